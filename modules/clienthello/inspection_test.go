@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clienthello
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestFirstBytes(t *testing.T) {
+	hello := plainHello(sni("a.example")).raw()
+	tests := []struct {
+		name string
+		raw  string
+		want Outcome
+		tls  bool
+	}{
+		{"nothing", "", Pending, false},
+		{"handshake type", "\x16", Pending, false},
+		{"handshake record of SSL 3.0", "\x16\x03", Pending, true},
+		{"handshake record of version 0.0", "\x16\x00", Pending, true},
+		{"handshake record of version 15.255", "\x16\x0f\xff", Pending, true},
+		{"handshake record of version 16.0", "\x16\x10", NotTLS, false},
+		{"SYN and letters", "\x16GET", NotTLS, false},
+		{"half a record header", string(hello[:4]), Pending, true},
+		{"record header", string(hello[:5]), Pending, true},
+		{"all but one byte", string(hello[:len(hello)-1]), Pending, true},
+		{"all", string(hello), Found, true},
+
+		{"HTTP", "GET / HTTP/1.1\r\n", NotTLS, false},
+		{"HTTP, one byte", "G", NotTLS, false},
+		{"HTTP/2", "PRI * HTTP/2.0\r\n", NotTLS, false},
+		{"SSH", "SSH-2.0-x", NotTLS, false},
+		{"PROXY v1", "PROXY TCP4", NotTLS, false},
+		{"PROXY v2", "\r\n\r\n\x00\r\nQUIT\n", NotTLS, false},
+		{"NUL", "\x00", NotTLS, false},
+		{"alert", "\x15\x03\x01\x00\x02\x01\x00", NotTLS, false},
+		{"application data", "\x17\x03\x03\x00\x01a", NotTLS, false},
+		{"change_cipher_spec", "\x14\x03\x03\x00\x01\x01", NotTLS, false},
+
+		{"SSLv2, one byte", "\x80", Pending, false},
+		{"SSLv2, two bytes", "\x80\x2e", Pending, false},
+		{"SSLv2, three bytes", "\x80\x2e\x01", Pending, false},
+		{"SSLv2, four bytes", "\x80\x2e\x01\x00", Pending, false},
+		{"SSLv2", "\x80\x2e\x01\x00\x02", SSLv2, false},
+		{"SSLv2 of SSL 3.0", "\x80\x2e\x01\x03", SSLv2, false},
+		{"SSLv2 of TLS 1.2", "\x80\x2e\x01\x03\x03\x00", SSLv2, false},
+		{"SSLv2, long", "\x81\x00\x01\x03\x03", SSLv2, false},
+		{"SSLv2, longest", "\xff\xff\x01\x03\x01", SSLv2, false},
+		{"SSLv2, too short to be one", "\x80\x08", NotTLS, false},
+		{"SSLv2, shortest", "\x80\x09\x01\x00\x02", SSLv2, false},
+		{"SSLv2, another message", "\x80\x2e\x04", NotTLS, false},
+		{"SSLv2, another major version", "\x80\x2e\x01\x01", NotTLS, false},
+		{"SSLv2, another minor version", "\x80\x2e\x01\x00\x03", NotTLS, false},
+		{"UTF-8", "\u00e9t\u00e9", NotTLS, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := inspectAll(t, []byte(tt.raw))
+			if got.Outcome != tt.want || got.SpokeTLS != tt.tls {
+				t.Errorf("got %v, spoke TLS %v; want %v, %v", got.Outcome, got.SpokeTLS, tt.want, tt.tls)
+			}
+		})
+	}
+}
+
+func TestEveryFirstByte(t *testing.T) {
+	for first := range 256 {
+		want := NotTLS
+		if first == 22 || first >= 128 {
+			want = Pending
+		}
+		if got := inspect(t, []byte{byte(first)}, 0, 1).Outcome; got != want {
+			t.Errorf("first byte %#x: got %v, want %v", first, got, want)
+		}
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	padded := func(size int) []byte {
+		h := plainHello(sni("a.example"), extension(21, nil))
+		h.extensions = concat(sni("a.example"), extension(21, make([]byte, size-len(h.body()))))
+		return h.message()
+	}
+	tests := []struct {
+		name  string
+		raw   []byte
+		limit int
+		want  Outcome
+	}{
+		{"at the highest limit", records(padded(65536), maxPlaintext), 0, Found},
+		{"over the highest limit", []byte{22, 3, 1, 0x40, 0, 1, 1, 0, 1}, 0, TooLarge},
+		{"the largest length", []byte{22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff}, 0, TooLarge},
+		{"length over several records", records([]byte{1, 0xff, 0xff, 0xff}, 1), 0, TooLarge},
+		{"at a lower limit", records(padded(600), 100), 600, Found},
+		{"over a lower limit", records(padded(601), 100)[:9], 600, TooLarge},
+		{"a byte before that is known", records(padded(601), 100)[:8], 600, Pending},
+		{"a limit below zero is the highest", records(padded(65536), maxPlaintext), -1, Found},
+		{"a limit above the highest is the highest", []byte{22, 3, 1, 0x40, 0, 1, 1, 0, 1}, 1 << 20, TooLarge},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, size := range []int{1, 7, 1 << 20} {
+				if got := inspect(t, tt.raw, tt.limit, size); got.Outcome != tt.want || !got.SpokeTLS {
+					t.Errorf("segments of %d bytes: got %+v, want %v", size, got, tt.want)
+				}
+			}
+		})
+	}
+}
+
+func TestTooLargeSaysHowMuch(t *testing.T) {
+	_, err := Parse([]byte{22, 3, 1, 0x40, 0, 1, 1, 0, 1})
+	if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "65537") || !strings.Contains(err.Error(), "65536") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestVerdictStays ends the wait in every way, before and after each kind of verdict.
+func TestVerdictStays(t *testing.T) {
+	hello := plainHello(sni("a.example")).raw()
+	for raw, verdict := range map[string]Outcome{
+		"":                                     Pending,
+		string(hello[:30]):                     Pending,
+		string(hello):                          Found,
+		"GET":                                  NotTLS,
+		"\x80\x2e\x01\x03":                     SSLv2,
+		"\x16\x03\x01\x00\x00":                 Malformed,
+		"\x16\x03\x01\x00\x04\x01\xff":         Pending,
+		"\x16\x03\x01\x00\x04\x01\xff\xff\xff": TooLarge,
+	} {
+		ends := map[string]func(*Inspection) Outcome{"expire": (*Inspection).Expire, "leave": (*Inspection).Leave}
+		for name, end := range ends {
+			i := NewInspection(0)
+			if got := i.Feed([]byte(raw)); got != verdict {
+				t.Errorf("%q: got %v, want %v", raw, got, verdict)
+			}
+			want := verdict
+			if verdict == Pending {
+				want = map[string]Outcome{"expire": Timeout, "leave": ClientLeft}[name]
+			}
+			if got := end(i); got != want {
+				t.Errorf("%q, %s: got %v, want %v", raw, name, got, want)
+			}
+			i.Feed(hello)
+			if i.Expire() != want || i.Leave() != want || i.Outcome() != want {
+				t.Errorf("%q, %s: %v became %v", raw, name, want, i.Outcome())
+			}
+			if got := string(i.Bytes()); got != raw+string(hello) {
+				t.Errorf("%q, %s: kept %q", raw, name, got)
+			}
+			verdictOf(t, i)
+			i.Release()
+		}
+	}
+}
+
+func TestBytesAfterTheHello(t *testing.T) {
+	hello := plainHello(sni("a.example"), alpn("h2"))
+	early := record(23, bytes.Repeat([]byte{5}, 300))
+	next := handshake(16, []byte{1, 2, 3})
+	for name, raw := range map[string][]byte{
+		"early data":                       concat(hello.raw(), early, early),
+		"part of a record":                 concat(hello.raw(), early[:3]),
+		"next message in the hello record": record(22, concat(hello.message(), next)),
+		"after a hello in two records":     concat(records(hello.message(), 20), early),
+		"garbage":                          concat(hello.raw(), []byte("GET / HTTP/1.1\r\n")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := inspectAll(t, raw); got.Outcome != Found || got.ServerName != "a.example" {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// TestFoundBeforeTheRecordEnds gives the verdict at the last byte of the hello, though more of its record is to come.
+func TestFoundBeforeTheRecordEnds(t *testing.T) {
+	hello := plainHello(sni("a.example")).message()
+	raw := record(22, append(hello, 16, 0, 0, 1, 0))
+	for end := range raw {
+		want := Pending
+		if end >= recordHeaderLen+len(hello) {
+			want = Found
+		}
+		if got := inspect(t, raw[:end], 0, 1).Outcome; got != want {
+			t.Fatalf("%d bytes: got %v, want %v", end, got, want)
+		}
+	}
+}
+
+func TestViewsOutliveMoreBytes(t *testing.T) {
+	for _, size := range []int{maxPlaintext, 50} {
+		i := NewInspection(0)
+		i.Feed(records(plainHello(sni("a.example"), alpn("h2", "http/1.1")).message(), size))
+		hello := i.Hello()
+		for range 100 {
+			i.Feed(bytes.Repeat([]byte{0xee}, 10_000))
+			// Another client must not be given the array that the view is of.
+			other := NewInspection(0)
+			other.Feed(bytes.Repeat([]byte{22}, 9000))
+			other.Release()
+		}
+		if got := protocols(hello); string(hello.ServerName()) != "a.example" || len(got) != 2 || got[0] != "h2" || got[1] != "http/1.1" {
+			t.Errorf("records of %d bytes: %q, %q", size, hello.ServerName(), got)
+		}
+		i.Release()
+	}
+}
+
+func TestReleaseForgets(t *testing.T) {
+	for range 100 {
+		i := NewInspection(100)
+		if v := verdictOf(t, i); v.Outcome != Pending || v.SpokeTLS || i.Bytes() == nil != true && len(i.Bytes()) > 0 {
+			t.Fatalf("a new inspection: %+v, %d bytes", v, len(i.Bytes()))
+		}
+		i.Feed(records(plainHello(sni("a.example"), alpn("h2")).message(), 10))
+		i.Release()
+		if v := inspect(t, plainHello().raw(), 0, 10); v.HasServerName || v.ALPN != nil {
+			t.Fatalf("left over: %+v", v)
+		}
+	}
+}
+
+func TestSpaceAndCommit(t *testing.T) {
+	raw := concat(plainHello(sni("a.example")).raw(), record(23, make([]byte, 16000)))
+	i := NewInspection(0)
+	defer i.Release()
+	rest := raw
+	for len(rest) > 0 {
+		space := i.Space()
+		if len(space) == 0 {
+			t.Fatal("no space")
+		}
+		n := copy(space, rest[:min(1000, len(rest))])
+		i.Commit(n)
+		rest = rest[n:]
+	}
+	if i.Commit(0) != Found || !bytes.Equal(i.Bytes(), raw) {
+		t.Errorf("got %v, %d bytes", i.Outcome(), len(i.Bytes()))
+	}
+}
+
+func TestCommitTooMuch(t *testing.T) {
+	for _, n := range []int{-1, firstBlock + 1} {
+		func() {
+			i := NewInspection(0)
+			defer i.Release()
+			defer func() {
+				if recover() == nil {
+					t.Errorf("Commit(%d) did not panic", n)
+				}
+			}()
+			i.Space()
+			i.Commit(n)
+		}()
+	}
+}
+
+// TestBytesIsClipped appends to what Bytes returned: that must not write where the next bytes are read into.
+func TestBytesIsClipped(t *testing.T) {
+	i := NewInspection(0)
+	defer i.Release()
+	i.Feed([]byte{22, 3})
+	_ = append(i.Bytes(), 0xff)
+	if space := i.Space(); len(space) == 0 || space[0] == 0xff {
+		t.Error("append to Bytes wrote into the space")
+	}
+}
+
+func TestNoBufferBeforeBytes(t *testing.T) {
+	i := NewInspection(0)
+	defer i.Release()
+	i.Feed(nil)
+	if i.received.block != nil || i.Expire() != Timeout {
+		t.Error("a silent client has a buffer")
+	}
+}
+
+func TestOutcomeString(t *testing.T) {
+	want := []string{"pending", "hello", "timeout", "not_tls", "sslv2", "malformed", "too_large", "client_left", "unknown"}
+	for o, name := range want {
+		if got := Outcome(o).String(); got != name {
+			t.Errorf("%d: got %q, want %q", o, got, name)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clienthello
+
+import "encoding/binary"
+
+const (
+	typeClientHello    = 1 // RFC 8446, section 4
+	handshakeHeaderLen = 4
+
+	// Version, random, an empty session id, one cipher suite and one compression method.
+	minHello = 2 + 32 + 1 + 2 + 2 + 1 + 1
+)
+
+// awaitMessage waits until goal bytes of the handshake message are there, or the record is over.
+func (i *Inspection) awaitMessage(goal int) {
+	i.goal = goal
+	missing := goal - i.joined.filled - (i.position - i.fragment)
+	i.await((*Inspection).readMessage, min(i.position+missing, i.recordEnd))
+}
+
+// readMessage decides what can be decided at the goal: by the type alone, by the length, by the whole message.
+func (i *Inspection) readMessage() {
+	i.position = i.wake
+	if i.joined.filled+i.position-i.fragment < i.goal {
+		i.join()
+		i.await((*Inspection).readContentType, i.position+1)
+		return
+	}
+	message := i.message()
+	switch i.goal {
+	case 1:
+		if message[0] != typeClientHello {
+			i.refuse(Malformed, errNotClientHello)
+			return
+		}
+		i.awaitMessage(handshakeHeaderLen)
+	case handshakeHeaderLen:
+		i.readMessageLength(message)
+	default:
+		i.readHello(message[handshakeHeaderLen:])
+	}
+}
+
+func (i *Inspection) readMessageLength(message []byte) {
+	length := int(binary.BigEndian.Uint32(message) & 0xffffff)
+	switch {
+	case length > i.limit:
+		i.goal = handshakeHeaderLen + length
+		i.refuse(TooLarge, ErrTooLarge)
+	case length < minHello:
+		i.refuse(Malformed, errShortHello)
+	default:
+		i.awaitMessage(handshakeHeaderLen + length)
+	}
+}
+
+func (i *Inspection) readHello(body []byte) {
+	if detail := i.hello.parse(body); detail != nil {
+		i.refuse(Malformed, detail)
+		return
+	}
+	i.outcome = Found
+	i.received.pinned = true
+}
+
+// message returns what was read of the handshake message. As long as that is within one record it is not copied.
+func (i *Inspection) message() []byte {
+	if i.joined.filled == 0 {
+		return i.received.array[i.fragment:i.position]
+	}
+	i.join()
+	return i.joined.bytes()
+}
+
+// join copies the part of the message that is in the present record to the parts before it.
+func (i *Inspection) join() {
+	i.joined.append(i.received.array[i.fragment:i.position])
+	i.fragment = i.position
+}
