@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package names
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+const (
+	maxLabel = 63  // RFC 1035, section 2.3.4
+	maxName  = 253 // the 255 bytes of RFC 1035 in dotted form
+)
+
+// ErrPattern is what the errors of [Check] and [Table.Add] wrap.
+var ErrPattern = errors.New("names: invalid pattern")
+
+// A kind is what a pattern begins with, and so what it matches.
+type kind string
+
+const (
+	exact    kind = ""
+	wildcard kind = "*."
+	suffix   kind = "."
+)
+
+// Check returns the pattern in lower case and without one trailing dot, or an error that wraps [ErrPattern] and says
+// what was expected. It refuses what no client can send as a name, and what is probably meant otherwise, such as a URL,
+// a port, or a "*" within a label.
+func Check(pattern string) (normalized string, err error) {
+	k, host, err := parse(pattern)
+	if err != nil {
+		return "", err
+	}
+	return string(k) + host, nil
+}
+
+// parse takes a pattern apart: the host is what follows "*." or ".".
+func parse(pattern string) (k kind, host string, err error) {
+	if reason := misread(pattern); reason != "" {
+		return "", "", invalid(pattern, reason)
+	}
+	host = string(Normalize(nil, []byte(pattern)))
+	switch {
+	case strings.HasPrefix(host, string(wildcard)):
+		k = wildcard
+	case strings.HasPrefix(host, string(suffix)):
+		k = suffix
+	}
+	host = host[len(k):]
+	if reason := wrongHost(host); reason != "" {
+		return "", "", invalid(pattern, reason)
+	}
+	shortest := len(host)
+	if k != exact {
+		shortest += len("a.")
+	}
+	if shortest > maxName {
+		reason := fmt.Sprintf("matches names from %d characters, expected at most %d", shortest, maxName)
+		return "", "", invalid(pattern, reason)
+	}
+	return k, host, nil
+}
+
+func invalid(pattern, reason string) error {
+	return fmt.Errorf("%w %q: %s", ErrPattern, pattern, reason)
+}
+
+// misread recognizes what is not a name at all, to say so in words better than those for a wrong character.
+func misread(pattern string) string {
+	switch {
+	case pattern == "":
+		return `empty, expected a name such as "www.example.com"`
+	case pattern == "*" || pattern == "*.":
+		return `"*" alone, expected "*.example.com"; for all names, use a default`
+	case pattern == ".":
+		return `"." alone, expected ".example.com"; for all names, use a default`
+	case strings.ContainsAny(pattern, " \t\r\n"):
+		return "space in a name, expected one name"
+	case strings.Contains(pattern, "/"):
+		return `URL or path, expected a name such as "www.example.com"`
+	case strings.Contains(pattern, ":"):
+		return "port or IPv6 address, expected a name only"
+	default:
+		return ""
+	}
+}
+
+// wrongHost says what is wrong with the labels of a name, "" if nothing is. An underscore and a hyphen may be
+// anywhere, since names with them are in use.
+func wrongHost(host string) string {
+	for label := range strings.SplitSeq(host, ".") {
+		switch {
+		case label == "":
+			return "empty label, expected labels with one dot between them"
+		case strings.Contains(label, "*"):
+			return `"*" within the name, expected it as the whole first label, as in "*.example.com"`
+		case len(label) > maxLabel:
+			return fmt.Sprintf("label of %d characters, expected at most %d", len(label), maxLabel)
+		}
+		for _, c := range label {
+			switch {
+			case c >= 0x80:
+				return `character outside ASCII, expected the "xn--" form of the name`
+			case !isNameByte(byte(c)):
+				return fmt.Sprintf("character %q, expected letters, digits, hyphens, underscores and dots", c)
+			}
+		}
+	}
+	return ""
+}
+
+func isNameByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+}
