@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package options parses Caddyfile blocks through one table per block: name →
+// option. Arity, duplicates, unknown words and ranges are checked here, so that
+// every block of the project answers a mistake in the same way, with the file,
+// the line, what was expected and the nearest word that would have been right.
+// It knows nothing of what the options mean.
+package options
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// Option is one word of a block and what to do with its arguments.
+type Option struct {
+	parse func(d *caddyfile.Dispenser) error
+	many  bool
+}
+
+// Func is an option that may be given once. f is called with the dispenser on
+// the option's name and takes the option's arguments and block, no more.
+func Func(f func(d *caddyfile.Dispenser) error) Option {
+	return Option{parse: f}
+}
+
+// Many is Func for an option that may be given several times.
+func Many(f func(d *caddyfile.Dispenser) error) Option {
+	return Option{parse: f, many: true}
+}
+
+// Table holds the options of one kind of block by name.
+type Table map[string]Option
+
+// ParseBlock parses the block that follows, if there is one; nothing else may
+// stand on the current line.
+func (t Table) ParseBlock(d *caddyfile.Dispenser) error {
+	return t.parse(d, make(map[string]bool, len(t)))
+}
+
+// ParseLine parses the options on the rest of the current line and then those
+// of the block that follows, if there is one: `timeouts connect 5s client 1m`.
+func (t Table) ParseLine(d *caddyfile.Dispenser) error {
+	seen := make(map[string]bool, len(t))
+	for d.NextArg() {
+		if err := t.option(d, seen); err != nil {
+			return err
+		}
+	}
+	return t.parse(d, seen)
+}
+
+func (t Table) parse(d *caddyfile.Dispenser, seen map[string]bool) error {
+	if err := noMore(d); err != nil {
+		return err
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := t.option(d, seen); err != nil {
+			return err
+		}
+		if err := noMore(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t Table) option(d *caddyfile.Dispenser, seen map[string]bool) error {
+	name := d.Val()
+	if name == "{" {
+		return d.Err("unexpected block: the word before '{' takes none")
+	}
+	o, ok := t[name]
+	if !ok {
+		return d.Errf("unknown option %q%s", name, Suggest(name, slices.Collect(maps.Keys(t))))
+	}
+	if seen[name] && !o.many {
+		return d.Errf("option %q is given twice", name)
+	}
+	seen[name] = true
+	return o.parse(d)
+}
+
+func noMore(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return nil
+	}
+	return d.Errf("unexpected %q: the line should have ended before it", d.Val())
+}

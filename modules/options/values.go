@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package options
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// Flag is an option without arguments that sets *p.
+func Flag(p *bool) Option {
+	return Func(func(*caddyfile.Dispenser) error {
+		*p = true
+		return nil
+	})
+}
+
+// String is an option with one argument.
+func String(p *string) Option {
+	return Func(func(d *caddyfile.Dispenser) (err error) {
+		*p, err = Arg(d)
+		return err
+	})
+}
+
+// Duration is an option with one duration as Caddy writes them (500ms, 5s, 1d),
+// which must be greater than zero.
+func Duration(p *caddy.Duration) Option {
+	return Func(func(d *caddyfile.Dispenser) error {
+		name := d.Val()
+		word, err := Arg(d)
+		if err != nil {
+			return err
+		}
+		v, err := caddy.ParseDuration(word)
+		if err != nil {
+			return d.Errf("%s: %q is not a duration: expected a number with a unit, such as 500ms, 5s or 1m", name, word)
+		}
+		if v <= 0 {
+			return d.Errf("%s: %v: expected a duration greater than zero", name, v)
+		}
+		*p = caddy.Duration(v)
+		return nil
+	})
+}
+
+// Int is an option with one whole number from low to high.
+func Int(p *int, low, high int) Option {
+	return Func(func(d *caddyfile.Dispenser) error {
+		name := d.Val()
+		word, err := Arg(d)
+		if err != nil {
+			return err
+		}
+		v, err := strconv.Atoi(word)
+		if err != nil || v < low || v > high {
+			return d.Errf("%s: %q: expected a whole number from %d to %d", name, word, low, high)
+		}
+		*p = v
+		return nil
+	})
+}
+
+// Set is option o for a value whose absence means something else than its zero
+// value: *p stays nil until the option is given.
+func Set[T any](p **T, o func(*T) Option) Option {
+	return Func(func(d *caddyfile.Dispenser) error {
+		v := new(T)
+		if err := o(v).parse(d); err != nil {
+			return err
+		}
+		*p = v
+		return nil
+	})
+}
+
+// Arg takes the next argument of the option that d stands on.
+func Arg(d *caddyfile.Dispenser) (string, error) {
+	name := d.Val()
+	if !d.NextArg() {
+		return "", d.Errf("%q needs an argument", name)
+	}
+	return d.Val(), nil
+}
