@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+func init() { caddy.RegisterModule(new(answerApp)) }
+
+// answerApp is a Caddy app that answers each connection with one byte.
+type answerApp struct {
+	Listen string `json:"listen,omitempty"`
+	Answer byte   `json:"answer,omitempty"`
+	Fail   bool   `json:"fail,omitempty"` // Start fails after the app has begun to listen
+
+	ctx       caddy.Context
+	listeners []any
+}
+
+func (*answerApp) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "durable_answer", New: func() caddy.Module { return new(answerApp) }}
+}
+
+func (a *answerApp) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	return nil
+}
+
+func (a *answerApp) Start() error {
+	addr, err := caddy.ParseNetworkAddress(a.Listen)
+	if err != nil {
+		return err
+	}
+	if a.listeners, err = addr.ListenAll(a.ctx, net.ListenConfig{}); err != nil {
+		return err
+	}
+	for _, ln := range a.listeners {
+		go serve(ln.(net.Listener), a.Answer)
+	}
+	if a.Fail {
+		return errors.New("asked to fail")
+	}
+	return nil
+}
+
+func (a *answerApp) Stop() (err error) {
+	for _, ln := range a.listeners {
+		err = errors.Join(err, ln.(net.Listener).Close())
+	}
+	return err
+}
+
+func reload(port int, answer byte, fail bool) error {
+	return caddy.Load(fmt.Appendf(nil, `{
+		"admin": {"disabled": true, "config": {"persist": false}},
+		"logging": {"logs": {"default": {"level": "ERROR"}}},
+		"apps": {"durable_answer": {"listen": "durable/127.0.0.1:%d", "answer": %d, "fail": %t}}
+	}`, port, answer, fail), true)
+}
+
+// TestCaddyReload reloads a whole Caddy under load, then refuses it a config.
+func TestCaddyReload(t *testing.T) {
+	finder := open(t, 0)
+	port := portOf(finder)
+	if err := reload(port, 1, false); err != nil {
+		t.Fatal(err)
+	}
+	finder.Close()
+	stop := load(finder.Addr().String())
+	for range reloads {
+		time.Sleep(interval)
+		if err := reload(port, 1, false); err != nil {
+			t.Error(err)
+		}
+	}
+	ok, lost := stop()
+	report(t, ok, lost)
+
+	if err := reload(port, 2, true); err == nil {
+		t.Error("a config whose app fails was taken")
+	}
+	for end := time.Now().Add(patience); users(port) != 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d users after the refused config, want 1", users(port))
+		}
+	}
+	for range 200 {
+		if got, err := ask(finder.Addr().String()); got != 1 || err != nil {
+			t.Fatalf("got answer %d, %v from the refused config", got, err)
+		}
+	}
+
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := users(port); n != 0 {
+		t.Errorf("%d users after Caddy stopped", n)
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.App         = (*answerApp)(nil)
+	_ caddy.Provisioner = (*answerApp)(nil)
+)

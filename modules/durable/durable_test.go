@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/goleak"
+)
+
+const patience = 10 * time.Second
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open listens on 127.0.0.1 and closes with the test.
+func open(t testing.TB, port int) net.Listener {
+	t.Helper()
+	got, err := listen(t.Context(), "durable", "127.0.0.1", strconv.Itoa(port), 0, net.ListenConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln := got.(net.Listener)
+	t.Cleanup(func() { ln.Close() })
+	return ln
+}
+
+func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
+
+func dial(t testing.TB, ln net.Listener) net.Conn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(portOf(ln))), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// users returns how many listeners share a port, and 0 for a socket that is gone.
+func users(port int) (n int) {
+	socketsMu.Lock()
+	defer socketsMu.Unlock()
+	for _, s := range sockets {
+		if s.ln.Addr().(*net.TCPAddr).Port == port {
+			n += s.users
+		}
+	}
+	return n
+}
+
+func TestResolve(t *testing.T) {
+	for _, tc := range []struct {
+		host, ports string
+		offset      uint
+		want        string // or an error that contains it
+	}{
+		{"127.0.0.1", "8443", 0, "127.0.0.1:8443"},
+		{"127.0.0.1", "8443-8446", 3, "127.0.0.1:8446"},
+		{"localhost", "1", 0, "127.0.0.1:1"},
+		{"::ffff:127.0.0.1", "1", 0, "127.0.0.1:1"},
+		{"0:0:0:0:0:0:0:1", "1", 0, "[::1]:1"},
+		{"", "443", 0, ":443"},
+		{"0.0.0.0", "443", 0, ":443"},
+		{"::", "443", 0, ":443"},
+		{"", "0", 0, ":0"},
+		{"", "65535-65535", 1, "invalid port"},
+		{"", "x", 0, `parsing port "x"`},
+		{"no.such.host.invalid", "1", 0, `resolving address "no.such.host.invalid"`},
+		{"fd/3", "0", 0, `durable: "fd/3" is not a TCP address: expected durable/HOST:PORT`},
+	} {
+		got, err := resolve(tc.host, tc.ports, tc.offset)
+		if err != nil && strings.Contains(err.Error(), tc.want) {
+			continue
+		}
+		if err != nil || got.String() != tc.want {
+			t.Errorf("resolve(%q, %q, %d) = %v, %v; want %s", tc.host, tc.ports, tc.offset, got, err, tc.want)
+		}
+	}
+}
+
+func TestNotTCP(t *testing.T) {
+	for _, host := range []string{"unix//run/x.sock", "unix//run/x.sock|0222", "unix/@x", "fd/3"} {
+		addr, err := caddy.ParseNetworkAddress("durable/" + host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := addr.Listen(t.Context(), 0, net.ListenConfig{})
+		want := strconv.Quote(host) + " is not a TCP address: expected durable/HOST:PORT"
+		if got != nil || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, %v; want %s", addr, got, err, want)
+		}
+	}
+}
+
+func TestPortRange(t *testing.T) {
+	// The kernel does not hand out neighbours: try until three are free.
+	for range 100 {
+		first := portOf(open(t, 0)) + 1
+		addr := caddy.NetworkAddress{
+			Network: "durable", Host: "127.0.0.1",
+			StartPort: uint(first), EndPort: uint(first + 2),
+		}
+		lns, err := addr.ListenAll(t.Context(), net.ListenConfig{})
+		if err != nil {
+			continue
+		}
+		for i, ln := range lns {
+			if got := portOf(ln.(net.Listener)); got != first+i {
+				t.Errorf("listener %d has port %d, want %d", i, got, first+i)
+			}
+			if err := ln.(net.Listener).Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(lns) != 3 {
+			t.Errorf("got %d listeners, want 3", len(lns))
+		}
+		return
+	}
+	t.Fatal("no three neighbouring ports are free")
+}
+
+func TestAddressInUse(t *testing.T) {
+	foreign, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Close()
+	port := strconv.Itoa(portOf(foreign))
+	got, err := listen(t.Context(), "durable", "127.0.0.1", port, 0, net.ListenConfig{})
+	if got != nil || err == nil || !strings.Contains(err.Error(), `"durable/127.0.0.1:`+port+`"`) {
+		t.Errorf("got %v, %v; want an error that names the address", got, err)
+	}
+}

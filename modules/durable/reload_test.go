@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+const (
+	reloads  = 50
+	interval = 20 * time.Millisecond
+)
+
+// serve answers each connection with one byte until ln is closed.
+func serve(ln net.Listener, answer byte) {
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			_, _ = conn.Write([]byte{answer})
+			conn.Close()
+		}()
+	}
+}
+
+// load connects to addr from 16 loops until stop is called, which returns how many
+// connections got their byte and the errors of those that did not.
+func load(addr string) (stop func() (ok int64, lost []error)) {
+	var n atomic.Int64
+	var mu sync.Mutex
+	var lost []error
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := ask(addr); err != nil {
+					mu.Lock()
+					lost = append(lost, err)
+					mu.Unlock()
+					continue
+				}
+				n.Add(1)
+			}
+		})
+	}
+	return func() (int64, []error) {
+		cancel()
+		wg.Wait()
+		return n.Load(), lost
+	}
+}
+
+// ask connects and reads the answer.
+func ask(addr string) (byte, error) {
+	conn, err := net.DialTimeout("tcp", addr, patience)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	// A reset at the end keeps the loop from using up all ports.
+	_ = conn.(*net.TCPConn).SetLinger(0)
+	var b [1]byte
+	_, err = io.ReadFull(conn, b[:])
+	return b[0], err
+}
+
+func report(t *testing.T, ok int64, lost []error) {
+	t.Helper()
+	t.Logf("%d reloads, %d connections served, %d lost", reloads, ok, len(lost))
+	if len(lost) > 0 {
+		t.Errorf("lost %d connections, the first: %v", len(lost), lost[0])
+	}
+	if ok == 0 {
+		t.Error("no connection was served")
+	}
+}
+
+// TestReloadModel replaces a listener as a reload does: the new user attaches and
+// serves, then the old one closes.
+func TestReloadModel(t *testing.T) {
+	for name, next := range map[string]func(t *testing.T, port int) net.Listener{
+		"direct": func(t *testing.T, port int) net.Listener { return open(t, port) },
+		"caddy": func(t *testing.T, port int) net.Listener {
+			addr := caddy.NetworkAddress{Network: "durable", Host: "127.0.0.1", StartPort: uint(port), EndPort: uint(port)}
+			ln, err := addr.Listen(t.Context(), 0, net.ListenConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ln.(net.Listener)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln := next(t, 0)
+			go serve(ln, 1)
+			stop := load(ln.Addr().String())
+			for range reloads {
+				time.Sleep(interval)
+				newer := next(t, portOf(ln))
+				go serve(newer, 1)
+				if err := ln.Close(); err != nil {
+					t.Error(err)
+				}
+				ln = newer
+			}
+			ok, lost := stop()
+			ln.Close()
+			report(t, ok, lost)
+		})
+	}
+}
