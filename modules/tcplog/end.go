@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcplog
+
+import "github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+
+// End is how a connection ended.
+type End uint8
+
+// The ends, with HAProxy's termination letters.
+const (
+	Complete         End = iota // -- both directions were closed in order
+	ClientReset                 // CD the client's connection broke
+	ServerReset                 // SD the server's connection broke
+	ClientTimeout               // cD the client was silent for timeouts.client
+	ServerTimeout               // sD the server was silent for timeouts.server
+	Killed                      // KD ended from outside
+	Failed                      // ID an error of the proxy's own while relaying
+	ClientLeft                  // CR the client closed before its hello was whole
+	Refused                     // PR refused by what was (or was not) said
+	InspectionFailed            // IR an error of the proxy's own before a backend was chosen
+	ConnectFailed               // SC the last server tried could not be reached
+	ConnectTimeout              // sC the last server tried did not answer in time
+	NoServer                    // SC the backend has no usable server
+	NoResources                 // RC the proxy lacks descriptors, ports or memory to connect
+)
+
+var ends = [...]struct{ letters, name string }{
+	Complete:         {"--", "complete"},
+	ClientReset:      {"CD", "client_reset"},
+	ServerReset:      {"SD", "server_reset"},
+	ClientTimeout:    {"cD", "client_timeout"},
+	ServerTimeout:    {"sD", "server_timeout"},
+	Killed:           {"KD", "killed"},
+	Failed:           {"ID", "internal_error"},
+	ClientLeft:       {"CR", "client_left"},
+	Refused:          {"PR", "refused"},
+	InspectionFailed: {"IR", "internal_error"},
+	ConnectFailed:    {"SC", "connect_failed"},
+	ConnectTimeout:   {"sC", "connect_timeout"},
+	NoServer:         {"SC", "no_server"},
+	NoResources:      {"RC", "no_resources"},
+}
+
+// String is the end's name in the log.
+func (e End) String() string { return ends[e].name }
+
+// Letters are HAProxy's two termination letters: who ended it, in which phase.
+func (e End) Letters() string { return ends[e].letters }
+
+// EndOf is the end that a relay's result stands for.
+func EndOf(r relay.Result) End {
+	client := r.By == relay.Client
+	switch r.Cause {
+	case relay.Reset:
+		if client {
+			return ClientReset
+		}
+		return ServerReset
+	case relay.Timeout:
+		if client {
+			return ClientTimeout
+		}
+		return ServerTimeout
+	case relay.Ended:
+		return Killed
+	case relay.Failed:
+		return Failed
+	case relay.Closed:
+		return Complete
+	}
+	return Failed
+}

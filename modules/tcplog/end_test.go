@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcplog
+
+import (
+	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
+
+func TestEnds(t *testing.T) {
+	table := []struct {
+		end           End
+		letters, name string
+	}{
+		{Complete, "--", "complete"},
+		{ClientReset, "CD", "client_reset"},
+		{ServerReset, "SD", "server_reset"},
+		{ClientTimeout, "cD", "client_timeout"},
+		{ServerTimeout, "sD", "server_timeout"},
+		{Killed, "KD", "killed"},
+		{Failed, "ID", "internal_error"},
+		{ClientLeft, "CR", "client_left"},
+		{Refused, "PR", "refused"},
+		{InspectionFailed, "IR", "internal_error"},
+		{ConnectFailed, "SC", "connect_failed"},
+		{ConnectTimeout, "sC", "connect_timeout"},
+		{NoServer, "SC", "no_server"},
+		{NoResources, "RC", "no_resources"},
+	}
+	for i, c := range table {
+		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {
+			t.Errorf("end %d is %s %s, want %d %s %s", c.end, c.end.Letters(), c.end, i, c.letters, c.name)
+		}
+	}
+	if len(table) != len(ends) {
+		t.Errorf("%d ends are looked at, of %d", len(table), len(ends))
+	}
+}
+
+func TestEndOf(t *testing.T) {
+	const client, server, proxy = relay.Client, relay.Server, relay.Proxy
+	for _, c := range []struct {
+		cause relay.Cause
+		by    relay.Side
+		want  End
+	}{
+		{relay.Closed, client, Complete},
+		{relay.Closed, server, Complete},
+		{relay.Reset, client, ClientReset},
+		{relay.Reset, server, ServerReset},
+		{relay.Timeout, client, ClientTimeout},
+		{relay.Timeout, server, ServerTimeout},
+		{relay.Ended, proxy, Killed},
+		{relay.Failed, proxy, Failed},
+		{relay.Failed + 1, client, Failed},
+	} {
+		if got := EndOf(relay.Result{By: c.by, Cause: c.cause}); got != c.want {
+			t.Errorf("cause %d by %v: %v (%s), want %v (%s)", c.cause, c.by, got, got.Letters(), c.want, c.want.Letters())
+		}
+	}
+}

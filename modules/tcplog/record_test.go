@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcplog
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
+
+var (
+	client = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 50123}
+	local  = &net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 443}
+)
+
+// written is the line that r writes, with the level for a time.
+func written(t *testing.T, r Record) string {
+	t.Helper()
+	var line bytes.Buffer
+	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
+		MessageKey: "msg", LevelKey: "level",
+		EncodeLevel: zapcore.LowercaseLevelEncoder, EncodeDuration: zapcore.SecondsDurationEncoder,
+	})
+	r.Write(zap.New(zapcore.NewCore(encoder, zapcore.AddSync(&line), zapcore.DebugLevel)))
+	return line.String()
+}
+
+func TestLineOfASession(t *testing.T) {
+	r := New("tls", client, local)
+	r.Backend, r.Server, r.Address = "web", "s2", "10.0.0.2:443"
+	r.Outcome = clienthello.Found
+	r.Hello(hello(t, "WWW.Example.Test", "h2", "http/1.1"))
+	r.HelloWait, r.Connect, r.Duration = 1500*time.Microsecond, 2*time.Second, time.Minute
+	r.Retries, r.Redispatched = 1, true
+	r.Relayed(relay.Result{By: relay.Server, Cause: relay.Reset, Err: errors.New("connection reset by peer"), In: 517, Out: 1 << 33})
+	want := `{"level":"info","msg":"session","frontend":"tls","backend":"web","server":"s2","server_address":"10.0.0.2:443",` +
+		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","outcome":"hello","sni":"www.example.test","alpn":["h2","http/1.1"],` +
+		`"tls_version":"1.3","hello_wait":0.0015,"connect_time":2,"duration":60,"bytes_in":517,"bytes_out":8589934592,` +
+		`"retries":1,"redispatched":true,"termination":"SD","end":"server_reset","ended_by":"server","error":"connection reset by peer"}` + "\n"
+	if got := written(t, r); got != want {
+		t.Errorf("got  %swant %s", got, want)
+	}
+}
+
+// A line of a connection that came to nothing has the same fields.
+func TestLineOfARefusal(t *testing.T) {
+	r := New("tls", client, local)
+	r.Outcome, r.End = clienthello.NotTLS, Refused
+	want := `{"level":"info","msg":"session","frontend":"tls","backend":"","server":"","server_address":"",` +
+		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","outcome":"not_tls","sni":"","alpn":[],` +
+		`"tls_version":"","hello_wait":-1,"connect_time":-1,"duration":0,"bytes_in":0,"bytes_out":0,` +
+		`"retries":0,"redispatched":false,"termination":"PR","end":"refused","ended_by":"proxy","error":""}` + "\n"
+	if got := written(t, r); got != want {
+		t.Errorf("got  %swant %s", got, want)
+	}
+}
+
+func TestLevelIsErrorForTheProxysOwnFailures(t *testing.T) {
+	for end := range End(len(ends)) {
+		want := `{"level":"info",`
+		if end == Failed || end == InspectionFailed {
+			want = `{"level":"error",`
+		}
+		if got := written(t, Record{End: end, Client: client, Local: local}); !strings.HasPrefix(got, want) {
+			t.Errorf("end %v (%s) is logged as %.20s", end, end.Letters(), got)
+		}
+	}
+}
+
+func TestNoLineBelowTheLogsLevel(t *testing.T) {
+	var line bytes.Buffer
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{}), zapcore.AddSync(&line), zapcore.ErrorLevel)
+	r := New("tls", client, local)
+	r.Write(zap.New(core))
+	if line.Len() > 0 {
+		t.Errorf("wrote %s", &line)
+	}
+	r.End = Failed
+	r.Write(zap.New(core))
+	if line.Len() == 0 {
+		t.Error("did not write the failure")
+	}
+}
+
+func TestRelayed(t *testing.T) {
+	for _, c := range []struct {
+		result relay.Result
+		end    End
+		err    string
+	}{
+		{relay.Result{By: relay.Client, Cause: relay.Closed, In: 1, Out: 2}, Complete, ""},
+		{relay.Result{By: relay.Proxy, Cause: relay.Ended, Reason: "drained", Err: errors.New("closed"), In: 3, Out: 4}, Killed, "drained"},
+		{relay.Result{By: relay.Client, Cause: relay.Reset, Err: errors.New("broken pipe")}, ClientReset, "broken pipe"},
+	} {
+		r := New("tls", client, local)
+		r.Relayed(c.result)
+		if r.End != c.end || r.EndedBy != c.result.By || r.Error != c.err || r.In != c.result.In || r.Out != c.result.Out {
+			t.Errorf("%+v gave %+v", c.result, r)
+		}
+	}
+}
+
+func TestALPNIsCapped(t *testing.T) {
+	var protocols []string
+	for i := range 12 {
+		protocols = append(protocols, fmt.Sprintf("p%d", i))
+	}
+	for _, n := range []int{0, 1, maxALPN - 1, maxALPN, maxALPN + 1, len(protocols)} {
+		r := New("tls", client, local)
+		r.Hello(hello(t, "a.test", protocols[:n]...))
+		if want := protocols[:min(n, maxALPN)]; !slices.Equal(r.ALPN, want) {
+			t.Errorf("%d protocols: %q, want %q", n, r.ALPN, want)
+		}
+	}
+}
+
+// What a client sends as a name can be anything. It must neither break the line
+// in two nor bring in fields.
+func TestHostileNamesStayInTheirField(t *testing.T) {
+	for _, name := range []string{
+		"a\nb", "a\r\n{\"level\":\"error\"}", `a","sni":"b`, `back\slash`, "tab\tbell\a\x1b[31m", "\x7f\x01",
+		"\xff\xfe\xc3(", "bücher.test", "\u2028\u2029", "<script>&", strings.Repeat("a", 255), "../../etc/passwd", "%s%n${jndi:x}",
+	} {
+		r := New("tls", client, local)
+		r.Outcome = clienthello.Found
+		r.Hello(hello(t, name, name))
+		line := written(t, r)
+		var fields struct {
+			Level, SNI string
+			ALPN       []string
+		}
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Errorf("%q: %v in %q", name, err, line)
+			continue
+		}
+		if strings.Count(line, "\n") != 1 || strings.Count(line, `"sni":`) != 1 || strings.ContainsAny(line, "\r\x1b\a") || fields.Level != "info" {
+			t.Errorf("%q: line %q", name, line)
+		}
+		if want := string([]rune(r.ServerName)); want == "" || fields.SNI != want {
+			t.Errorf("%q: logged as %q, want %q", name, fields.SNI, want)
+		}
+		if len(fields.ALPN) != 1 || fields.ALPN[0] != string([]rune(name)) {
+			t.Errorf("%q: protocol logged as %q", name, fields.ALPN)
+		}
+	}
+}
+
+// The record lives longer than the buffer that the hello is a view of.
+func TestHelloIsCopied(t *testing.T) {
+	raw := rawHello(t, "a.test", "h2")
+	h, err := clienthello.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := New("tls", client, local)
+	r.Hello(&h)
+	clear(raw)
+	if r.ServerName != "a.test" || !slices.Equal(r.ALPN, []string{"h2"}) {
+		t.Errorf("name %q, protocols %q", r.ServerName, r.ALPN)
+	}
+}
+
+// wire is a connection that keeps what is written to it and says nothing.
+type wire struct {
+	net.Conn
+	sent []byte
+}
+
+func (w *wire) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (w *wire) Write(p []byte) (int, error) {
+	w.sent = append(w.sent, p...)
+	return len(p), nil
+}
+
+// rawHello is what a Go client sends first.
+func rawHello(t *testing.T, name string, protocols ...string) []byte {
+	t.Helper()
+	w := new(wire)
+	_ = tls.Client(w, &tls.Config{ServerName: name, NextProtos: protocols}).HandshakeContext(t.Context())
+	return w.sent[:5+int(w.sent[3])<<8+int(w.sent[4])]
+}
+
+func hello(t *testing.T, name string, protocols ...string) *clienthello.Hello {
+	t.Helper()
+	h, err := clienthello.Parse(rawHello(t, name, protocols...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &h
+}
