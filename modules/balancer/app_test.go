@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+const twoServers = `{"servers": [{"name": "s1", "address": "10.0.0.1:443"}, {"name": "s2", "address": "10.0.0.2:443"}]}`
+
+// A reload provisions the new configuration beside the old one: counts and the
+// round robin's position go on, whatever becomes of addresses and weights.
+func TestReloadKeepsCounts(t *testing.T) {
+	first := provisioned(t, `{"reloaded": `+twoServers+`}`)
+	lease := acquire(t, first, "reloaded", "s1")
+	acquire(t, first, "reloaded", "s2").Release(pool.ConnectFailed)
+	acquire(t, first, "reloaded", "s1").Release(pool.Served)
+
+	second := provisioned(t, `{"reloaded": {"servers": [
+		{"name": "s2", "address": "10.0.9.2:443"}, {"name": "s3", "address": "10.0.0.3:443"}, {"name": "s1", "address": "10.0.9.1:443"}]}}`)
+	checkCounts(t, second, "reloaded", counts{"s1", 1, 2, 0}, counts{"s2", 0, 1, 1}, counts{"s3", 0, 0, 0})
+	cleanUp(t, first)
+	checkCounts(t, second, "reloaded", counts{"s1", 1, 2, 0}, counts{"s2", 0, 1, 1}, counts{"s3", 0, 0, 0})
+	acquire(t, second, "reloaded", "s2").Release(pool.Served)
+
+	lease.Release(pool.Served)
+	checkCounts(t, second, "reloaded", counts{"s1", 0, 2, 0}, counts{"s2", 0, 2, 1})
+	cleanUp(t, second)
+}
+
+// A session that outlives every configuration of its backend is still counted
+// when the backend comes back.
+func TestLeaseOutlivesItsConfiguration(t *testing.T) {
+	first := provisioned(t, `{"outlived": `+twoServers+`}`)
+	lease := acquire(t, first, "outlived", "s1")
+	cleanUp(t, first)
+
+	second := provisioned(t, `{"outlived": `+twoServers+`}`)
+	checkCounts(t, second, "outlived", counts{"s1", 1, 1, 0})
+	lease.Release(pool.Served)
+	checkCounts(t, second, "outlived", counts{"s1", 0, 1, 0})
+	cleanUp(t, second)
+}
+
+// A configuration that fails changes nothing and holds on to nothing.
+func TestFailedConfigurationLeavesNoTrace(t *testing.T) {
+	running := provisioned(t, `{"a": `+twoServers+`}`)
+	acquire(t, running, "a", "s1").Release(pool.Served)
+
+	failed := load(t, `{"a": `+twoServers+`, "b": {"servers": []}, "c": `+twoServers+`}`)
+	want := `backend "b": it has no servers: expected at least one`
+	if err := failed.Provision(newContext(t)); err == nil || err.Error() != want {
+		t.Fatalf("error %v, want %s", err, want)
+	}
+	cleanUp(t, failed) // as Caddy does
+	checkCounts(t, running, "a", counts{"s1", 0, 1, 0})
+	acquire(t, running, "a", "s2").Release(pool.Served)
+
+	cleanUp(t, running)
+	later := provisioned(t, `{"a": `+twoServers+`}`)
+	checkCounts(t, later, "a", counts{"s1", 0, 0, 0}, counts{"s2", 0, 0, 0})
+	cleanUp(t, later)
+}
+
+func TestProvisionNamesWhatIsWrong(t *testing.T) {
+	for config, want := range map[string]string{
+		`{"web": null}`:               `backend "web": expected an object with servers`,
+		`{"w b": ` + twoServers + `}`: `backend "w b": name "w b": expected letters`,
+		`{"web": {"balance": {"policy": "fastest"}, "servers": [{"name": "s1", "address": "10.0.0.1:443"}]}}`: `backend "web": loading balance policy: `,
+	} {
+		app := load(t, config)
+		if err := app.Provision(newContext(t)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %s", config, err, want)
+		}
+		cleanUp(t, app)
+	}
+}
+
+func TestBackendByName(t *testing.T) {
+	app := provisioned(t, `{"web": `+twoServers+`, "api": `+twoServers+`}`)
+	defer cleanUp(t, app)
+	if b, err := app.Backend("web"); err != nil || b.Name() != "web" || b != app.Backends["web"] {
+		t.Errorf("web: %v", err)
+	}
+	for name, want := range map[string]string{
+		"wbe":  `backend "wbe" is not defined; did you mean "web"? (known: api, web)`,
+		"mail": `backend "mail" is not defined (known: api, web)`,
+	} {
+		if b, err := app.Backend(name); b != nil || err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %s", name, err, want)
+		}
+	}
+}
+
+func TestFrontendNamesDiffer(t *testing.T) {
+	app := provisioned(t, `{}`)
+	for _, name := range []string{"tls", "default"} {
+		if err := app.AddFrontend(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, want := range map[string]string{
+		"tls": `another frontend is named "tls" already: give one of them a name of its own`,
+		"a b": `name "a b": expected letters, digits`,
+	} {
+		if err := app.AddFrontend(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %s", name, err, want)
+		}
+	}
+}
+
+// A frontend's own backend is one like any other, under the frontend's name.
+func TestAddBackend(t *testing.T) {
+	app := provisioned(t, `{"web": `+twoServers+`}`)
+	ctx := newContext(t)
+	if err := app.AddBackend(ctx, "tls", backend(t, twoServers)); err != nil {
+		t.Fatal(err)
+	}
+	acquire(t, app, "tls", "s1").Release(pool.Served)
+	want := `its own servers form backend "web", and the app has one of that name: rename one of the two`
+	if err := app.AddBackend(ctx, "web", backend(t, twoServers)); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	want = `backend "empty": it has no servers: expected at least one`
+	if err := app.AddBackend(ctx, "empty", backend(t, `{"retries": 1}`)); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	cleanUp(t, app)
+	later := provisioned(t, `{"tls": `+twoServers+`}`)
+	checkCounts(t, later, "tls", counts{"s1", 0, 0, 0})
+	cleanUp(t, later)
+}
+
+func newContext(t *testing.T) caddy.Context {
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func load(t *testing.T, backends string) *App {
+	t.Helper()
+	app := new(App)
+	if err := json.Unmarshal([]byte(`{"backends": `+backends+`}`), app); err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+func provisioned(t *testing.T, backends string) *App {
+	t.Helper()
+	app := load(t, backends)
+	if err := app.Provision(newContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+func cleanUp(t *testing.T, app *App) {
+	t.Helper()
+	if err := app.Cleanup(); err != nil {
+		t.Error(err)
+	}
+}
+
+// acquire takes a lease and expects it to be one on the server named.
+func acquire(t *testing.T, app *App, backend, server string) *pool.Lease {
+	t.Helper()
+	lease, err := app.Backends[backend].Pool().Acquire(t.Context(), new(pool.Request))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lease.Server.Name != server {
+		t.Errorf("backend %s gave %s, want %s", backend, lease.Server.Name, server)
+	}
+	return lease
+}
+
+type counts struct {
+	server        string
+	sessions      int64
+	taken, failed uint64
+}
+
+func checkCounts(t *testing.T, app *App, backend string, want ...counts) {
+	t.Helper()
+	for _, w := range want {
+		found := false
+		for _, s := range app.Backends[backend].Pool().Servers() {
+			if got := (counts{s.Name, s.Sessions(), s.Taken(), s.Failed()}); s.Name == w.server {
+				found = true
+				if got != w {
+					t.Errorf("server %s of %s: %+v, want %+v", s.Name, backend, got, w)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s has no server %s", backend, w.server)
+		}
+	}
+}

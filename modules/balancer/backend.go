@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// Defaults of a backend, and the bounds of what may be set.
+const (
+	DefaultRetries = 3
+	MaxRetries     = 100
+
+	DefaultConnectTimeout = 5 * time.Second
+	DefaultIdleTimeout    = time.Minute
+)
+
+// Backend is a set of servers that offer the same thing, and how connections
+// are spread over them.
+type Backend struct {
+	// BalanceRaw is the policy that picks a server for each connection.
+	// Default: {"policy": "roundrobin"}.
+	BalanceRaw json.RawMessage `json:"balance,omitempty" caddy:"namespace=passthrough.policies inline_key=policy"`
+
+	// Servers, at least one, in the order in which policies see them.
+	Servers []*Server `json:"servers,omitempty"`
+
+	// Retries is how many times a failed connect is tried again, 0 to 100.
+	// Default: 3. It is HAProxy's retries.
+	Retries *int `json:"retries,omitempty"`
+
+	// Redispatch lets each retry go to another server: at once while there is
+	// one that this connection has not tried, else after a pause of one second
+	// or the connect timeout, whichever is shorter. If false, all retries go to
+	// the same server, with that pause. Default: true.
+	Redispatch *bool `json:"redispatch,omitempty"`
+
+	// Timeouts of connections to this backend.
+	Timeouts Timeouts `json:"timeouts,omitzero"`
+
+	name string
+	pool *pool.Pool
+}
+
+// Timeouts of a backend's connections.
+type Timeouts struct {
+	// Connect is how long a server may take to accept a connection. Default:
+	// 5s. It is HAProxy's timeout connect.
+	Connect caddy.Duration `json:"connect,omitempty"`
+
+	// Client is how long a client may be silent. Then its direction is closed;
+	// the session ends when the server's is, too. Default: 1m. It is HAProxy's
+	// timeout client.
+	Client caddy.Duration `json:"client,omitempty"`
+
+	// Server is the same for the server. Default: 1m. It is HAProxy's timeout
+	// server.
+	Server caddy.Duration `json:"server,omitempty"`
+}
+
+// Provision sets up the backend under a name.
+func (b *Backend) Provision(ctx caddy.Context, name string) error {
+	if err := b.provision(ctx, name); err != nil {
+		return fmt.Errorf("backend %q: %w", name, err)
+	}
+	return nil
+}
+
+func (b *Backend) provision(ctx caddy.Context, name string) error {
+	b.name = name
+	if err := b.check(); err != nil {
+		return err
+	}
+	b.setDefaults()
+	mod, err := ctx.LoadModule(b, "BalanceRaw")
+	if err != nil {
+		return fmt.Errorf("loading balance policy: %w", err)
+	}
+	policy, ok := mod.(pool.Policy)
+	if !ok {
+		return fmt.Errorf("balance policy %T does not implement pool.Policy", mod)
+	}
+	c := pool.Config{Backend: name, Policy: policy}
+	for _, s := range b.Servers {
+		c.Servers = append(c.Servers, s.config())
+	}
+	b.pool, err = registry.Open(c)
+	return err
+}
+
+// check says what is wrong with what the user wrote.
+func (b *Backend) check() error {
+	if err := CheckName(b.name); err != nil {
+		return err
+	}
+	if len(b.Servers) == 0 {
+		return errors.New("it has no servers: expected at least one")
+	}
+	seen := make(map[string]int, len(b.Servers))
+	for i, s := range b.Servers {
+		if s == nil {
+			return fmt.Errorf("server %d: expected an object with name and address", i+1)
+		}
+		if err := s.check(); err != nil {
+			return fmt.Errorf("server %d %q: %w", i+1, s.Name, err)
+		}
+		if first, twice := seen[s.Name]; twice {
+			return fmt.Errorf("servers %d and %d are both named %q: expected names that differ", first, i+1, s.Name)
+		}
+		seen[s.Name] = i + 1
+	}
+	if r := b.Retries; r != nil && (*r < 0 || *r > MaxRetries) {
+		return fmt.Errorf("retries %d: expected a whole number from 0 to %d", *r, MaxRetries)
+	}
+	for name, d := range map[string]caddy.Duration{"connect": b.Timeouts.Connect, "client": b.Timeouts.Client, "server": b.Timeouts.Server} {
+		if d < 0 {
+			return fmt.Errorf("timeouts.%s %v: expected a duration greater than zero", name, time.Duration(d))
+		}
+	}
+	return nil
+}
+
+func (b *Backend) setDefaults() {
+	if b.BalanceRaw == nil {
+		b.BalanceRaw = caddyconfig.JSONModuleObject(struct{}{}, "policy", "roundrobin", nil)
+	}
+	if b.Retries == nil {
+		b.Retries = new(int)
+		*b.Retries = DefaultRetries
+	}
+	if b.Redispatch == nil {
+		b.Redispatch = new(bool)
+		*b.Redispatch = true
+	}
+	if b.Timeouts.Connect == 0 {
+		b.Timeouts.Connect = caddy.Duration(DefaultConnectTimeout)
+	}
+	if b.Timeouts.Client == 0 {
+		b.Timeouts.Client = caddy.Duration(DefaultIdleTimeout)
+	}
+	if b.Timeouts.Server == 0 {
+		b.Timeouts.Server = caddy.Duration(DefaultIdleTimeout)
+	}
+}
+
+// Name is the name under which the backend was provisioned.
+func (b *Backend) Name() string { return b.name }
+
+// Pool is the backend at run time, from Provision on.
+func (b *Backend) Pool() *pool.Pool { return b.pool }
+
+// Cleanup gives up the hold on the backend's counts. Connections in hand may
+// still use the backend.
+func (b *Backend) Cleanup() {
+	if b != nil && b.pool != nil {
+		b.pool.Close()
+	}
+}
+
+// Empty reports whether nothing at all was configured.
+func (b *Backend) Empty() bool {
+	return b.BalanceRaw == nil && len(b.Servers) == 0 && b.Retries == nil && b.Redispatch == nil && b.Timeouts == (Timeouts{})
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("passthrough", parseApp)
+}
+
+const policies = "passthrough.policies"
+
+// parseApp parses the global option passthrough, which may be given several
+// times: the blocks add up. Syntax:
+//
+//	passthrough {
+//		backend <name> {
+//			…
+//		}
+//	}
+func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	app := new(App)
+	if earlier, ok := existing.(httpcaddyfile.App); ok {
+		if err := json.Unmarshal(earlier.Value, app); err != nil {
+			return nil, d.Errf("reading the passthrough block before this one: %v", err)
+		}
+	}
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "passthrough", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile parses the passthrough block. See parseApp for its syntax.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the option's name
+	return options.Table{"backend": options.Many(a.parseBackend)}.ParseBlock(d)
+}
+
+func (a *App) parseBackend(d *caddyfile.Dispenser) error {
+	name, err := options.Arg(d)
+	if err != nil {
+		return err
+	}
+	if err := CheckName(name); err != nil {
+		return d.Errf("backend: %w", err)
+	}
+	if a.Backends[name] != nil {
+		return d.Errf("backend %q is defined twice", name)
+	}
+	if a.Backends == nil {
+		a.Backends = make(map[string]*Backend)
+	}
+	b := new(Backend)
+	a.Backends[name] = b
+	return b.Options().ParseBlock(d)
+}
+
+// Options are the words of a backend's block. Syntax:
+//
+//	balance <policy> [<args…>] {
+//		<option> [<args…>]
+//	}
+//	server <name> <address> [weight <0-256>]
+//	retries <0-100>
+//	redispatch [off]
+//	timeouts {
+//		connect <duration>
+//		client <duration>
+//		server <duration>
+//	}
+//
+// The options of server and timeouts may stand on the line, in a block, or both.
+func (b *Backend) Options() options.Table {
+	return options.Table{
+		"balance":    options.Func(b.parseBalance),
+		"server":     options.Many(b.parseServer),
+		"retries":    options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
+		"redispatch": options.Set(&b.Redispatch, onOff),
+		"timeouts": options.Func(options.Table{
+			"connect": options.Duration(&b.Timeouts.Connect),
+			"client":  options.Duration(&b.Timeouts.Client),
+			"server":  options.Duration(&b.Timeouts.Server),
+		}.ParseLine),
+	}
+}
+
+func onOff(on *bool) options.Option {
+	return options.Func(func(d *caddyfile.Dispenser) error {
+		*on = true
+		if !d.NextArg() {
+			return nil
+		}
+		if d.Val() != "off" {
+			return d.Errf("redispatch: %q: expected nothing or off", d.Val())
+		}
+		*on = false
+		return nil
+	})
+}
+
+func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
+	s := new(Server)
+	if !d.Args(&s.Name, &s.Address) {
+		return d.Errf("expected server NAME ADDRESS")
+	}
+	if slices.ContainsFunc(b.Servers, func(o *Server) bool { return o.Name == s.Name }) {
+		return d.Errf("another server of this backend is named %q already", s.Name)
+	}
+	if err := s.check(); err != nil {
+		return d.Errf("server %q: %w", s.Name, err)
+	}
+	b.Servers = append(b.Servers, s)
+	return options.Table{
+		"weight": options.Set(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
+	}.ParseLine(d)
+}
+
+func (b *Backend) parseBalance(d *caddyfile.Dispenser) error {
+	name, err := options.Arg(d)
+	if err != nil {
+		return err
+	}
+	id := policies + "." + name
+	if _, err := caddy.GetModule(id); err != nil {
+		return d.Errf("unknown balance policy %q%s", name, options.Suggest(name, known(policies)))
+	}
+	policy, err := caddyfile.UnmarshalModule(d, id)
+	if err != nil {
+		return err
+	}
+	b.BalanceRaw = caddyconfig.JSONModuleObject(policy, "policy", name, nil)
+	return nil
+}
+
+// known are the names of the modules in a namespace.
+func known(namespace string) (names []string) {
+	for _, m := range caddy.GetModules(namespace) {
+		names = append(names, strings.TrimPrefix(string(m.ID), namespace+"."))
+	}
+	return names
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*App)(nil)

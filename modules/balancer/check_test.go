@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCheckName(t *testing.T) {
+	for _, name := range []string{"a", "Z", "0", "web-1_a.b:c", "-", strings.Repeat("x", 500)} {
+		if err := CheckName(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if err := CheckName(""); err == nil || err.Error() != "it has no name" {
+		t.Errorf("no name: %v", err)
+	}
+	for _, name := range []string{"a b", " a", "a/b", "a\n", "é", "a\x00", "{a}", "@a", "a,b", "[", "`"} {
+		if err := CheckName(name); err == nil || !strings.Contains(err.Error(), ": expected letters, digits and any of -_.:") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func TestCheckAddress(t *testing.T) {
+	for _, address := range []string{"10.0.0.1:443", "[2001:db8::1]:443", "[fe80::1%eth0]:1", "web.example.com:65535", "localhost:1", "my_host:80"} {
+		if err := checkAddress(address); err != nil {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+	const form, port = ": expected HOST:PORT, such as ", ": expected a port from 1 to 65535 after the host"
+	for address, want := range map[string]string{
+		"":                            form,
+		"10.0.0.1":                    form,
+		":443":                        form,
+		"2001:db8::1:443":             form,
+		"https://web.example.com":     form,
+		"https://web.example.com:443": form,
+		"web.example.com:443/path":    form,
+		"user@web.example.com:443":    form,
+		"web example.com:443":         form,
+		"unix//run/web.sock":          form,
+		"10.0.0.1:":                   port,
+		"10.0.0.1:0":                  port,
+		"10.0.0.1:65536":              port,
+		"10.0.0.1:-1":                 port,
+		"10.0.0.1:+1":                 port,
+		"10.0.0.1:https":              port,
+		"10.0.0.1:443-445":            port,
+	} {
+		if err := checkAddress(address); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", address, err, want)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	const s1 = `{"name": "s1", "address": "10.0.0.1:443"}`
+	for _, c := range []struct{ backend, want string }{
+		{`{}`, "it has no servers: expected at least one"},
+		{`{"servers": []}`, "it has no servers: expected at least one"},
+		{`{"servers": [` + s1 + `, null]}`, "server 2: expected an object with name and address"},
+		{`{"servers": [{"address": "10.0.0.1:443"}]}`, `server 1 "": it has no name`},
+		{`{"servers": [{"name": "s 1", "address": "10.0.0.1:443"}]}`, `server 1 "s 1": name "s 1": expected letters`},
+		{`{"servers": [{"name": "s1"}]}`, `server 1 "s1": address "": expected HOST:PORT`},
+		{`{"servers": [{"name": "s1", "address": "10.0.0.1:443", "weight": 257}]}`, `server 1 "s1": weight 257: expected a whole number from 0 to 256`},
+		{`{"servers": [{"name": "s1", "address": "10.0.0.1:443", "weight": -1}]}`, `server 1 "s1": weight -1: expected a whole number from 0 to 256`},
+		{`{"servers": [` + s1 + `, {"name": "s2", "address": "10.0.0.2:443"}, ` + s1 + `]}`, `servers 1 and 3 are both named "s1": expected names that differ`},
+		{`{"servers": [` + s1 + `], "retries": -1}`, "retries -1: expected a whole number from 0 to 100"},
+		{`{"servers": [` + s1 + `], "retries": 101}`, "retries 101: expected a whole number from 0 to 100"},
+		{`{"servers": [` + s1 + `], "timeouts": {"connect": "-1s"}}`, "timeouts.connect -1s: expected a duration greater than zero"},
+		{`{"servers": [` + s1 + `], "timeouts": {"client": "-1m"}}`, "timeouts.client -1m0s: expected a duration greater than zero"},
+		{`{"servers": [` + s1 + `], "timeouts": {"server": -1}}`, "timeouts.server -1ns: expected a duration greater than zero"},
+	} {
+		b := backend(t, c.backend)
+		b.name = "web"
+		if err := b.check(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s:\n got %v\nwant %s", c.backend, err, c.want)
+		}
+	}
+	for _, good := range []string{
+		`{"servers": [` + s1 + `]}`,
+		`{"servers": [{"name": "s1", "address": "10.0.0.1:443", "weight": 0}, {"name": "s2", "address": "10.0.0.1:443", "weight": 256}]}`,
+		`{"servers": [` + s1 + `], "retries": 0, "redispatch": false, "timeouts": {"connect": "1ms", "client": "1d", "server": "1h"}}`,
+		`{"servers": [` + s1 + `], "retries": 100}`,
+	} {
+		b := backend(t, good)
+		b.name = "web"
+		if err := b.check(); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	type settings struct {
+		Balance    string
+		Retries    int
+		Redispatch bool
+		Timeouts   Timeouts
+		Weights    []int
+	}
+	for _, c := range []struct {
+		backend string
+		want    settings
+	}{
+		{
+			`{"servers": [{"name": "s1", "address": "10.0.0.1:443"}]}`,
+			settings{`{"policy":"roundrobin"}`, 3, true, timeouts(5*time.Second, time.Minute, time.Minute), []int{1}},
+		},
+		{
+			`{"servers": [{"name": "s1", "address": "10.0.0.1:443", "weight": 0}, {"name": "s2", "address": "10.0.0.2:443", "weight": 7}],
+			  "balance": {"policy": "static"}, "retries": 0, "redispatch": false, "timeouts": {"connect": "1s", "client": "2s", "server": "3s"}}`,
+			settings{`{"policy": "static"}`, 0, false, timeouts(time.Second, 2*time.Second, 3*time.Second), []int{0, 7}},
+		},
+	} {
+		b := backend(t, c.backend)
+		b.setDefaults()
+		got := settings{string(b.BalanceRaw), *b.Retries, *b.Redispatch, b.Timeouts, nil}
+		for _, s := range b.Servers {
+			got.Weights = append(got.Weights, s.config().Weight)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", c.backend, diff)
+		}
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	if !new(Backend).Empty() {
+		t.Error("a backend without options is not empty")
+	}
+	for _, options := range []string{
+		`{"balance": {"policy": "roundrobin"}}`, `{"servers": [null]}`, `{"retries": 3}`, `{"redispatch": true}`,
+		`{"timeouts": {"connect": 1}}`, `{"timeouts": {"client": 1}}`, `{"timeouts": {"server": 1}}`,
+	} {
+		if b := backend(t, options); b.Empty() {
+			t.Errorf("%s is empty", options)
+		}
+	}
+}
+
+func timeouts(connect, client, server time.Duration) Timeouts {
+	return Timeouts{Connect: caddy.Duration(connect), Client: caddy.Duration(client), Server: caddy.Duration(server)}
+}
+
+func backend(t *testing.T, config string) *Backend {
+	t.Helper()
+	b := new(Backend)
+	if err := json.Unmarshal([]byte(config), b); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
