@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+// reason is why a connection has no server.
+type reason uint8
+
+const (
+	noMatch reason = iota
+	noServer
+	timeout
+	notTLS
+	sslv2
+	malformed
+	tooLarge
+	reasons // how many there are
+)
+
+// reasonNames are the words of on.
+var reasonNames = map[string]reason{
+	"no_match":  noMatch,
+	"no_server": noServer,
+	"timeout":   timeout,
+	"not_tls":   notTLS,
+	"sslv2":     sslv2,
+	"malformed": malformed,
+	"too_large": tooLarge,
+}
+
+// reasonOf are the outcomes of an inspection that on has a word for.
+var reasonOf = map[clienthello.Outcome]reason{
+	clienthello.Timeout:   timeout,
+	clienthello.NotTLS:    notTLS,
+	clienthello.SSLv2:     sslv2,
+	clienthello.Malformed: malformed,
+	clienthello.TooLarge:  tooLarge,
+}
+
+// verb is what is done with a connection that has no server.
+type verb uint8
+
+const (
+	reject verb = iota
+	closeIt
+	reset
+	drop
+	useBackend
+)
+
+var verbs = map[string]verb{
+	"reject": reject,
+	"close":  closeIt,
+	"reset":  reset,
+	"drop":   drop,
+}
+
+// action is a verb and, for useBackend, its object.
+type action struct {
+	verb    verb
+	backend *balancer.Backend
+}
+
+// newActions reads on. What it does not mention is rejected.
+func newActions(app *balancer.App, on map[string]string, fallback *balancer.Backend) (actions [reasons]action, err error) {
+	for _, outcome := range slices.Sorted(maps.Keys(on)) {
+		r, ok := reasonNames[outcome]
+		if !ok {
+			return actions, fmt.Errorf("on: unknown outcome %q%s", outcome, options.Suggest(outcome, slices.Collect(maps.Keys(reasonNames))))
+		}
+		if actions[r], err = newAction(app, on[outcome], fallback); err != nil {
+			return actions, fmt.Errorf("on %s: %w", outcome, err)
+		}
+	}
+	return actions, nil
+}
+
+func newAction(app *balancer.App, words string, fallback *balancer.Backend) (action, error) {
+	if err := checkAction(words); err != nil {
+		return action{}, err
+	}
+	word, name, _ := strings.Cut(words, " ")
+	switch word {
+	case "backend":
+		b, err := app.Backend(name)
+		return action{useBackend, b}, err
+	case "default":
+		if fallback == nil {
+			return action{}, fmt.Errorf("action %q: expected a default_backend, or servers of the frontend's own", words)
+		}
+		return action{useBackend, fallback}, nil
+	default:
+		return action{verb: verbs[word]}, nil
+	}
+}
+
+// checkAction says what is wrong with an action by itself.
+func checkAction(words string) error {
+	word, name, more := strings.Cut(words, " ")
+	if _, ok := verbs[word]; (ok || word == "default") && !more {
+		return nil
+	}
+	if word == "backend" && more {
+		return balancer.CheckName(name)
+	}
+	known := append(slices.Collect(maps.Keys(verbs)), "default", "backend NAME")
+	return fmt.Errorf("unknown action %q%s", words, options.Suggest(words, known))
+}

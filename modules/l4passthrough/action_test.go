@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+)
+
+func TestActions(t *testing.T) {
+	app, _ := newApp(t, "web", "sorry")
+	web, sorry := app.Backends["web"], app.Backends["sorry"]
+	for words, want := range map[string]action{
+		"reject":        {verb: reject},
+		"close":         {verb: closeIt},
+		"reset":         {verb: reset},
+		"drop":          {verb: drop},
+		"default":       {verb: useBackend, backend: web},
+		"backend web":   {verb: useBackend, backend: web},
+		"backend sorry": {verb: useBackend, backend: sorry},
+	} {
+		for outcome, r := range reasonNames {
+			actions, err := newActions(app, map[string]string{outcome: words}, web)
+			if err != nil {
+				t.Errorf("on %s %s: %v", outcome, words, err)
+			}
+			for other, got := range actions {
+				if other == int(r) && got != want || other != int(r) && got != (action{verb: reject}) {
+					t.Errorf("on %s %s: reason %d has %+v", outcome, words, other, got)
+				}
+			}
+		}
+	}
+}
+
+func TestActionsThatAreRefused(t *testing.T) {
+	app, _ := newApp(t, "web", "sorry")
+	for _, c := range []struct{ outcome, words, want string }{
+		{"timout", "reject", `on: unknown outcome "timout"; did you mean "timeout"? (known: malformed, no_match, no_server, not_tls, sslv2, timeout, too_large)`},
+		{"hello", "reject", `on: unknown outcome "hello" (known: malformed, `},
+		{"client_left", "reject", `on: unknown outcome "client_left" (known: malformed, `},
+		{"timeout", "rejct", `on timeout: unknown action "rejct"; did you mean "reject"? (known: backend NAME, close, default, drop, reject, reset)`},
+		{"timeout", "", `on timeout: unknown action "" (known: backend NAME, `},
+		{"timeout", "close now", `on timeout: unknown action "close now"; did you mean "close"? (known: backend NAME, `},
+		{"timeout", "default web", `on timeout: unknown action "default web"; did you mean "default"? (known: backend NAME, `},
+		{"timeout", "backend", `on timeout: unknown action "backend" (known: backend NAME, `},
+		{"timeout", "backend a b", `on timeout: name "a b": expected letters`},
+		{"timeout", "backend sory", `on timeout: backend "sory" is not defined; did you mean "sorry"? (known: sorry, web)`},
+		{"no_match", "default", `on no_match: action "default": expected a default_backend, or servers of the frontend's own`},
+	} {
+		if _, err := newActions(app, map[string]string{c.outcome: c.words}, nil); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("on %s %s:\n got %v\nwant %s", c.outcome, c.words, err, c.want)
+		}
+	}
+}
+
+// Every outcome that is not a hello, a client that stays and a verdict has a
+// word of its own, and that word is the outcome's name.
+func TestEveryOutcomeHasAWord(t *testing.T) {
+	for outcome := clienthello.Pending; outcome.String() != "unknown"; outcome++ {
+		r, ok := reasonOf[outcome]
+		switch outcome {
+		case clienthello.Pending, clienthello.Found, clienthello.ClientLeft:
+			if ok {
+				t.Errorf("%v has a word", outcome)
+			}
+		default:
+			if named, known := reasonNames[outcome.String()]; !ok || !known || named != r {
+				t.Errorf("%v has no word", outcome)
+			}
+		}
+	}
+	if len(reasonNames) != int(reasons) {
+		t.Errorf("%d words for %d reasons", len(reasonNames), reasons)
+	}
+}

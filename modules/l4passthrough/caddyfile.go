@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/mholt/caddy-l4/layer4"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+const matchers = "layer4.matchers"
+
+// UnmarshalCaddyfile sets up the frontend. Syntax:
+//
+//	passthrough {
+//		name <name>
+//		inspect_delay <duration>
+//		max_hello <bytes>
+//		use_backend <name> [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
+//		default_backend <name>
+//		on <outcome> <action>
+//
+//		# or a backend of the frontend's own:
+//		balance …
+//		server …
+//		retries …
+//		redispatch …
+//		timeouts …
+//	}
+//
+// A matcher is sni or alpn (fields of client_hello) or the name of a layer4
+// matcher. All matchers of one use_backend must match.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the handler's name
+	table := h.Backend.Options()
+	maps.Copy(table, options.Table{
+		"name":            options.Func(h.parseName),
+		"inspect_delay":   options.Duration(&h.InspectDelay),
+		"max_hello":       options.Int(&h.MaxHello, minMaxHello, clienthello.DefaultMaxHello),
+		"use_backend":     options.Many(h.parseUseBackend),
+		"default_backend": options.Func(func(d *caddyfile.Dispenser) error { return backendName(d, &h.DefaultBackend) }),
+		"on":              options.Many(h.parseOn),
+	})
+	return table.ParseBlock(d)
+}
+
+func (h *Handler) parseName(d *caddyfile.Dispenser) (err error) {
+	if h.Name, err = options.Arg(d); err != nil {
+		return err
+	}
+	return wrap(d, balancer.CheckName(h.Name))
+}
+
+// backendName takes the name of a backend, which may be defined further down.
+func backendName(d *caddyfile.Dispenser, name *string) (err error) {
+	option := d.Val()
+	if !d.NextArg() {
+		return d.Errf("%s: expected the name of a backend", option)
+	}
+	*name = d.Val()
+	return wrap(d, balancer.CheckName(*name))
+}
+
+func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
+	var outcome string
+	words := d.RemainingArgs()
+	if len(words) < 2 {
+		return d.Errf("expected on OUTCOME ACTION")
+	}
+	outcome, action := words[0], strings.Join(words[1:], " ")
+	if _, ok := reasonNames[outcome]; !ok {
+		return d.Errf("on: unknown outcome %q%s", outcome, options.Suggest(outcome, slices.Collect(maps.Keys(reasonNames))))
+	}
+	if err := checkAction(action); err != nil {
+		return d.Errf("on %s: %w", outcome, err)
+	}
+	if _, twice := h.On[outcome]; twice {
+		return d.Errf("on %s is given twice", outcome)
+	}
+	if h.On == nil {
+		h.On = make(map[string]string)
+	}
+	h.On[outcome] = action
+	return nil
+}
+
+func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
+	r := new(Rule)
+	if err := backendName(d, &r.Backend); err != nil {
+		return err
+	}
+	set := make(caddy.ModuleMap)
+	hello := new(l4clienthello.Matcher)
+	table := hello.Options()
+	for _, m := range caddy.GetModules(matchers) {
+		name := strings.TrimPrefix(string(m.ID), matchers+".")
+		table[name] = options.Func(func(d *caddyfile.Dispenser) error { return parseMatcher(d, m.ID, set) })
+	}
+	if err := checkRuleHasBackend(d, table); err != nil {
+		return err
+	}
+	if err := table.ParseLine(d); err != nil {
+		return err
+	}
+	if len(hello.SNI)+len(hello.ALPN) > 0 {
+		if set["client_hello"] != nil {
+			return d.Errf("use_backend %s: sni and alpn are fields of client_hello: expected either them or client_hello", r.Backend)
+		}
+		set["client_hello"] = caddyconfig.JSON(hello, nil)
+	}
+	if len(set) > 0 {
+		r.MatcherSetsRaw = []caddy.ModuleMap{set}
+	}
+	h.Rules = append(h.Rules, r)
+	return nil
+}
+
+// checkRuleHasBackend refuses `use_backend sni www.example.com`, where d stands
+// on a matcher in the place of the backend. A backend may bear a matcher's name.
+func checkRuleHasBackend(d *caddyfile.Dispenser, matchers options.Table) error {
+	name := d.Val()
+	if _, ok := matchers[name]; !ok || !d.NextArg() {
+		return nil
+	}
+	if _, ok := matchers[d.Val()]; !ok {
+		return d.Errf("use_backend: expected the name of a backend before %s", name)
+	}
+	d.Prev()
+	return nil
+}
+
+func parseMatcher(d *caddyfile.Dispenser, id caddy.ModuleID, set caddy.ModuleMap) error {
+	m, err := caddyfile.UnmarshalModule(d, string(id))
+	if err != nil {
+		return err
+	}
+	if _, ok := m.(layer4.ConnMatcher); !ok {
+		return d.Errf("%s is not a layer4 connection matcher", id)
+	}
+	set[id.Name()] = caddyconfig.JSON(m, nil)
+	return nil
+}
+
+// wrap adds file and line to an error, if there is one.
+func wrap(d *caddyfile.Dispenser, err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.WrapErr(err)
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

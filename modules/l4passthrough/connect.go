@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// maxPause is the pause before a retry that has no other server to go to. It is
+// HAProxy's.
+const maxPause = time.Second
+
+// attempts is the way of one connection through the servers of a backend.
+type attempts struct {
+	backend *balancer.Backend
+	request pool.Request
+}
+
+// connect takes a lease and connects to its server, and tries again as the
+// backend allows. False means that no server could be reached: the record says
+// why.
+func (c *connection) connect(b *balancer.Backend) bool {
+	a := attempts{backend: b}
+	began := time.Now()
+	c.record.Backend, c.record.Server, c.record.Address = b.Name(), "", ""
+	c.record.Retries, c.record.Redispatched = 0, false
+	lease, err := b.Pool().Acquire(context.Background(), &a.request)
+	for ; err == nil; lease, err = a.next(lease, c.record.End) {
+		if c.dial(lease, time.Duration(b.Timeouts.Connect)) {
+			c.lease = lease
+			c.record.Connect = time.Since(began)
+			return true
+		}
+		lease.Release(pool.ConnectFailed)
+		if c.record.Retries == *b.Retries {
+			return false
+		}
+		c.record.Retries++
+	}
+	c.record.End, c.record.EndedBy, c.record.Error = tcplog.NoServer, relay.Proxy, err.Error()
+	return false
+}
+
+// dial connects to the server of a lease and notes how that went.
+func (c *connection) dial(l *pool.Lease, timeout time.Duration) bool {
+	s := l.Server
+	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
+	c.record.Server, c.record.Address = s.Name, s.Address
+	conn, err := net.DialTimeout("tcp", s.Address, timeout)
+	if err != nil {
+		c.record.End, c.record.EndedBy = connectEnd(err)
+		c.record.Error = err.Error()
+		return false
+	}
+	c.server, c.record.Error = conn, ""
+	return true
+}
+
+// shortages are errors of a connect that are not the server's doing.
+var shortages = []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}
+
+func connectEnd(err error) (tcplog.End, relay.Side) {
+	var timeout net.Error
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return tcplog.ConnectTimeout, relay.Server
+	case slices.ContainsFunc(shortages, func(e error) bool { return errors.Is(err, e) }):
+		return tcplog.NoResources, relay.Proxy
+	default:
+		return tcplog.ConnectFailed, relay.Server
+	}
+}
+
+// next is the lease for the next attempt after failed, which has been released.
+func (a *attempts) next(failed *pool.Lease, end tcplog.End) (*pool.Lease, error) {
+	p := a.backend.Pool()
+	if !*a.backend.Redispatch {
+		a.pause(end)
+		return p.Again(failed), nil
+	}
+	a.request.Avoid(failed.Server)
+	lease, err := p.Acquire(context.Background(), &a.request)
+	if !errors.Is(err, pool.ErrNoServer) {
+		return lease, err
+	}
+	a.pause(end)
+	a.request.Forgive()
+	return p.Acquire(context.Background(), &a.request)
+}
+
+// pause waits before the same server is tried again, unless it has been waited
+// for long enough already.
+func (a *attempts) pause(end tcplog.End) {
+	if end != tcplog.ConnectTimeout {
+		time.Sleep(min(maxPause, time.Duration(a.backend.Timeouts.Connect)))
+	}
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// connection is one client on its way from the hello to the log line. What it
+// takes on the way, end gives back.
+type connection struct {
+	h      *Handler
+	cx     *layer4.Connection
+	began  time.Time // accept
+	hello  *clienthello.Inspection
+	lease  *pool.Lease
+	server net.Conn
+	record tcplog.Record
+}
+
+func newConnection(h *Handler, cx *layer4.Connection) *connection {
+	c := &connection{h: h, cx: cx, began: time.Now(), hello: clienthello.NewInspection(h.MaxHello)}
+	// Other routes and handlers may have taken their time before this one.
+	if accepted, ok := cx.Replacer().Get(layer4.ConnWrapTimeReplKey); ok {
+		if at, ok := accepted.(time.Time); ok {
+			c.began = at
+		}
+	}
+	c.record = tcplog.New(h.Name, cx.RemoteAddr(), cx.LocalAddr())
+	return c
+}
+
+func (c *connection) serve() {
+	backend := c.choose()
+	if backend == nil || c.pass(backend) {
+		return
+	}
+	standIn := c.refuse(noServer)
+	if standIn == nil || standIn != backend && c.pass(standIn) {
+		return
+	}
+	c.alert(alertInternalError)
+}
+
+// pass has the connection served by a backend. False means that none of its
+// servers could be reached.
+func (c *connection) pass(b *balancer.Backend) bool {
+	if !c.connect(b) {
+		return false
+	}
+	c.relay(b)
+	return true
+}
+
+// choose waits for the hello and picks the backend: nil where there is none,
+// after the client has been told as configured.
+func (c *connection) choose() *balancer.Backend {
+	c.record.Outcome = c.inspect()
+	c.record.HelloWait = time.Since(c.began)
+	switch c.record.Outcome {
+	case clienthello.Found:
+		return c.route()
+	case clienthello.ClientLeft:
+		c.record.End, c.record.EndedBy = tcplog.ClientLeft, relay.Client
+		return nil
+	default:
+		if err := c.hello.Err(); err != nil {
+			c.record.Error = err.Error()
+		}
+		return c.refuse(reasonOf[c.record.Outcome])
+	}
+}
+
+// inspect reads until there is a verdict, the delay is over or the client has
+// gone.
+func (c *connection) inspect() clienthello.Outcome {
+	deadline := c.began.Add(time.Duration(c.h.InspectDelay))
+	if err := c.cx.SetReadDeadline(deadline); err != nil {
+		return c.hello.Leave()
+	}
+	defer func() { _ = c.cx.SetReadDeadline(time.Time{}) }()
+	for c.hello.Outcome() == clienthello.Pending {
+		n, err := c.cx.Read(c.hello.Space())
+		switch outcome := c.hello.Commit(n); {
+		case outcome != clienthello.Pending || err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return c.hello.Expire()
+		default:
+			return c.hello.Leave()
+		}
+	}
+	// What matchers of the route have read ahead belongs to the server, too.
+	for rest := c.cx.MatchingBytes(); len(rest) > 0; rest = c.cx.MatchingBytes() {
+		p := make([]byte, len(rest))
+		n, _ := c.cx.Read(p)
+		c.hello.Feed(p[:n])
+	}
+	return c.hello.Outcome()
+}
+
+func (c *connection) route() *balancer.Backend {
+	hello := c.hello.Hello()
+	c.record.Hello(hello)
+	backend, err := c.h.router.route(hello, c.matching)
+	if err != nil {
+		c.record.End, c.record.Error = tcplog.InspectionFailed, err.Error()
+		c.alert(alertInternalError)
+		return nil
+	}
+	if backend == nil {
+		c.record.Error = "no rule matches and there is no default backend"
+		return c.refuse(noMatch)
+	}
+	return backend
+}
+
+// matching is a connection for matchers of other kinds, which holds what has
+// been read and has the variables and placeholders of the real one.
+func (c *connection) matching() *layer4.Connection {
+	m := layer4.WrapConnection(c.cx.Conn, c.hello.Bytes(), c.cx.Logger)
+	if vars, ok := c.cx.Context.Value(layer4.VarsCtxKey).(map[string]any); ok {
+		for name, value := range vars {
+			m.SetVar(name, value)
+		}
+	}
+	m.Context = c.cx.Context
+	l4clienthello.Share(m, c.hello)
+	return m
+}
+
+// relay passes the hello on, then everything else, until the session is over.
+func (c *connection) relay(b *balancer.Backend) {
+	session := relay.New(c.cx.Conn, c.server, relay.Options{
+		ClientTimeout: time.Duration(b.Timeouts.Client),
+		ServerTimeout: time.Duration(b.Timeouts.Server),
+	})
+	session.First(c.hello.Bytes())
+	c.hello.Release()
+	c.hello = nil
+	c.record.Relayed(session.Run())
+}
+
+// end is the one place where a connection ends, however it does.
+func (c *connection) end() {
+	if p := recover(); p != nil {
+		c.record.End, c.record.EndedBy = tcplog.Failed, relay.Proxy
+		c.record.Error = fmt.Sprint("panic: ", p)
+		c.h.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
+	}
+	if c.server != nil {
+		_ = c.server.Close()
+	}
+	if c.lease != nil {
+		c.lease.Release(pool.Served)
+	}
+	if c.hello != nil {
+		c.hello.Release()
+	}
+	c.record.Duration = time.Since(c.began)
+	c.record.Write(c.h.logger)
+}

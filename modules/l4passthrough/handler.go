@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package l4passthrough is the frontend: the handler that waits for a client's
+// ClientHello, picks a backend by what it says, connects to one of the
+// backend's servers and has the bytes passed both ways, unopened. It is the last
+// handler of its route. However a connection ends, it ends in one place, with
+// one log line. What is not a ClientHello is never taken for one without a
+// name: each outcome has its own action (on).
+package l4passthrough
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Defaults of a frontend.
+const (
+	DefaultName         = "default"
+	DefaultInspectDelay = 5 * time.Second
+)
+
+// minMaxHello is below what any real client sends.
+const minMaxHello = 256
+
+// Handler is a frontend. The rules are tried in order and the first that
+// matches wins; where none does, the default backend is taken.
+//
+// A frontend of one site needs no named backend: with servers of its own it has
+// an anonymous one, which is its default backend and bears its name.
+type Handler struct {
+	// Name of the frontend, unique in the configuration. Default: "default".
+	Name string `json:"name,omitempty"`
+
+	// InspectDelay is how long the client may take for its ClientHello, counted
+	// from accept. Default: 5s. It is HAProxy's tcp-request inspect-delay.
+	InspectDelay caddy.Duration `json:"inspect_delay,omitempty"`
+
+	// MaxHello is the longest ClientHello in bytes, 256 to 65536. Default:
+	// 65536.
+	MaxHello int `json:"max_hello,omitempty"`
+
+	// Rules are tried in order; the first that matches names the backend.
+	Rules []*Rule `json:"rules,omitempty"`
+
+	// DefaultBackend takes what no rule takes.
+	DefaultBackend string `json:"default_backend,omitempty"`
+
+	// On says what happens to connections that go to no backend: outcome →
+	// action. Outcomes are timeout, not_tls, sslv2, malformed, too_large,
+	// no_match and no_server. Actions are reject (a TLS alert where the client
+	// spoke TLS, then close), close, reset, drop (the client is told nothing),
+	// default (the default backend) and "backend NAME". Default: reject.
+	On map[string]string `json:"on,omitempty"`
+
+	// Backend holds the options of the anonymous backend.
+	balancer.Backend
+
+	logger  *zap.Logger
+	router  *router
+	actions [reasons]action
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "layer4.handlers.passthrough",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision finds the backends and compiles the rules.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	h.setDefaults()
+	mod, err := ctx.App("passthrough")
+	if err != nil {
+		return fmt.Errorf("getting the passthrough app: %w", err)
+	}
+	app := mod.(*balancer.App)
+	if err := h.provision(ctx, app); err != nil {
+		return fmt.Errorf("frontend %q: %w", h.Name, err)
+	}
+	return nil
+}
+
+func (h *Handler) setDefaults() {
+	if h.Name == "" {
+		h.Name = DefaultName
+	}
+	if h.InspectDelay == 0 {
+		h.InspectDelay = caddy.Duration(DefaultInspectDelay)
+	}
+	if h.MaxHello == 0 {
+		h.MaxHello = clienthello.DefaultMaxHello
+	}
+}
+
+func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
+	if err := app.AddFrontend(h.Name); err != nil {
+		return err
+	}
+	if h.InspectDelay < 0 {
+		return fmt.Errorf("inspect_delay %v: expected a duration greater than zero", time.Duration(h.InspectDelay))
+	}
+	if h.MaxHello < minMaxHello || h.MaxHello > clienthello.DefaultMaxHello {
+		return fmt.Errorf("max_hello %d: expected a number of bytes from %d to %d", h.MaxHello, minMaxHello, clienthello.DefaultMaxHello)
+	}
+	fallback, err := h.defaultBackend(ctx, app)
+	if err != nil {
+		return err
+	}
+	if h.router, err = newRouter(ctx, app, h.Rules, fallback); err != nil {
+		return err
+	}
+	h.actions, err = newActions(app, h.On, fallback)
+	return err
+}
+
+// defaultBackend is the backend that default_backend names, or the anonymous
+// one, or nil.
+func (h *Handler) defaultBackend(ctx caddy.Context, app *balancer.App) (*balancer.Backend, error) {
+	switch anonymous := !h.Backend.Empty(); {
+	case anonymous && h.DefaultBackend != "":
+		return nil, fmt.Errorf("it has options of an anonymous backend (servers, balance ...) and default_backend %q: expected one of the two", h.DefaultBackend)
+	case anonymous:
+		return &h.Backend, app.AddBackend(ctx, h.Name, &h.Backend)
+	case h.DefaultBackend != "":
+		b, err := app.Backend(h.DefaultBackend)
+		if err != nil {
+			return nil, fmt.Errorf("default_backend: %w", err)
+		}
+		return b, nil
+	case len(h.Rules) == 0:
+		return nil, errors.New("it sends connections nowhere: expected use_backend, default_backend or servers of its own")
+	}
+	return nil, nil
+}
+
+// Handle takes the connection from hello to end.
+func (h *Handler) Handle(cx *layer4.Connection, _ layer4.Handler) error {
+	if _, udp := cx.LocalAddr().(*net.UDPAddr); udp {
+		return errors.New("passthrough: a datagram listener: expected a stream (TCP)")
+	}
+	c := newConnection(h, cx)
+	defer c.end()
+	c.serve()
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Module       = (*Handler)(nil)
+	_ caddy.Provisioner  = (*Handler)(nil)
+	_ layer4.NextHandler = (*Handler)(nil)
+)

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"io"
+	"net"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// TLS alert descriptions (RFC 8446 6.2, RFC 6066 3).
+const (
+	alertDecodeError      = 50
+	alertInternalError    = 80
+	alertUnrecognizedName = 112
+)
+
+// alerts are what reject says to a client that spoke TLS; to others, and where
+// the hello did not come in time, it says nothing.
+var alerts = [reasons]byte{
+	noMatch:   alertUnrecognizedName,
+	noServer:  alertInternalError,
+	malformed: alertDecodeError,
+	tooLarge:  alertDecodeError,
+}
+
+// farewell bounds how long, and how much, a client is listened to after an
+// alert: what it is still sending would otherwise be answered with a reset,
+// which can overtake the alert.
+const (
+	farewell      = 250 * time.Millisecond
+	farewellBytes = 256 << 10
+)
+
+// refuse does what is configured for a connection that has no server, or
+// returns the backend that it is to go to instead.
+func (c *connection) refuse(why reason) *balancer.Backend {
+	a := c.h.actions[why]
+	if a.verb == useBackend {
+		return a.backend
+	}
+	if why != noServer { // connect has said how that ended
+		c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
+	}
+	switch a.verb {
+	case reject:
+		if alerts[why] != 0 {
+			c.alert(alerts[why])
+		}
+	case reset:
+		if tcp, ok := c.tcp(); ok {
+			_ = tcp.SetLinger(0)
+		}
+	case drop:
+		if tcp, ok := c.tcp(); ok {
+			silence(tcp)
+		}
+	case closeIt, useBackend:
+	}
+	return nil
+}
+
+// alert sends a fatal TLS alert, if the client spoke TLS, and sees that it gets
+// there. The version is the one that crypto/tls uses before one is agreed on.
+func (c *connection) alert(description byte) {
+	if !c.hello.SpokeTLS() {
+		return
+	}
+	client := c.cx.Conn
+	_ = client.SetDeadline(time.Now().Add(farewell))
+	if _, err := client.Write([]byte{21, 3, 1, 0, 2, 2, description}); err != nil {
+		return
+	}
+	if w, ok := client.(interface{ CloseWrite() error }); ok && w.CloseWrite() == nil {
+		_, _ = io.CopyN(io.Discard, client, farewellBytes)
+	}
+}
+
+// tcp is the client's connection, if nothing is wrapped around it.
+func (c *connection) tcp() (*net.TCPConn, bool) {
+	tcp, ok := c.cx.Conn.(*net.TCPConn)
+	return tcp, ok
+}

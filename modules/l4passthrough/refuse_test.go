@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+func alertRecord(description byte) string { return string([]byte{21, 3, 1, 0, 2, 2, description}) }
+
+// What a client that goes to no backend sees of each refusal, and what is
+// logged of it.
+func TestRefusals(t *testing.T) {
+	helloA := newSample(t, "a.example.test", "").raw
+	broken := bytes.Clone(helloA)
+	broken[5+4+2+32] = 33 // a session ID may have 32 bytes
+	for _, c := range []struct {
+		name, outcome, action string
+		sent                  []byte
+		want                  string
+		wantReset             bool
+	}{
+		{name: "no match, by default", outcome: "hello", sent: helloA, want: alertRecord(112)},
+		{name: "no match, reject", outcome: "hello", action: "no_match reject", sent: helloA, want: alertRecord(112)},
+		{name: "no match, close", outcome: "hello", action: "no_match close", sent: helloA},
+		{name: "no match, reset", outcome: "hello", action: "no_match reset", sent: helloA, wantReset: true},
+		{name: "malformed, by default", outcome: "malformed", sent: broken, want: alertRecord(50)},
+		{name: "malformed, close", outcome: "malformed", action: "malformed close", sent: broken},
+		{name: "too large, by default", outcome: "too_large", sent: []byte{22, 3, 1, 1, 0, 1, 2, 0, 0, 3, 3}, want: alertRecord(50)},
+		{name: "not TLS, by default", outcome: "not_tls", sent: []byte("GET / HTTP/1.1\r\n\r\n")},
+		{name: "not TLS, reset", outcome: "not_tls", action: "not_tls reset", sent: []byte("GET / HTTP/1.1\r\n\r\n"), wantReset: true},
+		{name: "half a hello, by default", outcome: "timeout", sent: helloA[:100]},
+		{name: "silence, by default", outcome: "timeout"},
+		{name: "silence, reset", outcome: "timeout", action: "timeout reset", wantReset: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := Handler{InspectDelay: caddy.Duration(100 * time.Millisecond), Rules: rules(t, `[%s]`, exactB)}
+			if outcome, words, ok := strings.Cut(c.action, " "); ok {
+				h.On = map[string]string{outcome: words}
+			}
+			got, err, line := handle(t, &h, c.sent)
+			if string(got) != c.want || errors.Is(err, syscall.ECONNRESET) != c.wantReset {
+				t.Errorf("the client got %x (%v), want %x", got, err, c.want)
+			}
+			fields := line.ContextMap()
+			if fields["outcome"] != c.outcome || fields["termination"] != "PR" || fields["ended_by"] != "proxy" || line.Level != zapcore.InfoLevel {
+				t.Errorf("logged as %v %v", line.Level, fields)
+			}
+		})
+	}
+}
+
+// Where a matcher fails nobody knows what its rule would have said: neither the
+// rules after it nor the default backend may speak for it.
+func TestFailingMatcherRefuses(t *testing.T) {
+	for _, failing := range []string{
+		`{"match": [{"test_answer": {"answer": "error"}}], "backend": "web"}`,
+		`{"match": [{"test_answer": {"answer": "error"}}, {"test_answer": {"answer": "yes"}}], "backend": "web"}`,
+		`{"match": [{"not": [{"test_answer": {"answer": "error"}}]}], "backend": "web"}`,
+		`{"match": [{"client_hello": {"sni": ["a.example.test"]}, "test_answer": {"answer": "error"}}], "backend": "web"}`,
+	} {
+		h := Handler{Rules: rules(t, `[%s, %s, %s]`, exactB, failing, bare)}
+		got, _, line := handle(t, &h, newSample(t, "a.example.test", "").raw)
+		if string(got) != alertRecord(80) {
+			t.Errorf("%s: the client got %x, want an alert internal_error", failing, got)
+		}
+		fields := line.ContextMap()
+		if line.Level != zapcore.ErrorLevel || fields["termination"] != "IR" || fields["backend"] != "" || fields["error"] != "rule 2: the matcher failed" {
+			t.Errorf("%s: logged as %v %v", failing, line.Level, fields)
+		}
+	}
+}
+
+// A matcher that wants more than the hello does not match; it does not fail.
+func TestMatcherThatWantsMoreDoesNotMatch(t *testing.T) {
+	h := Handler{Rules: rules(t, `[{"match": [{"test_answer": {"answer": "more"}}], "backend": "web"}]`)}
+	got, _, line := handle(t, &h, newSample(t, "a.example.test", "").raw)
+	if string(got) != alertRecord(112) || line.ContextMap()["error"] != "no rule matches and there is no default backend" {
+		t.Errorf("the client got %x; logged as %v", got, line.ContextMap())
+	}
+}
+
+// handle has a frontend handle a client that sends some bytes and then listens.
+// It returns all that the client got, with the error of its last read, and the
+// log line.
+func handle(t *testing.T, h *Handler, sent []byte) (got []byte, err error, line observer.LoggedEntry) {
+	t.Helper()
+	app, ctx := newApp(t, "web", "api")
+	h.setDefaults()
+	core, logged := observer.New(zapcore.DebugLevel)
+	h.logger = zap.New(core)
+	if err := h.provision(ctx, app); err != nil {
+		t.Fatal(err)
+	}
+	client, server := connected(t)
+	done := make(chan error, 1)
+	go func() {
+		done <- h.Handle(layer4.WrapConnection(server, nil, zap.NewNop()), nil)
+		server.Close() // as caddy-l4 does
+	}()
+	if _, err := client.Write(sent); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.SetDeadline(time.Now().Add(10 * time.Second))
+	got, err = io.ReadAll(client)
+	client.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if logged.Len() != 1 {
+		t.Fatalf("%d log lines, want 1: %v", logged.Len(), logged.All())
+	}
+	return got, err, logged.All()[0]
+}
+
+// connected are the two ends of a TCP connection.
+func connected(t *testing.T) (client, server net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = ln.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close(); server.Close() })
+	return client, server
+}
