@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package caddypassthrough is what `xcaddy build --with` imports: every Caddy
+// module of the project, and those of caddy-l4 that it stands on.
+package caddypassthrough
+
+import (
+	_ "github.com/mholt/caddy-l4"
+
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/durable"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
+)
