@@ -4,7 +4,6 @@ package l4clienthello
 
 import (
 	"bytes"
-	"net"
 	"strings"
 
 	"github.com/mholt/caddy-l4/layer4"
@@ -17,35 +16,30 @@ const (
 	replPrefix = layer4.AppReplPrefix + "client_hello."
 )
 
-// inspected is what is kept with a connection: the inspection and the layer of
-// the connection that it looked at. Behind a handler that unwraps (TLS, PROXY
-// protocol) there is another layer, which may begin with another hello, and a
-// handler that has taken bytes leaves others at the beginning.
-type inspected struct {
-	*clienthello.Inspection
-	layer net.Conn
-}
-
 // Share makes matchers use an inspection that has already been made of what cx
 // begins with.
 func Share(cx *layer4.Connection, i *clienthello.Inspection) {
-	cx.SetVar(varKey, &inspected{i, cx.Conn})
+	cx.SetVar(varKey, i)
 }
 
-// inspect goes on with the connection's inspection where it stopped.
+// inspect goes on with the connection's inspection where it stopped. Where the
+// connection does not begin with what was inspected any more, it begins anew:
+// a handler has taken bytes or has unwrapped another layer (TLS, PROXY
+// protocol).
 func inspect(cx *layer4.Connection) *clienthello.Inspection {
-	in, ok := cx.GetVar(varKey).(*inspected)
-	if !ok || in.layer != cx.Conn || !bytes.HasPrefix(cx.MatchingBytes(), in.Bytes()) {
-		in = &inspected{clienthello.NewInspection(0), cx.Conn}
-		cx.SetVar(varKey, in)
+	present := cx.MatchingBytes()
+	i, ok := cx.GetVar(varKey).(*clienthello.Inspection)
+	if !ok || !bytes.HasPrefix(present, i.Bytes()) {
+		i = clienthello.NewInspection(clienthello.DefaultMaxHello)
+		Share(cx, i)
 	}
-	if in.Outcome() != clienthello.Pending {
-		return in.Inspection
+	if i.Outcome() != clienthello.Pending {
+		return i
 	}
-	if fresh := cx.MatchingBytes()[len(in.Bytes()):]; len(fresh) > 0 && in.Feed(fresh) == clienthello.Found {
-		setPlaceholders(cx, in.Hello())
+	if fresh := present[len(i.Bytes()):]; len(fresh) > 0 && i.Feed(fresh) == clienthello.Found {
+		setPlaceholders(cx, i.Hello())
 	}
-	return in.Inspection
+	return i
 }
 
 func setPlaceholders(cx *layer4.Connection, h *clienthello.Hello) {

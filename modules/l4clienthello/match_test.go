@@ -89,7 +89,7 @@ func TestWhatIsNoHelloDoesNotMatch(t *testing.T) {
 		if got, err := provisioned(t, Matcher{}).Match(cx); got || err != nil {
 			t.Errorf("%v: %v, %v", outcome, got, err)
 		}
-		if got := cx.GetVar(varKey).(*inspected).Outcome(); got != outcome {
+		if got := cx.GetVar(varKey).(*clienthello.Inspection).Outcome(); got != outcome {
 			t.Errorf("outcome %v, want %v", got, outcome)
 		}
 		if value, set := cx.Replacer().GetString("l4.client_hello.sni"); set {
