@@ -4,6 +4,7 @@ package clienthello
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -54,7 +55,7 @@ func TestRefused(t *testing.T) {
 		{"session id cut off", body(append(fixed[:34:34], 32, 1, 2, 3, 4, 5, 6, 7)), errSessionID},
 		{"no cipher suites", faulty(func(h *testHello) { h.cipherSuites = nil }), errCipherSuites},
 		{"odd cipher suites", faulty(func(h *testHello) { h.cipherSuites = []byte{0x13, 1, 0x13} }), errCipherSuites},
-		{"cipher suites cut off", body(append(beforeSuites[:len(beforeSuites):len(beforeSuites)], 0xff, 0xfe, 0x13, 1)), errCipherSuites},
+		{"cipher suites cut off", body(slices.Concat(beforeSuites, []byte{0xff, 0xfe, 0x13, 1})), errCipherSuites},
 		{"cipher suites missing", body(beforeSuites), errCipherSuites},
 		{"no compression methods", faulty(func(h *testHello) { h.compressions = nil }), errCompressions},
 		{"compression methods cut off", body(append(fixed[:len(fixed)-2:len(fixed)-2], 2, 0)), errCompressions},
