@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -22,6 +23,9 @@ const (
 	DefaultConnectTimeout = 5 * time.Second
 	DefaultIdleTimeout    = time.Minute
 )
+
+// policies is the namespace of the policy modules.
+const policies = "passthrough.policies"
 
 // Backend is a set of servers that offer the same thing, and how connections
 // are spread over them.
@@ -80,13 +84,9 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 		return err
 	}
 	b.setDefaults()
-	mod, err := ctx.LoadModule(b, "BalanceRaw")
+	policy, err := b.loadPolicy(ctx)
 	if err != nil {
-		return fmt.Errorf("loading balance policy: %w", err)
-	}
-	policy, ok := mod.(pool.Policy)
-	if !ok {
-		return fmt.Errorf("balance policy %T does not implement pool.Policy", mod)
+		return err
 	}
 	c := pool.Config{Backend: name, Policy: policy}
 	for _, s := range b.Servers {
@@ -94,6 +94,43 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	}
 	b.pool, err = registry.Open(c)
 	return err
+}
+
+func (b *Backend) loadPolicy(ctx caddy.Context) (pool.Policy, error) {
+	var inline struct {
+		Policy string `json:"policy"`
+	}
+	if err := json.Unmarshal(b.BalanceRaw, &inline); err != nil {
+		return nil, fmt.Errorf("balance: expected an object such as {\"policy\": \"roundrobin\"}: %w", err)
+	}
+	if err := checkPolicy(inline.Policy); err != nil {
+		return nil, fmt.Errorf("balance: %w", err)
+	}
+	mod, err := ctx.LoadModule(b, "BalanceRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading balance policy %q: %w", inline.Policy, err)
+	}
+	policy, ok := mod.(pool.Policy)
+	if !ok {
+		return nil, fmt.Errorf("balance policy %q (%T) does not implement pool.Policy", inline.Policy, mod)
+	}
+	return policy, nil
+}
+
+// checkPolicy names the policies that there are, if name is not one of them.
+func checkPolicy(name string) error {
+	if _, err := caddy.GetModule(policies + "." + name); err != nil {
+		return fmt.Errorf("unknown policy %q%s", name, options.Suggest(name, known(policies)))
+	}
+	return nil
+}
+
+// known are the names of the modules in a namespace.
+func known(namespace string) (names []string) {
+	for _, m := range caddy.GetModules(namespace) {
+		names = append(names, m.ID.Name())
+	}
+	return names
 }
 
 // check says what is wrong with what the user wrote.
@@ -120,9 +157,16 @@ func (b *Backend) check() error {
 	if r := b.Retries; r != nil && (*r < 0 || *r > MaxRetries) {
 		return fmt.Errorf("retries %d: expected a whole number from 0 to %d", *r, MaxRetries)
 	}
-	for name, d := range map[string]caddy.Duration{"connect": b.Timeouts.Connect, "client": b.Timeouts.Client, "server": b.Timeouts.Server} {
-		if d < 0 {
-			return fmt.Errorf("timeouts.%s %v: expected a duration greater than zero", name, time.Duration(d))
+	return b.Timeouts.check()
+}
+
+func (t *Timeouts) check() error {
+	for _, t := range []struct {
+		name string
+		d    caddy.Duration
+	}{{"connect", t.Connect}, {"client", t.Client}, {"server", t.Server}} {
+		if t.d < 0 {
+			return fmt.Errorf("timeouts.%s %v: expected a duration greater than zero", t.name, time.Duration(t.d))
 		}
 	}
 	return nil

@@ -5,9 +5,7 @@ package balancer
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -18,8 +16,6 @@ import (
 func init() {
 	httpcaddyfile.RegisterGlobalOption("passthrough", parseApp)
 }
-
-const policies = "passthrough.policies"
 
 // parseApp parses the global option passthrough, which may be given several
 // times: the blocks add up. Syntax:
@@ -132,24 +128,15 @@ func (b *Backend) parseBalance(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	id := policies + "." + name
-	if _, err := caddy.GetModule(id); err != nil {
-		return d.Errf("unknown balance policy %q%s", name, options.Suggest(name, known(policies)))
+	if err := checkPolicy(name); err != nil {
+		return d.Errf("balance: %w", err)
 	}
-	policy, err := caddyfile.UnmarshalModule(d, id)
+	policy, err := caddyfile.UnmarshalModule(d, policies+"."+name)
 	if err != nil {
 		return err
 	}
 	b.BalanceRaw = caddyconfig.JSONModuleObject(policy, "policy", name, nil)
 	return nil
-}
-
-// known are the names of the modules in a namespace.
-func known(namespace string) (names []string) {
-	for _, m := range caddy.GetModules(namespace) {
-		names = append(names, strings.TrimPrefix(string(m.ID), namespace+"."))
-	}
-	return names
 }
 
 // Interface guards
