@@ -87,8 +87,10 @@ func (r *Record) Relayed(result relay.Result) {
 // level info.
 func (r *Record) Write(logger *zap.Logger) {
 	level := zapcore.InfoLevel
-	if r.End == Failed || r.End == InspectionFailed {
+	switch r.End {
+	case Failed, InspectionFailed, NoResources:
 		level = zapcore.ErrorLevel
+	default:
 	}
 	line := logger.Check(level, "session")
 	if line == nil {

@@ -72,7 +72,7 @@ func TestLineOfARefusal(t *testing.T) {
 func TestLevelIsErrorForTheProxysOwnFailures(t *testing.T) {
 	for end := range End(len(ends)) {
 		want := `{"level":"info",`
-		if end == Failed || end == InspectionFailed {
+		if end == Failed || end == InspectionFailed || end == NoResources {
 			want = `{"level":"error",`
 		}
 		if got := written(t, Record{End: end, Client: client, Local: local}); !strings.HasPrefix(got, want) {
