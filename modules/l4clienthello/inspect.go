@@ -17,9 +17,12 @@ const (
 )
 
 // Share makes matchers use an inspection that has already been made of what cx
-// begins with.
+// begins with, and sets the placeholders of its hello.
 func Share(cx *layer4.Connection, i *clienthello.Inspection) {
 	cx.SetVar(varKey, i)
+	if h := i.Hello(); h != nil {
+		setPlaceholders(cx, h)
+	}
 }
 
 // inspect goes on with the connection's inspection where it stopped. Where the

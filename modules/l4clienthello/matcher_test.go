@@ -33,12 +33,12 @@ func TestServerNames(t *testing.T) {
 		{"a.test *.b.test .c.test", "a.test x.b.test x.y.c.test", "b.test x.a.test x.y.b.test c.test"},
 	} {
 		m := provisioned(t, Matcher{SNI: strings.Fields(c.patterns)})
-		for _, name := range strings.Fields(c.yes) {
+		for name := range strings.FieldsSeq(c.yes) {
 			if !m.MatchHello(parse(t, hello(t, name))) {
 				t.Errorf("%q does not match %q", c.patterns, name)
 			}
 		}
-		for _, name := range strings.Fields(c.no) {
+		for name := range strings.FieldsSeq(c.no) {
 			if m.MatchHello(parse(t, hello(t, name))) {
 				t.Errorf("%q matches %q", c.patterns, name)
 			}
@@ -71,7 +71,7 @@ func TestProtocols(t *testing.T) {
 
 func TestAllFieldsMustMatch(t *testing.T) {
 	both := provisioned(t, Matcher{SNI: []string{"a.test"}, ALPN: []string{"h2"}})
-	any := provisioned(t, Matcher{})
+	anything := provisioned(t, Matcher{})
 	for _, c := range []struct {
 		name, protocol string
 		both           bool
@@ -85,7 +85,7 @@ func TestAllFieldsMustMatch(t *testing.T) {
 		if got := both.MatchHello(h); got != c.both {
 			t.Errorf("name %q and protocol %q: %v, want %v", c.name, c.protocol, got, c.both)
 		}
-		if !any.MatchHello(h) {
+		if !anything.MatchHello(h) {
 			t.Errorf("name %q and protocol %q: not matched where nothing is asked for", c.name, c.protocol)
 		}
 	}

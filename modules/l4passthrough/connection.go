@@ -132,14 +132,15 @@ func (c *connection) route() *balancer.Backend {
 // matching is a connection for matchers of other kinds, which holds what has
 // been read and has the variables and placeholders of the real one.
 func (c *connection) matching() *layer4.Connection {
+	l4clienthello.Share(c.cx, c.hello)
 	m := layer4.WrapConnection(c.cx.Conn, c.hello.Bytes(), c.cx.Logger)
+	m.Context = c.cx.Context
+	m.Replacer().Map(c.cx.Replacer().Get)
 	if vars, ok := c.cx.Context.Value(layer4.VarsCtxKey).(map[string]any); ok {
 		for name, value := range vars {
 			m.SetVar(name, value)
 		}
 	}
-	m.Context = c.cx.Context
-	l4clienthello.Share(m, c.hello)
 	return m
 }
 

@@ -35,6 +35,7 @@ func TestHiddenRules(t *testing.T) {
 		"a name under a suffix":               {anyDeep + `,` + exactA, `rule 2 (backend "api") can never match`},
 		"a wildcard under a suffix":           {anyDeep + `,` + oneStar, `rule 2 (backend "web") can never match`},
 		"names taken by two rules":            {exactB + `,` + exactA + `,` + both, `rule 3 (backend "web") can never match: earlier rules take all that it would, first of them rule 1 (backend "web")`},
+		"names taken in the same order":       {exactA + `,` + exactB + `,` + both, `rule 3 (backend "web") can never match: earlier rules take all that it would, first of them rule 1 (backend "api")`},
 		"two sets taken by two rules":         {exactA + `,` + exactB + `,` + eitherB, `rule 3 (backend "web") can never match: earlier rules take all that it would, first of them rule 1 (backend "api")`},
 		"a name and more, its name is taken":  {oneStar + `,` + overTLS, `rule 2 (backend "web") can never match`},
 		"a name and an address, name taken":   {exactB + `,` + exactA + `,` + localA, `rule 3 (backend "api") can never match: earlier rules take all that it would, first of them rule 2 (backend "api")`},

@@ -52,7 +52,7 @@ func TestRefusals(t *testing.T) {
 			if outcome, words, ok := strings.Cut(c.action, " "); ok {
 				h.On = map[string]string{outcome: words}
 			}
-			got, err, line := handle(t, &h, c.sent)
+			got, line, err := handle(t, &h, c.sent)
 			if string(got) != c.want || errors.Is(err, syscall.ECONNRESET) != c.wantReset {
 				t.Errorf("the client got %x (%v), want %x", got, err, c.want)
 			}
@@ -61,6 +61,24 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("logged as %v %v", line.Level, fields)
 			}
 		})
+	}
+}
+
+// A client that spoke TLS is told that no server can be reached. Another, sent
+// to a backend nevertheless, would not understand it.
+func TestNoServerIsToldInTLSOnly(t *testing.T) {
+	for sent, want := range map[string]string{
+		string(newSample(t, "a.example.test", "").raw): alertRecord(80),
+		"GET / HTTP/1.1\r\n\r\n":                       "",
+	} {
+		h := Handler{Rules: rules(t, `[%s]`, bare), On: map[string]string{"not_tls": "backend api"}}
+		got, line, err := handle(t, &h, []byte(sent))
+		if string(got) != want || err != nil {
+			t.Errorf("%.10q: the client got %x (%v), want %x", sent, got, err, want)
+		}
+		if fields := line.ContextMap(); fields["termination"] != "SC" || fields["end"] != "connect_failed" {
+			t.Errorf("%.10q: logged as %v", sent, fields)
+		}
 	}
 }
 
@@ -74,7 +92,7 @@ func TestFailingMatcherRefuses(t *testing.T) {
 		`{"match": [{"client_hello": {"sni": ["a.example.test"]}, "test_answer": {"answer": "error"}}], "backend": "web"}`,
 	} {
 		h := Handler{Rules: rules(t, `[%s, %s, %s]`, exactB, failing, bare)}
-		got, _, line := handle(t, &h, newSample(t, "a.example.test", "").raw)
+		got, line, _ := handle(t, &h, newSample(t, "a.example.test", "").raw)
 		if string(got) != alertRecord(80) {
 			t.Errorf("%s: the client got %x, want an alert internal_error", failing, got)
 		}
@@ -88,7 +106,7 @@ func TestFailingMatcherRefuses(t *testing.T) {
 // A matcher that wants more than the hello does not match; it does not fail.
 func TestMatcherThatWantsMoreDoesNotMatch(t *testing.T) {
 	h := Handler{Rules: rules(t, `[{"match": [{"test_answer": {"answer": "more"}}], "backend": "web"}]`)}
-	got, _, line := handle(t, &h, newSample(t, "a.example.test", "").raw)
+	got, line, _ := handle(t, &h, newSample(t, "a.example.test", "").raw)
 	if string(got) != alertRecord(112) || line.ContextMap()["error"] != "no rule matches and there is no default backend" {
 		t.Errorf("the client got %x; logged as %v", got, line.ContextMap())
 	}
@@ -97,7 +115,7 @@ func TestMatcherThatWantsMoreDoesNotMatch(t *testing.T) {
 // handle has a frontend handle a client that sends some bytes and then listens.
 // It returns all that the client got, with the error of its last read, and the
 // log line.
-func handle(t *testing.T, h *Handler, sent []byte) (got []byte, err error, line observer.LoggedEntry) {
+func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.LoggedEntry, err error) {
 	t.Helper()
 	app, ctx := newApp(t, "web", "api")
 	h.setDefaults()
@@ -124,7 +142,7 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, err error, line 
 	if logged.Len() != 1 {
 		t.Fatalf("%d log lines, want 1: %v", logged.Len(), logged.All())
 	}
-	return got, err, logged.All()[0]
+	return got, logged.All()[0], err
 }
 
 // connected are the two ends of a TCP connection.

@@ -167,6 +167,23 @@ func TestRouterMakesNoConnectionForHellos(t *testing.T) {
 	}
 }
 
+// The matchers of a set are asked in the order of their names: where one fails
+// and one before it does not match, the same happens in every run.
+func TestRouterAsksTheMatchersOfASetInOrder(t *testing.T) {
+	app, ctx := newApp(t, "r0")
+	s := newSample(t, "a.test", "")
+	for range 20 {
+		r, err := newRouter(ctx, app, jsonRules(t, [][]criteria{{{not: "a.test", answer: "error"}}}), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		connection := func() *layer4.Connection { return layer4.WrapConnection(new(wire), s.raw, zap.NewNop()) }
+		if got, err := r.route(&s.hello, connection); got != nil || err != nil {
+			t.Fatalf("backend %v, %v", got, err)
+		}
+	}
+}
+
 func allSamples(t *testing.T) (samples []sample) {
 	for _, name := range someNames {
 		for _, protocol := range someProtocols {
