@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# How long each fuzz target runs under `make fuzz`.
+FUZZTIME ?= 30s
+
+# Linters and xcaddy are built from the versions that .ci/tools/go.mod pins.
+TOOLS := .ci/tools/go.mod .ci/tools/go.sum
+
+# Systems beside this one that the modules must compile for.
+OTHER_SYSTEMS := darwin windows
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## Build cmd/caddy to bin/caddy
+	go build -o bin/caddy ./cmd/caddy
+
+# Beside the storage that Caddyfile.example names, Caddy autosaves its config and keeps locks
+# in the user's home: here they go to .state/ too.
+.PHONY: run
+run: export XDG_DATA_HOME = $(CURDIR)/.state/data
+run: export XDG_CONFIG_HOME = $(CURDIR)/.state/config
+run: build ## Build, then run Caddyfile.example on loopback, all its state in .state/
+	bin/caddy run --config Caddyfile.example
+
+# -count=1: go test does not see that the programs which the tests build have changed.
+.PHONY: test
+test: ## Run all tests under the race detector; installs what they need (.ci/deps)
+	.ci/deps
+	go test -race -count=1 -timeout 18m ./...
+
+.PHONY: lint
+lint: bin/golangci-lint ## Check format and code, and that the modules compile for macOS and Windows
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -l:"; echo "$$unformatted"; exit 1; fi
+	go vet -tags xcaddy ./...
+	$(foreach os,$(OTHER_SYSTEMS),GOOS=$(os) CGO_ENABLED=0 go vet ./modules/...$(newline))
+	bin/golangci-lint run ./...
+
+.PHONY: xcaddy
+xcaddy: ## Build bin/caddy-xcaddy by xcaddy from this checkout, and check the modules in it
+	go test -v -count=1 -timeout 30m -tags xcaddy ./integration/xcaddy
+
+# Up to Go 1.26 a run now and then ends in "context deadline exceeded" because its time is
+# over (golang/go#75804). With no failing input that is no failure.
+.PHONY: fuzz
+fuzz: ## Run every fuzz target of the modules, each for FUZZTIME (30s)
+	@targets=$$(go test -list '^Fuzz' ./modules/... | awk ' \
+		/^Fuzz/ { name[++n] = $$1 } \
+		/^ok/ { for (i = 1; i <= n; i++) print $$2, name[i]; n = 0 }'); \
+	[ -n "$$targets" ] || { echo "no fuzz target in ./modules/..." >&2; exit 1; }; \
+	mkdir -p bin; \
+	while read -r package name; do \
+		echo "==> $$package $$name"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" | tee bin/fuzz.log || { \
+			if grep -qE 'Failing input|seed corpus|panic' bin/fuzz.log; then exit 1; fi; \
+			grep -q '^ *context deadline exceeded$$' bin/fuzz.log || exit 1; }; \
+	done <<<"$$targets"
+
+.PHONY: clean
+clean: ## Remove what make built, and the state of make run
+	rm -rf bin .state
+
+bin/golangci-lint: $(TOOLS)
+	go build -C .ci/tools -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+define newline
+
+
+endef
