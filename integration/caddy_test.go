@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds what must happen but has no time of its own.
+const patience = 20 * time.Second
+
+// program is cmd/caddy, built once per test run with the race detector.
+var program struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(program.dir)
+	os.Exit(code)
+}
+
+// binary is the path of the built program.
+func binary(t testing.TB) string {
+	t.Helper()
+	program.once.Do(func() {
+		if program.dir, program.err = os.MkdirTemp("", "caddy-passthrough-"); program.err != nil {
+			return
+		}
+		build := exec.Command("go", "build", "-race", "-o", filepath.Join(program.dir, "caddy"), "../cmd/caddy")
+		if out, err := build.CombinedOutput(); err != nil {
+			program.err = fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
+		}
+	})
+	if program.err != nil {
+		t.Fatal(program.err)
+	}
+	return filepath.Join(program.dir, "caddy")
+}
+
+// process is a running Caddy.
+type process struct {
+	dir   string // its working folder
+	admin string // the address of its admin endpoint
+	cmd   *exec.Cmd
+	done  chan struct{} // closed when it has ended
+
+	mu    sync.Mutex
+	lines []logLine
+	more  chan struct{} // closed and replaced with each line
+	raw   bytes.Buffer
+}
+
+// logLine is one line of Caddy's log; the fields are those of a session line.
+type logLine struct {
+	Logger string `json:"logger"`
+	Msg    string `json:"msg"`
+	Level  string `json:"level"`
+
+	Frontend     string   `json:"frontend"`
+	Backend      string   `json:"backend"`
+	Server       string   `json:"server"`
+	Address      string   `json:"server_address"`
+	Client       string   `json:"client"`
+	Local        string   `json:"local"`
+	Outcome      string   `json:"outcome"`
+	SNI          string   `json:"sni"`
+	ALPN         []string `json:"alpn"`
+	Version      string   `json:"tls_version"`
+	HelloWait    float64  `json:"hello_wait"`
+	Connect      float64  `json:"connect_time"`
+	Duration     float64  `json:"duration"`
+	In           int64    `json:"bytes_in"`
+	Out          int64    `json:"bytes_out"`
+	Retries      int      `json:"retries"`
+	Redispatched bool     `json:"redispatched"`
+	Termination  string   `json:"termination"`
+	End          string   `json:"end"`
+	EndedBy      string   `json:"ended_by"`
+	Error        string   `json:"error"`
+}
+
+// globals begins every Caddyfile of the tests: all state in the process's own
+// folder, and an admin endpoint of its own.
+func globals(dir, admin string) string {
+	return fmt.Sprintf("\tadmin %s\n\tstorage file_system %s\n\tskip_install_trust\n\tauto_https disable_redirects\n\tservers {\n\t\tprotocols h1 h2\n\t}\n", admin, filepath.Join(dir, "state"))
+}
+
+// start runs Caddy with a Caddyfile until the test is over. options are more
+// global options, sites what follows the global block. The process must end in
+// order, without a data race or a panic.
+func start(t testing.TB, options, sites string) *process {
+	t.Helper()
+	p := &process{dir: t.TempDir(), admin: freeAddress(t)}
+	p.write(t, options, sites)
+	certificates := 0
+	if sites != "" {
+		certificates = len(siteNames)
+	}
+	p.run(t, "Caddyfile", certificates)
+	return p
+}
+
+// run starts the program in p.dir with one of the files there, and waits until
+// it serves and has the certificates that its sites need.
+func (p *process) run(t testing.TB, config string, certificates int) {
+	t.Helper()
+	p.done, p.more = make(chan struct{}), make(chan struct{})
+	p.cmd = exec.Command(binary(t), "run", "--config", config)
+	p.cmd.Dir = p.dir
+	p.cmd.Env = append(os.Environ(), "HOME="+p.dir, "XDG_DATA_HOME="+p.dir, "XDG_CONFIG_HOME="+p.dir)
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go p.read(stderr)
+	t.Cleanup(func() { p.stop(t) })
+	p.await(t, "serving initial configuration", func(lines []logLine) bool {
+		return slices.ContainsFunc(lines, func(l logLine) bool { return l.Msg == "serving initial configuration" })
+	})
+	p.await(t, fmt.Sprintf("%d certificates", certificates), func(lines []logLine) bool {
+		obtained := 0
+		for _, l := range lines {
+			if l.Msg == "certificate obtained successfully" {
+				obtained++
+			}
+		}
+		return obtained >= certificates
+	})
+}
+
+func (p *process) write(t testing.TB, options, sites string) {
+	t.Helper()
+	text := "{\n" + globals(p.dir, p.admin) + options + "\n}\n" + sites
+	if err := os.WriteFile(filepath.Join(p.dir, "Caddyfile"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reload gives the process another configuration through its admin endpoint.
+func (p *process) reload(t testing.TB, options, sites string) error {
+	t.Helper()
+	p.write(t, options, sites)
+	config, err := os.Open(filepath.Join(p.dir, "Caddyfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer config.Close()
+	// Caddy replaces its admin server, and the old one waits for connections
+	// that are kept alive.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answer, err := client.Post("http://"+p.admin+"/load", "text/caddyfile", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(answer.Body)
+		return fmt.Errorf("%s: %s", answer.Status, text)
+	}
+	return nil
+}
+
+// read collects the log until the process ends.
+func (p *process) read(stderr io.Reader) {
+	defer close(p.done)
+	lines := bufio.NewReader(stderr)
+	for {
+		text, err := lines.ReadBytes('\n')
+		var line logLine
+		parsed := json.Unmarshal(text, &line) == nil
+		p.mu.Lock()
+		p.raw.Write(text)
+		if parsed {
+			p.lines = append(p.lines, line)
+		}
+		close(p.more)
+		p.more = make(chan struct{})
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// await waits until the log satisfies a condition.
+func (p *process) await(t testing.TB, what string, enough func([]logLine) bool) {
+	t.Helper()
+	over := time.After(patience)
+	for {
+		p.mu.Lock()
+		ok, more := enough(p.lines), p.more
+		p.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-more:
+		case <-p.done:
+			t.Fatalf("Caddy ended before %s:\n%s", what, p.log())
+		case <-over:
+			t.Fatalf("no %s in %v:\n%s", what, patience, p.log())
+		}
+	}
+}
+
+func (p *process) log() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.raw.String()
+}
+
+// sessions waits for the log lines of n connections and returns all there are.
+func (p *process) sessions(t testing.TB, n int) (found []logLine) {
+	t.Helper()
+	p.await(t, fmt.Sprintf("%d session lines", n), func(lines []logLine) bool {
+		found = found[:0]
+		for _, l := range lines {
+			if l.Msg == "session" {
+				found = append(found, l)
+			}
+		}
+		return len(found) >= n
+	})
+	return found
+}
+
+// forget drops the log so far, for the next case.
+func (p *process) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines = nil
+}
+
+// stop ends the process and looks through its log.
+func (p *process) stop(t testing.TB) {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		t.Error("Caddy did not end after SIGTERM")
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+	err := p.cmd.Wait()
+	log := p.log()
+	for _, bad := range []string{"DATA RACE", "panic"} {
+		if strings.Contains(log, bad) {
+			t.Errorf("%s in Caddy's log:\n%s", bad, log)
+			return
+		}
+	}
+	if err != nil {
+		t.Errorf("Caddy ended with %v:\n%s", err, log)
+	}
+}
+
+// freeAddress is a loopback address with a port that is free now.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+func portOf(t testing.TB, address string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var fenced = regexp.MustCompile("(?ms)^```(caddyfile|json)\n(.*?)^```")
+
+// Every configuration in the documentation is one that Caddy takes, formatted
+// as Caddy formats it.
+func TestDocumentedConfigurations(t *testing.T) {
+	files, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range append(files, "../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, block := range fenced.FindAllSubmatch(text, -1) {
+			found++
+			t.Run(fmt.Sprintf("%s/%d", filepath.Base(file), i+1), func(t *testing.T) {
+				checkConfiguration(t, string(block[1]), block[2])
+			})
+		}
+	}
+	if found < 5 {
+		t.Errorf("only %d configurations were found", found)
+	}
+}
+
+func checkConfiguration(t *testing.T, form string, text []byte) {
+	name := filepath.Join(t.TempDir(), "Caddyfile")
+	if form == "json" {
+		name += ".json"
+	}
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command(t, "validate", "--config", name)
+	if form == "caddyfile" {
+		if formatted := command(t, "fmt", name); formatted != string(text) {
+			t.Errorf("caddy fmt would write it as\n%s", formatted)
+		}
+	}
+}
+
+// command runs a command of the program that must succeed, and returns what it
+// prints on standard output.
+func command(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(binary(t), args...)
+	home := t.TempDir()
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("caddy %s: %v\n%s", strings.Join(args, " "), err, &stderr)
+	}
+	return string(out)
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+var backendMistakes = []mistake{
+	{"the same server twice", inBackend, "server s1 127.0.0.1:9442", "server s2 127.0.0.1:9442", []string{
+		`another server of this backend is named "s1" already`, "Caddyfile:5",
+	}},
+	{"a server without address", inBackend, "server s2", "server s2 127.0.0.1:9442", []string{
+		"expected server NAME ADDRESS", "Caddyfile:5",
+	}},
+	{"an address without port", inBackend, "server s2 127.0.0.1", "server s2 127.0.0.1:443", []string{
+		`server "s2": address "127.0.0.1": expected HOST:PORT, such as 10.0.0.1:443`, "Caddyfile:5",
+	}},
+	{"a port that there is not", inBackend, "server s2 127.0.0.1:70000", "server s2 127.0.0.1:7000", []string{
+		`server "s2": address "127.0.0.1:70000": expected a port from 1 to 65535 after the host`, "Caddyfile:5",
+	}},
+	{"a URL for an address", inBackend, "server s2 https://web.example.com", "server s2 web.example.com:443", []string{
+		`server "s2": address "https://web.example.com": expected HOST:PORT`, "Caddyfile:5",
+	}},
+	{"a server's name with a slash", inBackend, "server s/2 127.0.0.1:9442", "server s-2 127.0.0.1:9442", []string{
+		`server "s/2": name "s/2": expected letters, digits`, "Caddyfile:5",
+	}},
+	{"a weight above the highest", inBackend, "server s2 127.0.0.1:9442 weight 300", "server s2 127.0.0.1:9442 weight 256", []string{
+		`weight: "300": expected a whole number from 0 to 256`, "Caddyfile:5",
+	}},
+	{"a weight in a block", inBackend, "server s2 127.0.0.1:9442 {\n weight -1\n}", "server s2 127.0.0.1:9442 {\n weight 0\n}", []string{
+		`weight: "-1": expected a whole number from 0 to 256`, "Caddyfile:6",
+	}},
+	{"a misspelled option of a server", inBackend, "server s2 127.0.0.1:9442 wieght 3", "server s2 127.0.0.1:9442 weight 3", []string{
+		`unknown option "wieght"; did you mean "weight"? (known: weight)`, "Caddyfile:5",
+	}},
+	{"a misspelled option", inBackend, "retires 3", "retries 3", []string{
+		`unknown option "retires"; did you mean "retries"? (known: balance, redispatch, retries, server, timeouts)`, "Caddyfile:5",
+	}},
+	{"an option twice", inBackend, "retries 3\nretries 4", "retries 3", []string{
+		`option "retries" is given twice`, "Caddyfile:6",
+	}},
+	{"too many retries", inBackend, "retries 101", "retries 100", []string{
+		`retries: "101": expected a whole number from 0 to 100`, "Caddyfile:5",
+	}},
+	{"an unknown policy", inBackend, "balance roundrobbin", "balance roundrobin", []string{
+		`balance: unknown policy "roundrobbin"; did you mean "roundrobin"? (known: roundrobin`, "Caddyfile:5",
+	}},
+	{"a policy's missing name", inBackend, "balance", "balance roundrobin", []string{
+		`"balance" needs an argument`, "Caddyfile:5",
+	}},
+	{"a policy with a surplus argument", inBackend, "balance roundrobin fast", "balance roundrobin", []string{
+		`unexpected "fast": the line should have ended before it`, "Caddyfile:5",
+	}},
+	{"redispatch on", inBackend, "redispatch on", "redispatch", []string{
+		`redispatch: "on": expected nothing or off`, "Caddyfile:5",
+	}},
+	{"a duration without unit", inBackend, "timeouts connect 5", "timeouts connect 5s", []string{
+		`connect: "5" is not a duration: expected a number with a unit, such as 500ms, 5s or 1m`, "Caddyfile:5",
+	}},
+	{"a negative duration", inBackend, "timeouts {\n client 1m\n server -5s\n}", "timeouts {\n client 1m\n server 5s\n}", []string{
+		`server: -5s: expected a duration greater than zero`, "Caddyfile:7",
+	}},
+	{"the same backend twice", inBackend, "}\nbackend web {\nserver s1 127.0.0.1:9442", "}\nbackend api {\nserver s1 127.0.0.1:9442", []string{
+		`backend "web" is defined twice`, "Caddyfile:6",
+	}},
+	{"the same backend in two blocks", inBackend, "}\n}\npassthrough {\nbackend web {\nserver s1 127.0.0.1:9442", "}\n}\npassthrough {\nbackend api {\nserver s1 127.0.0.1:9442", []string{
+		`backend "web" is defined twice`, "Caddyfile:8",
+	}},
+	{"a backend's name with a slash", inBackend, "}\nbackend w/b {\nserver s1 127.0.0.1:9442", "}\nbackend w-b {\nserver s1 127.0.0.1:9442", []string{
+		`name "w/b": expected letters, digits`, "Caddyfile:6",
+	}},
+	{"a misspelled block", inBackend, "}\nbackends api {\nserver s1 127.0.0.1:9442", "}\nbackend api {\nserver s1 127.0.0.1:9442", []string{
+		`unknown option "backends"; did you mean "backend"? (known: backend)`, "Caddyfile:6",
+	}},
+	{"a backend with two names", inBackend, "}\nbackend api web2 {\nserver s1 127.0.0.1:9442", "}\nbackend api {\nserver s1 127.0.0.1:9442", []string{
+		`unexpected "web2": the line should have ended before it`, "Caddyfile:6",
+	}},
+}
+
+var frontendMistakes = []mistake{
+	{"no time for the hello", inFrontend, "default_backend web\ninspect_delay 0", "default_backend web\ninspect_delay 1ms", []string{
+		`inspect_delay: 0s: expected a duration greater than zero`, "Caddyfile:13",
+	}},
+	{"a word for a time", inFrontend, "default_backend web\ninspect_delay soon", "default_backend web\ninspect_delay 1d", []string{
+		`inspect_delay: "soon" is not a duration: expected a number with a unit`, "Caddyfile:13",
+	}},
+	{"a hello too long for TLS", inFrontend, "default_backend web\nmax_hello 65537", "default_backend web\nmax_hello 65536", []string{
+		`max_hello: "65537": expected a whole number from 256 to 65536`, "Caddyfile:13",
+	}},
+	{"a rule without backend", inFrontend, "use_backend", "use_backend web", []string{
+		`use_backend: expected the name of a backend`, "Caddyfile:12",
+	}},
+	{"a rule with a matcher for a backend", inFrontend, "use_backend sni www.example.com", "use_backend web sni www.example.com", []string{
+		`use_backend: expected the name of a backend before sni`, "Caddyfile:12",
+	}},
+	{"an unknown matcher", inFrontend, "use_backend web snii www.example.com", "use_backend web sni www.example.com", []string{
+		`unknown option "snii"; did you mean "sni"? (known: alpn, client_hello, `, "Caddyfile:12",
+	}},
+	{"an unknown matcher in a block", inFrontend, "use_backend web {\nalpn h2\nremoteip 10.0.0.1\n}", "use_backend web {\nalpn h2\nremote_ip 10.0.0.1\n}", []string{
+		`unknown option "remoteip"; did you mean "remote_ip"?`, "Caddyfile:14",
+	}},
+	{"a rule with a matcher twice", inFrontend, "use_backend web {\nsni a.example.com\nsni b.example.com\n}", "use_backend web {\nsni a.example.com b.example.com\n}", []string{
+		`option "sni" is given twice`, "Caddyfile:14",
+	}},
+	{"a matcher without argument", inFrontend, "use_backend web sni", "use_backend web sni a.example.com", []string{
+		`"sni" needs at least one argument`, "Caddyfile:12",
+	}},
+	{"two matchers on one line", inFrontend, "use_backend web sni a.example.com alpn h2", "use_backend web sni a.example.com {\nalpn h2\n}", []string{
+		`sni takes the rest of its line: expected alpn on a line of its own, in a block`, "Caddyfile:12",
+	}},
+	{"sni beside client_hello", inFrontend, "use_backend web sni a.example.com {\nclient_hello alpn h2\n}", "use_backend web client_hello {\nsni a.example.com\nalpn h2\n}", []string{
+		`use_backend web: sni and alpn are fields of client_hello: expected either them or client_hello`, "Caddyfile:14",
+	}},
+	{"a name with two dots", inFrontend, "use_backend web sni www..example.com", "use_backend web sni www.example.com", []string{
+		`"www..example.com": empty label, expected labels with one dot between them`, "Caddyfile:12",
+	}},
+	{"a star within a name", inFrontend, "use_backend web sni www.*.com", "use_backend web sni *.example.com", []string{
+		`"www.*.com": "*" within the name, expected it as the whole first label`, "Caddyfile:12",
+	}},
+	{"a name with a port", inFrontend, "use_backend web sni www.example.com:443", "use_backend web sni www.example.com", []string{
+		`"www.example.com:443": port or IPv6 address, expected a name only`, "Caddyfile:12",
+	}},
+	{"protocols with a comma", inFrontend, "use_backend web alpn h2,http/1.1", "use_backend web alpn h2 http/1.1", []string{
+		`alpn: "h2,http/1.1": expected a protocol name such as h2 or http/1.1`, "Caddyfile:12",
+	}},
+	{"the default backend twice", inFrontend, "default_backend web\ndefault_backend web", "default_backend web", []string{
+		`option "default_backend" is given twice`, "Caddyfile:13",
+	}},
+	{"two default backends", inFrontend, "default_backend web api", "default_backend web", []string{
+		`unexpected "api": the line should have ended before it`, "Caddyfile:12",
+	}},
+	{"an unknown outcome", inFrontend, "default_backend web\non timout reject", "default_backend web\non timeout reject", []string{
+		`on: unknown outcome "timout"; did you mean "timeout"? (known: malformed, no_match, no_server, not_tls, sslv2, timeout, too_large)`, "Caddyfile:13",
+	}},
+	{"an unknown action", inFrontend, "default_backend web\non timeout rejct", "default_backend web\non timeout reject", []string{
+		`on timeout: unknown action "rejct"; did you mean "reject"? (known: backend NAME, close, default, drop, reject, reset)`, "Caddyfile:13",
+	}},
+	{"an outcome without action", inFrontend, "default_backend web\non timeout", "default_backend web\non timeout drop", []string{
+		`expected on OUTCOME ACTION`, "Caddyfile:13",
+	}},
+	{"an outcome twice", inFrontend, "default_backend web\non timeout close\non timeout reset", "default_backend web\non timeout close\non not_tls reset", []string{
+		`on timeout is given twice`, "Caddyfile:14",
+	}},
+	{"a frontend's name with a space", inFrontend, "default_backend web\nname \"a b\"", "default_backend web\nname a_b", []string{
+		`name "a b": expected letters, digits`, "Caddyfile:13",
+	}},
+	{"a misspelled option of a frontend", inFrontend, "default_backend web\ninspectdelay 5s", "default_backend web\ninspect_delay 5s", []string{
+		`unknown option "inspectdelay"; did you mean "inspect_delay"? (known: balance, default_backend, inspect_delay, `, "Caddyfile:13",
+	}},
+	{"a block where none is", inFrontend, "default_backend web {\n}", "default_backend web", []string{
+		`unexpected block: the word before '{' takes none`, "Caddyfile:12",
+	}},
+}
+
+var wholeMistakes = []mistake{
+	{"a rule's unknown backend", inFrontend, "use_backend web sni a.example.com\nuse_backend wbe sni b.example.com", "use_backend web sni a.example.com\nuse_backend web sni b.example.com", []string{
+		`frontend "default": rule 2: backend "wbe" is not defined; did you mean "web"? (known: web)`,
+	}},
+	{"an unknown default backend", inFrontend, "name tls\ndefault_backend wbe", "name tls\ndefault_backend web", []string{
+		`frontend "tls": default_backend: backend "wbe" is not defined; did you mean "web"? (known: web)`,
+	}},
+	{"an action's unknown backend", inFrontend, "default_backend web\non timeout backend sorry", "default_backend web\non timeout backend web", []string{
+		`frontend "default": on timeout: backend "sorry" is not defined (known: web)`,
+	}},
+	{"a backend without servers", inBackend, "}\nbackend api {", "}\nbackend api {\nserver s1 127.0.0.1:9442", []string{
+		`backend "api": it has no servers: expected at least one`,
+	}},
+	{"two frontends of one name", inFrontend, "name tls\ndefault_backend web\n}\npassthrough {\nname tls\ndefault_backend web", "name tls\ndefault_backend web\n}\npassthrough {\nname tls2\ndefault_backend web", []string{
+		`frontend "tls": another frontend is named "tls" already: give one of them a name of its own (option name)`,
+	}},
+	{"a hidden rule", inFrontend, "use_backend web sni *.example.com\nuse_backend web sni www.example.com", "use_backend web sni www.example.com\nuse_backend web sni *.example.com", []string{
+		`frontend "default": rule 2 (backend "web") can never match`, `rule 1 (backend "web"); move it up or remove it`,
+	}},
+	{"a rule after one for all", inFrontend, "use_backend web client_hello\nuse_backend web sni www.example.com", "use_backend web sni www.example.com\nuse_backend web client_hello", []string{
+		`frontend "default": rule 2 (backend "web") can never match`, `first of them rule 1 (backend "web")`,
+	}},
+	{"a default where there is none", inFrontend, "use_backend web sni a.example.com\non timeout default", "default_backend web\non timeout default", []string{
+		`frontend "default": on timeout: action "default": expected a default_backend, or servers of the frontend's own`,
+	}},
+	{"a frontend that leads nowhere", inFrontend, "name tls", "name tls\nserver s1 127.0.0.1:9442", []string{
+		`frontend "tls": it sends connections nowhere: expected use_backend, default_backend or servers of its own`,
+	}},
+	{"two kinds of default backend", inFrontend, "server s1 127.0.0.1:9442\ndefault_backend web", "server s1 127.0.0.1:9442\nuse_backend web sni a.example.com", []string{
+		`frontend "default": it has options of an anonymous backend (servers, balance ...) and default_backend "web": expected one of the two`,
+	}},
+	{"options of a backend without servers", inFrontend, "use_backend web sni a.example.com\nretries 1", "use_backend web sni a.example.com\nretries 1\nserver s1 127.0.0.1:9442", []string{
+		`frontend "default": backend "default": it has no servers: expected at least one`,
+	}},
+	{"a frontend named like a backend", inFrontend, "name web\nserver s1 127.0.0.1:9442", "name tls\nserver s1 127.0.0.1:9442", []string{
+		`frontend "web": its own servers form backend "web", and the app has one of that name: rename one of the two`,
+	}},
+	{"a matcher's bad argument", inFrontend, "use_backend web remote_ip 10.0.0.0/33", "use_backend web remote_ip 10.0.0.0/32", []string{
+		`frontend "default": rule 1: loading matchers: module name 'remote_ip'`, "10.0.0.0/33", "prefix length out of range",
+	}},
+}
+
+var jsonMistakes = []mistake{
+	{"a weight above the highest", jsonBackend, `{"servers": [{"name": "s1", "address": "127.0.0.1:1", "weight": 300}]}`, `{"servers": [{"name": "s1", "address": "127.0.0.1:1", "weight": 256}]}`, []string{
+		`backend "web": server 1 "s1": weight 300: expected a whole number from 0 to 256`,
+	}},
+	{"negative retries", jsonBackend, `{"retries": -1, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, `{"retries": 0, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, []string{
+		`backend "web": retries -1: expected a whole number from 0 to 100`,
+	}},
+	{"a negative timeout", jsonBackend, `{"timeouts": {"client": "-1s"}, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, `{"timeouts": {"client": "1s"}, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, []string{
+		`backend "web": timeouts.client -1s: expected a duration greater than zero`,
+	}},
+	{"an unknown field", jsonBackend, `{"servers": [{"name": "s1", "address": "127.0.0.1:1", "wieght": 2}]}`, `{"servers": [{"name": "s1", "address": "127.0.0.1:1", "weight": 2}]}`, []string{
+		`passthrough: json: unknown field "wieght"`,
+	}},
+	{"a null for a server", jsonBackend, `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}, null]}`, `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, []string{
+		`backend "web": server 2: expected an object with name and address`,
+	}},
+	{"a null for a backend", jsonBackend, `null`, `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, []string{
+		`backend "web": expected an object with servers`,
+	}},
+	{"two servers of one name", jsonBackend, `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}, {"name": "s1", "address": "127.0.0.1:2"}]}`, `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}, {"name": "s2", "address": "127.0.0.1:1"}]}`, []string{
+		`backend "web": servers 1 and 2 are both named "s1": expected names that differ`,
+	}},
+	{"a server without name", jsonBackend, `{"servers": [{"address": "127.0.0.1:1"}]}`, `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, []string{
+		`backend "web": server 1 "": it has no name`,
+	}},
+	{"a rule without backend", jsonFrontend, `"rules": [{"match": [{"client_hello": {"sni": ["a.example.com"]}}]}]`, `"rules": [{"match": [{"client_hello": {"sni": ["a.example.com"]}}], "backend": "web"}]`, []string{
+		`frontend "default": rule 1: it has no backend`,
+	}},
+	{"a null for a rule", jsonFrontend, `"rules": [null]`, `"rules": [{"backend": "web"}]`, []string{
+		`frontend "default": rule 1: expected an object with match and backend`,
+	}},
+	{"a bad name pattern", jsonFrontend, `"rules": [{"match": [{"client_hello": {"sni": ["https://a.example.com"]}}], "backend": "web"}]`, `"rules": [{"match": [{"client_hello": {"sni": ["a.example.com"]}}], "backend": "web"}]`, []string{
+		`frontend "default": rule 1: `, `"https://a.example.com": URL or path, expected a name such as "www.example.com"`,
+	}},
+	{"a negative delay", jsonFrontend, `"default_backend": "web", "inspect_delay": "-5s"`, `"default_backend": "web", "inspect_delay": "5s"`, []string{
+		`frontend "default": inspect_delay -5s: expected a duration greater than zero`,
+	}},
+	{"a hello too short for TLS", jsonFrontend, `"default_backend": "web", "max_hello": 255`, `"default_backend": "web", "max_hello": 256`, []string{
+		`frontend "default": max_hello 255: expected a number of bytes from 256 to 65536`,
+	}},
+	{"an unknown outcome", jsonFrontend, `"default_backend": "web", "on": {"timout": "close"}`, `"default_backend": "web", "on": {"timeout": "close"}`, []string{
+		`frontend "default": on: unknown outcome "timout"; did you mean "timeout"?`,
+	}},
+	{"an unknown action", jsonFrontend, `"default_backend": "web", "on": {"timeout": "rset"}`, `"default_backend": "web", "on": {"timeout": "reset"}`, []string{
+		`frontend "default": on timeout: unknown action "rset"; did you mean "reset"?`,
+	}},
+	{"a name with a space", jsonFrontend, `"default_backend": "web", "name": "a b"`, `"default_backend": "web", "name": "a.b"`, []string{
+		`frontend "a b": name "a b": expected letters, digits`,
+	}},
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// need skips a test whose program the machine lacks, except in CI, where the
+// machine must have it.
+func need(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing", name)
+	}
+	t.Skipf("%s is missing", name)
+	return ""
+}
+
+// run runs a program and returns what it prints on both streams.
+func run(t testing.TB, name string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, need(t, name), args...).CombinedOutput()
+	return string(out), err
+}
+
+// siteNames are what sites have certificates for.
+var siteNames = []string{"*.example.test", "other.test"}
+
+// site is a Caddyfile site that answers "NAME HOST" over HTTPS, with
+// certificates of the process's own CA.
+func site(name, address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	var addresses []string
+	for _, n := range siteNames {
+		addresses = append(addresses, "https://"+n+":"+port)
+	}
+	return fmt.Sprintf("%s {\n\tbind 127.0.0.1\n\ttls internal\n\trespond \"%s {http.request.host}\"\n}\n", strings.Join(addresses, ", "), name)
+}
+
+// ca is the root certificate that a process has made for its sites.
+func (p *process) ca() string {
+	return filepath.Join(p.dir, "state", "pki", "authorities", "local", "root.crt")
+}
+
+// curl gets https://host/ by way of the address given. write is curl's
+// --write-out format.
+func (p *process) curl(t testing.TB, address, host, write string, args ...string) (string, error) {
+	t.Helper()
+	port := portOf(t, address)
+	args = append([]string{
+		"--silent", "--show-error", "--max-time", "15", "--cacert", p.ca(), "--write-out", write,
+		"--resolve", host + ":" + port + ":127.0.0.1", "https://" + host + ":" + port + "/",
+	}, args...)
+	return run(t, "curl", args...)
+}
+
+// openssl connects with s_client, says nothing over TLS and returns what it
+// prints.
+func openssl(t testing.TB, address string, args ...string) string {
+	t.Helper()
+	out, _ := run(t, "sh", append([]string{"-c", `exec openssl s_client "$@" </dev/null`, "sh", "-connect", address}, args...)...)
+	return out
+}
+
+// leaf is the first certificate in what s_client printed.
+func leaf(t testing.TB, printed string) []byte {
+	t.Helper()
+	block, _ := pem.Decode([]byte(printed[max(0, strings.Index(printed, "-----BEGIN CERTIFICATE-----")):]))
+	if block == nil {
+		t.Fatalf("no certificate in:\n%s", printed)
+	}
+	return block.Bytes
+}
+
+// hello is the ClientHello that Go's client sends for a name ("" for none), as
+// one TLS record.
+func hello(t testing.TB, name string, protocols ...string) []byte {
+	t.Helper()
+	client, server := net.Pipe()
+	defer client.Close()
+	go func() {
+		c := tls.Client(client, &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: protocols})
+		_ = c.Handshake()
+	}()
+	defer server.Close()
+	_ = server.SetReadDeadline(time.Now().Add(patience))
+	record, err := readRecord(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record
+}
+
+// readRecord reads one TLS record, header included.
+func readRecord(r io.Reader) ([]byte, error) {
+	var record bytes.Buffer
+	if _, err := io.CopyN(&record, r, 5); err != nil {
+		return nil, err
+	}
+	size := int64(record.Bytes()[3])<<8 | int64(record.Bytes()[4])
+	_, err := io.CopyN(&record, r, size)
+	return record.Bytes(), err
+}
+
+// dial connects to an address; the connection is closed with the test.
+func dial(t testing.TB, address string) *net.TCPConn {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(patience))
+	return c.(*net.TCPConn)
+}
+
+// listen serves connections on a free loopback address until the test is over.
+func listen(t testing.TB, serve func(*net.TCPConn)) (address string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go accept(ln, serve)
+	return ln.Addr().String()
+}
+
+func accept(ln net.Listener, serve func(*net.TCPConn)) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(2 * patience))
+			serve(c.(*net.TCPConn))
+		}()
+	}
+}
+
+// read fills buf from c and returns it as text.
+func read(t testing.TB, c net.Conn, buf []byte) string {
+	t.Helper()
+	if n, err := io.ReadFull(c, buf); err != nil {
+		t.Fatalf("read %q: %v", buf[:n], err)
+	}
+	return string(buf)
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A reload keeps live sessions, takes the new rules at once, keeps the position
+// of the round robin, and a configuration that is refused changes nothing.
+func TestReload(t *testing.T) {
+	address := freeAddress(t)
+	names := [3]string{"s1", "s2", "s3"}
+	var origins [3]string
+	for i, name := range names {
+		origins[i] = listen(t, func(c *net.TCPConn) {
+			fmt.Fprint(c, name)
+			if skipHello(c) != nil {
+				return
+			}
+			for buf := make([]byte, 1); ; {
+				if _, err := c.Read(buf); err != nil {
+					return
+				}
+				_, _ = c.Write(buf)
+			}
+		})
+	}
+	config := func(servers int, more string) string {
+		list := ""
+		for i := range servers {
+			list += fmt.Sprintf("server %s %s\n", names[i], origins[i])
+		}
+		return fmt.Sprintf("passthrough {\nbackend web {\n%s}\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n%s\n}\n }\n }\n}", list, address, more)
+	}
+	server := func() (string, *net.TCPConn) {
+		c := say(t, address, "")
+		return read(t, c, make([]byte, 2)), c
+	}
+	echoes := func(c *net.TCPConn) {
+		t.Helper()
+		if _, err := c.Write([]byte{'x'}); err != nil {
+			t.Fatal(err)
+		}
+		read(t, c, make([]byte, 1))
+	}
+
+	p := start(t, config(3, ""), "")
+	first, held := server()
+	if err := p.reload(t, config(3, "inspect_delay 4s"), ""); err != nil {
+		t.Fatal(err)
+	}
+	second, _ := server()
+	if first != "s1" || second != "s2" {
+		t.Errorf("round robin went %s, reload, %s", first, second)
+	}
+	echoes(held)
+
+	err := p.reload(t, config(3, "use_backend wbe sni a.test"), "")
+	if err == nil || !strings.Contains(err.Error(), `did you mean \"web\"`) {
+		t.Errorf("a wrong configuration: %v", err)
+	}
+	if third, _ := server(); third != "s3" {
+		t.Errorf("after a refused configuration %s had the turn of s3", third)
+	}
+	if err := p.reload(t, config(1, ""), ""); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if name, _ := server(); name != "s1" {
+			t.Errorf("%s is not in the configuration any more", name)
+		}
+	}
+	echoes(held)
+}
+
+// Reloads under load: no connection fails.
+func TestReloadsLoseNothing(t *testing.T) {
+	const reloads, clients, pause = 50, 8, 50 * time.Millisecond
+	config := func(delay int, address, origin string) string {
+		return fmt.Sprintf("layer4 {\n durable/%s {\n route {\n passthrough {\n inspect_delay %ds\n server s1 %s\n }\n }\n }\n}", address, delay, origin)
+	}
+	address, origin := freeAddress(t), listen(t, greet)
+	p := start(t, config(5, address, origin), "")
+	first := hello(t, "www.example.test")
+
+	// once makes one connection; the server's answer must come back.
+	once := func() error {
+		c, err := net.DialTimeout("tcp", address, patience)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(patience))
+		if _, err := c.Write(first); err != nil {
+			return err
+		}
+		_, err = io.ReadFull(c, make([]byte, 2))
+		return err
+	}
+	var (
+		wg     sync.WaitGroup
+		over   atomic.Bool
+		served atomic.Int64
+		lost   = make(chan error, 1<<20)
+	)
+	for range clients {
+		wg.Go(func() {
+			for !over.Load() {
+				if err := once(); err != nil {
+					lost <- err
+				} else {
+					served.Add(1)
+				}
+			}
+		})
+	}
+	for i := range reloads {
+		if err := p.reload(t, config(3+i%5, address, origin), ""); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(pause)
+	}
+	over.Store(true)
+	wg.Wait()
+	t.Logf("%d reloads: %d connections served, %d lost", reloads, served.Load(), len(lost))
+	if served.Load() == 0 {
+		t.Error("nothing was served")
+	}
+	if n := len(lost); n > 0 {
+		t.Errorf("%d connections were lost, the first with %v", n, <-lost)
+	}
+	p.sessions(t, int(served.Load()))
+}

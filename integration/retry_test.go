@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// startServers runs a frontend with an anonymous backend of the addresses given
+// as s1, s2 ...
+func startServers(t *testing.T, options string, addresses ...string) (p *process, address string) {
+	t.Helper()
+	address = freeAddress(t)
+	servers := ""
+	for i, a := range addresses {
+		servers += fmt.Sprintf("server s%d %s\n", i+1, a)
+	}
+	p = start(t, fmt.Sprintf("layer4 {\n durable/%s {\n route {\n passthrough {\n%s%s\n }\n }\n }\n}", address, servers, options), "")
+	return p, address
+}
+
+// greet is a server that answers a hello with "hi" and closes.
+func greet(c *net.TCPConn) {
+	if skipHello(c) == nil {
+		fmt.Fprint(c, "hi")
+	}
+}
+
+// A server that refuses is not noticed by the client.
+func TestRetryOnAnotherServer(t *testing.T) {
+	p, address := startServers(t, "", freeAddress(t), listen(t, greet), freeAddress(t))
+	for i := range 3 {
+		c := say(t, address, "")
+		if got := read(t, c, make([]byte, 2)); got != "hi" {
+			t.Errorf("got %q", got)
+		}
+		c.Close()
+		p.sessions(t, i+1)
+	}
+	retries := 0
+	for _, l := range p.sessions(t, 3) {
+		retries += l.Retries
+		if l.Server != "s2" || l.Termination != "--" || l.Redispatched != (l.Retries > 0) || l.Connect > 0.9 {
+			t.Errorf("log line %+v", l)
+		}
+	}
+	if retries == 0 {
+		t.Error("no connection met a dead server")
+	}
+}
+
+// With all servers down the client is told at once, in TLS, and the log says
+// what was tried.
+func TestAllServersDown(t *testing.T) {
+	for _, c := range []struct{ on, want string }{
+		{"", "\x15\x03\x01\x00\x02\x02\x50"},
+		{"on no_server close", ""},
+	} {
+		p, address := startServers(t, "retries 1\n"+c.on, freeAddress(t), freeAddress(t))
+		answer, _, err := stimulus{say: hello(t, "www.example.test")}.play(t, address)
+		if err != nil || string(answer) != c.want {
+			t.Errorf("%q: the client got %q (%v), want %q", c.on, answer, err, c.want)
+		}
+		l := p.sessions(t, 1)[0]
+		if l.Termination != "SC" || l.End != "connect_failed" || l.EndedBy != "server" || l.Retries != 1 || !l.Redispatched ||
+			l.Server != "s2" || l.Backend != "default" || !strings.Contains(l.Error, "refused") || l.Outcome != "hello" {
+			t.Errorf("%q: log line %+v", c.on, l)
+		}
+	}
+}
+
+// Another backend can stand in for one whose servers are all down.
+func TestNoServerGoesToAnotherBackend(t *testing.T) {
+	address := freeAddress(t)
+	p := start(t, fmt.Sprintf(`
+	passthrough {
+		backend dead {
+			server s1 %s
+			retries 0
+		}
+		backend spare {
+			server s1 %s
+		}
+	}
+	layer4 {
+		durable/%s {
+			route {
+				passthrough {
+					use_backend dead sni www.example.test
+					default_backend spare
+					on no_server default
+				}
+			}
+		}
+	}`, freeAddress(t), listen(t, greet), address), "")
+	c := say(t, address, "")
+	if got := read(t, c, make([]byte, 2)); got != "hi" {
+		t.Errorf("got %q", got)
+	}
+	c.Close()
+	if l := p.sessions(t, 1)[0]; l.Backend != "spare" || l.Termination != "--" {
+		t.Errorf("log line %+v", l)
+	}
+}
+
+// Without redispatch the same server is tried again, a pause apart: one that
+// comes back in time is reached, and the other gets nothing.
+func TestRetryOnTheSameServer(t *testing.T) {
+	late := freeAddress(t)
+	p, address := startServers(t, "redispatch off", late, listen(t, func(*net.TCPConn) { t.Error("the other server was used") }))
+	c := say(t, address, "")
+	time.Sleep(300 * time.Millisecond)
+	ln, err := net.Listen("tcp", late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go accept(ln, greet)
+	if got := read(t, c, make([]byte, 2)); got != "hi" {
+		t.Errorf("got %q", got)
+	}
+	c.Close()
+	if l := p.sessions(t, 1)[0]; l.Server != "s1" || l.Retries != 1 || l.Redispatched || l.Connect < 1 {
+		t.Errorf("log line %+v", l)
+	}
+}
+
+// A server that does not answer costs the connect timeout, no more.
+func TestConnectTimeout(t *testing.T) {
+	p, address := startServers(t, "retries 1\n timeouts connect 300ms", deaf(t))
+	answer, took, err := stimulus{say: hello(t, "www.example.test")}.play(t, address)
+	if err != nil || string(answer) != "\x15\x03\x01\x00\x02\x02\x50" {
+		t.Errorf("the client got %q (%v)", answer, err)
+	}
+	l := p.sessions(t, 1)[0]
+	if l.Termination != "sC" || l.End != "connect_timeout" || l.Retries != 1 || took < 600*time.Millisecond {
+		t.Errorf("took %v, log line %+v", took, l)
+	}
+}
+
+// deaf is the address of a listener whose queue is full: connects to it get no
+// answer.
+func deaf(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
+	for {
+		c, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+}
