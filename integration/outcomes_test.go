@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // delay is the inspect_delay of these tests, and slack what an end may take
@@ -23,7 +25,7 @@ const (
 // stimuli are what clients say instead of a hello. A client that goes on
 // waiting is silent; otherwise it closes.
 func stimuli(t *testing.T) []stimulus {
-	whole := hello(t, "www.example.test")
+	whole := hellotest.Hello(t, "www.example.test")
 	return []stimulus{
 		{name: "plain HTTP", say: []byte("GET / HTTP/1.1\r\nHost: www.example.test\r\n\r\n"), outcome: "not_tls"},
 		{name: "random bytes", say: []byte{0x9f, 0x1c, 0x55, 0x00, 0xff, 0x23, 0x42}, outcome: "not_tls"},
@@ -157,7 +159,7 @@ func TestActions(t *testing.T) {
 					on no_match close
 					on not_tls reset`)
 	t.Run("close", func(t *testing.T) {
-		answer, _, err := stimulus{say: hello(t, "unknown.test")}.play(t, p.address)
+		answer, _, err := stimulus{say: hellotest.Hello(t, "unknown.test")}.play(t, p.address)
 		if len(answer) != 0 || err != nil {
 			t.Errorf("got %v, %v; want a plain end", answer, err)
 		}

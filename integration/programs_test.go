@@ -5,7 +5,6 @@ package integration
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -89,25 +88,6 @@ func leaf(t testing.TB, printed string) []byte {
 		t.Fatalf("no certificate in:\n%s", printed)
 	}
 	return block.Bytes
-}
-
-// hello is the ClientHello that Go's client sends for a name ("" for none), as
-// one TLS record.
-func hello(t testing.TB, name string, protocols ...string) []byte {
-	t.Helper()
-	client, server := net.Pipe()
-	defer client.Close()
-	go func() {
-		c := tls.Client(client, &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: protocols})
-		_ = c.Handshake()
-	}()
-	defer server.Close()
-	_ = server.SetReadDeadline(time.Now().Add(patience))
-	record, err := readRecord(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return record
 }
 
 // readRecord reads one TLS record, header included.

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // startRaw runs a frontend before one server of the test's own, on plain TCP:
@@ -42,7 +44,7 @@ func startRaw(t *testing.T, backend string, serve func(*net.TCPConn)) (p *proces
 func say(t *testing.T, address, more string) *net.TCPConn {
 	t.Helper()
 	c := dial(t, address)
-	if _, err := c.Write(append(hello(t, "www.example.test"), more...)); err != nil {
+	if _, err := c.Write(append(hellotest.Hello(t, "www.example.test"), more...)); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // A reload keeps live sessions, takes the new rules at once, keeps the position
@@ -89,7 +91,7 @@ func TestReloadsLoseNothing(t *testing.T) {
 	}
 	address, origin := freeAddress(t), listen(t, greet)
 	p := start(t, config(5, address, origin), "")
-	first := hello(t, "www.example.test")
+	first := hellotest.Hello(t, "www.example.test")
 
 	// once makes one connection; the server's answer must come back.
 	once := func() error {

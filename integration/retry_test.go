@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // startServers runs a frontend with an anonymous backend of the addresses given
@@ -63,7 +65,7 @@ func TestAllServersDown(t *testing.T) {
 		{"on no_server close", ""},
 	} {
 		p, address := startServers(t, "retries 1\n"+c.on, freeAddress(t), freeAddress(t))
-		answer, _, err := stimulus{say: hello(t, "www.example.test")}.play(t, address)
+		answer, _, err := stimulus{say: hellotest.Hello(t, "www.example.test")}.play(t, address)
 		if err != nil || string(answer) != c.want {
 			t.Errorf("%q: the client got %q (%v), want %q", c.on, answer, err, c.want)
 		}
@@ -134,7 +136,7 @@ func TestRetryOnTheSameServer(t *testing.T) {
 // A server that does not answer costs the connect timeout, no more.
 func TestConnectTimeout(t *testing.T) {
 	p, address := startServers(t, "retries 1\n timeouts connect 300ms", deaf(t))
-	answer, took, err := stimulus{say: hello(t, "www.example.test")}.play(t, address)
+	answer, took, err := stimulus{say: hellotest.Hello(t, "www.example.test")}.play(t, address)
 	if err != nil || string(answer) != "\x15\x03\x01\x00\x02\x02\x50" {
 		t.Errorf("the client got %q (%v)", answer, err)
 	}

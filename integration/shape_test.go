@@ -35,22 +35,23 @@ const (
 // arrows lists, for each package under modules/, the packages beside it that it may
 // import. They point down and never back. A new package gets its line here.
 var arrows = map[string][]string{
-	"clienthello":   {},
-	"relay":         {},
-	"pool":          {},
-	"names":         {},
-	"options":       {},
-	"durable":       {},
-	"policies":      {"pool", "options"}, // loaded by module ID: the balancer and they never meet
-	"tcplog":        {"relay", "clienthello"},
-	"l4clienthello": {"clienthello", "names", "options"},
-	"balancer":      {"pool", "options"},
-	"l4passthrough": {"balancer", "l4clienthello", "clienthello", "names", "tcplog", "relay", "pool", "options"},
+	"clienthello":           {},
+	"clienthello/hellotest": {},
+	"relay":                 {},
+	"pool":                  {},
+	"names":                 {},
+	"options":               {},
+	"durable":               {},
+	"policies":              {"pool", "options"}, // loaded by module ID: the balancer and they never meet
+	"tcplog":                {"relay", "clienthello"},
+	"l4clienthello":         {"clienthello", "names", "options"},
+	"balancer":              {"pool", "options"},
+	"l4passthrough":         {"balancer", "l4clienthello", "clienthello", "names", "tcplog", "relay", "pool", "options"},
 }
 
 // pure packages are for other people's plugins too: they stand on the standard
 // library and golang.org/x alone.
-var pure = []string{"clienthello", "relay", "pool", "names"}
+var pure = []string{"clienthello", "clienthello/hellotest", "relay", "pool", "names"}
 
 // shapeless names say nothing about what a package is for.
 var shapeless = []string{"util", "utils", "common", "helper", "helpers", "misc"}

@@ -6,11 +6,13 @@ import (
 	"crypto/tls"
 	"fmt"
 	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // benchmarkHello is what crypto/tls sends by default: with a post-quantum key share it is about 1.5 KB long.
 func benchmarkHello(tb testing.TB) []byte {
-	return clientHello(tb, &tls.Config{ServerName: clientName, NextProtos: []string{"h2", "http/1.1"}})
+	return hellotest.Capture(tb, &tls.Config{ServerName: clientName, NextProtos: []string{"h2", "http/1.1"}})
 }
 
 func largestHello() []byte {

@@ -17,37 +17,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 const clientName = "www.example.com"
-
-var errCaptured = errors.New("captured")
-
-// A captureConn keeps what is written and ends the handshake at the first read.
-type captureConn struct {
-	net.Conn
-	written []byte
-}
-
-func (c *captureConn) Write(b []byte) (int, error) {
-	c.written = append(c.written, b...)
-	return len(b), nil
-}
-
-func (c *captureConn) Read([]byte) (int, error)         { return 0, errCaptured }
-func (c *captureConn) Close() error                     { return nil }
-func (c *captureConn) SetDeadline(time.Time) error      { return nil }
-func (c *captureConn) SetWriteDeadline(time.Time) error { return nil }
-
-// clientHello returns the bytes of the hello of crypto/tls with that configuration.
-func clientHello(t testing.TB, config *tls.Config) []byte {
-	t.Helper()
-	var conn captureConn
-	if err := tls.Client(&conn, config).Handshake(); !errors.Is(err, errCaptured) {
-		t.Fatalf("handshake: %v", err)
-	}
-	return conn.written
-}
 
 func manyProtocols() []string {
 	all := []string{"h2", "http/1.1"}
@@ -77,7 +51,7 @@ func clientConfigs() map[string]*tls.Config {
 func clientMessages(t testing.TB) map[string][]byte {
 	messages := make(map[string][]byte)
 	for name, config := range clientConfigs() {
-		messages[name] = clientHello(t, config)[recordHeaderLen:]
+		messages[name] = hellotest.Capture(t, config)[recordHeaderLen:]
 	}
 	messages["resumption 1.2"] = resumptionHello(t, tls.VersionTLS12)[recordHeaderLen:]
 	messages["resumption 1.3"] = resumptionHello(t, tls.VersionTLS13)[recordHeaderLen:]
@@ -87,7 +61,7 @@ func clientMessages(t testing.TB) map[string][]byte {
 func TestClients(t *testing.T) {
 	for name, config := range clientConfigs() {
 		t.Run(name, func(t *testing.T) {
-			got := inspectAll(t, clientHello(t, config))
+			got := inspectAll(t, hellotest.Capture(t, config))
 			want := verdict{
 				Outcome: Found, SpokeTLS: true, HasServerName: true, ServerName: clientName, ALPN: config.NextProtos,
 				Legacy: versionTLS12, Version: versionTLS13,
@@ -108,7 +82,7 @@ func TestClients(t *testing.T) {
 
 func TestClientWithoutName(t *testing.T) {
 	for _, name := range []string{"", "192.0.2.1", "2001:db8::1"} {
-		got := inspectAll(t, clientHello(t, &tls.Config{ServerName: name, InsecureSkipVerify: true}))
+		got := inspectAll(t, hellotest.Capture(t, &tls.Config{ServerName: name, InsecureSkipVerify: true}))
 		if got.Outcome != Found || got.HasServerName {
 			t.Errorf("%q: got %+v", name, got)
 		}
@@ -117,7 +91,7 @@ func TestClientWithoutName(t *testing.T) {
 
 func TestResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		full := inspectAll(t, clientHello(t, &tls.Config{ServerName: clientName, MaxVersion: version}))
+		full := inspectAll(t, hellotest.Capture(t, &tls.Config{ServerName: clientName, MaxVersion: version}))
 		raw := resumptionHello(t, version)
 		if got := inspectAll(t, raw); fmt.Sprint(got) != fmt.Sprint(full) {
 			t.Errorf("%s: got %+v, want %+v", VersionName(version), got, full)
@@ -148,7 +122,7 @@ func resumptionHello(t testing.TB, version uint16) []byte {
 	if _, ok := cache.Get(clientName); !ok {
 		t.Fatal("no session to resume")
 	}
-	return clientHello(t, config)
+	return hellotest.Capture(t, config)
 }
 
 func serveOnce(listener net.Listener, certificate tls.Certificate) error {

@@ -8,9 +8,10 @@ import (
 	"io"
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // compareWithCryptoTLS gives raw to the server of crypto/tls: a hello that it reads is read here, with the same name,
@@ -79,11 +80,14 @@ func lowerASCII(s string) string {
 	return string(b)
 }
 
+// errEnough ends the handshake once the hello is read.
+var errEnough = errors.New("the hello is read")
+
 // cryptoTLSReads returns what the server of crypto/tls reads in raw, or nil if it does not come so far.
 func cryptoTLSReads(raw []byte) (info *tls.ClientHelloInfo) {
 	config := &tls.Config{GetConfigForClient: func(i *tls.ClientHelloInfo) (*tls.Config, error) {
 		info = i
-		return nil, errCaptured
+		return nil, errEnough
 	}}
 	_ = tls.Server(&replayConn{rest: raw}, config).Handshake()
 	return info
@@ -91,7 +95,7 @@ func cryptoTLSReads(raw []byte) (info *tls.ClientHelloInfo) {
 
 // A replayConn is a client that sends some bytes and closes.
 type replayConn struct {
-	captureConn
+	hellotest.Conn
 	rest []byte
 }
 
@@ -103,8 +107,6 @@ func (c *replayConn) Read(b []byte) (int, error) {
 	c.rest = c.rest[n:]
 	return n, nil
 }
-
-func (c *replayConn) SetReadDeadline(time.Time) error { return nil }
 
 // TestAgainstCryptoTLS makes hellos of parts that are mostly right, so that most of them come far.
 func TestAgainstCryptoTLS(t *testing.T) {

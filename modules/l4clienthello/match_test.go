@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // Wherever the bytes end, the matcher asks for more until the hello is whole.
@@ -24,7 +25,7 @@ func TestMatchOfEveryBeginning(t *testing.T) {
 	m := provisioned(t, Matcher{SNI: []string{"a.test"}})
 	other := provisioned(t, Matcher{SNI: []string{"b.test"}})
 	for n := range len(raw) + 1 {
-		cx := wrapped(new(wire), raw[:n])
+		cx := wrapped(new(hellotest.Conn), raw[:n])
 		got, err := m.Match(cx)
 		if want := n >= whole; got != want || isAskingForMore(err) == want || want && err != nil {
 			t.Fatalf("%d of %d bytes: %v, %v", n, whole, got, err)
@@ -39,7 +40,7 @@ func TestMatchOfEveryBeginning(t *testing.T) {
 func TestMatchGoesOn(t *testing.T) {
 	raw := hello(t, "a.test")
 	m := provisioned(t, Matcher{SNI: []string{"a.test"}})
-	conn := new(wire)
+	conn := new(hellotest.Conn)
 	var kept any
 	for n := range len(raw) + 1 {
 		cx := wrapped(conn, raw[:n])
@@ -56,7 +57,7 @@ func TestMatchGoesOn(t *testing.T) {
 }
 
 func TestHelloIsParsedOnce(t *testing.T) {
-	cx := wrapped(new(wire), hello(t, "a.test", "h2"))
+	cx := wrapped(new(hellotest.Conn), hello(t, "a.test", "h2"))
 	for i, c := range []struct {
 		m    Matcher
 		want bool
@@ -85,7 +86,7 @@ func TestWhatIsNoHelloDoesNotMatch(t *testing.T) {
 		clienthello.Malformed: "\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00",
 		clienthello.TooLarge:  "\x16\x03\x01\x40\x00\x01\xff\xff\xff" + strings.Repeat("\x03", 64),
 	} {
-		cx := wrapped(new(wire), []byte(raw))
+		cx := wrapped(new(hellotest.Conn), []byte(raw))
 		if got, err := provisioned(t, Matcher{}).Match(cx); got || err != nil {
 			t.Errorf("%v: %v, %v", outcome, got, err)
 		}
@@ -108,7 +109,7 @@ func TestPlaceholders(t *testing.T) {
 		{"a.test", nil, "a.test  1.3"},
 		{"", []string{"h2"}, " h2 1.3"},
 	} {
-		cx := wrapped(new(wire), hello(t, c.name, c.protocols...))
+		cx := wrapped(new(hellotest.Conn), hello(t, c.name, c.protocols...))
 		if _, err := provisioned(t, Matcher{SNI: []string{"other.test"}}).Match(cx); err != nil {
 			t.Fatal(err)
 		}
@@ -123,11 +124,11 @@ func TestPlaceholders(t *testing.T) {
 // another hello.
 func TestAnotherLayerIsInspectedAnew(t *testing.T) {
 	m := provisioned(t, Matcher{SNI: []string{"inner.test"}})
-	outer := wrapped(new(wire), hello(t, "outer.test"))
+	outer := wrapped(new(hellotest.Conn), hello(t, "outer.test"))
 	if got, err := m.Match(outer); got || err != nil {
 		t.Fatalf("outer: %v, %v", got, err)
 	}
-	inner := wrapped(new(wire), hello(t, "inner.test"))
+	inner := wrapped(new(hellotest.Conn), hello(t, "inner.test"))
 	inner.SetVar(varKey, outer.GetVar(varKey))
 	if got, err := m.Match(inner); !got || err != nil {
 		t.Errorf("inner: %v, %v", got, err)
@@ -140,7 +141,7 @@ func TestTakenBytesAreForgotten(t *testing.T) {
 	first, second := hello(t, "first.test"), hello(t, "second.test")
 	m := provisioned(t, Matcher{SNI: []string{"second.test"}})
 	for name, begin := range map[string]string{"a whole hello": string(first), "half a hello": preamble} {
-		conn := new(wire)
+		conn := new(hellotest.Conn)
 		before := wrapped(conn, []byte(begin))
 		_, _ = m.Match(before)
 		for _, rest := range [][]byte{second, second[:3]} {
@@ -160,7 +161,7 @@ func TestShare(t *testing.T) {
 	if i.Feed(hello(t, "a.test")) != clienthello.Found {
 		t.Fatal(i.Err())
 	}
-	cx := wrapped(new(wire), i.Bytes())
+	cx := wrapped(new(hellotest.Conn), i.Bytes())
 	Share(cx, i)
 	for name, want := range map[string]bool{"a.test": true, "b.test": false} {
 		if got, err := provisioned(t, Matcher{SNI: []string{name}}).Match(cx); got != want || err != nil {

@@ -4,9 +4,7 @@ package l4clienthello
 
 import (
 	"bytes"
-	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"testing"
@@ -18,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 func TestServerNames(t *testing.T) {
@@ -179,34 +178,15 @@ func parse(t *testing.T, raw []byte) *clienthello.Hello {
 	return &h
 }
 
-// wire is a connection that keeps what is written to it and says nothing.
-type wire struct {
-	net.Conn
-	sent []byte
-}
-
-func (w *wire) Read([]byte) (int, error) { return 0, io.EOF }
-
-func (w *wire) Write(p []byte) (int, error) {
-	w.sent = append(w.sent, p...)
-	return len(p), nil
-}
-
-func (*wire) LocalAddr() net.Addr  { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443} }
-func (*wire) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 50123} }
-
 // hello is what a Go client sends first. That client leaves out a dot at the
 // end of the name, so it is put in afterwards.
 func hello(t *testing.T, name string, protocols ...string) []byte {
 	t.Helper()
-	w := new(wire)
 	sent, dotted := strings.CutSuffix(name, ".")
 	if dotted {
 		sent += "!"
 	}
-	config := &tls.Config{ServerName: sent, InsecureSkipVerify: true, NextProtos: protocols}
-	_ = tls.Client(w, config).HandshakeContext(t.Context())
-	raw := w.sent[:5+int(w.sent[3])<<8+int(w.sent[4])]
+	raw := hellotest.Hello(t, sent, protocols...)
 	if dotted {
 		raw = bytes.Replace(raw, []byte(sent), []byte(name), 1)
 	}

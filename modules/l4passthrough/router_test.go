@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // What rules and hellos of the property test are made of: every way in which an
@@ -115,7 +116,7 @@ func TestRouterAgreesWithTryingTheRulesInOrder(t *testing.T) {
 		for i := range samples {
 			s := &samples[i]
 			want, wantErr := firstMatch(rules, s)
-			got, err := r.route(&s.hello, func() *layer4.Connection { return layer4.WrapConnection(new(wire), s.raw, zap.NewNop()) })
+			got, err := r.route(&s.hello, func() *layer4.Connection { return layer4.WrapConnection(new(hellotest.Conn), s.raw, zap.NewNop()) })
 			switch {
 			case wantErr != nil:
 				if got != nil || !errors.Is(err, errAsked) || !strings.HasPrefix(err.Error(), fmt.Sprintf("rule %d: ", want+1)) {
@@ -159,7 +160,7 @@ func TestRouterMakesNoConnectionForHellos(t *testing.T) {
 		s, made := newSample(t, c.name, c.protocol), 0
 		got, err := r.route(&s.hello, func() *layer4.Connection {
 			made++
-			return layer4.WrapConnection(new(wire), s.raw, zap.NewNop())
+			return layer4.WrapConnection(new(hellotest.Conn), s.raw, zap.NewNop())
 		})
 		if err != nil || got != app.Backends[c.backend] || made != c.connections {
 			t.Errorf("name %q, protocol %q: backend %v, %d connections, %v", c.name, c.protocol, got.Name(), made, err)
@@ -177,7 +178,7 @@ func TestRouterAsksTheMatchersOfASetInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		connection := func() *layer4.Connection { return layer4.WrapConnection(new(wire), s.raw, zap.NewNop()) }
+		connection := func() *layer4.Connection { return layer4.WrapConnection(new(hellotest.Conn), s.raw, zap.NewNop()) }
 		if got, err := r.route(&s.hello, connection); got != nil || err != nil {
 			t.Fatalf("backend %v, %v", got, err)
 		}

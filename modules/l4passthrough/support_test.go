@@ -4,11 +4,8 @@ package l4passthrough
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,6 +13,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
@@ -64,33 +62,15 @@ func newApp(t *testing.T, backends ...string) (*balancer.App, caddy.Context) {
 	return app, ctx
 }
 
-// wire is a connection that keeps what is written to it and says nothing.
-type wire struct {
-	net.Conn
-	sent []byte
-}
-
-func (w *wire) Read([]byte) (int, error) { return 0, io.EOF }
-
-func (w *wire) Write(p []byte) (int, error) {
-	w.sent = append(w.sent, p...)
-	return len(p), nil
-}
-
-func (*wire) LocalAddr() net.Addr  { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443} }
-func (*wire) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 50123} }
-
 // newSample is what a Go client sends first for a name and a protocol, either
 // of which may be none.
 func newSample(t *testing.T, name, protocol string) sample {
 	t.Helper()
-	w := new(wire)
-	config := &tls.Config{ServerName: name, InsecureSkipVerify: true}
+	var protocols []string
 	if protocol != "" {
-		config.NextProtos = []string{protocol}
+		protocols = []string{protocol}
 	}
-	_ = tls.Client(w, config).HandshakeContext(t.Context())
-	s := sample{name: name, protocol: protocol, raw: w.sent[:5+int(w.sent[3])<<8+int(w.sent[4])]}
+	s := sample{name: name, protocol: protocol, raw: hellotest.Hello(t, name, protocols...)}
 	var err error
 	if s.hello, err = clienthello.Parse(s.raw); err != nil {
 		t.Fatal(err)

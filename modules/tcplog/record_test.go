@@ -4,11 +4,9 @@ package tcplog
 
 import (
 	"bytes"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"strings"
@@ -19,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -161,7 +160,7 @@ func TestHostileNamesStayInTheirField(t *testing.T) {
 
 // The record lives longer than the buffer that the hello is a view of.
 func TestHelloIsCopied(t *testing.T) {
-	raw := rawHello(t, "a.test", "h2")
+	raw := hellotest.Hello(t, "a.test", "h2")
 	h, err := clienthello.Parse(raw)
 	if err != nil {
 		t.Fatal(err)
@@ -174,30 +173,9 @@ func TestHelloIsCopied(t *testing.T) {
 	}
 }
 
-// wire is a connection that keeps what is written to it and says nothing.
-type wire struct {
-	net.Conn
-	sent []byte
-}
-
-func (w *wire) Read([]byte) (int, error) { return 0, io.EOF }
-
-func (w *wire) Write(p []byte) (int, error) {
-	w.sent = append(w.sent, p...)
-	return len(p), nil
-}
-
-// rawHello is what a Go client sends first.
-func rawHello(t *testing.T, name string, protocols ...string) []byte {
-	t.Helper()
-	w := new(wire)
-	_ = tls.Client(w, &tls.Config{ServerName: name, NextProtos: protocols}).HandshakeContext(t.Context())
-	return w.sent[:5+int(w.sent[3])<<8+int(w.sent[4])]
-}
-
 func hello(t *testing.T, name string, protocols ...string) *clienthello.Hello {
 	t.Helper()
-	h, err := clienthello.Parse(rawHello(t, name, protocols...))
+	h, err := clienthello.Parse(hellotest.Hello(t, name, protocols...))
 	if err != nil {
 		t.Fatal(err)
 	}
