@@ -67,7 +67,7 @@ func (a *App) Stop() error { return nil }
 // Cleanup gives up this configuration's hold on the backends' counts.
 func (a *App) Cleanup() error {
 	for _, b := range a.Backends {
-		b.Cleanup()
+		b.Close()
 	}
 	return nil
 }

@@ -201,9 +201,9 @@ func (b *Backend) Name() string { return b.name }
 // Pool is the backend at run time, from Provision on.
 func (b *Backend) Pool() *pool.Pool { return b.pool }
 
-// Cleanup gives up the hold on the backend's counts. Connections in hand may
+// Close gives up the hold on the backend's counts. Connections in hand may
 // still use the backend.
-func (b *Backend) Cleanup() {
+func (b *Backend) Close() {
 	if b != nil && b.pool != nil {
 		b.pool.Close()
 	}

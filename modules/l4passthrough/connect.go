@@ -36,8 +36,8 @@ func (c *connection) connect(b *balancer.Backend) bool {
 	c.record.Retries, c.record.Redispatched = 0, false
 	lease, err := b.Pool().Acquire(context.Background(), &a.request)
 	for ; err == nil; lease, err = a.next(lease, c.record.End) {
+		c.lease = lease
 		if c.dial(lease, time.Duration(b.Timeouts.Connect)) {
-			c.lease = lease
 			c.record.Connect = time.Since(began)
 			return true
 		}
