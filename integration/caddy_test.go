@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -275,15 +277,26 @@ func (p *process) stop(t testing.TB) {
 	}
 }
 
-// freeAddress is a loopback address with a port that is free now.
+// nextPort is where freeAddress goes on: below the range from which the kernel
+// takes the ports of outgoing connections, one of which could be given to a
+// client between the look and the use.
+var nextPort atomic.Int32
+
+// freeAddress is a loopback address with a port that is free now and that no
+// other call returns.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, last = 20000, 32000
+	nextPort.CompareAndSwap(0, first+rand.Int32N(last-first)/2)
+	for port := nextPort.Add(1); port < last; port = nextPort.Add(1) {
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		if ln, err := net.Listen("tcp", address); err == nil {
+			ln.Close()
+			return address
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatalf("no free port up to %d", last)
+	return ""
 }
 
 func portOf(t testing.TB, address string) string {
