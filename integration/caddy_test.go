@@ -57,6 +57,16 @@ func binary(t testing.TB) string {
 	return filepath.Join(program.dir, "caddy")
 }
 
+// command is the program with arguments, to be run in dir, where it also keeps
+// its state.
+func command(t testing.TB, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(binary(t), args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	return cmd
+}
+
 // process is a running Caddy.
 type process struct {
 	dir   string // its working folder
@@ -125,9 +135,7 @@ func start(t testing.TB, options, sites string) *process {
 func (p *process) run(t testing.TB, config string, certificates int) {
 	t.Helper()
 	p.done, p.more = make(chan struct{}), make(chan struct{})
-	p.cmd = exec.Command(binary(t), "run", "--config", config)
-	p.cmd.Dir = p.dir
-	p.cmd.Env = append(os.Environ(), "HOME="+p.dir, "XDG_DATA_HOME="+p.dir, "XDG_CONFIG_HOME="+p.dir)
+	p.cmd = command(t, p.dir, "run", "--config", config)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

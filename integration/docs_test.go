@@ -5,7 +5,6 @@ package integration
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -47,21 +46,19 @@ func checkConfiguration(t *testing.T, form string, text []byte) {
 	if err := os.WriteFile(name, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command(t, "validate", "--config", name)
+	printed(t, "validate", "--config", name)
 	if form == "caddyfile" {
-		if formatted := command(t, "fmt", name); formatted != string(text) {
+		if formatted := printed(t, "fmt", name); formatted != string(text) {
 			t.Errorf("caddy fmt would write it as\n%s", formatted)
 		}
 	}
 }
 
-// command runs a command of the program that must succeed, and returns what it
-// prints on standard output.
-func command(t *testing.T, args ...string) string {
+// printed is what a command of the program, which must succeed, prints on
+// standard output.
+func printed(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(binary(t), args...)
-	home := t.TempDir()
-	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+	cmd := command(t, t.TempDir(), args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

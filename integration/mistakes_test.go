@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -71,51 +70,37 @@ func jsonFrontend(text string) string {
 
 // What one block shows wrong is refused by `caddy adapt`, with file and line.
 func TestMistakesThatAdaptRefuses(t *testing.T) {
-	for _, m := range append(backendMistakes, frontendMistakes...) {
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			if err := tryOut(t, m.place(m.right)); err != nil {
-				t.Errorf("%s: refused, though right: %v", m.right, err)
-			}
-			stdout, message := refusal(t, "adapt", "Caddyfile", m.place(m.wrong))
-			if stdout != "" {
-				t.Errorf("%s: a configuration came out: %s", m.wrong, stdout)
-			}
-			expectAll(t, m, message)
-		})
-	}
+	areRefused(t, append(backendMistakes, frontendMistakes...), "adapt", "Caddyfile")
 }
 
 // What needs the whole configuration is refused by `caddy validate`, with the
 // frontend, the rule and the name that is meant.
 func TestMistakesThatValidateRefuses(t *testing.T) {
-	for _, m := range wholeMistakes {
-		t.Run(m.name, func(t *testing.T) {
-			t.Parallel()
-			if err := tryOut(t, m.place(m.right)); err != nil {
-				t.Errorf("%s: refused, though right: %v", m.right, err)
-			}
-			stdout, message := refusal(t, "validate", "Caddyfile", m.place(m.wrong))
-			if strings.Contains(stdout, "Valid") {
-				t.Errorf("%s: %s", m.wrong, stdout)
-			}
-			expectAll(t, m, message)
-		})
-	}
+	areRefused(t, wholeMistakes, "validate", "Caddyfile")
 }
 
 func TestMistakesInJSON(t *testing.T) {
-	for _, m := range jsonMistakes {
+	areRefused(t, jsonMistakes, "validate", "config.json")
+}
+
+// areRefused has the program refuse each wrong text, in a file of the name
+// given, and this process take the right one.
+func areRefused(t *testing.T, mistakes []mistake, verb, name string) {
+	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			if err := validate([]byte(m.place(m.right))); err != nil {
+			if err := tryOut(name, m.place(m.right)); err != nil {
 				t.Errorf("%s: refused, though right: %v", m.right, err)
 			}
-			stdout, message := refusal(t, "validate", "config.json", m.place(m.wrong))
-			if strings.Contains(stdout, "Valid") {
-				t.Errorf("%s: %s", m.wrong, stdout)
+			stdout, message := refusal(t, verb, name, m.place(m.wrong))
+			if verb == "adapt" && stdout != "" || strings.Contains(stdout, "Valid") {
+				t.Errorf("%s: came out nevertheless: %s", m.wrong, stdout)
 			}
-			expectAll(t, m, message)
+			for _, want := range m.want {
+				if !strings.Contains(message, want) {
+					t.Errorf("%s:\n got %s\nwant %s", m.wrong, message, want)
+				}
+			}
 		})
 	}
 }
@@ -133,15 +118,6 @@ func TestConfigurationWithoutMistakes(t *testing.T) {
 	stdout, stderr, err := caddyOn(t, "adapt", "Caddyfile", caddyfile("", "default_backend web"))
 	if err != nil || !json.Valid([]byte(stdout)) {
 		t.Errorf("adapt: %v\n%s%s", err, stdout, stderr)
-	}
-}
-
-func expectAll(t *testing.T, m mistake, message string) {
-	t.Helper()
-	for _, want := range m.want {
-		if !strings.Contains(message, want) {
-			t.Errorf("%s:\n got %s\nwant %s", m.wrong, message, want)
-		}
 	}
 }
 
@@ -172,16 +148,17 @@ func caddyOn(t *testing.T, verb, name, config string) (stdout, stderr string, er
 		t.Fatal(err)
 	}
 	var out, log bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), binary(t), verb, "--config", name)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &log
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	cmd := command(t, dir, verb, "--config", name)
+	cmd.Stdout, cmd.Stderr = &out, &log
 	err = cmd.Run()
 	return out.String(), log.String(), err
 }
 
-// tryOut adapts and validates a Caddyfile in this process.
-func tryOut(t *testing.T, config string) error {
-	t.Helper()
+// tryOut validates a configuration in this process.
+func tryOut(name, config string) error {
+	if name != "Caddyfile" {
+		return validate([]byte(config))
+	}
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(config), nil)
 	if err != nil {
 		return err
