@@ -30,7 +30,7 @@ func (s *Session) direction(from, to *end) {
 	for {
 		n, err := from.Read(buf[:])
 		if n > 0 {
-			from.touch()
+			from.touch(time.Now())
 			if !s.deliver(from, to, buf[:n]) {
 				return
 			}
@@ -67,7 +67,7 @@ func (s *Session) deliver(from, to *end, b []byte) bool {
 		from.sent.Add(int64(n))
 		if n > 0 {
 			began = time.Now()
-			to.active.Store(began.UnixNano())
+			to.touch(began)
 		}
 		switch {
 		case err == nil:
@@ -104,20 +104,24 @@ func (s *Session) finished(from, to *end) {
 	to.shutdown()
 }
 
-func (e *end) touch() { e.active.Store(time.Now().UnixNano()) }
+func (e *end) touch(now time.Time) { e.active.Store(int64(now.Sub(e.began))) }
+
+// due is when e will have been silent for its timeout. Like all times here it
+// is counted by the monotonic clock: setting the system's clock ends no session.
+func (e *end) due() time.Time { return e.began.Add(time.Duration(e.active.Load()) + e.timeout) }
 
 // watch sets the first read deadline. It is not moved with each byte: when it
 // passes, expired looks at what has happened since.
 func (e *end) watch() {
 	if e.timeout > 0 {
-		_ = e.SetReadDeadline(time.Unix(0, e.active.Load()).Add(e.timeout))
+		_ = e.SetReadDeadline(e.due())
 	}
 }
 
 // expired says whether a read deadline that has passed is final. If not, the
 // next one is set.
 func (e *end) expired() bool {
-	due := time.Unix(0, e.active.Load()).Add(e.timeout)
+	due := e.due()
 	if e.dying.Load() || !due.After(time.Now()) {
 		return true
 	}

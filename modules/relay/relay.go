@@ -83,7 +83,8 @@ type end struct {
 	side    Side
 	timeout time.Duration
 	sent    atomic.Int64 // bytes received from it and written to the other side
-	active  atomic.Int64 // UnixNano of the last byte it sent or took
+	began   time.Time
+	active  atomic.Int64 // when it last sent or took a byte, in ns since began
 	dying   atomic.Bool  // writing to it failed: what it has sent is still read
 	shut    atomic.Bool  // closed by the session: errors mean nothing any more
 
@@ -92,11 +93,9 @@ type end struct {
 
 // New makes a session, which owns both connections from now on.
 func New(client, server net.Conn, o Options) *Session {
-	s := new(Session)
-	s.client.Conn, s.client.side, s.client.timeout = client, Client, o.ClientTimeout
-	s.server.Conn, s.server.side, s.server.timeout = server, Server, o.ServerTimeout
-	s.client.touch()
-	s.server.touch()
+	s, now := new(Session), time.Now()
+	s.client.Conn, s.client.side, s.client.timeout, s.client.began = client, Client, o.ClientTimeout, now
+	s.server.Conn, s.server.side, s.server.timeout, s.server.began = server, Server, o.ServerTimeout, now
 	return s
 }
 

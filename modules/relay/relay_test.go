@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -340,6 +341,19 @@ func TestTimeouts(t *testing.T) {
 				time.Sleep(time.Minute) // the players leave
 			})
 		})
+	}
+}
+
+// Setting the system's clock must not end sessions: what is compared has a
+// reading of the monotonic clock.
+func TestTimeoutsAreMonotonic(t *testing.T) {
+	c, _ := net.Pipe()
+	s := New(c, c, Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute})
+	for _, e := range []*end{&s.client, &s.server} {
+		e.touch(time.Now())
+		if due := e.due(); !strings.Contains(due.String(), " m=") {
+			t.Errorf("%s: due at %v, by the time of day", e.side, due)
+		}
 	}
 }
 
