@@ -26,8 +26,14 @@ func (s *sample) table() Table {
 		"delay":   Duration(&s.Delay),
 		"weight":  Int(&s.Weight, 0, 256),
 		"retries": Set(&s.Retries, func(n *int) Option { return Int(n, 0, 100) }),
-		"backup":  Flag(&s.Backup),
-		"name":    String(&s.Name),
+		"backup": Func(func(*caddyfile.Dispenser) error {
+			s.Backup = true
+			return nil
+		}),
+		"name": Func(func(d *caddyfile.Dispenser) (err error) {
+			s.Name, err = Arg(d)
+			return err
+		}),
 		"note": Many(func(d *caddyfile.Dispenser) error {
 			s.Notes = append(s.Notes, strings.Join(d.RemainingArgs(), "+"))
 			return nil

@@ -9,22 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Flag is an option without arguments that sets *p.
-func Flag(p *bool) Option {
-	return Func(func(*caddyfile.Dispenser) error {
-		*p = true
-		return nil
-	})
-}
-
-// String is an option with one argument.
-func String(p *string) Option {
-	return Func(func(d *caddyfile.Dispenser) (err error) {
-		*p, err = Arg(d)
-		return err
-	})
-}
-
 // Duration is an option with one duration as Caddy writes them (500ms, 5s, 1d),
 // which must be greater than zero.
 func Duration(p *caddy.Duration) Option {
