@@ -120,14 +120,13 @@ func (b *Backend) loadPolicy(ctx caddy.Context) (pool.Policy, error) {
 // checkPolicy names the policies that there are, if name is not one of them.
 func checkPolicy(name string) error {
 	if _, err := caddy.GetModule(policies + "." + name); err != nil {
-		return fmt.Errorf("unknown policy %q%s", name, options.Suggest(name, known(policies)))
+		return fmt.Errorf("unknown policy %q%s", name, options.Suggest(name, knownPolicies()))
 	}
 	return nil
 }
 
-// known are the names of the modules in a namespace.
-func known(namespace string) (names []string) {
-	for _, m := range caddy.GetModules(namespace) {
+func knownPolicies() (names []string) {
+	for _, m := range caddy.GetModules(policies) {
 		names = append(names, m.ID.Name())
 	}
 	return names
@@ -177,12 +176,10 @@ func (b *Backend) setDefaults() {
 		b.BalanceRaw = caddyconfig.JSONModuleObject(struct{}{}, "policy", "roundrobin", nil)
 	}
 	if b.Retries == nil {
-		b.Retries = new(int)
-		*b.Retries = DefaultRetries
+		b.Retries = new(DefaultRetries)
 	}
 	if b.Redispatch == nil {
-		b.Redispatch = new(bool)
-		*b.Redispatch = true
+		b.Redispatch = new(true)
 	}
 	if b.Timeouts.Connect == 0 {
 		b.Timeouts.Connect = caddy.Duration(DefaultConnectTimeout)
