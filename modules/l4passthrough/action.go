@@ -47,6 +47,15 @@ var reasonOf = map[clienthello.Outcome]reason{
 	clienthello.TooLarge:  tooLarge,
 }
 
+// reasonNamed is the reason that a word of on stands for.
+func reasonNamed(outcome string) (reason, error) {
+	r, ok := reasonNames[outcome]
+	if !ok {
+		return 0, fmt.Errorf("on: unknown outcome %q%s", outcome, options.Suggest(outcome, slices.Collect(maps.Keys(reasonNames))))
+	}
+	return r, nil
+}
+
 // verb is what is done with a connection that has no server.
 type verb uint8
 
@@ -74,9 +83,9 @@ type action struct {
 // newActions reads on. What it does not mention is rejected.
 func newActions(app *balancer.App, on map[string]string, fallback *balancer.Backend) (actions [reasons]action, err error) {
 	for _, outcome := range slices.Sorted(maps.Keys(on)) {
-		r, ok := reasonNames[outcome]
-		if !ok {
-			return actions, fmt.Errorf("on: unknown outcome %q%s", outcome, options.Suggest(outcome, slices.Collect(maps.Keys(reasonNames))))
+		r, err := reasonNamed(outcome)
+		if err != nil {
+			return actions, err
 		}
 		if actions[r], err = newAction(app, on[outcome], fallback); err != nil {
 			return actions, fmt.Errorf("on %s: %w", outcome, err)

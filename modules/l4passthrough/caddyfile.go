@@ -4,7 +4,6 @@ package l4passthrough
 
 import (
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -74,14 +73,13 @@ func backendName(d *caddyfile.Dispenser, name *string) (err error) {
 }
 
 func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
-	var outcome string
 	words := d.RemainingArgs()
 	if len(words) < 2 {
 		return d.Errf("expected on OUTCOME ACTION")
 	}
 	outcome, action := words[0], strings.Join(words[1:], " ")
-	if _, ok := reasonNames[outcome]; !ok {
-		return d.Errf("on: unknown outcome %q%s", outcome, options.Suggest(outcome, slices.Collect(maps.Keys(reasonNames))))
+	if _, err := reasonNamed(outcome); err != nil {
+		return d.WrapErr(err)
 	}
 	if err := checkAction(action); err != nil {
 		return d.Errf("on %s: %w", outcome, err)
@@ -105,8 +103,7 @@ func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 	hello := new(l4clienthello.Matcher)
 	table := hello.Options()
 	for _, m := range caddy.GetModules(matchers) {
-		name := strings.TrimPrefix(string(m.ID), matchers+".")
-		table[name] = options.Func(func(d *caddyfile.Dispenser) error { return parseMatcher(d, m.ID, set) })
+		table[m.ID.Name()] = options.Func(func(d *caddyfile.Dispenser) error { return parseMatcher(d, m.ID, set) })
 	}
 	if err := checkRuleHasBackend(d, table); err != nil {
 		return err

@@ -26,7 +26,8 @@ import (
 type connection struct {
 	h      *Handler
 	cx     *layer4.Connection
-	began  time.Time // accept
+	view   *layer4.Connection // see matching; nil until a matcher needs it
+	began  time.Time          // accept
 	hello  *clienthello.Inspection
 	lease  *pool.Lease
 	server net.Conn
@@ -35,10 +36,11 @@ type connection struct {
 
 func newConnection(h *Handler, cx *layer4.Connection) *connection {
 	c := &connection{h: h, cx: cx, began: time.Now(), hello: clienthello.NewInspection(h.MaxHello)}
-	// Other routes and handlers may have taken their time before this one.
+	// Other routes and handlers may have taken their time before this one. That
+	// time is carried over and not the time of day, which can be set.
 	if accepted, ok := cx.Replacer().Get(layer4.ConnWrapTimeReplKey); ok {
 		if at, ok := accepted.(time.Time); ok {
-			c.began = at
+			c.began = c.began.Add(-max(0, c.began.Sub(at)))
 		}
 	}
 	c.record = tcplog.New(h.Name, cx.RemoteAddr(), cx.LocalAddr())
@@ -130,8 +132,12 @@ func (c *connection) route() *balancer.Backend {
 }
 
 // matching is a connection for matchers of other kinds, which holds what has
-// been read and has the variables and placeholders of the real one.
+// been read and has the variables and placeholders of the real one. All rules
+// share it.
 func (c *connection) matching() *layer4.Connection {
+	if c.view != nil {
+		return c.view
+	}
 	l4clienthello.Share(c.cx, c.hello)
 	m := layer4.WrapConnection(c.cx.Conn, c.hello.Bytes(), c.cx.Logger)
 	m.Context = c.cx.Context
@@ -141,6 +147,7 @@ func (c *connection) matching() *layer4.Connection {
 			m.SetVar(name, value)
 		}
 	}
+	c.view = m
 	return m
 }
 
