@@ -4,42 +4,73 @@
 
 package clienthello
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
 
 // TestNoAllocations is not for the race detector, under which sync.Pool drops what it is given.
 func TestNoAllocations(t *testing.T) {
 	hello := benchmarkHello(t)
-	message := hello[recordHeaderLen:]
-	largest := largestHello()
-	for name, raw := range map[string][]byte{
-		"one record":        hello,
-		"1-byte records":    records(message, 1),
-		"64 KiB":            records(largest, maxPlaintext),
-		"malformed":         plainHello(sni("a.example", "b.example")).raw(),
-		"not TLS":           []byte("GET / HTTP/1.1\r\n"),
-		"too large":         records([]byte{1, 0xff, 0xff, 0xff}, 1),
-		"cut off":           hello[:len(hello)-1],
-		"many empty ALPN":   plainHello(extension(extensionALPN, vector16(make([]byte, 16<<10)))).raw(),
-		"many unknown ones": plainHello(extension(4711, make([]byte, 60_000))).raw(),
-	} {
-		for _, size := range []int{1, len(raw)} {
-			if got := testing.AllocsPerRun(20, func() { read(raw, size) }); got >= 1 {
+	inputs := map[string][]byte{
+		"one record":     hello,
+		"1-byte records": hellotest.Records(hello[recordHeaderLen:], 1),
+		"malformed":      hellotest.Plain(hellotest.SNI("a.example", "b.example")).Raw(),
+		"not TLS":        []byte("GET / HTTP/1.1\r\n"),
+		"too large":      hellotest.Records([]byte{1, 0xff, 0xff, 0xff}, 1),
+		"cut off":        hello[:len(hello)-1],
+	}
+	for _, worst := range worstHellos() {
+		inputs[worst.name] = hellotest.Records(worst.message)
+		inputs[worst.name+" in 1-byte records"] = hellotest.Records(worst.message, 1)
+	}
+	for name, raw := range inputs {
+		for _, size := range []int{1, 1000, len(raw)} {
+			if got := testing.AllocsPerRun(10, func() { read(raw, size) }); got >= 1 {
 				t.Errorf("%s in segments of %d bytes: %v allocations", name, size, got)
 			}
 		}
 	}
 }
 
+// TestParseDoesNotAllocate has hellos in one record: where they span several, Parse joins them in memory of their own.
+func TestParseDoesNotAllocate(t *testing.T) {
+	for _, raw := range [][]byte{benchmarkHello(t), fullHello().Raw(), []byte("GET")} {
+		if got := testing.AllocsPerRun(20, func() { Parse(raw) }); got >= 1 {
+			t.Errorf("%.20q: %v allocations", raw, got)
+		}
+	}
+}
+
 func TestNoAllocationsInFields(t *testing.T) {
-	hello, err := Parse(plainHello(sni("a.example"), alpn("h2", "http/1.1"), supportedVersions(versionTLS13)).raw())
+	hello, err := Parse(fullHello().Raw())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var n int
 	got := testing.AllocsPerRun(20, func() {
+		if hello.ServerNameIsIP() {
+			n++
+		}
 		n += len(hello.ServerName()) + int(hello.Version()) + len(VersionName(hello.Version()))
+		n += len(hello.SessionID()) + len(hello.PointFormats()) + hello.Groups().Len() + int(hello.Groups().At(0))
+		if hello.HasServerName() && hello.PostQuantum() && hello.PSK() && hello.EarlyData() && hello.ECH() {
+			n++
+		}
 		for protocol := range hello.ALPN() {
 			n += len(protocol)
+		}
+		for _, list := range []Uint16s{hello.CipherSuites(), hello.Groups(), hello.SignatureAlgorithms(), hello.SupportedVersions()} {
+			for value := range list.All() {
+				n += int(value)
+			}
+		}
+		for value := range hello.Extensions() {
+			n += int(value)
+		}
+		for value := range hello.KeyShares() {
+			n += int(value)
 		}
 	})
 	if got >= 1 {

@@ -3,8 +3,10 @@
 package clienthello
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
@@ -16,9 +18,7 @@ func benchmarkHello(tb testing.TB) []byte {
 }
 
 func largestHello() []byte {
-	h := plainHello(sni(clientName))
-	h.extensions = concat(sni(clientName), extension(21, make([]byte, DefaultMaxHello-len(h.body())-4)))
-	return h.message()
+	return hellotest.Plain(hellotest.SNI(clientName)).Pad(DefaultMaxHello).Message()
 }
 
 // read inspects raw as a connection does: it reads at most size bytes at a time into the space.
@@ -51,53 +51,86 @@ func BenchmarkParse(b *testing.B) {
 	}{
 		{"whole", hello, len(hello)},
 		{"1-byte segments", hello, 1},
-		{"1-byte records", records(hello[recordHeaderLen:], 1), 1 << 20},
-		{"1-byte segments and records", records(hello[recordHeaderLen:], 1), 1},
-		{"64 KiB", records(largest, maxPlaintext), 1 << 20},
-		{"64 KiB in 1-byte segments", records(largest, maxPlaintext), 1},
-		{"64 KiB in 1-byte segments and records", records(largest, 1), 1},
+		{"1-byte records", hellotest.Records(hello[recordHeaderLen:], 1), 1 << 20},
+		{"1-byte segments and records", hellotest.Records(hello[recordHeaderLen:], 1), 1},
+		{"64 KiB", hellotest.Records(largest), 1 << 20},
+		{"64 KiB in 1-byte segments", hellotest.Records(largest), 1},
+		{"64 KiB in 1-byte records", hellotest.Records(largest, 1), 1 << 20},
+		{"64 KiB in 1-byte segments and records", hellotest.Records(largest, 1), 1},
 	} {
-		b.Run(bm.name, func(b *testing.B) {
-			b.SetBytes(int64(len(bm.raw)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if outcome := read(bm.raw, bm.size); outcome != Found {
-					b.Fatal(outcome)
-				}
-			}
-		})
+		b.Run(bm.name, func(b *testing.B) { benchmarkRead(b, bm.raw, bm.size, Found) })
 	}
 }
 
-// BenchmarkWorst has the inputs that could cost most per byte.
-func BenchmarkWorst(b *testing.B) {
-	var empty []byte
-	for kind := range uint16(10_000) {
-		empty = append(empty, extension(1000+kind, nil)...)
+// benchmarkRead reports the time for each byte that was received.
+func benchmarkRead(b *testing.B, raw []byte, size int, want Outcome) {
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if outcome := read(raw, size); outcome != want {
+			b.Fatal(outcome)
+		}
 	}
-	var names []byte
-	for range 20_000 {
-		names = append(names, sniEntry(1, "")...)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(raw)), "ns/B")
+}
+
+// A worstHello could cost most for each byte. It has as many entries as the highest limit permits, or the number that
+// its name says.
+type worstHello struct {
+	name    string
+	message []byte
+	want    Outcome
+}
+
+func worstHellos() []worstHello {
+	extensions := func(count int) (block []byte) {
+		for kind := range uint16(count) {
+			block = append(block, hellotest.Extension(1000+kind, nil)...)
+		}
+		return block
 	}
-	var protocols []string
-	for range 30_000 {
-		protocols = append(protocols, "x")
+	listed := func(kind uint16, entry []byte, count int) []byte {
+		return hellotest.Extension(kind, hellotest.Vector16(bytes.Repeat(entry, count)))
 	}
-	for name, hello := range map[string]testHello{
-		"10000 extensions":     plainHello(empty),
-		"20000 unknown names":  plainHello(extension(extensionServerName, vector16(names))),
-		"30000 ALPN protocols": plainHello(alpn(protocols...)),
-	} {
-		b.Run(name, func(b *testing.B) {
-			raw := hello.raw()
-			b.SetBytes(int64(len(raw)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if outcome := read(raw, len(raw)); outcome != Found {
-					b.Fatal(outcome)
-				}
+	shortest := hellotest.ClientHello{Version: versionTLS12, CipherSuites: []byte{0, 1}, Compressions: []byte{0}}
+	// A list of 32766 cipher suites would be longer than the limit for the whole hello.
+	suites := shortest
+	suites.CipherSuites = make([]byte, 2*32_748)
+	capitals := strings.Repeat("A", maxNameLen)
+	return []worstHello{
+		{"shortest", shortest.Message(), Found},
+		{"33 extensions", hellotest.Plain(extensions(33)).Message(), Found},
+		{"10000 extensions", hellotest.Plain(extensions(10_000)).Message(), Found},
+		{"10000 extensions, one again", hellotest.Plain(extensions(10_000), hellotest.Extension(1000, nil)).Message(), Malformed},
+		{"16384 empty ALPN names", hellotest.Plain(listed(extensionALPN, []byte{0}, 16<<10)).Message(), Malformed},
+		{"30000 ALPN names", hellotest.Plain(listed(extensionALPN, []byte{1, 'x'}, 30_000)).Message(), Found},
+		{"13000 key shares", hellotest.Plain(listed(extensionKeyShare, hellotest.KeyShare(0x001d, []byte{1}), 13_000)).Message(), Found},
+		{"21000 unknown names", hellotest.Plain(listed(extensionServerName, hellotest.SNIEntry(1, ""), 21_000)).Message(), Found},
+		{"32748 cipher suites", suites.Message(), Found},
+		{"32000 groups", hellotest.Plain(listed(extensionGroups, []byte{0, 29}, 32_000)).Message(), Found},
+		{"name in capitals", hellotest.Plain(hellotest.SNI(capitals)).Message(), Found},
+		{"64 KiB of padding", largestHello(), Found},
+	}
+}
+
+func TestWorstHellos(t *testing.T) {
+	for _, worst := range worstHellos() {
+		for _, size := range []int{1, maxPlaintext} {
+			raw := hellotest.Records(worst.message, size)
+			if got := inspect(t, raw, 0, 1000).Outcome; got != worst.want {
+				t.Errorf("%s in records of %d bytes: %v, want %v", worst.name, size, got, worst.want)
 			}
-		})
+		}
+	}
+}
+
+// BenchmarkWorst is to be compared with BenchmarkParse/whole, by its time for each byte.
+func BenchmarkWorst(b *testing.B) {
+	for _, worst := range worstHellos() {
+		cut := hellotest.Records(worst.message, 1)
+		b.Run(worst.name, func(b *testing.B) { benchmarkRead(b, hellotest.Records(worst.message), 1<<20, worst.want) })
+		b.Run(worst.name+"/1-byte records", func(b *testing.B) { benchmarkRead(b, cut, 1<<20, worst.want) })
+		b.Run(worst.name+"/1-byte segments and records", func(b *testing.B) { benchmarkRead(b, cut, 1, worst.want) })
 	}
 }
 

@@ -22,11 +22,12 @@ const DefaultMaxHello = 65536
 // The error is [ErrNeedMore] if b is a proper beginning of a hello; otherwise it wraps [ErrNotTLS], [ErrSSLv2],
 // [ErrMalformed] or [ErrTooLarge].
 func Parse(b []byte) (Hello, error) {
-	i := Inspection{limit: DefaultMaxHello, received: buffer{array: b, filled: len(b)}}
-	i.await((*Inspection).readFirstByte, 1)
-	i.advance()
-	switch i.outcome {
+	i := NewInspection(DefaultMaxHello)
+	defer i.Release()
+	i.received = buffer{array: b, filled: len(b)}
+	switch i.advance() {
 	case Found:
+		i.joined = buffer{} // the Hello may be a view of it
 		return i.hello, nil
 	case Pending:
 		return Hello{}, ErrNeedMore

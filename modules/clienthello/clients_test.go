@@ -3,6 +3,7 @@
 package clienthello
 
 import (
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -53,6 +54,7 @@ func clientMessages(t testing.TB) map[string][]byte {
 	for name, config := range clientConfigs() {
 		messages[name] = hellotest.Capture(t, config)[recordHeaderLen:]
 	}
+	messages["all at once"] = fullHello().Message()
 	messages["resumption 1.2"] = resumptionHello(t, tls.VersionTLS12)[recordHeaderLen:]
 	messages["resumption 1.3"] = resumptionHello(t, tls.VersionTLS13)[recordHeaderLen:]
 	return messages
@@ -61,20 +63,30 @@ func clientMessages(t testing.TB) map[string][]byte {
 func TestClients(t *testing.T) {
 	for name, config := range clientConfigs() {
 		t.Run(name, func(t *testing.T) {
-			got := inspectAll(t, hellotest.Capture(t, config))
-			want := verdict{
-				Outcome: Found, SpokeTLS: true, HasServerName: true, ServerName: clientName, ALPN: config.NextProtos,
-				Legacy: versionTLS12, Version: versionTLS13,
-			}
+			raw := hellotest.Capture(t, config)
+			got := inspectAll(t, raw)
+			legacy, version := uint16(versionTLS12), uint16(versionTLS13)
 			if config.MaxVersion != 0 {
-				want.Legacy, want.Version = config.MaxVersion, config.MaxVersion
+				legacy, version = config.MaxVersion, config.MaxVersion
 			}
-			if !slices.Equal(got.ALPN, want.ALPN) {
-				t.Errorf("ALPN: got %q, want %q", got.ALPN, want.ALPN)
+			if got.Outcome != Found || !got.HasServerName || got.ServerName != clientName || got.ServerNameIsIP ||
+				!slices.Equal(got.ALPN, config.NextProtos) || got.Legacy != legacy || got.Version != version {
+				t.Errorf("got %+v", got)
 			}
-			got.ALPN, want.ALPN = nil, nil
-			if fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Errorf("got %+v, want %+v", got, want)
+			if got.PSK || got.EarlyData || got.ECH {
+				t.Errorf("pre-shared key %v, early data %v, ECH %v", got.PSK, got.EarlyData, got.ECH)
+			}
+			if want := version == versionTLS13 && name != "classic"; got.PostQuantum != want {
+				t.Errorf("post-quantum %v, want %v: shares for %#04x", got.PostQuantum, want, got.KeyShares)
+			}
+			for _, group := range got.KeyShares {
+				if !slices.Contains(got.Groups, group) {
+					t.Errorf("a share for %#04x, which is none of %#04x", group, got.Groups)
+				}
+			}
+			// crypto/tls knows the lists that its client has sent.
+			if !compareWithCryptoTLS(t, raw) {
+				t.Error("crypto/tls does not read its own hello")
 			}
 		})
 	}
@@ -83,18 +95,50 @@ func TestClients(t *testing.T) {
 func TestClientWithoutName(t *testing.T) {
 	for _, name := range []string{"", "192.0.2.1", "2001:db8::1"} {
 		got := inspectAll(t, hellotest.Capture(t, &tls.Config{ServerName: name, InsecureSkipVerify: true}))
-		if got.Outcome != Found || got.HasServerName {
+		if got.Outcome != Found || got.HasServerName || slices.Contains(got.Extensions, extensionServerName) {
 			t.Errorf("%q: got %+v", name, got)
 		}
 	}
 }
 
+// TestClientWithECH has the name that the client sends in the clear, not that which it wants.
+func TestClientWithECH(t *testing.T) {
+	got := inspectAll(t, hellotest.Capture(t, echConfig(t)))
+	if got.Outcome != Found || !got.ECH || got.ServerName != "public.example" || got.Version != versionTLS13 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// echConfig is of a client that encrypts its hello (RFC 9849, section 4).
+func echConfig(t testing.TB) *tls.Config {
+	key, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const dhkemX25519, hkdfSHA256, aes128GCM = 0x0020, 0x0001, 0x0001
+	contents := slices.Concat(
+		[]byte{7}, hellotest.Uint16s(dhkemX25519), hellotest.Vector16(key.PublicKey().Bytes()),
+		hellotest.Vector16(hellotest.Uint16s(hkdfSHA256, aes128GCM)),
+		[]byte{0}, hellotest.Vector8([]byte("public.example")), hellotest.Vector16(nil),
+	)
+	list := hellotest.Vector16(hellotest.Extension(extensionECH, contents)) // a version and a length, like an extension
+	return &tls.Config{ServerName: clientName, MinVersion: tls.VersionTLS13, EncryptedClientHelloConfigList: list}
+}
+
+// TestResumption compares a hello that resumes a session with one that begins one. In TLS 1.2 the extension that asks
+// for a ticket also carries it.
 func TestResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		full := inspectAll(t, hellotest.Capture(t, &tls.Config{ServerName: clientName, MaxVersion: version}))
-		raw := resumptionHello(t, version)
-		if got := inspectAll(t, raw); fmt.Sprint(got) != fmt.Sprint(full) {
-			t.Errorf("%s: got %+v, want %+v", VersionName(version), got, full)
+		cache := tls.NewLRUClientSessionCache(1)
+		want := inspectAll(t, hellotest.Capture(t, &tls.Config{ServerName: clientName, MaxVersion: version, ClientSessionCache: cache}))
+		got := inspectAll(t, resumptionHello(t, version))
+		if version == tls.VersionTLS13 {
+			want.PSK = true
+			want.Extensions = append(want.Extensions, extensionPreSharedKey)
+		}
+		got.SessionID, want.SessionID = "", "" // at random
+		if diff := difference(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", VersionName(version), diff)
 		}
 	}
 }

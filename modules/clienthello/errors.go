@@ -45,6 +45,11 @@ var (
 	errNoALPN      = malformed("ALPN: empty list")
 	errEmptyALPN   = malformed("ALPN: empty protocol name")
 	errVersionList = malformed("supported_versions: list empty, of odd length or not as long as the extension")
+
+	errGroups       = malformed("supported_groups: list empty, of odd length or not as long as the extension")
+	errPointFormats = malformed("ec_point_formats: list empty or not as long as the extension")
+	errSignatures   = malformed("signature_algorithms: list empty, of odd length or not as long as the extension")
+	errKeyShares    = malformed("key_share: shares do not fill the list, or the list not the extension, or an empty key")
 )
 
 func malformed(detail string) error {

@@ -2,42 +2,37 @@
 
 package clienthello
 
-import (
-	"bytes"
-
-	"golang.org/x/crypto/cryptobyte"
-)
-
 const (
-	extensionServerName        = 0  // RFC 6066
-	extensionALPN              = 16 // RFC 7301
-	extensionSupportedVersions = 43 // RFC 8446
-
-	nameTypeHostName = 0
-	maxNameLen       = 255
+	extensionServerName        = 0      // RFC 6066
+	extensionGroups            = 10     // RFC 8446
+	extensionPointFormats      = 11     // RFC 8422
+	extensionSignatures        = 13     // RFC 8446
+	extensionALPN              = 16     // RFC 7301
+	extensionPreSharedKey      = 41     // RFC 8446
+	extensionEarlyData         = 42     // RFC 8446
+	extensionSupportedVersions = 43     // RFC 8446
+	extensionKeyShare          = 51     // RFC 8446
+	extensionECH               = 0xfe0d // RFC 9849
 )
 
-// interpreted has a bit for each extension type that parseExtension reads.
-const interpreted uint64 = 1<<extensionServerName | 1<<extensionALPN | 1<<extensionSupportedVersions
-
-// parseExtensions reads the extensions that routing needs and skips the others. Of those that it reads none may come
-// twice, since this side and the server might then believe different ones.
-func (h *Hello) parseExtensions(extensions cryptobyte.String) error {
-	var seen uint64
-	for !extensions.Empty() {
+// parseExtensions reads the extensions whose content matters here and skips the others by their length. None may come
+// twice (RFC 8446, section 4.2): this side and the server might then believe different ones.
+func (h *Hello) parseExtensions() error {
+	seen := newTypeSet()
+	defer seen.release()
+	for rest := h.extensions; len(rest) > 0; {
 		var kind uint16
-		var data cryptobyte.String
-		if !extensions.ReadUint16(&kind) || !extensions.ReadUint16LengthPrefixed(&data) {
+		var data []byte
+		var ok bool
+		if kind, data, rest, ok = cutTagged(rest); !ok {
 			return errExtension
 		}
-		bit := uint64(1) << kind & interpreted
-		if bit == 0 {
-			continue
-		}
-		if seen&bit != 0 {
+		if !seen.add(kind) {
 			return errDuplicate
 		}
-		seen |= bit
+		if kind > extensionKeyShare && kind != extensionECH {
+			continue
+		}
 		if err := h.parseExtension(kind, data); err != nil {
 			return err
 		}
@@ -45,104 +40,89 @@ func (h *Hello) parseExtensions(extensions cryptobyte.String) error {
 	return nil
 }
 
-func (h *Hello) parseExtension(kind uint16, data cryptobyte.String) error {
+// parseExtension reads the content of one extension. What is read must be correct, for otherwise rules would take it
+// for absent.
+func (h *Hello) parseExtension(kind uint16, data []byte) error {
+	var ok bool
 	switch kind {
 	case extensionServerName:
 		return h.parseServerName(data)
+	case extensionGroups:
+		if h.groups, ok = uint16s(whole16(data)); !ok {
+			return errGroups
+		}
+	case extensionPointFormats:
+		if h.pointFormats, ok = whole8(data); !ok || len(h.pointFormats) == 0 {
+			return errPointFormats
+		}
+	case extensionSignatures:
+		if h.signatures, ok = uint16s(whole16(data)); !ok {
+			return errSignatures
+		}
 	case extensionALPN:
 		return h.parseALPN(data)
+	case extensionPreSharedKey:
+		h.psk = true
+	case extensionEarlyData:
+		h.earlyData = true
 	case extensionSupportedVersions:
 		return h.parseVersions(data)
-	default:
-		return nil
-	}
-}
-
-// parseServerName reads a server_name extension. Names of other types are skipped by their length: RFC 6066, section 3
-// gives all of them one.
-func (h *Hello) parseServerName(data cryptobyte.String) error {
-	var list cryptobyte.String
-	if !data.ReadUint16LengthPrefixed(&list) || !data.Empty() {
-		return errNameList
-	}
-	if list.Empty() {
-		return errNoName
-	}
-	for !list.Empty() {
-		var nameType uint8
-		var name cryptobyte.String
-		if !list.ReadUint8(&nameType) || !list.ReadUint16LengthPrefixed(&name) {
-			return errNameList
-		}
-		if nameType != nameTypeHostName {
-			continue
-		}
-		if h.hasName {
-			return errSecondName
-		}
-		if err := h.setName(name); err != nil {
-			return err
-		}
+	case extensionKeyShare:
+		return h.parseKeyShares(data)
+	case extensionECH:
+		h.ech = true
 	}
 	return nil
 }
 
-func (h *Hello) setName(name []byte) error {
-	switch {
-	case len(name) > maxNameLen:
-		return errLongName
-	case bytes.IndexByte(name, 0) >= 0:
-		return errNameNUL
-	}
-	// RFC 6066 forbids the trailing dot, but some clients copy it from the URL, and the name means the same.
-	name = bytes.TrimSuffix(name, []byte{'.'})
-	if len(name) == 0 {
-		return errEmptyName
-	}
-	h.hasName = true
-	h.nameLen = uint8(len(name))
-	for k, c := range name {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		h.name[k] = c
-	}
-	return nil
-}
-
-func (h *Hello) parseALPN(data cryptobyte.String) error {
-	var list cryptobyte.String
-	if !data.ReadUint16LengthPrefixed(&list) || !data.Empty() {
+func (h *Hello) parseALPN(data []byte) error {
+	list, ok := whole16(data)
+	if !ok {
 		return errALPN
 	}
-	if list.Empty() {
+	if len(list) == 0 {
 		return errNoALPN
 	}
-	h.alpn = list
-	for !list.Empty() {
-		var protocol cryptobyte.String
-		if !list.ReadUint8LengthPrefixed(&protocol) {
-			return errALPN
-		}
-		if protocol.Empty() {
+	position := 0
+	for position < len(list) {
+		if list[position] == 0 {
 			return errEmptyALPN
 		}
+		position += 1 + int(list[position])
 	}
+	if position > len(list) {
+		return errALPN
+	}
+	h.alpn = list
 	return nil
 }
 
-func (h *Hello) parseVersions(data cryptobyte.String) error {
-	var list cryptobyte.String
-	if !data.ReadUint8LengthPrefixed(&list) || !data.Empty() || list.Empty() || len(list)%2 != 0 {
+func (h *Hello) parseVersions(data []byte) error {
+	var ok bool
+	if h.versions, ok = uint16s(whole8(data)); !ok {
 		return errVersionList
 	}
 	h.version = 0
-	for !list.Empty() {
-		var version uint16
-		if !list.ReadUint16(&version) {
-			return errVersionList
-		}
+	for version := range h.versions.All() {
 		h.version = higherVersion(h.version, version)
+	}
+	return nil
+}
+
+// parseKeyShares reads a key_share extension. Its list may be empty: so a client asks for a HelloRetryRequest.
+func (h *Hello) parseKeyShares(data []byte) error {
+	list, ok := whole16(data)
+	if !ok {
+		return errKeyShares
+	}
+	h.keyShares = list
+	for len(list) > 0 {
+		var group uint16
+		var key []byte
+		if group, key, list, ok = cutTagged(list); !ok || len(key) == 0 {
+			return errKeyShares
+		}
+		h.postQuantum = h.postQuantum || isPostQuantum(group)
 	}
 	return nil
 }

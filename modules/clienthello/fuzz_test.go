@@ -3,43 +3,10 @@
 package clienthello
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 )
-
-// addSeeds adds hellos of real clients and faulty ones, as bare bodies too.
-func addSeeds(f *testing.F) {
-	add := func(message []byte) {
-		f.Add(records(message, maxPlaintext), false, uint16(100))
-		f.Add(records(message, 100), false, uint16(1))
-		f.Add(message[handshakeHeaderLen:], true, uint16(300))
-	}
-	for _, message := range clientMessages(f) {
-		add(message)
-	}
-	for _, h := range []testHello{
-		plainHello(),
-		plainHello(sni("a.example"), alpn("h2", "x"), supportedVersions(0x0a0a, versionTLS13, versionTLS12)),
-		plainHello(sni("a.example", "b.example")),
-		plainHello(sni("A.Example.")),
-		plainHello(sni("a\x00b"), alpn("", "x"), extension(0xfe0d, []byte{0, 0, 1, 0, 1, 7, 0, 1, 2, 0, 1, 3})),
-		plainHello(extension(extensionServerName, vector16(concat(sniEntry(7, "x"), sniEntry(0, "y"))))),
-	} {
-		add(h.message())
-	}
-	f.Add([]byte("\x80\x2e\x01\x00\x02"), false, uint16(1))
-	f.Add([]byte("GET / HTTP/1.1\r\n"), false, uint16(3))
-	f.Add([]byte("\x16\x03\x01\x00\x04\x01\xff\xff\xff"), false, uint16(2))
-}
-
-// framed makes bytes for the wire of what the fuzzer gave: either that is the raw bytes, or it is the body of a
-// ClientHello, so that the lengths around it are right however it changes.
-func framed(data []byte, body bool, size uint16) []byte {
-	if !body || len(data) > DefaultMaxHello {
-		return data
-	}
-	return records(handshake(typeClientHello, data), int(size)%maxPlaintext+1)
-}
 
 // FuzzInspection cuts bytes in different ways: the verdict is always the same, and the bytes come out as they went in.
 func FuzzInspection(f *testing.F) {
@@ -54,6 +21,10 @@ func FuzzInspection(f *testing.F) {
 			}
 		}
 		checkParse(t, raw, whole)
+		beginning := raw[:cut-1]
+		if diff := difference(inspect(t, beginning, 0, cut), inspect(t, beginning, 0, 1)); diff != "" {
+			t.Fatalf("the first %d bytes one by one (-whole +cut):\n%s", len(beginning), diff)
+		}
 		if body && len(data) <= DefaultMaxHello {
 			if diff := difference(whole, inspect(t, framed(data, body, maxPlaintext-1), 0, len(raw))); diff != "" {
 				t.Fatalf("records of %d bytes (-cut +whole):\n%s", int(size)%maxPlaintext+1, diff)
@@ -68,9 +39,11 @@ func checkMore(t *testing.T, raw []byte, whole verdict) {
 	if whole.Outcome == Pending {
 		return
 	}
-	more := append(slices.Clone(raw), 0, 22, 3, 1)
-	if diff := difference(whole, inspect(t, more, 0, len(more))); diff != "" {
-		t.Fatalf("more bytes (-before +after):\n%s", diff)
+	for _, more := range [][]byte{{0}, {22, 3, 1}, {22, 3, 1, 0, 1, 1}, bytes.Repeat([]byte{0xff}, 300)} {
+		after := slices.Concat(raw, more)
+		if diff := difference(whole, inspect(t, after, 0, len(after))); diff != "" {
+			t.Fatalf("more bytes (-before +after):\n%s", diff)
+		}
 	}
 }
 

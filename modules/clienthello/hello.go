@@ -3,17 +3,33 @@
 package clienthello
 
 import (
+	"bytes"
 	"iter"
-
-	"golang.org/x/crypto/cryptobyte"
+	"net/netip"
 )
 
 // A Hello is a view of a ClientHello (RFC 8446, section 4.1.2; RFC 5246, section 7.4.1.2). It is only valid as long as
 // the bytes that it was read from; what its methods return must not be modified. It is safe for concurrent reading.
+//
+// Lists are in the client's order and whole, with GREASE values (RFC 8701), duplicates and numbers that nobody has
+// assigned. An absent extension and an absent list are the same: empty.
 type Hello struct {
 	legacyVersion uint16
 	version       uint16
-	alpn          cryptobyte.String // the entries, found to be correct
+	postQuantum   bool
+	psk           bool
+	earlyData     bool
+	ech           bool
+
+	sessionID    []byte
+	cipherSuites Uint16s
+	extensions   []byte // found to be correct, like all that follows
+	versions     Uint16s
+	groups       Uint16s
+	signatures   Uint16s
+	pointFormats []byte
+	keyShares    []byte
+	alpn         []byte
 
 	hasName bool
 	nameLen uint8
@@ -22,8 +38,8 @@ type Hello struct {
 
 // ServerName returns the host_name of the server_name extension (RFC 6066, section 3) in lower case and without one
 // trailing dot; nil if there is none. The name is what the client wrote: except that it is not empty, has no NUL byte
-// and at most 255 bytes it may be anything, so also an IP address, although RFC 6066 forbids that, a slash or a line
-// break. It needs quoting in a log, and checking before it becomes an address or a file name.
+// and at most 255 bytes it may be anything, so also an IP address, a slash or a line break. It needs quoting in a log,
+// and checking before it becomes an address or a file name.
 func (h *Hello) ServerName() []byte {
 	if !h.hasName {
 		return nil
@@ -36,13 +52,23 @@ func (h *Hello) HasServerName() bool {
 	return h.hasName
 }
 
-// ALPN returns the protocol names of the application_layer_protocol_negotiation extension (RFC 7301) in the order of
-// the client's preference; there are none without that extension.
+// ServerNameIsIP tells whether the server name is an IPv4 or IPv6 address (which may have a zone, and no brackets).
+// RFC 6066, section 3 does not permit that.
+func (h *Hello) ServerNameIsIP() bool {
+	name := h.ServerName()
+	if len(name) == 0 || bytes.IndexByte(name, ':') < 0 && (name[len(name)-1] < '0' || name[len(name)-1] > '9') {
+		return false
+	}
+	_, err := netip.ParseAddr(string(name))
+	return err == nil
+}
+
+// ALPN returns the protocol names of the application_layer_protocol_negotiation extension (RFC 7301).
 func (h *Hello) ALPN() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		rest := h.alpn
-		var protocol cryptobyte.String
-		for rest.ReadUint8LengthPrefixed(&protocol) {
+		for rest := h.alpn; len(rest) > 0; {
+			var protocol []byte
+			protocol, rest, _ = cut8(rest)
 			if !yield(protocol) {
 				return
 			}
@@ -63,31 +89,112 @@ func (h *Hello) Version() uint16 {
 	return h.version
 }
 
-// parse reads the body of the handshake message. Its error is one of the prepared details.
-func (h *Hello) parse(body []byte) error {
-	s := cryptobyte.String(body)
-	if !s.ReadUint16(&h.legacyVersion) || !s.Skip(32) {
-		return errShortHello
+// SupportedVersions returns the list of the supported_versions extension (RFC 8446, section 4.2.1).
+func (h *Hello) SupportedVersions() Uint16s {
+	return h.versions
+}
+
+// SessionID returns the legacy session id, of at most 32 bytes.
+func (h *Hello) SessionID() []byte {
+	return h.sessionID
+}
+
+// CipherSuites returns the cipher suites, with signalling values such as TLS_FALLBACK_SCSV.
+func (h *Hello) CipherSuites() Uint16s {
+	return h.cipherSuites
+}
+
+// Groups returns the list of the supported_groups extension (RFC 8446, section 4.2.7).
+func (h *Hello) Groups() Uint16s {
+	return h.groups
+}
+
+// PointFormats returns the list of the ec_point_formats extension (RFC 8422, section 5.1.2).
+func (h *Hello) PointFormats() []byte {
+	return h.pointFormats
+}
+
+// SignatureAlgorithms returns the list of the signature_algorithms extension (RFC 8446, section 4.2.3).
+func (h *Hello) SignatureAlgorithms() Uint16s {
+	return h.signatures
+}
+
+// KeyShares returns the groups for which the client has sent a key share (RFC 8446, section 4.2.8).
+func (h *Hello) KeyShares() iter.Seq[uint16] {
+	return func(yield func(uint16) bool) {
+		for rest := h.keyShares; len(rest) > 0; {
+			var group uint16
+			group, _, rest, _ = cutTagged(rest)
+			if !yield(group) {
+				return
+			}
+		}
 	}
+}
+
+// PostQuantum tells whether the client has sent a key share of a post-quantum group: one with ML-KEM, or one of the
+// drafts with Kyber. A client that names such a group without a key share for it is not counted.
+func (h *Hello) PostQuantum() bool {
+	return h.postQuantum
+}
+
+// PSK tells whether the client offers a pre-shared key (RFC 8446, section 4.2.11): mostly, to resume a session of TLS
+// 1.3. The identities and binders are not looked at.
+func (h *Hello) PSK() bool {
+	return h.psk
+}
+
+// EarlyData tells whether the client announces 0-RTT data (RFC 8446, section 4.2.10), which may follow the hello at
+// once.
+func (h *Hello) EarlyData() bool {
+	return h.earlyData
+}
+
+// ECH tells whether there is an encrypted_client_hello extension (RFC 9849). Its content cannot be told from the
+// GREASE that clients send in its place, and is not looked at: the server name and everything else is what the outer
+// hello shows.
+func (h *Hello) ECH() bool {
+	return h.ech
+}
+
+// Extensions returns the types of the extensions.
+func (h *Hello) Extensions() iter.Seq[uint16] {
+	return func(yield func(uint16) bool) {
+		for rest := h.extensions; len(rest) > 0; {
+			var kind uint16
+			kind, _, rest, _ = cutTagged(rest)
+			if !yield(kind) {
+				return
+			}
+		}
+	}
+}
+
+// parse reads the body of the handshake message, of minHello bytes at least. Its error is one of the prepared details.
+func (h *Hello) parse(body []byte) error {
+	const versionAndRandom = 2 + 32
+	h.legacyVersion = uint16At(body, 0)
 	h.version = min(h.legacyVersion, versionTLS12)
 
-	var sessionID, cipherSuites, compressions cryptobyte.String
-	if !s.ReadUint8LengthPrefixed(&sessionID) || len(sessionID) > 32 {
+	var ok bool
+	rest := body[versionAndRandom:]
+	if h.sessionID, rest, ok = cut8(rest); !ok || len(h.sessionID) > 32 {
 		return errSessionID
 	}
-	if !s.ReadUint16LengthPrefixed(&cipherSuites) || cipherSuites.Empty() || len(cipherSuites)%2 != 0 {
+	var vector []byte
+	vector, rest, ok = cut16(rest)
+	if h.cipherSuites, ok = uint16s(vector, ok); !ok {
 		return errCipherSuites
 	}
-	if !s.ReadUint8LengthPrefixed(&compressions) || compressions.Empty() {
+	if vector, rest, ok = cut8(rest); !ok || len(vector) == 0 {
 		return errCompressions
 	}
-	if s.Empty() {
+	if len(rest) == 0 {
 		// Up to TLS 1.2 the extensions may be left out altogether.
 		return nil
 	}
-	var extensions cryptobyte.String
-	if !s.ReadUint16LengthPrefixed(&extensions) || !s.Empty() {
+	if h.extensions, rest, ok = cut16(rest); !ok || len(rest) > 0 {
 		return errExtensions
 	}
-	return h.parseExtensions(extensions)
+	return h.parseExtensions()
 }

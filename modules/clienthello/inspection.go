@@ -18,6 +18,7 @@ type Inspection struct {
 	// Nothing new can be decided before received holds wake bytes; then step decides it.
 	step     func(*Inspection)
 	wake     int
+	quiet    int // adding fewer bytes than that is sure to find room and to decide nothing
 	received buffer
 
 	// The record layer, by positions in received.
@@ -30,7 +31,8 @@ type Inspection struct {
 	goal   int    // how much of the message is needed for the next decision
 	joined buffer // its parts from earlier records, where it spans several
 
-	hello Hello
+	hello    Hello
+	ja3, ja4 string // of hello, once they were asked for
 }
 
 var inspections = sync.Pool{New: func() any { return new(Inspection) }}
@@ -65,18 +67,27 @@ func (i *Inspection) Space() []byte {
 // Commit takes the first n bytes of the last Space as received, and returns the outcome so far. It panics if n is
 // negative or more than that Space had. After the verdict, bytes are only kept.
 func (i *Inspection) Commit(n int) Outcome {
-	i.received.commit(n)
-	if i.received.filled >= i.wake {
-		i.advance()
+	if uint(n) < uint(i.quiet) {
+		i.received.filled += n
+		i.quiet -= n
+		return i.outcome
 	}
-	return i.outcome
+	return i.take(n)
+}
+
+// take is Commit where there may be something to decide.
+func (i *Inspection) take(n int) Outcome {
+	i.received.commit(n)
+	outcome := i.advance()
+	i.quiet = max(0, min(i.wake, len(i.received.array)+1)-i.received.filled)
+	return outcome
 }
 
 // Feed takes a copy of p as received, and returns the outcome so far. After the verdict, bytes are only kept.
 func (i *Inspection) Feed(p []byte) Outcome {
 	i.received.append(p)
-	i.advance()
-	return i.outcome
+	i.quiet = 0
+	return i.advance()
 }
 
 // Expire says that the time for the hello is over: Pending becomes Timeout, and any other outcome stays.
@@ -130,16 +141,33 @@ func (i *Inspection) Hello() *Hello {
 	return &i.hello
 }
 
+// JA3 is [Hello.JA3] of the hello, computed once; empty if the outcome is not Found.
+func (i *Inspection) JA3() string {
+	if i.ja3 == "" && i.outcome == Found {
+		i.ja3 = i.hello.JA3()
+	}
+	return i.ja3
+}
+
+// JA4 is [Hello.JA4] of the hello, computed once; empty if the outcome is not Found.
+func (i *Inspection) JA4() string {
+	if i.ja4 == "" && i.outcome == Found {
+		i.ja4 = i.hello.JA4()
+	}
+	return i.ja4
+}
+
 func (i *Inspection) await(step func(*Inspection), wake int) {
 	i.step, i.wake = step, wake
 }
 
 // advance takes every step for which the bytes suffice. Each step decides by the bytes before its own wake only: that
 // is why the cutting cannot change the verdict.
-func (i *Inspection) advance() {
+func (i *Inspection) advance() Outcome {
 	for i.outcome == Pending && i.received.filled >= i.wake {
 		i.step(i)
 	}
+	return i.outcome
 }
 
 func (i *Inspection) refuse(outcome Outcome, detail error) {

@@ -5,12 +5,16 @@ package clienthello
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
+// TestFirstBytes has the beginnings that say nothing yet, and next to them those that do: hellotest.Refused has more.
 func TestFirstBytes(t *testing.T) {
-	hello := plainHello(sni("a.example")).raw()
+	hello := hellotest.Plain(hellotest.SNI("a.example")).Raw()
 	tests := []struct {
 		name string
 		raw  string
@@ -29,32 +33,11 @@ func TestFirstBytes(t *testing.T) {
 		{"all but one byte", string(hello[:len(hello)-1]), Pending, true},
 		{"all", string(hello), Found, true},
 
-		{"HTTP", "GET / HTTP/1.1\r\n", NotTLS, false},
-		{"HTTP, one byte", "G", NotTLS, false},
-		{"HTTP/2", "PRI * HTTP/2.0\r\n", NotTLS, false},
-		{"SSH", "SSH-2.0-x", NotTLS, false},
-		{"PROXY v1", "PROXY TCP4", NotTLS, false},
-		{"PROXY v2", "\r\n\r\n\x00\r\nQUIT\n", NotTLS, false},
-		{"NUL", "\x00", NotTLS, false},
-		{"alert", "\x15\x03\x01\x00\x02\x01\x00", NotTLS, false},
-		{"application data", "\x17\x03\x03\x00\x01a", NotTLS, false},
-		{"change_cipher_spec", "\x14\x03\x03\x00\x01\x01", NotTLS, false},
-
 		{"SSLv2, one byte", "\x80", Pending, false},
 		{"SSLv2, two bytes", "\x80\x2e", Pending, false},
 		{"SSLv2, three bytes", "\x80\x2e\x01", Pending, false},
 		{"SSLv2, four bytes", "\x80\x2e\x01\x00", Pending, false},
 		{"SSLv2", "\x80\x2e\x01\x00\x02", SSLv2, false},
-		{"SSLv2 of SSL 3.0", "\x80\x2e\x01\x03", SSLv2, false},
-		{"SSLv2 of TLS 1.2", "\x80\x2e\x01\x03\x03\x00", SSLv2, false},
-		{"SSLv2, long", "\x81\x00\x01\x03\x03", SSLv2, false},
-		{"SSLv2, longest", "\xff\xff\x01\x03\x01", SSLv2, false},
-		{"SSLv2, too short to be one", "\x80\x08", NotTLS, false},
-		{"SSLv2, shortest", "\x80\x09\x01\x00\x02", SSLv2, false},
-		{"SSLv2, another message", "\x80\x2e\x04", NotTLS, false},
-		{"SSLv2, another major version", "\x80\x2e\x01\x01", NotTLS, false},
-		{"SSLv2, another minor version", "\x80\x2e\x01\x00\x03", NotTLS, false},
-		{"UTF-8", "\u00e9t\u00e9", NotTLS, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -79,25 +62,21 @@ func TestEveryFirstByte(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	padded := func(size int) []byte {
-		h := plainHello(sni("a.example"), extension(21, nil))
-		h.extensions = concat(sni("a.example"), extension(21, make([]byte, size-len(h.body()))))
-		return h.message()
-	}
+	padded := func(size int) []byte { return hellotest.Plain(hellotest.SNI("a.example")).Pad(size).Message() }
 	tests := []struct {
 		name  string
 		raw   []byte
 		limit int
 		want  Outcome
 	}{
-		{"at the highest limit", records(padded(65536), maxPlaintext), 0, Found},
+		{"at the highest limit", hellotest.Records(padded(65536)), 0, Found},
 		{"over the highest limit", []byte{22, 3, 1, 0x40, 0, 1, 1, 0, 1}, 0, TooLarge},
 		{"the largest length", []byte{22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff}, 0, TooLarge},
-		{"length over several records", records([]byte{1, 0xff, 0xff, 0xff}, 1), 0, TooLarge},
-		{"at a lower limit", records(padded(600), 100), 600, Found},
-		{"over a lower limit", records(padded(601), 100)[:9], 600, TooLarge},
-		{"a byte before that is known", records(padded(601), 100)[:8], 600, Pending},
-		{"a limit below zero is the highest", records(padded(65536), maxPlaintext), -1, Found},
+		{"length over several records", hellotest.Records([]byte{1, 0xff, 0xff, 0xff}, 1), 0, TooLarge},
+		{"at a lower limit", hellotest.Records(padded(600), 100), 600, Found},
+		{"over a lower limit", hellotest.Records(padded(601), 100)[:9], 600, TooLarge},
+		{"a byte before that is known", hellotest.Records(padded(601), 100)[:8], 600, Pending},
+		{"a limit below zero is the highest", hellotest.Records(padded(65536)), -1, Found},
 		{"a limit above the highest is the highest", []byte{22, 3, 1, 0x40, 0, 1, 1, 0, 1}, 1 << 20, TooLarge},
 	}
 	for _, tt := range tests {
@@ -120,7 +99,7 @@ func TestTooLargeSaysHowMuch(t *testing.T) {
 
 // TestVerdictStays ends the wait in every way, before and after each kind of verdict.
 func TestVerdictStays(t *testing.T) {
-	hello := plainHello(sni("a.example")).raw()
+	hello := hellotest.Plain(hellotest.SNI("a.example")).Raw()
 	for raw, verdict := range map[string]Outcome{
 		"":                                     Pending,
 		string(hello[:30]):                     Pending,
@@ -158,15 +137,15 @@ func TestVerdictStays(t *testing.T) {
 }
 
 func TestBytesAfterTheHello(t *testing.T) {
-	hello := plainHello(sni("a.example"), alpn("h2"))
-	early := record(23, bytes.Repeat([]byte{5}, 300))
-	next := handshake(16, []byte{1, 2, 3})
+	hello := hellotest.Plain(hellotest.SNI("a.example"), hellotest.ALPN("h2"))
+	early := hellotest.Record(23, bytes.Repeat([]byte{5}, 300))
+	next := hellotest.Handshake(16, []byte{1, 2, 3})
 	for name, raw := range map[string][]byte{
-		"early data":                       concat(hello.raw(), early, early),
-		"part of a record":                 concat(hello.raw(), early[:3]),
-		"next message in the hello record": record(22, concat(hello.message(), next)),
-		"after a hello in two records":     concat(records(hello.message(), 20), early),
-		"garbage":                          concat(hello.raw(), []byte("GET / HTTP/1.1\r\n")),
+		"early data":                       slices.Concat(hello.Raw(), early, early),
+		"part of a record":                 slices.Concat(hello.Raw(), early[:3]),
+		"next message in the hello record": hellotest.Record(22, slices.Concat(hello.Message(), next)),
+		"after a hello in two records":     slices.Concat(hellotest.Records(hello.Message(), 20), early),
+		"garbage":                          slices.Concat(hello.Raw(), []byte("GET / HTTP/1.1\r\n")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := inspectAll(t, raw); got.Outcome != Found || got.ServerName != "a.example" {
@@ -178,8 +157,8 @@ func TestBytesAfterTheHello(t *testing.T) {
 
 // TestFoundBeforeTheRecordEnds gives the verdict at the last byte of the hello, though more of its record is to come.
 func TestFoundBeforeTheRecordEnds(t *testing.T) {
-	hello := plainHello(sni("a.example")).message()
-	raw := record(22, append(hello, 16, 0, 0, 1, 0))
+	hello := hellotest.Plain(hellotest.SNI("a.example")).Message()
+	raw := hellotest.Record(22, append(hello, 16, 0, 0, 1, 0))
 	for end := range raw {
 		want := Pending
 		if end >= recordHeaderLen+len(hello) {
@@ -194,7 +173,7 @@ func TestFoundBeforeTheRecordEnds(t *testing.T) {
 func TestViewsOutliveMoreBytes(t *testing.T) {
 	for _, size := range []int{maxPlaintext, 50} {
 		i := NewInspection(0)
-		i.Feed(records(plainHello(sni("a.example"), alpn("h2", "http/1.1")).message(), size))
+		i.Feed(hellotest.Records(hellotest.Plain(hellotest.SNI("a.example"), hellotest.ALPN("h2", "http/1.1")).Message(), size))
 		hello := i.Hello()
 		for range 100 {
 			i.Feed(bytes.Repeat([]byte{0xee}, 10_000))
@@ -216,16 +195,16 @@ func TestReleaseForgets(t *testing.T) {
 		if v := verdictOf(t, i); v.Outcome != Pending || v.SpokeTLS || i.Bytes() == nil != true && len(i.Bytes()) > 0 {
 			t.Fatalf("a new inspection: %+v, %d bytes", v, len(i.Bytes()))
 		}
-		i.Feed(records(plainHello(sni("a.example"), alpn("h2")).message(), 10))
+		i.Feed(hellotest.Records(hellotest.Plain(hellotest.SNI("a.example"), hellotest.ALPN("h2")).Message(), 10))
 		i.Release()
-		if v := inspect(t, plainHello().raw(), 0, 10); v.HasServerName || v.ALPN != nil {
+		if v := inspect(t, hellotest.Plain().Raw(), 0, 10); v.HasServerName || v.ALPN != nil {
 			t.Fatalf("left over: %+v", v)
 		}
 	}
 }
 
 func TestSpaceAndCommit(t *testing.T) {
-	raw := concat(plainHello(sni("a.example")).raw(), record(23, make([]byte, 16000)))
+	raw := slices.Concat(hellotest.Plain(hellotest.SNI("a.example")).Raw(), hellotest.Record(23, make([]byte, 16000)))
 	i := NewInspection(0)
 	defer i.Release()
 	rest := raw
@@ -243,19 +222,68 @@ func TestSpaceAndCommit(t *testing.T) {
 	}
 }
 
+// TestCommitTooMuch has an inspection without bytes, one that waits for the next byte, one that waits for many, and one
+// whose block is all but full.
 func TestCommitTooMuch(t *testing.T) {
-	for _, n := range []int{-1, firstBlock + 1} {
-		func() {
-			i := NewInspection(0)
-			defer i.Release()
-			defer func() {
-				if recover() == nil {
-					t.Errorf("Commit(%d) did not panic", n)
-				}
-			}()
-			i.Space()
-			i.Commit(n)
-		}()
+	hello := hellotest.Plain().Pad(2 * firstBlock).Raw()
+	for _, begun := range []int{0, 1, 2, 5, 9, 100, firstBlock - 1} {
+		for _, excess := range []int{1, 2, firstBlock} {
+			refuseCommit(t, hello[:begun], func(space int) int { return space + excess })
+			refuseCommit(t, hello[:begun], func(int) int { return -excess })
+		}
+	}
+}
+
+// refuseCommit commits a number of bytes after a beginning, which must panic.
+func refuseCommit(t *testing.T, begun []byte, count func(space int) int) {
+	t.Helper()
+	i := NewInspection(0)
+	defer i.Release()
+	for k := range begun {
+		i.Space()[0] = begun[k]
+		i.Commit(1)
+	}
+	n := count(len(i.Space()))
+	defer func() {
+		if recover() == nil {
+			t.Errorf("Commit(%d) after %d bytes did not panic", n, len(begun))
+		}
+	}()
+	i.Commit(n)
+}
+
+// TestFeedAndCommit gives bytes in both ways in turn: after each the outcome is what it is when all came at once.
+func TestFeedAndCommit(t *testing.T) {
+	for _, raw := range [][]byte{
+		fullHello().Raw(), hellotest.Records(fullHello().Message(), 1), []byte("\x80\x2e\x01\x00\x02"),
+		hellotest.Plain().Pad(firstBlock + 10).Raw(),
+	} {
+		for committed := 1; committed <= 1000; committed = committed*5/4 + 1 {
+			for _, fed := range []int{1, 2, 3, 500} {
+				feedAndCommit(t, raw, committed, fed)
+			}
+		}
+	}
+}
+
+func feedAndCommit(t *testing.T, raw []byte, committed, fed int) {
+	t.Helper()
+	i := NewInspection(0)
+	defer i.Release()
+	for n := 0; n < len(raw); {
+		n += copy(i.Space(), raw[n:min(n+committed, len(raw))])
+		got := []Outcome{i.Commit(n - len(i.Bytes()))}
+		want := []Outcome{inspect(t, raw[:n], 0, len(raw)).Outcome}
+		end := min(n+fed, len(raw))
+		got = append(got, i.Feed(raw[n:end]))
+		want = append(want, inspect(t, raw[:end], 0, len(raw)).Outcome)
+		n = end
+		if !slices.Equal(got, want) {
+			t.Fatalf("%d by Commit, then %d by Feed: %v after %d bytes, want %v", committed, fed, got, n, want)
+		}
+	}
+	if diff := difference(inspect(t, raw, 0, len(raw)), verdictOf(t, i)); diff != "" || !bytes.Equal(i.Bytes(), raw) {
+		t.Fatalf("%d by Commit, %d by Feed (-want +got):\n%s", committed, fed, diff)
 	}
 }
 
@@ -284,6 +312,41 @@ func TestOutcomeString(t *testing.T) {
 	for o, name := range want {
 		if got := Outcome(o).String(); got != name {
 			t.Errorf("%d: got %q, want %q", o, got, name)
+		}
+	}
+}
+
+// TestParseKeepsHello parses hellos of several records one after the other: what the first is a view of stays.
+func TestParseKeepsHello(t *testing.T) {
+	parse := func(name string) Hello {
+		hello, err := Parse(hellotest.Records(hellotest.Plain(hellotest.SNI(name), hellotest.ALPN(name)).Message(), 10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hello
+	}
+	first := parse("first.example")
+	for range 100 {
+		parse("other.example")
+	}
+	if got := protocols(&first); len(got) != 1 || got[0] != "first.example" {
+		t.Errorf("ALPN %q", got)
+	}
+}
+
+// TestFingerprintsOfInspection are those of the hello, and there are none without one.
+func TestFingerprintsOfInspection(t *testing.T) {
+	i := NewInspection(0)
+	defer i.Release()
+	raw := fullHello().Raw()
+	i.Feed(raw[:20])
+	if i.JA3() != "" || i.JA4() != "" {
+		t.Errorf("of half a hello: %q, %q", i.JA3(), i.JA4())
+	}
+	i.Feed(raw[20:])
+	for range 2 {
+		if i.JA3() != i.Hello().JA3() || i.JA4() != i.Hello().JA4() || len(i.JA4()) != 36 {
+			t.Errorf("got %q, %q", i.JA3(), i.JA4())
 		}
 	}
 }

@@ -12,21 +12,8 @@ const (
 	minHello = 2 + 32 + 1 + 2 + 2 + 1 + 1
 )
 
-// awaitMessage waits until goal bytes of the handshake message are there, or the record is over.
-func (i *Inspection) awaitMessage(goal int) {
-	i.goal = goal
-	missing := goal - i.joined.filled - (i.position - i.fragment)
-	i.await((*Inspection).readMessage, min(i.position+missing, i.recordEnd))
-}
-
 // readMessage decides what can be decided at the goal: by the type alone, by the length, by the whole message.
 func (i *Inspection) readMessage() {
-	i.position = i.wake
-	if i.joined.filled+i.position-i.fragment < i.goal {
-		i.join()
-		i.await((*Inspection).readContentType, i.position+1)
-		return
-	}
 	message := i.message()
 	switch i.goal {
 	case 1:
@@ -34,7 +21,7 @@ func (i *Inspection) readMessage() {
 			i.refuse(Malformed, errNotClientHello)
 			return
 		}
-		i.awaitMessage(handshakeHeaderLen)
+		i.goal = handshakeHeaderLen
 	case handshakeHeaderLen:
 		i.readMessageLength(message)
 	default:
@@ -44,14 +31,12 @@ func (i *Inspection) readMessage() {
 
 func (i *Inspection) readMessageLength(message []byte) {
 	length := int(binary.BigEndian.Uint32(message) & 0xffffff)
+	i.goal = handshakeHeaderLen + length
 	switch {
 	case length > i.limit:
-		i.goal = handshakeHeaderLen + length
 		i.refuse(TooLarge, ErrTooLarge)
 	case length < minHello:
 		i.refuse(Malformed, errShortHello)
-	default:
-		i.awaitMessage(handshakeHeaderLen + length)
 	}
 }
 

@@ -2,8 +2,6 @@
 
 package clienthello
 
-import "encoding/binary"
-
 const (
 	contentTypeHandshake = 22 // RFC 8446, section 5.1
 	recordHeaderLen      = 5
@@ -35,31 +33,69 @@ func (i *Inspection) readFirstVersion() {
 	}
 	i.spokeTLS = true
 	i.goal = 1
-	i.await((*Inspection).readRecordHeader, recordHeaderLen)
+	i.await((*Inspection).readRecords, recordHeaderLen)
 }
 
-// readContentType reads the first byte of a record that has to continue the message. RFC 8446, section 5.1:
-// "Handshake messages MUST NOT be interleaved with other record types."
-func (i *Inspection) readContentType() {
-	if i.received.array[i.position] != contentTypeHandshake {
-		i.refuse(Malformed, errInterleaved)
-		return
+// readRecords goes through the records as far as there are bytes, and decides whenever a goal of the message is
+// reached. It is one loop, since a client may put each byte in a record of its own.
+func (i *Inspection) readRecords() {
+	for i.outcome == Pending {
+		if i.position == i.recordEnd && !i.readHeader() {
+			return
+		}
+		goal := i.fragment + i.goal - i.joined.filled // as a position, if this record is long enough
+		end := min(goal, i.recordEnd)
+		if end > i.received.filled {
+			i.wake = end
+			return
+		}
+		i.position = end
+		if end == goal {
+			i.readMessage()
+		}
 	}
-	i.await((*Inspection).readRecordHeader, i.position+recordHeaderLen)
 }
 
-func (i *Inspection) readRecordHeader() {
-	length := int(binary.BigEndian.Uint16(i.received.array[i.position+3:]))
-	switch {
-	case length == 0: // RFC 8446, section 5.1: "MUST NOT send zero-length fragments of Handshake types"
-		i.refuse(Malformed, errEmptyRecord)
-		return
-	case length > maxPlaintext:
-		i.refuse(Malformed, errLongRecord)
-		return
+// readHeader reads the header of the next record. It is false if that is not there yet, or wrong.
+func (i *Inspection) readHeader() bool {
+	header := i.received.array[i.position:i.received.filled]
+	if len(header) < recordHeaderLen {
+		i.awaitHeader(header)
+		return false
+	}
+	length := int(header[3])<<8 | int(header[4])
+	if header[0] != contentTypeHandshake || length == 0 || length > maxPlaintext {
+		i.refuse(Malformed, wrongHeader(header[0], length))
+		return false
+	}
+	if i.fragment < i.position {
+		i.join()
 	}
 	i.position += recordHeaderLen
 	i.fragment = i.position
 	i.recordEnd = i.position + length
-	i.awaitMessage(i.goal)
+	return true
+}
+
+func (i *Inspection) awaitHeader(present []byte) {
+	switch {
+	case len(present) == 0:
+		i.wake = i.position + 1
+	case present[0] != contentTypeHandshake:
+		i.refuse(Malformed, errInterleaved)
+	default:
+		i.wake = i.position + recordHeaderLen
+	}
+}
+
+// wrongHeader says what of RFC 8446, section 5.1 a header offends against.
+func wrongHeader(contentType byte, length int) error {
+	switch {
+	case contentType != contentTypeHandshake: // "Handshake messages MUST NOT be interleaved with other record types."
+		return errInterleaved
+	case length == 0: // "MUST NOT send zero-length fragments of Handshake types"
+		return errEmptyRecord
+	default: // "The length MUST NOT exceed 2^14 bytes."
+		return errLongRecord
+	}
 }

@@ -12,16 +12,52 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A verdict is all that can be learned from an inspection, to be compared.
+// A verdict is all that can be learned from an inspection, to be compared. A list without entries is nil.
 type verdict struct {
-	Outcome       Outcome
-	Detail        string
-	SpokeTLS      bool
-	HasServerName bool
-	ServerName    string
-	ALPN          []string
-	Legacy        uint16
-	Version       uint16
+	Outcome  Outcome
+	Detail   string
+	SpokeTLS bool
+
+	HasServerName       bool
+	ServerName          string
+	ServerNameIsIP      bool
+	ALPN                []string
+	Legacy              uint16
+	Version             uint16
+	SupportedVersions   []uint16
+	SessionID           string
+	CipherSuites        []uint16
+	Groups              []uint16
+	PointFormats        string
+	SignatureAlgorithms []uint16
+	KeyShares           []uint16
+	PostQuantum         bool
+	PSK                 bool
+	EarlyData           bool
+	ECH                 bool
+	Extensions          []uint16
+}
+
+// show adds what the hello has.
+func (v *verdict) show(h *Hello) {
+	v.HasServerName = h.HasServerName()
+	v.ServerName = string(h.ServerName())
+	v.ServerNameIsIP = h.ServerNameIsIP()
+	v.ALPN = protocols(h)
+	v.Legacy = h.LegacyVersion()
+	v.Version = h.Version()
+	v.SupportedVersions = slices.Collect(h.SupportedVersions().All())
+	v.SessionID = string(h.SessionID())
+	v.CipherSuites = slices.Collect(h.CipherSuites().All())
+	v.Groups = slices.Collect(h.Groups().All())
+	v.PointFormats = string(h.PointFormats())
+	v.SignatureAlgorithms = slices.Collect(h.SignatureAlgorithms().All())
+	v.KeyShares = slices.Collect(h.KeyShares())
+	v.PostQuantum = h.PostQuantum()
+	v.PSK = h.PSK()
+	v.EarlyData = h.EarlyData()
+	v.ECH = h.ECH()
+	v.Extensions = slices.Collect(h.Extensions())
 }
 
 func verdictOf(t testing.TB, i *Inspection) verdict {
@@ -39,11 +75,7 @@ func verdictOf(t testing.TB, i *Inspection) verdict {
 		t.Fatalf("outcome %v with hello %v", v.Outcome, hello)
 	}
 	if hello != nil {
-		v.HasServerName = hello.HasServerName()
-		v.ServerName = string(hello.ServerName())
-		v.ALPN = protocols(hello)
-		v.Legacy = hello.LegacyVersion()
-		v.Version = hello.Version()
+		v.show(hello)
 	}
 	return v
 }
@@ -102,15 +134,22 @@ func inspectAll(t testing.TB, raw []byte) verdict {
 	return whole
 }
 
+// checkParse holds Parse to the verdict of an inspection, and to leave its input alone: what is before the bytes that it
+// was given, what is after them, and these.
 func checkParse(t testing.TB, raw []byte, want verdict) {
 	t.Helper()
-	before := slices.Clone(raw)
-	hello, err := Parse(raw)
+	around := slices.Concat([]byte{22}, raw, []byte{22, 3, 1, 0, 1, 1})
+	before := slices.Clone(around)
+	hello, err := Parse(around[1 : 1+len(raw)])
+	if !bytes.Equal(around, before) {
+		t.Fatal("Parse modified its input")
+	}
 	switch want.Outcome {
 	case Found:
-		if err != nil || string(hello.ServerName()) != want.ServerName || hello.Version() != want.Version ||
-			!slices.Equal(protocols(&hello), want.ALPN) {
-			t.Fatalf("Parse: %v, %q, %v", err, hello.ServerName(), protocols(&hello))
+		got := verdict{Outcome: Found, SpokeTLS: true}
+		got.show(&hello)
+		if diff := difference(want, got); err != nil || diff != "" {
+			t.Fatalf("Parse: %v (-inspection +Parse):\n%s", err, diff)
 		}
 	case Pending:
 		if !errors.Is(err, ErrNeedMore) {
@@ -120,8 +159,5 @@ func checkParse(t testing.TB, raw []byte, want verdict) {
 		if err == nil || err.Error() != want.Detail {
 			t.Fatalf("Parse: %v, want %s", err, want.Detail)
 		}
-	}
-	if !bytes.Equal(raw, before) {
-		t.Fatal("Parse modified its input")
 	}
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package hellotest gives tests the ClientHellos of a real client, crypto/tls,
-// as it sends them: in one TLS record. It is to clienthello what httptest is to
-// net/http, and imports nothing of this module.
+// Package hellotest gives tests ClientHellos: those of a real client, crypto/tls,
+// as it sends them, by [Capture] and [Hello]; those that are written field by field,
+// rightly or not, by [ClientHello]; and a table of first messages that are no
+// ClientHello that can be read, by [Refused]. It is to clienthello what httptest is
+// to net/http, and imports nothing of this module.
 package hellotest
 
 import (
@@ -29,7 +31,8 @@ func Hello(t testing.TB, name string, protocols ...string) []byte {
 	return Capture(t, &tls.Config{ServerName: name, NextProtos: protocols})
 }
 
-// Capture returns the ClientHello of a client with a configuration.
+// Capture returns the ClientHello of a client with a configuration, in one TLS
+// record.
 func Capture(t testing.TB, config *tls.Config) []byte {
 	t.Helper()
 	var c Conn

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clienthello
+
+import "bytes"
+
+const (
+	nameTypeHostName = 0
+	maxNameLen       = 255
+)
+
+// parseServerName reads a server_name extension. Names of other types are skipped by their length: RFC 6066, section 3
+// gives all of them one.
+func (h *Hello) parseServerName(data []byte) error {
+	list, ok := whole16(data)
+	if !ok {
+		return errNameList
+	}
+	if len(list) == 0 {
+		return errNoName
+	}
+	for end := 0; end < len(list); {
+		from := end + 3 // type and length
+		if from > len(list) {
+			return errNameList
+		}
+		nameType := list[end]
+		end = from + int(list[from-2])<<8 + int(list[from-1])
+		if end > len(list) {
+			return errNameList
+		}
+		if nameType != nameTypeHostName {
+			continue
+		}
+		if h.hasName {
+			return errSecondName
+		}
+		if err := h.setName(list[from:end]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Hello) setName(name []byte) error {
+	switch {
+	case len(name) > maxNameLen:
+		return errLongName
+	case bytes.IndexByte(name, 0) >= 0:
+		return errNameNUL
+	}
+	// RFC 6066 forbids the trailing dot, but some clients copy it from the URL, and the name means the same.
+	name = bytes.TrimSuffix(name, []byte{'.'})
+	if len(name) == 0 {
+		return errEmptyName
+	}
+	h.hasName = true
+	h.nameLen = uint8(len(name))
+	for k, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		h.name[k] = c
+	}
+	return nil
+}
