@@ -90,6 +90,36 @@ var frontendMistakes = []mistake{
 	{"a rule with a matcher for a backend", inFrontend, "use_backend sni www.example.com", "use_backend web sni www.example.com", []string{
 		`use_backend: expected the name of a backend before sni`, "Caddyfile:12",
 	}},
+	{"a map without file", inFrontend, "use_backend_map", "use_backend_map caddyfile/web.map", []string{
+		`use_backend_map: expected the name of a file`, "Caddyfile:12",
+	}},
+	{"a map with a matcher for a file", inFrontend, "use_backend_map sni www.example.com", "use_backend web sni www.example.com", []string{
+		`use_backend_map: expected the name of a file before sni`, "Caddyfile:12",
+	}},
+	{"a placeholder that does not end", inFrontend, "use_backend x-{l4.client_hello.sni", "use_backend x-{l4.client_hello.sni}", []string{
+		`name "x-{l4.client_hello.sni": expected letters, digits, any of -_.: and placeholders such as {l4.client_hello.sni}`, "Caddyfile:12",
+	}},
+	{"a placeholder in an action", inFrontend, "default_backend web\non no_match backend {l4.client_hello.sni}", "default_backend web\non no_match backend web", []string{
+		`on no_match: name "{l4.client_hello.sni}": expected letters, digits`, "Caddyfile:13",
+	}},
+	{"an invalid expression", inFrontend, "use_backend web sni_regexp (www", "use_backend web sni_regexp (www)", []string{
+		"sni_regexp: \"(www\": error parsing regexp: missing closing )", "Caddyfile:12",
+	}},
+	{"an unknown version", inFrontend, "use_backend web version tls1.3", "use_backend web version 1.3", []string{
+		`version: "tls1.3": expected ssl3, 1.0, 1.1, 1.2, 1.3 or a range such as 1.0-1.2, 1.2- or -1.1`, "Caddyfile:12",
+	}},
+	{"a range the wrong way round", inFrontend, "use_backend web version 1.3-1.2", "use_backend web version 1.2-1.3", []string{
+		`version: "1.3-1.2": expected ssl3`, "Caddyfile:12",
+	}},
+	{"a JA4 for a JA3", inFrontend, "use_backend web ja3 t13d1516h2_8daaf6152771_e5627efa2ab1", "use_backend web ja4 t13d1516h2_8daaf6152771_e5627efa2ab1", []string{
+		`ja3: "t13d1516h2_8daaf6152771_e5627efa2ab1": expected a JA3 fingerprint, 32 hexadecimal digits in lower case`, "Caddyfile:12",
+	}},
+	{"half a JA4", inFrontend, "use_backend web ja4 t13d1516h2_8daaf6152771", "use_backend web ja4 t13d1516h2_8daaf6152771_*", []string{
+		`ja4: "t13d1516h2_8daaf6152771": expected a JA4 fingerprint such as t13d1516h2_8daaf6152771_e5627efa2ab1`, "Caddyfile:12",
+	}},
+	{"an argument for ech", inFrontend, "use_backend web {\nech on\n}", "use_backend web {\nech\n}", []string{
+		`unexpected "on": the line should have ended before it`, "Caddyfile:13",
+	}},
 	{"an unknown matcher", inFrontend, "use_backend web snii www.example.com", "use_backend web sni www.example.com", []string{
 		`unknown option "snii"; did you mean "sni"? (known: alpn, client_hello, `, "Caddyfile:12",
 	}},
@@ -106,7 +136,7 @@ var frontendMistakes = []mistake{
 		`sni takes the rest of its line: expected alpn on a line of its own, in a block`, "Caddyfile:12",
 	}},
 	{"sni beside client_hello", inFrontend, "use_backend web sni a.example.com {\nclient_hello alpn h2\n}", "use_backend web client_hello {\nsni a.example.com\nalpn h2\n}", []string{
-		`use_backend web: sni and alpn are fields of client_hello: expected either them or client_hello`, "Caddyfile:14",
+		`rule for backend "web": sni, alpn and the like are fields of client_hello: expected either them or client_hello`, "Caddyfile:14",
 	}},
 	{"a name with two dots", inFrontend, "use_backend web sni www..example.com", "use_backend web sni www.example.com", []string{
 		`"www..example.com": empty label, expected labels with one dot between them`, "Caddyfile:12",
@@ -165,6 +195,12 @@ var wholeMistakes = []mistake{
 	{"two frontends of one name", inFrontend, "name tls\ndefault_backend web\n}\npassthrough {\nname tls\ndefault_backend web", "name tls\ndefault_backend web\n}\npassthrough {\nname tls2\ndefault_backend web", []string{
 		`frontend "tls": another frontend is named "tls" already: give one of them a name of its own (option name)`,
 	}},
+	{"a map that is not there", inFrontend, "use_backend_map missing.map", "use_backend_map caddyfile/web.map", []string{
+		`frontend "default": rule 1: backend_map: open missing.map: no such file or directory`,
+	}},
+	{"a list that is not there", inFrontend, "use_backend web sni_file missing.txt", "use_backend web sni_file caddyfile/names.txt", []string{
+		`frontend "default": rule 1: loading matchers: module name 'client_hello'`, `sni_file: open missing.txt: no such file or directory`,
+	}},
 	{"a hidden rule", inFrontend, "use_backend web sni *.example.com\nuse_backend web sni www.example.com", "use_backend web sni www.example.com\nuse_backend web sni *.example.com", []string{
 		`frontend "default": rule 2 (backend "web") can never match`, `rule 1 (backend "web"); move it up or remove it`,
 	}},
@@ -218,6 +254,12 @@ var jsonMistakes = []mistake{
 	}},
 	{"a rule without backend", jsonFrontend, `"rules": [{"match": [{"client_hello": {"sni": ["a.example.com"]}}]}]`, `"rules": [{"match": [{"client_hello": {"sni": ["a.example.com"]}}], "backend": "web"}]`, []string{
 		`frontend "default": rule 1: it has no backend`,
+	}},
+	{"a rule with a backend and a map", jsonFrontend, `"rules": [{"backend": "web", "backend_map": "sites.map"}]`, `"rules": [{"backend": "web"}]`, []string{
+		`frontend "default": rule 1: it has backend "web" and backend_map "sites.map": expected one of the two`,
+	}},
+	{"an address that is no template", jsonBackend, `{"servers": [{"name": "s1", "address": "{l4.client_hello.sni}"}]}`, `{"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:443"}]}`, []string{
+		`backend "web": server 1 "s1": address "{l4.client_hello.sni}": expected HOST:PORT, with placeholders such as {l4.client_hello.sni}:443`,
 	}},
 	{"a null for a rule", jsonFrontend, `"rules": [null]`, `"rules": [{"backend": "web"}]`, []string{
 		`frontend "default": rule 1: expected an object with match and backend`,

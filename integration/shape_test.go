@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"policies":              {"pool", "options"}, // loaded by module ID: the balancer and they never meet
 	"tcplog":                {"relay", "clienthello"},
 	"l4clienthello":         {"clienthello", "names", "options"},
-	"balancer":              {"pool", "options"},
+	"balancer":              {"pool", "names", "options"},
 	"l4passthrough":         {"balancer", "l4clienthello", "clienthello", "names", "tcplog", "relay", "pool", "options"},
 }
 

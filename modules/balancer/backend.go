@@ -80,6 +80,7 @@ func (b *Backend) Provision(ctx caddy.Context, name string) error {
 
 func (b *Backend) provision(ctx caddy.Context, name string) error {
 	b.name = name
+	b.fillAddresses()
 	if err := b.check(); err != nil {
 		return err
 	}
@@ -130,6 +131,16 @@ func knownPolicies() (names []string) {
 		names = append(names, m.ID.Name())
 	}
 	return names
+}
+
+// fillAddresses fills in what does not depend on a connection.
+func (b *Backend) fillAddresses() {
+	repl := caddy.NewReplacer()
+	for _, s := range b.Servers {
+		if s != nil && IsTemplate(s.Address) {
+			s.Address = repl.ReplaceKnown(s.Address, "")
+		}
+	}
 }
 
 // check says what is wrong with what the user wrote.

@@ -21,8 +21,11 @@ type Server struct {
 	// reloads, whatever becomes of the address. Required.
 	Name string `json:"name"`
 
-	// Address is HOST:PORT; a host name is looked up at each connection.
-	// Required.
+	// Address is HOST:PORT; a host name is looked up at each connection. It may
+	// hold placeholders: those of the process, such as {env.WEB}, are filled in
+	// when the configuration is loaded, those of the connection, such as
+	// {l4.client_hello.sni}, for each connection. A host that depends on the
+	// connection must come out as a name, not as an IP address. Required.
 	Address string `json:"address"`
 
 	// Weight is the server's share of the connections in relation to the other
@@ -53,8 +56,16 @@ func (s *Server) config() pool.ServerConfig {
 }
 
 func checkAddress(address string) error {
+	if IsTemplate(address) {
+		return checkAddressTemplate(address)
+	}
+	return checkFilledAddress(address)
+}
+
+// checkFilledAddress is checkAddress for an address without placeholders.
+func checkFilledAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" || strings.ContainsAny(address, "/ @") {
+	if err != nil || host == "" || strings.ContainsAny(address, "/ @{}") {
 		return fmt.Errorf("address %q: expected HOST:PORT, such as 10.0.0.1:443, [2001:db8::1]:443 or web.example.com:443", address)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

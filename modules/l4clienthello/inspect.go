@@ -4,25 +4,28 @@ package l4clienthello
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/mholt/caddy-l4/layer4"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 )
 
-const (
-	varKey     = "client_hello_inspection"
-	replPrefix = layer4.AppReplPrefix + "client_hello."
-)
+const varKey = "client_hello_inspection"
 
-// Share makes matchers use an inspection that has already been made of what cx
-// begins with, and sets the placeholders of its hello.
+// Share makes matchers use an inspection that is made of what cx begins with,
+// and gives cx the placeholders of its hello. With nil they have none to use:
+// so it must be called before the inspection is released.
 func Share(cx *layer4.Connection, i *clienthello.Inspection) {
-	cx.SetVar(varKey, i)
-	if h := i.Hello(); h != nil {
-		setPlaceholders(cx, h)
+	if cx.GetVar(varKey) == nil {
+		cx.Replacer().Map(func(key string) (any, bool) { return placeholder(shared(cx), key) })
 	}
+	cx.SetVar(varKey, i)
+}
+
+// shared is the connection's inspection, or nil.
+func shared(cx *layer4.Connection) *clienthello.Inspection {
+	i, _ := cx.GetVar(varKey).(*clienthello.Inspection)
+	return i
 }
 
 // inspect goes on with the connection's inspection where it stopped. Where the
@@ -31,27 +34,13 @@ func Share(cx *layer4.Connection, i *clienthello.Inspection) {
 // protocol).
 func inspect(cx *layer4.Connection) *clienthello.Inspection {
 	present := cx.MatchingBytes()
-	i, ok := cx.GetVar(varKey).(*clienthello.Inspection)
-	if !ok || !bytes.HasPrefix(present, i.Bytes()) {
+	i := shared(cx)
+	if i == nil || !bytes.HasPrefix(present, i.Bytes()) {
 		i = clienthello.NewInspection(clienthello.DefaultMaxHello)
 		Share(cx, i)
 	}
-	if i.Outcome() != clienthello.Pending {
-		return i
-	}
-	if fresh := present[len(i.Bytes()):]; len(fresh) > 0 && i.Feed(fresh) == clienthello.Found {
-		setPlaceholders(cx, i.Hello())
+	if i.Outcome() == clienthello.Pending {
+		i.Feed(present[len(i.Bytes()):])
 	}
 	return i
-}
-
-func setPlaceholders(cx *layer4.Connection, h *clienthello.Hello) {
-	var protocols []string
-	for p := range h.ALPN() {
-		protocols = append(protocols, string(p))
-	}
-	repl := cx.Replacer()
-	repl.Set(replPrefix+"sni", string(h.ServerName()))
-	repl.Set(replPrefix+"alpn", strings.Join(protocols, ","))
-	repl.Set(replPrefix+"version", clienthello.VersionName(h.Version()))
 }

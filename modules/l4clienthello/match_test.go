@@ -5,6 +5,7 @@ package l4clienthello
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -93,30 +94,7 @@ func TestWhatIsNoHelloDoesNotMatch(t *testing.T) {
 		if got := cx.GetVar(varKey).(*clienthello.Inspection).Outcome(); got != outcome {
 			t.Errorf("outcome %v, want %v", got, outcome)
 		}
-		if value, set := cx.Replacer().GetString("l4.client_hello.sni"); set {
-			t.Errorf("%v: placeholder sni is set to %q", outcome, value)
-		}
-	}
-}
-
-func TestPlaceholders(t *testing.T) {
-	for _, c := range []struct {
-		name      string
-		protocols []string
-		want      string
-	}{
-		{"WWW.Example.Test", []string{"h2", "http/1.1"}, "www.example.test h2,http/1.1 1.3"},
-		{"a.test", nil, "a.test  1.3"},
-		{"", []string{"h2"}, " h2 1.3"},
-	} {
-		cx := wrapped(new(hellotest.Conn), hello(t, c.name, c.protocols...))
-		if _, err := provisioned(t, Matcher{SNI: []string{"other.test"}}).Match(cx); err != nil {
-			t.Fatal(err)
-		}
-		got := cx.Replacer().ReplaceKnown("{l4.client_hello.sni} {l4.client_hello.alpn} {l4.client_hello.version}", "")
-		if got != c.want {
-			t.Errorf("%q %q: placeholders %q, want %q", c.name, c.protocols, got, c.want)
-		}
+		checkPlaceholders(t, cx, map[string]string{"outcome": outcome.String()})
 	}
 }
 
@@ -194,24 +172,18 @@ func (passed) Handle(cx *layer4.Connection, _ layer4.Handler) error {
 
 // In the routes of caddy-l4, with bytes that come one at a time.
 func TestRoutes(t *testing.T) {
-	var routes layer4.RouteList
-	err := json.Unmarshal([]byte(`[
+	plain := hellotest.Plain(hellotest.SNI("plain.test"), hellotest.SupportedVersions(0x0302))
+	grease := hellotest.Plain(hellotest.SNI("grease.test"), hellotest.Extension(hellotest.TypeECH, []byte("random")))
+	routes := compiled(t, fmt.Sprintf(`[
 		{"match": [{"client_hello": {"sni": ["a.test"]}}], "handle": [{"handler": "test_passed"}]},
-		{"match": [{"client_hello": {"alpn": ["h2"]}}], "handle": [{"handler": "test_passed"}]}
-	]`), &routes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	defer cancel()
-	if err := routes.Provision(ctx); err != nil {
-		t.Fatal(err)
-	}
-	nobody := layer4.HandlerFunc(func(*layer4.Connection) error {
-		arrived <- "(no route)"
-		return nil
-	})
-	compiled := routes.Compile(zap.NewNop(), 10*time.Second, nobody)
+		{"match": [{"client_hello": {"sni_file": [%q], "sni_regexp": ["^x[0-9]"]}}], "handle": [{"handler": "test_passed"}]},
+		{"match": [{"client_hello": {"no_sni": true, "alpn": ["h3"]}}], "handle": [{"handler": "test_passed"}]},
+		{"match": [{"client_hello": {"alpn": ["h2"]}}], "handle": [{"handler": "test_passed"}]},
+		{"match": [{"client_hello": {"version": ["-1.1"]}}], "handle": [{"handler": "test_passed"}]},
+		{"match": [{"client_hello": {"ech": true}}], "handle": [{"handler": "test_passed"}]},
+		{"match": [{"client_hello": {"post_quantum": true, "sni": [".pq.test"]}}], "handle": [{"handler": "test_passed"}]},
+		{"match": [{"client_hello": {"ja4": [%q]}}], "handle": [{"handler": "test_passed"}]}
+	]`, tempFile(t, "file.test"), inspected(t, hello(t, "", "spdy/3")).JA4()))
 	for _, c := range []struct {
 		raw  []byte
 		want string
@@ -220,18 +192,46 @@ func TestRoutes(t *testing.T) {
 		{hello(t, "b.test", "h2"), "b.test"},
 		{hello(t, "c.test"), "(no route)"},
 		{[]byte("GET / HTTP/1.1\r\n"), "(no route)"},
+		{hello(t, "file.test"), "file.test"},
+		{hello(t, "X1.test"), "x1.test"},
+		{hello(t, "", "h3"), ""},
+		{hello(t, "c.test", "h3"), "(no route)"},
+		{plain.Raw(), "plain.test"},
+		{grease.Raw(), "grease.test"},
+		{hello(t, "a.pq.test"), "a.pq.test"},
+		{hello(t, "", "spdy/3"), ""},
 	} {
 		client, server := net.Pipe()
 		go trickle(client, c.raw)
-		if err := compiled.Handle(wrapped(server, nil)); err != nil {
+		if err := routes.Handle(wrapped(server, nil)); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-arrived; got != c.want {
-			t.Errorf("%.20q went to %s, want %s", c.raw, got, c.want)
+			t.Errorf("%.20q went to %q, want %q", c.raw, got, c.want)
 		}
 		client.Close()
 		server.Close()
 	}
+}
+
+// compiled are routes as caddy-l4 has them. What none of them takes arrives at
+// "(no route)".
+func compiled(t *testing.T, config string) layer4.Handler {
+	t.Helper()
+	var routes layer4.RouteList
+	if err := json.Unmarshal([]byte(config), &routes); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	if err := routes.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	nobody := layer4.HandlerFunc(func(*layer4.Connection) error {
+		arrived <- "(no route)"
+		return nil
+	})
+	return routes.Compile(zap.NewNop(), 10*time.Second, nobody)
 }
 
 // trickle writes one byte at a time, until it is done or the connection is.

@@ -9,28 +9,27 @@
 package l4clienthello
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/mholt/caddy-l4/layer4"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
 func init() {
 	caddy.RegisterModule(new(Matcher))
 }
 
-// Matcher matches connections that begin with a TLS ClientHello. All fields
-// that are given must match; without any, every ClientHello does.
+// Matcher matches connections that begin with a TLS ClientHello. All that is
+// asked for must be true of it; without anything, every ClientHello matches.
+// What sni, sni_file, sni_regexp and no_sni list is one question: one of the
+// names, or one of the expressions, or no name.
 //
-// For a hello it sets {l4.client_hello.sni}, {l4.client_hello.alpn} (comma
-// between the protocols) and {l4.client_hello.version} (such as 1.3).
+// It sets these placeholders: {l4.client_hello.sni}, {l4.client_hello.alpn}
+// (comma between the protocols), {l4.client_hello.version} (the highest offered,
+// such as 1.3), {l4.client_hello.ja3}, {l4.client_hello.ja4}; and
+// {l4.client_hello.outcome}, which there is without a hello, too.
 type Matcher struct {
 	// SNI are server names, one of which must be the hello's: www.example.com
 	// as it stands; *.example.com for exactly one label, as in certificates;
@@ -38,11 +37,45 @@ type Matcher struct {
 	// Upper and lower case and one trailing dot make no difference.
 	SNI []string `json:"sni,omitempty"`
 
+	// SNIFile are files with more of these names, one a line. Lines that begin
+	// with # are skipped. They are read when the configuration is loaded.
+	SNIFile []string `json:"sni_file,omitempty"`
+
+	// SNIRegexp are regular expressions (Go's, RE2), one of which must match a
+	// part of the server name: anchor them with ^ and $. Upper and lower case
+	// make no difference; a trailing dot is gone.
+	SNIRegexp []string `json:"sni_regexp,omitempty"`
+
+	// NoSNI matches a hello without a server name.
+	NoSNI bool `json:"no_sni,omitempty"`
+
 	// ALPN are protocols, one of which the hello must offer. Case matters
 	// (RFC 7301).
 	ALPN []string `json:"alpn,omitempty"`
 
-	names names.Table
+	// Version are versions or ranges of them, in one of which the highest that
+	// the hello offers must be: ssl3, 1.0, 1.1, 1.2, 1.3, and with both ends
+	// included 1.0-1.2, 1.2- and -1.1.
+	Version []string `json:"version,omitempty"`
+
+	// ECH matches a hello with an encrypted_client_hello extension, or with the
+	// GREASE in its place: the two cannot be told apart.
+	ECH bool `json:"ech,omitempty"`
+
+	// PostQuantum matches a hello with a post-quantum key share.
+	PostQuantum bool `json:"post_quantum,omitempty"`
+
+	// JA3 are fingerprints, one of which must be the hello's: 32 hexadecimal
+	// digits.
+	JA3 []string `json:"ja3,omitempty"`
+
+	// JA4 are the same in the form of t13d1516h2_8daaf6152771_e5627efa2ab1. Each
+	// of the three parts may be *.
+	JA4 []string `json:"ja4,omitempty"`
+
+	names    nameCondition
+	versions []versionRange
+	ja4      []ja4Pattern
 }
 
 // CaddyModule returns the Caddy module information.
@@ -53,37 +86,51 @@ func (*Matcher) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision builds the table of names and checks the protocols.
-func (m *Matcher) Provision(caddy.Context) error {
-	for i, pattern := range m.SNI {
-		if err := m.names.Add(pattern, i); err != nil {
-			return fmt.Errorf("sni: %w", err)
-		}
+// Empty reports whether nothing is asked for: every hello matches.
+func (m *Matcher) Empty() bool { return !m.asksForName() && !m.asksForMore() }
+
+// Names are the server names that the matcher lists, those from files
+// included, if there is nothing else that a hello with another name could
+// match by. It can be called after Provision.
+func (m *Matcher) Names() (patterns []string, ok bool) {
+	if len(m.SNIRegexp) > 0 || m.NoSNI {
+		return nil, false
 	}
-	for _, protocol := range m.ALPN {
-		if err := checkProtocol(protocol); err != nil {
-			return fmt.Errorf("alpn: %w", err)
-		}
-	}
-	return nil
+	return m.names.patterns, len(m.names.patterns) > 0
 }
 
-// NamesOnly reports whether nothing but the server name is looked at.
-func (m *Matcher) NamesOnly() bool { return len(m.SNI) > 0 && len(m.ALPN) == 0 }
+// NamesOnly reports whether Names is all that is looked at.
+func (m *Matcher) NamesOnly() bool {
+	_, ok := m.Names()
+	return ok && !m.asksForMore()
+}
 
-// MatchHello says whether the hello matches. It is safe for concurrent use.
-func (m *Matcher) MatchHello(h *clienthello.Hello) bool {
-	if len(m.SNI) > 0 {
-		if _, ok := m.names.Lookup(h.ServerName()); !ok {
-			return false
-		}
-	}
-	return len(m.ALPN) == 0 || m.offersOne(h)
+func (m *Matcher) asksForName() bool {
+	return len(m.SNI)+len(m.SNIFile)+len(m.SNIRegexp) > 0 || m.NoSNI
+}
+
+func (m *Matcher) asksForMore() bool {
+	return len(m.ALPN)+len(m.Version)+len(m.JA3)+len(m.JA4) > 0 || m.ECH || m.PostQuantum
+}
+
+// MatchHello says whether the hello of the inspection matches; without a hello
+// nothing does. The matcher is safe for concurrent use, the inspection is not.
+func (m *Matcher) MatchHello(i *clienthello.Inspection) bool {
+	h := i.Hello()
+	return h != nil &&
+		(!m.asksForName() || m.names.match(h) || m.NoSNI && !h.HasServerName()) &&
+		(len(m.ALPN) == 0 || m.offersOne(h)) &&
+		(len(m.versions) == 0 || slices.ContainsFunc(m.versions, func(r versionRange) bool { return r.contains(h.Version()) })) &&
+		(!m.ECH || h.ECH()) &&
+		(!m.PostQuantum || h.PostQuantum()) &&
+		(len(m.JA3) == 0 || slices.Contains(m.JA3, i.JA3())) &&
+		(len(m.ja4) == 0 || slices.ContainsFunc(m.ja4, func(p ja4Pattern) bool { return p.match(i.JA4()) }))
 }
 
 func (m *Matcher) offersOne(h *clienthello.Hello) bool {
 	for protocol := range h.ALPN() {
-		if slices.Contains(m.ALPN, string(protocol)) {
+		// slices.Contains would have the protocol copied.
+		if slices.ContainsFunc(m.ALPN, func(wanted string) bool { return wanted == string(protocol) }) {
 			return true
 		}
 	}
@@ -94,68 +141,14 @@ func (m *Matcher) offersOne(h *clienthello.Hello) bool {
 // the hello is not whole it asks for more.
 func (m *Matcher) Match(cx *layer4.Connection) (bool, error) {
 	i := inspect(cx)
-	switch i.Outcome() {
-	case clienthello.Pending:
+	if i.Outcome() == clienthello.Pending {
 		return false, layer4.ErrConsumedAllPrefetchedBytes
-	case clienthello.Found:
-		return m.MatchHello(i.Hello()), nil
-	default:
-		return false, nil
 	}
-}
-
-// UnmarshalCaddyfile sets up the matcher. Syntax:
-//
-//	client_hello {
-//		sni <pattern…>
-//		alpn <protocol…>
-//	}
-//	client_hello sni <pattern…>
-//	client_hello alpn <protocol…>
-func (m *Matcher) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the matcher's name
-	return m.Options().ParseLine(d)
-}
-
-// Options are the words of the matcher's block.
-func (m *Matcher) Options() options.Table {
-	return options.Table{
-		"sni":  list(&m.SNI, func(pattern string) error { _, err := names.Check(pattern); return err }),
-		"alpn": list(&m.ALPN, checkProtocol),
-	}
-}
-
-// list is an option that takes the rest of the line, at least one word.
-func list(p *[]string, check func(string) error) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) error {
-		name := d.Val()
-		*p = d.RemainingArgs()
-		if len(*p) == 0 {
-			return d.Errf("%q needs at least one argument", name)
-		}
-		for _, word := range *p {
-			if word == "sni" || word == "alpn" {
-				return d.Errf("%s takes the rest of its line: expected %s on a line of its own, in a block", name, word)
-			}
-			if err := check(word); err != nil {
-				return d.Errf("%s: %w", name, err)
-			}
-		}
-		return nil
-	})
-}
-
-func checkProtocol(name string) error {
-	if name == "" || len(name) > 255 || strings.ContainsAny(name, ", ") {
-		return fmt.Errorf("%q: expected a protocol name such as h2 or http/1.1", name)
-	}
-	return nil
+	return m.MatchHello(i), nil
 }
 
 // Interface guards
 var (
-	_ caddy.Module          = (*Matcher)(nil)
-	_ caddy.Provisioner     = (*Matcher)(nil)
-	_ caddyfile.Unmarshaler = (*Matcher)(nil)
-	_ layer4.ConnMatcher    = (*Matcher)(nil)
+	_ caddy.Module       = (*Matcher)(nil)
+	_ layer4.ConnMatcher = (*Matcher)(nil)
 )

@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/google/go-cmp/cmp"
 	"github.com/mholt/caddy-l4/layer4"
 	"go.uber.org/zap"
 
@@ -33,16 +31,16 @@ func TestServerNames(t *testing.T) {
 	} {
 		m := provisioned(t, Matcher{SNI: strings.Fields(c.patterns)})
 		for name := range strings.FieldsSeq(c.yes) {
-			if !m.MatchHello(parse(t, hello(t, name))) {
+			if !m.MatchHello(inspected(t, hello(t, name))) {
 				t.Errorf("%q does not match %q", c.patterns, name)
 			}
 		}
 		for name := range strings.FieldsSeq(c.no) {
-			if m.MatchHello(parse(t, hello(t, name))) {
+			if m.MatchHello(inspected(t, hello(t, name))) {
 				t.Errorf("%q matches %q", c.patterns, name)
 			}
 		}
-		if m.MatchHello(parse(t, hello(t, ""))) {
+		if m.MatchHello(inspected(t, hello(t, ""))) {
 			t.Errorf("%q matches a hello without a name", c.patterns)
 		}
 	}
@@ -62,7 +60,7 @@ func TestProtocols(t *testing.T) {
 		{"h2", "", false},
 	} {
 		m := provisioned(t, Matcher{ALPN: strings.Fields(c.wanted)})
-		if got := m.MatchHello(parse(t, hello(t, "a.test", strings.Fields(c.offered)...))); got != c.want {
+		if got := m.MatchHello(inspected(t, hello(t, "a.test", strings.Fields(c.offered)...))); got != c.want {
 			t.Errorf("%q against %q: %v", c.wanted, c.offered, got)
 		}
 	}
@@ -80,88 +78,17 @@ func TestAllFieldsMustMatch(t *testing.T) {
 		{"b.test", "h2", false},
 		{"", "h2", false},
 	} {
-		h := parse(t, hello(t, c.name, c.protocol))
-		if got := both.MatchHello(h); got != c.both {
+		i := inspected(t, hello(t, c.name, c.protocol))
+		if got := both.MatchHello(i); got != c.both {
 			t.Errorf("name %q and protocol %q: %v, want %v", c.name, c.protocol, got, c.both)
 		}
-		if !anything.MatchHello(h) {
+		if !anything.MatchHello(i) {
 			t.Errorf("name %q and protocol %q: not matched where nothing is asked for", c.name, c.protocol)
 		}
 	}
 }
 
-func TestNamesOnly(t *testing.T) {
-	for _, c := range []struct {
-		m    Matcher
-		want bool
-	}{
-		{Matcher{}, false},
-		{Matcher{SNI: []string{"a.test"}}, true},
-		{Matcher{ALPN: []string{"h2"}}, false},
-		{Matcher{SNI: []string{"a.test"}, ALPN: []string{"h2"}}, false},
-	} {
-		if got := c.m.NamesOnly(); got != c.want {
-			t.Errorf("%q %q: %v", c.m.SNI, c.m.ALPN, got)
-		}
-	}
-}
-
-func TestProvisionRefuses(t *testing.T) {
-	for _, c := range []struct {
-		m    Matcher
-		want string
-	}{
-		{Matcher{SNI: []string{"a.test", "a..test"}}, `sni: `},
-		{Matcher{ALPN: []string{"h2", ""}}, `alpn: "": expected a protocol name`},
-		{Matcher{ALPN: []string{"h2,http/1.1"}}, `alpn: "h2,http/1.1": expected a protocol name`},
-		{Matcher{ALPN: []string{strings.Repeat("h", 256)}}, `expected a protocol name`},
-	} {
-		if err := c.m.Provision(caddy.Context{}); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%q %q: error %v, want %s", c.m.SNI, c.m.ALPN, err, c.want)
-		}
-	}
-}
-
-func TestCaddyfile(t *testing.T) {
-	for _, c := range []struct {
-		input string
-		want  Matcher
-	}{
-		{"client_hello", Matcher{}},
-		{"client_hello {\n}", Matcher{}},
-		{"client_hello sni a.test *.b.test .c.test", Matcher{SNI: []string{"a.test", "*.b.test", ".c.test"}}},
-		{"client_hello alpn h2 acme-tls/1", Matcher{ALPN: []string{"h2", "acme-tls/1"}}},
-		{"client_hello {\n sni a.test\n alpn h2\n}", Matcher{SNI: []string{"a.test"}, ALPN: []string{"h2"}}},
-		{"client_hello sni a.test {\n alpn h2\n}", Matcher{SNI: []string{"a.test"}, ALPN: []string{"h2"}}},
-	} {
-		var got Matcher
-		if err := got.UnmarshalCaddyfile(caddyfile.NewTestDispenser(c.input)); err != nil {
-			t.Errorf("%q: %v", c.input, err)
-		} else if diff := cmp.Diff([2][]string{c.want.SNI, c.want.ALPN}, [2][]string{got.SNI, got.ALPN}); diff != "" {
-			t.Errorf("%q: %s", c.input, diff)
-		}
-	}
-}
-
-func TestCaddyfileMistakes(t *testing.T) {
-	for _, c := range []struct{ input, want string }{
-		{"client_hello {\n sni\n}", `"sni" needs at least one argument, at Testfile:2`},
-		{"client_hello sni a..test", `sni: `},
-		{"client_hello {\n sin a.test\n}", `unknown option "sin"; did you mean "sni"? (known: alpn, sni), at Testfile:2`},
-		{"client_hello {\n sni a.test\n sni b.test\n}", `option "sni" is given twice, at Testfile:3`},
-		{"client_hello sni a.test alpn h2", `sni takes the rest of its line: expected alpn on a line of its own, in a block, at Testfile:1`},
-		{"client_hello alpn h2 sni a.test", `alpn takes the rest of its line: expected sni on a line of its own`},
-		{"client_hello alpn h2,http/1.1", `alpn: "h2,http/1.1": expected a protocol name such as h2 or http/1.1, at Testfile:1`},
-		{`client_hello alpn ""`, `alpn: "": expected a protocol name`},
-	} {
-		err := new(Matcher).UnmarshalCaddyfile(caddyfile.NewTestDispenser(c.input))
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%q: error %v, want %s", c.input, err, c.want)
-		}
-	}
-}
-
-func provisioned(t *testing.T, m Matcher) *Matcher {
+func provisioned(t testing.TB, m Matcher) *Matcher {
 	t.Helper()
 	if err := m.Provision(caddy.Context{}); err != nil {
 		t.Fatal(err)
@@ -169,18 +96,20 @@ func provisioned(t *testing.T, m Matcher) *Matcher {
 	return &m
 }
 
-func parse(t *testing.T, raw []byte) *clienthello.Hello {
+// inspected is an inspection that has found the hello in raw.
+func inspected(t testing.TB, raw []byte) *clienthello.Inspection {
 	t.Helper()
-	h, err := clienthello.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
+	i := clienthello.NewInspection(0)
+	if i.Feed(raw) != clienthello.Found {
+		t.Fatal(i.Outcome(), i.Err())
 	}
-	return &h
+	t.Cleanup(i.Release)
+	return i
 }
 
 // hello is what a Go client sends first. That client leaves out a dot at the
 // end of the name, so it is put in afterwards.
-func hello(t *testing.T, name string, protocols ...string) []byte {
+func hello(t testing.TB, name string, protocols ...string) []byte {
 	t.Helper()
 	sent, dotted := strings.CutSuffix(name, ".")
 	if dotted {

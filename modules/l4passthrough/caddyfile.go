@@ -28,6 +28,9 @@ const matchers = "layer4.matchers"
 //		use_backend <name> [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
+//		use_backend_map <file> [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
 //		default_backend <name>
 //		on <outcome> <action>
 //
@@ -39,8 +42,9 @@ const matchers = "layer4.matchers"
 //		timeouts …
 //	}
 //
-// A matcher is sni or alpn (fields of client_hello) or the name of a layer4
-// matcher. All matchers of one use_backend must match.
+// A matcher is a field of client_hello (sni, sni_file, sni_regexp, no_sni, alpn,
+// version, ech, post_quantum, ja3, ja4) or the name of a layer4 matcher. All of
+// one use_backend must match; see client_hello for those about the name.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the handler's name
 	table := h.Backend.Options()
@@ -49,6 +53,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"inspect_delay":   options.Duration(&h.InspectDelay),
 		"max_hello":       options.Int(&h.MaxHello, minMaxHello, clienthello.DefaultMaxHello),
 		"use_backend":     options.Many(h.parseUseBackend),
+		"use_backend_map": options.Many(h.parseUseBackendMap),
 		"default_backend": options.Func(func(d *caddyfile.Dispenser) error { return backendName(d, &h.DefaultBackend) }),
 		"on":              options.Many(h.parseOn),
 	})
@@ -96,24 +101,63 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 
 func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 	r := new(Rule)
-	if err := backendName(d, &r.Backend); err != nil {
+	if err := ruleTarget(d, &r.Backend, "the name of a backend"); err != nil {
 		return err
 	}
-	set := make(caddy.ModuleMap)
-	hello := new(l4clienthello.Matcher)
+	if err := wrap(d, balancer.CheckNameTemplate(r.Backend)); err != nil {
+		return err
+	}
+	return h.parseRule(d, r)
+}
+
+func (h *Handler) parseUseBackendMap(d *caddyfile.Dispenser) error {
+	r := new(Rule)
+	if err := ruleTarget(d, &r.BackendMap, "the name of a file"); err != nil {
+		return err
+	}
+	return h.parseRule(d, r)
+}
+
+// ruleTarget takes what a rule leads to. It refuses `use_backend sni
+// www.example.com`, where a matcher stands in its place; a backend may bear a
+// matcher's name.
+func ruleTarget(d *caddyfile.Dispenser, target *string, what string) error {
+	option := d.Val()
+	if !d.NextArg() {
+		return d.Errf("%s: expected %s", option, what)
+	}
+	*target = d.Val()
+	table := matcherOptions(new(l4clienthello.Matcher), nil)
+	if _, ok := table[*target]; !ok || !d.NextArg() {
+		return nil
+	}
+	if _, ok := table[d.Val()]; !ok {
+		return d.Errf("%s: expected %s before %s", option, what, *target)
+	}
+	d.Prev()
+	return nil
+}
+
+// matcherOptions are the words for what a rule asks: fields of hello, and other
+// matchers, which are put into set.
+func matcherOptions(hello *l4clienthello.Matcher, set caddy.ModuleMap) options.Table {
 	table := hello.Options()
 	for _, m := range caddy.GetModules(matchers) {
 		table[m.ID.Name()] = options.Func(func(d *caddyfile.Dispenser) error { return parseMatcher(d, m.ID, set) })
 	}
-	if err := checkRuleHasBackend(d, table); err != nil {
+	return table
+}
+
+// parseRule takes the matchers of a rule.
+func (h *Handler) parseRule(d *caddyfile.Dispenser, r *Rule) error {
+	set := make(caddy.ModuleMap)
+	hello := new(l4clienthello.Matcher)
+	if err := matcherOptions(hello, set).ParseLine(d); err != nil {
 		return err
 	}
-	if err := table.ParseLine(d); err != nil {
-		return err
-	}
-	if len(hello.SNI)+len(hello.ALPN) > 0 {
+	if !hello.Empty() {
 		if set["client_hello"] != nil {
-			return d.Errf("use_backend %s: sni and alpn are fields of client_hello: expected either them or client_hello", r.Backend)
+			return d.Errf("rule for %v: sni, alpn and the like are fields of client_hello: expected either them or client_hello", r)
 		}
 		set["client_hello"] = caddyconfig.JSON(hello, nil)
 	}
@@ -121,20 +165,6 @@ func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 		r.MatcherSetsRaw = []caddy.ModuleMap{set}
 	}
 	h.Rules = append(h.Rules, r)
-	return nil
-}
-
-// checkRuleHasBackend refuses `use_backend sni www.example.com`, where d stands
-// on a matcher in the place of the backend. A backend may bear a matcher's name.
-func checkRuleHasBackend(d *caddyfile.Dispenser, matchers options.Table) error {
-	name := d.Val()
-	if _, ok := matchers[name]; !ok || !d.NextArg() {
-		return nil
-	}
-	if _, ok := matchers[d.Val()]; !ok {
-		return d.Errf("use_backend: expected the name of a backend before %s", name)
-	}
-	d.Prev()
 	return nil
 }
 

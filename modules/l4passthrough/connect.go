@@ -5,8 +5,10 @@ package l4passthrough
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,6 +43,10 @@ func (c *connection) connect(b *balancer.Backend) bool {
 			c.record.Connect = time.Since(began)
 			return true
 		}
+		if c.record.End == tcplog.NoAddress {
+			lease.Release(pool.NotTried)
+			return false
+		}
 		lease.Release(pool.ConnectFailed)
 		if c.record.Retries == *b.Retries {
 			return false
@@ -56,7 +62,7 @@ func (c *connection) dial(l *pool.Lease, timeout time.Duration) bool {
 	s := l.Server
 	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
 	c.record.Server, c.record.Address = s.Name, s.Address
-	conn, err := net.DialTimeout("tcp", s.Address, timeout)
+	conn, err := c.dialAddress(s.Address, timeout)
 	if err != nil {
 		c.record.End, c.record.EndedBy = connectEnd(err)
 		c.record.Error = err.Error()
@@ -66,12 +72,56 @@ func (c *connection) dial(l *pool.Lease, timeout time.Duration) bool {
 	return true
 }
 
+func (c *connection) dialAddress(address string, timeout time.Duration) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: timeout}
+	if !balancer.IsTemplate(address) {
+		return dialer.Dial("tcp", address)
+	}
+	address, err := balancer.FillAddress(address, c.matching().Replacer())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoAddress, err)
+	}
+	c.record.Address = address
+	loop := loopGuard{own: c.cx.LocalAddr().String()}
+	dialer.Control = loop.check
+	conn, err := dialer.Dial("tcp", address)
+	var lookup *net.DNSError
+	if err != nil && (loop.met.Load() || errors.As(err, &lookup) && lookup.IsNotFound) {
+		return nil, fmt.Errorf("%w: %w", errNoAddress, err)
+	}
+	return conn, err
+}
+
+// errNoAddress is a failure to connect that another attempt cannot mend.
+var errNoAddress = errors.New("no address to connect to")
+
+// loopGuard keeps a client that may choose the host from choosing this
+// frontend: the connection would go round until there are no descriptors left.
+// Once one address of a host is the frontend's own, the others are refused, too:
+// with two of them the connection would go to and fro.
+type loopGuard struct {
+	own string
+	met atomic.Bool // a host's addresses may be tried at the same time
+}
+
+func (g *loopGuard) check(_, address string, _ syscall.RawConn) error {
+	if address == g.own {
+		g.met.Store(true)
+	}
+	if g.met.Load() {
+		return fmt.Errorf("%s is this frontend", g.own)
+	}
+	return nil
+}
+
 // shortages are errors of a connect that are not the server's doing.
 var shortages = []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}
 
 func connectEnd(err error) (tcplog.End, relay.Side) {
 	var timeout net.Error
 	switch {
+	case errors.Is(err, errNoAddress):
+		return tcplog.NoAddress, relay.Proxy
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return tcplog.ConnectTimeout, relay.Server
 	case slices.ContainsFunc(shortages, func(e error) bool { return errors.Is(err, e) }):

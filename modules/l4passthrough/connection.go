@@ -116,9 +116,8 @@ func (c *connection) inspect() clienthello.Outcome {
 }
 
 func (c *connection) route() *balancer.Backend {
-	hello := c.hello.Hello()
-	c.record.Hello(hello)
-	backend, err := c.h.router.route(hello, c.matching)
+	c.record.Hello(c.hello.Hello())
+	backend, err := c.h.router.route(c.hello, c.matching)
 	if err != nil {
 		c.record.End, c.record.Error = tcplog.InspectionFailed, err.Error()
 		c.alert(alertInternalError)
@@ -131,9 +130,9 @@ func (c *connection) route() *balancer.Backend {
 	return backend
 }
 
-// matching is a connection for matchers of other kinds, which holds what has
-// been read and has the variables and placeholders of the real one. All rules
-// share it.
+// matching is a connection for matchers of other kinds and for templates. It
+// holds what has been read, and has the variables and placeholders of the real
+// one. All rules share it.
 func (c *connection) matching() *layer4.Connection {
 	if c.view != nil {
 		return c.view
@@ -158,9 +157,20 @@ func (c *connection) relay(b *balancer.Backend) {
 		ServerTimeout: time.Duration(b.Timeouts.Server),
 	})
 	session.First(c.hello.Bytes())
+	c.forget()
+	c.record.Relayed(session.Run())
+}
+
+// forget gives back what was read of the hello.
+func (c *connection) forget() {
+	if c.hello == nil {
+		return
+	}
+	if c.view != nil {
+		l4clienthello.Share(c.cx, nil)
+	}
 	c.hello.Release()
 	c.hello = nil
-	c.record.Relayed(session.Run())
 }
 
 // end is the one place where a connection ends, however it does.
@@ -176,9 +186,7 @@ func (c *connection) end() {
 	if c.lease != nil {
 		c.lease.Release(pool.Served)
 	}
-	if c.hello != nil {
-		c.hello.Release()
-	}
+	c.forget()
 	c.record.Duration = time.Since(c.began)
 	c.record.Write(c.h.logger)
 }

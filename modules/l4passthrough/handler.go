@@ -53,6 +53,7 @@ type Handler struct {
 	MaxHello int `json:"max_hello,omitempty"`
 
 	// Rules are tried in order; the first that matches names the backend.
+	// Caddyfile: use_backend, use_backend_map.
 	Rules []*Rule `json:"rules,omitempty"`
 
 	// DefaultBackend takes what no rule takes.

@@ -17,6 +17,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 )
 
 func alertRecord(description byte) string { return string([]byte{21, 3, 1, 0, 2, 2, description}) }
@@ -118,12 +120,7 @@ func TestMatcherThatWantsMoreDoesNotMatch(t *testing.T) {
 func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.LoggedEntry, err error) {
 	t.Helper()
 	app, ctx := newApp(t, "web", "api")
-	h.setDefaults()
-	core, logged := observer.New(zapcore.DebugLevel)
-	h.logger = zap.New(core)
-	if err := h.provision(ctx, app); err != nil {
-		t.Fatal(err)
-	}
+	logged := provisioned(t, ctx, app, h)
 	client, server := connected(t)
 	done := make(chan error, 1)
 	go func() {
@@ -139,10 +136,27 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+	return got, onlyLine(t, logged), err
+}
+
+// provisioned sets a frontend up. Its log goes to what is returned.
+func provisioned(t *testing.T, ctx caddy.Context, app *balancer.App, h *Handler) *observer.ObservedLogs {
+	t.Helper()
+	h.setDefaults()
+	core, logged := observer.New(zapcore.DebugLevel)
+	h.logger = zap.New(core)
+	if err := h.provision(ctx, app); err != nil {
+		t.Fatal(err)
+	}
+	return logged
+}
+
+func onlyLine(t *testing.T, logged *observer.ObservedLogs) observer.LoggedEntry {
+	t.Helper()
 	if logged.Len() != 1 {
 		t.Fatalf("%d log lines, want 1: %v", logged.Len(), logged.All())
 	}
-	return got, logged.All()[0], err
+	return logged.All()[0]
 }
 
 // connected are the two ends of a TCP connection.

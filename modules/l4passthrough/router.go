@@ -5,7 +5,6 @@ package l4passthrough
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/mholt/caddy-l4/layer4"
@@ -20,8 +19,8 @@ import (
 // tried one after the other, and only those before the table's answer.
 type router struct {
 	rules    []*Rule
-	names    names.Table
-	others   []int // indexes of the rules that are not in names, in order
+	names    names.Table // value: a place in the rule's targets
+	others   []int       // indexes of the rules that are not in names, in order
 	fallback *balancer.Backend
 }
 
@@ -34,10 +33,10 @@ func newRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *ba
 		if err := rule.provision(ctx, app); err != nil {
 			return nil, fmt.Errorf("rule %d: %w", i+1, err)
 		}
-		if by, hidden := r.hides(rule); hidden {
-			return nil, fmt.Errorf("rule %d (backend %q) can never match: earlier rules take all that it would, first of them rule %d (backend %q); move it up or remove it",
-				i+1, rule.Backend, by+1, rules[by].Backend)
+		if err := r.checkHidden(i); err != nil {
+			return nil, err
 		}
+		r.warnHidden(ctx.Logger(), i)
 		if err := r.add(i); err != nil {
 			return nil, fmt.Errorf("rule %d: %w", i+1, err)
 		}
@@ -45,69 +44,73 @@ func newRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *ba
 	return r, nil
 }
 
+// add compiles a rule.
 func (r *router) add(i int) error {
-	patterns, ok := r.rules[i].names()
+	rule := r.rules[i]
+	entries, ok := rule.names()
+	table := &r.names
 	if !ok {
 		r.others = append(r.others, i)
-		return nil
+		table = &rule.table
 	}
-	for _, p := range patterns {
-		if err := r.names.Add(p, i); err != nil {
+	for _, e := range entries {
+		if err := table.Add(e.pattern, names.Target{Rule: i, Value: e.place}); err != nil {
 			return err
 		}
 	}
+	rule.targets.entries = nil
 	return nil
 }
 
-// hides finds the rule among those added that hides rule.
-func (r *router) hides(rule *Rule) (by int, hidden bool) {
-	if i := slices.IndexFunc(r.others, func(i int) bool { return r.rules[i].matchesAll() }); i >= 0 {
-		return r.others[i], true
-	}
-	return rule.hiddenBy(&r.names)
-}
-
-// route is the backend for h, or nil where no rule matches and there is no
-// default. connection gives matchers of other kinds something to look at; it
-// is called only if one is asked. An error means that a matcher failed: what
-// the rule would have said is not known, so no other rule may speak for it.
-func (r *router) route(h *clienthello.Hello, connection func() *layer4.Connection) (*balancer.Backend, error) {
-	first := len(r.rules)
-	if i, ok := r.names.Lookup(h.ServerName()); ok {
-		first = i
-	}
+// route is the backend for the hello of an inspection, or nil where there is
+// none. connection gives matchers of other kinds something to look at, and
+// templates their values; it is called only if one is asked. An error means
+// that a matcher failed: what the rule would have said is not known, so no
+// other rule may speak for it.
+func (r *router) route(hello *clienthello.Inspection, connection func() *layer4.Connection) (*balancer.Backend, error) {
+	first, found := r.names.Lookup(hello.Hello().ServerName())
 	for _, i := range r.others {
-		if i > first {
+		if found && i > first.Rule {
 			break
 		}
-		matched, err := r.rules[i].match(h, connection)
+		place, matched, err := r.rules[i].match(hello, connection)
 		if err != nil {
 			return nil, fmt.Errorf("rule %d: %w", i+1, err)
 		}
 		if matched {
-			first = i
+			first, found = names.Target{Rule: i, Value: place}, true
 			break
 		}
 	}
-	if first < len(r.rules) {
-		return r.rules[first].backend, nil
+	if found {
+		if b := r.rules[first.Rule].targets.at(first.Value, connection); b != nil {
+			return b, nil
+		}
 	}
 	return r.fallback, nil
 }
 
-func (r *Rule) match(h *clienthello.Hello, connection func() *layer4.Connection) (bool, error) {
+// match says whether the rule takes the hello, and with which of its backends.
+func (r *Rule) match(hello *clienthello.Inspection, connection func() *layer4.Connection) (place int, matched bool, err error) {
+	if r.targets.isMap {
+		to, listed := r.table.Lookup(hello.Hello().ServerName())
+		if !listed {
+			return 0, false, nil
+		}
+		place = to.Value
+	}
 	for _, set := range r.sets {
-		matched, err := set.match(h, connection)
+		matched, err := set.match(hello, connection)
 		if matched || err != nil {
-			return matched, err
+			return place, matched, err
 		}
 	}
-	return len(r.sets) == 0, nil
+	return place, len(r.sets) == 0, nil
 }
 
-func (s matcherSet) match(h *clienthello.Hello, connection func() *layer4.Connection) (bool, error) {
+func (s matcherSet) match(hello *clienthello.Inspection, connection func() *layer4.Connection) (bool, error) {
 	for _, m := range s.hellos {
-		if !m.MatchHello(h) {
+		if !m.MatchHello(hello) {
 			return false, nil
 		}
 	}

@@ -3,7 +3,6 @@
 package l4passthrough
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,11 +24,22 @@ type Rule struct {
 	// does not match.
 	MatcherSetsRaw []caddy.ModuleMap `json:"match,omitempty" caddy:"namespace=layer4.matchers"`
 
-	// Backend is the name of the backend. Required.
-	Backend string `json:"backend"`
+	// Backend is the name of the backend. It may hold placeholders of the
+	// connection such as {l4.client_hello.sni}: where they make the name of no
+	// backend, the connection goes to the default backend, past all later rules,
+	// as in HAProxy.
+	Backend string `json:"backend,omitempty"`
+
+	// BackendMap is a file that names a backend for each server name, in place
+	// of Backend: "NAME BACKEND" on each line, where NAME has the forms of the
+	// matcher client_hello's sni. The most specific name decides. A name that
+	// is not in it does not match the rule. The file is read when the
+	// configuration is loaded.
+	BackendMap string `json:"backend_map,omitempty"`
 
 	sets    []matcherSet
-	backend *balancer.Backend
+	targets targets
+	table   names.Table // of a map that the router's table does not hold
 }
 
 // matcherSet is what must match together. What looks at the hello alone is kept
@@ -39,14 +49,14 @@ type matcherSet struct {
 	others layer4.MatcherSet
 }
 
-func (r *Rule) provision(ctx caddy.Context, app *balancer.App) error {
-	if r.Backend == "" {
-		return errors.New("it has no backend")
-	}
-	var err error
-	if r.backend, err = app.Backend(r.Backend); err != nil {
+func (r *Rule) provision(ctx caddy.Context, app *balancer.App) (err error) {
+	if r.targets, err = newTargets(app, r); err != nil {
 		return err
 	}
+	return r.loadMatchers(ctx)
+}
+
+func (r *Rule) loadMatchers(ctx caddy.Context) error {
 	mods, err := ctx.LoadModule(r, "MatcherSetsRaw")
 	if err != nil {
 		return fmt.Errorf("loading matchers: %w", err)
@@ -70,57 +80,41 @@ func (r *Rule) provision(ctx caddy.Context, app *balancer.App) error {
 	return nil
 }
 
-// names are the server names that the rule consists of; ok is false where it
-// looks at anything else.
-func (r *Rule) names() (patterns []string, ok bool) {
+// String is how errors call the rule.
+func (r *Rule) String() string {
+	if r.BackendMap != "" {
+		return fmt.Sprintf("backend_map %q", r.BackendMap)
+	}
+	return fmt.Sprintf("backend %q", r.Backend)
+}
+
+// names are the server names that the rule consists of, and the places of their
+// backends; ok is false where it looks at anything else.
+func (r *Rule) names() (entries []entry, ok bool) {
+	if r.targets.isMap {
+		return r.targets.entries, r.matchesAll()
+	}
 	for _, set := range r.sets {
 		if len(set.others) > 0 || len(set.hellos) != 1 || !set.hellos[0].NamesOnly() {
 			return nil, false
 		}
-		patterns = append(patterns, set.hellos[0].SNI...)
+		patterns, _ := set.hellos[0].Names()
+		for _, pattern := range patterns {
+			entries = append(entries, entry{pattern: pattern})
+		}
 	}
-	return patterns, len(r.sets) > 0
+	return entries, len(r.sets) > 0
 }
 
-// matchesAll reports whether every hello matches the rule.
+// takesAll reports whether no hello gets past the rule.
+func (r *Rule) takesAll() bool { return !r.targets.isMap && r.matchesAll() }
+
+// matchesAll reports whether the matchers let every hello through.
 func (r *Rule) matchesAll() bool {
 	return len(r.sets) == 0 || slices.ContainsFunc(r.sets, matcherSet.matchesAll)
 }
 
 func (s matcherSet) matchesAll() bool {
-	narrows := func(m *l4clienthello.Matcher) bool { return len(m.SNI)+len(m.ALPN) > 0 }
-	return len(s.others) == 0 && !slices.ContainsFunc(s.hellos, narrows)
-}
-
-// hiddenBy is the first rule that leaves nothing to this one, given the table
-// of the earlier rules that are plain names.
-func (r *Rule) hiddenBy(table *names.Table) (rule int, hidden bool) {
-	for i, set := range r.sets {
-		by, hidden := set.hiddenBy(table)
-		if !hidden {
-			return 0, false
-		}
-		if i == 0 || by < rule {
-			rule = by
-		}
-	}
-	return rule, len(r.sets) > 0
-}
-
-// hiddenBy looks for one matcher all of whose names are taken.
-func (s matcherSet) hiddenBy(table *names.Table) (rule int, hidden bool) {
-	for _, m := range s.hellos {
-		hidden = len(m.SNI) > 0
-		for i, pattern := range m.SNI {
-			by, taken := table.Hides(pattern)
-			hidden = hidden && taken
-			if i == 0 || by < rule {
-				rule = by
-			}
-		}
-		if hidden {
-			return rule, true
-		}
-	}
-	return 0, false
+	asks := func(m *l4clienthello.Matcher) bool { return !m.Empty() }
+	return len(s.others) == 0 && !slices.ContainsFunc(s.hellos, asks)
 }

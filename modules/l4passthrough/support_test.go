@@ -3,17 +3,22 @@
 package l4passthrough
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+	"pgregory.net/rapid"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
@@ -42,18 +47,32 @@ func (a *answer) Match(*layer4.Connection) (bool, error) {
 }
 
 // newApp is an app with the backends named, and the context that it was
-// provisioned in.
-func newApp(t *testing.T, backends ...string) (*balancer.App, caddy.Context) {
+// provisioned in. Each has one server, which nobody can reach.
+func newApp(t testing.TB, backends ...string) (*balancer.App, caddy.Context) {
+	t.Helper()
+	configs := make(map[string]string)
+	for _, name := range backends {
+		configs[name] = `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "retries": 0}`
+	}
+	return newAppOf(t, configs)
+}
+
+// newAppOf is newApp for backends of any kind.
+func newAppOf(t testing.TB, backends map[string]string) (*balancer.App, caddy.Context) {
 	t.Helper()
 	app := &balancer.App{Backends: make(map[string]*balancer.Backend)}
-	for _, name := range backends {
+	for name, config := range backends {
 		b := new(balancer.Backend)
-		if err := json.Unmarshal([]byte(`{"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "retries": 0}`), b); err != nil {
+		if err := json.Unmarshal([]byte(config), b); err != nil {
 			t.Fatal(err)
 		}
 		app.Backends[name] = b
 	}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	base, err := quiet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(base)
 	t.Cleanup(cancel)
 	if err := app.Provision(ctx); err != nil {
 		t.Fatal(err)
@@ -62,27 +81,70 @@ func newApp(t *testing.T, backends ...string) (*balancer.App, caddy.Context) {
 	return app, ctx
 }
 
+// quiet is a context that logs errors only: rules that chance has made are
+// warned of all the time.
+var quiet = sync.OnceValues(func() (caddy.Context, error) {
+	log := caddy.CustomLog{BaseLog: caddy.BaseLog{Level: "ERROR"}}
+	return caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: &log}}})
+})
+
+// sample is one hello.
+type sample struct {
+	name, protocol string
+	tls13          bool
+	raw            []byte
+	hello          *clienthello.Inspection
+}
+
 // newSample is what a Go client sends first for a name and a protocol, either
 // of which may be none.
-func newSample(t *testing.T, name, protocol string) sample {
+func newSample(t testing.TB, name, protocol string) sample {
 	t.Helper()
 	var protocols []string
 	if protocol != "" {
 		protocols = []string{protocol}
 	}
-	s := sample{name: name, protocol: protocol, raw: hellotest.Hello(t, name, protocols...)}
-	var err error
-	if s.hello, err = clienthello.Parse(s.raw); err != nil {
-		t.Fatal(err)
+	raw := hellotest.Hello(t, name, protocols...)
+	return sample{name: name, protocol: protocol, tls13: true, raw: raw, hello: inspected(t, raw)}
+}
+
+// inspected is an inspection that has found the hello in raw.
+func inspected(t testing.TB, raw []byte) *clienthello.Inspection {
+	t.Helper()
+	i := clienthello.NewInspection(0)
+	if i.Feed(raw) != clienthello.Found {
+		t.Fatal(i.Outcome(), i.Err())
 	}
-	return s
+	t.Cleanup(i.Release)
+	return i
+}
+
+// connection is what the router gets for matchers of other kinds and templates.
+func (s *sample) connection() *layer4.Connection {
+	cx := layer4.WrapConnection(new(hellotest.Conn), s.raw, zap.NewNop())
+	l4clienthello.Share(cx, s.hello)
+	return cx
 }
 
 // rules parses the rules of a frontend.
-func rules(t *testing.T, format string, args ...any) (parsed []*Rule) {
+func rules(t testing.TB, format string, args ...any) (parsed []*Rule) {
 	t.Helper()
 	if err := json.Unmarshal(fmt.Appendf(nil, format, args...), &parsed); err != nil {
 		t.Fatal(err)
 	}
 	return parsed
+}
+
+// tempFile writes a file and returns its name.
+func tempFile(t testing.TB, content string) string {
+	t.Helper()
+	return writeFile(t, filepath.Join(t.TempDir(), "sites.map"), content)
+}
+
+func writeFile(t rapid.TB, file, content string) string {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }

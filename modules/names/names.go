@@ -7,9 +7,10 @@
 //	.example.com      at least one label and example.com, as HAProxy's "-m end .example.com"
 //
 // Neither of the last two matches example.com itself. A [Table] holds any number of patterns, each with the number of
-// a rule, and gives the least number for a name at a cost that depends on the labels of the name alone. Names are
-// compared in lower case and without one trailing dot. There are no regular expressions, and nothing is converted to
-// or from Unicode: a pattern, like a name on the wire, has the xn-- form.
+// a rule, and gives the least number for a name at a cost that depends on the labels of the name alone. [ReadList] and
+// [ReadMap] read patterns from files. Names are compared in lower case and without one trailing dot. There are no
+// regular expressions, and nothing is converted to or from Unicode: a pattern, like a name on the wire, has the xn--
+// form.
 package names
 
 // Normalize appends name to dst in the form in which a [Table] looks names up: in lower case, as far as ASCII has one,

@@ -27,28 +27,25 @@ const (
 
 // Check returns the pattern in lower case and without one trailing dot, or an error that wraps [ErrPattern] and says
 // what was expected. It refuses what no client can send as a name, and what is probably meant otherwise, such as a URL,
-// a port, or a "*" within a label.
+// a port, or a "*" within a label. What is returned is part of the given string where that has the form already.
 func Check(pattern string) (normalized string, err error) {
-	k, host, err := parse(pattern)
-	if err != nil {
-		return "", err
-	}
-	return string(k) + host, nil
+	_, normalized, err = parse(pattern)
+	return normalized, err
 }
 
-// parse takes a pattern apart: the host is what follows "*." or ".".
-func parse(pattern string) (k kind, host string, err error) {
+// parse finds the kind of a pattern; what follows it in the normalized pattern is the host.
+func parse(pattern string) (k kind, normalized string, err error) {
 	if reason := misread(pattern); reason != "" {
 		return "", "", invalid(pattern, reason)
 	}
-	host = string(Normalize(nil, []byte(pattern)))
+	normalized = normalize(pattern)
 	switch {
-	case strings.HasPrefix(host, string(wildcard)):
+	case strings.HasPrefix(normalized, string(wildcard)):
 		k = wildcard
-	case strings.HasPrefix(host, string(suffix)):
+	case strings.HasPrefix(normalized, string(suffix)):
 		k = suffix
 	}
-	host = host[len(k):]
+	host := normalized[len(k):]
 	if reason := wrongHost(host); reason != "" {
 		return "", "", invalid(pattern, reason)
 	}
@@ -60,8 +57,18 @@ func parse(pattern string) (k kind, host string, err error) {
 		reason := fmt.Sprintf("matches names from %d characters, expected at most %d", shortest, maxName)
 		return "", "", invalid(pattern, reason)
 	}
-	return k, host, nil
+	return k, normalized, nil
 }
+
+// normalize is [Normalize] for a string. It does not copy one that is normal, as nearly all patterns are written.
+func normalize(name string) string {
+	if !strings.HasSuffix(name, ".") && !strings.ContainsFunc(name, isUpper) {
+		return name
+	}
+	return string(Normalize(nil, []byte(name)))
+}
+
+func isUpper(c rune) bool { return 'A' <= c && c <= 'Z' }
 
 func invalid(pattern, reason string) error {
 	return fmt.Errorf("%w %q: %s", ErrPattern, pattern, reason)

@@ -96,11 +96,20 @@ func TestCheckErrors(t *testing.T) {
 			t.Errorf("Check(%q) = %q, %v; want an error with %q", pattern, got, err, want)
 		}
 		var table Table
-		if table.Add(pattern, 1) == nil {
+		if table.Add(pattern, Target{}) == nil {
 			t.Errorf("Add(%q) takes it", pattern)
 		}
 		if _, ok := table.Hides(pattern); ok {
 			t.Errorf("Hides(%q)", pattern)
+		}
+	}
+}
+
+// TestCheckDoesNotCopy: of a pattern in normal form a table keeps the given string.
+func TestCheckDoesNotCopy(t *testing.T) {
+	for _, pattern := range []string{"www.example.com", "*.example.com", ".example.com"} {
+		if got := testing.AllocsPerRun(10, func() { Check(pattern) }); got != 0 {
+			t.Errorf("Check(%q): %v allocations", pattern, got)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func TestReleaseIsIdempotent(t *testing.T) {
 	if s.Sessions() != 1 || s.Failed() != 1 {
 		t.Errorf("sessions %d failed %d, want 1 and 1", s.Sessions(), s.Failed())
 	}
-	b.Release(Served)
+	b.Release(NotTried)
 	if s.Sessions() != 0 || s.Failed() != 1 || s.Taken() != 2 {
 		t.Errorf("sessions %d failed %d taken %d, want 0, 1, 2", s.Sessions(), s.Failed(), s.Taken())
 	}

@@ -44,6 +44,9 @@ const (
 	Served Outcome = iota
 	// ConnectFailed: the server could not be reached.
 	ConnectFailed
+	// NotTried: there was no attempt to reach the server, so nothing was
+	// learned about it.
+	NotTried
 )
 
 // Lease is one connection's hold on a server.

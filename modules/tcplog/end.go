@@ -21,6 +21,7 @@ const (
 	InspectionFailed            // IR an error of the proxy's own before a backend was chosen
 	ConnectFailed               // SC the last server tried could not be reached
 	ConnectTimeout              // sC the last server tried did not answer in time
+	NoAddress                   // SC what the client says gives the server no address
 	NoServer                    // SC the backend has no usable server
 	NoResources                 // RC the proxy lacks descriptors, ports or memory to connect
 )
@@ -38,6 +39,7 @@ var ends = [...]struct{ letters, name string }{
 	InspectionFailed: {"IR", "internal_error"},
 	ConnectFailed:    {"SC", "connect_failed"},
 	ConnectTimeout:   {"sC", "connect_timeout"},
+	NoAddress:        {"SC", "no_address"},
 	NoServer:         {"SC", "no_server"},
 	NoResources:      {"RC", "no_resources"},
 }

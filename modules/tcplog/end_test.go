@@ -25,6 +25,7 @@ func TestEnds(t *testing.T) {
 		{InspectionFailed, "IR", "internal_error"},
 		{ConnectFailed, "SC", "connect_failed"},
 		{ConnectTimeout, "sC", "connect_timeout"},
+		{NoAddress, "SC", "no_address"},
 		{NoServer, "SC", "no_server"},
 		{NoResources, "RC", "no_resources"},
 	}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+// connAt is a client's connection to an address of this machine.
+type connAt struct {
+	hellotest.Conn
+	local net.Addr
+}
+
+func (c *connAt) LocalAddr() net.Addr { return c.local }
+
+// session has a frontend with one backend, any, handle a client that has sent
+// some bytes and left.
+func session(t *testing.T, address string, h *Handler, local net.Addr, sent []byte) (cx *layer4.Connection, line observer.LoggedEntry) {
+	t.Helper()
+	app, ctx := newAppOf(t, map[string]string{
+		"any":   fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 2, "timeouts": {"connect": "500ms"}}`, address),
+		"sorry": `{"servers": [{"name": "s2", "address": "127.0.0.1:1"}], "retries": 0}`,
+	})
+	h.DefaultBackend, h.InspectDelay = "any", caddy.Duration(50*time.Millisecond)
+	logged := provisioned(t, ctx, app, h)
+	cx = layer4.WrapConnection(&connAt{local: local}, sent, zap.NewNop())
+	if err := h.Handle(cx, nil); err != nil {
+		t.Error(err)
+	}
+	return cx, onlyLine(t, logged)
+}
+
+// resolve answers all questions of this test for addresses by answer: the IPv4
+// addresses of a host. Without any there is no such host.
+func resolve(t *testing.T, answer func(host string) []string) {
+	t.Helper()
+	before := net.DefaultResolver
+	t.Cleanup(func() { net.DefaultResolver = before })
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go func() {
+			defer server.Close()
+			var length [2]byte
+			for {
+				if _, err := io.ReadFull(server, length[:]); err != nil {
+					return
+				}
+				query := make([]byte, binary.BigEndian.Uint16(length[:]))
+				if _, err := io.ReadFull(server, query); err != nil {
+					return
+				}
+				if _, err := server.Write(hellotest.Vector16(dnsAnswer(query, answer))); err != nil {
+					return
+				}
+			}
+		}()
+		return client, nil
+	}}
+}
+
+// dnsAnswer is the message that answers a query (RFC 1035, section 4).
+func dnsAnswer(query []byte, answer func(host string) []string) []byte {
+	const header, typeA = 12, 1
+	var labels []string
+	end := header
+	for query[end] > 0 {
+		labels = append(labels, string(query[end+1:end+1+int(query[end])]))
+		end += 1 + int(query[end])
+	}
+	end += 5 // the root, type and class
+	addresses := answer(strings.Join(labels, "."))
+	message := append([]byte{query[0], query[1], 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, query[header:end]...)
+	if len(addresses) == 0 {
+		message[3] |= 3 // NXDOMAIN
+	}
+	if query[end-3] != typeA {
+		return message
+	}
+	message[7] = byte(len(addresses))
+	for _, address := range addresses {
+		message = append(message, 0xc0, header, 0, typeA, 0, 1, 0, 0, 0, 60, 0, 4) // a pointer to the name, TTL, length
+		message = append(message, net.ParseIP(address).To4()...)
+	}
+	return message
+}
+
+var elsewhere = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
+
+// What the client says makes no address: another attempt would not, either, so
+// there is none.
+func TestNoAddress(t *testing.T) {
+	resolve(t, func(string) []string { return nil })
+	hello := func(name string) []byte { return hellotest.Plain(hellotest.SNI(name)).Raw() }
+	const template = "{l4.client_hello.sni}:443"
+	for name, c := range map[string]struct {
+		template, address string
+		sent              []byte
+		error             string
+	}{
+		"no server name":       {template, template, hellotest.Plain().Raw(), `host "": not the name of a host`},
+		"an address":           {template, template, hello("127.0.0.1"), `host "127.0.0.1": an address, expected a name`},
+		"an odd address":       {template, template, hello("2130706433"), `host "2130706433": an address, expected a name`},
+		"no host name":         {template, template, hello("a/b"), `host "a/b": not the name of a host`},
+		"a placeholder":        {template, template, hello("{l4.client_hello.sni}"), `host "{l4.client_hello.sni}": not the name of a host`},
+		"half a placeholder":   {"127.0.0.1:{l4.client_hello.sni}", "127.0.0.1:{l4.client_hello.sni}", hello("{a"), `address "127.0.0.1:{a": expected HOST:PORT`},
+		"no port":              {"127.0.0.1:{l4.client_hello.sni}", "127.0.0.1:{l4.client_hello.sni}", hello("https"), `expected a port from 1 to 65535`},
+		"no such host":         {template, "nowhere.test:443", hello("nowhere.test"), "no such host"},
+		"no hello at all":      {template, template, []byte("GET / HTTP/1.1\r\n"), `host "": not the name of a host`},
+		"an unknown thing":     {"{l4.vars.nothing}:443", "{l4.vars.nothing}:443", hello("a.test"), `host "": not the name of a host`},
+		"a suffix, no name":    {"{l4.client_hello.sni}.test:443", "{l4.client_hello.sni}.test:443", hellotest.Plain().Raw(), `host ".test": not the name of a host`},
+		"a name in upper case": {template, "nowhere.test:443", hello("NOWHERE.TEST"), "no such host"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &Handler{On: map[string]string{"not_tls": "default"}}
+			cx, line := session(t, c.template, h, elsewhere, c.sent)
+			if s := h.router.fallback.Pool().Servers()[0]; s.Failed() != 0 || s.Sessions() != 0 {
+				t.Errorf("the server has %d failures and %d sessions", s.Failed(), s.Sessions())
+			}
+			fields := line.ContextMap()
+			for field, want := range map[string]any{
+				"end": "no_address", "termination": "SC", "ended_by": "proxy", "retries": int64(0), "redispatched": false,
+				"backend": "any", "server": "s1", "server_address": c.address,
+			} {
+				if fields[field] != want {
+					t.Errorf("%s is %v, want %v", field, fields[field], want)
+				}
+			}
+			if message := fields["error"].(string); !strings.HasPrefix(message, "no address to connect to: ") || !strings.Contains(message, c.error) {
+				t.Errorf("error %q, want %q", message, c.error)
+			}
+			want := ""
+			if c.sent[0] == 22 {
+				want = alertRecord(80)
+			}
+			if got := string(cx.Conn.(*connAt).Sent); got != want {
+				t.Errorf("the client got %x, want %x", got, want)
+			}
+		})
+	}
+}
+
+// Another backend can be sent to where there is no address.
+func TestStandInForNoAddress(t *testing.T) {
+	h := &Handler{On: map[string]string{"no_server": "backend sorry"}}
+	_, line := session(t, "{l4.client_hello.sni}:443", h, elsewhere, hellotest.Plain().Raw())
+	if fields := line.ContextMap(); fields["backend"] != "sorry" || fields["server"] != "s2" || fields["end"] != "connect_failed" {
+		t.Errorf("logged as %v", fields)
+	}
+}
+
+// A server that cannot be reached is tried again, under whatever name.
+func TestFilledAddressIsTriedAgain(t *testing.T) {
+	resolve(t, func(string) []string { return []string{"127.0.0.1"} })
+	_, line := session(t, "{l4.client_hello.sni}:1", &Handler{}, elsewhere, hellotest.Plain(hellotest.SNI("a.test")).Raw())
+	if fields := line.ContextMap(); fields["end"] != "connect_failed" || fields["ended_by"] != "server" || fields["retries"] != int64(2) || fields["server_address"] != "a.test:1" {
+		t.Errorf("logged as %v", fields)
+	}
+}
+
+// The session goes to the host that the client names. When it is over, nothing
+// can be asked of the hello any more: its memory has been given back.
+func TestFilledAddress(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	received := make(chan []byte, 1)
+	go func() {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		all, _ := io.ReadAll(conn)
+		received <- all
+	}()
+	resolve(t, func(host string) []string {
+		if host != "shop.a.test" {
+			return nil
+		}
+		return []string{"127.0.0.1"}
+	})
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	raw := hellotest.Plain(hellotest.SNI("SHOP.a.test.")).Raw()
+	cx, line := session(t, "{l4.client_hello.sni}:"+port, &Handler{}, elsewhere, raw)
+	if fields := line.ContextMap(); fields["end"] != "complete" || fields["server_address"] != "shop.a.test:"+port {
+		t.Fatalf("logged as %v", fields)
+	}
+	if got := <-received; string(got) != string(raw) {
+		t.Errorf("the server got %x, want %x", got, raw)
+	}
+	for _, name := range []string{"sni", "outcome", "ja4"} {
+		if value, known := cx.Replacer().Get("l4.client_hello." + name); known {
+			t.Errorf("placeholder %s is %q after the session", name, value)
+		}
+	}
+}
+
+// A host that leads back to the frontend is not connected to.
+func TestLoop(t *testing.T) {
+	own := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
+	for _, name := range []string{"localhost", "one.test", "two.test", "three.test"} {
+		resolve(t, func(host string) []string {
+			return map[string][]string{"one.test": {"127.0.0.1"}, "two.test": {"127.0.0.1", "192.0.2.1"}, "three.test": {"127.0.0.1", "192.0.2.1", "127.0.0.1"}}[host]
+		})
+		_, line := session(t, "{l4.client_hello.sni}:1", &Handler{}, own, hellotest.Plain(hellotest.SNI(name)).Raw())
+		fields := line.ContextMap()
+		if fields["end"] != "no_address" || fields["retries"] != int64(0) || fields["server_address"] != name+":1" {
+			t.Errorf("%s: logged as %v", name, fields)
+		}
+		if message := fields["error"].(string); name != "localhost" && !strings.HasSuffix(message, "127.0.0.1:1 is this frontend") {
+			t.Errorf("%s: error %q", name, message)
+		}
+	}
+}
+
+// With two addresses a frontend would pass a connection to and fro between them
+// if each were only not to be connected to from itself.
+func TestLoopGuardRefusesTheOtherAddresses(t *testing.T) {
+	g := loopGuard{own: "[::1]:443"}
+	for _, c := range []struct {
+		address string
+		refused bool
+	}{
+		{"127.0.0.1:443", false}, {"[::1]:8443", false}, {"[::1]:443", true}, {"127.0.0.1:443", true}, {"[::1]:8443", true},
+	} {
+		if err := g.check("tcp", c.address, nil); (err != nil) != c.refused {
+			t.Errorf("%s: %v", c.address, err)
+		}
+	}
+	if err := (&loopGuard{own: "192.0.2.1:443"}).check("tcp", "192.0.2.1:443", nil); err == nil || err.Error() != "192.0.2.1:443 is this frontend" {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"fmt"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+)
+
+// checkHidden refuses a rule to which those before it leave nothing.
+func (r *router) checkHidden(i int) error {
+	rule := r.rules[i]
+	by, hidden := r.hides(rule)
+	if !hidden {
+		return nil
+	}
+	return fmt.Errorf("rule %d (%v) can never match: earlier rules take all that it would, first of them rule %d (%v); move it up or remove it",
+		i+1, rule, by+1, r.rules[by])
+}
+
+// hides finds the first rule among those added that hides rule.
+func (r *router) hides(rule *Rule) (by int, hidden bool) {
+	if i := slices.IndexFunc(r.others, func(i int) bool { return r.rules[i].takesAll() }); i >= 0 {
+		return r.others[i], true
+	}
+	if by, hidden := hiddenPatterns(&r.names, rule.patterns()); hidden {
+		return by, true
+	}
+	for i, set := range rule.sets {
+		first, hidden := set.hiddenBy(&r.names)
+		if !hidden {
+			return 0, false
+		}
+		if i == 0 || first < by {
+			by = first
+		}
+	}
+	return by, len(rule.sets) > 0
+}
+
+// patterns are those of the rule's map.
+func (r *Rule) patterns() []string {
+	patterns := make([]string, 0, len(r.targets.entries))
+	for _, e := range r.targets.entries {
+		patterns = append(patterns, e.pattern)
+	}
+	return patterns
+}
+
+// hiddenBy looks for one matcher all of whose names are taken.
+func (s matcherSet) hiddenBy(table *names.Table) (rule int, hidden bool) {
+	for _, m := range s.hellos {
+		patterns, _ := m.Names()
+		if rule, hidden := hiddenPatterns(table, patterns); hidden {
+			return rule, true
+		}
+	}
+	return 0, false
+}
+
+// hiddenPatterns finds the first rule that takes any of the patterns, if every
+// one of them is taken.
+func hiddenPatterns(table *names.Table, patterns []string) (rule int, hidden bool) {
+	for i, pattern := range patterns {
+		by, taken := table.Hides(pattern)
+		if !taken {
+			return 0, false
+		}
+		if i == 0 || by < rule {
+			rule = by
+		}
+	}
+	return rule, len(patterns) > 0
+}
+
+// warnHidden tells of names in a map that earlier rules take: they may be meant
+// so, but they may not.
+func (r *router) warnHidden(logger *zap.Logger, i int) {
+	var hidden []string
+	for _, pattern := range r.rules[i].patterns() {
+		if _, taken := r.names.Hides(pattern); taken {
+			hidden = append(hidden, pattern)
+		}
+	}
+	if len(hidden) > 0 {
+		logger.Warn("names in a backend_map that earlier rules take can never match",
+			zap.String("backend_map", r.rules[i].BackendMap),
+			zap.Int("names", len(hidden)),
+			zap.String("first", hidden[0]))
+	}
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package names
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// An Entry is a line of a file of patterns. Its strings are parts of the whole text, which they keep in memory.
+type Entry struct {
+	// Line is the number of the line, from 1.
+	Line int
+	// Pattern is the line's first word, as [Check] returns it.
+	Pattern string
+	// Value is the rest of the line, without the blanks around it. In a list it is empty.
+	Value string
+}
+
+// ReadList reads a file of patterns, one a line, as HAProxy's "acl ... -f" does. Blank lines are skipped, blanks around
+// the pattern as well, and all from a "#" on that begins a line or, other than in HAProxy, follows a blank. Lines may
+// end in CRLF, and the text may begin with a byte order mark.
+//
+// Errors begin with the file's name and, if it is one line that is wrong, its number ("names.txt:7: ..."). It is an
+// error if there is no pattern at all. One for an invalid pattern wraps [ErrPattern].
+func ReadList(file string, r io.Reader) ([]Entry, error) {
+	entries, err := read(file, r, checkListed)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("%s: no names: expected at least one", file)
+	}
+	return entries, nil
+}
+
+// ReadMap reads a file of patterns, each with a value in the same line, which may be of several words: a file for
+// HAProxy's "map" converters. All that [ReadList] says holds here, too. A pattern may be there twice, but with another
+// value that is an error, where HAProxy takes the first.
+func ReadMap(file string, r io.Reader) ([]Entry, error) {
+	entries, err := read(file, r, checkMapped)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("%s: no names: expected at least one, with its value", file)
+	}
+	if err := checkValues(file, entries); err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+func checkListed(e Entry) error {
+	if e.Value != "" {
+		second, _ := cutWord(e.Value)
+		return fmt.Errorf("%q after the name: expected one name a line", second)
+	}
+	return nil
+}
+
+func checkMapped(e Entry) error {
+	if e.Value == "" {
+		return fmt.Errorf("no value after %q: expected a name and its value", e.Pattern)
+	}
+	return nil
+}
+
+// checkValues looks for a pattern with two values.
+func checkValues(file string, entries []Entry) error {
+	firsts := make(map[string]int, len(entries)) // by pattern, its first place in entries
+	for i, e := range entries {
+		k, ok := firsts[e.Pattern]
+		if !ok {
+			firsts[e.Pattern] = i
+			continue
+		}
+		if first := entries[k]; e.Value != first.Value {
+			return fmt.Errorf("%s:%d: %q has the value %q, but %q in line %d: expected one value a name",
+				file, e.Line, e.Pattern, e.Value, first.Value, first.Line)
+		}
+	}
+	return nil
+}
+
+// read takes a text apart, and has each entry checked.
+func read(file string, r io.Reader, check func(Entry) error) ([]Entry, error) {
+	text, err := readText(r)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", file, err)
+	}
+	// Most lines of a long file are entries: room for them all costs less than growing.
+	entries := make([]Entry, 0, strings.Count(text, "\n")+1)
+	number := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		number++
+		word, rest := cutWord(cutComment(line))
+		if word == "" {
+			continue
+		}
+		pattern, err := Check(word)
+		e := Entry{Line: number, Pattern: pattern, Value: rest}
+		if err == nil {
+			err = check(e)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, number, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// readText returns all that r has, but a byte order mark.
+func readText(r io.Reader) (string, error) {
+	var text strings.Builder
+	if _, err := io.Copy(&text, r); err != nil {
+		return "", err
+	}
+	return strings.TrimPrefix(text.String(), "\ufeff"), nil
+}
+
+// blanks stand between words. A carriage return is one, for lines that end in CRLF.
+const blanks = " \t\r"
+
+func isBlank(c byte) bool { return strings.IndexByte(blanks, c) >= 0 }
+
+// cutComment returns the line up to its comment. No name and no value can contain a "#", but a word with one must be
+// told to be wrong, not cut short.
+func cutComment(line string) string {
+	for i := range len(line) {
+		if line[i] == '#' && (i == 0 || isBlank(line[i-1])) {
+			return line[:i]
+		}
+	}
+	return line
+}
+
+// cutWord returns the first word, and the rest without the blanks around it.
+func cutWord(line string) (word, rest string) {
+	line = strings.Trim(line, blanks)
+	end := strings.IndexAny(line, blanks)
+	if end < 0 {
+		return line, ""
+	}
+	return line[:end], strings.TrimLeft(line[end:], blanks)
+}
