@@ -19,7 +19,7 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough"
 )
 
-var update = flag.Bool("update", false, "write the JSON of caddyfile/*.caddytest anew")
+var update = flag.Bool("update", false, "write the golden files anew")
 
 // divider is the line between the Caddyfile and its JSON in a .caddytest file.
 const divider = "----------\n"
