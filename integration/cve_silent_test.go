@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+// TestCVE_2026_73500: in etcd, each silent client cost a goroutine and an entry in a map for ever. Here it costs some KB of
+// memory and one goroutine, which is caddy-l4's, who has one for each connection; after the delay it costs nothing.
+func TestCVE_2026_73500(t *testing.T) {
+	const (
+		mostHeap = 10 << 10         // for each: 4 KiB to read into, 2 KiB of caddy-l4's, and the rest; stacks come on top
+		parked   = 20 * time.Second // all the time there is for connecting and for looking
+	)
+	clients := manyClients(t)
+	p, address := startServers(t, fmt.Sprintf("inspect_delay %s", parked), freeAddress(t))
+	hello := hellotest.Hello(t, "www.example.test", "h2")
+	began := p.footprint(t)
+	before, all := began, make([]net.Conn, clients)
+	for _, wave := range []struct {
+		what  string
+		conns []net.Conn
+		say   []byte
+	}{
+		{"silent", all[:clients/2], nil},
+		{"half a hello", all[clients/2:], hello[:len(hello)/2]},
+	} {
+		n := len(wave.conns)
+		together(n, func(i int) {
+			c, err := net.DialTimeout("tcp", address, patience)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			wave.conns[i] = c
+			_, _ = c.Write(wave.say)
+		})
+		if t.Failed() {
+			return
+		}
+		now := p.parking(t, before, n)
+		t.Logf("%d clients, %s: %d goroutines, and for each %d bytes of heap and %d of stacks", n, wave.what,
+			now.goroutines-before.goroutines, (now.heap-before.heap)/n, (now.stacks-before.stacks)/n)
+		if more := now.goroutines - before.goroutines; more > n+n/100+8 { // those of the admin endpoint come and go
+			t.Errorf("%s: %d goroutines for %d clients", wave.what, more, n)
+		}
+		if each := (now.heap - before.heap) / n; each > mostHeap {
+			t.Errorf("%s: %d bytes of heap for each client, want %d at most", wave.what, each, mostHeap)
+		}
+		before = now
+	}
+	for _, c := range all {
+		_ = c.SetReadDeadline(time.Now().Add(parked + patience))
+		if answer, err := io.ReadAll(c); len(answer) > 0 || err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatalf("a client got %q, %v", answer, err)
+		}
+		c.Close()
+	}
+	for _, l := range p.sessions(t, clients) {
+		if l.Outcome != "timeout" || l.Termination != "PR" || l.HelloWait < parked.Seconds() {
+			t.Fatalf("log line %+v", l)
+		}
+	}
+	within(t, "goroutines", began.goroutines, func() int { return p.goroutines(t) })
+	within(t, "descriptors", began.descriptors, func() int { return p.descriptors(t) })
+	// The runtime keeps half a KB of each goroutine that it has had.
+	within(t, "bytes of heap", began.heap+clients<<10, func() int { return p.footprint(t).heap })
+	if n := len(p.sessions(t, clients)); n != clients {
+		t.Errorf("%d log lines for %d connections", n, clients)
+	}
+}
+
+// manyClients is how many there can be: each takes a descriptor of the test and one of the proxy.
+func manyClients(t *testing.T) int {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	return int(min(4000, limit.Cur/2))
+}
+
+// A footprint is what the process holds of something that is counted per client.
+type footprint struct {
+	goroutines, descriptors int
+	heap, stacks            int // bytes in use, after a garbage collection
+}
+
+var memory = regexp.MustCompile(`(?m)^# (HeapAlloc|Stack) = (\d+)`)
+
+func (p *process) footprint(t *testing.T) footprint {
+	t.Helper()
+	f := footprint{goroutines: p.goroutines(t), descriptors: p.descriptors(t)}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answer, err := client.Get("http://" + p.admin + "/debug/pprof/heap?gc=1&debug=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]int)
+	for _, line := range memory.FindAllStringSubmatch(string(text), -1) {
+		found[line[1]], _ = strconv.Atoi(line[2])
+	}
+	f.heap, f.stacks = found["HeapAlloc"], found["Stack"]
+	if f.heap == 0 || f.stacks == 0 {
+		t.Fatalf("%s, no figures of memory in\n%s", answer.Status, text)
+	}
+	return f
+}
+
+// parking waits until n more clients are being waited for, and returns what the process holds then.
+func (p *process) parking(t *testing.T, before footprint, n int) footprint {
+	t.Helper()
+	for over := time.Now().Add(patience); time.Now().Before(over); time.Sleep(50 * time.Millisecond) {
+		if p.descriptors(t)-before.descriptors >= n-n/100 {
+			return p.footprint(t)
+		}
+	}
+	t.Fatalf("the proxy did not accept %d clients in %v", n, patience)
+	return footprint{}
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	// lessonTest is a test that is named for what went wrong elsewhere, and lesson what its row in the table begins with.
+	lessonTest = regexp.MustCompile(`^Test(CVE|HAProxy)_`)
+	lesson     = regexp.MustCompile("^(CVE-[0-9-]+|`[0-9a-f]{9}`)$")
+	// tested is an entry in the table's last column.
+	tested = regexp.MustCompile("`(Test\\w+)` \\(([\\w/]+)\\)")
+)
+
+// The table in docs/security.md has each test that is named for a CVE or a commit once, with its directory, in the row
+// of what it is named for; and no other.
+func TestSecurityTable(t *testing.T) {
+	written := make(map[string]bool)
+	for _, p := range loadPackages(t) {
+		for _, f := range p.files {
+			if f.isTest() {
+				for _, name := range lessonTestsIn(t, f) {
+					written[name+" in "+p.path] = true
+				}
+			}
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(moduleRoot(t), "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := make(map[string]int)
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		of := strings.TrimSpace(cells[0])
+		if !lesson.MatchString(of) {
+			continue
+		}
+		// TestCVE_2026_32305 for CVE-2026-32305, TestHAProxy_ed267f9bc for `ed267f9bc`.
+		named := strings.NewReplacer("CVE", "TestCVE", "-", "_").Replace(of)
+		if commit, ok := strings.CutPrefix(of, "`"); ok {
+			named = "TestHAProxy_" + strings.TrimSuffix(commit, "`")
+		}
+		tests := tested.FindAllStringSubmatch(cells[len(cells)-1], -1)
+		if len(cells) != 5 || len(tests) == 0 {
+			t.Errorf("a row of %d cells and %d tests, want 5 and at least one: %s", len(cells), len(tests), line)
+		}
+		for _, test := range tests {
+			listed[test[1]+" in "+test[2]]++
+			if test[1] != named {
+				t.Errorf("%s is in the row of %s", test[1], of)
+			}
+		}
+	}
+	for _, test := range slices.Sorted(maps.Keys(written)) {
+		if listed[test] != 1 {
+			t.Errorf("%s is %d times in the table", test, listed[test])
+		}
+	}
+	for _, test := range slices.Sorted(maps.Keys(listed)) {
+		if !written[test] {
+			t.Errorf("%s is in the table only", test)
+		}
+	}
+	if len(written) < 20 {
+		t.Errorf("only %d tests were found", len(written))
+	}
+}
+
+// lessonTestsIn names the tests of a file that are named for what went wrong elsewhere.
+func lessonTestsIn(t *testing.T, f goFile) (names []string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), f.name, f.body, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, declaration := range file.Decls {
+		if function, ok := declaration.(*ast.FuncDecl); ok && function.Recv == nil && lessonTest.MatchString(function.Name.Name) {
+			names = append(names, function.Name.Name)
+		}
+	}
+	return names
+}
