@@ -39,6 +39,7 @@ func TestHAProxy_7209c204b(t *testing.T) {
 		{"some-bytes", "@m regexp ^\\x16 40"},
 		{"whole-hello", "@m client_hello sni www.example.test"},
 		{"caddy-l4", "@m tls"},
+		{"more-than-the-hello", "@m regexp ^\\x16 6000"},
 	}
 	var listeners strings.Builder
 	addresses := make(map[string]string)
@@ -82,10 +83,11 @@ func TestHAProxy_7209c204b(t *testing.T) {
 	for _, f := range fronts {
 		for _, more := range behind {
 			for _, hello := range [][]byte{hello, records(hello, 100)} {
-				if f.name == "caddy-l4" && hello[4] == 100 {
-					continue // its own matcher wants the hello in one record
+				raw := slices.Concat(hello, more)
+				if f.name == "caddy-l4" && hello[4] == 100 || f.name == "more-than-the-hello" && len(raw) < 6000 {
+					continue // the one wants the hello in one record, the other more bytes
 				}
-				visitors = append(visitors, visitor{f.name, slices.Concat(hello, more)})
+				visitors = append(visitors, visitor{f.name, raw})
 			}
 		}
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // TestCVE_2023_25076: sniproxy copied the name into a buffer of fixed size where the backend was a wildcard. Here, where the
-// client's name is the server's address, a name of any length or form that is no host name leads nowhere.
+// client's name is the server's address, a name of any length or form that is no host name leads nowhere, not even to the DNS.
 func TestCVE_2023_25076(t *testing.T) {
 	var connected atomic.Int32
 	origin := listen(t, func(c *net.TCPConn) {
@@ -46,7 +46,7 @@ func TestCVE_2023_25076(t *testing.T) {
 		"..", "../../etc/passwd", "http://127.0.0.1", "unix//run/x", "unix/localhost", "%", "%00", "127.0.0.1%00",
 		"127%2e0%2e0%2e1", "%6cocalhost", "localhost%lo", "{env.HOME}", "{l4.client_hello.sni}", "$(id)",
 		"\x00", "127.0.0.1\x00", "127.0.0.1\x00.example.test", "localhost\x00", "\x00localhost",
-		".localhost", ".127.0.0.1", ".", "localhost..", "a..localhost", "*", "*.", "*.localhost", "*.127.0.0.1", "l*calhost",
+		".localhost", ".127.0.0.1", ".", "a..localhost", "*", "*.", "*.localhost", "*.127.0.0.1", "l*calhost",
 		" localhost", "localhost ", "127.0.0.1 ", "\tlocalhost", "localhost\n", "localhost\r\nX: y", "127.0.0.1\n",
 		"１２７.0.0.1", "127。0。0。1", "ⓛocalhost", "localhoſt", "l\xffcalhost", "\xff\xfe", "localhost,127.0.0.1",
 		"localhost;127.0.0.1", strings.Repeat("a", 64), strings.Repeat("a", 255), strings.Repeat("1", 255),
@@ -68,7 +68,7 @@ func TestCVE_2023_25076(t *testing.T) {
 	for i, name := range names {
 		l := lines[talks[i].ends]
 		end := l.Outcome + " " + l.End
-		if end != "malformed refused" && end != "hello no_address" || l.In > 0 {
+		if end != "malformed refused" && end != "hello no_address" || strings.Contains(l.Error, "lookup") {
 			t.Errorf("%.80q: log line %+v", name, l)
 		}
 		ends[end]++
