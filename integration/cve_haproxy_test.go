@@ -69,7 +69,7 @@ func TestHAProxy_7209c204b(t *testing.T) {
 		[]byte("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), make([]byte, 5000),
 	}
 	hello := hellotest.Hello(t, "www.example.test")
-	// 2048 and 4096 bytes are what caddy-l4 and this handler read at once.
+	// caddy-l4 and this handler read 2048 bytes at once, or some of these.
 	for _, size := range []int{1, 2, 3, 4, 5, 6, 2048 - len(hello), 2049 - len(hello), 4096 - len(hello), 4097 - len(hello), 20_000} {
 		if size > 0 {
 			behind = append(behind, random[:size])

@@ -21,7 +21,7 @@ import (
 // memory and one goroutine, which is caddy-l4's, who has one for each connection; after the delay it costs nothing.
 func TestCVE_2026_73500(t *testing.T) {
 	const (
-		mostHeap = 10 << 10         // for each: 4 KiB to read into, 2 KiB of caddy-l4's, and the rest; stacks come on top
+		mostHeap = 10 << 10         // for each: 2 KiB to read into, 2 KiB of caddy-l4's, and the rest; stacks come on top
 		parked   = 20 * time.Second // all the time there is for connecting and for looking
 	)
 	clients := manyClients(t)
