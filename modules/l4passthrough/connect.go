@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -82,7 +83,7 @@ func (c *connection) dialAddress(address string, timeout time.Duration) (net.Con
 		return nil, fmt.Errorf("%w: %w", errNoAddress, err)
 	}
 	c.record.Address = address
-	loop := loopGuard{own: c.cx.LocalAddr().String()}
+	loop := loopGuard{own: c.cx.LocalAddr()}
 	dialer.Control = loop.check
 	conn, err := dialer.Dial("tcp", address)
 	var lookup *net.DNSError
@@ -97,21 +98,39 @@ var errNoAddress = errors.New("no address to connect to")
 
 // loopGuard keeps a client that may choose the host from choosing this
 // frontend: the connection would go round until there are no descriptors left.
-// Once one address of a host is the frontend's own, the others are refused, too:
+// A frontend may listen on every address of this system, so its port is refused
+// on all of them. Once one address of a host is refused, the others are, too:
 // with two of them the connection would go to and fro.
 type loopGuard struct {
-	own string
+	own net.Addr    // that the client connected to
 	met atomic.Bool // a host's addresses may be tried at the same time
 }
 
 func (g *loopGuard) check(_, address string, _ syscall.RawConn) error {
-	if address == g.own {
+	if g.leadsBack(address) {
 		g.met.Store(true)
 	}
 	if g.met.Load() {
-		return fmt.Errorf("%s is this frontend", g.own)
+		return fmt.Errorf("%s is this frontend", address)
 	}
 	return nil
+}
+
+func (g *loopGuard) leadsBack(address string) bool {
+	to, err := netip.ParseAddrPort(address)
+	own, known := g.own.(*net.TCPAddr)
+	if err != nil || !known || int(to.Port()) != own.Port {
+		return false
+	}
+	ip := net.IP(to.Addr().AsSlice())
+	if ip.IsUnspecified() || ip.IsLoopback() || ip.Equal(own.IP) {
+		return true
+	}
+	local, err := net.InterfaceAddrs()
+	return err != nil || slices.ContainsFunc(local, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip)
+	})
 }
 
 // shortages are errors of a connect that are not the server's doing.
