@@ -19,7 +19,7 @@ func Suggest(word string, known []string) string {
 	}
 	known = slices.Sorted(slices.Values(known))
 	var s strings.Builder
-	if near := nearest(word, known); near != "" {
+	if near := Nearest(word, known); near != "" {
 		fmt.Fprintf(&s, "; did you mean %q?", near)
 	}
 	list := known[:min(len(known), suggestions)]
@@ -31,8 +31,8 @@ func Suggest(word string, known []string) string {
 	return s.String()
 }
 
-// nearest is the first of known within a third of the word's length in edits.
-func nearest(word string, known []string) string {
+// Nearest is the first of known within a third of the word's length in edits.
+func Nearest(word string, known []string) string {
 	best, least := "", len(word)/3+1
 	for _, k := range known {
 		if n := edits(strings.ToLower(word), strings.ToLower(k)); n <= least && (best == "" || n < least) {
