@@ -64,3 +64,28 @@ func (h *Hello) setName(name []byte) error {
 	}
 	return nil
 }
+
+// RawServerName returns the host_name exactly as the client wrote it, in its case and with a trailing dot; nil if there
+// is none. [Hello.ServerName] is what to compare. It looks through the extensions at each call.
+func (h *Hello) RawServerName() []byte {
+	if !h.hasName {
+		return nil
+	}
+	for rest := h.extensions; len(rest) > 0; {
+		var kind uint16
+		var data []byte
+		kind, data, rest, _ = cutTagged(rest)
+		if kind != extensionServerName {
+			continue
+		}
+		for list := data[2:]; len(list) > 0; {
+			nameType := list[0]
+			var name []byte
+			name, list, _ = cut16(list[1:])
+			if nameType == nameTypeHostName {
+				return name
+			}
+		}
+	}
+	return nil
+}

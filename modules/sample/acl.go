@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"errors"
+	"fmt"
+)
+
+// An ACL is a criterion that was loaded: an expression and the patterns that its values are compared with. It is
+// immutable and safe for concurrent use.
+type ACL struct {
+	expression *Expression
+	expect     valueType
+	tables     []table
+	warning    string
+}
+
+// Criterion loads a criterion. Errors are in HAProxy's words; what it knows and this package does not is an
+// [*Unsupported].
+func (l *Loader) Criterion(c Criterion) (*ACL, error) {
+	if at := nameEnd(c.Fetch, 0); fetches[c.Fetch[:at]].build == nil {
+		// This has words of its own for the most frequent of all mistakes.
+		if err := unsupported(knownFetches, "fetch method", c.Fetch[:at]); err != nil {
+			return nil, err
+		}
+	}
+	e, err := l.Expression(c.Fetch)
+	if err != nil {
+		return nil, fmt.Errorf("%w in ACL expression '%s'", err, c.Fetch)
+	}
+	name, err := e.method(c.Method)
+	if err != nil {
+		return nil, err
+	}
+	m := methodTable(name)
+	a := &ACL{expression: e, expect: m.expect}
+	for _, file := range c.Files {
+		t, err := l.table(file, name, c.IgnoreCase, false)
+		if err != nil {
+			return nil, err
+		}
+		a.tables = append(a.tables, t)
+	}
+	t, err := valuesTable(name, m, c)
+	if err != nil {
+		return nil, err
+	}
+	a.tables = append(a.tables, t)
+	if len(c.Values) == 0 && len(c.Files) == 0 && c.Method == "" && e.out != typeBool {
+		a.warning = "no pattern to match against was provided for '" + c.Fetch + "', so this ACL will never match; " +
+			"the method 'found' matches any value, and 'bool' any number but 0"
+	}
+	return a, nil
+}
+
+// method returns the name of the method to use, and checks that it can be.
+func (e *Expression) method(name string) (string, error) {
+	if name == "" {
+		name = defaultMethod(e.out)
+		if len(e.steps) == 0 {
+			name = e.ownMethod(name)
+		}
+		if name == "" {
+			return "", fmt.Errorf("matching method must be specified first (using '-m') when using a sample fetch of "+
+				"this type ('%s')", e.name)
+		}
+		return name, nil
+	}
+	if err := findMethod(name); err != nil {
+		if _, unknown := errors.AsType[*unknownError](err); unknown {
+			err = fmt.Errorf("%w when parsing ACL expression", err)
+		}
+		return "", err
+	}
+	if !e.out.castsTo(methods[name].expect) {
+		return "", fmt.Errorf("matching method '%s' cannot be used with fetch keyword '%s'", name, e.name)
+	}
+	return name, nil
+}
+
+// ownMethod returns the method of fetches that HAProxy also has as ACL keywords, or the other one.
+func (e *Expression) ownMethod(otherwise string) string {
+	switch e.name {
+	case "req.ssl_ver", "req_ssl_ver":
+		return methodDotted
+	case "payload", "payload_lv":
+		return "bin"
+	}
+	return otherwise
+}
+
+// valuesTable makes the table of the patterns that are not in files.
+func valuesTable(name string, m method, c Criterion) (table, error) {
+	patterns := c.Values
+	if name == "int" || name == "len" || name == methodDotted {
+		var err error
+		if patterns, err = withoutOperators(patterns, name == methodDotted); err != nil {
+			return nil, err
+		}
+	}
+	return m.build(patterns, c.IgnoreCase)
+}
+
+// Match compares the value of the expression with the patterns. It is Pass if one of them matches, Miss if it may
+// still come to that, else Fail.
+func (a *ACL) Match(in *Input) Verdict {
+	s := a.expression.sample(in)
+	if s.found && a.expression.protocols {
+		return a.matchProtocols(in)
+	}
+	switch s = a.expression.convert(in, s); {
+	case s.found && a.matches(s.value):
+		return Pass
+	case s.mayChange && !in.Final:
+		return Miss
+	}
+	return Fail
+}
+
+// matchProtocols compares the ALPN protocols, up to the first that a converter has no value for: HAProxy leaves off
+// there.
+func (a *ACL) matchProtocols(in *Input) Verdict {
+	for name := range in.Hello.Hello().ALPN() {
+		s := a.expression.convert(in, found(text(name)))
+		switch {
+		case !s.found:
+			return Fail
+		case a.matches(s.value):
+			return Pass
+		}
+	}
+	return Fail
+}
+
+func (a *ACL) matches(v Value) bool {
+	v, ok := cast(v, a.expect)
+	if !ok {
+		return false
+	}
+	for _, t := range a.tables {
+		if t.find(v) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// NeedsRequest tells whether the criterion looks at the bytes that the client sends, or waits for their end.
+func (a *ACL) NeedsRequest() bool {
+	return a.expression.request
+}
+
+// Warning says what is wrong with a criterion that can be loaded all the same; else it is empty.
+func (a *ACL) Warning() string {
+	return a.warning
+}

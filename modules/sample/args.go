@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// An argKind is the type of an argument.
+type argKind uint8
+
+const (
+	argInt argKind = iota
+	argStr
+	argRegex
+	argIPv4
+	argIPv6
+	argMask4
+	argMask6
+)
+
+var argNames = [...]string{
+	argInt:   "integer",
+	argStr:   "string",
+	argRegex: "regex",
+	argIPv4:  "IPv4 address",
+	argIPv6:  "IPv6 address",
+	argMask4: "IPv4 mask",
+	argMask6: "IPv6 mask",
+}
+
+// An argList declares the arguments of a fetch or a converter: the first ones are required.
+type argList struct {
+	required int
+	kinds    []argKind
+}
+
+func takes(required int, kinds ...argKind) argList {
+	return argList{required: required, kinds: kinds}
+}
+
+// String returns the list as HAProxy's own lists of keywords show it, such as "(integer,string[,integer])".
+func (l argList) String() string {
+	if len(l.kinds) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteByte('(')
+	for k, kind := range l.kinds {
+		if k == l.required {
+			b.WriteByte('[')
+		}
+		if k > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(argNames[kind])
+	}
+	if len(l.kinds) > l.required {
+		b.WriteByte(']')
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+// An argument is one that was read.
+type argument struct {
+	text   string
+	number int64
+	addr   netip.Addr // an address or a mask
+}
+
+// args are the arguments that were given. Those that were left out are not there.
+type args []argument
+
+// number returns an argument, or a default if it was left out.
+func (a args) number(position int, otherwise int64) int64 {
+	if position < len(a) {
+		return a[position].number
+	}
+	return otherwise
+}
+
+// text returns an argument, empty if it was left out.
+func (a args) text(position int) string {
+	if position < len(a) {
+		return a[position].text
+	}
+	return ""
+}
+
+// An argError is an error in the argument at a position from 1.
+type argError struct {
+	position int
+	err      error
+}
+
+func (e *argError) Error() string { return e.err.Error() }
+func (e *argError) Unwrap() error { return e.err }
+
+// parse reads the arguments that begin at a position, and returns the position after them. A required first argument
+// is there and empty even where there are no parentheses: HAProxy has it so.
+func (l argList) parse(expression string, at int) (args, int, error) {
+	raw, end, opened, err := lexArgs(expression, at, len(l.kinds))
+	if err != nil {
+		last := raw[len(raw)-1]
+		return nil, end, &argError{len(raw), fmt.Errorf("failed to parse '%s' after '%s' as type '%s' at position %d",
+			expression[end:], last.text, argNames[l.kinds[len(raw)-1]], len(raw))}
+	}
+	if !opened && l.required > 0 {
+		raw = []rawArg{{start: at, end: at}}
+	}
+	list := make(args, 0, len(raw))
+	for k, one := range raw {
+		if one.text == "" && l.kinds[k] != argStr && l.kinds[k] != argRegex {
+			if k < l.required {
+				return nil, end, &argError{k + 1, fmt.Errorf("expected type '%s' at position %d, but got nothing",
+					argNames[l.kinds[k]], k+1)}
+			}
+			end = one.end
+			break
+		}
+		arg, ok := l.kinds[k].parse(one.text)
+		if !ok {
+			return nil, end, &argError{k + 1, fmt.Errorf("failed to parse '%s' as type '%s' at position %d", one.text,
+				argNames[l.kinds[k]], k+1)}
+		}
+		list = append(list, arg)
+	}
+	if len(list) < l.required {
+		return nil, end, &argError{len(list) + 1, fmt.Errorf("missing arguments (got %d/%d), type '%s' expected",
+			len(list), l.required, argNames[l.kinds[len(list)]])}
+	}
+	if opened {
+		if end, err = closeArgs(expression, end); err != nil {
+			// HAProxy counts so: the argument that is not closed is the next one, but for the first.
+			position := len(list)
+			if position < 2 {
+				position++
+			}
+			return nil, end, &argError{position, err}
+		}
+	}
+	return list, end, nil
+}
+
+func (k argKind) parse(s string) (argument, bool) {
+	arg := argument{text: s}
+	var ok bool
+	switch k {
+	case argInt:
+		arg.number, ok = wholeInt(s)
+	case argIPv4:
+		arg.addr, ok = parseAddr(s)
+		ok = ok && arg.addr.Is4()
+	case argIPv6:
+		arg.addr, ok = parseAddr(s)
+		ok = ok && arg.addr.Is6()
+	case argMask4:
+		arg.addr, ok = parseMask4(s)
+	case argMask6:
+		arg.addr, ok = parseMask6(s)
+	default:
+		ok = true
+	}
+	return arg, ok
+}
+
+func parseAddr(s string) (netip.Addr, bool) {
+	addr, err := netip.ParseAddr(s)
+	return addr, err == nil && addr.Zone() == ""
+}
+
+// parseMask4 reads a number of bits, or a mask as an address.
+func parseMask4(s string) (netip.Addr, bool) {
+	if strings.Contains(s, ".") {
+		mask, ok := parseAddr(s)
+		return mask, ok && mask.Is4()
+	}
+	return maskOf(allOnes4, s)
+}
+
+func parseMask6(s string) (netip.Addr, bool) {
+	if strings.Contains(s, ":") {
+		return parseAddr(s)
+	}
+	return maskOf(allOnes6, s)
+}
+
+var (
+	allOnes4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	allOnes6 = netip.MustParseAddr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+)
+
+func maskOf(ones netip.Addr, bits string) (netip.Addr, bool) {
+	n, err := strconv.ParseUint(bits, 10, 8)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	mask, err := ones.Prefix(int(n))
+	return mask.Addr(), err == nil
+}
+
+// maskBits returns the length of a mask, and false for one with holes, which no prefix length can say.
+func maskBits(mask netip.Addr) (int, bool) {
+	bits, ended := 0, false
+	for _, b := range mask.AsSlice() {
+		for bit := byte(0x80); bit > 0; bit >>= 1 {
+			switch set := b&bit != 0; {
+			case set && ended:
+				return 0, false
+			case set:
+				bits++
+			default:
+				ended = true
+			}
+		}
+	}
+	return bits, true
+}
+
+// variableName checks the name of a variable with its scope.
+func variableName(name string) error {
+	scope, rest, dotted := strings.Cut(name, ".")
+	switch scope {
+	case "proc", "sess", "txn", "req", "res", "check":
+	default:
+		dotted = false
+	}
+	if !dotted || rest == "" {
+		return fmt.Errorf("invalid variable name '%s'. A variable name must be start by its scope. The scope can be 'proc', "+
+			"'sess', 'txn', 'req', 'res' or 'check'", name)
+	}
+	for k, c := range []byte(rest) {
+		if !isNameByte(c) || strings.IndexByte("-+:", c) >= 0 {
+			return fmt.Errorf("invalid syntax at char '%s'", rest[k:])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"maps"
+	"strings"
+)
+
+// A convertFunc turns a value of the converter's input type into another one, and returns false if there is none.
+// With settled, the value will not change any more. It must be safe for concurrent use.
+type convertFunc func(in *Input, v Value, settled bool) (Value, bool)
+
+// A converter is one that this package knows.
+type converter struct {
+	args argList
+	in   valueType
+	out  valueType
+	note string
+
+	build func(l *Loader, a args) (convertFunc, error)
+}
+
+// converters holds the converters by their names.
+var converters = func() map[string]converter {
+	all := make(map[string]converter)
+	for _, group := range []map[string]converter{textConverters, binaryConverters, numberConverters(), mapConverters()} {
+		maps.Copy(all, group)
+	}
+	return all
+}()
+
+// always is the build of a converter that has no arguments and always yields a value.
+func always(f func(v Value) Value) func(*Loader, args) (convertFunc, error) {
+	return func(*Loader, args) (convertFunc, error) {
+		return func(_ *Input, v Value, _ bool) (Value, bool) { return f(v), true }, nil
+	}
+}
+
+// sometimes is always for a converter that does not.
+func sometimes(f func(v Value) (Value, bool)) func(*Loader, args) (convertFunc, error) {
+	return func(*Loader, args) (convertFunc, error) {
+		return func(_ *Input, v Value, _ bool) (Value, bool) { return f(v) }, nil
+	}
+}
+
+// findConverter returns a converter by its name.
+func findConverter(name string) (converter, error) {
+	if c, ok := converters[name]; ok {
+		return c, nil
+	}
+	if err := unsupported(knownConverters, "converter", name); err != nil {
+		return converter{}, err
+	}
+	return converter{}, unknownName("converter", name)
+}
+
+type unknownError struct{ kind, name string }
+
+func unknownName(kind, name string) error { return &unknownError{kind, name} }
+
+func (e *unknownError) Error() string {
+	return "unknown " + e.kind + " '" + e.name + "'"
+}
+
+// isMap tells whether a converter reads a file that its first argument names.
+func isMap(name string) bool {
+	return name == "map" || strings.HasPrefix(name, "map_")
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strconv"
+)
+
+// binaryConverters work on bytes and addresses.
+var binaryConverters = map[string]converter{
+	"bytes": {
+		args: takes(1, argStr, argStr), in: typeBin, out: typeBin,
+		note:  "the bytes from an offset, at most so many; each a number or a variable",
+		build: buildBytes,
+	},
+	"hex": {
+		in: typeBin, out: typeStr, note: "in hexadecimal, in upper case",
+		build: always(func(v Value) Value { return text(appendHex(nil, v.data)) }),
+	},
+	"hex2i": {
+		in: typeStr, out: typeInt, note: "the number that is written in hexadecimal",
+		build: sometimes(hex2i),
+	},
+	"be2hex": {
+		args: takes(1, argStr, argInt, argInt), in: typeBin, out: typeStr,
+		note:  "in hexadecimal, with a separator after every so many bytes; with 1, without a shorter group at the end",
+		build: buildBe2hex,
+	},
+	"be2dec": {
+		args: takes(1, argStr, argInt, argInt), in: typeBin, out: typeStr,
+		note:  "decimal numbers of so many bytes each, with a separator; with 1, without a shorter one at the end",
+		build: buildBe2dec,
+	},
+	"base64": {
+		in: typeBin, out: typeStr, note: "in base64",
+		build: always(func(v Value) Value { return text(base64.StdEncoding.AppendEncode(nil, v.data)) }),
+	},
+	"ub64enc": {
+		in: typeBin, out: typeStr, note: "in base64 for URLs, without padding",
+		build: always(func(v Value) Value { return text(base64.RawURLEncoding.AppendEncode(nil, v.data)) }),
+	},
+	"b64dec": {
+		in: typeStr, out: typeBin, note: "decoded from base64",
+		build: sometimes(func(v Value) (Value, bool) { return decode64(base64.StdEncoding, v.data) }),
+	},
+	"ub64dec": {
+		in: typeStr, out: typeBin, note: "decoded from base64 for URLs, without padding",
+		build: sometimes(func(v Value) (Value, bool) {
+			return decode64(base64.RawURLEncoding, bytes.TrimRight(v.data, "="))
+		}),
+	},
+	"ipmask": {
+		args: takes(1, argMask4, argMask6), in: typeAddr, out: typeAddr,
+		note:  "the network of an address, by the masks for IPv4 and IPv6; without the latter nothing for IPv6",
+		build: buildIPMask,
+	},
+}
+
+func buildBytes(_ *Loader, a args) (convertFunc, error) {
+	from, err := readOperand(a[0].text)
+	if err != nil {
+		return nil, err
+	}
+	limit := operand{number: -1}
+	if len(a) > 1 {
+		if limit, err = readOperand(a[1].text); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case from.name == "" && from.number < 0:
+		return nil, fmt.Errorf("expects a non-negative integer")
+	case len(a) > 1 && limit.name == "" && limit.number <= 0:
+		return nil, fmt.Errorf("expects a positive integer")
+	}
+	return func(in *Input, v Value, settled bool) (Value, bool) {
+		start, ok := from.value(in)
+		if !ok || start < 0 {
+			return Value{}, false
+		}
+		rest := int64(len(v.data)) - start
+		length := rest
+		if len(a) > 1 {
+			if length, ok = limit.value(in); !ok || length < 0 {
+				return Value{}, false
+			}
+		}
+		if !settled && (rest <= 0 || length > rest) {
+			return Value{}, false
+		}
+		if rest <= 0 {
+			return Binary(nil), true
+		}
+		return Binary(v.data[start : start+min(length, rest)]), true
+	}, nil
+}
+
+func appendHex(dst, b []byte) []byte {
+	start := len(dst)
+	dst = hex.AppendEncode(dst, b)
+	copy(dst[start:], bytes.ToUpper(dst[start:]))
+	return dst
+}
+
+func hex2i(v Value) (Value, bool) {
+	n := int64(0)
+	for _, c := range v.data {
+		digit := hexDigit(c)
+		if digit < 0 {
+			return Value{}, false
+		}
+		n = n<<4 | int64(digit)
+	}
+	return Number(n), true
+}
+
+func buildBe2hex(_ *Loader, a args) (convertFunc, error) {
+	separator, size, whole := a[0].text, a.number(1, 0), a.number(2, 0)
+	switch {
+	case size <= 0 && (separator != "" || whole != 0):
+		return nil, fmt.Errorf("chunk_size needs to be positive (%d)", size)
+	case whole != 0 && whole != 1:
+		return nil, fmt.Errorf("Unsupported truncate value (%d)", whole)
+	case separator == "" && whole == 0:
+		size = 1
+	}
+	return groups(separator, size, whole == 1, appendHex), nil
+}
+
+func buildBe2dec(_ *Loader, a args) (convertFunc, error) {
+	separator, size, whole := a[0].text, a.number(1, 0), a.number(2, 0)
+	switch {
+	case size <= 0 || size > 8:
+		return nil, fmt.Errorf("chunk_size out of [1..8] range (%d)", size)
+	case whole != 0 && whole != 1:
+		return nil, fmt.Errorf("Unsupported truncate value (%d)", whole)
+	}
+	return groups(separator, size, whole == 1, func(dst, group []byte) []byte {
+		n := uint64(0)
+		for _, b := range group {
+			n = n<<8 | uint64(b)
+		}
+		return strconv.AppendUint(dst, n, 10)
+	}), nil
+}
+
+// groups makes a converter that writes the bytes in groups with a separator between them.
+func groups(separator string, size int64, whole bool, write func(dst, group []byte) []byte) convertFunc {
+	return func(_ *Input, v Value, _ bool) (Value, bool) {
+		out := []byte{}
+		for rest := v.data; len(rest) > 0; {
+			n := int(min(size, int64(len(rest))))
+			if whole && int64(n) < size {
+				break
+			}
+			if len(out) > 0 {
+				out = append(out, separator...)
+			}
+			out = write(out, rest[:n])
+			rest = rest[n:]
+		}
+		return text(out), true
+	}
+}
+
+func decode64(encoding *base64.Encoding, b []byte) (Value, bool) {
+	if bytes.ContainsAny(b, "\r\n") {
+		// Go ignores them, HAProxy does not.
+		return Value{}, false
+	}
+	decoded, err := encoding.AppendDecode(nil, b)
+	return Binary(decoded), err == nil
+}
+
+func buildIPMask(_ *Loader, a args) (convertFunc, error) {
+	mask4 := a[0].addr
+	var mask6 netip.Addr
+	if len(a) > 1 {
+		mask6 = a[1].addr
+	}
+	return func(_ *Input, v Value, _ bool) (Value, bool) {
+		addr := v.addr.Unmap()
+		if addr.Is4() {
+			return Address(masked(addr, mask4)), true
+		}
+		return Address(masked(addr, mask6)), mask6.IsValid()
+	}, nil
+}
+
+// masked returns the bits of an address that are in a mask of its length.
+func masked(addr, mask netip.Addr) netip.Addr {
+	if addr.BitLen() != mask.BitLen() {
+		return addr
+	}
+	if addr.Is4() {
+		b, m := addr.As4(), mask.As4()
+		for k := range b {
+			b[k] &= m[k]
+		}
+		return netip.AddrFrom4(b)
+	}
+	b, m := addr.As16(), mask.As16()
+	for k := range b {
+		b[k] &= m[k]
+	}
+	return netip.AddrFrom16(b)
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+func buildRegsub(_ *Loader, a args) (convertFunc, error) {
+	fold, global := false, false
+	for _, flag := range a.text(2) {
+		switch flag {
+		case 'i':
+			fold = true
+		case 'g':
+			global = true
+		default:
+			return nil, fmt.Errorf("invalid regex flag '%c', only 'i' and 'g' are supported", flag)
+		}
+	}
+	first, err := compileRegexp(a[0].text, fold)
+	if err != nil {
+		return nil, err
+	}
+	s := substitution{first: first}
+	if s.replacement, err = readReplacement(a[1].text); err != nil {
+		return nil, err
+	}
+	if global {
+		if s.further, err = continued(first); err != nil {
+			return nil, err
+		}
+	}
+	return func(_ *Input, v Value, _ bool) (Value, bool) { return text(s.apply(v.data)), true }, nil
+}
+
+// A piece of a replacement is a text, or the group of a match if that is not negative.
+type piece struct {
+	text  string
+	group int
+}
+
+// readReplacement reads a text with \0 to \9 for groups and \x41 for bytes. A backslash before anything else is
+// removed.
+func readReplacement(s string) ([]piece, error) {
+	var pieces []piece
+	for k := 0; k < len(s); k++ {
+		switch {
+		case s[k] != '\\':
+			pieces = append(pieces, piece{s[k : k+1], -1})
+		case k+1 == len(s):
+			return nil, errors.New("nothing follows the backslash in the replacement")
+		case '0' <= s[k+1] && s[k+1] <= '9':
+			k++
+			pieces = append(pieces, piece{"", int(s[k] - '0')})
+		case s[k+1] == 'x':
+			if k+3 >= len(s) || hexDigit(s[k+2]) < 0 || hexDigit(s[k+3]) < 0 {
+				return nil, fmt.Errorf("two hex digits are expected after the \\x in the replacement '%s'", s)
+			}
+			pieces = append(pieces, piece{string([]byte{byte(hexDigit(s[k+2])<<4 | hexDigit(s[k+3]))}), -1})
+			k += 3
+		default:
+			k++
+			pieces = append(pieces, piece{s[k : k+1], -1})
+		}
+	}
+	return pieces, nil
+}
+
+// A substitution replaces the first match, or all if there is a regular expression for those after it.
+type substitution struct {
+	first, further *regexp.Regexp
+	replacement    []piece
+}
+
+// apply does as HAProxy, which applies the expression again to what follows a match. After an empty match, one byte is
+// copied.
+func (s *substitution) apply(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	re := s.first
+	for re != nil {
+		match := re.FindSubmatchIndex(b)
+		if match == nil {
+			break
+		}
+		out = append(out, b[:match[0]]...)
+		out = s.appendReplacement(out, b, match)
+		if len(b) == 0 {
+			break
+		}
+		if match[1] == 0 {
+			out = append(out, b[0])
+			match[1]++
+		}
+		b = b[match[1]:]
+		re = s.further
+	}
+	return append(out, b...)
+}
+
+func (s *substitution) appendReplacement(out, b []byte, match []int) []byte {
+	for _, p := range s.replacement {
+		switch at := 2 * p.group; {
+		case p.group < 0:
+			out = append(out, p.text...)
+		case at+1 < len(match) && match[at] >= 0:
+			out = append(out, b[match[at]:match[at+1]]...)
+		}
+	}
+	return out
+}

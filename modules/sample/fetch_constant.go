@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// constantFetches do not look at the connection, except for its variables.
+var constantFetches = map[string]fetch{
+	"always_true":  {out: typeBool, note: "true", build: plain(constant(Truth(true)))},
+	"always_false": {out: typeBool, note: "false", build: plain(constant(Truth(false)))},
+	"bool": {
+		args: takes(1, argStr), out: typeBool, note: "true, false, 1 or 0",
+		build: buildBool,
+	},
+	"int": {
+		args: takes(1, argInt), out: typeInt, note: "the number",
+		build: func(a args) (fetchFunc, error) { return constant(Number(a[0].number)), nil },
+	},
+	"str": {
+		args: takes(1, argStr), out: typeStr, note: "the text",
+		build: func(a args) (fetchFunc, error) { return constant(Text(a[0].text)), nil },
+	},
+	"bin": {
+		args: takes(1, argStr), out: typeBin, note: "the bytes that are given in hexadecimal",
+		build: buildBin,
+	},
+	"ipv4": {
+		args: takes(1, argIPv4), out: typeIPv4, note: "the address",
+		build: func(a args) (fetchFunc, error) { return constant(Address(a[0].addr)), nil },
+	},
+	"ipv6": {
+		args: takes(1, argIPv6), out: typeIPv6, note: "the address",
+		build: func(a args) (fetchFunc, error) { return constant(Address(a[0].addr)), nil },
+	},
+	"env": {
+		args: takes(1, argStr), out: typeStr, note: "an environment variable, as it is when the configuration is loaded",
+		build: buildEnv,
+	},
+	"hostname": {
+		out: typeStr, note: "the host's name, as it is when the configuration is loaded",
+		build: buildHostname,
+	},
+	"var": {
+		args: takes(1, argStr, argStr), out: typeAny, note: "a variable of the connection, or a default",
+		build: buildVar,
+	},
+}
+
+func buildBool(a args) (fetchFunc, error) {
+	switch a[0].text {
+	case "true", "1":
+		return constant(Truth(true)), nil
+	case "false", "0":
+		return constant(Truth(false)), nil
+	}
+	return nil, errors.New("Expects 'true', 'false', '0' or '1'") //nolint:staticcheck // HAProxy's words
+}
+
+func buildBin(a args) (fetchFunc, error) {
+	b, err := parseHex(a[0].text)
+	return constant(Binary(b)), err
+}
+
+// parseHex reads bytes in hexadecimal, in HAProxy's words if it cannot.
+func parseHex(s string) ([]byte, error) {
+	b, err := hex.DecodeString(s)
+	if len(s)%2 != 0 {
+		return nil, errors.New("an even number of hex digit is expected")
+	}
+	if bad, ok := errors.AsType[hex.InvalidByteError](err); ok {
+		return nil, fmt.Errorf("an hex digit is expected (found '%c')", byte(bad))
+	}
+	return b, err
+}
+
+func buildEnv(a args) (fetchFunc, error) {
+	value, ok := os.LookupEnv(a[0].text)
+	if !ok {
+		return func(*Input) sampled { return nothing }, nil
+	}
+	return constant(Text(value)), nil
+}
+
+func buildHostname(args) (fetchFunc, error) {
+	name, err := os.Hostname()
+	return constant(Text(name)), err
+}
+
+func buildVar(a args) (fetchFunc, error) {
+	name := a[0].text
+	if err := variableName(name); err != nil {
+		return nil, err
+	}
+	otherwise := nothing
+	if len(a) > 1 {
+		otherwise = found(Text(a[1].text))
+	}
+	return func(in *Input) sampled {
+		if v, ok := variable(in, name); ok {
+			return found(v)
+		}
+		return otherwise
+	}, nil
+}
+
+// variable returns a variable, if it is set.
+func variable(in *Input, name string) (Value, bool) {
+	if in.Var == nil {
+		return Value{}, false
+	}
+	return in.Var(name)
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+// TestEdgesOfPayload is about where blocks begin and end.
+func TestEdgesOfPayload(t *testing.T) {
+	sent := append([]byte{0, 3}, "abcdefgh"...)
+	long := make([]byte, bufferSize+1)
+	for text, want := range map[string]Verdict{
+		"req.payload(0,10)": Pass, "req.payload(0,11)": Miss, "req.payload(10,0)": Miss, "req.payload(11,0)": Miss,
+		"req.payload(0,16384)": Miss, "req.payload(1,16384)": Fail, "req.payload(16384,1)": Fail, "req.payload(16383,1)": Miss, "req.payload(99999,0)": Fail,
+		"req.payload_lv(0,2)": Pass, "req.payload_lv(0,2,+5)": Pass, "req.payload_lv(0,2,+6)": Miss, "req.payload_lv(0,2,-2)": Pass, "req.payload_lv(0,1)": Fail,
+		"req.payload_lv(2,2)": Fail, "req.payload_lv(9,2)": Miss,
+	} {
+		e := mustExpression(t, new(Loader), text)
+		if _, got := e.Eval(&Input{Hello: inspect(sent)}); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+		if _, got := e.Eval(&Input{Hello: inspect(long), Final: true}); got == Pass && want == Fail && !strings.HasPrefix(text, "req.payload_lv") {
+			t.Errorf("%s reaches beyond the buffer", text)
+		}
+	}
+}
+
+// TestNoNameNoCurves is a hello without what is asked for.
+func TestNoNameNoCurves(t *testing.T) {
+	in := &Input{Hello: inspect(hellotest.Plain().Raw())}
+	for _, text := range []string{"req.ssl_sni", "req.ssl_ec_ext", "req.ssl_alpn"} {
+		if _, verdict := mustExpression(t, new(Loader), text).Eval(in); verdict != Fail {
+			t.Errorf("%s: %v", text, verdict)
+		}
+	}
+}
+
+// TestHelloOverRecords is a hello where HAProxy sees none.
+func TestHelloOverRecords(t *testing.T) {
+	ticket := hellotest.Extension(35, []byte("a ticket"))
+	message := hellotest.Plain(hellotest.Groups(29), ticket, hellotest.SNI("a.example")).Message()
+	for _, size := range []int{1, 3, 50, 1000} {
+		in := &Input{Hello: inspect(hellotest.Records(message, size))}
+		for text, want := range map[string]string{
+			"req.ssl_sni": "a.example", "req.ssl_st_ext": "2", "req.ssl_ver": "196611", "req.ssl_hello_type": "1", "req.ssl_ec_ext": "1",
+		} {
+			if v, verdict := mustExpression(t, new(Loader), text).Eval(in); verdict != Pass || v.String() != want {
+				t.Errorf("%s in records of %d: %v, %v", text, size, v, verdict)
+			}
+		}
+	}
+}
+
+// TestTicketLast has the extension where there is nothing after it, and not at all.
+func TestTicketLast(t *testing.T) {
+	for want, extensions := range map[string][][]byte{
+		"0": {hellotest.SNI("a.example")},
+		"1": {hellotest.SNI("a.example"), hellotest.Extension(35, nil)},
+		"2": {hellotest.SNI("a.example"), hellotest.Extension(35, []byte{0})},
+	} {
+		in := &Input{Hello: inspect(hellotest.Plain(extensions...).Raw())}
+		if v, _ := mustExpression(t, new(Loader), "req.ssl_st_ext").Eval(in); v.String() != want {
+			t.Errorf("%s, want %s", v, want)
+		}
+	}
+	if v, _ := mustExpression(t, new(Loader), "req.ssl_st_ext").Eval(&Input{Hello: inspect(hellotest.Plain().Raw())}); v.String() != "0" {
+		t.Errorf("%s without extensions", v)
+	}
+}
+
+// TestSSLv2Version goes through the prefixes and some faults of a hello in SSLv2 format.
+func TestSSLv2Version(t *testing.T) {
+	hello := append([]byte{0x80, 0x2e, 1, 3, 1, 0, 0x15, 0, 0, 0, 0x10}, make([]byte, 0x15+0x10)...)
+	version := mustExpression(t, new(Loader), "req.ssl_ver")
+	for size := range len(hello) {
+		if _, verdict := version.Eval(&Input{Hello: inspect(hello[:size])}); verdict != Miss {
+			t.Fatalf("%v of %d bytes", verdict, size)
+		}
+	}
+	in := &Input{Hello: inspect(hello)}
+	if v, verdict := version.Eval(in); verdict != Pass || v.Int() != 3<<16+1 {
+		t.Fatalf("%v, %v", v, verdict)
+	}
+	if in.Hello.Outcome() != clienthello.SSLv2 {
+		t.Fatal(in.Hello.Outcome())
+	}
+	session := append([]byte{0x80, 0x3e, 1, 3, 1, 0, 0x15, 0, 16, 0, 0x10}, make([]byte, 0x15+16+0x10)...)
+	if v, verdict := version.Eval(&Input{Hello: inspect(session)}); verdict != Pass || v.Int() != 3<<16+1 {
+		t.Errorf("%v, %v with a session", v, verdict)
+	}
+	for what, change := range map[string]map[int]byte{
+		"a length": {1: 0x2f}, "ciphers of two bytes": {1: 0x2f, 6: 0x16}, "a session of one byte": {1: 0x2f, 8: 1},
+		"a short challenge": {1: 0x2d, 10: 0x0f}, "a long challenge": {1: 0x3f, 10: 0x21},
+	} {
+		wrong := append([]byte(nil), hello...)
+		for at, b := range change {
+			wrong[at] = b
+		}
+		if _, verdict := version.Eval(&Input{Hello: inspect(append(wrong, make([]byte, 32)...))}); verdict != Fail {
+			t.Errorf("%v with %s", verdict, what)
+		}
+	}
+	if _, verdict := mustExpression(t, new(Loader), "req.ssl_sni").Eval(in); verdict != Fail {
+		t.Error("it has a server name")
+	}
+}
+
+// TestALPNInACLs looks at every protocol, until one is lost in a converter.
+func TestALPNInACLs(t *testing.T) {
+	f := &files{content: map[string]string{"m": "http/1.1 http\n", "all": "h2 two\nhttp/1.1 http\n"}}
+	for text, want := range map[string]Verdict{
+		"req.ssl_alpn h2": Pass, "req.ssl_alpn http/1.1": Pass, "req.ssl_alpn h3": Fail, "req.ssl_alpn,upper HTTP/1.1": Pass,
+		"req.ssl_alpn,map(m) http": Fail, "req.ssl_alpn,map(all) http": Pass, "req.ssl_alpn,length 8": Pass, "req.ssl_alpn -m ip ::1": Fail,
+	} {
+		c, err := ParseCriterion(strings.Fields(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		acl, err := (&Loader{Open: f.open}).Criterion(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := acl.Match(testInput(false)); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}
+
+// TestManyProtocols takes no longer for each protocol than for the first: there may be 30000 of them.
+func TestManyProtocols(t *testing.T) {
+	names := slices.Repeat([]string{"x"}, 30_000)
+	in := &Input{Hello: inspect(hellotest.Plain(hellotest.ALPN(append(names, "last")...)).Raw()), Final: true}
+	acl := mustLoad(t, []string{"req.ssl_alpn", "last"})
+	began := time.Now()
+	if got := acl.Match(in); got != Pass {
+		t.Error(got)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// TestExpiredHello says no where no more will come, whatever Final says.
+func TestExpiredHello(t *testing.T) {
+	i := inspect([]byte{22, 3, 1})
+	acl := mustLoad(t, []string{"req.ssl_sni", "-m", "found"})
+	if got := acl.Match(&Input{Hello: i}); got != Miss {
+		t.Error(got)
+	}
+	i.Expire()
+	if got := acl.Match(&Input{Hello: i}); got != Fail {
+		t.Error(got)
+	}
+}

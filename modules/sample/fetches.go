@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// A sampled is what a fetch found.
+type sampled struct {
+	value     Value
+	found     bool
+	mayChange bool // more bytes may change that, unless the input is final
+}
+
+// nothing is the answer of a fetch that will never have a value, and notYet of one that may.
+var (
+	nothing = sampled{}
+	notYet  = sampled{mayChange: true}
+)
+
+func found(v Value) sampled {
+	return sampled{value: v, found: true}
+}
+
+// A fetchFunc looks at an input. It must be safe for concurrent use.
+type fetchFunc func(in *Input) sampled
+
+// A fetch is a fetch method that this package knows.
+type fetch struct {
+	aliases   []string
+	args      argList
+	out       valueType
+	note      string
+	request   bool // it looks at the request's bytes, or waits for their end
+	protocols bool // it finds the first ALPN protocol, and an ACL looks at all
+
+	build func(a args) (fetchFunc, error)
+}
+
+// fetches holds the fetches by their names, aliases included.
+var fetches = collect(helloFetches, payloadFetches, connectionFetches, constantFetches, terminationFetches())
+
+func collect(groups ...map[string]fetch) map[string]fetch {
+	all := make(map[string]fetch)
+	for _, group := range groups {
+		for name, f := range group {
+			all[name] = f
+			for _, alias := range f.aliases {
+				all[alias] = f
+			}
+		}
+	}
+	return all
+}
+
+// plain is the build of a fetch without arguments.
+func plain(f fetchFunc) func(args) (fetchFunc, error) {
+	return func(args) (fetchFunc, error) { return f, nil }
+}
+
+// constant is a fetch that always finds the same.
+func constant(v Value) fetchFunc {
+	answer := found(v)
+	return func(*Input) sampled { return answer }
+}
+
+// A Doc describes a fetch, a converter or a matching method for readers.
+type Doc struct {
+	Name    string
+	Aliases []string
+	Args    string // as "(integer,string[,integer])", empty if there are none
+	Type    string // what it yields; of a method, what its patterns are compared with
+	Note    string
+}
+
+// Fetches describes the fetch methods, sorted by name.
+func Fetches() []Doc {
+	var docs []Doc
+	for name, f := range fetches {
+		if slices.Contains(f.aliases, name) {
+			continue
+		}
+		docs = append(docs, Doc{name, f.aliases, f.args.String(), f.out.String(), f.note})
+	}
+	return sortDocs(docs)
+}
+
+// Converters describes the converters, sorted by name.
+func Converters() []Doc {
+	var docs []Doc
+	for _, name := range slices.Sorted(maps.Keys(converters)) {
+		c := converters[name]
+		docs = append(docs, Doc{Name: name, Args: c.args.String(), Type: c.out.String(), Note: c.note})
+	}
+	return docs
+}
+
+// Methods describes the matching methods of ACLs, sorted by name.
+func Methods() []Doc {
+	var docs []Doc
+	for name, m := range methods {
+		docs = append(docs, Doc{Name: name, Type: m.expect.String(), Note: m.note})
+	}
+	return sortDocs(docs)
+}
+
+func sortDocs(docs []Doc) []Doc {
+	slices.SortFunc(docs, func(a, b Doc) int { return cmp.Compare(a.Name, b.Name) })
+	return docs
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A Format is a text with expressions in it, such as use_backend takes: bk_%[req.ssl_sni,field(1,.)]. It is immutable
+// and safe for concurrent use.
+type Format struct {
+	parts   []formatPart
+	request bool
+}
+
+// A formatPart is an expression, or a text if there is none.
+type formatPart struct {
+	text       string
+	expression *Expression
+}
+
+// Format reads a text in which %[expression] stands for a value and %% for a percent sign. The aliases of log formats,
+// such as %ci, are an [*Unsupported].
+func (l *Loader) Format(text string) (*Format, error) {
+	f := &Format{}
+	for at := 0; at < len(text); {
+		percent := strings.IndexByte(text[at:], '%')
+		if percent < 0 {
+			f.addText(text[at:])
+			break
+		}
+		f.addText(text[at : at+percent])
+		at += percent + 1
+		switch {
+		case at == len(text):
+			return nil, errors.New("truncated line after '%'")
+		case text[at] == '%':
+			f.addText("%")
+			at++
+		case text[at] == '[':
+			e, end, err := l.bracketed(text, at+1)
+			if err != nil {
+				return nil, err
+			}
+			f.parts = append(f.parts, formatPart{expression: e})
+			f.request = f.request || e.request
+			at = end
+		default:
+			return nil, formatAlias(text[at:])
+		}
+	}
+	return f, nil
+}
+
+func (f *Format) addText(text string) {
+	if text != "" {
+		f.parts = append(f.parts, formatPart{text: text})
+	}
+}
+
+// bracketed reads an expression up to its closing bracket, and returns the position after that.
+func (l *Loader) bracketed(text string, at int) (*Expression, int, error) {
+	e, end, err := l.readExpression(text, at)
+	if err != nil {
+		return nil, 0, fmt.Errorf("failed to parse sample expression <%s> : %w", text[at:], err)
+	}
+	after, err := closeBracket(text, at, end.at)
+	return e, after, err
+}
+
+// closeBracket checks for the closing bracket of an expression that begins at a position.
+func closeBracket(text string, at, end int) (int, error) {
+	switch {
+	case end == len(text):
+		return 0, fmt.Errorf("missing ']' after '%s'", text[at:])
+	case text[end] != ']':
+		return 0, fmt.Errorf("expected ']' after '%s', but found '%c'", text[at:end], text[end])
+	}
+	return end + 1, nil
+}
+
+// formatAlias is the error for what follows a percent sign and is no expression.
+func formatAlias(rest string) error {
+	alias := rest
+	if end := nameEnd(rest, 0); end > 0 {
+		alias = rest[:end]
+	}
+	if rest[0] == '{' {
+		alias = "{"
+	}
+	return &Unsupported{"'%" + alias + "'", "only expressions in brackets are; a percent sign alone is '%%'"}
+}
+
+// String returns the text with the values that the expressions have by now, whether or not they are final. One without
+// a value adds nothing.
+func (f *Format) String(in *Input) string {
+	last := *in
+	last.Final = true
+	var b strings.Builder
+	for _, part := range f.parts {
+		if part.expression == nil {
+			b.WriteString(part.text)
+			continue
+		}
+		if v, verdict := part.expression.Eval(&last); verdict == Pass {
+			s, _ := cast(v, typeStr)
+			b.Write(s.data)
+		}
+	}
+	return b.String()
+}
+
+// NeedsRequest tells whether an expression looks at the bytes that the client sends, or waits for their end.
+func (f *Format) NeedsRequest() bool {
+	return f.request
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// A numberRange is a range of numbers, both ends included.
+type numberRange struct{ from, to int64 }
+
+// ranges are looked at in order. With length, the number is the length of a string.
+type ranges struct {
+	list   []numberRange
+	length bool
+}
+
+func (r *ranges) find(v Value) int {
+	n := v.number
+	if r.length {
+		n = int64(len(v.data))
+	}
+	for k, one := range r.list {
+		if one.from <= n && n <= one.to {
+			return k
+		}
+	}
+	return -1
+}
+
+func buildRanges(patterns []string, _ bool) (table, error) {
+	return readRanges(patterns, "number", digits, false)
+}
+
+func buildVersions(patterns []string, _ bool) (table, error) {
+	return readRanges(patterns, "dotted number", dottedDigits, false)
+}
+
+func buildLengths(patterns []string, _ bool) (table, error) {
+	return readRanges(patterns, "number", digits, true)
+}
+
+func readRanges(patterns []string, what string, read func(string) (int64, bool), length bool) (table, error) {
+	r := &ranges{list: make([]numberRange, len(patterns)), length: length}
+	for k, pattern := range patterns {
+		var err error
+		if r.list[k], err = readRange(pattern, what, read); err != nil {
+			return nil, &patternError{k, err}
+		}
+	}
+	return r, nil
+}
+
+// readRange reads one number, or two with a colon or a hyphen between them, of which either may be left out. So -5 is
+// not a number below zero, but all numbers up to 5.
+func readRange(pattern, what string, read func(string) (int64, bool)) (numberRange, error) {
+	r := numberRange{math.MinInt64, math.MaxInt64}
+	separator := strings.IndexAny(pattern, ":-")
+	if separator < 0 {
+		n, ok := read(pattern)
+		if !ok {
+			kind := " is not a " + what
+			if pattern == "" {
+				kind = " is not a valid " + what + " range"
+			}
+			return r, fmt.Errorf("'%s'%s", pattern, kind)
+		}
+		return numberRange{n, n}, nil
+	}
+	from, to := pattern[:separator], pattern[separator+1:]
+	ok := from != "" || to != ""
+	if from != "" && ok {
+		r.from, ok = read(from)
+	}
+	if to != "" && ok {
+		r.to, ok = read(to)
+	}
+	if !ok || r.from > r.to {
+		return r, fmt.Errorf("'%s' is not a valid %s range", pattern, what)
+	}
+	return r, nil
+}
+
+// dottedDigits reads a version such as 3.1 as dotted makes numbers of them. The part after the dot may be left out
+// with the dot.
+func dottedDigits(s string) (int64, bool) {
+	major, minor, dot := strings.Cut(s, ".")
+	if !dot {
+		minor = "0"
+	}
+	high, ok := digits(major)
+	low, ok2 := digits(minor)
+	return high<<16 | low, ok && ok2 && high < 1<<16 && low < 1<<16
+}
+
+// withoutOperators turns the words eq, ge, gt, le and lt into ranges: each applies to the numbers that follow it, up
+// to the next one. Ranges stay what they are.
+func withoutOperators(words []string, versions bool) ([]string, error) {
+	var patterns []string
+	operator := "eq"
+	for _, word := range words {
+		switch word {
+		case "eq", "ge", "gt", "le", "lt":
+			operator = word
+			continue
+		}
+		if operator != "eq" && !strings.ContainsAny(word, ":-") {
+			var err error
+			if word, err = operate(operator, word, versions); err != nil {
+				return nil, err
+			}
+		}
+		patterns = append(patterns, word)
+	}
+	return patterns, nil
+}
+
+// operate returns the range that an operator and a number mean.
+func operate(operator, word string, versions bool) (string, error) {
+	major, minor, dot := strings.Cut(word, ".")
+	low, ok := int64(0), true
+	if versions && dot {
+		low, ok = digits(minor)
+	}
+	n, ok2 := digits(major)
+	switch {
+	case !ok || !ok2:
+		return "", fmt.Errorf("'%s' is neither a number nor a supported operator", word)
+	case low >= 1<<16:
+		return "", fmt.Errorf("'%s' contains too large a minor value", word)
+	case versions && n >= 1<<16:
+		return "", fmt.Errorf("'%s' contains too large a major value", word)
+	case versions:
+		n = n<<16 | low
+	}
+	switch operator {
+	case "gt":
+		n = addCapped(n, 1)
+	case "lt":
+		n--
+	}
+	number := fmt.Sprint(n)
+	if versions {
+		number = fmt.Sprintf("%d.%d", n>>16, n&0xffff)
+	}
+	if operator == "ge" || operator == "gt" {
+		return number + ":", nil
+	}
+	return ":" + number, nil
+}

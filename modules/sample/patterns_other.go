@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import "regexp"
+
+// buildBinary makes a table of bytes.
+func buildBinary(patterns []string, _ bool) (table, error) {
+	decoded := make([]string, len(patterns))
+	for k, pattern := range patterns {
+		b, err := parseHex(pattern)
+		if err != nil {
+			return nil, &patternError{k, err}
+		}
+		decoded[k] = string(b)
+	}
+	return buildText(wholeText, "")(decoded, false)
+}
+
+// regexps are tried in order.
+type regexps []*regexp.Regexp
+
+func buildRegexps(patterns []string, fold bool) (table, error) {
+	list := make(regexps, len(patterns))
+	for k, pattern := range patterns {
+		var err error
+		if list[k], err = compileRegexp(pattern, fold); err != nil {
+			return nil, &patternError{k, err}
+		}
+	}
+	return list, nil
+}
+
+func (r regexps) find(v Value) int {
+	for k, re := range r {
+		if re.Match(v.data) {
+			return k
+		}
+	}
+	return -1
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+)
+
+// compileRegexp reads a regular expression. Those of Go need linear time whatever the client sends, which has its
+// price: HAProxy's, which are Perl's, can look around and refer back.
+func compileRegexp(pattern string, fold bool) (*regexp.Regexp, error) {
+	expression := pattern
+	if fold {
+		expression = "(?i)" + pattern
+	}
+	re, err := regexp.Compile(expression)
+	if err == nil {
+		return re, nil
+	}
+	fault, ok := errors.AsType[*syntax.Error](err)
+	if !ok {
+		return nil, fmt.Errorf("regex '%s' is invalid (error=%w)", pattern, err)
+	}
+	switch fault.Code {
+	case syntax.ErrInvalidPerlOp, syntax.ErrInvalidEscape, syntax.ErrInvalidRepeatOp, syntax.ErrInvalidNamedCapture,
+		syntax.ErrInvalidRepeatSize:
+		return nil, fmt.Errorf("regex '%s' is invalid (error=%s: '%s'); there are no look-around, back-references, "+
+			"possessive quantifiers and atomic groups, for they may take exponential time: try the methods beg, end, "+
+			"sub and dom, or several patterns", pattern, fault.Code, fault.Expr)
+	default:
+		return nil, fmt.Errorf("regex '%s' is invalid (error=%s: '%s')", pattern, fault.Code, fault.Expr)
+	}
+}
+
+// continued returns the same regular expression for the text after a match, where its ^ does not match the beginning.
+func continued(re *regexp.Regexp) (*regexp.Regexp, error) {
+	tree, err := syntax.Parse(re.String(), syntax.Perl)
+	if err != nil {
+		return nil, err
+	}
+	forbidBegin(tree)
+	return regexp.Compile(tree.String())
+}
+
+func forbidBegin(tree *syntax.Regexp) {
+	if tree.Op == syntax.OpBeginText {
+		tree.Op = syntax.OpNoMatch
+	}
+	for _, part := range tree.Sub {
+		forbidBegin(part)
+	}
+}

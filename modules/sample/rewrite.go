@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"errors"
+	"math"
+	"strings"
+)
+
+// RewriteFiles returns the text of an expression with other names for the files of its maps: file is called with each
+// and returns the new one. The prefixes of names stay, and what virt@ names is no file. The expression needs to be
+// well-formed, but nothing more.
+func RewriteFiles(text string, file func(string) (string, error)) (string, error) {
+	rewritten, end, err := rewriteAt(text, 0, file)
+	if err == nil && end < len(text) {
+		err = errors.New("missing comma after '" + text[:end] + "'")
+	}
+	if err != nil {
+		return "", err
+	}
+	return rewritten, nil
+}
+
+// RewriteFormatFiles is [RewriteFiles] for the text of a [Format].
+func RewriteFormatFiles(text string, file func(string) (string, error)) (string, error) {
+	var b strings.Builder
+	for at := 0; at < len(text); {
+		percent := strings.IndexByte(text[at:], '%')
+		if percent < 0 {
+			b.WriteString(text[at:])
+			break
+		}
+		b.WriteString(text[at : at+percent])
+		at += percent
+		if !strings.HasPrefix(text[at:], "%[") {
+			two := min(2, len(text)-at)
+			b.WriteString(text[at : at+two])
+			at += two
+			continue
+		}
+		rewritten, end, err := rewriteAt(text, at+2, file)
+		if err != nil {
+			return "", err
+		}
+		after, err := closeBracket(text, at+2, end)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString("%[" + rewritten + "]")
+		at = after
+	}
+	return b.String(), nil
+}
+
+// rewriteAt rewrites the expression that begins at a position, and returns where it ends.
+func rewriteAt(text string, at int, file func(string) (string, error)) (string, int, error) {
+	var b strings.Builder
+	for {
+		end := nameEnd(text, at)
+		name := text[at:end]
+		if name == "" && b.Len() == 0 {
+			return "", end, errors.New("missing fetch method")
+		}
+		args, end, opened, err := lexArgs(text, end, math.MaxInt)
+		if opened && err == nil {
+			end, err = closeArgs(text, end)
+		}
+		if err != nil {
+			return "", end, err
+		}
+		if b.Len() > 0 && isMap(name) && len(args) > 0 {
+			renamed, err := rename(args[0].text, file)
+			if err != nil {
+				return "", end, err
+			}
+			b.WriteString(text[at:args[0].start] + quoteArg(renamed) + text[args[0].end:end])
+		} else {
+			b.WriteString(text[at:end])
+		}
+		if end == len(text) || text[end] != ',' {
+			return b.String(), end, nil
+		}
+		b.WriteByte(',')
+		at = end + 1
+	}
+}
+
+func rename(name string, file func(string) (string, error)) (string, error) {
+	prefix, path := splitFileName(name)
+	if prefix == prefixVirtual {
+		return name, nil
+	}
+	renamed, err := file(path)
+	return prefix + renamed, err
+}

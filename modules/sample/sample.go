@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sample computes HAProxy's sample expressions and ACL criteria over the first bytes of a client: fetches such
+// as req.ssl_sni, converters such as lower and map_end, and patterns such as "-m end .b.test".
+//
+// It answers in three values, for a client may not have sent enough yet. Text is read with HAProxy's quoting and refused
+// with HAProxy's words; what HAProxy knows and this package does not is an [*Unsupported]. There are two deliberate
+// differences: a ClientHello over several TLS records is one hello, and regular expressions are those of Go, which take
+// linear time and have no look-around and no back-references. Response bytes, HTTP and tables are not looked at.
+package sample
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+)
+
+// A Verdict is an answer in three values, as HAProxy's ACLs give it. They are in order: the best of several, which is
+// what "or" means, is their maximum.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Fail Verdict = iota // no
+	Miss                // not known until more bytes come
+	Pass                // yes
+)
+
+// An Input is what an expression can look at. Expressions only read it.
+type Input struct {
+	// Hello has what the client has sent and what it is. With nil nothing was sent, and there is nothing to look at.
+	Hello *clienthello.Inspection
+	// Final says that nothing more will come or be waited for: then nothing is a Miss.
+	Final bool
+	// Source and Destination are the connection's addresses; zero if they are not known.
+	Source, Destination netip.AddrPort
+	// Var returns a variable by its whole name, such as "sess.sni", and whether it is set. With nil none is.
+	Var func(name string) (Value, bool)
+}
+
+// An Unsupported is the error for what HAProxy knows and this package does not.
+type Unsupported struct { //nolint:errname // what it is, not that it is one, is what callers ask
+	What   string // the name, as it was written: a fetch, a converter, a method, a flag
+	Reason string
+}
+
+func (u *Unsupported) Error() string {
+	return fmt.Sprintf("%s is not supported: %s", u.What, u.Reason)
+}
