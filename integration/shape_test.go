@@ -45,13 +45,18 @@ var arrows = map[string][]string{
 	"policies":              {"pool", "options"}, // loaded by module ID: the balancer and they never meet
 	"tcplog":                {"relay", "clienthello"},
 	"l4clienthello":         {"clienthello", "names", "options"},
-	"balancer":              {"pool", "names", "options"},
-	"l4passthrough":         {"balancer", "l4clienthello", "clienthello", "names", "tcplog", "relay", "pool", "options"},
+	"sample":                {"clienthello"},
+	"l4acl":                 {"sample", "l4clienthello", "clienthello", "options"},
+	"content":               {"sample", "l4acl", "l4clienthello", "clienthello", "options"},
+	"balancer":              {"content", "pool", "names", "options"},
+	"l4passthrough":         {"balancer", "content", "l4acl", "l4clienthello", "sample", "clienthello", "names", "tcplog", "relay", "pool", "options"},
+	"haproxyfile":           {},
+	"haproxycfg":            {"haproxyfile", "sample", "l4passthrough", "balancer", "content", "l4acl", "names", "options"},
 }
 
 // pure packages are for other people's plugins too: they stand on the standard
 // library and golang.org/x alone.
-var pure = []string{"clienthello", "clienthello/hellotest", "relay", "pool", "names"}
+var pure = []string{"clienthello", "clienthello/hellotest", "relay", "pool", "names", "haproxyfile"}
 
 // shapeless names say nothing about what a package is for.
 var shapeless = []string{"util", "utils", "common", "helper", "helpers", "misc"}

@@ -55,7 +55,7 @@ func TestFailedConfigurationLeavesNoTrace(t *testing.T) {
 	running := provisioned(t, `{"a": `+twoServers+`}`)
 	acquire(t, running, "a", "s1").Release(pool.Served)
 
-	failed := load(t, `{"a": `+twoServers+`, "b": {"servers": []}, "c": `+twoServers+`}`)
+	failed := load(t, `{"a": `+twoServers+`, "b": {"retries": 1}, "c": `+twoServers+`}`)
 	want := `backend "b": it has no servers: expected at least one`
 	if err := failed.Provision(newContext(t)); err == nil || err.Error() != want {
 		t.Fatalf("error %v, want %s", err, want)

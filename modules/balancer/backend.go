@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
+	"reflect"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
@@ -19,9 +20,6 @@ import (
 const (
 	DefaultRetries = 3
 	MaxRetries     = 100
-
-	DefaultConnectTimeout = 5 * time.Second
-	DefaultIdleTimeout    = time.Minute
 )
 
 // policies is the namespace of the policy modules.
@@ -34,8 +32,30 @@ type Backend struct {
 	// Default: {"policy": "roundrobin"}.
 	BalanceRaw json.RawMessage `json:"balance,omitempty" caddy:"namespace=passthrough.policies inline_key=policy"`
 
-	// Servers, at least one, in the order in which policies see them.
-	Servers []*Server `json:"servers,omitempty"`
+	// Servers in the order in which policies see them. Required; an empty list
+	// is a backend that serves nobody.
+	Servers []*Server `json:"servers,omitzero"`
+
+	// AllBackups has the policy choose among all backups when there is nobody
+	// else. Default: the first that is usable serves alone. It is HAProxy's
+	// option allbackups.
+	AllBackups bool `json:"allbackups,omitempty"`
+
+	// Content are rules over what the client sends first, once this backend has
+	// been chosen. They are HAProxy's tcp-request content in a backend.
+	Content *content.Config `json:"content,omitempty"`
+
+	// Check is how servers are checked that have no check of their own. Not in
+	// effect yet.
+	Check *Check `json:"check,omitempty"`
+
+	// Agent is the same for agents that servers run. Not in effect yet.
+	Agent *Agent `json:"agent,omitempty"`
+
+	// FullConn is at how many sessions of the backend its servers have their
+	// maxconn rather than their minconn. It is HAProxy's fullconn. Not in effect
+	// yet.
+	FullConn int `json:"fullconn,omitempty"`
 
 	// Retries is how many times a failed connect is tried again, 0 to 100.
 	// Default: 3. It is HAProxy's retries.
@@ -54,22 +74,6 @@ type Backend struct {
 	pool *pool.Pool
 }
 
-// Timeouts of a backend's connections.
-type Timeouts struct {
-	// Connect is how long a server may take to accept a connection. Default:
-	// 5s. It is HAProxy's timeout connect.
-	Connect caddy.Duration `json:"connect,omitempty"`
-
-	// Client is how long a client may be silent. Then its direction is closed;
-	// the session ends when the server's is, too. Default: 1m. It is HAProxy's
-	// timeout client.
-	Client caddy.Duration `json:"client,omitempty"`
-
-	// Server is the same for the server. Default: 1m. It is HAProxy's timeout
-	// server.
-	Server caddy.Duration `json:"server,omitempty"`
-}
-
 // Provision sets up the backend under a name.
 func (b *Backend) Provision(ctx caddy.Context, name string) error {
 	if err := b.provision(ctx, name); err != nil {
@@ -84,12 +88,16 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err := b.check(); err != nil {
 		return err
 	}
+	b.warnInert(ctx.Logger())
 	b.setDefaults()
+	if err := b.Content.Provision(ctx); err != nil {
+		return fmt.Errorf("content: %w", err)
+	}
 	policy, err := b.loadPolicy(ctx)
 	if err != nil {
 		return err
 	}
-	c := pool.Config{Backend: name, Policy: policy}
+	c := pool.Config{Backend: name, Policy: policy, AllBackups: b.AllBackups}
 	for _, s := range b.Servers {
 		c.Servers = append(c.Servers, s.config())
 	}
@@ -148,7 +156,7 @@ func (b *Backend) check() error {
 	if err := CheckName(b.name); err != nil {
 		return err
 	}
-	if len(b.Servers) == 0 {
+	if b.Servers == nil {
 		return errors.New("it has no servers: expected at least one")
 	}
 	seen := make(map[string]int, len(b.Servers))
@@ -167,19 +175,16 @@ func (b *Backend) check() error {
 	if r := b.Retries; r != nil && (*r < 0 || *r > MaxRetries) {
 		return fmt.Errorf("retries %d: expected a whole number from 0 to %d", *r, MaxRetries)
 	}
-	return b.Timeouts.check()
-}
-
-func (t *Timeouts) check() error {
-	for _, t := range []struct {
-		name string
-		d    caddy.Duration
-	}{{"connect", t.Connect}, {"client", t.Client}, {"server", t.Server}} {
-		if t.d < 0 {
-			return fmt.Errorf("timeouts.%s %v: expected a duration greater than zero", t.name, time.Duration(t.d))
-		}
+	if err := checkNumbers(number{"fullconn", b.FullConn}); err != nil {
+		return err
 	}
-	return nil
+	if err := b.Check.check(); err != nil {
+		return fmt.Errorf("check: %w", err)
+	}
+	if err := b.Agent.check(); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	return b.Timeouts.check()
 }
 
 func (b *Backend) setDefaults() {
@@ -192,15 +197,7 @@ func (b *Backend) setDefaults() {
 	if b.Redispatch == nil {
 		b.Redispatch = new(true)
 	}
-	if b.Timeouts.Connect == 0 {
-		b.Timeouts.Connect = caddy.Duration(DefaultConnectTimeout)
-	}
-	if b.Timeouts.Client == 0 {
-		b.Timeouts.Client = caddy.Duration(DefaultIdleTimeout)
-	}
-	if b.Timeouts.Server == 0 {
-		b.Timeouts.Server = caddy.Duration(DefaultIdleTimeout)
-	}
+	b.Timeouts.setDefaults()
 }
 
 // Name is the name under which the backend was provisioned.
@@ -219,5 +216,7 @@ func (b *Backend) Close() {
 
 // Empty reports whether nothing at all was configured.
 func (b *Backend) Empty() bool {
-	return b.BalanceRaw == nil && len(b.Servers) == 0 && b.Retries == nil && b.Redispatch == nil && b.Timeouts == (Timeouts{})
+	configured := *b
+	configured.name, configured.pool = "", nil
+	return reflect.ValueOf(configured).IsZero()
 }

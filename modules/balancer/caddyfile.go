@@ -4,12 +4,12 @@ package balancer
 
 import (
 	"encoding/json"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -68,27 +68,65 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 //	balance <policy> [<args…>] {
 //		<option> [<args…>]
 //	}
-//	server <name> <address> [weight <0-256>]
+//	server <name> <address> {
+//		weight <0-256>
+//		backup
+//		disabled
+//		maxconn|minconn|maxqueue <number>
+//		slowstart <duration>
+//		check [<checker>] {
+//			…
+//		}
+//		agent <port> {
+//			…
+//		}
+//		track <backend>/<server>
+//		init_state none|up|fully_up|down|fully_down
+//		on_marked_down shutdown_sessions
+//		on_marked_up shutdown_backup_sessions
+//		observe layer4
+//		error_limit <number>
+//		on_error fastinter|fail_check|sudden_death|mark_down
+//	}
+//	allbackups
+//	check [<checker>] {
+//		interval|fast_interval|down_interval|timeout <duration>
+//		rise|fall <number>
+//		address <host>[:<port>]
+//		port <port>
+//		send_proxy
+//	}
+//	agent <port> {
+//		address <host>
+//		interval <duration>
+//		send <text>
+//	}
+//	content {
+//		…
+//	}
 //	retries <0-100>
 //	redispatch [off]
+//	fullconn <number>
 //	timeouts {
-//		connect <duration>
-//		client <duration>
-//		server <duration>
+//		connect|queue|check|client|server <duration>|off
+//		client_fin|server_fin|tunnel <duration>|off
 //	}
 //
 // The options of server and timeouts may stand on the line, in a block, or both.
+// A check on a server's line takes no block: that is the server's. For content
+// see content.Config.
 func (b *Backend) Options() options.Table {
 	return options.Table{
 		"balance":    options.Func(b.parseBalance),
 		"server":     options.Many(b.parseServer),
+		"allbackups": flag(&b.AllBackups),
+		"check":      options.Func(func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) }),
+		"agent":      options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) }),
+		"content":    options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(c.UnmarshalCaddyfile) }),
 		"retries":    options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
 		"redispatch": options.Set(&b.Redispatch, onOff),
-		"timeouts": options.Func(options.Table{
-			"connect": options.Duration(&b.Timeouts.Connect),
-			"client":  options.Duration(&b.Timeouts.Client),
-			"server":  options.Duration(&b.Timeouts.Server),
-		}.ParseLine),
+		"fullconn":   options.Int(&b.FullConn, 1, maxNumber),
+		"timeouts":   options.Func(b.Timeouts.options().ParseLine),
 	}
 }
 
@@ -104,23 +142,6 @@ func onOff(on *bool) options.Option {
 		*on = false
 		return nil
 	})
-}
-
-func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
-	s := new(Server)
-	if !d.Args(&s.Name, &s.Address) {
-		return d.Errf("expected server NAME ADDRESS")
-	}
-	if slices.ContainsFunc(b.Servers, func(o *Server) bool { return o.Name == s.Name }) {
-		return d.Errf("another server of this backend is named %q already", s.Name)
-	}
-	if err := s.check(); err != nil {
-		return d.Errf("server %q: %w", s.Name, err)
-	}
-	b.Servers = append(b.Servers, s)
-	return options.Table{
-		"weight": options.Set(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
-	}.ParseLine(d)
 }
 
 func (b *Backend) parseBalance(d *caddyfile.Dispenser) error {

@@ -34,25 +34,41 @@ func TestCheckAddress(t *testing.T) {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
+	for _, address := range []string{"unix//run/web.sock", "unix///x", "unix//" + strings.Repeat("x", 106)} {
+		if err := checkAddress(address); err != nil {
+			t.Errorf("%q: %v", address, err)
+		}
+		if network, path := SplitAddress(address); network != "unix" || "unix/"+path != address {
+			t.Errorf("%q is %s %s", address, network, path)
+		}
+	}
+	if network, to := SplitAddress("10.0.0.1:443"); network != "tcp" || to != "10.0.0.1:443" {
+		t.Errorf("10.0.0.1:443 is %s %s", network, to)
+	}
+	const path = ": expected unix/ and an absolute path of at most 107 bytes"
 	const form, port = ": expected HOST:PORT, such as ", ": expected a port from 1 to 65535 after the host"
 	for address, want := range map[string]string{
-		"":                            form,
-		"10.0.0.1":                    form,
-		":443":                        form,
-		"2001:db8::1:443":             form,
-		"https://web.example.com":     form,
-		"https://web.example.com:443": form,
-		"web.example.com:443/path":    form,
-		"user@web.example.com:443":    form,
-		"web example.com:443":         form,
-		"unix//run/web.sock":          form,
-		"10.0.0.1:":                   port,
-		"10.0.0.1:0":                  port,
-		"10.0.0.1:65536":              port,
-		"10.0.0.1:-1":                 port,
-		"10.0.0.1:+1":                 port,
-		"10.0.0.1:https":              port,
-		"10.0.0.1:443-445":            port,
+		"":                                  form,
+		"10.0.0.1":                          form,
+		":443":                              form,
+		"2001:db8::1:443":                   form,
+		"https://web.example.com":           form,
+		"https://web.example.com:443":       form,
+		"web.example.com:443/path":          form,
+		"user@web.example.com:443":          form,
+		"web example.com:443":               form,
+		"unix:/run/web.sock":                form,
+		"unix/":                             path,
+		"unix/web.sock":                     path,
+		"unix//run/{env.X}.sock":            path,
+		"unix//" + strings.Repeat("x", 107): path,
+		"10.0.0.1:":                         port,
+		"10.0.0.1:0":                        port,
+		"10.0.0.1:65536":                    port,
+		"10.0.0.1:-1":                       port,
+		"10.0.0.1:+1":                       port,
+		"10.0.0.1:https":                    port,
+		"10.0.0.1:443-445":                  port,
 	} {
 		if err := checkAddress(address); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", address, err, want)
@@ -64,7 +80,7 @@ func TestCheck(t *testing.T) {
 	const s1 = `{"name": "s1", "address": "10.0.0.1:443"}`
 	for _, c := range []struct{ backend, want string }{
 		{`{}`, "it has no servers: expected at least one"},
-		{`{"servers": []}`, "it has no servers: expected at least one"},
+		{`{"servers": null}`, "it has no servers: expected at least one"},
 		{`{"servers": [` + s1 + `, null]}`, "server 2: expected an object with name and address"},
 		{`{"servers": [{"address": "10.0.0.1:443"}]}`, `server 1 "": it has no name`},
 		{`{"servers": [{"name": "s 1", "address": "10.0.0.1:443"}]}`, `server 1 "s 1": name "s 1": expected letters`},
@@ -76,7 +92,15 @@ func TestCheck(t *testing.T) {
 		{`{"servers": [` + s1 + `], "retries": 101}`, "retries 101: expected a whole number from 0 to 100"},
 		{`{"servers": [` + s1 + `], "timeouts": {"connect": "-1s"}}`, "timeouts.connect -1s: expected a duration greater than zero"},
 		{`{"servers": [` + s1 + `], "timeouts": {"client": "-1m"}}`, "timeouts.client -1m0s: expected a duration greater than zero"},
-		{`{"servers": [` + s1 + `], "timeouts": {"server": -1}}`, "timeouts.server -1ns: expected a duration greater than zero"},
+		{`{"servers": [` + s1 + `], "timeouts": {"server": -2}}`, "timeouts.server -2ns: expected a duration greater than zero, or -1 for never"},
+		{`{"servers": [], "timeouts": {"queue": "-1s"}}`, "timeouts.queue -1s: expected a duration greater than zero"},
+		{`{"servers": [], "timeouts": {"check": "-1s"}}`, "timeouts.check -1s: "},
+		{`{"servers": [], "timeouts": {"client_fin": "-1s"}}`, "timeouts.client_fin -1s: "},
+		{`{"servers": [], "timeouts": {"server_fin": "-1s"}}`, "timeouts.server_fin -1s: "},
+		{`{"servers": [], "timeouts": {"tunnel": "-1s"}}`, "timeouts.tunnel -1s: "},
+		{`{"servers": [], "fullconn": -1}`, "fullconn -1: expected a whole number, zero or more"},
+		{`{"servers": [], "check": {"rise": -1}}`, "check: rise -1: expected a whole number, zero or more"},
+		{`{"servers": [], "agent": {}}`, "agent: it has no port"},
 	} {
 		b := backend(t, c.backend)
 		b.name = "web"
@@ -89,6 +113,8 @@ func TestCheck(t *testing.T) {
 		`{"servers": [{"name": "s1", "address": "10.0.0.1:443", "weight": 0}, {"name": "s2", "address": "10.0.0.1:443", "weight": 256}]}`,
 		`{"servers": [` + s1 + `], "retries": 0, "redispatch": false, "timeouts": {"connect": "1ms", "client": "1d", "server": "1h"}}`,
 		`{"servers": [` + s1 + `], "retries": 100}`,
+		`{"servers": []}`,
+		`{"servers": [` + s1 + `], "timeouts": {"connect": -1, "queue": -1, "check": -1, "client": -1, "server": -1, "client_fin": -1, "server_fin": -1, "tunnel": -1}}`,
 	} {
 		b := backend(t, good)
 		b.name = "web"
@@ -138,6 +164,7 @@ func TestEmpty(t *testing.T) {
 	}
 	for _, options := range []string{
 		`{"balance": {"policy": "roundrobin"}}`, `{"servers": [null]}`, `{"retries": 3}`, `{"redispatch": true}`,
+		`{"servers": []}`, `{"allbackups": true}`, `{"check": {}}`, `{"agent": {}}`, `{"fullconn": 1}`, `{"content": {}}`, `{"timeouts": {"tunnel": 1}}`,
 		`{"timeouts": {"connect": 1}}`, `{"timeouts": {"client": 1}}`, `{"timeouts": {"server": 1}}`,
 	} {
 		if b := backend(t, options); b.Empty() {

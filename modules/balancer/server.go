@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -21,8 +23,9 @@ type Server struct {
 	// reloads, whatever becomes of the address. Required.
 	Name string `json:"name"`
 
-	// Address is HOST:PORT; a host name is looked up at each connection. It may
-	// hold placeholders: those of the process, such as {env.WEB}, are filled in
+	// Address is HOST:PORT, or unix/ and the absolute path of a socket, as in
+	// unix//run/web.sock. A host name is looked up at each connection. HOST:PORT
+	// may hold placeholders: those of the process, such as {env.WEB}, are filled in
 	// when the configuration is loaded, those of the connection, such as
 	// {l4.client_hello.sni}, for each connection. A host that depends on the
 	// connection must come out as a name, not as an IP address. Required.
@@ -31,6 +34,34 @@ type Server struct {
 	// Weight is the server's share of the connections in relation to the other
 	// servers, 0 to 256. With 0 it is given none. Default: 1.
 	Weight *int `json:"weight,omitempty"`
+
+	// Backup keeps the server for when no other can be given connections.
+	Backup bool `json:"backup,omitempty"`
+
+	// Disabled has the server be given no connection.
+	Disabled bool `json:"disabled,omitempty"`
+
+	Limits
+	Watch
+}
+
+// Limits of what a server is given. They are HAProxy's words. Not in effect
+// yet.
+type Limits struct {
+	// MaxConn is how many connections the server may have at a time; the others
+	// wait. Default: 0, any number.
+	MaxConn int `json:"maxconn,omitempty"`
+
+	// MinConn is the same while the backend has little to do. Default: maxconn.
+	MinConn int `json:"minconn,omitempty"`
+
+	// MaxQueue is how many connections may wait for the server. Default: 0, any
+	// number.
+	MaxQueue int `json:"maxqueue,omitempty"`
+
+	// SlowStart is how long a server that has come back takes to its full
+	// weight.
+	SlowStart caddy.Duration `json:"slowstart,omitempty"`
 }
 
 // check says what is wrong with the server.
@@ -44,22 +75,58 @@ func (s *Server) check() error {
 	if w := s.Weight; w != nil && (*w < 0 || *w > MaxWeight) {
 		return fmt.Errorf("weight %d: expected a whole number from 0 to %d", *w, MaxWeight)
 	}
-	return nil
+	if err := s.Limits.check(); err != nil {
+		return err
+	}
+	return s.Watch.check()
+}
+
+func (l *Limits) check() error {
+	if err := checkNumbers(number{"maxconn", l.MaxConn}, number{"minconn", l.MinConn}, number{"maxqueue", l.MaxQueue}); err != nil {
+		return err
+	}
+	return checkDurations(duration{"slowstart", l.SlowStart})
 }
 
 func (s *Server) config() pool.ServerConfig {
-	c := pool.ServerConfig{Name: s.Name, Address: s.Address, Weight: 1}
+	c := pool.ServerConfig{Name: s.Name, Address: s.Address, Weight: 1, Backup: s.Backup, Disabled: s.Disabled}
 	if s.Weight != nil {
 		c.Weight = *s.Weight
 	}
 	return c
 }
 
+// unixPrefix begins the address of a Unix socket, as Caddy writes it.
+const unixPrefix = "unix/"
+
+// SplitAddress is what net.Dial takes for a server's address without
+// placeholders.
+func SplitAddress(address string) (network, to string) {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		return "unix", path
+	}
+	return "tcp", address
+}
+
 func checkAddress(address string) error {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		return checkSocketPath(address, path)
+	}
 	if IsTemplate(address) {
 		return checkAddressTemplate(address)
 	}
 	return checkFilledAddress(address)
+}
+
+// maxSocketPath is how long the path of a Unix socket may be (unix(7): 108 bytes
+// with the zero that ends it).
+const maxSocketPath = 107
+
+func checkSocketPath(address, path string) error {
+	if !strings.HasPrefix(path, "/") || len(path) > maxSocketPath || strings.ContainsAny(path, "{}\x00") {
+		return fmt.Errorf("address %q: expected unix/ and an absolute path of at most %d bytes, such as unix//run/web.sock", address, maxSocketPath)
+	}
+	return nil
 }
 
 // checkFilledAddress is checkAddress for an address without placeholders.

@@ -79,7 +79,7 @@ func (f *failures) next(s *socket, err error) time.Duration {
 	f.count++
 	if now := time.Now(); now.Sub(f.logged) >= logEvery {
 		logger().Error("accepting connections fails; clients wait in the queue",
-			zap.String("address", s.key), zap.Int("failures", f.count), zap.Error(err))
+			zap.Stringer("address", s.key), zap.Int("failures", f.count), zap.Error(err))
 		f.logged, f.count = now, 0
 	}
 	return f.pause

@@ -70,7 +70,7 @@ func (l *tireless) Accept() (net.Conn, error) {
 // BenchmarkHandOver times the hand-over alone, without a kernel.
 func BenchmarkHandOver(b *testing.B) {
 	_, conn := net.Pipe()
-	s := newSocket("", &tireless{fakeListener{closed: make(chan struct{})}, conn})
+	s := newSocket(address{}, &tireless{fakeListener{closed: make(chan struct{})}, conn})
 	s.users = 1
 	go s.run()
 	ln := newListener(b.Context(), s)

@@ -74,11 +74,11 @@ func TestResolve(t *testing.T) {
 		{"no.such.host.invalid", "1", 0, `resolving address "no.such.host.invalid"`},
 		{"fd/3", "0", 0, `durable: "fd/3" is not a TCP address: expected durable/HOST:PORT`},
 	} {
-		got, err := resolve(tc.host, tc.ports, tc.offset)
+		got, err := resolve("durable", tc.host, tc.ports, tc.offset)
 		if err != nil && strings.Contains(err.Error(), tc.want) {
 			continue
 		}
-		if err != nil || got.String() != tc.want {
+		if err != nil || got != (address{"durable", tc.want}) {
 			t.Errorf("resolve(%q, %q, %d) = %v, %v; want %s", tc.host, tc.ports, tc.offset, got, err, tc.want)
 		}
 	}

@@ -5,6 +5,7 @@ package durable
 import (
 	"context"
 	"net"
+	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -15,13 +16,13 @@ import (
 // finds either a socket that lives on or an address that is free.
 var (
 	socketsMu sync.Mutex
-	sockets   = make(map[string]*socket)
+	sockets   = make(map[address]*socket)
 )
 
 // socket is one kernel socket and its users. While several users are attached, as
 // in the overlap of a reload, any of them may get a connection.
 type socket struct {
-	key   string
+	key   address
 	ln    net.Listener  // the kernel socket, a *net.TCPListener
 	conns chan net.Conn // unbuffered: what is not taken stays in the accept goroutine's hand
 	idle  chan struct{} // closed with the last user
@@ -34,19 +35,19 @@ type socket struct {
 // attach adds a user to the socket of addr, which it opens if there is none. With
 // port 0 the kernel picks a free port, so it always opens one, and those who ask
 // for that port share it afterwards.
-func attach(ctx context.Context, addr *net.TCPAddr, cfg net.ListenConfig) (*socket, error) {
+func attach(ctx context.Context, addr address, cfg net.ListenConfig) (*socket, error) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
-	s := sockets[addr.String()]
+	s := sockets[addr]
 	if s == nil {
-		ln, err := cfg.Listen(ctx, "tcp", addr.String())
+		ln, err := cfg.Listen(ctx, networks[addr.network], addr.tcp)
 		if err != nil {
 			return nil, err
 		}
-		if bound, ok := ln.Addr().(*net.TCPAddr); ok && addr.Port == 0 {
-			addr = canonical(bound)
+		if bound, ok := ln.Addr().(*net.TCPAddr); ok && strings.HasSuffix(addr.tcp, ":0") {
+			addr.tcp = canonical(bound).String()
 		}
-		s = newSocket(addr.String(), ln)
+		s = newSocket(addr, ln)
 		sockets[s.key] = s
 		go s.run()
 	}
@@ -54,7 +55,7 @@ func attach(ctx context.Context, addr *net.TCPAddr, cfg net.ListenConfig) (*sock
 	return s, nil
 }
 
-func newSocket(key string, ln net.Listener) *socket {
+func newSocket(key address, ln net.Listener) *socket {
 	return &socket{
 		key:   key,
 		ln:    ln,
@@ -88,7 +89,7 @@ func (s *socket) end(err error) {
 	socketsMu.Unlock()
 	// After unlocking: where the log goes may be slow.
 	if lost {
-		logger().Error("listening socket lost", zap.String("address", s.key), zap.Error(err))
+		logger().Error("listening socket lost", zap.Stringer("address", s.key), zap.Error(err))
 	}
 }
 

@@ -37,7 +37,7 @@ func (l *fakeListener) Addr() net.Addr { return &net.TCPAddr{Port: 1} }
 // openFake starts a socket over a fakeListener, with n users.
 func openFake(t *testing.T, n int) (results chan<- any, lns []*listener) {
 	fake := &fakeListener{results: make(chan any), closed: make(chan struct{})}
-	s := newSocket(t.Name(), fake)
+	s := newSocket(address{tcp: t.Name()}, fake)
 	go s.run()
 	for range n {
 		socketsMu.Lock()

@@ -28,19 +28,21 @@ func shared(cx *layer4.Connection) *clienthello.Inspection {
 	return i
 }
 
-// inspect goes on with the connection's inspection where it stopped. Where the
+// Inspect is the inspection of what cx, a connection in a matcher's hands, has at
+// hand. It goes on with the connection's inspection where it stopped. Where the
 // connection does not begin with what was inspected any more, it begins anew:
 // a handler has taken bytes or has unwrapped another layer (TLS, PROXY
 // protocol).
-func inspect(cx *layer4.Connection) *clienthello.Inspection {
+func Inspect(cx *layer4.Connection) *clienthello.Inspection {
 	present := cx.MatchingBytes()
 	i := shared(cx)
 	if i == nil || !bytes.HasPrefix(present, i.Bytes()) {
 		i = clienthello.NewInspection(clienthello.DefaultMaxHello)
 		Share(cx, i)
 	}
-	if i.Outcome() == clienthello.Pending {
-		i.Feed(present[len(i.Bytes()):])
+	// After the verdict, too: others than this package's matcher may look at them.
+	if more := present[len(i.Bytes()):]; len(more) > 0 {
+		i.Feed(more)
 	}
 	return i
 }

@@ -146,7 +146,7 @@ func TestShare(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
-	if got := inspect(cx); got != i {
+	if got := Inspect(cx); got != i {
 		t.Error("the shared inspection was replaced")
 	}
 }

@@ -140,7 +140,7 @@ func (m *Matcher) offersOne(h *clienthello.Hello) bool {
 // Match says whether the connection begins with a hello that matches. While
 // the hello is not whole it asks for more.
 func (m *Matcher) Match(cx *layer4.Connection) (bool, error) {
-	i := inspect(cx)
+	i := Inspect(cx)
 	if i.Outcome() == clienthello.Pending {
 		return false, layer4.ErrConsumedAllPrefetchedBytes
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 )
 
 // mapRouter has a map of that many names, of which a tenth are wildcards and a
@@ -48,10 +49,12 @@ func BenchmarkRoute(b *testing.B) {
 	for _, names := range []int{10, 100_000} {
 		b.Run(fmt.Sprintf("%d names", names), func(b *testing.B) {
 			r, hellos := mapRouter(b, names), mapHellos(b, names)
+			view := seen(nil, nil)
 			b.ReportAllocs()
 			k := 0
 			for b.Loop() {
-				if backend, err := r.route(hellos[k%len(hellos)], nil); backend == nil || err != nil {
+				view.Hello = hellos[k%len(hellos)]
+				if backend, err := r.route(view); backend == nil || err != nil {
 					b.Fatal(backend, err)
 				}
 				k++
@@ -71,10 +74,14 @@ func TestRouteDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	hellos := mapHellos(t, 100)
+	views := make([]*content.View, 0, len(hellos))
+	for _, hello := range hellos {
+		views = append(views, seen(hello, nil))
+	}
 	for name, r := range map[string]*router{"a map": mapRouter(t, 100), "conditions": conditional} {
 		got := testing.AllocsPerRun(20, func() {
-			for _, hello := range hellos {
-				if backend, err := r.route(hello, nil); backend == nil || err != nil {
+			for _, view := range views {
+				if backend, err := r.route(view); backend == nil || err != nil {
 					t.Fatal(backend, err)
 				}
 			}

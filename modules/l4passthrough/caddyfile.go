@@ -4,20 +4,17 @@ package l4passthrough
 
 import (
 	"maps"
+	"math"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/mholt/caddy-l4/layer4"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
-
-const matchers = "layer4.matchers"
 
 // UnmarshalCaddyfile sets up the frontend. Syntax:
 //
@@ -25,14 +22,26 @@ const matchers = "layer4.matchers"
 //		name <name>
 //		inspect_delay <duration>
 //		max_hello <bytes>
-//		use_backend <name> [<matcher> <args…>] {
+//		connection {
+//			…
+//		}
+//		content {
+//			…
+//		}
+//		use_backend <name> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
-//		use_backend_map <file> [<matcher> <args…>] {
+//		use_backend_map <file> [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
+//		use_backend_format <format> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
 //		default_backend <name>
 //		on <outcome> <action>
+//		timeout_client <duration>|off
+//		timeout_client_fin <duration>|off
+//		maxconn <number>
 //
 //		# or a backend of the frontend's own:
 //		balance …
@@ -44,7 +53,9 @@ const matchers = "layer4.matchers"
 //
 // A matcher is a field of client_hello (sni, sni_file, sni_regexp, no_sni, alpn,
 // version, ech, post_quantum, ja3, ja4) or the name of a layer4 matcher. All of
-// one use_backend must match; see client_hello for those about the name.
+// one use_backend must match; see client_hello for those about the name. For the
+// rules of content and connection see content.Config; connection has no
+// inspect_delay. For the words of a backend see balancer.Backend.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the handler's name
 	table := h.Backend.Options()
@@ -56,6 +67,13 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"use_backend_map": options.Many(h.parseUseBackendMap),
 		"default_backend": options.Func(func(d *caddyfile.Dispenser) error { return backendName(d, &h.DefaultBackend) }),
 		"on":              options.Many(h.parseOn),
+
+		"use_backend_format": options.Many(h.parseUseBackendFormat),
+		"connection":         options.Func(content.RuleOptions(&h.Connection).ParseBlock),
+		"content":            options.Set(&h.Content, func(c *content.Config) options.Option { return options.Func(c.UnmarshalCaddyfile) }),
+		"timeout_client":     balancer.TimeoutOption(&h.TimeoutClient),
+		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),
+		"maxconn":            options.Int(&h.MaxConn, 1, math.MaxInt32),
 	})
 	return table.ParseBlock(d)
 }
@@ -118,6 +136,17 @@ func (h *Handler) parseUseBackendMap(d *caddyfile.Dispenser) error {
 	return h.parseRule(d, r)
 }
 
+func (h *Handler) parseUseBackendFormat(d *caddyfile.Dispenser) error {
+	r := new(Rule)
+	if err := ruleTarget(d, &r.BackendFormat, "a format such as %[req.ssl_sni,lower]"); err != nil {
+		return err
+	}
+	if _, err := l4acl.WithoutFiles().Format(r.BackendFormat); err != nil {
+		return d.Errf("use_backend_format: %w", err)
+	}
+	return h.parseRule(d, r)
+}
+
 // ruleTarget takes what a rule leads to. It refuses `use_backend sni
 // www.example.com`, where a matcher stands in its place; a backend may bear a
 // matcher's name.
@@ -127,57 +156,21 @@ func ruleTarget(d *caddyfile.Dispenser, target *string, what string) error {
 		return d.Errf("%s: expected %s", option, what)
 	}
 	*target = d.Val()
-	table := matcherOptions(new(l4clienthello.Matcher), nil)
-	if _, ok := table[*target]; !ok || !d.NextArg() {
+	unless := *target == "unless"
+	if !content.IsMatcher(*target) && !unless || !d.NextArg() {
 		return nil
 	}
-	if _, ok := table[d.Val()]; !ok {
+	if unless || !content.IsMatcher(d.Val()) && d.Val() != "unless" {
 		return d.Errf("%s: expected %s before %s", option, what, *target)
 	}
 	d.Prev()
 	return nil
 }
 
-// matcherOptions are the words for what a rule asks: fields of hello, and other
-// matchers, which are put into set.
-func matcherOptions(hello *l4clienthello.Matcher, set caddy.ModuleMap) options.Table {
-	table := hello.Options()
-	for _, m := range caddy.GetModules(matchers) {
-		table[m.ID.Name()] = options.Func(func(d *caddyfile.Dispenser) error { return parseMatcher(d, m.ID, set) })
-	}
-	return table
-}
-
 // parseRule takes the matchers of a rule.
 func (h *Handler) parseRule(d *caddyfile.Dispenser, r *Rule) error {
-	set := make(caddy.ModuleMap)
-	hello := new(l4clienthello.Matcher)
-	if err := matcherOptions(hello, set).ParseLine(d); err != nil {
-		return err
-	}
-	if !hello.Empty() {
-		if set["client_hello"] != nil {
-			return d.Errf("rule for %v: sni, alpn and the like are fields of client_hello: expected either them or client_hello", r)
-		}
-		set["client_hello"] = caddyconfig.JSON(hello, nil)
-	}
-	if len(set) > 0 {
-		r.MatcherSetsRaw = []caddy.ModuleMap{set}
-	}
 	h.Rules = append(h.Rules, r)
-	return nil
-}
-
-func parseMatcher(d *caddyfile.Dispenser, id caddy.ModuleID, set caddy.ModuleMap) error {
-	m, err := caddyfile.UnmarshalModule(d, string(id))
-	if err != nil {
-		return err
-	}
-	if _, ok := m.(layer4.ConnMatcher); !ok {
-		return d.Errf("%s is not a layer4 connection matcher", id)
-	}
-	set[id.Name()] = caddyconfig.JSON(m, nil)
-	return nil
+	return content.ParseCondition(d, r.String(), &r.MatcherSetsRaw, &r.UnlessRaw)
 }
 
 // wrap adds file and line to an error, if there is one.

@@ -74,9 +74,14 @@ func (c *connection) dial(l *pool.Lease, timeout time.Duration) bool {
 }
 
 func (c *connection) dialAddress(address string, timeout time.Duration) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: timeout}
+	dialer := net.Dialer{Timeout: max(0, timeout)}
 	if !balancer.IsTemplate(address) {
-		return dialer.Dial("tcp", address)
+		network, to := balancer.SplitAddress(address)
+		return dialer.Dial(network, to)
+	}
+	if asksHello(address) && !c.input.tried {
+		_ = c.attempt() // that the client has gone will be noticed soon enough
+		c.noteHello()
 	}
 	address, err := balancer.FillAddress(address, c.matching().Replacer())
 	if err != nil {
@@ -170,7 +175,11 @@ func (a *attempts) next(failed *pool.Lease, end tcplog.End) (*pool.Lease, error)
 // pause waits before the same server is tried again, unless it has been waited
 // for long enough already.
 func (a *attempts) pause(end tcplog.End) {
+	pause := maxPause
+	if timeout := time.Duration(a.backend.Timeouts.Connect); timeout > 0 {
+		pause = min(pause, timeout)
+	}
 	if end != tcplog.ConnectTimeout {
-		time.Sleep(min(maxPause, time.Duration(a.backend.Timeouts.Connect)))
+		time.Sleep(pause)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
@@ -27,8 +28,10 @@ type connection struct {
 	h      *Handler
 	cx     *layer4.Connection
 	view   *layer4.Connection // see matching; nil until a matcher needs it
+	seen   content.View       // see look
 	began  time.Time          // accept
 	hello  *clienthello.Inspection
+	input  reading
 	lease  *pool.Lease
 	server net.Conn
 	record tcplog.Record
@@ -59,9 +62,13 @@ func (c *connection) serve() {
 	c.alert(alertInternalError)
 }
 
-// pass has the connection served by a backend. False means that none of its
-// servers could be reached.
+// pass has the connection served by a backend, or refused by its rules. False
+// means that none of its servers could be reached.
 func (c *connection) pass(b *balancer.Backend) bool {
+	c.record.Backend = b.Name()
+	if b.Content != nil && !c.admitted(b.Content, true) {
+		return true
+	}
 	if !c.connect(b) {
 		return false
 	}
@@ -69,9 +76,25 @@ func (c *connection) pass(b *balancer.Backend) bool {
 	return true
 }
 
-// choose waits for the hello and picks the backend: nil where there is none,
+// choose waits for what is asked and picks the backend: nil where there is none,
 // after the client has been told as configured.
 func (c *connection) choose() *balancer.Backend {
+	switch h := c.h; {
+	case len(h.Connection) > 0 && !c.admitted(&h.connection, false):
+		return nil
+	case h.Content == nil:
+		return c.chooseByHello()
+	}
+	c.takeReadAhead()
+	if !c.admitted(c.h.Content, true) || c.h.router.needsRequest() && !c.attempt() {
+		return nil
+	}
+	return c.route()
+}
+
+// chooseByHello waits for the hello, and for that alone.
+func (c *connection) chooseByHello() *balancer.Backend {
+	c.input.tried, c.record.Uninspected = true, false
 	c.record.Outcome = c.inspect()
 	c.record.HelloWait = time.Since(c.began)
 	switch c.record.Outcome {
@@ -106,21 +129,26 @@ func (c *connection) inspect() clienthello.Outcome {
 			return c.hello.Leave()
 		}
 	}
-	// What matchers of the route have read ahead belongs to the server, too.
+	c.takeReadAhead()
+	return c.hello.Outcome()
+}
+
+// takeReadAhead takes what matchers of the route have read: it belongs to the
+// server, too.
+func (c *connection) takeReadAhead() {
 	for rest := c.cx.MatchingBytes(); len(rest) > 0; rest = c.cx.MatchingBytes() {
 		p := make([]byte, len(rest))
 		n, _ := c.cx.Read(p)
 		c.hello.Feed(p[:n])
+		c.view = nil // it holds less
 	}
-	return c.hello.Outcome()
 }
 
 func (c *connection) route() *balancer.Backend {
-	c.record.Hello(c.hello.Hello())
-	backend, err := c.h.router.route(c.hello, c.matching)
+	c.noteHello()
+	backend, err := c.h.router.route(c.look(true))
 	if err != nil {
-		c.record.End, c.record.Error = tcplog.InspectionFailed, err.Error()
-		c.alert(alertInternalError)
+		c.fail(err)
 		return nil
 	}
 	if backend == nil {
@@ -130,9 +158,31 @@ func (c *connection) route() *balancer.Backend {
 	return backend
 }
 
+// noteHello notes for the log what has been found out.
+func (c *connection) noteHello() {
+	switch c.record.Outcome = c.hello.Outcome(); {
+	case c.record.Outcome != clienthello.Pending:
+	case c.input.finished:
+		c.record.Outcome = clienthello.ClientLeft
+	case c.input.expired:
+		c.record.Outcome = clienthello.Timeout
+	}
+	c.record.Uninspected = !c.input.tried
+	if hello := c.hello.Hello(); hello != nil && c.record.Version == 0 {
+		c.record.Hello(hello)
+	}
+	c.record.HelloWait = time.Since(c.began)
+}
+
+// fail ends a connection of which nobody knows what is to become of it.
+func (c *connection) fail(err error) {
+	c.record.End, c.record.Error = tcplog.InspectionFailed, err.Error()
+	c.alert(alertInternalError)
+}
+
 // matching is a connection for matchers of other kinds and for templates. It
 // holds what has been read, and has the variables and placeholders of the real
-// one. All rules share it.
+// one. All rules share it, until more is read.
 func (c *connection) matching() *layer4.Connection {
 	if c.view != nil {
 		return c.view
@@ -152,10 +202,7 @@ func (c *connection) matching() *layer4.Connection {
 
 // relay passes the hello on, then everything else, until the session is over.
 func (c *connection) relay(b *balancer.Backend) {
-	session := relay.New(c.cx.Conn, c.server, relay.Options{
-		ClientTimeout: time.Duration(b.Timeouts.Client),
-		ServerTimeout: time.Duration(b.Timeouts.Server),
-	})
+	session := relay.New(c.cx.Conn, c.server, c.h.relayOptions(&b.Timeouts))
 	session.First(c.hello.Bytes())
 	c.forget()
 	c.record.Relayed(session.Run())

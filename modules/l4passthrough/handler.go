@@ -11,7 +11,9 @@ package l4passthrough
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 )
 
 func init() {
@@ -45,12 +48,24 @@ type Handler struct {
 	Name string `json:"name,omitempty"`
 
 	// InspectDelay is how long the client may take for its ClientHello, counted
-	// from accept. Default: 5s. It is HAProxy's tcp-request inspect-delay.
+	// from accept. Default: 5s. It is HAProxy's tcp-request inspect-delay with the
+	// rules that are customary for it; for others see Content.
 	InspectDelay caddy.Duration `json:"inspect_delay,omitempty"`
 
 	// MaxHello is the longest ClientHello in bytes, 256 to 65536. Default:
 	// 65536.
 	MaxHello int `json:"max_hello,omitempty"`
+
+	// Connection are rules about nothing but addresses, before anything is read.
+	// Actions are accept, close, reset, drop and set_var. They are HAProxy's
+	// tcp-request connection.
+	Connection []*content.Rule `json:"connection,omitempty"`
+
+	// Content are rules over what the client sends first. They take the place of
+	// inspect_delay: the frontend waits for what they ask, as HAProxy does, and
+	// not for a ClientHello; then rules decide by what is there, whatever it is.
+	// They are HAProxy's tcp-request content.
+	Content *content.Config `json:"content,omitempty"`
 
 	// Rules are tried in order; the first that matches names the backend.
 	// Caddyfile: use_backend, use_backend_map.
@@ -61,17 +76,31 @@ type Handler struct {
 
 	// On says what happens to connections that go to no backend: outcome →
 	// action. Outcomes are timeout, not_tls, sslv2, malformed, too_large,
-	// no_match and no_server. Actions are reject (a TLS alert where the client
+	// no_match and no_server; with content no_match and no_server alone. Actions are reject (a TLS alert where the client
 	// spoke TLS, then close), close, reset, drop (the client is told nothing),
 	// default (the default backend) and "backend NAME". Default: reject.
 	On map[string]string `json:"on,omitempty"`
 
+	// TimeoutClient replaces timeouts.client of the backends for sessions of
+	// this frontend, and runs while content waits. -1: never. It is HAProxy's
+	// timeout client in a frontend.
+	TimeoutClient caddy.Duration `json:"timeout_client,omitempty"`
+
+	// TimeoutClientFin replaces timeouts.client_fin of the backends. -1: never.
+	// It is HAProxy's timeout client-fin in a frontend.
+	TimeoutClientFin caddy.Duration `json:"timeout_client_fin,omitempty"`
+
+	// MaxConn is how many connections the frontend has at a time. It is
+	// HAProxy's maxconn. Not in effect yet.
+	MaxConn int `json:"maxconn,omitempty"`
+
 	// Backend holds the options of the anonymous backend.
 	balancer.Backend
 
-	logger  *zap.Logger
-	router  *router
-	actions [reasons]action
+	logger     *zap.Logger
+	connection content.Config // of Connection
+	router     *router
+	actions    [reasons]action
 }
 
 // CaddyModule returns the Caddy module information.
@@ -101,7 +130,7 @@ func (h *Handler) setDefaults() {
 	if h.Name == "" {
 		h.Name = DefaultName
 	}
-	if h.InspectDelay == 0 {
+	if h.InspectDelay == 0 && h.Content == nil {
 		h.InspectDelay = caddy.Duration(DefaultInspectDelay)
 	}
 	if h.MaxHello == 0 {
@@ -113,21 +142,80 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	if err := app.AddFrontend(h.Name); err != nil {
 		return err
 	}
-	if h.InspectDelay < 0 {
-		return fmt.Errorf("inspect_delay %v: expected a duration greater than zero", time.Duration(h.InspectDelay))
+	if err := h.check(); err != nil {
+		return err
 	}
-	if h.MaxHello < minMaxHello || h.MaxHello > clienthello.DefaultMaxHello {
-		return fmt.Errorf("max_hello %d: expected a number of bytes from %d to %d", h.MaxHello, minMaxHello, clienthello.DefaultMaxHello)
+	if err := h.provisionContent(ctx); err != nil {
+		return err
 	}
 	fallback, err := h.defaultBackend(ctx, app)
 	if err != nil {
 		return err
+	}
+	newRouter := newRouter
+	if h.Content != nil {
+		newRouter = newContentRouter
 	}
 	if h.router, err = newRouter(ctx, app, h.Rules, fallback); err != nil {
 		return err
 	}
 	h.actions, err = newActions(app, h.On, fallback)
 	return err
+}
+
+// check says what is wrong with the frontend's own options.
+func (h *Handler) check() error {
+	if h.InspectDelay < 0 {
+		return fmt.Errorf("inspect_delay %v: expected a duration greater than zero", time.Duration(h.InspectDelay))
+	}
+	if h.MaxHello < minMaxHello || h.MaxHello > clienthello.DefaultMaxHello {
+		return fmt.Errorf("max_hello %d: expected a number of bytes from %d to %d", h.MaxHello, minMaxHello, clienthello.DefaultMaxHello)
+	}
+	if h.MaxConn < 0 {
+		return fmt.Errorf("maxconn %d: expected a whole number, zero or more", h.MaxConn)
+	}
+	if h.Content != nil {
+		if err := h.checkContent(); err != nil {
+			return err
+		}
+	}
+	return h.checkTimeouts()
+}
+
+// checkContent says what does not go together with content.
+func (h *Handler) checkContent() error {
+	if h.InspectDelay != 0 {
+		return fmt.Errorf("it has inspect_delay %v and content: expected inspect_delay in content, if at all", time.Duration(h.InspectDelay))
+	}
+	for _, outcome := range slices.Sorted(maps.Keys(h.On)) {
+		if r, err := reasonNamed(outcome); err == nil && r != noMatch && r != noServer {
+			return fmt.Errorf("on %s: with content, rules say what becomes of that: expected no_match or no_server", outcome)
+		}
+	}
+	return nil
+}
+
+// provisionContent compiles the rules that come before those about backends.
+func (h *Handler) provisionContent(ctx caddy.Context) error {
+	if h.MaxConn > 0 {
+		h.logger.Warn("not in effect yet: maxconn", zap.String("frontend", h.Name))
+	}
+	h.connection.Rules = h.Connection
+	if err := h.connection.Provision(ctx); err != nil {
+		return fmt.Errorf("connection: %w", err)
+	}
+	for i, r := range h.Connection {
+		if r.Action == "reject" {
+			return fmt.Errorf("connection: rule %d: action reject: nobody has spoken TLS at that time: expected close, reset or drop", i+1)
+		}
+		if r.NeedsRequest() {
+			h.logger.Warn("a rule of connection asks what the client has sent, and nothing has been read at that time", zap.String("frontend", h.Name), zap.Int("rule", i+1))
+		}
+	}
+	if err := h.Content.Provision(ctx); err != nil {
+		return fmt.Errorf("content: %w", err)
+	}
+	return nil
 }
 
 // defaultBackend is the backend that default_backend names, or the anonymous
@@ -144,7 +232,7 @@ func (h *Handler) defaultBackend(ctx caddy.Context, app *balancer.App) (*balance
 			return nil, fmt.Errorf("default_backend: %w", err)
 		}
 		return b, nil
-	case len(h.Rules) == 0:
+	case len(h.Rules) == 0 && h.Content == nil:
 		return nil, errors.New("it sends connections nowhere: expected use_backend, default_backend or servers of its own")
 	}
 	return nil, nil

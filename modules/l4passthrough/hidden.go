@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
 )
 
@@ -24,14 +25,17 @@ func (r *router) checkHidden(i int) error {
 
 // hides finds the first rule among those added that hides rule.
 func (r *router) hides(rule *Rule) (by int, hidden bool) {
-	if i := slices.IndexFunc(r.others, func(i int) bool { return r.rules[i].takesAll() }); i >= 0 {
+	if i := slices.IndexFunc(r.others, func(i int) bool { return r.takesAll(r.rules[i]) }); i >= 0 {
 		return r.others[i], true
+	}
+	if rule.condition.Unless {
+		return 0, false
 	}
 	if by, hidden := hiddenPatterns(&r.names, rule.patterns()); hidden {
 		return by, true
 	}
-	for i, set := range rule.sets {
-		first, hidden := set.hiddenBy(&r.names)
+	for i, set := range rule.condition.Sets {
+		first, hidden := hiddenSet(&r.names, set)
 		if !hidden {
 			return 0, false
 		}
@@ -39,7 +43,19 @@ func (r *router) hides(rule *Rule) (by int, hidden bool) {
 			by = first
 		}
 	}
-	return by, len(rule.sets) > 0
+	return by, len(rule.condition.Sets) > 0
+}
+
+// takesAll reports whether nothing gets past the rule.
+func (r *router) takesAll(rule *Rule) bool {
+	switch {
+	case rule.targets.isMap:
+		return false
+	case r.lenient:
+		return rule.condition.Always()
+	default:
+		return rule.matchesAll()
+	}
 }
 
 // patterns are those of the rule's map.
@@ -51,15 +67,13 @@ func (r *Rule) patterns() []string {
 	return patterns
 }
 
-// hiddenBy looks for one matcher all of whose names are taken.
-func (s matcherSet) hiddenBy(table *names.Table) (rule int, hidden bool) {
-	for _, m := range s.hellos {
-		patterns, _ := m.Names()
-		if rule, hidden := hiddenPatterns(table, patterns); hidden {
-			return rule, true
-		}
+// hiddenSet looks for a matcher all of whose names are taken.
+func hiddenSet(table *names.Table, s content.Set) (rule int, hidden bool) {
+	if s.Hello == nil {
+		return 0, false
 	}
-	return 0, false
+	patterns, _ := s.Hello.Names()
+	return hiddenPatterns(table, patterns)
 }
 
 // hiddenPatterns finds the first rule that takes any of the patterns, if every

@@ -32,8 +32,8 @@ func TestMap(t *testing.T) {
 		"notexample.test":    "fallback",
 		"":                   "fallback",
 	} {
-		s := newSample(t, name, "")
-		if got, err := r.route(s.hello, nil); got != app.Backends[want] || err != nil {
+		s := newSpecimen(t, name, "")
+		if got, err := r.route(seen(s.hello, nil)); got != app.Backends[want] || err != nil {
 			t.Errorf("%q: backend %v, %v; want %s", name, got, err, want)
 		}
 	}
@@ -65,8 +65,8 @@ func TestTemplates(t *testing.T) {
 			if c.want == "fallback" && c.name != "fallback" {
 				want = app.Backends[fallback]
 			}
-			s := newSample(t, c.name, "")
-			if got, err := r.route(s.hello, s.connection); got != want || err != nil {
+			s := newSpecimen(t, c.name, "")
+			if got, err := r.route(seen(s.hello, s.connection)); got != want || err != nil {
 				t.Errorf("%s with %q, default %s: backend %v, %v; want %s", c.template, c.name, fallback, got, err, c.want)
 			}
 		}

@@ -57,7 +57,7 @@ var errAsked = errors.New("the matcher failed")
 
 // firstMatch tries the rules one after the other: -1 where none matches. It is
 // the definition that the router must agree with.
-func firstMatch(rules []spec, s *sample) (rule int, backend string, err error) {
+func firstMatch(rules []spec, s *specimen) (rule int, backend string, err error) {
 	for i, r := range rules {
 		backend, listed := r.backend(i, s)
 		if listed && len(r.sets) == 0 {
@@ -76,7 +76,7 @@ func firstMatch(rules []spec, s *sample) (rule int, backend string, err error) {
 }
 
 // backend is where rule i sends the hello if its matchers let it through.
-func (r *spec) backend(i int, s *sample) (backend string, listed bool) {
+func (r *spec) backend(i int, s *specimen) (backend string, listed bool) {
 	if r.template != "" {
 		fill := strings.NewReplacer("{l4.client_hello.sni}", strings.ToLower(s.name), "{l4.client_hello.alpn}", s.protocol, "{l4.unknown}", "")
 		if backend = fill.Replace(r.template); slices.Contains(allBackends, backend) {
@@ -108,7 +108,7 @@ func specificity(pattern string) int {
 	}
 }
 
-func (c criteria) match(s *sample) (bool, error) {
+func (c criteria) match(s *specimen) (bool, error) {
 	if c.asksForName() && !slices.ContainsFunc(c.sni, func(pattern string) bool { return nameMatches(pattern, s.name) }) &&
 		(!c.noSNI || s.name != "") && (c.begins == "" || !strings.HasPrefix(strings.ToLower(s.name), c.begins)) {
 		return false, nil
@@ -137,7 +137,7 @@ func nameMatches(pattern, name string) bool {
 	}
 }
 
-func allSamples(t *testing.T) (samples []sample) {
+func allSpecimens(t *testing.T) (samples []specimen) {
 	for _, name := range someNames {
 		for _, protocol := range someProtocols {
 			for _, tls13 := range []bool{false, true} {
@@ -152,7 +152,7 @@ func allSamples(t *testing.T) (samples []sample) {
 					extensions = append(extensions, hellotest.SupportedVersions(0x0304, 0x0303))
 				}
 				raw := hellotest.Plain(extensions...).Raw()
-				samples = append(samples, sample{name, protocol, tls13, raw, inspected(t, raw)})
+				samples = append(samples, specimen{name, protocol, tls13, raw, inspected(t, raw)})
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 // TLS alert descriptions (RFC 8446 6.2, RFC 6066 3).
 const (
+	alertAccessDenied     = 49
 	alertDecodeError      = 50
 	alertInternalError    = 80
 	alertUnrecognizedName = 112
@@ -52,16 +53,26 @@ func (c *connection) refuse(why reason) *balancer.Backend {
 			c.alert(alerts[why])
 		}
 	case reset:
-		if tcp, ok := c.tcp(); ok {
-			_ = tcp.SetLinger(0)
-		}
+		c.reset()
 	case drop:
-		if tcp, ok := c.tcp(); ok {
-			silence(tcp)
-		}
+		c.drop()
 	case closeIt, useBackend:
 	}
 	return nil
+}
+
+// reset has the client see a RST when the connection is closed.
+func (c *connection) reset() {
+	if tcp, ok := c.tcp(); ok {
+		_ = tcp.SetLinger(0)
+	}
+}
+
+// drop has the client see nothing when the connection is closed.
+func (c *connection) drop() {
+	if tcp, ok := c.tcp(); ok {
+		silence(tcp)
+	}
 }
 
 // alert sends a fatal TLS alert, if the client spoke TLS, and sees that it gets

@@ -26,7 +26,7 @@ func alertRecord(description byte) string { return string([]byte{21, 3, 1, 0, 2,
 // What a client that goes to no backend sees of each refusal, and what is
 // logged of it.
 func TestRefusals(t *testing.T) {
-	helloA := newSample(t, "a.example.test", "").raw
+	helloA := newSpecimen(t, "a.example.test", "").raw
 	broken := bytes.Clone(helloA)
 	broken[5+4+2+32] = 33 // a session ID may have 32 bytes
 	for _, c := range []struct {
@@ -70,8 +70,8 @@ func TestRefusals(t *testing.T) {
 // to a backend nevertheless, would not understand it.
 func TestNoServerIsToldInTLSOnly(t *testing.T) {
 	for sent, want := range map[string]string{
-		string(newSample(t, "a.example.test", "").raw): alertRecord(80),
-		"GET / HTTP/1.1\r\n\r\n":                       "",
+		string(newSpecimen(t, "a.example.test", "").raw): alertRecord(80),
+		"GET / HTTP/1.1\r\n\r\n":                         "",
 	} {
 		h := Handler{Rules: rules(t, `[%s]`, bare), On: map[string]string{"not_tls": "backend api"}}
 		got, line, err := handle(t, &h, []byte(sent))
@@ -94,7 +94,7 @@ func TestFailingMatcherRefuses(t *testing.T) {
 		`{"match": [{"client_hello": {"sni": ["a.example.test"]}, "test_answer": {"answer": "error"}}], "backend": "web"}`,
 	} {
 		h := Handler{Rules: rules(t, `[%s, %s, %s]`, exactB, failing, bare)}
-		got, line, _ := handle(t, &h, newSample(t, "a.example.test", "").raw)
+		got, line, _ := handle(t, &h, newSpecimen(t, "a.example.test", "").raw)
 		if string(got) != alertRecord(80) {
 			t.Errorf("%s: the client got %x, want an alert internal_error", failing, got)
 		}
@@ -108,7 +108,7 @@ func TestFailingMatcherRefuses(t *testing.T) {
 // A matcher that wants more than the hello does not match; it does not fail.
 func TestMatcherThatWantsMoreDoesNotMatch(t *testing.T) {
 	h := Handler{Rules: rules(t, `[{"match": [{"test_answer": {"answer": "more"}}], "backend": "web"}]`)}
-	got, line, _ := handle(t, &h, newSample(t, "a.example.test", "").raw)
+	got, line, _ := handle(t, &h, newSpecimen(t, "a.example.test", "").raw)
 	if string(got) != alertRecord(112) || line.ContextMap()["error"] != "no rule matches and there is no default backend" {
 		t.Errorf("the client got %x; logged as %v", got, line.ContextMap())
 	}

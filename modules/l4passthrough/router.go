@@ -3,15 +3,15 @@
 package l4passthrough
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/mholt/caddy-l4/layer4"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // router picks the backend for a hello: the first rule that matches, else the
@@ -22,26 +22,44 @@ type router struct {
 	names    names.Table // value: a place in the rule's targets
 	others   []int       // indexes of the rules that are not in names, in order
 	fallback *balancer.Backend
+
+	// Not only hellos are routed (content), by rules in which a mistake is as
+	// likely somebody's habit: one that can never match is warned of.
+	lenient bool
 }
 
 func newRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*router, error) {
-	r := &router{rules: rules, fallback: fallback}
+	r := &router{fallback: fallback}
+	return r, r.load(ctx, app, rules)
+}
+
+func newContentRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*router, error) {
+	r := &router{fallback: fallback, lenient: true}
+	return r, r.load(ctx, app, rules)
+}
+
+func (r *router) load(ctx caddy.Context, app *balancer.App, rules []*Rule) error {
+	r.rules = rules
 	for i, rule := range rules {
 		if rule == nil {
-			return nil, fmt.Errorf("rule %d: expected an object with match and backend", i+1)
+			return fmt.Errorf("rule %d: expected an object with match and backend", i+1)
 		}
 		if err := rule.provision(ctx, app); err != nil {
-			return nil, fmt.Errorf("rule %d: %w", i+1, err)
+			return fmt.Errorf("rule %d: %w", i+1, err)
 		}
-		if err := r.checkHidden(i); err != nil {
-			return nil, err
+		switch err := r.checkHidden(i); {
+		case err == nil:
+		case r.lenient:
+			ctx.Logger().Warn(err.Error())
+		default:
+			return err
 		}
 		r.warnHidden(ctx.Logger(), i)
 		if err := r.add(i); err != nil {
-			return nil, fmt.Errorf("rule %d: %w", i+1, err)
+			return fmt.Errorf("rule %d: %w", i+1, err)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // add compiles a rule.
@@ -62,18 +80,24 @@ func (r *router) add(i int) error {
 	return nil
 }
 
-// route is the backend for the hello of an inspection, or nil where there is
-// none. connection gives matchers of other kinds something to look at, and
-// templates their values; it is called only if one is asked. An error means
-// that a matcher failed: what the rule would have said is not known, so no
-// other rule may speak for it.
-func (r *router) route(hello *clienthello.Inspection, connection func() *layer4.Connection) (*balancer.Backend, error) {
-	first, found := r.names.Lookup(hello.Hello().ServerName())
+// route is the backend for what a view, which is final, shows; nil where there
+// is none. A view has a connection for matchers of other kinds and for
+// templates; it is asked for only if one of them is. An error means that a
+// matcher failed: what the rule would have said is not known, so no other rule
+// may speak for it.
+func (r *router) route(v *content.View) (*balancer.Backend, error) {
+	var (
+		first names.Target
+		found bool
+	)
+	if name, ok := serverName(v); ok {
+		first, found = r.names.Lookup(name)
+	}
 	for _, i := range r.others {
 		if found && i > first.Rule {
 			break
 		}
-		place, matched, err := r.rules[i].match(hello, connection)
+		place, matched, err := r.rules[i].match(v)
 		if err != nil {
 			return nil, fmt.Errorf("rule %d: %w", i+1, err)
 		}
@@ -83,43 +107,42 @@ func (r *router) route(hello *clienthello.Inspection, connection func() *layer4.
 		}
 	}
 	if found {
-		if b := r.rules[first.Rule].targets.at(first.Value, connection); b != nil {
+		if b := r.rules[first.Rule].targets.at(first.Value, v); b != nil {
 			return b, nil
 		}
 	}
 	return r.fallback, nil
 }
 
-// match says whether the rule takes the hello, and with which of its backends.
-func (r *Rule) match(hello *clienthello.Inspection, connection func() *layer4.Connection) (place int, matched bool, err error) {
+// serverName is that of the hello, empty if the hello has none; ok is false
+// where there is no hello.
+func serverName(v *content.View) (name []byte, ok bool) {
+	if v.Hello == nil || v.Hello.Hello() == nil {
+		return nil, false
+	}
+	return v.Hello.Hello().ServerName(), true
+}
+
+// needsRequest reports whether what the client sends has a part in where it
+// goes.
+func (r *router) needsRequest() bool {
+	return slices.ContainsFunc(r.rules, (*Rule).needsRequest)
+}
+
+// match says whether the rule takes the connection, and with which of its
+// backends.
+func (r *Rule) match(v *content.View) (place int, matched bool, err error) {
 	if r.targets.isMap {
-		to, listed := r.table.Lookup(hello.Hello().ServerName())
+		name, ok := serverName(v)
+		if !ok {
+			return 0, false, nil
+		}
+		to, listed := r.table.Lookup(name)
 		if !listed {
 			return 0, false, nil
 		}
 		place = to.Value
 	}
-	for _, set := range r.sets {
-		matched, err := set.match(hello, connection)
-		if matched || err != nil {
-			return place, matched, err
-		}
-	}
-	return place, len(r.sets) == 0, nil
-}
-
-func (s matcherSet) match(hello *clienthello.Inspection, connection func() *layer4.Connection) (bool, error) {
-	for _, m := range s.hellos {
-		if !m.MatchHello(hello) {
-			return false, nil
-		}
-	}
-	if len(s.others) == 0 {
-		return true, nil
-	}
-	matched, err := s.others.Match(connection())
-	if errors.Is(err, layer4.ErrConsumedAllPrefetchedBytes) {
-		return false, nil
-	}
-	return matched, err
+	verdict, err := r.condition.Match(v)
+	return place, verdict == sample.Pass, err
 }

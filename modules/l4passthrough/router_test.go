@@ -16,7 +16,7 @@ import (
 // Whatever the rules are compiled into, the first that matches wins; and a rule
 // that is refused as hidden is one that no hello would ever have reached.
 func TestRouterAgreesWithTryingTheRulesInOrder(t *testing.T) {
-	samples := allSamples(t)
+	samples := allSpecimens(t)
 	dir := t.TempDir()
 	app, ctx := newApp(t, allBackends...)
 	fallback := app.Backends["fallback"]
@@ -36,7 +36,7 @@ func TestRouterAgreesWithTryingTheRulesInOrder(t *testing.T) {
 		for i := range samples {
 			s := &samples[i]
 			rule, want, wantErr := firstMatch(rules, s)
-			got, err := r.route(s.hello, s.connection)
+			got, err := r.route(seen(s.hello, s.connection))
 			switch {
 			case wantErr != nil:
 				if got != nil || !errors.Is(err, errAsked) || !strings.HasPrefix(err.Error(), fmt.Sprintf("rule %d: ", rule+1)) {
@@ -66,13 +66,13 @@ func hiddenRule(t *rapid.T, err error) (hidden int) {
 
 func TestRouterWithoutRules(t *testing.T) {
 	app, ctx := newApp(t, "web")
-	s := newSample(t, "a.test", "")
+	s := newSpecimen(t, "a.test", "")
 	for _, fallback := range []string{"web", "none"} {
 		r, err := newRouter(ctx, app, nil, app.Backends[fallback])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := r.route(s.hello, nil); got != app.Backends[fallback] || err != nil {
+		if got, err := r.route(seen(s.hello, nil)); got != app.Backends[fallback] || err != nil {
 			t.Errorf("fallback %s: %v, %v", fallback, got, err)
 		}
 	}
@@ -106,11 +106,11 @@ func TestRouterMakesNoConnectionForHellos(t *testing.T) {
 		{"o.test", "", "m", 0},
 		{"c.test", "", "c.test", 1},
 	} {
-		s, made := newSample(t, c.name, c.protocol), 0
-		got, err := r.route(s.hello, func() *layer4.Connection {
+		s, made := newSpecimen(t, c.name, c.protocol), 0
+		got, err := r.route(seen(s.hello, func() *layer4.Connection {
 			made++
 			return s.connection()
-		})
+		}))
 		if err != nil || got != app.Backends[c.backend] || made != c.connections {
 			t.Errorf("name %q, protocol %q: backend %v, %d connections, %v", c.name, c.protocol, got.Name(), made, err)
 		}
@@ -121,14 +121,33 @@ func TestRouterMakesNoConnectionForHellos(t *testing.T) {
 // and one before it does not match, the same happens in every run.
 func TestRouterAsksTheMatchersOfASetInOrder(t *testing.T) {
 	app, ctx := newApp(t, "r0")
-	s := newSample(t, "a.test", "")
+	s := newSpecimen(t, "a.test", "")
 	for range 20 {
 		r, err := newRouter(ctx, app, jsonRules(t, t.TempDir(), []spec{{sets: []criteria{{not: "a.test", answer: "error"}}}}), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := r.route(s.hello, s.connection); got != nil || err != nil {
+		if got, err := r.route(seen(s.hello, s.connection)); got != nil || err != nil {
 			t.Fatalf("backend %v, %v", got, err)
+		}
+	}
+}
+
+// A map whose matchers let everybody through is asked like any other rule, if one
+// of them may fail first.
+func TestRouterAsksTheMatchersOfAMap(t *testing.T) {
+	app, ctx := newApp(t, "m")
+	s := newSpecimen(t, "m.test", "")
+	for sets, want := range map[string]error{
+		`[{"test_answer": {"answer": "error"}}, {}]`: errAsked,
+		`[{}, {"test_answer": {"answer": "error"}}]`: nil,
+	} {
+		r, err := newRouter(ctx, app, rules(t, `[{"match": %s, "backend_map": %q}]`, sets, tempFile(t, "m.test m\n")), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.route(seen(s.hello, s.connection)); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", sets, err, want)
 		}
 	}
 }

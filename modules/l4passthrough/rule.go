@@ -4,14 +4,12 @@ package l4passthrough
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/mholt/caddy-l4/layer4"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
 )
 
@@ -20,9 +18,13 @@ import (
 type Rule struct {
 	// MatcherSetsRaw are sets of layer4 matchers: all of a set must match, and
 	// one set is enough. Without any the rule always matches. Matchers see the
-	// bytes that have been read when the hello is whole; one that needs more
-	// does not match.
+	// bytes that have been read when the hello is whole, or content has been
+	// decided; one that needs more does not match.
 	MatcherSetsRaw []caddy.ModuleMap `json:"match,omitempty" caddy:"namespace=layer4.matchers"`
+
+	// UnlessRaw is the opposite of match, in place of it: the rule matches unless
+	// one of the sets does.
+	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
 
 	// Backend is the name of the backend. It may hold placeholders of the
 	// connection such as {l4.client_hello.sni}: where they make the name of no
@@ -37,84 +39,76 @@ type Rule struct {
 	// configuration is loaded.
 	BackendMap string `json:"backend_map,omitempty"`
 
-	sets    []matcherSet
-	targets targets
-	table   names.Table // of a map that the router's table does not hold
-}
+	// BackendFormat makes the name of the backend, in place of Backend: text with
+	// sample expressions such as %[req.ssl_sni,lower,map(/etc/sites.map)]. Where
+	// that is the name of no backend, the connection goes to the default backend,
+	// past all later rules. It is a use_backend of HAProxy with a dynamic name.
+	BackendFormat string `json:"backend_format,omitempty"`
 
-// matcherSet is what must match together. What looks at the hello alone is kept
-// apart: it needs no connection to look at.
-type matcherSet struct {
-	hellos []*l4clienthello.Matcher
-	others layer4.MatcherSet
+	condition content.Condition
+	targets   targets
+	table     names.Table // of a map that the router's table does not hold
 }
 
 func (r *Rule) provision(ctx caddy.Context, app *balancer.App) (err error) {
 	if r.targets, err = newTargets(app, r); err != nil {
 		return err
 	}
-	return r.loadMatchers(ctx)
-}
-
-func (r *Rule) loadMatchers(ctx caddy.Context) error {
-	mods, err := ctx.LoadModule(r, "MatcherSetsRaw")
-	if err != nil {
-		return fmt.Errorf("loading matchers: %w", err)
-	}
-	for _, mods := range mods.([]map[string]any) {
-		var set matcherSet
-		// In order of name, so that what a rule says does not depend on chance
-		// where one of its matchers fails and another does not match.
-		for _, name := range slices.Sorted(maps.Keys(mods)) {
-			switch m := mods[name].(type) {
-			case *l4clienthello.Matcher:
-				set.hellos = append(set.hellos, m)
-			case layer4.ConnMatcher:
-				set.others = append(set.others, m)
-			default:
-				return fmt.Errorf("matcher %q (%T) is not a layer4 connection matcher", name, mods[name])
-			}
-		}
-		r.sets = append(r.sets, set)
-	}
-	return nil
+	r.condition, err = content.LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
+	return err
 }
 
 // String is how errors call the rule.
 func (r *Rule) String() string {
-	if r.BackendMap != "" {
+	switch {
+	case r.BackendMap != "":
 		return fmt.Sprintf("backend_map %q", r.BackendMap)
+	case r.BackendFormat != "":
+		return fmt.Sprintf("backend_format %q", r.BackendFormat)
+	default:
+		return fmt.Sprintf("backend %q", r.Backend)
 	}
-	return fmt.Sprintf("backend %q", r.Backend)
 }
 
 // names are the server names that the rule consists of, and the places of their
 // backends; ok is false where it looks at anything else.
 func (r *Rule) names() (entries []entry, ok bool) {
 	if r.targets.isMap {
-		return r.targets.entries, r.matchesAll()
+		return r.targets.entries, r.matchesUnasked()
 	}
-	for _, set := range r.sets {
-		if len(set.others) > 0 || len(set.hellos) != 1 || !set.hellos[0].NamesOnly() {
+	if r.condition.Unless {
+		return nil, false
+	}
+	for _, set := range r.condition.Sets {
+		if set.ACL != nil || len(set.Others) > 0 || set.Hello == nil || !set.Hello.NamesOnly() {
 			return nil, false
 		}
-		patterns, _ := set.hellos[0].Names()
+		patterns, _ := set.Hello.Names()
 		for _, pattern := range patterns {
 			entries = append(entries, entry{pattern: pattern})
 		}
 	}
-	return entries, len(r.sets) > 0
+	return entries, len(r.condition.Sets) > 0
 }
-
-// takesAll reports whether no hello gets past the rule.
-func (r *Rule) takesAll() bool { return !r.targets.isMap && r.matchesAll() }
 
 // matchesAll reports whether the matchers let every hello through.
 func (r *Rule) matchesAll() bool {
-	return len(r.sets) == 0 || slices.ContainsFunc(r.sets, matcherSet.matchesAll)
+	return r.condition.Always() || !r.condition.Unless && slices.ContainsFunc(r.condition.Sets, anyHello)
 }
 
-func (s matcherSet) matchesAll() bool {
-	asks := func(m *l4clienthello.Matcher) bool { return !m.Empty() }
-	return len(s.others) == 0 && !slices.ContainsFunc(s.hellos, asks)
+// matchesUnasked reports whether they do so before any of them could fail.
+func (r *Rule) matchesUnasked() bool {
+	sets := r.condition.Sets
+	return len(sets) == 0 || !r.condition.Unless && anyHello(sets[0])
+}
+
+// anyHello reports whether the set lets every hello through.
+func anyHello(s content.Set) bool {
+	return s.ACL == nil && len(s.Others) == 0 && (s.Hello == nil || s.Hello.Empty())
+}
+
+// needsRequest reports whether what the client sends has a part in where the
+// rule leads.
+func (r *Rule) needsRequest() bool {
+	return r.condition.NeedsRequest() || r.targets.needRequest()
 }

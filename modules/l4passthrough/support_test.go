@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
@@ -29,7 +30,10 @@ func init() {
 // answer is a matcher that always says the same: yes, no, more or error.
 type answer struct {
 	Answer string `json:"answer"`
+	Blind  bool   `json:"blind,omitempty"` // it says that it does not look at bytes
 }
+
+func (a *answer) NeedsRequest() bool { return !a.Blind }
 
 func (*answer) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "layer4.matchers.test_answer", New: func() caddy.Module { return new(answer) }}
@@ -88,24 +92,24 @@ var quiet = sync.OnceValues(func() (caddy.Context, error) {
 	return caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: &log}}})
 })
 
-// sample is one hello.
-type sample struct {
+// specimen is one hello.
+type specimen struct {
 	name, protocol string
 	tls13          bool
 	raw            []byte
 	hello          *clienthello.Inspection
 }
 
-// newSample is what a Go client sends first for a name and a protocol, either
+// newSpecimen is what a Go client sends first for a name and a protocol, either
 // of which may be none.
-func newSample(t testing.TB, name, protocol string) sample {
+func newSpecimen(t testing.TB, name, protocol string) specimen {
 	t.Helper()
 	var protocols []string
 	if protocol != "" {
 		protocols = []string{protocol}
 	}
 	raw := hellotest.Hello(t, name, protocols...)
-	return sample{name: name, protocol: protocol, tls13: true, raw: raw, hello: inspected(t, raw)}
+	return specimen{name: name, protocol: protocol, tls13: true, raw: raw, hello: inspected(t, raw)}
 }
 
 // inspected is an inspection that has found the hello in raw.
@@ -120,10 +124,17 @@ func inspected(t testing.TB, raw []byte) *clienthello.Inspection {
 }
 
 // connection is what the router gets for matchers of other kinds and templates.
-func (s *sample) connection() *layer4.Connection {
+func (s *specimen) connection() *layer4.Connection {
 	cx := layer4.WrapConnection(new(hellotest.Conn), s.raw, zap.NewNop())
 	l4clienthello.Share(cx, s.hello)
 	return cx
+}
+
+// seen is a view that is final of what an inspection has found.
+func seen(hello *clienthello.Inspection, connection func() *layer4.Connection) *content.View {
+	v := &content.View{Connection: connection}
+	v.Hello, v.Final = hello, true
+	return v
 }
 
 // rules parses the rules of a frontend.

@@ -6,19 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"os"
-
-	"github.com/mholt/caddy-l4/layer4"
+	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // targets are where a rule sends what it matches: to one backend, to the one
-// that a template names, or to that of the server name in a map.
+// that a template or a format names, or to that of the server name in a map.
 type targets struct {
 	backends []*balancer.Backend
 	template string
-	app      *balancer.App // for template
+	format   *sample.Format // nil: none
+	app      *balancer.App  // for template and format
 	isMap    bool
 	entries  []entry // of the map, until they are in a table
 }
@@ -30,22 +32,49 @@ type entry struct {
 }
 
 func newTargets(app *balancer.App, r *Rule) (targets, error) {
+	if err := r.checkTarget(); err != nil {
+		return targets{}, err
+	}
 	switch {
-	case r.Backend == "" && r.BackendMap == "":
-		return targets{}, errors.New("it has no backend")
-	case r.Backend != "" && r.BackendMap != "":
-		return targets{}, fmt.Errorf("it has backend %q and backend_map %q: expected one of the two", r.Backend, r.BackendMap)
 	case r.BackendMap != "":
 		t, err := readMap(app, r.BackendMap)
 		if err != nil {
 			return t, fmt.Errorf("backend_map: %w", err)
 		}
 		return t, nil
+	case r.BackendFormat != "":
+		format, err := new(sample.Loader).Format(r.BackendFormat)
+		if err != nil {
+			return targets{}, fmt.Errorf("backend_format %q: %w", r.BackendFormat, err)
+		}
+		return targets{format: format, app: app}, nil
 	case balancer.IsTemplate(r.Backend):
 		return targets{template: r.Backend, app: app}, balancer.CheckNameTemplate(r.Backend)
 	default:
 		b, err := app.Backend(r.Backend)
 		return targets{backends: []*balancer.Backend{b}}, err
+	}
+}
+
+// checkTarget says whether the rule leads to exactly one thing.
+func (r *Rule) checkTarget() error {
+	var given []string
+	for _, t := range []struct{ name, value string }{
+		{"backend", r.Backend},
+		{"backend_map", r.BackendMap},
+		{"backend_format", r.BackendFormat},
+	} {
+		if t.value != "" {
+			given = append(given, fmt.Sprintf("%s %q", t.name, t.value))
+		}
+	}
+	switch len(given) {
+	case 0:
+		return errors.New("it has no backend")
+	case 1:
+		return nil
+	default:
+		return fmt.Errorf("it has %s: expected one of the %s", strings.Join(given, " and "), []string{2: "two", 3: "three"}[len(given)])
 	}
 }
 
@@ -78,11 +107,23 @@ func readMap(app *balancer.App, file string) (targets, error) {
 	return t, nil
 }
 
-// at is the backend at a place; nil where a template makes the name of none.
-// connection is called only if there is a template.
-func (t *targets) at(place int, connection func() *layer4.Connection) *balancer.Backend {
-	if t.template == "" {
+// at is the backend at a place; nil where a template or a format makes the name
+// of none.
+func (t *targets) at(place int, v *content.View) *balancer.Backend {
+	switch {
+	case t.format != nil:
+		return t.app.Backends[t.format.String(&v.Input)]
+	case t.template != "":
+		return t.app.Backends[v.Connection().Replacer().ReplaceAll(t.template, "")]
+	default:
 		return t.backends[place]
 	}
-	return t.app.Backends[connection().Replacer().ReplaceAll(t.template, "")]
 }
+
+// needRequest reports whether what the client sends has a part in the choice.
+func (t *targets) needRequest() bool {
+	return t.isMap || asksHello(t.template) || t.format != nil && t.format.NeedsRequest()
+}
+
+// asksHello reports whether a template has placeholders of a ClientHello.
+func asksHello(template string) bool { return strings.Contains(template, "{l4.client_hello.") }

@@ -21,10 +21,33 @@ type Keeper interface {
 }
 
 // View is what a policy chooses from: the servers that may be given connections
-// now (those with a weight above zero), in the order of the configuration. It
-// is never changed once made; a change of the servers makes a new one.
+// now, in the order of the configuration. A server is usable if it is not
+// disabled and has a weight above zero. Backups are in it only where no other
+// server is usable: the first of them, or with Config.AllBackups all. It is
+// never changed once made; a change of the servers makes a new one.
 type View struct {
 	Servers []*Server
+}
+
+func newView(servers []*Server, allBackups bool) View {
+	var actives, backups []*Server
+	for _, s := range servers {
+		switch {
+		case s.Disabled || s.Weight == 0:
+		case s.Backup:
+			backups = append(backups, s)
+		default:
+			actives = append(actives, s)
+		}
+	}
+	switch {
+	case len(actives) > 0 || len(backups) == 0:
+		return View{actives}
+	case allBackups:
+		return View{backups}
+	default:
+		return View{backups[:1]}
+	}
 }
 
 // Request is one client connection that needs a server. It belongs to that

@@ -15,8 +15,8 @@ import (
 	"sync"
 )
 
-// ErrNoServer is returned where no server may be given the connection: all
-// have weight zero or are avoided by the request.
+// ErrNoServer is returned where no server may be given the connection: there
+// are none, or all are disabled, have weight zero or are avoided by the request.
 var ErrNoServer = errors.New("pool: no server available")
 
 // Config is one configuration's word on a backend.
@@ -25,6 +25,9 @@ type Config struct {
 	Backend string
 	// Servers in the order of the configuration; names must differ.
 	Servers []ServerConfig
+	// AllBackups lets the policy choose among all backups, where there is nobody
+	// else. Without it the first backup serves alone.
+	AllBackups bool
 	// Policy serves this pool and no other.
 	Policy Policy
 }
@@ -59,11 +62,7 @@ func (r *Registry) Open(c Config) (*Pool, error) {
 		p.servers = append(p.servers, &Server{ServerConfig: s, ID: i + 1})
 	}
 	r.join(p)
-	for _, s := range p.servers {
-		if s.Weight > 0 {
-			p.view.Servers = append(p.view.Servers, s)
-		}
-	}
+	p.view = newView(p.servers, c.AllBackups)
 	return p, nil
 }
 

@@ -132,6 +132,58 @@ func TestWeightZeroIsNeverOffered(t *testing.T) {
 	}
 }
 
+// Who may be given connections: the actives, else a backup, else nobody.
+func TestBackupsAndDisabledServers(t *testing.T) {
+	var reg Registry
+	for _, c := range []struct {
+		servers    string // a active, b backup, in capitals disabled, a digit after it for a weight of 0
+		allBackups bool
+		want       string // places of those in the view
+	}{
+		{"aa", false, "12"},
+		{"ab", false, "1"},
+		{"ba", false, "2"},
+		{"Ab", false, "2"},
+		{"a0b", false, "2"},
+		{"Aa", false, "2"},
+		{"Abb", false, "2"},
+		{"Abb", true, "23"},
+		{"aBb", true, "1"},
+		{"AB", false, ""},
+		{"AB", true, ""},
+		{"ABb", false, "3"},
+		{"Ab0b", false, "3"},
+		{"ABbb", true, "34"},
+		{"", false, ""},
+	} {
+		var list []ServerConfig
+		for i := 0; i < len(c.servers); i++ {
+			kind := c.servers[i]
+			s := ServerConfig{Name: fmt.Sprint(len(list) + 1), Weight: 1, Backup: kind|0x20 == 'b', Disabled: kind < 'a'}
+			if i+1 < len(c.servers) && c.servers[i+1] == '0' {
+				s.Weight = 0
+				i++
+			}
+			list = append(list, s)
+		}
+		p, err := reg.Open(Config{Backend: "b", Servers: list, AllBackups: c.allBackups, Policy: new(inOrder)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, s := range p.view.Servers {
+			got += s.Name
+		}
+		if got != c.want {
+			t.Errorf("%s, all backups %v: %q, want %q", c.servers, c.allBackups, got, c.want)
+		}
+		if _, err := p.Acquire(t.Context(), new(Request)); (c.want == "") != errors.Is(err, ErrNoServer) {
+			t.Errorf("%s, all backups %v: %v", c.servers, c.allBackups, err)
+		}
+		p.Close()
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	var reg Registry
 	if _, err := reg.Open(Config{Backend: "b", Servers: servers("s1", "s1"), Policy: new(inOrder)}); err == nil {

@@ -9,10 +9,14 @@ type ServerConfig struct {
 	// Name is unique within the backend and keeps the server's counts over
 	// reloads, whatever its address.
 	Name string
-	// Address is host:port.
+	// Address is host:port, or whatever else the pool's user connects to.
 	Address string
 	// Weight is 0 to 256; a server of weight 0 is given no connection.
 	Weight int
+	// Backup keeps the server for when no other is usable.
+	Backup bool
+	// Disabled has the server be given no connection.
+	Disabled bool
 }
 
 // Server is a server as one configuration sees it. It does not change; its

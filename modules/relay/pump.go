@@ -26,7 +26,6 @@ func (s *Session) direction(from, to *end) {
 	defer s.crashed()
 	buf := buffers.Get().(*[bufferSize]byte)
 	defer buffers.Put(buf)
-	from.watch()
 	for {
 		n, err := from.Read(buf[:])
 		if n > 0 {
@@ -72,7 +71,7 @@ func (s *Session) deliver(from, to *end, b []byte) bool {
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if time.Since(began) >= to.timeout {
+			if limit := to.limit(); limit > 0 && time.Since(began) >= limit {
 				s.note(Result{By: to.side, Cause: Timeout})
 				s.close()
 				return false
@@ -99,6 +98,8 @@ func (s *Session) finished(from, to *end) {
 	if w, ok := to.Conn.(interface{ CloseWrite() error }); ok {
 		// An error means that it is gone, which its reader will see.
 		_ = w.CloseWrite()
+		from.halfClosed()
+		to.halfClosed()
 		return
 	}
 	to.shutdown()
@@ -106,40 +107,78 @@ func (s *Session) finished(from, to *end) {
 
 func (e *end) touch(now time.Time) { e.active.Store(int64(now.Sub(e.began))) }
 
-// due is when e will have been silent for its timeout. Like all times here it
-// is counted by the monotonic clock: setting the system's clock ends no session.
-func (e *end) due() time.Time { return e.began.Add(time.Duration(e.active.Load()) + e.timeout) }
+func (e *end) limit() time.Duration { return time.Duration(e.timeout.Load()) }
+
+func (e *end) setTimeout(d time.Duration) { e.timeout.Store(int64(max(0, d))) }
+
+// due is when e will have been silent for its timeout; zero where there is none.
+// Like all times here it is counted by the monotonic clock: setting the system's
+// clock ends no session.
+func (e *end) due() time.Time {
+	limit := e.limit()
+	if limit == 0 {
+		return time.Time{}
+	}
+	return e.began.Add(time.Duration(e.active.Load()) + limit)
+}
 
 // watch sets the first read deadline. It is not moved with each byte: when it
 // passes, expired looks at what has happened since.
 func (e *end) watch() {
-	if e.timeout > 0 {
+	if due := e.due(); !due.IsZero() {
+		_ = e.SetReadDeadline(due)
+	}
+}
+
+// halfClosed gives e the timeout that it has once one of the two sides has
+// finished, from now on. It is called by whichever goroutine sees that.
+func (e *end) halfClosed() {
+	if e.fin == 0 {
+		return
+	}
+	e.touch(time.Now())
+	e.setTimeout(e.fin)
+	if !e.dying.Load() {
 		_ = e.SetReadDeadline(e.due())
+	}
+	if e.dying.Load() { // the other goroutine's deadline was just overwritten
+		_ = e.SetReadDeadline(time.Now().Add(lastWords))
 	}
 }
 
 // expired says whether a read deadline that has passed is final. If not, the
 // next one is set.
 func (e *end) expired() bool {
-	due := e.due()
-	if e.dying.Load() || !due.After(time.Now()) {
-		return true
+	for {
+		due := e.due()
+		if e.dying.Load() || !due.IsZero() && !due.After(time.Now()) {
+			return true
+		}
+		_ = e.SetReadDeadline(due)
+		if e.dying.Load() { // the other goroutine's deadline was just overwritten
+			_ = e.SetReadDeadline(time.Now().Add(lastWords))
+			return false
+		}
+		if now := e.due(); now.IsZero() == due.IsZero() && !now.Before(due) {
+			return false
+		}
+		// The timeout has changed meanwhile: that deadline, too.
 	}
-	_ = e.SetReadDeadline(due)
-	if e.dying.Load() { // the other goroutine's deadline was just overwritten
-		_ = e.SetReadDeadline(time.Now().Add(lastWords))
-	}
-	return false
 }
 
 // watchWrite sets when a write that began at the time given is to be given up,
-// unless the deadline of an earlier one leaves it enough time.
+// unless the deadline of an earlier one leaves it enough time and no more.
 func (e *end) watchWrite(began time.Time) {
-	if e.timeout == 0 {
+	limit := e.limit()
+	if limit == 0 {
+		if !e.writeDue.IsZero() { // there was a timeout before
+			e.writeDue = time.Time{}
+			_ = e.SetWriteDeadline(e.writeDue)
+		}
 		return
 	}
-	if e.writeDue.Sub(began) <= e.timeout/2 || !e.writeDue.After(time.Now()) {
-		e.writeDue = began.Add(e.timeout)
+	if left := e.writeDue.Sub(began); left <= limit/2 || left > limit || !e.writeDue.After(time.Now()) {
+		e.writeDue = began.Add(limit)
 		_ = e.SetWriteDeadline(e.writeDue)
 	}
 }

@@ -64,6 +64,15 @@ type Options struct {
 	ClientTimeout time.Duration
 	// ServerTimeout is the same for the server: HAProxy's timeout server.
 	ServerTimeout time.Duration
+	// Tunnel, if it is not zero, takes the place of both; below zero there is
+	// none. It is HAProxy's timeout tunnel.
+	Tunnel time.Duration
+	// ClientFin, if it is not zero, takes the place of the client's timeout once
+	// one of the two sides has finished, and counts from then; below zero there
+	// is none. It is HAProxy's timeout client-fin.
+	ClientFin time.Duration
+	// ServerFin is the same for the server: HAProxy's timeout server-fin.
+	ServerFin time.Duration
 }
 
 // Session is one client and one server. It is made by New, begun by Run and
@@ -81,8 +90,9 @@ type Session struct {
 type end struct {
 	net.Conn
 	side    Side
-	timeout time.Duration
-	sent    atomic.Int64 // bytes received from it and written to the other side
+	timeout atomic.Int64  // in ns; 0: none
+	fin     time.Duration // Options' own
+	sent    atomic.Int64  // bytes received from it and written to the other side
 	began   time.Time
 	active  atomic.Int64 // when it last sent or took a byte, in ns since began
 	dying   atomic.Bool  // writing to it failed: what it has sent is still read
@@ -93,9 +103,14 @@ type end struct {
 
 // New makes a session, which owns both connections from now on.
 func New(client, server net.Conn, o Options) *Session {
+	if o.Tunnel != 0 {
+		o.ClientTimeout, o.ServerTimeout = o.Tunnel, o.Tunnel
+	}
 	s, now := new(Session), time.Now()
-	s.client.Conn, s.client.side, s.client.timeout, s.client.began = client, Client, o.ClientTimeout, now
-	s.server.Conn, s.server.side, s.server.timeout, s.server.began = server, Server, o.ServerTimeout, now
+	s.client.Conn, s.client.side, s.client.fin, s.client.began = client, Client, o.ClientFin, now
+	s.server.Conn, s.server.side, s.server.fin, s.server.began = server, Server, o.ServerFin, now
+	s.client.setTimeout(o.ClientTimeout)
+	s.server.setTimeout(o.ServerTimeout)
 	return s
 }
 
@@ -108,6 +123,8 @@ func (s *Session) First(b []byte) {
 // Run moves bytes until the session is over, closes both connections and says
 // how it ended.
 func (s *Session) Run() Result {
+	s.client.watch()
+	s.server.watch()
 	done := make(chan struct{})
 	go s.toClient(done)
 	s.direction(&s.client, &s.server)

@@ -16,7 +16,7 @@ const (
 	ServerTimeout               // sD the server was silent for timeouts.server
 	Killed                      // KD ended from outside
 	Failed                      // ID an error of the proxy's own while relaying
-	ClientLeft                  // CR the client closed before its hello was whole
+	ClientLeft                  // CR the client left before its hello was whole
 	Refused                     // PR refused by what was (or was not) said
 	InspectionFailed            // IR an error of the proxy's own before a backend was chosen
 	ConnectFailed               // SC the last server tried could not be reached
@@ -24,6 +24,8 @@ const (
 	NoAddress                   // SC what the client says gives the server no address
 	NoServer                    // SC the backend has no usable server
 	NoResources                 // RC the proxy lacks descriptors, ports or memory to connect
+
+	ClientTimeoutHello // cR the client was silent for timeout_client while rules waited for it
 )
 
 var ends = [...]struct{ letters, name string }{
@@ -42,6 +44,8 @@ var ends = [...]struct{ letters, name string }{
 	NoAddress:        {"SC", "no_address"},
 	NoServer:         {"SC", "no_server"},
 	NoResources:      {"RC", "no_resources"},
+
+	ClientTimeoutHello: {"cR", "client_timeout"},
 }
 
 // String is the end's name in the log.

@@ -28,6 +28,7 @@ func TestEnds(t *testing.T) {
 		{NoAddress, "SC", "no_address"},
 		{NoServer, "SC", "no_server"},
 		{NoResources, "RC", "no_resources"},
+		{ClientTimeoutHello, "cR", "client_timeout"},
 	}
 	for i, c := range table {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {

@@ -34,7 +34,9 @@ type Record struct {
 	Client net.Addr
 	Local  net.Addr // the address that the client connected to
 
-	Outcome    clienthello.Outcome
+	Outcome     clienthello.Outcome
+	Uninspected bool // nothing was read to find an outcome: it is "none"
+
 	ServerName string // as compared: lower case, without a trailing dot
 	ALPN       []string
 	Version    uint16 // highest TLS version offered; 0: no hello
@@ -107,7 +109,7 @@ func (r *Record) Write(logger *zap.Logger) {
 		zap.String("server_address", r.Address),
 		zap.Stringer("client", r.Client),
 		zap.Stringer("local", r.Local),
-		zap.Stringer("outcome", r.Outcome),
+		zap.String("outcome", r.outcome()),
 		zap.String("sni", r.ServerName),
 		zap.Strings("alpn", r.ALPN),
 		zap.String("tls_version", version),
@@ -123,6 +125,13 @@ func (r *Record) Write(logger *zap.Logger) {
 		zap.Stringer("ended_by", r.EndedBy),
 		zap.String("error", r.Error),
 	)
+}
+
+func (r *Record) outcome() string {
+	if r.Uninspected {
+		return "none"
+	}
+	return r.Outcome.String()
 }
 
 // seconds is a duration in whatever form the log's encoder gives durations, and

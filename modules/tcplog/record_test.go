@@ -68,6 +68,15 @@ func TestLineOfARefusal(t *testing.T) {
 	}
 }
 
+// Of a connection that nobody has looked at, there is no outcome.
+func TestOutcomeOfTheUninspected(t *testing.T) {
+	r := New("tls", client, local)
+	r.Outcome, r.Uninspected = clienthello.Pending, true
+	if got := written(t, r); !strings.Contains(got, `"outcome":"none"`) {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestLevelIsErrorForTheProxysOwnFailures(t *testing.T) {
 	for end := range End(len(ends)) {
 		want := `{"level":"info",`

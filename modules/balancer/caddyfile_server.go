@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+// maxNumber is the highest count in a Caddyfile, as in HAProxy.
+const maxNumber = 1<<31 - 1
+
+func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
+	s := new(Server)
+	if !d.Args(&s.Name, &s.Address) {
+		return d.Errf("expected server NAME ADDRESS")
+	}
+	if slices.ContainsFunc(b.Servers, func(o *Server) bool { return o.Name == s.Name }) {
+		return d.Errf("another server of this backend is named %q already", s.Name)
+	}
+	if err := s.check(); err != nil {
+		return d.Errf("server %q: %w", s.Name, err)
+	}
+	b.Servers = append(b.Servers, s)
+	if err := s.options(d.Line()).ParseLine(d); err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return d.Errf("server %q: %w", s.Name, err)
+	}
+	return nil
+}
+
+// options are the words of a server, which begins on a line.
+func (s *Server) options(line int) options.Table {
+	return options.Table{
+		"weight":         options.Set(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
+		"backup":         flag(&s.Backup),
+		"disabled":       flag(&s.Disabled),
+		"maxconn":        options.Int(&s.MaxConn, 1, maxNumber),
+		"minconn":        options.Int(&s.MinConn, 1, maxNumber),
+		"maxqueue":       options.Int(&s.MaxQueue, 1, maxNumber),
+		"slowstart":      options.Duration(&s.SlowStart),
+		"check":          options.Func(func(d *caddyfile.Dispenser) error { return parseCheck(d, &s.Check, d.Line() != line) }),
+		"agent":          options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &s.Agent, d.Line() != line) }),
+		"track":          text(&s.Track),
+		"init_state":     oneOf(&s.InitState, initStates),
+		"on_marked_down": oneOf(&s.OnMarkedDown, downActions),
+		"on_marked_up":   oneOf(&s.OnMarkedUp, upActions),
+		"observe":        oneOf(&s.Observe, observedLayers),
+		"error_limit":    options.Int(&s.ErrorLimit, 1, maxNumber),
+		"on_error":       oneOf(&s.OnError, errorActions),
+	}
+}
+
+// parseCheck takes [CHECKER] and, where it may have one, a block.
+func parseCheck(d *caddyfile.Dispenser, p **Check, block bool) error {
+	c := new(Check)
+	*p = c
+	if d.NextArg() {
+		switch name := d.Val(); {
+		case slices.Contains(checkers, name):
+			c.CheckerRaw = caddyconfig.JSONModuleObject(struct{}{}, "module", name, nil)
+		case block:
+			return d.Errf("check: unknown checker %q%s", name, options.Suggest(name, checkers))
+		default: // the next of the server's words
+			d.Prev()
+		}
+	}
+	if !block {
+		return nil
+	}
+	table := options.Table{
+		"interval":      options.Duration(&c.Interval),
+		"fast_interval": options.Duration(&c.FastInterval),
+		"down_interval": options.Duration(&c.DownInterval),
+		"rise":          options.Int(&c.Rise, 1, maxNumber),
+		"fall":          options.Int(&c.Fall, 1, maxNumber),
+		"timeout":       options.Duration(&c.Timeout),
+		"address":       text(&c.Address),
+		"port":          options.Int(&c.Port, 1, maxPort),
+		"send_proxy":    flag(&c.SendProxy),
+	}
+	if err := table.ParseBlock(d); err != nil {
+		return err
+	}
+	return wrap(d, "check", c.check())
+}
+
+// parseAgent takes PORT and, where it may have one, a block.
+func parseAgent(d *caddyfile.Dispenser, p **Agent, block bool) error {
+	a := new(Agent)
+	*p = a
+	word, err := options.Arg(d)
+	if err != nil {
+		return err
+	}
+	if a.Port, err = strconv.Atoi(word); err != nil || a.Port < 1 || a.Port > maxPort {
+		return d.Errf("agent: %q: expected a port from 1 to %d", word, maxPort)
+	}
+	if !block {
+		return nil
+	}
+	table := options.Table{
+		"address":  text(&a.Address),
+		"interval": options.Duration(&a.Interval),
+		"send":     text(&a.Send),
+	}
+	if err := table.ParseBlock(d); err != nil {
+		return err
+	}
+	return wrap(d, "agent", a.check())
+}
+
+func flag(p *bool) options.Option {
+	return options.Func(func(*caddyfile.Dispenser) error {
+		*p = true
+		return nil
+	})
+}
+
+func text(p *string) options.Option {
+	return options.Func(func(d *caddyfile.Dispenser) (err error) {
+		*p, err = options.Arg(d)
+		return err
+	})
+}
+
+func oneOf(p *string, known []string) options.Option {
+	return options.Func(func(d *caddyfile.Dispenser) (err error) {
+		name := d.Val()
+		if *p, err = options.Arg(d); err != nil {
+			return err
+		}
+		return wrap(d, "", checkWord(name, *p, known))
+	})
+}
+
+// wrap adds file and line to an error, and what it is about.
+func wrap(d *caddyfile.Dispenser, about string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case about == "":
+		return d.WrapErr(err)
+	default:
+		return d.Errf("%s: %w", about, err)
+	}
+}

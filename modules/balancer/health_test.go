@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+func server(options string) string {
+	return fmt.Sprintf(`{"servers": [{"name": "s1", "address": "10.0.0.1:443", %s}]}`, options)
+}
+
+func TestCheckServerOptions(t *testing.T) {
+	for options, want := range map[string]string{
+		`"maxconn": -1`:                         "maxconn -1: expected a whole number, zero or more",
+		`"minconn": -1`:                         "minconn -1: expected a whole number",
+		`"maxqueue": -1`:                        "maxqueue -1: expected a whole number",
+		`"slowstart": -1`:                       "slowstart -1ns: expected a duration greater than zero",
+		`"error_limit": -1`:                     "error_limit -1: expected a whole number",
+		`"init_state": "fully-up"`:              `init_state: unknown word "fully-up"; did you mean "fully_up"? (known: down, fully_down, fully_up, none, up)`,
+		`"on_marked_down": "shutdown"`:          `on_marked_down: unknown word "shutdown" (known: shutdown_sessions)`,
+		`"on_marked_up": "shutdown_sessions"`:   `on_marked_up: unknown word "shutdown_sessions"`,
+		`"observe": "layer7"`:                   `observe: unknown word "layer7"; did you mean "layer4"?`,
+		`"on_error": "nothing"`:                 `on_error: unknown word "nothing" (known: fail_check, fastinter, mark_down, sudden_death)`,
+		`"track": "web/s1/s2"`:                  `track "web/s1/s2": expected BACKEND/SERVER, or SERVER of the same backend`,
+		`"track": "/s1"`:                        `track "/s1": expected`,
+		`"track": "web/"`:                       `track "web/": expected`,
+		`"track": "w b/s1"`:                     `track "w b/s1": expected`,
+		`"track": "web/s1", "check": {}`:        "it has check and track: expected one of the two, as in HAProxy",
+		`"check": {"checker": []}`:              `check: checker: expected an object such as {"module": "tcp"}`,
+		`"check": {"checker": {}}`:              `check: checker: it has no module: expected an object such as {"module": "tcp"}`,
+		`"check": {"checker": {"module": "x"}}`: `check: checker: unknown word "x"`,
+		`"check": {"interval": -1}`:             "check: interval -1ns: expected a duration",
+		`"check": {"fast_interval": -1}`:        "check: fast_interval -1ns: ",
+		`"check": {"down_interval": -1}`:        "check: down_interval -1ns: ",
+		`"check": {"timeout": -1}`:              "check: timeout -1ns: ",
+		`"check": {"rise": -1}`:                 "check: rise -1: ",
+		`"check": {"fall": -1}`:                 "check: fall -1: ",
+		`"check": {"port": 65536}`:              "check: port 65536: expected a whole number from 1 to 65535",
+		`"check": {"port": -1}`:                 "check: port -1: ",
+		`"check": {"address": "a b"}`:           `check: address "a b": expected a host: an IP address or a name`,
+		`"check": {"address": "[::1]"}`:         `check: address "[::1]": expected a host`,
+		`"check": {"address": "a:0"}`:           `check: address "a:0": expected a port from 1 to 65535`,
+		`"agent": {}`:                           "agent: it has no port",
+		`"agent": {"port": 70000}`:              "agent: port 70000: ",
+		`"agent": {"port": 1, "interval": -1}`:  "agent: interval -1ns: ",
+		`"agent": {"port": 1, "address": "{}"}`: `agent: address "{}": expected a host`,
+	} {
+		b := backend(t, server(options))
+		b.name = "web"
+		if err := b.check(); err == nil || !strings.Contains(err.Error(), `server 1 "s1": `+want) {
+			t.Errorf("%s:\n got %v\nwant %s", options, err, want)
+		}
+	}
+	for _, good := range []string{
+		`"check": {"checker": {"module": "tls", "sni": "x"}, "interval": "1s", "fast_interval": 1, "down_interval": 1, "rise": 1, "fall": 1, "timeout": 1, "address": "10.0.0.9", "port": 65535, "send_proxy": true}`,
+		`"check": {"address": "web.test:8443"}, "agent": {"port": 1, "address": "::1", "interval": 1, "send": "x\n"}`,
+		`"check": {"address": "::1"}`,
+		`"track": "web/s1"`, `"track": "s1"`, `"maxconn": 0, "minconn": 1, "maxqueue": 9, "slowstart": "1m"`,
+		`"init_state": "fully_down", "on_marked_down": "shutdown_sessions", "on_marked_up": "shutdown_backup_sessions", "observe": "layer4", "error_limit": 1, "on_error": "sudden_death"`,
+	} {
+		b := backend(t, server(good))
+		b.name = "web"
+		if err := b.check(); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
+// What is accepted and does nothing yet is said once, and all of it.
+func TestInertOptionsAreNamed(t *testing.T) {
+	for config, want := range map[string]string{
+		server(`"backup": true, "disabled": true, "weight": 3`): "",
+		`{"servers": [], "allbackups": true, "timeouts": {"client": 1, "server": 1, "client_fin": 1, "server_fin": 1, "tunnel": 1, "connect": 1}}`:                                                     "",
+		`{"servers": [], "check": {}, "agent": {"port": 1}, "fullconn": 1, "timeouts": {"queue": 1, "check": 1}}`:                                                                                      "check, agent, fullconn, timeouts.queue, timeouts.check",
+		server(`"check": {}, "agent": {"port": 1}, "maxconn": 1, "minconn": 1, "maxqueue": 1, "slowstart": 1`):                                                                                         "check, agent, maxconn, minconn, maxqueue, slowstart",
+		server(`"track": "s2", "init_state": "up", "on_marked_down": "shutdown_sessions", "on_marked_up": "shutdown_backup_sessions", "observe": "layer4", "error_limit": 1, "on_error": "fastinter"`): "track, init_state, on_marked_down, on_marked_up, observe, error_limit, on_error",
+		`{"check": {}, "servers": [{"name": "s1", "address": "a:1", "check": {}, "maxconn": 1}, {"name": "s2", "address": "b:1", "maxconn": 2}]}`:                                                      "check, maxconn",
+	} {
+		b := backend(t, config)
+		b.name = "web"
+		if err := b.check(); err != nil {
+			t.Errorf("%s: %v", config, err)
+		}
+		core, logged := observer.New(zapcore.DebugLevel)
+		b.warnInert(zap.New(core))
+		var got []string
+		for _, line := range logged.All() {
+			got = append(got, fmt.Sprint(line.Level, " ", line.Message, line.ContextMap()))
+		}
+		var lines []string
+		if want != "" {
+			lines = []string{"warn not in effect yet: " + want + "map[backend:web]"}
+		}
+		if diff := cmp.Diff(lines, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", config, diff)
+		}
+	}
+}
+
+// The pool has the servers as they were configured.
+func TestServersInThePool(t *testing.T) {
+	app := provisioned(t, `{"web": {"allbackups": true, "servers": [
+		{"name": "s1", "address": "10.0.0.1:443", "disabled": true},
+		{"name": "s2", "address": "unix//run/web.sock", "backup": true},
+		{"name": "s3", "address": "10.0.0.3:443", "backup": true}]}, "empty": {"servers": []}}`)
+	defer cleanUp(t, app)
+	for i, s := range app.Backends["web"].Pool().Servers() {
+		if s.Backup != (i > 0) || s.Disabled != (i == 0) {
+			t.Errorf("%s: backup %v, disabled %v", s.Name, s.Backup, s.Disabled)
+		}
+	}
+	for _, want := range []string{"s2", "s3"} {
+		acquire(t, app, "web", want)
+	}
+	if n := len(app.Backends["empty"].Pool().Servers()); n != 0 {
+		t.Errorf("%d servers", n)
+	}
+}
+
+func TestNeverIsNoDefault(t *testing.T) {
+	b := backend(t, `{"servers": [], "timeouts": {"connect": -1, "client": -1, "server": -1}}`)
+	b.setDefaults()
+	if b.Timeouts.Connect != Never || b.Timeouts.Client != Never || b.Timeouts.Server != Never {
+		t.Errorf("timeouts %+v", b.Timeouts)
+	}
+	if Never != caddy.Duration(-1) {
+		t.Error("never is not -1")
+	}
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+// Defaults of a backend's timeouts.
+const (
+	DefaultConnectTimeout = 5 * time.Second
+	DefaultIdleTimeout    = time.Minute
+)
+
+// Never is a timeout that does not come. In a Caddyfile it is the word off.
+const Never caddy.Duration = -1
+
+// Timeouts of a backend's connections. Each may be -1: it never comes.
+type Timeouts struct {
+	// Connect is how long a server may take to accept a connection. Default:
+	// 5s. It is HAProxy's timeout connect.
+	Connect caddy.Duration `json:"connect,omitempty"`
+
+	// Queue is how long a connection may wait for a server that is not full.
+	// Default: connect. It is HAProxy's timeout queue. Not in effect yet.
+	Queue caddy.Duration `json:"queue,omitempty"`
+
+	// Check is how long a check may take once it is connected. It is HAProxy's
+	// timeout check. Not in effect yet.
+	Check caddy.Duration `json:"check,omitempty"`
+
+	// Client is how long a client may be silent. Then its direction is closed;
+	// the session ends when the server's is, too. Default: 1m. It is HAProxy's
+	// timeout client.
+	Client caddy.Duration `json:"client,omitempty"`
+
+	// Server is the same for the server. Default: 1m. It is HAProxy's timeout
+	// server.
+	Server caddy.Duration `json:"server,omitempty"`
+
+	// ClientFin replaces client and tunnel for the client once one of the two
+	// sides has finished. Default: none. It is HAProxy's timeout client-fin.
+	ClientFin caddy.Duration `json:"client_fin,omitempty"`
+
+	// ServerFin is the same for the server. It is HAProxy's timeout server-fin.
+	ServerFin caddy.Duration `json:"server_fin,omitempty"`
+
+	// Tunnel replaces client and server once the server is connected. Default:
+	// none. It is HAProxy's timeout tunnel.
+	Tunnel caddy.Duration `json:"tunnel,omitempty"`
+}
+
+// timeout is one of Timeouts, by its name.
+type timeout struct {
+	name string
+	d    *caddy.Duration
+}
+
+func (t *Timeouts) all() []timeout {
+	return []timeout{
+		{"connect", &t.Connect},
+		{"queue", &t.Queue},
+		{"check", &t.Check},
+		{"client", &t.Client},
+		{"server", &t.Server},
+		{"client_fin", &t.ClientFin},
+		{"server_fin", &t.ServerFin},
+		{"tunnel", &t.Tunnel},
+	}
+}
+
+func (t *Timeouts) check() error {
+	for _, t := range t.all() {
+		if err := CheckTimeout("timeouts."+t.name, *t.d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Timeouts) setDefaults() {
+	if t.Connect == 0 {
+		t.Connect = caddy.Duration(DefaultConnectTimeout)
+	}
+	if t.Client == 0 {
+		t.Client = caddy.Duration(DefaultIdleTimeout)
+	}
+	if t.Server == 0 {
+		t.Server = caddy.Duration(DefaultIdleTimeout)
+	}
+}
+
+// options are the words of the block timeouts.
+func (t *Timeouts) options() options.Table {
+	table := make(options.Table)
+	for _, t := range t.all() {
+		table[t.name] = TimeoutOption(t.d)
+	}
+	return table
+}
+
+// CheckTimeout says what is wrong with a timeout: it may be Never.
+func CheckTimeout(name string, d caddy.Duration) error {
+	if d < 0 && d != Never {
+		return fmt.Errorf("%s %v: expected a duration greater than zero, or -1 for never", name, time.Duration(d))
+	}
+	return nil
+}
+
+// TimeoutOption is an option with a duration, which must be greater than zero,
+// or the word off.
+func TimeoutOption(p *caddy.Duration) options.Option {
+	return options.Func(func(d *caddyfile.Dispenser) error {
+		name := d.Val()
+		word, err := options.Arg(d)
+		if err != nil {
+			return err
+		}
+		if word == "off" {
+			*p = Never
+			return nil
+		}
+		v, err := caddy.ParseDuration(word)
+		if err != nil {
+			return d.Errf("%s: %q is not a duration: expected a number with a unit, such as 500ms, 5s or 1m, or off", name, word)
+		}
+		if v <= 0 {
+			return d.Errf("%s: %v: expected a duration greater than zero, or off", name, v)
+		}
+		*p = caddy.Duration(v)
+		return nil
+	})
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package content
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/mholt/caddy-l4/layer4"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+const matchers = "layer4.matchers"
+
+// UnmarshalCaddyfile sets up the rules. Syntax:
+//
+//	content {
+//		inspect_delay <duration>
+//		accept|close|reset|drop|reject [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
+//		set_var <name> <expression> [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
+//		unset_var <name> [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
+//	}
+//
+// For matchers see ParseCondition.
+func (c *Config) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	table := RuleOptions(&c.Rules)
+	table["inspect_delay"] = options.Duration(&c.InspectDelay)
+	return table.ParseBlock(d)
+}
+
+// RuleOptions are the words of a block of rules, one for each action.
+func RuleOptions(rules *[]*Rule) options.Table {
+	table := make(options.Table)
+	for name, action := range actions {
+		table[name] = options.Many(func(d *caddyfile.Dispenser) error {
+			r := &Rule{Action: name}
+			*rules = append(*rules, r)
+			return r.unmarshalCaddyfile(d, action)
+		})
+	}
+	return table
+}
+
+func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
+	switch action {
+	case setVar:
+		if !d.Args(&r.Var, &r.Value) {
+			return d.Err("expected set_var NAME EXPRESSION")
+		}
+	case unsetVar:
+		if !d.Args(&r.Var) {
+			return d.Err("expected unset_var NAME")
+		}
+	default:
+	}
+	if err := r.check(); err != nil {
+		return d.WrapErr(err)
+	}
+	if action == setVar {
+		if _, err := l4acl.WithoutFiles().Expression(r.Value); err != nil {
+			return d.Errf("set_var %s: %w", r.Var, err)
+		}
+	}
+	return ParseCondition(d, r.Action, &r.MatcherSetsRaw, &r.UnlessRaw)
+}
+
+// ParseCondition parses what is left of a rule's line, and its block: one
+// matcher on the line, or several, one on each line of the block, all of which
+// must match. With unless before them the rule applies where they do not. Syntax:
+//
+//	… [unless] [<matcher> <args…>] {
+//		<matcher> <args…>
+//	}
+//
+// A matcher is a field of client_hello (sni, alpn ...) or the name of a layer4
+// matcher. The matcher acl may be given several times: all must be true.
+func ParseCondition(d *caddyfile.Dispenser, rule string, match, unless *[]caddy.ModuleMap) error {
+	to := match
+	if d.NextArg() {
+		if d.Val() == "unless" {
+			to = unless
+		} else {
+			d.Prev()
+		}
+	}
+	set := make(caddy.ModuleMap)
+	hello := new(l4clienthello.Matcher)
+	if err := matcherOptions(hello, set).ParseLine(d); err != nil {
+		return err
+	}
+	if !hello.Empty() {
+		if set["client_hello"] != nil {
+			return d.Errf("rule for %s: sni, alpn and the like are fields of client_hello: expected either them or client_hello", rule)
+		}
+		set["client_hello"] = caddyconfig.JSON(hello, nil)
+	}
+	switch {
+	case len(set) > 0:
+		*to = []caddy.ModuleMap{set}
+	case to == unless:
+		return d.Errf("rule for %s: expected a matcher after unless", rule)
+	}
+	return nil
+}
+
+// IsMatcher reports whether a matcher is given by that word.
+func IsMatcher(word string) bool {
+	_, ok := matcherOptions(new(l4clienthello.Matcher), nil)[word]
+	return ok
+}
+
+// matcherOptions are the words for what a rule asks: fields of hello, and other
+// matchers, which are put into set.
+func matcherOptions(hello *l4clienthello.Matcher, set caddy.ModuleMap) options.Table {
+	table := make(options.Table)
+	for _, m := range caddy.GetModules(matchers) {
+		table[m.ID.Name()] = options.Func(func(d *caddyfile.Dispenser) error { return parseMatcher(d, m.ID, set) })
+	}
+	table["acl"] = options.Many(func(d *caddyfile.Dispenser) error { return parseACL(d, set) })
+	maps.Copy(table, hello.Options())
+	return table
+}
+
+func parseMatcher(d *caddyfile.Dispenser, id caddy.ModuleID, set caddy.ModuleMap) error {
+	m, err := caddyfile.UnmarshalModule(d, string(id))
+	if err != nil {
+		return err
+	}
+	if _, ok := m.(layer4.ConnMatcher); !ok {
+		return d.Errf("%s is not a layer4 connection matcher", id)
+	}
+	set[id.Name()] = caddyconfig.JSON(m, nil)
+	return nil
+}
+
+// parseACL adds terms to those that the set has.
+func parseACL(d *caddyfile.Dispenser, set caddy.ModuleMap) error {
+	var terms l4acl.Matcher
+	if earlier := set["acl"]; earlier != nil {
+		if err := json.Unmarshal(earlier, &terms); err != nil {
+			return fmt.Errorf("reading the acl before this one: %w", err)
+		}
+	}
+	if err := terms.UnmarshalCaddyfile(d.NewFromNextSegment()); err != nil {
+		return err
+	}
+	set["acl"] = caddyconfig.JSON(terms, nil)
+	return nil
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*Config)(nil)

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package content
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCaddyfile(t *testing.T) {
+	const helloACL = `{"any":[{"fetch":"req.ssl_hello_type","values":["1"]}]}`
+	for block, want := range map[string]string{
+		"":                                       `{}`,
+		"inspect_delay 5s":                       `{"inspect_delay":5000000000}`,
+		"accept\nclose\nreset\ndrop\nreject":     `{"rules":[{"action":"accept"},{"action":"close"},{"action":"reset"},{"action":"drop"},{"action":"reject"}]}`,
+		"accept acl req.ssl_hello_type 1\nclose": `{"rules":[{"action":"accept","match":[{"acl":[` + helloACL + `]}]},{"action":"close"}]}`,
+		"accept unless acl req.ssl_hello_type 1": `{"rules":[{"action":"accept","unless":[{"acl":[` + helloACL + `]}]}]}`,
+		"close sni a.test":                       `{"rules":[{"action":"close","match":[{"client_hello":{"sni":["a.test"]}}]}]}`,
+		"close unless {\n sni a.test\n remote_ip 10.0.0.0/8\n}":        `{"rules":[{"action":"close","unless":[{"client_hello":{"sni":["a.test"]},"remote_ip":{"ranges":["10.0.0.0/8"]}}]}]}`,
+		"close {\n acl req.ssl_hello_type 1\n acl not src 10.0.0.1\n}": `{"rules":[{"action":"close","match":[{"acl":[` + helloACL + `,{"not":true,"any":[{"fetch":"src","values":["10.0.0.1"]}]}]}]}]}`,
+		"set_var txn.b req.ssl_sni,map(/no/such.map,b0)":               `{"rules":[{"action":"set_var","var":"txn.b","value":"req.ssl_sni,map(/no/such.map,b0)"}]}`,
+		"close acl src -f /no/such.lst":                                `{"rules":[{"action":"close","match":[{"acl":[{"any":[{"fetch":"src","files":["/no/such.lst"]}]}]}]}]}`,
+		"set_var sess.sni req.ssl_sni,lower\nunset_var txn.x ech":      `{"rules":[{"action":"set_var","var":"sess.sni","value":"req.ssl_sni,lower"},{"action":"unset_var","var":"txn.x","match":[{"client_hello":{"ech":true}}]}]}`,
+		"set_var sess.sni req.ssl_sni,lower unless no_sni":             `{"rules":[{"action":"set_var","var":"sess.sni","value":"req.ssl_sni,lower","unless":[{"client_hello":{"no_sni":true}}]}]}`,
+	} {
+		c := new(Config)
+		d := caddyfile.NewTestDispenser("content {\n" + block + "\n}")
+		d.Next()
+		if err := c.UnmarshalCaddyfile(d); err != nil {
+			t.Errorf("%q: %v", block, err)
+		} else if diff := cmp.Diff(want, string(caddyconfig.JSON(c, nil))); diff != "" {
+			t.Errorf("%q: -want +got\n%s", block, diff)
+		}
+	}
+	for block, want := range map[string]string{
+		"accept if":                       `unknown option "if"`,
+		"acept":                           `unknown option "acept"; did you mean "accept"?`,
+		"inspect_delay 0":                 "inspect_delay: ",
+		"set_var sess.x":                  "expected set_var NAME EXPRESSION, at Testfile:2",
+		"unset_var":                       "expected unset_var NAME, at Testfile:2",
+		"set_var proc.x src":              `variable "proc.x": expected a scope (sess, txn or req)`,
+		"close unless":                    "rule for close: expected a matcher after unless, at Testfile:2",
+		"close {\n ech\n client_hello\n}": "rule for close: sni, alpn and the like are fields of client_hello: expected either them or client_hello",
+		"close acl nothing":               "unknown fetch method 'nothing'",
+		"close test_stranger":             "test_stranger",
+		"set_var sess.x nothing":          "set_var sess.x: unknown fetch method 'nothing'",
+	} {
+		d := caddyfile.NewTestDispenser("content {\n" + block + "\n}")
+		d.Next()
+		if err := new(Config).UnmarshalCaddyfile(d); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q:\n got %v\nwant %s", block, err, want)
+		}
+	}
+}
+
+func TestIsMatcher(t *testing.T) {
+	for word, want := range map[string]bool{"sni": true, "acl": true, "ssh": true, "client_hello": true, "remote_ip": true, "web": false, "unless": false} {
+		if got := IsMatcher(word); got != want {
+			t.Errorf("%s: %v", word, got)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package content
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/mholt/caddy-l4/layer4"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// View is what conditions and expressions look at: a connection, at one time.
+type View struct {
+	// Input has the bytes, and whether more are waited for.
+	sample.Input
+
+	// Connection is a connection that holds the bytes, for matchers that know
+	// nothing of Input. It is called only if one of these is asked.
+	Connection func() *layer4.Connection
+
+	// SetVar sets a variable, or with nil forgets it.
+	SetVar func(name string, value any)
+}
+
+// Condition is when a rule applies: HAProxy's if and unless. The zero value is
+// always.
+type Condition struct {
+	// Sets, one of which must match. With none every connection does.
+	Sets []Set
+
+	// Unless turns that round: none of the sets may match.
+	Unless bool
+}
+
+// Set is what must match together. What can look at bytes without a connection
+// is kept apart from the others, and asked first.
+type Set struct {
+	ACL    *l4acl.Matcher         // nil: none
+	Hello  *l4clienthello.Matcher // nil: none
+	Others layer4.MatcherSet
+}
+
+// LoadCondition loads the matchers of a rule: a pointer to a struct with the
+// fields MatcherSetsRaw and UnlessRaw, of which one may have something in it.
+func LoadCondition(ctx caddy.Context, rule any, match, unless []caddy.ModuleMap) (c Condition, err error) {
+	switch {
+	case len(match) > 0 && len(unless) > 0:
+		return c, errors.New("it has match and unless: expected one of the two")
+	case len(match) > 0:
+		c.Sets, err = loadSets(ctx, rule, "MatcherSetsRaw")
+	case len(unless) > 0:
+		c.Unless = true
+		c.Sets, err = loadSets(ctx, rule, "UnlessRaw")
+	}
+	if err != nil {
+		return c, fmt.Errorf("loading matchers: %w", err)
+	}
+	return c, nil
+}
+
+func loadSets(ctx caddy.Context, rule any, field string) (sets []Set, err error) {
+	mods, err := ctx.LoadModule(rule, field)
+	if err != nil {
+		return nil, err
+	}
+	for _, mods := range mods.([]map[string]any) {
+		var set Set
+		// In order of name, so that what a rule says does not depend on chance
+		// where one of its matchers fails and another does not match.
+		for _, name := range slices.Sorted(maps.Keys(mods)) {
+			switch m := mods[name].(type) {
+			case *l4acl.Matcher:
+				set.ACL = m
+			case *l4clienthello.Matcher:
+				set.Hello = m
+			case layer4.ConnMatcher:
+				set.Others = append(set.Others, m)
+			default:
+				return nil, fmt.Errorf("matcher %q (%T) is not a layer4 connection matcher", name, mods[name])
+			}
+		}
+		sets = append(sets, set)
+	}
+	return sets, nil
+}
+
+// Match says whether the condition is true. An error is a matcher's: what it
+// would have said is not known and will not be.
+func (c *Condition) Match(v *View) (sample.Verdict, error) {
+	if len(c.Sets) == 0 {
+		return sample.Pass, nil
+	}
+	best := sample.Fail
+	for i := range c.Sets {
+		verdict, err := c.Sets[i].match(v)
+		if err != nil {
+			return sample.Fail, err
+		}
+		if best = max(best, verdict); best == sample.Pass {
+			break
+		}
+	}
+	if c.Unless {
+		return l4acl.Opposite(best), nil
+	}
+	return best, nil
+}
+
+// match asks the matchers until one does not say yes.
+func (s *Set) match(v *View) (sample.Verdict, error) {
+	if s.ACL != nil {
+		if verdict := s.ACL.MatchInput(&v.Input); verdict != sample.Pass {
+			return verdict, nil
+		}
+	}
+	if s.Hello != nil {
+		if verdict := matchHello(s.Hello, &v.Input); verdict != sample.Pass {
+			return verdict, nil
+		}
+	}
+	if len(s.Others) == 0 {
+		return sample.Pass, nil
+	}
+	matched, err := s.Others.Match(v.Connection())
+	switch {
+	case errors.Is(err, layer4.ErrConsumedAllPrefetchedBytes):
+		return missing(&v.Input), nil
+	case err != nil:
+		return sample.Fail, err
+	case matched:
+		return sample.Pass, nil
+	default:
+		return sample.Fail, nil
+	}
+}
+
+func matchHello(m *l4clienthello.Matcher, in *sample.Input) sample.Verdict {
+	switch {
+	case in.Hello == nil:
+		return sample.Fail
+	case in.Hello.Outcome() == clienthello.Pending:
+		return missing(in)
+	case m.MatchHello(in.Hello):
+		return sample.Pass
+	default:
+		return sample.Fail
+	}
+}
+
+// missing is the answer where there are too few bytes for one.
+func missing(in *sample.Input) sample.Verdict {
+	if in.Final {
+		return sample.Fail
+	}
+	return sample.Miss
+}
+
+// Always reports whether the condition is true of every connection, whatever it
+// has sent.
+func (c *Condition) Always() bool {
+	return len(c.Sets) == 0 || !c.Unless && slices.ContainsFunc(c.Sets, func(s Set) bool {
+		return s.ACL == nil && s.Hello == nil && len(s.Others) == 0
+	})
+}
+
+// NeedsRequest reports whether anything that the client sends is looked at.
+func (c *Condition) NeedsRequest() bool {
+	return slices.ContainsFunc(c.Sets, func(s Set) bool {
+		return s.ACL != nil && s.ACL.NeedsRequest() || s.Hello != nil || slices.ContainsFunc(s.Others, needsRequest)
+	})
+}
+
+// needsRequest knows the matchers of caddy-l4 that look at addresses alone. Any
+// other may look at the bytes.
+func needsRequest(m layer4.ConnMatcher) bool {
+	switch m := m.(type) {
+	case *layer4.MatchRemoteIP, *layer4.MatchLocalIP:
+		return false
+	case *layer4.MatchNot:
+		return slices.ContainsFunc(m.MatcherSets, func(s layer4.MatcherSet) bool { return slices.ContainsFunc(s, needsRequest) })
+	case interface{ NeedsRequest() bool }:
+		return m.NeedsRequest()
+	default:
+		return true
+	}
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package content
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// Rule does something with the connections that it applies to.
+type Rule struct {
+	// Action is what the rule does: accept (go on without the rules after this
+	// one), close (HAProxy's reject: the client is told nothing more than that),
+	// reset, drop (HAProxy's silent-drop: the client is told nothing at all),
+	// reject (a TLS alert where the client spoke TLS, then close), set_var and
+	// unset_var (then the rules after this one are tried).
+	Action string `json:"action"`
+
+	// Var is the name of the variable that set_var sets and unset_var forgets:
+	// one of the scopes sess, txn and req, and a name, such as sess.sni. All last
+	// as long as the connection. As a placeholder it is {l4.vars.sess.sni}.
+	Var string `json:"var,omitempty"`
+
+	// Value is the sample expression that set_var evaluates, such as
+	// "req.ssl_sni,lower". Where it has no value the variable stays what it was:
+	// set_var itself does not wait.
+	Value string `json:"value,omitempty"`
+
+	// MatcherSetsRaw are sets of layer4 matchers: all of a set must match, and
+	// one set is enough. Without any, and without unless, the rule always
+	// applies.
+	MatcherSetsRaw []caddy.ModuleMap `json:"match,omitempty" caddy:"namespace=layer4.matchers"`
+
+	// UnlessRaw is the opposite of match, in place of it: the rule applies
+	// unless one of the sets matches.
+	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
+
+	action    Action
+	value     *sample.Expression
+	condition Condition
+}
+
+// Action is what is to be done with a connection.
+type Action uint8
+
+// The actions of rules that end the inspection, and Wait.
+const (
+	Wait   Action = iota // for more to see: a rule cannot be decided
+	Accept               // go on
+	Close
+	Reset  // with RST
+	Drop   // without a word
+	Reject // with a TLS alert where the client spoke TLS
+	setVar
+	unsetVar
+)
+
+var actions = map[string]Action{
+	"accept":    Accept,
+	"close":     Close,
+	"reset":     Reset,
+	"drop":      Drop,
+	"reject":    Reject,
+	"set_var":   setVar,
+	"unset_var": unsetVar,
+}
+
+func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
+	if err := r.check(); err != nil {
+		return err
+	}
+	r.action = actions[r.Action]
+	if r.action == setVar {
+		if r.value, err = loader.Expression(r.Value); err != nil {
+			return fmt.Errorf("set_var %s: %w", r.Var, err)
+		}
+	}
+	r.condition, err = LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
+	return err
+}
+
+// check says what is wrong with the action and what it is done with.
+func (r *Rule) check() error {
+	action, known := actions[r.Action]
+	switch {
+	case r.Action == "":
+		return errNoAction
+	case !known:
+		return fmt.Errorf("unknown action %q%s", r.Action, options.Suggest(r.Action, slices.Collect(maps.Keys(actions))))
+	case action != setVar && action != unsetVar:
+		if r.Var != "" || r.Value != "" {
+			return fmt.Errorf("action %s has a var or a value: expected neither", r.Action)
+		}
+		return nil
+	case action == unsetVar && r.Value != "":
+		return fmt.Errorf("unset_var %s has a value: expected none", r.Var)
+	case action == setVar && r.Value == "":
+		return fmt.Errorf("set_var %s has no value: expected an expression such as req.ssl_sni,lower", r.Var)
+	default:
+		return checkVar(r.Var)
+	}
+}
+
+var variable = regexp.MustCompile(`^(sess|txn|req)\.[A-Za-z0-9_.]+$`)
+
+func checkVar(name string) error {
+	if !variable.MatchString(name) {
+		return fmt.Errorf("variable %q: expected a scope (sess, txn or req), a dot, and letters, digits, _ and dots", name)
+	}
+	return nil
+}
+
+// NeedsRequest reports whether anything that the client sends is looked at. It
+// can be called after Config.Provision.
+func (r *Rule) NeedsRequest() bool {
+	return r.condition.NeedsRequest() || r.value != nil && r.value.NeedsRequest()
+}
+
+// do does what the rule is for, and reports whether that ends the inspection.
+func (r *Rule) do(v *View) (ends bool) {
+	switch r.action {
+	case setVar:
+		// As if nothing more came, or else it could never be set before a rule
+		// that waits. When more has come it is set again.
+		in := v.Input
+		in.Final = true
+		if value, verdict := r.value.Eval(&in); verdict == sample.Pass {
+			v.SetVar(r.Var, value)
+		}
+		return false
+	case unsetVar:
+		v.SetVar(r.Var, nil)
+		return false
+	default:
+		return true
+	}
+}

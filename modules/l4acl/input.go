@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4acl
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/mholt/caddy-l4/layer4"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// Input is what can be looked at of a connection beside its bytes: its addresses
+// and variables. It may be used as long as the connection, and like that by one
+// goroutine at a time.
+func Input(cx *layer4.Connection) sample.Input {
+	return sample.Input{
+		Source:      addrPort(cx.RemoteAddr()),
+		Destination: addrPort(cx.LocalAddr()),
+		Var:         func(name string) (sample.Value, bool) { return variable(cx, name) },
+	}
+}
+
+// variable is a variable of the connection, whoever has set it.
+func variable(cx *layer4.Connection, name string) (sample.Value, bool) {
+	switch v := cx.GetVar(name).(type) {
+	case nil:
+		return sample.Value{}, false
+	case sample.Value:
+		return v, true
+	default:
+		return sample.Text(caddy.ToString(v)), true
+	}
+}
+
+// addrPort is an address as it is written: that of an IPv4 client of a listener
+// for both families is an IPv4 address. It is zero for a Unix socket.
+func addrPort(a net.Addr) netip.AddrPort {
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case nil:
+		return ap
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	default:
+		ap, _ = netip.ParseAddrPort(a.String())
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

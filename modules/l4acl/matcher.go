@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package l4acl is the matcher layer4.matchers.acl: HAProxy's ACLs, over the
+// bytes that a connection begins with. What they can ask is in package sample.
+// In the rules of the passthrough handler they wait and become final as in
+// HAProxy. In a caddy-l4 route the matcher works within that package's limits:
+// it sees at most 16 KiB, and nothing is ever final: wait_end never comes true.
+package l4acl
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+func init() {
+	caddy.RegisterModule(new(Matcher))
+}
+
+// Matcher matches connections of which all its terms are true. They are asked in
+// order, and the first that is not true decides: a term that is not known yet
+// makes the terms after it wait, too.
+type Matcher []Term
+
+// Term is one question about a connection: an ACL of HAProxy, named or
+// anonymous, or what several ACLs of one name ask together.
+type Term struct {
+	// Name is that of the ACL, for whoever reads the configuration.
+	Name string `json:"name,omitempty"`
+
+	// Not has the term be true where it would be false. It is HAProxy's "!".
+	Not bool `json:"not,omitempty"`
+
+	// Any are criteria, one of which must be true. Required.
+	Any []sample.Criterion `json:"any"`
+
+	acls []*sample.ACL
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Matcher) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "layer4.matchers.acl",
+		New: func() caddy.Module { return new(Matcher) },
+	}
+}
+
+// Provision compiles the criteria and reads their files.
+func (m *Matcher) Provision(ctx caddy.Context) error {
+	if len(*m) == 0 {
+		return errors.New("acl: expected at least one term")
+	}
+	loader := new(sample.Loader)
+	for i := range *m {
+		if err := (*m)[i].provision(loader, ctx.Logger()); err != nil {
+			return fmt.Errorf("acl: term %d%s: %w", i+1, (*m)[i].called(), err)
+		}
+	}
+	return nil
+}
+
+func (t *Term) provision(loader *sample.Loader, logger *zap.Logger) error {
+	if len(t.Any) == 0 {
+		return errors.New("it asks nothing: expected at least one criterion in any")
+	}
+	for _, c := range t.Any {
+		acl, err := loader.Criterion(c)
+		if err != nil {
+			return err
+		}
+		if warning := acl.Warning(); warning != "" {
+			logger.Warn(warning, zap.String("acl", t.Name), zap.String("fetch", c.Fetch))
+		}
+		t.acls = append(t.acls, acl)
+	}
+	return nil
+}
+
+// called is how errors call the term after its number.
+func (t *Term) called() string {
+	if t.Name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", t.Name)
+}
+
+// NeedsRequest reports whether anything that the client sends is looked at. If
+// not, there is no sense in waiting for it.
+func (m *Matcher) NeedsRequest() bool {
+	for i := range *m {
+		for _, acl := range (*m)[i].acls {
+			if acl.NeedsRequest() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// MatchInput is what the terms say together. It is safe for concurrent use.
+func (m *Matcher) MatchInput(in *sample.Input) sample.Verdict {
+	for i := range *m {
+		if verdict := (*m)[i].match(in); verdict != sample.Pass {
+			return verdict
+		}
+	}
+	return sample.Pass
+}
+
+// match is the best of what the criteria say, or its opposite.
+func (t *Term) match(in *sample.Input) sample.Verdict {
+	best := sample.Fail
+	for _, acl := range t.acls {
+		if best = max(best, acl.Match(in)); best == sample.Pass {
+			break
+		}
+	}
+	if t.Not {
+		return Opposite(best)
+	}
+	return best
+}
+
+// Opposite turns yes into no and no into yes; what is not known stays so.
+func Opposite(v sample.Verdict) sample.Verdict {
+	switch v {
+	case sample.Pass:
+		return sample.Fail
+	case sample.Fail:
+		return sample.Pass
+	default:
+		return v
+	}
+}
+
+// Match is for the routes of caddy-l4: while it is not known whether the
+// connection matches, it asks for more.
+func (m *Matcher) Match(cx *layer4.Connection) (bool, error) {
+	in := Input(cx)
+	if m.NeedsRequest() {
+		in.Hello = l4clienthello.Inspect(cx)
+	}
+	verdict := m.MatchInput(&in)
+	if verdict == sample.Miss {
+		return false, layer4.ErrConsumedAllPrefetchedBytes
+	}
+	return verdict == sample.Pass, nil
+}
+
+// Interface guards
+var (
+	_ caddy.Module       = (*Matcher)(nil)
+	_ caddy.Provisioner  = (*Matcher)(nil)
+	_ layer4.ConnMatcher = (*Matcher)(nil)
+)

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// fullBuffer is how much rules see of what is no ClientHello: what HAProxy's
+// buffer has room for (tune.bufsize less tune.maxrewrite). A hello may have
+// max_hello.
+const fullBuffer = 16384 - 1024
+
+// reading is how far a connection has been read from for rules.
+type reading struct {
+	tried    bool      // it has been looked for bytes
+	expired  bool      // a delay was over
+	finished bool      // the client has closed its direction
+	active   time.Time // when the client last sent something; zero: never
+}
+
+// admitted has rules decide, and waits for what they need where they may read.
+// False means that the connection is over.
+func (c *connection) admitted(rules *content.Config, mayRead bool) bool {
+	if mayRead && rules.NeedsRequest() && !c.attempt() {
+		return false
+	}
+	delay := time.Duration(rules.InspectDelay)
+	var due time.Time // set when a rule first cannot be decided
+	for final := delay == 0 || !mayRead; ; {
+		v := c.look(final || c.input.finished || c.full())
+		if !mayRead {
+			v.Hello = nil
+		}
+		action, err := rules.Decide(v)
+		switch {
+		case err != nil:
+			c.noteHello()
+			c.fail(err)
+			return false
+		case action != content.Wait:
+			return c.perform(action)
+		case due.IsZero():
+			due = time.Now().Add(delay)
+		}
+		expired, gone := c.await(due)
+		if gone {
+			return false
+		}
+		final = final || expired
+	}
+}
+
+// look is what rules see now. There is one view of a connection, and the next
+// call changes it.
+func (c *connection) look(final bool) *content.View {
+	if c.seen.Connection == nil {
+		c.seen = content.View{Input: l4acl.Input(c.cx), Connection: c.matching, SetVar: c.setVar}
+	}
+	c.seen.Hello, c.seen.Final = c.hello, final
+	return &c.seen
+}
+
+func (c *connection) setVar(name string, value any) {
+	c.cx.SetVar(name, value)
+	if c.view != nil {
+		c.view.SetVar(name, value)
+	}
+}
+
+// full reports whether rules see as much as they ever will.
+func (c *connection) full() bool {
+	return c.hello.Outcome() != clienthello.Pending && len(c.hello.Bytes()) >= fullBuffer
+}
+
+// room is where the next bytes go: not more than rules may see, once that is
+// known.
+func (c *connection) room() []byte {
+	space := c.hello.Space()
+	if c.hello.Outcome() == clienthello.Pending {
+		return space
+	}
+	return space[:min(len(space), max(1, fullBuffer-len(c.hello.Bytes())))]
+}
+
+// received takes bytes that were read into room.
+func (c *connection) received(n int) {
+	if n <= 0 {
+		return
+	}
+	c.hello.Commit(n)
+	c.input.active = time.Now()
+	c.view = nil // it holds less
+}
+
+// attempt takes what the client has sent until now, without waiting for it, once
+// in the connection's life. False means that the connection is over.
+func (c *connection) attempt() bool {
+	if c.input.tried {
+		return true
+	}
+	c.input.tried = true
+	for !c.full() {
+		room := c.room()
+		n, err := readNow(c.cx.Conn, room)
+		c.received(n)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded): // there is nothing
+			return true
+		case errors.Is(err, io.EOF):
+			c.input.finished = true
+			return true
+		case err != nil:
+			c.left(tcplog.ClientLeft, err)
+			return false
+		case n < len(room):
+			return true
+		}
+	}
+	return true
+}
+
+// await waits for more from the client, for the end of the delay, or for the
+// client's timeout, which ends the connection.
+func (c *connection) await(due time.Time) (expired, gone bool) {
+	deadline, silent := due, false
+	if end := c.silence(); !end.IsZero() && end.Before(due) {
+		deadline, silent = end, true
+	}
+	if err := c.cx.SetReadDeadline(deadline); err != nil {
+		c.left(tcplog.ClientLeft, err)
+		return false, true
+	}
+	defer func() { _ = c.cx.SetReadDeadline(time.Time{}) }()
+	n, err := c.cx.Read(c.room())
+	c.received(n)
+	switch {
+	case err == nil || n > 0: // an error comes again
+	case errors.Is(err, io.EOF):
+		c.input.finished = true
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		c.left(tcplog.ClientLeft, err)
+		return false, true
+	case silent:
+		c.left(tcplog.ClientTimeoutHello, nil)
+		return false, true
+	default:
+		c.input.expired = true
+		return true, false
+	}
+	return false, false
+}
+
+// silence is when the frontend's timeout for the client is over; zero where
+// there is none.
+func (c *connection) silence() time.Time {
+	timeout := time.Duration(c.h.TimeoutClient)
+	if timeout <= 0 {
+		return time.Time{}
+	}
+	if c.input.active.IsZero() {
+		return c.began.Add(timeout)
+	}
+	return c.input.active.Add(timeout)
+}
+
+// left notes that the client has gone, or is taken to be, while rules waited.
+func (c *connection) left(end tcplog.End, err error) {
+	c.noteHello()
+	c.record.End, c.record.EndedBy = end, relay.Client
+	if err != nil {
+		c.record.Error = err.Error()
+	}
+}
+
+// perform does what rules have decided. False means that the connection is over.
+func (c *connection) perform(a content.Action) bool {
+	c.noteHello()
+	if a == content.Accept {
+		return true
+	}
+	c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
+	switch a {
+	case content.Reject:
+		c.alert(alertAccessDenied)
+	case content.Reset:
+		c.reset()
+	case content.Drop:
+		c.drop()
+	default:
+	}
+	return false
+}

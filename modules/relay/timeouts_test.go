@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The timeouts that take the place of others: HAProxy's tunnel, client-fin and
+// server-fin.
+func TestTimeoutsInPlaceOfOthers(t *testing.T) {
+	const ms, s = time.Millisecond, time.Second
+	const either = Proxy // both have been silent for as long
+	closesAtFIN := func(_, server duplex) {
+		io.Copy(io.Discard, server)
+		server.Close()
+	}
+	for _, c := range []struct {
+		name  string
+		o     Options
+		play  func(client, server duplex)
+		by    Side
+		cause Cause
+		after time.Duration
+	}{
+		{"tunnel is longer", Options{ClientTimeout: 500 * ms, ServerTimeout: s, Tunnel: 2 * s}, closesAtFIN, either, Timeout, 2 * s},
+		{"tunnel is shorter", Options{ClientTimeout: 10 * s, ServerTimeout: 10 * s, Tunnel: s}, closesAtFIN, either, Timeout, s},
+		{"tunnel is for the server, too", Options{ClientTimeout: 10 * s, ServerTimeout: 10 * s, Tunnel: s}, func(client, _ duplex) {
+			client.CloseWrite()
+		}, Server, Timeout, s},
+		{"tunnel never", Options{ClientTimeout: s, ServerTimeout: s, Tunnel: -1}, func(client, server duplex) {
+			time.Sleep(time.Hour)
+			client.CloseWrite()
+			closesAtFIN(client, server)
+		}, Client, Closed, time.Hour},
+		{"server-fin after the client has finished", Options{ClientTimeout: 5 * s, ServerTimeout: 5 * s, ServerFin: 700 * ms}, func(client, _ duplex) {
+			client.CloseWrite()
+		}, Server, Timeout, 700 * ms},
+		{"client-fin after the server has finished", Options{ClientTimeout: 5 * s, ServerTimeout: 5 * s, ClientFin: 700 * ms}, func(_, server duplex) {
+			server.CloseWrite()
+		}, Client, Timeout, 700 * ms},
+		{"fin counts from when one has finished", Options{ClientTimeout: 5 * s, ServerTimeout: 5 * s, ClientFin: s}, func(client, server duplex) {
+			go io.Copy(io.Discard, client)
+			time.Sleep(3 * s)
+			server.CloseWrite()
+		}, Client, Timeout, 4 * s},
+		{"fin is longer", Options{ClientTimeout: s, ServerTimeout: s, ServerFin: 3 * s}, func(client, _ duplex) {
+			time.Sleep(500 * ms)
+			client.CloseWrite()
+		}, Server, Timeout, 3500 * ms},
+		{"fin and tunnel", Options{Tunnel: time.Hour, ClientFin: s}, func(_, server duplex) {
+			server.CloseWrite()
+		}, Client, Timeout, s},
+		{"fin alone", Options{ServerFin: s}, func(client, _ duplex) {
+			time.Sleep(time.Hour)
+			client.CloseWrite()
+		}, Server, Timeout, time.Hour + s},
+		{"fin never", Options{ClientTimeout: s, ServerTimeout: s, ClientFin: -1}, func(client, server duplex) {
+			server.CloseWrite()
+			time.Sleep(time.Hour)
+			client.Close()
+		}, Server, Closed, time.Hour},
+		{"client, then server-fin", Options{ClientTimeout: 2 * s, ServerTimeout: time.Hour, ServerFin: s}, func(_, server duplex) {
+			io.Copy(io.Discard, server)
+		}, Client, Timeout, 3 * s},
+		{"what the server still sends keeps it", Options{ServerTimeout: time.Hour, ServerFin: s}, func(client, server duplex) {
+			go io.Copy(io.Discard, client)
+			client.CloseWrite()
+			for range 10 {
+				time.Sleep(900 * ms)
+				server.Write([]byte("x"))
+			}
+		}, Server, Timeout, 10 * s},
+		{"client-fin is for writing, too", Options{ClientTimeout: 10 * s, ClientFin: s}, func(client, server duplex) {
+			go io.Copy(io.Discard, client.out)
+			server.Write([]byte("x")) // leaves a deadline of 10 s behind
+			io.ReadFull(client, make([]byte, 1))
+			client.CloseWrite()
+			time.Sleep(500 * ms)
+			server.Write([]byte("never taken"))
+		}, Client, Timeout, 1500 * ms},
+		{"never, in the middle of a write", Options{ClientTimeout: s, ClientFin: -1}, func(client, server duplex) {
+			time.Sleep(200 * ms)
+			go server.Write([]byte("taken late"))
+			time.Sleep(300 * ms)
+			client.CloseWrite()
+			time.Sleep(9500 * ms)
+			io.ReadFull(client, make([]byte, 10))
+			server.Close()
+		}, Client, Closed, 10 * s},
+		{"no deadline is left behind", Options{ClientTimeout: s, ClientFin: -1}, func(client, server duplex) {
+			go server.Write([]byte("x"))
+			io.ReadFull(client, make([]byte, 1))
+			client.CloseWrite()
+			time.Sleep(3 * s)
+			go server.Write([]byte("taken late"))
+			time.Sleep(7 * s)
+			io.ReadFull(client, make([]byte, 10))
+			server.Close()
+		}, Client, Closed, 10 * s},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				near, client := duplexPair()
+				far, server := duplexPair()
+				began := time.Now()
+				go c.play(client, server)
+				r := New(near, far, c.o).Run()
+				if r.By != c.by && c.by != either || r.Cause != c.cause {
+					t.Errorf("ended %s by %s (%v), want %s by %s", r.Cause, r.By, r.Err, c.cause, c.by)
+				}
+				if took := time.Since(began); took != c.after {
+					t.Errorf("took %v, want %v", took, c.after)
+				}
+				client.Close()
+				server.Close()
+				time.Sleep(2 * time.Hour) // the players leave
+			})
+		})
+	}
+}
