@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var fenced = regexp.MustCompile("(?ms)^```(caddyfile|json)\n(.*?)^```")
+var fenced = regexp.MustCompile("(?ms)^```(caddyfile|json|haproxy)\n(.*?)^```")
 
 // Every configuration in the documentation is one that Caddy takes, formatted
 // as Caddy formats it.
@@ -39,12 +39,13 @@ func TestDocumentedConfigurations(t *testing.T) {
 }
 
 func checkConfiguration(t *testing.T, form string, text []byte) {
-	name := filepath.Join(t.TempDir(), "Caddyfile")
-	if form == "json" {
-		name += ".json"
-	}
+	name := filepath.Join(t.TempDir(), map[string]string{"caddyfile": "Caddyfile", "json": "Caddyfile.json", "haproxy": "haproxy.cfg"}[form])
 	if err := os.WriteFile(name, text, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if form == "haproxy" {
+		printed(t, "validate", "--config", name, "--adapter", "haproxy")
+		return
 	}
 	printed(t, "validate", "--config", name)
 	if form == "caddyfile" {

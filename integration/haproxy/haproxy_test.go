@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package haproxy_test judges the translation of haproxy.cfg files by the real
+// HAProxy: the files of testdata, which the built program must accept or refuse
+// as haproxy -c does, and the messages that it must give for wrong lines. What
+// HAProxy said is also recorded, so that most of this means something on a
+// machine without it.
+package haproxy_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the recorded verdicts and the golden files anew")
+
+// patience bounds the run of a program.
+const patience = time.Minute
+
+// program is cmd/caddy, built once per test run. Translating starts no
+// goroutine, so the race detector would find nothing and cost much.
+var program struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(program.dir)
+	os.Exit(code)
+}
+
+// binary is the path of the built program.
+func binary(t *testing.T) string {
+	t.Helper()
+	program.once.Do(func() {
+		if program.dir, program.err = os.MkdirTemp("", "caddy-haproxy-"); program.err != nil {
+			return
+		}
+		build := exec.Command("go", "build", "-o", filepath.Join(program.dir, "caddy"), "../../cmd/caddy")
+		if out, err := build.CombinedOutput(); err != nil {
+			program.err = fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
+		}
+	})
+	if program.err != nil {
+		t.Fatal(program.err)
+	}
+	return filepath.Join(program.dir, "caddy")
+}
+
+// haproxy is the path of the real one. A test without it is skipped, except in
+// CI, where the machine must have it.
+func haproxy(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("haproxy")
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("haproxy is missing")
+	}
+	t.Skip("haproxy is missing")
+	return ""
+}
+
+// branch is the version of the real HAProxy, such as 2.6.
+var branch = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("haproxy", "-v").Output()
+	if err != nil {
+		return "", fmt.Errorf("running haproxy -v: %w", err)
+	}
+	found := regexp.MustCompile(`version (\d+\.\d+)`).FindSubmatch(out)
+	if found == nil {
+		return "", fmt.Errorf("no version in %q", out)
+	}
+	return string(found[1]), nil
+})
+
+func branchOf(t *testing.T) string {
+	t.Helper()
+	haproxy(t)
+	b, err := branch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// answer is what a program says of a configuration.
+type answer struct {
+	code   int // of its exit
+	stdout string
+	stderr string
+}
+
+// command runs a program in dir, with no state but what is in another folder of
+// its own.
+func command(t *testing.T, dir, name string, args ...string) answer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	home := t.TempDir()
+	var out, messages bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &messages
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+	err := cmd.Run()
+	a := answer{cmd.ProcessState.ExitCode(), out.String(), messages.String()}
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited || a.code < 0 {
+		t.Fatalf("running %s %s: %v\n%s", name, strings.Join(args, " "), err, a.stderr)
+	}
+	return a
+}
+
+// verdict is whether a configuration is accepted and, if it is not, the line of
+// the first error that has one.
+type verdict struct {
+	accepted bool
+	line     int
+}
+
+func (v verdict) String() string {
+	switch {
+	case v.accepted:
+		return "accept"
+	case v.line == 0:
+		return "refuse"
+	default:
+		return fmt.Sprintf("refuse:%d", v.line)
+	}
+}
+
+// problem is an error of a program about a line of a file.
+type problem struct {
+	line    int
+	message string
+}
+
+// inHAProxy and inOurs find the place and the message of an error in what the
+// programs print. Message lines that belong to none are those of errors about
+// the whole.
+var (
+	inHAProxy = regexp.MustCompile(`(?m)^\[ALERT\][^\[\n]*\[([^\]:]+):(\d+)\](.*)$`)
+	inOurs    = regexp.MustCompile(`(?m)^\[ALERT\]\s+([^\s:]+):(\d+): (.*)$`)
+)
+
+// problems are the errors about lines of the file in what a program printed.
+func problems(form *regexp.Regexp, printed, file string) (found []problem) {
+	for _, m := range form.FindAllStringSubmatch(printed, -1) {
+		if line, err := strconv.Atoi(m[2]); err == nil && m[1] == file {
+			found = append(found, problem{line, m[3]})
+		}
+	}
+	return found
+}
+
+// judge is what the real HAProxy says of a file.
+func judge(t *testing.T, dir, file string) (verdict, answer) {
+	t.Helper()
+	a := command(t, dir, haproxy(t), "-c", "-f", file)
+	switch a.code {
+	case 0:
+		return verdict{accepted: true}, a
+	case 1:
+	default:
+		t.Fatalf("haproxy -c ended with %d:\n%s%s", a.code, a.stdout, a.stderr)
+	}
+	if found := problems(inHAProxy, a.stderr, file); len(found) > 0 {
+		return verdict{line: found[0].line}, a
+	}
+	return verdict{}, a
+}
+
+// check is what our program says of a file: whether it accepts it, and the
+// errors about its lines.
+func check(t *testing.T, dir, file string) (accepted bool, found []problem, a answer) {
+	t.Helper()
+	a = command(t, dir, binary(t), "haproxy-check", "-f", file)
+	if a.code != 0 && a.code != 1 || strings.Contains(a.stderr, "panic") || strings.Contains(a.stderr, "unknown command") {
+		t.Fatalf("caddy haproxy-check ended with %d:\n%s", a.code, a.stderr)
+	}
+	return a.code == 0, problems(inOurs, a.stderr, file), a
+}
+
+// configurations are the names of the *.cfg files in a folder.
+func configurations(t *testing.T, dir string, atLeast int) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.cfg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		names = append(names, filepath.Base(f))
+	}
+	if len(names) < atLeast {
+		t.Fatalf("%s has %d configurations, expected %d at least", dir, len(names), atLeast)
+	}
+	return names
+}
+
+// comment is the n-th line of a file, without the # that must begin it.
+func comment(t *testing.T, file string, n int) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitN(string(text), "\n", n+1)
+	if len(lines) < n {
+		return ""
+	}
+	about, _ := strings.CutPrefix(lines[n-1], "# ")
+	if about == lines[n-1] {
+		return ""
+	}
+	return strings.TrimSpace(about)
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxy_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// notBuilt are the ways of saying that what HAProxy does is not done here, or
+// not yet. That a word is unknown is none: it is HAProxy's.
+var notBuilt = []string{
+	"not available", "not supported", "TLS does not end here", "HAProxy removed it", "only redirects are translated",
+	"the owner of a socket is not set", "expected ADDRESS:PORT", "there are no look-around", "a connection stays what it is",
+}
+
+// The files of testdata/refused_here, which HAProxy accepts, use a word that
+// stands in their first line, "# refused: WORD". Our program must not run them
+// as if the word were not there: it refuses them, names the word and says that
+// or why it is not available.
+func TestRefusedHere(t *testing.T) {
+	binary(t) // a build that fails is told once
+	const folder = "testdata/refused_here"
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "site.pem"), certificate(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range configurations(t, folder, 30) {
+		word := header(t, filepath.Join(folder, name), 1, "refused")
+		if word == "" {
+			t.Errorf("%s: its first line does not say what is refused", name)
+			continue
+		}
+		until := header(t, filepath.Join(folder, name), 2, "until")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			t.Run("haproxy", func(t *testing.T) {
+				if version := branchOf(t); newer(version, until) {
+					t.Skipf("HAProxy %s refuses it, too", version)
+				}
+				if v, said := judge(t, dir, name); !v.accepted {
+					t.Errorf("HAProxy refuses it:\n%s", said.stderr)
+				}
+			})
+			t.Run("caddy", func(t *testing.T) { isRefused(t, dir, name, word) })
+		})
+	}
+}
+
+func isRefused(t *testing.T, dir, name, word string) {
+	accepted, found, said := check(t, dir, name)
+	if accepted {
+		t.Errorf("accepted, though %q is not available:\n%s", word, said.stderr)
+		return
+	}
+	if !slices.ContainsFunc(found, func(p problem) bool {
+		return strings.Contains(p.message, word) && !strings.Contains(p.message, "unknown") &&
+			slices.ContainsFunc(notBuilt, func(s string) bool { return strings.Contains(p.message, s) })
+	}) {
+		t.Errorf("no error names %q and says that it is not available, or why:\n%s", word, said.stderr)
+	}
+}
+
+// header is what the n-th line of a file says after "# KEY: ", or nothing.
+func header(t *testing.T, file string, n int, key string) string {
+	t.Helper()
+	value, ok := strings.CutPrefix(comment(t, file, n), key+": ")
+	if !ok {
+		return ""
+	}
+	return value
+}
+
+// newer: is a version of HAProxy a later one than the last with something? Of
+// what never ended, last is empty.
+func newer(version, last string) bool {
+	major, minor, ok := strings.Cut(last, ".")
+	ownMajor, ownMinor, _ := strings.Cut(version, ".")
+	if !ok {
+		return false
+	}
+	number := func(s string) int { n, _ := strconv.Atoi(s); return n }
+	return slices.Compare([]int{number(ownMajor), number(ownMinor)}, []int{number(major), number(minor)}) > 0
+}
+
+// certificate is one of this test's own, and its key, for a bind line with ssl.
+func certificate(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"www.example.test"}, NotAfter: time.Now().Add(time.Hour)}
+	leaf, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Concat(
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+}

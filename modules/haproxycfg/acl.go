@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// acl is what the lines of one name say: one of them must match.
+type acl struct {
+	name     string
+	criteria []sample.Criterion
+	request  bool // one of them looks at what the client has sent
+}
+
+// term is an ACL in a condition, or its contrary.
+type term struct {
+	*acl
+	not bool
+}
+
+// condition is what stands after if or unless: one of the groups must match,
+// and all terms of a group.
+type condition struct {
+	unless bool
+	groups [][]term
+}
+
+// addACL reads "acl NAME CRITERION ...".
+func addACL(t *translation, p *proxy, s statement) {
+	name := s.args[0]
+	if p.kind == "defaults" && p.name == "" {
+		t.errorf(s.Pos, "'acl' not allowed in anonymous 'defaults' section: expected a name for the section")
+		return
+	}
+	if !t.checkName(s.Pos, "acl name", name) {
+		return
+	}
+	if strings.EqualFold(name, "or") {
+		t.errorf(s.Pos, "acl name '%s' will never match: 'or' is used to express a disjunction within a condition", name)
+		return
+	}
+	if name == "if" || name == "unless" {
+		t.warnf(s.Pos, "acl name '%s' is easily taken for the beginning of a condition", name)
+	}
+	a := p.acls[name]
+	if a == nil {
+		a = &acl{name: name}
+		p.acls[name] = a
+	}
+	if err := t.addCriterion(p, s.Pos, a, s.args[1:]); err != nil {
+		t.errorf(s.Pos, "error detected while parsing ACL '%s' : %v", name, err)
+	}
+}
+
+// addCriterion checks a criterion and adds it to an ACL.
+func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words []string) error {
+	if len(words) == 0 {
+		return errors.New("missing fetch method in ACL expression ''")
+	}
+	if p.mode == "http" && p.kind != "defaults" {
+		c, err := httpCriterion(words)
+		a.criteria = append(a.criteria, c)
+		return err
+	}
+	if isHTTPFetch(words[0]) {
+		t.warnf(pos, "acl '%s' will never match: '%s' has a meaning in mode http only, as in HAProxy", a.name, fetchName(words[0]))
+		a.criteria = append(a.criteria, sample.Criterion{Fetch: "always_false"})
+		return nil
+	}
+	c, err := sample.ParseCriterion(words)
+	if err != nil {
+		return err
+	}
+	if err := t.resolveFiles(&c); err != nil {
+		return err
+	}
+	compiled, err := t.loader.Criterion(c)
+	if err != nil {
+		return unavailable(err)
+	}
+	if w := compiled.Warning(); w != "" {
+		t.warnf(pos, "acl '%s': %s", a.name, w)
+	}
+	a.criteria = append(a.criteria, c)
+	a.request = a.request || compiled.NeedsRequest()
+	return nil
+}
+
+// unavailable adds to an error of something that HAProxy has and this program
+// has not what can be done about it.
+func unavailable(err error) error {
+	if _, ok := errors.AsType[*sample.Unsupported](err); ok {
+		return fmt.Errorf("%w (not available here)", err)
+	}
+	return err
+}
+
+// resolveFiles makes the file names of a criterion absolute.
+func (t *translation) resolveFiles(c *sample.Criterion) (err error) {
+	if c.Fetch, err = sample.RewriteFiles(c.Fetch, t.file); err != nil {
+		return err
+	}
+	for i := range c.Files {
+		if c.Files[i], err = t.file(c.Files[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// condition reads what follows a rule: nothing, or "if" or "unless" and terms.
+func (t *translation) condition(p *proxy, s statement, words []string) (*condition, error) {
+	if len(words) == 0 {
+		return nil, nil //nolint:nilnil // no condition is not an error
+	}
+	if words[0] != "if" && words[0] != "unless" {
+		return nil, fmt.Errorf("only accepts 'if' or 'unless' (got '%s')", words[0])
+	}
+	c := &condition{unless: words[0] == "unless", groups: [][]term{nil}}
+	words = words[1:]
+	for len(words) > 0 {
+		if words[0] == "||" || strings.EqualFold(words[0], "or") {
+			c.groups, words = append(c.groups, nil), words[1:]
+			continue
+		}
+		one, rest, err := t.term(p, s, words)
+		if err != nil {
+			return nil, err
+		}
+		last := len(c.groups) - 1
+		c.groups[last] = append(c.groups[last], one)
+		words = rest
+	}
+	if len(c.groups) == 1 && len(c.groups[0]) == 0 {
+		return nil, errors.New("has no ACL in its condition: expected one after 'if' or 'unless'")
+	}
+	return c, nil
+}
+
+// term reads one ACL of a condition: its name or its definition in braces.
+func (t *translation) term(p *proxy, s statement, words []string) (one term, rest []string, err error) {
+	name := words[0]
+	for strings.HasPrefix(name, "!") {
+		one.not, name = !one.not, name[1:]
+		if name == "" {
+			if words = words[1:]; len(words) == 0 {
+				return one, nil, errors.New("has nothing after '!' in its condition")
+			}
+			name = words[0]
+		}
+	}
+	words = words[1:]
+	if name != "{" {
+		one.acl, err = t.named(p, name)
+		return one, words, err
+	}
+	end := slices.Index(words, "}")
+	if end < 0 {
+		return one, nil, errors.New("missing closing '}' in condition")
+	}
+	one.acl = new(acl)
+	if err := t.addCriterion(p, s.Pos, one.acl, words[:end]); err != nil {
+		return one, nil, err
+	}
+	return one, words[end+1:], nil
+}
+
+// named is the ACL of a name: one of the section's, or one that HAProxy has
+// predefined.
+func (t *translation) named(p *proxy, name string) (*acl, error) {
+	if a := p.acls[name]; a != nil {
+		return a, nil
+	}
+	c, ok := sample.Predefined(name)
+	if !ok {
+		return nil, fmt.Errorf("no such ACL : '%s'%s", name, didYouMean(name, slices.Collect(maps.Keys(p.acls))))
+	}
+	if p.mode == "http" && strings.HasPrefix(name, "METH_") {
+		method := strings.TrimPrefix(name, "METH_")
+		return &acl{name: name, criteria: []sample.Criterion{{Fetch: "method", Values: []string{method}}}}, nil
+	}
+	compiled, err := t.loader.Criterion(c)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return &acl{name: name, criteria: []sample.Criterion{c}, request: compiled.NeedsRequest()}, nil
+}
+
+// request reports whether the condition looks at what the client has sent.
+func (c *condition) request() bool {
+	return c != nil && slices.ContainsFunc(c.groups, func(terms []term) bool {
+		return slices.ContainsFunc(terms, func(one term) bool { return one.acl.request })
+	})
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// bind is one address that a frontend listens on.
+type bind struct {
+	haproxyfile.Pos
+	haproxyfile.Address
+	v6only bool
+	mode   string // of a Unix socket
+}
+
+// bindOption is a word after the addresses of a bind line.
+type bindOption struct {
+	values int // words that follow it
+	grade  grade
+	note   string
+	check  func(string) error
+	do     func(*bind, string)
+}
+
+// bindOptions are those of HAProxy.
+var bindOptions = newBindOptions()
+
+func newBindOptions() map[string]bindOption {
+	o := map[string]bindOption{
+		"v4v6":   {grade: supported},
+		"v6only": {grade: supported, do: func(b *bind, _ string) { b.v6only = true }},
+		"mode":   {values: 1, grade: supported, check: octal, do: func(b *bind, v string) { b.mode = v }},
+
+		"accept-proxy":         {grade: refused, note: "the PROXY protocol is not available yet"},
+		"accept-netscaler-cip": {values: 1, grade: refused, note: "NetScaler's header is not available"},
+		"ssl":                  {grade: refused, note: "TLS does not end here: it goes to the server as it is; a site whose TLS ends here is one of Caddy's http app"},
+		"transparent":          {grade: refused, note: "listening on foreign addresses is not available"},
+		"interface":            {values: 1, grade: refused, note: "it is not available; expected the interface's address in place of *"},
+		"namespace":            {values: 1, grade: refused, note: "network namespaces are not available"},
+		"tcp-md5sig":           {values: 1, grade: refused, note: "TCP MD5 signatures are not available"},
+		"user":                 {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
+		"group":                {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
+		"uid":                  {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
+		"gid":                  {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
+
+		"maxconn": {values: 1, grade: pending, check: whole, note: queuePending},
+	}
+	for _, name := range []string{"id", "backlog", "nice", "mss", "tcp-ut"} {
+		o[name] = bindOption{values: 1, grade: harmless, check: whole, note: "it names or tunes the socket"}
+	}
+	for _, name := range []string{"name", "label", "guid-prefix", "thread", "shards", "process", "cc", "tcp-ss", "level", "severity-output", "expose-fd", "proto"} {
+		o[name] = bindOption{values: 1, grade: harmless, note: "it names or tunes the socket"}
+	}
+	for _, name := range []string{"defer-accept", "tfo"} {
+		o[name] = bindOption{grade: harmless, note: "it tunes the socket"}
+	}
+	return o
+}
+
+func octal(v string) error {
+	if n, err := strconv.ParseUint(v, 8, 32); err != nil || n > 0o777 {
+		return fmt.Errorf("missing or invalid mode '%s' (octal integer expected)", v)
+	}
+	return nil
+}
+
+func whole(v string) error {
+	if _, err := strconv.Atoi(v); err != nil {
+		return fmt.Errorf("expects an integer argument, found '%s'", v)
+	}
+	return nil
+}
+
+// addBind reads "bind ADDRESS[,...] [OPTIONS]".
+func addBind(t *translation, p *proxy, s statement) {
+	addresses, err := haproxyfile.ParseAddresses(s.args[0], haproxyfile.AddressOptions{Bind: true, Getenv: t.getenv})
+	var made []bind
+	for _, a := range addresses {
+		if err == nil {
+			err = t.usable(&a)
+		}
+		made = append(made, bind{Pos: s.Pos, Address: a})
+	}
+	if err != nil {
+		t.errorf(s.Pos, "'bind' : %v in %s", err, p)
+		return
+	}
+	for words := s.args[1:]; len(words) > 0; {
+		o, ok := bindOptions[words[0]]
+		if !ok {
+			var known []string
+			for name := range bindOptions {
+				known = append(known, name)
+			}
+			t.errorf(s.Pos, "'bind %s' in section '%s': unknown keyword '%s'%s", s.args[0], p.kind, words[0], didYouMean(words[0], known))
+			return
+		}
+		if len(words) <= o.values {
+			t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : missing value", s.args[0], p.kind, words[0])
+			return
+		}
+		value := ""
+		if o.values > 0 {
+			value = words[1]
+		}
+		t.perform(&keyword{grade: o.grade, note: o.note}, p, statement{Pos: s.Pos, keyword: "bind ... " + words[0]}, " in "+p.String())
+		if o.grade == refused {
+			return
+		}
+		if o.check != nil {
+			if err := o.check(value); err != nil {
+				t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : %v", s.args[0], p.kind, words[0], err)
+				return
+			}
+		}
+		for i := range made {
+			if o.do != nil {
+				o.do(&made[i], value)
+			}
+		}
+		words = words[1+o.values:]
+	}
+	p.binds = append(p.binds, made...)
+}
+
+// usable says why an address that HAProxy takes is none to listen on or to
+// connect to. The path of a Unix socket becomes absolute.
+func (t *translation) usable(a *haproxyfile.Address) (err error) {
+	switch a.Family {
+	case haproxyfile.Unix:
+		a.Path, err = t.file(a.Path)
+	case haproxyfile.Any, haproxyfile.IPv4, haproxyfile.IPv6, haproxyfile.FD:
+	default:
+		return fmt.Errorf("'%s': expected an address with a port, a path or fd@N; sockets of this kind are not available", a)
+	}
+	if a.Datagram || a.MPTCP {
+		return fmt.Errorf("'%s': expected TCP: sockets of this kind are not available", a)
+	}
+	return err
+}
+
+// listen is the address in Caddy's words. taken tells whether its
+// port has a socket for all IPv4 addresses, too.
+func (b *bind) listen(taken func(*bind) bool) string {
+	switch b.Family {
+	case haproxyfile.Unix:
+		if b.mode != "" {
+			return "unix/" + b.Path + "|" + b.mode
+		}
+		return "unix/" + b.Path
+	case haproxyfile.FD:
+		return "fd/" + strconv.Itoa(b.FD)
+	default:
+	}
+	port := strconv.Itoa(b.Port)
+	if b.PortHigh > b.Port {
+		port += "-" + strconv.Itoa(b.PortHigh)
+	}
+	switch {
+	case b.allIPv4():
+		return "durable4/0.0.0.0:" + port
+	case b.Host == "" || b.Host == "::":
+		// One kernel socket can hold both families. Where IPv4 has one of its
+		// own, it gets its connections, as in HAProxy.
+		if b.v6only || taken(b) {
+			return "durable6/[::]:" + port
+		}
+		return "durable/[::]:" + port
+	default:
+		return "durable/" + net.JoinHostPort(b.Host, port)
+	}
+}
+
+func (b *bind) isIPv6() bool { return b.Family == haproxyfile.IPv6 || strings.Contains(b.Host, ":") }
+
+// allIPv4 reports whether the socket is that of all IPv4 addresses.
+func (b *bind) allIPv4() bool {
+	switch b.Family {
+	case haproxyfile.Any, haproxyfile.IPv4:
+		return b.Host == "" && !b.isIPv6() || b.Host == "0.0.0.0"
+	default:
+		return false
+	}
+}

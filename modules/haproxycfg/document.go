@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	_ "embed" // the prose
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+//go:embed document.md
+var prose string
+
+// gradeNames are the words of the documentation.
+var gradeNames = map[grade]string{
+	supported: "supported",
+	differs:   "differs",
+	pending:   "no effect yet",
+	harmless:  "ignored",
+	httpOnly:  "mode http",
+	refused:   "refused",
+}
+
+// Document is docs/haproxy.md: prose, and the tables that translate.
+func Document() string {
+	var b strings.Builder
+	b.WriteString("<!-- Made from the tables of modules/haproxycfg by go test ./modules/haproxycfg -update. Do not edit. -->\n\n")
+	b.WriteString(strings.TrimSpace(prose))
+	b.WriteString("\n\n")
+	section(&b, "Keywords of `global`", ofTable(globals))
+	section(&b, "Sections", ofSections())
+	section(&b, "Keywords of `frontend`, `backend`, `listen` and `defaults`", ofTable(proxyKeywords))
+	section(&b, "`balance`", ofKeywords(policies))
+	section(&b, "Options of `bind`", ofBind())
+	section(&b, "Options of `server` and `default-server`", ofServer())
+	section(&b, "Actions of `tcp-request`", ofKeywords(actions))
+	section(&b, "Sample fetches", ofSamples(sample.Fetches()))
+	section(&b, "Converters", ofSamples(sample.Converters()))
+	section(&b, "Matching methods (`-m`)", ofSamples(sample.Methods()))
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// row is a line of a table.
+type row struct{ name, state, note string }
+
+func section(b *strings.Builder, title string, rows []row) {
+	fmt.Fprintf(b, "## %s\n\n| word | | |\n|---|---|---|\n", title)
+	for _, r := range rows {
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", strings.ReplaceAll(r.name, "|", "\\|"), r.state, strings.ReplaceAll(r.note, "|", "\\|"))
+	}
+	b.WriteString("\n")
+}
+
+func ofTable(t table) (rows []row) {
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		rows = append(rows, row{name, gradeNames[t[name].grade], t[name].note})
+	}
+	return rows
+}
+
+func ofKeywords(m map[string]keyword) (rows []row) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		rows = append(rows, row{name, gradeNames[m[name].grade], m[name].note})
+	}
+	return rows
+}
+
+func ofSections() (rows []row) {
+	for _, kind := range slices.Sorted(maps.Keys(sectionKinds)) {
+		state := supported
+		if sectionKinds[kind] != "" {
+			state = harmless
+		}
+		rows = append(rows, row{kind, gradeNames[state], sectionKinds[kind]})
+	}
+	return rows
+}
+
+func ofBind() (rows []row) {
+	for _, name := range slices.Sorted(maps.Keys(bindOptions)) {
+		rows = append(rows, row{name, gradeNames[bindOptions[name].grade], bindOptions[name].note})
+	}
+	return rows
+}
+
+func ofServer() (rows []row) {
+	for _, name := range slices.Sorted(maps.Keys(serverKeywords)) {
+		rows = append(rows, row{name, gradeNames[serverKeywords[name].grade], serverKeywords[name].note})
+	}
+	return rows
+}
+
+func ofSamples(docs []sample.Doc) (rows []row) {
+	for _, d := range docs {
+		note := d.Note
+		if len(d.Aliases) > 0 {
+			note = strings.TrimSpace("also `" + strings.Join(d.Aliases, "`, `") + "`. " + note)
+		}
+		rows = append(rows, row{d.Name + d.Args, d.Type, note})
+	}
+	return rows
+}

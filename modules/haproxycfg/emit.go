@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/mholt/caddy-l4/layer4"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
+)
+
+// forever is a timeout that never ends, which is what HAProxy does without one.
+const forever = caddy.Duration(-1)
+
+// emit writes the configuration for Caddy.
+func (t *translation) emit() []byte {
+	apps := make(caddy.ModuleMap)
+	app, l4 := balancer.App{Backends: make(map[string]*balancer.Backend)}, layer4.App{Servers: make(map[string]*layer4.Server)}
+	sites := make(map[string]*webServer)
+	for _, p := range t.proxies {
+		if p.disabled {
+			continue
+		}
+		if p.isHTTP() {
+			if s := t.webServer(p); s != nil {
+				sites[p.name] = s
+			}
+			continue
+		}
+		if p.isBackend() {
+			app.Backends[p.name] = t.emitBackend(p)
+		}
+		if p.isFrontend() && len(p.binds) > 0 {
+			l4.Servers[p.name] = t.emitFrontend(p)
+		}
+	}
+	if len(app.Backends) > 0 {
+		apps["passthrough"] = caddyconfig.JSON(app, nil)
+	}
+	if len(l4.Servers) > 0 {
+		apps["layer4"] = caddyconfig.JSON(l4, nil)
+	}
+	if len(sites) > 0 {
+		apps["http"] = caddyconfig.JSON(map[string]any{"servers": sites}, nil)
+	}
+	return caddyconfig.JSON(caddy.Config{AppsRaw: apps}, nil)
+}
+
+// addresses are those that a frontend listens on.
+func (t *translation) addresses(p *proxy) (listen []string) {
+	for i := range p.binds {
+		listen = append(listen, p.binds[i].listen(t.boundToIPv4))
+	}
+	return listen
+}
+
+// boundToIPv4 tells whether one of b's ports is bound on all IPv4 addresses.
+func (t *translation) boundToIPv4(b *bind) bool {
+	return slices.ContainsFunc(t.proxies, func(p *proxy) bool {
+		return !p.disabled && slices.ContainsFunc(p.binds, func(other bind) bool {
+			return other.allIPv4() && other.Port <= max(b.Port, b.PortHigh) && b.Port <= max(other.Port, other.PortHigh)
+		})
+	})
+}
+
+func (t *translation) emitFrontend(p *proxy) *layer4.Server {
+	h := l4passthrough.Handler{
+		Name:             p.name,
+		Connection:       emitRules(p.connection),
+		Content:          &content.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)},
+		On:               map[string]string{"no_match": "close", "no_server": "close"},
+		TimeoutClient:    orForever(p.timeouts.client),
+		TimeoutClientFin: optional(p.timeouts.clientFin),
+		MaxConn:          p.maxconn,
+		DefaultBackend:   t.fallback(p),
+	}
+	for _, u := range p.uses {
+		if b := t.backends[u.name]; !u.dynamic && b != nil && b.disabled {
+			continue // HAProxy goes on with the next rule
+		}
+		r := new(l4passthrough.Rule)
+		r.MatcherSetsRaw, r.UnlessRaw = u.cond.sets()
+		if u.dynamic {
+			r.BackendFormat = u.name
+		} else {
+			r.Backend = u.name
+		}
+		h.Rules = append(h.Rules, r)
+	}
+	handler := caddyconfig.JSONModuleObject(&h, "handler", "passthrough", nil)
+	return &layer4.Server{
+		Listen: t.addresses(p),
+		Routes: layer4.RouteList{{HandlersRaw: []json.RawMessage{handler}}},
+	}
+}
+
+// fallback is the backend for what no rule takes: that of default_backend, or
+// the section's own.
+func (t *translation) fallback(p *proxy) string {
+	switch {
+	case p.fallback.name != "":
+		return p.fallback.name
+	case p.isBackend():
+		return p.name
+	default:
+		return ""
+	}
+}
+
+func emitRules(rules []rule) (out []*content.Rule) {
+	for _, r := range rules {
+		c := &content.Rule{Action: r.action, Var: r.variable, Value: r.value}
+		c.MatcherSetsRaw, c.UnlessRaw = r.cond.sets()
+		out = append(out, c)
+	}
+	return out
+}
+
+func (t *translation) emitBackend(p *proxy) *balancer.Backend {
+	b := &balancer.Backend{
+		Servers:    []*balancer.Server{},
+		AllBackups: p.allBackups,
+		FullConn:   p.fullconn,
+		Retries:    p.retries,
+		Timeouts: balancer.Timeouts{
+			Connect:   orForever(p.timeouts.connect),
+			Server:    orForever(p.timeouts.server),
+			ServerFin: optional(p.timeouts.serverFin),
+			Tunnel:    optional(p.timeouts.tunnel),
+			Queue:     optional(p.timeouts.queue),
+			Check:     optional(p.timeouts.check),
+		},
+	}
+	if !p.redispatch {
+		b.Redispatch = new(false)
+	}
+	if len(p.content) > 0 && !p.isFrontend() {
+		b.Content = &content.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)}
+	}
+	for _, n := range p.servers {
+		b.Servers = append(b.Servers, t.emitServer(p, n))
+	}
+	shareCheck(b)
+	return b
+}
+
+// shareCheck gives the backend the check that all of its servers have.
+func shareCheck(b *balancer.Backend) {
+	if len(b.Servers) == 0 || b.Servers[0].Check == nil {
+		return
+	}
+	first := caddyconfig.JSON(b.Servers[0].Check, nil)
+	for _, s := range b.Servers {
+		if s.Check == nil || string(caddyconfig.JSON(s.Check, nil)) != string(first) {
+			return
+		}
+	}
+	b.Check = b.Servers[0].Check
+	for _, s := range b.Servers {
+		s.Check = nil
+	}
+}
+
+// optional is a timeout that may be absent.
+func optional(d *time.Duration) caddy.Duration {
+	if d == nil {
+		return 0
+	}
+	return orForever(d)
+}
+
+// orForever is a timeout in our words. To HAProxy 0 and none are the same.
+func orForever(d *time.Duration) caddy.Duration {
+	if d == nil || *d == 0 {
+		return forever
+	}
+	return caddy.Duration(*d)
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// finish checks what can only be seen when all sections have been read.
+func (t *translation) finish() {
+	for _, p := range t.proxies {
+		t.finishMode(p)
+		if p.isFrontend() {
+			t.finishFrontend(p)
+		}
+		if p.isBackend() {
+			t.finishBackend(p)
+		}
+		t.warnTimeouts(p)
+	}
+	t.warnNotices()
+}
+
+func (p *proxy) isHTTP() bool { return p.mode == "http" }
+
+// finishMode checks that what a section holds suits its mode.
+func (t *translation) finishMode(p *proxy) {
+	if !p.isHTTP() || p.disabled {
+		return
+	}
+	if len(p.content)+len(p.connection) > 0 {
+		t.errorf(p.Pos, "%s has 'tcp-request' rules in mode http: expected them in a section of mode tcp", p)
+	}
+}
+
+func (t *translation) finishFrontend(p *proxy) {
+	if len(p.binds) == 0 {
+		t.warnf(p.Pos, "%s has no 'bind' directive. Please declare it as a backend if this was intended.", p)
+	}
+	for _, u := range p.uses {
+		if !u.dynamic {
+			t.checkTarget(p, u.reference, "use_backend")
+		}
+	}
+	if p.fallback.name != "" {
+		t.checkTarget(p, p.fallback, "default_backend")
+		if len(p.servers) > 0 {
+			t.warnf(p.fallback.Pos, "%s: 'default_backend' always has precedence over the servers, which will never be used", p)
+		}
+	}
+	if len(p.uses) > 0 && p.inspect == 0 && slices.ContainsFunc(p.uses, use.request) {
+		t.warnf(p.uses[0].Pos, "'use_backend' in %s looks at what the client has sent, and without 'tcp-request inspect-delay' and a 'tcp-request content' rule nothing waits for it: what is not there at accept is not seen, as in HAProxy", p)
+	}
+}
+
+// request reports whether the rule looks at what the client has sent.
+func (u use) request() bool {
+	return u.cond.request() || u.dynamic && strings.Contains(u.name, "req")
+}
+
+// checkTarget checks a backend that a frontend names.
+func (t *translation) checkTarget(p *proxy, to reference, keyword string) {
+	b := t.backends[to.name]
+	switch {
+	case b == nil:
+		t.errorf(to.Pos, "Proxy '%s': unable to find required %s: '%s'%s", p.name, keyword, to.name, didYouMean(to.name, slices.Collect(maps.Keys(t.backends))))
+	case b.disabled || p.disabled:
+	case p.isHTTP() && !b.isHTTP():
+		t.errorf(to.Pos, "http %s (%s) tries to use incompatible tcp %s (%s) as its %s (see 'mode')", p, p.Pos, b, b.Pos, keyword)
+	case !p.isHTTP() && b.isHTTP():
+		t.errorf(to.Pos, "tcp %s (%s) uses http %s (%s) as its %s: expected mode tcp in both; HTTP is for Caddy's http app", p, p.Pos, b, b.Pos, keyword)
+	}
+}
+
+func (t *translation) finishBackend(p *proxy) {
+	if p.balance.name == "" && len(p.servers) > 1 && !p.isHTTP() {
+		t.defaultBalance(p)
+	}
+	ids := make(map[int]*server)
+	for _, n := range p.servers {
+		if other := ids[n.id]; n.id != 0 && other != nil {
+			t.errorf(n.Pos, "'server %s/%s' : custom id %d has already been used for server '%s'", p.name, n.name, n.id, other.name)
+		}
+		ids[n.id] = n
+		if err := t.serverComplete(p, n); err != "" {
+			t.errorf(n.Pos, "'server %s/%s' : %s", p.name, n.name, err)
+		}
+	}
+	if len(p.check.steps) > 0 && p.check.module != "tcp_script" {
+		t.warnf(p.Pos, "%s uses tcp-check rules without 'option tcp-check', so the rules are ignored.", p)
+	}
+}
+
+// defaultBalance is what a backend without balance does: HAProxy changed it in
+// 3.3.
+func (t *translation) defaultBalance(p *proxy) {
+	if atLeastBranch(t.branch, 3, 3) {
+		t.errorf(p.Pos, "%s has no 'balance', which is random from HAProxy 3.3 on (%s is %s), and random is %s; expected 'balance roundrobin'", p, branchVariable, t.branch, notYet[len("it is "):])
+		return
+	}
+	t.collect(p.Pos, "without 'balance', roundrobin is taken, as up to HAProxy 3.2; 3.3 and later take random: write 'balance', or set "+branchVariable+": %s", p.String())
+}
+
+// serverComplete says what is wrong with a server as a whole.
+func (t *translation) serverComplete(p *proxy, n *server) string {
+	switch {
+	case n.agent && n.agentPort == 0:
+		return "server " + n.name + " does not have agent port. Agent check has been disabled: expected 'agent-port' beside 'agent-check'"
+	case n.check.on && n.track != "":
+		return "unable to enable checks and tracking at the same time!"
+	case n.track != "":
+		return t.trackable(p, n)
+	case n.check.verify != "" && n.check.verify != "none" && n.check.verify != "required":
+		return "'verify' : unknown verify method '" + n.check.verify + "', only 'none' and 'required' are supported"
+	case n.resolvers != "" && !t.resolvers[n.resolvers]:
+		return "unable to find required resolvers '" + n.resolvers + "'" + didYouMean(n.resolvers, slices.Collect(maps.Keys(t.resolvers)))
+	case n.check.on && !n.address.HasPort && n.check.port == 0 && n.address.Family != haproxyfile.Unix:
+		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
+	case n.observe == "layer7":
+		return "'layer7' can only be used in http proxies"
+	case n.check.on && n.check.tls && n.check.verify != "none" && n.check.caFile == "":
+		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
+	case !p.disabled && !p.isHTTP() && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0:
+		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
+	}
+	return ""
+}
+
+// trackable finds the server that another one tracks.
+func (t *translation) trackable(p *proxy, n *server) string {
+	name, target := p, n.track
+	if section, s, ok := strings.Cut(n.track, "/"); ok {
+		if name, target = t.backends[section], s; name == nil {
+			return "unable to find required proxy '" + section + "' for tracking"
+		}
+	}
+	switch other := name.named[target]; {
+	case other == nil:
+		return "unable to find required server '" + target + "' for tracking"
+	case other.tracksTo(t, name, n):
+		return fmt.Sprintf("unable to track %s/%s as it belongs to a tracking chain looping back to %s/%s", name.name, target, p.name, n.name)
+	case !other.check.on && !other.agent && other.track == "":
+		return fmt.Sprintf("unable to use %s/%s for tracking as it does not have any check nor agent enabled", name.name, target)
+	}
+	return ""
+}
+
+// tracksTo follows what a server of a section tracks, to see whether it comes
+// to end.
+func (n *server) tracksTo(t *translation, p *proxy, end *server) bool {
+	for range 1000 {
+		if n == nil || n == end || n.track == "" {
+			return n == end
+		}
+		section, name, ok := strings.Cut(n.track, "/")
+		if !ok {
+			section, name = p.name, n.track
+		}
+		if p = t.backends[section]; p == nil {
+			return false
+		}
+		n = p.named[name]
+	}
+	return true
+}
+
+// portFor is the one port that all frontends which lead to a backend listen on,
+// or 0.
+func (t *translation) portFor(b *proxy) int {
+	port := 0
+	for _, p := range t.proxies {
+		if !p.isFrontend() || p.disabled || !p.leadsTo(b) {
+			continue
+		}
+		for _, bound := range p.binds {
+			if bound.Port == 0 || bound.PortHigh > bound.Port || port != 0 && port != bound.Port {
+				return 0
+			}
+			port = bound.Port
+		}
+	}
+	return port
+}
+
+// leadsTo reports whether a frontend may send connections to a backend.
+func (p *proxy) leadsTo(b *proxy) bool {
+	return p == b || p.fallback.name == b.name ||
+		slices.ContainsFunc(p.uses, func(u use) bool { return u.dynamic || u.name == b.name })
+}
+
+// warnTimeouts is HAProxy's warning. Its absence of a timeout is kept.
+func (t *translation) warnTimeouts(p *proxy) {
+	var missing []string
+	if p.isFrontend() && len(p.binds) > 0 && p.timeouts.client == nil {
+		missing = append(missing, "'client'")
+	}
+	if p.isBackend() && len(p.servers) > 0 && p.timeouts.connect == nil {
+		missing = append(missing, "'connect'")
+	}
+	if p.isBackend() && len(p.servers) > 0 && p.timeouts.server == nil {
+		missing = append(missing, "'server'")
+	}
+	if len(missing) > 0 && !p.disabled {
+		t.collect(p.Pos, "missing timeouts ("+strings.Join(missing, ", ")+") for %s: a connection that neither side ends stays for ever", p.String())
+	}
+}
+
+// listening counts the addresses that are listened on.
+func (t *translation) listening() (n int) {
+	for _, p := range t.proxies {
+		if !p.disabled {
+			n += len(p.binds)
+		}
+	}
+	return n
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// readDefaults reads "defaults [NAME] [from NAME]".
+func (t *translation) readDefaults(s haproxyfile.Section) {
+	p := &proxy{Pos: s.Pos, kind: "defaults", acls: make(map[string]*acl), named: make(map[string]*server)}
+	args := s.Args
+	if len(args) > 0 && args[0] != "from" {
+		p.name, args = args[0], args[1:]
+		t.checkName(s.Pos, "'defaults' name", p.name)
+	}
+	// What the defaults before it say is forgotten, unless it is named.
+	if from := t.parent(p, args, new(proxy)); from != nil {
+		p.inherit(from)
+		if len(from.connection)+len(from.content) > 0 {
+			t.errorf(s.Pos, "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at %s): expected the rules in the sections that they are for", from.Pos)
+		}
+	}
+	if other := t.defaults[p.name]; other != nil {
+		p.twin = other
+	}
+	if p.name != "" {
+		t.defaults[p.name] = p
+	}
+	t.readLines(p, s.Lines)
+	t.anonymous = p
+}
+
+// parent is the defaults section that one is made from.
+func (t *translation) parent(p *proxy, args []string, implicit *proxy) *proxy {
+	if len(args) == 0 {
+		t.refer(p, implicit, false)
+		return implicit
+	}
+	switch {
+	case args[0] != "from" && p.kind != "defaults":
+		t.errorf(p.Pos, "please use the 'bind' keyword for listening addresses: '%s' after the name of %s, expected nothing or 'from NAME'", args[0], p)
+		return implicit
+	case args[0] != "from" || len(args) != 2:
+		t.errorf(p.Pos, "'%s' after the name of %s: expected nothing or 'from NAME'", args[0], p)
+		return implicit
+	}
+	from := t.defaults[args[1]]
+	if from == nil {
+		t.errorf(p.Pos, "defaults section '%s' not found for %s%s", args[1], p, didYouMean(args[1], slices.Collect(maps.Keys(t.defaults))))
+		return implicit
+	}
+	if from.twin != nil {
+		t.errorf(p.Pos, "ambiguous defaults section name '%s' referenced by %s exists at least at %s and %s", from.name, p, from.twin.Pos, from.Pos)
+	}
+	t.refer(p, from, true)
+	return from
+}
+
+// refer takes note of how a defaults section is used: by its name, or because
+// it is the last. HAProxy complains of both.
+func (t *translation) refer(p, from *proxy, byName bool) {
+	if p.kind == "defaults" {
+		return
+	}
+	from.byName, from.implied = from.byName || byName, from.implied || !byName
+	if from.byName && from.implied {
+		t.warnf(p.Pos, "%s (declared at %s) is explicitly referenced by another proxy and implicitly used here, or the reverse: expected 'from %s' in all sections or in none", from, from.Pos, from.name)
+	}
+}
+
+// checkParent holds HAProxy's rule on who may have tcp rules from defaults.
+func (t *translation) checkParent(p, from *proxy) {
+	if len(from.connection)+len(from.content) == 0 {
+		return
+	}
+	users := from.users | p.where()
+	from.users = users
+	switch {
+	case p.kind == "listen":
+		t.errorf(p.Pos, "a listen section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at %s): expected the rules in %s", from.Pos, p)
+	case users&inFrontend != 0 && users&inBackend != 0:
+		t.errorf(p.Pos, "frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules (defaults section at %s): expected the rules in %s", from.Pos, p)
+	}
+}
+
+// declare takes note of a section's name. Another of the kind must not have
+// it; a frontend and a backend may share one, as they could up to HAProxy 3.2.
+func (t *translation) declare(p *proxy) {
+	for kind, names := range map[where]map[string]*proxy{inFrontend: t.frontends, inBackend: t.backends} {
+		if p.where()&kind == 0 {
+			continue
+		}
+		if other := names[p.name]; other != nil {
+			t.errorf(p.Pos, "%s has the same name as %s declared at %s: expected a name of its own", p, other, other.Pos)
+			return
+		}
+		names[p.name] = p
+	}
+	t.proxies = append(t.proxies, p)
+}

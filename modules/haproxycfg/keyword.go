@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// where is a set of places that a keyword may stand in. A listen is a frontend
+// and a backend.
+type where uint8
+
+const (
+	inGlobal where = 1 << iota
+	inFrontend
+	inBackend
+	inDefaults
+
+	inFrontends = inFrontend | inDefaults
+	inBackends  = inBackend | inDefaults
+	inProxies   = inFrontend | inBackend | inDefaults
+	inSections  = inFrontend | inBackend // and not in defaults
+)
+
+// grade is what becomes of a keyword.
+type grade uint8
+
+const (
+	supported grade = iota // does what HAProxy's does
+	differs                // does it, except for what the note says
+	pending                // is written into Caddy's configuration, and has no effect yet
+	harmless               // is not followed, and nothing about the traffic changes
+	httpOnly               // HAProxy itself ignores it in mode tcp
+	refused                // is an error: without it other servers would get the traffic, or it would be less protected
+)
+
+// keyword is an entry of a table: what a word of haproxy.cfg does.
+type keyword struct {
+	name  string // one word or two, such as "timeout client"
+	in    where
+	grade grade
+	note  string // for the message and the documentation
+
+	// args says what is wrong with the words after the keyword; nil: nothing is.
+	args func(args []string) error
+	// do has the effect. A keyword that is pending has one, too.
+	do func(*translation, *proxy, statement)
+	// strict makes an error of what HAProxy otherwise warns of and ignores: the
+	// keyword in a frontend where it belongs in a backend, or the reverse.
+	strict bool
+}
+
+// statement is a line on its way through the tables.
+type statement struct {
+	haproxyfile.Pos
+	keyword string
+	args    []string
+	not     bool // "no" or "default" stood before it
+}
+
+// arg is the argument at i, or nothing.
+func (s *statement) arg(i int) string {
+	if i < len(s.args) {
+		return s.args[i]
+	}
+	return ""
+}
+
+// table is the keywords by name.
+type table map[string]*keyword
+
+func newTable(lists ...[]keyword) table {
+	t := make(table)
+	for _, list := range lists {
+		for i := range list {
+			k := &list[i]
+			for name := range strings.SplitSeq(k.name, "|") {
+				if t[name] != nil {
+					panic("haproxycfg: keyword " + name + " is in the table twice")
+				}
+				t[name] = k
+			}
+		}
+	}
+	return t
+}
+
+// find is the entry for a line: that of its first two words, or of the first.
+func (t table) find(words []string) (k *keyword, name string, args []string) {
+	if len(words) > 1 {
+		name = words[0] + " " + words[1]
+		if k = t[name]; k != nil {
+			return k, name, words[2:]
+		}
+	}
+	return t[words[0]], words[0], words[1:]
+}
+
+// similar is what to write after an unknown word: the nearest known, or nothing.
+func (t table) similar(word string, in where) string {
+	var known []string
+	for name, k := range t {
+		if k.in&in != 0 {
+			known = append(known, name)
+		}
+	}
+	return didYouMean(word, known)
+}
+
+func (t *translation) report(pos haproxyfile.Pos, severity haproxyfile.Severity, format string, args ...any) {
+	t.problems = append(t.problems, haproxyfile.Problem{Pos: pos, Severity: severity, Message: fmt.Sprintf(format, args...)})
+}
+
+func (t *translation) errorf(pos haproxyfile.Pos, format string, args ...any) {
+	t.report(pos, haproxyfile.Error, format, args...)
+}
+
+func (t *translation) warnf(pos haproxyfile.Pos, format string, args ...any) {
+	t.report(pos, haproxyfile.Warning, format, args...)
+}
+
+// perform has a keyword take effect, or says why it has none. object is what
+// the keyword is an option of, for the message: "'option' in backend 'b'".
+func (t *translation) perform(k *keyword, p *proxy, s statement, object string) {
+	if k.args != nil && !s.not {
+		if err := k.args(s.args); err != nil {
+			t.errorf(s.Pos, "'%s' %v%s", s.keyword, err, strings.Replace(object, " in ", ", in ", 1))
+			return
+		}
+	}
+	switch k.grade {
+	case refused:
+		t.errorf(s.Pos, "'%s'%s: %s", s.keyword, object, k.note)
+		return
+	case httpOnly:
+		switch inHTTP := p != nil && p.mode == "http" && p.kind != "defaults"; {
+		case !inHTTP:
+			t.notice(s.Pos, httpOnly, "", s.keyword)
+		case k.do == nil:
+			t.notice(s.Pos, harmless, "redirects do not need it", s.keyword)
+		}
+	case harmless, pending:
+		t.notice(s.Pos, k.grade, k.note, s.keyword)
+	case supported, differs:
+	}
+	if k.do != nil {
+		k.do(t, p, s)
+	}
+}

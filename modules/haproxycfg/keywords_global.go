@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"errors"
+)
+
+const (
+	ofProcess  = "it is about HAProxy's own process"
+	ofTLS      = "TLS does not end here"
+	ofLogging  = "each connection is one line of Caddy's log, with all that HAProxy's has"
+	ofTuning   = "it tunes HAProxy's own memory and sockets"
+	adminLater = "Caddy's admin endpoint is the run-time interface; it does not show backends yet"
+	ofHTTP     = "it is for mode http"
+)
+
+// globals are the keywords of the section global.
+var globals = newTable([]keyword{
+	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "connections are bounded by the process's descriptors"},
+	{name: "maxconnrate|maxsessrate|maxsslconn|maxsslrate|maxcomprate", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
+	{name: "log", in: inGlobal, grade: pending, args: logTarget, note: ofLogging},
+	{name: "log-tag|log-send-hostname", in: inGlobal, grade: pending, args: atMost(1), note: ofLogging},
+	{name: "stats socket", in: inGlobal, grade: pending, args: statsSocket, note: adminLater},
+	{name: "stats timeout|stats maxconn|stats bind-process", in: inGlobal, grade: pending, args: something, note: adminLater},
+	{name: "hard-stop-after|grace|close-spread-time", in: inGlobal, grade: pending, args: duration, note: "sessions outlive reloads"},
+	{name: "spread-checks", in: inGlobal, grade: pending, args: spreadChecks, note: checksPending},
+	{name: "max-spread-checks", in: inGlobal, grade: pending, args: duration, note: checksPending},
+	{name: "server-state-base|server-state-file|stats-file|shm-stats-file|shm-stats-file-max-objects", in: inGlobal, grade: harmless, args: word, note: "counts and states live on over a reload without a file"},
+	{name: "setenv|presetenv", in: inGlobal, grade: supported}, // followed by the reader
+	{name: "unsetenv|resetenv", in: inGlobal, grade: supported},
+	{name: "default-path", in: inGlobal, grade: differs, args: between(1, 2), do: defaultPath, note: "relative file names begin at the first file, not at the working directory"},
+
+	{name: "daemon|quiet|busy-polling|noepoll|nopoll|nokqueue|noevports|noreuseport|nogetaddrinfo|strict-limits|zero-warning|insecure-setuid-wanted|no-memory-trimming", in: inGlobal, grade: harmless, args: nothing, note: ofProcess},
+	{name: "master-worker|set-dumpable", in: inGlobal, grade: harmless, args: atMost(1), note: ofProcess},
+	{name: "user|group|uid|gid|chroot|pidfile|node|localpeer|unix-bind|setcap|harden.reject-privileged-ports.tcp|harden.reject-privileged-ports.quic|dns-accept-family", in: inGlobal, grade: harmless, args: something, note: ofProcess},
+	{name: "nbthread|thread-groups|thread-group|thread-hard-limit|cpu-map|cpu-set|cpu-policy|numa-cpu-mapping|cluster-secret|anonkey|mworker-max-reloads|ulimit-n|fd-hard-limit", in: inGlobal, grade: harmless, note: ofProcess},
+	{name: "description", in: inGlobal, grade: harmless, note: "it is a comment"},
+	{name: "external-check|insecure-fork-wanted|prealloc-fd|pp2-never-send-local|expose-deprecated-directives|expose-experimental-directives|h1-accept-payload-with-any-method|h1-case-adjust|h1-case-adjust-file|h1-do-not-close-on-insecure-transfer-encoding|h2-workaround-bogus-websocket-clients", in: inGlobal, grade: harmless, note: "nothing that runs here asks for it"},
+	{name: "maxpipes|maxzlibmem|maxcompcpuusage|nosplice|nosslv3", in: inGlobal, grade: harmless, note: ofTuning},
+	{name: "profiling.tasks|profiling.memory|debug|51degrees-data-file|device-atlas-json-file|wurfl-data-file", in: inGlobal, grade: harmless, note: ofProcess},
+	{name: "ca-base|crt-base|key-base|issuers-chain-path|ssl-default-bind-ciphers|ssl-default-bind-ciphersuites|ssl-default-bind-curves|ssl-default-bind-options|ssl-default-bind-sigalgs|ssl-default-bind-client-sigalgs|ssl-default-server-ciphers|ssl-default-server-ciphersuites|ssl-default-server-curves|ssl-default-server-options|ssl-default-server-sigalgs|ssl-default-server-client-sigalgs|ssl-dh-param-file|ssl-engine|ssl-load-extra-del-ext|ssl-load-extra-files|ssl-mode-async|ssl-propquery|ssl-provider|ssl-provider-path|ssl-security-level|ssl-server-verify|ssl-skip-self-issued-ca|limited-quic", in: inGlobal, grade: harmless, note: ofTLS},
+	{name: "httpclient.resolvers.disabled|httpclient.resolvers.id|httpclient.resolvers.prefer|httpclient.retries|httpclient.ssl.ca-file|httpclient.ssl.verify|httpclient.timeout.connect", in: inGlobal, grade: harmless, note: "nothing that runs here asks for it"},
+	{name: "set-var|set-var-fmt", in: inGlobal, grade: refused, note: "variables of the process are not available: expected tcp-request content set-var(sess.NAME)"},
+	{name: "lua-load|lua-load-per-thread|lua-prepend-path", in: inGlobal, grade: refused, note: "there is no Lua: expected ACLs and tcp-request rules"},
+	{name: "nbproc", in: inGlobal, grade: harmless, args: word, note: "HAProxy removed it in 2.5; one process uses all cores"},
+}, tuning)
+
+// tuning are tune.*: none changes who gets the traffic.
+var tuning = []keyword{
+	{name: "tune.bufsize", in: inGlobal, grade: differs, args: something, note: "a ClientHello may have 64 KiB, whatever the buffer"},
+	{name: "tune.maxrewrite|tune.buffers.limit|tune.buffers.reserve|tune.bufsize.small|tune.chksize|tune.comp.maxlevel|tune.disable-fast-forward|tune.disable-zero-copy-forwarding|tune.epoll.mask-events|tune.events.max-events-at-once|tune.fail-alloc|tune.fd.edge-triggered|tune.glitches.kill.cpu-usage|tune.h1.zero-copy-fwd-recv|tune.h1.zero-copy-fwd-send|tune.h2.be.glitches-threshold|tune.h2.be.initial-window-size|tune.h2.be.max-concurrent-streams|tune.h2.fe.glitches-threshold|tune.h2.fe.initial-window-size|tune.h2.fe.max-concurrent-streams|tune.h2.fe.max-total-streams|tune.h2.header-table-size|tune.h2.initial-window-size|tune.h2.max-concurrent-streams|tune.h2.max-frame-size|tune.http.cookielen|tune.http.logurilen|tune.http.maxhdr|tune.idle-pool.shared|tune.idletimer|tune.listener.default-shards|tune.listener.multi-queue|tune.lua.bool-sample-conversion|tune.lua.forced-yield|tune.lua.log.loggers|tune.lua.log.stderr|tune.lua.maxmem|tune.lua.service-timeout|tune.lua.session-timeout|tune.lua.task-timeout|tune.max-checks-per-thread|tune.maxaccept|tune.maxpollevents|tune.memory.hot-size|tune.notsent-lowat.client|tune.notsent-lowat.server|tune.pattern.cache-size|tune.peers.max-updates-at-once|tune.pipesize|tune.pool-high-fd-ratio|tune.pool-low-fd-ratio|tune.pt.zero-copy-forwarding|tune.quic.frontend.max-idle-timeout|tune.rcvbuf.backend|tune.rcvbuf.client|tune.rcvbuf.frontend|tune.rcvbuf.server|tune.recv_enough|tune.ring.queues|tune.runqueue-depth|tune.sched.low-latency|tune.sndbuf.backend|tune.sndbuf.client|tune.sndbuf.frontend|tune.sndbuf.server|tune.ssl.cachesize|tune.ssl.capture-buffer-size|tune.ssl.capture-cipherlist-size|tune.ssl.certificate-compression|tune.ssl.default-dh-param|tune.ssl.force-private-cache|tune.ssl.hard-maxrecord|tune.ssl.keylog|tune.ssl.lifetime|tune.ssl.maxrecord|tune.ssl.ssl-ctx-cache-size|tune.stick-counters|tune.takeover-other-tg-connections|tune.vars.check-max-size|tune.vars.global-max-size|tune.vars.proc-max-size|tune.vars.reqres-max-size|tune.vars.sess-max-size|tune.vars.txn-max-size|tune.zlib.memlevel|tune.zlib.windowsize", in: inGlobal, grade: harmless, args: something, note: ofTuning},
+}
+
+// negatable are the keywords of global that "no" and "default" may precede.
+var negatable = []string{"log", "busy-polling", "set-dumpable", "strict-limits", "insecure-fork-wanted", "numa-cpu-mapping"}
+
+func statsSocket(args []string) error {
+	if len(args) == 0 {
+		return errors.New("in global section expects an address or a path to a UNIX socket")
+	}
+	return nil
+}
+
+func spreadChecks(args []string) error {
+	if number(0, 50)(args) != nil {
+		return errors.New("needs a positive value in range 0..50")
+	}
+	return nil
+}
+
+func defaultPath(t *translation, _ *proxy, s statement) {
+	switch s.args[0] {
+	case "current":
+		t.warnf(s.Pos, "'default-path current': relative file names begin at the directory of the first file, not at the working directory")
+	case "config", "parent", "origin":
+		t.setDirectory(s)
+	default:
+		t.errorf(s.Pos, "'default-path' expects 'current', 'config', 'parent' or 'origin PATH' but got '%s'", s.args[0])
+	}
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"errors"
+	"time"
+)
+
+const (
+	checksPending = "health checks are not made yet: every server counts as up"
+	queuePending  = "there are no queues and limits yet"
+	notYet        = "it is not available yet"
+	logPending    = ofLogging
+)
+
+// proxyKeywords are the keywords of frontend, backend, listen and defaults.
+var proxyKeywords = newTable(basics, routing, balancing, inspecting, timing, checking, logging, sticking, httpWords, optionWords)
+
+var basics = []keyword{
+	{name: "mode", in: inProxies, grade: differs, args: oneMode, do: setMode, note: "mode http is translated as far as redirecting to HTTPS takes"},
+	{name: "disabled", in: inProxies, grade: supported, args: nothing, do: func(_ *translation, p *proxy, _ statement) { p.disabled = true }},
+	{name: "enabled", in: inProxies, grade: supported, args: nothing, do: func(_ *translation, p *proxy, _ statement) { p.disabled = false }},
+	{name: "id", in: inSections, grade: harmless, args: customID, do: setID, note: "sections are told apart by name"},
+	{name: "guid", in: inSections, grade: harmless, args: word, note: "sections are told apart by name"},
+	{name: "description", in: inSections, grade: harmless, args: something, note: "it is a comment"},
+	{name: "bind-process", in: inProxies, grade: harmless, args: something, note: "HAProxy removed it in 2.5; one process uses all cores"},
+	{name: "bind", in: inFrontend, grade: differs, args: something, do: addBind, note: "two frontends that bind one address share its connections, as in HAProxy, but by chance and not by the kernel's hash"},
+	{name: "maxconn", in: inFrontends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.maxconn = integer(s.args[0]) }, note: queuePending},
+	{name: "backlog", in: inFrontends, grade: harmless, args: number(0, 1<<31-1), note: "the system's limit (net.core.somaxconn) is used"},
+	{name: "rate-limit sessions", in: inFrontends, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
+	{name: "fullconn", in: inBackends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.fullconn = integer(s.args[0]) }, note: queuePending},
+	{name: "filter", in: inSections, grade: refused, note: "filters (compression, bandwidth limits, SPOE) are not available"},
+	{name: "declare capture", in: inFrontend, grade: pending, strict: true, args: something, note: ofLogging},
+}
+
+var routing = []keyword{
+	{name: "acl", in: inProxies, grade: supported, args: something, do: addACL},
+	{name: "use_backend", in: inFrontend, grade: differs, do: addUse, note: "backends that several rules name exactly are found by one look into a table"},
+	{name: "default_backend", in: inFrontends, grade: supported, do: setDefaultBackend},
+	{name: "use-server", in: inBackend, grade: refused, strict: true, note: notYet + "; expected a backend for each such server, and use_backend rules"},
+	{name: "server", in: inBackend, grade: differs, strict: true, do: addServer, note: "a host name is looked up at each connection, not once at start"},
+	{name: "default-server", in: inBackends, grade: supported, strict: true, do: setDefaultServer},
+	{name: "server-template", in: inBackend, grade: refused, strict: true, note: notYet + "; expected a server line for each server"},
+	{name: "dispatch", in: inBackend, grade: refused, note: "HAProxy removed it in 3.5; expected a server line"},
+	{name: "transparent|option transparent", in: inBackends, grade: refused, note: "HAProxy removed it in 3.5; expected servers with addresses"},
+	{name: "source|usesrc", in: inBackends, grade: refused, note: "connecting from a certain address is not available yet"},
+}
+
+var balancing = []keyword{
+	{name: "balance", in: inBackends, grade: differs, do: setBalance, note: "roundrobin is available; the others are not yet. Without balance it is roundrobin, as up to HAProxy 3.2; HAPROXY_BRANCH=3.3 or later in the environment asks for the random of later versions"},
+	{name: "hash-type|hash-balance-factor|hash-preserve-affinity", in: inBackends, grade: pending, args: something, note: "balancing by hash is not available yet, and other policies do not look at it"},
+	{name: "retries", in: inBackends, grade: supported, args: number(0, 100), do: func(_ *translation, p *proxy, s statement) { p.retries = new(integer(s.args[0])) }},
+	{name: "option redispatch", in: inBackends, grade: differs, args: atMost(1), do: setRedispatch, note: "each retry goes to another server while there is one that was not tried; HAProxy does so where more than one active server is up, and otherwise at every Nth retry"},
+	{name: "retry-on", in: inBackends, grade: differs, strict: true, args: something, do: retryOn, note: "only failed connects are retried, as in HAProxy's mode tcp"},
+	{name: "option allbackups", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.allBackups = !s.not }},
+	{name: "option abortonclose", in: inBackends, grade: pending, args: nothing, note: queuePending},
+	{name: "load-server-state-from-file|server-state-file-name", in: inBackends, grade: harmless, args: word, note: "counts and states live on over a reload without a file"},
+	{name: "max-session-srv-conns|max-keep-alive-queue", in: inProxies, grade: httpOnly, args: word},
+}
+
+var inspecting = []keyword{
+	{name: "tcp-request inspect-delay", in: inProxies, grade: supported, args: duration, do: setInspectDelay},
+	{name: "tcp-request content", in: inProxies, grade: differs, do: contentRule, note: "a ClientHello over several TLS records is a hello, and may have 64 KiB"},
+	{name: "tcp-request connection", in: inFrontend | inDefaults, grade: differs, strict: true, do: connectionRule, note: "a refused connection is logged"},
+	{name: "tcp-request session", in: inFrontend | inDefaults, grade: differs, strict: true, do: connectionRule, note: "a refused connection is logged"},
+	{name: "tcp-response content|tcp-response inspect-delay", in: inBackends, grade: refused, strict: true, note: "looking at what servers send is not available"},
+}
+
+var timing = []keyword{
+	timeoutKeyword("timeout client", inFrontends, func(t *timeouts) **time.Duration { return &t.client }),
+	timeoutKeyword("timeout client-fin", inFrontends, func(t *timeouts) **time.Duration { return &t.clientFin }),
+	timeoutKeyword("timeout server", inBackends, func(t *timeouts) **time.Duration { return &t.server }),
+	timeoutKeyword("timeout server-fin", inBackends, func(t *timeouts) **time.Duration { return &t.serverFin }),
+	timeoutKeyword("timeout connect", inBackends, func(t *timeouts) **time.Duration { return &t.connect }),
+	timeoutKeyword("timeout tunnel", inBackends, func(t *timeouts) **time.Duration { return &t.tunnel }),
+	notInEffect(timeoutKeyword("timeout queue", inBackends, func(t *timeouts) **time.Duration { return &t.queue }), queuePending),
+	notInEffect(timeoutKeyword("timeout check", inBackends, func(t *timeouts) **time.Duration { return &t.check }), checksPending),
+	{name: "timeout client-hs", in: inFrontends, grade: harmless, args: duration, note: "it bounds the wait for a PROXY header, and none is read"},
+	{name: "timeout http-request|timeout http-keep-alive|timeout tarpit", in: inProxies, grade: httpOnly, args: duration},
+	removed("clitimeout", "2.1", "Use 'timeout client'"),
+	removed("contimeout", "2.1", "Use 'timeout connect'"),
+	removed("srvtimeout", "2.1", "Use 'timeout server'"),
+	removed("redispatch", "2.1", "Use 'option redispatch'"),
+	removed("grace", "2.5", "Sessions outlive a reload without it"),
+	removed("block|reqallow|reqdel|reqadd|reqrep|reqirep|reqideny|reqdeny|rspadd|rspdel|rsprep|rspirep", "2.1", "Use Caddy's http app"),
+	removed("appsession", "1.6", "Stick tables are not available yet"),
+}
+
+// timeoutKeyword is a timeout that is kept in one field.
+func timeoutKeyword(name string, in where, field func(*timeouts) **time.Duration) keyword {
+	return keyword{name: name, in: in, grade: supported, args: duration, do: func(t *translation, p *proxy, s statement) {
+		*field(&p.timeouts) = new(milliseconds(s.args[0]))
+		if n := integer(s.args[0]); n > 0 && n < 100 {
+			t.warnf(s.Pos, "'%s' of %d milliseconds in %s is suspiciously small: expected a unit, such as %ds", s.keyword, n, p, n)
+		}
+	}}
+}
+
+// removed is a keyword that HAProxy has no more.
+func removed(name, version, instead string) keyword {
+	return keyword{name: name, in: inProxies, grade: refused, note: "the directive is not supported anymore since HAProxy " + version + ". " + instead}
+}
+
+func notInEffect(k keyword, note string) keyword {
+	k.grade, k.note = pending, note
+	return k
+}
+
+var logging = []keyword{
+	{name: "log", in: inProxies, grade: pending, args: logTarget, note: ofLogging},
+	{name: "log-format|log-format-sd|error-log-format|unique-id-format", in: inProxies, grade: pending, args: word, do: checkLogFormat, note: ofLogging},
+	{name: "log-tag|unique-id-header|log-steps", in: inProxies, grade: pending, args: something, note: ofLogging},
+	{name: "option tcplog", in: inProxies, grade: pending, args: clf, note: ofLogging},
+	{name: "option dontlognull|option dontlog-normal|option logasap|option log-separate-errors|option socket-stats|option contstats", in: inFrontends, grade: pending, args: nothing, note: ofLogging},
+	{name: "option log-health-checks", in: inBackends, grade: pending, args: nothing, note: checksPending},
+	{name: "email-alert", in: inProxies, grade: harmless, args: something, note: "there are no mail alerts"},
+}
+
+var sticking = []keyword{
+	{name: "stick-table", in: inSections, grade: differs, args: something, do: addTable, note: "a table that nothing refers to is not needed; what refers to one is not available yet"},
+	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: "stick tables are not available yet"},
+	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
+	{name: "option persist", in: inBackends, grade: harmless, note: "there is no stickiness that it could be about"},
+	{name: "force-persist|ignore-persist", in: inBackend, grade: harmless, note: "there is no stickiness that it could be about"},
+	{name: "external-check", in: inBackends, grade: harmless, args: something, note: "no external check runs"},
+}
+
+var optionWords = []keyword{
+	{name: "option tcpka|option clitcpka|option srvtcpka", in: inProxies, grade: harmless, args: nothing, note: "keepalive is on for every connection"},
+	{name: "clitcpka-cnt|clitcpka-idle|clitcpka-intvl|srvtcpka-cnt|srvtcpka-idle|srvtcpka-intvl", in: inProxies, grade: harmless, args: word, note: "keepalive is on for every connection, at the system's pace"},
+	{name: "option splice-auto|option splice-request|option splice-response", in: inProxies, grade: harmless, args: nothing, note: "it saves copies, and changes nothing else"},
+	{name: "option tcp-smart-accept|option tcp-smart-connect|option nolinger|option independent-streams|option http-no-delay", in: inProxies, grade: harmless, args: nothing, note: "it is about single TCP packets"},
+	{name: "option idle-close-on-response|option use-small-buffers", in: inProxies, grade: httpOnly},
+}
+
+func customID(args []string) error {
+	if number(1, 1<<31-1)(args) != nil {
+		return errors.New(": custom id has to be > 0")
+	}
+	return nil
+}
+
+// setID holds that ids differ. They mean nothing else here.
+func setID(t *translation, p *proxy, s statement) {
+	id := integer(s.args[0])
+	if other := t.ids[id]; other != nil {
+		t.errorf(s.Pos, "%s has the same custom id %d as %s (declared at %s)", p, id, other, other.Pos)
+	}
+	t.ids[id] = p
+}

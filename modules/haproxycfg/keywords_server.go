@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// serverKeyword is a word of a server line.
+type serverKeyword struct {
+	values int    // words that follow it
+	value  string // what they are, for the message where they are missing
+	grade  grade
+	note   string
+	do     func(*server, string) error
+}
+
+const (
+	serverTLS   = "TLS does not end here, and none begins here: the client's goes on to the server"
+	proxyHeader = "the PROXY protocol is not available yet"
+)
+
+// serverKeywords are those of server and default-server.
+var serverKeywords = newServerKeywords()
+
+func newServerKeywords() map[string]serverKeyword {
+	all := make(map[string]serverKeyword)
+	add := func(k serverKeyword, names ...string) {
+		for _, name := range names {
+			if _, twice := all[name]; twice {
+				panic("haproxycfg: server keyword " + name + " is in the table twice")
+			}
+			all[name] = k
+		}
+	}
+	addBasics(add)
+	addLimits(add)
+	addChecks(add)
+	addAgent(add)
+	add(serverKeyword{grade: refused, note: serverTLS}, "ssl")
+	add(serverKeyword{grade: refused, note: proxyHeader}, "send-proxy", "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn")
+	add(serverKeyword{values: 1, grade: refused, note: proxyHeader}, "proxy-v2-options", "set-proxy-v2-tlv-fmt")
+	add(serverKeyword{values: 1, grade: refused, note: "connecting from a certain address is not available yet"}, "source")
+	add(serverKeyword{values: 1, grade: refused, note: "connecting through it is not available"}, "usesrc", "socks4", "namespace", "tcp-md5sig")
+	add(serverKeyword{values: 1, grade: refused, note: "sending HTTP elsewhere is not available"}, "redir")
+
+	add(serverKeyword{grade: supported}, "no-send-proxy", "no-send-proxy-v2", "no-send-proxy-v2-ssl", "no-send-proxy-v2-ssl-cn", "no-ssl", "no-check-send-proxy", "no-agent-check", "stick", "no-tfo", "no-ssl-reuse")
+	add(serverKeyword{grade: harmless, note: "there are no stick tables"}, "non-stick")
+	add(serverKeyword{values: 1, grade: harmless, note: "servers are told apart by name"}, "guid", "label", "hash-key")
+	add(serverKeyword{values: 1, grade: harmless, note: "servers are told apart by name", do: serverID}, "id")
+	add(serverKeyword{values: 1, grade: harmless, note: ofHTTP}, "cookie", "max-reuse", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "proto", "ws", "log-proto", "log-bufsize", "pool-conn-name", "idle-ping", "strict-maxconn")
+	add(serverKeyword{values: 1, grade: harmless, note: "it tunes the socket"}, "mss", "tcp-ut", "cc", "shard")
+	add(serverKeyword{grade: harmless, note: "it tunes the socket"}, "tfo")
+	const lookup = "host names are looked up by the system's resolver, at each connection"
+	add(serverKeyword{values: 1, grade: differs, note: lookup, do: func(n *server, v string) error { n.resolvers = v; return nil }}, "resolvers")
+	add(serverKeyword{values: 1, grade: differs, note: lookup, do: initAddress}, "init-addr")
+	add(serverKeyword{values: 1, grade: differs, note: lookup, do: func(_ *server, v string) error {
+		if v != "ipv4" && v != "ipv6" {
+			return errors.New("'resolve-prefer' expects either ipv4 or ipv6 as argument")
+		}
+		return nil
+	}}, "resolve-prefer")
+	add(serverKeyword{values: 1, grade: differs, note: lookup}, "resolve-opts", "resolve-net")
+	add(serverKeyword{grade: harmless, note: serverTLS}, "allow-0rtt", "force-sslv3", "force-tlsv10", "force-tlsv11", "force-tlsv12", "force-tlsv13", "no-sslv3", "no-tlsv10", "no-tlsv11", "no-tlsv12", "no-tlsv13", "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate")
+	add(serverKeyword{values: 1, grade: harmless, note: serverTLS}, "alpn", "npn", "ciphers", "ciphersuites", "crl-file", "crt", "curves", "sigalgs", "client-sigalgs", "sni", "sni-auto", "ssl-max-ver", "ssl-min-ver", "verifyhost")
+	for name, what := range values {
+		k := all[name]
+		k.value = what
+		all[name] = k
+	}
+	return all
+}
+
+// values are what follows some words.
+var values = map[string]string{
+	"inter": "a delay", "fastinter": "a delay", "downinter": "a delay", "slowstart": "a delay", "agent-inter": "a delay",
+	"rise": "an integer argument", "fall": "an integer argument", "weight": "an integer argument", "error-limit": "an integer argument",
+	"port": "a port number", "agent-port": "a port number", "addr": "<ipv4|ipv6>", "agent-addr": "<ipv4|ipv6>", "cookie": "<value>",
+}
+
+type adder func(k serverKeyword, names ...string)
+
+func addBasics(add adder) {
+	add(serverKeyword{values: 1, grade: supported, do: setWeight}, "weight")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.backup = true; return nil }}, "backup")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.backup = false; return nil }}, "no-backup")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.disabled = true; return nil }}, "disabled")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.disabled = false; return nil }}, "enabled")
+}
+
+func setWeight(n *server, v string) error {
+	w, err := haproxyfile.ParseUint(v, 0, balancer.MaxWeight)
+	if err != nil {
+		return fmt.Errorf("weight of server %s is not within 0 and %d (%s)", n.name, balancer.MaxWeight, v)
+	}
+	n.weight = new(int(w))
+	return nil
+}
+
+func addLimits(add adder) {
+	for name, field := range map[string]func(*server) *int{
+		"maxconn":  func(n *server) *int { return &n.maxconn },
+		"minconn":  func(n *server) *int { return &n.minconn },
+		"maxqueue": func(n *server) *int { return &n.maxqueue },
+	} {
+		add(serverKeyword{values: 1, grade: pending, note: queuePending, do: func(n *server, v string) error {
+			return set(field(n), name, v, 0)
+		}}, name)
+	}
+}
+
+// set is a whole number from least on.
+func set(field *int, name, v string, least int64) error {
+	n, err := haproxyfile.ParseUint(v, least, 1<<31-1)
+	if err != nil {
+		return fmt.Errorf("'%s' expects an integer argument from %d on but got '%s'", name, least, v)
+	}
+	*field = int(n)
+	return nil
+}
+
+// setTime is a time that is not 0; a bare number is in milliseconds.
+func setTime(field **time.Duration, name, v string) error {
+	d, err := haproxyfile.ParseTime(v, time.Millisecond)
+	if err != nil {
+		return fmt.Errorf("'%s' argument: %w", name, err)
+	}
+	if d == 0 {
+		return fmt.Errorf("invalid value %s for argument '%s': expected a time above 0", v, name)
+	}
+	*field = &d
+	return nil
+}
+
+func addChecks(add adder) {
+	check := func(values int, do func(*server, string) error, names ...string) {
+		add(serverKeyword{values: values, grade: pending, note: checksPending, do: do}, names...)
+	}
+	check(0, func(n *server, _ string) error { n.check.on = true; return nil }, "check")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.check.on = false; return nil }}, "no-check")
+	check(0, func(n *server, _ string) error { n.check.tls = true; return nil }, "check-ssl")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.check.tls = false; return nil }}, "no-check-ssl")
+	check(0, func(n *server, _ string) error { n.check.sendProxy = true; return nil }, "check-send-proxy")
+	check(1, func(n *server, v string) error { n.check.serverName = v; return nil }, "check-sni")
+	check(1, func(n *server, v string) error { n.check.alpn = v; return nil }, "check-alpn")
+	check(1, func(n *server, v string) error { n.check.verify = v; return nil }, "verify")
+	check(1, func(n *server, v string) error { n.check.caFile = v; return nil }, "ca-file")
+	check(1, func(n *server, v string) error { return setTime(&n.check.interval, "inter", v) }, "inter")
+	check(1, func(n *server, v string) error { return setTime(&n.check.fast, "fastinter", v) }, "fastinter")
+	check(1, func(n *server, v string) error { return setTime(&n.check.down, "downinter", v) }, "downinter")
+	check(1, func(n *server, v string) error { return positive(&n.check.rise, "'rise'", v) }, "rise")
+	check(1, func(n *server, v string) error { return positive(&n.check.fall, "'fall'", v) }, "fall")
+	check(1, func(n *server, v string) error { return setPort(&n.check.port, "port", v) }, "port")
+	check(1, func(n *server, v string) error { return setHost(&n.check.address, "addr", v) }, "addr")
+	check(1, func(n *server, v string) error {
+		var d *time.Duration
+		err := setTime(&d, "slowstart", v)
+		if err == nil {
+			n.slowstart = *d
+		}
+		return err
+	}, "slowstart")
+	check(1, func(n *server, v string) error { return positive(&n.errorLimit, "error-limit", v) }, "error-limit")
+	check(1, choice("observe", func(n *server) *string { return &n.observe }, "none", "layer4", "layer7"), "observe")
+	check(1, choice("on-error", func(n *server) *string { return &n.onError }, "fastinter", "fail-check", "sudden-death", "mark-down"), "on-error")
+	check(1, choice("on-marked-down", func(n *server) *string { return &n.onMarkedDown }, "shutdown-sessions"), "on-marked-down")
+	check(1, choice("on-marked-up", func(n *server) *string { return &n.onMarkedUp }, "shutdown-backup-sessions"), "on-marked-up")
+	check(1, choice("init-state", func(n *server) *string { return &n.initState }, "none", "fully-up", "up", "down", "fully-down"), "init-state")
+	check(1, func(n *server, v string) error { n.track = v; return nil }, "track")
+	check(1, func(*server, string) error { return nil }, "healthcheck")
+	add(serverKeyword{values: 1, grade: refused, note: "checking in another protocol than TLS or HTTP/1 is not available"}, "check-proto")
+	add(serverKeyword{grade: refused, note: "connecting through it is not available"}, "check-via-socks4")
+}
+
+func choice(name string, field func(*server) *string, words ...string) func(*server, string) error {
+	return func(n *server, v string) error {
+		if err := oneOf(words...)([]string{v}); err != nil {
+			return fmt.Errorf("'%s' %w", name, err)
+		}
+		*field(n) = v
+		return nil
+	}
+}
+
+func positive(field *int, name, v string) error {
+	if err := set(field, name, v, 0); err != nil {
+		return err
+	}
+	if *field == 0 {
+		return fmt.Errorf("%s has to be > 0", name)
+	}
+	return nil
+}
+
+func setPort(field *int, name, v string) error {
+	port, err := haproxyfile.ParseUint(v, 1, 65535)
+	if err != nil {
+		return fmt.Errorf("'%s': invalid port '%s': expected one from 1 to 65535", name, v)
+	}
+	*field = int(port)
+	return nil
+}
+
+func setHost(field *string, name, v string) error {
+	a, err := haproxyfile.ParseAddress(v, haproxyfile.AddressOptions{})
+	if err != nil {
+		return fmt.Errorf("'%s' : %w", name, err)
+	}
+	if a.Host == "" {
+		return fmt.Errorf("'%s': '%s': expected the address of a host", name, v)
+	}
+	*field = v
+	return nil
+}
+
+func addAgent(add adder) {
+	agent := func(values int, do func(*server, string) error, names ...string) {
+		add(serverKeyword{values: values, grade: pending, note: checksPending, do: do}, names...)
+	}
+	agent(0, func(n *server, _ string) error { n.agent = true; return nil }, "agent-check")
+	agent(1, func(n *server, v string) error { return setHost(&n.agentAddress, "agent-addr", v) }, "agent-addr")
+	agent(1, func(n *server, v string) error { return setPort(&n.agentPort, "agent-port", v) }, "agent-port")
+	agent(1, func(n *server, v string) error { return setTime(&n.agentInterval, "agent-inter", v) }, "agent-inter")
+	agent(1, func(n *server, v string) error { n.agentSend = v; return nil }, "agent-send")
+}
+
+func serverID(n *server, v string) error {
+	if err := positive(&n.id, "id", v); err != nil {
+		return errors.New("'id' : custom id has to be > 0")
+	}
+	return nil
+}
+
+// initAddress checks "init-addr METHOD[,METHOD...]".
+func initAddress(_ *server, v string) error {
+	for method := range strings.SplitSeq(v, ",") {
+		if _, err := netip.ParseAddr(method); err != nil && !slices.Contains([]string{"last", "libc", "none"}, method) {
+			return fmt.Errorf("'init-addr' : unknown init-addr method '%s', supported methods are 'libc', 'last', 'none'", method)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var (
+	facilities = strings.Fields("kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 local1 local2 local3 local4 local5 local6 local7")
+	logFormats = strings.Fields("local rfc3164 rfc5424 priority short timed iso raw")
+	levels     = strings.Fields("emerg alert crit err warning notice info debug")
+)
+
+// logTarget checks "log global" and "log ADDRESS [len N] [format F] [sample R]
+// FACILITY [LEVEL [MINIMUM]]".
+func logTarget(args []string) error {
+	if len(args) == 1 && args[0] == "global" {
+		return nil
+	}
+	if len(args) < 2 {
+		return errors.New(": expects <address> and <facility> or global as arguments")
+	}
+	args = args[1:]
+	for len(args) > 2 && slices.Contains([]string{"len", "format", "sample", "profile"}, args[0]) {
+		switch n, _ := strconv.Atoi(args[1]); {
+		case args[0] == "len" && (n < 80 || n > 65535):
+			return fmt.Errorf(": invalid log length '%s', must be between 80 and 65535", args[1])
+		case args[0] == "format" && !slices.Contains(logFormats, args[1]):
+			return fmt.Errorf(": unknown log format '%s'%s", args[1], didYouMean(args[1], logFormats))
+		}
+		args = args[2:]
+	}
+	if !slices.Contains(facilities, args[0]) {
+		return fmt.Errorf(": unknown log facility '%s'%s", args[0], didYouMean(args[0], facilities))
+	}
+	for _, level := range args[1:] {
+		if !slices.Contains(levels, level) {
+			return fmt.Errorf(": unknown optional log level '%s'%s", level, didYouMean(level, levels))
+		}
+	}
+	return atMost(3)(args)
+}
+
+// clf checks what may follow option tcplog.
+func clf(args []string) error {
+	if len(args) == 1 && args[0] == "clf" {
+		return nil
+	}
+	return nothing(args)
+}
+
+// setDirectory moves where relative file names begin.
+func (t *translation) setDirectory(s statement) {
+	if s.args[0] == "origin" {
+		if len(s.args) < 2 || !filepath.IsAbs(s.args[1]) {
+			t.errorf(s.Pos, "'default-path origin' expects an absolute path")
+			return
+		}
+		t.dir = s.args[1]
+		return
+	}
+	dir, err := filepath.Abs(filepath.Dir(s.File))
+	if s.File == "" || err != nil {
+		t.errorf(s.Pos, "'default-path %s': %v", s.args[0], errNoDirectory)
+		return
+	}
+	if s.args[0] == "parent" {
+		dir = filepath.Dir(dir)
+	}
+	t.dir = dir
+}
+
+// atLeastBranch compares a version such as 3.2 or 2.6-dev4.
+func atLeastBranch(branch string, major, minor int) bool {
+	var a, b int
+	if n, _ := fmt.Sscanf(branch, "%d.%d", &a, &b); n != 2 {
+		return false
+	}
+	return a > major || a == major && b >= minor
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// sets are the groups of a condition as sets of layer4 matchers, for match or
+// for unless.
+func (c *condition) sets() (match, unless []caddy.ModuleMap) {
+	if c == nil {
+		return nil, nil
+	}
+	var sets []caddy.ModuleMap
+	for _, group := range c.groups {
+		sets = append(sets, matchers(group))
+	}
+	if c.unless {
+		return nil, sets
+	}
+	return sets, nil
+}
+
+// matchers are a group of terms. Where it asks for plain server names it
+// becomes the matcher client_hello, which the frontend keeps in a table: among
+// ten thousand rules the right one is then found by one look.
+func matchers(group []term) caddy.ModuleMap {
+	if patterns, ok := serverNames(group); ok {
+		return caddy.ModuleMap{"client_hello": caddyconfig.JSON(map[string]any{"sni": patterns}, nil)}
+	}
+	terms := make(l4acl.Matcher, 0, len(group))
+	for _, one := range group {
+		terms = append(terms, l4acl.Term{Name: one.name, Not: one.not, Any: one.criteria})
+	}
+	return caddy.ModuleMap{"acl": caddyconfig.JSON(terms, nil)}
+}
+
+// serverNames are the names that a group asks for in the form of client_hello,
+// if it asks for nothing else and upper and lower case are the same to it.
+func serverNames(group []term) (patterns []string, ok bool) {
+	if len(group) != 1 || group[0].not {
+		return nil, false
+	}
+	for _, c := range group[0].criteria {
+		more, ok := namesOf(c)
+		if !ok {
+			return nil, false
+		}
+		patterns = append(patterns, more...)
+	}
+	slices.Sort(patterns)
+	return slices.Compact(patterns), len(patterns) > 0
+}
+
+func namesOf(c sample.Criterion) (patterns []string, ok bool) {
+	fetch, lowered := strings.CutSuffix(c.Fetch, ",lower")
+	if fetch != "req.ssl_sni" && fetch != "req_ssl_sni" || len(c.Files) > 0 || len(c.Values) == 0 {
+		return nil, false
+	}
+	for _, value := range c.Values {
+		normalized, err := names.Check(value)
+		suffix := strings.HasPrefix(value, ".")
+		switch {
+		case err != nil, strings.Contains(value, "*"), strings.HasSuffix(value, "."):
+			return nil, false
+		case !c.IgnoreCase && (!lowered || normalized != value):
+			return nil, false
+		case suffix != (c.Method == "end"), !suffix && c.Method != "" && c.Method != "str":
+			return nil, false
+		}
+		patterns = append(patterns, normalized)
+	}
+	return patterns, true
+}

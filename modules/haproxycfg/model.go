@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"slices"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// translation is one configuration on its way.
+type translation struct {
+	dir      string // where relative file names begin; empty: nowhere
+	branch   string
+	getenv   func(string) (string, bool) // with what the configuration itself sets
+	loader   *sample.Loader
+	problems []haproxyfile.Problem
+	notices  []*notice
+	byFormat map[string]*notice
+
+	anonymous *proxy            // the last defaults section, of whatever name
+	defaults  map[string]*proxy // the named ones
+	proxies   []*proxy
+	frontends map[string]*proxy
+	backends  map[string]*proxy
+	resolvers map[string]bool
+	ids       map[int]*proxy
+}
+
+func newTranslation(branch string) *translation {
+	return &translation{
+		branch:    branch,
+		loader:    new(sample.Loader),
+		byFormat:  make(map[string]*notice),
+		frontends: make(map[string]*proxy),
+		backends:  make(map[string]*proxy),
+		anonymous: &proxy{kind: "defaults"},
+		defaults:  make(map[string]*proxy),
+		resolvers: make(map[string]bool),
+		ids:       make(map[int]*proxy),
+	}
+}
+
+// proxy is a frontend, a backend, a listen or a defaults section.
+type proxy struct {
+	haproxyfile.Pos
+	kind string
+	name string
+	settings
+
+	acls     map[string]*acl
+	named    map[string]*server
+	binds    []bind
+	servers  []*server
+	uses     []use
+	fallback reference // default_backend
+	http     webSite
+
+	// Of a defaults section: who inherits its rules, and how it is referred to.
+	users           where
+	byName, implied bool
+	twin            *proxy // an earlier one of the same name
+}
+
+// settings are what a section has from its defaults.
+type settings struct {
+	mode        string
+	disabled    bool
+	balance     reference // its Name is the policy; empty: none was given
+	retries     *int
+	redispatch  bool
+	allBackups  bool
+	maxconn     int
+	fullconn    int
+	timeouts    timeouts
+	template    server // default-server
+	check       healthCheck
+	connection  []rule
+	content     []rule
+	inspect     time.Duration
+	httpOptions []statement // what is an error should the section serve in mode http
+}
+
+// timeouts that are nil were not given: HAProxy then waits for ever.
+type timeouts struct {
+	client, clientFin, server, serverFin, connect, queue, tunnel, check *time.Duration
+}
+
+// reference is a name and the line that it stands in.
+type reference struct {
+	haproxyfile.Pos
+	name string
+}
+
+// use is a use_backend line.
+type use struct {
+	reference
+	dynamic bool // name is a format
+	cond    *condition
+}
+
+// inherit makes a section that begins with the settings of its defaults.
+func (p *proxy) inherit(from *proxy) {
+	p.settings = from.settings
+	// What is appended to must not be shared.
+	p.connection = slices.Clone(p.connection)
+	p.content = slices.Clone(p.content)
+	p.httpOptions = slices.Clone(p.httpOptions)
+	p.check.steps = slices.Clone(p.check.steps)
+}
+
+// where is what the section can do.
+func (p *proxy) where() where {
+	switch p.kind {
+	case "frontend":
+		return inFrontend
+	case "backend":
+		return inBackend
+	case "listen":
+		return inFrontend | inBackend
+	default:
+		return inDefaults
+	}
+}
+
+func (p *proxy) isFrontend() bool { return p.where()&inFrontend != 0 }
+
+func (p *proxy) isBackend() bool { return p.where()&inBackend != 0 }
+
+// String is how messages call the section.
+func (p *proxy) String() string {
+	switch {
+	case p.kind == "defaults" && p.name == "":
+		return "anonymous 'defaults' section"
+	case p.kind == "defaults":
+		return "defaults '" + p.name + "'"
+	case p.kind == "listen":
+		return "proxy '" + p.name + "'"
+	default:
+		return p.kind + " '" + p.name + "'"
+	}
+}
+
+// didYouMean is what to say after an unknown word.
+func didYouMean(word string, known []string) string {
+	if near := options.Nearest(word, known); near != "" {
+		return "; did you mean '" + near + "' maybe ?"
+	}
+	return ""
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// addUse reads "use_backend NAME|FORMAT [if|unless CONDITION]".
+func addUse(t *translation, p *proxy, s statement) {
+	if len(s.args) == 0 {
+		t.errorf(s.Pos, "'use_backend' expects a backend name")
+		return
+	}
+	u := use{reference: reference{s.Pos, s.args[0]}}
+	if strings.Contains(u.name, "%") {
+		u.dynamic = true
+		name, err := sample.RewriteFormatFiles(u.name, t.file)
+		if err == nil {
+			_, err = t.loader.Format(name)
+		}
+		if err != nil {
+			t.errorf(s.Pos, "'use_backend' in %s: failed to parse the backend's name '%s': %v", p, u.name, unavailable(err))
+			return
+		}
+		u.name = name
+	}
+	if len(s.args) > 1 && s.args[1] != "if" && s.args[1] != "unless" {
+		t.errorf(s.Pos, "unexpected keyword '%s' after switching rule, only 'if' and 'unless' are allowed, in %s", s.args[1], p)
+		return
+	}
+	var err error
+	if u.cond, err = t.condition(p, s, s.args[1:]); err != nil {
+		t.errorf(s.Pos, "'use_backend' in %s: error detected while parsing switching rule : %v", p, err)
+		return
+	}
+	p.uses = append(p.uses, u)
+}
+
+func setDefaultBackend(t *translation, p *proxy, s statement) {
+	switch {
+	case len(s.args) == 0:
+		t.errorf(s.Pos, "'default_backend' expects a backend name")
+	case len(s.args) > 1:
+		t.errorf(s.Pos, "'default_backend' cannot handle unexpected argument '%s'", s.args[1])
+	default:
+		p.fallback = reference{s.Pos, s.args[0]}
+	}
+}
+
+// policies are HAProxy's, and whether they are available.
+var policies = map[string]keyword{
+	"roundrobin": {grade: supported},
+	"static-rr":  {grade: refused, note: notYet + "; expected roundrobin"},
+	"leastconn":  {grade: refused, note: notYet + "; expected roundrobin"},
+	"first":      {grade: refused, note: notYet + "; expected roundrobin"},
+	"source":     {grade: refused, note: notYet + "; expected roundrobin"},
+	"random":     {grade: refused, note: notYet + "; expected roundrobin"},
+	"hash":       {grade: refused, note: notYet + "; expected roundrobin"},
+	"rdp-cookie": {grade: refused, note: "RDP cookies are not available"},
+	"uri":        {grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
+	"url_param":  {grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
+	"hdr":        {grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
+	"sticky":     {grade: refused, note: "it is for mode log"},
+	"log-hash":   {grade: refused, note: "it is for mode log"},
+	"log-sticky": {grade: refused, note: "it is for mode log"},
+}
+
+func setBalance(t *translation, p *proxy, s statement) {
+	name, _, _ := strings.Cut(s.arg(0), "(")
+	if name == "" {
+		name = "roundrobin"
+	}
+	k, ok := policies[name]
+	if !ok {
+		var known []string
+		for policy := range policies {
+			known = append(known, policy)
+		}
+		t.errorf(s.Pos, "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'first', 'random', 'hash' and 'rdp-cookie' in mode tcp (got '%s')%s", name, didYouMean(name, known))
+		return
+	}
+	switch k.grade {
+	case refused:
+		t.errorf(s.Pos, "'balance %s' in %s: %s", name, p, k.note)
+	case differs:
+		t.warnf(s.Pos, "'balance %s' in %s: %s", name, p, k.note)
+	default:
+	}
+	p.balance = reference{s.Pos, name}
+}
+
+// setRedispatch reads "option redispatch [N]": 0 turns it off.
+func setRedispatch(t *translation, p *proxy, s statement) {
+	p.redispatch = !s.not
+	if len(s.args) == 0 || s.not {
+		return
+	}
+	n, negative := strings.CutPrefix(s.args[0], "-")
+	if _, err := haproxyfile.ParseUint(n, 0, 100); err != nil {
+		t.errorf(s.Pos, "'option redispatch' expects a whole number from -100 to 100 but got '%s'", s.args[0])
+		return
+	}
+	p.redispatch = negative || integer(n) != 0
+}
+
+// retryOn accepts the words that mean something to mode tcp.
+func retryOn(t *translation, p *proxy, s statement) {
+	for _, word := range s.args {
+		switch word {
+		case "conn-failure":
+		case "none":
+			p.retries = new(0)
+		case "empty-response", "junk-response", "response-timeout", "0rtt-rejected", "all-retryable-errors":
+			t.warnf(s.Pos, "'retry-on %s' is ignored: only failed connects are retried in mode tcp, as in HAProxy", word)
+		default:
+			t.errorf(s.Pos, "'retry-on': unknown keyword '%s'; expected 'none' or 'conn-failure'", word)
+		}
+	}
+}
+
+// oneMode checks for the name of a mode.
+func oneMode(args []string) error {
+	if err := oneOf("tcp", "http", "health", "log", "syslog", "spop")(args); err != nil {
+		return fmt.Errorf(": unknown proxy mode '%s': expected tcp or http", strings.Join(args, " "))
+	}
+	return atMost(1)(args)
+}
+
+func setMode(t *translation, p *proxy, s statement) {
+	switch p.mode = s.args[0]; p.mode {
+	case "tcp", "http":
+	default:
+		t.errorf(s.Pos, "'mode %s' in %s: expected 'tcp', or 'http' for a section that redirects to https", p.mode, p)
+	}
+}
+
+func addTable(t *translation, p *proxy, s statement) {
+	if len(s.args) < 2 || s.args[0] != "type" {
+		t.errorf(s.Pos, "'stick-table' in %s: missing type: expected type ip|ipv6|integer|string|binary and size N", p)
+		return
+	}
+	kinds := []string{"ip", "ipv4", "ipv6", "integer", "string", "binary"}
+	if err := oneOf(kinds...)(s.args[1:]); err != nil {
+		t.errorf(s.Pos, "'stick-table' in %s: unknown type '%s'%s", p, s.args[1], didYouMean(s.args[1], kinds))
+		return
+	}
+	sized := false
+	for _, word := range s.args {
+		sized = sized || word == "size"
+	}
+	if !sized {
+		t.errorf(s.Pos, "'stick-table' in %s: missing size", p)
+		return
+	}
+	t.notice(s.Pos, harmless, "nothing that is taken over refers to it", "stick-table")
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// sectionKinds are the sections that HAProxy knows, and what becomes of those
+// that are no proxies. An empty note: it is translated.
+var sectionKinds = map[string]string{
+	"global": "", "defaults": "", "frontend": "", "backend": "", "listen": "",
+	"peers":       "nothing that is taken over refers to it",
+	"resolvers":   "host names are looked up by the system's resolver, at each connection",
+	"mailers":     "there are no mail alerts",
+	"userlist":    "it is for mode http",
+	"ring":        "logs go to Caddy's logging",
+	"log-forward": "logs go to Caddy's logging",
+	"log-profile": "logs go to Caddy's logging",
+	"cache":       "it is for mode http",
+	"program":     "Caddy starts no other programs",
+	"fcgi-app":    "it is for mode http",
+	"http-errors": "it is for mode http",
+	"crt-store":   "it is for TLS that ends at the proxy",
+	"crt-list":    "it is for TLS that ends at the proxy",
+	"healthcheck": "health checks have no effect yet",
+	"traces":      "it is for debugging HAProxy",
+	"acme":        "Caddy gets certificates by itself",
+}
+
+func isSection(kind string) bool {
+	_, ok := sectionKinds[kind]
+	return ok
+}
+
+// read takes the sections in order.
+func (t *translation) read(sections []haproxyfile.Section) {
+	for _, s := range sections {
+		switch s.Kind {
+		case "global":
+			t.readGlobal(s)
+		case "defaults":
+			t.readDefaults(s)
+		case "frontend", "backend", "listen":
+			t.readProxy(s)
+		default:
+			t.readOther(s)
+		}
+	}
+}
+
+func (t *translation) readGlobal(s haproxyfile.Section) {
+	if len(s.Args) > 0 {
+		t.errorf(s.Pos, "'global' cannot handle unexpected argument '%s': expected none", s.Args[0])
+	}
+	for _, l := range s.Lines {
+		st, words := newStatement(l)
+		k, name, args := globals.find(words)
+		if k == nil {
+			t.errorf(l.Pos, "unknown keyword '%s' in 'global' section%s", words[0], globals.similar(words[0], inGlobal))
+			continue
+		}
+		st.keyword, st.args = name, args
+		if st.not && !slices.Contains(negatable, name) {
+			t.errorf(l.Pos, "negation/default currently supported only for options, log, %s: '%s' is none of them", strings.Join(negatable[1:], ", "), name)
+			continue
+		}
+		t.perform(k, nil, st, "")
+	}
+}
+
+func (t *translation) readOther(s haproxyfile.Section) {
+	if len(s.Args) == 0 && slices.Contains([]string{"peers", "resolvers", "mailers", "userlist", "ring"}, s.Kind) {
+		t.errorf(s.Pos, "missing name for %s section: expected '%s NAME'", s.Kind, s.Kind)
+		return
+	}
+	t.notice(s.Pos, harmless, sectionKinds[s.Kind], strings.Join(append([]string{s.Kind}, s.Args...), " "))
+	if s.Kind == "resolvers" {
+		t.resolvers[s.Args[0]] = true
+		t.checkResolvers(s.Lines)
+	}
+}
+
+// resolverWords are the keywords of a section resolvers.
+var resolverWords = []string{"nameserver", "parse-resolv-conf", "resolve_retries", "timeout", "hold", "accepted_payload_size"}
+
+// checkResolvers finds the mistakes that HAProxy would. The system's resolver
+// has settings of its own.
+func (t *translation) checkResolvers(lines []haproxyfile.Line) {
+	for _, l := range lines {
+		switch w := l.Words; {
+		case !slices.Contains(resolverWords, w[0]):
+			t.errorf(l.Pos, "unknown keyword '%s' in 'resolvers' section%s", w[0], didYouMean(w[0], resolverWords))
+		case w[0] == "nameserver" && len(w) < 3:
+			t.errorf(l.Pos, "'nameserver' expects <name> and <addr>[:<port>] as arguments")
+		case w[0] == "nameserver":
+			if a, err := haproxyfile.ParseAddress(w[2], haproxyfile.AddressOptions{}); err != nil {
+				t.errorf(l.Pos, "'nameserver %s' : %v", w[1], err)
+			} else if !a.HasPort {
+				t.errorf(l.Pos, "'nameserver %s' : missing port specification in '%s'", w[1], w[2])
+			}
+		}
+	}
+}
+
+// checkName checks the name of something.
+func (t *translation) checkName(pos haproxyfile.Pos, what, name string) bool {
+	i := strings.IndexFunc(name, func(c rune) bool { return balancer.CheckName(string(c)) != nil })
+	if i < 0 {
+		return true
+	}
+	c, _ := utf8.DecodeRuneInString(name[i:])
+	t.errorf(pos, "character '%c' is not permitted in %s '%s': expected letters, digits and any of -_.:", c, what, name)
+	return false
+}
+
+// readProxy reads "frontend NAME [from NAME]" and the like.
+func (t *translation) readProxy(s haproxyfile.Section) {
+	p := &proxy{Pos: s.Pos, kind: s.Kind, acls: make(map[string]*acl), named: make(map[string]*server)}
+	if len(s.Args) == 0 {
+		t.errorf(s.Pos, "'%s' expects an <id> argument, such as '%s web'", s.Kind, s.Kind)
+		return
+	}
+	p.name = s.Args[0]
+	t.checkName(s.Pos, "'"+s.Kind+"' name", p.name)
+	if from := t.parent(p, s.Args[1:], t.anonymous); from != nil {
+		p.inherit(from)
+		t.checkParent(p, from)
+	}
+	t.declare(p)
+	t.readLines(p, s.Lines)
+}
+
+// newStatement takes "no" and "default" off a line.
+func newStatement(l haproxyfile.Line) (statement, []string) {
+	s, words := statement{Pos: l.Pos}, l.Words
+	if len(words) > 1 && (words[0] == "no" || words[0] == "default") {
+		s.not, words = true, words[1:]
+	}
+	return s, words
+}
+
+// readLines takes the lines of a proxy. Its mode decides what they mean, so it
+// comes first, wherever it stands.
+func (t *translation) readLines(p *proxy, lines []haproxyfile.Line) {
+	for _, l := range lines {
+		if l.Words[0] == "mode" && len(l.Words) > 1 {
+			p.mode = l.Words[1]
+		}
+	}
+	for _, l := range lines {
+		st, words := newStatement(l)
+		k, name, args := proxyKeywords.find(words)
+		if k == nil {
+			t.unknown(p, l.Pos, words)
+			continue
+		}
+		st.keyword, st.args = name, args
+		if t.allowed(k, p, st) {
+			t.perform(k, p, st, " in "+p.String())
+		}
+	}
+}
+
+// allowed checks that a keyword stands where it may.
+func (t *translation) allowed(k *keyword, p *proxy, s statement) bool {
+	switch {
+	case k.in&p.where() != 0:
+	case p.kind == "defaults":
+		t.errorf(s.Pos, "'%s' not allowed in 'defaults' section: expected it in the sections that it is for", s.keyword)
+		return false
+	default:
+		capability := "frontend"
+		if k.in&inFrontend == 0 {
+			capability = "backend"
+		}
+		if k.strict {
+			t.errorf(s.Pos, "'%s' not allowed because %s has no %s capability", s.keyword, p, capability)
+		} else {
+			t.warnf(s.Pos, "'%s' ignored because %s has no %s capability", s.keyword, p, capability)
+		}
+		return false
+	}
+	if s.not && !strings.HasPrefix(s.keyword, "option ") && s.keyword != "log" {
+		t.errorf(s.Pos, "negation/default currently supported only for options, log: '%s' is no option", s.keyword)
+		return false
+	}
+	if s.not && s.keyword == "log" && len(s.args) > 0 {
+		t.errorf(s.Pos, "'no log' does not expect arguments, and has '%s'", s.args[0])
+		return false
+	}
+	return true
+}
+
+// families are the keywords that are nothing without their second word, and
+// how HAProxy says that it does not know that one.
+var families = map[string]string{
+	"option":       "unknown option '%s'",
+	"timeout":      "'timeout' supports 'client', 'server', 'connect', 'check', 'queue', 'http-keep-alive', 'http-request', 'tunnel', 'tarpit', 'client-fin' and 'server-fin' (got '%s')",
+	"tcp-request":  "'tcp-request' expects 'inspect-delay', 'connection', 'session' or 'content' (got '%s')",
+	"tcp-response": "'tcp-response' expects 'inspect-delay' or 'content' (got '%s')",
+	"stick":        "'stick' expects 'on', 'match', 'store-request' or 'store-response' (got '%s')",
+	"stats":        "unknown stats parameter '%s'",
+	"monitor":      "'monitor' expects 'fail' (got '%s')",
+	"declare":      "'declare' expects 'capture' (got '%s')",
+	"rate-limit":   "'rate-limit' only supports 'sessions' (got '%s')",
+	"capture":      "'capture' expects 'cookie', 'request header' or 'response header' (got '%s')",
+}
+
+// unknown says that there is no such keyword.
+func (t *translation) unknown(p *proxy, pos haproxyfile.Pos, words []string) {
+	format, ok := families[words[0]]
+	if !ok {
+		t.errorf(pos, "unknown keyword '%s' in '%s' section%s", words[0], p.kind, proxyKeywords.similar(words[0], p.where()))
+		return
+	}
+	var second string
+	switch {
+	case len(words) > 1:
+		second = words[1]
+	case words[0] == "option":
+		t.errorf(pos, "'option' expects an option name, in %s", p)
+		return
+	default:
+		t.errorf(pos, "missing argument for '%s' in %s", words[0], p)
+		return
+	}
+	var known []string
+	for name := range proxyKeywords {
+		if rest, ok := strings.CutPrefix(name, words[0]+" "); ok {
+			known = append(known, rest)
+		}
+	}
+	t.errorf(pos, format+"%s, in %s", second, didYouMean(second, known), p)
+}

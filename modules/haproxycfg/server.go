@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// server is a server line, or what default-server says of all that follow it.
+type server struct {
+	haproxyfile.Pos
+	name     string
+	id       int
+	address  haproxyfile.Address
+	weight   *int
+	backup   bool
+	disabled bool
+
+	maxconn, minconn, maxqueue int
+	slowstart                  time.Duration
+	onMarkedDown, onMarkedUp   string
+	observe, onError           string
+	errorLimit                 int
+	initState                  string
+	track, resolvers           string
+	check                      serverCheck
+	agent                      bool
+	agentAddress, agentSend    string
+	agentPort                  int
+	agentInterval              *time.Duration
+}
+
+// serverCheck is what a server says of its health check.
+type serverCheck struct {
+	on                               bool
+	interval, fast, down             *time.Duration
+	rise, fall                       int
+	port                             int
+	address                          string
+	tls, sendProxy                   bool
+	serverName, alpn, caFile, verify string
+}
+
+// addServer reads "server NAME ADDRESS [OPTIONS]".
+func addServer(t *translation, p *proxy, s statement) {
+	if len(s.args) < 2 {
+		t.errorf(s.Pos, "'server' expects <name> and <addr>[:<port>] as arguments in %s", p)
+		return
+	}
+	n := p.template
+	n.Pos, n.name = s.Pos, s.args[0]
+	object := fmt.Sprintf("'server %s/%s' : ", p.name, n.name)
+	if !t.checkName(s.Pos, "server name", n.name) {
+		return
+	}
+	if other := p.named[n.name]; other != nil {
+		t.errorf(s.Pos, "%sanother server named '%s' was already defined at line %d, please use a distinct name", object, n.name, other.Line)
+		return
+	}
+	p.named[n.name] = &n
+	var err error
+	if n.address, err = haproxyfile.ParseAddress(s.args[1], haproxyfile.AddressOptions{Getenv: t.getenv}); err == nil {
+		err = t.reachable(&n.address)
+	}
+	if err != nil {
+		t.errorf(s.Pos, "%s%v", object, err)
+		return
+	}
+	t.serverOptions(&n, s, s.args[2:], object)
+	p.servers = append(p.servers, &n)
+}
+
+func setDefaultServer(t *translation, p *proxy, s statement) {
+	if len(s.args) == 0 {
+		t.errorf(s.Pos, "'default-server' expects options, such as 'check inter 2s'")
+		return
+	}
+	n := p.template
+	t.serverOptions(&n, s, s.args, "'default-server' : ")
+	p.template = n
+}
+
+// serverOptions reads the words after a server's address.
+func (t *translation) serverOptions(n *server, s statement, words []string, object string) {
+	for len(words) > 0 {
+		name, args := words[0], words[1:]
+		paren, _, _ := strings.Cut(name, "(")
+		o, ok := serverKeywords[paren]
+		if !ok {
+			var known []string
+			for word := range serverKeywords {
+				known = append(known, word)
+			}
+			t.errorf(s.Pos, "%sunknown keyword '%s'%s", object, name, didYouMean(name, known))
+			return
+		}
+		if len(args) < o.values {
+			t.errorf(s.Pos, "%s'%s' expects %s as argument", object, name, cmp.Or(o.value, "an argument"))
+			return
+		}
+		args = args[:o.values]
+		words = words[1+o.values:]
+		switch o.grade {
+		case refused:
+			t.errorf(s.Pos, "%s'%s': %s", object, name, o.note)
+			return
+		case harmless, pending, differs:
+			t.notice(s.Pos, o.grade, o.note, name)
+		case supported, httpOnly:
+		}
+		if o.do == nil {
+			continue
+		}
+		if err := o.do(n, strings.Join(args, " ")); err != nil {
+			t.errorf(s.Pos, "%s%v", object, err)
+		}
+	}
+}
+
+// reachable says why an address that HAProxy connects to cannot be connected
+// to.
+func (t *translation) reachable(a *haproxyfile.Address) error {
+	if err := t.usable(a); err != nil || a.Family == haproxyfile.Unix {
+		return err
+	}
+	switch {
+	case a.Host == "" || a.Host == "0.0.0.0" || a.Host == "::":
+		return fmt.Errorf("'%s': going where the client wanted to go is not available: expected the address of a server", a)
+	case a.Offset != 0:
+		return fmt.Errorf("'%s': a port in relation to the client's is not available: expected the port itself", a)
+	}
+	return nil
+}
+
+// dial is the server's address in our words. fallback is the port for one that
+// has none.
+func (n *server) dial(fallback int) string {
+	if n.address.Family == haproxyfile.Unix {
+		return "unix/" + n.address.Path
+	}
+	port := n.address.Port
+	if !n.address.HasPort {
+		port = fallback
+	}
+	return net.JoinHostPort(n.address.Host, strconv.Itoa(port))
+}
