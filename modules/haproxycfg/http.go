@@ -154,6 +154,20 @@ func httpEffect(t *translation, p *proxy, s statement) {
 	}
 }
 
+// statsAdmin checks the condition of "stats admin", as HAProxy does.
+func statsAdmin(t *translation, p *proxy, s statement) {
+	statsPage(t, p, s)
+	if len(s.args) == 0 || s.args[0] != "if" && s.args[0] != "unless" {
+		t.errorf(s.Pos, "'stats admin' requires either 'if' or 'unless' followed by a condition, in %s", p)
+		return
+	}
+	plain := *p // what it may look at is more than a redirect may
+	plain.mode = "tcp"
+	if _, err := t.condition(&plain, s, s.args); err != nil {
+		t.errorf(s.Pos, "error detected while parsing a 'stats admin' rule : %v, in %s", err, p)
+	}
+}
+
 func statsPage(t *translation, p *proxy, s statement) {
 	p.http.stats = true
 	if p.mode != "http" && p.kind != "defaults" {

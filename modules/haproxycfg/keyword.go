@@ -125,7 +125,7 @@ func (t *translation) warnf(pos haproxyfile.Pos, format string, args ...any) {
 // perform has a keyword take effect, or says why it has none. object is what
 // the keyword is an option of, for the message: "'option' in backend 'b'".
 func (t *translation) perform(k *keyword, p *proxy, s statement, object string) {
-	if k.args != nil && !s.not {
+	if k.args != nil && (!s.not || len(s.args) > 0) {
 		if err := k.args(s.args); err != nil {
 			t.errorf(s.Pos, "'%s' %v%s", s.keyword, err, strings.Replace(object, " in ", ", in ", 1))
 			return

@@ -26,6 +26,9 @@ func logTarget(args []string) error {
 	if len(args) < 2 {
 		return errors.New(": expects <address> and <facility> or global as arguments")
 	}
+	if !isLogTarget(args[0]) {
+		return fmt.Errorf(": invalid address: '%s': expected an address, the path of a socket, stdout, stderr or ring@NAME", args[0])
+	}
 	args = args[1:]
 	for len(args) > 2 && slices.Contains([]string{"len", "format", "sample", "profile"}, args[0]) {
 		switch n, _ := strconv.Atoi(args[1]); {
@@ -45,6 +48,11 @@ func logTarget(args []string) error {
 		}
 	}
 	return atMost(3)(args)
+}
+
+// isLogTarget tells an address from a word that stands where one is missing.
+func isLogTarget(text string) bool {
+	return text == "stdout" || text == "stderr" || strings.ContainsAny(text, "/@:.$")
 }
 
 // clf checks what may follow option tcplog.

@@ -65,6 +65,11 @@ func addServer(t *translation, p *proxy, s statement) {
 		return
 	}
 	p.named[n.name] = &n
+	// HAProxy would not find such a host.
+	if _, option := serverKeywords[s.args[1]]; option {
+		t.errorf(s.Pos, "'server' expects <name> and <addr>[:<port>] as arguments in %s, and '%s' is an option", p, s.args[1])
+		return
+	}
 	var err error
 	if n.address, err = haproxyfile.ParseAddress(s.args[1], haproxyfile.AddressOptions{Getenv: t.getenv}); err == nil {
 		err = t.reachable(&n.address)

@@ -336,3 +336,11 @@ func TestModesThatDoNotFit(t *testing.T) {
 		}
 	}
 }
+
+// An address that was forgotten is not the option after it.
+func TestServerWithoutAddress(t *testing.T) {
+	r := translated(t, backend("server s1 check inter 2s"))
+	if want := "'server' expects <name> and <addr>[:<port>] as arguments in backend 'b', and 'check' is an option"; !r.Failed || !strings.Contains(fmt.Sprint(r.Problems), want) {
+		t.Errorf("%v, want %s", r.Problems, want)
+	}
+}
