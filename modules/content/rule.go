@@ -104,13 +104,14 @@ func (r *Rule) check() error {
 	case action == setVar && r.Value == "":
 		return fmt.Errorf("set_var %s has no value: expected an expression such as req.ssl_sni,lower", r.Var)
 	default:
-		return checkVar(r.Var)
+		return CheckVar(r.Var)
 	}
 }
 
 var variable = regexp.MustCompile(`^(sess|txn|req)\.[A-Za-z0-9_.]+$`)
 
-func checkVar(name string) error {
+// CheckVar says what is wrong with the name of a variable that rules may set.
+func CheckVar(name string) error {
 	if !variable.MatchString(name) {
 		return fmt.Errorf("variable %q: expected a scope (sess, txn or req), a dot, and letters, digits, _ and dots", name)
 	}

@@ -36,7 +36,7 @@ type condition struct {
 // addACL reads "acl NAME CRITERION ...".
 func addACL(t *translation, p *proxy, s statement) {
 	name := s.args[0]
-	if p.kind == "defaults" && p.name == "" {
+	if p.isAnonymous() {
 		t.errorf(s.Pos, "'acl' not allowed in anonymous 'defaults' section: expected a name for the section")
 		return
 	}
@@ -47,7 +47,7 @@ func addACL(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "acl name '%s' will never match: 'or' is used to express a disjunction within a condition", name)
 		return
 	}
-	if name == "if" || name == "unless" {
+	if beginsCondition(name) {
 		t.warnf(s.Pos, "acl name '%s' is easily taken for the beginning of a condition", name)
 	}
 	a := p.acls[name]
@@ -65,7 +65,7 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 	if len(words) == 0 {
 		return errors.New("missing fetch method in ACL expression ''")
 	}
-	if p.mode == "http" && p.kind != "defaults" {
+	if p.isHTTP() {
 		c, err := httpCriterion(words)
 		a.criteria = append(a.criteria, c)
 		return err
@@ -121,7 +121,7 @@ func (t *translation) condition(p *proxy, s statement, words []string) (*conditi
 	if len(words) == 0 {
 		return nil, nil //nolint:nilnil // no condition is not an error
 	}
-	if words[0] != "if" && words[0] != "unless" {
+	if !beginsCondition(words[0]) {
 		return nil, fmt.Errorf("only accepts 'if' or 'unless' (got '%s')", words[0])
 	}
 	c := &condition{unless: words[0] == "unless", groups: [][]term{nil}}
@@ -144,6 +144,9 @@ func (t *translation) condition(p *proxy, s statement, words []string) (*conditi
 	}
 	return c, nil
 }
+
+// beginsCondition reports whether a word is followed by a condition.
+func beginsCondition(word string) bool { return word == "if" || word == "unless" }
 
 // term reads one ACL of a condition: its name or its definition in braces.
 func (t *translation) term(p *proxy, s statement, words []string) (one term, rest []string, err error) {
@@ -183,7 +186,7 @@ func (t *translation) named(p *proxy, name string) (*acl, error) {
 	if !ok {
 		return nil, fmt.Errorf("no such ACL : '%s'%s", name, didYouMean(name, slices.Collect(maps.Keys(p.acls))))
 	}
-	if p.mode == "http" && strings.HasPrefix(name, "METH_") {
+	if p.isHTTP() && strings.HasPrefix(name, "METH_") {
 		method := strings.TrimPrefix(name, "METH_")
 		return &acl{name: name, criteria: []sample.Criterion{{Fetch: "method", Values: []string{method}}}}, nil
 	}

@@ -4,7 +4,9 @@ package haproxycfg
 
 import (
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,11 +96,7 @@ func addBind(t *translation, p *proxy, s statement) {
 	for words := s.args[1:]; len(words) > 0; {
 		o, ok := bindOptions[words[0]]
 		if !ok {
-			var known []string
-			for name := range bindOptions {
-				known = append(known, name)
-			}
-			t.errorf(s.Pos, "'bind %s' in section '%s': unknown keyword '%s'%s", s.args[0], p.kind, words[0], didYouMean(words[0], known))
+			t.errorf(s.Pos, "'bind %s' in section '%s': unknown keyword '%s'%s", s.args[0], p.kind, words[0], didYouMean(words[0], slices.Collect(maps.Keys(bindOptions))))
 			return
 		}
 		if len(words) <= o.values {

@@ -134,13 +134,19 @@ func tcpStep(args []string) (step, error) {
 	case "expect":
 		return expectStep(args, []string{"string", "rstring", "binary", "rbinary", "string-lf", "binary-lf"})
 	default:
-		for _, known := range []string{"set-var", "set-var-fmt", "unset-var"} {
-			if name, _, _ := strings.Cut(kind, "("); name == known {
-				return nil, errors.New("variables of checks are not available")
-			}
+		if setsVariable(kind) {
+			return nil, errVariables
 		}
 		return nil, fmt.Errorf("only supports 'comment', 'connect', 'send', 'send-binary', 'expect' but got '%s'", kind)
 	}
+}
+
+var errVariables = errors.New("variables of checks are not available")
+
+// setsVariable recognizes "set-var(NAME)" and its kin.
+func setsVariable(word string) bool {
+	name, _, _ := strings.Cut(word, "(")
+	return slices.Contains([]string{"set-var", "set-var-fmt", "unset-var"}, name)
 }
 
 func hexadecimal(text string) error {
@@ -289,10 +295,8 @@ func (c *healthCheck) httpRule(args []string) error {
 		}
 		return nil
 	default:
-		for _, known := range []string{"set-var", "set-var-fmt", "unset-var"} {
-			if name, _, _ := strings.Cut(kind, "("); name == known {
-				return errors.New("variables of checks are not available")
-			}
+		if setsVariable(kind) {
+			return errVariables
 		}
 		return fmt.Errorf("only supports 'disable-on-404', 'send-state', 'comment', 'connect', 'send', 'expect' but got '%s'", kind)
 	}

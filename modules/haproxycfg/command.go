@@ -68,7 +68,7 @@ func (c *checkCommand) run(more []string, out, messages io.Writer) (int, error) 
 	}
 	r := Translate(sources, Options{})
 	for _, p := range r.Problems {
-		_, _ = fmt.Fprintf(messages, "%-9s %v\n", "["+labels[p.Severity]+"]", p)
+		_, _ = fmt.Fprintf(messages, "%-9s %v\n", "["+p.Severity.String()+"]", p)
 	}
 	switch {
 	case r.Failed:
@@ -93,13 +93,6 @@ func (c *checkCommand) print(out io.Writer, config []byte) {
 		}
 	}
 	_, _ = fmt.Fprintf(out, "%s\n", config)
-}
-
-// labels are HAProxy's words for the severities.
-var labels = map[haproxyfile.Severity]string{
-	haproxyfile.Notice:  "NOTICE",
-	haproxyfile.Warning: "WARNING",
-	haproxyfile.Error:   "ALERT",
 }
 
 // readSources reads files, and of directories the *.cfg files.

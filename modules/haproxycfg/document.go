@@ -32,12 +32,12 @@ func Document() string {
 	b.WriteString(strings.TrimSpace(prose))
 	b.WriteString("\n\n")
 	section(&b, "Keywords of `global`", ofTable(globals))
-	section(&b, "Sections", ofSections())
+	section(&b, "Sections", rowsOf(sectionKinds, ofSection))
 	section(&b, "Keywords of `frontend`, `backend`, `listen` and `defaults`", ofTable(proxyKeywords))
-	section(&b, "`balance`", ofKeywords(policies))
-	section(&b, "Options of `bind`", ofBind())
-	section(&b, "Options of `server` and `default-server`", ofServer())
-	section(&b, "Actions of `tcp-request`", ofKeywords(actions))
+	section(&b, "`balance`", ofTable(policies))
+	section(&b, "Options of `bind`", rowsOf(bindOptions, ofBind))
+	section(&b, "Options of `server` and `default-server`", rowsOf(serverKeywords, ofServer))
+	section(&b, "Actions of `tcp-request`", ofTable(actions))
 	section(&b, "Sample fetches", ofSamples(sample.Fetches()))
 	section(&b, "Converters", ofSamples(sample.Converters()))
 	section(&b, "Matching methods (`-m`)", ofSamples(sample.Methods()))
@@ -55,44 +55,29 @@ func section(b *strings.Builder, title string, rows []row) {
 	b.WriteString("\n")
 }
 
-func ofTable(t table) (rows []row) {
-	for _, name := range slices.Sorted(maps.Keys(t)) {
-		rows = append(rows, row{name, gradeNames[t[name].grade], t[name].note})
+// rowsOf is a table of keywords; of tells what becomes of one.
+func rowsOf[K any](keywords map[string]K, of func(K) (grade, string)) (rows []row) {
+	for _, name := range slices.Sorted(maps.Keys(keywords)) {
+		g, note := of(keywords[name])
+		rows = append(rows, row{name, gradeNames[g], note})
 	}
 	return rows
 }
 
-func ofKeywords(m map[string]keyword) (rows []row) {
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		rows = append(rows, row{name, gradeNames[m[name].grade], m[name].note})
-	}
-	return rows
+func ofTable(t table) []row {
+	return rowsOf(t, func(k *keyword) (grade, string) { return k.grade, k.note })
 }
 
-func ofSections() (rows []row) {
-	for _, kind := range slices.Sorted(maps.Keys(sectionKinds)) {
-		state := supported
-		if sectionKinds[kind] != "" {
-			state = harmless
-		}
-		rows = append(rows, row{kind, gradeNames[state], sectionKinds[kind]})
+func ofSection(note string) (grade, string) {
+	if note == "" {
+		return supported, ""
 	}
-	return rows
+	return harmless, note
 }
 
-func ofBind() (rows []row) {
-	for _, name := range slices.Sorted(maps.Keys(bindOptions)) {
-		rows = append(rows, row{name, gradeNames[bindOptions[name].grade], bindOptions[name].note})
-	}
-	return rows
-}
+func ofBind(o bindOption) (grade, string) { return o.grade, o.note }
 
-func ofServer() (rows []row) {
-	for _, name := range slices.Sorted(maps.Keys(serverKeywords)) {
-		rows = append(rows, row{name, gradeNames[serverKeywords[name].grade], serverKeywords[name].note})
-	}
-	return rows
-}
+func ofServer(k serverKeyword) (grade, string) { return k.grade, k.note }
 
 func ofSamples(docs []sample.Doc) (rows []row) {
 	for _, d := range docs {

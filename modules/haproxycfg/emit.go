@@ -4,6 +4,7 @@ package haproxycfg
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"time"
 
@@ -156,13 +157,11 @@ func shareCheck(b *balancer.Backend) {
 	if len(b.Servers) == 0 || b.Servers[0].Check == nil {
 		return
 	}
-	first := caddyconfig.JSON(b.Servers[0].Check, nil)
-	for _, s := range b.Servers {
-		if s.Check == nil || string(caddyconfig.JSON(s.Check, nil)) != string(first) {
-			return
-		}
+	first := b.Servers[0].Check
+	if slices.ContainsFunc(b.Servers, func(s *balancer.Server) bool { return !reflect.DeepEqual(s.Check, first) }) {
+		return
 	}
-	b.Check = b.Servers[0].Check
+	b.Check = first
 	for _, s := range b.Servers {
 		s.Check = nil
 	}

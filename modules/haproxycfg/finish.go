@@ -26,14 +26,12 @@ func (t *translation) finish() {
 	t.warnNotices()
 }
 
-func (p *proxy) isHTTP() bool { return p.mode == "http" }
-
 // finishMode checks that what a section holds suits its mode.
 func (t *translation) finishMode(p *proxy) {
 	if !p.isHTTP() || p.disabled {
 		return
 	}
-	if len(p.content)+len(p.connection) > 0 {
+	if p.hasRules() {
 		t.errorf(p.Pos, "%s has 'tcp-request' rules in mode http: expected them in a section of mode tcp", p)
 	}
 }
@@ -133,21 +131,29 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 
 // trackable finds the server that another one tracks.
 func (t *translation) trackable(p *proxy, n *server) string {
-	name, target := p, n.track
-	if section, s, ok := strings.Cut(n.track, "/"); ok {
-		if name, target = t.backends[section], s; name == nil {
-			return "unable to find required proxy '" + section + "' for tracking"
-		}
+	section, name := n.tracked(p)
+	b := t.backends[section]
+	if b == nil {
+		return "unable to find required proxy '" + section + "' for tracking"
 	}
-	switch other := name.named[target]; {
+	switch other := b.named[name]; {
 	case other == nil:
-		return "unable to find required server '" + target + "' for tracking"
-	case other.tracksTo(t, name, n):
-		return fmt.Sprintf("unable to track %s/%s as it belongs to a tracking chain looping back to %s/%s", name.name, target, p.name, n.name)
+		return "unable to find required server '" + name + "' for tracking"
+	case other.tracksTo(t, b, n):
+		return fmt.Sprintf("unable to track %s/%s as it belongs to a tracking chain looping back to %s/%s", section, name, p.name, n.name)
 	case !other.check.on && !other.agent && other.track == "":
-		return fmt.Sprintf("unable to use %s/%s for tracking as it does not have any check nor agent enabled", name.name, target)
+		return fmt.Sprintf("unable to use %s/%s for tracking as it does not have any check nor agent enabled", section, name)
 	}
 	return ""
+}
+
+// tracked is what a server of a section tracks: "BACKEND/SERVER", or "SERVER" of
+// the section itself.
+func (n *server) tracked(p *proxy) (section, name string) {
+	if section, name, ok := strings.Cut(n.track, "/"); ok {
+		return section, name
+	}
+	return p.name, n.track
 }
 
 // tracksTo follows what a server of a section tracks, to see whether it comes
@@ -157,10 +163,7 @@ func (n *server) tracksTo(t *translation, p *proxy, end *server) bool {
 		if n == nil || n == end || n.track == "" {
 			return n == end
 		}
-		section, name, ok := strings.Cut(n.track, "/")
-		if !ok {
-			section, name = p.name, n.track
-		}
+		section, name := n.tracked(p)
 		if p = t.backends[section]; p == nil {
 			return false
 		}

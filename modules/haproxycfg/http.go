@@ -30,7 +30,7 @@ type redirect struct {
 // httpRule reads http-request and redirect. In mode tcp both are nothing.
 func httpRule(t *translation, p *proxy, s statement) {
 	switch {
-	case p.kind == "defaults" && p.name == "":
+	case p.isAnonymous():
 		t.errorf(s.Pos, "'%s' is not allowed in anonymous 'defaults' sections: expected it in the section that it is for", s.keyword)
 		return
 	case p.kind == "defaults":
@@ -76,7 +76,7 @@ func parseRedirect(words []string) (r redirect, rest []string, err error) {
 	r.code = http.StatusFound
 	uri := "{http.request.uri}"
 	var kind, to, code string
-	for len(words) > 0 && words[0] != "if" && words[0] != "unless" {
+	for len(words) > 0 && !beginsCondition(words[0]) {
 		switch word := words[0]; word {
 		case "scheme", "location", "prefix", "code":
 			if len(words) < 2 {
@@ -149,7 +149,7 @@ func location(format string) (string, error) {
 }
 
 func httpEffect(t *translation, p *proxy, s statement) {
-	if p.mode == "http" && p.kind != "defaults" {
+	if p.isHTTP() {
 		t.errorf(s.Pos, "'%s' in %s: only redirects are translated: expected this section in a Caddyfile, for Caddy's http app", s.keyword, p)
 	}
 }
@@ -157,7 +157,7 @@ func httpEffect(t *translation, p *proxy, s statement) {
 // statsAdmin checks the condition of "stats admin", as HAProxy does.
 func statsAdmin(t *translation, p *proxy, s statement) {
 	statsPage(t, p, s)
-	if len(s.args) == 0 || s.args[0] != "if" && s.args[0] != "unless" {
+	if !beginsCondition(s.arg(0)) {
 		t.errorf(s.Pos, "'stats admin' requires either 'if' or 'unless' followed by a condition, in %s", p)
 		return
 	}

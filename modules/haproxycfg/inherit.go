@@ -18,15 +18,12 @@ func (t *translation) readDefaults(s haproxyfile.Section) {
 		t.checkName(s.Pos, "'defaults' name", p.name)
 	}
 	// What the defaults before it say is forgotten, unless it is named.
-	if from := t.parent(p, args, new(proxy)); from != nil {
-		p.inherit(from)
-		if len(from.connection)+len(from.content) > 0 {
-			t.errorf(s.Pos, "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at %s): expected the rules in the sections that they are for", from.Pos)
-		}
+	from := t.parent(p, args, new(proxy))
+	p.inherit(from)
+	if from.hasRules() {
+		t.errorf(s.Pos, "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at %s): expected the rules in the sections that they are for", from.Pos)
 	}
-	if other := t.defaults[p.name]; other != nil {
-		p.twin = other
-	}
+	p.twin = t.defaults[p.name]
 	if p.name != "" {
 		t.defaults[p.name] = p
 	}
@@ -74,15 +71,14 @@ func (t *translation) refer(p, from *proxy, byName bool) {
 
 // checkParent holds HAProxy's rule on who may have tcp rules from defaults.
 func (t *translation) checkParent(p, from *proxy) {
-	if len(from.connection)+len(from.content) == 0 {
+	if !from.hasRules() {
 		return
 	}
-	users := from.users | p.where()
-	from.users = users
+	from.users |= p.where()
 	switch {
 	case p.kind == "listen":
 		t.errorf(p.Pos, "a listen section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at %s): expected the rules in %s", from.Pos, p)
-	case users&inFrontend != 0 && users&inBackend != 0:
+	case from.users&inFrontend != 0 && from.users&inBackend != 0:
 		t.errorf(p.Pos, "frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules (defaults section at %s): expected the rules in %s", from.Pos, p)
 	}
 }
@@ -90,15 +86,18 @@ func (t *translation) checkParent(p, from *proxy) {
 // declare takes note of a section's name. Another of the kind must not have
 // it; a frontend and a backend may share one, as they could up to HAProxy 3.2.
 func (t *translation) declare(p *proxy) {
-	for kind, names := range map[where]map[string]*proxy{inFrontend: t.frontends, inBackend: t.backends} {
-		if p.where()&kind == 0 {
+	for _, of := range []struct {
+		it    bool
+		named map[string]*proxy
+	}{{p.isFrontend(), t.frontends}, {p.isBackend(), t.backends}} {
+		if !of.it {
 			continue
 		}
-		if other := names[p.name]; other != nil {
+		if other := of.named[p.name]; other != nil {
 			t.errorf(p.Pos, "%s has the same name as %s declared at %s: expected a name of its own", p, other, other.Pos)
 			return
 		}
-		names[p.name] = p
+		of.named[p.name] = p
 	}
 	t.proxies = append(t.proxies, p)
 }

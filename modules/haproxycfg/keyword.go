@@ -136,8 +136,8 @@ func (t *translation) perform(k *keyword, p *proxy, s statement, object string) 
 		t.errorf(s.Pos, "'%s'%s: %s", s.keyword, object, k.note)
 		return
 	case httpOnly:
-		switch inHTTP := p != nil && p.mode == "http" && p.kind != "defaults"; {
-		case !inHTTP:
+		switch {
+		case !p.isHTTP():
 			t.notice(s.Pos, httpOnly, "", s.keyword)
 		case k.do == nil:
 			t.notice(s.Pos, harmless, "redirects do not need it", s.keyword)

@@ -11,7 +11,6 @@ const (
 	checksPending = "health checks are not made yet: every server counts as up"
 	queuePending  = "there are no queues and limits yet"
 	notYet        = "it is not available yet"
-	logPending    = ofLogging
 )
 
 // proxyKeywords are the keywords of frontend, backend, listen and defaults.

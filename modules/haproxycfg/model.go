@@ -67,21 +67,20 @@ type proxy struct {
 
 // settings are what a section has from its defaults.
 type settings struct {
-	mode        string
-	disabled    bool
-	balance     reference // its Name is the policy; empty: none was given
-	retries     *int
-	redispatch  bool
-	allBackups  bool
-	maxconn     int
-	fullconn    int
-	timeouts    timeouts
-	template    server // default-server
-	check       healthCheck
-	connection  []rule
-	content     []rule
-	inspect     time.Duration
-	httpOptions []statement // what is an error should the section serve in mode http
+	mode       string
+	disabled   bool
+	balance    reference // its Name is the policy; empty: none was given
+	retries    *int
+	redispatch bool
+	allBackups bool
+	maxconn    int
+	fullconn   int
+	timeouts   timeouts
+	template   server // default-server
+	check      healthCheck
+	connection []rule
+	content    []rule
+	inspect    time.Duration
 }
 
 // timeouts that are nil were not given: HAProxy then waits for ever.
@@ -108,7 +107,6 @@ func (p *proxy) inherit(from *proxy) {
 	// What is appended to must not be shared.
 	p.connection = slices.Clone(p.connection)
 	p.content = slices.Clone(p.content)
-	p.httpOptions = slices.Clone(p.httpOptions)
 	p.check.steps = slices.Clone(p.check.steps)
 }
 
@@ -130,10 +128,20 @@ func (p *proxy) isFrontend() bool { return p.where()&inFrontend != 0 }
 
 func (p *proxy) isBackend() bool { return p.where()&inBackend != 0 }
 
+// isHTTP reports whether the section serves in mode http; defaults serve nobody.
+func (p *proxy) isHTTP() bool { return p.mode == "http" && p.kind != "defaults" }
+
+// hasRules reports whether the section has tcp-request rules.
+func (p *proxy) hasRules() bool { return len(p.connection)+len(p.content) > 0 }
+
+// isAnonymous reports whether the section is defaults without a name: HAProxy
+// allows no rules in them.
+func (p *proxy) isAnonymous() bool { return p.kind == "defaults" && p.name == "" }
+
 // String is how messages call the section.
 func (p *proxy) String() string {
 	switch {
-	case p.kind == "defaults" && p.name == "":
+	case p.isAnonymous():
 		return "anonymous 'defaults' section"
 	case p.kind == "defaults":
 		return "defaults '" + p.name + "'"

@@ -4,6 +4,7 @@ package haproxycfg
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
@@ -29,7 +30,7 @@ func addUse(t *translation, p *proxy, s statement) {
 		}
 		u.name = name
 	}
-	if len(s.args) > 1 && s.args[1] != "if" && s.args[1] != "unless" {
+	if len(s.args) > 1 && !beginsCondition(s.args[1]) {
 		t.errorf(s.Pos, "unexpected keyword '%s' after switching rule, only 'if' and 'unless' are allowed, in %s", s.args[1], p)
 		return
 	}
@@ -53,35 +54,22 @@ func setDefaultBackend(t *translation, p *proxy, s statement) {
 }
 
 // policies are HAProxy's, and whether they are available.
-var policies = map[string]keyword{
-	"roundrobin": {grade: supported},
-	"static-rr":  {grade: refused, note: notYet + "; expected roundrobin"},
-	"leastconn":  {grade: refused, note: notYet + "; expected roundrobin"},
-	"first":      {grade: refused, note: notYet + "; expected roundrobin"},
-	"source":     {grade: refused, note: notYet + "; expected roundrobin"},
-	"random":     {grade: refused, note: notYet + "; expected roundrobin"},
-	"hash":       {grade: refused, note: notYet + "; expected roundrobin"},
-	"rdp-cookie": {grade: refused, note: "RDP cookies are not available"},
-	"uri":        {grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
-	"url_param":  {grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
-	"hdr":        {grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
-	"sticky":     {grade: refused, note: "it is for mode log"},
-	"log-hash":   {grade: refused, note: "it is for mode log"},
-	"log-sticky": {grade: refused, note: "it is for mode log"},
-}
+var policies = newTable([]keyword{
+	{name: "roundrobin", in: inBackends, grade: supported},
+	{name: "static-rr|leastconn|first|source|random|hash", in: inBackends, grade: refused, note: notYet + "; expected roundrobin"},
+	{name: "rdp-cookie", in: inBackends, grade: refused, note: "RDP cookies are not available"},
+	{name: "uri|url_param|hdr", in: inBackends, grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
+	{name: "sticky|log-hash|log-sticky", in: inBackends, grade: refused, note: "it is for mode log"},
+})
 
 func setBalance(t *translation, p *proxy, s statement) {
 	name, _, _ := strings.Cut(s.arg(0), "(")
 	if name == "" {
 		name = "roundrobin"
 	}
-	k, ok := policies[name]
-	if !ok {
-		var known []string
-		for policy := range policies {
-			known = append(known, policy)
-		}
-		t.errorf(s.Pos, "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'first', 'random', 'hash' and 'rdp-cookie' in mode tcp (got '%s')%s", name, didYouMean(name, known))
+	k := policies[name]
+	if k == nil {
+		t.errorf(s.Pos, "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'first', 'random', 'hash' and 'rdp-cookie' in mode tcp (got '%s')%s", name, policies.similar(name, inBackends))
 		return
 	}
 	switch k.grade {
@@ -149,11 +137,7 @@ func addTable(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'stick-table' in %s: unknown type '%s'%s", p, s.args[1], didYouMean(s.args[1], kinds))
 		return
 	}
-	sized := false
-	for _, word := range s.args {
-		sized = sized || word == "size"
-	}
-	if !sized {
+	if !slices.Contains(s.args, "size") {
 		t.errorf(s.Pos, "'stick-table' in %s: missing size", p)
 		return
 	}

@@ -5,69 +5,42 @@ package haproxycfg
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // rule is a tcp-request rule.
 type rule struct {
-	haproxyfile.Pos
 	action          string // of content.Rule
 	variable, value string
 	cond            *condition
 }
 
 // actions are those of tcp-request, and what becomes of them.
-var actions = map[string]keyword{
-	"accept":      {grade: supported},
-	"reject":      {grade: supported},
-	"silent-drop": {grade: differs, note: "rst-ttl is not followed: the connection is forgotten without a packet"},
-	"set-var":     {grade: supported},
-	"unset-var":   {grade: supported},
-
-	"capture":       {grade: pending, note: ofLogging},
-	"set-log-level": {grade: pending, note: ofLogging},
-	"do-log":        {grade: pending, note: ofLogging},
-	"set-nice":      {grade: harmless, note: "it is about HAProxy's own scheduling"},
-	"set-mark":      {grade: refused, note: "marking packets is not available"},
-	"set-tos":       {grade: refused, note: "marking packets is not available"},
-	"set-fc-mark":   {grade: refused, note: "marking packets is not available"},
-	"set-fc-tos":    {grade: refused, note: "marking packets is not available"},
-	"set-bc-mark":   {grade: refused, note: "marking packets is not available"},
-	"set-bc-tos":    {grade: refused, note: "marking packets is not available"},
-
-	"set-var-fmt":          {grade: refused, note: notYet + "; expected set-var"},
-	"track-sc0":            {grade: refused, note: "stick tables are not available yet"},
-	"track-sc1":            {grade: refused, note: "stick tables are not available yet"},
-	"track-sc2":            {grade: refused, note: "stick tables are not available yet"},
-	"sc-inc-gpc":           {grade: refused, note: "stick tables are not available yet"},
-	"sc-add-gpc":           {grade: refused, note: "stick tables are not available yet"},
-	"sc-inc-gpc0":          {grade: refused, note: "stick tables are not available yet"},
-	"sc-inc-gpc1":          {grade: refused, note: "stick tables are not available yet"},
-	"sc-set-gpt":           {grade: refused, note: "stick tables are not available yet"},
-	"sc-set-gpt0":          {grade: refused, note: "stick tables are not available yet"},
-	"set-src":              {grade: refused, note: "changing addresses is not available"},
-	"set-src-port":         {grade: refused, note: "changing addresses is not available"},
-	"set-dst":              {grade: refused, note: "changing addresses is not available"},
-	"set-dst-port":         {grade: refused, note: "changing addresses is not available"},
-	"do-resolve":           {grade: refused, note: "it is not available; a server's address may hold the name that the client asks for: see {l4.client_hello.sni}"},
-	"set-priority-class":   {grade: refused, note: "there are no queues yet"},
-	"set-priority-offset":  {grade: refused, note: "there are no queues yet"},
-	"set-retries":          {grade: refused, note: "it is not available; expected retries in the backend"},
-	"set-bandwidth-limit":  {grade: refused, note: "bandwidth is not limited"},
-	"switch-mode":          {grade: refused, note: "a connection stays what it is; HTTP is for Caddy's http app"},
-	"use-service":          {grade: refused, note: "there is no Lua"},
-	"send-spoe-group":      {grade: refused, note: "there is no SPOE"},
-	"ot-group":             {grade: refused, note: "there is no OpenTracing"},
-	"attach-srv":           {grade: refused, note: "reverse connections are not available"},
-	"expect-proxy":         {grade: refused, note: "the PROXY protocol is not available yet"},
-	"expect-netscaler-cip": {grade: refused, note: "NetScaler's header is not available"},
-}
+var actions = newTable([]keyword{
+	{name: "accept|reject|set-var|unset-var", in: inProxies, grade: supported},
+	{name: "silent-drop", in: inProxies, grade: differs, note: "rst-ttl is not followed: the connection is forgotten without a packet"},
+	{name: "capture|set-log-level|do-log", in: inProxies, grade: pending, note: ofLogging},
+	{name: "set-nice", in: inProxies, grade: harmless, note: "it is about HAProxy's own scheduling"},
+	{name: "set-mark|set-tos|set-fc-mark|set-fc-tos|set-bc-mark|set-bc-tos", in: inProxies, grade: refused, note: "marking packets is not available"},
+	{name: "set-var-fmt", in: inProxies, grade: refused, note: notYet + "; expected set-var"},
+	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: "stick tables are not available yet"},
+	{name: "set-src|set-src-port|set-dst|set-dst-port", in: inProxies, grade: refused, note: "changing addresses is not available"},
+	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may hold the name that the client asks for: see {l4.client_hello.sni}"},
+	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: refused, note: "there are no queues yet"},
+	{name: "set-retries", in: inProxies, grade: refused, note: "it is not available; expected retries in the backend"},
+	{name: "set-bandwidth-limit", in: inProxies, grade: refused, note: "bandwidth is not limited"},
+	{name: "switch-mode", in: inProxies, grade: refused, note: "a connection stays what it is; HTTP is for Caddy's http app"},
+	{name: "use-service", in: inProxies, grade: refused, note: "there is no Lua"},
+	{name: "send-spoe-group", in: inProxies, grade: refused, note: "there is no SPOE"},
+	{name: "ot-group", in: inProxies, grade: refused, note: "there is no OpenTracing"},
+	{name: "attach-srv", in: inProxies, grade: refused, note: "reverse connections are not available"},
+	{name: "expect-proxy", in: inProxies, grade: refused, note: "the PROXY protocol is not available yet"},
+	{name: "expect-netscaler-cip", in: inProxies, grade: refused, note: "NetScaler's header is not available"},
+})
 
 // shortcuts are the actions by HAProxy's names, as content.Rule calls them.
 var shortcuts = map[string]string{"accept": "accept", "reject": "close", "silent-drop": "drop", "set-var": "set_var", "unset-var": "unset_var"}
@@ -77,9 +50,8 @@ func contentRule(t *translation, p *proxy, s statement) {
 	if !ok {
 		return
 	}
-	for _, u := range p.uses {
-		t.warnf(s.Pos, "a 'tcp-request content' rule placed after a 'use_backend' rule (line %d) will still be processed before", u.Line)
-		break
+	if len(p.uses) > 0 {
+		t.warnf(s.Pos, "a 'tcp-request content' rule placed after a 'use_backend' rule (line %d) will still be processed before", p.uses[0].Line)
 	}
 	p.content = append(p.content, r)
 }
@@ -102,18 +74,18 @@ func connectionRule(t *translation, p *proxy, s statement) {
 
 // tcpRule reads "ACTION [ARGS] [if|unless CONDITION]".
 func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
-	if p.kind == "defaults" && p.name == "" {
+	if p.isAnonymous() {
 		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
 		return r, false
 	}
 	name, more, _ := strings.Cut(s.arg(0), "(")
-	k, known := actions[name]
-	if !known {
-		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), didYouMean(name, slices.Collect(maps.Keys(actions))))
+	k := actions[name]
+	if k == nil {
+		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), actions.similar(name, inProxies))
 		return r, false
 	}
 	s.keyword += " " + name
-	t.perform(&k, p, s, " in "+p.String())
+	t.perform(k, p, s, " in "+p.String())
 	if k.grade == refused {
 		return r, false
 	}
@@ -122,8 +94,7 @@ func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
 		t.errorf(s.Pos, "'%s' : %v, in %s", s.keyword, err, p)
 		return r, false
 	}
-	r.Pos = s.Pos
-	if len(words) > 0 && words[0] != "if" && words[0] != "unless" {
+	if len(words) > 0 && !beginsCondition(words[0]) {
 		t.errorf(s.Pos, "'%s' only accepts 'if' or 'unless', in %s (got '%s')", s.keyword, p, words[0])
 		return r, false
 	}
@@ -159,7 +130,7 @@ func (t *translation) action(name, more string, words []string) (r rule, rest []
 		}
 		fallthrough
 	default: // has no effect here: only its condition is looked at
-		i := slices.IndexFunc(words, func(w string) bool { return w == "if" || w == "unless" })
+		i := slices.IndexFunc(words, beginsCondition)
 		if i < 0 {
 			return r, nil, nil
 		}
@@ -167,14 +138,13 @@ func (t *translation) action(name, more string, words []string) (r rule, rest []
 	}
 }
 
-// setVar reads "set-var(SCOPE.NAME) EXPRESSION". The expression may stand in
-// several words, as HAProxy lets converters follow after a blank.
+// setVar reads "set-var(SCOPE.NAME) EXPRESSION".
 func (t *translation) setVar(r rule, name string, words []string) (rule, []string, error) {
 	var err error
 	if r.variable, err = variable(name); err != nil {
 		return r, nil, err
 	}
-	end := slices.IndexFunc(words, func(w string) bool { return w == "if" || w == "unless" })
+	end := slices.IndexFunc(words, beginsCondition)
 	if end < 0 {
 		end = len(words)
 	}
@@ -193,10 +163,6 @@ func (t *translation) setVar(r rule, name string, words []string) (rule, []strin
 	return r, words[end:], nil
 }
 
-// variables are the names that may be set. All live as long as the connection
-// here; one of the scope proc outlives it, so it cannot be had.
-var variables = regexp.MustCompile(`^(sess|txn|req)\.[A-Za-z0-9_.]+$`)
-
 // variable is what stands in the parentheses of set-var, "sess.name)".
 func variable(text string) (string, error) {
 	text, ok := strings.CutSuffix(text, ")")
@@ -207,14 +173,14 @@ func variable(text string) (string, error) {
 	if conditions != "" {
 		return "", fmt.Errorf("conditions of variables ('%s') are not available yet", conditions)
 	}
-	if !variables.MatchString(name) {
+	if content.CheckVar(name) != nil {
 		return "", fmt.Errorf("invalid variable name '%s': expected a scope of 'sess', 'txn' or 'req' and a name of letters, digits, '_' and '.', such as sess.sni", name)
 	}
 	return name, nil
 }
 
 func setInspectDelay(t *translation, p *proxy, s statement) {
-	if p.kind == "defaults" && p.name == "" {
+	if p.isAnonymous() {
 		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
 		return
 	}

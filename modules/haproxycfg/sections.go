@@ -128,10 +128,9 @@ func (t *translation) readProxy(s haproxyfile.Section) {
 	}
 	p.name = s.Args[0]
 	t.checkName(s.Pos, "'"+s.Kind+"' name", p.name)
-	if from := t.parent(p, s.Args[1:], t.anonymous); from != nil {
-		p.inherit(from)
-		t.checkParent(p, from)
-	}
+	from := t.parent(p, s.Args[1:], t.anonymous)
+	p.inherit(from)
+	t.checkParent(p, from)
 	t.declare(p)
 	t.readLines(p, s.Lines)
 }

@@ -5,7 +5,9 @@ package haproxycfg
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,11 +101,7 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 		paren, _, _ := strings.Cut(name, "(")
 		o, ok := serverKeywords[paren]
 		if !ok {
-			var known []string
-			for word := range serverKeywords {
-				known = append(known, word)
-			}
-			t.errorf(s.Pos, "%sunknown keyword '%s'%s", object, name, didYouMean(name, known))
+			t.errorf(s.Pos, "%sunknown keyword '%s'%s", object, name, didYouMean(name, slices.Collect(maps.Keys(serverKeywords))))
 			return
 		}
 		if len(args) < o.values {
