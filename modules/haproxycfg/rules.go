@@ -89,6 +89,9 @@ func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
 	if k.grade == refused {
 		return r, false
 	}
+	if name == "silent-drop" && s.arg(1) == "rst-ttl" {
+		t.notice(s.Pos, differs, k.note, s.arg(1))
+	}
 	r, words, err := t.action(name, more, s.args[1:])
 	if err != nil {
 		t.errorf(s.Pos, "'%s' : %v, in %s", s.keyword, err, p)

@@ -344,3 +344,13 @@ func TestServerWithoutAddress(t *testing.T) {
 		t.Errorf("%v, want %s", r.Problems, want)
 	}
 }
+
+// What is not followed is not passed over in silence.
+func TestResetOfSilentDrop(t *testing.T) {
+	for rule, warned := range map[string]bool{"silent-drop rst-ttl 3 if TRUE": true, "silent-drop": false} {
+		r := translated(t, frontend("tcp-request content "+rule, "use_backend b"))
+		if r.Failed || warned != strings.Contains(fmt.Sprint(r.Problems), "haproxy.cfg:7: not as in HAProxy: 'rst-ttl'") {
+			t.Errorf("%s: %v", rule, r.Problems)
+		}
+	}
+}
