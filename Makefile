@@ -35,6 +35,12 @@ test: ## Run all tests under the race detector; installs what they need (.ci/dep
 	.ci/deps
 	go test -race -count=1 -timeout 18m ./...
 
+# HAPROXY=/path and CADDY=/path name other programs than the installed one and a new build.
+.PHONY: oracle
+oracle: ## Run the scenarios in HAProxy and in ours and compare: all, or RUN=FOLDER[/NAME]
+	.ci/deps
+	go test -v -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
+
 .PHONY: lint
 lint: bin/golangci-lint ## Check format and code, and that the modules compile for macOS and Windows
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -l:"; echo "$$unformatted"; exit 1; fi

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -17,51 +16,30 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // patience bounds what must happen but has no time of its own.
 const patience = 20 * time.Second
 
 // program is cmd/caddy, built once per test run with the race detector.
-var program struct {
-	once sync.Once
-	dir  string
-	err  error
-}
+var program = programs.Caddy{Flags: []string{"-race"}}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	_ = os.RemoveAll(program.dir)
+	program.Remove()
 	os.Exit(code)
-}
-
-// binary is the path of the built program.
-func binary(t testing.TB) string {
-	t.Helper()
-	program.once.Do(func() {
-		if program.dir, program.err = os.MkdirTemp("", "caddy-passthrough-"); program.err != nil {
-			return
-		}
-		build := exec.Command("go", "build", "-race", "-o", filepath.Join(program.dir, "caddy"), "../cmd/caddy")
-		if out, err := build.CombinedOutput(); err != nil {
-			program.err = fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
-		}
-	})
-	if program.err != nil {
-		t.Fatal(program.err)
-	}
-	return filepath.Join(program.dir, "caddy")
 }
 
 // command is the program with arguments, to be run in dir, where it also keeps
 // its state.
 func command(t testing.TB, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(binary(t), args...)
+	cmd := exec.Command(program.Path(t), args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	return cmd
@@ -285,26 +263,14 @@ func (p *process) stop(t testing.TB) {
 	}
 }
 
-// nextPort is where freeAddress goes on: below the range from which the kernel
-// takes the ports of outgoing connections, one of which could be given to a
-// client between the look and the use.
-var nextPort atomic.Int32
-
-// freeAddress is a loopback address with a port that is free now and that no
-// other call returns.
+// freeAddress is a loopback address that nobody else listens on.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	const first, last = 20000, 32000
-	nextPort.CompareAndSwap(0, first+rand.Int32N(last-first)/2)
-	for port := nextPort.Add(1); port < last; port = nextPort.Add(1) {
-		address := fmt.Sprintf("127.0.0.1:%d", port)
-		if ln, err := net.Listen("tcp", address); err == nil {
-			ln.Close()
-			return address
-		}
+	address, err := programs.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("no free port up to %d", last)
-	return ""
+	return address
 }
 
 func portOf(t testing.TB, address string) string {

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // The 0-RTT data of a real client gets to a real server, which accepts it, however the hello before it is cut.
@@ -96,7 +98,7 @@ type background struct {
 func inBackground(t *testing.T, name string, args ...string) *background {
 	t.Helper()
 	b := new(background)
-	cmd := exec.CommandContext(t.Context(), need(t, name), args...)
+	cmd := exec.CommandContext(t.Context(), programs.Need(t, name), args...)
 	cmd.Stdout, cmd.Stderr = b, b
 	var err error
 	if b.input, err = cmd.StdinPipe(); err != nil {

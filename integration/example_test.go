@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // The example serves as it stands, and the README's command gets what the
@@ -26,7 +28,7 @@ func TestExample(t *testing.T) {
 	}
 	p.run(t, "Caddyfile.example", 1)
 	command := readmeCommand(t, "curl ")
-	need(t, "curl")
+	programs.Need(t, "curl")
 	for _, server := range []string{"s1", "s2", "s1"} {
 		want := "www.example.test, answered by " + server + "\n200\n"
 		out, err := run(t, "sh", "-c", "cd "+p.dir+" && "+command)

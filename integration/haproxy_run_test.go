@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // haproxyFolder is a working folder with a haproxy.cfg and the files that it
@@ -62,7 +64,7 @@ func runCaddy(t *testing.T, dir, _ string) {
 func runHAProxy(t *testing.T, dir, ready string) {
 	t.Helper()
 	var printed bytes.Buffer
-	cmd := exec.Command(need(t, "haproxy"), "-db", "-f", "haproxy.cfg")
+	cmd := exec.Command(programs.Need(t, "haproxy"), "-db", "-f", "haproxy.cfg")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &printed, &printed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

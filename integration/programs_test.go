@@ -9,35 +9,21 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// need skips a test whose program the machine lacks, except in CI, where the
-// machine must have it.
-func need(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is missing", name)
-	}
-	t.Skipf("%s is missing", name)
-	return ""
-}
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+)
 
 // run runs a program and returns what it prints on both streams.
 func run(t testing.TB, name string, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, need(t, name), args...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, programs.Need(t, name), args...).CombinedOutput()
 	return string(out), err
 }
 

@@ -79,7 +79,7 @@ func TestVerdicts(t *testing.T) {
 // Our program accepts what HAProxy accepts, and Caddy would run what comes of
 // it. It refuses what HAProxy refuses, for a reason on the same line.
 func TestAgree(t *testing.T) {
-	binary(t) // a build that fails is told once
+	program.Path(t) // a build that fails is told once
 	recorded := readVerdicts(t)
 	names := configurations(t, agree, 130)
 	accepted := 0
@@ -108,7 +108,7 @@ func agrees(t *testing.T, name string, want verdict) {
 	case accepted != want.accepted:
 		t.Errorf("HAProxy: %s; here it ended with %d:\n%s", want, said.code, said.stderr)
 	case accepted:
-		if a := command(t, agree, binary(t), "validate", "--adapter", "haproxy", "--config", name); a.code != 0 {
+		if a := command(t, agree, program.Path(t), "validate", "--adapter", "haproxy", "--config", name); a.code != 0 {
 			t.Errorf("Caddy would not run it:\n%s", a.stderr)
 		}
 	case want.line != 0:

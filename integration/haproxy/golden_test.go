@@ -24,7 +24,7 @@ const (
 
 // What comes of each file of testdata/golden stands beside it, in full.
 func TestGolden(t *testing.T) {
-	binary(t) // a build that fails is told once
+	program.Path(t) // a build that fails is told once
 	for _, name := range configurations(t, golden, 13) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +64,7 @@ func TestGoldenFilesAreAccepted(t *testing.T) {
 // the errors, without this machine's paths.
 func adapted(t *testing.T, name string) string {
 	t.Helper()
-	a := command(t, golden, binary(t), "adapt", "--adapter", "haproxy", "--pretty", "--config", name)
+	a := command(t, golden, program.Path(t), "adapt", "--adapter", "haproxy", "--pretty", "--config", name)
 	dir, err := filepath.Abs(golden)
 	if err != nil {
 		t.Fatal(err)

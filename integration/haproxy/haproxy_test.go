@@ -22,6 +22,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 var update = flag.Bool("update", false, "write the recorded verdicts and the golden files anew")
@@ -31,67 +33,20 @@ const patience = time.Minute
 
 // program is cmd/caddy, built once per test run. Translating starts no
 // goroutine, so the race detector would find nothing and cost much.
-var program struct {
-	once sync.Once
-	dir  string
-	err  error
-}
+var program programs.Caddy
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	_ = os.RemoveAll(program.dir)
+	program.Remove()
 	os.Exit(code)
 }
 
-// binary is the path of the built program.
-func binary(t *testing.T) string {
-	t.Helper()
-	program.once.Do(func() {
-		if program.dir, program.err = os.MkdirTemp("", "caddy-haproxy-"); program.err != nil {
-			return
-		}
-		build := exec.Command("go", "build", "-o", filepath.Join(program.dir, "caddy"), "../../cmd/caddy")
-		if out, err := build.CombinedOutput(); err != nil {
-			program.err = fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
-		}
-	})
-	if program.err != nil {
-		t.Fatal(program.err)
-	}
-	return filepath.Join(program.dir, "caddy")
-}
-
-// haproxy is the path of the real one. A test without it is skipped, except in
-// CI, where the machine must have it.
-func haproxy(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("haproxy")
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("haproxy is missing")
-	}
-	t.Skip("haproxy is missing")
-	return ""
-}
-
 // branch is the version of the real HAProxy, such as 2.6.
-var branch = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("haproxy", "-v").Output()
-	if err != nil {
-		return "", fmt.Errorf("running haproxy -v: %w", err)
-	}
-	found := regexp.MustCompile(`version (\d+\.\d+)`).FindSubmatch(out)
-	if found == nil {
-		return "", fmt.Errorf("no version in %q", out)
-	}
-	return string(found[1]), nil
-})
+var branch = sync.OnceValues(func() (string, error) { return programs.Branch("haproxy") })
 
 func branchOf(t *testing.T) string {
 	t.Helper()
-	haproxy(t)
+	programs.Need(t, "haproxy")
 	b, err := branch()
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +125,7 @@ func problems(form *regexp.Regexp, printed, file string) (found []problem) {
 // judge is what the real HAProxy says of a file.
 func judge(t *testing.T, dir, file string) (verdict, answer) {
 	t.Helper()
-	a := command(t, dir, haproxy(t), "-c", "-f", file)
+	a := command(t, dir, programs.Need(t, "haproxy"), "-c", "-f", file)
 	switch a.code {
 	case 0:
 		return verdict{accepted: true}, a
@@ -188,7 +143,7 @@ func judge(t *testing.T, dir, file string) (verdict, answer) {
 // errors about its lines.
 func check(t *testing.T, dir, file string) (accepted bool, found []problem, a answer) {
 	t.Helper()
-	a = command(t, dir, binary(t), "haproxy-check", "-f", file)
+	a = command(t, dir, program.Path(t), "haproxy-check", "-f", file)
 	if a.code != 0 && a.code != 1 || strings.Contains(a.stderr, "panic") || strings.Contains(a.stderr, "unknown command") {
 		t.Fatalf("caddy haproxy-check ended with %d:\n%s", a.code, a.stderr)
 	}

@@ -30,7 +30,7 @@ var notBuilt = []string{
 // as if the word were not there: it refuses them, names the word and says that
 // or why it is not available.
 func TestRefusedHere(t *testing.T) {
-	binary(t) // a build that fails is told once
+	program.Path(t) // a build that fails is told once
 	const folder = "testdata/refused_here"
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {

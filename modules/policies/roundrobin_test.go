@@ -5,6 +5,7 @@ package policies
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -163,6 +164,120 @@ func TestRoundRobinKeepsItsPosition(t *testing.T) {
 				t.Errorf("went on with %s, want %s", got, c.next)
 			}
 		})
+	}
+}
+
+// What becomes of the order when servers get another weight, leave and return is
+// what HAProxy does when that is told to its run-time interface.
+func TestRoundRobinWithChanges(t *testing.T) {
+	type change struct{ what, want string }
+	for _, c := range []struct {
+		weights []int
+		changes []change
+	}{
+		{[]int{1, 1, 10}, []change{
+			{"", "CCC"},
+			{"B weight 20", "CBBCBBCBBCBBAB"},
+			{"C disabled", "BBBBBBBBB"},
+			{"A weight 7", "BBABBBABBBABBABBBABBBABBBABBBABBB"},
+			{"B weight 3", "AAB"},
+			{"B weight 0", "AAAAAAAAAAAAAAAAAAAAAAAAA"},
+			{"C enabled", "ACCACACCACACACCACAC"},
+			{"B weight 2", "CACA"},
+			{"A weight 2", "CCABCCCCCA"},
+			{"C weight 0", "BABAB"},
+			{"C weight 1", "ABABCABABAC"},
+			{"B weight 7", "BABBBCBABBBABBBBCABBBABBBBCABBBABBBBCABBBABB"},
+		}},
+		{[]int{1, 5, 2, 1, 1}, []change{
+			{"", "BCBAB"},
+			{"D weight 0", "EBCBBCBBAEBCBBCBBAEBCBBCBBAEBCBB"},
+			{"B weight 50", "CBBBABEBB"},
+			{"B disabled", "CAECACECACECA"},
+			{"E weight 7", "CEEAEECEEECEEAEECEEECEE"},
+			{"E weight 1", "AC"},
+			{"C disabled", "EA"},
+			{"C weight 4", "EAEAEAEAEAEAEAEAEAEAE"},
+			{"E weight 2", "AEEAEEAEEAEEE"},
+			{"D weight 4", "ADEDDEDA"},
+			{"B enabled", "DEBBBBBABBBBBBBDBBBBB"},
+			{"A weight 7", "BBB"},
+			{"B weight 50", "BBBBDEBAB"},
+			{"B disabled", "AADAEDAADAEADAADAEDAADAEADAADA"},
+		}},
+	} {
+		var (
+			reg  pool.Registry
+			list []pool.ServerConfig
+		)
+		for i, w := range c.weights {
+			list = append(list, pool.ServerConfig{Name: string(rune('A' + i)), Weight: w})
+		}
+		for i, step := range c.changes {
+			if words := strings.Fields(step.what); len(words) > 0 {
+				s := &list[words[0][0]-'A']
+				switch words[1] {
+				case "weight":
+					fmt.Sscan(words[2], &s.Weight)
+				case "disabled", "enabled":
+					s.Disabled = words[1] == "disabled"
+				}
+			}
+			p, err := reg.Open(pool.Config{Backend: "b", Policy: new(RoundRobin), Servers: slices.Clone(list)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(p.Close)
+			if got := sequence(t, p, len(step.want)); got != step.want {
+				t.Errorf("weights %v, change %d (%s): %s, want %s", c.weights, i, step.what, got, step.want)
+				break
+			}
+		}
+	}
+}
+
+// Names that never come back are forgotten.
+func TestRoundRobinForgetsServers(t *testing.T) {
+	var (
+		reg  pool.Registry
+		last *RoundRobin
+	)
+	for i := range 3 * remembered {
+		last = new(RoundRobin)
+		p, err := reg.Open(pool.Config{Backend: "b", Policy: last, Servers: []pool.ServerConfig{{Name: fmt.Sprint(i), Weight: 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
+		pick(t, p, new(pool.Request))
+	}
+	if n := len(last.actives.seats); n > remembered+1 {
+		t.Errorf("%d servers are remembered, of which one is left", n)
+	}
+}
+
+// The backups have a round of their own.
+func TestRoundRobinOfBackups(t *testing.T) {
+	var (
+		reg pool.Registry
+		got string
+	)
+	for _, down := range []bool{false, true, false, true} {
+		p, err := reg.Open(pool.Config{Backend: "b", Policy: new(RoundRobin), AllBackups: true, Servers: []pool.ServerConfig{
+			{Name: "A", Weight: 2, Disabled: down},
+			{Name: "B", Weight: 1, Disabled: down},
+			{Name: "X", Weight: 1, Backup: true},
+			{Name: "Y", Weight: 1, Backup: true},
+			{Name: "Z", Weight: 1, Backup: true},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
+		got += sequence(t, p, 4) + " "
+	}
+	if want := "AABA XYZX ABAA YZXY "; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

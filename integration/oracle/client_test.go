@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// slack is how much later than it must something may be seen.
+	slack = 750 * time.Millisecond
+	// early is how much earlier.
+	early = 50 * time.Millisecond
+	// patience is for what does not come, to tell what came instead.
+	patience = 5 * time.Second
+	// timeless is the time of an outcome that has none.
+	timeless = -1
+)
+
+// outcome is what was seen, and when since the client had connected.
+type outcome struct {
+	what string
+	at   time.Duration
+	// asked is when it was asked for.
+	asked time.Duration
+}
+
+// failed is the outcome of what has none unless it fails.
+func failed(err error) outcome {
+	if err == nil {
+		return outcome{at: timeless}
+	}
+	return outcome{what: err.Error(), at: timeless}
+}
+
+// client is a connection of the script.
+type client struct {
+	name   string
+	conn   *net.TCPConn
+	began  time.Time
+	known  func(server string) bool
+	step   int  // in which it connected
+	looked bool // at its line in the log
+
+	mu     sync.Mutex
+	sent   []byte
+	events []outcome
+	more   chan struct{} // has room for one
+	ended  chan struct{} // closed when nothing can come any more
+	served served
+}
+
+// served is the connection of a server that a client has got.
+type served struct {
+	server string
+	number int
+}
+
+func dialClient(name, address, source string, known func(string) bool) (*client, error) {
+	dialer := net.Dialer{Timeout: patience}
+	if source != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(source)}
+	}
+	conn, err := dialer.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{
+		name: name, conn: conn.(*net.TCPConn), began: time.Now(), known: known,
+		more: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+	go c.read()
+	return c, nil
+}
+
+// read turns what comes into events: a line each, and the end.
+func (c *client) read() {
+	defer close(c.ended)
+	for in := bufio.NewReader(c.conn); ; {
+		line, err := in.ReadString('\n')
+		if line != "" {
+			c.event(c.hear(strings.TrimRight(line, "\r\n")))
+		}
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, io.EOF):
+			c.event("closed")
+		case errors.Is(err, syscall.ECONNRESET):
+			c.event("reset")
+		case errors.Is(err, net.ErrClosed): // by the script
+		default:
+			c.event(err.Error())
+		}
+		return
+	}
+}
+
+// hear is what a line tells: a server's name, if it greets.
+func (c *client) hear(line string) string {
+	var s served
+	if n, err := fmt.Sscanf(line, "%s %d", &s.server, &s.number); err == nil && n == 2 && c.known(s.server) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.served = s
+		return s.server
+	}
+	return "text " + line
+}
+
+func (c *client) event(what string) {
+	c.mu.Lock()
+	c.events = append(c.events, outcome{what: what, at: time.Since(c.began)})
+	c.mu.Unlock()
+	select {
+	case c.more <- struct{}{}:
+	default:
+	}
+}
+
+// next is the next event, that what is expected may be compared with it.
+func (c *client) next(e expectation) outcome {
+	asked := time.Since(c.began)
+	late := asked + slack + patience
+	switch {
+	case e.what == "nothing":
+		late = asked
+	case e.after >= 0:
+		late = max(late, e.after+slack+patience)
+	}
+	over := time.After(late - asked)
+	for {
+		c.mu.Lock()
+		if len(c.events) > 0 {
+			seen := c.events[0]
+			c.events, seen.asked = c.events[1:], asked
+			c.mu.Unlock()
+			return seen
+		}
+		c.mu.Unlock()
+		select {
+		case <-c.more:
+		case <-over:
+			return outcome{what: "nothing", at: timeless}
+		}
+	}
+}
+
+// send writes, in segments of at most so many bytes (0: in one).
+func (c *client) send(data []byte, segment int) outcome {
+	c.mu.Lock()
+	c.sent = append(c.sent, data...)
+	c.mu.Unlock()
+	if segment == 0 {
+		segment = len(data)
+	}
+	for len(data) > 0 {
+		n := min(segment, len(data))
+		if _, err := c.conn.Write(data[:n]); err != nil {
+			return failed(fmt.Errorf("sending: %w", errors.Unwrap(err)))
+		}
+		if data = data[n:]; len(data) > 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return outcome{}
+}
+
+// fin closes the client's direction.
+func (c *client) fin() outcome {
+	_ = c.conn.CloseWrite() // it may be closed already, which an expectation shows
+	return outcome{}
+}
+
+// rst breaks the connection.
+func (c *client) rst() outcome {
+	_ = c.conn.SetLinger(0)
+	_ = c.conn.Close()
+	return outcome{}
+}
+
+// close closes it in order, as far as that is up to the client.
+func (c *client) close() outcome {
+	_ = c.fin()
+	c.awaitEnd()
+	_ = c.conn.Close()
+	return outcome{}
+}
+
+// awaitEnd waits until the other side has closed, too.
+func (c *client) awaitEnd() {
+	select {
+	case <-c.ended:
+	case <-time.After(patience):
+	}
+}
+
+// got is the connection of the server that greeted, and what the client sent.
+func (c *client) got() (served, []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.served, c.sent
+}

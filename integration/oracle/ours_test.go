@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+)
+
+// startup bounds how long a program may take until it serves.
+const startup = 30 * time.Second
+
+// caddy is our program.
+type caddy struct {
+	path   string
+	branch string // of HAProxy, which the configuration is for
+}
+
+// findOurs is the build that CADDY in the environment names, or else one of this
+// tree.
+func findOurs(t *testing.T) *caddy {
+	t.Helper()
+	path := os.Getenv("CADDY")
+	if path == "" {
+		path = built.Path(t)
+	}
+	return &caddy{path: path}
+}
+
+func (*caddy) String() string { return "here" }
+
+// running is ours while it runs.
+type running struct {
+	cmd   *exec.Cmd
+	admin string
+	ended chan struct{}
+	ready chan struct{}
+
+	mu    sync.Mutex
+	lines []record
+	out   bytes.Buffer
+}
+
+func (c *caddy) start(dir string, env []string) (process, error) {
+	admin, err := programs.FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	p := &running{admin: admin, ended: make(chan struct{}), ready: make(chan struct{})}
+	p.cmd = exec.Command(c.path, "run", "--config", "haproxy.cfg", "--adapter", "haproxy")
+	p.cmd.Dir = dir
+	p.cmd.Env = append(append(os.Environ(), env...),
+		"log=514", "socket="+filepath.Join(dir, "admin.sock"), "CADDY_ADMIN="+admin, "HAPROXY_BRANCH="+c.branch,
+		"HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go p.read(stderr)
+	select {
+	case <-p.ready:
+		return p, nil
+	case <-p.ended:
+	case <-time.After(startup):
+	}
+	return nil, errors.Join(fmt.Errorf("Caddy does not run:\n%s", p.printed()), p.stop())
+}
+
+// read takes the log until the program ends.
+func (p *running) read(stderr io.Reader) {
+	defer close(p.ended)
+	for in := bufio.NewReader(stderr); ; {
+		text, err := in.ReadBytes('\n')
+		var line caddyLine
+		_ = json.Unmarshal(text, &line) // not all that is printed is the log
+		p.mu.Lock()
+		p.out.Write(text)
+		if line.Msg == "session" {
+			p.lines = append(p.lines, line.record())
+		}
+		p.mu.Unlock()
+		if line.Msg == "serving initial configuration" {
+			close(p.ready)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// set changes the configuration through the admin endpoint.
+func (p *running) set(c change) error {
+	path := "/config/apps/passthrough/backends/" + c.backend + "/servers"
+	answer, err := p.ask(http.MethodGet, path, "")
+	if err != nil {
+		return err
+	}
+	var servers []struct {
+		Name string `json:"name"`
+	}
+	if err := json.Unmarshal(answer, &servers); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for i, s := range servers {
+		if s.Name != c.server {
+			continue
+		}
+		path = fmt.Sprintf("%s/%d/", path, i)
+		if c.word == "weight" {
+			_, err = p.ask(http.MethodPost, path+"weight", c.value)
+		} else {
+			_, err = p.ask(http.MethodPost, path+"disabled", fmt.Sprint(c.word == "disabled"))
+		}
+		return err
+	}
+	return fmt.Errorf("backend %s has no server %s", c.backend, c.server)
+}
+
+func (p *running) ask(method, path, body string) ([]byte, error) {
+	request, err := http.NewRequest(method, "http://"+p.admin+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	// Caddy replaces its admin server, and the old one waits for connections
+	// that are kept alive.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startup}
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, text)
+	}
+	return text, err
+}
+
+func (p *running) records() []record {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lines
+}
+
+func (p *running) printed() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
+}
+
+// stop ends it, and looks through what it has printed.
+func (p *running) stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(startup):
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	}
+	err := p.cmd.Wait()
+	if err != nil {
+		err = fmt.Errorf("Caddy ended with %w:\n%s", err, p.printed())
+	}
+	for _, bad := range []string{"DATA RACE", "panic"} {
+		if text := p.printed(); strings.Contains(text, bad) {
+			err = errors.Join(err, fmt.Errorf("%s in Caddy's log:\n%s", bad, text))
+		}
+	}
+	return err
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// report is what both programs did, side by side.
+type report struct {
+	scenario *scenario
+	names    [2]string // of the programs
+	rows     []row
+	alike    int      // lines in the log that are, beside those that the script looks at
+	wrong    int      // rows with a fault
+	times    int      // of these, those with nothing wrong but the time
+	broken   []string // errors of the rig or of a program
+	printed  [2]string
+}
+
+// row is a step, or the end of a connection.
+type row struct {
+	line  string
+	seen  [2]string
+	fault string // what is wrong
+}
+
+// ok reports whether nothing is wrong.
+func (r *report) ok() bool { return r.wrong == 0 && len(r.broken) == 0 }
+
+// onlyTimes reports whether nothing is wrong but times.
+func (r *report) onlyTimes() bool { return r.wrong == r.times && len(r.broken) == 0 }
+
+// compare runs a scenario in both programs at the same time.
+func compare(s *scenario, judge *haproxy, ours program) *report {
+	var (
+		theirs = make(chan result, 1)
+		r      = &report{scenario: s, names: [2]string{judge.String(), ours.String()}}
+	)
+	go func() { theirs <- s.play(judge) }()
+	results := [2]result{1: s.play(ours)}
+	results[0] = <-theirs
+	for i, res := range results {
+		r.printed[i] = res.printed
+		if res.err != nil {
+			r.broken = append(r.broken, fmt.Sprintf("%s: %v", r.names[i], res.err))
+		}
+	}
+	if len(results[0].outcomes) < len(s.steps) || len(results[1].outcomes) < len(s.steps) {
+		return r
+	}
+	for i, st := range s.steps {
+		r.step(st, judge.version, results[0].outcomes[i], results[1].outcomes[i])
+	}
+	for i, e := range results[0].ends {
+		if i < len(results[1].ends) {
+			r.ending(e, results[1].ends[i])
+		}
+	}
+	if a, b := len(results[0].ends), len(results[1].ends); a != b {
+		r.broken = append(r.broken, fmt.Sprintf("%d and %d connections", a, b))
+	}
+	return r
+}
+
+func (r *report) add(line string, seen [2]string, fault string, onlyTime bool) {
+	r.rows = append(r.rows, row{line, seen, fault})
+	if fault == "" {
+		return
+	}
+	r.wrong++
+	if onlyTime {
+		r.times++
+	}
+}
+
+// step compares what was seen with what is expected, or else with each other.
+func (r *report) step(st *step, of version, theirs, ours outcome) {
+	line := fmt.Sprintf("%d %s", st.line, strings.TrimSpace(st.text))
+	seen := [2]string{theirs.String(), ours.String()}
+	if st.want == nil {
+		fault := ""
+		if theirs.what != ours.what {
+			fault = "not the same"
+		}
+		r.add(line, seen, fault, false)
+		return
+	}
+	want := [2]expectation{*st.want, *st.want}
+	if st.old != nil && of.before(st.old.before) {
+		want[0] = st.old.expectation
+	}
+	if st.here != nil {
+		want[1] = st.here.expectation
+	}
+	var (
+		faults   []string
+		onlyTime = true
+	)
+	for i, o := range [2]outcome{theirs, ours} {
+		fault, time := o.misses(want[i])
+		if fault != "" {
+			faults = append(faults, r.names[i]+" "+fault)
+			onlyTime = onlyTime && time
+		}
+	}
+	r.add(line, seen, strings.Join(faults, "; "), onlyTime)
+}
+
+// ending compares two lines of the log.
+func (r *report) ending(theirs, ours ending) {
+	what, onlyTime := theirs.record.differs(ours.record)
+	if theirs.looked {
+		what = ""
+	}
+	faults := []string{}
+	if what != "" {
+		faults = append(faults, "differs: "+what)
+	}
+	for i, e := range [2]ending{theirs, ours} {
+		if e.lost != "" {
+			faults, onlyTime = append(faults, r.names[i]+": "+e.lost), false
+		}
+	}
+	if len(faults) == 0 {
+		if !theirs.looked {
+			r.alike++
+		}
+		return
+	}
+	if r.rows[theirs.step].fault != "" { // of it nothing else can be expected
+		return
+	}
+	show := func(e ending) string { return strings.TrimSpace(e.record.String() + ", " + e.record.figures()) }
+	r.add("log of "+theirs.client, [2]string{show(theirs), show(ours)}, strings.Join(faults, "; "), onlyTime)
+}
+
+// String is an outcome as it is shown.
+func (o outcome) String() string {
+	if o.at <= 0 {
+		return o.what
+	}
+	return fmt.Sprintf("%s after %v", o.what, o.at.Round(time.Millisecond))
+}
+
+// misses says what is wrong with an outcome, and whether that is the time alone.
+func (o outcome) misses(e expectation) (fault string, onlyTime bool) {
+	first, last := e.after-early, e.after+slack
+	if e.after < 0 {
+		first, last = 0, o.asked+slack
+	}
+	switch {
+	case o.what != e.what:
+		return fmt.Sprintf("should have been %s", e.what), false
+	case o.at == timeless:
+		return "", false
+	case o.at < first:
+		return fmt.Sprintf("came too early: not before %v", e.after), true
+	case o.at > last:
+		return fmt.Sprintf("came too late: not after %v", last.Round(time.Millisecond)), true
+	}
+	return "", false
+}
+
+// String is the table: the steps, what was seen in both, and what is wrong.
+func (r *report) String() string {
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(table, "\n%s\t%s\t%s\t\n", r.scenario.name, r.names[0], r.names[1])
+	for _, row := range r.rows {
+		fault := ""
+		if row.fault != "" {
+			fault = "<-- " + row.fault
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", row.line, row.seen[0], row.seen[1], fault)
+	}
+	_ = table.Flush()
+	if r.alike > 0 {
+		fmt.Fprintf(&text, "(and %d connections alike in the log)\n", r.alike)
+	}
+	for _, b := range r.broken {
+		fmt.Fprintln(&text, b)
+	}
+	if !r.ok() {
+		for i, p := range r.printed {
+			fmt.Fprintf(&text, "%s printed:\n%s\n", r.names[i], problems(p))
+		}
+	}
+	return text.String()
+}
+
+// problems are the lines of what a program printed that are more than news.
+func problems(printed string) string {
+	var kept []string
+	for line := range strings.Lines(printed) {
+		if !strings.HasPrefix(line, `{"level":"info"`) && !strings.Contains(line, `"adapter":"haproxy"`) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}

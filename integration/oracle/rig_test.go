@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+)
+
+// twoBackends is a configuration for scenarios about the rig.
+const twoBackends = `What is wrong with it is the script.
+-- haproxy.cfg --
+frontend tls
+    bind "127.0.0.1:${tls}"
+    tcp-request inspect-delay 1s
+    tcp-request content accept if { req.ssl_hello_type 1 }
+    use_backend a if { req.ssl_sni a.example }
+    default_backend b
+backend a
+    server A "127.0.0.1:${A}"
+backend b
+    server B "127.0.0.1:${B}"
+-- servers --
+A greets
+B greets, awaits-fin, resets
+-- script --
+`
+
+// inline is a scenario that stands in a test.
+func inline(t *testing.T, text string) (*scenario, error) {
+	t.Helper()
+	defaults, err := os.ReadFile(filepath.Join(folder, "defaults.cfg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseScenario(t, "inline", string(defaults), []byte(text))
+}
+
+// What is not as a script expects it is reported, each time for the reason that
+// it is wrong, and with both programs' doings.
+func TestWrongExpectations(t *testing.T) {
+	judge, ours := findHAProxy(t), findOurs(t)
+	const (
+		hello   = "connect c tls\nsend c hello a.example\n"
+		records = "connect c tls\nsend c hello a.example records 60\n"
+		listed  = ` for "ClientHello over several TLS records"` + "\n"
+	)
+	for name, c := range map[string]struct {
+		script string
+		faults []string
+	}{
+		"the server":              {hello + "expect c B", []string{"HAProxy " + judge.version.String() + " should have been B", "here should have been B", "A after"}},
+		"the end":                 {hello + "expect c closed", []string{"here should have been closed"}},
+		"nothing":                 {hello + "wait 500ms\nexpect c nothing", []string{"here should have been nothing"}},
+		"something":               {"connect c tls\nexpect c B\nexpect c B", []string{"here should have been B", "nothing"}},
+		"too early":               {hello + "expect c A after 2s", []string{"here came too early"}},
+		"too late":                {"connect c tls\nexpect c B", []string{"here came too late"}},
+		"the log":                 {hello + "expect c A\nclose c\nlog c tls a/A SD", []string{"here should have been tls a/A SD"}},
+		"the letters":             {"connect c tls\nexpect c B after 1s\nclose c\nlog c tls b/B --", []string{"here should have been tls b/B --", "tls b/B SD"}},
+		"one of many":             {"visit tls 3 times send hello a.example expect A B A", []string{"here should have been A B A"}},
+		"they differ":             {"visit tls 1 time send hello a.example records 60", []string{"not the same"}},
+		"their logs differ":       {records + "wait 500ms", []string{"log of c", "what it says"}},
+		"a difference, not told":  {records + "expect c B", []string{"here should have been B"}},
+		"a difference, the other": {records + "expect c A\nhere A" + listed, []string{"should have been A"}},
+		"a difference no more":    {hello + "expect c A\nhere B" + listed, []string{"here should have been B"}},
+		"an older version":        {hello + "expect c A\nbefore 9.0 B for \"the test\"", []string{"HAProxy " + judge.version.String() + " should have been B"}},
+		"no such connection":      {"close d", []string{"there is no connection d"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := inline(t, twoBackends+c.script)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := compare(s, judge, ours)
+			if told := r.String(); r.ok() {
+				if name != "no such connection" { // where both fail alike
+					t.Errorf("nothing is reported:\n%s", told)
+				}
+			} else {
+				for _, f := range c.faults {
+					if !strings.Contains(told, f) {
+						t.Errorf("no word of %q:\n%s", f, told)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A program in which something is wrong is found out.
+func TestBrokenBuilds(t *testing.T) {
+	judge := findHAProxy(t)
+	for name, c := range map[string]struct {
+		file, old, new string
+		scenario       string
+		faults         []string
+	}{
+		"a rule inverted": {
+			"modules/l4passthrough/router.go", "verdict == sample.Pass", "verdict != sample.Pass",
+			"inspection/two-segments",
+			[]string{"here should have been A", "B after"},
+		},
+		"no delay": {
+			"modules/l4passthrough/admit.go", "due = time.Now().Add(delay)", "due = time.Now()",
+			"inspection/silence",
+			[]string{"here came too early"},
+		},
+		"no pause before a retry": {
+			"modules/l4passthrough/connect.go", "maxPause = time.Second", "maxPause = 0 * time.Second",
+			"servers/dead",
+			[]string{"here came too early"},
+		},
+		"the hello is lost": {
+			"modules/l4passthrough/connection.go", "session.First(c.hello.Bytes())", "session.First(nil)",
+			"inspection/two-segments",
+			[]string{"A got 0, not the same"},
+		},
+		"the letters are wrong": {
+			"modules/tcplog/end.go", `{"SC", "connect_failed"}`, `{"SD", "connect_failed"}`,
+			"servers/dead",
+			[]string{"here should have been tls b/A SC 2"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			broken := programs.Caddy{Flags: []string{"-overlay", overlay(t, c.file, c.old, c.new)}}
+			t.Cleanup(broken.Remove)
+			r := compare(readScenario(t, folder, c.scenario), judge, &caddy{path: broken.Path(t), branch: judge.version.String()})
+			for _, f := range c.faults {
+				if told := r.String(); !strings.Contains(told, f) {
+					t.Errorf("no word of %q:\n%s", f, told)
+				}
+			}
+		})
+	}
+}
+
+// overlay is a file for go build's -overlay that replaces something in a source
+// file.
+func overlay(t *testing.T, file, old, by string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("../..", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), old); n != 1 {
+		t.Fatalf("%s has %q %d times", file, old, n)
+	}
+	dir := t.TempDir()
+	changed, list := filepath.Join(dir, filepath.Base(file)), filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(changed, []byte(strings.Replace(string(text), old, by, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(list, replace, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// A mistake in a scenario is told with its line.
+func TestMistakesInScenarios(t *testing.T) {
+	for script, want := range map[string]string{
+		"connect":                                 "line 17: connect: haproxy.cfg has no ${}",
+		"# a comment\nconnect c https":            "line 18: connect c https: haproxy.cfg has no ${https}",
+		"conect c tls":                            `unknown step "conect"`,
+		"connect c tls by 127.0.0.2":              "expected the end of the line, or expect and what follows",
+		"wait 5":                                  "missing unit",
+		"send c hallo":                            "expected hello, text, hex, or a number and bytes",
+		"send c hello a.example bytes 0 to 9":     "expected bytes M to N",
+		"send c hello a.example of netscape":      `unknown browser "netscape"`,
+		"send c hello a.example bytes 1 to 99999": "bytes 1 to 99999 of",
+		"send c hex 0g":                           "invalid byte",
+		"visit tls many times":                    `expected a number from 1, not "many"`,
+		"visit tls 3":                             "expected times",
+		"expect c":                                "expected what is seen",
+		"expect c A after soon":                   "invalid duration",
+		"server C greets":                         "no server C",
+		"server A dances":                         `unknown behaviour "dances"`,
+		"kill C":                                  "no server C",
+		"set A weight 3":                          "expected BACKEND/SERVER",
+		"set a/A colour":                          `expected weight, disabled or enabled, not "colour"`,
+		"here A for \"x\"":                        "no step before it that expects something",
+		"wait 1s\nhere A for \"x\"":               "no step before it that expects something",
+		"expect c A\nhere B":                      "expected what is seen, for and a reason",
+		"expect c A\nhere B for \"we want it\"":   `docs/haproxy.md does not list "we want it"`,
+		"expect c A\nbefore x B for \"it\"":       "expected a version such as 2.8",
+		`send c text "abc`:                        "line 16:",
+		"":                                        "expected haproxy.cfg, servers and script",
+	} {
+		_, err := inline(t, twoBackends+script)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", script, err, want)
+		}
+	}
+	if _, err := inline(t, strings.Replace(twoBackends, "What is wrong with it is the script.", "", 1)+"wait 1s"); err == nil {
+		t.Error("a scenario about nothing is taken")
+	}
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+)
+
+// program is one of the two that are compared. It is safe for concurrent use.
+type program interface {
+	// start runs it in a folder with a haproxy.cfg, until it serves.
+	start(dir string, env []string) (process, error)
+	String() string
+}
+
+// process is a program that runs.
+type process interface {
+	set(change) error
+	records() []record
+	printed() string
+	stop() error
+}
+
+// run is one scenario in one program.
+type run struct {
+	program process
+	ports   map[string]string
+	servers map[string]*server
+	clients []*client
+	step    int // that runs, by its place in the script
+}
+
+// result is what came of a run: an outcome for each step, and the line in the log
+// of each connection.
+type result struct {
+	outcomes []outcome
+	ends     []ending
+	printed  string
+	err      error // of the rig or the program; the outcomes are not all there
+}
+
+// ending is how a connection ended.
+type ending struct {
+	client string
+	step   int  // in which it connected
+	looked bool // the script has told what is expected
+	record record
+	lost   string // what is wrong with the bytes that came through
+}
+
+// play runs a scenario in a program.
+func (s *scenario) play(p program) (res result) {
+	dir, err := os.MkdirTemp("", "oracle-") // short, for a socket's path
+	if err != nil {
+		return result{err: err}
+	}
+	defer os.RemoveAll(dir)
+	r := &run{ports: make(map[string]string), servers: make(map[string]*server)}
+	env, err := r.prepare(s, dir)
+	defer r.close()
+	if err != nil {
+		return result{err: err}
+	}
+	if r.program, err = p.start(dir, env); err != nil {
+		return result{err: err}
+	}
+	for i, st := range s.steps {
+		r.step = i
+		res.outcomes = append(res.outcomes, st.do(r))
+	}
+	res.ends = r.endings()
+	r.close()
+	res.err, res.printed = r.program.stop(), r.program.printed()
+	return res
+}
+
+// prepare writes the files, and has the servers ready.
+func (r *run) prepare(s *scenario, dir string) (env []string, err error) {
+	files := map[string]string{"haproxy.cfg": s.config}
+	maps.Copy(files, s.files)
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range s.ports {
+		address, err := programs.FreeAddress()
+		if err != nil {
+			return nil, err
+		}
+		r.ports[name] = port(address)
+		env = append(env, name+"="+r.ports[name])
+	}
+	for name, b := range s.servers {
+		address, err := programs.FreeAddress()
+		if err != nil {
+			return nil, err
+		}
+		r.servers[name] = &server{name: name, address: address}
+		if err := r.servers[name].behave(b); err != nil {
+			return nil, fmt.Errorf("server %s: %w", name, err)
+		}
+		env = append(env, name+"="+port(address))
+	}
+	return env, nil
+}
+
+// close ends what the run has opened.
+func (r *run) close() {
+	for _, c := range r.clients {
+		_ = c.conn.Close()
+	}
+	for _, s := range r.servers {
+		_ = s.kill()
+	}
+}
+
+func (r *run) connect(name string, to destination) outcome {
+	_, err := r.dial(name, to)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return outcome{what: "refused", at: timeless}
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return outcome{at: timeless}
+}
+
+func (r *run) dial(name string, to destination) (*client, error) {
+	c, err := dialClient(name, net.JoinHostPort(to.host, r.ports[to.port]), to.source, func(server string) bool {
+		return r.servers[server] != nil
+	})
+	if err == nil {
+		c.step = r.step
+		r.clients = append(r.clients, c)
+	}
+	return c, err
+}
+
+// with does something with the latest client of a name.
+func (r *run) with(name string, do func(*client) outcome) outcome {
+	for _, c := range slices.Backward(r.clients) {
+		if c.name == name {
+			return do(c)
+		}
+	}
+	return failed(fmt.Errorf("there is no connection %s", name))
+}
+
+// repeat has one client after the other connect and wait for its server, and
+// tells who that was.
+func (r *run) repeat(m many, name string, then func(*client)) outcome {
+	var seen []string
+	for i := range m.n {
+		c, err := r.dial(fmt.Sprintf("%s%d", name, i+1), m.to)
+		if err != nil {
+			return failed(err)
+		}
+		if len(m.data) > 0 {
+			_ = c.send(m.data, m.segment) // that it failed shows in what comes
+		}
+		seen = append(seen, c.next(expectation{after: timeless}).what)
+		then(c)
+	}
+	return outcome{what: strings.Join(seen, " "), at: timeless}
+}
+
+// get asks for something with curl: what comes is the status and where it
+// redirects to, or else the body.
+func (r *run) get(to destination, path, host string) outcome {
+	address := net.JoinHostPort(to.host, r.ports[to.port])
+	args := []string{"--silent", "--show-error", "--max-time", "10", "--write-out", "\n%{http_code} %{redirect_url}", "http://" + address + path}
+	if host != "" {
+		args = append(args, "--header", "Host: "+host)
+	}
+	var out, problem bytes.Buffer
+	cmd := exec.Command("curl", args...)
+	cmd.Stdout, cmd.Stderr = &out, &problem
+	if err := cmd.Run(); err != nil {
+		return failed(errors.New(strings.TrimSpace(problem.String())))
+	}
+	body, status, _ := strings.Cut(out.String(), "\n")
+	status = strings.TrimSpace(status[strings.LastIndex(status, "\n")+1:])
+	if strings.HasPrefix(status, "2") {
+		status += " " + strings.TrimSpace(body)
+	}
+	return outcome{what: strings.ReplaceAll(status, address, host), at: timeless}
+}
+
+// record is the line in the log of a client, once it has come.
+func (r *run) record(c *client) record {
+	at := port(c.conn.LocalAddr().String())
+	for over := time.Now().Add(patience / 2); ; time.Sleep(10 * time.Millisecond) {
+		records := r.program.records()
+		if i := slices.IndexFunc(records, func(l record) bool { return l.clientPort == at }); i >= 0 {
+			return records[i]
+		}
+		if time.Now().After(over) {
+			return record{}
+		}
+	}
+}
+
+// endings closes what is open and collects how everything ended.
+func (r *run) endings() (all []ending) {
+	for _, c := range r.clients {
+		_ = c.fin()
+	}
+	for _, c := range r.clients {
+		c.awaitEnd()
+		_ = c.conn.Close()
+	}
+	for _, c := range r.clients {
+		e := ending{client: c.name, step: c.step, looked: c.looked, record: r.record(c)}
+		if e.record.letters == "--" {
+			e.lost = r.lost(c)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// lost says what is wrong if a server did not get just what its client sent.
+func (r *run) lost(c *client) string {
+	by, sent := c.got()
+	if by.server == "" {
+		return ""
+	}
+	if got := r.servers[by.server].session(by.number).bytes(); !bytes.Equal(got, sent) {
+		return fmt.Sprintf("sent %d bytes, %s got %d, not the same", len(sent), by.server, len(got))
+	}
+	return ""
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// behaviour is what a server does with a connection, one after the other; at
+// the end it waits for the client's, and closes.
+type behaviour struct {
+	refuses bool // nobody listens
+	drops   bool // the kernel does not answer
+	acts    []func(*session) error
+}
+
+// parseBehaviour takes words such as "greets, waits 300ms, resets".
+func parseBehaviour(list []string) (b behaviour, err error) {
+	w := words{slices.Clone(list)}
+	for i, word := range w.rest {
+		if n := len(word) - 1; n > 0 && word[n] == ',' {
+			w.rest[i] = word[:n]
+		}
+	}
+	for len(w.rest) > 0 && err == nil {
+		switch verb := w.next(); verb {
+		case "refuses":
+			b.refuses = true
+		case "drops":
+			b.drops = true
+		case "waits":
+			var d time.Duration
+			d, err = w.duration()
+			b.acts = append(b.acts, func(*session) error { time.Sleep(d); return nil })
+		case "says":
+			text := w.next()
+			b.acts = append(b.acts, func(s *session) error { _, err := io.WriteString(s.conn, text); return err })
+		case "silent":
+			b.acts = append(b.acts, (*session).awaitEnd)
+		default:
+			act, known := acts[verb]
+			if !known {
+				return b, fmt.Errorf("unknown behaviour %q", verb)
+			}
+			b.acts = append(b.acts, act)
+		}
+	}
+	if !b.refuses && !b.drops && len(b.acts) == 0 {
+		return b, errors.New("expected what the server does")
+	}
+	return b, err
+}
+
+var acts = map[string]func(*session) error{
+	"greets": func(s *session) error {
+		_, err := fmt.Fprintf(s.conn, "%s %04d\n", s.server, s.number)
+		return err
+	},
+	"reads":      (*session).awaitData,
+	"awaits-fin": (*session).awaitEnd,
+	"fin":        func(s *session) error { return s.conn.CloseWrite() },
+	"closes":     func(s *session) error { return s.conn.Close() },
+	"resets": func(s *session) error {
+		_ = s.conn.SetLinger(0)
+		return s.conn.Close()
+	},
+}
+
+// server is one behind the proxy.
+type server struct {
+	name    string
+	address string
+
+	mu       sync.Mutex
+	listener net.Listener
+	fillers  []net.Conn // which keep the kernel from answering others
+	acts     []func(*session) error
+	sessions []*session
+}
+
+// session is a connection to a server.
+type session struct {
+	server string
+	number int
+	conn   *net.TCPConn
+
+	mu       sync.Mutex
+	received []byte
+	any      chan struct{} // closed with the first bytes
+	ended    chan struct{} // closed when the client's direction is
+}
+
+// behave has a server do something else from now on; connections that there are
+// go on.
+func (s *server) behave(b behaviour) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acts = b.acts
+	if b.refuses || b.drops {
+		s.close()
+	}
+	if b.refuses || s.listener != nil {
+		return nil
+	}
+	listener, err := net.Listen("tcp", s.address)
+	if err != nil {
+		return err
+	}
+	s.listener = listener
+	if b.drops {
+		return s.fill()
+	}
+	go s.accept(listener)
+	return nil
+}
+
+// fill takes all the room of the kernel's queue.
+func (s *server) fill() error {
+	raw, err := s.listener.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) }), err); err != nil {
+		return err
+	}
+	for range 8 {
+		c, err := net.DialTimeout("tcp", s.address, 100*time.Millisecond)
+		if err != nil {
+			return nil //nolint:nilerr // that is what was wanted
+		}
+		s.fillers = append(s.fillers, c)
+	}
+	return errors.New("the kernel goes on answering")
+}
+
+func (s *server) close() {
+	if s.listener != nil {
+		_ = s.listener.Close()
+	}
+	for _, c := range s.fillers {
+		_ = c.Close()
+	}
+	s.listener, s.fillers = nil, nil
+}
+
+func (s *server) accept(listener net.Listener) {
+	for {
+		c, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		one := &session{
+			server: s.name, number: len(s.sessions) + 1, conn: c.(*net.TCPConn),
+			any: make(chan struct{}), ended: make(chan struct{}),
+		}
+		s.sessions = append(s.sessions, one)
+		acts := s.acts
+		s.mu.Unlock()
+		go one.read()
+		go one.serve(acts)
+	}
+}
+
+// kill breaks the connections, and lets nobody in.
+func (s *server) kill() error {
+	err := s.behave(behaviour{refuses: true})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range s.sessions {
+		_ = one.conn.SetLinger(0)
+		_ = one.conn.Close()
+	}
+	return err
+}
+
+// session is a connection by its number, from 1.
+func (s *server) session(number int) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[number-1]
+}
+
+func (s *session) serve(acts []func(*session) error) {
+	for _, act := range acts {
+		if act(s) != nil {
+			break
+		}
+	}
+	<-s.ended
+	_ = s.conn.Close()
+}
+
+func (s *session) read() {
+	defer close(s.ended)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := s.conn.Read(buf)
+		s.mu.Lock()
+		if n > 0 && len(s.received) == 0 {
+			close(s.any)
+		}
+		s.received = append(s.received, buf[:n]...)
+		s.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *session) awaitData() error {
+	select {
+	case <-s.any:
+		return nil
+	case <-s.ended:
+		return io.EOF
+	}
+}
+
+func (s *session) awaitEnd() error {
+	<-s.ended
+	return nil
+}
+
+// bytes is what has come.
+func (s *session) bytes() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.received)
+}
+
+// port is that of an address.
+func port(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// verbs are the first words of the script's lines. Each takes its own words and
+// leaves what is expected.
+var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
+	"connect": parseConnect,
+	"send":    parseSend,
+	"fin":     parseEnd((*client).fin),
+	"rst":     parseEnd((*client).rst),
+	"close":   parseEnd((*client).close),
+	"expect":  parseExpect,
+	"log":     parseLog,
+	"visit":   parseVisit,
+	"hold":    parseHold,
+	"get":     parseGet,
+	"wait":    parseWait,
+	"server":  parseServer,
+	"kill":    parseKill,
+	"set":     parseSet,
+}
+
+// connect CLIENT PORT [to ADDRESS] [from ADDRESS].
+func parseConnect(_ testing.TB, s *scenario, w *words) (action, error) {
+	name := w.next()
+	to, err := s.parseDestination(w)
+	return func(r *run) outcome { return r.connect(name, to) }, err
+}
+
+// destination is where a client connects to, and from where.
+type destination struct{ port, host, source string }
+
+func (s *scenario) parseDestination(w *words) (destination, error) {
+	d := destination{port: w.next(), host: "127.0.0.1"}
+	if !strings.Contains(s.config, "${"+d.port+"}") {
+		return d, fmt.Errorf("haproxy.cfg has no ${%s}", d.port)
+	}
+	for {
+		switch {
+		case w.take("to"):
+			d.host = w.next()
+		case w.take("from"):
+			d.source = w.next()
+		default:
+			return d, nil
+		}
+	}
+}
+
+// send CLIENT hello … | text "…" | hex … | N bytes.
+func parseSend(t testing.TB, _ *scenario, w *words) (action, error) {
+	name := w.next()
+	data, segment, err := parseData(t, w)
+	return func(r *run) outcome { return r.with(name, func(c *client) outcome { return c.send(data, segment) }) }, err
+}
+
+func parseData(t testing.TB, w *words) (data []byte, segment int, err error) {
+	switch {
+	case w.take("hello"):
+		return parseHello(t, w)
+	case w.take("text"):
+		return []byte(w.next()), 0, nil
+	case w.take("hex"):
+		data, err = hex.DecodeString(w.next())
+		return data, 0, err
+	}
+	n, err := w.number()
+	if err != nil || !w.take("bytes") {
+		return nil, 0, errors.New("expected hello, text, hex, or a number and bytes")
+	}
+	return []byte(strings.Repeat("x", n)), 0, nil
+}
+
+// fin, rst and close CLIENT.
+func parseEnd(do func(*client) outcome) func(testing.TB, *scenario, *words) (action, error) {
+	return func(_ testing.TB, _ *scenario, w *words) (action, error) {
+		name := w.next()
+		return func(r *run) outcome { return r.with(name, do) }, nil
+	}
+}
+
+// expect CLIENT EXPECTATION.
+func parseExpect(_ testing.TB, _ *scenario, w *words) (action, error) {
+	name, want := w.next(), *w
+	e, err := parseExpectation(want.rest)
+	return func(r *run) outcome { return r.with(name, func(c *client) outcome { return c.next(e) }) }, err
+}
+
+// log CLIENT EXPECTATION.
+func parseLog(_ testing.TB, _ *scenario, w *words) (action, error) {
+	name := w.next()
+	return func(r *run) outcome {
+		return r.with(name, func(c *client) outcome {
+			c.looked = true
+			return outcome{what: r.record(c).String(), at: timeless}
+		})
+	}, nil
+}
+
+// many is several connections, one after the other.
+type many struct {
+	n       int
+	to      destination
+	data    []byte
+	segment int
+}
+
+// PORT N times [to ADDRESS] [from ADDRESS] [send …].
+func parseMany(t testing.TB, s *scenario, w *words) (m many, err error) {
+	if m.to, err = s.parseDestination(w); err != nil {
+		return m, err
+	}
+	if m.n, err = w.number(); err != nil {
+		return m, err
+	}
+	if !w.take("times") && !w.take("time") {
+		return m, errors.New("expected times after the number")
+	}
+	if w.take("send") {
+		m.data, m.segment, err = parseData(t, w)
+	}
+	return m, err
+}
+
+// visit PORT N times …: each connection is over before the next.
+func parseVisit(t testing.TB, s *scenario, w *words) (action, error) {
+	m, err := parseMany(t, s, w)
+	return func(r *run) outcome {
+		return r.repeat(m, fmt.Sprintf("visit to %s", m.to.port), func(c *client) {
+			_ = c.fin()
+			c.awaitEnd()
+		})
+	}, err
+}
+
+// hold CLIENT PORT N times …: the connections stay, as CLIENT1, CLIENT2 and so on.
+func parseHold(t testing.TB, s *scenario, w *words) (action, error) {
+	name := w.next()
+	m, err := parseMany(t, s, w)
+	return func(r *run) outcome { return r.repeat(m, name, func(*client) {}) }, err
+}
+
+// get PORT PATH [host NAME].
+func parseGet(_ testing.TB, s *scenario, w *words) (action, error) {
+	to, err := s.parseDestination(w)
+	path, host := w.next(), ""
+	if w.take("host") {
+		host = w.next()
+	}
+	return func(r *run) outcome { return r.get(to, path, host) }, err
+}
+
+// wait TIME.
+func parseWait(_ testing.TB, _ *scenario, w *words) (action, error) {
+	d, err := w.duration()
+	return func(*run) outcome {
+		time.Sleep(d)
+		return outcome{}
+	}, err
+}
+
+// server NAME BEHAVIOUR: that is what it does from now on.
+func parseServer(_ testing.TB, s *scenario, w *words) (action, error) {
+	name := w.next()
+	if _, known := s.servers[name]; !known {
+		return nil, fmt.Errorf("no server %s", name)
+	}
+	b, err := parseBehaviour(w.rest)
+	w.rest = nil
+	return func(r *run) outcome { return failed(r.servers[name].behave(b)) }, err
+}
+
+// kill NAME: its connections are reset, and it refuses new ones.
+func parseKill(_ testing.TB, s *scenario, w *words) (action, error) {
+	name := w.next()
+	if _, known := s.servers[name]; !known {
+		return nil, fmt.Errorf("no server %s", name)
+	}
+	return func(r *run) outcome { return failed(r.servers[name].kill()) }, nil
+}
+
+// set BACKEND/SERVER weight N | disabled | enabled: by the program's run-time
+// interface.
+func parseSet(_ testing.TB, _ *scenario, w *words) (action, error) {
+	backend, server, found := strings.Cut(w.next(), "/")
+	if !found {
+		return nil, errors.New("expected BACKEND/SERVER")
+	}
+	c := change{backend: backend, server: server, word: w.next()}
+	switch c.word {
+	case "weight":
+		c.value = w.next()
+	case "disabled", "enabled":
+	default:
+		return nil, fmt.Errorf("expected weight, disabled or enabled, not %q", c.word)
+	}
+	return func(r *run) outcome { return failed(r.program.set(c)) }, nil
+}
+
+// change is something about a server.
+type change struct{ backend, server, word, value string }

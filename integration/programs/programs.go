@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package programs has what tests that drive real programs need: ours, built
+// once per test run, the others, where the machine has them, and addresses that
+// nobody else takes. Tests alone import it.
+package programs
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"testing"
+)
+
+// Caddy is cmd/caddy, built when its path is first asked for. It is safe for
+// concurrent use.
+type Caddy struct {
+	// Flags are those of go build, such as -race.
+	Flags []string
+
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// Path is the path of the built program.
+func (c *Caddy) Path(t testing.TB) string {
+	t.Helper()
+	c.once.Do(func() {
+		if c.dir, c.err = os.MkdirTemp("", "caddy-passthrough-"); c.err == nil {
+			c.err = c.build()
+		}
+	})
+	if c.err != nil {
+		t.Fatal(c.err)
+	}
+	return filepath.Join(c.dir, "caddy")
+}
+
+func (c *Caddy) build() error {
+	args := append([]string{"build", "-o", filepath.Join(c.dir, "caddy")}, c.Flags...)
+	build := exec.Command("go", append(args, //nolint:gosec // the arguments are the tests' own
+		"github.com/caddy-passthrough/caddy-passthrough/cmd/caddy")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Remove deletes the built program, if there is one.
+func (c *Caddy) Remove() { _ = os.RemoveAll(c.dir) }
+
+// Need is the path of a program. A test is skipped if the machine lacks it,
+// except in CI, where the machine must have it.
+func Need(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing", name)
+	}
+	t.Skipf("%s is missing", name)
+	return ""
+}
+
+var inVersion = regexp.MustCompile(`version (\d+\.\d+)`)
+
+// Branch is the version of a HAProxy, such as "2.6".
+func Branch(haproxy string) (string, error) {
+	out, err := exec.Command(haproxy, "-v").Output()
+	if err != nil {
+		return "", fmt.Errorf("running haproxy -v: %w", err)
+	}
+	found := inVersion.FindSubmatch(out)
+	if found == nil {
+		return "", fmt.Errorf("no version in %q", out)
+	}
+	return string(found[1]), nil
+}
+
+// reserved are the ports that this process has taken: each is also a socket for
+// datagrams, which the tests of other packages, running at the same time, find
+// in their way.
+var reserved struct {
+	sync.Mutex
+	next    int
+	sockets []net.PacketConn
+}
+
+// FreeAddress is a loopback address with a port that is free for TCP, and that
+// no other call returns, in this process or another. The port is below the
+// range from which the kernel takes those of outgoing connections, one of which
+// could be given to a client between the look and the use.
+func FreeAddress() (string, error) {
+	const first, last = 12000, 32000
+	reserved.Lock()
+	defer reserved.Unlock()
+	if reserved.next == 0 {
+		reserved.next = first + rand.IntN((last-first)/2) //nolint:gosec // it hides nothing
+	}
+	for ; reserved.next < last; reserved.next++ {
+		address := fmt.Sprintf("127.0.0.1:%d", reserved.next)
+		socket, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		reserved.sockets = append(reserved.sockets, socket)
+		if ln, err := net.Listen("tcp", address); err == nil {
+			ln.Close()
+			reserved.next++
+			return address, nil
+		}
+	}
+	return "", fmt.Errorf("no free port up to %d", last)
+}
