@@ -61,11 +61,9 @@ type Backend struct {
 	// Default: 3. It is HAProxy's retries.
 	Retries *int `json:"retries,omitempty"`
 
-	// Redispatch lets each retry go to another server: at once while there is
-	// one that this connection has not tried, else after a pause of one second
-	// or the connect timeout, whichever is shorter. If false, all retries go to
-	// the same server, with that pause. Default: true.
-	Redispatch *bool `json:"redispatch,omitempty"`
+	// Redispatch says which server a retry goes to: true (another one), false
+	// (the same one) or the number of HAProxy's option redispatch. Default: true.
+	Redispatch *Redispatch `json:"redispatch,omitempty"`
 
 	// Timeouts of connections to this backend.
 	Timeouts Timeouts `json:"timeouts,omitzero"`
@@ -175,6 +173,11 @@ func (b *Backend) check() error {
 	if r := b.Retries; r != nil && (*r < 0 || *r > MaxRetries) {
 		return fmt.Errorf("retries %d: expected a whole number from 0 to %d", *r, MaxRetries)
 	}
+	if b.Redispatch != nil {
+		if err := b.Redispatch.check(); err != nil {
+			return err
+		}
+	}
 	if err := checkNumbers(number{"fullconn", b.FullConn}); err != nil {
 		return err
 	}
@@ -195,7 +198,7 @@ func (b *Backend) setDefaults() {
 		b.Retries = new(DefaultRetries)
 	}
 	if b.Redispatch == nil {
-		b.Redispatch = new(true)
+		b.Redispatch = &Redispatch{On: true}
 	}
 	b.Timeouts.setDefaults()
 }

@@ -105,7 +105,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 //		…
 //	}
 //	retries <0-100>
-//	redispatch [off]
+//	redispatch [off|<-100 to 100>]
 //	fullconn <number>
 //	timeouts {
 //		connect|queue|check|client|server <duration>|off
@@ -124,24 +124,10 @@ func (b *Backend) Options() options.Table {
 		"agent":      options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) }),
 		"content":    options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(c.UnmarshalCaddyfile) }),
 		"retries":    options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
-		"redispatch": options.Set(&b.Redispatch, onOff),
+		"redispatch": options.Set(&b.Redispatch, redispatch),
 		"fullconn":   options.Int(&b.FullConn, 1, maxNumber),
 		"timeouts":   options.Func(b.Timeouts.options().ParseLine),
 	}
-}
-
-func onOff(on *bool) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) error {
-		*on = true
-		if !d.NextArg() {
-			return nil
-		}
-		if d.Val() != "off" {
-			return d.Errf("redispatch: %q: expected nothing or off", d.Val())
-		}
-		*on = false
-		return nil
-	})
 }
 
 func (b *Backend) parseBalance(d *caddyfile.Dispenser) error {

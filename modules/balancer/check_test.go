@@ -128,7 +128,7 @@ func TestDefaults(t *testing.T) {
 	type settings struct {
 		Balance    string
 		Retries    int
-		Redispatch bool
+		Redispatch Redispatch
 		Timeouts   Timeouts
 		Weights    []int
 	}
@@ -138,12 +138,12 @@ func TestDefaults(t *testing.T) {
 	}{
 		{
 			`{"servers": [{"name": "s1", "address": "10.0.0.1:443"}]}`,
-			settings{`{"policy":"roundrobin"}`, 3, true, timeouts(5*time.Second, time.Minute, time.Minute), []int{1}},
+			settings{`{"policy":"roundrobin"}`, 3, Redispatch{On: true}, timeouts(5*time.Second, time.Minute, time.Minute), []int{1}},
 		},
 		{
 			`{"servers": [{"name": "s1", "address": "10.0.0.1:443", "weight": 0}, {"name": "s2", "address": "10.0.0.2:443", "weight": 7}],
 			  "balance": {"policy": "static"}, "retries": 0, "redispatch": false, "timeouts": {"connect": "1s", "client": "2s", "server": "3s"}}`,
-			settings{`{"policy": "static"}`, 0, false, timeouts(time.Second, 2*time.Second, 3*time.Second), []int{0, 7}},
+			settings{`{"policy": "static"}`, 0, Redispatch{}, timeouts(time.Second, 2*time.Second, 3*time.Second), []int{0, 7}},
 		},
 	} {
 		b := backend(t, c.backend)

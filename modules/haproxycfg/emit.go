@@ -139,9 +139,7 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 			Check:     optional(p.timeouts.check),
 		},
 	}
-	if !p.redispatch {
-		b.Redispatch = new(false)
-	}
+	b.Redispatch = &balancer.Redispatch{On: p.redispatch != 0, N: p.redispatch}
 	if len(p.content) > 0 && !p.isFrontend() {
 		b.Content = &content.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)}
 	}

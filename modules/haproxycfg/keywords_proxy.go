@@ -50,7 +50,7 @@ var balancing = []keyword{
 	{name: "balance", in: inBackends, grade: differs, do: setBalance, note: "roundrobin is available; the others are not yet. Without balance it is roundrobin, as up to HAProxy 3.2; HAPROXY_BRANCH=3.3 or later in the environment asks for the random of later versions"},
 	{name: "hash-type|hash-balance-factor|hash-preserve-affinity", in: inBackends, grade: pending, args: something, note: "balancing by hash is not available yet, and other policies do not look at it"},
 	{name: "retries", in: inBackends, grade: supported, args: number(0, 100), do: func(_ *translation, p *proxy, s statement) { p.retries = new(integer(s.args[0])) }},
-	{name: "option redispatch", in: inBackends, grade: differs, args: atMost(1), do: setRedispatch, note: "each retry goes to another server while there is one that was not tried; HAProxy does so where more than one active server is up, and otherwise at every Nth retry"},
+	{name: "option redispatch", in: inBackends, grade: supported, args: atMost(1), do: setRedispatch},
 	{name: "retry-on", in: inBackends, grade: differs, strict: true, args: something, do: retryOn, note: "only failed connects are retried, as in HAProxy's mode tcp"},
 	{name: "option allbackups", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.allBackups = !s.not }},
 	{name: "option abortonclose", in: inBackends, grade: pending, args: nothing, note: queuePending},

@@ -71,7 +71,7 @@ type settings struct {
 	disabled   bool
 	balance    reference // its Name is the policy; empty: none was given
 	retries    *int
-	redispatch bool
+	redispatch int // of "option redispatch N"; 0: off
 	allBackups bool
 	maxconn    int
 	fullconn   int

@@ -84,8 +84,12 @@ func setBalance(t *translation, p *proxy, s statement) {
 
 // setRedispatch reads "option redispatch [N]": 0 turns it off.
 func setRedispatch(t *translation, p *proxy, s statement) {
-	p.redispatch = !s.not
-	if len(s.args) == 0 || s.not {
+	if s.not {
+		p.redispatch = 0
+		return
+	}
+	if len(s.args) == 0 {
+		p.redispatch = -1
 		return
 	}
 	n, negative := strings.CutPrefix(s.args[0], "-")
@@ -93,7 +97,10 @@ func setRedispatch(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'option redispatch' expects a whole number from -100 to 100 but got '%s'", s.args[0])
 		return
 	}
-	p.redispatch = negative || integer(n) != 0
+	p.redispatch = int(integer(n))
+	if negative {
+		p.redispatch = -p.redispatch
+	}
 }
 
 // retryOn accepts the words that mean something to mode tcp.

@@ -165,9 +165,10 @@ func TestBackend(t *testing.T) {
 	for lines, want := range map[string]string{
 		"":                     `{` + servers + `, "redispatch": false, ` + usual + `}`,
 		"balance roundrobin":   `{` + servers + `, "redispatch": false, ` + usual + `}`,
-		"option redispatch":    `{` + servers + `, ` + usual + `}`,
+		"option redispatch":    `{` + servers + `, "redispatch": -1, ` + usual + `}`,
 		"option redispatch 0":  `{` + servers + `, "redispatch": false, ` + usual + `}`,
-		"option redispatch -1": `{` + servers + `, ` + usual + `}`,
+		"option redispatch -2": `{` + servers + `, "redispatch": -2, ` + usual + `}`,
+		"option redispatch 3":  `{` + servers + `, "redispatch": 3, ` + usual + `}`,
 		"option redispatch\n\tno option redispatch": `{` + servers + `, "redispatch": false, ` + usual + `}`,
 		"retries 0":         `{` + servers + `, "retries": 0, "redispatch": false, ` + usual + `}`,
 		"retry-on none":     `{` + servers + `, "retries": 0, "redispatch": false, ` + usual + `}`,

@@ -173,9 +173,15 @@ func (c *connection) silence() time.Time {
 	return c.input.active.Add(timeout)
 }
 
-// left notes that the client has gone, or is taken to be, while rules waited.
+// left notes that the client has gone, or is taken to be, while rules waited. As
+// in HAProxy's log, the backend is the one that it would have come to.
 func (c *connection) left(end tcplog.End, err error) {
 	c.noteHello()
+	if c.record.Backend == "" {
+		if b, err := c.h.router.route(c.look(true)); err == nil && b != nil {
+			c.record.Backend = b.Name()
+		}
+	}
 	c.record.End, c.record.EndedBy = end, relay.Client
 	if err != nil {
 		c.record.Error = err.Error()

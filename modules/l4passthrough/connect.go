@@ -19,16 +19,6 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// maxPause is the pause before a retry that has no other server to go to. It is
-// HAProxy's.
-const maxPause = time.Second
-
-// attempts is the way of one connection through the servers of a backend.
-type attempts struct {
-	backend *balancer.Backend
-	request pool.Request
-}
-
 // connect takes a lease and connects to its server, and tries again as the
 // backend allows. False means that no server could be reached: the record says
 // why.
@@ -49,10 +39,11 @@ func (c *connection) connect(b *balancer.Backend) bool {
 			return false
 		}
 		lease.Release(pool.ConnectFailed)
-		if c.record.Retries == *b.Retries {
+		if a.retries == *b.Retries {
 			return false
 		}
-		c.record.Retries++
+		a.retries++
+		c.record.Retries = a.retries
 	}
 	c.record.End, c.record.EndedBy, c.record.Error = tcplog.NoServer, relay.Proxy, err.Error()
 	return false
@@ -152,34 +143,5 @@ func connectEnd(err error) (tcplog.End, relay.Side) {
 		return tcplog.NoResources, relay.Proxy
 	default:
 		return tcplog.ConnectFailed, relay.Server
-	}
-}
-
-// next is the lease for the next attempt after failed, which has been released.
-func (a *attempts) next(failed *pool.Lease, end tcplog.End) (*pool.Lease, error) {
-	p := a.backend.Pool()
-	if !*a.backend.Redispatch {
-		a.pause(end)
-		return p.Again(failed), nil
-	}
-	a.request.Avoid(failed.Server)
-	lease, err := p.Acquire(context.Background(), &a.request)
-	if !errors.Is(err, pool.ErrNoServer) {
-		return lease, err
-	}
-	a.pause(end)
-	a.request.Forgive()
-	return p.Acquire(context.Background(), &a.request)
-}
-
-// pause waits before the same server is tried again, unless it has been waited
-// for long enough already.
-func (a *attempts) pause(end tcplog.End) {
-	pause := maxPause
-	if timeout := time.Duration(a.backend.Timeouts.Connect); timeout > 0 {
-		pause = min(pause, timeout)
-	}
-	if end != tcplog.ConnectTimeout {
-		time.Sleep(pause)
 	}
 }

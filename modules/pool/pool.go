@@ -75,6 +75,14 @@ func (p *Pool) Close() {
 // Servers are all servers of the configuration, in its order.
 func (p *Pool) Servers() []*Server { return p.servers }
 
+// Actives is how many servers may be given connections now that are no backups.
+func (p *Pool) Actives() int {
+	if len(p.view.Servers) > 0 && p.view.Servers[0].Backup {
+		return 0
+	}
+	return len(p.view.Servers)
+}
+
 // Acquire gives r a lease on the server that the policy picks. The error is
 // ErrNoServer or ctx's own.
 func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
