@@ -97,7 +97,7 @@ func setRedispatch(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'option redispatch' expects a whole number from -100 to 100 but got '%s'", s.args[0])
 		return
 	}
-	p.redispatch = int(integer(n))
+	p.redispatch = integer(n)
 	if negative {
 		p.redispatch = -p.redispatch
 	}

@@ -44,7 +44,6 @@ type seat struct {
 	server *pool.Server
 	share  int // its weight, scaled
 	due    int // its next turn; in later, without the weight of this round
-	last   int // its last turn
 	carry  int // in units of 1/share, below share
 
 	in     *queue // nil: it is out of the round
@@ -132,30 +131,15 @@ func (w *wheel) enter(at *seat, share int) {
 	w.queue(at)
 }
 
-// reweigh gives a server another share. A turn that it waits for may come
-// earlier by that, not later.
+// reweigh gives a server another share: what it had a claim on is void, but for
+// what it carries.
 func (w *wheel) reweigh(at *seat, share int) {
 	if at.share == share {
 		return
 	}
-	w.next += share - at.share
-	at.share = share
-	if at.in == &w.fresh {
-		w.remove(at)
-		w.put(&w.fresh, at, heaviest-share)
-		return
-	}
-	if at.in == &w.later {
-		at.due += w.weight
-	}
-	step := w.next / share
-	at.due = min(at.due, at.last+step)
-	at.carry = 0
-	if at.due < w.now+2 {
-		at.due = w.now + step
-	}
 	w.remove(at)
-	w.queue(at)
+	w.next -= at.share
+	w.enter(at, share)
 }
 
 // turn gives the next turn to the first server that is not avoided; there must
@@ -220,7 +204,6 @@ func (w *wheel) advance(at *seat) {
 	if at.due == 0 { // it comes in
 		at.due = w.now
 	}
-	at.last = at.due
 	at.due += w.next / at.share
 	at.carry += w.next % at.share
 	if at.carry >= at.share {

@@ -177,6 +177,13 @@ func TestBackupsAndDisabledServers(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s, all backups %v: %q, want %q", c.servers, c.allBackups, got, c.want)
 		}
+		actives := 0
+		if got != "" && !p.view.Servers[0].Backup {
+			actives = len(got)
+		}
+		if n := p.Actives(); n != actives {
+			t.Errorf("%s, all backups %v: %d actives, want %d", c.servers, c.allBackups, n, actives)
+		}
 		if _, err := p.Acquire(t.Context(), new(Request)); (c.want == "") != errors.Is(err, ErrNoServer) {
 			t.Errorf("%s, all backups %v: %v", c.servers, c.allBackups, err)
 		}
