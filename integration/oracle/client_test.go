@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,10 +46,11 @@ func failed(err error) outcome {
 type client struct {
 	name   string
 	conn   *net.TCPConn
+	port   string // its own
 	began  time.Time
 	known  func(server string) bool
-	step   int  // in which it connected
-	looked bool // at its line in the log
+	step   int   // in which it connected
+	looked []int // the steps that look at its line in the log
 
 	mu     sync.Mutex
 	sent   []byte
@@ -65,20 +67,54 @@ type served struct {
 }
 
 func dialClient(name, address, source string, known func(string) bool) (*client, error) {
-	dialer := net.Dialer{Timeout: patience}
-	if source != "" {
-		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(source)}
+	if source == "" {
+		source = "127.0.0.1"
+		if address[0] == '[' {
+			source = "::1"
+		}
 	}
+	c := &client{name: name, known: known, more: make(chan struct{}, 1), ended: make(chan struct{})}
+	dialer := net.Dialer{Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		c.port, err = bindTo(raw, net.ParseIP(source))
+		return err
+	}}
 	conn, err := dialer.Dial("tcp", address)
-	if err != nil {
+	c.began = time.Now()
+	switch {
+	case errors.Is(err, syscall.ECONNRESET): // it was, right after it was made
+		c.conn = new(net.TCPConn)
+		c.event("reset")
+		close(c.ended)
+		return c, nil
+	case err != nil:
 		return nil, err
 	}
-	c := &client{
-		name: name, conn: conn.(*net.TCPConn), began: time.Now(), known: known,
-		more: make(chan struct{}, 1), ended: make(chan struct{}),
-	}
+	c.conn = conn.(*net.TCPConn)
 	go c.read()
 	return c, nil
+}
+
+// bindTo gives a socket an address, and a port that is known even if the
+// connection does not live long enough to be asked.
+func bindTo(raw syscall.RawConn, source net.IP) (port string, err error) {
+	var to syscall.Sockaddr = &syscall.SockaddrInet6{Addr: [16]byte(source.To16())}
+	if four := source.To4(); four != nil {
+		to = &syscall.SockaddrInet4{Addr: [4]byte(four)}
+	}
+	failed := raw.Control(func(fd uintptr) {
+		if err = syscall.Bind(int(fd), to); err != nil {
+			return
+		}
+		var name syscall.Sockaddr
+		name, err = syscall.Getsockname(int(fd))
+		switch name := name.(type) {
+		case *syscall.SockaddrInet4:
+			port = strconv.Itoa(name.Port)
+		case *syscall.SockaddrInet6:
+			port = strconv.Itoa(name.Port)
+		}
+	})
+	return port, errors.Join(failed, err)
 }
 
 // read turns what comes into events: a line each, and the end.

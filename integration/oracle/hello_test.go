@@ -29,7 +29,8 @@ var versions = map[string]uint16{
 
 // parseHello takes the words of a hello: NAME (- for none) [alpn A,B] [of
 // BROWSER] [version V] [records N] [size N] [bytes M to N|end] [segments N].
-func parseHello(t testing.TB, w *words) (data []byte, segment int, err error) {
+func (s *scenario) parseHello(t testing.TB, w *words) (data []byte, segment int, err error) {
+	said := w.rest
 	name := w.next()
 	if name == "-" {
 		name = ""
@@ -56,11 +57,13 @@ func parseHello(t testing.TB, w *words) (data []byte, segment int, err error) {
 				return nil, 0, err
 			}
 		default:
-			data, err := makeHello(t, name, browser, version, protocols, size)
-			if err != nil {
-				return nil, 0, err
+			said := strings.Join(said[:len(said)-len(w.rest)], " ")
+			if s.hellos[said] == nil { // the same words make the same bytes
+				if s.hellos[said], err = makeHello(t, name, browser, version, protocols, size); err != nil {
+					return nil, 0, err
+				}
 			}
-			return cut(data, w)
+			return cut(s.hellos[said], w)
 		}
 	}
 }

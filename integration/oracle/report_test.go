@@ -14,10 +14,11 @@ type report struct {
 	scenario *scenario
 	names    [2]string // of the programs
 	rows     []row
-	alike    int      // lines in the log that are, beside those that the script looks at
-	wrong    int      // rows with a fault
-	times    int      // of these, those with nothing wrong but the time
-	broken   []string // errors of the rig or of a program
+	unlike   map[string]bool // clients with which the programs were expected to differ
+	alike    int             // lines in the log that are, beside those that the script looks at
+	wrong    int             // rows with a fault
+	times    int             // of these, those with nothing wrong but the time
+	broken   []string        // errors of the rig or of a program
 	printed  [2]string
 }
 
@@ -40,7 +41,7 @@ func (r *report) onlyTimes() bool { return r.wrong == r.times && len(r.broken) =
 func compare(s *scenario, judge *haproxy, ours program) *report {
 	var (
 		theirs = make(chan result, 1)
-		r      = &report{scenario: s, names: [2]string{judge.String(), ours.String()}}
+		r      = &report{scenario: s, unlike: make(map[string]bool), names: [2]string{judge.String(), ours.String()}}
 	)
 	go func() { theirs <- s.play(judge) }()
 	results := [2]result{1: s.play(ours)}
@@ -104,7 +105,10 @@ func (r *report) step(st *step, of version, theirs, ours outcome) {
 		}
 	}
 	r.add(line, seen, strings.Join(faults, "; "), onlyTime)
-	r.rows[len(r.rows)-1].unlike = want[0] != want[1]
+	if want[0] != want[1] {
+		r.rows[len(r.rows)-1].unlike = true
+		r.unlike[st.of] = true
+	}
 }
 
 // expected is what both programs must do, HAProxy being of a version.
@@ -124,7 +128,7 @@ func (r *report) ending(theirs, ours ending) {
 	what, onlyTime := theirs.record.differs(ours.record)
 	// Who came to another server has another line, which is no news.
 	opened := r.rows[theirs.step]
-	told := theirs.looked || opened.fault != "" || opened.unlike
+	told := theirs.looked || opened.fault != "" || opened.unlike || r.unlike[theirs.client]
 	var faults []string
 	if what != "" && !told {
 		faults = append(faults, "differs: "+what)

@@ -81,7 +81,7 @@ func (s *scenario) play(p program) (res result) {
 		r.step = i
 		res.outcomes = append(res.outcomes, st.do(r))
 	}
-	res.ends = r.endings()
+	r.end(&res)
 	r.close()
 	res.err, res.printed = r.program.stop(), r.program.printed()
 	return res
@@ -200,22 +200,22 @@ func (r *run) get(to destination, path, host string) outcome {
 	return outcome{what: strings.ReplaceAll(status, address, host), at: timeless}
 }
 
-// record is the line in the log of a client, once it has come.
-func (r *run) record(c *client) record {
-	at := port(c.conn.LocalAddr().String())
-	for over := time.Now().Add(patience / 2); ; time.Sleep(10 * time.Millisecond) {
+// record is the line in the log of a client, as soon as it has come.
+func (r *run) record(c *client, over time.Time) record {
+	for {
 		records := r.program.records()
-		if i := slices.IndexFunc(records, func(l record) bool { return l.clientPort == at }); i >= 0 {
+		if i := slices.IndexFunc(records, func(l record) bool { return l.clientPort == c.port }); i >= 0 {
 			return records[i]
 		}
 		if time.Now().After(over) {
 			return record{}
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// endings closes what is open and collects how everything ended.
-func (r *run) endings() (all []ending) {
+// end closes what is open and collects how everything ended.
+func (r *run) end(res *result) {
 	for _, c := range r.clients {
 		_ = c.fin()
 	}
@@ -223,14 +223,17 @@ func (r *run) endings() (all []ending) {
 		c.awaitEnd()
 		_ = c.conn.Close()
 	}
+	over := time.Now().Add(patience / 2)
 	for _, c := range r.clients {
-		e := ending{client: c.name, step: c.step, looked: c.looked, record: r.record(c)}
+		e := ending{client: c.name, step: c.step, looked: len(c.looked) > 0, record: r.record(c, over)}
 		if e.record.letters == "--" {
 			e.lost = r.lost(c)
 		}
-		all = append(all, e)
+		for _, i := range c.looked {
+			res.outcomes[i] = outcome{what: e.record.String(), at: timeless}
+		}
+		res.ends = append(res.ends, e)
 	}
-	return all
 }
 
 // lost says what is wrong if a server did not get just what its client sent.

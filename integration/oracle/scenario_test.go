@@ -27,12 +27,14 @@ type scenario struct {
 	ports   []string          // the variables in it that are nobody else's
 	servers map[string]behaviour
 	steps   []*step
+	hellos  map[string][]byte // by the words that they were asked for with
 }
 
 // step is a line of the script.
 type step struct {
 	line int
 	text string
+	of   string // the client that it is about; empty: none or several
 	do   action
 	want *expectation // nil: nothing but that both programs do the same
 	here *variant     // of ours
@@ -93,7 +95,7 @@ var variable = regexp.MustCompile(`\$\{(\w+)\}`)
 
 func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario, error) {
 	archive := txtar.Parse(text)
-	s := &scenario{name: name, files: make(map[string]string), servers: make(map[string]behaviour)}
+	s := &scenario{name: name, files: make(map[string]string), servers: make(map[string]behaviour), hellos: make(map[string][]byte)}
 	if strings.TrimSpace(string(archive.Comment)) == "" {
 		return nil, errors.New("expected a few words about it before haproxy.cfg")
 	}
@@ -175,6 +177,9 @@ func (s *scenario) addStep(t testing.TB, l scriptLine) error {
 		return fmt.Errorf("unknown step %q", verb)
 	}
 	st := &step{line: l.number, text: l.text}
+	if verb == "expect" && len(l.rest) > 0 {
+		st.of = l.rest[0]
+	}
 	s.steps = append(s.steps, st)
 	var err error
 	if st.do, err = parse(t, s, &l.words); err != nil {

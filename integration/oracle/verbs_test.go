@@ -45,6 +45,12 @@ func (s *scenario) parseDestination(w *words) (destination, error) {
 	if !strings.Contains(s.config, "${"+d.port+"}") {
 		return d, fmt.Errorf("haproxy.cfg has no ${%s}", d.port)
 	}
+	d.parseEnds(w)
+	return d, nil
+}
+
+// parseEnds takes [to ADDRESS] [from ADDRESS].
+func (d *destination) parseEnds(w *words) {
 	for {
 		switch {
 		case w.take("to"):
@@ -52,22 +58,22 @@ func (s *scenario) parseDestination(w *words) (destination, error) {
 		case w.take("from"):
 			d.source = w.next()
 		default:
-			return d, nil
+			return
 		}
 	}
 }
 
 // send CLIENT hello … | text "…" | hex … | N bytes.
-func parseSend(t testing.TB, _ *scenario, w *words) (action, error) {
+func parseSend(t testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
-	data, segment, err := parseData(t, w)
+	data, segment, err := s.parseData(t, w)
 	return func(r *run) outcome { return r.with(name, func(c *client) outcome { return c.send(data, segment) }) }, err
 }
 
-func parseData(t testing.TB, w *words) (data []byte, segment int, err error) {
+func (s *scenario) parseData(t testing.TB, w *words) (data []byte, segment int, err error) {
 	switch {
 	case w.take("hello"):
-		return parseHello(t, w)
+		return s.parseHello(t, w)
 	case w.take("text"):
 		return []byte(w.next()), 0, nil
 	case w.take("hex"):
@@ -96,13 +102,13 @@ func parseExpect(_ testing.TB, _ *scenario, w *words) (action, error) {
 	return func(r *run) outcome { return r.with(name, func(c *client) outcome { return c.next(e) }) }, err
 }
 
-// log CLIENT EXPECTATION.
+// log CLIENT EXPECTATION: what is seen is filled in at the end.
 func parseLog(_ testing.TB, _ *scenario, w *words) (action, error) {
 	name := w.next()
 	return func(r *run) outcome {
 		return r.with(name, func(c *client) outcome {
-			c.looked = true
-			return outcome{what: r.record(c).String(), at: timeless}
+			c.looked = append(c.looked, r.step)
+			return outcome{}
 		})
 	}, nil
 }
@@ -126,8 +132,9 @@ func parseMany(t testing.TB, s *scenario, w *words) (m many, err error) {
 	if !w.take("times") && !w.take("time") {
 		return m, errors.New("expected times after the number")
 	}
+	m.to.parseEnds(w)
 	if w.take("send") {
-		m.data, m.segment, err = parseData(t, w)
+		m.data, m.segment, err = s.parseData(t, w)
 	}
 	return m, err
 }

@@ -75,6 +75,7 @@ func (t *translation) emitFrontend(p *proxy) *layer4.Server {
 	h := l4passthrough.Handler{
 		Name:             p.name,
 		Connection:       emitRules(p.connection),
+		Session:          emitRules(p.session),
 		Content:          &content.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)},
 		On:               map[string]string{"no_match": "close", "no_server": "close"},
 		TimeoutClient:    orForever(p.timeouts.client),

@@ -62,7 +62,7 @@ var inspecting = []keyword{
 	{name: "tcp-request inspect-delay", in: inProxies, grade: supported, args: duration, do: setInspectDelay},
 	{name: "tcp-request content", in: inProxies, grade: differs, do: contentRule, note: "a ClientHello over several TLS records is a hello, and may have 64 KiB"},
 	{name: "tcp-request connection", in: inFrontend | inDefaults, grade: differs, strict: true, do: connectionRule, note: "a refused connection is logged"},
-	{name: "tcp-request session", in: inFrontend | inDefaults, grade: differs, strict: true, do: connectionRule, note: "a refused connection is logged"},
+	{name: "tcp-request session", in: inFrontend | inDefaults, grade: differs, strict: true, do: sessionRule, note: "a refused connection is logged"},
 	{name: "tcp-response content|tcp-response inspect-delay", in: inBackends, grade: refused, strict: true, note: "looking at what servers send is not available"},
 }
 

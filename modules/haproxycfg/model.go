@@ -79,6 +79,7 @@ type settings struct {
 	template   server // default-server
 	check      healthCheck
 	connection []rule
+	session    []rule
 	content    []rule
 	inspect    time.Duration
 }
@@ -106,6 +107,7 @@ func (p *proxy) inherit(from *proxy) {
 	p.settings = from.settings
 	// What is appended to must not be shared.
 	p.connection = slices.Clone(p.connection)
+	p.session = slices.Clone(p.session)
 	p.content = slices.Clone(p.content)
 	p.check.steps = slices.Clone(p.check.steps)
 }
@@ -132,7 +134,7 @@ func (p *proxy) isBackend() bool { return p.where()&inBackend != 0 }
 func (p *proxy) isHTTP() bool { return p.mode == "http" && p.kind != "defaults" }
 
 // hasRules reports whether the section has tcp-request rules.
-func (p *proxy) hasRules() bool { return len(p.connection)+len(p.content) > 0 }
+func (p *proxy) hasRules() bool { return len(p.connection)+len(p.session)+len(p.content) > 0 }
 
 // isAnonymous reports whether the section is defaults without a name: HAProxy
 // allows no rules in them.

@@ -56,20 +56,32 @@ func contentRule(t *translation, p *proxy, s statement) {
 	p.content = append(p.content, r)
 }
 
-// connectionRule is one of tcp-request connection, or of session: nothing that
-// is understood here happens between the two.
+// connectionRule is one of tcp-request connection, which rejects with a RST.
 func connectionRule(t *translation, p *proxy, s statement) {
-	r, ok := t.tcpRule(p, s)
-	if !ok {
-		return
+	if r, ok := t.earlyRule(p, s); ok {
+		if r.action == "close" {
+			r.action = "reset"
+		}
+		p.connection = append(p.connection, r)
 	}
-	if r.action == "close" {
-		r.action = "reset"
+}
+
+// sessionRule is one of tcp-request session.
+func sessionRule(t *translation, p *proxy, s statement) {
+	if r, ok := t.earlyRule(p, s); ok {
+		p.session = append(p.session, r)
+	}
+}
+
+// earlyRule is a rule that comes before anything is read.
+func (t *translation) earlyRule(p *proxy, s statement) (r rule, ok bool) {
+	if r, ok = t.tcpRule(p, s); !ok {
+		return r, false
 	}
 	if r.cond.request() {
 		t.warnf(s.Pos, "a condition of '%s' looks at what the client has sent, and nothing has been read at that time: it will never match", s.keyword)
 	}
-	p.connection = append(p.connection, r)
+	return r, true
 }
 
 // tcpRule reads "ACTION [ARGS] [if|unless CONDITION]".
@@ -185,6 +197,10 @@ func variable(text string) (string, error) {
 func setInspectDelay(t *translation, p *proxy, s statement) {
 	if p.isAnonymous() {
 		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
+		return
+	}
+	if p.inspect != 0 { // by itself or by its defaults: HAProxy keeps that
+		t.warnf(s.Pos, "ignoring %s (was already defined) in %s", s.keyword, p)
 		return
 	}
 	p.inspect = milliseconds(s.args[0])

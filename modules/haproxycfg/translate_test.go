@@ -197,8 +197,9 @@ func TestFrontend(t *testing.T) {
 			"rules": [{"action": "accept", "match": ` + acl(hello) + `}, {"action": "close"}]}}`,
 		"tcp-request content silent-drop unless { src 192.0.2.0/24 }\n\tuse_backend b": `{"content": {"rules": [{"action": "drop", "unless": ` + acl(`{"fetch": "src", "values": ["192.0.2.0/24"]}`) + `}]},
 			"rules": [{"backend": "b"}]}`,
-		"tcp-request connection reject if { src 192.0.2.0/24 }\n\ttcp-request session accept\n\tuse_backend b": `{"connection": [{"action": "reset", "match": ` + acl(`{"fetch": "src", "values": ["192.0.2.0/24"]}`) + `},
-			{"action": "accept"}], "content": {}, "rules": [{"backend": "b"}]}`,
+		"tcp-request connection reject if { src 192.0.2.0/24 }\n\ttcp-request session accept\n\tuse_backend b": `{"connection": [{"action": "reset", "match": ` + acl(`{"fetch": "src", "values": ["192.0.2.0/24"]}`) + `}],
+			"session": [{"action": "accept"}], "content": {}, "rules": [{"backend": "b"}]}`,
+		"tcp-request session reject\n\tuse_backend b": `{"session": [{"action": "close"}], "content": {}, "rules": [{"backend": "b"}]}`,
 		"tcp-request content set-var(sess.sni) req.ssl_sni,lower if { req.ssl_hello_type 1 }\n\ttcp-request content unset-var(txn.x)\n\tuse_backend b": `{"content": {"rules": [
 			{"action": "set_var", "var": "sess.sni", "value": "req.ssl_sni,lower", "match": ` + acl(hello) + `}, {"action": "unset_var", "var": "txn.x"}]}, "rules": [{"backend": "b"}]}`,
 		"use_backend b if { req.ssl_sni -i www.a.test }":                                   `{"content": {}, "rules": [{"backend": "b", "match": [{"client_hello": {"sni": ["www.a.test"]}}]}]}`,

@@ -25,6 +25,9 @@ import (
 //		connection {
 //			…
 //		}
+//		session {
+//			…
+//		}
 //		content {
 //			…
 //		}
@@ -54,8 +57,8 @@ import (
 // A matcher is a field of client_hello (sni, sni_file, sni_regexp, no_sni, alpn,
 // version, ech, post_quantum, ja3, ja4) or the name of a layer4 matcher. All of
 // one use_backend must match; see client_hello for those about the name. For the
-// rules of content and connection see content.Config; connection has no
-// inspect_delay. For the words of a backend see balancer.Backend.
+// rules of content, connection and session see content.Config; the last two have
+// no inspect_delay. For the words of a backend see balancer.Backend.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the handler's name
 	table := h.Backend.Options()
@@ -70,6 +73,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 		"use_backend_format": options.Many(h.parseUseBackendFormat),
 		"connection":         options.Func(content.RuleOptions(&h.Connection).ParseBlock),
+		"session":            options.Func(content.RuleOptions(&h.Session).ParseBlock),
 		"content":            options.Set(&h.Content, func(c *content.Config) options.Option { return options.Func(c.UnmarshalCaddyfile) }),
 		"timeout_client":     balancer.TimeoutOption(&h.TimeoutClient),
 		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),

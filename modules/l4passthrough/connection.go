@@ -79,10 +79,12 @@ func (c *connection) pass(b *balancer.Backend) bool {
 // choose waits for what is asked and picks the backend: nil where there is none,
 // after the client has been told as configured.
 func (c *connection) choose() *balancer.Backend {
-	switch h := c.h; {
-	case len(h.Connection) > 0 && !c.admitted(&h.connection, false):
-		return nil
-	case h.Content == nil:
+	for i := range c.h.early {
+		if rules := &c.h.early[i]; len(rules.Rules) > 0 && !c.admitted(rules, false) {
+			return nil
+		}
+	}
+	if c.h.Content == nil {
 		return c.chooseByHello()
 	}
 	c.takeReadAhead()

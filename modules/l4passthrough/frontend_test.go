@@ -44,6 +44,7 @@ func TestMistakesOfFrontends(t *testing.T) {
 		`{"content": {"inspect_delay": -1}}`:                                         "content: inspect_delay -1ns: expected",
 		`{"content": {"rules": [{"action": "accept"}, {"action": "x"}]}}`:            `content: rule 2: unknown action "x"`,
 		`{"connection": [{"action": "accept"}, null]}`:                               "connection: rule 2: expected an object with action",
+		`{"session": [{"action": "reject"}]}`:                                        "session: rule 1: action reject: nobody has spoken TLS at that time: expected close, reset or drop",
 		`{"connection": [{"action": "reject"}]}`:                                     "connection: rule 1: action reject: nobody has spoken TLS at that time: expected close, reset or drop",
 		`{"maxconn": -1}`:                                                            "maxconn -1: expected a whole number, zero or more",
 		`{"timeout_client": "-1s"}`:                                                  "timeout_client -1s: expected a duration greater than zero, or -1 for never",
@@ -93,7 +94,7 @@ func TestWarnings(t *testing.T) {
 		`{"content": {}, "maxconn": 7}`: `not in effect yet: maxconn`,
 		`{"maxconn": 0}`:                "",
 
-		`{"content": {}, "connection": [{"action": "close", "match": [{"client_hello": {}}]}]}`:                    `a rule of connection asks what the client has sent`,
+		`{"content": {}, "connection": [{"action": "close", "match": [{"client_hello": {}}]}]}`:                    `a rule asks what the client has sent`,
 		`{"content": {}, "connection": [{"action": "close", "match": [{"remote_ip": {"ranges": ["10.0.0.1"]}}]}]}`: "",
 	} {
 		app, _ := newApp(t, "web", "api")
@@ -122,6 +123,9 @@ func TestFrontendInCaddyfile(t *testing.T) {
 	close acl src 10.0.0.0/8
 	set_var sess.x src
 }
+session {
+	drop
+}
 content {
 	inspect_delay 5s
 	accept acl req.ssl_hello_type 1
@@ -143,7 +147,7 @@ max_hello 16384`)
 		t.Fatal(err)
 	}
 	want := `{"max_hello":16384,` +
-		`"connection":[{"action":"close","match":[{"acl":[{"any":[{"fetch":"src","values":["10.0.0.0/8"]}]}]}]},{"action":"set_var","var":"sess.x","value":"src"}],` +
+		`"connection":[{"action":"close","match":[{"acl":[{"any":[{"fetch":"src","values":["10.0.0.0/8"]}]}]}]},{"action":"set_var","var":"sess.x","value":"src"}],"session":[{"action":"drop"}],` +
 		`"content":{"inspect_delay":5000000000,"rules":[{"action":"accept","match":[{"acl":[{"any":[{"fetch":"req.ssl_hello_type","values":["1"]}]}]}]}]},` +
 		`"rules":[{"unless":[{"client_hello":{"no_sni":true}}],"backend_format":"%[req.ssl_sni,lower,map(/no/such.map)]"},{"backend_format":"b%[dst_port]"},` +
 		`{"unless":[{"client_hello":{"sni":["a.test"]}}],"backend":"web"},` +

@@ -61,6 +61,10 @@ type Handler struct {
 	// tcp-request connection.
 	Connection []*content.Rule `json:"connection,omitempty"`
 
+	// Session are the same rules once more, after all of Connection: an accept
+	// there does not pass by these. They are HAProxy's tcp-request session.
+	Session []*content.Rule `json:"session,omitempty"`
+
 	// Content are rules over what the client sends first. They take the place of
 	// inspect_delay: the frontend waits for what they ask, as HAProxy does, and
 	// not for a ClientHello; then rules decide by what is there, whatever it is.
@@ -97,10 +101,10 @@ type Handler struct {
 	// Backend holds the options of the anonymous backend.
 	balancer.Backend
 
-	logger     *zap.Logger
-	connection content.Config // of Connection
-	router     *router
-	actions    [reasons]action
+	logger  *zap.Logger
+	early   [2]content.Config // of Connection and Session
+	router  *router
+	actions [reasons]action
 }
 
 // CaddyModule returns the Caddy module information.
@@ -200,20 +204,30 @@ func (h *Handler) provisionContent(ctx caddy.Context) error {
 	if h.MaxConn > 0 {
 		h.logger.Warn("not in effect yet: maxconn", zap.String("frontend", h.Name))
 	}
-	h.connection.Rules = h.Connection
-	if err := h.connection.Provision(ctx); err != nil {
-		return fmt.Errorf("connection: %w", err)
-	}
-	for i, r := range h.Connection {
-		if r.Action == "reject" {
-			return fmt.Errorf("connection: rule %d: action reject: nobody has spoken TLS at that time: expected close, reset or drop", i+1)
-		}
-		if r.NeedsRequest() {
-			h.logger.Warn("a rule of connection asks what the client has sent, and nothing has been read at that time", zap.String("frontend", h.Name), zap.Int("rule", i+1))
+	h.early[0].Rules, h.early[1].Rules = h.Connection, h.Session
+	for i, name := range []string{"connection", "session"} {
+		if err := h.provisionEarly(ctx, &h.early[i], name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	if err := h.Content.Provision(ctx); err != nil {
 		return fmt.Errorf("content: %w", err)
+	}
+	return nil
+}
+
+// provisionEarly compiles rules that come before anything is read.
+func (h *Handler) provisionEarly(ctx caddy.Context, rules *content.Config, name string) error {
+	if err := rules.Provision(ctx); err != nil {
+		return err
+	}
+	for i, r := range rules.Rules {
+		if r.Action == "reject" {
+			return fmt.Errorf("rule %d: action reject: nobody has spoken TLS at that time: expected close, reset or drop", i+1)
+		}
+		if r.NeedsRequest() {
+			h.logger.Warn("a rule asks what the client has sent, and nothing has been read at that time", zap.String("frontend", h.Name), zap.String("of", name), zap.Int("rule", i+1))
+		}
 	}
 	return nil
 }
