@@ -219,7 +219,7 @@ func TestCVE_2026_42505(t *testing.T) {
 		{address, "hello --", secretive("vars.example.test")},
 		{address, "hello SC", secretive("down.example.test")},
 		{address, "hello SC", secretive("127.0.0.1")},
-		{address, "hello PR", secretive("unknown.example.test")},
+		{address, "hello SC", secretive("unknown.example.test")},
 		{address, "malformed PR", secretive("any.example.test", hellotest.ALPN("h2"))},
 		{address, "malformed PR", slices.Concat(records(whole, 100)[:2*105], []byte{23, 3, 3})},
 		{address, "client_left CR", whole[:len(whole)-1]},

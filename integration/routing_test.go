@@ -83,7 +83,7 @@ func TestNoMatchIsRefused(t *testing.T) {
 		if !strings.Contains(printed, "SSL alert number 112") {
 			t.Errorf("%q: no alert 112 in:\n%s", name, printed)
 		}
-		if l.Outcome != "hello" || l.Termination != "PR" || l.End != "refused" || l.EndedBy != "proxy" || l.Backend != "" || l.Server != "" || l.SNI != name {
+		if l.Outcome != "hello" || l.Termination != "SC" || l.End != "no_backend" || l.EndedBy != "proxy" || l.Backend != "" || l.Server != "" || l.SNI != name {
 			t.Errorf("%q: log line %+v", name, l)
 		}
 	}

@@ -142,7 +142,9 @@ func (s *server) fill() error {
 
 func (s *server) close() {
 	if s.listener != nil {
+		syscall.ForkLock.RLock() // a child that is just being made would go on listening
 		_ = s.listener.Close()
+		syscall.ForkLock.RUnlock()
 	}
 	for _, c := range s.fillers {
 		_ = c.Close()

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -112,11 +113,24 @@ func FreeAddress() (string, error) {
 			continue
 		}
 		reserved.sockets = append(reserved.sockets, socket)
-		if ln, err := net.Listen("tcp", address); err == nil {
-			ln.Close()
+		if free(reserved.next) {
 			reserved.next++
 			return address, nil
 		}
 	}
 	return "", fmt.Errorf("no free port up to %d", last)
+}
+
+// free reports whether nobody listens on a port. A socket that is open while a
+// process is forked is its child's, too, until that has become another program:
+// for so long the port would be taken.
+func free(port int) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	return syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}) == nil
 }

@@ -44,7 +44,11 @@ func (c *connection) refuse(why reason) *balancer.Backend {
 	if a.verb == useBackend {
 		return a.backend
 	}
-	if why != noServer { // connect has said how that ended
+	switch why {
+	case noServer: // connect has said how that ended
+	case noMatch:
+		c.record.End, c.record.EndedBy = tcplog.NoBackend, relay.Proxy
+	default:
 		c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
 	}
 	switch a.verb {

@@ -44,7 +44,7 @@ func (s *Session) direction(from, to *end) {
 			if !from.expired() {
 				continue
 			}
-			s.note(Result{By: from.side, Cause: Timeout})
+			s.note(Result{By: s.silent(from), Cause: Timeout})
 			s.finished(from, to)
 			return
 		default:
@@ -86,11 +86,24 @@ func (s *Session) deliver(from, to *end, b []byte) bool {
 	return true
 }
 
+// atOnce is how close two times are that are over at the same time.
+const atOnce = 20 * time.Millisecond
+
+// silent is who is said to have been silent when the time of e is over: the
+// client, where its time is over as well, as in HAProxy's log.
+func (s *Session) silent(e *end) Side {
+	if due := s.client.due(); !s.client.done.Load() && !due.IsZero() && time.Until(due) < atOnce {
+		return Client
+	}
+	return e.side
+}
+
 // finished ends one direction: nothing more will come from from, and to is told
 // so. A connection that cannot be closed by halves is closed whole: its peer
 // must not wait for ever. Where nothing can be written to from either, that was
 // the last direction.
 func (s *Session) finished(from, to *end) {
+	from.done.Store(true)
 	if from.dying.Load() {
 		s.close()
 		return

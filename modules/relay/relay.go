@@ -95,6 +95,7 @@ type end struct {
 	sent    atomic.Int64  // bytes received from it and written to the other side
 	began   time.Time
 	active  atomic.Int64 // when it last sent or took a byte, in ns since began
+	done    atomic.Bool  // nothing more comes from it
 	dying   atomic.Bool  // writing to it failed: what it has sent is still read
 	shut    atomic.Bool  // closed by the session: errors mean nothing any more
 

@@ -25,6 +25,7 @@ const (
 	NoServer                    // SC the backend has no usable server
 	NoResources                 // RC the proxy lacks descriptors, ports or memory to connect
 
+	NoBackend          // SC no rule takes it and there is no default backend
 	ClientTimeoutHello // cR the client was silent for timeout_client while rules waited for it
 )
 
@@ -45,6 +46,7 @@ var ends = [...]struct{ letters, name string }{
 	NoServer:         {"SC", "no_server"},
 	NoResources:      {"RC", "no_resources"},
 
+	NoBackend:          {"SC", "no_backend"},
 	ClientTimeoutHello: {"cR", "client_timeout"},
 }
 

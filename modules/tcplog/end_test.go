@@ -28,6 +28,7 @@ func TestEnds(t *testing.T) {
 		{NoAddress, "SC", "no_address"},
 		{NoServer, "SC", "no_server"},
 		{NoResources, "RC", "no_resources"},
+		{NoBackend, "SC", "no_backend"},
 		{ClientTimeoutHello, "cR", "client_timeout"},
 	}
 	for i, c := range table {
