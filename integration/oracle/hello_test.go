@@ -85,7 +85,7 @@ func browserHello(name string, id utls.ClientHelloID) ([]byte, error) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	c := utls.UClient(near, &utls.Config{ServerName: name}, id)
+	c := utls.UClient(near, &utls.Config{ServerName: name, InsecureSkipVerify: name == ""}, id)
 	if err := c.BuildHandshakeState(); err != nil {
 		return nil, err
 	}
