@@ -4,7 +4,6 @@ package oracle
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -70,10 +68,7 @@ type judge struct {
 	log    net.PacketConn
 	socket string
 	ended  chan struct{}
-
-	mu    sync.Mutex
-	lines []record
-	out   bytes.Buffer
+	journal
 }
 
 func (h *haproxy) start(dir string, env []string) (process, error) {
@@ -109,13 +104,6 @@ func (h *haproxy) start(dir string, env []string) (process, error) {
 	}
 }
 
-// Write takes what HAProxy prints.
-func (j *judge) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.out.Write(p)
-}
-
 func (j *judge) read() {
 	for buf := make([]byte, 8<<10); ; {
 		n, _, err := j.log.ReadFrom(buf)
@@ -123,9 +111,7 @@ func (j *judge) read() {
 			return
 		}
 		if r, ok := parseHAProxyLine(string(buf[:n])); ok {
-			j.mu.Lock()
-			j.lines = append(j.lines, r)
-			j.mu.Unlock()
+			j.add(r)
 		}
 	}
 }
@@ -162,18 +148,6 @@ func (j *judge) set(c change) error {
 		err = fmt.Errorf("%s: %s", line, answer)
 	}
 	return err
-}
-
-func (j *judge) records() []record {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.lines
-}
-
-func (j *judge) printed() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.out.String()
 }
 
 func (j *judge) stop() error {

@@ -4,7 +4,6 @@ package oracle
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -50,10 +48,7 @@ type running struct {
 	admin string
 	ended chan struct{}
 	ready chan struct{}
-
-	mu    sync.Mutex
-	lines []record
-	out   bytes.Buffer
+	journal
 }
 
 func (c *caddy) start(dir string, env []string) (process, error) {
@@ -91,12 +86,10 @@ func (p *running) read(stderr io.Reader) {
 		text, err := in.ReadBytes('\n')
 		var line caddyLine
 		_ = json.Unmarshal(text, &line) // not all that is printed is the log
-		p.mu.Lock()
-		p.out.Write(text)
+		_, _ = p.Write(text)
 		if line.Msg == "session" {
-			p.lines = append(p.lines, line.record())
+			p.add(line.record())
 		}
-		p.mu.Unlock()
 		if line.Msg == "serving initial configuration" {
 			close(p.ready)
 		}
@@ -153,18 +146,6 @@ func (p *running) ask(method, path, body string) ([]byte, error) {
 		err = fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, text)
 	}
 	return text, err
-}
-
-func (p *running) records() []record {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.lines
-}
-
-func (p *running) printed() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
 }
 
 // stop ends it, and looks through what it has printed.

@@ -4,8 +4,11 @@ package oracle
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -198,7 +201,7 @@ func TestMistakesInScenarios(t *testing.T) {
 		"expect c A\nhere B":                      "expected what is seen, for and a reason",
 		"expect c A\nhere B for \"we want it\"":   `docs/haproxy.md does not list "we want it"`,
 		"expect c A\nbefore x B for \"it\"":       "expected a version such as 2.8",
-		`send c text "abc`:                        "line 16:",
+		`send c text "abc`:                        "line 17: unmatched quote",
 		"":                                        "expected haproxy.cfg, servers and script",
 	} {
 		_, err := inline(t, twoBackends+script)
@@ -208,5 +211,30 @@ func TestMistakesInScenarios(t *testing.T) {
 	}
 	if _, err := inline(t, strings.Replace(twoBackends, "What is wrong with it is the script.", "", 1)+"wait 1s"); err == nil {
 		t.Error("a scenario about nothing is taken")
+	}
+}
+
+// The README has every word, and its example is a scenario.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := slices.Collect(maps.Keys(verbs))
+	words = slices.AppendSeq(words, maps.Keys(acts))
+	words = append(words, "refuses", "drops", "silent", "waits", "says")
+	for _, word := range words {
+		if !regexp.MustCompile("(?m)^\\|.*`" + word + "\\b.*\\|").Match(text) {
+			t.Errorf("no word of %q", word)
+		}
+	}
+	_, example, _ := strings.Cut(string(text), "```\nA client")
+	example, _, _ = strings.Cut(example, "```")
+	s, err := inline(t, "A client"+example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.steps) != 4 || len(s.servers) != 2 {
+		t.Errorf("the example has %d steps and %d servers", len(s.steps), len(s.servers))
 	}
 }

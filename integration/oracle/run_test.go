@@ -29,7 +29,7 @@ type program interface {
 // process is a program that runs.
 type process interface {
 	set(change) error
-	records() []record
+	find(clientPort string) (record, bool)
 	printed() string
 	stop() error
 }
@@ -203,12 +203,8 @@ func (r *run) get(to destination, path, host string) outcome {
 // record is the line in the log of a client, as soon as it has come.
 func (r *run) record(c *client, over time.Time) record {
 	for {
-		records := r.program.records()
-		if i := slices.IndexFunc(records, func(l record) bool { return l.clientPort == c.port }); i >= 0 {
-			return records[i]
-		}
-		if time.Now().After(over) {
-			return record{}
+		if found, ok := r.program.find(c.port); ok || time.Now().After(over) {
+			return found
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+)
+
+// journal is what a program has logged and printed so far. It is safe for
+// concurrent use.
+type journal struct {
+	mu    sync.Mutex
+	lines []record
+	out   bytes.Buffer
+}
+
+// Write takes what the program prints.
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.out.Write(p)
+}
+
+func (j *journal) add(r record) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, r)
+}
+
+// find is the line of the client with a port, once there is one.
+func (j *journal) find(clientPort string) (record, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	i := slices.IndexFunc(j.lines, func(r record) bool { return r.clientPort == clientPort })
+	if i < 0 {
+		return record{}, false
+	}
+	return j.lines[i], true
+}
+
+func (j *journal) printed() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.out.String()
+}
