@@ -32,6 +32,8 @@ type outcome struct {
 	at   time.Duration
 	// asked is when it was asked for.
 	asked time.Duration
+	// broken tells that the step could not be made: nobody can expect that.
+	broken bool
 }
 
 // failed is the outcome of what has none unless it fails.
@@ -39,7 +41,7 @@ func failed(err error) outcome {
 	if err == nil {
 		return outcome{at: timeless}
 	}
-	return outcome{what: err.Error(), at: timeless}
+	return outcome{what: err.Error(), at: timeless, broken: true}
 }
 
 // client is a connection of the script.
@@ -201,7 +203,7 @@ func (c *client) send(data []byte, segment int) outcome {
 	for len(data) > 0 {
 		n := min(segment, len(data))
 		if _, err := c.conn.Write(data[:n]); err != nil {
-			return failed(fmt.Errorf("sending: %w", errors.Unwrap(err)))
+			return outcome{what: "cannot send", at: timeless}
 		}
 		if data = data[n:]; len(data) > 0 {
 			time.Sleep(time.Millisecond)

@@ -84,9 +84,12 @@ func (r *report) add(line string, seen [2]string, fault string, onlyTime bool) {
 func (r *report) step(st *step, of version, theirs, ours outcome) {
 	line := fmt.Sprintf("%d %s", st.line, strings.TrimSpace(st.text))
 	seen := [2]string{theirs.String(), ours.String()}
-	if st.want == nil {
+	if st.want == nil || theirs.broken || ours.broken {
 		fault := ""
-		if theirs.what != ours.what {
+		switch {
+		case theirs.broken || ours.broken:
+			fault = "failed"
+		case theirs.what != ours.what:
 			fault = "not the same"
 		}
 		r.add(line, seen, fault, false)

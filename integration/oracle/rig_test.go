@@ -72,7 +72,7 @@ func TestWrongExpectations(t *testing.T) {
 		"a difference, the other": {records + "expect c A\nhere A" + listed, []string{"should have been A"}},
 		"a difference no more":    {hello + "expect c A\nhere B" + listed, []string{"here should have been B"}},
 		"an older version":        {hello + "expect c A\nbefore 9.0 B for \"the test\"", []string{"HAProxy " + judge.version.String() + " should have been B"}},
-		"no such connection":      {"close d", []string{"there is no connection d"}},
+		"a step that fails":       {"connect c tls from 192.0.2.1", []string{"<-- failed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,15 +81,13 @@ func TestWrongExpectations(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := compare(s, judge, ours)
-			if told := r.String(); r.ok() {
-				if name != "no such connection" { // where both fail alike
-					t.Errorf("nothing is reported:\n%s", told)
-				}
-			} else {
-				for _, f := range c.faults {
-					if !strings.Contains(told, f) {
-						t.Errorf("no word of %q:\n%s", f, told)
-					}
+			told := r.String()
+			if r.ok() {
+				t.Errorf("nothing is reported:\n%s", told)
+			}
+			for _, f := range c.faults {
+				if !strings.Contains(told, f) {
+					t.Errorf("no word of %q:\n%s", f, told)
 				}
 			}
 		})
@@ -115,7 +113,7 @@ func TestBrokenBuilds(t *testing.T) {
 			[]string{"here came too early"},
 		},
 		"no pause before a retry": {
-			"modules/l4passthrough/connect.go", "maxPause = time.Second", "maxPause = 0 * time.Second",
+			"modules/l4passthrough/retry.go", "maxPause = time.Second", "maxPause = 0 * time.Second",
 			"servers/dead",
 			[]string{"here came too early"},
 		},
@@ -177,32 +175,36 @@ func overlay(t *testing.T, file, old, by string) string {
 // A mistake in a scenario is told with its line.
 func TestMistakesInScenarios(t *testing.T) {
 	for script, want := range map[string]string{
-		"connect":                                 "line 17: connect: haproxy.cfg has no ${}",
-		"# a comment\nconnect c https":            "line 18: connect c https: haproxy.cfg has no ${https}",
-		"conect c tls":                            `unknown step "conect"`,
-		"connect c tls by 127.0.0.2":              "expected the end of the line, or expect and what follows",
-		"wait 5":                                  "missing unit",
-		"send c hallo":                            "expected hello, text, hex, or a number and bytes",
-		"send c hello a.example bytes 0 to 9":     "expected bytes M to N",
-		"send c hello a.example of netscape":      `unknown browser "netscape"`,
-		"send c hello a.example bytes 1 to 99999": "bytes 1 to 99999 of",
-		"send c hex 0g":                           "invalid byte",
-		"visit tls many times":                    `expected a number from 1, not "many"`,
-		"visit tls 3":                             "expected times",
-		"expect c":                                "expected what is seen",
-		"expect c A after soon":                   "invalid duration",
-		"server C greets":                         "no server C",
-		"server A dances":                         `unknown behaviour "dances"`,
-		"kill C":                                  "no server C",
-		"set A weight 3":                          "expected BACKEND/SERVER",
-		"set a/A colour":                          `expected weight, disabled or enabled, not "colour"`,
-		"here A for \"x\"":                        "no step before it that expects something",
-		"wait 1s\nhere A for \"x\"":               "no step before it that expects something",
-		"expect c A\nhere B":                      "expected what is seen, for and a reason",
-		"expect c A\nhere B for \"we want it\"":   `docs/haproxy.md does not list "we want it"`,
-		"expect c A\nbefore x B for \"it\"":       "expected a version such as 2.8",
-		`send c text "abc`:                        "line 17: unmatched quote",
-		"":                                        "expected haproxy.cfg, servers and script",
+		"connect":                      "line 17: connect: haproxy.cfg has no ${}",
+		"# a comment\nconnect c https": "line 18: connect c https: haproxy.cfg has no ${https}",
+		"conect c tls":                 `unknown step "conect"`,
+		"connect c tls by 127.0.0.2":   "expected the end of the line, or expect and what follows",
+		"wait 5":                       "missing unit",
+		"close d":                      "there is no connection d",
+		"connect c tls\nexpect d A":    "there is no connection d",
+		"send c hello a.example":       "there is no connection c",
+		"hold c tls 2 times\nclose c3": "there is no connection c3",
+		"connect c tls\nsend c hallo":  "expected hello, text, hex, or a number and bytes",
+		"connect c tls\nsend c hello a.example bytes 0 to 9":     "expected bytes M to N",
+		"connect c tls\nsend c hello a.example of netscape":      `unknown browser "netscape"`,
+		"connect c tls\nsend c hello a.example bytes 1 to 99999": "bytes 1 to 99999 of",
+		"connect c tls\nsend c hex 0g":                           "invalid byte",
+		"visit tls many times":                                   `expected a number from 1, not "many"`,
+		"visit tls 3":                                            "expected times",
+		"connect c tls\nexpect c":                                "expected what is seen",
+		"connect c tls\nexpect c A after soon":                   "invalid duration",
+		"server C greets":                                        "no server C",
+		"server A dances":                                        `unknown behaviour "dances"`,
+		"kill C":                                                 "no server C",
+		"set A weight 3":                                         "expected BACKEND/SERVER",
+		"set a/A colour":                                         `expected weight, disabled or enabled, not "colour"`,
+		"here A for \"x\"":                                       "no step before it that expects something",
+		"wait 1s\nhere A for \"x\"":                              "no step before it that expects something",
+		"connect c tls\nexpect c A\nhere B":                      "expected what is seen, for and a reason",
+		"connect c tls\nexpect c A\nhere B for \"we want it\"":   `docs/haproxy.md does not list "we want it"`,
+		"connect c tls\nexpect c A\nbefore x B for \"it\"":       "expected a version such as 2.8",
+		"connect c tls\n" + `send c text "abc`:                   "line 18: unmatched quote",
+		"":                                                       "expected haproxy.cfg, servers and script",
 	} {
 		_, err := inline(t, twoBackends+script)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -28,6 +28,7 @@ type scenario struct {
 	servers map[string]behaviour
 	steps   []*step
 	hellos  map[string][]byte // by the words that they were asked for with
+	clients map[string]bool   // that connect
 }
 
 // step is a line of the script.
@@ -95,7 +96,7 @@ var variable = regexp.MustCompile(`\$\{(\w+)\}`)
 
 func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario, error) {
 	archive := txtar.Parse(text)
-	s := &scenario{name: name, files: make(map[string]string), servers: make(map[string]behaviour), hellos: make(map[string][]byte)}
+	s := &scenario{name: name, files: make(map[string]string), servers: make(map[string]behaviour), hellos: make(map[string][]byte), clients: make(map[string]bool)}
 	if strings.TrimSpace(string(archive.Comment)) == "" {
 		return nil, errors.New("expected a few words about it before haproxy.cfg")
 	}

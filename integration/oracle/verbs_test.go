@@ -33,6 +33,7 @@ var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 // connect CLIENT PORT [to ADDRESS] [from ADDRESS].
 func parseConnect(_ testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
+	s.clients[name] = true
 	to, err := s.parseDestination(w)
 	return func(r *run) outcome { return r.connect(name, to) }, err
 }
@@ -63,9 +64,21 @@ func (d *destination) parseEnds(w *words) {
 	}
 }
 
+// client takes the name of a connection that there is.
+func (s *scenario) client(w *words) (string, error) {
+	name := w.next()
+	if !s.clients[name] {
+		return "", fmt.Errorf("there is no connection %s", name)
+	}
+	return name, nil
+}
+
 // send CLIENT hello … | text "…" | hex … | N bytes.
 func parseSend(t testing.TB, s *scenario, w *words) (action, error) {
-	name := w.next()
+	name, err := s.client(w)
+	if err != nil {
+		return nil, err
+	}
 	data, segment, err := s.parseData(t, w)
 	return func(r *run) outcome { return r.with(name, func(c *client) outcome { return c.send(data, segment) }) }, err
 }
@@ -89,28 +102,31 @@ func (s *scenario) parseData(t testing.TB, w *words) (data []byte, segment int, 
 
 // fin, rst and close CLIENT.
 func parseEnd(do func(*client) outcome) func(testing.TB, *scenario, *words) (action, error) {
-	return func(_ testing.TB, _ *scenario, w *words) (action, error) {
-		name := w.next()
-		return func(r *run) outcome { return r.with(name, do) }, nil
+	return func(_ testing.TB, s *scenario, w *words) (action, error) {
+		name, err := s.client(w)
+		return func(r *run) outcome { return r.with(name, do) }, err
 	}
 }
 
 // expect CLIENT EXPECTATION.
-func parseExpect(_ testing.TB, _ *scenario, w *words) (action, error) {
-	name, want := w.next(), *w
-	e, err := parseExpectation(want.rest)
+func parseExpect(_ testing.TB, s *scenario, w *words) (action, error) {
+	name, err := s.client(w)
+	if err != nil {
+		return nil, err
+	}
+	e, err := parseExpectation(w.rest)
 	return func(r *run) outcome { return r.with(name, func(c *client) outcome { return c.next(e) }) }, err
 }
 
 // log CLIENT EXPECTATION: what is seen is filled in at the end.
-func parseLog(_ testing.TB, _ *scenario, w *words) (action, error) {
-	name := w.next()
+func parseLog(_ testing.TB, s *scenario, w *words) (action, error) {
+	name, err := s.client(w)
 	return func(r *run) outcome {
 		return r.with(name, func(c *client) outcome {
 			c.looked = append(c.looked, r.step)
 			return outcome{}
 		})
-	}, nil
+	}, err
 }
 
 // many is several connections, one after the other.
@@ -154,6 +170,9 @@ func parseVisit(t testing.TB, s *scenario, w *words) (action, error) {
 func parseHold(t testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
 	m, err := parseMany(t, s, w)
+	for i := range m.n {
+		s.clients[fmt.Sprint(name, i+1)] = true
+	}
 	return func(r *run) outcome { return r.repeat(m, name, func(*client) {}) }, err
 }
 
