@@ -31,6 +31,8 @@ type reading struct {
 // admitted has rules decide, and waits for what they need where they may read.
 // False means that the connection is over.
 func (c *connection) admitted(rules *content.Config, mayRead bool) bool {
+	c.deciding = rules
+	defer func() { c.deciding = nil }()
 	if mayRead && rules.NeedsRequest() && !c.attempt() {
 		return false
 	}
@@ -174,9 +176,14 @@ func (c *connection) silence() time.Time {
 }
 
 // left notes that the client has gone, or is taken to be, while rules waited. As
-// in HAProxy's log, the backend is the one that it would have come to.
+// in HAProxy's log, it may have been refused all the same, and if not, the
+// backend is the one that it would have come to.
 func (c *connection) left(end tcplog.End, err error) {
 	c.noteHello()
+	if c.refused() {
+		c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
+		return
+	}
 	if c.record.Backend == "" {
 		if b, err := c.h.router.route(c.look(true)); err == nil && b != nil {
 			c.record.Backend = b.Name()
@@ -186,6 +193,15 @@ func (c *connection) left(end tcplog.End, err error) {
 	if err != nil {
 		c.record.Error = err.Error()
 	}
+}
+
+// refused reports whether the rules that have waited refuse what there is.
+func (c *connection) refused() bool {
+	if c.deciding == nil {
+		return false
+	}
+	action, err := c.deciding.Decide(c.look(true))
+	return err == nil && action != content.Accept && action != content.Wait
 }
 
 // perform does what rules have decided. False means that the connection is over.

@@ -25,13 +25,16 @@ import (
 // connection is one client on its way from the hello to the log line. What it
 // takes on the way, end gives back.
 type connection struct {
-	h      *Handler
-	cx     *layer4.Connection
-	view   *layer4.Connection // see matching; nil until a matcher needs it
-	seen   content.View       // see look
-	began  time.Time          // accept
-	hello  *clienthello.Inspection
-	input  reading
+	h     *Handler
+	cx    *layer4.Connection
+	view  *layer4.Connection // see matching; nil until a matcher needs it
+	seen  content.View       // see look
+	began time.Time          // accept
+	hello *clienthello.Inspection
+	input reading
+
+	deciding *content.Config // the rules that are being looked at
+
 	lease  *pool.Lease
 	server net.Conn
 	record tcplog.Record

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"unicode/utf8"
 )
 
 func buildRegsub(_ *Loader, a args) (convertFunc, error) {
@@ -33,7 +34,7 @@ func buildRegsub(_ *Loader, a args) (convertFunc, error) {
 			return nil, err
 		}
 	}
-	return func(_ *Input, v Value, _ bool) (Value, bool) { return text(s.apply(v.data)), true }, nil
+	return func(_ *Input, v Value, _ bool) (Value, bool) { return text(unletters(s.apply(letters(v.data)))), true }, nil
 }
 
 // A piece of a replacement is a text, or the group of a match if that is not negative.
@@ -66,6 +67,9 @@ func readReplacement(s string) ([]piece, error) {
 			pieces = append(pieces, piece{s[k : k+1], -1})
 		}
 	}
+	for k := range pieces {
+		pieces[k].text = string(letters([]byte(pieces[k].text)))
+	}
 	return pieces, nil
 }
 
@@ -75,7 +79,7 @@ type substitution struct {
 	replacement    []piece
 }
 
-// apply does as HAProxy, which applies the expression again to what follows a match. After an empty match, one byte is
+// apply works on letters, one for each byte. It does as HAProxy, which applies the expression again to what follows a match. After an empty match, one byte is
 // copied.
 func (s *substitution) apply(b []byte) []byte {
 	out := make([]byte, 0, len(b))
@@ -91,8 +95,9 @@ func (s *substitution) apply(b []byte) []byte {
 			break
 		}
 		if match[1] == 0 {
-			out = append(out, b[0])
-			match[1]++
+			_, size := utf8.DecodeRune(b)
+			out = append(out, b[:size]...)
+			match[1] += size
 		}
 		b = b[match[1]:]
 		re = s.further

@@ -32,8 +32,9 @@ func buildRegexps(patterns []string, fold bool) (table, error) {
 }
 
 func (r regexps) find(v Value) int {
+	data := letters(v.data)
 	for k, re := range r {
-		if re.Match(v.data) {
+		if re.Match(data) {
 			return k
 		}
 	}

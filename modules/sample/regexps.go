@@ -7,14 +7,16 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
+	"unicode/utf8"
 )
 
 // compileRegexp reads a regular expression. Those of Go need linear time whatever the client sends, which has its
 // price: HAProxy's, which are Perl's, can look around and refer back.
 func compileRegexp(pattern string, fold bool) (*regexp.Regexp, error) {
-	expression := pattern
+	expression := string(letters([]byte(pattern)))
 	if fold {
-		expression = "(?i)" + pattern
+		expression = "(?i)" + expression
 	}
 	re, err := regexp.Compile(expression)
 	if err == nil {
@@ -34,6 +36,34 @@ func compileRegexp(pattern string, fold bool) (*regexp.Regexp, error) {
 		return nil, fmt.Errorf("regex '%s' is invalid (error=%s: '%s')", pattern, fault.Code, fault.Expr)
 	}
 }
+
+// letters makes of each byte a letter of its own: what HAProxy's regular expressions match is bytes, and Go's would
+// take several for one, or a letter of another alphabet for k. It returns b itself where that is the same.
+func letters(b []byte) []byte {
+	if !slices.ContainsFunc(b, notASCII) {
+		return b
+	}
+	out := make([]byte, 0, 2*len(b))
+	for _, c := range b {
+		out = utf8.AppendRune(out, rune(c))
+	}
+	return out
+}
+
+// unletters is the reverse.
+func unletters(b []byte) []byte {
+	if !slices.ContainsFunc(b, notASCII) {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for len(b) > 0 {
+		letter, size := utf8.DecodeRune(b)
+		out, b = append(out, byte(letter)), b[size:]
+	}
+	return out
+}
+
+func notASCII(c byte) bool { return c >= utf8.RuneSelf }
 
 // continued returns the same regular expression for the text after a match, where its ^ does not match the beginning.
 func continued(re *regexp.Regexp) (*regexp.Regexp, error) {
