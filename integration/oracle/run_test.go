@@ -238,7 +238,12 @@ func (r *run) lost(c *client) string {
 	if by.server == "" {
 		return ""
 	}
-	if got := r.servers[by.server].session(by.number).bytes(); !bytes.Equal(got, sent) {
+	session := r.servers[by.server].session(by.number)
+	select { // the log may be quicker than the last bytes
+	case <-session.ended:
+	case <-time.After(patience):
+	}
+	if got := session.bytes(); !bytes.Equal(got, sent) {
 		return fmt.Sprintf("sent %d bytes, %s got %d, not the same", len(sent), by.server, len(got))
 	}
 	return ""
