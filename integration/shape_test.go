@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"names":                 {},
 	"options":               {},
 	"durable":               {},
-	"policies":              {"pool", "options"}, // loaded by module ID: the balancer and they never meet
+	"policies":              {"pool", "options", "sample"}, // loaded by module ID: the balancer and they never meet
 	"tcplog":                {"relay", "clienthello"},
 	"l4clienthello":         {"clienthello", "names", "options"},
 	"sample":                {"clienthello"},
@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 	"balancer":              {"content", "pool", "names", "options"},
 	"l4passthrough":         {"balancer", "content", "l4acl", "l4clienthello", "sample", "clienthello", "names", "tcplog", "relay", "pool", "options"},
 	"haproxyfile":           {},
-	"haproxycfg":            {"haproxyfile", "sample", "l4passthrough", "balancer", "content", "l4acl", "names", "options"},
+	"haproxycfg":            {"haproxyfile", "sample", "l4passthrough", "policies", "balancer", "content", "l4acl", "names", "options"},
 }
 
 // pure packages are for other people's plugins too: they stand on the standard

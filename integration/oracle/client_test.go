@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ func failed(err error) outcome {
 type client struct {
 	name   string
 	conn   *net.TCPConn
-	port   string // its own
+	local  netip.AddrPort
 	began  time.Time
 	known  func(server string) bool
 	step   int   // in which it connected
@@ -76,8 +77,9 @@ func dialClient(name, address, source string, known func(string) bool) (*client,
 		}
 	}
 	c := &client{name: name, known: known, more: make(chan struct{}, 1), ended: make(chan struct{})}
-	dialer := net.Dialer{Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) (err error) {
-		c.port, err = bindTo(raw, net.ParseIP(source))
+	dialer := net.Dialer{Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) error {
+		n, err := bindTo(raw, net.ParseIP(source))
+		c.local = addressOf(source, n)
 		return err
 	}}
 	conn, err := dialer.Dial("tcp", address)

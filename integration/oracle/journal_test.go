@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 	"sync"
 )
@@ -29,11 +30,11 @@ func (j *journal) add(r record) {
 	j.lines = append(j.lines, r)
 }
 
-// find is the line of the client with a port, once there is one.
-func (j *journal) find(clientPort string) (record, bool) {
+// find is the line of the client with an address, once there is one.
+func (j *journal) find(client netip.AddrPort) (record, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	i := slices.IndexFunc(j.lines, func(r record) bool { return r.clientPort == clientPort })
+	i := slices.IndexFunc(j.lines, func(r record) bool { return r.client == client })
 	if i < 0 {
 		return record{}, false
 	}

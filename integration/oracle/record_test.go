@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,20 +13,21 @@ import (
 
 // record is the line in the log of a connection. The zero value stands for none.
 type record struct {
-	clientPort string
-	frontend   string
-	backend    string // the frontend's name where there is none
-	server     string // "<NOSRV>" where there is none
-	connected  bool
-	duration   time.Duration
-	in, out    int64  // bytes from the client, and to it
-	letters    string // how it ended
-	retries    string // with a + before it if another server was tried
+	client    netip.AddrPort
+	frontend  string
+	backend   string // the frontend's name where there is none
+	server    string // "<NOSRV>" where there is none
+	connected bool
+	duration  time.Duration
+	in, out   int64  // bytes from the client, and to it
+	letters   string // how it ended
+	retries   string // with a + before it if another server was tried
+	queues    string // places in the queues, of the server and of the backend
 }
 
 // String is what log expects: FRONTEND BACKEND/SERVER LETTERS [RETRIES].
 func (r record) String() string {
-	if r.clientPort == "" {
+	if !r.client.IsValid() {
 		return "none"
 	}
 	text := fmt.Sprintf("%s %s/%s %s", r.frontend, r.backend, r.server, r.letters)
@@ -37,18 +39,22 @@ func (r record) String() string {
 
 // figures are what there is besides, to be shown.
 func (r record) figures() string {
-	if r.clientPort == "" {
+	if !r.client.IsValid() {
 		return ""
 	}
 	connected := ""
 	if !r.connected {
 		connected = ", not connected"
 	}
-	return fmt.Sprintf("%d ms, %d/%d bytes%s", r.duration.Milliseconds(), r.in, r.out, connected)
+	queues := ""
+	if r.queues != "0/0" {
+		queues = ", queues " + r.queues
+	}
+	return fmt.Sprintf("%d ms, %d/%d bytes%s%s", r.duration.Milliseconds(), r.in, r.out, queues, connected)
 }
 
 // haproxyLine is the log-format of scenarios/defaults.cfg.
-var haproxyLine = regexp.MustCompile(`: \S+:(\d+) (\S+) (\S+)/(\S+) (-?\d+)/(\d+) (\d+)/(\d+) (\S\S) (\+?\d+)`)
+var haproxyLine = regexp.MustCompile(`: (\S+):(\d+) (\S+) (\S+)/(\S+) (-?\d+)/(\d+) (\d+)/(\d+) (\S\S) (\+?\d+) (\d+/\d+)`)
 
 func parseHAProxyLine(line string) (record, bool) {
 	m := haproxyLine.FindStringSubmatch(line)
@@ -60,10 +66,18 @@ func parseHAProxyLine(line string) (record, bool) {
 		return n
 	}
 	return record{
-		clientPort: m[1], frontend: m[2], backend: m[3], server: m[4],
-		connected: number(m[5]) >= 0, duration: time.Duration(number(m[6])) * time.Millisecond,
-		in: number(m[7]), out: number(m[8]), letters: m[9], retries: m[10],
+		client: addressOf(m[1], m[2]), frontend: m[3], backend: m[4], server: m[5],
+		connected: number(m[6]) >= 0, duration: time.Duration(number(m[7])) * time.Millisecond,
+		in: number(m[8]), out: number(m[9]), letters: m[10], retries: m[11], queues: m[12],
 	}, true
+}
+
+// addressOf is an address without what a program makes of one of IPv4 on a socket
+// of IPv6.
+func addressOf(host, port string) netip.AddrPort {
+	a, _ := netip.ParseAddr(strings.Trim(host, "[]")) // the programs have written it
+	n, _ := strconv.ParseUint(port, 10, 16)
+	return netip.AddrPortFrom(a.Unmap(), uint16(n))
 }
 
 // caddyLine is a line of our log.
@@ -77,6 +91,8 @@ type caddyLine struct {
 	Duration     float64 `json:"duration"`
 	In           int64   `json:"bytes_in"`
 	Out          int64   `json:"bytes_out"`
+	ServerQueue  int     `json:"server_queue"`
+	BackendQueue int     `json:"backend_queue"`
 	Retries      int     `json:"retries"`
 	Redispatched bool    `json:"redispatched"`
 	Termination  string  `json:"termination"`
@@ -85,9 +101,10 @@ type caddyLine struct {
 // record is the line in HAProxy's words.
 func (l caddyLine) record() record {
 	r := record{
-		clientPort: port(l.Client), frontend: l.Frontend, backend: l.Backend, server: l.Server,
+		client: addressOf(host(l.Client), port(l.Client)), frontend: l.Frontend, backend: l.Backend, server: l.Server,
 		connected: l.Connect >= 0, duration: time.Duration(l.Duration * float64(time.Second)),
 		in: l.In, out: l.Out, letters: l.Termination, retries: strconv.Itoa(l.Retries),
+		queues: fmt.Sprintf("%d/%d", l.ServerQueue, l.BackendQueue),
 	}
 	if r.backend == "" {
 		r.backend = r.frontend
@@ -110,6 +127,9 @@ func (r record) differs(o record) (what string, onlyTime bool) {
 	}
 	if r.connected != o.connected {
 		found = append(found, "whether it was connected")
+	}
+	if r.queues != o.queues {
+		found = append(found, "the queues")
 	}
 	if r.letters == "--" && (r.in != o.in || r.out != o.out) {
 		found = append(found, "the bytes")

@@ -95,6 +95,12 @@ func (r *report) step(st *step, of version, theirs, ours outcome) {
 		r.add(line, seen, fault, false)
 		return
 	}
+	if st.want.what == spread {
+		seen, fault := compareSpreads(theirs.what, ours.what)
+		r.add(line, seen, fault, true)
+		r.rows[len(r.rows)-1].unlike = true // who is whose is chance
+		return
+	}
 	want := st.expected(of)
 	var (
 		faults   []string

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +30,7 @@ type program interface {
 // process is a program that runs.
 type process interface {
 	set(change) error
-	find(clientPort string) (record, bool)
+	find(client netip.AddrPort) (record, bool)
 	printed() string
 	stop() error
 }
@@ -203,7 +204,7 @@ func (r *run) get(to destination, path, host string) outcome {
 // record is the line in the log of a client, as soon as it has come.
 func (r *run) record(c *client, over time.Time) record {
 	for {
-		if found, ok := r.program.find(c.port); ok || time.Now().After(over) {
+		if found, ok := r.program.find(c.local); ok || time.Now().After(over) {
 			return found
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -238,6 +238,12 @@ func (s *session) bytes() []byte {
 	return slices.Clone(s.received)
 }
 
+// host is that of an address.
+func host(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
+}
+
 // port is that of an address.
 func port(address string) string {
 	_, port, _ := net.SplitHostPort(address)

@@ -9,11 +9,13 @@
 package balancer
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -47,6 +49,9 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the backends.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.frontends = make(map[string]bool)
+	if err := a.awaitStart(ctx); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
 		if a.Backends[name] == nil {
 			return fmt.Errorf("backend %q: expected an object with servers", name)
@@ -58,7 +63,26 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Start does nothing: a backend has nothing to run.
+// awaitStart has Caddy tell when the configuration runs as a whole.
+func (a *App) awaitStart(ctx caddy.Context) error {
+	mod, err := ctx.App("events")
+	if err != nil {
+		return fmt.Errorf("getting the events app: %w", err)
+	}
+	return mod.(*caddyevents.App).On("started", a)
+}
+
+// Handle is called when the configuration runs as a whole: it is the one that
+// serves from now on.
+func (a *App) Handle(context.Context, caddy.Event) error {
+	for _, b := range a.Backends {
+		b.pool.Serve()
+	}
+	return nil
+}
+
+// Start does nothing: a backend has nothing to run, and the configuration may
+// still fail.
 func (a *App) Start() error { return nil }
 
 // Stop does nothing: sessions outlive their configuration.
@@ -112,7 +136,8 @@ func (a *App) AddBackend(ctx caddy.Context, name string, b *Backend) error {
 
 // Interface guards
 var (
-	_ caddy.App          = (*App)(nil)
-	_ caddy.Provisioner  = (*App)(nil)
-	_ caddy.CleanerUpper = (*App)(nil)
+	_ caddy.App           = (*App)(nil)
+	_ caddy.Provisioner   = (*App)(nil)
+	_ caddy.CleanerUpper  = (*App)(nil)
+	_ caddyevents.Handler = (*App)(nil)
 )

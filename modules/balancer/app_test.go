@@ -3,7 +3,6 @@
 package balancer
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -74,7 +73,7 @@ func TestProvisionNamesWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"web": null}`:               `backend "web": expected an object with servers`,
 		`{"w b": ` + twoServers + `}`: `backend "w b": name "w b": expected letters`,
-		`{"web": {"balance": {"policy": "fastest"}, "servers": [{"name": "s1", "address": "10.0.0.1:443"}]}}`: `backend "web": balance: unknown policy "fastest" (known: roundrobin)`,
+		`{"web": {"balance": {"policy": "fastest"}, "servers": [{"name": "s1", "address": "10.0.0.1:443"}]}}`: `backend "web": balance: unknown policy "fastest" (known: first, hash, leastconn, random, roundrobin, source, static_rr)`,
 	} {
 		app := load(t, config)
 		if err := app.Provision(newContext(t)); err == nil || !strings.Contains(err.Error(), want) {
@@ -140,7 +139,11 @@ func TestAddBackend(t *testing.T) {
 }
 
 func newContext(t *testing.T) caddy.Context {
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	base, err := caddy.ProvisionContext(new(caddy.Config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(base)
 	t.Cleanup(cancel)
 	return ctx
 }

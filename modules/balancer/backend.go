@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -52,9 +53,9 @@ type Backend struct {
 	// Agent is the same for agents that servers run. Not in effect yet.
 	Agent *Agent `json:"agent,omitempty"`
 
-	// FullConn is at how many sessions of the backend its servers have their
-	// maxconn rather than their minconn. It is HAProxy's fullconn. Not in effect
-	// yet.
+	// FullConn is at how many connections of the backend its servers have their
+	// maxconn rather than their minconn. Required where a server has minconn below
+	// its maxconn. It is HAProxy's fullconn.
 	FullConn int `json:"fullconn,omitempty"`
 
 	// Retries is how many times a failed connect is tried again, 0 to 100.
@@ -64,6 +65,11 @@ type Backend struct {
 	// Redispatch says which server a retry goes to: true (another one), false
 	// (the same one) or the number of HAProxy's option redispatch. Default: true.
 	Redispatch *Redispatch `json:"redispatch,omitempty"`
+
+	// AbortOnClose has a connection that waits for a server end when the client
+	// closes its direction. Otherwise only a broken connection does. It is
+	// HAProxy's option abortonclose.
+	AbortOnClose bool `json:"abortonclose,omitempty"`
 
 	// Timeouts of connections to this backend.
 	Timeouts Timeouts `json:"timeouts,omitzero"`
@@ -95,7 +101,10 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	c := pool.Config{Backend: name, Policy: policy, AllBackups: b.AllBackups}
+	c := pool.Config{
+		Backend: name, Policy: policy, AllBackups: b.AllBackups, FullConn: b.FullConn, QueueTimeout: time.Duration(b.Timeouts.Queue),
+		Redispatch: b.Redispatch.On, LastResort: b.Redispatch.On && b.Redispatch.N == 0,
+	}
 	for _, s := range b.Servers {
 		c.Servers = append(c.Servers, s.config())
 	}
@@ -169,6 +178,9 @@ func (b *Backend) check() error {
 			return fmt.Errorf("servers %d and %d are both named %q: expected names that differ", first, i+1, s.Name)
 		}
 		seen[s.Name] = i + 1
+		if b.FullConn == 0 && s.MinConn > 0 && s.MinConn < s.MaxConn {
+			return fmt.Errorf("server %d %q: it has minconn %d below maxconn %d, and the backend no fullconn: expected fullconn, the number of connections from which on maxconn counts", i+1, s.Name, s.MinConn, s.MaxConn)
+		}
 	}
 	if r := b.Retries; r != nil && (*r < 0 || *r > MaxRetries) {
 		return fmt.Errorf("retries %d: expected a whole number from 0 to %d", *r, MaxRetries)

@@ -69,6 +69,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 //		<option> [<args…>]
 //	}
 //	server <name> <address> {
+//		id <number>
 //		weight <0-256>
 //		backup
 //		disabled
@@ -107,6 +108,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 //	retries <0-100>
 //	redispatch [off|<-100 to 100>]
 //	fullconn <number>
+//	abortonclose
 //	timeouts {
 //		connect|queue|check|client|server <duration>|off
 //		client_fin|server_fin|tunnel <duration>|off
@@ -117,16 +119,17 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 // see content.Config.
 func (b *Backend) Options() options.Table {
 	return options.Table{
-		"balance":    options.Func(b.parseBalance),
-		"server":     options.Many(b.parseServer),
-		"allbackups": flag(&b.AllBackups),
-		"check":      options.Func(func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) }),
-		"agent":      options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) }),
-		"content":    options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(c.UnmarshalCaddyfile) }),
-		"retries":    options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
-		"redispatch": options.Set(&b.Redispatch, redispatch),
-		"fullconn":   options.Int(&b.FullConn, 1, maxNumber),
-		"timeouts":   options.Func(b.Timeouts.options().ParseLine),
+		"balance":      options.Func(b.parseBalance),
+		"server":       options.Many(b.parseServer),
+		"allbackups":   flag(&b.AllBackups),
+		"abortonclose": flag(&b.AbortOnClose),
+		"check":        options.Func(func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) }),
+		"agent":        options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) }),
+		"content":      options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(c.UnmarshalCaddyfile) }),
+		"retries":      options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
+		"redispatch":   options.Set(&b.Redispatch, redispatch),
+		"fullconn":     options.Int(&b.FullConn, 1, maxNumber),
+		"timeouts":     options.Func(b.Timeouts.options().ParseLine),
 	}
 }
 

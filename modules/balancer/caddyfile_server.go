@@ -39,6 +39,7 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 // options are the words of a server, which begins on a line.
 func (s *Server) options(line int) options.Table {
 	return options.Table{
+		"id":             options.Int(&s.ID, 1, maxNumber),
 		"weight":         options.Set(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
 		"backup":         flag(&s.Backup),
 		"disabled":       flag(&s.Disabled),

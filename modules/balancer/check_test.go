@@ -174,7 +174,7 @@ func TestEmpty(t *testing.T) {
 }
 
 func timeouts(connect, client, server time.Duration) Timeouts {
-	return Timeouts{Connect: caddy.Duration(connect), Client: caddy.Duration(client), Server: caddy.Duration(server)}
+	return Timeouts{Connect: caddy.Duration(connect), Queue: caddy.Duration(connect), Client: caddy.Duration(client), Server: caddy.Duration(server)}
 }
 
 func backend(t *testing.T, config string) *Backend {

@@ -80,10 +80,10 @@ func TestInertOptionsAreNamed(t *testing.T) {
 	for config, want := range map[string]string{
 		server(`"backup": true, "disabled": true, "weight": 3`): "",
 		`{"servers": [], "allbackups": true, "timeouts": {"client": 1, "server": 1, "client_fin": 1, "server_fin": 1, "tunnel": 1, "connect": 1}}`:                                                     "",
-		`{"servers": [], "check": {}, "agent": {"port": 1}, "fullconn": 1, "timeouts": {"queue": 1, "check": 1}}`:                                                                                      "check, agent, fullconn, timeouts.queue, timeouts.check",
-		server(`"check": {}, "agent": {"port": 1}, "maxconn": 1, "minconn": 1, "maxqueue": 1, "slowstart": 1`):                                                                                         "check, agent, maxconn, minconn, maxqueue, slowstart",
+		`{"servers": [], "check": {}, "agent": {"port": 1}, "fullconn": 1, "timeouts": {"queue": 1, "check": 1}}`:                                                                                      "check, agent, timeouts.check",
+		server(`"check": {}, "agent": {"port": 1}, "maxconn": 1, "minconn": 1, "maxqueue": 1, "slowstart": 1`):                                                                                         "check, agent",
 		server(`"track": "s2", "init_state": "up", "on_marked_down": "shutdown_sessions", "on_marked_up": "shutdown_backup_sessions", "observe": "layer4", "error_limit": 1, "on_error": "fastinter"`): "track, init_state, on_marked_down, on_marked_up, observe, error_limit, on_error",
-		`{"check": {}, "servers": [{"name": "s1", "address": "a:1", "check": {}, "maxconn": 1}, {"name": "s2", "address": "b:1", "maxconn": 2}]}`:                                                      "check, maxconn",
+		`{"check": {}, "servers": [{"name": "s1", "address": "a:1", "check": {}, "maxconn": 1}, {"name": "s2", "address": "b:1", "maxconn": 2}]}`:                                                      "check",
 	} {
 		b := backend(t, config)
 		b.name = "web"

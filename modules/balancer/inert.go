@@ -19,8 +19,6 @@ func (b *Backend) inertOptions() (names []string) {
 	list := []inert{
 		{"check", b.Check != nil},
 		{"agent", b.Agent != nil},
-		{"fullconn", b.FullConn != 0},
-		{"timeouts.queue", b.Timeouts.Queue != 0},
 		{"timeouts.check", b.Timeouts.Check != 0},
 	}
 	for _, s := range b.Servers {
@@ -40,10 +38,6 @@ func (s *Server) inertOptions() []inert {
 	return []inert{
 		{"check", s.Check != nil},
 		{"agent", s.Agent != nil},
-		{"maxconn", s.MaxConn != 0},
-		{"minconn", s.MinConn != 0},
-		{"maxqueue", s.MaxQueue != 0},
-		{"slowstart", s.SlowStart != 0},
 		{"track", s.Track != ""},
 		{"init_state", s.InitState != ""},
 		{"on_marked_down", s.OnMarkedDown != ""},

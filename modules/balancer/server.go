@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // MaxWeight is the highest weight of a server, as in HAProxy.
-const MaxWeight = 256
+const MaxWeight = pool.MaxWeight
 
 // Server is one server of a backend.
 type Server struct {
@@ -31,6 +32,11 @@ type Server struct {
 	// connection must come out as a name, not as an IP address. Required.
 	Address string `json:"address"`
 
+	// ID is the server's number, 1 to 2147483647: its place in policy first, and on
+	// the ring of a consistent hash. Default: its place from 1 on, or the next that is free. It
+	// is HAProxy's id.
+	ID int `json:"id,omitempty"`
+
 	// Weight is the server's share of the connections in relation to the other
 	// servers, 0 to 256. With 0 it is given none. Default: 1.
 	Weight *int `json:"weight,omitempty"`
@@ -45,22 +51,23 @@ type Server struct {
 	Watch
 }
 
-// Limits of what a server is given. They are HAProxy's words. Not in effect
-// yet.
+// Limits of what a server is given. They are HAProxy's words.
 type Limits struct {
 	// MaxConn is how many connections the server may have at a time; the others
 	// wait. Default: 0, any number.
 	MaxConn int `json:"maxconn,omitempty"`
 
-	// MinConn is the same while the backend has little to do. Default: maxconn.
+	// MinConn is the same while the backend has little to do: the limit grows in
+	// proportion to the backend's connections, those that wait included, up to
+	// maxconn at fullconn. Default: maxconn.
 	MinConn int `json:"minconn,omitempty"`
 
-	// MaxQueue is how many connections may wait for the server. Default: 0, any
-	// number.
+	// MaxQueue is how many connections may wait for this server rather than for any
+	// that has room. Default: 0, any number, if the policy allows no other server.
 	MaxQueue int `json:"maxqueue,omitempty"`
 
-	// SlowStart is how long a server that has come back takes to its full
-	// weight.
+	// SlowStart is how long a server that was disabled or down takes to its full
+	// weight and maxconn. Whole seconds, rounded up.
 	SlowStart caddy.Duration `json:"slowstart,omitempty"`
 }
 
@@ -74,6 +81,9 @@ func (s *Server) check() error {
 	}
 	if w := s.Weight; w != nil && (*w < 0 || *w > MaxWeight) {
 		return fmt.Errorf("weight %d: expected a whole number from 0 to %d", *w, MaxWeight)
+	}
+	if err := checkNumbers(number{"id", s.ID}); err != nil {
+		return err
 	}
 	if err := s.Limits.check(); err != nil {
 		return err
@@ -89,7 +99,10 @@ func (l *Limits) check() error {
 }
 
 func (s *Server) config() pool.ServerConfig {
-	c := pool.ServerConfig{Name: s.Name, Address: s.Address, Weight: 1, Backup: s.Backup, Disabled: s.Disabled}
+	c := pool.ServerConfig{
+		Name: s.Name, Address: s.Address, ID: s.ID, Weight: 1, Backup: s.Backup, Disabled: s.Disabled,
+		MaxConn: s.MaxConn, MinConn: s.MinConn, MaxQueue: s.MaxQueue, SlowStart: time.Duration(s.SlowStart),
+	}
 	if s.Weight != nil {
 		c.Weight = *s.Weight
 	}

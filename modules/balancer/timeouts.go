@@ -28,7 +28,7 @@ type Timeouts struct {
 	Connect caddy.Duration `json:"connect,omitempty"`
 
 	// Queue is how long a connection may wait for a server that is not full.
-	// Default: connect. It is HAProxy's timeout queue. Not in effect yet.
+	// Default: connect. It is HAProxy's timeout queue.
 	Queue caddy.Duration `json:"queue,omitempty"`
 
 	// Check is how long a check may take once it is connected. It is HAProxy's
@@ -87,6 +87,9 @@ func (t *Timeouts) check() error {
 func (t *Timeouts) setDefaults() {
 	if t.Connect == 0 {
 		t.Connect = caddy.Duration(DefaultConnectTimeout)
+	}
+	if t.Queue == 0 {
+		t.Queue = t.Connect
 	}
 	if t.Client == 0 {
 		t.Client = caddy.Duration(DefaultIdleTimeout)

@@ -51,7 +51,7 @@ func newBindOptions() map[string]bindOption {
 		"uid":                  {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
 		"gid":                  {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
 
-		"maxconn": {values: 1, grade: pending, check: whole, note: queuePending},
+		"maxconn": {values: 1, grade: pending, check: whole, note: "frontends accept any number of connections"},
 	}
 	for _, name := range []string{"id", "backlog", "nice", "mss", "tcp-ut"} {
 		o[name] = bindOption{values: 1, grade: harmless, check: whole, note: "it names or tunes the socket"}

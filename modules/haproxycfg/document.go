@@ -34,7 +34,7 @@ func Document() string {
 	section(&b, "Keywords of `global`", ofTable(globals))
 	section(&b, "Sections", rowsOf(sectionKinds, ofSection))
 	section(&b, "Keywords of `frontend`, `backend`, `listen` and `defaults`", ofTable(proxyKeywords))
-	section(&b, "`balance`", ofTable(policies))
+	section(&b, "`balance`", ofTable(algorithms))
 	section(&b, "Options of `bind`", rowsOf(bindOptions, ofBind))
 	section(&b, "Options of `server` and `default-server`", rowsOf(serverKeywords, ofServer))
 	section(&b, "Actions of `tcp-request`", ofTable(actions))

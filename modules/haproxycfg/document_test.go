@@ -51,7 +51,7 @@ func TestEveryGradeHasItsReason(t *testing.T) {
 			t.Errorf("action %s (%s) is %q", name, gradeNames[k.grade], shortcuts[name])
 		}
 	}
-	for name, k := range policies {
+	for name, k := range algorithms {
 		check(name, k.grade, k.note)
 	}
 	for name, o := range bindOptions {

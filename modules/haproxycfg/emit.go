@@ -127,16 +127,18 @@ func emitRules(rules []rule) (out []*content.Rule) {
 
 func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 	b := &balancer.Backend{
-		Servers:    []*balancer.Server{},
-		AllBackups: p.allBackups,
-		FullConn:   p.fullconn,
-		Retries:    p.retries,
+		BalanceRaw:   emitBalance(p),
+		Servers:      []*balancer.Server{},
+		AllBackups:   p.allBackups,
+		FullConn:     t.emitFullConn(p),
+		AbortOnClose: p.abortOnFin,
+		Retries:      p.retries,
 		Timeouts: balancer.Timeouts{
 			Connect:   orForever(p.timeouts.connect),
 			Server:    orForever(p.timeouts.server),
 			ServerFin: optional(p.timeouts.serverFin),
 			Tunnel:    optional(p.timeouts.tunnel),
-			Queue:     optional(p.timeouts.queue),
+			Queue:     orConnect(p.timeouts.queue),
 			Check:     optional(p.timeouts.check),
 		},
 	}
@@ -164,6 +166,14 @@ func shareCheck(b *balancer.Backend) {
 	for _, s := range b.Servers {
 		s.Check = nil
 	}
+}
+
+// orConnect is a timeout that is otherwise the one to connect.
+func orConnect(d *time.Duration) caddy.Duration {
+	if d == nil {
+		return 0
+	}
+	return caddy.Duration(*d)
 }
 
 // optional is a timeout that may be absent.

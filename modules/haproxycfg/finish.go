@@ -94,16 +94,6 @@ func (t *translation) finishBackend(p *proxy) {
 	}
 }
 
-// defaultBalance is what a backend without balance does: HAProxy changed it in
-// 3.3.
-func (t *translation) defaultBalance(p *proxy) {
-	if atLeastBranch(t.branch, 3, 3) {
-		t.errorf(p.Pos, "%s has no 'balance', which is random from HAProxy 3.3 on (%s is %s), and random is %s; expected 'balance roundrobin'", p, branchVariable, t.branch, notYet[len("it is "):])
-		return
-	}
-	t.collect(p.Pos, "without 'balance', roundrobin is taken, as up to HAProxy 3.2; 3.3 and later take random: write 'balance', or set "+branchVariable+": %s", p.String())
-}
-
 // serverComplete says what is wrong with a server as a whole.
 func (t *translation) serverComplete(p *proxy, n *server) string {
 	switch {

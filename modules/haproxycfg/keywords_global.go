@@ -17,7 +17,7 @@ const (
 
 // globals are the keywords of the section global.
 var globals = newTable([]keyword{
-	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "connections are bounded by the process's descriptors"},
+	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.maxconn = integer(s.args[0]) }, note: "connections are bounded by the process's descriptors"},
 	{name: "maxconnrate|maxsessrate|maxsslconn|maxsslrate|maxcomprate", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
 	{name: "log", in: inGlobal, grade: pending, args: logTarget, note: ofLogging},
 	{name: "log-tag", in: inGlobal, grade: pending, args: word, note: ofLogging},

@@ -9,7 +9,6 @@ import (
 
 const (
 	checksPending = "health checks are not made yet: every server counts as up"
-	queuePending  = "there are no queues and limits yet"
 	notYet        = "it is not available yet"
 )
 
@@ -25,10 +24,10 @@ var basics = []keyword{
 	{name: "description", in: inSections, grade: harmless, args: something, note: "it is a comment"},
 	{name: "bind-process", in: inProxies, grade: harmless, args: something, note: "HAProxy removed it in 2.5; one process uses all cores"},
 	{name: "bind", in: inFrontend, grade: differs, args: something, do: addBind, note: "two frontends that bind one address share its connections, as in HAProxy, but by chance and not by the kernel's hash"},
-	{name: "maxconn", in: inFrontends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.maxconn = integer(s.args[0]) }, note: queuePending},
+	{name: "maxconn", in: inFrontends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.maxconn = integer(s.args[0]) }, note: "frontends accept any number of connections"},
 	{name: "backlog", in: inFrontends, grade: harmless, args: number(0, 1<<31-1), note: "the system's limit (net.core.somaxconn) is used"},
 	{name: "rate-limit sessions", in: inFrontends, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
-	{name: "fullconn", in: inBackends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.fullconn = integer(s.args[0]) }, note: queuePending},
+	{name: "fullconn", in: inBackends, grade: supported, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.fullconn = integer(s.args[0]) }},
 	{name: "filter", in: inSections, grade: refused, note: "filters (compression, bandwidth limits, SPOE) are not available"},
 	{name: "declare capture", in: inFrontend, grade: pending, strict: true, args: something, note: ofLogging},
 }
@@ -47,13 +46,15 @@ var routing = []keyword{
 }
 
 var balancing = []keyword{
-	{name: "balance", in: inBackends, grade: differs, do: setBalance, note: "roundrobin is available; the others are not yet. Without balance it is roundrobin, as up to HAProxy 3.2; HAPROXY_BRANCH=3.3 or later in the environment asks for the random of later versions"},
-	{name: "hash-type|hash-balance-factor|hash-preserve-affinity", in: inBackends, grade: pending, args: something, note: "balancing by hash is not available yet, and other policies do not look at it"},
+	{name: "balance", in: inBackends, grade: differs, do: setBalance, note: "all algorithms of mode tcp but rdp-cookie; random goes on to a server with room where HAProxy waits. Without balance it is roundrobin, as up to HAProxy 3.2; HAPROXY_BRANCH=3.3 or later in the environment asks for the random of later versions"},
+	{name: "hash-type", in: inBackends, grade: supported, args: something, do: setHashType},
+	{name: "hash-balance-factor", in: inBackends, grade: supported, args: something, do: setHashFactor},
+	{name: "hash-preserve-affinity", in: inBackends, grade: supported, args: oneAffinity, do: setHashAffinity},
 	{name: "retries", in: inBackends, grade: supported, args: number(0, 100), do: func(_ *translation, p *proxy, s statement) { p.retries = new(integer(s.args[0])) }},
 	{name: "option redispatch", in: inBackends, grade: supported, args: atMost(1), do: setRedispatch},
 	{name: "retry-on", in: inBackends, grade: differs, strict: true, args: something, do: retryOn, note: "only failed connects are retried, as in HAProxy's mode tcp"},
 	{name: "option allbackups", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.allBackups = !s.not }},
-	{name: "option abortonclose", in: inBackends, grade: pending, args: nothing, note: queuePending},
+	{name: "option abortonclose", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.abortOnFin = !s.not }},
 	{name: "load-server-state-from-file|server-state-file-name", in: inBackends, grade: harmless, args: word, note: "counts and states live on over a reload without a file"},
 	{name: "max-session-srv-conns|max-keep-alive-queue", in: inProxies, grade: httpOnly, args: word},
 }
@@ -73,7 +74,7 @@ var timing = []keyword{
 	timeoutKeyword("timeout server-fin", inBackends, func(t *timeouts) **time.Duration { return &t.serverFin }),
 	timeoutKeyword("timeout connect", inBackends, func(t *timeouts) **time.Duration { return &t.connect }),
 	timeoutKeyword("timeout tunnel", inBackends, func(t *timeouts) **time.Duration { return &t.tunnel }),
-	notInEffect(timeoutKeyword("timeout queue", inBackends, func(t *timeouts) **time.Duration { return &t.queue }), queuePending),
+	timeoutKeyword("timeout queue", inBackends, func(t *timeouts) **time.Duration { return &t.queue }),
 	notInEffect(timeoutKeyword("timeout check", inBackends, func(t *timeouts) **time.Duration { return &t.check }), checksPending),
 	{name: "timeout client-hs", in: inFrontends, grade: harmless, args: duration, note: "it bounds the wait for a PROXY header, and none is read"},
 	{name: "timeout http-request|timeout http-keep-alive|timeout tarpit", in: inProxies, grade: httpOnly, args: duration},

@@ -111,10 +111,18 @@ func addLimits(add adder) {
 		"minconn":  func(n *server) *int { return &n.minconn },
 		"maxqueue": func(n *server) *int { return &n.maxqueue },
 	} {
-		add(serverKeyword{values: 1, grade: pending, note: queuePending, do: func(n *server, v string) error {
+		add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error {
 			return set(field(n), name, v, 0)
 		}}, name)
 	}
+	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error {
+		var d *time.Duration
+		err := setTime(&d, "slowstart", v)
+		if err == nil {
+			n.slowstart = *d
+		}
+		return err
+	}}, "slowstart")
 }
 
 // set is a whole number from least on.
@@ -160,14 +168,6 @@ func addChecks(add adder) {
 	check(1, func(n *server, v string) error { return positive(&n.check.fall, "'fall'", v) }, "fall")
 	check(1, func(n *server, v string) error { return setPort(&n.check.port, "port", v) }, "port")
 	check(1, func(n *server, v string) error { return setHost(&n.check.address, "addr", v) }, "addr")
-	check(1, func(n *server, v string) error {
-		var d *time.Duration
-		err := setTime(&d, "slowstart", v)
-		if err == nil {
-			n.slowstart = *d
-		}
-		return err
-	}, "slowstart")
 	check(1, func(n *server, v string) error { return positive(&n.errorLimit, "error-limit", v) }, "error-limit")
 	check(1, choice("observe", func(n *server) *string { return &n.observe }, "none", "layer4", "layer7"), "observe")
 	check(1, choice("on-error", func(n *server) *string { return &n.onError }, "fastinter", "fail-check", "sudden-death", "mark-down"), "on-error")

@@ -27,6 +27,7 @@ type translation struct {
 	frontends map[string]*proxy
 	backends  map[string]*proxy
 	resolvers map[string]bool
+	maxconn   int // of global; 0: not given
 	ids       map[int]*proxy
 }
 
@@ -69,10 +70,11 @@ type proxy struct {
 type settings struct {
 	mode       string
 	disabled   bool
-	balance    reference // its Name is the policy; empty: none was given
+	balance    balance
 	retries    *int
 	redispatch int // of "option redispatch N"; 0: off
 	allBackups bool
+	abortOnFin bool // option abortonclose
 	maxconn    int
 	fullconn   int
 	timeouts   timeouts

@@ -53,35 +53,6 @@ func setDefaultBackend(t *translation, p *proxy, s statement) {
 	}
 }
 
-// policies are HAProxy's, and whether they are available.
-var policies = newTable([]keyword{
-	{name: "roundrobin", in: inBackends, grade: supported},
-	{name: "static-rr|leastconn|first|source|random|hash", in: inBackends, grade: refused, note: notYet + "; expected roundrobin"},
-	{name: "rdp-cookie", in: inBackends, grade: refused, note: "RDP cookies are not available"},
-	{name: "uri|url_param|hdr", in: inBackends, grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
-	{name: "sticky|log-hash|log-sticky", in: inBackends, grade: refused, note: "it is for mode log"},
-})
-
-func setBalance(t *translation, p *proxy, s statement) {
-	name, _, _ := strings.Cut(s.arg(0), "(")
-	if name == "" {
-		name = "roundrobin"
-	}
-	k := policies[name]
-	if k == nil {
-		t.errorf(s.Pos, "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'first', 'random', 'hash' and 'rdp-cookie' in mode tcp (got '%s')%s", name, policies.similar(name, inBackends))
-		return
-	}
-	switch k.grade {
-	case refused:
-		t.errorf(s.Pos, "'balance %s' in %s: %s", name, p, k.note)
-	case differs:
-		t.warnf(s.Pos, "'balance %s' in %s: %s", name, p, k.note)
-	default:
-	}
-	p.balance = reference{s.Pos, name}
-}
-
 // setRedispatch reads "option redispatch [N]": 0 turns it off.
 func setRedispatch(t *translation, p *proxy, s statement) {
 	if s.not {

@@ -28,7 +28,8 @@ func init() {
 //
 // It sets these placeholders: {l4.client_hello.sni}, {l4.client_hello.alpn}
 // (comma between the protocols), {l4.client_hello.version} (the highest offered,
-// such as 1.3), {l4.client_hello.ja3}, {l4.client_hello.ja4}; and
+// such as 1.3), {l4.client_hello.session_id} (in hexadecimal), {l4.client_hello.ja3},
+// {l4.client_hello.ja4}; and
 // {l4.client_hello.outcome}, which there is without a hello, too.
 type Matcher struct {
 	// SNI are server names, one of which must be the hello's: www.example.com

@@ -3,6 +3,7 @@
 package l4clienthello
 
 import (
+	"encoding/hex"
 	"strings"
 
 	"github.com/mholt/caddy-l4/layer4"
@@ -33,6 +34,8 @@ func placeholder(i *clienthello.Inspection, key string) (value any, known bool) 
 		return protocols(h), true
 	case "version":
 		return clienthello.VersionName(h.Version()), true
+	case "session_id":
+		return hex.EncodeToString(h.SessionID()), true
 	case "ja3":
 		return i.JA3(), true
 	case "ja4":

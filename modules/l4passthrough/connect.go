@@ -3,7 +3,6 @@
 package l4passthrough
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -14,8 +13,10 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -23,30 +24,88 @@ import (
 // backend allows. False means that no server could be reached: the record says
 // why.
 func (c *connection) connect(b *balancer.Backend) bool {
-	a := attempts{backend: b}
+	a := &attempts{backend: b, client: c.cx.Conn}
+	a.request.Source, a.request.Connection = source(c.cx.RemoteAddr()), c
 	began := time.Now()
 	c.record.Backend, c.record.Server, c.record.Address = b.Name(), "", ""
 	c.record.Retries, c.record.Redispatched = 0, false
-	lease, err := b.Pool().Acquire(context.Background(), &a.request)
+	lease, err := a.acquire()
 	for ; err == nil; lease, err = a.next(lease, c.record.End) {
 		c.lease = lease
+		c.noteQueue(&a.request.Queued)
 		if c.dial(lease, time.Duration(b.Timeouts.Connect)) {
-			c.record.Connect = time.Since(began)
+			c.record.Connect = time.Since(began) - c.record.Queue
 			return true
 		}
 		if c.record.End == tcplog.NoAddress {
 			lease.Release(pool.NotTried)
 			return false
 		}
-		lease.Release(pool.ConnectFailed)
 		if a.retries == *b.Retries {
+			lease.Release(pool.ConnectFailed)
 			return false
 		}
 		a.retries++
 		c.record.Retries = a.retries
 	}
-	c.record.End, c.record.EndedBy, c.record.Error = tcplog.NoServer, relay.Proxy, err.Error()
+	c.noteQueue(&a.request.Queued)
+	c.notServed(err, &a.request.Queued)
 	return false
+}
+
+// noteQueue notes for the log where the connection has had to wait.
+func (c *connection) noteQueue(q *pool.Queued) {
+	c.record.Queue, c.record.ServerQueue, c.record.BackendQueue = q.Time, q.Server, q.Backend
+	c.record.Redispatched = c.record.Redispatched || q.Moved
+}
+
+// notServed notes why no server was to be had.
+func (c *connection) notServed(err error, q *pool.Queued) {
+	end, by := tcplog.NoServer, relay.Proxy
+	switch {
+	case errors.Is(err, pool.ErrQueueTimeout):
+		end, by = tcplog.QueueTimeout, relay.Server
+	case errors.Is(err, pool.ErrQueueFull):
+		end, by = tcplog.QueueFull, relay.Server
+	case errors.Is(err, errClientReset):
+		end, by = tcplog.ClientReset, relay.Client
+	case errors.Is(err, errClientFin):
+		end, by = tcplog.ClientLeftQueue, relay.Client
+	}
+	if end != tcplog.NoServer {
+		c.record.Server, c.record.Address = "", ""
+		if q.For != nil {
+			c.record.Server, c.record.Address = q.For.Name, q.For.Address
+		}
+	}
+	c.record.End, c.record.EndedBy, c.record.Error = end, by, err.Error()
+}
+
+// source is a client's address as policies see it.
+func source(a net.Addr) netip.Addr {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	ap, _ := netip.ParseAddrPort(a.String())
+	return ap.Addr().Unmap()
+}
+
+// Placeholders fills in a template for a policy.
+func (c *connection) Placeholders(template string) string {
+	if asksHello(template) && !c.input.tried {
+		_ = c.attempt() // that the client has gone will be noticed soon enough
+		c.noteHello()
+	}
+	return c.matching().Replacer().ReplaceAll(template, "")
+}
+
+// Sample computes an expression for a policy. What the client has sent is on its
+// way to the server then, as in HAProxy.
+func (c *connection) Sample(e *sample.Expression) (sample.Value, bool) {
+	in := l4acl.Input(c.cx)
+	in.Final = true
+	v, verdict := e.Eval(&in)
+	return v, verdict == sample.Pass
 }
 
 // dial connects to the server of a lease and notes how that went.

@@ -5,6 +5,7 @@ package l4passthrough
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
@@ -19,6 +20,7 @@ const maxPause = time.Second
 // attempts is the way of one connection through the servers of a backend.
 type attempts struct {
 	backend *balancer.Backend
+	client  net.Conn
 	request pool.Request
 	retries int // so far
 }
@@ -27,8 +29,7 @@ type attempts struct {
 func (a *attempts) next(failed *pool.Lease, end tcplog.End) (*pool.Lease, error) {
 	switch r := a.backend.Redispatch; {
 	case !r.On:
-		a.pause(end)
-		return a.backend.Pool().Again(failed), nil
+		return a.same(failed, end), nil
 	case r.N != 0:
 		return a.asHAProxy(failed, end)
 	default:
@@ -36,38 +37,50 @@ func (a *attempts) next(failed *pool.Lease, end tcplog.End) (*pool.Lease, error)
 	}
 }
 
+// same is the lease that has failed, for another attempt: what it holds of the
+// server it keeps.
+func (a *attempts) same(failed *pool.Lease, end tcplog.End) *pool.Lease {
+	failed.Failed()
+	a.pause(end)
+	return failed
+}
+
 // another is a lease on a server that has not been tried, as long as there is
 // one.
 func (a *attempts) another(failed *pool.Lease, end tcplog.End) (*pool.Lease, error) {
-	p := a.backend.Pool()
+	failed.Release(pool.ConnectFailed)
 	a.request.Avoid(failed.Server)
-	lease, err := p.Acquire(context.Background(), &a.request)
+	lease, err := a.acquire()
 	if !errors.Is(err, pool.ErrNoServer) {
 		return lease, err
 	}
 	a.pause(end)
 	a.request.Forgive()
-	return p.Acquire(context.Background(), &a.request)
+	return a.acquire()
 }
 
 // asHAProxy is a lease on another server than the last one, at once, where
-// several servers are up; it may have been tried before.
+// several servers are up and the policy is not about one that suits; it may have
+// been tried before.
 func (a *attempts) asHAProxy(failed *pool.Lease, end tcplog.End) (*pool.Lease, error) {
 	p := a.backend.Pool()
-	if p.Actives() < 2 {
+	several := p.Actives() > 1
+	if !a.backend.Redispatch.At(a.retries, *a.backend.Retries) && (!several || p.Sticky()) {
+		return a.same(failed, end), nil
+	}
+	failed.Release(pool.ConnectFailed)
+	if !several {
 		a.pause(end)
-		if !a.backend.Redispatch.At(a.retries, *a.backend.Retries) {
-			return p.Again(failed), nil
-		}
 	}
-	a.request.Forgive()
-	a.request.Avoid(failed.Server)
-	lease, err := p.Acquire(context.Background(), &a.request)
-	if errors.Is(err, pool.ErrNoServer) { // it is alone
-		a.request.Forgive()
-		lease, err = p.Acquire(context.Background(), &a.request)
-	}
-	return lease, err
+	a.request.AvoidLast(failed.Server)
+	return a.acquire()
+}
+
+// acquire waits for a server, as long as the client does.
+func (a *attempts) acquire() (*pool.Lease, error) {
+	client := &presence{Context: context.Background(), conn: a.client, untilFin: a.backend.AbortOnClose}
+	defer client.end()
+	return a.backend.Pool().Acquire(client, &a.request)
 }
 
 // pause waits before the same server is tried again, unless it has been waited

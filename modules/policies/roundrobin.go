@@ -3,9 +3,6 @@
 package policies
 
 import (
-	"slices"
-	"sync"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -23,7 +20,6 @@ func init() {
 // over a reload, in which weights may change and servers come and go. It is
 // HAProxy's balance roundrobin (of one thread), and has no options.
 type RoundRobin struct {
-	mu      sync.Mutex
 	actives wheel
 	backups wheel
 }
@@ -36,33 +32,45 @@ func (*RoundRobin) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Pick returns the server whose turn it is. A server that r avoids loses its
-// turn. It is safe for concurrent use.
+// Rebuild takes over who is there now, and with what weight.
+func (p *RoundRobin) Rebuild(v pool.View) {
+	switch {
+	case v.Backups():
+		p.actives.follow(pool.View{})
+		p.backups.follow(v)
+	case len(v.Servers) > 0:
+		p.actives.follow(v)
+	default:
+		p.actives.follow(v)
+		p.backups.follow(v)
+	}
+}
+
+// Pick returns the server whose turn it is. One that r avoids, or that has no
+// room, loses its turn.
 func (p *RoundRobin) Pick(v pool.View, r *pool.Request) *pool.Server {
-	if !slices.ContainsFunc(v.Servers, func(s *pool.Server) bool { return !r.Avoids(s) }) {
+	if r.Behind() {
 		return nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	w := &p.actives
-	if v.Servers[0].Backup { // of a view all are, or none
+	if v.Backups() {
 		w = &p.backups
 	}
-	w.follow(v.Servers)
-	return w.turn(r.Avoids)
+	return w.turn(free(r))
+}
+
+// free is whether a server may serve a request at once.
+func free(r *pool.Request) func(*pool.Server) bool {
+	return func(s *pool.Server) bool { return s.HasRoom() && !r.Avoids(s) }
 }
 
 // Adopt continues where old stood, if that was a round robin too: servers are
 // recognized by name.
 func (p *RoundRobin) Adopt(old pool.Policy) {
-	o, ok := old.(*RoundRobin)
-	if !ok {
-		return
+	if o, ok := old.(*RoundRobin); ok {
+		p.actives.adopt(&o.actives)
+		p.backups.adopt(&o.backups)
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	p.actives.adopt(&o.actives)
-	p.backups.adopt(&o.backups)
 }
 
 // UnmarshalCaddyfile takes no options. Syntax:
@@ -78,5 +86,6 @@ var (
 	_ caddy.Module          = (*RoundRobin)(nil)
 	_ caddyfile.Unmarshaler = (*RoundRobin)(nil)
 	_ pool.Policy           = (*RoundRobin)(nil)
+	_ pool.Rebuilder        = (*RoundRobin)(nil)
 	_ pool.Keeper           = (*RoundRobin)(nil)
 )

@@ -9,13 +9,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// scale is how finely positions are told apart: a server has scale turns a
-// round for each unit of its weight. HAProxy's is the same, and with it the
-// length of a round, on which depends what a change of weights does.
-const scale = 16
-
 // heaviest is the share of a server with the highest weight.
-const heaviest = 256 * scale
+const heaviest = pool.MaxWeight * pool.Scale
 
 // wheel is HAProxy's weighted round robin. A server has its turn each time that
 // the round has gone on by the weight of all servers divided by its own; what
@@ -34,54 +29,43 @@ type wheel struct {
 	fresh   queue // has not been in the round, by weight
 	later   queue // has no more turns in this round, by weight
 
-	seats  map[string]*seat // by server name
-	view   []*pool.Server   // that the seats are those of
-	serial uint64           // of the last one put into a queue
+	riders map[string]*rider // by server name
+	view   []*pool.Server    // that are in the round
+	serial uint64            // of the last one put into a queue
 }
 
-// seat is what is known of a server.
-type seat struct {
-	server *pool.Server
-	share  int // its weight, scaled
-	due    int // its next turn; in later, without the weight of this round
-	carry  int // in units of 1/share, below share
-
-	in     *queue // nil: it is out of the round
-	key    int    // its place there
-	serial uint64 // among those of one key, the first in is the first out
+// rider is what is known of a server.
+type rider struct {
+	seat
+	share int    // of all turns
+	due   int    // its next turn; in later, without the weight of this round
+	carry int    // in units of 1/share, below share
+	in    *queue // nil: it is out of the round
 }
 
-func (s *seat) before(o *seat) bool {
-	return s.key < o.key || s.key == o.key && s.serial < o.serial
-}
-
-// follow has the seats be those of a view. What has changed is taken over one
+// follow has the round be that of a view. What has changed is taken over one
 // server after the other.
-func (w *wheel) follow(view []*pool.Server) {
-	if len(view) == len(w.view) && &view[0] == &w.view[0] {
-		return
-	}
-	first := w.seats == nil
+func (w *wheel) follow(v pool.View) {
+	first := w.riders == nil
 	if first {
-		w.seats = make(map[string]*seat, len(view))
+		w.riders = make(map[string]*rider, len(v.Servers))
 	}
-	here := make(map[string]bool, len(view))
-	for _, s := range view {
+	here := make(map[string]bool, len(v.Servers))
+	for _, s := range v.Servers {
 		here[s.Name] = true
 	}
 	for _, gone := range w.view {
 		if !here[gone.Name] {
-			w.leave(w.seats[gone.Name])
+			w.leave(w.riders[gone.Name])
 		}
 	}
-	for _, s := range view {
-		share := s.Weight * scale
-		switch at := w.seats[s.Name]; {
+	for i, s := range v.Servers {
+		share := v.Shares[i]
+		switch at := w.riders[s.Name]; {
 		case first:
 			w.begin(s, share)
 		case at == nil:
-			w.seats[s.Name] = &seat{server: s}
-			w.enter(w.seats[s.Name], share)
+			w.enter(w.join(s), share)
 		case at.in == nil:
 			at.server = s
 			w.enter(at, share)
@@ -90,7 +74,7 @@ func (w *wheel) follow(view []*pool.Server) {
 			w.reweigh(at, share)
 		}
 	}
-	w.view = view
+	w.view = v.Servers
 	w.forget()
 }
 
@@ -100,15 +84,23 @@ const remembered = 256
 // forget drops those that have left where they have become many, as they do if
 // each configuration has other names.
 func (w *wheel) forget() {
-	if len(w.seats) > len(w.view)+remembered {
-		maps.DeleteFunc(w.seats, func(_ string, at *seat) bool { return at.in == nil })
+	if len(w.riders) > len(w.view)+remembered {
+		maps.DeleteFunc(w.riders, func(_ string, at *rider) bool { return at.in == nil })
 	}
+}
+
+// join makes a rider of a server.
+func (w *wheel) join(s *pool.Server) *rider {
+	at := &rider{seat: seat{server: s}}
+	at.rider = at
+	w.riders[s.Name] = at
+	return at
 }
 
 // begin seats a server of a wheel that has not turned yet.
 func (w *wheel) begin(s *pool.Server, share int) {
-	at := &seat{server: s, share: share}
-	w.seats[s.Name] = at
+	at := w.join(s)
+	at.share = share
 	w.weight += share
 	w.now = w.weight
 	w.next += share
@@ -116,7 +108,7 @@ func (w *wheel) begin(s *pool.Server, share int) {
 }
 
 // leave takes a server out of the round.
-func (w *wheel) leave(at *seat) {
+func (w *wheel) leave(at *rider) {
 	w.remove(at)
 	w.next -= at.share
 	at.server = nil
@@ -124,7 +116,7 @@ func (w *wheel) leave(at *seat) {
 
 // enter lets a server in that was not usable: in its fair distance, so that it
 // does not get all turns at once.
-func (w *wheel) enter(at *seat, share int) {
+func (w *wheel) enter(at *rider, share int) {
 	at.share = share
 	w.next += share
 	at.due = w.now + (w.next+w.weight-w.now)/share
@@ -133,7 +125,7 @@ func (w *wheel) enter(at *seat, share int) {
 
 // reweigh gives a server another share: what it had a claim on is void, but for
 // what it carries.
-func (w *wheel) reweigh(at *seat, share int) {
+func (w *wheel) reweigh(at *rider, share int) {
 	if at.share == share {
 		return
 	}
@@ -142,16 +134,20 @@ func (w *wheel) reweigh(at *seat, share int) {
 	w.enter(at, share)
 }
 
-// turn gives the next turn to the first server that is not avoided; there must
-// be one. Those that are lose theirs.
-func (w *wheel) turn(avoids func(*pool.Server) bool) *pool.Server {
+// turn gives the next turn to the first server that suits; nil where none does.
+// Those that do not lose theirs.
+func (w *wheel) turn(suits func(*pool.Server) bool) *pool.Server {
 	var (
-		passed []*seat
+		passed []*rider
+		found  *pool.Server
 		turned bool
 	)
-	for {
+	for found == nil {
 		at := w.first()
 		if at == nil {
+			if turned {
+				break
+			}
 			w.turnOver()
 			turned = true
 			continue
@@ -159,30 +155,31 @@ func (w *wheel) turn(avoids func(*pool.Server) bool) *pool.Server {
 		w.advance(at)
 		w.remove(at)
 		w.now++
-		if avoids(at.server) {
+		if !suits(at.server) {
 			passed = append(passed, at)
 			continue
 		}
+		found = at.server
 		w.queue(at)
-		for _, p := range slices.Backward(passed) {
-			if turned { // its place is lost
-				w.put(&w.fresh, p, heaviest-p.share)
-			} else {
-				w.queue(p)
-			}
-		}
-		return at.server
 	}
+	for _, p := range slices.Backward(passed) {
+		if turned { // its place is lost
+			w.put(&w.fresh, p, heaviest-p.share)
+		} else {
+			w.queue(p)
+		}
+	}
+	return found
 }
 
 // first is the server whose turn it is: one of the round, unless there is a hole
 // in it and somebody to come in; nil if the round is over.
-func (w *wheel) first() *seat {
-	at := w.running.first()
+func (w *wheel) first() *rider {
+	at := w.running.first().whose()
 	if at != nil && at.due <= w.now {
 		return at
 	}
-	if fresh := w.fresh.first(); fresh != nil {
+	if fresh := w.fresh.first().whose(); fresh != nil {
 		fresh.due, fresh.carry = 0, 0
 		return fresh
 	}
@@ -193,14 +190,14 @@ func (w *wheel) first() *seat {
 func (w *wheel) turnOver() {
 	w.fresh, w.later = w.later, w.fresh
 	for _, at := range w.fresh.seats {
-		at.in = &w.fresh
+		at.rider.in = &w.fresh
 	}
 	w.weight = w.next
 	w.now = w.weight
 }
 
 // advance moves a server to its next turn.
-func (w *wheel) advance(at *seat) {
+func (w *wheel) advance(at *rider) {
 	if at.due == 0 { // it comes in
 		at.due = w.now
 	}
@@ -215,39 +212,43 @@ func (w *wheel) advance(at *seat) {
 // queue has a server wait for its next turn: in this round if that is not over
 // by then. Of several with one turn, the one comes first that carries least and
 // weighs most.
-func (w *wheel) queue(at *seat) {
+func (w *wheel) queue(at *rider) {
 	if at.due >= 2*w.weight || at.due >= w.weight+w.next {
 		at.due -= w.weight
 		w.put(&w.later, at, heaviest-at.share)
 		return
 	}
-	w.put(&w.running, at, 256*at.due+(heaviest+at.carry-at.share)/scale)
+	w.put(&w.running, at, 256*at.due+(heaviest+at.carry-at.share)/pool.Scale)
 }
 
-func (w *wheel) put(q *queue, at *seat, key int) {
+func (w *wheel) put(q *queue, at *rider, key int) {
 	w.serial++
 	at.in, at.key, at.serial = q, key, w.serial
-	q.push(at)
+	q.push(&at.seat)
 }
 
-func (w *wheel) remove(at *seat) {
-	at.in.remove(at)
+func (w *wheel) remove(at *rider) {
+	at.in.remove(&at.seat)
 	at.in = nil
 }
 
 // adopt has the wheel turn by itself from where another one stands.
 func (w *wheel) adopt(o *wheel) {
+	if o.riders == nil {
+		return
+	}
 	w.now, w.weight, w.next, w.serial, w.view = o.now, o.weight, o.next, o.serial, o.view
-	w.seats = make(map[string]*seat, len(o.seats))
-	for name, at := range o.seats {
+	w.riders = make(map[string]*rider, len(o.riders))
+	for name, at := range o.riders {
 		kept := *at
-		w.seats[name] = &kept
+		kept.rider = &kept
+		w.riders[name] = &kept
 	}
 	for _, q := range []struct{ to, from *queue }{{&w.running, &o.running}, {&w.fresh, &o.fresh}, {&w.later, &o.later}} {
 		for _, at := range q.from.seats {
-			kept := w.seats[at.server.Name]
+			kept := w.riders[at.server.Name]
 			kept.in = q.to
-			q.to.seats = append(q.to.seats, kept)
+			q.to.seats = append(q.to.seats, &kept.seat)
 		}
 	}
 }

@@ -2,66 +2,52 @@
 
 package pool
 
-import "slices"
-
 // Policy decides which server gets the next connection. HAProxy's keyword is
 // balance.
 //
-// Pick returns a server of v that r does not avoid, or nil where none suits. It
-// is called once per connection and attempt, from many goroutines at once.
+// Pick returns a server of v, or nil where none suits: then the connection waits
+// for whichever server has room first. A server without room (see
+// Server.HasRoom) may be returned: the connection waits for that one. A server
+// that r avoids must not be, unless r is lenient.
+//
+// A pool calls its policy, with everything below, from one goroutine at a time,
+// and v is always the view that Rebuild was called with last.
 type Policy interface {
 	Pick(v View, r *Request) *Server
 }
 
+// Rebuilder is implemented by policies that prepare for a view. Rebuild is called
+// before the first Pick, and whenever the usable servers or their weights have
+// changed.
+type Rebuilder interface {
+	Rebuild(v View)
+}
+
+// Counter is implemented by policies that go by the servers' load. Taken is
+// called when a server has one connection more, served or waiting for it, and
+// Dropped when it has one less. Servers that are not in the view are told of,
+// too; what happens before a Rebuild may not be.
+type Counter interface {
+	Taken(s *Server)
+	Dropped(s *Server)
+}
+
 // Keeper is implemented by policies that have a position to keep over a reload.
-// Adopt is called at most once, before the first Pick, with the policy that
-// served the backend until now; old may be of another kind and still in use.
+// Adopt is called at most once, before the first Rebuild, with the policy that
+// served the backend until now; old may be of another kind.
 type Keeper interface {
 	Adopt(old Policy)
 }
 
-// View is what a policy chooses from: the servers that may be given connections
-// now, in the order of the configuration. A server is usable if it is not
-// disabled and has a weight above zero. Backups are in it only where no other
-// server is usable: the first of them, or with Config.AllBackups all. It is
-// never changed once made; a change of the servers makes a new one.
-type View struct {
-	Servers []*Server
+// Hasher is implemented by policies that choose by something that takes a while to
+// find out. Hash is called by the request's goroutine, with nothing locked, once
+// for each request; Pick asks Request.Hash for what it returned.
+type Hasher interface {
+	Hash(r *Request) (hash uint32, ok bool)
 }
 
-func newView(servers []*Server, allBackups bool) View {
-	var actives, backups []*Server
-	for _, s := range servers {
-		switch {
-		case s.Disabled || s.Weight == 0:
-		case s.Backup:
-			backups = append(backups, s)
-		default:
-			actives = append(actives, s)
-		}
-	}
-	switch {
-	case len(actives) > 0 || len(backups) == 0:
-		return View{actives}
-	case allBackups:
-		return View{backups}
-	default:
-		return View{backups[:1]}
-	}
+// Sticky is implemented by policies that give one key always the same server.
+// HAProxy tries such a server again where it would leave another one at once.
+type Sticky interface {
+	Sticky() bool
 }
-
-// Request is one client connection that needs a server. It belongs to that
-// connection's goroutine. The zero value is ready to use.
-type Request struct {
-	avoid []*Server
-}
-
-// Avoid keeps s from being picked again for this connection: it has just failed.
-func (r *Request) Avoid(s *Server) { r.avoid = append(r.avoid, s) }
-
-// Avoids reports whether s is to be left out.
-func (r *Request) Avoids(s *Server) bool { return slices.Contains(r.avoid, s) }
-
-// Forgive lets every server be picked again: all of them have failed, and the
-// connection has waited before it tries once more.
-func (r *Request) Forgive() { r.avoid = r.avoid[:0] }

@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package pool holds the servers of one backend at run time: which there are,
-// which of them gets the next connection, and what is in flight on each. A
-// connection takes a Lease on a server and gives it back with its outcome; that
-// is the only way a count falls. Counts belong to backend and server name, not
-// to an address or a configuration: a Registry keeps them while a configuration
-// or a connection needs them. The package knows no Caddy and opens no socket.
+// which of them gets the next connection, who waits for one, and what is in
+// flight on each. A connection takes a Lease on a server and gives it back with
+// its outcome; that is the only way a count falls. Counts and queues belong to
+// backend and server name, not to an address or a configuration: a Registry keeps
+// them while a configuration or a connection needs them, and the configuration
+// that is in use serves whoever comes, late ones of its predecessors too. The
+// package knows no Caddy and opens no socket.
 package pool
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
+	"time"
 )
 
-// ErrNoServer is returned where no server may be given the connection: there
-// are none, or all are disabled, have weight zero or are avoided by the request.
-var ErrNoServer = errors.New("pool: no server available")
+// Why there is no lease.
+var (
+	// ErrNoServer: no server may be given the connection: there are none, or all
+	// are down, disabled, have weight zero or are avoided by the request.
+	ErrNoServer = errors.New("pool: no server available")
+	// ErrQueueTimeout: no server has had room for Config.QueueTimeout.
+	ErrQueueTimeout = errors.New("pool: no server had room in time")
+	// ErrQueueFull: the only server that the policy allows has MaxQueue waiting.
+	ErrQueueFull = errors.New("pool: the server's queue is full")
+)
 
 // Config is one configuration's word on a backend.
 type Config struct {
@@ -28,6 +38,17 @@ type Config struct {
 	// AllBackups lets the policy choose among all backups, where there is nobody
 	// else. Without it the first backup serves alone.
 	AllBackups bool
+	// FullConn is at how many connections of the backend its servers have their
+	// MaxConn rather than their MinConn.
+	FullConn int
+	// QueueTimeout is how long a request waits for a server with room; zero or
+	// less: as long as its context lasts.
+	QueueTimeout time.Duration
+	// Redispatch lets who waits for a server that goes down go elsewhere.
+	Redispatch bool
+	// LastResort lets a backup serve a connection that has failed on all other
+	// servers, though these are usable.
+	LastResort bool
 	// Policy serves this pool and no other.
 	Policy Policy
 }
@@ -35,41 +56,84 @@ type Config struct {
 // Pool is a backend as one configuration sees it. It is safe for concurrent
 // use.
 type Pool struct {
-	registry *Registry
-	backend  string
-	servers  []*Server
-	view     View
-	policy   Policy
+	registry     *Registry
+	name         string
+	servers      []*Server
+	allBackups   bool
+	fullConn     int
+	queueTimeout time.Duration
+	redispatch   bool
+	lastResort   bool
+	policy       Policy
+	dynamic      bool // a server's limit depends on what the backend has to do
 
-	adopt sync.Once
-	end   sync.Once
+	backend atomic.Pointer[backend]
+
+	// Of the backend's lock:
+	closed  bool
+	asked   bool // it has been asked for a server
+	adopted bool
 }
 
 // Open makes the pool of a configuration. It changes nothing that another
-// configuration sees, so that a configuration which fails later leaves no
-// trace. Close must be called when the configuration is over.
+// configuration sees until it is asked for a server, so that a configuration
+// which fails leaves no trace. Close must be called when the configuration is
+// over.
 func (r *Registry) Open(c Config) (*Pool, error) {
 	if c.Policy == nil {
 		return nil, errors.New("pool: no policy")
 	}
-	p := &Pool{registry: r, backend: c.Backend, policy: c.Policy}
-	names := make(map[string]bool, len(c.Servers))
-	for i, s := range c.Servers {
-		if names[s.Name] {
-			return nil, fmt.Errorf("pool: two servers named %q", s.Name)
-		}
-		names[s.Name] = true
-		p.servers = append(p.servers, &Server{ServerConfig: s, ID: i + 1})
+	p := &Pool{
+		registry: r, name: c.Backend, policy: c.Policy, allBackups: c.AllBackups,
+		fullConn: c.FullConn, queueTimeout: c.QueueTimeout, redispatch: c.Redispatch, lastResort: c.LastResort,
 	}
-	r.join(p)
-	p.view = newView(p.servers, c.AllBackups)
+	var err error
+	if p.servers, err = newServers(p, c.Servers); err != nil {
+		return nil, err
+	}
+	for _, s := range p.servers {
+		p.dynamic = p.dynamic || s.dynamic()
+	}
+	b := r.lock(p.name)
+	defer b.mu.Unlock()
+	p.backend.Store(b)
+	b.holds++
+	for _, s := range p.servers {
+		s.state = b.hold(s.Name)
+	}
 	return p, nil
 }
 
 // Close ends the configuration's hold on the backend. It is idempotent. Leases
 // live on, and a connection that is late may still acquire one.
 func (p *Pool) Close() {
-	p.end.Do(func() { p.registry.leave(p) })
+	b := p.lock()
+	defer b.unlock()
+	if p.closed {
+		return
+	}
+	p.closed = true
+	b.leave(p)
+}
+
+// lock locks the backend: the one that has its name by now.
+func (p *Pool) lock() *backend {
+	b := p.backend.Load()
+	b.mu.Lock()
+	if b.gone {
+		b.mu.Unlock()
+		b = p.registry.lock(p.name)
+		p.backend.Store(b)
+	}
+	return b
+}
+
+// Serve has the configuration serve the backend from now on. Without it, it does
+// so with its first request.
+func (p *Pool) Serve() {
+	b := p.lock()
+	defer b.unlock()
+	b.serve(p)
 }
 
 // Servers are all servers of the configuration, in its order.
@@ -77,33 +141,81 @@ func (p *Pool) Servers() []*Server { return p.servers }
 
 // Actives is how many servers may be given connections now that are no backups.
 func (p *Pool) Actives() int {
-	if len(p.view.Servers) > 0 && p.view.Servers[0].Backup {
+	b := p.lock()
+	defer b.unlock()
+	b.serve(p)
+	if b.view.Backups() {
 		return 0
 	}
-	return len(p.view.Servers)
+	return len(b.view.Servers)
 }
 
-// Acquire gives r a lease on the server that the policy picks. The error is
-// ErrNoServer or ctx's own.
+// Sticky reports whether the policy gives one key always the same server.
+func (p *Pool) Sticky() bool {
+	s, ok := p.policy.(Sticky)
+	return ok && s.Sticky()
+}
+
+// Acquire gives r a lease on the server that the policy picks, and waits for it
+// where it has no room. The error is ErrNoServer, ErrQueueTimeout, ErrQueueFull
+// or ctx's own. A lease must be released before r is given another.
 func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	p.adopt.Do(func() { p.registry.succeed(p) })
-	s := p.policy.Pick(p.view, r)
-	if s == nil {
-		return nil, ErrNoServer
+	r.hashFor(p.policy)
+	b := p.lock()
+	b.serve(p)
+	timeout := b.pool.queueTimeout
+	b.busy++
+	s, waits, err := b.choose(r, true)
+	switch {
+	case err != nil:
+		b.busy--
+		r.Queued.For = s
+		b.unlock()
+		return nil, err
+	case s != nil && !waits:
+		l := b.take(s, r)
+		b.mu.Unlock()
+		return l, nil
+	default:
+		b.enqueue(r, s)
+		b.mu.Unlock()
+		return b.wait(ctx, r, timeout)
 	}
-	return p.lease(s), nil
 }
 
-// Again gives a new lease on the server of l, which has been released: another
-// try on the same server, past the policy.
-func (p *Pool) Again(l *Lease) *Lease { return p.lease(l.Server) }
+// SetWeight changes a server's weight until the configuration's own changes. It
+// is HAProxy's set server weight.
+func (p *Pool) SetWeight(server string, weight int) error {
+	if weight < 0 || weight > MaxWeight {
+		return fmt.Errorf("pool: weight %d: expected 0 to %d", weight, MaxWeight)
+	}
+	return p.change(server, func(s *state) { s.run.weight = weight })
+}
 
-func (p *Pool) lease(s *Server) *Lease {
-	st := p.registry.retain(s.state)
-	st.sessions.Add(1)
-	st.taken.Add(1)
-	return &Lease{Server: s, state: st}
+// SetAdmin changes what the operator wants of a server, until the configuration
+// says something else than before. It is HAProxy's set server state.
+func (p *Pool) SetAdmin(server string, a Admin) error {
+	return p.change(server, func(s *state) { s.run.admin = a })
+}
+
+// SetHealth says whether a server is up.
+func (p *Pool) SetHealth(server string, up bool) error {
+	return p.change(server, func(s *state) { s.down = !up })
+}
+
+func (p *Pool) change(server string, do func(*state)) error {
+	b := p.lock()
+	defer b.unlock()
+	b.serve(p)
+	for _, s := range b.pool.servers {
+		if s.Name == server {
+			do(s.state)
+			b.settle()
+			return nil
+		}
+	}
+	return fmt.Errorf("pool: no server %q in backend %q", server, p.name)
 }

@@ -2,7 +2,10 @@
 
 package pool
 
-import "sync/atomic"
+import (
+	"fmt"
+	"time"
+)
 
 // ServerConfig is one configuration's word on a server.
 type ServerConfig struct {
@@ -11,65 +14,125 @@ type ServerConfig struct {
 	Name string
 	// Address is host:port, or whatever else the pool's user connects to.
 	Address string
-	// Weight is 0 to 256; a server of weight 0 is given no connection.
+	// ID is HAProxy's id: the order of policy first, and the place in a consistent
+	// hash. 0: the server's place from 1 on, or the next that is free.
+	ID int
+	// Weight is 0 to MaxWeight; a server of weight 0 is given no connection.
 	Weight int
 	// Backup keeps the server for when no other is usable.
 	Backup bool
 	// Disabled has the server be given no connection.
 	Disabled bool
+	// MaxConn is how many connections the server may have at a time; 0: any
+	// number.
+	MaxConn int
+	// MinConn is the same while the backend has little to do: the limit grows in
+	// proportion to the backend's connections, served and waiting, up to MaxConn at
+	// Config.FullConn. 0: MaxConn.
+	MinConn int
+	// MaxQueue is how many may wait for the server; 0: any number.
+	MaxQueue int
+	// SlowStart is how long a server that has come back takes to its full weight
+	// and limit, in whole seconds, rounded up.
+	SlowStart time.Duration
 }
 
-// Server is a server as one configuration sees it. It does not change; its
-// counts are shared with every other configuration that names it. It is safe
-// for concurrent use.
+// limits makes the limits what HAProxy makes of them.
+func (c *ServerConfig) limits() {
+	switch {
+	case c.MinConn >= c.MaxConn:
+		c.MaxConn = c.MinConn
+	case c.MinConn == 0:
+		c.MinConn = c.MaxConn
+	}
+}
+
+// Server is a server as one configuration sees it. Its configuration does not
+// change; its counts are shared with every other configuration that names it. It
+// is safe for concurrent use.
 type Server struct {
 	ServerConfig
-	// ID is the server's place in the configuration, from 1 (HAProxy's id).
-	ID int
+	// Index is the server's place in the configuration, from 0.
+	Index int
 
-	state *state
+	pool  *Pool
+	state *state // another one only where the configuration is over
 }
 
 // Sessions is how many leases are out now.
 func (s *Server) Sessions() int64 { return s.state.sessions.Load() }
 
+// Queued is how many requests wait for this server and no other.
+func (s *Server) Queued() int64 { return s.state.queued.Load() }
+
 // Taken is how many leases were ever given.
 func (s *Server) Taken() uint64 { return s.state.taken.Load() }
 
-// Failed is how many leases came back because the server could not be reached.
+// Failed is how many attempts to reach the server have failed.
 func (s *Server) Failed() uint64 { return s.state.failed.Load() }
 
-// Outcome is what became of a lease.
-type Outcome uint8
-
-// The outcomes of a lease.
-const (
-	// Served: the connection was made; how it ended later is not the pool's.
-	Served Outcome = iota
-	// ConnectFailed: the server could not be reached.
-	ConnectFailed
-	// NotTried: there was no attempt to reach the server, so nothing was
-	// learned about it.
-	NotTried
-)
-
-// Lease is one connection's hold on a server.
-type Lease struct {
-	Server *Server
-
-	state    *state
-	released atomic.Bool
+// HasRoom reports whether the server can serve another connection at once, past
+// nobody who waits for it. It is for policies.
+func (s *Server) HasRoom() bool {
+	return s.MaxConn == 0 || s.Queued() == 0 && s.hasSlot()
 }
 
-// Release gives the server back. Only the first call counts. It is safe for
-// concurrent use.
-func (l *Lease) Release(o Outcome) {
-	if l.released.Swap(true) {
-		return
+// HasPlace reports whether the server can serve another connection, or one more
+// may wait for it by MaxQueue. Without MaxQueue nobody may. It is for policies.
+func (s *Server) HasPlace() bool {
+	return s.MaxConn == 0 || s.Sessions()+s.Queued() < int64(s.limit()+s.MaxQueue)
+}
+
+// HasQueue reports whether another connection may wait for the server. It is for
+// policies.
+func (s *Server) HasQueue() bool { return s.MaxQueue == 0 || s.Queued() < int64(s.MaxQueue) }
+
+func (s *Server) hasSlot() bool { return s.MaxConn == 0 || s.Sessions() < int64(s.limit()) }
+
+// dynamic reports whether the limit depends on what the backend has to do.
+func (s *Server) dynamic() bool { return s.MinConn < s.MaxConn }
+
+// limit is what MaxConn is now.
+func (s *Server) limit() int {
+	limit := s.MaxConn
+	if busy, full := s.state.backend.busy, s.pool.fullConn; s.dynamic() && busy < full {
+		limit = max(s.MinConn, busy*s.MaxConn/full)
 	}
-	if o == ConnectFailed {
-		l.state.failed.Add(1)
+	if s.state.starting() {
+		percent := int(100 * s.state.elapsed / s.state.slow)
+		limit = max(1, limit*percent/100)
 	}
-	l.state.sessions.Add(-1)
-	l.state.release()
+	return limit
+}
+
+// newServers numbers the servers as HAProxy does: those without an ID get the next
+// that is free, and one is passed over for each server that has one.
+func newServers(p *Pool, configs []ServerConfig) ([]*Server, error) {
+	names, ids := make(map[string]bool, len(configs)), make(map[int]string, len(configs))
+	for _, c := range configs {
+		if names[c.Name] {
+			return nil, fmt.Errorf("pool: two servers named %q", c.Name)
+		}
+		names[c.Name] = true
+		if c.ID == 0 {
+			continue
+		}
+		if other, twice := ids[c.ID]; twice {
+			return nil, fmt.Errorf("pool: servers %q and %q both have id %d", other, c.Name, c.ID)
+		}
+		ids[c.ID] = c.Name
+	}
+	servers, next := make([]*Server, len(configs)), 0
+	for i, c := range configs {
+		next++
+		for ids[next] != "" && c.ID == 0 {
+			next++
+		}
+		if c.ID == 0 {
+			c.ID = next
+		}
+		c.limits()
+		servers[i] = &Server{ServerConfig: c, Index: i, pool: p}
+	}
+	return servers, nil
 }

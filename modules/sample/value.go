@@ -93,6 +93,18 @@ func (v Value) Addr() netip.Addr {
 	return v.addr
 }
 
+// AsInteger returns the value as HAProxy casts it to a number, if it can.
+func (v Value) AsInteger() (int64, bool) {
+	n, ok := castInt(v)
+	return n.number, ok
+}
+
+// AsBinary returns the bytes of the value as HAProxy casts it to binary, if it can. They must not be modified.
+func (v Value) AsBinary() ([]byte, bool) {
+	b, ok := castBin(v)
+	return b.data, ok
+}
+
 // Clone returns the same value with bytes of its own.
 func (v Value) Clone() Value {
 	v.data = slices.Clone(v.data)

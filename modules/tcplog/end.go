@@ -27,6 +27,9 @@ const (
 
 	NoBackend          // SC no rule takes it and there is no default backend
 	ClientTimeoutHello // cR the client was silent for timeout_client while rules waited for it
+	QueueTimeout       // sQ no server had room for timeouts.queue
+	QueueFull          // SQ maxqueue connections wait already for the only server that suits
+	ClientLeftQueue    // CQ the client closed its direction in the queue, with abortonclose
 )
 
 var ends = [...]struct{ letters, name string }{
@@ -48,6 +51,9 @@ var ends = [...]struct{ letters, name string }{
 
 	NoBackend:          {"SC", "no_backend"},
 	ClientTimeoutHello: {"cR", "client_timeout"},
+	QueueTimeout:       {"sQ", "queue_timeout"},
+	QueueFull:          {"SQ", "queue_full"},
+	ClientLeftQueue:    {"CQ", "client_left"},
 }
 
 // String is the end's name in the log.

@@ -30,6 +30,9 @@ func TestEnds(t *testing.T) {
 		{NoResources, "RC", "no_resources"},
 		{NoBackend, "SC", "no_backend"},
 		{ClientTimeoutHello, "cR", "client_timeout"},
+		{QueueTimeout, "sQ", "queue_timeout"},
+		{QueueFull, "SQ", "queue_full"},
+		{ClientLeftQueue, "CQ", "client_left"},
 	}
 	for i, c := range table {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {

@@ -42,8 +42,13 @@ type Record struct {
 	Version    uint16 // highest TLS version offered; 0: no hello
 
 	HelloWait time.Duration // accept to verdict
-	Connect   time.Duration // verdict to connected, all attempts and pauses in it
+	Queue     time.Duration // in queues for a server
+	Connect   time.Duration // verdict to connected, all attempts and pauses in it, but not Queue
 	Duration  time.Duration // accept to end
+
+	// How many had been served from the queue up to this connection itself, when
+	// it left the queue: of a server, of the backend. 0: it was not in one.
+	ServerQueue, BackendQueue int
 
 	In, Out      int64 // bytes from the client, bytes to the client
 	Retries      int
@@ -58,7 +63,7 @@ type Record struct {
 func New(frontend string, client, local net.Addr) Record {
 	return Record{
 		Frontend: frontend, Client: client, Local: local,
-		HelloWait: NotReached, Connect: NotReached,
+		HelloWait: NotReached, Queue: NotReached, Connect: NotReached,
 		EndedBy: relay.Proxy,
 	}
 }
@@ -114,8 +119,11 @@ func (r *Record) Write(logger *zap.Logger) {
 		zap.Strings("alpn", r.ALPN),
 		zap.String("tls_version", version),
 		seconds("hello_wait", r.HelloWait),
+		seconds("queue_time", r.Queue),
 		seconds("connect_time", r.Connect),
 		seconds("duration", r.Duration),
+		zap.Int("server_queue", r.ServerQueue),
+		zap.Int("backend_queue", r.BackendQueue),
 		zap.Int64("bytes_in", r.In),
 		zap.Int64("bytes_out", r.Out),
 		zap.Int("retries", r.Retries),

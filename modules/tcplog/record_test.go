@@ -44,11 +44,12 @@ func TestLineOfASession(t *testing.T) {
 	r.Outcome = clienthello.Found
 	r.Hello(hello(t, "WWW.Example.Test", "h2", "http/1.1"))
 	r.HelloWait, r.Connect, r.Duration = 1500*time.Microsecond, 2*time.Second, time.Minute
+	r.Queue, r.ServerQueue, r.BackendQueue = time.Second, 2, 30
 	r.Retries, r.Redispatched = 1, true
 	r.Relayed(relay.Result{By: relay.Server, Cause: relay.Reset, Err: errors.New("connection reset by peer"), In: 517, Out: 1 << 33})
 	want := `{"level":"info","msg":"session","frontend":"tls","backend":"web","server":"s2","server_address":"10.0.0.2:443",` +
 		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","outcome":"hello","sni":"www.example.test","alpn":["h2","http/1.1"],` +
-		`"tls_version":"1.3","hello_wait":0.0015,"connect_time":2,"duration":60,"bytes_in":517,"bytes_out":8589934592,` +
+		`"tls_version":"1.3","hello_wait":0.0015,"queue_time":1,"connect_time":2,"duration":60,"server_queue":2,"backend_queue":30,"bytes_in":517,"bytes_out":8589934592,` +
 		`"retries":1,"redispatched":true,"termination":"SD","end":"server_reset","ended_by":"server","error":"connection reset by peer"}` + "\n"
 	if got := written(t, r); got != want {
 		t.Errorf("got  %swant %s", got, want)
@@ -61,7 +62,7 @@ func TestLineOfARefusal(t *testing.T) {
 	r.Outcome, r.End = clienthello.NotTLS, Refused
 	want := `{"level":"info","msg":"session","frontend":"tls","backend":"","server":"","server_address":"",` +
 		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","outcome":"not_tls","sni":"","alpn":[],` +
-		`"tls_version":"","hello_wait":-1,"connect_time":-1,"duration":0,"bytes_in":0,"bytes_out":0,` +
+		`"tls_version":"","hello_wait":-1,"queue_time":-1,"connect_time":-1,"duration":0,"server_queue":0,"backend_queue":0,"bytes_in":0,"bytes_out":0,` +
 		`"retries":0,"redispatched":false,"termination":"PR","end":"refused","ended_by":"proxy","error":""}` + "\n"
 	if got := written(t, r); got != want {
 		t.Errorf("got  %swant %s", got, want)

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/policies"
+)
+
+// algorithms are HAProxy's, and whether they are available.
+var algorithms = newTable([]keyword{
+	{name: "roundrobin|static-rr|leastconn|first|source|random|hash", in: inBackends, grade: supported},
+	{name: "rdp-cookie", in: inBackends, grade: refused, note: "RDP cookies are not available"},
+	{name: "uri|url_param|hdr", in: inBackends, grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
+	{name: "sticky|log-hash|log-sticky", in: inBackends, grade: refused, note: "it is for mode log"},
+})
+
+// balance is how a section spreads connections.
+type balance struct {
+	reference         // its name is the algorithm; empty: none was given
+	draws     int     // of random
+	hashed    string  // the expression of hash
+	hashing   hashing // of the section, whatever the algorithm
+}
+
+// hashing is what hash-type and its companions say.
+type hashing struct {
+	consistent bool
+	function   string
+	avalanche  bool
+	factor     int
+	affinity   string
+}
+
+// setBalance reads "balance ALGORITHM [ARGUMENTS]".
+func setBalance(t *translation, p *proxy, s statement) {
+	name, argument, _ := strings.Cut(s.arg(0), "(")
+	if name == "" {
+		name = "roundrobin"
+	}
+	k := algorithms[name]
+	if k == nil {
+		t.errorf(s.Pos, "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'first', 'random', 'hash' and 'rdp-cookie' in mode tcp (got '%s')%s", name, algorithms.similar(name, inBackends))
+		return
+	}
+	p.balance.reference = reference{s.Pos, name}
+	switch k.grade {
+	case refused:
+		t.errorf(s.Pos, "'balance %s' in %s: %s", name, p, k.note)
+	case differs:
+		t.warnf(s.Pos, "'balance %s' in %s: %s", name, p, k.note)
+		p.balance.name = "roundrobin"
+	default:
+	}
+	switch name {
+	case "random":
+		t.setDraws(p, s, argument)
+	case "hash":
+		t.setHashed(p, s)
+	}
+}
+
+func (t *translation) setDraws(p *proxy, s statement, argument string) {
+	p.balance.draws = policies.DefaultDraws
+	argument, closed := strings.CutSuffix(argument, ")")
+	if argument == "" {
+		return
+	}
+	n, err := haproxyfile.ParseUint(argument, 1, 1000)
+	if err != nil || !closed {
+		t.errorf(s.Pos, "'balance random' in %s: the number of draws must be at least 1: expected a whole number from 1 to 1000 (got '%s')", p, argument)
+		return
+	}
+	p.balance.draws = int(n)
+}
+
+func (t *translation) setHashed(p *proxy, s statement) {
+	p.balance.hashed = strings.Join(s.args[1:], " ")
+	if p.balance.hashed == "" {
+		t.errorf(s.Pos, "'balance hash' in %s requires a sample expression", p)
+		return
+	}
+	e, err := t.loader.Expression(p.balance.hashed)
+	if err != nil {
+		t.errorf(s.Pos, "failed to parse 'balance hash' expression '%s' in %s: %v", p.balance.hashed, p, unavailable(err))
+		return
+	}
+	if e.NeedsRequest() {
+		t.warnf(s.Pos, "'balance hash %s' in %s: what the client has sent is gone when a server is chosen, and the servers take turns, as in HAProxy: set a variable ('tcp-request content set-var(sess.key) %s') and hash that", p.balance.hashed, p, p.balance.hashed)
+	}
+}
+
+// setHashType reads "hash-type METHOD [FUNCTION [MODIFIER]]".
+func setHashType(t *translation, p *proxy, s statement) {
+	h := &p.balance.hashing
+	switch s.arg(0) {
+	case "consistent":
+		h.consistent = true
+	case "map-based":
+		h.consistent = false
+	default:
+		t.errorf(s.Pos, "'hash-type' only supports 'consistent' and 'map-based'.")
+		return
+	}
+	h.function, h.avalanche = s.arg(1), false
+	if !slices.Contains([]string{"", "sdbm", "djb2", "wt6", "crc32", "none"}, h.function) {
+		t.errorf(s.Pos, "'hash-type' only supports 'sdbm', 'djb2', 'crc32', or 'wt6' hash functions.")
+	}
+	switch s.arg(2) {
+	case "":
+	case "avalanche":
+		h.avalanche = true
+	default:
+		t.errorf(s.Pos, "'hash-type' only supports 'avalanche' as a modifier for hash functions.")
+	}
+}
+
+// setHashFactor reads "hash-balance-factor N".
+func setHashFactor(t *translation, p *proxy, s statement) {
+	n, err := haproxyfile.ParseUint(s.args[0], 0, 1<<16-1)
+	if err != nil || n > 0 && n <= 100 {
+		t.errorf(s.Pos, "'hash-balance-factor' must be 0 or greater than 100.")
+		return
+	}
+	p.balance.hashing.factor = int(n)
+}
+
+func setHashAffinity(_ *translation, p *proxy, s statement) {
+	p.balance.hashing.affinity = s.args[0]
+}
+
+// emitBalance is the policy; nil for ours by default.
+func emitBalance(p *proxy) json.RawMessage {
+	h := &p.balance.hashing
+	hashing := policies.Hashing{HashType: policies.HashType{Function: h.function, Avalanche: h.avalanche}}
+	if h.consistent {
+		hashing.HashType.Type, hashing.BalanceFactor = "consistent", h.factor
+		if h.affinity != "always" {
+			hashing.PreserveAffinity = h.affinity
+		}
+	}
+	emit := func(module any) json.RawMessage {
+		return caddyconfig.JSONModuleObject(module, "policy", underscores(p.balance.name), nil)
+	}
+	switch p.balance.name {
+	case "", "roundrobin":
+		return nil
+	case "source":
+		return emit(&policies.Source{Hashing: hashing})
+	case "hash":
+		return emit(&policies.Hash{Expression: p.balance.hashed, Hashing: hashing})
+	case "random":
+		return emit(&policies.Random{Draws: p.balance.draws, BalanceFactor: h.factor})
+	default:
+		return emit(struct{}{})
+	}
+}
+
+// defaultBalance is what a backend without balance does: HAProxy changed it in
+// 3.3.
+func (t *translation) defaultBalance(p *proxy) {
+	if atLeastBranch(t.branch, 3, 3) {
+		p.balance.name, p.balance.draws = "random", 1
+		return
+	}
+	t.collect(p.Pos, "without 'balance', roundrobin is taken, as up to HAProxy 3.2; 3.3 and later take random: write 'balance', or set "+branchVariable+": %s", p.String())
+}
+
+// emitFullConn is at how many connections servers have their maxconn: without
+// fullconn, a tenth of what all frontends that lead here may have.
+func (t *translation) emitFullConn(p *proxy) int {
+	if p.fullconn > 0 || !slices.ContainsFunc(p.servers, func(n *server) bool { return n.minconn > 0 && n.minconn < n.maxconn }) {
+		return p.fullconn
+	}
+	total := 0
+	for _, f := range t.proxies {
+		if !f.isFrontend() || f.disabled || !f.leadsTo(p) {
+			continue
+		}
+		n := f.maxconn
+		if n == 0 {
+			n = t.maxconn
+		}
+		if n == 0 {
+			t.errorf(p.Pos, "%s has servers with 'minconn' and no 'fullconn', and it is not known how many connections %s may have: expected 'fullconn N', or 'maxconn N' in %s or in 'global'", p, f, f)
+			return 0
+		}
+		total += n
+	}
+	return max(1, (total+9)/10)
+}
+
+// oneAffinity checks for a word of hash-preserve-affinity.
+func oneAffinity(args []string) error {
+	if err := oneOf("always", "maxconn", "maxqueue")(args); err != nil {
+		return fmt.Errorf(": expected 'always', 'maxconn' or 'maxqueue'")
+	}
+	return atMost(1)(args)
+}

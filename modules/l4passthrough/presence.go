@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// Why a client does not wait any longer.
+var (
+	errClientReset = errors.New("the client's connection broke while it waited for a server")
+	errClientFin   = errors.New("the client left while it waited for a server")
+)
+
+// presence is a context that ends when the client leaves. It begins to look when
+// it is first asked for Done: that is when the connection has to wait for a server.
+type presence struct {
+	context.Context
+	conn     net.Conn
+	untilFin bool // a client that has closed its direction has left
+
+	done chan struct{}
+	over sync.WaitGroup
+	mu   sync.Mutex
+	err  error
+}
+
+// Done is closed when the client has left. It is called by one goroutine.
+func (p *presence) Done() <-chan struct{} {
+	if p.done == nil {
+		p.done = make(chan struct{})
+		p.over.Go(func() {
+			if err := watch(p.conn, p.untilFin); err != nil {
+				p.mu.Lock()
+				p.err = err
+				p.mu.Unlock()
+				close(p.done)
+			}
+		})
+	}
+	return p.done
+}
+
+// Err says how the client has left.
+func (p *presence) Err() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// end stops looking.
+func (p *presence) end() {
+	if p.done == nil {
+		return
+	}
+	_ = p.conn.SetReadDeadline(time.Unix(1, 0))
+	p.over.Wait()
+	_ = p.conn.SetReadDeadline(time.Time{})
+}

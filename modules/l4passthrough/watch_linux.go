@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// watch waits until a client's connection is broken, or with untilFin until the
+// client has closed its direction; nil if a read deadline comes first. It reads
+// nothing.
+func watch(c net.Conn, untilFin bool) error {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil //nolint:nilerr // then nothing is noticed
+	}
+	var left error
+	_ = raw.Read(func(fd uintptr) bool {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}} //nolint:gosec // descriptors are small
+		if _, err := unix.Poll(fds, 0); err != nil {
+			return false
+		}
+		switch events := fds[0].Revents; {
+		case events&unix.POLLERR != 0:
+			left = errClientReset
+		case untilFin && events&unix.POLLRDHUP != 0:
+			left = errClientFin
+		}
+		return left != nil
+	})
+	return left
+}

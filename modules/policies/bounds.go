@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policies
+
+import (
+	"fmt"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+const maxFactor = 1<<16 - 1
+
+func checkFactor(f int) error {
+	if f < 0 || f > maxFactor || f > 0 && f <= 100 {
+		return fmt.Errorf("balance_factor %d: expected 0, or a whole number from 101 to %d", f, maxFactor)
+	}
+	return nil
+}
+
+// bounds is HAProxy's bounded load: no server has more than so many percent of
+// its share of all connections, the one to come counted, and each may have one.
+type bounds struct {
+	factor int
+	total  int   // of the shares
+	before []int // the shares of those earlier in the view, by Index
+	shares []int
+}
+
+func (b *bounds) build(v pool.View, factor int) {
+	*b = bounds{factor: factor}
+	if factor == 0 {
+		return
+	}
+	for i, s := range v.Servers {
+		for len(b.shares) <= s.Index {
+			b.shares, b.before = append(b.shares, 0), append(b.before, 0)
+		}
+		b.shares[s.Index], b.before[s.Index] = v.Shares[i], b.total
+		b.total += v.Shares[i]
+	}
+}
+
+// allow reports whether a server may have another connection. What the division
+// by the shares leaves is dealt out in the order of the view.
+func (b *bounds) allow(s *pool.Server, r *pool.Request) bool {
+	if b.factor == 0 {
+		return true
+	}
+	slots := ((r.Served()+1)*b.factor + 99) / 100
+	each, rest := slots/b.total, slots%b.total
+	share, before := b.shares[s.Index], b.before[s.Index]
+	mine := share*each + (before+share)*rest/b.total - before*rest/b.total
+	return s.Sessions() < int64(max(1, mine))
+}

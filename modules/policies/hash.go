@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policies
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+func init() {
+	caddy.RegisterModule(new(Hash))
+}
+
+// Hash gives each key the same server. Connections without a key take turns. It
+// is HAProxy's balance hash.
+type Hash struct {
+	// Key is what is hashed: src (the client's address), sni, alpn, ja4 or
+	// session_id of the ClientHello, or any text with placeholders, such as
+	// {l4.client_hello.sni}. Either it or Expression is required.
+	Key string `json:"key,omitempty"`
+
+	// Expression is HAProxy's sample expression, such as var(sess.name). As in
+	// HAProxy, what the client has sent is not there any more when it is asked for:
+	// a variable that a rule has set is.
+	Expression string `json:"expression,omitempty"`
+
+	Hashing
+
+	template   string
+	expression *sample.Expression
+	function   func([]byte) uint32 // nil: none
+}
+
+// sourceKey is the key that is an address.
+const sourceKey = "src"
+
+// keys are those that stand for a placeholder.
+var keys = map[string]string{
+	"sni":        "{l4.client_hello.sni}",
+	"alpn":       "{l4.client_hello.alpn}",
+	"ja4":        "{l4.client_hello.ja4}",
+	"session_id": "{l4.client_hello.session_id}",
+}
+
+// placeholders is what a Request.Connection must be for keys of placeholders: it
+// fills them in, with nothing for those that are not known.
+type placeholders interface {
+	Placeholders(template string) string
+}
+
+// samples is what a Request.Connection must be for expressions.
+type samples interface {
+	Sample(e *sample.Expression) (sample.Value, bool)
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Hash) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.policies.hash",
+		New: func() caddy.Module { return new(Hash) },
+	}
+}
+
+// Provision checks the options.
+func (p *Hash) Provision(caddy.Context) error {
+	if err := p.checkKey(); err != nil {
+		return err
+	}
+	if p.Expression != "" {
+		var err error
+		if p.expression, err = new(sample.Loader).Expression(p.Expression); err != nil {
+			return fmt.Errorf("expression %q: %w", p.Expression, err)
+		}
+	}
+	if p.template = keys[p.Key]; p.template == "" {
+		p.template = p.Key
+	}
+	if err := p.provision(); err != nil {
+		return err
+	}
+	if name := p.HashType.Function; name != noFunction {
+		if name == "" {
+			name = "sdbm"
+		}
+		p.function = functions[name]
+	}
+	return nil
+}
+
+// checkKey says what is wrong with the key.
+func (p *Hash) checkKey() error {
+	switch {
+	case (p.Key == "") == (p.Expression == ""):
+		return errors.New("expected a key or an expression: what is to be hashed")
+	case p.Key == "" || p.Key == sourceKey || keys[p.Key] != "" || strings.Contains(p.Key, "{"):
+		return nil
+	}
+	known := append(slices.Sorted(maps.Keys(keys)), sourceKey)
+	return fmt.Errorf("unknown key %q%s, or placeholders in braces", p.Key, options.Suggest(p.Key, known))
+}
+
+// Pick returns the server of the connection's key.
+func (p *Hash) Pick(_ pool.View, r *pool.Request) *pool.Server { return p.pick(r) }
+
+// Hash is that of the connection's key, if it has one.
+func (p *Hash) Hash(r *pool.Request) (uint32, bool) {
+	key, ok := p.key(r)
+	if !ok {
+		return 0, false
+	}
+	if p.function == nil {
+		n, ok := key.AsInteger()
+		return p.finish(uint32(n)), ok //nolint:gosec // HAProxy cuts it off, too
+	}
+	b, ok := key.AsBinary()
+	return p.finish(p.function(b)), ok
+}
+
+func (p *Hash) key(r *pool.Request) (sample.Value, bool) {
+	if p.expression != nil {
+		c, ok := r.Connection.(samples)
+		if !ok {
+			return sample.Value{}, false
+		}
+		return c.Sample(p.expression)
+	}
+	if p.Key == sourceKey {
+		return sample.Address(r.Source.Unmap()), r.Source.IsValid()
+	}
+	c, ok := r.Connection.(placeholders)
+	if !ok {
+		return sample.Value{}, false
+	}
+	text := c.Placeholders(p.template)
+	return sample.Text(text), text != ""
+}
+
+// UnmarshalCaddyfile parses the policy. Syntax:
+//
+//	balance hash [<key>] {
+//		expression <sample expression>
+//		hash_type map_based|consistent [sdbm|djb2|wt6|crc32|none [avalanche]]
+//		balance_factor <percent>
+//		preserve_affinity always|maxconn|maxqueue
+//	}
+func (p *Hash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the policy's name
+	if d.NextArg() {
+		p.Key = d.Val()
+	}
+	table := p.options()
+	table["expression"] = options.Func(func(d *caddyfile.Dispenser) error {
+		p.Expression = strings.Join(d.RemainingArgs(), " ")
+		return nil
+	})
+	if err := p.parse(d, table); err != nil {
+		return err
+	}
+	return d.WrapErr(p.checkKey())
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*Hash)(nil)
+	_ caddyfile.Unmarshaler = (*Hash)(nil)
+	_ pool.Policy           = (*Hash)(nil)
+	_ pool.Rebuilder        = (*Hash)(nil)
+	_ pool.Hasher           = (*Hash)(nil)
+	_ pool.Sticky           = (*Hash)(nil)
+)

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policies
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(LeastConn))
+}
+
+// LeastConn picks the server with the fewest connections for its weight, served
+// and waiting for it. Servers without any come first, whatever their weight;
+// among equals it is the one that has been so for longest. A server with maxqueue
+// has that many wait for it before any wait for whichever is free. It is HAProxy's
+// balance leastconn, and has no options.
+type LeastConn struct {
+	loads  queue
+	seats  []*seat // by the servers' Index; nil: not in the view
+	serial uint64
+	shares []int
+}
+
+// CaddyModule returns the Caddy module information.
+func (*LeastConn) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.policies.leastconn",
+		New: func() caddy.Module { return new(LeastConn) },
+	}
+}
+
+// Rebuild takes over who is there now, with what load and weight.
+func (p *LeastConn) Rebuild(v pool.View) {
+	p.loads, p.seats, p.shares = queue{}, nil, nil
+	for i, s := range v.Servers {
+		for len(p.seats) <= s.Index {
+			p.seats, p.shares = append(p.seats, nil), append(p.shares, 0)
+		}
+		at := &seat{server: s, serial: p.serial}
+		p.serial++
+		p.seats[s.Index], p.shares[s.Index] = at, v.Shares[i]
+		at.key = p.load(s)
+		p.loads.push(at)
+	}
+}
+
+// load is HAProxy's measure, for which the connection to come counts as well,
+// but not on a server that has none.
+func (p *LeastConn) load(s *pool.Server) int {
+	n := int(s.Sessions() + s.Queued())
+	if n == 0 {
+		return 0
+	}
+	return (n + 1) * heaviest / p.shares[s.Index]
+}
+
+// Pick returns the server with the least load, of those that have room or whose
+// queue has.
+func (p *LeastConn) Pick(_ pool.View, r *pool.Request) *pool.Server {
+	at := p.loads.least(func(s *pool.Server) bool { return s.HasPlace() && !r.Avoids(s) })
+	if at == nil {
+		return nil
+	}
+	return at.server
+}
+
+// Taken and Dropped move a server to its new load, behind those that have it
+// already.
+func (p *LeastConn) Taken(s *pool.Server) { p.move(s) }
+
+// Dropped is as Taken.
+func (p *LeastConn) Dropped(s *pool.Server) { p.move(s) }
+
+func (p *LeastConn) move(s *pool.Server) {
+	if s.Index >= len(p.seats) || p.seats[s.Index] == nil {
+		return
+	}
+	at := p.seats[s.Index]
+	at.key, at.serial = p.load(s), p.serial
+	p.serial++
+	p.loads.fix(at)
+}
+
+// UnmarshalCaddyfile takes no options. Syntax:
+//
+//	balance leastconn
+func (*LeastConn) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the policy's name
+	return options.Table{}.ParseBlock(d)
+}
+
+// Interface guards
+var (
+	_ caddy.Module          = (*LeastConn)(nil)
+	_ caddyfile.Unmarshaler = (*LeastConn)(nil)
+	_ pool.Policy           = (*LeastConn)(nil)
+	_ pool.Rebuilder        = (*LeastConn)(nil)
+	_ pool.Counter          = (*LeastConn)(nil)
+)

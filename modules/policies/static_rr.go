@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policies
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(StaticRR))
+}
+
+// StaticRR gives each server its turn by a list that is made beforehand: weights
+// 5:3:2 give AABACABABC. A change of the servers makes a new list and keeps the
+// place in it. Servers that start slowly have their whole weight. It is HAProxy's
+// balance static-rr, and has no options.
+type StaticRR struct {
+	table table
+}
+
+// CaddyModule returns the Caddy module information.
+func (*StaticRR) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.policies.static_rr",
+		New: func() caddy.Module { return new(StaticRR) },
+	}
+}
+
+// Rebuild makes the list.
+func (p *StaticRR) Rebuild(v pool.View) { p.table.build(v) }
+
+// Pick returns the server whose turn it is. One that r avoids, or that has no
+// room, loses its turn.
+func (p *StaticRR) Pick(_ pool.View, r *pool.Request) *pool.Server {
+	if r.Behind() {
+		return nil
+	}
+	return p.table.turn(free(r))
+}
+
+// Adopt continues at the place where old stood, if that was a static-rr too.
+func (p *StaticRR) Adopt(old pool.Policy) {
+	if o, ok := old.(*StaticRR); ok {
+		p.table.next = o.table.next
+	}
+}
+
+// UnmarshalCaddyfile takes no options. Syntax:
+//
+//	balance static_rr
+func (*StaticRR) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the policy's name
+	return options.Table{}.ParseBlock(d)
+}
+
+// Interface guards
+var (
+	_ caddy.Module          = (*StaticRR)(nil)
+	_ caddyfile.Unmarshaler = (*StaticRR)(nil)
+	_ pool.Policy           = (*StaticRR)(nil)
+	_ pool.Rebuilder        = (*StaticRR)(nil)
+	_ pool.Keeper           = (*StaticRR)(nil)
+)

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// backend is what the configurations of one backend have in common. One lock
+// guards it all, with the policies: a choice depends on every count.
+type backend struct {
+	registry *Registry
+	name     string
+
+	mu      sync.Mutex
+	gone    bool // the registry has dropped it
+	holds   int  // pools, leases and requests that wait
+	states  map[string]*state
+	running []*Pool // that have been asked for a server and are not closed, in order
+	pool    *Pool   // that serves: the last of them
+	view    View    // of that pool
+	busy    int     // requests that have a server or wait for one
+	served  int     // those that have one
+	queue   queue   // for whichever server has room
+	waits   uint64  // how many there have been
+	warm    *time.Timer
+}
+
+// unlock unlocks, and drops the backend if nobody needs it any more.
+func (b *backend) unlock() {
+	unused := b.holds == 0 && !b.gone
+	b.mu.Unlock()
+	if unused {
+		b.registry.forget(b)
+	}
+}
+
+// hold counts one reference to the state under a name.
+func (b *backend) hold(name string) *state {
+	s := b.states[name]
+	if s == nil {
+		s = &state{backend: b, name: name}
+		b.states[name] = s
+	}
+	s.refs++
+	return s
+}
+
+// release gives one reference back, and forgets the state with the last.
+func (b *backend) release(s *state) {
+	if s.refs--; s.refs == 0 {
+		delete(b.states, s.name)
+	}
+}
+
+// serve has a pool serve the backend from its first request on. A pool that is
+// late, its configuration being over, has whoever serves do it.
+func (b *backend) serve(p *Pool) {
+	switch {
+	case p.asked || p.closed:
+		if b.pool == nil {
+			b.use(p)
+		}
+	default:
+		p.asked = true
+		b.running = append(b.running, p)
+		b.use(p)
+	}
+}
+
+// leave ends a configuration's hold. Where it served, the one before it does so
+// again: it has failed.
+func (b *backend) leave(p *Pool) {
+	b.holds--
+	for _, s := range p.servers {
+		b.release(s.state)
+	}
+	i := slices.Index(b.running, p)
+	if i < 0 {
+		return
+	}
+	b.running = slices.Delete(b.running, i, i+1)
+	if n := len(b.running); n > 0 && b.pool == p {
+		b.use(b.running[n-1])
+	}
+}
+
+// use makes a pool the one that serves.
+func (b *backend) use(p *Pool) {
+	old := b.pool
+	b.pool = p
+	for _, s := range p.servers {
+		b.bind(s)
+		s.state.server = s
+	}
+	if k, ok := p.policy.(Keeper); ok && old != nil && !p.adopted {
+		k.Adopt(old.policy)
+	}
+	p.adopted = true
+	b.settle()
+}
+
+// bind has a server of a pool that may be closed have the state that there is
+// under its name by now.
+func (b *backend) bind(s *Server) {
+	if s.state.refs > 0 && s.state.backend == b {
+		return
+	}
+	if known := b.states[s.Name]; known != nil {
+		s.state = known
+	} else if s.state.backend != b {
+		s.state = &state{backend: b, name: s.Name}
+	}
+}
+
+// settle makes the view that follows from the servers' states, and moves those
+// who wait to where they belong now.
+func (b *backend) settle() {
+	p, now := b.pool, time.Now()
+	starting := false
+	for _, s := range p.servers {
+		s.state.follow(&s.ServerConfig, now)
+		s.state.viewed = false
+		starting = starting || s.state.starting()
+	}
+	b.view = newView(p.servers, p.allBackups)
+	for _, s := range b.view.Servers {
+		s.state.viewed = true
+	}
+	if r, ok := p.policy.(Rebuilder); ok {
+		r.Rebuild(b.view)
+	}
+	if b.warm != nil {
+		b.warm.Stop()
+		b.warm = nil
+	}
+	if starting && b.holds > 0 {
+		b.warm = time.AfterFunc(time.Second, b.warmUp)
+	}
+	b.move()
+}
+
+// warmUp is what happens each second while a server starts slowly.
+func (b *backend) warmUp() {
+	b.mu.Lock()
+	defer b.unlock()
+	if !b.gone {
+		b.settle()
+	}
+}
+
+// choose is the server for a request, and whether it has to wait for that one;
+// where it has to wait for whichever has room, there is none. New ones are those
+// that do not wait yet.
+func (b *backend) choose(r *Request, isNew bool) (s *Server, waits bool, err error) {
+	switch {
+	case len(b.view.Servers) == 0:
+		return nil, false, ErrNoServer
+	case !r.avoidsAll(b.view):
+		s = b.pick(r, isNew)
+	default:
+		if s = b.lastResort(r); s == nil {
+			return nil, false, ErrNoServer
+		}
+	}
+	if s == nil || s.HasRoom() {
+		return s, s == nil, nil
+	}
+	if !s.HasQueue() {
+		return s, false, ErrQueueFull
+	}
+	return s, true, nil
+}
+
+// lastResort is a backup that has not failed, where all others have: one with
+// room, if there is one.
+func (b *backend) lastResort(r *Request) (found *Server) {
+	if !b.pool.lastResort || b.view.Backups() {
+		return nil
+	}
+	for _, s := range b.pool.servers {
+		if !s.Backup || !s.state.usable() || r.Avoids(s) {
+			continue
+		}
+		if s.HasRoom() {
+			return s
+		}
+		if found == nil {
+			found = s
+		}
+	}
+	return found
+}
+
+func (b *backend) pick(r *Request, isNew bool) *Server {
+	if b.view.Backups() && !b.pool.allBackups { // HAProxy does not ask the algorithm then
+		return b.view.Servers[0]
+	}
+	// Who is first in the queue and avoids nobody waits because nobody has room.
+	r.behind = isNew && b.queue.first != nil && len(b.queue.first.request.avoid) == 0
+	r.served = b.served
+	r.hashFor(b.pool.policy)
+	s := b.pool.policy.Pick(b.view, r)
+	if s == nil && r.lenient && len(r.avoid) > 0 {
+		avoid := r.avoid
+		r.avoid = nil
+		s = b.pool.policy.Pick(b.view, r)
+		r.avoid = avoid
+	}
+	return s
+}
+
+// take gives a request, which is in busy already, a lease on a server.
+func (b *backend) take(s *Server, r *Request) *Lease {
+	b.bind(s)
+	b.states[s.Name] = s.state
+	s.state.refs++
+	b.holds++
+	b.served++
+	s.state.sessions.Add(1)
+	s.state.taken.Add(1)
+	if c, ok := b.pool.policy.(Counter); ok {
+		c.Taken(s)
+	}
+	l := r.newLease()
+	l.Server, l.state = s, s.state
+	return l
+}
+
+// drop takes a lease back and gives what has become free to who waits.
+func (b *backend) drop(l *Lease) {
+	s := l.state
+	s.sessions.Add(-1)
+	b.busy--
+	b.served--
+	b.holds--
+	if known := b.current(s); known != nil {
+		b.dropped(known)
+		b.fill(known)
+	}
+	b.release(s)
+}
+
+// dropped tells the policy that a server has one connection less.
+func (b *backend) dropped(s *Server) {
+	if c, ok := b.pool.policy.(Counter); ok {
+		c.Dropped(s)
+	}
+}
+
+// current is the server of a state in the pool that serves; nil where it has
+// none.
+func (b *backend) current(s *state) *Server {
+	if s.server != nil && s.server.pool == b.pool {
+		return s.server
+	}
+	return nil
+}
