@@ -22,7 +22,7 @@ func watch(c net.Conn, untilFin bool) error {
 	}
 	var left error
 	_ = raw.Read(func(fd uintptr) bool {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}} //nolint:gosec // descriptors are small
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 		if _, err := unix.Poll(fds, 0); err != nil {
 			return false
 		}

@@ -40,6 +40,11 @@ func (b *bounds) build(v pool.View, factor int) {
 	}
 }
 
+// suits is whether a server may serve a request.
+func (b *bounds) suits(r *pool.Request) func(*pool.Server) bool {
+	return func(s *pool.Server) bool { return !r.Avoids(s) && b.allow(s, r) }
+}
+
 // allow reports whether a server may have another connection. What the division
 // by the shares leaves is dealt out in the order of the view.
 func (b *bounds) allow(s *pool.Server, r *pool.Request) bool {

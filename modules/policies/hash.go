@@ -120,7 +120,7 @@ func (p *Hash) Hash(r *pool.Request) (uint32, bool) {
 	}
 	if p.function == nil {
 		n, ok := key.AsInteger()
-		return p.finish(uint32(n)), ok //nolint:gosec // HAProxy cuts it off, too
+		return p.finish(uint32(n)), ok // HAProxy cuts it off, too
 	}
 	b, ok := key.AsBinary()
 	return p.finish(p.function(b)), ok
@@ -166,7 +166,7 @@ func (p *Hash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := p.parse(d, table); err != nil {
 		return err
 	}
-	return d.WrapErr(p.checkKey())
+	return wrap(d, p.checkKey())
 }
 
 // Interface guards

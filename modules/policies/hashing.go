@@ -132,7 +132,7 @@ func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 	if h.table != nil {
 		return h.table.lookup(hash, r)
 	}
-	suits := func(s *pool.Server) bool { return !r.Avoids(s) && h.bounds.allow(s, r) }
+	suits := h.bounds.suits(r)
 	var stays func(*pool.Server) bool
 	switch h.PreserveAffinity {
 	case "maxconn":
@@ -145,7 +145,7 @@ func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 			return s
 		}
 	}
-	return h.ring.lookup(hash, suits)
+	return h.ring.nearest(hash, r, suits)
 }
 
 func (h *Hashing) turn(r *pool.Request) *pool.Server {
@@ -188,5 +188,13 @@ func (h *Hashing) parse(d *caddyfile.Dispenser, table options.Table) error {
 	if err := table.ParseBlock(d); err != nil {
 		return err
 	}
-	return d.WrapErr(h.check())
+	return wrap(d, h.check())
+}
+
+// wrap adds file and line to an error.
+func wrap(d *caddyfile.Dispenser, err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.WrapErr(err)
 }

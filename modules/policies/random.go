@@ -75,14 +75,14 @@ func (p *Random) Rebuild(v pool.View) {
 
 // Pick returns the best of the servers drawn.
 func (p *Random) Pick(_ pool.View, r *pool.Request) *pool.Server {
-	suits := func(s *pool.Server) bool { return !r.Avoids(s) && p.bounds.allow(s, r) }
+	suits := p.bounds.suits(r)
 	var (
 		best *pool.Server
 		at   uint32
 	)
 	for range p.Draws {
 		hash := rand.Uint32() //nolint:gosec // nobody gains by guessing it
-		s := p.ring.lookup(hash, suits)
+		s := p.ring.nearest(hash, r, suits)
 		if s == nil {
 			break
 		}
@@ -93,7 +93,7 @@ func (p *Random) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	if best == nil || best.HasRoom() {
 		return best
 	}
-	return p.ring.lookup(at, func(s *pool.Server) bool { return suits(s) && s.HasRoom() })
+	return p.ring.lookup(at, free(r))
 }
 
 // busier reports whether a serves at least as many for its weight as b.
@@ -118,7 +118,7 @@ func (p *Random) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := (options.Table{"balance_factor": options.Int(&p.BalanceFactor, 0, maxFactor)}).ParseBlock(d); err != nil {
 		return err
 	}
-	return d.WrapErr(p.check())
+	return wrap(d, p.check())
 }
 
 // Interface guards

@@ -27,7 +27,7 @@ type node uint64
 const numberBits = 12 // heaviest has as many nodes
 
 func newNode(s *pool.Server, number int) node {
-	key := avalanche(uint32(s.ID)*heaviest + uint32(number)) //nolint:gosec // ids that are larger wrap around in HAProxy, too
+	key := avalanche(uint32(s.ID)*heaviest + uint32(number)) // larger ids wrap around in HAProxy, too
 	return node(key)<<32 | node(s.Index)<<numberBits | node(number)
 }
 
@@ -108,12 +108,21 @@ func (g *ring) lookup(hash uint32, suits func(*pool.Server) bool) *pool.Server {
 	return nil
 }
 
+// nearest is lookup for a request. Where nobody suits, it is the next server that
+// the request does not avoid.
+func (g *ring) nearest(hash uint32, r *pool.Request, suits func(*pool.Server) bool) *pool.Server {
+	if s := g.lookup(hash, suits); s != nil {
+		return s
+	}
+	return g.lookup(hash, func(s *pool.Server) bool { return !r.Avoids(s) })
+}
+
 // turn is the server that suits of the next node on the ring.
 func (g *ring) turn(suits func(*pool.Server) bool) *pool.Server {
 	next := 0
 	if g.turned {
-		found := false
-		if next, found = slices.BinarySearch(g.nodes, g.last); found {
+		at, found := slices.BinarySearch(g.nodes, g.last)
+		if next = at; found {
 			next++
 		}
 	}

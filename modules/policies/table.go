@@ -84,7 +84,7 @@ func (t *table) lookup(hash uint32, r *pool.Request) *pool.Server {
 	if len(t.slots) == 0 {
 		return nil
 	}
-	first := int(hash % uint32(len(t.slots))) //nolint:gosec // there are at most 256 slots a server
+	first := int(hash % uint32(len(t.slots)))
 	for i := range t.slots {
 		s := t.slots[(first+i)%len(t.slots)]
 		if r.Lenient() || !r.Avoids(s) {

@@ -150,6 +150,13 @@ func (p *Pool) Actives() int {
 	return len(b.view.Servers)
 }
 
+// Waiting is how many requests of the backend wait for a server.
+func (p *Pool) Waiting() int {
+	b := p.lock()
+	defer b.unlock()
+	return b.busy - b.served
+}
+
 // Sticky reports whether the policy gives one key always the same server.
 func (p *Pool) Sticky() bool {
 	s, ok := p.policy.(Sticky)
@@ -167,7 +174,9 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 	b := p.lock()
 	b.serve(p)
 	timeout := b.pool.queueTimeout
-	b.busy++
+	if b.busy++; b.pool.dynamic && b.busy-1 > b.served { // the limits have grown for those who wait
+		b.fillAll()
+	}
 	s, waits, err := b.choose(r, true)
 	switch {
 	case err != nil:

@@ -65,3 +65,11 @@ func (q *queue) firstFor(s *Server) *waiter {
 	}
 	return w
 }
+
+// appendTo adds all waiters to a list.
+func (q *queue) appendTo(list []*waiter) []*waiter {
+	for w := q.first; w != nil; w = w.next {
+		list = append(list, w)
+	}
+	return list
+}

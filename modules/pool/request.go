@@ -55,7 +55,7 @@ func (r *Request) AvoidLast(s *Server) {
 
 // Avoids reports whether s is to be left out.
 func (r *Request) Avoids(s *Server) bool {
-	return slices.ContainsFunc(r.avoid, func(a *Server) bool { return a.state == s.state })
+	return slices.ContainsFunc(r.avoid, func(a *Server) bool { return a == s || a.Name == s.Name }) // they may be of two configurations
 }
 
 // Lenient reports whether a server that is avoided may serve all the same.

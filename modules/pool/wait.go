@@ -3,6 +3,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -15,9 +16,6 @@ func (b *backend) enqueue(r *Request, s *Server) {
 	b.waits++
 	b.holds++
 	b.line(w, s)
-	if b.pool.dynamic { // the limits have grown
-		b.fillAll()
-	}
 }
 
 // line puts a waiter into the queue of a server, or with nil into the backend's.
@@ -96,6 +94,11 @@ func (b *backend) grant(w *waiter, s *Server) {
 	q := w.queue
 	b.unline(w)
 	q.served++
+	b.give(w, s)
+}
+
+// give gives a server to a waiter that is in no queue any more.
+func (b *backend) give(w *waiter, s *Server) {
 	w.lease = b.take(s, w.request)
 	b.holds-- // of the wait
 	close(w.ready)
@@ -126,40 +129,46 @@ func (b *backend) fillAll() {
 	}
 }
 
-// move has those wait elsewhere whose server has gone, refuses those for whom
-// there is nobody left, and fills what is free.
+// move has those wait elsewhere whose server has gone, gives what is free to those
+// who wait for any, and refuses those for whom there is nobody left; who has waited
+// longest comes first.
 func (b *backend) move() {
-	var lost []*waiter
+	var waiting []*waiter
 	for _, s := range b.states {
 		if s.queue.first != nil && b.lost(s) {
-			for w := s.queue.first; w != nil; w = w.next {
-				lost = append(lost, w)
-			}
+			waiting = s.queue.appendTo(waiting)
 		}
 	}
-	for w := b.queue.first; w != nil; w = w.next {
-		if len(b.view.Servers) == 0 || w.request.avoidsAll(b.view) {
-			lost = append(lost, w)
-		}
-	}
-	slices.SortFunc(lost, func(a, o *waiter) int { return int(a.since) - int(o.since) })
-	for _, w := range lost {
-		if w.server != nil {
-			w.request.Queued.Moved = true
-		}
-		b.unline(w)
-		switch s, waits, err := b.choose(w.request, false); {
-		case err != nil:
-			b.refuse(w, err)
-		case waits:
-			b.line(w, s)
-		default:
-			w.lease = b.take(s, w.request)
-			b.holds--
-			close(w.ready)
+	waiting = b.queue.appendTo(waiting)
+	slices.SortFunc(waiting, func(a, o *waiter) int { return cmp.Compare(a.since, o.since) })
+	full := false // nobody has room: it need not be looked for again
+	for _, w := range waiting {
+		if w.server != nil || !full || len(w.request.avoid) > 0 {
+			b.moveOne(w, &full)
 		}
 	}
 	b.fillAll()
+}
+
+func (b *backend) moveOne(w *waiter, full *bool) {
+	s, waits, err := b.choose(w.request, false)
+	stays := waits && s == nil && w.server == nil
+	if stays {
+		*full = *full || len(w.request.avoid) == 0
+		return
+	}
+	w.request.Queued.Moved = w.request.Queued.Moved || w.server != nil
+	q := w.queue
+	b.unline(w)
+	switch {
+	case err != nil:
+		b.refuse(w, err)
+	case waits:
+		b.line(w, s)
+	default:
+		q.served++
+		b.give(w, s)
+	}
 }
 
 // lost reports whether who waits for a server waits in vain.

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+// HasSlot lets the simulation see what HasRoom is made of.
+func (s *Server) HasSlot() bool { return s.hasSlot() }
+
+// Usable are the names of the servers in the view.
+func (p *Pool) Usable() (names []string) {
+	b := p.lock()
+	defer b.unlock()
+	for _, s := range b.view.Servers {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// Serving are the servers of the configuration that serves.
+func (p *Pool) Serving() []*Server {
+	b := p.lock()
+	defer b.unlock()
+	return b.pool.servers
+}
+
+// Awaits is the server that a request waits for; nil: any.
+func (p *Pool) Awaits(r *Request) *Server {
+	b := p.lock()
+	defer b.unlock()
+	return r.Queued.For
+}
+
+// Empty reports whether the registry holds nothing.
+func (r *Registry) Empty() bool { return len(r.backends) == 0 }

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// lottery picks among those that have room by lot, as policy random does, but by a
+// lot that replays.
+type lottery struct{ rng *rand.Rand }
+
+func (p *lottery) Pick(v pool.View, r *pool.Request) *pool.Server {
+	var fit []*pool.Server
+	for _, s := range v.Servers {
+		if s.HasRoom() && !r.Avoids(s) {
+			fit = append(fit, s)
+		}
+	}
+	if len(fit) == 0 {
+		return nil
+	}
+	return fit[p.rng.IntN(len(fit))]
+}
+
+type provisioner interface {
+	Provision(ctx caddy.Context) error
+}
+
+var noContext = caddy.Context{Context: context.Background()}
+
+// modelServer is what must be known of a server, as plainly as it can be said.
+type modelServer struct {
+	config       pool.ServerConfig
+	weight       int
+	admin        pool.Admin
+	down         bool
+	configWeight int
+	configAdmin  pool.Admin
+}
+
+// follow is what a configuration changes.
+func (s *simulation) follow(p *simPool) {
+	s.forget()
+	for _, c := range p.config.Servers {
+		admin := pool.Ready
+		if c.Disabled {
+			admin = pool.Maint
+		}
+		m := s.model[c.Name]
+		if m == nil {
+			m = &modelServer{weight: c.Weight, admin: admin, configWeight: c.Weight, configAdmin: admin}
+			s.model[c.Name] = m
+		}
+		if m.configWeight != c.Weight {
+			m.weight = c.Weight
+		}
+		if m.configAdmin != admin {
+			m.admin = admin
+		}
+		m.config, m.configWeight, m.configAdmin = c, c.Weight, admin
+	}
+}
+
+// forget drops the servers that no configuration and no connection needs.
+func (s *simulation) forget() {
+	for name := range s.model {
+		named := slices.ContainsFunc(s.pools, func(p *simPool) bool {
+			return slices.ContainsFunc(p.config.Servers, func(c pool.ServerConfig) bool { return c.Name == name })
+		})
+		held := slices.ContainsFunc(s.clients, func(c *simClient) bool { return c.lease != nil && c.lease.Server.Name == name })
+		if !named && !held {
+			delete(s.model, name)
+		}
+	}
+}
+
+// usable are the servers that may be given connections: actives, else backups.
+func (s *simulation) usable() (names []string) {
+	p := s.current()
+	fit := func(c pool.ServerConfig) bool {
+		m := s.model[c.Name]
+		return m.weight > 0 && m.admin == pool.Ready && !m.down
+	}
+	for _, c := range p.config.Servers {
+		if fit(c) && !c.Backup {
+			names = append(names, c.Name)
+		}
+	}
+	if names != nil {
+		return names
+	}
+	for _, c := range p.config.Servers {
+		if fit(c) {
+			names = append(names, c.Name)
+			if !p.config.AllBackups {
+				break
+			}
+		}
+	}
+	return names
+}
+
+// granted checks whether a client may have the server that it has got.
+func (s *simulation) granted(c *simClient) {
+	name := c.lease.Server.Name
+	m := s.model[name]
+	usable := s.usable()
+	switch {
+	case slices.Contains(c.avoids, name) && !c.lenient:
+		s.fail("client %d has got %s, which it avoids", c.id, name)
+	case slices.Contains(usable, name):
+	case c.request.Queued.Server > 0 && m.admin != pool.Maint && (!m.down || !s.current().config.Redispatch):
+		// It has waited for this one, and for no other.
+	case s.current().config.LastResort && m.config.Backup && m.weight > 0 && m.admin == pool.Ready && !m.down:
+		for _, u := range usable {
+			if !slices.Contains(c.avoids, u) {
+				s.fail("client %d has got backup %s, and has not tried %s", c.id, name, u)
+			}
+		}
+	default:
+		s.fail("client %d has got %s, and usable are %v", c.id, name, usable)
+	}
+	// Who has waited longer and could have this one comes first.
+	for _, w := range s.clients {
+		if !w.waits() || !w.began.Before(c.began) {
+			continue
+		}
+		awaited := s.current().Awaits(&w.request)
+		if awaited != nil && awaited.Name == name || awaited == nil && slices.Contains(usable, name) && !slices.Contains(w.avoids, name) && m.config.MaxConn > 0 {
+			s.fail("client %d has got %s before client %d, who has waited longer", c.id, name, w.id)
+		}
+	}
+}
+
+// check looks whether everything is as it must be between two steps.
+func (s *simulation) check() {
+	s.forget()
+	p := s.current()
+	if got, want := p.Usable(), s.usable(); !slices.Equal(got, want) {
+		s.fail("usable are %v, and should be %v", got, want)
+	}
+	held, waiting := s.held(), 0
+	for _, c := range s.clients {
+		if c.waits() {
+			waiting++
+		}
+	}
+	if got := p.Waiting(); got != waiting {
+		s.fail("%d wait, and should be %d", got, waiting)
+	}
+	queued := make(map[string]int64)
+	for _, c := range s.clients {
+		if c.waits() {
+			s.checkWait(c)
+			if awaited := p.Awaits(&c.request); awaited != nil {
+				queued[awaited.Name]++
+			}
+		}
+	}
+	for _, srv := range p.Serving() {
+		if got := srv.Sessions(); got != held[srv.Name] {
+			s.fail("%s has %d sessions, and should have %d", srv.Name, got, held[srv.Name])
+		}
+		if got := srv.Queued(); got != queued[srv.Name] {
+			s.fail("%d wait for %s, and should be %d", got, srv.Name, queued[srv.Name])
+		}
+		if most := int64(srv.MaxConn); most > 0 && srv.Sessions() > most && srv.Sessions() > s.before[srv.Name] {
+			s.fail("%s has been given more than its maxconn of %d", srv.Name, most)
+		}
+	}
+}
+
+// checkWait looks whether a client has a reason to wait.
+func (s *simulation) checkWait(c *simClient) {
+	if awaited := s.current().Awaits(&c.request); awaited != nil {
+		serving := s.current().Serving()
+		i := slices.IndexFunc(serving, func(o *pool.Server) bool { return o.Name == awaited.Name })
+		if i < 0 || serving[i].HasSlot() {
+			s.fail("client %d waits for %s, which is no more, or has a free slot", c.id, awaited.Name)
+		}
+		return
+	}
+	usable := s.usable()
+	if len(usable) == 0 {
+		s.fail("client %d waits, and there is no server", c.id)
+	}
+	for _, srv := range s.current().Serving() {
+		if slices.Contains(usable, srv.Name) && srv.HasRoom() && !slices.Contains(c.avoids, srv.Name) {
+			s.fail("client %d waits, and %s has room", c.id, srv.Name)
+		}
+	}
+}
