@@ -3,6 +3,7 @@
 package policies
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,7 +21,9 @@ func init() {
 // their ids: those that are not needed may be switched off. Weights do not count.
 // It is HAProxy's balance first, and has no options.
 type First struct {
-	order []*pool.Server
+	order  []*pool.Server
+	places []int    // in order, by the servers' Index
+	full   []uint64 // a bit for each place: that one need not be asked whether it has room
 }
 
 // CaddyModule returns the Caddy module information.
@@ -34,16 +37,48 @@ func (*First) CaddyModule() caddy.ModuleInfo {
 // Rebuild puts the servers in order.
 func (p *First) Rebuild(v pool.View) {
 	p.order = slices.SortedFunc(slices.Values(v.Servers), func(a, b *pool.Server) int { return a.ID - b.ID })
+	p.places, p.full = slices.Repeat([]int{-1}, len(v.All)), make([]uint64, len(p.order)/wordBits+1)
+	for i, s := range p.order {
+		p.places[s.Index] = i
+		p.note(s)
+	}
 }
+
+const wordBits = 64
+
+// note notes whether a server is full, if that changes with its connections alone.
+func (p *First) note(s *pool.Server) {
+	if s.Index >= len(p.places) || p.places[s.Index] < 0 || s.MinConn < s.MaxConn || s.SlowStart > 0 {
+		return
+	}
+	word, bit := p.places[s.Index]/wordBits, uint64(1)<<(p.places[s.Index]%wordBits)
+	if s.HasRoom() {
+		p.full[word] &^= bit
+	} else {
+		p.full[word] |= bit
+	}
+}
+
+// Taken and Dropped note whether a server is full now.
+func (p *First) Taken(s *pool.Server) { p.note(s) }
+
+// Dropped is as Taken.
+func (p *First) Dropped(s *pool.Server) { p.note(s) }
 
 // Pick returns the first server that has room.
 func (p *First) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	if r.Behind() {
 		return nil
 	}
-	for _, s := range p.order {
-		if s.HasRoom() && !r.Avoids(s) {
-			return s
+	for word, full := range p.full {
+		for rest := ^full; rest != 0; rest &= rest - 1 {
+			i := word*wordBits + bits.TrailingZeros64(rest)
+			if i >= len(p.order) {
+				return nil
+			}
+			if s := p.order[i]; s.HasRoom() && !r.Avoids(s) {
+				return s
+			}
 		}
 	}
 	return nil
@@ -63,4 +98,5 @@ var (
 	_ caddyfile.Unmarshaler = (*First)(nil)
 	_ pool.Policy           = (*First)(nil)
 	_ pool.Rebuilder        = (*First)(nil)
+	_ pool.Counter          = (*First)(nil)
 )

@@ -38,7 +38,6 @@ type Hash struct {
 
 	template   string
 	expression *sample.Expression
-	function   func([]byte) uint32 // nil: none
 }
 
 // sourceKey is the key that is an address.
@@ -85,16 +84,7 @@ func (p *Hash) Provision(caddy.Context) error {
 	if p.template = keys[p.Key]; p.template == "" {
 		p.template = p.Key
 	}
-	if err := p.provision(); err != nil {
-		return err
-	}
-	if name := p.HashType.Function; name != noFunction {
-		if name == "" {
-			name = "sdbm"
-		}
-		p.function = functions[name]
-	}
-	return nil
+	return p.provision()
 }
 
 // checkKey says what is wrong with the key.
@@ -114,16 +104,21 @@ func (p *Hash) Pick(_ pool.View, r *pool.Request) *pool.Server { return p.pick(r
 
 // Hash is that of the connection's key, if it has one.
 func (p *Hash) Hash(r *pool.Request) (uint32, bool) {
+	function := p.HashType.Function
+	if a := r.Source.Unmap(); p.Key == sourceKey && a.Is4() && function != noFunction { // the usual case allocates nothing
+		b := a.As4()
+		return p.finish(sum(function, b[:])), true
+	}
 	key, ok := p.key(r)
 	if !ok {
 		return 0, false
 	}
-	if p.function == nil {
+	if function == noFunction {
 		n, ok := key.AsInteger()
 		return p.finish(uint32(n)), ok // HAProxy cuts it off, too
 	}
 	b, ok := key.AsBinary()
-	return p.finish(p.function(b)), ok
+	return p.finish(sum(function, b)), ok
 }
 
 func (p *Hash) key(r *pool.Request) (sample.Value, bool) {

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+// The herd: so many clients at once for servers with so many seats each.
+const (
+	herdSize    = 2000
+	herdSeats   = 50
+	herdServers = 3
+	herdServed  = herdServers * herdSeats // at a time
+	herdDomain  = ".herd.test"
+)
+
+// herd is what a frontend's servers see of its clients, each of which is known
+// by its server name.
+type herd struct {
+	process *process
+	address string
+	open    chan struct{}        // closed: servers begin to answer
+	hold    func() time.Duration // how long they take for it
+
+	servers [herdServers]struct{ now, most, served atomic.Int64 }
+	mu      sync.Mutex
+	order   []string // who has come to a server, in order
+}
+
+func startHerd(t *testing.T, policy, timeout string, hold func() time.Duration) *herd {
+	t.Helper()
+	h := &herd{address: freeAddress(t), open: make(chan struct{}), hold: hold}
+	servers := ""
+	for i := range h.servers {
+		servers += fmt.Sprintf("server s%d %s maxconn %d\n", i+1, listen(t, func(c *net.TCPConn) { h.serve(i, c) }), herdSeats)
+	}
+	h.process = start(t, fmt.Sprintf(`
+	passthrough {
+		backend web {
+			balance %s
+			timeouts queue %s
+			%s
+		}
+	}
+	layer4 {
+		durable/%s {
+			route {
+				passthrough {
+					inspect_delay 60s
+					default_backend web
+				}
+			}
+		}
+	}`, policy, timeout, servers, h.address), "")
+	return h
+}
+
+// serve answers one byte. It counts a connection out before that, so that the
+// proxy cannot have given the seat away yet.
+func (h *herd) serve(i int, c *net.TCPConn) {
+	s := &h.servers[i]
+	now := s.now.Add(1)
+	for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); {
+		most = s.most.Load()
+	}
+	hello, err := readRecord(c)
+	if end := bytes.Index(hello, []byte(herdDomain)); err == nil && end >= 4 {
+		h.mu.Lock()
+		h.order = append(h.order, string(hello[end-4:end+len(herdDomain)]))
+		h.mu.Unlock()
+		<-h.open
+		time.Sleep(h.hold())
+	}
+	s.now.Add(-1)
+	s.served.Add(1)
+	_, _ = c.Write([]byte("x"))
+}
+
+// come has all clients connect, and then say hello at once. What they are
+// answered is counted when the function that it returns is called.
+func (h *herd) come(t *testing.T) (answers func() map[string]int) {
+	t.Helper()
+	var connected, done sync.WaitGroup
+	connected.Add(herdSize)
+	got := make(chan string, herdSize)
+	for i := range herdSize {
+		hello := hellotest.Plain(hellotest.SNI(fmt.Sprintf("%04d%s", i, herdDomain))).Raw()
+		done.Go(func() {
+			c, err := net.DialTimeout("tcp", h.address, patience)
+			connected.Done()
+			if err != nil {
+				got <- err.Error()
+				return
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(2 * patience))
+			connected.Wait()
+			_, err = c.Write(hello)
+			answer, readErr := io.ReadAll(c)
+			if err = errors.Join(err, readErr); err != nil {
+				answer = []byte(err.Error())
+			}
+			got <- string(answer)
+		})
+	}
+	return func() map[string]int {
+		done.Wait()
+		close(got)
+		counts := make(map[string]int)
+		for answer := range got {
+			counts[answer]++
+		}
+		return counts
+	}
+}
+
+// lines are the session lines, one for each client.
+func (h *herd) lines(t *testing.T) []queuedLine {
+	t.Helper()
+	h.process.sessions(t, herdSize)
+	lines := h.process.queuedLines(t)
+	names := make(map[string]bool)
+	for _, l := range lines {
+		names[l.SNI] = true
+	}
+	if len(lines) != herdSize || len(names) != herdSize {
+		t.Fatalf("%d lines of %d clients, want %d", len(lines), len(names), herdSize)
+	}
+	return lines
+}
+
+// limits checks that no server ever had too many, that each was full, and how
+// many they had in all.
+func (h *herd) limits(t *testing.T, served int) {
+	t.Helper()
+	sum := 0
+	for i := range h.servers {
+		s := &h.servers[i]
+		t.Logf("s%d: %d served, at most %d at a time", i+1, s.served.Load(), s.most.Load())
+		if most := s.most.Load(); most > herdSeats || most < herdSeats/2 {
+			t.Errorf("s%d had %d at a time, want up to %d", i+1, most, herdSeats)
+		}
+		sum += int(s.served.Load())
+	}
+	if sum != served {
+		t.Errorf("the servers have served %d, want %d", sum, served)
+	}
+}
+
+// began is when a client was given to a backend, in seconds.
+func (l *queuedLine) began() float64 { return l.TS - l.Duration + l.HelloWait }
+
+// disorder is by how many places those who waited stand apart from their order
+// of positions when they are sorted otherwise: the median.
+func disorder(waited []queuedLine, by func(*queuedLine) float64) int {
+	sorted := slices.SortedFunc(slices.Values(waited), func(a, b queuedLine) int {
+		switch x, y := by(&a), by(&b); {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+	apart := make([]int, len(sorted))
+	for i, l := range sorted {
+		apart[i] = max(i+1-l.BackendQueue, l.BackendQueue-i-1)
+	}
+	slices.Sort(apart)
+	return apart[len(apart)/2]
+}
+
+// All of a herd are served: first come, first served, and never more than the
+// servers' maxconn at a time.
+func TestHerd(t *testing.T) {
+	for _, policy := range []string{"leastconn", "roundrobin"} {
+		t.Run(policy, func(t *testing.T) {
+			t.Run("patient", func(t *testing.T) { patientHerd(t, policy) })
+			t.Run("impatient", func(t *testing.T) { impatientHerd(t, policy) })
+		})
+	}
+}
+
+func patientHerd(t *testing.T, policy string) {
+	h := startHerd(t, policy, "60s", func() time.Duration { return time.Duration(20+rand.IntN(41)) * time.Millisecond })
+	answers := h.come(t)
+	h.process.waiting(t, herdSize-herdServed)
+	opened := float64(time.Now().UnixMicro()) / 1e6
+	close(h.open)
+	if got := answers(); got["x"] != herdSize {
+		t.Errorf("answers: %v", got)
+	}
+	var waited []queuedLine
+	early, longest := 0, 0.0
+	for _, l := range h.lines(t) {
+		if l.End != "complete" || l.Termination != "--" || l.ServerQueue != 0 || l.Server == "" || (l.BackendQueue == 0) != (l.QueueTime == 0) {
+			t.Errorf("log line %+v", l)
+		}
+		if l.BackendQueue != 0 {
+			waited = append(waited, l)
+			if l.began()+l.QueueTime < opened {
+				early++
+			}
+		}
+		longest = max(longest, l.QueueTime)
+	}
+	h.limits(t, herdSize)
+	h.positions(t, waited)
+	byBegin := disorder(waited, (*queuedLine).began)
+	byGrant := disorder(waited, func(l *queuedLine) float64 { return l.began() + l.QueueTime })
+	t.Logf("%d waited, up to %.2fs; sorted by when they came the median is %d places apart, by when they had waited %d",
+		len(waited), longest, byBegin, byGrant)
+	t.Logf("by the log %d of them were served too early", early)
+	if byBegin > herdServed || byGrant > herdServed {
+		t.Error("not first come, first served")
+	}
+	if early > len(waited)/10 { // the log is exact for most
+		t.Errorf("%d have waited for less than until a server had room", early)
+	}
+}
+
+// positions checks the places of those who waited. Everybody came before
+// anybody was served from the queue, so each place is taken once. Who comes to
+// a server may be overtaken on the way there, but only those who hold a seat
+// can be under way.
+func (h *herd) positions(t *testing.T, waited []queuedLine) {
+	t.Helper()
+	if len(waited) != herdSize-herdServed {
+		t.Errorf("%d have waited, want %d", len(waited), herdSize-herdServed)
+	}
+	places, taken, sum := make(map[string]int), make(map[int]bool), 0
+	for _, l := range waited {
+		if taken[l.BackendQueue] || l.BackendQueue > len(waited) {
+			t.Errorf("place %d of %d is taken twice or there is none", l.BackendQueue, len(waited))
+		}
+		places[l.SNI], taken[l.BackendQueue] = l.BackendQueue, true
+		sum += l.BackendQueue
+	}
+	rank, furthest := 0, 0
+	for _, name := range h.order {
+		if places[name] == 0 {
+			continue
+		}
+		rank++
+		furthest = max(furthest, places[name]-rank)
+	}
+	t.Logf("the places add up to %d; at the servers who overtook most did so by %d", sum, furthest)
+	if furthest >= herdServed {
+		t.Errorf("somebody came %d places too early", furthest)
+	}
+}
+
+// Who has waited for too long is told so then, whatever else goes on.
+func impatientHerd(t *testing.T, policy string) {
+	const timeout, late = 0.3, 1.0
+	h := startHerd(t, policy, "300ms", func() time.Duration { return 200 * time.Millisecond })
+	close(h.open)
+	answers := h.come(t)()
+	served, over, longest := 0, 0, 0.0
+	for _, l := range h.lines(t) {
+		switch {
+		case l.End == "complete" && l.Termination == "--" && l.Server != "" && (l.BackendQueue == 0) == (l.QueueTime == 0):
+			served++
+		case l.End == "queue_timeout" && l.Termination == "sQ" && l.Server == "" && l.BackendQueue > 0 && l.QueueTime >= timeout && l.QueueTime <= timeout+late:
+			over++
+			longest = max(longest, l.QueueTime)
+		default:
+			t.Errorf("log line %+v", l)
+		}
+	}
+	t.Logf("%d served, %d timed out, after %.3fs at most", served, over, longest)
+	if served == 0 || over == 0 || served+over != herdSize {
+		t.Errorf("%d served, %d timed out: want some of each, %d in all", served, over, herdSize)
+	}
+	if answers["x"] != served || answers["\x15\x03\x01\x00\x02\x02\x50"] != over {
+		t.Errorf("answers: %v", answers)
+	}
+	h.limits(t, served)
+}
+
+// queuedLine is a session line with what it says of queues.
+type queuedLine struct {
+	logLine
+	TS           float64 `json:"ts"`
+	QueueTime    float64 `json:"queue_time"`
+	ServerQueue  int     `json:"server_queue"`
+	BackendQueue int     `json:"backend_queue"`
+}
+
+// String is how the session ended, at whom, and its places in the queues.
+func (l *queuedLine) String() string {
+	return fmt.Sprintf("%s %s %s %q %d/%d", l.End, l.Termination, l.EndedBy, l.Server, l.ServerQueue, l.BackendQueue)
+}
+
+// queuedLines are all session lines so far.
+func (p *process) queuedLines(t *testing.T) (found []queuedLine) {
+	t.Helper()
+	for text := range strings.Lines(p.log()) {
+		var l queuedLine
+		if json.Unmarshal([]byte(text), &l) == nil && l.Msg == "session" {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// ended waits for the line of a client.
+func (p *process) ended(t *testing.T, c *net.TCPConn) *queuedLine {
+	t.Helper()
+	client := c.LocalAddr().String()
+	p.await(t, "session line of "+client, func(lines []logLine) bool {
+		return slices.ContainsFunc(lines, func(l logLine) bool { return l.Msg == "session" && l.Client == client })
+	})
+	lines := p.queuedLines(t)
+	return &lines[slices.IndexFunc(lines, func(l queuedLine) bool { return l.Client == client })]
+}
+
+var goroutinesOf = regexp.MustCompile(`(?m)^(\d+) @`)
+
+// waiting waits until n connections wait for a server. Nothing that a client
+// can see tells so; but each is a goroutine.
+func (p *process) waiting(t *testing.T, n int) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	var now int
+	var stacks []byte
+	for over := time.Now().Add(patience); time.Now().Before(over); time.Sleep(20 * time.Millisecond) {
+		answer, err := client.Get("http://" + p.admin + "/debug/pprof/goroutine?debug=1")
+		if err == nil {
+			stacks, err = io.ReadAll(answer.Body)
+			answer.Body.Close()
+		}
+		if err != nil { // Caddy replaces its admin server with each configuration
+			continue
+		}
+		now = 0
+		for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+			if !strings.Contains(stack, "modules/pool.(*backend).wait") {
+				continue
+			}
+			count, err := strconv.Atoi(goroutinesOf.FindStringSubmatch(stack)[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			now += count
+		}
+		if now == n {
+			return
+		}
+	}
+	t.Fatalf("%d connections wait for a server, want %d:\n%s", now, n, p.log())
+}

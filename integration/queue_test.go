@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// queueing is a frontend before the backend web, whose servers keep whoever
+// comes until they are let go.
+type queueing struct {
+	*process
+	address string
+	servers map[string]string // their addresses
+	came    chan guest
+	kept    map[string]guest // by client
+}
+
+type guest struct {
+	who   string        // server and client
+	leave chan struct{} // closed: the server answers its name
+}
+
+// startQueueing begins with a backend in which $s1, $s2 and $s3 are addresses.
+func startQueueing(t *testing.T, backend string) *queueing {
+	t.Helper()
+	q := &queueing{address: freeAddress(t), servers: make(map[string]string), came: make(chan guest, 100), kept: make(map[string]guest)}
+	for _, name := range []string{"s1", "s2", "s3"} {
+		q.servers[name] = listen(t, func(c *net.TCPConn) {
+			client := make([]byte, 1)
+			if skipHello(c) != nil {
+				return
+			}
+			if _, err := io.ReadFull(c, client); err != nil {
+				return
+			}
+			v := guest{name + " " + string(client), make(chan struct{})}
+			q.came <- v
+			select {
+			case <-v.leave:
+				fmt.Fprint(c, name)
+			case <-t.Context().Done():
+			}
+		})
+	}
+	q.process = start(t, q.config(backend, ""), "")
+	return q
+}
+
+// config has a backend and, beside the frontend, more of them.
+func (q *queueing) config(backend, more string) string {
+	if !strings.Contains(backend, "timeouts") {
+		backend += "\ntimeouts queue 1m" // longer than any test takes
+	}
+	for name, address := range q.servers {
+		backend = strings.ReplaceAll(backend, "$"+name, name+" "+address)
+	}
+	return fmt.Sprintf("passthrough {\nbackend web {\n%s\n}\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n }\n }\n }\n%s\n}", backend, q.address, more)
+}
+
+// reconfigure gives the process another backend.
+func (q *queueing) reconfigure(t *testing.T, backend string) {
+	t.Helper()
+	if err := q.reload(t, q.config(backend, ""), ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// arrive waits until clients have come to servers, each "SERVER CLIENT", in
+// whatever order.
+func (q *queueing) arrive(t *testing.T, want ...string) {
+	t.Helper()
+	var got []string
+	for range want {
+		select {
+		case v := <-q.came:
+			got = append(got, v.who)
+			_, client, _ := strings.Cut(v.who, " ")
+			q.kept[client] = v
+		case <-time.After(patience):
+			t.Fatalf("there came %q, want %q:\n%s", got, want, q.log())
+		}
+	}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Fatalf("there came %q, want %q:\n%s", got, want, q.log())
+	}
+}
+
+// wait has one more client wait, behind n-1 others.
+func (q *queueing) wait(t *testing.T, client string, n int) *net.TCPConn {
+	t.Helper()
+	c := say(t, q.address, client)
+	q.waiting(t, n)
+	return c
+}
+
+// served has a client be answered, by a server, and closes it.
+func (q *queueing) served(t *testing.T, client string, c *net.TCPConn, server string) {
+	t.Helper()
+	close(q.kept[client].leave)
+	if got, err := io.ReadAll(c); err != nil || string(got) != server {
+		t.Errorf("%s got %q (%v), want %q", client, got, err, server)
+	}
+	c.Close()
+}
+
+// quiet checks that nobody else has come to a server.
+func (q *queueing) quiet(t *testing.T) {
+	t.Helper()
+	select {
+	case v := <-q.came:
+		t.Fatalf("%s: nobody should have come:\n%s", v.who, q.log())
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// ends checks what is logged of a client, which has waited.
+func (q *queueing) ends(t *testing.T, c *net.TCPConn, want string) {
+	t.Helper()
+	if l := q.ended(t, c); l.String() != want || l.QueueTime <= 0 || l.QueueTime > l.Duration {
+		t.Errorf("logged %s after %vs, want %s; the line: %+v", l, l.QueueTime, want, *l)
+	}
+}
+
+func reset(c *net.TCPConn) error { return errors.Join(c.SetLinger(0), c.Close()) }
+
+// Who leaves the queue is noticed at once, and the next has the place; without
+// abortonclose the end of what a client says is not leaving.
+func TestClientsLeaveTheQueue(t *testing.T) {
+	finThenReset := func(c *net.TCPConn) error {
+		if err := c.CloseWrite(); err != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond) // so that the two are seen apart
+		return reset(c)
+	}
+	for _, c := range []struct {
+		name, backend string
+		leave         func(*net.TCPConn) error
+		end           string // empty: that is none
+	}{
+		{"reset", "", reset, `client_reset CD client "" 0/1`},
+		{"reset with abortonclose", "abortonclose\n", reset, `client_reset CD client "" 0/1`},
+		{"FIN, then reset", "", finThenReset, `client_reset CD client "" 0/1`},
+		{"FIN with abortonclose", "abortonclose\n", (*net.TCPConn).CloseWrite, `client_left CQ client "" 0/1`},
+		{"FIN", "", (*net.TCPConn).CloseWrite, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := startQueueing(t, c.backend+"server $s1 maxconn 1")
+			first := say(t, q.address, "a")
+			q.arrive(t, "s1 a")
+			leaving := q.wait(t, "b", 1)
+			next := q.wait(t, "c", 2)
+			if err := c.leave(leaving); err != nil {
+				t.Fatal(err)
+			}
+			if c.end != "" {
+				q.ends(t, leaving, c.end)
+				q.waiting(t, 1)
+				q.served(t, "a", first, "s1")
+				q.arrive(t, "s1 c")
+				q.served(t, "c", next, "s1")
+				q.ends(t, next, `complete -- server "s1" 0/1`)
+			} else {
+				q.quiet(t)
+				q.waiting(t, 2)
+				q.served(t, "a", first, "s1")
+				q.arrive(t, "s1 b")
+				q.waiting(t, 1)
+				q.served(t, "b", leaving, "s1")
+				q.arrive(t, "s1 c")
+				q.served(t, "c", next, "s1")
+				q.ends(t, leaving, `complete -- client "s1" 0/1`)
+				q.ends(t, next, `complete -- server "s1" 0/2`)
+			}
+			if l := q.ended(t, first); l.String() != `complete -- server "s1" 0/0` || l.QueueTime != 0 {
+				t.Errorf("who did not wait: %+v", *l)
+			}
+		})
+	}
+}
+
+// With leastconn maxqueue wait for each server; the others for whichever is
+// free. Who has waited longest comes first, wherever.
+func TestQueuesOfServers(t *testing.T) {
+	q := startQueueing(t, "balance leastconn\nserver $s1 maxconn 1 maxqueue 1\nserver $s2 maxconn 1 maxqueue 1")
+	a := say(t, q.address, "a")
+	q.arrive(t, "s1 a")
+	b := say(t, q.address, "b")
+	q.arrive(t, "s2 b")
+	c, d, e := q.wait(t, "c", 1), q.wait(t, "d", 2), q.wait(t, "e", 3)
+	q.served(t, "b", b, "s2")
+	q.arrive(t, "s2 d") // though c has waited for longer: for s1
+	q.served(t, "d", d, "s2")
+	q.arrive(t, "s2 e")
+	q.served(t, "a", a, "s1")
+	q.arrive(t, "s1 c")
+	q.served(t, "e", e, "s2")
+	q.served(t, "c", c, "s1")
+	q.ends(t, c, `complete -- server "s1" 1/0`)
+	q.ends(t, d, `complete -- server "s2" 1/0`)
+	q.ends(t, e, `complete -- server "s2" 0/1`)
+}
+
+// Who has waited for too long, or may not even wait, is told so in TLS.
+func TestQueueEnds(t *testing.T) {
+	refused := func(t *testing.T, c *net.TCPConn) {
+		t.Helper()
+		if got, err := io.ReadAll(c); err != nil || string(got) != "\x15\x03\x01\x00\x02\x02\x50" {
+			t.Errorf("the client got %q (%v)", got, err)
+		}
+	}
+	t.Run("timeout", func(t *testing.T) {
+		q := startQueueing(t, "balance leastconn\nserver $s1 maxconn 1 maxqueue 1\ntimeouts queue 2s")
+		a := say(t, q.address, "a")
+		q.arrive(t, "s1 a")
+		b, c := q.wait(t, "b", 1), q.wait(t, "c", 2)
+		refused(t, b)
+		refused(t, c)
+		q.ends(t, b, `queue_timeout sQ server "s1" 1/0`)
+		q.ends(t, c, `queue_timeout sQ server "" 0/1`)
+		q.served(t, "a", a, "s1")
+	})
+	t.Run("full", func(t *testing.T) {
+		q := startQueueing(t, "balance source\nserver $s1 maxconn 1 maxqueue 1")
+		a := say(t, q.address, "a")
+		q.arrive(t, "s1 a")
+		b := q.wait(t, "b", 1)
+		c := say(t, q.address, "c")
+		refused(t, c)
+		if l := q.ended(t, c); l.String() != `queue_full SQ server "s1" 0/0` || l.QueueTime != 0 {
+			t.Errorf("logged %+v", *l)
+		}
+		q.served(t, "a", a, "s1")
+		q.arrive(t, "s1 b")
+		q.served(t, "b", b, "s1")
+		q.ends(t, b, `complete -- server "s1" 1/0`)
+	})
+}
+
+// Who waits when the configuration changes is served by the new one at once,
+// without any other connection.
+func TestReloadServesTheQueue(t *testing.T) {
+	t.Run("more room", func(t *testing.T) {
+		q := startQueueing(t, "server $s1 maxconn 1")
+		first := say(t, q.address, "a")
+		q.arrive(t, "s1 a")
+		var waiting []*net.TCPConn
+		for i, client := range []string{"b", "c", "d", "e", "f"} {
+			waiting = append(waiting, q.wait(t, client, i+1))
+		}
+		q.reconfigure(t, "server $s1 maxconn 3")
+		q.arrive(t, "s1 b", "s1 c")
+		q.waiting(t, 3)
+		q.quiet(t)
+		q.served(t, "a", first, "s1")
+		q.arrive(t, "s1 d")
+		q.quiet(t)
+		q.reconfigure(t, "server $s1 maxconn 1")
+		q.served(t, "b", waiting[0], "s1")
+		q.served(t, "c", waiting[1], "s1")
+		q.quiet(t) // with d the limit is reached still
+		q.served(t, "d", waiting[2], "s1")
+		q.arrive(t, "s1 e")
+		q.served(t, "e", waiting[3], "s1")
+		q.arrive(t, "s1 f")
+		q.served(t, "f", waiting[4], "s1")
+		for i, c := range waiting {
+			q.ends(t, c, fmt.Sprintf(`complete -- server "s1" 0/%d`, i+1))
+		}
+	})
+
+	const s1, s2, s3 = "server $s1 maxconn 1 maxqueue 1", "\nserver $s2 maxconn 1 maxqueue 1", "\nserver $s3 maxconn 1 maxqueue 1"
+	for _, c := range []struct {
+		name, then string // the configuration without s1
+		free       bool   // s3 has room
+		end        string // of who waited for s1
+	}{
+		{"server removed, another free", s2 + s3, true, `complete -- server "s3" 1/0`},
+		{"server disabled, another free", s1 + " disabled" + s2 + s3, true, `complete -- server "s3" 1/0`},
+		{"server removed, others full", s2, false, `complete -- server "s2" 1/1`},
+		{"server disabled, others full", s1 + " disabled" + s2, false, `complete -- server "s2" 1/1`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := startQueueing(t, "balance leastconn\n"+s1+s2)
+			atFirst := say(t, q.address, "a")
+			q.arrive(t, "s1 a")
+			atSecond := say(t, q.address, "b")
+			q.arrive(t, "s2 b")
+			moves, stays := q.wait(t, "c", 1), q.wait(t, "d", 2)
+			q.reconfigure(t, "balance leastconn\n"+c.then)
+			if c.free {
+				q.arrive(t, "s3 c")
+				q.waiting(t, 1)
+			}
+			q.served(t, "a", atFirst, "s1") // its session goes on, but nobody follows
+			q.quiet(t)
+			q.served(t, "b", atSecond, "s2")
+			server := "s3"
+			if !c.free {
+				q.arrive(t, "s2 c") // it has waited for longer than d
+				server = "s2"
+				q.served(t, "c", moves, server)
+			}
+			q.arrive(t, "s2 d")
+			if c.free {
+				q.served(t, "c", moves, server)
+			}
+			q.served(t, "d", stays, "s2")
+			q.ends(t, moves, c.end)
+			q.ends(t, stays, `complete -- server "s2" 1/0`)
+		})
+	}
+}
+
+// A configuration that fails, however late, serves nobody who waits.
+func TestFailedReloadKeepsTheQueue(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	q := startQueueing(t, "server $s1 maxconn 1")
+	a := say(t, q.address, "a")
+	q.arrive(t, "s1 a")
+	b, c := q.wait(t, "b", 1), q.wait(t, "c", 2)
+	better := "server $s1 maxconn 3\nserver $s2"
+	for _, f := range []struct{ why, backend, frontends string }{
+		{"unknown option", better + "\nmaxcon 3", ""},
+		{`backend \"wbe\"`, better, "durable/" + freeAddress(t) + " {\n route {\n passthrough {\n name other\n default_backend wbe\n }\n }\n }"},
+		{"address already in use", better, taken.Addr().String() + " {\n route {\n passthrough {\n name other\n default_backend web\n }\n }\n }"},
+	} {
+		for range 4 { // apps start in whatever order
+			if err := q.reload(t, q.config(f.backend, f.frontends), ""); err == nil || !strings.Contains(err.Error(), f.why) {
+				t.Errorf("want a failure with %q, got %v", f.why, err)
+			}
+			q.waiting(t, 2)
+			q.quiet(t)
+		}
+	}
+	q.served(t, "a", a, "s1")
+	q.arrive(t, "s1 b")
+	q.quiet(t)
+	q.served(t, "b", b, "s1")
+	q.arrive(t, "s1 c")
+	q.served(t, "c", c, "s1")
+	q.ends(t, c, `complete -- server "s1" 0/2`)
+}
+
+// shares is which servers clients get, who keep nobody.
+func (q *queueing) shares(t *testing.T, clients int) map[string]int {
+	t.Helper()
+	shares := make(map[string]int)
+	for range clients {
+		c := say(t, q.address, "x")
+		select {
+		case g := <-q.came:
+			close(g.leave)
+		case <-time.After(patience):
+			t.Fatalf("a client has come to no server:\n%s", q.log())
+		}
+		name, err := io.ReadAll(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		shares[string(name)]++
+	}
+	return shares
+}
+
+// A reload changes shares at once, but a server that comes back with slowstart
+// gets its own bit by bit.
+func TestReloadChangesShares(t *testing.T) {
+	q := startQueueing(t, "server $s1\nserver $s2 disabled")
+	if got := q.shares(t, 8); got["s1"] != 8 {
+		t.Errorf("with s2 disabled: %v", got)
+	}
+	q.reconfigure(t, "server $s1\nserver $s2 slowstart 3s")
+	if got := q.shares(t, 34); got["s2"] == 0 || got["s2"] > 12 {
+		t.Errorf("when s2 has just come back: %v", got)
+	}
+	time.Sleep(4 * time.Second)
+	if got := q.shares(t, 34); got["s2"] < 15 || got["s2"] > 19 {
+		t.Errorf("when s2 has started: %v", got)
+	}
+	q.reconfigure(t, "server $s1 weight 3\nserver $s2 slowstart 3s")
+	if got := q.shares(t, 40); got["s1"] < 29 || got["s1"] > 31 {
+		t.Errorf("with weights 3 and 1: %v", got)
+	}
+}
