@@ -41,6 +41,10 @@ oracle: ## Run the scenarios in HAProxy and in ours and compare: all, or RUN=FOL
 	.ci/deps
 	go test -v -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 
+.PHONY: soak
+soak: ## Run the long simulation: 4096 seeds of 20,000 steps each (SEED=N: that one alone)
+	go test -v -count=1 -timeout 0 -run TestSimulation ./modules/pool -args -sim.seeds=4096 -sim.steps=20000 -sim.seed=$(or $(SEED),0)
+
 .PHONY: lint
 lint: bin/golangci-lint ## Check format and code, and that the modules compile for macOS and Windows
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -l:"; echo "$$unformatted"; exit 1; fi

@@ -40,7 +40,19 @@ var backendMistakes = []mistake{
 		`retries: "101": expected a whole number from 0 to 100`, "Caddyfile:5",
 	}},
 	{"an unknown policy", inBackend, "balance roundrobbin", "balance roundrobin", []string{
-		`balance: unknown policy "roundrobbin"; did you mean "roundrobin"? (known: roundrobin`, "Caddyfile:5",
+		`balance: unknown policy "roundrobbin"; did you mean "roundrobin"? (known: first, hash, leastconn, random, roundrobin, source, static_rr)`, "Caddyfile:5",
+	}},
+	{"a policy's unknown key", inBackend, "balance hash snii", "balance hash sni", []string{
+		`unknown key "snii"; did you mean "sni"?`, "Caddyfile:5",
+	}},
+	{"an unknown hash function", inBackend, "balance hash sni {\n hash_type consistent md5\n}", "balance hash sni {\n hash_type consistent wt6\n}", []string{
+		`hash_type: unknown function "md5"`, "Caddyfile:",
+	}},
+	{"a balance factor of nothing", inBackend, "balance random {\n balance_factor 100\n}", "balance random {\n balance_factor 101\n}", []string{
+		"balance_factor 100: expected 0, or a whole number from 101", "Caddyfile:",
+	}},
+	{"too few draws", inBackend, "balance random 0", "balance random 1", []string{
+		`draws "0": expected a whole number from 1 to 1000`, "Caddyfile:5",
 	}},
 	{"a policy's missing name", inBackend, "balance", "balance roundrobin", []string{
 		`"balance" needs an argument`, "Caddyfile:5",
