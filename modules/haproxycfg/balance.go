@@ -173,9 +173,9 @@ func (t *translation) defaultBalance(p *proxy) {
 	t.collect(p.Pos, "without 'balance', roundrobin is taken, as up to HAProxy 3.2; 3.3 and later take random: write 'balance', or set "+branchVariable+": %s", p.String())
 }
 
-// emitFullConn is at how many connections servers have their maxconn: without
+// fullConn is at how many connections servers have their maxconn: without
 // fullconn, a tenth of what all frontends that lead here may have.
-func (t *translation) emitFullConn(p *proxy) int {
+func (t *translation) fullConn(p *proxy) int {
 	if p.fullconn > 0 || !slices.ContainsFunc(p.servers, func(n *server) bool { return n.minconn > 0 && n.minconn < n.maxconn }) {
 		return p.fullconn
 	}

@@ -130,7 +130,7 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 		BalanceRaw:   emitBalance(p),
 		Servers:      []*balancer.Server{},
 		AllBackups:   p.allBackups,
-		FullConn:     t.emitFullConn(p),
+		FullConn:     p.fullconn,
 		AbortOnClose: p.abortOnFin,
 		Retries:      p.retries,
 		Timeouts: balancer.Timeouts{

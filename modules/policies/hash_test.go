@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policies
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"pgregory.net/rapid"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// onRing are the options of a consistent hash.
+func onRing() Hashing { return Hashing{HashType: HashType{Type: consistent}} }
+
+// ringView is a view of servers with the weights given, all of which are up but
+// those of weight 0.
+func ringView(weights, ids []int) (v pool.View) {
+	for i, w := range weights {
+		s := &pool.Server{ServerConfig: pool.ServerConfig{Weight: w, ID: ids[i]}, Index: i}
+		v.All = append(v.All, s)
+		if w > 0 {
+			v.Servers, v.Weights, v.Shares = append(v.Servers, s), append(v.Weights, w), append(v.Shares, w*pool.Scale)
+		}
+	}
+	return v
+}
+
+// A ring that has followed many changes is as one that has just been made, and
+// finds the node that a search through all of them finds.
+func TestRingFollowsChanges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var g ring
+		for range rapid.IntRange(1, 5).Draw(t, "views") {
+			weights := rapid.SliceOfN(rapid.IntRange(0, 4), 1, 6).Draw(t, "weights")
+			ids := rapid.SliceOfNDistinct(rapid.IntRange(1, 9), len(weights), len(weights), rapid.ID).Draw(t, "ids")
+			v := ringView(weights, ids)
+			g.build(v)
+			var anew ring
+			anew.build(v)
+			if !slices.Equal(g.nodes, anew.nodes) {
+				t.Fatalf("weights %v: %d nodes, anew %d, or others", weights, len(g.nodes), len(anew.nodes))
+			}
+			hash := rapid.Uint32().Draw(t, "hash")
+			skip := rapid.IntRange(-1, len(weights)-1).Draw(t, "server that does not suit")
+			got := g.lookup(hash, func(s *pool.Server) bool { return s.Index != skip })
+			if want := naiveLookup(v, hash, skip); got != want {
+				t.Fatalf("weights %v, ids %v, hash %d, without %d: got %v, want %v", weights, ids, hash, skip, got, want)
+			}
+		}
+	})
+}
+
+// naiveLookup is the server of the nearest place on the ring, of two as near the
+// one below; or else the first above it that is another's.
+func naiveLookup(v pool.View, hash uint32, skip int) *pool.Server {
+	type place struct {
+		key    uint32
+		server *pool.Server
+	}
+	var places []place
+	for i, s := range v.Servers {
+		for n := range v.Shares[i] {
+			places = append(places, place{avalanche(uint32(s.ID<<12 + n)), s})
+		}
+	}
+	slices.SortFunc(places, func(a, b place) int { return int(a.key) - int(b.key) })
+	best, distance := 0, uint32(1<<32-1)
+	for i, p := range places {
+		if d := hash - p.key; d <= distance { // one below
+			best, distance = i, d
+		}
+	}
+	for i, p := range places {
+		if d := p.key - hash; d < distance {
+			best, distance = i, d
+		}
+	}
+	for i := range places {
+		if s := places[(best+i)%len(places)].server; s.Index != skip {
+			return s
+		}
+	}
+	return nil
+}
+
+// While ten thousand connections come, and all stay, no server ever has more than
+// its share and a quarter, rounded up, and one.
+func TestBalanceFactorHoldsAtAnyTime(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for name, key := range map[string]func() string{
+		"one key": func() string { return "one" },
+		"many":    func() string { return fmt.Sprint(random.Uint64()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := onRing()
+			h.BalanceFactor = 125
+			var servers []pool.ServerConfig
+			for i := range 10 {
+				servers = append(servers, pool.ServerConfig{Name: fmt.Sprint(i), Weight: 1})
+			}
+			p := openServers(t, &Hash{Key: "sni", Hashing: h}, servers...)
+			for n := 1; n <= 10_000; n++ {
+				l, err := p.Acquire(t.Context(), &pool.Request{Connection: hello(key())})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { l.Release(pool.Served) })
+				if most := int64((n*125+999)/1000 + 1); l.Server.Sessions() > most {
+					t.Fatalf("server %s has %d of %d connections, at most %d", l.Server.Name, l.Server.Sessions(), n, most)
+				}
+			}
+		})
+	}
+}
+
+// Where the server of a key is avoided, a ring has the next one, and so has a
+// table; but who is tried again on the same server by a table stays.
+func TestHashAvoids(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		options   Hashing
+		redirects bool // a redispatch finds another one
+	}{
+		{"table", Hashing{}, false},
+		{"ring", onRing(), true},
+	} {
+		p := openServers(t, &Hash{Key: "sni", Hashing: c.options}, weighted([]int{2, 1, 3}, nil)...)
+		for i := range 50 {
+			var r pool.Request
+			r.Connection = hello(fmt.Sprint(i))
+			seen := ""
+			for range p.Servers() {
+				l, err := p.Acquire(t.Context(), &r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen += l.Server.Name
+				r.Avoid(l.Server)
+				l.Release(pool.ConnectFailed)
+			}
+			if !strings.Contains(seen, "A") || !strings.Contains(seen, "B") || !strings.Contains(seen, "C") {
+				t.Errorf("%s, key %d: tries went to %s", c.name, i, seen)
+			}
+			if _, err := p.Acquire(t.Context(), &r); !errors.Is(err, pool.ErrNoServer) {
+				t.Errorf("%s, key %d: where all are avoided: %v", c.name, i, err)
+			}
+			r.Forgive()
+			first := pick(t, p, &r)
+			if first != seen[:1] {
+				t.Errorf("%s, key %d: %s, and %s before", c.name, i, first, seen)
+			}
+			r.AvoidLast(p.Servers()[first[0]-'A'])
+			if again := pick(t, p, &r); (again != first) != c.redirects {
+				t.Errorf("%s, key %d: a redispatch from %s went to %s", c.name, i, first, again)
+			} else if c.redirects && again != seen[1:2] {
+				t.Errorf("%s, key %d: a redispatch went to %s, not to the next: %s", c.name, i, again, seen)
+			}
+		}
+	}
+}
+
+// A server that is full keeps its keys, or does not, by preserve_affinity. Six
+// connections of one key come to servers that serve one each.
+func TestPreserveAffinitySequences(t *testing.T) {
+	for _, c := range []struct {
+		word     string
+		maxQueue int
+		want     string
+	}{
+		{"", 0, "A....."}, // they all wait for A
+		{"always", 0, "A....."},
+		{"maxconn", 0, "ACB..."},
+		{"maxqueue", 0, "ACB..."}, // where any number may wait, nobody does while another has room
+		{"maxconn", 1, "ACB..."},
+		{"maxqueue", 1, "A.C.B."},
+	} {
+		h := onRing()
+		h.PreserveAffinity = c.word
+		servers := weighted([]int{1, 1, 1}, []int{20, 10, 30})
+		for i := range servers {
+			servers[i].MaxConn, servers[i].MaxQueue = 1, c.maxQueue
+		}
+		if got := play(t, &Source{Hashing: h}, servers, "6", "192.0.2.1"); got != c.want {
+			t.Errorf("%q with maxqueue %d: %s, want %s", c.word, c.maxQueue, got, c.want)
+		}
+	}
+}
+
+// evaluated is a connection all of whose expressions have one value.
+type evaluated struct {
+	value sample.Value
+	ok    bool
+}
+
+func (e evaluated) Sample(*sample.Expression) (sample.Value, bool) { return e.value, e.ok }
+
+// The value of an expression is hashed as the same key in words is.
+func TestHashOfExpression(t *testing.T) {
+	p := &Hash{Expression: "var(sess.name)"}
+	provisioned(t, p)
+	for _, c := range []struct {
+		connection evaluated
+		want       uint32
+		ok         bool
+	}{
+		{evaluated{sample.Text("hello"), true}, 684824882, true},
+		{evaluated{sample.Binary([]byte("hello")), true}, 684824882, true},
+		{evaluated{}, 0, false},
+	} {
+		if got, ok := p.Hash(&pool.Request{Connection: c.connection}); ok != c.ok || got != c.want {
+			t.Errorf("%v: %d (%t), want %d (%t)", c.connection, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+// What is wrong in JSON is named as well.
+func TestOptionsOfJSONAreChecked(t *testing.T) {
+	ringWith := func(change func(*Hashing)) Hashing {
+		h := onRing()
+		change(&h)
+		return h
+	}
+	for _, c := range []struct {
+		policy caddy.Provisioner
+		want   string
+	}{
+		{&Hash{}, "key"},
+		{&Hash{Key: "sni", Expression: "src"}, "key"},
+		{&Hash{Key: "name"}, `"name"`},
+		{&Hash{Key: "sni", Hashing: Hashing{HashType: HashType{Type: "ring"}}}, "hash_type"},
+		{&Source{Hashing: Hashing{HashType: HashType{Type: "ring"}}}, "hash_type"},
+		{&Source{Hashing: Hashing{HashType: HashType{Function: "md5"}}}, "hash_type"},
+		{&Source{Hashing: Hashing{BalanceFactor: 150}}, "balance_factor"},
+		{&Source{Hashing: Hashing{HashType: HashType{Type: mapBased}, PreserveAffinity: "always"}}, "preserve_affinity"},
+		{&Source{Hashing: ringWith(func(h *Hashing) { h.BalanceFactor = 100 })}, "balance_factor"},
+		{&Source{Hashing: ringWith(func(h *Hashing) { h.BalanceFactor = 1 })}, "balance_factor"},
+		{&Source{Hashing: ringWith(func(h *Hashing) { h.BalanceFactor = -1 })}, "balance_factor"},
+		{&Source{Hashing: ringWith(func(h *Hashing) { h.BalanceFactor = 65536 })}, "balance_factor"},
+		{&Source{Hashing: ringWith(func(h *Hashing) { h.PreserveAffinity = "never" })}, "preserve_affinity"},
+		{&Random{Draws: -1}, "draws"},
+		{&Random{Draws: 1001}, "draws"},
+		{&Random{BalanceFactor: 100}, "balance_factor"},
+		{&Source{Hashing: ringWith(func(h *Hashing) { h.BalanceFactor = 101 })}, ""},
+		{&Source{Hashing: ringWith(func(h *Hashing) { h.BalanceFactor = 65535 })}, ""},
+		{&Random{Draws: 1000, BalanceFactor: 101}, ""},
+	} {
+		err := c.policy.Provision(caddy.Context{Context: context.Background()})
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%+v: %v", c.policy, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%+v: %v, want %s named", c.policy, err, c.want)
+		}
+	}
+}
