@@ -173,6 +173,9 @@ func (t *translation) defaultBalance(p *proxy) {
 	t.collect(p.Pos, "without 'balance', roundrobin is taken, as up to HAProxy 3.2; 3.3 and later take random: write 'balance', or set "+branchVariable+": %s", p.String())
 }
 
+// assumedMaxConn is what a frontend may have where no maxconn says so.
+const assumedMaxConn = 2000
+
 // fullConn is at how many connections servers have their maxconn: without
 // fullconn, a tenth of what all frontends that lead here may have.
 func (t *translation) fullConn(p *proxy) int {
@@ -189,8 +192,8 @@ func (t *translation) fullConn(p *proxy) int {
 			n = t.maxconn
 		}
 		if n == 0 {
-			t.errorf(p.Pos, "%s has servers with 'minconn' and no 'fullconn', and it is not known how many connections %s may have: expected 'fullconn N', or 'maxconn N' in %s or in 'global'", p, f, f)
-			return 0
+			n = assumedMaxConn
+			t.warnf(p.Pos, "%s has servers with 'minconn' and no 'fullconn', and how many connections %s may have would follow from the system's limits in HAProxy: %d are assumed; write 'fullconn N', or 'maxconn N' in %s or in 'global'", p, f, n, f)
 		}
 		total += n
 	}

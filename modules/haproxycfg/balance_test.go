@@ -83,7 +83,7 @@ func TestFullConn(t *testing.T) {
 		}
 	}
 	r := translated(t, section("", "", limits))
-	if text := fmt.Sprint(r.Problems); !r.Failed || !strings.Contains(text, "expected 'fullconn N', or 'maxconn N' in frontend 'f' or in 'global'") {
+	if text := fmt.Sprint(r.Problems); r.Failed || !strings.Contains(text, "2000 are assumed; write 'fullconn N', or 'maxconn N' in frontend 'f' or in 'global'") {
 		t.Errorf("nothing is known: %s", text)
 	}
 }
