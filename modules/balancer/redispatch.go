@@ -16,14 +16,14 @@ import (
 // Redispatch says which server a failed connect is tried again on. In JSON it is
 // true, false or a number.
 //
-// True: at once on one that this connection has not tried; if there is none, on
-// any of them after a pause of one second, or of the connect timeout if that is
-// shorter. False: on the same server, after that pause.
+// True: at once on one that this connection has not tried, then on a backup; if
+// there is none, on any of them after a pause of one second, or of the connect
+// timeout if that is shorter. False: on the same server, after that pause.
 //
 // A number is HAProxy's option redispatch N (-1 where HAProxy's has none), and
 // does what HAProxy does. Where several servers are up that are no backups, each
-// retry is at once and on another one than the last. Where there are not, each
-// is after the pause, and every Nth, or for a negative number every Nth counted
+// retry is at once and on another one than the last. Where there are not, or the
+// policy gives each key a server of its own (source, hash), each is after the pause, and every Nth, or for a negative number every Nth counted
 // from behind the last, may be on another server.
 type Redispatch struct {
 	On bool

@@ -52,7 +52,11 @@ func TestBalanceMistakes(t *testing.T) {
 			t.Errorf("%s: %s, want %s", line, text, want)
 		}
 	}
-	r := translated(t, backend("balance hash req.ssl_sni", "server s1 192.0.2.2:443", "server s2 192.0.2.3:443"))
+	r := translated(t, backend("balance source", "server s1 192.0.2.2:443 hash-key addr"))
+	if text := fmt.Sprint(r.Problems); !r.Failed || !strings.Contains(text, "'hash-key addr' is not available: expected 'hash-key id'") {
+		t.Errorf("hash-key: %s", text)
+	}
+	r = translated(t, backend("balance hash req.ssl_sni", "server s1 192.0.2.2:443", "server s2 192.0.2.3:443"))
 	if text := fmt.Sprint(r.Problems); r.Failed || !strings.Contains(text, "the servers take turns, as in HAProxy: set a variable") {
 		t.Errorf("what the client has sent: %s", text)
 	}

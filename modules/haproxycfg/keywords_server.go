@@ -54,8 +54,9 @@ func newServerKeywords() map[string]serverKeyword {
 
 	add(serverKeyword{grade: supported}, "no-send-proxy", "no-send-proxy-v2", "no-send-proxy-v2-ssl", "no-send-proxy-v2-ssl-cn", "no-ssl", "no-check-send-proxy", "no-agent-check", "stick", "no-tfo", "no-ssl-reuse")
 	add(serverKeyword{grade: harmless, note: "there are no stick tables"}, "non-stick")
-	add(serverKeyword{values: 1, grade: harmless, note: "servers are told apart by name"}, "guid", "label", "hash-key")
-	add(serverKeyword{values: 1, grade: harmless, note: "servers are told apart by name", do: serverID}, "id")
+	add(serverKeyword{values: 1, grade: harmless, note: "servers are told apart by name"}, "guid", "label")
+	add(serverKeyword{values: 1, grade: differs, note: "the ring is made of the servers' ids; other keys are refused", do: hashKey}, "hash-key")
+	add(serverKeyword{values: 1, grade: supported, do: serverID}, "id")
 	add(serverKeyword{values: 1, grade: harmless, note: ofHTTP}, "cookie", "max-reuse", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "proto", "ws", "log-proto", "log-bufsize", "pool-conn-name", "idle-ping", "strict-maxconn")
 	add(serverKeyword{values: 1, grade: harmless, note: "it tunes the socket"}, "mss", "tcp-ut", "cc", "shard")
 	add(serverKeyword{grade: harmless, note: "it tunes the socket"}, "tfo")
@@ -94,6 +95,14 @@ func addBasics(add adder) {
 	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.backup = false; return nil }}, "no-backup")
 	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.disabled = true; return nil }}, "disabled")
 	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.disabled = false; return nil }}, "enabled")
+}
+
+// hashKey takes the key that there is.
+func hashKey(_ *server, v string) error {
+	if v != "id" {
+		return fmt.Errorf("'hash-key %s' is not available: expected 'hash-key id'", v)
+	}
+	return nil
 }
 
 func setWeight(n *server, v string) error {
