@@ -79,12 +79,18 @@ func newAppOf(t testing.TB, backends map[string]string) (*balancer.App, caddy.Co
 	}
 	ctx, cancel := caddy.NewContext(base)
 	t.Cleanup(cancel)
+	provisioning.Lock()
+	defer provisioning.Unlock()
 	if err := app.Provision(ctx); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = app.Cleanup() })
 	return app, ctx
 }
+
+// provisioning is held by one test at a time: they share quiet, and Caddy
+// provisions the apps of a configuration one after the other.
+var provisioning sync.Mutex
 
 // quiet is a context that logs errors only: rules that chance has made are
 // warned of all the time.

@@ -21,6 +21,8 @@ func TestFirstSequences(t *testing.T) {
 	}
 	byWeight := weighted([]int{0, 1, 5}, nil)
 	byWeight[1].MaxConn = 1
+	growing := weighted([]int{1, 1}, nil)
+	growing[0].MinConn, growing[0].MaxConn, growing[1].MaxConn = 1, 4, 20
 	for _, c := range []struct {
 		name    string
 		servers []pool.ServerConfig
@@ -29,6 +31,7 @@ func TestFirstSequences(t *testing.T) {
 	}{
 		{"ids", byID, "6 -1 -2 2 1", "BBAACC BA ."},
 		{"weights", byWeight, "4 -0 2", "BCCC BC"},
+		{"minconn", growing, "9 -0 -3 3", "ABBABABAB AAB"},
 		{"no limit", weighted([]int{1, 9}, nil), "5", "AAAAA"},
 	} {
 		if got := play(t, new(First), c.servers, c.script); got != c.want {

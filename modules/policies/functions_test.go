@@ -96,6 +96,11 @@ func TestHashFunctionNone(t *testing.T) {
 			t.Errorf("%q: %d (%t), want %d (%t)", c.key, got, ok, c.want, c.ok)
 		}
 	}
+	spread := &Hash{Key: "{sni}", Hashing: Hashing{HashType: HashType{Function: noFunction, Avalanche: true}}}
+	provisioned(t, spread)
+	if got, _ := spread.Hash(&pool.Request{Connection: hello("97")}); got != 1830748055 {
+		t.Errorf("97 with avalanche: %d", got)
+	}
 	src := &Hash{Key: sourceKey, Hashing: Hashing{HashType: HashType{Function: noFunction}}}
 	provisioned(t, src)
 	if got, ok := src.Hash(&pool.Request{Source: netip.MustParseAddr("192.0.2.3")}); got != 0xc0000203 || !ok {

@@ -50,6 +50,10 @@ func TestRingFollowsChanges(t *testing.T) {
 				t.Fatalf("weights %v: %d nodes, anew %d, or others", weights, len(g.nodes), len(anew.nodes))
 			}
 			hash := rapid.Uint32().Draw(t, "hash")
+			if n := len(g.nodes); n > 1 && rapid.Bool().Draw(t, "between two nodes") {
+				i := rapid.IntRange(0, n-2).Draw(t, "node")
+				hash = g.nodes[i].key() + (g.nodes[i+1].key()-g.nodes[i].key())/2
+			}
 			skip := rapid.IntRange(-1, len(weights)-1).Draw(t, "server that does not suit")
 			got := g.lookup(hash, func(s *pool.Server) bool { return s.Index != skip })
 			if want := naiveLookup(v, hash, skip); got != want {
@@ -191,6 +195,29 @@ func TestPreserveAffinitySequences(t *testing.T) {
 		}
 		if got := play(t, &Source{Hashing: h}, servers, "6", "192.0.2.1"); got != c.want {
 			t.Errorf("%q with maxqueue %d: %s, want %s", c.word, c.maxQueue, got, c.want)
+		}
+	}
+}
+
+// Who avoids a server is not sent back to it because it has room, nor because all
+// others have more than their share.
+func TestHashAvoidsBeforeAllElse(t *testing.T) {
+	roomy, bounded := onRing(), onRing()
+	roomy.PreserveAffinity = "maxconn"
+	bounded.BalanceFactor = 101
+	for name, h := range map[string]Hashing{"preserve_affinity": roomy, "balance_factor": bounded} {
+		p := openServers(t, &Hash{Key: "sni", Hashing: h}, weighted([]int{1, 1}, nil)...)
+		for i := range 20 {
+			r := &pool.Request{Connection: hello(fmt.Sprint(i))}
+			r.Avoid(p.Servers()[1])
+			l, err := p.Acquire(t.Context(), r)
+			if err != nil {
+				t.Fatalf("%s, connection %d: %v", name, i, err)
+			}
+			t.Cleanup(func() { l.Release(pool.Served) })
+			if l.Server.Name != "A" {
+				t.Fatalf("%s, connection %d: %s, which is avoided", name, i, l.Server.Name)
+			}
 		}
 	}
 }

@@ -21,6 +21,8 @@ func TestLeastConnSequences(t *testing.T) {
 	full[0].MaxConn, full[1].MaxConn = 2, 3
 	queued := limited(1, 1)
 	queued[0].MaxConn, queued[0].MaxQueue = 1, 1
+	heavy := limited(3, 1)
+	heavy[0].MaxConn, heavy[0].MaxQueue = 1, 3
 	for _, c := range []struct {
 		name    string
 		servers []pool.ServerConfig
@@ -32,6 +34,7 @@ func TestLeastConnSequences(t *testing.T) {
 		{"5:3:2", limited(5, 3, 2), "20 -0 -3 -6 -7 -8 5 -1 -2 -4 6", "ABCAABACBAABACABACBA AACBA BCAABA"},
 		{"maxconn", full, "6", "ABABB."},
 		{"maxqueue", queued, "6", "AB.BBB"},
+		{"maxqueue by weight", heavy, "9", "AB...BBBB"},
 	} {
 		if got := play(t, new(LeastConn), c.servers, c.script); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)

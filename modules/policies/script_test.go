@@ -40,12 +40,13 @@ func openServers(t testing.TB, p pool.Policy, servers ...pool.ServerConfig) *poo
 
 // play has connections come and go by a script: "3 -0" are three that come, of
 // which the first leaves. It returns who got those of each word, "." being one
-// that waits. The connections are from the sources in turn.
+// that waits. The connections are from the sources in turn; with eight of them the
+// servers' limits are at their highest.
 func play(t *testing.T, p pool.Policy, servers []pool.ServerConfig, script string, sources ...string) (got string) {
 	t.Helper()
 	provisioned(t, p)
 	synctest.Test(t, func(t *testing.T) {
-		opened, err := new(pool.Registry).Open(pool.Config{Backend: "b", Policy: p, Servers: servers})
+		opened, err := new(pool.Registry).Open(pool.Config{Backend: "b", Policy: p, Servers: servers, FullConn: 8})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,8 +48,8 @@ func TestStaticRRPassesOver(t *testing.T) {
 	}
 }
 
-// Who is behind those that wait does not look for a server.
-func TestStaticRRWaitsItsTurn(t *testing.T) {
+// Where nobody has room, who comes waits for whichever server has first.
+func TestStaticRRWithoutRoom(t *testing.T) {
 	servers := weighted([]int{1, 1}, nil)
 	servers[0].MaxConn, servers[1].MaxConn = 1, 1
 	if got := play(t, new(StaticRR), servers, "3 1"); got != "AB. ." {
