@@ -59,10 +59,13 @@ func (p *LeastConn) load(s *pool.Server) int {
 	return (n + 1) * heaviest / p.shares[s.Index]
 }
 
-// Pick returns the server with the least load, of those that have room or whose
-// queue has.
+// Pick returns the server with the least load of those that have room, or else of
+// those whose queue has.
 func (p *LeastConn) Pick(_ pool.View, r *pool.Request) *pool.Server {
-	at := p.loads.least(func(s *pool.Server) bool { return s.HasPlace() && !r.Avoids(s) })
+	at := p.loads.least(free(r))
+	if at == nil {
+		at = p.loads.least(func(s *pool.Server) bool { return s.HasPlace() && !r.Avoids(s) })
+	}
 	if at == nil {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // The sequences were taken from HAProxy 2.6, whose servers of one load are in a
-// single list.
+// single list; but for those with maxqueue.
 func TestLeastConnSequences(t *testing.T) {
 	limited := func(weights ...int) []pool.ServerConfig { return weighted(weights, nil) }
 	full := limited(3, 1)
@@ -33,8 +33,8 @@ func TestLeastConnSequences(t *testing.T) {
 		{"1:1:1", limited(1, 1, 1), "7 -0 -3 2 -1 -4 -5 4", "ABCABCA AB BCAB"},
 		{"5:3:2", limited(5, 3, 2), "20 -0 -3 -6 -7 -8 5 -1 -2 -4 6", "ABCAABACBAABACABACBA AACBA BCAABA"},
 		{"maxconn", full, "6", "ABABB."},
-		{"maxqueue", queued, "6", "AB.BBB"},
-		{"maxqueue by weight", heavy, "9", "AB...BBBB"},
+		{"maxqueue", queued, "6", "ABBBBB"}, // here HAProxy fills the queue first
+		{"maxqueue by weight", heavy, "9", "ABBBBBBBB"},
 	} {
 		if got := play(t, new(LeastConn), c.servers, c.script); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
