@@ -4,7 +4,6 @@ package integration
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,16 +28,10 @@ func TestDocumentedPolicy(t *testing.T) {
 		t.Errorf("gofmt: %v\n%s", err, formatted)
 	}
 	root := moduleRoot(t)
-	replace := map[string]string{
-		filepath.Join(root, "modules", "steadiest", "policy.go"): write(t, "policy.go", source[1]),
-		filepath.Join(root, "cmd", "caddy", "steadiest.go"): write(t, "steadiest.go",
-			[]byte("package main\n\nimport _ \"github.com/caddy-passthrough/caddy-passthrough/modules/steadiest\"\n")),
-	}
-	list, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := programs.Caddy{Flags: []string{"-overlay", write(t, "overlay.json", list)}}
+	with := programs.Caddy{Flags: programs.Overlay(t, map[string]string{
+		filepath.Join(root, "modules", "steadiest", "policy.go"): string(source[1]),
+		filepath.Join(root, "cmd", "caddy", "steadiest.go"):      "package main\n\nimport _ \"github.com/caddy-passthrough/caddy-passthrough/modules/steadiest\"\n",
+	})}
 	t.Cleanup(with.Remove)
 	config := write(t, "Caddyfile.json", []byte(`{"apps": {"layer4": {"servers": {"tls": {"listen": ["durable/127.0.0.1:8443"], "routes": [{"handle": [{
 		"handler": "passthrough", "balance": {"policy": "steadiest", "forgive": 3}, "servers": [{"name": "s1", "address": "127.0.0.1:9443"}]}]}]}}}}}`))

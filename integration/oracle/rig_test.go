@@ -3,7 +3,6 @@
 package oracle
 
 import (
-	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -130,7 +129,7 @@ func TestBrokenBuilds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			broken := programs.Caddy{Flags: []string{"-overlay", overlay(t, c.file, c.old, c.new)}}
+			broken := programs.Caddy{Flags: changed(t, c.file, c.old, c.new)}
 			t.Cleanup(broken.Remove)
 			r := compare(readScenario(t, folder, c.scenario), judge, &caddy{path: broken.Path(t), branch: judge.version.String()})
 			for _, f := range c.faults {
@@ -142,9 +141,9 @@ func TestBrokenBuilds(t *testing.T) {
 	}
 }
 
-// overlay is a file for go build's -overlay that replaces something in a source
-// file.
-func overlay(t *testing.T, file, old, by string) string {
+// changed are the flags of a build in which something in a source file is
+// replaced.
+func changed(t *testing.T, file, old, by string) []string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("../..", file))
 	if err != nil {
@@ -157,19 +156,7 @@ func overlay(t *testing.T, file, old, by string) string {
 	if n := strings.Count(string(text), old); n != 1 {
 		t.Fatalf("%s has %q %d times", file, old, n)
 	}
-	dir := t.TempDir()
-	changed, list := filepath.Join(dir, filepath.Base(file)), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(text), old, by, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(list, replace, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return list
+	return programs.Overlay(t, map[string]string{path: strings.Replace(string(text), old, by, 1)})
 }
 
 // A mistake in a scenario is told with its line.

@@ -23,8 +23,9 @@ import (
 // A number is HAProxy's option redispatch N (-1 where HAProxy's has none), and
 // does what HAProxy does. Where several servers are up that are no backups, each
 // retry is at once and on another one than the last. Where there are not, or the
-// policy gives each key a server of its own (source, hash), each is after the pause, and every Nth, or for a negative number every Nth counted
-// from behind the last, may be on another server.
+// policy gives each key a server of its own (source, hash), each is after the
+// pause, and every Nth, or for a negative number every Nth counted from behind the
+// last, may be on another server.
 type Redispatch struct {
 	On bool
 	N  int // 0: true

@@ -33,8 +33,8 @@ type Server struct {
 	Address string `json:"address"`
 
 	// ID is the server's number, 1 to 2147483647: its place in policy first, and on
-	// the ring of a consistent hash. Default: its place from 1 on, or the next that is free. It
-	// is HAProxy's id.
+	// the ring of a consistent hash. Default: its place from 1 on, or the next that
+	// is free. It is HAProxy's id.
 	ID int `json:"id,omitempty"`
 
 	// Weight is the server's share of the connections in relation to the other

@@ -73,7 +73,7 @@ func (t *translation) setDraws(p *proxy, s statement, argument string) {
 	if argument == "" {
 		return
 	}
-	n, err := haproxyfile.ParseUint(argument, 1, 1000)
+	n, err := haproxyfile.ParseUint(argument, 1, policies.MaxDraws)
 	if err != nil || !closed {
 		t.errorf(s.Pos, "'balance random' in %s: the number of draws must be at least 1: expected a whole number from 1 to 1000 (got '%s')", p, argument)
 		return
@@ -110,7 +110,7 @@ func setHashType(t *translation, p *proxy, s statement) {
 		return
 	}
 	h.function, h.avalanche = s.arg(1), false
-	if !slices.Contains([]string{"", "sdbm", "djb2", "wt6", "crc32", "none"}, h.function) {
+	if h.function != "" && !slices.Contains(policies.HashFunctions, h.function) {
 		t.errorf(s.Pos, "'hash-type' only supports 'sdbm', 'djb2', 'crc32', or 'wt6' hash functions.")
 	}
 	switch s.arg(2) {
@@ -124,7 +124,7 @@ func setHashType(t *translation, p *proxy, s statement) {
 
 // setHashFactor reads "hash-balance-factor N".
 func setHashFactor(t *translation, p *proxy, s statement) {
-	n, err := haproxyfile.ParseUint(s.args[0], 0, 1<<16-1)
+	n, err := haproxyfile.ParseUint(s.args[0], 0, policies.MaxBalanceFactor)
 	if err != nil || n > 0 && n <= 100 {
 		t.errorf(s.Pos, "'hash-balance-factor' must be 0 or greater than 100.")
 		return

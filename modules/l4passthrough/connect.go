@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
@@ -25,7 +24,7 @@ import (
 // why.
 func (c *connection) connect(b *balancer.Backend) bool {
 	a := &attempts{backend: b, client: c.cx.Conn}
-	a.request.Source, a.request.Connection = source(c.cx.RemoteAddr()), c
+	a.request.Source, a.request.Connection = c.look(true).Source.Addr(), c
 	began := time.Now()
 	c.record.Backend, c.record.Server, c.record.Address = b.Name(), "", ""
 	c.record.Retries, c.record.Redispatched = 0, false
@@ -81,15 +80,6 @@ func (c *connection) notServed(err error, q *pool.Queued) {
 	c.record.End, c.record.EndedBy, c.record.Error = end, by, err.Error()
 }
 
-// source is a client's address as policies see it.
-func source(a net.Addr) netip.Addr {
-	if tcp, ok := a.(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap()
-	}
-	ap, _ := netip.ParseAddrPort(a.String())
-	return ap.Addr().Unmap()
-}
-
 // Placeholders fills in a template for a policy.
 func (c *connection) Placeholders(template string) string {
 	if asksHello(template) && !c.input.tried {
@@ -102,8 +92,8 @@ func (c *connection) Placeholders(template string) string {
 // Sample computes an expression for a policy. What the client has sent is on its
 // way to the server then, as in HAProxy.
 func (c *connection) Sample(e *sample.Expression) (sample.Value, bool) {
-	in := l4acl.Input(c.cx)
-	in.Final = true
+	in := c.look(true).Input
+	in.Hello = nil
 	v, verdict := e.Eval(&in)
 	return v, verdict == sample.Pass
 }

@@ -25,8 +25,7 @@ type presence struct {
 
 	done chan struct{}
 	over sync.WaitGroup
-	mu   sync.Mutex
-	err  error
+	err  error // set before done is closed
 }
 
 // Done is closed when the client has left. It is called by one goroutine.
@@ -34,10 +33,7 @@ func (p *presence) Done() <-chan struct{} {
 	if p.done == nil {
 		p.done = make(chan struct{})
 		p.over.Go(func() {
-			if err := watch(p.conn, p.untilFin); err != nil {
-				p.mu.Lock()
-				p.err = err
-				p.mu.Unlock()
+			if p.err = watch(p.conn, p.untilFin); p.err != nil {
 				close(p.done)
 			}
 		})
@@ -47,9 +43,12 @@ func (p *presence) Done() <-chan struct{} {
 
 // Err says how the client has left.
 func (p *presence) Err() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.err
+	select {
+	case <-p.done:
+		return p.err
+	default:
+		return nil
+	}
 }
 
 // end stops looking.

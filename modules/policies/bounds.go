@@ -8,11 +8,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-const maxFactor = 1<<16 - 1
+// MaxBalanceFactor is the highest balance_factor, as in HAProxy.
+const MaxBalanceFactor = 1<<16 - 1
 
 func checkFactor(f int) error {
-	if f < 0 || f > maxFactor || f > 0 && f <= 100 {
-		return fmt.Errorf("balance_factor %d: expected 0, or a whole number from 101 to %d", f, maxFactor)
+	if f < 0 || f > MaxBalanceFactor || f > 0 && f <= 100 {
+		return fmt.Errorf("balance_factor %d: expected 0, or a whole number from 101 to %d", f, MaxBalanceFactor)
 	}
 	return nil
 }
@@ -31,10 +32,8 @@ func (b *bounds) build(v pool.View, factor int) {
 	if factor == 0 {
 		return
 	}
+	b.shares, b.before = make([]int, len(v.All)), make([]int, len(v.All))
 	for i, s := range v.Servers {
-		for len(b.shares) <= s.Index {
-			b.shares, b.before = append(b.shares, 0), append(b.before, 0)
-		}
 		b.shares[s.Index], b.before[s.Index] = v.Shares[i], b.total
 		b.total += v.Shares[i]
 	}

@@ -20,10 +20,12 @@ const (
 	noFunction = "none"
 )
 
+// HashFunctions are the functions of HashType.
+var HashFunctions = []string{"sdbm", "djb2", "wt6", "crc32", noFunction}
+
 var (
-	hashTypes     = []string{mapBased, consistent}
-	hashFunctions = []string{"sdbm", "djb2", "wt6", "crc32", noFunction}
-	affinities    = []string{"always", "maxconn", "maxqueue"}
+	hashTypes  = []string{mapBased, consistent}
+	affinities = []string{"always", "maxconn", "maxqueue"}
 )
 
 // HashType is how a key finds its server. It is HAProxy's hash-type.
@@ -69,8 +71,8 @@ func (h *Hashing) check() error {
 	if t.Type != "" && !slices.Contains(hashTypes, t.Type) {
 		return fmt.Errorf("hash_type: unknown type %q%s", t.Type, options.Suggest(t.Type, hashTypes))
 	}
-	if t.Function != "" && !slices.Contains(hashFunctions, t.Function) {
-		return fmt.Errorf("hash_type: unknown function %q%s", t.Function, options.Suggest(t.Function, hashFunctions))
+	if t.Function != "" && !slices.Contains(HashFunctions, t.Function) {
+		return fmt.Errorf("hash_type: unknown function %q%s", t.Function, options.Suggest(t.Function, HashFunctions))
 	}
 	if h.PreserveAffinity != "" && !slices.Contains(affinities, h.PreserveAffinity) {
 		return fmt.Errorf("preserve_affinity: unknown word %q%s", h.PreserveAffinity, options.Suggest(h.PreserveAffinity, affinities))
@@ -159,7 +161,7 @@ func (h *Hashing) turn(r *pool.Request) *pool.Server {
 func (h *Hashing) options() options.Table {
 	return options.Table{
 		"hash_type":         options.Func(h.parseType),
-		"balance_factor":    options.Int(&h.BalanceFactor, 0, maxFactor),
+		"balance_factor":    options.Int(&h.BalanceFactor, 0, MaxBalanceFactor),
 		"preserve_affinity": options.Func(h.parseAffinity),
 	}
 }

@@ -36,11 +36,8 @@ func (*LeastConn) CaddyModule() caddy.ModuleInfo {
 
 // Rebuild takes over who is there now, with what load and weight.
 func (p *LeastConn) Rebuild(v pool.View) {
-	p.loads, p.seats, p.shares = queue{}, nil, nil
+	p.loads, p.seats, p.shares = queue{}, make([]*seat, len(v.All)), make([]int, len(v.All))
 	for i, s := range v.Servers {
-		for len(p.seats) <= s.Index {
-			p.seats, p.shares = append(p.seats, nil), append(p.shares, 0)
-		}
 		at := &seat{server: s, serial: p.serial}
 		p.serial++
 		p.seats[s.Index], p.shares[s.Index] = at, v.Shares[i]

@@ -21,7 +21,7 @@ func init() {
 // Defaults of the policy, and the bounds of what may be set.
 const (
 	DefaultDraws = 2
-	maxDraws     = 1000
+	MaxDraws     = 1000
 )
 
 // Random draws servers by lot, in proportion to the nodes that they have on the
@@ -40,7 +40,6 @@ type Random struct {
 
 	ring   ring
 	bounds bounds
-	shares []int // by the servers' Index
 }
 
 // CaddyModule returns the Caddy module information.
@@ -60,8 +59,8 @@ func (p *Random) Provision(caddy.Context) error {
 }
 
 func (p *Random) check() error {
-	if p.Draws < 0 || p.Draws > maxDraws {
-		return fmt.Errorf("draws %d: expected a whole number from 1 to %d", p.Draws, maxDraws)
+	if p.Draws < 0 || p.Draws > MaxDraws {
+		return fmt.Errorf("draws %d: expected a whole number from 1 to %d", p.Draws, MaxDraws)
 	}
 	return checkFactor(p.BalanceFactor)
 }
@@ -70,7 +69,6 @@ func (p *Random) check() error {
 func (p *Random) Rebuild(v pool.View) {
 	p.ring.build(v)
 	p.bounds.build(v, p.BalanceFactor)
-	p.shares = p.ring.shares
 }
 
 // Pick returns the best of the servers drawn.
@@ -98,7 +96,7 @@ func (p *Random) Pick(_ pool.View, r *pool.Request) *pool.Server {
 
 // busier reports whether a serves at least as many for its weight as b.
 func (p *Random) busier(a, b *pool.Server) bool {
-	return a.Sessions()*int64(p.shares[b.Index]) >= b.Sessions()*int64(p.shares[a.Index])
+	return a.Sessions()*int64(p.ring.shares[b.Index]) >= b.Sessions()*int64(p.ring.shares[a.Index])
 }
 
 // UnmarshalCaddyfile parses the policy. Syntax:
@@ -110,12 +108,12 @@ func (p *Random) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the policy's name
 	if d.NextArg() {
 		n, err := strconv.Atoi(d.Val())
-		if err != nil || n < 1 || n > maxDraws {
-			return d.Errf("draws %q: expected a whole number from 1 to %d", d.Val(), maxDraws)
+		if err != nil || n < 1 || n > MaxDraws {
+			return d.Errf("draws %q: expected a whole number from 1 to %d", d.Val(), MaxDraws)
 		}
 		p.Draws = n
 	}
-	if err := (options.Table{"balance_factor": options.Int(&p.BalanceFactor, 0, maxFactor)}).ParseBlock(d); err != nil {
+	if err := (options.Table{"balance_factor": options.Int(&p.BalanceFactor, 0, MaxBalanceFactor)}).ParseBlock(d); err != nil {
 		return err
 	}
 	return wrap(d, p.check())

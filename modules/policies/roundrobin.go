@@ -34,14 +34,13 @@ func (*RoundRobin) CaddyModule() caddy.ModuleInfo {
 
 // Rebuild takes over who is there now, and with what weight.
 func (p *RoundRobin) Rebuild(v pool.View) {
-	switch {
-	case v.Backups():
+	if v.Backups() {
 		p.actives.follow(pool.View{})
 		p.backups.follow(v)
-	case len(v.Servers) > 0:
-		p.actives.follow(v)
-	default:
-		p.actives.follow(v)
+		return
+	}
+	p.actives.follow(v)
+	if len(v.Servers) == 0 {
 		p.backups.follow(v)
 	}
 }

@@ -214,8 +214,10 @@ func (b *backend) pick(r *Request, isNew bool) *Server {
 
 // take gives a request, which is in busy already, a lease on a server.
 func (b *backend) take(s *Server, r *Request) *Lease {
-	b.bind(s)
-	b.states[s.Name] = s.state
+	if s.state.refs == 0 { // its configuration is over
+		b.bind(s)
+		b.states[s.Name] = s.state
+	}
 	s.state.refs++
 	b.holds++
 	b.served++

@@ -3,37 +3,10 @@
 package pool_test
 
 import (
-	"context"
-	"math/rand/v2"
 	"slices"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
-
-// lottery picks among those that have room by lot, as policy random does, but by a
-// lot that replays.
-type lottery struct{ rng *rand.Rand }
-
-func (p *lottery) Pick(v pool.View, r *pool.Request) *pool.Server {
-	var fit []*pool.Server
-	for _, s := range v.Servers {
-		if s.HasRoom() && !r.Avoids(s) {
-			fit = append(fit, s)
-		}
-	}
-	if len(fit) == 0 {
-		return nil
-	}
-	return fit[p.rng.IntN(len(fit))]
-}
-
-type provisioner interface {
-	Provision(ctx caddy.Context) error
-}
-
-var noContext = caddy.Context{Context: context.Background()}
 
 // modelServer is what must be known of a server, as plainly as it can be said.
 type modelServer struct {

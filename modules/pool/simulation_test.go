@@ -16,7 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -280,45 +279,6 @@ func (s *simulation) collect() {
 		s.tell("client %d gets %s", c.id, c.lease.Server.Name)
 		s.granted(c)
 	}
-}
-
-// policy is one by lot.
-func (s *simulation) policy() pool.Policy {
-	hashing := policies.Hashing{BalanceFactor: s.rng.IntN(2) * 150}
-	hashing.HashType.Type = "consistent"
-	list := []interface{ pool.Policy }{
-		new(policies.RoundRobin), new(policies.StaticRR), new(policies.LeastConn), new(policies.First),
-		new(policies.Source), &policies.Source{Hashing: hashing}, &lottery{rand.New(rand.NewPCG(s.rng.Uint64(), 0))},
-	}
-	p := list[s.rng.IntN(len(list))]
-	if m, ok := p.(provisioner); ok {
-		if err := m.Provision(noContext); err != nil {
-			panic(err)
-		}
-	}
-	return p
-}
-
-// config is one by lot.
-func (s *simulation) config() pool.Config {
-	c := pool.Config{
-		Backend: "b", Policy: s.policy(), AllBackups: s.rng.IntN(2) == 0, FullConn: 1 + s.rng.IntN(12),
-		QueueTimeout: time.Duration(s.rng.IntN(4)) * time.Second, Redispatch: s.rng.IntN(2) == 0, LastResort: s.rng.IntN(2) == 0,
-	}
-	for i := range 6 {
-		if s.rng.IntN(3) == 0 {
-			continue
-		}
-		srv := pool.ServerConfig{
-			Name: string(rune('A' + i)), Weight: s.rng.IntN(4), MaxConn: s.rng.IntN(4), MaxQueue: s.rng.IntN(3),
-			Backup: s.rng.IntN(4) == 0, Disabled: s.rng.IntN(6) == 0, SlowStart: time.Duration(s.rng.IntN(3)) * 2500 * time.Millisecond,
-		}
-		if srv.MaxConn > 0 {
-			srv.MinConn = s.rng.IntN(srv.MaxConn + 1)
-		}
-		c.Servers = append(c.Servers, srv)
-	}
-	return c
 }
 
 func (s *simulation) open() *simPool {

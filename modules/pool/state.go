@@ -89,8 +89,6 @@ func (s *state) starting() bool { return !s.since.IsZero() }
 
 func (s *state) usable() bool { return s.up && s.run.admin == Ready && s.run.weight > 0 }
 
-func (s *state) weight() int { return s.run.weight }
-
 // share is the weight times Scale, or while the server starts a part of it that
 // grows each second.
 func (s *state) share() int {

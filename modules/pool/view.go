@@ -40,7 +40,7 @@ func newView(servers []*Server, allBackups bool) View {
 			continue
 		}
 		v.Servers = append(v.Servers, s)
-		v.Weights = append(v.Weights, s.state.weight())
+		v.Weights = append(v.Weights, s.state.run.weight)
 		v.Shares = append(v.Shares, s.state.share())
 		if backups && !allBackups {
 			break

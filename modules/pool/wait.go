@@ -38,7 +38,7 @@ func (b *backend) line(w *waiter, s *Server) {
 // unline takes a waiter out of its queue, and tells its place in it.
 func (b *backend) unline(w *waiter) {
 	place := w.queue.served - w.place + 1
-	if s := w.server; s == nil {
+	if w.server == nil {
 		w.request.Queued.Backend += place
 	} else {
 		w.request.Queued.Server += place
@@ -94,11 +94,6 @@ func (b *backend) grant(w *waiter, s *Server) {
 	q := w.queue
 	b.unline(w)
 	q.served++
-	b.give(w, s)
-}
-
-// give gives a server to a waiter that is in no queue any more.
-func (b *backend) give(w *waiter, s *Server) {
 	w.lease = b.take(s, w.request)
 	b.holds-- // of the wait
 	close(w.ready)
@@ -143,32 +138,35 @@ func (b *backend) move() {
 	slices.SortFunc(waiting, func(a, o *waiter) int { return cmp.Compare(a.since, o.since) })
 	full := false // nobody has room: it need not be looked for again
 	for _, w := range waiting {
-		if w.server != nil || !full || len(w.request.avoid) > 0 {
-			b.moveOne(w, &full)
+		picky := w.server != nil || len(w.request.avoid) > 0
+		if full && !picky {
+			continue
 		}
+		stays := b.moveOne(w)
+		full = full || stays && !picky
 	}
 	b.fillAll()
 }
 
-func (b *backend) moveOne(w *waiter, full *bool) {
+// moveOne has a waiter go where it belongs now, and reports whether it stays where
+// it is.
+func (b *backend) moveOne(w *waiter) (stays bool) {
 	s, waits, err := b.choose(w.request, false)
-	stays := waits && s == nil && w.server == nil
-	if stays {
-		*full = *full || len(w.request.avoid) == 0
-		return
+	if waits && s == nil && w.server == nil {
+		return true
 	}
 	w.request.Queued.Moved = w.request.Queued.Moved || w.server != nil
-	q := w.queue
-	b.unline(w)
 	switch {
 	case err != nil:
+		b.unline(w)
 		b.refuse(w, err)
 	case waits:
+		b.unline(w)
 		b.line(w, s)
 	default:
-		q.served++
-		b.give(w, s)
+		b.grant(w, s)
 	}
+	return false
 }
 
 // lost reports whether who waits for a server waits in vain.
