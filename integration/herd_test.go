@@ -165,29 +165,6 @@ func (h *herd) limits(t *testing.T, served int) {
 	}
 }
 
-// began is when a client was given to a backend, in seconds.
-func (l *queuedLine) began() float64 { return l.TS - l.Duration + l.HelloWait }
-
-// disorder is by how many places those who waited stand apart from their order
-// of positions when they are sorted otherwise: the median.
-func disorder(waited []queuedLine, by func(*queuedLine) float64) int {
-	sorted := slices.SortedFunc(slices.Values(waited), func(a, b queuedLine) int {
-		switch x, y := by(&a), by(&b); {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
-	})
-	apart := make([]int, len(sorted))
-	for i, l := range sorted {
-		apart[i] = max(i+1-l.BackendQueue, l.BackendQueue-i-1)
-	}
-	slices.Sort(apart)
-	return apart[len(apart)/2]
-}
-
 // All of a herd are served: first come, first served, and never more than the
 // servers' maxconn at a time.
 func TestHerd(t *testing.T) {
@@ -203,38 +180,24 @@ func patientHerd(t *testing.T, policy string) {
 	h := startHerd(t, policy, "60s", func() time.Duration { return time.Duration(20+rand.IntN(41)) * time.Millisecond })
 	answers := h.come(t)
 	h.process.waiting(t, herdSize-herdServed)
-	opened := float64(time.Now().UnixMicro()) / 1e6
 	close(h.open)
 	if got := answers(); got["x"] != herdSize {
 		t.Errorf("answers: %v", got)
 	}
 	var waited []queuedLine
-	early, longest := 0, 0.0
+	longest := 0.0
 	for _, l := range h.lines(t) {
 		if l.End != "complete" || l.Termination != "--" || l.ServerQueue != 0 || l.Server == "" || (l.BackendQueue == 0) != (l.QueueTime == 0) {
 			t.Errorf("log line %+v", l)
 		}
 		if l.BackendQueue != 0 {
 			waited = append(waited, l)
-			if l.began()+l.QueueTime < opened {
-				early++
-			}
 		}
 		longest = max(longest, l.QueueTime)
 	}
 	h.limits(t, herdSize)
 	h.positions(t, waited)
-	byBegin := disorder(waited, (*queuedLine).began)
-	byGrant := disorder(waited, func(l *queuedLine) float64 { return l.began() + l.QueueTime })
-	t.Logf("%d waited, up to %.2fs; sorted by when they came the median is %d places apart, by when they had waited %d",
-		len(waited), longest, byBegin, byGrant)
-	t.Logf("by the log %d of them were served too early", early)
-	if byBegin > herdServed || byGrant > herdServed {
-		t.Error("not first come, first served")
-	}
-	if early > len(waited)/10 { // the log is exact for most
-		t.Errorf("%d have waited for less than until a server had room", early)
-	}
+	t.Logf("%d waited, up to %.2fs", len(waited), longest)
 }
 
 // positions checks the places of those who waited. Everybody came before
@@ -300,7 +263,6 @@ func impatientHerd(t *testing.T, policy string) {
 // queuedLine is a session line with what it says of queues.
 type queuedLine struct {
 	logLine
-	TS           float64 `json:"ts"`
 	QueueTime    float64 `json:"queue_time"`
 	ServerQueue  int     `json:"server_queue"`
 	BackendQueue int     `json:"backend_queue"`
