@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Checker finds out how a server is. One value serves all servers of a backend,
+// and is called by several goroutines at a time; the same server is never checked
+// twice at once. Check ends soon after ctx does.
+type Checker interface {
+	Check(ctx context.Context, t Target) Result
+}
+
+// Agent asks a program beside a server how that is. It is HAProxy's agent-check.
+type Agent interface {
+	Ask(ctx context.Context, t Target) Report
+}
+
+// Target is what a check connects to, and how.
+type Target struct {
+	// Network and Address are as net.Dial takes them: tcp and HOST:PORT, or unix
+	// and a path.
+	Network, Address string
+	// Source is the address to connect from; the zero value leaves it to the system.
+	Source netip.Addr
+	// SendProxy is the version of the PROXY protocol whose header goes first: 1, 2,
+	// or 0 for none.
+	SendProxy int
+	// ConnectTimeout bounds each connect alone; zero: Timeout bounds the whole
+	// check.
+	ConnectTimeout time.Duration
+	// Timeout bounds what comes after the connect, or the whole check.
+	Timeout time.Duration
+}
+
+// Code is how a check went, in the short words of HAProxy's statistics.
+type Code string
+
+// The codes, by the layer that a check has reached.
+const (
+	Layer4OK         Code = "L4OK"    // connected
+	Layer4Timeout    Code = "L4TOUT"  // no connection in time
+	Layer4Connection Code = "L4CON"   // no connection: refused, unreachable, reset
+	Layer6OK         Code = "L6OK"    // TLS is spoken
+	Layer6Timeout    Code = "L6TOUT"  // no TLS in time
+	Layer6Response   Code = "L6RSP"   // something else than TLS, or a handshake that failed
+	Layer7OK         Code = "L7OK"    // the answer is the one expected
+	Layer7Timeout    Code = "L7TOUT"  // no answer in time
+	Layer7Response   Code = "L7RSP"   // no answer, or one that cannot be read
+	Layer7Status     Code = "L7STS"   // an answer that says no
+	SocketError      Code = "SOCKERR" // the proxy lacks a descriptor, a port or memory
+	Observed         Code = "HANA"    // no check: what clients met
+	NotChecked       Code = "INI"     // no check is over yet
+	Set              Code = "SET"     // no check: somebody has set it
+)
+
+var reasons = map[Code]string{
+	Layer4OK:         "layer 4 check passed",
+	Layer4Timeout:    "layer 4 timeout",
+	Layer4Connection: "layer 4 connection problem",
+	Layer6OK:         "layer 6 check passed",
+	Layer6Timeout:    "layer 6 timeout",
+	Layer6Response:   "layer 6 invalid response",
+	Layer7OK:         "layer 7 check passed",
+	Layer7Timeout:    "layer 7 timeout",
+	Layer7Response:   "layer 7 invalid response",
+	Layer7Status:     "layer 7 wrong status",
+	SocketError:      "socket error",
+	Observed:         "errors that clients met",
+	NotChecked:       "not checked yet",
+	Set:              "administrator",
+}
+
+// String is the code in words.
+func (c Code) String() string { return reasons[c] }
+
+// OK reports whether a check with this code has passed.
+func (c Code) OK() bool { return c == Layer4OK || c == Layer6OK || c == Layer7OK }
+
+// Result is how a check went.
+type Result struct {
+	Code Code
+	// Info is what there is to say beside the code: the error, or what was seen in
+	// place of what was expected.
+	Info string
+	// Warning is what somebody should see to though the check has passed, such as a
+	// certificate that will soon be over.
+	Warning string
+}
+
+// Report is what an agent says. What it does not speak of stays as it is.
+type Report struct {
+	// Result is how the exchange went. Code is Layer7OK where the agent says that
+	// the server is up, Layer7Status where it says that it is down; NotChecked where
+	// it answers and says neither. All others are errors, which change nothing.
+	Result
+	// Admin is the administrative state that it asks for, if any.
+	Admin *Admin
+	// Weight is as for ParseWeight; empty: none is given.
+	Weight string
+	// MaxConn is the server's maxconn; nil: none is given.
+	MaxConn *int
+}
