@@ -8,10 +8,12 @@ import (
 	_ "github.com/mholt/caddy-l4"
 
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/haproxycfg"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )

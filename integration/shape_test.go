@@ -43,12 +43,14 @@ var arrows = map[string][]string{
 	"options":               {},
 	"durable":               {},
 	"policies":              {"pool", "options", "sample"}, // loaded by module ID: the balancer and they never meet
+	"checks":                {"pool", "options"},           // loaded likewise
 	"tcplog":                {"relay", "clienthello"},
 	"l4clienthello":         {"clienthello", "names", "options"},
 	"sample":                {"clienthello"},
 	"l4acl":                 {"sample", "l4clienthello", "clienthello", "options"},
 	"content":               {"sample", "l4acl", "l4clienthello", "clienthello", "options"},
 	"balancer":              {"content", "pool", "names", "options"},
+	"lbadmin":               {"balancer", "pool"},
 	"l4passthrough":         {"balancer", "content", "l4acl", "l4clienthello", "sample", "clienthello", "names", "tcplog", "relay", "pool", "options"},
 	"haproxyfile":           {},
 	"haproxycfg":            {"haproxyfile", "sample", "l4passthrough", "policies", "balancer", "content", "l4acl", "names", "options"},

@@ -142,6 +142,8 @@ func (j *judge) set(c change) error {
 		"weight":   "set server " + name + " weight " + c.value,
 		"disabled": "disable server " + name,
 		"enabled":  "enable server " + name,
+		"state":    "set server " + name + " state " + c.value,
+		"health":   "set server " + name + " health " + c.value,
 	}[c.word]
 	answer, err := j.command(line)
 	if err == nil && answer != "" {

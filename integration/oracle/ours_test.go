@@ -99,8 +99,17 @@ func (p *running) read(stderr io.Reader) {
 	}
 }
 
-// set changes the configuration through the admin endpoint.
+// set changes something through the admin endpoint: the configuration, where that
+// has a word for it.
 func (p *running) set(c change) error {
+	key := map[string]string{"state": "admin", "health": "health"}[c.word]
+	if strings.HasSuffix(c.value, "%") {
+		key = c.word
+	}
+	if key != "" {
+		_, err := p.ask(http.MethodPatch, "/passthrough/backends/"+c.backend+"/servers/"+c.server, fmt.Sprintf("{%q: %q}", key, c.value))
+		return err
+	}
 	path := "/config/apps/passthrough/backends/" + c.backend + "/servers"
 	answer, err := p.ask(http.MethodGet, path, "")
 	if err != nil {

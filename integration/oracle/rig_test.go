@@ -184,7 +184,7 @@ func TestMistakesInScenarios(t *testing.T) {
 		"server A dances":                                        `unknown behaviour "dances"`,
 		"kill C":                                                 "no server C",
 		"set A weight 3":                                         "expected BACKEND/SERVER",
-		"set a/A colour":                                         `expected weight, disabled or enabled, not "colour"`,
+		"set a/A colour":                                         `expected weight, disabled, enabled, state or health, not "colour"`,
 		"here A for \"x\"":                                       "no step before it that expects something",
 		"wait 1s\nhere A for \"x\"":                              "no step before it that expects something",
 		"connect c tls\nexpect c A\nhere B":                      "expected what is seen, for and a reason",
@@ -211,7 +211,7 @@ func TestREADME(t *testing.T) {
 	}
 	words := slices.Collect(maps.Keys(verbs))
 	words = slices.AppendSeq(words, maps.Keys(acts))
-	words = append(words, "refuses", "drops", "silent", "waits", "says")
+	words = append(words, "refuses", "drops", "silent", "waits", "says", "says-hex", "handshakes")
 	for _, word := range words {
 		if !regexp.MustCompile("(?m)^\\|.*`" + word + "\\b.*\\|").Match(text) {
 			t.Errorf("no word of %q", word)

@@ -30,6 +30,7 @@ type program interface {
 // process is a program that runs.
 type process interface {
 	set(change) error
+	states() (map[string]standing, error)
 	find(client netip.AddrPort) (record, bool)
 	printed() string
 	stop() error
@@ -41,6 +42,7 @@ type run struct {
 	ports   map[string]string
 	servers map[string]*server
 	clients []*client
+	states  chronicle
 	step    int // that runs, by its place in the script
 }
 
@@ -69,7 +71,7 @@ func (s *scenario) play(p program) (res result) {
 		return result{err: err}
 	}
 	defer os.RemoveAll(dir)
-	r := &run{ports: make(map[string]string), servers: make(map[string]*server)}
+	r := &run{ports: make(map[string]string), servers: make(map[string]*server), states: chronicle{servers: make(map[string]*history)}}
 	env, err := r.prepare(s, dir)
 	defer r.close()
 	if err != nil {
@@ -78,11 +80,16 @@ func (s *scenario) play(p program) (res result) {
 	if r.program, err = p.start(dir, env); err != nil {
 		return result{err: err}
 	}
+	stop := func() {}
+	if s.followed {
+		stop = r.states.follow(r.program)
+	}
 	for i, st := range s.steps {
 		r.step = i
 		res.outcomes = append(res.outcomes, st.do(r))
 	}
 	r.end(&res)
+	stop()
 	r.close()
 	res.err, res.printed = r.program.stop(), r.program.printed()
 	return res
@@ -90,7 +97,7 @@ func (s *scenario) play(p program) (res result) {
 
 // prepare writes the files, and has the servers ready.
 func (r *run) prepare(s *scenario, dir string) (env []string, err error) {
-	files := map[string]string{"haproxy.cfg": s.config}
+	files := map[string]string{"haproxy.cfg": s.config, "ca.pem": authority().pem}
 	maps.Copy(files, s.files)
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

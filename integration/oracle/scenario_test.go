@@ -29,6 +29,8 @@ type scenario struct {
 	steps   []*step
 	hellos  map[string][]byte // by the words that they were asked for with
 	clients map[string]bool   // that connect
+
+	followed bool // the script asks for the states of servers
 }
 
 // step is a line of the script.

@@ -3,9 +3,11 @@
 package oracle
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -42,6 +44,16 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 		case "says":
 			text := w.next()
 			b.acts = append(b.acts, func(s *session) error { _, err := io.WriteString(s.conn, text); return err })
+		case "says-hex":
+			var data []byte
+			data, err = hex.DecodeString(w.next())
+			b.acts = append(b.acts, func(s *session) error { _, err := s.conn.Write(data); return err })
+		case "handshakes":
+			config, known := handshakes[w.next()]
+			if !known {
+				return b, fmt.Errorf("handshakes: expected one of %v", slices.Sorted(maps.Keys(handshakes)))
+			}
+			b.acts = append(b.acts, handshake(config()))
 		case "silent":
 			b.acts = append(b.acts, (*session).awaitEnd)
 		default:
@@ -94,6 +106,7 @@ type session struct {
 	mu       sync.Mutex
 	received []byte
 	any      chan struct{} // closed with the first bytes
+	more     chan struct{} // closed with the next
 	ended    chan struct{} // closed when the client's direction is
 }
 
@@ -161,7 +174,7 @@ func (s *server) accept(listener net.Listener) {
 		s.mu.Lock()
 		one := &session{
 			server: s.name, number: len(s.sessions) + 1, conn: c.(*net.TCPConn),
-			any: make(chan struct{}), ended: make(chan struct{}),
+			any: make(chan struct{}), more: make(chan struct{}), ended: make(chan struct{}),
 		}
 		s.sessions = append(s.sessions, one)
 		acts := s.acts
@@ -210,6 +223,10 @@ func (s *session) read() {
 			close(s.any)
 		}
 		s.received = append(s.received, buf[:n]...)
+		if n > 0 {
+			close(s.more)
+			s.more = make(chan struct{})
+		}
 		s.mu.Unlock()
 		if err != nil {
 			return

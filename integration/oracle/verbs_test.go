@@ -28,6 +28,7 @@ var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 	"server":  parseServer,
 	"kill":    parseKill,
 	"set":     parseSet,
+	"states":  parseStates,
 }
 
 // connect CLIENT PORT [to ADDRESS] [from ADDRESS].
@@ -215,8 +216,8 @@ func parseKill(_ testing.TB, s *scenario, w *words) (action, error) {
 	return func(r *run) outcome { return failed(r.servers[name].kill()) }, nil
 }
 
-// set BACKEND/SERVER weight N | disabled | enabled: by the program's run-time
-// interface.
+// set BACKEND/SERVER weight N[%] | disabled | enabled | state ready|drain|maint |
+// health up|down: by the program's run-time interface.
 func parseSet(_ testing.TB, _ *scenario, w *words) (action, error) {
 	backend, server, found := strings.Cut(w.next(), "/")
 	if !found {
@@ -224,11 +225,11 @@ func parseSet(_ testing.TB, _ *scenario, w *words) (action, error) {
 	}
 	c := change{backend: backend, server: server, word: w.next()}
 	switch c.word {
-	case "weight":
+	case "weight", "state", "health":
 		c.value = w.next()
 	case "disabled", "enabled":
 	default:
-		return nil, fmt.Errorf("expected weight, disabled or enabled, not %q", c.word)
+		return nil, fmt.Errorf("expected weight, disabled, enabled, state or health, not %q", c.word)
 	}
 	return func(r *run) outcome { return failed(r.program.set(c)) }, nil
 }

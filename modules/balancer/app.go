@@ -5,7 +5,7 @@
 // policy by its module ID, checks what the user wrote and names what is wrong
 // with it. Frontends ask the app for their backends; what a backend counts is
 // kept for the process and is not the app's, which lives as long as its
-// configuration. The app opens no connection itself.
+// configuration. The app opens no connection itself but those of health checks.
 package balancer
 
 import (
@@ -60,6 +60,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
+		if err := a.checkTracks(a.Backends[name]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -81,8 +86,8 @@ func (a *App) Handle(context.Context, caddy.Event) error {
 	return nil
 }
 
-// Start does nothing: a backend has nothing to run, and the configuration may
-// still fail.
+// Start does nothing: the configuration may still fail. Checks begin when it runs
+// as a whole.
 func (a *App) Start() error { return nil }
 
 // Stop does nothing: sessions outlive their configuration.
@@ -131,8 +136,12 @@ func (a *App) AddBackend(ctx caddy.Context, name string, b *Backend) error {
 		a.Backends = make(map[string]*Backend)
 	}
 	a.Backends[name] = b
-	return nil
+	return a.checkTracks(b)
 }
+
+// Registry is where all configurations keep what outlives them. It changes what
+// runs, and is for those who show it or change it at run time.
+func Registry() *pool.Registry { return &registry }
 
 // Interface guards
 var (

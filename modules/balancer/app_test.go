@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )

@@ -46,11 +46,10 @@ type Backend struct {
 	// been chosen. They are HAProxy's tcp-request content in a backend.
 	Content *content.Config `json:"content,omitempty"`
 
-	// Check is how servers are checked that have no check of their own. Not in
-	// effect yet.
+	// Check is how servers are checked that have no check of their own.
 	Check *Check `json:"check,omitempty"`
 
-	// Agent is the same for agents that servers run. Not in effect yet.
+	// Agent is the same for agents that servers run.
 	Agent *Agent `json:"agent,omitempty"`
 
 	// FullConn is at how many connections of the backend its servers have their
@@ -92,7 +91,6 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	b.warnInert(ctx.Logger())
 	b.setDefaults()
 	if err := b.Content.Provision(ctx); err != nil {
 		return fmt.Errorf("content: %w", err)
@@ -101,12 +99,18 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := b.provisionChecks(ctx); err != nil {
+		return err
+	}
 	c := pool.Config{
 		Backend: name, Policy: policy, AllBackups: b.AllBackups, FullConn: b.FullConn, QueueTimeout: time.Duration(b.Timeouts.Queue),
 		Redispatch: b.Redispatch.On, LastResort: b.Redispatch.On && b.Redispatch.N == 0,
+		Notify: b.logEvents(ctx.Logger()),
 	}
 	for _, s := range b.Servers {
-		c.Servers = append(c.Servers, s.config())
+		config := s.config()
+		config.Care = b.care(s)
+		c.Servers = append(c.Servers, config)
 	}
 	b.pool, err = registry.Open(c)
 	return err
@@ -178,6 +182,9 @@ func (b *Backend) check() error {
 			return fmt.Errorf("servers %d and %d are both named %q: expected names that differ", first, i+1, s.Name)
 		}
 		seen[s.Name] = i + 1
+		if err := b.checkCare(s); err != nil {
+			return fmt.Errorf("server %d %q: %w", i+1, s.Name, err)
+		}
 		if b.FullConn == 0 && s.MinConn > 0 && s.MinConn < s.MaxConn {
 			return fmt.Errorf("server %d %q: it has minconn %d below maxconn %d, and the backend no fullconn: expected fullconn, the number of connections from which on maxconn counts", i+1, s.Name, s.MinConn, s.MaxConn)
 		}

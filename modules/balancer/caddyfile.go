@@ -78,6 +78,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 //		check [<checker>] {
 //			…
 //		}
+//		no_check
 //		agent <port> {
 //			…
 //		}
@@ -85,7 +86,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 //		init_state none|up|fully_up|down|fully_down
 //		on_marked_down shutdown_sessions
 //		on_marked_up shutdown_backup_sessions
-//		observe layer4
+//		observe layer4|first_byte
 //		error_limit <number>
 //		on_error fastinter|fail_check|sudden_death|mark_down
 //	}
@@ -93,9 +94,13 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 //	check [<checker>] {
 //		interval|fast_interval|down_interval|timeout <duration>
 //		rise|fall <number>
+//		spread <percent>
 //		address <host>[:<port>]
 //		port <port>
-//		send_proxy
+//		source <address>
+//		send_proxy v1|v2
+//		log
+//		<option of the checker> [<args…>]
 //	}
 //	agent <port> {
 //		address <host>

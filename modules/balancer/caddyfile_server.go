@@ -3,6 +3,7 @@
 package balancer
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 
@@ -49,48 +50,69 @@ func (s *Server) options(line int) options.Table {
 		"slowstart":      options.Duration(&s.SlowStart),
 		"check":          options.Func(func(d *caddyfile.Dispenser) error { return parseCheck(d, &s.Check, d.Line() != line) }),
 		"agent":          options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &s.Agent, d.Line() != line) }),
+		"no_check":       flag(&s.NoCheck),
 		"track":          text(&s.Track),
-		"init_state":     oneOf(&s.InitState, initStates),
+		"init_state":     oneOf(&s.InitState, wordsOf(initStates)),
 		"on_marked_down": oneOf(&s.OnMarkedDown, downActions),
 		"on_marked_up":   oneOf(&s.OnMarkedUp, upActions),
-		"observe":        oneOf(&s.Observe, observedLayers),
+		"observe":        oneOf(&s.Observe, wordsOf(observed)),
 		"error_limit":    options.Int(&s.ErrorLimit, 1, maxNumber),
-		"on_error":       oneOf(&s.OnError, errorActions),
+		"on_error":       oneOf(&s.OnError, wordsOf(errorActions)),
 	}
 }
 
-// parseCheck takes [CHECKER] and, where it may have one, a block.
+// parseCheck takes [CHECKER] and, where it may have one, a block, which holds the
+// checker's options, too.
 func parseCheck(d *caddyfile.Dispenser, p **Check, block bool) error {
-	c := new(Check)
+	c, name := new(Check), "tcp"
 	*p = c
-	if d.NextArg() {
-		switch name := d.Val(); {
-		case slices.Contains(checkers, name):
-			c.CheckerRaw = caddyconfig.JSONModuleObject(struct{}{}, "module", name, nil)
-		case block:
-			return d.Errf("check: unknown checker %q%s", name, options.Suggest(name, checkers))
-		default: // the next of the server's words
+	named := d.NextArg()
+	if named {
+		name = d.Val()
+		known := slices.Contains(knownCheckers(), name)
+		switch {
+		case !known && block:
+			return d.Errf("check: %w", unknownChecker(name))
+		case !known: // the next of the server's words
 			d.Prev()
+			name, named = "tcp", false
 		}
 	}
-	if !block {
-		return nil
+	checker, err := newChecker(name)
+	if err != nil {
+		return d.Errf("check: %w", err)
 	}
-	table := options.Table{
+	if block {
+		table := c.options()
+		if with, ok := checker.(interface{ CheckOptions() options.Table }); ok {
+			maps.Copy(table, with.CheckOptions())
+		}
+		if err := table.ParseBlock(d); err != nil {
+			return err
+		}
+	}
+	if named {
+		c.CheckerRaw = caddyconfig.JSONModuleObject(checker, "module", name, nil)
+	}
+	return wrap(d, "check", c.check())
+}
+
+// options are the words of a check, less those of the checker.
+func (c *Check) options() options.Table {
+	return options.Table{
 		"interval":      options.Duration(&c.Interval),
 		"fast_interval": options.Duration(&c.FastInterval),
 		"down_interval": options.Duration(&c.DownInterval),
 		"rise":          options.Int(&c.Rise, 1, maxNumber),
 		"fall":          options.Int(&c.Fall, 1, maxNumber),
 		"timeout":       options.Duration(&c.Timeout),
+		"spread":        options.Int(&c.Spread, 0, maxSpread),
 		"address":       text(&c.Address),
 		"port":          options.Int(&c.Port, 1, maxPort),
-		"send_proxy":    flag(&c.SendProxy),
+		"source":        text(&c.Source),
+		"send_proxy":    oneOf(&c.SendProxy, proxyVersions),
+		"log":           flag(&c.Log),
 	}
-	if err := table.ParseBlock(d); err != nil {
-		return err
-	}
-	return wrap(d, "check", c.check())
 }
 
 // parseAgent takes PORT and, where it may have one, a block.

@@ -30,11 +30,12 @@ func TestServersInCaddyfile(t *testing.T) {
 		"{\n check {\n fall 1\n }\n backup\n}":           `"backup":true,"check":{"fall":1}`,
 		"{\n check\n backup\n}":                          `"backup":true,"check":{}`,
 		"agent 9000 backup":                              `"backup":true,"agent":{"port":9000}`,
-		"{\n agent 9000 {\n send \"x y\"\n address ::1\n interval 1s\n }\n}":     `"agent":{"address":"::1","port":9000,"interval":1000000000,"send":"x y"}`,
-		"track web/s1 init_state fully_down":                                     `"track":"web/s1","init_state":"fully_down"`,
+		"{\n agent 9000 {\n send \"x y\"\n address ::1\n interval 1s\n }\n}": `"agent":{"address":"::1","port":9000,"interval":1000000000,"send":"x y"}`,
+		"track web/s1 no_check":       `"no_check":true,"track":"web/s1"`,
+		"check init_state fully_down": `"check":{},"init_state":"fully_down"`,
 		"on_marked_down shutdown_sessions on_marked_up shutdown_backup_sessions": `"on_marked_down":"shutdown_sessions","on_marked_up":"shutdown_backup_sessions"`,
 		"observe layer4 error_limit 7 on_error mark_down":                        `"observe":"layer4","error_limit":7,"on_error":"mark_down"`,
-		"{\n check http {\n interval 1s\n fast_interval 2s\n down_interval 3s\n rise 4\n fall 5\n timeout 6s\n address a.test:7\n port 8\n send_proxy\n }\n}": `"check":{"checker":{"module":"http"},"interval":1000000000,"fast_interval":2000000000,"down_interval":3000000000,"rise":4,"fall":5,"timeout":6000000000,"address":"a.test:7","port":8,"send_proxy":true}`,
+		"{\n check http {\n interval 1s\n fast_interval 2s\n down_interval 3s\n rise 4\n fall 5\n timeout 6s\n address a.test:7\n port 8\n source ::1\n spread 9\n log\n send_proxy v2\n path /x\n }\n}": `"check":{"checker":{"module":"http","path":"/x"},"interval":1000000000,"fast_interval":2000000000,"down_interval":3000000000,"rise":4,"fall":5,"timeout":6000000000,"spread":9,"address":"a.test:7","port":8,"source":"::1","send_proxy":"v2","log":true}`,
 	} {
 		b, err := parseBackend("server s1 10.0.0.1:443 " + line)
 		if err != nil {

@@ -8,10 +8,6 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/google/go-cmp/cmp"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"go.uber.org/zap/zaptest/observer"
 )
 
 func server(options string) string {
@@ -28,16 +24,21 @@ func TestCheckServerOptions(t *testing.T) {
 		`"init_state": "fully-up"`:              `init_state: unknown word "fully-up"; did you mean "fully_up"? (known: down, fully_down, fully_up, none, up)`,
 		`"on_marked_down": "shutdown"`:          `on_marked_down: unknown word "shutdown" (known: shutdown_sessions)`,
 		`"on_marked_up": "shutdown_sessions"`:   `on_marked_up: unknown word "shutdown_sessions"`,
-		`"observe": "layer7"`:                   `observe: unknown word "layer7"; did you mean "layer4"?`,
+		`"observe": "layer7"`:                   `observe: unknown word "layer7"; did you mean "layer4"? (known: first_byte, layer4)`,
 		`"on_error": "nothing"`:                 `on_error: unknown word "nothing" (known: fail_check, fastinter, mark_down, sudden_death)`,
 		`"track": "web/s1/s2"`:                  `track "web/s1/s2": expected BACKEND/SERVER, or SERVER of the same backend`,
 		`"track": "/s1"`:                        `track "/s1": expected`,
 		`"track": "web/"`:                       `track "web/": expected`,
 		`"track": "w b/s1"`:                     `track "w b/s1": expected`,
 		`"track": "web/s1", "check": {}`:        "it has check and track: expected one of the two, as in HAProxy",
-		`"check": {"checker": []}`:              `check: checker: expected an object such as {"module": "tcp"}`,
-		`"check": {"checker": {}}`:              `check: checker: it has no module: expected an object such as {"module": "tcp"}`,
-		`"check": {"checker": {"module": "x"}}`: `check: checker: unknown word "x"`,
+		`"check": {}, "no_check": true`:         "it has check and no_check: expected one of the two",
+		`"track": "s2", "init_state": "up"`:     "it has init_state and track: it begins as the server that it tracks",
+		`"init_state": "down"`:                  "it has init_state down and no check: expected a check",
+		`"observe": "layer4"`:                   "it has observe layer4 and no check: errors take a server down, and only a check brings it up again: expected a check",
+		`"check": {"spread": 51}`:               "check: spread 51: expected a whole number from 0 to 50, in percent",
+		`"check": {"spread": -1}`:               "check: spread -1: ",
+		`"check": {"source": "here"}`:           `check: source "here": expected an IP address`,
+		`"check": {"send_proxy": "v3"}`:         `check: send_proxy: unknown word "v3"; did you mean "v1"? (known: v1, v2)`,
 		`"check": {"interval": -1}`:             "check: interval -1ns: expected a duration",
 		`"check": {"fast_interval": -1}`:        "check: fast_interval -1ns: ",
 		`"check": {"down_interval": -1}`:        "check: down_interval -1ns: ",
@@ -61,47 +62,16 @@ func TestCheckServerOptions(t *testing.T) {
 		}
 	}
 	for _, good := range []string{
-		`"check": {"checker": {"module": "tls", "sni": "x"}, "interval": "1s", "fast_interval": 1, "down_interval": 1, "rise": 1, "fall": 1, "timeout": 1, "address": "10.0.0.9", "port": 65535, "send_proxy": true}`,
+		`"check": {"checker": {"module": "tls", "sni": "x"}, "interval": "1s", "fast_interval": 1, "down_interval": 1, "rise": 1, "fall": 1, "timeout": 1, "address": "10.0.0.9", "port": 65535, "source": "10.0.0.2", "spread": 50, "log": true, "send_proxy": "v1"}`,
 		`"check": {"address": "web.test:8443"}, "agent": {"port": 1, "address": "::1", "interval": 1, "send": "x\n"}`,
 		`"check": {"address": "::1"}`,
-		`"track": "web/s1"`, `"track": "s1"`, `"maxconn": 0, "minconn": 1, "maxqueue": 9, "slowstart": "1m"`,
-		`"init_state": "fully_down", "on_marked_down": "shutdown_sessions", "on_marked_up": "shutdown_backup_sessions", "observe": "layer4", "error_limit": 1, "on_error": "sudden_death"`,
+		`"track": "web/s1"`, `"track": "s1"`, `"no_check": true`, `"maxconn": 0, "minconn": 1, "maxqueue": 9, "slowstart": "1m"`,
+		`"check": {}, "init_state": "fully_down", "on_marked_down": "shutdown_sessions", "on_marked_up": "shutdown_backup_sessions", "observe": "layer4", "error_limit": 1, "on_error": "sudden_death"`,
 	} {
 		b := backend(t, server(good))
 		b.name = "web"
 		if err := b.check(); err != nil {
 			t.Errorf("%s: %v", good, err)
-		}
-	}
-}
-
-// What is accepted and does nothing yet is said once, and all of it.
-func TestInertOptionsAreNamed(t *testing.T) {
-	for config, want := range map[string]string{
-		server(`"backup": true, "disabled": true, "weight": 3`): "",
-		`{"servers": [], "allbackups": true, "timeouts": {"client": 1, "server": 1, "client_fin": 1, "server_fin": 1, "tunnel": 1, "connect": 1}}`:                                                     "",
-		`{"servers": [], "check": {}, "agent": {"port": 1}, "fullconn": 1, "timeouts": {"queue": 1, "check": 1}}`:                                                                                      "check, agent, timeouts.check",
-		server(`"check": {}, "agent": {"port": 1}, "maxconn": 1, "minconn": 1, "maxqueue": 1, "slowstart": 1`):                                                                                         "check, agent",
-		server(`"track": "s2", "init_state": "up", "on_marked_down": "shutdown_sessions", "on_marked_up": "shutdown_backup_sessions", "observe": "layer4", "error_limit": 1, "on_error": "fastinter"`): "track, init_state, on_marked_down, on_marked_up, observe, error_limit, on_error",
-		`{"check": {}, "servers": [{"name": "s1", "address": "a:1", "check": {}, "maxconn": 1}, {"name": "s2", "address": "b:1", "maxconn": 2}]}`:                                                      "check",
-	} {
-		b := backend(t, config)
-		b.name = "web"
-		if err := b.check(); err != nil {
-			t.Errorf("%s: %v", config, err)
-		}
-		core, logged := observer.New(zapcore.DebugLevel)
-		b.warnInert(zap.New(core))
-		var got []string
-		for _, line := range logged.All() {
-			got = append(got, fmt.Sprint(line.Level, " ", line.Message, line.ContextMap()))
-		}
-		var lines []string
-		if want != "" {
-			lines = []string{"warn not in effect yet: " + want + "map[backend:web]"}
-		}
-		if diff := cmp.Diff(lines, got); diff != "" {
-			t.Errorf("%s: -want +got\n%s", config, diff)
 		}
 	}
 }

@@ -31,8 +31,9 @@ type Timeouts struct {
 	// Default: connect. It is HAProxy's timeout queue.
 	Queue caddy.Duration `json:"queue,omitempty"`
 
-	// Check is how long a check may take once it is connected. It is HAProxy's
-	// timeout check. Not in effect yet.
+	// Check is how long a check may take once it is connected; connecting may take
+	// connect, or the check's interval if that is shorter. Default: a check may take
+	// its interval in all. It is HAProxy's timeout check.
 	Check caddy.Duration `json:"check,omitempty"`
 
 	// Client is how long a client may be silent. Then its direction is closed;

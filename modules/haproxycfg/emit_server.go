@@ -46,7 +46,10 @@ func interval(d *time.Duration) caddy.Duration {
 }
 
 func (n *server) emitCheck(p *proxy) *balancer.Check {
-	c := &n.check
+	c, header := &n.check, ""
+	if c.sendProxy {
+		header = "v1"
+	}
 	return &balancer.Check{
 		CheckerRaw:   n.checker(&p.check),
 		Interval:     interval(c.interval),
@@ -56,7 +59,7 @@ func (n *server) emitCheck(p *proxy) *balancer.Check {
 		Fall:         c.fall,
 		Address:      c.address,
 		Port:         c.port,
-		SendProxy:    c.sendProxy,
+		SendProxy:    header,
 	}
 }
 

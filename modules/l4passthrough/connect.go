@@ -33,7 +33,12 @@ func (c *connection) connect(b *balancer.Backend) bool {
 		c.lease = lease
 		c.noteQueue(&a.request.Queued)
 		if c.dial(lease, time.Duration(b.Timeouts.Connect)) {
+			lease.Reached()
 			c.record.Connect = time.Since(began) - c.record.Queue
+			return true
+		}
+		if c.noteCut(lease.Cut()) {
+			lease.Release(pool.ConnectFailed)
 			return true
 		}
 		if c.record.End == tcplog.NoAddress {
@@ -50,6 +55,20 @@ func (c *connection) connect(b *balancer.Backend) bool {
 	c.noteQueue(&a.request.Queued)
 	c.notServed(err, &a.request.Queued)
 	return false
+}
+
+// noteCut notes why the connection has been ended from outside, if it has.
+func (c *connection) noteCut(why pool.Cut) bool {
+	switch why {
+	case pool.NotCut:
+		return false
+	case pool.MarkedDown:
+		c.record.End = tcplog.ServerDown
+	case pool.BackupSpare:
+		c.record.End = tcplog.BackupSpare
+	}
+	c.record.EndedBy = relay.Proxy
+	return true
 }
 
 // noteQueue notes for the log where the connection has had to wait.

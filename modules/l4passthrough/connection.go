@@ -35,9 +35,10 @@ type connection struct {
 
 	deciding *content.Config // the rules that are being looked at
 
-	lease  *pool.Lease
-	server net.Conn
-	record tcplog.Record
+	lease   *pool.Lease
+	outcome pool.Outcome // of the lease, once there is a server
+	server  net.Conn
+	record  tcplog.Record
 }
 
 func newConnection(h *Handler, cx *layer4.Connection) *connection {
@@ -75,7 +76,9 @@ func (c *connection) pass(b *balancer.Backend) bool {
 	if !c.connect(b) {
 		return false
 	}
-	c.relay(b)
+	if c.server != nil {
+		c.relay(b)
+	}
 	return true
 }
 
@@ -207,10 +210,20 @@ func (c *connection) matching() *layer4.Connection {
 
 // relay passes the hello on, then everything else, until the session is over.
 func (c *connection) relay(b *balancer.Backend) {
-	session := relay.New(c.cx.Conn, c.server, c.h.relayOptions(&b.Timeouts))
+	options := c.h.relayOptions(&b.Timeouts)
+	options.Answered = c.lease.Answered
+	session := relay.New(c.cx.Conn, c.server, options)
+	c.lease.OnCut(func(pool.Cut) { session.End("") })
 	session.First(c.hello.Bytes())
 	c.forget()
-	c.record.Relayed(session.Run())
+	result := session.Run()
+	c.record.Relayed(result)
+	switch {
+	case result.Cause == relay.Ended:
+		c.noteCut(c.lease.Cut())
+	case result.Cause == relay.Reset && result.By == relay.Server && result.Out == 0:
+		c.outcome = pool.BrokenEarly
+	}
 }
 
 // forget gives back what was read of the hello.
@@ -236,7 +249,7 @@ func (c *connection) end() {
 		_ = c.server.Close()
 	}
 	if c.lease != nil {
-		c.lease.Release(pool.Served)
+		c.lease.Release(c.outcome)
 	}
 	c.forget()
 	c.record.Duration = time.Since(c.began)

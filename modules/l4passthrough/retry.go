@@ -59,13 +59,13 @@ func (a *attempts) another(failed *pool.Lease, end tcplog.End) (*pool.Lease, err
 	return a.acquire()
 }
 
-// asHAProxy is a lease on another server than the last one, at once, where
-// several servers are up and the policy is not about one that suits; it may have
-// been tried before.
+// asHAProxy is a lease on another server than the last one where that one is down
+// by now, or several servers are up and the policy is not about one that suits; it
+// may have been tried before. With several it is had at once.
 func (a *attempts) asHAProxy(failed *pool.Lease, end tcplog.End) (*pool.Lease, error) {
 	p := a.backend.Pool()
 	several := p.Actives() > 1
-	if !a.backend.Redispatch.At(a.retries, *a.backend.Retries) && (!several || p.Sticky()) {
+	if !a.backend.Redispatch.At(a.retries, *a.backend.Retries) && (!several || p.Sticky()) && p.Running(failed.Server) {
 		return a.same(failed, end), nil
 	}
 	failed.Release(pool.ConnectFailed)

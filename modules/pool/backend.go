@@ -26,10 +26,25 @@ type backend struct {
 	queue   queue   // for whichever server has room
 	waits   uint64  // how many there have been
 	warm    *time.Timer
+	events  []Event  // the last transitions
+	tasks   []func() // see after
+	tasking bool     // somebody does them
+	empty   bool     // the view was, and that has been told
 }
 
-// unlock unlocks, and drops the backend if nobody needs it any more.
+// unlock unlocks, does what was put off until then, and drops the backend if
+// nobody needs it any more.
 func (b *backend) unlock() {
+	for len(b.tasks) > 0 && !b.tasking {
+		tasks := b.tasks
+		b.tasks, b.tasking = nil, true
+		b.mu.Unlock()
+		for _, do := range tasks {
+			do()
+		}
+		b.mu.Lock()
+		b.tasking = false
+	}
 	unused := b.holds == 0 && !b.gone
 	b.mu.Unlock()
 	if unused {
@@ -73,17 +88,19 @@ func (b *backend) serve(p *Pool) {
 // leave ends a configuration's hold. Where it served, the one before it does so
 // again: it has failed.
 func (b *backend) leave(p *Pool) {
+	if i := slices.Index(b.running, p); i >= 0 {
+		b.running = slices.Delete(b.running, i, i+1)
+		switch n := len(b.running); {
+		case n == 0:
+			b.watch()
+			b.registry.register(b.name, nil)
+		case b.pool == p:
+			b.use(b.running[n-1])
+		}
+	}
 	b.holds--
 	for _, s := range p.servers {
 		b.release(s.state)
-	}
-	i := slices.Index(b.running, p)
-	if i < 0 {
-		return
-	}
-	b.running = slices.Delete(b.running, i, i+1)
-	if n := len(b.running); n > 0 && b.pool == p {
-		b.use(b.running[n-1])
 	}
 }
 
@@ -94,12 +111,20 @@ func (b *backend) use(p *Pool) {
 	for _, s := range p.servers {
 		b.bind(s)
 		s.state.server = s
+		s.state.configure(&s.ServerConfig)
 	}
 	if k, ok := p.policy.(Keeper); ok && old != nil && !p.adopted {
 		k.Adopt(old.policy)
 	}
 	p.adopted = true
-	b.settle()
+	b.settle(cause{Result: Result{Code: Set, Info: "configuration"}})
+	b.watch()
+	b.registry.register(b.name, p.servers)
+	for _, s := range p.servers {
+		if s.Track != (Ref{}) {
+			b.after(func() { b.registry.inherit(Ref{b.name, s.Name}, s.Track) })
+		}
+	}
 }
 
 // bind has a server of a pool that may be closed have the state that there is
@@ -115,15 +140,27 @@ func (b *backend) bind(s *Server) {
 	}
 }
 
+// alter changes a server's state, and has what follows from that follow.
+func (b *backend) alter(s *Server, do func() cause) {
+	state := s.state
+	run, standing := state.run, state.standing()
+	why := do()
+	if run != state.run || standing != state.standing() {
+		b.settle(why)
+	}
+}
+
 // settle makes the view that follows from the servers' states, and moves those
 // who wait to where they belong now.
-func (b *backend) settle() {
+func (b *backend) settle(why cause) {
 	p, now := b.pool, time.Now()
-	starting := false
-	for _, s := range p.servers {
-		s.state.follow(&s.ServerConfig, now)
+	before, starting := make([]standing, len(p.servers)), false
+	p.dynamic = false
+	for i, s := range p.servers {
+		before[i] = s.state.stand(&s.ServerConfig, now)
 		s.state.viewed = false
 		starting = starting || s.state.starting()
+		p.dynamic = p.dynamic || s.dynamic()
 	}
 	b.view = newView(p.servers, p.allBackups)
 	for _, s := range b.view.Servers {
@@ -140,6 +177,48 @@ func (b *backend) settle() {
 		b.warm = time.AfterFunc(time.Second, b.warmUp)
 	}
 	b.move()
+	for i, s := range p.servers {
+		if before[i] != s.state.now {
+			b.altered(s, before[i], why)
+		}
+	}
+	if empty := len(b.view.Servers) == 0; empty != b.empty {
+		b.empty = empty
+		what := ServerAgain
+		if empty {
+			what = NoServer
+		}
+		b.tell(Event{What: what})
+	}
+}
+
+// altered does what follows where a server stands otherwise than before.
+func (b *backend) altered(s *Server, before standing, why cause) {
+	b.tellOf(s, before, why)
+	b.after(func() { b.registry.spread(Ref{b.name, s.Name}) })
+	switch up := s.state.now.up(); {
+	case before.up() && !up && s.CutWhenDown:
+		b.cut(s.state, MarkedDown)
+	case s.CutBackups && !s.Backup && s.state.usable():
+		for _, other := range b.pool.servers {
+			if other.Backup {
+				b.cut(other.state, BackupSpare)
+			}
+		}
+	}
+}
+
+// cut has the sessions of a server end.
+func (b *backend) cut(s *state, why Cut) {
+	for l := s.leases; l != nil; l = l.next {
+		if l.cut != NotCut {
+			continue
+		}
+		if l.cut = why; l.onCut != nil {
+			onCut := l.onCut
+			b.after(func() { onCut(why) })
+		}
+	}
 }
 
 // warmUp is what happens each second while a server starts slowly.
@@ -147,7 +226,7 @@ func (b *backend) warmUp() {
 	b.mu.Lock()
 	defer b.unlock()
 	if !b.gone {
-		b.settle()
+		b.settle(cause{})
 	}
 }
 
@@ -228,12 +307,14 @@ func (b *backend) take(s *Server, r *Request) *Lease {
 	}
 	l := r.newLease()
 	l.Server, l.state = s, s.state
+	s.state.link(l)
 	return l
 }
 
 // drop takes a lease back and gives what has become free to who waits.
 func (b *backend) drop(l *Lease) {
 	s := l.state
+	s.unlink(l)
 	s.sessions.Add(-1)
 	b.busy--
 	b.served--

@@ -56,6 +56,7 @@ const (
 	Observed         Code = "HANA"    // no check: what clients met
 	NotChecked       Code = "INI"     // no check is over yet
 	Set              Code = "SET"     // no check: somebody has set it
+	Tracked          Code = "TRACK"   // no check: the server that it tracks is so
 )
 
 var reasons = map[Code]string{
@@ -72,7 +73,8 @@ var reasons = map[Code]string{
 	SocketError:      "socket error",
 	Observed:         "errors that clients met",
 	NotChecked:       "not checked yet",
-	Set:              "administrator",
+	Set:              "set by hand or by the configuration",
+	Tracked:          "so is the server that it tracks",
 }
 
 // String is the code in words.
@@ -105,3 +107,56 @@ type Report struct {
 	// MaxConn is the server's maxconn; nil: none is given.
 	MaxConn *int
 }
+
+// Care is what a configuration says of a server's health, and of what follows
+// from it.
+type Care struct {
+	// Check is how the server is checked; nil: it is not.
+	Check *Check
+	// Agent is how a program beside it is asked; nil: there is none.
+	Agent *AgentCheck
+	// Track is the server whose health this one shares; zero: none.
+	Track Ref
+	// Init is what the server begins with.
+	Init InitState
+	// Observe says which of the errors that clients meet are counted.
+	Observe Observe
+	// ErrorLimit is how many of them in a row are followed by OnError.
+	ErrorLimit int
+	OnError    OnError
+	// CutWhenDown has the server's sessions end when it goes down or into
+	// maintenance. It is HAProxy's on-marked-down shutdown-sessions.
+	CutWhenDown bool
+	// CutBackups has the sessions of all backups end when this server is up again.
+	// It is HAProxy's on-marked-up shutdown-backup-sessions.
+	CutBackups bool
+}
+
+// Check is how and when a server is checked. All must be set but FastInterval,
+// DownInterval (then they are Interval) and Spread.
+type Check struct {
+	Checker Checker
+	Target  Target
+	// Interval is the time between the beginnings of two checks; FastInterval while
+	// the state is neither fully up nor fully down, DownInterval while it is fully
+	// down. A check that takes longer delays the next by whole intervals.
+	Interval, FastInterval, DownInterval time.Duration
+	// Rise and Fall are how many results in a row bring the server up and down.
+	Rise, Fall int
+	// Spread is by how much of an interval a check may come earlier or later, in
+	// percent.
+	Spread int
+}
+
+// AgentCheck is how and when an agent is asked.
+type AgentCheck struct {
+	Agent    Agent
+	Target   Target
+	Interval time.Duration
+}
+
+// Ref names a server.
+type Ref struct{ Backend, Server string }
+
+// String is BACKEND/SERVER.
+func (r Ref) String() string { return r.Backend + "/" + r.Server }

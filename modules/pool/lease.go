@@ -14,23 +14,89 @@ const (
 	// NotTried: there was no attempt to reach the server, so nothing was
 	// learned about it.
 	NotTried
+	// BrokenEarly: the server broke the connection before it had sent anything.
+	BrokenEarly
+)
+
+// Cut is why a lease is to be given back at once.
+type Cut uint8
+
+// The reasons.
+const (
+	NotCut      Cut = iota
+	MarkedDown      // the server is down or in maintenance, and has CutWhenDown
+	BackupSpare     // a server with CutBackups is up again, and this is a backup
 )
 
 // Lease is one connection's hold on a server, and on one of its slots where it
-// has MaxConn.
+// has MaxConn. Its methods are safe for concurrent use.
 type Lease struct {
 	Server *Server
 
-	state    *state
+	state      *state
+	prev, next *Lease // in the state's list
+
+	// Of the backend's lock:
 	released bool
+	cut      Cut
+	onCut    func(Cut)
 }
 
 // Failed notes that the server could not be reached, and keeps it for another
 // attempt. It must not be called after Release.
-func (l *Lease) Failed() { l.state.failed.Add(1) }
+func (l *Lease) Failed() {
+	l.state.failed.Add(1)
+	l.observe(true)
+}
+
+// Reached notes that the server has been connected to.
+func (l *Lease) Reached() {
+	if l.Server.Observe == ObserveConnect {
+		l.observe(false)
+	}
+}
+
+// Answered notes that the server has sent something.
+func (l *Lease) Answered() {
+	if l.Server.Observe == ObserveAnswer {
+		l.observe(false)
+	}
+}
+
+// observe counts what a client has met.
+func (l *Lease) observe(failed bool) {
+	s := l.Server
+	if s.Observe == ObserveNothing || !l.state.health.observed(failed, s.ErrorLimit) {
+		return
+	}
+	b := l.state.backend
+	b.mu.Lock()
+	defer b.unlock()
+	b.suffer(l.state)
+}
+
+// OnCut has f called once, by another goroutine, if the connection is to end at
+// once; at once where that has been decided already.
+func (l *Lease) OnCut(f func(Cut)) {
+	b := l.state.backend
+	b.mu.Lock()
+	defer b.unlock()
+	l.onCut = f
+	if l.cut != NotCut {
+		b.after(func() { f(l.cut) })
+	}
+}
+
+// Cut is why the connection is to end at once, if it is.
+func (l *Lease) Cut() Cut {
+	b := l.state.backend
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return l.cut
+}
 
 // Release gives the server back, and what it had goes to who has waited longest.
-// Only the first call counts. It is safe for concurrent use.
+// Only the first call counts.
 func (l *Lease) Release(o Outcome) {
 	b := l.state.backend
 	b.mu.Lock()
@@ -43,5 +109,8 @@ func (l *Lease) Release(o Outcome) {
 		l.state.failed.Add(1)
 	}
 	b.drop(l)
+	if s := l.Server; s.Observe != ObserveNothing && (o == ConnectFailed || o == BrokenEarly && s.Observe == ObserveAnswer) && l.state.health.observed(true, s.ErrorLimit) {
+		b.suffer(l.state)
+	}
 	b.unlock()
 }

@@ -37,6 +37,7 @@ func TestLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		p.Serve()
 		p.backend.Load().busy = c.busy
 		if got := p.servers[0].limit(); got != c.want {
 			t.Errorf("minconn %d, maxconn %d, fullconn %d, %d connections: %d, want %d", c.minconn, c.maxconn, c.fullconn, c.busy, got, c.want)

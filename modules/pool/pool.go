@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -51,6 +52,9 @@ type Config struct {
 	LastResort bool
 	// Policy serves this pool and no other.
 	Policy Policy
+	// Notify, if there is one, is told of what happens while this pool serves: of
+	// one event at a time, in order. It must not wait for the pool.
+	Notify func(Event)
 }
 
 // Pool is a backend as one configuration sees it. It is safe for concurrent
@@ -65,6 +69,7 @@ type Pool struct {
 	redispatch   bool
 	lastResort   bool
 	policy       Policy
+	notify       func(Event)
 	dynamic      bool // a server's limit depends on what the backend has to do
 
 	backend atomic.Pointer[backend]
@@ -85,14 +90,11 @@ func (r *Registry) Open(c Config) (*Pool, error) {
 	}
 	p := &Pool{
 		registry: r, name: c.Backend, policy: c.Policy, allBackups: c.AllBackups,
-		fullConn: c.FullConn, queueTimeout: c.QueueTimeout, redispatch: c.Redispatch, lastResort: c.LastResort,
+		fullConn: c.FullConn, queueTimeout: c.QueueTimeout, redispatch: c.Redispatch, lastResort: c.LastResort, notify: c.Notify,
 	}
 	var err error
 	if p.servers, err = newServers(p, c.Servers); err != nil {
 		return nil, err
-	}
-	for _, s := range p.servers {
-		p.dynamic = p.dynamic || s.dynamic()
 	}
 	b := r.lock(p.name)
 	defer b.mu.Unlock()
@@ -186,45 +188,49 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 		return nil, err
 	case s != nil && !waits:
 		l := b.take(s, r)
-		b.mu.Unlock()
+		b.unlock()
 		return l, nil
 	default:
 		b.enqueue(r, s)
-		b.mu.Unlock()
+		b.unlock()
 		return b.wait(ctx, r, timeout)
 	}
 }
 
-// SetWeight changes a server's weight until the configuration's own changes. It
+// Running reports whether a server may be given connections and does not start
+// slowly.
+func (p *Pool) Running(s *Server) bool {
+	b := p.lock()
+	defer b.unlock()
+	return s.state.now.up() && !s.state.starting()
+}
+
+// SetWeight changes a server's weight, until the configuration's own changes. It
 // is HAProxy's set server weight.
 func (p *Pool) SetWeight(server string, weight int) error {
-	if weight < 0 || weight > MaxWeight {
-		return fmt.Errorf("pool: weight %d: expected 0 to %d", weight, MaxWeight)
-	}
-	return p.change(server, func(s *state) { s.run.weight = weight })
+	return p.change(server, Change{Weight: strconv.Itoa(weight)})
 }
 
 // SetAdmin changes what the operator wants of a server, until the configuration
 // says something else than before. It is HAProxy's set server state.
 func (p *Pool) SetAdmin(server string, a Admin) error {
-	return p.change(server, func(s *state) { s.run.admin = a })
+	return p.change(server, Change{Admin: &a})
 }
 
-// SetHealth says whether a server is up.
+// SetHealth says whether a server is up, until a check says otherwise. It is
+// HAProxy's set server health.
 func (p *Pool) SetHealth(server string, up bool) error {
-	return p.change(server, func(s *state) { s.down = !up })
+	return p.change(server, Change{Down: new(!up)})
 }
 
-func (p *Pool) change(server string, do func(*state)) error {
+func (p *Pool) change(server string, c Change) error {
 	b := p.lock()
 	defer b.unlock()
 	b.serve(p)
 	for _, s := range b.pool.servers {
 		if s.Name == server {
-			do(s.state)
-			b.settle()
-			return nil
+			return b.change(s, c)
 		}
 	}
-	return fmt.Errorf("pool: no server %q in backend %q", server, p.name)
+	return fmt.Errorf("%w: %q in backend %q", ErrNoSuch, server, p.name)
 }

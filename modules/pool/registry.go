@@ -2,7 +2,10 @@
 
 package pool
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Registry keeps what outlives a configuration: each server's counts and state,
 // keyed by backend and server name, who waits, and the policy's position, for as
@@ -11,6 +14,22 @@ import "sync"
 type Registry struct {
 	mu       sync.Mutex // locked before a backend's
 	backends map[string]*backend
+
+	trackMu  sync.Mutex // locked after a backend's
+	trackers map[Ref][]Ref
+	versions atomic.Uint64
+	loops    atomic.Uint64 // that have begun
+}
+
+// find finds a backend, and locks it; nil: there is none.
+func (r *Registry) find(name string) *backend {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := r.backends[name]
+	if b != nil {
+		b.mu.Lock()
+	}
+	return b
 }
 
 // lock finds or makes a backend, and locks it.

@@ -35,6 +35,8 @@ type ServerConfig struct {
 	// SlowStart is how long a server that has come back takes to its full weight
 	// and limit, in whole seconds, rounded up.
 	SlowStart time.Duration
+
+	Care
 }
 
 // limits makes the limits what HAProxy makes of them.
@@ -74,29 +76,32 @@ func (s *Server) Failed() uint64 { return s.state.failed.Load() }
 // HasRoom reports whether the server can serve another connection at once, past
 // nobody who waits for it. It is for policies.
 func (s *Server) HasRoom() bool {
-	return s.MaxConn == 0 || s.Queued() == 0 && s.hasSlot()
+	return s.most() == 0 || s.Queued() == 0 && s.hasSlot()
 }
 
 // HasPlace reports whether the server can serve another connection, or one more
 // may wait for it by MaxQueue. Without MaxQueue nobody may. It is for policies.
 func (s *Server) HasPlace() bool {
-	return s.MaxConn == 0 || s.Sessions()+s.Queued() < int64(s.limit()+s.MaxQueue)
+	return s.most() == 0 || s.Sessions()+s.Queued() < int64(s.limit()+s.MaxQueue)
 }
 
 // HasQueue reports whether another connection may wait for the server. It is for
 // policies.
 func (s *Server) HasQueue() bool { return s.MaxQueue == 0 || s.Queued() < int64(s.MaxQueue) }
 
-func (s *Server) hasSlot() bool { return s.MaxConn == 0 || s.Sessions() < int64(s.limit()) }
+func (s *Server) hasSlot() bool { return s.most() == 0 || s.Sessions() < int64(s.limit()) }
+
+// most is MaxConn, or what has been set since.
+func (s *Server) most() int { return s.state.run.maxconn }
 
 // dynamic reports whether the limit depends on what the backend has to do.
 func (s *Server) dynamic() bool { return s.MinConn < s.MaxConn }
 
 // limit is what MaxConn is now.
 func (s *Server) limit() int {
-	limit := s.MaxConn
+	limit := s.most()
 	if busy, full := s.state.backend.busy, s.pool.fullConn; s.dynamic() && busy < full {
-		limit = max(s.MinConn, busy*s.MaxConn/full)
+		limit = max(min(s.MinConn, limit), busy*limit/full)
 	}
 	if s.state.starting() {
 		percent := int(100 * s.state.elapsed / s.state.slow)

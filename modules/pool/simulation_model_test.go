@@ -35,10 +35,16 @@ func (s *simulation) follow(p *simPool) {
 			m.weight = c.Weight
 		}
 		if m.configAdmin != admin {
-			m.admin = admin
+			m.setAdmin(admin)
 		}
 		m.config, m.configWeight, m.configAdmin = c, c.Weight, admin
 	}
+}
+
+// setAdmin is what an operator says. Who leaves maintenance is up.
+func (m *modelServer) setAdmin(a pool.Admin) {
+	m.down = m.down && (m.admin != pool.Maint || a == pool.Maint)
+	m.admin = a
 }
 
 // forget drops the servers that no configuration and no connection needs.

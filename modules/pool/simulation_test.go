@@ -339,7 +339,7 @@ func (s *simulation) change() {
 		s.tell("weight of %s: %d", name, m.weight)
 		err = p.SetWeight(name, m.weight)
 	case 1:
-		m.admin = pool.Admin(s.rng.IntN(3))
+		m.setAdmin(pool.Admin(s.rng.IntN(3)))
 		s.tell("state of %s: %d", name, m.admin)
 		err = p.SetAdmin(name, m.admin)
 	default:

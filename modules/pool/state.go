@@ -16,9 +16,15 @@ const (
 	Ready Admin = iota
 	// Drain: no new ones are balanced to it.
 	Drain
-	// Maint: it is given none, and who waits for it goes elsewhere.
+	// Maint: it is given none and is not checked, and who waits for it goes
+	// elsewhere.
 	Maint
 )
+
+var adminNames = [...]string{Ready: "ready", Drain: "drain", Maint: "maint"}
+
+// String is the state's name: ready, drain or maint.
+func (a Admin) String() string { return adminNames[a] }
 
 // state is what is known of one server, whatever configuration names it. All but
 // the counts belongs to the backend's lock.
@@ -33,15 +39,22 @@ type state struct {
 	taken    atomic.Uint64
 	failed   atomic.Uint64
 
-	queue queue
+	queue  queue
+	leases *Lease // the first of a list
 
 	configured setting
 	run        setting // configured, or what has been set since
-	down       bool
+	health     health
+	checks     loop
+	asks       loop
 
+	address string        // that its health is about
 	viewed  bool          // it is in the view
 	known   bool          // it has been in a view's making
-	up      bool          // it was not down or in maintenance then
+	now     standing      // as of the last view's making
+	changed time.Time     // when now did
+	downs   uint64        // how often it has gone down
+	left    int           // who waited for it and has been sent elsewhere since that was told
 	since   time.Time     // when it came up again; zero: it starts no more
 	elapsed time.Duration // since then, in whole seconds
 	slow    time.Duration // its slow start, in whole seconds
@@ -49,45 +62,83 @@ type state struct {
 
 // setting is what both a configuration and the operator can say of a server.
 type setting struct {
-	weight int
-	admin  Admin
+	weight  int
+	maxconn int
+	admin   Admin
 }
 
-// follow takes over what a configuration says of the server. What was set at run
-// time lasts until the configuration's own value changes.
-func (s *state) follow(c *ServerConfig, now time.Time) {
-	says := setting{weight: c.Weight}
+// standing is how a server stands by its health and by what the operator wants.
+type standing struct {
+	down  bool
+	admin Admin
+}
+
+// up reports whether who has a session with the server may keep it.
+func (s standing) up() bool { return !s.down && s.admin != Maint }
+
+// configure takes over what a configuration says of the server. What was set at
+// run time lasts until the configuration's own value changes.
+func (s *state) configure(c *ServerConfig) {
+	s.health.configure(c, !s.known || s.address != c.Address)
+	s.address = c.Address
+	says := setting{weight: c.Weight, maxconn: c.MaxConn}
 	if c.Disabled {
 		says.admin = Maint
 	}
 	if !s.known || says.weight != s.configured.weight {
 		s.run.weight = says.weight
 	}
+	if !s.known || says.maxconn != s.configured.maxconn {
+		s.run.maxconn = says.maxconn
+	}
 	if !s.known || says.admin != s.configured.admin {
 		s.run.admin = says.admin
 	}
 	s.configured = says
-	up := !s.down && s.run.admin != Maint
+}
+
+// standing is how the server stands by what is known of it.
+func (s *state) standing() standing {
+	return standing{s.health.isDown(), max(s.run.admin, s.health.inherited.admin)}
+}
+
+// stand notes how the server stands now, and tells how it did before.
+func (s *state) stand(c *ServerConfig, now time.Time) (before standing) {
+	before, s.now = s.now, s.standing()
+	if s.known && before.admin == Maint && s.now.admin != Maint {
+		s.health.begin(c.Init)
+		s.now = s.standing()
+	}
+	if !s.known {
+		before, s.changed = s.now, now
+	}
+	if before != s.now {
+		s.changed = now
+	}
+	if !before.down && s.now.down {
+		s.downs++
+	}
 	s.slow = (c.SlowStart + time.Second - 1).Truncate(time.Second)
 	switch {
-	case !up:
+	case !s.now.up():
 		s.since = time.Time{}
-	case s.known && !s.up && s.slow > 0: // not where the process begins
+	case s.known && !before.up() && s.slow > 0: // not where the process begins
 		s.since = now
 	}
-	s.known, s.up = true, up
+	s.known = true
 	if s.since.IsZero() {
-		return
+		return before
 	}
 	if s.elapsed = now.Sub(s.since).Truncate(time.Second); s.elapsed >= s.slow {
 		s.since = time.Time{}
 	}
+	return before
 }
 
 // starting reports whether the server has not been up for its slow start.
 func (s *state) starting() bool { return !s.since.IsZero() }
 
-func (s *state) usable() bool { return s.up && s.run.admin == Ready && s.run.weight > 0 }
+func (s *state) usable() bool { return !s.now.down && s.now.admin == Ready && s.run.weight > 0 }
 
 // share is the weight times Scale, or while the server starts a part of it that
 // grows each second.
@@ -96,4 +147,25 @@ func (s *state) share() int {
 		return s.run.weight * Scale
 	}
 	return s.run.weight * int((Scale*s.elapsed+s.slow)/s.slow)
+}
+
+// link adds a lease to the list.
+func (s *state) link(l *Lease) {
+	if l.next = s.leases; l.next != nil {
+		l.next.prev = l
+	}
+	s.leases = l
+}
+
+// unlink takes a lease out of it.
+func (s *state) unlink(l *Lease) {
+	if l.prev == nil {
+		s.leases = l.next
+	} else {
+		l.prev.next = l.next
+	}
+	if l.next != nil {
+		l.next.prev = l.prev
+	}
+	l.prev, l.next = nil, nil
 }

@@ -155,7 +155,10 @@ func (b *backend) moveOne(w *waiter) (stays bool) {
 	if waits && s == nil && w.server == nil {
 		return true
 	}
-	w.request.Queued.Moved = w.request.Queued.Moved || w.server != nil
+	if w.server != nil {
+		w.request.Queued.Moved = true
+		w.server.left++
+	}
 	switch {
 	case err != nil:
 		b.unline(w)
@@ -171,5 +174,5 @@ func (b *backend) moveOne(w *waiter) (stays bool) {
 
 // lost reports whether who waits for a server waits in vain.
 func (b *backend) lost(s *state) bool {
-	return b.current(s) == nil || s.run.admin == Maint || s.down && b.pool.redispatch
+	return b.current(s) == nil || s.now.admin == Maint || s.now.down && b.pool.redispatch
 }

@@ -30,6 +30,10 @@ func (s *Session) direction(from, to *end) {
 		n, err := from.Read(buf[:])
 		if n > 0 {
 			from.touch(time.Now())
+			if from.first != nil {
+				from.first()
+				from.first = nil
+			}
 			if !s.deliver(from, to, buf[:n]) {
 				return
 			}

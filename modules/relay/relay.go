@@ -73,6 +73,8 @@ type Options struct {
 	ClientFin time.Duration
 	// ServerFin is the same for the server: HAProxy's timeout server-fin.
 	ServerFin time.Duration
+	// Answered, if there is one, is called once, when the server has sent something.
+	Answered func()
 }
 
 // Session is one client and one server. It is made by New, begun by Run and
@@ -100,6 +102,7 @@ type end struct {
 	shut    atomic.Bool  // closed by the session: errors mean nothing any more
 
 	writeDue time.Time // the write deadline; its writer's
+	first    func()    // called with the first bytes from it; its reader's
 }
 
 // New makes a session, which owns both connections from now on.
@@ -110,6 +113,7 @@ func New(client, server net.Conn, o Options) *Session {
 	s, now := new(Session), time.Now()
 	s.client.Conn, s.client.side, s.client.fin, s.client.began = client, Client, o.ClientFin, now
 	s.server.Conn, s.server.side, s.server.fin, s.server.began = server, Server, o.ServerFin, now
+	s.server.first = o.Answered
 	s.client.setTimeout(o.ClientTimeout)
 	s.server.setTimeout(o.ServerTimeout)
 	return s

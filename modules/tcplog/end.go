@@ -30,6 +30,8 @@ const (
 	QueueTimeout       // sQ no server had room for timeouts.queue
 	QueueFull          // SQ maxqueue connections wait already for the only server that suits
 	ClientLeftQueue    // CQ the client closed its direction in the queue, with abortonclose
+	ServerDown         // DC the server went down or into maintenance, with shutdown_sessions
+	BackupSpare        // UC a server came back, with shutdown_backup_sessions, and this was a backup
 )
 
 var ends = [...]struct{ letters, name string }{
@@ -54,6 +56,8 @@ var ends = [...]struct{ letters, name string }{
 	QueueTimeout:       {"sQ", "queue_timeout"},
 	QueueFull:          {"SQ", "queue_full"},
 	ClientLeftQueue:    {"CQ", "client_left"},
+	ServerDown:         {"DC", "server_down"},
+	BackupSpare:        {"UC", "backup_spare"},
 }
 
 // String is the end's name in the log.

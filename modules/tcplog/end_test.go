@@ -33,6 +33,8 @@ func TestEnds(t *testing.T) {
 		{QueueTimeout, "sQ", "queue_timeout"},
 		{QueueFull, "SQ", "queue_full"},
 		{ClientLeftQueue, "CQ", "client_left"},
+		{ServerDown, "DC", "server_down"},
+		{BackupSpare, "UC", "backup_spare"},
 	}
 	for i, c := range table {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+// serverState is what the admin endpoint says of a server, in part.
+type serverState struct {
+	Health, Counter, Admin string
+	Sessions               int
+	LastCheck              struct {
+		Code, Info, Warning string
+	} `json:"last_check"`
+}
+
+func (s *serverState) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", s.Health, s.Counter, s.LastCheck.Code, s.LastCheck.Info))
+}
+
+// ask asks the admin endpoint, again where Caddy is just replacing it with a
+// configuration.
+func (p *process) ask(t testing.TB, method, path, body string) (status int, answer string) {
+	t.Helper()
+	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		status, answer, err := p.askOnce(t, method, path, body)
+		if err == nil {
+			return status, answer
+		}
+		if time.Now().After(over) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (p *process) askOnce(t testing.TB, method, path, body string) (status int, answer string, err error) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+p.admin+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// server is how a server of backend web stands.
+func (p *process) server(t testing.TB, name string) (s serverState) {
+	t.Helper()
+	status, text := p.ask(t, http.MethodGet, "/passthrough/backends/web/servers/"+name, "")
+	if err := json.Unmarshal([]byte(text), &s); err != nil || status != http.StatusOK {
+		t.Fatalf("%d %s", status, text)
+	}
+	return s
+}
+
+// becomes waits until a server stands so.
+func (p *process) becomes(t testing.TB, name string, how func(*serverState) bool) serverState {
+	t.Helper()
+	for over := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		s := p.server(t, name)
+		if how(&s) {
+			return s
+		}
+		if time.Now().After(over) {
+			t.Fatalf("%s is %v\n%s", name, &s, p.log())
+		}
+	}
+}
+
+// program runs another program until the test is over or it is told to stop.
+func runServer(t testing.TB, name string, args ...string) (stop func()) {
+	t.Helper()
+	cmd := exec.Command(programs.Need(t, name), args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// nginx serves TLS at an address: /readyz is 200, anything else 503.
+func startNginx(t testing.TB, address, cert, key string) {
+	t.Helper()
+	dir := t.TempDir()
+	config := fmt.Sprintf(`
+daemon off; pid %[1]s/pid; error_log %[1]s/error.log; master_process off;
+events { }
+http {
+	access_log off;
+	client_body_temp_path %[1]s/1; proxy_temp_path %[1]s/2; fastcgi_temp_path %[1]s/3; uwsgi_temp_path %[1]s/4; scgi_temp_path %[1]s/5;
+	server {
+		listen %[2]s ssl;
+		ssl_certificate %[3]s; ssl_certificate_key %[4]s;
+		location = /readyz { return 200 "all is well\n"; }
+		location / { return 503 "busy\n"; }
+	}
+}`, dir, address, cert, key)
+	file := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runServer(t, "nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file)
+}
+
+// Real servers are found as they are, by each checker, and what is wrong with
+// them is said.
+func TestChecksOfRealServers(t *testing.T) {
+	a := newAuthority(t)
+	serve := func(host string, days int) (address string, stop func()) {
+		cert, key := a.issue(t, host, days)
+		address = freeAddress(t)
+		return address, runServer(t, "openssl", "s_server", "-accept", address, "-cert", cert, "-key", key, "-www", "-quiet")
+	}
+	good, stop := serve("web.test", 90)
+	expired, _ := serve("web.test", -2)
+	soon, _ := serve("web.test", 10)
+	wrong, _ := serve("mail.test", 90)
+	web := freeAddress(t)
+	cert, key := a.issue(t, "web.test", 90)
+	startNginx(t, web, cert, key)
+
+	tls := fmt.Sprintf("interval 200ms\n server_name web.test\n ca %s\n warn_before 30d\n fail_before 5d\n", a.ca())
+	http := func(more string) string {
+		return fmt.Sprintf("check http {\n interval 200ms\n host web.test\n %s\n tls {\n server_name web.test\n ca %s\n }\n }\n", more, a.ca())
+	}
+	servers := []struct{ name, address, check, want string }{
+		{"good", good, "", "up 3/3 L6OK"},
+		{"expired", expired, "", "down 0/2 L6RSP certificate expired"},
+		{"soon", soon, "", "up 3/3 L6OK"},
+		{"wrong", wrong, "", "down 0/2 L6RSP certificate is for mail.test, not for web.test"},
+		{"nginx", web, "", "up 3/3 L6OK"},
+		{"hello", good, "check ssl_hello {\n interval 200ms\n }\n", "up 3/3 L6OK"},
+		{"hello_nginx", web, "check ssl_hello {\n interval 200ms\n }\n", "up 3/3 L6OK"},
+		{"tcp", good, "check tcp {\n interval 200ms\n }\n", "up 3/3 L4OK"},
+		{"ready", web, http("path /readyz\n body_contains well"), "up 3/3 L7OK 200"},
+		{"busy", web, http("path /"), "down 0/2 L7STS"},
+		{"otherbody", web, http("path /readyz\n body_contains unwell"), "down 0/2 L7STS"},
+		{"nobody", freeAddress(t), "", "down 0/2 L4CON connection refused"},
+	}
+	config := "passthrough {\n backend web {\n check tls {\n" + tls + "}\n"
+	for _, s := range servers {
+		config += fmt.Sprintf("server %s %s {\n %s }\n", s.name, s.address, s.check)
+	}
+	p := start(t, config+"}\n}", "")
+	for _, s := range servers {
+		p.becomes(t, s.name, func(got *serverState) bool { return strings.HasPrefix(got.String(), s.want) })
+	}
+	if s := p.server(t, "soon"); !strings.Contains(s.LastCheck.Warning, "ends on") {
+		t.Errorf("a certificate that is soon over: warning %q", s.LastCheck.Warning)
+	}
+	if s := p.server(t, "good"); s.LastCheck.Warning != "" {
+		t.Errorf("a good certificate: warning %q", s.LastCheck.Warning)
+	}
+	stop()
+	p.becomes(t, "good", func(s *serverState) bool { return strings.HasPrefix(s.String(), "down 0/2 L4CON") })
+	renewed, key := a.issue(t, "web.test", 90)
+	runServer(t, "openssl", "s_server", "-accept", good, "-cert", renewed, "-key", key, "-www", "-quiet")
+	p.becomes(t, "good", func(s *serverState) bool { return s.String() == "up 3/3 L6OK" })
+}
+
+// mortal is a server that can be told to die, and answers checks at another
+// address, each of which it counts.
+type mortal struct {
+	address, checks string
+	listener        net.Listener
+	dead            atomic.Bool
+	asked           atomic.Int64 // since it died
+}
+
+func newMortal(t *testing.T) *mortal {
+	t.Helper()
+	ln, err := net.Listen("tcp", freeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	m := &mortal{address: ln.Addr().String(), listener: ln}
+	go accept(ln, func(c *net.TCPConn) {
+		_, _ = readRecord(c)
+		fmt.Fprint(c, "x")
+	})
+	m.checks = listen(t, func(c *net.TCPConn) {
+		if m.dead.Load() {
+			m.asked.Add(1)
+			return
+		}
+		fmt.Fprint(c, "fine")
+	})
+	return m
+}
+
+func (m *mortal) die() {
+	m.dead.Store(true)
+	_ = m.listener.Close()
+}
+
+// While a server dies under load no client fails. With observe no more than
+// error_limit of them pay a retry, beside those that were under way; without it
+// the checks find out, fall of them.
+func TestServerDiesUnderLoad(t *testing.T) {
+	const limit = 10
+	for name, c := range map[string]struct {
+		clients        int
+		options, check string
+		most           int // retries
+	}{
+		"observed, one client":     {1, "observe layer4 on_error mark_down", "interval 60s\n fall 1", limit},
+		"observed, eight clients":  {8, "observe layer4 on_error mark_down", "interval 60s\n fall 1", limit + 7},
+		"observed, by fail_check":  {1, "observe layer4", "interval 60s\n fall 1", limit},
+		"not observed, by checks":  {8, "", "interval 300ms\n fall 3", -1},
+		"not observed, at the top": {8, "init_state fully_up", "interval 300ms\n fall 4", -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dying, other := newMortal(t), newMortal(t)
+			address := freeAddress(t)
+			config := ""
+			for i, m := range []*mortal{dying, other} {
+				config += fmt.Sprintf("server s%d %s %s {\n check tcp_script {\n %s\n port %s\n expect string fine\n }\n}\n", i+1, m.address, c.options, c.check, portOf(t, m.checks))
+			}
+			p := start(t, fmt.Sprintf("passthrough {\n backend web {\n%s}\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n }\n}\n}\n}", config, address), "")
+			p.becomes(t, "s1", func(s *serverState) bool { return s.LastCheck.Code != "" && s.Health == "up" })
+			var (
+				over   = make(chan struct{})
+				failed atomic.Int64
+				wg     sync.WaitGroup
+			)
+			for range c.clients {
+				wg.Go(func() {
+					for {
+						select {
+						case <-over:
+							return
+						default:
+						}
+						if !served(address) {
+							failed.Add(1)
+						}
+					}
+				})
+			}
+			time.Sleep(300 * time.Millisecond)
+			dying.die()
+			p.becomes(t, "s1", func(s *serverState) bool { return s.Health == "down" })
+			asked := dying.asked.Load()
+			time.Sleep(200 * time.Millisecond)
+			close(over)
+			wg.Wait()
+			retried, died := 0, int64(0)
+			for _, l := range p.sessions(t, 1) {
+				retried += min(l.Retries, 1)
+				if l.End == "server_reset" && l.Server == "s1" { // its kernel had accepted them
+					died++
+				}
+			}
+			t.Logf("%d connections, %d of them tried again, %d died with the server; %d checks failed", len(p.sessions(t, 1)), retried, died, asked)
+			if failed.Load() > died || retried == 0 || c.most >= 0 && retried > c.most {
+				t.Errorf("%d clients failed, %d paid a retry, want %d at most and 1 to %d", failed.Load(), retried, died, c.most)
+			}
+			if fall := c.check[len(c.check)-1] - '0'; c.most < 0 && asked != int64(fall) {
+				t.Errorf("%d checks failed until it was down, want %d", asked, fall)
+			}
+		})
+	}
+}
+
+// served reports whether a client of a frontend gets an answer.
+func served(address string) bool {
+	c, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := c.Write(hellotest.Plain(hellotest.SNI("web.test")).Raw()); err != nil {
+		return false
+	}
+	answer, err := io.ReadAll(c)
+	return err == nil && string(answer) == "x"
+}
+
+// Health outlives a reload, also one that is refused: a server that was down stays
+// down, and what was counted goes on.
+func TestHealthOverReloads(t *testing.T) {
+	var well atomic.Bool
+	var good atomic.Int64
+	checks := listen(t, func(c *net.TCPConn) {
+		if well.Load() {
+			good.Add(1)
+			fmt.Fprint(c, "fine")
+		}
+	})
+	config := func(more string) string {
+		return fmt.Sprintf("passthrough {\n backend web {\n server s1 %s\n check tcp_script {\n interval 700ms\n rise 4\n expect string fine\n }\n%s}\n}", checks, more)
+	}
+	p := start(t, config(""), "")
+	p.becomes(t, "s1", func(s *serverState) bool { return s.Health == "down" })
+	well.Store(true)
+	for rise, more := range []string{"", "retries 1\n", "retires 1\n", "retries 2\n"} {
+		if rise > 0 {
+			before := p.becomes(t, "s1", func(s *serverState) bool { return s.Counter >= fmt.Sprintf("%d/4", rise) })
+			err := p.reload(t, config(more), "")
+			if refused := strings.HasPrefix(more, "retires"); refused != (err != nil) {
+				t.Fatalf("reload: %v", err)
+			}
+			if after := p.server(t, "s1"); after.Health != before.Health && after.Counter != "3/3" || after.Counter < before.Counter {
+				t.Errorf("it was %v, and after the reload %v", &before, &after)
+			}
+		}
+	}
+	p.becomes(t, "s1", func(s *serverState) bool { return s.Health == "up" })
+	if n := good.Load(); n != 4 {
+		t.Errorf("it was up after %d checks, want 4: what had been counted was forgotten", n)
+	}
+	if downs := strings.Count(p.log(), `"msg":"server is down"`); downs != 1 {
+		t.Errorf("it went down %d times", downs)
+	}
+}
+
+// What is changed through the admin endpoint counts for the next connection, and
+// stays over a reload with the same words.
+func TestChangesThroughAdmin(t *testing.T) {
+	address := freeAddress(t)
+	var servers string
+	for _, name := range []string{"s1", "s2"} {
+		servers += fmt.Sprintf("server %s %s\n", name, listen(t, func(c *net.TCPConn) {
+			fmt.Fprint(c, name)
+			_, _ = io.Copy(io.Discard, c)
+		}))
+	}
+	config := func(more string) string {
+		return fmt.Sprintf("passthrough {\n backend web {\n%s%s}\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n }\n }\n }\n}", servers, more, address)
+	}
+	p := start(t, config(""), "")
+	expect := func(what, want string) {
+		t.Helper()
+		got := ""
+		for range 2 {
+			got += read(t, say(t, address, ""), make([]byte, 2))
+		}
+		if got != want && got != want[2:]+want[:2] {
+			t.Errorf("%s: served by %s, want %s", what, got, want)
+		}
+	}
+	patch := func(server, body string, want int) {
+		t.Helper()
+		if status, text := p.ask(t, http.MethodPatch, "/passthrough/backends/web/servers/"+server, body); status != want {
+			t.Errorf("%s %s: %d %s, want %d", server, body, status, text, want)
+		}
+	}
+	expect("at first", "s1s2")
+	patch("s1", `{"admin": "drain"}`, http.StatusOK)
+	expect("s1 drains", "s2s2")
+	if err := p.reload(t, config("retries 1\n"), ""); err != nil {
+		t.Fatal(err)
+	}
+	expect("s1 drains still", "s2s2")
+	patch("s2", `{"weight": "50%"}`, http.StatusOK) // of 1: nothing
+	if s := p.server(t, "s2"); s.Admin != "ready" || s.Health != "up" {
+		t.Errorf("s2 is %+v", s)
+	}
+	patch("s1", `{"admin": "ready"}`, http.StatusOK)
+	expect("s1 is ready", "s1s1")
+	patch("s1", `{"health": "down"}`, http.StatusOK)
+	patch("s2", `{"weight": 1}`, http.StatusOK)
+	expect("s1 is down", "s2s2")
+	patch("s1", `{"health": "ill"}`, http.StatusBadRequest)
+	patch("s3", `{"health": "up"}`, http.StatusNotFound)
+	if err := p.reload(t, config("retires 1\n"), ""); err == nil {
+		t.Error("a wrong configuration is taken")
+	}
+	patch("s1", `{"health": "up"}`, http.StatusOK) // a refused configuration leaves the endpoint
+	expect("s1 is up", "s1s2")
+	for _, msg := range []string{"server drains", "server drains no more", "server is down", "server is up"} {
+		if !strings.Contains(p.log(), `"msg":"`+msg+`","backend":"web","server":"s1"`) {
+			t.Errorf("no line %q", msg)
+		}
+	}
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// Defaults of checks, HAProxy's.
+const (
+	DefaultInterval   = 2 * time.Second
+	DefaultRise       = 2
+	DefaultFall       = 3
+	DefaultErrorLimit = 10
+)
+
+// checks is the namespace of the checker modules. One of them is no checker: it
+// asks agents.
+const (
+	checks      = "passthrough.checks"
+	agentModule = checks + ".agent"
+)
+
+func knownCheckers() (names []string) {
+	for _, m := range caddy.GetModules(checks) {
+		if _, ok := m.New().(pool.Checker); ok {
+			names = append(names, m.ID.Name())
+		}
+	}
+	return names
+}
+
+func unknownChecker(name string) error {
+	return fmt.Errorf("unknown checker %q%s", name, options.Suggest(name, knownCheckers()))
+}
+
+// newChecker is a checker without options.
+func newChecker(name string) (pool.Checker, error) {
+	info, err := caddy.GetModule(checks + "." + name)
+	if err != nil {
+		return nil, unknownChecker(name)
+	}
+	checker, ok := info.New().(pool.Checker)
+	if !ok {
+		return nil, unknownChecker(name)
+	}
+	return checker, nil
+}
+
+// provision loads the checker; nil is no check.
+func (c *Check) provision(ctx caddy.Context) error {
+	if c == nil {
+		return nil
+	}
+	if c.CheckerRaw == nil {
+		c.CheckerRaw = caddyconfig.JSONModuleObject(struct{}{}, "module", "tcp", nil)
+	}
+	var inline struct {
+		Module string `json:"module"`
+	}
+	if err := json.Unmarshal(c.CheckerRaw, &inline); err != nil {
+		return fmt.Errorf("checker: expected an object such as {\"module\": \"tcp\"}: %w", err)
+	}
+	if inline.Module == "" {
+		return errors.New("checker: it has no module: expected an object such as {\"module\": \"tcp\"}")
+	}
+	if _, err := newChecker(inline.Module); err != nil {
+		return fmt.Errorf("checker: %w", err)
+	}
+	mod, err := ctx.LoadModule(c, "CheckerRaw")
+	if err != nil {
+		return fmt.Errorf("loading checker %q: %w", inline.Module, err)
+	}
+	c.checker = mod.(pool.Checker) // newChecker has looked
+	return nil
+}
+
+// provision loads what asks the agent; nil is none.
+func (a *Agent) provision(ctx caddy.Context) error {
+	if a == nil {
+		return nil
+	}
+	mod, err := ctx.LoadModuleByID(agentModule, caddyconfig.JSON(map[string]string{"send": a.Send}, nil))
+	if err != nil {
+		return fmt.Errorf("loading %s: %w", agentModule, err)
+	}
+	agent, ok := mod.(pool.Agent)
+	if !ok {
+		return fmt.Errorf("%s (%T) does not implement pool.Agent", agentModule, mod)
+	}
+	a.agent = agent
+	return nil
+}
+
+// provisionChecks loads the checkers and agents of the backend and its servers.
+func (b *Backend) provisionChecks(ctx caddy.Context) error {
+	if err := errors.Join(about("check", b.Check.provision(ctx)), about("agent", b.Agent.provision(ctx))); err != nil {
+		return err
+	}
+	for i, s := range b.Servers {
+		if err := errors.Join(about("check", s.Check.provision(ctx)), about("agent", s.Agent.provision(ctx))); err != nil {
+			return fmt.Errorf("server %d %q: %w", i+1, s.Name, err)
+		}
+	}
+	return nil
+}
+
+// about says what an error is about.
+func about(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// checkOf is how a server is checked; nil: it is not.
+func (b *Backend) checkOf(s *Server) *Check {
+	if s.Check != nil || s.NoCheck || s.Track != "" {
+		return s.Check
+	}
+	return b.Check
+}
+
+// agentOf is a server's agent; nil: there is none.
+func (b *Backend) agentOf(s *Server) *Agent {
+	if s.Agent != nil || s.Track != "" {
+		return s.Agent
+	}
+	return b.Agent
+}
+
+// checkCare says what does not go together in a server and its backend.
+func (b *Backend) checkCare(s *Server) error {
+	check, agent := b.checkOf(s), b.agentOf(s)
+	switch {
+	case check == nil && s.Observe != "":
+		return fmt.Errorf("it has observe %s and no check: errors take a server down, and only a check brings it up again: expected a check", s.Observe)
+	case check == nil && s.InitState != "":
+		return fmt.Errorf("it has init_state %s and no check: expected a check", s.InitState)
+	case check != nil && check.Address == "" && IsTemplate(s.Address):
+		return fmt.Errorf("it has a check, and address %q depends on each connection: expected an address in check, or no_check", s.Address)
+	case agent != nil && agent.Address == "" && (IsTemplate(s.Address) || strings.HasPrefix(s.Address, unixPrefix)):
+		return fmt.Errorf("it has an agent, and address %q names no host that it could be on: expected an address in agent", s.Address)
+	}
+	return nil
+}
+
+// care is what the pool must know of a server's health.
+func (b *Backend) care(s *Server) pool.Care {
+	c := pool.Care{
+		Init: initStates[s.InitState], Observe: observed[s.Observe], OnError: errorActions[s.OnError],
+		ErrorLimit: cmp.Or(s.ErrorLimit, DefaultErrorLimit), Track: s.tracked(b.name),
+		CutWhenDown: s.OnMarkedDown != "", CutBackups: s.OnMarkedUp != "",
+	}
+	if check := b.checkOf(s); check != nil {
+		interval := cmp.Or(time.Duration(check.Interval), DefaultInterval)
+		c.Check = &pool.Check{
+			Checker: check.checker, Target: b.target(s, check, interval), Spread: check.Spread,
+			Interval: interval, FastInterval: time.Duration(check.FastInterval), DownInterval: time.Duration(check.DownInterval),
+			Rise: cmp.Or(check.Rise, DefaultRise), Fall: cmp.Or(check.Fall, DefaultFall),
+		}
+	}
+	if agent := b.agentOf(s); agent != nil {
+		host := agent.Address
+		if host == "" {
+			host, _, _ = net.SplitHostPort(s.Address)
+		}
+		interval := cmp.Or(time.Duration(agent.Interval), DefaultInterval)
+		c.Agent = &pool.AgentCheck{
+			Agent: agent.agent, Interval: interval,
+			Target: b.timed(pool.Target{Network: "tcp", Address: net.JoinHostPort(host, strconv.Itoa(agent.Port))}, interval),
+		}
+	}
+	return c
+}
+
+// target is what the check of a server connects to.
+func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Target {
+	t := pool.Target{SendProxy: 1 + slices.Index(proxyVersions, c.SendProxy)}
+	t.Source, _ = netip.ParseAddr(c.Source)
+	t.Network, t.Address = SplitAddress(s.Address)
+	if c.Address != "" || c.Port != 0 && t.Network == "tcp" {
+		host, port, _ := net.SplitHostPort(t.Address)
+		if c.Address != "" {
+			host = c.Address
+			if h, p, err := net.SplitHostPort(c.Address); err == nil {
+				host, port = h, p
+			}
+		}
+		if c.Port != 0 {
+			port = strconv.Itoa(c.Port)
+		}
+		t.Network, t.Address = "tcp", net.JoinHostPort(strings.Trim(host, "[]"), port)
+	}
+	if c.Timeout > 0 {
+		t.Timeout = time.Duration(c.Timeout)
+		return t
+	}
+	return b.timed(t, interval)
+}
+
+// timed is a target with HAProxy's timeouts: a check may take one interval in all,
+// or with timeouts.check that long from the connect on.
+func (b *Backend) timed(t pool.Target, interval time.Duration) pool.Target {
+	t.Timeout = interval
+	if timeout := time.Duration(b.Timeouts.Check); timeout > 0 {
+		t.ConnectTimeout, t.Timeout = interval, timeout
+		if connect := time.Duration(b.Timeouts.Connect); connect > 0 {
+			t.ConnectTimeout = min(interval, connect)
+		}
+	}
+	return t
+}
+
+// tracked is the server that this one, of a backend, tracks.
+func (s *Server) tracked(backend string) pool.Ref {
+	if s.Track == "" {
+		return pool.Ref{}
+	}
+	if other, server, both := strings.Cut(s.Track, "/"); both {
+		return pool.Ref{Backend: other, Server: server}
+	}
+	return pool.Ref{Backend: backend, Server: s.Track}
+}
+
+// checkTracks says which server tracks one that there is not, or itself.
+func (a *App) checkTracks(b *Backend) error {
+	for i, s := range b.Servers {
+		if s.Track == "" {
+			continue
+		}
+		if err := a.checkTracking(b, s); err != nil {
+			return fmt.Errorf("backend %q: server %d %q: track %s: %w", b.name, i+1, s.Name, s.Track, err)
+		}
+	}
+	return nil
+}
+
+func (a *App) checkTracking(b *Backend, s *Server) error {
+	for seen := make(map[pool.Ref]bool); s.Track != ""; {
+		to := s.tracked(b.name)
+		if seen[to] {
+			return errors.New("it leads back to itself")
+		}
+		seen[to] = true
+		if to.Backend != b.name {
+			other, err := a.Backend(to.Backend)
+			if err != nil {
+				return err
+			}
+			b = other
+		}
+		i := slices.IndexFunc(b.Servers, func(o *Server) bool { return o.Name == to.Server })
+		if i < 0 {
+			var known []string
+			for _, o := range b.Servers {
+				known = append(known, o.Name)
+			}
+			return fmt.Errorf("backend %q has no server %q%s", b.name, to.Server, options.Suggest(to.Server, known))
+		}
+		s = b.Servers[i]
+	}
+	if b.checkOf(s) == nil && b.agentOf(s) == nil {
+		return fmt.Errorf("server %s/%s has neither check nor agent", b.name, s.Name)
+	}
+	return nil
+}

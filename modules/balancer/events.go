@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// happening is how an event is logged.
+type happening struct {
+	message string
+	level   zapcore.Level
+}
+
+var happenings = map[pool.What]happening{
+	pool.WentDown:    {"server is down", zapcore.WarnLevel},
+	pool.WentUp:      {"server is up", zapcore.InfoLevel},
+	pool.MaintBegan:  {"server is in maintenance", zapcore.WarnLevel},
+	pool.MaintOver:   {"server is in maintenance no more", zapcore.InfoLevel},
+	pool.DrainBegan:  {"server drains", zapcore.WarnLevel},
+	pool.DrainOver:   {"server drains no more", zapcore.InfoLevel},
+	pool.NoServer:    {"backend has no usable server", zapcore.ErrorLevel},
+	pool.ServerAgain: {"backend has a usable server again", zapcore.InfoLevel},
+	pool.CheckNews:   {"check", zapcore.InfoLevel},
+	pool.AgentNews:   {"agent", zapcore.InfoLevel},
+}
+
+// logEvents logs what happens to the backend's servers.
+func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
+	logged := make(map[string]bool)
+	for _, s := range b.Servers {
+		check := b.checkOf(s)
+		logged[s.Name] = check != nil && check.Log
+	}
+	return func(e pool.Event) {
+		how := happenings[e.What]
+		switch {
+		case e.What < pool.CheckNews:
+		case e.Result.Warning != "":
+			how.level = zapcore.WarnLevel
+		case !logged[e.Server]:
+			return
+		}
+		logger.Log(how.level, how.message, fields(e)...)
+	}
+}
+
+// fields are what a line says of an event.
+func fields(e pool.Event) []zap.Field {
+	f := []zap.Field{zap.String("backend", e.Backend)}
+	if e.Server == "" {
+		return f
+	}
+	health := "up"
+	if e.Down {
+		health = "down"
+	}
+	f = append(f, zap.String("server", e.Server), zap.Bool("backup", e.Backup),
+		zap.String("health", health), zap.String("counter", fmt.Sprintf("%d/%d", e.Counter, e.Of)))
+	if e.Via != (pool.Ref{}) {
+		f = append(f, zap.Stringer("via", e.Via))
+	}
+	if e.Result.Code != "" {
+		f = append(f, zap.String("reason", e.Result.Code.String()), zap.String("code", string(e.Result.Code)))
+	}
+	if e.Result.Info != "" {
+		f = append(f, zap.String("info", e.Result.Info))
+	}
+	if e.Result.Warning != "" {
+		f = append(f, zap.String("warning", e.Result.Warning))
+	}
+	if e.Took > 0 {
+		f = append(f, zap.Duration("check_duration", e.Took))
+	}
+	return append(f, zap.Int("active_servers", e.Active), zap.Int("backup_servers", e.Backups),
+		zap.Int64("sessions", e.Sessions), zap.Int("requeued", e.Requeued), zap.Int64("queued", e.Queued))
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(Agent))
+}
+
+// maxLine is the longest line of an agent's that is read.
+const maxLine = 4096
+
+// Agent asks a program beside a server, which answers with one line of words. It
+// is HAProxy's agent-check.
+type Agent struct {
+	// Send is sent first, as it stands. It is HAProxy's agent-send.
+	Send string `json:"send,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Agent) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.agent",
+		New: func() caddy.Module { return new(Agent) },
+	}
+}
+
+// Ask is what the agent says: L7OK for up, L7STS for down, NotChecked for neither;
+// L7RSP where it closes without a word, L7TOUT where it says none, or what a
+// connect can come to.
+func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.Report {
+	l, bad := open(ctx, t, time.Now())
+	if bad != nil {
+		return pool.Report{Result: bad.Result}
+	}
+	defer l.abort()
+	if _, err := io.WriteString(l, a.Send); err != nil {
+		return pool.Report{Result: layer7.failed(ctx, err).Result}
+	}
+	line, err := readLine(l)
+	switch {
+	case err == nil:
+		return parseReport(line)
+	case len(line) > 0 && !isTimeout(err):
+		return pool.Report{Result: pool.Result{Code: pool.NotChecked, Info: "ignoring an incomplete line"}}
+	}
+	return pool.Report{Result: layer7.failed(ctx, err).Result}
+}
+
+var errLong = errors.New("checks: the line is too long")
+
+// readLine reads up to the first CR or LF, which it leaves out. With an error comes
+// what there was of the line.
+func readLine(r io.Reader) (string, error) {
+	line, n := make([]byte, maxLine+1), 0
+	for n < len(line) {
+		more, err := r.Read(line[n:])
+		if end := bytes.IndexAny(line[n:n+more], "\r\n"); end >= 0 {
+			return string(line[:n+end]), nil
+		}
+		n += more
+		if err != nil {
+			return string(line[:n]), err
+		}
+	}
+	return string(line), errLong
+}
+
+// Interface guards
+var (
+	_ caddy.Module = (*Agent)(nil)
+	_ pool.Agent   = (*Agent)(nil)
+)

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+const separators = " \t,"
+
+// health are an agent's words on how the server is.
+var health = map[string]pool.Code{
+	"up": pool.Layer7OK, "down": pool.Layer7Status, "stopped": pool.Layer7Status,
+	"fail": pool.Layer7Status, "failed": pool.Layer7Status,
+}
+
+// orders are an agent's words on what should become of the server.
+var orders = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "maint": pool.Maint}
+
+// parseReport reads a line of an agent's. Of several words of a kind the last one
+// counts, and words that say nothing to us do not spoil the others.
+func parseReport(line string) pool.Report {
+	r := pool.Report{Result: pool.Result{Code: pool.NotChecked}}
+	var said, unknown, description string
+	for rest := line; ; {
+		if rest = strings.TrimLeft(rest, separators); rest == "" {
+			break
+		}
+		if comment, ok := strings.CutPrefix(rest, "#"); ok {
+			description = strings.TrimLeft(comment, " \t")
+			break
+		}
+		word := rest
+		if end := strings.IndexAny(rest, separators); end >= 0 {
+			word = rest[:end]
+		}
+		rest = rest[len(word):]
+		lower := strings.ToLower(word)
+		if code, ok := health[lower]; ok {
+			r.Code, said = code, lower
+		} else if !take(&r, lower) && unknown == "" {
+			unknown = word
+		}
+	}
+	r.Info = agentInfo(said, unknown, description)
+	return r
+}
+
+// take reports whether a word, in small letters, is an order, a weight or a maxconn.
+func take(r *pool.Report, word string) bool {
+	if admin, ok := orders[word]; ok {
+		r.Admin = new(admin)
+		return true
+	}
+	if weight, ok := strings.CutPrefix(word, "weight:"); ok && weight != "" {
+		r.Weight = weight
+		return true
+	}
+	if text, ok := strings.CutPrefix(word, "maxconn:"); ok {
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err == nil {
+			r.MaxConn = new(int(n))
+		}
+		return err == nil
+	}
+	if word[0] >= '0' && word[0] <= '9' && strings.Contains(word, "%") {
+		r.Weight = word
+		return true
+	}
+	return false
+}
+
+// agentInfo is what there is to tell of a line: a word that says nothing to us
+// stands in for a description.
+func agentInfo(said, unknown, description string) string {
+	switch {
+	case said == "" && unknown != "":
+		return "agent reports an error: " + plain(unknown)
+	case said == "":
+		return plain(description)
+	case description == "":
+		description = unknown
+	}
+	if description == "" {
+		return "via agent: " + said
+	}
+	return fmt.Sprintf("via agent: %s (%s)", said, plain(description))
+}

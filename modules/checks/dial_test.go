@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// every is one checker of each kind, in a configuration that wants an answer.
+func every(t testing.TB) map[string]pool.Checker {
+	all := map[string]pool.Checker{"agent": asked{new(Agent)}}
+	for name, config := range map[string]string{
+		"tcp": `{}`, "ssl_hello": `{}`, "tls": `{"verify": "none"}`, "http": `{}`,
+		"tcp_script": `{"steps": [{"expect": {"string": "pong"}}]}`,
+	} {
+		all[name] = provisioned(t, name, config)
+	}
+	return all
+}
+
+// asked is an agent seen as a checker.
+type asked struct{ *Agent }
+
+func (a asked) Check(ctx context.Context, t pool.Target) pool.Result { return a.Ask(ctx, t).Result }
+
+func TestEveryCheckerWithoutConnection(t *testing.T) {
+	nobody, full := refused(t), unanswered(t)
+	for name, c := range every(t) {
+		t.Run(name, func(t *testing.T) {
+			expectResult(t, checked(c, to(nobody)), pool.Layer4Connection, "connection refused")
+			expectResult(t, checked(c, pool.Target{Network: "unix", Address: "/nowhere/at.all", Timeout: ample}), pool.Layer4Connection, "no such file or directory")
+			began := time.Now()
+			expectResult(t, checked(c, hasty(soon, full)), pool.Layer4Timeout, "")
+			expectResult(t, checked(c, pool.Target{Network: "tcp", Address: full, Timeout: ample, ConnectTimeout: soon}), pool.Layer4Timeout, "")
+			if took := time.Since(began); took > ample/2 {
+				t.Errorf("took %v", took)
+			}
+			away := to(nobody)
+			away.Source = netip.MustParseAddr("192.0.2.1")
+			expectResult(t, checked(c, away), pool.SocketError, "cannot assign requested address")
+		})
+	}
+}
+
+func TestEveryCheckerBrokenOff(t *testing.T) {
+	full, mute := unanswered(t), serve(t, silent)
+	for name, c := range every(t) {
+		for what, address := range map[string]string{"connect": full, "answer": mute} {
+			if name == "tcp" && what == "answer" {
+				continue
+			}
+			t.Run(name+"/"+what, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(context.Background())
+				defer time.AfterFunc(soon/2, cancel).Stop()
+				began := time.Now()
+				if got := c.Check(ctx, to(address)); got.Code != pool.NotChecked || !strings.HasSuffix(got.Info, "canceled") {
+					t.Errorf("got %s %q", got.Code, got.Info)
+				}
+				if took := time.Since(began); took > ample/2 {
+					t.Errorf("took %v", took)
+				}
+				cancel()
+				expectResult(t, c.Check(ctx, to(address)), pool.NotChecked, "canceled")
+			})
+		}
+		if name != "tcp" {
+			ctx, cancel := context.WithTimeout(context.Background(), soon)
+			if got := c.Check(ctx, to(mute)); got.Code != pool.Layer6Timeout && got.Code != pool.Layer7Timeout {
+				t.Errorf("%s: %s", name, got.Code)
+			}
+			cancel()
+		}
+	}
+}
+
+// The header comes before all else, and says who has connected.
+func TestEveryCheckerIntroducesItself(t *testing.T) {
+	headers := map[int]func(c *net.TCPConn) string{
+		0: func(*net.TCPConn) string { return "" },
+		1: func(c *net.TCPConn) string {
+			return fmt.Sprintf("PROXY TCP4 127.0.0.2 127.0.0.1 %d %d\r\n", c.RemoteAddr().(*net.TCPAddr).Port, c.LocalAddr().(*net.TCPAddr).Port)
+		},
+		2: func(*net.TCPConn) string { return "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00" },
+	}
+	begins := map[string]string{"ssl_hello": "\x16\x03\x01", "tls": "\x16\x03\x01", "http": "GET / HTTP/1.1\r\n", "tcp_script": "", "agent": "", "tcp": ""}
+	for name, c := range every(t) {
+		for version, header := range headers {
+			t.Run(fmt.Sprint(name, version), func(t *testing.T) {
+				t.Parallel()
+				pairs := make(chan [2]string, 1)
+				address := serve(t, func(c *net.TCPConn) {
+					want := header(c) + begins[name]
+					text := make([]byte, len(want)+1)
+					c.SetReadDeadline(time.Now().Add(2 * soon))
+					n, _ := io.ReadFull(c, text)
+					pairs <- [2]string{string(text[:min(n, len(want))]), want}
+				})
+				target := hasty(5*soon, address)
+				target.SendProxy, target.Source = version, netip.MustParseAddr("127.0.0.2")
+				checked(c, target)
+				pair := <-pairs
+				// The reset after a mere connect may overtake what has been sent.
+				if pair[0] != pair[1] && (name != "tcp" || pair[0] != "") {
+					t.Errorf("got %q, want %q", pair[0], pair[1])
+				}
+			})
+		}
+	}
+}
+
+func TestProxyHeaderWithoutAddresses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 1)
+	serveOn(t, l, func(c net.Conn) {
+		text := make([]byte, len("PROXY UNKNOWN\r\nping"))
+		io.ReadFull(c, text)
+		got <- string(text)
+		io.WriteString(c, "pong")
+	})
+	c := provisioned(t, "tcp_script", `{"steps": [{"send": "ping"}, {"expect": {"string": "pong"}}]}`)
+	target := pool.Target{Network: "unix", Address: path, Timeout: ample, SendProxy: 1, Source: netip.MustParseAddr("127.0.0.2")}
+	expectResult(t, checked(c, target), pool.Layer7OK, "")
+	if g := <-got; g != "PROXY UNKNOWN\r\nping" {
+		t.Errorf("got %q", g)
+	}
+}
+
+// With a time of its own for the connect, the rest is counted from there.
+func TestTimeouts(t *testing.T) {
+	address := serve(t, func(c *net.TCPConn) {
+		time.Sleep(2 * soon)
+		says("pong")(c)
+	})
+	c := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "pong"}}, {"connect": {}}, {"expect": {"string": "pong"}}]}`)
+	for _, test := range []struct {
+		connect, rest time.Duration
+		want          pool.Code
+	}{
+		{0, 3 * soon, pool.Layer7Timeout}, // for both connections
+		{0, ample, pool.Layer7OK},
+		{soon, 3 * soon, pool.Layer7OK},
+		{ample, soon, pool.Layer7Timeout},
+		{0, 0, pool.Layer7OK},
+	} {
+		target := pool.Target{Network: "tcp", Address: address, ConnectTimeout: test.connect, Timeout: test.rest}
+		if got := checked(c, target); got.Code != test.want {
+			t.Errorf("%v, %v: %s %s", test.connect, test.rest, got.Code, got.Info)
+		}
+	}
+}
+
+// What is plain ends with a reset, what is TLS does not.
+func TestHowConnectionsEnd(t *testing.T) {
+	s := secureServer(t, leaf())
+	for name, test := range map[string]struct {
+		config string
+		tls    bool
+		want   error
+	}{
+		"tcp":        {`{}`, false, syscall.ECONNRESET},
+		"ssl_hello":  {`{}`, true, syscall.ECONNRESET},
+		"tls":        {`{"verify": "none"}`, true, io.EOF},
+		"http":       {`{"tls": {"verify": "none"}}`, true, io.EOF},
+		"tcp_script": {`{"steps": [{"connect": {"tls": {"verify": "none"}}}, {"connect": {"tls": {"verify": "none"}}}]}`, true, io.EOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ends := make(chan error, 2)
+			address := serve(t, func(c *net.TCPConn) {
+				if !test.tls {
+					time.Sleep(soon / 2)
+					_, err := c.Read(make([]byte, 1))
+					ends <- err
+					return
+				}
+				if name == "ssl_hello" {
+					line := make([]byte, 4096)
+					c.Read(line)
+					c.Write(line[:5])
+					_, err := io.ReadFull(c, line)
+					ends <- err
+					return
+				}
+				secure := s.wrap(c)
+				if name == "http" {
+					secure.Read(make([]byte, 4096))
+					io.WriteString(secure, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+				}
+				// The tickets that come with the handshake must not be answered by a reset.
+				io.Copy(io.Discard, secure)
+				time.Sleep(soon / 2)
+				_, err := c.Read(make([]byte, 1))
+				ends <- err
+			})
+			if got := checked(provisioned(t, name, test.config), to(address)); !got.Code.OK() {
+				t.Fatalf("got %s %q", got.Code, got.Info)
+			}
+			if err := <-ends; !errors.Is(err, test.want) {
+				t.Errorf("the server sees %v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+// A server that does not mind the farewell does not delay the check by much, and is
+// not sent a reset either.
+func TestFarewellIsShort(t *testing.T) {
+	s := secureServer(t, leaf())
+	ends := make(chan error, 1)
+	address := serve(t, func(c *net.TCPConn) {
+		s.wrap(c).Handshake()
+		silent(c)
+		time.Sleep(5 * soon)
+		_, err := c.Read(make([]byte, 1))
+		ends <- err
+		time.Sleep(5 * soon)
+	})
+	began := time.Now()
+	expectResult(t, checked(provisioned(t, "tls", `{"verify": "none"}`), to(address)), pool.Layer6OK, "")
+	if took := time.Since(began); took > 5*soon {
+		t.Errorf("took %v", took)
+	}
+	if err := <-ends; !errors.Is(err, io.EOF) {
+		t.Errorf("the server sees %v", err)
+	}
+}
+
+func TestSeveralAtOnce(t *testing.T) {
+	s := secureServer(t, leaf())
+	address := serve(t, func(c *net.TCPConn) {
+		secure := s.wrap(c)
+		line(secure)
+		io.WriteString(secure, "HTTP/1.1 200 OK\r\n\r\npong")
+	})
+	checkers := []pool.Checker{
+		provisioned(t, "tls", `{"verify": "none"}`),
+		provisioned(t, "ssl_hello", `{}`),
+		provisioned(t, "http", `{"tls": {"verify": "none"}, "body": "x", "headers": {"a": "b"}, "body_contains": "pong"}`),
+		provisioned(t, "tcp_script", `{"steps": [{"connect": {"tls": {"verify": "none"}}}, {"send": "a\n"}, {"expect": {"string": "pong"}}]}`),
+	}
+	var all sync.WaitGroup
+	for _, c := range checkers {
+		for range 8 {
+			all.Go(func() {
+				if got := checked(c, to(address)); !got.Code.OK() {
+					t.Errorf("%T: %s %s", c, got.Code, got.Info)
+				}
+			})
+		}
+	}
+	all.Wait()
+}
+
+// No descriptor stays behind, however a check ends.
+func TestDescriptors(t *testing.T) {
+	count := func() int {
+		open, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip(err)
+		}
+		return len(open)
+	}
+	addresses := []string{refused(t), serve(t, closes), serve(t, resets), serve(t, silent), serve(t, says("nonsense\n"))}
+	all := every(t)
+	before := count()
+	for _, address := range addresses {
+		for _, c := range all {
+			checked(c, hasty(soon, address))
+		}
+	}
+	// The server's ends close after ours.
+	for range 100 {
+		if count() <= before {
+			return
+		}
+		time.Sleep(soon / 10)
+	}
+	t.Errorf("%d descriptors are open, and before there were %d", count(), before)
+}
+
+func TestReasons(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		code pool.Code
+		info string
+	}{
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, pool.Layer4Connection, "connection refused"},
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EMFILE)}, pool.SocketError, "too many open files"},
+		{syscall.ENFILE, pool.SocketError, "too many open files in system"},
+		{syscall.EADDRNOTAVAIL, pool.SocketError, "cannot assign requested address"},
+		{syscall.ENOBUFS, pool.SocketError, "no buffer space available"},
+		{syscall.ENOMEM, pool.SocketError, "cannot allocate memory"},
+		{syscall.EHOSTUNREACH, pool.Layer4Connection, "no route to host"},
+		{&net.DNSError{Err: "no such host", Name: "web.example"}, pool.Layer4Connection, "web.example: no such host"},
+		{&net.DNSError{Err: "i/o timeout", Name: "web.example", IsTimeout: true}, pool.Layer4Timeout, ""},
+		{&net.OpError{Op: "dial", Err: errors.New("mismatched local address type")}, pool.Layer4Connection, "mismatched local address type"},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}, pool.Layer4Connection, "server says: handshake failure"},
+		{fmt.Errorf("x: %w", os.ErrDeadlineExceeded), pool.Layer4Timeout, ""},
+		{io.EOF, pool.Layer4Connection, "closed by the server"},
+		{io.ErrUnexpectedEOF, pool.Layer4Connection, "closed by the server"},
+		{errors.New("tls: odd"), pool.Layer4Connection, "odd"},
+	} {
+		expectResult(t, layer4.failed(context.Background(), test.err).Result, test.code, test.info)
+	}
+}
+
+func TestQuoted(t *testing.T) {
+	for _, test := range []struct{ text, quoted, plain string }{
+		{"", "nothing", ""},
+		{"a\r\n\x80é", `"a\r\n\x80\u00e9"`, "a???é"},
+		{strings.Repeat("x", 60), `"` + strings.Repeat("x", 60) + `"`, strings.Repeat("x", 60)},
+		{strings.Repeat("x", 61), `"` + strings.Repeat("x", 60) + `"…`, strings.Repeat("x", 61)},
+		{strings.Repeat("x", 200), `"` + strings.Repeat("x", 60) + `"…`, strings.Repeat("x", 200)},
+		{strings.Repeat("x", 199) + "é", `"` + strings.Repeat("x", 60) + `"…`, strings.Repeat("x", 199) + "…"},
+	} {
+		if got := quoted([]byte(test.text)); got != test.quoted {
+			t.Errorf("%q is quoted %s", test.text, got)
+		}
+		if got := plain(test.text); got != test.plain {
+			t.Errorf("%q is told as %s", test.text, got)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// excerpt is how many bytes of what a server sends are quoted, and told how many
+// of the text that it gives to be told.
+const (
+	excerpt = 60
+	told    = 200
+)
+
+// problem is why a check has failed.
+type problem struct{ pool.Result }
+
+// layer is what a failure means while this layer is being set up or used.
+type layer struct{ timeout, broken pool.Code }
+
+var (
+	layer4 = layer{pool.Layer4Timeout, pool.Layer4Connection}
+	layer6 = layer{pool.Layer6Timeout, pool.Layer6Response}
+	layer7 = layer{pool.Layer7Timeout, pool.Layer7Response}
+)
+
+// lacking are the errors that speak of the proxy, not of the server.
+var lacking = []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM}
+
+// failed is the problem that an error of a dial, read or write is.
+func (l layer) failed(ctx context.Context, err error) *problem {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &problem{pool.Result{Code: pool.NotChecked, Info: "canceled"}}
+	case isTimeout(err):
+		return &problem{pool.Result{Code: l.timeout}}
+	}
+	for _, lack := range lacking {
+		if errors.Is(err, lack) {
+			return &problem{pool.Result{Code: pool.SocketError, Info: reason(err)}}
+		}
+	}
+	return l.says("%s", reason(err))
+}
+
+// says is a problem in words.
+func (l layer) says(format string, args ...any) *problem {
+	return &problem{pool.Result{Code: l.broken, Info: fmt.Sprintf(format, args...)}}
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// reason is an error in few words, without the addresses that whoever reads them
+// knows.
+func reason(err error) string {
+	var errno syscall.Errno
+	var dns *net.DNSError
+	var op *net.OpError
+	var alert tls.AlertError
+	switch {
+	case errors.As(err, &errno):
+		return errno.Error()
+	case errors.As(err, &dns):
+		return dns.Name + ": " + dns.Err
+	case errors.As(err, &alert):
+		return strings.TrimPrefix(alert.Error(), "tls: ")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "closed by the server"
+	case errors.As(err, &op) && op.Op == "remote error":
+		return "server says: " + strings.TrimPrefix(op.Err.Error(), "tls: ")
+	case errors.As(err, &op):
+		return op.Err.Error()
+	}
+	return strings.TrimPrefix(err.Error(), "tls: ")
+}
+
+// quoted is the beginning of what a server has sent.
+func quoted(b []byte) string {
+	if len(b) == 0 {
+		return "nothing"
+	}
+	if len(b) > excerpt {
+		return strconv.QuoteToASCII(string(b[:excerpt])) + "…"
+	}
+	return strconv.QuoteToASCII(string(b))
+}
+
+// plain is text of a server's as it may stand in a log: short, and on one line.
+func plain(s string) string {
+	if len(s) > told {
+		s = strings.ToValidUTF8(s[:told], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(HTTP))
+}
+
+const (
+	maxHead = 64 << 10 // bytes of status lines and headers
+	maxBody = 1 << 20  // bytes of the body that are looked at
+	maxInfo = 5        // informational answers before the one that counts
+)
+
+// HTTP asks with HTTP/1.1 and looks at the answer. It is HAProxy's option httpchk
+// and http-check, with one request. Redirects are not followed.
+type HTTP struct {
+	// Method is the request's. Default: GET.
+	Method string `json:"method,omitempty"`
+
+	// Path is what is asked for, with its query. Default: /.
+	Path string `json:"path,omitempty"`
+
+	// Host is the host asked for. Default: tls.server_name, or else the address that
+	// is connected to.
+	Host string `json:"host,omitempty"`
+
+	// Headers are sent as well.
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// Body is sent as well.
+	Body string `json:"body,omitempty"`
+
+	// TLS has it be https. It offers http/1.1 by ALPN, and the server need not choose.
+	TLS *TLS `json:"tls,omitempty"`
+
+	Expectation
+
+	url *url.URL
+}
+
+// CaddyModule returns the Caddy module information.
+func (*HTTP) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.http",
+		New: func() caddy.Module { return new(HTTP) },
+	}
+}
+
+// Provision checks the options, compiles patterns and reads the file of roots.
+func (c *HTTP) Provision(caddy.Context) (err error) {
+	c.Method, c.Path = cmp.Or(c.Method, http.MethodGet), cmp.Or(c.Path, "/")
+	if c.url, err = url.ParseRequestURI(c.Path); err != nil || !strings.HasPrefix(c.Path, "/") && c.Path != "*" {
+		return fmt.Errorf("path %q: expected one that begins with /, and spaces and the like as %%20", c.Path)
+	}
+	if !isToken(c.Method) {
+		return fmt.Errorf("method %q: expected a method of HTTP, such as GET", c.Method)
+	}
+	if strings.ContainsFunc(c.Host, func(r rune) bool { return r <= ' ' || r == '/' }) {
+		return fmt.Errorf("host %q: expected HOST or HOST:PORT", c.Host)
+	}
+	if err := c.checkHeaders(); err != nil {
+		return err
+	}
+	if c.Method == http.MethodHead && c.needsBody() {
+		return errors.New("method HEAD: the answer has no body to look at: expected GET")
+	}
+	if err := c.Expectation.provision(); err != nil {
+		return err
+	}
+	return c.provisionTLS()
+}
+
+// checkHeaders says which header cannot be sent.
+func (c *HTTP) checkHeaders() error {
+	for name, value := range c.Headers {
+		if !isToken(name) || strings.ContainsAny(value, "\r\n\x00") {
+			return fmt.Errorf("headers: %q: %q is none", name, value)
+		}
+		switch http.CanonicalHeaderKey(name) {
+		case "Host":
+			return errors.New("headers: Host: expected the option host")
+		case "Connection", "Content-Length", "Transfer-Encoding":
+			return fmt.Errorf("headers: %s: the check sets it", name)
+		}
+	}
+	return nil
+}
+
+func (c *HTTP) provisionTLS() error {
+	if c.TLS == nil {
+		return nil
+	}
+	for _, p := range c.TLS.ALPN {
+		if p != "http/1.1" && p != "http/1.0" {
+			return fmt.Errorf("tls: alpn: %q: expected http/1.1, which is what the check speaks", p)
+		}
+	}
+	if len(c.TLS.ALPN) == 0 {
+		c.TLS.ALPN, c.TLS.ALPNOptional = []string{"http/1.1"}, true
+	}
+	if err := c.TLS.provision(); err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	return nil
+}
+
+// Check is L7OK; L7STS where the answer is not the one expected, L7RSP where it is
+// not HTTP, L7TOUT; or what a connect or a handshake can come to. Info has the
+// status.
+func (c *HTTP) Check(ctx context.Context, t pool.Target) pool.Result {
+	l, bad := open(ctx, t, time.Now())
+	if bad != nil {
+		return bad.Result
+	}
+	if c.TLS != nil {
+		bad = c.TLS.secure(l, t)
+	}
+	var r pool.Result
+	if bad == nil {
+		r, bad = c.exchange(l, t)
+	}
+	if bad != nil {
+		l.abort()
+		return bad.Result
+	}
+	l.close()
+	r.Warning = l.warning
+	return r
+}
+
+// exchange asks and judges.
+func (c *HTTP) exchange(l *link, t pool.Target) (pool.Result, *problem) {
+	request := c.request(t)
+	var text bytes.Buffer
+	if err := request.Write(&text); err != nil {
+		return pool.Result{}, layer7.says("writing the request: %v", err)
+	}
+	if _, err := text.WriteTo(l); err != nil {
+		return pool.Result{}, layer7.failed(l.ctx, err)
+	}
+	limit := &io.LimitedReader{R: l, N: maxHead}
+	answer := bufio.NewReader(limit)
+	response, bad := readResponse(l, answer, request)
+	if bad != nil {
+		return pool.Result{}, bad
+	}
+	defer response.Body.Close()
+	limit.N = math.MaxInt64
+	var body []byte
+	if c.needsBody() {
+		var err error
+		if body, err = io.ReadAll(io.LimitReader(response.Body, maxBody)); err != nil {
+			return pool.Result{}, layer7.failed(l.ctx, err)
+		}
+	}
+	status := plain(response.Status)
+	if wrong := c.judge(response.StatusCode, body); wrong != "" {
+		return pool.Result{Code: pool.Layer7Status, Info: status + ": " + wrong}, nil
+	}
+	return pool.Result{Code: pool.Layer7OK, Info: status}, nil
+}
+
+// request is made anew for each check: it has a body that is read once.
+func (c *HTTP) request(t pool.Target) *http.Request {
+	host := c.Host
+	if host == "" && c.TLS != nil {
+		host = c.TLS.ServerName
+	}
+	if host == "" && t.Network == "unix" {
+		host = "localhost"
+	}
+	r := &http.Request{
+		Method: c.Method, URL: c.url, Host: cmp.Or(host, t.Address), Close: true,
+		ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"User-Agent": {"caddy-passthrough"}},
+	}
+	for name, value := range c.Headers {
+		r.Header.Set(name, value)
+	}
+	if c.Body != "" {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(c.Body)), int64(len(c.Body))
+	}
+	return r
+}
+
+// readResponse reads the head of the answer that counts.
+func readResponse(l *link, answer *bufio.Reader, request *http.Request) (*http.Response, *problem) {
+	for range maxInfo {
+		if _, err := answer.Peek(1); errors.Is(err, io.EOF) {
+			return nil, layer7.says("closed without an answer")
+		} else if err != nil {
+			return nil, layer7.failed(l.ctx, err)
+		}
+		begin, _ := answer.Peek(min(answer.Buffered(), excerpt+1))
+		seen := quoted(begin)
+		response, err := http.ReadResponse(answer, request)
+		var broken *problem
+		switch {
+		case err == nil && (response.StatusCode >= http.StatusOK || response.StatusCode == http.StatusSwitchingProtocols):
+			return response, nil
+		case err == nil:
+			continue
+		default:
+			broken = layer7.failed(l.ctx, err)
+		}
+		if broken.Code == pool.Layer7Response {
+			broken.Info = "not HTTP: got " + seen
+		}
+		return nil, broken
+	}
+	return nil, layer7.says("more than %d informational answers", maxInfo-1)
+}
+
+// isToken reports whether s is what RFC 9110, section 5.6.2 calls a token.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}
+
+// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+//
+//	check http {
+//		method <method>
+//		path <path>
+//		host <host>
+//		header <name> <value>
+//		body <text>
+//		tls {
+//			<options of checker tls>
+//		}
+//		status <code|low-high|Nxx…>
+//		status_not <code|low-high|Nxx…>
+//		status_matches <regexp>
+//		body_contains|body_not_contains <text>
+//		body_matches|body_not_matches <regexp>
+//	}
+func (c *HTTP) CheckOptions() options.Table {
+	table := c.Expectation.options()
+	table["method"] = text(&c.Method)
+	table["path"] = text(&c.Path)
+	table["host"] = text(&c.Host)
+	table["header"] = options.Many(c.parseHeader)
+	table["body"] = text(&c.Body)
+	table["tls"] = options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) })
+	return table
+}
+
+func (c *HTTP) parseHeader(d *caddyfile.Dispenser) error {
+	var name, value string
+	if !d.Args(&name, &value) {
+		return d.Err("expected header NAME VALUE")
+	}
+	for other := range c.Headers {
+		if strings.EqualFold(name, other) {
+			return d.Errf("header %s is given twice", name)
+		}
+	}
+	if c.Headers == nil {
+		c.Headers = make(map[string]string)
+	}
+	c.Headers[name] = value
+	return nil
+}
+
+// parseTLS parses the block of the option tls.
+func parseTLS(d *caddyfile.Dispenser, p **TLS) error {
+	*p = new(TLS)
+	return (*p).options().ParseBlock(d)
+}
+
+// Interface guards
+var (
+	_ caddy.Module      = (*HTTP)(nil)
+	_ caddy.Provisioner = (*HTTP)(nil)
+	_ pool.Checker      = (*HTTP)(nil)
+)

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/goleak"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// soon bounds a check that nobody answers; ample one that somebody does.
+const (
+	soon  = 100 * time.Millisecond
+	ample = 5 * time.Second
+)
+
+// serve has each connection served by a function, after which it is closed.
+func serve(t testing.TB, f func(c *net.TCPConn)) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveOn(t, l, func(c net.Conn) { f(c.(*net.TCPConn)) })
+	return l.Addr().String()
+}
+
+func serveOn(t testing.TB, l net.Listener, f func(c net.Conn)) {
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer c.Close()
+				c.SetDeadline(time.Now().Add(10 * time.Second))
+				f(c)
+			})
+		}
+	})
+	t.Cleanup(func() { l.Close(); all.Wait() })
+}
+
+// The ways of servers.
+func silent(c *net.TCPConn) { io.Copy(io.Discard, c) }
+func closes(*net.TCPConn)   {}
+func resets(c *net.TCPConn) { c.SetLinger(0) }
+
+// says sends texts, with a moment between.
+func says(texts ...string) func(*net.TCPConn) {
+	return func(c *net.TCPConn) {
+		for i, text := range texts {
+			if i > 0 {
+				time.Sleep(20 * time.Millisecond)
+			}
+			io.WriteString(c, text)
+		}
+		silent(c)
+	}
+}
+
+// saysAndCloses is says, but the server ends the connection.
+func saysAndCloses(text string) func(*net.TCPConn) {
+	return func(c *net.TCPConn) {
+		io.WriteString(c, text)
+		c.CloseWrite()
+		silent(c)
+	}
+}
+
+// afterFirst does something when something has come.
+func afterFirst(f func(*net.TCPConn)) func(*net.TCPConn) {
+	return func(c *net.TCPConn) {
+		c.Read(make([]byte, 4096))
+		f(c)
+	}
+}
+
+// refused is an address where nothing listens.
+func refused(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// unanswered is an address where connects are not answered: the queue of those that
+// wait to be accepted is full.
+func unanswered(t testing.TB) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
+	for range 5 {
+		c, err := net.DialTimeout("tcp", address, soon)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Skip("this system answers connects that no queue has room for")
+	return ""
+}
+
+func to(address string) pool.Target {
+	return pool.Target{Network: "tcp", Address: address, Timeout: ample}
+}
+
+// hasty is a target with less time.
+func hasty(timeout time.Duration, address string) pool.Target {
+	return pool.Target{Network: "tcp", Address: address, Timeout: timeout}
+}
+
+// provisioned loads a checker from its JSON as the balancer does.
+func provisioned(t testing.TB, name, config string) pool.Checker {
+	t.Helper()
+	c, err := load(name, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func load(name, config string) (pool.Checker, error) {
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	defer cancel()
+	c, err := ctx.LoadModuleByID("passthrough.checks."+name, json.RawMessage(config))
+	if err != nil {
+		return nil, err
+	}
+	return c.(pool.Checker), nil
+}
+
+// fromCaddyfile is the JSON of a checker whose options stand in a block.
+func fromCaddyfile(name, block string) (string, error) {
+	info, err := caddy.GetModule("passthrough.checks." + name)
+	if err != nil {
+		return "", err
+	}
+	c := info.New()
+	d := caddyfile.NewTestDispenser("check {\n" + block + "\n}")
+	d.Next()
+	if err := c.(interface{ CheckOptions() options.Table }).CheckOptions().ParseBlock(d); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(c)
+	return string(text), err
+}
+
+// expectResult compares, and wants a result's text where one is given.
+func expectResult(t testing.TB, got pool.Result, code pool.Code, info string) {
+	t.Helper()
+	if got.Code != code || info != "*" && got.Info != info {
+		t.Errorf("got %s %q, want %s %q", string(got.Code), got.Info, string(code), info)
+	}
+}
+
+// checked is what one check comes to.
+func checked(c pool.Checker, target pool.Target) pool.Result {
+	return c.Check(context.Background(), target)
+}
+
+func line(c net.Conn) string {
+	text, _ := bufio.NewReader(c).ReadString('\n')
+	return text
+}
+
+// pemFile writes a file of certificates.
+func pemFile(t testing.TB, text []byte) string {
+	t.Helper()
+	path := t.TempDir() + "/file.pem"
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func contains(t testing.TB, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want … %s …", err, want)
+	}
+}

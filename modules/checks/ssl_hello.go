@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(SSLHello))
+}
+
+// The types of TLS records that answer a hello, and the length of what comes
+// before each record's content.
+const (
+	recordAlert     = 0x15
+	recordHandshake = 0x16
+	recordHeader    = 5
+)
+
+// SSLHello sends a ClientHello and is content with a record of TLS in return, be
+// it a ServerHello or an alert. It is HAProxy's option ssl-hello-chk, but what it
+// sends is a hello of today, for TLS 1.3 and 1.2. Nothing is verified, and the
+// server sees a handshake broken off.
+type SSLHello struct {
+	// ServerName is sent as the SNI. Default: none is.
+	ServerName string `json:"server_name,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*SSLHello) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.ssl_hello",
+		New: func() caddy.Module { return new(SSLHello) },
+	}
+}
+
+// Check is L6OK, or L6RSP where the answer is not TLS or there is none, L6TOUT,
+// L4CON or L4TOUT.
+func (c *SSLHello) Check(ctx context.Context, t pool.Target) pool.Result {
+	l, bad := open(ctx, t, time.Now())
+	if bad != nil {
+		return bad.Result
+	}
+	defer l.abort()
+	first := &firstAnswer{Conn: l.raw}
+	err := tls.Client(first, &tls.Config{
+		ServerName:         c.ServerName,
+		InsecureSkipVerify: true, //nolint:gosec // no certificate is waited for
+	}).Handshake()
+	switch {
+	case len(first.bytes) == recordHeader && (first.bytes[0] == recordAlert || first.bytes[0] == recordHandshake):
+		return pool.Result{Code: pool.Layer6OK}
+	case len(first.bytes) == recordHeader:
+		return layer6.says("not TLS: got %s", quoted(first.bytes)).Result
+	case first.err == nil: // the hello could not be sent
+		return layer6.failed(ctx, err).Result
+	}
+	bad = layer6.failed(ctx, first.err)
+	if bad.Code == pool.Layer6Response && len(first.bytes) > 0 {
+		bad.Info += " after " + quoted(first.bytes)
+	}
+	return bad.Result
+}
+
+var errAnswered = errors.New("checks: the server has answered")
+
+// firstAnswer is a connection on which a TLS client gets no further than its hello.
+type firstAnswer struct {
+	net.Conn
+	bytes []byte // of the answer, as many as a record's header has
+	err   error  // why there are no more
+}
+
+// Read reads the header of the answer and keeps it to itself.
+func (f *firstAnswer) Read([]byte) (int, error) {
+	header := make([]byte, recordHeader)
+	n, err := io.ReadFull(f.Conn, header)
+	f.bytes, f.err = header[:n], err
+	if err == nil {
+		f.err = errAnswered
+	}
+	return 0, f.err
+}
+
+// CheckOptions are the words that the checker takes in the block of a check.
+// Syntax:
+//
+//	check ssl_hello {
+//		server_name <name>
+//	}
+func (c *SSLHello) CheckOptions() options.Table {
+	return options.Table{"server_name": text(&c.ServerName)}
+}
+
+// Interface guards
+var (
+	_ caddy.Module = (*SSLHello)(nil)
+	_ pool.Checker = (*SSLHello)(nil)
+)

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handshake))
+}
+
+// Handshake makes a whole TLS handshake and looks at the certificate. It is
+// HAProxy's check-ssl. The connection ends as a client's would, with a close_notify.
+type Handshake struct {
+	TLS
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handshake) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.tls",
+		New: func() caddy.Module { return new(Handshake) },
+	}
+}
+
+// Provision checks the options and reads the file of roots.
+func (c *Handshake) Provision(caddy.Context) error { return c.provision() }
+
+// Check is L6OK, L6RSP, L6TOUT, L4CON or L4TOUT.
+func (c *Handshake) Check(ctx context.Context, t pool.Target) pool.Result {
+	l, bad := open(ctx, t, time.Now())
+	if bad != nil {
+		return bad.Result
+	}
+	if bad := c.secure(l, t); bad != nil {
+		l.abort()
+		return bad.Result
+	}
+	l.close()
+	return pool.Result{Code: pool.Layer6OK, Warning: l.warning}
+}
+
+// CheckOptions are the words that the checker takes in the block of a check; see
+// TLS for what they mean. Syntax:
+//
+//	check tls {
+//		server_name <name>
+//		ca <file>
+//		verify none
+//		alpn <protocol…>
+//		alpn_optional
+//		min_version 1.0|1.1|1.2|1.3
+//		warn_before|fail_before <duration>
+//	}
+func (c *Handshake) CheckOptions() options.Table { return c.options() }
+
+// Interface guards
+var (
+	_ caddy.Module      = (*Handshake)(nil)
+	_ caddy.Provisioner = (*Handshake)(nil)
+	_ pool.Checker      = (*Handshake)(nil)
+)

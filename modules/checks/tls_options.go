@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+var (
+	verifications = []string{"none"}
+	versions      = map[string]uint16{
+		"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
+	}
+	versionWords = []string{"1.0", "1.1", "1.2", "1.3"}
+)
+
+// maxProtocol is the longest name that fits into the ALPN extension.
+const maxProtocol = 255
+
+// TLS is how a check speaks TLS. It is HAProxy's check-ssl, check-sni, check-alpn,
+// ca-file, verify and ssl-min-ver. Sessions are never resumed.
+type TLS struct {
+	// ServerName is sent as the SNI, and the certificate must be for it. Default: the
+	// host of the address that is connected to.
+	ServerName string `json:"server_name,omitempty"`
+
+	// CA is a PEM file with the certificates that the server's must lead to.
+	// Default: the system's.
+	CA string `json:"ca,omitempty"`
+
+	// Verify is none if any certificate will do. Default: its chain, its name and
+	// its time are verified.
+	Verify string `json:"verify,omitempty"`
+
+	// ALPN are the protocols offered, and the server must choose one of them.
+	ALPN []string `json:"alpn,omitempty"`
+
+	// ALPNOptional has the check pass if the server chooses none.
+	ALPNOptional bool `json:"alpn_optional,omitempty"`
+
+	// MinVersion is the oldest TLS that is good enough: 1.0, 1.1, 1.2 or 1.3.
+	// Default: 1.2.
+	MinVersion string `json:"min_version,omitempty"`
+
+	// WarnBefore is how long before the end of the certificate, or of one that it
+	// leads to, the check still passes but warns. Default: never.
+	WarnBefore caddy.Duration `json:"warn_before,omitempty"`
+
+	// FailBefore is the same for the check to fail. Default: it fails when the
+	// certificate is over.
+	FailBefore caddy.Duration `json:"fail_before,omitempty"`
+
+	config *tls.Config
+}
+
+// check says what is wrong with the options.
+func (o *TLS) check() error {
+	if err := errors.Join(checkWord("verify", o.Verify, verifications), checkWord("min_version", o.MinVersion, versionWords)); err != nil {
+		return err
+	}
+	for _, p := range o.ALPN {
+		if p == "" || len(p) > maxProtocol {
+			return fmt.Errorf("alpn: %q: expected the name of a protocol, such as h2 or http/1.1", p)
+		}
+	}
+	switch {
+	case o.ALPNOptional && len(o.ALPN) == 0:
+		return errors.New("alpn_optional: nothing is offered: expected alpn, too")
+	case o.Verify == "none" && o.CA != "":
+		return errors.New("it has a ca and verify none: expected one of them")
+	case o.WarnBefore < 0 || o.FailBefore < 0:
+		return errors.New("warn_before and fail_before: expected durations greater than zero")
+	case o.WarnBefore > 0 && o.WarnBefore <= o.FailBefore:
+		return fmt.Errorf("warn_before %v: expected more than fail_before %v", time.Duration(o.WarnBefore), time.Duration(o.FailBefore))
+	}
+	return nil
+}
+
+// provision checks the options and makes of them what crypto/tls wants.
+func (o *TLS) provision() error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	o.config = &tls.Config{
+		NextProtos:         o.ALPN,
+		MinVersion:         cmp.Or(versions[o.MinVersion], tls.VersionTLS12),
+		InsecureSkipVerify: o.Verify == "none", //nolint:gosec // for whoever asks for it
+	}
+	if o.CA == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(o.CA)
+	if err != nil {
+		return fmt.Errorf("ca: %w", err)
+	}
+	o.config.RootCAs = x509.NewCertPool()
+	if !o.config.RootCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("ca: %s holds no certificate: expected PEM", o.CA)
+	}
+	return nil
+}
+
+// name is what is sent as the SNI, and what the certificate must be for.
+func (o *TLS) name(t pool.Target) string {
+	if o.ServerName != "" || t.Network == "unix" {
+		return o.ServerName
+	}
+	host, _, err := net.SplitHostPort(t.Address)
+	if err != nil {
+		return t.Address
+	}
+	return host
+}
+
+// secure puts TLS onto a connection and judges what has come of it.
+func (o *TLS) secure(l *link, t pool.Target) *problem {
+	config := o.config.Clone()
+	config.ServerName = o.name(t)
+	if config.ServerName == "" && !config.InsecureSkipVerify {
+		return layer6.says("a socket has no name that the certificate could be for: server_name is missing")
+	}
+	conn := tls.Client(l.raw, config)
+	if err := conn.Handshake(); err != nil {
+		if info := untrusted(err); info != "" {
+			return layer6.says("%s", info)
+		}
+		return layer6.failed(l.ctx, err)
+	}
+	state := conn.ConnectionState()
+	if len(o.ALPN) > 0 && !o.ALPNOptional && !slices.Contains(o.ALPN, state.NegotiatedProtocol) {
+		return layer6.says("server chose none of the protocols offered by ALPN")
+	}
+	now := time.Now()
+	soonest := firstToEnd(state)
+	if o.FailBefore > 0 && soonest.NotAfter.Before(now.Add(time.Duration(o.FailBefore))) {
+		return layer6.says("%s", ending(soonest, now))
+	}
+	if o.WarnBefore > 0 && soonest.NotAfter.Before(now.Add(time.Duration(o.WarnBefore))) {
+		l.warning = ending(soonest, now)
+	}
+	l.Conn = conn
+	return nil
+}
+
+// options are the words of the block.
+func (o *TLS) options() options.Table {
+	return options.Table{
+		"server_name":   text(&o.ServerName),
+		"ca":            text(&o.CA),
+		"verify":        oneOf(&o.Verify, verifications),
+		"alpn":          texts(&o.ALPN),
+		"alpn_optional": flag(&o.ALPNOptional),
+		"min_version":   oneOf(&o.MinVersion, versionWords),
+		"warn_before":   options.Duration(&o.WarnBefore),
+		"fail_before":   options.Duration(&o.FailBefore),
+	}
+}

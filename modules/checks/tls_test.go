@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+const days = 24 * time.Hour
+
+// authority signs the certificates of the tests.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pem  []byte
+}
+
+// template is a certificate to be: of a server, unless it is an authority's.
+func template(name string, from, until time.Duration) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(until),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+}
+
+func leaf(names ...string) *x509.Certificate {
+	c := template("leaf", -days, 100*days)
+	c.DNSNames, c.IPAddresses = names, []net.IP{net.IPv4(127, 0, 0, 1)}
+	if len(names) > 0 {
+		c.IPAddresses = nil
+	}
+	return c
+}
+
+func sign(t testing.TB, what *x509.Certificate, by *authority) authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent, signer := what, key
+	if by != nil {
+		parent, signer = by.cert, by.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, what, parent, key.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authority{cert, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
+}
+
+func newAuthority(t testing.TB, name string, until time.Duration) authority {
+	c := template(name, -days, until)
+	c.IsCA, c.BasicConstraintsValid, c.KeyUsage, c.ExtKeyUsage = true, true, x509.KeyUsageCertSign, nil
+	return sign(t, c, nil)
+}
+
+// secured is a TLS server with a certificate of an authority of its own.
+type secured struct {
+	ca     string
+	config *tls.Config
+}
+
+func secureServer(t testing.TB, cert *x509.Certificate) secured {
+	return signedBy(t, newAuthority(t, "Testing CA", 1000*days), cert)
+}
+
+func signedBy(t testing.TB, ca authority, cert *x509.Certificate) secured {
+	l := sign(t, cert, &ca)
+	return secured{pemFile(t, ca.pem), &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{l.cert.Raw}, PrivateKey: l.key}},
+		MinVersion:   tls.VersionTLS10,
+	}}
+}
+
+func (s secured) wrap(c net.Conn) *tls.Conn { return tls.Server(c, s.config) }
+
+func (s secured) serve(t testing.TB) string {
+	return serve(t, func(c *net.TCPConn) {
+		secure := s.wrap(c)
+		io.Copy(io.Discard, secure)
+	})
+}
+
+func date(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.DateOnly) }
+
+func TestHandshake(t *testing.T) {
+	good := secureServer(t, leaf("web.example", "www.example"))
+	old := leaf("web.example")
+	old.NotBefore, old.NotAfter = time.Now().Add(-10*days), time.Now().Add(-3*days)
+	young := leaf("web.example")
+	young.NotBefore = time.Now().Add(3 * days)
+	many := leaf("a", "b", "c", "d", "e", "f", "g")
+	nameless := leaf()
+	nameless.IPAddresses = nil
+	client := leaf("web.example")
+	client.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	oldest := secureServer(t, leaf("web.example"))
+	oldest.config.MaxVersion = tls.VersionTLS12
+	h2 := secureServer(t, leaf("web.example"))
+	h2.config.NextProtos = []string{"h2"}
+	expiring := signedBy(t, newAuthority(t, "Tired CA", 20*days), leaf("web.example"))
+	for _, test := range []struct {
+		name   string
+		server secured
+		config string // $ is the file of the authority
+		code   pool.Code
+		info   string
+	}{
+		{"good", good, `{"ca": "$", "server_name": "web.example"}`, pool.Layer6OK, ""},
+		{"other name", good, `{"ca": "$", "server_name": "www.example"}`, pool.Layer6OK, ""},
+		{"wrong name", good, `{"ca": "$", "server_name": "no.example"}`, pool.Layer6Response, "certificate is for web.example, www.example, not for no.example"},
+		{"the target's name", good, `{"ca": "$"}`, pool.Layer6Response, "certificate is for web.example, www.example, not for 127.0.0.1"},
+		{"an address", secureServer(t, leaf()), `{"ca": "$"}`, pool.Layer6OK, ""},
+		{"an address, wrong name", secureServer(t, leaf()), `{"ca": "$", "server_name": "web.example"}`, pool.Layer6Response, "certificate is for 127.0.0.1, not for web.example"},
+		{"many names", secureServer(t, many), `{"ca": "$", "server_name": "h"}`, pool.Layer6Response, "certificate is for a, b, c, d, e, 2 more, not for h"},
+		{"five names", secureServer(t, leaf("a", "b", "c", "d", "e")), `{"ca": "$", "server_name": "h"}`, pool.Layer6Response, "certificate is for a, b, c, d, e, not for h"},
+		{"no name", secureServer(t, nameless), `{"ca": "$", "server_name": "web.example"}`, pool.Layer6Response, "certificate is for no name, not for web.example"},
+		{"system's roots", good, `{"server_name": "web.example"}`, pool.Layer6Response, "certificate signed by an unknown authority (CN=Testing CA)"},
+		{"not verified", good, `{"verify": "none", "server_name": "no.example"}`, pool.Layer6OK, ""},
+		{"expired", secureServer(t, old), `{"ca": "$", "server_name": "web.example"}`, pool.Layer6Response, "certificate expired on " + date(-3*days)},
+		{"expired, not verified", secureServer(t, old), `{"verify": "none"}`, pool.Layer6OK, ""},
+		{"expired, but looked at", secureServer(t, old), `{"verify": "none", "fail_before": "1h"}`, pool.Layer6Response, "certificate for web.example expired on " + date(-3*days)},
+		{"too young", secureServer(t, young), `{"ca": "$", "server_name": "web.example"}`, pool.Layer6Response, "certificate is not valid before " + date(3*days)},
+		{"expired authority", signedBy(t, newAuthority(t, "Dead CA", -time.Hour), leaf("web.example")), `{"ca": "$", "server_name": "web.example"}`, pool.Layer6Response, "certificate of the authority CN=Dead CA expired on " + date(-time.Hour)},
+		{"a client's", secureServer(t, client), `{"ca": "$", "server_name": "web.example"}`, pool.Layer6Response, "certificate specifies an incompatible key usage"},
+		{"1.2 is enough", oldest, `{"ca": "$", "server_name": "web.example"}`, pool.Layer6OK, ""},
+		{"1.2 is not enough", oldest, `{"ca": "$", "server_name": "web.example", "min_version": "1.3"}`, pool.Layer6Response, "server says: protocol version not supported"},
+		{"h2", h2, `{"ca": "$", "server_name": "web.example", "alpn": ["h2", "http/1.1"]}`, pool.Layer6OK, ""},
+		{"not h2", h2, `{"ca": "$", "server_name": "web.example", "alpn": ["x"]}`, pool.Layer6Response, "server says: no application protocol"},
+		{"no ALPN", good, `{"ca": "$", "server_name": "web.example", "alpn": ["h2"]}`, pool.Layer6Response, "server chose none of the protocols offered by ALPN"},
+		{"optional ALPN", good, `{"ca": "$", "server_name": "web.example", "alpn": ["h2"], "alpn_optional": true}`, pool.Layer6OK, ""},
+		{"fails early", good, `{"ca": "$", "server_name": "web.example", "fail_before": "101d"}`, pool.Layer6Response, "certificate for web.example, www.example ends on " + date(100*days)},
+		{"not yet", good, `{"ca": "$", "server_name": "web.example", "fail_before": "99d", "warn_before": "2390h"}`, pool.Layer6OK, ""},
+		{"fails early for its authority", expiring, `{"ca": "$", "server_name": "web.example", "fail_before": "21d"}`, pool.Layer6Response, "certificate of the authority CN=Tired CA ends on " + date(20*days)},
+		{"the leaf alone if none is verified", expiring, `{"verify": "none", "fail_before": "21d"}`, pool.Layer6OK, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := provisioned(t, "tls", strings.ReplaceAll(test.config, "$", test.server.ca))
+			got := checked(c, to(test.server.serve(t)))
+			expectResult(t, got, test.code, test.info)
+			if got.Warning != "" {
+				t.Errorf("it warns: %s", got.Warning)
+			}
+		})
+	}
+	c := provisioned(t, "tls", `{"warn_before": "101d", "fail_before": "99d", "server_name": "web.example", "ca": "`+good.ca+`"}`)
+	got := checked(c, to(good.serve(t)))
+	if want := "certificate for web.example, www.example ends on " + date(100*days); got.Code != pool.Layer6OK || got.Warning != want {
+		t.Errorf("got %s %q", got.Code, got.Warning)
+	}
+}
+
+// Of several ways to an authority, the one counts that lasts longest.
+func TestChainsAreAlternatives(t *testing.T) {
+	cert := func(until time.Duration) *x509.Certificate { return template("", 0, until) }
+	l, short, long := cert(50*days), cert(10*days), cert(40*days)
+	state := tls.ConnectionState{PeerCertificates: []*x509.Certificate{l}}
+	for _, test := range []struct {
+		chains [][]*x509.Certificate
+		want   *x509.Certificate
+	}{
+		{nil, l},
+		{[][]*x509.Certificate{{l, short}}, short},
+		{[][]*x509.Certificate{{l, short}, {l, long}}, long},
+		{[][]*x509.Certificate{{l, long}, {l, short}}, long},
+	} {
+		state.VerifiedChains = test.chains
+		if got := firstToEnd(state); got != test.want {
+			t.Errorf("%v: got %v", test.chains, got.NotAfter)
+		}
+	}
+}
+
+// A handshake that is no handshake, in each way that it can fail.
+func TestBrokenHandshakes(t *testing.T) {
+	for name, test := range map[string]struct {
+		server func(*net.TCPConn)
+		code   pool.Code
+		info   string
+	}{
+		"closes":             {afterFirst(closes), pool.Layer6Response, "closed by the server"},
+		"resets":             {afterFirst(resets), pool.Layer6Response, "connection reset by peer"},
+		"silent":             {silent, pool.Layer6Timeout, ""},
+		"not TLS":            {afterFirst(says("HTTP/1.1 400 Bad Request\r\n\r\n")), pool.Layer6Response, `not TLS: got "HTTP/"`},
+		"alert":              {afterFirst(says("\x15\x03\x01\x00\x02\x02\x28")), pool.Layer6Response, "server says: handshake failure"},
+		"silent after begin": {afterFirst(says("\x16\x03\x03\x00\x50\x02")), pool.Layer6Timeout, ""},
+		"closes after begin": {afterFirst(saysAndCloses("\x16\x03\x03\x00\x50\x02")), pool.Layer6Response, "closed by the server"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			timeout := ample
+			if test.code == pool.Layer6Timeout {
+				timeout = soon
+			}
+			address := serve(t, test.server)
+			for kind, config := range map[string]string{
+				"tls": `{"verify": "none"}`, "http": `{"tls": {"verify": "none"}}`,
+			} {
+				t.Run(kind, func(t *testing.T) {
+					expectResult(t, checked(provisioned(t, kind, config), hasty(timeout, address)), test.code, test.info)
+				})
+			}
+			c := provisioned(t, "tcp_script", `{"steps": [{"connect": {"tls": {"verify": "none"}}}]}`)
+			info := "at step 1 (connect)"
+			if test.info != "" {
+				info += ": " + test.info
+			}
+			expectResult(t, checked(c, hasty(timeout, address)), test.code, info)
+		})
+	}
+}
+
+func TestSocketHasNoName(t *testing.T) {
+	path := t.TempDir() + "/s"
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := secureServer(t, leaf("web.example"))
+	serveOn(t, l, func(c net.Conn) { io.Copy(io.Discard, s.wrap(c)) })
+	target := pool.Target{Network: "unix", Address: path, Timeout: ample}
+	expectResult(t, checked(provisioned(t, "tls", `{}`), target), pool.Layer6Response, "a socket has no name that the certificate could be for: server_name is missing")
+	expectResult(t, checked(provisioned(t, "tls", `{"verify": "none"}`), target), pool.Layer6OK, "")
+	expectResult(t, checked(provisioned(t, "tls", `{"server_name": "web.example", "ca": "`+s.ca+`"}`), target), pool.Layer6OK, "")
+}
+
+// What the server is told: the name, and nothing of sessions before.
+func TestClientHello(t *testing.T) {
+	s := secureServer(t, leaf("web.example"))
+	var mu sync.Mutex
+	var seen []string
+	s.config.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, fmt.Sprint(h.ServerName, h.SupportedProtos, tls.VersionName(slices.Min(h.SupportedVersions)), "-", tls.VersionName(slices.Max(h.SupportedVersions)), slices.Contains(h.Extensions, 41)))
+		return nil, nil
+	}
+	address := s.serve(t)
+	c := provisioned(t, "tls", `{"verify": "none", "server_name": "web.example", "alpn": ["a", "b"], "alpn_optional": true}`)
+	checked(c, to(address))
+	checked(c, to(address))
+	checked(provisioned(t, "ssl_hello", `{"server_name": "other.example"}`), to(address))
+	checked(provisioned(t, "ssl_hello", `{}`), to(address))
+	_, port, _ := net.SplitHostPort(address)
+	checked(provisioned(t, "tls", `{"verify": "none"}`), to("localhost:"+port))
+	checked(provisioned(t, "http", `{"tls": {"verify": "none"}}`), hasty(soon, address))
+	checked(provisioned(t, "tls", `{"verify": "none", "min_version": "1.3"}`), to(address))
+	want := []string{
+		"web.example[a b]TLS 1.2-TLS 1.3false", "web.example[a b]TLS 1.2-TLS 1.3false", "other.example[]TLS 1.2-TLS 1.3false", "[]TLS 1.2-TLS 1.3false",
+		"localhost[]TLS 1.2-TLS 1.3false", "[http/1.1]TLS 1.2-TLS 1.3false", "[]TLS 1.3-TLS 1.3false",
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(seen, want) {
+		t.Errorf("got  %q\nwant %q", seen, want)
+	}
+}
+
+func TestSSLHello(t *testing.T) {
+	for name, test := range map[string]struct {
+		server func(*net.TCPConn)
+		code   pool.Code
+		info   string
+	}{
+		"hello":        {afterFirst(says("\x16\x03\x03\x00\x50")), pool.Layer6OK, ""},
+		"in two":       {afterFirst(says("\x16\x03\x03", "\x00\x50")), pool.Layer6OK, ""},
+		"alert":        {afterFirst(says("\x15\x03\x01\x00\x02\x02\x28")), pool.Layer6OK, ""},
+		"hello, close": {afterFirst(saysAndCloses("\x16\x03\x03\x00\x50")), pool.Layer6OK, ""},
+		"too short":    {afterFirst(says("\x16\x03\x03\x00")), pool.Layer6Timeout, ""},
+		"closes early": {afterFirst(saysAndCloses("\x16\x03\x03\x00")), pool.Layer6Response, `closed by the server after "\x16\x03\x03\x00"`},
+		"other":        {afterFirst(says("SSH-2.0")), pool.Layer6Response, `not TLS: got "SSH-2"`},
+		"data":         {afterFirst(says("\x17\x03\x03\x00\x50")), pool.Layer6Response, `not TLS: got "\x17\x03\x03\x00P"`},
+		"below":        {afterFirst(says("\x14\x03\x03\x00\x50")), pool.Layer6Response, `not TLS: got "\x14\x03\x03\x00P"`},
+		"closes":       {afterFirst(closes), pool.Layer6Response, "closed by the server"},
+		"resets":       {afterFirst(resets), pool.Layer6Response, "connection reset by peer"},
+		"silent":       {silent, pool.Layer6Timeout, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			timeout := ample
+			if test.code == pool.Layer6Timeout {
+				timeout = soon
+			}
+			expectResult(t, checked(new(SSLHello), hasty(timeout, serve(t, test.server))), test.code, test.info)
+		})
+	}
+}
+
+// The same against another implementation of TLS.
+func TestOpenSSL(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip(err)
+	}
+	ca := newAuthority(t, "Testing CA", 1000*days)
+	old := leaf("web.example")
+	old.NotBefore, old.NotAfter = time.Now().Add(-10*days), time.Now().Add(-3*days)
+	file := pemFile(t, ca.pem)
+	good := fmt.Sprintf(`{"ca": %q, "server_name": "web.example"}`, file)
+	for _, test := range []struct {
+		name, flags, module, config string
+		cert                        *x509.Certificate
+		code                        pool.Code
+		info                        string
+	}{
+		{"valid", "", "tls", good, leaf("web.example"), pool.Layer6OK, ""},
+		{"expired", "", "tls", good, old, pool.Layer6Response, "certificate expired on " + date(-3*days)},
+		{"wrong name", "", "tls", good, leaf("a.example"), pool.Layer6Response, "certificate is for a.example, not for web.example"},
+		{"unknown authority", "", "tls", `{"server_name": "web.example"}`, leaf("web.example"), pool.Layer6Response, "certificate signed by an unknown authority (CN=Testing CA)"},
+		{"1.2 alone", "-tls1_2", "tls", good, leaf("web.example"), pool.Layer6OK, ""},
+		{"1.2 is too old", "-tls1_2", "tls", good[:len(good)-1] + `, "min_version": "1.3"}`, leaf("web.example"), pool.Layer6Response, "server says: protocol version not supported"},
+		{"ALPN", "-alpn h2", "tls", good[:len(good)-1] + `, "alpn": ["h2"]}`, leaf("web.example"), pool.Layer6OK, ""},
+		{"no ALPN", "", "tls", good[:len(good)-1] + `, "alpn": ["h2"]}`, leaf("web.example"), pool.Layer6Response, "server chose none of the protocols offered by ALPN"},
+		{"hello", "", "ssl_hello", `{}`, leaf("web.example"), pool.Layer6OK, ""},
+		{"hello to 1.2", "-tls1_2", "ssl_hello", `{}`, leaf("web.example"), pool.Layer6OK, ""},
+		{"hello to 1.1 is answered with an alert", "-tls1_1", "ssl_hello", `{}`, leaf("web.example"), pool.Layer6OK, ""},
+		{"page", "-www", "http", `{"tls": ` + good + `, "body_matches": "(?i)cipher", "body_not_contains": "nonsense"}`, leaf("web.example"), pool.Layer7OK, "200 ok"},
+		{"echo", "-rev", "tcp_script", `{"steps": [{"connect": {"tls": ` + good + `}}, {"send": "olleh\n"}, {"expect": {"string": "hello"}}]}`, leaf("web.example"), pool.Layer7OK, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			address := openssl(t, sign(t, test.cert, &ca), strings.Fields(test.flags)...)
+			expectResult(t, checked(provisioned(t, test.module, test.config), to(address)), test.code, test.info)
+		})
+	}
+}
+
+// openssl is the address of a running openssl s_server.
+func openssl(t *testing.T, cert authority, flags ...string) string {
+	t.Helper()
+	key, err := x509.MarshalECPrivateKey(cert.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := pemFile(t, append(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: key}), cert.pem...))
+	args := append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", both, "-key", both}, flags...)
+	command := exec.Command("openssl", args...)
+	in, err := command.StdinPipe() // at its end the server ends
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var read sync.WaitGroup
+	t.Cleanup(func() {
+		in.Close()
+		command.Process.Kill()
+		read.Wait()
+		command.Wait()
+	})
+	text := ""
+	for buffer := make([]byte, 512); ; {
+		if accept := regexp.MustCompile(`ACCEPT (127\.0\.0\.1:\d+)\n`).FindStringSubmatch(text); accept != nil {
+			read.Go(func() { io.Copy(io.Discard, out) })
+			return accept[1]
+		}
+		n, err := out.Read(buffer)
+		text += string(buffer[:n])
+		if err != nil {
+			t.Fatalf("openssl %v: %v: %s", args, err, text)
+		}
+	}
+}
+
+func TestTLSMistakes(t *testing.T) {
+	empty := pemFile(t, []byte("nothing"))
+	for config, want := range map[string]string{
+		`{"verify": "nome"}`:                             `verify: unknown word "nome"; did you mean "none"?`,
+		`{"min_version": "1.4"}`:                         `min_version: unknown word "1.4"`,
+		`{"alpn": ["h2", ""]}`:                           `alpn: "": expected the name of a protocol`,
+		`{"alpn_optional": true}`:                        "alpn_optional: nothing is offered: expected alpn, too",
+		`{"ca": "/x", "verify": "none"}`:                 "it has a ca and verify none: expected one of them",
+		`{"ca": "/nowhere/x.pem"}`:                       "ca: open /nowhere/x.pem: no such file or directory",
+		`{"ca": "` + empty + `"}`:                        "holds no certificate: expected PEM",
+		`{"warn_before": -1}`:                            "expected durations greater than zero",
+		`{"fail_before": -1}`:                            "expected durations greater than zero",
+		`{"warn_before": 5, "fail_before": 5}`:           "warn_before 5ns: expected more than fail_before 5ns",
+		`{"alpn": ["` + strings.Repeat("x", 256) + `"]}`: "expected the name of a protocol",
+		`{"server": "x"}`:                                `unknown field "server"`,
+	} {
+		_, err := load("tls", config)
+		contains(t, err, want)
+		if config != `{"server": "x"}` {
+			_, err = load("tcp_script", `{"steps": [{"connect": {}}, {"connect": {"tls": `+config+`}}]}`)
+			contains(t, err, "step 2: connect: tls: ")
+		}
+	}
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lbadmin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// maxBody is the longest body that is read.
+const maxBody = 4 << 10
+
+// Change is what a PATCH says of a server. At least one must be there.
+type Change struct {
+	// Admin is ready, drain (no new connections; health checks go on) or maint (no
+	// connections, no checks).
+	Admin string `json:"admin,omitempty"`
+	// Weight is a number from 0 to 256, or a part of the configured one: "50%".
+	Weight *weight `json:"weight,omitempty"`
+	// MaxConn is 0 for any number.
+	MaxConn *int `json:"maxconn,omitempty"`
+	// Health is up or down, until a check finds out otherwise.
+	Health string `json:"health,omitempty"`
+}
+
+// weight is a number or a text.
+type weight string
+
+func (w *weight) UnmarshalJSON(b []byte) error {
+	var n int
+	if json.Unmarshal(b, &n) == nil {
+		*w = weight(strconv.Itoa(n))
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil || text == "" {
+		return fmt.Errorf("weight %s: expected a number from 0 to %d, or a percentage such as \"50%%\"", b, pool.MaxWeight)
+	}
+	*w = weight(text)
+	return nil
+}
+
+var admins = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "maint": pool.Maint}
+
+// change does what the body of a PATCH says.
+func change(body io.Reader, backend, server string) error {
+	c, err := parseChange(io.LimitReader(body, maxBody))
+	if err != nil {
+		return refuse(http.StatusBadRequest, err)
+	}
+	if err := balancer.Registry().Change(backend, server, c); err != nil {
+		return refuse(statusOf(err), fmt.Errorf("server %s/%s: %w", backend, server, err))
+	}
+	return nil
+}
+
+func parseChange(body io.Reader) (c pool.Change, err error) {
+	var says Change
+	decoder := json.NewDecoder(body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&says); err != nil {
+		return c, fmt.Errorf("reading the body: %w: expected an object such as {\"admin\": \"drain\"}, with admin, weight, maxconn or health", err)
+	}
+	if decoder.More() {
+		return c, errors.New("reading the body: expected one object and nothing after it")
+	}
+	if says == (Change{}) {
+		return c, errors.New("nothing to change: expected admin, weight, maxconn or health")
+	}
+	if says.Admin != "" {
+		a, ok := admins[says.Admin]
+		if !ok {
+			return c, fmt.Errorf("admin %q: expected ready, drain or maint", says.Admin)
+		}
+		c.Admin = &a
+	}
+	if says.Weight != nil {
+		c.Weight = string(*says.Weight)
+	}
+	c.MaxConn = says.MaxConn
+	switch says.Health {
+	case "":
+	case "up", "down":
+		c.Down = new(says.Health == "down")
+	default:
+		return c, fmt.Errorf("health %q: expected up or down", says.Health)
+	}
+	return c, nil
+}

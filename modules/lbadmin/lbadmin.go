@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package lbadmin shows and changes the load balancer while it runs, through
+// Caddy's admin endpoint. What it shows is the process's, whatever configuration
+// runs, and read anew at each request; what it changes lasts until the
+// configuration, or a health check, says otherwise. It keeps nothing itself.
+package lbadmin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(Admin{})
+}
+
+// Admin adds these to Caddy's admin endpoint:
+//
+//	GET   /passthrough/backends
+//	GET   /passthrough/backends/BACKEND
+//	GET   /passthrough/backends/BACKEND/servers/SERVER
+//	PATCH /passthrough/backends/BACKEND/servers/SERVER
+//
+// GET answers with Backends, Backend and Server, PATCH takes Change and answers
+// with Server. An unknown name is 404, a wrong value 400.
+type Admin struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Admin) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "admin.api.passthrough",
+		New: func() caddy.Module { return new(Admin) },
+	}
+}
+
+// root is where all paths begin.
+const root = "/passthrough/backends"
+
+// Routes are the paths that it answers.
+func (Admin) Routes() []caddy.AdminRoute {
+	handler := caddy.AdminHandlerFunc(serve)
+	return []caddy.AdminRoute{{Pattern: root, Handler: handler}, {Pattern: root + "/", Handler: handler}}
+}
+
+func serve(w http.ResponseWriter, r *http.Request) error {
+	backend, server, err := parsePath(r.URL.Path)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.Method == http.MethodPatch && server != "":
+		if err := change(r.Body, backend, server); err != nil {
+			return err
+		}
+	case r.Method != http.MethodGet:
+		return refuse(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET, or PATCH for a server", r.Method))
+	}
+	answer, err := show(balancer.Registry(), backend, server)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(answer)
+}
+
+// parsePath takes a path apart; a name that is empty is not in it.
+func parsePath(path string) (backend, server string, err error) {
+	parts := strings.Split(strings.Trim(strings.TrimPrefix(path, root), "/"), "/")
+	switch {
+	case len(parts) == 1:
+		return parts[0], "", nil
+	case len(parts) == 3 && parts[0] != "" && parts[1] == "servers" && parts[2] != "":
+		return parts[0], parts[2], nil
+	}
+	return "", "", refuse(http.StatusNotFound, fmt.Errorf("path %s: expected %s, %s/BACKEND or %s/BACKEND/servers/SERVER", path, root, root, root))
+}
+
+func show(registry *pool.Registry, backend, server string) (any, error) {
+	if backend == "" {
+		return newBackends(registry.Backends()), nil
+	}
+	b, ok := registry.Backend(backend)
+	if !ok {
+		return nil, refuse(http.StatusNotFound, fmt.Errorf("backend %q: %w", backend, pool.ErrNoBackend))
+	}
+	all := newBackend(b)
+	if server == "" {
+		return all, nil
+	}
+	if s, ok := all.Servers[server]; ok {
+		return s, nil
+	}
+	return nil, refuse(http.StatusNotFound, fmt.Errorf("server %s/%s: %w", backend, server, pool.ErrNoSuch))
+}
+
+func refuse(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
+
+// statusOf is how a change that failed is answered.
+func statusOf(err error) int {
+	if errors.Is(err, pool.ErrNoBackend) || errors.Is(err, pool.ErrNoSuch) {
+		return http.StatusNotFound
+	}
+	return http.StatusBadRequest
+}
+
+// Interface guards
+var _ caddy.AdminRouter = Admin{}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lbadmin
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// Backends are all backends by name.
+type Backends map[string]Backend
+
+// Backend is a backend as it is now.
+type Backend struct {
+	Servers map[string]Server `json:"servers"`
+	// ActiveServers and BackupServers are how many are usable.
+	ActiveServers int `json:"active_servers"`
+	BackupServers int `json:"backup_servers"`
+	// Sessions are the connections that have a server, Queue those that wait for
+	// whichever has room.
+	Sessions int `json:"sessions"`
+	Queue    int `json:"queue"`
+	// Transitions are the last 100, the oldest first.
+	Transitions []Transition `json:"transitions"`
+}
+
+// Server is a server as it is now.
+type Server struct {
+	Address string `json:"address"`
+	Backup  bool   `json:"backup"`
+	// Health is up or down. Counter tells how near the other one is, as HAProxy does:
+	// in "up 2/3" two failed checks more take it down, in "down 1/2" one that passes
+	// brings it up.
+	Health  string `json:"health"`
+	Counter string `json:"counter"`
+	// Checked and Agent tell whether somebody finds the health out.
+	Checked bool   `json:"checked"`
+	Tracks  string `json:"tracks,omitempty"`
+	// Admin is ready, drain or maint.
+	Admin string `json:"admin"`
+	// Since is when health or admin changed last, Downs how often it has gone down.
+	Since time.Time `json:"since"`
+	Downs uint64    `json:"downs"`
+	// Weight is the one that counts now; ConfiguredWeight is the configuration's.
+	// EffectiveWeight is less while the server starts slowly.
+	Weight           int     `json:"weight"`
+	ConfiguredWeight int     `json:"configured_weight"`
+	EffectiveWeight  float64 `json:"effective_weight"`
+	// MaxConn is 0 where any number may come.
+	MaxConn       int    `json:"maxconn"`
+	Sessions      int64  `json:"sessions"`
+	SessionsTotal uint64 `json:"sessions_total"`
+	// Queue are those that wait for this server alone.
+	Queue          int64  `json:"queue"`
+	ConnectsFailed uint64 `json:"connects_failed"`
+	// ErrorsInARow are those that observe has counted.
+	ErrorsInARow int64  `json:"errors_in_a_row"`
+	LastCheck    *Check `json:"last_check,omitempty"`
+	LastAgent    *Check `json:"last_agent_check,omitempty"`
+}
+
+// Check is a check that is over.
+type Check struct {
+	At time.Time `json:"at"`
+	// Code is HAProxy's, such as L4OK or L7STS; Reason is the same in words.
+	Code    string `json:"code"`
+	Reason  string `json:"reason"`
+	Info    string `json:"info,omitempty"`
+	Warning string `json:"warning,omitempty"`
+	// Duration is in seconds.
+	Duration float64 `json:"duration"`
+}
+
+// Transition is something that has happened to a server, or to the backend.
+type Transition struct {
+	At     time.Time `json:"at"`
+	Server string    `json:"server,omitempty"`
+	// To is down, up, maint, ready or drain; of the backend, no_server or
+	// server_again.
+	To            string  `json:"to"`
+	Code          string  `json:"code,omitempty"`
+	Reason        string  `json:"reason,omitempty"`
+	Info          string  `json:"info,omitempty"`
+	Via           string  `json:"via,omitempty"`
+	CheckDuration float64 `json:"check_duration,omitempty"`
+	ActiveServers int     `json:"active_servers"`
+	BackupServers int     `json:"backup_servers"`
+	Requeued      int     `json:"requeued"`
+}
+
+func newBackends(all []pool.BackendStatus) Backends {
+	backends := make(Backends, len(all))
+	for _, b := range all {
+		backends[b.Name] = newBackend(b)
+	}
+	return backends
+}
+
+func newBackend(b pool.BackendStatus) Backend {
+	out := Backend{
+		Servers: make(map[string]Server, len(b.Servers)), ActiveServers: b.Active, BackupServers: b.Backups,
+		Sessions: b.Sessions, Queue: b.Queue, Transitions: make([]Transition, 0, len(b.Events)),
+	}
+	for i := range b.Servers {
+		out.Servers[b.Servers[i].Name] = newServer(&b.Servers[i])
+	}
+	for _, e := range b.Events {
+		out.Transitions = append(out.Transitions, newTransition(e))
+	}
+	return out
+}
+
+func newServer(s *pool.ServerStatus) Server {
+	out := Server{
+		Address: s.Address, Backup: s.Backup, Health: health(s.Down), Counter: fmt.Sprintf("%d/%d", s.Counter, s.Of),
+		Checked: s.ServerConfig.Check != nil, Admin: s.Admin.String(), Since: s.Since, Downs: s.Downs,
+		Weight: s.Weight, ConfiguredWeight: s.ServerConfig.Weight, EffectiveWeight: float64(s.Share) / pool.Scale,
+		MaxConn: s.MaxConn, Sessions: s.Sessions, SessionsTotal: s.Taken, Queue: s.Queued,
+		ConnectsFailed: s.Failed, ErrorsInARow: s.Errors, LastCheck: newCheck(s.Check), LastAgent: newCheck(s.Agent),
+	}
+	if s.Track != (pool.Ref{}) {
+		out.Tracks = s.Track.String()
+	}
+	return out
+}
+
+func health(down bool) string {
+	if down {
+		return "down"
+	}
+	return "up"
+}
+
+func newCheck(p pool.Past) *Check {
+	if p.At.IsZero() {
+		return nil
+	}
+	return &Check{At: p.At, Code: string(p.Code), Reason: p.Code.String(), Info: p.Info, Warning: p.Warning, Duration: p.Took.Seconds()}
+}
+
+func newTransition(e pool.Event) Transition {
+	t := Transition{
+		At: e.At, Server: e.Server, To: to(e), Code: string(e.Result.Code), Reason: e.Result.Code.String(), Info: e.Result.Info,
+		CheckDuration: e.Took.Seconds(), ActiveServers: e.Active, BackupServers: e.Backups, Requeued: e.Requeued,
+	}
+	if e.Via != (pool.Ref{}) {
+		t.Via = e.Via.String()
+	}
+	return t
+}
+
+// to is what a transition has led to.
+func to(e pool.Event) string {
+	switch e.What {
+	case pool.WentDown, pool.WentUp:
+		return health(e.Down)
+	case pool.MaintBegan, pool.MaintOver, pool.DrainBegan, pool.DrainOver:
+		return e.Admin.String()
+	case pool.NoServer:
+		return "no_server"
+	case pool.ServerAgain:
+		return "server_again"
+	case pool.CheckNews, pool.AgentNews:
+	}
+	return ""
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Why a change cannot be made.
+var (
+	ErrNoBackend = errors.New("pool: no such backend")
+	ErrNoSuch    = errors.New("pool: no such server")
+	ErrTracks    = errors.New("pool: the server shares the health of the one that it tracks: expected a change of that one")
+)
+
+// Change is what somebody wants of a server at run time. What is nil or empty stays
+// as it is. A weight, a limit or an administrative state lasts until the
+// configuration says something else of it than before; health, until checks find
+// out otherwise.
+type Change struct {
+	Admin *Admin
+	// Weight is as for ParseWeight.
+	Weight string
+	// MaxConn is 0 or more; 0: any number.
+	MaxConn *int
+	// Down or not, as if checks had found that out.
+	Down *bool
+}
+
+// Change changes a server of the configuration that serves. It is HAProxy's set
+// server. The error is ErrNoBackend, ErrNoSuch, ErrTracks, or says what is wrong
+// with a value; then nothing has been changed.
+func (r *Registry) Change(backend, server string, c Change) error {
+	b := r.find(backend)
+	if b == nil {
+		return ErrNoBackend
+	}
+	defer b.unlock()
+	if b.pool == nil {
+		return ErrNoBackend
+	}
+	for _, s := range b.pool.servers {
+		if s.Name == server {
+			return b.change(s, c)
+		}
+	}
+	return ErrNoSuch
+}
+
+func (b *backend) change(s *Server, c Change) error {
+	weight := s.state.run.weight
+	if c.Weight != "" {
+		var err error
+		if weight, err = ParseWeight(c.Weight, s.Weight); err != nil {
+			return err
+		}
+	}
+	if c.MaxConn != nil && *c.MaxConn < 0 {
+		return fmt.Errorf("pool: maxconn %d: expected a whole number, zero or more", *c.MaxConn)
+	}
+	if c.Down != nil && s.Track != (Ref{}) {
+		return ErrTracks
+	}
+	why := cause{Result: Result{Code: Set}}
+	b.alter(s, func() cause {
+		s.state.run.weight = weight
+		if c.MaxConn != nil {
+			s.state.run.maxconn = *c.MaxConn
+		}
+		if c.Admin != nil {
+			s.state.run.admin = *c.Admin
+		}
+		return why
+	})
+	if c.Down != nil {
+		b.alter(s, func() cause {
+			s.state.health.set(*c.Down)
+			return why
+		})
+	}
+	return nil
+}
+
+// ParseWeight is a weight from 0 to MaxWeight, or a part of the configured one in
+// percent ("50%"), rounded down: of weight 1 that leaves nothing below 100%. It is
+// HAProxy's set server weight.
+func ParseWeight(text string, configured int) (int, error) {
+	digits, percent := strings.CutSuffix(text, "%")
+	n, err := strconv.Atoi(digits)
+	switch {
+	case err != nil || n < 0:
+	case percent:
+		return min(MaxWeight, min(n, 100*MaxWeight)*configured/100), nil
+	case n <= MaxWeight:
+		return n, nil
+	}
+	return 0, fmt.Errorf("pool: weight %q: expected a whole number from 0 to %d, or a percentage such as 50%%", text, MaxWeight)
+}

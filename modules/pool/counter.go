@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+// counter is HAProxy's measure of health: 0 to rise+fall-1, up from rise on. A
+// failure that takes it below rise takes it to 0, a success that takes it to rise
+// takes it to the top.
+type counter struct{ value, rise, fall int }
+
+func (c *counter) up() bool { return c.value >= c.rise }
+
+func (c *counter) top() int { return c.rise + c.fall - 1 }
+
+// pass counts a success and reports whether that changed anything.
+func (c *counter) pass() bool {
+	if c.value == c.top() {
+		return false
+	}
+	if c.value++; c.up() {
+		c.value = c.top()
+	}
+	return true
+}
+
+// fail counts a failure and reports whether that changed anything.
+func (c *counter) fail() bool {
+	if c.value == 0 {
+		return false
+	}
+	if c.value--; !c.up() {
+		c.value = 0
+	}
+	return true
+}
+
+// begin has the counter begin anew.
+func (c *counter) begin(i InitState) {
+	switch i {
+	case InitUp:
+		c.value = c.rise
+	case InitFullyUp:
+		c.value = c.top()
+	case InitDown:
+		c.value = c.rise - 1
+	case InitFullyDown:
+		c.value = 0
+	}
+}
+
+// set changes rise and fall; what has been counted is kept as far as it can be.
+func (c *counter) set(rise, fall int) {
+	switch was := *c; {
+	case !was.up():
+		c.value = min(was.value, rise-1)
+	case was.value == was.top():
+		c.value = rise + fall - 1
+	default:
+		c.value = rise + min(was.value-was.rise, fall-1)
+	}
+	c.rise, c.fall = rise, fall
+}
+
+// shown is the counter as HAProxy shows it: how far within those that are up, or
+// within those that are down.
+func (c *counter) shown() (value, of int) {
+	if c.up() {
+		return c.value - c.rise + 1, c.fall
+	}
+	return c.value, c.rise
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import "time"
+
+// kept is how many transitions of a backend are remembered.
+const kept = 100
+
+// What is what has happened to a server or a backend.
+type What uint8
+
+// What may happen.
+const (
+	WentDown    What = iota
+	WentUp           // it may be in the state drain
+	MaintBegan       // the operator has taken it out
+	MaintOver        // it is drain or ready again, and up or not
+	DrainBegan       // no new connections
+	DrainOver        // ready again
+	NoServer         // a backend has no usable server any more
+	ServerAgain      // a backend has one again
+	CheckNews        // a check went otherwise than the one before, or moved the counter: no transition
+	AgentNews        // an agent says something else than before: no transition
+)
+
+// Event tells of one thing that has happened.
+type Event struct {
+	At      time.Time
+	Backend string
+	Server  string // empty: it is about the backend
+	Backup  bool   // the server is one
+	What    What
+
+	// Why and, where a check told so, how long that took.
+	Result Result
+	Took   time.Duration
+	// Via is the server that this one tracks, if that is the reason.
+	Via Ref
+
+	// Down is how the server's health is, Counter of Of how near the other one is, and
+	// Admin what is wanted of it.
+	Down        bool
+	Counter, Of int
+	Admin       Admin
+
+	// Active and Backups are how many usable servers there are now.
+	Active, Backups int
+	// Sessions that the server has now.
+	Sessions int64
+	// Requeued are those who waited for the server and have been sent elsewhere,
+	// Queued those who wait for it still.
+	Requeued int
+	Queued   int64
+}
+
+// cause is why something happens.
+type cause struct {
+	Result
+	took time.Duration
+	via  Ref
+}
+
+// after has something done when the lock is free again: by one goroutine at a
+// time, in order.
+func (b *backend) after(do func()) { b.tasks = append(b.tasks, do) }
+
+// tell has those who want to know told of an event, and remembers it.
+func (b *backend) tell(e Event) {
+	e.At, e.Backend = time.Now(), b.name
+	e.Active, e.Backups = b.usable()
+	if e.What < CheckNews {
+		if len(b.events) == kept {
+			b.events = append(b.events[:0], b.events[1:]...)
+		}
+		b.events = append(b.events, e)
+	}
+	if notify := b.pool.notify; notify != nil {
+		b.after(func() { notify(e) })
+	}
+}
+
+// usable is how many servers may be given connections.
+func (b *backend) usable() (active, backups int) {
+	for _, s := range b.pool.servers {
+		switch {
+		case !s.state.usable():
+		case s.Backup:
+			backups++
+		default:
+			active++
+		}
+	}
+	return active, backups
+}
+
+// tellOf tells what has become of a server that stood otherwise before.
+func (b *backend) tellOf(s *Server, before standing, why cause) {
+	now, what := s.state.now, WentUp
+	switch {
+	case now.admin == Maint:
+		what = MaintBegan
+	case before.admin == Maint:
+		what = MaintOver
+	case now.admin != before.admin && now.admin == Drain:
+		what = DrainBegan
+	case now.admin != before.admin:
+		what = DrainOver
+	case now.down:
+		what = WentDown
+	}
+	if before.admin == Maint && now.admin == Maint { // its health does not matter now
+		return
+	}
+	e := s.event(what, why)
+	e.Requeued, s.state.left = s.state.left, 0
+	b.tell(e)
+}
+
+// event is one about the server.
+func (s *Server) event(what What, why cause) Event {
+	e := Event{
+		Server: s.Name, Backup: s.Backup, What: what, Result: why.Result, Took: why.took, Via: why.via,
+		Down: s.state.now.down, Admin: s.state.now.admin, Sessions: s.Sessions(), Queued: s.Queued(),
+	}
+	e.Counter, e.Of = s.state.health.check.shown()
+	return e
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestAdminAndHealth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		checker := script("+---+++--+++")
+		p, n := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(checker)}}, ServerConfig{Name: "t", Backup: true})
+		defer p.Close()
+		expect := func(what, want string) {
+			t.Helper()
+			synctest.Wait()
+			if got := n.since(); got != want {
+				t.Errorf("%s: %q, want %q", what, got, want)
+			}
+		}
+		set := func(a Admin) {
+			t.Helper()
+			if err := p.SetAdmin("s", a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(1500 * time.Millisecond)
+		expect("one failure", "")
+		set(Drain)
+		expect("drain", "s drain 0+1")
+		time.Sleep(2 * time.Second)
+		expect("it fails while it drains", "s down 0+1")
+		set(Maint)
+		expect("maint", "s maint 0+1")
+		before := len(checker.seen())
+		time.Sleep(5 * time.Second)
+		if after := len(checker.seen()); after != before {
+			t.Errorf("%d checks in maintenance", after-before)
+		}
+		set(Ready)
+		expect("ready", "s maint over 1+1")
+		set(Maint)
+		set(Drain)
+		expect("maint and drain", "s maint 0+1, s maint over 0+1")
+		set(Ready)
+		expect("ready again", "s drain over 1+1")
+		time.Sleep(4 * time.Second)
+		expect("three passed", "")
+		if err := p.SetHealth("s", false); err != nil {
+			t.Fatal(err)
+		}
+		expect("set down", "s down 0+1")
+		time.Sleep(5 * time.Second)
+		expect("checks bring it up", "s up 1+1")
+		if err := p.SetHealth("t", false); err != nil {
+			t.Fatal(err)
+		}
+		set(Maint)
+		expect("nobody is left", "t down 1+0, s maint 0+0, no server 0+0")
+		if err := p.SetHealth("t", true); err != nil {
+			t.Fatal(err)
+		}
+		expect("the backup", "t up 0+1, server again 0+1")
+	})
+}
+
+func TestTrack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		open := func(name string, servers ...ServerConfig) (*Pool, *told) {
+			n := new(told)
+			for i := range servers {
+				servers[i].Weight = 1
+			}
+			p, err := reg.Open(Config{Backend: name, Policy: new(inOrder), Servers: servers, Notify: n.note})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Serve()
+			return p, n
+		}
+		track := func(s string) Care { return Care{Track: Ref{"a", s}} }
+		b, nb := open("b", ServerConfig{Name: "s", Care: track("s")}, ServerConfig{Name: "t"})
+		a, _ := open("a", ServerConfig{Name: "s"})
+		c, nc := open("c", ServerConfig{Name: "s", Care: Care{Track: Ref{"b", "s"}}})
+		for _, step := range []struct {
+			what    string
+			do      func() error
+			b, c    string
+			refused error
+		}{
+			{"nothing yet", func() error { return nil }, "", "", nil},
+			{"down", func() error { return a.SetHealth("s", false) }, "s down 1+0", "s down 0+0, no server 0+0", nil},
+			{"up", func() error { return a.SetHealth("s", true) }, "s up 2+0", "s up 1+0, server again 1+0", nil},
+			{"drain", func() error { return a.SetAdmin("s", Drain) }, "s drain 1+0", "s drain 0+0, no server 0+0", nil},
+			{"maint", func() error { return a.SetAdmin("s", Maint) }, "s maint 1+0", "s maint 0+0", nil},
+			{"ready", func() error { return a.SetAdmin("s", Ready) }, "s maint over 2+0", "s maint over 1+0, server again 1+0", nil},
+			{"its own state counts, too", func() error { return b.SetAdmin("s", Drain) }, "s drain 1+0", "s drain 0+0, no server 0+0", nil},
+			{"and is over", func() error { return b.SetAdmin("s", Ready) }, "s drain over 2+0", "s drain over 1+0, server again 1+0", nil},
+			{"its own health does not", func() error { return b.SetHealth("s", false) }, "", "", ErrTracks},
+		} {
+			if err := step.do(); !errors.Is(err, step.refused) {
+				t.Errorf("%s: %v", step.what, err)
+			}
+			if got := nb.since(); got != step.b {
+				t.Errorf("%s: b is told %q, want %q", step.what, got, step.b)
+			}
+			if got := nc.since(); got != step.c {
+				t.Errorf("%s: c is told %q, want %q", step.what, got, step.c)
+			}
+		}
+		_ = a.SetHealth("s", false)
+		// A backend that comes later finds it so.
+		d, nd := open("d", ServerConfig{Name: "s", Care: track("s")})
+		if got := nd.since(); got != "s down 0+0, no server 0+0" {
+			t.Errorf("who comes later is told %q", got)
+		}
+		// Who tracks no more is free.
+		_ = nb.since()
+		free, nf := open("b", ServerConfig{Name: "s"}, ServerConfig{Name: "t"})
+		b.Close()
+		_ = a.SetHealth("s", true)
+		_ = a.SetHealth("s", false)
+		if got := nf.since(); got != "s up 2+0" {
+			t.Errorf("who tracks no more is told %q", got)
+		}
+		for _, p := range []*Pool{a, c, d, free} {
+			p.Close()
+		}
+		if len(reg.trackers) != 0 {
+			t.Errorf("trackers left: %v", reg.trackers)
+		}
+	})
+}
+
+func TestCut(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		down   bool // CutWhenDown
+		up     bool // CutBackups
+		do     func(*Pool) error
+		s, bak Cut
+	}{
+		{"down", true, false, func(p *Pool) error { return p.SetHealth("s", false) }, MarkedDown, NotCut},
+		{"maint", true, false, func(p *Pool) error { return p.SetAdmin("s", Maint) }, MarkedDown, NotCut},
+		{"drain", true, false, func(p *Pool) error { return p.SetAdmin("s", Drain) }, NotCut, NotCut},
+		{"down, not wanted", false, false, func(p *Pool) error { return p.SetHealth("s", false) }, NotCut, NotCut},
+		{"up", true, true, func(p *Pool) error { return p.SetHealth("t", true) }, NotCut, BackupSpare},
+		{"up, not wanted", true, false, func(p *Pool) error { return p.SetHealth("t", true) }, NotCut, NotCut},
+		{"up with weight 0", true, true, func(p *Pool) error {
+			return errors.Join(p.SetWeight("t", 0), p.SetHealth("t", true))
+		}, NotCut, NotCut},
+		{"drain over", true, true, func(p *Pool) error {
+			return errors.Join(p.SetAdmin("t", Drain), p.SetHealth("t", true), p.SetAdmin("t", Ready))
+		}, NotCut, BackupSpare},
+		{"a backup that is up", true, true, func(p *Pool) error { return p.SetHealth("bak2", true) }, NotCut, NotCut},
+	} {
+		var reg Registry
+		care := Care{CutWhenDown: c.down, CutBackups: c.up}
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: care}, ServerConfig{Name: "t", Care: care},
+			ServerConfig{Name: "bak", Backup: true}, ServerConfig{Name: "bak2", Backup: true, Care: care})
+		_, _ = p.SetHealth("t", false), p.SetHealth("bak2", false)
+		take := func(server string) *Lease {
+			r := new(Request)
+			for _, s := range p.Servers() {
+				if s.Name != server {
+					r.Avoid(s)
+				}
+			}
+			b := p.lock()
+			defer b.unlock()
+			b.busy++
+			return b.take(p.Servers()[slices.IndexFunc(p.Servers(), func(s *Server) bool { return s.Name == server })], r)
+		}
+		over, one, late, bak := take("s"), take("s"), take("s"), take("bak")
+		var told []Cut
+		over.OnCut(func(Cut) { t.Errorf("%s: who has ended is told", c.what) })
+		over.Release(Served)
+		one.OnCut(func(why Cut) { told = append(told, why) })
+		if err := c.do(p); err != nil {
+			t.Fatal(err)
+		}
+		if one.Cut() != c.s || late.Cut() != c.s || bak.Cut() != c.bak || len(told) != map[bool]int{true: 1}[c.s != NotCut] {
+			t.Errorf("%s: %d %d, and the backup %d; told %v", c.what, one.Cut(), late.Cut(), bak.Cut(), told)
+		}
+		late.OnCut(func(why Cut) { told = append(told, why) })
+		if c.s != NotCut && !slices.Equal(told, []Cut{c.s, c.s}) {
+			t.Errorf("%s: told %v", c.what, told)
+		}
+		for _, l := range []*Lease{one, late, bak} {
+			l.Release(Served)
+		}
+		p.Close()
+		if !reg.Empty() {
+			t.Errorf("%s: the registry is not empty", c.what)
+		}
+	}
+}
+
+func TestRequeued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		events := make(chan Event, 10)
+		p, err := reg.Open(Config{Backend: "b", Policy: new(firstUsable), Redispatch: true, Notify: func(e Event) { events <- e }, Servers: []ServerConfig{
+			{Name: "s", Weight: 1, MaxConn: 1}, {Name: "t", Weight: 1},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		lease, err := p.Acquire(t.Context(), new(Request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan string, 3)
+		for range 3 {
+			go func() {
+				l, err := p.Acquire(t.Context(), new(Request))
+				if err != nil {
+					got <- err.Error()
+					return
+				}
+				got <- l.Server.Name
+				l.Release(Served)
+			}()
+		}
+		synctest.Wait()
+		if err := p.SetHealth("s", false); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if s := <-got; s != "t" {
+				t.Errorf("served by %s", s)
+			}
+		}
+		if e := <-events; e.What != WentDown || e.Requeued != 3 || e.Sessions != 1 || e.Queued != 0 || e.Active != 1 {
+			t.Errorf("%+v", e)
+		}
+		lease.Release(Served)
+	})
+}
+
+// firstUsable picks the first server, whether it has room or not.
+type firstUsable struct{}
+
+func (*firstUsable) Pick(v View, _ *Request) *Server { return v.Servers[0] }
+
+func TestEventsKept(t *testing.T) {
+	var reg Registry
+	p, _ := serving(t, &reg, ServerConfig{Name: "s"}, ServerConfig{Name: "t"})
+	defer p.Close()
+	for range kept {
+		_ = p.SetHealth("s", false)
+		_ = p.SetHealth("s", true)
+	}
+	_ = p.SetAdmin("t", Drain)
+	status, _ := reg.Backend("b")
+	if n := len(status.Events); n != kept || status.Events[kept-1].What != DrainBegan || status.Events[kept-2].What != WentUp || status.Events[0].What != WentUp {
+		t.Errorf("%d events, the first %d, the last %d", n, status.Events[0].What, status.Events[n-1].What)
+	}
+	if s := status.Servers[0]; s.Downs != kept || s.Down || s.Since.IsZero() {
+		t.Errorf("%+v", s)
+	}
+}

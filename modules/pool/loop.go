@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// loop has a server checked, or its agent asked, time and again: never twice at
+// once. It belongs to the server whatever configuration runs, so that a reload
+// neither delays nor repeats a check. It belongs to the backend's lock.
+type loop struct {
+	asks  bool // an agent
+	round int  // of starts and stops: a timer of an earlier one means nothing
+	on    bool
+	due   time.Time // when the next is, or the one under way was
+	timer *time.Timer
+	end   context.CancelFunc // of the one under way; nil: there is none
+}
+
+// wants reports whether a server is to be checked, or asked, now.
+func (b *backend) wants(s *Server, l *loop) bool {
+	if s == nil || len(b.running) == 0 {
+		return false
+	}
+	if l.asks {
+		return s.Agent != nil
+	}
+	return s.Check != nil
+}
+
+// watch starts and stops the loops that a change of configuration has started and
+// stopped.
+func (b *backend) watch() {
+	for _, s := range b.states {
+		s.asks.asks = true
+		for _, l := range []*loop{&s.checks, &s.asks} {
+			srv := b.current(s)
+			switch wants := b.wants(srv, l); {
+			case !wants && l.on:
+				l.stop()
+			case wants && !l.on:
+				l.round++
+				if l.on = true; l.end == nil { // or else what is under way goes on with it
+					b.begin(srv, l)
+				}
+			case wants && l.end == nil && time.Until(l.due) > srv.interval(l):
+				b.begin(srv, l)
+			}
+		}
+	}
+}
+
+// stop ends a loop, and the check that is under way.
+func (l *loop) stop() {
+	l.on = false
+	l.round++
+	l.timer.Stop()
+	if l.end != nil {
+		l.end()
+	}
+}
+
+// begin has the first check of a loop somewhere within its first interval, so that
+// the checks of many servers are spread: multiples of the golden ratio fill the
+// interval evenly, however many they come to be.
+func (b *backend) begin(s *Server, l *loop) {
+	k := b.registry.loops.Add(1) - 1
+	_, phase := math.Modf(float64(k) * (math.Phi - 1))
+	l.due = time.Now().Add(time.Duration(phase * float64(s.interval(l))))
+	b.arm(s, l)
+}
+
+// arm sets the timer.
+func (b *backend) arm(s *Server, l *loop) {
+	delay := time.Until(l.due)
+	if !l.asks && s.Check.Spread > 0 {
+		spread := float64(s.Check.Spread) / 100 * float64(s.interval(l))
+		delay += time.Duration(spread * (2*rand.Float64() - 1)) //nolint:gosec // nobody gains by guessing it
+	}
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	round, state := l.round, s.state
+	l.timer = time.AfterFunc(max(0, delay), func() { b.turn(state, l, round) })
+}
+
+// next sets when the next check is: a whole number of intervals after the last
+// one, so that how long checks take does not bring those of several servers
+// together.
+func (b *backend) next(s *Server, l *loop) {
+	interval := s.interval(l)
+	l.due = l.due.Add(interval)
+	if late := time.Since(l.due); late >= 0 {
+		l.due = l.due.Add(late - late%interval + interval)
+	}
+	b.arm(s, l)
+}
+
+// hasten has the next check made after FastInterval, if it would come later.
+func (b *backend) hasten(s *Server) {
+	l, fast := &s.state.checks, s.Check.FastInterval
+	if fast <= 0 || !l.on || l.end != nil {
+		return
+	}
+	if sooner := time.Now().Add(fast); sooner.Before(l.due) {
+		l.due = sooner
+		b.arm(s, l)
+	}
+}
+
+// interval is the time until the next check.
+func (s *Server) interval(l *loop) time.Duration {
+	if l.asks {
+		return s.Agent.Interval
+	}
+	c, h := s.Check, &s.state.health
+	switch {
+	case h.check.value == h.check.top():
+	case s.state.now.down && h.check.value == 0:
+		if c.DownInterval > 0 {
+			return c.DownInterval
+		}
+	case c.FastInterval > 0:
+		return c.FastInterval
+	}
+	return c.Interval
+}
+
+// turn is one turn of a loop.
+func (b *backend) turn(state *state, l *loop, round int) {
+	b.mu.Lock()
+	s := b.current(state)
+	if l.round != round || !b.wants(s, l) {
+		b.mu.Unlock()
+		return
+	}
+	if state.now.admin == Maint && !l.asks {
+		b.next(s, l)
+		b.mu.Unlock()
+		return
+	}
+	ctx, end := context.WithCancel(context.Background())
+	l.end = end
+	b.mu.Unlock()
+
+	began := time.Now()
+	report, target := s.ask(ctx, l.asks)
+	took := time.Since(began)
+	end()
+
+	b.mu.Lock()
+	defer b.unlock()
+	l.end = nil
+	if s = b.current(state); !l.on || !b.wants(s, l) {
+		return
+	}
+	if l.round == round && s.target(l.asks) == target { // the configuration may have changed meanwhile
+		b.over(s, l, report, took)
+	}
+	b.next(s, l)
+}
+
+func (s *Server) target(agent bool) Target {
+	if agent {
+		return s.Agent.Target
+	}
+	return s.Check.Target
+}
+
+// ask checks the server, or asks its agent.
+func (s *Server) ask(ctx context.Context, agent bool) (r Report, t Target) {
+	t = s.target(agent)
+	defer func() {
+		if p := recover(); p != nil {
+			r = Report{Result: Result{Code: SocketError, Info: fmt.Sprint("panic: ", p)}}
+		}
+	}()
+	if agent {
+		return s.Agent.Agent.Ask(ctx, t), t
+	}
+	return Report{Result: s.Check.Checker.Check(ctx, t)}, t
+}
+
+// over takes over what has come of a check.
+func (b *backend) over(s *Server, l *loop, r Report, took time.Duration) {
+	if l.asks {
+		b.agentOver(s, r, took)
+		return
+	}
+	h := &s.state.health
+	if s.state.now.admin == Maint {
+		return
+	}
+	why := cause{Result: r.Result, took: took}
+	b.alter(s, func() cause {
+		if h.checkOver(r.Result, took) {
+			b.tell(s.event(CheckNews, why))
+		}
+		return why
+	})
+}
+
+// agentOver takes over what an agent has said: what it wants to be done first, and
+// how the server is last, as in HAProxy.
+func (b *backend) agentOver(s *Server, r Report, took time.Duration) {
+	if r.Weight != "" {
+		if _, err := ParseWeight(r.Weight, s.Weight); err != nil {
+			r.Weight, r.Info = "", cmp.Or(r.Info, "agent warns: "+err.Error())
+		}
+	}
+	why := cause{Result: r.Result, took: took}
+	if r.Result != s.state.health.agentSaid.Result {
+		b.tell(s.event(AgentNews, why))
+	}
+	b.alter(s, func() cause {
+		if r.Admin != nil {
+			s.state.run.admin = *r.Admin
+		}
+		if r.Weight != "" {
+			s.state.run.weight, _ = ParseWeight(r.Weight, s.Weight)
+		}
+		if r.MaxConn != nil {
+			s.state.run.maxconn = *r.MaxConn
+		}
+		return why
+	})
+	b.alter(s, func() cause {
+		s.state.health.agentOver(r.Result, took)
+		return why
+	})
+}

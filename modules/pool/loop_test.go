@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The counter is HAProxy's: it begins at rise, one failure there takes the server
+
+// down, success at rise and above takes it to the top.
+
+func TestCounter(t *testing.T) {
+	for _, c := range []struct {
+		script string
+		init   InitState
+		want   string
+	}{
+		{"+", InitUp, "up3/3"},
+		{"-", InitUp, "down0/2"},
+		{"+---", InitUp, "up3/3 up2/3 up1/3 down0/2"},
+		{"+--+---", InitUp, "up3/3 up2/3 up1/3 up3/3 up2/3 up1/3 down0/2"},
+		{"-+-++", InitUp, "down0/2 down1/2 down0/2 down1/2 up3/3"},
+		{"---", InitFullyUp, "up2/3 up1/3 down0/2"},
+		{"+", InitDown, "up3/3"},
+		{"-++", InitDown, "down0/2 down1/2 up3/3"},
+		{"++", InitFullyDown, "down1/2 up3/3"},
+		{"!+", InitUp, "down0/2 down1/2"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var reg Registry
+			s := ServerConfig{Name: "s", Care: Care{Check: checked(script(c.script)), Init: c.init}}
+			p, _ := serving(t, &reg, s)
+			defer p.Close()
+			if got := counters(&reg, "s", len(strings.Fields(c.want))); got != c.want {
+				t.Errorf("%s from %d: %s, want %s", c.script, c.init, got, c.want)
+			}
+		})
+	}
+}
+
+// Checks of one server do not overlap and keep their rhythm, whatever they take;
+
+// each state has its interval.
+
+func TestIntervals(t *testing.T) {
+	ms := func(all ...int) (out []time.Duration) {
+		for _, n := range all {
+			out = append(out, time.Duration(n)*time.Millisecond)
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		script     string
+		fast, down int
+		timeout    int
+		want       []time.Duration
+	}{
+		"steady":                      {"+", 0, 0, 1000, ms(0, 1000, 2000, 3000)},
+		"fast at the start":           {"+", 100, 0, 1000, ms(0, 1000, 2000)},
+		"fast while it fails":         {"+--+", 100, 0, 1000, ms(0, 1000, 1100, 1200, 2200)},
+		"down":                        {"-", 100, 3000, 1000, ms(0, 3000, 6000)},
+		"down, and rising":            {"-+", 100, 3000, 1000, ms(0, 3000, 3100, 4100)},
+		"an interval long":            {".", 0, 0, 1000, ms(0, 2000, 4000)},
+		"longer than an interval":     {".", 0, 0, 1500, ms(0, 2000, 4000)},
+		"shorter, keeps the rhythm":   {".", 0, 0, 900, ms(0, 1000, 2000)},
+		"long while it is down":       {".", 0, 3000, 1000, ms(0, 3000, 6000)},
+		"without a fast one it is it": {"+--", 0, 0, 1000, ms(0, 1000, 2000, 3000)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var reg Registry
+				checker := script(c.script)
+				check := checked(checker)
+				check.FastInterval, check.DownInterval = time.Duration(c.fast)*time.Millisecond, time.Duration(c.down)*time.Millisecond
+				check.Target.Timeout = time.Duration(c.timeout) * time.Millisecond
+				p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: check}})
+				time.Sleep(c.want[len(c.want)-1] + time.Millisecond)
+				p.Close()
+				synctest.Wait()
+				if got := checker.seen(); !slices.Equal(got, c.want) {
+					t.Errorf("at %v, want %v", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// The checks of many servers are spread evenly over the interval, and stay so.
+
+func TestSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const servers, windows = 200, 10
+		var reg Registry
+		all := make([]*scripted, servers)
+		configs := make([]ServerConfig, servers)
+		for i := range all {
+			all[i] = script("+-++-")
+			configs[i] = ServerConfig{Name: fmt.Sprint("s", i), Care: Care{Check: checked(all[i])}}
+		}
+		p, _ := serving(t, &reg, configs...)
+		time.Sleep(20 * time.Second)
+		p.Close()
+		synctest.Wait()
+		counts := make(map[time.Duration]int)
+		for _, c := range all {
+			for _, at := range c.seen() {
+				counts[at/(time.Second/windows)]++
+			}
+		}
+		for w, n := range counts {
+			if mean := servers / windows; w < 20*windows && (n < mean*3/4 || n > mean*5/4) {
+				t.Errorf("%d checks in the %dth 100 ms, want about %d", n, w, mean)
+			}
+		}
+	})
+}
+
+// With Spread a check comes up to so much of an interval early or late, and its
+
+// rhythm stays.
+
+func TestSpreadByChance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		checker := script("+")
+		check := checked(checker)
+		check.Spread = 20
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: check}})
+		time.Sleep(100*time.Second + 500*time.Millisecond)
+		p.Close()
+		synctest.Wait()
+		off := make(map[time.Duration]bool)
+		for i, at := range checker.seen() {
+			d := at - time.Duration(i)*time.Second
+			if d.Abs() > 200*time.Millisecond {
+				t.Errorf("check %d is %v off", i, d)
+			}
+			off[d] = true
+		}
+		if len(off) < 20 {
+			t.Errorf("%d different times", len(off))
+		}
+	})
+}
+
+// What the operator wants and how the server is are two things. In maintenance it
+
+// A reload neither forgets what was counted nor delays the next check; checks end
+
+// with the last configuration.
+
+func TestChecksOverReloads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		one, two := script("-+"), script("+")
+		first, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(one)}})
+		time.Sleep(1900 * time.Millisecond) // two checks
+		second, n := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(two)}})
+		first.Close()
+		synctest.Wait()
+		if status, _ := reg.Backend("b"); status.Servers[0].Counter != 1 || !status.Servers[0].Down {
+			t.Errorf("after the reload: %+v", status.Servers[0])
+		}
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		if got := n.since(); got != "s up 1+0, server again 1+0" {
+			t.Errorf("after the reload: %q", got)
+		}
+		if len(one.seen()) != 2 || len(two.seen()) != 1 {
+			t.Errorf("%d checks by the first, %d by the second", len(one.seen()), len(two.seen()))
+		}
+		// A configuration that fails changes nothing.
+		third, _ := serving(t, &reg, ServerConfig{Name: "s"})
+		third.Close()
+		time.Sleep(2 * time.Second)
+		if got := len(two.seen()); got < 3 {
+			t.Errorf("%d checks: they have ended with a configuration that failed", got)
+		}
+		second.Close()
+		before := len(two.seen())
+		time.Sleep(5 * time.Second)
+		if after := len(two.seen()); after != before || !reg.Empty() {
+			t.Errorf("%d checks after the last configuration", after-before)
+		}
+	})
+}
+
+// A check that is under way when the configuration changes is not lost, unless the
+
+// server is another one; then its health begins anew.
+
+func TestReloadDuringACheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		slow := script(".")
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "a", Care: Care{Check: checked(slow)}})
+		for range 30 { // each in the middle of a check
+			time.Sleep(100 * time.Millisecond)
+			next, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "a", Care: Care{Check: checked(slow)}})
+			p.Close()
+			p = next
+		}
+		synctest.Wait()
+		status, _ := reg.Backend("b")
+		if got := status.Servers[0]; !got.Down || got.Downs != 1 || got.Check.Code != Layer4Timeout {
+			t.Errorf("%+v", got)
+		}
+		next, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "b", Care: Care{Check: checked(script("+"))}})
+		p.Close()
+		defer next.Close()
+		if status, _ := reg.Backend("b"); status.Servers[0].Down {
+			t.Error("another address is down")
+		}
+		if got := counters(&reg, "s", 2); got != "up1/3 up3/3" {
+			t.Error(got)
+		}
+	})
+}
+
+// What rise and fall are in the new configuration counts; that a check is gone
+
+// does, too.
+
+func TestReloadChangesTheCheck(t *testing.T) {
+	for _, c := range []struct {
+		script     string
+		rise, fall int
+		want       string
+	}{
+		{"+", 5, 9, "up9/9"},
+		{"+-", 2, 2, "up2/2"},
+		{"+-", 2, 4, "up2/4"},
+		{"+--", 1, 1, "up1/1"},
+		{"-+", 5, 3, "down1/5"},
+		{"-", 1, 1, "down0/1"},
+		{"-", 0, 0, "up1/1"}, // no check
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var reg Registry
+			p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(script(c.script))}})
+			time.Sleep(time.Duration(len(c.script)-1)*time.Second + time.Millisecond)
+			synctest.Wait()
+			var check *Check
+			if c.rise > 0 {
+				check = &Check{Checker: script("."), Target: Target{Timeout: time.Hour}, Interval: time.Minute, Rise: c.rise, Fall: c.fall}
+			}
+			next, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: check}})
+			p.Close()
+			defer next.Close()
+			if got := counters(&reg, "s", 1); got != c.want {
+				t.Errorf("%s, then rise %d fall %d: %s, want %s", c.script, c.rise, c.fall, got, c.want)
+			}
+		})
+	}
+}
+
+// Errors in a row that clients meet are followed by what OnError says.
+
+// With FastInterval the next check comes so soon after too many errors; a check
+
+// that passes forgets them.
+
+// Who tracks a server stands as that does, over chains, backends and reloads.
+
+// Sessions end with their server, or with the need for their backup, where that is
+
+// wanted; those that have ended are not told.
+
+// Who waits for a server that goes down is sent elsewhere, and told of.
+
+// The last transitions are kept, and no more than those.
