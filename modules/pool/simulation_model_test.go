@@ -12,9 +12,11 @@ import (
 type modelServer struct {
 	config       pool.ServerConfig
 	weight       int
+	maxconn      int
 	admin        pool.Admin
 	down         bool
 	configWeight int
+	configMost   int
 	configAdmin  pool.Admin
 }
 
@@ -28,16 +30,19 @@ func (s *simulation) follow(p *simPool) {
 		}
 		m := s.model[c.Name]
 		if m == nil {
-			m = &modelServer{weight: c.Weight, admin: admin, configWeight: c.Weight, configAdmin: admin}
+			m = &modelServer{weight: c.Weight, maxconn: c.MaxConn, admin: admin, configWeight: c.Weight, configMost: c.MaxConn, configAdmin: admin}
 			s.model[c.Name] = m
 		}
 		if m.configWeight != c.Weight {
 			m.weight = c.Weight
 		}
+		if m.configMost != c.MaxConn {
+			m.maxconn = c.MaxConn
+		}
 		if m.configAdmin != admin {
 			m.setAdmin(admin)
 		}
-		m.config, m.configWeight, m.configAdmin = c, c.Weight, admin
+		m.config, m.configWeight, m.configMost, m.configAdmin = c, c.Weight, c.MaxConn, admin
 	}
 }
 
@@ -112,7 +117,7 @@ func (s *simulation) granted(c *simClient) {
 			continue
 		}
 		awaited := s.current().Awaits(&w.request)
-		if awaited != nil && awaited.Name == name || awaited == nil && slices.Contains(usable, name) && !slices.Contains(w.avoids, name) && m.config.MaxConn > 0 {
+		if awaited != nil && awaited.Name == name || awaited == nil && slices.Contains(usable, name) && !slices.Contains(w.avoids, name) && m.maxconn > 0 {
 			s.fail("client %d has got %s before client %d, who has waited longer", c.id, name, w.id)
 		}
 	}
@@ -150,7 +155,7 @@ func (s *simulation) check() {
 		if got := srv.Queued(); got != queued[srv.Name] {
 			s.fail("%d wait for %s, and should be %d", got, srv.Name, queued[srv.Name])
 		}
-		if most := int64(srv.MaxConn); most > 0 && srv.Sessions() > most && srv.Sessions() > s.before[srv.Name] {
+		if most := int64(s.model[srv.Name].maxconn); most > 0 && srv.Sessions() > most && srv.Sessions() > s.before[srv.Name] {
 			s.fail("%s has been given more than its maxconn of %d", srv.Name, most)
 		}
 	}

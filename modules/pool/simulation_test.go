@@ -333,12 +333,17 @@ func (s *simulation) change() {
 	name := p.config.Servers[s.rng.IntN(len(p.config.Servers))].Name
 	m := s.model[name]
 	var err error
-	switch s.rng.IntN(4) {
+	switch s.rng.IntN(5) {
 	case 0:
+		m.maxconn = s.rng.IntN(4)
+		s.tell("maxconn of %s: %d", name, m.maxconn)
+		s.before = s.held() // who is there may stay
+		err = s.reg.Change(p.config.Backend, name, pool.Change{MaxConn: &m.maxconn})
+	case 1:
 		m.weight = s.rng.IntN(5)
 		s.tell("weight of %s: %d", name, m.weight)
 		err = p.SetWeight(name, m.weight)
-	case 1:
+	case 2:
 		m.setAdmin(pool.Admin(s.rng.IntN(3)))
 		s.tell("state of %s: %d", name, m.admin)
 		err = p.SetAdmin(name, m.admin)
