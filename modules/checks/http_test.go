@@ -19,7 +19,7 @@ import (
 
 func TestHTTPAnswers(t *testing.T) {
 	const ok, found = "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n"
-	big := ok + strings.Repeat("x", maxBody-4) + "pong" + "late"
+	big := ok + strings.Repeat("x", 1<<20-4) + "pong" + "late"
 	for _, test := range []struct {
 		name, config, answer string
 		code                 pool.Code
@@ -58,7 +58,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{"nothing", `{}`, "", pool.Layer7Response, "closed without an answer"},
 		{"not HTTP", `{}`, "SSH-2.0-x\r\n", pool.Layer7Response, `not HTTP: got "SSH-2.0-x\r\n"`},
 		{"half", `{}`, "HTTP/1.1 200 OK\r\nA: b", pool.Layer7Response, `not HTTP: got "HTTP/1.1 200 OK\r\nA: b"`},
-		{"endless head", `{}`, "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", maxHead) + "\r\n\r\n", pool.Layer7Response, `not HTTP: got "HTTP/1.1 200 OK\r\nA: ` + strings.Repeat("x", 40) + `"…`},
+		{"endless head", `{}`, "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", pool.Layer7Response, `not HTTP: got "HTTP/1.1 200 OK\r\nA: ` + strings.Repeat("x", 40) + `"…`},
 		{"odd status", `{}`, "HTTP/1.1 503 \x1b[31m\x80\r\n\r\n", pool.Layer7Status, "503 ?[31m?: status is not 200-399"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -61,6 +62,8 @@ var scripts = []script{
 	{"a send forgets", `{"expect": {"string": "A"}}, {"send": "x"}, {"expect": {"string": "B"}}`, "connect;expect string A;send x;expect string B", says("AB"), pool.Layer7Timeout, `at step 3 (expect string "B"): got nothing`, ""},
 	{"a banner waits", `{"send": "x"}, {"expect": {"string": "BAN"}}`, "connect;send x;expect string BAN", says("BAN"), pool.Layer7OK, "", ""},
 	{"a connect begins anew", `{"expect": {"string": "A"}}, {"connect": {}}, {"expect": {"string": "A"}}`, "connect;expect string A;connect;expect string A", says("A"), pool.Layer7OK, "", ""},
+	{"what came before it is forgotten", `{"expect": {"string": "B", "not": true}}, {"connect": {}}, {"expect": {"regexp": "^A$"}}`, "connect;expect ! string B;connect;expect rstring ^A$", saysAndCloses("A"), pool.Layer7OK, "", ""},
+	{"even without an end", `{"expect": {"string": "A"}}, {"connect": {}}, {"expect": {"regexp": "^A$"}}`, "connect;expect string A;connect;expect rstring ^A$", says("A"), pool.Layer7OK, "", ""},
 	{"connect last", `{"expect": {"string": "A"}}, {"connect": {}}`, "connect;expect string A;connect", says("A"), pool.Layer4OK, "", ""},
 	{"send last", `{"connect": {}}, {"send": "x"}`, "connect;send x", silent, pool.Layer7OK, "", ""},
 	{"send alone", `{"send": "x"}`, "send x", silent, pool.Layer7OK, "", ""},
@@ -101,8 +104,18 @@ func TestScriptHasAnEnd(t *testing.T) {
 	c := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "END"}}]}`)
 	expectResult(t, checked(c, to(flood(maxReceived-3))), pool.Layer7OK, "")
 	expectResult(t, checked(c, to(flood(maxReceived-2))), pool.Layer7Response, fmt.Sprintf("at step 1 (expect string %q): got %q…", "END", strings.Repeat("x", 60)))
+	odd := serve(t, says("x", strings.Repeat("x", 65536)))
+	expectResult(t, checked(c, hasty(5*soon, odd)), pool.Layer7Response, fmt.Sprintf("at step 1 (expect string %q): got %q…", "END", strings.Repeat("x", 60)))
 	c = provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "END", "not": true, "min_recv": 65536}}]}`)
 	expectResult(t, checked(c, to(flood(maxReceived))), pool.Layer7OK, "")
+}
+
+// Being canceled is not an answer, even if half of one has come.
+func TestScriptBrokenOff(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer time.AfterFunc(soon, cancel).Stop()
+	got := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "END"}}]}`).Check(ctx, to(serve(t, says("half"))))
+	expectResult(t, got, pool.NotChecked, `at step 1 (expect string "END"): canceled`)
 }
 
 func TestScriptConnects(t *testing.T) {
