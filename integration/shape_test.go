@@ -53,7 +53,7 @@ var arrows = map[string][]string{
 	"lbadmin":               {"balancer", "pool"},
 	"l4passthrough":         {"balancer", "content", "l4acl", "l4clienthello", "sample", "clienthello", "names", "tcplog", "relay", "pool", "options"},
 	"haproxyfile":           {},
-	"haproxycfg":            {"haproxyfile", "sample", "l4passthrough", "policies", "balancer", "content", "l4acl", "names", "options"},
+	"haproxycfg":            {"haproxyfile", "sample", "l4passthrough", "policies", "checks", "balancer", "content", "l4acl", "names", "options"},
 }
 
 // pure packages are for other people's plugins too: they stand on the standard

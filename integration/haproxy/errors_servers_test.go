@@ -51,6 +51,7 @@ var wrongChecks = []wrong{
 	{name: "check: error-limit 0", place: inBackend, text: "server s2 192.0.2.12:443 check error-limit 0", says: "error-limit has to be > 0"},
 	{name: "check: TLS without a CA", place: inBackend, text: "server s2 192.0.2.12:443 check check-ssl", says: "verify is enabled by default but no CA file specified"},
 	{name: "check: TLS with an unknown verify", place: inBackend, text: "server s2 192.0.2.12:443 check check-ssl verify maybe", says: "'verify' : unknown verify method 'maybe', only 'none' and 'required' are supported"},
+	{name: "check: a CA that is not there", place: inBackend, text: "server s2 192.0.2.12:443 check check-ssl ca-file /nowhere/ca.pem", noLine: true, says: "/nowhere/ca.pem", ours: "'ca-file' : open /nowhere/ca.pem: no such file or directory"},
 	{name: "check: unknown option", place: inBackend, text: "option tcp-chek", says: "unknown option 'tcp-chek'; did you mean 'tcp-check' maybe ?"},
 	{name: "check: option with an argument", place: inBackend, text: "option ssl-hello-chk x", says: "'option ssl-hello-chk' cannot handle unexpected argument 'x'"},
 	{name: "check: pgsql-check without a user", place: inBackend, text: "option pgsql-check", says: "'option pgsql-check' expects 'user <username>' as argument"},

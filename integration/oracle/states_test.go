@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +60,9 @@ func (c *chronicle) follow(p process) (stop func()) {
 	})
 }
 
+// transient is what HAProxy shows when it is just about to take a server down, or up.
+var transient = regexp.MustCompile(`^up 0/| -|^down ([2-9]/1|[3-9]/2|[4-9]/3)`)
+
 func (c *chronicle) look(p process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,7 +86,7 @@ func (c *chronicle) look(p process) {
 		if now.maxconn != h.first.maxconn {
 			text += " maxconn " + now.maxconn
 		}
-		if strings.HasPrefix(text, "up 0/") || strings.Contains(text, "-") { // HAProxy is just about to take it down
+		if transient.MatchString(text) {
 			continue
 		}
 		if n := len(h.seen); n == 0 || h.seen[n-1] != text {

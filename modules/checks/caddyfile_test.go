@@ -44,7 +44,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"tcp", "path /", `unknown option "path"`},
 		{"ssl_hello", "server_name", `"server_name" needs an argument`},
 		{"ssl_hello", "servername x", `unknown option "servername"; did you mean "server_name"?`},
-		{"tls", "verify all", `verify: unknown word "all" (known: none)`},
+		{"tls", "verify all", `verify: unknown word "all" (known: chain, none)`},
 		{"tls", "min_version 1.4", `min_version: unknown word "1.4"`},
 		{"tls", "warn_before soon", `warn_before: "soon" is not a duration`},
 		{"tls", "alpn", `"alpn" needs an argument`},

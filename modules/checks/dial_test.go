@@ -203,8 +203,11 @@ func TestHowConnectionsEnd(t *testing.T) {
 					secure.Read(make([]byte, 4096))
 					io.WriteString(secure, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
 				}
-				// The tickets that come with the handshake must not be answered by a reset,
+				// What is still on its way, such as tickets, must not be answered by a reset,
 				// after which writes fail.
+				secure.Handshake()
+				time.Sleep(soon / 4)
+				io.WriteString(secure, "late")
 				_, err := io.Copy(io.Discard, secure)
 				time.Sleep(soon / 2)
 				if err == nil {

@@ -59,7 +59,7 @@ func (c *SSLHello) Check(ctx context.Context, t pool.Target) pool.Result {
 		InsecureSkipVerify: true, //nolint:gosec // no certificate is waited for
 	}).Handshake()
 	switch {
-	case len(first.bytes) == recordHeader && (first.bytes[0] == recordAlert || first.bytes[0] == recordHandshake):
+	case first.isTLS():
 		return pool.Result{Code: pool.Layer6OK}
 	case len(first.bytes) == recordHeader:
 		return layer6.says("not TLS: got %s", quoted(first.bytes)).Result
@@ -71,6 +71,15 @@ func (c *SSLHello) Check(ctx context.Context, t pool.Target) pool.Result {
 		bad.Info += " after " + quoted(first.bytes)
 	}
 	return bad.Result
+}
+
+// isTLS reports whether the answer looks like TLS. Where the server has closed after
+// less than a record's header, its first byte is enough, as in HAProxy.
+func (f *firstAnswer) isTLS() bool {
+	if len(f.bytes) == 0 || f.bytes[0] != recordAlert && f.bytes[0] != recordHandshake {
+		return false
+	}
+	return len(f.bytes) == recordHeader || errors.Is(f.err, io.ErrUnexpectedEOF)
 }
 
 var errAnswered = errors.New("checks: the server has answered")

@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	verifications = []string{"none"}
+	verifications = []string{"chain", "none"}
 	versions      = map[string]uint16{
 		"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
 	}
@@ -41,8 +41,8 @@ type TLS struct {
 	// Default: the system's.
 	CA string `json:"ca,omitempty"`
 
-	// Verify is none if any certificate will do. Default: its chain, its name and
-	// its time are verified.
+	// Verify is none if any certificate will do, or chain if it may be for any name.
+	// Default: its chain, its name and its time are verified.
 	Verify string `json:"verify,omitempty"`
 
 	// ALPN are the protocols offered, and the server must choose one of them.
@@ -97,7 +97,10 @@ func (o *TLS) provision() error {
 	o.config = &tls.Config{
 		NextProtos:         o.ALPN,
 		MinVersion:         cmp.Or(versions[o.MinVersion], tls.VersionTLS12),
-		InsecureSkipVerify: o.Verify == "none", //nolint:gosec // for whoever asks for it
+		InsecureSkipVerify: o.Verify != "", //nolint:gosec // for whoever asks for it
+	}
+	if o.Verify == "chain" {
+		o.config.VerifyConnection = o.verifyChain
 	}
 	if o.CA == "" {
 		return nil
@@ -109,6 +112,19 @@ func (o *TLS) provision() error {
 	o.config.RootCAs = x509.NewCertPool()
 	if !o.config.RootCAs.AppendCertsFromPEM(pem) {
 		return fmt.Errorf("ca: %s holds no certificate: expected PEM", o.CA)
+	}
+	return nil
+}
+
+// verifyChain is what crypto/tls does itself, but for the name.
+func (o *TLS) verifyChain(state tls.ConnectionState) error {
+	between := x509.NewCertPool()
+	for _, c := range state.PeerCertificates[1:] {
+		between.AddCert(c)
+	}
+	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: o.config.RootCAs, Intermediates: between})
+	if err != nil {
+		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
 	}
 	return nil
 }

@@ -3,16 +3,11 @@
 package checks
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os/exec"
 	"regexp"
@@ -24,89 +19,6 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
-
-const days = 24 * time.Hour
-
-// authority signs the certificates of the tests.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
-}
-
-// template is a certificate to be: of a server, unless it is an authority's.
-func template(name string, from, until time.Duration) *x509.Certificate {
-	return &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(from), NotAfter: time.Now().Add(until),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-}
-
-func leaf(names ...string) *x509.Certificate {
-	c := template("leaf", -days, 100*days)
-	c.DNSNames, c.IPAddresses = names, []net.IP{net.IPv4(127, 0, 0, 1)}
-	if len(names) > 0 {
-		c.IPAddresses = nil
-	}
-	return c
-}
-
-func sign(t testing.TB, what *x509.Certificate, by *authority) authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parent, signer := what, key
-	if by != nil {
-		parent, signer = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, what, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return authority{cert, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
-}
-
-func newAuthority(t testing.TB, name string, until time.Duration) authority {
-	c := template(name, -days, until)
-	c.IsCA, c.BasicConstraintsValid, c.KeyUsage, c.ExtKeyUsage = true, true, x509.KeyUsageCertSign, nil
-	return sign(t, c, nil)
-}
-
-// secured is a TLS server with a certificate of an authority of its own.
-type secured struct {
-	ca     string
-	config *tls.Config
-}
-
-func secureServer(t testing.TB, cert *x509.Certificate) secured {
-	return signedBy(t, newAuthority(t, "Testing CA", 1000*days), cert)
-}
-
-func signedBy(t testing.TB, ca authority, cert *x509.Certificate) secured {
-	l := sign(t, cert, &ca)
-	return secured{pemFile(t, ca.pem), &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{l.cert.Raw}, PrivateKey: l.key}},
-		MinVersion:   tls.VersionTLS10,
-	}}
-}
-
-func (s secured) wrap(c net.Conn) *tls.Conn { return tls.Server(c, s.config) }
-
-func (s secured) serve(t testing.TB) string {
-	return serve(t, func(c *net.TCPConn) {
-		secure := s.wrap(c)
-		io.Copy(io.Discard, secure)
-	})
-}
-
-func date(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.DateOnly) }
 
 func TestHandshake(t *testing.T) {
 	good := secureServer(t, leaf("web.example", "www.example"))
@@ -141,6 +53,9 @@ func TestHandshake(t *testing.T) {
 		{"five names", secureServer(t, leaf("a", "b", "c", "d", "e")), `{"ca": "$", "server_name": "h"}`, pool.Layer6Response, "certificate is for a, b, c, d, e, not for h"},
 		{"no name", secureServer(t, nameless), `{"ca": "$", "server_name": "web.example"}`, pool.Layer6Response, "certificate is for no name, not for web.example"},
 		{"system's roots", good, `{"server_name": "web.example"}`, pool.Layer6Response, "certificate signed by an unknown authority (CN=Testing CA)"},
+		{"any name", good, `{"ca": "$", "verify": "chain", "server_name": "no.example"}`, pool.Layer6OK, ""},
+		{"any name, unknown authority", good, `{"verify": "chain"}`, pool.Layer6Response, "certificate signed by an unknown authority (CN=Testing CA)"},
+		{"any name, expired", secureServer(t, old), `{"ca": "$", "verify": "chain"}`, pool.Layer6Response, "certificate expired on " + date(-3*days)},
 		{"not verified", good, `{"verify": "none", "server_name": "no.example"}`, pool.Layer6OK, ""},
 		{"expired", secureServer(t, old), `{"ca": "$", "server_name": "web.example"}`, pool.Layer6Response, "certificate expired on " + date(-3*days)},
 		{"expired, not verified", secureServer(t, old), `{"verify": "none"}`, pool.Layer6OK, ""},
@@ -172,27 +87,6 @@ func TestHandshake(t *testing.T) {
 	got := checked(c, to(good.serve(t)))
 	if want := "certificate for web.example, www.example ends on " + date(100*days); got.Code != pool.Layer6OK || got.Warning != want {
 		t.Errorf("got %s %q", got.Code, got.Warning)
-	}
-}
-
-// Of several ways to an authority, the one counts that lasts longest.
-func TestChainsAreAlternatives(t *testing.T) {
-	cert := func(until time.Duration) *x509.Certificate { return template("", 0, until) }
-	l, short, long := cert(50*days), cert(10*days), cert(40*days)
-	state := tls.ConnectionState{PeerCertificates: []*x509.Certificate{l}}
-	for _, test := range []struct {
-		chains [][]*x509.Certificate
-		want   *x509.Certificate
-	}{
-		{nil, l},
-		{[][]*x509.Certificate{{l, short}}, short},
-		{[][]*x509.Certificate{{l, short}, {l, long}}, long},
-		{[][]*x509.Certificate{{l, long}, {l, short}}, long},
-	} {
-		state.VerifiedChains = test.chains
-		if got := firstToEnd(state); got != test.want {
-			t.Errorf("%v: got %v", test.chains, got.NotAfter)
-		}
 	}
 }
 
@@ -291,7 +185,8 @@ func TestSSLHello(t *testing.T) {
 		"alert":        {afterFirst(says("\x15\x03\x01\x00\x02\x02\x28")), pool.Layer6OK, ""},
 		"hello, close": {afterFirst(saysAndCloses("\x16\x03\x03\x00\x50")), pool.Layer6OK, ""},
 		"too short":    {afterFirst(says("\x16\x03\x03\x00")), pool.Layer6Timeout, ""},
-		"closes early": {afterFirst(saysAndCloses("\x16\x03\x03\x00")), pool.Layer6Response, `closed by the server after "\x16\x03\x03\x00"`},
+		"closes early": {afterFirst(saysAndCloses("\x16")), pool.Layer6OK, ""},
+		"early, other": {afterFirst(saysAndCloses("\x17\x03\x03\x00")), pool.Layer6Response, `closed by the server after "\x17\x03\x03\x00"`},
 		"other":        {afterFirst(says("SSH-2.0")), pool.Layer6Response, `not TLS: got "SSH-2"`},
 		"data":         {afterFirst(says("\x17\x03\x03\x00\x50")), pool.Layer6Response, `not TLS: got "\x17\x03\x03\x00P"`},
 		"below":        {afterFirst(says("\x14\x03\x03\x00\x50")), pool.Layer6Response, `not TLS: got "\x14\x03\x03\x00P"`},

@@ -3,44 +3,58 @@
 package haproxycfg
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// healthCheck is how the servers of a backend are checked, in the words of the
-// checkers (passthrough.checks.*).
+// healthCheck is how the servers of a backend are checked.
 type healthCheck struct {
-	module string // empty: a connect, or a TLS handshake
-	ssl    bool   // a step of a script is one
-	steps  []step
+	module string // of the checkers; empty: a connect, or a TLS handshake
+	log    bool
+	steps  []checkStep
 	http   httpCheck
 }
 
-// step is one of a tcp-check script: what it does and with what.
-type step map[string]any
-
-// httpCheck is what option httpchk and http-check say.
-type httpCheck struct {
-	Method  string            `json:"method,omitempty"`
-	Path    string            `json:"path,omitempty"`
-	Host    string            `json:"host,omitempty"`
-	Headers map[string]string `json:"headers,omitempty"`
-	Body    string            `json:"body,omitempty"`
-	Expect  map[string]string `json:"expect,omitempty"`
+// checkStep is one of a tcp-check script.
+type checkStep struct {
+	checks.Step
+	via via // of a connect
 }
 
+// via is what a connect of a script says beside where to.
+type via struct {
+	given     bool
+	usual     bool // "default": what the server's line says of TLS and the PROXY header
+	tls       bool
+	proxy     bool
+	sni, alpn string
+}
+
+const (
+	mereConnect  = "it becomes a mere connect"
+	oneExchange  = "one connect, one request and its answer are available"
+	modernHello  = "the hello is one of TLS 1.3 and 1.2, not of SSLv3; a server hello or an alert passes, as in HAProxy"
+	http11       = "the request is one of HTTP/1.1"
+	statusOfInfo = "the code and the words in the log are our own"
+)
+
 var checking = []keyword{
-	{name: "option ssl-hello-chk", in: inBackends, grade: pending, args: nothing, do: checker("ssl_hello"), note: checksPending},
-	{name: "option tcp-check", in: inBackends, grade: pending, args: nothing, do: checker("tcp_script"), note: checksPending},
-	{name: "option httpchk", in: inBackends, grade: pending, args: atMost(4), do: httpchk, note: checksPending},
-	{name: "tcp-check", in: inBackends, grade: pending, args: something, do: tcpCheck, note: checksPending},
-	{name: "http-check", in: inBackends, grade: pending, args: something, do: httpCheckRule, note: checksPending},
-	{name: "option smtpchk|option mysql-check|option redis-check|option ldap-check|option spop-check", in: inBackends, grade: pending, do: checker("tcp"), note: checksPending + ", and this one becomes a mere connect"},
-	{name: "option pgsql-check", in: inBackends, grade: pending, args: pgsqlCheck, do: checker("tcp"), note: checksPending + ", and this one becomes a mere connect"},
+	{name: "option ssl-hello-chk", in: inBackends, grade: differs, args: nothing, do: checker("ssl_hello"), note: modernHello},
+	{name: "option tcp-check", in: inBackends, grade: supported, args: nothing, do: checker("tcp_script")},
+	{name: "option httpchk", in: inBackends, grade: differs, args: atMost(4), do: httpchk, note: http11},
+	{name: "tcp-check", in: inBackends, grade: supported, args: something, do: tcpCheck},
+	{name: "http-check", in: inBackends, grade: supported, args: something, do: httpCheckRule},
+	{name: "option redis-check", in: inBackends, grade: supported, args: nothing, do: checker("redis")},
+	{name: "option smtpchk", in: inBackends, grade: supported, args: atMost(2), do: smtpchk},
+	{name: "option mysql-check|option ldap-check|option spop-check", in: inBackends, grade: differs, do: checker("tcp"), note: mereConnect},
+	{name: "option pgsql-check", in: inBackends, grade: differs, args: pgsqlCheck, do: checker("tcp"), note: mereConnect},
+	{name: "option log-health-checks", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.check.log = !s.not }},
 	{name: "option external-check", in: inBackends, grade: refused, note: "external checks are not available"},
 }
 
@@ -60,79 +74,73 @@ func pgsqlCheck(args []string) error {
 	return nil
 }
 
-// httpchk reads "option httpchk [METHOD] [URI] [VERSION]".
-func httpchk(_ *translation, p *proxy, s statement) {
-	p.check.module = "http"
-	switch len(s.args) {
-	case 0:
-	case 1:
-		p.check.http.Path = s.args[0]
-	default:
-		p.check.http.Method, p.check.http.Path = s.args[0], s.args[1]
+// smtpchk reads "option smtpchk [HELO|EHLO DOMAIN]".
+func smtpchk(_ *translation, p *proxy, s statement) {
+	p.check.module, p.check.http.helo = "smtp", "HELO localhost"
+	if len(s.args) == 2 && (s.args[0] == "EHLO" || s.args[0] == "HELO") {
+		p.check.http.helo = s.args[0] + " " + s.args[1]
 	}
 	if s.not {
-		p.check = healthCheck{}
-	}
-	// Old files hide the Host header behind the version.
-	if version := strings.Join(s.args[min(2, len(s.args)):], " "); strings.Contains(version, "\n") {
-		for line := range strings.Lines(version) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-			p.check.http.header(name, strings.TrimSpace(value))
-		}
+		p.check.module = ""
 	}
 }
 
-func (c *httpCheck) header(name, value string) {
-	switch {
-	case strings.HasPrefix(name, "HTTP/") || name == "":
-	case strings.EqualFold(name, "host"):
-		c.Host = value
-	default:
-		headers := maps.Clone(c.Headers) // the defaults' map is not ours
-		if headers == nil {
-			headers = make(map[string]string)
+// exchange is the script of a check for another protocol.
+func (h *healthCheck) exchange() []checkStep {
+	send := func(text string) checkStep { return checkStep{Step: checks.Step{Send: text}} }
+	expect := func(e checks.Expect) checkStep { return checkStep{Step: checks.Step{Expect: &e}} }
+	switch h.module {
+	case "redis":
+		return []checkStep{send("*1\r\n$4\r\nPING\r\n"), expect(checks.Expect{Text: "+PONG\r\n", MinRecv: len("+PONG\r\n")})}
+	case "smtp":
+		return []checkStep{
+			expect(checks.Expect{Regexp: `^2[0-9]{2}[ \r]`, MinRecv: 4}), send(h.http.helo + "\r\n"),
+			expect(checks.Expect{Regexp: `^2[0-9]{2}[- \r]`, MinRecv: 4}), send("QUIT\r\n"),
 		}
-		headers[name] = value
-		c.Headers = headers
+	default:
+		return h.steps
 	}
 }
 
 // tcpCheck reads the steps of a script.
 func tcpCheck(t *translation, p *proxy, s statement) {
-	made, err := tcpStep(s.args)
+	made, err := t.tcpStep(s)
 	if err != nil {
 		t.errorf(s.Pos, "'tcp-check %s' : %v in %s", s.args[0], err, p)
 		return
 	}
 	if made != nil {
-		p.check.steps = append(p.check.steps, made)
-		p.check.ssl = p.check.ssl || made["tls"] != nil
+		p.check.steps = append(p.check.steps, *made)
 	}
 }
 
-func tcpStep(args []string) (step, error) {
-	switch kind, args := args[0], args[1:]; kind {
+func (t *translation) tcpStep(s statement) (*checkStep, error) {
+	switch kind, args := s.args[0], s.args[1:]; kind {
 	case "comment":
 		return nil, word(args)
 	case "connect":
 		return connectStep(args)
 	case "send", "send-lf":
-		args, err := withoutComment(args)
+		args, comment, err := withoutComment(args)
 		if err != nil || len(args) != 1 {
 			return nil, errors.Join(errors.New("expects a string as argument, and nothing but 'comment' after it"), err)
 		}
-		return step{"send": args[0]}, nil
+		made := &checkStep{Step: checks.Step{Send: args[0], Comment: comment}}
+		if !utf8.ValidString(args[0]) {
+			made.Send, made.SendHex = "", hex.EncodeToString([]byte(args[0]))
+		}
+		return made, plain(kind, args[0])
 	case "send-binary", "send-binary-lf":
-		args, err := withoutComment(args)
+		args, comment, err := withoutComment(args)
 		if err != nil || len(args) != 1 {
 			return nil, errors.Join(errors.New("expects a hexadecimal string as argument, and nothing but 'comment' after it"), err)
 		}
-		if err := hexadecimal(args[0]); err != nil {
+		if err := errors.Join(plain(kind, args[0]), hexadecimal(args[0])); err != nil {
 			return nil, err
 		}
-		return step{"send_hex": args[0]}, nil
+		return &checkStep{Step: checks.Step{SendHex: args[0], Comment: comment}}, nil
 	case "expect":
-		return expectStep(args, []string{"string", "rstring", "binary", "rbinary", "string-lf", "binary-lf"})
+		return t.expectStep(s, args)
 	default:
 		if setsVariable(kind) {
 			return nil, errVariables
@@ -149,6 +157,14 @@ func setsVariable(word string) bool {
 	return slices.Contains([]string{"set-var", "set-var-fmt", "unset-var"}, name)
 }
 
+// plain refuses formats: there is nothing here that they could show.
+func plain(kind, text string) error {
+	if strings.HasSuffix(kind, "-lf") && strings.Contains(text, "%") {
+		return fmt.Errorf("'%s' : log formats in checks are not available: expected a text without '%%'", kind)
+	}
+	return nil
+}
+
 func hexadecimal(text string) error {
 	if i := strings.IndexFunc(text, func(c rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", c) }); i >= 0 {
 		return fmt.Errorf("'%s' invalid binary string (an hex digit is expected (found '%c'))", text, []rune(text[i:])[0])
@@ -159,174 +175,87 @@ func hexadecimal(text string) error {
 	return nil
 }
 
-func withoutComment(args []string) ([]string, error) {
+func withoutComment(args []string) (rest []string, comment string, err error) {
 	i := slices.Index(args, "comment")
 	if i < 0 {
-		return args, nil
+		return args, "", nil
 	}
 	if len(args) < i+2 {
-		return nil, errors.New("'comment' expects a string")
+		return nil, "", errors.New("'comment' expects a string")
 	}
-	return slices.Delete(slices.Clone(args), i, i+2), nil
+	return slices.Delete(slices.Clone(args), i, i+2), args[i+1], nil
 }
 
-func connectStep(args []string) (step, error) {
-	connect, tls := map[string]any{}, map[string]any{}
+// connectStep reads where a script connects to, and how.
+func connectStep(args []string) (*checkStep, error) {
+	made := &checkStep{Step: checks.Step{Connect: new(checks.ConnectStep)}, via: via{given: true}}
 	for len(args) > 0 {
 		name := args[0]
 		if slices.Contains([]string{"port", "addr", "sni", "alpn", "comment"}, name) {
 			if len(args) < 2 {
 				return nil, fmt.Errorf("'%s' expects an argument", name)
 			}
-			value := args[1]
-			switch name {
-			case "port":
-				var port int
-				if err := setPort(&port, "port", value); err != nil {
-					return nil, errors.New("'port' expects a valid TCP port (from range 1 to 65535)")
-				}
-				connect["port"] = port
-			case "addr":
-				connect["address"] = value
-			case "sni":
-				tls["server_name"] = value
-			case "alpn":
-				tls["alpn"] = strings.Split(value, ",")
+			if err := made.set(name, args[1]); err != nil {
+				return nil, err
 			}
 			args = args[2:]
 			continue
 		}
 		switch name {
 		case "ssl":
-			tls["on"] = true
+			made.via.tls = true
 		case "send-proxy":
-			connect["send_proxy"] = true
-		case "default", "linger":
+			made.via.proxy = true
+		case "default":
+			made.via.usual = true
+		case "linger":
 		default:
 			return nil, fmt.Errorf("expects 'comment', 'port', 'addr', 'send-proxy', 'ssl', 'sni', 'alpn', 'linger' or 'default' but got '%s' as argument", name)
 		}
 		args = args[1:]
 	}
-	s := step{"connect": connect}
-	if tls["on"] != nil {
-		delete(tls, "on")
-		s["tls"] = tls
+	return made, nil
+}
+
+func (s *checkStep) set(name, value string) error {
+	switch name {
+	case "port":
+		if setPort(&s.Connect.Port, "port", value) != nil {
+			return errors.New("'port' expects a valid TCP port (from range 1 to 65535)")
+		}
+	case "addr":
+		return setHost(&s.Connect.Address, "addr", value)
+	case "sni":
+		s.via.sni = value
+	case "alpn":
+		s.via.alpn = value
+	case "comment":
+		s.Comment = value
 	}
-	return s, nil
+	return nil
 }
 
 // expectStep reads "[min-recv N] [!] KIND PATTERN".
-func expectStep(args, kinds []string) (step, error) {
-	expect := step{}
-	for len(args) > 0 {
-		name := args[0]
-		if name == "!" {
-			if args = args[1:]; len(args) == 0 {
-				break
-			}
-			name = "!" + args[0]
-		}
-		name, not := strings.CutPrefix(name, "!")
-		switch {
-		case slices.Contains(kinds, name):
-			if len(args) < 2 {
-				return nil, fmt.Errorf("'%s' expects a <pattern> as argument", name)
-			}
-			if name == "rstring" || name == "rbinary" || name == "rstatus" {
-				if _, err := regexp.Compile(args[1]); err != nil {
-					return nil, fmt.Errorf("regex '%s' is invalid: %w", args[1], err)
-				}
-			}
-			expect["expect"] = map[string]any{name: args[1]}
-			if not {
-				expect["not"] = true
-			}
-		case slices.Contains([]string{"min-recv", "comment", "ok-status", "error-status", "tout-status", "on-success", "on-error", "status-code"}, name) && !not:
-			if len(args) < 2 {
-				return nil, fmt.Errorf("'%s' expects an argument", name)
-			}
-			if name == "min-recv" {
-				expect["min_recv"] = integer(args[1])
-			}
-		default:
-			return nil, fmt.Errorf("only supports min-recv, '[!]%s' or comment but got '%s' as argument", strings.Join(kinds, "', '[!]"), name)
-		}
-		args = args[2:]
+func (t *translation) expectStep(s statement, args []string) (*checkStep, error) {
+	e, err := t.parseExpect(s, args, []string{"string", "rstring", "binary", "rbinary", "string-lf", "binary-lf"})
+	if err != nil {
+		return nil, err
 	}
-	if expect["expect"] == nil {
-		return nil, errors.New("expects at least a matching pattern as arguments")
+	expect := &checks.Expect{Not: e.not, MinRecv: e.least}
+	switch e.kind {
+	case "string", "string-lf":
+		if utf8.ValidString(e.pattern) {
+			expect.Text = e.pattern
+		} else {
+			expect.Hex = hex.EncodeToString([]byte(e.pattern))
+		}
+	case "rstring":
+		expect.Regexp = e.pattern
+	case "binary", "binary-lf":
+		expect.Hex = e.pattern
+		err = hexadecimal(e.pattern)
+	case "rbinary":
+		expect.HexRegexp = e.pattern
 	}
-	return step{"expect": expect}, nil
-}
-
-// httpCheckRule reads http-check.
-func httpCheckRule(t *translation, p *proxy, s statement) {
-	if err := p.check.httpRule(s.args); err != nil {
-		t.errorf(s.Pos, "'http-check %s' : %v in %s", s.args[0], err, p)
-	}
-}
-
-func (c *healthCheck) httpRule(args []string) error {
-	switch kind, args := args[0], args[1:]; kind {
-	case "comment", "disable-on-404", "send-state":
-		return nil
-	case "connect":
-		made, err := connectStep(args)
-		c.ssl = c.ssl || made["tls"] != nil
-		return err
-	case "send":
-		return c.http.send(args)
-	case "expect":
-		made, err := expectStep(args, []string{"status", "rstatus", "string", "rstring", "string-lf", "hdr", "fhdr"})
-		if err != nil {
-			return err
-		}
-		expect := made["expect"].(step)
-		pattern := expect["expect"].(map[string]any)
-		if codes, ok := pattern["status"].(string); ok && strings.Trim(codes, "0123456789,-") != "" {
-			return fmt.Errorf("invalid character in the list of status codes '%s'", codes)
-		}
-		c.http.Expect = make(map[string]string)
-		for name, value := range pattern {
-			if expect["not"] != nil {
-				name = "not_" + name
-			}
-			c.http.Expect[name] = value.(string)
-		}
-		return nil
-	default:
-		if setsVariable(kind) {
-			return errVariables
-		}
-		return fmt.Errorf("only supports 'disable-on-404', 'send-state', 'comment', 'connect', 'send', 'expect' but got '%s'", kind)
-	}
-}
-
-// send reads "meth M uri U ver V hdr NAME VALUE body B".
-func (c *httpCheck) send(args []string) error {
-	for len(args) > 0 {
-		values := 1
-		if args[0] == "hdr" {
-			values = 2
-		}
-		if len(args) <= values {
-			return fmt.Errorf("'%s' expects an argument", args[0])
-		}
-		switch value := args[1]; args[0] {
-		case "meth":
-			c.Method = value
-		case "uri", "uri-lf":
-			c.Path = value
-		case "ver":
-		case "hdr":
-			c.header(value, args[2])
-		case "body", "body-lf":
-			c.Body = value
-		case "comment":
-		default:
-			return fmt.Errorf("expects 'comment', 'meth', 'uri', 'uri-lf', 'ver', 'hdr', 'body' or 'body-lf' but got '%s' as argument", args[0])
-		}
-		args = args[1+values:]
-	}
-	return nil
+	return &checkStep{Step: checks.Step{Expect: expect, Comment: e.comment}}, err
 }

@@ -114,9 +114,12 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
 	case n.observe == "layer7":
 		return "'layer7' can only be used in http proxies"
-	case n.check.on && n.check.tls && n.check.verify != "none" && n.check.caFile == "":
-		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
-	case !p.disabled && !p.isHTTP() && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0:
+	case n.check.on && (n.check.tls || p.check.speaksTLS()) && t.verifies(n):
+		if err := t.checkCA(n.check.caFile); err != "" {
+			return err
+		}
+	}
+	if !p.disabled && !p.isHTTP() && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0 {
 		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
 	}
 	return ""

@@ -11,7 +11,7 @@ const (
 	ofTLS      = "TLS does not end here"
 	ofLogging  = "each connection is one line of Caddy's log, with all that HAProxy's has"
 	ofTuning   = "it tunes HAProxy's own memory and sockets"
-	adminLater = "Caddy's admin endpoint is the run-time interface; it does not show backends yet"
+	adminLater = "Caddy's admin endpoint is the run-time interface, at an address and with commands of its own"
 	ofHTTP     = "it is for mode http"
 )
 
@@ -25,8 +25,8 @@ var globals = newTable([]keyword{
 	{name: "stats socket", in: inGlobal, grade: pending, args: statsSocket, note: adminLater},
 	{name: "stats timeout|stats maxconn|stats bind-process", in: inGlobal, grade: pending, args: something, note: adminLater},
 	{name: "hard-stop-after|grace|close-spread-time", in: inGlobal, grade: pending, args: duration, note: "sessions outlive reloads"},
-	{name: "spread-checks", in: inGlobal, grade: pending, args: spreadChecks, note: checksPending},
-	{name: "max-spread-checks", in: inGlobal, grade: pending, args: duration, note: checksPending},
+	{name: "spread-checks", in: inGlobal, grade: supported, args: spreadChecks, do: func(t *translation, _ *proxy, s statement) { t.spread = integer(s.args[0]) }},
+	{name: "max-spread-checks", in: inGlobal, grade: harmless, args: duration, note: "the first checks of servers are spread over their interval"},
 	{name: "server-state-base|server-state-file|stats-file|shm-stats-file|shm-stats-file-max-objects", in: inGlobal, grade: harmless, args: word, note: "counts and states live on over a reload without a file"},
 	{name: "setenv|presetenv", in: inGlobal, grade: supported}, // followed by the reader
 	{name: "unsetenv|resetenv", in: inGlobal, grade: supported},
@@ -42,8 +42,10 @@ var globals = newTable([]keyword{
 	{name: "external-check|insecure-fork-wanted|prealloc-fd|pp2-never-send-local|expose-deprecated-directives|expose-experimental-directives|h1-accept-payload-with-any-method|h1-case-adjust|h1-case-adjust-file|h1-do-not-close-on-insecure-transfer-encoding|h2-workaround-bogus-websocket-clients", in: inGlobal, grade: harmless, note: "nothing that runs here asks for it"},
 	{name: "maxpipes|maxzlibmem|maxcompcpuusage|nosplice|nosslv3", in: inGlobal, grade: harmless, note: ofTuning},
 	{name: "profiling.tasks|profiling.memory|debug|51degrees-data-file|device-atlas-json-file|wurfl-data-file", in: inGlobal, grade: harmless, note: ofProcess},
-	{name: "ca-base|crt-base|key-base", in: inGlobal, grade: harmless, args: word, note: ofTLS},
-	{name: "issuers-chain-path|ssl-default-bind-ciphers|ssl-default-bind-ciphersuites|ssl-default-bind-curves|ssl-default-bind-options|ssl-default-bind-sigalgs|ssl-default-bind-client-sigalgs|ssl-default-server-ciphers|ssl-default-server-ciphersuites|ssl-default-server-curves|ssl-default-server-options|ssl-default-server-sigalgs|ssl-default-server-client-sigalgs|ssl-dh-param-file|ssl-engine|ssl-load-extra-del-ext|ssl-load-extra-files|ssl-mode-async|ssl-propquery|ssl-provider|ssl-provider-path|ssl-security-level|ssl-server-verify|ssl-skip-self-issued-ca|limited-quic", in: inGlobal, grade: harmless, note: ofTLS},
+	{name: "ca-base", in: inGlobal, grade: supported, args: word, do: func(t *translation, _ *proxy, s statement) { t.caBase = s.args[0] }},
+	{name: "ssl-server-verify", in: inGlobal, grade: supported, args: oneOf("none", "required"), do: func(t *translation, _ *proxy, s statement) { t.verifyNone = s.args[0] == "none" }},
+	{name: "crt-base|key-base", in: inGlobal, grade: harmless, args: word, note: ofTLS},
+	{name: "issuers-chain-path|ssl-default-bind-ciphers|ssl-default-bind-ciphersuites|ssl-default-bind-curves|ssl-default-bind-options|ssl-default-bind-sigalgs|ssl-default-bind-client-sigalgs|ssl-default-server-ciphers|ssl-default-server-ciphersuites|ssl-default-server-curves|ssl-default-server-options|ssl-default-server-sigalgs|ssl-default-server-client-sigalgs|ssl-dh-param-file|ssl-engine|ssl-load-extra-del-ext|ssl-load-extra-files|ssl-mode-async|ssl-propquery|ssl-provider|ssl-provider-path|ssl-security-level|ssl-skip-self-issued-ca|limited-quic", in: inGlobal, grade: harmless, note: ofTLS},
 	{name: "httpclient.resolvers.disabled|httpclient.resolvers.id|httpclient.resolvers.prefer|httpclient.retries|httpclient.ssl.ca-file|httpclient.ssl.verify|httpclient.timeout.connect", in: inGlobal, grade: harmless, note: "nothing that runs here asks for it"},
 	{name: "set-var|set-var-fmt", in: inGlobal, grade: refused, note: "variables of the process are not available: expected tcp-request content set-var(sess.NAME)"},
 	{name: "lua-load|lua-load-per-thread|lua-prepend-path", in: inGlobal, grade: refused, note: "there is no Lua: expected ACLs and tcp-request rules"},

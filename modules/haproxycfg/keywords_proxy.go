@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	checksPending = "health checks are not made yet: every server counts as up"
-	notYet        = "it is not available yet"
+	notYet = "it is not available yet"
 )
 
 // proxyKeywords are the keywords of frontend, backend, listen and defaults.
@@ -75,7 +74,7 @@ var timing = []keyword{
 	timeoutKeyword("timeout connect", inBackends, func(t *timeouts) **time.Duration { return &t.connect }),
 	timeoutKeyword("timeout tunnel", inBackends, func(t *timeouts) **time.Duration { return &t.tunnel }),
 	timeoutKeyword("timeout queue", inBackends, func(t *timeouts) **time.Duration { return &t.queue }),
-	notInEffect(timeoutKeyword("timeout check", inBackends, func(t *timeouts) **time.Duration { return &t.check }), checksPending),
+	timeoutKeyword("timeout check", inBackends, func(t *timeouts) **time.Duration { return &t.check }),
 	{name: "timeout client-hs", in: inFrontends, grade: harmless, args: duration, note: "it bounds the wait for a PROXY header, and none is read"},
 	{name: "timeout http-request|timeout http-keep-alive|timeout tarpit", in: inProxies, grade: httpOnly, args: duration},
 	removed("clitimeout", "2.1", "Use 'timeout client'"),
@@ -102,18 +101,12 @@ func removed(name, version, instead string) keyword {
 	return keyword{name: name, in: inProxies, grade: refused, note: "the directive is not supported anymore since HAProxy " + version + ". " + instead}
 }
 
-func notInEffect(k keyword, note string) keyword {
-	k.grade, k.note = pending, note
-	return k
-}
-
 var logging = []keyword{
 	{name: "log", in: inProxies, grade: pending, args: logTarget, note: ofLogging},
 	{name: "log-format|log-format-sd|error-log-format|unique-id-format", in: inProxies, grade: pending, args: word, do: checkLogFormat, note: ofLogging},
 	{name: "log-tag|unique-id-header|log-steps", in: inProxies, grade: pending, args: something, note: ofLogging},
 	{name: "option tcplog", in: inProxies, grade: pending, args: clf, note: ofLogging},
 	{name: "option dontlognull|option dontlog-normal|option logasap|option log-separate-errors|option socket-stats|option contstats", in: inFrontends, grade: pending, args: nothing, note: ofLogging},
-	{name: "option log-health-checks", in: inBackends, grade: pending, args: nothing, note: checksPending},
 	{name: "email-alert", in: inProxies, grade: harmless, args: something, note: "there are no mail alerts"},
 }
 

@@ -71,7 +71,7 @@ func newServerKeywords() map[string]serverKeyword {
 	}}, "resolve-prefer")
 	add(serverKeyword{values: 1, grade: differs, note: lookup}, "resolve-opts", "resolve-net")
 	add(serverKeyword{grade: harmless, note: serverTLS}, "allow-0rtt", "force-sslv3", "force-tlsv10", "force-tlsv11", "force-tlsv12", "force-tlsv13", "no-sslv3", "no-tlsv10", "no-tlsv11", "no-tlsv12", "no-tlsv13", "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate")
-	add(serverKeyword{values: 1, grade: harmless, note: serverTLS}, "alpn", "npn", "ciphers", "ciphersuites", "crl-file", "crt", "curves", "sigalgs", "client-sigalgs", "sni", "sni-auto", "ssl-max-ver", "ssl-min-ver", "verifyhost")
+	add(serverKeyword{values: 1, grade: harmless, note: serverTLS}, "alpn", "npn", "ciphers", "ciphersuites", "crl-file", "crt", "curves", "sigalgs", "client-sigalgs", "sni", "sni-auto", "ssl-max-ver", "ssl-min-ver")
 	for name, what := range values {
 		k := all[name]
 		k.value = what
@@ -159,7 +159,7 @@ func setTime(field **time.Duration, name, v string) error {
 
 func addChecks(add adder) {
 	check := func(values int, do func(*server, string) error, names ...string) {
-		add(serverKeyword{values: values, grade: pending, note: checksPending, do: do}, names...)
+		add(serverKeyword{values: values, grade: supported, do: do}, names...)
 	}
 	check(0, func(n *server, _ string) error { n.check.on = true; return nil }, "check")
 	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.check.on = false; return nil }}, "no-check")
@@ -184,7 +184,8 @@ func addChecks(add adder) {
 	check(1, choice("on-marked-up", func(n *server) *string { return &n.onMarkedUp }, "shutdown-backup-sessions"), "on-marked-up")
 	check(1, choice("init-state", func(n *server) *string { return &n.initState }, "none", "fully-up", "up", "down", "fully-down"), "init-state")
 	check(1, func(n *server, v string) error { n.track = v; return nil }, "track")
-	check(1, func(*server, string) error { return nil }, "healthcheck")
+	check(1, func(n *server, v string) error { n.check.verifyHost = v; return nil }, "verifyhost")
+	add(serverKeyword{values: 1, grade: refused, note: "sections 'healthcheck' are not available: expected the check in the backend"}, "healthcheck")
 	add(serverKeyword{values: 1, grade: refused, note: "checking in another protocol than TLS or HTTP/1 is not available"}, "check-proto")
 	add(serverKeyword{grade: refused, note: "connecting through it is not available"}, "check-via-socks4")
 }
@@ -232,7 +233,7 @@ func setHost(field *string, name, v string) error {
 
 func addAgent(add adder) {
 	agent := func(values int, do func(*server, string) error, names ...string) {
-		add(serverKeyword{values: values, grade: pending, note: checksPending, do: do}, names...)
+		add(serverKeyword{values: values, grade: supported, do: do}, names...)
 	}
 	agent(0, func(n *server, _ string) error { n.agent = true; return nil }, "agent-check")
 	agent(1, func(n *server, v string) error { return setHost(&n.agentAddress, "agent-addr", v) }, "agent-addr")

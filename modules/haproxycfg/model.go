@@ -28,7 +28,11 @@ type translation struct {
 	backends  map[string]*proxy
 	resolvers map[string]bool
 	maxconn   int // of global; 0: not given
-	ids       map[int]*proxy
+	spread    int // spread-checks
+
+	verifyNone bool   // ssl-server-verify none
+	caBase     string // ca-base
+	ids        map[int]*proxy
 }
 
 func newTranslation(branch string) *translation {

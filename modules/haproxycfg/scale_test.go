@@ -18,7 +18,7 @@ func large() string {
 		fmt.Fprintf(&b, "\tuse_backend b%d if { req.ssl_sni -i www%d.example.com }\n", i, i)
 	}
 	for i := range 10_000 {
-		fmt.Fprintf(&b, "backend b%d\n\tbalance roundrobin\n\toption redispatch\n\tserver s1 192.0.2.%d:443 check inter 3s\n", i, i%250+1)
+		fmt.Fprintf(&b, "backend b%d\n\tbalance roundrobin\n\toption tcplog\n\tserver s1 192.0.2.%d:443 check inter 3s\n", i, i%250+1)
 	}
 	return b.String()
 }
@@ -34,7 +34,7 @@ func TestLarge(t *testing.T) {
 	if n := strings.Count(string(r.JSON), `"address":`); n != 10_000 {
 		t.Errorf("%d servers, want 10,000", n)
 	}
-	// One warning about health checks, and not ten thousand.
+	// One warning about logs, and not ten thousand.
 	if len(r.Problems) != 1 {
 		t.Errorf("%d problems: %v", len(r.Problems), r.Problems)
 	}

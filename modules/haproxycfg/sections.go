@@ -28,7 +28,7 @@ var sectionKinds = map[string]string{
 	"http-errors": "it is for mode http",
 	"crt-store":   "it is for TLS that ends at the proxy",
 	"crt-list":    "it is for TLS that ends at the proxy",
-	"healthcheck": "health checks have no effect yet",
+	"healthcheck": "checks stand in backends; a server that names it is refused",
 	"traces":      "it is for debugging HAProxy",
 	"acme":        "Caddy gets certificates by itself",
 }

@@ -48,6 +48,7 @@ type serverCheck struct {
 	address                          string
 	tls, sendProxy                   bool
 	serverName, alpn, caFile, verify string
+	verifyHost                       string
 }
 
 // addServer reads "server NAME ADDRESS [OPTIONS]".

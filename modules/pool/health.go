@@ -110,6 +110,9 @@ func (h *health) begin(i InitState) {
 
 // checkOver counts a result, and reports whether it changed anything.
 func (h *health) checkOver(r Result, took time.Duration) (changed bool) {
+	if r.Code == NotChecked { // it was broken off
+		return false
+	}
 	before := h.said.Result
 	h.said = Past{r, time.Now(), took}
 	if r.Code.OK() {
