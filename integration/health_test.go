@@ -304,6 +304,52 @@ func served(address string) bool {
 	return err == nil && string(answer) == "x"
 }
 
+// A server that takes connections and breaks them is found out by observe
+// first_byte; by layer4 it is not.
+func TestServerBreaksConnections(t *testing.T) {
+	address := freeAddress(t)
+	broken := listen(t, func(c *net.TCPConn) {
+		if _, err := readRecord(c); err == nil {
+			_ = c.SetLinger(0)
+		}
+	})
+	for observe, want := range map[string]string{"first_byte": "down", "layer4": "up"} {
+		t.Run(observe, func(t *testing.T) {
+			p := start(t, fmt.Sprintf(`
+	passthrough {
+		backend web {
+			server s1 %s observe %s error_limit 4 on_error mark_down
+			check tcp {
+				interval 60s
+			}
+		}
+	}
+	layer4 {
+		durable/%s {
+			route {
+				passthrough {
+					default_backend web
+				}
+			}
+		}
+	}`, broken, observe, address), "")
+			p.becomes(t, "s1", func(s *serverState) bool { return s.LastCheck.Code == "L4OK" })
+			for i := range 4 {
+				if s := p.server(t, "s1"); s.Health != "up" {
+					t.Errorf("%s: it is %v after %d errors", observe, &s, i)
+				}
+				if served(address) {
+					t.Errorf("%s: a client is served", observe)
+				}
+				p.sessions(t, i+1)
+			}
+			if s := p.server(t, "s1"); s.Health != want {
+				t.Errorf("%s: it is %v, want %s", observe, &s, want)
+			}
+		})
+	}
+}
+
 // Health outlives a reload, also one that is refused: a server that was down stays
 // down, and what was counted goes on.
 func TestHealthOverReloads(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,7 +137,18 @@ func (p *running) set(c change) error {
 	return fmt.Errorf("backend %s has no server %s", c.backend, c.server)
 }
 
-func (p *running) ask(method, path, body string) ([]byte, error) {
+// ask asks the admin endpoint, again where Caddy is just replacing it with a
+// configuration: nothing that is asked for differs the second time.
+func (p *running) ask(method, path, body string) (answer []byte, err error) {
+	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		var broken *url.Error
+		if answer, err = p.askOnce(method, path, body); !errors.As(err, &broken) || time.Now().After(over) {
+			return answer, err
+		}
+	}
+}
+
+func (p *running) askOnce(method, path, body string) ([]byte, error) {
 	request, err := http.NewRequest(method, "http://"+p.admin+path, strings.NewReader(body))
 	if err != nil {
 		return nil, err

@@ -126,8 +126,8 @@ func (b *Backend) Options() options.Table {
 	return options.Table{
 		"balance":      options.Func(b.parseBalance),
 		"server":       options.Many(b.parseServer),
-		"allbackups":   flag(&b.AllBackups),
-		"abortonclose": flag(&b.AbortOnClose),
+		"allbackups":   options.Flag(&b.AllBackups),
+		"abortonclose": options.Flag(&b.AbortOnClose),
 		"check":        options.Func(func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) }),
 		"agent":        options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) }),
 		"content":      options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(c.UnmarshalCaddyfile) }),

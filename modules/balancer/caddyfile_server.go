@@ -42,22 +42,22 @@ func (s *Server) options(line int) options.Table {
 	return options.Table{
 		"id":             options.Int(&s.ID, 1, maxNumber),
 		"weight":         options.Set(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
-		"backup":         flag(&s.Backup),
-		"disabled":       flag(&s.Disabled),
+		"backup":         options.Flag(&s.Backup),
+		"disabled":       options.Flag(&s.Disabled),
 		"maxconn":        options.Int(&s.MaxConn, 1, maxNumber),
 		"minconn":        options.Int(&s.MinConn, 1, maxNumber),
 		"maxqueue":       options.Int(&s.MaxQueue, 1, maxNumber),
 		"slowstart":      options.Duration(&s.SlowStart),
 		"check":          options.Func(func(d *caddyfile.Dispenser) error { return parseCheck(d, &s.Check, d.Line() != line) }),
 		"agent":          options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &s.Agent, d.Line() != line) }),
-		"no_check":       flag(&s.NoCheck),
-		"track":          text(&s.Track),
-		"init_state":     oneOf(&s.InitState, wordsOf(initStates)),
-		"on_marked_down": oneOf(&s.OnMarkedDown, downActions),
-		"on_marked_up":   oneOf(&s.OnMarkedUp, upActions),
-		"observe":        oneOf(&s.Observe, wordsOf(observed)),
+		"no_check":       options.Flag(&s.NoCheck),
+		"track":          options.Text(&s.Track),
+		"init_state":     options.OneOf(&s.InitState, wordsOf(initStates)),
+		"on_marked_down": options.OneOf(&s.OnMarkedDown, downActions),
+		"on_marked_up":   options.OneOf(&s.OnMarkedUp, upActions),
+		"observe":        options.OneOf(&s.Observe, wordsOf(observed)),
 		"error_limit":    options.Int(&s.ErrorLimit, 1, maxNumber),
-		"on_error":       oneOf(&s.OnError, wordsOf(errorActions)),
+		"on_error":       options.OneOf(&s.OnError, wordsOf(errorActions)),
 	}
 }
 
@@ -107,11 +107,11 @@ func (c *Check) options() options.Table {
 		"fall":          options.Int(&c.Fall, 1, maxNumber),
 		"timeout":       options.Duration(&c.Timeout),
 		"spread":        options.Int(&c.Spread, 0, maxSpread),
-		"address":       text(&c.Address),
+		"address":       options.Text(&c.Address),
 		"port":          options.Int(&c.Port, 1, maxPort),
-		"source":        text(&c.Source),
-		"send_proxy":    oneOf(&c.SendProxy, proxyVersions),
-		"log":           flag(&c.Log),
+		"source":        options.Text(&c.Source),
+		"send_proxy":    options.OneOf(&c.SendProxy, proxyVersions),
+		"log":           options.Flag(&c.Log),
 	}
 }
 
@@ -130,9 +130,9 @@ func parseAgent(d *caddyfile.Dispenser, p **Agent, block bool) error {
 		return nil
 	}
 	table := options.Table{
-		"address":  text(&a.Address),
+		"address":  options.Text(&a.Address),
 		"interval": options.Duration(&a.Interval),
-		"send":     text(&a.Send),
+		"send":     options.Escaped(&a.Send),
 	}
 	if err := table.ParseBlock(d); err != nil {
 		return err
@@ -140,38 +140,10 @@ func parseAgent(d *caddyfile.Dispenser, p **Agent, block bool) error {
 	return wrap(d, "agent", a.check())
 }
 
-func flag(p *bool) options.Option {
-	return options.Func(func(*caddyfile.Dispenser) error {
-		*p = true
-		return nil
-	})
-}
-
-func text(p *string) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) (err error) {
-		*p, err = options.Arg(d)
-		return err
-	})
-}
-
-func oneOf(p *string, known []string) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) (err error) {
-		name := d.Val()
-		if *p, err = options.Arg(d); err != nil {
-			return err
-		}
-		return wrap(d, "", checkWord(name, *p, known))
-	})
-}
-
 // wrap adds file and line to an error, and what it is about.
 func wrap(d *caddyfile.Dispenser, about string, err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case about == "":
-		return d.WrapErr(err)
-	default:
-		return d.Errf("%s: %w", about, err)
 	}
+	return d.Errf("%s: %w", about, err)
 }

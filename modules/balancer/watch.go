@@ -49,7 +49,7 @@ func (w *Watch) check() error {
 		{"observe", w.Observe, wordsOf(observed)},
 		{"on_error", w.OnError, wordsOf(errorActions)},
 	} {
-		if err := checkWord(word.name, word.value, word.known); err != nil {
+		if err := options.CheckWord(word.name, word.value, word.known); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (c *Check) check() error {
 	if _, err := netip.ParseAddr(c.Source); c.Source != "" && err != nil {
 		return fmt.Errorf("source %q: expected an IP address", c.Source)
 	}
-	if err := checkWord("send_proxy", c.SendProxy, proxyVersions); err != nil {
+	if err := options.CheckWord("send_proxy", c.SendProxy, proxyVersions); err != nil {
 		return err
 	}
 	if c.Address != "" {
@@ -165,13 +165,6 @@ func checkPort(port int) error {
 		return fmt.Errorf("port %d: expected a whole number from 1 to %d", port, maxPort)
 	}
 	return nil
-}
-
-func checkWord(name, value string, known []string) error {
-	if value == "" || slices.Contains(known, value) {
-		return nil
-	}
-	return fmt.Errorf("%s: unknown word %q%s", name, value, options.Suggest(value, known))
 }
 
 type number struct {

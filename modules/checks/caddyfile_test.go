@@ -4,8 +4,6 @@ package checks
 
 import (
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
 // Each checker's words, and the JSON that they come to.
@@ -88,34 +86,4 @@ func TestWordsAreNotTheLoops(t *testing.T) {
 			contains(t, err, "unknown option")
 		}
 	}
-}
-
-func TestUnescape(t *testing.T) {
-	for text, want := range map[string]string{
-		``: "", `abc`: "abc", `\r\n\t\0\\`: "\r\n\t\x00\\", `a\x41\xfFb`: "aA\xffb", `\\n`: `\n`, "é\n": "é\n",
-	} {
-		if got, err := unescape(text); got != want || err != nil {
-			t.Errorf("%s: got %q, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{`\`, `a\`, `\q`, `\x`, `\x4`, `\xg0`, `\x+1`, `\N`, `\"`} {
-		if got, err := unescape(text); err == nil {
-			t.Errorf("%s: got %q", text, got)
-		}
-	}
-	escapes := map[byte]string{'\r': `\r`, '\n': `\n`, '\t': `\t`, 0: `\0`, '\\': `\\`}
-	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")
-		text := ""
-		for _, b := range want {
-			if e, ok := escapes[b]; ok {
-				text += e
-			} else {
-				text += string([]byte{b})
-			}
-		}
-		if got, err := unescape(text); got != string(want) || err != nil {
-			t.Fatalf("%q: got %q, %v", text, got, err)
-		}
-	})
 }

@@ -158,7 +158,7 @@ func (e *Expect) parse(d *caddyfile.Dispenser) error {
 	if word != "string" {
 		return nil
 	}
-	if *to, err = unescape(*to); err != nil {
+	if *to, err = options.Unescape(*to); err != nil {
 		return d.Errf("expect string: %w", err)
 	}
 	return nil

@@ -258,11 +258,11 @@ func isToken(s string) bool {
 //	}
 func (c *HTTP) CheckOptions() options.Table {
 	table := c.Expectation.options()
-	table["method"] = text(&c.Method)
-	table["path"] = text(&c.Path)
-	table["host"] = text(&c.Host)
+	table["method"] = options.Text(&c.Method)
+	table["path"] = options.Text(&c.Path)
+	table["host"] = options.Text(&c.Host)
 	table["header"] = options.Many(c.parseHeader)
-	table["body"] = text(&c.Body)
+	table["body"] = options.Text(&c.Body)
 	table["tls"] = options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) })
 	return table
 }

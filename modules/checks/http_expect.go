@@ -145,12 +145,12 @@ func (e *Expectation) passWords() []string {
 // options are the words of the block.
 func (e *Expectation) options() options.Table {
 	return options.Table{
-		"status":            texts(&e.Status),
-		"status_not":        texts(&e.StatusNot),
-		"status_matches":    text(&e.StatusMatches),
-		"body_contains":     text(&e.BodyContains),
-		"body_matches":      text(&e.BodyMatches),
-		"body_not_contains": text(&e.BodyNotContains),
-		"body_not_matches":  text(&e.BodyNotMatches),
+		"status":            options.Texts(&e.Status),
+		"status_not":        options.Texts(&e.StatusNot),
+		"status_matches":    options.Text(&e.StatusMatches),
+		"body_contains":     options.Text(&e.BodyContains),
+		"body_matches":      options.Text(&e.BodyMatches),
+		"body_not_contains": options.Text(&e.BodyNotContains),
+		"body_not_matches":  options.Text(&e.BodyNotMatches),
 	}
 }

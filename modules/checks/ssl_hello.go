@@ -109,7 +109,7 @@ func (f *firstAnswer) Read([]byte) (int, error) {
 //		server_name <name>
 //	}
 func (c *SSLHello) CheckOptions() options.Table {
-	return options.Table{"server_name": text(&c.ServerName)}
+	return options.Table{"server_name": options.Text(&c.ServerName)}
 }
 
 // Interface guards

@@ -160,8 +160,8 @@ func (s *Step) parseConnect(d *caddyfile.Dispenser) error {
 	s.Connect = new(ConnectStep)
 	c, version := s.Connect, ""
 	table := options.Table{
-		"address": text(&c.Address), "port": options.Int(&c.Port, 1, 1<<16-1), "comment": text(&s.Comment),
-		"send_proxy": oneOf(&version, []string{"v1", "v2"}),
+		"address": options.Text(&c.Address), "port": options.Int(&c.Port, 1, 1<<16-1), "comment": options.Text(&s.Comment),
+		"send_proxy": options.OneOf(&version, []string{"v1", "v2"}),
 		"tls":        options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) }),
 	}
 	if err := table.ParseLine(d); err != nil {
@@ -176,17 +176,17 @@ func (s *Step) parseSend(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	if s.Send, err = unescape(word); err != nil {
+	if s.Send, err = options.Unescape(word); err != nil {
 		return d.Errf("send %q: %w", word, err)
 	}
-	return options.Table{"comment": text(&s.Comment)}.ParseLine(d)
+	return options.Table{"comment": options.Text(&s.Comment)}.ParseLine(d)
 }
 
 func (s *Step) parseSendHex(d *caddyfile.Dispenser) (err error) {
 	if s.SendHex, err = options.Arg(d); err != nil {
 		return err
 	}
-	return options.Table{"comment": text(&s.Comment)}.ParseLine(d)
+	return options.Table{"comment": options.Text(&s.Comment)}.ParseLine(d)
 }
 
 func (s *Step) parseExpect(d *caddyfile.Dispenser) error {
@@ -196,7 +196,7 @@ func (s *Step) parseExpect(d *caddyfile.Dispenser) error {
 	}
 	table := options.Table{
 		"min_recv": options.Int(&s.Expect.MinRecv, 1, maxReceived),
-		"comment":  text(&s.Comment),
+		"comment":  options.Text(&s.Comment),
 	}
 	return table.ParseLine(d)
 }

@@ -68,7 +68,7 @@ type TLS struct {
 
 // check says what is wrong with the options.
 func (o *TLS) check() error {
-	if err := errors.Join(checkWord("verify", o.Verify, verifications), checkWord("min_version", o.MinVersion, versionWords)); err != nil {
+	if err := errors.Join(options.CheckWord("verify", o.Verify, verifications), options.CheckWord("min_version", o.MinVersion, versionWords)); err != nil {
 		return err
 	}
 	for _, p := range o.ALPN {
@@ -174,12 +174,12 @@ func (o *TLS) secure(l *link, t pool.Target) *problem {
 // options are the words of the block.
 func (o *TLS) options() options.Table {
 	return options.Table{
-		"server_name":   text(&o.ServerName),
-		"ca":            text(&o.CA),
-		"verify":        oneOf(&o.Verify, verifications),
-		"alpn":          texts(&o.ALPN),
-		"alpn_optional": flag(&o.ALPNOptional),
-		"min_version":   oneOf(&o.MinVersion, versionWords),
+		"server_name":   options.Text(&o.ServerName),
+		"ca":            options.Text(&o.CA),
+		"verify":        options.OneOf(&o.Verify, verifications),
+		"alpn":          options.Texts(&o.ALPN),
+		"alpn_optional": options.Flag(&o.ALPNOptional),
+		"min_version":   options.OneOf(&o.MinVersion, versionWords),
 		"warn_before":   options.Duration(&o.WarnBefore),
 		"fail_before":   options.Duration(&o.FailBefore),
 	}

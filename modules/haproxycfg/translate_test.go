@@ -159,44 +159,44 @@ func TestHealthChecks(t *testing.T) {
 		s1: `{"checker": {"module": "tcp"}}`,
 		s1 + " inter 3s fastinter 1s downinter 9000 rise 4 fall 5 port 8443 addr 192.0.2.3 check-send-proxy": `{"checker": {"module": "tcp"}, "interval": 3000000000,
 			"fast_interval": 1000000000, "down_interval": 9000000000, "rise": 4, "fall": 5, "port": 8443, "address": "192.0.2.3", "send_proxy": "v1"}`,
-		"option log-health-checks\n\t" + s1:                                                                   `{"checker": {"module": "tcp"}, "log": true}`,
-		s1 + " check-ssl verify none check-sni a.test check-alpn h2,http/1.1":                                 `{"checker": {"module": "tls", "verify": "none", "server_name": "a.test", "alpn": ["h2", "http/1.1"], "alpn_optional": true}}`,
-		s1 + " check-ssl ca-file CA":                                                                          `{"checker": {"module": "tls", "ca": "CA", "verify": "chain"}}`,
-		s1 + " check-ssl ca-file CA verify required check-sni a.test":                                         `{"checker": {"module": "tls", "ca": "CA", "server_name": "a.test"}}`,
-		s1 + " check-ssl ca-file CA verifyhost b.test":                                                        `{"checker": {"module": "tls", "ca": "CA", "server_name": "b.test"}}`,
-		s1 + " check-ssl ca-file CA verifyhost b.test check-sni a.test":                                       `{"checker": {"module": "tls", "ca": "CA", "server_name": "a.test"}}`,
-		s1 + " check-ssl ca-file @system-ca":                                                                  `{"checker": {"module": "tls", "verify": "chain"}}`,
-		"option ssl-hello-chk\n\t" + s1:                                                                       `{"checker": {"module": "ssl_hello"}}`,
-		"option ssl-hello-chk\n\tno option ssl-hello-chk\n\t" + s1:                                            `{"checker": {"module": "tcp"}}`,
-		"option httpchk\n\t" + s1:                                                                             `{"checker": {"module": "http", "method": "OPTIONS"}}`,
-		"option httpchk GET /readyz\n\t" + s1 + " check-ssl verify none check-sni a.test":                     `{"checker": {"module": "http", "method": "GET", "path": "/readyz", "tls": {"verify": "none", "server_name": "a.test"}}}`,
-		"option httpchk /x\n\thttp-check connect ssl sni b.test port 81 send-proxy\n\t" + s1 + " verify none": `{"checker": {"module": "http", "method": "OPTIONS", "path": "/x", "tls": {"verify": "none", "server_name": "b.test"}}, "port": 81, "send_proxy": "v1"}`,
-		"option httpchk /x\n\thttp-check connect\n\t" + s1 + " check-ssl verify none check-send-proxy":        `{"checker": {"module": "http", "method": "OPTIONS", "path": "/x"}}`,
-		"option httpchk /x\n\thttp-check send hdr Host a.test hdr X y\n\thttp-check expect ! status 500-599\n\t" + s1: `{"checker": {"module": "http", "method": "OPTIONS", "path": "/x", "host": "a.test",
+		"option log-health-checks; " + s1:                                                                 `{"checker": {"module": "tcp"}, "log": true}`,
+		s1 + " check-ssl verify none check-sni a.test check-alpn h2,http/1.1":                             `{"checker": {"module": "tls", "verify": "none", "server_name": "a.test", "alpn": ["h2", "http/1.1"], "alpn_optional": true}}`,
+		s1 + " check-ssl ca-file CA":                                                                      `{"checker": {"module": "tls", "ca": "CA", "verify": "chain"}}`,
+		s1 + " check-ssl ca-file CA verify required check-sni a.test":                                     `{"checker": {"module": "tls", "ca": "CA", "server_name": "a.test"}}`,
+		s1 + " check-ssl ca-file CA verifyhost b.test":                                                    `{"checker": {"module": "tls", "ca": "CA", "server_name": "b.test"}}`,
+		s1 + " check-ssl ca-file CA verifyhost b.test check-sni a.test":                                   `{"checker": {"module": "tls", "ca": "CA", "server_name": "a.test"}}`,
+		s1 + " check-ssl ca-file @system-ca":                                                              `{"checker": {"module": "tls", "verify": "chain"}}`,
+		"option ssl-hello-chk; " + s1:                                                                     `{"checker": {"module": "ssl_hello"}}`,
+		"option ssl-hello-chk; no option ssl-hello-chk; " + s1:                                            `{"checker": {"module": "tcp"}}`,
+		"option httpchk; " + s1:                                                                           `{"checker": {"module": "http", "method": "OPTIONS"}}`,
+		"option httpchk GET /readyz; " + s1 + " check-ssl verify none check-sni a.test":                   `{"checker": {"module": "http", "method": "GET", "path": "/readyz", "tls": {"verify": "none", "server_name": "a.test"}}}`,
+		"option httpchk /x; http-check connect ssl sni b.test port 81 send-proxy; " + s1 + " verify none": `{"checker": {"module": "http", "method": "OPTIONS", "path": "/x", "tls": {"verify": "none", "server_name": "b.test"}}, "port": 81, "send_proxy": "v1"}`,
+		"option httpchk /x; http-check connect; " + s1 + " check-ssl verify none check-send-proxy":        `{"checker": {"module": "http", "method": "OPTIONS", "path": "/x"}}`,
+		"option httpchk /x; http-check send hdr Host a.test hdr X y; http-check expect ! status 500-599; " + s1: `{"checker": {"module": "http", "method": "OPTIONS", "path": "/x", "host": "a.test",
 			"headers": {"X": "y"}, "status_not": ["500-599"]}}`,
-		"option httpchk\n\thttp-check send meth GET uri /y body z\n\thttp-check expect string ok\n\thttp-check expect ! rstring ^no\n\t" + s1: `{"checker": {"module": "http", "method": "GET", "path": "/y", "body": "z",
+		"option httpchk; http-check send meth GET uri /y body z; http-check expect string ok; http-check expect ! rstring ^no; " + s1: `{"checker": {"module": "http", "method": "GET", "path": "/y", "body": "z",
 			"status": ["100-999"], "body_contains": "ok", "body_not_matches": "^no"}}`,
-		"option httpchk\n\thttp-check expect rstatus ^2\n\thttp-check expect ! string bad\n\thttp-check expect rstring good\n\t" + s1: `{"checker": {"module": "http", "method": "OPTIONS", "status_matches": "^2",
+		"option httpchk; http-check expect rstatus ^2; http-check expect ! string bad; http-check expect rstring good; " + s1: `{"checker": {"module": "http", "method": "OPTIONS", "status_matches": "^2",
 			"body_not_contains": "bad", "body_matches": "good"}}`,
-		"option httpchk GET / HTTP/1.1\\r\\nHost:\\ a.test\n\t" + s1: `{"checker": {"module": "http", "method": "GET", "path": "/", "host": "a.test"}}`,
-		"option tcp-check\n\t" + s1:                                  `{"checker": {"module": "tcp"}}`,
-		"option tcp-check\n\t" + s1 + " check-ssl verify none":       `{"checker": {"module": "tls", "verify": "none"}}`,
-		"tcp-check expect string x\n\t" + s1:                         `{"checker": {"module": "tcp"}}`, // the rules do not count
-		"option tcp-check\n\ttcp-check connect port 90 ssl sni a.test alpn h2 comment here\n\ttcp-check send x comment there\n\ttcp-check expect min-recv 3 ! rstring ^y comment everywhere\n\t" + s1 + " verify none": `{"checker": {"module": "tcp_script", "steps": [
+		"option httpchk GET / HTTP/1.1\\r\\nHost:\\ a.test; " + s1: `{"checker": {"module": "http", "method": "GET", "path": "/", "host": "a.test"}}`,
+		"option tcp-check; " + s1:                                  `{"checker": {"module": "tcp"}}`,
+		"option tcp-check; " + s1 + " check-ssl verify none":       `{"checker": {"module": "tls", "verify": "none"}}`,
+		"tcp-check expect string x; " + s1:                         `{"checker": {"module": "tcp"}}`, // the rules do not count
+		"option tcp-check; tcp-check connect port 90 ssl sni a.test alpn h2 comment here; tcp-check send x comment there; tcp-check expect min-recv 3 ! rstring ^y comment everywhere; " + s1 + " verify none": `{"checker": {"module": "tcp_script", "steps": [
 			{"connect": {"port": 90, "tls": {"server_name": "a.test", "alpn": ["h2"], "alpn_optional": true, "verify": "none"}}, "comment": "here"}, {"send": "x", "comment": "there"},
 			{"expect": {"regexp": "^y", "not": true, "min_recv": 3}, "comment": "everywhere"}]}}`,
-		"option tcp-check\n\ttcp-check connect default\n\ttcp-check connect addr 192.0.2.9 send-proxy linger\n\ttcp-check connect\n\t" + s1 + " check-ssl verify none check-send-proxy": `{"checker": {"module": "tcp_script", "steps": [
+		"option tcp-check; tcp-check connect default; tcp-check connect addr 192.0.2.9 send-proxy linger; tcp-check connect; " + s1 + " check-ssl verify none check-send-proxy": `{"checker": {"module": "tcp_script", "steps": [
 			{"connect": {"tls": {"verify": "none"}, "send_proxy": 1}}, {"connect": {"address": "192.0.2.9", "send_proxy": 1}}, {"connect": {}}]}}`,
-		"option tcp-check\n\ttcp-check send-binary 0d0a\n\ttcp-check expect binary 2b\n\ttcp-check expect rbinary ^2B\n\ttcp-check expect string-lf x\n\t" + s1 + " check-ssl verify none check-send-proxy": `{"checker": {"module": "tcp_script", "steps": [
+		"option tcp-check; tcp-check send-binary 0d0a; tcp-check expect binary 2b; tcp-check expect rbinary ^2B; tcp-check expect string-lf x; " + s1 + " check-ssl verify none check-send-proxy": `{"checker": {"module": "tcp_script", "steps": [
 			{"connect": {"tls": {"verify": "none"}, "send_proxy": 1}}, {"send_hex": "0d0a"}, {"expect": {"hex": "2b"}}, {"expect": {"hex_regexp": "^2B"}}, {"expect": {"string": "x"}}]}, "send_proxy": "v1"}`,
-		"option tcp-check\n\ttcp-check send \"\\xff\"\n\ttcp-check expect min-recv 0 string \"\\xfe\"\n\t" + s1: `{"checker": {"module": "tcp_script", "steps": [{"send_hex": "ff"}, {"expect": {"hex": "fe", "min_recv": 1}}]}}`,
-		"option redis-check\n\t" + s1: `{"checker": {"module": "tcp_script", "steps": [{"send": "*1\r\n$4\r\nPING\r\n"}, {"expect": {"string": "+PONG\r\n", "min_recv": 7}}]}}`,
-		"option smtpchk EHLO a.test\n\t" + s1: `{"checker": {"module": "tcp_script", "steps": [{"expect": {"regexp": "^2[0-9]{2}[ \\r]", "min_recv": 4}}, {"send": "EHLO a.test\r\n"},
+		"option tcp-check; tcp-check send \"\\xff\"; tcp-check expect min-recv 0 string \"\\xfe\"; " + s1: `{"checker": {"module": "tcp_script", "steps": [{"send_hex": "ff"}, {"expect": {"hex": "fe", "min_recv": 1}}]}}`,
+		"option redis-check; " + s1: `{"checker": {"module": "tcp_script", "steps": [{"send": "*1\r\n$4\r\nPING\r\n"}, {"expect": {"string": "+PONG\r\n", "min_recv": 7}}]}}`,
+		"option smtpchk EHLO a.test; " + s1: `{"checker": {"module": "tcp_script", "steps": [{"expect": {"regexp": "^2[0-9]{2}[ \\r]", "min_recv": 4}}, {"send": "EHLO a.test\r\n"},
 			{"expect": {"regexp": "^2[0-9]{2}[- \\r]", "min_recv": 4}}, {"send": "QUIT\r\n"}]}}`,
-		"option mysql-check\n\t" + s1: `{"checker": {"module": "tcp"}}`,
+		"option mysql-check; " + s1: `{"checker": {"module": "tcp"}}`,
 	} {
 		lines, want = strings.ReplaceAll(lines, "CA", ca), strings.ReplaceAll(want, `"CA"`, `"`+ca+`"`)
-		got := apps(t, backend(strings.Split(lines, "\n\t")...))
+		got := apps(t, backend(strings.Split(lines, "; ")...))
 		equal(t, lines, at(t, got, "passthrough", "backends", "b", "check"), want)
 	}
 	r := translated(t, backend("option tcp-check", "tcp-check connect ssl", s1))

@@ -76,21 +76,14 @@ func (m *Matcher) Options() options.Table {
 		"sni":          list(&m.SNI, func(pattern string) error { _, err := names.Check(pattern); return err }),
 		"sni_file":     list(&m.SNIFile, func(string) error { return nil }),
 		"sni_regexp":   list(&m.SNIRegexp, func(expression string) error { _, err := compile(expression); return err }),
-		"no_sni":       flag(&m.NoSNI),
+		"no_sni":       options.Flag(&m.NoSNI),
 		"alpn":         list(&m.ALPN, checkProtocol),
 		"version":      list(&m.Version, func(words string) error { _, err := parseVersions(words); return err }),
-		"ech":          flag(&m.ECH),
-		"post_quantum": flag(&m.PostQuantum),
+		"ech":          options.Flag(&m.ECH),
+		"post_quantum": options.Flag(&m.PostQuantum),
 		"ja3":          list(&m.JA3, checkJA3),
 		"ja4":          list(&m.JA4, func(word string) error { _, err := parseJA4(word); return err }),
 	}
-}
-
-func flag(p *bool) options.Option {
-	return options.Func(func(*caddyfile.Dispenser) error {
-		*p = true
-		return nil
-	})
 }
 
 // list is an option that takes the rest of the line, at least one word.

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package options
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// Text is an option with one argument.
+func Text(p *string) Option {
+	return Func(func(d *caddyfile.Dispenser) (err error) {
+		*p, err = Arg(d)
+		return err
+	})
+}
+
+// Texts is an option with one argument or more.
+func Texts(p *[]string) Option {
+	return Func(func(d *caddyfile.Dispenser) error {
+		first, err := Arg(d)
+		if err != nil {
+			return err
+		}
+		*p = append([]string{first}, d.RemainingArgs()...)
+		return nil
+	})
+}
+
+// Flag is an option without arguments.
+func Flag(p *bool) Option {
+	return Func(func(*caddyfile.Dispenser) error {
+		*p = true
+		return nil
+	})
+}
+
+// OneOf is an option with one of some words.
+func OneOf(p *string, known []string) Option {
+	return Func(func(d *caddyfile.Dispenser) (err error) {
+		name := d.Val()
+		if *p, err = Arg(d); err != nil {
+			return err
+		}
+		if err := CheckWord(name, *p, known); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
+	})
+}
+
+// CheckWord says if a word is none of those known; empty is none given.
+func CheckWord(name, word string, known []string) error {
+	if word == "" || slices.Contains(known, word) {
+		return nil
+	}
+	return fmt.Errorf("%s: unknown word %q%s", name, word, Suggest(word, known))
+}
+
+// Escaped is Text, with what Unescape takes.
+func Escaped(p *string) Option {
+	return Func(func(d *caddyfile.Dispenser) error {
+		name := d.Val()
+		word, err := Arg(d)
+		if err != nil {
+			return err
+		}
+		if *p, err = Unescape(word); err != nil {
+			return d.Errf("%s: %q: %w", name, word, err)
+		}
+		return nil
+	})
+}
+
+var errEscape = errors.New(`expected \r, \n, \t, \0, \\ or \xHH after a backslash`)
+
+// Unescape is text whose line ends and the like are written as in C: a Caddyfile
+// has no other way to write a carriage return.
+func Unescape(s string) (string, error) {
+	const plain = "rnt0\\"
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(s, `\`)
+		b.WriteString(before)
+		if !found {
+			return b.String(), nil
+		}
+		if after == "" {
+			return "", errEscape
+		}
+		if i := strings.IndexByte(plain, after[0]); i >= 0 {
+			b.WriteByte("\r\n\t\x00\\"[i])
+			s = after[1:]
+			continue
+		}
+		if len(after) < 3 || after[0] != 'x' {
+			return "", errEscape
+		}
+		c, err := strconv.ParseUint(after[1:3], 16, 8)
+		if err != nil {
+			return "", errEscape
+		}
+		b.WriteByte(byte(c))
+		s = after[3:]
+	}
+}
