@@ -121,7 +121,7 @@ func (b *backend) tellOf(s *Server, before standing, why cause) {
 func (s *Server) event(what What, why cause) Event {
 	e := Event{
 		Server: s.Name, Backup: s.Backup, What: what, Result: why.Result, Took: why.took, Via: why.via,
-		Down: s.state.now.down, Admin: s.state.now.admin, Sessions: s.Sessions(), Queued: s.Queued(),
+		Down: s.state.health.isDown(), Admin: s.state.now.admin, Sessions: s.Sessions(), Queued: s.Queued(),
 	}
 	e.Counter, e.Of = s.state.health.check.shown()
 	return e

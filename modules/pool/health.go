@@ -115,24 +115,26 @@ func (h *health) checkOver(r Result, took time.Duration) (changed bool) {
 	}
 	before := h.said.Result
 	h.said = Past{r, time.Now(), took}
-	if r.Code.OK() {
+	switch {
+	case r.Code == SocketError: // what the proxy lacks says nothing of the server
+	case r.Code.OK():
 		h.errors.Store(0)
 		changed = h.check.pass()
-	} else {
+	default:
 		changed = h.check.fail()
 	}
 	return changed || r.Code != before.Code || r.Warning != before.Warning
 }
 
-// agentOver takes over what an agent says of the server's health. What it says
-// goes for the checks' counter, too, as in HAProxy.
+// agentOver takes over what an agent says of the server's health: down is down
+// whatever checks find, up leaves it to them.
 func (h *health) agentOver(r Result, took time.Duration) {
 	h.agentSaid = Past{r, time.Now(), took}
 	if r.Code == Layer7OK {
-		h.check.value, h.agent.value = h.check.top(), 1
+		h.agent.pass()
 	}
 	if r.Code == Layer7Status {
-		h.check.value, h.agent.value = 0, 0
+		h.agent.fail()
 	}
 }
 

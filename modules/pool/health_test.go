@@ -15,7 +15,7 @@ import (
 )
 
 // scripted is a checker that does what a script says: one letter a check, + for
-// one that passes, - for one that fails, . for one that takes until its end. After
+// one that passes, - for one that fails, s for what the proxy lacks, . for one that takes until its end. After
 // the last letter it goes on with that.
 type scripted struct {
 	mu     sync.Mutex
@@ -41,6 +41,8 @@ func (c *scripted) Check(ctx context.Context, t Target) Result {
 		return Result{Code: Layer4OK}
 	case '-':
 		return Result{Code: Layer4Connection, Info: "connection refused"}
+	case 's':
+		return Result{Code: SocketError}
 	case '!':
 		panic("oh")
 	}

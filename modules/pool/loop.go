@@ -178,7 +178,7 @@ func (s *Server) ask(ctx context.Context, agent bool) (r Report, t Target) {
 	t = s.target(agent)
 	defer func() {
 		if p := recover(); p != nil {
-			r = Report{Result: Result{Code: SocketError, Info: fmt.Sprint("panic: ", p)}}
+			r = Report{Result: Result{Code: Layer7Response, Info: fmt.Sprint("panic: ", p)}}
 		}
 	}()
 	if agent {

@@ -50,7 +50,7 @@ func TestAgent(t *testing.T) {
 			{"cannot be reached", Report{Result: Result{Code: Layer4Connection}}, "", "up ready 1 10"},
 			{"down", Report{Result: Result{Code: Layer7Status}}, "s down 1+0", "down ready 1 10"},
 			{"nothing again", Report{Result: Result{Code: NotChecked}}, "", "down ready 1 10"},
-			{"up", Report{Result: Result{Code: Layer7OK}}, "s up 2+0", "up ready 1 10"},
+			{"up, at once", Report{Result: Result{Code: Layer7OK}}, "s up 2+0", "up ready 1 10"},
 			{"drain", Report{Result: Result{Code: NotChecked}, Admin: new(Drain)}, "s drain 1+0", "up drain 1 10"},
 			{"nothing, and it stays", Report{Result: Result{Code: NotChecked}}, "", "up drain 1 10"},
 			{"maint", Report{Result: Result{Code: NotChecked}, Admin: new(Maint)}, "s maint 1+0", "up maint 1 10"},
@@ -199,4 +199,29 @@ func TestParseWeight(t *testing.T) {
 			t.Errorf("%q of %d: %d, %v, want %d", c.text, c.configured, got, err, c.want)
 		}
 	}
+}
+
+// An agent that says up brings no server up that fails its checks, and one that
+// says down does not undo what they have counted.
+func TestAgentAndChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		a := new(says)
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(script("--++++-")), Agent: &AgentCheck{Agent: a, Interval: time.Second}}})
+		defer p.Close()
+		a.set(Report{Result: Result{Code: Layer7OK}})
+		if got, want := counters(&reg, "s", 3), "down0/2 down0/2 down1/2"; got != want {
+			t.Errorf("the agent says up: %s, want %s", got, want)
+		}
+		a.set(Report{Result: Result{Code: Layer7Status}})
+		time.Sleep(time.Second)
+		if got, want := counters(&reg, "s", 1), "down3/3"; got != want {
+			t.Errorf("the agent says down: %s, want %s", got, want)
+		}
+		a.set(Report{Result: Result{Code: Layer7OK}})
+		time.Sleep(time.Second)
+		if got, want := counters(&reg, "s", 1), "up2/3"; got != want {
+			t.Errorf("the agent says up again: %s, want %s", got, want)
+		}
+	})
 }
