@@ -31,7 +31,8 @@ func TestCounter(t *testing.T) {
 		{"-++", InitDown, "down0/2 down1/2 up3/3"},
 		{"++", InitFullyDown, "down1/2 up3/3"},
 		{"!+", InitUp, "down0/2 down1/2"},
-		{"s+s--s-", InitUp, "up1/3 up3/3 up3/3 up2/3 up1/3 up1/3 down0/2"},
+		{"s-", InitFullyUp, "up3/3 up2/3"},
+		{"s-+", InitUp, "up1/3 down0/2 down1/2"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var reg Registry
