@@ -45,6 +45,10 @@ oracle: ## Run the scenarios in HAProxy and in ours and compare: all, or RUN=FOL
 soak: ## Run the long simulation: 4096 seeds of 20,000 steps each (SEED=N: that one alone)
 	go test -v -count=1 -timeout 0 -run TestSimulation ./modules/pool -args -sim.seeds=4096 -sim.steps=20000 -sim.seed=$(or $(SEED),0)
 
+.PHONY: load
+load: ## Have 1200 servers checked each second, and print what that costs
+	LOAD=1 go test -v -count=1 -run TestManyChecks ./integration
+
 .PHONY: lint
 lint: bin/golangci-lint ## Check format and code, and that the modules compile for macOS and Windows
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -l:"; echo "$$unformatted"; exit 1; fi

@@ -175,6 +175,7 @@ func TestClientsThroughTheProxy(t *testing.T) {
 		durable/%[3]s {
 			route {
 				passthrough {
+					inspect_delay 1m
 					%[4]s
 					default_backend wrong
 				}

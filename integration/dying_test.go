@@ -63,8 +63,8 @@ func TestServerDiesUnderLoad(t *testing.T) {
 		"observed, one client":     {1, "observe layer4 on_error mark_down", "interval 60s\n fall 1", limit},
 		"observed, eight clients":  {8, "observe layer4 on_error mark_down", "interval 60s\n fall 1", limit + 7},
 		"observed, by fail_check":  {1, "observe layer4", "interval 60s\n fall 1", limit},
-		"not observed, by checks":  {8, "", "interval 300ms\n fall 3", -1},
-		"not observed, at the top": {8, "init_state fully_up", "interval 300ms\n fall 4", -1},
+		"not observed, by checks":  {8, "", "interval 300ms\n down_interval 60s\n fall 3", -1},
+		"not observed, at the top": {8, "init_state fully_up", "interval 300ms\n down_interval 60s\n fall 4", -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dying, other := newMortal(t), newMortal(t)

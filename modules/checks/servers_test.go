@@ -27,8 +27,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // soon bounds a check that nobody answers; ample one that somebody does.
 const (
-	soon  = 100 * time.Millisecond
-	ample = 5 * time.Second
+	soon  = 200 * time.Millisecond
+	ample = 15 * time.Second
 )
 
 // serve has each connection served by a function, after which it is closed.

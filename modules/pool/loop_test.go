@@ -12,9 +12,7 @@ import (
 )
 
 // The counter is HAProxy's: it begins at rise, one failure there takes the server
-
 // down, success at rise and above takes it to the top.
-
 func TestCounter(t *testing.T) {
 	for _, c := range []struct {
 		script string
@@ -47,9 +45,7 @@ func TestCounter(t *testing.T) {
 }
 
 // Checks of one server do not overlap and keep their rhythm, whatever they take;
-
 // each state has its interval.
-
 func TestIntervals(t *testing.T) {
 	ms := func(all ...int) (out []time.Duration) {
 		for _, n := range all {
@@ -94,39 +90,43 @@ func TestIntervals(t *testing.T) {
 }
 
 // The checks of many servers are spread evenly over the interval, and stay so.
-
 func TestSpread(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const servers, windows = 200, 10
-		var reg Registry
-		all := make([]*scripted, servers)
-		configs := make([]ServerConfig, servers)
-		for i := range all {
-			all[i] = script("+-++-")
-			configs[i] = ServerConfig{Name: fmt.Sprint("s", i), Care: Care{Check: checked(all[i])}}
-		}
-		p, _ := serving(t, &reg, configs...)
-		time.Sleep(20 * time.Second)
-		p.Close()
-		synctest.Wait()
-		counts := make(map[time.Duration]int)
-		for _, c := range all {
-			for _, at := range c.seen() {
-				counts[at/(time.Second/windows)]++
+	for _, servers := range []int{200, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			const seconds, window = 10, 100 * time.Millisecond
+			var reg Registry
+			all, configs := make([]*scripted, servers), make([]ServerConfig, servers)
+			for i := range all {
+				all[i] = script("+-++-")
+				configs[i] = ServerConfig{Name: fmt.Sprint("s", i), Care: Care{Check: checked(all[i])}}
 			}
-		}
-		for w, n := range counts {
-			if mean := servers / windows; w < 20*windows && (n < mean*3/4 || n > mean*5/4) {
-				t.Errorf("%d checks in the %dth 100 ms, want about %d", n, w, mean)
+			p, _ := serving(t, &reg, configs...)
+			time.Sleep(seconds * time.Second)
+			p.Close()
+			synctest.Wait()
+			var times []time.Duration
+			for _, c := range all {
+				times = append(times, c.seen()...)
 			}
-		}
-	})
+			slices.Sort(times)
+			mean, first := servers/int(time.Second/window), 0
+			for i, at := range times {
+				for at-times[first] >= window {
+					first++
+				}
+				if n := i - first + 1; n > mean*5/4 || at > window && n < mean*3/4 {
+					t.Fatalf("%d servers: %d checks in 100 ms up to %v, want about %d", servers, n, at, mean)
+				}
+			}
+			if len(times) < servers*seconds {
+				t.Errorf("%d servers: %d checks in %d s", servers, len(times), seconds)
+			}
+		})
+	}
 }
 
 // With Spread a check comes up to so much of an interval early or late, and its
-
 // rhythm stays.
-
 func TestSpreadByChance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -152,11 +152,8 @@ func TestSpreadByChance(t *testing.T) {
 }
 
 // What the operator wants and how the server is are two things. In maintenance it
-
 // A reload neither forgets what was counted nor delays the next check; checks end
-
 // with the last configuration.
-
 func TestChecksOverReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -194,9 +191,7 @@ func TestChecksOverReloads(t *testing.T) {
 }
 
 // A check that is under way when the configuration changes is not lost, unless the
-
 // server is another one; then its health begins anew.
-
 func TestReloadDuringACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -226,9 +221,7 @@ func TestReloadDuringACheck(t *testing.T) {
 }
 
 // What rise and fall are in the new configuration counts; that a check is gone
-
 // does, too.
-
 func TestReloadChangesTheCheck(t *testing.T) {
 	for _, c := range []struct {
 		script     string
@@ -263,17 +256,10 @@ func TestReloadChangesTheCheck(t *testing.T) {
 }
 
 // Errors in a row that clients meet are followed by what OnError says.
-
 // With FastInterval the next check comes so soon after too many errors; a check
-
 // that passes forgets them.
-
 // Who tracks a server stands as that does, over chains, backends and reloads.
-
 // Sessions end with their server, or with the need for their backup, where that is
-
 // wanted; those that have ended are not told.
-
 // Who waits for a server that goes down is sent elsewhere, and told of.
-
 // The last transitions are kept, and no more than those.

@@ -13,7 +13,6 @@ import (
 )
 
 // is not checked; afterwards it is up until a check says otherwise.
-
 // says is an agent.
 type says struct {
 	mu     sync.Mutex
