@@ -23,6 +23,9 @@ var want = []string{
 	"layer4.matchers.client_hello",
 	"passthrough",
 	"passthrough.policies.roundrobin",
+	"passthrough.checks.tls",
+	"passthrough.checks.agent",
+	"admin.api.passthrough",
 }
 
 func TestBuild(t *testing.T) {

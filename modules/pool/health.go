@@ -81,6 +81,7 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 	if c.Check != nil {
 		rise, fall = c.Check.Rise, c.Check.Fall
 	}
+	first := !h.checked && c.Check != nil
 	lost := h.checked && c.Check == nil || h.asked && c.Agent == nil
 	h.checked, h.asked = c.Check != nil, c.Agent != nil
 	if c.Track == (Ref{}) {
@@ -94,6 +95,9 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 		return
 	}
 	h.check.set(rise, fall)
+	if first && h.check.up() && c.Init != InitFullyUp { // as a new server, but it stays up
+		h.check.value = rise
+	}
 	if lost { // nobody would ever bring it up again
 		h.begin(c.Init)
 		if !h.asked {

@@ -4,7 +4,9 @@ package pool
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +47,9 @@ func TestAdminAndHealth(t *testing.T) {
 		set(Ready)
 		expect("ready", "s maint over 1+1")
 		set(Maint)
+		if err := p.SetHealth("s", false); err != nil {
+			t.Fatal(err)
+		}
 		set(Drain)
 		expect("maint and drain", "s maint 0+1, s maint over 0+1")
 		set(Ready)
@@ -241,6 +246,12 @@ func TestRequeued(t *testing.T) {
 		if e := <-events; e.What != WentDown || e.Requeued != 3 || e.Sessions != 1 || e.Queued != 0 || e.Active != 1 {
 			t.Errorf("%+v", e)
 		}
+		if err := p.SetHealth("s", true); err != nil {
+			t.Fatal(err)
+		}
+		if e := <-events; e.What != WentUp || e.Requeued != 0 {
+			t.Errorf("%+v", e)
+		}
 		lease.Release(Served)
 	})
 }
@@ -266,4 +277,61 @@ func TestEventsKept(t *testing.T) {
 	if s := status.Servers[0]; s.Downs != kept || s.Down || s.Since.IsZero() {
 		t.Errorf("%+v", s)
 	}
+}
+
+// What checks have found is told, and not remembered among the transitions.
+func TestCheckNewsAreNoTransitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			reg  Registry
+			mu   sync.Mutex
+			news []string
+		)
+		p, err := reg.Open(Config{Backend: "b", Policy: new(inOrder), Notify: func(e Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			if e.What == CheckNews {
+				news = append(news, fmt.Sprintf("%s %d/%d %v", string(e.Result.Code), e.Counter, e.Of, e.Down))
+			}
+		}, Servers: []ServerConfig{{Name: "s", Weight: 1, Care: Care{Check: checked(script("++-+--"))}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		p.Serve()
+		time.Sleep(4500 * time.Millisecond)
+		mu.Lock()
+		defer mu.Unlock()
+		want := []string{"L4OK 3/3 false", "L4CON 2/3 false", "L4OK 3/3 false", "L4CON 2/3 false"}
+		if !slices.Equal(news, want) {
+			t.Errorf("%q, want %q", news, want)
+		}
+		if status, _ := reg.Backend("b"); len(status.Events) != 0 {
+			t.Errorf("transitions: %+v", status.Events)
+		}
+	})
+}
+
+func TestRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", SlowStart: 2 * time.Second})
+		defer p.Close()
+		s := p.Servers()[0]
+		if !p.Running(s) {
+			t.Error("it does not run at first")
+		}
+		_ = p.SetHealth("s", false)
+		if p.Running(s) {
+			t.Error("it runs while it is down")
+		}
+		_ = p.SetHealth("s", true)
+		if p.Running(s) {
+			t.Error("it runs while it starts slowly")
+		}
+		time.Sleep(3 * time.Second)
+		if !p.Running(s) {
+			t.Error("it does not run after its slow start")
+		}
+	})
 }

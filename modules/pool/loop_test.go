@@ -3,9 +3,11 @@
 package pool
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -263,3 +265,85 @@ func TestReloadChangesTheCheck(t *testing.T) {
 // wanted; those that have ended are not told.
 // Who waits for a server that goes down is sent elsewhere, and told of.
 // The last transitions are kept, and no more than those.
+
+// stubborn is a checker that takes its time, whatever its context says, and fails.
+type stubborn struct{ now atomic.Int32 }
+
+func (c *stubborn) Check(context.Context, Target) Result {
+	if c.now.Add(1) > 1 {
+		panic("two checks of one server at once")
+	}
+	defer c.now.Add(-1)
+	time.Sleep(600 * time.Millisecond)
+	return Result{Code: Layer7Status}
+}
+
+// A check that was broken off, because a configuration had none, says nothing, and
+// the next one waits for its end.
+func TestCheckBrokenOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		c := new(stubborn)
+		with, without := ServerConfig{Name: "s", Care: Care{Check: checked(c)}}, ServerConfig{Name: "s"}
+		var last *Pool
+		for _, config := range []ServerConfig{with, without, with} {
+			p, _ := serving(t, &reg, config)
+			if last != nil {
+				last.Close()
+			}
+			last = p
+			time.Sleep(100 * time.Millisecond)
+		}
+		defer last.Close()
+		time.Sleep(500 * time.Millisecond)
+		synctest.Wait()
+		if status, _ := reg.Backend("b"); status.Servers[0].Down {
+			t.Errorf("what was broken off counts: %+v", status.Servers[0])
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		status, _ := reg.Backend("b")
+		if got := status.Servers[0]; !got.Down || strings.Contains(got.Check.Info, "panic") {
+			t.Errorf("after the next check: %+v", got)
+		}
+	})
+}
+
+// What a check finds that was under way when maintenance began is not taken.
+func TestMaintenanceDuringACheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(new(stubborn))}})
+		defer p.Close()
+		time.Sleep(100 * time.Millisecond)
+		if err := p.SetAdmin("s", Maint); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		status, _ := reg.Backend("b")
+		if got := status.Servers[0]; got.Down || got.Downs > 0 || !got.Check.At.IsZero() {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// A shorter interval counts from the reload on.
+func TestReloadShortensTheInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reg Registry
+		c := script("+")
+		slow := checked(c)
+		slow.Interval = time.Hour
+		first, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: slow}})
+		time.Sleep(time.Second)
+		second, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(c)}})
+		first.Close()
+		defer second.Close()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if n := len(c.seen()); n < 5 {
+			t.Errorf("%d checks in 5 s of an interval of 1 s", n)
+		}
+	})
+}
