@@ -68,7 +68,7 @@ func askHAProxy(t *testing.T, status string, backends map[string]string) map[str
 // settled reports whether a column of the statistics says how checks have ended.
 func settled(all map[string]map[string]string, column string) bool {
 	for _, row := range all {
-		if s := row[column]; s == "" || s == "INI" || strings.HasPrefix(s, "*") {
+		if s := row[column]; s == "" || s == "INI" {
 			return false
 		}
 	}
@@ -92,7 +92,7 @@ func statistics(socket string) map[string]map[string]string {
 	for _, row := range rows[1:] {
 		named := make(map[string]string)
 		for i, column := range rows[0] {
-			named[column] = row[i]
+			named[column] = strings.TrimPrefix(row[i], "* ") // of the check before the one under way
 		}
 		if named["svname"] == "s" {
 			all[named["pxname"]] = named

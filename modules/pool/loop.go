@@ -35,22 +35,27 @@ func (b *backend) wants(s *Server, l *loop) bool {
 }
 
 // watch starts and stops the loops that a change of configuration has started and
-// stopped.
+// stopped, in the order of the servers: the first one is checked at once.
 func (b *backend) watch() {
 	for _, s := range b.states {
 		s.asks.asks = true
 		for _, l := range []*loop{&s.checks, &s.asks} {
-			srv := b.current(s)
-			switch wants := b.wants(srv, l); {
-			case !wants && l.on:
+			if l.on && !b.wants(b.current(s), l) {
 				l.stop()
-			case wants && !l.on:
+			}
+		}
+	}
+	for _, s := range b.pool.servers {
+		for _, l := range []*loop{&s.state.checks, &s.state.asks} {
+			switch {
+			case !b.wants(s, l):
+			case !l.on:
 				l.round++
 				if l.on = true; l.end == nil { // or else what is under way goes on with it
-					b.begin(srv, l)
+					b.begin(s, l)
 				}
-			case wants && l.end == nil && time.Until(l.due) > srv.interval(l):
-				b.begin(srv, l)
+			case l.end == nil && time.Until(l.due) > s.interval(l):
+				b.begin(s, l)
 			}
 		}
 	}
