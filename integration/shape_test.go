@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	"pool":                  {},
 	"names":                 {},
 	"options":               {},
-	"durable":               {},
+	"durable":               {"relay"},
 	"policies":              {"pool", "options", "sample"}, // loaded by module ID: the balancer and they never meet
 	"checks":                {"pool", "options"},           // loaded likewise
 	"tcplog":                {"relay", "clienthello"},

@@ -16,7 +16,10 @@ import (
 
 const patience = 10 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The relay's shards live as long as the process.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddy-passthrough/caddy-passthrough/modules/relay.(*shard).run"))
+}
 
 // open listens on 127.0.0.1 and closes with the test.
 func open(t testing.TB, port int) net.Listener {

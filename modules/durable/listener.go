@@ -28,7 +28,7 @@ func newListener(ctx context.Context, s *socket) *listener {
 	return l
 }
 
-// Accept waits for a connection, a *net.TCPConn. It fails once this listener is
+// Accept waits for a connection, a *net.TCPConn or, on Linux, a *relay.Socket. It fails once this listener is
 // closed, with net.ErrClosed, or once the kernel socket is lost; none of its errors
 // is a timeout or passes with time.
 func (l *listener) Accept() (net.Conn, error) {

@@ -111,19 +111,6 @@ func TestContextEndCloses(t *testing.T) {
 	}
 }
 
-func TestAcceptedIsPlainTCP(t *testing.T) {
-	ln := open(t, 0)
-	dial(t, ln)
-	conn, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, ok := conn.(*net.TCPConn); !ok {
-		t.Errorf("accepted a %T, want a *net.TCPConn", conn)
-	}
-}
-
 // TestAcceptCloseRaces opens, accepts and closes at random on one address while
 // clients connect; every connection that is made is served.
 func TestAcceptCloseRaces(t *testing.T) {

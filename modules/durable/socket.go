@@ -23,7 +23,7 @@ var (
 // in the overlap of a reload, any of them may get a connection.
 type socket struct {
 	key   address
-	ln    net.Listener  // the kernel socket, a *net.TCPListener
+	ln    net.Listener  // the kernel socket
 	conns chan net.Conn // unbuffered: what is not taken stays in the accept goroutine's hand
 	idle  chan struct{} // closed with the last user
 	done  chan struct{} // closed when the accept goroutine has ended
@@ -40,14 +40,15 @@ func attach(ctx context.Context, addr address, cfg net.ListenConfig) (*socket, e
 	defer socketsMu.Unlock()
 	s := sockets[addr]
 	if s == nil {
-		ln, err := cfg.Listen(ctx, networks[addr.network], addr.tcp)
+		own := inherited(cfg)
+		ln, err := own.Listen(ctx, networks[addr.network], addr.tcp)
 		if err != nil {
 			return nil, err
 		}
 		if bound, ok := ln.Addr().(*net.TCPAddr); ok && strings.HasSuffix(addr.tcp, ":0") {
 			addr.tcp = canonical(bound).String()
 		}
-		s = newSocket(addr, ln)
+		s = newSocket(addr, newAcceptor(ln))
 		sockets[s.key] = s
 		go s.run()
 	}

@@ -32,12 +32,12 @@ func (c *connection) connect(b *balancer.Backend) bool {
 	for ; err == nil; lease, err = a.next(lease, c.record.End) {
 		c.lease = lease
 		c.noteQueue(&a.request.Queued)
-		if c.dial(lease, time.Duration(b.Timeouts.Connect)) {
+		if c.dial(b, lease) {
 			lease.Reached()
 			c.record.Connect = time.Since(began) - c.record.Queue
 			return true
 		}
-		if c.noteCut(lease.Cut()) {
+		if noteCut(&c.record, lease.Cut()) {
 			lease.Release(pool.ConnectFailed)
 			return true
 		}
@@ -58,16 +58,16 @@ func (c *connection) connect(b *balancer.Backend) bool {
 }
 
 // noteCut notes why the connection has been ended from outside, if it has.
-func (c *connection) noteCut(why pool.Cut) bool {
+func noteCut(r *tcplog.Record, why pool.Cut) bool {
 	switch why {
 	case pool.NotCut:
 		return false
 	case pool.MarkedDown:
-		c.record.End = tcplog.ServerDown
+		r.End = tcplog.ServerDown
 	case pool.BackupSpare:
-		c.record.End = tcplog.BackupSpare
+		r.End = tcplog.BackupSpare
 	}
-	c.record.EndedBy = relay.Proxy
+	r.EndedBy = relay.Proxy
 	return true
 }
 
@@ -118,11 +118,15 @@ func (c *connection) Sample(e *sample.Expression) (sample.Value, bool) {
 }
 
 // dial connects to the server of a lease and notes how that went.
-func (c *connection) dial(l *pool.Lease, timeout time.Duration) bool {
+func (c *connection) dial(b *balancer.Backend, l *pool.Lease) bool {
 	s := l.Server
 	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
 	c.record.Server, c.record.Address = s.Name, s.Address
-	conn, err := c.dialAddress(s.Address, timeout)
+	conn, err := c.dialAddress(s.Address, relay.DialOptions{
+		Timeout:   max(0, time.Duration(b.Timeouts.Connect)),
+		KeepAlive: c.h.relayOptions(b).Patient(),
+		Client:    c.cx.Conn,
+	})
 	if err != nil {
 		c.record.End, c.record.EndedBy = connectEnd(err)
 		c.record.Error = err.Error()
@@ -132,8 +136,12 @@ func (c *connection) dial(l *pool.Lease, timeout time.Duration) bool {
 	return true
 }
 
-func (c *connection) dialAddress(address string, timeout time.Duration) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: max(0, timeout)}
+// dialAddress connects, and sends the hello as soon as it is connected.
+func (c *connection) dialAddress(address string, o relay.DialOptions) (net.Conn, error) {
+	if to, err := netip.ParseAddrPort(address); err == nil {
+		return relay.Dial(to, o, c.hello.Bytes())
+	}
+	dialer := net.Dialer{Timeout: o.Timeout}
 	if !balancer.IsTemplate(address) {
 		network, to := balancer.SplitAddress(address)
 		return dialer.Dial(network, to)

@@ -28,9 +28,9 @@ type connAt struct {
 
 func (c *connAt) LocalAddr() net.Addr { return c.local }
 
-// session has a frontend with one backend, any, handle a client that has sent
+// oneSession has a frontend with one backend, any, handle a client that has sent
 // some bytes and left.
-func session(t *testing.T, address string, h *Handler, local net.Addr, sent []byte) (cx *layer4.Connection, line observer.LoggedEntry) {
+func oneSession(t *testing.T, address string, h *Handler, local net.Addr, sent []byte) (cx *layer4.Connection, line observer.LoggedEntry) {
 	t.Helper()
 	app, ctx := newAppOf(t, map[string]string{
 		"any":   fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 2, "timeouts": {"connect": "500ms"}}`, address),
@@ -127,7 +127,7 @@ func TestNoAddress(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &Handler{On: map[string]string{"not_tls": "default"}}
-			cx, line := session(t, c.template, h, elsewhere, c.sent)
+			cx, line := oneSession(t, c.template, h, elsewhere, c.sent)
 			if s := h.router.fallback.Pool().Servers()[0]; s.Failed() != 0 || s.Sessions() != 0 {
 				t.Errorf("the server has %d failures and %d sessions", s.Failed(), s.Sessions())
 			}
@@ -157,7 +157,7 @@ func TestNoAddress(t *testing.T) {
 // Another backend can be sent to where there is no address.
 func TestStandInForNoAddress(t *testing.T) {
 	h := &Handler{On: map[string]string{"no_server": "backend sorry"}}
-	_, line := session(t, "{l4.client_hello.sni}:443", h, elsewhere, hellotest.Plain().Raw())
+	_, line := oneSession(t, "{l4.client_hello.sni}:443", h, elsewhere, hellotest.Plain().Raw())
 	if fields := line.ContextMap(); fields["backend"] != "sorry" || fields["server"] != "s2" || fields["end"] != "connect_failed" {
 		t.Errorf("logged as %v", fields)
 	}
@@ -166,7 +166,7 @@ func TestStandInForNoAddress(t *testing.T) {
 // A server that cannot be reached is tried again, under whatever name.
 func TestFilledAddressIsTriedAgain(t *testing.T) {
 	resolve(t, func(string) []string { return []string{"127.0.0.1"} })
-	_, line := session(t, "{l4.client_hello.sni}:1", &Handler{}, elsewhere, hellotest.Plain(hellotest.SNI("a.test")).Raw())
+	_, line := oneSession(t, "{l4.client_hello.sni}:1", &Handler{}, elsewhere, hellotest.Plain(hellotest.SNI("a.test")).Raw())
 	if fields := line.ContextMap(); fields["end"] != "connect_failed" || fields["ended_by"] != "server" || fields["retries"] != int64(2) || fields["server_address"] != "a.test:1" {
 		t.Errorf("logged as %v", fields)
 	}
@@ -198,7 +198,7 @@ func TestFilledAddress(t *testing.T) {
 	})
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
 	raw := hellotest.Plain(hellotest.SNI("SHOP.a.test.")).Raw()
-	cx, line := session(t, "{l4.client_hello.sni}:"+port, &Handler{}, elsewhere, raw)
+	cx, line := oneSession(t, "{l4.client_hello.sni}:"+port, &Handler{}, elsewhere, raw)
 	if fields := line.ContextMap(); fields["end"] != "complete" || fields["server_address"] != "shop.a.test:"+port {
 		t.Fatalf("logged as %v", fields)
 	}
@@ -219,7 +219,7 @@ func TestLoop(t *testing.T) {
 		resolve(t, func(host string) []string {
 			return map[string][]string{"one.test": {"127.0.0.1"}, "two.test": {"127.0.0.1", "192.0.2.1"}, "three.test": {"127.0.0.1", "192.0.2.1", "127.0.0.1"}}[host]
 		})
-		_, line := session(t, "{l4.client_hello.sni}:1", &Handler{}, own, hellotest.Plain(hellotest.SNI(name)).Raw())
+		_, line := oneSession(t, "{l4.client_hello.sni}:1", &Handler{}, own, hellotest.Plain(hellotest.SNI(name)).Raw())
 		fields := line.ContextMap()
 		if fields["end"] != "no_address" || fields["retries"] != int64(0) || fields["server_address"] != name+":1" {
 			t.Errorf("%s: logged as %v", name, fields)

@@ -4,7 +4,6 @@ package l4passthrough
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"runtime/debug"
@@ -35,10 +34,10 @@ type connection struct {
 
 	deciding *content.Config // the rules that are being looked at
 
-	lease   *pool.Lease
-	outcome pool.Outcome // of the lease, once there is a server
-	server  net.Conn
-	record  tcplog.Record
+	lease      *pool.Lease
+	server     net.Conn
+	record     tcplog.Record
+	handedOver bool // to a session, what is above belongs to it
 }
 
 func newConnection(h *Handler, cx *layer4.Connection) *connection {
@@ -208,22 +207,13 @@ func (c *connection) matching() *layer4.Connection {
 	return m
 }
 
-// relay passes the hello on, then everything else, until the session is over.
+// relay passes the hello on, then everything else. Where the session can do
+// without this goroutine, that is not waited for.
 func (c *connection) relay(b *balancer.Backend) {
-	options := c.h.relayOptions(&b.Timeouts)
-	options.Answered = c.lease.Answered
-	session := relay.New(c.cx.Conn, c.server, options)
-	c.lease.OnCut(func(pool.Cut) { session.End("") })
-	session.First(c.hello.Bytes())
-	c.forget()
-	result := session.Run()
-	c.record.Relayed(result)
-	switch {
-	case result.Cause == relay.Ended:
-		c.noteCut(c.lease.Cut())
-	case result.Cause == relay.Reset && result.By == relay.Server && result.Out == 0:
-		c.outcome = pool.BrokenEarly
-	}
+	s := &session{handler: c.h, lease: c.lease, began: c.began, record: c.record}
+	c.lease, c.handedOver = nil, true
+	s.lease.OnCut(func(pool.Cut) { s.End("") })
+	s.Run(c.cx.Conn, c.server, c.hello.Bytes(), c.h.relayOptions(b), s)
 }
 
 // forget gives back what was read of the hello.
@@ -238,20 +228,21 @@ func (c *connection) forget() {
 	c.hello = nil
 }
 
-// end is the one place where a connection ends, however it does.
+// end ends a connection that has not become a session.
 func (c *connection) end() {
-	if p := recover(); p != nil {
-		c.record.End, c.record.EndedBy = tcplog.Failed, relay.Proxy
-		c.record.Error = fmt.Sprint("panic: ", p)
+	p := recover()
+	if p != nil {
 		c.h.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
+	}
+	c.forget()
+	if c.handedOver {
+		return
+	}
+	if p != nil {
+		c.record.Panicked(p)
 	}
 	if c.server != nil {
 		_ = c.server.Close()
 	}
-	if c.lease != nil {
-		c.lease.Release(c.outcome)
-	}
-	c.forget()
-	c.record.Duration = time.Since(c.began)
-	c.record.Write(c.h.logger)
+	ended(c.h, c.lease, pool.Served, &c.record, c.began)
 }

@@ -6,15 +6,17 @@ import (
 	"net"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 // silence makes the next Close of c say nothing to the client, as HAProxy's
 // silent-drop does. A socket in repair mode is closed without FIN or RST; that
 // needs CAP_NET_ADMIN. Without it the RST is sent so that it dies at the first
 // router.
-func silence(c *net.TCPConn) {
-	raw, err := c.SyscallConn()
-	if err != nil {
+func silence(c net.Conn) {
+	raw, ok := relay.Raw(c)
+	if !ok {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) {

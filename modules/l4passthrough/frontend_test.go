@@ -176,21 +176,21 @@ max_hello 16384`)
 
 func TestRelayOptions(t *testing.T) {
 	const s = time.Second
-	backend := balancer.Timeouts{
+	backend := balancer.Backend{Timeouts: balancer.Timeouts{
 		Client: caddy.Duration(1 * s), Server: caddy.Duration(2 * s), Tunnel: caddy.Duration(3 * s),
 		ClientFin: caddy.Duration(4 * s), ServerFin: caddy.Duration(5 * s),
-	}
+	}}
 	for _, c := range []struct {
-		h    Handler
+		h    *Handler
 		want relay.Options
 	}{
-		{Handler{}, relay.Options{ClientTimeout: s, ServerTimeout: 2 * s, Tunnel: 3 * s, ClientFin: 4 * s, ServerFin: 5 * s}},
+		{new(Handler), relay.Options{ClientTimeout: s, ServerTimeout: 2 * s, Tunnel: 3 * s, ClientFin: 4 * s, ServerFin: 5 * s}},
 		{
-			Handler{TimeoutClient: caddy.Duration(6 * s), TimeoutClientFin: balancer.Never},
+			&Handler{TimeoutClient: caddy.Duration(6 * s), TimeoutClientFin: balancer.Never},
 			relay.Options{ClientTimeout: 6 * s, ServerTimeout: 2 * s, Tunnel: 3 * s, ClientFin: -1, ServerFin: 5 * s},
 		},
 	} {
-		if diff := cmp.Diff(c.want, c.h.relayOptions(&backend)); diff != "" {
+		if diff := cmp.Diff(&c.want, c.h.relayOptions(&backend)); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -105,6 +106,7 @@ type Handler struct {
 	early   [2]content.Config // of Connection and Session
 	router  *router
 	actions [reasons]action
+	options sync.Map // *balancer.Backend → *relay.Options
 }
 
 // CaddyModule returns the Caddy module information.

@@ -10,22 +10,16 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 // readNow reads what c has received already. Where that is nothing, the error is
 // os.ErrDeadlineExceeded: a deadline in the past has package net not look at all.
 func readNow(c net.Conn, p []byte) (n int, err error) {
-	var raw syscall.RawConn
-	switch c := c.(type) {
-	case *net.TCPConn:
-		raw, err = c.SyscallConn()
-	case *net.UnixConn:
-		raw, err = c.SyscallConn()
-	default:
+	raw, ok := relay.Raw(c)
+	if !ok {
 		return readSoon(c, p)
-	}
-	if err != nil {
-		return 0, err
 	}
 	var failed error
 	err = raw.Read(func(fd uintptr) bool {

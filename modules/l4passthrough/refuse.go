@@ -67,16 +67,12 @@ func (c *connection) refuse(why reason) *balancer.Backend {
 
 // reset has the client see a RST when the connection is closed.
 func (c *connection) reset() {
-	if tcp, ok := c.tcp(); ok {
-		_ = tcp.SetLinger(0)
-	}
+	abort(c.cx.Conn)
 }
 
 // drop has the client see nothing when the connection is closed.
 func (c *connection) drop() {
-	if tcp, ok := c.tcp(); ok {
-		silence(tcp)
-	}
+	silence(c.cx.Conn)
 }
 
 // alert sends a fatal TLS alert, if the client spoke TLS, and sees that it gets
@@ -95,8 +91,9 @@ func (c *connection) alert(description byte) {
 	}
 }
 
-// tcp is the client's connection, if nothing is wrapped around it.
-func (c *connection) tcp() (*net.TCPConn, bool) {
-	tcp, ok := c.cx.Conn.(*net.TCPConn)
-	return tcp, ok
+// abort has the next Close of a connection send RST.
+func abort(c net.Conn) {
+	if l, ok := c.(interface{ SetLinger(sec int) error }); ok {
+		_ = l.SetLinger(0)
+	}
 }

@@ -156,6 +156,13 @@ func provisioned(t *testing.T, ctx caddy.Context, app *balancer.App, h *Handler)
 
 func onlyLine(t *testing.T, logged *observer.ObservedLogs) observer.LoggedEntry {
 	t.Helper()
+	// A session goes on after its frontend's handler has returned.
+	for range 500 {
+		if logged.Len() > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	if logged.Len() != 1 {
 		t.Fatalf("%d log lines, want 1: %v", logged.Len(), logged.All())
 	}

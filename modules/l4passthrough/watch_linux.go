@@ -6,19 +6,17 @@ import (
 	"net"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 // watch waits until a client's connection is broken, or with untilFin until the
 // client has closed its direction; nil if a read deadline comes first. It reads
 // nothing.
 func watch(c net.Conn, untilFin bool) error {
-	tcp, ok := c.(*net.TCPConn)
+	raw, ok := relay.Raw(c)
 	if !ok {
 		return nil
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return nil //nolint:nilerr // then nothing is noticed
 	}
 	var left error
 	_ = raw.Read(func(fd uintptr) bool {

@@ -3,16 +3,20 @@
 // Package relay moves bytes between a client and a server, both ways, until
 // that ends, and says how it ended. Each direction closes on its own: what one
 // side still has to say after the other has finished is delivered. A session
-// can be watched while it runs and ended from outside. The pump of this package
-// copies through buffers and works with any net.Conn; it takes one goroutine
-// beside the caller's. The package knows no Caddy, no TLS and no load balancing.
+// can be watched while it runs and ended from outside.
+//
+// On Linux an engine runs the sessions of sockets: one goroutine for each of
+// GOMAXPROCS holds them in an epoll set, so that an idle session is two
+// descriptors and one small record, without a goroutine, a buffer or a timer of
+// its own. What is little is read and written through one buffer for all; what
+// is much is spliced through pipes that are taken while bytes are in flight.
+// Connections of other kinds (TLS, another handler's), and those of other
+// systems, are copied through buffers, by two goroutines, with the same
+// behaviour. The package knows no Caddy, no TLS and no load balancing.
 package relay
 
 import (
-	"fmt"
 	"net"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -56,7 +60,24 @@ type Result struct {
 	Out    int64  // bytes from the server that the client's socket took
 }
 
-// Options of a session. The zero value means no timeouts.
+// Counters are what a session has moved so far.
+type Counters struct {
+	In, Out int64         // bytes, as in Result
+	Idle    time.Duration // since one of the two last sent or took something
+}
+
+// Owner is told what becomes of a session. Its methods must not wait for the
+// session.
+type Owner interface {
+	// Answered is called once, when the server has sent something. Other sessions
+	// wait for it: it must be quick.
+	Answered()
+	// Ended is called once, when both connections are closed.
+	Ended(Result)
+}
+
+// Options of a session. The zero value means no timeouts. Sessions share them:
+// they must not change.
 type Options struct {
 	// ClientTimeout is how long the client may neither send nor take anything.
 	// Then its direction is closed as if it had finished; the server's goes on
@@ -73,146 +94,50 @@ type Options struct {
 	ClientFin time.Duration
 	// ServerFin is the same for the server: HAProxy's timeout server-fin.
 	ServerFin time.Duration
-	// Answered, if there is one, is called once, when the server has sent something.
-	Answered func()
 }
 
-// Session is one client and one server. It is made by New, begun by Run and
-// over when Run returns.
-type Session struct {
-	client, server end
+// patience is from what timeout on somebody who is silent should be asked by the
+// kernel whether he is still there; before that is worth it, his time is over.
+const patience = 5 * time.Minute
 
-	mu     sync.Mutex
-	result Result
-	over   bool // somebody has noted a cause that is not Closed
-	closed bool // one side has finished in order
-}
-
-// end is one side's connection.
-type end struct {
-	net.Conn
-	side    Side
-	timeout atomic.Int64  // in ns; 0: none
-	fin     time.Duration // Options' own
-	sent    atomic.Int64  // bytes received from it and written to the other side
-	began   time.Time
-	active  atomic.Int64 // when it last sent or took a byte, in ns since began
-	done    atomic.Bool  // nothing more comes from it
-	dying   atomic.Bool  // writing to it failed: what it has sent is still read
-	shut    atomic.Bool  // closed by the session: errors mean nothing any more
-
-	writeDue time.Time // the write deadline; its writer's
-	first    func()    // called with the first bytes from it; its reader's
-}
-
-// New makes a session, which owns both connections from now on.
-func New(client, server net.Conn, o Options) *Session {
-	if o.Tunnel != 0 {
-		o.ClientTimeout, o.ServerTimeout = o.Tunnel, o.Tunnel
-	}
-	s, now := new(Session), time.Now()
-	s.client.Conn, s.client.side, s.client.fin, s.client.began = client, Client, o.ClientFin, now
-	s.server.Conn, s.server.side, s.server.fin, s.server.began = server, Server, o.ServerFin, now
-	s.server.first = o.Answered
-	s.client.setTimeout(o.ClientTimeout)
-	s.server.setTimeout(o.ServerTimeout)
-	return s
-}
-
-// First writes to the server what was already read from the client. If that
-// fails, Run says so. It is called before Run, and b is free afterwards.
-func (s *Session) First(b []byte) {
-	s.deliver(&s.client, &s.server, b)
-}
-
-// Run moves bytes until the session is over, closes both connections and says
-// how it ended.
-func (s *Session) Run() Result {
-	s.client.watch()
-	s.server.watch()
-	done := make(chan struct{})
-	go s.toClient(done)
-	s.direction(&s.client, &s.server)
-	<-done
-	s.close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.result
-	r.In, r.Out = s.Counters()
-	return r
-}
-
-// toClient is a named function so that stack dumps name the goroutine.
-func (s *Session) toClient(done chan<- struct{}) {
-	defer close(done)
-	s.direction(&s.server, &s.client)
-}
-
-// Counters are the bytes moved so far from the client and from the server. It
-// is safe for concurrent use.
-func (s *Session) Counters() (in, out int64) {
-	return s.client.sent.Load(), s.server.sent.Load()
-}
-
-// End ends the session at once; Run's result carries the reason. Only the first
-// call counts, and only if the session has not ended otherwise. It is safe for
-// concurrent use, before, during and after Run.
-func (s *Session) End(reason string) {
-	s.note(Result{By: Proxy, Cause: Ended, Reason: reason})
-	s.close()
-}
-
-// note keeps the first cause, except that an orderly close gives way to what
-// goes wrong after it.
-func (s *Session) note(r Result) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.over:
-	case r.Cause != Closed:
-		s.over, s.result = true, r
-	case !s.closed:
-		s.closed, s.result = true, r
-	}
-}
-
-// close closes both connections. Where one of them was reset, the other is too:
-// a FIN would tell its peer that all has been said.
-func (s *Session) close() {
-	s.mu.Lock()
-	reset := s.over && s.result.Cause == Reset
-	s.mu.Unlock()
-	for _, e := range []*end{&s.client, &s.server} {
-		if reset {
-			abort(e.Conn)
+// Patient reports whether a server may be silent for so long that KeepAlive is of
+// use, as it is where tunnels through firewalls stay idle.
+func (o *Options) Patient() bool {
+	for _, finished := range []bool{false, true} {
+		if limit := o.limit(Server, finished); limit == 0 || limit > patience {
+			return true
 		}
-		e.shutdown()
 	}
+	return false
 }
 
-func (e *end) shutdown() {
-	e.shut.Store(true)
-	_ = e.Close()
+// DialOptions say how to connect.
+type DialOptions struct {
+	Timeout   time.Duration // 0: none but the system's
+	KeepAlive bool          // have the kernel look whether a silent server is still there
+	Client    net.Conn      // whose connection that will be, or nil
 }
 
-// abort makes the next Close of c send RST.
-func abort(c net.Conn) {
-	if l, ok := c.(interface{ SetLinger(sec int) error }); ok {
-		_ = l.SetLinger(0)
+// limit is how long a side may be silent, at the beginning or once one of the two
+// has finished; 0: for ever.
+func (o *Options) limit(side Side, finished bool) time.Duration {
+	limit, fin := o.ClientTimeout, o.ClientFin
+	if side == Server {
+		limit, fin = o.ServerTimeout, o.ServerFin
 	}
+	if o.Tunnel != 0 {
+		limit = o.Tunnel
+	}
+	if finished && fin != 0 {
+		limit = fin
+	}
+	return max(0, limit)
 }
 
-// crashed turns a panic in a connection's own code into the session's end.
-func (s *Session) crashed() {
-	if p := recover(); p != nil {
-		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("relay: panic: %v", p)})
-		s.close()
-	}
-}
-
-// broken notes that the connection to e broke, unless the session has closed it.
-func (s *Session) broken(e *end, err error) {
-	if !e.shut.Load() {
-		s.note(Result{By: e.side, Cause: Reset, Err: err})
-	}
-}
+const (
+	// lastWords is how long a server or client that takes no more may still be
+	// read from: what it sent before it broke is delivered.
+	lastWords = time.Second
+	// atOnce is how close two times are that are over at the same time.
+	atOnce = 20 * time.Millisecond
+)

@@ -113,7 +113,7 @@ func TestTimeoutsInPlaceOfOthers(t *testing.T) {
 				far, server := duplexPair()
 				began := time.Now()
 				go c.play(client, server)
-				r := New(near, far, c.o).Run()
+				r := newCopied(near, far, &c.o, newOwner()).run()
 				if r.By != c.by || r.Cause != c.cause {
 					t.Errorf("ended %s by %s (%v), want %s by %s", r.Cause, r.By, r.Err, c.cause, c.by)
 				}

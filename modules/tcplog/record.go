@@ -7,6 +7,7 @@
 package tcplog
 
 import (
+	"fmt"
 	"net"
 	"time"
 
@@ -88,6 +89,11 @@ func (r *Record) Relayed(result relay.Result) {
 	} else if result.Err != nil {
 		r.Error = result.Err.Error()
 	}
+}
+
+// Panicked notes that the proxy itself has failed.
+func (r *Record) Panicked(value any) {
+	r.End, r.EndedBy, r.Error = Failed, relay.Proxy, fmt.Sprint("panic: ", value)
 }
 
 // Write logs the line: at level error where the proxy itself failed, else at

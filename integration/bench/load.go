@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	patience     = 10 * time.Second // with a proxy that says nothing
+	afterFailure = 10 * time.Millisecond
+)
+
+var errWrongAnswer = errors.New("the answer is not what the server sends")
+
+// A load makes connections to one proxy.
+type load struct {
+	hello   []byte // as captured
+	proxy   *proxy
+	server  *server
+	lasting time.Duration
+	stopped *atomic.Bool // the user wants to leave
+}
+
+// A client is one connection, and what it has counted.
+type client struct {
+	net.Conn
+	tally tally
+	buf   []byte
+}
+
+// dial connects and sends a hello; the answer is read into buf. The connection's
+// deadline lies behind the end of the workload.
+func (l *load) dial(ctx context.Context, hello, buf []byte, life time.Duration) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: patience, KeepAlive: -1}
+	conn, err := dialer.DialContext(ctx, "tcp4", l.proxy.addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := converse(conn, hello, buf[:answerSize], life); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func converse(conn net.Conn, hello, buf []byte, life time.Duration) error {
+	if err := conn.SetDeadline(time.Now().Add(life)); err != nil {
+		return err
+	}
+	if _, err := conn.Write(hello); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(conn, buf); err != nil {
+		return err
+	}
+	if !bytes.Equal(buf, answer) {
+		return errWrongAnswer
+	}
+	return nil
+}
+
+// open makes n connections that have their answer.
+func (l *load) open(ctx context.Context, k kind, n, buffer int) ([]*client, error) {
+	hello := helloOf(l.hello, k)
+	clients := make([]*client, 0, n)
+	for range n {
+		buf := make([]byte, buffer)
+		conn, err := l.dial(ctx, hello, buf, patience+l.lasting+patience)
+		if err != nil {
+			closeAll(clients)
+			return nil, fmt.Errorf("opening a connection: %w", err)
+		}
+		clients = append(clients, &client{Conn: conn, buf: buf})
+	}
+	return clients, nil
+}
+
+func closeAll(clients []*client) {
+	for _, c := range clients {
+		c.Close()
+	}
+}
+
+// A deadline tells workers when to finish their unit and leave.
+type deadline struct {
+	end     time.Time
+	stopped *atomic.Bool
+}
+
+func (d deadline) over(now time.Time) bool {
+	return !now.Before(d.end) || d.stopped.Load()
+}
+
+// during runs all workers at once for the time of the workload, and measures the CPU
+// that the proxy spends meanwhile. Connections are closed after that: it would cost, too.
+func (l *load) during(workers []func(deadline)) (cpu, elapsed time.Duration, err error) {
+	before, err := l.proxy.cpu()
+	if err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	until := deadline{start.Add(l.lasting), l.stopped}
+	var all sync.WaitGroup
+	for _, work := range workers {
+		all.Go(func() { work(until) })
+	}
+	all.Wait()
+	elapsed = time.Since(start)
+	after, err := l.proxy.cpu()
+	if err != nil {
+		return 0, 0, err
+	}
+	return after - before, elapsed, nil
+}
+
+// short is one client after another: connect, hello, answer, close.
+func (l *load) short(ctx context.Context, t *tally, goOn func(time.Time) bool) {
+	hello, buf := helloOf(l.hello, kindShort), make([]byte, answerSize)
+	for before := time.Now(); goOn(before); {
+		conn, err := l.dial(ctx, hello, buf, patience)
+		after := time.Now()
+		if err != nil {
+			t.fail(err)
+			time.Sleep(afterFailure)
+		} else {
+			t.add(after.Sub(before))
+			conn.Close()
+		}
+		before = time.Now()
+	}
+}
+
+// roundTrips sends and awaits the echo, over and over. A broken connection stays so.
+func (c *client) roundTrips(until deadline) {
+	sent := bytes.Clone(answer)
+	got := c.buf[:answerSize]
+	for before := time.Now(); !until.over(before); {
+		binary.BigEndian.PutUint64(sent, uint64(len(c.tally.took)))
+		if err := c.roundTrip(sent, got); err != nil {
+			c.tally.fail(err)
+			return
+		}
+		after := time.Now()
+		c.tally.add(after.Sub(before))
+		before = after
+	}
+}
+
+func (c *client) roundTrip(sent, got []byte) error {
+	if _, err := c.Write(sent); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(c, got); err != nil {
+		return err
+	}
+	if !bytes.Equal(sent, got) {
+		return errWrongAnswer
+	}
+	return nil
+}
+
+// download takes what the server sends, from the word that it may begin.
+func (c *client) download(until deadline) {
+	if _, err := c.Write(answer[:1]); err != nil {
+		c.tally.fail(err)
+		return
+	}
+	if err := drain(c, c.buf, &c.tally, until.over); err != nil {
+		c.tally.fail(err)
+	}
+}
+
+// upload sends. It counts errors alone: what arrived, the server knows.
+func (c *client) upload(until deadline) {
+	for !until.over(time.Now()) {
+		if _, err := c.Write(c.buf); err != nil {
+			c.tally.fail(err)
+			return
+		}
+	}
+}

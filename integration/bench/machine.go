@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"debug/buildinfo"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// machine is a line about where and of what the numbers are.
+func (b *bench) machine(ctx context.Context) string {
+	parts := []string{
+		cpuModel(),
+		fmt.Sprintf("%d cores", runtime.NumCPU()),
+		"Linux " + kernelRelease(),
+	}
+	if !b.cores.pinned {
+		parts = append(parts, "nothing pinned")
+	}
+	parts = append(parts, b.goVersions()...)
+	for _, program := range []string{"haproxy", "nginx"} {
+		if path := b.programs[program]; path != "" {
+			parts = append(parts, programVersion(ctx, path))
+		}
+	}
+	parts = append(parts, time.Now().UTC().Format(time.DateOnly),
+		fmt.Sprintf("%d rounds of %d s", b.options.rounds, b.options.seconds), fmt.Sprintf("%d idle connections", b.idleCount),
+		fmt.Sprintf("hello of %d bytes", len(b.hello)))
+	return "Machine: " + strings.Join(parts, "; ") + ".\n"
+}
+
+func cpuModel() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown CPU"
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
+
+func kernelRelease() string {
+	var uts unix.Utsname
+	if err := unix.Uname(&uts); err != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(uts.Release[:])
+}
+
+// goVersions come out of the built programs themselves.
+func (b *bench) goVersions() []string {
+	for _, program := range []string{"ours", "stock"} {
+		info, err := buildinfo.ReadFile(b.programs[program])
+		if err != nil {
+			continue
+		}
+		versions := []string{info.GoVersion}
+		for _, module := range info.Deps {
+			switch module.Path {
+			case "github.com/caddyserver/caddy/v2":
+				versions = append(versions, "Caddy "+module.Version)
+			case "github.com/mholt/caddy-l4":
+				versions = append(versions, "caddy-l4 "+module.Version)
+			}
+		}
+		return versions
+	}
+	return []string{runtime.Version()}
+}
+
+// programVersion is the first line that it says about itself: "nginx version: nginx/1.22.1".
+func programVersion(ctx context.Context, path string) string {
+	text, err := exec.CommandContext(ctx, path, "-v").CombinedOutput() //nolint:gosec // a program on PATH
+	first, _, _ := strings.Cut(string(text), "\n")
+	if err != nil || first == "" {
+		return path + " of unknown version"
+	}
+	first = strings.TrimPrefix(first, "nginx version: ")
+	first, _, _ = strings.Cut(first, " - ")
+	return strings.TrimSpace(first)
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+type options struct {
+	rounds, seconds, idle int
+	works, proxies        []string
+	output                string
+	ours, stock           string
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&o.rounds, "rounds", 5, "how often each workload meets each proxy")
+	flags.IntVar(&o.seconds, "seconds", 3, "how long, each time")
+	flags.IntVar(&o.idle, "idle", 6000, "connections of the workload idle")
+	flags.StringVar(&o.output, "o", "", "a file for the tables, beside standard output")
+	flags.StringVar(&o.ours, "ours", "", "a built cmd/caddy, in place of a new build")
+	flags.StringVar(&o.stock, "stock", "", "the same of integration/bench/stock")
+	only := flags.String("only", strings.Join(workNames, ","), "workloads")
+	proxies := flags.String("proxies", strings.Join(columns, ","), "proxies")
+	if err := flags.Parse(args); err != nil {
+		return options{}, err
+	}
+	if flags.NArg() > 0 || o.rounds < 1 || o.seconds < 1 || o.idle < 1 {
+		return options{}, errors.New("the bench takes flags alone, with numbers of at least 1: see -h")
+	}
+	var err error
+	if o.works, err = choose(*only, workNames); err != nil {
+		return options{}, err
+	}
+	o.proxies, err = choose(*proxies, columns)
+	return o, err
+}
+
+// choose keeps the order of all, not that of the list.
+func choose(list string, all []string) ([]string, error) {
+	chosen := strings.Split(list, ",")
+	for _, name := range chosen {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("%q is none of %s", name, strings.Join(all, ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !slices.Contains(chosen, name) }), nil
+}
+
+func main() {
+	// The thread that starts proxies moves to their core for that moment, and must outlive
+	// them: they die with it.
+	runtime.LockOSThread()
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err == nil {
+		err = run(o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	b, err := newBench(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(400) // the collector would take its time from the load
+	benchErr := b.rounds(ctx)
+	if len(b.results) > 0 {
+		// Also what a broken run has measured is of use.
+		benchErr = errors.Join(benchErr, b.print(ctx, os.Stdout))
+	}
+	return benchErr
+}
+
+// print writes the tables to standard output and, if so wished, to a file.
+func (b *bench) print(ctx context.Context, stdout io.Writer) error {
+	text := b.report() + "\n" + b.machine(context.WithoutCancel(ctx)) + "\n" + b.bars()
+	if _, err := io.WriteString(stdout, text); err != nil {
+		return fmt.Errorf("printing the tables: %w", err)
+	}
+	if b.options.output == "" {
+		return nil
+	}
+	if err := os.WriteFile(b.options.output, []byte(text), 0o644); err != nil { //nolint:gosec // a document, for everyone
+		return fmt.Errorf("writing the tables: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// groupOf names the processes of a process group.
+func groupOf(group int) ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("listing processes: %w", err)
+	}
+	var pids []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if of, err := unix.Getpgid(pid); err == nil && of == group {
+			pids = append(pids, pid)
+		}
+	}
+	if len(pids) == 0 {
+		return nil, errors.New("the proxy has no process")
+	}
+	return pids, nil
+}
+
+// cpu is what all processes of the proxy have spent, in user and kernel. It is the sum
+// of the two times in /proc/PID/stat, which that file gives in steps of 10 ms: their
+// clocks tell it to the nanosecond.
+func (p *proxy) cpu() (time.Duration, error) {
+	var sum time.Duration
+	for _, pid := range p.pids {
+		var spent unix.Timespec
+		clock := int32(^pid<<3 | 2) // MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED)
+		if err := unix.ClockGettime(clock, &spent); err != nil {
+			return 0, fmt.Errorf("reading the CPU time of %s: %w", p.name, err)
+		}
+		sum += time.Duration(spent.Nano())
+	}
+	return sum, nil
+}
+
+// Holdings are what a proxy has of the machine at one time.
+type holdings struct {
+	memory      int // bytes in RAM that it shares with nobody
+	descriptors int
+}
+
+func (p *proxy) holds() (holdings, error) {
+	var sum holdings
+	for _, pid := range p.pids {
+		memory, err := privateMemory(pid)
+		if err != nil {
+			return holdings{}, fmt.Errorf("reading the memory of %s: %w", p.name, err)
+		}
+		descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil {
+			return holdings{}, fmt.Errorf("counting the descriptors of %s: %w", p.name, err)
+		}
+		sum.memory += memory
+		sum.descriptors += len(descriptors)
+	}
+	return sum, nil
+}
+
+func privateMemory(pid int) (int, error) {
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid)) //nolint:gosec // a number in /proc
+	if err != nil {
+		return 0, err
+	}
+	sum := 0
+	for line := range strings.Lines(string(rollup)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || (fields[0] != "Private_Clean:" && fields[0] != "Private_Dirty:") {
+			continue
+		}
+		kib, err := strconv.Atoi(fields[1])
+		if err != nil {
+			return 0, err
+		}
+		sum += kib << 10
+	}
+	return sum, nil
+}
+
+// cutLog empties the log of connections and tells how many lines it had.
+func (p *proxy) cutLog() (int, error) {
+	if p.log == "" {
+		return 0, nil
+	}
+	file, err := os.OpenFile(p.log, os.O_RDWR, 0) //nolint:gosec // a file of its own temporary directory
+	if err != nil {
+		return 0, fmt.Errorf("opening the log of %s: %w", p.name, err)
+	}
+	defer file.Close()
+	lines, reader, buf := 0, bufio.NewReader(file), make([]byte, bulkSize)
+	for {
+		n, err := reader.Read(buf)
+		lines += bytes.Count(buf[:n], []byte{'\n'})
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, fmt.Errorf("reading the log of %s: %w", p.name, err)
+		}
+	}
+	if err := file.Truncate(0); err != nil {
+		return 0, fmt.Errorf("emptying the log of %s: %w", p.name, err)
+	}
+	return lines, nil
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// copySize is what one read takes at most: enough that system calls do not
+// dominate a bulk transfer, little enough to be held by an idle session.
+const copySize = 32 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
+
+// copied is a session whose bytes are copied, by the caller's goroutine and
+// another.
+type copied struct {
+	client, server end
+	options        *Options
+	owner          Owner
+
+	mu     sync.Mutex
+	result Result
+	over   bool // somebody has noted a cause that is not Closed
+	closed bool // one side has finished in order
+}
+
+// end is one side's connection.
+type end struct {
+	net.Conn
+	side    Side
+	timeout atomic.Int64 // in ns; 0: none
+	sent    atomic.Int64 // bytes received from it and written to the other side
+	began   time.Time
+	active  atomic.Int64 // when it last sent or took a byte, in ns since began
+	done    atomic.Bool  // nothing more comes from it
+	dying   atomic.Bool  // writing to it failed: what it has sent is still read
+	shut    atomic.Bool  // closed by the session: errors mean nothing any more
+
+	writeDue time.Time // the write deadline; its writer's
+	heard    bool      // something has come from it; its reader's
+}
+
+// newCopied makes a session, which owns both connections from now on.
+func newCopied(client, server net.Conn, o *Options, owner Owner) *copied {
+	s, now := &copied{options: o, owner: owner}, time.Now()
+	s.client.Conn, s.client.side, s.client.began = client, Client, now
+	s.server.Conn, s.server.side, s.server.began = server, Server, now
+	for _, e := range []*end{&s.client, &s.server} {
+		e.setTimeout(o.limit(e.side, false))
+	}
+	return s
+}
+
+// first writes to the server what was already read from the client, of which it
+// has some already. If that fails, run says so.
+func (s *copied) first(b []byte, sent int) {
+	s.client.sent.Add(int64(sent))
+	s.deliver(&s.client, &s.server, b[sent:])
+}
+
+// run moves bytes until the session is over, closes both connections and says
+// how it ended.
+func (s *copied) run() Result {
+	s.client.watch()
+	s.server.watch()
+	done := make(chan struct{})
+	go s.toClient(done)
+	s.direction(&s.client, &s.server)
+	<-done
+	s.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.result
+	r.In, r.Out = s.client.sent.Load(), s.server.sent.Load()
+	return r
+}
+
+// toClient is a named function so that stack dumps name the goroutine.
+func (s *copied) toClient(done chan<- struct{}) {
+	defer close(done)
+	s.direction(&s.server, &s.client)
+}
+
+func (s *copied) counters() Counters {
+	e := &s.client
+	active := max(s.client.active.Load(), s.server.active.Load())
+	return Counters{In: s.client.sent.Load(), Out: s.server.sent.Load(), Idle: time.Since(e.began) - time.Duration(active)}
+}
+
+func (s *copied) end(reason string) {
+	s.note(Result{By: Proxy, Cause: Ended, Reason: reason})
+	s.close()
+}
+
+// direction moves what from sends to the other side until from has finished or
+// one of the two fails, and tells the other side so.
+func (s *copied) direction(from, to *end) {
+	defer s.crashed()
+	buf := copyBuffers.Get().(*[copySize]byte)
+	defer copyBuffers.Put(buf)
+	for {
+		n, err := from.Read(buf[:])
+		if n > 0 {
+			from.touch(time.Now())
+			if !from.heard && from.side == Server {
+				s.owner.Answered()
+			}
+			from.heard = true
+			if !s.deliver(from, to, buf[:n]) {
+				return
+			}
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			s.note(Result{By: from.side, Cause: Closed})
+			s.finished(from, to)
+			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if !from.expired() {
+				continue
+			}
+			s.note(Result{By: s.silent(from), Cause: Timeout})
+			s.finished(from, to)
+			return
+		default:
+			s.broken(from, err)
+			s.close()
+			return
+		}
+	}
+}
+
+// deliver writes b, which came from from, to the other side. Where that fails,
+// the other side is only read to its end from then on.
+func (s *copied) deliver(from, to *end, b []byte) bool {
+	began := time.Now()
+	for len(b) > 0 {
+		to.watchWrite(began)
+		n, err := to.Write(b)
+		b = b[n:]
+		from.sent.Add(int64(n))
+		if n > 0 {
+			began = time.Now()
+			to.touch(began)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if limit := to.limit(); limit > 0 && time.Since(began) >= limit {
+				s.note(Result{By: to.side, Cause: Timeout})
+				s.close()
+				return false
+			}
+		default:
+			s.broken(to, err)
+			to.dying.Store(true)
+			_ = to.SetReadDeadline(time.Now().Add(lastWords))
+			return false
+		}
+	}
+	from.touch(began) // while it was not read from, it was not silent
+	return true
+}
+
+// silent is who is said to have been silent when the time of e is over: the
+// client, where its time is over as well, as in HAProxy's log.
+func (s *copied) silent(e *end) Side {
+	if due := s.client.due(); !s.client.done.Load() && !due.IsZero() && time.Until(due) < atOnce {
+		return Client
+	}
+	return e.side
+}
+
+// finished ends one direction: nothing more will come from from, and to is told
+// so. A connection that cannot be closed by halves is closed whole: its peer
+// must not wait for ever. Where nothing can be written to from either, that was
+// the last direction.
+func (s *copied) finished(from, to *end) {
+	from.done.Store(true)
+	if from.dying.Load() {
+		s.close()
+		return
+	}
+	if w, ok := to.Conn.(interface{ CloseWrite() error }); ok {
+		// An error means that it is gone, which its reader will see.
+		_ = w.CloseWrite()
+		s.halfClosed(from)
+		s.halfClosed(to)
+		return
+	}
+	to.shutdown()
+}
+
+func (e *end) touch(now time.Time) { e.active.Store(int64(now.Sub(e.began))) }
+
+func (e *end) limit() time.Duration { return time.Duration(e.timeout.Load()) }
+
+func (e *end) setTimeout(d time.Duration) { e.timeout.Store(int64(d)) }
+
+// due is when e will have been silent for its timeout; zero where there is none.
+// Like all times here it is counted by the monotonic clock: setting the system's
+// clock ends no session.
+func (e *end) due() time.Time {
+	limit := e.limit()
+	if limit == 0 {
+		return time.Time{}
+	}
+	return e.began.Add(time.Duration(e.active.Load()) + limit)
+}
+
+// watch sets the first read deadline. It is not moved with each byte: when it
+// passes, expired looks at what has happened since.
+func (e *end) watch() {
+	if due := e.due(); !due.IsZero() {
+		_ = e.SetReadDeadline(due)
+	}
+}
+
+// halfClosed gives e the timeout that it has once one of the two sides has
+// finished, from now on. It is called by whichever goroutine sees that.
+func (s *copied) halfClosed(e *end) {
+	if fin := [...]time.Duration{s.options.ClientFin, s.options.ServerFin}[e.side]; fin == 0 {
+		return
+	}
+	e.touch(time.Now())
+	e.setTimeout(s.options.limit(e.side, true))
+	if !e.dying.Load() {
+		_ = e.SetReadDeadline(e.due())
+	}
+	if e.dying.Load() { // the other goroutine's deadline was just overwritten
+		_ = e.SetReadDeadline(time.Now().Add(lastWords))
+	}
+}
+
+// expired says whether a read deadline that has passed is final. If not, the
+// next one is set.
+func (e *end) expired() bool {
+	for {
+		due := e.due()
+		if e.dying.Load() || !due.IsZero() && !due.After(time.Now()) {
+			return true
+		}
+		_ = e.SetReadDeadline(due)
+		if e.dying.Load() { // the other goroutine's deadline was just overwritten
+			_ = e.SetReadDeadline(time.Now().Add(lastWords))
+			return false
+		}
+		if now := e.due(); now.IsZero() == due.IsZero() && !now.Before(due) {
+			return false
+		}
+		// The timeout has changed meanwhile: that deadline, too.
+	}
+}
+
+// watchWrite sets when a write that began at the time given is to be given up,
+// unless the deadline of an earlier one leaves it enough time and no more.
+func (e *end) watchWrite(began time.Time) {
+	limit := e.limit()
+	if limit == 0 {
+		if !e.writeDue.IsZero() { // there was a timeout before
+			e.writeDue = time.Time{}
+			_ = e.SetWriteDeadline(e.writeDue)
+		}
+		return
+	}
+	if left := e.writeDue.Sub(began); left <= limit/2 || left > limit || !e.writeDue.After(time.Now()) {
+		e.writeDue = began.Add(limit)
+		_ = e.SetWriteDeadline(e.writeDue)
+	}
+}
+
+// note keeps the first cause, except that an orderly close gives way to what
+// goes wrong after it.
+func (s *copied) note(r Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.over:
+	case r.Cause != Closed:
+		s.over, s.result = true, r
+	case !s.closed:
+		s.closed, s.result = true, r
+	}
+}
+
+// close closes both connections. Where one of them was reset, the other is too:
+// a FIN would tell its peer that all has been said.
+func (s *copied) close() {
+	s.mu.Lock()
+	reset := s.over && s.result.Cause == Reset
+	s.mu.Unlock()
+	for _, e := range []*end{&s.client, &s.server} {
+		if reset {
+			abort(e.Conn)
+		}
+		e.shutdown()
+	}
+}
+
+func (e *end) shutdown() {
+	e.shut.Store(true)
+	_ = e.Close()
+}
+
+// abort makes the next Close of c send RST.
+func abort(c net.Conn) {
+	if l, ok := c.(interface{ SetLinger(sec int) error }); ok {
+		_ = l.SetLinger(0)
+	}
+}
+
+// crashed turns a panic in a connection's own code into the session's end.
+func (s *copied) crashed() {
+	if p := recover(); p != nil {
+		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("relay: panic: %v", p)})
+		s.close()
+	}
+}
+
+// broken notes that the connection to e broke, unless the session has closed it.
+func (s *copied) broken(e *end, err error) {
+	if !e.shut.Load() {
+		s.note(Result{By: e.side, Cause: Reset, Err: err})
+	}
+}

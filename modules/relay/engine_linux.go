@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// bufferSize is what is read and written through a shard's buffer at a time. A
+	// read that fills it is taken for the beginning of more.
+	bufferSize = 16 << 10
+	// batch is how many events are taken from the kernel at a time.
+	batch = 128
+)
+
+// engine is one shard for each of GOMAXPROCS, made when they are first needed.
+var engine struct {
+	mu     sync.Mutex
+	shards atomic.Pointer[[]*shard]
+	next   atomic.Uint32
+}
+
+// Prepare makes the engine, which else happens with its first use: then there
+// may be no descriptor left for it.
+func Prepare() error {
+	_, err := pick()
+	return err
+}
+
+// pick is the shard for another session.
+func pick() (*shard, error) {
+	shards := engine.shards.Load()
+	if shards == nil {
+		engine.mu.Lock()
+		defer engine.mu.Unlock()
+		if shards = engine.shards.Load(); shards == nil {
+			all, err := newShards(runtime.GOMAXPROCS(0))
+			if err != nil {
+				return nil, err
+			}
+			shards = &all
+			engine.shards.Store(shards)
+		}
+	}
+	all := *shards
+	return all[int(engine.next.Add(1))%len(all)], nil
+}
+
+// shard holds sessions and moves their bytes.
+type shard struct {
+	fd     int      // of the epoll set
+	file   *os.File // the same, for the runtime's poller
+	pipes  pipes
+	events [batch]unix.EpollEvent
+	who    [batch]watcher
+	buffer [bufferSize]byte
+
+	mu    sync.Mutex
+	slots []watcher
+	free  []int32 // indices into slots
+	wheel wheel
+	timer *time.Timer
+	armed int64 // the tick that timer is set to; 0: to none
+}
+
+// watcher is what a slot holds: event is called when a descriptor of its is
+// ready. Once in a while it is called for one that has just left.
+type watcher interface {
+	event(sh *shard, of Side, ready uint32)
+}
+
+// epoch is what the engine's times count from, by the monotonic clock.
+var epoch = time.Now()
+
+// clock is now, in ns since epoch. It is never zero.
+func clock() int64 { return int64(time.Since(epoch)) | 1 }
+
+func newShards(n int) (all []*shard, err error) {
+	for range n {
+		sh, err := newShard()
+		if err != nil {
+			for _, sh := range all {
+				_ = sh.file.Close()
+			}
+			return nil, err
+		}
+		all = append(all, sh)
+	}
+	for _, sh := range all {
+		go sh.run()
+	}
+	return all, nil
+}
+
+func newShard() (*shard, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	// Only then the runtime waits for it in its own poller, and no thread is held.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	sh := &shard{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), slots: make([]watcher, 1)} // slot 0 is none
+	sh.wheel.now = tick(clock())
+	sh.timer = time.AfterFunc(time.Hour, sh.expire)
+	return sh, nil
+}
+
+// run serves the sessions as long as the process lives.
+func (sh *shard) run() {
+	raw, err := sh.file.SyscallConn()
+	if err == nil {
+		// Never true: after each round other goroutines get their turn, and the
+		// runtime looks for what else has become ready, new clients above all.
+		err = raw.Read(func(uintptr) bool { sh.poll(); return false })
+	}
+	panic(fmt.Sprintf("relay: waiting for events: %v", err))
+}
+
+// poll serves all that is ready.
+func (sh *shard) poll() {
+	for {
+		n := epollWait(sh.fd, sh.events[:])
+		sh.mu.Lock()
+		for i := range n {
+			sh.who[i] = sh.slots[sh.events[i].Fd]
+		}
+		sh.mu.Unlock()
+		for i := range n {
+			if w := sh.who[i]; w != nil {
+				e := &sh.events[i]
+				w.event(sh, Side(e.Pad), e.Events)
+				sh.who[i] = nil
+			}
+		}
+		if n < batch {
+			return
+		}
+	}
+}
+
+// add gives w a slot.
+func (sh *shard) add(w watcher) int32 {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if n := len(sh.free); n > 0 {
+		slot := sh.free[n-1]
+		sh.free = sh.free[:n-1]
+		sh.slots[slot] = w
+		return slot
+	}
+	sh.slots = append(sh.slots, w)
+	return int32(len(sh.slots) - 1)
+}
+
+// replace has w in a slot.
+func (sh *shard) replace(slot int32, w watcher) {
+	sh.mu.Lock()
+	sh.slots[slot] = w
+	sh.mu.Unlock()
+}
+
+func (sh *shard) release(slot int32) {
+	sh.slots[slot] = nil
+	sh.free = append(sh.free, slot)
+}
+
+// leave takes a session out of the slots and the wheel.
+func (sh *shard) leave(s *Session) {
+	sh.mu.Lock()
+	sh.release(s.parked.slot)
+	sh.wheel.remove(&s.parked.timer)
+	sh.mu.Unlock()
+}
+
+const (
+	whenIn  = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
+	whenOut = unix.EPOLLOUT
+)
+
+// place is where a descriptor is watched.
+type place struct {
+	shard *shard
+	slot  int32 // 0: it is not watched
+	out   bool  // it is watched for room, too
+}
+
+// watch has events of fd go to the slot. Each is told of once (EPOLLET).
+func (p *place) watch(fd int, of Side) error { return p.control(unix.EPOLL_CTL_ADD, fd, of) }
+
+// again has what fd is ready for told of once more, behind what is ready now.
+func (p *place) again(fd int, of Side) error { return p.control(unix.EPOLL_CTL_MOD, fd, of) }
+
+func (p *place) control(op, fd int, of Side) error {
+	event := unix.EpollEvent{Events: whenIn, Fd: p.slot, Pad: int32(of)}
+	if p.out {
+		event.Events |= whenOut
+	}
+	return os.NewSyscallError("epoll_ctl", epollControl(p.shard.fd, op, fd, &event))
+}
+
+// forget has fd be watched no more.
+func (p *place) forget(fd int) {
+	_ = epollControl(p.shard.fd, unix.EPOLL_CTL_DEL, fd, nil)
+	p.leave()
+}
+
+// leave gives back the slot.
+func (p *place) leave() {
+	if p.slot != 0 {
+		p.shard.mu.Lock()
+		p.shard.release(p.slot)
+		p.shard.mu.Unlock()
+		p.slot = 0
+	}
+}
+
+// set has check be called for s when a time is over, unless that is to happen
+// sooner already.
+func (sh *shard) set(s *Session, due int64) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	at := sh.wheel.set(&s.parked.timer, tick(due)+1)
+	if at != 0 && (sh.armed == 0 || at < sh.armed) {
+		sh.arm(at)
+	}
+}
+
+func (sh *shard) arm(at int64) {
+	sh.armed = at
+	sh.timer.Reset(time.Duration(at<<tickBits - clock()))
+}
+
+// expire looks at sessions whose time may be over. It runs in a goroutine of the
+// runtime's timers.
+func (sh *shard) expire() {
+	sh.mu.Lock()
+	due := sh.wheel.advance(tick(clock()), nil)
+	if sh.armed = 0; !sh.wheel.empty() {
+		sh.arm(sh.wheel.next())
+	}
+	sh.mu.Unlock()
+	for _, s := range due {
+		s.check()
+	}
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"bytes"
+
+	"golang.org/x/sys/unix"
+)
+
+// quantum is how much one side may send before others get their turn.
+const quantum = 256 << 10
+
+const broke = unix.EPOLLHUP | unix.EPOLLERR
+
+// event is called by the shard when a side is ready.
+func (s *Session) event(sh *shard, of Side, ready uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.crashed(sh)
+	p := &s.parked
+	if p.state != running {
+		return
+	}
+	i, now := int(of), clock()
+	e, other := &p.sides[i], &p.sides[1-i]
+	if ready&(unix.EPOLLIN|unix.EPOLLRDHUP|broke) != 0 {
+		e.readable, e.last = true, e.last || ready&(unix.EPOLLRDHUP|broke) != 0
+	}
+	if ready&unix.EPOLLERR != 0 && (e.done || other.blocked != 0) && !e.dying {
+		// It is not read from, so that nobody else would notice.
+		if code, err := unix.GetsockoptInt(int(e.fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
+			s.fail(sh, Result{By: of, Cause: Reset, Err: unix.Errno(code)})
+			return
+		}
+	}
+	if other.held != nil && ready&(unix.EPOLLOUT|broke) != 0 {
+		s.move(sh, 1-i, now)
+	}
+	if p.state == running && e.readable {
+		s.move(sh, i, now)
+	}
+}
+
+// move passes on what comes from a side, until there is no more, or no room, or
+// others have waited for long enough.
+func (s *Session) move(sh *shard, i int, now int64) {
+	p := &s.parked
+	from, to := &p.sides[i], &p.sides[1-i]
+	moved := 0
+	for (from.held == nil || s.flush(sh, from, to, now)) && p.state == running && from.readable && !from.done {
+		if moved >= quantum {
+			here := s.placeOf(i)
+			if err := here.again(int(from.fd), Side(i)); err != nil {
+				s.fail(sh, Result{By: Proxy, Cause: Failed, Err: err})
+			}
+			break
+		}
+		n, err := s.receive(sh, i, now)
+		moved += n
+		switch {
+		case n > 0:
+		case err == nil:
+			s.finished(sh, i, now)
+		case err == unix.EAGAIN: //nolint:errorlint // an Errno
+			from.readable = false
+		default:
+			s.fail(sh, Result{By: Side(i), Cause: Reset, Err: err})
+		}
+	}
+	if from.held != nil && from.held.pipe != nil && from.held.pipe.n == 0 {
+		from.bulk = moved >= bufferSize
+		from.fast = from.bulk // the other side has taken it all
+		s.drop(sh, from)
+	}
+}
+
+// receive takes what has come from a side, once, and has it held or passed on.
+func (s *Session) receive(sh *shard, i int, now int64) (n int, err error) {
+	p := &s.parked
+	from, to := &p.sides[i], &p.sides[1-i]
+	if from.bulk && from.held == nil {
+		if pipe := sh.pipes.take(from.fast); pipe != nil {
+			from.held = &held{pipe: pipe}
+		}
+	}
+	if from.held != nil {
+		n, err = from.held.pipe.fill(int(from.fd))
+	} else {
+		n, err = read(int(from.fd), sh.buffer[:])
+	}
+	if n <= 0 {
+		return 0, err
+	}
+	from.active.Store(now)
+	if i == int(Server) && !p.heard {
+		p.heard = true
+		p.owner.Answered()
+	}
+	if from.held == nil {
+		from.bulk = n == bufferSize
+		from.readable = from.bulk || from.last // else that was all
+		s.write(sh, from, to, sh.buffer[:n], now)
+	}
+	return n, nil
+}
+
+// write passes b on, and holds what the other side does not take.
+func (s *Session) write(sh *shard, from, to *side, b []byte, now int64) {
+	n, err := write(int(to.fd), b)
+	if n > 0 {
+		from.sent.Add(int64(n))
+		to.active.Store(now)
+	}
+	switch {
+	case err != nil && err != unix.EAGAIN: //nolint:errorlint // an Errno
+		s.broken(sh, from, to, err, now)
+	case n < len(b):
+		from.held = &held{rest: bytes.Clone(b[n:])}
+		s.block(sh, to, now)
+	}
+}
+
+// flush passes on what is held of what came from a side. It reports whether that
+// is nothing any more.
+func (s *Session) flush(sh *shard, from, to *side, now int64) bool {
+	for {
+		n, left, err := from.held.send(int(to.fd))
+		if n > 0 {
+			from.sent.Add(int64(n))
+			to.active.Store(now)
+			if to.blocked != 0 {
+				to.blocked = now
+			}
+		}
+		switch {
+		case err != nil && err != unix.EAGAIN: //nolint:errorlint // an Errno
+			s.broken(sh, from, to, err, now)
+			return false
+		case left == 0:
+			if from.held.pipe == nil {
+				from.held = nil
+			}
+			if to.blocked != 0 {
+				to.blocked = 0
+				from.active.Store(now) // while it was not read from, it was not silent
+				s.arm()
+			}
+			return true
+		case err != nil:
+			s.block(sh, to, now)
+			return false
+		}
+	}
+}
+
+// send writes what is held to fd, once, and says how much is left.
+func (h *held) send(fd int) (n, left int, err error) {
+	if h.pipe == nil {
+		n, err = write(fd, h.rest)
+		h.rest = h.rest[n:]
+		return n, len(h.rest), err
+	}
+	if h.pipe.n > 0 {
+		n, err = h.pipe.drain(fd)
+	}
+	return n, h.pipe.n, err
+}
+
+// block notes that a side takes nothing, and has the shard see when it does.
+func (s *Session) block(sh *shard, e *side, now int64) {
+	p := &s.parked
+	if e.blocked == 0 {
+		e.blocked = now
+		s.arm()
+	}
+	of := Client
+	if e == &p.sides[Server] {
+		of = Server
+	}
+	p.sides[1-of].fast = false
+	if e.out {
+		return
+	}
+	e.out = true
+	here := s.placeOf(int(of))
+	if err := here.again(int(e.fd), of); err != nil {
+		s.fail(sh, Result{By: Proxy, Cause: Failed, Err: err})
+	}
+}
+
+// broken is called when writing to a side has failed. What that one has sent
+// before is still delivered.
+func (s *Session) broken(sh *shard, from, to *side, err error, now int64) {
+	p := &s.parked
+	of := Client
+	if to == &p.sides[Server] {
+		of = Server
+	}
+	s.note(Result{By: of, Cause: Reset, Err: err})
+	from.done = true
+	s.drop(sh, from)
+	if to.done {
+		s.finish(sh)
+		return
+	}
+	to.dying, to.blocked, to.readable, to.last = true, now, true, true
+	s.arm()
+	if sh != nil { // else the event comes
+		s.move(sh, int(of), now)
+	}
+}
+
+// finished ends one direction: nothing more will come from a side, and the other
+// is told so. Where nothing can be written to it either, that was the last
+// direction.
+func (s *Session) finished(sh *shard, i int, now int64) {
+	p := &s.parked
+	e, other := &p.sides[i], &p.sides[1-i]
+	e.done = true
+	if p.first == Proxy {
+		p.first = Side(i)
+	}
+	if e.dying || other.done {
+		s.finish(sh)
+		return
+	}
+	shutdown(int(other.fd))
+	if p.options.ClientFin != 0 {
+		p.sides[Client].active.Store(now)
+	}
+	if p.options.ServerFin != 0 {
+		p.sides[Server].active.Store(now)
+	}
+	s.arm()
+}
+
+// fail ends the session at once.
+func (s *Session) fail(sh *shard, r Result) {
+	if s.parked.state == running {
+		s.note(r)
+		s.finish(sh)
+	}
+}

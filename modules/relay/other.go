@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux
+
+package relay
+
+import (
+	"net"
+	"net/netip"
+)
+
+// Dial connects to a server. What is to be sent first is left to Run. It is safe
+// for concurrent use.
+func Dial(to netip.AddrPort, o DialOptions, _ []byte) (net.Conn, error) {
+	d := net.Dialer{Timeout: o.Timeout, KeepAlive: -1}
+	if o.KeepAlive {
+		d.KeepAlive = 0
+	}
+	return d.Dial("tcp", to.String())
+}
+
+// isSocket reports whether the bytes of a connection are those of its socket.
+func isSocket(c net.Conn) bool {
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	default:
+		return false
+	}
+}
+
+func sentTo(net.Conn) int { return 0 }
+
+// parked is what Linux has; there is none on other systems.
+type parked struct{}
+
+func (*parked) running() bool { return false }
+
+func (*parked) counters() Counters { return Counters{} }
+
+func (s *Session) endParked(string) {}
+
+func (s *Session) park(_, _ net.Conn, _ []byte, _ *Options, _ Owner) bool { return false }

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// parked is a session that a shard has. What is not atomic is guarded by the
+// session's lock.
+type parked struct {
+	sides   [2]side
+	options *Options
+	owner   Owner
+	shard   *shard
+	timer   timer
+	wrong   *Result // the first cause that is not Closed
+	slot    int32
+	state   state
+	first   Side // that finished; Proxy: none
+	heard   bool // the server has sent something
+}
+
+type state uint8
+
+const (
+	notParked state = iota
+	running
+	over
+)
+
+// side is one of the two connections, and what has come from it.
+type side struct {
+	sent    atomic.Int64 // bytes from it that the other side's socket has taken
+	active  atomic.Int64 // when it last sent or took something
+	blocked int64        // since when it has taken nothing of what is held for it; 0: nothing is
+	held    *held        // what has come from it and the other side has not taken
+	fd      int32
+
+	readable bool // it may have more to read
+	last     bool // its end, or an error, is behind that
+	bulk     bool // there was much of it lately
+	fast     bool // and the other side has taken all of it
+	out      bool // it is watched for room
+	done     bool // nothing more is taken from it
+	dying    bool // writing to it failed: what it has sent is still read
+}
+
+// held is what is in flight: in a pipe or in rest.
+type held struct {
+	pipe *pipe
+	rest []byte
+}
+
+func (p *parked) running() bool { return p.state == running }
+
+func (p *parked) counters() Counters {
+	c := Counters{In: p.sides[Client].sent.Load(), Out: p.sides[Server].sent.Load()}
+	if active := max(p.sides[Client].active.Load(), p.sides[Server].active.Load()); active != 0 {
+		c.Idle = time.Duration(clock() - active)
+	}
+	return c
+}
+
+// park gives the session to a shard, if both connections are sockets.
+func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner Owner) bool {
+	if !isSocket(client) || !isSocket(server) {
+		return false
+	}
+	from, fromAt, ok := take(client)
+	if !ok {
+		return false
+	}
+	to, toAt, ok := take(server)
+	if !ok {
+		closeFD(from) // where client is a Socket, it is closed: there is nothing to be done
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, now := &s.parked, clock()
+	p.options, p.owner = o, owner
+	p.timer.session, p.state, p.first = s, running, Proxy
+	p.sides[Client].fd, p.sides[Server].fd = int32(from), int32(to)
+	for i := range p.sides {
+		p.sides[i].active.Store(now)
+	}
+	sent := sentTo(server)
+	p.sides[Client].sent.Store(int64(sent))
+	if s.early != nil {
+		fromAt.leave()
+		toAt.leave()
+		s.note(*s.early)
+	} else if err := s.watch(fromAt, toAt); err != nil {
+		s.note(Result{By: Proxy, Cause: Failed, Err: err})
+	}
+	if p.wrong != nil {
+		s.finish(nil)
+		return true
+	}
+	if first = first[sent:]; len(first) > 0 {
+		s.write(nil, &p.sides[Client], &p.sides[Server], first, now)
+	}
+	s.arm()
+	return true
+}
+
+// watch has one shard see what comes from both sides, each of which may be watched
+// already.
+func (s *Session) watch(client, server place) (err error) {
+	p := &s.parked
+	p.shard, p.slot = client.shard, client.slot
+	if p.slot == 0 {
+		p.shard, p.slot = server.shard, server.slot
+	}
+	if p.slot != 0 {
+		p.shard.replace(p.slot, s)
+	} else if p.shard, err = pick(); err == nil {
+		p.slot = p.shard.add(s)
+	}
+	for i, at := range [...]place{client, server} {
+		if err != nil {
+			return err
+		}
+		e := &p.sides[i]
+		e.out = at.out
+		switch here := s.placeOf(i); {
+		case at.slot == 0:
+			err = here.watch(int(e.fd), Side(i))
+		case at.shard == p.shard:
+			if at.slot != p.slot {
+				at.leave()
+			}
+			err = here.again(int(e.fd), Side(i))
+		default:
+			at.forget(int(e.fd))
+			err = here.watch(int(e.fd), Side(i))
+		}
+	}
+	return err
+}
+
+func (s *Session) placeOf(i int) place {
+	p := &s.parked
+	return place{shard: p.shard, slot: p.slot, out: p.sides[i].out}
+}
+
+// isSocket reports whether the bytes of a connection are those of its socket.
+func isSocket(c net.Conn) bool {
+	switch c.(type) {
+	case *Socket, *net.TCPConn, *net.UnixConn:
+		return true
+	default:
+		return false
+	}
+}
+
+// take is a descriptor of a connection, which is the session's from then on, and
+// where it is watched.
+func take(c net.Conn) (fd int, at place, ok bool) {
+	if s, ok := c.(*Socket); ok {
+		return s.take()
+	}
+	raw, ok := Raw(c)
+	if !ok {
+		return 0, at, false
+	}
+	fd = -1
+	_ = raw.Control(func(of uintptr) { fd = duplicate(int(of)) })
+	return fd, at, fd >= 0
+}
+
+// sentTo is how much a server has of what was to be sent first.
+func sentTo(server net.Conn) int {
+	if s, ok := server.(*Socket); ok {
+		return s.sent
+	}
+	return 0
+}
+
+// endParked is End. The caller holds the session's lock, as that of all that
+// follows does.
+func (s *Session) endParked(reason string) {
+	s.note(Result{By: Proxy, Cause: Ended, Reason: reason})
+	s.finish(nil)
+}
+
+// note keeps the first cause that is not Closed.
+func (s *Session) note(r Result) {
+	if s.parked.wrong == nil {
+		s.parked.wrong = &r
+	}
+}
+
+// finish closes both connections and tells the owner. Where one of them was
+// reset, the other is too: a FIN would tell its peer that all has been said. sh
+// is the shard whose goroutine this is, or nil.
+func (s *Session) finish(sh *shard) {
+	p := &s.parked
+	p.state = over
+	r := Result{By: p.first, Cause: Closed}
+	if p.wrong != nil {
+		r = *p.wrong
+	}
+	for i := range p.sides {
+		e := &p.sides[i]
+		if r.Cause == Reset && r.By != Side(i) {
+			setLinger(int(e.fd))
+		}
+		s.drop(sh, e)
+		closeFD(int(e.fd))
+	}
+	if p.shard != nil {
+		p.shard.leave(s)
+	}
+	r.In, r.Out = p.sides[Client].sent.Load(), p.sides[Server].sent.Load()
+	// In a goroutine of its own: where the log goes may be slow.
+	go p.owner.Ended(r)
+}
+
+// drop gives back what is held of what came from e.
+func (s *Session) drop(sh *shard, e *side) {
+	if e.held == nil {
+		return
+	}
+	if p := e.held.pipe; p != nil {
+		if sh != nil {
+			sh.pipes.give(p)
+		} else {
+			p.close()
+		}
+	}
+	e.held = nil
+}
+
+// due is when check is to be called next; 0: never.
+func (s *Session) due() (first int64) {
+	p := &s.parked
+	for i := range p.sides {
+		e, limit := &p.sides[i], s.limit(i)
+		if e.dying {
+			limit = lastWords
+		}
+		if limit == 0 {
+			continue
+		}
+		if e.blocked != 0 || e.dying {
+			first = sooner(first, e.blocked+int64(limit))
+		}
+		if s.awaited(i) {
+			first = sooner(first, e.active.Load()+int64(limit))
+		}
+	}
+	return first
+}
+
+func sooner(a, b int64) int64 {
+	if a == 0 || b < a {
+		return b
+	}
+	return a
+}
+
+// limit is how long a side may be silent; 0: for ever.
+func (s *Session) limit(i int) time.Duration {
+	return s.parked.options.limit(Side(i), s.parked.first != Proxy)
+}
+
+// awaited reports whether a side could send something: as long as the other one
+// has not taken what it has sent, it is not read from.
+func (s *Session) awaited(i int) bool {
+	e, other := &s.parked.sides[i], &s.parked.sides[1-i]
+	return !e.done && other.blocked == 0
+}
+
+// arm sees to it that check is called in time.
+func (s *Session) arm() {
+	if due := s.due(); due != 0 && s.parked.state == running {
+		s.parked.shard.set(s, due)
+	}
+}
+
+// check ends what has been silent for too long.
+func (s *Session) check() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, now := &s.parked, clock()
+	for i := range p.sides {
+		e, limit := &p.sides[i], int64(s.limit(i))
+		switch {
+		case p.state != running:
+			return
+		case e.dying && now-e.blocked >= int64(lastWords):
+			s.finish(nil)
+		case limit == 0:
+		case e.blocked != 0 && now-e.blocked >= limit:
+			s.note(Result{By: Side(i), Cause: Timeout})
+			s.finish(nil)
+		case s.awaited(i) && now-e.active.Load() >= limit:
+			s.note(Result{By: s.silent(i, now), Cause: Timeout})
+			s.finished(nil, i, now)
+		}
+	}
+	s.arm()
+}
+
+// silent is who is said to have been silent when the time of a side is over: the
+// client, where its time is over as well, as in HAProxy's log.
+func (s *Session) silent(i int, now int64) Side {
+	client, limit := &s.parked.sides[Client], int64(s.limit(int(Client)))
+	if limit != 0 && s.awaited(int(Client)) && client.active.Load()+limit-now < int64(atOnce) {
+		return Client
+	}
+	return Side(i)
+}
+
+// crashed turns a panic into the session's end.
+func (s *Session) crashed(sh *shard) {
+	if v := recover(); v != nil && s.parked.state == running {
+		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("relay: panic: %v", v)})
+		s.finish(sh)
+	}
+}

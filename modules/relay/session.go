@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"net"
+	"sync"
+)
+
+// Session is one client and one server. The zero value is ready for Run.
+type Session struct {
+	mu     sync.Mutex
+	parked parked  // the engine's
+	copied *copied // unless it is the engine's
+	early  *Result // End came before Run
+}
+
+// Run passes the session on to the engine, where both connections can be: then
+// it returns true at once. Where not, it moves the bytes itself and returns
+// false when the session is over.
+//
+// Either way the session owns both connections. Those that it has passed on are
+// closed here, and not to be used any more: the engine has their descriptors, or
+// duplicates, so that nobody else learns of that.
+//
+// What was already read from the client is given as first; what Dial has already
+// sent of it is not sent again. It is free afterwards.
+func (s *Session) Run(client, server net.Conn, first []byte, o *Options, owner Owner) bool {
+	if s.park(client, server, first, o, owner) {
+		_ = client.Close()
+		_ = server.Close()
+		return true
+	}
+	c := newCopied(client, server, o, owner)
+	s.mu.Lock()
+	s.copied = c
+	early := s.early
+	s.mu.Unlock()
+	if early != nil {
+		c.end(early.Reason)
+	}
+	c.first(first, sentTo(server))
+	owner.Ended(c.run())
+	return false
+}
+
+// Counters are what the session has moved so far. It is safe for concurrent use.
+func (s *Session) Counters() Counters {
+	s.mu.Lock()
+	c := s.copied
+	s.mu.Unlock()
+	if c != nil {
+		return c.counters()
+	}
+	return s.parked.counters()
+}
+
+// End ends the session at once; its result carries the reason. Only the first
+// call counts, and only if the session has not ended otherwise. It is safe for
+// concurrent use, before, during and after Run.
+func (s *Session) End(reason string) {
+	s.mu.Lock()
+	c := s.copied
+	switch {
+	case c != nil:
+	case s.parked.running():
+		s.endParked(reason)
+	case s.early == nil:
+		s.early = &Result{By: Proxy, Cause: Ended, Reason: reason}
+	}
+	s.mu.Unlock()
+	if c != nil {
+		c.end(reason)
+	}
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Socket is a TCP connection that costs the system calls that are needed for it,
+// and no others: where package net registers each with the runtime's poller and
+// asks for its addresses, a Socket is watched, by the engine, once somebody has
+// to wait for it; and a session takes its descriptor as it is. It is safe for
+// concurrent use, as a net.Conn is. What package net does without copying
+// (sendfile), it does not.
+type Socket struct {
+	remote net.Addr
+	sent   int // of what Dial was to send first
+
+	mu      sync.Mutex // held while fd is used, which is never for long
+	local   net.Addr   // nil: not known yet
+	fd      int        // -1: closed, or a session's
+	place   place
+	in, out waiting
+}
+
+// waiting is what one direction waits for.
+type waiting struct {
+	ready    chan struct{} // one word: look again
+	deadline time.Time
+}
+
+// Dial connects to a server and sends first, as soon as it is there: Run then does
+// not. A timeout of zero is none. With a client that is a Socket, both are watched
+// by one shard. The errors are those of package net. It is safe for concurrent use.
+func Dial(to netip.AddrPort, o DialOptions, first []byte) (net.Conn, error) {
+	s := &Socket{remote: net.TCPAddrFromAddrPort(to)}
+	if err := s.dial(to, &o, first); err != nil {
+		_ = s.Close()
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: s.RemoteAddr(), Err: err}
+	}
+	return s, nil
+}
+
+func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err error) {
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if s.fd, err = newSocket(to); err != nil {
+		s.fd = -1
+		return os.NewSyscallError("socket", err)
+	}
+	setOption(s.fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
+	if o.KeepAlive {
+		keepAlive(s.fd)
+	}
+	if err := connect(s.fd, to); err != nil {
+		return os.NewSyscallError("connect", err)
+	}
+	if len(first) > 0 {
+		// A server on this system has answered by now. Where it has not, that costs
+		// one call more.
+		n, err := write(s.fd, first)
+		if err == nil {
+			s.sent = n
+			return nil
+		}
+		if err != unix.EAGAIN { //nolint:errorlint // an Errno
+			return os.NewSyscallError("connect", err)
+		}
+	}
+	return s.connected(o)
+}
+
+// connected waits until the connection is made.
+func (s *Socket) connected(o *DialOptions) error {
+	if near, ok := o.Client.(*Socket); ok {
+		s.place.shard = near.watchedBy()
+	}
+	if o.Timeout > 0 {
+		s.out.deadline = time.Now().Add(o.Timeout)
+	}
+	for {
+		if err := s.wait(&s.out); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		code, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && code != 0 {
+			err = unix.Errno(code)
+		}
+		if err == nil {
+			_, err = unix.Getpeername(s.fd) // it may have been woken up too early
+		}
+		if err != unix.ENOTCONN {
+			s.out.deadline = time.Time{}
+		}
+		s.mu.Unlock()
+		if err != unix.ENOTCONN {
+			return os.NewSyscallError("connect", err)
+		}
+	}
+}
+
+// Accept takes the next connection of a listening socket, which must not block.
+// Where there is none, the error is EAGAIN. local is the address that it listens
+// on, or nil if that is several.
+func Accept(listening uintptr, local net.Addr) (*Socket, error) {
+	fd, remote, err := accept(int(listening))
+	if err != nil {
+		return nil, os.NewSyscallError("accept4", err)
+	}
+	return &Socket{fd: fd, remote: net.TCPAddrFromAddrPort(remote), local: local}, nil
+}
+
+// watchedBy is the shard that watches the socket, or nil.
+func (s *Socket) watchedBy() *shard {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.place.shard
+}
+
+// take is the descriptor, which is not the socket's any more, and where it is
+// watched.
+func (s *Socket) take() (fd int, at place, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fd, at, ok = s.fd, s.place, s.fd >= 0
+	s.fd, s.place = -1, place{}
+	return fd, at, ok
+}
+
+// event is called by the shard that watches the socket.
+func (s *Socket) event(_ *shard, _ Side, ready uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ready&(unix.EPOLLIN|unix.EPOLLRDHUP|broke) != 0 {
+		s.in.wake()
+	}
+	if ready&(unix.EPOLLOUT|broke) != 0 {
+		s.out.wake()
+	}
+}
+
+func (w *waiting) wake() {
+	select {
+	case w.ready <- struct{}{}:
+	default: // nobody waits, or it has been said
+	}
+}
+
+// wait returns when it is worth to look again.
+func (s *Socket) wait(w *waiting) error {
+	s.mu.Lock()
+	deadline, err := w.deadline, s.watch(w)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	var over <-chan time.Time
+	if !deadline.IsZero() {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return os.ErrDeadlineExceeded
+		}
+		t := time.NewTimer(left)
+		defer t.Stop()
+		over = t.C
+	}
+	select {
+	case <-w.ready:
+		return nil
+	case <-over: // unless it has been moved, the next look says so
+		return nil
+	}
+}
+
+// watch has a shard see what w waits for. The caller holds the lock.
+func (s *Socket) watch(w *waiting) (err error) {
+	if s.fd < 0 {
+		return net.ErrClosed
+	}
+	if w.ready == nil {
+		w.ready = make(chan struct{}, 1)
+	}
+	out := s.place.out || w == &s.out
+	if s.place.slot != 0 {
+		if out != s.place.out {
+			s.place.out = true
+			return s.place.again(s.fd, Client)
+		}
+		return nil
+	}
+	if s.place.shard == nil {
+		if s.place.shard, err = pick(); err != nil {
+			return err
+		}
+	}
+	s.place.slot, s.place.out = s.place.shard.add(s), out
+	return s.place.watch(s.fd, Client)
+}
+
+// use calls f with the descriptor until it does not return EAGAIN, or the time is
+// over.
+func (s *Socket) use(w *waiting, f func(fd int) error) error {
+	for {
+		s.mu.Lock()
+		var err error
+		switch {
+		case s.fd < 0:
+			err = net.ErrClosed
+		case !w.deadline.IsZero() && !time.Now().Before(w.deadline):
+			err = os.ErrDeadlineExceeded
+		default:
+			err = f(s.fd)
+		}
+		s.mu.Unlock()
+		if err != unix.EAGAIN { //nolint:errorlint // an Errno
+			return err
+		}
+		if err := s.wait(w); err != nil {
+			return err
+		}
+	}
+}
+
+// Read reads what has come, or waits for it.
+func (s *Socket) Read(b []byte) (n int, err error) {
+	err = s.use(&s.in, func(fd int) (err error) {
+		n, err = read(fd, b)
+		return err
+	})
+	if err == nil && n == 0 && len(b) > 0 {
+		return 0, io.EOF
+	}
+	return n, s.wrap("read", err)
+}
+
+// Write writes all of b.
+func (s *Socket) Write(b []byte) (n int, err error) {
+	err = s.use(&s.out, func(fd int) error {
+		for {
+			k, err := write(fd, b[n:])
+			if n += k; err != nil || n == len(b) {
+				return err
+			}
+		}
+	})
+	return n, s.wrap("write", err)
+}
+
+// wrap makes an error one of package net's.
+func (s *Socket) wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if code, ok := err.(syscall.Errno); ok { //nolint:errorlint // of a call of this package
+		err = os.NewSyscallError(op, code)
+	}
+	return &net.OpError{Op: op, Net: "tcp", Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: err}
+}
+
+// Close closes the connection, unless a session has it.
+func (s *Socket) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd < 0 {
+		return net.ErrClosed
+	}
+	s.place.leave()
+	closeFD(s.fd)
+	s.fd = -1
+	s.in.wake()
+	s.out.wake()
+	return nil
+}
+
+// Interface guards
+var (
+	_ net.Conn     = (*Socket)(nil)
+	_ syscall.Conn = (*Socket)(nil)
+	_ watcher      = (*Socket)(nil)
+)

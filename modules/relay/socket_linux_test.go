@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/nettest"
+	"golang.org/x/sys/unix"
+)
+
+// listenRaw is a listening socket for Accept.
+func listenRaw(t testing.TB) (fd int, at netip.AddrPort) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 16)); err != nil {
+		t.Fatal(err)
+	}
+	address, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd, addrPort(address)
+}
+
+// socketPair is a connection between two sockets.
+func socketPair(t testing.TB, o DialOptions, first []byte) (dialed, accepted *Socket) {
+	t.Helper()
+	listening, at := listenRaw(t)
+	c, err := Dial(at, o, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		accepted, err = Accept(uintptr(listening), nil)
+		if !errors.Is(err, unix.EAGAIN) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.(*Socket), accepted
+}
+
+// A Socket does what package net's connections do.
+func TestSocketIsAConn(t *testing.T) {
+	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
+		dialed, accepted := socketPair(t, DialOptions{}, nil)
+		return dialed, accepted, func() { dialed.Close(); accepted.Close() }, nil
+	})
+}
+
+func TestSocketAddresses(t *testing.T) {
+	dialed, accepted := socketPair(t, DialOptions{}, nil)
+	defer accepted.Close()
+	if dialed.LocalAddr().String() != accepted.RemoteAddr().String() || dialed.RemoteAddr().String() != accepted.LocalAddr().String() {
+		t.Errorf("from %v to %v, accepted from %v at %v", dialed.LocalAddr(), dialed.RemoteAddr(), accepted.RemoteAddr(), accepted.LocalAddr())
+	}
+	dialed.Close()
+	if err := dialed.SetDeadline(time.Time{}); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("SetDeadline after Close: %v", err)
+	}
+	if err := dialed.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a second Close: %v", err)
+	}
+}
+
+// What is to be sent first arrives, before what is written later.
+func TestDialSendsFirst(t *testing.T) {
+	dialed, accepted := socketPair(t, DialOptions{KeepAlive: true, Timeout: time.Second}, []byte("hello "))
+	defer dialed.Close()
+	defer accepted.Close()
+	if dialed.sent != len("hello ") { // on loopback it is connected at once
+		t.Errorf("%d bytes are sent", dialed.sent)
+	}
+	send(t, dialed, "and more")
+	receive(t, accepted, "hello and more")
+	for option, want := range map[int]int{unix.SO_KEEPALIVE: 1, unix.SO_ERROR: 0} {
+		if got, err := unix.GetsockoptInt(dialed.fd, unix.SOL_SOCKET, option); err != nil || got != want {
+			t.Errorf("option %d is %d (%v), want %d", option, got, err, want)
+		}
+	}
+}
+
+func TestDialFails(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := netip.MustParseAddrPort(ln.Addr().String())
+	ln.Close()
+	for _, first := range []string{"", "hello"} {
+		_, err = Dial(to, DialOptions{Timeout: time.Second}, []byte(first))
+		want := "dial tcp " + to.String() + ": connect: connection refused"
+		if !errors.Is(err, syscall.ECONNREFUSED) || err.Error() != want {
+			t.Errorf("first %q: %v, want %s", first, err, want)
+		}
+	}
+}
+
+// fullBacklog is an address that does not answer: its queue of connections is full.
+func fullBacklog(t *testing.T) netip.AddrPort {
+	t.Helper()
+	fd, at := listenRaw(t)
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		c, err := net.DialTimeout("tcp", at.String(), 200*time.Millisecond)
+		if err != nil {
+			return at
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Fatal("its queue does not fill")
+	return at
+}
+
+func TestDialTimeout(t *testing.T) {
+	at := fullBacklog(t)
+	began := time.Now()
+	_, err := Dial(at, DialOptions{Timeout: 300 * time.Millisecond}, []byte("hello"))
+	var timeout net.Error
+	if !errors.As(err, &timeout) || !timeout.Timeout() || !strings.HasSuffix(err.Error(), "i/o timeout") {
+		t.Errorf("%v, want a timeout", err)
+	}
+	if took := time.Since(began); took < 300*time.Millisecond {
+		t.Errorf("took %v", took)
+	}
+}
+
+// A connect that has to be waited for, beside a client that has been waited for:
+// both are watched by one shard, which the session goes to.
+func TestSessionOfWatchedSockets(t *testing.T) {
+	for _, c := range []struct{ name, client, server string }{
+		{"both", "watched", "watched"}, {"client", "watched", ""}, {"server", "", "watched"}, {"neither", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			far, client := socketPair(t, DialOptions{}, nil)
+			defer far.Close()
+			if c.client != "" {
+				_ = client.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+				if _, err := client.Read(make([]byte, 1)); err == nil {
+					t.Fatal("it has read something")
+				}
+				_ = client.SetReadDeadline(time.Time{})
+			}
+			server, origin := socketPair(t, DialOptions{Client: client}, []byte("hello"))
+			defer origin.Close()
+			if c.server != "" {
+				server.mu.Lock()
+				err := server.watch(&server.out)
+				server.mu.Unlock()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			send(t, far, " and more")
+			send(t, origin, "greeting")
+			s, w := new(Session), newOwner()
+			if !s.Run(client, server, []byte("hello"), new(Options), w) {
+				t.Fatal("it is copied")
+			}
+			receive(t, origin, "hello and more")
+			receive(t, far, "greeting")
+			far.Close()
+			receiveEnd(t, origin, "")
+			origin.Close()
+			check(t, <-w.result, Client, Closed, 14, 8)
+		})
+	}
+}
