@@ -17,6 +17,8 @@ const (
 	// bufferSize is what is read and written through a shard's buffer at a time. A
 	// read that fills it is taken for the beginning of more.
 	bufferSize = 16 << 10
+	// rounds is how often a shard looks for more before others get their turn.
+	rounds = 4
 	// batch is how many events are taken from the kernel at a time.
 	batch = 128
 )
@@ -62,6 +64,7 @@ type shard struct {
 	events [batch]unix.EpollEvent
 	who    [batch]watcher
 	buffer [bufferSize]byte
+	now    int64 // clock, when events were last taken
 
 	mu    sync.Mutex
 	slots []watcher
@@ -127,24 +130,23 @@ func (sh *shard) run() {
 	panic(fmt.Sprintf("relay: waiting for events: %v", err))
 }
 
-// poll serves all that is ready.
+// poll serves what is ready, and what becomes ready meanwhile, but not for ever.
 func (sh *shard) poll() {
-	for {
-		n := epollWait(sh.fd, sh.events[:])
+	// A full batch may leave behind what the runtime's poller has told of already.
+	for round, n := 0, batch; n == batch || n > 0 && round < rounds; round++ {
+		n = epollWait(sh.fd, sh.events[:])
 		sh.mu.Lock()
 		for i := range n {
 			sh.who[i] = sh.slots[sh.events[i].Fd]
 		}
 		sh.mu.Unlock()
+		sh.now = clock()
 		for i := range n {
 			if w := sh.who[i]; w != nil {
 				e := &sh.events[i]
 				w.event(sh, Side(e.Pad), e.Events)
 				sh.who[i] = nil
 			}
-		}
-		if n < batch {
-			return
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	if p.state != running {
 		return
 	}
-	i, now := int(of), clock()
+	i, now := int(of), sh.now
 	e, other := &p.sides[i], &p.sides[1-i]
 	if ready&(unix.EPOLLIN|unix.EPOLLRDHUP|broke) != 0 {
 		e.readable, e.last = true, e.last || ready&(unix.EPOLLRDHUP|broke) != 0
