@@ -32,8 +32,10 @@ type variant struct {
 // Variants by the name that -proxies takes. The logging ones take the place of those
 // without in the workload short+log.
 var variants = map[string]variant{
-	"haproxy":     {"haproxy", "haproxy", false, haproxyConfig("", ""), haproxyArgs},
-	"splice":      {"haproxy splice", "haproxy", false, haproxyConfig("maxpipes 256", "option splice-auto"), haproxyArgs},
+	"haproxy": {"haproxy", "haproxy", false, haproxyConfig("", ""), haproxyArgs},
+	// splice-auto alone does not begin to splice in this direction before it has woken
+	// up the stream for another reason, if ever: the other two words make it splice.
+	"splice":      {"haproxy splice", "haproxy", false, haproxyConfig("maxpipes 256", "option splice-auto\n\toption splice-request\n\toption splice-response"), haproxyArgs},
 	"nginx":       {"nginx", "nginx", false, nginxConfig, nginxArgs},
 	"caddy-l4":    {"caddy-l4", "stock", false, stockConfig, caddyArgs},
 	"ours":        {"ours", "ours", false, oursConfig, caddyArgs},

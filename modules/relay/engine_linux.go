@@ -65,6 +65,7 @@ type shard struct {
 	who    [batch]watcher
 	buffer [bufferSize]byte
 	now    int64 // clock, when events were last taken
+	little int64 // when a small message was last passed on
 
 	mu    sync.Mutex
 	slots []watcher

@@ -4,12 +4,22 @@ package relay
 
 import (
 	"bytes"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// quantum is how much one side may send before others get their turn.
-const quantum = 256 << 10
+// turn is how much one side may send before others get theirs. Where nobody has
+// had little to say for a while, nobody waits for what is little, and it is much.
+func (sh *shard) turn() int {
+	if sh.now-sh.little < int64(quiet) {
+		return smallPipe
+	}
+	return bigPipe
+}
+
+// quiet is how long there must have been no small messages.
+const quiet = 10 * time.Millisecond
 
 const broke = unix.EPOLLHUP | unix.EPOLLERR
 
@@ -49,7 +59,7 @@ func (s *Session) move(sh *shard, i int, now int64) {
 	from, to := &p.sides[i], &p.sides[1-i]
 	moved := 0
 	for (from.held == nil || s.flush(sh, from, to, now)) && p.state == running && from.readable && !from.done {
-		if moved >= quantum {
+		if moved >= sh.turn() {
 			here := s.placeOf(i)
 			if err := here.again(int(from.fd), Side(i)); err != nil {
 				s.fail(sh, Result{By: Proxy, Cause: Failed, Err: err})
@@ -85,7 +95,7 @@ func (s *Session) receive(sh *shard, i int, now int64) (n int, err error) {
 		}
 	}
 	if from.held != nil {
-		n, err = from.held.pipe.fill(int(from.fd))
+		n, err = from.held.pipe.fill(int(from.fd), sh.turn())
 	} else {
 		n, err = read(int(from.fd), sh.buffer[:])
 	}
@@ -100,6 +110,9 @@ func (s *Session) receive(sh *shard, i int, now int64) (n int, err error) {
 	if from.held == nil {
 		from.bulk = n == bufferSize
 		from.readable = from.bulk || from.last // else that was all
+		if !from.bulk {
+			sh.little = now
+		}
 		s.write(sh, from, to, sh.buffer[:n], now)
 	}
 	return n, nil

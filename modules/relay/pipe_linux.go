@@ -111,13 +111,9 @@ func (p *pipe) close() {
 	}
 }
 
-// fill moves what fd has received into the pipe.
-func (p *pipe) fill(fd int) (int, error) {
-	size := smallPipe
-	if p.big {
-		size = bigPipe
-	}
-	n, err := splice(fd, int(p.w), size)
+// fill moves what fd has received into the pipe, up to most bytes.
+func (p *pipe) fill(fd, most int) (int, error) {
+	n, err := splice(fd, int(p.w), most)
 	p.n += n
 	return n, err
 }
