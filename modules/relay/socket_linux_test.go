@@ -37,6 +37,12 @@ func listenRaw(t testing.TB) (fd int, at netip.AddrPort) {
 func socketPair(t testing.TB, o DialOptions, first []byte) (dialed, accepted *Socket) {
 	t.Helper()
 	listening, at := listenRaw(t)
+	return connectRaw(t, listening, at, o, first)
+}
+
+// connectRaw is a connection to a listening socket.
+func connectRaw(t testing.TB, listening int, at netip.AddrPort, o DialOptions, first []byte) (dialed, accepted *Socket) {
+	t.Helper()
 	c, err := Dial(at, o, first)
 	if err != nil {
 		t.Fatal(err)

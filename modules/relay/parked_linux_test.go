@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// descriptors are how many the process has.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// usage is what sessions may not leave behind.
+type usage struct {
+	descriptors, goroutines int
+	heap                    uint64
+	slots, timers           int
+}
+
+func use(t *testing.T) (u usage) {
+	t.Helper()
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	u.descriptors, u.goroutines, u.heap = descriptors(t), runtime.NumGoroutine(), m.HeapAlloc
+	for _, sh := range *engine.shards.Load() {
+		sh.mu.Lock()
+		for _, w := range sh.slots {
+			if w != nil {
+				u.slots++
+			}
+		}
+		if !sh.wheel.empty() {
+			u.timers++
+		}
+		sh.mu.Unlock()
+	}
+	return u
+}
+
+// TestManySessions opens 5000 sessions, leaves them alone, has each pass something
+// on, and closes them. While they are idle they have two descriptors and no
+// goroutine each; afterwards nothing is left. They are in chains, the server's side
+// of one being the client's of the next, so that the test needs few of its own.
+func TestManySessions(t *testing.T) {
+	if err := Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	listening, at := listenRaw(t)
+	manySessions(t, listening, at) // the runtime and the shards keep what they will need again
+	before := use(t)
+	manySessions(t, listening, at)
+	after := use(t)
+	if after.descriptors != before.descriptors || after.goroutines > before.goroutines || after.slots != before.slots || after.timers != before.timers {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	if grown := int64(after.heap) - int64(before.heap); grown > 1<<18 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+}
+
+func manySessions(t *testing.T, listening int, at netip.AddrPort) {
+	t.Helper()
+	const chains, links = 100, 50
+	var clients, servers [chains]*Socket
+	var ends atomic.Int32
+	o := &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}
+	before := use(t)
+	for i := range chains {
+		clients[i], servers[i] = chain(t, links, listening, at, o, counter{&ends})
+	}
+	idle := use(t)
+	if got, want := idle.descriptors-before.descriptors, 2*chains*(links+1); got != want {
+		t.Errorf("%d descriptors, want %d", got, want)
+	}
+	if got := idle.goroutines - before.goroutines; got > 0 {
+		t.Errorf("%d goroutines", got)
+	}
+	t.Logf("%d sessions: %d bytes of heap each", chains*links, (idle.heap-before.heap)/(chains*links))
+	for i := range chains {
+		send(t, clients[i], "x")
+		receive(t, servers[i], "x")
+	}
+	for i := range chains {
+		if i%2 == 0 {
+			_ = clients[i].SetLinger(0)
+		}
+		clients[i].Close()
+		servers[i].Close()
+	}
+	for range 500 {
+		if ends.Load() == chains*links {
+			time.Sleep(50 * time.Millisecond) // the last goroutines leave
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d sessions of %d have ended", ends.Load(), chains*links)
+}
+
+// chain are the far ends of sessions in a row.
+func chain(t *testing.T, links, listening int, at netip.AddrPort, o *Options, w Owner) (client, server *Socket) {
+	t.Helper()
+	client, server = connectRaw(t, listening, at, DialOptions{}, nil)
+	for range links {
+		dialed, accepted := connectRaw(t, listening, at, DialOptions{}, nil)
+		if !new(Session).Run(server, dialed, nil, o, w) {
+			t.Fatal("it is copied")
+		}
+		server = accepted
+	}
+	return client, server
+}
+
+// counter is an owner that counts.
+type counter struct{ ends *atomic.Int32 }
+
+func (counter) Answered()      {}
+func (c counter) Ended(Result) { c.ends.Add(1) }
+
+// A client that does not read holds, in the proxy, no more than a pipe of what the
+// server sends; and many of them do not keep others waiting.
+func TestSlowReaders(t *testing.T) {
+	const slow = 200
+	listening, at := listenRaw(t)
+	var ends atomic.Int32
+	o := new(Options)
+	var stop atomic.Bool
+	var writers sync.WaitGroup
+	var sessions []*Session
+	for range slow {
+		client, near := connectRaw(t, listening, at, DialOptions{}, nil)
+		far, server := connectRaw(t, listening, at, DialOptions{}, nil)
+		s := new(Session)
+		if !s.Run(near, far, nil, o, counter{&ends}) {
+			t.Fatal("it is copied")
+		}
+		sessions = append(sessions, s)
+		t.Cleanup(func() { client.Close() })
+		writers.Go(func() {
+			defer server.Close()
+			for b := make([]byte, 256<<10); !stop.Load(); {
+				_ = server.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+				_, _ = server.Write(b)
+			}
+		})
+	}
+	// Until nothing moves any more.
+	for last, same := int64(-1), 0; same < 5; time.Sleep(50 * time.Millisecond) {
+		var now int64
+		for _, s := range sessions {
+			now += s.Counters().Out
+		}
+		if same++; now != last {
+			last, same = now, 0
+		}
+	}
+	held := 0
+	for i, s := range sessions {
+		s.mu.Lock()
+		if h := s.parked.sides[Server].held; h != nil {
+			n := len(h.rest)
+			if h.pipe != nil {
+				n += h.pipe.n
+			}
+			if n > bigPipe {
+				t.Errorf("session %d holds %d bytes", i, n)
+			}
+			held += n
+		}
+		s.mu.Unlock()
+	}
+	if held == 0 || held > slow*bigPipe {
+		t.Errorf("%d bytes are held", held)
+	}
+	t.Logf("%d clients that do not read: %d bytes held for each", slow, held/slow)
+
+	// Another one is served: 64 MiB, and small messages.
+	client, server := chain(t, 1, listening, at, o, counter{&ends})
+	const size = 64 << 20
+	go func() { _, _ = io.CopyN(server, zeros{}, size) }()
+	if n, err := io.CopyN(io.Discard, client, size); err != nil {
+		t.Errorf("%d bytes: %v", n, err)
+	}
+	for range 100 {
+		send(t, client, "x")
+		receive(t, server, "x")
+	}
+	client.Close()
+	server.Close()
+	stop.Store(true)
+	for _, s := range sessions {
+		s.End("the test is over")
+	}
+	writers.Wait()
+	for range 500 {
+		if ends.Load() == slow+1 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d sessions have ended, want %d", ends.Load(), slow+1)
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// TestRandomCuts sends random bytes both ways in pieces of random sizes, with
+// pauses and half-closes, and compares digests.
+func TestRandomCuts(t *testing.T) {
+	eachKind(t, func(t *testing.T, kind string) {
+		rapid.Check(t, func(r *rapid.T) {
+			seed := rapid.Uint64().Draw(r, "seed")
+			sizes := [2]int{rapid.IntRange(0, 3<<20).Draw(r, "to the server"), rapid.IntRange(0, 3<<20).Draw(r, "to the client")}
+			pieces := [2]int{rapid.SampledFrom([]int{1000, 17000, 70000, 1 << 20}).Draw(r, "pieces up"), rapid.SampledFrom([]int{1000, 17000, 70000, 1 << 20}).Draw(r, "pieces down")}
+			readers := [2]int{rapid.SampledFrom([]int{500, 9000, 256 << 10}).Draw(r, "reads up"), rapid.SampledFrom([]int{500, 9000, 256 << 10}).Draw(r, "reads down")}
+			client, server, _, result := start(t, kind, Options{ClientTimeout: 10 * time.Second, ServerTimeout: 10 * time.Second})
+			var wg sync.WaitGroup
+			ways := [2][2]*net.TCPConn{{client, server}, {server, client}}
+			for i, way := range ways {
+				random := rand.New(rand.NewPCG(seed, uint64(i)))
+				data := make([]byte, sizes[i])
+				for k := range data {
+					data[k] = byte(random.Uint32())
+				}
+				wg.Go(func() { pour(way[0], data, pieces[i], random) })
+				wg.Go(func() {
+					if err := drain(way[1], data, readers[i]); err != nil {
+						t.Errorf("way %d: %v", i, err)
+					}
+				})
+			}
+			wg.Wait()
+			res := <-result
+			if res.Cause != Closed || res.In != int64(sizes[0]) || res.Out != int64(sizes[1]) {
+				t.Errorf("ended %+v, want closed with %v", res, sizes)
+			}
+			client.Close()
+			server.Close()
+		})
+	})
+}
+
+// pour sends data in pieces, and the end.
+func pour(c *net.TCPConn, data []byte, piece int, random *rand.Rand) {
+	for len(data) > 0 {
+		n := min(len(data), 1+random.IntN(piece))
+		if _, err := c.Write(data[:n]); err != nil {
+			return
+		}
+		data = data[n:]
+		if random.IntN(20) == 0 {
+			time.Sleep(time.Duration(random.IntN(2000)) * time.Microsecond)
+		}
+	}
+	_ = c.CloseWrite()
+}
+
+// drain reads to the end and compares.
+func drain(c *net.TCPConn, want []byte, piece int) error {
+	h, b, n := sha256.New(), make([]byte, piece), 0
+	for {
+		k, err := c.Read(b)
+		h.Write(b[:k])
+		n += k
+		if err == io.EOF { //nolint:errorlint // of a connection
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if sum := sha256.Sum256(want); !bytes.Equal(h.Sum(nil), sum[:]) {
+		return fmt.Errorf("digests differ, of %d bytes and of %d", n, len(want))
+	}
+	return nil
+}
+
+// What a session does can be read while it runs.
+func TestCounters(t *testing.T) {
+	eachKind(t, func(t *testing.T, kind string) {
+		client, server, s, result := start(t, kind, Options{})
+		send(t, client, "question")
+		receive(t, server, "question")
+		send(t, server, "long answer")
+		receive(t, client, "long answer")
+		time.Sleep(50 * time.Millisecond)
+		c := s.Counters()
+		if c.In != 8 || c.Out != 11 || c.Idle < 40*time.Millisecond || c.Idle > 10*time.Second {
+			t.Errorf("%+v, want 8 in, 11 out, idle since a moment", c)
+		}
+		client.Close()
+		server.Close()
+		<-result
+	})
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcplog
+
+import (
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
+
+// owner has the result of a session.
+type owner chan relay.Result
+
+func (owner) Answered()              {}
+func (o owner) Ended(r relay.Result) { o <- r }
+
+// wrapped hides that a connection is a socket: its session is copied.
+type wrapped struct{ *net.TCPConn }
+
+// tcpPair is a connection over loopback.
+func tcpPair(t *testing.T) (near, far *net.TCPConn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far = a.(*net.TCPConn), c.(*net.TCPConn)
+	t.Cleanup(func() { near.Close(); far.Close() })
+	return near, far
+}
+
+// play is what one side does, and the other: both ends are those far from the proxy.
+type play func(t *testing.T, actor, other *net.TCPConn)
+
+func hearEnd(t *testing.T, c net.Conn) {
+	t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+		t.Errorf("%d bytes and %v, want the end", len(rest), err)
+	}
+}
+
+func fin(t *testing.T, actor, other *net.TCPConn) {
+	actor.CloseWrite()
+	hearEnd(t, other)
+	other.Close()
+	hearEnd(t, actor)
+}
+
+func rst(t *testing.T, actor, other *net.TCPConn) {
+	_ = actor.SetLinger(0)
+	actor.Close()
+	if _, err := other.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the other side got %v, want a reset", err)
+	}
+}
+
+// stall takes nothing of what the other sends without end.
+func stall(t *testing.T, _, other *net.TCPConn) {
+	_ = other.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	for b := make([]byte, 64<<10); ; {
+		if _, err := other.Write(b); err != nil {
+			if errors.Is(err, syscall.ETIMEDOUT) {
+				t.Error(err)
+			}
+			return
+		}
+	}
+}
+
+// timeout says nothing; the other closes when it is told that nothing more comes.
+func timeout(t *testing.T, _, other *net.TCPConn) {
+	hearEnd(t, other)
+	other.Close()
+}
+
+// halfClose has the other send after the end of the first.
+func halfClose(t *testing.T, actor, other *net.TCPConn) {
+	actor.CloseWrite()
+	hearEnd(t, other)
+	time.Sleep(50 * time.Millisecond)
+	if _, err := other.Write([]byte("late")); err != nil {
+		t.Error(err)
+	}
+	other.Close()
+	if got, err := io.ReadAll(actor); err != nil || string(got) != "late" {
+		t.Errorf("%q, %v, want what came late", got, err)
+	}
+}
+
+// TestLetters has each side do what can end a session, in sessions that the engine
+// holds and in those that are copied.
+func TestLetters(t *testing.T) {
+	const limit = 300 * time.Millisecond
+	sides := map[relay.Side]relay.Options{
+		relay.Client: {ClientTimeout: limit},
+		relay.Server: {ServerTimeout: limit},
+	}
+	for _, c := range []struct {
+		name    string
+		play    play
+		timed   bool
+		letters map[relay.Side]string
+	}{
+		{"FIN", fin, false, map[relay.Side]string{relay.Client: "--", relay.Server: "--"}},
+		{"RST", rst, false, map[relay.Side]string{relay.Client: "CD", relay.Server: "SD"}},
+		{"stall", stall, true, map[relay.Side]string{relay.Client: "cD", relay.Server: "sD"}},
+		{"timeout", timeout, true, map[relay.Side]string{relay.Client: "cD", relay.Server: "sD"}},
+		{"half-close, then data", halfClose, false, map[relay.Side]string{relay.Client: "--", relay.Server: "--"}},
+	} {
+		for side, options := range sides {
+			for _, copied := range []bool{false, true} {
+				t.Run(c.name+" by the "+side.String()+map[bool]string{true: ", copied"}[copied], func(t *testing.T) {
+					t.Parallel()
+					o := new(relay.Options)
+					if c.timed {
+						o = &options
+					}
+					near, client := tcpPair(t)
+					far, server := tcpPair(t)
+					var conn net.Conn = near
+					if copied {
+						conn = wrapped{near}
+					}
+					result, parked := make(owner, 1), make(chan bool, 1)
+					go func() { parked <- new(relay.Session).Run(conn, far, nil, o, result) }()
+					actor, other := client, server
+					if side == relay.Server {
+						actor, other = server, client
+					}
+					c.play(t, actor, other)
+					r := <-result
+					if got, want := EndOf(r).Letters(), c.letters[side]; got != want || r.By != side {
+						t.Errorf("%s by the %s (%v), want %s by the %s", got, r.By, r.Err, want, side)
+					}
+					if got := <-parked; got != (!copied && runtime.GOOS == "linux") {
+						t.Errorf("parked: %v", got)
+					}
+				})
+			}
+		}
+	}
+}
