@@ -210,7 +210,7 @@ func (c *connection) matching() *layer4.Connection {
 // relay passes the hello on, then everything else. Where the session can do
 // without this goroutine, that is not waited for.
 func (c *connection) relay(b *balancer.Backend) {
-	s := &session{handler: c.h, lease: c.lease, began: c.began, record: c.record}
+	s := newSession(c, b)
 	c.lease, c.handedOver = nil, true
 	s.lease.OnCut(func(pool.Cut) { s.End("") })
 	s.Run(c.cx.Conn, c.server, c.hello.Bytes(), c.h.relayOptions(b), s)

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -18,9 +19,31 @@ import (
 type session struct {
 	relay.Session
 	handler *Handler
+	backend *balancer.Backend
 	lease   *pool.Lease
-	began   time.Time
-	record  tcplog.Record
+	began   time.Duration // since epoch
+	packed  tcplog.Packed
+}
+
+// epoch is what the times of sessions count from, by the monotonic clock.
+var epoch = time.Now()
+
+func newSession(c *connection, b *balancer.Backend) *session {
+	r := c.record
+	if r.Address == c.lease.Server.Address {
+		r.Address = "" // it is known from there
+	}
+	return &session{handler: c.h, backend: b, lease: c.lease, began: c.began.Sub(epoch), packed: r.Pack()}
+}
+
+// record is that of the connection before it became a session.
+func (s *session) record() tcplog.Record {
+	r := s.packed.Unpack()
+	r.Frontend, r.Backend, r.Server = s.handler.Name, s.backend.Name(), s.lease.Server.Name
+	if r.Address == "" {
+		r.Address = s.lease.Server.Address
+	}
+	return r
 }
 
 // Answered has the pool know that the server has sent something.
@@ -33,15 +56,15 @@ func (s *session) Ended(result relay.Result) {
 			s.handler.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
 	}()
-	outcome := pool.Served
-	s.record.Relayed(result)
+	outcome, record := pool.Served, s.record()
+	record.Relayed(result)
 	switch {
 	case result.Cause == relay.Ended:
-		noteCut(&s.record, s.lease.Cut())
+		noteCut(&record, s.lease.Cut())
 	case result.Cause == relay.Reset && result.By == relay.Server && result.Out == 0:
 		outcome = pool.BrokenEarly
 	}
-	ended(s.handler, s.lease, outcome, &s.record, s.began)
+	ended(s.handler, s.lease, outcome, &record, epoch.Add(s.began))
 }
 
 // ended gives back the lease, if there is one, and writes the log line.
