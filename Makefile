@@ -46,8 +46,15 @@ soak: ## Run the long simulation: 4096 seeds of 20,000 steps each (SEED=N: that 
 	go test -v -count=1 -timeout 0 -run TestSimulation ./modules/pool -args -sim.seeds=4096 -sim.steps=20000 -sim.seed=$(or $(SEED),0)
 
 .PHONY: load
-load: ## Have 1200 servers checked each second, and print what that costs
-	LOAD=1 go test -v -count=1 -run TestManyChecks ./integration
+load: ## Check 1200 servers each second, and move 10 GiB each way by curl; print what that costs
+	.ci/deps
+	LOAD=1 go test -v -count=1 -timeout 30m -run 'TestManyChecks|TestCurlBothWays' ./integration
+
+# ROUNDS and SECONDS are how often, and for how long, each workload meets each proxy.
+.PHONY: bench
+bench: ## Compare with HAProxy, nginx and caddy-l4: CPU, latency, memory (docs/performance.md)
+	.ci/deps nginx-stream:libnginx-mod-stream
+	go run ./integration/bench -rounds $(or $(ROUNDS),5) -seconds $(or $(SECONDS),3)
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check format and code, and that the modules compile for macOS and Windows

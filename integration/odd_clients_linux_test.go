@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -118,11 +119,19 @@ func (p *process) goroutines(t *testing.T) (n int) {
 	return n
 }
 
-func (p *process) descriptors(t *testing.T) int {
+// descriptors are those of the process without its pipes, of which it keeps some
+// for the next session.
+func (p *process) descriptors(t *testing.T) (n int) {
 	t.Helper()
-	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	dir := fmt.Sprintf("/proc/%d/fd/", p.cmd.Process.Pid)
+	open, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(open)
+	for _, fd := range open {
+		if to, err := os.Readlink(dir + fd.Name()); err == nil && !strings.HasPrefix(to, "pipe:") {
+			n++
+		}
+	}
+	return n
 }

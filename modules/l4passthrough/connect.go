@@ -24,6 +24,8 @@ import (
 // why.
 func (c *connection) connect(b *balancer.Backend) bool {
 	a := &attempts{backend: b, client: c.cx.Conn}
+	c.session = new(session)
+	a.request.Into = &c.session.first
 	a.request.Source, a.request.Connection = c.look(true).Source.Addr(), c
 	began := time.Now()
 	c.record.Backend, c.record.Server, c.record.Address = b.Name(), "", ""

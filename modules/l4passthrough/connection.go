@@ -34,6 +34,7 @@ type connection struct {
 
 	deciding *content.Config // the rules that are being looked at
 
+	session    *session // what it will become
 	lease      *pool.Lease
 	server     net.Conn
 	record     tcplog.Record
@@ -210,7 +211,8 @@ func (c *connection) matching() *layer4.Connection {
 // relay passes the hello on, then everything else. Where the session can do
 // without this goroutine, that is not waited for.
 func (c *connection) relay(b *balancer.Backend) {
-	s := newSession(c, b)
+	s := c.session
+	s.begin(c, b)
 	c.lease, c.handedOver = nil, true
 	s.lease.OnCut(func(pool.Cut) { s.End("") })
 	s.Run(c.cx.Conn, c.server, c.hello.Bytes(), c.h.relayOptions(b), s)

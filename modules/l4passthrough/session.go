@@ -21,6 +21,7 @@ type session struct {
 	handler *Handler
 	backend *balancer.Backend
 	lease   *pool.Lease
+	first   pool.Lease    // most often it is the lease
 	began   time.Duration // since epoch
 	packed  tcplog.Packed
 }
@@ -28,12 +29,13 @@ type session struct {
 // epoch is what the times of sessions count from, by the monotonic clock.
 var epoch = time.Now()
 
-func newSession(c *connection, b *balancer.Backend) *session {
+// begin takes from a connection what the session needs.
+func (s *session) begin(c *connection, b *balancer.Backend) {
 	r := c.record
 	if r.Address == c.lease.Server.Address {
 		r.Address = "" // it is known from there
 	}
-	return &session{handler: c.h, backend: b, lease: c.lease, began: c.began.Sub(epoch), packed: r.Pack()}
+	s.handler, s.backend, s.lease, s.began, s.packed = c.h, b, c.lease, c.began.Sub(epoch), r.Pack()
 }
 
 // record is that of the connection before it became a session.

@@ -17,6 +17,9 @@ type Request struct {
 	// Connection is what the frontend offers to policies that look at more. They
 	// ask by interfaces of their own whether it can tell what they need.
 	Connection any
+	// Into is where the first lease goes; nil: into the request, which is then kept
+	// in memory for as long as the lease.
+	Into *Lease
 	// Queued is where the request has had to wait until now.
 	Queued Queued
 
@@ -104,12 +107,15 @@ func (r *Request) avoidsAll(v View) bool {
 	return !slices.ContainsFunc(v.Servers, func(s *Server) bool { return !r.Avoids(s) })
 }
 
-// newLease is the request's own the first time, so that most connections
+// newLease is Into, or the request's own, the first time, so that most connections
 // allocate none. It is never used for two: an old lease may still be released.
 func (r *Request) newLease() *Lease {
 	if r.leased {
 		return new(Lease)
 	}
 	r.leased = true
+	if r.Into != nil {
+		return r.Into
+	}
 	return &r.lease
 }

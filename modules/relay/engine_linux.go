@@ -182,7 +182,7 @@ func (sh *shard) release(slot int32) {
 func (sh *shard) leave(s *Session) {
 	sh.mu.Lock()
 	sh.release(s.parked.slot)
-	sh.wheel.remove(&s.parked.timer)
+	sh.wheel.remove(s)
 	sh.mu.Unlock()
 }
 
@@ -233,7 +233,7 @@ func (p *place) leave() {
 func (sh *shard) set(s *Session, due int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	at := sh.wheel.set(&s.parked.timer, tick(due)+1)
+	at := sh.wheel.set(s, tick(due)+1)
 	if at != 0 && (sh.armed == 0 || at < sh.armed) {
 		sh.arm(at)
 	}

@@ -17,7 +17,6 @@ type parked struct {
 	owner   Owner
 	shard   *shard
 	timer   timer
-	wrong   *Result // the first cause that is not Closed
 	slot    int32
 	state   state
 	first   Side // that finished; Proxy: none
@@ -83,21 +82,20 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 	defer s.mu.Unlock()
 	p, now := &s.parked, clock()
 	p.options, p.owner = o, owner
-	p.timer.session, p.state, p.first = s, running, Proxy
+	p.state, p.first = running, Proxy
 	p.sides[Client].fd, p.sides[Server].fd = int32(from), int32(to)
 	for i := range p.sides {
 		p.sides[i].active.Store(now)
 	}
 	sent := sentTo(server)
 	p.sides[Client].sent.Store(int64(sent))
-	if s.early != nil {
+	if s.wrong != nil { // End came before
 		fromAt.leave()
 		toAt.leave()
-		s.note(*s.early)
 	} else if err := s.watch(fromAt, toAt); err != nil {
 		s.note(Result{By: Proxy, Cause: Failed, Err: err})
 	}
-	if p.wrong != nil {
+	if s.wrong != nil {
 		s.finish(nil)
 		return true
 	}
@@ -190,8 +188,8 @@ func (s *Session) endParked(reason string) {
 
 // note keeps the first cause that is not Closed.
 func (s *Session) note(r Result) {
-	if s.parked.wrong == nil {
-		s.parked.wrong = &r
+	if s.wrong == nil {
+		s.wrong = &r
 	}
 }
 
@@ -202,8 +200,8 @@ func (s *Session) finish(sh *shard) {
 	p := &s.parked
 	p.state = over
 	r := Result{By: p.first, Cause: Closed}
-	if p.wrong != nil {
-		r = *p.wrong
+	if s.wrong != nil {
+		r = *s.wrong
 	}
 	for i := range p.sides {
 		e := &p.sides[i]

@@ -12,7 +12,7 @@ type Session struct {
 	mu     sync.Mutex
 	parked parked  // the engine's
 	copied *copied // unless it is the engine's
-	early  *Result // End came before Run
+	wrong  *Result // the engine's first cause that is not Closed, or what End said before Run
 }
 
 // Run passes the session on to the engine, where both connections can be: then
@@ -34,7 +34,7 @@ func (s *Session) Run(client, server net.Conn, first []byte, o *Options, owner O
 	c := newCopied(client, server, o, owner)
 	s.mu.Lock()
 	s.copied = c
-	early := s.early
+	early := s.wrong
 	s.mu.Unlock()
 	if early != nil {
 		c.end(early.Reason)
@@ -65,8 +65,8 @@ func (s *Session) End(reason string) {
 	case c != nil:
 	case s.parked.running():
 		s.endParked(reason)
-	case s.early == nil:
-		s.early = &Result{By: Proxy, Cause: Ended, Reason: reason}
+	case s.wrong == nil:
+		s.wrong = &Result{By: Proxy, Cause: Ended, Reason: reason}
 	}
 	s.mu.Unlock()
 	if c != nil {

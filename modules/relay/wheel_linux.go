@@ -25,26 +25,26 @@ func tick(ns int64) int64 { return ns >> tickBits }
 type wheel struct {
 	now   int64 // the tick up to which all has fired
 	used  [levels]uint64
-	slots [levels][slotCount]*timer
+	slots [levels][slotCount]*Session
 }
 
 // timer is one place in a wheel.
 type timer struct {
-	session    *Session
-	prev, next *timer
+	prev, next *Session
 	at         int64 // the tick that it is set to; 0: it is not set
 	level      int8
 	slot       int8
 }
 
-// set has t fire at a tick, or earlier by a part of the time until then, unless it
+// set has the timer of a session fire at a tick, or earlier by a part of the time until then, unless it
 // is set to an earlier one. It returns when that will be, or 0 if nothing changes.
-func (w *wheel) set(t *timer, at int64) int64 {
+func (w *wheel) set(s *Session, at int64) int64 {
+	t := &s.parked.timer
 	if t.at != 0 {
 		if t.at <= at {
 			return 0
 		}
-		w.remove(t)
+		w.remove(s)
 	}
 	t.at = min(max(at, w.now+1), w.now+farthest)
 	level := (bits.Len64(uint64(t.at-w.now)) - 1) / slotBits
@@ -52,23 +52,24 @@ func (w *wheel) set(t *timer, at int64) int64 {
 	t.level, t.slot = int8(level), int8(start&(slotCount-1))
 	head := &w.slots[t.level][t.slot]
 	if t.prev, t.next = nil, *head; t.next != nil {
-		t.next.prev = t
+		t.next.parked.timer.prev = s
 	}
-	*head = t
+	*head = s
 	w.used[level] |= 1 << t.slot
 	return start << (level * slotBits)
 }
 
-// remove has t not fire.
-func (w *wheel) remove(t *timer) {
+// remove has the timer of a session not fire.
+func (w *wheel) remove(s *Session) {
+	t := &s.parked.timer
 	if t.at == 0 {
 		return
 	}
 	if t.next != nil {
-		t.next.prev = t.prev
+		t.next.parked.timer.prev = t.prev
 	}
 	if t.prev != nil {
-		t.prev.next = t.next
+		t.prev.parked.timer.next = t.next
 	} else if w.slots[t.level][t.slot] = t.next; t.next == nil {
 		w.used[t.level] &^= 1 << t.slot
 	}
@@ -107,9 +108,9 @@ func (w *wheel) advance(to int64, fired []*Session) []*Session {
 				break
 			}
 			slot := at >> (level * slotBits) & (slotCount - 1)
-			for t := w.slots[level][slot]; t != nil; t = w.slots[level][slot] {
-				w.remove(t)
-				fired = append(fired, t.session)
+			for s := w.slots[level][slot]; s != nil; s = w.slots[level][slot] {
+				w.remove(s)
+				fired = append(fired, s)
 			}
 		}
 	}

@@ -20,14 +20,13 @@ func TestWheel(t *testing.T) {
 		all := make([]*Session, rapid.IntRange(1, 20).Draw(t, "timers"))
 		for i := range all {
 			all[i] = new(Session)
-			all[i].parked.timer.session = all[i]
 			distance := rapid.SampledFrom([]int64{1, 63, 64, 65, 4095, 4096, 5000, 1 << 18, 1<<24 - 1, 1 << 26}).Draw(t, "distance")
 			due[all[i]] = begin + distance
-			w.set(&all[i].parked.timer, due[all[i]])
+			w.set(all[i], due[all[i]])
 		}
 		for range rapid.IntRange(0, 5).Draw(t, "removed") {
 			i := rapid.IntRange(0, len(all)-1).Draw(t, "which")
-			w.remove(&all[i].parked.timer)
+			w.remove(all[i])
 			delete(due, all[i])
 		}
 		for steps := 0; len(due) > 0; steps++ {
@@ -46,7 +45,7 @@ func TestWheel(t *testing.T) {
 				case at <= to:
 					delete(due, s)
 				default:
-					w.set(&s.parked.timer, at)
+					w.set(s, at)
 				}
 			}
 			for s, at := range due {
@@ -64,9 +63,8 @@ func TestWheel(t *testing.T) {
 // An earlier time takes the place of a later one, and not the other way round.
 func TestWheelSetsEarlier(t *testing.T) {
 	w, s := new(wheel), new(Session)
-	s.parked.timer.session = s
 	for _, c := range []struct{ at, want int64 }{{100, 64}, {200, 0}, {50, 50}, {50, 0}} {
-		if got := w.set(&s.parked.timer, c.at); got != c.want {
+		if got := w.set(s, c.at); got != c.want {
 			t.Errorf("set to %d: fires at %d, want %d", c.at, got, c.want)
 		}
 	}
