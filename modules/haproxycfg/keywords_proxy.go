@@ -120,9 +120,9 @@ var sticking = []keyword{
 }
 
 var optionWords = []keyword{
-	{name: "option tcpka|option clitcpka|option srvtcpka", in: inProxies, grade: harmless, args: nothing, note: "keepalive is on for every connection"},
-	{name: "clitcpka-cnt|srvtcpka-cnt", in: inProxies, grade: harmless, args: number(1, 1<<31-1), note: "keepalive is on for every connection, at the system's pace"},
-	{name: "clitcpka-idle|clitcpka-intvl|srvtcpka-idle|srvtcpka-intvl", in: inProxies, grade: harmless, args: duration, note: "keepalive is on for every connection, at the system's pace"},
+	{name: "option tcpka|option clitcpka|option srvtcpka", in: inProxies, grade: harmless, args: nothing, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes"},
+	{name: "clitcpka-cnt|srvtcpka-cnt", in: inProxies, grade: harmless, args: number(1, 1<<31-1), note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
+	{name: "clitcpka-idle|clitcpka-intvl|srvtcpka-idle|srvtcpka-intvl", in: inProxies, grade: harmless, args: duration, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
 	{name: "option splice-auto|option splice-request|option splice-response", in: inProxies, grade: harmless, args: nothing, note: "it saves copies, and changes nothing else"},
 	{name: "option tcp-smart-accept|option tcp-smart-connect|option nolinger|option independent-streams|option http-no-delay", in: inProxies, grade: harmless, args: nothing, note: "it is about single TCP packets"},
 	{name: "option idle-close-on-response|option use-small-buffers", in: inProxies, grade: httpOnly},

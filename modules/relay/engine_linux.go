@@ -248,7 +248,7 @@ func (sh *shard) arm(at int64) {
 // runtime's timers.
 func (sh *shard) expire() {
 	sh.mu.Lock()
-	due := sh.wheel.advance(tick(clock()), nil)
+	due := sh.wheel.advance(tick(clock()))
 	if sh.armed = 0; !sh.wheel.empty() {
 		sh.arm(sh.wheel.next())
 	}

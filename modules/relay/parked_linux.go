@@ -69,13 +69,8 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 	if !isSocket(client) || !isSocket(server) {
 		return false
 	}
-	from, fromAt, ok := take(client)
+	from, fromAt, to, toAt, ok := takeBoth(client, server)
 	if !ok {
-		return false
-	}
-	to, toAt, ok := take(server)
-	if !ok {
-		closeFD(from) // where client is a Socket, it is closed: there is nothing to be done
 		return false
 	}
 	s.mu.Lock()
@@ -154,6 +149,27 @@ func isSocket(c net.Conn) bool {
 	default:
 		return false
 	}
+}
+
+// takeBoth takes both or neither: a duplicate, which there may be no descriptor
+// for, first.
+func takeBoth(client, server net.Conn) (from int, fromAt place, to int, toAt place, ok bool) {
+	if _, ok := client.(*Socket); ok {
+		if to, toAt, ok = take(server); !ok {
+			return 0, fromAt, 0, toAt, false
+		}
+		if from, fromAt, ok = take(client); !ok { // it is closed
+			closeFD(to)
+		}
+		return from, fromAt, to, toAt, ok
+	}
+	if from, fromAt, ok = take(client); !ok {
+		return 0, fromAt, 0, toAt, false
+	}
+	if to, toAt, ok = take(server); !ok {
+		closeFD(from)
+	}
+	return from, fromAt, to, toAt, ok
 }
 
 // take is a descriptor of a connection, which is the session's from then on, and

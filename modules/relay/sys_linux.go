@@ -55,7 +55,9 @@ func splice(from, to, most int) (int, error) {
 	return call6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(most), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 }
 
-func closeFD(fd int) { _, _ = call(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+// closeFD closes a descriptor. It is closed whatever Linux answers: to try again
+// could close somebody else's.
+func closeFD(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 // shutdown closes one direction. An error means that it is gone, which will be seen.
 func shutdown(fd int) { _, _ = call(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0) }
@@ -111,7 +113,7 @@ func connect(fd int, to netip.AddrPort) error {
 	}
 	_, err := call(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&address)), length) //nolint:gosec // as package syscall does
 	runtime.KeepAlive(&address)
-	if err == unix.EINPROGRESS { //nolint:errorlint // an Errno
+	if err == unix.EINPROGRESS || err == unix.EALREADY { //nolint:errorlint // an Errno
 		return nil
 	}
 	return err

@@ -94,9 +94,9 @@ func (w *wheel) next() (first int64) {
 	return first
 }
 
-// advance removes the timers that have fired up to a tick and appends their
-// sessions to fired.
-func (w *wheel) advance(to int64, fired []*Session) []*Session {
+// advance removes the timers that have fired up to a tick and returns their
+// sessions.
+func (w *wheel) advance(to int64) (fired []*Session) {
 	for !w.empty() {
 		at := w.next()
 		if at > to {

@@ -37,7 +37,7 @@ func TestWheel(t *testing.T) {
 				t.Fatalf("%d timers are lost", len(due))
 			}
 			to := w.next() + rapid.SampledFrom([]int64{0, 0, 0, 1, 100}).Draw(t, "late")
-			for _, s := range w.advance(to, nil) {
+			for _, s := range w.advance(to) {
 				at, set := due[s]
 				switch {
 				case !set:
@@ -68,10 +68,10 @@ func TestWheelSetsEarlier(t *testing.T) {
 			t.Errorf("set to %d: fires at %d, want %d", c.at, got, c.want)
 		}
 	}
-	if got := w.advance(49, nil); len(got) > 0 {
+	if got := w.advance(49); len(got) > 0 {
 		t.Error("it fires too early")
 	}
-	if got := w.advance(50, nil); len(got) != 1 || got[0] != s || !w.empty() {
+	if got := w.advance(50); len(got) != 1 || got[0] != s || !w.empty() {
 		t.Errorf("fired %v", got)
 	}
 }

@@ -74,7 +74,7 @@ func appendAddr(b []byte, a net.Addr) []byte {
 	}
 	ip := tcp.AddrPort().Addr().Unmap().AsSlice()
 	b = append(append(b, byte(len(ip))), ip...)
-	return binary.BigEndian.AppendUint16(b, uint16(tcp.Port)) //nolint:gosec // a port
+	return binary.BigEndian.AppendUint16(b, uint16(tcp.Port))
 }
 
 // unpacker is what is left to be unpacked.
@@ -95,7 +95,7 @@ func (u *unpacker) number() int64 {
 func (u *unpacker) length() int {
 	n, size := binary.Uvarint(*u)
 	u.take(size)
-	return int(n) //nolint:gosec // of what was in memory
+	return int(n)
 }
 
 func (u *unpacker) text() string { return string(u.take(u.length())) }
