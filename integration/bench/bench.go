@@ -246,7 +246,8 @@ func (b *bench) keep(key runKey, s sample) {
 		failed = fmt.Sprintf(", %d errors, the first: %v", s.errors, s.firstErr)
 	}
 	if key.work == workIdle {
-		say("round %d  %-9s  %-8s  %d connections, %.0f bytes and %.2f descriptors each%s", key.round+1, key.work, key.proxy, s.units, s.memory, s.descriptors, failed)
+		say("round %d  %-9s  %-8s  %d connections, %.0f bytes and %.2f descriptors each, %.1f MiB before and %.1f MiB then%s",
+			key.round+1, key.work, key.proxy, s.units, s.memory, s.descriptors, s.memoryBefore/mebibyte, s.memoryAfter/mebibyte, failed)
 		return
 	}
 	perSecond := float64(s.units) / s.elapsed.Seconds()

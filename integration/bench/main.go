@@ -93,18 +93,19 @@ func run(o options) error {
 	benchErr := b.rounds(ctx)
 	if len(b.results) > 0 {
 		// Also what a broken run has measured is of use.
-		benchErr = errors.Join(benchErr, b.print(ctx, os.Stdout))
+		benchErr = errors.Join(benchErr, b.print(ctx, os.Stdout, benchErr == nil))
 	}
 	return benchErr
 }
 
-// print writes the tables to standard output and, if so wished, to a file.
-func (b *bench) print(ctx context.Context, stdout io.Writer) error {
+// print writes the tables to standard output and, if so wished, to a file. A broken run
+// leaves the file as it was: it may hold the tables of a whole one.
+func (b *bench) print(ctx context.Context, stdout io.Writer, whole bool) error {
 	text := b.report() + "\n" + b.machine(context.WithoutCancel(ctx)) + "\n" + b.bars()
 	if _, err := io.WriteString(stdout, text); err != nil {
 		return fmt.Errorf("printing the tables: %w", err)
 	}
-	if b.options.output == "" {
+	if b.options.output == "" || !whole {
 		return nil
 	}
 	if err := os.WriteFile(b.options.output, []byte(text), 0o644); err != nil { //nolint:gosec // a document, for everyone

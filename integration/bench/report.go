@@ -27,14 +27,16 @@ type table struct {
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-func perUnit(s sample) float64   { return micros(s.cpu) / float64(s.units) }
-func perSecond(s sample) float64 { return float64(s.units) / s.elapsed.Seconds() }
-func beside(s sample) float64    { return float64(s.bulk) / s.elapsed.Seconds() }
-func median50(s sample) float64  { return orNaN(s, s.p50) }
-func tail99(s sample) float64    { return orNaN(s, s.p99) }
-func memory(s sample) float64    { return s.memory }
-func handles(s sample) float64   { return s.descriptors }
-func failures(s sample) float64  { return float64(s.errors) }
+func perUnit(s sample) float64     { return micros(s.cpu) / float64(s.units) }
+func perSecond(s sample) float64   { return float64(s.units) / s.elapsed.Seconds() }
+func beside(s sample) float64      { return float64(s.bulk) / s.elapsed.Seconds() }
+func median50(s sample) float64    { return orNaN(s, s.p50) }
+func tail99(s sample) float64      { return orNaN(s, s.p99) }
+func memory(s sample) float64      { return s.memory }
+func wholeBefore(s sample) float64 { return s.memoryBefore / mebibyte }
+func wholeAfter(s sample) float64  { return s.memoryAfter / mebibyte }
+func handles(s sample) float64     { return s.descriptors }
+func failures(s sample) float64    { return float64(s.errors) }
 
 func orNaN(s sample, d time.Duration) float64 {
 	if s.units == 0 {
@@ -70,7 +72,7 @@ func tables() []table {
 		{"p50, us", rowsOf(median50, timed...), true},
 		{"p99, us", rowsOf(tail99, timed...), true},
 		{"per second", append(rowsOf(perSecond, timed...), row{"MiB to the client beside round trips", workRTTBulk, beside}), true},
-		{"each idle connection", []row{{"bytes of private memory", workIdle, memory}, {"descriptors", workIdle, handles}}, false},
+		{"each idle connection", []row{{"bytes of private memory", workIdle, memory}, {"MiB private to the whole proxy, before", workIdle, wholeBefore}, {"MiB private to the whole proxy, with all of them", workIdle, wholeAfter}, {"descriptors", workIdle, handles}}, false},
 		{"errors, sum", rowsOf(failures, workNames...), false},
 	}
 }
@@ -113,7 +115,9 @@ func (b *bench) report() string {
 	}
 	out.WriteString("Medians over rounds. Ratios are computed within each round; the one shown is their median. In the rows `log on`,\n" +
 		"`haproxy` and `ours` are the variants that log each connection. p50 and p99 are of one unit: a MiB as one of the " + fmt.Sprint(bulkClients) + "\n" +
-		"connections receives it. Descriptors and memory are those of the proxy.\n")
+		"connections receives it. Descriptors and memory are those of the proxy; bytes of a connection are what its memory has grown by, and\n" +
+		"room that the warm-up has left in a heap makes them fewer than connections take. Pages shared with another process of the same program,\n" +
+		"which runs beside it for the other workloads, are in neither number.\n")
 	return out.String()
 }
 

@@ -46,6 +46,10 @@ type sample struct {
 
 	// Of each connection of the workload idle.
 	memory, descriptors float64
+	// Bytes of the whole proxy, before they were opened and while they are open. A heap
+	// that the warm-up has left room in takes connections without growing: the difference
+	// alone would call them free.
+	memoryBefore, memoryAfter float64
 }
 
 // sum puts tallies together.

@@ -168,6 +168,7 @@ func (l *load) idle(ctx context.Context, n int) (sample, error) {
 		return sample{}, err
 	}
 	s.units = len(clients)
+	s.memoryBefore, s.memoryAfter = float64(before.memory), float64(after.memory)
 	if s.units == 0 {
 		s.memory, s.descriptors = math.NaN(), math.NaN()
 		return s, nil

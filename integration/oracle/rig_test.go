@@ -117,9 +117,9 @@ func TestBrokenBuilds(t *testing.T) {
 			[]string{"here came too early"},
 		},
 		"the hello is lost": {
-			"modules/l4passthrough/connection.go", "session.First(c.hello.Bytes())", "session.First(nil)",
+			"modules/l4passthrough/connect.go", "relay.Dial(to, o, c.hello.Bytes())", "relay.Dial(to, o, make([]byte, len(c.hello.Bytes())))",
 			"inspection/two-segments",
-			[]string{"A got 0, not the same"},
+			[]string{"not the same"},
 		},
 		"the letters are wrong": {
 			"modules/tcplog/end.go", `{"SC", "connect_failed"}`, `{"SD", "connect_failed"}`,

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// smallPipe is how much the pipe of a side can hold whose peer is slow: what a
-	// pipe of Linux has room for unless told otherwise.
+	// smallPipe is what a pipe of Linux has room for unless told otherwise.
 	smallPipe = 64 << 10
-	// bigPipe is for those whose peer takes all there is: the fewer the calls, the
+	// bigPipe is for a side whose peer takes all there is: the fewer the calls, the
 	// less often is the peer woken up.
 	bigPipe = 512 << 10
-	// bigPipes bounds these: Linux allows a user 64 MiB of room in pipes.
+	// bigPipes bounds these, of all shards: should the peer not take any more, that
+	// much remains in one; and Linux allows a user 64 MiB of room in pipes.
 	bigPipes = 32
 	// sparePipes is how many of each a shard keeps that nobody uses.
 	sparePipes = 8
