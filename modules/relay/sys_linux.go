@@ -3,9 +3,9 @@
 package relay
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,44 +15,44 @@ import (
 // is not told of them. If it were, it would take some for ones that wait, those
 // that run through the network's whole path on this system above all, and would
 // wake up a thread to go on instead.
+//
+// An address is made a number in the call itself (rule 4 of unsafe.Pointer), and
+// nowhere else: in between, the stack that it is on could be moved.
 
-func call(number, a, b, c uintptr) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall(number, a, b, c)
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EINTR:
-		default:
-			return 0, errno
-		}
+// result is what a call has returned.
+func result(n uintptr, errno unix.Errno) (int, error) {
+	if errno != 0 {
+		return 0, errno
 	}
-}
-
-func call6(number, a, b, c, d, e, f uintptr) (int, error) {
-	for {
-		n, _, errno := unix.RawSyscall6(number, a, b, c, d, e, f)
-		switch errno {
-		case 0:
-			return int(n), nil
-		case unix.EINTR:
-		default:
-			return 0, errno
-		}
-	}
+	return int(n), nil
 }
 
 func read(fd int, b []byte) (int, error) {
-	return call(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))) //nolint:gosec // as package syscall does
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b))) //nolint:gosec // as package syscall does
+		if errno != unix.EINTR {
+			return result(n, errno)
+		}
+	}
 }
 
 // write is send, without a signal where there is nobody to read it.
 func write(fd int, b []byte) (int, error) {
-	return call6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0) //nolint:gosec // as package syscall does
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0) //nolint:gosec // as package syscall does
+		if errno != unix.EINTR {
+			return result(n, errno)
+		}
+	}
 }
 
 func splice(from, to, most int) (int, error) {
-	return call6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(most), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(most), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+		if errno != unix.EINTR {
+			return result(n, errno)
+		}
+	}
 }
 
 // closeFD closes a descriptor. It is closed whatever Linux answers: to try again
@@ -60,33 +60,39 @@ func splice(from, to, most int) (int, error) {
 func closeFD(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 // shutdown closes one direction. An error means that it is gone, which will be seen.
-func shutdown(fd int) { _, _ = call(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0) }
+func shutdown(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0) }
 
 // duplicate is another descriptor of what fd is one of, or -1.
 func duplicate(fd int) int {
-	other, err := call(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
+	other, _, errno := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
 		return -1
 	}
-	return other
+	return int(other)
 }
 
 func epollControl(set, op, fd int, e *unix.EpollEvent) error {
-	_, err := call6(unix.SYS_EPOLL_CTL, uintptr(set), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(e)), 0, 0) //nolint:gosec // as package syscall does
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(set), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(e)), 0, 0) //nolint:gosec // as package syscall does
+	_, err := result(0, errno)
 	return err
 }
 
 // epollWait does not wait.
 func epollWait(set int, events []unix.EpollEvent) int {
-	n, err := call6(unix.SYS_EPOLL_PWAIT, uintptr(set), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0) //nolint:gosec // as package syscall does
-	if err != nil {
-		return 0
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0) //nolint:gosec // as package syscall does
+		switch errno {
+		case 0:
+			return int(n)
+		case unix.EINTR:
+		default:
+			return 0
+		}
 	}
-	return n
 }
 
 func setOption(fd, level, option int, value int32) {
-	_, _ = call6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option), uintptr(unsafe.Pointer(&value)), unsafe.Sizeof(value), 0) //nolint:gosec // as package syscall does
+	_, _, _ = unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option), uintptr(unsafe.Pointer(&value)), unsafe.Sizeof(value), 0) //nolint:gosec // as package syscall does
 }
 
 func newSocket(to netip.AddrPort) (int, error) {
@@ -94,46 +100,48 @@ func newSocket(to netip.AddrPort) (int, error) {
 	if to.Addr().Is4() {
 		family = unix.AF_INET
 	}
-	return call(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(family), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	return result(fd, errno)
 }
 
 // connect begins to connect, or does.
 func connect(fd int, to netip.AddrPort) error {
 	var address unix.RawSockaddrInet6
-	length := uintptr(unix.SizeofSockaddrInet6)
-	port := to.Port()<<8 | to.Port()>>8 // in network order
-	if !nativeIsLittle {
-		port = to.Port()
-	}
+	length, port := uintptr(unix.SizeofSockaddrInet6), networkOrder(to.Port())
 	if ip := to.Addr(); ip.Is4() {
 		length = unix.SizeofSockaddrInet4
 		*(*unix.RawSockaddrInet4)(unsafe.Pointer(&address)) = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: port, Addr: ip.As4()} //nolint:gosec // the smaller of the two
 	} else {
 		address = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: port, Addr: ip.As16(), Scope_id: zone(ip.Zone())}
 	}
-	_, err := call(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&address)), length) //nolint:gosec // as package syscall does
-	runtime.KeepAlive(&address)
-	if err == unix.EINPROGRESS || err == unix.EALREADY { //nolint:errorlint // an Errno
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&address)), length) //nolint:gosec // as package syscall does
+	switch errno {
+	case unix.EINPROGRESS, unix.EINTR:
 		return nil
+	default:
+		_, err := result(0, errno)
+		return err
 	}
-	return err
 }
 
-var nativeIsLittle = func() bool {
-	one := uint16(1)
-	return *(*byte)(unsafe.Pointer(&one)) == 1 //nolint:gosec // the first of two bytes
-}()
+// networkOrder turns a port of this system's byte order into one of the network's,
+// and back.
+func networkOrder(port uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], port)
+	return binary.NativeEndian.Uint16(b[:])
+}
 
 // accept takes a connection from a listening socket.
 func accept(listening int) (fd int, remote netip.AddrPort, err error) {
 	var address unix.RawSockaddrInet6
 	length := uint32(unix.SizeofSockaddrInet6)
-	fd, err = call6(unix.SYS_ACCEPT4, uintptr(listening), uintptr(unsafe.Pointer(&address)), uintptr(unsafe.Pointer(&length)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0) //nolint:gosec // as package syscall does
-	port := address.Port
-	if nativeIsLittle {
-		port = port<<8 | port>>8
+	n, errno := uintptr(0), unix.EINTR
+	for errno == unix.EINTR {
+		n, _, errno = unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listening), uintptr(unsafe.Pointer(&address)), uintptr(unsafe.Pointer(&length)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0) //nolint:gosec // as package syscall does
 	}
-	switch address.Family {
+	fd, err = result(n, errno)
+	switch port := networkOrder(address.Port); address.Family {
 	case unix.AF_INET:
 		v4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(&address)) //nolint:gosec // the smaller of the two
 		remote = netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), port)
