@@ -5,7 +5,6 @@ package integration
 import (
 	"bytes"
 	"crypto/sha256"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -43,13 +42,7 @@ func TestCurlBothWays(t *testing.T) {
 		size = 10 << 30
 	}
 	want, _ := digestOf(t, noise(size))
-	origin, address := freeAddress(t), freeAddress(t)
-	p := start(t, fmt.Sprintf("layer4 {\n durable/%s {\n route {\n passthrough {\n server s1 %s\n }\n }\n }\n}", address, origin), site("s1", freeAddress(t)))
-	certificate, _ := p.certificate(t)
-	ln, err := tls.Listen("tcp", origin, &tls.Config{Certificates: []tls.Certificate{certificate}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, address, ln, _ := startTLS(t)
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
 			sum, _ := digestOf(t, r.Body)

@@ -56,17 +56,24 @@ func skipHello(c net.Conn) error {
 	return err
 }
 
-// 200 MiB in both directions at once, over TLS: what the ends have seen agrees.
-func TestBulk(t *testing.T) {
-	const size = 200 << 20
+// startTLS runs a frontend before one server of the test's own, on TLS.
+func startTLS(t *testing.T) (p *process, address string, ln net.Listener, roots *x509.CertPool) {
+	t.Helper()
 	origin, address := freeAddress(t), freeAddress(t)
-	p := start(t, fmt.Sprintf("layer4 {\n durable/%s {\n route {\n passthrough {\n server s1 %s\n }\n }\n }\n}", address, origin), site("s1", freeAddress(t)))
+	p = start(t, fmt.Sprintf("layer4 {\n durable/%s {\n route {\n passthrough {\n server s1 %s\n }\n }\n }\n}", address, origin), site("s1", freeAddress(t)))
 	certificate, roots := p.certificate(t)
 	ln, err := tls.Listen("tcp", origin, &tls.Config{Certificates: []tls.Certificate{certificate}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
+	t.Cleanup(func() { ln.Close() })
+	return p, address, ln, roots
+}
+
+// 200 MiB in both directions at once, over TLS: what the ends have seen agrees.
+func TestBulk(t *testing.T) {
+	const size = 200 << 20
+	p, address, ln, roots := startTLS(t)
 	atServer := make(chan [2][32]byte, 1)
 	go func() {
 		c, err := ln.Accept()

@@ -59,13 +59,18 @@ func converse(conn net.Conn, hello, buf []byte, life time.Duration) error {
 	if err := conn.SetDeadline(time.Now().Add(life)); err != nil {
 		return err
 	}
-	if _, err := conn.Write(hello); err != nil {
+	return exchange(conn, hello, buf, answer)
+}
+
+// exchange sends something and reads what is to come of it.
+func exchange(conn net.Conn, sent, got, want []byte) error {
+	if _, err := conn.Write(sent); err != nil {
 		return err
 	}
-	if _, err := io.ReadFull(conn, buf); err != nil {
+	if _, err := io.ReadFull(conn, got); err != nil {
 		return err
 	}
-	if !bytes.Equal(buf, answer) {
+	if !bytes.Equal(got, want) {
 		return errWrongAnswer
 	}
 	return nil
@@ -148,7 +153,7 @@ func (c *client) roundTrips(until deadline) {
 	got := c.buf[:answerSize]
 	for before := time.Now(); !until.over(before); {
 		binary.BigEndian.PutUint64(sent, uint64(len(c.tally.took)))
-		if err := c.roundTrip(sent, got); err != nil {
+		if err := exchange(c, sent, got, sent); err != nil {
 			c.tally.fail(err)
 			return
 		}
@@ -156,19 +161,6 @@ func (c *client) roundTrips(until deadline) {
 		c.tally.add(after.Sub(before))
 		before = after
 	}
-}
-
-func (c *client) roundTrip(sent, got []byte) error {
-	if _, err := c.Write(sent); err != nil {
-		return err
-	}
-	if _, err := io.ReadFull(c, got); err != nil {
-		return err
-	}
-	if !bytes.Equal(sent, got) {
-		return errWrongAnswer
-	}
-	return nil
 }
 
 // download takes what the server sends, from the word that it may begin.

@@ -119,7 +119,7 @@ func TestBrokenBuilds(t *testing.T) {
 		"the hello is lost": {
 			"modules/l4passthrough/connect.go", "relay.Dial(to, o, c.hello.Bytes())", "relay.Dial(to, o, make([]byte, len(c.hello.Bytes())))",
 			"inspection/two-segments",
-			[]string{"not the same"},
+			[]string{"sent 1505 bytes, A got 1505, not the same"},
 		},
 		"the letters are wrong": {
 			"modules/tcplog/end.go", `{"SC", "connect_failed"}`, `{"SD", "connect_failed"}`,

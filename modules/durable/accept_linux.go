@@ -44,11 +44,9 @@ func (a *acceptor) open(ln *net.TCPListener) error {
 	if err != nil {
 		return err
 	}
-	fd := -1
-	err = errors.Join(control.Control(func(of uintptr) {
-		fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0)
-	}), err)
-	if err != nil {
+	fd, failed := -1, error(nil)
+	err = control.Control(func(of uintptr) { fd, failed = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(err, failed); err != nil {
 		return err
 	}
 	a.file = os.NewFile(uintptr(fd), "listener") // non-blocking, as what it is a duplicate of

@@ -34,6 +34,7 @@ type connection struct {
 
 	deciding *content.Config // the rules that are being looked at
 
+	options    *relay.Options
 	session    *session // what it will become
 	lease      *pool.Lease
 	server     net.Conn
@@ -215,7 +216,11 @@ func (c *connection) relay(b *balancer.Backend) {
 	s.begin(c, b)
 	c.lease, c.handedOver = nil, true
 	s.lease.OnCut(func(pool.Cut) { s.End("") })
-	s.Run(c.cx.Conn, c.server, c.hello.Bytes(), c.h.relayOptions(b), s)
+	run := s.Start(c.cx.Conn, c.server, c.hello.Bytes(), c.options, s)
+	c.forget()
+	if run != nil {
+		run()
+	}
 }
 
 // forget gives back what was read of the hello.

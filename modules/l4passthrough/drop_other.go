@@ -4,8 +4,12 @@
 
 package l4passthrough
 
-import "net"
+import (
+	"net"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
 
 // silence makes the next Close of c send RST: only Linux can close a connection
 // without a word.
-func silence(c net.Conn) { abort(c) }
+func silence(c net.Conn) { relay.Abort(c) }

@@ -4,7 +4,6 @@ package l4passthrough
 
 import (
 	"io"
-	"net"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
@@ -67,7 +66,7 @@ func (c *connection) refuse(why reason) *balancer.Backend {
 
 // reset has the client see a RST when the connection is closed.
 func (c *connection) reset() {
-	abort(c.cx.Conn)
+	relay.Abort(c.cx.Conn)
 }
 
 // drop has the client see nothing when the connection is closed.
@@ -88,12 +87,5 @@ func (c *connection) alert(description byte) {
 	}
 	if w, ok := client.(interface{ CloseWrite() error }); ok && w.CloseWrite() == nil {
 		_, _ = io.CopyN(io.Discard, client, farewellBytes)
-	}
-}
-
-// abort has the next Close of a connection send RST.
-func abort(c net.Conn) {
-	if l, ok := c.(interface{ SetLinger(sec int) error }); ok {
-		_ = l.SetLinger(0)
 	}
 }

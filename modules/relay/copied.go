@@ -300,7 +300,7 @@ func (s *copied) close() {
 	s.mu.Unlock()
 	for _, e := range []*end{&s.client, &s.server} {
 		if reset {
-			abort(e.Conn)
+			Abort(e.Conn)
 		}
 		e.shutdown()
 	}
@@ -309,13 +309,6 @@ func (s *copied) close() {
 func (e *end) shutdown() {
 	e.shut.Store(true)
 	_ = e.Close()
-}
-
-// abort makes the next Close of c send RST.
-func abort(c net.Conn) {
-	if l, ok := c.(interface{ SetLinger(sec int) error }); ok {
-		_ = l.SetLinger(0)
-	}
 }
 
 // crashed turns a panic in a connection's own code into the session's end.

@@ -29,6 +29,26 @@ func duplexPair() (near, far duplex) {
 	return duplex{a, c}, duplex{d, b}
 }
 
+// timed runs a session in the test's own time, and says how it should end, and
+// when. The players have two hours to leave.
+func timed(t *testing.T, o Options, play func(client, server duplex), by Side, cause Cause, after time.Duration) {
+	t.Helper()
+	near, client := duplexPair()
+	far, server := duplexPair()
+	began := time.Now()
+	go play(client, server)
+	r := newCopied(near, far, &o, newOwner()).run()
+	if r.By != by || r.Cause != cause {
+		t.Errorf("ended %s by %s (%v), want %s by %s", r.Cause, r.By, r.Err, cause, by)
+	}
+	if took := time.Since(began); took != after {
+		t.Errorf("took %v, want %v", took, after)
+	}
+	client.Close()
+	server.Close()
+	time.Sleep(2 * time.Hour)
+}
+
 // Timeouts, with the time of the test's own.
 func TestTimeouts(t *testing.T) {
 	o := Options{ClientTimeout: 2 * time.Second, ServerTimeout: 5 * time.Second}
@@ -77,20 +97,7 @@ func TestTimeouts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				near, client := duplexPair()
-				far, server := duplexPair()
-				began := time.Now()
-				go c.play(client, server)
-				r := newCopied(near, far, &o, newOwner()).run()
-				if r.By != c.by || r.Cause != Timeout {
-					t.Errorf("ended %s by %s, want timeout by %s", r.Cause, r.By, c.by)
-				}
-				if took := time.Since(began); took != c.after {
-					t.Errorf("took %v, want %v", took, c.after)
-				}
-				client.Close()
-				server.Close()
-				time.Sleep(time.Minute) // the players leave
+				timed(t, o, c.play, c.by, Timeout, c.after)
 			})
 		})
 	}

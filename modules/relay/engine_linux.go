@@ -53,7 +53,7 @@ func pick() (*shard, error) {
 		}
 	}
 	all := *shards
-	return all[int(engine.next.Add(1))%len(all)], nil
+	return all[engine.next.Add(1)%uint32(len(all))], nil
 }
 
 // shard holds sessions and moves their bytes.

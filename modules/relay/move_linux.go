@@ -32,8 +32,7 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	if p.state != running {
 		return
 	}
-	i, now := int(of), sh.now
-	e, other := &p.sides[i], &p.sides[1-i]
+	now, e, other := sh.now, &p.sides[of], &p.sides[1-of]
 	if ready&(unix.EPOLLIN|unix.EPOLLRDHUP|broke) != 0 {
 		e.readable, e.last = true, e.last || ready&(unix.EPOLLRDHUP|broke) != 0
 	}
@@ -45,37 +44,33 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 		}
 	}
 	if other.held != nil && ready&(unix.EPOLLOUT|broke) != 0 {
-		s.move(sh, 1-i, now)
+		s.move(sh, 1-of, now)
 	}
 	if p.state == running && e.readable {
-		s.move(sh, i, now)
+		s.move(sh, of, now)
 	}
 }
 
 // move passes on what comes from a side, until there is no more, or no room, or
 // others have waited for long enough.
-func (s *Session) move(sh *shard, i int, now int64) {
+func (s *Session) move(sh *shard, of Side, now int64) {
 	p := &s.parked
-	from, to := &p.sides[i], &p.sides[1-i]
-	moved := 0
-	for (from.held == nil || s.flush(sh, from, to, now)) && p.state == running && from.readable && !from.done {
+	from, moved := &p.sides[of], 0
+	for (from.held == nil || s.flush(sh, of, now)) && p.state == running && from.readable && !from.done {
 		if moved >= sh.turn() {
-			here := s.placeOf(i)
-			if err := here.again(int(from.fd), Side(i)); err != nil {
-				s.fail(sh, Result{By: Proxy, Cause: Failed, Err: err})
-			}
+			s.again(sh, of)
 			break
 		}
-		n, err := s.receive(sh, i, now)
+		n, err := s.receive(sh, of, now)
 		moved += n
 		switch {
 		case n > 0:
 		case err == nil:
-			s.finished(sh, i, now)
+			s.finished(sh, of, now)
 		case err == unix.EAGAIN: //nolint:errorlint // an Errno
 			from.readable = false
 		default:
-			s.fail(sh, Result{By: Side(i), Cause: Reset, Err: err})
+			s.fail(sh, Result{By: of, Cause: Reset, Err: err})
 		}
 	}
 	if from.held != nil && from.held.pipe != nil && from.held.pipe.n == 0 {
@@ -85,10 +80,18 @@ func (s *Session) move(sh *shard, i int, now int64) {
 	}
 }
 
+// again has a side be looked at once more, behind what is ready now.
+func (s *Session) again(sh *shard, of Side) {
+	here := s.placeOf(of)
+	if err := here.again(int(s.parked.sides[of].fd), of); err != nil {
+		s.fail(sh, Result{By: Proxy, Cause: Failed, Err: err})
+	}
+}
+
 // receive takes what has come from a side, once, and has it held or passed on.
-func (s *Session) receive(sh *shard, i int, now int64) (n int, err error) {
+func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 	p := &s.parked
-	from, to := &p.sides[i], &p.sides[1-i]
+	from := &p.sides[of]
 	if from.bulk && from.held == nil {
 		if pipe := sh.pipes.take(from.fast); pipe != nil {
 			from.held = &held{pipe: pipe}
@@ -103,7 +106,7 @@ func (s *Session) receive(sh *shard, i int, now int64) (n int, err error) {
 		return 0, err
 	}
 	from.active.Store(now)
-	if i == int(Server) && !p.heard {
+	if of == Server && !p.heard {
 		p.heard = true
 		p.owner.Answered()
 	}
@@ -113,13 +116,15 @@ func (s *Session) receive(sh *shard, i int, now int64) (n int, err error) {
 		if !from.bulk {
 			sh.little = now
 		}
-		s.write(sh, from, to, sh.buffer[:n], now)
+		s.write(sh, of, sh.buffer[:n], now)
 	}
 	return n, nil
 }
 
-// write passes b on, and holds what the other side does not take.
-func (s *Session) write(sh *shard, from, to *side, b []byte, now int64) {
+// write passes b, which came from a side, on, and holds what the other side does
+// not take.
+func (s *Session) write(sh *shard, of Side, b []byte, now int64) {
+	from, to := &s.parked.sides[of], &s.parked.sides[1-of]
 	n, err := write(int(to.fd), b)
 	if n > 0 {
 		from.sent.Add(int64(n))
@@ -127,16 +132,17 @@ func (s *Session) write(sh *shard, from, to *side, b []byte, now int64) {
 	}
 	switch {
 	case err != nil && err != unix.EAGAIN: //nolint:errorlint // an Errno
-		s.broken(sh, from, to, err, now)
+		s.broken(sh, 1-of, err, now)
 	case n < len(b):
 		from.held = &held{rest: bytes.Clone(b[n:])}
-		s.block(sh, to, now)
+		s.block(sh, 1-of, now)
 	}
 }
 
 // flush passes on what is held of what came from a side. It reports whether that
 // is nothing any more.
-func (s *Session) flush(sh *shard, from, to *side, now int64) bool {
+func (s *Session) flush(sh *shard, of Side, now int64) bool {
+	from, to := &s.parked.sides[of], &s.parked.sides[1-of]
 	for {
 		n, left, err := from.held.send(int(to.fd))
 		if n > 0 {
@@ -148,7 +154,7 @@ func (s *Session) flush(sh *shard, from, to *side, now int64) bool {
 		}
 		switch {
 		case err != nil && err != unix.EAGAIN: //nolint:errorlint // an Errno
-			s.broken(sh, from, to, err, now)
+			s.broken(sh, 1-of, err, now)
 			return false
 		case left == 0:
 			if from.held.pipe == nil {
@@ -161,7 +167,7 @@ func (s *Session) flush(sh *shard, from, to *side, now int64) bool {
 			}
 			return true
 		case err != nil:
-			s.block(sh, to, now)
+			s.block(sh, 1-of, now)
 			return false
 		}
 	}
@@ -181,58 +187,46 @@ func (h *held) send(fd int) (n, left int, err error) {
 }
 
 // block notes that a side takes nothing, and has the shard see when it does.
-func (s *Session) block(sh *shard, e *side, now int64) {
-	p := &s.parked
+func (s *Session) block(sh *shard, of Side, now int64) {
+	e, from := &s.parked.sides[of], &s.parked.sides[1-of]
 	if e.blocked == 0 {
 		e.blocked = now
 		s.arm()
 	}
-	of := Client
-	if e == &p.sides[Server] {
-		of = Server
-	}
-	p.sides[1-of].fast = false
-	if e.out {
-		return
-	}
-	e.out = true
-	here := s.placeOf(int(of))
-	if err := here.again(int(e.fd), of); err != nil {
-		s.fail(sh, Result{By: Proxy, Cause: Failed, Err: err})
+	from.fast = false
+	if !e.out {
+		e.out = true
+		s.again(sh, of)
 	}
 }
 
 // broken is called when writing to a side has failed. What that one has sent
 // before is still delivered.
-func (s *Session) broken(sh *shard, from, to *side, err error, now int64) {
-	p := &s.parked
-	of := Client
-	if to == &p.sides[Server] {
-		of = Server
-	}
+func (s *Session) broken(sh *shard, of Side, err error, now int64) {
+	e, from := &s.parked.sides[of], &s.parked.sides[1-of]
 	s.note(Result{By: of, Cause: Reset, Err: err})
 	from.done = true
 	s.drop(sh, from)
-	if to.done {
+	if e.done {
 		s.finish(sh)
 		return
 	}
-	to.dying, to.blocked, to.readable, to.last = true, now, true, true
+	e.dying, e.blocked, e.readable, e.last = true, now, true, true
 	s.arm()
 	if sh != nil { // else the event comes
-		s.move(sh, int(of), now)
+		s.move(sh, of, now)
 	}
 }
 
 // finished ends one direction: nothing more will come from a side, and the other
 // is told so. Where nothing can be written to it either, that was the last
 // direction.
-func (s *Session) finished(sh *shard, i int, now int64) {
+func (s *Session) finished(sh *shard, of Side, now int64) {
 	p := &s.parked
-	e, other := &p.sides[i], &p.sides[1-i]
+	e, other := &p.sides[of], &p.sides[1-of]
 	e.done = true
 	if p.first == Proxy {
-		p.first = Side(i)
+		p.first = of
 	}
 	if e.dying || other.done {
 		s.finish(sh)

@@ -23,6 +23,9 @@ type parked struct {
 	heard   bool // the server has sent something
 }
 
+// both are the sides that have a connection.
+var both = [...]Side{Client, Server}
+
 type state uint8
 
 const (
@@ -95,7 +98,7 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 		return true
 	}
 	if first = first[sent:]; len(first) > 0 {
-		s.write(nil, &p.sides[Client], &p.sides[Server], first, now)
+		s.write(nil, Client, first, now)
 	}
 	s.arm()
 	return true
@@ -115,46 +118,40 @@ func (s *Session) watch(client, server place) (err error) {
 		p.slot = p.shard.add(s)
 	}
 	for i, at := range [...]place{client, server} {
-		if err != nil {
-			return err
-		}
-		e := &p.sides[i]
+		of := Side(i)
+		e := &p.sides[of]
 		e.out = at.out
-		switch here := s.placeOf(i); {
-		case at.slot == 0:
-			err = here.watch(int(e.fd), Side(i))
-		case at.shard == p.shard:
-			if at.slot != p.slot {
-				at.leave()
-			}
-			err = here.again(int(e.fd), Side(i))
-		default:
+		here, watched := s.placeOf(of), at.slot != 0 && at.shard == p.shard
+		if at.slot != 0 && !watched {
 			at.forget(int(e.fd))
-			err = here.watch(int(e.fd), Side(i))
+		} else if at.slot != p.slot {
+			at.leave()
+		}
+		switch {
+		case err != nil: // there is no more to be done than that
+		case watched:
+			err = here.again(int(e.fd), of)
+		default:
+			err = here.watch(int(e.fd), of)
 		}
 	}
 	return err
 }
 
-func (s *Session) placeOf(i int) place {
+func (s *Session) placeOf(of Side) place {
 	p := &s.parked
-	return place{shard: p.shard, slot: p.slot, out: p.sides[i].out}
+	return place{shard: p.shard, slot: p.slot, out: p.sides[of].out}
 }
 
-// isSocket reports whether the bytes of a connection are those of its socket.
-func isSocket(c net.Conn) bool {
-	switch c.(type) {
-	case *Socket, *net.TCPConn, *net.UnixConn:
-		return true
-	default:
-		return false
-	}
+func isOwn(c net.Conn) bool {
+	_, own := c.(*Socket)
+	return own
 }
 
 // takeBoth takes both or neither: a duplicate, which there may be no descriptor
 // for, first.
 func takeBoth(client, server net.Conn) (from int, fromAt place, to int, toAt place, ok bool) {
-	if _, ok := client.(*Socket); ok {
+	if isOwn(client) {
 		if to, toAt, ok = take(server); !ok {
 			return 0, fromAt, 0, toAt, false
 		}
@@ -219,9 +216,9 @@ func (s *Session) finish(sh *shard) {
 	if s.wrong != nil {
 		r = *s.wrong
 	}
-	for i := range p.sides {
-		e := &p.sides[i]
-		if r.Cause == Reset && r.By != Side(i) {
+	for _, of := range both {
+		e := &p.sides[of]
+		if r.Cause == Reset && r.By != of {
 			setLinger(int(e.fd))
 		}
 		s.drop(sh, e)
@@ -253,8 +250,8 @@ func (s *Session) drop(sh *shard, e *side) {
 // due is when check is to be called next; 0: never.
 func (s *Session) due() (first int64) {
 	p := &s.parked
-	for i := range p.sides {
-		e, limit := &p.sides[i], s.limit(i)
+	for _, of := range both {
+		e, limit := &p.sides[of], s.limit(of)
 		if e.dying {
 			limit = lastWords
 		}
@@ -264,7 +261,7 @@ func (s *Session) due() (first int64) {
 		if e.blocked != 0 || e.dying {
 			first = sooner(first, e.blocked+int64(limit))
 		}
-		if s.awaited(i) {
+		if s.awaited(of) {
 			first = sooner(first, e.active.Load()+int64(limit))
 		}
 	}
@@ -279,14 +276,14 @@ func sooner(a, b int64) int64 {
 }
 
 // limit is how long a side may be silent; 0: for ever.
-func (s *Session) limit(i int) time.Duration {
-	return s.parked.options.limit(Side(i), s.parked.first != Proxy)
+func (s *Session) limit(of Side) time.Duration {
+	return s.parked.options.limit(of, s.parked.first != Proxy)
 }
 
 // awaited reports whether a side could send something: as long as the other one
 // has not taken what it has sent, it is not read from.
-func (s *Session) awaited(i int) bool {
-	e, other := &s.parked.sides[i], &s.parked.sides[1-i]
+func (s *Session) awaited(of Side) bool {
+	e, other := &s.parked.sides[of], &s.parked.sides[1-of]
 	return !e.done && other.blocked == 0
 }
 
@@ -302,8 +299,8 @@ func (s *Session) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, now := &s.parked, clock()
-	for i := range p.sides {
-		e, limit := &p.sides[i], int64(s.limit(i))
+	for _, of := range both {
+		e, limit := &p.sides[of], int64(s.limit(of))
 		switch {
 		case p.state != running:
 			return
@@ -311,11 +308,11 @@ func (s *Session) check() {
 			s.finish(nil)
 		case limit == 0:
 		case e.blocked != 0 && now-e.blocked >= limit:
-			s.note(Result{By: Side(i), Cause: Timeout})
+			s.note(Result{By: of, Cause: Timeout})
 			s.finish(nil)
-		case s.awaited(i) && now-e.active.Load() >= limit:
-			s.note(Result{By: s.silent(i, now), Cause: Timeout})
-			s.finished(nil, i, now)
+		case s.awaited(of) && now-e.active.Load() >= limit:
+			s.note(Result{By: s.silent(of, now), Cause: Timeout})
+			s.finished(nil, of, now)
 		}
 	}
 	s.arm()
@@ -323,12 +320,12 @@ func (s *Session) check() {
 
 // silent is who is said to have been silent when the time of a side is over: the
 // client, where its time is over as well, as in HAProxy's log.
-func (s *Session) silent(i int, now int64) Side {
-	client, limit := &s.parked.sides[Client], int64(s.limit(int(Client)))
-	if limit != 0 && s.awaited(int(Client)) && client.active.Load()+limit-now < int64(atOnce) {
+func (s *Session) silent(of Side, now int64) Side {
+	client, limit := &s.parked.sides[Client], int64(s.limit(Client))
+	if limit != 0 && s.awaited(Client) && client.active.Load()+limit-now < int64(atOnce) {
 		return Client
 	}
-	return Side(i)
+	return of
 }
 
 // crashed turns a panic into the session's end.

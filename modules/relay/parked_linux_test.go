@@ -134,7 +134,7 @@ func chain(t *testing.T, links, listening int, at netip.AddrPort, o *Options, w 
 	client, server = connectRaw(t, listening, at, DialOptions{}, nil)
 	for range links {
 		dialed, accepted := connectRaw(t, listening, at, DialOptions{}, nil)
-		if !new(Session).Run(server, dialed, nil, o, w) {
+		if new(Session).Start(server, dialed, nil, o, w) != nil {
 			t.Fatal("it is copied")
 		}
 		server = accepted
@@ -162,7 +162,7 @@ func TestSlowReaders(t *testing.T) {
 		client, near := connectRaw(t, listening, at, DialOptions{}, nil)
 		far, server := connectRaw(t, listening, at, DialOptions{}, nil)
 		s := new(Session)
-		if !s.Run(near, far, nil, o, counter{&ends}) {
+		if s.Start(near, far, nil, o, counter{&ends}) != nil {
 			t.Fatal("it is copied")
 		}
 		sessions = append(sessions, s)

@@ -16,3 +16,20 @@ func Raw(c net.Conn) (syscall.RawConn, bool) {
 	raw, err := c.(syscall.Conn).SyscallConn()
 	return raw, err == nil
 }
+
+// isSocket reports whether the bytes of a connection are those of its socket.
+func isSocket(c net.Conn) bool {
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	default:
+		return isOwn(c)
+	}
+}
+
+// Abort has the next Close of a connection send RST, if it can.
+func Abort(c net.Conn) {
+	if l, ok := c.(interface{ SetLinger(sec int) error }); ok {
+		_ = l.SetLinger(0)
+	}
+}

@@ -7,29 +7,29 @@ import (
 	"sync"
 )
 
-// Session is one client and one server. The zero value is ready for Run.
+// Session is one client and one server. The zero value is ready for Start.
 type Session struct {
 	mu     sync.Mutex
 	parked parked  // the engine's
 	copied *copied // unless it is the engine's
-	wrong  *Result // the engine's first cause that is not Closed, or what End said before Run
+	wrong  *Result // the engine's first cause that is not Closed, or what End said before Start
 }
 
-// Run passes the session on to the engine, where both connections can be: then
-// it returns true at once. Where not, it moves the bytes itself and returns
-// false when the session is over.
+// Start passes the session on to the engine, where both connections can be: then
+// it returns nil. Where not, it returns what moves the bytes, for as long as the
+// session takes; it is to be called once.
 //
 // Either way the session owns both connections. Those that it has passed on are
 // closed here, and not to be used any more: the engine has their descriptors, or
 // duplicates, so that nobody else learns of that.
 //
 // What was already read from the client is given as first; what Dial has already
-// sent of it is not sent again. It is free afterwards.
-func (s *Session) Run(client, server net.Conn, first []byte, o *Options, owner Owner) bool {
+// sent of it is not sent again. It is free when Start returns.
+func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner Owner) (run func()) {
 	if s.park(client, server, first, o, owner) {
 		_ = client.Close()
 		_ = server.Close()
-		return true
+		return nil
 	}
 	c := newCopied(client, server, o, owner)
 	s.mu.Lock()
@@ -40,8 +40,7 @@ func (s *Session) Run(client, server net.Conn, first []byte, o *Options, owner O
 		c.end(early.Reason)
 	}
 	c.first(first, sentTo(server))
-	owner.Ended(c.run())
-	return false
+	return func() { owner.Ended(c.run()) }
 }
 
 // Counters are what the session has moved so far. It is safe for concurrent use.
@@ -57,7 +56,7 @@ func (s *Session) Counters() Counters {
 
 // End ends the session at once; its result carries the reason. Only the first
 // call counts, and only if the session has not ended otherwise. It is safe for
-// concurrent use, before, during and after Run.
+// concurrent use, before, during and after Start.
 func (s *Session) End(reason string) {
 	s.mu.Lock()
 	c := s.copied

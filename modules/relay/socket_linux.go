@@ -37,8 +37,8 @@ type waiting struct {
 	deadline time.Time
 }
 
-// Dial connects to a server and sends first, as soon as it is there: Run then does
-// not. A timeout of zero is none. With a client that is a Socket, both are watched
+// Dial connects to a server and sends first, as soon as it is there: Start
+// then does not. A timeout of zero is none. With a client that is a Socket, both are watched
 // by one shard. The errors are those of package net. It is safe for concurrent use.
 func Dial(to netip.AddrPort, o DialOptions, first []byte) (net.Conn, error) {
 	s := &Socket{remote: net.TCPAddrFromAddrPort(to)}

@@ -176,7 +176,7 @@ func TestSessionOfWatchedSockets(t *testing.T) {
 			send(t, far, " and more")
 			send(t, origin, "greeting")
 			s, w := new(Session), newOwner()
-			if !s.Run(client, server, []byte("hello"), new(Options), w) {
+			if s.Start(client, server, []byte("hello"), new(Options), w) != nil {
 				t.Fatal("it is copied")
 			}
 			receive(t, origin, "hello and more")

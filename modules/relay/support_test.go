@@ -85,20 +85,13 @@ func start(t testing.TB, kind string, o Options) (client, server *net.TCPConn, s
 func run(t testing.TB, kind string, s *Session, client, server *net.TCPConn, first []byte, o Options) *owner {
 	t.Helper()
 	w := newOwner()
-	if kind == "parked" {
-		if !s.Run(client, server, first, &o, w) && runtime.GOOS == "linux" {
-			t.Error("the session is copied")
-		}
-		return w
+	rest := s.Start(kinds[kind](client), server, first, &o, w)
+	if want := kind == "copied" || runtime.GOOS != "linux"; (rest != nil) != want {
+		t.Errorf("copied: %v", !want)
 	}
-	going := make(chan struct{})
-	go func() {
-		close(going)
-		if s.Run(kinds[kind](client), server, first, &o, w) {
-			t.Error("the session is parked")
-		}
-	}()
-	<-going
+	if rest != nil {
+		go rest()
+	}
 	return w
 }
 

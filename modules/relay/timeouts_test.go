@@ -109,20 +109,7 @@ func TestTimeoutsInPlaceOfOthers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				near, client := duplexPair()
-				far, server := duplexPair()
-				began := time.Now()
-				go c.play(client, server)
-				r := newCopied(near, far, &c.o, newOwner()).run()
-				if r.By != c.by || r.Cause != c.cause {
-					t.Errorf("ended %s by %s (%v), want %s by %s", r.Cause, r.By, r.Err, c.cause, c.by)
-				}
-				if took := time.Since(began); took != c.after {
-					t.Errorf("took %v, want %v", took, c.after)
-				}
-				client.Close()
-				server.Close()
-				time.Sleep(2 * time.Hour) // the players leave
+				timed(t, c.o, c.play, c.by, c.cause, c.after)
 			})
 		})
 	}

@@ -36,8 +36,9 @@ type timer struct {
 	slot       int8
 }
 
-// set has the timer of a session fire at a tick, or earlier by a part of the time until then, unless it
-// is set to an earlier one. It returns when that will be, or 0 if nothing changes.
+// set has the timer of a session fire at a tick, or earlier by a part of the time
+// until then, unless it is set to an earlier one. It returns when that will be, or
+// 0 if nothing changes.
 func (w *wheel) set(s *Session, at int64) int64 {
 	t := &s.parked.timer
 	if t.at != 0 {
