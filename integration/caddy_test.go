@@ -26,12 +26,18 @@ import (
 // patience bounds what must happen but has no time of its own.
 const patience = 20 * time.Second
 
-// program is cmd/caddy, built once per test run with the race detector.
-var program = programs.Caddy{Flags: []string{"-race"}}
+// Each is built once per test run, when it is needed.
+var (
+	program = programs.Caddy{Flags: []string{"-race"}}           // cmd/caddy with the race detector
+	fast    programs.Caddy                                       // without
+	stock   = programs.Caddy{Package: "integration/bench/stock"} // Caddy and caddy-l4 alone
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	program.Remove()
+	fast.Remove()
+	stock.Remove()
 	os.Exit(code)
 }
 
@@ -39,7 +45,12 @@ func TestMain(m *testing.M) {
 // its state.
 func command(t testing.TB, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(program.Path(t), args...)
+	return commandOf(t, &program, dir, args...)
+}
+
+func commandOf(t testing.TB, of *programs.Caddy, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(of.Path(t), args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	return cmd
@@ -47,10 +58,12 @@ func command(t testing.TB, dir string, args ...string) *exec.Cmd {
 
 // process is a running Caddy.
 type process struct {
-	dir   string // its working folder
-	admin string // the address of its admin endpoint
+	of    *programs.Caddy // nil: program
+	dir   string          // its working folder
+	admin string          // the address of its admin endpoint
 	cmd   *exec.Cmd
-	done  chan struct{} // closed when it has ended
+	done  chan struct{}  // closed when it has ended
+	each  func(*logLine) // nil: session lines are kept, as all others are
 
 	mu    sync.Mutex
 	lines []logLine
@@ -98,14 +111,20 @@ func globals(dir, admin string) string {
 // order, without a data race or a panic.
 func start(t testing.TB, options, sites string) *process {
 	t.Helper()
-	p := &process{dir: t.TempDir(), admin: freeAddress(t)}
+	p := new(process)
+	p.start(t, options, sites)
+	return p
+}
+
+func (p *process) start(t testing.TB, options, sites string) {
+	t.Helper()
+	p.dir, p.admin = t.TempDir(), freeAddress(t)
 	p.write(t, options, sites)
 	certificates := 0
 	if sites != "" {
 		certificates = len(siteNames)
 	}
 	p.run(t, "Caddyfile", certificates)
-	return p
 }
 
 // run starts the program in p.dir with one of the files there, and waits until
@@ -113,7 +132,11 @@ func start(t testing.TB, options, sites string) *process {
 func (p *process) run(t testing.TB, config string, certificates int) {
 	t.Helper()
 	p.done, p.more = make(chan struct{}), make(chan struct{})
-	p.cmd = command(t, p.dir, "run", "--config", config)
+	of := p.of
+	if of == nil {
+		of = &program
+	}
+	p.cmd = commandOf(t, of, p.dir, "run", "--config", config)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +200,10 @@ func (p *process) read(stderr io.Reader) {
 		text, err := lines.ReadBytes('\n')
 		var line logLine
 		parsed := json.Unmarshal(text, &line) == nil
+		if parsed && p.each != nil && line.Msg == "session" {
+			p.each(&line)
+			continue
+		}
 		p.mu.Lock()
 		p.raw.Write(text)
 		if parsed {

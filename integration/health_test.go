@@ -24,6 +24,7 @@ import (
 type serverState struct {
 	Health, Counter, Admin string
 	Sessions               int
+	SessionsTotal          int64 `json:"sessions_total"`
 	LastCheck              struct {
 		Code, Info, Warning string
 	} `json:"last_check"`

@@ -4,15 +4,9 @@ package integration
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 // A reload keeps live sessions, takes the new rules at once, keeps the position
@@ -81,63 +75,4 @@ func TestReload(t *testing.T) {
 		}
 	}
 	echoes(held)
-}
-
-// Reloads under load: no connection fails.
-func TestReloadsLoseNothing(t *testing.T) {
-	const reloads, clients, pause = 50, 8, 50 * time.Millisecond
-	config := func(delay int, address, origin string) string {
-		return fmt.Sprintf("layer4 {\n durable/%s {\n route {\n passthrough {\n inspect_delay %ds\n server s1 %s\n }\n }\n }\n}", address, delay, origin)
-	}
-	address, origin := freeAddress(t), listen(t, greet)
-	p := start(t, config(5, address, origin), "")
-	first := hellotest.Hello(t, "www.example.test")
-
-	// once makes one connection; the server's answer must come back.
-	once := func() error {
-		c, err := net.DialTimeout("tcp", address, patience)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(patience))
-		if _, err := c.Write(first); err != nil {
-			return err
-		}
-		_, err = io.ReadFull(c, make([]byte, 2))
-		return err
-	}
-	var (
-		wg     sync.WaitGroup
-		over   atomic.Bool
-		served atomic.Int64
-		lost   = make(chan error, 1<<20)
-	)
-	for range clients {
-		wg.Go(func() {
-			for !over.Load() {
-				if err := once(); err != nil {
-					lost <- err
-				} else {
-					served.Add(1)
-				}
-			}
-		})
-	}
-	for i := range reloads {
-		if err := p.reload(t, config(3+i%5, address, origin), ""); err != nil {
-			t.Error(err)
-		}
-		time.Sleep(pause)
-	}
-	over.Store(true)
-	wg.Wait()
-	t.Logf("%d reloads: %d connections served, %d lost", reloads, served.Load(), len(lost))
-	if served.Load() == 0 {
-		t.Error("nothing was served")
-	}
-	if n := len(lost); n > 0 {
-		t.Errorf("%d connections were lost, the first with %v", n, <-lost)
-	}
-	p.sessions(t, int(served.Load()))
 }

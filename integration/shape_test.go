@@ -41,7 +41,8 @@ var arrows = map[string][]string{
 	"pool":                  {},
 	"names":                 {},
 	"options":               {},
-	"durable":               {"relay"},
+	"lifecycle":             {},
+	"durable":               {"lifecycle", "relay"},
 	"policies":              {"pool", "options", "sample"}, // loaded by module ID: the balancer and they never meet
 	"checks":                {"pool", "options"},           // loaded likewise
 	"tcplog":                {"relay", "clienthello"},
@@ -49,9 +50,9 @@ var arrows = map[string][]string{
 	"sample":                {"clienthello"},
 	"l4acl":                 {"sample", "l4clienthello", "clienthello", "options"},
 	"content":               {"sample", "l4acl", "l4clienthello", "clienthello", "options"},
-	"balancer":              {"content", "pool", "names", "options"},
+	"balancer":              {"lifecycle", "content", "pool", "names", "options"},
 	"lbadmin":               {"balancer", "pool"},
-	"l4passthrough":         {"balancer", "content", "l4acl", "l4clienthello", "sample", "clienthello", "names", "tcplog", "relay", "pool", "options"},
+	"l4passthrough":         {"lifecycle", "balancer", "content", "l4acl", "l4clienthello", "sample", "clienthello", "names", "tcplog", "relay", "pool", "options"},
 	"haproxyfile":           {},
 	"haproxycfg":            {"haproxyfile", "sample", "l4passthrough", "policies", "checks", "balancer", "content", "l4acl", "names", "options"},
 }

@@ -6,6 +6,7 @@
 package programs
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -18,9 +19,12 @@ import (
 	"testing"
 )
 
-// Caddy is cmd/caddy, built when its path is first asked for. It is safe for
+// Caddy is a Caddy, built when its path is first asked for. It is safe for
 // concurrent use.
 type Caddy struct {
+	// Package is that of its command, below the project's root. Default: cmd/caddy.
+	Package string
+
 	// Flags are those of go build, such as -race.
 	Flags []string
 
@@ -45,10 +49,11 @@ func (c *Caddy) Path(t testing.TB) string {
 
 func (c *Caddy) build() error {
 	args := append([]string{"build", "-o", filepath.Join(c.dir, "caddy")}, c.Flags...)
+	name := cmp.Or(c.Package, "cmd/caddy")
 	build := exec.Command("go", append(args, //nolint:gosec // the arguments are the tests' own
-		"github.com/caddy-passthrough/caddy-passthrough/cmd/caddy")...)
+		"github.com/caddy-passthrough/caddy-passthrough/"+name)...)
 	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("building cmd/caddy: %w\n%s", err, out)
+		return fmt.Errorf("building %s: %w\n%s", name, err, out)
 	}
 	return nil
 }

@@ -10,13 +10,18 @@ package balancer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
@@ -35,7 +40,20 @@ type App struct {
 	// Backends by name. A name consists of letters, digits and -_.: only.
 	Backends map[string]*Backend `json:"backends,omitempty"`
 
+	// GracePeriod is how long connections may take to finish when the process is
+	// told to end (SIGTERM, SIGINT, caddy stop). Then they are cut, and the log
+	// says so. Default: 30s; -1: as long as they want. It is HAProxy's
+	// hard-stop-after.
+	GracePeriod caddy.Duration `json:"grace_period,omitempty"`
+
+	// RemovedServerTimeout is how long sessions may go on whose server a reload
+	// has taken out of the configuration. Then they are cut. Default: -1, as long as
+	// they want.
+	RemovedServerTimeout caddy.Duration `json:"removed_server_timeout,omitempty"`
+
+	ctx       caddy.Context
 	frontends map[string]bool
+	serves    sync.Once
 }
 
 // CaddyModule returns the Caddy module information.
@@ -48,8 +66,11 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the backends.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.frontends = make(map[string]bool)
-	if err := a.awaitStart(ctx); err != nil {
+	a.ctx, a.frontends = ctx, make(map[string]bool)
+	if err := a.subscribe(ctx); err != nil {
+		return err
+	}
+	if err := a.checkTimeouts(); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
@@ -68,30 +89,76 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// awaitStart has Caddy tell when the configuration runs as a whole.
-func (a *App) awaitStart(ctx caddy.Context) error {
+func (a *App) checkTimeouts() error {
+	if a.GracePeriod == 0 {
+		a.GracePeriod = caddy.Duration(lifecycle.DefaultGracePeriod)
+	}
+	if err := CheckTimeout("grace_period", a.GracePeriod); err != nil {
+		return err
+	}
+	return CheckTimeout("removed_server_timeout", a.RemovedServerTimeout)
+}
+
+// subscribe has Caddy tell when the configuration has been started, and when it is
+// to stop.
+func (a *App) subscribe(ctx caddy.Context) error {
 	mod, err := ctx.App("events")
 	if err != nil {
 		return fmt.Errorf("getting the events app: %w", err)
 	}
-	return mod.(*caddyevents.App).On("started", a)
+	events := mod.(*caddyevents.App)
+	return errors.Join(events.On("started", a), events.On("stopping", a))
 }
 
-// Handle is called when the configuration runs as a whole: it is the one that
-// serves from now on.
-func (a *App) Handle(context.Context, caddy.Event) error {
-	for _, b := range a.Backends {
-		b.pool.Serve()
+// started is the app of the configuration that was started last. It runs as soon as
+// nothing can refuse it any more, which is known at the latest when the one before
+// it is to stop.
+var started atomic.Pointer[App]
+
+// Handle is called when the configuration has been started, and when it is to stop:
+// because of another one, or because the process ends.
+func (a *App) Handle(_ context.Context, e caddy.Event) error {
+	switch e.Name() {
+	case "started":
+		started.Store(a)
+		if config, ok := lifecycle.Of(a.ctx); ok {
+			go func() {
+				if config.Await(a.ctx) {
+					a.serve()
+				}
+			}()
+		}
+	case "stopping":
+		lifecycle.Begin()
+		if next := started.Load(); next != a {
+			if config, ok := lifecycle.Of(next.ctx); ok && config.Running() {
+				next.serve()
+			}
+		}
 	}
 	return nil
+}
+
+// serve has this configuration be the one that serves.
+func (a *App) serve() {
+	a.serves.Do(func() {
+		lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
+		registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
+		for _, b := range a.Backends {
+			b.pool.Serve()
+		}
+	})
 }
 
 // Start does nothing: the configuration may still fail. Checks begin when it runs
 // as a whole.
 func (a *App) Start() error { return nil }
 
-// Stop does nothing: sessions outlive their configuration.
-func (a *App) Stop() error { return nil }
+// Stop does nothing more: sessions outlive their configuration.
+func (a *App) Stop() error {
+	lifecycle.Begin()
+	return nil
+}
 
 // Cleanup gives up this configuration's hold on the backends' counts.
 func (a *App) Cleanup() error {

@@ -24,6 +24,8 @@ func init() {
 //		backend <name> {
 //			…
 //		}
+//		grace_period           <duration>|off
+//		removed_server_timeout <duration>|off
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -41,7 +43,11 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 // UnmarshalCaddyfile parses the passthrough block. See parseApp for its syntax.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name
-	return options.Table{"backend": options.Many(a.parseBackend)}.ParseBlock(d)
+	return options.Table{
+		"backend":                options.Many(a.parseBackend),
+		"grace_period":           TimeoutOption(&a.GracePeriod),
+		"removed_server_timeout": TimeoutOption(&a.RemovedServerTimeout),
+	}.ParseBlock(d)
 }
 
 func (a *App) parseBackend(d *caddyfile.Dispenser) error {

@@ -153,9 +153,7 @@ func TestOtherChecker(t *testing.T) {
 	if _, ok := registry.Backend("checked"); ok {
 		t.Error("it serves before the configuration runs")
 	}
-	if err := app.Handle(t.Context(), caddy.Event{}); err != nil {
-		t.Fatal(err)
-	}
+	app.serve()
 	for over := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		if status, ok := registry.Backend("checked"); ok && status.Servers[0].Down {
 			if got := status.Servers[0].Check; got.Code != pool.Layer7Status || got.Info != "no" {

@@ -54,7 +54,7 @@ func benchmarkAccept(b *testing.B, ln net.Listener) {
 
 // tireless accepts the same connection again and again, at no cost.
 type tireless struct {
-	fakeListener
+	*fakeKernel
 	conn net.Conn
 }
 
@@ -70,10 +70,9 @@ func (l *tireless) Accept() (net.Conn, error) {
 // BenchmarkHandOver times the hand-over alone, without a kernel.
 func BenchmarkHandOver(b *testing.B) {
 	_, conn := net.Pipe()
-	s := newSocket(address{}, &tireless{fakeListener{closed: make(chan struct{})}, conn})
-	s.users = 1
-	go s.run()
-	ln := newListener(b.Context(), s)
+	s := newSocket(address{}, &tireless{fakeKernel: newFakeKernel(), conn: conn})
+	go s.run(false)
+	ln := attachTo(b, s)
 	defer ln.Close()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -58,11 +58,7 @@ func (a *answerApp) Stop() (err error) {
 }
 
 func reload(port int, answer byte, fail bool) error {
-	return caddy.Load(fmt.Appendf(nil, `{
-		"admin": {"disabled": true, "config": {"persist": false}},
-		"logging": {"logs": {"default": {"level": "ERROR"}}},
-		"apps": {"durable_answer": {"listen": "durable/127.0.0.1:%d", "answer": %d, "fail": %t}}
-	}`, port, answer, fail), true)
+	return answering(fmt.Sprintf("durable/127.0.0.1:%d", port), answer, fail)
 }
 
 // TestCaddyReload reloads a whole Caddy under load, then refuses it a config.

@@ -50,8 +50,8 @@ func users(port int) (n int) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
 	for _, s := range sockets {
-		if s.ln.Addr().(*net.TCPAddr).Port == port {
-			n += s.users
+		if addr, ok := s.kernel.Addr().(*net.TCPAddr); ok && addr.Port == port {
+			n += len(s.users)
 		}
 	}
 	return n
@@ -75,28 +75,24 @@ func TestResolve(t *testing.T) {
 		{"", "65535-65535", 1, "invalid port"},
 		{"", "x", 0, `parsing port "x"`},
 		{"no.such.host.invalid", "1", 0, `resolving address "no.such.host.invalid"`},
-		{"fd/3", "0", 0, `durable: "fd/3" is not a TCP address: expected durable/HOST:PORT`},
+		{"udp/3", "0", 0, `durable: "udp/3": expected durable/HOST:PORT, durable/unix//PATH or durable/fd/NUMBER`},
+		{"fd/3", "443", 0, "fd/3"},
+		{"fd/03", "0", 0, "fd/3"},
+		{"fd/-1", "0", 0, `durable: "fd/-1": expected durable/fd/ and the number of a descriptor`},
+		{"unix//run/x.sock", "443", 0, "unix//run/x.sock"},
+		{"unix//run/x.sock|0222", "0", 0, "unix//run/x.sock"},
+		{"unix/@x", "0", 0, "unix/@x"},
+		{"unix/", "0", 0, `durable: Unix socket "": expected a path`},
+		{"unix//run/x.sock|0444", "0", 0, `durable: mode "0444" of Unix socket /run/x.sock: expected an octal number`},
+		{"unix//run/x.sock|01222", "0", 0, `durable: mode "01222"`},
+		{"unix//run/x.sock|rw", "0", 0, `durable: mode "rw"`},
 	} {
-		got, err := resolve("durable", tc.host, tc.ports, tc.offset)
+		got, _, err := resolve("durable", tc.host, tc.ports, tc.offset)
 		if err != nil && strings.Contains(err.Error(), tc.want) {
 			continue
 		}
-		if err != nil || got != (address{"durable", tc.want}) {
+		if err != nil || got.String() != "durable/"+tc.want {
 			t.Errorf("resolve(%q, %q, %d) = %v, %v; want %s", tc.host, tc.ports, tc.offset, got, err, tc.want)
-		}
-	}
-}
-
-func TestNotTCP(t *testing.T) {
-	for _, host := range []string{"unix//run/x.sock", "unix//run/x.sock|0222", "unix/@x", "fd/3"} {
-		addr, err := caddy.ParseNetworkAddress("durable/" + host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := addr.Listen(t.Context(), 0, net.ListenConfig{})
-		want := strconv.Quote(host) + " is not a TCP address: expected durable/HOST:PORT"
-		if got != nil || err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, %v; want %s", addr, got, err, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,16 +62,21 @@ func load(addr string) (stop func() (ok int64, lost []error)) {
 	}
 }
 
-// ask connects and reads the answer.
+// ask connects to an address of this package and reads the answer.
 func ask(addr string) (byte, error) {
-	conn, err := net.DialTimeout("tcp", addr, patience)
+	network, to := "tcp", strings.TrimPrefix(addr, "durable/")
+	if path, ok := strings.CutPrefix(to, "unix/"); ok {
+		network, to = "unix", path
+	}
+	conn, err := net.DialTimeout(network, to, patience)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
-	// A reset at the end keeps the loop from using up all ports.
-	_ = conn.(*net.TCPConn).SetLinger(0)
+	if tcp, ok := conn.(*net.TCPConn); ok { // a reset at the end keeps the loop from using up all ports
+		_ = tcp.SetLinger(0)
+	}
 	var b [1]byte
 	_, err = io.ReadFull(conn, b[:])
 	return b[0], err

@@ -4,12 +4,45 @@ package durable
 
 import (
 	"context"
+	"io/fs"
 	"net"
-	"strings"
+	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
+
+// restTime is how long connections that were in when the kernel socket closed wait
+// for somebody to accept them.
+const restTime = 5 * time.Second
+
+// options are what a user wants of the kernel socket.
+type options struct {
+	net.ListenConfig
+	mode fs.FileMode // of a Unix socket
+}
+
+// kernel is a kernel socket that listens.
+type kernel interface {
+	net.Listener
+	// configure sets what can be changed later: connections have that from then on.
+	configure(options) error
+	// listen lets clients in, where something else is there until then. Else they can
+	// come from the beginning.
+	listen() error
+	// refuse lets no new clients in, where the system can do that; those who are in
+	// are still accepted.
+	refuse()
+	// wake has Accept fail with os.ErrDeadlineExceeded.
+	wake()
+	// waiting accepts one who is in already, after wake. Where there is none, both
+	// results are nil.
+	waiting() (net.Conn, error)
+}
 
 // sockets holds every kernel socket in use, by canonical address. Its lock is held
 // while a socket is opened and closed, so that whoever attaches during a last close
@@ -19,87 +52,181 @@ var (
 	sockets   = make(map[address]*socket)
 )
 
-// socket is one kernel socket and its users. While several users are attached, as
-// in the overlap of a reload, any of them may get a connection.
+// socket is one kernel socket and its users.
 type socket struct {
-	key   address
-	ln    net.Listener  // the kernel socket
-	conns chan net.Conn // unbuffered: what is not taken stays in the accept goroutine's hand
-	idle  chan struct{} // closed with the last user
-	done  chan struct{} // closed when the accept goroutine has ended
+	key    address
+	kernel kernel
+	conns  chan net.Conn // unbuffered: what is not taken stays in the accept goroutine's hand
+	begin  sync.Once
+	begun  chan struct{} // closed when a configuration that uses it runs
+	idle   chan struct{} // closed with the last user, or at the end of the process
+	done   chan struct{} // closed when the kernel socket is
+	hand   atomic.Int64  // connections that were accepted and that no user has yet
+	ending atomic.Bool   // the process is: nobody is let in any more
 
-	users int   // guarded by socketsMu
-	err   error // what ended the accept goroutine; read after done
+	// Of socketsMu:
+	users []*listener // in the order in which they came
+
+	err error // what ended the kernel socket; read after done
+
+	restMu sync.Mutex
+	rest   []net.Conn // those who were in when it closed
 }
 
 // attach adds a user to the socket of addr, which it opens if there is none. With
 // port 0 the kernel picks a free port, so it always opens one, and those who ask
 // for that port share it afterwards.
-func attach(ctx context.Context, addr address, cfg net.ListenConfig) (*socket, error) {
+func attach(ctx context.Context, addr address, o options) (*listener, error) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
 	s := sockets[addr]
-	if s == nil {
-		own := inherited(cfg)
-		ln, err := own.Listen(ctx, networks[addr.network], addr.tcp)
+	if s == nil || s.lost() {
+		k, err := openKernel(ctx, &addr, o)
 		if err != nil {
 			return nil, err
 		}
-		if bound, ok := ln.Addr().(*net.TCPAddr); ok && strings.HasSuffix(addr.tcp, ":0") {
-			addr.tcp = canonical(bound).String()
+		s = newSocket(addr, k)
+		config, waits := lifecycle.Of(ctx)
+		waits = waits && !config.Running()
+		if !waits {
+			if err := k.listen(); err != nil {
+				_ = k.Close()
+				return nil, err
+			}
 		}
-		s = newSocket(addr, newAcceptor(ln))
 		sockets[s.key] = s
-		go s.run()
+		go s.run(waits)
 	}
-	s.users++
-	return s, nil
+	return s.add(ctx, o), nil
 }
 
-func newSocket(key address, ln net.Listener) *socket {
+func newSocket(key address, k kernel) *socket {
 	return &socket{
-		key:   key,
-		ln:    ln,
-		conns: make(chan net.Conn),
-		idle:  make(chan struct{}),
-		done:  make(chan struct{}),
+		key:    key,
+		kernel: k,
+		conns:  make(chan net.Conn),
+		begun:  make(chan struct{}),
+		idle:   make(chan struct{}),
+		done:   make(chan struct{}),
+	}
+}
+
+// add adds a user. The caller holds socketsMu.
+func (s *socket) add(ctx context.Context, o options) *listener {
+	l := newListener(ctx, s, o)
+	s.users = append(s.users, l)
+	s.pass()
+	l.stop = context.AfterFunc(ctx, func() { l.leave() })
+	if config, ok := lifecycle.Of(ctx); ok {
+		go func() {
+			if config.Await(ctx) {
+				s.begin.Do(func() { close(s.begun) })
+			}
+		}()
+	}
+	return l
+}
+
+// lost reports whether the kernel socket has been closed by somebody else.
+func (s *socket) lost() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// pass gives connections to the users of the configuration that has been here for
+// longest. The caller holds socketsMu.
+func (s *socket) pass() {
+	for i, l := range s.users {
+		if l.has || l.config != s.users[0].config {
+			continue
+		}
+		if i == 0 {
+			if err := s.kernel.configure(l.options); err != nil {
+				logger().Error("options of a listening socket", zap.Stringer("address", s.key), zap.Error(err))
+			}
+		}
+		l.has = true
+		close(l.turn)
 	}
 }
 
 // detach takes one user away. With the last one the kernel socket is closed when
-// detach returns; a connection in the accept goroutine's hand is closed too.
-func (s *socket) detach() {
+// detach returns, and those who were in are left for that user's Accept. At the
+// end of the process it is not: then the result is false.
+func (s *socket) detach(l *listener) (closed bool) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
-	s.users--
-	if s.users > 0 {
-		return
+	s.users = slices.DeleteFunc(s.users, func(other *listener) bool { return other == l })
+	if len(s.users) > 0 {
+		s.pass()
+		return true
 	}
-	s.remove()
+	l.last = true
+	if s.ending.Load() {
+		return false
+	}
+	s.kernel.refuse()
+	s.shut()
+	<-s.done // which takes no lock, and waits for nobody
+	return true
+}
+
+// shut has the accept goroutine close the kernel socket. The caller holds
+// socketsMu.
+func (s *socket) shut() {
+	s.forget()
 	close(s.idle)
+	s.kernel.wake()
 }
 
-// end records what ended the accept goroutine and lets every user know. The next
-// attach opens a new socket.
-func (s *socket) end(err error) {
-	socketsMu.Lock()
-	lost := s.users > 0
-	s.err = err
-	s.remove()
-	close(s.done)
-	socketsMu.Unlock()
-	// After unlocking: where the log goes may be slow.
-	if lost {
-		logger().Error("listening socket lost", zap.Stringer("address", s.key), zap.Error(err))
-	}
-}
-
-// remove closes the kernel socket and frees its address. A second call changes
-// nothing. The caller holds socketsMu.
-func (s *socket) remove() {
-	// A successor may hold the address by now.
+// forget frees the address, unless a successor holds it. The caller holds socketsMu.
+func (s *socket) forget() {
 	if sockets[s.key] == s {
 		delete(sockets, s.key)
 	}
-	_ = s.ln.Close()
+}
+
+// keep keeps those who are in for the user who closed last.
+func (s *socket) keep(conns []net.Conn) {
+	if len(conns) == 0 {
+		return
+	}
+	s.rest = conns
+	s.hand.Add(int64(len(conns)))
+	time.AfterFunc(restTime, func() {
+		n := 0
+		for conn := s.takeRest(nil); conn != nil; conn = s.takeRest(nil) {
+			_ = conn.Close()
+			n++
+		}
+		if n > 0 {
+			logger().Warn("nobody accepts connections that were in when the address closed", zap.Stringer("address", s.key), zap.Int("connections", n))
+		}
+	})
+}
+
+// takeRest takes one of those who were in, for a user who may have them or, if that
+// is nil, to get rid of them.
+func (s *socket) takeRest(l *listener) net.Conn {
+	if l != nil {
+		socketsMu.Lock()
+		may := l.has && (l.last || !l.isClosed())
+		socketsMu.Unlock()
+		if !may {
+			return nil
+		}
+	}
+	s.restMu.Lock()
+	defer s.restMu.Unlock()
+	if len(s.rest) == 0 {
+		return nil
+	}
+	conn := s.rest[0]
+	s.rest = s.rest[1:]
+	s.handed()
+	return conn
 }

@@ -10,40 +10,53 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
-// fakeListener gives out what the test sends, one Accept each, until it is closed.
-type fakeListener struct {
+// fakeKernel gives out what the test sends, one Accept each, until it is closed.
+type fakeKernel struct {
 	results chan any // net.Conn or error
 	closed  chan struct{}
 	once    sync.Once
 }
 
-func (l *fakeListener) Accept() (net.Conn, error) {
+func newFakeKernel() *fakeKernel {
+	return &fakeKernel{results: make(chan any), closed: make(chan struct{})}
+}
+
+func (k *fakeKernel) Accept() (net.Conn, error) {
 	select {
-	case r := <-l.results:
+	case r := <-k.results:
 		if err, ok := r.(error); ok {
 			return nil, err
 		}
 		return r.(net.Conn), nil
-	case <-l.closed:
+	case <-k.closed:
 		return nil, net.ErrClosed
 	}
 }
 
-func (l *fakeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *fakeListener) Addr() net.Addr { return &net.TCPAddr{Port: 1} }
+func (k *fakeKernel) Close() error               { k.wake(); return nil }
+func (k *fakeKernel) Addr() net.Addr             { return &net.TCPAddr{Port: 1} }
+func (k *fakeKernel) configure(options) error    { return nil }
+func (k *fakeKernel) listen() error              { return nil }
+func (k *fakeKernel) refuse()                    {}
+func (k *fakeKernel) wake()                      { k.once.Do(func() { close(k.closed) }) }
+func (k *fakeKernel) waiting() (net.Conn, error) { return nil, nil }
 
-// openFake starts a socket over a fakeListener, with n users.
+func attachTo(t testing.TB, s *socket) *listener {
+	socketsMu.Lock()
+	defer socketsMu.Unlock()
+	return s.add(t.Context(), options{})
+}
+
+// openFake starts a socket over a fakeKernel, with n users.
 func openFake(t *testing.T, n int) (results chan<- any, lns []*listener) {
-	fake := &fakeListener{results: make(chan any), closed: make(chan struct{})}
-	s := newSocket(address{tcp: t.Name()}, fake)
-	go s.run()
+	fake := newFakeKernel()
+	s := newSocket(address{name: t.Name()}, fake)
+	go s.run(false)
 	for range n {
-		socketsMu.Lock()
-		s.users++
-		socketsMu.Unlock()
-		lns = append(lns, newListener(t.Context(), s))
+		lns = append(lns, attachTo(t, s))
 	}
 	return fake.results, lns
 }
@@ -92,15 +105,40 @@ func TestInHandGoesToRemainingUser(t *testing.T) {
 	})
 }
 
-func TestInHandClosesWithLastUser(t *testing.T) {
+// Who was in when the last user closed is still that user's, and nobody else's.
+func TestInHandIsOfLastUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		results, lns := openFake(t, 2)
+		client, server := net.Pipe()
+		defer client.Close()
+		results <- server
+		synctest.Wait()
+		lns[0].Close()
+		lns[1].Close()
+		if _, err := lns[0].Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the other user: %v", err)
+		}
+		if conn, err := lns[1].Accept(); err != nil || conn != server {
+			t.Errorf("got %v, %v; want the connection in hand", conn, err)
+		}
+		if _, err := lns[1].Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after that: %v", err)
+		}
+		time.Sleep(restTime)
+	})
+}
+
+// Where the last user does not accept any more, who was in does not wait for ever.
+func TestInHandClosesInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results, lns := openFake(t, 1)
 		client, server := net.Pipe()
 		results <- server
 		synctest.Wait()
 		lns[0].Close()
-		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-			t.Errorf("reading from the connection in hand: %v, want EOF", err)
+		start := time.Now()
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(start) != restTime {
+			t.Errorf("reading from the connection in hand: %v after %v, want EOF after %v", err, time.Since(start), restTime)
 		}
 		synctest.Wait()
 	})
@@ -127,7 +165,7 @@ func TestLostSocketEndsEveryUser(t *testing.T) {
 // TestLostSocketIsReplaced closes the kernel socket behind the package's back.
 func TestLostSocketIsReplaced(t *testing.T) {
 	a := open(t, 0)
-	a.(*listener).sock.ln.Close()
+	a.(*listener).sock.kernel.Close()
 	if _, err := a.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept: %v", err)
 	}

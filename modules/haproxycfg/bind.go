@@ -149,11 +149,11 @@ func (b *bind) listen(taken func(*bind) bool) string {
 	switch b.Family {
 	case haproxyfile.Unix:
 		if b.mode != "" {
-			return "unix/" + b.Path + "|" + b.mode
+			return "durable/unix/" + b.Path + "|" + b.mode
 		}
-		return "unix/" + b.Path
+		return "durable/unix/" + b.Path
 	case haproxyfile.FD:
-		return "fd/" + strconv.Itoa(b.FD)
+		return "durable/fd/" + strconv.Itoa(b.FD)
 	default:
 	}
 	port := strconv.Itoa(b.Port)

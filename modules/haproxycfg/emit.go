@@ -23,7 +23,8 @@ const forever = caddy.Duration(-1)
 // emit writes the configuration for Caddy.
 func (t *translation) emit() []byte {
 	apps := make(caddy.ModuleMap)
-	app, l4 := balancer.App{Backends: make(map[string]*balancer.Backend)}, layer4.App{Servers: make(map[string]*layer4.Server)}
+	app := balancer.App{Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop)}
+	l4 := layer4.App{Servers: make(map[string]*layer4.Server)}
 	sites := make(map[string]*webServer)
 	for _, p := range t.proxies {
 		if p.disabled {
@@ -43,7 +44,7 @@ func (t *translation) emit() []byte {
 		}
 	}
 	if len(app.Backends) > 0 {
-		apps["passthrough"] = caddyconfig.JSON(app, nil)
+		apps["passthrough"] = caddyconfig.JSON(&app, nil)
 	}
 	if len(l4.Servers) > 0 {
 		apps["layer4"] = caddyconfig.JSON(l4, nil)

@@ -27,8 +27,9 @@ type translation struct {
 	frontends map[string]*proxy
 	backends  map[string]*proxy
 	resolvers map[string]bool
-	maxconn   int // of global; 0: not given
-	spread    int // spread-checks
+	maxconn   int           // of global; 0: not given
+	spread    int           // spread-checks
+	hardStop  time.Duration // 0: not given
 
 	verifyNone bool   // ssl-server-verify none
 	caBase     string // ca-base

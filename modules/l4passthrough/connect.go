@@ -23,11 +23,12 @@ import (
 // backend allows. False means that no server could be reached: the record says
 // why.
 func (c *connection) connect(b *balancer.Backend) bool {
-	a := &attempts{backend: b, client: c.cx.Conn}
+	a := &attempts{backend: b, client: c.cx.Conn, killed: c.killed}
 	c.session, c.options = new(session), c.h.relayOptions(b)
 	a.request.Into = &c.session.first
 	a.request.Source, a.request.Connection = c.look(true).Source.Addr(), c
 	began := time.Now()
+	c.stage = tcplog.KilledQueue
 	c.record.Backend, c.record.Server, c.record.Address = b.Name(), "", ""
 	c.record.Retries, c.record.Redispatched = 0, false
 	lease, err := a.acquire()
@@ -68,6 +69,8 @@ func noteCut(r *tcplog.Record, why pool.Cut) bool {
 		r.End = tcplog.ServerDown
 	case pool.BackupSpare:
 		r.End = tcplog.BackupSpare
+	case pool.ServerRemoved:
+		r.End = tcplog.ServerRemoved
 	}
 	r.EndedBy = relay.Proxy
 	return true
@@ -122,12 +125,14 @@ func (c *connection) Sample(e *sample.Expression) (sample.Value, bool) {
 // dial connects to the server of a lease and notes how that went.
 func (c *connection) dial(b *balancer.Backend, l *pool.Lease) bool {
 	s := l.Server
+	c.stage = tcplog.KilledConnect
 	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
 	c.record.Server, c.record.Address = s.Name, s.Address
 	conn, err := c.dialAddress(s.Address, relay.DialOptions{
 		Timeout:   max(0, time.Duration(b.Timeouts.Connect)),
 		KeepAlive: c.options.Patient(),
 		Client:    c.cx.Conn,
+		Cancel:    c.killed,
 	})
 	if err != nil {
 		c.record.End, c.record.EndedBy = connectEnd(err)
@@ -143,7 +148,7 @@ func (c *connection) dialAddress(address string, o relay.DialOptions) (net.Conn,
 	if to, err := netip.ParseAddrPort(address); err == nil {
 		return relay.Dial(to, o, c.hello.Bytes())
 	}
-	dialer := net.Dialer{Timeout: o.Timeout}
+	dialer := net.Dialer{Timeout: o.Timeout, Cancel: o.Cancel} //nolint:staticcheck // a context would cost each connection
 	if !balancer.IsTemplate(address) {
 		network, to := balancer.SplitAddress(address)
 		return dialer.Dial(network, to)

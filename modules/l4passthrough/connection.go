@@ -40,6 +40,9 @@ type connection struct {
 	server     net.Conn
 	record     tcplog.Record
 	handedOver bool // to a session, what is above belongs to it
+
+	stage  tcplog.End    // what it is if it is ended from outside now
+	killed chan struct{} // closed when it has been
 }
 
 func newConnection(h *Handler, cx *layer4.Connection) *connection {
@@ -52,6 +55,8 @@ func newConnection(h *Handler, cx *layer4.Connection) *connection {
 		}
 	}
 	c.record = tcplog.New(h.Name, cx.RemoteAddr(), cx.LocalAddr())
+	c.stage, c.killed = tcplog.KilledHello, make(chan struct{})
+	present.arrive(c)
 	return c
 }
 
@@ -214,6 +219,10 @@ func (c *connection) matching() *layer4.Connection {
 func (c *connection) relay(b *balancer.Backend) {
 	s := c.session
 	s.begin(c, b)
+	if !present.stay(c, s) {
+		<-c.killed // or soon will be
+		return
+	}
 	c.lease, c.handedOver = nil, true
 	s.lease.OnCut(func(pool.Cut) { s.End("") })
 	run := s.Start(c.cx.Conn, c.server, c.hello.Bytes(), c.options, s)
@@ -245,11 +254,15 @@ func (c *connection) end() {
 	if c.handedOver {
 		return
 	}
-	if p != nil {
+	switch {
+	case p != nil:
 		c.record.Panicked(p)
+	case c.wasKilled():
+		c.record.End, c.record.EndedBy, c.record.Error = c.stage, relay.Proxy, reasonExit
 	}
 	if c.server != nil {
 		_ = c.server.Close()
 	}
 	ended(c.h, c.lease, pool.Served, &c.record, c.began)
+	present.leave(c)
 }

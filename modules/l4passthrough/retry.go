@@ -21,6 +21,7 @@ const maxPause = time.Second
 type attempts struct {
 	backend *balancer.Backend
 	client  net.Conn
+	killed  <-chan struct{} // see connection
 	request pool.Request
 	retries int // so far
 }
@@ -78,7 +79,7 @@ func (a *attempts) asHAProxy(failed *pool.Lease, end tcplog.End) (*pool.Lease, e
 
 // acquire waits for a server, as long as the client does.
 func (a *attempts) acquire() (*pool.Lease, error) {
-	client := &presence{Context: context.Background(), conn: a.client, untilFin: a.backend.AbortOnClose}
+	client := &presence{Context: context.Background(), conn: a.client, untilFin: a.backend.AbortOnClose, killed: a.killed}
 	defer client.end()
 	return a.backend.Pool().Acquire(client, &a.request)
 }
@@ -90,7 +91,11 @@ func (a *attempts) pause(end tcplog.End) {
 	if timeout := time.Duration(a.backend.Timeouts.Connect); timeout > 0 {
 		pause = min(pause, timeout)
 	}
-	if end != tcplog.ConnectTimeout {
-		time.Sleep(pause)
+	if end == tcplog.ConnectTimeout {
+		return
+	}
+	select {
+	case <-time.After(pause):
+	case <-a.killed:
 	}
 }

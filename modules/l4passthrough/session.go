@@ -18,6 +18,8 @@ import (
 // as little as the log line needs.
 type session struct {
 	relay.Session
+	prev, next *session // see crowd
+
 	handler *Handler
 	backend *balancer.Backend
 	lease   *pool.Lease
@@ -57,6 +59,7 @@ func (s *session) Ended(result relay.Result) {
 		if p := recover(); p != nil { // it must not reach the process
 			s.handler.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
+		present.end(s)
 	}()
 	outcome, record := pool.Served, s.record()
 	record.Relayed(result)

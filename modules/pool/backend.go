@@ -66,6 +66,7 @@ func (b *backend) hold(name string) *state {
 // release gives one reference back, and forgets the state with the last.
 func (b *backend) release(s *state) {
 	if s.refs--; s.refs == 0 {
+		s.retired.stop()
 		delete(b.states, s.name)
 	}
 }
@@ -94,6 +95,7 @@ func (b *backend) leave(p *Pool) {
 		case n == 0:
 			b.watch()
 			b.registry.register(b.name, nil)
+			b.retire()
 		case b.pool == p:
 			b.use(b.running[n-1])
 		}
@@ -119,6 +121,7 @@ func (b *backend) use(p *Pool) {
 	p.adopted = true
 	b.settle(cause{Result: Result{Code: Set, Info: "configuration"}})
 	b.watch()
+	b.retire()
 	b.registry.register(b.name, p.servers)
 	for _, s := range p.servers {
 		if s.Track != (Ref{}) {

@@ -23,9 +23,10 @@ type Cut uint8
 
 // The reasons.
 const (
-	NotCut      Cut = iota
-	MarkedDown      // the server is down or in maintenance, and has CutWhenDown
-	BackupSpare     // a server with CutBackups is up again, and this is a backup
+	NotCut        Cut = iota
+	MarkedDown        // the server is down or in maintenance, and has CutWhenDown
+	BackupSpare       // a server with CutBackups is up again, and this is a backup
+	ServerRemoved     // the configuration has the server no more; see Registry.SetRemovedTimeout
 )
 
 // Lease is one connection's hold on a server, and on one of its slots where it

@@ -19,6 +19,7 @@ type Registry struct {
 	trackers map[Ref][]Ref
 	versions atomic.Uint64
 	loops    atomic.Uint64 // that have begun
+	removed  atomic.Int64  // see SetRemovedTimeout
 }
 
 // find finds a backend, and locks it; nil: there is none.

@@ -58,6 +58,7 @@ type state struct {
 	since   time.Time     // when it came up again; zero: it starts no more
 	elapsed time.Duration // since then, in whole seconds
 	slow    time.Duration // its slow start, in whole seconds
+	retired retired       // where no configuration has it any more
 }
 
 // setting is what both a configuration and the operator can say of a server.

@@ -12,7 +12,7 @@ import (
 // Dial connects to a server. What is to be sent first is left to Start. It is safe
 // for concurrent use.
 func Dial(to netip.AddrPort, o DialOptions, _ []byte) (net.Conn, error) {
-	d := net.Dialer{Timeout: o.Timeout, KeepAlive: -1}
+	d := net.Dialer{Timeout: o.Timeout, KeepAlive: -1, Cancel: o.Cancel} //nolint:staticcheck // a context would cost each connection
 	if o.KeepAlive {
 		d.KeepAlive = 0
 	}

@@ -113,9 +113,10 @@ func (o *Options) Patient() bool {
 
 // DialOptions say how to connect.
 type DialOptions struct {
-	Timeout   time.Duration // 0: none but the system's
-	KeepAlive bool          // have the kernel look whether a silent server is still there
-	Client    net.Conn      // whose connection that will be, or nil
+	Timeout   time.Duration   // 0: none but the system's
+	KeepAlive bool            // have the kernel look whether a silent server is still there
+	Client    net.Conn        // whose connection that will be, or nil
+	Cancel    <-chan struct{} // closed: there is no need any more; Dial fails with net.ErrClosed
 }
 
 // limit is how long a side may be silent, at the beginning or once one of the two

@@ -86,7 +86,7 @@ func (s *Socket) connected(o *DialOptions) error {
 		s.out.deadline = time.Now().Add(o.Timeout)
 	}
 	for {
-		if err := s.wait(&s.out); err != nil {
+		if err := s.wait(&s.out, o.Cancel); err != nil {
 			return err
 		}
 		s.mu.Lock()
@@ -154,8 +154,8 @@ func (w *waiting) wake() {
 	}
 }
 
-// wait returns when it is worth to look again.
-func (s *Socket) wait(w *waiting) error {
+// wait returns when it is worth to look again, or nobody wants to any more.
+func (s *Socket) wait(w *waiting, cancel <-chan struct{}) error {
 	s.mu.Lock()
 	deadline, err := w.deadline, s.watch(w)
 	s.mu.Unlock()
@@ -175,6 +175,8 @@ func (s *Socket) wait(w *waiting) error {
 	select {
 	case <-w.ready:
 		return nil
+	case <-cancel:
+		return net.ErrClosed
 	case <-over: // unless it has been moved, the next look says so
 		return nil
 	}
@@ -223,7 +225,7 @@ func (s *Socket) use(w *waiting, f func(fd int) error) error {
 		if err != unix.EAGAIN { //nolint:errorlint // an Errno
 			return err
 		}
-		if err := s.wait(w); err != nil {
+		if err := s.wait(w, nil); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,10 @@ const (
 	ClientLeftQueue    // CQ the client closed its direction in the queue, with abortonclose
 	ServerDown         // DC the server went down or into maintenance, with shutdown_sessions
 	BackupSpare        // UC a server came back, with shutdown_backup_sessions, and this was a backup
+	KilledHello        // KR ended from outside before its hello was whole
+	KilledQueue        // KQ ended from outside in the queue for a server
+	KilledConnect      // KC ended from outside before its server was connected
+	ServerRemoved      // KD the configuration has its server no more, for removed_server_timeout
 )
 
 var ends = [...]struct{ letters, name string }{
@@ -58,6 +62,10 @@ var ends = [...]struct{ letters, name string }{
 	ClientLeftQueue:    {"CQ", "client_left"},
 	ServerDown:         {"DC", "server_down"},
 	BackupSpare:        {"UC", "backup_spare"},
+	KilledHello:        {"KR", "killed"},
+	KilledQueue:        {"KQ", "killed"},
+	KilledConnect:      {"KC", "killed"},
+	ServerRemoved:      {"KD", "server_removed"},
 }
 
 // String is the end's name in the log.

@@ -35,6 +35,10 @@ func TestEnds(t *testing.T) {
 		{ClientLeftQueue, "CQ", "client_left"},
 		{ServerDown, "DC", "server_down"},
 		{BackupSpare, "UC", "backup_spare"},
+		{KilledHello, "KR", "killed"},
+		{KilledQueue, "KQ", "killed"},
+		{KilledConnect, "KC", "killed"},
+		{ServerRemoved, "KD", "server_removed"},
 	}
 	for i, c := range table {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// keepAliveOf is what package net would do, with its defaults.
+func keepAliveOf(cfg net.ListenConfig) net.KeepAliveConfig {
+	k := cfg.KeepAliveConfig
+	if !k.Enable {
+		k = net.KeepAliveConfig{Enable: cfg.KeepAlive >= 0, Idle: cfg.KeepAlive, Interval: cfg.KeepAlive}
+	}
+	if k.Idle == 0 {
+		k.Idle = 15 * time.Second
+	}
+	if k.Interval == 0 {
+		k.Interval = 15 * time.Second
+	}
+	if k.Count == 0 {
+		k.Count = 9
+	}
+	return k
+}
+
+// inherit has a listening socket have what its connections are to have: they get
+// it from there, without system calls of their own.
+func inherit(fd int, k net.KeepAliveConfig) error {
+	err := unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
+	if !k.Enable {
+		return errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0))
+	}
+	err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1))
+	for option, value := range map[int]time.Duration{
+		unix.TCP_KEEPIDLE:  (k.Idle + time.Second - 1) / time.Second,
+		unix.TCP_KEEPINTVL: (k.Interval + time.Second - 1) / time.Second,
+		unix.TCP_KEEPCNT:   time.Duration(k.Count),
+	} {
+		if value > 0 { // below zero: the system's
+			err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_TCP, option, int(value)))
+		}
+	}
+	return err
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// openKernel opens the socket of an address. With port 0 the address becomes what
+// the kernel has picked.
+func openKernel(ctx context.Context, a *address, o options) (kernel, error) {
+	switch a.kind {
+	case ofUnix:
+		return openUnix(ctx, a.name, o)
+	case ofDescriptor:
+		return openDescriptor(a.name)
+	default:
+		k, err := openTCP(ctx, *a, o)
+		if err != nil {
+			return nil, err
+		}
+		if bound, ok := k.Addr().(*net.TCPAddr); ok && strings.HasSuffix(a.name, ":0") {
+			a.name = canonical(bound).String()
+		}
+		return k, nil
+	}
+}
+
+// deadliner is what the listeners of package net are beside net.Listener.
+type deadliner interface {
+	net.Listener
+	SetDeadline(time.Time) error
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// netKernel is a listener of package net.
+type netKernel struct {
+	deadliner
+	borrowed bool // somebody else has it, too, and those who wait there
+}
+
+func (netKernel) configure(options) error { return nil }
+func (netKernel) listen() error           { return nil }
+func (netKernel) refuse()                 {}
+
+func (k netKernel) wake() { _ = k.SetDeadline(past) }
+
+func (k netKernel) waiting() (net.Conn, error) {
+	if k.borrowed {
+		return nil, nil
+	}
+	_ = k.SetDeadline(time.Now().Add(time.Millisecond)) // over already, it would not even look
+	conn, err := k.Accept()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, nil
+	}
+	return conn, err
+}
+
+// unixKernel is a Unix socket. Where there is one already, it is made under another
+// name, which nobody knows, until listen.
+type unixKernel struct {
+	netKernel
+	path, made string
+
+	mu   sync.Mutex
+	mode fs.FileMode
+	own  fs.FileInfo // of path; nil: that is not ours yet
+}
+
+func openUnix(ctx context.Context, path string, o options) (kernel, error) {
+	k := &unixKernel{path: path, made: path, mode: o.mode}
+	there, err := os.Lstat(path)
+	replaces := !k.abstract() && err == nil
+	if !k.abstract() {
+		k.made = fmt.Sprintf("%s.%d", path, os.Getpid())
+		if err := os.Remove(k.made); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	if replaces && there.Mode().Type() != fs.ModeSocket {
+		return nil, fmt.Errorf("%s is there and no socket: expected a path that is free", path)
+	}
+	ln, err := o.Listen(ctx, "unix", k.made)
+	if err != nil {
+		return nil, err
+	}
+	k.deadliner = ln.(*net.UnixListener)
+	ln.(*net.UnixListener).SetUnlinkOnClose(false)
+	if !replaces {
+		if err := k.listen(); err != nil {
+			_ = k.Close()
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// abstract reports whether the socket is none of the file system (unix(7)).
+func (k *unixKernel) abstract() bool { return strings.HasPrefix(k.path, "@") }
+
+// listen has the socket take the place of what is there.
+func (k *unixKernel) listen() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.abstract() || k.own != nil {
+		return nil
+	}
+	if err := os.Chmod(k.made, k.mode); err != nil {
+		return err
+	}
+	if err := os.Rename(k.made, k.path); err != nil {
+		return err
+	}
+	own, err := os.Lstat(k.path)
+	k.own = own
+	return err
+}
+
+func (k *unixKernel) configure(o options) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if o.mode == k.mode || k.abstract() {
+		return nil
+	}
+	k.mode = o.mode
+	if k.own == nil {
+		return nil
+	}
+	return os.Chmod(k.path, k.mode)
+}
+
+// refuse takes the path away, unless somebody has put a socket of his there.
+func (k *unixKernel) refuse() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.abstract() {
+		return
+	}
+	if k.own == nil {
+		_ = os.Remove(k.made)
+		return
+	}
+	if there, err := os.Lstat(k.path); err == nil && os.SameFile(there, k.own) {
+		_ = os.Remove(k.path)
+	}
+}
+
+func (k *unixKernel) Close() error {
+	k.refuse()
+	return k.deadliner.Close()
+}
+
+// Addr is the path, which the socket has been made under another name for.
+func (k *unixKernel) Addr() net.Addr { return &net.UnixAddr{Name: k.path, Net: "unix"} }

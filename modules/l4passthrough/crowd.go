@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"sync"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
+)
+
+// reasonExit is what the log says of connections that the end of the process has cut.
+const reasonExit = "the process ends"
+
+// present are the connections of the process, whatever configuration they came by.
+var present = crowd{early: make(map[*connection]struct{})}
+
+func init() { lifecycle.Join(&present) }
+
+// crowd holds connections from their beginning until their line is in the log.
+type crowd struct {
+	mu       sync.Mutex
+	early    map[*connection]struct{}
+	sessions *session // the first of a list
+	count    int      // of sessions
+	closed   bool     // who comes is cut
+}
+
+// arrive adds a connection.
+func (p *crowd) arrive(c *connection) {
+	p.mu.Lock()
+	p.early[c] = struct{}{}
+	cut := p.closed
+	p.mu.Unlock()
+	if cut {
+		c.kill()
+	}
+}
+
+// leave takes away a connection that has not become a session.
+func (p *crowd) leave(c *connection) {
+	p.mu.Lock()
+	delete(p.early, c)
+	p.mu.Unlock()
+}
+
+// stay makes a connection a session. False means that it has been cut.
+func (p *crowd) stay(c *connection, s *session) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	delete(p.early, c)
+	if s.next = p.sessions; s.next != nil {
+		s.next.prev = s
+	}
+	p.sessions = s
+	p.count++
+	return true
+}
+
+// end takes away a session.
+func (p *crowd) end(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.prev != nil {
+		s.prev.next = s.next
+	} else {
+		p.sessions = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	p.count--
+}
+
+// Refuse does nothing: listeners do.
+func (*crowd) Refuse() {}
+
+// Arriving is false: who is here is counted.
+func (*crowd) Arriving() bool { return false }
+
+// Left is how many there are.
+func (p *crowd) Left() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.early) + p.count
+}
+
+// Cut ends all of them, and who comes later.
+func (p *crowd) Cut() {
+	p.mu.Lock()
+	p.closed = true
+	early := make([]*connection, 0, len(p.early))
+	for c := range p.early {
+		early = append(early, c)
+	}
+	sessions := make([]*session, 0, p.count)
+	for s := p.sessions; s != nil; s = s.next {
+		sessions = append(sessions, s)
+	}
+	p.mu.Unlock()
+	for _, c := range early {
+		c.kill()
+	}
+	for _, s := range sessions {
+		s.End(reasonExit)
+	}
+}
+
+// kill ends a connection that is no session yet.
+func (c *connection) kill() {
+	close(c.killed)
+	_ = c.cx.Conn.Close() // what is read from it fails, now and later
+}
+
+func (c *connection) wasKilled() bool {
+	select {
+	case <-c.killed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Interface guard
+var _ lifecycle.Party = (*crowd)(nil)
