@@ -63,6 +63,7 @@ type process struct {
 	admin string          // the address of its admin endpoint
 	cmd   *exec.Cmd
 	done  chan struct{}  // closed when it has ended
+	over  bool           // the test has seen to that
 	each  func(*logLine) // nil: session lines are kept, as all others are
 
 	mu    sync.Mutex
@@ -269,6 +270,9 @@ func (p *process) forget() {
 
 // stop ends the process and looks through its log.
 func (p *process) stop(t testing.TB) {
+	if p.over {
+		return
+	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:

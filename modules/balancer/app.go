@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +52,6 @@ type App struct {
 
 	ctx       caddy.Context
 	frontends map[string]bool
-	serves    sync.Once
 }
 
 // CaddyModule returns the Caddy module information.
@@ -139,15 +137,13 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 	return nil
 }
 
-// serve has this configuration be the one that serves.
+// serve has this configuration be the one that serves. A second call changes nothing.
 func (a *App) serve() {
-	a.serves.Do(func() {
-		lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
-		registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
-		for _, b := range a.Backends {
-			b.pool.Serve()
-		}
-	})
+	lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
+	registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
+	for _, b := range a.Backends {
+		b.pool.Serve()
+	}
 }
 
 // Start does nothing: the configuration may still fail. Checks begin when it runs

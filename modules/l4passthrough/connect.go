@@ -35,6 +35,10 @@ func (c *connection) connect(b *balancer.Backend) bool {
 	for ; err == nil; lease, err = a.next(lease, c.record.End) {
 		c.lease = lease
 		c.noteQueue(&a.request.Queued)
+		if c.wasKilled() {
+			lease.Release(pool.NotTried)
+			return true
+		}
 		if c.dial(b, lease) {
 			lease.Reached()
 			c.record.Connect = time.Since(began) - c.record.Queue

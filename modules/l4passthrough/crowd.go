@@ -14,7 +14,7 @@ const reasonExit = "the process ends"
 // present are the connections of the process, whatever configuration they came by.
 var present = crowd{early: make(map[*connection]struct{})}
 
-func init() { lifecycle.Join(&present) }
+func init() { lifecycle.AddCrowd(lifecycle.Crowd{Left: present.left, Cut: present.cut}) }
 
 // crowd holds connections from their beginning until their line is in the log.
 type crowd struct {
@@ -29,9 +29,9 @@ type crowd struct {
 func (p *crowd) arrive(c *connection) {
 	p.mu.Lock()
 	p.early[c] = struct{}{}
-	cut := p.closed
+	closed := p.closed
 	p.mu.Unlock()
-	if cut {
+	if closed {
 		c.kill()
 	}
 }
@@ -74,21 +74,15 @@ func (p *crowd) end(s *session) {
 	p.count--
 }
 
-// Refuse does nothing: listeners do.
-func (*crowd) Refuse() {}
-
-// Arriving is false: who is here is counted.
-func (*crowd) Arriving() bool { return false }
-
-// Left is how many there are.
-func (p *crowd) Left() int {
+// left is how many there are.
+func (p *crowd) left() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.early) + p.count
 }
 
-// Cut ends all of them, and who comes later.
-func (p *crowd) Cut() {
+// cut ends all of them, and who comes later.
+func (p *crowd) cut() {
 	p.mu.Lock()
 	p.closed = true
 	early := make([]*connection, 0, len(p.early))
@@ -122,6 +116,3 @@ func (c *connection) wasKilled() bool {
 		return false
 	}
 }
-
-// Interface guard
-var _ lifecycle.Party = (*crowd)(nil)

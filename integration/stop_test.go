@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+func (e *ending) config(options string) string {
+	return fmt.Sprintf("passthrough {\n %s\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n inspect_delay 60s\n server s1 %s maxconn %d\n timeouts queue 60s connect 60s\n }\n }\n }\n}", options, e.address, e.origin, e.maxconn)
+}
+
+// ending is a process that is told to end while it has connections in all stages.
+type ending struct {
+	*process
+	address, origin string
+	maxconn         int
+	held, early     []*net.TCPConn
+}
+
+func greetAndEcho(c *net.TCPConn) {
+	if skipHello(c) == nil {
+		fmt.Fprint(c, "hi")
+		_, _ = io.Copy(c, c)
+	}
+}
+
+// startEnding has one session under way, one connection in the queue for the server,
+// and one that has said nothing yet.
+func startEnding(t *testing.T, options, more string) *ending {
+	e := &ending{address: freeAddress(t), origin: listen(t, greetAndEcho), maxconn: 1}
+	e.process = start(t, e.config(options)+more, "")
+	e.held = append(e.held, say(t, e.address, ""))
+	read(t, e.held[0], make([]byte, 2))
+	e.early = append(e.early, dial(t, e.address), say(t, e.address, ""))
+	time.Sleep(100 * time.Millisecond)
+	return e
+}
+
+// ends waits for the end of the process.
+func (e *ending) ends(t *testing.T, code int) {
+	t.Helper()
+	select {
+	case <-e.done:
+	case <-time.After(patience):
+		t.Fatalf("it does not end:\n%s", e.log())
+	}
+	_ = e.cmd.Wait()
+	e.over = true
+	if got := e.cmd.ProcessState.ExitCode(); got != code {
+		t.Errorf("exit code %d, want %d", got, code)
+	}
+}
+
+// hasLines compares the letters of session lines.
+func (e *ending) hasLines(t *testing.T, text string, want ...string) {
+	t.Helper()
+	var got []string
+	for line := range strings.Lines(text) {
+		if _, after, ok := strings.Cut(line, `"termination":"`); ok {
+			got = append(got, after[:2])
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("lines with %q, want %q:\n%s", got, want, text)
+	}
+}
+
+func (e *ending) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := e.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refusesSoon waits until nobody is let in any more. It returns the letters of those
+// who were until then.
+func (e *ending) refusesSoon(t *testing.T) (letters []string) {
+	t.Helper()
+	for over := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		c, err := net.DialTimeout("tcp", e.address, patience)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return letters
+		}
+		if err == nil {
+			letters = append(letters, "CR")
+			c.Close()
+		}
+		if time.Now().After(over) {
+			t.Fatalf("it lets clients in: %v", err)
+		}
+	}
+}
+
+// Those who are in may finish, and go on being served until then; who is left when the
+// grace period is over is cut, whatever he waits for, and has his line in the log. The
+// log is a file, which Caddy closes before.
+func TestGracePeriod(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log")
+	e := startEnding(t, "grace_period 4s", "\nlog sessions {\n output file "+file+"\n include layer4.handlers.passthrough\n}")
+	finishes := say(t, e.address, "") // waits behind the other
+	e.signal(t, syscall.SIGTERM)
+	began := time.Now()
+	want := append(e.refusesSoon(t), "--", "--", "KD", "KR")
+	refused := time.Since(began)
+	e.held[0].Close()
+	for _, c := range []*net.TCPConn{e.early[1], finishes} {
+		read(t, c, make([]byte, 2))
+		if c == finishes {
+			break
+		}
+		c.Close()
+	}
+	if _, err := finishes.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	read(t, finishes, make([]byte, 1))
+	if rest, err := io.ReadAll(finishes); len(rest) > 0 || err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%q, %v", rest, err)
+	}
+	cut := time.Since(began)
+	e.ends(t, 0)
+	t.Logf("nobody is let in after %v; connections are cut after %v; the process ends after %v", refused, cut, time.Since(began))
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.hasLines(t, string(text), want...)
+	if cut < 4*time.Second {
+		t.Errorf("the grace period was %v", cut)
+	}
+}
+
+// SIGTERM under load: whoever is let in is served or cut, and has a line that says which.
+func TestStopUnderLoad(t *testing.T) {
+	const clients = 16
+	lines := lineTally{ends: make(map[string]int64), by: make(map[string]int64)}
+	e := &ending{process: &process{each: lines.add}, address: freeAddress(t), maxconn: 1000}
+	e.origin = listen(t, func(c *net.TCPConn) {
+		if skipHello(c) == nil {
+			fmt.Fprint(c, "hi")
+		}
+	})
+	e.start(t, e.config("grace_period 5s"), "")
+	hello := hellotest.Hello(t, "www.example.test")
+	var wg sync.WaitGroup
+	var served, refused, broken, cut atomic.Int64
+	for range clients {
+		wg.Go(func() {
+			for {
+				c, err := net.DialTimeout("tcp", e.address, patience)
+				if err != nil {
+					refused.Add(1)
+					return
+				}
+				_ = c.SetDeadline(time.Now().Add(patience))
+				_, _ = c.Write(hello)
+				if answer, err := io.ReadAll(c); err == nil && string(answer) == "hi" {
+					served.Add(1)
+				} else {
+					broken.Add(1)
+					t.Errorf("let in, and then %q, %v", answer, err)
+				}
+				c.Close()
+			}
+		})
+	}
+	time.Sleep(500 * time.Millisecond)
+	e.signal(t, syscall.SIGTERM)
+	wg.Wait()
+	e.ends(t, 0)
+	for end, n := range lines.ends {
+		if strings.HasPrefix(end, "K") {
+			cut.Add(n)
+		}
+	}
+	t.Logf("%d served, %d cut, %d let in and neither; %d lines; then %d clients were refused", served.Load(), cut.Load(), broken.Load(), lines.all, refused.Load())
+	if lines.all != served.Load()+cut.Load() || served.Load() == 0 || refused.Load() != clients {
+		t.Errorf("the lines: %v", lines.ends)
+	}
+}
+
+// A second SIGTERM does not wait for the grace period, and SIGQUIT not even for those
+// who are slow to go.
+func TestSecondSignal(t *testing.T) {
+	for signal, code := range map[syscall.Signal]int{syscall.SIGTERM: 0, syscall.SIGQUIT: 2} {
+		t.Run(signal.String(), func(t *testing.T) {
+			e := startEnding(t, "grace_period off", "")
+			e.signal(t, syscall.SIGTERM)
+			e.await(t, "drain", func(lines []logLine) bool { return hasMessage(lines, "connections may finish") })
+			if _, err := e.held[0].Write([]byte("x")); err != nil {
+				t.Error(err)
+			}
+			read(t, e.held[0], make([]byte, 1))
+			e.signal(t, signal)
+			e.ends(t, code)
+			e.hasLines(t, e.log(), "KD", "KQ", "KR")
+		})
+	}
+}
+
+func hasMessage(lines []logLine, message string) bool {
+	for _, l := range lines {
+		if l.Msg == message {
+			return true
+		}
+	}
+	return false
+}
