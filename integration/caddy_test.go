@@ -64,6 +64,9 @@ type process struct {
 	cmd   *exec.Cmd
 	done  chan struct{}  // closed when it has ended
 	over  bool           // the test has seen to that
+	wrap  []string       // a command that runs the program
+	files []*os.File     // that it is started with, from 3 on
+	env   []string       // more of it
 	each  func(*logLine) // nil: session lines are kept, as all others are
 
 	mu    sync.Mutex
@@ -138,6 +141,11 @@ func (p *process) run(t testing.TB, config string, certificates int) {
 		of = &program
 	}
 	p.cmd = commandOf(t, of, p.dir, "run", "--config", config)
+	p.cmd.ExtraFiles, p.cmd.Env = p.files, append(p.cmd.Env, p.env...)
+	if len(p.wrap) > 0 {
+		p.cmd.Args = append(slices.Clone(p.wrap), p.cmd.Args...)
+		p.cmd.Path = programs.Need(t, p.wrap[0])
+	}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -173,6 +181,12 @@ func (p *process) write(t testing.TB, options, sites string) {
 func (p *process) reload(t testing.TB, options, sites string) error {
 	t.Helper()
 	p.write(t, options, sites)
+	return p.load(t)
+}
+
+// load gives the process its Caddyfile as it is by now.
+func (p *process) load(t testing.TB) error {
+	t.Helper()
 	config, err := os.Open(filepath.Join(p.dir, "Caddyfile"))
 	if err != nil {
 		t.Fatal(err)

@@ -215,6 +215,44 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
+// The service manager is asked for the time that the grace period takes, if there is
+// somebody to wait for.
+func TestServiceManagerWaits(t *testing.T) {
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	for _, stays := range []bool{true, false} {
+		e := &ending{process: &process{env: []string{"NOTIFY_SOCKET=" + manager.LocalAddr().String()}}, address: freeAddress(t), origin: listen(t, greetAndEcho), maxconn: 1}
+		e.start(t, e.config("grace_period 2s"), "")
+		c := say(t, e.address, "")
+		read(t, c, make([]byte, 2))
+		if !stays {
+			c.Close()
+			e.sessions(t, 1)
+		}
+		e.signal(t, syscall.SIGTERM)
+		e.ends(t, 0)
+		var told []string
+		for b := make([]byte, 1000); len(told) == 0 || told[len(told)-1] != "STOPPING=1"; {
+			_ = manager.SetReadDeadline(time.Now().Add(patience))
+			n, err := manager.Read(b)
+			if err != nil {
+				t.Fatal(err, told)
+			}
+			told = append(told, string(b[:n]))
+		}
+		_ = manager.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		b := make([]byte, 1000)
+		n, _ := manager.Read(b)
+		first, time, _ := strings.Cut(string(b[:n]), "\nEXTEND_TIMEOUT_USEC=")
+		if stays && (first != "STATUS=1 connections may finish" || len(time) != len("6900000")) || !stays && n > 0 {
+			t.Errorf("stays: %v: it was told %q", stays, b[:n])
+		}
+	}
+}
+
 func hasMessage(lines []logLine, message string) bool {
 	for _, l := range lines {
 		if l.Msg == message {

@@ -29,6 +29,7 @@ type storm struct {
 	origins         []string
 	served          []atomic.Int64 // by each server, as it has seen that
 	first           []byte
+	more            string // options of the backend
 
 	epoch  atomic.Int64 // 2i: configuration i serves; 2i+1: the next one is on its way
 	over   atomic.Bool
@@ -70,7 +71,7 @@ func (s *storm) config(i int64) string {
 			fmt.Fprintf(&b, " server %s %s weight %d\n", name, s.origins[j], 1+i%3)
 		}
 	}
-	fmt.Fprintf(&b, " }\n}\nlayer4 {\n")
+	fmt.Fprintf(&b, "%s\n }\n}\nlayer4 {\n", s.more)
 	for _, address := range s.addresses(i) {
 		fmt.Fprintf(&b, " durable/%s {\n route {\n passthrough {\n name f%s\n inspect_delay %ds\n use_backend web sni r%d.test\n default_backend web\n }\n }\n }\n", address, address[strings.LastIndexByte(address, 58)+1:], 3+i%5, i)
 	}

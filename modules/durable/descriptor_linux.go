@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -38,20 +39,21 @@ func openDescriptor(number string) (kernel, error) {
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	if domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); err == nil && domain != unix.AF_UNIX {
+	if protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err == nil && protocol == unix.IPPROTO_TCP {
 		k, err := newTCPKernel(fd)
-		if err == nil {
-			k.borrowed = true
+		if err != nil {
+			return nil, err
 		}
-		return k, err
+		k.borrowed = true
+		return k, nil
 	}
 	file := os.NewFile(uintptr(fd), "listener")
-	defer file.Close()
+	defer func() { _ = file.Close() }() // the listener has a duplicate
 	ln, err := net.FileListener(file)
 	if err != nil {
 		return nil, err
 	}
-	return netKernel{ln.(*net.UnixListener), true}, nil
+	return netKernel{ln.(deadliner), true}, nil
 }
 
 // checkDescriptor says what is wrong with a descriptor. Those that the process has
@@ -59,21 +61,14 @@ func openDescriptor(number string) (kernel, error) {
 func checkDescriptor(n int) error {
 	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC != 0 {
-		return fmt.Errorf("the process has not been started with it: expected a listening socket of systemd (ListenStream=) or another starter")
+		return errors.New("the process has not been started with it: expected a listening socket of systemd (ListenStream=) or another starter")
 	}
 	listening, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err != nil || listening == 0 {
-		return fmt.Errorf("it is no listening socket: expected one of streams (ListenStream=)")
+		return errors.New("it is no listening socket: expected one of streams (ListenStream=)")
 	}
-	domain, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	protocol, err2 := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_PROTOCOL)
-	kind, err3 := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
-	switch {
-	case err != nil || err2 != nil || err3 != nil:
-	case domain == unix.AF_UNIX && kind == unix.SOCK_STREAM:
-		return nil
-	case (domain == unix.AF_INET || domain == unix.AF_INET6) && protocol == unix.IPPROTO_TCP:
-		return nil
+	if kind, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_STREAM {
+		return errors.New("it is a socket of another kind: expected one of streams (ListenStream=)")
 	}
-	return fmt.Errorf("it is a socket of another kind: expected TCP or a Unix stream socket")
+	return nil
 }

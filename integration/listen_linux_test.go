@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+// With 100 descriptors and 300 clients some are served and the others wait; soon after
+// they have left, all is as before.
+func TestShortageOfDescriptors(t *testing.T) {
+	const clients = 300
+	address := freeAddress(t)
+	var served atomic.Int64
+	origin := listen(t, func(c *net.TCPConn) {
+		greet(c)
+		served.Add(1)
+		_, _ = io.Copy(io.Discard, c)
+	})
+	p := &process{wrap: []string{"sh", "-c", `ulimit -n 100 && exec "$0" "$@"`}}
+	p.start(t, fmt.Sprintf("layer4 {\n durable/%s {\n route {\n passthrough {\n server s1 %s\n }\n }\n }\n}", address, origin), "")
+	hello := hellotest.Hello(t, "www.example.test")
+	var wg sync.WaitGroup
+	leave := make(chan struct{})
+	for range clients {
+		wg.Go(func() {
+			c, err := net.DialTimeout("tcp", address, patience)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			_, _ = c.Write(hello)
+			<-leave
+		})
+	}
+	time.Sleep(3 * time.Second)
+	during := served.Load()
+	close(leave)
+	wg.Wait()
+	time.Sleep(5 * time.Second)
+	if during == 0 || during >= clients {
+		t.Errorf("%d of %d clients were served with 100 descriptors", during, clients)
+	}
+	for range 20 {
+		read(t, say(t, address, ""), make([]byte, 2))
+	}
+	failures := strings.Count(p.log(), "accepting connections fails")
+	t.Logf("%d of %d clients were served at a time, %d lines about the shortage; 5 s after they left, 20 of 20 are served", during, clients, failures)
+	if failures == 0 || failures > 10 {
+		t.Errorf("%d lines about the shortage in 8 s", failures)
+	}
+}
+
+// A frontend at a Unix socket, with the mode asked for; a reload changes that, keeps the
+// sessions, and at the end the path is gone.
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	origin := listen(t, greetAndEcho)
+	config := func(mode string) string {
+		return fmt.Sprintf("layer4 {\n durable/unix/%s|%s {\n route {\n passthrough {\n server s1 %s\n }\n }\n }\n}", path, mode, origin)
+	}
+	hello := hellotest.Hello(t, "www.example.test")
+	open := func() net.Conn {
+		t.Helper()
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(patience))
+		_, _ = c.Write(hello)
+		read(t, c, make([]byte, 2))
+		return c
+	}
+	p := start(t, config("0222"), "")
+	held := open()
+	for _, mode := range []string{"0222", "0666", "0200"} {
+		if err := p.reload(t, config(mode), ""); err != nil {
+			t.Fatal(err)
+		}
+		open().Close()
+		if info, err := os.Stat(path); err != nil || fmt.Sprintf("0%o", info.Mode().Perm()) != mode {
+			t.Errorf("mode %v, %v, want %s", info.Mode(), err, mode)
+		}
+	}
+	_, _ = held.Write([]byte("x"))
+	read(t, held, make([]byte, 1))
+	held.Close()
+	if l := p.sessions(t, 4)[3]; l.Termination != "--" || l.Server != "s1" {
+		t.Errorf("the line: %+v", l)
+	}
+	p.stop(t)
+	p.over = true
+	if _, err := os.Lstat(path); !os.IsNotExist(err) {
+		t.Errorf("the path is still there: %v", err)
+	}
+}
+
+// A descriptor that the process has been started with is the starter's, too: who comes
+// while it is restarted waits for the next one.
+func TestSocketActivation(t *testing.T) {
+	ln, err := net.Listen("tcp", freeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	file, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	address, origin := ln.Addr().String(), listen(t, greetAndEcho)
+	config := fmt.Sprintf("layer4 {\n durable/fd/3 {\n route {\n passthrough {\n server s1 %s\n }\n }\n }\n}", origin)
+	p := &process{files: []*os.File{file}}
+	p.start(t, config, "")
+	for range 3 {
+		c := say(t, address, "")
+		read(t, c, make([]byte, 2))
+		c.Close()
+		if err := p.reload(t, config, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.reload(t, strings.ReplaceAll(config, "fd/3", "fd/4"), ""); err == nil || !strings.Contains(err.Error(), "descriptor 4: ") {
+		t.Errorf("a descriptor that is none: %v", err)
+	}
+	if err := p.reload(t, "", ""); err != nil { // it may come back
+		t.Fatal(err)
+	}
+	if err := p.reload(t, config, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-p.done
+	between := say(t, address, "")
+	p.stop(t)
+	p.over = true
+	next := &process{files: []*os.File{file}}
+	next.start(t, config, "")
+	read(t, between, make([]byte, 2))
+	between.Close()
+}
+
+// A site listens likewise, with automatic HTTPS and all of Caddy's protocols; a
+// configuration more does not disturb it.
+func TestSiteOnDurable(t *testing.T) {
+	// Ports of freeAddress are taken for UDP.
+	both, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := both.Addr().String()
+	both.Close()
+	text := "servers {\n protocols h1 h2 h3\n}\n"
+	sites := fmt.Sprintf("https://s1.test:%s {\n bind durable/127.0.0.1\n tls internal\n respond hi\n}\n", portOf(t, site))
+	p := new(process)
+	p.dir, p.admin = t.TempDir(), freeAddress(t)
+	write := strings.ReplaceAll("{\n"+globals(p.dir, p.admin)+"\n}\n"+sites, "servers {\n\t\tprotocols h1 h2\n\t}", text)
+	if err := os.WriteFile(filepath.Join(p.dir, "Caddyfile"), []byte(write), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.run(t, "Caddyfile", 1)
+	for i := range 3 {
+		out, err := p.curl(t, site, "s1.test", " %{http_code} %{http_version}")
+		if err != nil || out != "hi 200 2" {
+			t.Errorf("%d: %q, %v", i, out, err)
+		}
+		if err := p.load(t); err != nil {
+			t.Error(err)
+		}
+	}
+	if udp, err := net.ListenPacket("udp", site); err == nil {
+		udp.Close()
+		t.Error("nobody listens for HTTP/3")
+	}
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func listenAt(t *testing.T, host string) (net.Listener, error) {
+	t.Helper()
+	got, err := listen(t.Context(), "durable", host, "0", 0, net.ListenConfig{})
+	if err != nil {
+		return nil, err
+	}
+	ln := got.(net.Listener)
+	t.Cleanup(func() { ln.Close() })
+	return ln, nil
+}
+
+// answers reports whether who connects to an address is answered with a byte.
+func answers(t *testing.T, address string, want byte) {
+	t.Helper()
+	if got, err := ask(address); got != want || err != nil {
+		t.Errorf("%s: got %d, %v, want %d", address, got, err, want)
+	}
+}
+
+// A Unix socket takes the place of one that is there, dead or alive, and of nothing
+// else; what somebody else puts there later stays.
+func TestUnixPath(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s")
+	other, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.SetUnlinkOnClose(false)
+	defer other.Close()
+
+	ln, err := listenAt(t, "unix/"+path+"|0666")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go serve(ln, 1)
+	answers(t, "unix/"+path, 1)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if got := ln.Addr().String(); got != path {
+		t.Errorf("it listens at %s, want %s", got, path)
+	}
+	ln.Close()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+
+	if ln, err = listenAt(t, "unix/"+path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("somebody else's file is gone: %v", err)
+	}
+	if _, err := listenAt(t, "unix/"+path); err == nil || !strings.Contains(err.Error(), "is there and no socket") {
+		t.Errorf("a file in the way: %v", err)
+	}
+}
+
+func TestAbstractName(t *testing.T) {
+	host := "unix/@durable-" + strconv.Itoa(os.Getpid())
+	for range 2 {
+		ln, err := listenAt(t, host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go serve(ln, 1)
+		answers(t, host, 1)
+		ln.Close()
+		if _, err := ask(host); err == nil {
+			t.Error("it is still there")
+		}
+	}
+}
+
+// inherited is a descriptor as one that the process has been started with.
+func inherited(t *testing.T, ln interface{ File() (*os.File, error) }) (number string) {
+	t.Helper()
+	file, err := ln.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	if _, err := unix.FcntlInt(file.Fd(), unix.F_SETFD, 0); err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Itoa(int(file.Fd()))
+}
+
+// An inherited socket is served by any number of users, one after the other, and stays
+// the starter's: what waits when the last one closes waits for the next.
+func TestInherited(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	overUnix, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer overUnix.Close()
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false)
+	overTCP, err := plain.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer overTCP.Close()
+	for address, number := range map[string]string{
+		"unix/" + path:          inherited(t, overUnix),
+		overTCP.Addr().String(): inherited(t, overTCP.(*net.TCPListener)),
+	} {
+		ln, err := listenAt(t, "fd/"+number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go serve(ln, 1)
+		answers(t, address, 1)
+		ln.Close()
+		got := make(chan byte)
+		go func() {
+			b, err := ask(address)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- b
+		}()
+		if ln, err = listenAt(t, "fd/"+number); err != nil {
+			t.Fatal(err)
+		}
+		go serve(ln, 2)
+		if b := <-got; b != 2 {
+			t.Errorf("%s: %d, want 2", address, b)
+		}
+		ln.Close()
+	}
+}
+
+func TestNotInherited(t *testing.T) {
+	own := open(t, 0)
+	file, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	connected := dial(t, own)
+	ownFD := ""
+	_ = own.(*listener).sock.kernel.(*tcpKernel).do(func(fd int) error {
+		ownFD = strconv.Itoa(fd)
+		return nil
+	})
+	for number, want := range map[string]string{
+		"999":                                  "has not been started with it",
+		ownFD:                                  "has not been started with it",
+		inherited(t, udp.(*net.UDPConn)):       "no listening socket",
+		inherited(t, connected.(*net.TCPConn)): "no listening socket",
+	} {
+		if _, err := listenAt(t, "fd/"+number); err == nil || !strings.Contains(err.Error(), "descriptor "+number+": ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("fd/%s: %v, want %s", number, err, want)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// watcher is an app that waits until its configuration runs.
+type watcher struct {
+	Fail bool `json:"fail,omitempty"`
+
+	own  Config
+	runs chan bool
+}
+
+// latest is the watcher that was provisioned last.
+var latest atomic.Pointer[watcher]
+
+func init() { caddy.RegisterModule(new(watcher)) }
+
+func (*watcher) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "lifecycle_watcher", New: func() caddy.Module { return new(watcher) }}
+}
+
+func (w *watcher) Provision(ctx caddy.Context) error {
+	child, _ := caddy.NewContext(ctx) // modules may have contexts of their own
+	own, ok := Of(ctx)
+	also, _ := Of(child)
+	if !ok || own != also || own.Running() {
+		return errors.New("its configuration is another, or runs")
+	}
+	w.own, w.runs = own, make(chan bool, 2)
+	for _, c := range []context.Context{ctx, child} {
+		go func() { w.runs <- w.own.Await(c) }()
+	}
+	latest.Store(w)
+	return nil
+}
+
+func (w *watcher) Start() error {
+	time.Sleep(20 * time.Millisecond)
+	if len(w.runs) > 0 || w.own.Running() {
+		return errors.New("it runs before it has been started")
+	}
+	if w.Fail {
+		return errors.New("asked to fail")
+	}
+	return nil
+}
+
+func (*watcher) Stop() error { return nil }
+
+func TestRunning(t *testing.T) {
+	load := func(app string) (*watcher, error) {
+		err := caddy.Load([]byte(`{"admin": {"disabled": true, "config": {"persist": false}}, "logging": {"logs": {"default": {"level": "ERROR"}}}, "apps": {"lifecycle_watcher": `+app+`}}`), true)
+		return latest.Load(), err
+	}
+	for range 3 {
+		first, err := load(`{}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !first.own.Running() || !<-first.runs || !<-first.runs {
+			t.Error("the configuration does not run")
+		}
+		refused, err := load(`{"fail": true}`)
+		if err == nil || refused == first {
+			t.Error("it was not refused")
+		}
+		if <-refused.runs || <-refused.runs || refused.own.Running() || !first.own.Running() {
+			t.Error("the configuration that was refused runs")
+		}
+		if err := caddy.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if first.own.Running() {
+			t.Error("it runs after its end")
+		}
+	}
+	if _, ok := Of(t.Context()); ok {
+		t.Error("a context that is not Caddy's has a configuration")
+	}
+	if _, ok := Of(caddy.Context{Context: t.Context()}); ok {
+		t.Error("a context without a configuration has one")
+	}
+}
