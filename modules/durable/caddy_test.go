@@ -45,6 +45,7 @@ func (a *answerApp) Start() error {
 		go serve(ln.(net.Listener), a.Answer)
 	}
 	if a.Fail {
+		time.Sleep(10 * time.Millisecond) // as if another app failed
 		return errors.New("asked to fail")
 	}
 	return nil

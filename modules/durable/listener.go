@@ -42,16 +42,7 @@ func newListener(ctx context.Context, s *socket, o options) *listener {
 // or once the kernel socket is lost; none of its errors is a timeout or passes with
 // time. Where this listener closed last, it first returns those who were in.
 func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case <-l.closed:
-		return l.rest()
-	default:
-	}
-	select {
-	case <-l.turn:
-	case <-l.closed:
-		return l.rest()
-	case <-l.sock.done:
+	if l.isClosed() || !l.awaitTurn() {
 		return l.rest()
 	}
 	select {
@@ -62,6 +53,23 @@ func (l *listener) Accept() (net.Conn, error) {
 	case <-l.sock.done:
 	}
 	return l.rest()
+}
+
+// awaitTurn waits until connections are for this user. False means that they will not
+// be.
+func (l *listener) awaitTurn() bool {
+	select {
+	case <-l.turn: // as nearly always: that costs next to nothing
+		return true
+	default:
+	}
+	select {
+	case <-l.turn:
+		return true
+	case <-l.closed:
+	case <-l.sock.done:
+	}
+	return false
 }
 
 // rest is a connection that was in when the kernel socket closed, if there is one
