@@ -107,6 +107,11 @@ func runServer(t testing.TB, name string, args ...string) (stop func()) {
 // nginx serves TLS at an address: /readyz is 200, anything else 503.
 func startNginx(t testing.TB, address, cert, key string) {
 	t.Helper()
+	runServer(t, "nginx", nginxArgs(t, address, cert, key)...)
+}
+
+func nginxArgs(t testing.TB, address, cert, key string) []string {
+	t.Helper()
 	dir := t.TempDir()
 	config := fmt.Sprintf(`
 daemon off; pid %[1]s/pid; error_log %[1]s/error.log; master_process off;
@@ -125,7 +130,7 @@ http {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	runServer(t, "nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file)
+	return []string{"-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file}
 }
 
 // Real servers are found as they are, by each checker, and what is wrong with

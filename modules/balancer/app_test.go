@@ -84,6 +84,23 @@ func TestProvisionNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestAppTimeouts(t *testing.T) {
+	for config, want := range map[string]string{
+		`{}`: "", `{"grace_period": -1, "removed_server_timeout": -1}`: "", `{"grace_period": "1h", "removed_server_timeout": "1ms"}`: "",
+		`{"grace_period": "-1s"}`:           "grace_period -1s: expected a duration greater than zero, or -1 for never",
+		`{"removed_server_timeout": "-1m"}`: "removed_server_timeout -1m0s: expected",
+	} {
+		app := new(App)
+		if err := json.Unmarshal([]byte(config), app); err != nil {
+			t.Fatal(err)
+		}
+		if err := app.Provision(newContext(t)); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", config, err, want)
+		}
+		cleanUp(t, app)
+	}
+}
+
 func TestBackendByName(t *testing.T) {
 	app := provisioned(t, `{"web": `+twoServers+`, "api": `+twoServers+`}`)
 	defer cleanUp(t, app)

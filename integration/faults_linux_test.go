@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+)
+
+// hang is the longest that a client may wait for anything: all attempts to connect
+// (retries and a pause), the server's silence, and slack for a busy machine.
+const hang = 4*300*time.Millisecond + time.Second + time.Second + 2*time.Second
+
+// patient are clients of a site over TLS. Each makes one connection after the other,
+// and some requests on each.
+type patient struct {
+	address string
+	tls     *tls.Config
+	over    atomic.Bool
+	wg      sync.WaitGroup
+
+	mu      sync.Mutex
+	made    int            // connections
+	ends    map[string]int // answered, or how not
+	longest time.Duration  // wait for an answer or an end
+	after   int            // connections that began after the fault was known, and failed
+	known   atomic.Bool
+}
+
+func (c *patient) start(clients int) {
+	c.ends = make(map[string]int)
+	for range clients {
+		c.wg.Go(func() {
+			for !c.over.Load() {
+				c.one()
+			}
+		})
+	}
+}
+
+func (c *patient) stop() {
+	c.over.Store(true)
+	c.wg.Wait()
+}
+
+// one makes a connection with five requests.
+func (c *patient) one() {
+	conn, err := net.DialTimeout("tcp", c.address, hang)
+	if err != nil {
+		c.note("no connection", 0, false)
+		return
+	}
+	known := c.known.Load()
+	c.mu.Lock()
+	c.made++
+	c.mu.Unlock()
+	defer conn.Close()
+	over, began := tls.Client(conn, c.tls), time.Now()
+	_ = conn.SetDeadline(began.Add(2 * hang))
+	answers := bufio.NewReader(over)
+	for range 5 {
+		fmt.Fprint(over, "GET /readyz HTTP/1.1\r\nHost: web.test\r\n\r\n") // after the handshake, the first time
+		answer, err := http.ReadResponse(answers, nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, answer.Body)
+			_ = answer.Body.Close()
+		}
+		if err != nil {
+			c.note("ended", time.Since(began), known)
+			return
+		}
+		c.note("answered", time.Since(began), known)
+		time.Sleep(20 * time.Millisecond)
+		began = time.Now()
+	}
+}
+
+func (c *patient) note(end string, waited time.Duration, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends[end]++
+	c.longest = max(c.longest, waited)
+	if known && end != "answered" {
+		c.after++
+	}
+}
+
+// victim is a server in a process of its own.
+type victim struct {
+	address string
+	cmd     *exec.Cmd
+	start   func() *exec.Cmd
+}
+
+func (v *victim) run(t *testing.T) {
+	t.Helper()
+	v.cmd = v.start()
+	if err := v.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := v.cmd
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if c, err := net.DialTimeout("tcp", v.address, time.Second); err == nil {
+			c.Close()
+			return
+		}
+		if time.Now().After(over) {
+			t.Fatalf("nobody listens at %s", v.address)
+		}
+	}
+}
+
+func (v *victim) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := v.cmd.Process.Signal(s); err != nil {
+		t.Error(err)
+	}
+}
+
+// ip runs the program ip.
+func ip(t *testing.T, args ...string) error {
+	t.Helper()
+	out, err := exec.Command(programs.Need(t, "ip"), args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ip %q: %w: %s", args, err, out)
+	}
+	return nil
+}
+
+// namespace makes a network namespace whose eth0 has one address, which leads there.
+func namespace(t *testing.T) (name, host string) {
+	t.Helper()
+	id := os.Getpid() % 60000
+	name, link, host := fmt.Sprintf("victim%d", id), fmt.Sprintf("vict%d", id), fmt.Sprintf("198.18.%d.%d", id/250, id%250+1)
+	if err := ip(t, "netns", "add", name); err != nil {
+		t.Skip("it takes the privilege to make network namespaces: ", err)
+	}
+	t.Cleanup(func() {
+		_ = ip(t, "link", "del", link)
+		_ = ip(t, "netns", "del", name)
+	})
+	for _, args := range [][]string{
+		{"link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name},
+		{"addr", "add", "198.19.255.1/32", "peer", host, "dev", link},
+		{"link", "set", link, "up"},
+		{"-n", name, "addr", "add", host, "peer", "198.19.255.1", "dev", "eth0"},
+		{"-n", name, "link", "set", "eth0", "up"},
+		{"-n", name, "link", "set", "lo", "up"},
+	} {
+		if err := ip(t, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return name, host
+}
+
+// While a server is killed, stopped, unplugged or resets, every client soon has an
+// answer from another one, or an end; none hangs. Then it serves again, and the counts
+// are back to zero.
+func TestFaults(t *testing.T) {
+	nginx := programs.Need(t, "nginx")
+	for name, prepare := range map[string]func(t *testing.T, v *victim) (fault, heal func()){
+		"killed": func(t *testing.T, v *victim) (fault, heal func()) {
+			return func() { v.signal(t, syscall.SIGKILL) }, func() { v.run(t) }
+		},
+		"stopped": func(t *testing.T, v *victim) (fault, heal func()) {
+			return func() { v.signal(t, syscall.SIGSTOP) }, func() { v.signal(t, syscall.SIGCONT) }
+		},
+		"unplugged": func(t *testing.T, v *victim) (fault, heal func()) {
+			inside, host := namespace(t)
+			start := v.start
+			_, port, _ := net.SplitHostPort(v.address)
+			v.address = net.JoinHostPort(host, port)
+			v.start = func() *exec.Cmd {
+				cmd := start()
+				cmd.Args = append([]string{"ip", "netns", "exec", inside}, cmd.Args...)
+				cmd.Path = programs.Need(t, "ip")
+				return cmd
+			}
+			set := func(how string) func() {
+				return func() {
+					if err := ip(t, "-n", inside, "link", "set", "eth0", how); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			return set("down"), set("up")
+		},
+		"resetting": func(t *testing.T, v *victim) (fault, heal func()) {
+			var ln net.Listener
+			return func() {
+					v.signal(t, syscall.SIGKILL)
+					_ = v.cmd.Wait()
+					var err error
+					if ln, err = net.Listen("tcp", v.address); err != nil {
+						t.Fatal(err)
+					}
+					go accept(ln, func(c *net.TCPConn) { _ = c.SetLinger(0) })
+				}, func() {
+					ln.Close()
+					v.run(t)
+				}
+		},
+	} {
+		t.Run(name, func(t *testing.T) { testFault(t, nginx, prepare) })
+	}
+}
+
+func testFault(t *testing.T, nginx string, prepare func(*testing.T, *victim) (fault, heal func())) {
+	a := newAuthority(t)
+	cert, key := a.issue(t, "web.test", 90)
+	good := freeAddress(t)
+	startNginx(t, good, cert, key)
+	v := &victim{address: freeAddress(t)}
+	v.start = func() *exec.Cmd { return exec.Command(nginx, nginxArgs(t, v.address, cert, key)...) }
+	fault, heal := prepare(t, v)
+	v.run(t)
+	address := freeAddress(t)
+	lines := lineTally{ends: make(map[string]int64), by: make(map[string]int64)}
+	p := &process{each: lines.add}
+	p.start(t, fmt.Sprintf(`
+	passthrough {
+		backend web {
+			server good %s
+			server bad %s
+			timeouts connect 300ms server 1s client 5s
+			check ssl_hello {
+				interval 200ms
+				timeout 200ms
+				fall 2
+				rise 1
+			}
+		}
+	}
+	layer4 {
+		durable/%s {
+			route {
+				passthrough {
+					default_backend web
+				}
+			}
+		}
+	}`, good, v.address, address), "")
+	up := func(s *serverState) bool { return s.Health == "up" && s.LastCheck.Code != "" }
+	p.becomes(t, "bad", up)
+
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	c := &patient{address: address, tls: &tls.Config{ServerName: "web.test", RootCAs: roots}}
+	c.start(12)
+	time.Sleep(500 * time.Millisecond)
+	fault()
+	p.becomes(t, "bad", func(s *serverState) bool { return s.Health == "down" })
+	c.known.Store(true)
+	time.Sleep(1500 * time.Millisecond)
+	c.known.Store(false)
+	heal()
+	p.becomes(t, "bad", up)
+	before := p.server(t, "bad").SessionsTotal
+	time.Sleep(500 * time.Millisecond)
+	c.stop()
+
+	got := lines.reaches(int64(c.made))
+	t.Logf("%d connections, requests %v, the longest wait %v; ends %v", c.made, c.ends, c.longest.Round(time.Millisecond), lines.ends)
+	if c.longest > hang {
+		t.Errorf("a client has waited for %v", c.longest)
+	}
+	if c.after > 0 || c.ends["answered"] == 0 || c.ends["no connection"] > 0 {
+		t.Errorf("%d failed that began when the fault was known", c.after)
+	}
+	if got != int64(c.made) {
+		t.Errorf("%d lines", got)
+	}
+	for _, name := range []string{"good", "bad"} {
+		if s := p.server(t, name); s.Sessions != 0 {
+			t.Errorf("%s counts %d sessions", name, s.Sessions)
+		}
+	}
+	if p.server(t, "bad").SessionsTotal == before {
+		t.Error("it does not serve again")
+	}
+}
