@@ -243,13 +243,14 @@ func TestSoak(t *testing.T) {
 		all += s.count(kind).Load()
 		t.Logf("%8d %s", s.count(kind).Load(), kind)
 	}
+	got := lines.reaches(all)
 	t.Logf("%8d in all, %d reloads, %d resets by the faulty server", all, reloads, s.resets.Load())
 	t.Logf("ends: %v", lines.ends)
 	t.Logf("with nobody there: %+v after %v, %+v after %v", before, d/5, after, d)
 	for len(s.wrong) > 0 {
 		t.Error(<-s.wrong)
 	}
-	if got := lines.reaches(all); got != all {
+	if got != all {
 		t.Errorf("%d lines for %d connections", got, all)
 	}
 	s.explain(t, lines.ends)

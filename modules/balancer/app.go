@@ -108,10 +108,10 @@ func (a *App) subscribe(ctx caddy.Context) error {
 	return errors.Join(events.On("started", a), events.On("stopping", a))
 }
 
-// started is the app of the configuration that was started last. It runs as soon as
+// started is the app of the configuration that was started last. It serves as soon as
 // nothing can refuse it any more, which is known at the latest when the one before
-// it is to stop.
-var started atomic.Pointer[App]
+// it, which serves until then, is to stop.
+var started, serving atomic.Pointer[App]
 
 // Handle is called when the configuration has been started, and when it is to stop:
 // because of another one, or because the process ends.
@@ -119,13 +119,16 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 	switch e.Name() {
 	case "started":
 		started.Store(a)
-		if config, ok := lifecycle.Of(a.ctx); ok {
-			go func() {
-				if config.Await(a.ctx) {
-					a.serve()
-				}
-			}()
+		config, ok := lifecycle.Of(a.ctx)
+		if serving.Load() == nil || !ok { // there is nobody to disturb
+			a.serve()
+			break
 		}
+		go func() {
+			if config.Await(a.ctx) {
+				a.serve()
+			}
+		}()
 	case "stopping":
 		lifecycle.Begin()
 		if next := started.Load(); next != a {
@@ -139,6 +142,7 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 
 // serve has this configuration be the one that serves. A second call changes nothing.
 func (a *App) serve() {
+	serving.Store(a)
 	lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
 	registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
 	for _, b := range a.Backends {
@@ -158,6 +162,7 @@ func (a *App) Stop() error {
 
 // Cleanup gives up this configuration's hold on the backends' counts.
 func (a *App) Cleanup() error {
+	serving.CompareAndSwap(a, nil)
 	for _, b := range a.Backends {
 		b.Close()
 	}
