@@ -105,7 +105,7 @@ func isPlain(a address) bool {
 type tcpKernel struct {
 	file      *os.File
 	raw       syscall.RawConn
-	addr      net.Addr
+	addr      *net.TCPAddr
 	local     net.Addr // that all connections have; nil: it depends
 	borrowed  bool     // somebody else has it, too
 	unnoticed bool     // nobody can come
@@ -128,19 +128,36 @@ func (k *tcpKernel) prepare() (err error) {
 	if k.raw, err = k.file.SyscallConn(); err != nil {
 		return err
 	}
-	ln, err := net.FileListener(k.file) // it knows its address, and is another duplicate
-	if err != nil {
+	return k.do(func(fd int) (err error) {
+		k.addr, err = addressOf(fd)
+		if err == nil && !k.addr.IP.IsUnspecified() {
+			k.local = k.addr
+		}
 		return err
+	})
+}
+
+// addressOf is the address of a socket, without os.File's Fd, which may make it one
+// that blocks.
+func addressOf(fd int) (*net.TCPAddr, error) {
+	at, err := unix.Getsockname(fd)
+	if err != nil {
+		return nil, os.NewSyscallError("getsockname", err)
 	}
-	defer ln.Close()
-	addr, ok := ln.Addr().(*net.TCPAddr)
-	if !ok {
-		return fmt.Errorf("it listens at %v: expected an address of TCP", ln.Addr())
+	switch at := at.(type) {
+	case *unix.SockaddrInet4:
+		return &net.TCPAddr{IP: at.Addr[:], Port: at.Port}, nil
+	case *unix.SockaddrInet6:
+		addr := &net.TCPAddr{IP: at.Addr[:], Port: at.Port}
+		if at.ZoneId != 0 {
+			if i, err := net.InterfaceByIndex(int(at.ZoneId)); err == nil {
+				addr.Zone = i.Name
+			}
+		}
+		return addr, nil
+	default:
+		return nil, fmt.Errorf("it has an address of another kind (%T): expected one of TCP", at)
 	}
-	if k.addr = addr; !addr.IP.IsUnspecified() {
-		k.local = addr
-	}
-	return nil
 }
 
 // do calls f with the descriptor.

@@ -254,6 +254,7 @@ func (c *connection) end() {
 	if c.handedOver {
 		return
 	}
+	defer present.leave(c)
 	switch {
 	case p != nil:
 		c.record.Panicked(p)
@@ -264,5 +265,4 @@ func (c *connection) end() {
 		_ = c.server.Close()
 	}
 	ended(c.h, c.lease, pool.Served, &c.record, c.began)
-	present.leave(c)
 }

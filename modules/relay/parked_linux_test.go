@@ -79,15 +79,21 @@ func TestManySessions(t *testing.T) {
 		t.Logf("%d descriptors are allowed: %d sessions in place of 5000", limit.Cur, chains*links)
 	}
 	manySessions(t, chains, links, listening, at) // the runtime and the shards keep what they will need again
-	before := use(t)
-	manySessions(t, chains, links, listening, at)
-	after := use(t)
-	if after.descriptors != before.descriptors || after.goroutines > before.goroutines || after.slots != before.slots || after.timers != before.timers {
-		t.Errorf("before %+v, after %+v", before, after)
+	// The runtime keeps a record of as many goroutines as there ever were at a time, by
+	// chance more than before: what is lost is lost each time.
+	var grown [3]int64
+	for i := range grown {
+		before := use(t)
+		manySessions(t, chains, links, listening, at)
+		after := use(t)
+		if after.descriptors != before.descriptors || after.goroutines > before.goroutines || after.slots != before.slots || after.timers != before.timers {
+			t.Errorf("before %+v, after %+v", before, after)
+		}
+		if grown[i] = int64(after.heap) - int64(before.heap); grown[i] <= 1<<18 {
+			return
+		}
 	}
-	if grown := int64(after.heap) - int64(before.heap); grown > 1<<18 {
-		t.Errorf("the heap has grown by %d bytes", grown)
-	}
+	t.Errorf("the heap has grown by %d bytes", grown)
 }
 
 func manySessions(t *testing.T, chains, links, listening int, at netip.AddrPort) {
