@@ -15,6 +15,7 @@ import (
 type walk struct {
 	sessionID []byte
 	suites    []byte
+	block     bool // of extensions
 	types     []uint16
 	data      map[uint16][]byte
 }
@@ -33,6 +34,7 @@ func walkThrough(message []byte) walk {
 	if at == len(message) {
 		return w
 	}
+	w.block = true
 	for at += 2; at < len(message); at += 4 + number(at+2) {
 		kind := uint16(number(at))
 		w.types = append(w.types, kind)
@@ -74,6 +76,21 @@ func checkFields(t testing.TB, h *Hello, message []byte) {
 		if present && !bytes.Equal(written, hellotest.Extension(kind, data)) || !present && len(bytes.Trim(written[4:], "\x00")) > 0 {
 			t.Fatalf("extension %d: %x (%v), read as %x", kind, data, present, written)
 		}
+	}
+	for kind, data := range w.data {
+		if got, present := h.Extension(kind); !present || !bytes.Equal(got, data) {
+			t.Fatalf("extension %d: %x (%v), want %x", kind, got, present, data)
+		}
+	}
+	absent := uint16(0x7f7f)
+	for slices.Contains(w.types, absent) {
+		absent++
+	}
+	if data, present := h.Extension(absent); present {
+		t.Fatalf("extension %d: %x, and it is not there", absent, data)
+	}
+	if h.Len() != len(message)-handshakeHeaderLen || h.HasExtensions() != w.block || !bytes.Equal(h.CipherSuites().Bytes(), w.suites) {
+		t.Fatalf("length %d, extensions %v, cipher suites %x in %x", h.Len(), h.HasExtensions(), h.CipherSuites().Bytes(), message)
 	}
 	for kind, got := range map[uint16]bool{
 		extensionPreSharedKey: v.PSK, extensionEarlyData: v.EarlyData, extensionECH: v.ECH,
@@ -174,4 +191,17 @@ func FuzzFields(f *testing.F) {
 			checkFields(t, &hello, firstMessage(raw))
 		}
 	})
+}
+
+// An empty block of extensions is one.
+func TestHasExtensions(t *testing.T) {
+	without, empty := hellotest.Plain(), hellotest.Plain()
+	empty.Extensions = []byte{}
+	for want, hello := range map[bool]hellotest.ClientHello{false: without, true: empty} {
+		i := NewInspection(0)
+		if i.Feed(hello.Raw()) != Found || i.Hello().HasExtensions() != want {
+			t.Errorf("%v: %v, want %v", i.Outcome(), !want, want)
+		}
+		i.Release()
+	}
 }

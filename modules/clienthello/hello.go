@@ -20,6 +20,7 @@ type Hello struct {
 	psk           bool
 	earlyData     bool
 	ech           bool
+	length        uint32
 
 	sessionID    []byte
 	cipherSuites Uint16s
@@ -170,9 +171,33 @@ func (h *Hello) Extensions() iter.Seq[uint16] {
 	}
 }
 
+// HasExtensions tells whether the hello has a block of extensions, which may be empty. Up to TLS 1.2 a client may leave
+// it out.
+func (h *Hello) HasExtensions() bool {
+	return h.extensions != nil
+}
+
+// Extension returns the content of the extension of a type, and whether there is one. It may be empty. It looks through
+// the extensions at each call.
+func (h *Hello) Extension(kind uint16) (data []byte, present bool) {
+	for rest := h.extensions; len(rest) > 0; {
+		var at uint16
+		if at, data, rest, _ = cutTagged(rest); at == kind {
+			return data, true
+		}
+	}
+	return nil, false
+}
+
+// Len returns the length of the handshake message, without its header.
+func (h *Hello) Len() int {
+	return int(h.length)
+}
+
 // parse reads the body of the handshake message, of minHello bytes at least. Its error is one of the prepared details.
 func (h *Hello) parse(body []byte) error {
 	const versionAndRandom = 2 + 32
+	h.length = uint32(len(body))
 	h.legacyVersion = uint16At(body, 0)
 	h.version = min(h.legacyVersion, versionTLS12)
 

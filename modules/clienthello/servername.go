@@ -71,20 +71,13 @@ func (h *Hello) RawServerName() []byte {
 	if !h.hasName {
 		return nil
 	}
-	for rest := h.extensions; len(rest) > 0; {
-		var kind uint16
-		var data []byte
-		kind, data, rest, _ = cutTagged(rest)
-		if kind != extensionServerName {
-			continue
-		}
-		for list := data[2:]; len(list) > 0; {
-			nameType := list[0]
-			var name []byte
-			name, list, _ = cut16(list[1:])
-			if nameType == nameTypeHostName {
-				return name
-			}
+	data, _ := h.Extension(extensionServerName)
+	for list := data[2:]; len(list) > 0; {
+		nameType := list[0]
+		var name []byte
+		name, list, _ = cut16(list[1:])
+		if nameType == nameTypeHostName {
+			return name
 		}
 	}
 	return nil

@@ -22,6 +22,11 @@ func (l Uint16s) At(position int) uint16 {
 	return uint16At(l.bytes, 2*position)
 }
 
+// Bytes returns the numbers as they stand in the hello, two bytes each. They must not be modified.
+func (l Uint16s) Bytes() []byte {
+	return l.bytes
+}
+
 // All returns the numbers in order.
 func (l Uint16s) All() iter.Seq[uint16] {
 	return func(yield func(uint16) bool) {

@@ -2,11 +2,18 @@
 
 package sample
 
-import "github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+import (
+	"encoding/binary"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+)
 
 const (
 	extensionGroups = 10 // supported_groups, once elliptic_curves
 	extensionTicket = 35 // session_ticket
+
+	// shortestHello is a hello with one cipher suite and room for an extension. In a shorter one HAProxy finds nothing.
+	shortestHello = 2 + 32 + 1 + 2 + 2 + 1 + 1 + 2 + 2
 )
 
 // helloFetches look at the ClientHello. As long as that is not whole they wait, and of what is not one they yield
@@ -39,8 +46,28 @@ var helloFetches = map[string]fetch{
 	},
 	"req.ssl_st_ext": {
 		out: typeInt, request: true,
-		note:  "the session_ticket extension: 0 none, 1 empty, 2 with a ticket",
-		build: plain(sessionTicket),
+		note:  "the session_ticket extension: 0 none, 1 empty, 2 with a ticket; nothing where the hello has no extensions at all",
+		build: plain(ofHello(sessionTicket)),
+	},
+	"req.ssl_cipherlist": {
+		out: typeBin, request: true,
+		note:  "the cipher suites, two bytes each, in the client's order and with GREASE",
+		build: plain(ofHello(cipherSuites)),
+	},
+	"req.ssl_supported_groups": {
+		out: typeBin, request: true,
+		note:  "the groups of the supported_groups extension, two bytes each",
+		build: plain(ofHello(func(hello *clienthello.Hello) sampled { return numbers(hello.Groups()) })),
+	},
+	"req.ssl_sigalgs": {
+		out: typeBin, request: true,
+		note:  "the signature algorithms of the signature_algorithms extension, two bytes each",
+		build: plain(ofHello(func(hello *clienthello.Hello) sampled { return numbers(hello.SignatureAlgorithms()) })),
+	},
+	"req.ssl_keyshare_groups": {
+		out: typeBin, request: true,
+		note:  "the groups that the client has sent a key share for, two bytes each",
+		build: plain(ofHello(keyShareGroups)),
 	},
 }
 
@@ -73,33 +100,53 @@ func firstProtocol(hello *clienthello.Hello) sampled {
 }
 
 func curves(hello *clienthello.Hello) sampled {
-	for kind := range hello.Extensions() {
-		if kind == extensionGroups {
-			return found(Truth(true))
-		}
+	if _, present := hello.Extension(extensionGroups); present {
+		return found(Truth(true))
 	}
 	return nothing
 }
 
-// The parts of fetches that need a hello.
-var (
-	noTicket      = ofHello(func(*clienthello.Hello) sampled { return found(Number(0)) })
-	legacyVersion = ofHello(func(hello *clienthello.Hello) sampled { return found(dotted(hello.LegacyVersion())) })
-)
-
-func sessionTicket(in *Input) sampled {
-	answer := noTicket(in)
-	if !answer.found {
-		return answer
-	}
-	switch length, present := extensionLength(in.Hello.Bytes(), extensionTicket); {
-	case present && length > 0:
-		answer.value = Number(2)
+// sessionTicket is without a value where the hello has no extensions at all, as in HAProxy.
+func sessionTicket(hello *clienthello.Hello) sampled {
+	switch ticket, present := hello.Extension(extensionTicket); {
+	case !hello.HasExtensions() || hello.Len() < shortestHello:
+		return nothing
+	case present && len(ticket) > 0:
+		return found(Number(2))
 	case present:
-		answer.value = Number(1)
+		return found(Number(1))
+	default:
+		return found(Number(0))
 	}
-	return answer
 }
+
+func cipherSuites(hello *clienthello.Hello) sampled {
+	if hello.Len() < shortestHello {
+		return nothing
+	}
+	return numbers(hello.CipherSuites())
+}
+
+func keyShareGroups(hello *clienthello.Hello) sampled {
+	var groups []byte
+	for group := range hello.KeyShares() {
+		groups = binary.BigEndian.AppendUint16(groups, group)
+	}
+	if groups == nil {
+		return nothing
+	}
+	return found(Binary(groups))
+}
+
+// numbers returns a list as the bytes that it has in the hello.
+func numbers(list clienthello.Uint16s) sampled {
+	if list.Len() == 0 {
+		return nothing
+	}
+	return found(Binary(list.Bytes()))
+}
+
+var legacyVersion = ofHello(func(hello *clienthello.Hello) sampled { return found(dotted(hello.LegacyVersion())) })
 
 // version also reads the hello in SSLv2 format, whose sender may speak TLS.
 func version(in *Input) sampled {
@@ -135,72 +182,4 @@ func versionSSLv2(b []byte) sampled {
 
 func uint16At(b []byte, position int) int {
 	return int(b[position])<<8 | int(b[position+1])
-}
-
-// extensionLength returns the length of an extension's data in the records of a hello that was found correct.
-func extensionLength(records []byte, kind int) (length int, present bool) {
-	const header, versionAndRandom = 4, 2 + 32
-	r := messageReader{records: records}
-	r.skip(header + versionAndRandom)
-	r.skip(r.number(1)) // session id
-	r.skip(r.number(2)) // cipher suites
-	r.skip(r.number(1)) // compression methods
-	for rest := r.number(2); rest >= 4 && !r.failed; {
-		at := r.number(2)
-		length := r.number(2)
-		if at == kind && !r.failed {
-			return length, true
-		}
-		r.skip(length)
-		rest -= 4 + length
-	}
-	return 0, false
-}
-
-// A messageReader reads the handshake message in a series of TLS records (RFC 8446, section 5.1).
-type messageReader struct {
-	records  []byte
-	fragment int // how much of the present record is left
-	failed   bool
-}
-
-func (r *messageReader) number(size int) int {
-	n := 0
-	for range size {
-		r.open()
-		if r.failed {
-			return 0
-		}
-		n = n<<8 | int(r.records[0])
-		r.take(1)
-	}
-	return n
-}
-
-func (r *messageReader) skip(n int) {
-	for n > 0 && !r.failed {
-		r.open()
-		step := min(n, r.fragment, len(r.records))
-		r.take(step)
-		n -= step
-	}
-}
-
-// open reads record headers until there is something to read, or no more.
-func (r *messageReader) open() {
-	const header = 5
-	for r.fragment == 0 && !r.failed {
-		if len(r.records) <= header {
-			r.failed = true
-			return
-		}
-		r.fragment = uint16At(r.records, 3)
-		r.records = r.records[header:]
-	}
-	r.failed = r.failed || len(r.records) == 0
-}
-
-func (r *messageReader) take(n int) {
-	r.records = r.records[n:]
-	r.fragment -= n
 }

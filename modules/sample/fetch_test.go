@@ -3,6 +3,7 @@
 package sample
 
 import (
+	"encoding/hex"
 	"slices"
 	"strings"
 	"testing"
@@ -70,8 +71,61 @@ func TestTicketLast(t *testing.T) {
 			t.Errorf("%s, want %s", v, want)
 		}
 	}
-	if v, _ := mustExpression(t, new(Loader), "req.ssl_st_ext").Eval(&Input{Hello: inspect(hellotest.Plain().Raw())}); v.String() != "0" {
+	if v, verdict := mustExpression(t, new(Loader), "req.ssl_st_ext").Eval(&Input{Hello: inspect(hellotest.Plain().Raw())}); verdict != Fail {
 		t.Errorf("%s without extensions", v)
+	}
+}
+
+// TestLists has the lists of a hello as HAProxy 3.2 writes them: two bytes for each number, as the client sent them. No
+// older version has these fetches, so the values are those of its source.
+func TestLists(t *testing.T) {
+	const cipherlist, groups, sigalgs, shares = "req.ssl_cipherlist", "req.ssl_supported_groups", "req.ssl_sigalgs", "req.ssl_keyshare_groups"
+	full := hellotest.Plain(hellotest.SNI("a.example"), hellotest.Groups(0x0a0a, 0x11ec, 0x001d), hellotest.SignatureAlgorithms(0x0403, 0x0804),
+		hellotest.KeyShares(0x0a0a, 0x11ec, 0x001d))
+	short := hellotest.ClientHello{Version: 0x0303, SessionID: []byte{7}, CipherSuites: hellotest.Uint16s(0x1301, 0x1302), Compressions: []byte{0}}
+	enough := short
+	enough.SessionID, enough.CipherSuites = nil, hellotest.Uint16s(0x1301, 0x1302, 0x1303)
+	for _, c := range []struct {
+		what  string
+		hello []byte
+		want  map[string]string
+	}{
+		{"all of them", full.Raw(), map[string]string{cipherlist: "1301c02f", groups: "0a0a11ec001d", sigalgs: "04030804", shares: "0a0a11ec001d"}},
+		{"in records of seven bytes", hellotest.Records(full.Message(), 7), map[string]string{cipherlist: "1301c02f", groups: "0a0a11ec001d", sigalgs: "04030804", shares: "0a0a11ec001d"}},
+		{"no extensions", hellotest.Plain().Raw(), map[string]string{cipherlist: "1301c02f"}},
+		{"no key share", hellotest.Plain(hellotest.KeyShares()).Raw(), map[string]string{cipherlist: "1301c02f"}},
+		{"44 bytes in all", short.Raw(), nil},
+		{"45 bytes in all", enough.Raw(), map[string]string{cipherlist: "130113021303"}},
+		{"no hello", []byte("SSH-2.0-x\r\n"), nil},
+	} {
+		for _, fetch := range []string{cipherlist, groups, sigalgs, shares} {
+			v, verdict := mustExpression(t, new(Loader), fetch).Eval(&Input{Hello: inspect(c.hello)})
+			want, present := c.want[fetch]
+			if got := hex.EncodeToString(v.Bytes()); (verdict == Pass) != present || got != want || present && v.Kind() != Bin {
+				t.Errorf("%s of a hello with %s: %q (%v), want %q", fetch, c.what, got, verdict, want)
+			}
+			if _, verdict := mustExpression(t, new(Loader), fetch).Eval(&Input{Hello: inspect(full.Raw()[:60])}); verdict != Miss {
+				t.Errorf("%s of the beginning of a hello: %v", fetch, verdict)
+			}
+		}
+	}
+}
+
+// TestListsInACLs has the conditions that HAProxy's own examples have.
+func TestListsInACLs(t *testing.T) {
+	in := &Input{Hello: inspect(hellotest.Plain(hellotest.Groups(0x11ec, 0x001d), hellotest.KeyShares(0x001d)).Raw()), Final: true}
+	for text, want := range map[string]Verdict{
+		"req.ssl_cipherlist,be2hex(:,2),lower -m sub 1301:": Pass, "req.ssl_cipherlist,be2hex(:,2),lower -m sub 1302": Fail,
+		"req.ssl_supported_groups,be2hex(:,2) -m beg 11EC": Pass, "req.ssl_keyshare_groups,be2hex(:,2) -m sub 11EC": Fail,
+		"req.ssl_keyshare_groups -m bin 001d": Pass, "req.ssl_keyshare_groups -m bin 11ec 001d": Pass, "req.ssl_cipherlist -m bin 1301": Fail,
+		"req.ssl_cipherlist,length 4": Pass, "req.ssl_sigalgs -m found": Fail, "req.ssl_supported_groups,bytes(2,2) -m bin 001d": Pass,
+	} {
+		if got := mustLoad(t, strings.Fields(text)).Match(in); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	if got := loadError([]string{"req.ssl_sigalgs", "0403"}); !strings.Contains(got, "matching method must be specified first") {
+		t.Errorf("without a method: %q", got)
 	}
 }
 

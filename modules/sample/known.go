@@ -28,8 +28,7 @@ const knownFetches = `
 	pathq pid prio_class prio_offset proc query queue quic_enabled rand rdp_cookie rdp_cookie_cnt rep_ssl_hello_type
 	req.body req.body_len req.body_param req.body_size req.bytes_in req.bytes_out req.cook req.cook_cnt req.cook_val
 	req.fhdr req.fhdr_cnt req.hdr req.hdr_cnt req.hdr_ip req.hdr_names req.hdr_val req.hdrs req.hdrs_bin req.proto_http
-	req.rdp_cookie req.rdp_cookie_cnt req.ssl_cipherlist req.ssl_keyshare_groups req.ssl_sigalgs
-	req.ssl_supported_groups req.timer.hdr req.timer.idle req.timer.queue req.timer.tq req.ver req_proto_http
+	req.rdp_cookie req.rdp_cookie_cnt req.timer.hdr req.timer.idle req.timer.queue req.timer.tq req.ver req_proto_http
 	req_rdp_cookie req_rdp_cookie_cnt req_ver request_date res.body res.body_len res.body_size res.bytes_in
 	res.bytes_out res.cache_hit res.cache_name res.comp res.comp_algo res.cook res.cook_cnt res.cook_val res.fhdr
 	res.fhdr_cnt res.hdr res.hdr_cnt res.hdr_ip res.hdr_names res.hdr_val res.hdrs res.hdrs_bin res.len res.payload

@@ -17,6 +17,9 @@ func oracleInputs(t *testing.T) map[string][]byte {
 	plain := hellotest.Plain
 	old := plain(hellotest.SNI("old.example"))
 	old.Version = 0x0301
+	emptyBlock, short := plain(), plain()
+	emptyBlock.Extensions = []byte{}
+	short.SessionID, short.CipherSuites, short.Extensions = nil, hellotest.Uint16s(0x1301), []byte{}
 	return map[string][]byte{
 		"a hello for api.example.com": hellotest.Hello(t, "api.example.com", "h2", "http/1.1"),
 		"a hello for example.com":     hellotest.Hello(t, "example.com", "http/1.1"),
@@ -30,6 +33,9 @@ func oracleInputs(t *testing.T) map[string][]byte {
 		"a hello with a number":       plain(hellotest.SNI("42abc")).Raw(),
 		"a hello with base64":         plain(hellotest.SNI("aGVsbG8=")).Raw(),
 		"a hello of TLS 1.0":          old.Raw(),
+		"a hello without extensions":  plain().Raw(),
+		"a hello with an empty block": emptyBlock.Raw(),
+		"a short hello, empty block":  short.Raw(),
 		"a hello and more":            append(plain(hellotest.SNI("example.com")).Raw(), "more"...),
 		"a cut hello":                 plain(hellotest.SNI("example.com")).Raw()[:50],
 		"HTTP":                        []byte("GET / HTTP/1.1\r\n\r\n"),
