@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"clienthello":           {},
 	"clienthello/hellotest": {},
 	"relay":                 {},
+	"resolve":               {},
 	"pool":                  {},
 	"names":                 {},
 	"options":               {},
@@ -59,7 +60,7 @@ var arrows = map[string][]string{
 
 // pure packages are for other people's plugins too: they stand on the standard
 // library and golang.org/x alone.
-var pure = []string{"clienthello", "clienthello/hellotest", "relay", "pool", "names", "haproxyfile"}
+var pure = []string{"clienthello", "clienthello/hellotest", "relay", "resolve", "pool", "names", "haproxyfile"}
 
 // shapeless names say nothing about what a package is for.
 var shapeless = []string{"util", "utils", "common", "helper", "helpers", "misc"}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package resolve
+
+import (
+	"net"
+	"net/netip"
+)
+
+var fourFirst, sixFirst = []Family{IPv4, IPv6}, []Family{IPv6, IPv4}
+
+// wanted returns the families that a lookup is about.
+func wanted(f Family) []Family {
+	switch f {
+	case IPv4:
+		return fourFirst[:1]
+	case IPv6:
+		return sixFirst[:1]
+	default:
+		return fourFirst
+	}
+}
+
+// preferred returns the families that a lookup is about, in the order of their
+// addresses.
+func preferred(e *entry, n Name) []Family {
+	if n.Family == Any && (n.Prefer == IPv6 || n.Prefer == Any && e.routed) {
+		return sixFirst
+	}
+	return wanted(n.Family)
+}
+
+// routed reports whether there is a route to an address of IPv6, and an address to
+// come from that it can answer (RFC 6724, rules 1, 2 and 5 in short). Nothing is
+// sent for it.
+func routed(to netip.Addr) bool {
+	conn, err := net.DialUDP("udp6", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, 9)))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()
+	from := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
+	return reach(from) >= reach(to)
+}
+
+// reach returns how far an address is known: on this host or link, at this site,
+// everywhere.
+func reach(a netip.Addr) int {
+	switch {
+	case a.IsLoopback(), a.IsLinkLocalUnicast():
+		return 0
+	case a.IsPrivate():
+		return 1
+	default:
+		return 2
+	}
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// dns answers as a test says, after a while, and counts what it is asked.
+type dns struct {
+	mu     sync.Mutex
+	asked  map[string]int // by host and family
+	answer map[string]reply
+}
+
+// reply is how a question is answered.
+type reply struct {
+	addresses string // with spaces in between
+	err       error
+	after     time.Duration // below zero: never
+	ttl       time.Duration
+}
+
+var (
+	nxdomain = &net.DNSError{Err: "no such host", Server: "192.0.2.53:53", IsNotFound: true}
+	servfail = &net.DNSError{Err: "server misbehaving", Server: "192.0.2.53:53", IsTemporary: true}
+	silent   = reply{after: -1}
+)
+
+func key(host string, f Family) string { return fmt.Sprintf("%s %d", host, 2+2*f) }
+
+func (d *dns) Lookup(ctx context.Context, host string, f Family) ([]netip.Addr, time.Duration, error) {
+	d.mu.Lock()
+	if d.asked == nil {
+		d.asked = make(map[string]int)
+	}
+	d.asked[key(host, f)]++
+	r, ok := d.answer[key(host, f)]
+	d.mu.Unlock()
+	if !ok {
+		r.err = nxdomain
+	}
+	if r.after < 0 {
+		<-ctx.Done()
+		return nil, 0, &net.DNSError{Err: "read udp 10.0.0.1:40000->192.0.2.53:53: i/o timeout", Server: "192.0.2.53:53", IsTimeout: true}
+	}
+	time.Sleep(r.after)
+	var addresses []netip.Addr
+	for a := range strings.FieldsSeq(r.addresses) {
+		addresses = append(addresses, netip.MustParseAddr(a))
+	}
+	return addresses, r.ttl, r.err
+}
+
+// says sets how a host is answered from now on.
+func (d *dns) says(host string, f Family, r reply) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.answer == nil {
+		d.answer = make(map[string]reply)
+	}
+	d.answer[key(host, f)] = r
+}
+
+// count returns how often a host has been asked for, and forgets it.
+func (d *dns) count(host string, f Family) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.asked[key(host, f)]
+	delete(d.asked, key(host, f))
+	return n
+}
+
+// everywhere has all addresses of IPv6 be reachable; nowhere none.
+func everywhere(netip.Addr) bool { return true }
+func nowhere(netip.Addr) bool    { return false }
+
+// inBubble runs a test with a clock of its own, and waits for the lookups that it has
+// left behind.
+func inBubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		test(t)
+		time.Sleep(longest)
+	})
+}
+
+func newTest() (*Resolver, *dns) {
+	d := new(dns)
+	return &Resolver{Source: d, route: everywhere}, d
+}
+
+// expect looks a name up and holds what comes against what is wanted: addresses, or
+// an error that begins so; and how long it took.
+func expect(t *testing.T, r *Resolver, n Name, want string, took time.Duration) Answer {
+	t.Helper()
+	began := time.Now()
+	a, err := r.Lookup(n, 5*time.Second, nil)
+	if wrong := differs(a, err, want); wrong != "" {
+		t.Errorf("%s: %s", n.Host, wrong)
+	}
+	if elapsed := time.Since(began); elapsed != took {
+		t.Errorf("%s took %v, want %v", n.Host, elapsed, took)
+	}
+	synctest.Wait()
+	return a
+}
+
+func differs(a Answer, err error, want string) string {
+	var text []string
+	for _, ip := range a.Addresses {
+		text = append(text, ip.String())
+	}
+	got := strings.Join(text, " ")
+	if err != nil {
+		got = err.Error()
+	}
+	if got == want || err != nil && strings.HasPrefix(got, want) && want != "" {
+		return ""
+	}
+	return fmt.Sprintf("%q, want %q", got, want)
+}
+
+const ms = time.Millisecond
+
+var web = Name{Host: "web.test"}
+
+// A name is looked up once, however many ask for it at the same time, and again
+// only when its addresses are no longer good. Nothing waits for that.
+func TestLookupsAreFew(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r, d := newTest()
+		d.says("web.test", IPv4, reply{addresses: "192.0.2.1", after: 20 * ms})
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				n := Name{Host: []string{"web.test", "WEB.Test"}[i%2]}
+				if a, err := r.Lookup(n, time.Second, nil); differs(a, err, "192.0.2.1") != "" {
+					t.Error(a.Addresses, err)
+				}
+			})
+		}
+		wg.Wait()
+		if four, six := d.count("web.test", IPv4), d.count("web.test", IPv6); four != 1 || six != 1 {
+			t.Errorf("%d and %d questions, want one each", four, six)
+		}
+		d.says("web.test", IPv4, reply{addresses: "192.0.2.2", after: 20 * ms})
+		for range 9 {
+			time.Sleep(time.Second)
+			expect(t, r, web, "192.0.2.1", 0)
+		}
+		if n := d.count("web.test", IPv4); n != 0 {
+			t.Errorf("%d questions within the first 9 s", n)
+		}
+		time.Sleep(time.Second)
+		for range 3 {
+			expect(t, r, web, "192.0.2.1", 0) // what is known serves meanwhile
+		}
+		if n := d.count("web.test", IPv4); n != 1 {
+			t.Errorf("%d questions after 10 s, want 1", n)
+		}
+		time.Sleep(21 * ms)
+		expect(t, r, web, "192.0.2.2", 0)
+	})
+}
+
+// A source that knows for how long addresses are good is asked when that is over,
+// but not more often than once a second.
+func TestLifetime(t *testing.T) {
+	for ttl, asked := range map[time.Duration]int{0: 6, 3 * time.Second: 20, 60 * time.Second: 1, time.Millisecond: 60} {
+		inBubble(t, func(t *testing.T) {
+			r, d := newTest()
+			d.says("web.test", IPv4, reply{addresses: "192.0.2.1", ttl: ttl})
+			for range 600 {
+				expect(t, r, Name{Host: "web.test", Family: IPv4}, "192.0.2.1", 0)
+				time.Sleep(100 * ms)
+			}
+			if n := d.count("web.test", IPv4); n != asked {
+				t.Errorf("TTL %v: %d questions in a minute, want %d", ttl, n, asked)
+			}
+		})
+	}
+}
+
+// However the DNS fails, and for however long, the last good addresses are used, and
+// nothing waits for it. It is asked again a second after each failure.
+func TestAddressesOutliveFailures(t *testing.T) {
+	for name, failure := range map[string]reply{
+		"silent":   silent,
+		"SERVFAIL": {err: servfail},
+		"refused":  {err: &net.DNSError{Err: "read udp 10.0.0.1:40000->192.0.2.53:53: read: connection refused", Server: "192.0.2.53:53"}},
+		"garbage":  {err: &net.DNSError{Err: "cannot unmarshal DNS message"}},
+		"odd":      {err: errors.New("odd")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r, d := newTest()
+				d.says("web.test", IPv4, reply{addresses: "192.0.2.1"})
+				d.says("web.test", IPv6, reply{addresses: "2001:db8::1"})
+				const both = "2001:db8::1 192.0.2.1"
+				if a := expect(t, r, web, both, 0); a.Trouble != nil {
+					t.Error(a.Trouble)
+				}
+				d.says("web.test", IPv4, failure)
+				d.says("web.test", IPv6, failure)
+				for range 3600 {
+					time.Sleep(time.Second)
+					expect(t, r, web, both, 0)
+				}
+				a := expect(t, r, web, both, 0)
+				if a.Trouble == nil || !strings.HasPrefix(a.Trouble.Error(), "resolving web.test: ") || !strings.Contains(a.Trouble.Error(), " (DNS)") {
+					t.Errorf("trouble: %v", a.Trouble)
+				}
+				if n := d.count("web.test", IPv4); n > 3601 || n < 100 {
+					t.Errorf("%d questions in an hour", n)
+				}
+				d.says("web.test", IPv4, reply{addresses: "192.0.2.9"})
+				d.says("web.test", IPv6, reply{addresses: "2001:db8::9"})
+				time.Sleep(longest + 2*time.Second)
+				expect(t, r, web, both, 0)
+				if a := expect(t, r, web, "2001:db8::9 192.0.2.9", 0); a.Trouble != nil {
+					t.Error(a.Trouble)
+				}
+			})
+		})
+	}
+}
+
+// That there is no such host is believed after half a minute, if nothing else is said
+// meanwhile.
+func TestNoSuchHost(t *testing.T) {
+	for name, c := range map[string]struct {
+		between reply
+		stays   bool
+	}{
+		"all the time":   {reply{err: nxdomain}, false},
+		"or a failure":   {reply{err: servfail}, true},
+		"or an address":  {reply{addresses: "192.0.2.1"}, true},
+		"or no address":  {reply{}, false},
+		"or not a word":  {silent, true},
+		"of this family": {reply{err: &net.DNSError{Err: "no suitable address", IsNotFound: true}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r, d := newTest()
+				four := Name{Host: "web.test", Family: IPv4}
+				d.says("web.test", IPv4, reply{addresses: "192.0.2.1"})
+				expect(t, r, four, "192.0.2.1", 0)
+				d.says("web.test", IPv4, reply{err: nxdomain})
+				time.Sleep(lifetime)
+				for i := range 60 { // of half a second
+					if i == 30 {
+						d.says("web.test", IPv4, c.between)
+					}
+					if i == 40 {
+						d.says("web.test", IPv4, reply{err: nxdomain})
+					}
+					expect(t, r, four, "192.0.2.1", 0)
+					time.Sleep(500 * ms)
+				}
+				expect(t, r, four, "192.0.2.1", 0) // the answer is no longer, this one, which is not waited for
+				if c.stays {
+					expect(t, r, four, "192.0.2.1", 0)
+					return
+				}
+				expect(t, r, four, "resolving web.test: no such host (DNS)", 0)
+				if n := d.count("web.test", IPv4); n > 42 {
+					t.Errorf("%d questions in 40 s", n)
+				}
+				d.says("web.test", IPv4, reply{addresses: "192.0.2.7", after: 20 * ms})
+				time.Sleep(time.Second)
+				expect(t, r, four, "192.0.2.7", 20*ms)
+			})
+		})
+	}
+}
+
+// One family does not wait for the other for more than 50 ms, nor more than once.
+func TestOneFamilyIsEnough(t *testing.T) {
+	for name, other := range map[string]reply{"silent": silent, "SERVFAIL": {err: servfail, after: time.Second}, "slow": {addresses: "2001:db8::1", after: time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r, d := newTest()
+				d.says("web.test", IPv4, reply{addresses: "192.0.2.1", after: 5 * ms})
+				d.says("web.test", IPv6, other)
+				a := expect(t, r, web, "192.0.2.1", 55*ms)
+				if a.Trouble != nil {
+					t.Error(a.Trouble)
+				}
+				for i := range 500 {
+					time.Sleep(100 * ms)
+					want := "192.0.2.1"
+					if name == "slow" && i >= 9 {
+						want = "2001:db8::1 192.0.2.1"
+					}
+					if a := expect(t, r, web, want, 0); a.Trouble != nil {
+						t.Fatal(a.Trouble)
+					}
+				}
+			})
+		})
+	}
+	inBubble(t, func(t *testing.T) { // both in time
+		r, d := newTest()
+		d.says("web.test", IPv4, reply{addresses: "192.0.2.1", after: 5 * ms})
+		d.says("web.test", IPv6, reply{addresses: "2001:db8::1", after: 30 * ms})
+		expect(t, r, web, "2001:db8::1 192.0.2.1", 30*ms)
+	})
+	inBubble(t, func(t *testing.T) { // that the one has none says nothing about the other
+		r, d := newTest()
+		d.says("web.test", IPv4, reply{err: nxdomain})
+		d.says("web.test", IPv6, reply{addresses: "2001:db8::1", after: 2 * time.Second})
+		expect(t, r, web, "2001:db8::1", 2*time.Second)
+	})
+	inBubble(t, func(t *testing.T) { // only the family that is wanted is asked for
+		r, d := newTest()
+		d.says("web.test", IPv4, reply{addresses: "192.0.2.1"})
+		d.says("web.test", IPv6, reply{addresses: "2001:db8::1"})
+		expect(t, r, Name{Host: "web.test", Family: IPv4}, "192.0.2.1", 0)
+		if n := d.count("web.test", IPv6); n != 0 {
+			t.Errorf("%d questions for IPv6", n)
+		}
+		expect(t, r, Name{Host: "web.test", Family: IPv6}, "2001:db8::1", 0)
+	})
+}
+
+// A name that has not been used for long is looked up before it is, if that is quick.
+func TestAfterIdleness(t *testing.T) {
+	for name, c := range map[string]struct {
+		sleep  time.Duration
+		answer reply
+		want   string
+		took   time.Duration
+	}{
+		"lately used": {idle, reply{addresses: "192.0.2.2", after: 20 * ms}, "192.0.2.1", 0},
+		"idle":        {idle + 1, reply{addresses: "192.0.2.2", after: 20 * ms}, "192.0.2.2", 20 * ms},
+		"idle, slow":  {idle + 1, reply{addresses: "192.0.2.2", after: time.Second}, "192.0.2.1", freshness},
+		"idle, dead":  {idle + 1, silent, "192.0.2.1", freshness},
+		"idle, none":  {idle + 1, reply{err: nxdomain, after: 20 * ms}, "192.0.2.1", 20 * ms},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r, d := newTest()
+				d.says("web.test", IPv4, reply{addresses: "192.0.2.1"})
+				expect(t, r, web, "192.0.2.1", 0)
+				time.Sleep(c.sleep)
+				d.says("web.test", IPv4, c.answer)
+				expect(t, r, web, c.want, c.took)
+				if c.answer.after < 0 {
+					expect(t, r, web, c.want, 0) // the next one does not wait again
+				}
+			})
+		})
+	}
+}
+
+// A name that has never been resolved is waited for as long as there is time, and
+// not longer.
+func TestNeverResolved(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r, d := newTest()
+		d.says("web.test", IPv4, silent)
+		d.says("web.test", IPv6, silent)
+		expect(t, r, web, "resolving web.test: no answer in time (DNS)", 5*time.Second)
+		if _, err := r.Lookup(web, 0, nil); err == nil || err.Error() != "resolving web.test: no answer in time (DNS); asked 192.0.2.53:53" {
+			t.Error(err)
+		}
+		done := make(chan struct{})
+		time.AfterFunc(time.Second, func() { close(done) })
+		began := time.Now()
+		time.Sleep(again)
+		if _, err := r.Lookup(web, 0, done); !errors.Is(err, net.ErrClosed) || time.Since(began) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		d.says("web.test", IPv4, reply{err: servfail})
+		time.Sleep(longest + again)
+		_, err := r.Lookup(Name{Host: "web.test", Family: IPv4}, time.Second, nil)
+		if failed, ok := errors.AsType[*Error](err); !ok || failed.NotFound() || err.Error() != "resolving web.test: server misbehaving (DNS); asked 192.0.2.53:53" {
+			t.Error(err)
+		}
+		if timeout, ok := errors.AsType[net.Error](err); ok {
+			t.Errorf("%v would be taken for a server's timeout", timeout)
+		}
+	})
+}
+
+// An error is either family's, and that there is no such host is both's.
+func TestWhy(t *testing.T) {
+	for name, c := range map[string]struct {
+		four, six reply
+		want      string
+	}{
+		"no such host":           {reply{err: nxdomain}, reply{err: nxdomain}, "no such host"},
+		"none, and a failure":    {reply{err: nxdomain}, reply{err: servfail}, "server misbehaving"},
+		"a failure, and none":    {reply{err: servfail}, reply{err: nxdomain}, "server misbehaving"},
+		"empty answers":          {reply{}, reply{}, "no such host"},
+		"a failure, and silence": {reply{err: servfail}, silent, "server misbehaving"},
+		"none, and silence":      {reply{err: nxdomain}, silent, "no answer in time"},
+		"refused":                {reply{err: &net.DNSError{Err: "read udp 10.0.0.1:40000->192.0.2.53:53: read: connection refused"}}, reply{err: nxdomain}, "connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				r, d := newTest()
+				d.says("web.test", IPv4, c.four)
+				d.says("web.test", IPv6, c.six)
+				_, err := r.Lookup(web, time.Second, nil)
+				failed, ok := errors.AsType[*Error](err)
+				if !ok || !strings.HasPrefix(err.Error(), "resolving web.test: "+c.want+" (DNS)") || failed.NotFound() != (c.want == "no such host") {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestAddressIsItsOwnAnswer(t *testing.T) {
+	r, d := newTest()
+	for _, ip := range []string{"192.0.2.1", "2001:db8::1", "fe80::1%eth0"} {
+		a, err := r.Lookup(Name{Host: ip}, 0, nil)
+		if wrong := differs(a, err, ip); wrong != "" || len(d.asked) > 0 {
+			t.Error(wrong, d.asked)
+		}
+	}
+}
