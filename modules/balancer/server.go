@@ -62,8 +62,8 @@ type Limits struct {
 	// maxconn at fullconn. Default: maxconn.
 	MinConn int `json:"minconn,omitempty"`
 
-	// MaxQueue is how many connections may wait for this server rather than for any
-	// that has room. Default: 0, any number, if the policy allows no other server.
+	// MaxQueue is how many connections may wait for this server, if the policy allows
+	// them no other. Default: 0, any number.
 	MaxQueue int `json:"maxqueue,omitempty"`
 
 	// SlowStart is how long a server that was disabled or down takes to its full

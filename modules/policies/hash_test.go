@@ -185,7 +185,7 @@ func TestPreserveAffinitySequences(t *testing.T) {
 		{"maxconn", 0, "ACB..."},
 		{"maxqueue", 0, "ACB..."}, // where any number may wait, nobody does while another has room
 		{"maxconn", 1, "ACB..."},
-		{"maxqueue", 1, "A.C.B."},
+		{"maxqueue", 1, "A.CB.."}, // one waits for A, and none for C while B has room
 	} {
 		h := onRing()
 		h.PreserveAffinity = c.word

@@ -55,8 +55,9 @@ type Hashing struct {
 	BalanceFactor int `json:"balance_factor,omitempty"`
 
 	// PreserveAffinity says when a key leaves a server that has no room: always (its
-	// server is waited for), maxconn (it goes to the next) or maxqueue (to the
-	// next if maxqueue wait already). Default: always. For consistent alone. It is
+	// server is waited for), maxconn (it goes to the next, or waits for whichever
+	// has room first where none has) or maxqueue (to the next if maxqueue wait
+	// already). Default: always. For consistent alone. It is
 	// HAProxy's hash-preserve-affinity.
 	PreserveAffinity string `json:"preserve_affinity,omitempty"`
 
@@ -135,19 +136,26 @@ func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 		return h.table.lookup(hash, r)
 	}
 	suits := h.bounds.suits(r)
-	var stays func(*pool.Server) bool
+	home := h.ring.nearest(hash, r, suits)
+	if home == nil || h.stays(home) {
+		return home
+	}
+	if s := h.ring.lookup(hash, func(s *pool.Server) bool { return suits(s) && s.HasRoom() }); s != nil {
+		return s
+	}
+	return h.ring.lookup(hash, free(r)) // nil: none is waited for alone
+}
+
+// stays reports whether a key stays with its server, by PreserveAffinity.
+func (h *Hashing) stays(s *pool.Server) bool {
 	switch h.PreserveAffinity {
 	case "maxconn":
-		stays = (*pool.Server).HasRoom
+		return s.HasRoom()
 	case "maxqueue":
-		stays = func(s *pool.Server) bool { return s.HasRoom() || s.MaxQueue > 0 && s.HasQueue() }
+		return s.HasRoom() || s.MaxQueue > 0 && s.HasQueue()
+	default:
+		return true
 	}
-	if stays != nil {
-		if s := h.ring.lookup(hash, func(s *pool.Server) bool { return suits(s) && stays(s) }); s != nil {
-			return s
-		}
-	}
-	return h.ring.nearest(hash, r, suits)
 }
 
 func (h *Hashing) turn(r *pool.Request) *pool.Server {

@@ -16,9 +16,9 @@ func init() {
 
 // LeastConn picks the server with the fewest connections for its weight, served
 // and waiting for it. Servers without any come first, whatever their weight;
-// among equals it is the one that has been so for longest. A server with maxqueue
-// has that many wait for it before any wait for whichever is free. It is HAProxy's
-// balance leastconn, and has no options.
+// among equals it is the one that has been so for longest. Where all are full, a
+// connection waits for whichever has room first. It is HAProxy's balance
+// leastconn, and has no options.
 type LeastConn struct {
 	loads  queue
 	seats  []*seat // by the servers' Index; nil: not in the view
@@ -56,17 +56,12 @@ func (p *LeastConn) load(s *pool.Server) int {
 	return (n + 1) * heaviest / p.shares[s.Index]
 }
 
-// Pick returns the server with the least load of those that have room, or else of
-// those whose queue has.
+// Pick returns the server with the least load of those that have room.
 func (p *LeastConn) Pick(_ pool.View, r *pool.Request) *pool.Server {
-	at := p.loads.least(free(r))
-	if at == nil {
-		at = p.loads.least(func(s *pool.Server) bool { return s.HasPlace() && !r.Avoids(s) })
+	if at := p.loads.least(free(r)); at != nil {
+		return at.server
 	}
-	if at == nil {
-		return nil
-	}
-	return at.server
+	return nil
 }
 
 // Taken and Dropped move a server to its new load, behind those that have it

@@ -243,37 +243,38 @@ func (b *backend) choose(r *Request, isNew bool) (s *Server, waits bool, err err
 	case !r.avoidsAll(b.view):
 		s = b.pick(r, isNew)
 	default:
-		if s = b.lastResort(r); s == nil {
-			return nil, false, ErrNoServer
-		}
+		return b.lastResort(r)
 	}
 	if s == nil || s.HasRoom() {
 		return s, s == nil, nil
 	}
-	if !s.HasQueue() {
+	if isNew && !s.HasQueue() { // those that wait already are not refused when they move
 		return s, false, ErrQueueFull
 	}
 	return s, true, nil
 }
 
-// lastResort is a backup that has not failed, where all others have: one with
-// room, if there is one.
-func (b *backend) lastResort(r *Request) (found *Server) {
-	if !b.pool.lastResort || b.view.Backups() {
-		return nil
-	}
+// lastResort chooses a backup that has not failed, for a request that avoids all
+// servers of the view: one that has room; where none has, the request waits.
+func (b *backend) lastResort(r *Request) (s *Server, waits bool, err error) {
 	for _, s := range b.pool.servers {
-		if !s.Backup || !s.state.usable() || r.Avoids(s) {
+		if !b.spare(s) || r.Avoids(s) {
 			continue
 		}
 		if s.HasRoom() {
-			return s
+			return s, false, nil
 		}
-		if found == nil {
-			found = s
-		}
+		waits = true
 	}
-	return found
+	if !waits {
+		err = ErrNoServer
+	}
+	return nil, waits, err
+}
+
+// spare reports whether s is a backup that may serve as a last resort.
+func (b *backend) spare(s *Server) bool {
+	return b.pool.lastResort && !b.view.Backups() && s.Backup && s.state.usable()
 }
 
 func (b *backend) pick(r *Request, isNew bool) *Server {
@@ -305,9 +306,7 @@ func (b *backend) take(s *Server, r *Request) *Lease {
 	b.served++
 	s.state.sessions.Add(1)
 	s.state.taken.Add(1)
-	if c, ok := b.pool.policy.(Counter); ok {
-		c.Taken(s)
-	}
+	b.taken(s)
 	l := r.newLease()
 	l.Server, l.state = s, s.state
 	s.state.link(l)
@@ -327,6 +326,13 @@ func (b *backend) drop(l *Lease) {
 		b.fill(known)
 	}
 	b.release(s)
+}
+
+// taken tells the policy that a server has one connection more.
+func (b *backend) taken(s *Server) {
+	if c, ok := b.pool.policy.(Counter); ok {
+		c.Taken(s)
+	}
 }
 
 // dropped tells the policy that a server has one connection less.

@@ -31,3 +31,15 @@ func (p *Pool) Awaits(r *Request) *Server {
 
 // Empty reports whether the registry holds nothing.
 func (r *Registry) Empty() bool { return len(r.backends) == 0 }
+
+// Chosen is the server that a request which waits would be given by now; nil: any.
+func (p *Pool) Chosen(r *Request) (*Server, error) {
+	b := p.lock()
+	defer b.unlock()
+	if from := r.waiter.server; from != nil { // its own place does not count
+		from.queued.Add(-1)
+		defer from.queued.Add(1)
+	}
+	s, _, err := b.choose(r, false)
+	return s, err
+}

@@ -6,9 +6,10 @@ package pool
 // balance.
 //
 // Pick returns a server of v, or nil where none suits: then the connection waits
-// for whichever server has room first. A server without room (see
-// Server.HasRoom) may be returned: the connection waits for that one. A server
-// that r avoids must not be, unless r is lenient.
+// for whichever server has room first. A policy that allows the connection one
+// server alone returns that one whether it has room (see Server.HasRoom) or not:
+// the connection waits for it, until the view changes and Pick is asked again. A
+// server that r avoids must not be returned, unless r is lenient.
 //
 // A pool calls its policy, with everything below, from one goroutine at a time,
 // and v is always the view that Rebuild was called with last.

@@ -57,15 +57,6 @@ func (q *queue) remove(w *waiter) {
 	w.queue, w.prev, w.next = nil, nil, nil
 }
 
-// firstFor is who has waited longest of those whom a server may serve.
-func (q *queue) firstFor(s *Server) *waiter {
-	w := q.first
-	for w != nil && !w.request.lenient && w.request.Avoids(s) {
-		w = w.next
-	}
-	return w
-}
-
 // appendTo adds all waiters to a list.
 func (q *queue) appendTo(list []*waiter) []*waiter {
 	for w := q.first; w != nil; w = w.next {

@@ -30,7 +30,8 @@ type ServerConfig struct {
 	// proportion to the backend's connections, served and waiting, up to MaxConn at
 	// Config.FullConn. 0: MaxConn.
 	MinConn int
-	// MaxQueue is how many may wait for the server; 0: any number.
+	// MaxQueue is how many requests may wait for the server, where the policy allows
+	// them no other; 0: any number.
 	MaxQueue int
 	// SlowStart is how long a server that has come back takes to its full weight
 	// and limit, in whole seconds, rounded up.
@@ -77,12 +78,6 @@ func (s *Server) Failed() uint64 { return s.state.failed.Load() }
 // nobody who waits for it. It is for policies.
 func (s *Server) HasRoom() bool {
 	return s.most() == 0 || s.Queued() == 0 && s.hasSlot()
-}
-
-// HasPlace reports whether the server can serve another connection, or one more
-// may wait for it by MaxQueue. Without MaxQueue nobody may. It is for policies.
-func (s *Server) HasPlace() bool {
-	return s.most() == 0 || s.Sessions()+s.Queued() < int64(s.limit()+s.MaxQueue)
 }
 
 // HasQueue reports whether another connection may wait for the server. It is for

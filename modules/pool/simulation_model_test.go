@@ -5,6 +5,7 @@ package pool_test
 import (
 	"slices"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -168,16 +169,47 @@ func (s *simulation) checkWait(c *simClient) {
 		i := slices.IndexFunc(serving, func(o *pool.Server) bool { return o.Name == awaited.Name })
 		if i < 0 || serving[i].HasSlot() {
 			s.fail("client %d waits for %s, which is no more, or has a free slot", c.id, awaited.Name)
+			return
 		}
+		s.checkPinned(c, serving[i])
 		return
 	}
 	usable := s.usable()
 	if len(usable) == 0 {
 		s.fail("client %d waits, and there is no server", c.id)
 	}
+	spare := s.current().config.LastResort && !c.lenient && !slices.ContainsFunc(usable, func(name string) bool { return !slices.Contains(c.avoids, name) })
 	for _, srv := range s.current().Serving() {
-		if slices.Contains(usable, srv.Name) && srv.HasRoom() && !slices.Contains(c.avoids, srv.Name) {
-			s.fail("client %d waits, and %s has room", c.id, srv.Name)
+		m := s.model[srv.Name]
+		fit := slices.Contains(usable, srv.Name) || spare && srv.Backup && m.weight > 0 && m.admin == pool.Ready && !m.down
+		if fit && srv.HasRoom() && (!slices.Contains(c.avoids, srv.Name) || c.lenient && slices.Contains(usable, srv.Name)) {
+			s.fail("client %d (lenient %v) waits, and %s (backup %v) has room; usable are %v", c.id, c.lenient, srv.Name, srv.Backup, usable)
 		}
+	}
+}
+
+// checkPinned looks whether a client has a reason to wait for one server alone:
+// that is the only one that may serve it, by the policy or since it is a backup that
+// serves alone, or the server is down and there is no redispatch.
+func (s *simulation) checkPinned(c *simClient, srv *pool.Server) {
+	p := s.current()
+	if s.model[srv.Name].down && !p.config.Redispatch {
+		return
+	}
+	other, err := p.Chosen(&c.request)
+	if err != nil { // no other server may serve it
+		return
+	}
+	usable := s.usable()
+	alone := len(usable) == 1 && usable[0] == srv.Name && srv.Backup && !p.config.AllBackups
+	if !alone && !p.Sticky() && len(usable) > 0 {
+		s.fail("client %d waits for %s alone, and could have any of %v", c.id, srv.Name, usable)
+	}
+	hash, ok := p.config.Policy.(*policies.Source)
+	if !ok || hash.BalanceFactor > 0 { // what its bounds allow changes with each connection
+		return
+	}
+	if other != nil && other.Name != srv.Name && other.HasRoom() {
+		s.fail("client %d waits for %s, and belongs to %s, which has room", c.id, srv.Name, other.Name)
 	}
 }

@@ -28,10 +28,23 @@ func (b *backend) line(w *waiter, s *Server) {
 	}
 	w.server = s.state
 	s.state.refs++
-	s.state.queued.Add(1)
 	s.state.queue.push(w)
-	if c, ok := b.pool.policy.(Counter); ok {
-		c.Taken(s)
+	b.countIn(s.state)
+}
+
+// countIn counts one more request that waits for a server.
+func (b *backend) countIn(s *state) {
+	s.queued.Add(1)
+	if known := b.current(s); known != nil {
+		b.taken(known)
+	}
+}
+
+// countOut counts one less.
+func (b *backend) countOut(s *state) {
+	s.queued.Add(-1)
+	if known := b.current(s); known != nil {
+		b.dropped(known)
 	}
 }
 
@@ -45,10 +58,7 @@ func (b *backend) unline(w *waiter) {
 	}
 	w.queue.remove(w)
 	if s := w.server; s != nil {
-		s.queued.Add(-1)
-		if known := b.current(s); known != nil {
-			b.dropped(known)
-		}
+		b.countOut(s)
 		b.release(s)
 	}
 }
@@ -104,16 +114,29 @@ func (b *backend) grant(w *waiter, s *Server) {
 func (b *backend) fill(s *Server) {
 	for s.hasSlot() {
 		w := s.state.queue.first
-		if s.state.viewed {
-			if other := b.queue.firstFor(s); w == nil || other != nil && other.since < w.since {
-				w = other
-			}
+		if other := b.firstFor(s); w == nil || other != nil && other.since < w.since {
+			w = other
 		}
 		if w == nil {
 			return
 		}
 		b.grant(w, s)
 	}
+}
+
+// firstFor returns the request that has waited longest of those that wait for any
+// server and may have s.
+func (b *backend) firstFor(s *Server) *waiter {
+	if !s.state.viewed && !b.spare(s) {
+		return nil
+	}
+	for w := b.queue.first; w != nil; w = w.next {
+		r := w.request
+		if s.state.viewed && r.lenient || !r.Avoids(s) && (s.state.viewed || r.avoidsAll(b.view)) {
+			return w
+		}
+	}
+	return nil
 }
 
 func (b *backend) fillAll() {
@@ -124,15 +147,19 @@ func (b *backend) fillAll() {
 	}
 }
 
-// move has those wait elsewhere whose server has gone, gives what is free to those
-// who wait for any, and refuses those for whom there is nobody left; who has waited
-// longest comes first.
+// move chooses anew for all requests that wait, the oldest first: those for which
+// there is room now are served, those whose server is gone or is no longer the one
+// that the policy allows wait elsewhere, and those for which no server is left are
+// refused. It is as if they came one after the other: none counts before its turn.
 func (b *backend) move() {
 	var waiting []*waiter
 	for _, s := range b.states {
-		if s.queue.first != nil && b.lost(s) {
+		if s.queue.first != nil && !b.keeps(s) {
 			waiting = s.queue.appendTo(waiting)
 		}
+	}
+	for _, w := range waiting {
+		b.countOut(w.server)
 	}
 	waiting = b.queue.appendTo(waiting)
 	slices.SortFunc(waiting, func(a, o *waiter) int { return cmp.Compare(a.since, o.since) })
@@ -148,16 +175,25 @@ func (b *backend) move() {
 	b.fillAll()
 }
 
-// moveOne has a waiter go where it belongs now, and reports whether it stays where
-// it is.
+// moveOne serves or refuses a waiter, or puts it into the queue in which it belongs
+// now. It reports whether the waiter stays where it is.
 func (b *backend) moveOne(w *waiter) (stays bool) {
+	from := w.server
+	lost := from != nil && b.lost(from)
 	s, waits, err := b.choose(w.request, false)
-	if waits && s == nil && w.server == nil {
-		return true
+	if from != nil {
+		b.countIn(from)
 	}
-	if w.server != nil {
+	switch {
+	case waits && s == nil && from == nil, waits && s != nil && s.state == from:
+		return true
+	case err != nil && from != nil && !lost: // its own server still serves it
+		return true
+	case from != nil && (s == nil || s.state != from):
 		w.request.Queued.Moved = true
-		w.server.left++
+		if lost {
+			from.left++
+		}
 	}
 	switch {
 	case err != nil:
@@ -172,7 +208,13 @@ func (b *backend) moveOne(w *waiter) (stays bool) {
 	return false
 }
 
-// lost reports whether who waits for a server waits in vain.
+// lost reports whether a server does not serve the requests that wait for it any
+// more.
 func (b *backend) lost(s *state) bool {
 	return b.current(s) == nil || s.now.admin == Maint || s.now.down && b.pool.redispatch
 }
+
+// keeps reports whether the requests that wait for a server do so whatever the
+// policy would choose by now: HAProxy's word for one that is down, without
+// Redispatch.
+func (b *backend) keeps(s *state) bool { return s.now.down && !b.lost(s) }
