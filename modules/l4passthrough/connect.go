@@ -24,7 +24,7 @@ import (
 // why.
 func (c *connection) connect(b *balancer.Backend) bool {
 	a := &attempts{backend: b, client: c.cx.Conn, killed: c.killed}
-	c.session, c.options = new(session), c.h.relayOptions(b)
+	c.session, c.terms = new(session), c.h.termsFor(b)
 	a.request.Into = &c.session.first
 	a.request.Source, a.request.Connection = c.look(true).Source.Addr(), c
 	began := time.Now()
@@ -134,7 +134,7 @@ func (c *connection) dial(b *balancer.Backend, l *pool.Lease) bool {
 	c.record.Server, c.record.Address = s.Name, s.Address
 	conn, err := c.dialAddress(s.Address, relay.DialOptions{
 		Timeout:   max(0, time.Duration(b.Timeouts.Connect)),
-		KeepAlive: c.options.Patient(),
+		KeepAlive: c.terms.options.Patient(),
 		Client:    c.cx.Conn,
 		Cancel:    c.killed,
 	})

@@ -34,7 +34,7 @@ type connection struct {
 
 	deciding *content.Config // the rules that are being looked at
 
-	options    *relay.Options
+	terms      *terms
 	session    *session // what it will become
 	lease      *pool.Lease
 	server     net.Conn
@@ -83,7 +83,7 @@ func (c *connection) pass(b *balancer.Backend) bool {
 		return false
 	}
 	if c.server != nil {
-		c.relay(b)
+		c.relay()
 	}
 	return true
 }
@@ -216,16 +216,16 @@ func (c *connection) matching() *layer4.Connection {
 
 // relay passes the hello on, then everything else. Where the session can do
 // without this goroutine, that is not waited for.
-func (c *connection) relay(b *balancer.Backend) {
+func (c *connection) relay() {
 	s := c.session
-	s.begin(c, b)
+	s.begin(c)
 	if !present.stay(c, s) {
 		<-c.killed // or soon will be
 		return
 	}
 	c.lease, c.handedOver = nil, true
 	s.lease.OnCut(func(pool.Cut) { s.End("") })
-	run := s.Start(c.cx.Conn, c.server, c.hello.Bytes(), c.options, s)
+	run := s.Start(c.cx.Conn, c.server, c.hello.Bytes(), &s.options, s)
 	c.forget()
 	if run != nil {
 		run()
@@ -264,5 +264,5 @@ func (c *connection) end() {
 	if c.server != nil {
 		_ = c.server.Close()
 	}
-	ended(c.h, c.lease, pool.Served, &c.record, c.began)
+	ended(c.h.logger, c.lease, pool.Served, &c.record, c.began)
 }

@@ -190,7 +190,7 @@ func TestRelayOptions(t *testing.T) {
 			relay.Options{ClientTimeout: 6 * s, ServerTimeout: 2 * s, Tunnel: 3 * s, ClientFin: -1, ServerFin: 5 * s},
 		},
 	} {
-		if diff := cmp.Diff(&c.want, c.h.relayOptions(&backend)); diff != "" {
+		if diff := cmp.Diff(c.want, c.h.relayOptions(&backend)); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
 		}
 	}

@@ -106,7 +106,7 @@ type Handler struct {
 	early   [2]content.Config // of Connection and Session
 	router  *router
 	actions [reasons]action
-	options sync.Map // *balancer.Backend → *relay.Options
+	terms   sync.Map // *balancer.Backend → *terms
 }
 
 // CaddyModule returns the Caddy module information.

@@ -20,30 +20,46 @@ type session struct {
 	relay.Session
 	prev, next *session // see crowd
 
-	handler *Handler
-	backend *balancer.Backend
-	lease   *pool.Lease
-	first   pool.Lease    // most often it is the lease
-	began   time.Duration // since epoch
-	packed  tcplog.Packed
+	*terms
+	lease  *pool.Lease
+	first  pool.Lease    // most often it is the lease
+	began  time.Duration // since epoch
+	packed tcplog.Packed
+}
+
+// terms are what all sessions from one frontend to one backend share. They refer
+// to nothing else of the configuration: sessions outlive it, and it can be large.
+type terms struct {
+	frontend, backend string
+	logger            *zap.Logger
+	options           relay.Options
+}
+
+// termsFor returns what sessions to b share.
+func (h *Handler) termsFor(b *balancer.Backend) *terms {
+	if known, ok := h.terms.Load(b); ok {
+		return known.(*terms)
+	}
+	known, _ := h.terms.LoadOrStore(b, &terms{frontend: h.Name, backend: b.Name(), logger: h.logger, options: h.relayOptions(b)})
+	return known.(*terms)
 }
 
 // epoch is what the times of sessions count from, by the monotonic clock.
 var epoch = time.Now()
 
 // begin takes from a connection what the session needs.
-func (s *session) begin(c *connection, b *balancer.Backend) {
+func (s *session) begin(c *connection) {
 	r := c.record
 	if r.Address == c.lease.Server.Address {
 		r.Address = "" // it is known from there
 	}
-	s.handler, s.backend, s.lease, s.began, s.packed = c.h, b, c.lease, c.began.Sub(epoch), r.Pack()
+	s.terms, s.lease, s.began, s.packed = c.terms, c.lease, c.began.Sub(epoch), r.Pack()
 }
 
 // record is that of the connection before it became a session.
 func (s *session) record() tcplog.Record {
 	r := s.packed.Unpack()
-	r.Frontend, r.Backend, r.Server = s.handler.Name, s.backend.Name(), s.lease.Server.Name
+	r.Frontend, r.Backend, r.Server = s.frontend, s.backend, s.lease.Server.Name
 	if r.Address == "" {
 		r.Address = s.lease.Server.Address
 	}
@@ -57,7 +73,7 @@ func (s *session) Answered() { s.lease.Answered() }
 func (s *session) Ended(result relay.Result) {
 	defer func() {
 		if p := recover(); p != nil { // it must not reach the process
-			s.handler.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
+			s.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
 		present.end(s)
 	}()
@@ -69,14 +85,14 @@ func (s *session) Ended(result relay.Result) {
 	case result.Cause == relay.Reset && result.By == relay.Server && result.Out == 0:
 		outcome = pool.BrokenEarly
 	}
-	ended(s.handler, s.lease, outcome, &record, epoch.Add(s.began))
+	ended(s.logger, s.lease, outcome, &record, epoch.Add(s.began))
 }
 
 // ended gives back the lease, if there is one, and writes the log line.
-func ended(h *Handler, lease *pool.Lease, outcome pool.Outcome, r *tcplog.Record, began time.Time) {
+func ended(logger *zap.Logger, lease *pool.Lease, outcome pool.Outcome, r *tcplog.Record, began time.Time) {
 	if lease != nil {
 		lease.Release(outcome)
 	}
 	r.Duration = time.Since(began)
-	r.Write(h.logger)
+	r.Write(logger)
 }

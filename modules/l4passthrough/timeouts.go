@@ -12,20 +12,16 @@ import (
 )
 
 // relayOptions are a backend's timeouts, and in place of those about the client
-// the frontend's own. All sessions share them.
-func (h *Handler) relayOptions(b *balancer.Backend) *relay.Options {
-	if known, ok := h.options.Load(b); ok {
-		return known.(*relay.Options)
-	}
+// the frontend's own.
+func (h *Handler) relayOptions(b *balancer.Backend) relay.Options {
 	t := &b.Timeouts
-	known, _ := h.options.LoadOrStore(b, &relay.Options{
+	return relay.Options{
 		ClientTimeout: own(h.TimeoutClient, t.Client),
 		ServerTimeout: time.Duration(t.Server),
 		Tunnel:        time.Duration(t.Tunnel),
 		ClientFin:     own(h.TimeoutClientFin, t.ClientFin),
 		ServerFin:     time.Duration(t.ServerFin),
-	})
-	return known.(*relay.Options)
+	}
 }
 
 func own(frontend, backend caddy.Duration) time.Duration {

@@ -45,6 +45,7 @@ func (b *backend) unlock() {
 		b.mu.Lock()
 		b.tasking = false
 	}
+	b.abandon()
 	unused := b.holds == 0 && !b.gone
 	b.mu.Unlock()
 	if unused {
@@ -102,8 +103,27 @@ func (b *backend) leave(p *Pool) {
 	}
 	b.holds--
 	for _, s := range p.servers {
+		if b.pool != p && s.state.server == s {
+			s.state.server = nil
+		}
 		b.release(s.state)
 	}
+}
+
+// abandon forgets the pool that served last when only sessions are left: they would
+// keep its policy in memory for as long as they last.
+func (b *backend) abandon() {
+	if b.pool == nil || len(b.running) > 0 || b.holds > b.served {
+		return
+	}
+	for _, s := range b.states {
+		s.server = nil
+	}
+	if b.warm != nil {
+		b.warm.Stop()
+		b.warm = nil
+	}
+	b.pool, b.view = nil, View{}
 }
 
 // use makes a pool the one that serves.
@@ -228,7 +248,7 @@ func (b *backend) cut(s *state, why Cut) {
 func (b *backend) warmUp() {
 	b.mu.Lock()
 	defer b.unlock()
-	if !b.gone {
+	if !b.gone && b.pool != nil {
 		b.settle(cause{})
 	}
 }

@@ -76,12 +76,17 @@ func (l *Lease) observe(failed bool) {
 	b.suffer(l.state)
 }
 
-// OnCut has f called once, by another goroutine, if the connection is to end at
-// once; at once where that has been decided already.
+// OnCut registers f to run once, in another goroutine, when the connection is to
+// end at once; if that has been decided already, f runs right away.
+//
+// The connection is a session then, which may outlive its configuration. The lease
+// no longer refers to it: Server is a copy without Check and Agent. OnCut must be
+// called before other goroutines use the lease.
 func (l *Lease) OnCut(f func(Cut)) {
 	b := l.state.backend
 	b.mu.Lock()
 	defer b.unlock()
+	l.Server = l.Server.detached()
 	l.onCut = f
 	if l.cut != NotCut {
 		b.after(func() { f(l.cut) })

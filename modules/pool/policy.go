@@ -35,7 +35,8 @@ type Counter interface {
 
 // Keeper is implemented by policies that have a position to keep over a reload.
 // Adopt is called at most once, before the first Rebuild, with the policy that
-// served the backend until now; old may be of another kind.
+// served the backend until now; old may be of another kind. Adopt must not keep
+// old: sessions do not keep the policies of their configurations in memory either.
 type Keeper interface {
 	Adopt(old Policy)
 }

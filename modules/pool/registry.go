@@ -8,8 +8,8 @@ import (
 )
 
 // Registry keeps what outlives a configuration: each server's counts and state,
-// keyed by backend and server name, who waits, and the policy's position, for as
-// long as a pool or a lease needs them. The zero value is ready to use; it is
+// keyed by backend and server name, for as long as a pool or a lease needs them,
+// and who waits and the policy's position, as long as there is a pool. The zero value is ready to use; it is
 // safe for concurrent use.
 type Registry struct {
 	mu       sync.Mutex // locked before a backend's

@@ -60,6 +60,19 @@ type Server struct {
 
 	pool  *Pool
 	state *state // another one only where the configuration is over
+
+	session *Server // see detached
+}
+
+// detached returns the server as sessions keep it: without what refers to the rest
+// of the configuration. They share it. The backend must be locked.
+func (s *Server) detached() *Server {
+	if s.session == nil {
+		d := &Server{ServerConfig: s.ServerConfig, Index: s.Index, state: s.state}
+		d.Check, d.Agent, d.session = nil, nil, d
+		s.session = d
+	}
+	return s.session
 }
 
 // Sessions is how many leases are out now.
