@@ -62,7 +62,11 @@ func (s *socket) listen() bool {
 // accept accepts and hands over. At the end it returns those who are in and could not
 // be handed over.
 func (s *socket) accept() []net.Conn {
+	var r room
 	for f := (failures{what: "accepting connections fails; clients wait in the queue"}); ; {
+		if !r.await(s) {
+			return s.acceptRest()
+		}
 		conn, err := s.kernel.Accept()
 		switch {
 		case err == nil:

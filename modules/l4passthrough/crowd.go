@@ -4,6 +4,7 @@ package l4passthrough
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
@@ -14,7 +15,9 @@ const reasonExit = "the process ends"
 // present are the connections of the process, whatever configuration they came by.
 var present = crowd{early: make(map[*connection]struct{})}
 
-func init() { lifecycle.AddCrowd(lifecycle.Crowd{Left: present.left, Cut: present.cut}) }
+func init() {
+	lifecycle.AddCrowd(lifecycle.Crowd{Left: present.left, Arrived: present.arrived.Load, Cut: present.cut})
+}
 
 // crowd holds connections from their beginning until their line is in the log.
 type crowd struct {
@@ -22,13 +25,17 @@ type crowd struct {
 	early    map[*connection]struct{}
 	sessions *session // the first of a list
 	count    int      // of sessions
-	closed   bool     // who comes is cut
+	all      atomic.Int64
+	arrived  atomic.Int64 // in all
+	closed   bool         // who comes is cut
 }
 
 // arrive adds a connection.
 func (p *crowd) arrive(c *connection) {
 	p.mu.Lock()
 	p.early[c] = struct{}{}
+	p.arrived.Add(1)
+	p.tally()
 	closed := p.closed
 	p.mu.Unlock()
 	if closed {
@@ -40,6 +47,7 @@ func (p *crowd) arrive(c *connection) {
 func (p *crowd) leave(c *connection) {
 	p.mu.Lock()
 	delete(p.early, c)
+	p.tally()
 	p.mu.Unlock()
 }
 
@@ -56,6 +64,7 @@ func (p *crowd) stay(c *connection, s *session) bool {
 	}
 	p.sessions = s
 	p.count++
+	p.tally()
 	return true
 }
 
@@ -72,14 +81,15 @@ func (p *crowd) end(s *session) {
 		s.next.prev = s.prev
 	}
 	p.count--
+	p.tally()
 }
 
-// left is how many there are.
-func (p *crowd) left() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.early) + p.count
-}
+// tally counts for left. The caller holds the lock.
+func (p *crowd) tally() { p.all.Store(int64(len(p.early) + p.count)) }
+
+// left is how many there are. A listener asks before each connection, so it takes no
+// lock.
+func (p *crowd) left() int { return int(p.all.Load()) }
 
 // cut ends all of them, and who comes later.
 func (p *crowd) cut() {

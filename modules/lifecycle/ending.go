@@ -44,6 +44,8 @@ type Gate struct {
 type Crowd struct {
 	// Left is how many there still are.
 	Left func() int
+	// Arrived is how many there have been in all.
+	Arrived func() int64
 	// Cut ends all that are left, and those that come later, at once. It is called
 	// once.
 	Cut func()
@@ -124,10 +126,19 @@ func obey(signals <-chan os.Signal) {
 	}
 }
 
-// left is how many connections there still are.
-func left() (n int) {
+// Connections returns how many connections the process has, those excepted that its
+// crowds do not know of yet.
+func Connections() (n int) {
 	for _, c := range end.crowds {
 		n += c.Left()
+	}
+	return n
+}
+
+// Arrived returns how many connections the process has had.
+func Arrived() (n int64) {
+	for _, c := range end.crowds {
+		n += c.Arrived()
 	}
 	return n
 }
@@ -143,7 +154,7 @@ func drain(grace time.Duration) {
 	defer close(end.over)
 	deadline := time.Now().Add(grace)
 	await(nil, time.Now().Add(arrival), func() bool { return !arriving() })
-	n, log := left(), caddy.Log().Named("passthrough")
+	n, log := Connections(), caddy.Log().Named("passthrough")
 	if n == 0 {
 		return
 	}
@@ -154,21 +165,21 @@ func drain(grace time.Duration) {
 		askForTime(n, time.Until(deadline)+lastLines)
 	}
 	log.Info("connections may finish", zap.Int("connections", n))
-	gone := func() bool { return left() == 0 && !arriving() }
+	gone := func() bool { return Connections() == 0 && !arriving() }
 	if await(end.hurry, deadline, gone) {
 		return
 	}
 	select {
 	case <-end.hurry:
-		log.Warn("told again to end: connections are cut", zap.Int("connections", left()))
+		log.Warn("told again to end: connections are cut", zap.Int("connections", Connections()))
 	default:
-		log.Warn("the grace period is over: connections are cut", zap.Int("connections", left()))
+		log.Warn("the grace period is over: connections are cut", zap.Int("connections", Connections()))
 	}
 	for _, c := range end.crowds {
 		c.Cut()
 	}
 	if !await(nil, time.Now().Add(lastLines), gone) { // nobody can hurry that
-		log.Error("connections were cut and have no line in the log", zap.Int("connections", left()))
+		log.Error("connections were cut and have no line in the log", zap.Int("connections", Connections()))
 	}
 }
 
