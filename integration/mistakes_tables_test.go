@@ -28,7 +28,7 @@ var backendMistakes = []mistake{
 		`weight: "-1": expected a whole number from 0 to 256`, "Caddyfile:6",
 	}},
 	{"a misspelled option of a server", inBackend, "server s2 127.0.0.1:9442 wieght 3", "server s2 127.0.0.1:9442 weight 3", []string{
-		`unknown option "wieght"; did you mean "weight"? (known: agent, backup, check, disabled, error_limit, id, init_state, maxconn, `, "Caddyfile:5",
+		`unknown option "wieght"; did you mean "weight"? (known: agent, backup, check, disabled, error_limit, id, init_state, maxconn, maxqueue, minconn, no_check, observe, on_error, on_marked_down, on_marked_up, slowstart, track, weight)`, "Caddyfile:5",
 	}},
 	{"a misspelled option", inBackend, "retires 3", "retries 3", []string{
 		`unknown option "retires"; did you mean "retries"? (known: abortonclose, agent, allbackups, balance, check, content, fullconn, redispatch, retries, server, timeouts)`, "Caddyfile:5",

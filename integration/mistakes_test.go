@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,7 +71,7 @@ func jsonFrontend(text string) string {
 
 // What one block shows wrong is refused by `caddy adapt`, with file and line.
 func TestMistakesThatAdaptRefuses(t *testing.T) {
-	areRefused(t, append(backendMistakes, frontendMistakes...), "adapt", "Caddyfile")
+	areRefused(t, slices.Concat(backendMistakes, frontendMistakes, foreignMistakes), "adapt", "Caddyfile")
 }
 
 // What needs the whole configuration is refused by `caddy validate`, with the

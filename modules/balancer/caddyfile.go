@@ -47,7 +47,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"backend":                options.Many(a.parseBackend),
 		"grace_period":           TimeoutOption(&a.GracePeriod),
 		"removed_server_timeout": TimeoutOption(&a.RemovedServerTimeout),
-	}.ParseBlock(d)
+	}.With(advice(&advised.app)).ParseBlock(d)
 }
 
 func (a *App) parseBackend(d *caddyfile.Dispenser) error {
@@ -66,7 +66,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 	}
 	b := new(Backend)
 	a.Backends[name] = b
-	return b.Options().ParseBlock(d)
+	return b.Options().With(BackendAdvice()).ParseBlock(d)
 }
 
 // Options are the words of a backend's block. Syntax:

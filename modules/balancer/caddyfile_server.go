@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
 // maxNumber is the highest count in a Caddyfile, as in HAProxy.
@@ -28,7 +29,7 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 		return d.Errf("server %q: %w", s.Name, err)
 	}
 	b.Servers = append(b.Servers, s)
-	if err := s.options(d.Line()).ParseLine(d); err != nil {
+	if err := s.table(d.Line()).With(advice(&advised.server)).ParseLine(d); err != nil {
 		return err
 	}
 	if err := s.check(); err != nil {
@@ -37,8 +38,8 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// options are the words of a server, which begins on a line.
-func (s *Server) options(line int) options.Table {
+// table has the options of a server, which begins on a line.
+func (s *Server) table(line int) options.Table {
 	return options.Table{
 		"id":             options.Int(&s.ID, 1, maxNumber),
 		"weight":         options.Set(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
@@ -83,11 +84,9 @@ func parseCheck(d *caddyfile.Dispenser, p **Check, block bool) error {
 		return d.Errf("check: %w", err)
 	}
 	if block {
-		table := c.options()
-		if with, ok := checker.(interface{ CheckOptions() options.Table }); ok {
-			maps.Copy(table, with.CheckOptions())
-		}
-		if err := table.ParseBlock(d); err != nil {
+		table := c.table()
+		maps.Copy(table, optionsOf(checker))
+		if err := table.With(advice(&advised.check)).ParseBlock(d); err != nil {
 			return err
 		}
 	}
@@ -97,8 +96,16 @@ func parseCheck(d *caddyfile.Dispenser, p **Check, block bool) error {
 	return wrap(d, "check", c.check())
 }
 
-// options are the words of a check, less those of the checker.
-func (c *Check) options() options.Table {
+// optionsOf returns the options that a checker has itself.
+func optionsOf(checker pool.Checker) options.Table {
+	if with, ok := checker.(interface{ CheckOptions() options.Table }); ok {
+		return with.CheckOptions()
+	}
+	return nil
+}
+
+// table has the options of a check, less those of the checker.
+func (c *Check) table() options.Table {
 	return options.Table{
 		"interval":      options.Duration(&c.Interval),
 		"fast_interval": options.Duration(&c.FastInterval),

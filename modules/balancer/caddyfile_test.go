@@ -94,7 +94,7 @@ func TestMistakesInCaddyfile(t *testing.T) {
 		"timeouts client_fin never":    `client_fin: "never" is not a duration: expected a number with a unit, such as 500ms, 5s or 1m, or off`,
 		"timeouts tunel 1s":            `unknown option "tunel"; did you mean "tunnel"?`,
 		server + "check tpc":           `unknown option "tpc"`,
-		server + "check {\n rise 2\n}": `unknown option "rise"`,
+		server + "check {\n rise 2\n}": `"rise" is not an option here: it belongs in the block of a check`,
 		server + "on_error die":        `on_error: unknown word "die" (known: fail_check, fastinter, mark_down, sudden_death), at Testfile:2`,
 		server + "track a/b check":     `server "s1": it has check and track: expected one of the two`,
 		server + "track a/b/c":         `server "s1": track "a/b/c": expected BACKEND/SERVER`,

@@ -22,7 +22,7 @@ func TestCheckServerOptions(t *testing.T) {
 		`"slowstart": -1`:                       "slowstart -1ns: expected a duration greater than zero",
 		`"error_limit": -1`:                     "error_limit -1: expected a whole number",
 		`"init_state": "fully-up"`:              `init_state: unknown word "fully-up"; did you mean "fully_up"? (known: down, fully_down, fully_up, none, up)`,
-		`"on_marked_down": "shutdown"`:          `on_marked_down: unknown word "shutdown" (known: shutdown_sessions)`,
+		`"on_marked_down": "shutdown"`:          `on_marked_down: unknown word "shutdown"; did you mean "shutdown_sessions"? (known: shutdown_sessions)`,
 		`"on_marked_up": "shutdown_sessions"`:   `on_marked_up: unknown word "shutdown_sessions"`,
 		`"observe": "layer7"`:                   `observe: unknown word "layer7"; did you mean "layer4"? (known: first_byte, layer4)`,
 		`"on_error": "nothing"`:                 `on_error: unknown word "nothing" (known: fail_check, fastinter, mark_down, sudden_death)`,

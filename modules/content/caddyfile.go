@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -98,7 +100,7 @@ func ParseCondition(d *caddyfile.Dispenser, rule string, match, unless *[]caddy.
 	}
 	set := make(caddy.ModuleMap)
 	hello := new(l4clienthello.Matcher)
-	if err := matcherOptions(hello, set).ParseLine(d); err != nil {
+	if err := matcherOptions(hello, set).With(unseen).ParseLine(d); err != nil {
 		return err
 	}
 	if !hello.Empty() {
@@ -116,11 +118,21 @@ func ParseCondition(d *caddyfile.Dispenser, rule string, match, unless *[]caddy.
 	return nil
 }
 
+// unseen answers words for what a rule cannot look at.
+var unseen = make(options.Advice).Add("it is inside the TLS, which is passed through as it is",
+	strings.Fields("path path_beg path_regexp header headers hdr method query uri url cookie")...)
+
 // IsMatcher reports whether a matcher is given by that word.
 func IsMatcher(word string) bool {
 	_, ok := matcherOptions(new(l4clienthello.Matcher), nil)[word]
 	return ok
 }
+
+// MatcherNames returns the words that matchers are given by.
+func MatcherNames() []string { return matcherOptions(new(l4clienthello.Matcher), nil).Names() }
+
+// ActionNames returns the words of a block of rules.
+func ActionNames() []string { return slices.Collect(maps.Keys(actions)) }
 
 // matcherOptions are the words for what a rule asks: fields of hello, and other
 // matchers, which are put into set.

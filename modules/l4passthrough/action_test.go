@@ -45,7 +45,7 @@ func TestActionsThatAreRefused(t *testing.T) {
 		{"timeout", "", `on timeout: unknown action "" (known: backend NAME, `},
 		{"timeout", "close now", `on timeout: unknown action "close now"; did you mean "close"? (known: backend NAME, `},
 		{"timeout", "default web", `on timeout: unknown action "default web"; did you mean "default"? (known: backend NAME, `},
-		{"timeout", "backend", `on timeout: unknown action "backend" (known: backend NAME, `},
+		{"timeout", "backend", `on timeout: unknown action "backend"; did you mean "backend NAME"? (known: backend NAME, `},
 		{"timeout", "backend a b", `on timeout: name "a b": expected letters`},
 		{"timeout", "backend sory", `on timeout: backend "sory" is not defined; did you mean "sorry"? (known: sorry, web)`},
 		{"no_match", "default", `on no_match: action "default": expected a default_backend, or servers of the frontend's own`},

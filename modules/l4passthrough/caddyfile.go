@@ -79,7 +79,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),
 		"maxconn":            options.Int(&h.MaxConn, 1, math.MaxInt32),
 	})
-	return table.ParseBlock(d)
+	return table.With(advice()).With(balancer.BackendAdvice()).ParseBlock(d)
 }
 
 func (h *Handler) parseName(d *caddyfile.Dispenser) (err error) {

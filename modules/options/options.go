@@ -8,16 +8,19 @@
 package options
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
 // Option is one word of a block and what to do with its arguments.
 type Option struct {
-	parse func(d *caddyfile.Dispenser) error
-	many  bool
+	parse  func(d *caddyfile.Dispenser) error
+	many   bool
+	advice string // what to write in place of the word, which is no option here
 }
 
 // Func is an option that may be given once. f is called with the dispenser on
@@ -33,6 +36,36 @@ func Many(f func(d *caddyfile.Dispenser) error) Option {
 
 // Table holds the options of one kind of block by name.
 type Table map[string]Option
+
+// Advice holds, for words that are no options of a block though people expect
+// them there, what to write instead, or why there is nothing.
+type Advice map[string]string
+
+// Add adds one advice for several words. What a word has already stays.
+func (a Advice) Add(advice string, words ...string) Advice {
+	for _, word := range words {
+		if _, known := a[word]; !known {
+			a[word] = advice
+		}
+	}
+	return a
+}
+
+// With adds advice to the table for words that are no options of it, and returns
+// the table.
+func (t Table) With(a Advice) Table {
+	for word, advice := range a {
+		if _, known := t[word]; !known {
+			t[word] = Option{advice: advice}
+		}
+	}
+	return t
+}
+
+// Names returns the names of the options, in order.
+func (t Table) Names() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(t)), func(name string) bool { return t[name].parse == nil })
+}
 
 // ParseBlock parses the block that follows, if there is one; nothing else may
 // stand on the current line.
@@ -73,14 +106,30 @@ func (t Table) option(d *caddyfile.Dispenser, seen map[string]bool) error {
 		return d.Err("unexpected block: the word before '{' takes none")
 	}
 	o, ok := t[name]
-	if !ok {
-		return d.Errf("unknown option %q%s", name, Suggest(name, slices.Collect(maps.Keys(t))))
+	if !ok || o.parse == nil {
+		return d.Errf("%s", t.unknown(name))
 	}
 	if seen[name] && !o.many {
 		return d.Errf("option %q is given twice", name)
 	}
 	seen[name] = true
 	return o.parse(d)
+}
+
+// unknown returns what is wrong with a word that is no option.
+func (t Table) unknown(name string) string {
+	folded := strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	if o := t[folded]; o.advice != "" {
+		return fmt.Sprintf("%q is not an option here: %s", name, o.advice)
+	}
+	known := t.Names()
+	elsewhere := slices.DeleteFunc(slices.Sorted(maps.Keys(t)), func(name string) bool { return t[name].parse != nil })
+	for _, find := range []func(string, []string) string{sameLetters, synonym} {
+		if near := find(folded, elsewhere); near != "" && Nearest(name, known) == "" {
+			return fmt.Sprintf("unknown option %q; did you mean %q? It is not an option here: %s", name, near, t[near].advice)
+		}
+	}
+	return fmt.Sprintf("unknown option %q%s", name, Suggest(name, known))
 }
 
 func noMore(d *caddyfile.Dispenser) error {

@@ -3,6 +3,8 @@
 package options
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,19 +98,107 @@ func TestParseBlockTakesNoWords(t *testing.T) {
 }
 
 func TestSuggest(t *testing.T) {
+	matchers := []string{"acl", "alpn", "remote_ip", "sni", "ssh", "version"}
+	backend := []string{"balance", "check", "redispatch", "retries", "server", "timeouts"}
+	frontend := append([]string{"default_backend", "timeout_client", "timeout_client_fin", "use_backend", "use_backend_map"}, backend...)
 	for _, c := range []struct {
 		word  string
 		known []string
-		want  string
+		want  string // what is suggested
 	}{
-		{"wbe", []string{"web", "api"}, `; did you mean "web"? (known: api, web)`},
-		{"WEB", []string{"web", "api"}, `; did you mean "web"? (known: api, web)`},
-		{"mail", []string{"web", "api"}, ` (known: api, web)`},
-		{"x", nil, " (there are none)"},
-		{"s1", strings.Split("s2 s3 s4 s5 s6 s7 s8 s9 t0 t1 t2 t3 t4 t5", " "), `; did you mean "s2"? (known: s2, s3, s4, s5, s6, s7, s8, s9, t0, t1, t2, t3 and 2 more)`},
+		{"wbe", []string{"web", "api"}, "web"}, // edits
+		{"WEB", []string{"web", "api"}, "web"},
+		{"mail", []string{"web", "api"}, ""},
+		{"use-backend", frontend, "use_backend"}, // other separators
+		{"usebackend", frontend, "use_backend"},
+		{"Timeout-Client", frontend, "timeout_client"},
+		{"-", frontend, ""},
+		{"host", matchers, "sni"}, // synonyms before edits, which would lead to ssh
+		{"Host", matchers, "sni"},
+		{"tls-version", matchers, "version"},
+		{"inter", []string{"interval", "port", "rise"}, "interval"},
+		{"lb_policy", backend, "balance"},
+		{"to", backend, "server"},
+		{"upstream", backend, "server"},
+		{"timeout", backend, "timeouts"}, // a synonym of two words
+		{"timeout", frontend, "timeout_client"},
+		{"connect_timeout", backend, "timeouts connect"},
+		{"client_timeout", backend, "timeouts client"},
+		{"client_timeout", frontend, "timeout_client"},
+		{"least_conn", backend, "balance leastconn"},
+		{"least_conn", []string{"first", "leastconn"}, "leastconn"},
+		{"ip_hash", []string{"hash", "source"}, "source"},
+		{"dispatch", []string{"allbackups", "redispatch"}, "redispatch"}, // a part
+		{"inspect", []string{"inspect_delay", "max_hello"}, "inspect_delay"},
+		{"web_production_eu", []string{"api", "web"}, "web"},
+		{"abc", []string{"xxabcxx", "abcdefghijk"}, "abcdefghijk"}, // a beginning before a middle
+		{"ab", []string{"abcdefghijk"}, ""},                        // too short to say anything
 	} {
-		if got := Suggest(c.word, c.known); got != c.want {
-			t.Errorf("Suggest(%q) = %s, want %s", c.word, got, c.want)
+		want := ""
+		if c.want != "" {
+			want = fmt.Sprintf("; did you mean %q?", c.want)
+		}
+		want += " (known: " + strings.Join(slices.Sorted(slices.Values(c.known)), ", ") + ")"
+		if got := Suggest(c.word, c.known); got != want {
+			t.Errorf("Suggest(%q) = %s, want %s", c.word, got, want)
+		}
+	}
+	if got := Suggest("x", nil); got != " (there are none)" {
+		t.Errorf("of none: %s", got)
+	}
+}
+
+// The suggested word is always in the list, and a list that is cut has the words
+// that are near.
+func TestSuggestFromMany(t *testing.T) {
+	var known []string
+	for i := range 48 {
+		known = append(known, fmt.Sprintf("a%02d", i))
+	}
+	if got := Suggest("zz", known); got != " (known: "+strings.Join(known, ", ")+")" {
+		t.Errorf("48 words are not listed whole: %s", got)
+	}
+	known = append(known, "web-3", "web-1", "web-2")
+	got := Suggest("web-4", known)
+	if want := `; did you mean "web-1"? (known: web-1, web-2, web-3, a04, `; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, " and 39 more)") {
+		t.Errorf("got %s, want %s… and 39 more)", got, want)
+	}
+	known = append(known, "production-of-the-web-site")
+	if got := Suggest("production", known); !strings.HasPrefix(got, `; did you mean "production-of-the-web-site"? (known: production-of-the-web-site, `) {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Every synonym leads to its meaning where that alone is known.
+func TestSynonyms(t *testing.T) {
+	for word, meanings := range synonyms {
+		for _, meaning := range meanings {
+			first, _, _ := strings.Cut(meaning, " ")
+			if got := Nearest(word, []string{first}); got != meaning && !sameWords(word, first) {
+				t.Errorf("%s: got %q, want %q", word, got, meaning)
+			}
+		}
+	}
+}
+
+// sameWords reports whether a synonym needs no table.
+func sameWords(a, b string) bool { return sameLetters(a, []string{b}) != "" }
+
+func TestElsewhere(t *testing.T) {
+	for line, want := range map[string]string{
+		"sunshine":  `"sunshine" is not an option here: write it in the shade`,
+		"Sun-Shine": `unknown option "Sun-Shine"; did you mean "sunshine"? It is not an option here: write it in the shade`,
+		"sni-file":  `"sni-file" is not an option here: write it in the shade`,
+		"domain":    `unknown option "domain"; did you mean "sni"? It is not an option here: write it in the shade`,
+		"wieght":    `unknown option "wieght"; did you mean "weight"?`,
+		"zzzzzz":    `unknown option "zzzzzz" (known: backup, delay, inner, name, note, retries, weight)`,
+	} {
+		var s sample
+		table := s.table().With(Advice{"sni": "write it in the shade"}.Add("write it in the shade", "sunshine", "weight", "sni_file").Add("not there", "sni", "name"))
+		d := caddyfile.NewTestDispenser("thing {\n weight 3\n " + line + "\n}")
+		d.Next()
+		if err := table.ParseBlock(d); err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), ", at Testfile:3") {
+			t.Errorf("%s: got %v", line, err)
 		}
 	}
 }

@@ -3,26 +3,39 @@
 package options
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// suggestions bounds a list of names in an error message.
-const suggestions = 12
+// A list of known words in an error message is whole up to listed words. A longer
+// one, which can only be of names that the user chose, has the nearest few.
+const (
+	listed  = 48
+	nearest = 12
+)
 
-// Suggest ends an error message about an unknown word: the known word nearest
-// to it, if one is near, and the known words in order, at most twelve.
+// minPart is how long a word must be for it to be looked for within others.
+const minPart = 3
+
+// Suggest returns the end of an error message about an unknown word: the word
+// that was probably meant, if one is near, and the known words in order. If
+// there are too many of these, it lists the nearest to the unknown word.
 func Suggest(word string, known []string) string {
 	if len(known) == 0 {
 		return " (there are none)"
 	}
 	known = slices.Sorted(slices.Values(known))
 	var s strings.Builder
-	if near := Nearest(word, known); near != "" {
+	near := Nearest(word, known)
+	if near != "" {
 		fmt.Fprintf(&s, "; did you mean %q?", near)
 	}
-	list := known[:min(len(known), suggestions)]
+	list := known
+	if len(known) > listed {
+		list = byNearness(word, near, known)[:nearest]
+	}
 	fmt.Fprintf(&s, " (known: %s", strings.Join(list, ", "))
 	if more := len(known) - len(list); more > 0 {
 		fmt.Fprintf(&s, " and %d more", more)
@@ -31,11 +44,72 @@ func Suggest(word string, known []string) string {
 	return s.String()
 }
 
-// Nearest is the first of known within a third of the word's length in edits.
+// byNearness returns the known words, the suggested one first and then in the
+// order of their distance from word.
+func byNearness(word, suggested string, known []string) []string {
+	distance := make(map[string]int, len(known))
+	for _, k := range known {
+		distance[k] = edits(strings.ToLower(word), strings.ToLower(k))
+	}
+	distance[suggested] = -1
+	return slices.SortedStableFunc(slices.Values(known), func(a, b string) int { return cmp.Compare(distance[a], distance[b]) })
+}
+
+// Nearest returns the known word that was probably meant by word, or "": the one
+// that differs in hyphens, underscores and upper case only; the one that means
+// in this project what word means in another program; the first of those within
+// a third of the word's length in edits; or one that is a part of the other. A
+// word of another program may mean two words, the first of which is known.
 func Nearest(word string, known []string) string {
+	for _, find := range []func(string, []string) string{sameLetters, synonym, fewestEdits, partly} {
+		if near := find(strings.ToLower(word), known); near != "" {
+			return near
+		}
+	}
+	return ""
+}
+
+// letters drops what separates the parts of a word.
+var letters = strings.NewReplacer("-", "", "_", "", ".", "")
+
+func sameLetters(word string, known []string) string {
+	word = letters.Replace(word)
+	i := slices.IndexFunc(known, func(k string) bool { return letters.Replace(strings.ToLower(k)) == word })
+	if i < 0 || word == "" {
+		return ""
+	}
+	return known[i]
+}
+
+func fewestEdits(word string, known []string) string {
 	best, least := "", len(word)/3+1
 	for _, k := range known {
-		if n := edits(strings.ToLower(word), strings.ToLower(k)); n <= least && (best == "" || n < least) {
+		if n := edits(word, strings.ToLower(k)); n <= least && (best == "" || n < least) {
+			best, least = k, n
+		}
+	}
+	return best
+}
+
+// partly returns the known word that begins with word or the other way round,
+// or else is contained in it or the other way round; among several the one whose
+// length differs least.
+func partly(word string, known []string) string {
+	best, least := "", 0
+	for _, k := range known {
+		short, long := word, strings.ToLower(k)
+		if len(short) > len(long) {
+			short, long = long, short
+		}
+		i := strings.Index(long, short)
+		if i < 0 || len(short) < minPart {
+			continue
+		}
+		n := len(long) - len(short)
+		if i > 0 {
+			n += 1 << 16 // after all that match from the beginning
+		}
+		if best == "" || n < least {
 			best, least = k, n
 		}
 	}

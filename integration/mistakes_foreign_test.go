@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+// foreignMistakes are words of HAProxy, nginx, Traefik and Caddy's own proxies in
+// the place where somebody who comes from there would write them.
+var foreignMistakes = []mistake{
+	{"host for a matcher", inFrontend, "use_backend web host www.example.com", "use_backend web sni www.example.com", []string{
+		`unknown option "host"; did you mean "sni"? (known: `, " sni,", "Caddyfile:12",
+	}},
+	{"a matcher without a rule", inFrontend, "sni www.example.com", "use_backend web sni www.example.com", []string{
+		`"sni" is not an option here: it belongs in a rule: use_backend NAME sni www.example.com`, "Caddyfile:12",
+	}},
+	{"host without a rule", inFrontend, "host www.example.com", "use_backend web sni www.example.com", []string{
+		`unknown option "host"; did you mean "sni"? It is not an option here: it belongs in a rule: use_backend NAME sni`, "Caddyfile:12",
+	}},
+	{"a path of HTTP", inFrontend, "use_backend web path /api", "use_backend web sni www.example.com", []string{
+		`"path" is not an option here: it is inside the TLS, which is passed through as it is`, "Caddyfile:12",
+	}},
+	{"a source for a matcher", inFrontend, "use_backend web src 10.0.0.0/8", "use_backend web remote_ip 10.0.0.0/8", []string{
+		`unknown option "src"; did you mean "remote_ip"?`, "Caddyfile:12",
+	}},
+	{"HAProxy's inter", inBackend, "check {\ninter 2s\n}", "check {\ninterval 2s\n}", []string{
+		`unknown option "inter"; did you mean "interval"?`, "Caddyfile:6",
+	}},
+	{"HAProxy's inter on a server's line", inBackend, "server s2 127.0.0.1:9442 check inter 2s", "server s2 127.0.0.1:9442 check", []string{
+		`unknown option "inter"; did you mean "interval"? It is not an option here: it belongs in the block of a check`, "Caddyfile:5",
+	}},
+	{"HAProxy's send-proxy", inBackend, "server s2 127.0.0.1:9442 send-proxy", "server s2 127.0.0.1:9442", []string{
+		`"send-proxy" is not an option here: the PROXY protocol to servers is not available yet`, "Caddyfile:5",
+	}},
+	{"send_proxy", inBackend, "server s2 127.0.0.1:9442 send_proxy v2", "server s2 127.0.0.1:9442", []string{
+		`"send_proxy" is not an option here: the PROXY protocol to servers is not available yet`, "Caddyfile:5",
+	}},
+	{"ssl for a server", inBackend, "server s2 127.0.0.1:9442 ssl verify none", "server s2 127.0.0.1:9442", []string{
+		`"ssl" is not an option here: TLS is passed through as it is, and servers hold the certificates`, "Caddyfile:5",
+	}},
+	{"a backend's option on a server's line", inBackend, "server s2 127.0.0.1:9442 retries 3", "server s2 127.0.0.1:9442\nretries 3", []string{
+		`"retries" is not an option here: it belongs in a backend`, "Caddyfile:5",
+	}},
+	{"a server's option in a backend", inBackend, "maxconn 10", "server s2 127.0.0.1:9442 maxconn 10", []string{
+		`"maxconn" is not an option here: it belongs on a server's line`, "Caddyfile:5",
+	}},
+	{"HAProxy's option", inBackend, "option redispatch", "redispatch", []string{
+		`"option" is not an option here: options are written without the word option, with underscores`, "Caddyfile:5",
+	}},
+	{"HAProxy's mode", inBackend, "mode tcp", "retries 3", []string{
+		`"mode" is not an option here: all connections are passed through as they are`, "Caddyfile:5",
+	}},
+	{"HAProxy's timeout", inBackend, "timeout connect 5s", "timeouts connect 5s", []string{
+		`unknown option "timeout"; did you mean "timeouts"?`, "Caddyfile:5",
+	}},
+	{"a frontend's timeout", inFrontend, "default_backend web\ntimeout client 1m", "default_backend web\ntimeout_client 1m", []string{
+		`unknown option "timeout"; did you mean "timeout_client"?`, "Caddyfile:13",
+	}},
+	{"caddy-l4's lb_policy", inBackend, "lb_policy round_robin", "balance roundrobin", []string{
+		`unknown option "lb_policy"; did you mean "balance"?`, "Caddyfile:5",
+	}},
+	{"nginx's least_conn", inBackend, "least_conn", "balance leastconn", []string{
+		`unknown option "least_conn"; did you mean "balance leastconn"?`, "Caddyfile:5",
+	}},
+	{"nginx's ip_hash", inBackend, "balance ip_hash", "balance source", []string{
+		`balance: unknown policy "ip_hash"; did you mean "source"?`, "Caddyfile:5",
+	}},
+	{"nginx's proxy_connect_timeout", inBackend, "proxy_connect_timeout 5s", "timeouts connect 5s", []string{
+		`unknown option "proxy_connect_timeout"; did you mean "timeouts connect"?`, "Caddyfile:5",
+	}},
+	{"caddy-l4's upstream", inBackend, "upstream 127.0.0.1:9442", "server s2 127.0.0.1:9442", []string{
+		`unknown option "upstream"; did you mean "server"?`, "Caddyfile:5",
+	}},
+	{"to in a frontend", inFrontend, "to 127.0.0.1:9442", "server s1 127.0.0.1:9442", []string{
+		`unknown option "to"; did you mean "server"?`, "Caddyfile:12",
+	}},
+	{"another checker's option", inBackend, "check tcp {\npath /health\n}", "check http {\npath /health\n}", []string{
+		`"path" is not an option here: it is an option of check http`, "Caddyfile:6",
+	}},
+	{"a frontend in the app's block", inBackend, "}\nfrontend tls {\nbind :443", "}\nbackend tls {\nserver s1 127.0.0.1:9442", []string{
+		`"frontend" is not an option here: a frontend is passthrough in a layer4 route: layer4 { durable/:443 { route { passthrough { … } } } }`, "Caddyfile:6",
+	}},
+	{"a server in the app's block", inBackend, "}\nserver s1 127.0.0.1:9442\nbackend tls {\nserver s1 127.0.0.1:9442", "}\nbackend tls {\nserver s1 127.0.0.1:9442", []string{
+		`"server" is not an option here: it belongs in a backend`, "Caddyfile:6",
+	}},
+	{"HAProxy's bind", inFrontend, "bind :443\ndefault_backend web", "default_backend web", []string{
+		`"bind" is not an option here: layer4 has the address: layer4 { durable/:443 {`, "Caddyfile:12",
+	}},
+	{"HAProxy's tcp-request", inFrontend, "tcp-request inspect-delay 5s\ndefault_backend web", "inspect_delay 5s\ndefault_backend web", []string{
+		`unknown option "tcp-request"; did you mean "content"?`, "Caddyfile:12",
+	}},
+	{"a hyphen for an underscore", inFrontend, "default-backend web", "default_backend web", []string{
+		`unknown option "default-backend"; did you mean "default_backend"?`, "Caddyfile:12",
+	}},
+	{"an action without a rule", inFrontend, "close\ndefault_backend web", "content {\nclose\n}\ndefault_backend web", []string{
+		`"close" is not an option here: it belongs in content, connection or session, or is the action of on`, "Caddyfile:12",
+	}},
+}
