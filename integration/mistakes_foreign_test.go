@@ -5,6 +5,15 @@ package integration
 // foreignMistakes are words of HAProxy, nginx, Traefik and Caddy's own proxies in
 // the place where somebody who comes from there would write them.
 var foreignMistakes = []mistake{
+	{"an address for a name", inBackend, "server 127.0.0.1:9442 127.0.0.1:9443", "server s2 127.0.0.1:9442\nserver s3 127.0.0.1:9443", []string{
+		`server: "127.0.0.1:9442" reads as an address: expected server NAME ADDRESS: give each server a name and a line of its own: server s1 127.0.0.1:9442`, "Caddyfile:5",
+	}},
+	{"an address alone", inBackend, "server 127.0.0.1:9442", "server s2 127.0.0.1:9442", []string{
+		`server: "127.0.0.1:9442" reads as an address: expected server NAME ADDRESS: give the server a name: server s1 127.0.0.1:9442`, "Caddyfile:5",
+	}},
+	{"an address for a backend", inFrontend, "default_backend 127.0.0.1:9442", "server s1 127.0.0.1:9442", []string{
+		`"127.0.0.1:9442" reads as an address: expected a name`, "Caddyfile:12",
+	}},
 	{"host for a matcher", inFrontend, "use_backend web host www.example.com", "use_backend web sni www.example.com", []string{
 		`unknown option "host"; did you mean "sni"? (known: `, " sni,", "Caddyfile:12",
 	}},

@@ -55,7 +55,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	if err := CheckName(name); err != nil {
+	if err := CheckWrittenName(name); err != nil {
 		return d.Errf("backend: %w", err)
 	}
 	if a.Backends[name] != nil {

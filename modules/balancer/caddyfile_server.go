@@ -19,8 +19,15 @@ const maxNumber = 1<<31 - 1
 
 func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 	s := new(Server)
-	if !d.Args(&s.Name, &s.Address) {
+	if !d.NextArg() {
 		return d.Errf("expected server NAME ADDRESS")
+	}
+	s.Name = d.Val()
+	if d.NextArg() {
+		s.Address = d.Val()
+	}
+	if err := checkServerName(s.Name, s.Address); err != nil {
+		return wrap(d, "server", err)
 	}
 	if slices.ContainsFunc(b.Servers, func(o *Server) bool { return o.Name == s.Name }) {
 		return d.Errf("another server of this backend is named %q already", s.Name)

@@ -108,3 +108,38 @@ func TestMistakesInCaddyfile(t *testing.T) {
 		}
 	}
 }
+
+// A name that reads as an address is one that was forgotten.
+func TestServerNamesInCaddyfile(t *testing.T) {
+	const two = ` reads as an address: expected server NAME ADDRESS: give each server a name and a line of its own: server s1 `
+	const one = ` reads as an address: expected server NAME ADDRESS: give the server a name: server s1 `
+	for line, want := range map[string]string{
+		"10.0.0.1:443 10.0.0.2:443":          `server: "10.0.0.1:443"` + two + `10.0.0.1:443, at Testfile:2`,
+		"web.test:443 web2.test:443":         `server: "web.test:443"` + two,
+		"10.0.0.1 10.0.0.2:443":              `server: "10.0.0.1"` + two,
+		"10.0.0.1:443":                       `server: "10.0.0.1:443"` + one + `10.0.0.1:443, at Testfile:2`,
+		"web.test:443":                       `server: "web.test:443"` + one,
+		"[2001:db8::1]:443 weight 3":         `server: "[2001:db8::1]:443"` + one,
+		"2001:db8::1 weight 3":               `server: "2001:db8::1"` + one,
+		"[::1] weight 3":                     `server: "[::1]"` + one,
+		":443 weight 3":                      `server: ":443"` + one,
+		"unix//run/web.sock":                 `server: "unix//run/web.sock"` + one,
+		"/run/web.sock backup":               `server: "/run/web.sock"` + one,
+		"https://web.test https://web2.test": `server: "https://web.test"` + two,
+		"s1":                                 `server: expected server NAME ADDRESS, such as server s1 10.0.0.1:443`,
+		"":                                   `expected server NAME ADDRESS`,
+		"s/1 10.0.0.1:443":                   `server "s/1": name "s/1": expected letters, digits`,
+	} {
+		if _, err := parseBackend("server " + line); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q:\n got %v\nwant %s", line, err, want)
+		}
+	}
+	for _, line := range []string{
+		"a:b 10.0.0.1:443", "web-1.test 10.0.0.1:443", "1 10.0.0.1:443", "s1:70000 10.0.0.1:443",
+		"10.0.0.1:443 10.0.0.1:443", "10.0.0.1 10.0.0.1:443", "::1 [::1]:443", // the habit in HAProxy's files
+	} {
+		if _, err := parseBackend("server " + line); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}

@@ -86,7 +86,7 @@ func (h *Handler) parseName(d *caddyfile.Dispenser) (err error) {
 	if h.Name, err = options.Arg(d); err != nil {
 		return err
 	}
-	return wrap(d, balancer.CheckName(h.Name))
+	return wrap(d, balancer.CheckWrittenName(h.Name))
 }
 
 // backendName takes the name of a backend, which may be defined further down.
@@ -96,7 +96,7 @@ func backendName(d *caddyfile.Dispenser, name *string) (err error) {
 		return d.Errf("%s: expected the name of a backend", option)
 	}
 	*name = d.Val()
-	return wrap(d, balancer.CheckName(*name))
+	return wrap(d, balancer.CheckWrittenName(*name))
 }
 
 func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
@@ -110,6 +110,11 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 	}
 	if err := checkAction(action); err != nil {
 		return d.Errf("on %s: %w", outcome, err)
+	}
+	if name, ok := strings.CutPrefix(action, "backend "); ok {
+		if err := balancer.CheckWrittenName(name); err != nil {
+			return d.Errf("on %s: %w", outcome, err)
+		}
 	}
 	if _, twice := h.On[outcome]; twice {
 		return d.Errf("on %s is given twice", outcome)
@@ -128,6 +133,11 @@ func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 	}
 	if err := wrap(d, balancer.CheckNameTemplate(r.Backend)); err != nil {
 		return err
+	}
+	if !balancer.IsTemplate(r.Backend) {
+		if err := wrap(d, balancer.CheckWrittenName(r.Backend)); err != nil {
+			return err
+		}
 	}
 	return h.parseRule(d, r)
 }

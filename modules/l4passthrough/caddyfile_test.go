@@ -65,6 +65,10 @@ func TestRuleMistakesInCaddyfile(t *testing.T) {
 		{"use_backend web {\n ech\n client_hello no_sni\n}", `rule for backend "web": sni, alpn and the like are fields of client_hello`},
 		{"use_backend web ech no_sni ech", `option "ech" is given twice, at Testfile:2`},
 		{"default_backend {l4.client_hello.sni}", `name "{l4.client_hello.sni}": expected letters, digits and any of -_.:, nothing else`},
+		{"use_backend 10.0.0.1:443 sni a.test", `"10.0.0.1:443" reads as an address: expected a name, at Testfile:2`},
+		{"default_backend web.test:443", `"web.test:443" reads as an address: expected a name`},
+		{"on no_match backend 10.0.0.1", `on no_match: "10.0.0.1" reads as an address: expected a name`},
+		{"name :443", `":443" reads as an address: expected a name`},
 		{"on no_match backend {l4.client_hello.sni}", `on no_match: name "{l4.client_hello.sni}": expected letters`},
 	} {
 		if _, err := parseFrontend(c.block); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// CheckWrittenName is CheckName for a word in a Caddyfile that stands in the place
+// of the name of a frontend, backend or server. An address there means that the
+// name was forgotten. JSON says which of the two is which, and HAProxy's names may
+// be addresses.
+func CheckWrittenName(name string) error {
+	if readsAsAddress(name) {
+		return fmt.Errorf("%q reads as an address: expected a name", name)
+	}
+	return CheckName(name)
+}
+
+// readsAsAddress reports whether a name is an IP address, HOST:PORT, a URL or the
+// path of a socket.
+func readsAsAddress(name string) bool {
+	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		return true
+	}
+	if strings.HasPrefix(name, "/") || strings.HasPrefix(name, unixPrefix) || strings.Contains(name, "://") {
+		return true
+	}
+	_, port, err := net.SplitHostPort(name)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
+
+// checkServerName says what is wrong with the two words after server. A server
+// may be named after its own address, as is the habit in files of HAProxy.
+func checkServerName(name, address string) error {
+	host, _, _ := net.SplitHostPort(address)
+	switch {
+	case name == address && CheckName(name) == nil || name == host:
+		return nil
+	case readsAsAddress(name) && readsAsAddress(address):
+		return fmt.Errorf("%q reads as an address: expected server NAME ADDRESS: give each server a name and a line of its own: server s1 %s", name, name)
+	case readsAsAddress(name):
+		return fmt.Errorf("%q reads as an address: expected server NAME ADDRESS: give the server a name: server s1 %s", name, name)
+	case address == "":
+		return fmt.Errorf("expected server NAME ADDRESS, such as server %s 10.0.0.1:443", name)
+	}
+	return nil
+}
