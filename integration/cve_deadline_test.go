@@ -117,6 +117,7 @@ func startHesitant(t *testing.T) (p *process, address string) {
 					use_backend any sni_regexp ^www
 					use_backend any ja4 *_*_e5627efa2ab1
 					default_backend any
+					on sslv2 reject
 				}
 			}
 		}

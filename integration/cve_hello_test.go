@@ -42,6 +42,7 @@ func TestCVE_2026_32305(t *testing.T) {
 					inspect_delay 1m
 					use_backend guarded sni %s
 					default_backend open
+					on sslv2 reject
 				}
 			}
 		}

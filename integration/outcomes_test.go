@@ -70,7 +70,7 @@ func (s stimulus) play(t *testing.T, address string) (answer []byte, took time.D
 // Each way not to send a hello ends with its own outcome, in time and with the
 // alert that it deserves.
 func TestOutcomes(t *testing.T) {
-	p := startProxied(t, "inspect_delay 1s\n default_backend web")
+	p := startProxied(t, "inspect_delay 1s\n default_backend web\n on sslv2 reject")
 	for _, s := range stimuli(t) {
 		t.Run(s.name, func(t *testing.T) {
 			p.forget()
@@ -97,7 +97,8 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// Every outcome can go to the default backend, with what was read.
+// Every outcome can go to the default backend, with what was read; a hello in the
+// format of SSLv2 does without being told.
 func TestOutcomesToTheDefault(t *testing.T) {
 	got := make(chan []byte, 1)
 	origin := listen(t, func(c *net.TCPConn) {
@@ -121,7 +122,6 @@ func TestOutcomesToTheDefault(t *testing.T) {
 					default_backend any
 					on timeout default
 					on not_tls default
-					on sslv2 default
 					on malformed backend any
 					on too_large default
 				}

@@ -150,7 +150,7 @@ var refusedForms = []struct {
 
 // Each first message of the table ends as it is to end, in time: with an alert for those that spoke TLS.
 func TestRefusedMessages(t *testing.T) {
-	p, address, e := startRefusing(t, "")
+	p, address, e := startRefusing(t, "on sslv2 reject")
 	goroutines, descriptors := p.goroutines(t), p.descriptors(t)
 	for _, form := range refusedForms {
 		t.Run(form.name, func(t *testing.T) {
@@ -192,7 +192,7 @@ func saysWhy(r hellotest.Refusal, text string) bool {
 
 // The same can all go to a server, which gets each byte as it was sent.
 func TestRefusedMessagesToTheDefault(t *testing.T) {
-	p, address, e := startRefusing(t, "on malformed default\n on too_large default\n on not_tls default\n on sslv2 default")
+	p, address, e := startRefusing(t, "on malformed default\n on too_large default\n on not_tls default")
 	goroutines, descriptors := p.goroutines(t), p.descriptors(t)
 	for _, form := range refusedForms {
 		t.Run(form.name, func(t *testing.T) {

@@ -80,8 +80,12 @@ type action struct {
 	backend *balancer.Backend
 }
 
-// newActions reads on. What it does not mention is rejected.
+// newActions reads on. Outcomes that it does not mention are rejected, but for
+// sslv2 where there is a default backend: such a hello cannot carry a name.
 func newActions(app *balancer.App, on map[string]string, fallback *balancer.Backend) (actions [reasons]action, err error) {
+	if fallback != nil {
+		actions[sslv2] = action{useBackend, fallback}
+	}
 	for _, outcome := range slices.Sorted(maps.Keys(on)) {
 		r, err := reasonNamed(outcome)
 		if err != nil {

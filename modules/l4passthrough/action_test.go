@@ -27,10 +27,27 @@ func TestActions(t *testing.T) {
 				t.Errorf("on %s %s: %v", outcome, words, err)
 			}
 			for other, got := range actions {
-				if other == int(r) && got != want || other != int(r) && got != (action{verb: reject}) {
+				expected := map[reason]action{sslv2: {verb: useBackend, backend: web}} // all others reject
+				expected[r] = want
+				if got != expected[reason(other)] {
 					t.Errorf("on %s %s: reason %d has %+v", outcome, words, other, got)
 				}
 			}
+		}
+	}
+}
+
+// Where there is no default backend, a hello in the format of SSLv2 is rejected like
+// everything that on does not mention.
+func TestActionsWithoutADefaultBackend(t *testing.T) {
+	app, _ := newApp(t, "web")
+	actions, err := newActions(app, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, got := range actions {
+		if got != (action{verb: reject}) {
+			t.Errorf("reason %d has %+v", r, got)
 		}
 	}
 }

@@ -83,7 +83,8 @@ type Handler struct {
 	// action. Outcomes are timeout, not_tls, sslv2, malformed, too_large,
 	// no_match and no_server; with content no_match and no_server alone. Actions are reject (a TLS alert where the client
 	// spoke TLS, then close), close, reset, drop (the client is told nothing),
-	// default (the default backend) and "backend NAME". Default: reject.
+	// default (the default backend) and "backend NAME". Default: reject; for sslv2
+	// default, where there is a default backend.
 	On map[string]string `json:"on,omitempty"`
 
 	// TimeoutClient replaces timeouts.client of the backends for sessions of
