@@ -74,7 +74,7 @@ func TestFilesAreReadByReload(t *testing.T) {
 	for _, c := range [][3]string{
 		{"sites.map", "a.test web\n\nb.test wbe\n", `sites.map:3: backend \\\"wbe\\\" is not defined; did you mean \\\"web\\\"?`},
 		{"sites.map", "a.test api\na.test web\n", `sites.map:2: \\\"a.test\\\" has the value \\\"web\\\", but \\\"api\\\" in line 1`},
-		{"names.txt", "b.test\nhttps://c.test\n", `names.txt:2: names: invalid pattern \\\"https://c.test\\\"`},
+		{"names.txt", "b.test\nhttps://c.test\n", `names.txt:2: invalid pattern \\\"https://c.test\\\"`},
 	} {
 		if out, err := reload(c[0], c[1]); err == nil || !strings.Contains(out, c[2]) {
 			t.Errorf("%q: %v, want %s in\n%s", c[1], err, c[2], out)

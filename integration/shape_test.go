@@ -84,6 +84,7 @@ var checks = map[string]func(goPackage) []string{
 	"package doc": checkPackageDoc,
 	"length":      checkLength,
 	"licence":     checkLicence,
+	"error text":  checkErrorTexts,
 	"name":        checkName,
 }
 
@@ -246,6 +247,26 @@ func checkLicence(p goPackage) (wrong []string) {
 	for _, f := range p.files {
 		if first, _, _ := strings.Cut(f.body, "\n"); first != spdx {
 			wrong = append(wrong, fmt.Sprintf("%s/%s: does not begin with %q", p.path, f.name, spdx))
+		}
+	}
+	return wrong
+}
+
+// userWords are packages that users know by name: as a network, for example.
+var userWords = []string{"modules/durable"}
+
+// checkErrorTexts reports errors that begin with the name of their package. They reach
+// users, in the log, as answers of the admin endpoint and where a configuration is
+// refused, and packages mean nothing to them.
+func checkErrorTexts(p goPackage) (wrong []string) {
+	if slices.Contains(userWords, p.path) {
+		return nil
+	}
+	prefix := regexp.MustCompile(`(errors\.New|fmt\.Errorf)\("` + regexp.QuoteMeta(path.Base(p.path)) + `: `)
+	for _, f := range p.files {
+		if found := prefix.FindStringIndex(f.body); found != nil && !f.isTest() {
+			line := 1 + strings.Count(f.body[:found[0]], "\n")
+			wrong = append(wrong, fmt.Sprintf("%s:%d: an error begins with the package's name, which users do not know", path.Join(p.path, f.name), line))
 		}
 	}
 	return wrong

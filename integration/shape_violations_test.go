@@ -62,6 +62,11 @@ func TestShapeSeesViolations(t *testing.T) {
 		{"no licence", "licence", "modules/relay", []goFile{{"a_test.go", "package relay\n"}}, "does not begin with"},
 		{"licence too late", "licence", "modules/relay", []goFile{{"a.go", "\n" + head + "package relay\n"}}, "does not begin with"},
 
+		{"error", "error text", "modules/relay", []goFile{{"a.go", "package relay\n\nvar err = errors.New(\"no relay: gone\")\n"}}, ""},
+		{"prefixed sentinel", "error text", "modules/relay", []goFile{{"a.go", "package relay\n\nvar err = errors.New(\"relay: gone\")\n"}}, "a.go:3: an error begins"},
+		{"prefixed error", "error text", "modules/relay", []goFile{{"a.go", "package relay\n\nvar err = fmt.Errorf(\"relay: gone: %w\", err)\n"}}, "a.go:3: an error begins"},
+		{"prefix that users know", "error text", "modules/durable", []goFile{{"a.go", "package durable\n\nvar err = errors.New(\"durable: gone\")\n"}}, ""},
+
 		{"good name", "name", "modules/relay", []goFile{{"a.go", "package relay\n"}}, ""},
 		{"directory named util", "name", "modules/util", []goFile{{"a.go", "package relay\n"}}, `"util"`},
 		{"package named helpers", "name", "modules/relay", []goFile{{"a.go", "package helpers\n"}}, `"helpers"`},

@@ -58,7 +58,7 @@ func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.Report {
 	return pool.Report{Result: layer7.failed(ctx, err).Result}
 }
 
-var errLong = errors.New("checks: the line is too long")
+var errLong = errors.New("the line is too long")
 
 // readLine reads up to the first CR or LF, which it leaves out. With an error comes
 // what there was of the line.

@@ -119,7 +119,7 @@ func (r *run) expect(first, next int) (int, *problem) {
 	}
 }
 
-var errEnough = errors.New("checks: no more is looked at")
+var errEnough = errors.New("no more is looked at")
 
 // receive waits for more. That nothing has come when the server ends the connection
 // is a problem, whatever is expected.

@@ -82,7 +82,7 @@ func (f *firstAnswer) isTLS() bool {
 	return len(f.bytes) == recordHeader || errors.Is(f.err, io.ErrUnexpectedEOF)
 }
 
-var errAnswered = errors.New("checks: the server has answered")
+var errAnswered = errors.New("the server has answered")
 
 // firstAnswer is a connection on which a TLS client gets no further than its hello.
 type firstAnswer struct {

@@ -9,11 +9,11 @@ import (
 
 // What [Parse] and [Inspection.Err] wrap, to be compared with errors.Is.
 var (
-	ErrNeedMore  = errors.New("clienthello: more bytes are needed")
-	ErrNotTLS    = errors.New("clienthello: not TLS")
-	ErrSSLv2     = errors.New("clienthello: hello in SSLv2 format")
-	ErrMalformed = errors.New("clienthello: malformed")
-	ErrTooLarge  = errors.New("clienthello: too large")
+	ErrNeedMore  = errors.New("more bytes are needed")
+	ErrNotTLS    = errors.New("not TLS")
+	ErrSSLv2     = errors.New("hello in SSLv2 format")
+	ErrMalformed = errors.New("malformed")
+	ErrTooLarge  = errors.New("too large")
 )
 
 // The details are made once, so that refusing costs a client's bytes no allocation.

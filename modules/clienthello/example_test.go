@@ -45,5 +45,5 @@ func ExampleParse() {
 	_, err := clienthello.Parse([]byte("GET / HTTP/1.1\r\n"))
 	fmt.Println(errors.Is(err, clienthello.ErrNotTLS), err)
 	// Output:
-	// true clienthello: not TLS: first byte begins no hello
+	// true not TLS: first byte begins no hello
 }

@@ -88,7 +88,7 @@ func TestRefusedTable(t *testing.T) {
 		errNameList, errNoName, errEmptyName, errLongName, errNameNUL, errSecondName,
 		errALPN, errNoALPN, errEmptyALPN, errVersionList, errGroups, errPointFormats, errSignatures, errKeyShares,
 	} {
-		// "clienthello: malformed: the detail"
+		// "malformed: the detail"
 		if _, detail, _ := strings.Cut(strings.TrimPrefix(err.Error(), "clienthello: "), ": "); !details[detail] {
 			t.Errorf("no case for %q", detail)
 		}

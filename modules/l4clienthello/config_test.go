@@ -111,7 +111,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"client_hello ech yes", `unknown option "yes"`},
 		{"client_hello post_quantum {\n on\n}", `unknown option "on"`},
 		{"client_hello sni a.test alpn h2", `sni takes the rest of its line: expected alpn on a line of its own, in a block, at Testfile:1`},
-		{`client_hello sni "a..test"`, `sni: names: invalid pattern "a..test": empty label`},
+		{`client_hello sni "a..test"`, `sni: invalid pattern "a..test": empty label`},
 	} {
 		err := new(Matcher).UnmarshalCaddyfile(caddyfile.NewTestDispenser(c.input))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

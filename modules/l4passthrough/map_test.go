@@ -82,8 +82,8 @@ func TestTargetsThatAreRefused(t *testing.T) {
 		"a.test {l4.client_hello.sni}\n":        `FILE:1: backend "{l4.client_hello.sni}" is not defined`,
 		"a.test web\n# b.test\n\nA.Test. api\n": `FILE:4: "a.test" has the value "api", but "web" in line 1: expected one value a name`,
 		"a.test\n":                              `FILE:1: no value after "a.test": expected a name and its value`,
-		"a.test web\nb..test web\n":             `FILE:2: names: invalid pattern "b..test": empty label`,
-		"a.test web\nhttps://b.test/ web\n":     `FILE:2: names: invalid pattern "https://b.test/": URL or path`,
+		"a.test web\nb..test web\n":             `FILE:2: invalid pattern "b..test": empty label`,
+		"a.test web\nhttps://b.test/ web\n":     `FILE:2: invalid pattern "https://b.test/": URL or path`,
 		"web a.test\n":                          `FILE:1: backend "a.test" is not defined`,
 	} {
 		app, ctx := newApp(t, "web", "api")

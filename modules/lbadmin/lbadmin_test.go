@@ -100,9 +100,9 @@ func TestShow(t *testing.T) {
 	}
 
 	for path, want := range map[string]string{
-		root + "/wbe":                 `backend "wbe": pool: no such backend`,
-		root + "/web/servers/s3":      `server web/s3: pool: no such server`,
-		root + "/wbe/servers/s1":      `backend "wbe": pool: no such backend`,
+		root + "/wbe":                 `backend "wbe": no such backend`,
+		root + "/web/servers/s3":      `server web/s3: no such server`,
+		root + "/wbe/servers/s1":      `backend "wbe": no such backend`,
 		root + "/web/servers":         "expected /passthrough/backends,",
 		root + "/web/server/s1":       "expected /passthrough/backends,",
 		root + "/web/servers/s1/more": "expected /passthrough/backends,",
@@ -193,8 +193,8 @@ func TestChange(t *testing.T) {
 		status             int
 		want               string
 	}{
-		{http.MethodPatch, root + "/web/servers/s3", `{"weight": 1}`, http.StatusNotFound, "server web/s3: pool: no such server"},
-		{http.MethodPatch, root + "/wbe/servers/s1", `{"weight": 1}`, http.StatusNotFound, "pool: no such backend"},
+		{http.MethodPatch, root + "/web/servers/s3", `{"weight": 1}`, http.StatusNotFound, "server web/s3: no such server"},
+		{http.MethodPatch, root + "/wbe/servers/s1", `{"weight": 1}`, http.StatusNotFound, "no such backend"},
 		{http.MethodPatch, root + "/web/servers/s2", `{"health": "up"}`, http.StatusBadRequest, "shares the health of the one that it tracks"},
 		{http.MethodPatch, root + "/web", `{"weight": 1}`, http.StatusMethodNotAllowed, "method PATCH: expected GET, or PATCH for a server"},
 		{http.MethodPost, path, `{"weight": 1}`, http.StatusMethodNotAllowed, "method POST"},

@@ -50,13 +50,13 @@ func TestReadListErrors(t *testing.T) {
 			"a.b\rc.d\r", `names.txt:1: "c.d" after the name: expected one name a line`, false,
 		},
 		"pattern": {
-			"a.b\n\thttps://c.d\n", `names.txt:2: names: invalid pattern "https://c.d": URL or path, expected a name such as "www.example.com"`, true,
+			"a.b\n\thttps://c.d\n", `names.txt:2: invalid pattern "https://c.d": URL or path, expected a name such as "www.example.com"`, true,
 		},
 		"number sign": {
-			"a.b#c\n", `names.txt:1: names: invalid pattern "a.b#c": character '#', expected letters, digits, hyphens, underscores and dots`, true,
+			"a.b#c\n", `names.txt:1: invalid pattern "a.b#c": character '#', expected letters, digits, hyphens, underscores and dots`, true,
 		},
 		"mark within": {
-			"a.b\n\ufeffc.d\n", `names.txt:2: names: invalid pattern "\ufeffc.d": character outside ASCII, expected the "xn--" form of the name`, true,
+			"a.b\n\ufeffc.d\n", `names.txt:2: invalid pattern "\ufeffc.d": character outside ASCII, expected the "xn--" form of the name`, true,
 		},
 	}
 	for name, tt := range tests {
@@ -113,7 +113,7 @@ func TestReadMapErrors(t *testing.T) {
 			"c.d # web\n", `names.map:1: no value after "c.d": expected a name and its value`, false,
 		},
 		"pattern": {
-			"a.b web\n:443 web\n", `names.map:2: names: invalid pattern ":443": port or IPv6 address, expected a name only`, true,
+			"a.b web\n:443 web\n", `names.map:2: invalid pattern ":443": port or IPv6 address, expected a name only`, true,
 		},
 		"two values": {
 			"a.b web\n\n*.b web\nA.b. api\n", `names.map:4: "a.b" has the value "api", but "web" in line 1: expected one value a name`, false,

@@ -14,7 +14,7 @@ const (
 )
 
 // ErrPattern is what the errors of [Check] and [Table.Add] wrap.
-var ErrPattern = errors.New("names: invalid pattern")
+var ErrPattern = errors.New("invalid pattern")
 
 // A kind is what a pattern begins with, and so what it matches.
 type kind string

@@ -11,9 +11,9 @@ import (
 
 // Why a change cannot be made.
 var (
-	ErrNoBackend = errors.New("pool: no such backend")
-	ErrNoSuch    = errors.New("pool: no such server")
-	ErrTracks    = errors.New("pool: the server shares the health of the one that it tracks: expected a change of that one")
+	ErrNoBackend = errors.New("no such backend")
+	ErrNoSuch    = errors.New("no such server")
+	ErrTracks    = errors.New("the server shares the health of the one that it tracks: expected a change of that one")
 )
 
 // Change is what somebody wants of a server at run time. What is nil or empty stays
@@ -59,7 +59,7 @@ func (b *backend) change(s *Server, c Change) error {
 		}
 	}
 	if c.MaxConn != nil && *c.MaxConn < 0 {
-		return fmt.Errorf("pool: maxconn %d: expected a whole number, zero or more", *c.MaxConn)
+		return fmt.Errorf("maxconn %d: expected a whole number, zero or more", *c.MaxConn)
 	}
 	if c.Down != nil && s.Track != (Ref{}) {
 		return ErrTracks
@@ -97,5 +97,5 @@ func ParseWeight(text string, configured int) (int, error) {
 	case n <= MaxWeight:
 		return n, nil
 	}
-	return 0, fmt.Errorf("pool: weight %q: expected a whole number from 0 to %d, or a percentage such as 50%%", text, MaxWeight)
+	return 0, fmt.Errorf("weight %q: expected a whole number from 0 to %d, or a percentage such as 50%%", text, MaxWeight)
 }

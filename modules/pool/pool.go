@@ -23,11 +23,11 @@ import (
 var (
 	// ErrNoServer: no server may be given the connection: there are none, or all
 	// are down, disabled, have weight zero or are avoided by the request.
-	ErrNoServer = errors.New("pool: no server available")
+	ErrNoServer = errors.New("no server available")
 	// ErrQueueTimeout: no server has had room for Config.QueueTimeout.
-	ErrQueueTimeout = errors.New("pool: no server had room in time")
+	ErrQueueTimeout = errors.New("no server had room in time")
 	// ErrQueueFull: the only server that the policy allows has MaxQueue waiting.
-	ErrQueueFull = errors.New("pool: the server's queue is full")
+	ErrQueueFull = errors.New("the server's queue is full")
 )
 
 // Config is one configuration's word on a backend.
@@ -86,7 +86,7 @@ type Pool struct {
 // over.
 func (r *Registry) Open(c Config) (*Pool, error) {
 	if c.Policy == nil {
-		return nil, errors.New("pool: no policy")
+		return nil, errors.New("no policy")
 	}
 	p := &Pool{
 		registry: r, name: c.Backend, policy: c.Policy, allBackups: c.AllBackups,

@@ -124,14 +124,14 @@ func newServers(p *Pool, configs []ServerConfig) ([]*Server, error) {
 	names, ids := make(map[string]bool, len(configs)), make(map[int]string, len(configs))
 	for _, c := range configs {
 		if names[c.Name] {
-			return nil, fmt.Errorf("pool: two servers named %q", c.Name)
+			return nil, fmt.Errorf("two servers named %q", c.Name)
 		}
 		names[c.Name] = true
 		if c.ID == 0 {
 			continue
 		}
 		if other, twice := ids[c.ID]; twice {
-			return nil, fmt.Errorf("pool: servers %q and %q both have id %d", other, c.Name, c.ID)
+			return nil, fmt.Errorf("servers %q and %q both have id %d", other, c.Name, c.ID)
 		}
 		ids[c.ID] = c.Name
 	}

@@ -314,7 +314,7 @@ func (e *end) shutdown() {
 // crashed turns a panic in a connection's own code into the session's end.
 func (s *copied) crashed() {
 	if p := recover(); p != nil {
-		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("relay: panic: %v", p)})
+		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("panic while relaying: %v", p)})
 		s.close()
 	}
 }

@@ -331,7 +331,7 @@ func (s *Session) silent(of Side, now int64) Side {
 // crashed turns a panic into the session's end.
 func (s *Session) crashed(sh *shard) {
 	if v := recover(); v != nil && s.parked.state == running {
-		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("relay: panic: %v", v)})
+		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("panic while relaying: %v", v)})
 		s.finish(sh)
 	}
 }
