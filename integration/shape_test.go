@@ -32,36 +32,6 @@ const (
 	longReason = "long:"
 )
 
-// arrows lists, for each package under modules/, the packages beside it that it may
-// import. They point down and never back. A new package gets its line here.
-var arrows = map[string][]string{
-	"clienthello":           {},
-	"clienthello/hellotest": {},
-	"relay":                 {},
-	"resolve":               {},
-	"pool":                  {},
-	"names":                 {},
-	"options":               {},
-	"lifecycle":             {},
-	"durable":               {"lifecycle", "relay"},
-	"policies":              {"pool", "options", "sample"}, // loaded by module ID: the balancer and they never meet
-	"checks":                {"pool", "options"},           // loaded likewise
-	"tcplog":                {"relay", "clienthello"},
-	"l4clienthello":         {"clienthello", "names", "options"},
-	"sample":                {"clienthello"},
-	"l4acl":                 {"sample", "l4clienthello", "clienthello", "options"},
-	"content":               {"sample", "l4acl", "l4clienthello", "clienthello", "options"},
-	"balancer":              {"lifecycle", "content", "pool", "names", "options"},
-	"lbadmin":               {"balancer", "pool"},
-	"l4passthrough":         {"lifecycle", "balancer", "content", "l4acl", "l4clienthello", "sample", "clienthello", "names", "tcplog", "relay", "pool", "options"},
-	"haproxyfile":           {},
-	"haproxycfg":            {"haproxyfile", "sample", "l4passthrough", "policies", "checks", "balancer", "content", "l4acl", "names", "options"},
-}
-
-// pure packages are for other people's plugins too: they stand on the standard
-// library and golang.org/x alone.
-var pure = []string{"clienthello", "clienthello/hellotest", "relay", "resolve", "pool", "names", "haproxyfile"}
-
 // shapeless names say nothing about what a package is for.
 var shapeless = []string{"util", "utils", "common", "helper", "helpers", "misc"}
 
@@ -120,8 +90,8 @@ func TestNoMachinePaths(t *testing.T) {
 // checkArrows reports imports that point back or sideways, and pure packages that
 // know more than they should.
 func checkArrows(p goPackage) (wrong []string) {
-	if name, ok := strings.CutPrefix(p.path, "modules/"); ok && arrows[name] == nil {
-		return []string{fmt.Sprintf("%s: has no line in arrows: say there what it may import", p.path)}
+	if name, ok := strings.CutPrefix(p.path, "modules/"); ok && rooms()[name] == nil {
+		return []string{fmt.Sprintf("%s: has no row in CONTRIBUTING.md: say there what it may import", p.path)}
 	}
 	for _, f := range p.files {
 		for _, imported := range importsOf(f) {
@@ -145,9 +115,9 @@ func forbidden(importer string, test bool, imported string) string {
 		return "modules know neither the root nor cmd"
 	case test:
 		return ""
-	case isOwn && fromRoom && !slices.Contains(arrows[name], room):
-		return fmt.Sprintf("of this module it may import only %q", arrows[name])
-	case !isOwn && slices.Contains(pure, name) && !isPureImport(imported):
+	case isOwn && fromRoom && !slices.Contains(rooms()[name].imports, room):
+		return fmt.Sprintf("of this module it may import only %q", rooms()[name].imports)
+	case !isOwn && fromRoom && rooms()[name].pure && !isPureImport(imported):
 		return "a pure package stands on the standard library and golang.org/x alone"
 	case isOwn && importer == "" && !isRoom:
 		return "the root imports modules/ alone"
