@@ -51,7 +51,10 @@ var admins = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "ma
 
 // change does what the body of a PATCH says.
 func change(body io.Reader, backend, server string) error {
-	c, err := parseChange(io.LimitReader(body, maxBody))
+	c, err := parseChange(body)
+	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
+		return refuse(http.StatusRequestEntityTooLarge, fmt.Errorf("reading the body: expected %d bytes at most", maxBody))
+	}
 	if err != nil {
 		return refuse(http.StatusBadRequest, err)
 	}
@@ -68,7 +71,11 @@ func parseChange(body io.Reader) (c pool.Change, err error) {
 	if err := decoder.Decode(&says); err != nil {
 		return c, fmt.Errorf("reading the body: %w: expected an object such as {\"admin\": \"drain\"}, with admin, weight, maxconn or health", err)
 	}
-	if decoder.More() {
+	switch _, err := decoder.Token(); {
+	case errors.Is(err, io.EOF):
+	case errors.As(err, new(*http.MaxBytesError)):
+		return c, err
+	default:
 		return c, errors.New("reading the body: expected one object and nothing after it")
 	}
 	if says == (Change{}) {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -52,13 +53,13 @@ func (Admin) Routes() []caddy.AdminRoute {
 }
 
 func serve(w http.ResponseWriter, r *http.Request) error {
-	backend, server, err := parsePath(r.URL.Path)
+	backend, server, err := parsePath(r.URL.EscapedPath())
 	if err != nil {
 		return err
 	}
 	switch {
 	case r.Method == http.MethodPatch && server != "":
-		if err := change(r.Body, backend, server); err != nil {
+		if err := change(http.MaxBytesReader(w, r.Body, maxBody), backend, server); err != nil {
 			return err
 		}
 	case r.Method != http.MethodGet:
@@ -72,9 +73,15 @@ func serve(w http.ResponseWriter, r *http.Request) error {
 	return json.NewEncoder(w).Encode(answer)
 }
 
-// parsePath takes a path apart; a name that is empty is not in it.
+// parsePath takes an escaped path apart; a name that is empty is not in it. An escaped
+// slash is part of a name, and no name has one.
 func parsePath(path string) (backend, server string, err error) {
-	parts := strings.Split(strings.Trim(strings.TrimPrefix(path, root), "/"), "/")
+	parts := strings.Split(strings.TrimPrefix(strings.TrimPrefix(path, root), "/"), "/")
+	for i := range parts {
+		if parts[i], err = url.PathUnescape(parts[i]); err != nil {
+			return "", "", refuse(http.StatusBadRequest, fmt.Errorf("path %s: %w", path, err))
+		}
+	}
 	switch {
 	case len(parts) == 1:
 		return parts[0], "", nil

@@ -177,6 +177,7 @@ func TestChange(t *testing.T) {
 		``:                             "reading the body: EOF: expected an object such as",
 		`[]`:                           "reading the body",
 		`{"admin": "drain"} {}`:        "expected one object and nothing after it",
+		`{"admin": "drain"}}`:          "expected one object and nothing after it",
 		`{"weight": 1, "admin": "x"}`:  `admin "x"`,
 		`{"weight": 999, "maxconn":1}`: `weight "999"`,
 	} {
@@ -197,6 +198,11 @@ func TestChange(t *testing.T) {
 		{http.MethodPatch, root + "/wbe/servers/s1", `{"weight": 1}`, http.StatusNotFound, "no such backend"},
 		{http.MethodPatch, root + "/web/servers/s2", `{"health": "up"}`, http.StatusBadRequest, "shares the health of the one that it tracks"},
 		{http.MethodPatch, root + "/web", `{"weight": 1}`, http.StatusMethodNotAllowed, "method PATCH: expected GET, or PATCH for a server"},
+		{http.MethodPatch, path, `{"weight": 1}` + strings.Repeat(" ", maxBody) + "x", http.StatusRequestEntityTooLarge, "reading the body: expected 4096 bytes at most"},
+		{http.MethodPatch, root + "/web%2fservers%2fs1", `{"weight": 1}`, http.StatusMethodNotAllowed, "expected GET, or PATCH for a server"},
+		{http.MethodPatch, root + "/web/servers%2Fs1", `{"weight": 1}`, http.StatusNotFound, "expected " + root},
+		{http.MethodPatch, path + "/", `{"weight": 1}`, http.StatusNotFound, "expected " + root},
+		{http.MethodGet, root + "/web%2Fservers%2Fs1", "", http.StatusNotFound, `backend "web/servers/s1": no such backend`},
 		{http.MethodPost, path, `{"weight": 1}`, http.StatusMethodNotAllowed, "method POST"},
 		{http.MethodDelete, path, "", http.StatusMethodNotAllowed, "method DELETE"},
 	} {
