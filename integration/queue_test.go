@@ -224,8 +224,8 @@ func TestQueueEnds(t *testing.T) {
 		b, c := q.wait(t, "b", 1), q.wait(t, "c", 2)
 		refused(t, b)
 		refused(t, c)
-		q.ends(t, b, `queue_timeout sQ server "s1" 1/0`)
-		q.ends(t, c, `queue_timeout sQ server "" 0/1`)
+		q.ends(t, b, `queue_timeout sQ proxy "s1" 1/0`)
+		q.ends(t, c, `queue_timeout sQ proxy "" 0/1`)
 		q.served(t, "a", a, "s1")
 	})
 	t.Run("full", func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestQueueEnds(t *testing.T) {
 		b := q.wait(t, "b", 1)
 		c := say(t, q.address, "c")
 		refused(t, c)
-		if l := q.ended(t, c); l.String() != `queue_full SQ server "s1" 0/0` || l.QueueTime != 0 {
+		if l := q.ended(t, c); l.String() != `queue_full SQ proxy "s1" 0/0` || l.QueueTime != 0 {
 			t.Errorf("logged %+v", *l)
 		}
 		q.served(t, "a", a, "s1")

@@ -45,6 +45,7 @@ func (c *Config) Provision(ctx caddy.Context) error {
 		if r == nil {
 			return fmt.Errorf("rule %d: expected an object with action", i+1)
 		}
+		r.number = i + 1
 		if err := r.provision(ctx, loader); err != nil {
 			return fmt.Errorf("rule %d: %w", i+1, err)
 		}
@@ -67,23 +68,24 @@ func (c *Config) NeedsRequest() bool {
 
 // Decide tries the rules on what there is. It returns Wait where a rule cannot be
 // decided, which with v.Final does not happen; then all rules are to be tried
-// again when there is more to see. The error of a matcher names its rule.
-func (c *Config) Decide(v *View) (Action, error) {
+// again when there is more to see. The rule is the one that has decided; nil where
+// none has. The error of a matcher names its rule.
+func (c *Config) Decide(v *View) (Action, *Rule, error) {
 	if c == nil {
-		return Accept, nil
+		return Accept, nil, nil
 	}
 	for i, r := range c.Rules {
 		verdict, err := r.condition.Match(v)
 		switch {
 		case err != nil:
-			return Close, fmt.Errorf("rule %d: %w", i+1, err)
+			return Close, r, fmt.Errorf("rule %d: %w", i+1, err)
 		case verdict == sample.Miss && !v.Final:
-			return Wait, nil
+			return Wait, r, nil
 		case verdict == sample.Pass && r.do(v):
-			return r.action, nil
+			return r.action, r, nil
 		}
 	}
-	return Accept, nil
+	return Accept, nil, nil
 }
 
 var errNoAction = errors.New("it has no action")

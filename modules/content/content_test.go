@@ -161,7 +161,7 @@ func TestDecide(t *testing.T) {
 		{"a matcher of caddy-l4 that wants more", `{"action": "reset", "match": [{"ssh": {}}]}`, "SS", false, Wait},
 	} {
 		v, _ := look(t, c.sent, c.final)
-		if got, err := loadRules(t, strings.TrimSuffix(c.rules, ",")).Decide(v); got != c.want || err != nil {
+		if got, _, err := loadRules(t, strings.TrimSuffix(c.rules, ",")).Decide(v); got != c.want || err != nil {
 			t.Errorf("%s: %v, %v, want %v", c.name, got, err, c.want)
 		}
 	}
@@ -172,11 +172,11 @@ func TestDecide(t *testing.T) {
 func TestDecideWithoutInspection(t *testing.T) {
 	v, _ := look(t, "", false)
 	v.Hello = nil
-	if got, err := loadRules(t, `{"action": "close", "match": [{"client_hello": {}}]}`).Decide(v); got != Accept || err != nil {
+	if got, _, err := loadRules(t, `{"action": "close", "match": [{"client_hello": {}}]}`).Decide(v); got != Accept || err != nil {
 		t.Errorf("%v, %v", got, err)
 	}
 	var none *Config
-	if got, err := none.Decide(v); got != Accept || err != nil || none.NeedsRequest() || none.Provision(caddy.Context{}) != nil {
+	if got, _, err := none.Decide(v); got != Accept || err != nil || none.NeedsRequest() || none.Provision(caddy.Context{}) != nil {
 		t.Errorf("no config at all: %v, %v", got, err)
 	}
 }
@@ -193,7 +193,7 @@ func TestDecideFails(t *testing.T) {
 		says("close", "yes") + `,` + says("accept", "error"):                                                       "",
 	} {
 		v, _ := look(t, "SSH-", true)
-		_, err := loadRules(t, rules).Decide(v)
+		_, _, err := loadRules(t, rules).Decide(v)
 		if want == "" && err != nil || want != "" && (!errors.Is(err, errAsked) || err.Error() != want) {
 			t.Errorf("%s: %v, want %s", rules, err, want)
 		}
@@ -207,11 +207,11 @@ func TestVariables(t *testing.T) {
 	set := `{"action": "set_var", "var": "sess.sni", "value": "req.ssl_sni,lower"}`
 	c := loadRules(t, set, acceptHello, closeAll)
 	v, vars := look(t, hello[:60], false)
-	if got, err := c.Decide(v); got != Wait || err != nil || len(vars) != 0 {
+	if got, _, err := c.Decide(v); got != Wait || err != nil || len(vars) != 0 {
 		t.Errorf("half a hello: %v, %v, %v", got, err, vars)
 	}
 	v.Hello.Feed([]byte(hello[60:]))
-	if got, err := c.Decide(v); got != Accept || err != nil || caddy.ToString(vars["sess.sni"]) != "a.example.test" {
+	if got, _, err := c.Decide(v); got != Accept || err != nil || caddy.ToString(vars["sess.sni"]) != "a.example.test" {
 		t.Errorf("the hello: %v, %v, %v", got, err, vars)
 	}
 	if v.Final {
@@ -234,7 +234,7 @@ func TestVariables(t *testing.T) {
 		{"what may change yet", `{"action": "set_var", "var": "sess.x", "value": "req.len"}`, "3"},
 	} {
 		v, vars := look(t, "abc", false)
-		if _, err := loadRules(t, c.rules).Decide(v); err != nil || caddy.ToString(vars["sess.x"]) != c.want {
+		if _, _, err := loadRules(t, c.rules).Decide(v); err != nil || caddy.ToString(vars["sess.x"]) != c.want {
 			t.Errorf("%s: %v, %v", c.name, vars, err)
 		}
 	}

@@ -42,9 +42,24 @@ type Rule struct {
 	// unless one of the sets matches.
 	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
 
+	// Origin is where the rule comes from and how it reads there, where a
+	// configuration is made from a file of another kind: "haproxy.cfg:17:
+	// tcp-request content reject". It is for the log alone.
+	Origin string `json:"origin,omitempty"`
+
+	number    int // in its list, from 1
 	action    Action
 	value     *sample.Expression
 	condition Condition
+}
+
+// Called returns how the log names the rule, which is one of the kind given:
+// "content rule 2: reject", or its origin.
+func (r *Rule) Called(kind string) string {
+	if r.Origin != "" {
+		return r.Origin
+	}
+	return fmt.Sprintf("%s rule %d: %s", kind, r.number, r.Action)
 }
 
 // Action is what is to be done with a connection.

@@ -120,6 +120,10 @@ func (t *translation) fallback(p *proxy) string {
 func emitRules(rules []rule) (out []*content.Rule) {
 	for _, r := range rules {
 		c := &content.Rule{Action: r.action, Var: r.variable, Value: r.value}
+		switch r.action {
+		case "close", "reset", "drop": // the log names them
+			c.Origin = r.origin
+		}
 		c.MatcherSetsRaw, c.UnlessRaw = r.cond.sets()
 		out = append(out, c)
 	}

@@ -15,6 +15,7 @@ import (
 // rule is a tcp-request rule.
 type rule struct {
 	action          string // of content.Rule
+	origin          string // likewise
 	variable, value string
 	cond            *condition
 }
@@ -109,6 +110,7 @@ func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
 		t.errorf(s.Pos, "'%s' : %v, in %s", s.keyword, err, p)
 		return r, false
 	}
+	r.origin = s.Pos.String() + ": " + s.keyword
 	if len(words) > 0 && !beginsCondition(words[0]) {
 		t.errorf(s.Pos, "'%s' only accepts 'if' or 'unless', in %s (got '%s')", s.keyword, p, words[0])
 		return r, false

@@ -74,6 +74,21 @@ var verbs = map[string]verb{
 	"drop":   drop,
 }
 
+// String is the word for a verb; there is none for useBackend.
+func (v verb) String() string { return wordFor(verbs, v) }
+
+// String is the word for a reason.
+func (r reason) String() string { return wordFor(reasonNames, r) }
+
+func wordFor[V comparable](words map[string]V, v V) string {
+	for word, stands := range words {
+		if stands == v {
+			return word
+		}
+	}
+	return ""
+}
+
 // action is a verb and, for useBackend, its object.
 type action struct {
 	verb    verb

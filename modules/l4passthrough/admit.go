@@ -4,6 +4,7 @@ package l4passthrough
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -43,14 +44,14 @@ func (c *connection) admitted(rules *content.Config, mayRead bool) bool {
 		if !mayRead {
 			v.Hello = nil
 		}
-		action, err := rules.Decide(v)
+		action, rule, err := rules.Decide(v)
 		switch {
 		case err != nil:
 			c.noteHello()
 			c.fail(err)
 			return false
 		case action != content.Wait:
-			return c.perform(action)
+			return c.perform(action, rule)
 		case due.IsZero():
 			due = time.Now().Add(delay)
 		}
@@ -180,8 +181,8 @@ func (c *connection) silence() time.Time {
 // backend is the one that it would have come to.
 func (c *connection) left(end tcplog.End, err error) {
 	c.noteHello()
-	if c.refused() {
-		c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
+	if by := c.refusedBy(); by != nil {
+		c.noteRefused(by)
 		return
 	}
 	if c.record.Backend == "" {
@@ -195,30 +196,45 @@ func (c *connection) left(end tcplog.End, err error) {
 	}
 }
 
-// refused reports whether the rules that have waited refuse what there is.
-func (c *connection) refused() bool {
+// refusedBy returns the rule that refuses what there is, among those that have
+// waited; nil where none does.
+func (c *connection) refusedBy() *content.Rule {
 	if c.deciding == nil {
-		return false
+		return nil
 	}
-	action, err := c.deciding.Decide(c.look(true))
-	return err == nil && action != content.Accept && action != content.Wait
+	action, rule, err := c.deciding.Decide(c.look(true))
+	if err != nil || action == content.Accept || action == content.Wait {
+		return nil
+	}
+	return rule
 }
 
-// perform does what rules have decided. False means that the connection is over.
-func (c *connection) perform(a content.Action) bool {
+// noteRefused notes for the log which of the rules being looked at has refused the
+// connection.
+func (c *connection) noteRefused(by *content.Rule) {
+	kind := "content"
+	switch c.deciding {
+	case &c.h.early[0]:
+		kind = "connection"
+	case &c.h.early[1]:
+		kind = "session"
+	case c.h.Content:
+	default:
+		kind = fmt.Sprintf("backend %q content", c.record.Backend)
+	}
+	c.record.End, c.record.EndedBy, c.record.Error = tcplog.Refused, relay.Proxy, by.Called(kind)
+}
+
+// verbOf is what is done with a connection that rules end.
+var verbOf = map[content.Action]verb{content.Reject: reject, content.Close: closeIt, content.Reset: reset, content.Drop: drop}
+
+// perform does what a rule has decided. False means that the connection is over.
+func (c *connection) perform(a content.Action, by *content.Rule) bool {
 	c.noteHello()
 	if a == content.Accept {
 		return true
 	}
-	c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
-	switch a {
-	case content.Reject:
-		c.alert(alertAccessDenied)
-	case content.Reset:
-		c.reset()
-	case content.Drop:
-		c.drop()
-	default:
-	}
+	c.noteRefused(by)
+	c.turnAway(verbOf[a], alertAccessDenied)
 	return false
 }

@@ -91,9 +91,9 @@ func (c *connection) notServed(err error, q *pool.Queued) {
 	end, by := tcplog.NoServer, relay.Proxy
 	switch {
 	case errors.Is(err, pool.ErrQueueTimeout):
-		end, by = tcplog.QueueTimeout, relay.Server
+		end = tcplog.QueueTimeout
 	case errors.Is(err, pool.ErrQueueFull):
-		end, by = tcplog.QueueFull, relay.Server
+		end = tcplog.QueueFull
 	case errors.Is(err, errClientReset):
 		end, by = tcplog.ClientReset, relay.Client
 	case errors.Is(err, errClientFin):

@@ -3,6 +3,7 @@
 package l4passthrough
 
 import (
+	"fmt"
 	"io"
 	"time"
 
@@ -49,11 +50,21 @@ func (c *connection) refuse(why reason) *balancer.Backend {
 		c.record.End, c.record.EndedBy = tcplog.NoBackend, relay.Proxy
 	default:
 		c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
+		if c.record.Error == "" {
+			c.record.Error = fmt.Sprintf("on %s: %s", why, a.verb)
+		}
 	}
-	switch a.verb {
+	c.turnAway(a.verb, alerts[why])
+	return nil
+}
+
+// turnAway ends a connection that goes to no backend. The alert is what reject
+// sends; 0: none.
+func (c *connection) turnAway(v verb, alert byte) {
+	switch v {
 	case reject:
-		if alerts[why] != 0 {
-			c.alert(alerts[why])
+		if alert != 0 {
+			c.alert(alert)
 		}
 	case reset:
 		c.reset()
@@ -61,7 +72,6 @@ func (c *connection) refuse(why reason) *balancer.Backend {
 		c.drop()
 	case closeIt, useBackend:
 	}
-	return nil
 }
 
 // reset has the client see a RST when the connection is closed.

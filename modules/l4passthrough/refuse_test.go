@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 )
 
 func alertRecord(description byte) string { return string([]byte{21, 3, 1, 0, 2, 2, description}) }
@@ -185,4 +186,37 @@ func connected(t *testing.T) (client, server net.Conn) {
 	}
 	t.Cleanup(func() { client.Close(); server.Close() })
 	return client, server
+}
+
+// The log says which rule has refused a connection: its kind, its number and what it
+// does, or what the file that it comes from calls it.
+func TestRefusedByRule(t *testing.T) {
+	hello := newSpecimen(t, "a.example.test", "").raw
+	yes := `"match": [{"test_answer": {"answer": "yes", "blind": true}}]`
+	no := `{"action": "accept", "match": [{"test_answer": {"answer": "no", "blind": true}}]}`
+	for _, c := range []struct{ config, want string }{
+		{`{"connection": [` + no + `, {"action": "close", ` + yes + `}], "content": {}}`, "connection rule 2: close"},
+		{`{"session": [{"action": "reset"}]}`, "session rule 1: reset"},
+		{`{"content": {"rules": [` + no + `, {"action": "set_var", "var": "sess.x", "value": "src"}, {"action": "reject"}]}}`, "content rule 3: reject"},
+		{`{"content": {"rules": [{"action": "close", "origin": "haproxy.cfg:17: tcp-request content reject"}]}}`, "haproxy.cfg:17: tcp-request content reject"},
+		{`{"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, `backend "default" content rule 1: drop`},
+		{`{"inspect_delay": "20ms"}`, "on timeout: reject"},
+		{`{"inspect_delay": "20ms", "on": {"timeout": "reset"}}`, "on timeout: reset"},
+	} {
+		h := Handler{DefaultBackend: "web"}
+		if err := caddy.StrictUnmarshalJSON([]byte(c.config), &h); err != nil {
+			t.Fatal(err)
+		}
+		if h.Servers != nil {
+			h.DefaultBackend, h.Backend.Content = "", &content.Config{Rules: []*content.Rule{{Action: "drop"}}}
+		}
+		sent := hello
+		if h.InspectDelay != 0 {
+			sent = hello[:10]
+		}
+		_, line, _ := handle(t, &h, sent)
+		if fields := line.ContextMap(); fields["termination"] != "PR" || fields["error"] != c.want || fields["ended_by"] != "proxy" {
+			t.Errorf("%s: logged as %v, want error %q", c.config, fields, c.want)
+		}
+	}
 }
