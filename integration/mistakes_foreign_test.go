@@ -29,6 +29,15 @@ var foreignMistakes = []mistake{
 	{"a source for a matcher", inFrontend, "use_backend web src 10.0.0.0/8", "use_backend web remote_ip 10.0.0.0/8", []string{
 		`unknown option "src"; did you mean "remote_ip"?`, "Caddyfile:12",
 	}},
+	{"http2 for a protocol", inFrontend, "use_backend web alpn http2", "use_backend web alpn h2", []string{
+		`alpn: "http2": ALPN's name for it is h2: write h2`, "Caddyfile:12",
+	}},
+	{"a protocol over QUIC", inFrontend, "use_backend web alpn http3", "use_backend web alpn http/1.1", []string{
+		`alpn: "http3": ALPN's name for HTTP/3 is h3, and it runs over QUIC`, "Caddyfile:12",
+	}},
+	{"microseconds", inBackend, "timeouts connect 500us", "timeouts connect 500ms", []string{
+		`connect 500µs: expected at least 1ms`, "Caddyfile:5",
+	}},
 	{"HAProxy's inter", inBackend, "check {\ninter 2s\n}", "check {\ninterval 2s\n}", []string{
 		`unknown option "inter"; did you mean "interval"?`, "Caddyfile:6",
 	}},

@@ -249,6 +249,9 @@ var jsonMistakes = []mistake{
 	{"a negative timeout", jsonBackend, `{"timeouts": {"client": "-1s"}, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, `{"timeouts": {"client": "1s"}, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, []string{
 		`backend "web": timeouts.client -1s: expected a duration greater than zero`,
 	}},
+	{"a timeout without a unit", jsonBackend, `{"timeouts": {"client": 30}, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, `{"timeouts": {"client": "30s"}, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, []string{
+		`backend "web": timeouts.client 30ns: expected at least 1ms: numbers without a unit are nanoseconds: write "30s"`,
+	}},
 	{"an unknown field", jsonBackend, `{"servers": [{"name": "s1", "address": "127.0.0.1:1", "wieght": 2}]}`, `{"servers": [{"name": "s1", "address": "127.0.0.1:1", "weight": 2}]}`, []string{
 		`passthrough: json: unknown field "wieght"`,
 	}},

@@ -62,8 +62,8 @@ func TestCheckServerOptions(t *testing.T) {
 		}
 	}
 	for _, good := range []string{
-		`"check": {"checker": {"module": "tls", "sni": "x"}, "interval": "1s", "fast_interval": 1, "down_interval": 1, "rise": 1, "fall": 1, "timeout": 1, "address": "10.0.0.9", "port": 65535, "source": "10.0.0.2", "spread": 50, "log": true, "send_proxy": "v1"}`,
-		`"check": {"address": "web.test:8443"}, "agent": {"port": 1, "address": "::1", "interval": 1, "send": "x\n"}`,
+		`"check": {"checker": {"module": "tls", "sni": "x"}, "interval": "1s", "fast_interval": "1s", "down_interval": "1s", "rise": 1, "fall": 1, "timeout": "1s", "address": "10.0.0.9", "port": 65535, "source": "10.0.0.2", "spread": 50, "log": true, "send_proxy": "v1"}`,
+		`"check": {"address": "web.test:8443"}, "agent": {"port": 1, "address": "::1", "interval": "1s", "send": "x\n"}`,
 		`"check": {"address": "::1"}`,
 		`"track": "web/s1"`, `"track": "s1"`, `"no_check": true`, `"maxconn": 0, "minconn": 1, "maxqueue": 9, "slowstart": "1m"`,
 		`"check": {}, "init_state": "fully_down", "on_marked_down": "shutdown_sessions", "on_marked_up": "shutdown_backup_sessions", "observe": "layer4", "error_limit": 1, "on_error": "sudden_death"`,

@@ -111,10 +111,13 @@ func (t *Timeouts) options() options.Table {
 
 // CheckTimeout says what is wrong with a timeout: it may be Never.
 func CheckTimeout(name string, d caddy.Duration) error {
-	if d < 0 && d != Never {
+	switch {
+	case d == Never:
+		return nil
+	case d < 0:
 		return fmt.Errorf("%s %v: expected a duration greater than zero, or -1 for never", name, time.Duration(d))
 	}
-	return nil
+	return options.CheckDuration(name, d)
 }
 
 // TimeoutOption is an option with a duration, which must be greater than zero,
@@ -136,6 +139,9 @@ func TimeoutOption(p *caddy.Duration) options.Option {
 		}
 		if v <= 0 {
 			return d.Errf("%s: %v: expected a duration greater than zero, or off", name, v)
+		}
+		if err := options.CheckDuration(name, caddy.Duration(v)); err != nil {
+			return d.WrapErr(err)
 		}
 		*p = caddy.Duration(v)
 		return nil

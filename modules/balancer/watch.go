@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -188,8 +187,8 @@ type duration struct {
 
 func checkDurations(durations ...duration) error {
 	for _, d := range durations {
-		if d.value < 0 {
-			return fmt.Errorf("%s %v: expected a duration greater than zero", d.name, time.Duration(d.value))
+		if err := options.CheckDuration(d.name, d.value); err != nil {
+			return err
 		}
 	}
 	return nil

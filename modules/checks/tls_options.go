@@ -27,9 +27,6 @@ var (
 	versionWords = []string{"1.0", "1.1", "1.2", "1.3"}
 )
 
-// maxProtocol is the longest name that fits into the ALPN extension.
-const maxProtocol = 255
-
 // TLS is how a check speaks TLS. It is HAProxy's check-ssl, check-sni, check-alpn,
 // ca-file, verify and ssl-min-ver. Sessions are never resumed.
 type TLS struct {
@@ -68,12 +65,13 @@ type TLS struct {
 
 // check says what is wrong with the options.
 func (o *TLS) check() error {
-	if err := errors.Join(options.CheckWord("verify", o.Verify, verifications), options.CheckWord("min_version", o.MinVersion, versionWords)); err != nil {
+	if err := errors.Join(options.CheckWord("verify", o.Verify, verifications), options.CheckWord("min_version", o.MinVersion, versionWords),
+		options.CheckDuration("warn_before", o.WarnBefore), options.CheckDuration("fail_before", o.FailBefore)); err != nil {
 		return err
 	}
 	for _, p := range o.ALPN {
-		if p == "" || len(p) > maxProtocol {
-			return fmt.Errorf("alpn: %q: expected the name of a protocol, such as h2 or http/1.1", p)
+		if err := options.CheckProtocol(p); err != nil {
+			return fmt.Errorf("alpn: %w", err)
 		}
 	}
 	switch {
@@ -81,8 +79,6 @@ func (o *TLS) check() error {
 		return errors.New("alpn_optional: nothing is offered: expected alpn, too")
 	case o.Verify == "none" && o.CA != "":
 		return errors.New("it has a ca and verify none: expected one of them")
-	case o.WarnBefore < 0 || o.FailBefore < 0:
-		return errors.New("warn_before and fail_before: expected durations greater than zero")
 	case o.WarnBefore > 0 && o.WarnBefore <= o.FailBefore:
 		return fmt.Errorf("warn_before %v: expected more than fail_before %v", time.Duration(o.WarnBefore), time.Duration(o.FailBefore))
 	}

@@ -288,15 +288,15 @@ func TestTLSMistakes(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"verify": "nome"}`:                             `verify: unknown word "nome"; did you mean "none"?`,
 		`{"min_version": "1.4"}`:                         `min_version: unknown word "1.4"`,
-		`{"alpn": ["h2", ""]}`:                           `alpn: "": expected the name of a protocol`,
+		`{"alpn": ["h2", ""]}`:                           `alpn: "": expected a protocol name`,
 		`{"alpn_optional": true}`:                        "alpn_optional: nothing is offered: expected alpn, too",
 		`{"ca": "/x", "verify": "none"}`:                 "it has a ca and verify none: expected one of them",
 		`{"ca": "/nowhere/x.pem"}`:                       "ca: open /nowhere/x.pem: no such file or directory",
 		`{"ca": "` + empty + `"}`:                        "holds no certificate: expected PEM",
-		`{"warn_before": -1}`:                            "expected durations greater than zero",
-		`{"fail_before": -1}`:                            "expected durations greater than zero",
-		`{"warn_before": 5, "fail_before": 5}`:           "warn_before 5ns: expected more than fail_before 5ns",
-		`{"alpn": ["` + strings.Repeat("x", 256) + `"]}`: "expected the name of a protocol",
+		`{"warn_before": -1}`:                            "warn_before -1ns: expected a duration greater than zero",
+		`{"fail_before": -1}`:                            "fail_before -1ns: expected a duration greater than zero",
+		`{"warn_before": "5s", "fail_before": "5s"}`:     "warn_before 5s: expected more than fail_before 5s",
+		`{"alpn": ["` + strings.Repeat("x", 256) + `"]}`: "expected a protocol name",
 		`{"server": "x"}`:                                `unknown field "server"`,
 	} {
 		_, err := load("tls", config)

@@ -10,10 +10,10 @@ package content
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -37,8 +37,8 @@ func (c *Config) Provision(ctx caddy.Context) error {
 	if c == nil {
 		return nil
 	}
-	if c.InspectDelay < 0 {
-		return fmt.Errorf("inspect_delay %v: expected a duration greater than zero", time.Duration(c.InspectDelay))
+	if err := options.CheckDuration("inspect_delay", c.InspectDelay); err != nil {
+		return err
 	}
 	loader := new(sample.Loader)
 	for i, r := range c.Rules {

@@ -23,7 +23,7 @@ func TestMatchHelloDoesNotAllocate(t *testing.T) {
 		"nothing":      {},
 		"sni":          {SNI: []string{"a.test", "*.a.test"}},
 		"sni_regexp":   {SNIRegexp: []string{`^www[0-9]*\.`}},
-		"alpn":         {ALPN: []string{"http/3", "h2"}},
+		"alpn":         {ALPN: []string{"h3", "h2"}},
 		"version":      {Version: []string{"-1.1", "1.3-"}},
 		"ech":          {ECH: true},
 		"post_quantum": {PostQuantum: true},

@@ -97,14 +97,6 @@ func checkJA3(word string) error {
 	return nil
 }
 
-// checkProtocol says what is wrong with the name of a protocol in a list.
-func checkProtocol(name string) error {
-	if name == "" || len(name) > 255 || strings.ContainsAny(name, ", ") {
-		return fmt.Errorf("%q: expected a protocol name such as h2 or http/1.1", name)
-	}
-	return nil
-}
-
 func isHex(s string, digits int) bool {
 	return len(s) == digits && strings.Trim(s, "0123456789abcdef") == ""
 }

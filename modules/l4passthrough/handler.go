@@ -24,6 +24,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
 func init() {
@@ -172,8 +173,8 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 
 // check says what is wrong with the frontend's own options.
 func (h *Handler) check() error {
-	if h.InspectDelay < 0 {
-		return fmt.Errorf("inspect_delay %v: expected a duration greater than zero", time.Duration(h.InspectDelay))
+	if err := options.CheckDuration("inspect_delay", h.InspectDelay); err != nil {
+		return err
 	}
 	if h.MaxHello < minMaxHello || h.MaxHello > clienthello.DefaultMaxHello {
 		return fmt.Errorf("max_hello %d: expected a number of bytes from %d to %d", h.MaxHello, minMaxHello, clienthello.DefaultMaxHello)

@@ -4,7 +4,8 @@
 // option. Arity, duplicates, unknown words and ranges are checked here, so that
 // every block of the project answers a mistake in the same way, with the file,
 // the line, what was expected and the nearest word that would have been right.
-// It knows nothing of what the options mean.
+// It knows nothing of what the options mean, but for the values that many blocks
+// have: durations, names of protocols, placeholders.
 package options
 
 import (

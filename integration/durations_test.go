@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
+)
+
+// ownModules are the modules of this project, each with where it stands in
+// everything. Those that stand nowhere are known to have no durations.
+var ownModules = map[string]string{
+	"passthrough":                   "apps.passthrough",
+	"layer4.handlers.passthrough":   "apps.layer4.servers.srv0.routes.0.handle.0",
+	"passthrough.checks.tls":        "apps.passthrough.backends.web.servers.0.check.checker",
+	"passthrough.checks.http":       "apps.passthrough.backends.http.check.checker",
+	"passthrough.checks.tcp_script": "apps.passthrough.backends.web.check.checker",
+}
+
+// everything is a configuration with all that can hold a duration.
+const everything = `{"apps": {
+	"passthrough": {"backends": {
+		"web": {
+			"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {"checker": {"module": "tls"}}, "agent": {"port": 1}}],
+			"check": {"checker": {"module": "tcp_script", "steps": [{"connect": {"tls": {}}}]}},
+			"agent": {"port": 1},
+			"content": {"rules": [{"action": "accept"}]}
+		},
+		"http": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "check": {"checker": {"module": "http", "tls": {}}}}
+	}},
+	"layer4": {"servers": {"srv0": {"listen": ["durable/127.0.0.1:8443"], "routes": [{"handle": [{
+		"handler": "passthrough",
+		"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {}, "agent": {"port": 1}}],
+		"check": {}, "agent": {"port": 1}
+	}]}]}}}
+}}`
+
+// A number without a unit is nanoseconds in Caddy's JSON. No duration of ours takes
+// so few of them.
+func TestDurationsWithoutUnit(t *testing.T) {
+	if err := validate([]byte(everything)); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, m := range slices.Concat(caddy.GetModules("passthrough"), []caddy.ModuleInfo{new(balancer.App).CaddyModule(), new(l4passthrough.Handler).CaddyModule()},
+		caddy.GetModules("passthrough.checks"), caddy.GetModules("passthrough.policies"), caddy.GetModules("layer4.matchers")) {
+		if !strings.HasPrefix(reflect.TypeOf(m.New()).Elem().PkgPath(), module) {
+			continue
+		}
+		at, listed := ownModules[string(m.ID)]
+		for _, path := range durationPaths(reflect.TypeOf(m.New()), nil) {
+			if !listed {
+				t.Errorf("%s has durations: say in ownModules where it stands", m.ID)
+				break
+			}
+			found++
+			path := append(strings.Split(at, "."), path...)
+			name := path[len(path)-1]
+			if err := validate(with(t, everything, path, 30)); err == nil || !strings.Contains(err.Error(), name+` 30ns: expected at least 1ms: numbers without a unit are nanoseconds: write "30s"`) {
+				t.Errorf("%v: 30: got %v", path, err)
+			}
+			if err := validate(with(t, everything, path, "500us")); err == nil || !strings.Contains(err.Error(), name+` 500µs: expected at least 1ms`) {
+				t.Errorf("%v: 500us: got %v", path, err)
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("%d durations found", found)
+	}
+}
+
+// durationPaths returns where a config struct has durations: JSON keys, the key web
+// of each map and the index 0 of each list.
+func durationPaths(t reflect.Type, seen []reflect.Type) (paths [][]string) {
+	below := func(key string, t reflect.Type) {
+		for _, p := range durationPaths(t, seen) {
+			paths = append(paths, append([]string{key}, p...))
+		}
+	}
+	switch {
+	case t == reflect.TypeFor[caddy.Duration]():
+		return [][]string{{}}
+	case t.Kind() == reflect.Pointer:
+		return durationPaths(t.Elem(), seen)
+	case t.Kind() == reflect.Map:
+		below("web", t.Elem())
+	case t.Kind() == reflect.Slice:
+		below("0", t.Elem())
+	case t.Kind() == reflect.Struct && !slices.Contains(seen, t):
+		seen = append(seen, t)
+		for f := range t.Fields() {
+			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			switch {
+			case f.Anonymous && key == "":
+				paths = append(paths, durationPaths(f.Type, seen)...)
+			case key != "":
+				below(key, f.Type)
+			}
+		}
+	}
+	return paths
+}
+
+// with returns the configuration with a value at a path.
+func with(t *testing.T, config string, path []string, value any) []byte {
+	t.Helper()
+	var root any
+	if err := json.Unmarshal([]byte(config), &root); err != nil {
+		t.Fatal(err)
+	}
+	at := root
+	for i, key := range path {
+		if list, ok := at.([]any); ok {
+			n, err := strconv.Atoi(key)
+			if err != nil || n >= len(list) {
+				t.Fatalf("%v: nothing there", path[:i+1])
+			}
+			at = list[n]
+			continue
+		}
+		object := at.(map[string]any)
+		switch {
+		case i == len(path)-1:
+			object[key] = value
+		case object[key] == nil:
+			object[key] = make(map[string]any)
+		}
+		at = object[key]
+	}
+	b, err := json.Marshal(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
