@@ -38,6 +38,18 @@ var foreignMistakes = []mistake{
 	{"microseconds", inBackend, "timeouts connect 500us", "timeouts connect 500ms", []string{
 		`connect 500µs: expected at least 1ms`, "Caddyfile:5",
 	}},
+	{"a misspelled placeholder", inFrontend, "use_backend {l4.client_helo.sni}", "use_backend {l4.client_hello.sni}", []string{
+		`placeholder {l4.client_helo.sni}: nothing provides it; did you mean {l4.client_hello.sni}? (known: `, "Caddyfile:12",
+	}},
+	{"a placeholder of nothing in an address", inBackend, "server s2 {l4.tls.sni}:443", "server s2 {l4.client_hello.sni}:443", []string{
+		`server "s2": address "{l4.tls.sni}:443": placeholder {l4.tls.sni}: nothing provides it; did you mean {l4.client_hello.sni}?`, "Caddyfile:5",
+	}},
+	{"a placeholder of nothing in a key", inBackend, "balance hash {http.request.host}", "balance hash {l4.client_hello.sni}", []string{
+		`placeholder {http.request.host}: nothing provides it; did you mean {l4.client_hello.sni}?`, "Caddyfile:5",
+	}},
+	{"a placeholder of no module", inBackend, "balance hash {geo.country}", "balance hash {l4.vars.country}", []string{
+		`placeholder {geo.country}: nothing provides it (known: {l4.client_hello.`, "Caddyfile:5",
+	}},
 	{"HAProxy's inter", inBackend, "check {\ninter 2s\n}", "check {\ninterval 2s\n}", []string{
 		`unknown option "inter"; did you mean "interval"?`, "Caddyfile:6",
 	}},

@@ -252,6 +252,9 @@ var jsonMistakes = []mistake{
 	{"a timeout without a unit", jsonBackend, `{"timeouts": {"client": 30}, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, `{"timeouts": {"client": "30s"}, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, []string{
 		`backend "web": timeouts.client 30ns: expected at least 1ms: numbers without a unit are nanoseconds: write "30s"`,
 	}},
+	{"a placeholder of nothing", jsonBackend, `{"servers": [{"name": "s1", "address": "{l4.client_helo.sni}:443"}]}`, `{"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:443"}]}`, []string{
+		`backend "web": server 1 "s1": address "{l4.client_helo.sni}:443": placeholder {l4.client_helo.sni}: nothing provides it; did you mean {l4.client_hello.sni}?`,
+	}},
 	{"an unknown field", jsonBackend, `{"servers": [{"name": "s1", "address": "127.0.0.1:1", "wieght": 2}]}`, `{"servers": [{"name": "s1", "address": "127.0.0.1:1", "weight": 2}]}`, []string{
 		`passthrough: json: unknown field "wieght"`,
 	}},

@@ -120,7 +120,7 @@ func TestCareNamesWhatIsWrong(t *testing.T) {
 		cleanUp(t, app)
 	}
 	good := provisioned(t, `{"a": {"servers": [`+s1+`]}, "b": {"check": {}, "servers": [{"name": "t", "address": "a:1", "track": "a/s1"}, {"name": "u", "address": "a:1", "track": "c/v"}]},
-		"c": {"servers": [{"name": "v", "address": "a:1", "track": "b/t"}, {"name": "w", "address": "{l4.x}:1", "no_check": true}], "check": {}}}`)
+		"c": {"servers": [{"name": "v", "address": "a:1", "track": "b/t"}, {"name": "w", "address": "{l4.vars.x}:1", "no_check": true}], "check": {}}}`)
 	cleanUp(t, good)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -78,6 +79,9 @@ func (s *Server) check() error {
 	}
 	if err := checkAddress(s.Address); err != nil {
 		return err
+	}
+	if err := options.CheckPlaceholders(s.Address); err != nil {
+		return fmt.Errorf("address %q: %w", s.Address, err)
 	}
 	if w := s.Weight; w != nil && (*w < 0 || *w > MaxWeight) {
 		return fmt.Errorf("weight %d: expected a whole number from 0 to %d", *w, MaxWeight)

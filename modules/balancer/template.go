@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
 // placeholder is what each connection fills in.
@@ -26,7 +27,7 @@ func CheckNameTemplate(name string) error {
 	if err := CheckName(placeholder.ReplaceAllString(name, "x")); err != nil {
 		return fmt.Errorf("name %q: expected letters, digits, any of -_.: and placeholders such as {l4.client_hello.sni}, nothing else", name)
 	}
-	return nil
+	return options.CheckPlaceholders(name)
 }
 
 // checkAddressTemplate is checkAddress for an address with placeholders.

@@ -10,7 +10,7 @@ import (
 )
 
 func TestCheckNameTemplate(t *testing.T) {
-	for _, name := range []string{"web", "{l4.client_hello.sni}", "tenant-{l4.client_hello.sni}", "{a}{b-c_d.9}:x", "a.{l4.vars.x}_b"} {
+	for _, name := range []string{"web", "{l4.client_hello.sni}", "tenant-{l4.client_hello.sni}", "{env.a}{l4.vars.b-c_d.9}:x", "a.{l4.vars.x}_b"} {
 		if err := CheckNameTemplate(name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
 // checkPlaceholders has the placeholders that cx knows, by name.
@@ -158,5 +159,18 @@ func TestPlaceholdersAreNotFilledTwice(t *testing.T) {
 		if got := cx.Replacer().ReplaceAll("<{l4.client_hello.sni}>", ""); got != "<"+strings.ToLower(name)+">" {
 			t.Errorf("%q became %q", name, got)
 		}
+	}
+}
+
+// What configurations may ask for is what a hello provides.
+func TestPlaceholdersAreKnown(t *testing.T) {
+	i := inspected(t, hello(t, "a.test"))
+	for _, name := range options.HelloPlaceholders {
+		if _, known := placeholder(i, replPrefix+name); !known {
+			t.Errorf("{%s%s} is taken, and nothing provides it", replPrefix, name)
+		}
+	}
+	if _, known := placeholder(i, replPrefix+"nothing"); known {
+		t.Error("a placeholder of nothing has a value")
 	}
 }

@@ -52,7 +52,7 @@ func TestTemplates(t *testing.T) {
 		{"tenant-{l4.client_hello.sni}", "a.test", "tenant-a.test"},
 		{"tenant-{l4.client_hello.sni}", "", "tenant-"},
 		{"tenant-{l4.client_hello.sni}", "later", "fallback"},
-		{"{l4.client_hello.sni}{l4.no_such_thing}", "a.test", "a.test"},
+		{"{l4.client_hello.sni}{l4.vars.no_such_thing}", "a.test", "a.test"},
 		{"{l4.client_hello.sni}", "{l4.client_hello.outcome}", "fallback"},
 	} {
 		for _, fallback := range []string{"fallback", "none"} {

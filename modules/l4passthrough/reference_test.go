@@ -25,7 +25,7 @@ var (
 	someProtocols = []string{"", "h2", "http/1.1"}
 	someAnswers   = []string{"yes", "no", "more", "error"}
 	someBackends  = []string{"r0", "a.test", "x.a.test", "h2.a.test", "t-h2", "t-"}
-	someTemplates = []string{"{l4.client_hello.sni}", "x.{l4.client_hello.sni}", "t-{l4.client_hello.alpn}", "{l4.client_hello.alpn}.{l4.client_hello.sni}", "{l4.unknown}a.test"}
+	someTemplates = []string{"{l4.client_hello.sni}", "x.{l4.client_hello.sni}", "t-{l4.client_hello.alpn}", "{l4.client_hello.alpn}.{l4.client_hello.sni}", "{l4.vars.unknown}a.test"}
 )
 
 // allBackends are those that rules of the test can lead to: rule i to r<i>,
@@ -78,7 +78,7 @@ func firstMatch(rules []spec, s *specimen) (rule int, backend string, err error)
 // backend is where rule i sends the hello if its matchers let it through.
 func (r *spec) backend(i int, s *specimen) (backend string, listed bool) {
 	if r.template != "" {
-		fill := strings.NewReplacer("{l4.client_hello.sni}", strings.ToLower(s.name), "{l4.client_hello.alpn}", s.protocol, "{l4.unknown}", "")
+		fill := strings.NewReplacer("{l4.client_hello.sni}", strings.ToLower(s.name), "{l4.client_hello.alpn}", s.protocol, "{l4.vars.unknown}", "")
 		if backend = fill.Replace(r.template); slices.Contains(allBackends, backend) {
 			return backend, true
 		}

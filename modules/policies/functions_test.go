@@ -15,7 +15,7 @@ import (
 type hello string
 
 func (h hello) Placeholders(template string) string {
-	return strings.NewReplacer("{l4.client_hello.sni}", string(h), "{sni}", string(h)).Replace(template)
+	return strings.NewReplacer("{l4.client_hello.sni}", string(h), "{l4.vars.sni}", string(h)).Replace(template)
 }
 
 // The hashes are what the converters of HAProxy 2.6 made of the keys, without
@@ -44,7 +44,7 @@ func TestHashFunctions(t *testing.T) {
 				if spread {
 					want = c.spreads[i]
 				}
-				p := &Hash{Key: "{sni}", Hashing: Hashing{HashType: HashType{Function: name, Avalanche: spread}}}
+				p := &Hash{Key: "{l4.vars.sni}", Hashing: Hashing{HashType: HashType{Function: name, Avalanche: spread}}}
 				provisioned(t, p)
 				if got, ok := p.Hash(&pool.Request{Connection: hello(c.key)}); got != want || !ok {
 					t.Errorf("%s of %q, avalanche %t: %d (%t), want %d", name, c.key, spread, got, ok, want)
@@ -79,7 +79,7 @@ func TestHashFunctionDefaults(t *testing.T) {
 
 // With none a key is a number, of which the lower 32 bits count.
 func TestHashFunctionNone(t *testing.T) {
-	p := &Hash{Key: "{sni}", Hashing: Hashing{HashType: HashType{Function: noFunction}}}
+	p := &Hash{Key: "{l4.vars.sni}", Hashing: Hashing{HashType: HashType{Function: noFunction}}}
 	provisioned(t, p)
 	for _, c := range []struct {
 		key  string
@@ -96,7 +96,7 @@ func TestHashFunctionNone(t *testing.T) {
 			t.Errorf("%q: %d (%t), want %d (%t)", c.key, got, ok, c.want, c.ok)
 		}
 	}
-	spread := &Hash{Key: "{sni}", Hashing: Hashing{HashType: HashType{Function: noFunction, Avalanche: true}}}
+	spread := &Hash{Key: "{l4.vars.sni}", Hashing: Hashing{HashType: HashType{Function: noFunction, Avalanche: true}}}
 	provisioned(t, spread)
 	if got, _ := spread.Hash(&pool.Request{Connection: hello("97")}); got != 1830748055 {
 		t.Errorf("97 with avalanche: %d", got)

@@ -92,8 +92,10 @@ func (p *Hash) checkKey() error {
 	switch {
 	case (p.Key == "") == (p.Expression == ""):
 		return errors.New("expected a key or an expression: what is to be hashed")
-	case p.Key == "" || p.Key == sourceKey || keys[p.Key] != "" || strings.Contains(p.Key, "{"):
+	case p.Key == "" || p.Key == sourceKey || keys[p.Key] != "":
 		return nil
+	case strings.Contains(p.Key, "{"):
+		return options.CheckPlaceholders(p.Key)
 	}
 	known := append(slices.Sorted(maps.Keys(keys)), sourceKey)
 	return fmt.Errorf("unknown key %q%s, or placeholders in braces", p.Key, options.Suggest(p.Key, known))

@@ -107,7 +107,7 @@ var goldenHashedSources = []golden{
 }
 
 func TestHashOfNames(t *testing.T) {
-	for _, key := range []string{"sni", "{sni}"} {
+	for _, key := range []string{"sni", "{l4.vars.sni}"} {
 		for _, c := range goldenKeys {
 			p := openServers(t, &Hash{Key: key, Hashing: Hashing{HashType: c.options}}, c.servers...)
 			first, then := "", ""

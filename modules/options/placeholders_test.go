@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package options
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+func TestCheckPlaceholders(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                       "",
+		"no placeholder":                         "",
+		"{l4.client_hello.sni}:443":              "",
+		"{l4.client_hello.ja4}-{l4.vars.sess.x}": "",
+		"{env.WEB}{file./etc/x}{l4.regexp.1}":    "",
+		"{l4.conn.remote_addr}":                  "",
+		"{l4.tls.server_name}":                   "", // of the matcher tls
+		"{l4.tls.client.san.dns_names.0}":        "",
+		"{l4.rdp.cookie_ip}{system.hostname}":    "",
+		"{l4.client_helo.sni}":                   "placeholder {l4.client_helo.sni}: nothing provides it; did you mean {l4.client_hello.sni}? (known: {l4.client_hello.alpn|",
+		"a-{l4.client-hello.SNI}":                "did you mean {l4.client_hello.sni}?",
+		"{env.A}{l4.tls.sni}":                    "placeholder {l4.tls.sni}: nothing provides it; did you mean {l4.client_hello.sni}?",
+		"{http.request.host}":                    "did you mean {l4.client_hello.sni}?",
+		"{l4.tls.servername}":                    "did you mean {l4.tls.server_name}?",
+		"{remote_ip}":                            "did you mean {l4.conn.remote_addr}?",
+		"{l4.client_hello.}":                     "placeholder {l4.client_hello.}: nothing provides it",
+		"{l4.vars.}":                             "placeholder {l4.vars.}: nothing provides it (known:",
+		"{}":                                     "placeholder {}: nothing provides it (known:",
+		"{geo.country}":                          "placeholder {geo.country}: nothing provides it (known:",
+	} {
+		got := ""
+		if err := CheckPlaceholders(text); err != nil {
+			got = err.Error()
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Where modules of other projects are, they may provide what is not known here; a
+// misspelled name is refused nevertheless.
+func TestPlaceholdersOfOthers(t *testing.T) {
+	for text, refused := range map[string]bool{"{geo.country}": false, "{l4.geo.country}": false, "{l4.client_helo.sni}": true, "{l4.tls.sni}": true} {
+		if err := checkPlaceholders(text, true); (err != nil) != refused {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if othersProvide() {
+		t.Error("a test without any module finds some")
+	}
+	if isOfOthers(ours{}.CaddyModule().New()) || !isOfOthers(&struct{ ours }{}) {
+		t.Error("modules are not told apart")
+	}
+}
+
+// ours is a module of this project; what is built upon it has no package path.
+type ours struct{}
+
+func (ours) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "layer4.matchers.ours", New: func() caddy.Module { return new(ours) }}
+}
