@@ -35,6 +35,7 @@ type Socket struct {
 type waiting struct {
 	ready    chan struct{} // one word: look again
 	deadline time.Time
+	looks    bool // when it passes, what has come before is still taken, once
 }
 
 // Dial connects to a server and sends first, as soon as it is there: Start
@@ -86,8 +87,9 @@ func (s *Socket) connected(o *DialOptions) error {
 		s.out.deadline = time.Now().Add(o.Timeout)
 	}
 	for {
-		if err := s.wait(&s.out, o.Cancel); err != nil {
-			return err
+		late := s.wait(&s.out, o.Cancel)
+		if late != nil && late != os.ErrDeadlineExceeded { //nolint:errorlint // of wait
+			return late
 		}
 		s.mu.Lock()
 		code, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -101,8 +103,11 @@ func (s *Socket) connected(o *DialOptions) error {
 			s.out.deadline = time.Time{}
 		}
 		s.mu.Unlock()
-		if err != unix.ENOTCONN {
+		switch {
+		case err != unix.ENOTCONN:
 			return os.NewSyscallError("connect", err)
+		case late != nil:
+			return late
 		}
 	}
 }
@@ -208,7 +213,8 @@ func (s *Socket) watch(w *waiting) (err error) {
 }
 
 // use calls f with the descriptor until it does not return EAGAIN, or the time is
-// over.
+// over. A deadline that passes after it was set leaves room for one call more: where
+// this process did not run for a while, what has come in time is there.
 func (s *Socket) use(w *waiting, f func(fd int) error) error {
 	for {
 		s.mu.Lock()
@@ -218,6 +224,12 @@ func (s *Socket) use(w *waiting, f func(fd int) error) error {
 			err = net.ErrClosed
 		case !w.deadline.IsZero() && !time.Now().Before(w.deadline):
 			err = os.ErrDeadlineExceeded
+			if w.looks {
+				w.looks = false
+				if late := f(s.fd); late != unix.EAGAIN { //nolint:errorlint // an Errno
+					err = late
+				}
+			}
 		default:
 			err = f(s.fd)
 		}
@@ -225,7 +237,7 @@ func (s *Socket) use(w *waiting, f func(fd int) error) error {
 		if err != unix.EAGAIN { //nolint:errorlint // an Errno
 			return err
 		}
-		if err := s.wait(w, nil); err != nil {
+		if err := s.wait(w, nil); err != nil && err != os.ErrDeadlineExceeded { //nolint:errorlint // of wait
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -144,6 +145,58 @@ func TestDialTimeout(t *testing.T) {
 	}
 	if took := time.Since(began); took < 300*time.Millisecond {
 		t.Errorf("took %v", took)
+	}
+}
+
+// What has come before a deadline is read after it, once: the process may have been
+// stopped in between. A deadline that was over when it was set stops all reading.
+func TestReadsOnceAfterADeadline(t *testing.T) {
+	dialed, accepted := socketPair(t, DialOptions{}, nil)
+	defer dialed.Close()
+	defer accepted.Close()
+	send(t, dialed, "in time")
+	_ = accepted.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	time.Sleep(40 * time.Millisecond)
+	receive(t, accepted, "in time")
+	send(t, dialed, "late")
+	if n, err := accepted.Read(make([]byte, 10)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the second time: %d bytes and %v", n, err)
+	}
+	_ = accepted.SetReadDeadline(time.Now().Add(-time.Second))
+	if n, err := accepted.Read(make([]byte, 10)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a deadline in the past: %d bytes and %v", n, err)
+	}
+	_ = accepted.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	receive(t, accepted, "late")
+	if n, err := accepted.Read(make([]byte, 10)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("nothing comes: %d bytes and %v", n, err)
+	}
+}
+
+// A connection that was made in time is one, even if that is only seen when the
+// time is over.
+func TestConnectedThoughTheTimeIsOver(t *testing.T) {
+	listening, at := listenRaw(t)
+	s := &Socket{remote: net.TCPAddrFromAddrPort(at)}
+	fd, err := newSocket(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.fd = fd
+	defer s.Close()
+	if err := connect(fd, at); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		c, err := Accept(uintptr(listening), nil)
+		if err == nil {
+			defer c.Close()
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := s.connected(&DialOptions{Timeout: 1}); err != nil {
+		t.Errorf("connected, but %v", err)
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Socket) SetWriteDeadline(at time.Time) error {
 }
 
 func (w *waiting) until(at time.Time) {
-	w.deadline = at
+	w.deadline, w.looks = at, !at.IsZero() && time.Now().Before(at)
 	w.wake()
 }
 
