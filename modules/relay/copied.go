@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -41,7 +42,8 @@ type end struct {
 	began   time.Time
 	active  atomic.Int64 // when it last sent or took a byte, in ns since began
 	done    atomic.Bool  // nothing more comes from it
-	dying   atomic.Bool  // writing to it failed: what it has sent is still read
+	dying   atomic.Bool  // it takes no more: what it has sent is still read
+	spare   atomic.Bool  // the other side takes no more: it is not read from any more
 	shut    atomic.Bool  // closed by the session: errors mean nothing any more
 
 	writeDue time.Time // the write deadline; its writer's
@@ -75,6 +77,7 @@ func (s *copied) run() Result {
 	go s.toClient(done)
 	s.direction(&s.client, &s.server)
 	<-done
+	s.linger()
 	s.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,9 +109,10 @@ func (s *copied) direction(from, to *end) {
 	defer s.crashed()
 	buf := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(buf)
-	for {
+	for glanced := false; ; {
 		n, err := from.Read(buf[:])
 		if n > 0 {
+			glanced = false
 			from.touch(time.Now())
 			if !from.heard && from.side == Server {
 				s.owner.Answered()
@@ -116,6 +120,9 @@ func (s *copied) direction(from, to *end) {
 			from.heard = true
 			if !s.deliver(from, to, buf[:n]) {
 				return
+			}
+			if from.dying.Load() { // that took as long as it took: there may be more
+				_ = from.SetReadDeadline(time.Now().Add(lastWords))
 			}
 		}
 		switch {
@@ -125,7 +132,15 @@ func (s *copied) direction(from, to *end) {
 			s.finished(from, to)
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
+			if from.spare.Load() {
+				return
+			}
 			if !from.expired() {
+				continue
+			}
+			if !glanced && from.overslept() {
+				glanced = true
+				_ = from.SetReadDeadline(time.Now().Add(glance))
 				continue
 			}
 			s.note(Result{By: s.silent(from), Cause: Timeout})
@@ -133,7 +148,7 @@ func (s *copied) direction(from, to *end) {
 			return
 		default:
 			s.broken(from, err)
-			s.close()
+			to.dismiss()
 			return
 		}
 	}
@@ -142,33 +157,61 @@ func (s *copied) direction(from, to *end) {
 // deliver writes b, which came from from, to the other side. Where that fails,
 // the other side is only read to its end from then on.
 func (s *copied) deliver(from, to *end, b []byte) bool {
-	began := time.Now()
+	began, glanced := time.Now(), false
 	for len(b) > 0 {
-		to.watchWrite(began)
+		if !glanced {
+			to.watchWrite(began, from)
+		}
 		n, err := to.Write(b)
 		b = b[n:]
 		from.sent.Add(int64(n))
 		if n > 0 {
-			began = time.Now()
+			began, glanced = time.Now(), false
 			to.touch(began)
 		}
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if limit := to.limit(); limit > 0 && time.Since(began) >= limit {
-				s.note(Result{By: to.side, Cause: Timeout})
-				s.close()
-				return false
+			over := time.Since(began) - to.takes(from)
+			if to.takes(from) == 0 || over < 0 {
+				continue
 			}
+			if !glanced && over > glance {
+				glanced, to.writeDue = true, time.Now().Add(glance)
+				_ = to.SetWriteDeadline(to.writeDue)
+				continue
+			}
+			s.note(Result{By: to.side, Cause: Timeout})
+			s.close()
+			return false
 		default:
-			s.broken(to, err)
-			to.dying.Store(true)
-			_ = to.SetReadDeadline(time.Now().Add(lastWords))
+			s.refuses(to, from, err)
 			return false
 		}
 	}
 	from.touch(began) // while it was not read from, it was not silent
 	return true
+}
+
+// refuses is called when writing to a side has failed. What it has sent before is
+// still delivered. A server that had finished in order only ends the client's
+// direction by that.
+func (s *copied) refuses(e, from *end, err error) {
+	// EPIPE: it was reset after it had finished, which need not have been read yet.
+	if e.side != Server || !e.done.Load() && !errors.Is(err, syscall.EPIPE) {
+		s.broken(e, err)
+	}
+	e.dying.Store(true)
+	_ = e.SetReadDeadline(time.Now().Add(lastWords))
+	if from.limit() == 0 { // it may be in the middle of a write without a deadline
+		_ = from.SetWriteDeadline(time.Now().Add(lingerFor))
+	}
+}
+
+// dismiss has nothing more be read from a side: the other one takes no more.
+func (e *end) dismiss() {
+	e.spare.Store(true)
+	_ = e.SetReadDeadline(time.Now())
 }
 
 // silent is who is said to have been silent when the time of e is over: the
@@ -187,7 +230,7 @@ func (s *copied) silent(e *end) Side {
 func (s *copied) finished(from, to *end) {
 	from.done.Store(true)
 	if from.dying.Load() {
-		s.close()
+		to.dismiss()
 		return
 	}
 	if w, ok := to.Conn.(interface{ CloseWrite() error }); ok {
@@ -236,7 +279,16 @@ func (s *copied) halfClosed(e *end) {
 	if !e.dying.Load() {
 		_ = e.SetReadDeadline(e.due())
 	}
-	if e.dying.Load() { // the other goroutine's deadline was just overwritten
+	e.overwritten()
+}
+
+// overwritten sets the read deadline again that the other goroutine may have set
+// just before.
+func (e *end) overwritten() {
+	switch {
+	case e.spare.Load():
+		_ = e.SetReadDeadline(time.Now())
+	case e.dying.Load():
 		_ = e.SetReadDeadline(time.Now().Add(lastWords))
 	}
 }
@@ -250,10 +302,7 @@ func (e *end) expired() bool {
 			return true
 		}
 		_ = e.SetReadDeadline(due)
-		if e.dying.Load() { // the other goroutine's deadline was just overwritten
-			_ = e.SetReadDeadline(time.Now().Add(lastWords))
-			return false
-		}
+		e.overwritten()
 		if now := e.due(); now.IsZero() == due.IsZero() && !now.Before(due) {
 			return false
 		}
@@ -261,10 +310,28 @@ func (e *end) expired() bool {
 	}
 }
 
+// glance is how long a side has to show that it was not silent, where its time was
+// over by more than that when this was noticed: the process may not have run.
+const glance = 50 * time.Millisecond
+
+// overslept reports whether the timeout of e was over long ago.
+func (e *end) overslept() bool {
+	return !e.dying.Load() && time.Since(e.due()) > glance
+}
+
+// takes is how long e may take nothing of what there is for it; 0: for ever, but not
+// where the other side is gone.
+func (e *end) takes(from *end) time.Duration {
+	if limit := e.limit(); limit != 0 || !from.dying.Load() {
+		return limit
+	}
+	return lingerFor
+}
+
 // watchWrite sets when a write that began at the time given is to be given up,
 // unless the deadline of an earlier one leaves it enough time and no more.
-func (e *end) watchWrite(began time.Time) {
-	limit := e.limit()
+func (e *end) watchWrite(began time.Time, from *end) {
+	limit := e.takes(from)
 	if limit == 0 {
 		if !e.writeDue.IsZero() { // there was a timeout before
 			e.writeDue = time.Time{}
@@ -292,23 +359,10 @@ func (s *copied) note(r Result) {
 	}
 }
 
-// close closes both connections. Where one of them was reset, the other is too:
-// a FIN would tell its peer that all has been said.
-func (s *copied) close() {
-	s.mu.Lock()
-	reset := s.over && s.result.Cause == Reset
-	s.mu.Unlock()
-	for _, e := range []*end{&s.client, &s.server} {
-		if reset {
-			Abort(e.Conn)
-		}
-		e.shutdown()
-	}
-}
-
 func (e *end) shutdown() {
-	e.shut.Store(true)
-	_ = e.Close()
+	if !e.shut.Swap(true) {
+		_ = e.Close()
+	}
 }
 
 // crashed turns a panic in a connection's own code into the session's end.

@@ -29,6 +29,10 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	defer s.mu.Unlock()
 	defer s.crashed(sh)
 	p := &s.parked
+	if p.state == lingering {
+		s.lingers(sh, of, ready)
+		return
+	}
 	if p.state != running {
 		return
 	}
@@ -37,13 +41,12 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 		e.readable, e.last = true, e.last || ready&(unix.EPOLLRDHUP|broke) != 0
 	}
 	if ready&unix.EPOLLERR != 0 && (e.done || other.blocked != 0) && !e.dying {
-		// It is not read from, so that nobody else would notice.
+		// It is not read from now, so that nothing else would notice.
 		if code, err := unix.GetsockoptInt(int(e.fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
-			s.fail(sh, Result{By: of, Cause: Reset, Err: unix.Errno(code)})
-			return
+			s.refuses(sh, of, unix.Errno(code), now)
 		}
 	}
-	if other.held != nil && ready&(unix.EPOLLOUT|broke) != 0 {
+	if p.state == running && other.held != nil && ready&(unix.EPOLLOUT|broke) != 0 {
 		s.move(sh, 1-of, now)
 	}
 	if p.state == running && e.readable {
@@ -66,11 +69,13 @@ func (s *Session) move(sh *shard, of Side, now int64) {
 		switch {
 		case n > 0:
 		case err == nil:
+			from.fin = !from.dying
 			s.finished(sh, of, now)
 		case err == unix.EAGAIN: //nolint:errorlint // an Errno
 			from.readable = false
 		default:
-			s.fail(sh, Result{By: of, Cause: Reset, Err: err})
+			from.done = true
+			s.broken(sh, of, err, now)
 		}
 	}
 	if from.held != nil && from.held.pipe != nil && from.held.pipe.n == 0 {
@@ -200,18 +205,42 @@ func (s *Session) block(sh *shard, of Side, now int64) {
 	}
 }
 
-// broken is called when writing to a side has failed. What that one has sent
-// before is still delivered.
-func (s *Session) broken(sh *shard, of Side, err error, now int64) {
-	e, from := &s.parked.sides[of], &s.parked.sides[1-of]
-	s.note(Result{By: of, Cause: Reset, Err: err})
-	from.done = true
-	s.drop(sh, from)
-	if e.done {
-		s.finish(sh)
+// errAfterEnd is the error of a connection that was reset after its other end had
+// closed it in order, which need not have been read yet.
+const errAfterEnd = unix.EPIPE
+
+// refuses is called when the kernel says, without being asked, that the connection
+// to a side has broken. A client that has finished, and takes no more, most often has
+// all that it wanted, and what the server still says of itself is its end: that
+// decides, if it comes soon.
+func (s *Session) refuses(sh *shard, of Side, err error, now int64) {
+	p := &s.parked
+	e := &p.sides[of]
+	if of != Client || !e.fin || p.sides[Server].done {
+		s.broken(sh, of, err, now)
 		return
 	}
-	e.dying, e.blocked, e.readable, e.last = true, now, true, true
+	e.dying, p.since = true, now
+	s.arm()
+}
+
+// broken is called when a side takes no more: its connection was reset, or failed.
+// What it has sent before is still delivered. A server that had finished in order
+// only ends the client's direction by that.
+func (s *Session) broken(sh *shard, of Side, err error, now int64) {
+	p := &s.parked
+	e, from := &p.sides[of], &p.sides[1-of]
+	if of != Server || !e.fin && err != errAfterEnd { //nolint:errorlint // an Errno
+		s.note(Result{By: of, Cause: Reset, Err: err})
+	}
+	from.done = true
+	s.drop(sh, from)
+	e.dying, e.blocked, p.since = true, 0, now
+	if e.done {
+		s.linger(sh, 1-of, now)
+		return
+	}
+	e.readable, e.last = true, true
 	s.arm()
 	if sh != nil { // else the event comes
 		s.move(sh, of, now)
@@ -229,9 +258,10 @@ func (s *Session) finished(sh *shard, of Side, now int64) {
 		p.first = of
 	}
 	if e.dying || other.done {
-		s.finish(sh)
+		s.linger(sh, 1-of, now)
 		return
 	}
+	other.shut = true
 	shutdown(int(other.fd))
 	if p.options.ClientFin != 0 {
 		p.sides[Client].active.Store(now)
@@ -244,7 +274,7 @@ func (s *Session) finished(sh *shard, of Side, now int64) {
 
 // fail ends the session at once.
 func (s *Session) fail(sh *shard, r Result) {
-	if s.parked.state == running {
+	if s.parked.running() {
 		s.note(r)
 		s.finish(sh)
 	}

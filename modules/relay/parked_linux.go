@@ -19,18 +19,19 @@ type parked struct {
 	timer   timer
 	slot    int32
 	state   state
-	first   Side // that finished; Proxy: none
-	heard   bool // the server has sent something
+	first   Side  // that finished; Proxy: none
+	heard   bool  // the server has sent something
+	left    int32 // how much a lingering session had to deliver when it was last looked at
+	since   int64 // when a side began to take no more, or the session to linger
+	excused int64 // until when it is, though a time is over; 0: it is not
 }
-
-// both are the sides that have a connection.
-var both = [...]Side{Client, Server}
 
 type state uint8
 
 const (
 	notParked state = iota
 	running
+	lingering // for what the kernel has not delivered to one side; the other is closed
 	over
 )
 
@@ -48,7 +49,9 @@ type side struct {
 	fast     bool // and the other side has taken all of it
 	out      bool // it is watched for room
 	done     bool // nothing more is taken from it
-	dying    bool // writing to it failed: what it has sent is still read
+	fin      bool // because it has finished in order
+	shut     bool // it was told that nothing more comes
+	dying    bool // it takes no more: what it has sent is still read
 }
 
 // held is what is in flight: in a pipe or in rest.
@@ -57,7 +60,7 @@ type held struct {
 	rest []byte
 }
 
-func (p *parked) running() bool { return p.state == running }
+func (p *parked) running() bool { return p.state == running || p.state == lingering }
 
 func (p *parked) counters() Counters {
 	c := Counters{In: p.sides[Client].sent.Load(), Out: p.sides[Server].sent.Load()}
@@ -109,12 +112,15 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 func (s *Session) watch(client, server place) (err error) {
 	p := &s.parked
 	p.shard, p.slot = client.shard, client.slot
-	if p.slot == 0 {
+	if p.slot == 0 && (server.slot != 0 || p.shard == nil) {
 		p.shard, p.slot = server.shard, server.slot
+	}
+	if p.shard == nil {
+		p.shard, err = pick()
 	}
 	if p.slot != 0 {
 		p.shard.replace(p.slot, s)
-	} else if p.shard, err = pick(); err == nil {
+	} else if err == nil {
 		p.slot = p.shard.add(s)
 	}
 	for i, at := range [...]place{client, server} {
@@ -218,10 +224,18 @@ func (s *Session) finish(sh *shard) {
 	}
 	for _, of := range both {
 		e := &p.sides[of]
-		if r.Cause == Reset && r.By != of {
+		s.drop(sh, e)
+		if e.fd < 0 {
+			continue
+		}
+		reset := s.resets(of)
+		if s.wrong != nil && (reset || s.wrong.Cause != Reset) {
+			lost := thrownAway(e, reset)
+			p.sides[1-of].sent.Add(-min(lost, p.sides[1-of].sent.Load()))
+		}
+		if reset {
 			setLinger(int(e.fd))
 		}
-		s.drop(sh, e)
 		closeFD(int(e.fd))
 	}
 	if p.shard != nil {
@@ -247,90 +261,9 @@ func (s *Session) drop(sh *shard, e *side) {
 	e.held = nil
 }
 
-// due is when check is to be called next; 0: never.
-func (s *Session) due() (first int64) {
-	p := &s.parked
-	for _, of := range both {
-		e, limit := &p.sides[of], s.limit(of)
-		if e.dying {
-			limit = lastWords
-		}
-		if limit == 0 {
-			continue
-		}
-		if e.blocked != 0 || e.dying {
-			first = sooner(first, e.blocked+int64(limit))
-		}
-		if s.awaited(of) {
-			first = sooner(first, e.active.Load()+int64(limit))
-		}
-	}
-	return first
-}
-
-func sooner(a, b int64) int64 {
-	if a == 0 || b < a {
-		return b
-	}
-	return a
-}
-
-// limit is how long a side may be silent; 0: for ever.
-func (s *Session) limit(of Side) time.Duration {
-	return s.parked.options.limit(of, s.parked.first != Proxy)
-}
-
-// awaited reports whether a side could send something: as long as the other one
-// has not taken what it has sent, it is not read from.
-func (s *Session) awaited(of Side) bool {
-	e, other := &s.parked.sides[of], &s.parked.sides[1-of]
-	return !e.done && other.blocked == 0
-}
-
-// arm sees to it that check is called in time.
-func (s *Session) arm() {
-	if due := s.due(); due != 0 && s.parked.state == running {
-		s.parked.shard.set(s, due)
-	}
-}
-
-// check ends what has been silent for too long.
-func (s *Session) check() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, now := &s.parked, clock()
-	for _, of := range both {
-		e, limit := &p.sides[of], int64(s.limit(of))
-		switch {
-		case p.state != running:
-			return
-		case e.dying && now-e.blocked >= int64(lastWords):
-			s.finish(nil)
-		case limit == 0:
-		case e.blocked != 0 && now-e.blocked >= limit:
-			s.note(Result{By: of, Cause: Timeout})
-			s.finish(nil)
-		case s.awaited(of) && now-e.active.Load() >= limit:
-			s.note(Result{By: s.silent(of, now), Cause: Timeout})
-			s.finished(nil, of, now)
-		}
-	}
-	s.arm()
-}
-
-// silent is who is said to have been silent when the time of a side is over: the
-// client, where its time is over as well, as in HAProxy's log.
-func (s *Session) silent(of Side, now int64) Side {
-	client, limit := &s.parked.sides[Client], int64(s.limit(Client))
-	if limit != 0 && s.awaited(Client) && client.active.Load()+limit-now < int64(atOnce) {
-		return Client
-	}
-	return of
-}
-
 // crashed turns a panic into the session's end.
 func (s *Session) crashed(sh *shard) {
-	if v := recover(); v != nil && s.parked.state == running {
+	if v := recover(); v != nil && s.parked.running() {
 		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("panic while relaying: %v", v)})
 		s.finish(sh)
 	}

@@ -30,6 +30,9 @@ const (
 	Proxy // the proxy itself, or whoever called End
 )
 
+// both are the sides that have a connection.
+var both = [...]Side{Client, Server}
+
 func (s Side) String() string {
 	return [...]string{"client", "server", "proxy"}[s]
 }
@@ -58,6 +61,9 @@ type Result struct {
 	Err    error  // the error behind Reset and Failed
 	In     int64  // bytes from the client that the server's socket took
 	Out    int64  // bytes from the server that the client's socket took
+
+	// What a reset of the session's own has thrown away before it was delivered is
+	// not counted.
 }
 
 // Counters are what a session has moved so far.
@@ -136,9 +142,12 @@ func (o *Options) limit(side Side, finished bool) time.Duration {
 }
 
 const (
-	// lastWords is how long a server or client that takes no more may still be
-	// read from: what it sent before it broke is delivered.
+	// lastWords is how long a side that takes no more may still be read from, as long
+	// as the other one takes what is read: what it sent before it broke is delivered.
 	lastWords = time.Second
+	// lingerFor is how long a side without a timeout may take nothing of the last
+	// bytes that there are for it.
+	lingerFor = time.Minute
 	// atOnce is how close two times are that are over at the same time.
 	atOnce = 20 * time.Millisecond
 )

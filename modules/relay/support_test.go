@@ -19,7 +19,10 @@ func TestMain(m *testing.M) {
 }
 
 // tcpPair is a connection over loopback: its two ends.
-func tcpPair(t testing.TB) (near, far *net.TCPConn) {
+func tcpPair(t testing.TB) (near, far *net.TCPConn) { return dialedPair(t, new(net.Dialer)) }
+
+// dialedPair is the same, the far end being made by a dialer.
+func dialedPair(t testing.TB, d *net.Dialer) (near, far *net.TCPConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,7 +37,7 @@ func tcpPair(t testing.TB) (near, far *net.TCPConn) {
 		}
 		accepted <- c
 	}()
-	c, err := net.Dial("tcp", ln.Addr().String())
+	c, err := d.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

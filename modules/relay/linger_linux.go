@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// linger ends a session in which everything for one side is in the kernel. A reset
+// would throw away what the kernel has not delivered yet, and so would a close while
+// something from that side is unread or arrives later. Until all is delivered only
+// that connection is kept.
+func (s *Session) linger(sh *shard, of Side, now int64) {
+	p := &s.parked
+	e, other := &p.sides[of], &p.sides[1-of]
+	e.done = true
+	if e.dying || e.fin && !s.resets(of) {
+		s.finish(sh)
+		return
+	}
+	if !s.resets(of) {
+		e.shut = true
+		shutdown(int(e.fd))
+	}
+	if p.left = undelivered(int(e.fd)); p.left == 0 {
+		s.finish(sh)
+		return
+	}
+	s.drop(sh, e)
+	s.drop(sh, other)
+	closeFD(int(other.fd))
+	other.fd = -1
+	p.state, p.since, e.blocked = lingering, now, now
+	s.arm()
+}
+
+// resets reports whether a side's connection is to be reset, because the other's
+// was: a FIN would tell its peer that all has been said.
+func (s *Session) resets(of Side) bool {
+	return s.wrong != nil && s.wrong.Cause == Reset && s.wrong.By != of
+}
+
+// lingers is called by the shard when something happens to the side that a session
+// lingers for. What that side sends has no receiver: it is read so that it does no
+// harm when the connection is closed.
+func (s *Session) lingers(sh *shard, of Side, ready uint32) {
+	e := &s.parked.sides[of]
+	switch {
+	case e.fd < 0: // an event from before it was closed
+	case ready&unix.EPOLLERR != 0:
+		s.finish(sh)
+	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 && !s.resets(of) && !e.fin:
+		s.discard(sh, of)
+	}
+}
+
+// discard reads what a side has sent, and finishes the session where that was the
+// end: nothing can arrive any more that the close could stumble over.
+func (s *Session) discard(sh *shard, of Side) {
+	e := &s.parked.sides[of]
+	for got := 0; ; {
+		n, err := read(int(e.fd), sh.buffer[:])
+		switch {
+		case n > 0:
+			if got += n; got >= smallPipe {
+				s.again(sh, of)
+				return
+			}
+		case err != unix.EAGAIN: //nolint:errorlint // an Errno, or nil: the end
+			s.finish(sh)
+			return
+		default:
+			return
+		}
+	}
+}
+
+// delivered looks how much of what a session lingers for is still to be delivered,
+// and finishes it where that is nothing, or where nothing has moved for too long.
+func (s *Session) delivered(now int64) {
+	p := &s.parked
+	of := Client
+	if p.sides[Client].fd < 0 {
+		of = Server
+	}
+	e := &p.sides[of]
+	left := undelivered(int(e.fd))
+	if left != p.left {
+		p.left, e.blocked = left, now
+		e.active.Store(now)
+	}
+	if left == 0 || now-e.blocked >= s.takes(of) {
+		s.finish(nil)
+		return
+	}
+	s.arm()
+}
+
+// nextLook is when delivered is to be called: soon at first, then less and less
+// often, and in time for the end of patience.
+func (s *Session) nextLook() int64 {
+	p, now := &s.parked, clock()
+	pause := min(max((now-p.since)/4, int64(time.Millisecond)), int64(lookEvery))
+	next := now + pause
+	for _, of := range both {
+		if e := &p.sides[of]; e.fd >= 0 {
+			next = min(next, e.blocked+s.takes(of))
+		}
+	}
+	return next
+}
+
+// thrownAway is how much of what was written to a side gets lost when its connection
+// is closed now. reset: by RST; else that happens where something from it is unread.
+func thrownAway(e *side, reset bool) int64 {
+	if !reset {
+		if unread, err := unix.IoctlGetInt(int(e.fd), unix.SIOCINQ); err != nil || unread == 0 {
+			return 0
+		}
+	}
+	n := undelivered(int(e.fd))
+	if e.shut && n > 0 {
+		n-- // the FIN counts as a byte
+	}
+	return int64(n)
+}
+
+// undelivered is how many bytes the other end of a connection has not acknowledged,
+// the FIN counting as one. What is written to a Unix socket is there at once.
+func undelivered(fd int) int32 {
+	if domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); err != nil || domain == unix.AF_UNIX {
+		return 0
+	}
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return int32(n)
+}
+
+// undeliveredBytes is undelivered, for the copying pump.
+func undeliveredBytes(fd uintptr) (n int64, known bool) { return int64(undelivered(int(fd))), true }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// due is when check is to be called next; 0: never.
+func (s *Session) due() (first int64) {
+	p := &s.parked
+	if p.state == lingering {
+		return s.nextLook()
+	}
+	for _, of := range both {
+		e, other := &p.sides[of], &p.sides[1-of]
+		if limit := s.takes(of); e.blocked != 0 && limit != 0 {
+			first = sooner(first, e.blocked+limit)
+		}
+		if e.dying && other.blocked == 0 {
+			first = sooner(first, p.since+int64(lastWords))
+		}
+		if limit := int64(s.limit(of)); limit != 0 && s.awaited(of) {
+			first = sooner(first, e.active.Load()+limit)
+		}
+	}
+	return first
+}
+
+func sooner(a, b int64) int64 {
+	if a == 0 || b < a {
+		return b
+	}
+	return a
+}
+
+// limit is how long a side may be silent; 0: for ever.
+func (s *Session) limit(of Side) time.Duration {
+	return s.parked.options.limit(of, s.parked.first != Proxy)
+}
+
+// takes is how long a side may take nothing of what there is for it; 0: for ever,
+// but not where the other side is gone.
+func (s *Session) takes(of Side) int64 {
+	limit := s.limit(of)
+	if p := &s.parked; limit == 0 && (p.state == lingering || p.sides[1-of].dying) {
+		limit = lingerFor
+	}
+	return int64(limit)
+}
+
+// awaited reports whether a side could send something: as long as the other one
+// has not taken what it has sent, it is not read from.
+func (s *Session) awaited(of Side) bool {
+	e, other := &s.parked.sides[of], &s.parked.sides[1-of]
+	return !e.done && other.blocked == 0
+}
+
+// arm sees to it that check is called in time.
+func (s *Session) arm() {
+	if due := s.due(); due != 0 && s.parked.running() {
+		s.parked.shard.set(s, due)
+	}
+}
+
+// check ends what has been silent for too long.
+func (s *Session) check() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, now := &s.parked, clock()
+	if p.state == lingering {
+		s.delivered(now)
+		return
+	}
+	if s.excuse(now) {
+		return
+	}
+	for _, of := range both {
+		e := &p.sides[of]
+		switch limit := int64(s.limit(of)); {
+		case p.state != running:
+			return
+		case e.dying && p.sides[1-of].blocked == 0 && now-p.since >= int64(lastWords):
+			s.note(Result{By: of, Cause: Reset, Err: errAfterEnd})
+			s.finish(nil)
+		case e.blocked != 0 && s.takes(of) != 0 && now-e.blocked >= s.takes(of):
+			s.note(Result{By: of, Cause: Timeout})
+			s.finish(nil)
+		case limit != 0 && s.awaited(of) && now-e.active.Load() >= limit:
+			s.note(Result{By: s.silent(of, now), Cause: Timeout})
+			s.finished(nil, of, now)
+		}
+	}
+	s.arm()
+}
+
+// moment is how long the shard has to see to what a look at the sockets has found.
+const moment = time.Second
+
+// excuse reports whether a session whose time seems to be over is to be left alone
+// for a moment, since the sockets say otherwise, or that moment is not over.
+func (s *Session) excuse(now int64) bool {
+	p := &s.parked
+	switch due := s.due(); {
+	case p.state != running || due == 0 || due > now:
+		p.excused = 0
+		return false
+	case p.excused == 0 && s.stirs():
+		p.excused = now + int64(moment)
+	}
+	if p.excused != 0 && now < p.excused {
+		p.shard.set(s, p.excused)
+		return true
+	}
+	p.excused = 0
+	return false
+}
+
+// stirs reports whether something waits in the kernel that ends a silence: the clock
+// alone does not tell whether the peers were silent or this process did not run.
+func (s *Session) stirs() bool {
+	var list [2]unix.PollFd
+	for _, of := range both {
+		e := &s.parked.sides[of]
+		list[of].Fd = -1
+		if s.awaited(of) {
+			list[of] = unix.PollFd{Fd: e.fd, Events: unix.POLLIN}
+		} else if e.blocked != 0 {
+			list[of] = unix.PollFd{Fd: e.fd}
+		}
+		if e.blocked != 0 {
+			list[of].Events |= unix.POLLOUT
+		}
+	}
+	n, err := unix.Poll(list[:], 0)
+	return err == nil && n > 0
+}
+
+// silent is who is said to have been silent when the time of a side is over: the
+// client, where its time is over as well, as in HAProxy's log.
+func (s *Session) silent(of Side, now int64) Side {
+	client, limit := &s.parked.sides[Client], int64(s.limit(Client))
+	if limit != 0 && s.awaited(Client) && client.active.Load()+limit-now < int64(atOnce) {
+		return Client
+	}
+	return of
+}
