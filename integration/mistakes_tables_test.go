@@ -280,7 +280,7 @@ var jsonMistakes = []mistake{
 		`backend "web": server 1 "s1": address "{l4.client_hello.sni}": expected HOST:PORT, with placeholders such as {l4.client_hello.sni}:443`,
 	}},
 	{"a null for a rule", jsonFrontend, `"rules": [null]`, `"rules": [{"backend": "web"}]`, []string{
-		`frontend "default": rule 1: expected an object with match and backend`,
+		`frontend "default": rule 1: expected an object with match, and backend or action`,
 	}},
 	{"a bad name pattern", jsonFrontend, `"rules": [{"match": [{"client_hello": {"sni": ["https://a.example.com"]}}], "backend": "web"}]`, `"rules": [{"match": [{"client_hello": {"sni": ["a.example.com"]}}], "backend": "web"}]`, []string{
 		`frontend "default": rule 1: `, `"https://a.example.com": URL or path, expected a name such as "www.example.com"`,

@@ -132,6 +132,14 @@ func newAction(app *balancer.App, words string, fallback *balancer.Backend) (act
 	}
 }
 
+// checkRefusal says what is wrong with the action of a rule that refuses.
+func checkRefusal(word string) error {
+	if _, ok := verbs[word]; !ok {
+		return fmt.Errorf("unknown action %q%s", word, options.Suggest(word, slices.Collect(maps.Keys(verbs))))
+	}
+	return nil
+}
+
 // checkAction says what is wrong with an action by itself.
 func checkAction(words string) error {
 	word, name, more := strings.Cut(words, " ")

@@ -186,7 +186,7 @@ func (c *connection) left(end tcplog.End, err error) {
 		return
 	}
 	if c.record.Backend == "" {
-		if b, err := c.h.router.route(c.look(true)); err == nil && b != nil {
+		if b, _, err := c.h.router.route(c.look(true)); err == nil && b != nil {
 			c.record.Backend = b.Name()
 		}
 	}

@@ -54,7 +54,7 @@ func BenchmarkRoute(b *testing.B) {
 			k := 0
 			for b.Loop() {
 				view.Hello = hellos[k%len(hellos)]
-				if backend, err := r.route(view); backend == nil || err != nil {
+				if backend, _, err := r.route(view); backend == nil || err != nil {
 					b.Fatal(backend, err)
 				}
 				k++
@@ -81,7 +81,7 @@ func TestRouteDoesNotAllocate(t *testing.T) {
 	for name, r := range map[string]*router{"a map": mapRouter(t, 100), "conditions": conditional} {
 		got := testing.AllocsPerRun(20, func() {
 			for _, view := range views {
-				if backend, err := r.route(view); backend == nil || err != nil {
+				if backend, _, err := r.route(view); backend == nil || err != nil {
 					t.Fatal(backend, err)
 				}
 			}

@@ -40,6 +40,9 @@ import (
 //		use_backend_format <format> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
+//		reject|close|reset|drop [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
 //		default_backend <name>
 //		on <outcome> <action>
 //		timeout_client <duration>|off
@@ -79,6 +82,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),
 		"maxconn":            options.Int(&h.MaxConn, 1, math.MaxInt32),
 	})
+	maps.Copy(table, h.refusals())
 	return table.With(advice()).With(balancer.BackendAdvice()).ParseBlock(d)
 }
 
@@ -124,6 +128,15 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 	}
 	h.On[outcome] = action
 	return nil
+}
+
+// refusals are the words for rules that end connections.
+func (h *Handler) refusals() options.Table {
+	table := make(options.Table)
+	for word := range verbs {
+		table[word] = options.Many(func(d *caddyfile.Dispenser) error { return h.parseRule(d, &Rule{Action: word}) })
+	}
+	return table
 }
 
 func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {

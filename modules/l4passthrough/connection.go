@@ -4,6 +4,7 @@ package l4passthrough
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"runtime/debug"
@@ -160,9 +161,15 @@ func (c *connection) takeReadAhead() {
 
 func (c *connection) route() *balancer.Backend {
 	c.noteHello()
-	backend, err := c.h.router.route(c.look(true))
+	backend, by, err := c.h.router.route(c.look(true))
 	if err != nil {
 		c.fail(err)
+		return nil
+	}
+	if by != nil {
+		c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
+		c.record.Error = fmt.Sprintf("rule %d: %s", by.number, by.Action)
+		c.turnAway(verbs[by.Action], alertAccessDenied)
 		return nil
 	}
 	if backend == nil {

@@ -74,7 +74,8 @@ type Handler struct {
 	Content *content.Config `json:"content,omitempty"`
 
 	// Rules are tried in order; the first that matches names the backend.
-	// Caddyfile: use_backend, use_backend_map.
+	// Caddyfile: use_backend, use_backend_map, use_backend_format, and for a rule that
+	// ends connections reject, close, reset and drop.
 	Rules []*Rule `json:"rules,omitempty"`
 
 	// DefaultBackend takes what no rule takes.
@@ -250,7 +251,7 @@ func (h *Handler) defaultBackend(ctx caddy.Context, app *balancer.App) (*balance
 			return nil, fmt.Errorf("default_backend: %w", err)
 		}
 		return b, nil
-	case len(h.Rules) == 0 && h.Content == nil:
+	case !slices.ContainsFunc(h.Rules, (*Rule).leadsOn) && h.Content == nil:
 		return nil, errors.New("it sends connections nowhere: expected use_backend, default_backend or servers of its own")
 	}
 	return nil, nil

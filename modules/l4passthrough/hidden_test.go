@@ -65,7 +65,7 @@ func TestHiddenRules(t *testing.T) {
 
 func TestRulesThatAreRefused(t *testing.T) {
 	for rule, want := range map[string]string{
-		`null`:                 `rule 2: expected an object with match and backend`,
+		`null`:                 `rule 2: expected an object with match, and backend or action`,
 		`{}`:                   `rule 2: it has no backend`,
 		`{"backend": "wbe"}`:   `rule 2: backend "wbe" is not defined; did you mean "web"? (known: api, web)`,
 		`{"backend": "other"}`: `rule 2: backend "other" is not defined (known: api, web)`,

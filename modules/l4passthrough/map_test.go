@@ -33,7 +33,7 @@ func TestMap(t *testing.T) {
 		"":                   "fallback",
 	} {
 		s := newSpecimen(t, name, "")
-		if got, err := r.route(seen(s.hello, nil)); got != app.Backends[want] || err != nil {
+		if got, _, err := r.route(seen(s.hello, nil)); got != app.Backends[want] || err != nil {
 			t.Errorf("%q: backend %v, %v; want %s", name, got, err, want)
 		}
 	}
@@ -66,7 +66,7 @@ func TestTemplates(t *testing.T) {
 				want = app.Backends[fallback]
 			}
 			s := newSpecimen(t, c.name, "")
-			if got, err := r.route(seen(s.hello, s.connection)); got != want || err != nil {
+			if got, _, err := r.route(seen(s.hello, s.connection)); got != want || err != nil {
 				t.Errorf("%s with %q, default %s: backend %v, %v; want %s", c.template, c.name, fallback, got, err, c.want)
 			}
 		}

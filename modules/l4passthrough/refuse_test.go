@@ -4,6 +4,7 @@ package l4passthrough
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -217,6 +218,68 @@ func TestRefusedByRule(t *testing.T) {
 		_, line, _ := handle(t, &h, sent)
 		if fields := line.ContextMap(); fields["termination"] != "PR" || fields["error"] != c.want || fields["ended_by"] != "proxy" {
 			t.Errorf("%s: logged as %v, want error %q", c.config, fields, c.want)
+		}
+	}
+}
+
+// A rule of the frontend may refuse, in its turn among those that lead on.
+func TestRulesThatRefuse(t *testing.T) {
+	const block = "use_backend web sni a.example.test\nreject sni *.example.test\nreset alpn h2\nclose acl always_false\nuse_backend_map FILE\ndrop acl always_true\ndefault_backend api"
+	file := tempFile(t, "mapped.test web\n")
+	for _, c := range []struct {
+		sni, alpn, error, want string
+		wantReset              bool
+	}{
+		{sni: "a.example.test", alpn: "h2", want: alertRecord(80)}, // web cannot be reached
+		{sni: "b.example.test", alpn: "h2", error: "rule 2: reject", want: alertRecord(49)},
+		{sni: "mapped.test", alpn: "h2", error: "rule 3: reset", wantReset: true},
+		{sni: "mapped.test", want: alertRecord(80)},
+		{sni: "other.test", error: "rule 6: drop"},
+	} {
+		h, err := parseFrontend(strings.ReplaceAll(block, "FILE", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, line, err := handle(t, h, newSpecimen(t, c.sni, c.alpn).raw)
+		if c.error == "rule 6: drop" { // it is not told, or by RST to the first router
+			got, err = nil, nil
+		}
+		if string(got) != c.want || errors.Is(err, syscall.ECONNRESET) != c.wantReset {
+			t.Errorf("%s: the client got %x (%v), want %x", c.sni, got, err, c.want)
+		}
+		fields := line.ContextMap()
+		if refused := fields["termination"] == "PR" && fields["end"] == "refused" && fields["backend"] == ""; refused != (c.error != "") || refused && fields["error"] != c.error {
+			t.Errorf("%s: logged as %v, want error %q", c.sni, fields, c.error)
+		}
+	}
+}
+
+func TestRulesThatRefuseInJSON(t *testing.T) {
+	h, err := parseFrontend("reject sni a.test\ndrop unless alpn h2\ndefault_backend web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(h.Rules)
+	if want := `[{"match":[{"client_hello":{"sni":["a.test"]}}],"action":"reject"},{"unless":[{"client_hello":{"alpn":["h2"]}}],"action":"drop"}]`; err != nil || string(got) != want {
+		t.Errorf("%s, %v, want %s", got, err, want)
+	}
+	for config, want := range map[string]string{
+		`{"rules": [{"action": "rejct"}], "default_backend": "web"}`:                                `rule 1: unknown action "rejct"; did you mean "reject"?`,
+		`{"rules": [{"action": "default"}], "default_backend": "web"}`:                              `rule 1: unknown action "default"`,
+		`{"rules": [{"action": "reject", "backend": "web"}]}`:                                       `rule 1: it has backend "web" and action "reject": expected one of the two`,
+		`{"rules": [{"action": "reject"}, {"backend": "web"}]}`:                                     `rule 2 (backend "web") can never match: earlier rules take all that it would, first of them rule 1 (reject)`,
+		`{"rules": [{"match": [{"client_hello": {"sni": ["a.test"]}}], "action": "reject"}]}`:       "it sends connections nowhere",
+		`{"rules": [{"match": [{"client_hello": {"sni": ["a.test"]}}]}], "default_backend": "web"}`: "rule 1: it has no backend and no action",
+	} {
+		h := new(Handler)
+		if err := caddy.StrictUnmarshalJSON([]byte(config), h); err != nil {
+			t.Fatal(err)
+		}
+		app, ctx := newApp(t, "web")
+		h.setDefaults()
+		h.logger = zap.NewNop()
+		if err := h.provision(ctx, app); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s:\n got %v\nwant %s", config, err, want)
 		}
 	}
 }

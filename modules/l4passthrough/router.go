@@ -42,8 +42,9 @@ func (r *router) load(ctx caddy.Context, app *balancer.App, rules []*Rule) error
 	r.rules = rules
 	for i, rule := range rules {
 		if rule == nil {
-			return fmt.Errorf("rule %d: expected an object with match and backend", i+1)
+			return fmt.Errorf("rule %d: expected an object with match, and backend or action", i+1)
 		}
+		rule.number = i + 1
 		if err := rule.provision(ctx, app); err != nil {
 			return fmt.Errorf("rule %d: %w", i+1, err)
 		}
@@ -81,11 +82,11 @@ func (r *router) add(i int) error {
 }
 
 // route is the backend for what a view, which is final, shows; nil where there
-// is none. A view has a connection for matchers of other kinds and for
+// is none, or where a rule refuses the connection, which is by. A view has a connection for matchers of other kinds and for
 // templates; it is asked for only if one of them is. An error means that a
 // matcher failed: what the rule would have said is not known, so no other rule
 // may speak for it.
-func (r *router) route(v *content.View) (*balancer.Backend, error) {
+func (r *router) route(v *content.View) (b *balancer.Backend, by *Rule, err error) {
 	var (
 		first names.Target
 		found bool
@@ -99,7 +100,7 @@ func (r *router) route(v *content.View) (*balancer.Backend, error) {
 		}
 		place, matched, err := r.rules[i].match(v)
 		if err != nil {
-			return nil, fmt.Errorf("rule %d: %w", i+1, err)
+			return nil, nil, fmt.Errorf("rule %d: %w", i+1, err)
 		}
 		if matched {
 			first, found = names.Target{Rule: i, Value: place}, true
@@ -107,11 +108,15 @@ func (r *router) route(v *content.View) (*balancer.Backend, error) {
 		}
 	}
 	if found {
-		if b := r.rules[first.Rule].targets.at(first.Value, v); b != nil {
-			return b, nil
+		rule := r.rules[first.Rule]
+		if rule.refuses() {
+			return nil, rule, nil
+		}
+		if b := rule.targets.at(first.Value, v); b != nil {
+			return b, nil, nil
 		}
 	}
-	return r.fallback, nil
+	return r.fallback, nil, nil
 }
 
 // serverName is that of the hello, empty if the hello has none; ok is false

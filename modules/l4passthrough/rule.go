@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
 )
 
-// Rule sends the connections that it matches to a backend. It is HAProxy's
-// use_backend.
+// Rule sends the connections that it matches to a backend, as HAProxy's use_backend
+// does, or ends them.
 type Rule struct {
 	// MatcherSetsRaw are sets of layer4 matchers: all of a set must match, and
 	// one set is enough. Without any the rule always matches. Matchers see the
@@ -45,6 +45,12 @@ type Rule struct {
 	// past all later rules. It is a use_backend of HAProxy with a dynamic name.
 	BackendFormat string `json:"backend_format,omitempty"`
 
+	// Action, in place of Backend, ends the connections that the rule matches:
+	// reject (a TLS alert access_denied where the client spoke TLS, then close),
+	// close, reset or drop (the client is told nothing).
+	Action string `json:"action,omitempty"`
+
+	number    int // in the frontend, from 1
 	condition content.Condition
 	targets   targets
 	table     names.Table // of a map that the router's table does not hold
@@ -61,6 +67,8 @@ func (r *Rule) provision(ctx caddy.Context, app *balancer.App) (err error) {
 // String is how errors call the rule.
 func (r *Rule) String() string {
 	switch {
+	case r.refuses():
+		return r.Action
 	case r.BackendMap != "":
 		return fmt.Sprintf("backend_map %q", r.BackendMap)
 	case r.BackendFormat != "":
@@ -68,6 +76,15 @@ func (r *Rule) String() string {
 	default:
 		return fmt.Sprintf("backend %q", r.Backend)
 	}
+}
+
+// refuses reports whether the rule ends connections rather than send them on.
+func (r *Rule) refuses() bool { return r.Action != "" }
+
+// leadsOn reports whether connections go on by the rule, or might if it were well
+// formed.
+func (r *Rule) leadsOn() bool {
+	return r == nil || !r.refuses() || r.Backend != "" || r.BackendMap != "" || r.BackendFormat != ""
 }
 
 // names are the server names that the rule consists of, and the places of their

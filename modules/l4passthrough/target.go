@@ -36,6 +36,8 @@ func newTargets(app *balancer.App, r *Rule) (targets, error) {
 		return targets{}, err
 	}
 	switch {
+	case r.refuses():
+		return targets{}, checkRefusal(r.Action)
 	case r.BackendMap != "":
 		t, err := readMap(app, r.BackendMap)
 		if err != nil {
@@ -63,6 +65,7 @@ func (r *Rule) checkTarget() error {
 		{"backend", r.Backend},
 		{"backend_map", r.BackendMap},
 		{"backend_format", r.BackendFormat},
+		{"action", r.Action},
 	} {
 		if t.value != "" {
 			given = append(given, fmt.Sprintf("%s %q", t.name, t.value))
@@ -70,11 +73,11 @@ func (r *Rule) checkTarget() error {
 	}
 	switch len(given) {
 	case 0:
-		return errors.New("it has no backend")
+		return errors.New("it has no backend and no action")
 	case 1:
 		return nil
 	default:
-		return fmt.Errorf("it has %s: expected one of the %s", strings.Join(given, " and "), []string{2: "two", 3: "three"}[len(given)])
+		return fmt.Errorf("it has %s: expected one of the %s", strings.Join(given, " and "), []string{2: "two", 3: "three", 4: "four"}[len(given)])
 	}
 }
 
