@@ -47,13 +47,14 @@ func failed(err error) outcome {
 
 // client is a connection of the script.
 type client struct {
-	name   string
-	conn   *net.TCPConn
-	local  netip.AddrPort
-	began  time.Time
-	known  func(server string) bool
-	step   int   // in which it connected
-	looked []int // the steps that look at its line in the log
+	name    string
+	conn    *net.TCPConn
+	local   netip.AddrPort
+	began   time.Time
+	known   func(server string) bool
+	step    int   // in which it connected
+	looked  []int // the steps that look at its line in the log
+	counted []int // the steps that look at the counts there
 
 	mu     sync.Mutex
 	sent   []byte

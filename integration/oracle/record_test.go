@@ -23,6 +23,7 @@ type record struct {
 	letters   string // how it ended
 	retries   string // with a + before it if another server was tried
 	queues    string // places in the queues, of the server and of the backend
+	counts    string // connections of the process, the frontend, the backend and the server
 }
 
 // String is what log expects: FRONTEND BACKEND/SERVER LETTERS [RETRIES].
@@ -54,7 +55,7 @@ func (r record) figures() string {
 }
 
 // haproxyLine is the log-format of scenarios/defaults.cfg.
-var haproxyLine = regexp.MustCompile(`: (\S+):(\d+) (\S+) (\S+)/(\S+) (-?\d+)/(\d+) (\d+)/(\d+) (\S\S) (\+?\d+) (\d+/\d+)`)
+var haproxyLine = regexp.MustCompile(`: (\S+):(\d+) (\S+) (\S+)/(\S+) (-?\d+)/(\d+) (\d+)/(\d+) (\S\S) (\+?\d+) (\d+/\d+) (\d+/\d+/\d+/\d+)`)
 
 func parseHAProxyLine(line string) (record, bool) {
 	m := haproxyLine.FindStringSubmatch(line)
@@ -68,7 +69,7 @@ func parseHAProxyLine(line string) (record, bool) {
 	return record{
 		client: addressOf(m[1], m[2]), frontend: m[3], backend: m[4], server: m[5],
 		connected: number(m[6]) >= 0, duration: time.Duration(number(m[7])) * time.Millisecond,
-		in: number(m[8]), out: number(m[9]), letters: m[10], retries: m[11], queues: m[12],
+		in: number(m[8]), out: number(m[9]), letters: m[10], retries: m[11], queues: m[12], counts: m[13],
 	}, true
 }
 
@@ -96,6 +97,10 @@ type caddyLine struct {
 	Retries      int     `json:"retries"`
 	Redispatched bool    `json:"redispatched"`
 	Termination  string  `json:"termination"`
+	ActConn      int     `json:"actconn"`
+	FEConn       int     `json:"feconn"`
+	BEConn       int     `json:"beconn"`
+	SrvConn      int     `json:"srv_conn"`
 }
 
 // record is the line in HAProxy's words.
@@ -105,6 +110,7 @@ func (l caddyLine) record() record {
 		connected: l.Connect >= 0, duration: time.Duration(l.Duration * float64(time.Second)),
 		in: l.In, out: l.Out, letters: l.Termination, retries: strconv.Itoa(l.Retries),
 		queues: fmt.Sprintf("%d/%d", l.ServerQueue, l.BackendQueue),
+		counts: fmt.Sprintf("%d/%d/%d/%d", l.ActConn, l.FEConn, l.BEConn, l.SrvConn),
 	}
 	if r.backend == "" {
 		r.backend = r.frontend

@@ -236,6 +236,9 @@ func (r *run) end(res *result) {
 		for _, i := range c.looked {
 			res.outcomes[i] = outcome{what: e.record.String(), at: timeless}
 		}
+		for _, i := range c.counted {
+			res.outcomes[i] = outcome{what: e.record.counts, at: timeless}
+		}
 		res.ends = append(res.ends, e)
 	}
 }

@@ -21,6 +21,7 @@ var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 	"close":   parseEnd((*client).close),
 	"expect":  parseExpect,
 	"log":     parseLog,
+	"counts":  parseCounts,
 	"visit":   parseVisit,
 	"hold":    parseHold,
 	"get":     parseGet,
@@ -125,6 +126,17 @@ func parseLog(_ testing.TB, s *scenario, w *words) (action, error) {
 	return func(r *run) outcome {
 		return r.with(name, func(c *client) outcome {
 			c.looked = append(c.looked, r.step)
+			return outcome{}
+		})
+	}, err
+}
+
+// counts CLIENT PROCESS/FRONTEND/BACKEND/SERVER.
+func parseCounts(_ testing.TB, s *scenario, w *words) (action, error) {
+	name, err := s.client(w)
+	return func(r *run) outcome {
+		return r.with(name, func(c *client) outcome {
+			c.counted = append(c.counted, r.step)
 			return outcome{}
 		})
 	}, err

@@ -24,7 +24,7 @@ import (
 // why.
 func (c *connection) connect(b *balancer.Backend) bool {
 	a := &attempts{backend: b, client: c.cx.Conn, killed: c.killed}
-	c.session, c.terms = new(session), c.h.termsFor(b)
+	c.session = new(session)
 	a.request.Into = &c.session.first
 	a.request.Source, a.request.Connection = c.look(true).Source.Addr(), c
 	began := time.Now()

@@ -56,7 +56,9 @@ func newConnection(h *Handler, cx *layer4.Connection) *connection {
 		}
 	}
 	c.record = tcplog.New(h.Name, cx.RemoteAddr(), cx.LocalAddr())
+	c.record.Accepted = c.began
 	c.stage, c.killed = tcplog.KilledHello, make(chan struct{})
+	h.feconn.Add(1)
 	present.arrive(c)
 	return c
 }
@@ -76,7 +78,7 @@ func (c *connection) serve() {
 // pass has the connection served by a backend, or refused by its rules. False
 // means that none of its servers could be reached.
 func (c *connection) pass(b *balancer.Backend) bool {
-	c.record.Backend = b.Name()
+	c.enter(b)
 	if b.Content != nil && !c.admitted(b.Content, true) {
 		return true
 	}
@@ -87,6 +89,22 @@ func (c *connection) pass(b *balancer.Backend) bool {
 		c.relay()
 	}
 	return true
+}
+
+// enter makes a connection one of a backend.
+func (c *connection) enter(b *balancer.Backend) {
+	c.leaveBackend()
+	c.terms, c.record.Backend = c.h.termsFor(b), b.Name()
+	c.terms.beconn.Add(1)
+}
+
+// leaveBackend takes that back, if there is anything to take back, and notes for the
+// log how many others there are.
+func (c *connection) leaveBackend() {
+	if c.terms != nil {
+		c.record.BEConn = c.terms.beconn.Add(-1)
+		c.terms = nil
+	}
 }
 
 // choose waits for what is asked and picks the backend: nil where there is none,
@@ -262,6 +280,9 @@ func (c *connection) end() {
 		return
 	}
 	defer present.leave(c)
+	defer c.h.feconn.Add(-1)
+	c.leaveBackend()
+	c.record.FEConn = c.h.feconn.Load()
 	switch {
 	case p != nil:
 		c.record.Panicked(p)

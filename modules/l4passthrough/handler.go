@@ -109,6 +109,7 @@ type Handler struct {
 	early   [2]content.Config // of Connection and Session
 	router  *router
 	actions [reasons]action
+	feconn  *count   // connections of the frontend
 	terms   sync.Map // *balancer.Backend → *terms
 }
 
@@ -151,6 +152,7 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	if err := app.AddFrontend(h.Name); err != nil {
 		return err
 	}
+	h.feconn = frontends.named(h.Name)
 	if err := h.check(); err != nil {
 		return err
 	}

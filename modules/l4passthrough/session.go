@@ -31,6 +31,7 @@ type session struct {
 // to nothing else of the configuration: sessions outlive it, and it can be large.
 type terms struct {
 	frontend, backend string
+	feconn, beconn    *count
 	logger            *zap.Logger
 	options           relay.Options
 }
@@ -40,7 +41,10 @@ func (h *Handler) termsFor(b *balancer.Backend) *terms {
 	if known, ok := h.terms.Load(b); ok {
 		return known.(*terms)
 	}
-	known, _ := h.terms.LoadOrStore(b, &terms{frontend: h.Name, backend: b.Name(), logger: h.logger, options: h.relayOptions(b)})
+	known, _ := h.terms.LoadOrStore(b, &terms{
+		frontend: h.Name, backend: b.Name(), feconn: h.feconn, beconn: backends.named(b.Name()),
+		logger: h.logger, options: h.relayOptions(b),
+	})
 	return known.(*terms)
 }
 
@@ -75,8 +79,10 @@ func (s *session) Ended(result relay.Result) {
 		if p := recover(); p != nil { // it must not reach the process
 			s.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
+		s.feconn.Add(-1)
 		present.end(s)
 	}()
+	s.beconn.Add(-1)
 	outcome, record := pool.Served, s.record()
 	record.Relayed(result)
 	switch {
@@ -85,6 +91,7 @@ func (s *session) Ended(result relay.Result) {
 	case result.Cause == relay.Reset && result.By == relay.Server && result.Out == 0:
 		outcome = pool.BrokenEarly
 	}
+	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
 	ended(s.logger, s.lease, outcome, &record, epoch.Add(s.began))
 }
 
@@ -92,7 +99,9 @@ func (s *session) Ended(result relay.Result) {
 func ended(logger *zap.Logger, lease *pool.Lease, outcome pool.Outcome, r *tcplog.Record, began time.Time) {
 	if lease != nil {
 		lease.Release(outcome)
+		r.SrvConn = lease.Server.Sessions()
 	}
+	r.ActConn = int64(present.left())
 	r.Duration = time.Since(began)
 	r.Write(logger)
 }

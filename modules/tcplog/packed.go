@@ -28,7 +28,7 @@ func (r *Record) Pack() Packed {
 	}
 	b := append(room[:0], byte(r.Outcome), flags)
 	b = binary.LittleEndian.AppendUint16(b, r.Version)
-	for _, n := range []int64{int64(r.HelloWait), int64(r.Queue), int64(r.Connect), int64(r.ServerQueue), int64(r.BackendQueue), int64(r.Retries)} {
+	for _, n := range []int64{r.Accepted.UnixMicro(), int64(r.HelloWait), int64(r.Queue), int64(r.Connect), int64(r.ServerQueue), int64(r.BackendQueue), int64(r.Retries)} {
 		b = binary.AppendVarint(b, n)
 	}
 	b = appendAddr(appendAddr(b, r.Client), r.Local)
@@ -48,6 +48,7 @@ func (p Packed) Unpack() Record {
 		Outcome: clienthello.Outcome(head[0]), Uninspected: head[1]&1 != 0, Redispatched: head[1]&2 != 0,
 		Version: binary.LittleEndian.Uint16(head[2:]),
 	}
+	r.Accepted = time.UnixMicro(u.number())
 	r.HelloWait, r.Queue, r.Connect = time.Duration(u.number()), time.Duration(u.number()), time.Duration(u.number())
 	r.ServerQueue, r.BackendQueue, r.Retries = int(u.number()), int(u.number()), int(u.number())
 	r.Client, r.Local = u.addr(), u.addr()

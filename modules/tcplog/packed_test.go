@@ -3,7 +3,10 @@
 package tcplog
 
 import (
+	"fmt"
 	"net"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,7 +27,8 @@ func TestPack(t *testing.T) {
 		})
 		count := rapid.IntRange(0, 1<<30)
 		want := Record{
-			Client: rapid.SampledFrom(addresses).Draw(r, "client"), Local: rapid.SampledFrom(addresses).Draw(r, "local"),
+			Accepted: time.UnixMicro(rapid.Int64Range(0, 1<<52).Draw(r, "accepted")),
+			Client:   rapid.SampledFrom(addresses).Draw(r, "client"), Local: rapid.SampledFrom(addresses).Draw(r, "local"),
 			Address: rapid.String().Draw(r, "address"),
 			Outcome: clienthello.Outcome(rapid.IntRange(0, 3).Draw(r, "outcome")), Uninspected: rapid.Bool().Draw(r, "uninspected"),
 			ServerName: rapid.String().Draw(r, "sni"), ALPN: rapid.SliceOfN(rapid.String(), 0, maxALPN).Draw(r, "alpn"),
@@ -40,10 +44,47 @@ func TestPack(t *testing.T) {
 	})
 }
 
+// atTheEnd are the fields of a record that are set when a session ends, or that all
+// sessions of a frontend and a backend share.
+var atTheEnd = []string{"Frontend", "Backend", "Server", "Duration", "In", "Out", "ActConn", "FEConn", "BEConn", "SrvConn", "End", "EndedBy", "Error"}
+
+// No field of a record is forgotten while its session lasts.
+func TestEveryFieldIsPacked(t *testing.T) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Record]()) {
+		var want Record
+		value := reflect.ValueOf(&want).Elem().FieldByIndex(field.Index)
+		switch v := value.Addr().Interface().(type) {
+		case *net.Addr:
+			*v = client
+		case *time.Time:
+			*v = time.UnixMicro(1_790_000_000_123_456)
+		case *[]string:
+			*v = []string{"h2"}
+		case *string:
+			*v = "x"
+		case *bool:
+			*v = true
+		default:
+			if value.CanInt() {
+				value.SetInt(2)
+			} else {
+				value.SetUint(2)
+			}
+		}
+		got := want.Pack().Unpack()
+		packed := reflect.ValueOf(got).FieldByIndex(field.Index).Interface()
+		kept := fmt.Sprint(packed) == fmt.Sprint(value.Interface())
+		if kept == slices.Contains(atTheEnd, field.Name) {
+			t.Errorf("%s: %v is %v after packing", field.Name, value, packed)
+		}
+	}
+}
+
 // What is packed of an ordinary connection is little.
 func TestPackedIsSmall(t *testing.T) {
 	r := New("https", &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 51234}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 443})
 	r.ServerName, r.ALPN, r.Version = "www.example.com", []string{"h2", "http/1.1"}, 0x0304
+	r.Accepted = time.Unix(1_790_000_000, 0)
 	r.HelloWait, r.Queue, r.Connect = 12345*time.Microsecond, 0, 6789*time.Microsecond
 	if n := len(r.Pack()); n > 80 {
 		t.Errorf("%d bytes", n)

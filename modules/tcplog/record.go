@@ -35,6 +35,8 @@ type Record struct {
 	Client net.Addr
 	Local  net.Addr // the address that the client connected to
 
+	Accepted time.Time // when the client was accepted
+
 	Outcome     clienthello.Outcome
 	Uninspected bool // nothing was read to find an outcome: it is "none"
 
@@ -54,6 +56,11 @@ type Record struct {
 	In, Out      int64 // bytes from the client, bytes to the client
 	Retries      int
 	Redispatched bool // a retry went to another server
+
+	// Connections that there were when this one ended: of the process and of the
+	// frontend, both with this one; of the backend and of the server, both without
+	// it, which has given its place back. HAProxy's %ac, %fc, %bc and %sc.
+	ActConn, FEConn, BEConn, SrvConn int64
 
 	End     End
 	EndedBy relay.Side
@@ -120,6 +127,7 @@ func (r *Record) Write(logger *zap.Logger) {
 		zap.String("server_address", r.Address),
 		zap.Stringer("client", r.Client),
 		zap.Stringer("local", r.Local),
+		zap.Time("accepted", r.Accepted),
 		zap.String("outcome", r.outcome()),
 		zap.String("sni", r.ServerName),
 		zap.Strings("alpn", r.ALPN),
@@ -134,6 +142,10 @@ func (r *Record) Write(logger *zap.Logger) {
 		zap.Int64("bytes_out", r.Out),
 		zap.Int("retries", r.Retries),
 		zap.Bool("redispatched", r.Redispatched),
+		zap.Int64("actconn", r.ActConn),
+		zap.Int64("feconn", r.FEConn),
+		zap.Int64("beconn", r.BEConn),
+		zap.Int64("srv_conn", r.SrvConn),
 		zap.String("termination", r.End.Letters()),
 		zap.Stringer("end", r.End),
 		zap.Stringer("ended_by", r.EndedBy),

@@ -32,7 +32,7 @@ func written(t *testing.T, r Record) string {
 	var line bytes.Buffer
 	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
 		MessageKey: "msg", LevelKey: "level",
-		EncodeLevel: zapcore.LowercaseLevelEncoder, EncodeDuration: zapcore.SecondsDurationEncoder,
+		EncodeLevel: zapcore.LowercaseLevelEncoder, EncodeDuration: zapcore.SecondsDurationEncoder, EncodeTime: zapcore.EpochTimeEncoder,
 	})
 	r.Write(zap.New(zapcore.NewCore(encoder, zapcore.AddSync(&line), zapcore.DebugLevel)))
 	return line.String()
@@ -41,6 +41,8 @@ func written(t *testing.T, r Record) string {
 func TestLineOfASession(t *testing.T) {
 	r := New("tls", client, local)
 	r.Backend, r.Server, r.Address = "web", "s2", "10.0.0.2:443"
+	r.Accepted = time.UnixMicro(1_790_000_000_123_456)
+	r.ActConn, r.FEConn, r.BEConn, r.SrvConn = 4, 3, 2, 1
 	r.Outcome = clienthello.Found
 	r.Hello(hello(t, "WWW.Example.Test", "h2", "http/1.1"))
 	r.HelloWait, r.Connect, r.Duration = 1500*time.Microsecond, 2*time.Second, time.Minute
@@ -48,9 +50,9 @@ func TestLineOfASession(t *testing.T) {
 	r.Retries, r.Redispatched = 1, true
 	r.Relayed(relay.Result{By: relay.Server, Cause: relay.Reset, Err: errors.New("connection reset by peer"), In: 517, Out: 1 << 33})
 	want := `{"level":"info","msg":"session","frontend":"tls","backend":"web","server":"s2","server_address":"10.0.0.2:443",` +
-		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","outcome":"hello","sni":"www.example.test","alpn":["h2","http/1.1"],` +
+		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","accepted":1790000000.123456,"outcome":"hello","sni":"www.example.test","alpn":["h2","http/1.1"],` +
 		`"tls_version":"1.3","hello_wait":0.0015,"queue_time":1,"connect_time":2,"duration":60,"server_queue":2,"backend_queue":30,"bytes_in":517,"bytes_out":8589934592,` +
-		`"retries":1,"redispatched":true,"termination":"SD","end":"server_reset","ended_by":"server","error":"connection reset by peer"}` + "\n"
+		`"retries":1,"redispatched":true,"actconn":4,"feconn":3,"beconn":2,"srv_conn":1,"termination":"SD","end":"server_reset","ended_by":"server","error":"connection reset by peer"}` + "\n"
 	if got := written(t, r); got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}
@@ -59,11 +61,11 @@ func TestLineOfASession(t *testing.T) {
 // A line of a connection that came to nothing has the same fields.
 func TestLineOfARefusal(t *testing.T) {
 	r := New("tls", client, local)
-	r.Outcome, r.End = clienthello.NotTLS, Refused
+	r.Outcome, r.End, r.Accepted = clienthello.NotTLS, Refused, time.Unix(1, 0)
 	want := `{"level":"info","msg":"session","frontend":"tls","backend":"","server":"","server_address":"",` +
-		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","outcome":"not_tls","sni":"","alpn":[],` +
+		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","accepted":1,"outcome":"not_tls","sni":"","alpn":[],` +
 		`"tls_version":"","hello_wait":-1,"queue_time":-1,"connect_time":-1,"duration":0,"server_queue":0,"backend_queue":0,"bytes_in":0,"bytes_out":0,` +
-		`"retries":0,"redispatched":false,"termination":"PR","end":"refused","ended_by":"proxy","error":""}` + "\n"
+		`"retries":0,"redispatched":false,"actconn":0,"feconn":0,"beconn":0,"srv_conn":0,"termination":"PR","end":"refused","ended_by":"proxy","error":""}` + "\n"
 	if got := written(t, r); got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}
