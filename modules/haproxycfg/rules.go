@@ -31,7 +31,7 @@ var actions = newTable([]keyword{
 	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: "stick tables are not available yet"},
 	{name: "set-src|set-src-port|set-dst|set-dst-port", in: inProxies, grade: refused, note: "changing addresses is not available"},
 	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may hold the name that the client asks for: see {l4.client_hello.sni}"},
-	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: refused, note: "there are no queues yet"},
+	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: refused, note: "priorities are not available: whoever has waited longest is served first"},
 	{name: "set-retries", in: inProxies, grade: refused, note: "it is not available; expected retries in the backend"},
 	{name: "set-bandwidth-limit", in: inProxies, grade: refused, note: "bandwidth is not limited"},
 	{name: "switch-mode", in: inProxies, grade: refused, note: "a connection stays what it is; HTTP is for Caddy's http app"},

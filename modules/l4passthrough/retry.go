@@ -26,7 +26,9 @@ type attempts struct {
 	retries int // so far
 }
 
-// next is the lease for the next attempt after failed, which has been released.
+// next returns the lease for the next attempt after failed. The caller holds failed
+// and gives it up: next releases it, or returns it again where the next attempt goes
+// to the same server.
 func (a *attempts) next(failed *pool.Lease, end tcplog.End) (*pool.Lease, error) {
 	switch r := a.backend.Redispatch; {
 	case !r.On:
