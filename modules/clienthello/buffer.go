@@ -4,33 +4,36 @@ package clienthello
 
 import "sync"
 
-const (
-	firstBlock = 2 << 10
+const firstBlock = 2 << 10
 
-	// The blocks double from 2 KiB to 512 KiB. A hello of DefaultMaxHello in records of one byte each, the most that
-	// can be received before a verdict, is 384 KiB long.
-	blockSizes = 9
-)
-
-// A block is an array of one of the sizes.
-type block struct {
-	array []byte
-	size  int // its size is firstBlock<<size
+// blockSizes are those of the blocks. They double as long as that costs little, and grow by a fifth where it would
+// cost much. 68 KiB hold a hello of DefaultMaxHello, and 400 KiB the same in records of one byte each, which is the
+// most that can be received before a verdict.
+var blockSizes = [...]int{
+	firstBlock, 4 << 10, 8 << 10, 16 << 10, 24 << 10, 32 << 10, 40 << 10, 48 << 10, 58 << 10, 68 << 10,
+	82 << 10, 100 << 10, 120 << 10, 144 << 10, 172 << 10, 206 << 10, 246 << 10, 290 << 10, 340 << 10, 400 << 10,
 }
 
-var blocks [blockSizes]sync.Pool
+// A block is an array of one of the sizes, or of twice as many bytes as the last of them, four times, and so on.
+type block struct {
+	array []byte
+	size  int
+}
+
+var blocks [len(blockSizes)]sync.Pool
 
 func newBlock(size int) *block {
-	if size < blockSizes {
-		if b, ok := blocks[size].Get().(*block); ok {
-			return b
-		}
+	if last := len(blockSizes) - 1; size > last {
+		return &block{array: make([]byte, blockSizes[last]<<(size-last)), size: size}
 	}
-	return &block{array: make([]byte, firstBlock<<size), size: size}
+	if b, ok := blocks[size].Get().(*block); ok {
+		return b
+	}
+	return &block{array: make([]byte, blockSizes[size]), size: size}
 }
 
 func (b *block) release() {
-	if b.size < blockSizes {
+	if b.size < len(blocks) {
 		blocks[b.size].Put(b)
 	}
 }
@@ -91,6 +94,20 @@ func (b *buffer) grow() {
 		b.block.release()
 	}
 	b.array, b.block, b.pinned = larger.array, larger, false
+}
+
+// reserve empties the buffer and makes room for n bytes, at most as many as the largest block has.
+func (b *buffer) reserve(n int) {
+	if n > len(b.array) {
+		b.release()
+		size := 0
+		for blockSizes[size] < n {
+			size++
+		}
+		b.block = newBlock(size)
+		b.array = b.block.array
+	}
+	b.filled = 0
 }
 
 // release empties the buffer and gives its block back.

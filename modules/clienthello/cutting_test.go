@@ -92,7 +92,7 @@ func TestVerdictInTime(t *testing.T) {
 func TestLargestHello(t *testing.T) {
 	h := hellotest.Plain(hellotest.SNI("a.example")).Pad(DefaultMaxHello)
 	raw := hellotest.Records(h.Message(), 1)
-	if len(h.Body()) != DefaultMaxHello || len(raw) > firstBlock<<(blockSizes-1) {
+	if len(h.Body()) != DefaultMaxHello || len(raw) > blockSizes[len(blockSizes)-1] {
 		t.Fatalf("a body of %d bytes in %d", len(h.Body()), len(raw))
 	}
 	for _, size := range []int{1, 1000, len(raw)} {

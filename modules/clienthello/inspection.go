@@ -24,12 +24,13 @@ type Inspection struct {
 	// The record layer, by positions in received.
 	position  int // the first byte that was not read yet
 	recordEnd int
-	fragment  int // where the part of the message begins that was not joined
+	fragment  int // where the part of the message in the present record begins
+	before    int // how long its parts in earlier records are
 
 	// The handshake message.
 	limit  int    // the longest that its body may be
 	goal   int    // how much of the message is needed for the next decision
-	joined buffer // its parts from earlier records, where it spans several
+	joined buffer // as much as the goal needs, where it spans several records
 
 	hello    Hello
 	ja3, ja4 string // of hello, once they were asked for

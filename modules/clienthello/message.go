@@ -49,17 +49,18 @@ func (i *Inspection) readHello(body []byte) {
 	i.received.pinned = true
 }
 
-// message returns what was read of the handshake message. As long as that is within one record it is not copied.
+// message returns what was read of the handshake message, up to the goal. As long as that is within one record it is not
+// copied.
 func (i *Inspection) message() []byte {
-	if i.joined.filled == 0 {
+	if i.before == 0 {
 		return i.received.array[i.fragment:i.position]
 	}
-	i.join()
+	i.joined.reserve(i.goal)
+	for at := 0; at < i.position; {
+		header := i.received.array[at : at+recordHeaderLen]
+		from := at + recordHeaderLen
+		at = from + (int(header[3])<<8 | int(header[4]))
+		i.joined.append(i.received.array[from:min(at, i.position)])
+	}
 	return i.joined.bytes()
-}
-
-// join copies the part of the message that is in the present record to the parts before it.
-func (i *Inspection) join() {
-	i.joined.append(i.received.array[i.fragment:i.position])
-	i.fragment = i.position
 }

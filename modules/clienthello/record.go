@@ -43,7 +43,7 @@ func (i *Inspection) readRecords() {
 		if i.position == i.recordEnd && !i.readHeader() {
 			return
 		}
-		goal := i.fragment + i.goal - i.joined.filled // as a position, if this record is long enough
+		goal := i.fragment + i.goal - i.before // as a position, if this record is long enough
 		end := min(goal, i.recordEnd)
 		if end > i.received.filled {
 			i.wake = end
@@ -68,9 +68,7 @@ func (i *Inspection) readHeader() bool {
 		i.refuse(Malformed, wrongHeader(header[0], length))
 		return false
 	}
-	if i.fragment < i.position {
-		i.join()
-	}
+	i.before += i.position - i.fragment
 	i.position += recordHeaderLen
 	i.fragment = i.position
 	i.recordEnd = i.position + length
