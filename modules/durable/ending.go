@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -17,14 +18,19 @@ const (
 
 // What there is to know at the end of the process.
 var (
+	refuses    bool                      // addresses are closed, and none is opened any more; of socketsMu
 	ended      []*socket                 // that were in use; of socketsMu
 	lastHanded atomic.Pointer[time.Time] // when a user last got a connection
 )
+
+// errEnding is what a configuration meets that is loaded at the end of the process.
+var errEnding = errors.New("the process ends: it opens no address any more")
 
 // refuseAll lets nobody in any more who has not begun to come.
 func refuseAll() {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
+	refuses = true
 	for _, s := range sockets {
 		ended = append(ended, s)
 		s.ending.Store(true)

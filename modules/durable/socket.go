@@ -79,6 +79,9 @@ type socket struct {
 func attach(ctx context.Context, addr address, o options) (*listener, error) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
+	if refuses {
+		return nil, errEnding
+	}
 	s := sockets[addr]
 	if s == nil || s.lost() {
 		k, err := openKernel(ctx, &addr, o)

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Killed with sessions under way, it serves again as soon as it is started again.
+func TestKilledAndStartedAgain(t *testing.T) {
+	p, address := startServers(t, "", listen(t, greetAndEcho))
+	for range 20 {
+		read(t, say(t, address, ""), make([]byte, 2))
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-p.done
+	_ = p.cmd.Wait()
+	p.over = true
+	again := &process{dir: p.dir, admin: p.admin}
+	again.run(t, "Caddyfile", 0)
+	read(t, say(t, address, ""), make([]byte, 2))
+}
+
+// Valid and refused configurations that are loaded two at a time lose nobody, and what
+// is loaded last serves.
+func TestReloadsAtOnce(t *testing.T) {
+	s := newStorm(t)
+	p := start(t, s.config(0), "")
+	good, err := os.ReadFile(filepath.Join(p.dir, "Caddyfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := strings.Replace(string(good), "durable/"+s.address, "durable/192.0.2.1:1", 1) // an address that this system has not
+	s.start(4)
+	goroutines := p.goroutines(t)
+	var wg sync.WaitGroup
+	var done, refused atomic.Int64
+	for loader := range 2 {
+		wg.Go(func() {
+			for i := range 8 {
+				config, counts := fmt.Sprintf("%s# %d %d\n", good, loader, i), &done
+				if (i+loader)%2 == 1 {
+					config, counts = bad, &refused
+				}
+				if status := p.post(config); (status == http.StatusOK) == (counts == &done) {
+					counts.Add(1)
+				} else {
+					t.Errorf("a configuration is answered with %d:\n%s", status, config)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s.stop()
+	failed, why := s.failures()
+	t.Logf("%d loaded, %d refused, %d connections served, %d lost", done.Load(), refused.Load(), s.made.Load(), failed)
+	if failed > 0 || s.made.Load() == 0 || done.Load() != 8 || refused.Load() != 8 {
+		t.Errorf("lost: %s", why)
+	}
+	within(t, "goroutines", goroutines+4, func() int { return p.goroutines(t) })
+}
+
+// post has a Caddyfile loaded, and returns the status; 0: none.
+func (p *process) post(config string) int {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	for over := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
+		answer, err := client.Post("http://"+p.admin+"/load", "text/caddyfile", strings.NewReader(config))
+		if err == nil {
+			_, _ = io.Copy(io.Discard, answer.Body)
+			_ = answer.Body.Close()
+			return answer.StatusCode
+		}
+		if time.Now().After(over) { // else Caddy is just replacing its admin endpoint
+			return 0
+		}
+	}
+}
+
+// SIGTERM while a configuration is being loaded ends the process in order, whatever
+// moment of the load it meets; sessions may finish.
+func TestSIGTERMDuringReload(t *testing.T) {
+	for i := range 4 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			e := startEnding(t, "grace_period 10s", "")
+			config, err := os.ReadFile(filepath.Join(e.dir, "Caddyfile"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			loaded := make(chan int)
+			go func() { loaded <- e.post(string(config) + "# again\n") }()
+			time.Sleep(time.Duration(i) * 5 * time.Millisecond)
+			e.signal(t, syscall.SIGTERM)
+			e.refusesSoon(t)
+			_, _ = e.held[0].Write([]byte("x"))
+			read(t, e.held[0], make([]byte, 1))
+			for _, c := range append(e.held, e.early...) {
+				c.Close()
+			}
+			t.Logf("the load was answered with %d", <-loaded)
+			e.ends(t, 0)
+		})
+	}
+}
+
+// A configuration that comes while the process drains lets nobody in, and cuts nobody.
+func TestReloadWhileDraining(t *testing.T) {
+	e := startEnding(t, "grace_period 10s", "")
+	config, err := os.ReadFile(filepath.Join(e.dir, "Caddyfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.signal(t, syscall.SIGTERM)
+	e.refusesSoon(t)
+	if status := e.post(string(config) + "# again\n"); status == http.StatusOK {
+		t.Error("it was loaded")
+	}
+	e.refusesSoon(t)
+	_, _ = e.held[0].Write([]byte("x"))
+	read(t, e.held[0], make([]byte, 1))
+	for _, c := range append(e.held, e.early...) {
+		c.Close()
+	}
+	e.ends(t, 0)
+}
