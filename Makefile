@@ -51,6 +51,12 @@ soak: ## Reload under load: a million connections, long sessions, and mixed load
 simulate: ## Run the long simulation of servers: 4096 seeds of 20,000 steps each (SEED=N: that one alone)
 	go test -v -count=1 -timeout 0 -run TestSimulation ./modules/pool -args -sim.seeds=4096 -sim.steps=20000 -sim.seed=$(or $(SEED),0)
 
+# FULL=1 has the sizes that docs/security.md tells of, and takes about 15 minutes; RUN=silent picks attacks by name.
+.PHONY: attack
+attack: ## Attack HAProxy and this program with crowds, floods, shortages, faults and reloads (FULL=1)
+	.ci/deps
+	ATTACK=$(if $(FULL),full,quick) go test -v -count=1 -timeout 30m -run 'TestAttacks/$(RUN)' ./integration/attack
+
 .PHONY: load
 load: ## Check 1200 servers each second, and move 10 GiB each way by curl; print what that costs
 	.ci/deps

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+// Package attack attacks this program and HAProxy with the same configuration, one
+// after the other, and prints what became of both as a table in Markdown. It asserts
+// what must hold whatever the machine: the process lives, legitimate clients are
+// served, and everything is given back afterwards. make attack runs it.
+package attack
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+)
+
+// full is set by make attack FULL=1: then crowds are as large as docs/security.md says.
+var full = os.Getenv("ATTACK") == "full"
+
+var built programs.Caddy
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	built.Remove()
+	os.Exit(code)
+}
+
+// scaled is a size for a full run, or the one for a quick run.
+func scaled(whole, quick int) int {
+	if full {
+		return whole
+	}
+	return quick
+}
+
+// rounds is how often an attack is repeated that is to be of a full run: ATTACK_ROUNDS
+// of the environment is the most.
+func rounds(of int) int {
+	most, err := strconv.Atoi(os.Getenv("ATTACK_ROUNDS"))
+	if err != nil {
+		most = of
+	}
+	return scaled(max(1, min(of, most)), 1)
+}
+
+// attack is one kind of attack.
+type attack struct {
+	name   string // in the table
+	rounds int    // of a full run; each meets both proxies. 0: one
+	config func(s *stage) settings
+	run    func(s *stage)
+}
+
+// attacks in the order of the table.
+var attacks = slices.Concat(restartAttacks)
+
+// proxies are attacked in this order in each round.
+var proxies = []string{"HAProxy", "ours"}
+
+func TestAttacks(t *testing.T) {
+	if os.Getenv("ATTACK") == "" {
+		t.Skip("it loads the machine for minutes: make attack")
+	}
+	ours, haproxy := built.Path(t), programs.Need(t, "haproxy")
+	all := new(table)
+	for _, a := range attacks {
+		t.Run(strings.ReplaceAll(a.name, " ", "-"), func(t *testing.T) {
+			f := all.begin(a.name)
+			for range rounds(a.rounds) {
+				for _, proxy := range proxies {
+					t.Run(proxy, func(t *testing.T) {
+						s := &stage{TB: t, proxy: proxy, path: haproxy, figures: f}
+						if s.isOurs() {
+							s.path = ours
+						}
+						s.play(&a)
+					})
+				}
+			}
+		})
+	}
+	version, _ := exec.Command(haproxy, "-v").Output()
+	first, _, _ := strings.Cut(string(version), "\n")
+	text := all.String() + "\n" + first + "\n"
+	fmt.Print(text)
+	if path := os.Getenv("ATTACK_OUTPUT"); path != "" {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+}

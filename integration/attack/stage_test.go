@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package attack
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+// patience bounds what must happen but has no time of its own.
+const patience = 30 * time.Second
+
+// inspectDelay is the frontend's, in every attack.
+var inspectDelay = time.Duration(scaled(10, 3)) * time.Second
+
+// settings are what an attack wants of the configuration and the process.
+type settings struct {
+	defaults string   // more lines of the section defaults
+	backend  string   // lines of the backend: its servers
+	global   string   // lines of the section global, for HAProxy alone
+	wrap     []string // a command that runs the program
+	env      []string // of ours
+	haproxy  []string // more arguments of HAProxy
+}
+
+// stage is one proxy during one attack.
+type stage struct {
+	testing.TB
+	proxy, path string
+	figures     *figures
+
+	dir, address  string
+	admin, socket string // of ours, of HAProxy
+	output        string // a file with all that the proxy prints
+	cmd           *exec.Cmd
+	exited        chan struct{}
+	hello         []byte
+	settings      settings
+	before        footprint
+	unlike        bool // the attack has replaced the process: there is nothing to compare with
+}
+
+func (s *stage) isOurs() bool { return s.proxy == "ours" }
+
+// measured adds a figure to the table.
+func (s *stage) measured(what, format string, value float64) {
+	s.figures.add(s.proxy, what, format, value)
+	s.Logf("%s: %s: "+format, s.proxy, what, value)
+}
+
+// must reports what has to hold for ours. Of HAProxy it is told, since it is not under
+// test.
+func (s *stage) must(ok bool, format string, args ...any) {
+	s.Helper()
+	switch {
+	case ok:
+	case s.isOurs():
+		s.Errorf(format, args...)
+	default:
+		s.Logf("HAProxy: "+format, args...)
+	}
+}
+
+// play starts the proxy, attacks it, and sees that nothing is left of the attack.
+func (s *stage) play(a *attack) {
+	var err error
+	if s.dir, err = os.MkdirTemp("", "attack-"); err != nil { // TempDir has the test's name, whose signs HAProxy takes amiss
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = os.RemoveAll(s.dir) })
+	s.address, s.admin = s.free(), s.free()
+	s.socket, s.output = filepath.Join(s.dir, "admin.sock"), filepath.Join(s.dir, "output")
+	s.hello = hellotest.Hello(s, "www.example.test", "h2")
+	s.settings = a.config(s)
+	s.configure()
+	s.start()
+	defer s.stop()
+	s.load(4, 0, 300*time.Millisecond) // whatever is made once
+	s.before = s.footprint()
+	a.run(s)
+	s.recovers()
+}
+
+func (s *stage) free() string {
+	s.Helper()
+	address, err := programs.FreeAddress()
+	if err != nil {
+		s.Fatal(err)
+	}
+	return address
+}
+
+// configure writes the configuration, which both run.
+func (s *stage) configure() {
+	s.Helper()
+	global := ""
+	if !s.isOurs() {
+		global = "    stats socket " + s.socket + " mode 600 level admin expose-fd listeners\n" + s.settings.global
+	}
+	text := fmt.Sprintf(`global
+    log stdout format raw local0
+%sdefaults
+    mode tcp
+    log global
+    option tcplog
+    option redispatch
+    retries 3
+    timeout connect 2s
+    timeout queue 2s
+    timeout client 30s
+    timeout server 30s
+%sfrontend tls
+    bind %s
+    tcp-request inspect-delay %d
+    tcp-request content accept if { req.ssl_hello_type 1 }
+    tcp-request content reject
+    default_backend web
+backend web
+%s`, global, s.settings.defaults, s.address, inspectDelay.Milliseconds(), s.settings.backend)
+	if err := os.WriteFile(filepath.Join(s.dir, "haproxy.cfg"), []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// command is the proxy with its configuration, and what it prints goes to a file.
+func (s *stage) command() *exec.Cmd {
+	args := append([]string{"-db", "-f", "haproxy.cfg"}, s.settings.haproxy...)
+	if s.isOurs() {
+		args = []string{"run", "--adapter", "haproxy", "--config", "haproxy.cfg"}
+	}
+	args = append(append([]string{}, s.settings.wrap...), append([]string{s.path}, args...)...)
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "CADDY_ADMIN="+s.admin, "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
+	if s.isOurs() {
+		cmd.Env = append(cmd.Env, s.settings.env...)
+	}
+	out, err := os.OpenFile(s.output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = out.Close() })
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	return cmd
+}
+
+// start runs the proxy until it serves.
+func (s *stage) start() {
+	s.Helper()
+	s.cmd, s.exited = s.command(), make(chan struct{})
+	cmd, exited := s.cmd, s.exited
+	if err := cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+	go func() {
+		_ = cmd.Wait()
+		close(exited)
+	}()
+	s.awaitServed()
+}
+
+// awaitServed waits until a client is served, and returns how long that took.
+func (s *stage) awaitServed() time.Duration {
+	s.Helper()
+	began := time.Now()
+	for {
+		err := s.visit("")
+		if err == nil {
+			return time.Since(began)
+		}
+		select {
+		case <-s.exited:
+			s.Fatalf("%s has ended:\n%s", s.proxy, s.printed())
+		default:
+		}
+		if time.Since(began) > patience {
+			s.Fatalf("%s does not serve: %v\n%s", s.proxy, err, s.printed())
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// stop ends the proxy, and looks through what ours has printed.
+func (s *stage) stop() {
+	sig := syscall.SIGTERM
+	if !s.isOurs() {
+		sig = syscall.SIGKILL
+	}
+	_ = syscall.Kill(-s.cmd.Process.Pid, sig)
+	select {
+	case <-s.exited:
+	case <-time.After(patience):
+		s.Errorf("%s did not end after %v", s.proxy, sig)
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+		<-s.exited
+	}
+	if !s.isOurs() {
+		return
+	}
+	text := s.printed()
+	for _, bad := range []string{"DATA RACE", "panic", "fatal error"} {
+		if i := strings.Index(text, bad); i >= 0 {
+			s.Errorf("%s in the log:\n%s", bad, text[max(0, i-2000):min(len(text), i+4000)])
+		}
+	}
+	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
+		s.Errorf("ours ended with %d:\n%s", code, text[max(0, len(text)-2000):])
+	}
+}
+
+func (s *stage) printed() string {
+	text, err := os.ReadFile(s.output)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// footprint is what a process holds.
+type footprint struct {
+	rss, descriptors, goroutines int
+}
+
+func (s *stage) footprint() (f footprint) {
+	s.Helper()
+	f.rss, f.descriptors = s.rss(), s.descriptors()
+	if s.isOurs() {
+		f.goroutines = s.goroutines()
+	}
+	return f
+}
+
+// rss is the resident memory of the process in bytes.
+func (s *stage) rss() int {
+	s.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		s.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, _ := strconv.Atoi(strings.Fields(rest)[0])
+			return kb << 10
+		}
+	}
+	s.Fatal("no VmRSS")
+	return 0
+}
+
+// descriptors are those of the process without its pipes, of which both keep some for
+// the next session.
+func (s *stage) descriptors() (n int) {
+	dir := fmt.Sprintf("/proc/%d/fd/", s.cmd.Process.Pid)
+	open, err := os.ReadDir(dir)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, fd := range open {
+		if to, err := os.Readlink(dir + fd.Name()); err == nil && !strings.HasPrefix(to, "pipe:") {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *stage) goroutines() (n int) {
+	s.Helper()
+	_, text := s.ask(http.MethodGet, "/debug/pprof/goroutine?debug=1", "")
+	if _, err := fmt.Sscanf(text, "goroutine profile: total %d", &n); err != nil {
+		s.Fatalf("%v in %.200q", err, text)
+	}
+	return n
+}
+
+// ask asks the admin endpoint of ours.
+func (s *stage) ask(method, path, body string) (status int, text string) {
+	s.Helper()
+	request, err := http.NewRequest(method, "http://"+s.admin+path, strings.NewReader(body))
+	if err != nil {
+		s.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answer, err := client.Do(request)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer answer.Body.Close()
+	all, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return answer.StatusCode, string(all)
+}
+
+// recovers waits until nothing is left of an attack: clients are served, descriptors
+// and goroutines are as many as before, and servers count no sessions.
+func (s *stage) recovers() {
+	s.Helper()
+	s.awaitServed()
+	if s.unlike {
+		return
+	}
+	s.within("descriptors", s.before.descriptors, s.descriptors)
+	if s.isOurs() {
+		s.within("goroutines", s.before.goroutines, s.goroutines)
+	}
+	s.within("sessions", 0, func() (n int) {
+		for _, one := range s.servers() {
+			n += int(one.Sessions + one.Queue)
+		}
+		return n
+	})
+}
+
+// within waits until a count is back where it was.
+func (s *stage) within(what string, before int, count func() int) {
+	s.Helper()
+	now := count()
+	for over := time.Now().Add(patience); now > before && time.Now().Before(over); now = count() {
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.must(now <= before, "%s: %d before, %d after", what, before, now)
+}
