@@ -26,6 +26,9 @@ var full = os.Getenv("ATTACK") == "full"
 var built programs.Caddy
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVariable); role != "" {
+		os.Exit(playRole(role))
+	}
 	code := m.Run()
 	built.Remove()
 	os.Exit(code)
@@ -58,7 +61,7 @@ type attack struct {
 }
 
 // attacks in the order of the table.
-var attacks = slices.Concat(restartAttacks)
+var attacks = slices.Concat(crowdAttacks, floodAttacks, shortageAttacks, serverAttacks, restartAttacks)
 
 // proxies are attacked in this order in each round.
 var proxies = []string{"HAProxy", "ours"}

@@ -20,11 +20,11 @@ import (
 // restartAttacks are new configurations, and ends of the process.
 var restartAttacks = []attack{
 	{name: "reloads in a storm", config: func(s *stage) settings {
-		n := one(s.listen(origin), "")
+		n := greeting(s)
 		n.haproxy = []string{"-W"}
 		return n
 	}, run: reloadStorm},
-	{name: "killed and started again", rounds: 3, config: func(s *stage) settings { return one(s.listen(origin), "") }, run: killed},
+	{name: "killed and started again", rounds: 3, config: greeting, run: killed},
 }
 
 // reloadStorm loads valid and invalid configurations by turns, two at once.
@@ -97,9 +97,11 @@ func (s *stage) reload(config string) bool {
 // killed kills the proxy under load and starts it again.
 func killed(s *stage) {
 	s.unlike = true
+	c := s.attackers("holds", scaled(1000, 100), 64)
 	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 	<-s.exited
 	began := time.Now()
 	s.start()
 	s.measured("served again in", "%.0f ms", float64(time.Since(began))/1e6)
+	c.leave(s)
 }
