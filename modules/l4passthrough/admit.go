@@ -112,6 +112,9 @@ func (c *connection) attempt() bool {
 		return true
 	}
 	c.input.tried = true
+	if c.presence != nil { // it may wait for something to read
+		c.presence.end()
+	}
 	for !c.full() {
 		room := c.room()
 		n, err := readNow(c.cx.Conn, room)

@@ -3,6 +3,7 @@
 package l4passthrough
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -21,9 +22,49 @@ import (
 
 // connect takes a lease and connects to its server, and tries again as the
 // backend allows. False means that no server could be reached: the record says
-// why.
+// why. True without a server means that the connection is over.
 func (c *connection) connect(b *balancer.Backend) bool {
-	a := &attempts{backend: b, client: c.cx.Conn, killed: c.killed}
+	a := &attempts{backend: b}
+	a.client.Context, a.client.c, a.client.untilFin = context.Background(), c, b.AbortOnClose
+	c.presence = &a.client
+	connected := c.try(a)
+	a.client.end()
+	c.presence = nil
+	if gone := c.whyGone(); gone != nil {
+		c.abandon(gone, &a.request.Queued)
+		return true
+	}
+	return connected
+}
+
+// abandon gives up a connection that nobody waits for any more, and what it has of a
+// server.
+func (c *connection) abandon(why error, q *pool.Queued) {
+	if c.server != nil {
+		_ = c.server.Close()
+		c.server = nil
+	}
+	if c.lease != nil {
+		c.lease.Release(pool.NotTried)
+	}
+	c.noteQueue(q)
+	end := tcplog.ClientLeftConnect
+	if c.stage != tcplog.KilledConnect {
+		end = tcplog.ClientLeftQueue
+		c.noteWaitedFor(q)
+	}
+	switch {
+	case errors.Is(why, errKilled):
+		return // the end of the connection says more
+	case errors.Is(why, errClientReset):
+		end = tcplog.ClientReset
+	}
+	c.record.End, c.record.EndedBy, c.record.Error = end, relay.Client, why.Error()
+}
+
+// try makes attempts until one succeeds, or no more are to be made.
+func (c *connection) try(a *attempts) bool {
+	b := a.backend
 	c.session = new(session)
 	a.request.Into = &c.session.first
 	a.request.Source, a.request.Connection = c.look(true).Source.Addr(), c
@@ -35,13 +76,15 @@ func (c *connection) connect(b *balancer.Backend) bool {
 	for ; err == nil; lease, err = a.next(lease, c.record.End) {
 		c.lease = lease
 		c.noteQueue(&a.request.Queued)
-		if c.wasKilled() {
-			lease.Release(pool.NotTried)
+		if c.whyGone() != nil {
 			return true
 		}
-		if c.dial(b, lease) {
+		if c.dial(a, lease) {
 			lease.Reached()
 			c.record.Connect = time.Since(began) - c.record.Queue
+			return true
+		}
+		if c.whyGone() != nil {
 			return true
 		}
 		if noteCut(&c.record, lease.Cut()) {
@@ -88,24 +131,26 @@ func (c *connection) noteQueue(q *pool.Queued) {
 
 // notServed notes why no server was to be had.
 func (c *connection) notServed(err error, q *pool.Queued) {
-	end, by := tcplog.NoServer, relay.Proxy
+	end := tcplog.NoServer
 	switch {
 	case errors.Is(err, pool.ErrQueueTimeout):
 		end = tcplog.QueueTimeout
 	case errors.Is(err, pool.ErrQueueFull):
 		end = tcplog.QueueFull
-	case errors.Is(err, errClientReset):
-		end, by = tcplog.ClientReset, relay.Client
-	case errors.Is(err, errClientFin):
-		end, by = tcplog.ClientLeftQueue, relay.Client
 	}
 	if end != tcplog.NoServer {
-		c.record.Server, c.record.Address = "", ""
-		if q.For != nil {
-			c.record.Server, c.record.Address = q.For.Name, q.For.Address
-		}
+		c.noteWaitedFor(q)
 	}
-	c.record.End, c.record.EndedBy, c.record.Error = end, by, err.Error()
+	c.record.End, c.record.EndedBy, c.record.Error = end, relay.Proxy, err.Error()
+}
+
+// noteWaitedFor notes the server that the connection has waited for last, if it was
+// one.
+func (c *connection) noteWaitedFor(q *pool.Queued) {
+	c.record.Server, c.record.Address = "", ""
+	if q.For != nil {
+		c.record.Server, c.record.Address = q.For.Name, q.For.Address
+	}
 }
 
 // Placeholders fills in a template for a policy.
@@ -127,16 +172,17 @@ func (c *connection) Sample(e *sample.Expression) (sample.Value, bool) {
 }
 
 // dial connects to the server of a lease and notes how that went.
-func (c *connection) dial(b *balancer.Backend, l *pool.Lease) bool {
+func (c *connection) dial(a *attempts, l *pool.Lease) bool {
 	s := l.Server
 	c.stage = tcplog.KilledConnect
 	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
 	c.record.Server, c.record.Address = s.Name, s.Address
 	conn, err := c.dialAddress(s.Address, relay.DialOptions{
-		Timeout:   max(0, time.Duration(b.Timeouts.Connect)),
+		Timeout:   max(0, time.Duration(a.backend.Timeouts.Connect)),
 		KeepAlive: c.terms.options.Patient(),
 		Client:    c.cx.Conn,
-		Cancel:    c.killed,
+		Cancel:    c.gone,
+		Slow:      a.client.begin,
 	})
 	if err != nil {
 		c.record.End, c.record.EndedBy = connectEnd(err)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/mholt/caddy-l4/layer4"
@@ -42,8 +43,12 @@ type connection struct {
 	record     tcplog.Record
 	handedOver bool // to a session, what is above belongs to it
 
-	stage  tcplog.End    // what it is if it is ended from outside now
-	killed chan struct{} // closed when it has been
+	stage tcplog.End // what it is if it is ended from outside now
+
+	presence  *presence     // while it waits for a server
+	gone      chan struct{} // closed when the client has left or is made to; see depart
+	departing sync.Once
+	departed  error // set before gone is closed
 }
 
 func newConnection(h *Handler, cx *layer4.Connection) *connection {
@@ -57,7 +62,7 @@ func newConnection(h *Handler, cx *layer4.Connection) *connection {
 	}
 	c.record = tcplog.New(h.Name, cx.RemoteAddr(), cx.LocalAddr())
 	c.record.Accepted = c.began
-	c.stage, c.killed = tcplog.KilledHello, make(chan struct{})
+	c.stage, c.gone = tcplog.KilledHello, make(chan struct{})
 	h.feconn.Add(1)
 	present.arrive(c)
 	return c
@@ -245,7 +250,7 @@ func (c *connection) relay() {
 	s := c.session
 	s.begin(c)
 	if !present.stay(c, s) {
-		<-c.killed // or soon will be
+		<-c.gone // or soon will be
 		return
 	}
 	c.lease, c.handedOver = nil, true

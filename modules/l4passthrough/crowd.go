@@ -3,6 +3,7 @@
 package l4passthrough
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -114,15 +115,8 @@ func (p *crowd) cut() {
 
 // kill ends a connection that is no session yet.
 func (c *connection) kill() {
-	close(c.killed)
+	c.depart(errKilled)
 	_ = c.cx.Conn.Close() // what is read from it fails, now and later
 }
 
-func (c *connection) wasKilled() bool {
-	select {
-	case <-c.killed:
-		return true
-	default:
-		return false
-	}
-}
+func (c *connection) wasKilled() bool { return errors.Is(c.whyGone(), errKilled) }

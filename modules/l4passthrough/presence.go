@@ -5,70 +5,86 @@ package l4passthrough
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// Why a client does not wait any longer.
+// Why a client is not served.
 var (
 	errClientReset = errors.New("the client's connection broke while it waited for a server")
 	errClientFin   = errors.New("the client left while it waited for a server")
 	errKilled      = errors.New("ended from outside while it waited for a server")
 )
 
-// presence is a context that ends when the client leaves, or is made to. It begins
-// to look when it is first asked for Done: that is when the connection has to wait
-// for a server.
-type presence struct {
-	context.Context
-	conn     net.Conn
-	untilFin bool // a client that has closed its direction has left
-
-	killed <-chan struct{}
-
-	done    chan struct{}
-	stopped chan struct{}
-	over    sync.WaitGroup
-	err     error // set before done is closed
+// depart notes that the client is not to be served any more. Only the first call
+// counts; it may come from another goroutine.
+func (c *connection) depart(why error) {
+	c.departing.Do(func() {
+		c.departed = why
+		close(c.gone)
+	})
 }
 
-// Done is closed when the client has left. It is called by one goroutine.
-func (p *presence) Done() <-chan struct{} {
-	if p.done == nil {
-		p.done, p.stopped = make(chan struct{}), make(chan struct{})
-		p.over.Go(func() {
-			if p.err = watch(p.conn, p.untilFin); p.err == nil { // it does not see more
-				select {
-				case <-p.killed:
-					p.err = errKilled
-				case <-p.stopped:
-					return
-				}
-			}
-			close(p.done)
-		})
-	}
-	return p.done
-}
-
-// Err says how the client has left.
-func (p *presence) Err() error {
+// whyGone returns why the client is not to be served any more; nil: it is.
+func (c *connection) whyGone() error {
 	select {
-	case <-p.done:
-		return p.err
+	case <-c.gone:
+		return c.departed
 	default:
 		return nil
 	}
 }
 
-// end stops looking.
-func (p *presence) end() {
-	if p.done == nil {
+// presence is a context that ends when the client has departed. It begins to look
+// whether the client is still there when it is first asked for Done, which is when
+// the connection has to wait for a server, or when a connect takes long: what is had
+// at once costs nothing.
+type presence struct {
+	context.Context
+	c        *connection
+	untilFin bool // a client that has closed its direction has left
+
+	mu       sync.Mutex
+	watching bool
+	over     sync.WaitGroup
+}
+
+// Done is closed when the client has departed.
+func (p *presence) Done() <-chan struct{} {
+	p.c.stage = tcplog.KilledQueue
+	p.begin()
+	return p.c.gone
+}
+
+// Err says how the client has departed.
+func (p *presence) Err() error { return p.c.whyGone() }
+
+// begin begins to look. It is safe for concurrent use.
+func (p *presence) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.watching {
 		return
 	}
-	close(p.stopped)
-	_ = p.conn.SetReadDeadline(time.Unix(1, 0))
+	p.watching = true
+	p.over.Go(func() {
+		if err := watch(p.c.cx.Conn, p.untilFin); err != nil {
+			p.c.depart(err)
+		}
+	})
+}
+
+// end stops looking, so that the connection can be read from by others.
+func (p *presence) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.watching {
+		return
+	}
+	_ = p.c.cx.SetReadDeadline(time.Unix(1, 0))
 	p.over.Wait()
-	_ = p.conn.SetReadDeadline(time.Time{})
+	_ = p.c.cx.SetReadDeadline(time.Time{})
+	p.watching = false
 }

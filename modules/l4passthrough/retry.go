@@ -3,9 +3,7 @@
 package l4passthrough
 
 import (
-	"context"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
@@ -20,8 +18,7 @@ const maxPause = time.Second
 // attempts is the way of one connection through the servers of a backend.
 type attempts struct {
 	backend *balancer.Backend
-	client  net.Conn
-	killed  <-chan struct{} // see connection
+	client  presence
 	request pool.Request
 	retries int // so far
 }
@@ -81,9 +78,7 @@ func (a *attempts) asHAProxy(failed *pool.Lease, end tcplog.End) (*pool.Lease, e
 
 // acquire waits for a server, as long as the client does.
 func (a *attempts) acquire() (*pool.Lease, error) {
-	client := &presence{Context: context.Background(), conn: a.client, untilFin: a.backend.AbortOnClose, killed: a.killed}
-	defer client.end()
-	return a.backend.Pool().Acquire(client, &a.request)
+	return a.backend.Pool().Acquire(&a.client, &a.request)
 }
 
 // pause waits before the same server is tried again, unless it has been waited
@@ -96,8 +91,9 @@ func (a *attempts) pause(end tcplog.End) {
 	if end == tcplog.ConnectTimeout {
 		return
 	}
+	a.client.begin()
 	select {
 	case <-time.After(pause):
-	case <-a.killed:
+	case <-a.client.c.gone:
 	}
 }

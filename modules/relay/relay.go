@@ -123,6 +123,9 @@ type DialOptions struct {
 	KeepAlive bool            // have the kernel look whether a silent server is still there
 	Client    net.Conn        // whose connection that will be, or nil
 	Cancel    <-chan struct{} // closed: there is no need any more; Dial fails with net.ErrClosed
+	// Slow, if not nil, is called once where the connection is not made within a
+	// moment. It is not called on systems other than Linux.
+	Slow func()
 }
 
 // limit is how long a side may be silent, at the beginning or once one of the two
@@ -148,6 +151,8 @@ const (
 	// lingerFor is how long a side without a timeout may take nothing of the last
 	// bytes that there are for it.
 	lingerFor = time.Minute
+	// slowConnect is how long a connect may take before it is slow.
+	slowConnect = 100 * time.Millisecond
 	// atOnce is how close two times are that are over at the same time.
 	atOnce = 20 * time.Millisecond
 )

@@ -83,13 +83,27 @@ func (s *Socket) connected(o *DialOptions) error {
 	if near, ok := o.Client.(*Socket); ok {
 		s.place.shard = near.watchedBy()
 	}
+	now, slow := time.Now(), o.Slow
+	var due time.Time
 	if o.Timeout > 0 {
-		s.out.deadline = time.Now().Add(o.Timeout)
+		due = now.Add(o.Timeout)
+	}
+	if s.out.deadline = due; slow != nil && (o.Timeout <= 0 || o.Timeout > slowConnect) {
+		s.out.deadline = now.Add(slowConnect)
+	} else {
+		slow = nil
 	}
 	for {
 		late := s.wait(&s.out, o.Cancel)
 		if late != nil && late != os.ErrDeadlineExceeded { //nolint:errorlint // of wait
 			return late
+		}
+		if late != nil && slow != nil {
+			slow()
+			slow, late = nil, nil
+			s.mu.Lock()
+			s.out.deadline = due
+			s.mu.Unlock()
 		}
 		s.mu.Lock()
 		code, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)

@@ -30,6 +30,7 @@ const (
 	QueueTimeout       // sQ no server had room for timeouts.queue
 	QueueFull          // SQ maxqueue connections wait already for the only server that suits
 	ClientLeftQueue    // CQ the client closed its direction in the queue, with abortonclose
+	ClientLeftConnect  // CC the client closed its direction while its server was connected to, with abortonclose
 	ServerDown         // DC the server went down or into maintenance, with shutdown_sessions
 	BackupSpare        // UC a server came back, with shutdown_backup_sessions, and this was a backup
 	KilledHello        // KR ended from outside before its hello was whole
@@ -60,6 +61,7 @@ var ends = [...]struct{ letters, name string }{
 	QueueTimeout:       {"sQ", "queue_timeout"},
 	QueueFull:          {"SQ", "queue_full"},
 	ClientLeftQueue:    {"CQ", "client_left"},
+	ClientLeftConnect:  {"CC", "client_left"},
 	ServerDown:         {"DC", "server_down"},
 	BackupSpare:        {"UC", "backup_spare"},
 	KilledHello:        {"KR", "killed"},

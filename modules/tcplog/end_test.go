@@ -33,6 +33,7 @@ func TestEnds(t *testing.T) {
 		{QueueTimeout, "sQ", "queue_timeout"},
 		{QueueFull, "SQ", "queue_full"},
 		{ClientLeftQueue, "CQ", "client_left"},
+		{ClientLeftConnect, "CC", "client_left"},
 		{ServerDown, "DC", "server_down"},
 		{BackupSpare, "UC", "backup_spare"},
 		{KilledHello, "KR", "killed"},
