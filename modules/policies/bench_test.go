@@ -4,6 +4,7 @@ package policies
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -142,6 +143,43 @@ func BenchmarkRebuild(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkBurst is what it costs that all of a thousand servers, of weights around
+// 100, go down and come up again, one after the other, with a connection after each.
+func BenchmarkBurst(b *testing.B) {
+	for name := range known {
+		b.Run(name, func(b *testing.B) {
+			var reg pool.Registry
+			c := pool.Config{Backend: "b", Policy: provisioned(b, known[name]())}
+			for i := range 1000 {
+				c.Servers = append(c.Servers, pool.ServerConfig{Name: fmt.Sprint(i), Weight: 97 + i%7})
+			}
+			p, err := reg.Open(c)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(p.Close)
+			p.Serve()
+			for b.Loop() {
+				for _, up := range []bool{false, true} {
+					for i := range 1000 {
+						if err := p.SetHealth(fmt.Sprint(i), up); err != nil {
+							b.Fatal(err)
+						}
+						r := new(pool.Request)
+						r.Source = netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)})
+						if l, err := p.Acquire(b.Context(), r); err == nil {
+							l.Release(pool.Served)
+						} else if !errors.Is(err, pool.ErrNoServer) {
+							b.Fatal(err)
+						}
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(2000*b.N), "µs/transition")
 		})
 	}
 }

@@ -100,6 +100,7 @@ func TestTableFollowsTheRule(t *testing.T) {
 		var got table
 		got.build(v)
 		want := naiveTable(v, max(common, 1))
+		got.fill()
 		if len(got.slots) != len(want) {
 			t.Fatalf("weights %v: %d slots, want %d", weights, len(got.slots), len(want))
 		}

@@ -10,11 +10,20 @@ import "github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 type table struct {
 	slots []*pool.Server
 	next  int
+	view  pool.View
+	stale bool // the slots are not those of the view: they are made when they are needed, as in HAProxy
 }
 
-// build fills the slots: each gets the server that is furthest behind its share,
+// build has the table be that of a view.
+func (t *table) build(v pool.View) { t.view, t.stale = v, true }
+
+// fill fills the slots: each gets the server that is furthest behind its share,
 // in whole slots, and of several the first in the configuration.
-func (t *table) build(v pool.View) {
+func (t *table) fill() {
+	if !t.stale {
+		return
+	}
+	v := t.view
 	divisor, total := 0, 0
 	for _, s := range v.All {
 		divisor = gcd(s.Weight, divisor)
@@ -23,33 +32,31 @@ func (t *table) build(v pool.View) {
 		divisor = gcd(w, divisor)
 		total += w
 	}
-	t.slots = t.slots[:0]
+	t.slots, t.stale = t.slots[:0], false
 	if total == 0 {
 		return
 	}
 	total /= divisor
-	var gains, ranks queue // by the slot with which another one is due; by slots due
-	due := make([]*seat, len(v.Servers))
+	gains := newCalendar(total, len(v.Servers)) // by the slot with which another one is due
+	behind := newLevels(len(v.Servers))         // by slots had beyond those due
 	gained := make([]int, len(v.Servers))
-	for i, s := range v.Servers {
+	share := func(i, slots int) int { // the slot with which so many are due
 		weight := v.Weights[i] / divisor
-		gains.push(&seat{server: s, key: (total + weight - 1) / weight, serial: uint64(i)})
-		due[i] = &seat{server: s, serial: uint64(i)}
-		ranks.push(due[i])
+		return (slots*total + weight - 1) / weight
+	}
+	for i := range v.Servers {
+		gains.put(i, share(i, 1))
+		behind.put(i, 0)
 	}
 	for slot := 1; slot <= total; slot++ {
-		for g := gains.first(); g.key == slot; g = gains.first() {
-			i, weight := g.serial, v.Weights[g.serial]/divisor
-			due[i].key--
-			ranks.fix(due[i])
+		for i := gains.take(slot); i >= 0; i = gains.take(slot) {
+			behind.move(i, -1)
 			gained[i]++
-			g.key = ((gained[i]+1)*total + weight - 1) / weight
-			gains.fix(g)
+			gains.put(i, share(i, gained[i]+1))
 		}
-		most := ranks.first()
-		t.slots = append(t.slots, most.server)
-		most.key++
-		ranks.fix(most)
+		i := behind.first()
+		t.slots = append(t.slots, v.Servers[i])
+		behind.move(i, 1)
 	}
 }
 
@@ -63,6 +70,7 @@ func gcd(a, b int) int {
 // turn is the next server that suits; nil where none does. Behind the last slot
 // comes the first one, unless the table has grown by then.
 func (t *table) turn(suits func(*pool.Server) bool) *pool.Server {
+	t.fill()
 	at := t.next
 	for range t.slots {
 		if at >= len(t.slots) {
@@ -81,6 +89,7 @@ func (t *table) turn(suits func(*pool.Server) bool) *pool.Server {
 // lookup is the server of a hash. If the request avoids it, it is the next one in
 // the table; but HAProxy's redispatch finds the same again.
 func (t *table) lookup(hash uint32, r *pool.Request) *pool.Server {
+	t.fill()
 	if len(t.slots) == 0 {
 		return nil
 	}
