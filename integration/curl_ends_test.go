@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+)
+
+// curl closes its connection once it has the answer, and what the server says then,
+// its end, provokes a reset. That is no error, here as in HAProxy.
+func TestCurlEndsInOrder(t *testing.T) {
+	const requests, atOnce = 30, 4
+	haproxy := programs.Need(t, "haproxy")
+	p := startProxied(t, "use_backend web sni www.example.test")
+	beside := freeAddress(t)
+	judged := runHAProxyWithLog(t, haproxy, fmt.Sprintf(`
+defaults
+    mode tcp
+    option tcplog
+    log global
+    timeout client 10s
+    timeout server 10s
+    timeout connect 5s
+frontend tls
+    bind %s
+    default_backend web
+backend web
+    server s1 %s
+`, beside, p.origins[0]))
+	for _, address := range []string{p.address, beside} {
+		var wg sync.WaitGroup
+		slots := make(chan struct{}, atOnce)
+		for range requests {
+			slots <- struct{}{}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				if out, err := p.curl(t, address, "www.example.test", " %{http_version}"); err != nil || !strings.HasSuffix(out, " 2") {
+					t.Errorf("by %s: %q, %v", address, out, err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	ours, its := map[string]int{}, map[string]int{}
+	for _, l := range p.sessions(t, requests) {
+		ours[l.Termination]++
+	}
+	for range requests {
+		select {
+		case line := <-judged:
+			if fields := strings.Fields(line[strings.Index(line, "]: ")+3:]); len(fields) > 6 {
+				its[fields[6]]++
+			}
+		case <-time.After(patience):
+			t.Fatalf("HAProxy has logged %v", its)
+		}
+	}
+	t.Logf("of %d requests by HTTP/2: %v, and %v in HAProxy", requests, ours, its)
+	if ours["CD"] > its["CD"] || ours["--"] < its["--"] {
+		t.Errorf("requests ended %v, and %v in HAProxy", ours, its)
+	}
+}
+
+// runHAProxyWithLog runs HAProxy and returns its log lines.
+func runHAProxyWithLog(t *testing.T, path, config string) <-chan string {
+	t.Helper()
+	log, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "haproxy.cfg")
+	if err := os.WriteFile(name, fmt.Appendf(nil, "global\n    log %s local0\n%s", log.LocalAddr(), config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "-db", "-f", name)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = log.Close()
+	})
+	lines := make(chan string, 1000)
+	go func() {
+		for b := make([]byte, 8<<10); ; {
+			n, _, err := log.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			if line := string(b[:n]); strings.Contains(line, "tls web/") {
+				lines <- line
+			}
+		}
+	}()
+	_, bound, _ := strings.Cut(config, "bind ")
+	address, _, _ := strings.Cut(bound, "\n")
+	for range 200 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			<-lines // of that one
+			return lines
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatal("HAProxy does not listen")
+	return nil
+}
