@@ -29,18 +29,35 @@ func inKernel(t *testing.T, c *net.TCPConn) int {
 
 // settle waits until nothing of what c has written moves any more, and returns how
 // much of it is still to be acknowledged.
-func settle(t *testing.T, c *net.TCPConn) (left int) {
+func settle(t *testing.T, s *Session, c *net.TCPConn) (left int) {
 	t.Helper()
-	for same, last := 0, -1; same < 15; time.Sleep(10 * time.Millisecond) {
-		left = inKernel(t, c)
-		if same++; left == 0 {
-			return 0
-		}
-		if left != last {
-			last, same = left, 0
+	var last Counters
+	for same := 0; same < 15; time.Sleep(10 * time.Millisecond) {
+		now, n := s.Counters(), inKernel(t, c)
+		now.Idle = 0
+		if same++; now != last || n != left || now.In+now.Out < 10_000 {
+			last, left, same = now, n, 0
 		}
 	}
 	return left
+}
+
+// awaitBreak waits until a session has noticed that a connection broke.
+func awaitBreak(s *Session) {
+	for {
+		s.mu.Lock()
+		noticed := s.wrong != nil
+		if s.copied != nil {
+			s.copied.mu.Lock()
+			noticed = s.copied.over
+			s.copied.mu.Unlock()
+		}
+		s.mu.Unlock()
+		if noticed {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // roomy is a client that takes little at a time, before whom the kernel holds much.
@@ -64,17 +81,9 @@ func slow(t *testing.T) (near, far *net.TCPConn) {
 // the other one is, and only then that one is reset, too.
 func TestResetComesLast(t *testing.T) {
 	const size = 2_000_000
-	resets := map[string]func(t *testing.T, c *net.TCPConn) (acknowledged int){
-		"reset": func(t *testing.T, c *net.TCPConn) int {
-			left := settle(t, c) // its own kernel throws that away
-			reset(t, c)
-			return size - left
-		},
-		"closed with something unread": func(t *testing.T, c *net.TCPConn) int {
-			left := settle(t, c)
-			c.Close()
-			return size - left
-		},
+	resets := map[string]func(t *testing.T, c *net.TCPConn){
+		"reset":                        func(t *testing.T, c *net.TCPConn) { reset(t, c) },
+		"closed with something unread": func(_ *testing.T, c *net.TCPConn) { c.Close() },
 	}
 	eachKind(t, func(t *testing.T, kind string) {
 		for _, by := range both {
@@ -86,11 +95,12 @@ func TestResetComesLast(t *testing.T) {
 					if by == Client {
 						ends = [...]*net.TCPConn{giver, taker}
 					}
-					result := run(t, kind, new(Session), ends[Client], ends[Server], nil, Options{}).result
+					s := new(Session)
+					result := run(t, kind, s, ends[Client], ends[Server], nil, Options{}).result
 					send(t, slowly, "unread")
 					go sender.Write(make([]byte, size))
-					time.Sleep(50 * time.Millisecond)
-					least := end(t, sender)
+					least := size - settle(t, s, sender) // its own kernel throws the rest away
+					end(t, sender)
 					n, err := io.Copy(io.Discard, slowly)
 					if !errors.Is(err, syscall.ECONNRESET) {
 						t.Errorf("it ends with %v, want a reset", err)
@@ -123,10 +133,12 @@ func TestLateBytesForAServer(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) {
 				near, client := c.pair(t)
 				far, server := tcpPair(t)
-				result := run(t, kind, new(Session), near, far, nil, Options{}).result
-				go server.Write(make([]byte, c.size))
-				time.Sleep(50 * time.Millisecond)
-				if left := settle(t, server); left > 0 {
+				s := new(Session)
+				result := run(t, kind, s, near, far, nil, Options{}).result
+				if _, err := server.Write(make([]byte, c.size)); err != nil {
+					t.Fatal(err)
+				}
+				if left := settle(t, s, server); left > 0 {
 					t.Fatalf("%d bytes do not leave the server", left)
 				}
 				server.Close()
@@ -151,19 +163,50 @@ func TestLateBytesForAServer(t *testing.T) {
 // not got is not counted.
 func TestLingersInVain(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind string) {
-		near, client := slow(t)
-		far, server := tcpPair(t)
-		result := run(t, kind, new(Session), near, far, nil, Options{ClientTimeout: 300 * time.Millisecond}).result
-		go server.Write(make([]byte, 2_000_000))
-		time.Sleep(100 * time.Millisecond)
-		reset(t, server)
-		r := <-result
-		n, _ := io.Copy(io.Discard, client)
-		want := Result{By: Server, Cause: Reset}
-		if kind == "copied" { // in the middle of a write nothing is noticed of the server
-			want = Result{By: Client, Cause: Timeout}
+		for name, pair := range map[string]func(*testing.T) (near, far *net.TCPConn){"in the proxy": slow, "in the kernel": roomy} {
+			t.Run(name, func(t *testing.T) {
+				near, client := pair(t)
+				far, server := tcpPair(t)
+				s := new(Session)
+				result := run(t, kind, s, near, far, nil, Options{ClientTimeout: time.Second}).result
+				go server.Write(make([]byte, 2_000_000))
+				settle(t, s, server)
+				reset(t, server)
+				r := <-result
+				n, _ := io.Copy(io.Discard, client)
+				want := Result{By: Server, Cause: Reset}
+				if kind == "copied" && name == "in the proxy" { // in the middle of a write nothing is noticed of the server
+					want = Result{By: Client, Cause: Timeout}
+				}
+				if r.By != want.By || r.Cause != want.Cause || r.Out != n || n == 0 {
+					t.Errorf("received %d, %+v", n, r)
+				}
+			})
 		}
-		if r.By != want.By || r.Cause != want.Cause || r.Out != n || n == 0 {
+	})
+}
+
+// The end that a server was told of is no byte of those that it did not take.
+func TestLingersInVainAfterTheEnd(t *testing.T) {
+	eachKind(t, func(t *testing.T, kind string) {
+		const size = 500_000
+		near, client := tcpPair(t)
+		far, server := roomy(t)
+		s := new(Session)
+		result := run(t, kind, s, near, far, nil, Options{ServerTimeout: 3 * time.Second}).result
+		if _, err := client.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		client.CloseWrite()
+		settle(t, s, client)
+		client.Close()
+		for range 3 { // the first one provokes a reset, the others meet it
+			send(t, server, "bye")
+			time.Sleep(50 * time.Millisecond)
+		}
+		r := <-result
+		n, _ := io.Copy(io.Discard, server)
+		if r.By != Client || r.Cause != Reset || r.In != n || n == 0 || n == size {
 			t.Errorf("received %d, %+v", n, r)
 		}
 	})
@@ -182,7 +225,8 @@ func TestEndWhileLingering(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		reset(t, server)
-		time.Sleep(100 * time.Millisecond)
+		awaitBreak(s)
+		time.Sleep(50 * time.Millisecond)
 		s.End("enough")
 		r := <-result
 		n, _ := io.Copy(io.Discard, client)
@@ -208,11 +252,14 @@ func TestClientLeavesBeforeTheLastWords(t *testing.T) {
 		{"and the server resets", func(t *testing.T, server *net.TCPConn) { reset(t, server) }, Reset, Server, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			client, server, _, result := start(t, "parked", Options{})
+			client, server, s, result := start(t, "parked", Options{})
 			client.CloseWrite()
 			receiveEnd(t, server, "")
 			client.Close()
-			send(t, server, "bye")            // it provokes a reset
+			send(t, server, "bye") // it provokes a reset
+			for s.Counters().Out < 3 {
+				time.Sleep(time.Millisecond)
+			}
 			time.Sleep(50 * time.Millisecond) // which arrives
 			c.play(t, server)
 			if r := <-result; r.Cause != c.want || r.By != c.by || r.Out != c.out {

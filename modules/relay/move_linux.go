@@ -69,7 +69,7 @@ func (s *Session) move(sh *shard, of Side, now int64) {
 		switch {
 		case n > 0:
 		case err == nil:
-			from.fin = !from.dying
+			from.fin = true
 			s.finished(sh, of, now)
 		case err == unix.EAGAIN: //nolint:errorlint // an Errno
 			from.readable = false
@@ -257,7 +257,7 @@ func (s *Session) finished(sh *shard, of Side, now int64) {
 	if p.first == Proxy {
 		p.first = of
 	}
-	if e.dying || other.done {
+	if other.done {
 		s.linger(sh, 1-of, now)
 		return
 	}

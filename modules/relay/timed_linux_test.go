@@ -272,3 +272,42 @@ func TestStoppedEngineWhileBlocked(t *testing.T) {
 		}
 	})
 }
+
+// Where there is no timeout, a side that takes nothing of what the other one has sent
+// before its connection broke has a minute.
+func TestLingersForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, w := time.Now(), newOwner()
+		_, client, server, _ := startStoppable(t, new(Options), w)
+		go server.Write(flood)
+		time.Sleep(time.Second)
+		client.Write([]byte("x"))
+		time.Sleep(time.Second)
+		server.Close() // with something unread: that is a reset
+		r := <-w.result
+		if took := time.Since(began); r.By != Server || r.Cause != Reset || took < time.Minute || took > time.Minute+3*time.Second {
+			t.Errorf("%+v after %v", r, took)
+		}
+		client.Close()
+	})
+}
+
+// What waits for a side is nothing any more when its connection breaks: its timeout
+// does not cut what it has sent before.
+func TestBreaksWhileBothAreBlocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newOwner()
+		_, client, server, s := startStoppable(t, &Options{ServerTimeout: 10 * time.Second}, w)
+		go server.Write(flood)
+		go client.Write(flood)
+		time.Sleep(5 * time.Second)
+		before := s.Counters().Out
+		server.Close()
+		time.Sleep(20 * time.Second)
+		n, _ := io.Copy(io.Discard, client)
+		if r := <-w.result; r.By != Server || r.Cause != Reset || r.Out != n || n <= before {
+			t.Errorf("received %d, %+v", n, r)
+		}
+		client.Close()
+	})
+}
