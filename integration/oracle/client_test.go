@@ -62,6 +62,8 @@ type client struct {
 	more   chan struct{} // has room for one
 	ended  chan struct{} // closed when nothing can come any more
 	served served
+
+	begins func() // has it read, if it does not yet
 }
 
 // served is the connection of a server that a client has got.
@@ -70,7 +72,12 @@ type served struct {
 	number int
 }
 
-func dialClient(name, address, source string, known func(string) bool) (*client, error) {
+// lazyBuffer is the receive buffer of a lazy client.
+const lazyBuffer = 8192
+
+// dialClient connects. A lazy client has little room for what comes, and only reads
+// once something is expected of it.
+func dialClient(name, address, source string, lazy bool, known func(string) bool) (*client, error) {
 	if source == "" {
 		source = "127.0.0.1"
 		if address[0] == '[' {
@@ -81,6 +88,11 @@ func dialClient(name, address, source string, known func(string) bool) (*client,
 	dialer := net.Dialer{Timeout: patience, Control: func(_, _ string, raw syscall.RawConn) error {
 		n, err := bindTo(raw, net.ParseIP(source))
 		c.local = addressOf(source, n)
+		if lazy {
+			_ = raw.Control(func(fd uintptr) {
+				_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, lazyBuffer)
+			})
+		}
 		return err
 	}}
 	conn, err := dialer.Dial("tcp", address)
@@ -88,6 +100,7 @@ func dialClient(name, address, source string, known func(string) bool) (*client,
 	switch {
 	case errors.Is(err, syscall.ECONNRESET): // it was, right after it was made
 		c.conn = new(net.TCPConn)
+		c.begins = func() {}
 		c.event("reset")
 		close(c.ended)
 		return c, nil
@@ -95,7 +108,10 @@ func dialClient(name, address, source string, known func(string) bool) (*client,
 		return nil, err
 	}
 	c.conn = conn.(*net.TCPConn)
-	go c.read()
+	c.begins = sync.OnceFunc(func() { go c.read() })
+	if !lazy {
+		c.begins()
+	}
 	return c, nil
 }
 
@@ -145,6 +161,9 @@ func (c *client) read() {
 	}
 }
 
+// long is from what length a line is told by that.
+const long = 1000
+
 // hear is what a line tells: a server's name, if it greets.
 func (c *client) hear(line string) string {
 	var s served
@@ -153,6 +172,9 @@ func (c *client) hear(line string) string {
 		defer c.mu.Unlock()
 		c.served = s
 		return s.server
+	}
+	if len(line) >= long {
+		return fmt.Sprintf("%d bytes", len(line)+1)
 	}
 	return "text " + line
 }
@@ -169,6 +191,7 @@ func (c *client) event(what string) {
 
 // next is the next event, that what is expected may be compared with it.
 func (c *client) next(e expectation) outcome {
+	c.begins()
 	asked := time.Since(c.began)
 	late := asked + slack + patience
 	switch {
@@ -238,6 +261,7 @@ func (c *client) close() outcome {
 
 // awaitEnd waits until the other side has closed, too.
 func (c *client) awaitEnd() {
+	c.begins()
 	select {
 	case <-c.ended:
 	case <-time.After(patience):

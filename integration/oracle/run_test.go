@@ -148,7 +148,7 @@ func (r *run) connect(name string, to destination) outcome {
 }
 
 func (r *run) dial(name string, to destination) (*client, error) {
-	c, err := dialClient(name, net.JoinHostPort(to.host, r.ports[to.port]), to.source, func(server string) bool {
+	c, err := dialClient(name, net.JoinHostPort(to.host, r.ports[to.port]), to.source, to.lazy, func(server string) bool {
 		return r.servers[server] != nil
 	})
 	if err == nil {

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -43,6 +45,9 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 			b.acts = append(b.acts, func(*session) error { time.Sleep(d); return nil })
 		case "says":
 			text := w.next()
+			if n, err := strconv.Atoi(text); err == nil && n > 0 && w.take("bytes") {
+				text = strings.Repeat("x", n-1) + "\n"
+			}
 			b.acts = append(b.acts, func(s *session) error { _, err := io.WriteString(s.conn, text); return err })
 		case "says-hex":
 			var data []byte

@@ -32,7 +32,7 @@ var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 	"states":  parseStates,
 }
 
-// connect CLIENT PORT [to ADDRESS] [from ADDRESS].
+// connect CLIENT PORT [to ADDRESS] [from ADDRESS] [lazily].
 func parseConnect(_ testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
 	s.clients[name] = true
@@ -41,7 +41,10 @@ func parseConnect(_ testing.TB, s *scenario, w *words) (action, error) {
 }
 
 // destination is where a client connects to, and from where.
-type destination struct{ port, host, source string }
+type destination struct {
+	port, host, source string
+	lazy               bool
+}
 
 func (s *scenario) parseDestination(w *words) (destination, error) {
 	d := destination{port: w.next(), host: "127.0.0.1"}
@@ -52,7 +55,7 @@ func (s *scenario) parseDestination(w *words) (destination, error) {
 	return d, nil
 }
 
-// parseEnds takes [to ADDRESS] [from ADDRESS].
+// parseEnds takes [to ADDRESS] [from ADDRESS] [lazily].
 func (d *destination) parseEnds(w *words) {
 	for {
 		switch {
@@ -60,6 +63,8 @@ func (d *destination) parseEnds(w *words) {
 			d.host = w.next()
 		case w.take("from"):
 			d.source = w.next()
+		case w.take("lazily"):
+			d.lazy = true
 		default:
 			return
 		}
