@@ -3,8 +3,10 @@
 package integration
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -89,5 +91,43 @@ func TestStoppedProcess(t *testing.T) {
 		if l.Termination != "--" || l.Outcome != "hello" {
 			t.Errorf("log line %+v", l)
 		}
+	}
+}
+
+// Nor does it take servers down whose checks ran out of time meanwhile.
+func TestStoppedProcessChecks(t *testing.T) {
+	servers := ""
+	for i := range 8 {
+		servers += fmt.Sprintf("server s%d %s\n", i+1, listen(t, func(c *net.TCPConn) {
+			_, _ = c.Read(make([]byte, 1000))
+			time.Sleep(400 * time.Millisecond) // so that a check is most often under way
+			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+		}))
+	}
+	p := start(t, fmt.Sprintf(`
+	passthrough {
+		backend web {
+			%s
+			check http {
+				interval 450ms
+				timeout 1s
+				rise 1
+				fall 1
+			}
+		}
+	}`, servers), "")
+	for i := range 8 {
+		p.becomes(t, fmt.Sprintf("s%d", i+1), func(s *serverState) bool { return s.Health == "up" && s.LastCheck.Code == "L7OK" })
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Second)
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(700 * time.Millisecond)
+	if strings.Contains(p.log(), "L7TOUT") {
+		t.Errorf("servers went down:\n%s", p.log())
 	}
 }

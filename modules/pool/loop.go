@@ -154,9 +154,12 @@ func (b *backend) turn(state *state, l *loop, round int) {
 	l.end = end
 	b.mu.Unlock()
 
-	began := time.Now()
+	began, stall := time.Now(), watchForStall()
 	report, target := s.ask(ctx, l.asks)
 	took := time.Since(began)
+	if stall.end() {
+		report.Result = report.afterStall()
+	}
 	end()
 
 	b.mu.Lock()

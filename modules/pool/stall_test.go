@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := watchForStall()
+		time.Sleep(time.Minute)
+		if s.end() {
+			t.Error("a process that ran was stopped")
+		}
+		s = watchForStall()
+		s.timer.Stop() // as if nothing ran
+		time.Sleep(beat + stopped + time.Millisecond)
+		if !s.end() {
+			t.Error("a process that was stopped ran")
+		}
+		time.Sleep(time.Minute) // nothing ticks any more, or the bubble would not end
+	})
+}
+
+func TestAfterStall(t *testing.T) {
+	for code, want := range map[Code]Code{
+		Layer4Timeout: NotChecked, Layer6Timeout: NotChecked, Layer7Timeout: NotChecked,
+		Layer4OK: Layer4OK, Layer4Connection: Layer4Connection, Layer7Status: Layer7Status,
+	} {
+		if got := (Result{Code: code}).afterStall().Code; got != want {
+			t.Errorf("%s comes to %s, want %s", code, got, want)
+		}
+	}
+}
