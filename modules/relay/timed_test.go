@@ -175,3 +175,22 @@ func TestStoppedCopying(t *testing.T) {
 		})
 	}
 }
+
+// Where there is no timeout, a side that takes nothing of what the other one has sent
+// before its connection broke has a minute.
+func TestCopyingLingersForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newOwner()
+		client, server := startInMemory(t, new(Options), w)
+		go server.Write(flood)
+		time.Sleep(time.Second)
+		server.Close()
+		began := time.Now()
+		client.Write([]byte("x"))
+		r := <-w.result
+		if took := time.Since(began); r.By != Server || r.Cause != Reset || took < time.Minute || took > time.Minute+time.Second {
+			t.Errorf("%+v after %v", r, took)
+		}
+		client.Close()
+	})
+}
