@@ -20,6 +20,14 @@ type acl struct {
 	request  bool // one of them looks at what the client has sent
 }
 
+// String is how messages call the ACL.
+func (a *acl) String() string {
+	if a.name == "" {
+		return "anonymous acl"
+	}
+	return "acl '" + a.name + "'"
+}
+
 // term is an ACL in a condition, or its contrary.
 type term struct {
 	*acl
@@ -71,7 +79,7 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 		return err
 	}
 	if isHTTPFetch(words[0]) {
-		t.warnf(pos, "acl '%s' will never match: '%s' has a meaning in mode http only, as in HAProxy", a.name, fetchName(words[0]))
+		t.warnf(pos, "%s will never match: '%s' has a meaning in mode http only, as in HAProxy", a, fetchName(words[0]))
 		a.criteria = append(a.criteria, sample.Criterion{Fetch: "always_false"})
 		return nil
 	}
@@ -87,7 +95,7 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 		return unavailable(err)
 	}
 	if w := compiled.Warning(); w != "" {
-		t.warnf(pos, "acl '%s': %s", a.name, w)
+		t.warnf(pos, "%s: %s", a, w)
 	}
 	a.criteria = append(a.criteria, c)
 	a.request = a.request || compiled.NeedsRequest()

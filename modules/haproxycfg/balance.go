@@ -92,6 +92,9 @@ func (t *translation) setHashed(p *proxy, s statement) {
 		t.errorf(s.Pos, "failed to parse 'balance hash' expression '%s' in %s: %v", p.balance.hashed, p, unavailable(err))
 		return
 	}
+	if w := e.Warning(); w != "" {
+		t.warnf(s.Pos, "'balance hash %s' in %s: %s", p.balance.hashed, p, w)
+	}
 	if e.NeedsRequest() {
 		t.warnf(s.Pos, "'balance hash %s' in %s: what the client has sent is gone when a server is chosen, and the servers take turns, as in HAProxy: set a variable ('tcp-request content set-var(sess.key) %s') and hash that", p.balance.hashed, p, p.balance.hashed)
 	}

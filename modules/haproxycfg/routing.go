@@ -20,13 +20,17 @@ func addUse(t *translation, p *proxy, s statement) {
 	u := use{reference: reference{s.Pos, s.args[0]}}
 	if strings.Contains(u.name, "%") {
 		u.dynamic = true
+		var f *sample.Format
 		name, err := sample.RewriteFormatFiles(u.name, t.file)
 		if err == nil {
-			_, err = t.loader.Format(name)
+			f, err = t.loader.Format(name)
 		}
 		if err != nil {
 			t.errorf(s.Pos, "'use_backend' in %s: failed to parse the backend's name '%s': %v", p, u.name, unavailable(err))
 			return
+		}
+		if w := f.Warning(); w != "" {
+			t.warnf(s.Pos, "'use_backend %s': %s", u.name, w)
 		}
 		u.name = name
 	}

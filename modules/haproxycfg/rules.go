@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -105,7 +106,7 @@ func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
 	if name == "silent-drop" && s.arg(1) == "rst-ttl" {
 		t.notice(s.Pos, differs, k.note, s.arg(1))
 	}
-	r, words, err := t.action(name, more, s.args[1:])
+	r, words, err := t.action(s.Pos, name, more, s.args[1:])
 	if err != nil {
 		t.errorf(s.Pos, "'%s' : %v, in %s", s.keyword, err, p)
 		return r, false
@@ -123,7 +124,7 @@ func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
 }
 
 // action reads what belongs to an action; what is left is its condition.
-func (t *translation) action(name, more string, words []string) (r rule, rest []string, err error) {
+func (t *translation) action(pos haproxyfile.Pos, name, more string, words []string) (r rule, rest []string, err error) {
 	r.action = shortcuts[name]
 	switch name {
 	case "silent-drop":
@@ -132,7 +133,7 @@ func (t *translation) action(name, more string, words []string) (r rule, rest []
 		}
 		return r, words, nil
 	case "set-var":
-		return t.setVar(r, more, words)
+		return t.setVar(pos, r, more, words)
 	case "unset-var":
 		r.variable, err = variable(more)
 		return r, words, err
@@ -156,7 +157,7 @@ func (t *translation) action(name, more string, words []string) (r rule, rest []
 }
 
 // setVar reads "set-var(SCOPE.NAME) EXPRESSION".
-func (t *translation) setVar(r rule, name string, words []string) (rule, []string, error) {
+func (t *translation) setVar(pos haproxyfile.Pos, r rule, name string, words []string) (rule, []string, error) {
 	var err error
 	if r.variable, err = variable(name); err != nil {
 		return r, nil, err
@@ -174,8 +175,12 @@ func (t *translation) setVar(r rule, name string, words []string) (rule, []strin
 	if r.value, err = sample.RewriteFiles(words[0], t.file); err != nil {
 		return r, nil, err
 	}
-	if _, err = t.loader.Expression(r.value); err != nil {
+	e, err := t.loader.Expression(r.value)
+	if err != nil {
 		return r, nil, unavailable(err)
+	}
+	if w := e.Warning(); w != "" {
+		t.warnf(pos, "'set-var(%s)': %s", r.variable, w)
 	}
 	return r, words[end:], nil
 }

@@ -51,6 +51,9 @@ func (l *Loader) Criterion(c Criterion) (*ACL, error) {
 		a.warning = "no pattern to match against was provided for '" + c.Fetch + "', so this ACL will never match; " +
 			"the method 'found' matches any value, and 'bool' any number but 0"
 	}
+	if warning := e.Warning(); warning != "" {
+		a.warning = warning
+	}
 	return a, nil
 }
 

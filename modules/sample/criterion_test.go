@@ -113,7 +113,7 @@ func TestCriterionJSON(t *testing.T) {
 func TestWarning(t *testing.T) {
 	for text, want := range map[string]bool{
 		"req.ssl_sni": true, "req.len": true, "src": true, "req.ssl_ver": true, "req.ssl_sni -m found": false, "req.ssl_sni a": false,
-		"always_true": false, "ssl_fc": false, "req.len,bool": false, "req.len -m bool": false, "wait_end": false,
+		"always_true": false, "ssl_fc": true, "ssl_fc_sni a": true, "ssl_c_used -m found": true, "ssl_fc_sni,lower -m end .a": true, "req.len,bool": false, "req.len -m bool": false, "wait_end": false,
 	} {
 		acl := mustLoad(t, strings.Fields(text))
 		if got := acl.Warning() != ""; got != want {
@@ -181,4 +181,30 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// What TLS would say if it ended here is said of wherever it is asked for, with what to ask instead.
+func TestWarningOfTLS(t *testing.T) {
+	for name, want := range map[string]string{
+		"ssl_fc_sni":      "'ssl_fc_sni' never has a value, since TLS does not end here: use req.ssl_sni",
+		"ssl_fc":          "'ssl_fc' is always false, since TLS does not end here: use req.ssl_hello_type, which is 1 for TLS",
+		"ssl_c_verify":    "'ssl_c_verify' never has a value, since TLS does not end here",
+		"ssl_c_s_dn(CN)":  "'ssl_c_s_dn' never has a value, since TLS does not end here",
+		"ssl_bc_protocol": "'ssl_bc_protocol' never has a value, since TLS does not end here",
+		"req.ssl_sni":     "",
+		"str(ssl_fc)":     "",
+	} {
+		if got := mustExpression(t, new(Loader), name+",lower").Warning(); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+		f, err := new(Loader).Format("be_%[" + name + "]%[src]")
+		if err != nil || f.Warning() != want {
+			t.Errorf("%s: %q (%v), want %q", name, f.Warning(), err, want)
+		}
+	}
+	for name := range instead {
+		if pointless(name) == "" {
+			t.Errorf("%s has something to ask instead, and is no fetch of TLS that ends here", name)
+		}
+	}
 }

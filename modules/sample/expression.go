@@ -110,6 +110,11 @@ func (e *Expression) NeedsRequest() bool {
 	return e.request
 }
 
+// Warning says why the expression never has a value, or always the same; empty if it may have one.
+func (e *Expression) Warning() string {
+	return pointless(e.name)
+}
+
 // Eval computes the expression: Pass with the value, or Fail if there is none and none will come. Miss says that more
 // bytes may bring one, or may change the one that is returned, as they do the one of req.len. The value may be a view
 // of the client's bytes; see [Value].

@@ -2,7 +2,10 @@
 
 package sample
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Fetches of a TLS connection that HAProxy itself is an end of. Where it passes TLS through, those of terminationFalse
 // are false and the others have no value.
@@ -28,13 +31,44 @@ const (
 	terminationFalse = `ssl_bc ssl_bc_is_resumed ssl_fc ssl_fc_has_sni ssl_fc_is_resumed`
 )
 
+// instead has what to ask in place of such a fetch, where the hello says something like it.
+var instead = map[string]string{
+	"ssl_fc":                   "req.ssl_hello_type, which is 1 for TLS",
+	"ssl_fc_sni":               "req.ssl_sni",
+	"ssl_fc_has_sni":           "req.ssl_sni -m found",
+	"ssl_fc_alpn":              "req.ssl_alpn",
+	"ssl_fc_protocol":          "req.ssl_ver",
+	"ssl_fc_cipherlist_bin":    "req.ssl_cipherlist",
+	"ssl_fc_cipherlist_hex":    "req.ssl_cipherlist",
+	"ssl_fc_cipherlist_str":    "req.ssl_cipherlist",
+	"ssl_fc_eclist_bin":        "req.ssl_supported_groups",
+	"ssl_fc_sigalgs_bin":       "req.ssl_sigalgs",
+	"ssl_fc_protocol_hello_id": "req.ssl_ver",
+}
+
+// pointless says of a fetch of a TLS connection that HAProxy itself is an end of that it finds nothing here.
+func pointless(name string) string {
+	f, known := fetches[name]
+	if !known || !f.termination {
+		return ""
+	}
+	warning := "'" + name + "' never has a value, since TLS does not end here"
+	if slices.Contains(strings.Fields(terminationFalse), name) {
+		warning = "'" + name + "' is always false, since TLS does not end here"
+	}
+	if other := instead[name]; other != "" {
+		warning += ": use " + other
+	}
+	return warning
+}
+
 // terminationFetches are there because configurations for more than one purpose have them.
 func terminationFetches() map[string]fetch {
 	group := make(map[string]fetch)
 	add := func(names string, list argList, out valueType, answer sampled, note string) {
 		build := plain(func(*Input) sampled { return answer })
 		for name := range strings.FieldsSeq(names) {
-			group[name] = fetch{args: list, out: out, note: note, build: build}
+			group[name] = fetch{args: list, out: out, note: note, build: build, termination: true}
 		}
 	}
 	const none = "nothing: TLS is passed through"

@@ -37,6 +37,8 @@ type fetch struct {
 	request   bool // it looks at the request's bytes, or waits for their end
 	protocols bool // it finds the first ALPN protocol, and an ACL looks at all
 
+	termination bool // it is about a TLS connection that ends at the proxy
+
 	build func(a args) (fetchFunc, error)
 }
 

@@ -112,6 +112,16 @@ func (f *Format) String(in *Input) string {
 	return b.String()
 }
 
+// Warning is that of the first expression that has one; see [Expression.Warning].
+func (f *Format) Warning() string {
+	for _, part := range f.parts {
+		if part.expression != nil && part.expression.Warning() != "" {
+			return part.expression.Warning()
+		}
+	}
+	return ""
+}
+
 // NeedsRequest tells whether an expression looks at the bytes that the client sends, or waits for their end.
 func (f *Format) NeedsRequest() bool {
 	return f.request

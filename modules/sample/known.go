@@ -88,6 +88,7 @@ var reasons = []struct{ reason, prefixes string }{
 	{"HTTP is not looked at", `base cook hdr http_ meth path query req.body req.cook req.fhdr req.hdr req.proto_http req.ver
 		req_proto_http req_ver status url`},
 	{"stick tables are not looked at", "sc_ sc0_ sc1_ sc2_ src_ table_ in_table"},
+	{"TLS does not end here: what a ClientHello says is in req.ssl_sni and the other req.ssl_ fetches", "ssl_"},
 	{"a value cannot refer to parts of the match", "map_regm"},
 }
 
