@@ -30,6 +30,8 @@ type bindOption struct {
 	do     func(*bind, string)
 }
 
+const ofOwner = "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"
+
 // bindOptions are those of HAProxy.
 var bindOptions = newBindOptions()
 
@@ -46,10 +48,10 @@ func newBindOptions() map[string]bindOption {
 		"interface":            {values: 1, grade: refused, note: "it is not available; expected the interface's address in place of *"},
 		"namespace":            {values: 1, grade: refused, note: "network namespaces are not available"},
 		"tcp-md5sig":           {values: 1, grade: refused, note: "TCP MD5 signatures are not available"},
-		"user":                 {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
-		"group":                {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
-		"uid":                  {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
-		"gid":                  {values: 1, grade: refused, note: "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"},
+		"user":                 {values: 1, grade: refused, note: ofOwner},
+		"group":                {values: 1, grade: refused, note: ofOwner},
+		"uid":                  {values: 1, grade: refused, note: ofOwner},
+		"gid":                  {values: 1, grade: refused, note: ofOwner},
 
 		"maxconn": {values: 1, grade: pending, check: whole, note: "frontends accept any number of connections"},
 	}
@@ -84,10 +86,18 @@ func addBind(t *translation, p *proxy, s statement) {
 	addresses, err := haproxyfile.ParseAddresses(s.args[0], haproxyfile.AddressOptions{Bind: true, Getenv: t.getenv})
 	var made []bind
 	for _, a := range addresses {
-		if err == nil {
-			err = t.usable(&a)
+		b := bind{Pos: s.Pos, Address: a}
+		if a.Family == haproxyfile.Unix {
+			b.Path, b.mode = t.unix.prefix+a.Path, t.unix.mode
+			if t.unix.owner != "" {
+				t.errorf(s.Pos, "'unix-bind %s' in 'global' section: %s", t.unix.owner, ofOwner)
+				return
+			}
 		}
-		made = append(made, bind{Pos: s.Pos, Address: a})
+		if err == nil {
+			err = t.usable(&b.Address)
+		}
+		made = append(made, b)
 	}
 	if err != nil {
 		t.errorf(s.Pos, "'bind' : %v in %s", err, p)

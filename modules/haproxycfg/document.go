@@ -68,12 +68,7 @@ func ofTable(t table) []row {
 	return rowsOf(t, func(k *keyword) (grade, string) { return k.grade, k.note })
 }
 
-func ofSection(note string) (grade, string) {
-	if note == "" {
-		return supported, ""
-	}
-	return harmless, note
-}
+func ofSection(k sectionKind) (grade, string) { return k.grade, k.note }
 
 func ofBind(o bindOption) (grade, string) { return o.grade, o.note }
 

@@ -48,6 +48,9 @@ type keyword struct {
 	args func(args []string) error
 	// do has the effect. A keyword that is pending has one, too.
 	do func(*translation, *proxy, statement)
+	// warn makes a warning of the note of a keyword that differs, as all other
+	// grades get one.
+	warn bool
 	// strict makes an error of what HAProxy otherwise warns of and ignores: the
 	// keyword in a frontend where it belongs in a backend, or the reverse.
 	strict bool
@@ -144,7 +147,11 @@ func (t *translation) perform(k *keyword, p *proxy, s statement, object string) 
 		}
 	case harmless, pending:
 		t.notice(s.Pos, k.grade, k.note, s.keyword)
-	case supported, differs:
+	case differs:
+		if k.warn {
+			t.notice(s.Pos, k.grade, k.note, s.keyword)
+		}
+	case supported:
 	}
 	if k.do != nil {
 		k.do(t, p, s)

@@ -4,26 +4,32 @@ package haproxycfg
 
 import (
 	"errors"
+	"slices"
 )
 
 const (
-	ofProcess  = "it is about HAProxy's own process"
-	ofTLS      = "TLS does not end here"
-	ofLogging  = "each connection is one line of Caddy's log, with all that HAProxy's has"
-	ofTuning   = "it tunes HAProxy's own memory and sockets"
-	adminLater = "Caddy's admin endpoint is the run-time interface, at an address and with commands of its own"
-	ofHTTP     = "it is for mode http"
+	ofProcess = "it is about HAProxy's own process"
+	ofTLS     = "TLS does not end here"
+	ofLogging = "each connection is one JSON line of Caddy's log instead, on standard error, with the same fields"
+	ofSyslog  = "it is for syslog, and the log is Caddy's"
+	ofTuning  = "it tunes HAProxy's own memory and sockets"
+	ofAdmin   = "Caddy's admin endpoint is the run-time interface instead, at localhost:2019 or where CADDY_ADMIN in the environment says, with commands of its own"
+	ofUser    = "the process keeps the user that it is started as: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
+	ofLookup  = "host names are looked up by the system's resolver"
+	ofHTTP    = "it is for mode http"
 )
 
 // globals are the keywords of the section global.
 var globals = newTable([]keyword{
 	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.maxconn = integer(s.args[0]) }, note: "connections are bounded by the process's descriptors"},
-	{name: "maxconnrate|maxsessrate|maxsslconn|maxsslrate|maxcomprate", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
-	{name: "log", in: inGlobal, grade: pending, args: logTarget, note: ofLogging},
-	{name: "log-tag", in: inGlobal, grade: pending, args: word, note: ofLogging},
-	{name: "log-send-hostname", in: inGlobal, grade: pending, args: atMost(1), note: ofLogging},
-	{name: "stats socket", in: inGlobal, grade: pending, args: statsSocket, note: adminLater},
-	{name: "stats timeout|stats maxconn|stats bind-process", in: inGlobal, grade: pending, args: something, note: adminLater},
+	{name: "maxconnrate|maxsessrate", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
+	{name: "maxsslconn|maxsslrate", in: inGlobal, grade: harmless, args: number(0, 1<<31-1), note: ofTLS},
+	{name: "maxcomprate", in: inGlobal, grade: harmless, args: number(0, 1<<31-1), note: ofHTTP},
+	{name: "log", in: inGlobal, grade: differs, warn: true, args: logTarget, note: ofLogging},
+	{name: "log-tag", in: inGlobal, grade: harmless, args: word, note: ofSyslog},
+	{name: "log-send-hostname", in: inGlobal, grade: harmless, args: atMost(1), note: ofSyslog},
+	{name: "stats socket", in: inGlobal, grade: differs, warn: true, args: statsSocket, note: ofAdmin},
+	{name: "stats timeout|stats maxconn|stats bind-process", in: inGlobal, grade: differs, warn: true, args: something, note: ofAdmin},
 	{name: "hard-stop-after", in: inGlobal, grade: differs, args: duration, do: func(t *translation, _ *proxy, s statement) { t.hardStop = milliseconds(s.args[0]) }, note: "it is how long connections may take to finish when the process ends (SIGTERM too, where HAProxy cuts them at once), 30 s without it; a reload leaves them alone"},
 	{name: "grace|close-spread-time", in: inGlobal, grade: harmless, args: duration, note: "a reload closes no connection, and no listening socket that the new configuration has"},
 	{name: "spread-checks", in: inGlobal, grade: supported, args: spreadChecks, do: func(t *translation, _ *proxy, s statement) { t.spread = integer(s.args[0]) }},
@@ -33,10 +39,18 @@ var globals = newTable([]keyword{
 	{name: "unsetenv|resetenv", in: inGlobal, grade: supported},
 	{name: "default-path", in: inGlobal, grade: differs, args: between(1, 2), do: defaultPath, note: "relative file names begin at the first file, not at the working directory"},
 
-	{name: "daemon|quiet|busy-polling|noepoll|nopoll|nokqueue|noevports|noreuseport|nogetaddrinfo|strict-limits|zero-warning|insecure-setuid-wanted|no-memory-trimming", in: inGlobal, grade: harmless, args: nothing, note: ofProcess},
+	{name: "daemon", in: inGlobal, grade: differs, warn: true, args: nothing, note: "the process stays in the foreground: let a service manager run it, or 'caddy start' in place of 'caddy run'"},
+	{name: "user|group|uid|gid", in: inGlobal, grade: differs, warn: true, args: word, note: ofUser},
+	{name: "setcap", in: inGlobal, grade: differs, warn: true, args: something, note: ofUser},
+	{name: "chroot", in: inGlobal, grade: differs, warn: true, args: word, note: "the process is not confined to a directory: let a unit file do that, with ProtectSystem=strict or RootDirectory="},
+	{name: "pidfile", in: inGlobal, grade: differs, warn: true, args: word, note: "no file is written for it: expected 'caddy run --pidfile FILE'"},
+	{name: "unix-bind", in: inGlobal, grade: differs, do: unixBind, note: "the prefix and the mode are those of the sockets of bind; their owner is not set, so one is an error where a bind line has a path"},
+	{name: "harden.reject-privileged-ports.tcp", in: inGlobal, grade: differs, do: privilegedPorts, note: "'on' is an error: expected tcp-request connection reject if { src_port lt 1024 }"},
+	{name: "harden.reject-privileged-ports.quic", in: inGlobal, grade: harmless, args: something, note: "QUIC is not TCP"},
+	{name: "dns-accept-family", in: inGlobal, grade: differs, warn: true, args: something, note: ofLookup},
+	{name: "quiet|busy-polling|noepoll|nopoll|nokqueue|noevports|noreuseport|nogetaddrinfo|strict-limits|zero-warning|insecure-setuid-wanted|no-memory-trimming", in: inGlobal, grade: harmless, args: nothing, note: ofProcess},
 	{name: "master-worker|set-dumpable", in: inGlobal, grade: harmless, args: atMost(1), note: ofProcess},
-	{name: "user|group|uid|gid|chroot|pidfile|node|localpeer", in: inGlobal, grade: harmless, args: word, note: ofProcess},
-	{name: "unix-bind|setcap|harden.reject-privileged-ports.tcp|harden.reject-privileged-ports.quic|dns-accept-family", in: inGlobal, grade: harmless, args: something, note: ofProcess},
+	{name: "node|localpeer", in: inGlobal, grade: harmless, args: word, note: ofProcess},
 	{name: "nbthread", in: inGlobal, grade: harmless, args: number(1, 4096), note: ofProcess},
 	{name: "thread-groups|thread-group|thread-hard-limit|cpu-map|cpu-set|cpu-policy|numa-cpu-mapping|cluster-secret|anonkey|mworker-max-reloads|ulimit-n|fd-hard-limit", in: inGlobal, grade: harmless, note: ofProcess},
 	{name: "description", in: inGlobal, grade: harmless, note: "it is a comment"},
@@ -84,5 +98,41 @@ func defaultPath(t *translation, _ *proxy, s statement) {
 		t.setDirectory(s)
 	default:
 		t.errorf(s.Pos, "'default-path' expects 'current', 'config', 'parent' or 'origin PATH' but got '%s'", s.args[0])
+	}
+}
+
+// unixBind reads "unix-bind [prefix PATH] [mode MODE] [user|group|uid|gid WHO]".
+func unixBind(t *translation, _ *proxy, s statement) {
+	for args := s.args; len(args) > 0; args = args[2:] {
+		if !slices.Contains([]string{"prefix", "mode", "user", "group", "uid", "gid"}, args[0]) {
+			t.errorf(s.Pos, "'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and 'group' options, and has '%s'", args[0])
+			return
+		}
+		if len(args) < 2 {
+			t.errorf(s.Pos, "'unix-bind %s' : missing value", args[0])
+			return
+		}
+		switch args[0] {
+		case "prefix":
+			t.unix.prefix = args[1]
+		case "mode":
+			if err := octal(args[1]); err != nil {
+				t.errorf(s.Pos, "'unix-bind mode' : %v", err)
+				return
+			}
+			t.unix.mode = args[1]
+		default:
+			t.unix.owner = args[0]
+		}
+	}
+}
+
+func privilegedPorts(t *translation, _ *proxy, s statement) {
+	switch s.arg(0) {
+	case "off":
+	case "on":
+		t.errorf(s.Pos, "'%s on' is not available: expected 'tcp-request connection reject if { src_port lt 1024 }' in the frontends", s.keyword)
+	default:
+		t.errorf(s.Pos, "'%s' expects either 'on' or 'off' but got '%s'", s.keyword, s.arg(0))
 	}
 }

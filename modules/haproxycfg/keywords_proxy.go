@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	notYet = "it is not available yet"
+	notYet    = "it is not available yet"
+	ofCapture = "nothing is captured: the log line has the server name and the protocols of the hello anyway"
 )
 
 // proxyKeywords are the keywords of frontend, backend, listen and defaults.
@@ -28,7 +29,7 @@ var basics = []keyword{
 	{name: "rate-limit sessions", in: inFrontends, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
 	{name: "fullconn", in: inBackends, grade: supported, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.fullconn = integer(s.args[0]) }},
 	{name: "filter", in: inSections, grade: refused, note: "filters (compression, bandwidth limits, SPOE) are not available"},
-	{name: "declare capture", in: inFrontend, grade: pending, strict: true, args: something, note: ofLogging},
+	{name: "declare capture", in: inFrontend, grade: harmless, strict: true, args: something, note: ofCapture},
 }
 
 var routing = []keyword{
@@ -101,12 +102,20 @@ func removed(name, version, instead string) keyword {
 	return keyword{name: name, in: inProxies, grade: refused, note: "the directive is not supported anymore since HAProxy " + version + ". " + instead}
 }
 
+const everyOne = "every connection is one line of the log, when it ends"
+
 var logging = []keyword{
-	{name: "log", in: inProxies, grade: pending, args: logTarget, note: ofLogging},
-	{name: "log-format|log-format-sd|error-log-format|unique-id-format", in: inProxies, grade: pending, args: word, do: checkLogFormat, note: ofLogging},
-	{name: "log-tag|unique-id-header|log-steps", in: inProxies, grade: pending, args: something, note: ofLogging},
-	{name: "option tcplog", in: inProxies, grade: pending, args: clf, note: ofLogging},
-	{name: "option dontlognull|option dontlog-normal|option logasap|option log-separate-errors|option socket-stats|option contstats", in: inFrontends, grade: pending, args: nothing, note: ofLogging},
+	{name: "log", in: inProxies, grade: differs, warn: true, args: logTarget, note: ofLogging},
+	{name: "option tcplog", in: inProxies, grade: differs, warn: true, args: clf, note: ofLogging},
+	{name: "log-format|log-format-sd|error-log-format", in: inProxies, grade: differs, warn: true, args: word, do: checkLogFormat, note: "the log line is JSON, and always has the same fields"},
+	{name: "log-steps", in: inProxies, grade: differs, warn: true, args: something, note: everyOne},
+	{name: "option dontlognull|option dontlog-normal|option logasap", in: inFrontends, grade: differs, warn: true, args: nothing, note: everyOne},
+	{name: "option log-separate-errors", in: inFrontends, grade: differs, warn: true, args: nothing, note: "a line has the level 'error' only where the proxy itself has failed"},
+	{name: "option contstats", in: inFrontends, grade: harmless, args: nothing, note: "counts are current at any time"},
+	{name: "option socket-stats", in: inFrontends, grade: pending, args: nothing, note: noStatistics},
+	{name: "log-tag", in: inProxies, grade: harmless, args: something, note: ofSyslog},
+	{name: "unique-id-format", in: inProxies, grade: harmless, args: word, do: checkLogFormat, note: "connections are not numbered"},
+	{name: "unique-id-header", in: inProxies, grade: harmless, args: something, note: ofHTTP},
 	{name: "email-alert", in: inProxies, grade: harmless, args: something, note: "there are no mail alerts"},
 }
 
@@ -124,7 +133,9 @@ var optionWords = []keyword{
 	{name: "clitcpka-cnt|srvtcpka-cnt", in: inProxies, grade: harmless, args: number(1, 1<<31-1), note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
 	{name: "clitcpka-idle|clitcpka-intvl|srvtcpka-idle|srvtcpka-intvl", in: inProxies, grade: harmless, args: duration, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
 	{name: "option splice-auto|option splice-request|option splice-response", in: inProxies, grade: harmless, args: nothing, note: "it saves copies, and changes nothing else"},
-	{name: "option tcp-smart-accept|option tcp-smart-connect|option nolinger|option independent-streams|option http-no-delay", in: inProxies, grade: harmless, args: nothing, note: "it is about single TCP packets"},
+	{name: "option tcp-smart-accept|option tcp-smart-connect|option http-no-delay", in: inProxies, grade: harmless, args: nothing, note: "it is about single TCP packets"},
+	{name: "option nolinger", in: inProxies, grade: differs, warn: true, args: nothing, note: "connections that end in order are closed in order, so that what was sent arrives"},
+	{name: "option independent-streams", in: inProxies, grade: differs, warn: true, args: nothing, note: "bytes in either direction count for the timeouts of both sides, as in HAProxy without it"},
 	{name: "option idle-close-on-response|option use-small-buffers", in: inProxies, grade: httpOnly},
 }
 

@@ -51,3 +51,80 @@ func TestFetchesOfTLS(t *testing.T) {
 		t.Errorf("%q", said)
 	}
 }
+
+// Nothing is said to be without an effect that is done in another way, and where something is not done the message says
+// what to do.
+func TestWordsOfTheProcess(t *testing.T) {
+	const (
+		logged   = "not as in HAProxy: %s: each connection is one JSON line of Caddy's log instead, on standard error, with the same fields"
+		user     = "not as in HAProxy: %s: the process keeps the user that it is started as: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
+		admin    = "not as in HAProxy: %s: Caddy's admin endpoint is the run-time interface instead, at localhost:2019 or where CADDY_ADMIN in the environment says, with commands of its own"
+		everyOne = "not as in HAProxy: %s: every connection is one line of the log, when it ends"
+	)
+	say := func(format, words string) string { return strings.Replace(format, "%s", words, 1) }
+	for lines, want := range map[string][]string{
+		"log /dev/log local0":                          {say(logged, "'log'")},
+		"user haproxy\n\tgroup haproxy":                {say(user, "'user', 'group'") + " (also line 3)"},
+		"uid 80\n\tgid 80\n\tsetcap cap_net_raw":       {say(user, "'uid', 'gid', 'setcap'") + " (also lines 3, 4)"},
+		"chroot /var/lib/haproxy":                      {"not as in HAProxy: 'chroot': the process is not confined to a directory: let a unit file do that, with ProtectSystem=strict or RootDirectory="},
+		"daemon":                                       {"not as in HAProxy: 'daemon': the process stays in the foreground: let a service manager run it, or 'caddy start' in place of 'caddy run'"},
+		"pidfile /run/haproxy.pid":                     {"not as in HAProxy: 'pidfile': no file is written for it: expected 'caddy run --pidfile FILE'"},
+		"stats socket /run/a.sock\n\tstats timeout 1m": {say(admin, "'stats socket', 'stats timeout'") + " (also line 3)"},
+		"log-tag x":                                    {"ignored, and nothing about the traffic changes: 'log-tag': it is for syslog, and the log is Caddy's"},
+		"harden.reject-privileged-ports.tcp on":        {"E 'harden.reject-privileged-ports.tcp on' is not available: expected 'tcp-request connection reject if { src_port lt 1024 }' in the frontends"},
+		"harden.reject-privileged-ports.tcp off":       nil,
+		"harden.reject-privileged-ports.tcp":           {"E 'harden.reject-privileged-ports.tcp' expects either 'on' or 'off' but got ''"},
+		"unix-bind user haproxy":                       nil, // no bind line has a path
+		"unix-bind prefix":                             {"E 'unix-bind prefix' : missing value"},
+		"unix-bind mode 9":                             {"E 'unix-bind mode' : missing or invalid mode '9' (octal integer expected)"},
+		"unix-bind where /a":                           {"E 'unix-bind' only supports the 'prefix', 'mode', 'uid', 'gid', 'user' and 'group' options, and has 'where'"},
+	} {
+		if diff := cmp.Diff(want, messages(t, "global\n\t"+lines+"\n"+frontend("default_backend b"))); diff != "" {
+			t.Errorf("%s: -want +got\n%s", lines, diff)
+		}
+	}
+	for lines, want := range map[string][]string{
+		"log global\n\toption tcplog":                    {say(logged, "'log', 'option tcplog'") + " (also line 8)"},
+		"log-format \"%ci\"":                             {"not as in HAProxy: 'log-format': the log line is JSON, and always has the same fields"},
+		"option dontlognull\n\toption logasap":           {say(everyOne, "'option dontlognull', 'option logasap'") + " (also line 8)"},
+		"tcp-request content set-log-level silent":       {"ignored, and nothing about the traffic changes: 'tcp-request content set-log-level': every connection is one line of the log, when it ends"},
+		"tcp-request content capture req.ssl_sni len 64": {"ignored, and nothing about the traffic changes: 'tcp-request content capture': nothing is captured: the log line has the server name and the protocols of the hello anyway"},
+		"option independent-streams\n\toption tcp-smart-accept": {
+			"not as in HAProxy: 'option independent-streams': bytes in either direction count for the timeouts of both sides, as in HAProxy without it",
+			"ignored, and nothing about the traffic changes: 'option tcp-smart-accept': it is about single TCP packets",
+		},
+	} {
+		if diff := cmp.Diff(want, messages(t, frontend(lines, "default_backend b"))); diff != "" {
+			t.Errorf("%s: -want +got\n%s", lines, diff)
+		}
+	}
+}
+
+// What is not done at all is not said to change nothing about the traffic.
+func TestSectionsThatAreLeftOut(t *testing.T) {
+	for section, want := range map[string]string{
+		"log-forward syslog\n\tbind 127.0.0.1:1514": "not as in HAProxy: 'log-forward syslog': no syslog is received, and none is passed on",
+		"program helper\n\tcommand sleep 1":         "not as in HAProxy: 'program helper': no other program is started",
+		"userlist admins":                           "ignored, and nothing about the traffic changes: 'userlist admins': it is for mode http",
+	} {
+		if diff := cmp.Diff([]string{want}, messages(t, frontend("default_backend b")+section+"\n")); diff != "" {
+			t.Errorf("%s: -want +got\n%s", section, diff)
+		}
+	}
+}
+
+func TestUnixBind(t *testing.T) {
+	for lines, want := range map[string]string{
+		"unix-bind prefix /run/lb mode 660\nfrontend f\n\tbind unix@/tls.sock":            `["durable/unix//run/lb/tls.sock|660"]`,
+		"unix-bind mode 660\nfrontend f\n\tbind /run/tls.sock mode 600":                   `["durable/unix//run/tls.sock|600"]`,
+		"unix-bind prefix /run/lb user haproxy\nfrontend f\n\tbind 192.0.2.1:443 name /x": `["durable/192.0.2.1:443"]`,
+	} {
+		got := apps(t, "global\n\t"+lines+"\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2:443\n")
+		equal(t, lines, at(t, got, "layer4", "servers", "f", "listen"), want)
+	}
+	said := messages(t, "global\n\tunix-bind group haproxy\n"+strings.Replace(frontend("default_backend b"), "192.0.2.1:443", "/run/tls.sock", 1))
+	const want = "E 'unix-bind group' in 'global' section: the owner of a socket is not set; expected mode alone, and a directory that only some can enter"
+	if !slices.Contains(said, want) {
+		t.Errorf("%q", said)
+	}
+}

@@ -33,6 +33,7 @@ type translation struct {
 
 	verifyNone bool   // ssl-server-verify none
 	caBase     string // ca-base
+	unix       unixSockets
 	ids        map[int]*proxy
 }
 
@@ -48,6 +49,13 @@ func newTranslation(branch string) *translation {
 		resolvers: make(map[string]bool),
 		ids:       make(map[int]*proxy),
 	}
+}
+
+// unixSockets is what unix-bind says of the sockets of all bind lines.
+type unixSockets struct {
+	prefix string
+	mode   string
+	owner  string // the option that names one
 }
 
 // proxy is a frontend, a backend, a listen or a defaults section.

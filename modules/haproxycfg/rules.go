@@ -25,7 +25,8 @@ type rule struct {
 var actions = newTable([]keyword{
 	{name: "accept|reject|set-var|unset-var", in: inProxies, grade: supported},
 	{name: "silent-drop", in: inProxies, grade: differs, note: "rst-ttl is not followed: the connection is forgotten without a packet"},
-	{name: "capture|set-log-level|do-log", in: inProxies, grade: pending, note: ofLogging},
+	{name: "capture", in: inProxies, grade: harmless, note: ofCapture},
+	{name: "set-log-level|do-log", in: inProxies, grade: harmless, note: everyOne},
 	{name: "set-nice", in: inProxies, grade: harmless, note: "it is about HAProxy's own scheduling"},
 	{name: "set-mark|set-tos|set-fc-mark|set-fc-tos|set-bc-mark|set-bc-tos", in: inProxies, grade: refused, note: "marking packets is not available"},
 	{name: "set-var-fmt", in: inProxies, grade: refused, note: notYet + "; expected set-var"},

@@ -11,26 +11,31 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// sectionKinds are the sections that HAProxy knows, and what becomes of those
-// that are no proxies. An empty note: it is translated.
-var sectionKinds = map[string]string{
-	"global": "", "defaults": "", "frontend": "", "backend": "", "listen": "",
-	"peers":       "nothing that is taken over refers to it",
-	"resolvers":   "host names are looked up by the system's resolver, at each connection",
-	"mailers":     "there are no mail alerts",
-	"userlist":    "it is for mode http",
-	"ring":        "logs go to Caddy's logging",
-	"log-forward": "logs go to Caddy's logging",
-	"log-profile": "logs go to Caddy's logging",
-	"cache":       "it is for mode http",
-	"program":     "Caddy starts no other programs",
-	"fcgi-app":    "it is for mode http",
-	"http-errors": "it is for mode http",
-	"crt-store":   "it is for TLS that ends at the proxy",
-	"crt-list":    "it is for TLS that ends at the proxy",
-	"healthcheck": "checks stand in backends; a server that names it is refused",
-	"traces":      "it is for debugging HAProxy",
-	"acme":        "Caddy gets certificates by itself",
+// sectionKind is what becomes of a section.
+type sectionKind struct {
+	grade grade
+	note  string
+}
+
+// sectionKinds are the sections that HAProxy knows.
+var sectionKinds = map[string]sectionKind{
+	"global": {}, "defaults": {}, "frontend": {}, "backend": {}, "listen": {},
+	"peers":       {harmless, "nothing that is taken over refers to it"},
+	"resolvers":   {differs, "host names are looked up by the system's resolver, at each connection"},
+	"mailers":     {harmless, "there are no mail alerts"},
+	"userlist":    {harmless, "it is for mode http"},
+	"ring":        {harmless, "the log is Caddy's"},
+	"log-forward": {differs, "no syslog is received, and none is passed on"},
+	"log-profile": {harmless, "the log is Caddy's"},
+	"cache":       {harmless, "it is for mode http"},
+	"program":     {differs, "no other program is started"},
+	"fcgi-app":    {harmless, "it is for mode http"},
+	"http-errors": {harmless, "it is for mode http"},
+	"crt-store":   {harmless, "it is for TLS that ends at the proxy"},
+	"crt-list":    {harmless, "it is for TLS that ends at the proxy"},
+	"healthcheck": {harmless, "checks stand in backends; a server that names it is refused"},
+	"traces":      {harmless, "it is for debugging HAProxy"},
+	"acme":        {harmless, "Caddy gets certificates by itself"},
 }
 
 func isSection(kind string) bool {
@@ -79,7 +84,8 @@ func (t *translation) readOther(s haproxyfile.Section) {
 		t.errorf(s.Pos, "missing name for %s section: expected '%s NAME'", s.Kind, s.Kind)
 		return
 	}
-	t.notice(s.Pos, harmless, sectionKinds[s.Kind], strings.Join(append([]string{s.Kind}, s.Args...), " "))
+	k := sectionKinds[s.Kind]
+	t.notice(s.Pos, k.grade, k.note, strings.Join(append([]string{s.Kind}, s.Args...), " "))
 	if s.Kind == "resolvers" {
 		t.resolvers[s.Args[0]] = true
 		t.checkResolvers(s.Lines)
