@@ -48,9 +48,7 @@ func addACL(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'acl' not allowed in anonymous 'defaults' section: expected a name for the section")
 		return
 	}
-	if !t.checkName(s.Pos, "acl name", name) {
-		return
-	}
+	t.checkName(s.Pos, "acl name", name)
 	if strings.EqualFold(name, "or") {
 		t.errorf(s.Pos, "acl name '%s' will never match: 'or' is used to express a disjunction within a condition", name)
 		return

@@ -61,6 +61,12 @@ func newBindOptions() map[string]bindOption {
 	for _, name := range []string{"name", "label", "guid-prefix", "thread", "shards", "process", "cc", "tcp-ss", "level", "severity-output", "expose-fd", "proto"} {
 		o[name] = bindOption{values: 1, grade: harmless, note: "it names or tunes the socket"}
 	}
+	for _, name := range strings.Fields("alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe npn ocsp-update sigalgs ssl-max-ver ssl-min-ver tls-ticket-keys verify") {
+		o[name] = bindOption{values: 1, grade: harmless, note: ofTLS}
+	}
+	for _, name := range strings.Fields("allow-0rtt force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 prefer-client-ciphers strict-sni tls-tickets") {
+		o[name] = bindOption{grade: harmless, note: ofTLS}
+	}
 	for _, name := range []string{"defer-accept", "tfo"} {
 		o[name] = bindOption{grade: harmless, note: "it tunes the socket"}
 	}
@@ -104,37 +110,46 @@ func addBind(t *translation, p *proxy, s statement) {
 		return
 	}
 	for words := s.args[1:]; len(words) > 0; {
-		o, ok := bindOptions[words[0]]
-		if !ok {
-			t.errorf(s.Pos, "'bind %s' in section '%s': unknown keyword '%s'%s", s.args[0], p.kind, words[0], didYouMean(words[0], slices.Collect(maps.Keys(bindOptions))))
+		if words = t.bindOption(p, s, made, words); words == nil {
 			return
 		}
-		if len(words) <= o.values {
-			t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : missing value", s.args[0], p.kind, words[0])
-			return
-		}
-		value := ""
-		if o.values > 0 {
-			value = words[1]
-		}
-		t.perform(&keyword{grade: o.grade, note: o.note}, p, statement{Pos: s.Pos, keyword: "bind ... " + words[0]}, " in "+p.String())
-		if o.grade == refused {
-			return
-		}
-		if o.check != nil {
-			if err := o.check(value); err != nil {
-				t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : %v", s.args[0], p.kind, words[0], err)
-				return
-			}
-		}
-		for i := range made {
-			if o.do != nil {
-				o.do(&made[i], value)
-			}
-		}
-		words = words[1+o.values:]
 	}
 	p.binds = append(p.binds, made...)
+}
+
+// bindOption reads one option for what a bind line has made, and returns the
+// words after it; nil: it could not be read, and neither can what follows.
+func (t *translation) bindOption(p *proxy, s statement, made []bind, words []string) (rest []string) {
+	name := words[0]
+	o, ok := bindOptions[name]
+	if !ok {
+		t.errorf(s.Pos, "'bind %s' in section '%s': unknown keyword '%s'%s", s.args[0], p.kind, name, didYouMean(name, slices.Collect(maps.Keys(bindOptions))))
+		return nil
+	}
+	if len(words) <= o.values {
+		t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : missing value", s.args[0], p.kind, name)
+		return nil
+	}
+	value := ""
+	if o.values > 0 {
+		value = words[1]
+	}
+	if o.grade == harmless && o.note == ofTLS && slices.Contains(s.args, "ssl") {
+		return words[1+o.values:] // ssl is refused, and this belongs to it
+	}
+	t.perform(&keyword{grade: o.grade, note: o.note}, p, statement{Pos: s.Pos, keyword: "bind ... " + name}, " in "+p.String())
+	if o.check != nil {
+		if err := o.check(value); err != nil {
+			t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : %v", s.args[0], p.kind, name, err)
+			return nil
+		}
+	}
+	if o.do != nil {
+		for i := range made {
+			o.do(&made[i], value)
+		}
+	}
+	return words[1+o.values:]
 }
 
 // usable says why an address that HAProxy takes is none to listen on or to

@@ -11,7 +11,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// finish checks what can only be seen when all sections have been read.
+// finish checks what can only be seen when all sections have been read. Where a
+// line was refused, what seems to be missing may have been in it: of that
+// nothing is said before the line is right. HAProxy does not come to this at all
+// then.
 func (t *translation) finish() {
 	for _, p := range t.proxies {
 		t.finishMode(p)
@@ -37,7 +40,7 @@ func (t *translation) finishMode(p *proxy) {
 }
 
 func (t *translation) finishFrontend(p *proxy) {
-	if len(p.binds) == 0 {
+	if len(p.binds) == 0 && !p.refused {
 		t.warnf(p.Pos, "%s has no 'bind' directive. Please declare it as a backend if this was intended.", p)
 	}
 	for _, u := range p.uses {
@@ -51,7 +54,7 @@ func (t *translation) finishFrontend(p *proxy) {
 			t.warnf(p.fallback.Pos, "%s: 'default_backend' always has precedence over the servers, which will never be used", p)
 		}
 	}
-	if len(p.uses) > 0 && p.inspect == 0 && slices.ContainsFunc(p.uses, use.request) {
+	if len(p.uses) > 0 && p.inspect == 0 && !p.refused && slices.ContainsFunc(p.uses, use.request) {
 		t.warnf(p.uses[0].Pos, "'use_backend' in %s looks at what the client has sent, and without 'tcp-request inspect-delay' and a 'tcp-request content' rule nothing waits for it: what is not there at accept is not seen, as in HAProxy", p)
 	}
 }
@@ -65,9 +68,10 @@ func (u use) request() bool {
 func (t *translation) checkTarget(p *proxy, to reference, keyword string) {
 	b := t.backends[to.name]
 	switch {
+	case b == nil && t.unread: // it may be there
 	case b == nil:
 		t.errorf(to.Pos, "Proxy '%s': unable to find required %s: '%s'%s", p.name, keyword, to.name, didYouMean(to.name, slices.Collect(maps.Keys(t.backends))))
-	case b.disabled || p.disabled:
+	case b.disabled || p.disabled, p.refused || b.refused:
 	case p.isHTTP() && !b.isHTTP():
 		t.errorf(to.Pos, "http %s (%s) tries to use incompatible tcp %s (%s) as its %s (see 'mode')", p, p.Pos, b, b.Pos, keyword)
 	case !p.isHTTP() && b.isHTTP():
@@ -78,7 +82,7 @@ func (t *translation) checkTarget(p *proxy, to reference, keyword string) {
 }
 
 func (t *translation) finishBackend(p *proxy) {
-	if p.balance.name == "" && len(p.servers) > 1 && !p.isHTTP() {
+	if p.balance.name == "" && len(p.servers) > 1 && !p.isHTTP() && !p.refused {
 		t.defaultBalance(p)
 	}
 	p.fullconn = t.fullConn(p)
@@ -92,7 +96,7 @@ func (t *translation) finishBackend(p *proxy) {
 			t.errorf(n.Pos, "'server %s/%s' : %s", p.name, n.name, err)
 		}
 	}
-	if len(p.check.steps) > 0 && p.check.module != "tcp_script" {
+	if len(p.check.steps) > 0 && p.check.module != "tcp_script" && !p.refused {
 		t.warnf(p.Pos, "%s uses tcp-check rules without 'option tcp-check', so the rules are ignored.", p)
 	}
 }
@@ -100,6 +104,8 @@ func (t *translation) finishBackend(p *proxy) {
 // serverComplete says what is wrong with a server as a whole.
 func (t *translation) serverComplete(p *proxy, n *server) string {
 	switch {
+	case n.refused:
+		return ""
 	case n.agent && n.agentPort == 0:
 		return "server " + n.name + " does not have agent port. Agent check has been disabled: expected 'agent-port' beside 'agent-check'"
 	case n.check.on && n.track != "":
@@ -108,7 +114,7 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 		return t.trackable(p, n)
 	case n.check.verify != "" && n.check.verify != "none" && n.check.verify != "required":
 		return "'verify' : unknown verify method '" + n.check.verify + "', only 'none' and 'required' are supported"
-	case n.resolvers != "" && !t.resolvers[n.resolvers]:
+	case n.resolvers != "" && !t.resolvers[n.resolvers] && !t.unread:
 		return "unable to find required resolvers '" + n.resolvers + "'" + didYouMean(n.resolvers, slices.Collect(maps.Keys(t.resolvers)))
 	case n.check.on && !n.address.HasPort && n.check.port == 0 && n.address.Family != haproxyfile.Unix:
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
@@ -119,7 +125,7 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 			return err
 		}
 	}
-	if !p.disabled && !p.isHTTP() && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0 {
+	if !p.disabled && !p.isHTTP() && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0 && !t.refusedBefore(p) {
 		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
 	}
 	return ""
@@ -129,10 +135,14 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 func (t *translation) trackable(p *proxy, n *server) string {
 	section, name := n.tracked(p)
 	b := t.backends[section]
+	if b == nil && t.unread {
+		return ""
+	}
 	if b == nil {
 		return "unable to find required proxy '" + section + "' for tracking"
 	}
 	switch other := b.named[name]; {
+	case other != nil && other.refused:
 	case other == nil:
 		return "unable to find required server '" + name + "' for tracking"
 	case other.tracksTo(t, b, n):
@@ -186,6 +196,12 @@ func (t *translation) portFor(b *proxy) int {
 	return port
 }
 
+// refusedBefore reports whether a frontend that leads to a backend, or the
+// backend itself, has a line that was refused.
+func (t *translation) refusedBefore(b *proxy) bool {
+	return b.refused || slices.ContainsFunc(t.proxies, func(p *proxy) bool { return p.isFrontend() && p.refused && p.leadsTo(b) })
+}
+
 // leadsTo reports whether a frontend may send connections to a backend.
 func (p *proxy) leadsTo(b *proxy) bool {
 	return p == b || p.fallback.name == b.name ||
@@ -204,7 +220,7 @@ func (t *translation) warnTimeouts(p *proxy) {
 	if p.isBackend() && len(p.servers) > 0 && p.timeouts.server == nil {
 		missing = append(missing, "'server'")
 	}
-	if len(missing) > 0 && !p.disabled {
+	if len(missing) > 0 && !p.disabled && !p.refused {
 		t.collect(p.Pos, "missing timeouts ("+strings.Join(missing, ", ")+") for %s: a connection that neither side ends stays for ever", p.String())
 	}
 }

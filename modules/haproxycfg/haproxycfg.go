@@ -97,6 +97,7 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 	language.LocalPeer, _ = os.Hostname()
 	sections, problems := haproxyfile.Read(sources, language)
 	t.problems, t.getenv = problems, haproxyfile.Environment(sections, language)
+	t.unread = t.failed()
 	t.read(sections)
 	t.finish()
 	r := Result{Binds: t.listening(), Failed: t.failed()}
@@ -108,8 +109,11 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 	return r
 }
 
-func (t *translation) failed() bool {
-	return slices.ContainsFunc(t.problems, func(p haproxyfile.Problem) bool { return p.Severity == haproxyfile.Error })
+func (t *translation) failed() bool { return t.failedAfter(0) }
+
+// failedAfter reports whether an error has come to the first n problems.
+func (t *translation) failedAfter(n int) bool {
+	return slices.ContainsFunc(t.problems[n:], func(p haproxyfile.Problem) bool { return p.Severity == haproxyfile.Error })
 }
 
 // sortProblems puts the problems in the order of the lines.

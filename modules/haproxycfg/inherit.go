@@ -18,6 +18,7 @@ func (t *translation) readDefaults(s haproxyfile.Section) {
 		t.checkName(s.Pos, "'defaults' name", p.name)
 	}
 	// What the defaults before it say is forgotten, unless it is named.
+	before := len(t.problems)
 	from := t.parent(p, args, new(proxy))
 	p.inherit(from)
 	if from.hasRules() {
@@ -28,6 +29,7 @@ func (t *translation) readDefaults(s haproxyfile.Section) {
 		t.defaults[p.name] = p
 	}
 	t.readLines(p, s.Lines)
+	p.refused = p.refused || t.failedAfter(before)
 	t.anonymous = p
 }
 

@@ -4,9 +4,12 @@ package haproxycfg
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
 // where is a set of places that a keyword may stand in. A listen is a frontend
@@ -102,15 +105,30 @@ func (t table) find(words []string) (k *keyword, name string, args []string) {
 	return t[words[0]], words[0], words[1:]
 }
 
-// similar is what to write after an unknown word: the nearest known, or nothing.
-func (t table) similar(word string, in where) string {
-	var known []string
-	for name, k := range t {
-		if k.in&in != 0 {
-			known = append(known, name)
+// names are the keywords that may stand in a place.
+func (t table) names(in where) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		if t[name].in&in != 0 {
+			names = append(names, name)
 		}
 	}
-	return didYouMean(word, known)
+	return names
+}
+
+// similar is what to write after an unknown word: the nearest known, or nothing.
+func (t table) similar(word string, in where) string { return didYouMean(word, t.names(in)) }
+
+// mainSections are those whose misspelt names are looked for among keywords.
+var mainSections = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "peers", "userlist"}
+
+// unknown says that there is no such keyword. It reports whether a section was
+// meant to begin there: the lines below are not of the section above then.
+func (t *translation) unknown(keywords table, in where, pos haproxyfile.Pos, word, section string) (begins bool) {
+	near := options.Nearest(word, append(keywords.names(in), mainSections...))
+	t.errorf(pos, "unknown keyword '%s' in '%s' section%s", word, section, maybe(near))
+	begins = slices.Contains(mainSections, near)
+	t.unread = t.unread || begins
+	return begins
 }
 
 func (t *translation) report(pos haproxyfile.Pos, severity haproxyfile.Severity, format string, args ...any) {

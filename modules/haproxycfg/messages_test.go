@@ -128,3 +128,64 @@ func TestUnixBind(t *testing.T) {
 		t.Errorf("%q", said)
 	}
 }
+
+// What is refused is said once: nothing is said to be missing that stands in the line which was refused, or may.
+func TestNothingFollows(t *testing.T) {
+	const (
+		plain  = "defaults\n" + timeoutLines
+		front  = "frontend f\n\tbind 192.0.2.1:443\n\tdefault_backend b\n"
+		back   = "backend b\n\tserver s1 192.0.2.2:443\n"
+		noPort = "backend b\n\tserver s1 192.0.2.2\n"
+	)
+	for what, c := range map[string]struct {
+		text string
+		want []string // the beginnings of all that is said
+	}{
+		"bind ssl":             {plain + "frontend f\n\tbind :443 ssl crt a.pem alpn h2\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS does not end here"}},
+		"bind crt before ssl":  {plain + "frontend f\n\tbind :443 crt a.pem strict-sni ssl\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS does not end here"}},
+		"bind crt alone":       {plain + "frontend f\n\tbind :443 crt a.pem\n\tdefault_backend b\n" + back, []string{"ignored, and nothing about the traffic changes: 'bind ... crt': TLS does not end here"}},
+		"bind accept-proxy":    {plain + "frontend f\n\tbind :443 accept-proxy\n\tdefault_backend b\n" + noPort, []string{"E 'bind ... accept-proxy' in frontend 'f': the PROXY protocol"}},
+		"both":                 {plain + "frontend f\n\tbind :443 ssl accept-proxy\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl'", "E 'bind ... accept-proxy'"}},
+		"bind without a port":  {plain + "frontend f\n\tbind 192.0.2.1\n\tdefault_backend b\n" + noPort, []string{"E 'bind' : missing port"}},
+		"bind in the header":   {plain + "frontend f :443\n\tdefault_backend b\n" + back, []string{"E please use the 'bind' keyword"}},
+		"bind misspelt":        {plain + "frontend f\n\tbnid :443\n\tdefault_backend b\n" + back, []string{"E unknown keyword 'bnid'"}},
+		"timeout":              {"defaults\n\ttimeout client 5x\n\ttimeout connect 1s\n\ttimeout server 1s\n" + front + back, []string{"E 'timeout client' : unexpected character 'x'"}},
+		"timeout misspelt":     {"defaults\n\ttimeout clinet 5s\n\ttimeout connect 1s\n\ttimeout server 1s\n" + front + back, []string{"E 'timeout' supports"}},
+		"balance":              {plain + front + "backend b\n\tbalance rond-robin\n\tserver s1 192.0.2.2:443\n\tserver s2 192.0.2.3:443\n", []string{"E balance only supports"}},
+		"inspect-delay":        {plain + "frontend f\n\tbind :443\n\ttcp-request inspect-delay 5y\n\tuse_backend b if { req.ssl_sni a.test }\n" + back, []string{"E 'tcp-request inspect-delay' :"}},
+		"option tcp-check":     {plain + front + "backend b\n\toption tcp-chek\n\ttcp-check connect\n\tserver s1 192.0.2.2:443 check\n", []string{"E unknown option 'tcp-chek'"}},
+		"server option":        {plain + front + "backend b\n\tserver s1 192.0.2.2:443 send-proxy\n", []string{"E 'server b/s1' : 'send-proxy'"}},
+		"server address":       {plain + front + "backend b\n\tserver s1 192.0.2.300:443 check\n\tserver s2 192.0.2.3:443 track s1\n", []string{"E 'server b/s1' :"}},
+		"server name":          {plain + front + "backend b\n\tserver s,1 192.0.2.2:443 check\n\tserver s2 192.0.2.3:443 track s,1\n", []string{"E character ',' is not permitted in server name"}},
+		"tracked server":       {plain + front + "backend b\n\tserver s1 192.0.2.2:443 weight x check\n\tserver s2 192.0.2.3:443 track s1\n", []string{"E 'server b/s1' : weight"}},
+		"agent-port":           {plain + front + "backend b\n\tserver s1 192.0.2.2:443 agent-check agent-port 0\n", []string{"E 'server b/s1' : 'agent-port'"}},
+		"default-server":       {plain + front + "backend b\n\tdefault-server agent-port x\n\tserver s1 192.0.2.2:443 agent-check\n", []string{"E 'default-server' : 'agent-port'"}},
+		"check port":           {plain + front + "backend b\n\tserver s1 192.0.2.2 check port x\n", []string{"E 'server b/s1' : 'port'"}},
+		"section misspelt":     {plain + front + "bakend b\n\tserver s1 192.0.2.2:443\n", []string{"E unknown keyword 'bakend' in 'frontend' section; did you mean 'backend' maybe ?"}},
+		"section in global":    {"global\n\tdaemn\nfrontned f\n\tbind :443\n\tdefault_backend b\n" + plain + back, []string{"E unknown keyword 'daemn' in 'global' section; did you mean 'daemon' maybe ?", "E unknown keyword 'frontned' in 'global' section; did you mean 'frontend' maybe ?"}},
+		"a keyword near one":   {plain + "frontend f\n\tbackog 5\n\tbind 192.0.2.1:443\n\tdefault_backend c\n" + back, []string{"E unknown keyword 'backog' in 'frontend' section; did you mean 'backlog' maybe ?", "E Proxy 'f': unable to find required default_backend: 'c'"}},
+		"section without name": {plain + front + "backend\n\tserver s1 192.0.2.2:443\n", []string{"E 'backend' expects an <id> argument"}},
+		"tracked section":      {plain + front + back + "\tserver s2 192.0.2.3:443 track c/s1\nbackedn c\n\tserver s1 192.0.2.4:443 check\n", []string{"E unknown keyword 'backedn' in 'backend' section; did you mean 'backend' maybe ?"}},
+		"resolvers":            {plain + front + "backend b\n\tserver s1 a.test:443 resolvers dns\nresolvers\n\tnameserver a 192.0.2.9:53\n", []string{"not as in HAProxy: 'resolvers'", "E missing name for resolvers section"}},
+		"mode":                 {plain + front + "backend b\n\tmode htpp\n\tserver s1 192.0.2.2:443\n", []string{"E 'mode' : unknown proxy mode 'htpp'"}},
+		"mode of the frontend": {plain + "frontend f\n\tmode htpp\n\tbind :443\n\tdefault_backend b\nbackend b\n\tmode http\n\tserver s1 192.0.2.2:443\n", []string{"E 'mode' : unknown proxy mode 'htpp'"}},
+		"acl":                  {plain + "frontend f\n\tbind :443\n\tacl shop ssl.sni a.test\n\ttcp-request inspect-delay 1s\n\ttcp-request content accept if shop\n\tuse_backend b if shop\n" + back, []string{"E error detected while parsing ACL 'shop'"}},
+		"acl name":             {plain + "frontend f\n\tbind :443\n\tacl a/b src 192.0.2.0/24\n\tuse_backend b if a/b\n" + back, []string{"E character '/' is not permitted in acl name"}},
+		"defaults missing":     {"frontend f from base\n\tbind :443\n\tdefault_backend b\n" + plain + back, []string{"E defaults section 'base' not found"}},
+	} {
+		said := messages(t, c.text)
+		if len(said) != len(c.want) || !slices.EqualFunc(said, c.want, strings.HasPrefix) {
+			t.Errorf("%s: said\n\t%s\nwant\n\t%s", what, strings.Join(said, "\n\t"), strings.Join(c.want, "\n\t"))
+		}
+	}
+}
+
+// What is wrong by itself is said beside other mistakes.
+func TestTheRestIsSaid(t *testing.T) {
+	said := messages(t, "defaults\n"+timeoutLines+"frontend f\n\tbind :443 ssl\n\tdefault_backend c\nbackend b\n\tserver s1 192.0.2.2:443 weight x\n\tserver s2 192.0.2.3:443 track s9\nfrontend g\n\tdefault_backend b\n")
+	for _, want := range []string{"E 'bind ... ssl'", "E Proxy 'f': unable to find required default_backend: 'c'", "E 'server b/s1' : weight", "E 'server b/s2' : unable to find required server 's9'", "frontend 'g' has no 'bind'"} {
+		if !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, want) }) {
+			t.Errorf("%q is not said:\n%s", want, strings.Join(said, "\n"))
+		}
+	}
+}

@@ -35,6 +35,8 @@ type translation struct {
 	caBase     string // ca-base
 	unix       unixSockets
 	ids        map[int]*proxy
+
+	unread bool // a line belongs to no section that could be read
 }
 
 func newTranslation(branch string) *translation {
@@ -97,6 +99,10 @@ type settings struct {
 	session    []rule
 	content    []rule
 	inspect    time.Duration
+
+	// refused: a line of it was. What seems to be missing may have been in that
+	// line, so nothing is said of it.
+	refused bool
 }
 
 // timeouts that are nil were not given: HAProxy then waits for ever.
@@ -170,9 +176,12 @@ func (p *proxy) String() string {
 }
 
 // didYouMean is what to say after an unknown word.
-func didYouMean(word string, known []string) string {
-	if near := options.Nearest(word, known); near != "" {
-		return "; did you mean '" + near + "' maybe ?"
+func didYouMean(word string, known []string) string { return maybe(options.Nearest(word, known)) }
+
+// maybe says what was probably meant, if that is known.
+func maybe(near string) string {
+	if near == "" {
+		return ""
 	}
-	return ""
+	return "; did you mean '" + near + "' maybe ?"
 }

@@ -67,7 +67,9 @@ func (t *translation) readGlobal(s haproxyfile.Section) {
 		st, words := newStatement(l)
 		k, name, args := globals.find(words)
 		if k == nil {
-			t.errorf(l.Pos, "unknown keyword '%s' in 'global' section%s", words[0], globals.similar(words[0], inGlobal))
+			if t.unknown(globals, inGlobal, l.Pos, words[0], "global") {
+				return
+			}
 			continue
 		}
 		st.keyword, st.args = name, args
@@ -80,6 +82,9 @@ func (t *translation) readGlobal(s haproxyfile.Section) {
 }
 
 func (t *translation) readOther(s haproxyfile.Section) {
+	if s.Kind == "resolvers" && len(s.Args) == 0 {
+		t.unread = true
+	}
 	if len(s.Args) == 0 && slices.Contains([]string{"peers", "resolvers", "mailers", "userlist", "ring"}, s.Kind) {
 		t.errorf(s.Pos, "missing name for %s section: expected '%s NAME'", s.Kind, s.Kind)
 		return
@@ -130,8 +135,10 @@ func (t *translation) readProxy(s haproxyfile.Section) {
 	p := &proxy{Pos: s.Pos, kind: s.Kind, acls: make(map[string]*acl), named: make(map[string]*server)}
 	if len(s.Args) == 0 {
 		t.errorf(s.Pos, "'%s' expects an <id> argument, such as '%s web'", s.Kind, s.Kind)
+		t.unread = true
 		return
 	}
+	before := len(t.problems)
 	p.name = s.Args[0]
 	t.checkName(s.Pos, "'"+s.Kind+"' name", p.name)
 	from := t.parent(p, s.Args[1:], t.anonymous)
@@ -139,6 +146,7 @@ func (t *translation) readProxy(s haproxyfile.Section) {
 	t.checkParent(p, from)
 	t.declare(p)
 	t.readLines(p, s.Lines)
+	p.refused = p.refused || t.failedAfter(before)
 }
 
 // newStatement takes "no" and "default" off a line.
@@ -162,7 +170,11 @@ func (t *translation) readLines(p *proxy, lines []haproxyfile.Line) {
 		st, words := newStatement(l)
 		k, name, args := proxyKeywords.find(words)
 		if k == nil {
-			t.unknown(p, l.Pos, words)
+			if families[words[0]] != "" {
+				t.unknownSecond(p, l.Pos, words)
+			} else if t.unknown(proxyKeywords, p.where(), l.Pos, words[0], p.kind) {
+				return
+			}
 			continue
 		}
 		st.keyword, st.args = name, args
@@ -217,17 +229,10 @@ var families = map[string]string{
 	"capture":      "'capture' expects 'cookie', 'request header' or 'response header' (got '%s')",
 }
 
-// unknown says that there is no such keyword.
-func (t *translation) unknown(p *proxy, pos haproxyfile.Pos, words []string) {
-	format, ok := families[words[0]]
-	if !ok {
-		t.errorf(pos, "unknown keyword '%s' in '%s' section%s", words[0], p.kind, proxyKeywords.similar(words[0], p.where()))
-		return
-	}
-	var second string
+// unknownSecond says that the second word makes no keyword with the first.
+func (t *translation) unknownSecond(p *proxy, pos haproxyfile.Pos, words []string) {
 	switch {
 	case len(words) > 1:
-		second = words[1]
 	case words[0] == "option":
 		t.errorf(pos, "'option' expects an option name, in %s", p)
 		return
@@ -241,5 +246,5 @@ func (t *translation) unknown(p *proxy, pos haproxyfile.Pos, words []string) {
 			known = append(known, rest)
 		}
 	}
-	t.errorf(pos, format+"%s, in %s", second, didYouMean(second, known), p)
+	t.errorf(pos, families[words[0]]+"%s, in %s", words[1], didYouMean(words[1], known), p)
 }

@@ -37,6 +37,8 @@ type server struct {
 	agentAddress, agentSend    string
 	agentPort                  int
 	agentInterval              *time.Duration
+
+	refused bool // something in its line was
 }
 
 // serverCheck is what a server says of its health check.
@@ -60,18 +62,25 @@ func addServer(t *translation, p *proxy, s statement) {
 	n := p.template
 	n.Pos, n.name = s.Pos, s.args[0]
 	object := fmt.Sprintf("'server %s/%s' : ", p.name, n.name)
-	if !t.checkName(s.Pos, "server name", n.name) {
-		return
-	}
 	if other := p.named[n.name]; other != nil {
 		t.errorf(s.Pos, "%sanother server named '%s' was already defined at line %d, please use a distinct name", object, n.name, other.Line)
 		return
 	}
 	p.named[n.name] = &n
+	before := len(t.problems)
+	if t.checkName(s.Pos, "server name", n.name) && t.serverAddress(p, &n, s, object) {
+		t.serverOptions(&n, s, s.args[2:], object)
+		p.servers = append(p.servers, &n)
+	}
+	n.refused = n.refused || t.failedAfter(before)
+}
+
+// serverAddress reads the second word of a server line.
+func (t *translation) serverAddress(p *proxy, n *server, s statement, object string) (ok bool) {
 	// HAProxy would not find such a host.
 	if _, option := serverKeywords[s.args[1]]; option {
 		t.errorf(s.Pos, "'server' expects <name> and <addr>[:<port>] as arguments in %s, and '%s' is an option", p, s.args[1])
-		return
+		return false
 	}
 	var err error
 	if n.address, err = haproxyfile.ParseAddress(s.args[1], haproxyfile.AddressOptions{Getenv: t.getenv}); err == nil {
@@ -79,10 +88,9 @@ func addServer(t *translation, p *proxy, s statement) {
 	}
 	if err != nil {
 		t.errorf(s.Pos, "%s%v", object, err)
-		return
+		return false
 	}
-	t.serverOptions(&n, s, s.args[2:], object)
-	p.servers = append(p.servers, &n)
+	return true
 }
 
 func setDefaultServer(t *translation, p *proxy, s statement) {
@@ -90,8 +98,9 @@ func setDefaultServer(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'default-server' expects options, such as 'check inter 2s'")
 		return
 	}
-	n := p.template
+	n, before := p.template, len(t.problems)
 	t.serverOptions(&n, s, s.args, "'default-server' : ")
+	n.refused = n.refused || t.failedAfter(before)
 	p.template = n
 }
 
