@@ -23,7 +23,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "haproxy-check",
-		Usage: "-f FILE|DIR... [--json [--pretty]] [--verbose]",
+		Usage: "[-c] -f FILE|DIR... [-C DIR] [-V|-q] [--json [--pretty]] [--] [FILE|DIR...]",
 		Short: "Checks HAProxy configurations, and translates them",
 		Long: `
 Reads the files as one configuration, as haproxy -c does, and says what is wrong
@@ -34,16 +34,22 @@ The exit code is 0 if it can be run, 1 if there are errors, and 2 if nothing
 would be listened on.
 
 With --json what it comes to in Caddy's JSON goes to stdout: caddy run reads one
-file only, and this is how several become one.`,
+file only, and this is how several become one.
+
+The options that haproxy has beside -c are accepted, so that a command which is
+in use works with this name in place of haproxy's; what they are about is not
+done here.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			var c checkCommand
-			cmd.Flags().StringArrayVarP(&c.paths, "file", "f", nil, "A file or a directory; may be given several times")
-			cmd.Flags().BoolVar(&c.json, "json", false, "Print the configuration in Caddy's JSON")
-			cmd.Flags().BoolVar(&c.pretty, "pretty", false, "Print it with indentation")
-			cmd.Flags().BoolVarP(&c.verbose, "verbose", "V", false, "Say so if the configuration is valid")
-			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-				return c.run(cmd.Flags().Args(), os.Stdout, os.Stderr)
-			})
+			c.flags(cmd)
+			cmd.RunE = func(cmd *cobra.Command, more []string) error {
+				cmd.SilenceErrors = true // all is said
+				code := c.run(more, os.Stdout, os.Stderr)
+				if code == exitErrors {
+					return errInvalid
+				}
+				return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, more)
+			}
 		},
 	})
 }
@@ -55,34 +61,77 @@ const (
 	exitNoListener = 2
 )
 
+var errInvalid = errors.New("haproxycfg: errors found in the configuration")
+
 // checkCommand is caddy haproxy-check.
 type checkCommand struct {
-	paths                 []string
-	json, pretty, verbose bool
+	paths                        []string
+	dir                          string
+	json, pretty, verbose, quiet bool
 }
 
-func (c *checkCommand) run(more []string, out, messages io.Writer) (int, error) {
-	sources, err := readSources(append(c.paths, more...))
+// flags declares those of the command, and those of haproxy that change nothing
+// about a check.
+func (c *checkCommand) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVarP(&c.paths, "file", "f", nil, "A file or a directory; may be given several times")
+	f.StringVarP(&c.dir, "directory", "C", "", "Change to this directory before loading files")
+	f.BoolVar(&c.json, "json", false, "Print the configuration in Caddy's JSON")
+	f.BoolVar(&c.pretty, "pretty", false, "Print it with indentation")
+	f.BoolVarP(&c.verbose, "verbose", "V", false, "Say so if the configuration is valid")
+	f.BoolVarP(&c.quiet, "quiet", "q", false, "Say nothing: the exit code is all")
+	f.BoolP("check", "c", false, "Only check: this command does nothing else")
+	for name, letter := range map[string]string{"daemon": "D", "master-worker": "W", "systemd": "s"} {
+		f.BoolP(name, letter, false, "")
+		_ = f.MarkHidden(name) // it is there
+	}
+	for name, letter := range map[string]string{"debug": "d", "local-peer": "L", "maxconn": "n", "proxy-maxconn": "N", "memory": "m", "pidfile": "p", "master-socket": "S", "old-socket": "x"} {
+		f.StringArrayP(name, letter, nil, "")
+		_ = f.MarkHidden(name)
+	}
+}
+
+// run checks, and returns what to exit with.
+func (c *checkCommand) run(more []string, out, messages io.Writer) int {
+	if c.quiet && !c.verbose {
+		messages = io.Discard
+	}
+	say := func(severity haproxyfile.Severity, message any) {
+		_, _ = fmt.Fprintf(messages, "%-9s %v\n", "["+severity.String()+"]", message)
+	}
+	sources, err := c.sources(more)
 	if err != nil {
-		return exitErrors, err
+		say(haproxyfile.Error, err)
+		return exitErrors
 	}
 	r := Translate(sources, Options{})
 	for _, p := range r.Problems {
-		_, _ = fmt.Fprintf(messages, "%-9s %v\n", "["+p.Severity.String()+"]", p)
+		say(p.Severity, p)
 	}
 	switch {
 	case r.Failed:
-		return exitErrors, errors.New("errors found in the configuration")
+		say(haproxyfile.Error, "errors found in the configuration")
+		return exitErrors
 	case r.Binds == 0:
-		_, _ = fmt.Fprintln(messages, "[ALERT]   the configuration has no error, but nothing would be listened on: expected a bind line")
-		return exitNoListener, nil
+		say(haproxyfile.Error, "the configuration has no error, but nothing would be listened on: expected a bind line")
+		return exitNoListener
 	}
 	if c.json {
 		c.print(out, r.JSON)
 	} else if c.verbose {
 		_, _ = fmt.Fprintln(out, "Configuration file is valid")
 	}
-	return exitValid, nil
+	return exitValid
+}
+
+// sources reads what the options and the words behind them name.
+func (c *checkCommand) sources(more []string) ([]haproxyfile.Source, error) {
+	if c.dir != "" {
+		if err := os.Chdir(c.dir); err != nil {
+			return nil, fmt.Errorf("-C: %w", err)
+		}
+	}
+	return readSources(append(c.paths, more...))
 }
 
 func (c *checkCommand) print(out io.Writer, config []byte) {

@@ -63,10 +63,7 @@ func TestCheckCommand(t *testing.T) {
 				cmd.paths = append(cmd.paths, filepath.Join(dir, file))
 			}
 			var out, messages bytes.Buffer
-			code, err := cmd.run(nil, &out, &messages)
-			if err != nil {
-				messages.WriteString(err.Error())
-			}
+			code := cmd.run(nil, &out, &messages)
 			if code != c.code || !strings.Contains(out.String(), c.says) || !strings.Contains(messages.String(), c.fails) {
 				t.Errorf("ended with %d, want %d\nsaid %s\nwant %s\nfailed with %s\nwant %s", code, c.code, &out, c.says, &messages, c.fails)
 			}
