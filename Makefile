@@ -21,12 +21,16 @@ help: ## Print this list
 build: ## Build cmd/caddy to bin/caddy
 	go build -o bin/caddy ./cmd/caddy
 
+# What README.md says to ask while the example runs.
+ASK := curl -sS --cacert .state/pki/authorities/local/root.crt --resolve www.example.test:8443:127.0.0.1 https://www.example.test:8443/
+
 # Beside the storage that Caddyfile.example names, Caddy autosaves its config and keeps locks
 # in the user's home: here they go to .state/ too.
 .PHONY: run
 run: export XDG_DATA_HOME = $(CURDIR)/.state/data
 run: export XDG_CONFIG_HOME = $(CURDIR)/.state/config
 run: build ## Build, then run Caddyfile.example on loopback, all its state in .state/
+	@echo '==> ask it, from another terminal in this folder: $(ASK)' >&2
 	bin/caddy run --config Caddyfile.example
 
 # -count=1: go test does not see that the programs which the tests build have changed.

@@ -3,68 +3,224 @@
 package integration
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// The example serves as it stands, and the README's command gets what the
-// README promises.
+const demonstrated = "Configuration file is valid\nweb1\nweb2\nweb1\nweb2\n"
+
+// What the README has to be pasted does what it says there, in a fresh checkout: the example by make run, what to ask it,
+// which make run says as well, and a haproxy.cfg beside it.
 func TestExample(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:9441", "127.0.0.1:9442", "127.0.0.1:2019"} {
 		mustBeFree(t, address)
 	}
-	text, err := os.ReadFile("../Caddyfile.example")
+	c := newCheckout(t)
+	begin, ok := strings.CutPrefix(readmeBlock(t, "make run\n"), "git clone https://github.com/caddy-passthrough/caddy-passthrough && cd caddy-passthrough\n")
+	if !ok {
+		t.Fatal("the README does not begin with a clone")
+	}
+	p := c.start(t, begin)
+	ask := readmeBlock(t, "https://www.example.test:8443/\n")
+	if log := p.log(); !strings.Contains(log, ": "+strings.TrimSpace(ask)+"\n") {
+		t.Errorf("make run does not say what the README does:\n%s\n%s", ask, log)
+	}
+	for _, server := range []string{"s1", "s2", "s1"} {
+		if out, err := c.paste(t, ask); err != nil || out != "www.example.test, answered by "+server+"\n" {
+			t.Errorf("%s\nprinted %q (%v), want an answer by %s", ask, out, err, server)
+		}
+	}
+	if out, err := c.paste(t, readmeBlock(t, "haproxy-check")); err != nil || out != demonstrated {
+		t.Errorf("beside make run, the README's haproxy.cfg printed %q (%v)", out, err)
+	}
+}
+
+// The README's haproxy.cfg runs as often as one likes, and leaves nothing behind, in no folder and no port. What is in its
+// way is named.
+func TestExampleOfHAProxy(t *testing.T) {
+	ports := []string{"127.0.0.1:7441", "127.0.0.1:7442", "127.0.0.1:7443"}
+	for _, address := range ports {
+		mustBeFree(t, address)
+	}
+	c := newCheckout(t)
+	demo := readmeBlock(t, "haproxy-check")
+	for range 2 {
+		if out, err := c.paste(t, demo); err != nil || out != demonstrated {
+			t.Errorf("it printed %q (%v)", out, err)
+		}
+		c.unchanged(t, "bin", "Caddyfile.example", "Makefile")
+	}
+	for address, reason := range map[string]string{
+		"127.0.0.1:7441": "Address already in use",
+		"127.0.0.1:7443": "listen tcp 127.0.0.1:7443: bind: address already in use",
+	} {
+		taken, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.paste(t, demo)
+		taken.Close()
+		if err == nil || !strings.Contains(out, reason) {
+			t.Errorf("where %s is taken, it printed %q (%v)", address, out, err)
+		}
+		c.unchanged(t, "bin", "Caddyfile.example", "Makefile")
+	}
+	for _, address := range ports {
+		mustBeFree(t, address)
+	}
+	elsewhere := checkout{dir: t.TempDir(), bin: c.bin, home: c.home, tmp: c.tmp}
+	if out, err := elsewhere.paste(t, demo); err == nil || !strings.Contains(out, "No rule to make target") {
+		t.Errorf("in another folder, it printed %q (%v)", out, err)
+	}
+}
+
+// A checkout is what a clone has at its top. Its programs are built by a go that takes the one which the tests have built.
+type checkout struct {
+	dir, bin, home, tmp string
+}
+
+func newCheckout(t *testing.T) checkout {
+	t.Helper()
+	for _, name := range []string{"bash", "make", "curl", "openssl"} {
+		programs.Need(t, name)
+	}
+	c := checkout{dir: t.TempDir(), bin: t.TempDir(), home: t.TempDir(), tmp: t.TempDir()}
+	for _, name := range []string{"Makefile", "Caddyfile.example"} {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(c.dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	build := "#!/bin/sh\n[ \"$*\" = 'build -o bin/caddy ./cmd/caddy' ] && mkdir -p bin && ln -sf '" + program.Path(t) + "' bin/caddy\n"
+	if err := os.WriteFile(filepath.Join(c.bin, "go"), []byte(build), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// bash is a shell in the checkout.
+func (c *checkout) bash(ctx context.Context, text string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "bash", "-c", text)
+	cmd.Dir = c.dir
+	cmd.Env = append(os.Environ(), "PATH="+c.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "HOME="+c.home, "TMPDIR="+c.tmp)
+	return cmd
+}
+
+// paste runs a text to its end, and returns all that it prints but the commands that make runs.
+func (c *checkout) paste(t *testing.T, text string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	out, err := c.bash(ctx, text).CombinedOutput()
+	return strings.TrimPrefix(string(out), "go build -o bin/caddy ./cmd/caddy\n"), err
+}
+
+// start runs a text that does not end by itself but by ^C, and waits until Caddy serves, with the certificate of its sites.
+func (c *checkout) start(t *testing.T, text string) *process {
+	t.Helper()
+	p := &process{dir: c.dir, done: make(chan struct{}), more: make(chan struct{}), over: true}
+	p.cmd = c.bash(context.Background(), text)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{dir: t.TempDir()}
-	if err := os.WriteFile(filepath.Join(p.dir, "Caddyfile.example"), text, 0o600); err != nil {
+	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p.run(t, "Caddyfile.example", 1)
-	command := readmeCommand(t, "curl ")
-	programs.Need(t, "curl")
-	for _, server := range []string{"s1", "s2", "s1"} {
-		want := "www.example.test, answered by " + server + "\n200\n"
-		out, err := run(t, "sh", "-c", "cd "+p.dir+" && "+command)
-		if err != nil || out != want {
-			t.Errorf("%s\nprinted %q (%v), want %q", command, out, err, want)
+	go p.read(stderr)
+	t.Cleanup(func() { interrupt(t, p) })
+	for _, what := range []string{"serving initial configuration", "certificate obtained successfully"} {
+		p.await(t, what, func(lines []logLine) bool {
+			return slices.ContainsFunc(lines, func(l logLine) bool { return l.Msg == what })
+		})
+	}
+	return p
+}
+
+// interrupt is ^C in the terminal of a process.
+func interrupt(t *testing.T, p *process) {
+	group := -p.cmd.Process.Pid
+	_ = syscall.Kill(group, syscall.SIGINT)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		t.Error("it did not end after SIGINT")
+		_ = syscall.Kill(group, syscall.SIGKILL)
+		<-p.done
+	}
+	_ = p.cmd.Wait() // make says that it was interrupted
+	if log := p.log(); strings.Contains(log, "DATA RACE") || strings.Contains(log, "panic") {
+		t.Error(log)
+	}
+}
+
+// unchanged checks that there is nothing but these names in the checkout, and nothing in the other folders.
+func (c *checkout) unchanged(t *testing.T, names ...string) {
+	t.Helper()
+	slices.Sort(names)
+	for dir, want := range map[string][]string{c.dir: names, c.home: nil, c.tmp: nil} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range entries {
+			got = append(got, e.Name())
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("there is %q, want %q", got, want)
 		}
 	}
 }
 
-// readmeCommand is the only line of the README that begins with prefix.
-func readmeCommand(t *testing.T, prefix string) (command string) {
+var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
+
+// readmeBlock is the only block for a shell in the README that holds a text.
+func readmeBlock(t *testing.T, holds string) string {
 	t.Helper()
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
-		if !strings.HasPrefix(line, prefix) {
-			continue
+	var found []string
+	for _, block := range shellBlock.FindAllStringSubmatch(string(text), -1) {
+		if strings.Contains(block[1], holds) {
+			found = append(found, block[1])
 		}
-		if command != "" {
-			t.Fatalf("the README has more than one line that begins with %q", prefix)
-		}
-		command = strings.TrimSpace(line)
 	}
-	if command == "" {
-		t.Fatalf("the README has no line that begins with %q", prefix)
+	if len(found) != 1 {
+		t.Fatalf("%d blocks of the README hold %q, want one", len(found), holds)
 	}
-	return command
+	return found[0]
 }
 
+// mustBeFree waits for an address that a process which has just ended may still have.
 func mustBeFree(t *testing.T, address string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatalf("the example needs %s: %v", address, err)
+	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		ln, err := net.Listen("tcp", address)
+		if err == nil {
+			ln.Close()
+			return
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(over) {
+			t.Fatalf("the example needs %s: %v", address, err)
+		}
 	}
-	ln.Close()
 }
