@@ -34,7 +34,7 @@ type grade uint8
 const (
 	supported grade = iota // does what HAProxy's does
 	differs                // does it, except for what the note says
-	pending                // is written into Caddy's configuration, and has no effect yet
+	pending                // is accepted, and has no effect yet
 	harmless               // is not followed, and nothing about the traffic changes
 	httpOnly               // HAProxy itself ignores it in mode tcp
 	refused                // is an error: without it other servers would get the traffic, or it would be less protected
@@ -126,7 +126,7 @@ var mainSections = []string{"global", "defaults", "frontend", "backend", "listen
 func (t *translation) unknown(keywords table, in where, pos haproxyfile.Pos, word, section string) (begins bool) {
 	near := options.Nearest(word, append(keywords.names(in), mainSections...))
 	t.errorf(pos, "unknown keyword '%s' in '%s' section%s", word, section, maybe(near))
-	begins = slices.Contains(mainSections, near)
+	begins = slices.Contains(mainSections, near) && word[0] == near[0] // misspelt, not another program's word
 	t.unread = t.unread || begins
 	return begins
 }

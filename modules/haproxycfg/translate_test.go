@@ -169,12 +169,12 @@ func TestFrontend(t *testing.T) {
 		"default_backend b": `{"content": {}, "default_backend": "b"}`,
 		"use_backend b":     `{"content": {}, "rules": [{"backend": "b"}]}`,
 		"tcp-request inspect-delay 5s\n\ttcp-request content accept if { req.ssl_hello_type 1 }\n\ttcp-request content reject\n\tdefault_backend b": `{"default_backend": "b", "content": {"inspect_delay": 5000000000,
-			"rules": [{"action": "accept", "match": ` + acl(hello) + `}, {"action": "close"}]}}`,
-		"tcp-request content silent-drop unless { src 192.0.2.0/24 }\n\tuse_backend b": `{"content": {"rules": [{"action": "drop", "unless": ` + acl(`{"fetch": "src", "values": ["192.0.2.0/24"]}`) + `}]},
+			"rules": [{"action": "accept", "match": ` + acl(hello) + `}, {"origin": "/etc/haproxy/haproxy.cfg:9: tcp-request content reject", "action": "close"}]}}`,
+		"tcp-request content silent-drop unless { src 192.0.2.0/24 }\n\tuse_backend b": `{"content": {"rules": [{"origin": "/etc/haproxy/haproxy.cfg:7: tcp-request content silent-drop", "action": "drop", "unless": ` + acl(`{"fetch": "src", "values": ["192.0.2.0/24"]}`) + `}]},
 			"rules": [{"backend": "b"}]}`,
-		"tcp-request connection reject if { src 192.0.2.0/24 }\n\ttcp-request session accept\n\tuse_backend b": `{"connection": [{"action": "reset", "match": ` + acl(`{"fetch": "src", "values": ["192.0.2.0/24"]}`) + `}],
+		"tcp-request connection reject if { src 192.0.2.0/24 }\n\ttcp-request session accept\n\tuse_backend b": `{"connection": [{"origin": "/etc/haproxy/haproxy.cfg:7: tcp-request connection reject", "action": "reset", "match": ` + acl(`{"fetch": "src", "values": ["192.0.2.0/24"]}`) + `}],
 			"session": [{"action": "accept"}], "content": {}, "rules": [{"backend": "b"}]}`,
-		"tcp-request session reject\n\tuse_backend b": `{"session": [{"action": "close"}], "content": {}, "rules": [{"backend": "b"}]}`,
+		"tcp-request session reject\n\tuse_backend b": `{"session": [{"origin": "/etc/haproxy/haproxy.cfg:7: tcp-request session reject", "action": "close"}], "content": {}, "rules": [{"backend": "b"}]}`,
 		"tcp-request content set-var(sess.sni) req.ssl_sni,lower if { req.ssl_hello_type 1 }\n\ttcp-request content unset-var(txn.x)\n\tuse_backend b": `{"content": {"rules": [
 			{"action": "set_var", "var": "sess.sni", "value": "req.ssl_sni,lower", "match": ` + acl(hello) + `}, {"action": "unset_var", "var": "txn.x"}]}, "rules": [{"backend": "b"}]}`,
 		"use_backend b if { req.ssl_sni -i www.a.test }":                                   `{"content": {}, "rules": [{"backend": "b", "match": [{"client_hello": {"sni": ["www.a.test"]}}]}]}`,
@@ -261,7 +261,7 @@ backend c from second
 `
 	got := apps(t, text)
 	equal(t, "rules", at(t, got, "layer4", "servers", "f", "routes", 0, "handle", 0, "content", "rules"), `[
-		{"action": "close", "match": [{"acl": [{"name": "inner", "any": [{"fetch": "src", "values": ["192.0.2.0/24"]}]}]}]}, {"action": "accept"}]`)
+		{"origin": "/etc/haproxy/haproxy.cfg:8: tcp-request content reject", "action": "close", "match": [{"acl": [{"name": "inner", "any": [{"fetch": "src", "values": ["192.0.2.0/24"]}]}]}]}, {"action": "accept"}]`)
 	equal(t, "implicit", at(t, got, "passthrough", "backends", "b"), `{"redispatch": false, "servers": [{"name": "s1", "address": "192.0.2.2:443"}], "timeouts": {"connect": 2000000000, "server": 120000000000}}`)
 	equal(t, "named", at(t, got, "passthrough", "backends", "c", "servers", 0, "weight"), `3`)
 }
