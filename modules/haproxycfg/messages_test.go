@@ -170,6 +170,7 @@ func TestNothingFollows(t *testing.T) {
 		"resolvers":            {plain + front + "backend b\n\tserver s1 a.test:443 resolvers dns\nresolvers\n\tnameserver a 192.0.2.9:53\n", []string{"not as in HAProxy: 'resolvers'", "E missing name for resolvers section"}},
 		"mode":                 {plain + front + "backend b\n\tmode htpp\n\tserver s1 192.0.2.2:443\n", []string{"E 'mode' : unknown proxy mode 'htpp'"}},
 		"mode of the frontend": {plain + "frontend f\n\tmode htpp\n\tbind :443\n\tdefault_backend b\nbackend b\n\tmode http\n\tserver s1 192.0.2.2:443\n", []string{"E 'mode' : unknown proxy mode 'htpp'"}},
+		"mode of the backend":  {plain + "frontend f\n\tmode http\n\tbind :80\n\tdefault_backend b\nbackend b\n\tmode htpt\n\tserver s1 192.0.2.2:80\n", []string{"E 'mode' : unknown proxy mode 'htpt'"}},
 		"acl":                  {plain + "frontend f\n\tbind :443\n\tacl shop ssl.sni a.test\n\ttcp-request inspect-delay 1s\n\ttcp-request content accept if shop\n\tuse_backend b if shop\n" + back, []string{"E error detected while parsing ACL 'shop'"}},
 		"acl name":             {plain + "frontend f\n\tbind :443\n\tacl a/b src 192.0.2.0/24\n\tuse_backend b if a/b\n" + back, []string{"E character '/' is not permitted in acl name"}},
 		"defaults missing":     {"frontend f from base\n\tbind :443\n\tdefault_backend b\n" + plain + back, []string{"E defaults section 'base' not found"}},
