@@ -61,7 +61,7 @@ const (
 	exitNoListener = 2
 )
 
-var errInvalid = errors.New("haproxycfg: errors found in the configuration")
+var errInvalid = errors.New("errors found in the configuration")
 
 // checkCommand is caddy haproxy-check.
 type checkCommand struct {
