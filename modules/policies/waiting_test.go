@@ -138,7 +138,7 @@ func (w *waiting) acquire(r *pool.Request) *pool.Lease {
 // means it: when the servers change, it goes to the one that the policy means by
 // then.
 func TestWaitForOneServerAlone(t *testing.T) {
-	drain, ready := pool.Drain, pool.Ready
+	drain, ready, maint := pool.Drain, pool.Ready, pool.Maint
 	for _, tt := range []struct {
 		name   string
 		policy pool.Policy
@@ -149,13 +149,19 @@ func TestWaitForOneServerAlone(t *testing.T) {
 	}{
 		{"its server is drained", provisioned(t, new(Source)), "127.0.0.1", "C", func(w *waiting) { w.change("C", pool.Change{Admin: &drain}) }, "0B"},
 		{"another server is drained: the key is that one's no longer", provisioned(t, new(Source)), "127.0.0.3", "B", func(w *waiting) { w.change("A", pool.Change{Admin: &drain}) }, "0C"},
+		{"its server goes down, without redispatch", provisioned(t, new(Source)), "127.0.0.1", "C", func(w *waiting) { w.change("C", pool.Change{Down: new(true)}) }, ""},
 		{"an active server comes up", new(RoundRobin), "127.0.0.1", "Z", func(w *waiting) { w.change("B", pool.Change{Admin: &ready}) }, "0B"},
 		{"the backup before it comes up", new(RoundRobin), "127.0.0.1", "Z", func(w *waiting) { w.change("Y", pool.Change{Admin: &ready}) }, "0Y"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &waiting{t: t, served: make(chan string, 1)}
-				c := pool.Config{Backend: "b", Policy: tt.policy, QueueTimeout: time.Second}
+				requeued := ""
+				c := pool.Config{Backend: "b", Policy: tt.policy, QueueTimeout: time.Second, Notify: func(e pool.Event) {
+					if e.Requeued > 0 {
+						requeued += fmt.Sprint(e.Server, e.Requeued)
+					}
+				}}
 				for _, name := range []string{"A", "B", "C"} {
 					c.Servers = append(c.Servers, pool.ServerConfig{Name: name, Weight: 1, MaxConn: 1, Disabled: tt.first == "Z"})
 				}
@@ -167,8 +173,16 @@ func TestWaitForOneServerAlone(t *testing.T) {
 					t.Fatalf("the first is given %s, want %s", l.Server.Name, tt.first)
 				}
 				go func() {
-					l := w.acquire(&pool.Request{Source: netip.MustParseAddr(tt.source)})
-					w.served <- "0" + l.Server.Name
+					r := &pool.Request{Source: netip.MustParseAddr(tt.source)}
+					l, err := w.pool.Acquire(context.Background(), r)
+					if err != nil {
+						w.served <- ""
+						return
+					}
+					w.served <- fmt.Sprint("0", l.Server.Name)
+					if !r.Queued.Moved {
+						t.Error("it is not told that it has gone to another server")
+					}
 				}()
 				synctest.Wait()
 				if len(w.served) > 0 {
@@ -182,9 +196,17 @@ func TestWaitForOneServerAlone(t *testing.T) {
 						t.Errorf("served is %q, want %q", got, tt.want)
 					}
 				default:
-					t.Error("it waits, and the server that the policy means by now has room")
+					if tt.want != "" {
+						t.Error("it waits, and the server that the policy means by now has room")
+					}
 				}
-				time.Sleep(time.Second) // its queue timeout
+				time.Sleep(2 * time.Second) // beyond its queue timeout
+				// An event tells of those that have left its server with it, and of no others.
+				w.change(tt.first, pool.Change{Down: new(true)})
+				w.change(tt.first, pool.Change{Admin: &maint})
+				if want := map[bool]string{true: tt.first + "1"}[tt.name == "its server is drained"]; requeued != want {
+					t.Errorf("requeued are %q, want %q", requeued, want)
+				}
 			})
 		})
 	}

@@ -113,7 +113,7 @@ func (b *backend) tellOf(s *Server, before standing, why cause) {
 		return
 	}
 	e := s.event(what, why)
-	e.Requeued, s.state.left = s.state.left, 0
+	e.Requeued = s.state.left
 	b.tell(e)
 }
 

@@ -256,12 +256,16 @@ func (*roomy) Pick(v View, r *Request) *Server {
 	return nil
 }
 
-// A backup serves who has failed on all others, if the configuration says so.
+// A backup serves a connection that has failed on all others, if the configuration
+// says so; where a backup serves alone, it does so whatever it says.
 func TestLastResort(t *testing.T) {
-	for _, lastResort := range []bool{false, true} {
+	for _, tt := range []struct {
+		lastResort, disabled bool
+		want                 string
+	}{{false, false, "a"}, {true, false, "ayz"}, {false, true, "y"}, {true, true, "y"}} {
 		var reg Registry
-		p, err := reg.Open(Config{Backend: "b", LastResort: lastResort, Policy: new(roomy), Servers: []ServerConfig{
-			{Name: "a", Weight: 1}, {Name: "x", Weight: 1, Backup: true, Disabled: true}, {Name: "y", Weight: 1, Backup: true}, {Name: "z", Weight: 1, Backup: true},
+		p, err := reg.Open(Config{Backend: "b", LastResort: tt.lastResort, Policy: new(roomy), Servers: []ServerConfig{
+			{Name: "a", Weight: 1, Disabled: tt.disabled}, {Name: "x", Weight: 1, Backup: true, Disabled: true}, {Name: "y", Weight: 1, Backup: true}, {Name: "z", Weight: 1, Backup: true},
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -279,8 +283,8 @@ func TestLastResort(t *testing.T) {
 			l.Release(ConnectFailed)
 			r.Avoid(l.Server)
 		}
-		if want := map[bool]string{false: "a", true: "ayz"}[lastResort]; got != want {
-			t.Errorf("last resort %v: %s, want %s", lastResort, got, want)
+		if got != tt.want {
+			t.Errorf("%+v: %s", tt, got)
 		}
 		p.Close()
 	}

@@ -179,12 +179,18 @@ func (s *simulation) checkWait(c *simClient) {
 		s.fail("client %d waits, and there is no server", c.id)
 	}
 	spare := s.current().config.LastResort && !c.lenient && !slices.ContainsFunc(usable, func(name string) bool { return !slices.Contains(c.avoids, name) })
+	inVain := true
 	for _, srv := range s.current().Serving() {
 		m := s.model[srv.Name]
 		fit := slices.Contains(usable, srv.Name) || spare && srv.Backup && m.weight > 0 && m.admin == pool.Ready && !m.down
-		if fit && srv.HasRoom() && (!slices.Contains(c.avoids, srv.Name) || c.lenient && slices.Contains(usable, srv.Name)) {
+		fit = fit && (!slices.Contains(c.avoids, srv.Name) || c.lenient && slices.Contains(usable, srv.Name))
+		inVain = inVain && !fit
+		if fit && srv.HasRoom() {
 			s.fail("client %d (lenient %v) waits, and %s (backup %v) has room; usable are %v", c.id, c.lenient, srv.Name, srv.Backup, usable)
 		}
+	}
+	if inVain {
+		s.fail("client %d, which avoids %v, waits for any of %v", c.id, c.avoids, usable)
 	}
 }
 

@@ -54,7 +54,7 @@ type state struct {
 	now     standing      // as of the last view's making
 	changed time.Time     // when now did
 	downs   uint64        // how often it has gone down
-	left    int           // who waited for it and has been sent elsewhere since that was told
+	left    int           // how many waited for it and were sent elsewhere with the last view
 	since   time.Time     // when it came up again; zero: it starts no more
 	elapsed time.Duration // since then, in whole seconds
 	slow    time.Duration // its slow start, in whole seconds

@@ -154,6 +154,7 @@ func (b *backend) fillAll() {
 func (b *backend) move() {
 	var waiting []*waiter
 	for _, s := range b.states {
+		s.left = 0
 		if s.queue.first != nil && !b.keeps(s) {
 			waiting = s.queue.appendTo(waiting)
 		}
@@ -191,9 +192,7 @@ func (b *backend) moveOne(w *waiter) (stays bool) {
 		return true
 	case from != nil && (s == nil || s.state != from):
 		w.request.Queued.Moved = true
-		if lost {
-			from.left++
-		}
+		from.left++
 	}
 	switch {
 	case err != nil:
