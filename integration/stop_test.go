@@ -3,12 +3,15 @@
 package integration
 
 import (
+	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -203,7 +206,7 @@ func TestSecondSignal(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			e := startEnding(t, "grace_period off", "")
 			e.signal(t, syscall.SIGTERM)
-			e.await(t, "drain", func(lines []logLine) bool { return hasMessage(lines, "connections may finish") })
+			e.await(t, "drain", func(lines []logLine) bool { return hasMessage(lines, "waiting for connections to finish") })
 			if _, err := e.held[0].Write([]byte("x")); err != nil {
 				t.Error(err)
 			}
@@ -247,7 +250,7 @@ func TestServiceManagerWaits(t *testing.T) {
 		b := make([]byte, 1000)
 		n, _ := manager.Read(b)
 		first, time, _ := strings.Cut(string(b[:n]), "\nEXTEND_TIMEOUT_USEC=")
-		if stays && (first != "STATUS=1 connections may finish" || len(time) != len("6900000")) || !stays && n > 0 {
+		if stays && (first != "STATUS=waiting for 1 connections to finish" || len(time) != len("6900000")) || !stays && n > 0 {
 			t.Errorf("stays: %v: it was told %q", stays, b[:n])
 		}
 	}
@@ -260,4 +263,74 @@ func hasMessage(lines []logLine, message string) bool {
 		}
 	}
 	return false
+}
+
+// While the process waits for connections at its end, the admin endpoint shows the
+// backends and how many connections there are, and the log says how many it waits for.
+func TestAdminAtTheEnd(t *testing.T) {
+	for name, stop := range map[string]func(*testing.T, *ending) <-chan string{
+		"SIGTERM": func(t *testing.T, e *ending) <-chan string { e.signal(t, syscall.SIGTERM); return nil },
+		"caddy stop": func(t *testing.T, e *ending) <-chan string {
+			printed := make(chan string, 100)
+			stop := command(t, e.dir, "stop", "--address", e.admin)
+			stderr, err := stop.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stop.Start(); err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				defer close(printed)
+				for lines := bufio.NewScanner(stderr); lines.Scan(); {
+					printed <- lines.Text()
+				}
+				if err := stop.Wait(); err != nil {
+					t.Errorf("caddy stop: %v", err)
+				}
+			}()
+			return printed
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := startEnding(t, "grace_period 1m", "")
+			stopped := stop(t, e)
+			e.refusesSoon(t)
+			var sessions struct {
+				Count       int
+				Stopping    bool
+				SecondsLeft float64 `json:"seconds_left"`
+			}
+			var backend struct{ Sessions, Queue, ActiveServers int }
+			for path, into := range map[string]any{"/passthrough/sessions": &sessions, "/passthrough/backends/default": &backend} {
+				status, answer := e.ask(t, "GET", path, "")
+				if err := json.Unmarshal([]byte(answer), into); status != 200 || err != nil {
+					t.Fatalf("%s: %d %s", path, status, answer)
+				}
+			}
+			if sessions.Count != 3 || !sessions.Stopping || sessions.SecondsLeft <= 0 || sessions.SecondsLeft > 60 {
+				t.Errorf("sessions: %+v, want 3 and at most a minute", sessions)
+			}
+			if backend.Sessions != 1 || backend.Queue != 1 {
+				t.Errorf("backend: %+v, want one session and one in the queue", backend)
+			}
+			e.await(t, "a line", func(lines []logLine) bool { return hasMessage(lines, "waiting for connections to finish") })
+			if want := regexp.MustCompile(`"connections":3,"time_left":"(\d+s|1m0s)"`); !want.MatchString(e.log()) {
+				t.Errorf("no %s in\n%s", want, e.log())
+			}
+			if stopped != nil {
+				if printed := <-stopped; !strings.HasPrefix(printed, "waiting for 3 connections to finish, for at most ") {
+					t.Errorf("caddy stop prints %q", printed)
+				}
+			}
+			for _, c := range append(e.held, e.early...) {
+				c.Close()
+			}
+			e.ends(t, 0)
+			if stopped != nil {
+				for range stopped { // until it has ended, too
+				}
+			}
+		})
+	}
 }

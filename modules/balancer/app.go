@@ -160,8 +160,13 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup gives up this configuration's hold on the backends' counts.
+// Cleanup gives up this configuration's hold on the backends' counts. At the end of the
+// process it does not: the backends serve whoever is left, are checked, and are shown
+// by the admin endpoint, for as long as that takes.
 func (a *App) Cleanup() error {
+	if caddy.Exiting() {
+		return nil
+	}
 	serving.CompareAndSwap(a, nil)
 	for _, b := range a.Backends {
 		b.Close()

@@ -30,8 +30,9 @@ func init() {
 //	GET   /passthrough/backends/BACKEND
 //	GET   /passthrough/backends/BACKEND/servers/SERVER
 //	PATCH /passthrough/backends/BACKEND/servers/SERVER
+//	GET   /passthrough/sessions
 //
-// GET answers with Backends, Backend and Server, PATCH takes Change and answers
+// GET answers with Backends, Backend, Server and Sessions, PATCH takes Change and answers
 // with Server. An unknown name is 404, a wrong value 400.
 type Admin struct{}
 
@@ -46,10 +47,26 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 // root is where all paths begin.
 const root = "/passthrough/backends"
 
+// sessionsPath is where the sessions are.
+const sessionsPath = "/passthrough/sessions"
+
 // Routes are the paths that it answers.
 func (Admin) Routes() []caddy.AdminRoute {
 	handler := caddy.AdminHandlerFunc(serve)
-	return []caddy.AdminRoute{{Pattern: root, Handler: handler}, {Pattern: root + "/", Handler: handler}}
+	return []caddy.AdminRoute{
+		{Pattern: root, Handler: handler},
+		{Pattern: root + "/", Handler: handler},
+		{Pattern: sessionsPath, Handler: caddy.AdminHandlerFunc(serveSessions)},
+	}
+}
+
+// serveSessions tells how many connections there are, at the end of the process, too.
+func serveSessions(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet {
+		return refuse(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET", r.Method))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(newSessions())
 }
 
 func serve(w http.ResponseWriter, r *http.Request) error {

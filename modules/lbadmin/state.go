@@ -6,8 +6,29 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
+
+// Sessions are the connections of the process.
+type Sessions struct {
+	// Count is how many there are, those included that wait for a hello or a server.
+	Count int `json:"count"`
+	// Stopping says that the process is ending and waits for them.
+	Stopping bool `json:"stopping"`
+	// SecondsLeft is when it will cut them; not there where it is not stopping, or waits
+	// for as long as they last.
+	SecondsLeft *float64 `json:"seconds_left,omitempty"`
+}
+
+func newSessions() Sessions {
+	s := Sessions{Count: lifecycle.Connections()}
+	var due time.Time
+	if s.Stopping, due = lifecycle.Ending(); !due.IsZero() {
+		s.SecondsLeft = new(max(0, time.Until(due).Seconds()))
+	}
+	return s
+}
 
 // Backends are all backends by name.
 type Backends map[string]Backend

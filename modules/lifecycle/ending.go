@@ -28,6 +28,8 @@ const (
 	arrival = time.Second
 	// lastLines is how long those who are cut may take to say so in the log.
 	lastLines = 5 * time.Second
+	// reminder is how often the log says how many connections are still waited for.
+	reminder = 10 * time.Second
 	// quitLines is the same where the process is to quit at once.
 	quitLines = 500 * time.Millisecond
 )
@@ -58,6 +60,7 @@ var end = struct {
 	crowds []Crowd
 	grace  time.Duration
 	began  bool
+	due    time.Time     // when connections are cut; zero: never, or not known yet
 	hurry  chan struct{} // closed with a signal that says so
 	over   chan struct{} // closed when nobody is left
 }{grace: DefaultGracePeriod, hurry: make(chan struct{}), over: make(chan struct{})}
@@ -106,7 +109,18 @@ func begin() {
 	for _, g := range end.gates {
 		g.Refuse()
 	}
-	go drain(end.grace)
+	if end.grace >= 0 {
+		end.due = time.Now().Add(end.grace)
+	}
+	go drain(end.grace, end.due)
+}
+
+// Ending reports whether the process is ending, and when it cuts the connections that
+// are left; the zero time where it waits for as long as they last.
+func Ending() (ending bool, due time.Time) {
+	end.mu.Lock()
+	defer end.mu.Unlock()
+	return end.began, end.due
 }
 
 // obey hurries with the first signal, and quits with SIGQUIT: Caddy does not look at
@@ -150,29 +164,37 @@ func arriving() bool {
 // drain gives those who are in the grace period, and cuts who is left then. It does not
 // wait for Caddy's apps, which stop at the same time: of those that serve HTTP, one
 // may take longer.
-func drain(grace time.Duration) {
+func drain(grace time.Duration, deadline time.Time) {
 	defer close(end.over)
-	deadline := time.Now().Add(grace)
 	await(nil, time.Now().Add(arrival), func() bool { return !arriving() })
 	n, log := Connections(), caddy.Log().Named("passthrough")
 	if n == 0 {
 		return
 	}
-	if grace < 0 {
-		deadline = time.Time{}
-	} else {
+	if grace >= 0 {
 		log = log.With(zap.Duration("grace_period", grace))
 		askForTime(n, time.Until(deadline)+lastLines)
 	}
-	log.Info("connections may finish", zap.Int("connections", n))
 	gone := func() bool { return Connections() == 0 && !arriving() }
-	if await(end.hurry, deadline, gone) {
-		return
+	for next := time.Now(); ; {
+		left := "unlimited"
+		if !deadline.IsZero() {
+			left = max(0, time.Until(deadline)).Round(time.Second).String()
+		}
+		log.Info("waiting for connections to finish", zap.Int("connections", Connections()), zap.String("time_left", left))
+		if next = next.Add(reminder); !deadline.IsZero() && next.After(deadline) {
+			next = deadline
+		}
+		if await(end.hurry, next, gone) {
+			return
+		}
+		if hurried() || !deadline.IsZero() && !time.Now().Before(deadline) {
+			break
+		}
 	}
-	select {
-	case <-end.hurry:
-		log.Warn("told again to end: connections are cut", zap.Int("connections", Connections()))
-	default:
+	if hurried() {
+		log.Warn("second stop signal: closing remaining connections", zap.Int("connections", Connections()))
+	} else {
 		log.Warn("the grace period is over: connections are cut", zap.Int("connections", Connections()))
 	}
 	for _, c := range end.crowds {
@@ -180,6 +202,16 @@ func drain(grace time.Duration) {
 	}
 	if !await(nil, time.Now().Add(lastLines), gone) { // nobody can hurry that
 		log.Error("connections were cut and have no line in the log", zap.Int("connections", Connections()))
+	}
+}
+
+// hurried reports whether a signal has said not to wait any longer.
+func hurried() bool {
+	select {
+	case <-end.hurry:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -204,7 +236,7 @@ func await(hurry <-chan struct{}, deadline time.Time, so func() bool) bool {
 // askForTime has systemd wait for that long before it kills: TimeoutStopSec is
 // less, as a rule. Without systemd it does nothing.
 func askForTime(connections int, d time.Duration) {
-	status := fmt.Sprintf("%d connections may finish\nEXTEND_TIMEOUT_USEC=%d", connections, max(0, d).Microseconds())
+	status := fmt.Sprintf("waiting for %d connections to finish\nEXTEND_TIMEOUT_USEC=%d", connections, max(0, d).Microseconds())
 	if err := notify.Status(status); err != nil {
 		caddy.Log().Named("passthrough").Warn("asking the service manager for time", zap.Error(err))
 	}
