@@ -80,6 +80,9 @@ func TestTimeoutsInPlaceOfOthers(t *testing.T) {
 			server.Write([]byte("x"))
 			closesAtFIN(client, server)
 		}, Client, Timeout, 2 * s},
+		{"the server's a moment sooner", Options{ClientTimeout: 2 * s, ServerTimeout: 1985 * ms}, func(_, server player) {
+			io.Copy(io.Discard, server)
+		}, Client, Timeout, 2 * s},
 		{"tunnel is longer", Options{ClientTimeout: 500 * ms, ServerTimeout: s, Tunnel: 2 * s}, closesAtFIN, Client, Timeout, 2 * s},
 		{"tunnel is shorter", Options{ClientTimeout: 10 * s, ServerTimeout: 10 * s, Tunnel: s}, closesAtFIN, Client, Timeout, s},
 		{"tunnel is for the server, too", Options{ClientTimeout: 10 * s, ServerTimeout: 10 * s, Tunnel: s}, func(client, _ player) {
