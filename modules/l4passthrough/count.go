@@ -11,7 +11,10 @@ import (
 
 // count is how many connections something has. Connections that it has raised it
 // lower it, whatever configuration they came by: counts belong to names.
-type count struct{ atomic.Int64 }
+type count struct {
+	atomic.Int64
+	name string
+}
 
 // counts are those of the frontends and of the backends, each for as long as a
 // configuration or a connection has it.
@@ -32,7 +35,7 @@ func (c *counts) named(name string) *count {
 	if c.of == nil {
 		c.of = make(map[string]weak.Pointer[count])
 	}
-	n := new(count)
+	n := &count{name: name}
 	c.of[name] = weak.Make(n)
 	runtime.AddCleanup(n, c.forget, name)
 	return n

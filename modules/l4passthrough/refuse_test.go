@@ -141,7 +141,13 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	return got, onlyLine(t, logged), err
+	line = onlyLine(t, logged)
+	for over := time.Now().Add(20 * time.Second); h.feconn.Load() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(over) {
+			t.Fatalf("the frontend has %d connections, and all are over", h.feconn.Load())
+		}
+	}
+	return got, line, err
 }
 
 // provisioned sets a frontend up. Its log goes to what is returned.
@@ -200,7 +206,7 @@ func TestRefusedByRule(t *testing.T) {
 		{`{"session": [{"action": "reset"}]}`, "session rule 1: reset"},
 		{`{"content": {"rules": [` + no + `, {"action": "set_var", "var": "sess.x", "value": "src"}, {"action": "reject"}]}}`, "content rule 3: reject"},
 		{`{"content": {"rules": [{"action": "close", "origin": "haproxy.cfg:17: tcp-request content reject"}]}}`, "haproxy.cfg:17: tcp-request content reject"},
-		{`{"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, `backend "default" content rule 1: drop`},
+		{`{"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`, `backend "default" content rule 1: close`},
 		{`{"inspect_delay": "20ms"}`, "on timeout: reject"},
 		{`{"inspect_delay": "20ms", "on": {"timeout": "reset"}}`, "on timeout: reset"},
 	} {
@@ -209,7 +215,7 @@ func TestRefusedByRule(t *testing.T) {
 			t.Fatal(err)
 		}
 		if h.Servers != nil {
-			h.DefaultBackend, h.Backend.Content = "", &content.Config{Rules: []*content.Rule{{Action: "drop"}}}
+			h.DefaultBackend, h.Backend.Content = "", &content.Config{Rules: []*content.Rule{{Action: "close"}}}
 		}
 		sent := hello
 		if h.InspectDelay != 0 {
@@ -224,7 +230,7 @@ func TestRefusedByRule(t *testing.T) {
 
 // A rule of the frontend may refuse, in its turn among those that lead on.
 func TestRulesThatRefuse(t *testing.T) {
-	const block = "use_backend web sni a.example.test\nreject sni *.example.test\nreset alpn h2\nclose acl always_false\nuse_backend_map FILE\ndrop acl always_true\ndefault_backend api"
+	const block = "use_backend web sni a.example.test\nreject sni *.example.test\nreset alpn h2\nclose acl always_false\nuse_backend_map FILE\nreset acl always_true\ndefault_backend api"
 	file := tempFile(t, "mapped.test web\n")
 	for _, c := range []struct {
 		sni, alpn, error, want string
@@ -234,16 +240,13 @@ func TestRulesThatRefuse(t *testing.T) {
 		{sni: "b.example.test", alpn: "h2", error: "rule 2: reject", want: alertRecord(49)},
 		{sni: "mapped.test", alpn: "h2", error: "rule 3: reset", wantReset: true},
 		{sni: "mapped.test", want: alertRecord(80)},
-		{sni: "other.test", error: "rule 6: drop"},
+		{sni: "other.test", error: "rule 6: reset", wantReset: true},
 	} {
 		h, err := parseFrontend(strings.ReplaceAll(block, "FILE", file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, line, err := handle(t, h, newSpecimen(t, c.sni, c.alpn).raw)
-		if c.error == "rule 6: drop" { // it is not told, or by RST to the first router
-			got, err = nil, nil
-		}
 		if string(got) != c.want || errors.Is(err, syscall.ECONNRESET) != c.wantReset {
 			t.Errorf("%s: the client got %x (%v), want %x", c.sni, got, err, c.want)
 		}
