@@ -119,7 +119,7 @@ var foreignMistakes = []mistake{
 	{"a hyphen for an underscore", inFrontend, "default-backend web", "default_backend web", []string{
 		`unknown option "default-backend"; did you mean "default_backend"?`, "Caddyfile:12",
 	}},
-	{"an action without a rule", inFrontend, "close\ndefault_backend web", "content {\nclose\n}\ndefault_backend web", []string{
-		`"close" is not an option here: it belongs in content, connection or session, or is the action of on`, "Caddyfile:12",
+	{"an action without a rule", inFrontend, "accept\ndefault_backend web", "content {\naccept\n}\ndefault_backend web", []string{
+		`"accept" is not an option here: it belongs in content, connection or session`, "Caddyfile:12",
 	}},
 }

@@ -191,51 +191,84 @@ var frontendMistakes = []mistake{
 	}},
 }
 
-var wholeMistakes = []mistake{
-	{"a rule's unknown backend", inFrontend, "use_backend web sni a.example.com\nuse_backend wbe sni b.example.com", "use_backend web sni a.example.com\nuse_backend web sni b.example.com", []string{
-		`frontend "default": rule 2: backend "wbe" is not defined; did you mean "web"? (known: web)`,
-	}},
-	{"an unknown default backend", inFrontend, "name tls\ndefault_backend wbe", "name tls\ndefault_backend web", []string{
-		`frontend "tls": default_backend: backend "wbe" is not defined; did you mean "web"? (known: web)`,
-	}},
-	{"an action's unknown backend", inFrontend, "default_backend web\non timeout backend sorry", "default_backend web\non timeout backend web", []string{
-		`frontend "default": on timeout: backend "sorry" is not defined (known: web)`,
-	}},
+// Adaptation sees these, since they are mistakes of one block.
+var blockMistakes = []mistake{
 	{"a backend without servers", inBackend, "}\nbackend api {", "}\nbackend api {\nserver s1 127.0.0.1:9442", []string{
-		`backend "api": it has no servers: expected at least one`,
+		`backend "api": it has no servers: expected at least one`, "Caddyfile:6",
 	}},
-	{"two frontends of one name", inFrontend, "name tls\ndefault_backend web\n}\npassthrough {\nname tls\ndefault_backend web", "name tls\ndefault_backend web\n}\npassthrough {\nname tls2\ndefault_backend web", []string{
-		`frontend "tls": another frontend is named "tls" already: give one of them a name of its own (option name)`,
-	}},
-	{"a map that is not there", inFrontend, "use_backend_map missing.map", "use_backend_map caddyfile/web.map", []string{
-		`frontend "default": rule 1: backend_map: open missing.map: no such file or directory`,
-	}},
-	{"a list that is not there", inFrontend, "use_backend web sni_file missing.txt", "use_backend web sni_file caddyfile/names.txt", []string{
-		`frontend "default": rule 1: loading matchers: module name 'client_hello'`, `sni_file: open missing.txt: no such file or directory`,
-	}},
-	{"a hidden rule", inFrontend, "use_backend web sni *.example.com\nuse_backend web sni www.example.com", "use_backend web sni www.example.com\nuse_backend web sni *.example.com", []string{
-		`frontend "default": rule 2 (backend "web") can never match`, `rule 1 (backend "web"); move it up or remove it`,
-	}},
-	{"a rule after one for all", inFrontend, "use_backend web client_hello\nuse_backend web sni www.example.com", "use_backend web sni www.example.com\nuse_backend web client_hello", []string{
-		`frontend "default": rule 2 (backend "web") can never match`, `first of them rule 1 (backend "web")`,
-	}},
-	{"a default where there is none", inFrontend, "use_backend web sni a.example.com\non timeout default", "default_backend web\non timeout default", []string{
-		`frontend "default": on timeout: action "default": expected a default_backend, or servers of the frontend's own`,
+	{"minconn without fullconn", inBackend, "server s2 127.0.0.1:9442 maxconn 10 minconn 5", "server s2 127.0.0.1:9442 maxconn 10 minconn 5\nfullconn 20", []string{
+		`backend "web": server "s2": minconn 5 is below maxconn 10, and the backend has no fullconn: expected fullconn`, "Caddyfile:5",
 	}},
 	{"a frontend that leads nowhere", inFrontend, "name tls", "name tls\nserver s1 127.0.0.1:9442", []string{
-		`frontend "tls": it sends connections nowhere: expected use_backend, default_backend or servers of its own`,
+		`frontend "tls": it sends connections nowhere: expected use_backend, default_backend or servers of its own`, "Caddyfile:11",
 	}},
 	{"two kinds of default backend", inFrontend, "server s1 127.0.0.1:9442\ndefault_backend web", "server s1 127.0.0.1:9442\nuse_backend web sni a.example.com", []string{
-		`frontend "default": it has options of an anonymous backend (servers, balance ...) and default_backend "web": expected one of the two`,
+		`frontend "default": it has options of an anonymous backend (servers, balance ...) and default_backend "web": expected one of the two`, "Caddyfile:11",
+	}},
+	{"timeouts of a frontend", inFrontend, "default_backend web\ntimeouts client 5m", "default_backend web\ntimeout_client 5m", []string{
+		`frontend "default": its timeouts are those of a backend, and it has no servers of its own: write them in the backends; for the client's timeout in this frontend write timeout_client`, "Caddyfile:11",
 	}},
 	{"options of a backend without servers", inFrontend, "use_backend web sni a.example.com\nretries 1", "use_backend web sni a.example.com\nretries 1\nserver s1 127.0.0.1:9442", []string{
-		`frontend "default": backend "default": it has no servers: expected at least one`,
+		`frontend "default": it has options of a backend (balance, retries ...) and no servers of its own: write them in the backends`, "Caddyfile:11",
+	}},
+	{"options of a backend alone", inFrontend, "balance leastconn", "balance leastconn\nserver s1 127.0.0.1:9442", []string{
+		`backend "default": it has no servers: expected at least one`, "Caddyfile:11",
+	}},
+}
+
+// Only the whole configuration shows these. The error begins with the line in the
+// Caddyfile.
+var wholeMistakes = []mistake{
+	{"a rule's unknown backend", inFrontend, "use_backend web sni a.example.com\nuse_backend wbe sni b.example.com", "use_backend web sni a.example.com\nuse_backend web sni b.example.com", []string{
+		`Caddyfile:13: frontend "default": rule 2: backend "wbe" is not defined; did you mean "web"? (known: web)`,
+	}},
+	{"an unknown default backend", inFrontend, "name tls\ndefault_backend wbe", "name tls\ndefault_backend web", []string{
+		`Caddyfile:13: frontend "tls": default_backend: backend "wbe" is not defined; did you mean "web"? (known: web)`,
+	}},
+	{"an action's unknown backend", inFrontend, "default_backend web\non timeout backend sorry", "default_backend web\non timeout backend web", []string{
+		`Caddyfile:13: frontend "default": on timeout: backend "sorry" is not defined (known: web)`,
+	}},
+	{"two frontends of one name", inFrontend, "name tls\ndefault_backend web\n}\npassthrough {\nname tls\ndefault_backend web", "name tls\ndefault_backend web\n}\npassthrough {\nname tls2\ndefault_backend web", []string{
+		`Caddyfile:15: frontend "tls": another frontend is named "tls" already (Caddyfile:11): give one of them a name of its own (option name)`,
+	}},
+	{"a map that is not there", inFrontend, "use_backend_map missing.map", "use_backend_map caddyfile/web.map", []string{
+		`Caddyfile:12: frontend "default": rule 1: backend_map: open missing.map: no such file or directory`,
+	}},
+	{"a list that is not there", inFrontend, "use_backend web sni_file missing.txt", "use_backend web sni_file caddyfile/names.txt", []string{
+		`Caddyfile:12: frontend "default": rule 1: loading matchers: module name 'client_hello'`, `sni_file: open missing.txt: no such file or directory`,
+	}},
+	{"a list of content that is not there", inFrontend, "default_backend web\ncontent {\nclose sni_file missing.txt\n}", "default_backend web\ncontent {\nclose sni_file caddyfile/names.txt\n}", []string{
+		`Caddyfile:13: frontend "default": content: rule 1: loading matchers:`, `sni_file: open missing.txt: no such file or directory`,
+	}},
+	{"authorities that are not there", inBackend, "retries 1\ncheck tls {\nca missing.pem\n}", "retries 1\ncheck tls {\nverify none\n}", []string{
+		`Caddyfile:6: backend "web": check: loading checker "tls":`, `ca: open missing.pem: no such file or directory`,
+	}},
+	{"a server's authorities that are not there", inBackend, "server s2 127.0.0.1:9442 {\ncheck tls {\nca missing.pem\n}\n}", "server s2 127.0.0.1:9442 {\ncheck tls\n}", []string{
+		`Caddyfile:5: backend "web": server 2 "s2": check: loading checker "tls":`, `ca: open missing.pem: no such file or directory`,
+	}},
+	{"a server that is tracked and not there", inBackend, "server s2 127.0.0.1:9442 track web/s3", "server s2 127.0.0.1:9442 track web/s1\ncheck", []string{
+		`Caddyfile:5: backend "web": server 2 "s2": track web/s3: backend "web" has no server "s3"`,
+	}},
+	{"observe without a check", inBackend, "server s2 127.0.0.1:9442 observe layer4", "server s2 127.0.0.1:9442 observe layer4 check", []string{
+		`Caddyfile:5: backend "web": server 2 "s2": it has observe layer4 and no check`,
+	}},
+	{"a hidden rule", inFrontend, "use_backend web sni *.example.com\nuse_backend web sni www.example.com", "use_backend web sni www.example.com\nuse_backend web sni *.example.com", []string{
+		`Caddyfile:13: frontend "default": rule 2 (backend "web") can never match`, `rule 1 (backend "web"); move it up or remove it`,
+	}},
+	{"a rule after one for all", inFrontend, "use_backend web client_hello\nuse_backend web sni www.example.com", "use_backend web sni www.example.com\nuse_backend web client_hello", []string{
+		`Caddyfile:13: frontend "default": rule 2 (backend "web") can never match`, `first of them rule 1 (backend "web")`,
+	}},
+	{"a default where there is none", inFrontend, "use_backend web sni a.example.com\non timeout default", "default_backend web\non timeout default", []string{
+		`Caddyfile:13: frontend "default": on timeout: action "default": expected a default_backend, or servers of the frontend's own`,
 	}},
 	{"a frontend named like a backend", inFrontend, "name web\nserver s1 127.0.0.1:9442", "name tls\nserver s1 127.0.0.1:9442", []string{
-		`frontend "web": its own servers form backend "web", and the app has one of that name: rename one of the two`,
+		`Caddyfile:11: frontend "web": its own servers form backend "web", and the app has one of that name: rename one of the two`,
 	}},
 	{"a matcher's bad argument", inFrontend, "use_backend web remote_ip 10.0.0.0/33", "use_backend web remote_ip 10.0.0.0/32", []string{
-		`frontend "default": rule 1: loading matchers: module name 'remote_ip'`, "10.0.0.0/33", "prefix length out of range",
+		`Caddyfile:12: frontend "default": rule 1: loading matchers: module name 'remote_ip'`, "10.0.0.0/33", "prefix length out of range",
+	}},
+	{"a snippet's unknown backend", inSnippet, "use_backend wbe sni a.example.com", "use_backend web sni a.example.com", []string{
+		`Caddyfile:3: frontend "default": rule 1: backend "wbe" is not defined; did you mean "web"?`,
 	}},
 }
 

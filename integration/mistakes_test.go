@@ -56,6 +56,12 @@ func caddyfile(backend, frontend string) string {
 `
 }
 
+// inSnippet is a Caddyfile with the text in a snippet that its frontend imports, from
+// line 3 on.
+func inSnippet(text string) string {
+	return "(rules) {\n\n" + text + "\n}\n" + caddyfile("", "import rules\ndefault_backend web")
+}
+
 // jsonBackend is a JSON configuration of one backend, jsonFrontend one of a
 // backend and a frontend with the fields given.
 func jsonBackend(text string) string {
@@ -71,7 +77,7 @@ func jsonFrontend(text string) string {
 
 // What one block shows wrong is refused by `caddy adapt`, with file and line.
 func TestMistakesThatAdaptRefuses(t *testing.T) {
-	areRefused(t, slices.Concat(backendMistakes, frontendMistakes, foreignMistakes), "adapt", "Caddyfile")
+	areRefused(t, slices.Concat(backendMistakes, frontendMistakes, blockMistakes, foreignMistakes), "adapt", "Caddyfile")
 }
 
 // What needs the whole configuration is refused by `caddy validate`, with the

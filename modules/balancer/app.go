@@ -51,7 +51,7 @@ type App struct {
 	RemovedServerTimeout caddy.Duration `json:"removed_server_timeout,omitempty"`
 
 	ctx       caddy.Context
-	frontends map[string]bool
+	frontends map[string]options.Origin
 }
 
 // CaddyModule returns the Caddy module information.
@@ -64,7 +64,11 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the backends.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.ctx, a.frontends = ctx, make(map[string]bool)
+	return options.Report(ctx.Logger(), a.provision(ctx))
+}
+
+func (a *App) provision(ctx caddy.Context) error {
+	a.ctx, a.frontends = ctx, make(map[string]options.Origin)
 	if err := a.subscribe(ctx); err != nil {
 		return err
 	}
@@ -185,14 +189,18 @@ func (a *App) Backend(name string) (*Backend, error) {
 // AddFrontend takes note of a frontend of this configuration. Its name keeps
 // its counts and must differ from every other's. It is called while Caddy
 // provisions, one after the other.
-func (a *App) AddFrontend(name string) error {
+func (a *App) AddFrontend(name string, at options.Origin) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	if a.frontends[name] {
-		return fmt.Errorf("another frontend is named %q already: give one of them a name of its own (option name)", name)
+	if other, twice := a.frontends[name]; twice {
+		where := ""
+		if other != "" {
+			where = " (" + other.Block() + ")"
+		}
+		return fmt.Errorf("another frontend is named %q already%s: give one of them a name of its own (option name)", name, where)
 	}
-	a.frontends[name] = true
+	a.frontends[name] = at
 	return nil
 }
 

@@ -120,7 +120,7 @@ func TestBackendByName(t *testing.T) {
 func TestFrontendNamesDiffer(t *testing.T) {
 	app := provisioned(t, `{}`)
 	for _, name := range []string{"tls", "default"} {
-		if err := app.AddFrontend(name); err != nil {
+		if err := app.AddFrontend(name, ""); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -128,7 +128,7 @@ func TestFrontendNamesDiffer(t *testing.T) {
 		"tls": `another frontend is named "tls" already: give one of them a name of its own`,
 		"a b": `name "a b": expected letters, digits`,
 	} {
-		if err := app.AddFrontend(name); err == nil || !strings.Contains(err.Error(), want) {
+		if err := app.AddFrontend(name, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %s", name, err, want)
 		}
 	}

@@ -3,6 +3,7 @@
 package balancer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,14 +74,19 @@ type Backend struct {
 	// Timeouts of connections to this backend.
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 
-	name string
-	pool *pool.Pool
+	// Origin is where in a Caddyfile the backend and some of its options stand. It
+	// is written by the Caddyfile's adapter, and read for errors alone.
+	Origin options.Origin `json:"origin,omitempty"`
+
+	name    string
+	pool    *pool.Pool
+	written *options.Recorder // while a Caddyfile is parsed
 }
 
 // Provision sets up the backend under a name.
 func (b *Backend) Provision(ctx caddy.Context, name string) error {
 	if err := b.provision(ctx, name); err != nil {
-		return fmt.Errorf("backend %q: %w", name, err)
+		return options.Locate(b.Origin.Block(), fmt.Errorf("backend %q: %w", name, err))
 	}
 	return nil
 }
@@ -93,11 +99,11 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	}
 	b.setDefaults()
 	if err := b.Content.Provision(ctx); err != nil {
-		return fmt.Errorf("content: %w", err)
+		return b.at("content", 0, fmt.Errorf("content: %w", err))
 	}
 	policy, err := b.loadPolicy(ctx)
 	if err != nil {
-		return err
+		return b.at("balance", 0, err)
 	}
 	if err := b.provisionChecks(ctx); err != nil {
 		return err
@@ -170,24 +176,8 @@ func (b *Backend) check() error {
 	if b.Servers == nil {
 		return errors.New("it has no servers: expected at least one")
 	}
-	seen := make(map[string]int, len(b.Servers))
-	for i, s := range b.Servers {
-		if s == nil {
-			return fmt.Errorf("server %d: expected an object with name and address", i+1)
-		}
-		if err := s.check(); err != nil {
-			return fmt.Errorf("server %d %q: %w", i+1, s.Name, err)
-		}
-		if first, twice := seen[s.Name]; twice {
-			return fmt.Errorf("servers %d and %d are both named %q: expected names that differ", first, i+1, s.Name)
-		}
-		seen[s.Name] = i + 1
-		if err := b.checkCare(s); err != nil {
-			return fmt.Errorf("server %d %q: %w", i+1, s.Name, err)
-		}
-		if b.FullConn == 0 && s.MinConn > 0 && s.MinConn < s.MaxConn {
-			return fmt.Errorf("server %d %q: it has minconn %d below maxconn %d, and the backend no fullconn: expected fullconn, the number of connections from which on maxconn counts", i+1, s.Name, s.MinConn, s.MaxConn)
-		}
+	if err := b.checkServers(); err != nil {
+		return err
 	}
 	if r := b.Retries; r != nil && (*r < 0 || *r > MaxRetries) {
 		return fmt.Errorf("retries %d: expected a whole number from 0 to %d", *r, MaxRetries)
@@ -207,6 +197,31 @@ func (b *Backend) check() error {
 		return fmt.Errorf("agent: %w", err)
 	}
 	return b.Timeouts.check()
+}
+
+func (b *Backend) checkServers() error {
+	seen := make(map[string]int, len(b.Servers))
+	for i, s := range b.Servers {
+		if s == nil {
+			return fmt.Errorf("server %d: expected an object with name and address", i+1)
+		}
+		if first, twice := seen[s.Name]; twice && s.Name != "" {
+			return b.at("server", i, fmt.Errorf("servers %d and %d are both named %q: expected names that differ", first, i+1, s.Name))
+		}
+		seen[s.Name] = i + 1
+		if err := cmp.Or(s.check(), b.checkCare(s), b.checkMinConn(s)); err != nil {
+			return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
+		}
+	}
+	return nil
+}
+
+// checkMinConn says what a server with minconn wants of the backend.
+func (b *Backend) checkMinConn(s *Server) error {
+	if b.FullConn != 0 || s.MinConn == 0 || s.MinConn >= s.MaxConn {
+		return nil
+	}
+	return fmt.Errorf("minconn %d is below maxconn %d, and the backend has no fullconn: expected fullconn, the number of connections of the backend at which maxconn is reached", s.MinConn, s.MaxConn)
 }
 
 func (b *Backend) setDefaults() {
@@ -240,5 +255,6 @@ func (b *Backend) Close() {
 func (b *Backend) Empty() bool {
 	configured := *b
 	configured.name, configured.pool = "", nil
+	configured.Origin, configured.written = "", nil
 	return reflect.ValueOf(configured).IsZero()
 }

@@ -4,6 +4,7 @@ package balancer
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -66,7 +67,27 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 	}
 	b := new(Backend)
 	a.Backends[name] = b
-	return b.Options().With(BackendAdvice()).ParseBlock(d)
+	b.BeginBlock(d)
+	begin := *d
+	if err := b.Options().With(BackendAdvice()).ParseBlock(d); err != nil {
+		return err
+	}
+	b.EndBlock()
+	return b.CheckWritten(&begin, name)
+}
+
+// CheckWritten says what is wrong with the block as a whole, which begins where
+// begin stands.
+func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
+	if len(b.Servers) == 0 {
+		return begin.Errf("backend %q: it has no servers: expected at least one", name)
+	}
+	for i, s := range b.Servers {
+		if err := b.checkMinConn(s); err != nil {
+			return fmt.Errorf("backend %q: server %q: %w, at %s", name, s.Name, err, b.Origin.Of("server", i))
+		}
+	}
+	return nil
 }
 
 // Options are the words of a backend's block. Syntax:
@@ -130,13 +151,13 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 // see content.Config.
 func (b *Backend) Options() options.Table {
 	return options.Table{
-		"balance":      options.Func(b.parseBalance),
-		"server":       options.Many(b.parseServer),
+		"balance":      options.Func(b.noted("balance", b.parseBalance)),
+		"server":       options.Many(b.noted("server", b.parseServer)),
 		"allbackups":   options.Flag(&b.AllBackups),
 		"abortonclose": options.Flag(&b.AbortOnClose),
-		"check":        options.Func(func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) }),
-		"agent":        options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) }),
-		"content":      options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(c.UnmarshalCaddyfile) }),
+		"check":        options.Func(b.noted("check", func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) })),
+		"agent":        options.Func(b.noted("agent", func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) })),
+		"content":      options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(b.noted("content", c.UnmarshalCaddyfile)) }),
 		"retries":      options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
 		"redispatch":   options.Set(&b.Redispatch, redispatch),
 		"fullconn":     options.Int(&b.FullConn, 1, maxNumber),

@@ -109,12 +109,15 @@ func (a *Agent) provision(ctx caddy.Context) error {
 
 // provisionChecks loads the checkers and agents of the backend and its servers.
 func (b *Backend) provisionChecks(ctx caddy.Context) error {
-	if err := errors.Join(about("check", b.Check.provision(ctx)), about("agent", b.Agent.provision(ctx))); err != nil {
+	if err := b.at("check", 0, about("check", b.Check.provision(ctx))); err != nil {
+		return err
+	}
+	if err := b.at("agent", 0, about("agent", b.Agent.provision(ctx))); err != nil {
 		return err
 	}
 	for i, s := range b.Servers {
 		if err := errors.Join(about("check", s.Check.provision(ctx)), about("agent", s.Agent.provision(ctx))); err != nil {
-			return fmt.Errorf("server %d %q: %w", i+1, s.Name, err)
+			return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
 		}
 	}
 	return nil
@@ -245,7 +248,7 @@ func (a *App) checkTracks(b *Backend) error {
 			continue
 		}
 		if err := a.checkTracking(b, s); err != nil {
-			return fmt.Errorf("backend %q: server %d %q: track %s: %w", b.name, i+1, s.Name, s.Track, err)
+			return b.at("server", i, fmt.Errorf("backend %q: server %d %q: track %s: %w", b.name, i+1, s.Name, s.Track, err))
 		}
 	}
 	return nil

@@ -107,11 +107,19 @@ func newActions(app *balancer.App, on map[string]string, fallback *balancer.Back
 			return actions, err
 		}
 		if actions[r], err = newAction(app, on[outcome], fallback); err != nil {
-			return actions, fmt.Errorf("on %s: %w", outcome, err)
+			return actions, &actionError{outcome, fmt.Errorf("on %s: %w", outcome, err)}
 		}
 	}
 	return actions, nil
 }
+
+// actionError is what is wrong with the action of an outcome.
+type actionError struct {
+	outcome string
+	error
+}
+
+func (e *actionError) Unwrap() error { return e.error }
 
 func newAction(app *balancer.App, words string, fallback *balancer.Backend) (action, error) {
 	if err := checkAction(words); err != nil {

@@ -64,6 +64,16 @@ import (
 // no inspect_delay. For the words of a backend see balancer.Backend.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the handler's name
+	h.BeginBlock(d)
+	begin := *d
+	if err := h.parseBlock(d); err != nil {
+		return err
+	}
+	h.EndBlock()
+	return h.checkWritten(&begin)
+}
+
+func (h *Handler) parseBlock(d *caddyfile.Dispenser) error {
 	table := h.Backend.Options()
 	maps.Copy(table, options.Table{
 		"name":            options.Func(h.parseName),
@@ -71,19 +81,27 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"max_hello":       options.Int(&h.MaxHello, minMaxHello, clienthello.DefaultMaxHello),
 		"use_backend":     options.Many(h.parseUseBackend),
 		"use_backend_map": options.Many(h.parseUseBackendMap),
-		"default_backend": options.Func(func(d *caddyfile.Dispenser) error { return backendName(d, &h.DefaultBackend) }),
+		"default_backend": options.Func(h.parseDefaultBackend),
 		"on":              options.Many(h.parseOn),
 
 		"use_backend_format": options.Many(h.parseUseBackendFormat),
-		"connection":         options.Func(content.RuleOptions(&h.Connection).ParseBlock),
-		"session":            options.Func(content.RuleOptions(&h.Session).ParseBlock),
-		"content":            options.Set(&h.Content, func(c *content.Config) options.Option { return options.Func(c.UnmarshalCaddyfile) }),
+		"connection":         h.noted("connection", content.RuleOptions(&h.Connection).ParseBlock),
+		"session":            h.noted("session", content.RuleOptions(&h.Session).ParseBlock),
+		"content":            options.Set(&h.Content, func(c *content.Config) options.Option { return h.noted("content", c.UnmarshalCaddyfile) }),
 		"timeout_client":     balancer.TimeoutOption(&h.TimeoutClient),
 		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),
 		"maxconn":            options.Int(&h.MaxConn, 1, math.MaxInt32),
 	})
 	maps.Copy(table, h.refusals())
 	return table.With(advice()).With(balancer.BackendAdvice()).ParseBlock(d)
+}
+
+// noted is an option that is noted as what has been written where.
+func (h *Handler) noted(word string, parse func(*caddyfile.Dispenser) error) options.Option {
+	return options.Func(func(d *caddyfile.Dispenser) error {
+		h.NoteLine(word, d)
+		return parse(d)
+	})
 }
 
 func (h *Handler) parseName(d *caddyfile.Dispenser) (err error) {
@@ -101,6 +119,11 @@ func backendName(d *caddyfile.Dispenser, name *string) (err error) {
 	}
 	*name = d.Val()
 	return wrap(d, balancer.CheckWrittenName(*name))
+}
+
+func (h *Handler) parseDefaultBackend(d *caddyfile.Dispenser) error {
+	h.NoteLine("default_backend", d)
+	return backendName(d, &h.DefaultBackend)
 }
 
 func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
@@ -127,6 +150,7 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 		h.On = make(map[string]string)
 	}
 	h.On[outcome] = action
+	h.NoteLine("on."+outcome, d)
 	return nil
 }
 
@@ -197,6 +221,7 @@ func ruleTarget(d *caddyfile.Dispenser, target *string, what string) error {
 // parseRule takes the matchers of a rule.
 func (h *Handler) parseRule(d *caddyfile.Dispenser, r *Rule) error {
 	h.Rules = append(h.Rules, r)
+	h.NoteLine("rule", d)
 	return content.ParseCondition(d, r.String(), &r.MatcherSetsRaw, &r.UnlessRaw)
 }
 
@@ -206,6 +231,22 @@ func wrap(d *caddyfile.Dispenser, err error) error {
 		return nil
 	}
 	return d.WrapErr(err)
+}
+
+// checkWritten says what is wrong with the block as a whole, which begins where
+// begin stands.
+func (h *Handler) checkWritten(begin *caddyfile.Dispenser) error {
+	name := h.Name
+	if name == "" {
+		name = DefaultName
+	}
+	if err := h.checkBackends(); err != nil {
+		return begin.Errf("frontend %q: %w", name, err)
+	}
+	if h.Backend.Empty() {
+		return nil
+	}
+	return h.CheckWritten(begin, name)
 }
 
 // Interface guards

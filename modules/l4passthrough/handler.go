@@ -131,9 +131,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	app := mod.(*balancer.App)
 	if err := h.provision(ctx, app); err != nil {
-		return fmt.Errorf("frontend %q: %w", h.Name, err)
+		return options.Report(h.logger, options.Locate(h.Origin.Block(), fmt.Errorf("frontend %q: %w", h.Name, err)))
 	}
 	return nil
+}
+
+// at adds to an error where in a Caddyfile an option stands, the i-th of its kind.
+func (h *Handler) at(word string, i int, err error) error {
+	return options.Locate(h.Origin.Of(word, i), err)
 }
 
 func (h *Handler) setDefaults() {
@@ -149,7 +154,7 @@ func (h *Handler) setDefaults() {
 }
 
 func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
-	if err := app.AddFrontend(h.Name); err != nil {
+	if err := app.AddFrontend(h.Name, h.Origin); err != nil {
 		return err
 	}
 	h.feconn = frontends.named(h.Name)
@@ -168,9 +173,15 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 		newRouter = newContentRouter
 	}
 	if h.router, err = newRouter(ctx, app, h.Rules, fallback); err != nil {
+		if r := (*ruleError)(nil); errors.As(err, &r) {
+			return h.at("rule", r.rule, err)
+		}
 		return err
 	}
 	h.actions, err = newActions(app, h.On, fallback)
+	if r := (*actionError)(nil); errors.As(err, &r) {
+		return h.at("on."+r.outcome, 0, err)
+	}
 	return err
 }
 
@@ -214,11 +225,11 @@ func (h *Handler) provisionContent(ctx caddy.Context) error {
 	h.early[0].Rules, h.early[1].Rules = h.Connection, h.Session
 	for i, name := range []string{"connection", "session"} {
 		if err := h.provisionEarly(ctx, &h.early[i], name); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	if err := h.Content.Provision(ctx); err != nil {
-		return fmt.Errorf("content: %w", err)
+		return h.at("content", 0, fmt.Errorf("content: %w", err))
 	}
 	return nil
 }
@@ -239,22 +250,47 @@ func (h *Handler) provisionEarly(ctx caddy.Context, rules *content.Config, name 
 	return nil
 }
 
-// defaultBackend is the backend that default_backend names, or the anonymous
+// checkBackends says what is wrong with what the frontend says of backends as a
+// whole.
+func (h *Handler) checkBackends() error {
+	anonymous := !h.Backend.Empty()
+	switch {
+	case anonymous && h.Servers == nil && (h.DefaultBackend != "" || len(h.Rules) > 0):
+		return h.checkOptionsOfBackends()
+	case anonymous && h.DefaultBackend != "":
+		return fmt.Errorf("it has options of an anonymous backend (servers, balance ...) and default_backend %q: expected one of the two", h.DefaultBackend)
+	case !anonymous && h.DefaultBackend == "" && !slices.ContainsFunc(h.Rules, (*Rule).leadsOn) && h.Content == nil:
+		return errors.New("it sends connections nowhere: expected use_backend, default_backend or servers of its own")
+	}
+	return nil
+}
+
+// checkOptionsOfBackends says of a frontend that has options of a backend, but no
+// servers, where they belong.
+func (h *Handler) checkOptionsOfBackends() error {
+	others := h.Backend
+	others.Timeouts = balancer.Timeouts{}
+	if others.Empty() {
+		return errors.New("its timeouts are those of a backend, and it has no servers of its own: write them in the backends; for the client's timeout in this frontend write timeout_client")
+	}
+	return errors.New("it has options of a backend (balance, retries ...) and no servers of its own: write them in the backends")
+}
+
+// defaultBackend returns the backend that default_backend names, or the anonymous
 // one, or nil.
 func (h *Handler) defaultBackend(ctx caddy.Context, app *balancer.App) (*balancer.Backend, error) {
-	switch anonymous := !h.Backend.Empty(); {
-	case anonymous && h.DefaultBackend != "":
-		return nil, fmt.Errorf("it has options of an anonymous backend (servers, balance ...) and default_backend %q: expected one of the two", h.DefaultBackend)
-	case anonymous:
+	if err := h.checkBackends(); err != nil {
+		return nil, err
+	}
+	switch {
+	case !h.Backend.Empty():
 		return &h.Backend, app.AddBackend(ctx, h.Name, &h.Backend)
 	case h.DefaultBackend != "":
 		b, err := app.Backend(h.DefaultBackend)
 		if err != nil {
-			return nil, fmt.Errorf("default_backend: %w", err)
+			return nil, h.at("default_backend", 0, fmt.Errorf("default_backend: %w", err))
 		}
 		return b, nil
-	case !slices.ContainsFunc(h.Rules, (*Rule).leadsOn) && h.Content == nil:
-		return nil, errors.New("it sends connections nowhere: expected use_backend, default_backend or servers of its own")
 	}
 	return nil, nil
 }

@@ -40,25 +40,41 @@ func newContentRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallb
 
 func (r *router) load(ctx caddy.Context, app *balancer.App, rules []*Rule) error {
 	r.rules = rules
-	for i, rule := range rules {
-		if rule == nil {
-			return fmt.Errorf("rule %d: expected an object with match, and backend or action", i+1)
+	for i := range rules {
+		if err := r.loadRule(ctx, app, i); err != nil {
+			return &ruleError{i, err}
 		}
-		rule.number = i + 1
-		if err := rule.provision(ctx, app); err != nil {
-			return fmt.Errorf("rule %d: %w", i+1, err)
-		}
-		switch err := r.checkHidden(i); {
-		case err == nil:
-		case r.lenient:
-			ctx.Logger().Warn(err.Error())
-		default:
-			return err
-		}
-		r.warnHidden(ctx.Logger(), i)
-		if err := r.add(i); err != nil {
-			return fmt.Errorf("rule %d: %w", i+1, err)
-		}
+	}
+	return nil
+}
+
+// ruleError is what is wrong with a rule.
+type ruleError struct {
+	rule int
+	error
+}
+
+func (e *ruleError) Unwrap() error { return e.error }
+
+func (r *router) loadRule(ctx caddy.Context, app *balancer.App, i int) error {
+	rule := r.rules[i]
+	if rule == nil {
+		return fmt.Errorf("rule %d: expected an object with match, and backend or action", i+1)
+	}
+	rule.number = i + 1
+	if err := rule.provision(ctx, app); err != nil {
+		return fmt.Errorf("rule %d: %w", i+1, err)
+	}
+	switch err := r.checkHidden(i); {
+	case err == nil:
+	case r.lenient:
+		ctx.Logger().Warn(err.Error())
+	default:
+		return err
+	}
+	r.warnHidden(ctx.Logger(), i)
+	if err := r.add(i); err != nil {
+		return fmt.Errorf("rule %d: %w", i+1, err)
 	}
 	return nil
 }
