@@ -19,6 +19,9 @@ func Dial(to netip.AddrPort, o DialOptions, _ []byte) (net.Conn, error) {
 	return d.Dial("tcp", to.String())
 }
 
+// DialUnix connects to the Unix socket of a path, as Dial does.
+func DialUnix(path string, _ []byte) (net.Conn, error) { return net.Dial("unix", path) }
+
 func isOwn(net.Conn) bool { return false }
 
 func sentTo(net.Conn) int { return 0 }

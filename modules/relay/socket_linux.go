@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket is a TCP connection that costs the system calls that are needed for it,
+// Socket is a connection over TCP or a Unix socket that costs the system calls that are needed for it,
 // and no others: where package net registers each with the runtime's poller and
 // asks for its addresses, a Socket is watched, by the engine, once somebody has
 // to wait for it; and a session takes its descriptor as it is. It is safe for
@@ -290,7 +290,7 @@ func (s *Socket) wrap(op string, err error) error {
 	if code, ok := err.(syscall.Errno); ok { //nolint:errorlint // of a call of this package
 		err = os.NewSyscallError(op, code)
 	}
-	return &net.OpError{Op: op, Net: "tcp", Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: err}
+	return &net.OpError{Op: op, Net: s.remote.Network(), Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: err}
 }
 
 // Close closes the connection, unless a session has it.

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// DialUnix connects to the Unix socket of a path and sends first, as Dial does.
+// The kernel makes such a connection at once or, where the server's queue is full,
+// not at all, so that there is nothing to wait for.
+func DialUnix(path string, first []byte) (net.Conn, error) {
+	remote := &net.UnixAddr{Net: "unix", Name: path}
+	s := &Socket{remote: remote, local: &net.UnixAddr{Net: "unix"}}
+	if err := s.dialUnix(path, first); err != nil {
+		_ = s.Close()
+		return nil, &net.OpError{Op: "dial", Net: "unix", Addr: remote, Err: err}
+	}
+	return s, nil
+}
+
+func (s *Socket) dialUnix(path string, first []byte) (err error) {
+	if s.fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
+		s.fd = -1
+		return os.NewSyscallError("socket", err)
+	}
+	for err = unix.EINTR; err == unix.EINTR; { //nolint:errorlint // an Errno
+		err = unix.Connect(s.fd, &unix.SockaddrUnix{Name: path})
+	}
+	if err != nil {
+		return os.NewSyscallError("connect", err)
+	}
+	if len(first) > 0 {
+		if s.sent, err = write(s.fd, first); err != nil && err != unix.EAGAIN { //nolint:errorlint // an Errno
+			return os.NewSyscallError("write", err)
+		}
+	}
+	return nil
+}
