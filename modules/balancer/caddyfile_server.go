@@ -50,6 +50,7 @@ func (s *Server) table(line int) options.Table {
 	return options.Table{
 		"id":             options.Int(&s.ID, 1, maxNumber),
 		"weight":         options.Set(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
+		"resolve_prefer": options.OneOf(&s.ResolvePrefer, families),
 		"backup":         options.Flag(&s.Backup),
 		"disabled":       options.Flag(&s.Disabled),
 		"maxconn":        options.Int(&s.MaxConn, 1, maxNumber),

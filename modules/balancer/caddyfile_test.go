@@ -21,6 +21,7 @@ func parseBackend(block string) (*Backend, error) {
 func TestServersInCaddyfile(t *testing.T) {
 	for line, want := range map[string]string{
 		"backup disabled weight 0":                       `"weight":0,"backup":true,"disabled":true`,
+		"resolve_prefer ipv4 weight 3":                   `"resolve_prefer":"ipv4","weight":3`,
 		"maxconn 1 minconn 2 maxqueue 3 slowstart 4s":    `"maxconn":1,"minconn":2,"maxqueue":3,"slowstart":4000000000`,
 		"check maxconn 5":                                `"maxconn":5,"check":{}`,
 		"maxconn 5 check":                                `"maxconn":5,"check":{}`,

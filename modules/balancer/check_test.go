@@ -45,6 +45,13 @@ func TestCheckAddress(t *testing.T) {
 	if network, to := SplitAddress("10.0.0.1:443"); network != "tcp" || to != "10.0.0.1:443" {
 		t.Errorf("10.0.0.1:443 is %s %s", network, to)
 	}
+	for address, want := range map[string]string{"tcp4/web.test:443": "tcp4 web.test:443", "tcp6/web.test:1": "tcp6 web.test:1", "tcp4/{l4.client_hello.sni}:443": "tcp4 {l4.client_hello.sni}:443"} {
+		network, to := SplitAddress(address)
+		if err := checkAddress(address); err != nil || network+" "+to != want {
+			t.Errorf("%s is %s %s: %v", address, network, to, err)
+		}
+	}
+	const literal = ": expected a host name after tcp"
 	const path = ": expected unix/ and an absolute path of at most 107 bytes"
 	const form, port = ": expected HOST:PORT, such as ", ": expected a port from 1 to 65535 after the host"
 	for address, want := range map[string]string{
@@ -62,6 +69,12 @@ func TestCheckAddress(t *testing.T) {
 		"unix/web.sock":                     path,
 		"unix//run/{env.X}.sock":            path,
 		"unix//" + strings.Repeat("x", 107): path,
+		"tcp/web.test:443":                  form,
+		"tcp4/":                             form,
+		"tcp4/tcp6/web.test:443":            form,
+		"tcp4/10.0.0.1:443":                 literal,
+		"tcp6/[::1]:443":                    literal,
+		"tcp6/web.test:0":                   port,
 		"10.0.0.1:":                         port,
 		"10.0.0.1:0":                        port,
 		"10.0.0.1:65536":                    port,

@@ -179,15 +179,8 @@ func (b *Backend) care(s *Server) pool.Care {
 		}
 	}
 	if agent := b.agentOf(s); agent != nil {
-		host := agent.Address
-		if host == "" {
-			host, _, _ = net.SplitHostPort(s.Address)
-		}
 		interval := cmp.Or(time.Duration(agent.Interval), DefaultInterval)
-		c.Agent = &pool.AgentCheck{
-			Agent: agent.agent, Interval: interval,
-			Target: b.timed(pool.Target{Network: "tcp", Address: net.JoinHostPort(host, strconv.Itoa(agent.Port))}, interval),
-		}
+		c.Agent = &pool.AgentCheck{Agent: agent.agent, Interval: interval, Target: b.timed(agentTarget(s, agent), interval)}
 	}
 	return c
 }
@@ -197,24 +190,38 @@ func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Targe
 	t := pool.Target{SendProxy: 1 + slices.Index(proxyVersions, c.SendProxy)}
 	t.Source, _ = netip.ParseAddr(c.Source)
 	t.Network, t.Address = SplitAddress(s.Address)
-	if c.Address != "" || c.Port != 0 && t.Network == "tcp" {
-		host, port, _ := net.SplitHostPort(t.Address)
-		if c.Address != "" {
-			host = c.Address
-			if h, p, err := net.SplitHostPort(c.Address); err == nil {
-				host, port = h, p
-			}
+	t.ResolvePrefer = s.ResolvePrefer
+	host, port, _ := net.SplitHostPort(t.Address)
+	if c.Address != "" {
+		t.Network, host = SplitAddress(c.Address)
+		if h, p, err := net.SplitHostPort(host); err == nil {
+			host, port = h, p
 		}
-		if c.Port != 0 {
-			port = strconv.Itoa(c.Port)
-		}
-		t.Network, t.Address = "tcp", net.JoinHostPort(strings.Trim(host, "[]"), port)
+	}
+	if c.Port != 0 {
+		port = strconv.Itoa(c.Port)
+	}
+	if t.Network != "unix" {
+		t.Address = net.JoinHostPort(strings.Trim(host, "[]"), port)
 	}
 	if c.Timeout > 0 {
 		t.Timeout = time.Duration(c.Timeout)
 		return t
 	}
 	return b.timed(t, interval)
+}
+
+// agentTarget is where an agent is asked, but for its times.
+func agentTarget(s *Server, a *Agent) (t pool.Target) {
+	t.ResolvePrefer = s.ResolvePrefer
+	if a.Address == "" {
+		t.Network, t.Address = SplitAddress(s.Address)
+		t.Address, _, _ = net.SplitHostPort(t.Address)
+	} else {
+		t.Network, t.Address = SplitAddress(a.Address)
+	}
+	t.Address = net.JoinHostPort(t.Address, strconv.Itoa(a.Port))
+	return t
 }
 
 // timed is a target with HAProxy's timeouts: a check may take one interval in all,

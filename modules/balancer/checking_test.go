@@ -42,6 +42,9 @@ func TestTargets(t *testing.T) {
 		"timeout":            {"10.0.0.1:443", `{"interval": "3s", "timeout": "1s"}`, `{"check": "2s"}`, tcp("10.0.0.1:443", s)},
 		"timeouts.check":     {"10.0.0.1:443", `{"interval": "3s"}`, `{"check": "9s", "connect": "1s"}`, pool.Target{Network: "tcp", Address: "10.0.0.1:443", ConnectTimeout: s, Timeout: 9 * s}},
 		"a short interval":   {"10.0.0.1:443", `{"interval": "500ms"}`, `{"check": "9s"}`, pool.Target{Network: "tcp", Address: "10.0.0.1:443", ConnectTimeout: 500 * ms, Timeout: 9 * s}},
+		"of one family":      {"tcp4/web.test:443", `{"port": 80}`, `{}`, pool.Target{Network: "tcp4", Address: "web.test:80", Timeout: 2 * s}},
+		"of another":         {"tcp4/web.test:443", `{"address": "tcp6/check.test"}`, `{}`, pool.Target{Network: "tcp6", Address: "check.test:443", Timeout: 2 * s}},
+		"another of neither": {"tcp4/web.test:443", `{"address": "check.test:80"}`, `{}`, tcp("check.test:80", 2*s)},
 		"no connect timeout": {"10.0.0.1:443", `{}`, `{"check": "9s", "connect": -1}`, pool.Target{Network: "tcp", Address: "10.0.0.1:443", ConnectTimeout: 2 * s, Timeout: 9 * s}},
 		"source and header":  {"10.0.0.1:443", `{"source": "10.0.0.9", "send_proxy": "v2"}`, `{}`, pool.Target{Network: "tcp", Address: "10.0.0.1:443", Timeout: 2 * s, Source: netip.MustParseAddr("10.0.0.9"), SendProxy: 2}},
 	} {
@@ -51,6 +54,25 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%s: -want +got\n%s", name, diff)
 		}
 		cleanUp(t, app)
+	}
+}
+
+// What is said of the names of a server goes for its checks and its agent, too.
+func TestFamilyOfTargets(t *testing.T) {
+	app := provisioned(t, `{"web": {"check": {}, "agent": {"port": 9}, "servers": [
+		{"name": "four", "address": "tcp4/web.test:443", "resolve_prefer": "ipv6"},
+		{"name": "six", "address": "web.test:443", "agent": {"port": 9, "address": "tcp6/agent.test"}}]}}`)
+	defer cleanUp(t, app)
+	servers := app.Backends["web"].Pool().Servers()
+	for i, want := range []string{
+		"tcp4 web.test:443 ipv6, tcp4 web.test:9 ipv6, ipv6",
+		"tcp web.test:443 , tcp6 agent.test:9 , ",
+	} {
+		check, agent := servers[i].Check.Target, servers[i].Agent.Target
+		got := fmt.Sprint(check.Network, " ", check.Address, " ", check.ResolvePrefer, ", ", agent.Network, " ", agent.Address, " ", agent.ResolvePrefer, ", ", servers[i].ResolvePrefer)
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 		how := happenings[e.What]
 		switch {
 		case e.What < pool.CheckNews:
-		case e.Result.Warning != "" || e.Result.Code == pool.SocketError:
+		case e.Result.Warning != "" || e.Result.Code.Unknown():
 			how.level = zapcore.WarnLevel
 		case !logged[e.Server]:
 			return

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
 // MaxWeight is the highest weight of a server, as in HAProxy.
@@ -26,12 +28,18 @@ type Server struct {
 	Name string `json:"name"`
 
 	// Address is HOST:PORT, or unix/ and the absolute path of a socket, as in
-	// unix//run/web.sock. A host name is looked up at each connection. HOST:PORT
+	// unix//run/web.sock. A host name is looked up when it is first needed, and its
+	// addresses are renewed every 10 seconds while it is used; tcp4/ or tcp6/ in
+	// front of it takes those of one version of IP alone. HOST:PORT
 	// may hold placeholders: those of the process, such as {env.WEB}, are filled in
 	// when the configuration is loaded, those of the connection, such as
 	// {l4.client_hello.sni}, for each connection. A host that depends on the
 	// connection must come out as a name, not as an IP address. Required.
 	Address string `json:"address"`
+
+	// ResolvePrefer is whose addresses of a host name are tried first: ipv4 or ipv6.
+	// Default: ipv6, if there is a route to them. It is HAProxy's resolve-prefer.
+	ResolvePrefer string `json:"resolve_prefer,omitempty"`
 
 	// ID is the server's number, 1 to 2147483647: its place in policy first, and on
 	// the ring of a consistent hash. Default: its place from 1 on, or the next that
@@ -83,6 +91,9 @@ func (s *Server) check() error {
 	if err := options.CheckPlaceholders(s.Address); err != nil {
 		return fmt.Errorf("address %q: %w", s.Address, err)
 	}
+	if err := options.CheckWord("resolve_prefer", s.ResolvePrefer, families); err != nil {
+		return err
+	}
 	if w := s.Weight; w != nil && (*w < 0 || *w > MaxWeight) {
 		return fmt.Errorf("weight %d: expected a whole number from 0 to %d", *w, MaxWeight)
 	}
@@ -104,7 +115,7 @@ func (l *Limits) check() error {
 
 func (s *Server) config() pool.ServerConfig {
 	c := pool.ServerConfig{
-		Name: s.Name, Address: s.Address, ID: s.ID, Weight: 1, Backup: s.Backup, Disabled: s.Disabled,
+		Name: s.Name, Address: s.Address, ResolvePrefer: s.ResolvePrefer, ID: s.ID, Weight: 1, Backup: s.Backup, Disabled: s.Disabled,
 		MaxConn: s.MaxConn, MinConn: s.MinConn, MaxQueue: s.MaxQueue, SlowStart: time.Duration(s.SlowStart),
 	}
 	if s.Weight != nil {
@@ -113,26 +124,46 @@ func (s *Server) config() pool.ServerConfig {
 	return c
 }
 
+// families are the words for the two versions of IP.
+var families = []string{"ipv4", "ipv6"}
+
 // unixPrefix begins the address of a Unix socket, as Caddy writes it.
 const unixPrefix = "unix/"
 
-// SplitAddress is what net.Dial takes for a server's address without
-// placeholders.
+// SplitAddress returns the network of a server's address, as package net calls it,
+// and what is behind it.
 func SplitAddress(address string) (network, to string) {
 	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
 		return "unix", path
 	}
-	return "tcp", address
+	return resolve.CutNetwork(address)
 }
 
 func checkAddress(address string) error {
-	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
-		return checkSocketPath(address, path)
+	network, to := SplitAddress(address)
+	if network == "unix" {
+		return checkSocketPath(address, to)
 	}
-	if IsTemplate(address) {
-		return checkAddressTemplate(address)
+	if err := checkFamily(address); err != nil {
+		return err
 	}
-	return checkFilledAddress(address)
+	if IsTemplate(to) {
+		return checkAddressTemplate(to)
+	}
+	return checkFilledAddress(to)
+}
+
+// checkFamily says what is wrong with tcp4/ or tcp6/ before a host, with a port or
+// without.
+func checkFamily(address string) error {
+	network, host := SplitAddress(address)
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && network != "tcp" {
+		return fmt.Errorf("address %q: expected a host name after %s/: an IP address is of one version by itself", address, network)
+	}
+	return nil
 }
 
 // maxSocketPath is how long the path of a Unix socket may be (unix(7): 108 bytes

@@ -139,20 +139,27 @@ func (a *Agent) check() error {
 	return checkPort(a.Port)
 }
 
-// checkOtherAddress is checkAddress for one that may have no port.
+// checkOtherAddress is checkAddress for one that may have no port, and is neither
+// a Unix socket nor a template.
 func checkOtherAddress(address string) error {
-	if _, _, err := net.SplitHostPort(address); err == nil {
-		return checkFilledAddress(address)
+	network, to := SplitAddress(address)
+	if _, _, err := net.SplitHostPort(to); err != nil || network == "unix" {
+		return checkHost(address)
 	}
-	return checkHost(address)
+	if err := checkFilledAddress(to); err != nil {
+		return err
+	}
+	return checkFamily(address)
 }
 
-func checkHost(host string) error {
+// checkHost says what is wrong with a host without a port.
+func checkHost(address string) error {
+	network, host := SplitAddress(address)
 	if _, err := netip.ParseAddr(host); err == nil {
-		return nil
+		return checkFamily(address)
 	}
-	if strings.ContainsAny(host, ":[]") || checkFilledAddress(net.JoinHostPort(host, "1")) != nil {
-		return fmt.Errorf("address %q: expected a host: an IP address or a name", host)
+	if network == "unix" || strings.ContainsAny(host, ":[]") || checkFilledAddress(net.JoinHostPort(host, "1")) != nil {
+		return fmt.Errorf("address %q: expected a host: an IP address or a name", address)
 	}
 	return nil
 }

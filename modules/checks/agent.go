@@ -51,7 +51,9 @@ func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.Report {
 	line, err := readLine(l)
 	switch {
 	case err == nil:
-		return parseReport(line)
+		r := parseReport(line)
+		r.Warning = l.warning
+		return r
 	case len(line) > 0 && !isTimeout(err):
 		return pool.Report{Result: pool.Result{Code: pool.NotChecked, Info: "ignoring an incomplete line"}}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
 // How long, and for how many bytes, a server may take to end a TLS connection
@@ -30,31 +31,28 @@ type link struct {
 	ctx     context.Context
 	raw     net.Conn
 	release func() bool
-	warning string // what TLS has to say, though it has passed
+	warning string // what somebody should see to though the check goes on
 }
 
 // open connects to a target and sends the PROXY header that it asks for. began is
 // when the check did.
 func open(ctx context.Context, t pool.Target, began time.Time) (*link, *problem) {
-	d := net.Dialer{KeepAlive: -1, Deadline: end(began, t.Timeout)}
+	deadline := end(began, t.Timeout)
 	if t.ConnectTimeout > 0 {
-		d.Deadline = time.Now().Add(t.ConnectTimeout)
+		deadline = time.Now().Add(t.ConnectTimeout)
 	}
-	if t.Source.IsValid() && t.Network != "unix" {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Source, 0))
-	}
-	raw, err := d.DialContext(ctx, t.Network, t.Address)
-	if err != nil {
-		return nil, layer4.failed(ctx, err)
+	l := &link{ctx: ctx}
+	if err := l.dial(t, deadline); err != nil {
+		bad := layer4.failed(ctx, err)
+		bad.Warning = l.warning
+		return nil, bad
 	}
 	// A check that just goes away leaves no TIME_WAIT behind, here or there.
-	linger(raw, 0)
-	deadline := d.Deadline
+	linger(l.raw, 0)
 	if t.ConnectTimeout > 0 {
 		deadline = end(time.Now(), t.Timeout)
 	}
-	raw.SetDeadline(deadline) //nolint:errcheck // fails if the connection is broken, which the next use says better
-	l := &link{Conn: raw, raw: raw, ctx: ctx}
+	l.raw.SetDeadline(deadline) //nolint:errcheck // fails if the connection is broken, which the next use says better
 	// The deadline is never put off again, or that could undo this.
 	l.release = context.AfterFunc(ctx, l.hurry)
 	if err := l.introduce(t.SendProxy); err != nil {
@@ -62,6 +60,65 @@ func open(ctx context.Context, t pool.Target, began time.Time) (*link, *problem)
 		return nil, layer4.failed(ctx, err)
 	}
 	return l, nil
+}
+
+// dial connects as clients' connections do: to the addresses that are kept of a name,
+// one after the other.
+func (l *link) dial(t pool.Target, deadline time.Time) (err error) {
+	d := net.Dialer{KeepAlive: -1, Deadline: deadline}
+	if t.Network == "unix" {
+		l.raw, err = d.DialContext(l.ctx, t.Network, t.Address)
+		l.Conn = l.raw
+		return err
+	}
+	host, port, err := net.SplitHostPort(t.Address)
+	if err != nil {
+		return err
+	}
+	name := resolve.Name{Host: host, Family: resolve.FamilyOf(t.Network), Prefer: resolve.FamilyOf(t.ResolvePrefer)}
+	if t.Source.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Source, 0))
+		if name.Family == resolve.Any { // the others cannot be connected to from there
+			name.Family = familyOf(t.Source)
+		}
+	}
+	answer, err := resolve.Servers.Lookup(name, left(deadline), l.ctx.Done())
+	if err != nil {
+		return err
+	}
+	l.raw, err = answer.Connect(left(deadline), l.ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
+		d.Timeout = within
+		return d.DialContext(l.ctx, "tcp", net.JoinHostPort(to.String(), port))
+	})
+	if l.Conn = l.raw; answer.Trouble != nil {
+		l.warn(answer.Trouble.Error() + "; its last addresses are in use")
+	}
+	return err
+}
+
+// familyOf returns the family of an address.
+func familyOf(a netip.Addr) resolve.Family {
+	if a.Unmap().Is4() {
+		return resolve.IPv4
+	}
+	return resolve.IPv6
+}
+
+// warn adds to what somebody should see to.
+func (l *link) warn(text string) {
+	if l.warning != "" {
+		text = l.warning + "; " + text
+	}
+	l.warning = text
+}
+
+// left returns how much time there is until a deadline, at least a little; 0: any,
+// since there is none.
+func left(deadline time.Time) time.Duration {
+	if deadline.IsZero() {
+		return 0
+	}
+	return max(1, time.Until(deadline))
 }
 
 // end is when a time that began is over; the zero time if it never is.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
 // every is one checker of each kind, in a configuration that wants an answer.
@@ -318,8 +319,9 @@ func TestReasons(t *testing.T) {
 		{syscall.ENOBUFS, pool.SocketError, "no buffer space available"},
 		{syscall.ENOMEM, pool.SocketError, "cannot allocate memory"},
 		{syscall.EHOSTUNREACH, pool.Layer4Connection, "no route to host"},
-		{&net.DNSError{Err: "no such host", Name: "web.example"}, pool.Layer4Connection, "web.example: no such host"},
-		{&net.DNSError{Err: "i/o timeout", Name: "web.example", IsTimeout: true}, pool.Layer4Timeout, ""},
+		{&resolve.Error{Host: "web.example", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}, pool.Layer4Connection, "resolving web.example: no such host (DNS)"},
+		{&resolve.Error{Host: "web.example", Err: &net.DNSError{Err: "i/o timeout", IsTimeout: true}}, pool.DNSError, "resolving web.example: no answer in time (DNS)"},
+		{&resolve.Error{Host: "web.example", Err: &net.DNSError{Err: "server misbehaving", Server: "192.0.2.53:53"}}, pool.DNSError, "resolving web.example: server misbehaving (DNS); asked 192.0.2.53:53"},
 		{&net.OpError{Op: "dial", Err: errors.New("mismatched local address type")}, pool.Layer4Connection, "mismatched local address type"},
 		{&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}, pool.Layer4Connection, "server says: handshake failure"},
 		{fmt.Errorf("x: %w", os.ErrDeadlineExceeded), pool.Layer4Timeout, ""},

@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
 // excerpt is how many bytes of what a server sends are quoted, and told how many
@@ -47,6 +48,9 @@ func (l layer) failed(ctx context.Context, err error) *problem {
 	case isTimeout(err):
 		return &problem{pool.Result{Code: l.timeout}}
 	}
+	if unresolved, ok := errors.AsType[*resolve.Error](err); ok && !unresolved.NotFound() {
+		return &problem{pool.Result{Code: pool.DNSError, Info: unresolved.Error()}}
+	}
 	for _, lack := range lacking {
 		if errors.Is(err, lack) {
 			return &problem{pool.Result{Code: pool.SocketError, Info: reason(err)}}
@@ -69,14 +73,11 @@ func isTimeout(err error) bool {
 // knows.
 func reason(err error) string {
 	var errno syscall.Errno
-	var dns *net.DNSError
 	var op *net.OpError
 	var alert tls.AlertError
 	switch {
 	case errors.As(err, &errno):
 		return errno.Error()
-	case errors.As(err, &dns):
-		return dns.Name + ": " + dns.Err
 	case errors.As(err, &alert):
 		return strings.TrimPrefix(alert.Error(), "tls: ")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

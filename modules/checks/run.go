@@ -72,13 +72,15 @@ func (r *run) connect(c *ConnectStep) (bad *problem) {
 	r.close()
 	t := c.target(r.target)
 	r.got, r.over, r.secure = nil, nil, false
-	if r.link, bad = open(r.ctx, t, r.began); bad != nil || c.TLS == nil {
+	if r.link, bad = open(r.ctx, t, r.began); bad != nil {
 		return bad
 	}
-	if bad = c.TLS.secure(r.link, t); bad != nil {
-		return bad
+	if c.TLS != nil {
+		if bad = c.TLS.secure(r.link, t); bad != nil {
+			return bad
+		}
+		r.secure = true
 	}
-	r.secure = true
 	if r.link.warning != "" {
 		r.warning = r.link.warning
 	}

@@ -60,7 +60,7 @@ func (c *SSLHello) Check(ctx context.Context, t pool.Target) pool.Result {
 	}).Handshake()
 	switch {
 	case first.isTLS():
-		return pool.Result{Code: pool.Layer6OK}
+		return pool.Result{Code: pool.Layer6OK, Warning: l.warning}
 	case len(first.bytes) == recordHeader:
 		return layer6.says("not TLS: got %s", quoted(first.bytes)).Result
 	case first.err == nil: // the hello could not be sent

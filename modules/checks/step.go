@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
 // Step is one thing that a script does: it has one of connect, send, send_hex and
@@ -40,7 +41,8 @@ type Step struct {
 
 // ConnectStep is where a script connects to. It is HAProxy's tcp-check connect.
 type ConnectStep struct {
-	// Address is HOST or HOST:PORT. Default: the check's.
+	// Address is HOST or HOST:PORT, and for a name tcp4/ or tcp6/ before that takes
+	// addresses of one version of IP alone. Default: the check's.
 	Address string `json:"address,omitempty"`
 
 	// Port replaces the address's.
@@ -94,7 +96,7 @@ func (c *ConnectStep) provision() error {
 	if c.SendProxy < 0 || c.SendProxy > 2 {
 		return fmt.Errorf("connect: send_proxy %d: expected 1 or 2", c.SendProxy)
 	}
-	if strings.ContainsAny(c.Address, " \t/") {
+	if _, address := resolve.CutNetwork(c.Address); strings.ContainsAny(address, " \t/") {
 		return fmt.Errorf("connect: address %q: expected HOST or HOST:PORT", c.Address)
 	}
 	if c.TLS == nil {
@@ -119,15 +121,15 @@ func (c *ConnectStep) target(t pool.Target) pool.Target {
 		host, port = t.Address, ""
 	}
 	if c.Address != "" {
-		host = strings.Trim(c.Address, "[]")
-		if h, p, err := net.SplitHostPort(c.Address); err == nil {
+		t.Network, host = resolve.CutNetwork(c.Address)
+		if h, p, err := net.SplitHostPort(host); err == nil {
 			host, port = h, p
 		}
 	}
 	if c.Port != 0 {
 		port = strconv.Itoa(c.Port)
 	}
-	t.Network, t.Address = "tcp", net.JoinHostPort(host, port)
+	t.Address = net.JoinHostPort(strings.Trim(host, "[]"), port)
 	return t
 }
 

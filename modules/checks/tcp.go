@@ -35,7 +35,7 @@ func (*TCP) Check(ctx context.Context, t pool.Target) pool.Result {
 		return bad.Result
 	}
 	l.abort()
-	return pool.Result{Code: pool.Layer4OK}
+	return pool.Result{Code: pool.Layer4OK, Warning: l.warning}
 }
 
 // CheckOptions are the words that the checker takes in the block of a check: none.

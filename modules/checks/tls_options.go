@@ -161,7 +161,7 @@ func (o *TLS) secure(l *link, t pool.Target) *problem {
 		return layer6.says("%s", ending(soonest, now))
 	}
 	if o.WarnBefore > 0 && soonest.NotAfter.Before(now.Add(time.Duration(o.WarnBefore))) {
-		l.warning = ending(soonest, now)
+		l.warn(ending(soonest, now))
 	}
 	l.Conn = conn
 	return nil

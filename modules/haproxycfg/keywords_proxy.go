@@ -37,7 +37,7 @@ var routing = []keyword{
 	{name: "use_backend", in: inFrontend, grade: differs, do: addUse, note: "backends that several rules name exactly are found by one look into a table"},
 	{name: "default_backend", in: inFrontends, grade: supported, do: setDefaultBackend},
 	{name: "use-server", in: inBackend, grade: refused, strict: true, note: notYet + "; expected a backend for each such server, and use_backend rules"},
-	{name: "server", in: inBackend, grade: differs, strict: true, do: addServer, note: "a host name is looked up at each connection, not once at start"},
+	{name: "server", in: inBackend, grade: differs, strict: true, do: addServer, note: "a host name is looked up when it is first needed, and again while it is used, not once at start"},
 	{name: "default-server", in: inBackends, grade: supported, strict: true, do: setDefaultServer},
 	{name: "server-template", in: inBackend, grade: refused, strict: true, note: notYet + "; expected a server line for each server"},
 	{name: "dispatch", in: inBackend, grade: refused, note: "HAProxy removed it in 3.5; expected a server line"},

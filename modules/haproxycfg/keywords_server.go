@@ -60,7 +60,7 @@ func newServerKeywords() map[string]serverKeyword {
 	add(serverKeyword{values: 1, grade: harmless, note: ofHTTP}, "cookie", "max-reuse", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "proto", "ws", "log-proto", "log-bufsize", "pool-conn-name", "idle-ping", "strict-maxconn")
 	add(serverKeyword{values: 1, grade: harmless, note: "it tunes the socket"}, "mss", "tcp-ut", "cc", "shard")
 	add(serverKeyword{grade: harmless, note: "it tunes the socket"}, "tfo")
-	const lookup = "host names are looked up by the system's resolver, at each connection"
+	const lookup = "host names are looked up by the system's resolver, and kept while they are used"
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: func(n *server, v string) error { n.resolvers = v; return nil }}, "resolvers")
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: initAddress}, "init-addr")
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: func(_ *server, v string) error {

@@ -21,7 +21,7 @@ type sectionKind struct {
 var sectionKinds = map[string]sectionKind{
 	"global": {}, "defaults": {}, "frontend": {}, "backend": {}, "listen": {},
 	"peers":       {harmless, "nothing that is taken over refers to it"},
-	"resolvers":   {differs, "host names are looked up by the system's resolver, at each connection"},
+	"resolvers":   {differs, "host names are looked up by the system's resolver, and kept while they are used"},
 	"mailers":     {harmless, "there are no mail alerts"},
 	"userlist":    {harmless, "it is for mode http"},
 	"ring":        {harmless, "the log is Caddy's"},

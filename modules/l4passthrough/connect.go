@@ -5,11 +5,8 @@ package l4passthrough
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/netip"
 	"slices"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -96,7 +93,7 @@ func (c *connection) try(a *attempts) bool {
 			return false
 		}
 		if a.retries == *b.Retries {
-			lease.Release(pool.ConnectFailed)
+			lease.Release(outcomeOf(c.record.End))
 			return false
 		}
 		a.retries++
@@ -177,7 +174,7 @@ func (c *connection) dial(a *attempts, l *pool.Lease) bool {
 	c.stage = tcplog.KilledConnect
 	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
 	c.record.Server, c.record.Address = s.Name, s.Address
-	conn, err := c.dialAddress(s.Address, relay.DialOptions{
+	conn, err := c.dialServer(s, relay.DialOptions{
 		Timeout:   max(0, time.Duration(a.backend.Timeouts.Connect)),
 		KeepAlive: c.terms.options.Patient(),
 		Client:    c.cx.Conn,
@@ -193,83 +190,28 @@ func (c *connection) dial(a *attempts, l *pool.Lease) bool {
 	return true
 }
 
-// dialAddress connects, and sends the hello as soon as it is connected.
-func (c *connection) dialAddress(address string, o relay.DialOptions) (net.Conn, error) {
-	if to, err := netip.ParseAddrPort(address); err == nil {
-		return relay.Dial(to, o, c.hello.Bytes())
-	}
-	dialer := net.Dialer{Timeout: o.Timeout, Cancel: o.Cancel} //nolint:staticcheck // a context would cost each connection
-	if !balancer.IsTemplate(address) {
-		network, to := balancer.SplitAddress(address)
-		return dialer.Dial(network, to)
-	}
-	if asksHello(address) && !c.input.tried {
-		_ = c.attempt() // that the client has gone will be noticed soon enough
-		c.noteHello()
-	}
-	address, err := balancer.FillAddress(address, c.matching().Replacer())
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoAddress, err)
-	}
-	c.record.Address = address
-	loop := loopGuard{own: c.cx.LocalAddr()}
-	dialer.Control = loop.check
-	conn, err := dialer.Dial("tcp", address)
-	var lookup *net.DNSError
-	if err != nil && (loop.met.Load() || errors.As(err, &lookup) && lookup.IsNotFound) {
-		return nil, fmt.Errorf("%w: %w", errNoAddress, err)
-	}
-	return conn, err
-}
-
-// errNoAddress is a failure to connect that another attempt cannot mend.
-var errNoAddress = errors.New("no address to connect to")
-
-// loopGuard keeps a client that may choose the host from choosing this
-// frontend: the connection would go round until there are no descriptors left.
-// A frontend may listen on every address of this system, so its port is refused
-// on all of them. Once one address of a host is refused, the others are, too:
-// with two of them the connection would go to and fro.
-type loopGuard struct {
-	own net.Addr    // that the client connected to
-	met atomic.Bool // a host's addresses may be tried at the same time
-}
-
-func (g *loopGuard) check(_, address string, _ syscall.RawConn) error {
-	if g.leadsBack(address) {
-		g.met.Store(true)
-	}
-	if g.met.Load() {
-		return fmt.Errorf("%s is this frontend", address)
-	}
-	return nil
-}
-
-func (g *loopGuard) leadsBack(address string) bool {
-	to, err := netip.ParseAddrPort(address)
-	own, known := g.own.(*net.TCPAddr)
-	if err != nil || !known || int(to.Port()) != own.Port {
-		return false
-	}
-	ip := net.IP(to.Addr().AsSlice())
-	if ip.IsUnspecified() || ip.IsLoopback() || ip.Equal(own.IP) {
-		return true
-	}
-	local, err := net.InterfaceAddrs()
-	return err != nil || slices.ContainsFunc(local, func(a net.Addr) bool {
-		n, ok := a.(*net.IPNet)
-		return ok && n.IP.Equal(ip)
-	})
-}
-
 // shortages are errors of a connect that are not the server's doing.
 var shortages = []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}
 
+// outcomeOf returns what a failed attempt says of the server: nothing, where it did not
+// come to the server.
+func outcomeOf(end tcplog.End) pool.Outcome {
+	switch end {
+	case tcplog.Unresolved, tcplog.NoResources:
+		return pool.NotTried
+	default:
+		return pool.ConnectFailed
+	}
+}
+
+// connectEnd returns how a connection ends that could not be made, and by whom.
 func connectEnd(err error) (tcplog.End, relay.Side) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, errNoAddress):
 		return tcplog.NoAddress, relay.Proxy
+	case isUnresolved(err):
+		return tcplog.Unresolved, relay.Proxy
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return tcplog.ConnectTimeout, relay.Server
 	case slices.ContainsFunc(shortages, func(e error) bool { return errors.Is(err, e) }):

@@ -4,10 +4,10 @@ package l4passthrough
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
 // connAt is a client's connection to an address of this machine.
@@ -45,58 +46,36 @@ func oneSession(t *testing.T, address string, h *Handler, local net.Addr, sent [
 	return cx, onlyLine(t, logged)
 }
 
-// resolve answers all questions of this test for addresses by answer: the IPv4
-// addresses of a host. Without any there is no such host.
-func resolve(t *testing.T, answer func(host string) []string) {
+// answers has names be resolved by answer, for this test: the IPv4 addresses of a
+// host. Without any there is no such host.
+func answers(t *testing.T, answer func(host string) []string) {
 	t.Helper()
-	before := net.DefaultResolver
-	t.Cleanup(func() { net.DefaultResolver = before })
-	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		client, server := net.Pipe()
-		go func() {
-			defer server.Close()
-			var length [2]byte
-			for {
-				if _, err := io.ReadFull(server, length[:]); err != nil {
-					return
-				}
-				query := make([]byte, binary.BigEndian.Uint16(length[:]))
-				if _, err := io.ReadFull(server, query); err != nil {
-					return
-				}
-				if _, err := server.Write(hellotest.Vector16(dnsAnswer(query, answer))); err != nil {
-					return
-				}
-			}
-		}()
-		return client, nil
-	}}
+	source := sourceFunc(func(host string, f resolve.Family) (addresses []netip.Addr, err error) {
+		found := answer(host)
+		if len(found) == 0 || f != resolve.IPv4 {
+			return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+		}
+		for _, a := range found {
+			addresses = append(addresses, netip.MustParseAddr(a))
+		}
+		return addresses, nil
+	})
+	answersOf(t, source)
 }
 
-// dnsAnswer is the message that answers a query (RFC 1035, section 4).
-func dnsAnswer(query []byte, answer func(host string) []string) []byte {
-	const header, typeA = 12, 1
-	var labels []string
-	end := header
-	for query[end] > 0 {
-		labels = append(labels, string(query[end+1:end+1+int(query[end])]))
-		end += 1 + int(query[end])
-	}
-	end += 5 // the root, type and class
-	addresses := answer(strings.Join(labels, "."))
-	message := append([]byte{query[0], query[1], 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, query[header:end]...)
-	if len(addresses) == 0 {
-		message[3] |= 3 // NXDOMAIN
-	}
-	if query[end-3] != typeA {
-		return message
-	}
-	message[7] = byte(len(addresses))
-	for _, address := range addresses {
-		message = append(message, 0xc0, header, 0, typeA, 0, 1, 0, 0, 0, 60, 0, 4) // a pointer to the name, TTL, length
-		message = append(message, net.ParseIP(address).To4()...)
-	}
-	return message
+// answersOf has a source resolve names, for this test.
+func answersOf(t *testing.T, source resolve.Source) {
+	t.Helper()
+	servers, clients := resolve.Servers, resolve.Clients
+	t.Cleanup(func() { resolve.Servers, resolve.Clients = servers, clients })
+	resolve.Servers, resolve.Clients = &resolve.Resolver{Source: source}, &resolve.Resolver{Source: source}
+}
+
+type sourceFunc func(host string, f resolve.Family) ([]netip.Addr, error)
+
+func (f sourceFunc) Lookup(_ context.Context, host string, family resolve.Family) ([]netip.Addr, time.Duration, error) {
+	addresses, err := f(host, family)
+	return addresses, 0, err
 }
 
 var elsewhere = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
@@ -104,7 +83,7 @@ var elsewhere = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
 // What the client says makes no address: another attempt would not, either, so
 // there is none.
 func TestNoAddress(t *testing.T) {
-	resolve(t, func(string) []string { return nil })
+	answers(t, func(string) []string { return nil })
 	hello := func(name string) []byte { return hellotest.Plain(hellotest.SNI(name)).Raw() }
 	const template = "{l4.client_hello.sni}:443"
 	for name, c := range map[string]struct {
@@ -165,7 +144,7 @@ func TestStandInForNoAddress(t *testing.T) {
 
 // A server that cannot be reached is tried again, under whatever name.
 func TestFilledAddressIsTriedAgain(t *testing.T) {
-	resolve(t, func(string) []string { return []string{"127.0.0.1"} })
+	answers(t, func(string) []string { return []string{"127.0.0.1"} })
 	_, line := oneSession(t, "{l4.client_hello.sni}:1", &Handler{}, elsewhere, hellotest.Plain(hellotest.SNI("a.test")).Raw())
 	if fields := line.ContextMap(); fields["end"] != "connect_failed" || fields["ended_by"] != "server" || fields["retries"] != int64(2) || fields["server_address"] != "a.test:1" {
 		t.Errorf("logged as %v", fields)
@@ -190,7 +169,7 @@ func TestFilledAddress(t *testing.T) {
 		all, _ := io.ReadAll(conn)
 		received <- all
 	}()
-	resolve(t, func(host string) []string {
+	answers(t, func(host string) []string {
 		if host != "shop.a.test" {
 			return nil
 		}
@@ -215,8 +194,8 @@ func TestFilledAddress(t *testing.T) {
 // A host that leads back to the frontend is not connected to.
 func TestLoop(t *testing.T) {
 	own := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
-	for _, name := range []string{"localhost", "one.test", "two.test", "three.test"} {
-		resolve(t, func(host string) []string {
+	for _, name := range []string{"one.test", "two.test", "three.test"} {
+		answers(t, func(host string) []string {
 			return map[string][]string{"one.test": {"127.0.0.1"}, "two.test": {"127.0.0.1", "192.0.2.1"}, "three.test": {"127.0.0.1", "192.0.2.1", "127.0.0.1"}}[host]
 		})
 		_, line := oneSession(t, "{l4.client_hello.sni}:1", &Handler{}, own, hellotest.Plain(hellotest.SNI(name)).Raw())
@@ -224,7 +203,7 @@ func TestLoop(t *testing.T) {
 		if fields["end"] != "no_address" || fields["retries"] != int64(0) || fields["server_address"] != name+":1" {
 			t.Errorf("%s: logged as %v", name, fields)
 		}
-		if message := fields["error"].(string); name != "localhost" && !strings.HasSuffix(message, "127.0.0.1:1 is this frontend") {
+		if message := fields["error"].(string); !strings.HasSuffix(message, "127.0.0.1:1 is this frontend") {
 			t.Errorf("%s: error %q", name, message)
 		}
 	}
@@ -236,14 +215,10 @@ func TestLoop(t *testing.T) {
 func TestLoopGuard(t *testing.T) {
 	for address, want := range map[string]bool{
 		"192.0.2.1:443": true, "0.0.0.0:443": true, "[::]:443": true, "127.0.0.1:443": true, "127.9.9.9:443": true, "[::1]:443": true,
-		"198.51.100.77:443": false, "192.0.2.1:444": false, "0.0.0.0:444": false, "[2001:db8::1]:443": false,
+		"[::ffff:127.0.0.1]:443": true, "198.51.100.77:443": false, "192.0.2.1:444": false, "0.0.0.0:444": false, "[2001:db8::1]:443": false,
 	} {
-		g := loopGuard{own: elsewhere}
-		if err := g.check("tcp", address, nil); (err != nil) != want || g.met.Load() != want {
-			t.Errorf("%s: %v, want refused: %v", address, err, want)
-		}
-		if err := g.check("tcp", "192.0.2.9:1", nil); (err != nil) != want {
-			t.Errorf("another address after %s: %v", address, err)
+		if got := leadsBack(netip.MustParseAddrPort(address), elsewhere); got != want {
+			t.Errorf("%s: %v, want refused: %v", address, got, want)
 		}
 	}
 }

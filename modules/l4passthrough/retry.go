@@ -40,7 +40,9 @@ func (a *attempts) next(failed *pool.Lease, end tcplog.End) (*pool.Lease, error)
 // same is the lease that has failed, for another attempt: what it holds of the
 // server it keeps.
 func (a *attempts) same(failed *pool.Lease, end tcplog.End) *pool.Lease {
-	failed.Failed()
+	if outcomeOf(end) == pool.ConnectFailed {
+		failed.Failed()
+	}
 	a.pause(end)
 	return failed
 }
@@ -48,7 +50,7 @@ func (a *attempts) same(failed *pool.Lease, end tcplog.End) *pool.Lease {
 // another is a lease on a server that has not been tried, as long as there is
 // one.
 func (a *attempts) another(failed *pool.Lease, end tcplog.End) (*pool.Lease, error) {
-	failed.Release(pool.ConnectFailed)
+	failed.Release(outcomeOf(end))
 	a.request.Avoid(failed.Server)
 	lease, err := a.acquire()
 	if !errors.Is(err, pool.ErrNoServer) {
@@ -68,7 +70,7 @@ func (a *attempts) asHAProxy(failed *pool.Lease, end tcplog.End) (*pool.Lease, e
 	if !a.backend.Redispatch.At(a.retries, *a.backend.Retries) && (!several || p.Sticky()) && p.Running(failed.Server) {
 		return a.same(failed, end), nil
 	}
-	failed.Release(pool.ConnectFailed)
+	failed.Release(outcomeOf(end))
 	if !several {
 		a.pause(end)
 	}

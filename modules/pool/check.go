@@ -22,9 +22,12 @@ type Agent interface {
 
 // Target is what a check connects to, and how.
 type Target struct {
-	// Network and Address are as net.Dial takes them: tcp and HOST:PORT, or unix
-	// and a path.
+	// Network and Address are as net.Dial takes them: tcp, tcp4 or tcp6 and
+	// HOST:PORT, or unix and a path.
 	Network, Address string
+	// ResolvePrefer is whose addresses of a host name come first: ipv4, ipv6, or
+	// empty.
+	ResolvePrefer string
 	// Source is the address to connect from; the zero value leaves it to the system.
 	Source netip.Addr
 	// SendProxy is the version of the PROXY protocol whose header goes first: 1, 2,
@@ -53,6 +56,7 @@ const (
 	Layer7Response   Code = "L7RSP"   // no answer, or one that cannot be read
 	Layer7Status     Code = "L7STS"   // an answer that says no
 	SocketError      Code = "SOCKERR" // the proxy lacks a descriptor, a port or memory
+	DNSError         Code = "DNSERR"  // the DNS does not say where the server is
 	Observed         Code = "HANA"    // no check: what clients met
 	NotChecked       Code = "INI"     // no check is over yet
 	Set              Code = "SET"     // no check: somebody has set it
@@ -71,6 +75,7 @@ var reasons = map[Code]string{
 	Layer7Response:   "layer 7 invalid response",
 	Layer7Status:     "layer 7 wrong status",
 	SocketError:      "socket error",
+	DNSError:         "name resolution failed (DNS)",
 	Observed:         "errors that clients met",
 	NotChecked:       "not checked yet",
 	Set:              "set by hand or by the configuration",
@@ -79,6 +84,9 @@ var reasons = map[Code]string{
 
 // String is the code in words.
 func (c Code) String() string { return reasons[c] }
+
+// Unknown reports whether a check with this code says nothing of the server.
+func (c Code) Unknown() bool { return c == SocketError || c == DNSError }
 
 // OK reports whether a check with this code has passed.
 func (c Code) OK() bool { return c == Layer4OK || c == Layer6OK || c == Layer7OK }

@@ -120,7 +120,7 @@ func (h *health) checkOver(r Result, took time.Duration) (changed bool) {
 	before := h.said.Result
 	h.said = Past{r, time.Now(), took}
 	switch {
-	case r.Code == SocketError: // what the proxy lacks says nothing of the server
+	case r.Code.Unknown(): // what the proxy lacks says nothing of the server
 	case r.Code.OK():
 		h.errors.Store(0)
 		changed = h.check.pass()

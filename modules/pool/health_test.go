@@ -43,6 +43,8 @@ func (c *scripted) Check(ctx context.Context, t Target) Result {
 		return Result{Code: Layer4Connection, Info: "connection refused"}
 	case 's':
 		return Result{Code: SocketError}
+	case 'd':
+		return Result{Code: DNSError}
 	case '!':
 		panic("oh")
 	}

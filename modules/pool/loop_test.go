@@ -32,6 +32,8 @@ func TestCounter(t *testing.T) {
 		{"++", InitFullyDown, "down1/2 up3/3"},
 		{"!+", InitUp, "down0/2 down1/2"},
 		{"s-", InitFullyUp, "up3/3 up2/3"},
+		{"d-", InitFullyUp, "up3/3 up2/3"},
+		{"d+", InitFullyDown, "down0/2 down1/2"},
 		{"s-+", InitUp, "up1/3 down0/2 down1/2"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -14,6 +14,9 @@ type ServerConfig struct {
 	Name string
 	// Address is host:port, or whatever else the pool's user connects to.
 	Address string
+	// ResolvePrefer is for the pool's user: whose addresses of a host name come
+	// first.
+	ResolvePrefer string
 	// ID is HAProxy's id: the order of policy first, and the place in a consistent
 	// hash. 0: the server's place from 1 on, or the next that is free.
 	ID int

@@ -3,6 +3,7 @@
 package resolve
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,8 +14,8 @@ const (
 	// leastShare is how long a connect to one of several addresses may take at least,
 	// as in package net.
 	leastShare = 2 * time.Second
-	// remembered is how long an address comes first that worked when others did not
-	// (RFC 6555, section 4.1).
+	// remembered is how long addresses come last that could not be connected to when
+	// others could (RFC 6555, section 4.1).
 	remembered = 10 * time.Minute
 )
 
@@ -55,8 +56,11 @@ func (r *Resolver) answer(e *entry, n Name, now time.Time) (Answer, error) {
 		}
 		a.Trouble = e.why(n.Family)
 	}
-	if i := slices.Index(a.Addresses, e.worked); i > 0 && now.Before(e.workedUntil) {
-		a.Addresses = slices.Concat([]netip.Addr{e.worked}, a.Addresses[:i], a.Addresses[i+1:])
+	if now.Before(e.failedUntil) {
+		a.Addresses = slices.Clone(a.Addresses)
+		slices.SortStableFunc(a.Addresses, func(a, b netip.Addr) int {
+			return cmp.Compare(slices.Index(e.failed, a), slices.Index(e.failed, b))
+		})
 	}
 	return a, nil
 }
@@ -80,7 +84,7 @@ func (a Answer) Connect(within time.Duration, done <-chan struct{}, dial func(to
 		conn, err := dial(to, share)
 		if err == nil {
 			if i > 0 {
-				a.prefer(to)
+				a.entry.avoid(a.Addresses[:i], to, a.resolver)
 			}
 			return conn, nil
 		}
@@ -96,9 +100,19 @@ func (a Answer) Connect(within time.Duration, done <-chan struct{}, dial func(to
 	return nil, first
 }
 
-// prefer has an address come first for a while.
-func (a Answer) prefer(to netip.Addr) {
-	a.resolver.mu.Lock()
-	defer a.resolver.mu.Unlock()
-	a.entry.worked, a.entry.workedUntil = to, time.Now().Add(remembered)
+// avoid has addresses come last for a while, but not one that works.
+func (e *entry) avoid(failed []netip.Addr, works netip.Addr, r *Resolver) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if now.Before(e.failedUntil) {
+		failed = slices.Concat(e.failed, failed)
+	}
+	kept := make([]netip.Addr, 0, len(failed))
+	for _, a := range failed {
+		if a != works && !slices.Contains(kept, a) && len(kept) < maxAddresses {
+			kept = append(kept, a)
+		}
+	}
+	e.failed, e.failedUntil = kept, now.Add(remembered)
 }

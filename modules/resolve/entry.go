@@ -22,9 +22,9 @@ type entry struct {
 	changed chan struct{} // closed when a lookup is over, and made anew
 	telling sync.Mutex    // held while Notify is called, and before the resolver's lock
 
-	routed      bool       // there is a route to its addresses of IPv6
-	worked      netip.Addr // could be connected to when one before it could not
-	workedUntil time.Time
+	routed      bool         // there is a route to its addresses of IPv6
+	failed      []netip.Addr // could not be connected to when others could; replaced, never changed
+	failedUntil time.Time
 	told        bool // Notify knows that it has no addresses
 }
 

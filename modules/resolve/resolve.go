@@ -45,6 +45,17 @@ func FamilyOf(word string) Family {
 	}
 }
 
+// CutNetwork cuts tcp4/ or tcp6/ off an address, which is of that network of package
+// net; one without is of tcp.
+func CutNetwork(address string) (network, rest string) {
+	for _, network := range []string{"tcp4", "tcp6"} {
+		if rest, ok := strings.CutPrefix(address, network+"/"); ok {
+			return network, rest
+		}
+	}
+	return "tcp", address
+}
+
 // Source asks for addresses.
 type Source interface {
 	// Lookup returns the addresses of one family, IPv4 or IPv6, that a host has,

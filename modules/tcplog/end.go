@@ -37,6 +37,7 @@ const (
 	KilledQueue        // KQ ended from outside in the queue for a server
 	KilledConnect      // KC ended from outside before its server was connected
 	ServerRemoved      // KD the configuration has its server no more, for removed_server_timeout
+	Unresolved         // SC the DNS does not say where the last server tried is
 )
 
 var ends = [...]struct{ letters, name string }{
@@ -68,6 +69,7 @@ var ends = [...]struct{ letters, name string }{
 	KilledQueue:        {"KQ", "killed"},
 	KilledConnect:      {"KC", "killed"},
 	ServerRemoved:      {"KD", "server_removed"},
+	Unresolved:         {"SC", "dns_failed"},
 }
 
 // String is the end's name in the log.

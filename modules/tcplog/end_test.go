@@ -40,6 +40,7 @@ func TestEnds(t *testing.T) {
 		{KilledQueue, "KQ", "killed"},
 		{KilledConnect, "KC", "killed"},
 		{ServerRemoved, "KD", "server_removed"},
+		{Unresolved, "SC", "dns_failed"},
 	}
 	for i, c := range table {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {
