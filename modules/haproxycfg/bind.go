@@ -196,7 +196,14 @@ func (b *bind) listen(taken func(*bind) bool) string {
 		}
 		return "durable/[::]:" + port
 	default:
-		return "durable/" + net.JoinHostPort(b.Host, port)
+		network := "durable/"
+		switch familyOf(&b.Address) {
+		case "tcp4/":
+			network = "durable4/"
+		case "tcp6/":
+			network = "durable6/"
+		}
+		return network + net.JoinHostPort(b.Host, port)
 	}
 }
 

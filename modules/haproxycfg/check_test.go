@@ -31,7 +31,11 @@ func TestHealthChecks(t *testing.T) {
 	}
 	const s1 = "server s1 192.0.2.2:443 check"
 	for lines, want := range map[string]string{
-		s1: `{"checker": {"module": "tcp"}}`,
+		s1:                             `{"checker": {"module": "tcp"}}`,
+		s1 + " addr ipv4@c.example":    `{"checker": {"module": "tcp"}, "address": "tcp4/c.example"}`,
+		s1 + " addr ipv6@c.example:80": `{"checker": {"module": "tcp"}, "address": "tcp6/c.example:80"}`,
+		s1 + " addr [2001:db8::1]":     `{"checker": {"module": "tcp"}, "address": "2001:db8::1"}`,
+		s1 + " addr ipv4@192.0.2.3:80": `{"checker": {"module": "tcp"}, "address": "192.0.2.3:80"}`,
 		s1 + " inter 3s fastinter 1s downinter 9000 rise 4 fall 5 port 8443 addr 192.0.2.3 check-send-proxy": `{"checker": {"module": "tcp"}, "interval": 3000000000,
 			"fast_interval": 1000000000, "down_interval": 9000000000, "rise": 4, "fall": 5, "port": 8443, "address": "192.0.2.3", "send_proxy": "v1"}`,
 		"option log-health-checks; " + s1:                                                                 `{"checker": {"module": "tcp"}, "log": true}`,
@@ -60,8 +64,8 @@ func TestHealthChecks(t *testing.T) {
 		"option tcp-check; tcp-check connect port 90 ssl sni a.test alpn h2 comment here; tcp-check send x comment there; tcp-check expect min-recv 3 ! rstring ^y comment everywhere; " + s1 + " verify none": `{"checker": {"module": "tcp_script", "steps": [
 			{"connect": {"port": 90, "tls": {"server_name": "a.test", "alpn": ["h2"], "alpn_optional": true, "verify": "none"}}, "comment": "here"}, {"send": "x", "comment": "there"},
 			{"expect": {"regexp": "^y", "not": true, "min_recv": 3}, "comment": "everywhere"}]}}`,
-		"option tcp-check; tcp-check connect default; tcp-check connect addr 192.0.2.9 send-proxy linger; tcp-check connect; " + s1 + " check-ssl verify none check-send-proxy": `{"checker": {"module": "tcp_script", "steps": [
-			{"connect": {"tls": {"verify": "none"}, "send_proxy": 1}}, {"connect": {"address": "192.0.2.9", "send_proxy": 1}}, {"connect": {}}]}}`,
+		"option tcp-check; tcp-check connect default; tcp-check connect addr 192.0.2.9 send-proxy linger; tcp-check connect; tcp-check connect addr ipv6@c.example; " + s1 + " check-ssl verify none check-send-proxy": `{"checker": {"module": "tcp_script", "steps": [
+			{"connect": {"tls": {"verify": "none"}, "send_proxy": 1}}, {"connect": {"address": "192.0.2.9", "send_proxy": 1}}, {"connect": {}}, {"connect": {"address": "tcp6/c.example"}}]}}`,
 		"option tcp-check; tcp-check send-binary 0d0a; tcp-check expect binary 2b; tcp-check expect rbinary ^2B; tcp-check expect string-lf x; " + s1 + " check-ssl verify none check-send-proxy": `{"checker": {"module": "tcp_script", "steps": [
 			{"connect": {"tls": {"verify": "none"}, "send_proxy": 1}}, {"send_hex": "0d0a"}, {"expect": {"hex": "2b"}}, {"expect": {"hex_regexp": "^2B"}}, {"expect": {"string": "x"}}]}, "send_proxy": "v1"}`,
 		"option tcp-check; tcp-check send \"\\xff\"; tcp-check expect min-recv 0 string \"\\xfe\"; " + s1: `{"checker": {"module": "tcp_script", "steps": [{"send_hex": "ff"}, {"expect": {"hex": "fe", "min_recv": 1}}]}}`,

@@ -16,7 +16,7 @@ func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 	if !n.address.HasPort {
 		port = t.portFor(p)
 	}
-	s := &balancer.Server{Name: n.name, Address: n.dial(port), ID: n.id, Weight: n.weight, Backup: n.backup, Disabled: n.disabled}
+	s := &balancer.Server{Name: n.name, Address: n.dial(port), ID: n.id, Weight: n.weight, Backup: n.backup, Disabled: n.disabled, ResolvePrefer: n.prefer}
 	s.MaxConn, s.MinConn, s.MaxQueue, s.SlowStart = n.maxconn, n.minconn, n.maxqueue, caddy.Duration(n.slowstart)
 	s.OnMarkedDown, s.OnMarkedUp = underscores(n.onMarkedDown), underscores(n.onMarkedUp)
 	s.Track = n.track

@@ -5,8 +5,10 @@ package haproxycfg
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,7 +65,8 @@ func newServerKeywords() map[string]serverKeyword {
 	const lookup = "host names are looked up by the system's resolver, and kept while they are used"
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: func(n *server, v string) error { n.resolvers = v; return nil }}, "resolvers")
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: initAddress}, "init-addr")
-	add(serverKeyword{values: 1, grade: differs, note: lookup, do: func(_ *server, v string) error {
+	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error {
+		n.prefer = v
 		if v != "ipv4" && v != "ipv6" {
 			return errors.New("'resolve-prefer' expects either ipv4 or ipv6 as argument")
 		}
@@ -227,7 +230,10 @@ func setHost(field *string, name, v string) error {
 	if a.Host == "" {
 		return fmt.Errorf("'%s': '%s': expected the address of a host", name, v)
 	}
-	*field = v
+	*field = familyOf(&a) + a.Host
+	if a.HasPort {
+		*field = familyOf(&a) + net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
+	}
 	return nil
 }
 

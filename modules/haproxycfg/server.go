@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ type server struct {
 	observe, onError           string
 	errorLimit                 int
 	initState                  string
-	track, resolvers           string
+	track, resolvers, prefer   string
 	check                      serverCheck
 	agent                      bool
 	agentAddress, agentSend    string
@@ -162,5 +163,13 @@ func (n *server) dial(fallback int) string {
 	if !n.address.HasPort {
 		port = fallback
 	}
-	return net.JoinHostPort(n.address.Host, strconv.Itoa(port))
+	return familyOf(&n.address) + net.JoinHostPort(n.address.Host, strconv.Itoa(port))
+}
+
+// familyOf is the family that the prefix of a host name wants, in our words.
+func familyOf(a *haproxyfile.Address) string {
+	if _, err := netip.ParseAddr(a.Host); err == nil {
+		return ""
+	}
+	return map[haproxyfile.Family]string{haproxyfile.IPv4: "tcp4/", haproxyfile.IPv6: "tcp6/"}[a.Family]
 }
