@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+)
+
+// island is a network namespace with nothing but its own loopback interface, where
+// 127.0.0.1 is the only DNS server.
+type island struct{ name string }
+
+func newIsland(t *testing.T, hosts string) *island {
+	t.Helper()
+	n := &island{name: fmt.Sprintf("island%d", os.Getpid())}
+	if err := ip(t, "netns", "add", n.name); err != nil {
+		t.Skip("it takes the privilege to make network namespaces: ", err)
+	}
+	t.Cleanup(func() { _ = ip(t, "netns", "del", n.name) })
+	if err := ip(t, "-n", n.name, "link", "set", "lo", "up"); err != nil {
+		t.Fatal(err)
+	}
+	// ip netns exec puts these in the place of those in /etc.
+	dir := filepath.Join("/etc/netns", n.name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = os.RemoveAll(dir)
+		_ = os.Remove(filepath.Dir(dir)) // if it is empty
+	})
+	for name, text := range map[string]string{"resolv.conf": "nameserver 127.0.0.1\n", "hosts": "127.0.0.1 localhost\n" + hosts} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+// in has f run there: its sockets are the island's.
+func (n *island) in(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		done <- func() error {
+			there, err := os.Open(filepath.Join("/run/netns", n.name))
+			if err != nil {
+				return err
+			}
+			defer there.Close()
+			if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("entering the namespace: %w", err)
+			}
+			return f()
+		}()
+	}()
+	return <-done
+}
+
+func (n *island) dial(address string) (conn net.Conn, err error) {
+	err = n.in(func() (err error) {
+		conn, err = net.DialTimeout("tcp", address, patience)
+		return err
+	})
+	return conn, err
+}
+
+func (n *island) listen(t *testing.T, address string) (ln net.Listener) {
+	t.Helper()
+	if err := n.in(func() (err error) {
+		ln, err = net.Listen("tcp", address)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return ln
+}
+
+// greeters say the address that they have been connected to at, and then say back what
+// they are told.
+func (n *island) greet(t *testing.T, port string, hosts ...string) {
+	t.Helper()
+	for _, host := range hosts {
+		go accept(n.listen(t, net.JoinHostPort(host, port)), func(c *net.TCPConn) {
+			fmt.Fprintln(c, host)
+			_, _ = io.Copy(c, c)
+		})
+	}
+}
+
+// nameserver is a DNS server with a temper. Names are without their last label and
+// dot: "web" is web.test.
+type nameserver struct {
+	mu     sync.Mutex
+	hosts  map[string]string // addresses by name, with spaces in between
+	faults map[string]string // by name, or by name and type
+	asked  map[string]int    // by name and type
+}
+
+// newNameserver serves at 127.0.0.1:53 of an island.
+func newNameserver(t *testing.T, n *island) *nameserver {
+	t.Helper()
+	s := &nameserver{hosts: make(map[string]string), faults: make(map[string]string), asked: make(map[string]int)}
+	var datagrams net.PacketConn
+	if err := n.in(func() (err error) {
+		datagrams, err = net.ListenPacket("udp", "127.0.0.1:53")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range []*dns.Server{{PacketConn: datagrams, Handler: s}, {Listener: n.listen(t, "127.0.0.1:53"), Handler: s}} {
+		go server.ActivateAndServe()
+		t.Cleanup(func() { _ = server.Shutdown() })
+	}
+	return s
+}
+
+// ServeDNS answers, or does what has been said.
+func (s *nameserver) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	question := q.Question[0]
+	name, kind := strings.TrimSuffix(question.Name, ".test."), dns.TypeToString[question.Qtype]
+	s.mu.Lock()
+	s.asked[name+" "+kind]++
+	fault := s.faults[name]
+	if f, ok := s.faults[name+" "+kind]; ok {
+		fault = f
+	}
+	hosts := s.hosts[name]
+	s.mu.Unlock()
+	answer := new(dns.Msg).SetReply(q)
+	for a := range strings.FieldsSeq(hosts) {
+		a, header := netip.MustParseAddr(a), dns.RR_Header{Name: question.Name, Rrtype: question.Qtype, Class: dns.ClassINET, Ttl: 1}
+		switch {
+		case a.Is4() && question.Qtype == dns.TypeA:
+			answer.Answer = append(answer.Answer, &dns.A{Hdr: header, A: a.AsSlice()})
+		case a.Is6() && question.Qtype == dns.TypeAAAA:
+			answer.Answer = append(answer.Answer, &dns.AAAA{Hdr: header, AAAA: a.AsSlice()})
+		}
+	}
+	switch fault {
+	case "silent":
+		return
+	case "SERVFAIL":
+		answer.Answer, answer.Rcode = nil, dns.RcodeServerFailure
+	case "NXDOMAIN":
+		answer.Answer, answer.Rcode = nil, dns.RcodeNameError
+	case "garbage":
+		packed, _ := answer.Pack()
+		_, _ = w.Write(append(packed[:len(packed)-7], 0xc0, 0xff, 0xff))
+		return
+	}
+	if w.LocalAddr().Network() == "udp" {
+		answer.Truncate(dns.MinMsgSize)
+	}
+	_ = w.WriteMsg(answer)
+}
+
+// says sets the addresses of names, which are given before each.
+func (s *nameserver) says(hosts map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.Copy(s.hosts, hosts)
+}
+
+func (s *nameserver) fails(faults map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = faults
+}
+
+// count returns how often a name has been asked for, and forgets it.
+func (s *nameserver) count(name string) (four, six int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	four, six = s.asked[name+" A"], s.asked[name+" AAAA"]
+	delete(s.asked, name+" A")
+	delete(s.asked, name+" AAAA")
+	return four, six
+}
+
+// The configuration of both programs: a port of its own for each name.
+var named = []struct {
+	name, server string
+	hosts        string // of the DNS at the beginning
+	want         string // where the server is
+	alone        bool   // HAProxy does otherwise
+}{
+	{name: "silent", server: "silent.test:7000"},
+	{name: "servfail", server: "servfail.test:7000"},
+	{name: "garbage", server: "garbage.test:7000"},
+	{name: "gone", server: "gone.test:7000"},
+	{name: "moves", server: "moves.test:7000"},
+	{name: "nosix", server: "nosix.test:7000", alone: true},     // it waits for IPv6
+	{name: "counted", server: "counted.test:7000", alone: true}, // it asks all the time
+	{name: "four", server: "ipv4@dual.test:7000"},
+	{name: "six", server: "ipv6@dual.test:7000", want: "::1"},
+	{name: "prefer4", server: "dual.test:7000", want: "127.0.0.1"},
+	{name: "prefer6", server: "dual.test:7000", want: "::1"},
+	{name: "large", server: "large.test:7000", alone: true},   // it asks over UDP alone
+	{name: "files", server: "files.test:7000", alone: true},   // it asks the DNS, once it has begun
+	{name: "second", server: "second.test:7000", alone: true}, // it takes one address
+}
+
+// namesConfig is for both programs. In the environment, base is where the ports begin.
+func namesConfig(alone bool) string {
+	var text strings.Builder
+	text.WriteString(`defaults
+    mode tcp
+    timeout connect 2s
+    timeout client 1m
+    timeout server 1m
+resolvers here
+    nameserver local 127.0.0.1:53
+    hold valid 1s
+`)
+	for i, c := range named {
+		if c.alone && !alone {
+			continue
+		}
+		options := strings.Replace(strings.Replace(c.name, "prefer4", "resolve-prefer ipv4", 1), "prefer6", "resolve-prefer ipv6", 1)
+		if options == c.name {
+			options = ""
+		}
+		if c.name == "four" || c.name == "six" {
+			options = "init-addr libc" // with resolvers, HAProxy minds the prefix only at the start
+		} else {
+			options += " init-addr last,none resolvers here"
+		}
+		fmt.Fprintf(&text, `listen %s
+    bind "127.0.0.1:${base}%02d"
+    server s %s %s check inter 500ms fall 2 on-marked-down shutdown-sessions
+`, c.name, i, c.server, options)
+	}
+	text.WriteString(`listen bound
+    bind "ipv6@dual.test:${base}99"
+    server s 127.0.0.1:7000
+`)
+	return text.String()
+}
+
+// reached is a session with the server of a name.
+type reached struct {
+	net.Conn
+	from  *bufio.Reader
+	where string
+}
+
+// visit connects, and has the server say where it is.
+func (n *island) visit(address string) (*reached, error) {
+	conn, err := n.dial(address)
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	r := &reached{Conn: conn, from: bufio.NewReader(conn)}
+	line, err := r.from.ReadString('\n')
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	r.where = strings.TrimSpace(line)
+	return r, nil
+}
+
+// alive reports whether the server still answers.
+func (r *reached) alive() error {
+	_ = r.SetDeadline(time.Now().Add(patience))
+	if _, err := fmt.Fprintln(r, "still there?"); err != nil {
+		return err
+	}
+	line, err := r.from.ReadString('\n')
+	if err == nil && line != "still there?\n" {
+		err = fmt.Errorf("answered %q", line)
+	}
+	return err
+}
+
+// resolving is a program that runs with namesConfig.
+type resolving struct {
+	*island
+	program, base string
+	held          map[string][]*reached // sessions by name
+}
+
+func (p *resolving) address(i int) string { return fmt.Sprintf("127.0.0.1:%s%02d", p.base, i) }
+
+// becomes visits until the server is where it should be.
+func (p *resolving) becomes(t *testing.T, i int, want string) *reached {
+	t.Helper()
+	for over := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		r, err := p.visit(p.address(i))
+		if err == nil && r.where == want {
+			return r
+		}
+		if err == nil {
+			err = errors.New(r.where)
+			r.Close()
+		}
+		if time.Now().After(over) {
+			t.Fatalf("%s: %s: %v, want %s", p.program, named[i].name, err, want)
+		}
+	}
+}
+
+// hold begins sessions with all names that the program knows.
+func (p *resolving) hold(t *testing.T) {
+	t.Helper()
+	p.held = make(map[string][]*reached)
+	for i, c := range named {
+		if c.alone && p.program != "here" {
+			continue
+		}
+		want := c.want
+		if want == "" {
+			want = "127.0.0.1"
+		}
+		n := 1
+		if c.name == "silent" || c.name == "servfail" {
+			n = 10
+		}
+		for range n {
+			r := p.becomes(t, i, want)
+			t.Cleanup(func() { r.Close() })
+			p.held[c.name] = append(p.held[c.name], r)
+		}
+	}
+}
+
+// suffers has sessions and newcomers be served while the DNS fails, until enough of
+// it is over.
+func (p *resolving) suffers(over func() bool) (wrong []string) {
+	for ok := true; ok && len(wrong) < 10; ok = !over() {
+		for i, c := range named {
+			cut := 0
+			for _, r := range p.held[c.name] {
+				if r.alive() != nil {
+					cut++
+				}
+			}
+			if cut > 0 {
+				wrong = append(wrong, fmt.Sprintf("%s: %d of %d sessions with %s were cut", p.program, cut, len(p.held[c.name]), c.name))
+				delete(p.held, c.name)
+			}
+			if len(p.held[c.name]) == 0 {
+				continue
+			}
+			if r, err := p.visit(p.address(i)); err != nil {
+				wrong = append(wrong, fmt.Sprintf("%s: a newcomer to %s: %v", p.program, c.name, err))
+			} else {
+				r.Close()
+			}
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	return wrong
+}
+
+// Whatever the DNS does, for 6 s and longer, servers whose names have been resolved are
+// up and serve. HAProxy runs beside it, with the same configuration.
+func TestDNSFaults(t *testing.T) {
+	haproxy := programs.Need(t, "haproxy")
+	n := newIsland(t, "127.0.0.1 files.test\n")
+	n.greet(t, "7000", "127.0.0.1", "127.0.0.2", "::1")
+	s := newNameserver(t, n)
+	hosts := map[string]string{"dual": "127.0.0.1 ::1", "large": "127.0.0.1", "second": "127.0.0.3 127.0.0.1"}
+	for _, name := range []string{"silent", "servfail", "garbage", "gone", "moves", "nosix", "counted"} {
+		hosts[name] = "127.0.0.1"
+	}
+	for i := range 100 {
+		hosts["large"] += fmt.Sprintf(" 127.0.1.%d", i)
+	}
+	s.says(hosts)
+	s.fails(map[string]string{"nosix AAAA": "silent"})
+
+	p := &process{dir: t.TempDir(), wrap: []string{"ip", "netns", "exec", n.name}}
+	for name, alone := range map[string]bool{"here.cfg": true, "haproxy.cfg": false} {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(namesConfig(alone)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	adapt := command(t, p.dir, "adapt", "--config", "here.cfg", "--adapter", "haproxy")
+	adapt.Env = append(adapt.Env, "base=200")
+	adapted, err := adapt.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "here.json"), adapted, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.run(t, "here.json", 0)
+	other := exec.Command(programs.Need(t, "ip"), "netns", "exec", n.name, haproxy, "-db", "-f", filepath.Join(p.dir, "haproxy.cfg"))
+	other.Env = append(os.Environ(), "base=100")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	})
+
+	here, there := &resolving{island: n, program: "here", base: "200"}, &resolving{island: n, program: "HAProxy", base: "100"}
+	both := []*resolving{here, there}
+	for _, p := range both {
+		p.hold(t)
+		if r, err := n.visit("[::1]:" + p.base + "99"); err != nil {
+			t.Errorf("%s: at the name with ipv6@: %v", p.program, err)
+		} else {
+			r.Close()
+		}
+		if r, err := n.visit("127.0.0.1:" + p.base + "99"); err == nil {
+			r.Close()
+			t.Errorf("%s: ipv6@ listens at an address of IPv4", p.program)
+		}
+	}
+	if four, six := s.count("files"); four+six > 0 {
+		t.Errorf("the DNS was asked %d times for a name of /etc/hosts", four+six)
+	}
+	began := time.Now()
+	s.count("counted")
+	for range 50 {
+		here.becomes(t, 6, "127.0.0.1").Close()
+	}
+	most := 2 + int(time.Since(began)/(10*time.Second)) // the name is renewed every 10 s
+	if four, six := s.count("counted"); four > most || six > most {
+		t.Errorf("%d and %d questions for 50 connections and the checks", four, six)
+	}
+
+	s.says(map[string]string{"moves": "127.0.0.2"})
+	faulty := map[string]string{"silent": "silent", "servfail": "SERVFAIL", "garbage": "garbage", "gone": "NXDOMAIN", "nosix AAAA": "silent"}
+	s.fails(faulty)
+	began = time.Now()
+	asked := make(map[string]bool)
+	over := func() bool { // after 6 s, and when all faults have been met
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for name := range faulty {
+			asked[name] = asked[name] || s.asked[name+" A"] > 0 || strings.Contains(name, " ")
+		}
+		met := !slices.Contains(slices.Collect(maps.Values(asked)), false)
+		return time.Since(began) > 6*time.Second && met || time.Since(began) > patience
+	}
+	for name := range faulty {
+		s.count(name)
+	}
+	var wg sync.WaitGroup
+	for _, p := range both {
+		wg.Go(func() {
+			for _, wrong := range p.suffers(over) {
+				t.Error(wrong)
+			}
+		})
+	}
+	wg.Wait()
+	for name := range asked {
+		if !asked[name] {
+			t.Errorf("%s was not asked for while the DNS failed", name)
+		}
+	}
+	for _, p := range both {
+		p.becomes(t, 4, "127.0.0.2").Close()
+	}
+	p.await(t, "lines that say DNS", func([]logLine) bool {
+		log := p.raw.String()
+		return strings.Contains(log, "resolving servfail.test: server misbehaving (DNS); asked 127.0.0.1:53; its last addresses are in use") &&
+			strings.Contains(log, "host name is no longer in the DNS") && strings.Contains(log, "resolving gone.test: no such host (DNS); asked 127.0.0.1:53")
+	})
+	if strings.Contains(p.log(), "server is down") {
+		t.Errorf("a server is down:\n%s", p.log())
+	}
+}
