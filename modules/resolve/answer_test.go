@@ -105,6 +105,10 @@ func TestWhatFailedComesLast(t *testing.T) {
 		a = expect(t, r, web, "192.0.2.2 2001:db8::1 192.0.2.1", 0) // they are in the order in which they failed
 		connect(a, "2001:db8::1")
 		expect(t, r, web, "2001:db8::1 192.0.2.1 192.0.2.2", 0)
+		d.says("web.test", IPv4, reply{addresses: "192.0.2.1 192.0.2.2 192.0.2.9"})
+		time.Sleep(lifetime)
+		expect(t, r, web, "2001:db8::1 192.0.2.1 192.0.2.2", 0)
+		expect(t, r, web, "2001:db8::1 192.0.2.9 192.0.2.1 192.0.2.2", 0)
 	})
 }
 

@@ -296,10 +296,10 @@ func TestOneFamilyIsEnough(t *testing.T) {
 				if a.Trouble != nil {
 					t.Error(a.Trouble)
 				}
-				for i := range 500 {
-					time.Sleep(100 * ms)
+				for i := range 2000 {
+					time.Sleep(10 * ms)
 					want := "192.0.2.1"
-					if name == "slow" && i >= 9 {
+					if name == "slow" && i >= 94 {
 						want = "2001:db8::1 192.0.2.1"
 					}
 					if a := expect(t, r, web, want, 0); a.Trouble != nil {
@@ -389,6 +389,20 @@ func TestNeverResolved(t *testing.T) {
 		}
 		if timeout, ok := errors.AsType[net.Error](err); ok {
 			t.Errorf("%v would be taken for a server's timeout", timeout)
+		}
+	})
+}
+
+// A lookup waits for the questions that it has asked, not for those that come after
+// them, or it might never end.
+func TestOneRound(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r, d := newTest()
+		d.says("web.test", IPv4, reply{err: servfail, after: time.Second})
+		d.says("web.test", IPv6, reply{err: servfail, after: 3 * time.Second})
+		began := time.Now()
+		if _, err := r.Lookup(web, time.Minute, nil); err == nil || time.Since(began) != 3*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
 }
