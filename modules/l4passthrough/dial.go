@@ -56,6 +56,10 @@ func (c *connection) dialFilled(s *pool.Server, o relay.DialOptions) (net.Conn, 
 	return conn, err
 }
 
+// slowLookup is after what time of waiting for the DNS it is worth to notice a client
+// that leaves.
+const slowLookup = 20 * time.Millisecond
+
 // hostname is an address whose host is a name, or may be one.
 type hostname struct {
 	network, address, prefer string
@@ -75,6 +79,9 @@ func (c *connection) dialHost(h *hostname, o relay.DialOptions) (net.Conn, error
 	}
 	name := resolve.Name{Host: host, Family: resolve.FamilyOf(h.network), Prefer: resolve.FamilyOf(h.prefer)}
 	began := time.Now()
+	if o.Slow != nil { // a name that is known takes no time
+		defer time.AfterFunc(slowLookup, o.Slow).Stop()
+	}
 	answer, err := h.among.Lookup(name, o.Timeout, o.Cancel)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ package l4passthrough
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -151,6 +153,22 @@ func TestNoLookupPerConnection(t *testing.T) {
 	}
 	if four, six := four.Load(), six.Load(); four != 2 || six != 2 {
 		t.Errorf("%d and %d lookups for 40 connections, want one for the server and one for the client's", four, six)
+	}
+}
+
+// A client that leaves while the DNS is waited for is noticed.
+func TestSlowLookup(t *testing.T) {
+	c := dialing(t, hellotest.Plain().Raw())
+	over := make(chan struct{})
+	defer close(over)
+	answersOf(t, sourceFunc(func(string, resolve.Family) ([]netip.Addr, error) {
+		<-over
+		return nil, nil
+	}))
+	leaves := func() { close(c.gone) }
+	_, err := c.dialServer(&pool.Server{ServerConfig: pool.ServerConfig{Address: "web.test:1"}}, relay.DialOptions{Cancel: c.gone, Slow: sync.OnceFunc(leaves)})
+	if !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v, want net.ErrClosed", err)
 	}
 }
 
