@@ -120,6 +120,7 @@ func TestSuggest(t *testing.T) {
 		{"lb_policy", backend, "balance"},
 		{"to", backend, "server"},
 		{"upstream", backend, "server"},
+		{"proxy-next-upstream", backend, "redispatch"},
 		{"timeout", backend, "timeouts"}, // a synonym of two words
 		{"timeout", frontend, "timeout_client"},
 		{"connect_timeout", backend, "timeouts connect"},
@@ -191,10 +192,11 @@ func TestElsewhere(t *testing.T) {
 		"sni-file":  `"sni-file" is not an option here: write it in the shade`,
 		"domain":    `unknown option "domain"; did you mean "sni"? It is not an option here: write it in the shade`,
 		"wieght":    `unknown option "wieght"; did you mean "weight"?`,
+		"share":     `unknown option "share"; did you mean "weight"? (known: `, // an option before a word that is none
 		"zzzzzz":    `unknown option "zzzzzz" (known: backup, delay, inner, name, note, retries, weight)`,
 	} {
 		var s sample
-		table := s.table().With(Advice{"sni": "write it in the shade"}.Add("write it in the shade", "sunshine", "weight", "sni_file").Add("not there", "sni", "name"))
+		table := s.table().With(Advice{"sni": "write it in the shade"}.Add("write it in the shade", "sunshine", "weight", "sni_file", "sha_re").Add("not there", "sni", "name"))
 		d := caddyfile.NewTestDispenser("thing {\n weight 3\n " + line + "\n}")
 		d.Next()
 		if err := table.ParseBlock(d); err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), ", at Testfile:3") {
