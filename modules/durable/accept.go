@@ -99,17 +99,30 @@ func (s *socket) acceptRest(in ...net.Conn) []net.Conn {
 		if conn == nil {
 			return in
 		}
+		if heir := s.heir(conn); heir != nil {
+			s.hand.Add(1)
+			s.give(heir, conn)
+			continue
+		}
 		in = append(in, conn)
 	}
 }
 
-// offer waits for a user to take conn. False means that the last one has gone.
+// offer waits for a user to take conn, or gives it to the socket that it belongs to.
+// False means that the last user has gone.
 func (s *socket) offer(conn net.Conn) bool {
-	select {
-	case s.conns <- conn:
-		return true
-	case <-s.idle:
-		return false
+	for {
+		if heir := s.heir(conn); heir != nil {
+			s.give(heir, conn)
+			return true
+		}
+		select {
+		case s.conns <- conn:
+			return true
+		case <-s.review:
+		case <-s.idle:
+			return false
+		}
 	}
 }
 

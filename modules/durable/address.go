@@ -27,18 +27,43 @@ const (
 	ofDescriptor      // a number
 )
 
-// address is one that can be bound: two that are equal share a kernel socket.
+// address is one that can be bound: users of two that are equal share a kernel socket.
 type address struct {
-	network string // a key of networks
-	kind    kind
-	name    string // HOST:PORT, path or number
+	kind kind
+	name string         // path or number
+	at   netip.AddrPort // of TCP; all addresses of a version of IP are 0.0.0.0 or [::]
 }
 
 func (a address) String() string {
-	return a.network + "/" + [...]string{ofUnix: "unix/", ofDescriptor: "fd/"}[a.kind] + a.name
+	switch {
+	case a.kind == ofUnix:
+		return "durable/unix/" + a.name
+	case a.kind == ofDescriptor:
+		return "durable/fd/" + a.name
+	case !a.isWildcard():
+		return "durable/" + a.at.String()
+	case a.isIPv4():
+		return fmt.Sprintf("durable4/:%d", a.at.Port())
+	default:
+		return fmt.Sprintf("durable6/:%d", a.at.Port())
+	}
 }
 
-// resolve turns the parts of a Caddy network address into the address to bind, and
+// isWildcard reports whether the address stands for all of its version of IP.
+func (a address) isWildcard() bool { return a.kind == ofTCP && a.at.Addr().IsUnspecified() }
+
+func (a address) isIPv4() bool { return a.at.Addr().Is4() }
+
+// wildcard returns the address that stands for all, on the same port.
+func (a address) wildcard() address {
+	all := netip.IPv6Unspecified()
+	if a.isIPv4() {
+		all = netip.IPv4Unspecified()
+	}
+	return address{kind: ofTCP, at: netip.AddrPortFrom(all, a.at.Port())}
+}
+
+// resolve turns the parts of a Caddy network address into the addresses to bind, and
 // the mode of a Unix socket. Names are looked up here, so that users who spell one
 // address differently share its socket. The forms are:
 //
@@ -46,51 +71,60 @@ func (a address) String() string {
 //	durable4/… durable6/…      of one version of IP, so that both can have one port
 //	durable/unix//PATH|MODE    a Unix socket, which takes the place of one that is there
 //	durable/fd/NUMBER          a listening socket that the process has been started with
-func resolve(network, host, portRange string, portOffset uint) (a address, mode fs.FileMode, err error) {
+//
+// Without a host, durable stands for two addresses: each version of IP has a socket
+// of its own, so that it can be kept, or get a neighbor, by itself.
+func resolve(network, host, portRange string, portOffset uint) (as []address, mode fs.FileMode, err error) {
 	// Caddy hands these over as a host, with a port that means nothing.
 	if path, ok := strings.CutPrefix(host, "unix/"); ok {
 		path, mode, err = splitMode(path)
-		return address{network, ofUnix, path}, mode, err
+		return []address{{kind: ofUnix, name: path}}, mode, err
 	}
 	if number, ok := strings.CutPrefix(host, "fd/"); ok {
 		n, err := strconv.ParseUint(number, 10, 31)
 		if err != nil {
-			return a, 0, fmt.Errorf("durable: %q: expected %s/fd/ and the number of a descriptor", host, network)
+			return nil, 0, fmt.Errorf("durable: %q: expected %s/fd/ and the number of a descriptor", host, network)
 		}
-		return address{network, ofDescriptor, strconv.FormatUint(n, 10)}, 0, nil
+		return []address{{kind: ofDescriptor, name: strconv.FormatUint(n, 10)}}, 0, nil
 	}
 	if strings.Contains(host, "/") {
-		return a, 0, fmt.Errorf("durable: %q: expected %[2]s/HOST:PORT, %[2]s/unix//PATH or %[2]s/fd/NUMBER", host, network)
+		return nil, 0, fmt.Errorf("durable: %q: expected %[2]s/HOST:PORT, %[2]s/unix//PATH or %[2]s/fd/NUMBER", host, network)
 	}
-	a, err = resolveTCP(network, host, portRange, portOffset)
-	return a, 0, err
+	as, err = resolveTCP(network, host, portRange, portOffset)
+	return as, 0, err
 }
 
-func resolveTCP(network, host, portRange string, portOffset uint) (address, error) {
+func resolveTCP(network, host, portRange string, portOffset uint) ([]address, error) {
 	first, _, _ := strings.Cut(portRange, "-")
 	start, err := strconv.ParseUint(first, 10, 16)
 	if err != nil {
-		return address{}, fmt.Errorf("parsing port %q: %w", portRange, err)
+		return nil, fmt.Errorf("parsing port %q: %w", portRange, err)
 	}
 	port := strconv.FormatUint(start+uint64(portOffset), 10)
 	// To package net, "::" is an address of IPv4, too.
-	if ip, err := netip.ParseAddr(host); err == nil && network == "durable4" && ip == netip.IPv6Unspecified() {
-		return address{}, fmt.Errorf("resolving address %q: expected one of IPv4", host)
+	if ip, err := netip.ParseAddr(host); err == nil && networks[network] == "tcp4" && ip == netip.IPv6Unspecified() {
+		return nil, fmt.Errorf("resolving address %q: expected one of IPv4", host)
 	}
-	addr, err := net.ResolveTCPAddr(networks[network], net.JoinHostPort(host, port))
+	found, err := net.ResolveTCPAddr(networks[network], net.JoinHostPort(host, port))
 	if err != nil {
-		return address{}, fmt.Errorf("resolving address %q: %w", host, err)
+		return nil, fmt.Errorf("resolving address %q: %w", host, err)
 	}
-	return address{network, ofTCP, canonical(addr).String()}, nil
-}
-
-// canonical gives one spelling to the unspecified addresses: to package net,
-// "0.0.0.0", "::" and no host at all mean the same socket in one network.
-func canonical(addr *net.TCPAddr) *net.TCPAddr {
-	if addr.IP.IsUnspecified() {
-		return &net.TCPAddr{Port: addr.Port}
+	at := found.AddrPort()
+	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+	if found.IP != nil && !found.IP.IsUnspecified() {
+		return []address{{at: at}}, nil
 	}
-	return addr
+	// To package net, "0.0.0.0", "::" and no host at all mean the same.
+	four := address{at: netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port())}
+	six := address{at: netip.AddrPortFrom(netip.IPv6Unspecified(), at.Port())}
+	switch networks[network] {
+	case "tcp4":
+		return []address{four}, nil
+	case "tcp6":
+		return []address{six}, nil
+	default:
+		return []address{four, six}, nil
+	}
 }
 
 // ownerWrites is the mode of a Unix socket that others may not connect to. It is

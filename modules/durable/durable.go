@@ -7,8 +7,10 @@
 // its. So a config that is refused, at whatever stage, gets none. The last close
 // serves who is in already and lets nobody else in; at the end of the process that
 // is done for all addresses at once. A lack of descriptors or memory delays
-// accepting and never ends it. There is no SO_REUSEPORT: an address that somebody
-// else holds is an error at start. UDP is not supported.
+// accepting and never ends it. Addresses of one port may overlap, in one configuration
+// or from one to the next: each connection goes to the most exact (Linux). No other
+// program can share an address: one that it holds is an error at start. UDP is not
+// supported.
 package durable
 
 import (
@@ -38,13 +40,21 @@ var _ caddy.ListenerFunc = listen
 // for the first. The listener closes when ctx ends. What cfg sets is that of the
 // user who gets the connections; its control function is called for the first.
 func listen(ctx context.Context, network, host, portRange string, portOffset uint, cfg net.ListenConfig) (any, error) {
-	addr, mode, err := resolve(network, host, portRange, portOffset)
+	as, mode, err := resolve(network, host, portRange, portOffset)
 	if err != nil {
 		return nil, err
 	}
-	l, err := attach(ctx, addr, options{cfg, mode})
+	l, err := attachAll(ctx, as, socketOptions{cfg, mode}, portTries)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %q: %w", addr, err)
+		return nil, fmt.Errorf("listening on %q: %w", spelling(network, as), err)
 	}
 	return l, nil
+}
+
+// spelling is how an error calls addresses: durable/:443 stands for two.
+func spelling(network string, as []address) string {
+	if a := as[0]; a.isWildcard() {
+		return fmt.Sprintf("%s/:%d", network, a.at.Port())
+	}
+	return as[0].String()
 }

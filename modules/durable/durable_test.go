@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -68,10 +69,7 @@ func TestResolve(t *testing.T) {
 		{"localhost", "1", 0, "127.0.0.1:1"},
 		{"::ffff:127.0.0.1", "1", 0, "127.0.0.1:1"},
 		{"0:0:0:0:0:0:0:1", "1", 0, "[::1]:1"},
-		{"", "443", 0, ":443"},
-		{"0.0.0.0", "443", 0, ":443"},
-		{"::", "443", 0, ":443"},
-		{"", "0", 0, ":0"},
+		{"fe80::1%lo", "443", 0, "[fe80::1%lo]:443"},
 		{"", "65535-65535", 1, "invalid port"},
 		{"", "x", 0, `parsing port "x"`},
 		{"no.such.host.invalid", "1", 0, `resolving address "no.such.host.invalid"`},
@@ -91,8 +89,35 @@ func TestResolve(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), tc.want) {
 			continue
 		}
-		if err != nil || got.String() != "durable/"+tc.want {
+		if err != nil || len(got) != 1 || got[0].String() != "durable/"+tc.want {
 			t.Errorf("resolve(%q, %q, %d) = %v, %v; want %s", tc.host, tc.ports, tc.offset, got, err, tc.want)
+		}
+	}
+}
+
+// All addresses of both versions of IP are two sockets, however they are spelled; one
+// address has one socket, whatever network it is asked for in.
+func TestResolveFamilies(t *testing.T) {
+	for _, host := range []string{"", "0.0.0.0", "::"} {
+		for network, want := range map[string]string{
+			"durable":  "[durable4/:443 durable6/:443]",
+			"durable4": "[durable4/:443]",
+			"durable6": "[durable6/:443]",
+		} {
+			if host == "::" && network == "durable4" || host == "0.0.0.0" && network == "durable6" {
+				continue // TestAddressOfTheOtherFamily
+			}
+			got, _, err := resolve(network, host, "443", 0)
+			if err != nil || fmt.Sprint(got) != want {
+				t.Errorf("%s/%s: %v, %v, want %s", network, host, got, err, want)
+			}
+		}
+	}
+	for host, family := range map[string]string{"127.0.0.1": "durable4", "::1": "durable6", "unix//run/x": "durable6", "fd/3": "durable4"} {
+		one, _, err := resolve("durable", host, "443", 0)
+		other, _, err2 := resolve(family, host, "443", 0)
+		if err != nil || err2 != nil || one[0] != other[0] {
+			t.Errorf("%s: durable is %v, %s is %v (%v, %v)", host, one, family, other, err, err2)
 		}
 	}
 }

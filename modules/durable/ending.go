@@ -31,6 +31,10 @@ func refuseAll() {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
 	refuses = true
+	for s := range leaving { // which close soon by themselves
+		ended = append(ended, s)
+		s.ending.Store(true)
+	}
 	for _, s := range sockets {
 		ended = append(ended, s)
 		s.ending.Store(true)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -16,7 +17,7 @@ import (
 
 // openKernel opens the socket of an address. With port 0 the address becomes what
 // the kernel has picked.
-func openKernel(ctx context.Context, a *address, o options) (kernel, error) {
+func openKernel(ctx context.Context, a *address, o socketOptions) (kernel, error) {
 	switch a.kind {
 	case ofUnix:
 		return openUnix(ctx, a.name, o)
@@ -27,8 +28,8 @@ func openKernel(ctx context.Context, a *address, o options) (kernel, error) {
 		if err != nil {
 			return nil, err
 		}
-		if bound, ok := k.Addr().(*net.TCPAddr); ok && strings.HasSuffix(a.name, ":0") {
-			a.name = canonical(bound).String()
+		if bound, ok := k.Addr().(*net.TCPAddr); ok && a.at.Port() == 0 {
+			a.at = netip.AddrPortFrom(a.at.Addr(), bound.AddrPort().Port())
 		}
 		return k, nil
 	}
@@ -49,9 +50,10 @@ type netKernel struct {
 	borrowed bool // somebody else has it, too, and those who wait there
 }
 
-func (netKernel) configure(options) error { return nil }
-func (netKernel) listen() error           { return nil }
-func (netKernel) refuse()                 {}
+func (netKernel) configure(socketOptions) error { return nil }
+func (netKernel) listen() error                 { return nil }
+func (netKernel) refuse()                       {}
+func (netKernel) stepAside()                    {}
 
 func (k netKernel) wake() { _ = k.SetDeadline(past) }
 
@@ -78,7 +80,7 @@ type unixKernel struct {
 	own  fs.FileInfo // of path; nil: that is not ours yet
 }
 
-func openUnix(ctx context.Context, path string, o options) (kernel, error) {
+func openUnix(ctx context.Context, path string, o socketOptions) (kernel, error) {
 	k := &unixKernel{path: path, made: path, mode: o.mode}
 	there, err := os.Lstat(path)
 	replaces := !k.abstract() && err == nil
@@ -127,7 +129,7 @@ func (k *unixKernel) listen() error {
 	return err
 }
 
-func (k *unixKernel) configure(o options) error {
+func (k *unixKernel) configure(o socketOptions) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if o.mode == k.mode || k.abstract() {

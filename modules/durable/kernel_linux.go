@@ -6,8 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
+	"net/netip"
 	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,81 +21,137 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// openTCP listens on an address. Where this process has a plain listener of Caddy's
-// there, which lets others beside it, it does so unnoticed until listen.
-func openTCP(ctx context.Context, a address, o options) (kernel, error) {
-	ln, err := listenTCP(ctx, a, o, nil)
-	unnoticed := errors.Is(err, unix.EADDRINUSE) && isPlain(a)
-	if unnoticed {
-		ln, err = listenTCP(ctx, a, o, func(fd int) error {
-			err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-			return errors.Join(err, dropSYN(fd))
+// openTCP listens on an address. Where it overlaps with another of this process, it
+// is only bound until listen; from then on the kernel gives each connection to the
+// socket whose address is the most exact. Where this process has a plain listener of
+// Caddy's there, which lets others beside it, it listens unnoticed until listen.
+func openTCP(_ context.Context, a address, o socketOptions) (kernel, error) {
+	k, err := bindTCP(a, o, nil)
+	switch {
+	case err == nil:
+		err = k.backlog()
+	case !errors.Is(err, unix.EADDRINUSE):
+	case overlapped(a):
+		k, err = beside(a, func() (*tcpKernel, error) {
+			k, err := bindTCP(a, o, reusePort)
+			if err == nil {
+				k.deferred = true
+			}
+			return k, err
+		})
+	case isPlain(a):
+		k, err = beside(a, func() (*tcpKernel, error) {
+			k, err := bindTCP(a, o, func(fd int) error { return errors.Join(reusePort(fd), dropSYN(fd)) })
+			if err != nil {
+				return nil, err
+			}
+			k.unnoticed.Store(true)
+			return k, k.backlog()
 		})
 	}
 	if err != nil {
-		return nil, err
+		if k != nil {
+			_ = k.file.Close()
+		}
+		return nil, &net.OpError{Op: "listen", Net: "tcp", Addr: net.TCPAddrFromAddrPort(a.at), Err: err}
 	}
-	defer func() { _ = ln.Close() }() // the kernel socket lives on in its duplicate
-	fd, err := duplicate(ln)
-	if err != nil {
-		return nil, err
-	}
-	k, err := newTCPKernel(fd)
-	if err == nil {
-		k.unnoticed = unnoticed
-	}
-	return k, err
+	k.register()
+	return k, nil
 }
 
-// listenTCP listens as package net does, but for multipath TCP, whose connections are
-// sockets of another kind: they neither inherit options nor splice.
-func listenTCP(ctx context.Context, a address, o options, control func(fd int) error) (*net.TCPListener, error) {
-	keepAlive, before := keepAliveOf(o.ListenConfig), o.Control
-	cfg := net.ListenConfig{KeepAlive: -1}
-	cfg.SetMultipathTCP(false)
-	cfg.Control = func(network, address string, c syscall.RawConn) (err error) {
-		if before != nil {
-			if err := before(network, address, c); err != nil {
+// bindTCP makes a socket as package net does, but not for multipath TCP, whose
+// connections are sockets of another kind: they neither inherit options nor splice.
+func bindTCP(a address, o socketOptions, prepare func(fd int) error) (*tcpKernel, error) {
+	family := unix.AF_INET6
+	if a.isIPv4() {
+		family = unix.AF_INET
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	k := &tcpKernel{file: os.NewFile(uintptr(fd), "listener")}
+	if err := k.bind(a, o, prepare); err != nil {
+		_ = k.file.Close()
+		return nil, err
+	}
+	return k, nil
+}
+
+// bind binds a new socket to an address.
+func (k *tcpKernel) bind(a address, o socketOptions, prepare func(fd int) error) error {
+	raw, err := k.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if o.Control != nil {
+		network := map[bool]string{true: "tcp4", false: "tcp6"}[a.isIPv4()]
+		if err := o.Control(network, a.at.String(), raw); err != nil {
+			return err
+		}
+	}
+	to, err := sockaddr(a.at)
+	if err != nil {
+		return err
+	}
+	k.raw = raw
+	err = k.do(func(fd int) error {
+		if !a.isIPv4() {
+			if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+				return os.NewSyscallError("setsockopt", err)
+			}
+		}
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+		if err := inherit(fd, keepAliveOf(o.ListenConfig)); err != nil {
+			return err
+		}
+		if prepare != nil {
+			if err := prepare(fd); err != nil {
 				return err
 			}
 		}
-		controlled := c.Control(func(fd uintptr) {
-			if err = inherit(int(fd), keepAlive); err == nil && control != nil {
-				err = control(int(fd))
-			}
-		})
-		return errors.Join(controlled, err)
-	}
-	ln, err := cfg.Listen(ctx, networks[a.network], a.name)
+		return os.NewSyscallError("bind", unix.Bind(fd, to))
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return ln.(*net.TCPListener), nil
+	return k.prepare()
 }
 
-func duplicate(ln *net.TCPListener) (fd int, err error) {
-	raw, err := ln.SyscallConn()
-	if err != nil {
-		return -1, err
+func sockaddr(at netip.AddrPort) (unix.Sockaddr, error) {
+	if at.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}, nil
 	}
-	controlled := raw.Control(func(of uintptr) { fd, err = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) })
-	return fd, errors.Join(controlled, os.NewSyscallError("fcntl", err))
+	to := &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()}
+	if zone := at.Addr().Zone(); zone != "" {
+		i, err := net.InterfaceByName(zone)
+		if err != nil {
+			return nil, err
+		}
+		to.ZoneId = uint32(i.Index)
+	}
+	return to, nil
+}
+
+// backlog makes a bound socket listen. The kernel cuts the length of the queue to
+// net.core.somaxconn.
+func (k *tcpKernel) backlog() error {
+	return k.do(func(fd int) error { return os.NewSyscallError("listen", unix.Listen(fd, math.MaxInt32)) })
 }
 
 // isPlain reports whether this process has a listener of Caddy's own on an address.
 func isPlain(a address) bool {
-	host, port, err := net.SplitHostPort(a.name)
-	if err != nil {
-		return false
-	}
+	host, port := a.at.Addr().String(), strconv.Itoa(int(a.at.Port()))
 	hosts := []string{host}
 	switch {
-	case host == "":
+	case a.isWildcard():
 		hosts = []string{"", "0.0.0.0", "::"}
-	case net.ParseIP(host).IsLoopback():
+	case a.at.Addr().IsLoopback():
 		hosts = append(hosts, "localhost")
 	}
-	for _, network := range networks {
+	for _, network := range []string{"tcp", "tcp4", "tcp6"} {
 		for _, host := range hosts {
 			if caddy.ListenerUsage(network, net.JoinHostPort(host, port)) > 0 {
 				return true
@@ -106,9 +167,12 @@ type tcpKernel struct {
 	file      *os.File
 	raw       syscall.RawConn
 	addr      *net.TCPAddr
-	local     net.Addr // that all connections have; nil: it depends
-	borrowed  bool     // somebody else has it, too
-	unnoticed bool     // nobody can come
+	local     net.Addr    // that all connections have; nil: it depends
+	borrowed  bool        // somebody else has it, too
+	unnoticed atomic.Bool // nobody can come
+
+	mu       sync.Mutex
+	deferred bool // it is bound and does not listen yet
 }
 
 // newTCPKernel makes one of a descriptor, which it takes over.
@@ -125,8 +189,10 @@ func (k *tcpKernel) prepare() (err error) {
 	if err := relay.Prepare(); err != nil {
 		return err
 	}
-	if k.raw, err = k.file.SyscallConn(); err != nil {
-		return err
+	if k.raw == nil {
+		if k.raw, err = k.file.SyscallConn(); err != nil {
+			return err
+		}
 	}
 	return k.do(func(fd int) (err error) {
 		k.addr, err = addressOf(fd)
@@ -166,20 +232,33 @@ func (k *tcpKernel) do(f func(fd int) error) (err error) {
 	return errors.Join(called, err)
 }
 
-func (k *tcpKernel) configure(o options) error {
+func (k *tcpKernel) configure(o socketOptions) error {
 	return k.do(func(fd int) error { return inherit(fd, keepAliveOf(o.ListenConfig)) })
 }
 
 // listen lets clients in, if they are not yet.
 func (k *tcpKernel) listen() error {
-	if !k.unnoticed {
-		return nil
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch a := (address{at: k.addr.AddrPort()}); {
+	case k.deferred:
+		_, err := beside(a, func() (*tcpKernel, error) { return k, k.backlog() })
+		k.deferred = err != nil
+		return err
+	case k.unnoticed.CompareAndSwap(true, false):
+		_, err := beside(a, func() (*tcpKernel, error) { return k, k.detachFilter() })
+		return err
 	}
-	k.unnoticed = false
+	return nil
+}
+
+func (k *tcpKernel) detachFilter() error {
 	return k.do(func(fd int) error {
 		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
 	})
 }
+
+func (k *tcpKernel) port() uint16 { return k.addr.AddrPort().Port() }
 
 // Accept waits for a connection.
 func (k *tcpKernel) Accept() (net.Conn, error) {
@@ -242,10 +321,24 @@ func (k *tcpKernel) refuse() {
 	}
 }
 
+// stepAside has the kernel not find this socket any more: it is bound to a network
+// interface that is none, which takes no privilege.
+func (k *tcpKernel) stepAside() {
+	err := k.do(func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, math.MaxInt32)
+	})
+	if err != nil { // Linux before 5.1
+		k.refuse()
+	}
+}
+
 func (k *tcpKernel) wake() { _ = k.file.SetDeadline(past) }
 
 // Close closes the kernel socket.
-func (k *tcpKernel) Close() error { return k.file.Close() }
+func (k *tcpKernel) Close() error {
+	k.unregister()
+	return k.file.Close()
+}
 
 // Addr is the address that it is bound to.
 func (k *tcpKernel) Addr() net.Addr { return k.addr }

@@ -10,8 +10,12 @@ import (
 	"net"
 )
 
-func openTCP(ctx context.Context, a address, o options) (kernel, error) {
-	ln, err := o.Listen(ctx, networks[a.network], a.name)
+func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
+	network := "tcp6"
+	if a.isIPv4() {
+		network = "tcp4"
+	}
+	ln, err := o.Listen(ctx, network, a.at.String())
 	if err != nil {
 		return nil, err
 	}

@@ -13,13 +13,17 @@ import (
 // listener is one user's view of a socket. It is safe for concurrent use.
 type listener struct {
 	sock    *socket
-	config  lifecycle.Config // the zero value for users outside Caddy
-	options options
+	config  lifecycle.Config // if hasConfig
+	options socketOptions
 	turn    chan struct{} // closed when connections are for this user
 	closed  chan struct{}
+	ctx     context.Context
 	stop    func() bool // stops waiting for the end of the context
 
-	once sync.Once
+	once   sync.Once
+	finish func() // closes closed
+
+	hasConfig bool // false for users outside Caddy
 
 	// Of socketsMu:
 	has  bool // turn is closed
@@ -31,9 +35,10 @@ var _ net.Listener = (*listener)(nil)
 
 // newListener makes the listener of a user of s. It closes with ctx because Caddy
 // does not stop an app whose Start has failed, it only cancels its context.
-func newListener(ctx context.Context, s *socket, o options) *listener {
-	l := &listener{sock: s, options: o, turn: make(chan struct{}), closed: make(chan struct{})}
-	l.config, _ = lifecycle.Of(ctx)
+func newListener(ctx context.Context, s *socket, o socketOptions) *listener {
+	l := &listener{sock: s, options: o, turn: make(chan struct{}), closed: make(chan struct{}), ctx: ctx}
+	l.finish = sync.OnceFunc(func() { close(l.closed) })
+	l.config, l.hasConfig = lifecycle.Of(ctx)
 	return l
 }
 
@@ -55,13 +60,21 @@ func (l *listener) Accept() (net.Conn, error) {
 	return l.rest()
 }
 
+// hasTurn reports whether connections are for this user.
+func (l *listener) hasTurn() bool {
+	select {
+	case <-l.turn:
+		return true
+	default:
+		return false
+	}
+}
+
 // awaitTurn waits until connections are for this user. False means that they will not
 // be.
 func (l *listener) awaitTurn() bool {
-	select {
-	case <-l.turn: // as nearly always: that costs next to nothing
+	if l.hasTurn() { // as nearly always: that costs next to nothing
 		return true
-	default:
 	}
 	select {
 	case <-l.turn:
@@ -114,12 +127,12 @@ func (l *listener) leave() (left bool) {
 	l.once.Do(func() {
 		left = true
 		if l.sock.detach(l) {
-			close(l.closed)
+			l.finish()
 			return
 		}
 		go func() { // its Accept still has somebody to serve
 			<-l.sock.done
-			close(l.closed)
+			l.finish()
 		}()
 	})
 	return left

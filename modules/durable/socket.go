@@ -20,8 +20,8 @@ import (
 // for somebody to accept them.
 const restTime = 5 * time.Second
 
-// options are what a user wants of the kernel socket.
-type options struct {
+// socketOptions are what a user wants of the kernel socket.
+type socketOptions struct {
 	net.ListenConfig
 	mode fs.FileMode // of a Unix socket
 }
@@ -30,13 +30,16 @@ type options struct {
 type kernel interface {
 	net.Listener
 	// configure sets what can be changed later: connections have that from then on.
-	configure(options) error
+	configure(socketOptions) error
 	// listen lets clients in, where something else is there until then. Else they can
 	// come from the beginning.
 	listen() error
 	// refuse lets no new clients in, where the system can do that; those who are in
 	// are still accepted.
 	refuse()
+	// stepAside leaves new clients to the other sockets of this process that their
+	// address belongs to; those who are in, or are coming in, are still accepted.
+	stepAside()
 	// wake has Accept fail with os.ErrDeadlineExceeded.
 	wake()
 	// waiting accepts one who is in already, after wake. Where there is none, both
@@ -59,13 +62,16 @@ type socket struct {
 	conns  chan net.Conn // unbuffered: what is not taken stays in the accept goroutine's hand
 	begin  sync.Once
 	begun  chan struct{} // closed when a configuration that uses it runs
+	review chan struct{} // one word: what is in hand may belong to another socket now
 	idle   chan struct{} // closed with the last user, or at the end of the process
 	done   chan struct{} // closed when the kernel socket is
 	hand   atomic.Int64  // connections that were accepted and that no user has yet
 	ending atomic.Bool   // the process is: nobody is let in any more
+	shared atomic.Bool   // connections may be for another socket: see heir
 
 	// Of socketsMu:
-	users []*listener // in the order in which they came
+	users    []*listener // in the order in which they came
+	shutting bool        // idle is closed
 
 	err error // what ended the kernel socket; read after done
 
@@ -76,7 +82,7 @@ type socket struct {
 // attach adds a user to the socket of addr, which it opens if there is none. With
 // port 0 the kernel picks a free port, so it always opens one, and those who ask
 // for that port share it afterwards.
-func attach(ctx context.Context, addr address, o options) (*listener, error) {
+func attach(ctx context.Context, addr address, o socketOptions) (*listener, error) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
 	if refuses {
@@ -84,23 +90,33 @@ func attach(ctx context.Context, addr address, o options) (*listener, error) {
 	}
 	s := sockets[addr]
 	if s == nil || s.lost() {
-		k, err := openKernel(ctx, &addr, o)
-		if err != nil {
+		var err error
+		if s, err = openSocket(ctx, addr, o); err != nil {
 			return nil, err
 		}
-		s = newSocket(addr, k)
-		config, waits := lifecycle.Of(ctx)
-		waits = waits && !config.Running()
-		if !waits {
-			if err := k.listen(); err != nil {
-				_ = k.Close()
-				return nil, err
-			}
-		}
-		sockets[s.key] = s
-		go s.run(waits)
 	}
 	return s.add(ctx, o), nil
+}
+
+// openSocket opens the socket of an address. The caller holds socketsMu.
+func openSocket(ctx context.Context, addr address, o socketOptions) (*socket, error) {
+	k, err := openKernel(ctx, &addr, o)
+	if err != nil {
+		return nil, err
+	}
+	s := newSocket(addr, k)
+	config, waits := lifecycle.Of(ctx)
+	waits = waits && !config.Running()
+	if !waits {
+		if err := k.listen(); err != nil {
+			_ = k.Close()
+			return nil, err
+		}
+		s.begin.Do(func() { close(s.begun) })
+	}
+	s.enter()
+	go s.run(waits)
+	return s, nil
 }
 
 func newSocket(key address, k kernel) *socket {
@@ -109,25 +125,37 @@ func newSocket(key address, k kernel) *socket {
 		kernel: k,
 		conns:  make(chan net.Conn),
 		begun:  make(chan struct{}),
+		review: make(chan struct{}, 1),
 		idle:   make(chan struct{}),
 		done:   make(chan struct{}),
 	}
 }
 
 // add adds a user. The caller holds socketsMu.
-func (s *socket) add(ctx context.Context, o options) *listener {
+func (s *socket) add(ctx context.Context, o socketOptions) *listener {
 	l := newListener(ctx, s, o)
+	s.prune()
 	s.users = append(s.users, l)
 	s.pass()
 	l.stop = context.AfterFunc(ctx, func() { l.leave() })
 	if config, ok := lifecycle.Of(ctx); ok {
 		go func() {
 			if config.Await(ctx) {
-				s.begin.Do(func() { close(s.begun) })
+				s.beginNow()
 			}
 		}()
 	}
 	return l
+}
+
+// beginNow has the socket be used.
+func (s *socket) beginNow() {
+	s.begin.Do(func() {
+		if err := s.kernel.listen(); err != nil { // the accept goroutine tries again
+			logger().Error("listening", zap.Stringer("address", s.key), zap.Error(err))
+		}
+		close(s.begun)
+	})
 }
 
 // lost reports whether the kernel socket has been closed by somebody else.
@@ -138,6 +166,21 @@ func (s *socket) lost() bool {
 	default:
 		return false
 	}
+}
+
+// prune takes away the users whose context has ended: they are on their way out, and
+// must not be in the way of others until then. The caller holds socketsMu.
+func (s *socket) prune() {
+	if s.ending.Load() { // then they still accept who is in
+		return
+	}
+	s.users = slices.DeleteFunc(s.users, func(l *listener) bool {
+		if l.ctx.Err() == nil {
+			return false
+		}
+		l.finish()
+		return true
+	})
 }
 
 // pass gives connections to the users of the configuration that has been here for
@@ -159,17 +202,32 @@ func (s *socket) pass() {
 
 // detach takes one user away. With the last one the kernel socket is closed when
 // detach returns, and those who were in are left for that user's Accept. At the
-// end of the process it is not: then the result is false.
+// end of the process it is not, nor where other sockets take over: then the result
+// is false.
 func (s *socket) detach(l *listener) (closed bool) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
-	s.users = slices.DeleteFunc(s.users, func(other *listener) bool { return other == l })
+	i := slices.Index(s.users, l)
+	if i < 0 { // pruned
+		return true
+	}
+	s.users = slices.Delete(s.users, i, i+1)
+	s.prune()
+	heirs := s.heirs(l)
+	for _, heir := range heirs {
+		heir.beginNow()
+	}
 	if len(s.users) > 0 {
+		s.reviewNow()
 		s.pass()
 		return true
 	}
 	l.last = true
 	if s.ending.Load() {
+		return false
+	}
+	if len(heirs) > 0 {
+		s.bequeath()
 		return false
 	}
 	s.kernel.refuse()
@@ -181,16 +239,13 @@ func (s *socket) detach(l *listener) (closed bool) {
 // shut has the accept goroutine close the kernel socket. The caller holds
 // socketsMu.
 func (s *socket) shut() {
+	if s.shutting {
+		return
+	}
+	s.shutting = true
 	s.forget()
 	close(s.idle)
 	s.kernel.wake()
-}
-
-// forget frees the address, unless a successor holds it. The caller holds socketsMu.
-func (s *socket) forget() {
-	if sockets[s.key] == s {
-		delete(sockets, s.key)
-	}
 }
 
 // keep keeps those who are in for the user who closed last.

@@ -36,18 +36,19 @@ func (k *fakeKernel) Accept() (net.Conn, error) {
 	}
 }
 
-func (k *fakeKernel) Close() error               { k.wake(); return nil }
-func (k *fakeKernel) Addr() net.Addr             { return &net.TCPAddr{Port: 1} }
-func (k *fakeKernel) configure(options) error    { return nil }
-func (k *fakeKernel) listen() error              { return nil }
-func (k *fakeKernel) refuse()                    {}
-func (k *fakeKernel) wake()                      { k.once.Do(func() { close(k.closed) }) }
-func (k *fakeKernel) waiting() (net.Conn, error) { return nil, nil }
+func (k *fakeKernel) Close() error                  { k.wake(); return nil }
+func (k *fakeKernel) Addr() net.Addr                { return &net.TCPAddr{Port: 1} }
+func (k *fakeKernel) configure(socketOptions) error { return nil }
+func (k *fakeKernel) listen() error                 { return nil }
+func (k *fakeKernel) refuse()                       {}
+func (k *fakeKernel) stepAside()                    {}
+func (k *fakeKernel) wake()                         { k.once.Do(func() { close(k.closed) }) }
+func (k *fakeKernel) waiting() (net.Conn, error)    { return nil, nil }
 
 func attachTo(t testing.TB, s *socket) *listener {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
-	return s.add(t.Context(), options{})
+	return s.add(t.Context(), socketOptions{})
 }
 
 // openFake starts a socket over a fakeKernel, with n users.

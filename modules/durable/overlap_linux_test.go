@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/sys/unix"
+)
+
+func init() { caddy.RegisterModule(new(answersApp)) }
+
+// answersApp is a Caddy app that listens on several addresses, and answers at each with
+// another byte.
+type answersApp struct {
+	Listen map[string]byte `json:"listen,omitempty"`
+	Fail   bool            `json:"fail,omitempty"` // Start fails after the app has begun to listen
+
+	ctx       caddy.Context
+	listeners []any
+}
+
+func (*answersApp) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "durable_answers", New: func() caddy.Module { return new(answersApp) }}
+}
+
+func (a *answersApp) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	return nil
+}
+
+func (a *answersApp) Start() error {
+	for address, answer := range a.Listen {
+		addr, err := caddy.ParseNetworkAddress(address)
+		if err != nil {
+			return err
+		}
+		listeners, err := addr.ListenAll(a.ctx, net.ListenConfig{})
+		if err != nil {
+			return err
+		}
+		for _, ln := range listeners {
+			go serve(ln.(net.Listener), answer)
+		}
+		a.listeners = append(a.listeners, listeners...)
+	}
+	if a.Fail {
+		time.Sleep(10 * time.Millisecond) // as if another app failed
+		return errors.New("asked to fail")
+	}
+	return nil
+}
+
+func (a *answersApp) Stop() (err error) {
+	for _, ln := range a.listeners {
+		err = errors.Join(err, ln.(net.Listener).Close())
+	}
+	return err
+}
+
+func loadAnswers(t *testing.T, listen map[string]byte, fail bool) error {
+	t.Helper()
+	config, err := json.Marshal(map[string]any{
+		"admin":   map[string]any{"disabled": true, "config": map[string]any{"persist": false}},
+		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}},
+		"apps":    map[string]any{"durable_answers": answersApp{Listen: listen, Fail: fail}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return caddy.Load(config, true)
+}
+
+// stranger binds a socket to an address as a program of the same user would that
+// uses SO_REUSEPORT.
+func stranger(t *testing.T, at netip.AddrPort) error {
+	t.Helper()
+	family := unix.AF_INET6
+	if at.Addr().Is4() {
+		family = unix.AF_INET
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	for _, option := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if family == unix.AF_INET6 {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
+	}
+	to, err := sockaddr(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return unix.Bind(fd, to)
+}
+
+// From one configuration to the next, addresses of one port may become others that
+// overlap with them. No connection is lost, each goes to the address that is most
+// exact, and no other program can be beside.
+func TestOverlappingReloads(t *testing.T) {
+	needIPv6(t)
+	port := portOf(openForPort(t))
+	all4, all, one, two := fmt.Sprintf("durable4/0.0.0.0:%d", port), fmt.Sprintf("durable/[::]:%d", port), fmt.Sprintf("durable/127.0.0.1:%d", port), fmt.Sprintf("durable/127.0.0.2:%d", port)
+	all6, one6 := fmt.Sprintf("durable6/[::]:%d", port), fmt.Sprintf("durable/[::1]:%d", port)
+	steps := []struct {
+		listen map[string]byte
+		want   map[string]byte // by host; those that are missing are refused
+	}{
+		{map[string]byte{all4: 1}, map[string]byte{"127.0.0.1": 1, "127.0.0.2": 1}},
+		{map[string]byte{all: 2}, map[string]byte{"127.0.0.1": 2, "127.0.0.2": 2, "::1": 2}},
+		{map[string]byte{one: 3, two: 4}, map[string]byte{"127.0.0.1": 3, "127.0.0.2": 4}},
+		{map[string]byte{all4: 5}, map[string]byte{"127.0.0.1": 5, "127.0.0.2": 5}},
+		{map[string]byte{all4: 6, two: 7}, map[string]byte{"127.0.0.1": 6, "127.0.0.2": 7}},
+		{map[string]byte{one: 8, all4: 9, all6: 10, one6: 11}, map[string]byte{"127.0.0.1": 8, "127.0.0.2": 9, "::1": 11}},
+		{map[string]byte{one: 12, all: 13}, map[string]byte{"127.0.0.1": 12, "127.0.0.2": 13, "::1": 13}},
+		{map[string]byte{one6: 14, one: 15, two: 15}, map[string]byte{"127.0.0.1": 15, "127.0.0.2": 15, "::1": 14}},
+		{map[string]byte{all: 16}, map[string]byte{"127.0.0.1": 16, "127.0.0.2": 16, "::1": 16}},
+	}
+	if err := loadAnswers(t, steps[0].listen, false); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := caddy.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	stopOne, stopTwo := load(fmt.Sprintf("127.0.0.1:%d", port)), load(fmt.Sprintf("127.0.0.2:%d", port))
+	for range 3 {
+		for i, step := range steps {
+			if err := loadAnswers(t, map[string]byte{all: 99, one: 98, two: 97, one6: 96}, true); err == nil {
+				t.Fatal("a configuration whose app fails was taken")
+			}
+			if err := loadAnswers(t, step.listen, false); err != nil {
+				t.Fatalf("step %d: %v", i, err)
+			}
+			for _, host := range []string{"127.0.0.1", "127.0.0.2", "::1"} {
+				for range 3 {
+					got, err := ask(net.JoinHostPort(host, strconv.Itoa(port)))
+					if want, ok := step.want[host]; got != want || ok != (err == nil) {
+						t.Errorf("step %d: %s answers %d, %v, want %d", i, host, got, err, want)
+					}
+				}
+				at := netip.AddrPortFrom(netip.MustParseAddr(host), uint16(port))
+				if err := stranger(t, at); err == nil && step.want[host] != 0 {
+					t.Errorf("step %d: another program binds %v", i, at)
+				}
+			}
+			if err := stranger(t, netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port))); err == nil {
+				t.Errorf("step %d: another program binds 0.0.0.0", i)
+			}
+		}
+	}
+	for _, stop := range []func() (int64, []error){stopOne, stopTwo} {
+		ok, lost := stop()
+		t.Logf("%d reloads and as many refused: %d connections served, %d lost", 3*len(steps), ok, len(lost))
+		if len(lost) > 0 || ok == 0 {
+			t.Errorf("%d lost, the first: %v", len(lost), lost[0])
+		}
+	}
+}
+
+// openForPort finds a port that is free for all addresses.
+func openForPort(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := openFamily(t, "durable", "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	return ln
+}
+
+// Those who wait in the queue of a socket that closes are accepted from the one that
+// their address belongs to then; the others by who closed.
+func TestOverlapHandsQueueOver(t *testing.T) {
+	for name, hosts := range map[string][2]string{"wider": {"127.0.0.2", "0.0.0.0"}, "narrower": {"0.0.0.0", "127.0.0.2"}} {
+		t.Run(name, func(t *testing.T) {
+			before, err := openFamily(t, "durable4", hosts[0], 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			port := portOf(before)
+			var heirs, others []net.Conn
+			for range 5 {
+				heirs = append(heirs, dialTo(t, "127.0.0.2", port))
+				if name == "narrower" {
+					others = append(others, dialTo(t, "127.0.0.3", port))
+				}
+			}
+			after, err := openFamily(t, "durable4", hosts[1], port)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := before.Close(); err != nil {
+				t.Fatal(err)
+			}
+			heirs = append(heirs, dialTo(t, "127.0.0.2", port))
+			accepted(t, after, heirs)
+			accepted(t, before, others)
+			if _, err := before.Accept(); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("after that: %v", err)
+			}
+			again, err := openFamily(t, "durable4", hosts[0], port) // it may come back at once
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn := dialTo(t, "127.0.0.2", port)
+			if name == "wider" {
+				accepted(t, again, []net.Conn{conn})
+			} else {
+				accepted(t, after, []net.Conn{conn})
+			}
+		})
+	}
+}
+
+func dialTo(t *testing.T, host string, port int) net.Conn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, strconv.Itoa(port)), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// accepted checks that a listener accepts some clients, in any order, and no others.
+func accepted(t *testing.T, ln net.Listener, clients []net.Conn) {
+	t.Helper()
+	want := make(map[string]bool)
+	for _, c := range clients {
+		want[c.LocalAddr().String()] = true
+	}
+	for range clients {
+		conn, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		if !want[conn.RemoteAddr().String()] {
+			t.Errorf("%v accepted %v to %v", ln.Addr(), conn.RemoteAddr(), conn.LocalAddr())
+		}
+		delete(want, conn.RemoteAddr().String())
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.App         = (*answersApp)(nil)
+	_ caddy.Provisioner = (*answersApp)(nil)
+)

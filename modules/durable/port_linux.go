@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"slices"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Linux binds a socket beside one that listens on an overlapping address, such as
+// 0.0.0.0 beside 127.0.0.1, if both have SO_REUSEPORT. With that option another
+// program of the same user could bind the very same address, too, and get a part of
+// its connections. So the sockets here have it only while one of them is bound or
+// begins to listen.
+
+// ports holds the sockets that this process has bound to each port. Its lock is
+// taken after those of sockets and of a kernel socket.
+var ports = struct {
+	sync.Mutex
+	of map[uint16][]*tcpKernel
+}{of: make(map[uint16][]*tcpKernel)}
+
+// overlapped reports whether this process has bound sockets to the port of a.
+func overlapped(a address) bool {
+	ports.Lock()
+	defer ports.Unlock()
+	return len(ports.of[a.at.Port()]) > 0
+}
+
+// register adds a bound socket.
+func (k *tcpKernel) register() {
+	ports.Lock()
+	defer ports.Unlock()
+	ports.of[k.port()] = append(ports.of[k.port()], k)
+}
+
+// unregister removes a socket that is to be closed.
+func (k *tcpKernel) unregister() {
+	ports.Lock()
+	defer ports.Unlock()
+	left := slices.DeleteFunc(ports.of[k.port()], func(other *tcpKernel) bool { return other == k })
+	if ports.of[k.port()] = left; len(left) == 0 {
+		delete(ports.of, k.port())
+	}
+}
+
+// beside calls f, which binds a socket to a or has it listen there, while the
+// sockets on the port let others of this process beside them.
+func beside(a address, f func() (*tcpKernel, error)) (*tcpKernel, error) {
+	ports.Lock()
+	defer ports.Unlock()
+	shareAll(ports.of[a.at.Port()], 1)
+	k, err := f()
+	if err == nil {
+		park(a)
+	}
+	shareAll(ports.of[a.at.Port()], 0)
+	if k != nil {
+		shareAll([]*tcpKernel{k}, 0)
+	}
+	return k, err
+}
+
+// shareAll sets or clears SO_REUSEPORT. A socket beside a plain listener of Caddy's
+// keeps it as long as it is not to be noticed.
+func shareAll(sockets []*tcpKernel, value int) {
+	for _, k := range sockets {
+		if k.unnoticed.Load() {
+			continue
+		}
+		_ = k.do(func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, value) })
+	}
+}
+
+// reusePort lets other sockets of this process beside a new one.
+func reusePort(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }
+
+// park takes care that the kernel asks the sockets of a port whether they have
+// SO_REUSEPORT when another program wants to be beside them. It does not for the
+// address that was bound last with the option, and for 0.0.0.0 and [::] that is any
+// address of the version of IP. So an address is bound last that no machine has: one of
+// the other version, and of those for documentation (RFC 5737, RFC 3849). Where that
+// fails, the sockets work all the same.
+func park(a address) {
+	family, level, freebind := unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND
+	var to unix.Sockaddr = &unix.SockaddrInet6{Port: int(a.at.Port()), Addr: [16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1}}
+	if !a.isIPv4() {
+		family, level, freebind = unix.AF_INET, unix.IPPROTO_IP, unix.IP_FREEBIND
+		to = &unix.SockaddrInet4{Port: int(a.at.Port()), Addr: [4]byte{192, 0, 2, 1}}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if family == unix.AF_INET6 {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
+	}
+	_ = unix.SetsockoptInt(fd, level, freebind, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	_ = reusePort(fd)
+	_ = unix.Bind(fd, to)
+}
