@@ -27,7 +27,14 @@ func runHAProxyConfig(t *testing.T, files map[string]string) (dir string) {
 		}
 	}
 	p := &process{dir: dir, admin: freeAddress(t), done: make(chan struct{}), more: make(chan struct{})}
-	p.cmd = command(t, dir, "run", "--config", "haproxy.cfg", "--adapter", "haproxy")
+	p.haproxyConfig(t)
+	return dir
+}
+
+// haproxyConfig starts the process with the haproxy.cfg in its folder.
+func (p *process) haproxyConfig(t *testing.T) {
+	t.Helper()
+	p.cmd = command(t, p.dir, "run", "--config", "haproxy.cfg", "--adapter", "haproxy")
 	p.cmd.Env = append(p.cmd.Env, "CADDY_ADMIN="+p.admin)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -41,7 +48,6 @@ func runHAProxyConfig(t *testing.T, files map[string]string) (dir string) {
 	p.await(t, "serving initial configuration", func(lines []logLine) bool {
 		return slices.ContainsFunc(lines, func(l logLine) bool { return l.Msg == "serving initial configuration" })
 	})
-	return dir
 }
 
 // What a newcomer does first: the configuration of every tutorial, two web
