@@ -20,6 +20,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -88,7 +89,7 @@ func (a *App) provision(ctx caddy.Context) error {
 			return err
 		}
 	}
-	return nil
+	return durable.Check(ctx)
 }
 
 func (a *App) checkTimeouts() error {

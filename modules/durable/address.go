@@ -11,12 +11,23 @@ import (
 	"strings"
 )
 
+// sharedSuffix marks the networks whose addresses several users of one configuration
+// may have.
+const sharedSuffix = "+shared"
+
 // networks are what package net calls those that are registered here.
 var networks = map[string]string{
-	"durable":  "tcp",
-	"durable4": "tcp4",
-	"durable6": "tcp6",
+	"durable":                 "tcp",
+	"durable4":                "tcp4",
+	"durable6":                "tcp6",
+	"durable" + sharedSuffix:  "tcp",
+	"durable4" + sharedSuffix: "tcp4",
+	"durable6" + sharedSuffix: "tcp6",
 }
+
+// Is reports whether a network, as caddy.ParseNetworkAddress has it, is one of those
+// that are registered here.
+func Is(network string) bool { return networks[network] != "" }
 
 // kind is what an address names.
 type kind uint8
@@ -71,6 +82,7 @@ func (a address) wildcard() address {
 //	durable4/… durable6/…      of one version of IP, so that both can have one port
 //	durable/unix//PATH|MODE    a Unix socket, which takes the place of one that is there
 //	durable/fd/NUMBER          a listening socket that the process has been started with
+//	durable+shared/…           the same, and others of the configuration may have it, too
 //
 // Without a host, durable stands for two addresses: each version of IP has a socket
 // of its own, so that it can be kept, or get a neighbor, by itself.

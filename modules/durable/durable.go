@@ -10,13 +10,15 @@
 // accepting and never ends it. Addresses of one port may overlap, in one configuration
 // or from one to the next: each connection goes to the most exact (Linux). No other
 // program can share an address: one that it holds is an error at start. UDP is not
-// supported.
+// supported. Check finds what a configuration as a whole cannot have.
 package durable
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -44,8 +46,13 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 	if err != nil {
 		return nil, err
 	}
-	l, err := attachAll(ctx, as, socketOptions{cfg, mode}, portTries)
+	l, err := attachAll(ctx, as, socketOptions{cfg, mode, strings.HasSuffix(network, sharedSuffix)}, portTries)
 	if err != nil {
+		if c, ok := ctx.(caddy.Context); ok && errors.Is(err, errNotShared) {
+			if named := Check(c); named != nil { // who the users are
+				err = named
+			}
+		}
 		return nil, fmt.Errorf("listening on %q: %w", spelling(network, as), err)
 	}
 	return l, nil

@@ -25,7 +25,7 @@ import (
 // is only bound until listen; from then on the kernel gives each connection to the
 // socket whose address is the most exact. Where this process has a plain listener of
 // Caddy's there, which lets others beside it, it listens unnoticed until listen.
-func openTCP(_ context.Context, a address, o socketOptions) (kernel, error) {
+func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 	k, err := bindTCP(a, o, nil)
 	switch {
 	case err == nil:
@@ -40,6 +40,11 @@ func openTCP(_ context.Context, a address, o socketOptions) (kernel, error) {
 			return k, err
 		})
 	case isPlain(a):
+		if c, ok := ctx.(caddy.Context); ok { // it may be of the same configuration
+			if err := Check(c); err != nil {
+				return nil, err
+			}
+		}
 		k, err = beside(a, func() (*tcpKernel, error) {
 			k, err := bindTCP(a, o, func(fd int) error { return errors.Join(reusePort(fd), dropSYN(fd)) })
 			if err != nil {

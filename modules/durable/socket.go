@@ -4,6 +4,7 @@ package durable
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"net"
 	"slices"
@@ -23,8 +24,11 @@ const restTime = 5 * time.Second
 // socketOptions are what a user wants of the kernel socket.
 type socketOptions struct {
 	net.ListenConfig
-	mode fs.FileMode // of a Unix socket
+	mode   fs.FileMode // of a Unix socket
+	shared bool        // with others of the configuration
 }
+
+var errNotShared = errors.New("durable: the configuration has this address twice: expected two addresses, or durable+shared/ in both places")
 
 // kernel is a kernel socket that listens.
 type kernel interface {
@@ -89,6 +93,9 @@ func attach(ctx context.Context, addr address, o socketOptions) (*listener, erro
 		return nil, errEnding
 	}
 	s := sockets[addr]
+	if s != nil && s.isTakenFor(ctx, o) {
+		return nil, errNotShared
+	}
 	if s == nil || s.lost() {
 		var err error
 		if s, err = openSocket(ctx, addr, o); err != nil {
@@ -96,6 +103,15 @@ func attach(ctx context.Context, addr address, o socketOptions) (*listener, erro
 		}
 	}
 	return s.add(ctx, o), nil
+}
+
+// isTakenFor reports whether another user of the same configuration has the socket,
+// and one of both does not want to share it. The caller holds socketsMu.
+func (s *socket) isTakenFor(ctx context.Context, o socketOptions) bool {
+	config, ok := lifecycle.Of(ctx)
+	return ok && slices.ContainsFunc(s.users, func(l *listener) bool {
+		return l.hasConfig && l.config == config && (!l.options.shared || !o.shared)
+	})
 }
 
 // openSocket opens the socket of an address. The caller holds socketsMu.

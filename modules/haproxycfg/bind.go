@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
@@ -168,44 +170,148 @@ func (t *translation) usable(a *haproxyfile.Address) (err error) {
 	return err
 }
 
-// listen is the address in Caddy's words. taken tells whether its
-// port has a socket for all IPv4 addresses, too.
-func (b *bind) listen(taken func(*bind) bool) string {
+// listen is the address in Caddy's words. A range of ports is several where other binds
+// have a part of it.
+func (t *translation) listen(b *bind) (listen []string) {
+	suffix := ""
 	switch b.Family {
-	case haproxyfile.Unix:
-		if b.mode != "" {
-			return "durable/unix/" + b.Path + "|" + b.mode
+	case haproxyfile.Unix, haproxyfile.FD:
+		if t.isShared(b, 0) {
+			suffix = "+shared"
 		}
-		return "durable/unix/" + b.Path
-	case haproxyfile.FD:
-		return "durable/fd/" + strconv.Itoa(b.FD)
+		if b.Family == haproxyfile.FD {
+			return []string{"durable" + suffix + "/fd/" + strconv.Itoa(b.FD)}
+		}
+		if b.mode != "" {
+			return []string{"durable" + suffix + "/unix/" + b.Path + "|" + b.mode}
+		}
+		return []string{"durable" + suffix + "/unix/" + b.Path}
 	default:
 	}
-	port := strconv.Itoa(b.Port)
-	if b.PortHigh > b.Port {
-		port += "-" + strconv.Itoa(b.PortHigh)
+	first := b.Port
+	for _, end := range t.cuts(b) {
+		port := strconv.Itoa(first)
+		if end > first {
+			port += "-" + strconv.Itoa(end)
+		}
+		network, host := t.network(b, first)
+		if t.isShared(b, first) {
+			network += "+shared"
+		}
+		listen = append(listen, network+"/"+net.JoinHostPort(host, port))
+		first = end + 1
 	}
+	return listen
+}
+
+// network is that of a bind at one of its ports, and the host.
+func (t *translation) network(b *bind, port int) (network, host string) {
 	switch {
 	case b.allIPv4():
-		return "durable4/0.0.0.0:" + port
-	case b.Host == "" || b.Host == "::":
-		// One kernel socket can hold both families. Where IPv4 has one of its
-		// own, it gets its connections, as in HAProxy.
-		if b.v6only || taken(b) {
-			return "durable6/[::]:" + port
+		return "durable4", "0.0.0.0"
+	case b.allIPv6():
+		// Where IPv4 has a socket of its own, that gets its connections, as in HAProxy.
+		if b.v6only || t.boundToIPv4(port) {
+			return "durable6", "::"
 		}
-		return "durable/[::]:" + port
+		return "durable", "::"
+	}
+	switch familyOf(&b.Address) {
+	case "tcp4/":
+		return "durable4", b.Host
+	case "tcp6/":
+		return "durable6", b.Host
 	default:
-		network := "durable/"
-		switch familyOf(&b.Address) {
-		case "tcp4/":
-			network = "durable4/"
-		case "tcp6/":
-			network = "durable6/"
-		}
-		return network + net.JoinHostPort(b.Host, port)
+		return "durable", b.Host
 	}
 }
+
+// cuts are the last ports of the parts of b's range that other binds have, or do not
+// have, as a whole.
+func (t *translation) cuts(b *bind) []int {
+	last := max(b.Port, b.PortHigh)
+	ends := []int{last}
+	for other := range t.bound {
+		for _, end := range []int{other.Port - 1, max(other.Port, other.PortHigh)} {
+			if other != b && (other.allIPv4() || b.isSame(other)) && b.Port <= end && end < last {
+				ends = append(ends, end)
+			}
+		}
+	}
+	slices.Sort(ends)
+	return slices.Compact(ends)
+}
+
+// bound are the binds that are listened on.
+func (t *translation) bound(yield func(*bind) bool) {
+	for _, p := range t.proxies {
+		for i := range p.binds {
+			if !p.disabled && !yield(&p.binds[i]) {
+				return
+			}
+		}
+	}
+}
+
+// boundToIPv4 tells whether a port is bound on all IPv4 addresses.
+func (t *translation) boundToIPv4(port int) bool {
+	for b := range t.bound {
+		if b.allIPv4() && b.has(port) {
+			return true
+		}
+	}
+	return false
+}
+
+// isShared tells whether another bind has the same address. HAProxy then lets the
+// kernel choose one of them for each connection.
+func (t *translation) isShared(b *bind, port int) bool {
+	for other := range t.bound {
+		if other != b && other.has(port) && b.isSame(other) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkAdmin reports a bind whose address Caddy's admin endpoint has: a haproxy.cfg
+// cannot say that it be elsewhere.
+func (t *translation) checkAdmin(b *bind) {
+	admin, err := caddy.ParseNetworkAddress(caddy.DefaultAdminListen)
+	if err != nil || admin.Network != "tcp" || !b.isTCP() || !b.has(int(admin.StartPort)) { //nolint:gosec // a port
+		return
+	}
+	host := admin.Host
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	all := b.allIPv4() && !strings.Contains(host, ":") || b.allIPv6() && (!b.v6only || strings.Contains(host, ":"))
+	if all || b.Host == host || b.Host == admin.Host {
+		t.errorf(b.Pos, "'bind %s' : Caddy's admin endpoint listens on %s: expected another port here, or another address for the endpoint in the environment variable CADDY_ADMIN", b.Address, caddy.DefaultAdminListen)
+	}
+}
+
+// isSame reports whether the addresses of two binds are one, but for their ports.
+func (b *bind) isSame(other *bind) bool {
+	switch {
+	case b.Family == haproxyfile.Unix || other.Family == haproxyfile.Unix:
+		return b.Family == other.Family && b.Path == other.Path
+	case b.Family == haproxyfile.FD || other.Family == haproxyfile.FD:
+		return b.Family == other.Family && b.FD == other.FD
+	case b.allIPv4() || b.allIPv6():
+		return b.allIPv4() == other.allIPv4() && b.allIPv6() == other.allIPv6()
+	default:
+		return b.Host == other.Host
+	}
+}
+
+// has reports whether a port is one of the bind's; a path and a descriptor have none.
+func (b *bind) has(port int) bool { return b.Port <= port && port <= max(b.Port, b.PortHigh) }
+
+// allIPv6 reports whether the socket is that of all IPv6 addresses.
+func (b *bind) allIPv6() bool { return !b.allIPv4() && (b.Host == "" || b.Host == "::") && b.isTCP() }
+
+func (b *bind) isTCP() bool { return b.Family != haproxyfile.Unix && b.Family != haproxyfile.FD }
 
 func (b *bind) isIPv6() bool { return b.Family == haproxyfile.IPv6 || strings.Contains(b.Host, ":") }
 

@@ -58,18 +58,9 @@ func (t *translation) emit() []byte {
 // addresses are those that a frontend listens on.
 func (t *translation) addresses(p *proxy) (listen []string) {
 	for i := range p.binds {
-		listen = append(listen, p.binds[i].listen(t.boundToIPv4))
+		listen = append(listen, t.listen(&p.binds[i])...)
 	}
 	return listen
-}
-
-// boundToIPv4 tells whether one of b's ports is bound on all IPv4 addresses.
-func (t *translation) boundToIPv4(b *bind) bool {
-	return slices.ContainsFunc(t.proxies, func(p *proxy) bool {
-		return !p.disabled && slices.ContainsFunc(p.binds, func(other bind) bool {
-			return other.allIPv4() && other.Port <= max(b.Port, b.PortHigh) && b.Port <= max(other.Port, other.PortHigh)
-		})
-	})
 }
 
 func (t *translation) emitFrontend(p *proxy) *layer4.Server {

@@ -43,6 +43,11 @@ func (t *translation) finishFrontend(p *proxy) {
 	if len(p.binds) == 0 && !p.refused {
 		t.warnf(p.Pos, "%s has no 'bind' directive. Please declare it as a backend if this was intended.", p)
 	}
+	if !p.disabled && !p.http.stats {
+		for i := range p.binds {
+			t.checkAdmin(&p.binds[i])
+		}
+	}
 	for _, u := range p.uses {
 		if !u.dynamic {
 			t.checkTarget(p, u.reference, "use_backend")

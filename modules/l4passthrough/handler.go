@@ -124,7 +124,11 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision finds the backends and compiles the rules.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	listen := balancer.NotDurable(ctx, h.Name)
 	h.setDefaults()
+	if len(listen) > 0 {
+		h.logger.Warn("reloads lose connections at this listener: expected a durable address, such as durable/:443", zap.String("frontend", h.Name), zap.Strings("listen", listen))
+	}
 	mod, err := ctx.App("passthrough")
 	if err != nil {
 		return fmt.Errorf("getting the passthrough app: %w", err)
