@@ -69,7 +69,7 @@ func (p *pair) Accept() (net.Conn, error) {
 			if l.isClosed() || l.sock.lost() {
 				conn, err := l.rest()
 				if err == nil {
-					return conn, nil
+					return asDual(conn), nil
 				}
 				if !errors.Is(err, net.ErrClosed) {
 					return nil, err
@@ -91,10 +91,10 @@ func (p *pair) Accept() (net.Conn, error) {
 		select {
 		case conn := <-conns[0]:
 			p[0].sock.handed()
-			return conn, nil
+			return asDual(conn), nil
 		case conn := <-conns[1]:
 			p[1].sock.handed()
-			return conn, nil
+			return asDual(conn), nil
 		case <-turns[0]:
 		case <-turns[1]:
 		case <-closed[0]:
@@ -103,6 +103,14 @@ func (p *pair) Accept() (net.Conn, error) {
 		case <-done[1]:
 		}
 	}
+}
+
+// asDual has a connection know, where it can, that it came to both versions of IP.
+func asDual(conn net.Conn) net.Conn {
+	if c, ok := conn.(interface{ SetDual() }); ok {
+		c.SetDual()
+	}
+	return conn
 }
 
 // Close closes both, as that of a listener does.

@@ -64,7 +64,7 @@ func (c *connection) try(a *attempts) bool {
 	b := a.backend
 	c.session = new(session)
 	a.request.Into = &c.session.first
-	a.request.Source, a.request.Connection = c.look(true).Source.Addr(), c
+	a.request.Source, a.request.Connection = mapped(c.cx.Conn, c.look(true).Source.Addr()), c
 	began := time.Now()
 	c.stage = tcplog.KilledQueue
 	c.record.Backend, c.record.Server, c.record.Address = b.Name(), "", ""

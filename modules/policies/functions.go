@@ -66,9 +66,10 @@ func avalanche(h uint32) uint32 {
 	return h * 3221225473
 }
 
-// folded is an address of either family in 32 bits.
+// folded is an address of either family in 32 bits. An IPv4 address within one of
+// IPv6 is hashed as the latter.
 func folded(a netip.Addr) (h uint32) {
-	for b := a.Unmap().AsSlice(); len(b) > 0; b = b[4:] {
+	for b := a.AsSlice(); len(b) > 0; b = b[4:] {
 		h ^= binary.BigEndian.Uint32(b)
 	}
 	return h

@@ -108,22 +108,26 @@ func TestHashFunctionNone(t *testing.T) {
 	}
 }
 
-// An address in its IPv6 form is the client's IPv4 address: whether the listener
-// is of both families does not move clients. HAProxy hashes the form it got.
-func TestMappedAddressesAreIPv4(t *testing.T) {
-	for name, p := range map[string]pool.Policy{
-		"source":      new(Source),
-		"hash src":    &Hash{Key: sourceKey},
-		"hash by wt6": &Hash{Key: sourceKey, Hashing: Hashing{HashType: HashType{Function: "wt6"}}},
-		"hash by number": &Hash{
+// An IPv4 address in its IPv6 form is hashed as the latter, as HAProxy hashes the
+// form that the listener has; as a number, it is the IPv4 address.
+func TestMappedAddresses(t *testing.T) {
+	client := netip.MustParseAddr("192.0.2.3")
+	mapped := netip.AddrFrom16(client.As16())
+	bytes := mapped.As16()
+	for name, c := range map[string]struct {
+		policy pool.Policy
+		want   uint32
+	}{
+		"source":      {new(Source), 0xc0000203 ^ 0xffff},
+		"hash src":    {&Hash{Key: sourceKey}, sum("sdbm", bytes[:])},
+		"hash by wt6": {&Hash{Key: sourceKey, Hashing: Hashing{HashType: HashType{Function: "wt6"}}}, sum("wt6", bytes[:])},
+		"hash by number": {&Hash{
 			Key: sourceKey, Hashing: Hashing{HashType: HashType{Function: noFunction}},
-		},
+		}, 0xc0000203},
 	} {
-		h := provisioned(t, p).(pool.Hasher)
-		four, _ := h.Hash(&pool.Request{Source: netip.MustParseAddr("192.0.2.3")})
-		mapped, ok := h.Hash(&pool.Request{Source: netip.MustParseAddr("::ffff:192.0.2.3")})
-		if four != mapped || !ok {
-			t.Errorf("%s: %d (%t), and %d where it is of IPv4", name, mapped, ok, four)
+		h := provisioned(t, c.policy).(pool.Hasher)
+		if got, ok := h.Hash(&pool.Request{Source: mapped}); got != c.want || !ok {
+			t.Errorf("%s: %#x (%t), want %#x", name, got, ok, c.want)
 		}
 	}
 }

@@ -107,8 +107,11 @@ func (p *Hash) Pick(_ pool.View, r *pool.Request) *pool.Server { return p.pick(r
 // Hash is that of the connection's key, if it has one.
 func (p *Hash) Hash(r *pool.Request) (uint32, bool) {
 	function := p.HashType.Function
-	if a := r.Source.Unmap(); p.Key == sourceKey && a.Is4() && function != noFunction { // the usual case allocates nothing
-		b := a.As4()
+	if p.Key == sourceKey && function != noFunction && r.Source.IsValid() { // the usual case allocates nothing
+		if b := r.Source.As16(); !r.Source.Is4() {
+			return p.finish(sum(function, b[:])), true
+		}
+		b := r.Source.As4()
 		return p.finish(sum(function, b[:])), true
 	}
 	key, ok := p.key(r)

@@ -15,7 +15,8 @@ func init() {
 
 // Source gives each client address the same server. The parts of the address, 32
 // bits each, are combined by XOR; the function of hash_type has no part in it.
-// Clients without an address take turns. It is HAProxy's balance source.
+// Clients without an address take turns. An IPv4 client of a listener for both versions
+// of IP has the address ::ffff:A.B.C.D. It is HAProxy's balance source.
 type Source struct {
 	Hashing
 }

@@ -12,7 +12,8 @@ import (
 // connection's goroutine. The zero value is ready to use; it must not be copied
 // afterwards.
 type Request struct {
-	// Source is the client's address; the zero value if it has none.
+	// Source is the client's address; the zero value if it has none. That of an IPv4
+	// client of a listener for both versions of IP is the mapped one, ::ffff:A.B.C.D.
 	Source netip.Addr
 	// Connection is what the frontend offers to policies that look at more. They
 	// ask by interfaces of their own whether it can tell what they need.

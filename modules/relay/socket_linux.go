@@ -22,7 +22,8 @@ import (
 // (sendfile), it does not.
 type Socket struct {
 	remote net.Addr
-	sent   int // of what Dial was to send first
+	dual   bool // see SetDual
+	sent   int  // of what Dial was to send first
 
 	mu      sync.Mutex // held while fd is used, which is never for long
 	local   net.Addr   // nil: not known yet
@@ -136,6 +137,13 @@ func Accept(listening uintptr, local net.Addr) (*Socket, error) {
 	}
 	return &Socket{fd: fd, remote: net.TCPAddrFromAddrPort(remote), local: local}, nil
 }
+
+// SetDual notes that the socket has been accepted by a listener for both versions of
+// IP, which may be two kernel sockets. It is for whoever accepts.
+func (s *Socket) SetDual() { s.dual = true }
+
+// Dual reports whether SetDual has been called.
+func (s *Socket) Dual() bool { return s.dual }
 
 // watchedBy is the shard that watches the socket, or nil.
 func (s *Socket) watchedBy() *shard {
