@@ -278,7 +278,7 @@ func (t *translation) isShared(b *bind, port int) bool {
 // cannot say that it be elsewhere.
 func (t *translation) checkAdmin(b *bind) {
 	admin, err := caddy.ParseNetworkAddress(caddy.DefaultAdminListen)
-	if err != nil || admin.Network != "tcp" || !b.isTCP() || !b.has(int(admin.StartPort)) { //nolint:gosec // a port
+	if err != nil || admin.Network != "tcp" || !b.isTCP() || !b.has(int(admin.StartPort)) {
 		return
 	}
 	host := admin.Host
