@@ -39,6 +39,7 @@ func (s *socket) enter() {
 	}
 	if w := sockets[all]; w != nil && exact[all] > 0 {
 		w.shared.Store(true)
+		w.reviewNow()
 	}
 }
 

@@ -137,6 +137,7 @@ func TestOverlappingReloads(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	refusedServes := watchFor(t, port, func(answer byte) bool { return answer >= 96 })
 	stopOne, stopTwo := load(fmt.Sprintf("127.0.0.1:%d", port)), load(fmt.Sprintf("127.0.0.2:%d", port))
 	for range 3 {
 		for i, step := range steps {
@@ -163,12 +164,42 @@ func TestOverlappingReloads(t *testing.T) {
 			}
 		}
 	}
+	if n := refusedServes(); n > 0 {
+		t.Errorf("%d connections were served by a refused configuration", n)
+	}
 	for _, stop := range []func() (int64, []error){stopOne, stopTwo} {
 		ok, lost := stop()
 		t.Logf("%d reloads and as many refused: %d connections served, %d lost", 3*len(steps), ok, len(lost))
 		if len(lost) > 0 || ok == 0 {
 			t.Errorf("%d lost, the first: %v", len(lost), lost[0])
 		}
+	}
+}
+
+// watchFor asks two addresses of a port all the time, until the function that it
+// returns is called, which says how many answers were wrong.
+func watchFor(t *testing.T, port int, wrong func(answer byte) bool) (stop func() int) {
+	t.Helper()
+	over, n := make(chan struct{}), make(chan int)
+	for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
+		go func() {
+			found := 0
+			for {
+				select {
+				case <-over:
+					n <- found
+					return
+				default:
+				}
+				if answer, err := ask(net.JoinHostPort(host, strconv.Itoa(port))); err == nil && wrong(answer) {
+					found++
+				}
+			}
+		}()
+	}
+	return func() int {
+		close(over)
+		return <-n + <-n
 	}
 }
 
@@ -192,7 +223,7 @@ func TestOverlapHandsQueueOver(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			port := portOf(before)
+			port, left := portOf(before), before.(*listener).sock
 			var heirs, others []net.Conn
 			for range 5 {
 				heirs = append(heirs, dialTo(t, "127.0.0.2", port))
@@ -207,13 +238,21 @@ func TestOverlapHandsQueueOver(t *testing.T) {
 			if err := before.Close(); err != nil {
 				t.Fatal(err)
 			}
+			if !isLeaving(left) {
+				t.Error("the end of the process would not wait for who is handed over")
+			}
 			heirs = append(heirs, dialTo(t, "127.0.0.2", port))
 			accepted(t, after, heirs)
 			accepted(t, before, others)
 			if _, err := before.Accept(); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("after that: %v", err)
 			}
-			again, err := openFamily(t, "durable4", hosts[0], port) // it may come back at once
+			<-left.done
+			if isLeaving(left) {
+				t.Error("it is still noted as leaving")
+			}
+			noneInHand(t, left, after.(*listener).sock)
+			again, err := openFamily(t, "durable4", hosts[0], port)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -224,6 +263,116 @@ func TestOverlapHandsQueueOver(t *testing.T) {
 				accepted(t, after, []net.Conn{conn})
 			}
 		})
+	}
+}
+
+func isLeaving(s *socket) bool {
+	socketsMu.Lock()
+	defer socketsMu.Unlock()
+	_, ok := leaving[s]
+	return ok
+}
+
+// noneInHand checks that sockets count no connection that has a user.
+func noneInHand(t *testing.T, of ...*socket) {
+	t.Helper()
+	for _, s := range of {
+		for end := time.Now().Add(patience); s.hand.Load() != 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%v has %d connections in its hand", s.key, s.hand.Load())
+			}
+		}
+	}
+}
+
+// An address may come back while its former socket is still leaving.
+func TestOverlapReturns(t *testing.T) {
+	for _, hosts := range [][2]string{{"127.0.0.2", "0.0.0.0"}, {"0.0.0.0", "127.0.0.2"}} {
+		before, err := openFamily(t, "durable4", hosts[0], 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := portOf(before)
+		after, err := openFamily(t, "durable4", hosts[1], port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before.Close()
+		again, err := openFamily(t, "durable4", hosts[0], port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for host, ln := range map[string]net.Listener{hosts[0]: again, hosts[1]: after} {
+			if host == "0.0.0.0" {
+				host = "127.0.0.3"
+			}
+			accepted(t, ln, []net.Conn{dialTo(t, host, port)})
+		}
+		again.Close()
+		after.Close()
+	}
+}
+
+// Who waits at the address of all when a more exact one is opened goes there, if it is
+// his, though the first address stays.
+func TestOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
+	all, err := openFamily(t, "durable4", "0.0.0.0", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := portOf(all)
+	var ones, twos []net.Conn
+	for range 5 {
+		twos = append(twos, dialTo(t, "127.0.0.2", port))
+		ones = append(ones, dialTo(t, "127.0.0.1", port))
+	}
+	two, err := openFamily(t, "durable4", "127.0.0.2", port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make(chan string, len(ones)+len(twos))
+	go func() {
+		for {
+			conn, err := all.Accept()
+			if err != nil {
+				return
+			}
+			first <- conn.LocalAddr().String()
+			conn.Close()
+		}
+	}()
+	accepted(t, two, twos)
+	for range ones {
+		if got, want := <-first, fmt.Sprintf("127.0.0.1:%d", port); got != want {
+			t.Errorf("the first address accepted a connection to %s, want %s", got, want)
+		}
+	}
+	noneInHand(t, all.(*listener).sock, two.(*listener).sock)
+	if !all.(*listener).sock.shared.Load() {
+		t.Error("the first address does not look whose its connections are")
+	}
+	two.Close()
+	if all.(*listener).sock.shared.Load() {
+		t.Error("the first address still looks whose its connections are")
+	}
+}
+
+// When Caddy stops, the addresses of its configuration are free at once, also those
+// that overlap.
+func TestOverlapStops(t *testing.T) {
+	port := portOf(openForPort(t))
+	for range 5 {
+		if err := loadAnswers(t, map[string]byte{fmt.Sprintf("durable4/:%d", port): 1, fmt.Sprintf("durable/127.0.0.2:%d", port): 2}, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := caddy.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln.Close()
 	}
 }
 
