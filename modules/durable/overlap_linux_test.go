@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -52,6 +53,7 @@ func (a *answersApp) Start() error {
 		}
 		a.listeners = append(a.listeners, listeners...)
 	}
+	time.Sleep(2 * time.Millisecond) // as if another app took its time: they wait for their turn by then
 	if a.Fail {
 		time.Sleep(10 * time.Millisecond) // as if another app failed
 		return errors.New("asked to fail")
@@ -355,6 +357,36 @@ func TestOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
 	if all.(*listener).sock.shared.Load() {
 		t.Error("the first address still looks whose its connections are")
 	}
+}
+
+// The end of the process waits for who is handed over by a socket that has left its
+// address.
+func TestOverlapAtTheEnd(t *testing.T) {
+	before, err := openFamily(t, "durable4", "127.0.0.2", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := before.(*listener).sock
+	after, err := openFamily(t, "durable4", "0.0.0.0", portOf(before))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before.Close()
+	refuseAll()
+	defer func() {
+		socketsMu.Lock()
+		defer socketsMu.Unlock()
+		refuses, ended = false, nil
+		lastHanded.Store(nil)
+	}()
+	socketsMu.Lock()
+	waits := slices.Contains(ended, left)
+	socketsMu.Unlock()
+	if !waits || !arriving() {
+		t.Error("it does not wait")
+	}
+	<-left.done
+	<-after.(*listener).sock.done
 }
 
 // When Caddy stops, the addresses of its configuration are free at once, also those
