@@ -46,7 +46,8 @@ const minMaxHello = 256
 // A frontend of one site needs no named backend: with servers of its own it has
 // an anonymous one, which is its default backend and bears its name.
 type Handler struct {
-	// Name of the frontend, unique in the configuration. Default: "default".
+	// Name of the frontend, unique in the configuration. Default: "default"; where
+	// several have none, all but the first are named after their server's address.
 	Name string `json:"name,omitempty"`
 
 	// InspectDelay is how long the client may take for its ClientHello, counted
@@ -123,17 +124,18 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds the backends and compiles the rules.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.logger = ctx.Logger()
-	listen := balancer.NotDurable(ctx, h.Name)
-	h.setDefaults()
-	if len(listen) > 0 {
-		h.logger.Warn("reloads lose connections at this listener: expected a durable address, such as durable/:443", zap.String("frontend", h.Name), zap.Strings("listen", listen))
-	}
 	mod, err := ctx.App("passthrough")
 	if err != nil {
 		return fmt.Errorf("getting the passthrough app: %w", err)
 	}
 	app := mod.(*balancer.App)
+	var listen []string
+	h.Name, listen = h.place(ctx, app)
+	h.logger = ctx.Logger()
+	h.setDefaults()
+	if plain := balancer.NotDurable(listen); len(plain) > 0 {
+		h.logger.Warn("reloads lose connections at this listener: expected a durable address, such as durable/:443", zap.String("frontend", h.Name), zap.Strings("listen", plain))
+	}
 	if err := h.provision(ctx, app); err != nil {
 		return options.Report(h.logger, options.Locate(h.Origin.Block(), fmt.Errorf("frontend %q: %w", h.Name, err)))
 	}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/mholt/caddy-l4/layer4"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+)
+
+// places are those of the configurations that exist: *balancer.App → *placement.
+var places sync.Map
+
+// placement says which frontend of a configuration is in which layer4 server, and how
+// frontends without a name are called. In the order of the servers' names, the first
+// is DefaultName, and the others are named after the first address of their server:
+// the name keeps a frontend's counts over reloads, so it must not depend on the order
+// in which Caddy provisions servers.
+type placement struct{ frontends []*placed }
+
+// placed is one frontend.
+type placed struct {
+	name   string
+	server *layer4.Server
+	config string // as JSON
+	taken  bool
+}
+
+// place returns the name of a frontend that was decoded and not changed since, and
+// what it listens on. The name is empty where it has none and is in no layer4 server.
+func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name string, listen []string) {
+	if s, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok { // in a listener wrapper
+		return h.Name, s.Listen
+	}
+	known, ok := places.Load(app)
+	if !ok {
+		known = newPlacement(ctx)
+		places.Store(app, known)
+		context.AfterFunc(ctx, func() { places.Delete(app) }) // OnCancel does nothing on a copy of a context
+	}
+	p := known.(*placement).find(h)
+	if p == nil {
+		return h.Name, nil
+	}
+	p.taken = true
+	return p.name, p.server.Listen
+}
+
+// find returns the entry of h. Where several look the same, it is one whose server
+// is being provisioned: in a Caddyfile all differ by their lines.
+func (p *placement) find(h *Handler) (found *placed) {
+	config := h.json()
+	for _, f := range p.frontends {
+		if f.taken || f.config != config {
+			continue
+		}
+		if found == nil || !underWay(found.server) && underWay(f.server) {
+			found = f
+		}
+	}
+	return found
+}
+
+// underWay reports whether a server is being provisioned: it has its defaults, and
+// handlers that are not loaded yet.
+func underWay(s *layer4.Server) bool {
+	return s.MatchingTimeout != 0 && s.IdleTimeout != 0 && slices.ContainsFunc(s.Routes, func(r *layer4.Route) bool { return r.HandlersRaw != nil })
+}
+
+// newPlacement finds and names the frontends of the layer4 app that ctx belongs to. It
+// must be called when the first of them is provisioned: Caddy drops their JSON as it
+// goes.
+func newPlacement(ctx caddy.Context) *placement {
+	p := new(placement)
+	for _, m := range ctx.Modules() {
+		app, ok := m.(*layer4.App)
+		if !ok {
+			continue
+		}
+		servers := slices.SortedFunc(maps.Keys(app.Servers), func(a, b string) int { // srv2 before srv10
+			return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+		})
+		for _, name := range servers {
+			p.collect(app.Servers[name])
+		}
+	}
+	p.nameRest()
+	return p
+}
+
+// nameRest names the frontends that have no name.
+func (p *placement) nameRest() {
+	used := make(map[string]bool)
+	for _, f := range p.frontends {
+		used[f.name] = true
+	}
+	next := func(*layer4.Server) string { return DefaultName }
+	for _, f := range p.frontends {
+		if f.name != "" {
+			continue
+		}
+		base := next(f.server)
+		f.name = base
+		for k := 2; used[f.name]; k++ {
+			f.name = fmt.Sprintf("%s-%d", base, k)
+		}
+		used[f.name], next = true, nameAfter
+	}
+}
+
+// collect adds the frontends of a server.
+func (p *placement) collect(s *layer4.Server) {
+	if s == nil {
+		return
+	}
+	for _, r := range s.Routes {
+		for _, raw := range r.HandlersRaw {
+			walkFrontends(raw, func(config *Handler) {
+				p.frontends = append(p.frontends, &placed{name: config.Name, server: s, config: config.json()})
+			})
+		}
+	}
+}
+
+// walkFrontends calls f for each frontend in the JSON of a handler, which may hold
+// other handlers. What cannot be decoded is left to Caddy, which refuses it.
+func walkFrontends(raw json.RawMessage, f func(*Handler)) {
+	var inline struct {
+		Handler string `json:"handler"`
+	}
+	switch raw = bytes.TrimSpace(raw); {
+	case bytes.HasPrefix(raw, []byte("[")):
+		var list []json.RawMessage
+		if json.Unmarshal(raw, &list) == nil {
+			for _, item := range list {
+				walkFrontends(item, f)
+			}
+		}
+	case !bytes.HasPrefix(raw, []byte("{")):
+	case json.Unmarshal(raw, &inline) == nil && inline.Handler == "passthrough":
+		if config := decoded(raw); config != nil {
+			f(config)
+		}
+	default:
+		var fields map[string]json.RawMessage
+		if json.Unmarshal(raw, &fields) == nil {
+			for _, name := range slices.Sorted(maps.Keys(fields)) {
+				walkFrontends(fields[name], f)
+			}
+		}
+	}
+}
+
+// decoded returns a frontend as Caddy decodes it, which brings the JSON of modules
+// inside it into another form; nil where that fails.
+func decoded(raw json.RawMessage) *Handler {
+	var fields map[string]any
+	if json.Unmarshal(raw, &fields) != nil {
+		return nil
+	}
+	delete(fields, "handler")
+	h := new(Handler)
+	if raw, err := json.Marshal(fields); err != nil || json.Unmarshal(raw, h) != nil {
+		return nil
+	}
+	return h
+}
+
+// json returns the configuration of a frontend in one form.
+func (h *Handler) json() string {
+	b, err := json.Marshal(h)
+	if err != nil { // never, of what was decoded
+		return ""
+	}
+	return string(b)
+}
+
+// nameAfter makes a name of a server's first address: of durable/:443 it is ":443".
+func nameAfter(s *layer4.Server) string {
+	if len(s.Listen) == 0 {
+		return DefaultName
+	}
+	address := s.Listen[0]
+	if network, rest, ok := strings.Cut(address, "/"); ok && network != "unix" {
+		address = rest
+	}
+	address = strings.NewReplacer("[", "", "]", "").Replace(address)
+	return strings.Map(func(r rune) rune {
+		if balancer.CheckName(string(r)) != nil {
+			return '-'
+		}
+		return r
+	}, address)
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	_ "github.com/mholt/caddy-l4/modules/l4subroute"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+)
+
+// unnamedFrontend is a frontend without a name whose server is called after a port.
+func unnamedFrontend(port int) string {
+	return fmt.Sprintf(`{"handler": "passthrough", "balance": {"policy": "roundrobin"}, "servers": [{"name": "s%d", "address": "127.0.0.1:%[1]d"}]}`, port)
+}
+
+func layer4Server(listen, handler string) string {
+	return fmt.Sprintf(`{"listen": [%q], "routes": [{"handle": [%s]}]}`, listen, handler)
+}
+
+// TestFrontendsWithoutNames provisions frontends often enough that Caddy takes their
+// servers in different orders: the names, which keep the counts, are the same.
+func TestFrontendsWithoutNames(t *testing.T) {
+	inner := `{"handler": "subroute", "routes": [{"handle": [` + unnamedFrontend(7) + `]}]}`
+	servers := []string{
+		`"srv2": ` + layer4Server("tcp/127.0.0.1:7002", unnamedFrontend(2)),
+		`"srv10": ` + layer4Server("tcp/[::1]:7010", unnamedFrontend(10)),
+		`"srv0": ` + layer4Server("tcp/127.0.0.1:7000", unnamedFrontend(1)+", "+unnamedFrontend(3)),
+		`"srv3": ` + layer4Server("tcp/127.0.0.1:7003", `{"handler": "passthrough", "name": "127.0.0.1:7002", "servers": [{"name": "s4", "address": "127.0.0.1:4"}]}`),
+		`"srv4": ` + layer4Server("unix//run/tls.sock", inner),
+	}
+	want := map[string]string{
+		"default": "s1", "127.0.0.1:7000": "s3", "127.0.0.1:7002": "s4", "127.0.0.1:7002-2": "s2", "::1:7010": "s10", "unix--run-tls.sock": "s7",
+	}
+	for range 20 {
+		raw := json.RawMessage(`{"servers": {` + strings.Join(servers, ", ") + `}}`)
+		ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{"layer4": raw, "passthrough": json.RawMessage(`{}`)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mod, err := ctx.App("passthrough")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(map[string]string)
+		for name, b := range mod.(*balancer.App).Backends {
+			got[name] = b.Servers[0].Name
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("the backends of the frontends, by name: %v, want %v", slices.Sorted(maps.Keys(got)), want)
+		}
+	}
+}
+
+// TestPlacesAreForgotten has a configuration end.
+func TestPlacesAreForgotten(t *testing.T) {
+	app := json.RawMessage(`{"servers": {"a": ` + layer4Server("tcp/127.0.0.1:7000", unnamedFrontend(1)) + `}}`)
+	if err := caddy.Validate(&caddy.Config{AppsRaw: caddy.ModuleMap{"layer4": app}}); err != nil { // which also ends it
+		t.Fatal(err)
+	}
+	for over := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		held := 0
+		places.Range(func(app, _ any) bool {
+			if app.(*balancer.App).Backends["default"] != nil && len(app.(*balancer.App).Backends) == 1 {
+				held++
+			}
+			return true
+		})
+		switch {
+		case held == 0:
+			return
+		case time.Now().After(over):
+			t.Fatal("what names the frontends outlives their configuration")
+		}
+	}
+}
+
+// TestIdenticalFrontendsWithoutNames has frontends that nothing but their servers
+// tells apart.
+func TestIdenticalFrontendsWithoutNames(t *testing.T) {
+	app := json.RawMessage(`{"servers": {"a": ` + layer4Server("tcp/127.0.0.1:7000", unnamedFrontend(1)) + `, "b": ` + layer4Server("tcp/127.0.0.1:7001", unnamedFrontend(1)) + `}}`)
+	for range 20 {
+		ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{"layer4": app}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mod, err := ctx.App("passthrough")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Sorted(maps.Keys(mod.(*balancer.App).Backends)); !slices.Equal(got, []string{"127.0.0.1:7001", "default"}) {
+			t.Fatalf("frontends are named %q", got)
+		}
+	}
+}
