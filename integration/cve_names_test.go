@@ -24,23 +24,32 @@ func TestCVE_2023_25076(t *testing.T) {
 		connected.Add(1)
 		sendBack(c)
 	})
-	address := freeAddress(t)
+	address, allowing := freeAddress(t), freeAddress(t)
 	port := portOf(t, origin)
 	p := start(t, fmt.Sprintf(`
 	layer4 {
-		durable/%s {
+		durable/%[1]s {
 			route {
 				passthrough {
-					server any {l4.client_hello.sni}:%s
+					server any {l4.client_hello.sni}:%[3]s
 				}
 			}
 		}
-	}`, address, port), "")
+		durable/%[2]s {
+			route {
+				passthrough {
+					name allowing
+					server any {l4.client_hello.sni}:%[3]s
+					allow_local_addresses
+				}
+			}
+		}
+	}`, address, allowing, port), "")
 	label := strings.Repeat("a", 63) + "."
 	names := []string{
 		"127.0.0.1", "127.0.0.1.", "127.0.0.1..", "127.1", "127.0.1", "2130706433", "0x7f000001", "0X7F000001", "0x7f.1",
 		"0x7f.0x1", "0177.0.0.1", "017700000001", "127.0.0.0x1", "127.0.0.01", "0", "0.0.0.0", "1.2.3.4.5", "localhost.1",
-		"localhost.0x7f", "::1", "[::1]", "::", "[::]", "::ffff:127.0.0.1", "[::ffff:127.0.0.1]", "0:0:0:0:0:0:0:1",
+		"localhost.0x7f", "localhost", "LOCALHOST.", "::1", "[::1]", "::", "[::]", "::ffff:127.0.0.1", "[::ffff:127.0.0.1]", "0:0:0:0:0:0:0:1",
 		"fe80::1%lo", "::1%25lo", "::127.0.0.1", origin, "localhost:" + port, "localhost:", ":", ":80", "a:b@localhost",
 		"@localhost", "user@127.0.0.1", "127.0.0.1@localhost", "/", "//127.0.0.1", "localhost/", "/localhost", "../127.0.0.1",
 		"..", "../../etc/passwd", "http://127.0.0.1", "unix//run/x", "unix/localhost", "%", "%00", "127.0.0.1%00",
@@ -80,7 +89,7 @@ func TestCVE_2023_25076(t *testing.T) {
 
 	p.forget()
 	raw := hellotest.Plain(hellotest.SNI("LocalHost.")).Raw()
-	if got := speak(address, raw, 1<<20, true); !bytes.Equal(got.answer, raw) || connected.Load() != 1 {
+	if got := speak(allowing, raw, 1<<20, true); !bytes.Equal(got.answer, raw) || connected.Load() != 1 {
 		t.Errorf("localhost: %x (%v), %d connections", got.answer, got.err, connected.Load())
 	}
 	if l := p.sessions(t, 1)[0]; l.Address != "localhost:"+port || l.Termination != "--" {

@@ -122,6 +122,7 @@ func TestServerByPlaceholder(t *testing.T) {
 				passthrough {
 					name named
 					server any {l4.client_hello.sni}:%s
+					allow_local_addresses
 				}
 			}
 		}`, frontend, port), 1)

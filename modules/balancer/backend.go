@@ -71,6 +71,12 @@ type Backend struct {
 	// HAProxy's option abortonclose.
 	AbortOnClose bool `json:"abortonclose,omitempty"`
 
+	// AllowLocalAddresses lets a host that depends on the connection, such as
+	// {l4.client_hello.sni}, resolve to a loopback, link-local or unspecified address.
+	// Otherwise no connection is made to a host with such an address: its name would
+	// lead clients to what only this system is to reach.
+	AllowLocalAddresses bool `json:"allow_local_addresses,omitempty"`
+
 	// Timeouts of connections to this backend.
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 

@@ -141,6 +141,7 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 //	redispatch [off|<-100 to 100>]
 //	fullconn <number>
 //	abortonclose
+//	allow_local_addresses
 //	timeouts {
 //		connect|queue|check|client|server <duration>|off
 //		client_fin|server_fin|tunnel <duration>|off
@@ -151,17 +152,18 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 // see content.Config.
 func (b *Backend) Options() options.Table {
 	return options.Table{
-		"balance":      options.Func(b.noted("balance", b.parseBalance)),
-		"server":       options.Many(b.noted("server", b.parseServer)),
-		"allbackups":   options.Flag(&b.AllBackups),
-		"abortonclose": options.Flag(&b.AbortOnClose),
-		"check":        options.Func(b.noted("check", func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) })),
-		"agent":        options.Func(b.noted("agent", func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) })),
-		"content":      options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(b.noted("content", c.UnmarshalCaddyfile)) }),
-		"retries":      options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
-		"redispatch":   options.Set(&b.Redispatch, redispatch),
-		"fullconn":     options.Int(&b.FullConn, 1, maxNumber),
-		"timeouts":     options.Func(b.Timeouts.options().ParseLine),
+		"balance":               options.Func(b.noted("balance", b.parseBalance)),
+		"server":                options.Many(b.noted("server", b.parseServer)),
+		"allbackups":            options.Flag(&b.AllBackups),
+		"abortonclose":          options.Flag(&b.AbortOnClose),
+		"allow_local_addresses": options.Flag(&b.AllowLocalAddresses),
+		"check":                 options.Func(b.noted("check", func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) })),
+		"agent":                 options.Func(b.noted("agent", func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) })),
+		"content":               options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(b.noted("content", c.UnmarshalCaddyfile)) }),
+		"retries":               options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
+		"redispatch":            options.Set(&b.Redispatch, redispatch),
+		"fullconn":              options.Int(&b.FullConn, 1, maxNumber),
+		"timeouts":              options.Func(b.Timeouts.options().ParseLine),
 	}
 }
 

@@ -174,7 +174,7 @@ func (c *connection) dial(a *attempts, l *pool.Lease) bool {
 	c.stage = tcplog.KilledConnect
 	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
 	c.record.Server, c.record.Address = s.Name, s.Address
-	conn, err := c.dialServer(s, relay.DialOptions{
+	conn, err := c.dialServer(a.backend, s, relay.DialOptions{
 		Timeout:   max(0, time.Duration(a.backend.Timeouts.Connect)),
 		KeepAlive: c.terms.options.Patient(),
 		Client:    c.cx.Conn,

@@ -34,7 +34,7 @@ func (c *connAt) LocalAddr() net.Addr { return c.local }
 func oneSession(t *testing.T, address string, h *Handler, local net.Addr, sent []byte) (cx *layer4.Connection, line observer.LoggedEntry) {
 	t.Helper()
 	app, ctx := newAppOf(t, map[string]string{
-		"any":   fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 2, "timeouts": {"connect": "500ms"}}`, address),
+		"any":   fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 2, "timeouts": {"connect": "500ms"}, "allow_local_addresses": true}`, address),
 		"sorry": `{"servers": [{"name": "s2", "address": "127.0.0.1:1"}], "retries": 0}`,
 	})
 	h.DefaultBackend, h.InspectDelay = "any", caddy.Duration(50*time.Millisecond)
@@ -220,5 +220,57 @@ func TestLoopGuard(t *testing.T) {
 		if got := leadsBack(netip.MustParseAddrPort(address), elsewhere); got != want {
 			t.Errorf("%s: %v, want refused: %v", address, got, want)
 		}
+	}
+}
+
+// A client cannot choose a host that leads to this system or its link, whatever else the
+// name leads to; the configuration can, and it can let clients.
+func TestLocalAddresses(t *testing.T) {
+	dial := func(options, template, name string, addresses ...string) map[string]any {
+		t.Helper()
+		answersOf(t, sourceFunc(func(_ string, f resolve.Family) (found []netip.Addr, _ error) {
+			for _, text := range addresses {
+				if a := netip.MustParseAddr(text); a.Is4() == (f == resolve.IPv4) {
+					found = append(found, a)
+				}
+			}
+			return found, nil
+		}))
+		app, ctx := newAppOf(t, map[string]string{"any": fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 0, "timeouts": {"connect": "200ms"}%s}`, template, options)})
+		h := &Handler{DefaultBackend: "any"}
+		logged := provisioned(t, ctx, app, h)
+		cx := layer4.WrapConnection(&connAt{local: elsewhere}, hellotest.Plain(hellotest.SNI(name)).Raw(), zap.NewNop())
+		if err := h.Handle(cx, nil); err != nil {
+			t.Error(err)
+		}
+		return onlyLine(t, logged).ContextMap()
+	}
+	const template, allowed = "{l4.client_hello.sni}:1", `, "allow_local_addresses": true`
+	for i, addresses := range [][]string{
+		{"127.0.0.1"},
+		{"127.8.9.10"},
+		{"0.0.0.0"},
+		{"169.254.169.254"},
+		{"224.0.0.1"},
+		{"::1"},
+		{"::"},
+		{"fe80::1"},
+		{"ff02::1"},
+		{"::ffff:127.0.0.1"},
+		{"::ffff:169.254.169.254"},
+		{"192.0.2.1", "127.0.0.1"},
+		{"2001:db8::1", "127.0.0.1"},
+		{"192.0.2.1", "::1"},
+	} {
+		line := dial("", template, fmt.Sprintf("l%d.test", i), addresses...)
+		if line["end"] != "no_address" || !strings.Contains(line["error"].(string), "unless allow_local_addresses is set") {
+			t.Errorf("%s: logged as %v", addresses, line)
+		}
+	}
+	if line := dial(allowed, template, "a.test", "127.0.0.1"); line["end"] != "connect_failed" {
+		t.Errorf("allowed: logged as %v", line)
+	}
+	if line := dial("", "b.test:1{l4.vars.nothing}", "a.test", "127.0.0.1"); line["end"] != "connect_failed" {
+		t.Errorf("the configuration's own name: logged as %v", line)
 	}
 }

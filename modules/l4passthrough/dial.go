@@ -18,12 +18,12 @@ import (
 )
 
 // dialServer connects, and sends the hello as soon as it is connected.
-func (c *connection) dialServer(s *pool.Server, o relay.DialOptions) (net.Conn, error) {
+func (c *connection) dialServer(b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
 	if to, err := netip.ParseAddrPort(s.Address); err == nil {
 		return relay.Dial(to, o, c.hello.Bytes())
 	}
 	if balancer.IsTemplate(s.Address) {
-		return c.dialFilled(s, o)
+		return c.dialFilled(b, s, o)
 	}
 	network, address := balancer.SplitAddress(s.Address)
 	if network == "unix" {
@@ -33,7 +33,7 @@ func (c *connection) dialServer(s *pool.Server, o relay.DialOptions) (net.Conn, 
 }
 
 // dialFilled connects to an address that depends on the connection.
-func (c *connection) dialFilled(s *pool.Server, o relay.DialOptions) (net.Conn, error) {
+func (c *connection) dialFilled(b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
 	if asksHello(s.Address) && !c.input.tried {
 		_ = c.attempt() // that the client has gone will be noticed soon enough
 		c.noteHello()
@@ -48,7 +48,15 @@ func (c *connection) dialFilled(s *pool.Server, o relay.DialOptions) (net.Conn, 
 	if host, _, err := net.SplitHostPort(template); err != nil || balancer.IsTemplate(host) {
 		to.among = resolve.Clients
 	}
-	to.refused = func(a netip.AddrPort) bool { return leadsBack(a, c.cx.LocalAddr()) }
+	to.refused = func(a netip.AddrPort) error {
+		switch {
+		case leadsBack(a, c.cx.LocalAddr()):
+			return fmt.Errorf("%s is this frontend", a)
+		case to.among == resolve.Clients && !b.AllowLocalAddresses && isLocal(a.Addr()):
+			return fmt.Errorf("%s is no address for a host that a client may choose, unless allow_local_addresses is set", a)
+		}
+		return nil
+	}
 	conn, err := c.dialHost(to, o)
 	if unresolved, ok := errors.AsType[*resolve.Error](err); ok && unresolved.NotFound() {
 		err = fmt.Errorf("%w: %w", errNoAddress, err)
@@ -64,7 +72,7 @@ const slowLookup = 20 * time.Millisecond
 type hostname struct {
 	network, address, prefer string
 	among                    *resolve.Resolver
-	refused                  func(netip.AddrPort) bool // nil: none is
+	refused                  func(netip.AddrPort) error // nil: none is
 }
 
 // dialHost connects to one of the addresses of a name.
@@ -88,8 +96,10 @@ func (c *connection) dialHost(h *hostname, o relay.DialOptions) (net.Conn, error
 	}
 	at := func(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, uint16(port)) }
 	if h.refused != nil {
-		if i := slices.IndexFunc(answer.Addresses, func(a netip.Addr) bool { return h.refused(at(a)) }); i >= 0 {
-			return nil, fmt.Errorf("%w: %s is this frontend", errNoAddress, at(answer.Addresses[i]))
+		for _, a := range answer.Addresses {
+			if err := h.refused(at(a)); err != nil {
+				return nil, fmt.Errorf("%w: %w", errNoAddress, err)
+			}
 		}
 	}
 	left := o.Timeout
@@ -131,4 +141,11 @@ func leadsBack(to netip.AddrPort, own net.Addr) bool {
 		n, ok := a.(*net.IPNet)
 		return ok && n.IP.Equal(ip)
 	})
+}
+
+// isLocal reports whether an address leads to this system, or to what only those on its
+// link can reach, such as the metadata of a cloud's machine (169.254.169.254).
+func isLocal(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsLoopback() || a.IsUnspecified() || a.IsLinkLocalUnicast() || a.IsMulticast()
 }

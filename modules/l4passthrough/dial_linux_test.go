@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
@@ -90,7 +91,7 @@ func TestEveryAddressIsDialledAlike(t *testing.T) {
 	raw := hellotest.Plain(hellotest.SNI("web.test")).Raw()
 	for _, address := range []string{at.String(), "web.test:" + port, "tcp4/web.test:" + port, "{l4.client_hello.sni}:" + port, "tcp4/{l4.client_hello.sni}:" + port, "unix/" + path} {
 		for _, patient := range []bool{false, true} {
-			conn, err := dialing(t, raw).dialServer(&pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second, KeepAlive: patient})
+			conn, err := dialing(t, raw).dialServer(&balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second, KeepAlive: patient})
 			if err != nil {
 				t.Fatalf("%s: %v", address, err)
 			}
@@ -144,7 +145,7 @@ func TestNoLookupPerConnection(t *testing.T) {
 	for _, address := range []string{"web.test:" + port, "{l4.client_hello.sni}:" + port} {
 		for range 20 {
 			c := dialing(t, hellotest.Plain(hellotest.SNI("web.test")).Raw())
-			conn, err := c.dialServer(&pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second})
+			conn, err := c.dialServer(&balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +167,7 @@ func TestSlowLookup(t *testing.T) {
 		return nil, nil
 	}))
 	leaves := func() { close(c.gone) }
-	_, err := c.dialServer(&pool.Server{ServerConfig: pool.ServerConfig{Address: "web.test:1"}}, relay.DialOptions{Cancel: c.gone, Slow: sync.OnceFunc(leaves)})
+	_, err := c.dialServer(&balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: "web.test:1"}}, relay.DialOptions{Cancel: c.gone, Slow: sync.OnceFunc(leaves)})
 	if !errors.Is(err, net.ErrClosed) {
 		t.Errorf("%v, want net.ErrClosed", err)
 	}
@@ -192,7 +193,7 @@ func TestAddressesInTurn(t *testing.T) {
 		{"web.test:", "", sixth.String()},
 	} {
 		s := &pool.Server{ServerConfig: pool.ServerConfig{Address: c.address + port, ResolvePrefer: c.prefer}}
-		conn, err := dialing(t, hellotest.Plain().Raw()).dialServer(s, relay.DialOptions{Timeout: time.Second})
+		conn, err := dialing(t, hellotest.Plain().Raw()).dialServer(&balancer.Backend{AllowLocalAddresses: true}, s, relay.DialOptions{Timeout: time.Second})
 		if err != nil {
 			t.Errorf("%s %s: %v", c.address, c.prefer, err)
 			continue

@@ -330,7 +330,7 @@ func TestContentForTheAddressOfAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, ctx := newAppOf(t, map[string]string{"web": fmt.Sprintf(`{"servers": [{"name": "s", "address": "{l4.client_hello.sni}:%s"}], "retries": 0}`, port)})
+	app, ctx := newAppOf(t, map[string]string{"web": fmt.Sprintf(`{"servers": [{"name": "s", "address": "{l4.client_hello.sni}:%s"}], "retries": 0, "allow_local_addresses": true}`, port)})
 	h := parsed(t, `{"content": {}, "default_backend": "web"}`)
 	logged := provisioned(t, ctx, app, h)
 	client, server := connected(t)
