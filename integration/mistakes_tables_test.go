@@ -31,13 +31,19 @@ var backendMistakes = []mistake{
 		`unknown option "wieght"; did you mean "weight"? (known: agent, backup, check, disabled, error_limit, id, init_state, maxconn, maxqueue, minconn, no_check, observe, on_error, on_marked_down, on_marked_up, slowstart, track, weight)`, "Caddyfile:5",
 	}},
 	{"a misspelled option", inBackend, "retires 3", "retries 3", []string{
-		`unknown option "retires"; did you mean "retries"? (known: abortonclose, agent, allbackups, balance, check, content, fullconn, redispatch, retries, server, timeouts)`, "Caddyfile:5",
+		`unknown option "retires"; did you mean "retries"? (known: abortonclose, agent, allbackups, balance, check, content, fullconn, redispatch, retries, retry_budget, server, timeouts)`, "Caddyfile:5",
 	}},
 	{"an option twice", inBackend, "retries 3\nretries 4", "retries 3", []string{
 		`option "retries" is given twice`, "Caddyfile:6",
 	}},
 	{"too many retries", inBackend, "retries 101", "retries 100", []string{
 		`retries: "101": expected a whole number from 0 to 100`, "Caddyfile:5",
+	}},
+	{"a retry budget with a percent sign", inBackend, "retry_budget 20%", "retry_budget 20", []string{
+		`retry_budget: "20%": expected a percentage as a whole number from 1 to 1000`, "Caddyfile:5",
+	}},
+	{"a retry budget with fewer than no retries", inBackend, "retry_budget 20 -1", "retry_budget 20 0", []string{
+		`retry_budget 20: "-1": expected retries per second as a whole number from 0 to 1000000`, "Caddyfile:5",
 	}},
 	{"an unknown policy", inBackend, "balance roundrobbin", "balance roundrobin", []string{
 		`balance: unknown policy "roundrobbin"; did you mean "roundrobin"? (known: first, hash, leastconn, random, roundrobin, source, static_rr)`, "Caddyfile:5",

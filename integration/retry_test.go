@@ -77,6 +77,21 @@ func TestAllServersDown(t *testing.T) {
 	}
 }
 
+// A connection that the retry budget allows no retry ends as it does after its last
+// one, and the log says why.
+func TestRetryBudgetUsedUp(t *testing.T) {
+	p, address := startServers(t, "retry_budget 100 0", freeAddress(t), freeAddress(t), freeAddress(t))
+	answer, _, err := stimulus{say: hellotest.Hello(t, "www.example.test")}.play(t, address)
+	if err != nil || string(answer) != "\x15\x03\x01\x00\x02\x02\x50" {
+		t.Errorf("the client got %q (%v)", answer, err)
+	}
+	l := p.sessions(t, 1)[0]
+	if l.Termination != "SC" || l.End != "connect_failed" || l.EndedBy != "server" || l.Retries != 1 ||
+		!strings.HasSuffix(l.Error, "connection refused; not retried: the retry budget of the backend is used up") {
+		t.Errorf("log line %+v", l)
+	}
+}
+
 // Another backend can stand in for one whose servers are all down.
 func TestNoServerGoesToAnotherBackend(t *testing.T) {
 	address := freeAddress(t)

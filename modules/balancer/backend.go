@@ -66,6 +66,9 @@ type Backend struct {
 	// (the same one) or the number of HAProxy's option redispatch. Default: true.
 	Redispatch *Redispatch `json:"redispatch,omitempty"`
 
+	// RetryBudget limits the retries of all connections together. Default: none.
+	RetryBudget *RetryBudget `json:"retry_budget,omitempty"`
+
 	// AbortOnClose has a connection that waits for a server end when the client
 	// closes its direction. Otherwise only a broken connection does. It is
 	// HAProxy's option abortonclose.
@@ -117,7 +120,8 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	c := pool.Config{
 		Backend: name, Policy: policy, AllBackups: b.AllBackups, FullConn: b.FullConn, QueueTimeout: time.Duration(b.Timeouts.Queue),
 		Redispatch: b.Redispatch.On, LastResort: b.Redispatch.On && b.Redispatch.N == 0,
-		Notify: b.logEvents(ctx.Logger()),
+		RetryBudget: b.RetryBudget.config(),
+		Notify:      b.logEvents(ctx.Logger()),
 	}
 	for _, s := range b.Servers {
 		config := s.config()
@@ -193,6 +197,9 @@ func (b *Backend) check() error {
 			return err
 		}
 	}
+	if err := b.RetryBudget.check(); err != nil {
+		return fmt.Errorf("retry_budget: %w", err)
+	}
 	if err := checkNumbers(number{"fullconn", b.FullConn}); err != nil {
 		return err
 	}
@@ -240,6 +247,7 @@ func (b *Backend) setDefaults() {
 	if b.Redispatch == nil {
 		b.Redispatch = &Redispatch{On: true}
 	}
+	b.RetryBudget.setDefaults()
 	b.Timeouts.setDefaults()
 }
 

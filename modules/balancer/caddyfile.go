@@ -139,6 +139,7 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 //	}
 //	retries <0-100>
 //	redispatch [off|<-100 to 100>]
+//	retry_budget <percent> [<retries per second>]
 //	fullconn <number>
 //	abortonclose
 //	allow_local_addresses
@@ -162,6 +163,7 @@ func (b *Backend) Options() options.Table {
 		"content":               options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(b.noted("content", c.UnmarshalCaddyfile)) }),
 		"retries":               options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
 		"redispatch":            options.Set(&b.Redispatch, redispatch),
+		"retry_budget":          options.Set(&b.RetryBudget, retryBudget),
 		"fullconn":              options.Int(&b.FullConn, 1, maxNumber),
 		"timeouts":              options.Func(b.Timeouts.options().ParseLine),
 	}

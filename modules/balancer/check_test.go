@@ -112,6 +112,11 @@ func TestCheck(t *testing.T) {
 		{`{"servers": [], "timeouts": {"server_fin": "-1s"}}`, "timeouts.server_fin -1s: "},
 		{`{"servers": [], "timeouts": {"tunnel": "-1s"}}`, "timeouts.tunnel -1s: "},
 		{`{"servers": [], "fullconn": -1}`, "fullconn -1: expected a whole number, zero or more"},
+		{`{"servers": [], "retry_budget": {}}`, "retry_budget: percent 0: expected a whole number from 1 to 1000"},
+		{`{"servers": [], "retry_budget": {"percent": -20}}`, "retry_budget: percent -20: expected a whole number from 1 to 1000"},
+		{`{"servers": [], "retry_budget": {"percent": 1001}}`, "retry_budget: percent 1001: expected a whole number from 1 to 1000"},
+		{`{"servers": [], "retry_budget": {"percent": 20, "min_per_second": -1}}`, "retry_budget: min_per_second -1: expected a whole number from 0 to 1000000"},
+		{`{"servers": [], "retry_budget": {"percent": 20, "min_per_second": 1000001}}`, "retry_budget: min_per_second 1000001: expected a whole number from 0 to 1000000"},
 		{`{"servers": [], "check": {"rise": -1}}`, "check: rise -1: expected a whole number, zero or more"},
 		{`{"servers": [], "agent": {}}`, "agent: it has no port"},
 	} {
@@ -126,6 +131,8 @@ func TestCheck(t *testing.T) {
 		`{"servers": [{"name": "s1", "address": "10.0.0.1:443", "weight": 0}, {"name": "s2", "address": "10.0.0.1:443", "weight": 256}]}`,
 		`{"servers": [` + s1 + `], "retries": 0, "redispatch": false, "timeouts": {"connect": "1ms", "client": "1d", "server": "1h"}}`,
 		`{"servers": [` + s1 + `], "retries": 100}`,
+		`{"servers": [` + s1 + `], "retry_budget": {"percent": 1, "min_per_second": 0}}`,
+		`{"servers": [` + s1 + `], "retry_budget": {"percent": 1000, "min_per_second": 1000000}}`,
 		`{"servers": []}`,
 		`{"servers": [` + s1 + `], "timeouts": {"connect": -1, "queue": -1, "check": -1, "client": -1, "server": -1, "client_fin": -1, "server_fin": -1, "tunnel": -1}}`,
 	} {
@@ -177,7 +184,7 @@ func TestEmpty(t *testing.T) {
 	}
 	for _, options := range []string{
 		`{"balance": {"policy": "roundrobin"}}`, `{"servers": [null]}`, `{"retries": 3}`, `{"redispatch": true}`,
-		`{"servers": []}`, `{"allbackups": true}`, `{"check": {}}`, `{"agent": {}}`, `{"fullconn": 1}`, `{"content": {}}`, `{"timeouts": {"tunnel": 1}}`,
+		`{"servers": []}`, `{"allbackups": true}`, `{"check": {}}`, `{"agent": {}}`, `{"fullconn": 1}`, `{"retry_budget": {}}`, `{"content": {}}`, `{"timeouts": {"tunnel": 1}}`,
 		`{"timeouts": {"connect": 1}}`, `{"timeouts": {"client": 1}}`, `{"timeouts": {"server": 1}}`,
 	} {
 		if b := backend(t, options); b.Empty() {

@@ -92,12 +92,10 @@ func (c *connection) try(a *attempts) bool {
 			lease.Release(pool.NotTried)
 			return false
 		}
-		if a.retries == *b.Retries {
+		if !a.retry(&c.record) {
 			lease.Release(outcomeOf(c.record.End))
 			return false
 		}
-		a.retries++
-		c.record.Retries = a.retries
 	}
 	c.noteQueue(&a.request.Queued)
 	c.notServed(err, &a.request.Queued)

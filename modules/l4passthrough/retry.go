@@ -23,6 +23,21 @@ type attempts struct {
 	retries int // so far
 }
 
+// retry reports whether there may be another attempt, and counts it if so. Where it
+// is the backend's retry budget that allows none, the record's error says so.
+func (a *attempts) retry(r *tcplog.Record) bool {
+	if a.retries == *a.backend.Retries {
+		return false
+	}
+	if !a.backend.Pool().TakeRetry() {
+		r.Error += "; not retried: the retry budget of the backend is used up"
+		return false
+	}
+	a.retries++
+	r.Retries = a.retries
+	return true
+}
+
 // next returns the lease for the next attempt after failed. The caller holds failed
 // and gives it up: next releases it, or returns it again where the next attempt goes
 // to the same server.

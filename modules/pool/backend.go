@@ -18,13 +18,14 @@ type backend struct {
 	gone    bool // the registry has dropped it
 	holds   int  // pools, leases and requests that wait
 	states  map[string]*state
-	running []*Pool // that have been asked for a server and are not closed, in order
-	pool    *Pool   // that serves: the last of them
-	view    View    // of that pool
-	busy    int     // requests that have a server or wait for one
-	served  int     // those that have one
-	queue   queue   // for whichever server has room
-	waits   uint64  // how many there have been
+	running []*Pool  // that have been asked for a server and are not closed, in order
+	pool    *Pool    // that serves: the last of them
+	view    View     // of that pool
+	busy    int      // requests that have a server or wait for one
+	served  int      // those that have one
+	queue   queue    // for whichever server has room
+	waits   uint64   // how many there have been
+	tries   attempts // counted where the pool that serves has a retry budget
 	warm    *time.Timer
 	events  []Event  // the last transitions
 	tasks   []func() // see after
@@ -327,6 +328,9 @@ func (b *backend) take(s *Server, r *Request) *Lease {
 	s.state.sessions.Add(1)
 	s.state.taken.Add(1)
 	b.taken(s)
+	if b.pool.retryBudget != nil && !r.leased {
+		b.tries.first(time.Now())
+	}
 	l := r.newLease()
 	l.Server, l.state = s, s.state
 	s.state.link(l)

@@ -50,6 +50,8 @@ type Config struct {
 	// LastResort lets a backup serve a connection that has failed on all other
 	// servers, though these are usable.
 	LastResort bool
+	// RetryBudget limits retries; nil: there is no limit. See Pool.TakeRetry.
+	RetryBudget *RetryBudget
 	// Policy serves this pool and no other.
 	Policy Policy
 	// Notify, if there is one, is told of what happens while this pool serves: of
@@ -68,6 +70,7 @@ type Pool struct {
 	queueTimeout time.Duration
 	redispatch   bool
 	lastResort   bool
+	retryBudget  *RetryBudget
 	policy       Policy
 	notify       func(Event)
 	dynamic      bool // a server's limit depends on what the backend has to do
@@ -90,7 +93,8 @@ func (r *Registry) Open(c Config) (*Pool, error) {
 	}
 	p := &Pool{
 		registry: r, name: c.Backend, policy: c.Policy, allBackups: c.AllBackups,
-		fullConn: c.FullConn, queueTimeout: c.QueueTimeout, redispatch: c.Redispatch, lastResort: c.LastResort, notify: c.Notify,
+		fullConn: c.FullConn, queueTimeout: c.QueueTimeout, redispatch: c.Redispatch, lastResort: c.LastResort,
+		retryBudget: c.RetryBudget, notify: c.Notify,
 	}
 	var err error
 	if p.servers, err = newServers(p, c.Servers); err != nil {

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+// How many connects there are to servers that are all dead: without a budget
+// retries + 1 for each client, with one what it says. A retry that it does not allow
+// changes nothing of how the connection ends but the words.
+func TestRetryBudget(t *testing.T) {
+	const clients, spent = 1000, "; not retried: the retry budget of the backend is used up"
+	for i, c := range []struct {
+		budget string
+		want   uint64
+	}{
+		{``, 4 * clients},
+		{`"retry_budget": {"percent": 20},`, clients + 200 + 10},
+		{`"retry_budget": {"percent": 20, "min_per_second": 0},`, clients + 200},
+		{`"retry_budget": {"percent": 150, "min_per_second": 100},`, clients + 1500 + 100},
+	} {
+		var servers []string
+		for n := range 4 { // a retry has another server to go to, without a pause
+			servers = append(servers, fmt.Sprintf(`{"name": "s%d", "address": "127.0.0.1:%d"}`, n+1, n+1))
+		}
+		name := fmt.Sprintf("budget-%d", i)
+		app, ctx := newAppOf(t, map[string]string{name: fmt.Sprintf(`{%s "servers": [%s]}`, c.budget, strings.Join(servers, ", "))})
+		h := &Handler{Name: name, DefaultBackend: name}
+		logged := provisioned(t, ctx, app, h)
+		raw := hellotest.Plain(hellotest.SNI("a.test")).Raw()
+		synctest.Test(t, func(t *testing.T) { // all of it in one instant
+			var group sync.WaitGroup
+			for range clients {
+				group.Go(func() {
+					cx := layer4.WrapConnection(&connAt{local: elsewhere}, raw, zap.NewNop())
+					if err := h.Handle(cx, nil); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+		})
+		var connects uint64
+		for _, s := range h.router.fallback.Pool().Servers() {
+			connects += s.Failed()
+		}
+		if connects != c.want {
+			t.Errorf("%s: %d connects of %d clients, want %d", c.budget, connects, clients, c.want)
+		}
+		if logged.Len() != clients {
+			t.Errorf("%s: %d log lines, want %d", c.budget, logged.Len(), clients)
+		}
+		var retries int64
+		for _, line := range logged.All() {
+			fields := line.ContextMap()
+			n, message := fields["retries"].(int64), fields["error"].(string)
+			retries += n
+			if fields["end"] != "connect_failed" || fields["termination"] != "SC" || fields["ended_by"] != "server" || !strings.Contains(message, "refused") {
+				t.Fatalf("%s: logged as %v", c.budget, fields)
+			}
+			if strings.HasSuffix(message, "refused"+spent) != (n < 3) {
+				t.Fatalf("%s: error %q after %d retries", c.budget, message, n)
+			}
+		}
+		if uint64(clients+retries) != connects {
+			t.Errorf("%s: %d retries in the log, and %d connects", c.budget, retries, connects)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import "time"
+
+// RetryBudget limits the retries of a backend: the attempts to connect after the
+// first one of each connection, to whichever server. HAProxy has none.
+type RetryBudget struct {
+	// Percent is how many retries there may be for 100 connections that were
+	// given a server, both in the last ten seconds.
+	Percent int
+	// MinPerSecond is how many retries each second has in addition, however few
+	// connections there are.
+	MinPerSecond int
+}
+
+// budgetSeconds is how long a retry and a first attempt count, in seconds.
+const budgetSeconds = 10
+
+// attempts counts first attempts and retries second by second. Seconds begin
+// where the count has begun; the window is the current second and the nine
+// before it.
+type attempts struct {
+	began   time.Time
+	second  int64 // the current one
+	firsts  window
+	retries window // beyond those that MinPerSecond allows
+	extra   int    // retries of the current second that MinPerSecond allows
+}
+
+// window is a count for each second, and their sum.
+type window struct {
+	counts [budgetSeconds]uint64 // by second modulo budgetSeconds
+	sum    uint64
+}
+
+// add counts one in a second.
+func (w *window) add(second int64) {
+	w.counts[second%budgetSeconds]++
+	w.sum++
+}
+
+// clear forgets the second whose place another one takes.
+func (w *window) clear(second int64) {
+	w.sum -= w.counts[second%budgetSeconds]
+	w.counts[second%budgetSeconds] = 0
+}
+
+// advance moves the window to a time, which is never before the last one.
+func (a *attempts) advance(now time.Time) {
+	if a.began.IsZero() {
+		a.began = now
+	}
+	second := int64(now.Sub(a.began) / time.Second)
+	if second <= a.second {
+		return
+	}
+	for s := max(a.second+1, second-budgetSeconds+1); s <= second; s++ {
+		a.firsts.clear(s)
+		a.retries.clear(s)
+	}
+	a.second, a.extra = second, 0
+}
+
+// first counts the first attempt of a connection.
+func (a *attempts) first(now time.Time) {
+	a.advance(now)
+	a.firsts.add(a.second)
+}
+
+// retry reports whether a budget allows one more retry, and counts it if so.
+func (a *attempts) retry(now time.Time, budget RetryBudget) bool {
+	a.advance(now)
+	if a.extra < budget.MinPerSecond {
+		a.extra++
+		return true
+	}
+	if (a.retries.sum+1)*100 > a.firsts.sum*uint64(budget.Percent) {
+		return false
+	}
+	a.retries.add(a.second)
+	return true
+}
+
+// TakeRetry takes one retry from the backend's budget, and reports whether there
+// was one left. Without a budget there always is. The budget is that of the
+// configuration that serves; what has been counted outlives a reload.
+func (p *Pool) TakeRetry() bool {
+	b := p.lock()
+	defer b.unlock()
+	serving := b.pool
+	if serving == nil {
+		serving = p
+	}
+	return serving.retryBudget == nil || b.tries.retry(time.Now(), *serving.retryBudget)
+}
