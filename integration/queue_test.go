@@ -187,8 +187,8 @@ func TestClientsLeaveTheQueue(t *testing.T) {
 	}
 }
 
-// With leastconn maxqueue wait for each server; the others for whichever is
-// free. Who has waited longest comes first, wherever.
+// With leastconn connections wait for whichever server has room first, in the order in
+// which they came, although each server could have a queue of its own.
 func TestQueuesOfServers(t *testing.T) {
 	q := startQueueing(t, "balance leastconn\nserver $s1 maxconn 1 maxqueue 1\nserver $s2 maxconn 1 maxqueue 1")
 	a := say(t, q.address, "a")
@@ -197,16 +197,16 @@ func TestQueuesOfServers(t *testing.T) {
 	q.arrive(t, "s2 b")
 	c, d, e := q.wait(t, "c", 1), q.wait(t, "d", 2), q.wait(t, "e", 3)
 	q.served(t, "b", b, "s2")
-	q.arrive(t, "s2 d") // though c has waited for longer: for s1
-	q.served(t, "d", d, "s2")
-	q.arrive(t, "s2 e")
+	q.arrive(t, "s2 c")
+	q.served(t, "c", c, "s2")
+	q.arrive(t, "s2 d")
 	q.served(t, "a", a, "s1")
-	q.arrive(t, "s1 c")
-	q.served(t, "e", e, "s2")
-	q.served(t, "c", c, "s1")
-	q.ends(t, c, `complete -- server "s1" 1/0`)
-	q.ends(t, d, `complete -- server "s2" 1/0`)
-	q.ends(t, e, `complete -- server "s2" 0/1`)
+	q.arrive(t, "s1 e")
+	q.served(t, "d", d, "s2")
+	q.served(t, "e", e, "s1")
+	q.ends(t, c, `complete -- server "s2" 0/1`)
+	q.ends(t, d, `complete -- server "s2" 0/2`)
+	q.ends(t, e, `complete -- server "s1" 0/3`)
 }
 
 // Who has waited for too long, or may not even wait, is told so in TLS.
@@ -218,14 +218,23 @@ func TestQueueEnds(t *testing.T) {
 		}
 	}
 	t.Run("timeout", func(t *testing.T) {
-		q := startQueueing(t, "balance leastconn\nserver $s1 maxconn 1 maxqueue 1\ntimeouts queue 2s")
+		q := startQueueing(t, "balance source\nserver $s1 maxconn 1 maxqueue 2\ntimeouts queue 2s")
 		a := say(t, q.address, "a")
 		q.arrive(t, "s1 a")
 		b, c := q.wait(t, "b", 1), q.wait(t, "c", 2)
 		refused(t, b)
 		refused(t, c)
 		q.ends(t, b, `queue_timeout sQ proxy "s1" 1/0`)
-		q.ends(t, c, `queue_timeout sQ proxy "" 0/1`)
+		q.ends(t, c, `queue_timeout sQ proxy "s1" 1/0`)
+		q.served(t, "a", a, "s1")
+	})
+	t.Run("timeout of any server", func(t *testing.T) {
+		q := startQueueing(t, "balance leastconn\nserver $s1 maxconn 1 maxqueue 1\ntimeouts queue 1s")
+		a := say(t, q.address, "a")
+		q.arrive(t, "s1 a")
+		b := q.wait(t, "b", 1)
+		refused(t, b)
+		q.ends(t, b, `queue_timeout sQ proxy "" 0/1`)
 		q.served(t, "a", a, "s1")
 	})
 	t.Run("full", func(t *testing.T) {
@@ -281,12 +290,12 @@ func TestReloadServesTheQueue(t *testing.T) {
 	for _, c := range []struct {
 		name, then string // the configuration without s1
 		free       bool   // s3 has room
-		end        string // of who waited for s1
+		end        string // of the connection that has waited for longest
 	}{
-		{"server removed, another free", s2 + s3, true, `complete -- server "s3" 1/0`},
-		{"server disabled, another free", s1 + " disabled" + s2 + s3, true, `complete -- server "s3" 1/0`},
-		{"server removed, others full", s2, false, `complete -- server "s2" 1/1`},
-		{"server disabled, others full", s1 + " disabled" + s2, false, `complete -- server "s2" 1/1`},
+		{"server removed, another free", s2 + s3, true, `complete -- server "s3" 0/1`},
+		{"server disabled, another free", s1 + " disabled" + s2 + s3, true, `complete -- server "s3" 0/1`},
+		{"server removed, others full", s2, false, `complete -- server "s2" 0/1`},
+		{"server disabled, others full", s1 + " disabled" + s2, false, `complete -- server "s2" 0/1`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			q := startQueueing(t, "balance leastconn\n"+s1+s2)
@@ -315,7 +324,7 @@ func TestReloadServesTheQueue(t *testing.T) {
 			}
 			q.served(t, "d", stays, "s2")
 			q.ends(t, moves, c.end)
-			q.ends(t, stays, `complete -- server "s2" 1/0`)
+			q.ends(t, stays, `complete -- server "s2" 0/2`)
 		})
 	}
 }

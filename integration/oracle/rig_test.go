@@ -117,7 +117,7 @@ func TestBrokenBuilds(t *testing.T) {
 			[]string{"here came too early"},
 		},
 		"the hello is lost": {
-			"modules/l4passthrough/connect.go", "relay.Dial(to, o, c.hello.Bytes())", "relay.Dial(to, o, make([]byte, len(c.hello.Bytes())))",
+			"modules/l4passthrough/dial.go", "relay.Dial(to, o, c.hello.Bytes())", "relay.Dial(to, o, make([]byte, len(c.hello.Bytes())))",
 			"inspection/two-segments",
 			[]string{"sent 1505 bytes, A got 1505, not the same"},
 		},
