@@ -81,8 +81,9 @@ func tellWhileStopping(root *cobra.Command) {
 }
 
 const (
-	// askEvery is how often a process that is stopping is asked.
-	askEvery = 200 * time.Millisecond
+	// askEvery is how often a process that is stopping is asked. Caddy logs each request
+	// to its admin endpoint.
+	askEvery = time.Second
 	// repeatEvery is when the same number is printed again.
 	repeatEvery = 5 * time.Second
 )
