@@ -31,7 +31,10 @@ seconds it will wait for them.`,
 			cmd.Flags().StringP("adapter", "a", "", "The adapter of that configuration")
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(printSessions)
 			// Caddy offers no other way to what its own commands do.
-			cobra.OnInitialize(func() { tellWhileStopping(cmd.Root()) })
+			cobra.OnInitialize(func() {
+				tellWhileStopping(cmd.Root())
+				tellPlaceOfMistakes(cmd.Root())
+			})
 		},
 	})
 }
