@@ -199,6 +199,36 @@ func TestPreserveAffinitySequences(t *testing.T) {
 	}
 }
 
+// TestPreserveAffinityWithBalanceFactor plays connections of one key, all of which
+// stay. A key that leaves a full server goes to one that has room and no more than its
+// share; where there is none, to one that has room.
+func TestPreserveAffinityWithBalanceFactor(t *testing.T) {
+	for _, c := range []struct {
+		factor  int
+		ids     []int
+		maxConn []int
+		script  string
+		want    string
+	}{
+		{150, []int{20, 10, 30}, []int{9, 9, 2}, "5", "ACCAB"}, // the last leaves C, which is full; A has room, but its share
+		{101, []int{20, 30}, []int{9, 1}, "4", "ABAA"},         // the last leaves B, which is full; A has its share, but room
+	} {
+		h := onRing()
+		h.PreserveAffinity, h.BalanceFactor = "maxconn", c.factor
+		weights := make([]int, len(c.ids))
+		for i := range weights {
+			weights[i] = 1
+		}
+		servers := weighted(weights, c.ids)
+		for i := range servers {
+			servers[i].MaxConn = c.maxConn[i]
+		}
+		if got := play(t, &Source{Hashing: h}, servers, c.script, "192.0.2.1"); got != c.want {
+			t.Errorf("factor %d: %s, want %s", c.factor, got, c.want)
+		}
+	}
+}
+
 // Who avoids a server is not sent back to it because it has room, nor because all
 // others have more than their share.
 func TestHashAvoidsBeforeAllElse(t *testing.T) {
