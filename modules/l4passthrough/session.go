@@ -25,6 +25,8 @@ type session struct {
 	first  pool.Lease    // most often it is the lease
 	began  time.Duration // since epoch
 	packed tcplog.Packed
+
+	answered bool // the server has sent something
 }
 
 // terms are what all sessions from one frontend to one backend share. They refer
@@ -70,8 +72,12 @@ func (s *session) record() tcplog.Record {
 	return r
 }
 
-// Answered has the pool know that the server has sent something.
-func (s *session) Answered() { s.lease.Answered() }
+// Answered notes that the server has sent something, also where that never reaches
+// the client.
+func (s *session) Answered() {
+	s.answered = true
+	s.lease.Answered()
+}
 
 // Ended is the one place where a session ends, however it does.
 func (s *session) Ended(result relay.Result) {
@@ -88,7 +94,7 @@ func (s *session) Ended(result relay.Result) {
 	switch {
 	case result.Cause == relay.Ended:
 		noteCut(&record, s.lease.Cut())
-	case result.Cause == relay.Reset && result.By == relay.Server && result.Out == 0:
+	case result.Cause == relay.Reset && result.By == relay.Server && !s.answered:
 		outcome = pool.BrokenEarly
 	}
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
