@@ -117,7 +117,8 @@ func newCheckout(t *testing.T) checkout {
 func (c *checkout) bash(ctx context.Context, text string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", text)
 	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), "PATH="+c.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "HOME="+c.home, "TMPDIR="+c.tmp)
+	cmd.Env = append(os.Environ(), "PATH="+c.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "HOME="+c.home, "TMPDIR="+c.tmp,
+		"MAKELEVEL=", "MAKEFLAGS=") // make test runs this, too, and the make below would say where it is
 	return cmd
 }
 

@@ -120,6 +120,7 @@ func TestMappedAddresses(t *testing.T) {
 	}{
 		"source":      {new(Source), 0xc0000203 ^ 0xffff},
 		"hash src":    {&Hash{Key: sourceKey}, sum("sdbm", bytes[:])},
+		"expression":  {&Hash{Expression: "src"}, sum("sdbm", bytes[:])},
 		"hash by wt6": {&Hash{Key: sourceKey, Hashing: Hashing{HashType: HashType{Function: "wt6"}}}, sum("wt6", bytes[:])},
 		"hash by number": {&Hash{
 			Key: sourceKey, Hashing: Hashing{HashType: HashType{Function: noFunction}},

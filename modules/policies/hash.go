@@ -75,6 +75,9 @@ func (p *Hash) Provision(caddy.Context) error {
 	if err := p.checkKey(); err != nil {
 		return err
 	}
+	if p.Expression == "src" { // as a key it is the address that the listener gives
+		p.Key, p.Expression = sourceKey, ""
+	}
 	if p.Expression != "" {
 		var err error
 		if p.expression, err = new(sample.Loader).Expression(p.Expression); err != nil {
