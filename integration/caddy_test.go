@@ -184,27 +184,41 @@ func (p *process) reload(t testing.TB, options, sites string) error {
 	return p.load(t)
 }
 
-// load gives the process its Caddyfile as it is by now.
+// load gives the process its Caddyfile as it is by now, again where Caddy is just
+// replacing its admin endpoint because of the configuration before.
 func (p *process) load(t testing.TB) error {
 	t.Helper()
-	config, err := os.Open(filepath.Join(p.dir, "Caddyfile"))
+	config, err := os.ReadFile(filepath.Join(p.dir, "Caddyfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer config.Close()
-	// Caddy replaces its admin server, and the old one waits for connections
-	// that are kept alive.
+	// The old admin server waits for connections that are kept alive.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	answer, err := client.Post("http://"+p.admin+"/load", "text/caddyfile", config)
-	if err != nil {
-		t.Fatal(err)
+	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		answer, err := client.Post("http://"+p.admin+"/load", "text/caddyfile", bytes.NewReader(config))
+		if err != nil {
+			if time.Now().After(over) || p.hasEnded() {
+				t.Fatal(err)
+			}
+			continue
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			text, _ := io.ReadAll(answer.Body)
+			return fmt.Errorf("%s: %s", answer.Status, text)
+		}
+		return nil
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(answer.Body)
-		return fmt.Errorf("%s: %s", answer.Status, text)
+}
+
+// hasEnded reports whether the process has ended.
+func (p *process) hasEnded() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
 	}
-	return nil
 }
 
 // read collects the log until the process ends.

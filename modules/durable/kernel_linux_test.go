@@ -102,11 +102,17 @@ func inherited(t *testing.T, ln interface{ File() (*os.File, error) }) (number s
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { file.Close() })
-	if _, err := unix.FcntlInt(file.Fd(), unix.F_SETFD, 0); err != nil {
+	n := int(file.Fd())
+	t.Cleanup(func() {
+		socketsMu.Lock()
+		delete(descriptors, n) // another file may get its number
+		socketsMu.Unlock()
+		file.Close()
+	})
+	if _, err := unix.FcntlInt(uintptr(n), unix.F_SETFD, 0); err != nil {
 		t.Fatal(err)
 	}
-	return strconv.Itoa(int(file.Fd()))
+	return strconv.Itoa(n)
 }
 
 // An inherited socket is served by any number of users, one after the other, and stays
