@@ -59,6 +59,10 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 				return b, fmt.Errorf("handshakes: expected one of %v", slices.Sorted(maps.Keys(handshakes)))
 			}
 			b.acts = append(b.acts, handshake(config()))
+		case "answers":
+			var status int
+			status, err = w.number()
+			b.acts = append(b.acts, answer(status))
 		case "silent":
 			b.acts = append(b.acts, (*session).awaitEnd)
 		default:
@@ -76,10 +80,7 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 }
 
 var acts = map[string]func(*session) error{
-	"greets": func(s *session) error {
-		_, err := fmt.Fprintf(s.conn, "%s %04d\n", s.server, s.number)
-		return err
-	},
+	"greets":     (*session).greet,
 	"reads":      (*session).awaitData,
 	"awaits-fin": (*session).awaitEnd,
 	"fin":        func(s *session) error { return s.conn.CloseWrite() },
@@ -237,6 +238,12 @@ func (s *session) read() {
 			return
 		}
 	}
+}
+
+// greet says the server's name, and which of its connections this is.
+func (s *session) greet() error {
+	_, err := fmt.Fprintf(s.conn, "%s %04d\n", s.server, s.number)
+	return err
 }
 
 func (s *session) awaitData() error {
