@@ -21,14 +21,15 @@ import (
 // backend allows. False means that no server could be reached: the record says
 // why. True without a server means that the connection is over.
 func (c *connection) connect(b *balancer.Backend) bool {
-	a := &attempts{backend: b}
+	a := new(attempts)
+	a.Backend, a.Pauser = b, a
 	a.client.Context, a.client.c, a.client.untilFin = context.Background(), c, b.AbortOnClose
 	c.presence = &a.client
 	connected := c.try(a)
 	a.client.end()
 	c.presence = nil
 	if gone := c.whyGone(); gone != nil {
-		c.abandon(gone, &a.request.Queued)
+		c.abandon(gone, &a.Request.Queued)
 		return true
 	}
 	return connected
@@ -61,10 +62,10 @@ func (c *connection) abandon(why error, q *pool.Queued) {
 
 // try makes attempts until one succeeds, or no more are to be made.
 func (c *connection) try(a *attempts) bool {
-	b := a.backend
+	b := a.Backend
 	c.session = new(session)
-	a.request.Into = &c.session.first
-	a.request.Source, a.request.Connection = mapped(c.cx.Conn, c.look(true).Source.Addr()), c
+	a.Request.Into = &c.session.first
+	a.Request.Source, a.Request.Connection = mapped(c.cx.Conn, c.look(true).Source.Addr()), c
 	began := time.Now()
 	c.stage = tcplog.KilledQueue
 	c.record.Backend, c.record.Server, c.record.Address = b.Name(), "", ""
@@ -72,7 +73,7 @@ func (c *connection) try(a *attempts) bool {
 	lease, err := a.acquire()
 	for ; err == nil; lease, err = a.next(lease, c.record.End) {
 		c.lease = lease
-		c.noteQueue(&a.request.Queued)
+		c.noteQueue(&a.Request.Queued)
 		if c.whyGone() != nil {
 			return true
 		}
@@ -97,8 +98,8 @@ func (c *connection) try(a *attempts) bool {
 			return false
 		}
 	}
-	c.noteQueue(&a.request.Queued)
-	c.notServed(err, &a.request.Queued)
+	c.noteQueue(&a.Request.Queued)
+	c.notServed(err, &a.Request.Queued)
 	return false
 }
 
@@ -172,8 +173,8 @@ func (c *connection) dial(a *attempts, l *pool.Lease) bool {
 	c.stage = tcplog.KilledConnect
 	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
 	c.record.Server, c.record.Address = s.Name, s.Address
-	conn, err := c.dialServer(a.backend, s, relay.DialOptions{
-		Timeout:   max(0, time.Duration(a.backend.Timeouts.Connect)),
+	conn, err := c.dialServer(a.Backend, s, relay.DialOptions{
+		Timeout:   max(0, time.Duration(a.Backend.Timeouts.Connect)),
 		KeepAlive: c.terms.options.Patient(),
 		Client:    c.cx.Conn,
 		Cancel:    c.gone,
