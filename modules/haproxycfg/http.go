@@ -68,8 +68,17 @@ func httpRule(t *translation, p *proxy, s statement) {
 	*list = append(*list, r)
 }
 
-// httpActions are those of http-request, to recognize one that is misspelt.
-var httpActions = strings.Fields("add-acl add-header allow auth cache-use capture deny del-acl del-header del-map do-resolve early-hint redirect reject replace-header replace-path replace-uri replace-value return set-header set-log-level set-map set-method set-path set-query set-src set-uri set-var silent-drop tarpit track-sc0 unset-var use-service wait-for-body")
+// httpActions are those of http-request, http-response and http-after-response, to recognize one that is misspelt.
+var httpActions = strings.Fields(`
+	add-acl add-header add-headers-bin allow auth cache-store cache-use capture del-acl del-header del-headers-bin
+	del-map deny disable-l7-retry do-log do-resolve early-hint normalize-uri ot-group pause redirect reject
+	replace-header replace-path replace-pathq replace-uri replace-value return sc-add-gpc sc-inc-gpc sc-inc-gpc0
+	sc-inc-gpc1 sc-set-gpt sc-set-gpt0 send-spoe-group set-bandwidth-limit set-bc-mark set-bc-tos set-dst
+	set-dst-port set-fc-mark set-fc-tos set-header set-headers-bin set-log-level set-map set-mark set-method
+	set-nice set-path set-pathq set-priority-class set-priority-offset set-query set-retries set-src set-src-port
+	set-status set-timeout set-tos set-uri set-var set-var-fmt silent-drop strict-mode tarpit track-sc0 unset-var
+	use-service wait-for-body wait-for-handshake
+`)
 
 // parseRedirect reads "scheme|location|prefix TO [code N] [drop-query]".
 func parseRedirect(words []string) (r redirect, rest []string, err error) {

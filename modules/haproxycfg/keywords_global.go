@@ -17,6 +17,7 @@ const (
 	ofUser    = "the process keeps the user that it is started as: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
 	ofLookup  = "host names are looked up by the system's resolver"
 	ofHTTP    = "it is for mode http"
+	ofQUIC    = "QUIC is not TCP"
 )
 
 // globals are the keywords of the section global.
@@ -46,7 +47,7 @@ var globals = newTable([]keyword{
 	{name: "pidfile", in: inGlobal, grade: differs, warn: true, args: word, note: "no file is written for it: expected 'caddy run --pidfile FILE'"},
 	{name: "unix-bind", in: inGlobal, grade: differs, do: unixBind, note: "the prefix and the mode are those of the sockets of bind; their owner is not set, so one is an error where a bind line has a path"},
 	{name: "harden.reject-privileged-ports.tcp", in: inGlobal, grade: differs, do: privilegedPorts, note: "'on' is an error: expected tcp-request connection reject if { src_port lt 1024 }"},
-	{name: "harden.reject-privileged-ports.quic", in: inGlobal, grade: harmless, args: something, note: "QUIC is not TCP"},
+	{name: "harden.reject-privileged-ports.quic", in: inGlobal, grade: harmless, args: something, note: ofQUIC},
 	{name: "dns-accept-family", in: inGlobal, grade: differs, warn: true, args: something, note: ofLookup},
 	{name: "quiet|busy-polling|noepoll|nopoll|nokqueue|noevports|noreuseport|nogetaddrinfo|strict-limits|zero-warning|insecure-setuid-wanted|no-memory-trimming", in: inGlobal, grade: harmless, args: nothing, note: ofProcess},
 	{name: "master-worker|set-dumpable", in: inGlobal, grade: harmless, args: atMost(1), note: ofProcess},
@@ -65,12 +66,22 @@ var globals = newTable([]keyword{
 	{name: "set-var|set-var-fmt", in: inGlobal, grade: refused, note: "variables of the process are not available: expected tcp-request content set-var(sess.NAME)"},
 	{name: "lua-load|lua-load-per-thread|lua-prepend-path", in: inGlobal, grade: refused, note: "there is no Lua: expected ACLs and tcp-request rules"},
 	{name: "nbproc", in: inGlobal, grade: harmless, args: word, note: "HAProxy removed it in 2.5; one process uses all cores"},
-}, tuning)
+}, tuning, newer)
 
 // tuning are tune.*: none changes who gets the traffic.
 var tuning = []keyword{
 	{name: "tune.bufsize", in: inGlobal, grade: differs, args: something, note: "a ClientHello may have 64 KiB, whatever the buffer"},
 	{name: "tune.maxrewrite|tune.buffers.limit|tune.buffers.reserve|tune.bufsize.small|tune.chksize|tune.comp.maxlevel|tune.disable-fast-forward|tune.disable-zero-copy-forwarding|tune.epoll.mask-events|tune.events.max-events-at-once|tune.fail-alloc|tune.fd.edge-triggered|tune.glitches.kill.cpu-usage|tune.h1.zero-copy-fwd-recv|tune.h1.zero-copy-fwd-send|tune.h2.be.glitches-threshold|tune.h2.be.initial-window-size|tune.h2.be.max-concurrent-streams|tune.h2.fe.glitches-threshold|tune.h2.fe.initial-window-size|tune.h2.fe.max-concurrent-streams|tune.h2.fe.max-total-streams|tune.h2.header-table-size|tune.h2.initial-window-size|tune.h2.max-concurrent-streams|tune.h2.max-frame-size|tune.http.cookielen|tune.http.logurilen|tune.http.maxhdr|tune.idle-pool.shared|tune.idletimer|tune.listener.default-shards|tune.listener.multi-queue|tune.lua.bool-sample-conversion|tune.lua.forced-yield|tune.lua.log.loggers|tune.lua.log.stderr|tune.lua.maxmem|tune.lua.service-timeout|tune.lua.session-timeout|tune.lua.task-timeout|tune.max-checks-per-thread|tune.maxaccept|tune.maxpollevents|tune.memory.hot-size|tune.notsent-lowat.client|tune.notsent-lowat.server|tune.pattern.cache-size|tune.peers.max-updates-at-once|tune.pipesize|tune.pool-high-fd-ratio|tune.pool-low-fd-ratio|tune.pt.zero-copy-forwarding|tune.quic.frontend.max-idle-timeout|tune.rcvbuf.backend|tune.rcvbuf.client|tune.rcvbuf.frontend|tune.rcvbuf.server|tune.recv_enough|tune.ring.queues|tune.runqueue-depth|tune.sched.low-latency|tune.sndbuf.backend|tune.sndbuf.client|tune.sndbuf.frontend|tune.sndbuf.server|tune.ssl.cachesize|tune.ssl.capture-buffer-size|tune.ssl.capture-cipherlist-size|tune.ssl.certificate-compression|tune.ssl.default-dh-param|tune.ssl.force-private-cache|tune.ssl.hard-maxrecord|tune.ssl.keylog|tune.ssl.lifetime|tune.ssl.maxrecord|tune.ssl.ssl-ctx-cache-size|tune.stick-counters|tune.takeover-other-tg-connections|tune.vars.check-max-size|tune.vars.global-max-size|tune.vars.proc-max-size|tune.vars.reqres-max-size|tune.vars.sess-max-size|tune.vars.txn-max-size|tune.zlib.memlevel|tune.zlib.windowsize", in: inGlobal, grade: harmless, args: word, note: ofTuning},
+}
+
+// newer are the keywords of global that came with HAProxy 3.3 to 3.5.
+var newer = []keyword{
+	{name: "cpu-affinity|max-threads-per-group|force-cfg-parser-pause|stress-level|warn-blocked-traffic-after", in: inGlobal, grade: harmless, note: ofProcess},
+	{name: "http-err-codes|http-fail-codes|jwt.allow_none_alg|jwt.decrypt_alg_list|jwt.decrypt_enc_list", in: inGlobal, grade: harmless, note: ofHTTP},
+	{name: "ocsp-update.disable|ocsp-update.httpproxy|ocsp-update.maxdelay|ocsp-update.mindelay|ocsp-update.mode|ssl-passphrase-cmd|noktls", in: inGlobal, grade: harmless, note: ofTLS},
+	{name: "acme.scheduler", in: inGlobal, grade: harmless, note: "Caddy gets certificates by itself"},
+	{name: "tune.applet.zero-copy-forwarding|tune.bufsize.large|tune.cli.max-payload-size|tune.defaults.purge|tune.h1.be.glitches-threshold|tune.h1.fe.glitches-threshold|tune.h2.be.max-frames-at-once|tune.h2.be.rxbuf|tune.h2.fe.max-frames-at-once|tune.h2.fe.max-rst-at-once|tune.h2.fe.rxbuf|tune.h2.log-errors|tune.h2.zero-copy-fwd-send|tune.lua.burst-timeout|tune.lua.openlibs|tune.max-rules-at-once|tune.renice.runtime|tune.renice.startup|tune.ssl.keyupdate-rate-limit|tune.ssl.ocsp-update.maxdelay|tune.ssl.ocsp-update.mindelay|tune.streams-elasticity", in: inGlobal, grade: harmless, args: word, note: ofTuning},
+	{name: "tune.quic.be.cc.cubic-min-losses|tune.quic.be.cc.hystart|tune.quic.be.cc.max-frame-loss|tune.quic.be.cc.max-win-size|tune.quic.be.cc.reorder-ratio|tune.quic.be.max-idle-timeout|tune.quic.be.sec.glitches-threshold|tune.quic.be.stream.data-ratio|tune.quic.be.stream.max-concurrent|tune.quic.be.stream.rxbuf|tune.quic.be.tx.pacing|tune.quic.be.tx.udp-gso|tune.quic.cc-hystart|tune.quic.cc.cubic.min-losses|tune.quic.disable-tx-pacing|tune.quic.disable-udp-gso|tune.quic.fe.cc.cubic-min-losses|tune.quic.fe.cc.hystart|tune.quic.fe.cc.max-frame-loss|tune.quic.fe.cc.max-win-size|tune.quic.fe.cc.reorder-ratio|tune.quic.fe.max-idle-timeout|tune.quic.fe.sec.glitches-threshold|tune.quic.fe.sec.retry-threshold|tune.quic.fe.sock-per-conn|tune.quic.fe.stream.data-ratio|tune.quic.fe.stream.max-concurrent|tune.quic.fe.stream.max-total|tune.quic.fe.stream.rxbuf|tune.quic.fe.tx.pacing|tune.quic.fe.tx.udp-gso|tune.quic.frontend.default-max-window-size|tune.quic.frontend.glitches-threshold|tune.quic.frontend.max-data-size|tune.quic.frontend.max-streams-bidi|tune.quic.frontend.max-tx-mem|tune.quic.frontend.stream-data-ratio|tune.quic.listen|tune.quic.max-frame-loss|tune.quic.mem.tx-max|tune.quic.reorder-ratio|tune.quic.retry-threshold|tune.quic.socket-owner|tune.quic.zero-copy-fwd-send", in: inGlobal, grade: harmless, note: ofQUIC},
 }
 
 // negatable are the keywords of global that "no" and "default" may precede.

@@ -28,7 +28,11 @@ var basics = []keyword{
 	{name: "backlog", in: inFrontends, grade: harmless, args: number(0, 1<<31-1), note: "the system's limit (net.core.somaxconn) is used"},
 	{name: "rate-limit sessions", in: inFrontends, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
 	{name: "fullconn", in: inBackends, grade: supported, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.fullconn = integer(s.args[0]) }},
-	{name: "filter", in: inSections, grade: refused, note: "filters (compression, bandwidth limits, SPOE) are not available"},
+	{name: "filter|filter-sequence", in: inSections, grade: refused, note: "filters (compression, bandwidth limits, SPOE) are not available"},
+	{name: "be-unpublished", in: inBackends, grade: refused, note: "a backend cannot be published later; expected 'disabled', or the backend left out until it is needed"},
+	{name: "force-be-switch", in: inFrontend, grade: refused, note: "a disabled backend never gets connections; expected 'enabled' in the backend"},
+	{name: "quic-initial", in: inFrontends, grade: harmless, args: something, note: ofQUIC},
+	{name: "ssl-f-use", in: inFrontend, grade: harmless, note: ofTLS},
 	{name: "declare capture", in: inFrontend, grade: harmless, strict: true, args: something, note: ofCapture},
 }
 

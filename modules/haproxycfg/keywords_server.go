@@ -51,15 +51,20 @@ func newServerKeywords() map[string]serverKeyword {
 	add(serverKeyword{grade: refused, note: proxyHeader}, "send-proxy", "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn")
 	add(serverKeyword{values: 1, grade: refused, note: proxyHeader}, "proxy-v2-options", "set-proxy-v2-tlv-fmt")
 	add(serverKeyword{values: 1, grade: refused, note: "connecting from a certain address is not available yet"}, "source")
-	add(serverKeyword{values: 1, grade: refused, note: "connecting through it is not available"}, "usesrc", "socks4", "namespace", "tcp-md5sig")
+	add(serverKeyword{values: 1, grade: refused, note: "connecting through it is not available"}, "socks4", "namespace", "tcp-md5sig")
+	add(serverKeyword{grade: refused, note: "connecting through it is not available"}, "usesrc")
 	add(serverKeyword{values: 1, grade: refused, note: "sending HTTP elsewhere is not available"}, "redir")
 
-	add(serverKeyword{grade: supported}, "no-send-proxy", "no-send-proxy-v2", "no-send-proxy-v2-ssl", "no-send-proxy-v2-ssl-cn", "no-ssl", "no-check-send-proxy", "no-agent-check", "stick", "no-tfo", "no-ssl-reuse")
+	add(serverKeyword{grade: supported}, "no-send-proxy", "no-send-proxy-v2", "no-send-proxy-v2-ssl", "no-send-proxy-v2-ssl-cn", "no-ssl", "no-check-send-proxy", "no-agent-check", "stick", "no-tfo", "no-ssl-reuse", "no-check-sni-auto")
+	add(serverKeyword{grade: pending, note: "checks send the name of check-sni only"}, "check-sni-auto")
 	add(serverKeyword{grade: harmless, note: "there are no stick tables"}, "non-stick")
 	add(serverKeyword{values: 1, grade: harmless, note: "servers are told apart by name"}, "guid", "label")
 	add(serverKeyword{values: 1, grade: differs, note: "the ring is made of the servers' ids; other keys are refused", do: hashKey}, "hash-key")
 	add(serverKeyword{values: 1, grade: supported, do: serverID}, "id")
-	add(serverKeyword{values: 1, grade: harmless, note: ofHTTP}, "cookie", "max-reuse", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "proto", "ws", "log-proto", "log-bufsize", "pool-conn-name", "idle-ping", "strict-maxconn")
+	add(serverKeyword{values: 1, grade: harmless, note: ofHTTP}, "cookie", "max-reuse", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "proto", "ws", "log-proto", "log-bufsize", "pool-conn-name", "idle-ping", "check-pool-conn-name")
+	add(serverKeyword{grade: harmless, note: ofHTTP}, "strict-maxconn", "check-reuse-pool", "no-check-reuse-pool")
+	add(serverKeyword{values: 1, grade: harmless, note: ofQUIC}, "quic-cc-algo")
+	add(serverKeyword{values: 1, grade: refused, note: "named default-server lines are not available: expected their options in this line"}, "from")
 	add(serverKeyword{values: 1, grade: harmless, note: "it tunes the socket"}, "mss", "tcp-ut", "cc", "shard")
 	add(serverKeyword{grade: harmless, note: "it tunes the socket"}, "tfo")
 	const lookup = "host names are looked up by the system's resolver, and kept while they are used"
@@ -73,8 +78,8 @@ func newServerKeywords() map[string]serverKeyword {
 		return nil
 	}}, "resolve-prefer")
 	add(serverKeyword{values: 1, grade: differs, note: lookup}, "resolve-opts", "resolve-net")
-	add(serverKeyword{grade: harmless, note: serverTLS}, "allow-0rtt", "force-sslv3", "force-tlsv10", "force-tlsv11", "force-tlsv12", "force-tlsv13", "no-sslv3", "no-tlsv10", "no-tlsv11", "no-tlsv12", "no-tlsv13", "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate")
-	add(serverKeyword{values: 1, grade: harmless, note: serverTLS}, "alpn", "npn", "ciphers", "ciphersuites", "crl-file", "crt", "curves", "sigalgs", "client-sigalgs", "sni", "sni-auto", "ssl-max-ver", "ssl-min-ver")
+	add(serverKeyword{grade: harmless, note: serverTLS}, "allow-0rtt", "force-sslv3", "force-tlsv10", "force-tlsv11", "force-tlsv12", "force-tlsv13", "no-sslv3", "no-tlsv10", "no-tlsv11", "no-tlsv12", "no-tlsv13", "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate", "sni-auto", "no-sni-auto")
+	add(serverKeyword{values: 1, grade: harmless, note: serverTLS}, "alpn", "npn", "ciphers", "ciphersuites", "crl-file", "crt", "curves", "sigalgs", "client-sigalgs", "sni", "ktls", "ssl-max-ver", "ssl-min-ver")
 	for name, what := range values {
 		k := all[name]
 		k.value = what

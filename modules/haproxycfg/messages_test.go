@@ -182,6 +182,25 @@ func TestNothingFollows(t *testing.T) {
 	}
 }
 
+// A word that HAProxy has and this program has not is refused by its name. Nothing similar is suggested for it.
+func TestKnownWordsAreNotCalledUnknown(t *testing.T) {
+	const plain = "defaults\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:443\n\tdefault_backend b\n"
+	for text, want := range map[string]string{
+		plain + "\ttcp-request connection track-sc5 src\nbackend b\n\tserver s1 192.0.2.2:443\n":                                        "E 'tcp-request connection track-sc5' in frontend 'f': stick tables",
+		plain + "\tforce-be-switch if TRUE\nbackend b\n\tserver s1 192.0.2.2:443\n":                                                     "E 'force-be-switch' in frontend 'f': a disabled backend",
+		plain + "backend b\n\tbe-unpublished\n\tserver s1 192.0.2.2:443\n":                                                              "E 'be-unpublished' in backend 'b': a backend cannot",
+		plain + "backend b\n\tfilter-sequence request a\n\tserver s1 192.0.2.2:443\n":                                                   "E 'filter-sequence' in backend 'b': filters",
+		plain + "backend b\n\tserver s1 192.0.2.2:443 from base\n":                                                                      "E 'server b/s1' : 'from': named default-server",
+		plain + "backend b\n\tserver s1 192.0.2.2:443 strict-maxconn weight 5\n":                                                        "ignored, and nothing about the traffic changes: 'strict-maxconn': it is for mode http",
+		"defaults\n\tmode http\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:80\n\thttp-request normalize-uri path-merge-slashes\n": "E 'http-request normalize-uri' in frontend 'f': only redirects",
+	} {
+		said := messages(t, text)
+		if len(said) != 1 || !strings.HasPrefix(said[0], want) {
+			t.Errorf("%s: said\n\t%s\nwant\n\t%s", text, strings.Join(said, "\n\t"), want)
+		}
+	}
+}
+
 // What is wrong by itself is said beside other mistakes.
 func TestTheRestIsSaid(t *testing.T) {
 	said := messages(t, "defaults\n"+timeoutLines+"frontend f\n\tbind :443 ssl\n\tdefault_backend c\nbackend b\n\tserver s1 192.0.2.2:443 weight x\n\tserver s2 192.0.2.3:443 track s9\nfrontend g\n\tdefault_backend b\n")

@@ -37,7 +37,7 @@ var examples = map[string]string{
 
 // later are keywords that Debian's HAProxy (2.6) does not know, or no longer.
 var later = []string{
-	"guid", "hash-preserve-affinity", "log-steps", "timeout client-hs", "option http-drop-request-trailers", "option http-drop-response-trailers",
+	"guid", "hash-preserve-affinity", "log-steps", "quic-initial", "ssl-f-use", "timeout client-hs", "option http-drop-request-trailers", "option http-drop-response-trailers",
 	"option accept-unsafe-violations-in-http-request", "option accept-unsafe-violations-in-http-response", "option forwarded", "option use-small-buffers",
 	"monitor-net", "http-error", "errorfiles", "option http-use-htx", "option forceclose", "option httpclose", "option http-tunnel", "option http-restrict-req-hdr-names",
 }
@@ -118,13 +118,7 @@ func ask(t *testing.T, haproxy string, cases []*keywordCase) {
 // In each kind of section, a keyword is accepted where HAProxy accepts it. With
 // what is refused here anyway there is nothing to compare.
 func TestKeywordsInSections(t *testing.T) {
-	haproxy, err := exec.LookPath("haproxy")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	haproxy := findHAProxy(t)
 	var cases []*keywordCase
 	for _, name := range slices.Sorted(maps.Keys(proxyKeywords)) {
 		if slices.Contains(later, name) || proxyKeywords[name].grade == refused {

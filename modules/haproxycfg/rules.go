@@ -95,6 +95,9 @@ func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
 	}
 	name, more, _ := strings.Cut(s.arg(0), "(")
 	k := actions[name]
+	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // there are more with tune.stick-counters
+		k = actions["track-sc0"]
+	}
 	if k == nil {
 		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), actions.similar(name, inProxies))
 		return r, false

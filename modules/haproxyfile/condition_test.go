@@ -144,6 +144,9 @@ var conditionCases = []struct {
 	{text: "enabled(poll)", want: "no", differs: "new"},
 	{text: "awslc_api_atleast(1)", want: "no", differs: "new"},
 	{text: "awslc_api_before(1)", want: "no", differs: "new"},
+	{text: "fips_mode()", want: "no", differs: "new"},
+	{text: "!fips_mode", want: "yes", differs: "new"},
+	{text: "fips_mode(1)", want: "evaluating predicate 'fips_mode': unexpected argument '1': expected none", differs: "new"},
 }
 
 // decision reads a text with a condition, and returns "yes", "no" or the error.

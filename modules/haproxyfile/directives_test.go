@@ -43,7 +43,7 @@ func TestBlocks(t *testing.T) {
 		{"no endif", "x;.if 1;a;.if 0;b", "x a|non-terminated '.if' block: expected '.endif' for the one in line 5"},
 		{"100 deep", strings.Repeat(".if 1;", 100) + "a", "|too many nested '.if': expected fewer than 100"},
 		{"100 deep, skipped", ".if 0;" + strings.Repeat(".if 1;", 99) + "a", "|too many nested '.if': expected fewer than 100"},
-		{"bad condition", "a;.if foo;b", "a|unparsable conditional expression 'foo' at position 1: expected a number, '(' or one of awslc_api_atleast, awslc_api_before, defined, enabled, feature, openssl_version_atleast, openssl_version_before, ssllib_name_startswith, streq, strneq, strstr, version_atleast, version_before in '.if'"},
+		{"bad condition", "a;.if foo;b", "a|unparsable conditional expression 'foo' at position 1: expected a number, '(' or one of awslc_api_atleast, awslc_api_before, defined, enabled, feature, fips_mode, openssl_version_atleast, openssl_version_before, ssllib_name_startswith, streq, strneq, strstr, version_atleast, version_before in '.if'"},
 		{"bad elif", ".if 0;.elif (1;b", "|expected ')' after conditional expression '(1' in '.elif'"},
 		{"words are looked at where they do not count", ".if 0;a \"b;c \"$1\";.endif;d", "d|unmatched quote at position 3: expected another \" before the end of the line|forbidden first char in environment variable name at position 5: expected a letter, '_' or '.' after '$', or '\\$'"},
 		{"empty words are not", ".if 0;a \"\" b;\"\" x;.endif;d", "d"},

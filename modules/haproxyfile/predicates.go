@@ -35,6 +35,8 @@ var predicates = map[string]predicate{
 	// AWS-LC is another library.
 	"awslc_api_atleast": {1, known(nil)},
 	"awslc_api_before":  {1, known(nil)},
+	// It has no arguments, which is read as one that is empty.
+	"fips_mode": {1, isFIPS},
 }
 
 // features are what "feature()" says yes to: what the usual build for Linux has. Configurations ask for these to find
@@ -82,6 +84,14 @@ func isBefore(r *reader, args []string) (bool, error) {
 	default:
 		return r.release.before(asked), nil
 	}
+}
+
+// isFIPS says no: nothing here depends on HAProxy's TLS library.
+func isFIPS(_ *reader, args []string) (bool, error) {
+	if args[0] != "" {
+		return false, fmt.Errorf("unexpected argument '%s': expected none", args[0])
+	}
+	return false, nil
 }
 
 func isLibraryBefore(_ *reader, args []string) (bool, error) {

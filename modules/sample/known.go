@@ -5,7 +5,7 @@ package sample
 import "strings"
 
 // knownFetches are the names that HAProxy has for fetch methods and ACL criteria and this package does not support.
-const knownFetches = `
+const knownFetches = newerFetches + `
 	accept_date acl act_conn avg_queue base base32 base32+src base_beg base_dir base_dom base_end base_len base_reg
 	base_sub baseq bc.timer.connect bc_be_queue bc_dst bc_dst_port bc_err bc_err_str bc_glitches bc_http_major
 	bc_nb_streams bc_reused bc_rtt bc_rttvar bc_setting_streams_limit bc_settings_streams_limit bc_src bc_src_port
@@ -64,7 +64,7 @@ const knownFetches = `
 `
 
 // knownConverters are the names that HAProxy has for converters and this package does not support.
-const knownConverters = `
+const knownConverters = newerConverters + `
 	add_item aes_cbc_dec aes_cbc_enc aes_gcm_dec aes_gcm_enc be2int capture-req capture-res crc32 crc32c cut_crlf debug
 	digest djb2 eth.data eth.dst eth.hdr eth.proto eth.src eth.vlan fix_is_valid fix_tag_value hmac host_only htonl
 	http_date in_table ip.data ip.df ip.dst ip.fp ip.hdr ip.proto ip.src ip.tos ip.tot_len ip.ttl ip.ver json
@@ -79,6 +79,20 @@ const knownConverters = `
 	table_sess_cnt table_sess_rate table_trackers tcp.dst tcp.flags tcp.options.mss tcp.seq tcp.src tcp.win ungrpc
 	unset-var url_enc us_ltime us_utime utime when wt6 x509_v_err_str xxh3 xxh32 xxh64
 `
+
+// newerFetches and newerConverters are those that came with HAProxy 3.3 and 3.4.
+const (
+	newerFetches = `
+	bc_err_name cpu_usage_grp cpu_usage_proc cpu_usage_thr dump_all_vars fc_err_name fc_saved_syn req.cook_names
+	res.cook_names server_status spoe.engine-id ssl_bc_client_early_traffic_secret
+	ssl_bc_client_handshake_traffic_secret ssl_bc_client_traffic_secret_0 ssl_bc_early_exporter_secret
+	ssl_bc_exporter_secret ssl_bc_server_handshake_traffic_secret ssl_bc_server_traffic_secret_0 ssl_bc_sni tgroup
+`
+	newerConverters = `
+	base2 date fe_exists has_ctl jwt_verify_cert reverse rfc7239_nn rfc7239_np srv_is_up tcp.options.sack
+	tcp.options.tsopt tcp.options.tsval tcp.options.wscale tcp.options.wsopt tcp.options_list
+`
+)
 
 // reasons say why a fetch is not supported, by what its name begins with. The first that fits counts.
 var reasons = []struct{ reason, prefixes string }{
