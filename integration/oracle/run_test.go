@@ -97,7 +97,8 @@ func (s *scenario) play(p program) (res result) {
 
 // prepare writes the files, and has the servers ready.
 func (r *run) prepare(s *scenario, dir string) (env []string, err error) {
-	files := map[string]string{"haproxy.cfg": s.config, "ca.pem": authority().pem}
+	files := clientFiles()
+	files["haproxy.cfg"] = s.config
 	maps.Copy(files, s.files)
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -3,11 +3,11 @@
 package oracle
 
 import (
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -54,11 +54,9 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 			data, err = hex.DecodeString(w.next())
 			b.acts = append(b.acts, func(s *session) error { _, err := s.conn.Write(data); return err })
 		case "handshakes":
-			config, known := handshakes[w.next()]
-			if !known {
-				return b, fmt.Errorf("handshakes: expected one of %v", slices.Sorted(maps.Keys(handshakes)))
-			}
-			b.acts = append(b.acts, handshake(config()))
+			var config *tls.Config
+			config, err = parseHandshake(&w)
+			b.acts = append(b.acts, handshake(config))
 		case "answers":
 			var status int
 			status, err = w.number()

@@ -11,9 +11,12 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,17 +45,20 @@ func newIssuer(name string) *issuer {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	der := must(x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key))
 	return &issuer{must(x509.ParseCertificate(der)), key, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}
 }
 
+// leafNumber is the serial number of the certificates for a.example.
+const leafNumber = 2
+
 // issue is a certificate for a.example that ends after some time.
 func (i *issuer) issue(ends time.Duration) tls.Certificate {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "a.example"}, DNSNames: []string{"a.example"},
+		SerialNumber: big.NewInt(leafNumber), Subject: pkix.Name{CommonName: "a.example"}, DNSNames: []string{"a.example"},
 		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(ends),
 	}
 	der := must(x509.CreateCertificate(rand.Reader, template, i.cert, &key.PublicKey, i.key))
@@ -82,6 +88,70 @@ var handshakes = map[string]func() *tls.Config{
 }
 
 func offers(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }
+
+// parseHandshake takes what follows "handshakes": a kind, and what is demanded.
+func parseHandshake(w *words) (*tls.Config, error) {
+	kind, known := handshakes[w.next()]
+	if !known {
+		return nil, fmt.Errorf("handshakes: expected one of %v", slices.Sorted(maps.Keys(handshakes)))
+	}
+	config := kind()
+	for {
+		switch {
+		case w.take("version"):
+			version := versions[w.next()]
+			if version == 0 {
+				return nil, fmt.Errorf("handshakes version: expected one of %v", slices.Sorted(maps.Keys(versions)))
+			}
+			config.MinVersion, config.MaxVersion = version, version
+		case w.take("cipher"):
+			name := w.next()
+			suites := tls.CipherSuites()
+			i := slices.IndexFunc(suites, func(c *tls.CipherSuite) bool { return c.Name == name })
+			if i < 0 {
+				return nil, fmt.Errorf("handshakes cipher: %q is none", name)
+			}
+			config.CipherSuites = []uint16{suites[i].ID}
+		case w.take("demands-certificate"):
+			config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+			config.ClientCAs.AddCert(authority().cert)
+		default:
+			return config, nil
+		}
+	}
+}
+
+// clientFiles are for checks that show a certificate, and look for those revoked.
+func clientFiles() map[string]string {
+	ours, strangers := pemOf(authority().issue(time.Hour)), pemOf(stranger().issue(time.Hour))
+	return map[string]string{
+		"ca.pem":     authority().pem,
+		"client.pem": ours.certificate + ours.key, "stranger.pem": strangers.certificate + strangers.key,
+		"split.pem": ours.certificate, "split.pem.key": ours.key,
+		"none.crl": authority().revoke(), "revoked.crl": authority().revoke(leafNumber),
+		"strangers.crl": stranger().revoke(),
+	}
+}
+
+// pair is a certificate and its key in PEM.
+type pair struct{ certificate, key string }
+
+func pemOf(c tls.Certificate) pair {
+	block := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return pair{block("CERTIFICATE", c.Certificate[0]), block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(c.PrivateKey)))}
+}
+
+// revoke returns the revocation list with these serial numbers.
+func (i *issuer) revoke(numbers ...int64) string {
+	list := x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().Add(time.Hour)}
+	for _, n := range numbers {
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(n), RevocationTime: list.ThisUpdate})
+	}
+	der := must(x509.CreateRevocationList(rand.Reader, &list, i.cert, i.key))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
+}
 
 // feed is a session's connection for who reads what the session has received.
 type feed struct {
