@@ -55,7 +55,7 @@ func newBindOptions() map[string]bindOption {
 		"uid":                  {values: 1, grade: refused, note: ofOwner},
 		"gid":                  {values: 1, grade: refused, note: ofOwner},
 
-		"maxconn": {values: 1, grade: pending, check: whole, note: "frontends accept any number of connections"},
+		"maxconn": {values: 1, grade: pending, check: whole, note: "as many connections are accepted as the limit of open files allows"},
 	}
 	for _, name := range []string{"id", "backlog", "nice", "mss", "tcp-ut"} {
 		o[name] = bindOption{values: 1, grade: harmless, check: whole, note: "it names or tunes the socket"}
@@ -251,8 +251,11 @@ func (t *translation) cuts(b *bind) []int {
 // bound are the binds that are listened on.
 func (t *translation) bound(yield func(*bind) bool) {
 	for _, p := range t.proxies {
+		if p.disabled || t.unopened(p) {
+			continue
+		}
 		for i := range p.binds {
-			if !p.disabled && !yield(&p.binds[i]) {
+			if !yield(&p.binds[i]) {
 				return
 			}
 		}

@@ -152,7 +152,7 @@ func TestNotices(t *testing.T) {
 		got = append(got, p.String())
 	}
 	want := []string{
-		"a.cfg:1: accepted, without an effect yet: 'word': later 100% (also lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 3 more)",
+		"a.cfg:1: not available yet: 'word': later 100% (also lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 3 more)",
 		"a.cfg:3: ignored, and nothing about the traffic changes: 'other', 'third': later 100% (also line b.cfg:9)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -35,7 +35,7 @@ type webSet map[string]any
 // is none.
 func (t *translation) webServer(p *proxy) *webServer {
 	routes := t.webRoutes(p)
-	if !p.isFrontend() || len(p.binds) == 0 || len(routes) == 0 && p.http.stats {
+	if !p.isFrontend() || len(p.binds) == 0 || t.unopened(p) {
 		return nil
 	}
 	unavailable := webRoute{Handle: []map[string]any{{"handler": "static_response", "status_code": http.StatusServiceUnavailable}}}

@@ -25,6 +25,7 @@ func (t *translation) finish() {
 			t.finishBackend(p)
 		}
 		t.warnTimeouts(p)
+		t.warnPages(p)
 	}
 	t.warnNotices()
 }
@@ -43,7 +44,7 @@ func (t *translation) finishFrontend(p *proxy) {
 	if len(p.binds) == 0 && !p.refused {
 		t.warnf(p.Pos, "%s has no 'bind' directive. Please declare it as a backend if this was intended.", p)
 	}
-	if !p.disabled && !p.http.stats {
+	if !p.disabled && !t.unopened(p) {
 		for i := range p.binds {
 			t.checkAdmin(&p.binds[i])
 		}
@@ -233,7 +234,7 @@ func (t *translation) warnTimeouts(p *proxy) {
 // listening counts the addresses that are listened on.
 func (t *translation) listening() (n int) {
 	for _, p := range t.proxies {
-		if !p.disabled {
+		if !p.disabled && !t.unopened(p) {
 			n += len(p.binds)
 		}
 	}

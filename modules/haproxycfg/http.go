@@ -17,7 +17,6 @@ import (
 type webSite struct {
 	redirects []redirect
 	late      []redirect // the keyword redirect: they come after http-request
-	stats     bool
 }
 
 // redirect answers with another address.
@@ -34,7 +33,7 @@ func httpRule(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'%s' is not allowed in anonymous 'defaults' sections: expected it in the section that it is for", s.keyword)
 		return
 	case p.kind == "defaults":
-		t.errorf(s.Pos, "'%s' in %s is not taken over: expected it in the section that it is for", s.keyword, p)
+		t.errorf(s.Pos, "'%s' in %s is not available: expected it in the sections that it is for", s.keyword, p)
 		return
 	case p.mode != "http":
 		t.warnf(s.Pos, "'%s' rules ignored for %s as they require HTTP mode", s.keyword, p)
@@ -43,8 +42,7 @@ func httpRule(t *translation, p *proxy, s statement) {
 	words, list := s.args, &p.http.late
 	if s.keyword == "http-request" {
 		if s.arg(0) == "use-service" && s.arg(1) == "prometheus-exporter" {
-			t.warnf(s.Pos, "'http-request use-service prometheus-exporter' in %s has no effect: metrics are those of Caddy's handler 'metrics'", p)
-			p.http.stats = true
+			metricsPage(p, s)
 			return
 		}
 		if near := didYouMean(s.arg(0), httpActions); near != "" && !slices.Contains(httpActions, s.arg(0)) {
@@ -160,27 +158,6 @@ func location(format string) (string, error) {
 func httpEffect(t *translation, p *proxy, s statement) {
 	if p.isHTTP() {
 		t.errorf(s.Pos, "'%s' in %s: only redirects are translated: expected this section in a Caddyfile, for Caddy's http app", s.keyword, p)
-	}
-}
-
-// statsAdmin checks the condition of "stats admin", as HAProxy does.
-func statsAdmin(t *translation, p *proxy, s statement) {
-	statsPage(t, p, s)
-	if !beginsCondition(s.arg(0)) {
-		t.errorf(s.Pos, "'stats admin' requires either 'if' or 'unless' followed by a condition, in %s", p)
-		return
-	}
-	plain := *p // what it may look at is more than a redirect may
-	plain.mode = "tcp"
-	if _, err := t.condition(&plain, s, s.args); err != nil {
-		t.errorf(s.Pos, "error detected while parsing a 'stats admin' rule : %v, in %s", err, p)
-	}
-}
-
-func statsPage(t *translation, p *proxy, s statement) {
-	p.http.stats = true
-	if p.mode != "http" && p.kind != "defaults" {
-		t.warnf(s.Pos, "'stats' statement ignored for %s as it requires HTTP mode", p)
 	}
 }
 

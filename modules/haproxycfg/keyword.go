@@ -51,6 +51,8 @@ type keyword struct {
 	args func(args []string) error
 	// do has the effect. A keyword that is pending has one, too.
 	do func(*translation, *proxy, statement)
+	// says tells that do gives the message of a keyword that is pending.
+	says bool
 	// warn makes a warning of the note of a keyword that differs, as all other
 	// grades get one.
 	warn bool
@@ -164,7 +166,9 @@ func (t *translation) perform(k *keyword, p *proxy, s statement, object string) 
 			t.notice(s.Pos, harmless, "redirects do not need it", s.keyword)
 		}
 	case harmless, pending:
-		t.notice(s.Pos, k.grade, k.note, s.keyword)
+		if !k.says {
+			t.notice(s.Pos, k.grade, k.note, s.keyword)
+		}
 	case differs:
 		if k.warn {
 			t.notice(s.Pos, k.grade, k.note, s.keyword)

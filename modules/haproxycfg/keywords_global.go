@@ -13,7 +13,7 @@ const (
 	ofLogging = "each connection is one JSON line of Caddy's log instead, on standard error, with the same fields"
 	ofSyslog  = "it is for syslog, and the log is Caddy's"
 	ofTuning  = "it tunes HAProxy's own memory and sockets"
-	ofAdmin   = "Caddy's admin endpoint is the run-time interface instead, at localhost:2019 or where CADDY_ADMIN in the environment says, with commands of its own"
+	ofAdmin   = "no socket is opened: Caddy's admin endpoint is the run-time interface, at localhost:2019 or where CADDY_ADMIN in the environment says, with commands of its own"
 	ofUser    = "the process keeps the user that it is started as: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
 	ofLookup  = "host names are looked up by the system's resolver"
 	ofHTTP    = "it is for mode http"
@@ -22,7 +22,7 @@ const (
 
 // globals are the keywords of the section global.
 var globals = newTable([]keyword{
-	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.maxconn = integer(s.args[0]) }, note: "connections are bounded by the process's descriptors"},
+	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.maxconn = integer(s.args[0]) }, note: "as many connections are accepted as the limit of open files allows"},
 	{name: "maxconnrate|maxsessrate", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
 	{name: "maxsslconn|maxsslrate", in: inGlobal, grade: harmless, args: number(0, 1<<31-1), note: ofTLS},
 	{name: "maxcomprate", in: inGlobal, grade: harmless, args: number(0, 1<<31-1), note: ofHTTP},

@@ -2,8 +2,6 @@
 
 package haproxycfg
 
-const noStatistics = "there is no statistics page yet"
-
 // httpWords have a meaning in mode http only. In a section of mode tcp HAProxy
 // ignores them. In one of mode http those with an effect of their own are
 // followed (redirects) or refused; the rest is about what a redirect does not
@@ -17,7 +15,7 @@ var httpWords = []keyword{
 	{name: "capture cookie|capture request|capture response", in: inFrontend, grade: httpOnly},
 	{name: "http-reuse|dynamic-cookie-key|option prefer-last-server", in: inProxies, grade: httpOnly},
 	{name: "option httplog|option forwardfor|option originalto|option http-server-close|option httpclose|option forceclose|option http-keep-alive|option http-pretend-keepalive|option http-tunnel|option http-use-htx|option http-buffer-request|option http-ignore-probes|option http-use-proxy-header|option accept-invalid-http-request|option accept-invalid-http-response|option accept-unsafe-violations-in-http-request|option accept-unsafe-violations-in-http-response|option http-restrict-req-hdr-names|option http-drop-request-trailers|option http-drop-response-trailers|option checkcache|option disable-h2-upgrade|option h1-case-adjust-bogus-client|option h1-case-adjust-bogus-server|option forwarded", in: inProxies, grade: httpOnly},
-	{name: "stats enable|stats uri|stats auth|stats refresh|stats realm|stats hide-version|stats show-legends|stats show-node|stats show-desc|stats show-modules|stats scope", in: inProxies, grade: pending, do: statsPage, note: noStatistics},
-	{name: "stats admin", in: inSections, grade: pending, do: statsAdmin, note: noStatistics},
-	{name: "stats http-request", in: inSections, grade: pending, args: something, do: statsPage, note: noStatistics},
+	{name: "stats enable|stats uri|stats auth|stats refresh|stats realm|stats hide-version|stats show-legends|stats show-node|stats show-desc|stats show-modules|stats scope", in: inProxies, grade: pending, says: true, do: statsPage, note: unserved},
+	{name: "stats admin", in: inSections, grade: pending, says: true, do: statsAdmin, note: unserved},
+	{name: "stats http-request", in: inSections, grade: pending, says: true, args: something, do: statsPage, note: unserved},
 }

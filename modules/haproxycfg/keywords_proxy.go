@@ -24,7 +24,7 @@ var basics = []keyword{
 	{name: "description", in: inSections, grade: harmless, args: something, note: "it is a comment"},
 	{name: "bind-process", in: inProxies, grade: harmless, args: something, note: "HAProxy removed it in 2.5; one process uses all cores"},
 	{name: "bind", in: inFrontend, grade: differs, args: something, do: addBind, note: "two frontends that bind one address share its connections, as in HAProxy, but by chance and not by the kernel's hash"},
-	{name: "maxconn", in: inFrontends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.maxconn = integer(s.args[0]) }, note: "frontends accept any number of connections"},
+	{name: "maxconn", in: inFrontends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.maxconn = integer(s.args[0]) }, note: "as many connections are accepted as the limit of open files allows"},
 	{name: "backlog", in: inFrontends, grade: harmless, args: number(0, 1<<31-1), note: "the system's limit (net.core.somaxconn) is used"},
 	{name: "rate-limit sessions", in: inFrontends, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
 	{name: "fullconn", in: inBackends, grade: supported, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.fullconn = integer(s.args[0]) }},

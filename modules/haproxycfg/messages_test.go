@@ -58,7 +58,7 @@ func TestWordsOfTheProcess(t *testing.T) {
 	const (
 		logged   = "not as in HAProxy: %s: each connection is one JSON line of Caddy's log instead, on standard error, with the same fields"
 		user     = "not as in HAProxy: %s: the process keeps the user that it is started as: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
-		admin    = "not as in HAProxy: %s: Caddy's admin endpoint is the run-time interface instead, at localhost:2019 or where CADDY_ADMIN in the environment says, with commands of its own"
+		admin    = "not as in HAProxy: %s: no socket is opened: Caddy's admin endpoint is the run-time interface, at localhost:2019 or where CADDY_ADMIN in the environment says, with commands of its own"
 		everyOne = "not as in HAProxy: %s: every connection is one line of the log, when it ends"
 	)
 	say := func(format, words string) string { return strings.Replace(format, "%s", words, 1) }

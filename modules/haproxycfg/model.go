@@ -99,6 +99,8 @@ type settings struct {
 	session    []rule
 	content    []rule
 	inspect    time.Duration
+	statistics *ownPage
+	metrics    *ownPage
 
 	// refused: a line of it was. What seems to be missing may have been in that
 	// line, so nothing is said of it.

@@ -24,7 +24,7 @@ type notice struct {
 
 // formats say what becomes of words.
 var formats = map[grade]string{
-	pending:  "accepted, without an effect yet: %s: ",
+	pending:  "not available yet: %s: ",
 	harmless: "ignored, and nothing about the traffic changes: %s: ",
 	httpOnly: "ignored, as HAProxy does in mode tcp: %s",
 	differs:  "not as in HAProxy: %s: ",

@@ -20,7 +20,7 @@ type sectionKind struct {
 // sectionKinds are the sections that HAProxy knows.
 var sectionKinds = map[string]sectionKind{
 	"global": {}, "defaults": {}, "frontend": {}, "backend": {}, "listen": {},
-	"peers":       {harmless, "nothing that is taken over refers to it"},
+	"peers":       {harmless, "no port is opened for peers, and no stick table is exchanged: rules that use one are refused"},
 	"resolvers":   {differs, "host names are looked up by the system's resolver, and kept while they are used"},
 	"mailers":     {harmless, "there are no mail alerts"},
 	"userlist":    {harmless, "it is for mode http"},

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import "strings"
+
+const (
+	noStatistics = "there is no statistics page yet"
+	unserved     = "no page is served: a warning names the addresses, and a section that does nothing else does not listen"
+	defaultPage  = "/haproxy?stats" // where the statistics are without 'stats uri'
+)
+
+// ownPage is what a section of mode http serves itself in HAProxy and not here:
+// the statistics page, or the metrics of the Prometheus exporter.
+type ownPage struct {
+	notice         // the lines, for the message
+	keyword string // the first of them that says the most
+	what    string // such as "page"
+	uri     string
+	by      *proxy // the section that has the lines; a defaults section's page is that of all its heirs
+	said    bool
+}
+
+// addPage takes a line into the page of a section.
+func (p *proxy) addPage(pages **ownPage, s statement, what, uri string) *ownPage {
+	if *pages == nil || (*pages).by != p {
+		*pages = &ownPage{keyword: s.keyword, what: what, uri: uri, by: p}
+	}
+	page := *pages
+	if s.keyword == "stats enable" {
+		page.keyword = s.keyword
+	}
+	page.lines = append(page.lines, s.Pos)
+	return page
+}
+
+// statsPage reads a "stats" line of a section. Each of them turns the page on.
+func statsPage(t *translation, p *proxy, s statement) {
+	page := p.addPage(&p.statistics, s, "page", defaultPage)
+	if s.keyword == "stats uri" && s.arg(0) != "" {
+		page.uri = s.arg(0)
+	}
+}
+
+// statsAdmin checks the condition of "stats admin", as HAProxy does.
+func statsAdmin(t *translation, p *proxy, s statement) {
+	statsPage(t, p, s)
+	if !beginsCondition(s.arg(0)) {
+		t.errorf(s.Pos, "'stats admin' requires either 'if' or 'unless' followed by a condition, in %s", p)
+		return
+	}
+	plain := *p // what it may look at is more than a redirect may
+	plain.mode = "tcp"
+	if _, err := t.condition(&plain, s, s.args); err != nil {
+		t.errorf(s.Pos, "error detected while parsing a 'stats admin' rule : %v, in %s", err, p)
+	}
+}
+
+// metricsPage reads "http-request use-service prometheus-exporter".
+func metricsPage(p *proxy, s statement) {
+	s.keyword = "http-request use-service prometheus-exporter"
+	p.addPage(&p.metrics, s, "metrics", "")
+}
+
+// unopened reports whether a section serves nothing but pages that do not exist
+// here: it does not listen then.
+func (t *translation) unopened(p *proxy) bool {
+	return p.isHTTP() && p.isFrontend() && (p.statistics != nil || p.metrics != nil) && len(t.webRoutes(p)) == 0
+}
+
+// warnPages says what is not served.
+func (t *translation) warnPages(p *proxy) {
+	switch {
+	case p.disabled:
+		return
+	case !p.isHTTP():
+		if p.statistics != nil {
+			t.warnf(p.statistics.lines[0], "'stats' statement ignored for %s as it requires HTTP mode", p)
+		}
+		return
+	}
+	for _, page := range []*ownPage{p.statistics, p.metrics} {
+		if page == nil {
+			continue
+		}
+		at, where, then := page.lines[0], t.pageAddress(p, page), t.insteadOfPage(p)
+		switch {
+		case page.by == p:
+		case t.unopened(p):
+			at, then = p.Pos, then+" for "+p.words()
+		case page.said:
+			continue
+		default:
+			page.said = true
+			where, then = "at "+page.uri+" in the sections that inherit it", "a request for it is treated as any other"
+		}
+		verb := map[bool]string{true: "is", false: "are"}[page.what == "page"]
+		t.warnf(at, "'%s' in %s is not available yet: no %s %s served %s, and %s%s", page.keyword, page.by.words(), page.what, verb, where, then, page.also())
+	}
+}
+
+// words are how the file calls the section: "listen 'stats'".
+func (p *proxy) words() string {
+	if p.kind == "listen" {
+		return "listen '" + p.name + "'"
+	}
+	return p.String()
+}
+
+// pageAddress is where HAProxy would serve the page of a section.
+func (t *translation) pageAddress(p *proxy, page *ownPage) string {
+	var at []string
+	for _, f := range t.proxies {
+		if !f.isFrontend() || f.disabled || f != p && !f.leadsTo(p) {
+			continue
+		}
+		for i := range f.binds {
+			uri := page.uri
+			if t.unopened(f) && uri == defaultPage {
+				uri = "" // the address says it
+			}
+			at = append(at, bindText(&f.binds[i])+uri)
+		}
+	}
+	if len(at) == 0 {
+		return "for it"
+	}
+	return "at " + strings.Join(at, ", ")
+}
+
+// bindText is an address as bind lines have it.
+func bindText(b *bind) string {
+	return strings.TrimPrefix(b.Address.String(), "*")
+}
+
+// insteadOfPage says what happens to those who ask for the page of a section.
+func (t *translation) insteadOfPage(p *proxy) string {
+	switch {
+	case t.unopened(p) && len(p.binds) == 1:
+		return "nothing listens there"
+	case t.unopened(p):
+		return "nothing listens on its addresses"
+	case len(t.webRoutes(p)) > 0:
+		return "a request for it is treated as any other"
+	default:
+		return "a request for it is answered with 503"
+	}
+}
