@@ -45,7 +45,7 @@ func newBindOptions() map[string]bindOption {
 
 		"accept-proxy":         {grade: refused, note: "the PROXY protocol is not available yet"},
 		"accept-netscaler-cip": {values: 1, grade: refused, note: "NetScaler's header is not available"},
-		"ssl":                  {grade: refused, note: "TLS does not end here: it goes to the server as it is; a site whose TLS ends here is one of Caddy's http app"},
+		"ssl":                  {grade: refused, note: bindTLS},
 		"transparent":          {grade: refused, note: "listening on foreign addresses is not available"},
 		"interface":            {values: 1, grade: refused, note: "it is not available; expected the interface's address in place of *"},
 		"namespace":            {values: 1, grade: refused, note: "network namespaces are not available"},
@@ -141,9 +141,6 @@ func (t *translation) bindOption(p *proxy, s statement, made []bind, words []str
 	value := ""
 	if o.values > 0 {
 		value = words[1]
-	}
-	if o.grade == harmless && o.note == ofTLS && slices.Contains(s.args, "ssl") {
-		return words[1+o.values:] // ssl is refused, and this belongs to it
 	}
 	t.perform(&keyword{grade: o.grade, note: o.note}, p, statement{Pos: s.Pos, keyword: "bind ... " + name}, " in "+p.String())
 	if o.check != nil {

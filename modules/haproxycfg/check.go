@@ -55,7 +55,7 @@ var checking = []keyword{
 	{name: "option mysql-check|option ldap-check|option spop-check", in: inBackends, grade: differs, do: checker("tcp"), note: mereConnect},
 	{name: "option pgsql-check", in: inBackends, grade: differs, args: pgsqlCheck, do: checker("tcp"), note: mereConnect},
 	{name: "option log-health-checks", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.check.log = !s.not }},
-	{name: "option external-check", in: inBackends, grade: refused, note: "external checks are not available"},
+	{name: "option external-check", in: inBackends, grade: refused, note: noExternal},
 }
 
 func checker(module string) func(*translation, *proxy, statement) {

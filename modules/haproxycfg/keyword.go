@@ -156,7 +156,7 @@ func (t *translation) perform(k *keyword, p *proxy, s statement, object string) 
 	}
 	switch k.grade {
 	case refused:
-		t.errorf(s.Pos, "'%s'%s: %s", s.keyword, object, k.note)
+		t.refuse(s.Pos, k.note, "'%s'%s: %s", s.keyword, object, k.note)
 		return
 	case httpOnly:
 		switch {

@@ -125,11 +125,11 @@ var logging = []keyword{
 
 var sticking = []keyword{
 	{name: "stick-table", in: inSections, grade: differs, args: something, do: addTable, note: "a table that nothing refers to is not needed; what refers to one is not available yet"},
-	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: "stick tables are not available yet"},
+	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: noTables},
 	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
-	{name: "option persist", in: inBackends, grade: harmless, note: "there is no stickiness that it could be about"},
-	{name: "force-persist|ignore-persist", in: inBackend, grade: harmless, note: "there is no stickiness that it could be about"},
-	{name: "external-check", in: inBackends, grade: harmless, args: something, note: "no external check runs"},
+	{name: "option persist", in: inBackends, grade: harmless, note: noStickiness},
+	{name: "force-persist|ignore-persist", in: inBackend, grade: harmless, note: noStickiness},
+	{name: "external-check", in: inBackends, grade: harmless, args: something, note: unusedExternal},
 }
 
 var optionWords = []keyword{

@@ -57,7 +57,7 @@ func newServerKeywords() map[string]serverKeyword {
 
 	add(serverKeyword{grade: supported}, "no-send-proxy", "no-send-proxy-v2", "no-send-proxy-v2-ssl", "no-send-proxy-v2-ssl-cn", "no-ssl", "no-check-send-proxy", "no-agent-check", "stick", "no-tfo", "no-ssl-reuse", "no-check-sni-auto")
 	add(serverKeyword{grade: pending, note: "checks send the name of check-sni only"}, "check-sni-auto")
-	add(serverKeyword{grade: harmless, note: "there are no stick tables"}, "non-stick")
+	add(serverKeyword{grade: harmless, note: noStickiness}, "non-stick")
 	add(serverKeyword{values: 1, grade: harmless, note: "servers are told apart by name"}, "guid", "label")
 	add(serverKeyword{values: 1, grade: differs, note: "the ring is made of the servers' ids; other keys are refused", do: hashKey}, "hash-key")
 	add(serverKeyword{values: 1, grade: supported, do: serverID}, "id")
@@ -193,7 +193,7 @@ func addChecks(add adder) {
 	check(1, choice("init-state", func(n *server) *string { return &n.initState }, "none", "fully-up", "up", "down", "fully-down"), "init-state")
 	check(1, func(n *server, v string) error { n.track = v; return nil }, "track")
 	check(1, func(n *server, v string) error { n.check.verifyHost = v; return nil }, "verifyhost")
-	add(serverKeyword{values: 1, grade: refused, note: "sections 'healthcheck' are not available: expected the check in the backend"}, "healthcheck")
+	add(serverKeyword{values: 1, grade: refused, note: noHealthcheck}, "healthcheck")
 	add(serverKeyword{values: 1, grade: refused, note: "checking in another protocol than TLS or HTTP/1 is not available"}, "check-proto")
 	add(serverKeyword{grade: refused, note: "connecting through it is not available"}, "check-via-socks4")
 }

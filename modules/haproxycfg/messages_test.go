@@ -201,6 +201,27 @@ func TestKnownWordsAreNotCalledUnknown(t *testing.T) {
 	}
 }
 
+// All that is refused in a line is said at once, and nothing is called idle that belongs to it.
+func TestAllThatIsRefusedInALine(t *testing.T) {
+	const plain = "defaults\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:443\n\tdefault_backend b\n"
+	for what, c := range map[string]struct {
+		text string
+		want []string // the beginnings of all that is said
+	}{
+		"server":  {plain + "backend b\n\tserver s1 192.0.2.2:443 alpn h2 no-sslv3 ssl verify none send-proxy source 192.0.2.9 usesrc clientip interface eth0 weight 2 redir x\n", []string{"E 'server b/s1' : 'ssl'", "E 'server b/s1' : 'send-proxy'", "E 'server b/s1' : 'source'", "E 'server b/s1' : 'redir'"}},
+		"default": {plain + "backend b\n\tdefault-server ssl send-proxy-v2\n\tserver s1 192.0.2.2:443\n", []string{"E 'default-server' : 'ssl'", "E 'default-server' : 'send-proxy-v2'"}},
+		"bind":    {"global\n\tssl-default-bind-options no-sslv3\n\tcrt-base /etc\ndefaults\n" + timeoutLines + "frontend f\n\tbind :443 alpn h2 no-sslv3 ssl crt a.pem accept-proxy interface eth0\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2\ncrt-store x\n\tload crt a.pem\n", []string{"E 'bind ... ssl'", "E 'bind ... accept-proxy'", "E 'bind ... interface'"}},
+		"tables":  {plain + "\ttcp-request connection track-sc0 src\npeers p\n\tpeer a 192.0.2.9:1024\nbackend b\n\tstick-table type ip size 1k peers p\n\tstick on src\n\tforce-persist if TRUE\n\tserver s1 192.0.2.2:443 non-stick\n", []string{"E 'tcp-request connection track-sc0'", "E 'stick on'"}},
+		"checks":  {"global\n\texternal-check\n" + plain + "backend b\n\toption external-check\n" + "\texternal-check command /bin/true\n\tserver s1 192.0.2.2:443 check\n", []string{"E 'option external-check'"}},
+		"section": {plain + "backend b\n\tserver s1 192.0.2.2:443 check healthcheck x\nhealthcheck x\n\ttype tcp-check\n", []string{"E 'server b/s1' : 'healthcheck'"}},
+	} {
+		said := messages(t, c.text)
+		if len(said) != len(c.want) || !slices.EqualFunc(said, c.want, strings.HasPrefix) {
+			t.Errorf("%s: said\n\t%s\nwant\n\t%s", what, strings.Join(said, "\n\t"), strings.Join(c.want, "\n\t"))
+		}
+	}
+}
+
 // What is wrong by itself is said beside other mistakes.
 func TestTheRestIsSaid(t *testing.T) {
 	said := messages(t, "defaults\n"+timeoutLines+"frontend f\n\tbind :443 ssl\n\tdefault_backend c\nbackend b\n\tserver s1 192.0.2.2:443 weight x\n\tserver s2 192.0.2.3:443 track s9\nfrontend g\n\tdefault_backend b\n")

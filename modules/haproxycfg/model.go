@@ -20,6 +20,7 @@ type translation struct {
 	problems []haproxyfile.Problem
 	notices  []*notice
 	byFormat map[string]*notice
+	refusals []string // the notes of what was refused
 
 	anonymous *proxy            // the last defaults section, of whatever name
 	defaults  map[string]*proxy // the named ones

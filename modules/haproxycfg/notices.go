@@ -14,10 +14,25 @@ import (
 // noticeItems is how many words and how many further lines a warning lists.
 const noticeItems = 10
 
+// Reasons why something is refused, and why what belongs to it is ignored where it is not asked for.
+const (
+	noTables          = "stick tables are not available yet"
+	unusedTable       = "no rule here uses it: those that would are refused"
+	unusedPeers       = "no port is opened for peers, and no stick table is exchanged: rules that use one are refused"
+	noStickiness      = "there is no stickiness that it could be about"
+	noExternal        = "external checks are not available"
+	unusedExternal    = "no external check runs"
+	noHealthcheck     = "sections 'healthcheck' are not available: expected the check in the backend"
+	unusedHealthcheck = "checks stand in backends; a server that names it is refused"
+	bindTLS           = "TLS does not end here: it goes to the server as it is; a site whose TLS ends here is one of Caddy's http app"
+	unusedCertificate = "it is for TLS that ends at the proxy"
+)
+
 // notice is a warning about all that has the same reason: a file of ten
 // thousand servers with "check" gets one and not ten thousand.
 type notice struct {
 	format string // for the words
+	note   string // the reason in it, if it is one of a keyword
 	words  []string
 	lines  []haproxyfile.Pos
 }
@@ -32,11 +47,32 @@ var formats = map[grade]string{
 
 // notice takes a word into the warning of its reason.
 func (t *translation) notice(pos haproxyfile.Pos, g grade, note, word string) {
-	t.collect(pos, formats[g]+strings.ReplaceAll(note, "%", "%%"), "'"+word+"'")
+	t.collect(pos, formats[g]+strings.ReplaceAll(note, "%", "%%"), "'"+word+"'").note = note
 }
 
-// collect takes something into the warning of a format.
-func (t *translation) collect(pos haproxyfile.Pos, format, what string) {
+// moot are the notes that are left out where another word was refused: they say that nothing needs what that word
+// asks for. The keys are the notes of what is refused.
+var moot = map[string][]string{
+	noTables:      {unusedTable, unusedPeers, noStickiness},
+	noExternal:    {unusedExternal},
+	noHealthcheck: {unusedHealthcheck},
+	bindTLS:       {ofTLS, unusedCertificate},
+	serverTLS:     {serverTLS, ofTLS, unusedCertificate},
+}
+
+// refuse reports a word that is refused for the reason of its note.
+func (t *translation) refuse(pos haproxyfile.Pos, note, format string, args ...any) {
+	t.refusals = append(t.refusals, note)
+	t.errorf(pos, format, args...)
+}
+
+// isMoot reports whether something was refused that makes a note untrue or idle.
+func (t *translation) isMoot(note string) bool {
+	return slices.ContainsFunc(t.refusals, func(refusal string) bool { return slices.Contains(moot[refusal], note) })
+}
+
+// collect takes something into the warning of a format, and returns that.
+func (t *translation) collect(pos haproxyfile.Pos, format, what string) *notice {
 	n := t.byFormat[format]
 	if n == nil {
 		n = &notice{format: format}
@@ -49,11 +85,15 @@ func (t *translation) collect(pos haproxyfile.Pos, format, what string) {
 	if len(n.lines) == 0 || n.lines[len(n.lines)-1] != pos {
 		n.lines = append(n.lines, pos)
 	}
+	return n
 }
 
 // warnNotices turns the notices into warnings.
 func (t *translation) warnNotices() {
 	for _, n := range t.notices {
+		if t.isMoot(n.note) {
+			continue
+		}
 		words := n.words
 		if len(words) > noticeItems {
 			words = append(words[:noticeItems:noticeItems], "...")

@@ -123,5 +123,5 @@ func addTable(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'stick-table' in %s: missing size", p)
 		return
 	}
-	t.notice(s.Pos, harmless, "no rule here uses it: those that would are refused", "stick-table")
+	t.notice(s.Pos, harmless, unusedTable, "stick-table")
 }

@@ -30,7 +30,7 @@ var actions = newTable([]keyword{
 	{name: "set-nice", in: inProxies, grade: harmless, note: "it is about HAProxy's own scheduling"},
 	{name: "set-mark|set-tos|set-fc-mark|set-fc-tos|set-bc-mark|set-bc-tos", in: inProxies, grade: refused, note: "marking packets is not available"},
 	{name: "set-var-fmt", in: inProxies, grade: refused, note: notYet + "; expected set-var"},
-	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: "stick tables are not available yet"},
+	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: noTables},
 	{name: "set-src|set-src-port|set-dst|set-dst-port", in: inProxies, grade: refused, note: "changing addresses is not available"},
 	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may hold the name that the client asks for: see {l4.client_hello.sni}"},
 	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: refused, note: "priorities are not available: whoever has waited longest is served first"},

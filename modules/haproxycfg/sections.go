@@ -20,7 +20,7 @@ type sectionKind struct {
 // sectionKinds are the sections that HAProxy knows.
 var sectionKinds = map[string]sectionKind{
 	"global": {}, "defaults": {}, "frontend": {}, "backend": {}, "listen": {},
-	"peers":       {harmless, "no port is opened for peers, and no stick table is exchanged: rules that use one are refused"},
+	"peers":       {harmless, unusedPeers},
 	"resolvers":   {differs, "host names are looked up by the system's resolver, and kept while they are used"},
 	"mailers":     {harmless, "there are no mail alerts"},
 	"userlist":    {harmless, "it is for mode http"},
@@ -31,9 +31,9 @@ var sectionKinds = map[string]sectionKind{
 	"program":     {differs, "no other program is started"},
 	"fcgi-app":    {harmless, "it is for mode http"},
 	"http-errors": {harmless, "it is for mode http"},
-	"crt-store":   {harmless, "it is for TLS that ends at the proxy"},
-	"crt-list":    {harmless, "it is for TLS that ends at the proxy"},
-	"healthcheck": {harmless, "checks stand in backends; a server that names it is refused"},
+	"crt-store":   {harmless, unusedCertificate},
+	"crt-list":    {harmless, unusedCertificate},
+	"healthcheck": {harmless, unusedHealthcheck},
 	"traces":      {harmless, "it is for debugging HAProxy"},
 	"acme":        {harmless, "Caddy gets certificates by itself"},
 }

@@ -121,10 +121,15 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 		}
 		args = args[:o.values]
 		words = words[1+o.values:]
+		if name == "source" { // its own options
+			for len(words) > 1 && (words[0] == "usesrc" || words[0] == "interface") {
+				words = words[2:]
+			}
+		}
 		switch o.grade {
 		case refused:
-			t.errorf(s.Pos, "%s'%s': %s", object, name, o.note)
-			return
+			t.refuse(s.Pos, o.note, "%s'%s': %s", object, name, o.note)
+			continue
 		case harmless, pending, differs:
 			t.notice(s.Pos, o.grade, o.note, name)
 		case supported, httpOnly:
