@@ -15,6 +15,8 @@ func TestCaddyfile(t *testing.T) {
 		{"tls", "", `{}`},
 		{"tls", "server_name web.example\nca /x.pem\nalpn h2 http/1.1\nalpn_optional\nmin_version 1.3\nwarn_before 30d\nfail_before 1d", `{"server_name":"web.example","ca":"/x.pem","alpn":["h2","http/1.1"],"alpn_optional":true,"min_version":"1.3","warn_before":2592000000000000,"fail_before":86400000000000}`},
 		{"tls", "verify none", `{"verify":"none"}`},
+		{"tls", "crl /x.crl\nclient_certificate /c.pem\nmax_version 1.2\nciphers A B\ncurves x25519 secp256r1", `{"crl":"/x.crl","client_certificate":{"certificate":"/c.pem"},"max_version":"1.2","ciphers":["A","B"],"curves":["x25519","secp256r1"]}`},
+		{"tls", "client_certificate /c.pem /c.key", `{"client_certificate":{"certificate":"/c.pem","key":"/c.key"}}`},
 		{"http", "", `{}`},
 		{"http", "tls", `{"tls":{}}`},
 		{
@@ -44,6 +46,8 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"ssl_hello", "servername x", `unknown option "servername"; did you mean "server_name"?`},
 		{"tls", "verify all", `verify: unknown word "all" (known: chain, none)`},
 		{"tls", "min_version 1.4", `min_version: unknown word "1.4"`},
+		{"tls", "client_certificate", `"client_certificate" needs an argument`},
+		{"tls", "client_certificate a b c", `unexpected "c"`},
 		{"tls", "warn_before soon", `warn_before: "soon" is not a duration`},
 		{"tls", "alpn", `"alpn" needs an argument`},
 		{"tls", "alpn_optional yes", `unexpected "yes"`},

@@ -67,7 +67,7 @@ func sign(t testing.TB, what *x509.Certificate, by *authority) authority {
 
 func newAuthority(t testing.TB, name string, until time.Duration) authority {
 	c := template(name, -days, until)
-	c.IsCA, c.BasicConstraintsValid, c.KeyUsage, c.ExtKeyUsage = true, true, x509.KeyUsageCertSign, nil
+	c.IsCA, c.BasicConstraintsValid, c.KeyUsage, c.ExtKeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign, nil
 	return sign(t, c, nil)
 }
 

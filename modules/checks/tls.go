@@ -30,7 +30,7 @@ func (*Handshake) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options and reads the file of roots.
+// Provision checks the options and reads the files that they name.
 func (c *Handshake) Provision(caddy.Context) error { return c.provision() }
 
 // Check is L6OK, L6RSP, L6TOUT, L4CON or L4TOUT.
@@ -53,10 +53,14 @@ func (c *Handshake) Check(ctx context.Context, t pool.Target) pool.Result {
 //	check tls {
 //		server_name <name>
 //		ca <file>
-//		verify none
+//		crl <file>
+//		client_certificate <file> [<key file>]
+//		verify chain|none
 //		alpn <protocol…>
 //		alpn_optional
-//		min_version 1.0|1.1|1.2|1.3
+//		min_version|max_version 1.0|1.1|1.2|1.3
+//		ciphers <cipher suite…>
+//		curves <curve…>
 //		warn_before|fail_before <duration>
 //	}
 func (c *Handshake) CheckOptions() options.Table { return c.options() }

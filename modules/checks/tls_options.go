@@ -28,7 +28,8 @@ var (
 )
 
 // TLS is how a check speaks TLS. It is HAProxy's check-ssl, check-sni, check-alpn,
-// ca-file, verify and ssl-min-ver. Sessions are never resumed.
+// ca-file, crl-file, crt, verify, ssl-min-ver, ssl-max-ver, ciphers and curves.
+// Sessions are never resumed.
 type TLS struct {
 	// ServerName is sent as the SNI, and the certificate must be for it. Default: the
 	// host of the address that is connected to.
@@ -37,6 +38,14 @@ type TLS struct {
 	// CA is a PEM file with the certificates that the server's must lead to.
 	// Default: the system's.
 	CA string `json:"ca,omitempty"`
+
+	// CRL is a PEM file with revocation lists. Each certificate of the chain must be
+	// judged by a valid list of its issuer, and not be revoked by it. Default: revoked
+	// certificates are not looked for.
+	CRL string `json:"crl,omitempty"`
+
+	// ClientCertificate is shown to a server that asks for one. Default: none is.
+	ClientCertificate *ClientCertificate `json:"client_certificate,omitempty"`
 
 	// Verify is none if any certificate will do, or chain if it may be for any name.
 	// Default: its chain, its name and its time are verified.
@@ -52,6 +61,18 @@ type TLS struct {
 	// Default: 1.2.
 	MinVersion string `json:"min_version,omitempty"`
 
+	// MaxVersion is the newest TLS that is offered. Default: 1.3.
+	MaxVersion string `json:"max_version,omitempty"`
+
+	// Ciphers are the cipher suites offered to servers of TLS 1.2 and before, by their
+	// names in crypto/tls; those of TLS 1.3 are always offered. Default: those that
+	// crypto/tls thinks secure.
+	Ciphers []string `json:"ciphers,omitempty"`
+
+	// Curves are the key exchanges offered: x25519mlkem768, x25519, secp256r1,
+	// secp384r1 and secp521r1. Default: those of crypto/tls.
+	Curves []string `json:"curves,omitempty"`
+
 	// WarnBefore is how long before the end of the certificate, or of one that it
 	// leads to, the check still passes but warns. Default: never.
 	WarnBefore caddy.Duration `json:"warn_before,omitempty"`
@@ -60,12 +81,13 @@ type TLS struct {
 	// certificate is over.
 	FailBefore caddy.Duration `json:"fail_before,omitempty"`
 
-	config *tls.Config
+	config  *tls.Config
+	revoked revocations
 }
 
 // check says what is wrong with the options.
 func (o *TLS) check() error {
-	if err := errors.Join(options.CheckWord("verify", o.Verify, verifications), options.CheckWord("min_version", o.MinVersion, versionWords),
+	if err := errors.Join(options.CheckWord("verify", o.Verify, verifications), options.CheckWord("min_version", o.MinVersion, versionWords), options.CheckWord("max_version", o.MaxVersion, versionWords),
 		options.CheckDuration("warn_before", o.WarnBefore), options.CheckDuration("fail_before", o.FailBefore)); err != nil {
 		return err
 	}
@@ -79,24 +101,56 @@ func (o *TLS) check() error {
 		return errors.New("alpn_optional: nothing is offered: expected alpn, too")
 	case o.Verify == "none" && o.CA != "":
 		return errors.New("it has a ca and verify none: expected one of them")
+	case o.Verify == "none" && o.CRL != "":
+		return errors.New("it has a crl and verify none: expected one of them")
+	case o.oldest() > o.newest():
+		return fmt.Errorf("max_version %s is less than min_version %s", o.MaxVersion, cmp.Or(o.MinVersion, "1.2"))
+	case len(o.Ciphers) > 0 && o.oldest() == tls.VersionTLS13:
+		return errors.New("ciphers are those of TLS 1.2 and before, and min_version is 1.3: expected one of them")
 	case o.WarnBefore > 0 && o.WarnBefore <= o.FailBefore:
 		return fmt.Errorf("warn_before %v: expected more than fail_before %v", time.Duration(o.WarnBefore), time.Duration(o.FailBefore))
 	}
 	return nil
 }
 
+// oldest and newest are the versions of TLS that will do.
+func (o *TLS) oldest() uint16 { return cmp.Or(versions[o.MinVersion], tls.VersionTLS12) }
+func (o *TLS) newest() uint16 { return cmp.Or(versions[o.MaxVersion], tls.VersionTLS13) }
+
 // provision checks the options and makes of them what crypto/tls wants.
-func (o *TLS) provision() error {
+func (o *TLS) provision() (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
 	o.config = &tls.Config{
 		NextProtos:         o.ALPN,
-		MinVersion:         cmp.Or(versions[o.MinVersion], tls.VersionTLS12),
+		MinVersion:         o.oldest(),
+		MaxVersion:         o.newest(),
 		InsecureSkipVerify: o.Verify != "", //nolint:gosec // for whoever asks for it
 	}
-	if o.Verify == "chain" {
-		o.config.VerifyConnection = o.verifyChain
+	if o.config.CipherSuites, err = o.suites(); err != nil {
+		return err
+	}
+	if o.config.CurvePreferences, err = o.exchanges(); err != nil {
+		return err
+	}
+	if o.Verify != "none" {
+		o.config.VerifyConnection = o.verify
+	}
+	return o.readFiles()
+}
+
+// readFiles reads those that the options name.
+func (o *TLS) readFiles() (err error) {
+	if o.ClientCertificate != nil {
+		if o.config.GetClientCertificate, err = o.ClientCertificate.load(); err != nil {
+			return fmt.Errorf("client_certificate: %w", err)
+		}
+	}
+	if o.CRL != "" {
+		if o.revoked, err = readRevocations(o.CRL); err != nil {
+			return fmt.Errorf("crl: %w", err)
+		}
 	}
 	if o.CA == "" {
 		return nil
@@ -112,17 +166,37 @@ func (o *TLS) provision() error {
 	return nil
 }
 
+// verify is what has to be verified beside what crypto/tls verifies itself. One chain
+// of which no certificate is revoked is enough.
+func (o *TLS) verify(state tls.ConnectionState) (err error) {
+	chains := state.VerifiedChains
+	if o.Verify == "chain" {
+		if chains, err = o.verifyChain(state); err != nil {
+			return err
+		}
+	}
+	if o.CRL == "" {
+		return nil
+	}
+	for _, chain := range chains {
+		if err = o.revoked.judge(chain); err == nil {
+			return nil
+		}
+	}
+	return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+}
+
 // verifyChain is what crypto/tls does itself, but for the name.
-func (o *TLS) verifyChain(state tls.ConnectionState) error {
+func (o *TLS) verifyChain(state tls.ConnectionState) ([][]*x509.Certificate, error) {
 	between := x509.NewCertPool()
 	for _, c := range state.PeerCertificates[1:] {
 		between.AddCert(c)
 	}
-	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: o.config.RootCAs, Intermediates: between})
+	chains, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: o.config.RootCAs, Intermediates: between})
 	if err != nil {
-		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
 	}
-	return nil
+	return chains, nil
 }
 
 // name is what is sent as the SNI, and what the certificate must be for.
@@ -170,13 +244,18 @@ func (o *TLS) secure(l *link, t pool.Target) *problem {
 // options are the words of the block.
 func (o *TLS) options() options.Table {
 	return options.Table{
-		"server_name":   options.Text(&o.ServerName),
-		"ca":            options.Text(&o.CA),
-		"verify":        options.OneOf(&o.Verify, verifications),
-		"alpn":          options.Texts(&o.ALPN),
-		"alpn_optional": options.Flag(&o.ALPNOptional),
-		"min_version":   options.OneOf(&o.MinVersion, versionWords),
-		"warn_before":   options.Duration(&o.WarnBefore),
-		"fail_before":   options.Duration(&o.FailBefore),
+		"server_name":        options.Text(&o.ServerName),
+		"ca":                 options.Text(&o.CA),
+		"crl":                options.Text(&o.CRL),
+		"client_certificate": options.Func(o.parseClientCertificate),
+		"verify":             options.OneOf(&o.Verify, verifications),
+		"alpn":               options.Texts(&o.ALPN),
+		"alpn_optional":      options.Flag(&o.ALPNOptional),
+		"min_version":        options.OneOf(&o.MinVersion, versionWords),
+		"max_version":        options.OneOf(&o.MaxVersion, versionWords),
+		"ciphers":            options.Texts(&o.Ciphers),
+		"curves":             options.Texts(&o.Curves),
+		"warn_before":        options.Duration(&o.WarnBefore),
+		"fail_before":        options.Duration(&o.FailBefore),
 	}
 }

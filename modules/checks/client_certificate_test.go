@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// inFiles are a certificate and its key, in one file and in two.
+type inFiles struct{ both, cert, key string }
+
+// files writes the certificate.
+func (a authority) files(t testing.TB) inFiles {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return inFiles{pemFile(t, append(key, a.pem...)), pemFile(t, a.pem), pemFile(t, key)}
+}
+
+// forClient is a client's certificate.
+func forClient(t testing.TB, ca authority) inFiles {
+	c := leaf("client")
+	c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	return sign(t, c, &ca).files(t)
+}
+
+// startNginx runs an nginx that answers only those who show a certificate of an
+// authority.
+func startNginx(t *testing.T, own, ca string) (address string) {
+	t.Helper()
+	path, err := exec.LookPath("nginx")
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	} else if err != nil {
+		t.Skip(err)
+	}
+	address, dir := refused(t), t.TempDir()
+	config := fmt.Sprintf("daemon off; master_process off; pid %[1]s/pid; error_log stderr; events {}\nhttp { access_log off; ", dir)
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		config += fmt.Sprintf("%s_temp_path %s/%s; ", kind, dir, kind)
+	}
+	config += fmt.Sprintf("server { listen %s ssl; ssl_certificate %s; ssl_certificate_key %s; ssl_client_certificate %s; ssl_verify_client on; location / { return 200 ok; } } }\n", address, own, own, ca)
+	file := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(path, "-p", dir, "-e", "stderr", "-c", file)
+	command.Stderr = os.Stderr
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { command.Process.Kill(); command.Wait() })
+	for range 100 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			return address
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("nginx does not listen")
+	return ""
+}
+
+// Servers that demand a certificate of their clients: openssl, in each version of TLS,
+// and nginx. What a check comes to is what HAProxy says beside it. In TLS 1.3 a
+// server judges the client's certificate after the client's part of the handshake.
+func TestClientCertificates(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip(err)
+	}
+	ca := newAuthority(t, "Testing CA", 1000*days)
+	roots, own := pemFile(t, ca.pem), sign(t, leaf("web.example"), &ca)
+	good, strangers := forClient(t, ca), forClient(t, newAuthority(t, "Other CA", 1000*days))
+	demanding := func(flags ...string) string {
+		return openssl(t, own, append(flags, "-Verify", "2", "-verify_return_error", "-CAfile", roots)...)
+	}
+	old, modern, web := demanding("-tls1_2"), demanding("-tls1_3"), startNginx(t, own.files(t).both, roots)
+	tests := []struct {
+		name, module, address, cert string
+		code                        pool.Code
+		info                        string
+	}{
+		{"1.2", "tls", old, good.both, pool.Layer6OK, ""},
+		{"1.2, none", "tls", old, "", pool.Layer6Response, "server says: handshake failure"},
+		{"1.2, a stranger's", "tls", old, strangers.both, pool.Layer6Response, "server says: unknown certificate authority"},
+		{"1.3", "tls", modern, good.both, pool.Layer6OK, ""},
+		{"1.3, none", "tls", modern, "", pool.Layer6OK, ""},
+		{"nginx", "http", web, good.both, pool.Layer7OK, "200 OK"},
+		{"nginx, none", "http", web, "", pool.Layer7Status, "400 Bad Request: status is not 200-399"},
+		{"nginx, a stranger's", "http", web, strangers.both, pool.Layer7Status, "400 Bad Request: status is not 200-399"},
+	}
+	backends := make(map[string]string)
+	for i, test := range tests {
+		line, options := " server s "+test.address+" check inter 900ms check-ssl verify none", `"verify": "none"`
+		if test.cert != "" {
+			line += " crt " + test.cert
+			options += fmt.Sprintf(`, "client_certificate": {"certificate": %q}`, test.cert)
+		}
+		config := "{" + options + "}"
+		if test.module == "http" {
+			line, config = " option httpchk GET /\n"+line, fmt.Sprintf(`{"tls": %s}`, config)
+		}
+		backends[fmt.Sprint("b", i)] = line + "\n"
+		expectResult(t, checked(provisioned(t, test.module, config), to(test.address)), test.code, test.info)
+	}
+	config := fmt.Sprintf(`{"verify": "none", "client_certificate": {"certificate": %q, "key": %q}}`, good.cert, good.key)
+	expectResult(t, checked(provisioned(t, "tls", config), to(old)), pool.Layer6OK, "")
+	all := askHAProxy(t, "check_status", backends)
+	for i, test := range tests {
+		if got := all[fmt.Sprint("b", i)]["check_status"]; got != string(test.code) {
+			t.Errorf("%s: HAProxy says %s, and we should say %s", test.name, got, string(test.code))
+		}
+	}
+}
+
+func TestClientCertificateMistakes(t *testing.T) {
+	ca := newAuthority(t, "Testing CA", 1000*days)
+	good, other := forClient(t, ca), forClient(t, ca)
+	for config, want := range map[string]string{
+		`{}`:                                           "client_certificate: certificate: expected a PEM file",
+		`{"certificate": "/nowhere/x"}`:                "client_certificate: /nowhere/x: open /nowhere/x: no such file or directory",
+		`{"certificate": "CERT"}`:                      "found a certificate rather than a key",
+		`{"certificate": "KEY"}`:                       "failed to find certificate PEM data",
+		`{"certificate": "CERT", "key": "OTHER"}`:      "private key does not match public key",
+		`{"certificate": "CERT", "key": "/nowhere/x"}`: "open /nowhere/x: no such file or directory",
+	} {
+		config = strings.NewReplacer("CERT", good.cert, "KEY", good.key, "OTHER", other.key).Replace(config)
+		_, err := load("tls", `{"client_certificate": `+config+`}`)
+		contains(t, err, want)
+	}
+}
