@@ -43,6 +43,8 @@ type connection struct {
 	record     tcplog.Record
 	handedOver bool // to a session, what is above belongs to it
 
+	broken bool // the client is to see a reset or nothing
+
 	stage tcplog.End // what it is if it is ended from outside now
 
 	presence  *presence     // while it waits for a server
@@ -296,6 +298,9 @@ func (c *connection) end() {
 	}
 	if c.server != nil {
 		_ = c.server.Close()
+	}
+	if !c.broken && c.whyGone() == nil {
+		c.closeInOrder()
 	}
 	ended(c.h.logger, c.lease, pool.Served, &c.record, c.began)
 }

@@ -5,6 +5,7 @@ package l4passthrough
 import (
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
@@ -74,13 +75,37 @@ func (c *connection) turnAway(v verb, alert byte) {
 	}
 }
 
+// discarded are buffers for bytes that nothing looks at.
+var discarded = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+// closeInOrder shuts down the sending side and discards what the client has sent until now: a socket that is closed
+// with unread bytes resets the connection. It does not wait, as HAProxy does not.
+func (c *connection) closeInOrder() {
+	client := c.cx.Conn
+	w, ok := client.(interface{ CloseWrite() error })
+	if !ok || w.CloseWrite() != nil {
+		return
+	}
+	p := discarded.Get().(*[16 << 10]byte)
+	defer discarded.Put(p)
+	for total := 0; total < farewellBytes; {
+		n, err := readNow(client, p[:])
+		if err != nil {
+			return
+		}
+		total += n
+	}
+}
+
 // reset has the client see a RST when the connection is closed.
 func (c *connection) reset() {
+	c.broken = true
 	relay.Abort(c.cx.Conn)
 }
 
 // drop has the client see nothing when the connection is closed.
 func (c *connection) drop() {
+	c.broken = true
 	silence(c.cx.Conn)
 }
 
