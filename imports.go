@@ -11,6 +11,7 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/haproxycfg"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"

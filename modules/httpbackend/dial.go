@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httpbackend
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+)
+
+// target is where a connection to a server leads.
+type target struct {
+	address, prefer string
+	connect         time.Duration // 0: as long as it takes
+	tls             *tls.Config   // nil: plain text
+	serverName      string        // the SNI
+}
+
+type targetKey struct{}
+
+// target returns where connections to a server lead.
+func (x *exchange) target(s *pool.Server) target {
+	t := target{address: s.Address, prefer: s.ResolvePrefer, connect: max(0, time.Duration(x.h.backend.Timeouts.Connect))}
+	o := x.h.TLS[s.Name]
+	if o == nil {
+		o = x.h.TLS[anyServer]
+	}
+	if o != nil {
+		t.tls, t.serverName = o.config, o.name(x, s.Address)
+	}
+	return t
+}
+
+// key tells connections apart: those of one key may carry each other's requests.
+func (t target) key() string {
+	kind := "plain"
+	if t.tls != nil {
+		kind = "tls." + hex.EncodeToString([]byte(t.serverName))
+	}
+	return hex.EncodeToString([]byte(t.address)) + "." + kind
+}
+
+// connectError is the error of a connection that could not be made.
+type connectError struct{ error }
+
+func (e *connectError) Unwrap() error { return e.error }
+
+func isConnectError(err error) bool {
+	_, ok := errors.AsType[*connectError](err)
+	return ok
+}
+
+// shortage reports whether it is this system that failed, and not the server.
+func (e *connectError) shortage() bool {
+	_, unresolved := errors.AsType[*resolve.Error](e.error)
+	return unresolved || slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}, func(s error) bool { return errors.Is(e.error, s) })
+}
+
+// dial makes a connection to the target that ctx holds. Its host and port are only a
+// key.
+func dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	t := ctx.Value(targetKey{}).(target)
+	conn, err := t.dial(ctx)
+	if err == nil && t.tls != nil {
+		conn, err = t.secure(ctx, conn)
+	}
+	if err != nil {
+		return nil, &connectError{fmt.Errorf("connecting to %s: %w", t.address, err)}
+	}
+	return conn, nil
+}
+
+func (t target) dial(ctx context.Context) (net.Conn, error) {
+	network, address := balancer.SplitAddress(t.address)
+	d := net.Dialer{Timeout: t.connect, FallbackDelay: -1}
+	if network == "unix" {
+		return d.DialContext(ctx, network, address)
+	}
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	name := resolve.Name{Host: host, Family: resolve.FamilyOf(network), Prefer: resolve.FamilyOf(t.prefer)}
+	answer, err := resolve.Servers.Lookup(name, t.connect, ctx.Done())
+	if err != nil {
+		return nil, err
+	}
+	return answer.Connect(t.connect, ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
+		d.Timeout = within
+		return d.DialContext(ctx, "tcp", netip.AddrPortFrom(to, uint16(port)).String())
+	})
+}
+
+// secure begins TLS on a connection.
+func (t target) secure(ctx context.Context, raw net.Conn) (net.Conn, error) {
+	if t.connect > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.connect)
+		defer cancel()
+	}
+	config := t.tls.Clone()
+	config.ServerName = t.serverName
+	conn := tls.Client(raw, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = raw.Close()
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	return conn, nil
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httpbackend
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// exchange is one request on its way to a server, and its response on the way back. It
+// holds the lease on the server, which it gives back once: when the response has been
+// read, or the connection that it was upgraded to has ended.
+type exchange struct {
+	balancer.Attempts
+	h      *Handler
+	in     *http.Request
+	ctx    context.Context //nolint:containedctx // it ends with the exchange
+	cancel context.CancelCauseFunc
+	upload *upload // nil: the request has no body
+	err    error   // why there is no response
+
+	mu     sync.Mutex
+	lease  *pool.Lease
+	server string // of the last attempt
+}
+
+type exchangeKey struct{}
+
+func of(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+
+var (
+	errExit          = errors.New("the process ends")
+	errServerRemoved = errors.New("the server was taken out of service")
+)
+
+func newExchange(h *Handler, r *http.Request) *exchange {
+	x := &exchange{h: h, in: r}
+	x.Backend, x.Pauser = h.backend, x
+	x.ctx, x.cancel = context.WithCancelCause(r.Context())
+	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		x.Request.Source = a.Addr().Unmap()
+	}
+	x.Request.Connection = x
+	return x
+}
+
+// Pause waits until d is over or the client has left.
+func (x *exchange) Pause(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-x.ctx.Done():
+	}
+}
+
+// Placeholders fills in a template for a policy.
+func (x *exchange) Placeholders(template string) string {
+	r, ok := x.in.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return ""
+	}
+	return r.ReplaceAll(template, "")
+}
+
+// tried tells errors which server it was.
+func (x *exchange) tried() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.server == "" {
+		return ""
+	}
+	return ", server \"" + x.server + "\""
+}
+
+// hold takes over a lease. What holds it before is given up already.
+func (x *exchange) hold(l *pool.Lease) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.lease, x.server = l, l.Server.Name
+}
+
+// release gives the lease back, if there is one.
+func (x *exchange) release(o pool.Outcome) {
+	x.mu.Lock()
+	l := x.lease
+	x.lease = nil
+	x.mu.Unlock()
+	if l != nil {
+		l.Release(o)
+	}
+}
+
+// end ends the exchange, however it went.
+func (x *exchange) end() {
+	x.cancel(context.Canceled)
+	x.release(pool.NotTried)
+}
+
+// roundTripper is the transport of the reverse proxy.
+type roundTripper struct{}
+
+// RoundTrip sends a request to a server of the exchange's backend.
+func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
+	return of(r.Context()).roundTrip(r)
+}
+
+// unserved is the error of a request that was given no server.
+type unserved struct{ error }
+
+func (u unserved) Unwrap() error { return u.error }
+
+func isUnserved(err error) bool {
+	_, ok := errors.AsType[unserved](err)
+	return ok
+}
+
+func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
+	x.upload = newUpload(r, x.h.retryOn)
+	lease, err := x.Acquire(x.ctx)
+	for err == nil {
+		x.hold(lease)
+		response, failed := x.attempt(r, lease)
+		if failed == nil {
+			return response, nil
+		}
+		f, again := x.judge(failed)
+		if !again || x.Retry() != nil {
+			if response != nil { // of a status to retry on: it is as good as any
+				return response, nil
+			}
+			x.release(f.Outcome)
+			return nil, failed
+		}
+		if response != nil {
+			_ = response.Body.Close()
+		}
+		lease, err = x.Next(x.ctx, lease, f)
+	}
+	x.mu.Lock()
+	x.lease = nil // Next has given it up
+	x.mu.Unlock()
+	return nil, unserved{err}
+}
+
+// judge says what a failed attempt means for the server, and whether there may be
+// another attempt.
+func (x *exchange) judge(failed error) (f balancer.Failure, again bool) {
+	switch {
+	case x.ctx.Err() != nil, errors.As(failed, new(*clientError)):
+		return balancer.Failure{Outcome: pool.NotTried}, false
+	case isConnectError(failed):
+		f.Outcome = pool.ConnectFailed
+		if e, ok := errors.AsType[*connectError](failed); ok && e.shortage() {
+			f.Outcome = pool.NotTried
+		}
+		var timeout net.Error
+		f.TimedOut = errors.As(failed, &timeout) && timeout.Timeout()
+		return f, x.h.retryOn.connect
+	}
+	return balancer.Failure{Outcome: pool.BrokenEarly, TimedOut: true}, x.h.retryOn.allows(failed) && x.upload.again()
+}
+
+// attempt sends the request to the server of a lease. A response whose status is one to
+// retry on is returned with an error.
+func (x *exchange) attempt(r *http.Request, lease *pool.Lease) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), targetKey{}, x.target(lease.Server)))
+	out := r.WithContext(ctx)
+	out.URL = new(url.URL)
+	*out.URL = *r.URL
+	out.URL.Scheme, out.URL.Host = "http", of(ctx).target(lease.Server).key()
+	if x.upload != nil {
+		out.Body = x.upload.begin()
+	}
+	if h := x.h.ServerHeader; h != "" {
+		out.Header = out.Header.Clone()
+		out.Header.Set(h, lease.Server.Name)
+	}
+	lease.OnCut(func(pool.Cut) { cancel(errServerRemoved) })
+	response, err := x.h.transport.RoundTrip(out)
+	if err != nil {
+		cancel(nil)
+		if x.upload.failed() != nil && x.ctx.Err() == nil {
+			err = x.upload.failed()
+		}
+		return nil, err
+	}
+	lease.Reached()
+	response.Body = x.download(lease, response, cancel)
+	if x.h.retryOn.statuses[response.StatusCode] {
+		return response, &statusError{response.StatusCode}
+	}
+	return response, nil
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package httpbackend is the HTTP handler http.handlers.passthrough_backend: it sends
+// the requests of Caddy's http app to the servers of a backend of the app passthrough.
+// Each request takes a lease as a connection in TCP mode does, so that checks, weights,
+// backups, limits, queues, retries and counts are the same and are shared with
+// frontends that pass TLS through. To servers it speaks HTTP/1.1, over connections that
+// are kept and shared. Nothing is added to a request or a response unless an option
+// says so.
+package httpbackend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Handler sends requests to the servers of a backend. Where none can be had, or the
+// server fails, it returns an error with the status: 503 if no server is usable, free
+// in time, or can be connected to; 502 if the server has not answered in HTTP; 504 if
+// it has not answered within the backend's timeouts.server.
+type Handler struct {
+	// Backend is the name of a backend of the app passthrough. Required.
+	Backend string `json:"backend"`
+
+	// TLS says how TLS is spoken to servers, by their names; "*" stands for those that
+	// are not named. Default: requests are sent in plain text.
+	TLS map[string]*TLS `json:"tls,omitempty"`
+
+	// ForwardedFor adds the client's address to each request. It is HAProxy's option
+	// forwardfor.
+	ForwardedFor *ForwardedFor `json:"forwarded_for,omitempty"`
+
+	// OriginalTo adds the address that the client has connected to. It is HAProxy's
+	// option originalto.
+	OriginalTo *ForwardedFor `json:"original_to,omitempty"`
+
+	// ServerHeader is the name of a header that tells a server its own name. It is
+	// HAProxy's http-send-name-header.
+	ServerHeader string `json:"server_header,omitempty"`
+
+	// RetryOn are the failures after which a request is sent again: conn_failure,
+	// empty_response, junk_response, response_timeout, statuses (401, 403, 404, 408,
+	// 421, 425, 429, 500 to 504), all_retryable_errors or none. A body of more than 16 KiB,
+	// or of a length that is not announced, is not sent again. Default: conn_failure. It
+	// is HAProxy's retry-on.
+	RetryOn []string `json:"retry_on,omitempty"`
+
+	// CloseServer ends each connection to a server after one request. It is HAProxy's
+	// option http-server-close.
+	CloseServer bool `json:"close_server,omitempty"`
+
+	// CloseClient ends the client's connection after each response. It is HAProxy's
+	// option httpclose.
+	CloseClient bool `json:"close_client,omitempty"`
+
+	// Origin is where in a Caddyfile the handler stands. It is written by the
+	// Caddyfile's adapter, and read for errors alone.
+	Origin options.Origin `json:"origin,omitempty"`
+
+	backend   *balancer.Backend
+	logger    *zap.Logger
+	proxy     *httputil.ReverseProxy
+	transport *http.Transport
+	retryOn   retryOn
+}
+
+// idle is how long a connection to a server is kept that no request needs, as in
+// HAProxy (pool-purge-delay).
+const idle = 5 * time.Second
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.passthrough_backend",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision finds the backend.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	mod, err := ctx.App("passthrough")
+	if err != nil {
+		return fmt.Errorf("getting the passthrough app: %w", err)
+	}
+	if err := h.provision(mod.(*balancer.App)); err != nil {
+		return options.Report(h.logger, options.Locate(h.Origin.Block(), fmt.Errorf("passthrough_backend: %w", err)))
+	}
+	return nil
+}
+
+func (h *Handler) provision(app *balancer.App) (err error) {
+	if h.backend, err = app.Backend(h.Backend); err != nil {
+		return err
+	}
+	for _, s := range h.backend.Servers {
+		if balancer.IsTemplate(s.Address) {
+			return fmt.Errorf("backend %q: server %q: address %q: placeholders of a connection are not available over HTTP", h.Backend, s.Name, s.Address)
+		}
+	}
+	for name, t := range h.TLS {
+		if err := t.provision(); err != nil {
+			return fmt.Errorf("tls of server %q: %w", name, err)
+		}
+	}
+	if h.retryOn, err = parseRetryOn(h.RetryOn); err != nil {
+		return err
+	}
+	for _, f := range []*ForwardedFor{h.ForwardedFor, h.OriginalTo} {
+		if err := f.provision(); err != nil {
+			return err
+		}
+	}
+	h.transport = &http.Transport{
+		DialContext:           dial,
+		DisableCompression:    true,
+		DisableKeepAlives:     h.CloseServer,
+		MaxIdleConnsPerHost:   1 << 20, // the servers' maxconn is the limit
+		IdleConnTimeout:       idle,
+		ExpectContinueTimeout: time.Second,
+		ResponseHeaderTimeout: max(0, time.Duration(h.backend.Timeouts.Server)),
+	}
+	h.proxy = &httputil.ReverseProxy{
+		Rewrite:        h.rewrite,
+		Transport:      roundTripper{},
+		FlushInterval:  -1,
+		BufferPool:     &buffers,
+		ModifyResponse: h.modifyResponse,
+		ErrorHandler:   noteError,
+		ErrorLog:       zap.NewStdLog(h.logger.Named("stdlib")),
+	}
+	return nil
+}
+
+// Cleanup closes the connections to servers that no request needs.
+func (h *Handler) Cleanup() error {
+	if h.transport != nil {
+		h.transport.CloseIdleConnections()
+	}
+	return nil
+}
+
+// ServeHTTP sends the request to a server and passes the response on.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	x := newExchange(h, r)
+	present.arrive(x)
+	defer present.leave(x)
+	defer x.end()
+	w.Header().Del("Server") // Caddy's own: the response is the server's
+	h.proxy.ServeHTTP(w, r.WithContext(context.WithValue(x.ctx, exchangeKey{}, x)))
+	if x.err == nil {
+		return nil
+	}
+	if r.Context().Err() != nil && context.Cause(x.ctx) != errExit { //nolint:errorlint // it is the very one
+		h.logger.Debug("the client has left before the response", zap.String("backend", h.Backend), zap.Error(x.err))
+		return nil
+	}
+	return caddyhttp.Error(status(x.err), fmt.Errorf("backend %q%s: %w", h.Backend, x.tried(), x.err))
+}
+
+// noteError notes why there is no response.
+func noteError(_ http.ResponseWriter, r *http.Request, err error) {
+	of(r.Context()).err = err
+}
+
+// status returns the status for a request that has no response, as HAProxy gives it.
+func status(err error) int {
+	var timeout net.Error
+	client, byClient := errors.AsType[*clientError](err)
+	switch {
+	case byClient:
+		return client.status()
+	case isUnserved(err), isConnectError(err):
+		return http.StatusServiceUnavailable
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusBadGateway
+}
+
+// modifyResponse changes a response as the options say.
+func (h *Handler) modifyResponse(r *http.Response) error {
+	if h.CloseClient && r.StatusCode != http.StatusSwitchingProtocols {
+		r.Header.Set("Connection", "close")
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)
