@@ -58,14 +58,11 @@ func (r *Registry) Backends() (all []BackendStatus) {
 
 // Backend is how a backend is; false: none of that name serves.
 func (r *Registry) Backend(name string) (BackendStatus, bool) {
-	b := r.find(name)
+	b := r.serving(name)
 	if b == nil {
 		return BackendStatus{}, false
 	}
 	defer b.unlock()
-	if len(b.running) == 0 {
-		return BackendStatus{}, false
-	}
 	status := BackendStatus{Name: name, Sessions: b.served, Events: slices.Clone(b.events)}
 	for w := b.queue.first; w != nil; w = w.next {
 		status.Queue++
