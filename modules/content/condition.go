@@ -178,6 +178,17 @@ func (c *Condition) NeedsRequest() bool {
 	})
 }
 
+// Questions returns what the condition asks about the process; see
+// sample.Expression.
+func (c *Condition) Questions() (all []sample.Question) {
+	for _, s := range c.Sets {
+		if s.ACL != nil {
+			all = append(all, s.ACL.Questions()...)
+		}
+	}
+	return all
+}
+
 // needsRequest knows the matchers of caddy-l4 that look at addresses alone. Any
 // other may look at the bytes.
 func needsRequest(m layer4.ConnMatcher) bool {

@@ -139,6 +139,15 @@ func (r *Rule) NeedsRequest() bool {
 	return r.condition.NeedsRequest() || r.value != nil && r.value.NeedsRequest()
 }
 
+// Questions returns what the rule asks about the process; see sample.Expression.
+func (r *Rule) Questions() []sample.Question {
+	all := r.condition.Questions()
+	if r.value != nil {
+		all = append(all, r.value.Questions()...)
+	}
+	return all
+}
+
 // do does what the rule is for, and reports whether that ends the inspection.
 func (r *Rule) do(v *View) (ends bool) {
 	switch r.action {

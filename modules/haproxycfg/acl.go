@@ -17,7 +17,7 @@ import (
 type acl struct {
 	name     string
 	criteria []sample.Criterion
-	request  bool // one of them looks at what the client has sent
+	needs    []sample.Needs // of the criteria
 }
 
 // String is how messages call the ACL.
@@ -96,7 +96,8 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 		t.warnf(pos, "%s: %s", a, w)
 	}
 	a.criteria = append(a.criteria, c)
-	a.request = a.request || compiled.NeedsRequest()
+	a.needs = append(a.needs, compiled.Needs())
+	t.ask(p, pos, "ACL keyword", "", compiled.Questions())
 	return nil
 }
 
@@ -200,12 +201,14 @@ func (t *translation) named(p *proxy, name string) (*acl, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return &acl{name: name, criteria: []sample.Criterion{c}, request: compiled.NeedsRequest()}, nil
+	return &acl{name: name, criteria: []sample.Criterion{c}, needs: []sample.Needs{compiled.Needs()}}, nil
 }
 
-// request reports whether the condition looks at what the client has sent.
-func (c *condition) request() bool {
+// needs reports whether a criterion of the condition needs any of that.
+func (c *condition) needs(what sample.Needs) bool {
 	return c != nil && slices.ContainsFunc(c.groups, func(terms []term) bool {
-		return slices.ContainsFunc(terms, func(one term) bool { return one.acl.request })
+		return slices.ContainsFunc(terms, func(one term) bool {
+			return slices.ContainsFunc(one.acl.needs, func(n sample.Needs) bool { return n&what != 0 })
+		})
 	})
 }

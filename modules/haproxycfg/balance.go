@@ -95,6 +95,7 @@ func (t *translation) setHashed(p *proxy, s statement) {
 	if w := e.Warning(); w != "" {
 		t.warnf(s.Pos, "'balance hash %s' in %s: %s", p.balance.hashed, p, w)
 	}
+	t.ask(p, s.Pos, sampleFetch, "balance expression", e.Questions())
 	if e.NeedsRequest() {
 		t.warnf(s.Pos, "'balance hash %s' in %s: what the client has sent is gone when a server is chosen, and the servers take turns, as in HAProxy: set a variable ('tcp-request content set-var(sess.key) %s') and hash that", p.balance.hashed, p, p.balance.hashed)
 	}

@@ -28,6 +28,9 @@ func (t *translation) emit() []byte {
 	sites := make(map[string]*webServer)
 	for _, p := range t.proxies {
 		if p.disabled {
+			if p.isAsked { // it has no usable server, and connections never come to it
+				app.Backends[p.name] = &balancer.Backend{Servers: []*balancer.Server{}}
+			}
 			continue
 		}
 		if p.isHTTP() {

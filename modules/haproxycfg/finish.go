@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // finish checks what can only be seen when all sections have been read. Where a
@@ -27,6 +28,7 @@ func (t *translation) finish() {
 		t.warnTimeouts(p)
 		t.warnPages(p)
 	}
+	t.checkAsked()
 	t.warnNotices()
 }
 
@@ -67,7 +69,7 @@ func (t *translation) finishFrontend(p *proxy) {
 
 // request reports whether the rule looks at what the client has sent.
 func (u use) request() bool {
-	return u.cond.request() || u.dynamic && strings.Contains(u.name, "req")
+	return u.cond.needs(sample.NeedsRequest) || u.dynamic && strings.Contains(u.name, "req")
 }
 
 // checkTarget checks a backend that a frontend names.

@@ -18,14 +18,14 @@ var logVariables = strings.Fields("B H ID ST T Tc Td Th Ti Tl Tq TR Tr Ts Tt Tu 
 // checkLogFormat finds the mistakes in a log-format that HAProxy would.
 func checkLogFormat(t *translation, p *proxy, s statement) {
 	for _, format := range s.args {
-		if err := t.logFormat(format); err != nil {
+		if err := t.logFormat(p, s, format); err != nil {
 			t.errorf(s.Pos, "failed to parse log-format : %v, in %s", err, p)
 			return
 		}
 	}
 }
 
-func (t *translation) logFormat(format string) error {
+func (t *translation) logFormat(p *proxy, s statement, format string) error {
 	for {
 		_, rest, found := strings.Cut(format, "%")
 		if !found {
@@ -47,7 +47,7 @@ func (t *translation) logFormat(format string) error {
 			if end < 0 {
 				return errors.New("missing closing ']' of an expression")
 			}
-			if err := t.logExpression(rest[1:end]); err != nil {
+			if err := t.logExpression(p, s, rest[1:end]); err != nil {
 				return err
 			}
 			format = rest[end+1:]
@@ -63,7 +63,7 @@ func (t *translation) logFormat(format string) error {
 
 // logExpression checks an expression as far as it is known here. By the time
 // that a line is logged, what the client sent is gone.
-func (t *translation) logExpression(text string) error {
+func (t *translation) logExpression(p *proxy, s statement, text string) error {
 	text, err := sample.RewriteFiles(text, t.file)
 	if err != nil {
 		return err
@@ -77,5 +77,6 @@ func (t *translation) logExpression(text string) error {
 	case e.NeedsRequest():
 		return fmt.Errorf("sample fetch <%s> may not be reliably used here because it needs 'request buffer' which is not available here: expected a variable that 'tcp-request content set-var' has set", text)
 	}
+	t.askFor(asked{p, s.Pos, sampleFetch, "log-format expression", true}, e.Questions())
 	return nil
 }

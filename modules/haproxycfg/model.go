@@ -36,6 +36,7 @@ type translation struct {
 	caBase     string // ca-base
 	unix       unixSockets
 	ids        map[int]*proxy
+	asked      []question
 
 	unread bool // a line belongs to no section that could be read
 }
@@ -70,6 +71,7 @@ type proxy struct {
 
 	acls     map[string]*acl
 	named    map[string]*server
+	isAsked  bool // a rule asks for its state
 	binds    []bind
 	servers  []*server
 	uses     []use

@@ -32,6 +32,7 @@ func addUse(t *translation, p *proxy, s statement) {
 		if w := f.Warning(); w != "" {
 			t.warnf(s.Pos, "'use_backend %s': %s", u.name, w)
 		}
+		t.ask(p, s.Pos, sampleFetch, "use_backend expression", f.Questions())
 		u.name = name
 	}
 	if len(s.args) > 1 && !beginsCondition(s.args[1]) {
@@ -42,6 +43,9 @@ func addUse(t *translation, p *proxy, s statement) {
 	if u.cond, err = t.condition(p, s, s.args[1:]); err != nil {
 		t.errorf(s.Pos, "'use_backend' in %s: error detected while parsing switching rule : %v", p, err)
 		return
+	}
+	if u.cond.needs(sample.NeedsBackend) {
+		t.warnf(s.Pos, "a condition of 'use_backend' asks for the backend, and none has been chosen at that time: it will never match")
 	}
 	p.uses = append(p.uses, u)
 }

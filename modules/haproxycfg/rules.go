@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -49,7 +48,11 @@ var actions = newTable([]keyword{
 var shortcuts = map[string]string{"accept": "accept", "reject": "close", "silent-drop": "drop", "set-var": "set_var", "unset-var": "unset_var"}
 
 func contentRule(t *translation, p *proxy, s statement) {
-	r, ok := t.tcpRule(p, s)
+	has := sample.NeedsRequest
+	if p.isBackend() || p.kind == "defaults" {
+		has |= sample.NeedsBackend
+	}
+	r, ok := t.tcpRule(p, s, has)
 	if !ok {
 		return
 	}
@@ -78,17 +81,18 @@ func sessionRule(t *translation, p *proxy, s statement) {
 
 // earlyRule is a rule that comes before anything is read.
 func (t *translation) earlyRule(p *proxy, s statement) (r rule, ok bool) {
-	if r, ok = t.tcpRule(p, s); !ok {
+	if r, ok = t.tcpRule(p, s, 0); !ok {
 		return r, false
 	}
-	if r.cond.request() {
+	if r.cond.needs(sample.NeedsRequest) {
 		t.warnf(s.Pos, "a condition of '%s' looks at what the client has sent, and nothing has been read at that time: it will never match", s.keyword)
 	}
 	return r, true
 }
 
-// tcpRule reads "ACTION [ARGS] [if|unless CONDITION]".
-func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
+// tcpRule reads "ACTION [ARGS] [if|unless CONDITION]". What there is when the rule is
+// looked at, has says.
+func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, ok bool) {
 	if p.isAnonymous() {
 		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
 		return r, false
@@ -110,7 +114,7 @@ func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
 	if name == "silent-drop" && s.arg(1) == "rst-ttl" {
 		t.notice(s.Pos, differs, k.note, s.arg(1))
 	}
-	r, words, err := t.action(s.Pos, name, more, s.args[1:])
+	r, words, err := t.action(p, s, has, more)
 	if err != nil {
 		t.errorf(s.Pos, "'%s' : %v, in %s", s.keyword, err, p)
 		return r, false
@@ -124,11 +128,16 @@ func (t *translation) tcpRule(p *proxy, s statement) (r rule, ok bool) {
 		t.errorf(s.Pos, "'%s' : error detected in %s while parsing '%s' condition : %v", s.keyword, p, words[0], err)
 		return r, false
 	}
+	if has&sample.NeedsBackend == 0 && r.cond.needs(sample.NeedsBackend) {
+		t.warnf(s.Pos, "a condition of '%s' asks for the backend, and none has been chosen at that time: it will never match", s.keyword)
+	}
 	return r, shortcuts[name] != ""
 }
 
 // action reads what belongs to an action; what is left is its condition.
-func (t *translation) action(pos haproxyfile.Pos, name, more string, words []string) (r rule, rest []string, err error) {
+func (t *translation) action(p *proxy, s statement, has sample.Needs, more string) (r rule, rest []string, err error) {
+	name, _, _ := strings.Cut(s.args[0], "(")
+	words := s.args[1:]
 	r.action = shortcuts[name]
 	switch name {
 	case "silent-drop":
@@ -137,7 +146,7 @@ func (t *translation) action(pos haproxyfile.Pos, name, more string, words []str
 		}
 		return r, words, nil
 	case "set-var":
-		return t.setVar(pos, r, more, words)
+		return t.setVar(p, s, has, r, more)
 	case "unset-var":
 		r.variable, err = variable(more)
 		return r, words, err
@@ -161,7 +170,8 @@ func (t *translation) action(pos haproxyfile.Pos, name, more string, words []str
 }
 
 // setVar reads "set-var(SCOPE.NAME) EXPRESSION".
-func (t *translation) setVar(pos haproxyfile.Pos, r rule, name string, words []string) (rule, []string, error) {
+func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, name string) (rule, []string, error) {
+	words := s.args[1:]
 	var err error
 	if r.variable, err = variable(name); err != nil {
 		return r, nil, err
@@ -184,8 +194,12 @@ func (t *translation) setVar(pos haproxyfile.Pos, r rule, name string, words []s
 		return r, nil, unavailable(err)
 	}
 	if w := e.Warning(); w != "" {
-		t.warnf(pos, "'set-var(%s)': %s", r.variable, w)
+		t.warnf(s.Pos, "'set-var(%s)': %s", r.variable, w)
 	}
+	if lacks := e.Needs() &^ has; lacks != 0 {
+		return r, nil, fmt.Errorf("fetch method 'set-var(%s)' extracts information from '%s', none of which is available here", r.variable, lacks)
+	}
+	t.ask(p, s.Pos, sampleFetch, s.keyword[:strings.LastIndexByte(s.keyword, ' ')]+" expression", e.Questions())
 	return r, words[end:], nil
 }
 

@@ -4,7 +4,8 @@
 // bytes that a connection begins with. What they can ask is in package sample.
 // In the rules of the passthrough handler they wait and become final as in
 // HAProxy. In a caddy-l4 route the matcher works within that package's limits:
-// it sees at most 16 KiB, and nothing is ever final: wait_end never comes true.
+// it sees at most 16 KiB, nothing is ever final, so wait_end never comes true, and
+// fetches about the process, such as nbsrv, have no value.
 package l4acl
 
 import (
@@ -101,6 +102,16 @@ func (m *Matcher) NeedsRequest() bool {
 		}
 	}
 	return false
+}
+
+// Questions returns what the terms ask about the process; see sample.Expression.
+func (m *Matcher) Questions() (all []sample.Question) {
+	for i := range *m {
+		for _, acl := range (*m)[i].acls {
+			all = append(all, acl.Questions()...)
+		}
+	}
+	return all
 }
 
 // MatchInput is what the terms say together. It is safe for concurrent use.

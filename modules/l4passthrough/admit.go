@@ -68,6 +68,7 @@ func (c *connection) admitted(rules *content.Config, mayRead bool) bool {
 func (c *connection) look(final bool) *content.View {
 	if c.seen.Connection == nil {
 		c.seen = content.View{Input: l4acl.Input(c.cx), Connection: c.matching, SetVar: c.setVar}
+		c.seen.State = c
 	}
 	c.seen.Hello, c.seen.Final = c.hello, final
 	return &c.seen

@@ -37,7 +37,8 @@ type connection struct {
 	deciding *content.Config // the rules that are being looked at
 
 	terms      *terms
-	session    *session // what it will become
+	backend    *balancer.Backend // of terms
+	session    *session          // what it will become
 	lease      *pool.Lease
 	server     net.Conn
 	record     tcplog.Record
@@ -101,7 +102,7 @@ func (c *connection) pass(b *balancer.Backend) bool {
 // enter makes a connection one of a backend.
 func (c *connection) enter(b *balancer.Backend) {
 	c.leaveBackend()
-	c.terms, c.record.Backend = c.h.termsFor(b), b.Name()
+	c.terms, c.backend, c.record.Backend = c.h.termsFor(b), b, b.Name()
 	c.terms.beconn.Add(1)
 }
 
@@ -110,7 +111,7 @@ func (c *connection) enter(b *balancer.Backend) {
 func (c *connection) leaveBackend() {
 	if c.terms != nil {
 		c.record.BEConn = c.terms.beconn.Add(-1)
-		c.terms = nil
+		c.terms, c.backend = nil, nil
 	}
 }
 

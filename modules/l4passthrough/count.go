@@ -41,6 +41,16 @@ func (c *counts) named(name string) *count {
 	return n
 }
 
+// load returns the count under a name, 0 where there is none.
+func (c *counts) load(name string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.of[name].Value(); known != nil {
+		return known.Load()
+	}
+	return 0
+}
+
 // forget drops a name whose count nobody has any more.
 func (c *counts) forget(name string) {
 	c.mu.Lock()

@@ -106,6 +106,9 @@ type Handler struct {
 	// Backend holds the options of the anonymous backend.
 	balancer.Backend
 
+	app       *balancer.App
+	frontends []string // the names of those in the configuration
+
 	logger  *zap.Logger
 	early   [2]content.Config // of Connection and Session
 	router  *router
@@ -163,7 +166,7 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	if err := app.AddFrontend(h.Name, h.Origin); err != nil {
 		return err
 	}
-	h.feconn = frontends.named(h.Name)
+	h.app, h.feconn = app, frontends.named(h.Name)
 	if err := h.check(); err != nil {
 		return err
 	}
@@ -182,6 +185,9 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 		if r := (*ruleError)(nil); errors.As(err, &r) {
 			return h.at("rule", r.rule, err)
 		}
+		return err
+	}
+	if err := h.checkQuestions(app); err != nil {
 		return err
 	}
 	h.actions, err = newActions(app, h.On, fallback)

@@ -28,7 +28,10 @@ var places sync.Map
 // is DefaultName, and the others are named after the first address of their server:
 // the name keeps a frontend's counts over reloads, so it must not depend on the order
 // in which Caddy provisions servers.
-type placement struct{ frontends []*placed }
+type placement struct {
+	frontends []*placed
+	names     []string // of them
+}
 
 // placed is one frontend.
 type placed struct {
@@ -50,6 +53,7 @@ func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name string, list
 		places.Store(app, known)
 		context.AfterFunc(ctx, func() { places.Delete(app) }) // OnCancel does nothing on a copy of a context
 	}
+	h.frontends = known.(*placement).names
 	p := known.(*placement).find(h)
 	if p == nil {
 		return h.Name, nil
@@ -97,6 +101,9 @@ func newPlacement(ctx caddy.Context) *placement {
 		}
 	}
 	p.nameRest()
+	for _, f := range p.frontends {
+		p.names = append(p.names, f.name)
+	}
 	return p
 }
 

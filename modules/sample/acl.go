@@ -151,7 +151,17 @@ func (a *ACL) matches(v Value) bool {
 
 // NeedsRequest tells whether the criterion looks at the bytes that the client sends, or waits for their end.
 func (a *ACL) NeedsRequest() bool {
-	return a.expression.request
+	return a.expression.needs&NeedsRequest != 0
+}
+
+// Needs tells what there must be for the criterion to match.
+func (a *ACL) Needs() Needs {
+	return a.expression.needs
+}
+
+// Questions returns what the criterion asks a [State]; see [Expression.Questions].
+func (a *ACL) Questions() []Question {
+	return a.expression.questions
 }
 
 // Warning says what is wrong with a criterion that can be loaded all the same; else it is empty.

@@ -20,6 +20,9 @@ const (
 	argIPv6
 	argMask4
 	argMask6
+	argFrontend // a name that the configuration is searched for once it is whole
+	argBackend
+	argServer
 )
 
 var argNames = [...]string{
@@ -30,6 +33,10 @@ var argNames = [...]string{
 	argIPv6:  "IPv6 address",
 	argMask4: "IPv4 mask",
 	argMask6: "IPv6 mask",
+
+	argFrontend: "frontend",
+	argBackend:  "backend",
+	argServer:   "server",
 }
 
 // An argList declares the arguments of a fetch or a converter: the first ones are required.
@@ -114,7 +121,7 @@ func (l argList) parse(expression string, at int) (args, int, error) {
 	}
 	list := make(args, 0, len(raw))
 	for k, one := range raw {
-		if one.text == "" && l.kinds[k] != argStr && l.kinds[k] != argRegex {
+		if one.text == "" && !l.kinds[k].mayBeEmpty() {
 			if k < l.required {
 				return nil, end, &argError{k + 1, fmt.Errorf("expected type '%s' at position %d, but got nothing",
 					argNames[l.kinds[k]], k+1)}
@@ -144,6 +151,15 @@ func (l argList) parse(expression string, at int) (args, int, error) {
 		}
 	}
 	return list, end, nil
+}
+
+func (k argKind) mayBeEmpty() bool {
+	switch k {
+	case argStr, argRegex, argFrontend, argBackend, argServer:
+		return true
+	default:
+		return false
+	}
 }
 
 func (k argKind) parse(s string) (argument, bool) {

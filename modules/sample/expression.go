@@ -13,8 +13,9 @@ type Expression struct {
 	sample    fetchFunc
 	steps     []step
 	out       valueType
-	request   bool
+	needs     Needs
 	protocols bool // as of the fetch
+	questions []Question
 }
 
 // A step is a converter with its arguments.
@@ -60,7 +61,10 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 	if err != nil {
 		return nil, expressionEnd{}, fmt.Errorf("fetch method '%s' : %w", name, err)
 	}
-	e := &Expression{name: name, out: f.out, request: f.request, protocols: f.protocols}
+	e := &Expression{name: name, out: f.out, needs: f.needs, protocols: f.protocols}
+	if f.asks != nil {
+		e.questions = append(e.questions, f.asks(list))
+	}
 	if e.sample, err = f.build(list); err != nil {
 		return nil, expressionEnd{}, fmt.Errorf("invalid args in fetch method '%s' : %w", name, err)
 	}
@@ -107,7 +111,18 @@ func (l *Loader) readStep(e *Expression, text string, at int) (name string, end 
 
 // NeedsRequest tells whether the expression looks at the bytes that the client sends, or waits for their end.
 func (e *Expression) NeedsRequest() bool {
-	return e.request
+	return e.needs&NeedsRequest != 0
+}
+
+// Needs tells what there must be for the expression to have a value.
+func (e *Expression) Needs() Needs {
+	return e.needs
+}
+
+// Questions returns what the expression asks a [State]. The objects that they name must exist, which is for the caller
+// to check: without them the expression has no value.
+func (e *Expression) Questions() []Question {
+	return e.questions
 }
 
 // Warning says why the expression never has a value, or always the same; empty if it may have one.

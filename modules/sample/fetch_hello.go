@@ -20,52 +20,52 @@ const (
 // nothing.
 var helloFetches = map[string]fetch{
 	"req.ssl_hello_type": {
-		aliases: []string{"req_ssl_hello_type"}, out: typeInt, request: true,
+		aliases: []string{"req_ssl_hello_type"}, out: typeInt, needs: NeedsRequest,
 		note:  "1 for a TLS ClientHello",
 		build: plain(ofHello(func(*clienthello.Hello) sampled { return found(Number(1)) })),
 	},
 	"req.ssl_sni": {
-		aliases: []string{"req_ssl_sni"}, out: typeStr, request: true,
+		aliases: []string{"req_ssl_sni"}, out: typeStr, needs: NeedsRequest,
 		note:  "the server name as the client wrote it: neither in lower case nor without a trailing dot",
 		build: plain(ofHello(serverName)),
 	},
 	"req.ssl_alpn": {
-		out: typeStr, request: true, protocols: true,
+		out: typeStr, needs: NeedsRequest, protocols: true,
 		note:  "the ALPN protocols: an ACL looks at each, anything else at the first",
 		build: plain(ofHello(firstProtocol)),
 	},
 	"req.ssl_ver": {
-		aliases: []string{"req_ssl_ver"}, out: typeInt, request: true,
+		aliases: []string{"req_ssl_ver"}, out: typeInt, needs: NeedsRequest,
 		note:  "the version in the fixed part of the ClientHello, 3.3 for TLS 1.2 and 1.3; ACLs write it as 3.1",
 		build: plain(version),
 	},
 	"req.ssl_ec_ext": {
-		out: typeBool, request: true,
+		out: typeBool, needs: NeedsRequest,
 		note:  "true with a supported_groups extension, and nothing without one",
 		build: plain(ofHello(curves)),
 	},
 	"req.ssl_st_ext": {
-		out: typeInt, request: true,
+		out: typeInt, needs: NeedsRequest,
 		note:  "the session_ticket extension: 0 none, 1 empty, 2 with a ticket; nothing where the hello has no extensions at all",
 		build: plain(ofHello(sessionTicket)),
 	},
 	"req.ssl_cipherlist": {
-		out: typeBin, request: true,
+		out: typeBin, needs: NeedsRequest,
 		note:  "the cipher suites, two bytes each, in the client's order and with GREASE",
 		build: plain(ofHello(cipherSuites)),
 	},
 	"req.ssl_supported_groups": {
-		out: typeBin, request: true,
+		out: typeBin, needs: NeedsRequest,
 		note:  "the groups of the supported_groups extension, two bytes each",
 		build: plain(ofHello(func(hello *clienthello.Hello) sampled { return numbers(hello.Groups()) })),
 	},
 	"req.ssl_sigalgs": {
-		out: typeBin, request: true,
+		out: typeBin, needs: NeedsRequest,
 		note:  "the signature algorithms of the signature_algorithms extension, two bytes each",
 		build: plain(ofHello(func(hello *clienthello.Hello) sampled { return numbers(hello.SignatureAlgorithms()) })),
 	},
 	"req.ssl_keyshare_groups": {
-		out: typeBin, request: true,
+		out: typeBin, needs: NeedsRequest,
 		note:  "the groups that the client has sent a key share for, two bytes each",
 		build: plain(ofHello(keyShareGroups)),
 	},

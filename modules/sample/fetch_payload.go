@@ -13,22 +13,22 @@ const bufferSize = 16384
 // payloadFetches look at whatever bytes the client has sent.
 var payloadFetches = map[string]fetch{
 	"req.len": {
-		aliases: []string{"req_len"}, out: typeInt, request: true,
+		aliases: []string{"req_len"}, out: typeInt, needs: NeedsRequest,
 		note:  "how many bytes there are; may change until the end of the wait",
 		build: plain(func(in *Input) sampled { return changing(Number(int64(len(request(in))))) }),
 	},
 	"req.payload": {
-		aliases: []string{"payload"}, args: takes(2, argInt, argInt), out: typeBin, request: true,
+		aliases: []string{"payload"}, args: takes(2, argInt, argInt), out: typeBin, needs: NeedsRequest,
 		note:  "the bytes at an offset; the length 0 means all that follow, at the end of the wait",
 		build: buildPayload,
 	},
 	"req.payload_lv": {
-		aliases: []string{"payload_lv"}, args: takes(2, argInt, argInt, argStr), out: typeBin, request: true,
+		aliases: []string{"payload_lv"}, args: takes(2, argInt, argInt, argStr), out: typeBin, needs: NeedsRequest,
 		note:  "bytes whose length stands at an offset, in so many bytes; they follow it, moved by a third argument with + or -",
 		build: buildPayloadLV,
 	},
 	"wait_end": {
-		out: typeBool, request: true,
+		out: typeBool, needs: NeedsRequest,
 		note:  "true at the end of the wait",
 		build: plain(waitEnd),
 	},

@@ -34,16 +34,17 @@ type fetch struct {
 	args      argList
 	out       valueType
 	note      string
-	request   bool // it looks at the request's bytes, or waits for their end
+	needs     Needs
 	protocols bool // it finds the first ALPN protocol, and an ACL looks at all
 
 	termination bool // it is about a TLS connection that ends at the proxy
 
+	asks  func(a args) Question // what it asks the State; nil: nothing
 	build func(a args) (fetchFunc, error)
 }
 
 // fetches holds the fetches by their names, aliases included.
-var fetches = collect(helloFetches, payloadFetches, connectionFetches, constantFetches, terminationFetches())
+var fetches = collect(helloFetches, payloadFetches, connectionFetches, constantFetches, stateFetches(), terminationFetches())
 
 func collect(groups ...map[string]fetch) map[string]fetch {
 	all := make(map[string]fetch)

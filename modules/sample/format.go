@@ -11,8 +11,8 @@ import (
 // A Format is a text with expressions in it, such as use_backend takes: bk_%[req.ssl_sni,field(1,.)]. It is immutable
 // and safe for concurrent use.
 type Format struct {
-	parts   []formatPart
-	request bool
+	parts []formatPart
+	needs Needs
 }
 
 // A formatPart is an expression, or a text if there is none.
@@ -45,7 +45,7 @@ func (l *Loader) Format(text string) (*Format, error) {
 				return nil, err
 			}
 			f.parts = append(f.parts, formatPart{expression: e})
-			f.request = f.request || e.request
+			f.needs |= e.needs
 			at = end
 		default:
 			return nil, formatAlias(text[at:])
@@ -122,7 +122,22 @@ func (f *Format) Warning() string {
 	return ""
 }
 
+// Questions returns what the expressions ask a [State]; see [Expression.Questions].
+func (f *Format) Questions() (all []Question) {
+	for _, part := range f.parts {
+		if part.expression != nil {
+			all = append(all, part.expression.questions...)
+		}
+	}
+	return all
+}
+
 // NeedsRequest tells whether an expression looks at the bytes that the client sends, or waits for their end.
 func (f *Format) NeedsRequest() bool {
-	return f.request
+	return f.needs&NeedsRequest != 0
+}
+
+// Needs tells what there must be for all expressions to have a value.
+func (f *Format) Needs() Needs {
+	return f.needs
 }

@@ -37,6 +37,25 @@ type Input struct {
 	Source, Destination netip.AddrPort
 	// Var returns a variable by its whole name, such as "sess.sni", and whether it is set. With nil none is.
 	Var func(name string) (Value, bool)
+	// State answers for the process and for the way of the connection. With nil nothing is known of them.
+	State State
+}
+
+// Needs is a set of what an expression cannot do without. It has no value where one of these is not there.
+type Needs uint8
+
+// What may be needed.
+const (
+	NeedsRequest Needs = 1 << iota // what the client has sent, or the end of waiting for it
+	NeedsBackend                   // the backend that has been chosen
+)
+
+// String names what is needed, as HAProxy does.
+func (n Needs) String() string {
+	if n&NeedsRequest != 0 {
+		return "request buffer"
+	}
+	return "backend"
 }
 
 // An Unsupported is the error for what HAProxy knows and this package does not.

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// asked is where an expression asks for the state of a section or a server.
+type asked struct {
+	section *proxy
+	haproxyfile.Pos
+	keyword, in string // in HAProxy's words: what asks, and in which expression
+	unused      bool   // the expression has no effect here
+}
+
+// sampleFetch is what HAProxy calls an expression's first word.
+const sampleFetch = "sample fetch keyword"
+
+// question is what an expression asks for.
+type question struct {
+	asked
+	sample.Question
+}
+
+// ask takes note of what an expression asks for, which may be defined further down.
+func (t *translation) ask(p *proxy, pos haproxyfile.Pos, keyword, in string, questions []sample.Question) {
+	t.askFor(asked{p, pos, keyword, in, false}, questions)
+}
+
+func (t *translation) askFor(a asked, questions []sample.Question) {
+	for _, q := range questions {
+		if q.About != sample.TheConnection {
+			t.asked = append(t.asked, question{a, q})
+		}
+	}
+}
+
+// checkAsked finds what expressions ask for.
+func (t *translation) checkAsked() {
+	for _, q := range t.asked {
+		if err := t.checkQuestion(q); err != "" {
+			t.errorf(q.Pos, "%s", err)
+		}
+	}
+}
+
+// checkQuestion says what is wrong with a question, or nothing.
+func (t *translation) checkQuestion(q question) string {
+	if q.About == sample.AServer && q.Server == "" {
+		return fmt.Sprintf("missing server name in %s.", q)
+	}
+	kind, sections := "backend", t.backends
+	if q.About == sample.AFrontend {
+		kind, sections = "frontend", t.frontends
+	}
+	if q.Proxy == "" {
+		return t.checkOwn(q, kind)
+	}
+	b := sections[q.Proxy]
+	switch {
+	case b == nil && t.unread:
+		return ""
+	case b == nil && q.About == sample.AServer:
+		return fmt.Sprintf("unable to find proxy '%s' referenced in %s%s", q.Proxy, q, orMean(q.Proxy, sections))
+	case b == nil:
+		return fmt.Sprintf("unable to find %s '%s' referenced in %s%s", kind, q.Proxy, q, orMean(q.Proxy, sections))
+	}
+	return t.checkState(q, b)
+}
+
+// checkOwn is for a question about the section that it stands in.
+func (t *translation) checkOwn(q question, kind string) string {
+	p := q.section
+	switch {
+	case p.kind == "defaults":
+		if q.unused {
+			return ""
+		}
+		return fmt.Sprintf("'%s' in %s: expected the name of a %s in parentheses", q.Fetch, p, kind)
+	case q.About == sample.AFrontend && !p.isFrontend(), q.About == sample.ABackend && !p.isBackend():
+		return fmt.Sprintf("proxy '%s', referenced in %s, has not %s capability.", p.name, q, kind)
+	}
+	return t.checkState(q, p)
+}
+
+// checkState checks a question about a section that there is.
+func (t *translation) checkState(q question, p *proxy) string {
+	if q.About == sample.AServer && p.named[q.Server] == nil {
+		if p.refused {
+			return ""
+		}
+		return fmt.Sprintf("unable to find server '%s' in proxy '%s', referenced in %s%s", q.Server, p.name, q, orMean(q.Server, p.named))
+	}
+	if q.unused || q.section.disabled {
+		return ""
+	}
+	switch {
+	case p.isHTTP():
+		return fmt.Sprintf("'%s' in proxy '%s': %s is in mode http, and its state is not available here", q.Fetch, q.section.name, p)
+	case p.disabled && (q.About != sample.ABackend || q.Fetch == "connslots" || q.Fetch == "be_conn_free"):
+		return fmt.Sprintf("'%s' in proxy '%s': %s is disabled, and its state is not available here", q.Fetch, q.section.name, p)
+	case q.About == sample.AFrontend && len(p.binds) == 0 && !p.refused:
+		return fmt.Sprintf("'%s' in proxy '%s': %s has no 'bind': expected a frontend that listens", q.Fetch, q.section.name, p)
+	}
+	p.isAsked = true
+	return ""
+}
+
+// String is how HAProxy says where a question stands.
+func (q question) String() string {
+	in := ""
+	if q.in != "" {
+		in = " in " + q.in
+	}
+	return fmt.Sprintf("arg 1 of %s '%s'%s in proxy '%s'", q.keyword, q.Fetch, in, q.section.name)
+}
+
+// orMean ends a message about a name that there is not.
+func orMean[T any](name string, known map[string]T) string {
+	if near := didYouMean(name, slices.Collect(maps.Keys(known))); near != "" {
+		return near
+	}
+	return "."
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// ProcessState answers fetches about the backends, servers and frontends of the
+// process, whatever configuration runs: nbsrv, srv_is_up, be_conn and so on. It
+// knows nothing of a connection.
+var ProcessState sample.State = processState{}
+
+type processState struct{}
+
+// Answer implements sample.State.
+func (processState) Answer(q sample.Question) (sample.Value, bool) {
+	switch q.About {
+	case sample.AFrontend:
+		return sample.Number(frontends.load(q.Proxy)), true
+	case sample.ABackend:
+		return backendAnswer(q)
+	case sample.AServer:
+		return serverAnswer(q)
+	default:
+		return sample.Number(int64(present.left())), q.Fetch == "act_conn"
+	}
+}
+
+func backendAnswer(q sample.Question) (sample.Value, bool) {
+	if q.Fetch == "be_conn" {
+		return sample.Number(backends.load(q.Proxy)), true
+	}
+	l, ok := balancer.Registry().Load(q.Proxy)
+	n := 0
+	switch q.Fetch {
+	case "nbsrv":
+		n = l.Usable
+	case "queue":
+		n = l.Waiting
+	case "avg_queue":
+		if n = 2 * l.Waiting; l.Usable > 0 {
+			n = (l.Waiting + l.Usable - 1) / l.Usable
+		}
+	case "be_conn_free":
+		n = l.Free
+	case "connslots":
+		n = l.Slots
+	default:
+		ok = false
+	}
+	return sample.Number(int64(n)), ok
+}
+
+func serverAnswer(q sample.Question) (sample.Value, bool) {
+	l, ok := balancer.Registry().ServerLoad(pool.Ref{Backend: q.Proxy, Server: q.Server})
+	n := 0
+	switch q.Fetch {
+	case "srv_is_up":
+		return sample.Truth(l.Up), ok
+	case "srv_conn":
+		n = l.Sessions
+	case "srv_conn_free":
+		n = l.Free
+	case "srv_queue":
+		n = l.Queued
+	case "srv_weight":
+		n = l.EffectiveWeight
+	case "srv_uweight":
+		n = l.Weight
+	case "srv_iweight":
+		n = l.ConfiguredWeight
+	default:
+		ok = false
+	}
+	return sample.Number(int64(n)), ok
+}
+
+// Answer is that of the process, or of where the connection is. The section that
+// an expression stands in is the backend, once the connection has one.
+func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
+	if q.About == sample.TheConnection {
+		if v, ok := c.whereabouts(q.Fetch); ok {
+			return v, ok
+		}
+	}
+	if q.Proxy == "" {
+		q.Proxy = c.h.Name
+		if c.backend != nil && q.About != sample.AFrontend {
+			q.Proxy = c.backend.Name()
+		}
+	}
+	v, ok := ProcessState.Answer(q)
+	if b := c.h.app.Backends[q.Proxy]; !ok && b != nil && q.About != sample.TheConnection {
+		b.Pool().Serve() // the configuration has only just been loaded
+		v, ok = ProcessState.Answer(q)
+	}
+	return v, ok
+}
+
+// whereabouts answers fetches about where the connection has come from and has got to.
+func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
+	switch fetch {
+	case "fe_name":
+		return sample.Text(c.h.Name), true
+	case "fe_defbe":
+		return sample.Text(c.h.DefaultBackend), c.h.DefaultBackend != "" && c.h.DefaultBackend != c.h.Name
+	case "fe_client_timeout":
+		return milliseconds(c.h.TimeoutClient), c.h.TimeoutClient != 0
+	}
+	b := c.backend
+	if b == nil { // the rules may be those of a frontend with servers of its own
+		b = c.h.app.Backends[c.h.Name]
+	}
+	if b == nil {
+		return sample.Value{}, false
+	}
+	switch fetch {
+	case "be_name":
+		return sample.Text(b.Name()), true
+	case "be_connect_timeout":
+		return milliseconds(b.Timeouts.Connect), true
+	case "be_queue_timeout":
+		return milliseconds(b.Timeouts.Queue), true
+	case "be_server_timeout":
+		return milliseconds(b.Timeouts.Server), true
+	case "be_tunnel_timeout":
+		return milliseconds(b.Timeouts.Tunnel), true
+	default:
+		return sample.Value{}, false
+	}
+}
+
+// milliseconds is a timeout as HAProxy gives it: 0 where there is none.
+func milliseconds(timeout caddy.Duration) sample.Value {
+	return sample.Number(max(0, time.Duration(timeout).Milliseconds()))
+}
+
+// checkQuestions says which of the objects that rules ask about there is not.
+func (h *Handler) checkQuestions(app *balancer.App) error {
+	for i, rules := range []*content.Config{&h.early[0], &h.early[1], h.Content} {
+		if err := h.checkRules(app, h.Name, rules); err != nil {
+			name := []string{"connection", "session", "content"}[i]
+			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	for i, r := range h.Rules {
+		for _, q := range r.questions() {
+			if err := h.checkQuestion(app, h.Name, q); err != nil {
+				return h.at("rule", i, fmt.Errorf("rule %d: %w", i+1, err))
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(app.Backends)) {
+		b := app.Backends[name]
+		if err := h.checkRules(app, name, b.Content); err != nil {
+			return options.Locate(b.Origin.Of("content", 0), fmt.Errorf("backend %q: content: %w", name, err))
+		}
+	}
+	return nil
+}
+
+func (h *Handler) checkRules(app *balancer.App, section string, rules *content.Config) error {
+	if rules == nil {
+		return nil
+	}
+	for i, r := range rules.Rules {
+		for _, q := range r.Questions() {
+			if err := h.checkQuestion(app, section, q); err != nil {
+				return fmt.Errorf("rule %d: %w", i+1, err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkQuestion checks what a rule of a section asks about. A backend that another
+// frontend holds itself may not be there yet.
+func (h *Handler) checkQuestion(app *balancer.App, section string, q sample.Question) error {
+	name := q.Proxy
+	if name == "" {
+		name = section
+	}
+	switch q.About {
+	case sample.AFrontend:
+		if known := h.frontends; name != h.Name && !slices.Contains(known, name) {
+			return fmt.Errorf("%s: frontend %q is not defined%s", q.Fetch, name, options.Suggest(name, known))
+		}
+	case sample.ABackend, sample.AServer:
+		b, err := app.Backend(name)
+		switch {
+		case err != nil && name != h.Name && slices.Contains(h.frontends, name):
+		case err != nil:
+			return fmt.Errorf("%s: %w", q.Fetch, err)
+		case q.About == sample.AServer:
+			return checkServer(b, q)
+		}
+	case sample.TheConnection:
+	}
+	return nil
+}
+
+func checkServer(b *balancer.Backend, q sample.Question) error {
+	var names []string
+	for _, s := range b.Servers {
+		names = append(names, s.Name)
+	}
+	if slices.Contains(names, q.Server) {
+		return nil
+	}
+	return fmt.Errorf("%s: backend %q has no server %q%s", q.Fetch, b.Name(), q.Server, options.Suggest(q.Server, names))
+}
+
+// questions are those of the condition and of the backend's name.
+func (r *Rule) questions() []sample.Question {
+	all := r.condition.Questions()
+	if r.targets.format != nil {
+		all = append(all, r.targets.format.Questions()...)
+	}
+	return all
+}

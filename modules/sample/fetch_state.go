@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import "strings"
+
+// A State answers questions about the process, or about where a connection has got to. An answer is that of the time
+// when it is asked for, so a State is asked again at each evaluation.
+type State interface {
+	// Answer returns the value of the fetch that asks, and false where there is none, for example because nothing has
+	// the name that is asked about. It must be safe for concurrent use.
+	Answer(q Question) (Value, bool)
+}
+
+// A Question is what a fetch asks a [State].
+type Question struct {
+	Fetch string // the fetch, such as nbsrv
+	About Object // the kind of the object that it is about
+	// Proxy and Server are names from the fetch's argument. An empty Proxy is the section that the expression stands in.
+	Proxy, Server string
+}
+
+// An Object is the kind of an object that a [Question] is about.
+type Object uint8
+
+// The kinds of objects.
+const (
+	TheConnection Object = iota // the connection itself, or the process
+	AFrontend
+	ABackend
+	AServer // a server of a backend
+)
+
+// stateFetches ask the State.
+func stateFetches() map[string]fetch {
+	all := make(map[string]fetch)
+	for _, group := range []struct {
+		about   Object
+		fetches map[string]fetch
+	}{
+		{ABackend, map[string]fetch{
+			"avg_queue":    {out: typeInt, note: "how many connections wait for a server of the backend, for each server that is usable; twice as many as wait if none is"},
+			"be_conn":      {out: typeInt, note: "how many connections the backend has"},
+			"be_conn_free": {out: typeInt, note: "how many more the usable servers have room for; -1: any number"},
+			"connslots":    {out: typeInt, note: "how many more the servers that are up could serve or have wait; -1 if one of them has no maxconn or no maxqueue"},
+			"nbsrv":        {out: typeInt, note: "how many servers of the backend are usable"},
+			"queue":        {out: typeInt, note: "how many connections wait for a server of the backend"},
+		}},
+		{AFrontend, map[string]fetch{
+			"fe_conn": {out: typeInt, note: "how many connections the frontend has, this one included"},
+		}},
+		{AServer, map[string]fetch{
+			"srv_conn":      {out: typeInt, note: "how many connections the server has"},
+			"srv_conn_free": {out: typeInt, note: "how many more it has room for; -1: any number"},
+			"srv_is_up":     {out: typeBool, note: "whether the server is neither in maintenance nor found down by its own checks"},
+			"srv_iweight":   {out: typeInt, note: "the server's weight in the configuration"},
+			"srv_queue":     {out: typeInt, note: "how many connections wait for this server alone"},
+			"srv_uweight":   {out: typeInt, note: "the weight that it has been given since, or that of the configuration"},
+			"srv_weight":    {out: typeInt, note: "the same, or less while the server starts slowly"},
+		}},
+		{TheConnection, map[string]fetch{
+			"act_conn":           {out: typeInt, note: "how many connections the process has"},
+			"be_connect_timeout": {out: typeInt, needs: NeedsBackend, note: "the backend's timeout connect, in milliseconds"},
+			"be_name":            {out: typeStr, needs: NeedsBackend, note: "the backend's name"},
+			"be_queue_timeout":   {out: typeInt, needs: NeedsBackend, note: "the backend's timeout queue, in milliseconds"},
+			"be_server_timeout":  {out: typeInt, needs: NeedsBackend, note: "the backend's timeout server, in milliseconds"},
+			"be_tunnel_timeout":  {out: typeInt, needs: NeedsBackend, note: "the backend's timeout tunnel, in milliseconds"},
+			"fe_client_timeout":  {out: typeInt, note: "the frontend's timeout client, in milliseconds"},
+			"fe_defbe":           {out: typeStr, note: "the frontend's default backend"},
+			"fe_name":            {out: typeStr, note: "the frontend's name"},
+		}},
+	} {
+		for name, f := range group.fetches {
+			all[name] = asks(group.about, name, f)
+		}
+	}
+	return all
+}
+
+// asks makes a fetch one that asks the State about an object that its argument names.
+func asks(about Object, name string, f fetch) fetch {
+	f.asks = func(a args) Question { return question(about, name, a.text(0)) }
+	switch about {
+	case AFrontend:
+		f.args = takes(1, argFrontend)
+	case ABackend:
+		f.args = takes(1, argBackend)
+	case AServer:
+		f.args = takes(1, argServer)
+	case TheConnection:
+	}
+	f.build = func(a args) (fetchFunc, error) {
+		q := f.asks(a)
+		return func(in *Input) sampled {
+			if v, ok := answer(in, q); ok {
+				return found(v)
+			}
+			return nothing
+		}, nil
+	}
+	return f
+}
+
+// question returns the question of a fetch about an object of that name. That of a server is BACKEND/SERVER, or SERVER
+// alone.
+func question(about Object, fetch, name string) Question {
+	q := Question{Fetch: fetch, About: about, Proxy: name}
+	if about == AServer {
+		var ok bool
+		if q.Proxy, q.Server, ok = strings.Cut(name, "/"); !ok {
+			q.Proxy, q.Server = "", name
+		}
+	}
+	return q
+}
+
+func answer(in *Input, q Question) (Value, bool) {
+	if in.State == nil {
+		return Value{}, false
+	}
+	return in.State.Answer(q)
+}
+
+// stateConverters ask about what a value names.
+var stateConverters = map[string]converter{
+	"nbsrv": {
+		in: typeStr, out: typeInt, note: "how many servers are usable of the backend that the value names",
+		build: sometimesOf(ABackend, "nbsrv"),
+	},
+	"srv_is_up": {
+		in: typeStr, out: typeBool, note: "the same as the fetch srv_is_up, for the server that the value names, as BACKEND/SERVER",
+		build: sometimesOf(AServer, "srv_is_up"),
+	},
+	"srv_queue": {
+		in: typeStr, out: typeInt, note: "how many connections wait for the server that the value names, as BACKEND/SERVER",
+		build: sometimesOf(AServer, "srv_queue"),
+	},
+}
+
+func sometimesOf(about Object, fetch string) func(*Loader, args) (convertFunc, error) {
+	return func(*Loader, args) (convertFunc, error) {
+		return func(in *Input, v Value, _ bool) (Value, bool) { return answer(in, question(about, fetch, v.String())) }, nil
+	}
+}
