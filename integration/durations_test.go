@@ -24,6 +24,12 @@ var ownModules = map[string]string{
 	"passthrough.checks.tls":        "apps.passthrough.backends.web.servers.0.check.checker",
 	"passthrough.checks.http":       "apps.passthrough.backends.http.check.checker",
 	"passthrough.checks.tcp_script": "apps.passthrough.backends.web.check.checker",
+	"passthrough.checks.mysql":      "apps.passthrough.backends.protocols.servers.0.check.checker",
+	"passthrough.checks.pgsql":      "apps.passthrough.backends.protocols.servers.1.check.checker",
+	"passthrough.checks.ldap":       "apps.passthrough.backends.protocols.servers.2.check.checker",
+	"passthrough.checks.smtp":       "apps.passthrough.backends.protocols.servers.3.check.checker",
+	"passthrough.checks.redis":      "apps.passthrough.backends.protocols.servers.4.check.checker",
+	"passthrough.checks.spop":       "apps.passthrough.backends.protocols.servers.5.check.checker",
 }
 
 // everything is a configuration with all that can hold a duration.
@@ -35,7 +41,15 @@ const everything = `{"apps": {
 			"agent": {"port": 1},
 			"content": {"rules": [{"action": "accept"}]}
 		},
-		"http": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "check": {"checker": {"module": "http", "tls": {}}}}
+		"http": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "check": {"checker": {"module": "http", "tls": {}}}},
+		"protocols": {"servers": [
+			{"name": "s1", "address": "127.0.0.1:1", "check": {"checker": {"module": "mysql"}}},
+			{"name": "s2", "address": "127.0.0.1:2", "check": {"checker": {"module": "pgsql", "user": "haproxy"}}},
+			{"name": "s3", "address": "127.0.0.1:3", "check": {"checker": {"module": "ldap"}}},
+			{"name": "s4", "address": "127.0.0.1:4", "check": {"checker": {"module": "smtp"}}},
+			{"name": "s5", "address": "127.0.0.1:5", "check": {"checker": {"module": "redis"}}},
+			{"name": "s6", "address": "127.0.0.1:6", "check": {"checker": {"module": "spop"}}}
+		]}
 	}},
 	"layer4": {"servers": {"srv0": {"listen": ["durable/127.0.0.1:8443"], "routes": [{"handle": [{
 		"handler": "passthrough",

@@ -28,6 +28,14 @@ func TestCaddyfile(t *testing.T) {
 		{"tcp_script", `send "PING\r\n" comment a` + "\nsend_hex 0d0a comment b", `{"steps":[{"send":"PING\r\n","comment":"a"},{"send_hex":"0d0a","comment":"b"}]}`},
 		{"tcp_script", "connect address a.example port 80 send_proxy v1 comment \"the other\" tls {\nverify none\n}\nconnect send_proxy v2\nconnect tls", `{"steps":[{"connect":{"address":"a.example","port":80,"tls":{"verify":"none"},"send_proxy":1},"comment":"the other"},{"connect":{"send_proxy":2}},{"connect":{"tls":{}}}]}`},
 		{"tcp_script", `expect string "a\x41\\" min_recv 3 comment c` + "\nexpect not regexp ^\\d\\r\\n$\nexpect hex 00\nexpect not hex_regexp ^00", `{"steps":[{"expect":{"string":"aA\\","min_recv":3},"comment":"c"},{"expect":{"regexp":"^\\d\\r\\n$","not":true}},{"expect":{"hex":"00"}},{"expect":{"hex_regexp":"^00","not":true}}]}`},
+		{"mysql", "", `{}`},
+		{"mysql", "user haproxy\nold\ntls {\nverify none\n}", `{"user":"haproxy","old":true,"tls":{"verify":"none"}}`},
+		{"pgsql", "user haproxy\ntls", `{"user":"haproxy","tls":{}}`},
+		{"ldap", "tls", `{"tls":{}}`},
+		{"spop", "tls", `{"tls":{}}`},
+		{"smtp", "helo mx.example\ntls", `{"helo":"mx.example","tls":{}}`},
+		{"smtp", "ehlo mx.example", `{"ehlo":"mx.example"}`},
+		{"redis", "tls", `{"tls":{}}`},
 	} {
 		got, err := fromCaddyfile(test.name, test.block)
 		if err != nil || got != test.want {
@@ -75,6 +83,11 @@ func TestCaddyfileMistakes(t *testing.T) {
 		{"tcp_script", "connect send_proxy 1", `send_proxy: unknown word "1"`},
 		{"tcp_script", "connect tls comment x", `unexpected "comment"`},
 		{"tcp_script", "connect port 1 port 2", `option "port" is given twice`},
+		{"mysql", "user", `"user" needs an argument`},
+		{"mysql", "user a b", `unexpected "b"`},
+		{"mysql", "post-41", `unknown option "post-41"`},
+		{"smtp", "helo", `"helo" needs an argument`},
+		{"redis", "user a", `unknown option "user"`},
 	} {
 		_, err := fromCaddyfile(test.name, test.block)
 		contains(t, err, test.want)
@@ -84,7 +97,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 // The words of the checkers stand beside those of every check.
 func TestWordsAreNotTheLoops(t *testing.T) {
 	taken := []string{"interval", "fast_interval", "down_interval", "rise", "fall", "timeout", "spread", "address", "port", "source", "send_proxy", "log"}
-	for _, name := range []string{"tcp", "ssl_hello", "tls", "http", "tcp_script"} {
+	for _, name := range []string{"tcp", "ssl_hello", "tls", "http", "tcp_script", "mysql", "pgsql", "ldap", "spop", "smtp", "redis"} {
 		for _, word := range taken {
 			_, err := fromCaddyfile(name, word)
 			contains(t, err, "unknown option")

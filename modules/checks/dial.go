@@ -16,11 +16,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// How long, and for how many bytes, a server may take to end a TLS connection
-// after we have: what it still sends would be answered with a reset.
+// How long, and for how many bytes, a server may take to end a connection after we
+// have: what it still sends would be answered with a reset. lastWords is how long it
+// may take where its protocol has words for the end.
 const (
 	farewell      = 200 * time.Millisecond
 	farewellBytes = 64 << 10
+	lastWords     = time.Second
 )
 
 // link is the connection of a check. Its reads and writes fail when the check's
@@ -164,17 +166,36 @@ func (l *link) abort() {
 
 // close is abort, but TLS is taken leave of.
 func (l *link) close() {
+	if _, secure := l.Conn.(*tls.Conn); secure {
+		l.leave(nil)
+		return
+	}
+	l.abort()
+}
+
+// leave ends the connection in order: it sends the last words of the protocol, if
+// there are any, closes its direction, and lets the server close before it does.
+func (l *link) leave(words func(io.ReadWriter)) {
 	defer l.abort()
-	secure, ok := l.Conn.(*tls.Conn)
-	if !ok || l.ctx.Err() != nil || secure.CloseWrite() != nil {
+	if l.ctx.Err() != nil {
+		return
+	}
+	within := farewell
+	if words != nil {
+		within = lastWords
+	}
+	timer := time.AfterFunc(within, l.hurry)
+	defer timer.Stop()
+	if words != nil {
+		words(l.Conn)
+	}
+	if secure, ok := l.Conn.(*tls.Conn); ok && secure.CloseWrite() != nil {
 		return
 	}
 	if half, ok := l.raw.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
 		return
 	}
 	// Tickets for sessions to come are on their way, and the server's own farewell.
-	timer := time.AfterFunc(farewell, l.hurry)
-	defer timer.Stop()
 	io.CopyN(io.Discard, l.raw, farewellBytes) //nolint:errcheck // how the server ends does not matter
 	linger(l.raw, -1)
 }

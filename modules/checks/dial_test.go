@@ -27,6 +27,7 @@ func every(t testing.TB) map[string]pool.Checker {
 	for name, config := range map[string]string{
 		"tcp": `{}`, "ssl_hello": `{}`, "tls": `{"verify": "none"}`, "http": `{}`,
 		"tcp_script": `{"steps": [{"expect": {"string": "pong"}}]}`,
+		"mysql":      `{"user": "haproxy"}`, "pgsql": `{"user": "haproxy"}`, "ldap": `{}`, "spop": `{}`, "smtp": `{}`, "redis": `{}`,
 	} {
 		all[name] = provisioned(t, name, config)
 	}
@@ -97,7 +98,10 @@ func TestEveryCheckerIntroducesItself(t *testing.T) {
 		},
 		2: func(*net.TCPConn) string { return "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00" },
 	}
-	begins := map[string]string{"ssl_hello": "\x16\x03\x01", "tls": "\x16\x03\x01", "http": "GET / HTTP/1.1\r\n", "tcp_script": "", "agent": "", "tcp": ""}
+	begins := map[string]string{
+		"ssl_hello": "\x16\x03\x01", "tls": "\x16\x03\x01", "http": "GET / HTTP/1.1\r\n",
+		"pgsql": "\x00\x00\x00\x16\x00\x03", "ldap": "\x30\x0c\x02\x01\x01", "spop": "\x00\x00\x00\x4e\x01", "redis": "*1\r\n$4\r\n",
+	}
 	for name, c := range every(t) {
 		for version, header := range headers {
 			t.Run(fmt.Sprint(name, version), func(t *testing.T) {

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// dialogue is a check in the protocol of the server.
+type dialogue struct {
+	// tls is spoken from the first byte; nil: it is not.
+	tls *TLS
+	// speak asks the server, and returns what there is to say of one that is well.
+	// Its error is a refusal, an unexpected, or that of the connection.
+	speak func(io.ReadWriter) (info string, err error)
+	// part says the last words to a server that is well; nil: there are none.
+	part func(io.ReadWriter)
+	// orderly makes the connection end with a FIN, where it otherwise ends with a
+	// reset unless there are last words.
+	orderly bool
+}
+
+// refusal is what makes a check end in L7STS: an answer that says no.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+func refuses(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
+
+// unexpected is what makes a check end in L7RSP: an answer that is none in the protocol.
+type unexpected string
+
+func (u unexpected) Error() string { return string(u) }
+
+func isNot(protocol string, got []byte) error {
+	return unexpected("not " + protocol + ": got " + quoted(got))
+}
+
+// isEnd reports whether an error says that the server has closed.
+func isEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
+
+// check has the dialogue with a server. The result is L7OK, L7STS for a refusal, L7RSP
+// or L7TOUT; or what a connect or a handshake can come to.
+func (d *dialogue) check(ctx context.Context, t pool.Target) pool.Result {
+	l, bad := open(ctx, t, time.Now())
+	if bad != nil {
+		return bad.Result
+	}
+	if d.tls != nil {
+		if bad := d.tls.secure(l, t); bad != nil {
+			l.abort()
+			return bad.Result
+		}
+	}
+	info, err := d.speak(l)
+	switch {
+	case err == nil && (d.part != nil || d.orderly):
+		l.leave(d.part)
+	case d.orderly:
+		l.leave(nil)
+	default:
+		l.close()
+	}
+	if err == nil {
+		return pool.Result{Code: pool.Layer7OK, Info: plain(info), Warning: l.warning}
+	}
+	return judge(ctx, err).Result
+}
+
+// judge is the problem that an error of a dialogue is.
+func judge(ctx context.Context, err error) *problem {
+	if refused, ok := errors.AsType[refusal](err); ok {
+		return &problem{pool.Result{Code: pool.Layer7Status, Info: plain(string(refused))}}
+	}
+	if wrong, ok := errors.AsType[unexpected](err); ok {
+		return layer7.says("%s", plain(string(wrong)))
+	}
+	return layer7.failed(ctx, err)
+}
+
+// provisionBeneath makes TLS ready that is beneath another protocol, if it is.
+func provisionBeneath(o *TLS) error {
+	if o == nil {
+		return nil
+	}
+	if err := o.provision(); err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	return nil
+}
+
+// optionTLS is the option tls of a checker.
+func optionTLS(o **TLS) options.Option {
+	return options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, o) })
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(LDAP))
+}
+
+// LDAP makes an anonymous bind of LDAPv3 (RFC 4511, section 4.2). It is HAProxy's
+// option ldap-check.
+type LDAP struct {
+	// TLS makes the check speak TLS from the first byte, as ldaps does. Default: it
+	// does not.
+	TLS *TLS `json:"tls,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*LDAP) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.ldap",
+		New: func() caddy.Module { return new(LDAP) },
+	}
+}
+
+// Provision checks the options.
+func (c *LDAP) Provision(caddy.Context) error { return provisionBeneath(c.TLS) }
+
+// Check is L7OK; L7STS with the result code of the bind, where that is not success;
+// L7RSP where the answer is none to a bind, L7TOUT; or what a connect or a handshake can
+// come to.
+func (c *LDAP) Check(ctx context.Context, t pool.Target) pool.Result {
+	d := dialogue{tls: c.TLS, speak: bind, part: unbind}
+	return d.check(ctx, t)
+}
+
+// The tags of what is sent and expected.
+const (
+	berInteger      = 0x02
+	berOctets       = 0x04
+	berEnumerated   = 0x0a
+	berSequence     = 0x30
+	ldapBound       = 0x61 // bindResponse
+	ldapExtended    = 0x78 // extendedResponse: with message 0, notice of disconnection
+	ldapUnavailable = 52
+)
+
+// bindNames are the results that a bind may have (RFC 4511, section 4.1.9).
+var bindNames = map[byte]string{
+	1: "operationsError", 2: "protocolError", 3: "timeLimitExceeded", 7: "authMethodNotSupported",
+	8: "strongerAuthRequired", 10: "referral", 11: "adminLimitExceeded", 13: "confidentialityRequired",
+	14: "saslBindInProgress", 32: "noSuchObject", 34: "invalidDNSyntax", 48: "inappropriateAuthentication",
+	49: "invalidCredentials", 50: "insufficientAccessRights", 51: "busy", ldapUnavailable: "unavailable",
+	53: "unwillingToPerform", 80: "other",
+}
+
+// bind binds without a name, as message 1.
+func bind(rw io.ReadWriter) (string, error) {
+	if _, err := rw.Write([]byte("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00")); err != nil {
+		return "", err
+	}
+	message, err := readElement(rw)
+	if err != nil {
+		return "", err
+	}
+	id, rest := cutElement(message.content)
+	operation, _ := cutElement(rest)
+	result, rest := cutElement(operation.content)
+	_, rest = cutElement(rest) // matchedDN
+	diagnostic, _ := cutElement(rest)
+	if message.tag != berSequence || !id.is(berInteger, 1) || result.tag != berEnumerated || len(result.content) != 1 {
+		return "", isNot("LDAP", message.content)
+	}
+	code := result.content[0]
+	text := fmt.Sprintf("result %d", code)
+	if name := bindNames[code]; name != "" {
+		text += " (" + name + ")"
+	}
+	if diagnostic.tag == berOctets && len(diagnostic.content) > 0 {
+		text += ": " + string(diagnostic.content)
+	}
+	switch {
+	case operation.tag == ldapExtended && id.content[0] == 0:
+		return "", unexpected("the server disconnects: " + text)
+	case operation.tag != ldapBound || id.content[0] != 1:
+		return "", isNot("LDAP", message.content)
+	case code != 0:
+		return "", refuses("%s", text)
+	}
+	return "success", nil
+}
+
+// element is one of BER; its tag is 0 if there is none.
+type element struct {
+	tag     byte
+	content []byte
+}
+
+func (e *element) is(tag byte, length int) bool { return e.tag == tag && len(e.content) == length }
+
+// readElement reads an element whose tag is that of a sequence.
+func readElement(r io.Reader) (element, error) {
+	head := make([]byte, 2, 2+4)
+	if n, err := io.ReadFull(r, head); err != nil || head[0] != berSequence {
+		if n > 0 && head[0] != berSequence {
+			err = isNot("LDAP", head[:n])
+		}
+		return element{}, err
+	}
+	if more := longLength(head[1]); more > 0 {
+		head = head[:2+more]
+		if _, err := io.ReadFull(r, head[2:]); err != nil {
+			return element{}, err
+		}
+	}
+	size, ok := length(head[1:])
+	if !ok || size > maxReceived {
+		return element{}, isNot("LDAP", head)
+	}
+	content := make([]byte, size)
+	_, err := io.ReadFull(r, content)
+	return element{head[0], content}, err
+}
+
+// cutElement is the first element of some bytes, and what follows it.
+func cutElement(b []byte) (e element, rest []byte) {
+	if len(b) < 2 {
+		return element{}, nil
+	}
+	more := longLength(b[1])
+	if more > len(b)-2 {
+		return element{}, nil
+	}
+	size, ok := length(b[1 : 2+more])
+	if body := b[2+more:]; ok && size <= len(body) {
+		return element{b[0], body[:size]}, body[size:]
+	}
+	return element{}, nil
+}
+
+// longLength is how many bytes the length goes on for after its first one; 0 too if it
+// is not valid.
+func longLength(first byte) int {
+	if more := int(first & 0x7f); first >= 0x80 && more <= 4 {
+		return more
+	}
+	return 0
+}
+
+// length is that of an element, of which b is all bytes that say it.
+func length(b []byte) (n int, ok bool) {
+	if b[0] < 0x80 {
+		return int(b[0]), true
+	}
+	if len(b) == 1 { // the indefinite form, which LDAP does not have, or too long
+		return 0, false
+	}
+	for _, digit := range b[1:] {
+		n = n<<8 | int(digit)
+	}
+	return n, n >= 0 && n <= maxReceived
+}
+
+// unbind takes leave of a server, as message 2.
+func unbind(rw io.ReadWriter) {
+	rw.Write([]byte("\x30\x05\x02\x01\x02\x42\x00")) //nolint:errcheck // the connection ends in any case
+}
+
+// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+//
+//	check ldap {
+//		tls {
+//			<options of checker tls>
+//		}
+//	}
+func (c *LDAP) CheckOptions() options.Table { return options.Table{"tls": optionTLS(&c.TLS)} }
+
+// Interface guards
+var (
+	_ caddy.Module      = (*LDAP)(nil)
+	_ caddy.Provisioner = (*LDAP)(nil)
+	_ pool.Checker      = (*LDAP)(nil)
+)

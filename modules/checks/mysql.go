@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(MySQL))
+}
+
+// MySQL logs in to a MySQL or MariaDB server with a user that has no password, or
+// only reads its greeting. It is HAProxy's option mysql-check.
+//
+// A server counts connections that end before a login, and after max_connect_errors
+// of them (100 by default) refuses the proxy's address altogether, clients' connections
+// included. This check always answers the greeting: without User with a login that the
+// server may refuse, which is not counted.
+type MySQL struct {
+	// User is the name to log in with. Default: any greeting passes.
+	User string `json:"user,omitempty"`
+
+	// Old makes the login that of a client before MySQL 4.1. It is HAProxy's pre-41.
+	Old bool `json:"old,omitempty"`
+
+	// TLS makes the check speak TLS from the first byte, which servers do not do
+	// unless something before them does. Default: it does not.
+	TLS *TLS `json:"tls,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*MySQL) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.mysql",
+		New: func() caddy.Module { return new(MySQL) },
+	}
+}
+
+// Provision checks the options.
+func (c *MySQL) Provision(caddy.Context) error {
+	if strings.ContainsRune(c.User, 0) || len(c.User) > maxUser {
+		return fmt.Errorf("user %q: expected at most %d bytes, and none that is zero", plain(c.User), maxUser)
+	}
+	if c.Old && c.User == "" {
+		return errors.New("old: there is no login: expected user, too")
+	}
+	return provisionBeneath(c.TLS)
+}
+
+// Check is L7OK, with the server's version as Info; L7STS with the number and the text
+// of the server's error; L7RSP where the answer is not MySQL's, L7TOUT; or what a
+// connect or a handshake can come to.
+func (c *MySQL) Check(ctx context.Context, t pool.Target) pool.Result {
+	d := dialogue{tls: c.TLS, speak: c.speak, part: c.part, orderly: true}
+	return d.check(ctx, t)
+}
+
+// Of the protocol: how packets begin, what the client says it can do, and one of its
+// commands. The values are those that HAProxy sends, but for authPlugins.
+const (
+	mysqlOK     = 0x00
+	mysqlMore   = 0x01
+	mysqlSwitch = 0xfe
+	mysqlError  = 0xff
+
+	secureConnection = 0x8000
+	protocol41       = 0x0200
+	authPlugins      = 0x80000
+
+	mysqlUTF8  = 0x21
+	maxUser    = 255
+	maxAnswers = 4 // packets that may come after a login
+)
+
+var mysqlQuit = []byte{1, 0, 0, 0, 1}
+
+// greeting is the first packet of a server.
+type greeting struct {
+	version string
+	plugins bool // the server knows authentication plugins
+}
+
+func (c *MySQL) speak(rw io.ReadWriter) (string, error) {
+	in := bufio.NewReader(rw)
+	hello, err := readGreeting(in)
+	if err == nil && c.User != "" {
+		err = c.login(rw, in, c.User, hello.plugins)
+	}
+	return hello.version, err
+}
+
+// part quits; where there has been no login, it makes the handshake complete first.
+func (c *MySQL) part(rw io.ReadWriter) {
+	if c.User == "" && c.login(rw, bufio.NewReader(rw), "", false) != nil {
+		return
+	}
+	rw.Write(mysqlQuit) //nolint:errcheck // the connection ends in any case
+}
+
+// readPacket returns the number and the content of the next packet.
+func readPacket(in *bufio.Reader) (number byte, content []byte, err error) {
+	var head [4]byte
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return 0, nil, err
+	}
+	size := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
+	if size == 0 || size > maxReceived {
+		rest, _ := in.Peek(min(in.Buffered(), excerpt))
+		return 0, nil, isNot("MySQL", append(head[:], rest...))
+	}
+	content = make([]byte, size)
+	if _, err := io.ReadFull(in, content); err != nil {
+		return 0, nil, err
+	}
+	if content[0] == mysqlError {
+		return 0, nil, serverError(content[1:])
+	}
+	return head[3], content, nil
+}
+
+// serverError is what a packet of an error says, without its first byte.
+func serverError(b []byte) error {
+	if len(b) < 2 {
+		return isNot("MySQL", b)
+	}
+	number, text := binary.LittleEndian.Uint16(b), string(b[2:])
+	if len(text) >= 6 && text[0] == '#' {
+		return refuses("%d (%s): %s", number, text[1:6], text[6:])
+	}
+	return refuses("%d: %s", number, text)
+}
+
+func readGreeting(in *bufio.Reader) (g greeting, err error) {
+	_, b, err := readPacket(in)
+	if err != nil {
+		return g, err
+	}
+	if b[0] != 9 && b[0] != 10 {
+		return g, isNot("MySQL", b)
+	}
+	version, rest, ended := bytes.Cut(b[1:], []byte{0})
+	if !ended {
+		return g, isNot("MySQL", b)
+	}
+	g.version = string(version)
+	// The id of the connection, 8 bytes of salt and a zero, then what the server can
+	// do, in two halves with 3 bytes between.
+	const secondHalf = 4 + 8 + 1 + 2 + 3
+	if len(rest) >= secondHalf+2 {
+		g.plugins = uint32(binary.LittleEndian.Uint16(rest[secondHalf:]))<<16&authPlugins != 0
+	}
+	return g, nil
+}
+
+// login logs a user in without a password. The server's refusal is an error.
+func (c *MySQL) login(w io.Writer, in *bufio.Reader, user string, plugins bool) error {
+	if _, err := w.Write(c.loginPacket(user, plugins)); err != nil {
+		return err
+	}
+	for range maxAnswers {
+		number, b, err := readPacket(in)
+		if err != nil {
+			return err
+		}
+		switch b[0] {
+		case mysqlOK:
+			return nil
+		case mysqlMore:
+			continue
+		case mysqlSwitch:
+			if _, err := w.Write(noPassword(number+1, b[1:])); err != nil {
+				return err
+			}
+		default:
+			return isNot("MySQL", b)
+		}
+	}
+	return refuses("the server asks for more than a user without a password has")
+}
+
+// loginPacket is the answer to a greeting.
+func (c *MySQL) loginPacket(user string, plugins bool) []byte {
+	var b []byte
+	if c.Old {
+		b = binary.LittleEndian.AppendUint16(b, secureConnection)
+		b = append(b, 0, 0, 1) // the greatest packet
+		b = append(b, user...)
+		b = append(b, 0, 0)
+	} else {
+		can := uint32(secureConnection | protocol41)
+		if plugins {
+			can |= authPlugins
+		}
+		b = binary.LittleEndian.AppendUint32(b, can)
+		b = append(b, 0, 0x80, 0, 1, mysqlUTF8) // the greatest packet, and the character set
+		b = append(b, make([]byte, 23)...)
+		b = append(b, user...)
+		b = append(b, 0, 0)
+		if plugins {
+			b = append(b, "mysql_native_password\x00"...)
+		}
+	}
+	return append([]byte{byte(len(b)), byte(len(b) >> 8), 0, 1}, b...)
+}
+
+// noPassword is the answer to a server that wants another way of authentication.
+func noPassword(number byte, want []byte) []byte {
+	plugin, _, _ := bytes.Cut(want, []byte{0})
+	if s := string(plugin); s == "caching_sha2_password" || s == "sha256_password" {
+		return []byte{1, 0, 0, number, 0}
+	}
+	return []byte{0, 0, 0, number}
+}
+
+// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+//
+//	check mysql {
+//		user <name>
+//		old
+//		tls {
+//			<options of checker tls>
+//		}
+//	}
+func (c *MySQL) CheckOptions() options.Table {
+	return options.Table{"user": options.Text(&c.User), "old": options.Flag(&c.Old), "tls": optionTLS(&c.TLS)}
+}
+
+// Interface guards
+var (
+	_ caddy.Module      = (*MySQL)(nil)
+	_ caddy.Provisioner = (*MySQL)(nil)
+	_ pool.Checker      = (*MySQL)(nil)
+)

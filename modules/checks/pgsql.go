@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(PgSQL))
+}
+
+// PgSQL begins to log in to a PostgreSQL server, and passes if the server lets the user
+// in or asks for a password. It is HAProxy's option pgsql-check.
+type PgSQL struct {
+	// User is the name to log in with.
+	User string `json:"user"`
+
+	// TLS makes the check speak TLS from the first byte, as PostgreSQL does from version
+	// 17 on with the ALPN protocol postgresql. Default: it does not.
+	TLS *TLS `json:"tls,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*PgSQL) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.pgsql",
+		New: func() caddy.Module { return new(PgSQL) },
+	}
+}
+
+// Provision checks the options.
+func (c *PgSQL) Provision(caddy.Context) error {
+	if c.User == "" {
+		return errors.New("user is missing: expected the name to log in with")
+	}
+	if strings.ContainsRune(c.User, 0) || len(c.User) > maxUser {
+		return fmt.Errorf("user %q: expected at most %d bytes, and none that is zero", plain(c.User), maxUser)
+	}
+	return provisionBeneath(c.TLS)
+}
+
+// Check is L7OK, with what the server asks for as Info; L7RSP with the server's error, as
+// in HAProxy; L7STS where the answer is another one, L7TOUT; or what a connect or a
+// handshake can come to.
+func (c *PgSQL) Check(ctx context.Context, t pool.Target) pool.Result {
+	d := dialogue{tls: c.TLS, speak: c.speak, part: terminate, orderly: true}
+	return d.check(ctx, t)
+}
+
+// authentications are what a server may ask for so that the check passes.
+var authentications = map[uint32]string{
+	0: "no password", 2: "Kerberos", 3: "a password", 4: "a password (crypt)", 5: "a password (md5)",
+	6: "SCM credentials", 7: "GSSAPI", 9: "SSPI", 10: "SASL",
+}
+
+func (c *PgSQL) speak(rw io.ReadWriter) (string, error) {
+	const version = 3 << 16
+	words := "user\x00" + c.User + "\x00\x00"
+	b := binary.BigEndian.AppendUint32(nil, uint32(4+4+len(words)))
+	b = binary.BigEndian.AppendUint32(b, version)
+	if _, err := rw.Write(append(b, words...)); err != nil {
+		return "", err
+	}
+	kind, content, err := readMessage(rw)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case kind == 'E':
+		return "", errorResponse(content)
+	case kind == 'R' && len(content) >= 4:
+		asks := binary.BigEndian.Uint32(content)
+		if what, ok := authentications[asks]; ok {
+			return "the server asks for " + what, nil
+		}
+		return "", refuses("the server asks for authentication of the unknown kind %d", asks)
+	}
+	return "", refuses("not an answer to a login: got %s", quoted(append([]byte{kind}, content...)))
+}
+
+// readMessage returns the type and the content of the next message.
+func readMessage(r io.Reader) (kind byte, content []byte, err error) {
+	var head [5]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, nil, err
+	}
+	size := binary.BigEndian.Uint32(head[1:])
+	if size < 4 || size > maxReceived {
+		return 0, nil, refuses("not PostgreSQL: got %s", quoted(head[:]))
+	}
+	content = make([]byte, size-4)
+	_, err = io.ReadFull(r, content)
+	return head[0], content, err
+}
+
+// errorResponse is what an error of the server says: its severity, SQLSTATE and message.
+func errorResponse(content []byte) error {
+	fields := make(map[byte]string)
+	for field := range bytes.SplitSeq(content, []byte{0}) {
+		if len(field) > 1 {
+			fields[field[0]] = string(field[1:])
+		}
+	}
+	if fields['S'] == "" && fields['M'] == "" { // PostgreSQL before 7.4, or something else
+		return unexpected(string(bytes.TrimRight(content, "\x00\n")))
+	}
+	return unexpected(fmt.Sprintf("%s %s: %s", fields['S'], fields['C'], fields['M']))
+}
+
+// terminate takes leave of a server.
+func terminate(rw io.ReadWriter) {
+	rw.Write([]byte{'X', 0, 0, 0, 4}) //nolint:errcheck // the connection ends in any case
+}
+
+// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+//
+//	check pgsql {
+//		user <name>
+//		tls {
+//			<options of checker tls>
+//		}
+//	}
+func (c *PgSQL) CheckOptions() options.Table {
+	return options.Table{"user": options.Text(&c.User), "tls": optionTLS(&c.TLS)}
+}
+
+// Interface guards
+var (
+	_ caddy.Module      = (*PgSQL)(nil)
+	_ caddy.Provisioner = (*PgSQL)(nil)
+	_ pool.Checker      = (*PgSQL)(nil)
+)

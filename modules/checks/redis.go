@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(Redis))
+}
+
+// Redis sends PING and expects PONG. It is HAProxy's option redis-check.
+type Redis struct {
+	// TLS makes the check speak TLS. Default: it does not.
+	TLS *TLS `json:"tls,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Redis) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.redis",
+		New: func() caddy.Module { return new(Redis) },
+	}
+}
+
+// Provision checks the options.
+func (c *Redis) Provision(caddy.Context) error { return provisionBeneath(c.TLS) }
+
+// Check is L7OK; L7STS where the answer is another one, such as -NOAUTH or -LOADING;
+// L7RSP where there is none, L7TOUT; or what a connect or a handshake can come to.
+func (c *Redis) Check(ctx context.Context, t pool.Target) pool.Result {
+	d := dialogue{tls: c.TLS, speak: ping}
+	return d.check(ctx, t)
+}
+
+func ping(rw io.ReadWriter) (string, error) {
+	if _, err := io.WriteString(rw, "*1\r\n$4\r\nPING\r\n"); err != nil {
+		return "", err
+	}
+	line, err := textLine(bufio.NewReaderSize(rw, maxLine))
+	switch {
+	case err == nil && line == "+PONG":
+		return line, nil
+	case err == nil && line != "" && line[0] == '-':
+		return "", refuses("%s", line)
+	case err == nil, isEnd(err) && line != "":
+		return "", refuses("not PONG: got %s", quoted([]byte(line)))
+	}
+	return "", err
+}
+
+// textLine returns the next line without its end; with an error comes what there was of
+// it. It may be as long as the buffer of in.
+func textLine(in *bufio.Reader) (string, error) {
+	b, err := in.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		err = errLong
+	}
+	return strings.TrimRight(string(b), "\r\n"), err
+}
+
+// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+//
+//	check redis {
+//		tls {
+//			<options of checker tls>
+//		}
+//	}
+func (c *Redis) CheckOptions() options.Table { return options.Table{"tls": optionTLS(&c.TLS)} }
+
+// Interface guards
+var (
+	_ caddy.Module      = (*Redis)(nil)
+	_ caddy.Provisioner = (*Redis)(nil)
+	_ pool.Checker      = (*Redis)(nil)
+)

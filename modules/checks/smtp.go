@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+func init() {
+	caddy.RegisterModule(new(SMTP))
+}
+
+// SMTP waits for the greeting of a mail server, says HELO or EHLO, then QUIT, and waits
+// for the answers. It is HAProxy's option smtpchk.
+type SMTP struct {
+	// Helo is the name that the check says it has, by the command HELO. Default: localhost.
+	Helo string `json:"helo,omitempty"`
+
+	// Ehlo is the same by the command EHLO.
+	Ehlo string `json:"ehlo,omitempty"`
+
+	// TLS makes the check speak TLS from the first byte, as on port 465. Default: it
+	// does not.
+	TLS *TLS `json:"tls,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*SMTP) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.smtp",
+		New: func() caddy.Module { return new(SMTP) },
+	}
+}
+
+// Provision checks the options.
+func (c *SMTP) Provision(caddy.Context) error {
+	if c.Helo != "" && c.Ehlo != "" {
+		return errors.New("helo and ehlo are mutually exclusive: expected one of them")
+	}
+	if name := c.Helo + c.Ehlo; len(name) > maxUser || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return fmt.Errorf("helo or ehlo %q: expected the name of a host", plain(name))
+	}
+	return provisionBeneath(c.TLS)
+}
+
+// Check is L7OK, with the answer to QUIT as Info; L7STS where an answer is no code of
+// 2xx; L7RSP where there is none, or the greeting is not SMTP's, L7TOUT; or what a connect or a handshake
+// can come to.
+func (c *SMTP) Check(ctx context.Context, t pool.Target) pool.Result {
+	d := dialogue{tls: c.TLS, speak: c.speak, orderly: true}
+	return d.check(ctx, t)
+}
+
+func (c *SMTP) speak(rw io.ReadWriter) (string, error) {
+	in := bufio.NewReaderSize(rw, maxLine)
+	if _, err := readReply(in); err != nil {
+		return "", err
+	}
+	verb, name := "HELO", cmp.Or(c.Helo, "localhost")
+	if c.Ehlo != "" {
+		verb, name = "EHLO", c.Ehlo
+	}
+	if _, err := command(rw, in, verb, " "+name); err != nil {
+		return "", err
+	}
+	return command(rw, in, "QUIT", "")
+}
+
+// command sends a command and returns the reply to it. One that is not SMTP's is a
+// refusal, as in HAProxy.
+func command(w io.Writer, in *bufio.Reader, verb, argument string) (string, error) {
+	if _, err := io.WriteString(w, verb+argument+"\r\n"); err != nil {
+		return "", err
+	}
+	reply, err := readReply(in)
+	if wrong, ok := errors.AsType[unexpected](err); ok {
+		return "", refuses("the answer to %s is %v", verb, wrong)
+	}
+	return reply, err
+}
+
+// maxReply is how many lines of one reply are read.
+const maxReply = 128
+
+// readReply reads a reply, which may be of several lines, and returns the last one. A
+// code other than 2xx is a refusal.
+func readReply(in *bufio.Reader) (string, error) {
+	for range maxReply {
+		line, err := textLine(in)
+		if err != nil && (!isEnd(err) || line == "") {
+			return "", err
+		}
+		if !isReply(line) {
+			return "", isNot("SMTP", []byte(line))
+		}
+		if err != nil {
+			return "", err
+		}
+		if len(line) > 3 && line[3] == '-' && line[0] == '2' {
+			continue
+		}
+		if line[0] != '2' {
+			return "", refuses("%s %s", line[:3], strings.TrimSpace(line[min(len(line), 4):]))
+		}
+		return line, nil
+	}
+	return "", refuses("the reply has more than %d lines", maxReply)
+}
+
+// isReply reports whether a line begins with a code of three digits.
+func isReply(line string) bool {
+	if len(line) < 3 || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
+		return false
+	}
+	return strings.Trim(line[:3], "0123456789") == ""
+}
+
+// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+//
+//	check smtp {
+//		helo|ehlo <name>
+//		tls {
+//			<options of checker tls>
+//		}
+//	}
+func (c *SMTP) CheckOptions() options.Table {
+	return options.Table{"helo": options.Text(&c.Helo), "ehlo": options.Text(&c.Ehlo), "tls": optionTLS(&c.TLS)}
+}
+
+// Interface guards
+var (
+	_ caddy.Module      = (*SMTP)(nil)
+	_ caddy.Provisioner = (*SMTP)(nil)
+	_ pool.Checker      = (*SMTP)(nil)
+)
