@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxysites
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// acls are the lines of each name.
+type acls map[string][][]string
+
+// expression is a condition as an expression of Caddy (CEL); ok is false if a
+// part of it has no counterpart.
+func (a acls) expression(words []string) (text string, ok bool) {
+	var groups []string
+	var group []string
+	words = slices.Concat(words, []string{"or"})
+	for len(words) > 0 {
+		word := words[0]
+		words = words[1:]
+		if word == "||" || strings.EqualFold(word, "or") {
+			if len(group) == 0 {
+				return "", false
+			}
+			groups, group = append(groups, strings.Join(group, " && ")), nil
+			continue
+		}
+		not := false
+		for strings.HasPrefix(word, "!") {
+			if not, word = !not, word[1:]; word == "" && len(words) > 0 {
+				word, words = words[0], words[1:]
+			}
+		}
+		var term string
+		if word == "{" {
+			end := slices.Index(words, "}")
+			if end < 1 {
+				return "", false
+			}
+			term, ok = criterion(words[:end])
+			words = words[end+1:]
+		} else {
+			term, ok = a.named(word)
+		}
+		if !ok {
+			return "", false
+		}
+		if not {
+			term = "!" + term
+		}
+		group = append(group, term)
+	}
+	if len(groups) == 1 {
+		return groups[0], true
+	}
+	return "(" + strings.Join(groups, ") || (") + ")", true
+}
+
+// named is the expression of an ACL.
+func (a acls) named(name string) (string, bool) {
+	var terms []string
+	for _, words := range a[name] {
+		term, ok := criterion(words)
+		if !ok {
+			return "", false
+		}
+		terms = append(terms, term)
+	}
+	switch {
+	case len(terms) == 1:
+		return terms[0], true
+	case len(terms) > 1:
+		return "(" + strings.Join(terms, " || ") + ")", true
+	}
+	switch method, isMethod := strings.CutPrefix(name, "METH_"); {
+	case name == "TRUE", name == "HTTP":
+		return "true", true
+	case name == "FALSE":
+		return "false", true
+	case name == "LOCALHOST":
+		return "remote_ip('127.0.0.1/8', '::1')", true
+	case method == "GET":
+		return "method('GET', 'HEAD')", true
+	case isMethod:
+		return "method(" + literal(method) + ")", true
+	}
+	return "", false
+}
+
+// criterion is one of an ACL: "hdr(host) -i a.test b.test".
+func criterion(words []string) (text string, ok bool) {
+	fetch, argument := words[0], ""
+	if open := strings.IndexByte(fetch, '('); open >= 0 {
+		end := strings.IndexByte(fetch, ')')
+		if end < open {
+			return "", false
+		}
+		argument, fetch = fetch[open+1:end], fetch[:open]+fetch[end+1:]
+	}
+	m := match{method: "str"}
+	fetch, converters, _ := strings.Cut(fetch, ",")
+	switch converters {
+	case "":
+	case "lower":
+		m.fold = true
+	case "field(1,:)", "host_only", "lower,field(1,:)", "field(1,:),lower":
+		m.fold, m.host = true, true
+	default:
+		return "", false
+	}
+	base := strings.TrimPrefix(strings.TrimPrefix(fetch, "req."), "f")
+	for _, method := range []string{"str", "beg", "dom", "end", "sub", "reg", "dir"} {
+		if rest, found := strings.CutSuffix(base, "_"+method); found {
+			base, m.method = rest, method
+		}
+	}
+	if !m.read(words[1:]) {
+		return "", false
+	}
+	return m.expression(base, argument)
+}
+
+// match is how a value is compared, and what with.
+type match struct {
+	method string
+	fold   bool
+	host   bool // a host without its port
+	values []string
+}
+
+// read reads the flags and the patterns.
+func (m *match) read(words []string) bool {
+	for len(words) > 0 {
+		switch words[0] {
+		case "-i":
+			m.fold = true
+		case "-n":
+		case "-m":
+			if len(words) < 2 {
+				return false
+			}
+			m.method, words = words[1], words[1:]
+		case "--":
+			m.values = words[1:]
+			return true
+		default:
+			if strings.HasPrefix(words[0], "-") {
+				return false
+			}
+			m.values = words
+			return true
+		}
+		words = words[1:]
+	}
+	return true
+}
+
+// expression is the comparison of a fetch.
+func (m *match) expression(fetch, argument string) (string, bool) {
+	switch fetch {
+	case "always_true":
+		return "true", true
+	case "always_false":
+		return "false", true
+	case "ssl_fc":
+		return "protocol('https')", len(m.values) == 0
+	case "src":
+		return call("remote_ip", m.values), len(m.values) > 0 && !slices.ContainsFunc(m.values, notAddress)
+	case "method":
+		return call("method", m.values), len(m.values) > 0 && m.method == "str"
+	case "path":
+		pattern, ok := m.pattern()
+		return call("path_regexp", []string{pattern}), ok
+	case "hdr":
+		return m.header(argument)
+	case "url_param", "urlp":
+		return "query({" + literal(argument) + ": [" + list(m.values) + "]})", len(m.values) > 0 && argument != "" && m.method == "str" && !strings.Contains(argument, ",")
+	case "ssl_fc_sni":
+		return "{http.request.tls.server_name} in [" + list(m.values) + "]", len(m.values) > 0 && m.method == "str"
+	case "dst_port":
+		return "{http.request.local.port} in [" + list(m.values) + "]", len(m.values) > 0 && !slices.ContainsFunc(m.values, notNumber)
+	}
+	return "", false
+}
+
+func notNumber(text string) bool {
+	_, err := strconv.Atoi(text)
+	return err != nil
+}
+
+func notAddress(text string) bool {
+	return strings.Trim(text, "0123456789abcdefABCDEF.:/") != ""
+}
+
+func (m *match) header(name string) (string, bool) {
+	switch {
+	case name == "" || strings.ContainsAny(name, ", "):
+		return "", false
+	case m.method == "found":
+		return "header({" + literal(name) + ": '*'})", true
+	case strings.EqualFold(name, "host") && m.method == "str" && (m.fold || m.host) && len(m.values) > 0 && !slices.ContainsFunc(m.values, notName):
+		return call("host", m.values), true
+	}
+	pattern, ok := m.pattern()
+	return call("header_regexp", []string{name, pattern}), ok
+}
+
+// notName reports whether a host cannot be one of a Caddyfile.
+func notName(text string) bool {
+	return strings.Trim(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz0123456789-.") != ""
+}
+
+// patterns are the methods as regular expressions.
+var patterns = map[string]string{
+	"str": `^(?:X)$`, "beg": `^(?:X)`, "end": `(?:X)$`, "sub": `(?:X)`, "reg": `X`, "dir": `(?:^|/)(?:X)(?:/|$)`, "dom": `(?:^|[/?.:])(?:X)(?:$|[/?.:])`,
+}
+
+// pattern is what is looked for as one regular expression.
+func (m *match) pattern() (string, bool) {
+	form, ok := patterns[m.method]
+	if !ok || len(m.values) == 0 {
+		return "", false
+	}
+	var alternatives []string
+	for _, v := range m.values {
+		if m.method != "reg" {
+			v = regexp.QuoteMeta(v)
+		}
+		alternatives = append(alternatives, v)
+	}
+	pattern := strings.Replace(form, "X", strings.Join(alternatives, "|"), 1)
+	if m.fold {
+		pattern = "(?i)" + pattern
+	}
+	_, err := regexp.Compile(pattern)
+	return pattern, err == nil
+}
+
+// call is a function of Caddy with texts.
+func call(function string, arguments []string) string { return function + "(" + list(arguments) + ")" }
+
+func list(texts []string) string {
+	var out []string
+	for _, t := range texts {
+		out = append(out, literal(t))
+	}
+	return strings.Join(out, ", ")
+}
+
+// literal is a text in CEL. A brace would begin a placeholder.
+func literal(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "{", `\x7b`, "}", `\x7d`, "\n", `\n`, "\r", `\r`, "`", `\x60`).Replace(text) + "'"
+}
