@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxysites
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// maxPorts bounds how many ports of a range are listed.
+const maxPorts = 64
+
+// group is the addresses that can be one site: of one host and with the same
+// TLS.
+type group struct {
+	keys []string // such as https://:443
+	bind string   // for the directive; empty: all addresses
+	tls  tlsOf
+}
+
+// tlsOf is what a bind line says of TLS.
+type tlsOf struct {
+	on      bool
+	crt     []string
+	lists   []string
+	caFile  string
+	verify  string
+	alpn    string
+	minimum string
+}
+
+// port is that of the first key.
+func (g *group) port() string {
+	_, port, _ := net.SplitHostPort(strings.SplitN(g.keys[0], "//", 2)[1])
+	return port
+}
+
+// binds are the groups of a section's bind lines; a backend has one on
+// loopback.
+func (s *site) binds(selected func(haproxyfile.Pos) bool) (groups []*group) {
+	for _, l := range s.section.Lines {
+		if l.Words[0] == "bind" && len(l.Words) > 1 && (selected == nil || selected(l.Pos)) {
+			groups = s.addBind(groups, l)
+		}
+	}
+	if len(groups) == 0 && s.section.Kind == "backend" {
+		groups = []*group{{keys: []string{"http://:" + strconv.Itoa(s.loopback)}, bind: "127.0.0.1"}}
+	}
+	return groups
+}
+
+func (s *site) addBind(groups []*group, l haproxyfile.Line) []*group {
+	addresses, err := haproxyfile.ParseAddresses(l.Words[1], haproxyfile.AddressOptions{Bind: true, Getenv: s.config.Getenv})
+	if err != nil {
+		s.comment(l, "")
+		return groups
+	}
+	of, proxied := s.bindTLS(l)
+	scheme := "http"
+	if of.on {
+		scheme = "https"
+	}
+	for _, a := range addresses {
+		if a.Family != haproxyfile.Unix && (!a.HasPort || a.Datagram) || a.Family > haproxyfile.Unix {
+			s.comment(l, "")
+			continue
+		}
+		g := &group{bind: hostOf(&a, slices.Contains(l.Words, "v6only")), tls: of}
+		for _, port := range portsOf(&a, of.on) {
+			if of.on && port == "80" || !of.on && port == "443" {
+				s.comment(l, " (Caddy serves no HTTP on 443, and no HTTPS on 80)")
+				continue
+			}
+			g.keys = append(g.keys, scheme+"://:"+port)
+			if proxied {
+				s.result.proxied = append(s.result.proxied, net.JoinHostPort(strings.TrimPrefix(g.bind, "tcp6/"), port))
+			}
+		}
+		if len(g.keys) == 0 {
+			continue
+		}
+		if i := slices.IndexFunc(groups, g.joins); i >= 0 {
+			groups[i].keys = append(groups[i].keys, g.keys...)
+		} else {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+// joins reports whether two groups can be one site.
+func (g *group) joins(other *group) bool {
+	return g.bind == other.bind && fmt.Sprint(g.tls) == fmt.Sprint(other.tls)
+}
+
+// hostOf is the address for the directive bind.
+func hostOf(a *haproxyfile.Address, only6 bool) string {
+	switch host, err := netip.ParseAddr(a.Host); {
+	case a.Family == haproxyfile.Unix:
+		return "unix/" + a.Path
+	case err == nil && host.IsUnspecified() && host.Is6() && only6, a.Host == "" && a.Family == haproxyfile.IPv6 && only6:
+		return "tcp6/[::]"
+	case err == nil && host.IsUnspecified():
+		return ""
+	default:
+		return a.Host
+	}
+}
+
+func portsOf(a *haproxyfile.Address, encrypted bool) (ports []string) {
+	if a.Family == haproxyfile.Unix {
+		return []string{map[bool]string{true: "443", false: "80"}[encrypted]}
+	}
+	for port := a.Port; port <= max(a.Port, a.PortHigh) && len(ports) < maxPorts; port++ {
+		ports = append(ports, strconv.Itoa(port))
+	}
+	return ports
+}
+
+// bindTLS reads the options of a bind line.
+func (s *site) bindTLS(l haproxyfile.Line) (of tlsOf, proxied bool) {
+	for words := l.Words[2:]; len(words) > 0; {
+		n := min(s.config.BindValues(words[0]), len(words)-1)
+		value := ""
+		if n > 0 {
+			value = words[1]
+		}
+		switch words[0] {
+		case "ssl":
+			of.on = true
+		case "crt", "default-crt":
+			of.crt = append(of.crt, value)
+		case "crt-list":
+			of.lists = append(of.lists, value)
+		case "ca-file":
+			of.caFile = value
+		case "verify":
+			of.verify = value
+		case "alpn":
+			of.alpn = value
+		case "ssl-min-ver":
+			of.minimum = value
+		case "accept-proxy":
+			proxied = true
+		}
+		words = words[1+n:]
+	}
+	if !of.on {
+		of = tlsOf{}
+	}
+	return of, proxied
+}
+
+// write writes the directives bind and tls.
+func (g *group) write(s *site) {
+	if g.bind != "" {
+		s.line("bind " + quote(g.bind))
+	}
+	if !g.tls.on {
+		return
+	}
+	for _, list := range g.tls.lists {
+		s.untranslated++
+		s.line("# NOT TRANSLATED: crt-list " + oneLine(list) + ": write a line 'tls FILE FILE' for each of its certificates")
+	}
+	var files, directories []string
+	for _, crt := range g.tls.crt {
+		if crt = within(s.config.CrtBase, crt); s.isDirectory(crt) {
+			directories = append(directories, quote(crt))
+		} else {
+			files = append(files, quote(crt))
+		}
+	}
+	more := g.options(s, directories)
+	switch {
+	case len(files) > 0:
+		s.line("# a crt of HAProxy is one PEM file with the certificate, its chain and the key: it is both files here")
+		for _, file := range files[:len(files)-1] {
+			s.line("tls " + file + " " + file)
+		}
+		last := files[len(files)-1]
+		s.block("tls "+last+" "+last, more)
+	case len(directories) > 0:
+		s.line("# 'load' reads all *.pem files of a directory, each with the certificate, its chain and the key")
+		s.block("tls", more)
+	default:
+		s.line("# no crt: the certificate is one of Caddy's own authority")
+		s.block("tls internal", more)
+	}
+}
+
+func (s *site) isDirectory(name string) bool {
+	return strings.HasSuffix(name, "/") || s.config.IsDirectory != nil && s.config.IsDirectory(name)
+}
+
+// within is a file name that may be relative.
+func within(base, name string) string {
+	if base == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(base, name)
+}
+
+// options are the lines in the block of the directive tls.
+func (g *group) options(s *site, directories []string) (lines []string) {
+	if len(directories) > 0 {
+		lines = append(lines, "load "+strings.Join(directories, " "))
+	}
+	if g.tls.alpn != "" {
+		lines = append(lines, "alpn "+strings.Join(quoteAll(strings.Split(g.tls.alpn, ",")), " "))
+	}
+	switch g.tls.minimum {
+	case "TLSv1.2":
+		lines = append(lines, "protocols tls1.2")
+	case "TLSv1.3":
+		lines = append(lines, "protocols tls1.3")
+	}
+	mode := map[string]string{"required": "require_and_verify", "optional": "verify_if_given"}[g.tls.verify]
+	if mode != "" && g.tls.caFile != "" {
+		lines = append(lines, "client_auth {", "\tmode "+mode, "\ttrust_pool file "+quote(within(s.config.CaBase, g.tls.caFile)), "}")
+	}
+	return lines
+}
+
+func quoteAll(words []string) (out []string) {
+	for _, w := range words {
+		out = append(out, quote(w))
+	}
+	return out
+}
+
+// block writes a directive with the lines of its block, if there are any.
+func (s *site) block(directive string, lines []string) {
+	if len(lines) == 0 {
+		s.line(directive)
+		return
+	}
+	s.open(directive)
+	for _, l := range lines {
+		s.line(l)
+	}
+	s.close()
+}

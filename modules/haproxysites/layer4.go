@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxysites
+
+import (
+	"fmt"
+	"net"
+	"strings"
+)
+
+// speaksHTTP reports whether the connections of a section end in mode http.
+func (s *site) speaksHTTP() bool {
+	if s.section.Mode == "http" {
+		return true
+	}
+	target := s.config.backend(newRules(s.section).fallback)
+	return target != nil && target.Mode == "http"
+}
+
+// layer4 writes the block of global options for addresses whose TLS ends at the
+// proxy and whose servers are not asked in HTTP, and a site that has their
+// certificates.
+func (s *site) layer4(groups []*group) Site {
+	r := newRules(s.section)
+	block := &site{config: s.config, section: s.section, writer: writer{depth: 1}, port: groups[0].port()}
+	for _, l := range append(r.rest, r.uses...) {
+		block.comment(l, "")
+	}
+	block.open("layer4")
+	var addresses []string
+	for _, g := range groups {
+		for _, key := range g.keys {
+			addresses = append(addresses, net.JoinHostPort(g.bind, key[strings.LastIndexByte(key, ':')+1:]))
+		}
+	}
+	block.open(strings.Join(addresses, " "))
+	block.open("route")
+	if len(s.result.proxied) > 0 {
+		block.line("proxy_protocol")
+	}
+	block.line("tls")
+	target := s.config.backend(r.fallback)
+	if target == nil {
+		target = s.section
+	}
+	var to []string
+	for _, u := range block.servers(target) {
+		to = append(to, quote(strings.TrimPrefix(u.address, "https://")))
+	}
+	if len(to) > 0 {
+		block.line("proxy " + strings.Join(to, " "))
+	} else {
+		block.line("close")
+	}
+	block.close()
+	block.close()
+	block.close()
+	s.result.global = block.String()
+	s.result.proxied = nil // it is done above
+
+	s.open(fmt.Sprintf("https://%s.invalid:0", strings.ToLower(strings.Map(hostRune, s.section.Name))))
+	s.line("bind 127.0.0.1")
+	groups[0].bind = ""
+	groups[0].write(s)
+	s.line("abort # it is here for its certificates, which the block layer4 of the global options uses by their names")
+	s.close()
+	s.result.Text, s.result.Untranslated = s.String(), s.untranslated+block.untranslated
+	return s.result
+}
+
+// hostRune keeps what a host name may have.
+func hostRune(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		return r
+	}
+	return '-'
+}

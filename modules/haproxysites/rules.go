@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxysites
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// rules are the lines of a section by what they do.
+type rules struct {
+	acls      acls
+	options   []string
+	monitor   string             // monitor-uri
+	requests  []haproxyfile.Line // http-request
+	redirects []haproxyfile.Line
+	responses []haproxyfile.Line
+	uses      []haproxyfile.Line
+	fallback  string
+	rest      []haproxyfile.Line
+}
+
+// elsewhere are words that are of use in other places, or that Caddy needs not.
+var elsewhere = strings.Fields("mode bind server default-server balance retries timeout log option maxconn backlog description id guid stats http-reuse fullconn hash-type cookie http-check capture unique-id-format unique-id-header log-format log-tag no errorfile email-alert default enabled disabled server-template")
+
+func newRules(s *Section) *rules {
+	r := &rules{acls: make(acls)}
+	for _, l := range s.Lines {
+		switch words := l.Words; {
+		case words[0] == "acl" && len(words) > 2:
+			r.acls[words[1]] = append(r.acls[words[1]], words[2:])
+		case words[0] == "http-request" && len(words) > 1:
+			r.requests = append(r.requests, l)
+		case words[0] == "redirect":
+			r.redirects = append(r.redirects, l)
+		case words[0] == "http-response" || words[0] == "http-after-response":
+			r.responses = append(r.responses, l)
+		case words[0] == "use_backend" && len(words) > 1:
+			r.uses = append(r.uses, l)
+		case words[0] == "default_backend" && len(words) > 1:
+			r.fallback = words[1]
+		case words[0] == "option" && len(words) > 1 && words[1] == "httplog":
+			r.option("log")
+		case words[0] == "compression":
+			r.option("encode gzip")
+		case words[0] == "monitor-uri" && len(words) > 1:
+			r.monitor = words[1]
+		case !slices.Contains(elsewhere, words[0]):
+			r.rest = append(r.rest, l)
+		}
+	}
+	return r
+}
+
+func (r *rules) option(line string) {
+	if !slices.Contains(r.options, line) {
+		r.options = append(r.options, line)
+	}
+}
+
+// rules writes what is done with requests before they go to a server.
+func (s *site) rules(r *rules) {
+	if slices.ContainsFunc(s.section.Lines, func(l haproxyfile.Line) bool { return l.Words[0] == "stats" }) {
+		s.line("# the statistics page has no counterpart yet")
+	}
+	if r.monitor != "" {
+		s.line("respond " + quote(r.monitor) + " 200")
+	}
+	for _, l := range r.rest {
+		s.comment(l, "")
+	}
+	for _, l := range slices.Concat(r.requests, r.responses, r.redirects) {
+		action, condition := splitCondition(l.Words)
+		if l.Words[0] != "redirect" {
+			action = action[1:]
+		}
+		directive, arguments, ok := directiveOf(l.Words[0], action)
+		matcher := ""
+		if ok {
+			matcher, ok = s.matcher(r.acls, l, condition)
+		}
+		if !ok {
+			s.comment(l, "")
+			continue
+		}
+		s.line(strings.Join(append([]string{directive + matcher}, arguments...), " "))
+	}
+}
+
+// splitCondition separates a rule from its condition.
+func splitCondition(words []string) (rule, condition []string) {
+	if i := slices.IndexFunc(words, func(w string) bool { return w == "if" || w == "unless" }); i >= 0 {
+		return words[:i], words[i:]
+	}
+	return words, nil
+}
+
+// matcher writes the named matcher of a condition and returns " @name", or
+// nothing where there is no condition.
+func (s *site) matcher(a acls, l haproxyfile.Line, condition []string) (string, bool) {
+	if len(condition) == 0 {
+		return "", true
+	}
+	text, ok := a.expression(condition[1:])
+	if !ok {
+		return "", false
+	}
+	if condition[0] == "unless" {
+		text = "!(" + text + ")"
+	}
+	s.matchers++
+	name := fmt.Sprintf("@line%d", l.Line)
+	if s.matchers > 1 {
+		name += "-" + strconv.Itoa(s.matchers)
+	}
+	s.line(name + " expression `" + text + "`")
+	return " " + name, true
+}
+
+// directiveOf is an action in Caddy's words.
+func directiveOf(keyword string, words []string) (directive string, arguments []string, ok bool) {
+	if keyword == "redirect" {
+		return redirectOf(words[1:])
+	}
+	if len(words) == 0 {
+		return "", nil, false
+	}
+	header := map[string]string{"http-request": "request_header", "http-response": "header", "http-after-response": "header"}[keyword]
+	switch action := words[0]; {
+	case action == "redirect" && keyword == "http-request":
+		return redirectOf(words[1:])
+	case action == "deny" && keyword == "http-request" && len(words) == 1:
+		return "respond", []string{"403"}, true
+	case action == "deny" && keyword == "http-request" && len(words) == 3 && (words[1] == "deny_status" || words[1] == "status") && !notNumber(words[2]):
+		return "respond", []string{words[2]}, true
+	case action == "return" && keyword == "http-request":
+		return answerOf(words[1:])
+	case action == "use-service" && len(words) > 1 && words[1] == "prometheus-exporter":
+		return "metrics", nil, true
+	case action == "del-header" && len(words) == 2:
+		return header, []string{quote("-" + words[1])}, true
+	case (action == "set-header" || action == "add-header") && len(words) == 3:
+		value, ok := format(words[2])
+		name := words[1]
+		if action == "add-header" {
+			name = "+" + name
+		} else if header == "header" {
+			name = ">" + name
+		}
+		return header, []string{quote(name), quoted(value)}, ok
+	}
+	return "", nil, false
+}
+
+// redirectOf reads "scheme|location|prefix TO [code N] [drop-query]".
+func redirectOf(words []string) (directive string, arguments []string, ok bool) {
+	code, uri, kind, to := "302", "{uri}", "", ""
+	for len(words) > 0 {
+		if words[0] == "drop-query" {
+			uri, words = "{path}", words[1:]
+			continue
+		}
+		if len(words) < 2 {
+			return "", nil, false
+		}
+		switch words[0] {
+		case "code":
+			code = words[1]
+		case "scheme", "location", "prefix":
+			kind, to = words[0], words[1]
+		default:
+			return "", nil, false
+		}
+		words = words[2:]
+	}
+	to, ok = format(to)
+	switch kind {
+	case "scheme":
+		to += "://{hostport}" + uri
+	case "prefix":
+		to = strings.TrimSuffix(to, "/") + uri
+	}
+	return "redir", []string{quoted(to), code}, ok && kind != "" && slices.Contains([]string{"301", "302", "303", "307", "308"}, code)
+}
+
+// answerOf reads "[status N] [content-type T] [string TEXT]".
+func answerOf(words []string) (directive string, arguments []string, ok bool) {
+	status, text := "200", ""
+	for len(words) > 1 {
+		switch words[0] {
+		case "status":
+			status = words[1]
+		case "string":
+			text = words[1]
+		case "content-type":
+		default:
+			return "", nil, false
+		}
+		words = words[2:]
+	}
+	if len(words) > 0 || notNumber(status) {
+		return "", nil, false
+	}
+	if text != "" {
+		arguments = append(arguments, quote(text))
+	}
+	return "respond", append(arguments, status), true
+}
+
+// placeholders are expressions of HAProxy in the words of a Caddyfile.
+var placeholders = map[string]string{
+	"hdr(host)": "{hostport}", "req.hdr(host)": "{hostport}", "hdr(Host)": "{hostport}", "req.hdr(Host)": "{hostport}",
+	"path": "{path}", "query": "{query}", "url": "{uri}", "pathq": "{uri}", "capture.req.uri": "{uri}",
+	"src": "{remote_host}", "src_port": "{remote_port}", "method": "{method}", "ssl_fc_sni": "{http.request.tls.server_name}", "unique-id": "{http.request.uuid}",
+}
+
+// format turns a log-format into text with placeholders.
+func format(text string) (string, bool) {
+	var b strings.Builder
+	for text != "" {
+		literal, rest, found := strings.Cut(text, "%")
+		b.WriteString(strings.NewReplacer("{", `\{`, "}", `\}`).Replace(literal))
+		if !found {
+			break
+		}
+		switch {
+		case strings.HasPrefix(rest, "%"):
+			b.WriteByte('%')
+			text = rest[1:]
+		case strings.HasPrefix(rest, "ci"):
+			b.WriteString("{remote_host}")
+			text = rest[2:]
+		case strings.HasPrefix(rest, "["):
+			expression, after, closed := strings.Cut(rest[1:], "]")
+			part, known := placeholders[expression]
+			if !closed || !known {
+				return "", false
+			}
+			b.WriteString(part)
+			text = after
+		default:
+			return "", false
+		}
+	}
+	return b.String(), true
+}
