@@ -91,6 +91,9 @@ func (t *translation) checkOwn(q question, kind string) string {
 
 // checkState checks a question about a section that there is.
 func (t *translation) checkState(q question, p *proxy) string {
+	if p.leftOut {
+		return fmt.Sprintf("'%s' in proxy '%s' asks for the state of %s (%s), which is in mode http and left out: expected a rule without it", q.Fetch, q.section.name, p.words(), p.Pos)
+	}
 	if q.About == sample.AServer && p.named[q.Server] == nil {
 		if p.refused {
 			return ""

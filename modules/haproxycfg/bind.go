@@ -97,6 +97,10 @@ func whole(v string) error {
 
 // addBind reads "bind ADDRESS[,...] [OPTIONS]".
 func addBind(t *translation, p *proxy, s statement) {
+	if t.skipHTTP && hasSSL(s.args[1:]) {
+		t.leaveBindOut(p, s.Pos, s.args)
+		return
+	}
 	addresses, err := haproxyfile.ParseAddresses(s.args[0], haproxyfile.AddressOptions{Bind: true, Getenv: t.getenv})
 	var made []bind
 	for _, a := range addresses {

@@ -23,7 +23,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "haproxy-check",
-		Usage: "[-c] -f FILE|DIR... [-C DIR] [-V|-q] [--json [--pretty]] [--] [FILE|DIR...]",
+		Usage: "[-c] -f FILE|DIR... [-C DIR] [-V|-q] [--json [--pretty]] [--skip-http [--caddyfile]] [--] [FILE|DIR...]",
 		Short: "Checks HAProxy configurations, and translates them",
 		Long: `
 Reads the files as one configuration, as haproxy -c does, and says what is wrong
@@ -32,6 +32,11 @@ stands for its *.cfg files in order of name. The configuration is not run.
 
 The exit code is 0 if it can be run, 1 if there are errors, and 2 if nothing
 would be listened on.
+
+With --skip-http sections of mode http and binds with ssl are left out. Each is
+named, with the lines of a Caddyfile that would serve it; --caddyfile prints all
+these lines to stdout. HAPROXY_SKIP_HTTP=1 in the environment, or a line
+"# caddy: skip-http" in the file, ask for the same, also of caddy run.
 
 With --json what it comes to in Caddy's JSON goes to stdout: caddy run reads one
 file only, and this is how several become one.
@@ -68,6 +73,7 @@ type checkCommand struct {
 	paths                        []string
 	dir                          string
 	json, pretty, verbose, quiet bool
+	skipHTTP, caddyfile          bool
 }
 
 // flags declares those of the command, and those of haproxy that change nothing
@@ -78,6 +84,8 @@ func (c *checkCommand) flags(cmd *cobra.Command) {
 	f.StringVarP(&c.dir, "directory", "C", "", "Change to this directory before loading files")
 	f.BoolVar(&c.json, "json", false, "Print the configuration in Caddy's JSON")
 	f.BoolVar(&c.pretty, "pretty", false, "Print it with indentation")
+	f.BoolVar(&c.skipHTTP, "skip-http", false, "Leave out sections of mode http and binds with ssl")
+	f.BoolVar(&c.caddyfile, "caddyfile", false, "Print a Caddyfile that would serve what is left out")
 	f.BoolVarP(&c.verbose, "verbose", "V", false, "Say so if the configuration is valid")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "Say nothing: the exit code is all")
 	f.BoolP("check", "c", false, "Only check: this command does nothing else")
@@ -104,9 +112,12 @@ func (c *checkCommand) run(more []string, out, messages io.Writer) int {
 		say(haproxyfile.Error, err)
 		return exitErrors
 	}
-	r := Translate(sources, Options{})
+	r := Translate(sources, Options{SkipHTTP: c.skipHTTP})
 	for _, p := range r.Problems {
 		say(p.Severity, p)
+	}
+	if c.caddyfile && !r.Failed {
+		_, _ = io.WriteString(out, r.Caddyfile)
 	}
 	switch {
 	case r.Failed:

@@ -33,6 +33,12 @@ func (t *translation) emit() []byte {
 			}
 			continue
 		}
+		if p.leftOut {
+			if t.isAskedFor(p) { // without servers: what comes to it must not go elsewhere
+				app.Backends[p.name] = t.emitBackend(p)
+			}
+			continue
+		}
 		if p.isHTTP() {
 			if s := t.webServer(p); s != nil {
 				sites[p.name] = s

@@ -18,6 +18,9 @@ import (
 // then.
 func (t *translation) finish() {
 	for _, p := range t.proxies {
+		if p.leftOut {
+			continue
+		}
 		t.finishMode(p)
 		if p.isFrontend() {
 			t.finishFrontend(p)
@@ -29,6 +32,7 @@ func (t *translation) finish() {
 		t.warnPages(p)
 	}
 	t.checkAsked()
+	t.warnLeftOut()
 	t.warnNotices()
 }
 
@@ -43,7 +47,7 @@ func (t *translation) finishMode(p *proxy) {
 }
 
 func (t *translation) finishFrontend(p *proxy) {
-	if len(p.binds) == 0 && !p.refused {
+	if len(p.binds) == 0 && len(p.left) == 0 && !p.refused {
 		t.warnf(p.Pos, "%s has no 'bind' directive. Please declare it as a backend if this was intended.", p)
 	}
 	if !p.disabled && !t.unopened(p) {
@@ -80,6 +84,7 @@ func (t *translation) checkTarget(p *proxy, to reference, keyword string) {
 	case b == nil:
 		t.errorf(to.Pos, "Proxy '%s': unable to find required %s: '%s'%s", p.name, keyword, to.name, didYouMean(to.name, slices.Collect(maps.Keys(t.backends))))
 	case b.disabled || p.disabled, p.refused || b.refused:
+	case b.leftOut: // warnLeftOut says so
 	case p.isHTTP() && !b.isHTTP():
 		t.errorf(to.Pos, "http %s (%s) tries to use incompatible tcp %s (%s) as its %s (see 'mode')", p, p.Pos, b, b.Pos, keyword)
 	case !p.isHTTP() && b.isHTTP():
@@ -150,6 +155,8 @@ func (t *translation) trackable(p *proxy, n *server) string {
 		return "unable to find required proxy '" + section + "' for tracking"
 	}
 	switch other := b.named[name]; {
+	case b.leftOut:
+		return "it tracks a server of " + b.words() + " (" + b.Pos.String() + "), which is in mode http and left out: expected 'check' in its place"
 	case other != nil && other.refused:
 	case other == nil:
 		return "unable to find required server '" + name + "' for tracking"

@@ -64,6 +64,11 @@ type Options struct {
 	// Getenv is the environment. Default: the process's.
 	Getenv func(string) (string, bool)
 
+	// SkipHTTP leaves sections of mode http out, and binds with ssl: each is
+	// warned of, with the lines of a Caddyfile that would serve it. So do
+	// HAPROXY_SKIP_HTTP=1 in the environment and a line "# caddy: skip-http".
+	SkipHTTP bool
+
 	// Open reads a file that the configuration names. Default: os.ReadFile.
 	Open func(name string) ([]byte, error)
 }
@@ -74,6 +79,9 @@ type Result struct {
 	Problems []haproxyfile.Problem
 	Failed   bool // one of the problems is an error
 	Binds    int  // how many addresses are listened on
+
+	// Caddyfile would serve what was left out; empty: nothing was.
+	Caddyfile string
 }
 
 // Translate turns the sources, which are read as one configuration, into
@@ -98,9 +106,10 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 	sections, problems := haproxyfile.Read(sources, language)
 	t.problems, t.getenv = problems, haproxyfile.Environment(sections, language)
 	t.unread = t.failed()
+	t.skipHTTP = t.wantsSkip(sources, o)
 	t.read(sections)
 	t.finish()
-	r := Result{Binds: t.listening(), Failed: t.failed()}
+	r := Result{Binds: t.listening(), Failed: t.failed(), Caddyfile: t.caddyfile}
 	if !r.Failed {
 		r.JSON = t.emit()
 	}

@@ -28,6 +28,7 @@ func (t *translation) readDefaults(s haproxyfile.Section) {
 	if p.name != "" {
 		t.defaults[p.name] = p
 	}
+	p.takeLines(s.Lines)
 	t.readLines(p, s.Lines)
 	p.refused = p.refused || t.failedAfter(before)
 	t.anonymous = p

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxysites"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
@@ -37,6 +38,11 @@ type translation struct {
 	unix       unixSockets
 	ids        map[int]*proxy
 	asked      []question
+
+	skipHTTP  bool // see Options
+	crtBase   string
+	drafts    []haproxysites.Site
+	caddyfile string
 
 	unread bool // a line belongs to no section that could be read
 }
@@ -78,6 +84,9 @@ type proxy struct {
 	fallback reference // default_backend
 	http     webSite
 
+	leftOut bool   // it is in mode http, and such sections are
+	left    []bind // what it does not listen on, since that is for HTTP or TLS
+
 	// Of a defaults section: who inherits its rules, and how it is referred to.
 	users           where
 	byName, implied bool
@@ -102,6 +111,7 @@ type settings struct {
 	session    []rule
 	content    []rule
 	inspect    time.Duration
+	lines      []haproxyfile.Line // with those of defaults, for what is left out
 	statistics *ownPage
 	metrics    *ownPage
 

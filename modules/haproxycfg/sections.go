@@ -145,6 +145,10 @@ func (t *translation) readProxy(s haproxyfile.Section) {
 	p.inherit(from)
 	t.checkParent(p, from)
 	t.declare(p)
+	if p.takeLines(s.Lines); t.skipHTTP && p.mode == "http" {
+		t.leaveOut(p)
+		return
+	}
 	t.readLines(p, s.Lines)
 	p.refused = p.refused || t.failedAfter(before)
 }
@@ -158,14 +162,19 @@ func newStatement(l haproxyfile.Line) (statement, []string) {
 	return s, words
 }
 
-// readLines takes the lines of a proxy. Its mode decides what they mean, so it
-// comes first, wherever it stands.
-func (t *translation) readLines(p *proxy, lines []haproxyfile.Line) {
+// takeLines takes the lines of a proxy, before they are read. Its mode decides
+// what they mean, so it comes first, wherever it stands.
+func (p *proxy) takeLines(lines []haproxyfile.Line) {
+	p.lines = slices.Concat(p.lines, lines)
 	for _, l := range lines {
 		if l.Words[0] == "mode" && len(l.Words) > 1 {
 			p.mode = l.Words[1]
 		}
 	}
+}
+
+// readLines reads the lines of a proxy.
+func (t *translation) readLines(p *proxy, lines []haproxyfile.Line) {
 	for _, l := range lines {
 		st, words := newStatement(l)
 		k, name, args := proxyKeywords.find(words)
@@ -178,6 +187,10 @@ func (t *translation) readLines(p *proxy, lines []haproxyfile.Line) {
 			continue
 		}
 		st.keyword, st.args = name, args
+		if t.skipHTTP && p.kind == "defaults" && slices.Contains(httpRuleWords, name) {
+			t.notice(l.Pos, harmless, "they are for sections of mode http, which are left out", name)
+			continue
+		}
 		if t.allowed(k, p, st) {
 			t.perform(k, p, st, " in "+p.String())
 		}

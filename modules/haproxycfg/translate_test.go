@@ -66,6 +66,16 @@ func backend(lines ...string) string {
 	return "defaults\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:443\n\tdefault_backend b\nbackend b\n\t" + strings.Join(lines, "\n\t") + "\n"
 }
 
+// equalJSON compares a part of the apps of a configuration.
+func equalJSON(t *testing.T, text []byte, name, want string, path ...any) {
+	t.Helper()
+	var config struct{ Apps map[string]any }
+	if err := json.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, name, at(t, config.Apps, path...), want)
+}
+
 func equal(t *testing.T, name string, got any, want string) {
 	t.Helper()
 	var w any
