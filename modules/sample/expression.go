@@ -50,12 +50,9 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 	if name == "" {
 		return nil, expressionEnd{}, errors.New("missing fetch method")
 	}
-	f, ok := fetches[name]
-	if !ok {
-		if err := unsupported(knownFetches, "fetch method", name); err != nil {
-			return nil, expressionEnd{}, err
-		}
-		return nil, expressionEnd{}, unknownName("fetch method", name)
+	f, err := l.fetch(name)
+	if err != nil {
+		return nil, expressionEnd{}, err
 	}
 	list, end, err := f.args.parse(text, end)
 	if err != nil {

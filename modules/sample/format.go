@@ -5,6 +5,7 @@ package sample
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -47,6 +48,13 @@ func (l *Loader) Format(text string) (*Format, error) {
 			f.parts = append(f.parts, formatPart{expression: e})
 			f.needs |= e.needs
 			at = end
+		case l.Checks && text[at] == 'H' && nameEnd(text, at) == at+1:
+			host, err := os.Hostname()
+			if err != nil {
+				return nil, err
+			}
+			f.addText(host)
+			at++
 		default:
 			return nil, formatAlias(text[at:])
 		}
@@ -91,6 +99,24 @@ func formatAlias(rest string) error {
 		alias = "{"
 	}
 	return &Unsupported{"'%" + alias + "'", "only expressions in brackets are; a percent sign alone is '%%'"}
+}
+
+// Constant reports whether the format has no expressions, and its text.
+func (f *Format) Constant() (string, bool) {
+	switch {
+	case len(f.parts) == 0:
+		return "", true
+	case len(f.parts) == 1 && f.parts[0].expression == nil:
+		return f.parts[0].text, true
+	}
+	var b strings.Builder
+	for _, part := range f.parts {
+		if part.expression != nil {
+			return "", false
+		}
+		b.WriteString(part.text)
+	}
+	return b.String(), true
 }
 
 // String returns the text with the values that the expressions have by now, whether or not they are final. One without

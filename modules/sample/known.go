@@ -64,12 +64,12 @@ const knownFetches = newerFetches + `
 
 // knownConverters are the names that HAProxy has for converters and this package does not support.
 const knownConverters = newerConverters + `
-	add_item aes_cbc_dec aes_cbc_enc aes_gcm_dec aes_gcm_enc be2int capture-req capture-res crc32 crc32c cut_crlf
+	add_item aes_cbc_dec aes_cbc_enc aes_gcm_dec aes_gcm_enc be2int capture-req capture-res crc32 crc32c
 	debug digest djb2 eth.data eth.dst eth.hdr eth.proto eth.src eth.vlan fix_is_valid fix_tag_value hmac host_only
-	htonl http_date in_table ip.data ip.df ip.dst ip.fp ip.hdr ip.proto ip.src ip.tos ip.tot_len ip.ttl ip.ver json
+	http_date in_table ip.data ip.df ip.dst ip.fp ip.hdr ip.proto ip.src ip.tos ip.tot_len ip.ttl ip.ver json
 	json_query jwt_decrypt_cert jwt_decrypt_jwk jwt_decrypt_secret jwt_header_query jwt_payload_query jwt_verify
-	language le2dec le2int ltime ltrim map_regm mqtt_field_value mqtt_is_valid ms_ltime ms_utime param port_only
-	protobuf reverse_dom rfc7239_field rfc7239_is_valid rfc7239_n2nn rfc7239_n2np rtrim sdbm secure_memcmp set-var
+	language le2dec le2int ltime map_regm mqtt_field_value mqtt_is_valid ms_ltime ms_utime param port_only
+	protobuf reverse_dom rfc7239_field rfc7239_is_valid rfc7239_n2nn rfc7239_n2np sdbm secure_memcmp set-var
 	sha1 sha2 table_bytes_in_rate table_bytes_out_rate table_clr_gpc table_clr_gpc0 table_clr_gpc1 table_clr_gpt
 	table_conn_cnt table_conn_cur table_conn_rate table_expire table_glitch_cnt table_glitch_rate table_gpc
 	table_gpc0 table_gpc0_rate table_gpc1 table_gpc1_rate table_gpc_rate table_gpt table_gpt0 table_http_err_cnt

@@ -19,6 +19,10 @@ type Loader struct {
 	// Open reads a file of patterns or of a map. With nil it is os.ReadFile.
 	Open func(name string) ([]byte, error)
 
+	// Checks says that the expressions are those of health checks: they look at what the server has answered, and not
+	// at a client. Formats may name the host as %H.
+	Checks bool
+
 	files  map[string][]byte
 	tables map[tableKey]table
 	values map[valuesKey][]Value
