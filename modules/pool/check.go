@@ -38,6 +38,33 @@ type Target struct {
 	ConnectTimeout time.Duration
 	// Timeout bounds what comes after the connect, or the whole check.
 	Timeout time.Duration
+	// Subject is the server that is checked; nil where that is not known. The pool sets
+	// it for each check.
+	Subject *Subject
+}
+
+// Subject is the server that a check is about.
+type Subject struct {
+	Backend, Server string
+	// Down reports whether the server was down when the check began.
+	Down bool
+	// Standing returns how the server stands now. It is safe for concurrent use.
+	Standing func() Standing
+}
+
+// Standing is how a server stands among those of its backend. It is what HAProxy
+// tells a server with http-check send-state.
+type Standing struct {
+	Down bool
+	// Drains reports whether the server is given no new connections though it is up.
+	Drains bool
+	// Counter of Of is as in ServerStatus.
+	Counter, Of int
+	// Weight is the server's, or 0 while it is given no connections, and WeightOfAll
+	// that of all servers that are given some.
+	Weight, WeightOfAll int
+	// Sessions of the server and of the whole backend, and how many wait for the server.
+	Sessions, SessionsOfAll, Queued int64
 }
 
 // Code is how a check went, in the short words of HAProxy's statistics.
@@ -52,6 +79,7 @@ const (
 	Layer6Timeout    Code = "L6TOUT"  // no TLS in time
 	Layer6Response   Code = "L6RSP"   // something else than TLS, or a handshake that failed
 	Layer7OK         Code = "L7OK"    // the answer is the one expected
+	Layer7Stopping   Code = "L7OKC"   // passed, but the server wants no new connections
 	Layer7Timeout    Code = "L7TOUT"  // no answer in time
 	Layer7Response   Code = "L7RSP"   // no answer, or one that cannot be read
 	Layer7Status     Code = "L7STS"   // an answer that says no
@@ -71,6 +99,7 @@ var reasons = map[Code]string{
 	Layer6Timeout:    "layer 6 timeout",
 	Layer6Response:   "layer 6 invalid response",
 	Layer7OK:         "layer 7 check passed",
+	Layer7Stopping:   "layer 7 check conditionally passed",
 	Layer7Timeout:    "layer 7 timeout",
 	Layer7Response:   "layer 7 invalid response",
 	Layer7Status:     "layer 7 wrong status",
@@ -89,7 +118,9 @@ func (c Code) String() string { return reasons[c] }
 func (c Code) Unknown() bool { return c == SocketError || c == DNSError }
 
 // OK reports whether a check with this code has passed.
-func (c Code) OK() bool { return c == Layer4OK || c == Layer6OK || c == Layer7OK }
+func (c Code) OK() bool {
+	return c == Layer4OK || c == Layer6OK || c == Layer7OK || c == Layer7Stopping
+}
 
 // Result is how a check went.
 type Result struct {

@@ -102,6 +102,8 @@ func (b *backend) tellOf(s *Server, before standing, why cause) {
 		what = MaintBegan
 	case before.admin == Maint:
 		what = MaintOver
+	case now.down && !before.down: // and a drain that its checks asked for is over with that
+		what = WentDown
 	case now.admin != before.admin && now.admin == Drain:
 		what = DrainBegan
 	case now.admin != before.admin:

@@ -50,6 +50,7 @@ type health struct {
 	check counter // of checks; also of what is set, where there are none
 	agent counter // of what the agent says: 0 or 1
 
+	stopping       bool         // the last check that passed said Layer7Stopping
 	checked, asked bool         // that there are checks, an agent
 	errors         atomic.Int64 // that clients have met in a row
 
@@ -109,6 +110,7 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 // begin has the checks' counter begin anew, as after maintenance.
 func (h *health) begin(i InitState) {
 	h.check.begin(i)
+	h.stopping = false
 	h.errors.Store(0)
 }
 
@@ -127,6 +129,9 @@ func (h *health) checkOver(r Result, took time.Duration) (changed bool) {
 	default:
 		changed = h.check.fail()
 	}
+	if !r.Code.Unknown() {
+		h.stopping = h.check.up() && (r.Code == Layer7Stopping || h.stopping && !r.Code.OK())
+	}
 	return changed || r.Code != before.Code || r.Warning != before.Warning
 }
 
@@ -144,6 +149,7 @@ func (h *health) agentOver(r Result, took time.Duration) {
 
 // set says how the server is, until the next check.
 func (h *health) set(down bool) {
+	h.stopping = false
 	if down {
 		h.check.value = 0
 		return

@@ -15,7 +15,8 @@ import (
 )
 
 // scripted is a checker that does what a script says: one letter a check, + for
-// one that passes, - for one that fails, s for what the proxy lacks, . for one that takes until its end. After
+// one that passes, - for one that fails, s for what the proxy lacks, n for a
+// server that wants no new connections, . for one that takes until its end. After
 // the last letter it goes on with that.
 type scripted struct {
 	mu     sync.Mutex
@@ -45,6 +46,11 @@ func (c *scripted) Check(ctx context.Context, t Target) Result {
 		return Result{Code: SocketError}
 	case 'd':
 		return Result{Code: DNSError}
+	case 'n': // as with HAProxy's disable-on-404
+		if t.Subject.Down {
+			return Result{Code: Layer7Status}
+		}
+		return Result{Code: Layer7Stopping}
 	case '!':
 		panic("oh")
 	}

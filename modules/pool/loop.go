@@ -152,10 +152,11 @@ func (b *backend) turn(state *state, l *loop, round int) {
 	}
 	ctx, end := context.WithCancel(context.Background())
 	l.end = end
+	about := b.subject(s)
 	b.mu.Unlock()
 
 	began, stall := time.Now(), watchForStall()
-	report, target := s.ask(ctx, l.asks)
+	report, target := s.ask(ctx, l.asks, about)
 	took := time.Since(began)
 	if stall.end() {
 		report.Result = report.afterStall()
@@ -182,17 +183,42 @@ func (s *Server) target(agent bool) Target {
 }
 
 // ask checks the server, or asks its agent.
-func (s *Server) ask(ctx context.Context, agent bool) (r Report, t Target) {
+func (s *Server) ask(ctx context.Context, agent bool, about *Subject) (r Report, t Target) {
 	t = s.target(agent)
+	to := t
+	to.Subject = about
 	defer func() {
 		if p := recover(); p != nil {
 			r = Report{Result: Result{Code: Layer7Response, Info: fmt.Sprint("panic: ", p)}}
 		}
 	}()
 	if agent {
-		return s.Agent.Agent.Ask(ctx, t), t
+		return s.Agent.Agent.Ask(ctx, to), t
 	}
-	return Report{Result: s.Check.Checker.Check(ctx, t)}, t
+	return Report{Result: s.Check.Checker.Check(ctx, to)}, t
+}
+
+// subject is the server as a check of it may ask about it.
+func (b *backend) subject(s *Server) *Subject {
+	return &Subject{Backend: b.name, Server: s.Name, Down: s.state.now.down, Standing: func() Standing {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.standingOf(s)
+	}}
+}
+
+func (b *backend) standingOf(s *Server) Standing {
+	now := Standing{
+		Down: s.state.now.down, Drains: s.state.now.admin == Drain,
+		Sessions: s.Sessions(), SessionsOfAll: int64(b.served), Queued: s.Queued(),
+	}
+	now.Counter, now.Of = s.state.health.check.shown()
+	for i, other := range b.view.Servers {
+		if now.WeightOfAll += b.view.Weights[i]; other == s {
+			now.Weight = b.view.Weights[i]
+		}
+	}
+	return now
 }
 
 // over takes over what has come of a check.

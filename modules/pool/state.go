@@ -100,7 +100,11 @@ func (s *state) configure(c *ServerConfig) {
 
 // standing is how the server stands by what is known of it.
 func (s *state) standing() standing {
-	return standing{s.health.isDown(), max(s.run.admin, s.health.inherited.admin)}
+	admin := max(s.run.admin, s.health.inherited.admin)
+	if s.health.stopping {
+		admin = max(admin, Drain)
+	}
+	return standing{s.health.isDown(), admin}
 }
 
 // stand notes how the server stands now, and tells how it did before.
