@@ -19,17 +19,18 @@ import (
 // ownModules are the modules of this project, each with where it stands in
 // everything. Those that stand nowhere are known to have no durations.
 var ownModules = map[string]string{
-	"passthrough":                   "apps.passthrough",
-	"layer4.handlers.passthrough":   "apps.layer4.servers.srv0.routes.0.handle.0",
-	"passthrough.checks.tls":        "apps.passthrough.backends.web.servers.0.check.checker",
-	"passthrough.checks.http":       "apps.passthrough.backends.http.check.checker",
-	"passthrough.checks.tcp_script": "apps.passthrough.backends.web.check.checker",
-	"passthrough.checks.mysql":      "apps.passthrough.backends.protocols.servers.0.check.checker",
-	"passthrough.checks.pgsql":      "apps.passthrough.backends.protocols.servers.1.check.checker",
-	"passthrough.checks.ldap":       "apps.passthrough.backends.protocols.servers.2.check.checker",
-	"passthrough.checks.smtp":       "apps.passthrough.backends.protocols.servers.3.check.checker",
-	"passthrough.checks.redis":      "apps.passthrough.backends.protocols.servers.4.check.checker",
-	"passthrough.checks.spop":       "apps.passthrough.backends.protocols.servers.5.check.checker",
+	"passthrough":                    "apps.passthrough",
+	"layer4.handlers.passthrough":    "apps.layer4.servers.srv0.routes.0.handle.0",
+	"passthrough.checks.tls":         "apps.passthrough.backends.web.servers.0.check.checker",
+	"passthrough.checks.http":        "apps.passthrough.backends.http.check.checker",
+	"passthrough.checks.tcp_script":  "apps.passthrough.backends.web.check.checker",
+	"passthrough.checks.mysql":       "apps.passthrough.backends.protocols.servers.0.check.checker",
+	"passthrough.checks.pgsql":       "apps.passthrough.backends.protocols.servers.1.check.checker",
+	"passthrough.checks.ldap":        "apps.passthrough.backends.protocols.servers.2.check.checker",
+	"passthrough.checks.smtp":        "apps.passthrough.backends.protocols.servers.3.check.checker",
+	"passthrough.checks.redis":       "apps.passthrough.backends.protocols.servers.4.check.checker",
+	"passthrough.checks.spop":        "apps.passthrough.backends.protocols.servers.5.check.checker",
+	"passthrough.checks.http_script": "apps.passthrough.backends.script.check.checker",
 }
 
 // everything is a configuration with all that can hold a duration.
@@ -37,7 +38,7 @@ const everything = `{"apps": {
 	"passthrough": {"backends": {
 		"web": {
 			"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {"checker": {"module": "tls"}}, "agent": {"port": 1}}],
-			"check": {"checker": {"module": "tcp_script", "steps": [{"connect": {"tls": {}}}]}},
+			"check": {"checker": {"module": "tcp_script", "tls": {}, "steps": [{"connect": {"tls": {}}}]}},
 			"agent": {"port": 1},
 			"content": {"rules": [{"action": "accept"}]}
 		},
@@ -49,7 +50,8 @@ const everything = `{"apps": {
 			{"name": "s4", "address": "127.0.0.1:4", "check": {"checker": {"module": "smtp"}}},
 			{"name": "s5", "address": "127.0.0.1:5", "check": {"checker": {"module": "redis"}}},
 			{"name": "s6", "address": "127.0.0.1:6", "check": {"checker": {"module": "spop"}}}
-		]}
+		]},
+		"script": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "check": {"checker": {"module": "http_script", "request": {}, "tls": {}, "steps": [{"connect": {"tls": {}}}]}}}
 	}},
 	"layer4": {"servers": {"srv0": {"listen": ["durable/127.0.0.1:8443"], "routes": [{"handle": [{
 		"handler": "passthrough",

@@ -26,8 +26,8 @@ func every(t testing.TB) map[string]pool.Checker {
 	all := map[string]pool.Checker{"agent": asked{new(Agent)}}
 	for name, config := range map[string]string{
 		"tcp": `{}`, "ssl_hello": `{}`, "tls": `{"verify": "none"}`, "http": `{}`,
-		"tcp_script": `{"steps": [{"expect": {"string": "pong"}}]}`,
-		"mysql":      `{"user": "haproxy"}`, "pgsql": `{"user": "haproxy"}`, "ldap": `{}`, "spop": `{}`, "smtp": `{}`, "redis": `{}`,
+		"tcp_script": `{"steps": [{"expect": {"string": "pong"}}]}`, "http_script": `{"request": {}}`,
+		"mysql": `{"user": "haproxy"}`, "pgsql": `{"user": "haproxy"}`, "ldap": `{}`, "spop": `{}`, "smtp": `{}`, "redis": `{}`,
 	} {
 		all[name] = provisioned(t, name, config)
 	}

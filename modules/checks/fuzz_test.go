@@ -95,7 +95,7 @@ func FuzzExpect(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pattern, got string, minimum int, not, over bool, kind uint8) {
 		e := &Expect{Not: not, MinRecv: minimum}
 		*[]*string{&e.Text, &e.Regexp, &e.Hex, &e.HexRegexp}[kind%4] = pattern
-		if e.provision() != nil {
+		if e.provision(false) != nil {
 			return
 		}
 		want := naive(e, got, over)
@@ -122,7 +122,7 @@ func TestExpectInPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		letters := rapid.SliceOfN(rapid.SampledFrom([]byte("ab")), 1, 12)
 		e := &Expect{Text: string(letters.Draw(t, "text")), Not: rapid.Bool().Draw(t, "not")}
-		if err := e.provision(); err != nil {
+		if err := e.provision(false); err != nil {
 			t.Fatal(err)
 		}
 		answer := letters.Draw(t, "answer")

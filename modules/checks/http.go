@@ -112,18 +112,23 @@ func (c *HTTP) provisionTLS() error {
 	if c.TLS == nil {
 		return nil
 	}
-	for _, p := range c.TLS.ALPN {
-		if p != "http/1.1" && p != "http/1.0" {
-			return fmt.Errorf("tls: alpn: %q: expected http/1.1, which is what the check speaks", p)
-		}
-	}
-	if len(c.TLS.ALPN) == 0 {
-		c.TLS.ALPN, c.TLS.ALPNOptional = []string{"http/1.1"}, true
-	}
-	if err := c.TLS.provision(); err != nil {
+	if err := c.TLS.provisionHTTP(); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
 	return nil
+}
+
+// provisionHTTP is provision for a connection that HTTP is spoken on.
+func (o *TLS) provisionHTTP() error {
+	for _, p := range o.ALPN {
+		if p != "http/1.1" && p != "http/1.0" {
+			return fmt.Errorf("alpn: %q: expected http/1.1, which is what the check speaks", p)
+		}
+	}
+	if len(o.ALPN) == 0 {
+		o.ALPN, o.ALPNOptional = []string{"http/1.1"}, true
+	}
+	return o.provision()
 }
 
 // Check is L7OK; L7STS where the answer is not the one expected, L7RSP where it is

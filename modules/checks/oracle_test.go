@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,7 +103,7 @@ func statistics(socket string) map[string]map[string]string {
 }
 
 func TestScriptsAgainstHAProxy(t *testing.T) {
-	backends := make(map[string]string)
+	backends, scripts := make(map[string]string), slices.Concat(scripts, valued)
 	for i, s := range scripts {
 		lines := " option tcp-check\n"
 		for rule := range strings.SplitSeq(s.rules, ";") {

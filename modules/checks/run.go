@@ -3,26 +3,36 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // run is one run of a script.
 type run struct {
-	ctx    context.Context
-	target pool.Target
-	began  time.Time
-	steps  []*Step
+	ctx       context.Context
+	target    pool.Target
+	began     time.Time
+	steps     []*Step
+	sendState bool // requests say how the server stands
 
 	link    *link // nil: none yet
 	secure  bool  // it speaks TLS
+	linger  bool  // it is closed in order
 	got     []byte
 	over    error // why no more comes
 	warning string
+
+	vars    map[string]sample.Value
+	last    *Step // of those that have to do with the server
+	request *Request
+	answer  *answer // nil: none yet, or it is no script over HTTP
+	drains  func(status int) bool
 }
 
 func newRun(ctx context.Context, t pool.Target, steps []*Step) *run {
@@ -31,36 +41,49 @@ func newRun(ctx context.Context, t pool.Target, steps []*Step) *run {
 
 // all does the steps.
 func (r *run) all() *problem {
-	if len(r.steps) == 0 || r.steps[0].Connect == nil {
-		if bad := r.connect(new(ConnectStep)); bad != nil {
-			return bad
-		}
-	}
-	for i := 0; i < len(r.steps); {
-		s, next := r.steps[i], i+1
+	unread, waiting := true, -1
+	for i := 0; i < len(r.steps); i++ {
+		s := r.steps[i]
 		var bad *problem
 		switch {
+		case s.quiet():
+			r.set(s)
+			continue
 		case s.Connect != nil:
-			bad = r.connect(s.Connect)
-		case s.Expect != nil:
-			for next < len(r.steps) && r.steps[next].Expect != nil {
-				next++
-			}
-			i, bad = r.expect(i, next)
+			bad, unread = r.connect(s.Connect), true
+		case s.Expect == nil:
+			bad, unread = r.send(s), true
 		default:
-			bad = r.send(s.data)
+			if unread {
+				// While an expectation waits, the row is gone through again, and it is the
+				// one that still waits which messages name.
+				if bad = r.receive(); bad != nil {
+					at := r.steps[max(i, waiting)]
+					return at.says(r.timedOut(at.Expect, bad))
+				}
+			}
+			var v verdict
+			if v, bad = r.judge(s.Expect); v == waits {
+				unread, waiting = true, i
+				i = s.again - 1
+				continue
+			}
+			unread = false
 		}
-		if bad != nil {
-			return r.at(i, bad)
+		if r.last = s; bad != nil {
+			return s.says(bad)
 		}
-		i = next
+		waiting = -1
 	}
 	return nil
 }
 
-// at is a problem with the step in which it has come up.
-func (r *run) at(i int, bad *problem) *problem {
-	step := fmt.Sprintf("at step %d (%v)", i+1, r.steps[i])
+// says is a problem with the step in which it has come up.
+func (s *Step) says(bad *problem) *problem {
+	if s.number == 0 {
+		return bad
+	}
+	step := fmt.Sprintf("at step %d (%v)", s.number, s)
 	if bad.Info != "" {
 		step += ": " + bad.Info
 	}
@@ -68,10 +91,21 @@ func (r *run) at(i int, bad *problem) *problem {
 	return bad
 }
 
+// timedOut gives a problem with receiving the code that the expectation wants.
+func (r *run) timedOut(e *Expect, bad *problem) *problem {
+	switch bad.Code { //nolint:exhaustive // the others say nothing of what is expected
+	case pool.Layer7Timeout:
+		bad.Code = or(e.TimeoutStatus, bad.Code)
+	case pool.Layer7Response:
+		bad.Code = or(e.ErrorStatus, bad.Code)
+	}
+	return bad
+}
+
 func (r *run) connect(c *ConnectStep) (bad *problem) {
 	r.close()
-	t := c.target(r.target)
-	r.got, r.over, r.secure = nil, nil, false
+	t := c.target(r.target, r.input())
+	r.got, r.over, r.answer, r.request, r.secure, r.linger = nil, nil, nil, nil, false, c.Linger
 	if r.link, bad = open(r.ctx, t, r.began); bad != nil {
 		return bad
 	}
@@ -88,37 +122,35 @@ func (r *run) connect(c *ConnectStep) (bad *problem) {
 }
 
 // send sends, and forgets what has come.
-func (r *run) send(data []byte) *problem {
-	r.got = nil
+func (r *run) send(s *Step) (bad *problem) {
+	in, data := r.input(), s.data
+	switch {
+	case s.Request != nil:
+		state := ""
+		if r.sendState {
+			state = stateOf(&r.target)
+		}
+		data, r.request = s.Request.text(in, state), s.Request
+	case s.SendHexFormat != "":
+		text := s.format.String(in)
+		if text == "" {
+			break
+		}
+		var err error
+		if data, err = digits("send_hex_format", text); err != nil {
+			return layer7.says("%v", err)
+		}
+	case s.format != nil:
+		data = []byte(s.format.String(in))
+	}
+	r.got, r.answer = nil, nil
+	if len(data) == 0 {
+		return nil
+	}
 	if _, err := r.link.Write(data); err != nil {
 		return layer7.failed(r.ctx, err)
 	}
 	return nil
-}
-
-// expect does a row of expects, the steps from first up to next, and returns the one
-// in which it has ended.
-func (r *run) expect(first, next int) (int, *problem) {
-	i, waiting := first, first
-	for {
-		if bad := r.receive(); bad != nil {
-			return waiting, bad
-		}
-		v := passes
-		for ; i < next; i++ {
-			if v = r.steps[i].Expect.judge(r.got, r.over != nil); v != passes {
-				break
-			}
-		}
-		switch v {
-		case passes:
-			return i, nil
-		case fails:
-			return i, layer7.says("got %s", quoted(r.got))
-		case waits:
-			i, waiting = r.steps[i].again, i
-		}
-	}
 }
 
 var errEnough = errors.New("no more is looked at")
@@ -126,41 +158,100 @@ var errEnough = errors.New("no more is looked at")
 // receive waits for more. That nothing has come when the server ends the connection
 // is a problem, whatever is expected.
 func (r *run) receive() *problem {
-	if r.over == nil {
-		buffer := make([]byte, 4096)
-		n, err := r.link.Read(buffer[:min(len(buffer), maxReceived-len(r.got))])
-		r.got = append(r.got, buffer[:n]...)
-		if len(r.got) == maxReceived {
-			err = errEnough
+	switch {
+	case r.over != nil:
+	case r.drains != nil:
+		if bad := r.receiveHTTP(); bad != nil {
+			return bad
 		}
-		r.over = err
+	default:
+		r.read(r.link, maxReceived)
 	}
 	if r.over == nil {
 		return nil
 	}
 	bad := layer7.failed(r.ctx, r.over)
 	switch {
+	case bad.Code == pool.Layer7Timeout && r.answer != nil:
+		bad.Info = "the rest of the answer is missing: got " + quoted(r.got)
 	case bad.Code == pool.Layer7Timeout:
 		bad.Info = "got " + quoted(r.got)
-	case bad.Code == pool.Layer7Response && len(r.got) > 0:
+	case bad.Code == pool.Layer7Response && (len(r.got) > 0 || r.answer != nil):
 		return nil
 	}
 	return bad
 }
 
-// reached is the code of a script whose steps have all passed.
-func (r *run) reached() pool.Code {
-	switch last := len(r.steps) - 1; {
-	case last >= 0 && r.steps[last].Connect == nil:
-		return pool.Layer7OK
-	case r.secure:
-		return pool.Layer6OK
+// judge looks at what has come.
+func (r *run) judge(e *Expect) (verdict, *problem) {
+	if r.answer != nil {
+		return r.judgeHTTP(e)
 	}
-	return pool.Layer4OK
+	in := r.input()
+	literal, wrong := e.evaluated(in)
+	if wrong != "" {
+		return fails, layer7.says("%s", wrong)
+	}
+	v := e.decide(literal, r.got, r.over != nil)
+	if v != fails {
+		return v, nil
+	}
+	return fails, r.unexpected(e, pool.Layer7Response, "got "+quoted(r.got))
+}
+
+// unexpected is the problem that an expectation has with what has come.
+func (r *run) unexpected(e *Expect, code pool.Code, info string) *problem {
+	return &problem{pool.Result{Code: or(e.ErrorStatus, code), Info: e.said(e.failure, r.input(), info)}}
+}
+
+// result is what comes of a script whose steps have all passed.
+func (r *run) result() pool.Result {
+	passed := pool.Result{Code: pool.Layer7OK, Warning: r.warning}
+	switch s := r.last; {
+	case s == nil:
+	case s.Expect != nil:
+		status := ""
+		if r.answer != nil {
+			status = plain(r.answer.status)
+			if r.drains(r.answer.Status) {
+				passed.Code, passed.Info = pool.Layer7Stopping, status
+				return passed
+			}
+		}
+		passed.Code = or(s.Expect.OKStatus, pool.Layer7OK)
+		passed.Info = s.Expect.said(s.Expect.success, r.input(), "")
+		if s.Expect.code == nil && passed.Info != "" && status != "" {
+			status += ": "
+		}
+		if s.Expect.code == nil {
+			passed.Info = status + passed.Info
+		}
+	case s.Connect == nil:
+	case r.secure:
+		passed.Code = pool.Layer6OK
+	default:
+		passed.Code = pool.Layer4OK
+	}
+	return passed
+}
+
+// outcome is what comes of a script.
+func (r *run) outcome() pool.Result {
+	defer r.abort()
+	if bad := r.all(); bad != nil {
+		bad.Warning = cmp.Or(bad.Warning, r.warning)
+		return bad.Result
+	}
+	passed := r.result()
+	r.close()
+	return passed
 }
 
 // close ends the connection, if there is one; abort is close after a failure.
 func (r *run) close() {
+	if r.link != nil && r.linger {
+		linger(r.link.raw, -1)
+	}
 	if r.link != nil {
 		r.link.close()
 	}
@@ -168,7 +259,11 @@ func (r *run) close() {
 }
 
 func (r *run) abort() {
-	if r.link != nil {
-		r.link.abort()
+	if r.link == nil {
+		return
 	}
+	if r.linger {
+		linger(r.link.raw, -1)
+	}
+	r.link.abort()
 }

@@ -6,77 +6,137 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"strings"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Step is one thing that a script does: it has one of connect, send, send_hex and
-// expect.
+// Step is one thing that a script does. It has one of the fields below, and perhaps a
+// comment. One that has a comment alone does nothing: the comment is for the steps of
+// one kind that follow and have none.
+//
+// Formats are texts in which %[expression] stands for a value and %% for a percent
+// sign. Expressions and variables are HAProxy's, as far as they make sense in a check:
+// docs/checks.md lists them.
 type Step struct {
 	// Connect ends the connection, if there is one, and opens another.
 	Connect *ConnectStep `json:"connect,omitempty"`
 
-	// Send is text to send.
+	// Send is text to send. It is for tcp_script, as the next three are.
 	Send string `json:"send,omitempty"`
 
 	// SendHex is the same in hexadecimal digits.
 	SendHex string `json:"send_hex,omitempty"`
 
+	// SendFormat is a format of what to send. If it comes to nothing, nothing is sent.
+	SendFormat string `json:"send_format,omitempty"`
+
+	// SendHexFormat is a format that comes to hexadecimal digits.
+	SendHexFormat string `json:"send_hex_format,omitempty"`
+
+	// Request is a request over HTTP. It is for http_script.
+	Request *Request `json:"request,omitempty"`
+
 	// Expect is what must come, or must not.
 	Expect *Expect `json:"expect,omitempty"`
 
-	// Comment is told when the check fails in this step.
+	// Set gives a variable a value.
+	Set *SetVar `json:"set,omitempty"`
+
+	// Unset is the name of a variable that has no value from now on.
+	Unset string `json:"unset,omitempty"`
+
+	// Comment is logged when the check fails in this step.
 	Comment string `json:"comment,omitempty"`
 
-	data  []byte // to send
-	again int    // the step from which expects are looked at again when more has come
+	number int // from 1, as messages count; 0: the connect that no step asks for
+	told   string
+	data   []byte // to send
+	format *sample.Format
+	again  int // the step from which expects are looked at again when more has come
 }
 
-// ConnectStep is where a script connects to. It is HAProxy's tcp-check connect.
-type ConnectStep struct {
-	// Address is HOST or HOST:PORT, and for a name tcp4/ or tcp6/ before that takes
-	// addresses of one version of IP alone. Default: the check's.
-	Address string `json:"address,omitempty"`
+// SetVar gives a variable a value. It is HAProxy's tcp-check set-var and set-var-fmt.
+type SetVar struct {
+	// Var is the variable: check. or sess. and a name of letters, digits, "_" and ".".
+	// It lasts as long as the check does.
+	Var string `json:"var"`
 
-	// Port replaces the address's.
-	Port int `json:"port,omitempty"`
+	// Value is an expression, such as res.payload(0,4). Where it has no value, the
+	// variable stays as it is.
+	Value string `json:"value,omitempty"`
 
-	// TLS has TLS be spoken. Default: it is not.
-	TLS *TLS `json:"tls,omitempty"`
+	// Format is a format, in place of Value.
+	Format string `json:"format,omitempty"`
 
-	// SendProxy is the version of the PROXY protocol whose header goes first, 1 or
-	// 2. Default: the check's send_proxy.
-	SendProxy int `json:"send_proxy,omitempty"`
+	value  *sample.Expression
+	format *sample.Format
 }
 
-// provision says what is wrong with the step, and makes it ready.
-func (s *Step) provision() (err error) {
+// language is what reads the expressions of checks.
+func language() *sample.Loader { return &sample.Loader{Checks: true} }
+
+// compile reads a format; none is nil.
+func compile(name, text string) (*sample.Format, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // no format is no error
+	}
+	f, err := language().Format(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w", name, text, err)
+	}
+	return f, nil
+}
+
+var (
+	errOne     = errors.New("expected one thing to do, such as connect, send or expect, and only one")
+	errNoSends = errors.New("send, send_hex, send_format and send_hex_format are for tcp_script: expected request")
+	errRequest = errors.New("request is for http_script: expected send")
+)
+
+// provision says what is wrong with the step, and makes it ready. http: it is one of a
+// script over HTTP.
+func (s *Step) provision(http bool) (err error) {
+	sends := []bool{s.Send != "", s.SendHex != "", s.SendFormat != "", s.SendHexFormat != ""}
 	kinds := 0
-	for _, given := range []bool{s.Connect != nil, s.Send != "", s.SendHex != "", s.Expect != nil} {
+	for _, given := range append(sends, s.Connect != nil, s.Request != nil, s.Expect != nil, s.Set != nil, s.Unset != "") {
 		if given {
 			kinds++
 		}
 	}
-	if kinds != 1 {
-		return errors.New("expected one of connect, send, send_hex and expect, and only one")
+	switch {
+	case kinds > 1 || kinds == 0 && s.Comment == "":
+		return errOne
+	case kinds == 0:
+		return nil
+	case http && slices.Contains(sends, true):
+		return errNoSends
+	case !http && s.Request != nil:
+		return errRequest
 	}
 	switch {
 	case s.Connect != nil:
-		return s.Connect.provision()
+		return s.Connect.provision(http)
+	case s.Request != nil:
+		return s.Request.provision()
 	case s.Expect != nil:
-		return s.Expect.provision()
+		return s.Expect.provision(http)
+	case s.Set != nil:
+		return s.Set.provision()
+	case s.Unset != "":
+		return checkVariable(s.Unset)
 	case s.Send != "":
 		s.data = []byte(s.Send)
-		return nil
+	case s.SendHex != "":
+		s.data, err = digits("send_hex", s.SendHex)
+	case s.SendFormat != "":
+		s.format, err = compile("send_format", s.SendFormat)
+	default:
+		s.format, err = compile("send_hex_format", s.SendHexFormat)
 	}
-	s.data, err = digits("send_hex", s.SendHex)
 	return err
 }
 
@@ -89,116 +149,156 @@ func digits(name, text string) ([]byte, error) {
 	return b, nil
 }
 
-func (c *ConnectStep) provision() error {
-	if c.Port < 0 || c.Port > 1<<16-1 {
-		return fmt.Errorf("connect: port %d: expected a port from 1 to 65535", c.Port)
+// checkVariable says what is wrong with the name of a variable.
+func checkVariable(name string) error {
+	_, err := language().Expression("var(" + name + ")")
+	if err == nil && !lives(name) {
+		err = errors.New("expected a scope of check or sess")
 	}
-	if c.SendProxy < 0 || c.SendProxy > 2 {
-		return fmt.Errorf("connect: send_proxy %d: expected 1 or 2", c.SendProxy)
-	}
-	if _, address := resolve.CutNetwork(c.Address); strings.ContainsAny(address, " \t/") {
-		return fmt.Errorf("connect: address %q: expected HOST or HOST:PORT", c.Address)
-	}
-	if c.TLS == nil {
-		return nil
-	}
-	if err := c.TLS.provision(); err != nil {
-		return fmt.Errorf("connect: tls: %w", err)
+	if err != nil {
+		return fmt.Errorf("variable %q: %w: expected a name such as check.port", name, err)
 	}
 	return nil
 }
 
-// target is where the step connects to when the check's target is t.
-func (c *ConnectStep) target(t pool.Target) pool.Target {
-	if c.SendProxy != 0 {
-		t.SendProxy = c.SendProxy
+func (v *SetVar) provision() (err error) {
+	if err := checkVariable(v.Var); err != nil {
+		return fmt.Errorf("set: %w", err)
 	}
-	if c.Address == "" && (c.Port == 0 || t.Network == "unix") {
-		return t
+	if (v.Value == "") == (v.Format == "") {
+		return fmt.Errorf("set %s: expected value or format", v.Var)
 	}
-	host, port, err := net.SplitHostPort(t.Address)
-	if err != nil {
-		host, port = t.Address, ""
+	if v.Format != "" {
+		v.format, err = compile("set: format", v.Format)
+		return err
 	}
-	if c.Address != "" {
-		t.Network, host = resolve.CutNetwork(c.Address)
-		if h, p, err := net.SplitHostPort(host); err == nil {
-			host, port = h, p
-		}
+	if v.value, err = language().Expression(v.Value); err != nil {
+		return fmt.Errorf("set: value %q: %w", v.Value, err)
 	}
-	if c.Port != 0 {
-		port = strconv.Itoa(c.Port)
-	}
-	t.Address = net.JoinHostPort(strings.Trim(host, "[]"), port)
-	return t
+	return nil
 }
 
-// String is the step as it is told of.
+// quiet reports whether the step is done without the server.
+func (s *Step) quiet() bool {
+	return s.Set != nil || s.Unset != "" || s.comments()
+}
+
+// comments reports whether the step is a comment and nothing else.
+func (s *Step) comments() bool {
+	return s.Connect == nil && !s.sends() && s.Expect == nil && s.Set == nil && s.Unset == ""
+}
+
+// sends reports whether the step sends something.
+func (s *Step) sends() bool {
+	return s.Send != "" || s.SendHex != "" || s.SendFormat != "" || s.SendHexFormat != "" || s.Request != nil
+}
+
+// String is the step as messages name it.
 func (s *Step) String() string {
 	var what string
 	switch {
 	case s.Connect != nil:
-		what = "connect"
-		if s.Connect.Address != "" {
-			what += " address " + s.Connect.Address
-		}
-		if s.Connect.Port != 0 {
-			what += " port " + strconv.Itoa(s.Connect.Port)
-		}
+		what = s.Connect.String()
 	case s.Expect != nil:
 		what = s.Expect.String()
+	case s.Request != nil:
+		what = s.Request.String()
+	case s.Set != nil:
+		what = "set " + s.Set.Var
+	case s.Unset != "":
+		what = "unset " + s.Unset
 	default:
 		what = "send"
 	}
-	if s.Comment != "" {
-		what += "; " + s.Comment
+	if s.told != "" {
+		what += "; " + s.told
 	}
 	return what
 }
 
-// parseConnect takes words with an argument each; tls comes last and may have a
-// block.
-func (s *Step) parseConnect(d *caddyfile.Dispenser) error {
-	s.Connect = new(ConnectStep)
-	c, version := s.Connect, ""
-	table := options.Table{
-		"address": options.Text(&c.Address), "port": options.Int(&c.Port, 1, 1<<16-1), "comment": options.Text(&s.Comment),
-		"send_proxy": options.OneOf(&version, []string{"v1", "v2"}),
-		"tls":        options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) }),
+// number numbers the steps, and gives those without a comment the one before them.
+func number(steps []*Step) {
+	comment, kind := "", ""
+	for i, s := range steps {
+		s.number, s.told = i+1, s.Comment
+		switch {
+		case s.comments():
+			comment, kind = s.Comment, ""
+			continue
+		case s.Set != nil || s.Unset != "":
+			comment = ""
+			continue
+		}
+		now := "send"
+		if s.Expect != nil {
+			now = "expect"
+		}
+		if kind != "" && kind != now {
+			comment = ""
+		}
+		if s.told == "" {
+			s.told = comment
+		}
+		if kind = now; s.Connect != nil {
+			comment = ""
+		}
 	}
-	if err := table.ParseLine(d); err != nil {
-		return err
-	}
-	c.SendProxy, _ = strconv.Atoi(strings.TrimPrefix(version, "v")) // 0 for none
-	return nil
 }
 
-func (s *Step) parseSend(d *caddyfile.Dispenser) error {
-	word, err := options.Arg(d)
-	if err != nil {
-		return err
+// rewind sets where each expect of a row goes back to while it waits: to the first
+// one of the row that says what must not come, as in HAProxy. Variables that are set
+// in between do not end a row.
+func rewind(steps []*Step) {
+	first := -1
+	for i, s := range steps {
+		s.again = i
+		switch {
+		case s.quiet():
+		case s.Expect == nil:
+			first = -1
+		default:
+			if first >= 0 {
+				s.again = first
+			}
+			if first < 0 && s.Expect.Not {
+				first = i
+			}
+		}
 	}
-	if s.Send, err = options.Unescape(word); err != nil {
-		return d.Errf("send %q: %w", word, err)
-	}
-	return options.Table{"comment": options.Text(&s.Comment)}.ParseLine(d)
 }
 
-func (s *Step) parseSendHex(d *caddyfile.Dispenser) (err error) {
-	if s.SendHex, err = options.Arg(d); err != nil {
-		return err
+// parseText returns what parses a text and a comment.
+func parseText(field func(*Step) *string, unescape bool) func(*Step, *caddyfile.Dispenser) error {
+	return func(s *Step, d *caddyfile.Dispenser) (err error) {
+		to, name := field(s), d.Val()
+		if *to, err = options.Arg(d); err != nil {
+			return err
+		}
+		if unescape {
+			word := *to
+			if *to, err = options.Unescape(word); err != nil {
+				return d.Errf("%s %q: %w", name, word, err)
+			}
+		}
+		return options.Table{"comment": options.Text(&s.Comment)}.ParseLine(d)
 	}
-	return options.Table{"comment": options.Text(&s.Comment)}.ParseLine(d)
 }
 
-func (s *Step) parseExpect(d *caddyfile.Dispenser) error {
-	s.Expect = new(Expect)
-	if err := s.Expect.parse(d); err != nil {
+// parseSet takes VAR, and value EXPRESSION or format FORMAT.
+func (s *Step) parseSet(d *caddyfile.Dispenser) (err error) {
+	s.Set = new(SetVar)
+	if s.Set.Var, err = options.Arg(d); err != nil {
 		return err
 	}
-	table := options.Table{
-		"min_recv": options.Int(&s.Expect.MinRecv, 1, maxReceived),
-		"comment":  options.Text(&s.Comment),
-	}
-	return table.ParseLine(d)
+	return options.Table{"value": options.Text(&s.Set.Value), "format": options.Escaped(&s.Set.Format)}.ParseLine(d)
+}
+
+func (s *Step) parseUnset(d *caddyfile.Dispenser) (err error) {
+	s.Unset, err = options.Arg(d)
+	return err
+}
+
+func (s *Step) parseComment(d *caddyfile.Dispenser) (err error) {
+	s.Comment, err = options.Arg(d)
+	return err
 }

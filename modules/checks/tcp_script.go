@@ -5,6 +5,7 @@ package checks
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -23,6 +24,12 @@ type TCPScript struct {
 	// Steps are what is done. If the first is no connect, the check's target is
 	// connected to before it.
 	Steps []*Step `json:"steps,omitempty"`
+
+	// TLS has TLS be spoken on the connection that is made without a step. Default: it
+	// is not.
+	TLS *TLS `json:"tls,omitempty"`
+
+	all []*Step // with those that are implied
 }
 
 // CaddyModule returns the Caddy module information.
@@ -34,63 +41,84 @@ func (*TCPScript) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision checks the steps, compiles patterns and reads files of roots.
-func (c *TCPScript) Provision(caddy.Context) error {
-	for i, s := range c.Steps {
-		if err := s.provision(); err != nil {
-			return fmt.Errorf("step %d: %w", i+1, err)
+func (c *TCPScript) Provision(caddy.Context) (err error) {
+	if c.TLS != nil {
+		if err := c.TLS.provision(); err != nil {
+			return fmt.Errorf("tls: %w", err)
 		}
 	}
-	// Where an expect waits, HAProxy goes back to the first one of its row that says
-	// what must not come.
-	for i, s := range c.Steps {
-		s.again = i
-		if s.Expect != nil && i > 0 && c.Steps[i-1].Expect != nil {
-			if p := c.Steps[i-1]; p.again < i-1 || p.Expect.Not {
-				s.again = p.again
-			}
+	c.all, err = prepare(c.Steps, c.TLS, false)
+	return err
+}
+
+// prepare makes steps ready, and returns them with the connect that they imply.
+func prepare(steps []*Step, implied *TLS, http bool) ([]*Step, error) {
+	number(steps)
+	for _, s := range steps {
+		if err := s.provision(http); err != nil {
+			return nil, fmt.Errorf("step %d: %w", s.number, err)
 		}
 	}
-	return nil
+	all := slices.Clone(steps)
+	if i := slices.IndexFunc(all, func(s *Step) bool { return !s.quiet() }); i < 0 || all[i].Connect == nil {
+		all = slices.Insert(all, 0, &Step{Connect: &ConnectStep{TLS: implied}})
+	}
+	rewind(all)
+	return all, nil
 }
 
 // Check is L7OK, or after a connect as the last step L4OK or L6OK; L7RSP where
 // something else has come than was expected, L7TOUT; or what a connect or handshake
 // can come to. Info says in which step.
 func (c *TCPScript) Check(ctx context.Context, t pool.Target) pool.Result {
-	r := newRun(ctx, t, c.Steps)
-	defer r.abort()
-	if bad := r.all(); bad != nil {
-		return bad.Result
-	}
-	r.close()
-	return pool.Result{Code: r.reached(), Warning: r.warning}
+	return newRun(ctx, t, c.all).outcome()
 }
 
 // CheckOptions are the words that the checker takes in the block of a check: each
-// line is a step. In the text of send, and of expect string, \r, \n, \t, \0, \\
-// and \xHH stand for what they do in C. Syntax:
+// line but tls is a step. In the text of send, send_format, expect string and set
+// format, \r, \n, \t, \0, \\ and \xHH stand for what they do in C. Syntax:
 //
 //	check tcp_script {
-//		connect [address <host>[:<port>]] [port <port>] [send_proxy v1|v2] [comment <text>] [tls {
+//		tls {
+//			<options of checker tls>
+//		}
+//		connect [address <host>[:<port>]] [port <port>] [port_value <expression>] [send_proxy v1|v2] [linger] [comment <text>] [tls {
 //			<options of checker tls>
 //		}]
-//		send <text> [comment <text>]
-//		send_hex <hex> [comment <text>]
-//		expect [not] string|regexp|hex|hex_regexp <pattern> [min_recv <bytes>] [comment <text>]
+//		send|send_format <text> [comment <text>]
+//		send_hex|send_hex_format <hex> [comment <text>]
+//		expect [not] string|regexp|hex|hex_regexp|string_format|hex_format <pattern> [min_recv <bytes>] [comment <text>] [ok_status <code>] [error_status <code>] [timeout_status <code>] [on_success <format>] [on_error <format>] [status_code <expression>]
+//		set <variable> value <expression>|format <text>
+//		unset <variable>
+//		comment <text>
 //	}
 func (c *TCPScript) CheckOptions() options.Table {
-	step := func(parse func(*Step, *caddyfile.Dispenser) error) options.Option {
-		return options.Many(func(d *caddyfile.Dispenser) error {
-			s := new(Step)
-			c.Steps = append(c.Steps, s)
-			return parse(s, d)
-		})
-	}
+	table := stepOptions(&c.Steps, false)
+	table["tls"] = options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) })
+	table["send"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.Send }, true))
+	table["send_hex"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.SendHex }, false))
+	table["send_format"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.SendFormat }, true))
+	table["send_hex_format"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.SendHexFormat }, false))
+	return table
+}
+
+// step is an option that adds a step.
+func step(steps *[]*Step, parse func(*Step, *caddyfile.Dispenser) error) options.Option {
+	return options.Many(func(d *caddyfile.Dispenser) error {
+		s := new(Step)
+		*steps = append(*steps, s)
+		return parse(s, d)
+	})
+}
+
+// stepOptions are the steps that all scripts have.
+func stepOptions(steps *[]*Step, http bool) options.Table {
 	return options.Table{
-		"connect":  step((*Step).parseConnect),
-		"send":     step((*Step).parseSend),
-		"send_hex": step((*Step).parseSendHex),
-		"expect":   step((*Step).parseExpect),
+		"connect": step(steps, (*Step).parseConnect),
+		"expect":  step(steps, parseExpect(http)),
+		"set":     step(steps, (*Step).parseSet),
+		"unset":   step(steps, (*Step).parseUnset),
+		"comment": step(steps, (*Step).parseComment),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,11 +85,11 @@ var scripts = []script{
 }
 
 func TestScripts(t *testing.T) {
-	for _, s := range scripts {
+	for _, s := range slices.Concat(scripts, valued) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			timeout := ample
-			if s.code == pool.Layer7Timeout {
+			if s.code == pool.Layer7Timeout || s.code == pool.Layer4Timeout {
 				timeout = 3 * soon
 			}
 			c := provisioned(t, "tcp_script", `{"steps": [`+s.steps+`]}`)
@@ -179,7 +180,7 @@ func TestConnectTargets(t *testing.T) {
 		{ConnectStep{Port: 80}, unix, "unix /run/s 0"},
 		{ConnectStep{Address: "10.0.0.1", Port: 80}, unix, "tcp 10.0.0.1:80 0"},
 	} {
-		got := test.step.target(test.from)
+		got := test.step.target(test.from, nil)
 		if text := fmt.Sprint(got.Network, " ", got.Address, " ", got.SendProxy); text != test.want || got.Timeout != test.from.Timeout {
 			t.Errorf("%+v from %s: got %s", test.step, test.from.Address, text)
 		}
@@ -187,15 +188,30 @@ func TestConnectTargets(t *testing.T) {
 }
 
 func TestScriptMistakes(t *testing.T) {
-	const one = "expected one of connect, send, send_hex and expect, and only one"
+	const one = "expected one thing to do, such as connect, send or expect, and only one"
 	for steps, want := range map[string]string{
 		`{}`:                              "step 1: " + one,
-		`{"send": "x"}, {"comment": "x"}`: "step 2: " + one,
+		`{"send": "x"}, {}`:               "step 2: " + one,
 		`{"send": "x", "send_hex": "00"}`: one,
 		`{"connect": {}, "expect": {"string": "x"}}`:                           one,
 		`{"send_hex": "0"}`:                                                    `send_hex "0": expected pairs of hexadecimal digits`,
 		`{"send_hex": "xx"}`:                                                   "expected pairs of hexadecimal digits",
-		`{"expect": {}}`:                                                       "expect: expected one of string, regexp, hex and hex_regexp, and that it is not empty",
+		`{"expect": {}}`:                                                       "expect: expected one of string, regexp, hex, hex_regexp, string_format, hex_format, and that it is not empty",
+		`{"request": {}}`:                                                      "request is for http_script",
+		`{"expect": {"status": ["200"]}}`:                                      "expect: status is not for this checker",
+		`{"expect": {"string": "x", "ok_status": "L7RSP"}}`:                    `expect: ok_status: unknown word "L7RSP"`,
+		`{"expect": {"string": "x", "error_status": "L7OK"}}`:                  `expect: error_status: unknown word "L7OK"`,
+		`{"expect": {"string": "x", "timeout_status": "L7RSP"}}`:               "expect: timeout_status: unknown word",
+		`{"expect": {"string": "x", "on_error": "%[foo]"}}`:                    "expect: on_error",
+		`{"expect": {"string": "x", "status_code": "foo"}}`:                    "expect: status_code",
+		`{"expect": {"string_format": "%[req.len]"}}`:                          "in a check there is no client",
+		`{"send_format": "%"}`:                                                 "send_format",
+		`{"set": {"var": "check.a"}}`:                                          "set check.a: expected value or format",
+		`{"set": {"var": "a", "value": "str(x)"}}`:                             `variable "a"`,
+		`{"set": {"var": "txn.a", "value": "str(x)"}}`:                         "expected a scope of check or sess",
+		`{"unset": "a b"}`:                                                     `variable "a b"`,
+		`{"connect": {"port": 1, "port_value": "int(1)"}}`:                     "it has port and port_value",
+		`{"connect": {"port_value": "foo"}}`:                                   "port_value",
 		`{"expect": {"string": "x", "hex": "00"}}`:                             "expect: it has string and hex: expected one of them",
 		`{"expect": {"hex": "x"}}`:                                             `expect: hex "x": expected pairs`,
 		`{"expect": {"regexp": "("}}`:                                          `expect: regexp "(": expected a regular expression as Go knows them: error parsing`,

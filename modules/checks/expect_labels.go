@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// Labels are the codes and the words that tell of an expectation.
+type Labels struct {
+	// OKStatus is the code where the check passes with this step: L4OK, L6OK, L7OK or
+	// L7OKC. Default: L7OK. With L7OKC the server passes, and drains: it is given no new
+	// connections.
+	OKStatus string `json:"ok_status,omitempty"`
+
+	// ErrorStatus is the code where the step fails: L4CON, L6RSP, L7RSP, L7STS, or L7OKC,
+	// which passes. Default: L7STS for a status or a header, otherwise L7RSP.
+	ErrorStatus string `json:"error_status,omitempty"`
+
+	// TimeoutStatus is the code where what is expected does not come in time: L4TOUT,
+	// L6TOUT or L7TOUT. Default: L7TOUT.
+	TimeoutStatus string `json:"timeout_status,omitempty"`
+
+	// OnSuccess is a format of what is logged where the check passes with this step.
+	OnSuccess string `json:"on_success,omitempty"`
+
+	// OnError is a format of what is logged where the step fails.
+	OnError string `json:"on_error,omitempty"`
+
+	// StatusCode is an expression whose value is logged as the code, whether the step
+	// passes or fails. Default: of an answer over HTTP, its status.
+	StatusCode string `json:"status_code,omitempty"`
+
+	success, failure *sample.Format
+	code             *sample.Expression
+}
+
+var (
+	passCodes    = []string{"L4OK", "L6OK", "L7OK", "L7OKC"}
+	failCodes    = []string{"L4CON", "L6RSP", "L7RSP", "L7STS", "L7OKC"}
+	timeoutCodes = []string{"L4TOUT", "L6TOUT", "L7TOUT"}
+)
+
+func (l *Labels) provision() (err error) {
+	for _, c := range []struct {
+		name, code string
+		known      []string
+	}{{"ok_status", l.OKStatus, passCodes}, {"error_status", l.ErrorStatus, failCodes}, {"timeout_status", l.TimeoutStatus, timeoutCodes}} {
+		if err := options.CheckWord("expect: "+c.name, strings.ToUpper(c.code), c.known); err != nil {
+			return err
+		}
+	}
+	if l.success, err = compile("expect: on_success", l.OnSuccess); err != nil {
+		return err
+	}
+	if l.failure, err = compile("expect: on_error", l.OnError); err != nil {
+		return err
+	}
+	if l.StatusCode == "" {
+		return nil
+	}
+	if l.code, err = language().Expression(l.StatusCode); err != nil {
+		return fmt.Errorf("expect: status_code %q: %w", l.StatusCode, err)
+	}
+	return nil
+}
+
+// or is a code of the configuration, or otherwise another one.
+func or(code string, otherwise pool.Code) pool.Code {
+	if code == "" {
+		return otherwise
+	}
+	return pool.Code(strings.ToUpper(code))
+}
+
+// said is a format's text as it may be logged, and before it the code.
+func (l *Labels) said(f *sample.Format, in *sample.Input, otherwise string) string {
+	if f != nil {
+		otherwise = plain(f.String(in))
+	}
+	if l.code == nil {
+		return otherwise
+	}
+	v, verdict := l.code.Eval(in)
+	if verdict != sample.Pass {
+		return otherwise
+	}
+	if otherwise != "" {
+		otherwise = ", " + otherwise
+	}
+	return "code " + plain(v.String()) + otherwise
+}
+
+// options are the words of the line.
+func (l *Labels) options() options.Table {
+	return options.Table{
+		"ok_status":      options.OneOf(&l.OKStatus, passCodes),
+		"error_status":   options.OneOf(&l.ErrorStatus, failCodes),
+		"timeout_status": options.OneOf(&l.TimeoutStatus, timeoutCodes),
+		"on_success":     options.Text(&l.OnSuccess),
+		"on_error":       options.Text(&l.OnError),
+		"status_code":    options.Text(&l.StatusCode),
+	}
+}

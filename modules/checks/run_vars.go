@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// lives reports whether a variable of this name can have a value in a check: those of
+// a connection have none, since there is no client.
+func lives(name string) bool {
+	scope, _, _ := strings.Cut(name, ".")
+	return scope == "check" || scope == "sess"
+}
+
+// input is what expressions look at.
+func (r *run) input() *sample.Input {
+	about := sample.CheckInput{Received: r.got}
+	if s := r.target.Subject; s != nil {
+		about.Backend, about.Server = s.Backend, s.Server
+	}
+	if r.answer != nil {
+		about.Received, about.Answer = nil, &r.answer.CheckAnswer
+		about.Answer.Body = r.got
+	}
+	return &sample.Input{Final: true, Check: &about, Var: func(name string) (sample.Value, bool) {
+		v, ok := r.vars[name]
+		return v, ok
+	}}
+}
+
+// set does a step that sets a variable, or takes its value away.
+func (r *run) set(s *Step) {
+	if s.Unset != "" {
+		delete(r.vars, s.Unset)
+	}
+	if s.Set == nil {
+		return
+	}
+	var value sample.Value
+	if s.Set.format != nil {
+		value = sample.Text(s.Set.format.String(r.input()))
+	} else {
+		v, verdict := s.Set.value.Eval(r.input())
+		if verdict != sample.Pass {
+			return
+		}
+		value = v.Clone() // what has come is kept no longer than it is needed
+	}
+	if r.vars == nil {
+		r.vars = make(map[string]sample.Value)
+	}
+	r.vars[s.Set.Var] = value
+}

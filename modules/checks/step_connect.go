@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// ConnectStep is where a script connects to. It is HAProxy's tcp-check connect.
+type ConnectStep struct {
+	// Address is HOST or HOST:PORT, and for a name tcp4/ or tcp6/ before that takes
+	// addresses of one version of IP alone. Default: the check's.
+	Address string `json:"address,omitempty"`
+
+	// Port replaces the address's.
+	Port int `json:"port,omitempty"`
+
+	// PortValue is an expression for the port, such as var(check.port). Where it has no
+	// value, the port is the one that it would be without it.
+	PortValue string `json:"port_value,omitempty"`
+
+	// TLS has TLS be spoken. Default: it is not.
+	TLS *TLS `json:"tls,omitempty"`
+
+	// SendProxy is the version of the PROXY protocol whose header goes first, 1 or
+	// 2. Default: the check's send_proxy.
+	SendProxy int `json:"send_proxy,omitempty"`
+
+	// Linger has the connection closed in order. Default: it ends with a reset.
+	Linger bool `json:"linger,omitempty"`
+
+	port *sample.Expression
+}
+
+func (c *ConnectStep) provision(http bool) (err error) {
+	if c.Port < 0 || c.Port > 1<<16-1 {
+		return fmt.Errorf("connect: port %d: expected a port from 1 to 65535", c.Port)
+	}
+	if c.SendProxy < 0 || c.SendProxy > 2 {
+		return fmt.Errorf("connect: send_proxy %d: expected 1 or 2", c.SendProxy)
+	}
+	if _, address := resolve.CutNetwork(c.Address); strings.ContainsAny(address, " \t/") {
+		return fmt.Errorf("connect: address %q: expected HOST or HOST:PORT", c.Address)
+	}
+	if c.PortValue != "" {
+		if c.Port != 0 {
+			return errors.New("connect: it has port and port_value: expected one of them")
+		}
+		if c.port, err = language().Expression(c.PortValue); err != nil {
+			return fmt.Errorf("connect: port_value %q: %w", c.PortValue, err)
+		}
+	}
+	if c.TLS == nil {
+		return nil
+	}
+	if http {
+		err = c.TLS.provisionHTTP()
+	} else {
+		err = c.TLS.provision()
+	}
+	if err != nil {
+		return fmt.Errorf("connect: tls: %w", err)
+	}
+	return nil
+}
+
+// target is where the step connects to when the check's target is t.
+func (c *ConnectStep) target(t pool.Target, in *sample.Input) pool.Target {
+	if c.SendProxy != 0 {
+		t.SendProxy = c.SendProxy
+	}
+	to := c.Port
+	if c.port != nil {
+		if v, verdict := c.port.Eval(in); verdict == sample.Pass {
+			to, _ = strconv.Atoi(v.String()) // 0: it is no port
+		}
+	}
+	if c.Address == "" && (to == 0 || t.Network == "unix") {
+		return t
+	}
+	host, port, err := net.SplitHostPort(t.Address)
+	if err != nil {
+		host, port = t.Address, ""
+	}
+	if c.Address != "" {
+		t.Network, host = resolve.CutNetwork(c.Address)
+		if h, p, err := net.SplitHostPort(host); err == nil {
+			host, port = h, p
+		}
+	}
+	if to != 0 {
+		port = strconv.Itoa(to)
+	}
+	t.Address = net.JoinHostPort(strings.Trim(host, "[]"), port)
+	return t
+}
+
+// String is the step as messages name it.
+func (c *ConnectStep) String() string {
+	what := "connect"
+	if c.Address != "" {
+		what += " address " + c.Address
+	}
+	if c.Port != 0 {
+		what += " port " + strconv.Itoa(c.Port)
+	}
+	if c.PortValue != "" {
+		what += " port_value " + c.PortValue
+	}
+	return what
+}
+
+// parseConnect takes words with an argument each; tls comes last and may have a
+// block.
+func (s *Step) parseConnect(d *caddyfile.Dispenser) error {
+	s.Connect = new(ConnectStep)
+	c, version := s.Connect, ""
+	table := options.Table{
+		"address": options.Text(&c.Address), "port": options.Int(&c.Port, 1, 1<<16-1), "port_value": options.Text(&c.PortValue),
+		"comment": options.Text(&s.Comment), "linger": options.Flag(&c.Linger),
+		"send_proxy": options.OneOf(&version, []string{"v1", "v2"}),
+		"tls":        options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) }),
+	}
+	if err := table.ParseLine(d); err != nil {
+		return err
+	}
+	c.SendProxy, _ = strconv.Atoi(strings.TrimPrefix(version, "v")) // 0 for none
+	return nil
+}

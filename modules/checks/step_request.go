@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// Request is a request of a script over HTTP. It is sent as it stands: without a host
+// unless one is given, and with no other header than Content-Length where it has a body,
+// and "Connection: close". It is HAProxy's http-check send.
+type Request struct {
+	// Method is the request's. Default: GET.
+	Method string `json:"method,omitempty"`
+
+	// URI is what is asked for. Default: /.
+	URI string `json:"uri,omitempty"`
+
+	// URIFormat is a format for it, in place of URI. If it comes to nothing, it is /.
+	URIFormat string `json:"uri_format,omitempty"`
+
+	// Version is the HTTP version: HTTP/1.0 or HTTP/1.1. Default: HTTP/1.0, which needs
+	// no host.
+	Version string `json:"version,omitempty"`
+
+	// Headers are sent in this order.
+	Headers []Header `json:"headers,omitempty"`
+
+	// Body is sent as well.
+	Body string `json:"body,omitempty"`
+
+	// BodyFormat is a format for it, in place of Body.
+	BodyFormat string `json:"body_format,omitempty"`
+
+	uri, body *sample.Format
+}
+
+// Header is one of a request.
+type Header struct {
+	Name string `json:"name"`
+
+	// Value is a format. A header whose value comes to nothing is not sent.
+	Value string `json:"value"`
+
+	value *sample.Format
+}
+
+const (
+	http10 = "HTTP/1.0"
+	http11 = "HTTP/1.1"
+)
+
+func (q *Request) provision() (err error) {
+	q.Method = cmp.Or(q.Method, "GET")
+	switch {
+	case q.Method == "" || strings.ContainsFunc(q.Method, control):
+		return fmt.Errorf("request: method %q: expected a method of HTTP, such as GET", q.Method)
+	case strings.ContainsFunc(q.URI, control):
+		return fmt.Errorf("request: uri %q: expected one without line ends", q.URI)
+	case strings.ContainsFunc(q.Version, control):
+		return fmt.Errorf("request: version %q: expected HTTP/1.0 or HTTP/1.1", q.Version)
+	case q.URI != "" && q.URIFormat != "":
+		return errors.New("request: it has uri and uri_format: expected one of them")
+	case q.Body != "" && q.BodyFormat != "":
+		return errors.New("request: it has body and body_format: expected one of them")
+	}
+	for i := range q.Headers {
+		if err := q.Headers[i].provision(); err != nil {
+			return fmt.Errorf("request: %w", err)
+		}
+	}
+	if q.uri, err = compile("request: uri_format", q.URIFormat); err != nil {
+		return err
+	}
+	q.body, err = compile("request: body_format", q.BodyFormat)
+	return err
+}
+
+func (h *Header) provision() (err error) {
+	switch {
+	case !isToken(h.Name):
+		return fmt.Errorf("header %q: expected the name of a header", h.Name)
+	case strings.EqualFold(h.Name, "Content-Length") || strings.EqualFold(h.Name, "Transfer-Encoding"):
+		return fmt.Errorf("header %s: the check sets it", h.Name)
+	}
+	h.value, err = compile("header "+h.Name, h.Value)
+	return err
+}
+
+// control reports whether a character would begin another line, or end the text.
+func control(r rune) bool { return r < ' ' || r == 0x7f }
+
+// oneLine returns a value without what would make more of it than a value: it may
+// come from the server.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if control(r) && r != '\t' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// text returns the request as it is sent. state is the value of the header that says
+// how the server stands; empty: none.
+func (q *Request) text(in *sample.Input, state string) []byte {
+	uri, body := q.URI, []byte(q.Body)
+	if q.uri != nil {
+		uri = oneLine(q.uri.String(in))
+	}
+	if q.body != nil {
+		body = []byte(q.body.String(in))
+	}
+	version, keeps := cmp.Or(q.Version, http10), false
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s %s\r\n", q.Method, cmp.Or(uri, "/"), version)
+	for _, h := range q.Headers {
+		if h.value == nil {
+			continue
+		}
+		if value := oneLine(h.value.String(in)); value != "" {
+			fmt.Fprintf(&b, "%s: %s\r\n", h.Name, value)
+			keeps = keeps || strings.EqualFold(h.Name, "Connection")
+		}
+	}
+	if state != "" {
+		fmt.Fprintf(&b, "X-Haproxy-Server-State: %s\r\n", state)
+	}
+	if !keeps && version != http10 {
+		b.WriteString("Connection: close\r\n")
+	}
+	if len(body) > 0 {
+		b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n")
+	}
+	b.WriteString("\r\n")
+	b.Write(body)
+	return b.Bytes()
+}
+
+var hostname = sync.OnceValue(func() string {
+	name, _ := os.Hostname() // a host without a name has an empty one
+	return name
+})
+
+// stateOf is how the server that is checked stands, in the words of HAProxy's header.
+func stateOf(t *pool.Target) string {
+	if t.Subject == nil || t.Subject.Standing == nil {
+		return ""
+	}
+	now := t.Subject.Standing()
+	state, whole := "UP", now.Counter == now.Of
+	switch {
+	case now.Down:
+		state, whole = "DOWN", now.Counter == 0
+	case now.Drains:
+		state = "NOLB"
+	}
+	if !whole {
+		state += fmt.Sprintf(" %d/%d", now.Counter, now.Of)
+	}
+	address := ""
+	if host, port, err := net.SplitHostPort(t.Address); err == nil && t.Network != "unix" {
+		address = fmt.Sprintf(" address=%s; port=%s;", host, port)
+	}
+	return fmt.Sprintf("%s;%s name=%s/%s; node=%s; weight=%d/%d; scur=%d/%d; qcur=%d", state, address,
+		t.Subject.Backend, t.Subject.Server, hostname(), now.Weight, now.WeightOfAll, now.Sessions, now.SessionsOfAll, now.Queued)
+}
+
+// String is the request as messages name it.
+func (q *Request) String() string {
+	return fmt.Sprintf("request %s %s", plain(q.Method), plain(cmp.Or(q.URIFormat, q.URI, "/")))
+}
+
+// parseRequest takes [METHOD] URI and a block.
+func (s *Step) parseRequest(d *caddyfile.Dispenser) (err error) {
+	s.Request = new(Request)
+	return s.Request.parse(d, &s.Comment)
+}
+
+func (q *Request) parse(d *caddyfile.Dispenser, comment *string) (err error) {
+	if q.Method, err = options.Arg(d); err != nil {
+		return err
+	}
+	if q.URI, err = options.Arg(d); err != nil {
+		return err
+	}
+	table := options.Table{
+		"uri_format": options.Func(func(d *caddyfile.Dispenser) (err error) {
+			q.URI = ""
+			q.URIFormat, err = options.Arg(d)
+			return err
+		}),
+		"version":     options.OneOf(&q.Version, []string{http10, http11}),
+		"header":      options.Many(q.parseHeader),
+		"body":        options.Text(&q.Body),
+		"body_format": options.Text(&q.BodyFormat),
+	}
+	if comment != nil {
+		table["comment"] = options.Text(comment)
+	}
+	return table.ParseLine(d)
+}
+
+func (q *Request) parseHeader(d *caddyfile.Dispenser) error {
+	var h Header
+	if !d.Args(&h.Name, &h.Value) {
+		return d.Err("expected header NAME VALUE")
+	}
+	q.Headers = append(q.Headers, h)
+	return nil
+}
