@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
@@ -53,6 +54,8 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 			var data []byte
 			data, err = hex.DecodeString(w.next())
 			b.acts = append(b.acts, func(s *session) error { _, err := s.conn.Write(data); return err })
+		case "awaits":
+			b.acts = append(b.acts, awaitText(w.next()))
 		case "handshakes":
 			var config *tls.Config
 			config, err = parseHandshake(&w)
@@ -61,10 +64,6 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 			var status int
 			status, err = w.number()
 			b.acts = append(b.acts, answer(status))
-		case "serves":
-			var act func(*session) error
-			act, err = parseServes(&w)
-			b.acts = append(b.acts, act)
 		case "silent":
 			b.acts = append(b.acts, (*session).awaitEnd)
 		default:
@@ -79,20 +78,6 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 		return b, errors.New("expected what the server does")
 	}
 	return b, err
-}
-
-// parseServes takes STATUS [after TIME] [with HEADER]...
-func parseServes(w *words) (func(*session) error, error) {
-	status, err := w.number()
-	var after time.Duration
-	if w.take("after") && err == nil {
-		after, err = w.duration()
-	}
-	var headers []string
-	for w.take("with") {
-		headers = append(headers, w.next())
-	}
-	return serve(status, after, headers), err
 }
 
 var acts = map[string]func(*session) error{
@@ -268,6 +253,25 @@ func (s *session) awaitData() error {
 		return nil
 	case <-s.ended:
 		return io.EOF
+	}
+}
+
+// awaitText waits until a text has come.
+func awaitText(text string) func(*session) error {
+	return func(s *session) error {
+		for {
+			s.mu.Lock()
+			found, more := bytes.Contains(s.received, []byte(text)), s.more
+			s.mu.Unlock()
+			if found {
+				return nil
+			}
+			select {
+			case <-more:
+			case <-s.ended:
+				return io.EOF
+			}
+		}
 	}
 }
 
