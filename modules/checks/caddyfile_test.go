@@ -30,6 +30,7 @@ func TestCaddyfile(t *testing.T) {
 		{"tcp_script", `expect string "a\x41\\" min_recv 3 comment c` + "\nexpect not regexp ^\\d\\r\\n$\nexpect hex 00\nexpect not hex_regexp ^00", `{"steps":[{"expect":{"string":"aA\\","min_recv":3},"comment":"c"},{"expect":{"regexp":"^\\d\\r\\n$","not":true}},{"expect":{"hex":"00"}},{"expect":{"hex_regexp":"^00","not":true}}]}`},
 		{"mysql", "", `{}`},
 		{"mysql", "user haproxy\nold\ntls {\nverify none\n}", `{"user":"haproxy","old":true,"tls":{"verify":"none"}}`},
+		{"mysql", "user haproxy\naccept_auth_switch", `{"user":"haproxy","accept_auth_switch":true}`},
 		{"pgsql", "user haproxy\ntls", `{"user":"haproxy","tls":{}}`},
 		{"ldap", "tls", `{"tls":{}}`},
 		{"spop", "tls", `{"tls":{}}`},

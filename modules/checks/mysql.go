@@ -36,6 +36,10 @@ type MySQL struct {
 	// Old makes the login that of a client before MySQL 4.1. It is HAProxy's pre-41.
 	Old bool `json:"old,omitempty"`
 
+	// AcceptAuthSwitch makes the check pass, too, if the server asks for another way to
+	// authenticate, as MySQL 8 does for users with a password. It is HAProxy's post-80.
+	AcceptAuthSwitch bool `json:"accept_auth_switch,omitempty"`
+
 	// TLS makes the check speak TLS from the first byte, which servers do not do
 	// unless something before them does. Default: it does not.
 	TLS *TLS `json:"tls,omitempty"`
@@ -54,8 +58,11 @@ func (c *MySQL) Provision(caddy.Context) error {
 	if strings.ContainsRune(c.User, 0) || len(c.User) > maxUser {
 		return fmt.Errorf("user %q: expected at most %d bytes, and none that is zero", plain(c.User), maxUser)
 	}
-	if c.Old && c.User == "" {
-		return errors.New("old: there is no login: expected user, too")
+	if (c.Old || c.AcceptAuthSwitch) && c.User == "" {
+		return errors.New("old or accept_auth_switch: there is no login: expected user, too")
+	}
+	if c.Old && c.AcceptAuthSwitch {
+		return errors.New("old and accept_auth_switch are mutually exclusive: expected one of them")
 	}
 	return provisionBeneath(c.TLS)
 }
@@ -179,10 +186,12 @@ func (c *MySQL) login(w io.Writer, in *bufio.Reader, user string, plugins bool) 
 		case mysqlOK:
 			return nil
 		case mysqlMore:
-			continue
 		case mysqlSwitch:
 			if _, err := w.Write(noPassword(number+1, b[1:])); err != nil {
 				return err
+			}
+			if c.AcceptAuthSwitch {
+				return nil
 			}
 		default:
 			return isNot("MySQL", b)
@@ -230,12 +239,16 @@ func noPassword(number byte, want []byte) []byte {
 //	check mysql {
 //		user <name>
 //		old
+//		accept_auth_switch
 //		tls {
 //			<options of checker tls>
 //		}
 //	}
 func (c *MySQL) CheckOptions() options.Table {
-	return options.Table{"user": options.Text(&c.User), "old": options.Flag(&c.Old), "tls": optionTLS(&c.TLS)}
+	return options.Table{
+		"user": options.Text(&c.User), "old": options.Flag(&c.Old), "accept_auth_switch": options.Flag(&c.AcceptAuthSwitch),
+		"tls": optionTLS(&c.TLS),
+	}
 }
 
 // Interface guards

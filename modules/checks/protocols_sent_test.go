@@ -116,6 +116,15 @@ func TestMySQLPlugins(t *testing.T) {
 	expectResult(t, checked(provisioned(t, "mysql", ofHaproxy), to(endless)), pool.Layer7Status, "the server asks for more than a user without a password has")
 }
 
+// What the server says to the empty password does not count, if that it asks is enough.
+func TestMySQLAuthSwitch(t *testing.T) {
+	asks := mysqlPacket(2, "\xfecaching_sha2_password\x00saltsaltsaltsaltsalt\x00")
+	for config, want := range map[string]pool.Code{ofHaproxy: pool.Layer7Status, `{"user": "haproxy", "accept_auth_switch": true}`: pool.Layer7OK} {
+		address := serve(t, talks(greets, "", asks, "", mysqlPacket(4, "\xff\x15\x04#28000Access denied")))
+		expectResult(t, checked(provisioned(t, "mysql", config), to(address)), want, "*")
+	}
+}
+
 // A server that never answers the last words delays the check by little, and what it has
 // still to say is not answered with a reset.
 func TestLastWordsAreShort(t *testing.T) {
@@ -176,7 +185,8 @@ func TestProtocolMistakes(t *testing.T) {
 	for _, test := range []struct{ name, config, want string }{
 		{"mysql", `{"user": "a\u0000b"}`, `user "a?b": expected at most 255 bytes`},
 		{"mysql", fmt.Sprintf(`{"user": %q}`, long), "expected at most 255 bytes"},
-		{"mysql", `{"old": true}`, "old: there is no login: expected user, too"},
+		{"mysql", `{"old": true}`, "old or accept_auth_switch: there is no login: expected user, too"},
+		{"mysql", `{"user": "a", "old": true, "accept_auth_switch": true}`, "mutually exclusive"},
 		{"mysql", `{"tls": {"ca": "/nowhere.pem"}}`, "tls: ca: open /nowhere.pem"},
 		{"pgsql", `{}`, "user is missing"},
 		{"pgsql", `{"user": "a\u0000"}`, "expected at most 255 bytes, and none that is zero"},

@@ -19,6 +19,7 @@ type healthCheck struct {
 	log    bool
 	steps  []checkStep
 	http   httpCheck
+	words  protocolWords
 }
 
 // checkStep is one of a tcp-check script.
@@ -37,7 +38,6 @@ type via struct {
 }
 
 const (
-	mereConnect  = "it becomes a mere connect"
 	oneExchange  = "one connect, one request and its answer are available"
 	modernHello  = "the hello is one of TLS 1.3 and 1.2, not of SSLv3; a server hello or an alert passes, as in HAProxy"
 	http11       = "the request is one of HTTP/1.1"
@@ -50,10 +50,12 @@ var checking = []keyword{
 	{name: "option httpchk", in: inBackends, grade: differs, args: atMost(4), do: httpchk, note: http11},
 	{name: "tcp-check", in: inBackends, grade: supported, args: something, do: tcpCheck},
 	{name: "http-check", in: inBackends, grade: supported, args: something, do: httpCheckRule},
-	{name: "option redis-check", in: inBackends, grade: supported, args: nothing, do: checker("redis")},
+	{name: "option redis-check", in: inBackends, grade: supported, args: nothing, do: protocol("redis")},
 	{name: "option smtpchk", in: inBackends, grade: supported, args: atMost(2), do: smtpchk},
-	{name: "option mysql-check|option ldap-check|option spop-check", in: inBackends, grade: differs, do: checker("tcp"), note: mereConnect},
-	{name: "option pgsql-check", in: inBackends, grade: differs, args: pgsqlCheck, do: checker("tcp"), note: mereConnect},
+	{name: "option mysql-check", in: inBackends, grade: supported, args: mysqlArgs, do: mysqlCheck},
+	{name: "option pgsql-check", in: inBackends, grade: supported, args: pgsqlArgs, do: pgsqlCheck},
+	{name: "option ldap-check", in: inBackends, grade: supported, args: nothing, do: protocol("ldap")},
+	{name: "option spop-check", in: inBackends, grade: supported, args: nothing, do: protocol("spop")},
 	{name: "option log-health-checks", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.check.log = !s.not }},
 	{name: "option external-check", in: inBackends, grade: refused, note: noExternal},
 }
@@ -64,41 +66,6 @@ func checker(module string) func(*translation, *proxy, statement) {
 		if s.not {
 			p.check.module = ""
 		}
-	}
-}
-
-func pgsqlCheck(args []string) error {
-	if len(args) < 2 || args[0] != "user" {
-		return errors.New("expects 'user <username>' as argument")
-	}
-	return nil
-}
-
-// smtpchk reads "option smtpchk [HELO|EHLO DOMAIN]".
-func smtpchk(_ *translation, p *proxy, s statement) {
-	p.check.module, p.check.http.helo = "smtp", "HELO localhost"
-	if len(s.args) == 2 && (s.args[0] == "EHLO" || s.args[0] == "HELO") {
-		p.check.http.helo = s.args[0] + " " + s.args[1]
-	}
-	if s.not {
-		p.check.module = ""
-	}
-}
-
-// exchange is the script of a check for another protocol.
-func (h *healthCheck) exchange() []checkStep {
-	send := func(text string) checkStep { return checkStep{Step: checks.Step{Send: text}} }
-	expect := func(e checks.Expect) checkStep { return checkStep{Step: checks.Step{Expect: &e}} }
-	switch h.module {
-	case "redis":
-		return []checkStep{send("*1\r\n$4\r\nPING\r\n"), expect(checks.Expect{Text: "+PONG\r\n", MinRecv: len("+PONG\r\n")})}
-	case "smtp":
-		return []checkStep{
-			expect(checks.Expect{Regexp: `^2[0-9]{2}[ \r]`, MinRecv: 4}), send(h.http.helo + "\r\n"),
-			expect(checks.Expect{Regexp: `^2[0-9]{2}[- \r]`, MinRecv: 4}), send("QUIT\r\n"),
-		}
-	default:
-		return h.steps
 	}
 }
 

@@ -17,7 +17,6 @@ type httpCheck struct {
 	checks.HTTP
 	connect checkStep
 	sends   int
-	helo    string // of option smtpchk
 }
 
 // httpchk reads "option httpchk [METHOD] [URI] [VERSION]".

@@ -69,10 +69,22 @@ func TestHealthChecks(t *testing.T) {
 		"option tcp-check; tcp-check send-binary 0d0a; tcp-check expect binary 2b; tcp-check expect rbinary ^2B; tcp-check expect string-lf x; " + s1 + " check-ssl verify none check-send-proxy": `{"checker": {"module": "tcp_script", "steps": [
 			{"connect": {"tls": {"verify": "none"}, "send_proxy": 1}}, {"send_hex": "0d0a"}, {"expect": {"hex": "2b"}}, {"expect": {"hex_regexp": "^2B"}}, {"expect": {"string": "x"}}]}, "send_proxy": "v1"}`,
 		"option tcp-check; tcp-check send \"\\xff\"; tcp-check expect min-recv 0 string \"\\xfe\"; " + s1: `{"checker": {"module": "tcp_script", "steps": [{"send_hex": "ff"}, {"expect": {"hex": "fe", "min_recv": 1}}]}}`,
-		"option redis-check; " + s1: `{"checker": {"module": "tcp_script", "steps": [{"send": "*1\r\n$4\r\nPING\r\n"}, {"expect": {"string": "+PONG\r\n", "min_recv": 7}}]}}`,
-		"option smtpchk EHLO a.test; " + s1: `{"checker": {"module": "tcp_script", "steps": [{"expect": {"regexp": "^2[0-9]{2}[ \\r]", "min_recv": 4}}, {"send": "EHLO a.test\r\n"},
-			{"expect": {"regexp": "^2[0-9]{2}[- \\r]", "min_recv": 4}}, {"send": "QUIT\r\n"}]}}`,
-		"option mysql-check; " + s1: `{"checker": {"module": "tcp"}}`,
+		"option redis-check; " + s1:                                      `{"checker": {"module": "redis"}}`,
+		"option smtpchk; " + s1:                                          `{"checker": {"module": "smtp"}}`,
+		"option smtpchk HELO a.test; " + s1:                              `{"checker": {"module": "smtp", "helo": "a.test"}}`,
+		"option smtpchk EHLO a.test; " + s1:                              `{"checker": {"module": "smtp", "ehlo": "a.test"}}`,
+		"option smtpchk EHLO; " + s1:                                     `{"checker": {"module": "smtp"}}`,
+		"option smtpchk NOOP x; " + s1:                                   `{"checker": {"module": "smtp"}}`,
+		"option mysql-check; " + s1:                                      `{"checker": {"module": "mysql"}}`,
+		"option mysql-check user u; " + s1:                               `{"checker": {"module": "mysql", "user": "u"}}`,
+		"option mysql-check user u post-41; " + s1:                       `{"checker": {"module": "mysql", "user": "u"}}`,
+		"option mysql-check user u pre-41; " + s1:                        `{"checker": {"module": "mysql", "user": "u", "old": true}}`,
+		"option mysql-check user u post-80; " + s1:                       `{"checker": {"module": "mysql", "user": "u", "accept_auth_switch": true}}`,
+		"option mysql-check user u; option mysql-check; " + s1:           `{"checker": {"module": "mysql"}}`,
+		"option pgsql-check user u; " + s1:                               `{"checker": {"module": "pgsql", "user": "u"}}`,
+		"option ldap-check; " + s1 + " check-ssl verify none port 636":   `{"checker": {"module": "ldap", "tls": {"verify": "none"}}, "port": 636}`,
+		"option spop-check; " + s1 + " check-send-proxy":                 `{"checker": {"module": "spop"}, "send_proxy": "v1"}`,
+		"option pgsql-check user u; tcp-check connect port 1 ssl; " + s1: `{"checker": {"module": "pgsql", "user": "u"}}`,
 	} {
 		lines, want = strings.ReplaceAll(lines, "CA", ca), strings.ReplaceAll(want, `"CA"`, `"`+ca+`"`)
 		got := apps(t, backend(strings.Split(lines, "; ")...))

@@ -74,10 +74,12 @@ func (t *translation) checker(p *proxy, n *server) json.RawMessage {
 		return caddyconfig.JSONModuleObject(c, "module", h.module, nil)
 	case "ssl_hello":
 		return caddyconfig.JSONModuleObject(struct{}{}, "module", h.module, nil)
-	case "tcp_script", "redis", "smtp":
-		if steps := h.exchange(); len(steps) > 0 {
-			return caddyconfig.JSONModuleObject(checks.TCPScript{Steps: t.emitSteps(n, steps)}, "module", "tcp_script", nil)
+	case "tcp_script":
+		if len(h.steps) > 0 {
+			return caddyconfig.JSONModuleObject(checks.TCPScript{Steps: t.emitSteps(n, h.steps)}, "module", "tcp_script", nil)
 		}
+	case "mysql", "pgsql", "ldap", "smtp", "redis", "spop":
+		return t.protocolChecker(n, h)
 	}
 	if n.check.tls {
 		return caddyconfig.JSONModuleObject(t.checkTLS(n, "", ""), "module", "tls", nil)

@@ -95,7 +95,7 @@ func (t *translation) checkTarget(p *proxy, to reference, keyword string) {
 }
 
 func (t *translation) finishBackend(p *proxy) {
-	if p.balance.name == "" && len(p.servers) > 1 && !p.refused {
+	if p.balance.name == "" && len(p.servers) > 1 && !p.isHTTP() && !p.refused {
 		t.defaultBalance(p)
 	}
 	p.fullconn = t.fullConn(p)
@@ -138,7 +138,7 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 			return err
 		}
 	}
-	if !p.disabled && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0 && !t.refusedBefore(p) {
+	if !p.disabled && !p.isHTTP() && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0 && !t.refusedBefore(p) {
 		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
 	}
 	return ""

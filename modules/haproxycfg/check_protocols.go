@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
+)
+
+// protocolWords are what an option such as mysql-check says beside the protocol.
+type protocolWords struct {
+	user       string
+	login      string // of MySQL: post-41, pre-41, post-80 or empty
+	helo, ehlo string
+}
+
+// checkIn makes the servers of a proxy be checked in a protocol.
+func (t *translation) checkIn(p *proxy, s statement, module string, words protocolWords) {
+	if s.not {
+		t.errorf(s.Pos, "negation/default is not supported for option '%s' in %s", strings.TrimPrefix(s.keyword, "option "), p)
+		return
+	}
+	made := healthCheck{module: module, words: words}
+	if c, ok := made.checkerIn(nil).(caddy.Provisioner); ok {
+		if err := c.Provision(caddy.Context{}); err != nil {
+			t.errorf(s.Pos, "'%s' : %v in %s", s.keyword, err, p)
+		}
+	}
+	p.check.module, p.check.words = module, words
+}
+
+// protocol is an option without arguments.
+func protocol(module string) func(*translation, *proxy, statement) {
+	return func(t *translation, p *proxy, s statement) { t.checkIn(p, s, module, protocolWords{}) }
+}
+
+// mysqlArgs are "[user USER [post-41|pre-41|post-80]]".
+func mysqlArgs(args []string) error {
+	logins := []string{"post-41", "pre-41", "post-80"}
+	switch {
+	case len(args) == 0:
+		return nil
+	case args[0] != "user":
+		return fmt.Errorf("only supports optional values: 'user' (got '%s')", args[0])
+	case len(args) == 1:
+		return errors.New("'user' expects <username> as argument")
+	case len(args) > 2 && !slices.Contains(logins, args[2]):
+		return fmt.Errorf("'user' only supports 'post-41', 'pre-41' and 'post-80' (got '%s')", args[2])
+	}
+	return atMost(3)(args)
+}
+
+func mysqlCheck(t *translation, p *proxy, s statement) {
+	t.checkIn(p, s, "mysql", protocolWords{user: s.arg(1), login: s.arg(2)})
+}
+
+// pgsqlArgs are "user USER".
+func pgsqlArgs(args []string) error {
+	switch {
+	case len(args) < 2:
+		return errors.New("expects 'user <username>' as argument")
+	case args[0] != "user":
+		return errors.New("only supports optional values: 'user'")
+	}
+	return atMost(2)(args)
+}
+
+func pgsqlCheck(t *translation, p *proxy, s statement) {
+	t.checkIn(p, s, "pgsql", protocolWords{user: s.arg(1)})
+}
+
+// smtpchk reads "option smtpchk [HELO|EHLO DOMAIN]". Anything else is HELO localhost.
+func smtpchk(t *translation, p *proxy, s statement) {
+	var words protocolWords
+	switch s.arg(0) {
+	case "HELO":
+		words.helo = s.arg(1)
+	case "EHLO":
+		words.ehlo = s.arg(1)
+	}
+	t.checkIn(p, s, "smtp", words)
+}
+
+// checkerIn is the checker of a protocol.
+func (h *healthCheck) checkerIn(tls *checks.TLS) caddy.Module {
+	w := &h.words
+	switch h.module {
+	case "mysql":
+		return &checks.MySQL{User: w.user, Old: w.login == "pre-41", AcceptAuthSwitch: w.login == "post-80", TLS: tls}
+	case "pgsql":
+		return &checks.PgSQL{User: w.user, TLS: tls}
+	case "ldap":
+		return &checks.LDAP{TLS: tls}
+	case "smtp":
+		return &checks.SMTP{Helo: w.helo, Ehlo: w.ehlo, TLS: tls}
+	case "redis":
+		return &checks.Redis{TLS: tls}
+	default:
+		return &checks.SPOP{TLS: tls}
+	}
+}
+
+func (t *translation) protocolChecker(n *server, h *healthCheck) json.RawMessage {
+	var tls *checks.TLS
+	if n.check.tls {
+		tls = t.checkTLS(n, "", "")
+	}
+	return caddyconfig.JSONModuleObject(h.checkerIn(tls), "module", h.module, nil)
+}
