@@ -19,10 +19,10 @@ type ACL struct {
 // Criterion loads a criterion. Errors are in HAProxy's words; what it knows and this package does not is an
 // [*Unsupported].
 func (l *Loader) Criterion(c Criterion) (*ACL, error) {
-	if at := nameEnd(c.Fetch, 0); fetches[c.Fetch[:at]].build == nil {
+	if at := nameEnd(c.Fetch, 0); at > 0 {
 		// This has words of its own for the most frequent of all mistakes.
-		if err := unsupported(knownFetches, "fetch method", c.Fetch[:at]); err != nil {
-			return nil, err
+		if unknown, ok := errors.AsType[*Unsupported](l.known(c.Fetch[:at])); ok {
+			return nil, unknown
 		}
 	}
 	e, err := l.Expression(c.Fetch)
@@ -90,6 +90,9 @@ func (e *Expression) ownMethod(otherwise string) string {
 	case "payload", "payload_lv":
 		return "bin"
 	}
+	if e.own != "" {
+		return e.own
+	}
 	return otherwise
 }
 
@@ -111,6 +114,9 @@ func (a *ACL) Match(in *Input) Verdict {
 	s := a.expression.sample(in)
 	if s.found && a.expression.protocols {
 		return a.matchProtocols(in)
+	}
+	if a.expression.each != nil {
+		return a.matchEach(in)
 	}
 	switch s = a.expression.convert(in, s); {
 	case s.found && a.matches(s.value):
@@ -135,6 +141,22 @@ func (a *ACL) matchProtocols(in *Input) Verdict {
 	}
 	return Fail
 }
+
+// matchEach compares the values of a header, a cookie or a parameter, one after the other.
+func (a *ACL) matchEach(in *Input) Verdict {
+	for v := range a.expression.each(in) {
+		if s := a.expression.convert(in, found(v)); s.found && a.matches(s.value) {
+			return Pass
+		}
+	}
+	return Fail
+}
+
+// InRequest tells whether the criterion looks at a request over HTTP; see [Expression.InRequest].
+func (a *ACL) InRequest() bool { return a.expression.InRequest() }
+
+// InResponse tells whether the criterion looks at a response over HTTP.
+func (a *ACL) InResponse() bool { return a.expression.InResponse() }
 
 func (a *ACL) matches(v Value) bool {
 	v, ok := cast(v, a.expect)

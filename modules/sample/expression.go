@@ -5,6 +5,7 @@ package sample
 import (
 	"errors"
 	"fmt"
+	"iter"
 )
 
 // An Expression is a fetch and the converters after it. It is immutable and safe for concurrent use.
@@ -16,6 +17,11 @@ type Expression struct {
 	needs     Needs
 	protocols bool // as of the fetch
 	questions []Question
+
+	own   string // how an ACL compares by default; this and the next two as of the fetch
+	stage stage
+	each  func(*Input) iter.Seq[Value]
+	quiet bool // that it always has the same value needs no warning
 }
 
 // A step is a converter with its arguments.
@@ -58,7 +64,10 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 	if err != nil {
 		return nil, expressionEnd{}, fmt.Errorf("fetch method '%s' : %w", name, err)
 	}
-	e := &Expression{name: name, out: f.out, needs: f.needs, protocols: f.protocols}
+	e := &Expression{name: name, out: f.out, needs: f.needs, protocols: f.protocols, own: f.method, stage: f.stage, quiet: l.HTTP}
+	if f.each != nil && list.number(1, 0) == 0 {
+		e.each = f.each(list)
+	}
 	if f.asks != nil {
 		e.questions = append(e.questions, f.asks(list))
 	}
@@ -122,8 +131,17 @@ func (e *Expression) Questions() []Question {
 	return e.questions
 }
 
+// InRequest tells whether the expression looks at a request over HTTP, which is gone when its response has come.
+func (e *Expression) InRequest() bool { return e.stage == inRequest }
+
+// InResponse tells whether the expression looks at a response over HTTP.
+func (e *Expression) InResponse() bool { return e.stage == inResponse }
+
 // Warning says why the expression never has a value, or always the same; empty if it may have one.
 func (e *Expression) Warning() string {
+	if e.quiet {
+		return ""
+	}
 	return pointless(e.name)
 }
 

@@ -109,6 +109,11 @@ func (l *Loader) fetch(name string) (fetch, error) {
 		}
 	}
 	f, ok := fetches[name]
+	if l.HTTP {
+		if over, differs, err := overHTTP(name, f); differs {
+			return over, err
+		}
+	}
 	switch {
 	case ok && l.Checks && f.asks != nil:
 		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules"}

@@ -4,6 +4,7 @@ package sample
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -36,6 +37,11 @@ type fetch struct {
 	note      string
 	needs     Needs
 	protocols bool // it finds the first ALPN protocol, and an ACL looks at all
+
+	method string // how an ACL compares what it finds by default; empty: by its type
+	stage  stage  // of a fetch over HTTP
+	// each is what an ACL looks at, one after the other; nil: what is found.
+	each func(a args) func(*Input) iter.Seq[Value]
 
 	termination bool // it is about a TLS connection that ends at the proxy
 
@@ -87,6 +93,17 @@ func Fetches() []Doc {
 			continue
 		}
 		docs = append(docs, Doc{name, f.aliases, f.args.String(), f.out.String(), f.note})
+	}
+	return sortDocs(docs)
+}
+
+// HTTPFetches describes the fetch methods that only requests over HTTP have; see [Loader.HTTP].
+func HTTPFetches() []Doc {
+	var docs []Doc
+	for name, f := range httpFetches {
+		if !slices.Contains(f.aliases, name) && f.method == "" {
+			docs = append(docs, Doc{name, f.aliases, f.args.String(), f.out.String(), f.note})
+		}
 	}
 	return sortDocs(docs)
 }

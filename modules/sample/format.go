@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -55,6 +56,14 @@ func (l *Loader) Format(text string) (*Format, error) {
 			}
 			f.addText(host)
 			at++
+		case l.HTTP && httpAliases[text[at:nameEnd(text, at)]] != "":
+			end := nameEnd(text, at)
+			e, err := l.Expression(httpAliases[text[at:end]])
+			if err != nil {
+				return nil, err
+			}
+			f.parts = append(f.parts, formatPart{expression: e})
+			at = end
 		default:
 			return nil, formatAlias(text[at:])
 		}
@@ -87,6 +96,21 @@ func closeBracket(text string, at, end int) (int, error) {
 		return 0, fmt.Errorf("expected ']' after '%s', but found '%c'", text[at:end], text[end])
 	}
 	return end + 1, nil
+}
+
+// httpAliases are the aliases of log formats that stand for an expression over HTTP.
+var httpAliases = map[string]string{
+	"ci": "src", "cp": "src_port", "fi": "dst", "fp": "dst_port", "HM": "method", "HP": "path", "HPO": "path", "HU": "capture.req.uri", "HV": "capture.req.ver", "ST": "status",
+}
+
+// InRequest tells whether an expression looks at a request over HTTP; see [Expression.InRequest].
+func (f *Format) InRequest() bool { return f.any((*Expression).InRequest) }
+
+// InResponse tells whether an expression looks at a response over HTTP.
+func (f *Format) InResponse() bool { return f.any((*Expression).InResponse) }
+
+func (f *Format) any(is func(*Expression) bool) bool {
+	return slices.ContainsFunc(f.parts, func(p formatPart) bool { return p.expression != nil && is(p.expression) })
 }
 
 // formatAlias is the error for what follows a percent sign and is no expression.

@@ -22,6 +22,8 @@ type Loader struct {
 	// Checks says that the expressions are those of health checks: they look at what the server has answered, and not
 	// at a client. Formats may name the host as %H.
 	Checks bool
+	// HTTP says that the expressions look at requests over HTTP, and not at the first bytes of a connection.
+	HTTP bool
 
 	files  map[string][]byte
 	tables map[tableKey]table

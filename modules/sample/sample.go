@@ -6,8 +6,8 @@
 // It answers in three values, for a client may not have sent enough yet. Text is read with HAProxy's quoting and refused
 // with HAProxy's words; what HAProxy knows and this package does not is an [*Unsupported]. There are two deliberate
 // differences: a ClientHello over several TLS records is one hello, and regular expressions are those of Go, which take
-// linear time and have no look-around and no back-references. Response bytes and HTTP are looked at in health checks alone, and tables are
-// not.
+// linear time and have no look-around and no back-references. Response bytes are looked at in health checks alone, HTTP where a [Loader] is asked
+// to, and tables are not.
 package sample
 
 import (
@@ -40,6 +40,8 @@ type Input struct {
 	Var func(name string) (Value, bool)
 	// Check is what expressions of a health check look at.
 	Check *CheckInput
+	// HTTP is what the expressions of a [Loader.HTTP] look at.
+	HTTP *HTTP
 	// State answers for the process and for the way of the connection. With nil nothing is known of them.
 	State State
 }

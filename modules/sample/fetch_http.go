@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"net/http"
+	"strings"
+)
+
+// An HTTP is a request and the response to it, as they are by now.
+type HTTP struct {
+	Request *http.Request
+	// Status and Header are those of the response; zero until there is one.
+	Status int
+	Header http.Header
+	// First says that the request is the first of its connection.
+	First bool
+}
+
+// target returns the request's target as it was sent, or as rules have rewritten it.
+func (h *HTTP) target() string { return h.Request.RequestURI }
+
+// authority returns the host of an absolute target, and what follows it.
+func (h *HTTP) authority() (host, rest string) {
+	target := h.target()
+	_, after, absolute := strings.Cut(target, "://")
+	if !absolute || strings.HasPrefix(target, "/") {
+		return "", target
+	}
+	if slash := strings.IndexByte(after, '/'); slash >= 0 {
+		return after[:slash], after[slash:]
+	}
+	return after, "/"
+}
+
+// path returns the path of the target, escaped as it came; empty for "*".
+func (h *HTTP) path() string {
+	_, rest := h.authority()
+	path, _, _ := strings.Cut(rest, "?")
+	if !strings.HasPrefix(path, "/") {
+		return ""
+	}
+	return path
+}
+
+// query returns what follows the question mark of the target.
+func (h *HTTP) query() string {
+	_, query, _ := strings.Cut(h.target(), "?")
+	return query
+}
+
+// lines returns the lines of a header of the request, or of the response. No name means all lines.
+func (h *HTTP) lines(response bool, name string) []string {
+	from := h.Header
+	if !response {
+		from = h.Request.Header
+		if strings.EqualFold(name, "host") {
+			if h.Request.Host == "" {
+				return nil
+			}
+			return []string{h.Request.Host}
+		}
+	}
+	if name != "" {
+		return from[http.CanonicalHeaderKey(name)]
+	}
+	var all []string
+	if !response && h.Request.Host != "" {
+		all = append(all, h.Request.Host)
+	}
+	for _, lines := range from {
+		all = append(all, lines...)
+	}
+	return all
+}
+
+// commaValues returns the values of header lines, which commas part unless they are quoted.
+func commaValues(lines []string) []string {
+	var values []string
+	for _, line := range lines {
+		values = append(values, SplitHeader(line)...)
+	}
+	return values
+}
+
+// cookies returns the values of a cookie in Cookie lines, or in Set-Cookie lines.
+func (h *HTTP) cookies(response bool, name string) []string {
+	header := "Cookie"
+	if response {
+		header = "Set-Cookie"
+	}
+	var values []string
+	for _, line := range h.lines(response, header) {
+		if response {
+			line, _, _ = strings.Cut(line, ";")
+		}
+		for pair := range strings.SplitSeq(line, ";") {
+			key, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+			if ok && (name == "" || strings.TrimRight(key, " \t") == name) {
+				values = append(values, strings.Trim(strings.TrimLeft(value, " \t"), `"`))
+			}
+		}
+	}
+	return values
+}
+
+// params returns the values of a parameter in the query, as they were sent.
+func (h *HTTP) params(name, delimiter string) []string {
+	query := h.query()
+	if delimiter != "" {
+		_, query, _ = strings.Cut(h.target(), delimiter)
+	}
+	var values []string
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		if key, value, ok := strings.Cut(pair, "="); ok && (name == "" || key == name) {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+// A stage is what must be there for a fetch over HTTP to find something.
+type stage uint8
+
+const (
+	atAnyTime  stage = iota // the request line, whose method and target are remembered
+	inRequest               // the request: it is gone when the response has come
+	inResponse              // the response
+)
+
+// httpFetches look at HTTP; see [Loader.HTTP].
+var httpFetches = collect(lineFetches, urlFetches(), headerFetches())
+
+// overHTTP returns the fetch of a name for requests over HTTP, if it is one of those that differ there.
+func overHTTP(name string, otherwise fetch) (f fetch, differs bool, err error) {
+	if f, known := httpFetches[name]; known {
+		return f, true, nil
+	}
+	if otherwise.needs&NeedsRequest != 0 {
+		return fetch{}, true, &Unsupported{"fetch method '" + name + "'", "it looks at a connection's first bytes, and this is a request over HTTP"}
+	}
+	return fetch{}, false, nil
+}
+
+// known returns the error for a fetch that cannot be used.
+func (l *Loader) known(name string) error {
+	_, err := l.fetch(name)
+	return err
+}
+
+// over is the build of a fetch without arguments that looks at HTTP.
+func over(f func(h *HTTP) sampled) func(args) (fetchFunc, error) {
+	return plain(func(in *Input) sampled {
+		if in.HTTP == nil {
+			return nothing
+		}
+		return f(in.HTTP)
+	})
+}
+
+func textOrNothing(s string) sampled {
+	if s == "" {
+		return nothing
+	}
+	return found(Text(s))
+}
