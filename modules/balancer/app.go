@@ -19,8 +19,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -150,8 +152,11 @@ func (a *App) serve() {
 	serving.Store(a)
 	lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
 	registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
-	for _, b := range a.Backends {
+	for name, b := range a.Backends {
 		b.pool.Serve()
+		if b.Site != "" && !inprocess.Listening(b.Site) {
+			a.ctx.Logger().Error("no http server listens where a backend has its site: its connections are refused", zap.String("backend", name), zap.String("listen", inprocess.Network+"/"+b.Site))
+		}
 	}
 }
 

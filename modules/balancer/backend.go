@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -23,6 +24,9 @@ const (
 	DefaultRetries = 3
 	MaxRetries     = 100
 )
+
+// siteRunes are those of a site's name: it is a host to Caddy.
+const siteRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 // policies is the namespace of the policy modules.
 const policies = "passthrough.policies"
@@ -68,6 +72,13 @@ type Backend struct {
 
 	// RetryBudget limits the retries of all connections together. Default: none.
 	RetryBudget *RetryBudget `json:"retry_budget,omitempty"`
+
+	// Site makes connections of frontends go on as HTTP, in this process: they are
+	// handed to the http server that listens on passthrough/SITE, with the client's
+	// address and with all that has been read. Such a backend needs no servers; those
+	// that it has are for the http handler passthrough_backend. It is what HAProxy does
+	// where a frontend of mode tcp uses a backend of mode http.
+	Site string `json:"site,omitempty"`
 
 	// AbortOnClose has a connection that waits for a server end when the client
 	// closes its direction. Otherwise only a broken connection does. It is
@@ -183,8 +194,11 @@ func (b *Backend) check() error {
 	if err := CheckName(b.name); err != nil {
 		return err
 	}
-	if b.Servers == nil {
+	if b.Servers == nil && b.Site == "" {
 		return errors.New("it has no servers: expected at least one")
+	}
+	if strings.Trim(b.Site, siteRunes) != "" {
+		return fmt.Errorf("site %q: expected letters, digits and any of -_. in a name", b.Site)
 	}
 	if err := b.checkServers(); err != nil {
 		return err

@@ -79,7 +79,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 // CheckWritten says what is wrong with the block as a whole, which begins where
 // begin stands.
 func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
-	if len(b.Servers) == 0 {
+	if len(b.Servers) == 0 && b.Site == "" {
 		return begin.Errf("backend %q: it has no servers: expected at least one", name)
 	}
 	for i, s := range b.Servers {
@@ -141,6 +141,7 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 //	redispatch [off|<-100 to 100>]
 //	retry_budget <percent> [<retries per second>]
 //	fullconn <number>
+//	site <name>
 //	abortonclose
 //	allow_local_addresses
 //	timeouts {
@@ -156,6 +157,7 @@ func (b *Backend) Options() options.Table {
 		"balance":               options.Func(b.noted("balance", b.parseBalance)),
 		"server":                options.Many(b.noted("server", b.parseServer)),
 		"allbackups":            options.Flag(&b.AllBackups),
+		"site":                  options.Text(&b.Site),
 		"abortonclose":          options.Flag(&b.AbortOnClose),
 		"allow_local_addresses": options.Flag(&b.AllowLocalAddresses),
 		"check":                 options.Func(b.noted("check", func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) })),

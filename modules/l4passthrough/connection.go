@@ -90,6 +90,9 @@ func (c *connection) pass(b *balancer.Backend) bool {
 	if b.Content != nil && !c.admitted(b.Content, true) {
 		return true
 	}
+	if b.Site != "" {
+		return c.toSite(b)
+	}
 	if !c.connect(b) {
 		return false
 	}

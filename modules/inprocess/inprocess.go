@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package inprocess registers the Caddy network "passthrough": listeners
+// without a socket, which get connections from the frontends of the same
+// process. An address is passthrough/NAME; an http server that listens there
+// serves what a frontend sends to it. Several configurations may listen on one
+// name at a time, as during a reload: the oldest gets the connections until it
+// closes, so that one which is refused never gets any, and a connection that is
+// being handed over goes to the next. Nothing is queued: a connection is its
+// frontend's until a listener has accepted it.
+package inprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Network is the name of the network.
+const Network = "passthrough"
+
+func init() {
+	caddy.RegisterNetwork(Network, listen)
+}
+
+// Errors of Deliver.
+var (
+	// ErrNoListener says that nothing listens on the name.
+	ErrNoListener = errors.New("no http server of the configuration listens there")
+	// ErrGone says that the connection was given up.
+	ErrGone = errors.New("the connection was given up")
+)
+
+// names are the listeners of each name, the oldest first.
+var names = struct {
+	sync.Mutex
+	listeners map[string][]*listener
+}{listeners: make(map[string][]*listener)}
+
+// Deliver hands a connection to the listener of a name, and returns nil once that
+// has accepted it. It waits for this until gone is closed. It is safe for
+// concurrent use.
+func Deliver(name string, conn net.Conn, gone <-chan struct{}) error {
+	for {
+		l := oldest(name)
+		if l == nil {
+			return fmt.Errorf("%s/%s: %w", Network, name, ErrNoListener)
+		}
+		select {
+		case l.conns <- conn:
+			return nil
+		case <-l.closed: // the next one's turn
+		case <-gone:
+			return ErrGone
+		}
+	}
+}
+
+// Listening reports whether anything listens on a name.
+func Listening(name string) bool { return oldest(name) != nil }
+
+func oldest(name string) *listener {
+	names.Lock()
+	defer names.Unlock()
+	if all := names.listeners[name]; len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// listen is the network's function. A port means nothing: a Caddyfile's sites
+// have one. The listener closes with ctx: Caddy does not stop an app whose start
+// has failed.
+func listen(ctx context.Context, network, host, _ string, _ uint, _ net.ListenConfig) (any, error) {
+	if host == "" {
+		return nil, fmt.Errorf("listening on %q: expected %s/NAME", network+"/", Network)
+	}
+	l := &listener{name: host, conns: make(chan net.Conn), closed: make(chan struct{})}
+	names.Lock()
+	names.listeners[host] = append(names.listeners[host], l)
+	names.Unlock()
+	l.stop = context.AfterFunc(ctx, func() { _ = l.Close() })
+	return l, nil
+}
+
+// listener is one user of a name. It is safe for concurrent use.
+type listener struct {
+	name   string
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+	stop   func() bool
+}
+
+// Accept waits for a connection of a frontend. Its only error is net.ErrClosed.
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, l.closedError("accept")
+	}
+}
+
+// Close ends Accept. What has not been accepted goes to the next listener of the name.
+func (l *listener) Close() error {
+	err := l.closedError("close")
+	l.once.Do(func() {
+		err = nil
+		names.Lock()
+		rest := slices.DeleteFunc(names.listeners[l.name], func(other *listener) bool { return other == l })
+		if names.listeners[l.name] = rest; len(rest) == 0 {
+			delete(names.listeners, l.name)
+		}
+		names.Unlock()
+		close(l.closed)
+		if l.stop != nil {
+			l.stop()
+		}
+	})
+	return err
+}
+
+func (l *listener) closedError(op string) error {
+	return &net.OpError{Op: op, Net: Network, Addr: l.Addr(), Err: net.ErrClosed}
+}
+
+// Addr returns the address passthrough/NAME.
+func (l *listener) Addr() net.Addr { return address(l.name) }
+
+// address is that of a listener.
+type address string
+
+func (address) Network() string  { return Network }
+func (a address) String() string { return string(a) }
+
+// Interface guards
+var (
+	_ net.Listener       = (*listener)(nil)
+	_ caddy.ListenerFunc = listen
+)
