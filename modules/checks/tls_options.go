@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"time"
 
@@ -35,8 +34,8 @@ type TLS struct {
 	// host of the address that is connected to.
 	ServerName string `json:"server_name,omitempty"`
 
-	// CA is a PEM file with the certificates that the server's must lead to.
-	// Default: the system's.
+	// CA is a PEM file with the certificates that the server's must lead to, or a
+	// directory of such files. Default: the system's.
 	CA string `json:"ca,omitempty"`
 
 	// CRL is a PEM file with revocation lists. Each certificate of the chain must be
@@ -155,13 +154,8 @@ func (o *TLS) readFiles() (err error) {
 	if o.CA == "" {
 		return nil
 	}
-	pem, err := os.ReadFile(o.CA)
-	if err != nil {
+	if o.config.RootCAs, err = ReadRoots(o.CA); err != nil {
 		return fmt.Errorf("ca: %w", err)
-	}
-	o.config.RootCAs = x509.NewCertPool()
-	if !o.config.RootCAs.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("ca: %s holds no certificate: expected PEM", o.CA)
 	}
 	return nil
 }

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -202,6 +204,24 @@ func TestSSLHello(t *testing.T) {
 			expectResult(t, checked(new(SSLHello), hasty(timeout, serve(t, test.server))), test.code, test.info)
 		})
 	}
+}
+
+// Roots may be in a directory, whose other files do not matter.
+func TestRootsInDirectory(t *testing.T) {
+	s, dir := secureServer(t, leaf("web.example")), t.TempDir()
+	text, err := os.ReadFile(s.ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"a.crt": text, "b.pem": []byte("nothing"), "README": nil} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := fmt.Sprintf(`{"ca": %q, "server_name": "web.example"}`, dir)
+	expectResult(t, checked(provisioned(t, "tls", config), to(s.serve(t))), pool.Layer6OK, "")
+	_, err = load("tls", fmt.Sprintf(`{"ca": %q}`, t.TempDir()))
+	contains(t, err, "holds no certificate: expected PEM")
 }
 
 // The same against another implementation of TLS.
