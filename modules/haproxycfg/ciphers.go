@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"slices"
+	"strings"
+)
+
+// suites are the cipher suites of TLS 1.2 and before that OpenSSL offers a server with
+// a certificate, by its own names; those with another name beside them are what
+// crypto/tls has, under that name.
+var suites = newSuites(`
+ECDHE-ECDSA-AES256-GCM-SHA384=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 ECDHE-RSA-AES256-GCM-SHA384=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+ECDHE-ECDSA-CHACHA20-POLY1305=TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 ECDHE-RSA-CHACHA20-POLY1305=TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+ECDHE-ECDSA-AES128-GCM-SHA256=TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 ECDHE-RSA-AES128-GCM-SHA256=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+ECDHE-ECDSA-AES128-SHA256=TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256 ECDHE-RSA-AES128-SHA256=TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256
+ECDHE-ECDSA-AES256-SHA=TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA ECDHE-RSA-AES256-SHA=TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA
+ECDHE-ECDSA-AES128-SHA=TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA ECDHE-RSA-AES128-SHA=TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA
+AES256-GCM-SHA384=TLS_RSA_WITH_AES_256_GCM_SHA384 AES128-GCM-SHA256=TLS_RSA_WITH_AES_128_GCM_SHA256
+AES128-SHA256=TLS_RSA_WITH_AES_128_CBC_SHA256 AES256-SHA=TLS_RSA_WITH_AES_256_CBC_SHA AES128-SHA=TLS_RSA_WITH_AES_128_CBC_SHA
+ECDHE-ECDSA-AES256-SHA384 ECDHE-RSA-AES256-SHA384 AES256-SHA256
+DHE-DSS-AES256-GCM-SHA384 DHE-RSA-AES256-GCM-SHA384 DHE-RSA-CHACHA20-POLY1305 DHE-DSS-AES128-GCM-SHA256 DHE-RSA-AES128-GCM-SHA256
+DHE-RSA-AES256-SHA256 DHE-DSS-AES256-SHA256 DHE-RSA-AES128-SHA256 DHE-DSS-AES128-SHA256
+DHE-RSA-AES256-SHA DHE-DSS-AES256-SHA DHE-RSA-AES128-SHA DHE-DSS-AES128-SHA
+ECDHE-ECDSA-AES256-CCM8 ECDHE-ECDSA-AES256-CCM DHE-RSA-AES256-CCM8 DHE-RSA-AES256-CCM AES256-CCM8 AES256-CCM
+ECDHE-ECDSA-AES128-CCM8 ECDHE-ECDSA-AES128-CCM DHE-RSA-AES128-CCM8 DHE-RSA-AES128-CCM AES128-CCM8 AES128-CCM
+ECDHE-ECDSA-ARIA256-GCM-SHA384 ECDHE-ARIA256-GCM-SHA384 DHE-DSS-ARIA256-GCM-SHA384 DHE-RSA-ARIA256-GCM-SHA384 ARIA256-GCM-SHA384
+ECDHE-ECDSA-ARIA128-GCM-SHA256 ECDHE-ARIA128-GCM-SHA256 DHE-DSS-ARIA128-GCM-SHA256 DHE-RSA-ARIA128-GCM-SHA256 ARIA128-GCM-SHA256
+ECDHE-ECDSA-CAMELLIA256-SHA384 ECDHE-RSA-CAMELLIA256-SHA384 DHE-RSA-CAMELLIA256-SHA256 DHE-DSS-CAMELLIA256-SHA256 CAMELLIA256-SHA256
+ECDHE-ECDSA-CAMELLIA128-SHA256 ECDHE-RSA-CAMELLIA128-SHA256 DHE-RSA-CAMELLIA128-SHA256 DHE-DSS-CAMELLIA128-SHA256 CAMELLIA128-SHA256
+DHE-RSA-CAMELLIA256-SHA DHE-DSS-CAMELLIA256-SHA CAMELLIA256-SHA DHE-RSA-CAMELLIA128-SHA DHE-DSS-CAMELLIA128-SHA CAMELLIA128-SHA
+`)
+
+// suite is a cipher suite.
+type suite struct {
+	name   string   // OpenSSL's
+	ours   string   // that of crypto/tls; empty: it has none
+	groups []string // OpenSSL's names of sets that it is in
+}
+
+func newSuites(table string) (all []suite) {
+	for entry := range strings.FieldsSeq(table) {
+		s := suite{}
+		s.name, s.ours, _ = strings.Cut(entry, "=")
+		s.groups = groupsOf(s.name)
+		all = append(all, s)
+	}
+	return all
+}
+
+// groupsOf derives the groups of a suite from its name.
+func groupsOf(name string) []string {
+	has := func(part string) bool { return slices.Contains(strings.Split(name, "-"), part) }
+	groups := []string{"ALL", "HIGH"}
+	ecdhe, ecdsa := has("ECDHE"), has("ECDSA")
+	add := func(is bool, names ...string) {
+		if is {
+			groups = append(groups, names...)
+		}
+	}
+	add(ecdhe, "ECDHE", "EECDH", "ECDH", "kECDHE", "kEECDH")
+	add(has("DHE"), "DHE", "EDH", "DH", "kDHE", "kEDH")
+	add(!ecdhe && !has("DHE"), "kRSA", "RSA")
+	add(ecdsa, "aECDSA", "ECDSA")
+	add(has("DSS"), "aDSS", "DSS")
+	add(!ecdsa && !has("DSS"), "aRSA")
+	for _, bits := range []string{"128", "256"} {
+		for _, cipher := range []string{"AES", "CAMELLIA", "ARIA"} {
+			add(has(cipher+bits), cipher, cipher+bits)
+		}
+	}
+	gcm, ccm, chacha := has("GCM"), has("CCM") || has("CCM8"), has("CHACHA20")
+	aes := slices.Contains(groups, "AES")
+	add(aes && gcm, "AESGCM")
+	add(slices.Contains(groups, "ARIA") && gcm, "ARIAGCM")
+	add(ccm, "AESCCM")
+	add(has("CCM8"), "AESCCM8")
+	add(chacha, "CHACHA20")
+	modern := gcm || ccm || chacha
+	add(!modern && has("SHA"), "SHA", "SHA1")
+	add(!modern && has("SHA256"), "SHA256")
+	add(!modern && has("SHA384"), "SHA384")
+	add(modern || !has("SHA"), "TLSv1.2")
+	add(!modern && has("SHA") && ecdhe, "TLSv1", "TLSv1.0")
+	add(!modern && has("SHA") && !ecdhe, "SSLv3")
+	add(!ccm && (aes || chacha) && !has("DSS"), "DEFAULT")
+	return groups
+}
+
+// noSuites are groups of OpenSSL's that no client has a use for with servers that have
+// a certificate, or that it is built without.
+var noSuites = strings.Fields("aNULL eNULL NULL ADH AECDH PSK kPSK kECDHEPSK kDHEPSK kRSAPSK aPSK SRP kSRP aSRP MEDIUM LOW EXP EXPORT EXPORT40 EXPORT56 " +
+	"3DES DES RC4 RC2 IDEA SEED MD5 GOST94 GOST89MAC aGOST aGOST01 kGOST kDHr kDHd kECDHr kECDHe aDH aECDH kDH CBC COMPLEMENTOFALL COMPLEMENTOFDEFAULT")
+
+// cipherList is what a list of OpenSSL's language comes to.
+type cipherList struct {
+	ours []string // the names of crypto/tls
+	lost []string // suites that crypto/tls has not, and words that mean nothing here
+}
+
+// parseCiphers reads a list in OpenSSL's language (ciphers(1)). The order does not
+// matter: crypto/tls has its own.
+func parseCiphers(text string) (list cipherList) {
+	in, killed := make([]bool, len(suites)), make([]bool, len(suites))
+	for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return strings.ContainsRune(":, ;", c) }) {
+		sign, name := byte(0), word
+		if strings.IndexByte("!-+", word[0]) >= 0 {
+			sign, name = word[0], word[1:]
+		}
+		if sign == '+' || name == "@STRENGTH" { // about the order
+			continue
+		}
+		if name == "PROFILE=SYSTEM" { // of Fedora and its kin: the system's policy
+			name, list.lost = "DEFAULT", append(list.lost, name)
+		}
+		found, known := matchSuites(name)
+		if !known && sign == 0 {
+			list.lost = append(list.lost, name)
+		}
+		for i, is := range found {
+			switch {
+			case !is:
+				killed[i] = killed[i] || name == "DEFAULT" && sign == 0 // which stands for ALL:!COMPLEMENTOFDEFAULT
+			case sign == 0:
+				in[i] = !killed[i]
+			default:
+				in[i], killed[i] = false, killed[i] || sign == '!'
+			}
+		}
+	}
+	for i, s := range suites {
+		switch {
+		case in[i] && s.ours != "":
+			list.ours = append(list.ours, s.ours)
+		case in[i]:
+			list.lost = append(list.lost, s.name)
+		}
+	}
+	return list
+}
+
+// matchSuites finds those that a word means: a suite, or what several groups, joined
+// by +, have in common.
+func matchSuites(word string) (found []bool, known bool) {
+	found = make([]bool, len(suites))
+	groups := strings.Split(word, "+")
+	known = true
+	for _, g := range groups {
+		known = known && (slices.Contains(noSuites, g) || slices.ContainsFunc(suites, func(s suite) bool { return s.is(g) }))
+	}
+	for i, s := range suites {
+		found[i] = !slices.ContainsFunc(groups, func(g string) bool { return !s.is(g) })
+	}
+	return found, known
+}
+
+func (s suite) is(name string) bool { return s.name == name || slices.Contains(s.groups, name) }
