@@ -6,10 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -69,7 +66,9 @@ func (t *translation) checker(p *proxy, n *server) json.RawMessage {
 	case "http":
 		c := h.http.checker()
 		if v := h.http.connect.via; v.tls || n.check.tls && (!v.given || v.usual) {
-			c.TLS = t.checkTLS(n, v.sni, "")
+			c.TLS = t.checkTLS(n, v.sni, v.alpn)
+			c.TLS.ALPN = overHTTP(c.TLS.ALPN)
+			c.TLS.ALPNOptional = len(c.TLS.ALPN) > 0
 		}
 		return caddyconfig.JSONModuleObject(c, "module", h.module, nil)
 	case "ssl_hello":
@@ -117,13 +116,9 @@ func (t *translation) checkTLS(n *server, sni, alpn string) *checks.TLS {
 	if sni == "" {
 		sni = c.serverName
 	}
-	if alpn == "" {
-		alpn = c.alpn
-	}
-	made := &checks.TLS{ServerName: sni}
-	if alpn != "" {
-		made.ALPN, made.ALPNOptional = strings.Split(alpn, ","), true
-	}
+	made := new(n.offer)
+	made.ServerName, made.ALPN = sni, n.protocols(alpn)
+	made.ALPNOptional = len(made.ALPN) > 0
 	switch {
 	case !t.verifies(n):
 		made.Verify = "none"
@@ -134,7 +129,7 @@ func (t *translation) checkTLS(n *server, sni, alpn string) *checks.TLS {
 		made.ServerName = c.verifyHost
 	}
 	if c.caFile != systemCA {
-		made.CA = t.caFile(c.caFile)
+		made.CA, _ = t.based(t.caBase, c.caFile) // which has been read
 	}
 	return made
 }
@@ -147,13 +142,6 @@ func (t *translation) verifies(n *server) bool {
 	return n.check.verify != "none" && (n.check.verify != "" || !t.verifyNone)
 }
 
-func (t *translation) caFile(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(t.dir, t.caBase, name)
-}
-
 // speaksTLS reports whether a check does whatever the server's line says.
 func (h *healthCheck) speaksTLS() bool {
 	if h.module == "http" {
@@ -163,22 +151,16 @@ func (h *healthCheck) speaksTLS() bool {
 }
 
 // checkCA says what is wrong with the file of those whom a check trusts.
-func (t *translation) checkCA(name string) string {
-	switch name {
-	case "":
-		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
-	case systemCA:
-		return ""
+func (t *translation) checkCA(name string) error {
+	if name == "" || name == systemCA {
+		return nil
 	}
-	if t.dir == "" && !filepath.IsAbs(name) {
-		return fmt.Sprintf("'ca-file' : file %q: %v", name, errNoDirectory)
+	file, err := t.based(t.caBase, name)
+	if err == nil {
+		_, err = memo(t.roots, file, func() (*x509.CertPool, error) { return checks.ReadRoots(file) })
 	}
-	text, err := os.ReadFile(t.caFile(name))
 	if err != nil {
-		return fmt.Sprintf("'ca-file' : %v", err)
+		return fmt.Errorf("'ca-file' : %w", err)
 	}
-	if !x509.NewCertPool().AppendCertsFromPEM(text) {
-		return fmt.Sprintf("'ca-file' : %s holds no certificate: expected a file in PEM", name)
-	}
-	return ""
+	return nil
 }

@@ -3,6 +3,7 @@
 package haproxycfg
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,6 +32,7 @@ func (t *translation) finish() {
 		t.warnTimeouts(p)
 		t.warnPages(p)
 	}
+	t.finishDefaultTLS()
 	t.checkAsked()
 	t.warnLeftOut()
 	t.warnNotices()
@@ -107,6 +109,8 @@ func (t *translation) finishBackend(p *proxy) {
 		ids[n.id] = n
 		if err := t.serverComplete(p, n); err != "" {
 			t.errorf(n.Pos, "'server %s/%s' : %s", p.name, n.name, err)
+		} else if !n.refused {
+			t.finishTLS(p, n)
 		}
 	}
 	if len(p.check.steps) > 0 && p.check.module != "tcp_script" && !p.refused {
@@ -133,10 +137,12 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
 	case n.observe == "layer7":
 		return "'layer7' can only be used in http proxies"
-	case n.check.on && (n.check.tls || p.check.speaksTLS()) && t.verifies(n):
-		if err := t.checkCA(n.check.caFile); err != "" {
-			return err
-		}
+	case n.speaksTLS(p) && t.verifies(n) && n.check.caFile == "":
+		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
+	}
+	// HAProxy reads these files whether anything asks for them or not.
+	if err := errors.Join(t.checkCA(n.check.caFile), t.checkRevocations(n.tls.crl)); err != nil {
+		return err.Error()
 	}
 	if !p.disabled && !p.isHTTP() && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0 && !t.refusedBefore(p) {
 		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"

@@ -10,6 +10,10 @@ import (
 const (
 	ofProcess = "it is about HAProxy's own process"
 	ofTLS     = "TLS does not end here"
+
+	ofDefaultTLS = "it is for checks over TLS"
+	noDefaultTLS = "no server has check-ssl, and TLS begins nowhere else here"
+
 	ofLogging = "each connection is one JSON line of Caddy's log instead, on standard error, with the same fields"
 	ofSyslog  = "it is for syslog, and the log is Caddy's"
 	ofTuning  = "it tunes HAProxy's own memory and sockets"
@@ -61,9 +65,17 @@ var globals = newTable([]keyword{
 	{name: "profiling.tasks|profiling.memory|debug|51degrees-data-file|device-atlas-json-file|wurfl-data-file", in: inGlobal, grade: harmless, note: ofProcess},
 	{name: "ca-base", in: inGlobal, grade: supported, args: word, do: func(t *translation, _ *proxy, s statement) { t.caBase = s.args[0] }},
 	{name: "ssl-server-verify", in: inGlobal, grade: supported, args: oneOf("none", "required"), do: func(t *translation, _ *proxy, s statement) { t.verifyNone = s.args[0] == "none" }},
-	{name: "crt-base", in: inGlobal, grade: harmless, args: word, do: func(t *translation, _ *proxy, s statement) { t.crtBase = s.args[0] }, note: ofTLS},
+	{name: "crt-base", in: inGlobal, grade: supported, args: word, do: func(t *translation, _ *proxy, s statement) { t.crtBase = s.args[0] }, note: ofDefaultTLS},
 	{name: "key-base", in: inGlobal, grade: harmless, args: word, note: ofTLS},
-	{name: "issuers-chain-path|ssl-default-bind-ciphers|ssl-default-bind-ciphersuites|ssl-default-bind-curves|ssl-default-bind-options|ssl-default-bind-sigalgs|ssl-default-bind-client-sigalgs|ssl-default-server-ciphers|ssl-default-server-ciphersuites|ssl-default-server-curves|ssl-default-server-options|ssl-default-server-sigalgs|ssl-default-server-client-sigalgs|ssl-dh-param-file|ssl-engine|ssl-load-extra-del-ext|ssl-load-extra-files|ssl-mode-async|ssl-propquery|ssl-provider|ssl-provider-path|ssl-security-level|ssl-skip-self-issued-ca|limited-quic", in: inGlobal, grade: harmless, note: ofTLS},
+	{name: "ssl-load-extra-files", in: inGlobal, grade: supported, args: something, do: func(t *translation, _ *proxy, s statement) { t.extraFiles = s.args }, note: ofDefaultTLS},
+	{name: "ssl-load-extra-del-ext", in: inGlobal, grade: supported, args: nothing, do: func(t *translation, _ *proxy, _ statement) { t.extraDelExt = true }, note: ofDefaultTLS},
+	{name: "ssl-default-server-options", in: inGlobal, grade: supported, args: something, do: defaultTLSOptions, note: ofDefaultTLS},
+	{name: "ssl-default-server-ciphers", in: inGlobal, grade: supported, args: word, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.ciphers }), note: ofDefaultTLS},
+	{name: "ssl-default-server-ciphersuites", in: inGlobal, grade: supported, args: word, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.ciphersuites }), note: ofDefaultTLS},
+	{name: "ssl-default-server-curves", in: inGlobal, grade: supported, args: word, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.curves }), note: ofDefaultTLS},
+	{name: "ssl-default-server-sigalgs", in: inGlobal, grade: differs, args: word, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.sigalgs }), note: cannotCheck},
+	{name: "ssl-default-server-client-sigalgs", in: inGlobal, grade: differs, args: word, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.clientSigalgs }), note: cannotCheck},
+	{name: "issuers-chain-path|ssl-default-bind-ciphers|ssl-default-bind-ciphersuites|ssl-default-bind-curves|ssl-default-bind-options|ssl-default-bind-sigalgs|ssl-default-bind-client-sigalgs|ssl-dh-param-file|ssl-engine|ssl-mode-async|ssl-propquery|ssl-provider|ssl-provider-path|ssl-security-level|ssl-skip-self-issued-ca|limited-quic", in: inGlobal, grade: harmless, note: ofTLS},
 	{name: "httpclient.resolvers.disabled|httpclient.resolvers.id|httpclient.resolvers.prefer|httpclient.retries|httpclient.ssl.ca-file|httpclient.ssl.verify|httpclient.timeout.connect", in: inGlobal, grade: harmless, note: "nothing that runs here asks for it"},
 	{name: "set-var|set-var-fmt", in: inGlobal, grade: refused, note: "variables of the process are not available: expected tcp-request content set-var(sess.NAME)"},
 	{name: "lua-load|lua-load-per-thread|lua-prepend-path", in: inGlobal, grade: refused, note: "there is no Lua: expected ACLs and tcp-request rules"},

@@ -23,6 +23,19 @@ type serverKeyword struct {
 	grade  grade
 	note   string
 	do     func(*server, string) error
+	tls    func(*tlsSettings, tlsWord) error // in its place, of words about TLS
+	says   bool                              // the message is given when all sections have been read
+}
+
+// perform has the word take effect.
+func (k *serverKeyword) perform(n *server, pos haproxyfile.Pos, name, value string) error {
+	switch {
+	case k.tls != nil:
+		return n.tls.set(k.tls, tlsWord{pos, name, value})
+	case k.do != nil:
+		return k.do(n, value)
+	}
+	return nil
 }
 
 const (
@@ -78,8 +91,9 @@ func newServerKeywords() map[string]serverKeyword {
 		return nil
 	}}, "resolve-prefer")
 	add(serverKeyword{values: 1, grade: differs, note: lookup}, "resolve-opts", "resolve-net")
-	add(serverKeyword{grade: harmless, note: serverTLS}, "allow-0rtt", "force-sslv3", "force-tlsv10", "force-tlsv11", "force-tlsv12", "force-tlsv13", "no-sslv3", "no-tlsv10", "no-tlsv11", "no-tlsv12", "no-tlsv13", "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate", "sni-auto", "no-sni-auto")
-	add(serverKeyword{values: 1, grade: harmless, note: serverTLS}, "alpn", "npn", "ciphers", "ciphersuites", "crl-file", "crt", "curves", "sigalgs", "client-sigalgs", "sni", "ktls", "ssl-max-ver", "ssl-min-ver")
+	add(serverKeyword{grade: harmless, note: serverTLS}, "allow-0rtt", "sni-auto", "no-sni-auto")
+	addTLS(add)
+	add(serverKeyword{values: 1, grade: harmless, note: serverTLS}, "sni", "ktls")
 	for name, what := range values {
 		k := all[name]
 		k.value = what

@@ -3,9 +3,11 @@
 package haproxycfg
 
 import (
+	"crypto/x509"
 	"slices"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxysites"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
@@ -33,14 +35,27 @@ type translation struct {
 	spread    int           // spread-checks
 	hardStop  time.Duration // 0: not given
 
-	verifyNone bool   // ssl-server-verify none
-	caBase     string // ca-base
-	unix       unixSockets
-	ids        map[int]*proxy
-	asked      []question
+	verifyNone bool             // ssl-server-verify none
+	caBase     string           // ca-base
+	crtBase    string           // crt-base
+	tls        tlsSettings      // of all servers with check-ssl: ssl-default-server-...
+	tlsUsed    bool             // there is one
+	idle       map[tlsWord]bool // of which the message has been given
+
+	extraFiles  []string // ssl-load-extra-files
+	extraDelExt bool     // ssl-load-extra-del-ext
+
+	// What has been read or parsed, for the servers that name it again.
+	roots        map[string]remembered[*x509.CertPool]
+	lists        map[string]remembered[bool]
+	certificates map[string]remembered[*checks.ClientCertificate]
+	ciphers      map[string]remembered[cipherList]
+
+	unix  unixSockets
+	ids   map[int]*proxy
+	asked []question
 
 	skipHTTP  bool // see Options
-	crtBase   string
 	drafts    []haproxysites.Site
 	caddyfile string
 
@@ -58,6 +73,12 @@ func newTranslation(branch string) *translation {
 		defaults:  make(map[string]*proxy),
 		resolvers: make(map[string]bool),
 		ids:       make(map[int]*proxy),
+		idle:      make(map[tlsWord]bool),
+
+		roots:        make(map[string]remembered[*x509.CertPool]),
+		lists:        make(map[string]remembered[bool]),
+		certificates: make(map[string]remembered[*checks.ClientCertificate]),
+		ciphers:      make(map[string]remembered[cipherList]),
 	}
 }
 
@@ -199,4 +220,20 @@ func maybe(near string) string {
 		return ""
 	}
 	return "; did you mean '" + near + "' maybe ?"
+}
+
+// remembered is what a function returned.
+type remembered[T any] struct {
+	value T
+	err   error
+}
+
+// memo calls f unless what that returned for the key is remembered.
+func memo[T any](known map[string]remembered[T], key string, f func() (T, error)) (T, error) {
+	m, ok := known[key]
+	if !ok {
+		m.value, m.err = f()
+		known[key] = m
+	}
+	return m.value, m.err
 }

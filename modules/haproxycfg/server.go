@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
@@ -34,6 +35,8 @@ type server struct {
 	initState                  string
 	track, resolvers, prefer   string
 	check                      serverCheck
+	tls                        tlsSettings
+	offer                      checks.TLS // what becomes of it in checks
 	agent                      bool
 	agentAddress, agentSend    string
 	agentPort                  int
@@ -131,13 +134,12 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 			t.refuse(s.Pos, o.note, "%s'%s': %s", object, name, o.note)
 			continue
 		case harmless, pending, differs:
-			t.notice(s.Pos, o.grade, o.note, name)
+			if !o.says {
+				t.notice(s.Pos, o.grade, o.note, name)
+			}
 		case supported, httpOnly:
 		}
-		if o.do == nil {
-			continue
-		}
-		if err := o.do(n, strings.Join(args, " ")); err != nil {
+		if err := o.perform(n, s.Pos, name, strings.Join(args, " ")); err != nil {
 			t.errorf(s.Pos, "%s%v", object, err)
 		}
 	}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
+)
+
+// speaksTLS reports whether the check of a server does.
+func (n *server) speaksTLS(p *proxy) bool { return n.check.tls || p.check.speaksTLS() }
+
+// finishTLS makes of the words about TLS what the server's check offers, or says that
+// they mean nothing here.
+func (t *translation) finishTLS(p *proxy, n *server) {
+	if !n.speaksTLS(p) {
+		for _, w := range n.tls.given {
+			t.idleTLS(w, notInChecks)
+		}
+		return
+	}
+	s := &n.tls
+	if n.check.tls { // HAProxy's defaults are only for such a server
+		s = s.withDefaults(&t.tls)
+		t.tlsUsed = true
+	}
+	oldest, newest, err := s.versions.offer(&n.offer)
+	if err != nil {
+		t.errorf(n.Pos, "'server %s/%s' : %v: expected another 'ssl-min-ver', 'ssl-max-ver', 'force-...' or 'no-...'", p.name, n.name, err)
+		return
+	}
+	if slices.Contains(s.versions.off[oldest:newest+1], true) {
+		t.warnf(n.Pos, "'server %s/%s' : its checks offer a version that 'no-tlsv1x' names, as in HAProxy: expected 'ssl-min-ver' and 'ssl-max-ver' alone", p.name, n.name)
+	}
+	for _, w := range []tlsWord{s.sigalgs, s.clientSigalgs, s.npn} {
+		if w.keyword != "" {
+			t.errorf(w.Pos, "'server %s/%s' : %v is not available for its checks over TLS", p.name, n.name, w)
+		}
+	}
+	for _, f := range []func(*server, *tlsSettings, int) error{t.offerCiphers, t.offerSuites, t.offerCurves, t.offerCertificate, t.offerRevocations} {
+		if err := f(n, s, oldest); err != nil {
+			t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.name, err)
+		}
+	}
+	if err := t.protocols(p, n); err != nil {
+		t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.name, err)
+	}
+}
+
+// idleTLS says once of a word that it means nothing.
+func (t *translation) idleTLS(w tlsWord, note string) {
+	if t.idle[w] {
+		return
+	}
+	t.idle[w] = true
+	t.notice(w.Pos, harmless, note, w.keyword)
+}
+
+// finishDefaultTLS says that global's words about the TLS of servers mean nothing, if
+// no check speaks it.
+func (t *translation) finishDefaultTLS() {
+	if t.tlsUsed {
+		return
+	}
+	for _, w := range t.tls.given {
+		t.idleTLS(w, noDefaultTLS)
+	}
+}
+
+// lostItems is how many lost names a warning lists.
+const lostItems = 4
+
+// lose warns of what checks do not offer.
+func (t *translation) lose(w tlsWord, lost []string) {
+	if len(lost) == 0 || t.idle[w] {
+		return
+	}
+	t.idle[w] = true
+	if more := len(lost) - lostItems; more > 0 {
+		lost = append(lost[:lostItems:lostItems], fmt.Sprintf("%d more", more))
+	}
+	t.notice(w.Pos, differs, "checks do not offer "+strings.Join(lost, ", ")+", which Go's TLS does not have", w.keyword)
+}
+
+func (t *translation) offerCiphers(n *server, s *tlsSettings, oldest int) error {
+	w := s.ciphers
+	if w.keyword == "" {
+		return nil
+	}
+	list, _ := memo(t.ciphers, w.value, func() (cipherList, error) { return parseCiphers(w.value), nil })
+	if len(list.ours) == 0 {
+		return fmt.Errorf("%v: Go's TLS has none of these cipher suites: expected one that is available, such as ECDHE-RSA-AES128-GCM-SHA256", w)
+	}
+	if oldest < newestTLS { // and otherwise nothing comes of it
+		n.offer.Ciphers = list.ours
+		t.lose(w, list.lost)
+	}
+	return nil
+}
+
+// offerSuites checks the suites of TLS 1.3: crypto/tls always offers its three.
+func (t *translation) offerSuites(n *server, s *tlsSettings, _ int) error {
+	w := s.ciphersuites
+	if w.keyword == "" || n.offer.MaxVersion != "" {
+		return nil
+	}
+	given := strings.Split(w.value, ":")
+	var missing []string
+	for _, c := range tls.CipherSuites() {
+		if slices.Contains(c.SupportedVersions, tls.VersionTLS13) && !slices.Contains(given, c.Name) {
+			missing = append(missing, c.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%v: leaving out %s is not available for checks, which offer all suites of TLS 1.3: expected them all, or 'ssl-max-ver TLSv1.2'", w, strings.Join(missing, " and "))
+	}
+	t.lose(w, slices.DeleteFunc(given, func(name string) bool {
+		return slices.ContainsFunc(tls.CipherSuites(), func(c *tls.CipherSuite) bool { return c.Name == name })
+	}))
+	return nil
+}
+
+// opensslCurves are OpenSSL's names of key exchanges, in small letters, and ours;
+// crypto/tls has none of those whose name is empty.
+var opensslCurves = map[string]string{
+	"x25519": "x25519", "p-256": "secp256r1", "prime256v1": "secp256r1", "secp256r1": "secp256r1", "p-384": "secp384r1", "secp384r1": "secp384r1",
+	"p-521": "secp521r1", "secp521r1": "secp521r1", "x25519mlkem768": "x25519mlkem768",
+	"x448": "", "p-192": "", "prime192v1": "", "p-224": "", "secp224r1": "", "secp256k1": "", "sect571r1": "", "sect409k1": "",
+	"ffdhe2048": "", "ffdhe3072": "", "ffdhe4096": "", "ffdhe6144": "", "ffdhe8192": "",
+	"brainpoolp256r1": "", "brainpoolp384r1": "", "brainpoolp512r1": "", "brainpoolp256r1tls13": "", "brainpoolp384r1tls13": "", "brainpoolp512r1tls13": "",
+	"secp256r1mlkem768": "", "secp384r1mlkem1024": "", "mlkem512": "", "mlkem768": "", "mlkem1024": "",
+}
+
+func (t *translation) offerCurves(n *server, s *tlsSettings, _ int) error {
+	w := s.curves
+	if w.keyword == "" {
+		return nil
+	}
+	var lost []string
+	for name := range strings.SplitSeq(w.value, ":") {
+		ours, known := opensslCurves[strings.ToLower(name)]
+		switch {
+		case !known:
+			return fmt.Errorf("unable to set SSL curves list to '%s': unknown curve '%s'", w.value, name)
+		case ours == "":
+			lost = append(lost, name)
+		case !slices.Contains(n.offer.Curves, ours):
+			n.offer.Curves = append(n.offer.Curves, ours)
+		}
+	}
+	if len(n.offer.Curves) == 0 {
+		return fmt.Errorf("%v: Go's TLS has none of these curves: expected one that is available, such as X25519 or P-256", w)
+	}
+	t.lose(w, lost)
+	return nil
+}
+
+// offerCertificate finds the files of crt: one with the certificate and its key, or
+// another with the key beside it.
+func (t *translation) offerCertificate(n *server, s *tlsSettings, _ int) error {
+	if s.crt.keyword == "" {
+		return nil
+	}
+	name, err := t.based(t.crtBase, s.crt.value)
+	if err != nil {
+		return fmt.Errorf("'crt' : %w", err)
+	}
+	n.offer.ClientCertificate, err = memo(t.certificates, name, func() (*checks.ClientCertificate, error) { return t.findCertificate(name) })
+	if err != nil {
+		return fmt.Errorf("'crt' : %w", err)
+	}
+	return nil
+}
+
+func (t *translation) findCertificate(name string) (*checks.ClientCertificate, error) {
+	text, err := os.ReadFile(name) //nolint:gosec // the configuration names it
+	if err != nil {
+		return nil, err
+	}
+	made := &checks.ClientCertificate{Certificate: name}
+	key := text
+	if !hasKey(text) {
+		if made.Key = t.keyBeside(name); made.Key == "" {
+			return nil, fmt.Errorf("no private key found in '%s', and 'ssl-load-extra-files' does not let one be looked for beside it", name)
+		}
+		if key, err = os.ReadFile(made.Key); err != nil {
+			return nil, fmt.Errorf("no private key found in '%s': %w", name, err)
+		}
+	}
+	if _, err := tls.X509KeyPair(text, key); err != nil {
+		return nil, fmt.Errorf("'%s': %w", name, err)
+	}
+	return made, nil
+}
+
+// keyBeside is the file of a key beside its certificate; empty if none is looked for.
+func (t *translation) keyBeside(name string) string {
+	if len(t.extraFiles) > 0 && !slices.Contains(t.extraFiles, "key") && !slices.Contains(t.extraFiles, "all") {
+		return ""
+	}
+	if t.extraDelExt {
+		name = strings.TrimSuffix(name, ".crt")
+	}
+	return name + ".key"
+}
+
+func hasKey(text []byte) bool {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *translation) offerRevocations(n *server, s *tlsSettings, _ int) error {
+	if s.crl.keyword != "" && t.verifies(n) {
+		n.offer.CRL, _ = t.based(t.caBase, s.crl.value) // which has been read
+	}
+	return nil
+}
+
+// checkRevocations says what is wrong with the file of revocation lists, which HAProxy
+// reads whether anything asks for it or not.
+func (t *translation) checkRevocations(w tlsWord) error {
+	if w.keyword == "" {
+		return nil
+	}
+	name, err := t.based(t.caBase, w.value)
+	if err != nil {
+		return fmt.Errorf("'crl-file' : %w", err)
+	}
+	_, err = memo(t.lists, name, func() (bool, error) {
+		text, err := os.ReadFile(name) //nolint:gosec // the configuration names it
+		if err == nil && !bytes.Contains(text, []byte("-----BEGIN X509 CRL-----")) {
+			err = fmt.Errorf("%s holds no revocation list: expected a file in PEM", name)
+		}
+		return true, err
+	})
+	if err != nil {
+		return fmt.Errorf("'crl-file' : %w", err)
+	}
+	return nil
+}
+
+// based is the absolute name of a file that is looked for in a base directory.
+func (t *translation) based(base, name string) (string, error) {
+	switch {
+	case filepath.IsAbs(name):
+		return name, nil
+	case filepath.IsAbs(base):
+		return filepath.Join(base, name), nil
+	case t.dir == "":
+		return "", fmt.Errorf("file %q: %w", name, errNoDirectory)
+	}
+	return filepath.Join(t.dir, base, name), nil
+}
+
+// protocols checks that a check over HTTP may speak one that it can.
+func (t *translation) protocols(p *proxy, n *server) error {
+	offered := n.protocols(p.check.http.connect.via.alpn)
+	if p.check.module != "http" || len(offered) == 0 || len(overHTTP(offered)) > 0 {
+		return nil
+	}
+	return errors.New("'check-alpn " + strings.Join(offered, ",") + "': another protocol than HTTP/1.1 is not available for checks over HTTP: expected http/1.1 among them")
+}
+
+// protocols are those that a check offers by ALPN: of its connect, of check-alpn, or
+// of the server's alpn.
+func (n *server) protocols(alpn string) []string {
+	for _, list := range []string{alpn, n.check.alpn, n.tls.alpn.value} {
+		if list != "" {
+			return strings.Split(list, ",")
+		}
+	}
+	return nil
+}
+
+// overHTTP are the protocols that a check over HTTP speaks.
+func overHTTP(protocols []string) []string {
+	return slices.DeleteFunc(slices.Clone(protocols), func(p string) bool { return p != "http/1.1" && p != "http/1.0" })
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// tlsWord is a word about TLS with its value, and the line that it stands in.
+type tlsWord struct {
+	haproxyfile.Pos
+	keyword, value string
+}
+
+func (w tlsWord) String() string { return strings.TrimSpace("'" + w.keyword + " " + w.value + "'") }
+
+// tlsSettings are what a server's line says of TLS, or global of the TLS of all
+// servers. Of a server here, only its checks speak TLS.
+type tlsSettings struct {
+	crt, crl, ciphers, ciphersuites, curves, sigalgs, clientSigalgs, alpn, npn tlsWord
+
+	versions tlsVersions
+	given    []tlsWord // all, for the message where no check speaks TLS
+}
+
+// tlsVersions are what is said of versions. They count from 1, which is SSLv3.
+type tlsVersions struct {
+	min, max int // 0: not said
+	off      [6]bool
+}
+
+var (
+	versionNames = []string{"", "SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"}
+	versionWords = []string{"", "sslv3", "tlsv10", "tlsv11", "tlsv12", "tlsv13"}
+	ourVersions  = []string{"", "", "1.0", "1.1", "1.2", "1.3"}
+)
+
+const (
+	oldestTLS, usualTLS, newestTLS = 2, 4, 5
+
+	ofChecks    = "it is for checks over TLS: the client's TLS goes on to the server as it is"
+	notInChecks = "no check of this server speaks TLS, and the client's goes on to the server as it is"
+	noTickets   = "checks never resume a session, and the client's TLS goes on to the server as it is"
+	cannotCheck = "refused where checks speak TLS, and ignored otherwise: the client's TLS goes on to the server as it is"
+)
+
+// addTLS adds the words about TLS that shape checks.
+func addTLS(add adder) {
+	word := func(g grade, note string, field func(*tlsSettings) *tlsWord, names ...string) {
+		for _, name := range names {
+			add(serverKeyword{values: 1, grade: g, says: true, note: note, tls: func(s *tlsSettings, w tlsWord) error {
+				*field(s) = w
+				return nil
+			}}, name)
+		}
+	}
+	word(supported, ofChecks, func(s *tlsSettings) *tlsWord { return &s.crt }, "crt")
+	word(supported, ofChecks, func(s *tlsSettings) *tlsWord { return &s.crl }, "crl-file")
+	word(supported, ofChecks, func(s *tlsSettings) *tlsWord { return &s.alpn }, "alpn")
+	word(differs, ofChecks+"; cipher suites that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.ciphers }, "ciphers")
+	word(differs, ofChecks+"; all suites of TLS 1.3 that Go's TLS has must be among them", func(s *tlsSettings) *tlsWord { return &s.ciphersuites }, "ciphersuites")
+	word(differs, ofChecks+"; curves that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.curves }, "curves")
+	word(differs, cannotCheck, func(s *tlsSettings) *tlsWord { return &s.sigalgs }, "sigalgs")
+	word(differs, cannotCheck, func(s *tlsSettings) *tlsWord { return &s.clientSigalgs }, "client-sigalgs")
+	word(differs, cannotCheck, func(s *tlsSettings) *tlsWord { return &s.npn }, "npn")
+	for name, do := range versionOptions {
+		k := serverKeyword{grade: supported, says: true, note: ofChecks, tls: do}
+		if isLimit(name) {
+			k.values = 1
+		}
+		add(k, name)
+	}
+	add(serverKeyword{grade: harmless, note: noTickets}, "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate")
+}
+
+// versionOptions are the words about versions of TLS.
+var versionOptions = newVersionOptions()
+
+func isLimit(name string) bool { return name == "ssl-min-ver" || name == "ssl-max-ver" }
+
+func newVersionOptions() map[string]func(*tlsSettings, tlsWord) error {
+	all := make(map[string]func(*tlsSettings, tlsWord) error)
+	for v := 1; v <= newestTLS; v++ {
+		all["no-"+versionWords[v]] = func(s *tlsSettings, _ tlsWord) error { s.versions.off[v] = true; return nil }
+		all["force-"+versionWords[v]] = func(s *tlsSettings, _ tlsWord) error { s.versions.min, s.versions.max = v, v; return nil }
+	}
+	limit := func(field func(*tlsVersions) *int) func(*tlsSettings, tlsWord) error {
+		return func(s *tlsSettings, w tlsWord) error {
+			v := slices.Index(versionNames[1:], w.value) + 1
+			if v == 0 {
+				return fmt.Errorf("'%s': '%s': unknown ssl/tls version: expected one of %s", w.keyword, w.value, strings.Join(versionNames[1:], ", "))
+			}
+			*field(&s.versions) = v
+			return nil
+		}
+	}
+	all["ssl-min-ver"] = limit(func(v *tlsVersions) *int { return &v.min })
+	all["ssl-max-ver"] = limit(func(v *tlsVersions) *int { return &v.max })
+	return all
+}
+
+// set takes note of a word.
+func (s *tlsSettings) set(do func(*tlsSettings, tlsWord) error, w tlsWord) error {
+	if err := do(s, w); err != nil {
+		return err
+	}
+	s.given = append(slices.Clip(s.given), w) // a template's are shared
+	return nil
+}
+
+// defaultTLS takes a global "ssl-default-server-ciphers LIST" and the like.
+func defaultTLS(field func(*tlsSettings) *tlsWord) func(*translation, *proxy, statement) {
+	return func(t *translation, _ *proxy, s statement) {
+		w := tlsWord{s.Pos, s.keyword, s.args[0]}
+		_ = t.tls.set(func(all *tlsSettings, w tlsWord) error { *field(all) = w; return nil }, w)
+	}
+}
+
+// defaultTLSOptions reads "ssl-default-server-options OPTION...".
+func defaultTLSOptions(t *translation, _ *proxy, s statement) {
+	for args := s.args; len(args) > 0; args = args[1:] {
+		w := tlsWord{s.Pos, args[0], ""}
+		do := versionOptions[w.keyword]
+		switch {
+		case do == nil && (w.keyword == "no-tls-tickets" || w.keyword == "tls-tickets"):
+			continue
+		case do == nil:
+			t.errorf(s.Pos, "unknown option '%s' on global statement '%s'", w.keyword, s.keyword)
+			return
+		case isLimit(w.keyword) && len(args) < 2:
+			t.errorf(s.Pos, "'%s' : missing the ssl/tls version on global statement '%s'", w.keyword, s.keyword)
+			return
+		case isLimit(w.keyword):
+			args = args[1:]
+			w.value = args[0]
+		}
+		if err := t.tls.set(do, w); err != nil {
+			t.errorf(s.Pos, "%v on global statement '%s'", err, s.keyword)
+		}
+	}
+}
+
+// withDefaults are the settings with what global says where the server's line says
+// nothing.
+func (s *tlsSettings) withDefaults(global *tlsSettings) *tlsSettings {
+	s = new(*s)
+	for _, f := range []struct{ own, global *tlsWord }{
+		{&s.ciphers, &global.ciphers},
+		{&s.ciphersuites, &global.ciphersuites},
+		{&s.curves, &global.curves},
+		{&s.sigalgs, &global.sigalgs},
+		{&s.clientSigalgs, &global.clientSigalgs},
+	} {
+		if f.own.keyword == "" {
+			*f.own = *f.global
+		}
+	}
+	if s.versions.min == 0 {
+		s.versions.min = global.versions.min
+	}
+	if s.versions.max == 0 {
+		s.versions.max = global.versions.max
+	}
+	for v, off := range global.versions.off {
+		s.versions.off[v] = s.versions.off[v] || off
+	}
+	return s
+}
+
+// limits are the oldest and the newest version of TLS that a check offers. Between them
+// there is no hole, as in HAProxy.
+func (v tlsVersions) limits() (oldest, newest int, err error) {
+	var allowed []int
+	for i := max(v.min, oldestTLS); i <= newestTLS && (v.max == 0 || i <= v.max); i++ {
+		if v.min != 0 || v.max != 0 || !v.off[i] {
+			allowed = append(allowed, i)
+		}
+	}
+	if len(allowed) == 0 {
+		return 0, 0, errors.New("all SSL/TLS versions are disabled for its checks")
+	}
+	return allowed[0], allowed[len(allowed)-1], nil
+}
+
+// offer puts the versions into the options of a check. Where nothing is said of the
+// oldest, it is 1.2, unless no version is left then.
+func (v tlsVersions) offer(o *checks.TLS) (oldest, newest int, err error) {
+	if oldest, newest, err = v.limits(); err != nil {
+		return 0, 0, err
+	}
+	if oldest == oldestTLS && v.min == 0 && newest >= usualTLS {
+		oldest = usualTLS
+	}
+	if oldest != usualTLS {
+		o.MinVersion = ourVersions[oldest]
+	}
+	if newest != newestTLS {
+		o.MaxVersion = ourVersions[newest]
+	}
+	return oldest, newest, nil
+}
