@@ -7,9 +7,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
@@ -46,6 +50,62 @@ func answer(status int) func(*session) error {
 		_, err = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, http.StatusText(status), len(s.server)+1, body)
 		return err
 	}
+}
+
+// serve is a server that speaks HTTP for as long as the client does: each request gets
+// the status after some time, and a body: the server's name, or for a path below /echo
+// how the server has seen the request, in a line. The header X-Said says that it is a
+// server's.
+func serve(status int, after time.Duration, headers []string) func(*session) error {
+	return func(s *session) error {
+		conn := &feed{session: s, Conn: s.conn}
+		in := bufio.NewReader(conn)
+		for {
+			request, err := http.ReadRequest(in)
+			if err != nil {
+				return err
+			}
+			body, err := io.ReadAll(request.Body)
+			if err != nil {
+				return err
+			}
+			time.Sleep(after)
+			text := s.server
+			if strings.HasPrefix(request.URL.Path, "/echo") {
+				text += " " + seen(request, string(body))
+			}
+			more := strings.Join(append(headers, "X-Said: "+s.server), "\r\n")
+			if _, err := fmt.Fprintf(s.conn, "HTTP/1.1 %d %s\r\n%s\r\nContent-Length: %d\r\n\r\n", status, http.StatusText(status), more, len(text)+1); err != nil {
+				return err
+			}
+			if request.Method != http.MethodHead {
+				if _, err := io.WriteString(s.conn, text+"\n"); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// unseen are headers that curl sends, or that are about the connection.
+var unseen = []string{"Accept", "User-Agent", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding"}
+
+// seen is how a server has seen a request: method, target, host, headers in the order
+// of their names, and body.
+func seen(r *http.Request, body string) string {
+	parts := []string{r.Method, r.RequestURI}
+	if host, _, err := net.SplitHostPort(r.Host); err != nil || net.ParseIP(host) == nil {
+		parts = append(parts, "host:"+r.Host)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		if !slices.Contains(unseen, name) {
+			parts = append(parts, strings.ToLower(name)+":"+strings.Join(r.Header[name], "|"))
+		}
+	}
+	if body != "" {
+		parts = append(parts, "body:"+body)
+	}
+	return strings.Join(parts, " ")
 }
 
 // serverName reports whether the ClientHello that comes has a server name. It is an

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,6 +41,7 @@ type run struct {
 	ports   map[string]string
 	servers map[string]*server
 	clients []*client
+	asked   map[string]chan outcome // over HTTP, and not answered yet
 	states  chronicle
 	step    int // that runs, by its place in the script
 }
@@ -71,7 +71,7 @@ func (s *scenario) play(p program) (res result) {
 		return result{err: err}
 	}
 	defer os.RemoveAll(dir)
-	r := &run{ports: make(map[string]string), servers: make(map[string]*server), states: chronicle{servers: make(map[string]*history)}}
+	r := &run{ports: make(map[string]string), asked: make(map[string]chan outcome), servers: make(map[string]*server), states: chronicle{servers: make(map[string]*history)}}
 	env, err := r.prepare(s, dir)
 	defer r.close()
 	if err != nil {
@@ -185,28 +185,6 @@ func (r *run) repeat(m many, name string, then func(*client)) outcome {
 		then(c)
 	}
 	return outcome{what: strings.Join(seen, " "), at: timeless}
-}
-
-// get asks for something with curl: what comes is the status and where it
-// redirects to, or else the body.
-func (r *run) get(to destination, path, host string) outcome {
-	address := net.JoinHostPort(to.host, r.ports[to.port])
-	args := []string{"--silent", "--show-error", "--max-time", "10", "--write-out", "\n%{http_code} %{redirect_url}", "http://" + address + path}
-	if host != "" {
-		args = append(args, "--header", "Host: "+host)
-	}
-	var out, problem bytes.Buffer
-	cmd := exec.Command("curl", args...)
-	cmd.Stdout, cmd.Stderr = &out, &problem
-	if err := cmd.Run(); err != nil {
-		return failed(errors.New(strings.TrimSpace(problem.String())))
-	}
-	body, status, _ := strings.Cut(out.String(), "\n")
-	status = strings.TrimSpace(status[strings.LastIndex(status, "\n")+1:])
-	if strings.HasPrefix(status, "2") {
-		status += " " + strings.TrimSpace(body)
-	}
-	return outcome{what: strings.ReplaceAll(status, address, host), at: timeless}
 }
 
 // record is the line in the log of a client, as soon as it has come.

@@ -29,6 +29,7 @@ type scenario struct {
 	steps   []*step
 	hellos  map[string][]byte // by the words that they were asked for with
 	clients map[string]bool   // that connect
+	asked   map[string]bool   // requests over HTTP
 
 	followed bool // the script asks for the states of servers
 }
@@ -98,7 +99,7 @@ var variable = regexp.MustCompile(`\$\{(\w+)\}`)
 
 func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario, error) {
 	archive := txtar.Parse(text)
-	s := &scenario{name: name, files: make(map[string]string), servers: make(map[string]behaviour), hellos: make(map[string][]byte), clients: make(map[string]bool)}
+	s := &scenario{name: name, files: make(map[string]string), servers: make(map[string]behaviour), hellos: make(map[string][]byte), clients: make(map[string]bool), asked: make(map[string]bool)}
 	if strings.TrimSpace(string(archive.Comment)) == "" {
 		return nil, errors.New("expected a few words about it before haproxy.cfg")
 	}

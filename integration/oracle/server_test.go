@@ -64,6 +64,10 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 			var status int
 			status, err = w.number()
 			b.acts = append(b.acts, answer(status))
+		case "serves":
+			var act func(*session) error
+			act, err = parseServes(&w)
+			b.acts = append(b.acts, act)
 		case "silent":
 			b.acts = append(b.acts, (*session).awaitEnd)
 		default:
@@ -78,6 +82,20 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 		return b, errors.New("expected what the server does")
 	}
 	return b, err
+}
+
+// parseServes takes STATUS [after TIME] [with HEADER]...
+func parseServes(w *words) (func(*session) error, error) {
+	status, err := w.number()
+	var after time.Duration
+	if w.take("after") && err == nil {
+		after, err = w.duration()
+	}
+	var headers []string
+	for w.take("with") {
+		headers = append(headers, w.next())
+	}
+	return serve(status, after, headers), err
 }
 
 var acts = map[string]func(*session) error{

@@ -14,22 +14,24 @@ import (
 // verbs are the first words of the script's lines. Each takes its own words and
 // leaves what is expected.
 var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
-	"connect": parseConnect,
-	"send":    parseSend,
-	"fin":     parseEnd((*client).fin),
-	"rst":     parseEnd((*client).rst),
-	"close":   parseEnd((*client).close),
-	"expect":  parseExpect,
-	"log":     parseLog,
-	"counts":  parseCounts,
-	"visit":   parseVisit,
-	"hold":    parseHold,
-	"get":     parseGet,
-	"wait":    parseWait,
-	"server":  parseServer,
-	"kill":    parseKill,
-	"set":     parseSet,
-	"states":  parseStates,
+	"connect":  parseConnect,
+	"send":     parseSend,
+	"fin":      parseEnd((*client).fin),
+	"rst":      parseEnd((*client).rst),
+	"close":    parseEnd((*client).close),
+	"expect":   parseExpect,
+	"log":      parseLog,
+	"counts":   parseCounts,
+	"visit":    parseVisit,
+	"hold":     parseHold,
+	"get":      parseGet,
+	"ask":      parseAsk,
+	"answered": parseAnswered,
+	"wait":     parseWait,
+	"server":   parseServer,
+	"kill":     parseKill,
+	"set":      parseSet,
+	"states":   parseStates,
 }
 
 // connect CLIENT PORT [to ADDRESS] [from ADDRESS] [lazily].
@@ -192,16 +194,6 @@ func parseHold(t testing.TB, s *scenario, w *words) (action, error) {
 		s.clients[fmt.Sprint(name, i+1)] = true
 	}
 	return func(r *run) outcome { return r.repeat(m, name, func(*client) {}) }, err
-}
-
-// get PORT PATH [host NAME].
-func parseGet(_ testing.TB, s *scenario, w *words) (action, error) {
-	to, err := s.parseDestination(w)
-	path, host := w.next(), ""
-	if w.take("host") {
-		host = w.next()
-	}
-	return func(r *run) outcome { return r.get(to, path, host) }, err
 }
 
 // wait TIME.

@@ -39,14 +39,14 @@ func (t *translation) emit() []byte {
 			}
 			continue
 		}
+		if p.isBackend() && (!p.isHTTP() || len(p.servers) > 0) {
+			app.Backends[p.name] = t.emitBackend(p)
+		}
 		if p.isHTTP() {
 			if s := t.webServer(p); s != nil {
 				sites[p.name] = s
 			}
 			continue
-		}
-		if p.isBackend() {
-			app.Backends[p.name] = t.emitBackend(p)
 		}
 		if p.isFrontend() && len(p.binds) > 0 {
 			l4.Servers[p.name] = t.emitFrontend(p)

@@ -3,16 +3,17 @@
 package haproxycfg
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
-
-// defaultHTTPPort is that of a server without one: the port 80 that redirects.
-const defaultHTTPPort = 80
 
 // webServer is a server of Caddy's http app.
 type webServer struct {
@@ -38,10 +39,9 @@ func (t *translation) webServer(p *proxy) *webServer {
 	if !p.isFrontend() || len(p.binds) == 0 || t.unopened(p) {
 		return nil
 	}
-	unavailable := webRoute{Handle: []map[string]any{{"handler": "static_response", "status_code": http.StatusServiceUnavailable}}}
 	return &webServer{
 		Listen:         t.addresses(p),
-		Routes:         append(routes, unavailable),
+		Routes:         append(routes, noServer()),
 		AutomaticHTTPS: map[string]bool{"disable": true},
 		Protocols:      []string{"h1"},
 	}
@@ -71,32 +71,28 @@ func (t *translation) webHandlers(b *proxy) []map[string]any {
 	if !b.isFrontend() { // those of a listen have been done
 		routes = t.webRoutes(&proxy{kind: "frontend", http: b.http})
 	}
-	if dial := b.upstreams(); len(dial) > 0 {
-		forward := map[string]any{
-			"handler":        "reverse_proxy",
-			"upstreams":      dial,
-			"load_balancing": map[string]any{"selection_policy": map[string]string{"policy": "round_robin"}},
-		}
-		routes = append(routes, webRoute{Handle: []map[string]any{forward}, Terminal: true})
-	} else {
-		routes = append(routes, webRoute{Handle: []map[string]any{{"handler": "static_response", "status_code": http.StatusServiceUnavailable}}})
-	}
-	return []map[string]any{{"handler": "subroute", "routes": routes}}
+	return []map[string]any{{"handler": "subroute", "routes": append(routes, t.toServers(b))}}
 }
 
-// upstreams are the servers in use: without checks, backups are not.
-func (p *proxy) upstreams() (dial []map[string]string) {
-	for _, backup := range []bool{false, true} {
-		for _, n := range p.servers {
-			if n.backup == backup && !n.disabled && (n.weight == nil || *n.weight > 0) {
-				dial = append(dial, map[string]string{"dial": n.dial(defaultHTTPPort)})
-			}
-		}
-		if len(dial) > 0 {
-			break
-		}
+// toServers sends what has come through the rules to the backend's servers.
+func (t *translation) toServers(b *proxy) webRoute {
+	if len(b.servers) == 0 {
+		return noServer()
 	}
-	return dial
+	h := httpbackend.Handler{Backend: b.name, RetryOn: b.retryOn}
+	return webRoute{Handle: []map[string]any{object(&h, "handler", "passthrough_backend")}, Terminal: true}
+}
+
+// object is a module with its name, as a part of a JSON object.
+func object(module any, key, name string) map[string]any {
+	var o map[string]any
+	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, key, name, nil), &o) // what has just been marshaled
+	return o
+}
+
+// noServer is the answer where there is no server.
+func noServer() webRoute {
+	return webRoute{Handle: []map[string]any{{"handler": "static_response", "status_code": http.StatusServiceUnavailable}}}
 }
 
 func (r redirect) handler() map[string]any {

@@ -97,7 +97,7 @@ func (t *translation) checkTarget(p *proxy, to reference, keyword string) {
 }
 
 func (t *translation) finishBackend(p *proxy) {
-	if p.balance.name == "" && len(p.servers) > 1 && !p.isHTTP() && !p.refused {
+	if p.balance.name == "" && len(p.servers) > 1 && !p.refused {
 		t.defaultBalance(p)
 	}
 	p.fullconn = t.fullConn(p)
@@ -144,7 +144,7 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 	if err := errors.Join(t.checkCA(n.check.caFile), t.checkRevocations(n.tls.crl)); err != nil {
 		return err.Error()
 	}
-	if !p.disabled && !p.isHTTP() && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0 && !t.refusedBefore(p) {
+	if !p.disabled && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0 && !t.refusedBefore(p) {
 		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
 	}
 	return ""

@@ -45,7 +45,7 @@ func TestRedirects(t *testing.T) {
 func TestPathToAnotherServer(t *testing.T) {
 	got := apps(t, port80("use_backend acme if { path_beg /.well-known/ }\n\tredirect scheme https"))
 	equal(t, "route", at(t, got, "http", "servers", "www", "routes", 1), `{"terminal": true, "match": [{"path_regexp": {"pattern": "^(?:/\\.well-known/)"}}], "handle": [{"handler": "subroute", "routes": [
-		{"terminal": true, "handle": [{"handler": "reverse_proxy", "upstreams": [{"dial": "127.0.0.1:8888"}], "load_balancing": {"selection_policy": {"policy": "round_robin"}}}]}]}]}`)
+		{"terminal": true, "handle": [{"handler": "passthrough_backend", "backend": "acme"}]}]}]}`)
 	equal(t, "default", at(t, apps(t, port80("default_backend acme")), "http", "servers", "www", "routes", 0, "match"), `null`)
 }
 

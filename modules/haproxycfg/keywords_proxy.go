@@ -16,7 +16,7 @@ const (
 var proxyKeywords = newTable(basics, routing, balancing, inspecting, timing, checking, logging, sticking, httpWords, optionWords)
 
 var basics = []keyword{
-	{name: "mode", in: inProxies, grade: differs, args: oneMode, do: setMode, note: "mode http is translated as far as redirecting to HTTPS takes"},
+	{name: "mode", in: inProxies, grade: differs, args: oneMode, do: setMode, note: "mode http becomes a server of Caddy's http app, which sends requests to the backend's servers; what it has beyond that is translated or refused, word by word"},
 	{name: "disabled", in: inProxies, grade: supported, args: nothing, do: func(_ *translation, p *proxy, _ statement) { p.disabled = true }},
 	{name: "enabled", in: inProxies, grade: supported, args: nothing, do: func(_ *translation, p *proxy, _ statement) { p.disabled = false }},
 	{name: "id", in: inSections, grade: harmless, args: customID, do: setID, note: "sections are told apart by name"},
@@ -56,7 +56,7 @@ var balancing = []keyword{
 	{name: "hash-preserve-affinity", in: inBackends, grade: supported, args: oneAffinity, do: setHashAffinity},
 	{name: "retries", in: inBackends, grade: supported, args: number(0, 100), do: func(_ *translation, p *proxy, s statement) { p.retries = new(integer(s.args[0])) }},
 	{name: "option redispatch", in: inBackends, grade: supported, args: atMost(1), do: setRedispatch},
-	{name: "retry-on", in: inBackends, grade: differs, strict: true, args: something, do: retryOn, note: "only failed connects are retried, as in HAProxy's mode tcp"},
+	{name: "retry-on", in: inBackends, grade: differs, strict: true, args: something, do: retryOn, note: "in mode tcp only failed connects are retried, as in HAProxy"},
 	{name: "option allbackups", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.allBackups = !s.not }},
 	{name: "option abortonclose", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.abortOnFin = !s.not }},
 	{name: "load-server-state-from-file|server-state-file-name", in: inBackends, grade: harmless, args: word, note: "counts and states live on over a reload without a file"},

@@ -120,6 +120,7 @@ type settings struct {
 	disabled   bool
 	balance    balance
 	retries    *int
+	retryOn    []string
 	redispatch int // of "option redispatch N"; 0: off
 	allBackups bool
 	abortOnFin bool // option abortonclose

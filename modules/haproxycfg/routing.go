@@ -5,9 +5,11 @@ package haproxycfg
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -82,18 +84,26 @@ func setRedispatch(t *translation, p *proxy, s statement) {
 	}
 }
 
-// retryOn accepts the words that mean something to mode tcp.
+// retryOn reads "retry-on WORD ...". In mode tcp only failed connects are retried.
 func retryOn(t *translation, p *proxy, s statement) {
+	p.retryOn = nil
 	for _, word := range s.args {
-		switch word {
-		case "conn-failure":
-		case "none":
+		status, err := strconv.Atoi(word)
+		switch {
+		case word == "none" && !p.isHTTP():
 			p.retries = new(0)
-		case "empty-response", "junk-response", "response-timeout", "0rtt-rejected", "all-retryable-errors":
-			t.warnf(s.Pos, "'retry-on %s' is ignored: only failed connects are retried in mode tcp, as in HAProxy", word)
+		case word == "conn-failure" || word == "none":
+		case slices.Contains([]string{"empty-response", "junk-response", "response-timeout", "all-retryable-errors"}, word), err == nil && slices.Contains(httpbackend.RetryableStatuses, status):
+			if !p.isHTTP() {
+				t.warnf(s.Pos, "'retry-on %s' is ignored: only failed connects are retried in mode tcp, as in HAProxy", word)
+			}
+		case word == "0rtt-rejected":
+			t.notice(s.Pos, harmless, "no early data is sent to servers", word)
+			continue
 		default:
-			t.errorf(s.Pos, "'retry-on': unknown keyword '%s'; expected 'none' or 'conn-failure'", word)
+			t.errorf(s.Pos, "'retry-on': unknown keyword '%s'; expected 'none', 'conn-failure', 'empty-response', 'junk-response', 'response-timeout', 'all-retryable-errors' or a status", word)
 		}
+		p.retryOn = append(p.retryOn, underscores(word))
 	}
 }
 
