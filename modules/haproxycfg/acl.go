@@ -76,7 +76,7 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 		a.criteria = append(a.criteria, c)
 		return err
 	}
-	if isHTTPFetch(words[0]) {
+	if isHTTPResponse(words[0]) {
 		t.warnf(pos, "%s will never match: '%s' has a meaning in mode http only, as in HAProxy", a, fetchName(words[0]))
 		a.criteria = append(a.criteria, sample.Criterion{Fetch: "always_false"})
 		return nil

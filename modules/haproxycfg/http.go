@@ -166,11 +166,11 @@ func fetchName(expression string) string {
 	return strings.TrimRight(expression[:len(expression)-len(strings.TrimLeft(expression, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"))], ".")
 }
 
-// isHTTPFetch tells whether a fetch has a value in mode http only.
-func isHTTPFetch(expression string) bool {
-	name, _, _ := strings.Cut(fetchName(expression), ",")
-	base, _, _ := strings.Cut(strings.TrimPrefix(name, "req."), "_")
-	return slices.Contains([]string{"path", "url", "method", "hdr", "hdrs", "base", "baseq", "query", "urlp", "cook", "scook", "pathq", "base32", "url32", "shdr", "fhdr", "status", "http"}, strings.TrimPrefix(base, "res."))
+// isHTTPResponse tells whether a fetch is about an HTTP response, which has a value
+// in mode http only.
+func isHTTPResponse(expression string) bool {
+	base, _, _ := strings.Cut(fetchName(expression), "_")
+	return slices.Contains([]string{"status", "shdr", "scook", "res.hdr", "res.hdrs", "res.fhdr", "res.cook", "res.ver", "resp"}, base)
 }
 
 // httpCriterion reads a criterion of mode http. Its fetch becomes path, method,

@@ -25,6 +25,9 @@ func (l *Loader) Criterion(c Criterion) (*ACL, error) {
 			return nil, unknown
 		}
 	}
+	if c.Method == "" && fetches[c.Fetch].methods {
+		c.IgnoreCase = false
+	}
 	e, err := l.Expression(c.Fetch)
 	if err != nil {
 		return nil, fmt.Errorf("%w in ACL expression '%s'", err, c.Fetch)
@@ -115,7 +118,7 @@ func (a *ACL) Match(in *Input) Verdict {
 	if s.found && a.expression.protocols {
 		return a.matchProtocols(in)
 	}
-	if a.expression.each != nil {
+	if a.expression.each != nil && !s.mayChange {
 		return a.matchEach(in)
 	}
 	switch s = a.expression.convert(in, s); {

@@ -136,12 +136,12 @@ func TestHTTPFormats(t *testing.T) {
 	}
 }
 
-// HTTP is looked at over HTTP only, and a connection's first bytes are not then.
+// Cookies are looked at over HTTP only, and a connection's first bytes are not then.
 func TestHTTPIsAskedFor(t *testing.T) {
 	for _, test := range []struct {
 		loader Loader
 		fetch  string
-	}{{Loader{}, "path"}, {Loader{}, "hdr(host)"}, {Loader{HTTP: true}, "req.ssl_sni"}, {Loader{HTTP: true}, "req.len"}, {Loader{HTTP: true}, "sc0_http_req_rate"}} {
+	}{{Loader{}, "cook(a)"}, {Loader{}, "url_param(a)"}, {Loader{HTTP: true}, "req.ssl_sni"}, {Loader{HTTP: true}, "req.len"}, {Loader{HTTP: true}, "sc0_http_req_rate"}} {
 		if _, err := test.loader.Expression(test.fetch); !errors.As(err, new(*Unsupported)) {
 			t.Errorf("%s: %v", test.fetch, err)
 		}

@@ -15,7 +15,7 @@ var payloadFetches = map[string]fetch{
 	"req.len": {
 		aliases: []string{"req_len"}, out: typeInt, needs: NeedsRequest,
 		note:  "how many bytes there are; may change until the end of the wait",
-		build: plain(func(in *Input) sampled { return changing(Number(int64(len(request(in))))) }),
+		build: plain(func(in *Input) sampled { return changing(Number(int64(len(sent(in))))) }),
 	},
 	"req.payload": {
 		aliases: []string{"payload"}, args: takes(2, argInt, argInt), out: typeBin, needs: NeedsRequest,
@@ -34,8 +34,8 @@ var payloadFetches = map[string]fetch{
 	},
 }
 
-// request returns what the client has sent.
-func request(in *Input) []byte {
+// sent returns what the client has sent.
+func sent(in *Input) []byte {
 	if in.Hello == nil {
 		return nil
 	}
@@ -55,7 +55,7 @@ func waitEnd(in *Input) sampled {
 
 // block returns the bytes of the request in a range.
 func block(in *Input, offset, length int64) sampled {
-	b := request(in)
+	b := sent(in)
 	switch {
 	case offset < 0, offset > bufferSize, length > bufferSize-offset:
 		return nothing
@@ -76,7 +76,7 @@ func buildPayload(a args) (fetchFunc, error) {
 	return func(in *Input) sampled {
 		answer := block(in, offset, 0)
 		if answer.found {
-			answer = changing(Binary(request(in)[offset:]))
+			answer = changing(Binary(sent(in)[offset:]))
 		}
 		return answer
 	}, nil

@@ -38,6 +38,8 @@ type fetch struct {
 	needs     Needs
 	protocols bool // it finds the first ALPN protocol, and an ACL looks at all
 
+	methods bool // it finds an HTTP method: an ACL tells upper from lower case, whatever it is told
+
 	method string // how an ACL compares what it finds by default; empty: by its type
 	stage  stage  // of a fetch over HTTP
 	// each is what an ACL looks at, one after the other; nil: what is found.
@@ -50,7 +52,7 @@ type fetch struct {
 }
 
 // fetches holds the fetches by their names, aliases included.
-var fetches = collect(helloFetches, payloadFetches, connectionFetches, constantFetches, stateFetches(), terminationFetches())
+var fetches = collect(helloFetches, payloadFetches, requestFetches(), connectionFetches, constantFetches, stateFetches(), terminationFetches())
 
 func collect(groups ...map[string]fetch) map[string]fetch {
 	all := make(map[string]fetch)

@@ -6,60 +6,57 @@ import "strings"
 
 // knownFetches are the names that HAProxy has for fetch methods and ACL criteria and this package does not support.
 const knownFetches = newerFetches + `
-	accept_date acl base base32 base32+src base_beg base_dir base_dom base_end base_len base_reg base_sub baseq
-	bc.timer.connect bc_be_queue bc_dst bc_dst_port bc_err bc_err_str bc_glitches bc_http_major bc_nb_streams
-	bc_reused bc_rtt bc_rttvar bc_setting_streams_limit bc_settings_streams_limit bc_src bc_src_port bc_srv_queue
-	be_id be_sess_rate be_tarpit_timeout bs.aborted bs.debug_str bs.id bs.rst_code bytes_in bytes_out
-	capture.req.hdr capture.req.method capture.req.uri capture.req.ver capture.res.hdr capture.res.ver cook cook_beg
-	cook_cnt cook_dir cook_dom cook_end cook_len cook_reg cook_sub cook_val cookie cpu_calls cpu_ns_avg cpu_ns_tot
-	cur_client_timeout cur_connect_timeout cur_queue_timeout cur_server_timeout cur_tarpit_timeout
-	cur_tunnel_timeout date date_us distcc_body distcc_param dst_conn dst_is_local fc.timer.handshake fc.timer.total
-	fc_dst fc_dst_is_local fc_dst_port fc_err fc_err_str fc_fackets fc_glitches fc_http_major fc_lost fc_nb_streams
-	fc_pp_authority fc_pp_tlv fc_pp_unique_id fc_rcvd_proxy fc_reordering fc_retrans fc_rtt fc_rttvar fc_sacked
-	fc_settings_streams_limit fc_src fc_src_is_local fc_src_port fc_unacked fcgi.docroot fcgi.index fe_id
-	fe_req_rate fe_sess_rate fe_tarpit_timeout fs.aborted fs.debug_str fs.id fs.rst_code hdr hdr_beg hdr_cnt hdr_dir
-	hdr_dom hdr_end hdr_ip hdr_len hdr_reg hdr_sub hdr_val http_auth http_auth_bearer http_auth_group http_auth_pass
+	accept_date acl base32 base32+src baseq bc.timer.connect bc_be_queue bc_dst bc_dst_port bc_err bc_err_str
+	bc_glitches bc_http_major bc_nb_streams bc_reused bc_rtt bc_rttvar bc_setting_streams_limit
+	bc_settings_streams_limit bc_src bc_src_port bc_srv_queue be_id be_sess_rate be_tarpit_timeout bs.aborted
+	bs.debug_str bs.id bs.rst_code bytes_in bytes_out capture.req.hdr capture.req.method capture.req.uri
+	capture.req.ver capture.res.hdr capture.res.ver cook cook_beg cook_cnt cook_dir cook_dom cook_end cook_len
+	cook_reg cook_sub cook_val cookie cpu_calls cpu_ns_avg cpu_ns_tot cur_client_timeout cur_connect_timeout
+	cur_queue_timeout cur_server_timeout cur_tarpit_timeout cur_tunnel_timeout date date_us distcc_body distcc_param
+	dst_conn dst_is_local fc.timer.handshake fc.timer.total fc_dst fc_dst_is_local fc_dst_port fc_err fc_err_str
+	fc_fackets fc_glitches fc_http_major fc_lost fc_nb_streams fc_pp_authority fc_pp_tlv fc_pp_unique_id
+	fc_rcvd_proxy fc_reordering fc_retrans fc_rtt fc_rttvar fc_sacked fc_settings_streams_limit fc_src
+	fc_src_is_local fc_src_port fc_unacked fcgi.docroot fcgi.index fe_id fe_req_rate fe_sess_rate fe_tarpit_timeout
+	fs.aborted fs.debug_str fs.id fs.rst_code hdr_ip http_auth http_auth_bearer http_auth_group http_auth_pass
 	http_auth_type http_auth_user http_first_req internal.htx.data internal.htx.free internal.htx.free_data
 	internal.htx.has_eom internal.htx.nbblks internal.htx.size internal.htx.used internal.htx_blk.data
 	internal.htx_blk.hdrname internal.htx_blk.hdrval internal.htx_blk.size internal.htx_blk.start_line
-	internal.htx_blk.type internal.strm.is_htx last_entity last_rule_file last_rule_line lat_ns_avg lat_ns_tot meth
-	method nbproc path path_beg path_dir path_dom path_end path_len path_reg path_sub pathq pid prio_class
-	prio_offset proc query quic_enabled rand rdp_cookie rdp_cookie_cnt rep_ssl_hello_type req.body req.body_len
-	req.body_param req.body_size req.bytes_in req.bytes_out req.cook req.cook_cnt req.cook_val req.fhdr req.fhdr_cnt
-	req.hdr req.hdr_cnt req.hdr_ip req.hdr_names req.hdr_val req.hdrs req.hdrs_bin req.proto_http req.rdp_cookie
-	req.rdp_cookie_cnt req.timer.hdr req.timer.idle req.timer.queue req.timer.tq req.ver req_proto_http
-	req_rdp_cookie req_rdp_cookie_cnt req_ver request_date res.body res.body_len res.body_size res.bytes_in
-	res.bytes_out res.cache_hit res.cache_name res.comp res.comp_algo res.cook res.cook_cnt res.cook_val res.fhdr
-	res.fhdr_cnt res.hdr res.hdr_cnt res.hdr_ip res.hdr_names res.hdr_val res.hdrs res.hdrs_bin res.len res.payload
-	res.payload_lv res.ssl_hello_type res.timer.data res.timer.hdr res.ver resp_ver sc0_bytes_in_rate
-	sc0_bytes_out_rate sc0_clr_gpc0 sc0_clr_gpc1 sc0_conn_cnt sc0_conn_cur sc0_conn_rate sc0_get_gpc0 sc0_get_gpc1
-	sc0_get_gpt0 sc0_glitch_cnt sc0_glitch_rate sc0_gpc0_rate sc0_gpc1_rate sc0_http_err_cnt sc0_http_err_rate
-	sc0_http_fail_cnt sc0_http_fail_rate sc0_http_req_cnt sc0_http_req_rate sc0_inc_gpc0 sc0_inc_gpc1 sc0_kbytes_in
-	sc0_kbytes_out sc0_key sc0_sess_cnt sc0_sess_rate sc0_tracked sc0_trackers sc1_bytes_in_rate sc1_bytes_out_rate
-	sc1_clr_gpc sc1_clr_gpc0 sc1_clr_gpc1 sc1_conn_cnt sc1_conn_cur sc1_conn_rate sc1_get_gpc0 sc1_get_gpc1
-	sc1_get_gpt0 sc1_glitch_cnt sc1_glitch_rate sc1_gpc0_rate sc1_gpc1_rate sc1_http_err_cnt sc1_http_err_rate
-	sc1_http_fail_cnt sc1_http_fail_rate sc1_http_req_cnt sc1_http_req_rate sc1_inc_gpc0 sc1_inc_gpc1 sc1_kbytes_in
-	sc1_kbytes_out sc1_key sc1_sess_cnt sc1_sess_rate sc1_tracked sc1_trackers sc2_bytes_in_rate sc2_bytes_out_rate
-	sc2_clr_gpc0 sc2_clr_gpc1 sc2_conn_cnt sc2_conn_cur sc2_conn_rate sc2_get_gpc0 sc2_get_gpc1 sc2_get_gpt0
-	sc2_glitch_cnt sc2_glitch_rate sc2_gpc0_rate sc2_gpc1_rate sc2_http_err_cnt sc2_http_err_rate sc2_http_fail_cnt
-	sc2_http_fail_rate sc2_http_req_cnt sc2_http_req_rate sc2_inc_gpc0 sc2_inc_gpc1 sc2_kbytes_in sc2_kbytes_out
-	sc2_key sc2_sess_cnt sc2_sess_rate sc2_tracked sc2_trackers sc_bytes_in_rate sc_bytes_out_rate sc_clr_gpc
-	sc_clr_gpc0 sc_clr_gpc1 sc_conn_cnt sc_conn_cur sc_conn_rate sc_get_gpc sc_get_gpc0 sc_get_gpc1 sc_get_gpt
-	sc_get_gpt0 sc_glitch_cnt sc_glitch_rate sc_gpc0_rate sc_gpc1_rate sc_gpc_rate sc_http_err_cnt sc_http_err_rate
-	sc_http_fail_cnt sc_http_fail_rate sc_http_req_cnt sc_http_req_rate sc_inc_gpc sc_inc_gpc0 sc_inc_gpc1
-	sc_kbytes_in sc_kbytes_out sc_key sc_sess_cnt sc_sess_rate sc_tracked sc_trackers scook scook_beg scook_cnt
-	scook_dir scook_dom scook_end scook_len scook_reg scook_sub scook_val shdr shdr_beg shdr_cnt shdr_dir shdr_dom
-	shdr_end shdr_ip shdr_len shdr_reg shdr_sub shdr_val so_id so_name src_bytes_in_rate src_bytes_out_rate
-	src_clr_gpc src_clr_gpc0 src_clr_gpc1 src_conn_cnt src_conn_cur src_conn_rate src_get_gpc src_get_gpc0
-	src_get_gpc1 src_get_gpt src_get_gpt0 src_glitch_cnt src_glitch_rate src_gpc0_rate src_gpc1_rate src_gpc_rate
-	src_http_err_cnt src_http_err_rate src_http_fail_cnt src_http_fail_rate src_http_req_cnt src_http_req_rate
-	src_inc_gpc src_inc_gpc0 src_inc_gpc1 src_is_local src_kbytes_in src_kbytes_out src_sess_cnt src_sess_rate
-	src_updt_conn_cnt srv_id srv_name srv_sess_rate ssl_bc_hsk_err ssl_bc_hsk_err_str ssl_c_san ssl_fc_early_rcvd
-	ssl_fc_hsk_err ssl_fc_hsk_err_str ssl_fc_sni_end ssl_fc_sni_reg ssl_x_chain_der status stopping table_avl
-	table_cnt term_events thread txn.conn_retries txn.id32 txn.redispatched txn.sess_term_state txn.status
-	txn.timer.total txn.timer.user unique-id uptime url url32 url32+src url_beg url_dir url_dom url_end url_ip
-	url_len url_param url_port url_reg url_sub urlp urlp_beg urlp_dir urlp_dom urlp_end urlp_len urlp_reg urlp_sub
-	urlp_val uuid waiting_entity
+	internal.htx_blk.type internal.strm.is_htx last_entity last_rule_file last_rule_line lat_ns_avg lat_ns_tot
+	nbproc pid prio_class prio_offset proc quic_enabled rand rdp_cookie rdp_cookie_cnt rep_ssl_hello_type req.body
+	req.body_len req.body_param req.body_size req.bytes_in req.bytes_out req.cook req.cook_cnt req.cook_val
+	req.hdr_ip req.hdr_names req.hdrs req.hdrs_bin req.rdp_cookie req.rdp_cookie_cnt req.timer.hdr req.timer.idle
+	req.timer.queue req.timer.tq req_rdp_cookie req_rdp_cookie_cnt request_date res.body res.body_len res.body_size
+	res.bytes_in res.bytes_out res.cache_hit res.cache_name res.comp res.comp_algo res.cook res.cook_cnt
+	res.cook_val res.fhdr res.fhdr_cnt res.hdr res.hdr_cnt res.hdr_ip res.hdr_names res.hdr_val res.hdrs
+	res.hdrs_bin res.len res.payload res.payload_lv res.ssl_hello_type res.timer.data res.timer.hdr res.ver resp_ver
+	sc0_bytes_in_rate sc0_bytes_out_rate sc0_clr_gpc0 sc0_clr_gpc1 sc0_conn_cnt sc0_conn_cur sc0_conn_rate
+	sc0_get_gpc0 sc0_get_gpc1 sc0_get_gpt0 sc0_glitch_cnt sc0_glitch_rate sc0_gpc0_rate sc0_gpc1_rate
+	sc0_http_err_cnt sc0_http_err_rate sc0_http_fail_cnt sc0_http_fail_rate sc0_http_req_cnt sc0_http_req_rate
+	sc0_inc_gpc0 sc0_inc_gpc1 sc0_kbytes_in sc0_kbytes_out sc0_key sc0_sess_cnt sc0_sess_rate sc0_tracked
+	sc0_trackers sc1_bytes_in_rate sc1_bytes_out_rate sc1_clr_gpc sc1_clr_gpc0 sc1_clr_gpc1 sc1_conn_cnt
+	sc1_conn_cur sc1_conn_rate sc1_get_gpc0 sc1_get_gpc1 sc1_get_gpt0 sc1_glitch_cnt sc1_glitch_rate sc1_gpc0_rate
+	sc1_gpc1_rate sc1_http_err_cnt sc1_http_err_rate sc1_http_fail_cnt sc1_http_fail_rate sc1_http_req_cnt
+	sc1_http_req_rate sc1_inc_gpc0 sc1_inc_gpc1 sc1_kbytes_in sc1_kbytes_out sc1_key sc1_sess_cnt sc1_sess_rate
+	sc1_tracked sc1_trackers sc2_bytes_in_rate sc2_bytes_out_rate sc2_clr_gpc0 sc2_clr_gpc1 sc2_conn_cnt
+	sc2_conn_cur sc2_conn_rate sc2_get_gpc0 sc2_get_gpc1 sc2_get_gpt0 sc2_glitch_cnt sc2_glitch_rate sc2_gpc0_rate
+	sc2_gpc1_rate sc2_http_err_cnt sc2_http_err_rate sc2_http_fail_cnt sc2_http_fail_rate sc2_http_req_cnt
+	sc2_http_req_rate sc2_inc_gpc0 sc2_inc_gpc1 sc2_kbytes_in sc2_kbytes_out sc2_key sc2_sess_cnt sc2_sess_rate
+	sc2_tracked sc2_trackers sc_bytes_in_rate sc_bytes_out_rate sc_clr_gpc sc_clr_gpc0 sc_clr_gpc1 sc_conn_cnt
+	sc_conn_cur sc_conn_rate sc_get_gpc sc_get_gpc0 sc_get_gpc1 sc_get_gpt sc_get_gpt0 sc_glitch_cnt sc_glitch_rate
+	sc_gpc0_rate sc_gpc1_rate sc_gpc_rate sc_http_err_cnt sc_http_err_rate sc_http_fail_cnt sc_http_fail_rate
+	sc_http_req_cnt sc_http_req_rate sc_inc_gpc sc_inc_gpc0 sc_inc_gpc1 sc_kbytes_in sc_kbytes_out sc_key
+	sc_sess_cnt sc_sess_rate sc_tracked sc_trackers scook scook_beg scook_cnt scook_dir scook_dom scook_end
+	scook_len scook_reg scook_sub scook_val shdr shdr_beg shdr_cnt shdr_dir shdr_dom shdr_end shdr_ip shdr_len
+	shdr_reg shdr_sub shdr_val so_id so_name src_bytes_in_rate src_bytes_out_rate src_clr_gpc src_clr_gpc0
+	src_clr_gpc1 src_conn_cnt src_conn_cur src_conn_rate src_get_gpc src_get_gpc0 src_get_gpc1 src_get_gpt
+	src_get_gpt0 src_glitch_cnt src_glitch_rate src_gpc0_rate src_gpc1_rate src_gpc_rate src_http_err_cnt
+	src_http_err_rate src_http_fail_cnt src_http_fail_rate src_http_req_cnt src_http_req_rate src_inc_gpc
+	src_inc_gpc0 src_inc_gpc1 src_is_local src_kbytes_in src_kbytes_out src_sess_cnt src_sess_rate src_updt_conn_cnt
+	srv_id srv_name srv_sess_rate ssl_bc_hsk_err ssl_bc_hsk_err_str ssl_c_san ssl_fc_early_rcvd ssl_fc_hsk_err
+	ssl_fc_hsk_err_str ssl_fc_sni_end ssl_fc_sni_reg ssl_x_chain_der status stopping table_avl table_cnt term_events
+	thread txn.conn_retries txn.id32 txn.redispatched txn.sess_term_state txn.status txn.timer.total txn.timer.user
+	unique-id uptime url32 url32+src url_ip url_param url_port urlp urlp_beg urlp_dir urlp_dom urlp_end urlp_len
+	urlp_reg urlp_sub urlp_val uuid waiting_entity
 `
 
 // knownConverters are the names that HAProxy has for converters and this package does not support.
@@ -98,8 +95,8 @@ var reasons = []struct{ reason, prefixes string }{
 	{"it is not implemented", "http_date url_enc"},
 	{"the host's own addresses are not looked up", "src_is_local dst_is_local"},
 	{"the server's bytes are not looked at", "res. rep_ resp_ scook shdr"},
-	{"HTTP is not looked at", `base cook hdr http_ meth path query req.body req.cook req.fhdr req.hdr req.proto_http req.ver
-		req_proto_http req_ver status url`},
+	{"of HTTP only the request line and the headers of a request are looked at", `base cook hdr http_ req.body req.cook
+		req.hdr status url`},
 	{"stick tables are not looked at", "sc_ sc0_ sc1_ sc2_ src_ table_ in_table"},
 	{"TLS does not end here: what a ClientHello says is in req.ssl_sni and the other req.ssl_ fetches", "ssl_"},
 	{"a value cannot refer to parts of the match", "map_regm"},

@@ -6,8 +6,9 @@
 // It answers in three values, for a client may not have sent enough yet. Text is read with HAProxy's quoting and refused
 // with HAProxy's words; what HAProxy knows and this package does not is an [*Unsupported]. There are two deliberate
 // differences: a ClientHello over several TLS records is one hello, and regular expressions are those of Go, which take
-// linear time and have no look-around and no back-references. Response bytes are looked at in health checks alone, HTTP where a [Loader] is asked
-// to, and tables are not.
+// linear time and have no look-around and no back-references. Of HTTP they look at the head of a request that is sent
+// in the clear, or at all of it where a [Loader] is asked to; what a server sends is looked at in health checks and over
+// HTTP alone, and tables are not.
 package sample
 
 import (

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"bytes"
+	"iter"
+	"maps"
+	"slices"
+)
+
+// plainRequestFetches look at the head of an HTTP/1 request that a client sends in the clear. As long as it is not whole
+// they wait, and of what is none they yield nothing. Requests over HTTP have their own: see [Loader.HTTP].
+var plainRequestFetches = map[string]fetch{
+	"req.proto_http": {
+		aliases: []string{"req_proto_http"}, out: typeBool, needs: NeedsRequest,
+		note:  "true once the client has sent the whole head of an HTTP/1 request; nothing if it sends anything else",
+		build: plain(ofRequest(func(*request) sampled { return found(Truth(true)) })),
+	},
+	"method": {
+		aliases: []string{"meth"}, out: typeStr, needs: NeedsRequest, methods: true, note: "the method of an HTTP/1 request",
+		build: plain(ofRequest(func(r *request) sampled { return found(text(r.method)) })),
+	},
+	"req.ver": {
+		aliases: []string{"req_ver"}, out: typeStr, needs: NeedsRequest, note: "the version of an HTTP/1 request, such as 1.1",
+		build: plain(ofRequest(requestVersion)),
+	},
+	"path": {
+		out: typeStr, needs: NeedsRequest, note: "the path of an HTTP/1 request, up to a question mark",
+		build: plain(ofRequest(func(r *request) sampled { return textOf(beforeQuery(r.path())) })),
+	},
+	"pathq": {
+		out: typeStr, needs: NeedsRequest, note: "the path of an HTTP/1 request with its query",
+		build: plain(ofRequest(func(r *request) sampled { return textOf(r.path()) })),
+	},
+	"query": {
+		out: typeStr, needs: NeedsRequest, note: "the query of an HTTP/1 request, after the question mark",
+		build: plain(ofRequest(query)),
+	},
+	"url": {
+		out: typeStr, needs: NeedsRequest, note: "the URI of an HTTP/1 request as the client wrote it",
+		build: plain(ofRequest(func(r *request) sampled { return found(text(r.uri)) })),
+	},
+	"base": {
+		out: typeStr, needs: NeedsRequest, note: "the first Host header of an HTTP/1 request, and its path",
+		build: plain(ofRequest(base)),
+	},
+	"req.hdr": {
+		aliases: []string{"hdr"}, args: takes(1, argStr, argInt), out: typeStr, needs: NeedsRequest,
+		note:  "a header of an HTTP/1 request, split at commas: an ACL looks at each value, anything else at the last, or at that of a number",
+		build: headers(false, text), each: eachHeader(false),
+	},
+	"req.fhdr": {
+		args: takes(1, argStr, argInt), out: typeStr, needs: NeedsRequest,
+		note: "the same without splitting", build: headers(true, text), each: eachHeader(true),
+	},
+	"req.hdr_cnt": {
+		aliases: []string{"hdr_cnt"}, args: takes(1, argStr), out: typeInt, needs: NeedsRequest,
+		note: "how many values the header has, split at commas", build: countHeaders(false),
+	},
+	"req.fhdr_cnt": {
+		args: takes(1, argStr), out: typeInt, needs: NeedsRequest, note: "how often the header is there", build: countHeaders(true),
+	},
+	"req.hdr_val": {
+		aliases: []string{"hdr_val"}, args: takes(1, argStr, argInt), out: typeInt, needs: NeedsRequest,
+		note: "the number that a header begins with", build: headers(false, numberOf),
+	},
+}
+
+// errNoHeader is what HAProxy takes for the headers of any name, and then counts more than there are.
+var errNoHeader = &Unsupported{"a header without a name", "the name of one in parentheses is, such as req.hdr(host)"}
+
+// requestFetches are these, and the criteria that consist of one and a matching method, such as path_beg.
+func requestFetches() map[string]fetch {
+	all := maps.Clone(plainRequestFetches)
+	for keyword, name := range map[string]string{"base": "base", "hdr": "req.hdr", "path": "path", "url": "url"} {
+		maps.Copy(all, variants(keyword, all[name]))
+	}
+	return all
+}
+
+// ofRequest makes a fetch of a function of the request.
+func ofRequest(f func(r *request) sampled) fetchFunc {
+	return func(in *Input) sampled {
+		r, verdict := parseRequest(sent(in))
+		switch verdict {
+		case Pass:
+			return f(&r)
+		case Miss:
+			return notYet
+		default:
+			return nothing
+		}
+	}
+}
+
+func numberOf(b []byte) Value {
+	v, _ := leadingNumber(string(b))
+	return v
+}
+
+func textOf(b []byte) sampled {
+	if len(b) == 0 {
+		return nothing
+	}
+	return found(text(b))
+}
+
+func beforeQuery(b []byte) []byte {
+	before, _, _ := bytes.Cut(b, []byte("?"))
+	return before
+}
+
+func requestVersion(r *request) sampled {
+	_, version, _ := bytes.Cut(r.version, []byte("/"))
+	return textOf(version)
+}
+
+func query(r *request) sampled {
+	_, after, ok := bytes.Cut(r.path(), []byte("?"))
+	if !ok {
+		return nothing
+	}
+	return found(text(after))
+}
+
+func base(r *request) sampled {
+	path := beforeQuery(r.path())
+	for host := range r.values("host", false) {
+		return textOf(slices.Concat(host, path))
+	}
+	return textOf(path)
+}
+
+// headers builds a fetch of one value: the n-th, the n-th from the end for a negative number, or the last.
+func headers(whole bool, value func([]byte) Value) func(args) (fetchFunc, error) {
+	return func(a args) (fetchFunc, error) {
+		name, n := a.text(0), a.number(1, -1)
+		if name == "" {
+			return nil, errNoHeader
+		}
+		return ofRequest(func(r *request) sampled {
+			all := slices.Collect(r.values(name, whole))
+			k := n - 1
+			if n <= 0 {
+				k = int64(len(all)) + min(n, -1)
+			}
+			if k < 0 || k >= int64(len(all)) {
+				return nothing
+			}
+			return found(value(all[k]))
+		}), nil
+	}
+}
+
+// eachHeader is the build of the values that an ACL looks at.
+func eachHeader(whole bool) func(args) func(*Input) iter.Seq[Value] {
+	return func(a args) func(*Input) iter.Seq[Value] {
+		name := a.text(0)
+		return func(in *Input) iter.Seq[Value] {
+			return func(yield func(Value) bool) {
+				r, _ := parseRequest(sent(in))
+				for value := range r.values(name, whole) {
+					if !yield(text(value)) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func countHeaders(whole bool) func(args) (fetchFunc, error) {
+	return func(a args) (fetchFunc, error) {
+		name := a.text(0)
+		if name == "" {
+			return nil, errNoHeader
+		}
+		return ofRequest(func(r *request) sampled {
+			n := 0
+			for range r.values(name, whole) {
+				n++
+			}
+			return found(Number(int64(n)))
+		}), nil
+	}
+}
