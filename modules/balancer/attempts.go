@@ -104,7 +104,8 @@ func (a *Attempts) another(ctx context.Context, failed *pool.Lease, f Failure) (
 func (a *Attempts) asHAProxy(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
 	p := a.Backend.pool
 	several := p.Actives() > 1
-	if !a.Backend.Redispatch.At(a.Retries, *a.Backend.Retries) && (!several || p.Sticky()) && p.Running(failed.Server) {
+	one := !several || p.Sticky() || a.Request.Server != ""
+	if !a.Backend.Redispatch.At(a.Retries, *a.Backend.Retries) && one && p.Running(failed.Server) {
 		return a.same(failed, f), nil
 	}
 	failed.Release(f.Outcome)

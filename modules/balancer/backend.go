@@ -47,6 +47,16 @@ type Backend struct {
 	// option allbackups.
 	AllBackups bool `json:"allbackups,omitempty"`
 
+	// UseServer are rules that name a server themselves: the first that matches, and
+	// whose server is up, decides in place of the policy. Where no rule does, the
+	// policy picks. A connection waits for the server if that has no room. They are
+	// HAProxy's use-server.
+	UseServer []*UseServer `json:"use_server,omitempty"`
+
+	// Persist has rules of use_server name their server even if it is down or disabled,
+	// and connections wait for it if it goes down. It is HAProxy's option persist.
+	Persist bool `json:"persist,omitempty"`
+
 	// Content are rules over what the client sends first, once this backend has
 	// been chosen. They are HAProxy's tcp-request content in a backend.
 	Content *content.Config `json:"content,omitempty"`
@@ -121,6 +131,9 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err := b.Content.Provision(ctx); err != nil {
 		return b.at("content", 0, fmt.Errorf("content: %w", err))
 	}
+	if err := b.provisionUseServer(ctx); err != nil {
+		return err
+	}
 	policy, err := b.loadPolicy(ctx)
 	if err != nil {
 		return b.at("balance", 0, err)
@@ -130,7 +143,7 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	}
 	c := pool.Config{
 		Backend: name, Policy: policy, AllBackups: b.AllBackups, FullConn: b.FullConn, QueueTimeout: time.Duration(b.Timeouts.Queue),
-		Redispatch: b.Redispatch.On, LastResort: b.Redispatch.On && b.Redispatch.N == 0,
+		Redispatch: b.Redispatch.On && !b.Persist, LastResort: b.Redispatch.On && b.Redispatch.N == 0,
 		RetryBudget: b.RetryBudget.config(),
 		Notify:      b.logEvents(ctx.Logger()),
 	}

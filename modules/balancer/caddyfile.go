@@ -134,6 +134,13 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 //		interval <duration>
 //		send <text>
 //	}
+//	use_server <name> [unless] [<matcher> <args…>] {
+//		<matcher> <args…>
+//	}
+//	use_server_format <format> [unless] [<matcher> <args…>] {
+//		<matcher> <args…>
+//	}
+//	persist
 //	content {
 //		…
 //	}
@@ -151,11 +158,14 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 //
 // The options of server and timeouts may stand on the line, in a block, or both.
 // A check on a server's line takes no block: that is the server's. For content
-// see content.Config.
+// see content.Config, for matchers content.ParseCondition.
 func (b *Backend) Options() options.Table {
 	return options.Table{
 		"balance":               options.Func(b.noted("balance", b.parseBalance)),
 		"server":                options.Many(b.noted("server", b.parseServer)),
+		"use_server":            options.Many(b.noted("use_server", b.parseUseServer)),
+		"use_server_format":     options.Many(b.noted("use_server", b.parseUseServerFormat)),
+		"persist":               options.Flag(&b.Persist),
 		"allbackups":            options.Flag(&b.AllBackups),
 		"site":                  options.Text(&b.Site),
 		"abortonclose":          options.Flag(&b.AbortOnClose),

@@ -79,6 +79,26 @@ func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
 	return ParseCondition(d, r.Action, &r.MatcherSetsRaw, &r.UnlessRaw)
 }
 
+// RuleTarget parses what a rule leads to, the first word of its line. It refuses
+// `use_backend sni www.example.com`, where a matcher stands in its place; a backend
+// may bear a matcher's name.
+func RuleTarget(d *caddyfile.Dispenser, target *string, what string) error {
+	option := d.Val()
+	if !d.NextArg() {
+		return d.Errf("%s: expected %s", option, what)
+	}
+	*target = d.Val()
+	unless := *target == "unless"
+	if !IsMatcher(*target) && !unless || !d.NextArg() {
+		return nil
+	}
+	if unless || !IsMatcher(d.Val()) && d.Val() != "unless" {
+		return d.Errf("%s: expected %s before %s", option, what, *target)
+	}
+	d.Prev()
+	return nil
+}
+
 // ParseCondition parses what is left of a rule's line, and its block: one
 // matcher on the line, or several, one on each line of the block, all of which
 // must match. With unless before them the rule applies where they do not. Syntax:

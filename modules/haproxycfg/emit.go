@@ -134,6 +134,8 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 	b := &balancer.Backend{
 		BalanceRaw:   emitBalance(p),
 		Servers:      []*balancer.Server{},
+		UseServer:    p.emitServerUses(),
+		Persist:      p.persist,
 		AllBackups:   p.allBackups,
 		FullConn:     p.fullconn,
 		AbortOnClose: p.abortOnFin,

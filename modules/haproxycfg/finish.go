@@ -100,6 +100,7 @@ func (t *translation) finishBackend(p *proxy) {
 	if p.balance.name == "" && len(p.servers) > 1 && !p.refused {
 		t.defaultBalance(p)
 	}
+	t.checkServerUses(p)
 	p.fullconn = t.fullConn(p)
 	ids := make(map[int]*server)
 	for _, n := range p.servers {

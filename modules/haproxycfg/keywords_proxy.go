@@ -40,7 +40,7 @@ var routing = []keyword{
 	{name: "acl", in: inProxies, grade: supported, args: something, do: addACL},
 	{name: "use_backend", in: inFrontend, grade: differs, do: addUse, note: "backends that several rules name exactly are found by one look into a table"},
 	{name: "default_backend", in: inFrontends, grade: supported, do: setDefaultBackend},
-	{name: "use-server", in: inBackend, grade: refused, strict: true, note: notYet + "; expected a backend for each such server, and use_backend rules"},
+	{name: "use-server", in: inBackend, grade: supported, do: addUseServer},
 	{name: "server", in: inBackend, grade: differs, strict: true, do: addServer, note: "a host name is looked up when it is first needed, and again while it is used, not once at start"},
 	{name: "default-server", in: inBackends, grade: supported, strict: true, do: setDefaultServer},
 	{name: "server-template", in: inBackend, grade: refused, strict: true, note: notYet + "; expected a server line for each server"},
@@ -127,7 +127,7 @@ var sticking = []keyword{
 	{name: "stick-table", in: inSections, grade: differs, args: something, do: addTable, note: "a table that nothing refers to is not needed; what refers to one is not available yet"},
 	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: noTables},
 	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
-	{name: "option persist", in: inBackends, grade: harmless, note: noStickiness},
+	{name: "option persist", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.persist = !s.not }},
 	{name: "force-persist|ignore-persist", in: inBackend, grade: harmless, note: noStickiness},
 	{name: "external-check", in: inBackends, grade: harmless, args: something, note: unusedExternal},
 }

@@ -96,14 +96,15 @@ type proxy struct {
 	name string
 	settings
 
-	acls     map[string]*acl
-	named    map[string]*server
-	isAsked  bool // a rule asks for its state
-	binds    []bind
-	servers  []*server
-	uses     []use
-	fallback reference // default_backend
-	http     webSite
+	acls       map[string]*acl
+	named      map[string]*server
+	isAsked    bool // a rule asks for its state
+	binds      []bind
+	servers    []*server
+	uses       []use
+	serverUses []use     // use-server
+	fallback   reference // default_backend
+	http       webSite
 
 	leftOut bool   // it is in mode http, and such sections are
 	left    []bind // what it does not listen on, since that is for HTTP or TLS
@@ -124,6 +125,7 @@ type settings struct {
 	redispatch int // of "option redispatch N"; 0: off
 	allBackups bool
 	abortOnFin bool // option abortonclose
+	persist    bool // option persist
 	maxconn    int
 	fullconn   int
 	timeouts   timeouts

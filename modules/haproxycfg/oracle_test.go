@@ -32,7 +32,7 @@ var examples = map[string]string{
 	"max-session-srv-conns": "4", "clitcpka-cnt": "4", "clitcpka-idle": "4", "clitcpka-intvl": "4", "srvtcpka-cnt": "4", "srvtcpka-idle": "4", "srvtcpka-intvl": "4",
 	"stats admin": "if TRUE", "stats auth": "a:b", "stats http-request": "deny", "stats realm": "x", "stats refresh": "5s", "stats scope": ".", "stats uri": "/x",
 	"stats show-node": "x", "stats show-desc": "x", "dynamic-cookie-key": "x", "external-check": "path /bin", "bind-process": "all", "stick-table": "type ip size 1k",
-	"option persist": "", "force-persist": "if TRUE", "ignore-persist": "if TRUE", "use-fcgi-app": "x", "option originalto": "",
+	"option persist": "", "force-persist": "if TRUE", "ignore-persist": "if TRUE", "use-fcgi-app": "x", "option originalto": "", "use-server": "%[str(s1)] if TRUE",
 }
 
 // later are keywords that Debian's HAProxy (2.6) does not know, or no longer.

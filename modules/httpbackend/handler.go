@@ -109,6 +109,9 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 	if h.backend, err = app.Backend(h.Backend); err != nil {
 		return err
 	}
+	if len(h.backend.UseServer) > 0 {
+		return fmt.Errorf("backend %q: rules of use_server look at a connection's first bytes, and are not available over HTTP: expected a backend for each such server", h.Backend)
+	}
 	for _, s := range h.backend.Servers {
 		if balancer.IsTemplate(s.Address) {
 			return fmt.Errorf("backend %q: server %q: address %q: placeholders of a connection are not available over HTTP", h.Backend, s.Name, s.Address)

@@ -435,10 +435,11 @@ func TestMistakes(t *testing.T) {
 		`{"backend": "web", "tls": {"s1": {"verify": "never"}}}`: `tls of server "s1"`,
 		`{"backend": "web", "tls": {"*": {"certificate": "x"}}}`: `expected a certificate and its key`,
 		`{"backend": "web", "tls": {"*": {"ca": "/dev/null"}}}`:  `holds no certificate`,
+		`{"backend": "ruled"}`:                                   `rules of use_server look at`,
 		`{"backend": "dynamic"}`:                                 `placeholders of a connection are not available over HTTP`,
 	} {
 		var backends map[string]*balancer.Backend
-		decode(t, `{"web": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}, "dynamic": {"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:443"}]}}`, &backends)
+		decode(t, `{"web": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}, "dynamic": {"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:443"}]}, "ruled": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "use_server": [{"server": "s1"}]}}`, &backends)
 		app := &balancer.App{Backends: backends}
 		provision(t, app)
 		h := &Handler{logger: zap.NewNop()}

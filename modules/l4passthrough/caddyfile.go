@@ -166,7 +166,7 @@ func (h *Handler) refusals() options.Table {
 
 func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 	r := new(Rule)
-	if err := ruleTarget(d, &r.Backend, "the name of a backend"); err != nil {
+	if err := content.RuleTarget(d, &r.Backend, "the name of a backend"); err != nil {
 		return err
 	}
 	if err := wrap(d, balancer.CheckNameTemplate(r.Backend)); err != nil {
@@ -182,7 +182,7 @@ func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 
 func (h *Handler) parseUseBackendMap(d *caddyfile.Dispenser) error {
 	r := new(Rule)
-	if err := ruleTarget(d, &r.BackendMap, "the name of a file"); err != nil {
+	if err := content.RuleTarget(d, &r.BackendMap, "the name of a file"); err != nil {
 		return err
 	}
 	return h.parseRule(d, r)
@@ -190,33 +190,13 @@ func (h *Handler) parseUseBackendMap(d *caddyfile.Dispenser) error {
 
 func (h *Handler) parseUseBackendFormat(d *caddyfile.Dispenser) error {
 	r := new(Rule)
-	if err := ruleTarget(d, &r.BackendFormat, "a format such as %[req.ssl_sni,lower]"); err != nil {
+	if err := content.RuleTarget(d, &r.BackendFormat, "a format such as %[req.ssl_sni,lower]"); err != nil {
 		return err
 	}
 	if _, err := l4acl.WithoutFiles().Format(r.BackendFormat); err != nil {
 		return d.Errf("use_backend_format: %w", err)
 	}
 	return h.parseRule(d, r)
-}
-
-// ruleTarget takes what a rule leads to. It refuses `use_backend sni
-// www.example.com`, where a matcher stands in its place; a backend may bear a
-// matcher's name.
-func ruleTarget(d *caddyfile.Dispenser, target *string, what string) error {
-	option := d.Val()
-	if !d.NextArg() {
-		return d.Errf("%s: expected %s", option, what)
-	}
-	*target = d.Val()
-	unless := *target == "unless"
-	if !content.IsMatcher(*target) && !unless || !d.NextArg() {
-		return nil
-	}
-	if unless || !content.IsMatcher(d.Val()) && d.Val() != "unless" {
-		return d.Errf("%s: expected %s before %s", option, what, *target)
-	}
-	d.Prev()
-	return nil
 }
 
 // parseRule takes the matchers of a rule.

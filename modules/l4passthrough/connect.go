@@ -18,11 +18,12 @@ import (
 )
 
 // connect takes a lease and connects to its server, and tries again as the
-// backend allows. False means that no server could be reached: the record says
+// backend allows. The server is the one to begin with; empty: the policy's. False means that no server could be reached: the record says
 // why. True without a server means that the connection is over.
-func (c *connection) connect(b *balancer.Backend) bool {
+func (c *connection) connect(b *balancer.Backend, server string) bool {
 	a := new(attempts)
 	a.Backend, a.Pauser = b, a
+	a.Request.Server, a.Request.Persistent = server, b.Persist
 	a.client.Context, a.client.c, a.client.untilFin = context.Background(), c, b.AbortOnClose
 	c.presence = &a.client
 	connected := c.try(a)

@@ -93,13 +93,36 @@ func (c *connection) pass(b *balancer.Backend) bool {
 	if b.Site != "" {
 		return c.toSite(b)
 	}
-	if !c.connect(b) {
+	server, ok := c.assigned(b)
+	if !ok {
+		return true
+	}
+	if !c.connect(b, server) {
 		return false
 	}
 	if c.server != nil {
 		c.relay()
 	}
 	return true
+}
+
+// assigned is the server that the backend's rules name for the connection; empty: its
+// policy picks one. False means that the connection is over.
+func (c *connection) assigned(b *balancer.Backend) (server string, ok bool) {
+	if len(b.UseServer) == 0 {
+		return "", true
+	}
+	if b.AssignsByRequest() && !c.input.tried {
+		if !c.attempt() {
+			return "", false
+		}
+		c.noteHello()
+	}
+	server, err := b.Assigned(c.look(true))
+	if err != nil {
+		c.fail(err)
+	}
+	return server, err == nil
 }
 
 // enter makes a connection one of a backend.

@@ -258,7 +258,8 @@ func (b *backend) warmUp() {
 // where it has to wait for whichever has room, there is none. New ones are those
 // that do not wait yet.
 func (b *backend) choose(r *Request, isNew bool) (s *Server, waits bool, err error) {
-	switch {
+	switch s = b.assigned(r, isNew); {
+	case s != nil:
 	case len(b.view.Servers) == 0:
 		return nil, false, ErrNoServer
 	case !r.avoidsAll(b.view):
@@ -273,6 +274,24 @@ func (b *backend) choose(r *Request, isNew bool) (s *Server, waits bool, err err
 		return s, false, ErrQueueFull
 	}
 	return s, true, nil
+}
+
+// assigned is the server that a request is for, if it is for one alone.
+func (b *backend) assigned(r *Request, isNew bool) *Server {
+	if r.Server == "" {
+		return nil
+	}
+	s := b.pool.server(r.Server)
+	full := s != nil && isNew && !s.HasRoom() && !s.HasQueue()
+	switch {
+	case s == nil, !s.state.now.up() && !r.Persistent, r.Avoids(s):
+	case full && b.pool.redispatch:
+		r.Queued.Moved = true
+	default:
+		return s
+	}
+	r.Server = ""
+	return nil
 }
 
 // lastResort chooses a backup that has not failed, for a request that avoids all

@@ -201,6 +201,29 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 	}
 }
 
+// Serves reports whether the server of a name is neither down nor in maintenance, so
+// that a request may be for it alone.
+func (p *Pool) Serves(server string) bool {
+	b := p.lock()
+	defer b.unlock()
+	b.serve(p)
+	s := b.pool.server(server)
+	return s != nil && s.state.now.up()
+}
+
+// Has reports whether the configuration has a server of that name.
+func (p *Pool) Has(server string) bool { return p.server(server) != nil }
+
+// server is the server of a name; nil: there is none.
+func (p *Pool) server(name string) *Server {
+	for _, s := range p.servers {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
 // Running reports whether a server may be given connections and does not start
 // slowly.
 func (p *Pool) Running(s *Server) bool {
@@ -231,10 +254,8 @@ func (p *Pool) change(server string, c Change) error {
 	b := p.lock()
 	defer b.unlock()
 	b.serve(p)
-	for _, s := range b.pool.servers {
-		if s.Name == server {
-			return b.change(s, c)
-		}
+	if s := b.pool.server(server); s != nil {
+		return b.change(s, c)
 	}
 	return fmt.Errorf("%w: %q in backend %q", ErrNoSuch, server, p.name)
 }

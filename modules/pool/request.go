@@ -18,6 +18,15 @@ type Request struct {
 	// Connection is what the frontend offers to policies that look at more. They
 	// ask by interfaces of their own whether it can tell what they need.
 	Connection any
+	// Server names the one server that the request is for, which it gets or waits for
+	// in place of what the policy would pick, whatever the server's weight. It is
+	// cleared, so that the policy picks, where the server is down, in maintenance,
+	// avoided, or with Config.Redispatch has no room in its queue. It is HAProxy's
+	// use-server.
+	Server string
+	// Persistent keeps Server where the server is down or in maintenance. It is
+	// HAProxy's option persist.
+	Persistent bool
 	// Into is where the first lease goes; nil: into the request, which is then kept
 	// in memory for as long as the lease.
 	Into *Lease

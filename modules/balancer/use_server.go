@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// UseServer names a server for the connections that it matches.
+type UseServer struct {
+	// Server is the name of a server of the backend. It may hold placeholders of the
+	// connection such as {l4.client_hello.sni}: where they make the name of no server,
+	// the policy picks one, past all later rules.
+	Server string `json:"server,omitempty"`
+
+	// ServerFormat makes the name of the server, in place of Server: text with sample
+	// expressions such as %[req.ssl_sni,field(1,.)]. Where that is the name of no
+	// server, the policy picks one, past all later rules.
+	ServerFormat string `json:"server_format,omitempty"`
+
+	// MatcherSetsRaw are sets of layer4 matchers: all of a set must match, and one set
+	// is enough. Without any the rule always matches.
+	MatcherSetsRaw []caddy.ModuleMap `json:"match,omitempty" caddy:"namespace=layer4.matchers"`
+
+	// UnlessRaw is the opposite of match, in place of it: the rule matches unless one
+	// of the sets does.
+	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
+
+	condition content.Condition
+	format    *sample.Format
+}
+
+func (b *Backend) provisionUseServer(ctx caddy.Context) error {
+	for i, u := range b.UseServer {
+		if u == nil {
+			return fmt.Errorf("use_server %d: expected an object with server or server_format", i+1)
+		}
+		if err := u.provision(ctx, b); err != nil {
+			return b.at("use_server", i, fmt.Errorf("use_server %d: %w", i+1, err))
+		}
+	}
+	return nil
+}
+
+func (u *UseServer) provision(ctx caddy.Context, b *Backend) (err error) {
+	switch {
+	case (u.Server == "") == (u.ServerFormat == ""):
+		return errors.New("expected server or server_format, one of the two")
+	case u.ServerFormat != "":
+		if u.format, err = new(sample.Loader).Format(u.ServerFormat); err != nil {
+			return fmt.Errorf("server_format %q: %w", u.ServerFormat, err)
+		}
+	case IsTemplate(u.Server):
+		if err := CheckNameTemplate(u.Server); err != nil {
+			return err
+		}
+	default:
+		if err := b.checkServer(u.Server); err != nil {
+			return err
+		}
+	}
+	u.condition, err = content.LoadCondition(ctx, u, u.MatcherSetsRaw, u.UnlessRaw)
+	return err
+}
+
+// checkServer says whether the backend has a server.
+func (b *Backend) checkServer(name string) error {
+	var known []string
+	for _, s := range b.Servers {
+		if s.Name == name {
+			return nil
+		}
+		known = append(known, s.Name)
+	}
+	return fmt.Errorf("unknown server %q%s", name, options.Suggest(name, known))
+}
+
+// Assigned returns the server that a rule of use_server names for a connection; empty:
+// the policy picks one. An error means that a matcher failed: what its rule would have
+// said is not known, so no other rule may speak for it.
+func (b *Backend) Assigned(v *content.View) (server string, err error) {
+	for i, u := range b.UseServer {
+		verdict, err := u.condition.Match(v)
+		if err != nil {
+			return "", fmt.Errorf("use_server %d: %w", i+1, err)
+		}
+		if verdict != sample.Pass {
+			continue
+		}
+		name := u.name(v)
+		switch {
+		case !b.pool.Has(name):
+			return "", nil
+		case b.Persist || b.pool.Serves(name):
+			return name, nil
+		}
+	}
+	return "", nil
+}
+
+// name is that of the rule's server.
+func (u *UseServer) name(v *content.View) string {
+	switch {
+	case u.format != nil:
+		return u.format.String(&v.Input)
+	case IsTemplate(u.Server):
+		return v.Connection().Replacer().ReplaceAll(u.Server, "")
+	default:
+		return u.Server
+	}
+}
+
+// AssignsByRequest reports whether what the client sends has a part in what Assigned
+// returns.
+func (b *Backend) AssignsByRequest() bool {
+	for _, u := range b.UseServer {
+		if u.condition.NeedsRequest() || u.format != nil && u.format.NeedsRequest() || IsTemplate(u.Server) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Backend) parseUseServer(d *caddyfile.Dispenser) error {
+	u := new(UseServer)
+	if err := content.RuleTarget(d, &u.Server, "the name of a server"); err != nil {
+		return err
+	}
+	if err := CheckNameTemplate(u.Server); err != nil {
+		return d.WrapErr(err)
+	}
+	return b.parseUseServerCondition(d, u, "use_server "+u.Server)
+}
+
+func (b *Backend) parseUseServerFormat(d *caddyfile.Dispenser) error {
+	u := new(UseServer)
+	if err := content.RuleTarget(d, &u.ServerFormat, "a format such as %[req.ssl_sni,field(1,.)]"); err != nil {
+		return err
+	}
+	if _, err := l4acl.WithoutFiles().Format(u.ServerFormat); err != nil {
+		return d.Errf("use_server_format: %w", err)
+	}
+	return b.parseUseServerCondition(d, u, "use_server_format "+u.ServerFormat)
+}
+
+func (b *Backend) parseUseServerCondition(d *caddyfile.Dispenser, u *UseServer, rule string) error {
+	b.UseServer = append(b.UseServer, u)
+	return content.ParseCondition(d, rule, &u.MatcherSetsRaw, &u.UnlessRaw)
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// addUseServer reads "use-server NAME|FORMAT if|unless CONDITION".
+func addUseServer(t *translation, p *proxy, s statement) {
+	switch {
+	case len(s.args) == 0:
+		t.errorf(s.Pos, "'use-server' expects a server name, in %s", p)
+		return
+	case !beginsCondition(s.arg(1)):
+		t.errorf(s.Pos, "'use-server' requires either 'if' or 'unless' followed by a condition, in %s", p)
+		return
+	case p.isHTTP():
+		t.errorf(s.Pos, "'use-server' in %s: it is not available in mode http: expected a backend for each such server, and use_backend rules", p)
+		return
+	}
+	u := use{reference: reference{s.Pos, s.args[0]}}
+	if strings.Contains(u.name, "%") {
+		u.dynamic = true
+		var f *sample.Format
+		name, err := sample.RewriteFormatFiles(u.name, t.file)
+		if err == nil {
+			f, err = t.loader.Format(name)
+		}
+		if err != nil {
+			t.errorf(s.Pos, "use-server rule in %s failed to parse log-format '%s' : %v", p, u.name, unavailable(err))
+			return
+		}
+		if w := f.Warning(); w != "" {
+			t.warnf(s.Pos, "'use-server %s': %s", u.name, w)
+		}
+		u.name = name
+	}
+	var err error
+	if u.cond, err = t.condition(p, s, s.args[1:]); err != nil {
+		t.errorf(s.Pos, "'use-server' in %s: error detected while parsing switching rule : %v", p, err)
+		return
+	}
+	p.serverUses = append(p.serverUses, u)
+}
+
+// checkServerUses finds the servers that use-server rules name.
+func (t *translation) checkServerUses(p *proxy) {
+	for _, u := range p.serverUses {
+		if !u.dynamic && p.named[u.name] == nil {
+			t.errorf(u.Pos, "%s : unable to find server '%s' referenced in a 'use-server' rule%s", p, u.name, didYouMean(u.name, slices.Collect(maps.Keys(p.named))))
+		}
+	}
+}
+
+// emitServerUses are the rules in our words.
+func (p *proxy) emitServerUses() (rules []*balancer.UseServer) {
+	for _, u := range p.serverUses {
+		r := new(balancer.UseServer)
+		r.MatcherSetsRaw, r.UnlessRaw = u.cond.sets()
+		if u.dynamic {
+			r.ServerFormat = u.name
+		} else {
+			r.Server = u.name
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
