@@ -97,6 +97,8 @@ func TestHealthChecks(t *testing.T) {
 	// Of global.
 	got := apps(t, "global\n\tspread-checks 7\n\tssl-server-verify none\n"+backend(s1+" check-ssl"))
 	equal(t, "global", at(t, got, "passthrough", "backends", "b", "check"), `{"checker": {"module": "tls", "verify": "none"}, "spread": 7}`)
+	got = apps(t, "global\n\tca-base "+filepath.Dir(ca)+"\n"+backend(s1+" check-ssl ca-file "+filepath.Base(ca)))
+	equal(t, "ca-base", at(t, got, "passthrough", "backends", "b", "check"), `{"checker": {"module": "tls", "ca": "`+ca+`", "verify": "chain"}}`)
 	// Where not all servers have the same check, each has its own.
 	got = apps(t, backend("server s1 192.0.2.2:443 check inter 3s", "server s2 192.0.2.3:443"))
 	equal(t, "two servers", at(t, got, "passthrough", "backends", "b", "check"), "null")
