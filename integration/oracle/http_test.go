@@ -23,10 +23,10 @@ import (
 var httpRequest = regexp.MustCompile(`^[A-Z]+ `)
 
 // answer is the part of a server that serves HTTP: a request gets the status and, as
-// the body, the server's name. So does one in TLS, after a handshake, if the
+// the body, the server's name. So does one in TLS of this configuration, after a handshake, if the
 // ClientHello has no server name, as that of a health check has none. Any other
 // client is greeted, in plain text.
-func answer(status int) func(*session) error {
+func answer(status int, config *tls.Config) func(*session) error {
 	return func(s *session) error {
 		if err := s.awaitData(); err != nil {
 			return err
@@ -34,7 +34,7 @@ func answer(status int) func(*session) error {
 		conn := net.Conn(&feed{session: s, Conn: s.conn})
 		switch named, err := s.serverName(); {
 		case err == nil && !named:
-			conn = tls.Server(conn, offers(authority().issue(time.Hour)))
+			conn = tls.Server(conn, config)
 		case !httpRequest.Match(s.bytes()):
 			return s.greet()
 		}

@@ -71,6 +71,10 @@ func TestScenarios(t *testing.T) {
 			if strings.Contains(s.config, "[::") && !hasIPv6() {
 				t.Skip("no IPv6 here")
 			}
+			if len(s.refused) > 0 {
+				s.isRefused(t, judge, ours)
+				return
+			}
 			for try := 1; ; try++ {
 				r := compare(s, judge, ours)
 				switch {

@@ -211,7 +211,7 @@ func TestREADME(t *testing.T) {
 	}
 	words := slices.Collect(maps.Keys(verbs))
 	words = slices.AppendSeq(words, maps.Keys(acts))
-	words = append(words, "refuses", "drops", "silent", "waits", "says", "says-hex", "handshakes", "answers")
+	words = append(words, "refuses", "drops", "silent", "waits", "says", "says-hex", "handshakes", "answers", "awaits")
 	for _, word := range words {
 		if !regexp.MustCompile("(?m)^\\|.*`" + word + "\\b.*\\|").Match(text) {
 			t.Errorf("no word of %q", word)

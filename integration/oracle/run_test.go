@@ -72,7 +72,11 @@ func (s *scenario) play(p program) (res result) {
 	}
 	defer os.RemoveAll(dir)
 	r := &run{ports: make(map[string]string), asked: make(map[string]chan outcome), servers: make(map[string]*server), states: chronicle{servers: make(map[string]*history)}}
-	env, err := r.prepare(s, dir)
+	config := s.config
+	if _, ok := p.(*haproxy); ok && s.judged != "" {
+		config = s.judged
+	}
+	env, err := r.prepare(s, dir, config)
 	defer r.close()
 	if err != nil {
 		return result{err: err}
@@ -96,9 +100,9 @@ func (s *scenario) play(p program) (res result) {
 }
 
 // prepare writes the files, and has the servers ready.
-func (r *run) prepare(s *scenario, dir string) (env []string, err error) {
+func (r *run) prepare(s *scenario, dir, config string) (env []string, err error) {
 	files := clientFiles()
-	files["haproxy.cfg"] = s.config
+	files["haproxy.cfg"] = config
 	maps.Copy(files, s.files)
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -22,7 +22,8 @@ import (
 // scenario is a file of the folder.
 type scenario struct {
 	name    string
-	config  string            // haproxy.cfg, the defaults before it
+	config  string            // haproxy.cfg, the defaults before it unless it was found
+	judged  string            // what HAProxy runs, where that differs
 	files   map[string]string // which it names
 	ports   []string          // the variables in it that are nobody else's
 	servers map[string]behaviour
@@ -30,6 +31,7 @@ type scenario struct {
 	hellos  map[string][]byte // by the words that they were asked for with
 	clients map[string]bool   // that connect
 	asked   map[string]bool   // requests over HTTP
+	refused []string          // the words that a found file is refused for
 
 	followed bool // the script asks for the states of servers
 }
@@ -114,6 +116,8 @@ func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario,
 			err = s.readLines(data, lines, s.addServer)
 		case "script":
 			err = s.readLines(data, lines, func(l scriptLine) error { return s.addStep(t, l) })
+		case "refused":
+			err = s.readLines(data, lines, s.addRefused)
 		default:
 			s.files[f.Name] = data
 		}
@@ -122,7 +126,7 @@ func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario,
 		}
 		lines += strings.Count(string(f.Data), "\n")
 	}
-	if s.config == "" || len(s.steps) == 0 {
+	if s.config == "" || len(s.steps) == 0 && len(s.refused) == 0 {
 		return nil, errors.New("expected haproxy.cfg, servers and script")
 	}
 	for _, m := range variable.FindAllStringSubmatch(s.config, -1) {
@@ -130,7 +134,11 @@ func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario,
 			s.ports = append(s.ports, m[1])
 		}
 	}
-	s.config = defaults + s.config
+	if strings.HasPrefix(name, found) {
+		s.judged = judged(defaults, s.config)
+	} else {
+		s.config = defaults + s.config
+	}
 	return s, nil
 }
 

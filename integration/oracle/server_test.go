@@ -63,7 +63,11 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 		case "answers":
 			var status int
 			status, err = w.number()
-			b.acts = append(b.acts, answer(status))
+			config := offers(authority().issue(time.Hour))
+			if w.take("demands-certificate") {
+				demand(config)
+			}
+			b.acts = append(b.acts, answer(status, config))
 		case "serves":
 			var act func(*session) error
 			act, err = parseServes(&w)

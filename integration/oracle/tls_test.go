@@ -113,12 +113,17 @@ func parseHandshake(w *words) (*tls.Config, error) {
 			}
 			config.CipherSuites = []uint16{suites[i].ID}
 		case w.take("demands-certificate"):
-			config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
-			config.ClientCAs.AddCert(authority().cert)
+			demand(config)
 		default:
 			return config, nil
 		}
 	}
+}
+
+// demand has a server ask its clients for a certificate of the authority.
+func demand(config *tls.Config) {
+	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+	config.ClientCAs.AddCert(authority().cert)
 }
 
 // clientFiles are for checks that show a certificate, and look for those revoked.

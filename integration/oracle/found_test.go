@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// found is the folder of whole configurations, as people have them: with global and
+// defaults sections of their own. Our program gets them unchanged.
+const found = "found/"
+
+// ofTheProcess are the words of global about the process, its log and its sockets.
+// Those in a found file are for the machine that it is for.
+var ofTheProcess = []string{
+	"chroot", "cpu-map", "daemon", "gid", "group", "log", "master-worker", "maxconn", "nbthread", "pidfile", "stats", "uid", "ulimit-n", "user",
+}
+
+// unlogged are the lines, of any section, that keep connections out of the log.
+var unlogged = []string{"option dontlognull", "option dontlog-normal", "no log"}
+
+// sections are the words that begin one, those of the corpus.
+var sections = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "userlist", "peers", "ring", "cache", "mailers", "program"}
+
+// judged is a found file as HAProxy runs it here: its log goes to the rig, in the
+// rig's format and whole, and what it says of the process is left out.
+func judged(defaults, config string) string {
+	global, _, _ := strings.Cut(defaults, "\ndefaults")
+	_, format, _ := strings.Cut(defaults, "log-format ")
+	format, _, _ = strings.Cut(format, "\n")
+	var (
+		text strings.Builder
+		in   string
+	)
+	text.WriteString(global + "\n")
+	leave := func() {
+		if in == "frontend" || in == "listen" {
+			text.WriteString("    log global\n    log-format " + format + "\n")
+		}
+	}
+	for line := range strings.Lines(config) {
+		words := strings.Fields(line)
+		if len(words) > 0 && slices.Contains(sections, words[0]) {
+			leave()
+			in = words[0]
+		}
+		if in == "global" && len(words) > 0 && slices.Contains(ofTheProcess, words[0]) || slices.Contains(unlogged, strings.Join(words, " ")) {
+			line = "# " + line
+		}
+		text.WriteString(line)
+	}
+	leave()
+	return text.String()
+}
+
+// check has both programs check a file in a folder: HAProxy takes it. What is wrong
+// with it here is returned, a line each.
+func (s *scenario) check(t *testing.T, judge *haproxy, ours *caddy) []string {
+	t.Helper()
+	dir := t.TempDir()
+	r := &run{ports: make(map[string]string), servers: make(map[string]*server)}
+	defer r.close()
+	env, err := r.prepare(s, dir, s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.command(dir, env, judge.path, "-c", "-f", "haproxy.cfg"); err != nil {
+		t.Errorf("HAProxy refuses it:\n%s", out)
+	}
+	var refused *exec.ExitError
+	out, err := s.command(dir, append(env, "HAPROXY_BRANCH="+ours.branch), ours.path, "haproxy-check", "-f", "haproxy.cfg")
+	if err != nil && (!errors.As(err, &refused) || refused.ExitCode() != 1) {
+		t.Errorf("here the check ends with %v:\n%s", err, out)
+	}
+	var wrong []string
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "[ALERT]") && strings.Contains(line, "haproxy.cfg:") {
+			wrong = append(wrong, strings.TrimSpace(line))
+		}
+	}
+	if (err != nil) != (len(wrong) > 0) {
+		t.Errorf("here the check ends with %v:\n%s", err, out)
+	}
+	return wrong
+}
+
+func (s *scenario) command(dir string, env []string, program string, args ...string) (out string, err error) {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), env...), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	var both bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &both, &both
+	err = cmd.Run()
+	return both.String(), err
+}
+
+// isRefused has a file refused for just the words that it is expected to be.
+func (s *scenario) isRefused(t *testing.T, judge *haproxy, ours *caddy) {
+	t.Helper()
+	wrong := s.check(t, judge, ours)
+	if len(wrong) == 0 {
+		t.Errorf("it runs: %s.txt needs servers and a script in place of the part refused", filepath.Join(folder, s.name))
+	}
+	for _, word := range s.refused {
+		if !slices.ContainsFunc(wrong, func(line string) bool { return hasWord(line, word) }) {
+			t.Errorf("%q is not refused:\n%s", word, strings.Join(wrong, "\n"))
+		}
+	}
+	for _, line := range wrong {
+		if !slices.ContainsFunc(s.refused, func(word string) bool { return hasWord(line, word) }) {
+			t.Errorf("it is refused for something else:\n%s", line)
+		}
+	}
+}
+
+// hasWord reports whether a line has a word that is not a part of a longer one.
+func hasWord(line, word string) bool {
+	return regexp.MustCompile(`(^|[^-\w.])` + regexp.QuoteMeta(word) + `($|[^-\w.])`).MatchString(line)
+}
+
+// addRefused takes a word of the part "refused".
+func (s *scenario) addRefused(l scriptLine) error {
+	word := strings.Join(l.rest, " ")
+	if word == "" {
+		return fmt.Errorf("expected a word")
+	}
+	s.refused = append(s.refused, word)
+	return nil
+}
