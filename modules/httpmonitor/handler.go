@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package httpmonitor is the HTTP handler http.handlers.passthrough_monitor: it
+// tells a monitor, such as a load balancer in front or Kubernetes, whether this
+// process is ready. Requests for one target are answered with 200 or, where one
+// of its conditions is true, with 503; all others go on to the next handler. A
+// condition looks at the backends, servers and frontends of the process, and at
+// the request. It is HAProxy's monitor-uri with monitor fail.
+package httpmonitor
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Handler answers the requests of a monitor. They are in no access log.
+type Handler struct {
+	// URI is the target of these requests, with its query if it has one; case
+	// counts. Required. Where it begins with a slash, the scheme and the host of a
+	// request's target are not looked at.
+	URI string `json:"uri"`
+
+	// Fail are conditions: where one of them is true the answer is 503.
+	Fail []*Condition `json:"fail,omitempty"`
+
+	// Section is the frontend or backend that fetches without a name are about.
+	Section string `json:"section,omitempty"`
+
+	app *balancer.App
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.passthrough_monitor",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision compiles the conditions.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	if h.URI == "" {
+		return errors.New("it has no uri: expected the target of a monitor's requests, such as /healthz")
+	}
+	loader := &sample.Loader{HTTP: true}
+	asks := false
+	for i, c := range h.Fail {
+		if c == nil {
+			return fmt.Errorf("fail: condition %d: expected an object with any", i+1)
+		}
+		if err := c.provision(loader); err != nil {
+			return fmt.Errorf("fail: condition %d: %w", i+1, err)
+		}
+		asks = asks || len(c.questions()) > 0
+	}
+	if !asks {
+		return nil
+	}
+	mod, err := ctx.App("passthrough")
+	if err != nil {
+		return fmt.Errorf("getting the passthrough app: %w", err)
+	}
+	h.app = mod.(*balancer.App)
+	return h.checkQuestions()
+}
+
+// checkQuestions says which of the backends that conditions ask about there is not.
+func (h *Handler) checkQuestions() error {
+	for i, c := range h.Fail {
+		for _, q := range c.questions() {
+			if q.Proxy == "" {
+				q.Proxy = h.Section
+			}
+			if q.About != sample.ABackend && q.About != sample.AServer {
+				continue
+			}
+			if _, err := h.app.Backend(q.Proxy); err != nil {
+				return fmt.Errorf("fail: condition %d: %s: %w", i+1, q.Fetch, err)
+			}
+		}
+	}
+	return nil
+}
+
+// The answers are HAProxy's.
+const (
+	ready    = "<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n"
+	notReady = "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>\n"
+)
+
+// ServeHTTP answers a monitor.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !h.isFor(r.RequestURI) {
+		return next.ServeHTTP(w, r)
+	}
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	status, body := http.StatusOK, ready
+	if h.fails(r) {
+		status, body = http.StatusServiceUnavailable, notReady
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html")
+	header.Set("Cache-Control", "no-cache")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = io.WriteString(w, body)
+	}
+	return nil
+}
+
+// isFor reports whether a request's target is the monitor's.
+func (h *Handler) isFor(target string) bool {
+	if _, rest, absolute := strings.Cut(target, "://"); absolute && h.URI[0] == '/' && target[0] != '/' {
+		if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+			target = rest[slash:]
+		}
+	}
+	return target == h.URI
+}
+
+func (h *Handler) fails(r *http.Request) bool {
+	if len(h.Fail) == 0 {
+		return false
+	}
+	in := &sample.Input{HTTP: &sample.HTTP{Request: r}, State: (*state)(h)}
+	in.Source, _ = netip.ParseAddrPort(r.RemoteAddr)
+	in.Source = netip.AddrPortFrom(in.Source.Addr().Unmap(), in.Source.Port())
+	for _, c := range h.Fail {
+		if c.isTrue(in) {
+			return true
+		}
+	}
+	return false
+}
+
+// state answers what conditions ask about the process.
+type state Handler
+
+// Answer implements sample.State.
+func (s *state) Answer(q sample.Question) (sample.Value, bool) {
+	if q.Proxy == "" {
+		q.Proxy = s.Section
+	}
+	v, ok := l4passthrough.ProcessState.Answer(q)
+	if s.app != nil && !ok && s.app.Backends[q.Proxy] != nil {
+		s.app.Backends[q.Proxy].Pool().Serve() // the configuration has only just been loaded
+		v, ok = l4passthrough.ProcessState.Answer(q)
+	}
+	return v, ok
+}
+
+// Interface guards
+var (
+	_ caddy.Module                = (*Handler)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ sample.State                = (*state)(nil)
+)
