@@ -104,19 +104,27 @@ func TestAgree(t *testing.T) {
 
 func agrees(t *testing.T, name string, want verdict) {
 	accepted, found, said := check(t, agree, name)
+	loads(t, agree, name, accepted)
 	switch {
 	case accepted != want.accepted:
 		t.Errorf("HAProxy: %s; here it ended with %d:\n%s", want, said.code, said.stderr)
 	case accepted:
-		if a := command(t, agree, program.Path(t), "validate", "--adapter", "haproxy", "--config", name); a.code != 0 {
-			t.Errorf("Caddy would not run it:\n%s", a.stderr)
-		}
 	case want.line != 0:
 		if !slices.ContainsFunc(found, func(p problem) bool { return p.line == want.line }) {
 			t.Errorf("no error about line %d:\n%s", want.line, said.stderr)
 		}
 	case len(found) == 0:
 		t.Errorf("no error has a line:\n%s", said.stderr)
+	}
+}
+
+// loads holds caddy adapt --validate, and so caddy run, to the verdict of caddy
+// haproxy-check.
+func loads(t *testing.T, dir, name string, accepted bool) {
+	t.Helper()
+	a := command(t, dir, program.Path(t), "adapt", "--validate", "--adapter", "haproxy", "--config", name)
+	if (a.code == 0) != accepted {
+		t.Errorf("haproxy-check accepts it: %v; caddy adapt --validate ended with %d:\n%s", accepted, a.code, a.stderr)
 	}
 }
 

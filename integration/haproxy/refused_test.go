@@ -63,6 +63,7 @@ func TestRefusedHere(t *testing.T) {
 
 func isRefused(t *testing.T, dir, name, word string) {
 	accepted, found, said := check(t, dir, name)
+	loads(t, dir, name, accepted)
 	if accepted {
 		t.Errorf("accepted, though %q is not available:\n%s", word, said.stderr)
 		return

@@ -11,11 +11,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
 // healthCheck is how the servers of a backend are checked.
 type healthCheck struct {
-	module string // of the checkers; empty: a connect, or a TLS handshake
+	at     haproxyfile.Pos // of its option
+	module string          // of the checkers; empty: a connect, or a TLS handshake
 	log    bool
 	steps  []checkStep
 	http   httpCheck

@@ -28,7 +28,8 @@ func init() {
 		Long: `
 Reads the files as one configuration, as haproxy -c does, and says what is wrong
 with it: errors and warnings go to stderr, with file and line. A directory
-stands for its *.cfg files in order of name. The configuration is not run.
+stands for its *.cfg files in order of name. The configuration is not run, but
+what it comes to is validated as by caddy validate.
 
 The exit code is 0 if it can be run, 1 if there are errors, and 2 if nothing
 would be listened on.
@@ -112,8 +113,12 @@ func (c *checkCommand) run(more []string, out, messages io.Writer) int {
 		say(haproxyfile.Error, err)
 		return exitErrors
 	}
-	r := Translate(sources, Options{SkipHTTP: c.skipHTTP})
+	r := Translate(sources, Options{SkipHTTP: c.skipHTTP, Validate: validate})
 	for _, p := range r.Problems {
+		if p.File == "" {
+			say(p.Severity, p.Message)
+			continue
+		}
 		say(p.Severity, p)
 	}
 	if c.caddyfile && !r.Failed {

@@ -84,10 +84,8 @@ func (t *translation) emitFrontend(p *proxy) *layer4.Server {
 		MaxConn:          p.maxconn,
 		DefaultBackend:   t.fallback(p),
 	}
-	for _, u := range p.uses {
-		if b := t.backends[u.name]; !u.dynamic && b != nil && b.disabled {
-			continue // HAProxy goes on with the next rule
-		}
+	h.Origin = t.originOfFrontend(p)
+	for _, u := range t.usesOf(p) {
 		r := new(l4passthrough.Rule)
 		r.MatcherSetsRaw, r.UnlessRaw = u.cond.sets()
 		if u.dynamic {
@@ -102,6 +100,17 @@ func (t *translation) emitFrontend(p *proxy) *layer4.Server {
 		Listen: t.addresses(p),
 		Routes: layer4.RouteList{{HandlersRaw: []json.RawMessage{handler}}},
 	}
+}
+
+// usesOf are the use_backend lines that count: HAProxy goes on with the next rule
+// where a backend is disabled.
+func (t *translation) usesOf(p *proxy) (uses []use) {
+	for _, u := range p.uses {
+		if b := t.backends[u.name]; u.dynamic || b == nil || !b.disabled {
+			uses = append(uses, u)
+		}
+	}
+	return uses
 }
 
 // fallback is the backend for what no rule takes: that of default_backend, or
@@ -139,6 +148,7 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 		AllBackups:   p.allBackups,
 		FullConn:     p.fullconn,
 		AbortOnClose: p.abortOnFin,
+		Origin:       t.originOfBackend(p),
 		Retries:      p.retries,
 		Timeouts: balancer.Timeouts{
 			Connect:   orForever(p.timeouts.connect),

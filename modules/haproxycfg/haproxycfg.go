@@ -71,6 +71,10 @@ type Options struct {
 
 	// Open reads a file that the configuration names. Default: os.ReadFile.
 	Open func(name string) ([]byte, error)
+
+	// Validate says what is wrong with what the configuration comes to, whose parts
+	// have their origin in it. Its error is a problem like others. Default: nothing is.
+	Validate func(config []byte) error
 }
 
 // Result of a translation.
@@ -112,6 +116,11 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 	r := Result{Binds: t.listening(), Failed: t.failed(), Caddyfile: t.caddyfile}
 	if !r.Failed {
 		r.JSON = t.emit()
+	}
+	if !r.Failed && o.Validate != nil {
+		if p := problemOf(o.Validate(t.withOrigins()), sources); p != nil {
+			t.problems, r.Failed, r.JSON = append(t.problems, *p), true, nil
+		}
 	}
 	t.sortProblems(sources)
 	r.Problems = t.problems

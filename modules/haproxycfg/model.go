@@ -59,6 +59,8 @@ type translation struct {
 	drafts    []haproxysites.Site
 	caddyfile string
 
+	origins bool // what is emitted says where it comes from
+
 	unread bool // a line belongs to no section that could be read
 }
 

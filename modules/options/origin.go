@@ -30,7 +30,8 @@ var (
 	unescape = strings.NewReplacer("%25", "%", "%20", " ", "%2C", ",", "%3D", "=")
 )
 
-// Recorder makes an Origin while a block is parsed.
+// Recorder makes an Origin while a block is parsed, or what stands for one in another
+// language than the Caddyfile's.
 type Recorder struct {
 	file  string
 	line  int
@@ -40,22 +41,31 @@ type Recorder struct {
 
 // NewRecorder begins with the block whose name d stands on.
 func NewRecorder(d *caddyfile.Dispenser) *Recorder {
-	return &Recorder{file: d.File(), line: d.Line(), lines: make(map[string][]string)}
+	return NewRecorderAt(d.File(), d.Line())
+}
+
+// NewRecorderAt begins with a line of a file.
+func NewRecorderAt(file string, line int) *Recorder {
+	return &Recorder{file: file, line: line, lines: make(map[string][]string)}
 }
 
 // Note notes the option that d stands on, as another one of its kind. A nil
 // Recorder notes nothing.
 func (r *Recorder) Note(word string, d *caddyfile.Dispenser) {
-	if r == nil {
-		return
+	if r != nil {
+		r.NoteAt(word, d.File(), d.Line())
 	}
+}
+
+// NoteAt notes an option in a line of a file, as another one of its kind.
+func (r *Recorder) NoteAt(word, in string, at int) {
 	lines, known := r.lines[word]
 	if !known {
 		r.words = append(r.words, word)
 	}
-	line, file := strconv.Itoa(d.Line()), ""
-	if d.File() != r.file {
-		file = escape.Replace(below(r.file, d.File())) + ":"
+	line, file := strconv.Itoa(at), ""
+	if in != r.file {
+		file = escape.Replace(below(r.file, in)) + ":"
 	}
 	if known { // does it go on from the one before?
 		last := lines[len(lines)-1]
@@ -63,7 +73,7 @@ func (r *Recorder) Note(word string, d *caddyfile.Dispenser) {
 		if !isRange {
 			end = first
 		}
-		if n, err := strconv.Atoi(end); err == nil && n+1 == d.Line() && strings.HasPrefix(last, file+first) {
+		if n, err := strconv.Atoi(end); err == nil && n+1 == at && strings.HasPrefix(last, file+first) {
 			lines[len(lines)-1] = file + first + "-" + line
 			return
 		}
