@@ -5,13 +5,17 @@ package l4passthrough
 import (
 	"fmt"
 	"maps"
+	"net"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
@@ -33,8 +37,18 @@ func (processState) Answer(q sample.Question) (sample.Value, bool) {
 		return backendAnswer(q)
 	case sample.AServer:
 		return serverAnswer(q)
+	case sample.TheConnection:
+	}
+	switch q.Fetch {
+	case "act_conn":
+		return sample.Number(int64(present.left())), true
+	case "uptime":
+		return sample.Number(int64(time.Since(epoch).Seconds())), true
+	case "stopping":
+		stopping, _ := lifecycle.Ending()
+		return sample.Truth(stopping), true
 	default:
-		return sample.Number(int64(present.left())), q.Fetch == "act_conn"
+		return sample.Value{}, false
 	}
 }
 
@@ -118,6 +132,13 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 		return sample.Text(c.h.DefaultBackend), c.h.DefaultBackend != "" && c.h.DefaultBackend != c.h.Name
 	case "fe_client_timeout":
 		return milliseconds(c.h.TimeoutClient), c.h.TimeoutClient != 0
+	case "src_is_local", "fc_src_is_local":
+		return ownAddress(c.seen.Source)
+	case "dst_is_local", "fc_dst_is_local":
+		return ownAddress(c.seen.Destination)
+	}
+	if strings.HasPrefix(fetch, "fc_") {
+		return tcpInfo(c.cx.Conn, fetch)
 	}
 	b := c.backend
 	if b == nil { // the rules may be those of a frontend with servers of its own
@@ -140,6 +161,20 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	default:
 		return sample.Value{}, false
 	}
+}
+
+// ownAddress reports whether an address is one of this host.
+func ownAddress(a netip.AddrPort) (sample.Value, bool) {
+	ip := a.Addr()
+	if !ip.IsValid() {
+		return sample.Value{}, false
+	}
+	own, err := net.InterfaceAddrs()
+	local := ip.IsLoopback() || slices.ContainsFunc(own, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip.WithZone("").AsSlice())
+	})
+	return sample.Truth(local), err == nil
 }
 
 // milliseconds is a timeout as HAProxy gives it: 0 where there is none.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // hello is a connection whose client has said a name. It fills in sni, by
@@ -119,9 +120,9 @@ func TestMappedAddresses(t *testing.T) {
 		want   uint32
 	}{
 		"source":      {new(Source), 0xc0000203 ^ 0xffff},
-		"hash src":    {&Hash{Key: sourceKey}, sum("sdbm", bytes[:])},
-		"expression":  {&Hash{Expression: "src"}, sum("sdbm", bytes[:])},
-		"hash by wt6": {&Hash{Key: sourceKey, Hashing: Hashing{HashType: HashType{Function: "wt6"}}}, sum("wt6", bytes[:])},
+		"hash src":    {&Hash{Key: sourceKey}, sample.Sum("sdbm", bytes[:])},
+		"expression":  {&Hash{Expression: "src"}, sample.Sum("sdbm", bytes[:])},
+		"hash by wt6": {&Hash{Key: sourceKey, Hashing: Hashing{HashType: HashType{Function: "wt6"}}}, sample.Sum("wt6", bytes[:])},
 		"hash by number": {&Hash{
 			Key: sourceKey, Hashing: Hashing{HashType: HashType{Function: noFunction}},
 		}, 0xc0000203},

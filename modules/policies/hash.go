@@ -112,10 +112,10 @@ func (p *Hash) Hash(r *pool.Request) (uint32, bool) {
 	function := p.HashType.Function
 	if p.Key == sourceKey && function != noFunction && r.Source.IsValid() { // the usual case allocates nothing
 		if b := r.Source.As16(); !r.Source.Is4() {
-			return p.finish(sum(function, b[:])), true
+			return p.finish(sample.Sum(function, b[:])), true
 		}
 		b := r.Source.As4()
-		return p.finish(sum(function, b[:])), true
+		return p.finish(sample.Sum(function, b[:])), true
 	}
 	key, ok := p.key(r)
 	if !ok {
@@ -126,7 +126,7 @@ func (p *Hash) Hash(r *pool.Request) (uint32, bool) {
 		return p.finish(uint32(n)), ok // HAProxy cuts it off, too
 	}
 	b, ok := key.AsBinary()
-	return p.finish(sum(function, b)), ok
+	return p.finish(sample.Sum(function, b)), ok
 }
 
 func (p *Hash) key(r *pool.Request) (sample.Value, bool) {

@@ -73,7 +73,7 @@ func naiveLookup(v pool.View, hash uint32, skip int) *pool.Server {
 	var places []place
 	for i, s := range v.Servers {
 		for n := range v.Shares[i] {
-			places = append(places, place{avalanche(uint32(s.ID<<12 + n)), s})
+			places = append(places, place{sample.Avalanche(uint32(s.ID<<12 + n)), s})
 		}
 	}
 	slices.SortFunc(places, func(a, b place) int { return int(a.key) - int(b.key) })

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // The words of HashType.
@@ -117,7 +118,7 @@ func (h *Hashing) Sticky() bool { return true }
 // finish applies what is common to all hash functions.
 func (h *Hashing) finish(hash uint32) uint32 {
 	if h.HashType.Avalanche {
-		return avalanche(hash)
+		return sample.Avalanche(hash)
 	}
 	return hash
 }

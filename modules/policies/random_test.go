@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // arcs are how much of the ring is nearest to each server's nodes.
@@ -22,7 +23,7 @@ func arcs(weights []int) []float64 {
 	var places []place
 	for i, w := range weights {
 		for n := range w * pool.Scale {
-			places = append(places, place{avalanche(uint32((i+1)<<12 + n)), i})
+			places = append(places, place{sample.Avalanche(uint32((i+1)<<12 + n)), i})
 		}
 	}
 	slices.SortFunc(places, func(a, b place) int { return int(a.key) - int(b.key) })

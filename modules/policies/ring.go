@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // ring is HAProxy's consistent hash: each server has as many nodes on it as its
@@ -35,7 +36,7 @@ type node uint64
 const numberBits = 12 // heaviest has as many nodes
 
 func newNode(s *pool.Server, number int) node {
-	key := avalanche(uint32(s.ID)*heaviest + uint32(number)) // larger ids wrap around in HAProxy, too
+	key := sample.Avalanche(uint32(s.ID)*heaviest + uint32(number)) // larger ids wrap around in HAProxy, too
 	return node(key)<<32 | node(s.Index)<<numberBits | node(number)
 }
 

@@ -24,7 +24,7 @@ type converter struct {
 // converters holds the converters by their names.
 var converters = func() map[string]converter {
 	all := make(map[string]converter)
-	for _, group := range []map[string]converter{textConverters, binaryConverters, stateConverters, numberConverters(), mapConverters(), trimConverters} {
+	for _, group := range []map[string]converter{textConverters, binaryConverters, stateConverters, numberConverters(), mapConverters(), trimConverters, hashConverters(), moreConverters} {
 		maps.Copy(all, group)
 	}
 	return all

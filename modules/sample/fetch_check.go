@@ -5,10 +5,7 @@ package sample
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"net/textproto"
-	"os"
-	"time"
 )
 
 // A CheckInput is what the expressions of a health check can look at; see [Loader.Checks].
@@ -80,22 +77,6 @@ var checkFetches = map[string]fetch{
 	},
 	"be_name":  {out: typeStr, note: "the backend", build: plain(ofCheck(func(c *CheckInput) sampled { return found(Text(c.Backend)) }))},
 	"srv_name": {out: typeStr, note: "the server", build: plain(ofCheck(func(c *CheckInput) sampled { return found(Text(c.Server)) }))},
-	"date": {
-		args: takes(0, argInt, argStr), out: typeInt,
-		note:  "the time in seconds since 1970, moved by so many; with ms or us after that, in milliseconds or microseconds",
-		build: buildDate,
-	},
-	"rand": {
-		args: takes(0, argInt), out: typeInt, note: "a random number below the argument, or below 2^32",
-		build: func(a args) (fetchFunc, error) {
-			below := a.number(0, 1<<32)
-			if below <= 0 {
-				return nil, fmt.Errorf("a range of %d: expected at least 1", below)
-			}
-			return func(*Input) sampled { return found(Number(rand.Int64N(below))) }, nil //nolint:gosec // not for secrets
-		},
-	},
-	"pid": {out: typeInt, note: "the number of the process", build: plain(constant(Number(int64(os.Getpid()))))},
 }
 
 // collectedCheckFetches holds them by their names, aliases included.
@@ -206,20 +187,4 @@ func SplitHeader(line string) (values []string) {
 	}
 	add(len(line))
 	return values
-}
-
-func buildDate(a args) (fetchFunc, error) {
-	offset, unit := a.number(0, 0), time.Second
-	switch a.text(1) {
-	case "", "s":
-	case "ms":
-		unit = time.Millisecond
-	case "us":
-		unit = time.Microsecond
-	default:
-		return nil, fmt.Errorf("unit '%s': expected s, ms or us", a.text(1))
-	}
-	return func(*Input) sampled {
-		return found(Number(time.Now().UnixNano()/int64(unit) + offset))
-	}, nil
 }

@@ -12,17 +12,15 @@ const knownFetches = newerFetches + `
 	bs.debug_str bs.id bs.rst_code bytes_in bytes_out capture.req.hdr capture.req.method capture.req.uri
 	capture.req.ver capture.res.hdr capture.res.ver cook cook_beg cook_cnt cook_dir cook_dom cook_end cook_len
 	cook_reg cook_sub cook_val cookie cpu_calls cpu_ns_avg cpu_ns_tot cur_client_timeout cur_connect_timeout
-	cur_queue_timeout cur_server_timeout cur_tarpit_timeout cur_tunnel_timeout date date_us distcc_body distcc_param
-	dst_conn dst_is_local fc.timer.handshake fc.timer.total fc_dst fc_dst_is_local fc_dst_port fc_err fc_err_str
-	fc_fackets fc_glitches fc_http_major fc_lost fc_nb_streams fc_pp_authority fc_pp_tlv fc_pp_unique_id
-	fc_rcvd_proxy fc_reordering fc_retrans fc_rtt fc_rttvar fc_sacked fc_settings_streams_limit fc_src
-	fc_src_is_local fc_src_port fc_unacked fcgi.docroot fcgi.index fe_id fe_req_rate fe_sess_rate fe_tarpit_timeout
-	fs.aborted fs.debug_str fs.id fs.rst_code hdr_ip http_auth http_auth_bearer http_auth_group http_auth_pass
-	http_auth_type http_auth_user http_first_req internal.htx.data internal.htx.free internal.htx.free_data
-	internal.htx.has_eom internal.htx.nbblks internal.htx.size internal.htx.used internal.htx_blk.data
-	internal.htx_blk.hdrname internal.htx_blk.hdrval internal.htx_blk.size internal.htx_blk.start_line
-	internal.htx_blk.type internal.strm.is_htx last_entity last_rule_file last_rule_line lat_ns_avg lat_ns_tot
-	nbproc pid prio_class prio_offset proc quic_enabled rand rdp_cookie rdp_cookie_cnt rep_ssl_hello_type req.body
+	cur_queue_timeout cur_server_timeout cur_tarpit_timeout cur_tunnel_timeout distcc_body distcc_param dst_conn
+	fc.timer.handshake fc.timer.total fc_err fc_err_str fc_glitches fc_http_major fc_nb_streams fc_pp_authority
+	fc_pp_tlv fc_pp_unique_id fc_rcvd_proxy fc_settings_streams_limit fcgi.docroot fcgi.index fe_id fe_req_rate
+	fe_sess_rate fe_tarpit_timeout fs.aborted fs.debug_str fs.id fs.rst_code hdr_ip http_auth http_auth_bearer
+	http_auth_group http_auth_pass http_auth_type http_auth_user http_first_req internal.htx.data internal.htx.free
+	internal.htx.free_data internal.htx.has_eom internal.htx.nbblks internal.htx.size internal.htx.used
+	internal.htx_blk.data internal.htx_blk.hdrname internal.htx_blk.hdrval internal.htx_blk.size
+	internal.htx_blk.start_line internal.htx_blk.type internal.strm.is_htx last_entity last_rule_file last_rule_line
+	lat_ns_avg lat_ns_tot prio_class prio_offset quic_enabled rdp_cookie rdp_cookie_cnt rep_ssl_hello_type req.body
 	req.body_len req.body_param req.body_size req.bytes_in req.bytes_out req.cook req.cook_cnt req.cook_val
 	req.hdr_ip req.hdr_names req.hdrs req.hdrs_bin req.rdp_cookie req.rdp_cookie_cnt req.timer.hdr req.timer.idle
 	req.timer.queue req.timer.tq req_rdp_cookie req_rdp_cookie_cnt request_date res.body res.body_len res.body_size
@@ -51,29 +49,28 @@ const knownFetches = newerFetches + `
 	src_clr_gpc1 src_conn_cnt src_conn_cur src_conn_rate src_get_gpc src_get_gpc0 src_get_gpc1 src_get_gpt
 	src_get_gpt0 src_glitch_cnt src_glitch_rate src_gpc0_rate src_gpc1_rate src_gpc_rate src_http_err_cnt
 	src_http_err_rate src_http_fail_cnt src_http_fail_rate src_http_req_cnt src_http_req_rate src_inc_gpc
-	src_inc_gpc0 src_inc_gpc1 src_is_local src_kbytes_in src_kbytes_out src_sess_cnt src_sess_rate src_updt_conn_cnt
-	srv_id srv_name srv_sess_rate ssl_bc_hsk_err ssl_bc_hsk_err_str ssl_c_san ssl_fc_early_rcvd ssl_fc_hsk_err
-	ssl_fc_hsk_err_str ssl_fc_sni_end ssl_fc_sni_reg ssl_x_chain_der status stopping table_avl table_cnt term_events
-	thread txn.conn_retries txn.id32 txn.redispatched txn.sess_term_state txn.status txn.timer.total txn.timer.user
-	unique-id uptime url32 url32+src url_ip url_param url_port urlp urlp_beg urlp_dir urlp_dom urlp_end urlp_len
-	urlp_reg urlp_sub urlp_val uuid waiting_entity
+	src_inc_gpc0 src_inc_gpc1 src_kbytes_in src_kbytes_out src_sess_cnt src_sess_rate src_updt_conn_cnt srv_id
+	srv_name srv_sess_rate ssl_bc_hsk_err ssl_bc_hsk_err_str ssl_c_san ssl_fc_early_rcvd ssl_fc_hsk_err
+	ssl_fc_hsk_err_str ssl_fc_sni_end ssl_fc_sni_reg ssl_x_chain_der status table_avl table_cnt term_events thread
+	txn.conn_retries txn.id32 txn.redispatched txn.sess_term_state txn.status txn.timer.total txn.timer.user
+	unique-id url32 url32+src url_ip url_param url_port urlp urlp_beg urlp_dir urlp_dom urlp_end urlp_len urlp_reg
+	urlp_sub urlp_val waiting_entity
 `
 
 // knownConverters are the names that HAProxy has for converters and this package does not support.
 const knownConverters = newerConverters + `
-	add_item aes_cbc_dec aes_cbc_enc aes_gcm_dec aes_gcm_enc be2int capture-req capture-res crc32 crc32c
-	debug digest djb2 eth.data eth.dst eth.hdr eth.proto eth.src eth.vlan fix_is_valid fix_tag_value hmac host_only
-	http_date in_table ip.data ip.df ip.dst ip.fp ip.hdr ip.proto ip.src ip.tos ip.tot_len ip.ttl ip.ver json
-	json_query jwt_decrypt_cert jwt_decrypt_jwk jwt_decrypt_secret jwt_header_query jwt_payload_query jwt_verify
-	language le2dec le2int ltime map_regm mqtt_field_value mqtt_is_valid ms_ltime ms_utime param port_only
-	protobuf reverse_dom rfc7239_field rfc7239_is_valid rfc7239_n2nn rfc7239_n2np sdbm secure_memcmp set-var
-	sha1 sha2 table_bytes_in_rate table_bytes_out_rate table_clr_gpc table_clr_gpc0 table_clr_gpc1 table_clr_gpt
+	aes_cbc_dec aes_cbc_enc aes_gcm_dec aes_gcm_enc be2int capture-req capture-res debug eth.data eth.dst eth.hdr
+	eth.proto eth.src eth.vlan fix_is_valid fix_tag_value http_date in_table ip.data ip.df ip.dst ip.fp ip.hdr
+	ip.proto ip.src ip.tos ip.tot_len ip.ttl ip.ver json json_query jwt_decrypt_cert jwt_decrypt_jwk
+	jwt_decrypt_secret jwt_header_query jwt_payload_query jwt_verify language le2int ltime mqtt_field_value
+	mqtt_is_valid ms_ltime ms_utime protobuf rfc7239_field rfc7239_is_valid rfc7239_n2nn rfc7239_n2np set-var
+	table_bytes_in_rate table_bytes_out_rate table_clr_gpc table_clr_gpc0 table_clr_gpc1 table_clr_gpt
 	table_conn_cnt table_conn_cur table_conn_rate table_expire table_glitch_cnt table_glitch_rate table_gpc
 	table_gpc0 table_gpc0_rate table_gpc1 table_gpc1_rate table_gpc_rate table_gpt table_gpt0 table_http_err_cnt
 	table_http_err_rate table_http_fail_cnt table_http_fail_rate table_http_req_cnt table_http_req_rate table_idle
 	table_inc_gpc table_inc_gpc0 table_inc_gpc1 table_kbytes_in table_kbytes_out table_key table_server_id
 	table_sess_cnt table_sess_rate table_trackers tcp.dst tcp.flags tcp.options.mss tcp.seq tcp.src tcp.win ungrpc
-	unset-var url_enc us_ltime us_utime utime when wt6 x509_v_err_str xxh3 xxh32 xxh64
+	unset-var us_ltime us_utime utime when x509_v_err_str xxh3
 `
 
 // newerFetches and newerConverters are those that came with HAProxy 3.3 and 3.4.
@@ -85,15 +82,15 @@ const (
 	ssl_bc_exporter_secret ssl_bc_server_handshake_traffic_secret ssl_bc_server_traffic_secret_0 ssl_bc_sni tgroup
 `
 	newerConverters = `
-	base2 date fe_exists has_ctl jwt_verify_cert reverse rfc7239_nn rfc7239_np tcp.options.sack tcp.options.tsopt
-	tcp.options.tsval tcp.options.wscale tcp.options.wsopt tcp.options_list
+	date fe_exists jwt_verify_cert rfc7239_nn rfc7239_np tcp.options.sack tcp.options.tsopt tcp.options.tsval
+	tcp.options.wscale tcp.options.wsopt tcp.options_list
 `
 )
 
 // reasons say why a fetch is not supported, by what its name begins with. The first that fits counts.
 var reasons = []struct{ reason, prefixes string }{
 	{"it is not implemented", "http_date url_enc"},
-	{"the host's own addresses are not looked up", "src_is_local dst_is_local"},
+	{"there is no library for it that is maintained: xxh64 is near", "xxh3"},
 	{"the server's bytes are not looked at", "res. rep_ resp_ scook shdr"},
 	{"of HTTP only the request line and the headers of a request are looked at", `base cook hdr http_ req.body req.cook
 		req.hdr status url`},

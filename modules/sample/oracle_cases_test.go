@@ -76,6 +76,7 @@ func writeOracleFiles(t *testing.T) string {
 		"ints": "1:9 low\n42 answer\n1:100 high\n100: huge\n",
 		"ips":  "10.0.0.0/8 ten\n10.1.0.0/16 tenone\n127.0.0.0/8 local\n0.0.0.0/0 any\n10.1.0.0/16 dup\n::/0 any6\n",
 		"regs": "^ex ex\n\\.com$ com\n(?i)upper upper\n[0-9]+ number\n",
+		"regm": "^(a[a-z]+)\\.(.*)$ be_\\1_\\2_\\3\n([0-9]+) n\\1\\0\n(?i)upper up\\x41\n",
 		"nums": "example.com 7\napi.example.com -3\n",
 		"adrs": "example.com 10.1.2.3\napi.example.com 2001:db8::1\n",
 	}
@@ -256,5 +257,12 @@ var oracleExpressions = []string{
 	"req.proto_http", "req.ver", "path", "pathq", "query", "url", "base", "req.hdr(host)", "hdr(x-list)", "hdr(x-list,1)", "hdr(x-list,3)", "hdr(x-list,-2)", "hdr(x-list,9)",
 	"hdr(x-list,-9)", "req.fhdr(x-list)", "req.fhdr(x-list,1)", "req.fhdr(x-two)", "hdr(x-empty)", "req.hdr_cnt(x-list)", "req.fhdr_cnt(x-list)", "req.hdr_val(x-n)", "req.hdr_val(x-n),add(1)",
 	"hdr(host),lower,field(1,:)", "path,field(-1,/)", "query,url_dec", "req.hdr(x-ip),ipmask(8)",
+	"req.ssl_sni,crc32", "req.ssl_sni,crc32(1)", "req.ssl_sni,crc32c", "req.ssl_sni,crc32c(2)", "req.ssl_sni,djb2", "req.ssl_sni,djb2(1)", "req.ssl_sni,sdbm", "req.ssl_sni,sdbm(0)", "req.ssl_sni,wt6",
+	"req.ssl_sni,wt6(1)", "req.payload(0,0),xxh32", "req.payload(0,0),xxh64", "req.ssl_sni,xxh32(7)", "req.ssl_sni,xxh64(7)", "req.ssl_sni,xxh64(-1)", "str(),xxh32", "str(),xxh64", "str(abc),xxh32", "str(abcde),xxh64",
+	"req.ssl_sni,sha1,hex", "req.ssl_sni,sha2,hex", "req.ssl_sni,sha2(224),hex", "req.ssl_sni,sha2(384),hex", "req.ssl_sni,sha2(512),hex", "req.ssl_sni,digest(sha256),hex", "req.ssl_sni,digest(MD5),hex",
+	"req.ssl_sni,hmac(sha256,a2V5),hex", "req.ssl_sni,hmac(sha1,txn.name),hex", "req.ssl_sni,hmac(sha1,txn.none),hex", "req.ssl_sni,secure_memcmp(txn.name)", "req.ssl_sni,secure_memcmp(txn.none)",
+	"req.ssl_sni,url_enc(query)", "str(a?c=d&e/f~g-h.i_j),url_enc(query)", "req.ssl_sni,host_only", "str(a.test:443),host_only", "str([::1]:443),host_only", "str([::1]),host_only", "str(a.test:443),port_only", "str(a.test),port_only",
+	"str([::1]:8443),port_only", "str(a:8x),port_only", "str(::1),host_only", "str(::1),port_only", "str([::1:5),host_only", "str(a),add_item(:,txn.name)", "str(a),add_item(:,txn.name,z)", "str(a),add_item(:,,z)", "str(),add_item(:,txn.name)",
+	"str(a),add_item(:,txn.none)", "str(a),add_item(:,txn.none,z)", "req.ssl_sni,map_regm(DIR/regm)", "req.ssl_sni,map_regm(DIR/regm,none)", "str(UPPER),map_regm(DIR/regm)", "rand(1)", "rand(0)", "nbproc",
 	"req.payload_lv(0,2,+3)", "req.payload_lv(0,2,-2)", "req.payload_lv(0,2,+1)", "int(5),hex", "src,hex", "bool(true),length",
 }

@@ -41,6 +41,8 @@ var oracleErrors = []string{
 	"req.ssl_alpn,map_str_int(DIR/nums,z) 1", "req.ssl_alpn,map_str_ip(DIR/adrs,z) 1", "req.ssl_alpn,map_int(DIR/map) 1",
 	"req.ssl_alpn,map(DIR/map 1", "req.ssl_alpn,map(DIR/map,a,b) 1", "req.payload(0,1),map_int(DIR/ints) 1",
 	"bool(x)", "bool", "int(x) 1", "int 1", "bin(x) 1", "bin(616) 1", "bin(zz) 1", "ipv4(1.2.3) 1", "ipv4(::1) 1", "ipv6(1.2.3.4) 1",
+	"req.ssl_alpn,sha2(1) 1", "req.ssl_alpn,digest(foo) 1", "req.ssl_alpn,hmac(foo,a2V5) 1", "req.ssl_alpn,hmac(sha1,!) 1", "req.ssl_alpn,url_enc(x) 1", "req.ssl_alpn,add_item(:) 1", "req.ssl_alpn,add_item(:,x) 1",
+	"req.ssl_alpn,add_item(:,) 1", "req.ssl_alpn,xxh32(x) 1", "req.ssl_alpn,secure_memcmp(x) 1", "req.ssl_alpn,map_regm(DIR/none3) 1",
 	"nbsrv(b,c) 1", "nbsrv(b) x", "srv_is_up(b/s,x)", "fe_conn(f,g) 1", "str(b),nbsrv(x) 1",
 	"str(a,b) 1", "var(x) -m str 1", "var(foo.x) -m str 1", "var(txn.a-b) -m str 1", "var(txn.) -m str 1", "var(txn) -m str 1",
 	"var(txn.x) 1", "req.payload(0,1) -m int 5", "req.payload(0,1) -m ip ::1", "always_true -m ip ::1", "req.ssl_alpn -u x 1",

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// moreConverters take names, addresses and parameters apart, or turn something round.
+var moreConverters = map[string]converter{
+	"add_item": {
+		args: takes(2, argStr, argStr, argStr), in: typeStr, out: typeStr,
+		note: "followed by a delimiter unless it is empty, a variable, and a text", build: buildAddItem,
+	},
+	"base2": {
+		in: typeBin, out: typeStr, note: "in binary digits",
+		build: always(func(v Value) Value {
+			out := []byte{}
+			for _, c := range v.data {
+				out = fmt.Appendf(out, "%08b", c)
+			}
+			return text(out)
+		}),
+	},
+	"has_ctl": {
+		args: takes(0, argStr), in: typeBin, out: typeBool, note: "whether there is a control character", build: buildHasControl,
+	},
+	"host_only": {
+		in: typeStr, out: typeStr, note: "a host in lower case, without its port",
+		build: always(func(v Value) Value { return text(shiftCase(v.data[:portAt(v.data)], 'A', 'Z')) }),
+	},
+	"port_only": {
+		in: typeStr, out: typeInt, note: "the port after a host, 0 if there is none",
+		build: always(func(v Value) Value {
+			n := int32(0) // of digits alone: HAProxy does not look whether they are
+			for _, c := range bytes.TrimPrefix(v.data[portAt(v.data):], []byte(":")) {
+				n = n*10 + int32(c) - '0'
+			}
+			return Number(int64(n))
+		}),
+	},
+	"le2dec": {
+		args: takes(1, argStr, argInt, argInt), in: typeBin, out: typeStr,
+		note: "as be2dec, where the lowest byte of a number comes first", build: buildLe2dec,
+	},
+	"map_regm": {
+		args: takes(1, argStr, argStr), in: typeStr, out: typeStr,
+		note: `as map_reg, where \1 in the value of a line is a part of the match`, build: buildMapRegm,
+	},
+	"param": {
+		args: takes(1, argStr, argStr), in: typeStr, out: typeStr,
+		note: "the value of a parameter in a list such as a=1&b=2, or with another delimiter", build: buildParam,
+	},
+	"reverse": {
+		in: typeStr, out: typeStr, note: "the bytes from the last to the first",
+		build: always(func(v Value) Value {
+			b := bytes.Clone(v.data)
+			slices.Reverse(b)
+			return text(b)
+		}),
+	},
+	"reverse_dom": {
+		in: typeStr, out: typeStr, note: "the labels of a domain name from the last to the first; nothing for one that begins with a dot",
+		build: sometimes(reverseDomain),
+	},
+	"url_enc": {
+		args: takes(0, argStr), in: typeStr, out: typeStr, note: "with what is special in a query as %41 and so on", build: buildURLEnc,
+	},
+}
+
+func buildAddItem(_ *Loader, a args) (convertFunc, error) {
+	delimiter, name, after := a.text(0), a.text(1), a.text(2)
+	switch {
+	case name != "" && variableName(name) != nil:
+		return nil, fmt.Errorf("failed to register variable name '%s'", name)
+	case name == "" && after == "":
+		return nil, errors.New("one of the optional arguments has to be nonempty")
+	}
+	return func(in *Input, v Value, _ bool) (Value, bool) {
+		value, set := variable(in, name)
+		if !set && after == "" {
+			return v, true
+		}
+		joined := bytes.Clone(v.data)
+		if len(joined) > 0 {
+			joined = append(joined, delimiter...)
+		}
+		if set {
+			s, _ := cast(value, typeStr)
+			joined = append(joined, s.data...)
+		}
+		return text(append(joined, after...)), true
+	}, nil
+}
+
+func buildHasControl(_ *Loader, a args) (convertFunc, error) {
+	wanted := func(c byte) bool { return c < ' ' || c == 0x7f }
+	if a.text(0) != "" {
+		return nil, &Unsupported{"an argument of has_ctl", "without one, any control character is looked for"}
+	}
+	return func(_ *Input, v Value, _ bool) (Value, bool) { return Truth(slices.ContainsFunc(v.data, wanted)), true }, nil
+}
+
+// portAt returns where the colon before a port is, or the end.
+func portAt(host []byte) int {
+	if at := bytes.LastIndexAny(host, ":]"); at >= 0 && host[at] == ':' {
+		return at
+	}
+	return len(host)
+}
+
+func buildLe2dec(_ *Loader, a args) (convertFunc, error) {
+	separator, size, whole := a[0].text, a.number(1, 0), a.number(2, 0)
+	switch {
+	case size <= 0 || size > 8:
+		return nil, fmt.Errorf("chunk_size out of [1..8] range (%d)", size)
+	case whole != 0 && whole != 1:
+		return nil, fmt.Errorf("Unsupported truncate value (%d)", whole)
+	}
+	return groups(separator, size, whole == 1, func(dst, group []byte) []byte {
+		n := uint64(0)
+		for k, b := range group {
+			n |= uint64(b) << (8 * k)
+		}
+		return strconv.AppendUint(dst, n, 10)
+	}), nil
+}
+
+func buildMapRegm(l *Loader, a args) (convertFunc, error) {
+	content, err := l.read(a[0].text)
+	if err != nil {
+		return nil, err
+	}
+	var rules []substitution
+	for _, line := range readLines(content, true) {
+		var s substitution
+		if s.first, err = compileRegexp(line.key, false); err == nil {
+			s.replacement, err = readReplacement(line.value)
+		}
+		if err != nil {
+			return nil, inFile(err, line.number, a[0].text)
+		}
+		rules = append(rules, s)
+	}
+	return func(_ *Input, v Value, _ bool) (Value, bool) {
+		b := letters(v.data)
+		for k := range rules {
+			if match := rules[k].first.FindSubmatchIndex(b); match != nil {
+				return text(unletters(rules[k].appendReplacement(nil, b, match))), true
+			}
+		}
+		return Text(a.text(1)), len(a) > 1
+	}, nil
+}
+
+func buildParam(_ *Loader, a args) (convertFunc, error) {
+	name, delimiter := []byte(a[0].text), []byte(a.text(1))
+	if len(delimiter) == 0 {
+		delimiter = []byte("&")
+	}
+	if len(delimiter) > 1 {
+		return nil, errors.New("delimiter must be a single character.") //nolint:revive,staticcheck // HAProxy's words
+	}
+	return func(_ *Input, v Value, _ bool) (Value, bool) {
+		for pair := range bytes.SplitSeq(v.data, delimiter) {
+			if key, value, _ := bytes.Cut(pair, []byte("=")); bytes.Equal(key, name) {
+				return text(value), len(value) > 0
+			}
+		}
+		return Value{}, false
+	}, nil
+}
+
+func reverseDomain(v Value) (Value, bool) {
+	name := bytes.TrimSuffix(v.data, []byte("."))
+	if len(name) == 0 || name[0] == '.' {
+		return Value{}, false
+	}
+	labels := bytes.Split(name, []byte("."))
+	slices.Reverse(labels)
+	return text(bytes.Join(labels, []byte("."))), true
+}
+
+func buildURLEnc(_ *Loader, a args) (convertFunc, error) {
+	if kind := a.text(0); kind != "" && kind != "query" {
+		return nil, errors.New("Unexpected encode type. Allowed value is 'query'") //nolint:staticcheck // HAProxy's words
+	}
+	return func(_ *Input, v Value, _ bool) (Value, bool) {
+		out := make([]byte, 0, len(v.data))
+		for _, c := range v.data {
+			if isUnreserved(c) {
+				out = append(out, c)
+				continue
+			}
+			out = appendHex(append(out, '%'), []byte{c})
+		}
+		return text(out), true
+	}, nil
+}
+
+func isUnreserved(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '.' || c == '_' || c == '~'
+}

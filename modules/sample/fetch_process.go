@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sample
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	mathrand "math/rand/v2"
+	"os"
+	"time"
+)
+
+// processFetches look at the clock, at chance and at the process, or ask the State about the client's connection.
+func processFetches() map[string]fetch {
+	all := map[string]fetch{
+		"date": {
+			args: takes(0, argInt, argStr), out: typeInt,
+			note:  "the time in seconds since 1970, with an offset; of it in ms or us, with one of these words",
+			build: buildDate,
+		},
+		"date_us": {
+			out: typeInt, note: "the microseconds of the second",
+			build: plain(func(*Input) sampled { return found(Number(int64(time.Now().Nanosecond() / 1000))) }),
+		},
+		"rand": {
+			args: takes(0, argInt), out: typeInt, note: "a random number of 32 bits, or one from 0 below another",
+			build: buildRand,
+		},
+		"uuid": {
+			args: takes(0, argInt), out: typeStr, note: "a random UUID of version 4, or of version 7", build: buildUUID,
+		},
+		"pid": {
+			out: typeInt, note: "the number of the process",
+			build: func(args) (fetchFunc, error) { return constant(Number(int64(os.Getpid()))), nil },
+		},
+		"nbproc": {out: typeInt, note: "1: there is one process", build: plain(constant(Number(1)))},
+		"proc":   {out: typeInt, note: "1: the process is the first", build: plain(constant(Number(1)))},
+		"fc_src": {
+			out: typeIPv4, note: "the address that the connection comes from",
+			build: plain(func(in *Input) sampled { return address(in.Source) }),
+		},
+		"fc_src_port": {
+			out: typeInt, note: "the port that the connection comes from",
+			build: plain(func(in *Input) sampled { return port(in.Source) }),
+		},
+		"fc_dst": {
+			out: typeIPv4, note: "the address that the connection has come to",
+			build: plain(func(in *Input) sampled { return address(in.Destination) }),
+		},
+		"fc_dst_port": {
+			out: typeInt, note: "the port that the connection has come to",
+			build: plain(func(in *Input) sampled { return port(in.Destination) }),
+		},
+	}
+	for name, f := range map[string]fetch{
+		"uptime":          {out: typeInt, note: "how many seconds the process has been running"},
+		"stopping":        {out: typeBool, note: "whether the process ends once its connections have"},
+		"src_is_local":    {out: typeBool, note: "whether the client's address is one of this host"},
+		"dst_is_local":    {out: typeBool, note: "whether the address that the client connected to is one of this host"},
+		"fc_src_is_local": {out: typeBool, note: "whether the connection comes from an address of this host"},
+		"fc_dst_is_local": {out: typeBool, note: "whether the connection has come to an address of this host"},
+		"fc_unacked":      {out: typeInt, note: "how many segments the client has not acknowledged (Linux)"},
+		"fc_sacked":       {out: typeInt, note: "how many segments the client has acknowledged selectively (Linux)"},
+		"fc_retrans":      {out: typeInt, note: "how many segments have been sent again (Linux)"},
+		"fc_fackets":      {out: typeInt, note: "the kernel's tcpi_fackets (Linux)"},
+		"fc_lost":         {out: typeInt, note: "how many segments are taken for lost (Linux)"},
+		"fc_reordering":   {out: typeInt, note: "the kernel's tcpi_reordering (Linux)"},
+	} {
+		all[name] = asks(TheConnection, name, f)
+	}
+	for name, note := range map[string]string{"fc_rtt": "round-trip time", "fc_rttvar": "variance of the round-trip time"} {
+		all[name] = fetch{
+			args: takes(0, argStr), out: typeInt, note: "the kernel's " + note + " of the client's connection in milliseconds, or with us in microseconds (Linux)",
+			build: buildRoundTrip(name),
+		}
+	}
+	return all
+}
+
+// unit returns the duration of a unit.
+func unit(name, otherwise string) (time.Duration, bool) {
+	if name == "" {
+		name = otherwise
+	}
+	switch name {
+	case "s":
+		return time.Second, true
+	case "ms":
+		return time.Millisecond, true
+	case "us":
+		return time.Microsecond, true
+	}
+	return 0, false
+}
+
+func buildDate(a args) (fetchFunc, error) {
+	offset := a.number(0, 0)
+	of, ok := unit(a.text(1), "s")
+	if !ok {
+		return nil, fmt.Errorf("expects 's', 'ms' or 'us', got '%s'", a.text(1))
+	}
+	return func(*Input) sampled { return found(Number(time.Now().UnixNano()/int64(of) + offset)) }, nil
+}
+
+func buildRand(a args) (fetchFunc, error) {
+	limit := a.number(0, 0)
+	if len(a) == 0 {
+		return func(*Input) sampled { return found(Number(int64(mathrand.Uint32()))) }, nil //nolint:gosec // not for secrets
+	}
+	return func(*Input) sampled {
+		if limit <= 0 {
+			return found(Number(0))
+		}
+		return found(Number(mathrand.Int64N(limit))) //nolint:gosec // likewise
+	}, nil
+}
+
+func buildUUID(a args) (fetchFunc, error) {
+	version := a.number(0, 4)
+	if version != 4 && version != 7 {
+		return nil, fmt.Errorf("Unsupported UUID version: '%d'", version) //nolint:staticcheck // HAProxy's words
+	}
+	return func(*Input) sampled {
+		var b [16]byte
+		_, _ = rand.Read(b[:]) // it never fails
+		if version == 7 {
+			now := uint64(time.Now().UnixMilli())
+			for k := range 6 {
+				b[k] = byte(now >> (8 * (5 - k)))
+			}
+		}
+		b[6], b[8] = b[6]&0x0f|byte(version)<<4, b[8]&0x3f|0x80
+		digits := hex.EncodeToString(b[:])
+		return found(Text(digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:]))
+	}, nil
+}
+
+// buildRoundTrip asks the State, which knows the time in microseconds.
+func buildRoundTrip(name string) func(args) (fetchFunc, error) {
+	return func(a args) (fetchFunc, error) {
+		of, ok := unit(a.text(0), "ms")
+		if !ok || of == time.Second {
+			return nil, fmt.Errorf("expects 'us' or 'ms', got '%s'", a.text(0))
+		}
+		q := Question{Fetch: name}
+		return func(in *Input) sampled {
+			v, ok := answer(in, q)
+			if !ok {
+				return nothing
+			}
+			return found(Number(v.number / of.Microseconds()))
+		}, nil
+	}
+}
