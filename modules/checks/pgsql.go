@@ -55,7 +55,7 @@ func (c *PgSQL) Provision(caddy.Context) error {
 // in HAProxy; L7STS where the answer is another one, L7TOUT; or what a connect or a
 // handshake can come to.
 func (c *PgSQL) Check(ctx context.Context, t pool.Target) pool.Result {
-	d := dialogue{tls: c.TLS, speak: c.speak, part: terminate, orderly: true}
+	d := dialogue{tls: c.TLS, speak: c.speak, orderly: true}
 	return d.check(ctx, t)
 }
 
@@ -82,10 +82,14 @@ func (c *PgSQL) speak(rw io.ReadWriter) (string, error) {
 		return "", errorResponse(content)
 	case kind == 'R' && len(content) >= 4:
 		asks := binary.BigEndian.Uint32(content)
-		if what, ok := authentications[asks]; ok {
-			return "the server asks for " + what, nil
+		what, ok := authentications[asks]
+		if !ok {
+			return "", refuses("the server asks for authentication of the unknown kind %d", asks)
 		}
-		return "", refuses("the server asks for authentication of the unknown kind %d", asks)
+		if asks == 0 { // a server that waits for a password would log that this is none
+			rw.Write([]byte{'X', 0, 0, 0, 4}) //nolint:errcheck // Terminate: the connection ends in any case
+		}
+		return "the server asks for " + what, nil
 	}
 	return "", refuses("not an answer to a login: got %s", quoted(append([]byte{kind}, content...)))
 }
@@ -117,11 +121,6 @@ func errorResponse(content []byte) error {
 		return unexpected(string(bytes.TrimRight(content, "\x00\n")))
 	}
 	return unexpected(fmt.Sprintf("%s %s: %s", fields['S'], fields['C'], fields['M']))
-}
-
-// terminate takes leave of a server.
-func terminate(rw io.ReadWriter) {
-	rw.Write([]byte{'X', 0, 0, 0, 4}) //nolint:errcheck // the connection ends in any case
 }
 
 // CheckOptions are the words that the checker takes in the block of a check. Syntax:

@@ -67,6 +67,7 @@ func TestProtocolsSay(t *testing.T) {
 		{"mysql-old", "mysql", `{"user": "haproxy", "old": true}`, "mysql-check user haproxy pre-41", []string{mysqlPacket(0, withoutPlugins), granted}, "", nil},
 		{"mysql-greeting", "mysql", `{}`, "mysql-check", []string{mysqlPacket(0, withoutPlugins), mysqlPacket(2, "\xff\x15\x04no")}, "\x22" + strings.Replace(login41[1:], "haproxy", "", 1), nil},
 		{"pgsql", "pgsql", ofHaproxy, "pgsql-check user haproxy", []string{"", "R\x00\x00\x00\x08\x00\x00\x00\x00"}, "X\x00\x00\x00\x04", nil},
+		{"pgsql-password", "pgsql", ofHaproxy, "pgsql-check user haproxy", []string{"", "R\x00\x00\x00\x08\x00\x00\x00\x03"}, "", nil},
 		{"ldap", "ldap", `{}`, "ldap-check", []string{"", bound}, "\x30\x05\x02\x01\x02\x42\x00", nil},
 		{"spop", "spop", `{}`, "spop-check", []string{"", spopFrame(101, 1, spopVersion20+spopSize+spopNothing)}, "", syscall.ECONNRESET},
 		{"smtp", "smtp", `{}`, "smtpchk", []string{"220 a\r\n", "250 b\r\n", "221 c\r\n"}, "", nil},
