@@ -61,6 +61,14 @@ attack: ## Attack HAProxy and this program with crowds, floods, shortages, fault
 	.ci/deps
 	ATTACK=$(if $(FULL),full,quick) go test -v -count=1 -timeout 30m -run 'TestAttacks/$(RUN)' ./integration/attack
 
+# As command:package: what .ci/deps looks for, and what has it.
+SERVERS := postgres:postgresql mariadbd:mariadb-server slapd:slapd redis-server:redis-server nginx-mail:libnginx-mod-mail
+
+.PHONY: servers
+servers: ## Check real databases, directories and mail servers, HAProxy beside us; installs them, and leaves none running
+	.ci/deps $(SERVERS)
+	go test -v -count=1 -timeout 10m -tags servers -run 'Test$(RUN)' ./integration/servers
+
 .PHONY: load
 load: ## Check 1200 servers each second, and move 10 GiB each way by curl; print what that costs
 	.ci/deps
@@ -75,7 +83,7 @@ bench: ## Compare with HAProxy, nginx and caddy-l4: CPU, latency, memory (docs/p
 .PHONY: lint
 lint: bin/golangci-lint ## Check format and code, and that the modules compile for macOS and Windows
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -l:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags xcaddy ./...
+	go vet -tags xcaddy,servers ./...
 	$(foreach os,$(OTHER_SYSTEMS),GOOS=$(os) CGO_ENABLED=0 go vet ./modules/...$(newline))
 	bin/golangci-lint run ./...
 

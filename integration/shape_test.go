@@ -284,7 +284,7 @@ func moduleRoot(t *testing.T) string {
 // loadPackages reads every package of the module, whatever system or tag its files are for.
 func loadPackages(t *testing.T) []goPackage {
 	t.Helper()
-	listing := json.NewDecoder(bytes.NewReader(output(t, moduleRoot(t), "go", "list", "-e", "-tags", "xcaddy", "-json", "./...")))
+	listing := json.NewDecoder(bytes.NewReader(output(t, moduleRoot(t), "go", "list", "-e", "-tags", "xcaddy,servers", "-json", "./...")))
 	var packages []goPackage
 	for {
 		var listed struct {
