@@ -67,6 +67,10 @@ type Backend struct {
 	// Agent is the same for agents that servers run.
 	Agent *Agent `json:"agent,omitempty"`
 
+	// Passive takes a server out for a while when clients cannot connect to it. It
+	// needs no check, and stands beside one. Default: none.
+	Passive *Passive `json:"passive,omitempty"`
+
 	// FullConn is at how many connections of the backend its servers have their
 	// maxconn rather than their minconn. Required where a server has minconn below
 	// its maxconn. It is HAProxy's fullconn.
@@ -229,6 +233,9 @@ func (b *Backend) check() error {
 	}
 	if err := checkNumbers(number{"fullconn", b.FullConn}); err != nil {
 		return err
+	}
+	if err := b.Passive.check(); err != nil {
+		return fmt.Errorf("passive: %w", err)
 	}
 	if err := b.Check.check(); err != nil {
 		return fmt.Errorf("check: %w", err)

@@ -134,6 +134,7 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 //		interval <duration>
 //		send <text>
 //	}
+//	passive [fails <number>] [window <duration>] [eject <duration>]
 //	use_server <name> [unless] [<matcher> <args…>] {
 //		<matcher> <args…>
 //	}
@@ -172,12 +173,15 @@ func (b *Backend) Options() options.Table {
 		"allow_local_addresses": options.Flag(&b.AllowLocalAddresses),
 		"check":                 options.Func(b.noted("check", func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) })),
 		"agent":                 options.Func(b.noted("agent", func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) })),
-		"content":               options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(b.noted("content", c.UnmarshalCaddyfile)) }),
-		"retries":               options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
-		"redispatch":            options.Set(&b.Redispatch, redispatch),
-		"retry_budget":          options.Set(&b.RetryBudget, retryBudget),
-		"fullconn":              options.Int(&b.FullConn, 1, maxNumber),
-		"timeouts":              options.Func(b.Timeouts.options().ParseLine),
+		"passive": options.Set(&b.Passive, func(p *Passive) options.Option {
+			return options.Func(func(d *caddyfile.Dispenser) error { return p.table().ParseLine(d) })
+		}),
+		"content":      options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(b.noted("content", c.UnmarshalCaddyfile)) }),
+		"retries":      options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
+		"redispatch":   options.Set(&b.Redispatch, redispatch),
+		"retry_budget": options.Set(&b.RetryBudget, retryBudget),
+		"fullconn":     options.Int(&b.FullConn, 1, maxNumber),
+		"timeouts":     options.Func(b.Timeouts.options().ParseLine),
 	}
 }
 

@@ -168,7 +168,7 @@ func (b *Backend) care(s *Server) pool.Care {
 	c := pool.Care{
 		Init: initStates[s.InitState], Observe: observed[s.Observe], OnError: errorActions[s.OnError],
 		ErrorLimit: cmp.Or(s.ErrorLimit, DefaultErrorLimit), Track: s.tracked(b.name),
-		CutWhenDown: s.OnMarkedDown != "", CutBackups: s.OnMarkedUp != "",
+		Passive: b.Passive.passive(), CutWhenDown: s.OnMarkedDown != "", CutBackups: s.OnMarkedUp != "",
 	}
 	if check := b.checkOf(s); check != nil {
 		interval := cmp.Or(time.Duration(check.Interval), DefaultInterval)

@@ -113,6 +113,22 @@ type Check struct {
 	checker pool.Checker
 }
 
+// Passive takes a server out for a while when clients' connects to it fail, without any
+// check. When that time is over the server is up again, and the next connect decides:
+// one that fails takes it out again at once. The last usable server of a backend is
+// never taken out. It is nginx's max_fails and fail_timeout.
+type Passive struct {
+	// Fails is how many failed connects within the window take a server out.
+	// Default: 3.
+	Fails int `json:"fails,omitempty"`
+
+	// Window is the time within which they are counted. Default: 10s.
+	Window caddy.Duration `json:"window,omitempty"`
+
+	// Eject is how long the server gets no connections then. Default: 10s.
+	Eject caddy.Duration `json:"eject,omitempty"`
+}
+
 // Agent is a program that says how its server is: each time that it is connected to
 // it writes one line of words, HAProxy's agent-check.
 type Agent struct {

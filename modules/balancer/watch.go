@@ -3,6 +3,7 @@
 package balancer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -118,6 +120,42 @@ func (c *Check) check() error {
 		}
 	}
 	return checkPort(c.Port)
+}
+
+// Defaults of passive.
+const (
+	DefaultFails  = 3
+	DefaultWindow = 10 * time.Second
+	DefaultEject  = 10 * time.Second
+)
+
+// check says what is wrong with passive; nil is none.
+func (p *Passive) check() error {
+	if p == nil {
+		return nil
+	}
+	if err := checkNumbers(number{"fails", p.Fails}); err != nil {
+		return err
+	}
+	return checkDurations(duration{"window", p.Window}, duration{"eject", p.Eject})
+}
+
+// passive is what the pool must know of it; nil is none.
+func (p *Passive) passive() pool.Passive {
+	if p == nil {
+		return pool.Passive{}
+	}
+	return pool.Passive{
+		Fails:  cmp.Or(p.Fails, DefaultFails),
+		Window: cmp.Or(time.Duration(p.Window), DefaultWindow), Eject: cmp.Or(time.Duration(p.Eject), DefaultEject),
+	}
+}
+
+// table has the options of passive.
+func (p *Passive) table() options.Table {
+	return options.Table{
+		"fails": options.Int(&p.Fails, 1, maxNumber), "window": options.Duration(&p.Window), "eject": options.Duration(&p.Eject),
+	}
 }
 
 // check says what is wrong with an agent; nil is none.

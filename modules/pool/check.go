@@ -86,6 +86,7 @@ const (
 	SocketError      Code = "SOCKERR" // the proxy lacks a descriptor, a port or memory
 	DNSError         Code = "DNSERR"  // the DNS does not say where the server is
 	Observed         Code = "HANA"    // no check: what clients met
+	Ejected          Code = "EJECT"   // no check: what clients could not connect to
 	NotChecked       Code = "INI"     // no check is over yet
 	Set              Code = "SET"     // no check: somebody has set it
 	Tracked          Code = "TRACK"   // no check: the server that it tracks is so
@@ -106,6 +107,7 @@ var reasons = map[Code]string{
 	SocketError:      "socket error",
 	DNSError:         "name resolution failed (DNS)",
 	Observed:         "errors that clients met",
+	Ejected:          "failed connects of clients",
 	NotChecked:       "not checked yet",
 	Set:              "set by hand or by the configuration",
 	Tracked:          "so is the server that it tracks",
@@ -163,6 +165,8 @@ type Care struct {
 	// ErrorLimit is how many of them in a row are followed by OnError.
 	ErrorLimit int
 	OnError    OnError
+	// Passive takes the server down for a while when clients cannot connect to it.
+	Passive Passive
 	// CutWhenDown has the server's sessions end when it goes down or into
 	// maintenance. It is HAProxy's on-marked-down shutdown-sessions.
 	CutWhenDown bool

@@ -54,6 +54,7 @@ type health struct {
 	checked, asked bool         // that there are checks, an agent
 	errors         atomic.Int64 // that clients have met in a row
 
+	ejection        ejection
 	said, agentSaid Past // last
 	inherited       inherited
 }
@@ -73,7 +74,9 @@ type inherited struct {
 }
 
 // isDown reports whether the server must not be given connections for its health.
-func (h *health) isDown() bool { return !h.check.up() || !h.agent.up() || h.inherited.down }
+func (h *health) isDown() bool {
+	return !h.check.up() || !h.agent.up() || h.inherited.down || h.ejection.out
+}
 
 // configure takes over what a configuration says of the checks. anew: the server
 // is another one than before.
@@ -87,6 +90,9 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 	h.checked, h.asked = c.Check != nil, c.Agent != nil
 	if c.Track == (Ref{}) {
 		h.inherited = inherited{}
+	}
+	if anew || c.Passive.Fails == 0 {
+		h.ejection.end()
 	}
 	if anew {
 		h.check, h.agent = counter{rise: rise, fall: fall}, counter{rise: 1, fall: 1}
@@ -112,6 +118,13 @@ func (h *health) begin(i InitState) {
 	h.check.begin(i)
 	h.stopping = false
 	h.errors.Store(0)
+	h.ejection.end()
+}
+
+// note notes a result that is of no check, and why something has changed with it.
+func (h *health) note(r Result) cause {
+	h.said = Past{Result: r, At: time.Now()}
+	return cause{Result: r}
 }
 
 // checkOver counts a result, and reports whether it changed anything.
@@ -155,6 +168,7 @@ func (h *health) set(down bool) {
 		return
 	}
 	h.check.value, h.agent.value = h.check.top(), 1
+	h.ejection.end()
 }
 
 // observed counts what a client has met, and reports whether that was the last

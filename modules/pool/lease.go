@@ -48,10 +48,19 @@ type Lease struct {
 func (l *Lease) Failed() {
 	l.state.failed.Add(1)
 	l.observe(true)
+	if l.Server.Passive.Fails > 0 {
+		b := l.state.backend
+		b.mu.Lock()
+		defer b.unlock()
+		b.connectFailed(l.state)
+	}
 }
 
 // Reached notes that the server has been connected to.
 func (l *Lease) Reached() {
+	if trial := &l.state.health.ejection.trial; l.Server.Passive.Fails > 0 && trial.Load() {
+		trial.Store(false)
+	}
 	if l.Server.Observe == ObserveConnect {
 		l.observe(false)
 	}
@@ -117,6 +126,9 @@ func (l *Lease) Release(o Outcome) {
 	b.drop(l)
 	if s := l.Server; s.Observe != ObserveNothing && (o == ConnectFailed || o == BrokenEarly && s.Observe == ObserveAnswer) && l.state.health.observed(true, s.ErrorLimit) {
 		b.suffer(l.state)
+	}
+	if o == ConnectFailed {
+		b.connectFailed(l.state)
 	}
 	b.unlock()
 }

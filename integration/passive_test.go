@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const nginxStream = "/usr/lib/nginx/modules/ngx_stream_module.so"
+
+// startNginxStream runs an nginx that passes connections at an address on to servers.
+func startNginxStream(t testing.TB, address, servers string) {
+	t.Helper()
+	if _, err := os.Stat(nginxStream); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	config := fmt.Sprintf("load_module %[1]s; daemon off; master_process off; pid %[2]s/pid; error_log %[2]s/error.log; events { }\nstream {\n\tupstream web { %[3]s }\n\tserver { listen %[4]s; proxy_pass web; }\n}",
+		nginxStream, dir, servers, address)
+	file := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runServer(t, "nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file)
+}
+
+// namesFrom returns the names of the servers of some connections.
+func namesFrom(t testing.TB, address string, n int) string {
+	t.Helper()
+	var names strings.Builder
+	for range n {
+		c := dial(t, address)
+		names.WriteString(read(t, c, make([]byte, 1)))
+		c.Close()
+	}
+	return names.String()
+}
+
+// half reports whether about half of ten connections went to A. Where those before them
+// are just ending, the order is not that of the connects.
+func half(names string) bool {
+	n := strings.Count(names, "A")
+	return n >= 3 && n <= 7
+}
+
+// A server that dies is left alone after a few connects of clients, without any check,
+// and is tried again when its time is over: so here, and in nginx beside it, whose
+// clients have the same servers.
+func TestPassiveBesideNginx(t *testing.T) {
+	t.Parallel()
+	serve := func(name string) func(*net.TCPConn) {
+		return func(c *net.TCPConn) {
+			_, _ = io.WriteString(c, name)
+			_, _ = io.Copy(io.Discard, c)
+		}
+	}
+	b := listen(t, serve("B"))
+	begin := func(address string) net.Listener {
+		ln, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ln.Close() })
+		go accept(ln, serve("A"))
+		return ln
+	}
+	dying := begin("127.0.0.1:0")
+	a, ours, theirs := dying.Addr().String(), freeAddress(t), freeAddress(t)
+	startNginxStream(t, theirs, fmt.Sprintf("server %s max_fails=3 fail_timeout=4s; server %s max_fails=3 fail_timeout=4s;", a, b))
+	p := start(t, fmt.Sprintf("passthrough {\n backend web {\n server s1 %s\n server s2 %s\n passive {\n fails 3\n window 4s\n eject 4s\n }\n }\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n content {\n inspect_delay 1ms\n }\n default_backend web\n }\n }\n }\n}", a, b, ours), "")
+	proxies := map[string]string{"nginx": theirs, "here": ours}
+	for name, address := range proxies {
+		for over := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { // nginx may not listen yet
+			if c, err := net.Dial("tcp", address); err == nil {
+				c.Close()
+				break
+			} else if time.Now().After(over) {
+				t.Fatal(name, err)
+			}
+		}
+		if got := namesFrom(t, address, 10); !half(got) {
+			t.Errorf("%s: served by %s, want both", name, got)
+		}
+	}
+	dying.Close()
+	for name, address := range proxies {
+		if got := namesFrom(t, address, 10); got != "BBBBBBBBBB" {
+			t.Errorf("%s: served by %s while A is dead", name, got)
+		}
+	}
+	down := p.becomes(t, "s1", func(s *serverState) bool { return s.Health == "down" })
+	if down.LastCheck.Code != "EJECT" || !strings.Contains(down.LastCheck.Info, "3 failed connects within 4s") {
+		t.Errorf("it is down for %+v", down.LastCheck)
+	}
+	again := time.Now()
+	begin(a)
+	for name, address := range proxies {
+		if got := namesFrom(t, address, 4); got != "BBBB" && time.Since(again) < 2*time.Second { // or else its time may be over
+			t.Errorf("%s: served by %s while A is out", name, got)
+		}
+	}
+	for name, address := range proxies {
+		for over := time.Now().Add(patience); !strings.Contains(namesFrom(t, address, 2), "A"); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(over) {
+				t.Fatalf("%s: A does not come back", name)
+			}
+		}
+		if got := namesFrom(t, address, 10); !half(got) {
+			t.Errorf("%s: served by %s, want both again", name, got)
+		}
+	}
+	if s := p.server(t, "s1"); s.Health != "up" {
+		t.Errorf("it is %+v", s)
+	}
+}
