@@ -174,6 +174,9 @@ func (t *translation) defaultBalance(p *proxy) {
 		p.balance.name, p.balance.draws = "random", 1
 		return
 	}
+	if t.said {
+		return
+	}
 	t.collect(p.Pos, "without 'balance', roundrobin is taken, as up to HAProxy 3.2; 3.3 and later take random: write 'balance', or set "+branchVariable+": %s", p.String())
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -57,9 +58,10 @@ func newBindOptions() map[string]bindOption {
 
 		"maxconn": {values: 1, grade: pending, check: whole, note: "as many connections are accepted as the limit of open files allows"},
 	}
-	for _, name := range []string{"id", "backlog", "nice", "mss", "tcp-ut"} {
+	for _, name := range []string{"id", "backlog", "nice", "mss"} {
 		o[name] = bindOption{values: 1, grade: harmless, check: whole, note: "it names or tunes the socket"}
 	}
+	o["tcp-ut"] = bindOption{values: 1, grade: harmless, check: timeInMs, note: "it names or tunes the socket"}
 	for _, name := range []string{"name", "label", "guid-prefix", "thread", "shards", "process", "cc", "tcp-ss", "level", "severity-output", "expose-fd", "proto"} {
 		o[name] = bindOption{values: 1, grade: harmless, note: "it names or tunes the socket"}
 	}
@@ -93,6 +95,11 @@ func whole(v string) error {
 		return fmt.Errorf("expects an integer argument, found '%s'", v)
 	}
 	return nil
+}
+
+func timeInMs(v string) error {
+	_, err := haproxyfile.ParseTime(v, time.Millisecond)
+	return err
 }
 
 // addBind reads "bind ADDRESS[,...] [OPTIONS]".

@@ -113,6 +113,9 @@ func (t *translation) finishBackend(p *proxy) {
 		} else if !n.refused {
 			t.finishTLS(p, n)
 		}
+		if n.observe == "layer7" && !p.isHTTP() {
+			t.warnf(n.Pos, "'server %s/%s' : 'observe layer7' is ignored, as in HAProxy: it can only be used in http proxies", p.name, n.name)
+		}
 	}
 	if len(p.check.steps) > 0 && p.check.module != "tcp_script" && !p.refused {
 		t.warnf(p.Pos, "%s uses tcp-check rules without 'option tcp-check', so the rules are ignored.", p)
@@ -136,8 +139,8 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 		return "unable to find required resolvers '" + n.resolvers + "'" + didYouMean(n.resolvers, slices.Collect(maps.Keys(t.resolvers)))
 	case n.check.on && !n.address.HasPort && n.check.port == 0 && n.address.Family != haproxyfile.Unix:
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
-	case n.observe == "layer7":
-		return "'layer7' can only be used in http proxies"
+	case n.observe == "layer7" && p.isHTTP():
+		return "'observe layer7' is not available: expected 'observe layer4'"
 	case n.speaksTLS(p) && t.verifies(n) && n.check.caFile == "":
 		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
 	}

@@ -95,10 +95,12 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 		o.Getenv = os.LookupEnv
 	}
 	branch, _ := o.Getenv(branchVariable)
-	if branch == "" {
+	said := branch != ""
+	if !said {
 		branch = DefaultBranch
 	}
 	t := newTranslation(branch)
+	t.said = said
 	t.loader.Open = o.Open
 	if len(sources) > 0 && sources[0].Name != "" {
 		if dir, err := filepath.Abs(filepath.Dir(sources[0].Name)); err == nil {

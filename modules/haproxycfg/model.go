@@ -18,6 +18,7 @@ import (
 type translation struct {
 	dir      string // where relative file names begin; empty: nowhere
 	branch   string
+	said     bool                        // HAPROXY_BRANCH names the branch
 	getenv   func(string) (string, bool) // with what the configuration itself sets
 	loader   *sample.Loader
 	problems []haproxyfile.Problem
