@@ -44,7 +44,7 @@ type placed struct {
 // place returns the name of a frontend that was decoded and not changed since, and
 // what it listens on. The name is empty where it has none and is in no layer4 server.
 func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name string, listen []string) {
-	if s, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok { // in a listener wrapper
+	if s := wrapped(ctx); s != nil {
 		return h.Name, s.Listen
 	}
 	known, ok := places.Load(app)
@@ -60,6 +60,22 @@ func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name string, list
 	}
 	p.taken = true
 	return p.name, p.server.Listen
+}
+
+// wrapped returns the http server that a frontend is a listener wrapper of; nil if it
+// is in a layer4 server. Where an http handler has the app passthrough loaded, and that
+// the app layer4, its server is in the contexts of both.
+func wrapped(ctx caddy.Context) *caddyhttp.Server {
+	for _, m := range slices.Backward(ctx.Modules()) {
+		switch m.(type) {
+		case *layer4.App:
+			return nil
+		case *caddyhttp.App:
+			s, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+			return s
+		}
+	}
+	return nil
 }
 
 // find returns the entry of h. Where several look the same, it is one whose server

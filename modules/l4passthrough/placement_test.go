@@ -4,17 +4,22 @@ package l4passthrough
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/mholt/caddy-l4/modules/l4subroute"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
 )
 
 // unnamedFrontend is a frontend without a name whose server is called after a port.
@@ -99,5 +104,37 @@ func TestIdenticalFrontendsWithoutNames(t *testing.T) {
 		if got := slices.Sorted(maps.Keys(mod.(*balancer.App).Backends)); !slices.Equal(got, []string{"127.0.0.1:7001", "default"}) {
 			t.Fatalf("frontends are named %q", got)
 		}
+	}
+}
+
+// A frontend is in its layer4 server also where an http handler has had the apps loaded.
+func TestFrontendLoadedByASite(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log")
+	log := caddy.CustomLog{BaseLog: caddy.BaseLog{Level: "WARN", WriterRaw: caddyconfig.JSONModuleObject(map[string]string{"filename": file}, "output", "file", nil)}}
+	ctx, err := caddy.ProvisionContext(&caddy.Config{
+		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: &log}},
+		AppsRaw: caddy.ModuleMap{
+			"passthrough": json.RawMessage(`{"backends": {"placed": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}}}`),
+			"layer4":      json.RawMessage(`{"servers": {"tls": {"listen": ["durable/127.0.0.1:0"], "routes": [{"handle": [{"handler": "passthrough", "default_backend": "placed"}]}]}}}`),
+			"http":        json.RawMessage(`{"servers": {"web": {"listen": ["passthrough/placed"], "automatic_https": {"disable": true}, "routes": [{"handle": [{"handler": "passthrough_backend", "backend": "placed"}]}]}}}`),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ctx.App("http"); err != nil {
+		t.Fatal(err)
+	}
+	app, err := ctx.App("passthrough")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = app.(*balancer.App).Cleanup() }()
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "passthrough/placed") {
+		t.Errorf("warned of the site's address: %s", text)
 	}
 }
