@@ -104,7 +104,7 @@ func (t *translation) checkState(q question, p *proxy) string {
 		return ""
 	}
 	switch {
-	case p.isHTTP():
+	case p.isHTTP() && (q.About == sample.AFrontend || q.Fetch == "be_conn"):
 		return fmt.Sprintf("'%s' in proxy '%s': %s is in mode http, and its state is not available here", q.Fetch, q.section.name, p)
 	case p.disabled && (q.About != sample.ABackend || q.Fetch == "connslots" || q.Fetch == "be_conn_free"):
 		return fmt.Sprintf("'%s' in proxy '%s': %s is disabled, and its state is not available here", q.Fetch, q.section.name, p)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
 
@@ -39,8 +40,13 @@ func (t *translation) emit() []byte {
 			}
 			continue
 		}
-		if p.isBackend() && (!p.isHTTP() || len(p.servers) > 0) {
+		from := t.upgrading(p)
+		if p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || from != nil || p.isAsked) {
 			app.Backends[p.name] = t.emitBackend(p)
+		}
+		if from != nil {
+			app.Backends[p.name].Site = p.site()
+			sites[inprocess.Network+"/"+p.name] = t.upgradeServer(from, p)
 		}
 		if p.isHTTP() {
 			if s := t.webServer(p); s != nil {

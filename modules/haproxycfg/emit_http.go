@@ -35,13 +35,17 @@ type webSet map[string]any
 // webServer translates a frontend of mode http. One that only shows statistics
 // is none.
 func (t *translation) webServer(p *proxy) *webServer {
-	routes := t.webRoutes(p)
 	if !p.isFrontend() || len(p.binds) == 0 || t.unopened(p) {
 		return nil
 	}
+	return t.newWebServer(p, t.addresses(p))
+}
+
+// newWebServer is a server that does what a frontend says, at some addresses.
+func (t *translation) newWebServer(p *proxy, listen []string) *webServer {
 	return &webServer{
-		Listen:         t.addresses(p),
-		Routes:         append(routes, noServer()),
+		Listen:         listen,
+		Routes:         append(t.webRoutes(p), noServer()),
 		AutomaticHTTPS: map[string]bool{"disable": true},
 		Protocols:      []string{"h1"},
 	}
@@ -49,6 +53,7 @@ func (t *translation) webServer(p *proxy) *webServer {
 
 // webRoutes are what a frontend of mode http does, in HAProxy's order.
 func (t *translation) webRoutes(p *proxy) (routes []webRoute) {
+	routes = p.monitorRoutes()
 	for _, r := range append(append([]redirect(nil), p.http.redirects...), p.http.late...) {
 		routes = append(routes, webRoute{Match: r.cond.web(), Handle: []map[string]any{r.handler()}, Terminal: true})
 	}

@@ -89,8 +89,6 @@ func (t *translation) checkTarget(p *proxy, to reference, keyword string) {
 	case b.leftOut: // warnLeftOut says so
 	case p.isHTTP() && !b.isHTTP():
 		t.errorf(to.Pos, "http %s (%s) tries to use incompatible tcp %s (%s) as its %s (see 'mode')", p, p.Pos, b, b.Pos, keyword)
-	case !p.isHTTP() && b.isHTTP():
-		t.errorf(to.Pos, "tcp %s (%s) uses http %s (%s) as its %s: expected mode tcp in both; HTTP is for Caddy's http app", p, p.Pos, b, b.Pos, keyword)
 	case p != b && b.isFrontend() && len(b.content) > 0:
 		t.errorf(to.Pos, "%s uses %s (%s) as its %s, and 'tcp-request content' rules of a listen section for connections of other frontends are not available: expected a backend section, with these rules", p, b, b.Pos, keyword)
 	}

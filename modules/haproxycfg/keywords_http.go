@@ -8,8 +8,11 @@ package haproxycfg
 // do.
 var httpWords = []keyword{
 	{name: "http-request|redirect", in: inProxies, grade: differs, do: httpRule, note: "redirects are translated to Caddy's http app; in mode tcp it is ignored, as in HAProxy"},
-	{name: "http-error|http-send-name-header|cookie|compression|monitor-uri|monitor-net|errorloc|errorloc302|errorloc303", in: inProxies, grade: httpOnly, do: httpEffect},
-	{name: "http-response|http-after-response|monitor fail", in: inSections, grade: httpOnly, do: httpEffect},
+	{name: "http-error|http-send-name-header|cookie|compression|errorloc|errorloc302|errorloc303", in: inProxies, grade: httpOnly, do: httpEffect},
+	{name: "http-response|http-after-response", in: inSections, grade: httpOnly, do: httpEffect},
+	{name: "monitor-uri", in: inFrontends, grade: httpOnly, args: word, do: setMonitorURI},
+	{name: "monitor fail", in: inFrontend, grade: httpOnly, do: addMonitorFail},
+	{name: "monitor-net", in: inProxies, grade: refused, note: "it doesn't exist anymore in HAProxy: use 'http-request return status 200 if { src NETWORK }'"},
 	{name: "use-fcgi-app", in: inSections, grade: refused, note: "FastCGI is for Caddy's http app"},
 	{name: "errorfile|errorfiles", in: inProxies, grade: httpOnly},
 	{name: "capture cookie|capture request|capture response", in: inFrontend, grade: httpOnly},

@@ -109,6 +109,8 @@ type proxy struct {
 	fallback   reference // default_backend
 	http       webSite
 
+	monitorFails []*condition // monitor fail
+
 	leftOut bool   // it is in mode http, and such sections are
 	left    []bind // what it does not listen on, since that is for HTTP or TLS
 
@@ -139,6 +141,7 @@ type settings struct {
 	content    []rule
 	inspect    time.Duration
 	lines      []haproxyfile.Line // with those of defaults, for what is left out
+	monitorURI string
 	statistics *ownPage
 	metrics    *ownPage
 

@@ -336,7 +336,6 @@ func TestServerWithoutPort(t *testing.T) {
 func TestModesThatDoNotFit(t *testing.T) {
 	for text, want := range map[string]string{
 		"frontend f\n\tmode http\n\tbind :80\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2:80\n": "http frontend 'f' (/etc/haproxy/haproxy.cfg:1) tries to use incompatible tcp backend 'b'",
-		"frontend f\n\tbind :80\n\tuse_backend b\nbackend b\n\tmode http\n\tserver s1 192.0.2.2:80\n":     "tcp frontend 'f' (/etc/haproxy/haproxy.cfg:1) uses http backend 'b'",
 	} {
 		if r := translated(t, text); !r.Failed || !strings.Contains(fmt.Sprint(r.Problems), want) {
 			t.Errorf("%s: %v, want %s", text, r.Problems, want)

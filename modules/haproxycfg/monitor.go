@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import "github.com/caddy-passthrough/caddy-passthrough/modules/httpmonitor"
+
+// setMonitorURI reads "monitor-uri URI".
+func setMonitorURI(_ *translation, p *proxy, s statement) {
+	if p.mode == "http" || p.kind == "defaults" {
+		p.monitorURI = s.args[0]
+	}
+}
+
+// addMonitorFail reads "monitor fail if|unless CONDITION".
+func addMonitorFail(t *translation, p *proxy, s statement) {
+	if !beginsCondition(s.arg(0)) {
+		t.errorf(s.Pos, "'monitor fail' requires either 'if' or 'unless' followed by a condition, in %s", p)
+		return
+	}
+	plain := *p // what it may look at is more than a redirect may
+	plain.mode = "tcp"
+	c, err := t.condition(&plain, s, s.args)
+	switch {
+	case err != nil:
+		t.errorf(s.Pos, "error detected while parsing a 'monitor fail' condition : %v, in %s", err, p)
+	case p.isHTTP():
+		p.monitorFails = append(p.monitorFails, c)
+	}
+}
+
+// monitorRoutes answer what asks whether the process is ready. They come before all
+// rules.
+func (p *proxy) monitorRoutes() []webRoute {
+	if p.monitorURI == "" {
+		return nil
+	}
+	h := httpmonitor.Handler{URI: p.monitorURI, Section: p.name}
+	for _, c := range p.monitorFails {
+		h.Fail = append(h.Fail, c.monitored())
+	}
+	return []webRoute{{Handle: []map[string]any{object(&h, "handler", "passthrough_monitor")}}}
+}
+
+// monitored is a condition in the words of package httpmonitor.
+func (c *condition) monitored() *httpmonitor.Condition {
+	out := &httpmonitor.Condition{Unless: c.unless}
+	for _, group := range c.groups {
+		var terms []httpmonitor.Term
+		for _, one := range group {
+			terms = append(terms, httpmonitor.Term{Name: one.name, Not: one.not, Any: one.criteria})
+		}
+		out.Any = append(out.Any, terms)
+	}
+	return out
+}
