@@ -27,7 +27,7 @@ func readsAsAddress(name string) bool {
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
 		return true
 	}
-	if strings.HasPrefix(name, "/") || strings.HasPrefix(name, unixPrefix) || strings.Contains(name, "://") {
+	if strings.HasPrefix(name, "/") || isUnix(name) || strings.Contains(name, "://") {
 		return true
 	}
 	_, port, err := net.SplitHostPort(name)

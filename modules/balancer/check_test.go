@@ -34,12 +34,18 @@ func TestCheckAddress(t *testing.T) {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
-	for _, address := range []string{"unix//run/web.sock", "unix///x", "unix//" + strings.Repeat("x", 106)} {
+	for _, address := range []string{"unix/@web", "unix//run/web.sock", "unix///x", "unix//" + strings.Repeat("x", 106)} {
 		if err := checkAddress(address); err != nil {
 			t.Errorf("%q: %v", address, err)
 		}
 		if network, path := SplitAddress(address); network != "unix" || "unix/"+path != address {
 			t.Errorf("%q is %s %s", address, network, path)
+		}
+	}
+	for _, name := range []string{"web", "a.b:c", strings.Repeat("x", 107)} {
+		network, to := SplitAddress("abns/" + name)
+		if err := checkAddress("abns/" + name); err != nil || network != "unix" || len(to) != 108 || strings.TrimRight(to, "\x00") != "@"+name {
+			t.Errorf("abns/%s is %s %q: %v", name, network, to, err)
 		}
 	}
 	if network, to := SplitAddress("10.0.0.1:443"); network != "tcp" || to != "10.0.0.1:443" {
@@ -68,6 +74,10 @@ func TestCheckAddress(t *testing.T) {
 		"unix/":                             path,
 		"unix/web.sock":                     path,
 		"unix//run/{env.X}.sock":            path,
+		"unix/@":                            path,
+		"abns/":                             path,
+		"abns/{env.X}":                      path,
+		"abns/" + strings.Repeat("x", 108):  path,
 		"unix//" + strings.Repeat("x", 107): path,
 		"tcp/web.test:443":                  form,
 		"tcp4/":                             form,

@@ -157,7 +157,7 @@ func (b *Backend) checkCare(s *Server) error {
 		return fmt.Errorf("it has init_state %s and no check: expected a check", s.InitState)
 	case check != nil && check.Address == "" && IsTemplate(s.Address):
 		return fmt.Errorf("it has a check, and address %q depends on each connection: expected an address in check, or no_check", s.Address)
-	case agent != nil && agent.Address == "" && (IsTemplate(s.Address) || strings.HasPrefix(s.Address, unixPrefix)):
+	case agent != nil && agent.Address == "" && (IsTemplate(s.Address) || isUnix(s.Address)):
 		return fmt.Errorf("it has an agent, and address %q names no host that it could be on: expected an address in agent", s.Address)
 	}
 	return nil

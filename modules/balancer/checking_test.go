@@ -36,6 +36,7 @@ func TestTargets(t *testing.T) {
 		"host and port":      {"10.0.0.1:443", `{"address": "[::1]:80"}`, `{}`, tcp("[::1]:80", 2*s)},
 		"port over address":  {"10.0.0.1:443", `{"address": "[::1]:80", "port": 81}`, `{}`, tcp("[::1]:81", 2*s)},
 		"IPv6":               {"[2001:db8::1]:443", `{"port": 80}`, `{}`, tcp("[2001:db8::1]:80", 2*s)},
+		"an abstract socket": {"abns/web", `{}`, `{}`, pool.Target{Network: "unix", Address: "@web" + strings.Repeat("\x00", 104), Timeout: 2 * s}},
 		"a socket":           {"unix//run/web.sock", `{}`, `{}`, pool.Target{Network: "unix", Address: "/run/web.sock", Timeout: 2 * s}},
 		"beside a socket":    {"unix//run/web.sock", `{"address": "10.0.0.1:80"}`, `{}`, tcp("10.0.0.1:80", 2*s)},
 		"interval":           {"10.0.0.1:443", `{"interval": "3s"}`, `{}`, tcp("10.0.0.1:443", 3*s)},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
@@ -28,7 +29,8 @@ type Server struct {
 	Name string `json:"name"`
 
 	// Address is HOST:PORT, or unix/ and the absolute path of a socket, as in
-	// unix//run/web.sock. A host name is looked up when it is first needed, and its
+	// unix//run/web.sock. unix/@NAME is an abstract socket of Linux, and abns/NAME one
+	// as HAProxy names it with abns@: padded with zeros to 108 bytes. A host name is looked up when it is first needed, and its
 	// addresses are renewed every 10 seconds while it is used; tcp4/ or tcp6/ in
 	// front of it takes those of one version of IP alone. HOST:PORT
 	// may hold placeholders: those of the process, such as {env.WEB}, are filled in
@@ -130,9 +132,15 @@ var families = []string{"ipv4", "ipv6"}
 // unixPrefix begins the address of a Unix socket, as Caddy writes it.
 const unixPrefix = "unix/"
 
+// abstractPrefix begins the name of an abstract socket that is padded with zeros.
+const abstractPrefix = "abns/"
+
 // SplitAddress returns the network of a server's address, as package net calls it,
 // and what is behind it.
 func SplitAddress(address string) (network, to string) {
+	if name, ok := strings.CutPrefix(address, abstractPrefix); ok {
+		return "unix", durable.Abstract(name)
+	}
 	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
 		return "unix", path
 	}
@@ -166,15 +174,27 @@ func checkFamily(address string) error {
 	return nil
 }
 
+// isUnix reports whether an address is that of a Unix socket.
+func isUnix(address string) bool {
+	network, _ := SplitAddress(address)
+	return network == "unix"
+}
+
 // maxSocketPath is how long the path of a Unix socket may be (unix(7): 108 bytes
 // with the zero that ends it).
 const maxSocketPath = 107
 
 func checkSocketPath(address, path string) error {
-	if !strings.HasPrefix(path, "/") || len(path) > maxSocketPath || strings.ContainsAny(path, "{}\x00") {
-		return fmt.Errorf("address %q: expected unix/ and an absolute path of at most %d bytes, such as unix//run/web.sock", address, maxSocketPath)
+	name, padded := strings.CutPrefix(address, abstractPrefix)
+	if !padded {
+		name = path
 	}
-	return nil
+	switch {
+	case len(name) > maxSocketPath || strings.ContainsAny(name, "{}\x00"), padded && name == "":
+	case padded, strings.HasPrefix(path, "/"), strings.HasPrefix(path, "@") && path != "@":
+		return nil
+	}
+	return fmt.Errorf("address %q: expected unix/ and an absolute path of at most %d bytes, such as unix//run/web.sock, or the name of an abstract socket, such as unix/@web or abns/web", address, maxSocketPath)
 }
 
 // checkFilledAddress is checkAddress for an address without placeholders.

@@ -34,7 +34,7 @@ type kind uint8
 
 const (
 	ofTCP        kind = iota
-	ofUnix            // a path, or a name that begins with @
+	ofUnix            // a path, or an abstract name as package net has it: it begins with @
 	ofDescriptor      // a number
 )
 
@@ -48,6 +48,9 @@ type address struct {
 func (a address) String() string {
 	switch {
 	case a.kind == ofUnix:
+		if name := strings.TrimRight(a.name, "\x00"); name != a.name {
+			return "durable/abns/" + name[1:]
+		}
 		return "durable/unix/" + a.name
 	case a.kind == ofDescriptor:
 		return "durable/fd/" + a.name
@@ -81,6 +84,8 @@ func (a address) wildcard() address {
 //	durable/HOST:PORT          TCP; a range of ports is one address each
 //	durable4/… durable6/…      of one version of IP, so that both can have one port
 //	durable/unix//PATH|MODE    a Unix socket, which takes the place of one that is there
+//	durable/unix/@NAME         an abstract one (Linux)
+//	durable/abns/NAME          the same as HAProxy names it with abns@: padded with zeros
 //	durable/fd/NUMBER          a listening socket that the process has been started with
 //	durable+shared/…           the same, and others of the configuration may have it, too
 //
@@ -91,6 +96,12 @@ func resolve(network, host, portRange string, portOffset uint) (as []address, mo
 	if path, ok := strings.CutPrefix(host, "unix/"); ok {
 		path, mode, err = splitMode(path)
 		return []address{{kind: ofUnix, name: path}}, mode, err
+	}
+	if name, ok := strings.CutPrefix(host, "abns/"); ok {
+		if name == "" || len(name) >= AbstractLength {
+			return nil, 0, fmt.Errorf("durable: %q: expected a name of 1 to %d bytes after abns/", host, AbstractLength-1)
+		}
+		return []address{{kind: ofUnix, name: Abstract(name)}}, ownerWrites, nil
 	}
 	if number, ok := strings.CutPrefix(host, "fd/"); ok {
 		n, err := strconv.ParseUint(number, 10, 31)
@@ -137,6 +148,16 @@ func resolveTCP(network, host, portRange string, portOffset uint) ([]address, er
 	default:
 		return []address{four, six}, nil
 	}
+}
+
+// AbstractLength is how long the name of an abstract Unix socket may be, with the zero
+// that it begins with (unix(7)).
+const AbstractLength = 108
+
+// Abstract is the name of an abstract Unix socket as package net has it where it is
+// padded with zeros to its full length, as that of HAProxy's abns@.
+func Abstract(name string) string {
+	return "@" + name + strings.Repeat("\x00", max(0, AbstractLength-1-len(name)))
 }
 
 // ownerWrites is the mode of a Unix socket that others may not connect to. It is

@@ -147,6 +147,9 @@ func parseUse(by, listen string) (u use, ok bool, err error) {
 			u.network, u.host = kind, path
 		}
 	}
+	if u.durable && strings.HasPrefix(u.host, "abns/") { // no path begins so
+		u.network = "unix"
+	}
 	switch u.network {
 	case "unix":
 		u.host, _, _ = strings.Cut(u.host, "|")

@@ -36,6 +36,8 @@ func TestClash(t *testing.T) {
 		{"durable/:0", "durable/:0", ""},
 		{"durable/unix//run/x|0222", "durable/unix//run/x", "both listen"},
 		{"durable/unix//run/x", "durable/unix//run/y", ""},
+		{"durable/abns/x", "durable/abns/x", "both listen"},
+		{"durable/abns/x", "durable/unix/@x", ""},
 		{"durable/fd/3", "durable/fd/3", "both listen"},
 		{"durable/fd/3", "durable/fd/4", ""},
 		{"durable/unix/3", "durable/fd/3", ""},

@@ -122,6 +122,9 @@ func addBind(t *translation, p *proxy, s statement) {
 		if err == nil {
 			err = t.usable(&b.Address)
 		}
+		if err == nil && a.Family.IsUnix() && strings.ContainsAny(b.Path, ":|") {
+			err = fmt.Errorf("'%s': a colon or a bar in the name of a socket is not available", b.Path)
+		}
 		made = append(made, b)
 	}
 	if err != nil {
@@ -174,7 +177,7 @@ func (t *translation) usable(a *haproxyfile.Address) (err error) {
 	switch a.Family {
 	case haproxyfile.Unix:
 		a.Path, err = t.file(a.Path)
-	case haproxyfile.Any, haproxyfile.IPv4, haproxyfile.IPv6, haproxyfile.FD:
+	case haproxyfile.Any, haproxyfile.IPv4, haproxyfile.IPv6, haproxyfile.FD, haproxyfile.Abstract, haproxyfile.AbstractZ:
 	default:
 		return fmt.Errorf("'%s': expected an address with a port, a path or fd@N; sockets of this kind are not available", a)
 	}
@@ -184,17 +187,32 @@ func (t *translation) usable(a *haproxyfile.Address) (err error) {
 	return err
 }
 
+// abstract is the name of an abstract socket in our words.
+func abstract(a *haproxyfile.Address) (name string, ok bool) {
+	switch a.Family {
+	case haproxyfile.Abstract:
+		return "abns/" + a.Path, true
+	case haproxyfile.AbstractZ:
+		return "unix/@" + a.Path, true
+	default:
+		return "", false
+	}
+}
+
 // listen is the address in Caddy's words. A range of ports is several where other binds
 // have a part of it.
 func (t *translation) listen(b *bind) (listen []string) {
 	suffix := ""
 	switch b.Family {
-	case haproxyfile.Unix, haproxyfile.FD:
+	case haproxyfile.Unix, haproxyfile.Abstract, haproxyfile.AbstractZ, haproxyfile.FD:
 		if t.isShared(b, 0) {
 			suffix = "+shared"
 		}
 		if b.Family == haproxyfile.FD {
 			return []string{"durable" + suffix + "/fd/" + strconv.Itoa(b.FD)}
+		}
+		if name, ok := abstract(&b.Address); ok {
+			return []string{"durable" + suffix + "/" + name}
 		}
 		if b.mode != "" {
 			return []string{"durable" + suffix + "/unix/" + b.Path + "|" + b.mode}
@@ -311,7 +329,7 @@ func (t *translation) checkAdmin(b *bind) {
 // isSame reports whether the addresses of two binds are one, but for their ports.
 func (b *bind) isSame(other *bind) bool {
 	switch {
-	case b.Family == haproxyfile.Unix || other.Family == haproxyfile.Unix:
+	case b.Family.IsUnix() || other.Family.IsUnix():
 		return b.Family == other.Family && b.Path == other.Path
 	case b.Family == haproxyfile.FD || other.Family == haproxyfile.FD:
 		return b.Family == other.Family && b.FD == other.FD
@@ -328,7 +346,7 @@ func (b *bind) has(port int) bool { return b.Port <= port && port <= max(b.Port,
 // allIPv6 reports whether the socket is that of all IPv6 addresses.
 func (b *bind) allIPv6() bool { return !b.allIPv4() && (b.Host == "" || b.Host == "::") && b.isTCP() }
 
-func (b *bind) isTCP() bool { return b.Family != haproxyfile.Unix && b.Family != haproxyfile.FD }
+func (b *bind) isTCP() bool { return !b.Family.IsUnix() && b.Family != haproxyfile.FD }
 
 func (b *bind) isIPv6() bool { return b.Family == haproxyfile.IPv6 || strings.Contains(b.Host, ":") }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -135,7 +134,7 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 		return "'verify' : unknown verify method '" + n.check.verify + "', only 'none' and 'required' are supported"
 	case n.resolvers != "" && !t.resolvers[n.resolvers] && !t.unread:
 		return "unable to find required resolvers '" + n.resolvers + "'" + didYouMean(n.resolvers, slices.Collect(maps.Keys(t.resolvers)))
-	case n.check.on && !n.address.HasPort && n.check.port == 0 && n.address.Family != haproxyfile.Unix:
+	case n.check.on && !n.address.HasPort && n.check.port == 0 && !n.address.Family.IsUnix():
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
 	case n.observe == "layer7" && p.isHTTP():
 		return "'observe layer7' is not available: expected 'observe layer4'"
@@ -146,7 +145,7 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 	if err := errors.Join(t.checkCA(n.check.caFile), t.checkRevocations(n.tls.crl)); err != nil {
 		return err.Error()
 	}
-	if !p.disabled && !n.address.HasPort && n.address.Family != haproxyfile.Unix && t.portFor(p) == 0 && !t.refusedBefore(p) {
+	if !p.disabled && !n.address.HasPort && !n.address.Family.IsUnix() && t.portFor(p) == 0 && !t.refusedBefore(p) {
 		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
 	}
 	return ""

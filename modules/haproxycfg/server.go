@@ -148,7 +148,7 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 // reachable says why an address that HAProxy connects to cannot be connected
 // to.
 func (t *translation) reachable(a *haproxyfile.Address) error {
-	if err := t.usable(a); err != nil || a.Family == haproxyfile.Unix {
+	if err := t.usable(a); err != nil || a.Family.IsUnix() {
 		return err
 	}
 	switch {
@@ -163,6 +163,9 @@ func (t *translation) reachable(a *haproxyfile.Address) error {
 // dial is the server's address in our words. fallback is the port for one that
 // has none.
 func (n *server) dial(fallback int) string {
+	if name, ok := abstract(&n.address); ok {
+		return name
+	}
 	if n.address.Family == haproxyfile.Unix {
 		return "unix/" + n.address.Path
 	}

@@ -265,7 +265,7 @@ func (b *bind) catches(other *bind) bool {
 
 // reaches reports whether an address is one of those that the bind listened on.
 func (b *bind) reaches(a *haproxyfile.Address) bool {
-	if a.Family == haproxyfile.Unix || b.Family == haproxyfile.Unix {
+	if a.Family.IsUnix() || b.Family.IsUnix() {
 		return a.Family == b.Family && a.Path == b.Path
 	}
 	local := strings.HasPrefix(a.Host, "127.") || a.Host == "::1" || a.Host == "localhost"

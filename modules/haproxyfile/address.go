@@ -23,6 +23,9 @@ const (
 	SocketPair // sockpair@: one half of such a pair, which new connections come through as descriptors
 )
 
+// IsUnix reports whether the family is that of Unix sockets, in the file system or not.
+func (f Family) IsUnix() bool { return f == Unix || f == Abstract || f == AbstractZ }
+
 // Address is where to listen or to connect. It is comparable. What String returns, [ParseAddress] makes the same
 // address of, if [AddressOptions.Datagram] is as Datagram is here.
 type Address struct {

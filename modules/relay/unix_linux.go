@@ -5,6 +5,8 @@ package relay
 import (
 	"net"
 	"os"
+	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +15,7 @@ import (
 // The kernel makes such a connection at once or, where the server's queue is full,
 // not at all, so that there is nothing to wait for.
 func DialUnix(path string, first []byte) (net.Conn, error) {
-	remote := &net.UnixAddr{Net: "unix", Name: path}
+	remote := &net.UnixAddr{Net: "unix", Name: strings.TrimRight(path, "\x00")} // an abstract name may be padded
 	s := &Socket{remote: remote, local: &net.UnixAddr{Net: "unix"}}
 	if err := s.dialUnix(path, first); err != nil {
 		_ = s.Close()
@@ -28,7 +30,7 @@ func (s *Socket) dialUnix(path string, first []byte) (err error) {
 		return os.NewSyscallError("socket", err)
 	}
 	for err = unix.EINTR; err == unix.EINTR; { //nolint:errorlint // an Errno
-		err = unix.Connect(s.fd, &unix.SockaddrUnix{Name: path})
+		err = syscall.Connect(s.fd, &syscall.SockaddrUnix{Name: path}) // that of x/sys has no room for an abstract name of full length
 	}
 	if err != nil {
 		return os.NewSyscallError("connect", err)
