@@ -103,7 +103,7 @@ var httpScripts = []httpScript{
 		"the second does not connect", `"steps": [{"connect": {}}, {"request": {"uri": "/200"}}, {"expect": {"status": ["200"]}}, {"connect": {"port": 1}}, {"request": {}}]`,
 		"GET /;connect;send meth GET uri /200;expect status 200;connect port 1;send meth GET", byPath, pool.Layer4Connection, `at step 4 (connect port 1): connection refused`,
 	},
-	{"nothing is asked for", `"steps": [{"expect": {"status": ["200"]}}]`, "", saysAndCloses("HTTP/1.0 200 OK\r\n\r\n"), pool.Layer7OK, "200 OK"},
+	{"nothing is asked for", `"steps": [{"expect": {"status": ["200"]}}]`, "", saysAndCloses("HTTP/1.0 200 OK\r\n\r\n"), pool.Layer7Response, `at step 1 (expect status "200"): an answer without a request: got "HTTP/1.0 200 OK\r\n\r\n"`},
 	{"drains", `"request": {}, "drain_on_404": true`, "GET /;disable-on-404", answers("404 Gone", ""), pool.Layer7Stopping, "404 Gone"},
 	{"drains, whatever is expected", `"request": {}, "drain_on_404": true, "steps": [{"expect": {"status": ["200"]}}, {"expect": {"string": "x"}}]`, "GET /;disable-on-404;expect status 200;expect string x", answers("404 Gone", ""), pool.Layer7Stopping, "404 Gone"},
 	// An informational answer is not the one that counts; HAProxy takes it for that.

@@ -44,12 +44,14 @@ func (r *run) receiveHTTP() *problem {
 		}
 		return nil
 	}
-	method := http.MethodGet
-	if r.request != nil {
-		method = r.request.Method
+	if r.request == nil {
+		if r.read(r.link, maxHead); r.over == nil {
+			return layer7.says("an answer without a request: got %s", quoted(r.got))
+		}
+		return nil
 	}
 	limit := &io.LimitedReader{R: r.link, N: maxHead}
-	response, bad := readResponse(r.link, bufio.NewReader(limit), &http.Request{Method: method}) //nolint:bodyclose // the connection ends with the check
+	response, bad := readResponse(r.link, bufio.NewReader(limit), &http.Request{Method: r.request.Method}) //nolint:bodyclose // the connection ends with the check
 	if bad != nil {
 		return bad
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -115,6 +116,9 @@ func oneLine(s string) string {
 	}, s)
 }
 
+// bodiless are the methods of requests that have no body unless one is given.
+var bodiless = []string{"GET", "HEAD", "OPTIONS", "DELETE", "TRACE", "CONNECT"}
+
 // text returns the request as it is sent. state is the value of the header that says
 // how the server stands; empty: none.
 func (q *Request) text(in *sample.Input, state string) []byte {
@@ -140,10 +144,10 @@ func (q *Request) text(in *sample.Input, state string) []byte {
 	if state != "" {
 		fmt.Fprintf(&b, "X-Haproxy-Server-State: %s\r\n", state)
 	}
-	if !keeps && version != http10 {
+	if !keeps && version == http11 {
 		b.WriteString("Connection: close\r\n")
 	}
-	if len(body) > 0 {
+	if len(body) > 0 || !slices.Contains(bodiless, q.Method) {
 		b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n")
 	}
 	b.WriteString("\r\n")

@@ -60,8 +60,8 @@ type Standing struct {
 	Drains bool
 	// Counter of Of is as in ServerStatus.
 	Counter, Of int
-	// Weight is the server's, or 0 while it is given no connections, and WeightOfAll
-	// that of all servers that are given some.
+	// Weight is the server's, which is less while it starts slowly, and WeightOfAll that
+	// of all servers that are given connections.
 	Weight, WeightOfAll int
 	// Sessions of the server and of the whole backend, and how many wait for the server.
 	Sessions, SessionsOfAll, Queued int64

@@ -210,13 +210,11 @@ func (b *backend) subject(s *Server) *Subject {
 func (b *backend) standingOf(s *Server) Standing {
 	now := Standing{
 		Down: s.state.now.down, Drains: s.state.now.admin == Drain,
-		Sessions: s.Sessions(), SessionsOfAll: int64(b.served), Queued: s.Queued(),
+		Weight: (s.state.share() + Scale - 1) / Scale, Sessions: s.Sessions(), SessionsOfAll: int64(b.served), Queued: s.Queued(),
 	}
 	now.Counter, now.Of = s.state.health.check.shown()
-	for i, other := range b.view.Servers {
-		if now.WeightOfAll += b.view.Weights[i]; other == s {
-			now.Weight = b.view.Weights[i]
-		}
+	for _, weight := range b.view.Weights {
+		now.WeightOfAll += weight
 	}
 	return now
 }
