@@ -144,6 +144,7 @@ func (j *judge) states() (map[string]standing, error) {
 	for _, row := range rows[1:] {
 		get := func(name string) string { return row[column[name]] }
 		state, _, _ := strings.Cut(strings.ToLower(get("status")), " (")
+		state = strings.Replace(state, "nolb", "drain", 1) // the two differ only in who asks for it
 		all[get("pxname")+"/"+get("svname")] = standing{
 			state: state, unchecked: strings.HasSuffix(get("check_status"), "INI"), weight: get("weight"), maxconn: get("slim"),
 		}
