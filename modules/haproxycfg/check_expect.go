@@ -3,63 +3,266 @@
 package haproxycfg
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// expected is what tcp-check expect and http-check expect have in common.
-type expected struct {
-	kind, pattern, comment string
-	not                    bool
-	least                  int
+// What rules of the two kinds expect.
+var (
+	tcpExpects  = []string{"string", "rstring", "binary", "rbinary", "string-lf", "binary-lf"}
+	httpExpects = []string{"status", "rstatus", "string", "rstring", "string-lf", "hdr", "fhdr"}
+)
+
+// expectation is an expect rule that is being read.
+type expectation struct {
+	*translation
+	checks.Expect
+	comment string
+	kind    string // of the pattern; empty: none has come yet
+	words   []string
 }
 
-// words of an expectation that change nothing but what is logged.
-var sayings = []string{"ok-status", "error-status", "tout-status", "on-success", "on-error", "status-code"}
-
-func (t *translation) parseExpect(s statement, args, kinds []string) (e expected, err error) {
-	for len(args) > 0 {
-		name := args[0]
-		if name == "!" {
-			if args = args[1:]; len(args) == 0 {
-				break
-			}
-			name = "!" + args[0]
-		}
-		name, not := strings.CutPrefix(name, "!")
+// expectStep reads "[OPTIONS] [!] KIND PATTERN [OPTIONS]".
+func (t *translation) expectStep(s statement, kinds []string) (*checkStep, error) {
+	e := &expectation{translation: t, words: s.args[1:]}
+	for len(e.words) > 0 {
+		name, not, bang := e.next()
 		known := slices.Contains(kinds, name)
-		if !known && (not || name != "min-recv" && name != "comment" && !slices.Contains(sayings, name)) {
-			return e, fmt.Errorf("only supports min-recv, '[!]%s' or comment but got '%s' as argument", strings.Join(kinds, "', '[!]"), name)
+		switch {
+		case known && e.kind != "":
+			return nil, errors.New("only one pattern expected")
+		case !known && expectOptions[name] == nil:
+			return nil, fmt.Errorf("only supports min-recv, '[!]%s' or comment but got '%s' as argument", strings.Join(kinds, "', '[!]"), name)
+		case !known && bang:
+			return nil, fmt.Errorf("[!] not supported with '%s'", name)
+		case len(e.words) == 0 && known:
+			return nil, fmt.Errorf("'%s' expects a <pattern> as argument", name)
+		case len(e.words) == 0:
+			return nil, fmt.Errorf("'%s' expects an argument", name)
 		}
-		if len(args) < 2 {
-			what := "an argument"
-			if known {
-				what = "a <pattern> as argument"
-			}
-			return e, fmt.Errorf("'%s' expects %s", name, what)
+		var err error
+		if !known {
+			err = expectOptions[name](e, e.take())
+		} else {
+			e.kind, e.Not = name, not
+			err = e.pattern(name)
 		}
-		switch value := args[1]; {
-		case known:
-			e.kind, e.pattern, e.not = name, value, not
-		case name == "min-recv":
-			e.least = max(1, integer(value)) // HAProxy decides nothing on nothing
-		case name == "comment":
-			e.comment = value
-		default:
-			t.notice(s.Pos, differs, statusOfInfo, name)
+		if err != nil {
+			return nil, err
 		}
-		args = args[2:]
 	}
 	if e.kind == "" {
-		return e, errors.New("expects at least a matching pattern as arguments")
+		return nil, errors.New("expects at least a matching pattern as arguments")
 	}
-	if strings.HasPrefix(e.kind, "r") {
-		if _, err := regexp.Compile(e.pattern); err != nil {
-			return e, fmt.Errorf("regex '%s' is invalid: %w", e.pattern, err)
+	return &checkStep{Step: checks.Step{Expect: &e.Expect, Comment: e.comment}}, nil
+}
+
+// next returns the next word, and whether "!" before it turns its meaning round.
+func (e *expectation) next() (name string, not, bang bool) {
+	for {
+		name = e.take()
+		for strings.HasPrefix(name, "!") {
+			name, not, bang = name[1:], !not, true
+		}
+		if name != "" || len(e.words) == 0 {
+			return name, not, bang
 		}
 	}
-	return e, plain(e.kind, e.pattern)
+}
+
+func (e *expectation) take() string {
+	word := e.words[0]
+	e.words = e.words[1:]
+	return word
+}
+
+// expectOptions are the words beside the pattern.
+var expectOptions = map[string]func(*expectation, string) error{
+	"comment":  func(e *expectation, value string) error { e.comment = value; return nil },
+	"min-recv": (*expectation).minRecv,
+	"ok-status": func(e *expectation, value string) error {
+		return statusWord(&e.OKStatus, "ok-status", value, "L4OK L6OK L7OK L7OKC")
+	},
+	"error-status": func(e *expectation, value string) error {
+		return statusWord(&e.ErrorStatus, "error-status", value, "L4CON L6RSP L7RSP L7STS L7OKC")
+	},
+	"tout-status": func(e *expectation, value string) error {
+		return statusWord(&e.TimeoutStatus, "tout-status", value, "L4TOUT L6TOUT L7TOUT")
+	},
+	"on-success": func(e *expectation, value string) error { return e.formatted(&e.OnSuccess, value) },
+	"on-error":   func(e *expectation, value string) error { return e.formatted(&e.OnError, value) },
+	"status-code": func(e *expectation, value string) error {
+		e.StatusCode = value
+		if _, err := e.checkLoader.Expression(value); err != nil {
+			return fmt.Errorf("error detected while parsing status-code expression : %w", unavailable(err))
+		}
+		return nil
+	},
+}
+
+func (e *expectation) minRecv(value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		n = 0 // HAProxy takes what is no number for 0
+	}
+	switch {
+	case n < -1:
+		return errors.New("'min-recv' expects -1 or an integer from 0 to INT_MAX")
+	case n == -1:
+		e.MinRecv = 0
+	default:
+		e.MinRecv = max(1, n) // HAProxy decides nothing on nothing
+	}
+	return nil
+}
+
+func statusWord(to *string, name, value, known string) error {
+	words := strings.Fields(known)
+	if *to = strings.ToUpper(value); !slices.Contains(words, *to) {
+		return fmt.Errorf("'%s' only supports %s status (got '%s')", name, choices(words), value)
+	}
+	return nil
+}
+
+func (e *expectation) formatted(to *string, format string) error {
+	*to = format
+	_, err := e.checkFormat(format)
+	return err
+}
+
+// pattern reads what is expected.
+func (e *expectation) pattern(kind string) (err error) {
+	if kind == "hdr" || kind == "fhdr" {
+		return e.header(kind)
+	}
+	pattern := e.take()
+	if strings.HasSuffix(kind, "-lf") {
+		text, err := e.checkFormat(pattern)
+		switch {
+		case err != nil:
+			return err
+		case text != "":
+			kind, pattern = strings.TrimSuffix(kind, "-lf"), text
+		case kind == "binary-lf":
+			e.HexFormat = pattern
+			return nil
+		default:
+			e.TextFormat = pattern
+			return nil
+		}
+	}
+	switch kind {
+	case "string":
+		if e.Text = pattern; !utf8.ValidString(pattern) {
+			e.Text, e.Hex = "", hex.EncodeToString([]byte(pattern))
+		}
+	case "binary":
+		e.Hex = pattern
+		return hexadecimal(pattern)
+	case "rstring":
+		e.Regexp = pattern
+	case "rbinary":
+		e.HexRegexp = pattern
+	case "rstatus":
+		e.StatusMatches = pattern
+	case "status":
+		return e.status(pattern)
+	}
+	if kind[0] == 'r' {
+		return validRegexp(pattern)
+	}
+	return nil
+}
+
+func validRegexp(pattern string) error {
+	if _, err := regexp.Compile(pattern); err != nil {
+		return fmt.Errorf("regex '%s' is invalid: %w", pattern, err)
+	}
+	return nil
+}
+
+// status reads a list of codes, as "200,204-206". HAProxy takes any numbers.
+func (e *expectation) status(list string) error {
+	if strings.Trim(list, "0123456789,-") != "" {
+		return fmt.Errorf("invalid character in the list of status codes '%s'", list)
+	}
+	for word := range strings.SplitSeq(list, ",") {
+		first, last, ranged := strings.Cut(word, "-")
+		low, _ := strconv.Atoi(first)
+		high, _ := strconv.Atoi(last)
+		if !ranged {
+			high = low
+		}
+		if low > high {
+			return fmt.Errorf("invalid range of status codes '%s'", list)
+		}
+		if low, high = max(low, 100), min(high, 999); low <= high {
+			e.Status = append(e.Status, fmt.Sprintf("%d-%d", low, high))
+			if low == high {
+				e.Status[len(e.Status)-1] = strconv.Itoa(low)
+			}
+		}
+	}
+	if len(e.Status) == 0 {
+		return fmt.Errorf("no answer has a status of '%s': expected codes such as 200,204-206", list)
+	}
+	return nil
+}
+
+// header reads "name[-lf] [-m METHOD] NAME [value[-lf] [-m METHOD] VALUE]".
+func (e *expectation) header(kind string) (err error) {
+	h := &checks.HeaderPattern{Whole: kind == "fhdr"}
+	e.Header = h
+	word := e.take()
+	if word != "name" && word != "name-lf" {
+		return fmt.Errorf("'%s' expects the 'name' keyword as first argument followed by a pattern", kind)
+	}
+	text, format, method, err := e.matched(kind, word)
+	if err != nil {
+		return err
+	}
+	h.Name, h.NameFormat, h.NameMatch = text, format, method
+	if len(e.words) == 0 || e.words[0] != "value" && e.words[0] != "value-lf" {
+		return nil
+	}
+	h.Value, h.ValueFormat, h.ValueMatch, err = e.matched(kind, e.take())
+	return err
+}
+
+// matched reads "[-m METHOD] PATTERN" after a word.
+func (e *expectation) matched(kind, word string) (text, format, method string, err error) {
+	if len(e.words) > 0 && e.words[0] == "-m" {
+		if e.take(); len(e.words) == 0 {
+			return "", "", "", fmt.Errorf("'%s' : '-m' expects a matching pattern ('str', 'beg', 'end', 'sub' or 'reg')", kind)
+		}
+		if method = e.take(); !slices.Contains([]string{"str", "beg", "end", "sub", "reg"}, method) {
+			return "", "", "", fmt.Errorf("'%s' : '-m' only supports 'str', 'beg', 'end', 'sub' or 'reg' (got '%s')", kind, method)
+		}
+	}
+	if len(e.words) == 0 {
+		return "", "", "", fmt.Errorf("'%s' expects a pattern with the %s keyword", kind, word)
+	}
+	pattern := e.take()
+	if method == "reg" {
+		if strings.HasSuffix(word, "-lf") {
+			return "", "", "", fmt.Errorf("'%s': log-format string is not supported with a regex matching method", kind)
+		}
+		return pattern, "", method, validRegexp(pattern)
+	}
+	if method == "str" {
+		method = ""
+	}
+	if !strings.HasSuffix(word, "-lf") {
+		return pattern, "", method, nil
+	}
+	_, err = e.checkFormat(pattern)
+	return "", pattern, method, err
 }

@@ -3,188 +3,249 @@
 package haproxycfg
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// httpCheck is what option httpchk and http-check say.
-type httpCheck struct {
-	checks.HTTP
-	connect checkStep
-	sends   int
+// httpchk reads "option httpchk [METHOD] [URI] [VERSION] [HOST]". It replaces the
+// rules of the defaults.
+func httpchk(t *translation, p *proxy, s statement) {
+	h := &p.check
+	q, err := t.optionRequest(s)
+	if err == nil {
+		h.module, h.rules = httpScript, own(&h.http, s.Pos)
+		err = h.rules.addHTTP(&checkStep{Step: checks.Step{Request: q}, fromOption: true})
+	}
+	if err != nil {
+		t.errorf(s.Pos, "'%s' : %v in %s", s.keyword, err, p)
+	}
 }
 
-// httpchk reads "option httpchk [METHOD] [URI] [VERSION]".
-func httpchk(_ *translation, p *proxy, s statement) {
-	c := &p.check.http
-	p.check.module, c.Method = "http", "OPTIONS"
+func (t *translation) optionRequest(s statement) (*checks.Request, error) {
+	q := new(checks.Request)
 	switch len(s.args) {
 	case 0:
 	case 1:
-		c.Path = s.args[0]
+		q.URI = s.args[0]
 	default:
-		c.Method, c.Path = s.args[0], s.args[1]
+		q.Method, q.URI = s.args[0], s.args[1]
 	}
-	if s.not {
-		p.check.module = ""
+	version, hidden, _ := strings.Cut(s.arg(2), "\r\n")
+	q.Version = requestVersion(version)
+	head, body, _ := strings.Cut(hidden, "\r\n\r\n")
+	if strings.HasPrefix(hidden, "\r\n") {
+		head, body = "", hidden[2:]
 	}
-	// Old files hide the Host header behind the version.
-	if version := strings.Join(s.args[min(2, len(s.args)):], " "); strings.Contains(version, "\n") {
-		for line := range strings.Lines(version) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-			c.header(name, strings.TrimSpace(value))
+	if hidden != "" {
+		t.warnf(s.Pos, "'%s' : hiding headers or body at the end of the version string is deprecated, and an error as of HAProxy 2.9: expected 'http-check send'", s.keyword)
+	}
+	q.Body = body
+	for line := range strings.SplitSeq(strings.TrimSuffix(head, "\r\n"), "\r\n") {
+		if line == "" {
+			continue
+		}
+		name, value, found := strings.Cut(line, ":")
+		if !found {
+			return nil, fmt.Errorf("unable to parse the header '%s'", line)
+		}
+		if err := t.addHeader(q, name, strings.TrimSpace(value)); err != nil {
+			return nil, err
 		}
 	}
+	if host := s.arg(3); host != "" {
+		return q, t.addHeader(q, "Host", host)
+	}
+	return q, nil
 }
 
-func (c *httpCheck) header(name, value string) {
-	switch {
-	case strings.HasPrefix(name, "HTTP/") || name == "" || strings.EqualFold(name, "connection"):
-	case strings.EqualFold(name, "host"):
-		c.Host = value
-	default:
-		headers := maps.Clone(c.Headers) // the defaults' map is not ours
-		if headers == nil {
-			headers = make(map[string]string)
-		}
-		headers[name] = value
-		c.Headers = headers
+// requestVersion is the version that HAProxy sends for one: it speaks HTTP/1.
+func requestVersion(version string) string {
+	if strings.HasPrefix(version, "HTTP/2") {
+		return "HTTP/1.1"
 	}
+	return version
+}
+
+func (t *translation) addHeader(q *checks.Request, name, value string) error {
+	switch {
+	case strings.EqualFold(name, "content-length") || strings.EqualFold(name, "transfer-encoding"):
+		return nil // the check sets it, as HAProxy's does
+	case strings.EqualFold(name, "host") && slices.ContainsFunc(q.Headers, func(h checks.Header) bool { return strings.EqualFold(h.Name, "host") }):
+		return fmt.Errorf("'%s' header already defined", name)
+	}
+	q.Headers = append(q.Headers, checks.Header{Name: name, Value: value})
+	_, err := t.checkFormat(value)
+	return err
 }
 
 // httpCheckRule reads http-check.
 func httpCheckRule(t *translation, p *proxy, s statement) {
-	if err := t.httpRule(&p.check.http, s); err != nil {
+	if err := t.httpRule(&p.check, s); err != nil {
 		t.errorf(s.Pos, "'http-check %s' : %v in %s", s.args[0], err, p)
 	}
 }
 
-func (t *translation) httpRule(c *httpCheck, s statement) error {
+func (t *translation) httpRule(h *healthCheck, s statement) error {
 	switch kind, args := s.args[0], s.args[1:]; kind {
-	case "comment":
-		return nil
 	case "send-state":
-		t.notice(s.Pos, harmless, "no state is sent to servers", "send-state")
-		return nil
+		h.sendState = true
+		return nothing(args)
 	case "disable-on-404":
-		t.notice(s.Pos, differs, "404 is a failed check: the server goes down, and its sessions go on", "disable-on-404")
-		return nil
-	case "connect":
-		made, err := connectStep(args)
-		if err != nil {
-			return err
-		}
-		if c.connect.via.given || c.sends > 0 {
-			return errors.New("a second connect is not available: " + oneExchange)
-		}
-		c.connect = *made
-		return nil
-	case "send":
-		if c.sends++; c.sends > 1 {
-			return errors.New("a second request is not available: " + oneExchange)
-		}
-		return c.send(args)
-	case "expect":
-		return t.httpExpect(c, s)
-	default:
-		if setsVariable(kind) {
-			return errVariables
-		}
-		return fmt.Errorf("only supports 'disable-on-404', 'send-state', 'comment', 'connect', 'send', 'expect' but got '%s'", kind)
+		h.drainOn404 = true
+		return nothing(args)
 	}
-}
-
-// httpExpect reads what an answer must be like. What is expected of the body alone
-// lets any status pass.
-func (t *translation) httpExpect(c *httpCheck, s statement) error {
-	for _, header := range []string{"hdr", "fhdr"} {
-		if slices.Contains(s.args[1:], header) {
-			return fmt.Errorf("'%s' is not available: expected 'status', 'rstatus', 'string' or 'rstring'", header)
-		}
+	rules := own(&h.http, s.Pos)
+	made, err := t.httpStep(s)
+	if err == nil && made.Connect != nil {
+		err = rules.mayConnect()
 	}
-	e, err := t.parseExpect(s, s.args[1:], []string{"status", "rstatus", "string", "rstring", "string-lf"})
 	if err != nil {
 		return err
 	}
-	if e.kind == "status" && strings.Trim(e.pattern, "0123456789,-") != "" {
-		return fmt.Errorf("invalid character in the list of status codes '%s'", e.pattern)
-	}
-	var field *string
-	switch kind := e.kind; {
-	case kind == "status" && e.not && c.StatusNot == nil:
-		c.StatusNot = []string{e.pattern}
+	if h.module != httpScript { // as in HAProxy, what is not in effect is not looked at
+		rules.steps = append(rules.steps, *made)
 		return nil
-	case kind == "status" && !e.not && c.Status == nil:
-		c.Status = []string{e.pattern}
-		return nil
-	case kind == "rstatus" && !e.not:
-		field = &c.StatusMatches
-	case strings.HasPrefix(kind, "string"):
-		field = &c.BodyContains
-		if e.not {
-			field = &c.BodyNotContains
-		}
-	case kind == "rstring":
-		field = &c.BodyMatches
-		if e.not {
-			field = &c.BodyNotMatches
-		}
 	}
-	if field == nil || *field != "" {
-		return fmt.Errorf("'%s' is not available here, or a second time", strings.TrimSpace(strings.Join(s.args[1:], " ")))
-	}
-	*field = e.pattern
-	return nil
+	h.rules = rules
+	return rules.addHTTP(made)
 }
 
-// anyStatus are the codes that there are.
-const anyStatus = "100-999"
-
-// checker is the checker that it all comes to.
-func (c *httpCheck) checker() checks.HTTP {
-	h := c.HTTP
-	if h.Status == nil && h.StatusNot == nil && h.StatusMatches == "" && h.BodyContains+h.BodyMatches+h.BodyNotContains+h.BodyNotMatches != "" {
-		h.Status = []string{anyStatus}
+func (t *translation) httpStep(s statement) (*checkStep, error) {
+	switch kind, args := s.args[0], s.args[1:]; kind {
+	case "connect":
+		return t.connectStep(args, "h1")
+	case "send":
+		return t.requestStep(args)
+	case "expect":
+		return t.expectStep(s, httpExpects)
+	default:
+		made, err := t.quietStep(kind, args)
+		if made == nil && err == nil {
+			err = fmt.Errorf("only supports 'disable-on-404', 'send-state', 'comment', 'connect', 'send', 'expect', 'set-var', 'set-var-fmt' and 'unset-var' but got '%s'", kind)
+		}
+		return made, err
 	}
-	return h
 }
 
-// send reads "meth M uri U ver V hdr NAME VALUE body B".
-func (c *httpCheck) send(args []string) error {
+// requestStep reads "meth M uri U ver V hdr NAME VALUE body B".
+func (t *translation) requestStep(args []string) (*checkStep, error) {
+	q := new(checks.Request)
+	made := &checkStep{Step: checks.Step{Request: q}}
 	for len(args) > 0 {
 		values := 1
 		if args[0] == "hdr" {
 			values = 2
 		}
 		if len(args) <= values {
-			return fmt.Errorf("'%s' expects an argument", args[0])
+			return nil, fmt.Errorf("'%s' expects an argument", args[0])
 		}
-		if err := plain(args[0], args[1]); err != nil {
-			return err
-		}
+		var err error
 		switch value := args[1]; args[0] {
 		case "meth":
-			c.Method = value
-		case "uri", "uri-lf":
-			c.Path = value
+			q.Method = value
+		case "uri":
+			q.URI, q.URIFormat = value, ""
+		case "uri-lf":
+			q.URI, q.URIFormat = "", value
+			_, err = t.checkFormat(value)
 		case "ver":
+			q.Version = requestVersion(value)
 		case "hdr":
-			if err := plain("hdr-lf", args[2]); err != nil {
-				return err
-			}
-			c.header(value, args[2])
-		case "body", "body-lf":
-			c.Body = value
+			err = t.addHeader(q, value, args[2])
+		case "body":
+			q.Body, q.BodyFormat = value, ""
+		case "body-lf":
+			q.Body, q.BodyFormat = "", value
+			_, err = t.checkFormat(value)
 		case "comment":
+			made.Comment = value
 		default:
-			return fmt.Errorf("expects 'comment', 'meth', 'uri', 'uri-lf', 'ver', 'hdr', 'body' or 'body-lf' but got '%s' as argument", args[0])
+			err = fmt.Errorf("expects 'comment', 'meth', 'uri', 'uri-lf', 'ver', 'hdr', 'body' or 'body-lf' but got '%s' as argument", args[0])
+		}
+		if err != nil {
+			return nil, err
 		}
 		args = args[1+values:]
 	}
+	return made, nil
+}
+
+// addHTTP adds a rule over HTTP. The request of "option httpchk" and the first of the
+// rules are one, in which the later line counts.
+func (r *ruleset) addHTTP(made *checkStep) error {
+	first := r.loud(0)
+	if made.fromOption {
+		if first >= 0 && r.steps[first].Connect != nil {
+			first = r.loud(first + 1)
+		}
+		switch {
+		case first < 0 || r.steps[first].Request == nil:
+			r.steps = slices.Insert(r.steps, 0, *made)
+		case r.steps[first].fromOption:
+			r.steps = slices.Insert(slices.Delete(r.steps, first, first+1), 0, *made)
+		default:
+			r.steps[first].Request = overwritten(r.steps[first].Request, made.Request)
+		}
+		return nil
+	}
+	if err := r.follows(made); err != nil {
+		return err
+	}
+	if made.Request != nil && first >= 0 && r.steps[first].fromOption {
+		made.Request = overwritten(r.steps[first].Request, made.Request)
+		r.steps = slices.Delete(r.steps, first, first+1)
+	}
+	r.steps = append(r.steps, *made)
 	return nil
+}
+
+// loud is the first rule from one on that has to do with the server, or -1.
+func (r *ruleset) loud(from int) int {
+	for i := from; i < len(r.steps); i++ {
+		if !r.steps[i].quiet() {
+			return i
+		}
+	}
+	return -1
+}
+
+// follows says why a rule cannot come after those before it.
+func (r *ruleset) follows(made *checkStep) error {
+	var last *checkStep
+	for i := range r.steps {
+		if !r.steps[i].quiet() {
+			last = &r.steps[i]
+		}
+	}
+	switch {
+	case last == nil || last.fromOption:
+	case made.Request != nil && last.Connect == nil:
+		return errors.New("unable to add http-check send rule (missing connect rule)")
+	case made.Expect != nil && last.Request == nil && last.Expect == nil:
+		return errors.New("unable to add http-check expect rule (missing send rule)")
+	case made.Connect != nil && last.Expect == nil:
+		return errors.New("unable to add http-check connect rule (missing expect rule)")
+	}
+	return nil
+}
+
+// overwritten is a request with what another one says.
+func overwritten(old, by *checks.Request) *checks.Request {
+	made := *old
+	made.Method, made.Version = cmp.Or(by.Method, old.Method), cmp.Or(by.Version, old.Version)
+	if by.URI+by.URIFormat != "" {
+		made.URI, made.URIFormat = by.URI, by.URIFormat
+	}
+	if by.Body+by.BodyFormat != "" {
+		made.Body, made.BodyFormat = by.Body, by.BodyFormat
+	}
+	if len(by.Headers) > 0 {
+		made.Headers = by.Headers
+	}
+	return &made
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -24,10 +23,6 @@ type protocolWords struct {
 
 // checkIn makes the servers of a proxy be checked in a protocol.
 func (t *translation) checkIn(p *proxy, s statement, module string, words protocolWords) {
-	if s.not {
-		t.errorf(s.Pos, "negation/default is not supported for option '%s' in %s", strings.TrimPrefix(s.keyword, "option "), p)
-		return
-	}
 	made := healthCheck{module: module, words: words}
 	if c, ok := made.checkerIn(nil).(caddy.Provisioner); ok {
 		if err := c.Provision(caddy.Context{}); err != nil {

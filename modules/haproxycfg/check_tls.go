@@ -17,12 +17,14 @@ import (
 )
 
 // speaksTLS reports whether the check of a server does.
-func (n *server) speaksTLS(p *proxy) bool { return n.check.tls || p.check.speaksTLS() }
+func (t *translation) speaksTLS(p *proxy, n *server) bool {
+	return n.check.tls || t.checkOf(p, n).speaksTLS()
+}
 
 // finishTLS makes of the words about TLS what the server's check offers, or says that
 // they mean nothing here.
 func (t *translation) finishTLS(p *proxy, n *server) {
-	if !n.speaksTLS(p) {
+	if !t.speaksTLS(p, n) {
 		for _, w := range n.tls.given {
 			t.idleTLS(w, notInChecks)
 		}
@@ -267,11 +269,24 @@ func (t *translation) based(base, name string) (string, error) {
 
 // protocols checks that a check over HTTP may speak one that it can.
 func (t *translation) protocols(p *proxy, n *server) error {
-	offered := n.protocols(p.check.http.connect.via.alpn)
-	if p.check.module != "http" || len(offered) == 0 || len(overHTTP(offered)) > 0 {
+	h := t.checkOf(p, n)
+	if h.module != httpScript {
 		return nil
 	}
-	return errors.New("'check-alpn " + strings.Join(offered, ",") + "': another protocol than HTTP/1.1 is not available for checks over HTTP: expected http/1.1 among them")
+	connects := []via{{usual: true}}
+	if h.connects() {
+		connects = nil
+		for i := range h.rules.steps {
+			connects = append(connects, h.rules.steps[i].via)
+		}
+	}
+	for _, v := range connects {
+		offered := n.protocols(v.alpn)
+		if (v.tls || v.usual && n.check.tls) && len(offered) > 0 && len(overHTTP(offered)) == 0 {
+			return errors.New("'check-alpn " + strings.Join(offered, ",") + "': another protocol than HTTP/1.1 is not available for checks over HTTP: expected http/1.1 among them")
+		}
+	}
+	return nil
 }
 
 // protocols are those that a check offers by ALPN: of its connect, of check-alpn, or

@@ -112,8 +112,8 @@ func TestTLSOfChecks(t *testing.T) {
 		s1 + "check-ssl ca-file DIR/ca.pem crl-file DIR/list.crl":                 `{"module": "tls", "verify": "chain", "ca": "DIR/ca.pem", "crl": "DIR/list.crl"}`,
 		"ca-base DIR| " + s1 + "check-ssl ca-file ca.pem crl-file list.crl":       `{"module": "tls", "verify": "chain", "ca": "DIR/ca.pem", "crl": "DIR/list.crl"}`,
 		s1 + "check-ssl ca-file DIR/ca":                                           `{"module": "tls", "verify": "chain", "ca": "DIR/ca"}`,
-		"option httpchk; " + ssl + "crt DIR/both.pem alpn h2,http/1.1":            `{"module": "http", "method": "OPTIONS", "tls": {"verify": "none", "client_certificate": {"certificate": "DIR/both.pem"}, "alpn": ["http/1.1"], "alpn_optional": true}}`,
-		"option httpchk; http-check connect ssl; " + s1 + "verify none no-tlsv13": `{"module": "http", "method": "OPTIONS", "tls": {"verify": "none", "max_version": "1.2"}}`,
+		"option httpchk; " + ssl + "crt DIR/both.pem alpn h2,http/1.1":            `{"module": "http_script", "request": {"method": "OPTIONS"}, "tls": {"verify": "none", "client_certificate": {"certificate": "DIR/both.pem"}, "alpn": ["http/1.1"], "alpn_optional": true}}`,
+		"option httpchk; http-check connect ssl; " + s1 + "verify none no-tlsv13": `{"module": "http_script", "request": {"method": "OPTIONS"}, "steps": [{"connect": {"tls": {"verify": "none", "max_version": "1.2"}}}]}`,
 		"ssl-default-server-options no-tlsv13| option tcp-check; tcp-check connect ssl alpn a; " + s1 + "verify none crt DIR/both.pem alpn b": `{"module": "tcp_script", "steps": [
 			{"connect": {"tls": {"verify": "none", "client_certificate": {"certificate": "DIR/both.pem"}, "alpn": ["a"], "alpn_optional": true}}}]}`,
 	} {

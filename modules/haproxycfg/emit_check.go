@@ -3,6 +3,7 @@
 package haproxycfg
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -27,7 +28,7 @@ func interval(d *time.Duration) caddy.Duration {
 const proxyHeader1 = "v1"
 
 func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
-	c := &n.check
+	c, h := &n.check, t.checkOf(p, n)
 	check := &balancer.Check{
 		CheckerRaw:   t.checker(p, n),
 		Interval:     interval(c.interval),
@@ -40,43 +41,34 @@ func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
 		Spread:       t.spread,
 		Log:          p.check.log,
 	}
-	connect := &p.check.http.connect
-	if p.check.module != "http" {
-		connect = new(checkStep)
-	}
-	if connect.via.given {
-		if connect.Connect.Address != "" {
-			check.Address = connect.Connect.Address
-		}
-		if connect.Connect.Port != 0 {
-			check.Port = connect.Connect.Port
-		}
-	}
-	// A script's connects say it themselves.
-	if (connect.via.proxy || c.sendProxy && (!connect.via.given || connect.via.usual)) && !slices.ContainsFunc(p.check.steps, func(s checkStep) bool { return s.via.given }) {
+	if c.sendProxy && !h.connects() { // the connects of a script say it themselves
 		check.SendProxy = proxyHeader1
 	}
 	return check
 }
 
+// connects reports whether a script says how it connects.
+func (h *healthCheck) connects() bool {
+	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.Connect != nil })
+}
+
+// hasRules reports whether the check is a script.
+func (h *healthCheck) hasRules() bool {
+	return h.module == tcpScript || h.module == httpScript
+}
+
 // checker is what a check does.
 func (t *translation) checker(p *proxy, n *server) json.RawMessage {
-	h := &p.check
+	h := t.checkOf(p, n)
 	switch h.module {
-	case "http":
-		c := h.http.checker()
-		if v := h.http.connect.via; v.tls || n.check.tls && (!v.given || v.usual) {
-			c.TLS = t.checkTLS(n, v.sni, v.alpn)
-			c.TLS.ALPN = overHTTP(c.TLS.ALPN)
-			c.TLS.ALPNOptional = len(c.TLS.ALPN) > 0
-		}
-		return caddyconfig.JSONModuleObject(c, "module", h.module, nil)
 	case "ssl_hello":
 		return caddyconfig.JSONModuleObject(struct{}{}, "module", h.module, nil)
-	case "tcp_script":
-		if len(h.steps) > 0 {
-			return caddyconfig.JSONModuleObject(checks.TCPScript{Steps: t.emitSteps(n, h.steps)}, "module", "tcp_script", nil)
+	case tcpScript, httpScript:
+		name, made := t.script(n, h)
+		if made == nil {
+			break
 		}
+		return caddyconfig.JSONModuleObject(made, "module", name, nil)
 	case "mysql", "pgsql", "ldap", "smtp", "redis", "spop":
 		return t.protocolChecker(n, h)
 	}
@@ -86,27 +78,58 @@ func (t *translation) checker(p *proxy, n *server) json.RawMessage {
 	return caddyconfig.JSONModuleObject(struct{}{}, "module", "tcp", nil)
 }
 
-// emitSteps are those of a script. One that does not begin with a connect does so
-// as the server's line says.
-func (t *translation) emitSteps(n *server, steps []checkStep) (out []*checks.Step) {
-	if !steps[0].via.given && n.check.tls {
-		steps = slices.Insert(slices.Clone(steps), 0, checkStep{Step: checks.Step{Connect: new(checks.ConnectStep)}, via: via{given: true, usual: true}})
+// script is the checker that rules come to; nil: there are none.
+func (t *translation) script(n *server, h *healthCheck) (name string, made caddy.Provisioner) {
+	steps, request := t.emitSteps(n, h)
+	if len(steps) == 0 && request == nil {
+		return "", nil
 	}
-	for _, s := range steps {
+	var tls *checks.TLS
+	if n.check.tls && !h.connects() {
+		tls = t.scriptTLS(n, h, via{})
+	}
+	asks := request != nil || slices.ContainsFunc(steps, func(s *checks.Step) bool { return s.Request != nil || s.Expect != nil })
+	if h.module == tcpScript || !asks {
+		return tcpScript, &checks.TCPScript{Steps: steps, TLS: tls}
+	}
+	return httpScript, &checks.HTTPScript{Request: request, Steps: steps, TLS: tls, DrainOn404: h.drainOn404, SendState: h.sendState}
+}
+
+// scriptTLS is how a script speaks TLS. Over HTTP it offers HTTP alone.
+func (t *translation) scriptTLS(n *server, h *healthCheck, v via) *checks.TLS {
+	made := t.checkTLS(n, v.sni, v.alpn)
+	if h.module == httpScript {
+		made.ALPN = overHTTP(made.ALPN)
+		made.ALPNOptional = len(made.ALPN) > 0
+	}
+	return made
+}
+
+// emitSteps are those of a script, and the request that "option httpchk" asks for.
+func (t *translation) emitSteps(n *server, h *healthCheck) (out []*checks.Step, request *checks.Request) {
+	for _, s := range h.rules.steps {
 		made := s.Step
 		if s.via.given {
 			connect := *s.Connect
 			if s.via.tls || s.via.usual && n.check.tls {
-				connect.TLS = t.checkTLS(n, s.via.sni, s.via.alpn)
+				connect.TLS = t.scriptTLS(n, h, s.via)
 			}
 			if s.via.proxy || s.via.usual && n.check.sendProxy {
 				connect.SendProxy = 1
 			}
 			made.Connect = &connect
 		}
+		if s.Request != nil {
+			asked := *s.Request
+			asked.Method = cmp.Or(asked.Method, "OPTIONS")
+			if made.Request = &asked; s.fromOption {
+				request = &asked
+				continue
+			}
+		}
 		out = append(out, &made)
 	}
-	return out
+	return out, request
 }
 
 // checkTLS is how a check speaks TLS. HAProxy holds the certificate against the
@@ -144,10 +167,7 @@ func (t *translation) verifies(n *server) bool {
 
 // speaksTLS reports whether a check does whatever the server's line says.
 func (h *healthCheck) speaksTLS() bool {
-	if h.module == "http" {
-		return h.http.connect.via.tls
-	}
-	return h.module == "tcp_script" && slices.ContainsFunc(h.steps, func(s checkStep) bool { return s.via.tls })
+	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.via.tls })
 }
 
 // checkCA says what is wrong with the file of those whom a check trusts.

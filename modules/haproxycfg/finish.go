@@ -114,8 +114,8 @@ func (t *translation) finishBackend(p *proxy) {
 			t.warnf(n.Pos, "'server %s/%s' : 'observe layer7' is ignored, as in HAProxy: it can only be used in http proxies", p.name, n.name)
 		}
 	}
-	if len(p.check.steps) > 0 && p.check.module != "tcp_script" && !p.refused {
-		t.warnf(p.Pos, "%s uses tcp-check rules without 'option tcp-check', so the rules are ignored.", p)
+	if !p.refused {
+		t.finishRules(p)
 	}
 }
 
@@ -134,11 +134,13 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 		return "'verify' : unknown verify method '" + n.check.verify + "', only 'none' and 'required' are supported"
 	case n.resolvers != "" && !t.resolvers[n.resolvers] && !t.unread:
 		return "unable to find required resolvers '" + n.resolvers + "'" + didYouMean(n.resolvers, slices.Collect(maps.Keys(t.resolvers)))
-	case n.check.on && !n.address.HasPort && n.check.port == 0 && !n.address.Family.IsUnix():
+	case n.check.on && !n.address.HasPort && n.check.port == 0 && !t.checkOf(p, n).hasPort() && !n.address.Family.IsUnix():
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
+	case t.checkedBy(p, n) != nil:
+		return t.checkedBy(p, n).Error()
 	case n.observe == "layer7" && p.isHTTP():
 		return "'observe layer7' is not available: expected 'observe layer4'"
-	case n.speaksTLS(p) && t.verifies(n) && n.check.caFile == "":
+	case t.speaksTLS(p, n) && t.verifies(n) && n.check.caFile == "":
 		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
 	}
 	// HAProxy reads these files whether anything asks for them or not.

@@ -101,7 +101,7 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 	}
 	t := newTranslation(branch)
 	t.said = said
-	t.loader.Open = o.Open
+	t.loader.Open, t.checkLoader.Open = o.Open, o.Open
 	if len(sources) > 0 && sources[0].Name != "" {
 		if dir, err := filepath.Abs(filepath.Dir(sources[0].Name)); err == nil {
 			t.dir = dir

@@ -79,6 +79,8 @@ func (t *translation) checkParent(p, from *proxy) {
 	}
 	from.users |= p.where()
 	switch {
+	case p.kind == "backend" && len(from.connection)+len(from.session) > 0:
+		t.errorf(p.Pos, "a backend section cannot inherit from a defaults section defining 'tcp-request connection' or 'tcp-request session' rules (defaults section at %s): expected them in the frontends", from.Pos)
 	case p.kind == "listen":
 		t.errorf(p.Pos, "a listen section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at %s): expected the rules in %s", from.Pos, p)
 	case from.users&inFrontend != 0 && from.users&inBackend != 0:

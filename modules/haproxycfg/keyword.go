@@ -59,6 +59,8 @@ type keyword struct {
 	// strict makes an error of what HAProxy otherwise warns of and ignores: the
 	// keyword in a frontend where it belongs in a backend, or the reverse.
 	strict bool
+	// fixed is that of an option which "no" and "default" must not stand before.
+	fixed bool
 }
 
 // statement is a line on its way through the tables.

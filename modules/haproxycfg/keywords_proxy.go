@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	notYet    = "it is not available yet"
-	ofCapture = "nothing is captured: the log line has the server name and the protocols of the hello anyway"
+	notYet      = "it is not available yet"
+	ofKeepalive = "keepalive is on for clients, and for servers whose timeout is longer than five minutes"
+	ofCapture   = "nothing is captured: the log line has the server name and the protocols of the hello anyway"
 )
 
 // proxyKeywords are the keywords of frontend, backend, listen and defaults.
@@ -110,7 +111,7 @@ const everyOne = "every connection is one line of the log, when it ends"
 
 var logging = []keyword{
 	{name: "log", in: inProxies, grade: differs, warn: true, args: logTarget, note: ofLogging},
-	{name: "option tcplog", in: inProxies, grade: differs, warn: true, args: clf, note: ofLogging},
+	{name: "option tcplog", in: inProxies, fixed: true, grade: differs, warn: true, args: clf, note: ofLogging},
 	{name: "log-format|log-format-sd|error-log-format", in: inProxies, grade: differs, warn: true, args: word, do: checkLogFormat, note: "the log line is JSON, and always has the same fields"},
 	{name: "log-steps", in: inProxies, grade: differs, warn: true, args: something, note: everyOne},
 	{name: "option dontlognull|option dontlog-normal|option logasap", in: inFrontends, grade: differs, warn: true, args: nothing, note: everyOne},
@@ -133,7 +134,8 @@ var sticking = []keyword{
 }
 
 var optionWords = []keyword{
-	{name: "option tcpka|option clitcpka|option srvtcpka", in: inProxies, grade: harmless, args: nothing, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes"},
+	{name: "option tcpka", in: inProxies, grade: harmless, fixed: true, args: nothing, note: ofKeepalive},
+	{name: "option clitcpka|option srvtcpka", in: inProxies, grade: harmless, args: nothing, note: ofKeepalive},
 	{name: "clitcpka-cnt|srvtcpka-cnt", in: inProxies, grade: harmless, args: number(1, 1<<31-1), note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
 	{name: "clitcpka-idle|clitcpka-intvl|srvtcpka-idle|srvtcpka-intvl", in: inProxies, grade: harmless, args: duration, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
 	{name: "option splice-auto|option splice-request|option splice-response", in: inProxies, grade: harmless, args: nothing, note: "it saves copies, and changes nothing else"},

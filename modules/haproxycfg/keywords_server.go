@@ -207,9 +207,9 @@ func addChecks(add adder) {
 	check(1, choice("init-state", func(n *server) *string { return &n.initState }, "none", "fully-up", "up", "down", "fully-down"), "init-state")
 	check(1, func(n *server, v string) error { n.track = v; return nil }, "track")
 	check(1, func(n *server, v string) error { n.check.verifyHost = v; return nil }, "verifyhost")
-	add(serverKeyword{values: 1, grade: refused, note: noHealthcheck}, "healthcheck")
-	add(serverKeyword{values: 1, grade: refused, note: "checking in another protocol than TLS or HTTP/1 is not available"}, "check-proto")
-	add(serverKeyword{grade: refused, note: "connecting through it is not available"}, "check-via-socks4")
+	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error { n.check.section = v; return nil }}, "healthcheck")
+	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error { n.check.proto = v; return nil }}, "check-proto")
+	add(serverKeyword{grade: harmless, note: "it is for servers with 'socks4', which is refused"}, "check-via-socks4")
 }
 
 func choice(name string, field func(*server) *string, words ...string) func(*server, string) error {

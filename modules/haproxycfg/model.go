@@ -16,15 +16,17 @@ import (
 
 // translation is one configuration on its way.
 type translation struct {
-	dir      string // where relative file names begin; empty: nowhere
-	branch   string
-	said     bool                        // HAPROXY_BRANCH names the branch
-	getenv   func(string) (string, bool) // with what the configuration itself sets
-	loader   *sample.Loader
-	problems []haproxyfile.Problem
-	notices  []*notice
-	byFormat map[string]*notice
-	refusals []string // the notes of what was refused
+	dir    string // where relative file names begin; empty: nowhere
+	branch string
+	said   bool                        // HAPROXY_BRANCH names the branch
+	getenv func(string) (string, bool) // with what the configuration itself sets
+	loader *sample.Loader
+	// checkLoader reads the expressions of health checks.
+	checkLoader *sample.Loader
+	problems    []haproxyfile.Problem
+	notices     []*notice
+	byFormat    map[string]*notice
+	refusals    []string // the notes of what was refused
 
 	anonymous *proxy            // the last defaults section, of whatever name
 	defaults  map[string]*proxy // the named ones
@@ -32,9 +34,10 @@ type translation struct {
 	frontends map[string]*proxy
 	backends  map[string]*proxy
 	resolvers map[string]bool
-	maxconn   int           // of global; 0: not given
-	spread    int           // spread-checks
-	hardStop  time.Duration // 0: not given
+	checks    map[string]*proxy // the sections healthcheck
+	maxconn   int               // of global; 0: not given
+	spread    int               // spread-checks
+	hardStop  time.Duration     // 0: not given
 
 	verifyNone bool             // ssl-server-verify none
 	caBase     string           // ca-base
@@ -67,8 +70,12 @@ type translation struct {
 
 func newTranslation(branch string) *translation {
 	return &translation{
-		branch:    branch,
-		loader:    new(sample.Loader),
+		branch: branch,
+		loader: new(sample.Loader),
+
+		checkLoader: &sample.Loader{Checks: true},
+		checks:      make(map[string]*proxy),
+
 		byFormat:  make(map[string]*notice),
 		frontends: make(map[string]*proxy),
 		backends:  make(map[string]*proxy),
@@ -108,6 +115,7 @@ type proxy struct {
 	serverUses []use     // use-server
 	fallback   reference // default_backend
 	http       webSite
+	table      haproxyfile.Pos // of stick-table
 
 	monitorFails []*condition // monitor fail
 
@@ -175,7 +183,7 @@ func (p *proxy) inherit(from *proxy) {
 	p.connection = slices.Clone(p.connection)
 	p.session = slices.Clone(p.session)
 	p.content = slices.Clone(p.content)
-	p.check.steps = slices.Clone(p.check.steps)
+	p.check.inherit()
 }
 
 // where is what the section can do.

@@ -137,5 +137,9 @@ func addTable(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'stick-table' in %s: missing size", p)
 		return
 	}
+	if p.table.Line != 0 {
+		t.errorf(s.Pos, "stick-table name '%s' conflicts with table declared in %s at %s: expected one table", p.name, p, p.table)
+	}
+	p.table = s.Pos
 	t.notice(s.Pos, harmless, unusedTable, "stick-table")
 }

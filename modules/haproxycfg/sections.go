@@ -33,7 +33,7 @@ var sectionKinds = map[string]sectionKind{
 	"http-errors": {harmless, "it is for mode http"},
 	"crt-store":   {harmless, unusedCertificate},
 	"crt-list":    {harmless, unusedCertificate},
-	"healthcheck": {harmless, unusedHealthcheck},
+	"healthcheck": {},
 	"traces":      {harmless, "it is for debugging HAProxy"},
 	"acme":        {harmless, "Caddy gets certificates by itself"},
 }
@@ -53,6 +53,8 @@ func (t *translation) read(sections []haproxyfile.Section) {
 			t.readDefaults(s)
 		case "frontend", "backend", "listen":
 			t.readProxy(s)
+		case "healthcheck":
+			t.readHealthcheck(s)
 		default:
 			t.readOther(s)
 		}
@@ -214,6 +216,10 @@ func (t *translation) allowed(k *keyword, p *proxy, s statement) bool {
 		} else {
 			t.warnf(s.Pos, "'%s' ignored because %s has no %s capability", s.keyword, p, capability)
 		}
+		return false
+	}
+	if s.not && k.fixed {
+		t.errorf(s.Pos, "negation/default is not supported for option '%s' in %s", strings.TrimPrefix(s.keyword, "option "), p)
 		return false
 	}
 	if s.not && !strings.HasPrefix(s.keyword, "option ") && s.keyword != "log" {

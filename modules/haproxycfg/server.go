@@ -55,6 +55,8 @@ type serverCheck struct {
 	tls, sendProxy                   bool
 	serverName, alpn, caFile, verify string
 	verifyHost                       string
+	section                          string // healthcheck
+	proto                            string
 }
 
 // addServer reads "server NAME ADDRESS [OPTIONS]".

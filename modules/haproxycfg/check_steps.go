@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
+)
+
+// sendStep reads what a script sends.
+func (t *translation) sendStep(kind string, args []string) (*checkStep, error) {
+	args, comment, err := withoutComment(args)
+	if err != nil || len(args) != 1 {
+		return nil, errors.Join(errors.New("expects a string as argument, and nothing but 'comment' after it"), err)
+	}
+	made, text := &checkStep{Step: checks.Step{Comment: comment}}, args[0]
+	if strings.HasSuffix(kind, "-lf") {
+		format := text
+		if text, err = t.checkFormat(format); err != nil {
+			return nil, err
+		}
+		if text == "" {
+			made.SendFormat = format
+			if kind == "send-binary-lf" {
+				made.SendFormat, made.SendHexFormat = "", format
+			}
+			return made, nil
+		}
+	}
+	switch {
+	case strings.HasPrefix(kind, "send-binary"):
+		made.SendHex = text
+		return made, hexadecimal(text)
+	case utf8.ValidString(text):
+		made.Send = text
+	default:
+		made.SendHex = hex.EncodeToString([]byte(text))
+	}
+	return made, nil
+}
+
+func hexadecimal(text string) error {
+	if i := strings.IndexFunc(text, func(c rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", c) }); i >= 0 {
+		return fmt.Errorf("'%s' invalid binary string (an hex digit is expected (found '%c'))", text, []rune(text[i:])[0])
+	}
+	if len(text)%2 != 0 {
+		return fmt.Errorf("'%s' invalid binary string (an even number of hex digit is expected)", text)
+	}
+	return nil
+}
+
+func withoutComment(args []string) (rest []string, comment string, err error) {
+	i := slices.Index(args[min(1, len(args)):], "comment") + 1
+	if i < 1 || len(args) == 0 {
+		return args, "", nil
+	}
+	if len(args) < i+2 {
+		return nil, "", errors.New("'comment' expects a string")
+	}
+	return slices.Delete(slices.Clone(args), i, i+2), args[i+1], nil
+}
+
+// connectStep reads where a script connects to, and how. proto is the multiplexer that
+// it can speak through.
+func (t *translation) connectStep(args []string, proto string) (*checkStep, error) {
+	made := &checkStep{Step: checks.Step{Connect: new(checks.ConnectStep)}, via: via{given: true}}
+	for len(args) > 0 {
+		name := args[0]
+		if slices.Contains([]string{"port", "addr", "sni", "alpn", "proto", "comment"}, name) {
+			if len(args) < 2 {
+				return nil, fmt.Errorf("'%s' expects an argument", name)
+			}
+			err := made.set(name, args[1])
+			switch name {
+			case "port":
+				err = t.connectPort(made.Connect, args[1])
+			case "proto":
+				err = muxProtocol(args[1], proto)
+			}
+			if err != nil {
+				return nil, err
+			}
+			args = args[2:]
+			continue
+		}
+		switch name {
+		case "ssl":
+			made.via.tls = true
+		case "send-proxy":
+			made.via.proxy = true
+		case "default":
+			made.via.usual = true
+		case "linger":
+			made.Connect.Linger = true
+		case "via-socks4": // it is for servers with 'socks4', which is refused
+		default:
+			return nil, fmt.Errorf("expects 'comment', 'port', 'addr', 'send-proxy', 'ssl', 'sni', 'alpn', 'proto' or 'via-socks4', 'linger', 'default' but got '%s' as argument", name)
+		}
+		args = args[1:]
+	}
+	return made, nil
+}
+
+// connectPort reads the port of a connect, which may be an expression.
+func (t *translation) connectPort(c *checks.ConnectStep, text string) error {
+	if n, err := strconv.Atoi(text); err == nil {
+		if n < 1 || n > 1<<16-1 {
+			return fmt.Errorf("expects a valid TCP port (from range 1 to 65535) or a sample expression, got %s", text)
+		}
+		c.Port, c.PortValue = n, ""
+		return nil
+	}
+	if _, err := t.checkLoader.Expression(text); err != nil {
+		return fmt.Errorf("error detected while parsing port expression : %w", unavailable(err))
+	}
+	c.Port, c.PortValue = 0, text
+	return nil
+}
+
+// muxProtocols are HAProxy's multiplexers, and the kind of check that each is for.
+var muxProtocols = map[string]string{"none": "none", "h1": "h1", "h2": "h1", "fcgi": "h1", "quic": "h1", "spop": "spop"}
+
+// muxProtocol checks the name of a multiplexer for a check that speaks another one.
+func muxProtocol(name, speaks string) error {
+	kind, known := muxProtocols[name]
+	switch {
+	case !known:
+		return fmt.Errorf("'proto' : unknown MUX protocol '%s': expected '%s'", name, speaks)
+	case kind != speaks:
+		return fmt.Errorf("'proto' : invalid MUX protocol '%s' for this kind of check: expected '%s'", name, speaks)
+	case name != speaks:
+		return fmt.Errorf("'proto %s' is not available: checks over HTTP speak HTTP/1: expected 'proto h1', or none", name)
+	}
+	return nil
+}
+
+func (s *checkStep) set(name, value string) error {
+	switch name {
+	case "addr":
+		return setHost(&s.Connect.Address, "addr", value)
+	case "sni":
+		s.via.sni = value
+	case "alpn":
+		s.via.alpn = value
+	case "comment":
+		s.Comment = value
+	}
+	return nil
+}
