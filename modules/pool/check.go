@@ -72,24 +72,27 @@ type Code string
 
 // The codes, by the layer that a check has reached.
 const (
-	Layer4OK         Code = "L4OK"    // connected
-	Layer4Timeout    Code = "L4TOUT"  // no connection in time
-	Layer4Connection Code = "L4CON"   // no connection: refused, unreachable, reset
-	Layer6OK         Code = "L6OK"    // TLS is spoken
-	Layer6Timeout    Code = "L6TOUT"  // no TLS in time
-	Layer6Response   Code = "L6RSP"   // something else than TLS, or a handshake that failed
-	Layer7OK         Code = "L7OK"    // the answer is the one expected
-	Layer7Stopping   Code = "L7OKC"   // passed, but the server wants no new connections
-	Layer7Timeout    Code = "L7TOUT"  // no answer in time
-	Layer7Response   Code = "L7RSP"   // no answer, or one that cannot be read
-	Layer7Status     Code = "L7STS"   // an answer that says no
-	SocketError      Code = "SOCKERR" // the proxy lacks a descriptor, a port or memory
-	DNSError         Code = "DNSERR"  // the DNS does not say where the server is
-	Observed         Code = "HANA"    // no check: what clients met
-	Ejected          Code = "EJECT"   // no check: what clients could not connect to
-	NotChecked       Code = "INI"     // no check is over yet
-	Set              Code = "SET"     // no check: somebody has set it
-	Tracked          Code = "TRACK"   // no check: the server that it tracks is so
+	Layer4OK         Code = "L4OK"     // connected
+	Layer4Timeout    Code = "L4TOUT"   // no connection in time
+	Layer4Connection Code = "L4CON"    // no connection: refused, unreachable, reset
+	Layer6OK         Code = "L6OK"     // TLS is spoken
+	Layer6Timeout    Code = "L6TOUT"   // no TLS in time
+	Layer6Response   Code = "L6RSP"    // something else than TLS, or a handshake that failed
+	Layer7OK         Code = "L7OK"     // the answer is the one expected
+	Layer7Stopping   Code = "L7OKC"    // passed, but the server wants no new connections
+	Layer7Timeout    Code = "L7TOUT"   // no answer in time
+	Layer7Response   Code = "L7RSP"    // no answer, or one that cannot be read
+	Layer7Status     Code = "L7STS"    // an answer that says no
+	ProcessOK        Code = "PROCOK"   // a program has exited with status 0
+	ProcessTimeout   Code = "PROCTOUT" // a program has not exited in time
+	ProcessError     Code = "PROCERR"  // a program has exited with another status, or not started
+	SocketError      Code = "SOCKERR"  // the proxy lacks a descriptor, a port or memory
+	DNSError         Code = "DNSERR"   // the DNS does not say where the server is
+	Observed         Code = "HANA"     // no check: what clients met
+	Ejected          Code = "EJECT"    // no check: what clients could not connect to
+	NotChecked       Code = "INI"      // no check is over yet
+	Set              Code = "SET"      // no check: somebody has set it
+	Tracked          Code = "TRACK"    // no check: the server that it tracks is so
 )
 
 var reasons = map[Code]string{
@@ -104,6 +107,9 @@ var reasons = map[Code]string{
 	Layer7Timeout:    "layer 7 timeout",
 	Layer7Response:   "layer 7 invalid response",
 	Layer7Status:     "layer 7 wrong status",
+	ProcessOK:        "external check passed",
+	ProcessTimeout:   "external check timeout",
+	ProcessError:     "external check error",
 	SocketError:      "socket error",
 	DNSError:         "name resolution failed (DNS)",
 	Observed:         "errors that clients met",
@@ -121,7 +127,7 @@ func (c Code) Unknown() bool { return c == SocketError || c == DNSError }
 
 // OK reports whether a check with this code has passed.
 func (c Code) OK() bool {
-	return c == Layer4OK || c == Layer6OK || c == Layer7OK || c == Layer7Stopping
+	return c == Layer4OK || c == Layer6OK || c == Layer7OK || c == Layer7Stopping || c == ProcessOK
 }
 
 // Result is how a check went.

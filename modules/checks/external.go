@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package checks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+)
+
+func init() {
+	caddy.RegisterModule(new(External))
+}
+
+// External runs a program, and passes if that exits with status 0. It is HAProxy's option
+// external-check. The program runs as the user of the proxy, without a shell, in a process
+// group of its own that is killed when time is over. A configuration with it can make the
+// proxy run anything that this user may.
+//
+// The arguments are HAProxy's: the address and port of the listener, NOT_USED if there is
+// none, and those of the server. HAPROXY_PROXY_ADDR, HAPROXY_PROXY_PORT,
+// HAPROXY_SERVER_ADDR and HAPROXY_SERVER_PORT are the same, and HAPROXY_PROXY_NAME,
+// HAPROXY_SERVER_NAME and HAPROXY_SERVER_CURCONN say which server that is.
+type External struct {
+	// Command is the absolute path of the program.
+	Command string `json:"command"`
+
+	// Listener is what the first two arguments are: HOST:PORT, or the path of a socket.
+	Listener string `json:"listener,omitempty"`
+
+	// Environment is what the environment of the program has beside the addresses.
+	Environment map[string]string `json:"environment,omitempty"`
+
+	// InheritEnvironment adds the environment of the proxy. It is HAProxy's preserve-env.
+	InheritEnvironment bool `json:"inherit_environment,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*External) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.checks.external",
+		New: func() caddy.Module { return new(External) },
+	}
+}
+
+// Provision checks the options. The program may be put there later.
+func (c *External) Provision(caddy.Context) error {
+	if !filepath.IsAbs(c.Command) {
+		return fmt.Errorf("command %q: expected an absolute path", c.Command)
+	}
+	for name, value := range c.Environment {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+			return fmt.Errorf("environment: %q: expected a name without = and a value without zero bytes", name)
+		}
+	}
+	return nil
+}
+
+// closing is how long the output of a program that has exited is waited for, where
+// something that it has started still has it open.
+const closing = 100 * time.Millisecond
+
+// Check is PROCOK, PROCERR with the exit status, or PROCTOUT. Info has the first line of
+// what the program has written.
+func (c *External) Check(ctx context.Context, t pool.Target) pool.Result {
+	if ctx.Err() != nil {
+		return external.failed(ctx, ctx.Err()).Result
+	}
+	within, cancel := context.WithCancel(ctx)
+	if t.Timeout > 0 {
+		within, cancel = context.WithTimeout(ctx, t.Timeout)
+	}
+	defer cancel()
+	host, port, err := whereIs(within, t)
+	if err != nil {
+		return external.failed(ctx, err).Result
+	}
+	proxyHost, proxyPort := hostAndPort(c.Listener)
+	command := exec.CommandContext(within, c.Command, used(proxyHost), used(proxyPort), used(host), used(port)) //nolint:gosec // it is what the operator asks for
+	command.Env = append(c.environment(t.Subject), "HAPROXY_PROXY_ADDR="+proxyHost, "HAPROXY_PROXY_PORT="+proxyPort, "HAPROXY_SERVER_ADDR="+host, "HAPROXY_SERVER_PORT="+port)
+	said := new(beginning)
+	command.Stdout, command.Stderr = said, said
+	command.WaitDelay = closing
+	killWithGroup(command)
+	err = command.Run()
+	switch state := command.ProcessState; {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return external.failed(ctx, err).Result
+	case state == nil:
+		return notStarted(ctx, c.Command, err).Result
+	case state.Success():
+		return pool.Result{Code: pool.ProcessOK, Info: said.line()}
+	case within.Err() != nil:
+		return pool.Result{Code: pool.ProcessTimeout, Info: said.line()}
+	case said.line() == "":
+		return external.says("%v", state).Result
+	default:
+		return external.says("%v: %s", state, said.line()).Result
+	}
+}
+
+// notStarted is the problem that a program could not be started. Where the proxy may have
+// no more processes, that says nothing of the server.
+func notStarted(ctx context.Context, path string, err error) *problem {
+	if errors.Is(err, syscall.EAGAIN) {
+		return &problem{pool.Result{Code: pool.SocketError, Info: "no more processes: " + reason(err)}}
+	}
+	bad := external.failed(ctx, err)
+	bad.Info = "starting " + path + ": " + bad.Info
+	return bad
+}
+
+// environment is that of the program, but for the addresses.
+func (c *External) environment(about *pool.Subject) (env []string) {
+	if c.InheritEnvironment {
+		env = os.Environ()
+	}
+	if about != nil {
+		env = append(env, "HAPROXY_PROXY_NAME="+about.Backend, "HAPROXY_SERVER_NAME="+about.Server)
+		env = append(env, fmt.Sprintf("HAPROXY_SERVER_CURCONN=%d", about.Standing().Sessions))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Environment)) {
+		env = append(env, name+"="+c.Environment[name])
+	}
+	return env
+}
+
+// whereIs is the address and the port of a server: of a name, its first address.
+func whereIs(ctx context.Context, t pool.Target) (host, port string, err error) {
+	if t.Network == "unix" {
+		return t.Address, "", nil
+	}
+	if host, port, err = net.SplitHostPort(t.Address); err != nil {
+		return "", "", err
+	}
+	deadline, _ := ctx.Deadline()
+	name := resolve.Name{Host: host, Family: resolve.FamilyOf(t.Network), Prefer: resolve.FamilyOf(t.ResolvePrefer)}
+	answer, err := resolve.Servers.Lookup(name, left(deadline), ctx.Done())
+	if err != nil {
+		return "", "", err
+	}
+	return answer.Addresses[0].String(), port, nil
+}
+
+func hostAndPort(address string) (host, port string) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil { // a socket, or nothing
+		return address, ""
+	}
+	return host, port
+}
+
+// used is an argument, which is never empty.
+func used(s string) string {
+	if s == "" {
+		return "NOT_USED"
+	}
+	return s
+}
+
+// beginning keeps the first bytes that are written to it.
+type beginning struct{ text []byte }
+
+func (b *beginning) Write(p []byte) (int, error) {
+	b.text = append(b.text, p[:min(len(p), told+1-len(b.text))]...)
+	return len(p), nil
+}
+
+// line is the first line of what has been written.
+func (b *beginning) line() string {
+	first, _, _ := bytes.Cut(bytes.TrimLeft(b.text, "\r\n"), []byte{'\n'})
+	return plain(strings.TrimSpace(string(first)))
+}
+
+// external is what failures mean of a program.
+var external = layer{pool.ProcessTimeout, pool.ProcessError}
+
+// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+//
+//	check external {
+//		command <path>
+//		listener <host>:<port>|<path>
+//		environment <name> <value>
+//		inherit_environment
+//	}
+func (c *External) CheckOptions() options.Table {
+	return options.Table{
+		"command":             options.Text(&c.Command),
+		"listener":            options.Text(&c.Listener),
+		"environment":         options.Many(c.parseEnvironment),
+		"inherit_environment": options.Flag(&c.InheritEnvironment),
+	}
+}
+
+func (c *External) parseEnvironment(d *caddyfile.Dispenser) error {
+	var name, value string
+	if !d.Args(&name, &value) {
+		return d.Err("expected environment NAME VALUE")
+	}
+	if _, given := c.Environment[name]; given {
+		return d.Errf("environment %s is given twice", name)
+	}
+	if c.Environment == nil {
+		c.Environment = make(map[string]string)
+	}
+	c.Environment[name] = value
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Module      = (*External)(nil)
+	_ caddy.Provisioner = (*External)(nil)
+	_ pool.Checker      = (*External)(nil)
+)

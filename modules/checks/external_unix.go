@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix
+
+package checks
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// killWithGroup makes a command that is canceled be killed with all that it has started.
+func killWithGroup(command *exec.Cmd) {
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+}
