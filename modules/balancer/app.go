@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,6 +54,12 @@ type App struct {
 	// they want.
 	RemovedServerTimeout caddy.Duration `json:"removed_server_timeout,omitempty"`
 
+	// Variables are shared by all connections. They are computed in this order when
+	// the configuration is loaded; rules may set such variables, too. They are
+	// HAProxy's set-var in its global section.
+	Variables []Variable `json:"variables,omitempty"`
+
+	variables sync.Map // string → sample.Value
 	ctx       caddy.Context
 	frontends map[string]options.Origin
 }
@@ -76,6 +83,9 @@ func (a *App) provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.checkTimeouts(); err != nil {
+		return err
+	}
+	if err := a.computeVariables(); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {

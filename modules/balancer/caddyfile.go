@@ -25,6 +25,7 @@ func init() {
 //		backend <name> {
 //			…
 //		}
+//		set_var <name> <expression>
 //		grace_period           <duration>|off
 //		removed_server_timeout <duration>|off
 //	}
@@ -46,6 +47,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name
 	return options.Table{
 		"backend":                options.Many(a.parseBackend),
+		"set_var":                options.Many(a.parseVariable),
 		"grace_period":           TimeoutOption(&a.GracePeriod),
 		"removed_server_timeout": TimeoutOption(&a.RemovedServerTimeout),
 	}.With(advice(&advised.app)).ParseBlock(d)

@@ -31,6 +31,9 @@ const matchers = "layer4.matchers"
 //		set_var <name> <expression> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
+//		set_var_format <name> <format> [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
 //		unset_var <name> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
@@ -62,6 +65,10 @@ func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
 		if !d.Args(&r.Var, &r.Value) {
 			return d.Err("expected set_var NAME EXPRESSION")
 		}
+	case setVarFormat:
+		if !d.Args(&r.Var, &r.Value) {
+			return d.Err("expected set_var_format NAME FORMAT")
+		}
 	case unsetVar:
 		if !d.Args(&r.Var) {
 			return d.Err("expected unset_var NAME")
@@ -74,6 +81,11 @@ func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
 	if action == setVar {
 		if _, err := l4acl.WithoutFiles().Expression(r.Value); err != nil {
 			return d.Errf("set_var %s: %w", r.Var, err)
+		}
+	}
+	if action == setVarFormat {
+		if _, err := l4acl.WithoutFiles().Format(r.Value); err != nil {
+			return d.Errf("set_var_format %s: %w", r.Var, err)
 		}
 	}
 	return ParseCondition(d, r.Action, &r.MatcherSetsRaw, &r.UnlessRaw)

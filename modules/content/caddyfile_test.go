@@ -25,6 +25,7 @@ func TestCaddyfile(t *testing.T) {
 		"set_var txn.b req.ssl_sni,map(/no/such.map,b0)":               `{"rules":[{"action":"set_var","var":"txn.b","value":"req.ssl_sni,map(/no/such.map,b0)"}]}`,
 		"close acl src -f /no/such.lst":                                `{"rules":[{"action":"close","match":[{"acl":[{"any":[{"fetch":"src","files":["/no/such.lst"]}]}]}]}]}`,
 		"set_var sess.sni req.ssl_sni,lower\nunset_var txn.x ech":      `{"rules":[{"action":"set_var","var":"sess.sni","value":"req.ssl_sni,lower"},{"action":"unset_var","var":"txn.x","match":[{"client_hello":{"ech":true}}]}]}`,
+		"set_var_format txn.a \"%[src]:%[src_port]\" ech":              `{"rules":[{"action":"set_var_format","var":"txn.a","value":"%[src]:%[src_port]","match":[{"client_hello":{"ech":true}}]}]}`,
 		"set_var sess.sni req.ssl_sni,lower unless no_sni":             `{"rules":[{"action":"set_var","var":"sess.sni","value":"req.ssl_sni,lower","unless":[{"client_hello":{"no_sni":true}}]}]}`,
 	} {
 		c := new(Config)
@@ -42,7 +43,9 @@ func TestCaddyfile(t *testing.T) {
 		"inspect_delay 0":                 "inspect_delay: ",
 		"set_var sess.x":                  "expected set_var NAME EXPRESSION, at Testfile:2",
 		"unset_var":                       "expected unset_var NAME, at Testfile:2",
-		"set_var proc.x src":              `variable "proc.x": expected a scope (sess, txn or req)`,
+		"set_var res.x src":               `variable "res.x": expected a scope (proc, sess, txn or req)`,
+		"set_var_format sess.x":           "expected set_var_format NAME FORMAT",
+		"set_var_format sess.x %[nope]":   "set_var_format sess.x: failed to parse sample expression",
 		"close unless":                    "rule for close: expected a matcher after unless, at Testfile:2",
 		"close {\n ech\n client_hello\n}": "rule for close: sni, alpn and the like are fields of client_hello: expected either them or client_hello",
 		"close acl nothing":               "unknown fetch method 'nothing'",

@@ -25,9 +25,6 @@ type View struct {
 	// Connection is a connection that holds the bytes, for matchers that know
 	// nothing of Input. It is called only if one of these is asked.
 	Connection func() *layer4.Connection
-
-	// SetVar sets a variable, or with nil forgets it.
-	SetVar func(name string, value any)
 }
 
 // Condition is when a rule applies: HAProxy's if and unless. The zero value is

@@ -88,7 +88,7 @@ func look(t testing.TB, sent string, final bool) (*View, map[string]any) {
 		Connection: func() *layer4.Connection {
 			return layer4.WrapConnection(new(hellotest.Conn), hello.Bytes(), zap.NewNop())
 		},
-		SetVar: func(name string, value any) { vars[name] = value },
+		Input: sample.Input{SetVar: func(name string, value sample.Value) { vars[name] = value }},
 	}
 	v.Hello, v.Final = hello, final
 	v.Var = func(name string) (sample.Value, bool) {
@@ -287,13 +287,13 @@ func TestMistakes(t *testing.T) {
 		`{"rules": [{}]}`:          "rule 1: it has no action",
 
 		`{"rules": [{"action": "accept"}, {"action": ""}]}`:                       "rule 2: it has no action",
-		`{"rules": [{"action": "acept"}]}`:                                        `rule 1: unknown action "acept"; did you mean "accept"? (known: accept, close, drop, reject, reset, set_var, unset_var)`,
+		`{"rules": [{"action": "acept"}]}`:                                        `rule 1: unknown action "acept"; did you mean "accept"? (known: accept, close, drop, reject, reset, set_var, set_var_format, unset_var)`,
 		`{"rules": [{"action": "close", "var": "sess.x"}]}`:                       "rule 1: action close has a var or a value: expected neither",
 		`{"rules": [{"action": "close", "value": "src"}]}`:                        "rule 1: action close has a var or a value: expected neither",
 		`{"rules": [{"action": "set_var", "var": "sess.x"}]}`:                     "rule 1: set_var sess.x has no value: expected an expression such as req.ssl_sni,lower",
 		`{"rules": [{"action": "unset_var", "var": "sess.x", "value": "src"}]}`:   "rule 1: unset_var sess.x has a value: expected none",
-		`{"rules": [{"action": "unset_var"}]}`:                                    `rule 1: variable "": expected a scope (sess, txn or req), a dot, and letters, digits, _ and dots`,
-		`{"rules": [{"action": "set_var", "var": "proc.x", "value": "src"}]}`:     `rule 1: variable "proc.x": expected a scope`,
+		`{"rules": [{"action": "unset_var"}]}`:                                    `rule 1: variable "": expected a scope (proc, sess, txn or req), a dot, and letters, digits, _ and dots`,
+		`{"rules": [{"action": "set_var", "var": "res.x", "value": "src"}]}`:      `rule 1: variable "res.x": expected a scope`,
 		`{"rules": [{"action": "set_var", "var": "sess.", "value": "src"}]}`:      `rule 1: variable "sess.": expected`,
 		`{"rules": [{"action": "set_var", "var": "sess.x y", "value": "src"}]}`:   `rule 1: variable "sess.x y": expected`,
 		`{"rules": [{"action": "set_var", "var": "sess.x", "value": "nothing"}]}`: "rule 1: set_var sess.x: unknown fetch method 'nothing'",

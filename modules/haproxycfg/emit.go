@@ -24,7 +24,7 @@ const forever = caddy.Duration(-1)
 // emit writes the configuration for Caddy.
 func (t *translation) emit() []byte {
 	apps := make(caddy.ModuleMap)
-	app := balancer.App{Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop)}
+	app := balancer.App{Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables}
 	l4 := layer4.App{Servers: make(map[string]*layer4.Server)}
 	sites := make(map[string]*webServer)
 	for _, p := range t.proxies {

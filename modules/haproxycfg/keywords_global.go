@@ -77,7 +77,7 @@ var globals = newTable([]keyword{
 	{name: "ssl-default-server-client-sigalgs", in: inGlobal, grade: differs, args: word, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.clientSigalgs }), note: cannotCheck},
 	{name: "issuers-chain-path|ssl-default-bind-ciphers|ssl-default-bind-ciphersuites|ssl-default-bind-curves|ssl-default-bind-options|ssl-default-bind-sigalgs|ssl-default-bind-client-sigalgs|ssl-dh-param-file|ssl-engine|ssl-mode-async|ssl-propquery|ssl-provider|ssl-provider-path|ssl-security-level|ssl-skip-self-issued-ca|limited-quic", in: inGlobal, grade: harmless, note: ofTLS},
 	{name: "httpclient.resolvers.disabled|httpclient.resolvers.id|httpclient.resolvers.prefer|httpclient.retries|httpclient.ssl.ca-file|httpclient.ssl.verify|httpclient.timeout.connect", in: inGlobal, grade: harmless, note: "nothing that runs here asks for it"},
-	{name: "set-var|set-var-fmt", in: inGlobal, grade: refused, note: "variables of the process are not available: expected tcp-request content set-var(sess.NAME)"},
+	{name: "set-var|set-var-fmt", in: inGlobal, grade: supported, do: sharedVariable},
 	{name: "lua-load|lua-load-per-thread|lua-prepend-path", in: inGlobal, grade: refused, note: "there is no Lua: expected ACLs and tcp-request rules"},
 	{name: "nbproc", in: inGlobal, grade: harmless, args: word, note: "HAProxy removed it in 2.5; one process uses all cores"},
 }, tuning, newer)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxysites"
@@ -55,9 +56,10 @@ type translation struct {
 	certificates map[string]remembered[*checks.ClientCertificate]
 	ciphers      map[string]remembered[cipherList]
 
-	unix  unixSockets
-	ids   map[int]*proxy
-	asked []question
+	unix      unixSockets
+	ids       map[int]*proxy
+	asked     []question
+	variables []balancer.Variable // of the scope proc
 
 	skipHTTP  bool // see Options
 	drafts    []haproxysites.Site

@@ -22,13 +22,12 @@ type rule struct {
 
 // actions are those of tcp-request, and what becomes of them.
 var actions = newTable([]keyword{
-	{name: "accept|reject|set-var|unset-var", in: inProxies, grade: supported},
+	{name: "accept|reject|set-var|set-var-fmt|unset-var", in: inProxies, grade: supported},
 	{name: "silent-drop", in: inProxies, grade: differs, note: "rst-ttl is not followed: the connection is forgotten without a packet"},
 	{name: "capture", in: inProxies, grade: harmless, note: ofCapture},
 	{name: "set-log-level|do-log", in: inProxies, grade: harmless, note: everyOne},
 	{name: "set-nice", in: inProxies, grade: harmless, note: "it is about HAProxy's own scheduling"},
 	{name: "set-mark|set-tos|set-fc-mark|set-fc-tos|set-bc-mark|set-bc-tos", in: inProxies, grade: refused, note: "marking packets is not available"},
-	{name: "set-var-fmt", in: inProxies, grade: refused, note: notYet + "; expected set-var"},
 	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: noTables},
 	{name: "set-src|set-src-port|set-dst|set-dst-port", in: inProxies, grade: refused, note: "changing addresses is not available"},
 	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may hold the name that the client asks for: see {l4.client_hello.sni}"},
@@ -45,7 +44,7 @@ var actions = newTable([]keyword{
 })
 
 // shortcuts are the actions by HAProxy's names, as content.Rule calls them.
-var shortcuts = map[string]string{"accept": "accept", "reject": "close", "silent-drop": "drop", "set-var": "set_var", "unset-var": "unset_var"}
+var shortcuts = map[string]string{"accept": "accept", "reject": "close", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var"}
 
 func contentRule(t *translation, p *proxy, s statement) {
 	has := sample.NeedsRequest
@@ -145,7 +144,7 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 			words = words[2:]
 		}
 		return r, words, nil
-	case "set-var":
+	case "set-var", "set-var-fmt":
 		return t.setVar(p, s, has, r, more)
 	case "unset-var":
 		r.variable, err = variable(more)
@@ -169,7 +168,14 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 	}
 }
 
-// setVar reads "set-var(SCOPE.NAME) EXPRESSION".
+// computed is an expression or a format.
+type computed interface {
+	Needs() sample.Needs
+	Questions() []sample.Question
+	Warning() string
+}
+
+// setVar reads "set-var(SCOPE.NAME) EXPRESSION" and "set-var-fmt(SCOPE.NAME) FORMAT".
 func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, name string) (rule, []string, error) {
 	words := s.args[1:]
 	var err error
@@ -180,27 +186,39 @@ func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, na
 	if end < 0 {
 		end = len(words)
 	}
+	called, _, _ := strings.Cut(s.args[0], ",")
 	if end == 0 {
-		return r, nil, fmt.Errorf("missing fetch method after set-var(%s)", r.variable)
+		return r, nil, fmt.Errorf("missing fetch method after %s", called)
 	}
 	if end != 1 {
-		return r, nil, fmt.Errorf("expects one expression after set-var(%s), and has %d words", r.variable, end)
+		return r, nil, fmt.Errorf("expects one expression after %s, and has %d words", called, end)
 	}
-	if r.value, err = sample.RewriteFiles(words[0], t.file); err != nil {
-		return r, nil, err
-	}
-	e, err := t.loader.Expression(r.value)
+	e, err := t.computed(words[0], &r)
 	if err != nil {
 		return r, nil, unavailable(err)
 	}
 	if w := e.Warning(); w != "" {
-		t.warnf(s.Pos, "'set-var(%s)': %s", r.variable, w)
+		t.warnf(s.Pos, "'%s': %s", called, w)
 	}
 	if lacks := e.Needs() &^ has; lacks != 0 {
-		return r, nil, fmt.Errorf("fetch method 'set-var(%s)' extracts information from '%s', none of which is available here", r.variable, lacks)
+		return r, nil, fmt.Errorf("fetch method '%s' extracts information from '%s', none of which is available here", called, lacks)
 	}
 	t.ask(p, s.Pos, sampleFetch, s.keyword[:strings.LastIndexByte(s.keyword, ' ')]+" expression", e.Questions())
 	return r, words[end:], nil
+}
+
+// computed reads what a variable is set to, by the rule's action.
+func (t *translation) computed(text string, r *rule) (e computed, err error) {
+	if r.action == "set_var_format" {
+		if r.value, err = sample.RewriteFormatFiles(text, t.file); err != nil {
+			return nil, err
+		}
+		return t.loader.Format(r.value)
+	}
+	if r.value, err = sample.RewriteFiles(text, t.file); err != nil {
+		return nil, err
+	}
+	return t.loader.Expression(r.value)
 }
 
 // variable is what stands in the parentheses of set-var, "sess.name)".
@@ -214,7 +232,7 @@ func variable(text string) (string, error) {
 		return "", fmt.Errorf("conditions of variables ('%s') are not available yet", conditions)
 	}
 	if content.CheckVar(name) != nil {
-		return "", fmt.Errorf("invalid variable name '%s': expected a scope of 'sess', 'txn' or 'req' and a name of letters, digits, '_' and '.', such as sess.sni", name)
+		return "", fmt.Errorf("invalid variable name '%s': expected a scope of 'proc', 'sess', 'txn' or 'req' and a name of letters, digits, '_' and '.', such as sess.sni", name)
 	}
 	return name, nil
 }

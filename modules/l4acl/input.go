@@ -16,15 +16,18 @@ import (
 // and variables. It may be used as long as the connection, and like that by one
 // goroutine at a time.
 func Input(cx *layer4.Connection) sample.Input {
-	return sample.Input{
-		Source:      addrPort(cx.RemoteAddr()),
-		Destination: addrPort(cx.LocalAddr()),
-		Var:         func(name string) (sample.Value, bool) { return variable(cx, name) },
-	}
+	in := Addresses(cx)
+	in.Var = func(name string) (sample.Value, bool) { return Variable(cx, name) }
+	return in
 }
 
-// variable is a variable of the connection, whoever has set it.
-func variable(cx *layer4.Connection, name string) (sample.Value, bool) {
+// Addresses is the part of Input that is about the addresses.
+func Addresses(cx *layer4.Connection) sample.Input {
+	return sample.Input{Source: addrPort(cx.RemoteAddr()), Destination: addrPort(cx.LocalAddr())}
+}
+
+// Variable returns a variable of the connection, and whether it is set.
+func Variable(cx *layer4.Connection, name string) (sample.Value, bool) {
 	switch v := cx.GetVar(name).(type) {
 	case nil:
 		return sample.Value{}, false

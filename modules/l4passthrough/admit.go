@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -67,14 +70,30 @@ func (c *connection) admitted(rules *content.Config, mayRead bool) bool {
 // call changes it.
 func (c *connection) look(final bool) *content.View {
 	if c.seen.Connection == nil {
-		c.seen = content.View{Input: l4acl.Input(c.cx), Connection: c.matching, SetVar: c.setVar}
-		c.seen.State = c
+		c.seen = content.View{Input: l4acl.Addresses(c.cx), Connection: c.matching}
+		c.seen.State, c.seen.Var, c.seen.SetVar = c, c.variable, c.setVar
 	}
 	c.seen.Hello, c.seen.Final = c.hello, final
 	return &c.seen
 }
 
-func (c *connection) setVar(name string, value any) {
+// variable returns a variable of the connection, or one that all share.
+func (c *connection) variable(name string) (sample.Value, bool) {
+	if strings.HasPrefix(name, balancer.SharedScope) {
+		return c.h.app.Variable(name)
+	}
+	return l4acl.Variable(c.cx, name)
+}
+
+func (c *connection) setVar(name string, v sample.Value) {
+	if strings.HasPrefix(name, balancer.SharedScope) {
+		c.h.app.SetVariable(name, v)
+		return
+	}
+	var value any // none forgets it
+	if v.Kind() != sample.None {
+		value = v
+	}
 	c.cx.SetVar(name, value)
 	if c.view != nil {
 		c.view.SetVar(name, value)

@@ -101,7 +101,7 @@ var errDigest = errors.New("algorithm must be a valid OpenSSL message digest nam
 func buildSHA2(_ *Loader, a args) (convertFunc, error) {
 	algorithm := digests[fmt.Sprintf("sha%d", a.number(0, 256))]
 	if algorithm == nil || a.number(0, 256) == 1 {
-		return nil, fmt.Errorf("Unsupported number of bits: '%d'", a.number(0, 0)) //nolint:staticcheck // HAProxy's words
+		return nil, fmt.Errorf("Unsupported number of bits: '%d'", a.number(0, 0))
 	}
 	return digesting(algorithm), nil
 }

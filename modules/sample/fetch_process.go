@@ -119,7 +119,7 @@ func buildRand(a args) (fetchFunc, error) {
 func buildUUID(a args) (fetchFunc, error) {
 	version := a.number(0, 4)
 	if version != 4 && version != 7 {
-		return nil, fmt.Errorf("Unsupported UUID version: '%d'", version) //nolint:staticcheck // HAProxy's words
+		return nil, fmt.Errorf("Unsupported UUID version: '%d'", version)
 	}
 	return func(*Input) sampled {
 		var b [16]byte

@@ -121,8 +121,16 @@ func answer(in *Input, q Question) (Value, bool) {
 	return in.State.Answer(q)
 }
 
-// stateConverters ask about what a value names.
+// stateConverters ask about what a value names, or keep it in a variable.
 var stateConverters = map[string]converter{
+	"set-var": {
+		args: takes(1, argStr), in: typeAny, out: typeAny, note: "the same, and sets a variable to it",
+		build: buildSetVar(true),
+	},
+	"unset-var": {
+		args: takes(1, argStr), in: typeAny, out: typeAny, note: "the same, and forgets a variable",
+		build: buildSetVar(false),
+	},
 	"nbsrv": {
 		in: typeStr, out: typeInt, note: "how many servers are usable of the backend that the value names",
 		build: sometimesOf(ABackend, "nbsrv"),
@@ -140,5 +148,24 @@ var stateConverters = map[string]converter{
 func sometimesOf(about Object, fetch string) func(*Loader, args) (convertFunc, error) {
 	return func(*Loader, args) (convertFunc, error) {
 		return func(in *Input, v Value, _ bool) (Value, bool) { return answer(in, question(about, fetch, v.String())) }, nil
+	}
+}
+
+func buildSetVar(keep bool) func(*Loader, args) (convertFunc, error) {
+	return func(_ *Loader, a args) (convertFunc, error) {
+		name := a[0].text
+		if err := variableName(name); err != nil {
+			return nil, err
+		}
+		return func(in *Input, v Value, _ bool) (Value, bool) {
+			set := v
+			if !keep {
+				set = Value{}
+			}
+			if in.SetVar != nil {
+				in.SetVar(name, set)
+			}
+			return v, true
+		}, nil
 	}
 }

@@ -63,14 +63,14 @@ const knownConverters = newerConverters + `
 	eth.proto eth.src eth.vlan fix_is_valid fix_tag_value http_date in_table ip.data ip.df ip.dst ip.fp ip.hdr
 	ip.proto ip.src ip.tos ip.tot_len ip.ttl ip.ver json json_query jwt_decrypt_cert jwt_decrypt_jwk
 	jwt_decrypt_secret jwt_header_query jwt_payload_query jwt_verify language le2int ltime mqtt_field_value
-	mqtt_is_valid ms_ltime ms_utime protobuf rfc7239_field rfc7239_is_valid rfc7239_n2nn rfc7239_n2np set-var
+	mqtt_is_valid ms_ltime ms_utime protobuf rfc7239_field rfc7239_is_valid rfc7239_n2nn rfc7239_n2np
 	table_bytes_in_rate table_bytes_out_rate table_clr_gpc table_clr_gpc0 table_clr_gpc1 table_clr_gpt
 	table_conn_cnt table_conn_cur table_conn_rate table_expire table_glitch_cnt table_glitch_rate table_gpc
 	table_gpc0 table_gpc0_rate table_gpc1 table_gpc1_rate table_gpc_rate table_gpt table_gpt0 table_http_err_cnt
 	table_http_err_rate table_http_fail_cnt table_http_fail_rate table_http_req_cnt table_http_req_rate table_idle
 	table_inc_gpc table_inc_gpc0 table_inc_gpc1 table_kbytes_in table_kbytes_out table_key table_server_id
 	table_sess_cnt table_sess_rate table_trackers tcp.dst tcp.flags tcp.options.mss tcp.seq tcp.src tcp.win ungrpc
-	unset-var us_ltime us_utime utime when x509_v_err_str xxh3
+	us_ltime us_utime utime when x509_v_err_str xxh3
 `
 
 // newerFetches and newerConverters are those that came with HAProxy 3.3 and 3.4.
@@ -90,6 +90,7 @@ const (
 // reasons say why a fetch is not supported, by what its name begins with. The first that fits counts.
 var reasons = []struct{ reason, prefixes string }{
 	{"it is not implemented", "http_date url_enc"},
+	{"name the ACLs in a condition, as in 'if a !b'", "acl"},
 	{"there is no library for it that is maintained: xxh64 is near", "xxh3"},
 	{"the server's bytes are not looked at", "res. rep_ resp_ scook shdr"},
 	{"of HTTP only the request line and the headers of a request are looked at", `base cook hdr http_ req.body req.cook

@@ -94,3 +94,8 @@ func rename(name string, file func(string) (string, error)) (string, error) {
 	renamed, err := file(path)
 	return prefix + renamed, err
 }
+
+// TextExpression returns the expression whose value is a text.
+func TextExpression(s string) string {
+	return "str(" + quoteArg(s) + ")"
+}

@@ -43,6 +43,8 @@ type Input struct {
 	Check *CheckInput
 	// HTTP is what the expressions of a [Loader.HTTP] look at.
 	HTTP *HTTP
+	// SetVar sets a variable, or with the zero Value forgets it. With nil none can be set.
+	SetVar func(name string, v Value)
 	// State answers for the process and for the way of the connection. With nil nothing is known of them.
 	State State
 }

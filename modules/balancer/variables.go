@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// SharedScope is what the names of variables begin with that all connections share.
+const SharedScope = "proc."
+
+// Variable is one that all connections share.
+type Variable struct {
+	// Name of the variable: proc., and letters, digits, _ and dots.
+	Name string `json:"name"`
+
+	// Value is a sample expression without a connection, such as str(www) or int(5).
+	Value string `json:"value"`
+}
+
+// Variable returns a variable that all connections share, and whether it is set.
+func (a *App) Variable(name string) (sample.Value, bool) {
+	v, ok := a.variables.Load(name)
+	if !ok {
+		return sample.Value{}, false
+	}
+	return v.(sample.Value), true
+}
+
+// SetVariable sets such a variable, or with the zero value forgets it.
+func (a *App) SetVariable(name string, v sample.Value) {
+	if v.Kind() == sample.None {
+		a.variables.Delete(name)
+		return
+	}
+	a.variables.Store(name, v.Clone())
+}
+
+func (a *App) computeVariables() error {
+	for i, one := range a.Variables {
+		if err := checkShared(one.Name); err != nil {
+			return fmt.Errorf("variables: %d: %w", i+1, err)
+		}
+		e, err := new(sample.Loader).Expression(one.Value)
+		if err != nil {
+			return fmt.Errorf("variables: %s: %w", one.Name, err)
+		}
+		if v, verdict := e.Eval(&sample.Input{Final: true, Var: a.Variable}); verdict == sample.Pass {
+			a.SetVariable(one.Name, v)
+		}
+	}
+	return nil
+}
+
+func checkShared(name string) error {
+	if err := content.CheckVar(name); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(name, SharedScope) {
+		return fmt.Errorf("variable %q: expected the scope proc: there is no connection yet", name)
+	}
+	return nil
+}
+
+// parseVariable parses "set_var <name> <expression>".
+func (a *App) parseVariable(d *caddyfile.Dispenser) error {
+	var name, expression string
+	if !d.Args(&name, &expression) || d.NextArg() {
+		return d.Err("expected set_var NAME EXPRESSION")
+	}
+	if err := checkShared(name); err != nil {
+		return d.WrapErr(err)
+	}
+	if _, err := new(sample.Loader).Expression(expression); err != nil {
+		return d.Errf("set_var %s: %w", name, err)
+	}
+	a.Variables = append(a.Variables, Variable{name, expression})
+	return nil
+}
