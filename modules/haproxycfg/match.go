@@ -70,7 +70,7 @@ func namesOf(c sample.Criterion) (patterns []string, ok bool) {
 		normalized, err := names.Check(value)
 		suffix := strings.HasPrefix(value, ".")
 		switch {
-		case err != nil, strings.Contains(value, "*"), strings.HasSuffix(value, "."):
+		case err != nil, strings.ContainsAny(value, "*+"), strings.HasSuffix(value, "."):
 			return nil, false
 		case !c.IgnoreCase && (!lowered || normalized != value):
 			return nil, false

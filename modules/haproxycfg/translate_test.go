@@ -221,6 +221,7 @@ func TestFrontend(t *testing.T) {
 		"use_backend b if { req.ssl_sni -i .a.test }":                                      `{"content": {}, "rules": [{"backend": "b", "match": ` + acl(`{"fetch": "req.ssl_sni", "ignore_case": true, "values": [".a.test"]}`) + `}]}`,
 		"use_backend b if !{ req.ssl_sni -i a.test }":                                      `{"content": {}, "rules": [{"backend": "b", "match": [{"acl": [{"not": true, "any": [{"fetch": "req.ssl_sni", "ignore_case": true, "values": ["a.test"]}]}]}]}]}`,
 		"use_backend b if { req.ssl_sni -i *.a.test }":                                     `{"content": {}, "rules": [{"backend": "b", "match": ` + acl(`{"fetch": "req.ssl_sni", "ignore_case": true, "values": ["*.a.test"]}`) + `}]}`,
+		"use_backend b if { req.ssl_sni -i +.a.test }":                                     `{"content": {}, "rules": [{"backend": "b", "match": ` + acl(`{"fetch": "req.ssl_sni", "ignore_case": true, "values": ["+.a.test"]}`) + `}]}`,
 		"use_backend b if { req.ssl_sni -i a.test. }":                                      `{"content": {}, "rules": [{"backend": "b", "match": ` + acl(`{"fetch": "req.ssl_sni", "ignore_case": true, "values": ["a.test."]}`) + `}]}`,
 		"acl x src 192.0.2.1\n\tuse_backend b if x !{ dst_port 443 } or TRUE": `{"content": {}, "rules": [{"backend": "b", "match": [
 			{"acl": [{"name": "x", "any": [{"fetch": "src", "values": ["192.0.2.1"]}]}, {"not": true, "any": [{"fetch": "dst_port", "values": ["443"]}]}]},

@@ -34,7 +34,8 @@ func init() {
 type Matcher struct {
 	// SNI are server names, one of which must be the hello's: www.example.com
 	// as it stands; *.example.com for exactly one label, as in certificates;
-	// .example.com for any number of labels before it, as HAProxy's -m end.
+	// .example.com for any number of labels before it, as HAProxy's -m end;
+	// +.example.com for the same and example.com itself, as nginx's .example.com.
 	// Upper and lower case and one trailing dot make no difference.
 	SNI []string `json:"sni,omitempty"`
 

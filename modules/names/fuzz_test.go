@@ -60,6 +60,7 @@ func FuzzReadMap(f *testing.F) {
 		}
 		for _, e := range entries {
 			name := strings.Replace(e.Pattern, "*", "zz", 1)
+			name = strings.TrimPrefix(name, "+.")
 			if strings.HasPrefix(name, ".") {
 				name = "a.a" + name
 			}

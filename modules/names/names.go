@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package names matches server names against patterns. There are three kinds:
+// Package names matches server names against patterns. There are four kinds:
 //
 //	www.example.com   that name
 //	*.example.com     one label and example.com, as in certificates and everywhere in Caddy
 //	.example.com      at least one label and example.com, as HAProxy's "-m end .example.com"
+//	+.example.com     example.com itself, and what .example.com matches, as nginx's .example.com
 //
-// Neither of the last two matches example.com itself. A [Table] holds any number of patterns, each with the number of
+// A [Table] holds any number of patterns, each with the number of
 // a rule, and gives the least number for a name at a cost that depends on the labels of the name alone. [ReadList] and
 // [ReadMap] read patterns from files. Names are compared in lower case and without one trailing dot. There are no
 // regular expressions, and nothing is converted to or from Unicode: a pattern, like a name on the wire, has the xn--

@@ -23,6 +23,7 @@ const (
 	exact    kind = ""
 	wildcard kind = "*."
 	suffix   kind = "."
+	domain   kind = "+."
 )
 
 // Check returns the pattern in lower case and without one trailing dot, or an error that wraps [ErrPattern] and says
@@ -44,13 +45,15 @@ func parse(pattern string) (k kind, normalized string, err error) {
 		k = wildcard
 	case strings.HasPrefix(normalized, string(suffix)):
 		k = suffix
+	case strings.HasPrefix(normalized, string(domain)):
+		k = domain
 	}
 	host := normalized[len(k):]
 	if reason := wrongHost(host); reason != "" {
 		return "", "", invalid(pattern, reason)
 	}
 	shortest := len(host)
-	if k != exact {
+	if k == wildcard || k == suffix {
 		shortest += len("a.")
 	}
 	if shortest > maxName {
@@ -81,6 +84,8 @@ func misread(pattern string) string {
 		return `empty, expected a name such as "www.example.com"`
 	case pattern == "*" || pattern == "*.":
 		return `"*" alone, expected "*.example.com"; for all names, use a default`
+	case pattern == "+" || pattern == "+.":
+		return `"+" alone, expected "+.example.com"; for all names, use a default`
 	case pattern == ".":
 		return `"." alone, expected ".example.com"; for all names, use a default`
 	case strings.ContainsAny(pattern, " \t\r\n"):

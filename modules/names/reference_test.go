@@ -18,6 +18,8 @@ func matches(pattern, name string) bool {
 		return found && label != "" && !strings.Contains(label, ".")
 	case strings.HasPrefix(pattern, "."):
 		return strings.HasSuffix(name, pattern) && len(name) > len(pattern)
+	case strings.HasPrefix(pattern, "+."):
+		return name == pattern[2:] || matches(pattern[1:], name)
 	default:
 		return name == pattern
 	}
@@ -32,7 +34,7 @@ func anyName() *rapid.Generator[string] {
 
 func anyPattern() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
-		return rapid.SampledFrom([]string{"", "*.", "."}).Draw(t, "kind") + anyName().Draw(t, "name")
+		return rapid.SampledFrom([]string{"", "*.", ".", "+."}).Draw(t, "kind") + anyName().Draw(t, "name")
 	})
 }
 
@@ -79,11 +81,10 @@ func reference(mappings []mapping, name string) (to Target, ok bool) {
 }
 
 func specificity(pattern string) int {
-	if rest, ok := strings.CutPrefix(pattern, "*."); ok {
-		return 2*len(rest) + 1
-	}
-	if rest, ok := strings.CutPrefix(pattern, "."); ok {
-		return 2 * len(rest)
+	for i, kind := range []string{"+.", ".", "*."} {
+		if rest, ok := strings.CutPrefix(pattern, kind); ok {
+			return 3*len(rest) + i
+		}
 	}
 	return 1 << 20
 }
@@ -152,7 +153,7 @@ func TestHidesAgainstLookup(t *testing.T) {
 
 // hidesAll tries names that stand for all that the pattern matches: "zz" is in no pattern.
 func hidesAll(earlier, pattern string) bool {
-	host := strings.TrimLeft(pattern, "*.")
+	host := strings.TrimLeft(pattern, "+*.")
 	for _, before := range []string{"", "zz.", "zz.zz.", "a.", "b.", "ab.", "zz.a.", "zz.b.", "zz.ab."} {
 		if name := before + host; matches(pattern, name) && !matches(earlier, name) {
 			return false
@@ -182,6 +183,11 @@ var sizeCases = []struct {
 		".example.com",
 		[]string{"a.example.com", "b.a.example.com", "B.A.EXAMPLE.COM."},
 		[]string{"example.com", ".example.com", "aexample.com", "a.example.com.net"},
+	},
+	{
+		"+.Example.com",
+		[]string{"example.com", "EXAMPLE.com.", "a.example.com", "B.A.EXAMPLE.COM."},
+		[]string{".example.com", "aexample.com", "example.com.net", "com"},
 	},
 	{".Example.COM.", []string{"a.example.com", "B.A.Example.Com."}, []string{"example.com", "a.example.org"}},
 }

@@ -21,6 +21,7 @@ type Table struct {
 	exact    targets
 	wildcard targets // by what follows "*."
 	suffix   targets // by what follows "."
+	domain   targets // by what follows "+."
 }
 
 // targets have keys in normal form.
@@ -61,6 +62,8 @@ func (t *Table) targets(k kind) *targets {
 		return &t.wildcard
 	case suffix:
 		return &t.suffix
+	case domain:
+		return &t.domain
 	default:
 		return &t.exact
 	}
@@ -68,16 +71,17 @@ func (t *Table) targets(k kind) *targets {
 
 // Lookup returns the target of the pattern that decides for the name, which must have the form that [Normalize] gives
 // it. Of all patterns that match, the one with the least rule decides. Within one rule it is the most specific: the
-// name itself, then "*.rest" or ".rest" with the longest rest, "*.rest" before ".rest". (In HAProxy's map_end it is
-// the first in the file.) Lookup does not allocate.
+// name itself, then "*.rest", ".rest" or "+.rest" with the longest rest, and of one rest in this order. (In HAProxy's
+// map_end it is the first in the file.) Lookup does not allocate.
 func (t *Table) Lookup(name []byte) (to Target, ok bool) {
 	// The most specific goes first, so that only a lesser rule can take its place.
 	var b best
 	b.take(t.exact, name)
+	b.take(t.domain, name)
 	if first := bytes.IndexByte(name, '.'); first > 0 {
 		b.take(t.wildcard, name[first+1:])
 	}
-	b.takeSuffixes(t.suffix, name)
+	b.takeSuffixes(t, name)
 	return b.unpack(), b.ok
 }
 
@@ -97,8 +101,11 @@ func (t *Table) Hides(pattern string) (rule int, ok bool) {
 	if k == wildcard {
 		b.take(t.wildcard, host)
 	}
-	b.take(t.suffix, host)
-	b.takeSuffixes(t.suffix, host)
+	if k != domain {
+		b.take(t.suffix, host)
+	}
+	b.take(t.domain, host)
+	b.takeSuffixes(t, host)
 	return int(b.rule), b.ok
 }
 
@@ -116,8 +123,8 @@ func (b *best) take(from targets, name []byte) {
 
 // takeSuffixes takes the targets of all that follows a dot in name, the longest first, if something comes before the
 // dot.
-func (b *best) takeSuffixes(from targets, name []byte) {
-	if len(from) == 0 {
+func (b *best) takeSuffixes(t *Table, name []byte) {
+	if len(t.suffix) == 0 && len(t.domain) == 0 {
 		return
 	}
 	for rest := name; ; {
@@ -127,7 +134,8 @@ func (b *best) takeSuffixes(from targets, name []byte) {
 		}
 		rest = rest[dot+1:]
 		if len(rest)+1 < len(name) {
-			b.take(from, rest)
+			b.take(t.suffix, rest)
+			b.take(t.domain, rest)
 		}
 	}
 }

@@ -68,6 +68,14 @@ func TestLookup(t *testing.T) {
 			},
 		},
 		{
+			"domain",
+			[]string{"+.example.com"},
+			map[string]int{
+				"example.com": 0, "a.example.com": 0, "b.a.example.com": 0, ".example.com": none, "notexample.com": none, "com": none,
+				"+.example.com": 0, "example.com.evil.net": none,
+			},
+		},
+		{
 			"least of all kinds", mixed,
 			map[string]int{
 				"www.example.com": 0, "b.example.com": 1, "a.b.example.com": 2, "c.a.b.example.com": 2, "example.com": 5,
@@ -205,6 +213,14 @@ func TestHides(t *testing.T) {
 				".example.com": 0, ".a.example.com": 0, "*.com": none, ".com": none, ".notexample.com": none,
 			},
 		},
+		{
+			[]string{"+.example.com"},
+			map[string]int{
+				"www.example.com": 0, "example.com": 0, "a.b.example.com": 0, "*.example.com": 0, ".example.com": 0, "+.example.com": 0,
+				"+.a.example.com": 0, "+.com": none, ".com": none, "com": none,
+			},
+		},
+		{[]string{".com"}, map[string]int{"+.com": none, "+.example.com": 0}},
 		{[]string{"*.b", ".b"}, map[string]int{"*.b": 0, "a.b": 0, ".b": 1, "*.a.b": 1, "x.a.b": 1}},
 		{[]string{".b", "*.b"}, map[string]int{"*.b": 0, "a.b": 0}},
 	}
