@@ -5,14 +5,17 @@ package checks
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/pires/go-proxyproto"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
@@ -88,9 +91,22 @@ func (l *link) dial(t pool.Target, deadline time.Time) (err error) {
 	if err != nil {
 		return err
 	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return fmt.Errorf("port %q: %w", port, err)
+	}
 	l.raw, err = answer.Connect(left(deadline), l.ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
-		d.Timeout = within
-		return d.DialContext(l.ctx, "tcp", net.JoinHostPort(to.String(), port))
+		if t.Source.IsValid() {
+			d.Timeout = within
+			return d.DialContext(l.ctx, "tcp", net.JoinHostPort(to.String(), port))
+		}
+		// A connection that the kernel has made in time is one, even if this process gets to
+		// see it late.
+		o := relay.DialOptions{Cancel: l.ctx.Done()}
+		if !deadline.IsZero() {
+			o.Timeout = max(1, within)
+		}
+		return relay.Dial(netip.AddrPortFrom(to, uint16(number)), o, nil)
 	})
 	if l.Conn = l.raw; answer.Trouble != nil {
 		l.warn(answer.Trouble.Error() + "; its last addresses are in use")
@@ -132,7 +148,7 @@ func end(began time.Time, timeout time.Duration) time.Time {
 }
 
 func linger(c net.Conn, seconds int) {
-	if c, ok := c.(*net.TCPConn); ok {
+	if c, ok := c.(interface{ SetLinger(seconds int) error }); ok {
 		c.SetLinger(seconds) //nolint:errcheck // fails if the connection is broken, and then nothing lingers
 	}
 }

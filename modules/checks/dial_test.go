@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -353,4 +354,18 @@ func TestQuoted(t *testing.T) {
 			t.Errorf("%q is told as %s", test.text, got)
 		}
 	}
+}
+
+// A connection that the kernel has made is no timeout, however late the check gets to
+// see it: one to this system is made while connect is called.
+func TestConnectInTimeThatIsSeenLate(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the other systems' connects are package net's")
+	}
+	address := serve(t, silent)
+	for range 20 {
+		expectResult(t, checked(provisioned(t, "tcp", `{}`), hasty(1, address)), pool.Layer4OK, "")
+	}
+	expectResult(t, checked(provisioned(t, "tcp", `{}`), hasty(1, refused(t))), pool.Layer4Connection, "connection refused")
+	expectResult(t, checked(provisioned(t, "tcp", `{}`), hasty(1, unanswered(t))), pool.Layer4Timeout, "")
 }
