@@ -32,6 +32,7 @@ var reasons = []struct {
 type figures struct {
 	all, run       int
 	routers, route int // those that look at the ClientHello, and those of them that run
+	skip, skipped  int // those that run with --skip-http, and those of them that look at it
 	refused        map[string]int
 }
 
@@ -44,6 +45,12 @@ func (f *figures) count(s *scenario) {
 	}
 	if runs && asks {
 		f.route++
+	}
+	if runs || s.runsWithoutHTTP {
+		f.skip++
+		if asks {
+			f.skipped++
+		}
 	}
 	if runs {
 		f.run++
@@ -63,8 +70,8 @@ func (f *figures) String() string {
 		fmt.Fprintf(&why, "%s in %d, ", r.reason, f.refused[r.reason])
 	}
 	return fmt.Sprintf("The tests hold %d complete configurations, written in the shape of those in use. Of these, %d run unchanged, among them %d of the %d that route by the ClientHello; "+
-		"each is run in HAProxy as well, and must do the same there. The others are refused, and every word that is missing here is named with its line: %srarer ones in the rest.",
-		f.all, f.run, f.route, f.routers, &why)
+		"each is run in HAProxy as well, and must do the same there. With `--skip-http`, which leaves out the sections of mode http and TLS that ends at the proxy, %d do, %d of them routing so. The others are refused, and every word that is missing here is named with its line: %srarer ones in the rest.",
+		f.all, f.run, f.route, f.routers, f.skip, f.skipped, &why)
 }
 
 // The documentation tells how many of the found files run.

@@ -64,7 +64,7 @@ func judged(defaults, config string) string {
 
 // check has both programs check a file in a folder: HAProxy takes it. What is wrong
 // with it here is returned, a line each.
-func (s *scenario) check(t *testing.T, judge *haproxy, ours *caddy) []string {
+func (s *scenario) check(t *testing.T, judge *haproxy, ours *caddy, flags ...string) []string {
 	t.Helper()
 	dir := t.TempDir()
 	r := &run{ports: make(map[string]string), servers: make(map[string]*server)}
@@ -77,7 +77,7 @@ func (s *scenario) check(t *testing.T, judge *haproxy, ours *caddy) []string {
 		t.Errorf("HAProxy refuses it:\n%s", out)
 	}
 	var refused *exec.ExitError
-	out, err := s.command(dir, append(env, "HAPROXY_BRANCH="+ours.branch), ours.path, "haproxy-check", "-f", "haproxy.cfg")
+	out, err := s.command(dir, append(env, "HAPROXY_BRANCH="+ours.branch), ours.path, append([]string{"haproxy-check", "-f", "haproxy.cfg"}, flags...)...)
 	if err != nil && (!errors.As(err, &refused) || refused.ExitCode() != 1) {
 		t.Errorf("here the check ends with %v:\n%s", err, out)
 	}
@@ -106,9 +106,13 @@ func (s *scenario) command(dir string, env []string, program string, args ...str
 // isRefused has a file refused for just the words that it is expected to be.
 func (s *scenario) isRefused(t *testing.T, judge *haproxy, ours *caddy) {
 	t.Helper()
+	file := filepath.Join(folder, s.name) + ".txt"
 	wrong := s.check(t, judge, ours)
 	if len(wrong) == 0 {
-		t.Errorf("it runs: %s.txt needs servers and a script in place of the part refused", filepath.Join(folder, s.name))
+		t.Errorf("it runs: %s needs servers and a script in place of the part refused", file)
+	}
+	if left := s.check(t, judge, ours, "--skip-http"); (len(left) == 0) != s.runsWithoutHTTP {
+		t.Errorf("with --skip-http, that is wrong with it:\n%s\nin %s, the part is called \"refused\" if something is, or else \"refused without --skip-http\"", strings.Join(left, "\n"), file)
 	}
 	for _, word := range s.refused {
 		if !slices.ContainsFunc(wrong, func(line string) bool { return hasWord(line, word) }) {

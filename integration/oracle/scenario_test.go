@@ -33,6 +33,8 @@ type scenario struct {
 	asked   map[string]bool   // requests over HTTP
 	refused []string          // the words that a found file is refused for
 
+	runsWithoutHTTP bool // it is refused, but not with --skip-http
+
 	followed bool // the script asks for the states of servers
 }
 
@@ -116,7 +118,8 @@ func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario,
 			err = s.readLines(data, lines, s.addServer)
 		case "script":
 			err = s.readLines(data, lines, func(l scriptLine) error { return s.addStep(t, l) })
-		case "refused":
+		case "refused", "refused without --skip-http":
+			s.runsWithoutHTTP = f.Name != "refused"
 			err = s.readLines(data, lines, s.addRefused)
 		default:
 			s.files[f.Name] = data
