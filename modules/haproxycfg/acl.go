@@ -71,12 +71,7 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 	if len(words) == 0 {
 		return errors.New("missing fetch method in ACL expression ''")
 	}
-	if p.isHTTP() {
-		c, err := httpCriterion(words)
-		a.criteria = append(a.criteria, c)
-		return err
-	}
-	if isHTTPResponse(words[0]) {
+	if !p.isHTTP() && isHTTPResponse(words[0]) {
 		t.warnf(pos, "%s will never match: '%s' has a meaning in mode http only, as in HAProxy", a, fetchName(words[0]))
 		a.criteria = append(a.criteria, sample.Criterion{Fetch: "always_false"})
 		return nil
@@ -88,7 +83,7 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 	if err := t.resolveFiles(&c); err != nil {
 		return err
 	}
-	compiled, err := t.loader.Criterion(c)
+	compiled, err := t.loaderFor(p).Criterion(c)
 	if err != nil {
 		return unavailable(err)
 	}
@@ -193,11 +188,7 @@ func (t *translation) named(p *proxy, name string) (*acl, error) {
 	if !ok {
 		return nil, fmt.Errorf("no such ACL : '%s'%s", name, didYouMean(name, slices.Collect(maps.Keys(p.acls))))
 	}
-	if p.isHTTP() && strings.HasPrefix(name, "METH_") {
-		method := strings.TrimPrefix(name, "METH_")
-		return &acl{name: name, criteria: []sample.Criterion{{Fetch: "method", Values: []string{method}}}}, nil
-	}
-	compiled, err := t.loader.Criterion(c)
+	compiled, err := t.loaderFor(p).Criterion(c)
 	if err != nil {
 		return nil, unavailable(err)
 	}

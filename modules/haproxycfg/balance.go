@@ -27,6 +27,7 @@ type balance struct {
 	reference         // its name is the algorithm; empty: none was given
 	draws     int     // of random
 	hashed    string  // the expression of hash
+	overHTTP  bool    // that looks at a request
 	hashing   hashing // of the section, whatever the algorithm
 }
 
@@ -55,6 +56,10 @@ func setBalance(t *translation, p *proxy, s statement) {
 	case refused:
 		t.errorf(s.Pos, "'balance %s' in %s: %s", name, p, k.note)
 	case differs:
+		if p.mode == "http" {
+			t.setHashedRequest(p, s, name, argument)
+			return
+		}
 		t.warnf(s.Pos, "'balance %s' in %s: %s", name, p, k.note)
 		p.balance.name = "roundrobin"
 	default:
@@ -81,13 +86,55 @@ func (t *translation) setDraws(p *proxy, s statement, argument string) {
 	p.balance.draws = int(n)
 }
 
+// setHashedRequest reads what follows balance uri, url_param and hdr(NAME): they are
+// hashes of an expression.
+func (t *translation) setHashedRequest(p *proxy, s statement, name, argument string) {
+	argument = strings.TrimSuffix(argument, ")")
+	words, of := s.args[1:], map[string]string{"uri": "url,field(1,?)", "hdr": "req.hdr(" + argument + ",1)"}[name]
+	switch {
+	case name == "hdr" && argument == "":
+		t.errorf(s.Pos, "'balance hdr' in %s requires the name of a header: expected hdr(NAME)", p)
+		return
+	case name == "url_param" && len(words) == 0:
+		t.errorf(s.Pos, "'balance url_param' in %s requires an URL parameter name.", p)
+		return
+	case name == "url_param":
+		of, words = "url_param("+words[0]+")", words[1:]
+	}
+	for len(words) > 0 {
+		switch word := words[0]; {
+		case name == "uri" && word == "whole":
+			of = strings.Replace(strings.Replace(of, "url,field(1,?)", "url", 1), "path", "pathq", 1)
+		case name == "uri" && word == "path-only":
+			of = strings.Replace(strings.Replace(of, "url,field(1,?)", "path", 1), "url", "pathq", 1)
+		case name == "uri" && word == "len" && len(words) > 1:
+			if _, err := haproxyfile.ParseUint(words[1], 1, 1<<16); err != nil {
+				t.errorf(s.Pos, "'balance uri len' in %s: '%s': expected a whole number from 1 to 65536", p, words[1])
+				return
+			}
+			of += ",bytes(0," + words[1] + ")"
+			words = words[1:]
+		default:
+			t.errorf(s.Pos, "'balance %s %s' in %s: it is not available: expected balance hash with an expression", name, word, p)
+			return
+		}
+		words = words[1:]
+	}
+	p.balance.name, p.balance.hashed, p.balance.overHTTP = "hash", of, true
+}
+
 func (t *translation) setHashed(p *proxy, s statement) {
 	p.balance.hashed = strings.Join(s.args[1:], " ")
 	if p.balance.hashed == "" {
 		t.errorf(s.Pos, "'balance hash' in %s requires a sample expression", p)
 		return
 	}
-	e, err := t.loader.Expression(p.balance.hashed)
+	p.balance.overHTTP = p.mode == "http"
+	loader := t.loader
+	if p.balance.overHTTP {
+		loader = t.overHTTP()
+	}
+	e, err := loader.Expression(p.balance.hashed)
 	if err != nil {
 		t.errorf(s.Pos, "failed to parse 'balance hash' expression '%s' in %s: %v", p.balance.hashed, p, unavailable(err))
 		return
@@ -159,7 +206,7 @@ func emitBalance(p *proxy) json.RawMessage {
 	case "source":
 		return emit(&policies.Source{Hashing: hashing})
 	case "hash":
-		return emit(&policies.Hash{Expression: p.balance.hashed, Hashing: hashing})
+		return emit(&policies.Hash{Expression: p.balance.hashed, HTTP: p.balance.overHTTP, Hashing: hashing})
 	case "random":
 		return emit(&policies.Random{Draws: p.balance.draws, BalanceFactor: h.factor})
 	default:

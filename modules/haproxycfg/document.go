@@ -38,7 +38,9 @@ func Document() string {
 	section(&b, "Options of `bind`", rowsOf(bindOptions, ofBind))
 	section(&b, "Options of `server` and `default-server`", rowsOf(serverKeywords, ofServer))
 	section(&b, "Actions of `tcp-request`", ofTable(actions))
+	section(&b, "Actions of `http-request`, `http-response` and `http-after-response`", rowsOf(httpActionsByName, func(a httpAction) (grade, string) { return a.grade, a.note }))
 	section(&b, "Sample fetches", ofSamples(sample.Fetches()))
+	section(&b, "Sample fetches of `mode http`", ofSamples(sample.HTTPFetches()))
 	section(&b, "Converters", ofSamples(sample.Converters()))
 	section(&b, "Matching methods (`-m`)", ofSamples(sample.Methods()))
 	return strings.TrimRight(b.String(), "\n") + "\n"

@@ -41,7 +41,7 @@ func (t *translation) emit() []byte {
 			continue
 		}
 		from := t.upgrading(p)
-		if p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || from != nil || p.isAsked) {
+		if p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || p.kind == "backend" || from != nil || p.isAsked) {
 			app.Backends[p.name] = t.emitBackend(p)
 		}
 		if from != nil {

@@ -4,23 +4,29 @@ package haproxycfg
 
 import (
 	"encoding/json"
-	"fmt"
+	"maps"
 	"net/http"
-	"regexp"
-	"strings"
+	"slices"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 )
 
 // webServer is a server of Caddy's http app.
 type webServer struct {
-	Listen         []string        `json:"listen"`
-	Routes         []webRoute      `json:"routes"`
-	AutomaticHTTPS map[string]bool `json:"automatic_https"`
-	Protocols      []string        `json:"protocols"`
+	Listen            []string        `json:"listen"`
+	ReadHeaderTimeout caddy.Duration  `json:"read_header_timeout,omitempty"`
+	IdleTimeout       caddy.Duration  `json:"idle_timeout,omitempty"`
+	ReadIdleTimeout   caddy.Duration  `json:"read_idle_timeout,omitempty"`
+	WriteIdleTimeout  caddy.Duration  `json:"write_idle_timeout,omitempty"`
+	Routes            []webRoute      `json:"routes"`
+	AutomaticHTTPS    map[string]bool `json:"automatic_https"`
+	Protocols         []string        `json:"protocols"`
+	Logs              *struct{}       `json:"logs,omitempty"`
 }
 
 type webRoute struct {
@@ -43,49 +49,123 @@ func (t *translation) webServer(p *proxy) *webServer {
 
 // newWebServer is a server that does what a frontend says, at some addresses.
 func (t *translation) newWebServer(p *proxy, listen []string) *webServer {
-	return &webServer{
-		Listen:         listen,
-		Routes:         append(t.webRoutes(p), noServer()),
-		AutomaticHTTPS: map[string]bool{"disable": true},
-		Protocols:      []string{"h1"},
+	client := orForever(p.timeouts.client)
+	s := &webServer{
+		Listen:            listen,
+		ReadHeaderTimeout: orElse(p.web.httpRequest, client),
+		ReadIdleTimeout:   client,
+		WriteIdleTimeout:  client,
+		Routes:            append(t.webRoutes(p), noServer()),
+		AutomaticHTTPS:    map[string]bool{"disable": true},
+		Protocols:         []string{"h1"},
 	}
+	s.IdleTimeout = orElse(p.web.keepIdle, s.ReadHeaderTimeout)
+	if p.web.logged {
+		s.Logs = new(struct{})
+	}
+	return s
+}
+
+// orElse is a timeout in our words, or another one where it was not given.
+func orElse(d *time.Duration, other caddy.Duration) caddy.Duration {
+	if d == nil {
+		return other
+	}
+	return orForever(d)
 }
 
 // webRoutes are what a frontend of mode http does, in HAProxy's order.
-func (t *translation) webRoutes(p *proxy) (routes []webRoute) {
-	routes = p.monitorRoutes()
-	for _, r := range append(append([]redirect(nil), p.http.redirects...), p.http.late...) {
-		routes = append(routes, webRoute{Match: r.cond.web(), Handle: []map[string]any{r.handler()}, Terminal: true})
-	}
+func (t *translation) webRoutes(p *proxy) []webRoute {
+	routes := append(p.monitorRoutes(), webRoute{Handle: []map[string]any{p.webRules(true)}})
 	for _, u := range p.uses {
-		if b := t.backends[u.name]; b != nil && !b.disabled {
-			routes = append(routes, webRoute{Match: u.cond.web(), Handle: t.webHandlers(b), Terminal: true})
+		for _, name := range t.webTargets(u) {
+			set := make(webSet)
+			if u.cond != nil {
+				set["acl"] = u.cond.web(p)
+			}
+			if u.dynamic {
+				set["log_format"] = httprules.Format{Format: u.name, Value: name}
+			}
+			r := webRoute{Handle: t.webHandlers(p, t.backends[name]), Terminal: true}
+			if len(set) > 0 {
+				r.Match = []webSet{set}
+			}
+			routes = append(routes, r)
 		}
 	}
-	if name := t.fallback(p); name != "" {
-		if b := t.backends[name]; b != nil && (b != p || len(p.servers) > 0) {
-			routes = append(routes, webRoute{Handle: t.webHandlers(b), Terminal: true})
-		}
+	if b := t.backends[t.fallback(p)]; b != nil && (b != p || len(p.servers) > 0) {
+		routes = append(routes, webRoute{Handle: t.webHandlers(p, b), Terminal: true})
 	}
 	return routes
 }
 
-// webHandlers are what a backend of mode http does.
-func (t *translation) webHandlers(b *proxy) []map[string]any {
-	var routes []webRoute
-	if !b.isFrontend() { // those of a listen have been done
-		routes = t.webRoutes(&proxy{kind: "frontend", http: b.http})
-	}
-	return []map[string]any{{"handler": "subroute", "routes": append(routes, t.toServers(b))}}
+// servesWeb reports whether a frontend does anything but answer that there is no
+// server.
+func (t *translation) servesWeb(p *proxy) bool {
+	b := t.backends[t.fallback(p)]
+	return len(p.http.request)+len(p.http.redirects)+len(p.uses) > 0 || b != nil && (b != p || len(p.servers) > 0)
 }
 
-// toServers sends what has come through the rules to the backend's servers.
-func (t *translation) toServers(b *proxy) webRoute {
-	if len(b.servers) == 0 {
-		return noServer()
+// webTargets are the backends that a rule may lead to.
+func (t *translation) webTargets(u use) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(t.backends)) {
+		if b := t.backends[name]; !b.disabled && b.isHTTP() && (u.dynamic || name == u.name) {
+			names = append(names, name)
+		}
 	}
-	h := httpbackend.Handler{Backend: b.name, RetryOn: b.retryOn}
-	return webRoute{Handle: []map[string]any{object(&h, "handler", "passthrough_backend")}, Terminal: true}
+	return names
+}
+
+// webRules are the rules of a section, as a handler. The outermost of a request answers
+// all errors.
+func (p *proxy) webRules(outermost bool) map[string]any {
+	for _, r := range p.http.request {
+		if r.Action == "tarpit" {
+			r.Delay = orElse(p.web.tarpit, optional(p.timeouts.connect))
+		}
+	}
+	return object(&httprules.Handler{
+		Section: p.name, Request: p.http.request, Redirect: p.http.redirects, Response: p.http.response, AfterResponse: p.http.after,
+		Errors: p.web.errors, Last: outermost,
+	}, "handler", "passthrough_rules")
+}
+
+// hasWebRules reports whether a backend does something with requests itself.
+func (p *proxy) hasWebRules() bool {
+	return len(p.http.request)+len(p.http.redirects)+len(p.http.response)+len(p.http.after)+len(p.web.errors) > 0
+}
+
+// webHandlers are what a backend of mode http does with requests of a frontend.
+func (t *translation) webHandlers(p, b *proxy) []map[string]any {
+	var handlers []map[string]any
+	if b != p && b.hasWebRules() {
+		handlers = append(handlers, b.webRules(false))
+	}
+	if len(b.servers) == 0 {
+		return append(handlers, noServer().Handle...)
+	}
+	return append(handlers, object(&httpbackend.Handler{
+		Backend: b.name, RetryOn: b.retryOn, ServerHeader: b.web.serverHeader,
+		ForwardedFor: joined(p.web.forwardFor, b.web.forwardFor), OriginalTo: joined(p.web.originalTo, b.web.originalTo),
+		CloseServer: p.web.closeServer || b.web.closeServer || p.web.closeClient || b.web.closeClient, CloseClient: p.web.closeClient || b.web.closeClient,
+	}, "handler", "passthrough_backend"))
+}
+
+// joined is an option of a frontend and of a backend: the backend's words count.
+func joined(front, back *httpbackend.ForwardedFor) *httpbackend.ForwardedFor {
+	switch {
+	case back == nil || front == back:
+		return front
+	case front == nil:
+		return back
+	}
+	both := *back
+	if both.Header == "" {
+		both.Header = front.Header
+	}
+	both.Except = slices.Concat(front.Except, back.Except)
+	both.IfNone = front.IfNone && back.IfNone
+	return &both
 }
 
 // object is a module with its name, as a part of a JSON object.
@@ -95,92 +175,7 @@ func object(module any, key, name string) map[string]any {
 	return o
 }
 
-// noServer is the answer where there is no server.
+// noServer is what becomes of a request that there is no server for.
 func noServer() webRoute {
-	return webRoute{Handle: []map[string]any{{"handler": "static_response", "status_code": http.StatusServiceUnavailable}}}
-}
-
-func (r redirect) handler() map[string]any {
-	return map[string]any{
-		"handler":     "static_response",
-		"status_code": r.code,
-		"headers":     map[string][]string{"Location": {r.location}},
-	}
-}
-
-// web is a condition as sets of http matchers.
-func (c *condition) web() []webSet {
-	if c == nil {
-		return nil
-	}
-	var sets []webSet
-	for _, group := range c.groups {
-		sets = append(sets, webGroup(group)...)
-	}
-	if c.unless {
-		return []webSet{{"not": sets}}
-	}
-	return sets
-}
-
-// webGroup is a group of terms, all of which must match. A set of matchers
-// cannot hold two of one kind; but "not" can hold any sets, and none of several
-// contraries is true exactly if all are.
-func webGroup(group []term) []webSet {
-	if len(group) == 1 && !group[0].not {
-		return webCriteria(group[0])
-	}
-	var contraries []webSet
-	for _, one := range group {
-		if one.not {
-			contraries = append(contraries, webCriteria(one)...)
-		} else {
-			contraries = append(contraries, webSet{"not": webCriteria(one)})
-		}
-	}
-	return []webSet{{"not": contraries}}
-}
-
-func webCriteria(one term) (sets []webSet) {
-	for _, c := range one.criteria {
-		sets = append(sets, webCriterion(c))
-	}
-	return sets
-}
-
-// never and always are sets that match nothing and everything.
-func never() webSet  { return webSet{"not": []webSet{{}}} }
-func always() webSet { return webSet{} }
-
-func webCriterion(c sample.Criterion) webSet {
-	switch c.Fetch {
-	case "always_true":
-		return always()
-	case "src":
-		return webSet{"remote_ip": map[string]any{"ranges": c.Values}}
-	case "method":
-		return webSet{"method": c.Values}
-	case "path":
-		return webSet{"path_regexp": map[string]string{"pattern": webPattern(c)}}
-	case "host":
-		return webSet{"header_regexp": map[string]any{"Host": map[string]string{"pattern": webPattern(c)}}}
-	default: // ssl_fc: TLS does not end here
-		return never()
-	}
-}
-
-// webPattern is what a criterion looks for as one regular expression.
-func webPattern(c sample.Criterion) string {
-	var alternatives []string
-	for _, v := range c.Values {
-		if c.Method != "reg" {
-			v = regexp.QuoteMeta(v)
-		}
-		alternatives = append(alternatives, v)
-	}
-	pattern := fmt.Sprintf(httpPatterns[c.Method], strings.Join(alternatives, "|"))
-	if c.IgnoreCase {
-		return "(?i)" + pattern
-	}
-	return pattern
+	return webRoute{Handle: []map[string]any{{"handler": "error", "status_code": http.StatusServiceUnavailable}}}
 }

@@ -23,8 +23,8 @@ func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 	if n.check.on { // HAProxy, too, observes nothing without a check
 		s.Check = t.emitCheck(p, n)
 		s.InitState = underscores(n.initState)
-		if n.observe == "layer4" {
-			s.Observe, s.ErrorLimit, s.OnError = n.observe, n.errorLimit, underscores(n.onError)
+		if observe := map[string]string{"layer4": "layer4", "layer7": "first_byte"}[n.observe]; observe != "" {
+			s.Observe, s.ErrorLimit, s.OnError = observe, n.errorLimit, underscores(n.onError)
 		}
 	}
 	if n.agent {

@@ -138,8 +138,6 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
 	case t.checkedBy(p, n) != nil:
 		return t.checkedBy(p, n).Error()
-	case n.observe == "layer7" && p.isHTTP():
-		return "'observe layer7' is not available: expected 'observe layer4'"
 	case t.speaksTLS(p, n) && t.verifies(n) && n.check.caFile == "":
 		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
 	}

@@ -56,6 +56,8 @@ type keyword struct {
 	// warn makes a warning of the note of a keyword that differs, as all other
 	// grades get one.
 	warn bool
+	// http is what becomes of a keyword that is httpOnly in mode http: the note is about that.
+	http grade
 	// strict makes an error of what HAProxy otherwise warns of and ignores: the
 	// keyword in a frontend where it belongs in a backend, or the reverse.
 	strict bool
@@ -161,11 +163,8 @@ func (t *translation) perform(k *keyword, p *proxy, s statement, object string) 
 		t.refuse(s.Pos, k.note, "'%s'%s: %s", s.keyword, object, k.note)
 		return
 	case httpOnly:
-		switch {
-		case !p.isHTTP():
-			t.notice(s.Pos, httpOnly, "", s.keyword)
-		case k.do == nil:
-			t.notice(s.Pos, harmless, "redirects do not need it", s.keyword)
+		if !t.performHTTP(k, p, s, object) {
+			return
 		}
 	case harmless, pending:
 		if !k.says {
@@ -183,4 +182,29 @@ func (t *translation) perform(k *keyword, p *proxy, s statement, object string) 
 	if k.do != nil {
 		k.do(t, p, s)
 	}
+}
+
+// performHTTP says what becomes of a keyword that HAProxy has for mode http only, and
+// whether it takes effect. In defaults it may be for sections of either mode.
+func (t *translation) performHTTP(k *keyword, p *proxy, s statement, object string) bool {
+	if p.mode != "http" {
+		if p.kind != "defaults" || k.do == nil {
+			t.notice(s.Pos, httpOnly, "", s.keyword)
+		}
+		return k.http != refused
+	}
+	switch k.http {
+	case refused:
+		if s.not {
+			return false
+		}
+		t.refuse(s.Pos, k.note, "'%s'%s: %s", s.keyword, object, k.note)
+		return false
+	case harmless, pending, differs:
+		if k.note != "" {
+			t.notice(s.Pos, k.http, k.note, s.keyword)
+		}
+	case supported, httpOnly:
+	}
+	return true
 }

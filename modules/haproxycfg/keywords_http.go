@@ -2,23 +2,45 @@
 
 package haproxycfg
 
+import "github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
+
 // httpWords have a meaning in mode http only. In a section of mode tcp HAProxy
-// ignores them. In one of mode http those with an effect of their own are
-// followed (redirects) or refused; the rest is about what a redirect does not
-// do.
+// ignores them.
 var httpWords = []keyword{
-	{name: "http-request|redirect", in: inProxies, grade: differs, do: httpRule, note: "redirects are translated to Caddy's http app; in mode tcp it is ignored, as in HAProxy"},
-	{name: "http-error|http-send-name-header|cookie|compression|errorloc|errorloc302|errorloc303", in: inProxies, grade: httpOnly, do: httpEffect},
-	{name: "http-response|http-after-response", in: inSections, grade: httpOnly, do: httpEffect},
+	{name: "http-request|http-response|http-after-response", in: inProxies, grade: differs, do: httpRule, note: "see the actions below; in mode tcp it is ignored, as in HAProxy"},
+	{name: "redirect", in: inProxies, grade: supported, do: redirectRule},
+	{name: "errorfile", in: inProxies, grade: httpOnly, do: errorFile},
+	{name: "errorloc|errorloc302|errorloc303", in: inProxies, grade: httpOnly, do: errorLocation},
+	{name: "http-error", in: inProxies, grade: httpOnly, args: something, do: httpError},
+	{name: "errorfiles", in: inProxies, grade: httpOnly, http: refused, note: "sections 'http-errors' are not available: expected errorfile"},
+	{name: "http-send-name-header", in: inBackends, grade: httpOnly, args: word, do: func(_ *translation, p *proxy, s statement) { p.web.serverHeader = s.args[0] }},
+	{name: "http-reuse", in: inBackends, grade: httpOnly, do: httpReuse},
 	{name: "monitor-uri", in: inFrontends, grade: httpOnly, args: word, do: setMonitorURI},
 	{name: "monitor fail", in: inFrontend, grade: httpOnly, do: addMonitorFail},
 	{name: "monitor-net", in: inProxies, grade: refused, note: "it doesn't exist anymore in HAProxy: use 'http-request return status 200 if { src NETWORK }'"},
+	{name: "cookie", in: inProxies, grade: httpOnly, http: refused, note: "stickiness by cookies is not available yet: expected balance source, or a hash of what tells clients apart"},
+	{name: "dynamic-cookie-key", in: inProxies, grade: httpOnly, http: harmless, note: noStickiness},
+	{name: "compression", in: inProxies, grade: httpOnly, http: differs, note: "responses are passed on as they come, uncompressed ones too"},
 	{name: "use-fcgi-app", in: inSections, grade: refused, note: "FastCGI is for Caddy's http app"},
-	{name: "errorfile|errorfiles", in: inProxies, grade: httpOnly},
-	{name: "capture cookie|capture request|capture response", in: inFrontend, grade: httpOnly},
-	{name: "http-reuse|dynamic-cookie-key|option prefer-last-server", in: inProxies, grade: httpOnly},
-	{name: "option httplog|option httpslog|option forwardfor|option originalto|option http-tunnel|option http-use-htx|option http-restrict-req-hdr-names", in: inProxies, grade: httpOnly, fixed: true},
-	{name: "option http-server-close|option httpclose|option forceclose|option http-keep-alive|option http-pretend-keepalive|option http-buffer-request|option http-ignore-probes|option http-use-proxy-header|option accept-invalid-http-request|option accept-invalid-http-response|option accept-unsafe-violations-in-http-request|option accept-unsafe-violations-in-http-response|option http-drop-request-trailers|option http-drop-response-trailers|option checkcache|option disable-h2-upgrade|option h1-case-adjust-bogus-client|option h1-case-adjust-bogus-server|option forwarded", in: inProxies, grade: httpOnly},
+	{name: "capture cookie|capture request|capture response", in: inFrontend, grade: httpOnly, http: harmless, note: "the access log has the headers of requests and responses"},
+	{name: "option httplog|option httpslog", in: inProxies, fixed: true, grade: httpOnly, http: differs, note: "requests are in Caddy's access log, where the section has a log"},
+	{name: "option forwardfor", in: inProxies, fixed: true, grade: httpOnly, do: forwardedOption(func(w *webOptions) **httpbackend.ForwardedFor { return &w.forwardFor })},
+	{name: "option originalto", in: inProxies, fixed: true, grade: httpOnly, do: forwardedOption(func(w *webOptions) **httpbackend.ForwardedFor { return &w.originalTo })},
+	{name: "option forwarded", in: inBackends, grade: httpOnly, http: refused, note: "it is not available: expected option forwardfor, or http-request set-header Forwarded"},
+	{name: "option http-server-close", in: inProxies, grade: httpOnly, do: flagOption(func(w *webOptions) *bool { return &w.closeServer })},
+	{name: "option httpclose|option forceclose", in: inProxies, grade: httpOnly, do: flagOption(func(w *webOptions) *bool { return &w.closeClient })},
+	{name: "option http-keep-alive|option http-pretend-keepalive", in: inProxies, grade: httpOnly, http: harmless, note: "connections are kept anyway"},
+	{name: "option http-tunnel|option http-use-htx", in: inProxies, fixed: true, grade: httpOnly, http: harmless, note: "connections are kept anyway"},
+	{name: "option prefer-last-server", in: inProxies, grade: httpOnly, http: differs, note: "each request is balanced anew"},
+	{name: "option http-buffer-request", in: inProxies, grade: httpOnly, http: differs, note: "a request goes to its server before its body has come"},
+	{name: "option http-ignore-probes", in: inProxies, grade: httpOnly, http: harmless, note: "connections without a request are not logged, and get no answer"},
+	{name: "option http-use-proxy-header", in: inProxies, grade: httpOnly, http: differs, note: "the header Proxy-Connection is passed on like any other"},
+	{name: "option accept-invalid-http-request|option accept-invalid-http-response|option accept-unsafe-violations-in-http-request|option accept-unsafe-violations-in-http-response", in: inProxies, grade: httpOnly, http: differs, note: "what is no valid HTTP is refused"},
+	{name: "option http-restrict-req-hdr-names", in: inProxies, fixed: true, grade: httpOnly, http: differs, note: "request headers whose name has an underscore or a dot are dropped, and others are kept"},
+	{name: "option http-drop-request-trailers|option http-drop-response-trailers", in: inProxies, grade: httpOnly, http: differs, note: "trailers are passed on"},
+	{name: "option checkcache", in: inBackends, grade: httpOnly, http: refused, note: "responses that could be cached by mistake are not looked for"},
+	{name: "option disable-h2-upgrade", in: inProxies, grade: httpOnly, http: harmless, note: "no HTTP/2 is spoken"},
+	{name: "option h1-case-adjust-bogus-client|option h1-case-adjust-bogus-server", in: inProxies, grade: httpOnly, http: differs, note: "header names are written as in X-Forwarded-For"},
 	{name: "stats enable|stats uri|stats auth|stats refresh|stats realm|stats hide-version|stats show-legends|stats show-node|stats show-desc|stats show-modules|stats scope", in: inProxies, grade: pending, says: true, do: statsPage, note: unserved},
 	{name: "stats admin", in: inSections, grade: pending, says: true, do: statsAdmin, note: unserved},
 	{name: "stats http-request", in: inSections, grade: pending, says: true, args: something, do: statsPage, note: unserved},

@@ -61,7 +61,7 @@ var balancing = []keyword{
 	{name: "option allbackups", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.allBackups = !s.not }},
 	{name: "option abortonclose", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.abortOnFin = !s.not }},
 	{name: "load-server-state-from-file|server-state-file-name", in: inBackends, grade: harmless, args: word, note: "counts and states live on over a reload without a file"},
-	{name: "max-session-srv-conns|max-keep-alive-queue", in: inProxies, grade: httpOnly, args: word},
+	{name: "max-session-srv-conns|max-keep-alive-queue", in: inProxies, grade: httpOnly, http: harmless, args: word, note: "connections to servers are shared, and none is kept for a client"},
 }
 
 var inspecting = []keyword{
@@ -82,7 +82,9 @@ var timing = []keyword{
 	timeoutKeyword("timeout queue", inBackends, func(t *timeouts) **time.Duration { return &t.queue }),
 	timeoutKeyword("timeout check", inBackends, func(t *timeouts) **time.Duration { return &t.check }),
 	{name: "timeout client-hs", in: inFrontends, grade: harmless, args: duration, note: "it bounds the wait for a PROXY header, and none is read"},
-	{name: "timeout http-request|timeout http-keep-alive|timeout tarpit", in: inProxies, grade: httpOnly, args: duration},
+	{name: "timeout http-request", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *webOptions) **time.Duration { return &w.httpRequest })},
+	{name: "timeout http-keep-alive", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *webOptions) **time.Duration { return &w.keepIdle })},
+	{name: "timeout tarpit", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *webOptions) **time.Duration { return &w.tarpit })},
 	removed("clitimeout", "2.1", "Use 'timeout client'"),
 	removed("contimeout", "2.1", "Use 'timeout connect'"),
 	removed("srvtimeout", "2.1", "Use 'timeout server'"),
@@ -110,7 +112,7 @@ func removed(name, version, instead string) keyword {
 const everyOne = "every connection is one line of the log, when it ends"
 
 var logging = []keyword{
-	{name: "log", in: inProxies, grade: differs, warn: true, args: logTarget, note: ofLogging},
+	{name: "log", in: inProxies, grade: differs, warn: true, args: logTarget, do: func(_ *translation, p *proxy, s statement) { p.web.logged = !s.not }, note: ofLogging},
 	{name: "option tcplog", in: inProxies, fixed: true, grade: differs, warn: true, args: clf, note: ofLogging},
 	{name: "log-format|log-format-sd|error-log-format", in: inProxies, grade: differs, warn: true, args: word, do: checkLogFormat, note: "the log line is JSON, and always has the same fields"},
 	{name: "log-steps", in: inProxies, grade: differs, warn: true, args: something, note: everyOne},
@@ -120,7 +122,7 @@ var logging = []keyword{
 	{name: "option socket-stats", in: inFrontends, grade: pending, args: nothing, note: noStatistics},
 	{name: "log-tag", in: inProxies, grade: harmless, args: something, note: ofSyslog},
 	{name: "unique-id-format", in: inProxies, grade: harmless, args: word, do: checkLogFormat, note: "connections are not numbered"},
-	{name: "unique-id-header", in: inProxies, grade: harmless, args: something, note: ofHTTP},
+	{name: "unique-id-header", in: inProxies, grade: httpOnly, http: refused, args: something, note: "requests are not numbered"},
 	{name: "email-alert", in: inProxies, grade: harmless, args: something, note: "there are no mail alerts"},
 }
 
@@ -142,7 +144,7 @@ var optionWords = []keyword{
 	{name: "option tcp-smart-accept|option tcp-smart-connect|option http-no-delay", in: inProxies, grade: harmless, args: nothing, note: "it is about single TCP packets"},
 	{name: "option nolinger", in: inProxies, grade: differs, warn: true, args: nothing, note: "connections that end in order are closed in order, so that what was sent arrives"},
 	{name: "option independent-streams", in: inProxies, grade: differs, warn: true, args: nothing, note: "bytes in either direction count for the timeouts of both sides, as in HAProxy without it"},
-	{name: "option idle-close-on-response|option use-small-buffers", in: inProxies, grade: httpOnly},
+	{name: "option idle-close-on-response|option use-small-buffers", in: inProxies, grade: httpOnly, http: harmless, note: "it is about HAProxy's own connections and memory"},
 }
 
 func customID(args []string) error {

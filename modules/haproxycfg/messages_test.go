@@ -190,7 +190,7 @@ func TestKnownWordsAreNotCalledUnknown(t *testing.T) {
 		plain + "backend b\n\tfilter-sequence request a\n\tserver s1 192.0.2.2:443\n":                                                   "E 'filter-sequence' in backend 'b': filters",
 		plain + "backend b\n\tserver s1 192.0.2.2:443 from base\n":                                                                      "E 'server b/s1' : 'from': named default-server",
 		plain + "backend b\n\tserver s1 192.0.2.2:443 strict-maxconn weight 5\n":                                                        "ignored, and nothing about the traffic changes: 'strict-maxconn': it is for mode http",
-		"defaults\n\tmode http\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:80\n\thttp-request normalize-uri path-merge-slashes\n": "E 'http-request normalize-uri' in frontend 'f': only redirects",
+		"defaults\n\tmode http\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:80\n\thttp-request normalize-uri path-merge-slashes\n": "E 'http-request normalize-uri' in frontend 'f': it is not available",
 	} {
 		said := messages(t, text)
 		if len(said) != 1 || !strings.HasPrefix(said[0], want) {

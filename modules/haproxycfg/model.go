@@ -22,6 +22,8 @@ type translation struct {
 	said   bool                        // HAPROXY_BRANCH names the branch
 	getenv func(string) (string, bool) // with what the configuration itself sets
 	loader *sample.Loader
+	// httpLoader is for sections of mode http; see overHTTP.
+	httpLoader *sample.Loader
 	// checkLoader reads the expressions of health checks.
 	checkLoader *sample.Loader
 	problems    []haproxyfile.Problem
@@ -149,6 +151,7 @@ type settings struct {
 	connection []rule
 	session    []rule
 	content    []rule
+	web        webOptions
 	inspect    time.Duration
 	lines      []haproxyfile.Line // with those of defaults, for what is left out
 	monitorURI string

@@ -25,7 +25,7 @@ func addUse(t *translation, p *proxy, s statement) {
 		var f *sample.Format
 		name, err := sample.RewriteFormatFiles(u.name, t.file)
 		if err == nil {
-			f, err = t.loader.Format(name)
+			f, err = t.loaderFor(p).Format(name)
 		}
 		if err != nil {
 			t.errorf(s.Pos, "'use_backend' in %s: failed to parse the backend's name '%s': %v", p, u.name, unavailable(err))
@@ -119,7 +119,7 @@ func setMode(t *translation, p *proxy, s statement) {
 	switch p.mode = s.args[0]; p.mode {
 	case "tcp", "http":
 	default:
-		t.errorf(s.Pos, "'mode %s' in %s: expected 'tcp', or 'http' for a section that redirects to https", p.mode, p)
+		t.errorf(s.Pos, "'mode %s' in %s: expected 'tcp' or 'http'", p.mode, p)
 	}
 }
 

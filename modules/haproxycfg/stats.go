@@ -65,7 +65,7 @@ func metricsPage(p *proxy, s statement) {
 // unopened reports whether a section serves nothing but pages that do not exist
 // here: it does not listen then.
 func (t *translation) unopened(p *proxy) bool {
-	return p.isHTTP() && p.isFrontend() && (p.statistics != nil || p.metrics != nil) && len(t.webRoutes(p)) == 0
+	return p.isHTTP() && p.isFrontend() && (p.statistics != nil || p.metrics != nil) && !t.servesWeb(p)
 }
 
 // warnPages says what is not served.
@@ -140,7 +140,7 @@ func (t *translation) insteadOfPage(p *proxy) string {
 		return "nothing listens there"
 	case t.unopened(p):
 		return "nothing listens on its addresses"
-	case len(t.webRoutes(p)) > 0:
+	case t.servesWeb(p):
 		return "a request for it is treated as any other"
 	default:
 		return "a request for it is answered with 503"

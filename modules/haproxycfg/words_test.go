@@ -179,7 +179,8 @@ func inTables(w listed) bool {
 	case "tcp-request connection", "tcp-request session", "tcp-request content", "tcp-response content":
 		return has(actions, w.name) || has(actions, w.name+"0") // a number follows
 	case "http-request", "http-response", "http-after-response":
-		return slices.Contains(httpActions, w.name) || slices.Contains(httpActions, w.name+"0")
+		of := directions[w.class]
+		return httpActionsByName[w.name].in&of != 0 || httpActionsByName[w.name+"0"].in&of != 0
 	case "acl":
 		_, err := new(sample.Loader).Criterion(sample.Criterion{Fetch: w.name})
 		return isKnown(err)

@@ -15,7 +15,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // exchange is one request on its way to a server, and its response on the way back. It
@@ -70,6 +72,11 @@ func (x *exchange) Placeholders(template string) string {
 		return ""
 	}
 	return r.ReplaceAll(template, "")
+}
+
+// Sample computes an expression for a policy.
+func (x *exchange) Sample(e *sample.Expression) (sample.Value, bool) {
+	return httprules.Of(x.in).Sample(e)
 }
 
 // tried tells errors which server it was.

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -170,6 +171,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	if x.err == nil {
 		return nil
 	}
+	if refused := (caddyhttp.HandlerError{}); errors.As(x.err, &refused) {
+		return refused
+	}
 	if r.Context().Err() != nil && context.Cause(x.ctx) != errExit { //nolint:errorlint // it is the very one
 		h.logger.Debug("the client has left before the response", zap.String("backend", h.Backend), zap.Error(x.err))
 		return nil
@@ -197,8 +201,11 @@ func status(err error) int {
 	return http.StatusBadGateway
 }
 
-// modifyResponse changes a response as the options say.
+// modifyResponse changes a response as rules and the options say.
 func (h *Handler) modifyResponse(r *http.Response) error {
+	if err := httprules.Of(of(r.Request.Context()).in).Respond(r); err != nil {
+		return err
+	}
 	if h.CloseClient && r.StatusCode != http.StatusSwitchingProtocols {
 		r.Header.Set("Connection", "close")
 	}

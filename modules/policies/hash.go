@@ -34,6 +34,10 @@ type Hash struct {
 	// a variable that a rule has set is.
 	Expression string `json:"expression,omitempty"`
 
+	// HTTP says that the expression looks at a request of the http app, such as path or
+	// hdr(x-user,1), and not at a connection.
+	HTTP bool `json:"http,omitempty"`
+
 	Hashing
 
 	template   string
@@ -80,7 +84,7 @@ func (p *Hash) Provision(caddy.Context) error {
 	}
 	if p.Expression != "" {
 		var err error
-		if p.expression, err = new(sample.Loader).Expression(p.Expression); err != nil {
+		if p.expression, err = (&sample.Loader{HTTP: p.HTTP}).Expression(p.Expression); err != nil {
 			return fmt.Errorf("expression %q: %w", p.Expression, err)
 		}
 	}
@@ -152,6 +156,7 @@ func (p *Hash) key(r *pool.Request) (sample.Value, bool) {
 //
 //	balance hash [<key>] {
 //		expression <sample expression>
+//		http
 //		hash_type map_based|consistent [sdbm|djb2|wt6|crc32|none [avalanche]]
 //		balance_factor <percent>
 //		preserve_affinity always|maxconn|maxqueue
@@ -162,6 +167,7 @@ func (p *Hash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		p.Key = d.Val()
 	}
 	table := p.options()
+	table["http"] = options.Flag(&p.HTTP)
 	table["expression"] = options.Func(func(d *caddyfile.Dispenser) error {
 		p.Expression = strings.Join(d.RemainingArgs(), " ")
 		return nil

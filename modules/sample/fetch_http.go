@@ -13,8 +13,6 @@ type HTTP struct {
 	// Status and Header are those of the response; zero until there is one.
 	Status int
 	Header http.Header
-	// First says that the request is the first of its connection.
-	First bool
 }
 
 // target returns the request's target as it was sent, or as rules have rewritten it.

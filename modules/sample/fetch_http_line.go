@@ -30,10 +30,6 @@ var lineFetches = map[string]fetch{
 		aliases: []string{"req_proto_http"}, out: typeBool, stage: inRequest, note: "true",
 		build: over(func(*HTTP) sampled { return found(Truth(true)) }),
 	},
-	"http_first_req": {
-		out: typeBool, stage: inRequest, note: "whether it is the first request of its connection",
-		build: over(func(h *HTTP) sampled { return found(Truth(h.First)) }),
-	},
 	"status": {
 		aliases: []string{"txn.status"}, out: typeInt, stage: inResponse, note: "the status of the response",
 		build: over(func(h *HTTP) sampled {

@@ -12,7 +12,7 @@ import (
 
 // exchange is a request with the response to it.
 func exchange() *Input {
-	r, err := http.NewRequest("GET", "/a/b.html?x=1&y=two&x=3", http.NoBody)
+	r, err := http.NewRequest(http.MethodGet, "/a/b.html?x=1&y=two&x=3", http.NoBody)
 	if err != nil {
 		panic(err)
 	}
@@ -20,7 +20,7 @@ func exchange() *Input {
 	r.Host = "www.a.example:8080"
 	r.Header = http.Header{"X-List": {"a, b", `"c,d"`}, "Cookie": {"s=1; t=two"}, "X-Forwarded-For": {"192.0.2.1, 192.0.2.2"}, "X-Length": {"12kB"}}
 	return &Input{
-		HTTP:   &HTTP{Request: r, Status: 404, Header: http.Header{"Set-Cookie": {"u=5; Path=/"}, "Location": {"/x"}}, First: true},
+		HTTP:   &HTTP{Request: r, Status: 404, Header: http.Header{"Set-Cookie": {"u=5; Path=/"}, "Location": {"/x"}}},
 		Source: netip.MustParseAddrPort("127.0.0.1:1000"), Final: true,
 	}
 }
@@ -59,7 +59,6 @@ func TestHTTPFetches(t *testing.T) {
 		"status":                      "404",
 		"src":                         "127.0.0.1",
 		"fc_http_major":               "1",
-		"http_first_req":              "1",
 		"path,lower,field(2,/)":       "a",
 	} {
 		e, err := (&Loader{HTTP: true}).Expression(expression)

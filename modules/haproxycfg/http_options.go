@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
+)
+
+// forwardedOption is an option that adds an address to requests: "option forwardfor
+// [except NETWORK] [header NAME] [if-none]".
+func forwardedOption(field func(*webOptions) **httpbackend.ForwardedFor) func(*translation, *proxy, statement) {
+	return func(t *translation, p *proxy, s statement) {
+		if s.not {
+			*field(&p.web) = nil
+			return
+		}
+		f := new(httpbackend.ForwardedFor)
+		for words := s.args; len(words) > 0; {
+			switch word := words[0]; {
+			case word == "if-none":
+				f.IfNone, words = true, words[1:]
+				continue
+			case word != "except" && word != "header":
+				t.errorf(s.Pos, "'%s' in %s only supports optional values: 'except', 'header' and 'if-none' (got '%s')", s.keyword, p, word)
+				return
+			case len(words) < 2:
+				t.errorf(s.Pos, "'%s' in %s: '%s' requires an argument", s.keyword, p, word)
+				return
+			case word == "header":
+				f.Header = words[1]
+			default:
+				if _, err := netip.ParsePrefix(words[1]); err != nil {
+					if _, err := netip.ParseAddr(words[1]); err != nil {
+						t.errorf(s.Pos, "'%s' in %s: 'except' requires an address or a network as argument (got '%s')", s.keyword, p, words[1])
+						return
+					}
+				}
+				f.Except = append(f.Except, words[1])
+			}
+			words = words[2:]
+		}
+		*field(&p.web) = f
+	}
+}
+
+// flagOption is an option that sets a field.
+func flagOption(field func(*webOptions) *bool) func(*translation, *proxy, statement) {
+	return func(_ *translation, p *proxy, s statement) { *field(&p.web) = !s.not }
+}
+
+// httpTimeout is a timeout that only mode http has.
+func httpTimeout(field func(*webOptions) **time.Duration) func(*translation, *proxy, statement) {
+	return func(_ *translation, p *proxy, s statement) { *field(&p.web) = new(milliseconds(s.args[0])) }
+}
+
+// httpReuse reads "http-reuse never|safe|aggressive|always".
+func httpReuse(t *translation, p *proxy, s statement) {
+	if err := oneOf("never", "safe", "aggressive", "always")(s.args); err != nil {
+		t.errorf(s.Pos, "'http-reuse' in %s %v", p, err)
+		return
+	}
+	if p.web.closeServer = s.args[0] == "never"; p.web.closeServer && p.isHTTP() {
+		t.notice(s.Pos, differs, "each request has a connection of its own to its server", "http-reuse never")
+	}
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// direction is what a list of rules is about.
+type direction uint8
+
+const (
+	ofRequest direction = 1 << iota
+	ofResponse
+	ofAfterResponse
+
+	ofResponses = ofResponse | ofAfterResponse
+	ofAll       = ofRequest | ofResponses
+)
+
+// directions are the lists by their keywords.
+var directions = map[string]direction{"http-request": ofRequest, "http-response": ofResponse, "http-after-response": ofAfterResponse}
+
+// ruleLine is a rule that is being read.
+type ruleLine struct {
+	*httprules.Rule
+	statement
+	p     *proxy
+	of    direction
+	paren string   // what stands in parentheses behind the action, as in set-var(...)
+	words []string // what follows it, without the condition
+}
+
+// inHTTP reports whether a keyword of mode http has a meaning in a section, and says
+// why not.
+func (t *translation) inHTTP(p *proxy, s statement) bool {
+	switch {
+	case p.isAnonymous():
+		t.errorf(s.Pos, "'%s' is not allowed in anonymous 'defaults' sections: expected it in the section that it is for", s.keyword)
+	case p.kind == "defaults":
+		t.errorf(s.Pos, "'%s' in %s is not taken over: expected it in the section that it is for", s.keyword, p)
+	case p.mode != "http":
+		t.warnf(s.Pos, "'%s' rules ignored for %s as they require HTTP mode", s.keyword, p)
+	default:
+		return true
+	}
+	return false
+}
+
+// httpRule reads a line of http-request, http-response or http-after-response.
+func httpRule(t *translation, p *proxy, s statement) {
+	if !t.inHTTP(p, s) {
+		return
+	}
+	l := &ruleLine{Rule: new(httprules.Rule), p: p, of: directions[s.keyword]}
+	name, paren, _ := strings.Cut(s.arg(0), "(")
+	if s.keyword == "http-request" && name == "use-service" && s.arg(1) == "prometheus-exporter" {
+		metricsPage(p, s)
+		return
+	}
+	a, known := httpActionsByName[name]
+	if !known || a.in&l.of == 0 {
+		if strings.HasPrefix(name, "lua.") {
+			t.errorf(s.Pos, "'%s %s' in %s: there is no Lua", s.keyword, name, p)
+			return
+		}
+		t.errorf(s.Pos, "'%s' expects an action in %s, but got '%s'%s", s.keyword, p, s.arg(0), didYouMean(name, actionNames(l.of)))
+		return
+	}
+	keyword := s.keyword
+	s.keyword += " " + name
+	switch a.grade {
+	case refused:
+		t.refuse(s.Pos, a.note, "'%s' in %s: %s", s.keyword, p, a.note)
+		return
+	case harmless, differs, pending:
+		t.notice(s.Pos, a.grade, a.note, s.keyword)
+	case supported, httpOnly:
+	}
+	if a.parse == nil {
+		return
+	}
+	l.Action, l.Origin, l.paren = underscores(name), s.Pos.String()+": "+s.keyword, paren
+	words := s.args[1:]
+	end := slices.IndexFunc(words, beginsCondition)
+	if end < 0 {
+		end = len(words)
+	}
+	l.statement, l.words = s, words[:end]
+	cond, err := t.condition(p, s, words[end:])
+	if err == nil {
+		l.If = t.webCondition(l, cond)
+		err = a.parse(t, l)
+	}
+	if err != nil {
+		t.errorf(s.Pos, "error detected in %s while parsing '%s' rule : %v", p, s.keyword, unavailable(err))
+		return
+	}
+	list := map[string]*[]*httprules.Rule{"http-request": &p.http.request, "http-response": &p.http.response, "http-after-response": &p.http.after}[keyword]
+	*list = append(*list, l.Rule)
+}
+
+// redirectRule reads "redirect ...".
+func redirectRule(t *translation, p *proxy, s statement) {
+	if !t.inHTTP(p, s) {
+		return
+	}
+	l := &ruleLine{Rule: &httprules.Rule{Action: "redirect", Origin: s.Pos.String() + ": redirect"}, statement: s, p: p, of: ofRequest}
+	end := slices.IndexFunc(s.args, beginsCondition)
+	if end < 0 {
+		end = len(s.args)
+	}
+	l.words = s.args[:end]
+	err := parseRedirectRule(t, l)
+	if err == nil {
+		var cond *condition
+		if cond, err = t.condition(p, s, s.args[end:]); err == nil {
+			l.If = t.webCondition(l, cond)
+		}
+	}
+	if err != nil {
+		t.errorf(s.Pos, "'%s' in %s: error detected while parsing redirect rule : %v", s.keyword, p, unavailable(err))
+		return
+	}
+	p.http.redirects = append(p.http.redirects, l.Rule)
+}
+
+// exactly checks how many words follow an action.
+func (l *ruleLine) exactly(n int, what string) error {
+	if len(l.words) != n {
+		return fmt.Errorf("expects %s, and has '%s'", what, strings.Join(l.words, " "))
+	}
+	return nil
+}
+
+func noWords(_ *translation, l *ruleLine) error { return l.exactly(0, "nothing but a condition") }
+
+// format checks a log format, and returns it with absolute file names.
+func (t *translation) format(l *ruleLine, text string) (string, error) {
+	text, err := sample.RewriteFormatFiles(text, t.file)
+	if err != nil {
+		return "", err
+	}
+	f, err := t.overHTTP().Format(text)
+	if err != nil {
+		return "", err
+	}
+	t.ask(l.p, l.Pos, sampleFetch, l.keyword+" expression", f.Questions())
+	return text, l.atThisTime(f.InRequest(), f.InResponse(), text)
+}
+
+// atThisTime says what is not there when a rule runs.
+func (l *ruleLine) atThisTime(request, response bool, text string) error {
+	switch {
+	case request && l.of != ofRequest:
+		return fmt.Errorf("'%s' extracts information from 'HTTP request headers', none of which is available here: expected a variable that 'http-request set-var' has set", text)
+	case response && l.of == ofRequest:
+		return fmt.Errorf("'%s' extracts information from 'HTTP response headers', none of which is available here", text)
+	}
+	return nil
+}
+
+func parseHeader(t *translation, l *ruleLine) (err error) {
+	if err := l.exactly(2, "a header's name and its value"); err != nil {
+		return err
+	}
+	l.Name = l.words[0]
+	l.Value, err = t.format(l, l.words[1])
+	return err
+}
+
+func parseDeleteHeader(_ *translation, l *ruleLine) error {
+	if len(l.words) == 3 && l.words[1] == "-m" {
+		if !slices.Contains([]string{"str", "beg", "end", "sub", "reg"}, l.words[2]) {
+			return fmt.Errorf("unknown matching method '%s': expected str, beg, end, sub or reg", l.words[2])
+		}
+		l.Method, l.words = l.words[2], l.words[:1]
+	}
+	if err := l.exactly(1, "a header's name"); err != nil {
+		return err
+	}
+	l.Name = l.words[0]
+	if l.Method == "reg" {
+		_, err := regexp.Compile(l.Name)
+		return err
+	}
+	return nil
+}
+
+func parseReplaceHeader(t *translation, l *ruleLine) error {
+	if err := l.exactly(3, "a header's name, a regular expression and what to put in its place"); err != nil {
+		return err
+	}
+	l.Name, l.words = l.words[0], l.words[1:]
+	return parseReplace(t, l)
+}
+
+func parseReplace(t *translation, l *ruleLine) (err error) {
+	if err := l.exactly(2, "a regular expression and what to put in its place"); err != nil {
+		return err
+	}
+	l.Pattern = l.words[0]
+	if _, err := regexp.Compile(l.Pattern); err != nil {
+		return err
+	}
+	l.Value, err = t.format(l, l.words[1])
+	return err
+}
+
+func parseValue(t *translation, l *ruleLine) (err error) {
+	if err := l.exactly(1, "a log format"); err != nil {
+		return err
+	}
+	l.Value, err = t.format(l, l.words[0])
+	return err
+}
+
+func parseStatus(_ *translation, l *ruleLine) error {
+	if len(l.words) == 3 && l.words[1] == "reason" { // net/http has its own
+		l.words = l.words[:1]
+	}
+	if err := l.exactly(1, "a status from 100 to 999"); err != nil {
+		return err
+	}
+	return statusOf(&l.Status, l.words[0])
+}
+
+func parseSetVar(t *translation, l *ruleLine) (err error) {
+	if l.Name, err = httpVariable(l.paren); err != nil {
+		return err
+	}
+	if err := l.exactly(1, "an expression"); err != nil {
+		return err
+	}
+	if l.Value, err = sample.RewriteFiles(l.words[0], t.file); err != nil {
+		return err
+	}
+	e, err := t.overHTTP().Expression(l.Value)
+	if err != nil {
+		return err
+	}
+	t.ask(l.p, l.Pos, sampleFetch, l.keyword+" expression", e.Questions())
+	return l.atThisTime(e.InRequest(), e.InResponse(), l.Value)
+}
+
+func parseSetVarFormat(t *translation, l *ruleLine) (err error) {
+	if l.Name, err = httpVariable(l.paren); err != nil {
+		return err
+	}
+	return parseValue(t, l)
+}
+
+func parseUnsetVar(_ *translation, l *ruleLine) (err error) {
+	l.Name, err = httpVariable(l.paren)
+	return err
+}
+
+// httpVariable is what stands in the parentheses of set-var.
+func httpVariable(text string) (string, error) {
+	if name, ok := strings.CutPrefix(text, "res."); ok {
+		if _, err := variable("req." + name); err != nil {
+			return "", err
+		}
+		return strings.TrimSuffix(text, ")"), nil
+	}
+	name, err := variable(text)
+	if err == nil && strings.HasPrefix(name, "sess.") {
+		err = errors.New("variables of the scope 'sess' are not kept from one request of a connection to the next: expected the scope 'txn'")
+	}
+	return name, err
+}
+
+// overHTTP is the loader for sections of mode http.
+func (t *translation) overHTTP() *sample.Loader {
+	if t.httpLoader == nil {
+		t.httpLoader = &sample.Loader{HTTP: true, Open: t.loader.Open}
+	}
+	return t.httpLoader
+}
+
+// loaderFor is the loader for a section.
+func (t *translation) loaderFor(p *proxy) *sample.Loader {
+	if p.isHTTP() {
+		return t.overHTTP()
+	}
+	return t.loader
+}
+
+// webCondition is a condition as the rules of mode http have it. A criterion that looks
+// at what is not there when the rule runs never matches.
+func (t *translation) webCondition(l *ruleLine, c *condition) *httprules.Condition {
+	made := c.web(l.p)
+	if made == nil {
+		return nil
+	}
+	for _, group := range made.Any {
+		for i := range group {
+			for k, criterion := range group[i].Any {
+				acl, err := t.overHTTP().Criterion(criterion)
+				if err != nil {
+					continue // it has been reported
+				}
+				if lacks := l.atThisTime(acl.InRequest(), acl.InResponse(), criterion.Fetch); lacks != nil {
+					t.warnf(l.Pos, "a condition of '%s' will never match: %v", l.keyword, lacks)
+					group[i].Any[k] = sample.Criterion{Fetch: "always_false"}
+				}
+			}
+		}
+	}
+	return made
+}
+
+// web is a condition as the rules and matchers of mode http have it; nil: none.
+func (c *condition) web(p *proxy) *httprules.Condition {
+	if c == nil {
+		return nil
+	}
+	made := &httprules.Condition{Section: p.name, Unless: c.unless}
+	for _, group := range c.groups {
+		terms := make([]httprules.Term, 0, len(group))
+		for _, one := range group {
+			terms = append(terms, httprules.Term{Name: one.name, Not: one.not, Any: slices.Clone(one.criteria)})
+		}
+		made.Any = append(made.Any, terms)
+	}
+	return made
+}

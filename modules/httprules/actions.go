@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httprules
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// action is what a rule does. With an answer the request or response is replaced by
+// it; end says that no more rules of the list are looked at.
+type action struct {
+	needs need
+	do    func(t *Transaction, r *Rule) (a *answer, end bool, err error)
+}
+
+// need is what a rule must have for its action.
+type need uint8
+
+const (
+	needsName need = 1 << iota
+	needsValue
+	needsPattern
+)
+
+// deniedError is the error of a request that a rule refuses.
+type deniedError struct{ origin string }
+
+func (e *deniedError) Error() string {
+	if e.origin == "" {
+		return "refused by a rule"
+	}
+	return "refused by " + e.origin
+}
+
+// actions are those that rules may have.
+var actions map[string]action
+
+func init() {
+	change := func(needs need, f func(t *Transaction, r *Rule)) action {
+		return action{needs, func(t *Transaction, r *Rule) (*answer, bool, error) {
+			f(t, r)
+			return nil, false, nil
+		}}
+	}
+	actions = map[string]action{
+		"allow":  {0, func(*Transaction, *Rule) (*answer, bool, error) { return nil, true, nil }},
+		"deny":   {0, deny},
+		"tarpit": {0, tarpit},
+		"return": {0, func(t *Transaction, r *Rule) (*answer, bool, error) {
+			return r.Reply.answer(&t.input, http.StatusOK), true, nil
+		}},
+		"reject":   {0, func(*Transaction, *Rule) (*answer, bool, error) { panic(http.ErrAbortHandler) }},
+		"redirect": {0, redirect},
+
+		"set_header":     change(needsName|needsValue, setHeader),
+		"add_header":     change(needsName|needsValue, addHeader),
+		"del_header":     change(needsName, deleteHeader),
+		"replace_header": change(needsName|needsValue|needsPattern, replaceHeader),
+		"replace_value":  change(needsName|needsValue|needsPattern, replaceValue),
+
+		"set_method":    change(needsValue, func(t *Transaction, r *Rule) { t.request.Method = t.text(r) }),
+		"set_path":      change(needsValue, func(t *Transaction, r *Rule) { t.setPath(t.text(r)) }),
+		"set_pathq":     change(needsValue, func(t *Transaction, r *Rule) { t.setTarget(t.text(r)) }),
+		"set_query":     change(needsValue, func(t *Transaction, r *Rule) { t.setQuery(t.text(r)) }),
+		"set_uri":       change(needsValue, func(t *Transaction, r *Rule) { t.setTarget(t.text(r)) }),
+		"replace_path":  change(needsValue|needsPattern, func(t *Transaction, r *Rule) { t.rewrite(r, t.path(), t.setPath) }),
+		"replace_pathq": change(needsValue|needsPattern, func(t *Transaction, r *Rule) { t.rewrite(r, t.request.RequestURI, t.setTarget) }),
+		"replace_uri":   change(needsValue|needsPattern, func(t *Transaction, r *Rule) { t.rewrite(r, t.request.RequestURI, t.setTarget) }),
+
+		"set_status":  change(0, func(t *Transaction, r *Rule) { t.http.Status = r.Status }),
+		"set_var":     change(needsName|needsValue, setVar),
+		"set_var_fmt": change(needsName|needsValue, setVarFormat),
+		"unset_var":   change(needsName, func(t *Transaction, r *Rule) { delete(t.variables, r.Name) }),
+	}
+}
+
+// deny answers with the reply, or where it has no content of its own as an error is.
+func deny(t *Transaction, r *Rule) (*answer, bool, error) {
+	status := r.Reply.Status
+	if status == 0 {
+		status = http.StatusForbidden
+		switch {
+		case t.http.Status != 0:
+			status = http.StatusBadGateway
+		case r.Action == "tarpit":
+			status = http.StatusInternalServerError
+		}
+	}
+	if r.Reply.Plain {
+		return r.Reply.answer(&t.input, status), true, nil
+	}
+	return nil, true, caddyhttp.Error(status, &deniedError{r.Origin})
+}
+
+// tarpit keeps the client waiting and then answers as deny does.
+func tarpit(t *Transaction, r *Rule) (*answer, bool, error) {
+	select {
+	case <-time.After(time.Duration(r.Delay)):
+	case <-t.request.Context().Done():
+	}
+	return deny(t, r)
+}
+
+func redirect(t *Transaction, r *Rule) (*answer, bool, error) {
+	a := r.Redirect.answer(t)
+	return a, a != nil, nil
+}
+
+// text is the value of a rule.
+func (t *Transaction) text(r *Rule) string { return r.value.String(&t.input) }
+
+// headers are those that a rule changes: of the response, once there is one.
+func (t *Transaction) headers() http.Header {
+	if t.http.Header != nil {
+		return t.http.Header
+	}
+	return t.request.Header
+}
+
+// isHost reports whether a name is that of the request's Host, which net/http keeps
+// elsewhere.
+func (t *Transaction) isHost(name string) bool {
+	return t.http.Header == nil && strings.EqualFold(name, "Host")
+}
+
+func setHeader(t *Transaction, r *Rule) {
+	if t.isHost(r.Name) {
+		t.request.Host = t.text(r)
+		return
+	}
+	value := t.text(r) // before what it may look at is deleted
+	t.headers()[http.CanonicalHeaderKey(r.Name)] = []string{value}
+}
+
+func addHeader(t *Transaction, r *Rule) {
+	if t.isHost(r.Name) && t.request.Host == "" {
+		t.request.Host = t.text(r)
+		return
+	}
+	t.headers().Add(r.Name, t.text(r))
+}
+
+func deleteHeader(t *Transaction, r *Rule) {
+	name := strings.ToLower(r.Name)
+	for known := range t.headers() {
+		other := strings.ToLower(known)
+		matches := other == name
+		switch r.Method {
+		case "beg":
+			matches = strings.HasPrefix(other, name)
+		case "end":
+			matches = strings.HasSuffix(other, name)
+		case "sub":
+			matches = strings.Contains(other, name)
+		case "reg":
+			matches = r.pattern.MatchString(other)
+		}
+		if matches {
+			delete(t.headers(), known)
+		}
+	}
+}
+
+// replaceHeader changes the lines of a header that match.
+func replaceHeader(t *Transaction, r *Rule) {
+	if t.isHost(r.Name) {
+		t.rewrite(r, t.request.Host, func(to string) { t.request.Host = to })
+		return
+	}
+	lines := t.headers()[http.CanonicalHeaderKey(r.Name)]
+	for i := range lines {
+		t.rewrite(r, lines[i], func(to string) { lines[i] = to })
+	}
+}
+
+// replaceValue changes the values of a header, which commas part, that match.
+func replaceValue(t *Transaction, r *Rule) {
+	if t.isHost(r.Name) {
+		replaceHeader(t, r)
+		return
+	}
+	lines := t.headers()[http.CanonicalHeaderKey(r.Name)]
+	for i := range lines {
+		values := strings.Split(lines[i], ",")
+		for k, value := range values {
+			trimmed := strings.Trim(value, " \t")
+			t.rewrite(r, trimmed, func(to string) { values[k] = to })
+		}
+		lines[i] = strings.Join(values, ",")
+	}
+}
+
+// rewrite replaces what the pattern matches of a text, and says what it has become.
+// The value may refer to groups as \1.
+func (t *Transaction) rewrite(r *Rule, text string, set func(string)) {
+	at := r.pattern.FindStringSubmatchIndex(text)
+	if at == nil {
+		return
+	}
+	value := t.text(r)
+	var b strings.Builder
+	b.WriteString(text[:at[0]])
+	for i := 0; i < len(value); i++ {
+		if value[i] != '\\' || i+1 == len(value) {
+			b.WriteByte(value[i])
+			continue
+		}
+		i++
+		if group := int(value[i]) - '0'; group >= 0 && group <= 9 {
+			if 2*group+1 < len(at) && at[2*group] >= 0 {
+				b.WriteString(text[at[2*group]:at[2*group+1]])
+			}
+			continue
+		}
+		b.WriteByte(value[i])
+	}
+	b.WriteString(text[at[1]:])
+	set(b.String())
+}
+
+// path is that of the target, as it was sent.
+func (t *Transaction) path() string {
+	path, _, _ := strings.Cut(t.request.RequestURI, "?")
+	if _, after, absolute := strings.Cut(path, "://"); absolute && !strings.HasPrefix(path, "/") {
+		if slash := strings.IndexByte(after, '/'); slash >= 0 {
+			return after[slash:]
+		}
+		return "/"
+	}
+	return path
+}
+
+func (t *Transaction) setPath(path string) {
+	_, query, has := strings.Cut(t.request.RequestURI, "?")
+	if has {
+		path += "?" + query
+	}
+	t.setTarget(path)
+}
+
+func (t *Transaction) setQuery(query string) {
+	path, _, _ := strings.Cut(t.request.RequestURI, "?")
+	if query != "" {
+		path += "?" + strings.TrimPrefix(query, "?")
+	}
+	t.setTarget(path)
+}
+
+// setTarget changes the target of the request.
+func (t *Transaction) setTarget(target string) {
+	u, err := url.ParseRequestURI(target)
+	if err != nil { // it is sent as it is, as HAProxy does
+		path, query, _ := strings.Cut(target, "?")
+		u = &url.URL{Path: path, RawQuery: query}
+	}
+	t.request.RequestURI = target
+	t.request.URL.Path, t.request.URL.RawPath, t.request.URL.RawQuery, t.request.URL.ForceQuery = u.Path, u.RawPath, u.RawQuery, u.ForceQuery
+}
+
+func setVar(t *Transaction, r *Rule) {
+	if v, ok := t.Sample(r.expression); ok {
+		t.set(r.Name, v)
+	}
+}
+
+func setVarFormat(t *Transaction, r *Rule) { t.set(r.Name, sample.Text(t.text(r))) }

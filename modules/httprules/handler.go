@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package httprules is HAProxy's mode http as rules over Caddy's http app: the handler
+// http.handlers.passthrough_rules changes, answers and refuses requests as http-request
+// does, changes responses as http-response does, and gives errors the bodies of
+// errorfile; the matcher http.matchers.acl is a condition. Their expressions are
+// HAProxy's own, of package sample. They are what the config adapter writes: a
+// Caddyfile has words of its own for all this.
+package httprules
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Handler applies the rules of a section in mode http.
+type Handler struct {
+	// Section is the name of the section, for expressions that ask about it.
+	Section string `json:"section,omitempty"`
+
+	// Request are the rules over requests, in order. It is HAProxy's http-request.
+	Request []*Rule `json:"request,omitempty"`
+
+	// Redirect are rules that come after them, also after one that ends them. It is
+	// HAProxy's redirect.
+	Redirect []*Rule `json:"redirect,omitempty"`
+
+	// Response are the rules over the responses of servers; those of a backend come
+	// before those of a frontend. It is HAProxy's http-response.
+	Response []*Rule `json:"response,omitempty"`
+
+	// AfterResponse are the rules over all responses, those of the proxy included. It is
+	// HAProxy's http-after-response.
+	AfterResponse []*Rule `json:"after_response,omitempty"`
+
+	// Errors are the answers to requests that cannot be served, by their status. Default:
+	// the status and a line of HTML. It is HAProxy's errorfile and http-error.
+	Errors map[int]*Reply `json:"errors,omitempty"`
+
+	// Last says that errors that no handler before it has answered are answered here.
+	Last bool `json:"last,omitempty"`
+
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.passthrough_rules",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision compiles the rules and reads their files.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	loader := &sample.Loader{HTTP: true}
+	for _, list := range []struct {
+		name  string
+		rules []*Rule
+	}{{"request", h.Request}, {"redirect", h.Redirect}, {"response", h.Response}, {"after_response", h.AfterResponse}} {
+		for i, r := range list.rules {
+			if r == nil {
+				return fmt.Errorf("passthrough_rules: %s: rule %d: expected an object with an action", list.name, i+1)
+			}
+			if err := r.provision(loader); err != nil {
+				return fmt.Errorf("passthrough_rules: %s: rule %d %q: %w", list.name, i+1, r.Action, err)
+			}
+		}
+	}
+	for status, reply := range h.Errors {
+		if err := reply.provision(loader); err != nil {
+			return fmt.Errorf("passthrough_rules: errors: %d: %w", status, err)
+		}
+	}
+	return nil
+}
+
+// ServeHTTP applies the rules and passes on what they let through.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	t := Of(r)
+	t.request = r
+	w.Header().Del("Server") // Caddy's own: HAProxy adds none
+	t.responses = append(t.responses, section{h.Section, h.Response})
+	if len(h.AfterResponse) > 0 {
+		w = &afterWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, transaction: t, section: section{h.Section, h.AfterResponse}}
+	}
+	err := h.serve(w, r, t, next)
+	if err == nil || errors.Is(err, http.ErrAbortHandler) {
+		return err
+	}
+	return h.answerError(w, t, err)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t *Transaction, next caddyhttp.Handler) error {
+	for _, rules := range [][]*Rule{h.Request, h.Redirect} {
+		answer, err := t.run(section{h.Section, rules})
+		switch {
+		case err != nil:
+			return err
+		case answer != nil:
+			t.write(w, answer)
+			return nil
+		}
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// answerError answers a request that could not be served, or returns the error for the
+// handler before this one.
+func (h *Handler) answerError(w http.ResponseWriter, t *Transaction, err error) error {
+	status := http.StatusInternalServerError
+	if e, ok := errors.AsType[caddyhttp.HandlerError](err); ok && e.StatusCode != 0 {
+		status = e.StatusCode
+	}
+	reply := h.Errors[status]
+	if reply == nil && !h.Last {
+		return err
+	}
+	if denied := (*deniedError)(nil); !errors.As(err, &denied) {
+		h.logger.Warn("request failed", zap.Int("status", status), zap.String("client", t.request.RemoteAddr), zap.String("method", t.request.Method), zap.String("target", t.request.RequestURI), zap.Error(err))
+	}
+	if reply == nil {
+		reply = defaultReply(status)
+	}
+	answer := reply.answer(&t.input, status)
+	if answer == nil { // an empty errorfile
+		panic(http.ErrAbortHandler)
+	}
+	t.write(w, answer)
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

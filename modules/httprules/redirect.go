@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httprules
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// Redirect sends a client elsewhere.
+type Redirect struct {
+	// Kind is location (To is the whole target), prefix (To comes before the path) or
+	// scheme (To is the scheme, and host and path stay).
+	Kind string `json:"kind"`
+
+	// To is a log format.
+	To string `json:"to"`
+
+	// Code is 301, 302, 303, 307 or 308. Default: 302.
+	Code int `json:"code,omitempty"`
+
+	// DropQuery leaves out the query of prefix and scheme, KeepQuery adds it to location.
+	DropQuery bool `json:"drop_query,omitempty"`
+	KeepQuery bool `json:"keep_query,omitempty"`
+
+	// AppendSlash adds a slash to a path without one at its end.
+	AppendSlash bool `json:"append_slash,omitempty"`
+
+	// IgnoreEmpty skips the rule where To comes out empty.
+	IgnoreEmpty bool `json:"ignore_empty,omitempty"`
+
+	// Cookie is a Set-Cookie line that goes with it.
+	Cookie string `json:"cookie,omitempty"`
+
+	to *sample.Format
+}
+
+func (d *Redirect) provision(loader *sample.Loader) (err error) {
+	if d == nil {
+		return errors.New("expected a redirect")
+	}
+	if !slices.Contains([]string{"location", "prefix", "scheme"}, d.Kind) {
+		return fmt.Errorf("redirect: unknown kind %q: expected location, prefix or scheme", d.Kind)
+	}
+	d.to, err = loader.Format(d.To)
+	return err
+}
+
+// answer is the response; nil: the rule is skipped.
+func (d *Redirect) answer(t *Transaction) *answer {
+	to := d.to.String(&t.input)
+	if to == "" && d.IgnoreEmpty {
+		return nil
+	}
+	_, query, has := strings.Cut(t.request.RequestURI, "?")
+	path := t.path()
+	if d.AppendSlash && !strings.HasSuffix(path, "/") {
+		path += "/"
+	}
+	if has && !d.DropQuery {
+		path += "?" + query
+	}
+	switch d.Kind {
+	case "scheme":
+		to += "://" + t.request.Host + path
+	case "prefix":
+		if to == "/" {
+			to = ""
+		}
+		to += path
+	default:
+		if has && d.KeepQuery {
+			separator := "?"
+			if strings.Contains(to, "?") {
+				separator = "&"
+			}
+			to += separator + query
+		}
+	}
+	code := d.Code
+	if code == 0 {
+		code = http.StatusFound
+	}
+	a := &answer{status: code, header: http.Header{"Location": {to}, "Content-Length": {"0"}, "Content-Type": nil}}
+	if slices.Contains([]int{http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect}, code) {
+		a.header.Set("Cache-Control", "no-cache")
+	}
+	if d.Cookie != "" {
+		a.header.Set("Set-Cookie", d.Cookie)
+	}
+	return a
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httprules
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// Rule is a line of http-request, http-response, http-after-response or redirect.
+type Rule struct {
+	// Action is allow, deny, tarpit, return, redirect, reject, set_header, add_header, del_header,
+	// replace_header, replace_value, set_method, set_path, set_pathq, set_query, set_uri,
+	// replace_path, replace_pathq, replace_uri, set_status, set_var, set_var_fmt or
+	// unset_var: what HAProxy has with hyphens. Required.
+	Action string `json:"action"`
+
+	// If is when the rule applies. Default: always.
+	If *Condition `json:"if,omitempty"`
+
+	// Name is that of a header or of a variable.
+	Name string `json:"name,omitempty"`
+
+	// Method is how del_header compares names: str, beg, end, sub or reg.
+	Method string `json:"method,omitempty"`
+
+	// Pattern is a regular expression; value may refer to its groups as \1.
+	Pattern string `json:"pattern,omitempty"`
+
+	// Value is a log format; of set_var it is an expression.
+	Value string `json:"value,omitempty"`
+
+	// Reply is the answer of deny and return.
+	Reply *Reply `json:"reply,omitempty"`
+
+	// Redirect is the answer of redirect.
+	Redirect *Redirect `json:"redirect,omitempty"`
+
+	// Status is that of set_status.
+	Status int `json:"status,omitempty"`
+
+	// Delay is how long tarpit waits before it answers.
+	Delay caddy.Duration `json:"delay,omitempty"`
+
+	// Origin is the rule's line in a haproxy.cfg, for the log.
+	Origin string `json:"origin,omitempty"`
+
+	value      *sample.Format
+	expression *sample.Expression
+	pattern    *regexp.Regexp
+}
+
+func (r *Rule) provision(loader *sample.Loader) (err error) {
+	a, known := actions[r.Action]
+	if !known {
+		return fmt.Errorf("unknown action%s", options.Suggest(r.Action, slices.Sorted(maps.Keys(actions))))
+	}
+	if err := r.If.provision(loader); err != nil {
+		return err
+	}
+	if a.needs&needsName != 0 && r.Name == "" {
+		return errors.New("expected a name")
+	}
+	if r.Action == "set_var" {
+		if r.expression, err = loader.Expression(r.Value); err != nil {
+			return err
+		}
+	} else if a.needs&needsValue != 0 {
+		if r.value, err = loader.Format(r.Value); err != nil {
+			return err
+		}
+	}
+	if a.needs&needsPattern != 0 || r.Method == "reg" {
+		text := r.Pattern
+		if r.Method == "reg" {
+			text = r.Name
+		}
+		if r.pattern, err = regexp.Compile(text); err != nil {
+			return err
+		}
+	}
+	if r.Reply == nil && slices.Contains([]string{"deny", "tarpit", "return"}, r.Action) {
+		r.Reply = new(Reply)
+	}
+	if err := r.Reply.provision(loader); err != nil {
+		return err
+	}
+	if r.Action == "redirect" {
+		return r.Redirect.provision(loader)
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package httprules
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// Transaction is a request and its response as rules see them: with the variables that
+// they have set, and the rules that are still to come. It belongs to the goroutine of
+// the request.
+type Transaction struct {
+	request   *http.Request
+	http      sample.HTTP
+	input     sample.Input
+	section   string // whose rules run
+	variables map[string]sample.Value
+	responses []section // whose rules are to be applied to the response of a server
+}
+
+// section are the rules of a section, by its name.
+type section struct {
+	name  string
+	rules []*Rule
+}
+
+const transactionVar = "passthrough.transaction"
+
+// Of returns the transaction of a request.
+func Of(r *http.Request) *Transaction {
+	if _, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
+		if t, ok := caddyhttp.GetVar(r.Context(), transactionVar).(*Transaction); ok {
+			return t
+		}
+	}
+	t := &Transaction{request: r}
+	t.http.Request = r
+	t.input = sample.Input{Final: true, HTTP: &t.http, Var: t.variable, State: state{t}}
+	t.input.Source, _ = netip.ParseAddrPort(r.RemoteAddr)
+	if own, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		t.input.Destination = own.AddrPort()
+	}
+	if _, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
+		caddyhttp.SetVar(r.Context(), transactionVar, t)
+	}
+	return t
+}
+
+// Sample computes an expression.
+func (t *Transaction) Sample(e *sample.Expression) (sample.Value, bool) {
+	v, verdict := e.Eval(&t.input)
+	return v, verdict == sample.Pass
+}
+
+func (t *Transaction) variable(name string) (sample.Value, bool) {
+	v, ok := t.variables[name]
+	return v, ok
+}
+
+func (t *Transaction) set(name string, v sample.Value) {
+	if t.variables == nil {
+		t.variables = make(map[string]sample.Value)
+	}
+	t.variables[name] = v.Clone()
+}
+
+// run applies rules until one answers, refuses or ends them.
+func (t *Transaction) run(s section) (*answer, error) {
+	t.section = s.name
+	for _, r := range s.rules {
+		if !r.If.matches(&t.input) {
+			continue
+		}
+		a, end, err := actions[r.Action].do(t, r)
+		if a != nil || end || err != nil {
+			return a, err
+		}
+	}
+	return nil, nil //nolint:nilnil // no answer is not an error
+}
+
+// Respond applies the rules for responses to what a server has sent.
+func (t *Transaction) Respond(response *http.Response) error {
+	t.http.Status, t.http.Header = response.StatusCode, response.Header
+	for _, s := range slices.Backward(t.responses) {
+		a, err := t.run(s)
+		if err != nil {
+			return err
+		}
+		if a != nil {
+			a.replace(response)
+			return nil
+		}
+	}
+	response.StatusCode = t.http.Status
+	if text := http.StatusText(t.http.Status); text != "" && !strings.HasPrefix(response.Status, http.StatusText(response.StatusCode)) {
+		response.Status = text
+	}
+	return nil
+}
+
+// state answers for the section whose rules run.
+type state struct{ *Transaction }
+
+// Answer implements sample.State.
+func (s state) Answer(q sample.Question) (sample.Value, bool) {
+	if q.Proxy == "" {
+		q.Proxy = s.section
+	}
+	return l4passthrough.ProcessState.Answer(q)
+}
+
+// write writes an answer of the proxy's own.
+func (t *Transaction) write(w http.ResponseWriter, a *answer) {
+	h := w.Header()
+	for name, values := range a.header {
+		h[name] = append(h[name], values...)
+	}
+	w.WriteHeader(a.status)
+	if t.request.Method != http.MethodHead {
+		_, _ = w.Write(a.body) //nolint:gosec // what the configuration says; that the client has gone does not matter
+	}
+}
+
+// afterWriter applies rules to a response just before it is sent.
+type afterWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+	transaction *Transaction
+	section     section
+	sent        bool
+}
+
+// WriteHeader applies the rules.
+func (w *afterWriter) WriteHeader(status int) {
+	if w.sent || status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		w.ResponseWriterWrapper.WriteHeader(status)
+		return
+	}
+	w.sent = true
+	t := w.transaction
+	t.http.Status, t.http.Header = status, w.Header()
+	_, _ = t.run(w.section) // these rules cannot answer
+	w.ResponseWriterWrapper.WriteHeader(t.http.Status)
+}
+
+// Write sends the headers first.
+func (w *afterWriter) Write(b []byte) (int, error) {
+	if !w.sent {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriterWrapper.Write(b)
+}
+
+// FlushError sends what there is.
+func (w *afterWriter) FlushError() error {
+	if !w.sent {
+		w.WriteHeader(http.StatusOK)
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
