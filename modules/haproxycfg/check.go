@@ -89,10 +89,23 @@ func own(list **ruleset, pos haproxyfile.Pos) *ruleset {
 	return *list
 }
 
+// ownHTTP is own for http-check. From HAProxy 3.4 on what the defaults say beside rules
+// is replaced with these.
+func (t *translation) ownHTTP(h *healthCheck, pos haproxyfile.Pos) *ruleset {
+	if h.http == nil && t.rulesAlone() {
+		h.drainOn404, h.sendState = false, false
+	}
+	return own(&h.http, pos)
+}
+
+// rulesAlone reports whether a file means HAProxy 3.4 or later, in which everything
+// about checks in a section replaces what its defaults say.
+func (t *translation) rulesAlone() bool { return atLeastBranch(t.branch, 3, 4) }
+
 // tcpCheckOption reads "option tcp-check". Rules of the defaults stay in effect with
-// it only where they were before.
-func tcpCheckOption(_ *translation, p *proxy, s statement) {
-	if h := &p.check; h.module != tcpScript {
+// it only where they were before, and only up to HAProxy 3.2.
+func tcpCheckOption(t *translation, p *proxy, s statement) {
+	if h := &p.check; h.module != tcpScript || t.rulesAlone() {
 		h.module, h.rules = tcpScript, own(&h.tcp, s.Pos)
 	}
 }

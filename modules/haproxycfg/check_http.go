@@ -18,7 +18,7 @@ func httpchk(t *translation, p *proxy, s statement) {
 	h := &p.check
 	q, err := t.optionRequest(s)
 	if err == nil {
-		h.module, h.rules = httpScript, own(&h.http, s.Pos)
+		h.module, h.rules = httpScript, t.ownHTTP(h, s.Pos)
 		err = h.rules.addHTTP(&checkStep{Step: checks.Step{Request: q}, fromOption: true})
 	}
 	if err != nil {
@@ -99,7 +99,7 @@ func (t *translation) httpRule(h *healthCheck, s statement) error {
 		h.drainOn404 = true
 		return nothing(args)
 	}
-	rules := own(&h.http, s.Pos)
+	rules := t.ownHTTP(h, s.Pos)
 	made, err := t.httpStep(s)
 	if err == nil && made.Connect != nil {
 		err = rules.mayConnect()

@@ -5,6 +5,8 @@ package haproxycfg
 import (
 	"strings"
 	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
 const checkedBySections = "defaults\n" + timeoutLines + `frontend f
@@ -71,6 +73,28 @@ func TestCheckProto(t *testing.T) {
 		said := strings.Join(messages(t, "defaults\n"+timeoutLines+"frontend f\n\tbind 192.0.2.1:443\n\tdefault_backend b\nbackend b\n"+lines), "\n")
 		if want == "" && said != "" || !strings.Contains(said, want) {
 			t.Errorf("%s: said %q, want %q", lines, said, want)
+		}
+	}
+}
+
+// From HAProxy 3.4 on what a section says of its checks replaces all that its defaults
+// say; before, some of that stays.
+func TestChecksByBranch(t *testing.T) {
+	const text = "defaults\n" + timeoutLines + `	option httpchk GET /a
+	http-check disable-on-404
+frontend f
+	bind 192.0.2.1:443
+	default_backend b
+backend b
+	option httpchk GET /b
+	server s1 192.0.2.2:443 check
+`
+	for branch, want := range map[string]bool{"": true, "3.2": true, "3.4": false} {
+		r := Translate([]haproxyfile.Source{{Name: "/etc/haproxy.cfg", Text: []byte(text)}}, Options{Getenv: func(name string) (string, bool) {
+			return branch, name == branchVariable && branch != ""
+		}})
+		if got := strings.Contains(string(r.JSON), "drain_on_404"); r.Failed || got != want {
+			t.Errorf("branch %q: %v, want %v: %v", branch, got, want, r.Problems)
 		}
 	}
 }
