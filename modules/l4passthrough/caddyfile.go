@@ -40,6 +40,9 @@ import (
 //		use_backend_format <format> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
+//		use_backend_split <name>=<weight>… [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
 //		reject|close|reset|drop [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
@@ -86,6 +89,7 @@ func (h *Handler) parseBlock(d *caddyfile.Dispenser) error {
 		"on":              options.Many(h.parseOn),
 
 		"use_backend_format": options.Many(h.parseUseBackendFormat),
+		"use_backend_split":  options.Many(h.parseUseBackendSplit),
 		"connection":         h.noted("connection", content.RuleOptions(&h.Connection).ParseBlock),
 		"session":            h.noted("session", content.RuleOptions(&h.Session).ParseBlock),
 		"content":            options.Set(&h.Content, func(c *content.Config) options.Option { return h.noted("content", c.UnmarshalCaddyfile) }),

@@ -45,6 +45,11 @@ type Rule struct {
 	// past all later rules. It is a use_backend of HAProxy with a dynamic name.
 	BackendFormat string `json:"backend_format,omitempty"`
 
+	// Backends, in place of Backend, deals the connections out to several backends by
+	// weights. Connections for one of them that has no usable server end as no_server;
+	// they do not go to the others. Caddyfile: use_backend_split.
+	Backends []*Share `json:"backends,omitempty"`
+
 	// Action, in place of Backend, ends the connections that the rule matches:
 	// reject (a TLS alert access_denied where the client spoke TLS, then close),
 	// close, reset or drop (the client is told nothing).
@@ -71,6 +76,8 @@ func (r *Rule) String() string {
 		return r.Action
 	case r.BackendMap != "":
 		return fmt.Sprintf("backend_map %q", r.BackendMap)
+	case len(r.Backends) > 0:
+		return "backends " + sharesText(r.Backends)
 	case r.BackendFormat != "":
 		return fmt.Sprintf("backend_format %q", r.BackendFormat)
 	default:
@@ -84,7 +91,7 @@ func (r *Rule) refuses() bool { return r.Action != "" }
 // leadsOn reports whether connections go on by the rule, or might if it were well
 // formed.
 func (r *Rule) leadsOn() bool {
-	return r == nil || !r.refuses() || r.Backend != "" || r.BackendMap != "" || r.BackendFormat != ""
+	return r == nil || !r.refuses() || r.Backend != "" || r.BackendMap != "" || r.BackendFormat != "" || len(r.Backends) > 0
 }
 
 // names are the server names that the rule consists of, and the places of their

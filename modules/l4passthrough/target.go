@@ -14,13 +14,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// targets are where a rule sends what it matches: to one backend, to the one
-// that a template or a format names, or to that of the server name in a map.
+// targets are where a rule sends what it matches: to one backend, to several by weights,
+// to the one that a template or a format names, or to that of the server name in a map.
 type targets struct {
 	backends []*balancer.Backend
 	template string
 	format   *sample.Format // nil: none
 	app      *balancer.App  // for template and format
+	split    *split         // nil: none
 	isMap    bool
 	entries  []entry // of the map, until they are in a table
 }
@@ -38,6 +39,8 @@ func newTargets(app *balancer.App, r *Rule) (targets, error) {
 	switch {
 	case r.refuses():
 		return targets{}, checkRefusal(r.Action)
+	case len(r.Backends) > 0:
+		return newSplitTargets(app, r.Backends)
 	case r.BackendMap != "":
 		t, err := readMap(app, r.BackendMap)
 		if err != nil {
@@ -65,6 +68,7 @@ func (r *Rule) checkTarget() error {
 		{"backend", r.Backend},
 		{"backend_map", r.BackendMap},
 		{"backend_format", r.BackendFormat},
+		{"backends", sharesText(r.Backends)},
 		{"action", r.Action},
 	} {
 		if t.value != "" {
@@ -77,7 +81,7 @@ func (r *Rule) checkTarget() error {
 	case 1:
 		return nil
 	default:
-		return fmt.Errorf("it has %s: expected one of the %s", strings.Join(given, " and "), []string{2: "two", 3: "three", 4: "four"}[len(given)])
+		return fmt.Errorf("it has %s: expected one of the %s", strings.Join(given, " and "), []string{2: "two", 3: "three", 4: "four", 5: "five"}[len(given)])
 	}
 }
 
@@ -118,6 +122,8 @@ func (t *targets) at(place int, v *content.View) *balancer.Backend {
 		return t.app.Backends[t.format.String(&v.Input)]
 	case t.template != "":
 		return t.app.Backends[v.Connection().Replacer().ReplaceAll(t.template, "")]
+	case t.split != nil:
+		return t.backends[t.split.next()]
 	default:
 		return t.backends[place]
 	}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// Of as many in a row as the weights add up to, each backend gets exactly its part,
+// wherever the row begins.
+func TestSplitIsExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		weights := rapid.SliceOfN(rapid.IntRange(0, 30), 1, 5).Draw(t, "weights")
+		var shares []*Share
+		sum := 0
+		for i, w := range weights {
+			shares = append(shares, &Share{fmt.Sprint("b", i), &w})
+			sum += w
+		}
+		if sum == 0 {
+			return
+		}
+		s, got := newSplit(shares), make([]int, len(weights))
+		s.dealt.Store(rapid.Uint64().Draw(t, "dealt"))
+		if s.dealt.Load() > 1<<63 { // the row does not begin anew where the count does
+			s.dealt.Store(0)
+		}
+		for range sum {
+			got[s.next()]++
+		}
+		for i, w := range weights {
+			if got[i] != w {
+				t.Fatalf("%v of %v", got, weights)
+			}
+		}
+	})
+}
+
+// Shares are spread: a small one is not served in a row.
+func TestSplitIsSpread(t *testing.T) {
+	for weights, want := range map[[2]int]string{
+		{1, 1}:       "abababab",
+		{3, 1}:       "aaabaaab",
+		{1, 0}:       "aaaaaaaa",
+		{0, 5}:       "bbbbbbbb",
+		{500, 500}:   "abababab",
+		{2, 3}:       "abababba",
+		{1000000, 1}: "aaaaaaaa",
+	} {
+		s := newSplit([]*Share{{"a", &weights[0]}, {"b", &weights[1]}})
+		var got strings.Builder
+		for range 8 {
+			got.WriteByte("ab"[s.next()])
+		}
+		if strings.Count(got.String(), "a") != strings.Count(want, "a") || strings.Contains(got.String(), "bb") != strings.Contains(want, "bb") {
+			t.Errorf("%v: %s, want as spread as %s", weights, &got, want)
+		}
+	}
+}
+
+func TestSplitMistakes(t *testing.T) {
+	app, ctx := newApp(t, "a", "b")
+	one, none, many, minus := 1, 0, maxShare+1, -1
+	for want, r := range map[string]*Rule{
+		"":                                 {Backends: []*Share{{"a", nil}, {"b", &none}}},
+		"backend \"c\" is not defined":     {Backends: []*Share{{"a", &one}, {"c", &one}}},
+		"no share has a weight above 0":    {Backends: []*Share{{"a", &none}}},
+		"weight 1000001: expected a whole": {Backends: []*Share{{"a", &many}}},
+		"weight -1: expected a whole":      {Backends: []*Share{{"a", &minus}}},
+		"backend \"a\" has two shares":     {Backends: []*Share{{"a", &one}, {"a", &one}}},
+		"share 2: it has no name":          {Backends: []*Share{{"a", &one}, nil}},
+		"share 1: it has no name":          {Backends: []*Share{{"", &one}}},
+		"expected one of the two":          {Backend: "a", Backends: []*Share{{"a", &one}}},
+	} {
+		_, err := newRouter(ctx, app, []*Rule{r}, nil)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
