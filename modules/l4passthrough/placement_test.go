@@ -19,7 +19,6 @@ import (
 	_ "github.com/mholt/caddy-l4/modules/l4subroute"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	_ "github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
 )
 
 // unnamedFrontend is a frontend without a name whose server is called after a port.
