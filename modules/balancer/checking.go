@@ -157,10 +157,19 @@ func (b *Backend) checkCare(s *Server) error {
 		return fmt.Errorf("it has init_state %s and no check: expected a check", s.InitState)
 	case check != nil && check.Address == "" && IsTemplate(s.Address):
 		return fmt.Errorf("it has a check, and address %q depends on each connection: expected an address in check, or no_check", s.Address)
+	case check != nil && check.Port == 0 && !hasPort(check.Address) && HasRelativePort(s.Address):
+		return fmt.Errorf("it has a check, and the port of address %q is relative to that of each connection: expected port in check, or no_check", s.Address)
 	case agent != nil && agent.Address == "" && (IsTemplate(s.Address) || isUnix(s.Address)):
 		return fmt.Errorf("it has an agent, and address %q names no host that it could be on: expected an address in agent", s.Address)
 	}
 	return nil
+}
+
+// hasPort reports whether the address of a check has a port.
+func hasPort(address string) bool {
+	_, to := SplitAddress(address)
+	_, _, err := net.SplitHostPort(to)
+	return err == nil
 }
 
 // care is what the pool must know of a server's health.

@@ -36,7 +36,9 @@ type Server struct {
 	// may hold placeholders: those of the process, such as {env.WEB}, are filled in
 	// when the configuration is loaded, those of the connection, such as
 	// {l4.client_hello.sni}, for each connection. A host that depends on the
-	// connection must come out as a name, not as an IP address. Required.
+	// connection must come out as a name, not as an IP address. A port that begins
+	// with + or - is added to the one that the client came to: HOST:+0 is the same
+	// port, HOST:+1000 that and a thousand. Required.
 	Address string `json:"address"`
 
 	// ResolvePrefer is whose addresses of a host name are tried first: ipv4 or ipv6.
@@ -157,6 +159,9 @@ func checkAddress(address string) error {
 	}
 	if IsTemplate(to) {
 		return checkAddressTemplate(to)
+	}
+	if host, _, relative := relativePort(to); relative {
+		to = net.JoinHostPort(host, "1")
 	}
 	return checkFilledAddress(to)
 }

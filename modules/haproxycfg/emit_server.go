@@ -12,11 +12,11 @@ import (
 
 // emitServer is a server in the backend's configuration.
 func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
-	port := 0
+	clients := 0
 	if !n.address.HasPort {
-		port = t.portFor(p)
+		clients = t.portFor(p)
 	}
-	s := &balancer.Server{Name: n.name, Address: n.dial(port), ID: n.id, Weight: n.weight, Backup: n.backup, Disabled: n.disabled, ResolvePrefer: n.prefer}
+	s := &balancer.Server{Name: n.name, Address: n.dial(clients), ID: n.id, Weight: n.weight, Backup: n.backup, Disabled: n.disabled, ResolvePrefer: n.prefer}
 	s.MaxConn, s.MinConn, s.MaxQueue, s.SlowStart = n.maxconn, n.minconn, n.maxqueue, caddy.Duration(n.slowstart)
 	s.OnMarkedDown, s.OnMarkedUp = underscores(n.onMarkedDown), underscores(n.onMarkedUp)
 	s.Track = n.track

@@ -145,7 +145,7 @@ func (t *translation) serverComplete(p *proxy, n *server) string {
 	if err := errors.Join(t.checkCA(n.check.caFile), t.checkRevocations(n.tls.crl)); err != nil {
 		return err.Error()
 	}
-	if !p.disabled && !n.address.HasPort && !n.address.Family.IsUnix() && t.portFor(p) == 0 && !t.refusedBefore(p) {
+	if p.isHTTP() && !p.disabled && !n.address.HasPort && !n.address.Family.IsUnix() && t.portFor(p) == 0 && !t.refusedBefore(p) {
 		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
 	}
 	return ""

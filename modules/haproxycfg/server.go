@@ -153,29 +153,29 @@ func (t *translation) reachable(a *haproxyfile.Address) error {
 	if err := t.usable(a); err != nil || a.Family.IsUnix() {
 		return err
 	}
-	switch {
-	case a.Host == "" || a.Host == "0.0.0.0" || a.Host == "::":
+	if a.Host == "" || a.Host == "0.0.0.0" || a.Host == "::" {
 		return fmt.Errorf("'%s': going where the client wanted to go is not available: expected the address of a server", a)
-	case a.Offset != 0:
-		return fmt.Errorf("'%s': a port in relation to the client's is not available: expected the port itself", a)
 	}
 	return nil
 }
 
-// dial is the server's address in our words. fallback is the port for one that
-// has none.
-func (n *server) dial(fallback int) string {
+// dial is the server's address in our words. Where it has no port, that is the one that
+// clients come to, plus its offset; 0: they come to several.
+func (n *server) dial(clients int) string {
 	if name, ok := abstract(&n.address); ok {
 		return name
 	}
 	if n.address.Family == haproxyfile.Unix {
 		return "unix/" + n.address.Path
 	}
-	port := n.address.Port
+	port := strconv.Itoa(n.address.Port)
 	if !n.address.HasPort {
-		port = fallback
+		at := clients + n.address.Offset
+		if port = strconv.Itoa(at); clients == 0 || at < 1 || at > 65535 {
+			port = fmt.Sprintf("%+d", n.address.Offset)
+		}
 	}
-	return familyOf(&n.address) + net.JoinHostPort(n.address.Host, strconv.Itoa(port))
+	return familyOf(&n.address) + net.JoinHostPort(n.address.Host, port)
 }
 
 // familyOf is the family that the prefix of a host name wants, in our words.

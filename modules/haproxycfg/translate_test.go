@@ -316,24 +316,37 @@ func TestBranch(t *testing.T) {
 	}
 }
 
-// A server's port may be that of the frontend, if there is but one.
+// A server's port may be that of the client's connection, and something more or less. Where there is but one, it
+// is known.
 func TestServerWithoutPort(t *testing.T) {
-	for binds, want := range map[string]string{
-		"bind :443":                         "192.0.2.2:443",
-		"bind :443\n\tbind [::]:443 v6only": "192.0.2.2:443",
-		"bind :443-444":                     "",
-		"bind :443\n\tbind :444":            "",
-		"bind /run/x.sock":                  "",
+	for lines, want := range map[string]string{
+		"bind :443 -> 192.0.2.2":                         "192.0.2.2:443",
+		"bind :443 -> 192.0.2.2:+8000":                   "192.0.2.2:8443",
+		"bind :443 -> 192.0.2.2:-400":                    "192.0.2.2:43",
+		"bind :443 -> 192.0.2.2:-443":                    "192.0.2.2:-443",
+		"bind :443\n\tbind [::]:443 v6only -> 192.0.2.2": "192.0.2.2:443",
+		"bind :443-444 -> 192.0.2.2":                     "192.0.2.2:+0",
+		"bind :443-444 -> [2001:db8::1]:+10":             "[2001:db8::1]:+10",
+		"bind :443-444 -> ipv4@web.test:-10":             "tcp4/web.test:-10",
+		"bind :443\n\tbind :444 -> 192.0.2.2":            "192.0.2.2:+0",
+		"bind /run/x.sock -> 192.0.2.2:+0":               "192.0.2.2:+0",
 	} {
-		r := translated(t, "frontend f\n\t"+binds+"\n"+timeoutLines+"\tdefault_backend b\nbackend b\n"+timeoutLines+"\tserver s1 192.0.2.2\n")
-		if want == "" {
-			if !r.Failed || !strings.Contains(fmt.Sprint(r.Problems), "'server b/s1' : it has no port") {
-				t.Errorf("%s: %v", binds, r.Problems)
-			}
-			continue
-		}
+		binds, server, _ := strings.Cut(lines, " -> ")
+		r := translated(t, "frontend f\n\t"+binds+"\n"+timeoutLines+"\tdefault_backend b\nbackend b\n"+timeoutLines+"\tserver s1 "+server+"\n")
 		if !strings.Contains(string(r.JSON), `"address":"`+want+`"`) {
-			t.Errorf("%s: %s, %v", binds, r.JSON, r.Problems)
+			t.Errorf("%s: %s, %v", lines, r.JSON, r.Problems)
+		}
+	}
+	for server, want := range map[string]string{
+		"192.0.2.2 check":                    "'server b/s1' : it has neither service port nor check port",
+		"192.0.2.2:+10 check":                "'server b/s1' : it has neither service port nor check port",
+		"192.0.2.2:+10 check port 8443":      "",
+		"192.0.2.2 agent-check":              "does not have agent port",
+		"192.0.2.2 agent-check agent-port 1": "",
+	} {
+		r := translated(t, "listen b\n\tbind :443-444\n"+timeoutLines+"\tserver s1 "+server+"\n")
+		if r.Failed != (want != "") || !strings.Contains(fmt.Sprint(r.Problems), want) {
+			t.Errorf("%s: %v", server, r.Problems)
 		}
 	}
 }

@@ -114,6 +114,9 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 		return fmt.Errorf("backend %q: rules of use_server look at a connection's first bytes, and are not available over HTTP: expected a backend for each such server", h.Backend)
 	}
 	for _, s := range h.backend.Servers {
+		if balancer.HasRelativePort(s.Address) {
+			return fmt.Errorf("backend %q: server %q: address %q: a port relative to the client's is not available over HTTP", h.Backend, s.Name, s.Address)
+		}
 		if balancer.IsTemplate(s.Address) {
 			return fmt.Errorf("backend %q: server %q: address %q: placeholders of a connection are not available over HTTP", h.Backend, s.Name, s.Address)
 		}

@@ -29,7 +29,25 @@ func (c *connection) dialServer(b *balancer.Backend, s *pool.Server, o relay.Dia
 	if network == "unix" {
 		return relay.DialUnix(address, c.hello.Bytes())
 	}
+	if balancer.HasRelativePort(address) {
+		filled, err := balancer.FillPort(address, c.localPort())
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoAddress, err)
+		}
+		address, c.record.Address = filled, filled
+		if to, err := netip.ParseAddrPort(address); err == nil {
+			return relay.Dial(to, o, c.hello.Bytes())
+		}
+	}
 	return c.dialHost(&hostname{network: network, address: address, prefer: s.ResolvePrefer, among: resolve.Servers}, o)
+}
+
+// localPort is the port that the client came to; 0: it came to none.
+func (c *connection) localPort() int {
+	if at, ok := c.cx.LocalAddr().(*net.TCPAddr); ok {
+		return at.Port
+	}
+	return 0
 }
 
 // dialFilled connects to an address that depends on the connection.
