@@ -14,10 +14,11 @@ import (
 
 // healthCheck is how the servers of a backend are checked.
 type healthCheck struct {
-	at     haproxyfile.Pos // of its option
-	module string          // of the checkers; empty: a connect, or a TLS handshake
-	log    bool
-	words  protocolWords
+	at      haproxyfile.Pos // of its option
+	module  string          // of the checkers; empty: a connect, or a TLS handshake
+	log     bool
+	words   protocolWords
+	program externalProgram
 
 	// rules are those that are in effect, if module has rules: the section's own, or
 	// those of its defaults. They replace each other as a whole, as in HAProxy.
@@ -71,7 +72,8 @@ var checking = []keyword{
 	{name: "option ldap-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: protocol("ldap")},
 	{name: "option spop-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: protocol("spop")},
 	{name: "option log-health-checks", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.check.log = !s.not }},
-	{name: "option external-check", in: inBackends, grade: refused, note: noExternal},
+	{name: "option external-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: externalOption},
+	{name: "external-check", in: inBackends, grade: supported, args: externalArgs, do: externalCheck},
 }
 
 func checker(module string) func(*translation, *proxy, statement) {

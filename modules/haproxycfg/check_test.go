@@ -121,3 +121,31 @@ func TestHealthChecks(t *testing.T) {
 	equal(t, "two servers", at(t, got, "passthrough", "backends", "b", "check"), "null")
 	equal(t, "two servers", at(t, got, "passthrough", "backends", "b", "servers", 0, "check"), `{"checker": {"module": "tcp"}, "interval": 3000000000}`)
 }
+
+func TestExternalCheck(t *testing.T) {
+	const asked, program = "\toption external-check\n", "\texternal-check command /bin/check\n"
+	const behind = "frontend f\n\tbind :1\n\tdefault_backend b\nbackend b\n"
+	for _, test := range []struct{ global, defaults, section, want string }{
+		{"", "", "listen b\n\tbind :8443-8445\n\tbind [::1]:9\n\texternal-check path /bin\n" + asked + program + "\tserver s1 192.0.2.1:443 check addr 192.0.2.2 port 80 maxconn 7\n", `{"checker": {
+			"module": "external", "command": "/bin/check", "listener": "0.0.0.0:8443",
+			"environment": {"PATH": "/bin", "HAPROXY_SERVER_ID": "1", "HAPROXY_SERVER_MAXCONN": "7", "HAPROXY_SERVER_PROTO": "tcp", "HAPROXY_SERVER_SSL": "0"}}}`},
+		{"", asked + program, behind + "\tserver s1 192.0.2.1:443 check id 9\n", `{"checker": {
+			"module": "external", "command": "/bin/check", "environment": {"HAPROXY_SERVER_ID": "9", "HAPROXY_SERVER_MAXCONN": "0", "HAPROXY_SERVER_PROTO": "tcp", "HAPROXY_SERVER_SSL": "0"}}}`},
+		{"", asked + program, behind + "\toption ldap-check\n\tserver s1 192.0.2.1:443 check\n", `{"checker": {"module": "ldap"}}`},
+		{" preserve-env", "", "listen b\n\tbind /run/b\n" + asked + program + "\tserver s1 192.0.2.1:443 check\n", `{"checker": {
+			"module": "external", "command": "/bin/check", "listener": "/run/b", "inherit_environment": true,
+			"environment": {"HAPROXY_SERVER_ID": "1", "HAPROXY_SERVER_MAXCONN": "0", "HAPROXY_SERVER_PROTO": "tcp", "HAPROXY_SERVER_SSL": "0"}}}`},
+	} {
+		text := "global\n\texternal-check" + test.global + "\ndefaults\n" + timeoutLines + test.defaults + test.section
+		equal(t, text, at(t, apps(t, text), "passthrough", "backends", "b", "check"), test.want)
+	}
+	for section, want := range map[string]string{
+		asked + program:                    "unable to find required 'global.external-check'",
+		"\texternal-check command check\n": "'check' is no absolute path",
+	} {
+		r := translated(t, "defaults\n"+timeoutLines+behind+section+"\tserver s1 192.0.2.1:443 check\n")
+		if text := fmt.Sprint(r.Problems); !r.Failed || !strings.Contains(text, want) {
+			t.Errorf("%q: %s, want %s", section, text, want)
+		}
+	}
+}

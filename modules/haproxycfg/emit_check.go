@@ -41,6 +41,9 @@ func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
 		Spread:       t.spread,
 		Log:          p.check.log,
 	}
+	if h.module == external { // the program is told of the server, and connects where it likes
+		check.Address, check.Port = "", 0
+	}
 	if c.sendProxy && !h.connects() { // the connects of a script say it themselves
 		check.SendProxy = proxyHeader1
 	}
@@ -71,6 +74,8 @@ func (t *translation) checker(p *proxy, n *server) json.RawMessage {
 		return caddyconfig.JSONModuleObject(made, "module", name, nil)
 	case "mysql", "pgsql", "ldap", "smtp", "redis", "spop":
 		return t.protocolChecker(n, h)
+	case external:
+		return t.externalChecker(p, n)
 	}
 	if n.check.tls {
 		return caddyconfig.JSONModuleObject(t.checkTLS(n, "", ""), "module", "tls", nil)

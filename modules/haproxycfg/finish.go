@@ -22,6 +22,7 @@ func (t *translation) finish() {
 			continue
 		}
 		t.finishMode(p)
+		t.externalComplete(p) // HAProxy asks it of frontends, too
 		if p.isFrontend() {
 			t.finishFrontend(p)
 		}

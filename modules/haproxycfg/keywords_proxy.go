@@ -132,7 +132,6 @@ var sticking = []keyword{
 	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
 	{name: "option persist", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.persist = !s.not }},
 	{name: "force-persist|ignore-persist", in: inBackend, grade: harmless, note: noStickiness},
-	{name: "external-check", in: inBackends, grade: harmless, args: something, note: unusedExternal},
 }
 
 var optionWords = []keyword{

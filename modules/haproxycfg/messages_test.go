@@ -210,7 +210,6 @@ func TestAllThatIsRefusedInALine(t *testing.T) {
 		"default": {plain + "backend b\n\tdefault-server ssl send-proxy-v2\n\tserver s1 192.0.2.2:443\n", []string{"E 'default-server' : 'ssl'", "E 'default-server' : 'send-proxy-v2'"}},
 		"bind":    {"global\n\tssl-default-bind-options no-sslv3\n\tcrt-base /etc\ndefaults\n" + timeoutLines + "frontend f\n\tbind :443 alpn h2 no-sslv3 ssl crt a.pem accept-proxy interface eth0\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2\ncrt-store x\n\tload crt a.pem\n", []string{"E 'bind ... ssl'", "E 'bind ... accept-proxy'", "E 'bind ... interface'"}},
 		"tables":  {plain + "\ttcp-request connection track-sc0 src\npeers p\n\tpeer a 192.0.2.9:1024\nbackend b\n\tstick-table type ip size 1k peers p\n\tstick on src\n\tforce-persist if TRUE\n\tserver s1 192.0.2.2:443 non-stick\n", []string{"E 'tcp-request connection track-sc0'", "E 'stick on'"}},
-		"checks":  {"global\n\texternal-check\n" + plain + "backend b\n\toption external-check\n" + "\texternal-check command /bin/true\n\tserver s1 192.0.2.2:443 check\n", []string{"E 'option external-check'"}},
 		"section": {plain + "backend b\n\tserver s1 192.0.2.2:443 check healthcheck x\nhealthcheck y\n\ttype tcp-check\n", []string{"E 'server b/s1' : unable to find healthcheck section 'x'"}},
 	} {
 		said := messages(t, c.text)

@@ -40,7 +40,8 @@ type translation struct {
 	checks    map[string]*proxy // the sections healthcheck
 	maxconn   int               // of global; 0: not given
 	spread    int               // spread-checks
-	hardStop  time.Duration     // 0: not given
+	external  externalPermission
+	hardStop  time.Duration // 0: not given
 
 	verifyNone bool             // ssl-server-verify none
 	caBase     string           // ca-base

@@ -20,8 +20,6 @@ const (
 	unusedTable       = "no rule here uses it: those that would are refused"
 	unusedPeers       = "no port is opened for peers, and no stick table is exchanged: rules that use one are refused"
 	noStickiness      = "there is no stickiness that it could be about"
-	noExternal        = "external checks are not available"
-	unusedExternal    = "no external check runs"
 	bindTLS           = "TLS does not end here: it goes to the server as it is; a site whose TLS ends here is one of Caddy's http app"
 	unusedCertificate = "it is for TLS that ends at the proxy"
 )
@@ -51,10 +49,9 @@ func (t *translation) notice(pos haproxyfile.Pos, g grade, note, word string) {
 // moot are the notes that are left out where another word was refused: they say that nothing needs what that word
 // asks for. The keys are the notes of what is refused.
 var moot = map[string][]string{
-	noTables:   {unusedTable, unusedPeers, noStickiness},
-	noExternal: {unusedExternal},
-	bindTLS:    {ofTLS, unusedCertificate},
-	serverTLS:  {serverTLS, ofTLS, unusedCertificate},
+	noTables:  {unusedTable, unusedPeers, noStickiness},
+	bindTLS:   {ofTLS, unusedCertificate},
+	serverTLS: {serverTLS, ofTLS, unusedCertificate},
 }
 
 // refuse reports a word that is refused for the reason of its note.

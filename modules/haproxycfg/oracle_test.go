@@ -31,7 +31,7 @@ var examples = map[string]string{
 	"redirect": "scheme https", "email-alert": "level info", "load-server-state-from-file": "global", "server-state-file-name": "x", "max-keep-alive-queue": "4",
 	"max-session-srv-conns": "4", "clitcpka-cnt": "4", "clitcpka-idle": "4", "clitcpka-intvl": "4", "srvtcpka-cnt": "4", "srvtcpka-idle": "4", "srvtcpka-intvl": "4",
 	"stats admin": "if TRUE", "stats auth": "a:b", "stats http-request": "deny", "stats realm": "x", "stats refresh": "5s", "stats scope": ".", "stats uri": "/x",
-	"stats show-node": "x", "stats show-desc": "x", "dynamic-cookie-key": "x", "external-check": "path /bin", "bind-process": "all", "stick-table": "type ip size 1k",
+	"stats show-node": "x", "stats show-desc": "x", "dynamic-cookie-key": "x", "external-check": "path /bin", "option external-check": "\n\texternal-check command /bin/true", "bind-process": "all", "stick-table": "type ip size 1k",
 	"option persist": "", "force-persist": "if TRUE", "ignore-persist": "if TRUE", "use-fcgi-app": "x", "option originalto": "", "use-server": "%[str(s1)] if TRUE",
 }
 
@@ -61,7 +61,7 @@ func (c *keywordCase) section(n int) string {
 	}
 }
 
-const others = "defaults named\n" + timeoutLines + "frontend other from named\n\tbind :8097\n\tdefault_backend other\nbackend other from named\n\tbalance roundrobin\n\tserver s1 192.0.2.1:443\n"
+const others = "global\n\texternal-check\ndefaults named\n" + timeoutLines + "frontend other from named\n\tbind :8097\n\tdefault_backend other\nbackend other from named\n\tbalance roundrobin\n\tserver s1 192.0.2.1:443\n"
 
 // alerts are the places in HAProxy's messages: a line, or a section's name.
 var alerts = regexp.MustCompile(`(?m)^\[ALERT\].*?(?:haproxy\.cfg:(\d+)\]|(?:proxy|frontend|backend|listen) '(x\d+)')`)
