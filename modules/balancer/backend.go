@@ -61,6 +61,12 @@ type Backend struct {
 	// been chosen. They are HAProxy's tcp-request content in a backend.
 	Content *content.Config `json:"content,omitempty"`
 
+	// Response are rules over what a server sends first, which is held until they
+	// have decided: accept, close, reset (the server's connection is reset) and those
+	// that set variables. Sessions are copied then, and not spliced. They are
+	// HAProxy's tcp-response content.
+	Response *content.Config `json:"response,omitempty"`
+
 	// Check is how servers are checked that have no check of their own.
 	Check *Check `json:"check,omitempty"`
 
@@ -135,6 +141,9 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err := b.Content.Provision(ctx); err != nil {
 		return b.at("content", 0, fmt.Errorf("content: %w", err))
 	}
+	if err := b.provisionResponse(ctx); err != nil {
+		return b.at("response", 0, fmt.Errorf("response: %w", err))
+	}
 	if err := b.provisionUseServer(ctx); err != nil {
 		return err
 	}
@@ -158,6 +167,23 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	}
 	b.pool, err = registry.Open(c)
 	return err
+}
+
+// provisionResponse compiles the rules for what servers send. By then what the client
+// has sent is gone.
+func (b *Backend) provisionResponse(ctx caddy.Context) error {
+	if err := b.Response.Provision(ctx); err != nil || b.Response == nil {
+		return err
+	}
+	for i, r := range b.Response.Rules {
+		switch {
+		case r.Action == "reject" || r.Action == "drop":
+			return fmt.Errorf("rule %d: action %s: expected accept, close, reset, set_var, set_var_format or unset_var", i+1, r.Action)
+		case r.NeedsRequest():
+			return fmt.Errorf("rule %d: it asks what the client has sent, which is gone by then: expected an acl such as res.len, or a variable", i+1)
+		}
+	}
+	return nil
 }
 
 func (b *Backend) loadPolicy(ctx caddy.Context) (pool.Policy, error) {

@@ -178,6 +178,7 @@ func (b *Backend) Options() options.Table {
 		"passive": options.Set(&b.Passive, func(p *Passive) options.Option {
 			return options.Func(func(d *caddyfile.Dispenser) error { return p.table().ParseLine(d) })
 		}),
+		"response":     options.Set(&b.Response, func(c *content.Config) options.Option { return options.Func(b.noted("response", c.UnmarshalCaddyfile)) }),
 		"content":      options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(b.noted("content", c.UnmarshalCaddyfile)) }),
 		"retries":      options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
 		"redispatch":   options.Set(&b.Redispatch, redispatch),

@@ -169,6 +169,9 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 	if len(p.content) > 0 && !p.isFrontend() {
 		b.Content = &content.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)}
 	}
+	if len(p.response) > 0 {
+		b.Response = &content.Config{InspectDelay: caddy.Duration(p.responseDelay), Rules: emitRules(p.response)}
+	}
 	for _, n := range p.servers {
 		b.Servers = append(b.Servers, t.emitServer(p, n))
 	}

@@ -69,7 +69,8 @@ var inspecting = []keyword{
 	{name: "tcp-request content", in: inProxies, grade: differs, do: contentRule, note: "a ClientHello over several TLS records is a hello, and may have 64 KiB"},
 	{name: "tcp-request connection", in: inFrontend | inDefaults, grade: differs, strict: true, do: connectionRule, note: "a refused connection is logged"},
 	{name: "tcp-request session", in: inFrontend | inDefaults, grade: differs, strict: true, do: sessionRule, note: "a refused connection is logged"},
-	{name: "tcp-response content|tcp-response inspect-delay", in: inBackends, grade: refused, strict: true, note: "looking at what servers send is not available"},
+	{name: "tcp-response content", in: inBackends, grade: differs, strict: true, do: responseRule, note: "with 'close' nothing reaches the client, as since HAProxy 3; before, it got what was there"},
+	{name: "tcp-response inspect-delay", in: inBackends, grade: supported, strict: true, args: duration, do: setResponseDelay},
 }
 
 var timing = []keyword{

@@ -153,11 +153,14 @@ type settings struct {
 	session    []rule
 	content    []rule
 	web        webOptions
+	response   []rule
 	inspect    time.Duration
 	lines      []haproxyfile.Line // with those of defaults, for what is left out
 	monitorURI string
 	statistics *ownPage
 	metrics    *ownPage
+
+	responseDelay time.Duration // tcp-response inspect-delay
 
 	// refused: a line of it was. What seems to be missing may have been in that
 	// line, so nothing is said of it.
@@ -189,6 +192,7 @@ func (p *proxy) inherit(from *proxy) {
 	p.connection = slices.Clone(p.connection)
 	p.session = slices.Clone(p.session)
 	p.content = slices.Clone(p.content)
+	p.response = slices.Clone(p.response)
 	p.check.inherit()
 }
 
@@ -214,7 +218,9 @@ func (p *proxy) isBackend() bool { return p.where()&inBackend != 0 }
 func (p *proxy) isHTTP() bool { return p.mode == "http" && p.kind != "defaults" }
 
 // hasRules reports whether the section has tcp-request rules.
-func (p *proxy) hasRules() bool { return len(p.connection)+len(p.session)+len(p.content) > 0 }
+func (p *proxy) hasRules() bool {
+	return len(p.connection)+len(p.session)+len(p.content)+len(p.response) > 0
+}
 
 // isAnonymous reports whether the section is defaults without a name: HAProxy
 // allows no rules in them.

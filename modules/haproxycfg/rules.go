@@ -23,6 +23,7 @@ type rule struct {
 // actions are those of tcp-request, and what becomes of them.
 var actions = newTable([]keyword{
 	{name: "accept|reject|set-var|set-var-fmt|unset-var", in: inProxies, grade: supported},
+	{name: "close", in: inBackends, grade: supported},
 	{name: "silent-drop", in: inProxies, grade: differs, note: "rst-ttl is not followed: the connection is forgotten without a packet"},
 	{name: "capture", in: inProxies, grade: harmless, note: ofCapture},
 	{name: "set-log-level|do-log", in: inProxies, grade: harmless, note: everyOne},
@@ -44,7 +45,7 @@ var actions = newTable([]keyword{
 })
 
 // shortcuts are the actions by HAProxy's names, as content.Rule calls them.
-var shortcuts = map[string]string{"accept": "accept", "reject": "close", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var"}
+var shortcuts = map[string]string{"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var"}
 
 func contentRule(t *translation, p *proxy, s statement) {
 	has := sample.NeedsRequest
@@ -59,6 +60,22 @@ func contentRule(t *translation, p *proxy, s statement) {
 		t.warnf(s.Pos, "a 'tcp-request content' rule placed after a 'use_backend' rule (line %d) will still be processed before", p.uses[0].Line)
 	}
 	p.content = append(p.content, r)
+}
+
+// responseRule is one of tcp-response content. What the client has sent is gone by
+// then.
+func responseRule(t *translation, p *proxy, s statement) {
+	if r, ok := t.tcpRule(p, s, sample.NeedsBackend|sample.NeedsServer|sample.NeedsResponse); ok {
+		p.response = append(p.response, r)
+	}
+}
+
+func setResponseDelay(t *translation, p *proxy, s statement) {
+	if p.isAnonymous() {
+		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
+		return
+	}
+	p.responseDelay = milliseconds(s.args[0])
 }
 
 // connectionRule is one of tcp-request connection, which rejects with a RST.
@@ -100,6 +117,13 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 	k := actions[name]
 	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // there are more with tune.stick-counters
 		k = actions["track-sc0"]
+	}
+	switch ofResponse := has&sample.NeedsResponse != 0; {
+	case name == "close" && !ofResponse:
+		k = nil
+	case name == "silent-drop" && ofResponse:
+		t.errorf(s.Pos, "'%s silent-drop' in %s is not available: expected 'reject' or 'close'", s.keyword, p)
+		return r, false
 	}
 	if k == nil {
 		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), actions.similar(name, inProxies))
@@ -149,7 +173,7 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 	case "unset-var":
 		r.variable, err = variable(more)
 		return r, words, err
-	case "accept", "reject":
+	case "accept", "reject", "close":
 		if more != "" {
 			return r, words, fmt.Errorf("unexpected '(%s'", more)
 		}

@@ -284,7 +284,7 @@ func (c *connection) relay() {
 	}
 	c.lease, c.handedOver = nil, true
 	s.lease.OnCut(func(pool.Cut) { s.End("") })
-	run := s.Start(c.cx.Conn, c.server, c.hello.Bytes(), &s.options, s)
+	run := s.Start(c.cx.Conn, c.hold(), c.hello.Bytes(), &s.options, s)
 	c.forget()
 	if run != nil {
 		run()

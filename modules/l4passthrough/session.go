@@ -4,6 +4,7 @@ package l4passthrough
 
 import (
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -26,7 +27,8 @@ type session struct {
 	began  time.Duration // since epoch
 	packed tcplog.Packed
 
-	answered bool // the server has sent something
+	answered bool        // the server has sent something
+	refused  atomic.Bool // its response was
 }
 
 // terms are what all sessions from one frontend to one backend share. They refer
@@ -92,6 +94,8 @@ func (s *session) Ended(result relay.Result) {
 	outcome, record := pool.Served, s.record()
 	record.Relayed(result)
 	switch {
+	case s.refused.Load():
+		record.End = tcplog.ResponseRefused
 	case result.Cause == relay.Ended:
 		noteCut(&record, s.lease.Cut())
 	case result.Cause == relay.Reset && result.By == relay.Server && !s.answered:

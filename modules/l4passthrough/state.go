@@ -140,6 +140,14 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	if strings.HasPrefix(fetch, "fc_") {
 		return tcpInfo(c.cx.Conn, fetch)
 	}
+	if s := c.session; s != nil && s.lease != nil {
+		switch fetch {
+		case "srv_name":
+			return sample.Text(s.lease.Server.Name), true
+		case "srv_id":
+			return sample.Number(int64(s.lease.Server.ID)), true
+		}
+	}
 	b := c.backend
 	if b == nil { // the rules may be those of a frontend with servers of its own
 		b = c.h.app.Backends[c.h.Name]
@@ -199,8 +207,13 @@ func (h *Handler) checkQuestions(app *balancer.App) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(app.Backends)) {
 		b := app.Backends[name]
-		if err := h.checkRules(app, name, b.Content); err != nil {
-			return options.Locate(b.Origin.Of("content", 0), fmt.Errorf("backend %q: content: %w", name, err))
+		for _, of := range []struct {
+			name  string
+			rules *content.Config
+		}{{"content", b.Content}, {"response", b.Response}} {
+			if err := h.checkRules(app, name, of.rules); err != nil {
+				return options.Locate(b.Origin.Of(of.name, 0), fmt.Errorf("backend %q: %s: %w", name, of.name, err))
+			}
 		}
 	}
 	return nil

@@ -192,6 +192,9 @@ func take(c net.Conn) (fd int, at place, ok bool) {
 
 // sentTo is how much a server has of what was to be sent first.
 func sentTo(server net.Conn) int {
+	if w, ok := server.(interface{ Socket() net.Conn }); ok { // it only holds back what comes from it
+		server = w.Socket()
+	}
 	if s, ok := server.(*Socket); ok {
 		return s.sent
 	}

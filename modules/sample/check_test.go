@@ -69,7 +69,7 @@ func TestFetchesOfChecksAlone(t *testing.T) {
 		}
 	}
 	var unsupported *Unsupported
-	for _, e := range []string{"res.payload(0,1)", "status", "res.hdr(x)"} {
+	for _, e := range []string{"res.body", "status", "res.hdr(x)"} {
 		if _, err := new(Loader).Expression(e); !errors.As(err, &unsupported) {
 			t.Errorf("%s: %v", e, err)
 		}

@@ -187,7 +187,7 @@ func reverseDomain(v Value) (Value, bool) {
 
 func buildURLEnc(_ *Loader, a args) (convertFunc, error) {
 	if kind := a.text(0); kind != "" && kind != "query" {
-		return nil, errors.New("Unexpected encode type. Allowed value is 'query'")
+		return nil, errors.New("Unexpected encode type. Allowed value is 'query'") //nolint:staticcheck // HAProxy's words
 	}
 	return func(_ *Input, v Value, _ bool) (Value, bool) {
 		out := make([]byte, 0, len(v.data))

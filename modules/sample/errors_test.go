@@ -10,7 +10,7 @@ import (
 
 func TestUnsupported(t *testing.T) {
 	for text, reason := range map[string]string{
-		"res.len": "server's", "rep_ssl_hello_type": "server's", "res.payload(0,1)": "server's", "cook(a)": "HTTP", "url_param(a)": "HTTP",
+		"res.comp": "server's", "resp_ver": "server's", "res.body": "server's", "cook(a)": "HTTP", "url_param(a)": "HTTP",
 		"req.hdr_names": "HTTP", "url_ip": "HTTP", "sc0_conn_cur": "stick", "src_conn_rate(t)": "stick", "sc2_trackers": "stick",
 		"sc_clr_gpc": "stick", "prio_class": "not implemented", "bc_src": "not implemented",
 		"str(a),json(utf8)": "not implemented", "str(a),xxh3": "no library", "str(a),table_conn_cur(t)": "stick",

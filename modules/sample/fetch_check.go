@@ -96,6 +96,8 @@ func (l *Loader) fetch(name string) (fetch, error) {
 		}
 	}
 	switch {
+	case ok && l.Checks && f.needs&NeedsResponse != 0:
+		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules"}
 	case ok && l.Checks && f.asks != nil:
 		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules"}
 	case ok && l.Checks && f.needs&NeedsRequest != 0:

@@ -134,7 +134,7 @@ func overHTTP(name string, otherwise fetch) (f fetch, differs bool, err error) {
 	if f, known := httpFetches[name]; known {
 		return f, true, nil
 	}
-	if otherwise.needs&NeedsRequest != 0 {
+	if otherwise.needs&(NeedsRequest|NeedsResponse) != 0 {
 		return fetch{}, true, &Unsupported{"fetch method '" + name + "'", "it looks at a connection's first bytes, and this is a request over HTTP"}
 	}
 	return fetch{}, false, nil

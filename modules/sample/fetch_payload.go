@@ -20,12 +20,12 @@ var payloadFetches = map[string]fetch{
 	"req.payload": {
 		aliases: []string{"payload"}, args: takes(2, argInt, argInt), out: typeBin, needs: NeedsRequest,
 		note:  "the bytes at an offset; the length 0 means all that follow, at the end of the wait",
-		build: buildPayload,
+		build: buildPayload(sent),
 	},
 	"req.payload_lv": {
 		aliases: []string{"payload_lv"}, args: takes(2, argInt, argInt, argStr), out: typeBin, needs: NeedsRequest,
 		note:  "bytes whose length stands at an offset, in so many bytes; they follow it, moved by a third argument with + or -",
-		build: buildPayloadLV,
+		build: buildPayloadLV(sent),
 	},
 	"wait_end": {
 		out: typeBool, needs: NeedsRequest,
@@ -53,9 +53,8 @@ func waitEnd(in *Input) sampled {
 	return found(Truth(true))
 }
 
-// block returns the bytes of the request in a range.
-func block(in *Input, offset, length int64) sampled {
-	b := sent(in)
+// block returns the bytes in a range.
+func block(b []byte, offset, length int64) sampled {
 	switch {
 	case offset < 0, offset > bufferSize, length > bufferSize-offset:
 		return nothing
@@ -65,24 +64,32 @@ func block(in *Input, offset, length int64) sampled {
 	return found(Binary(b[offset : offset+length]))
 }
 
-func buildPayload(a args) (fetchFunc, error) {
+func buildPayload(of func(*Input) []byte) func(args) (fetchFunc, error) {
+	return func(a args) (fetchFunc, error) { return payload(of, a) }
+}
+
+func payload(of func(*Input) []byte, a args) (fetchFunc, error) {
 	offset, length := a[0].number, a[1].number
 	switch {
 	case offset < 0 || length < 0:
 		return nil, &Unsupported{"a negative argument of req.payload", "HAProxy would read outside of its buffer"}
 	case length > 0:
-		return func(in *Input) sampled { return block(in, offset, length) }, nil
+		return func(in *Input) sampled { return block(of(in), offset, length) }, nil
 	}
 	return func(in *Input) sampled {
-		answer := block(in, offset, 0)
+		answer := block(of(in), offset, 0)
 		if answer.found {
-			answer = changing(Binary(sent(in)[offset:]))
+			answer = changing(Binary(of(in)[offset:]))
 		}
 		return answer
 	}, nil
 }
 
-func buildPayloadLV(a args) (fetchFunc, error) {
+func buildPayloadLV(of func(*Input) []byte) func(args) (fetchFunc, error) {
+	return func(a args) (fetchFunc, error) { return payloadLV(of, a) }
+}
+
+func payloadLV(of func(*Input) []byte, a args) (fetchFunc, error) {
 	at, size := a[0].number, a[1].number
 	switch {
 	case at < 0:
@@ -109,7 +116,7 @@ func buildPayloadLV(a args) (fetchFunc, error) {
 		from += n
 	}
 	return func(in *Input) sampled {
-		answer := block(in, at, size)
+		answer := block(of(in), at, size)
 		if !answer.found {
 			return answer
 		}
@@ -120,6 +127,6 @@ func buildPayloadLV(a args) (fetchFunc, error) {
 		if length == 0 {
 			return nothing
 		}
-		return block(in, from, length)
+		return block(of(in), from, length)
 	}, nil
 }

@@ -52,7 +52,7 @@ type fetch struct {
 }
 
 // fetches holds the fetches by their names, aliases included.
-var fetches = collect(helloFetches, payloadFetches, requestFetches(), connectionFetches, constantFetches, stateFetches(), processFetches(), terminationFetches())
+var fetches = collect(helloFetches, payloadFetches, requestFetches(), connectionFetches, constantFetches, responseFetches, stateFetches(), processFetches(), terminationFetches())
 
 func collect(groups ...map[string]fetch) map[string]fetch {
 	all := make(map[string]fetch)

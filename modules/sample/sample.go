@@ -33,6 +33,8 @@ const (
 type Input struct {
 	// Hello has what the client has sent and what it is. With nil nothing was sent, and there is nothing to look at.
 	Hello *clienthello.Inspection
+	// Response is what the server has sent, for rules about that.
+	Response []byte
 	// Final says that nothing more will come or be waited for: then nothing is a Miss.
 	Final bool
 	// Source and Destination are the connection's addresses; zero if they are not known.
@@ -54,16 +56,23 @@ type Needs uint8
 
 // What may be needed.
 const (
-	NeedsRequest Needs = 1 << iota // what the client has sent, or the end of waiting for it
-	NeedsBackend                   // the backend that has been chosen
+	NeedsRequest  Needs = 1 << iota // what the client has sent, or the end of waiting for it
+	NeedsBackend                    // the backend that has been chosen
+	NeedsServer                     // the server that has been connected to
+	NeedsResponse                   // what the server has sent
 )
 
 // String names what is needed, as HAProxy does.
 func (n Needs) String() string {
-	if n&NeedsRequest != 0 {
+	switch {
+	case n&NeedsRequest != 0:
 		return "request buffer"
+	case n&NeedsBackend != 0:
+		return "backend"
+	case n&NeedsServer != 0:
+		return "server"
 	}
-	return "backend"
+	return "response buffer"
 }
 
 // An Unsupported is the error for what HAProxy knows and this package does not.

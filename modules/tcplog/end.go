@@ -38,6 +38,7 @@ const (
 	KilledConnect      // KC ended from outside before its server was connected
 	ServerRemoved      // KD the configuration has its server no more, for removed_server_timeout
 	Unresolved         // SC the DNS does not say where the last server tried is
+	ResponseRefused    // PD refused by what the server has said
 )
 
 var ends = [...]struct{ letters, name string }{
@@ -70,6 +71,7 @@ var ends = [...]struct{ letters, name string }{
 	KilledConnect:      {"KC", "killed"},
 	ServerRemoved:      {"KD", "server_removed"},
 	Unresolved:         {"SC", "dns_failed"},
+	ResponseRefused:    {"PD", "refused"},
 }
 
 // String is the end's name in the log.

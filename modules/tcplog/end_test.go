@@ -41,6 +41,7 @@ func TestEnds(t *testing.T) {
 		{KilledConnect, "KC", "killed"},
 		{ServerRemoved, "KD", "server_removed"},
 		{Unresolved, "SC", "dns_failed"},
+		{ResponseRefused, "PD", "refused"},
 	}
 	for i, c := range table {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {
