@@ -17,9 +17,7 @@ func addMonitorFail(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'monitor fail' requires either 'if' or 'unless' followed by a condition, in %s", p)
 		return
 	}
-	plain := *p // what it may look at is more than a redirect may
-	plain.mode = "tcp"
-	c, err := t.condition(&plain, s, s.args)
+	c, err := t.condition(p, s, s.args)
 	switch {
 	case err != nil:
 		t.errorf(s.Pos, "error detected while parsing a 'monitor fail' condition : %v, in %s", err, p)

@@ -33,6 +33,5 @@ func (p *proxy) site() string { return strings.ReplaceAll(p.name, ":", "..") }
 func (t *translation) upgradeServer(from, b *proxy) *webServer {
 	front := &proxy{Pos: from.Pos, kind: "frontend", name: from.name, fallback: reference{b.Pos, b.name}}
 	front.mode, front.timeouts = "http", from.timeouts
-	s := t.newWebServer(front, []string{inprocess.Network + "/" + b.site()})
-	return s
+	return t.newWebServer(front, []string{inprocess.Network + "/" + b.site()})
 }

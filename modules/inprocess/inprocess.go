@@ -42,21 +42,21 @@ var names = struct {
 	listeners map[string][]*listener
 }{listeners: make(map[string][]*listener)}
 
-// Deliver hands a connection to the listener of a name, and returns nil once that
-// has accepted it. It waits for this until gone is closed. It is safe for
-// concurrent use.
-func Deliver(name string, conn net.Conn, gone <-chan struct{}) error {
+// Deliver hands a connection to the listener of a name. It returns once that has
+// accepted it, with what is closed when this listener is; it waits until gone is
+// closed. It is safe for concurrent use.
+func Deliver(name string, conn net.Conn, gone <-chan struct{}) (closed <-chan struct{}, err error) {
 	for {
 		l := oldest(name)
 		if l == nil {
-			return fmt.Errorf("%s/%s: %w", Network, name, ErrNoListener)
+			return nil, fmt.Errorf("%s/%s: %w", Network, name, ErrNoListener)
 		}
 		select {
 		case l.conns <- conn:
-			return nil
+			return l.closed, nil
 		case <-l.closed: // the next one's turn
 		case <-gone:
-			return ErrGone
+			return nil, ErrGone
 		}
 	}
 }

@@ -20,6 +20,11 @@ func listenOn(ctx context.Context, t *testing.T, name string) net.Listener {
 	return l.(net.Listener)
 }
 
+func deliver(name string, conn net.Conn, gone <-chan struct{}) error {
+	_, err := Deliver(name, conn, gone)
+	return err
+}
+
 // accepted is what a listener accepts next.
 func accepted(l net.Listener) <-chan any {
 	out := make(chan any, 1)
@@ -42,7 +47,7 @@ func TestTurns(t *testing.T) {
 		defer other.Close()
 		ofSecond := accepted(second)
 		delivered := make(chan error, 1)
-		go func() { delivered <- Deliver("a", conn, nil) }()
+		go func() { delivered <- deliver("a", conn, nil) }()
 		synctest.Wait()
 		select {
 		case got := <-ofSecond:
@@ -67,7 +72,7 @@ func TestTurns(t *testing.T) {
 			t.Errorf("closing again: %v", err)
 		}
 		_ = second.Close()
-		if err := Deliver("a", conn, nil); !errors.Is(err, ErrNoListener) || !strings.Contains(err.Error(), "passthrough/a") {
+		if err := deliver("a", conn, nil); !errors.Is(err, ErrNoListener) || !strings.Contains(err.Error(), "passthrough/a") {
 			t.Errorf("without a listener: %v", err)
 		}
 	})
@@ -80,7 +85,7 @@ func TestGivingUp(t *testing.T) {
 		failed, l := listenOn(ctx, t, "b"), listenOn(t.Context(), t, "b")
 		gone := make(chan struct{})
 		delivered := make(chan error, 1)
-		go func() { delivered <- Deliver("b", nil, gone) }()
+		go func() { delivered <- deliver("b", nil, gone) }()
 		synctest.Wait()
 		close(gone)
 		if err := <-delivered; !errors.Is(err, ErrGone) {
@@ -92,7 +97,7 @@ func TestGivingUp(t *testing.T) {
 			t.Errorf("accepting: %v", err)
 		}
 		got := accepted(l)
-		if err := Deliver("b", nil, nil); err != nil {
+		if err := deliver("b", nil, nil); err != nil {
 			t.Error(err)
 		}
 		<-got

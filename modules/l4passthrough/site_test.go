@@ -144,3 +144,57 @@ func TestSiteIsCut(t *testing.T) {
 		t.Errorf("logged as %v", fields)
 	}
 }
+
+// A connection whose first request comes when its server is shutting down is served by the
+// next one; a request with a body, which may have been served in part, is not repeated.
+func TestSiteMoves(t *testing.T) {
+	for request, want := range map[string]string{
+		"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n":                           "second",
+		"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody": "",
+	} {
+		name := "site-moves-" + request[:3]
+		accepted := make(chan struct{})
+		first := &http.Server{
+			Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "first") }),
+			ReadHeaderTimeout: 20 * time.Second,
+			ConnState:         func(_ net.Conn, s http.ConnState) { accept(s, accepted) },
+		}
+		address, err := caddy.ParseNetworkAddress("passthrough/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := address.Listen(t.Context(), 0, net.ListenConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = first.Serve(l.(net.Listener)) }()
+		website(t, name, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "second") })
+		client, logged, done := visited(t, name, parsed(t, `{"default_backend": "web", "content": {}}`))
+		<-accepted
+		stopped := make(chan error, 1)
+		go func() { stopped <- first.Shutdown(t.Context()) }()
+		for _, err := l.(net.Listener).Accept(); err == nil; _, err = l.(net.Listener).Accept() {
+			t.Error("accepted a second connection")
+		}
+		if _, err := io.WriteString(client, request); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(client)
+		if err != nil || !strings.HasSuffix(string(answer), want) || want == "" && len(answer) > 0 {
+			t.Errorf("%s got %q, %v, want %q", request[:4], answer, err, want)
+		}
+		<-done
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if fields := onlyLine(t, logged).ContextMap(); fields["bytes_in"] != int64(len(request)) {
+			t.Errorf("logged as %v, want %d bytes in", fields, len(request))
+		}
+	}
+}
+
+func accept(s http.ConnState, accepted chan struct{}) {
+	if s == http.StateNew {
+		close(accepted)
+	}
+}
