@@ -18,7 +18,7 @@ import (
 
 // speaksTLS reports whether the check of a server does.
 func (t *translation) speaksTLS(p *proxy, n *server) bool {
-	return n.check.tls || t.checkOf(p, n).speaksTLS()
+	return n.check.tls || n.ssl || t.checkOf(p, n).speaksTLS()
 }
 
 // finishTLS makes of the words about TLS what the server's check offers, or says that
@@ -31,7 +31,7 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 		return
 	}
 	s := &n.tls
-	if n.check.tls { // HAProxy's defaults are only for such a server
+	if n.check.tls || n.ssl { // HAProxy's defaults are only for such a server
 		s = s.withDefaults(&t.tls)
 		t.tlsUsed = true
 	}

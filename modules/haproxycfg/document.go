@@ -37,6 +37,7 @@ func Document() string {
 	section(&b, "`balance`", ofTable(algorithms))
 	section(&b, "Options of `bind`", rowsOf(bindOptions, ofBind))
 	section(&b, "Options of `server` and `default-server`", rowsOf(serverKeywords, ofServer))
+	section(&b, "Options of `server` and `default-server` in `mode http`", rowsOf(httpServerWords, ofServer))
 	section(&b, "Actions of `tcp-request`", ofTable(actions))
 	section(&b, "Actions of `http-request`, `http-response` and `http-after-response`", rowsOf(httpActionsByName, func(a httpAction) (grade, string) { return a.grade, a.note }))
 	section(&b, "Sample fetches", ofSamples(sample.Fetches()))

@@ -146,6 +146,7 @@ func (t *translation) webHandlers(p, b *proxy) []map[string]any {
 	}
 	return append(handlers, object(&httpbackend.Handler{
 		Backend: b.name, RetryOn: b.retryOn, ServerHeader: b.web.serverHeader,
+		TLS:          t.webTLS(b),
 		ForwardedFor: joined(p.web.forwardFor, b.web.forwardFor), OriginalTo: joined(p.web.originalTo, b.web.originalTo),
 		CloseServer: p.web.closeServer || b.web.closeServer || p.web.closeClient || b.web.closeClient, CloseClient: p.web.closeClient || b.web.closeClient,
 	}, "handler", "passthrough_backend"))

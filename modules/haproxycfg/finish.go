@@ -109,6 +109,7 @@ func (t *translation) finishBackend(p *proxy) {
 		if err := t.serverComplete(p, n); err != "" {
 			t.errorf(n.Pos, "'server %s/%s' : %s", p.name, n.name, err)
 		} else if !n.refused {
+			t.finishHTTP(p, n)
 			t.finishTLS(p, n)
 		}
 		if n.observe == "layer7" && !p.isHTTP() {

@@ -115,3 +115,28 @@ func TestWebMistakes(t *testing.T) {
 		}
 	}
 }
+
+// A server with ssl is spoken to over TLS, and checked over TLS; in mode tcp it is
+// refused.
+func TestHTTPServersWithTLS(t *testing.T) {
+	const head = "defaults\n\tmode http\n" + timeoutLines + "frontend www\n\tbind :80\n\tdefault_backend app\nbackend app\n\t"
+	got := apps(t, head+"server a 192.0.2.1:443 ssl verify none check sni str(a.test)\n\tserver b 192.0.2.2:443 ssl verify none sni req.hdr(host) ssl-min-ver TLSv1.3\n\tserver c 192.0.2.3:80\n")
+	equal(t, "tls", at(t, got, "http", "servers", "www", "routes", 1, "handle", 0, "tls"), `{"a": {"server_name": "a.test", "verify": "none"}, "b": {"server_name": "{http.request.host}", "verify": "none", "min_version": "1.3"}}`)
+	equal(t, "check", at(t, got, "passthrough", "backends", "app", "servers", 0, "check", "checker"), `{"module": "tls", "verify": "none"}`)
+	for line, want := range map[string]string{
+		"server a 192.0.2.1:443 ssl":                         "no CA file specified",
+		"server a 192.0.2.1:443 ssl verify none sni src":     "'sni src' is not available",
+		"server a 192.0.2.1:443 ssl verify none alpn h2":     "requests go to servers as HTTP/1.1",
+		"server a 192.0.2.1:443 proto h2":                    "requests go to servers as HTTP/1.1",
+		"mode tcp\n\tserver a 192.0.2.1:443 ssl verify none": "TLS does not end here",
+	} {
+		r := translated(t, head+line+"\n")
+		said := ""
+		for _, p := range r.Problems {
+			said += p.String() + "\n"
+		}
+		if !r.Failed || !strings.Contains(said, want) {
+			t.Errorf("%s: %s, want %s", line, said, want)
+		}
+	}
+}

@@ -24,6 +24,9 @@ type server struct {
 	id       int
 	address  haproxyfile.Address
 	weight   *int
+	overHTTP bool   // its section is in mode http
+	ssl      bool   // requests go to it over TLS
+	sni      string // the expression
 	backup   bool
 	disabled bool
 
@@ -66,7 +69,7 @@ func addServer(t *translation, p *proxy, s statement) {
 		return
 	}
 	n := p.template
-	n.Pos, n.name = s.Pos, s.args[0]
+	n.Pos, n.name, n.overHTTP = s.Pos, s.args[0], p.isHTTP()
 	object := fmt.Sprintf("'server %s/%s' : ", p.name, n.name)
 	if other := p.named[n.name]; other != nil {
 		t.errorf(s.Pos, "%sanother server named '%s' was already defined at line %d, please use a distinct name", object, n.name, other.Line)
@@ -105,6 +108,7 @@ func setDefaultServer(t *translation, p *proxy, s statement) {
 		return
 	}
 	n, before := p.template, len(t.problems)
+	n.overHTTP = p.mode == "http"
 	t.serverOptions(&n, s, s.args, "'default-server' : ")
 	n.refused = n.refused || t.failedAfter(before)
 	p.template = n
@@ -130,6 +134,9 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 			for len(words) > 1 && (words[0] == "usesrc" || words[0] == "interface") {
 				words = words[2:]
 			}
+		}
+		if over, ok := httpServerWords[name]; ok && n.overHTTP {
+			o.grade, o.note, o.do = over.grade, over.note, over.do
 		}
 		switch o.grade {
 		case refused:

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -28,13 +29,7 @@ func init() {
 //	passthrough_backend <name> {
 //		tls [<servers…>] {
 //			server_name <text>
-//			verify_name <name>
-//			verify none|chain
-//			ca <file>
-//			certificate <file>
-//			key <file>
-//			min_version 1.0|1.1|1.2|1.3
-//			max_version 1.0|1.1|1.2|1.3
+//			…
 //		}
 //		forwarded_for {
 //			header <name>
@@ -49,6 +44,8 @@ func init() {
 //		close_server
 //		close_client
 //	}
+//
+// For the words of tls see checks.TLS.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
 	written := options.NewRecorder(d)
@@ -84,21 +81,12 @@ func (h *Handler) parseTLS(d *caddyfile.Dispenser) error {
 	if len(servers) == 0 {
 		servers = []string{anyServer}
 	}
-	t := new(TLS)
-	if err := (options.Table{
-		"server_name": options.Text(&t.ServerName),
-		"verify_name": options.Text(&t.VerifyName),
-		"verify":      options.OneOf(&t.Verify, verifications),
-		"ca":          options.Text(&t.CA),
-		"certificate": options.Text(&t.Certificate),
-		"key":         options.Text(&t.Key),
-		"min_version": options.OneOf(&t.MinVersion, versionWords),
-		"max_version": options.OneOf(&t.MaxVersion, versionWords),
-	}).ParseBlock(d); err != nil {
+	t := new(checks.TLS)
+	if err := t.Options().ParseBlock(d); err != nil {
 		return err
 	}
 	if h.TLS == nil {
-		h.TLS = make(map[string]*TLS)
+		h.TLS = make(map[string]*checks.TLS)
 	}
 	for _, name := range servers {
 		if h.TLS[name] != nil {

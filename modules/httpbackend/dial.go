@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
@@ -24,7 +25,7 @@ import (
 type target struct {
 	address, prefer string
 	connect         time.Duration // 0: as long as it takes
-	tls             *tls.Config   // nil: plain text
+	tls             *checks.TLS   // nil: plain text
 	serverName      string        // the SNI
 }
 
@@ -38,7 +39,7 @@ func (x *exchange) target(s *pool.Server) target {
 		o = x.h.TLS[anyServer]
 	}
 	if o != nil {
-		t.tls, t.serverName = o.config, o.name(x, s.Address)
+		t.tls, t.serverName = o, serverName(o, x, s.Address)
 	}
 	return t
 }
@@ -114,9 +115,7 @@ func (t target) secure(ctx context.Context, raw net.Conn) (net.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, t.connect)
 		defer cancel()
 	}
-	config := t.tls.Clone()
-	config.ServerName = t.serverName
-	conn := tls.Client(raw, config)
+	conn := tls.Client(raw, t.tls.Client(t.serverName))
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("TLS handshake: %w", err)

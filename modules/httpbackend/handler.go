@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
@@ -41,7 +42,7 @@ type Handler struct {
 
 	// TLS says how TLS is spoken to servers, by their names; "*" stands for those that
 	// are not named. Default: requests are sent in plain text.
-	TLS map[string]*TLS `json:"tls,omitempty"`
+	TLS map[string]*checks.TLS `json:"tls,omitempty"`
 
 	// ForwardedFor adds the client's address to each request. It is HAProxy's option
 	// forwardfor.
@@ -122,7 +123,10 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 		}
 	}
 	for name, t := range h.TLS {
-		if err := t.provision(); err != nil {
+		if t == nil {
+			return fmt.Errorf("tls of server %q: expected an object", name)
+		}
+		if err := t.Prepare(); err != nil {
 			return fmt.Errorf("tls of server %q: %w", name, err)
 		}
 	}

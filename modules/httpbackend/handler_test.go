@@ -429,14 +429,14 @@ func TestServerHeaderAndClosing(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"backend": "wep"}`: `backend "wep" is not defined; did you mean "web"`,
-		`{"backend": "web", "retry_on": ["conn-failure"]}`:       `unknown word "conn-failure"`,
-		`{"backend": "web", "retry_on": ["418"]}`:                `418: expected one of 401 403`,
-		`{"backend": "web", "forwarded_for": {"except": ["x"]}}`: `except "x": expected an address`,
-		`{"backend": "web", "tls": {"s1": {"verify": "never"}}}`: `tls of server "s1"`,
-		`{"backend": "web", "tls": {"*": {"certificate": "x"}}}`: `expected a certificate and its key`,
-		`{"backend": "web", "tls": {"*": {"ca": "/dev/null"}}}`:  `holds no certificate`,
-		`{"backend": "ruled"}`:                                   `rules of use_server look at`,
-		`{"backend": "dynamic"}`:                                 `placeholders of a connection are not available over HTTP`,
+		`{"backend": "web", "retry_on": ["conn-failure"]}`:                                      `unknown word "conn-failure"`,
+		`{"backend": "web", "retry_on": ["418"]}`:                                               `418: expected one of 401 403`,
+		`{"backend": "web", "forwarded_for": {"except": ["x"]}}`:                                `except "x": expected an address`,
+		`{"backend": "web", "tls": {"s1": {"verify": "never"}}}`:                                `tls of server "s1"`,
+		`{"backend": "web", "tls": {"*": {"client_certificate": {"certificate": "/nowhere"}}}}`: `/nowhere`,
+		`{"backend": "web", "tls": {"*": {"ca": "/dev/null"}}}`:                                 `holds no certificate`,
+		`{"backend": "ruled"}`:   `rules of use_server look at`,
+		`{"backend": "dynamic"}`: `placeholders of a connection are not available over HTTP`,
 	} {
 		var backends map[string]*balancer.Backend
 		decode(t, `{"web": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}, "dynamic": {"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:443"}]}, "ruled": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "use_server": [{"server": "s1"}]}}`, &backends)

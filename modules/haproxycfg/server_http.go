@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
+)
+
+const keptConnections = "connections to servers are kept for 5 s, and shared"
+
+// httpServerWords are words of a server's line that mean something else in mode http.
+var httpServerWords = map[string]serverKeyword{
+	"ssl":    {grade: supported, do: func(n *server, _ string) error { n.ssl = true; return nil }},
+	"no-ssl": {grade: supported, do: func(n *server, _ string) error { n.ssl = false; return nil }},
+	"sni":    {grade: supported, do: func(n *server, v string) error { n.sni = v; return nil }},
+	"cookie": {grade: harmless, note: noStickiness},
+	"proto": {grade: supported, do: func(_ *server, v string) error {
+		if v != "h1" {
+			return fmt.Errorf("'proto %s': requests go to servers as HTTP/1.1: expected h1", v)
+		}
+		return nil
+	}},
+	"ws":               {grade: harmless, note: "requests go to servers as HTTP/1.1, and WebSocket begins with one"},
+	"max-reuse":        {grade: harmless, note: keptConnections},
+	"pool-low-conn":    {grade: harmless, note: keptConnections},
+	"pool-max-conn":    {grade: harmless, note: keptConnections},
+	"pool-purge-delay": {grade: harmless, note: keptConnections},
+	"pool-conn-name":   {grade: harmless, note: keptConnections},
+	"idle-ping":        {grade: harmless, note: keptConnections},
+	"no-sni-auto":      {grade: supported},
+	"sni-auto":         {grade: supported, do: func(n *server, _ string) error { n.sni = "req.hdr(host)"; return nil }},
+}
+
+// finishHTTP makes of ssl what belongs to it.
+func (t *translation) finishHTTP(p *proxy, n *server) {
+	if !n.ssl || !p.isHTTP() {
+		return
+	}
+	if _, err := sniOf(n.sni); err != nil {
+		t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.name, err)
+	}
+	if n.check.on && n.check.port == 0 && n.check.address == "" {
+		n.check.tls = true // as HAProxy checks such a server
+	}
+	for name := range strings.SplitSeq(n.tls.alpn.value, ",") {
+		if n.tls.alpn.value != "" && !strings.Contains(n.tls.alpn.value, "http/1.1") {
+			t.errorf(n.Pos, "'server %s/%s' : 'alpn %s': requests go to servers as HTTP/1.1: expected http/1.1 among the protocols", p.name, n.name, name)
+			return
+		}
+	}
+}
+
+// sniOf is an expression as the name to send: text with placeholders.
+func sniOf(expression string) (string, error) {
+	name, _, _ := strings.Cut(expression, ",")
+	if text, ok := strings.CutPrefix(name, "str("); ok {
+		return strings.Trim(strings.TrimSuffix(text, ")"), `"'`), nil
+	}
+	switch strings.ToLower(name) {
+	case "":
+		return "", nil
+	case "hdr(host)", "req.hdr(host)":
+		return "{http.request.host}", nil
+	case "ssl_fc_sni":
+		return "", nil // it has no value: TLS does not end here
+	}
+	return "", fmt.Errorf("'sni %s' is not available: expected str(NAME) or req.hdr(host)", expression)
+}
+
+// webTLS is how requests go to the servers of a backend that have ssl.
+func (t *translation) webTLS(p *proxy) map[string]*checks.TLS {
+	all := make(map[string]*checks.TLS)
+	for _, n := range p.servers {
+		if !n.ssl {
+			continue
+		}
+		sni, _ := sniOf(n.sni)
+		named := *n
+		named.check.serverName = ""
+		made := t.checkTLS(&named, sni, "")
+		made.ALPN, made.ALPNOptional = nil, false
+		all[n.name] = made
+	}
+	return all
+}
