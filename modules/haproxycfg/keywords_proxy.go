@@ -41,7 +41,7 @@ var routing = []keyword{
 	{name: "acl", in: inProxies, grade: supported, args: something, do: addACL},
 	{name: "use_backend", in: inFrontend, grade: differs, do: addUse, note: "backends that several rules name exactly are found by one look into a table"},
 	{name: "default_backend", in: inFrontends, grade: supported, do: setDefaultBackend},
-	{name: "use-server", in: inBackend, grade: supported, do: addUseServer},
+	{name: "use-server", in: inSections, grade: supported, do: addUseServer},
 	{name: "server", in: inBackend, grade: differs, strict: true, do: addServer, note: "a host name is looked up when it is first needed, and again while it is used, not once at start"},
 	{name: "default-server", in: inBackends, grade: supported, strict: true, do: setDefaultServer},
 	{name: "server-template", in: inBackend, grade: refused, strict: true, note: notYet + "; expected a server line for each server"},

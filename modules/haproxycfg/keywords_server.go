@@ -41,6 +41,8 @@ func (k *serverKeyword) perform(n *server, pos haproxyfile.Pos, name, value stri
 const (
 	serverTLS   = "TLS does not end here, and none begins here: the client's goes on to the server"
 	proxyHeader = "the PROXY protocol is not available yet"
+
+	namedDefaults = "default-server lines with a name are not available: expected their options in the server lines"
 )
 
 // serverKeywords are those of server and default-server.
@@ -77,7 +79,7 @@ func newServerKeywords() map[string]serverKeyword {
 	add(serverKeyword{values: 1, grade: harmless, note: ofHTTP}, "cookie", "max-reuse", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "proto", "ws", "log-proto", "log-bufsize", "pool-conn-name", "idle-ping", "check-pool-conn-name")
 	add(serverKeyword{grade: harmless, note: ofHTTP}, "strict-maxconn", "check-reuse-pool", "no-check-reuse-pool")
 	add(serverKeyword{values: 1, grade: harmless, note: ofQUIC}, "quic-cc-algo")
-	add(serverKeyword{values: 1, grade: refused, note: "named default-server lines are not available: expected their options in this line"}, "from")
+	add(serverKeyword{values: 1, grade: refused, note: namedDefaults}, "from")
 	add(serverKeyword{values: 1, grade: harmless, note: "it tunes the socket"}, "mss", "tcp-ut", "cc", "shard")
 	add(serverKeyword{grade: harmless, note: "it tunes the socket"}, "tfo")
 	const lookup = "host names are looked up by the system's resolver, and kept while they are used"

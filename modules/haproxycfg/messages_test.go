@@ -188,7 +188,8 @@ func TestKnownWordsAreNotCalledUnknown(t *testing.T) {
 		plain + "\tforce-be-switch if TRUE\nbackend b\n\tserver s1 192.0.2.2:443\n":                                                     "E 'force-be-switch' in frontend 'f': a disabled backend",
 		plain + "backend b\n\tbe-unpublished\n\tserver s1 192.0.2.2:443\n":                                                              "E 'be-unpublished' in backend 'b': a backend cannot",
 		plain + "backend b\n\tfilter-sequence request a\n\tserver s1 192.0.2.2:443\n":                                                   "E 'filter-sequence' in backend 'b': filters",
-		plain + "backend b\n\tserver s1 192.0.2.2:443 from base\n":                                                                      "E 'server b/s1' : 'from': named default-server",
+		plain + "backend b\n\tserver s1 192.0.2.2:443 from base\n":                                                                      "E 'server b/s1' : 'from': default-server lines with a name are not available",
+		plain + "backend b\n\tdefault-server base weight 10\n\tserver s1 192.0.2.2:443\n":                                               "E 'default-server' : 'base' is no option, and default-server lines with a name are not available",
 		plain + "backend b\n\tserver s1 192.0.2.2:443 strict-maxconn weight 5\n":                                                        "ignored, and nothing about the traffic changes: 'strict-maxconn': it is for mode http",
 		"defaults\n\tmode http\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:80\n\thttp-request normalize-uri path-merge-slashes\n": "E 'http-request normalize-uri' in frontend 'f': it is not available",
 	} {

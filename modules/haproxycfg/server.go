@@ -107,6 +107,11 @@ func setDefaultServer(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'default-server' expects options, such as 'check inter 2s'")
 		return
 	}
+	// A name is of HAProxy 3.5.
+	if len(s.args) > 1 && !isServerKeyword(s.args[0]) && isServerKeyword(s.args[1]) {
+		t.errorf(s.Pos, "'default-server' : '%s' is no option, and %s", s.args[0], namedDefaults)
+		return
+	}
 	n, before := p.template, len(t.problems)
 	n.overHTTP = p.mode == "http"
 	t.serverOptions(&n, s, s.args, "'default-server' : ")
@@ -114,12 +119,24 @@ func setDefaultServer(t *translation, p *proxy, s statement) {
 	p.template = n
 }
 
+// findServerKeyword returns the option that a word is; some have their argument in
+// parentheses.
+func findServerKeyword(word string) (k serverKeyword, ok bool) {
+	name, _, _ := strings.Cut(word, "(")
+	k, ok = serverKeywords[name]
+	return k, ok
+}
+
+func isServerKeyword(word string) bool {
+	_, ok := findServerKeyword(word)
+	return ok
+}
+
 // serverOptions reads the words after a server's address.
 func (t *translation) serverOptions(n *server, s statement, words []string, object string) {
 	for len(words) > 0 {
 		name, args := words[0], words[1:]
-		paren, _, _ := strings.Cut(name, "(")
-		o, ok := serverKeywords[paren]
+		o, ok := findServerKeyword(name)
 		if !ok {
 			t.errorf(s.Pos, "%sunknown keyword '%s'%s", object, name, didYouMean(name, slices.Collect(maps.Keys(serverKeywords))))
 			return

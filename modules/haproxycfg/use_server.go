@@ -14,6 +14,9 @@ import (
 // addUseServer reads "use-server NAME|FORMAT if|unless CONDITION".
 func addUseServer(t *translation, p *proxy, s statement) {
 	switch {
+	case !p.isBackend():
+		t.useServerInFrontend(p, s)
+		return
 	case len(s.args) == 0:
 		t.errorf(s.Pos, "'use-server' expects a server name, in %s", p)
 		return
@@ -71,4 +74,13 @@ func (p *proxy) emitServerUses() (rules []*balancer.UseServer) {
 		rules = append(rules, r)
 	}
 	return rules
+}
+
+// useServerInFrontend says, as HAProxy does, that a frontend has no servers. A name that
+// depends on the connection is looked for nowhere.
+func (t *translation) useServerInFrontend(p *proxy, s statement) {
+	t.warnf(s.Pos, "'use-server' ignored because %s has no backend capability", p)
+	if name := s.arg(0); name != "" && !strings.Contains(name, "%") {
+		t.errorf(s.Pos, "%s : unable to find server '%s' referenced in a 'use-server' rule", p, name)
+	}
 }
