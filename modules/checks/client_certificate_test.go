@@ -131,7 +131,7 @@ func TestClientCertificateMistakes(t *testing.T) {
 	ca := newAuthority(t, "Testing CA", 1000*days)
 	good, other := forClient(t, ca), forClient(t, ca)
 	for config, want := range map[string]string{
-		`{}`:                                           "client_certificate: certificate: expected a PEM file",
+		`{"certificate": ""}`:                          "client_certificate: certificate: expected a PEM file",
 		`{"certificate": "/nowhere/x"}`:                "client_certificate: /nowhere/x: open /nowhere/x: no such file or directory",
 		`{"certificate": "CERT"}`:                      "found a certificate rather than a key",
 		`{"certificate": "KEY"}`:                       "failed to find certificate PEM data",

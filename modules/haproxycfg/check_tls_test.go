@@ -131,42 +131,42 @@ func TestTLSOfChecksIsSaid(t *testing.T) {
 		idle    = "ignored, and nothing about the traffic changes: "
 		differs = "not as in HAProxy: "
 	)
-	for lines, want := range map[string]string{
-		ssl + "crt DIR/none.pem":                                                      "E 'server b/s1' : 'crt' : open DIR/none.pem: no such file or directory",
-		ssl + "crt DIR/alone.pem":                                                     of + "'crt' : no private key found in 'DIR/alone.pem': open DIR/alone.pem.key: no such file or directory",
-		"ssl-load-extra-files none| " + ssl + "crt DIR/split.pem":                     of + "'crt' : no private key found in 'DIR/split.pem', and 'ssl-load-extra-files' does not let one be looked for beside it",
-		ssl + "crt DIR/secret.pem":                                                    of + "'crt' : 'DIR/secret.pem': tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched",
-		ssl + "crt DIR/other.pem":                                                     of + "'crt' : 'DIR/other.pem': tls: private key does not match public key",
-		s1 + "crl-file DIR/none.crl":                                                  of + "'crl-file' : open DIR/none.crl: no such file or directory",
-		s1 + "crl-file DIR/ca.pem":                                                    of + "'crl-file' : DIR/ca.pem holds no revocation list: expected a file in PEM",
-		s1 + "ca-file DIR/none.pem":                                                   of + "'ca-file' : open DIR/none.pem: no such file or directory",
-		"server s1 192.0.2.2:443 check-ssl":                                           of + "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'",
-		s1 + "ssl-min-ver TLSv1.4":                                                    of + "'ssl-min-ver': 'TLSv1.4': unknown ssl/tls version: expected one of SSLv3, TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3",
-		ssl + "ssl-min-ver TLSv1.3 ssl-max-ver TLSv1.2":                               of + "all SSL/TLS versions are disabled for its checks: expected another 'ssl-min-ver', 'ssl-max-ver', 'force-...' or 'no-...'",
-		ssl + "force-sslv3":                                                           of + "all SSL/TLS versions are disabled for its checks: expected another 'ssl-min-ver', 'ssl-max-ver', 'force-...' or 'no-...'",
-		ssl + "no-tlsv12":                                                             "'server b/s1' : its checks offer a version that 'no-tlsv1x' names, as in HAProxy: expected 'ssl-min-ver' and 'ssl-max-ver' alone",
-		ssl + "no-tlsv13 ssl-min-ver TLSv1.2":                                         "'server b/s1' : its checks offer a version that 'no-tlsv1x' names, as in HAProxy: expected 'ssl-min-ver' and 'ssl-max-ver' alone",
-		ssl + "ciphers NOPE:DHE-RSA-AES128-SHA":                                       of + "'ciphers NOPE:DHE-RSA-AES128-SHA': Go's TLS has none of these cipher suites: expected one that is available, such as ECDHE-RSA-AES128-GCM-SHA256",
-		ssl + "ciphers AES128-SHA:DHE-RSA-AES128-SHA:NOPE":                            differs + "'ciphers': checks do not offer NOPE, DHE-RSA-AES128-SHA, which Go's TLS does not have",
-		ssl + "ciphers AESCCM:AES128-SHA":                                             differs + "'ciphers': checks do not offer ECDHE-ECDSA-AES256-CCM8, ECDHE-ECDSA-AES256-CCM, DHE-RSA-AES256-CCM8, DHE-RSA-AES256-CCM, 8 more, which Go's TLS does not have",
-		ssl + "ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384":            of + "'ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384': leaving out TLS_CHACHA20_POLY1305_SHA256 is not available for checks, which offer all suites of TLS 1.3: expected them all, or 'ssl-max-ver TLSv1.2'",
-		ssl + "curves X25519:X448":                                                    differs + "'curves': checks do not offer X448, which Go's TLS does not have",
-		ssl + "curves X448":                                                           of + "'curves X448': Go's TLS has none of these curves: expected one that is available, such as X25519 or P-256",
-		ssl + "curves X25519:NOPE":                                                    of + "unable to set SSL curves list to 'X25519:NOPE': unknown curve 'NOPE'",
-		ssl + "sigalgs RSA+SHA256":                                                    of + "'sigalgs RSA+SHA256' is not available for its checks over TLS",
-		ssl + "npn h2":                                                                of + "'npn h2' is not available for its checks over TLS",
-		"ssl-default-server-client-sigalgs RSA+SHA256| " + ssl:                        of + "'ssl-default-server-client-sigalgs RSA+SHA256' is not available for its checks over TLS",
-		"option httpchk; " + ssl + "check-alpn h2":                                    of + "'check-alpn h2': another protocol than HTTP/1.1 is not available for checks over HTTP: expected http/1.1 among them",
-		"ssl-default-server-options nope| " + s1:                                      "E unknown option 'nope' on global statement 'ssl-default-server-options'",
-		"ssl-default-server-options ssl-min-ver| " + s1:                               "E 'ssl-min-ver' : missing the ssl/tls version on global statement 'ssl-default-server-options'",
-		"ssl-default-server-options ssl-min-ver x| " + s1:                             "E 'ssl-min-ver': 'x': unknown ssl/tls version: expected one of SSLv3, TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3 on global statement 'ssl-default-server-options'",
-		"ssl-default-server-options no-sslv3; ssl-default-server-ciphers NOPE| " + s1: idle + "'no-sslv3', 'ssl-default-server-ciphers': no server has check-ssl, and TLS begins nowhere else here (also line 3)",
-		s1 + "crt DIR/none.pem ciphers NOPE npn x no-sslv3":                           idle + "'crt', 'ciphers', 'npn', 'no-sslv3': no check of this server speaks TLS, and the client's goes on to the server as it is",
-		ssl + "no-tls-tickets no-sslv3":                                               idle + "'no-tls-tickets': checks never resume a session, and the client's TLS goes on to the server as it is",
+	for _, c := range []struct{ lines, want string }{
+		{ssl + "crt DIR/alone.pem", of + "'crt' : no private key found in 'DIR/alone.pem': open DIR/alone.pem.key: no such file or directory"},
+		{"ssl-load-extra-files none| " + ssl + "crt DIR/split.pem", of + "'crt' : no private key found in 'DIR/split.pem', and 'ssl-load-extra-files' does not let one be looked for beside it"},
+		{ssl + "crt DIR/secret.pem", of + "'crt' : 'DIR/secret.pem': tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched"},
+		{ssl + "crt DIR/none.pem", of + "'crt' : open DIR/none.pem: no such file or directory"},
+		{ssl + "crt DIR/other.pem", of + "'crt' : 'DIR/other.pem': tls: private key does not match public key"},
+		{s1 + "crl-file DIR/none.crl", of + "'crl-file' : open DIR/none.crl: no such file or directory"},
+		{s1 + "crl-file DIR/ca.pem", of + "'crl-file' : DIR/ca.pem holds no revocation list: expected a file in PEM"},
+		{s1 + "ca-file DIR/none.pem", of + "'ca-file' : open DIR/none.pem: no such file or directory"},
+		{"server s1 192.0.2.2:443 check-ssl", of + "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"},
+		{s1 + "ssl-min-ver TLSv1.4", of + "'ssl-min-ver': 'TLSv1.4': unknown ssl/tls version: expected one of SSLv3, TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3"},
+		{ssl + "ssl-min-ver TLSv1.3 ssl-max-ver TLSv1.2", of + "all SSL/TLS versions are disabled for its checks: expected another 'ssl-min-ver', 'ssl-max-ver', 'force-...' or 'no-...'"},
+		{ssl + "force-sslv3", of + "all SSL/TLS versions are disabled for its checks: expected another 'ssl-min-ver', 'ssl-max-ver', 'force-...' or 'no-...'"},
+		{ssl + "no-tlsv12", "'server b/s1' : its checks offer a version that 'no-tlsv1x' names, as in HAProxy: expected 'ssl-min-ver' and 'ssl-max-ver' alone"},
+		{ssl + "no-tlsv13 ssl-min-ver TLSv1.2", "'server b/s1' : its checks offer a version that 'no-tlsv1x' names, as in HAProxy: expected 'ssl-min-ver' and 'ssl-max-ver' alone"},
+		{ssl + "ciphers NOPE:DHE-RSA-AES128-SHA", of + "'ciphers NOPE:DHE-RSA-AES128-SHA': Go's TLS has none of these cipher suites: expected one that is available, such as ECDHE-RSA-AES128-GCM-SHA256"},
+		{ssl + "ciphers AES128-SHA:DHE-RSA-AES128-SHA:NOPE", differs + "'ciphers': checks do not offer NOPE, DHE-RSA-AES128-SHA, which Go's TLS does not have"},
+		{ssl + "ciphers AESCCM:AES128-SHA", differs + "'ciphers': checks do not offer ECDHE-ECDSA-AES256-CCM8, ECDHE-ECDSA-AES256-CCM, DHE-RSA-AES256-CCM8, DHE-RSA-AES256-CCM, 8 more, which Go's TLS does not have"},
+		{ssl + "ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384", of + "'ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384': leaving out TLS_CHACHA20_POLY1305_SHA256 is not available for checks, which offer all suites of TLS 1.3: expected them all, or 'ssl-max-ver TLSv1.2'"},
+		{ssl + "curves X25519:X448", differs + "'curves': checks do not offer X448, which Go's TLS does not have"},
+		{ssl + "curves X448", of + "'curves X448': Go's TLS has none of these curves: expected one that is available, such as X25519 or P-256"},
+		{ssl + "curves X25519:NOPE", of + "unable to set SSL curves list to 'X25519:NOPE': unknown curve 'NOPE'"},
+		{ssl + "sigalgs RSA+SHA256", of + "'sigalgs RSA+SHA256' is not available for its checks over TLS"},
+		{ssl + "npn h2", of + "'npn h2' is not available for its checks over TLS"},
+		{"ssl-default-server-client-sigalgs RSA+SHA256| " + ssl, of + "'ssl-default-server-client-sigalgs RSA+SHA256' is not available for its checks over TLS"},
+		{"option httpchk; " + ssl + "check-alpn h2", of + "'check-alpn h2': another protocol than HTTP/1.1 is not available for checks over HTTP: expected http/1.1 among them"},
+		{"ssl-default-server-options nope| " + s1, "E unknown option 'nope' on global statement 'ssl-default-server-options'"},
+		{"ssl-default-server-options ssl-min-ver| " + s1, "E 'ssl-min-ver' : missing the ssl/tls version on global statement 'ssl-default-server-options'"},
+		{"ssl-default-server-options ssl-min-ver x| " + s1, "E 'ssl-min-ver': 'x': unknown ssl/tls version: expected one of SSLv3, TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3 on global statement 'ssl-default-server-options'"},
+		{"ssl-default-server-options no-sslv3; ssl-default-server-ciphers NOPE| " + s1, idle + "'no-sslv3', 'ssl-default-server-ciphers': no server has check-ssl, and TLS begins nowhere else here (also line 3)"},
+		{s1 + "crt DIR/none.pem ciphers NOPE npn x no-sslv3", idle + "'crt', 'ciphers', 'npn', 'no-sslv3': no check of this server speaks TLS, and the client's goes on to the server as it is"},
+		{ssl + "no-tls-tickets no-sslv3", idle + "'no-tls-tickets': checks never resume a session, and the client's TLS goes on to the server as it is"},
 	} {
-		want = strings.ReplaceAll(want, "DIR", dir)
-		if said := messages(t, withGlobal(lines, dir)); !slices.Equal(said, []string{want}) {
-			t.Errorf("%s:\ngot  %q\nwant %q", lines, said, want)
+		c.want = strings.ReplaceAll(c.want, "DIR", dir)
+		if said := messages(t, withGlobal(c.lines, dir)); !slices.Equal(said, []string{c.want}) {
+			t.Errorf("%s:\ngot  %q\nwant %q", c.lines, said, c.want)
 		}
 	}
 	said := messages(t, withGlobal("default-server ciphers AES128-SHA:NOPE check; server s1 192.0.2.2:443 check-ssl verify none; server s2 192.0.2.3:443; balance first", dir))
