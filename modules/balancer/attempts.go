@@ -65,7 +65,7 @@ func (a *Attempts) Retry() error {
 // to the same server.
 func (a *Attempts) Next(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
 	switch r := a.Backend.Redispatch; {
-	case !r.On:
+	case !r.On || a.Request.Forced:
 		return a.same(failed, f), nil
 	case r.N != 0:
 		return a.asHAProxy(ctx, failed, f)

@@ -57,6 +57,11 @@ type Backend struct {
 	// and connections wait for it if it goes down. It is HAProxy's option persist.
 	Persist bool `json:"persist,omitempty"`
 
+	// PersistRules do so for the connections that they match. The first that matches
+	// decides. They are tried before content, as soon as the connection comes to the
+	// backend.
+	PersistRules []*PersistRule `json:"persist_rules,omitempty"`
+
 	// Content are rules over what the client sends first, once this backend has
 	// been chosen. They are HAProxy's tcp-request content in a backend.
 	Content *content.Config `json:"content,omitempty"`
@@ -145,6 +150,9 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 		return b.at("response", 0, fmt.Errorf("response: %w", err))
 	}
 	if err := b.provisionUseServer(ctx); err != nil {
+		return err
+	}
+	if err := b.provisionPersistRules(ctx); err != nil {
 		return err
 	}
 	policy, err := b.loadPolicy(ctx)

@@ -144,6 +144,9 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 //		<matcher> <args…>
 //	}
 //	persist
+//	force_persist|ignore_persist [unless] [<matcher> <args…>] {
+//		<matcher> <args…>
+//	}
 //	content {
 //		…
 //	}
@@ -169,6 +172,8 @@ func (b *Backend) Options() options.Table {
 		"use_server":            options.Many(b.noted("use_server", b.parseUseServer)),
 		"use_server_format":     options.Many(b.noted("use_server", b.parseUseServerFormat)),
 		"persist":               options.Flag(&b.Persist),
+		"force_persist":         b.persistRule(forcePersist),
+		"ignore_persist":        b.persistRule(ignorePersist),
 		"allbackups":            options.Flag(&b.AllBackups),
 		"site":                  options.Text(&b.Site),
 		"abortonclose":          options.Flag(&b.AbortOnClose),

@@ -85,9 +85,10 @@ func (b *Backend) checkServer(name string) error {
 }
 
 // Assigned returns the server that a rule of use_server names for a connection; empty:
-// the policy picks one. An error means that a matcher failed: what its rule would have
+// the policy picks one. Where the connection is forced, the server's state does not
+// matter. An error means that a matcher failed: what its rule would have
 // said is not known, so no other rule may speak for it.
-func (b *Backend) Assigned(v *content.View) (server string, err error) {
+func (b *Backend) Assigned(v *content.View, forced bool) (server string, err error) {
 	for i, u := range b.UseServer {
 		verdict, err := u.condition.Match(v)
 		if err != nil {
@@ -100,7 +101,7 @@ func (b *Backend) Assigned(v *content.View) (server string, err error) {
 		switch {
 		case !b.pool.Has(name):
 			return "", nil
-		case b.Persist || b.pool.Serves(name):
+		case forced || b.Persist || b.pool.Serves(name):
 			return name, nil
 		}
 	}

@@ -12,13 +12,15 @@ import (
 
 func TestUseServerInCaddyfile(t *testing.T) {
 	for lines, want := range map[string]string{
-		"use_server s1 sni a.test":                       `"use_server":[{"server":"s1","match":[{"client_hello":{"sni":["a.test"]}}]}]`,
-		"use_server s1 unless sni a.test":                `"use_server":[{"server":"s1","unless":[{"client_hello":{"sni":["a.test"]}}]}]`,
-		"use_server s1\npersist":                         `"use_server":[{"server":"s1"}],"persist":true`,
-		"use_server s-{l4.client_hello.sni} sni a.test":  `"use_server":[{"server":"s-{l4.client_hello.sni}","match":[{"client_hello":{"sni":["a.test"]}}]}]`,
-		"use_server_format %[req.ssl_sni] no_sni":        `"use_server":[{"server_format":"%[req.ssl_sni]","match":[{"client_hello":{"no_sni":true}}]}]`,
-		"use_server s1 {\n sni a.test\n alpn h2\n}":      `"use_server":[{"server":"s1","match":[{"client_hello":{"sni":["a.test"],"alpn":["h2"]}}]}]`,
-		"use_server s1 sni a.test\nuse_server s2 no_sni": `"use_server":[{"server":"s1","match":[{"client_hello":{"sni":["a.test"]}}]},{"server":"s2","match":[{"client_hello":{"no_sni":true}}]}]`,
+		"use_server s1 sni a.test":                         `"use_server":[{"server":"s1","match":[{"client_hello":{"sni":["a.test"]}}]}]`,
+		"use_server s1 unless sni a.test":                  `"use_server":[{"server":"s1","unless":[{"client_hello":{"sni":["a.test"]}}]}]`,
+		"use_server s1\npersist":                           `"use_server":[{"server":"s1"}],"persist":true`,
+		"force_persist remote_ip 10.0.0.1\nignore_persist": `"persist_rules":[{"action":"force","match":[{"remote_ip":{"ranges":["10.0.0.1"]}}]},{"action":"ignore"}]`,
+		"ignore_persist unless no_sni":                     `"persist_rules":[{"action":"ignore","unless":[{"client_hello":{"no_sni":true}}]}]`,
+		"use_server s-{l4.client_hello.sni} sni a.test":    `"use_server":[{"server":"s-{l4.client_hello.sni}","match":[{"client_hello":{"sni":["a.test"]}}]}]`,
+		"use_server_format %[req.ssl_sni] no_sni":          `"use_server":[{"server_format":"%[req.ssl_sni]","match":[{"client_hello":{"no_sni":true}}]}]`,
+		"use_server s1 {\n sni a.test\n alpn h2\n}":        `"use_server":[{"server":"s1","match":[{"client_hello":{"sni":["a.test"],"alpn":["h2"]}}]}]`,
+		"use_server s1 sni a.test\nuse_server s2 no_sni":   `"use_server":[{"server":"s1","match":[{"client_hello":{"sni":["a.test"]}}]},{"server":"s2","match":[{"client_hello":{"no_sni":true}}]}]`,
 	} {
 		b, err := parseBackend(lines)
 		if err != nil {
@@ -36,6 +38,7 @@ func TestUseServerInCaddyfile(t *testing.T) {
 		"use_server s/1":                 `name "s/1": expected letters`,
 		"use_server s1 path /":           "it is inside the TLS",
 		"use_server s1 unless":           "rule for use_server s1: expected a matcher after unless",
+		"force_persist unless":           "rule for force_persist: expected a matcher after unless",
 		"use_server_format %[req.foo]":   "use_server_format: ",
 		"use_server_format unless src x": "use_server_format: expected a format",
 	} {
@@ -56,6 +59,19 @@ func TestUseServerIsChecked(t *testing.T) {
 		`[{"server": "s1", "match": [{}], "unless": [{}]}]`: "use_server 1: it has match and unless",
 	} {
 		err := backend(t, `{"servers": [{"name": "s1", "address": "10.0.0.1:443"}], "use_server": `+json+`}`).Provision(newContext(t), "b")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", json, err, want)
+		}
+	}
+}
+
+func TestPersistRulesAreChecked(t *testing.T) {
+	for json, want := range map[string]string{
+		`[null]`:            "persist_rules 1: expected an object with action force or ignore",
+		`[{"action": "x"}]`: "persist_rules 1: expected an object with action force or ignore",
+		`[{"action": "force"}, {"action": "ignore", "match": [{}], "unless": [{}]}]`: "persist_rules 2: it has match and unless",
+	} {
+		err := backend(t, `{"servers": [{"name": "s1", "address": "10.0.0.1:443"}], "persist_rules": `+json+`}`).Provision(newContext(t), "b")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", json, err, want)
 		}

@@ -151,6 +151,7 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 		Servers:      []*balancer.Server{},
 		UseServer:    p.emitServerUses(),
 		Persist:      p.persist,
+		PersistRules: p.emitPersistRules(),
 		AllBackups:   p.allBackups,
 		FullConn:     p.fullconn,
 		AbortOnClose: p.abortOnFin,

@@ -132,7 +132,7 @@ var sticking = []keyword{
 	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: noTables},
 	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
 	{name: "option persist", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.persist = !s.not }},
-	{name: "force-persist|ignore-persist", in: inBackend, grade: harmless, note: noStickiness},
+	{name: "force-persist|ignore-persist", in: inBackend, grade: supported, do: addPersistRule},
 }
 
 var optionWords = []keyword{

@@ -117,8 +117,9 @@ type proxy struct {
 	binds      []bind
 	servers    []*server
 	uses       []use
-	serverUses []use     // use-server
-	fallback   reference // default_backend
+	serverUses []use         // use-server
+	persists   []persistRule // force-persist and ignore-persist
+	fallback   reference     // default_backend
 	http       webSite
 	table      haproxyfile.Pos // of stick-table
 

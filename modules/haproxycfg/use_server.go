@@ -84,3 +84,41 @@ func (t *translation) useServerInFrontend(p *proxy, s statement) {
 		t.errorf(s.Pos, "%s : unable to find server '%s' referenced in a 'use-server' rule", p, name)
 	}
 }
+
+// persistRule is a line of force-persist or ignore-persist.
+type persistRule struct {
+	action string // of balancer.PersistRule
+	cond   *condition
+}
+
+// addPersistRule reads "force-persist|ignore-persist if|unless CONDITION". In mode tcp
+// it is about use-server, and in mode http about cookies, which are not available.
+func addPersistRule(t *translation, p *proxy, s statement) {
+	if !beginsCondition(s.arg(0)) {
+		t.errorf(s.Pos, "'%s' requires either 'if' or 'unless' followed by a condition.", s.keyword)
+		return
+	}
+	cond, err := t.condition(p, s, s.args)
+	if err != nil {
+		t.errorf(s.Pos, "error detected while parsing a '%s' rule : %v", s.keyword, err)
+		return
+	}
+	if p.isHTTP() {
+		t.notice(s.Pos, harmless, noStickiness, s.keyword)
+		return
+	}
+	p.persists = append(p.persists, persistRule{strings.TrimSuffix(s.keyword, "-persist"), cond})
+}
+
+// emitPersistRules are the rules in our words. They are about use-server alone.
+func (p *proxy) emitPersistRules() (rules []*balancer.PersistRule) {
+	if len(p.serverUses) == 0 {
+		return nil
+	}
+	for _, r := range p.persists {
+		to := &balancer.PersistRule{Action: r.action}
+		to.MatcherSetsRaw, to.UnlessRaw = r.cond.sets()
+		rules = append(rules, to)
+	}
+	return rules
+}

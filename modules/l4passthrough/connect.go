@@ -23,7 +23,7 @@ import (
 func (c *connection) connect(b *balancer.Backend, server string) bool {
 	a := new(attempts)
 	a.Backend, a.Pauser = b, a
-	a.Request.Server, a.Request.Persistent = server, b.Persist
+	a.Request.Server, a.Request.Persistent, a.Request.Forced = server, b.Persist, c.forced
 	a.client.Context, a.client.c, a.client.untilFin = context.Background(), c, b.AbortOnClose
 	c.presence = &a.client
 	connected := c.try(a)

@@ -39,6 +39,7 @@ type connection struct {
 	terms      *terms
 	backend    *balancer.Backend // of terms
 	session    *session          // what it will become
+	forced     bool              // see balancer.PersistRule
 	lease      *pool.Lease
 	server     net.Conn
 	record     tcplog.Record
@@ -87,6 +88,9 @@ func (c *connection) serve() {
 // means that none of its servers could be reached.
 func (c *connection) pass(b *balancer.Backend) bool {
 	c.enter(b)
+	if !c.forces(b) {
+		return true
+	}
 	if b.Content != nil && !c.admitted(b.Content, true) {
 		return true
 	}
@@ -112,17 +116,44 @@ func (c *connection) assigned(b *balancer.Backend) (server string, ok bool) {
 	if len(b.UseServer) == 0 {
 		return "", true
 	}
-	if b.AssignsByRequest() && !c.input.tried {
-		if !c.attempt() {
-			return "", false
-		}
-		c.noteHello()
+	if b.AssignsByRequest() && !c.readOnce() {
+		return "", false
 	}
-	server, err := b.Assigned(c.look(true))
+	server, err := b.Assigned(c.look(true), c.forced)
 	if err != nil {
 		c.fail(err)
 	}
 	return server, err == nil
+}
+
+// forces notes whether the backend's rules force the connection onto the server that
+// use_server names. False means that the connection is over.
+func (c *connection) forces(b *balancer.Backend) bool {
+	c.forced = false
+	if len(b.PersistRules) == 0 {
+		return true
+	}
+	if b.ForcesByRequest() && !c.readOnce() {
+		return false
+	}
+	var err error
+	if c.forced, err = b.ForcesPersistence(c.look(true)); err != nil {
+		c.fail(err)
+	}
+	return err == nil
+}
+
+// readOnce reads what the client has sent, unless that has been done. False means that
+// the connection is over.
+func (c *connection) readOnce() bool {
+	if c.input.tried {
+		return true
+	}
+	if !c.attempt() {
+		return false
+	}
+	c.noteHello()
+	return true
 }
 
 // enter makes a connection one of a backend.

@@ -284,8 +284,8 @@ func (b *backend) assigned(r *Request, isNew bool) *Server {
 	s := b.pool.server(r.Server)
 	full := s != nil && isNew && !s.HasRoom() && !s.HasQueue()
 	switch {
-	case s == nil, !s.state.now.up() && !r.Persistent, r.Avoids(s):
-	case full && b.pool.redispatch:
+	case s == nil, !s.state.now.up() && !r.Persistent && !r.Forced, r.Avoids(s):
+	case full && b.pool.redispatch && !r.Forced:
 		r.Queued.Moved = true
 	default:
 		return s

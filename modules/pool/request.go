@@ -27,6 +27,9 @@ type Request struct {
 	// Persistent keeps Server where the server is down or in maintenance. It is
 	// HAProxy's option persist.
 	Persistent bool
+	// Forced does the same, and Config.Redispatch does not matter to the request. It
+	// is HAProxy's force-persist.
+	Forced bool
 	// Into is where the first lease goes; nil: into the request, which is then kept
 	// in memory for as long as the lease.
 	Into *Lease
