@@ -62,6 +62,9 @@ type Backend struct {
 	// backend.
 	PersistRules []*PersistRule `json:"persist_rules,omitempty"`
 
+	// ID is the backend's number, which the fetch be_id finds. It is HAProxy's id.
+	ID int `json:"id,omitempty"`
+
 	// Content are rules over what the client sends first, once this backend has
 	// been chosen. They are HAProxy's tcp-request content in a backend.
 	Content *content.Config `json:"content,omitempty"`

@@ -143,6 +143,7 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 //	use_server_format <format> [unless] [<matcher> <args…>] {
 //		<matcher> <args…>
 //	}
+//	id <number>
 //	persist
 //	force_persist|ignore_persist [unless] [<matcher> <args…>] {
 //		<matcher> <args…>
@@ -171,6 +172,7 @@ func (b *Backend) Options() options.Table {
 		"server":                options.Many(b.noted("server", b.parseServer)),
 		"use_server":            options.Many(b.noted("use_server", b.parseUseServer)),
 		"use_server_format":     options.Many(b.noted("use_server", b.parseUseServerFormat)),
+		"id":                    options.Int(&b.ID, 1, maxNumber),
 		"persist":               options.Flag(&b.Persist),
 		"force_persist":         b.persistRule(forcePersist),
 		"ignore_persist":        b.persistRule(ignorePersist),

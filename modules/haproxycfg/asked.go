@@ -37,6 +37,14 @@ func (t *translation) askFor(a asked, questions []sample.Question) {
 	for _, q := range questions {
 		if q.About != sample.TheConnection {
 			t.asked = append(t.asked, question{a, q})
+			continue
+		}
+		if a.unused || !slices.Contains(numberFetches, q.Fetch) {
+			continue
+		}
+		t.numbersAsked = true
+		if a.section.isHTTP() {
+			t.errorf(a.Pos, "'%s' in %s: it is not available in mode http", q.Fetch, a.section)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package haproxycfg
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -22,6 +23,8 @@ type bind struct {
 	haproxyfile.Address
 	v6only bool
 	mode   string // of a Unix socket
+	name   string // for the fetch so_name
+	id     int    // for so_id; 0: counted
 }
 
 // bindOption is a word after the addresses of a bind line.
@@ -58,11 +61,13 @@ func newBindOptions() map[string]bindOption {
 
 		"maxconn": {values: 1, grade: pending, check: whole, note: "as many connections are accepted as the limit of open files allows"},
 	}
-	for _, name := range []string{"id", "backlog", "nice", "mss"} {
+	o["id"] = bindOption{values: 1, grade: harmless, check: positiveID, do: func(b *bind, v string) { b.id, _ = strconv.Atoi(v) }, note: bindFound}
+	o["name"] = bindOption{values: 1, grade: harmless, do: func(b *bind, v string) { b.name = v }, note: bindFound}
+	for _, name := range []string{"backlog", "nice", "mss"} {
 		o[name] = bindOption{values: 1, grade: harmless, check: whole, note: "it names or tunes the socket"}
 	}
 	o["tcp-ut"] = bindOption{values: 1, grade: harmless, check: timeInMs, note: "it names or tunes the socket"}
-	for _, name := range []string{"name", "label", "guid-prefix", "thread", "shards", "process", "cc", "tcp-ss", "level", "severity-output", "expose-fd", "proto"} {
+	for _, name := range []string{"label", "guid-prefix", "thread", "shards", "process", "cc", "tcp-ss", "level", "severity-output", "expose-fd", "proto"} {
 		o[name] = bindOption{values: 1, grade: harmless, note: "it names or tunes the socket"}
 	}
 	for name := range strings.FieldsSeq("alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe ktls npn ocsp-update sigalgs ssl-max-ver ssl-min-ver tls-ticket-keys verify") {
@@ -93,6 +98,16 @@ func octal(v string) error {
 func whole(v string) error {
 	if _, err := strconv.Atoi(v); err != nil {
 		return fmt.Errorf("expects an integer argument, found '%s'", v)
+	}
+	return nil
+}
+
+func positiveID(v string) error {
+	if err := whole(v); err != nil {
+		return err
+	}
+	if n, _ := strconv.Atoi(v); n <= 0 {
+		return fmt.Errorf("custom id has to be > 0 (got '%s')", v)
 	}
 	return nil
 }
@@ -136,7 +151,28 @@ func addBind(t *translation, p *proxy, s statement) {
 			return
 		}
 	}
+	if err := p.checkBindID(made); err != nil {
+		t.errorf(s.Pos, "'bind %s' in section '%s' : 'id' : %v", s.args[0], p.kind, err)
+		return
+	}
 	p.binds = append(p.binds, made...)
+}
+
+// checkBindID holds that the ids of a frontend's binds differ.
+func (p *proxy) checkBindID(made []bind) error {
+	id := made[0].id
+	if id == 0 {
+		return nil
+	}
+	if len(made) > 1 || made[0].PortHigh > made[0].Port {
+		return errors.New("can only be used with a single socket")
+	}
+	for i := range p.binds {
+		if b := &p.binds[i]; b.id == id {
+			return fmt.Errorf("custom id %d already used at %s ('bind %s')", id, b.Pos, b.Address)
+		}
+	}
+	return nil
 }
 
 // bindOption reads one option for what a bind line has made, and returns the

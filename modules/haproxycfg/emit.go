@@ -27,6 +27,7 @@ func (t *translation) emit() []byte {
 	app := balancer.App{Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables}
 	l4 := layer4.App{Servers: make(map[string]*layer4.Server)}
 	sites := make(map[string]*webServer)
+	t.number()
 	for _, p := range t.proxies {
 		if p.disabled {
 			if p.isAsked { // it has no usable server, and connections never come to it
@@ -91,6 +92,9 @@ func (t *translation) emitFrontend(p *proxy) *layer4.Server {
 		DefaultBackend:   t.fallback(p),
 	}
 	h.Origin = t.originOfFrontend(p)
+	if t.numbersAsked {
+		h.ID, h.Listeners = p.id, t.emitListeners(p)
+	}
 	for _, u := range t.usesOf(p) {
 		r := new(l4passthrough.Rule)
 		r.MatcherSetsRaw, r.UnlessRaw = u.cond.sets()
@@ -165,6 +169,9 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 			Queue:     orConnect(p.timeouts.queue),
 			Check:     optional(p.timeouts.check),
 		},
+	}
+	if t.numbersAsked {
+		b.ID = p.id
 	}
 	b.Redispatch = &balancer.Redispatch{On: p.redispatch != 0, N: p.redispatch}
 	if len(p.content) > 0 && !p.isFrontend() {

@@ -33,7 +33,7 @@ var globals = newTable([]keyword{
 	{name: "log", in: inGlobal, grade: differs, warn: true, args: logTarget, note: ofLogging},
 	{name: "log-tag", in: inGlobal, grade: harmless, args: word, note: ofSyslog},
 	{name: "log-send-hostname", in: inGlobal, grade: harmless, args: atMost(1), note: ofSyslog},
-	{name: "stats socket", in: inGlobal, grade: differs, warn: true, args: statsSocket, note: ofAdmin},
+	{name: "stats socket", in: inGlobal, grade: differs, warn: true, args: statsSocket, do: func(t *translation, _ *proxy, _ statement) { t.hasSocket = true }, note: ofAdmin},
 	{name: "stats timeout|stats maxconn|stats bind-process", in: inGlobal, grade: differs, warn: true, args: something, note: ofAdmin},
 	{name: "hard-stop-after", in: inGlobal, grade: differs, args: duration, do: func(t *translation, _ *proxy, s statement) { t.hardStop = milliseconds(s.args[0]) }, note: "it is how long connections may take to finish when the process ends (SIGTERM too, where HAProxy cuts them at once), 30 s without it; a reload leaves them alone"},
 	{name: "grace|close-spread-time", in: inGlobal, grade: harmless, args: duration, note: "a reload closes no connection, and no listening socket that the new configuration has"},

@@ -20,7 +20,7 @@ var basics = []keyword{
 	{name: "mode", in: inProxies, grade: differs, args: oneMode, do: setMode, note: "mode http becomes a server of Caddy's http app, which sends requests to the backend's servers; what it has beyond that is translated or refused, word by word"},
 	{name: "disabled", in: inProxies, grade: supported, args: nothing, do: func(_ *translation, p *proxy, _ statement) { p.disabled = true }},
 	{name: "enabled", in: inProxies, grade: supported, args: nothing, do: func(_ *translation, p *proxy, _ statement) { p.disabled = false }},
-	{name: "id", in: inSections, grade: harmless, args: customID, do: setID, note: "sections are told apart by name"},
+	{name: "id", in: inSections, grade: harmless, args: customID, do: setID, note: sectionFound},
 	{name: "guid", in: inSections, grade: harmless, args: word, note: "sections are told apart by name"},
 	{name: "description", in: inSections, grade: harmless, args: something, note: "it is a comment"},
 	{name: "bind-process", in: inProxies, grade: harmless, args: something, note: "HAProxy removed it in 2.5; one process uses all cores"},
@@ -154,11 +154,11 @@ func customID(args []string) error {
 	return nil
 }
 
-// setID holds that ids differ. They mean nothing else here.
+// setID holds that ids differ. Apart from that, the fetches fe_id and be_id find them.
 func setID(t *translation, p *proxy, s statement) {
 	id := integer(s.args[0])
 	if other := t.ids[id]; other != nil {
 		t.errorf(s.Pos, "%s has the same custom id %d as %s (declared at %s)", p, id, other, other.Pos)
 	}
-	t.ids[id] = p
+	t.ids[id], p.id = p, id
 }

@@ -61,7 +61,11 @@ type translation struct {
 
 	unix      unixSockets
 	ids       map[int]*proxy
+	hasSocket bool // stats socket: HAProxy counts it among the sections
 	asked     []question
+
+	numbersAsked bool // by one of numberFetches
+
 	variables []balancer.Variable // of the scope proc
 
 	skipHTTP  bool // see Options
@@ -113,6 +117,7 @@ type proxy struct {
 
 	acls       map[string]*acl
 	named      map[string]*server
+	id         int  // of the keyword id, or counted; see number
 	isAsked    bool // a rule asks for its state
 	binds      []bind
 	servers    []*server

@@ -19,6 +19,8 @@ const (
 	noTables          = "stick tables are not available yet"
 	unusedTable       = "no rule here uses it: those that would are refused"
 	unusedPeers       = "no port is opened for peers, and no stick table is exchanged: rules that use one are refused"
+	sectionFound      = "sections are told apart by name: only the fetches fe_id and be_id find it"
+	bindFound         = "only the fetches so_id and so_name find it"
 	noStickiness      = "there is no stickiness that it could be about"
 	bindTLS           = "TLS does not end here: it goes to the server as it is; a site whose TLS ends here is one of Caddy's http app"
 	unusedCertificate = "it is for TLS that ends at the proxy"
@@ -60,9 +62,10 @@ func (t *translation) refuse(pos haproxyfile.Pos, note, format string, args ...a
 	t.errorf(pos, format, args...)
 }
 
-// isMoot reports whether something was refused that makes a note untrue or idle.
+// isMoot reports whether something was refused that makes a note untrue or idle, or whether
+// the configuration asks for what it says that nothing asks for.
 func (t *translation) isMoot(note string) bool {
-	return slices.ContainsFunc(t.refusals, func(refusal string) bool { return slices.Contains(moot[refusal], note) })
+	return t.numbersAsked && (note == sectionFound || note == bindFound) || slices.ContainsFunc(t.refusals, func(refusal string) bool { return slices.Contains(moot[refusal], note) })
 }
 
 // collect takes something into the warning of a format, and returns that.

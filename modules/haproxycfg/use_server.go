@@ -42,6 +42,7 @@ func addUseServer(t *translation, p *proxy, s statement) {
 		if w := f.Warning(); w != "" {
 			t.warnf(s.Pos, "'use-server %s': %s", u.name, w)
 		}
+		t.ask(p, s.Pos, sampleFetch, "use-server expression", f.Questions())
 		u.name = name
 	}
 	var err error

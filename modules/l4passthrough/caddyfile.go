@@ -51,6 +51,8 @@ import (
 //		timeout_client <duration>|off
 //		timeout_client_fin <duration>|off
 //		maxconn <number>
+//		id <number>
+//		listener <address> [name <name>] [id <number>]
 //
 //		# or a backend of the frontend's own:
 //		balance …
@@ -96,6 +98,8 @@ func (h *Handler) parseBlock(d *caddyfile.Dispenser) error {
 		"timeout_client":     balancer.TimeoutOption(&h.TimeoutClient),
 		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),
 		"maxconn":            options.Int(&h.MaxConn, 1, math.MaxInt32),
+		"id":                 options.Int(&h.ID, 1, math.MaxInt32),
+		"listener":           options.Many(h.parseListener),
 	})
 	maps.Copy(table, h.refusals())
 	return table.With(advice()).With(balancer.BackendAdvice()).ParseBlock(d)

@@ -103,6 +103,14 @@ type Handler struct {
 	// HAProxy's maxconn. Not in effect yet.
 	MaxConn int `json:"maxconn,omitempty"`
 
+	// ID is the frontend's number, which the fetch fe_id finds; be_id finds it in place
+	// of the anonymous backend's. It is HAProxy's id.
+	ID int `json:"id,omitempty"`
+
+	// Listeners say what addresses are called that the frontend listens on, for the
+	// fetches so_name and so_id.
+	Listeners []*Listener `json:"listeners,omitempty"`
+
 	// Backend holds the options of the anonymous backend.
 	balancer.Backend
 
@@ -213,6 +221,11 @@ func (h *Handler) check() error {
 			return err
 		}
 	}
+	for i, l := range h.Listeners {
+		if err := l.provision(); err != nil {
+			return h.at("listener", i, fmt.Errorf("listener %d: %w", i+1, err))
+		}
+	}
 	return h.checkTimeouts()
 }
 
@@ -296,6 +309,7 @@ func (h *Handler) defaultBackend(ctx caddy.Context, app *balancer.App) (*balance
 	}
 	switch {
 	case !h.Backend.Empty():
+		h.Backend.ID = h.ID
 		return &h.Backend, app.AddBackend(ctx, h.Name, &h.Backend)
 	case h.DefaultBackend != "":
 		b, err := app.Backend(h.DefaultBackend)

@@ -128,6 +128,14 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	switch fetch {
 	case "fe_name":
 		return sample.Text(c.h.Name), true
+	case "fe_id":
+		return sample.Number(int64(c.h.ID)), c.h.ID != 0
+	case "so_name":
+		name, _ := c.h.listener(c.cx.LocalAddr())
+		return sample.Text(name), name != ""
+	case "so_id":
+		_, id := c.h.listener(c.cx.LocalAddr())
+		return sample.Number(int64(id)), id != 0
 	case "fe_defbe":
 		return sample.Text(c.h.DefaultBackend), c.h.DefaultBackend != "" && c.h.DefaultBackend != c.h.Name
 	case "fe_client_timeout":
@@ -158,6 +166,8 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	switch fetch {
 	case "be_name":
 		return sample.Text(b.Name()), true
+	case "be_id":
+		return sample.Number(int64(b.ID)), b.ID != 0
 	case "be_connect_timeout":
 		return milliseconds(b.Timeouts.Connect), true
 	case "be_queue_timeout":

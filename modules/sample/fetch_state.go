@@ -61,13 +61,17 @@ func stateFetches() map[string]fetch {
 		{TheConnection, map[string]fetch{
 			"act_conn":           {out: typeInt, note: "how many connections the process has"},
 			"be_connect_timeout": {out: typeInt, needs: NeedsBackend, note: "the backend's timeout connect, in milliseconds"},
+			"be_id":              {out: typeInt, needs: NeedsBackend, note: "the backend's number"},
 			"be_name":            {out: typeStr, needs: NeedsBackend, note: "the backend's name"},
 			"be_queue_timeout":   {out: typeInt, needs: NeedsBackend, note: "the backend's timeout queue, in milliseconds"},
 			"be_server_timeout":  {out: typeInt, needs: NeedsBackend, note: "the backend's timeout server, in milliseconds"},
 			"be_tunnel_timeout":  {out: typeInt, needs: NeedsBackend, note: "the backend's timeout tunnel, in milliseconds"},
 			"fe_client_timeout":  {out: typeInt, note: "the frontend's timeout client, in milliseconds"},
 			"fe_defbe":           {out: typeStr, note: "the frontend's default backend"},
+			"fe_id":              {out: typeInt, note: "the frontend's number"},
 			"fe_name":            {out: typeStr, note: "the frontend's name"},
+			"so_id":              {out: typeInt, note: "the number, within the frontend, of the address that the client connected to"},
+			"so_name":            {out: typeStr, note: "the name of that address, if it has one"},
 		}},
 	} {
 		for name, f := range group.fetches {

@@ -8,13 +8,13 @@ import "strings"
 const knownFetches = newerFetches + `
 	accept_date acl base32 base32+src baseq bc.timer.connect bc_be_queue bc_dst bc_dst_port bc_err bc_err_str
 	bc_glitches bc_http_major bc_nb_streams bc_reused bc_rtt bc_rttvar bc_setting_streams_limit
-	bc_settings_streams_limit bc_src bc_src_port bc_srv_queue be_id be_sess_rate be_tarpit_timeout bs.aborted
+	bc_settings_streams_limit bc_src bc_src_port bc_srv_queue be_sess_rate be_tarpit_timeout bs.aborted
 	bs.debug_str bs.id bs.rst_code bytes_in bytes_out capture.req.hdr capture.req.method capture.req.uri
 	capture.req.ver capture.res.hdr capture.res.ver cook cook_beg cook_cnt cook_dir cook_dom cook_end cook_len
 	cook_reg cook_sub cook_val cookie cpu_calls cpu_ns_avg cpu_ns_tot cur_client_timeout cur_connect_timeout
 	cur_queue_timeout cur_server_timeout cur_tarpit_timeout cur_tunnel_timeout distcc_body distcc_param dst_conn
 	fc.timer.handshake fc.timer.total fc_err fc_err_str fc_glitches fc_http_major fc_nb_streams fc_pp_authority
-	fc_pp_tlv fc_pp_unique_id fc_rcvd_proxy fc_settings_streams_limit fcgi.docroot fcgi.index fe_id fe_req_rate
+	fc_pp_tlv fc_pp_unique_id fc_rcvd_proxy fc_settings_streams_limit fcgi.docroot fcgi.index fe_req_rate
 	fe_sess_rate fe_tarpit_timeout fs.aborted fs.debug_str fs.id fs.rst_code hdr_ip http_auth http_auth_bearer
 	http_auth_group http_auth_pass http_auth_type http_auth_user http_first_req internal.htx.data internal.htx.free
 	internal.htx.free_data internal.htx.has_eom internal.htx.nbblks internal.htx.size internal.htx.used
@@ -44,7 +44,7 @@ const knownFetches = newerFetches + `
 	sc_http_fail_cnt sc_http_fail_rate sc_http_req_cnt sc_http_req_rate sc_inc_gpc sc_inc_gpc0 sc_inc_gpc1
 	sc_kbytes_in sc_kbytes_out sc_key sc_sess_cnt sc_sess_rate sc_tracked sc_trackers scook scook_beg scook_cnt
 	scook_dir scook_dom scook_end scook_len scook_reg scook_sub scook_val shdr shdr_beg shdr_cnt shdr_dir shdr_dom
-	shdr_end shdr_ip shdr_len shdr_reg shdr_sub shdr_val so_id so_name src_bytes_in_rate src_bytes_out_rate
+	shdr_end shdr_ip shdr_len shdr_reg shdr_sub shdr_val src_bytes_in_rate src_bytes_out_rate
 	src_clr_gpc src_clr_gpc0 src_clr_gpc1 src_conn_cnt src_conn_cur src_conn_rate src_get_gpc src_get_gpc0
 	src_get_gpc1 src_get_gpt src_get_gpt0 src_glitch_cnt src_glitch_rate src_gpc0_rate src_gpc1_rate src_gpc_rate
 	src_http_err_cnt src_http_err_rate src_http_fail_cnt src_http_fail_rate src_http_req_cnt src_http_req_rate

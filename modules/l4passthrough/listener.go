@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+// Listener gives an address that a frontend listens on a name and a number. They have
+// no effect but that fetches find them.
+type Listener struct {
+	// Address is the address, or a range of ports of one, without the network: :443,
+	// 10.0.0.1:8000-8010, unix//run/x.sock.
+	Address string `json:"address,omitempty"`
+
+	// Name is what so_name finds. It is HAProxy's name of bind.
+	Name string `json:"name,omitempty"`
+
+	// ID is what so_id finds: that of the first port, and the next number for each
+	// further port. It is HAProxy's id of bind.
+	ID int `json:"id,omitempty"`
+
+	parsed caddy.NetworkAddress
+	ip     netip.Addr // unspecified: any address
+}
+
+func (l *Listener) provision() (err error) {
+	if l == nil || l.Address == "" {
+		return errors.New("expected an object with address")
+	}
+	if l.parsed, err = caddy.ParseNetworkAddress(l.Address); err != nil {
+		return fmt.Errorf("address %q: %w", l.Address, err)
+	}
+	l.ip = netip.IPv6Unspecified()
+	if ip, err := netip.ParseAddr(l.parsed.Host); err == nil {
+		l.ip = ip.Unmap().WithZone("")
+	}
+	return nil
+}
+
+// Ranks of a listener for a connection: the higher, the more certain.
+const (
+	foreign = iota
+	anyAddress
+	anyIPv4
+	exact
+)
+
+// rank says how well the listener fits the address that a connection has come to.
+func (l *Listener) rank(local net.Addr) int {
+	tcp, ok := local.(*net.TCPAddr)
+	switch {
+	case l.parsed.IsFdNetwork():
+		return anyAddress
+	case !ok || l.parsed.IsUnixNetwork():
+		if !ok && l.parsed.IsUnixNetwork() && l.isPath(local.String()) {
+			return exact
+		}
+		return foreign
+	}
+	at := tcp.AddrPort()
+	ip := at.Addr().Unmap().WithZone("")
+	switch port := uint(at.Port()); {
+	case port < l.parsed.StartPort || port > l.parsed.EndPort:
+		return foreign
+	case l.ip == ip:
+		return exact
+	case l.ip == netip.IPv4Unspecified() && ip.Is4():
+		return anyIPv4
+	case l.ip == netip.IPv6Unspecified():
+		return anyAddress
+	default:
+		return foreign
+	}
+}
+
+// isPath reports whether a Unix socket is the listener's. One of durable was bound under
+// its path with the process's number behind it, and the kernel goes on calling it that.
+func (l *Listener) isPath(name string) bool {
+	path, _, _ := strings.Cut(l.parsed.Host, "|")
+	rest, ok := strings.CutPrefix(strings.TrimRight(name, "\x00"), path)
+	return ok && (rest == "" || rest == "."+strconv.Itoa(os.Getpid()))
+}
+
+// listener returns the name and the number of the address that a connection has come to;
+// none where it has none.
+func (h *Handler) listener(local net.Addr) (name string, id int) {
+	best := foreign
+	for _, l := range h.Listeners {
+		rank := l.rank(local)
+		if rank <= best {
+			continue
+		}
+		best, name, id = rank, l.Name, l.ID
+		if tcp, ok := local.(*net.TCPAddr); ok && id != 0 && l.parsed.StartPort != 0 {
+			id += tcp.Port - int(l.parsed.StartPort)
+		}
+	}
+	return name, id
+}
+
+// parseListener reads "listener ADDRESS [name NAME] [id NUMBER]".
+func (h *Handler) parseListener(d *caddyfile.Dispenser) (err error) {
+	h.NoteLine("listener", d)
+	l := new(Listener)
+	h.Listeners = append(h.Listeners, l)
+	if l.Address, err = options.Arg(d); err != nil {
+		return err
+	}
+	return options.Table{
+		"name": options.Text(&l.Name),
+		"id":   options.Int(&l.ID, 1, math.MaxInt32),
+	}.ParseLine(d)
+}
