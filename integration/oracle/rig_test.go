@@ -112,12 +112,12 @@ func TestBrokenBuilds(t *testing.T) {
 			[]string{"here came too early"},
 		},
 		"no pause before a retry": {
-			"modules/l4passthrough/retry.go", "maxPause = time.Second", "maxPause = 0 * time.Second",
+			"modules/balancer/attempts.go", "maxPause = time.Second", "maxPause = 0 * time.Second",
 			"servers/dead",
 			[]string{"here came too early"},
 		},
 		"the hello is lost": {
-			"modules/l4passthrough/dial.go", "relay.Dial(to, o, c.hello.Bytes())", "relay.Dial(to, o, make([]byte, len(c.hello.Bytes())))",
+			"modules/l4passthrough/dial.go", "err == nil {\n\t\treturn relay.Dial(to, o, c.hello.Bytes())", "err == nil {\n\t\treturn relay.Dial(to, o, make([]byte, len(c.hello.Bytes())))",
 			"inspection/two-segments",
 			[]string{"sent 1505 bytes, A got 1505, not the same"},
 		},
