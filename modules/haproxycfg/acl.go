@@ -18,6 +18,7 @@ type acl struct {
 	name     string
 	criteria []sample.Criterion
 	needs    []sample.Needs // of the criteria
+	refers   []*acl         // to what acl() in its criteria names
 }
 
 // String is how messages call the ACL.
@@ -81,6 +82,9 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 		return err
 	}
 	if err := t.resolveFiles(&c); err != nil {
+		return err
+	}
+	if err := t.referToACLs(p, a, &c); err != nil {
 		return err
 	}
 	compiled, err := t.loaderFor(p).Criterion(c)

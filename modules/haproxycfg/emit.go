@@ -28,6 +28,7 @@ func (t *translation) emit() []byte {
 	l4 := layer4.App{Servers: make(map[string]*layer4.Server)}
 	sites := make(map[string]*webServer)
 	t.number()
+	t.fillACLTerms()
 	for _, p := range t.proxies {
 		if p.disabled {
 			if p.isAsked { // it has no usable server, and connections never come to it

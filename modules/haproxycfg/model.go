@@ -63,6 +63,7 @@ type translation struct {
 	ids       map[int]*proxy
 	hasSocket bool // stats socket: HAProxy counts it among the sections
 	asked     []question
+	aclTerms  []aclTerm
 
 	numbersAsked bool // by one of numberFetches
 

@@ -13,12 +13,16 @@ type ACL struct {
 	expression *Expression
 	expect     valueType
 	tables     []table
+	all        []Term // in place of a value of the expression
 	warning    string
 }
 
 // Criterion loads a criterion. Errors are in HAProxy's words; what it knows and this package does not is an
 // [*Unsupported].
 func (l *Loader) Criterion(c Criterion) (*ACL, error) {
+	if c.All != nil {
+		return l.allOf(c)
+	}
 	if at := nameEnd(c.Fetch, 0); at > 0 {
 		// This has words of its own for the most frequent of all mistakes.
 		if unknown, ok := errors.AsType[*Unsupported](l.known(c.Fetch[:at])); ok {
@@ -114,6 +118,9 @@ func valuesTable(name string, m method, c Criterion) (table, error) {
 // Match compares the value of the expression with the patterns. It is Pass if one of them matches, Miss if it may
 // still come to that, else Fail.
 func (a *ACL) Match(in *Input) Verdict {
+	if a.all != nil {
+		return a.matchAll(in)
+	}
 	s := a.expression.sample(in)
 	if s.found && a.expression.protocols {
 		return a.matchProtocols(in)

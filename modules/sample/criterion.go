@@ -21,6 +21,9 @@ type Criterion struct {
 	Values []string `json:"values,omitempty"`
 	// Files are HAProxy's -f: files with a pattern in each line.
 	Files []string `json:"files,omitempty"`
+	// All are terms, all of which must be true, in place of what Fetch would find. They are what HAProxy's fetch
+	// acl() names, which Fetch then is, for readers.
+	All []*Term `json:"all,omitempty"`
 }
 
 // ParseCriterion reads the words after the name in an acl line, such as "req.ssl_sni -i -m end .b.test". It checks the

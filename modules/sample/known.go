@@ -89,7 +89,7 @@ const (
 // reasons say why a fetch is not supported, by what its name begins with. The first that fits counts.
 var reasons = []struct{ reason, prefixes string }{
 	{"it is not implemented", "http_date url_enc"},
-	{"name the ACLs in a condition, as in 'if a !b'", "acl"},
+	{"name the ACLs in a condition, as in 'if a !b' or 'if { acl(a,!b) }'", "acl"},
 	{"there is no library for it that is maintained: xxh64 is near", "xxh3"},
 	{"of the server's bytes, res.len, res.payload, res.payload_lv and res.ssl_hello_type are looked at", "res. rep_ resp_ scook shdr"},
 	{"of HTTP only the request line and the headers of a request are looked at", `base cook hdr http_ req.body req.cook

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// aclTerm is a term of the fetch acl(), and the ACL that it names, which further lines
+// may add to.
+type aclTerm struct {
+	*sample.Term
+	acl *acl
+}
+
+// referToACLs gives a criterion "acl(NAME,!NAME...)" of an ACL what it names.
+func (t *translation) referToACLs(p *proxy, a *acl, c *sample.Criterion) error {
+	list, ok := strings.CutPrefix(c.Fetch, "acl")
+	if !ok || list != "" && list[0] != '(' {
+		return nil
+	}
+	if list != "" && strings.IndexByte(list, ')') != len(list)-1 {
+		return fmt.Errorf("'%s': converters after acl() are not available", c.Fetch)
+	}
+	for word := range strings.SplitSeq(strings.Trim(list, "()"), ",") {
+		name, not := strings.CutPrefix(word, "!")
+		named, err := t.named(p, name)
+		if err == nil && len(named.criteria) == 0 {
+			err = fmt.Errorf("no such ACL : '%s'", name)
+		}
+		if err != nil {
+			return fmt.Errorf("invalid args in fetch method 'acl' : %w", err)
+		}
+		if named.reaches(a) {
+			return fmt.Errorf("invalid args in fetch method 'acl' : ACL '%s' would ask for itself", name)
+		}
+		a.refers = append(a.refers, named)
+		term := &sample.Term{Name: name, Not: not, Any: slices.Clone(named.criteria)}
+		c.All = append(c.All, term)
+		t.aclTerms = append(t.aclTerms, aclTerm{term, named})
+	}
+	return nil
+}
+
+// reaches reports whether an ACL is another, or asks for it by way of acl().
+func (a *acl) reaches(other *acl) bool {
+	return a == other || slices.ContainsFunc(a.refers, func(r *acl) bool { return r.reaches(other) })
+}
+
+// fillACLTerms gives the terms of acl() all criteria that the ACLs have in the end.
+func (t *translation) fillACLTerms() {
+	for _, one := range t.aclTerms {
+		one.Any = slices.Clone(one.acl.criteria)
+	}
+}
