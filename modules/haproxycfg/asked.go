@@ -19,6 +19,10 @@ type asked struct {
 	unused      bool   // the expression has no effect here
 }
 
+// processFetches are about the process. Others without an argument are about a
+// connection of mode tcp, and have no value in mode http.
+var processFetches = []string{"act_conn", "stopping", "uptime"}
+
 // sampleFetch is what HAProxy calls an expression's first word.
 const sampleFetch = "sample fetch keyword"
 
@@ -39,11 +43,11 @@ func (t *translation) askFor(a asked, questions []sample.Question) {
 			t.asked = append(t.asked, question{a, q})
 			continue
 		}
-		if a.unused || !slices.Contains(numberFetches, q.Fetch) {
+		if a.unused {
 			continue
 		}
-		t.numbersAsked = true
-		if a.section.isHTTP() {
+		t.numbersAsked = t.numbersAsked || slices.Contains(numberFetches, q.Fetch)
+		if a.section.isHTTP() && !slices.Contains(processFetches, q.Fetch) {
 			t.errorf(a.Pos, "'%s' in %s: it is not available in mode http", q.Fetch, a.section)
 		}
 	}

@@ -122,3 +122,19 @@ func TestBindIDs(t *testing.T) {
 		}
 	}
 }
+
+// They were empty, without a word.
+func TestFetchesOfConnectionsInModeHTTP(t *testing.T) {
+	const text = "defaults\n\tmode http\nfrontend f\n\tbind 192.0.2.1:80\n\thttp-request set-header X-A %%[%s]\n\tdefault_backend b\nbackend b\n\tserver s 192.0.2.2:80\n"
+	for _, fetch := range []string{"fe_name", "be_name", "so_name", "fe_id", "src_is_local", "fc_rtt", "be_connect_timeout"} {
+		r := translated(t, fmt.Sprintf(text, fetch))
+		if said := fmt.Sprint(r.Problems); !r.Failed || !strings.Contains(said, fetch) || !strings.Contains(said, "in frontend 'f'") {
+			t.Errorf("%s: %s", fetch, said)
+		}
+	}
+	for _, fetch := range []string{"act_conn", "uptime", "src", "nbsrv(b)"} {
+		if r := translated(t, fmt.Sprintf(text, fetch)); r.Failed {
+			t.Errorf("%s: %v", fetch, r.Problems)
+		}
+	}
+}

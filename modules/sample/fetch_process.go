@@ -72,6 +72,7 @@ func processFetches() map[string]fetch {
 	for name, note := range map[string]string{"fc_rtt": "round-trip time", "fc_rttvar": "variance of the round-trip time"} {
 		all[name] = fetch{
 			args: takes(0, argStr), out: typeInt, note: "the kernel's " + note + " of the client's connection in milliseconds, or with us in microseconds (Linux)",
+			asks:  func(args) Question { return Question{Fetch: name} },
 			build: buildRoundTrip(name),
 		}
 	}
