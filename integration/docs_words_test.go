@@ -71,7 +71,7 @@ func documented(t *testing.T, pattern string) string {
 // names reports whether a text has a word as code: at the beginning of a span, after
 // a space or a brace in one, or as a key of JSON.
 func names(text, word string) bool {
-	for _, form := range []string{"`" + word + "`", "`" + word + " ", "`" + word + "\\|", "`" + word + ".", "\"" + word + "\"", " " + word + "`", "." + word + "`", "`{l4.client_hello." + word} {
+	for _, form := range []string{"`" + word + "`", "`" + word + "[]`", "`" + word + " ", "`" + word + "\\|", "`" + word + ".", "\"" + word + "\"", " " + word + "`", "." + word + "`", "`{l4.client_hello." + word} {
 		if strings.Contains(text, form) {
 			return true
 		}
