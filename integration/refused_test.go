@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -40,7 +41,8 @@ type talk struct {
 
 // speak sends raw in writes of size bytes and, where it finishes, its own end; then it listens until the end.
 func speak(address string, raw []byte, size int, finishes bool) talk {
-	c, err := net.DialTimeout("tcp", address, patience)
+	d := net.Dialer{Timeout: patience, LocalAddr: ownSource()}
+	c, err := d.Dial("tcp", address)
 	if err != nil {
 		return talk{err: err}
 	}
@@ -59,6 +61,17 @@ func speak(address string, raw []byte, size int, finishes bool) talk {
 	t.answer, t.err = io.ReadAll(c)
 	<-sent
 	return t
+}
+
+// sources counts the addresses that clients have connected from.
+var sources atomic.Uint32
+
+// ownSource returns an address on loopback that no other client connects from. The
+// ports of one address can be given again as soon as a connection has ended, and log
+// lines are told apart by their client.
+func ownSource() net.Addr {
+	n := sources.Add(1)
+	return &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}
 }
 
 // together calls do for each of n clients, a few at a time, and waits for all.
