@@ -43,9 +43,9 @@ func TestOffers(t *testing.T) {
 		}
 		mu.Unlock()
 	}
-	s.config.MinVersion = tls.VersionTLS13
-	s.config.GetConfigForClient = nil
-	expectResult(t, checked(provisioned(t, "tls", `{"verify": "none", "max_version": "1.2"}`), to(s.serve(t))), pool.Layer6Response, "server says: protocol version not supported")
+	newer := secureServer(t, leaf("web.example"))
+	newer.config.MinVersion = tls.VersionTLS13
+	expectResult(t, checked(provisioned(t, "tls", `{"verify": "none", "max_version": "1.2"}`), to(newer.serve(t))), pool.Layer6Response, "server says: protocol version not supported")
 }
 
 func TestOfferMistakes(t *testing.T) {
