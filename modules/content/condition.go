@@ -106,7 +106,7 @@ func (c *Condition) Match(v *View) (sample.Verdict, error) {
 		}
 	}
 	if c.Unless {
-		return l4acl.Opposite(best), nil
+		return best.Opposite(), nil
 	}
 	return best, nil
 }

@@ -322,11 +322,16 @@ func (c *condition) web(p *proxy) *httprules.Condition {
 	if c == nil {
 		return nil
 	}
-	made := &httprules.Condition{Section: p.name, Unless: c.unless}
+	return &httprules.Condition{Section: p.name, Condition: *c.final()}
+}
+
+// final is a condition over inputs that are final.
+func (c *condition) final() *sample.Condition {
+	made := &sample.Condition{Unless: c.unless}
 	for _, group := range c.groups {
-		terms := make([]httprules.Term, 0, len(group))
+		terms := make([]sample.Term, 0, len(group))
 		for _, one := range group {
-			terms = append(terms, httprules.Term{Name: one.name, Not: one.not, Any: slices.Clone(one.criteria)})
+			terms = append(terms, sample.Term{Name: one.name, Not: one.not, Any: slices.Clone(one.criteria)})
 		}
 		made.Any = append(made.Any, terms)
 	}

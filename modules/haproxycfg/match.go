@@ -39,7 +39,7 @@ func matchers(group []term) caddy.ModuleMap {
 	}
 	terms := make(l4acl.Matcher, 0, len(group))
 	for _, one := range group {
-		terms = append(terms, l4acl.Term{Name: one.name, Not: one.not, Any: one.criteria})
+		terms = append(terms, sample.Term{Name: one.name, Not: one.not, Any: one.criteria})
 	}
 	return caddy.ModuleMap{"acl": caddyconfig.JSON(terms, nil)}
 }

@@ -34,20 +34,7 @@ func (p *proxy) monitorRoutes() []webRoute {
 	}
 	h := httpmonitor.Handler{URI: p.monitorURI, Section: p.name}
 	for _, c := range p.monitorFails {
-		h.Fail = append(h.Fail, c.monitored())
+		h.Fail = append(h.Fail, c.final())
 	}
 	return []webRoute{{Handle: []map[string]any{object(&h, "handler", "passthrough_monitor")}}}
-}
-
-// monitored is a condition in the words of package httpmonitor.
-func (c *condition) monitored() *httpmonitor.Condition {
-	out := &httpmonitor.Condition{Unless: c.unless}
-	for _, group := range c.groups {
-		var terms []httpmonitor.Term
-		for _, one := range group {
-			terms = append(terms, httpmonitor.Term{Name: one.name, Not: one.not, Any: one.criteria})
-		}
-		out.Any = append(out.Any, terms)
-	}
-	return out
 }

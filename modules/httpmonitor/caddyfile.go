@@ -52,7 +52,7 @@ func (h *Handler) add(d *caddyfile.Dispenser, unless bool) error {
 	if err != nil {
 		return d.WrapErr(err)
 	}
-	h.Fail = append(h.Fail, &Condition{Any: [][]Term{{{Any: []sample.Criterion{c}}}}, Unless: unless})
+	h.Fail = append(h.Fail, &sample.Condition{Any: [][]sample.Term{{{Any: []sample.Criterion{c}}}}, Unless: unless})
 	return nil
 }
 

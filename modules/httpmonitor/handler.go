@@ -37,7 +37,7 @@ type Handler struct {
 	URI string `json:"uri"`
 
 	// Fail are conditions: where one of them is true the answer is 503.
-	Fail []*Condition `json:"fail,omitempty"`
+	Fail []*sample.Condition `json:"fail,omitempty"`
 
 	// Section is the frontend or backend that fetches without a name are about.
 	Section string `json:"section,omitempty"`
@@ -64,10 +64,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if c == nil {
 			return fmt.Errorf("fail: condition %d: expected an object with any", i+1)
 		}
-		if err := c.provision(loader); err != nil {
+		if len(c.Any) == 0 {
+			return fmt.Errorf("fail: condition %d: it asks nothing: expected a group of terms in any", i+1)
+		}
+		if err := c.Load(loader); err != nil {
 			return fmt.Errorf("fail: condition %d: %w", i+1, err)
 		}
-		asks = asks || len(c.questions()) > 0
+		asks = asks || len(c.Questions()) > 0
 	}
 	if !asks {
 		return nil
@@ -83,7 +86,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // checkQuestions says which of the backends that conditions ask about there is not.
 func (h *Handler) checkQuestions() error {
 	for i, c := range h.Fail {
-		for _, q := range c.questions() {
+		for _, q := range c.Questions() {
 			if q.Proxy == "" {
 				q.Proxy = h.Section
 			}
@@ -139,11 +142,11 @@ func (h *Handler) fails(r *http.Request) bool {
 	if len(h.Fail) == 0 {
 		return false
 	}
-	in := &sample.Input{HTTP: &sample.HTTP{Request: r}, State: (*state)(h)}
+	in := &sample.Input{Final: true, HTTP: &sample.HTTP{Request: r}, State: (*state)(h)}
 	in.Source, _ = netip.ParseAddrPort(r.RemoteAddr)
 	in.Source = netip.AddrPortFrom(in.Source.Addr().Unmap(), in.Source.Port())
 	for _, c := range h.Fail {
-		if c.isTrue(in) {
+		if c.Match(in) {
 			return true
 		}
 	}

@@ -63,8 +63,10 @@ func (r *Rule) provision(loader *sample.Loader) (err error) {
 	if !known {
 		return fmt.Errorf("unknown action%s", options.Suggest(r.Action, slices.Sorted(maps.Keys(actions))))
 	}
-	if err := r.If.provision(loader); err != nil {
-		return err
+	if r.If != nil {
+		if err := r.If.Load(loader); err != nil {
+			return err
+		}
 	}
 	if a.needs&needsName != 0 && r.Name == "" {
 		return errors.New("expected a name")

@@ -77,7 +77,7 @@ func (t *Transaction) set(name string, v sample.Value) {
 func (t *Transaction) run(s section) (*answer, error) {
 	t.section = s.name
 	for _, r := range s.rules {
-		if !r.If.matches(&t.input) {
+		if r.If != nil && !r.If.Match(&t.input) {
 			continue
 		}
 		a, end, err := actions[r.Action].do(t, r)

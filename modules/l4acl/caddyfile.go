@@ -41,7 +41,7 @@ func (m *Matcher) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // add adds a term.
 func (m *Matcher) add(d *caddyfile.Dispenser, words []string) error {
-	var t Term
+	var t sample.Term
 	if words[0] == "not" {
 		t.Not, words = true, words[1:]
 	}

@@ -27,22 +27,7 @@ func init() {
 // Matcher matches connections of which all its terms are true. They are asked in
 // order, and the first that is not true decides: a term that is not known yet
 // makes the terms after it wait, too.
-type Matcher []Term
-
-// Term is one question about a connection: an ACL of HAProxy, named or
-// anonymous, or what several ACLs of one name ask together.
-type Term struct {
-	// Name is that of the ACL, for whoever reads the configuration.
-	Name string `json:"name,omitempty"`
-
-	// Not has the term be true where it would be false. It is HAProxy's "!".
-	Not bool `json:"not,omitempty"`
-
-	// Any are criteria, one of which must be true. Required.
-	Any []sample.Criterion `json:"any"`
-
-	acls []*sample.ACL
-}
+type Matcher []sample.Term
 
 // CaddyModule returns the Caddy module information.
 func (*Matcher) CaddyModule() caddy.ModuleInfo {
@@ -59,32 +44,21 @@ func (m *Matcher) Provision(ctx caddy.Context) error {
 	}
 	loader := new(sample.Loader)
 	for i := range *m {
-		if err := (*m)[i].provision(loader, ctx.Logger()); err != nil {
-			return fmt.Errorf("acl: term %d%s: %w", i+1, (*m)[i].called(), err)
+		t := &(*m)[i]
+		if err := t.Load(loader); err != nil {
+			return fmt.Errorf("acl: term %d%s: %w", i+1, called(t), err)
+		}
+		for k, acl := range t.ACLs() {
+			if warning := acl.Warning(); warning != "" {
+				ctx.Logger().Warn(warning, zap.String("acl", t.Name), zap.String("fetch", t.Any[k].Fetch))
+			}
 		}
 	}
 	return nil
 }
 
-func (t *Term) provision(loader *sample.Loader, logger *zap.Logger) error {
-	if len(t.Any) == 0 {
-		return errors.New("it asks nothing: expected at least one criterion in any")
-	}
-	for _, c := range t.Any {
-		acl, err := loader.Criterion(c)
-		if err != nil {
-			return err
-		}
-		if warning := acl.Warning(); warning != "" {
-			logger.Warn(warning, zap.String("acl", t.Name), zap.String("fetch", c.Fetch))
-		}
-		t.acls = append(t.acls, acl)
-	}
-	return nil
-}
-
-// called is how errors call the term after its number.
-func (t *Term) called() string {
+// called is how errors call a term after its number.
+func called(t *sample.Term) string {
 	if t.Name == "" {
 		return ""
 	}
@@ -95,7 +69,7 @@ func (t *Term) called() string {
 // not, there is no sense in waiting for it.
 func (m *Matcher) NeedsRequest() bool {
 	for i := range *m {
-		for _, acl := range (*m)[i].acls {
+		for _, acl := range (*m)[i].ACLs() {
 			if acl.NeedsRequest() {
 				return true
 			}
@@ -107,7 +81,7 @@ func (m *Matcher) NeedsRequest() bool {
 // Questions returns what the terms ask about the process; see sample.Expression.
 func (m *Matcher) Questions() (all []sample.Question) {
 	for i := range *m {
-		for _, acl := range (*m)[i].acls {
+		for _, acl := range (*m)[i].ACLs() {
 			all = append(all, acl.Questions()...)
 		}
 	}
@@ -117,37 +91,11 @@ func (m *Matcher) Questions() (all []sample.Question) {
 // MatchInput is what the terms say together. It is safe for concurrent use.
 func (m *Matcher) MatchInput(in *sample.Input) sample.Verdict {
 	for i := range *m {
-		if verdict := (*m)[i].match(in); verdict != sample.Pass {
+		if verdict := (*m)[i].Match(in); verdict != sample.Pass {
 			return verdict
 		}
 	}
 	return sample.Pass
-}
-
-// match is the best of what the criteria say, or its opposite.
-func (t *Term) match(in *sample.Input) sample.Verdict {
-	best := sample.Fail
-	for _, acl := range t.acls {
-		if best = max(best, acl.Match(in)); best == sample.Pass {
-			break
-		}
-	}
-	if t.Not {
-		return Opposite(best)
-	}
-	return best
-}
-
-// Opposite turns yes into no and no into yes; what is not known stays so.
-func Opposite(v sample.Verdict) sample.Verdict {
-	switch v {
-	case sample.Pass:
-		return sample.Fail
-	case sample.Fail:
-		return sample.Pass
-	default:
-		return v
-	}
 }
 
 // Match is for the routes of caddy-l4: while it is not known whether the

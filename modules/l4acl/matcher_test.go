@@ -97,14 +97,6 @@ func TestTerms(t *testing.T) {
 	}
 }
 
-func TestOpposite(t *testing.T) {
-	for v, want := range map[sample.Verdict]sample.Verdict{sample.Pass: sample.Fail, sample.Miss: sample.Miss, sample.Fail: sample.Pass} {
-		if got := Opposite(v); got != want {
-			t.Errorf("%v: %v", v, got)
-		}
-	}
-}
-
 func TestNeedsRequest(t *testing.T) {
 	for terms, want := range map[string]bool{
 		`[` + yes + `]`:    false,
