@@ -20,28 +20,15 @@ func addUse(t *translation, p *proxy, s statement) {
 		return
 	}
 	u := use{reference: reference{s.Pos, s.args[0]}}
-	if strings.Contains(u.name, "%") {
-		u.dynamic = true
-		var f *sample.Format
-		name, err := sample.RewriteFormatFiles(u.name, t.file)
-		if err == nil {
-			f, err = t.loaderFor(p).Format(name)
-		}
-		if err != nil {
-			t.errorf(s.Pos, "'use_backend' in %s: failed to parse the backend's name '%s': %v", p, u.name, unavailable(err))
-			return
-		}
-		if w := f.Warning(); w != "" {
-			t.warnf(s.Pos, "'use_backend %s': %s", u.name, w)
-		}
-		t.ask(p, s.Pos, sampleFetch, "use_backend expression", f.Questions())
-		u.name = name
+	err := t.readName(p, s, t.loaderFor(p), &u)
+	if err != nil {
+		t.errorf(s.Pos, "'use_backend' in %s: failed to parse the backend's name '%s': %v", p, u.name, err)
+		return
 	}
 	if len(s.args) > 1 && !beginsCondition(s.args[1]) {
 		t.errorf(s.Pos, "unexpected keyword '%s' after switching rule, only 'if' and 'unless' are allowed, in %s", s.args[1], p)
 		return
 	}
-	var err error
 	if u.cond, err = t.condition(p, s, s.args[1:]); err != nil {
 		t.errorf(s.Pos, "'use_backend' in %s: error detected while parsing switching rule : %v", p, err)
 		return
@@ -50,6 +37,28 @@ func addUse(t *translation, p *proxy, s statement) {
 		t.warnf(s.Pos, "a condition of 'use_backend' asks for the backend, and none has been chosen at that time: it will never match")
 	}
 	p.uses = append(p.uses, u)
+}
+
+// readName reads what a rule names: itself, or a format that its name comes from.
+func (t *translation) readName(p *proxy, s statement, loader *sample.Loader, u *use) error {
+	if !strings.Contains(u.name, "%") {
+		return nil
+	}
+	u.dynamic = true
+	name, err := sample.RewriteFormatFiles(u.name, t.file)
+	if err != nil {
+		return unavailable(err)
+	}
+	f, err := loader.Format(name)
+	if err != nil {
+		return unavailable(err)
+	}
+	if w := f.Warning(); w != "" {
+		t.warnf(s.Pos, "'%s %s': %s", s.keyword, u.name, w)
+	}
+	t.ask(p, s.Pos, sampleFetch, s.keyword+" expression", f.Questions())
+	u.name = name
+	return nil
 }
 
 func setDefaultBackend(t *translation, p *proxy, s statement) {

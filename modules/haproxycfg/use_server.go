@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // addUseServer reads "use-server NAME|FORMAT if|unless CONDITION".
@@ -28,24 +27,11 @@ func addUseServer(t *translation, p *proxy, s statement) {
 		return
 	}
 	u := use{reference: reference{s.Pos, s.args[0]}}
-	if strings.Contains(u.name, "%") {
-		u.dynamic = true
-		var f *sample.Format
-		name, err := sample.RewriteFormatFiles(u.name, t.file)
-		if err == nil {
-			f, err = t.loader.Format(name)
-		}
-		if err != nil {
-			t.errorf(s.Pos, "use-server rule in %s failed to parse log-format '%s' : %v", p, u.name, unavailable(err))
-			return
-		}
-		if w := f.Warning(); w != "" {
-			t.warnf(s.Pos, "'use-server %s': %s", u.name, w)
-		}
-		t.ask(p, s.Pos, sampleFetch, "use-server expression", f.Questions())
-		u.name = name
+	err := t.readName(p, s, t.loader, &u)
+	if err != nil {
+		t.errorf(s.Pos, "use-server rule in %s failed to parse log-format '%s' : %v", p, u.name, err)
+		return
 	}
-	var err error
 	if u.cond, err = t.condition(p, s, s.args[1:]); err != nil {
 		t.errorf(s.Pos, "'use-server' in %s: error detected while parsing switching rule : %v", p, err)
 		return

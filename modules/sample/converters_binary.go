@@ -133,6 +133,12 @@ func buildBe2hex(_ *Loader, a args) (convertFunc, error) {
 }
 
 func buildBe2dec(_ *Loader, a args) (convertFunc, error) {
+	return decimalGroups(a, func(n uint64, _ int, b byte) uint64 { return n<<8 | uint64(b) })
+}
+
+// decimalGroups converts groups of up to 8 bytes to decimal numbers; add is given the
+// number so far, and the place of the next byte in its group.
+func decimalGroups(a args, add func(n uint64, place int, b byte) uint64) (convertFunc, error) {
 	separator, size, whole := a[0].text, a.number(1, 0), a.number(2, 0)
 	switch {
 	case size <= 0 || size > 8:
@@ -142,8 +148,8 @@ func buildBe2dec(_ *Loader, a args) (convertFunc, error) {
 	}
 	return groups(separator, size, whole == 1, func(dst, group []byte) []byte {
 		n := uint64(0)
-		for _, b := range group {
-			n = n<<8 | uint64(b)
+		for place, b := range group {
+			n = add(n, place, b)
 		}
 		return strconv.AppendUint(dst, n, 10)
 	}), nil

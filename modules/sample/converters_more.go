@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 )
 
 // moreConverters take names, addresses and parameters apart, or turn something round.
@@ -114,20 +113,7 @@ func portAt(host []byte) int {
 }
 
 func buildLe2dec(_ *Loader, a args) (convertFunc, error) {
-	separator, size, whole := a[0].text, a.number(1, 0), a.number(2, 0)
-	switch {
-	case size <= 0 || size > 8:
-		return nil, fmt.Errorf("chunk_size out of [1..8] range (%d)", size)
-	case whole != 0 && whole != 1:
-		return nil, fmt.Errorf("Unsupported truncate value (%d)", whole)
-	}
-	return groups(separator, size, whole == 1, func(dst, group []byte) []byte {
-		n := uint64(0)
-		for k, b := range group {
-			n |= uint64(b) << (8 * k)
-		}
-		return strconv.AppendUint(dst, n, 10)
-	}), nil
+	return decimalGroups(a, func(n uint64, place int, b byte) uint64 { return n | uint64(b)<<(8*place) })
 }
 
 func buildMapRegm(l *Loader, a args) (convertFunc, error) {
