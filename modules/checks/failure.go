@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
@@ -37,9 +38,6 @@ var (
 	layer7 = layer{pool.Layer7Timeout, pool.Layer7Response}
 )
 
-// lacking are the errors that speak of the proxy, not of the server.
-var lacking = []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM}
-
 // failed is the problem that an error of a dial, read or write is.
 func (l layer) failed(ctx context.Context, err error) *problem {
 	switch {
@@ -51,10 +49,8 @@ func (l layer) failed(ctx context.Context, err error) *problem {
 	if unresolved, ok := errors.AsType[*resolve.Error](err); ok && !unresolved.NotFound() {
 		return &problem{pool.Result{Code: pool.DNSError, Info: unresolved.Error()}}
 	}
-	for _, lack := range lacking {
-		if errors.Is(err, lack) {
-			return &problem{pool.Result{Code: pool.SocketError, Info: reason(err)}}
-		}
+	if relay.IsShortage(err) {
+		return &problem{pool.Result{Code: pool.SocketError, Info: reason(err)}}
 	}
 	return l.says("%s", reason(err))
 }

@@ -10,14 +10,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
@@ -66,7 +65,7 @@ func isConnectError(err error) bool {
 // shortage reports whether it is this system that failed, and not the server.
 func (e *connectError) shortage() bool {
 	_, unresolved := errors.AsType[*resolve.Error](e.error)
-	return unresolved || slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}, func(s error) bool { return errors.Is(e.error, s) })
+	return unresolved || relay.IsShortage(e.error)
 }
 
 // dial makes a connection to the target that ctx holds. Its host and port are only a

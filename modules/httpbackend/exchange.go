@@ -180,11 +180,12 @@ func (x *exchange) judge(failed error) (f balancer.Failure, again bool) {
 // attempt sends the request to the server of a lease. A response whose status is one to
 // retry on is returned with an error.
 func (x *exchange) attempt(r *http.Request, lease *pool.Lease) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), targetKey{}, x.target(lease.Server)))
+	to := x.target(lease.Server)
+	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), targetKey{}, to))
 	out := r.WithContext(ctx)
 	out.URL = new(url.URL)
 	*out.URL = *r.URL
-	out.URL.Scheme, out.URL.Host = "http", of(ctx).target(lease.Server).key()
+	out.URL.Scheme, out.URL.Host = "http", to.key()
 	if x.upload != nil {
 		out.Body = x.upload.begin()
 	}

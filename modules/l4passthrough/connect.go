@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"slices"
-	"syscall"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
@@ -190,9 +188,6 @@ func (c *connection) dial(a *attempts, l *pool.Lease) bool {
 	return true
 }
 
-// shortages are errors of a connect that are not the server's doing.
-var shortages = []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}
-
 // outcomeOf returns what a failed attempt says of the server: nothing, where it did not
 // come to the server.
 func outcomeOf(end tcplog.End) pool.Outcome {
@@ -214,7 +209,7 @@ func connectEnd(err error) (tcplog.End, relay.Side) {
 		return tcplog.Unresolved, relay.Proxy
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return tcplog.ConnectTimeout, relay.Server
-	case slices.ContainsFunc(shortages, func(e error) bool { return errors.Is(err, e) }):
+	case relay.IsShortage(err):
 		return tcplog.NoResources, relay.Proxy
 	default:
 		return tcplog.ConnectFailed, relay.Server

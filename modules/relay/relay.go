@@ -16,7 +16,10 @@
 package relay
 
 import (
+	"errors"
 	"net"
+	"slices"
+	"syscall"
 	"time"
 )
 
@@ -127,6 +130,14 @@ type DialOptions struct {
 	// moment. It is not called on systems other than Linux.
 	Slow func()
 }
+
+// IsShortage reports whether an error of a connect speaks of what this system lacks
+// (descriptors, ports, memory), and so says nothing of the server.
+func IsShortage(err error) bool {
+	return slices.ContainsFunc(shortages, func(s error) bool { return errors.Is(err, s) })
+}
+
+var shortages = []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL}
 
 // limit is how long a side may be silent, at the beginning or once one of the two
 // has finished; 0: for ever.
