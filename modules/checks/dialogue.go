@@ -7,9 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
-
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -100,5 +99,15 @@ func provisionBeneath(o *TLS) error {
 
 // optionTLS is the option tls of a checker.
 func optionTLS(o **TLS) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, o) })
+	return options.Set(o, func(made *TLS) options.Option { return options.Func(made.options().ParseBlock) })
+}
+
+// maxUser is how long a name may be that a check logs in with.
+const maxUser = 255
+
+func checkUser(name string) error {
+	if strings.ContainsRune(name, 0) || len(name) > maxUser {
+		return fmt.Errorf("user %q: expected at most %d bytes, and none that is zero", plain(name), maxUser)
+	}
+	return nil
 }

@@ -268,7 +268,7 @@ func (c *HTTP) CheckOptions() options.Table {
 	table["host"] = options.Text(&c.Host)
 	table["header"] = options.Many(c.parseHeader)
 	table["body"] = options.Text(&c.Body)
-	table["tls"] = options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) })
+	table["tls"] = optionTLS(&c.TLS)
 	return table
 }
 
@@ -287,12 +287,6 @@ func (c *HTTP) parseHeader(d *caddyfile.Dispenser) error {
 	}
 	c.Headers[name] = value
 	return nil
-}
-
-// parseTLS parses the block of the option tls.
-func parseTLS(d *caddyfile.Dispenser, p **TLS) error {
-	*p = new(TLS)
-	return (*p).options().ParseBlock(d)
 }
 
 // Interface guards

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -155,7 +154,7 @@ func (c *HTTPScript) CheckOptions() options.Table {
 	table["request"] = step(&c.Steps, (*Step).parseRequest)
 	table["drain_on_404"] = options.Flag(&c.DrainOn404)
 	table["send_state"] = options.Flag(&c.SendState)
-	table["tls"] = options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) })
+	table["tls"] = optionTLS(&c.TLS)
 	return table
 }
 

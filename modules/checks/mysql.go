@@ -8,9 +8,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -55,8 +53,8 @@ func (*MySQL) CaddyModule() caddy.ModuleInfo {
 
 // Provision checks the options.
 func (c *MySQL) Provision(caddy.Context) error {
-	if strings.ContainsRune(c.User, 0) || len(c.User) > maxUser {
-		return fmt.Errorf("user %q: expected at most %d bytes, and none that is zero", plain(c.User), maxUser)
+	if err := checkUser(c.User); err != nil {
+		return err
 	}
 	if (c.Old || c.AcceptAuthSwitch) && c.User == "" {
 		return errors.New("old or accept_auth_switch: there is no login: expected user, too")
@@ -88,7 +86,6 @@ const (
 	authPlugins      = 0x80000
 
 	mysqlUTF8  = 0x21
-	maxUser    = 255
 	maxAnswers = 4 // packets that may come after a login
 )
 

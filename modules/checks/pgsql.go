@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -45,8 +44,8 @@ func (c *PgSQL) Provision(caddy.Context) error {
 	if c.User == "" {
 		return errors.New("user is missing: expected the name to log in with")
 	}
-	if strings.ContainsRune(c.User, 0) || len(c.User) > maxUser {
-		return fmt.Errorf("user %q: expected at most %d bytes, and none that is zero", plain(c.User), maxUser)
+	if err := checkUser(c.User); err != nil {
+		return err
 	}
 	return provisionBeneath(c.TLS)
 }

@@ -188,6 +188,12 @@ func (r *run) judge(e *Expect) (verdict, *problem) {
 		return r.judgeHTTP(e)
 	}
 	in := r.input()
+	return r.judgeText(e, in, "")
+}
+
+// judgeText looks at the text that has come so far; before is what an error says before
+// it.
+func (r *run) judgeText(e *Expect, in *sample.Input, before string) (verdict, *problem) {
 	literal, wrong := e.evaluated(in)
 	if wrong != "" {
 		return fails, layer7.says("%s", wrong)
@@ -196,7 +202,7 @@ func (r *run) judge(e *Expect) (verdict, *problem) {
 	if v != fails {
 		return v, nil
 	}
-	return fails, r.unexpected(e, pool.Layer7Response, "got "+quoted(r.got))
+	return fails, r.unexpected(e, pool.Layer7Response, before+"got "+quoted(r.got))
 }
 
 // unexpected is the problem that an expectation has with what has come.

@@ -108,13 +108,5 @@ func (r *run) judgeBody(e *Expect, in *sample.Input) (verdict, *problem) {
 		}
 		return fails, r.unexpected(e, pool.Layer7Response, plain(r.answer.status)+", without a body")
 	}
-	literal, wrong := e.evaluated(in)
-	if wrong != "" {
-		return fails, layer7.says("%s", wrong)
-	}
-	v := e.decide(literal, r.got, r.over != nil)
-	if v != fails {
-		return v, nil
-	}
-	return fails, r.unexpected(e, pool.Layer7Response, plain(r.answer.status)+": got "+quoted(r.got))
+	return r.judgeText(e, in, plain(r.answer.status)+": ")
 }

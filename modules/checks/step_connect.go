@@ -130,7 +130,7 @@ func (s *Step) parseConnect(d *caddyfile.Dispenser) error {
 		"address": options.Text(&c.Address), "port": options.Int(&c.Port, 1, 1<<16-1), "port_value": options.Text(&c.PortValue),
 		"comment": options.Text(&s.Comment), "linger": options.Flag(&c.Linger),
 		"send_proxy": options.OneOf(&version, []string{"v1", "v2"}),
-		"tls":        options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) }),
+		"tls":        optionTLS(&c.TLS),
 	}
 	if err := table.ParseLine(d); err != nil {
 		return err

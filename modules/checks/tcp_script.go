@@ -42,10 +42,8 @@ func (*TCPScript) CaddyModule() caddy.ModuleInfo {
 
 // Provision checks the steps, compiles patterns and reads files of roots.
 func (c *TCPScript) Provision(caddy.Context) (err error) {
-	if c.TLS != nil {
-		if err := c.TLS.provision(); err != nil {
-			return fmt.Errorf("tls: %w", err)
-		}
+	if err := provisionBeneath(c.TLS); err != nil {
+		return err
 	}
 	c.all, err = prepare(c.Steps, c.TLS, false)
 	return err
@@ -94,7 +92,7 @@ func (c *TCPScript) Check(ctx context.Context, t pool.Target) pool.Result {
 //	}
 func (c *TCPScript) CheckOptions() options.Table {
 	table := stepOptions(&c.Steps, false)
-	table["tls"] = options.Func(func(d *caddyfile.Dispenser) error { return parseTLS(d, &c.TLS) })
+	table["tls"] = optionTLS(&c.TLS)
 	table["send"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.Send }, true))
 	table["send_hex"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.SendHex }, false))
 	table["send_format"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.SendFormat }, true))
