@@ -5,6 +5,7 @@ package balancer
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -74,14 +75,19 @@ func (u *UseServer) provision(ctx caddy.Context, b *Backend) (err error) {
 
 // checkServer says whether the backend has a server.
 func (b *Backend) checkServer(name string) error {
-	var known []string
-	for _, s := range b.Servers {
-		if s.Name == name {
-			return nil
-		}
-		known = append(known, s.Name)
+	known := b.ServerNames()
+	if slices.Contains(known, name) {
+		return nil
 	}
 	return fmt.Errorf("unknown server %q%s", name, options.Suggest(name, known))
+}
+
+// ServerNames returns the names of the servers, in their order.
+func (b *Backend) ServerNames() (names []string) {
+	for _, s := range b.Servers {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // Assigned returns the server that a rule of use_server names for a connection; empty:

@@ -80,7 +80,7 @@ func (l *link) dial(t pool.Target, deadline time.Time) (err error) {
 	if err != nil {
 		return err
 	}
-	name := resolve.Name{Host: host, Family: resolve.FamilyOf(t.Network), Prefer: resolve.FamilyOf(t.ResolvePrefer)}
+	name := resolve.NewName(t.Network, host, t.ResolvePrefer)
 	if t.Source.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Source, 0))
 		if name.Family == resolve.Any { // the others cannot be connected to from there

@@ -151,7 +151,7 @@ func whereIs(ctx context.Context, t pool.Target) (host, port string, err error) 
 		return "", "", err
 	}
 	deadline, _ := ctx.Deadline()
-	name := resolve.Name{Host: host, Family: resolve.FamilyOf(t.Network), Prefer: resolve.FamilyOf(t.ResolvePrefer)}
+	name := resolve.NewName(t.Network, host, t.ResolvePrefer)
 	answer, err := resolve.Servers.Lookup(name, left(deadline), ctx.Done())
 	if err != nil {
 		return "", "", err

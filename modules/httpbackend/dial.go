@@ -96,7 +96,7 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := resolve.Name{Host: host, Family: resolve.FamilyOf(network), Prefer: resolve.FamilyOf(t.prefer)}
+	name := resolve.NewName(network, host, t.prefer)
 	answer, err := resolve.Servers.Lookup(name, t.connect, ctx.Done())
 	if err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ func (h *Handler) fails(r *http.Request) bool {
 	if len(h.Fail) == 0 {
 		return false
 	}
-	in := &sample.Input{Final: true, HTTP: &sample.HTTP{Request: r}, State: (*state)(h)}
+	in := &sample.Input{Final: true, HTTP: &sample.HTTP{Request: r}, State: l4passthrough.AppState{App: h.app, Section: h.Section}}
 	in.Source, _ = netip.ParseAddrPort(r.RemoteAddr)
 	in.Source = netip.AddrPortFrom(in.Source.Addr().Unmap(), in.Source.Port())
 	for _, c := range h.Fail {
@@ -153,26 +153,9 @@ func (h *Handler) fails(r *http.Request) bool {
 	return false
 }
 
-// state answers what conditions ask about the process.
-type state Handler
-
-// Answer implements sample.State.
-func (s *state) Answer(q sample.Question) (sample.Value, bool) {
-	if q.Proxy == "" {
-		q.Proxy = s.Section
-	}
-	v, ok := l4passthrough.ProcessState.Answer(q)
-	if s.app != nil && !ok && s.app.Backends[q.Proxy] != nil {
-		s.app.Backends[q.Proxy].Pool().Serve() // the configuration has only just been loaded
-		v, ok = l4passthrough.ProcessState.Answer(q)
-	}
-	return v, ok
-}
-
 // Interface guards
 var (
 	_ caddy.Module                = (*Handler)(nil)
 	_ caddy.Provisioner           = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
-	_ sample.State                = (*state)(nil)
 )

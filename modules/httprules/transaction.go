@@ -113,10 +113,7 @@ type state struct{ *Transaction }
 
 // Answer implements sample.State.
 func (s state) Answer(q sample.Question) (sample.Value, bool) {
-	if q.Proxy == "" {
-		q.Proxy = s.section
-	}
-	return l4passthrough.ProcessState.Answer(q)
+	return l4passthrough.AppState{Section: s.section}.Answer(q)
 }
 
 // write writes an answer of the proxy's own.

@@ -103,7 +103,7 @@ func (c *connection) dialHost(h *hostname, o relay.DialOptions) (net.Conn, error
 	if err != nil {
 		return nil, fmt.Errorf("server address %q: %w", h.address, err)
 	}
-	name := resolve.Name{Host: host, Family: resolve.FamilyOf(h.network), Prefer: resolve.FamilyOf(h.prefer)}
+	name := resolve.NewName(h.network, host, h.prefer)
 	began := time.Now()
 	if o.Slow != nil { // a name that is known takes no time
 		defer time.AfterFunc(slowLookup, o.Slow).Stop()
@@ -154,11 +154,17 @@ func leadsBack(to netip.AddrPort, own net.Addr) bool {
 	if ip.IsUnspecified() || ip.IsLoopback() || ip.Equal(at.IP) {
 		return true
 	}
-	local, err := net.InterfaceAddrs()
-	return err != nil || slices.ContainsFunc(local, func(a net.Addr) bool {
-		n, ok := a.(*net.IPNet)
-		return ok && n.IP.Equal(ip)
-	})
+	local, err := isOwn(to.Addr().Unmap())
+	return err != nil || local
+}
+
+// isOwn reports whether an address is one of this system's interfaces.
+func isOwn(a netip.Addr) (bool, error) {
+	own, err := net.InterfaceAddrs()
+	return slices.ContainsFunc(own, func(other net.Addr) bool {
+		n, ok := other.(*net.IPNet)
+		return ok && n.IP.Equal(a.AsSlice())
+	}), err
 }
 
 // isLocal reports whether an address leads to this system, or to what only those on its

@@ -5,7 +5,6 @@ package l4passthrough
 import (
 	"fmt"
 	"maps"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -101,6 +100,29 @@ func serverAnswer(q sample.Question) (sample.Value, bool) {
 	return sample.Number(int64(n)), ok
 }
 
+// AppState answers as ProcessState does, for expressions of one configuration.
+type AppState struct {
+	App     *balancer.App // nil: it is not known
+	Section string        // that the expressions stand in
+}
+
+// Answer implements sample.State.
+func (s AppState) Answer(q sample.Question) (sample.Value, bool) {
+	if q.Proxy == "" {
+		q.Proxy = s.Section
+	}
+	v, ok := ProcessState.Answer(q)
+	if ok || s.App == nil || q.About == sample.TheConnection {
+		return v, ok
+	}
+	b := s.App.Backends[q.Proxy]
+	if b == nil {
+		return v, false
+	}
+	b.Pool().Serve() // the configuration has only just been loaded
+	return ProcessState.Answer(q)
+}
+
 // Answer is that of the process, or of where the connection is. The section that
 // an expression stands in is the backend, once the connection has one.
 func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
@@ -115,12 +137,7 @@ func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
 			q.Proxy = c.backend.Name()
 		}
 	}
-	v, ok := ProcessState.Answer(q)
-	if b := c.h.app.Backends[q.Proxy]; !ok && b != nil && q.About != sample.TheConnection {
-		b.Pool().Serve() // the configuration has only just been loaded
-		v, ok = ProcessState.Answer(q)
-	}
-	return v, ok
+	return AppState{App: c.h.app}.Answer(q)
 }
 
 // whereabouts answers fetches about where the connection has come from and has got to.
@@ -187,12 +204,8 @@ func ownAddress(a netip.AddrPort) (sample.Value, bool) {
 	if !ip.IsValid() {
 		return sample.Value{}, false
 	}
-	own, err := net.InterfaceAddrs()
-	local := ip.IsLoopback() || slices.ContainsFunc(own, func(a net.Addr) bool {
-		n, ok := a.(*net.IPNet)
-		return ok && n.IP.Equal(ip.WithZone("").AsSlice())
-	})
-	return sample.Truth(local), err == nil
+	own, err := isOwn(ip)
+	return sample.Truth(ip.IsLoopback() || own), err == nil
 }
 
 // milliseconds is a timeout as HAProxy gives it: 0 where there is none.
@@ -270,10 +283,7 @@ func (h *Handler) checkQuestion(app *balancer.App, section string, q sample.Ques
 }
 
 func checkServer(b *balancer.Backend, q sample.Question) error {
-	var names []string
-	for _, s := range b.Servers {
-		names = append(names, s.Name)
-	}
+	names := b.ServerNames()
 	if slices.Contains(names, q.Server) {
 		return nil
 	}

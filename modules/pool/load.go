@@ -71,10 +71,8 @@ func (r *Registry) ServerLoad(ref Ref) (ServerLoad, bool) {
 		return ServerLoad{}, false
 	}
 	defer b.unlock()
-	for _, s := range b.pool.servers {
-		if s.Name == ref.Server {
-			return s.load(), true
-		}
+	if s := b.pool.server(ref.Server); s != nil {
+		return s.load(), true
 	}
 	return ServerLoad{}, false
 }

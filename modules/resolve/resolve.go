@@ -76,6 +76,12 @@ type Name struct {
 	Prefer Family
 }
 
+// NewName returns the name that the host of an address is: network is tcp, tcp4 or tcp6,
+// as CutNetwork returns it, and prefer is ipv4, ipv6 or empty.
+func NewName(network, host, prefer string) Name {
+	return Name{Host: host, Family: FamilyOf(network), Prefer: FamilyOf(prefer)}
+}
+
 // Times, and the most addresses that are kept of one answer.
 const (
 	// lifetime is how long addresses are good whose source does not say so. It is

@@ -153,16 +153,25 @@ func buildHeader(split func(string) []string) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) {
 		name, which := a[0].text, a.number(1, -1)
 		return ofAnswer(func(answer *CheckAnswer) sampled {
-			values, at := headerValues(answer, name, split), int(which)-1
-			if which <= 0 {
-				at = len(values) + int(min(which, -1))
-			}
-			if at < 0 || at >= len(values) {
+			value, ok := occurrence(headerValues(answer, name, split), which)
+			if !ok {
 				return nothing
 			}
-			return found(Text(values[at]))
+			return found(Text(value))
 		}), nil
 	}
+}
+
+// occurrence returns the value of a number: from 1, or from the end below zero. 0 is the last.
+func occurrence[T any](values []T, which int64) (value T, ok bool) {
+	at := which - 1
+	if which <= 0 {
+		at = int64(len(values)) + min(which, -1)
+	}
+	if at < 0 || at >= int64(len(values)) {
+		return value, false
+	}
+	return values[at], true
 }
 
 func headerValues(a *CheckAnswer, name string, split func(string) []string) (values []string) {
@@ -174,19 +183,10 @@ func headerValues(a *CheckAnswer, name string, split func(string) []string) (val
 
 // SplitHeader returns the values of a header's line: commas part them, but not within quotes.
 func SplitHeader(line string) (values []string) {
-	quoted, begin := false, 0
-	add := func(end int) { values = append(values, string(bytes.Trim([]byte(line[begin:end]), " \t"))) }
-	for i := 0; i < len(line); i++ {
-		switch {
-		case quoted && line[i] == '\\':
-			i++
-		case line[i] == '"':
-			quoted = !quoted
-		case line[i] == ',' && !quoted:
-			add(i)
-			begin = i + 1
-		}
+	for rest, more := []byte(line), true; more; {
+		var value []byte
+		value, rest, more = cutValue(rest)
+		values = append(values, string(bytes.Trim(value, " \t")))
 	}
-	add(len(line))
 	return values
 }

@@ -76,23 +76,16 @@ func (p pick) first(a args) (fetchFunc, error) {
 // occurrence is the build of a fetch that finds the value whose number from 1, or below zero from the end, is the
 // second argument: by default the last.
 func (p pick) occurrence(a args) (fetchFunc, error) {
-	which := int(a.number(1, -1))
-	if which == 0 {
-		which = -1
-	}
+	which := a.number(1, -1)
 	return func(in *Input) sampled {
 		if in.HTTP == nil {
 			return nothing
 		}
-		values := p(in.HTTP, a)
-		at := which - 1
-		if which < 0 {
-			at = len(values) + which
-		}
-		if at < 0 || at >= len(values) {
+		value, ok := occurrence(p(in.HTTP, a), which)
+		if !ok {
 			return nothing
 		}
-		return found(Text(values[at]))
+		return found(Text(value))
 	}, nil
 }
 

@@ -140,15 +140,11 @@ func headers(whole bool, value func([]byte) Value) func(args) (fetchFunc, error)
 			return nil, errNoHeader
 		}
 		return ofRequest(func(r *request) sampled {
-			all := slices.Collect(r.values(name, whole))
-			k := n - 1
-			if n <= 0 {
-				k = int64(len(all)) + min(n, -1)
-			}
-			if k < 0 || k >= int64(len(all)) {
+			one, ok := occurrence(slices.Collect(r.values(name, whole)), n)
+			if !ok {
 				return nothing
 			}
-			return found(value(all[k]))
+			return found(value(one))
 		}), nil
 	}
 }
