@@ -115,7 +115,7 @@ type Handler struct {
 	balancer.Backend
 
 	app       *balancer.App
-	frontends []string // the names of those in the configuration
+	placement *placement // nil: it is in no layer4 server
 
 	logger  *zap.Logger
 	early   [2]content.Config // of Connection and Session

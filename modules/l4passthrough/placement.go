@@ -31,6 +31,7 @@ var places sync.Map
 type placement struct {
 	frontends []*placed
 	names     []string // of them
+	checked   bool     // what the rules of the named backends ask about
 }
 
 // placed is one frontend.
@@ -53,8 +54,8 @@ func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name string, list
 		places.Store(app, known)
 		context.AfterFunc(ctx, func() { places.Delete(app) }) // OnCancel does nothing on a copy of a context
 	}
-	h.frontends = known.(*placement).names
-	p := known.(*placement).find(h)
+	h.placement = known.(*placement)
+	p := h.placement.find(h)
 	if p == nil {
 		return h.Name, nil
 	}

@@ -228,7 +228,7 @@ func (h *Handler) checkQuestions(app *balancer.App) error {
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(app.Backends)) {
+	for _, name := range h.backendsToCheck(app) {
 		b := app.Backends[name]
 		for _, of := range []struct {
 			name  string
@@ -240,6 +240,29 @@ func (h *Handler) checkQuestions(app *balancer.App) error {
 		}
 	}
 	return nil
+}
+
+// backendsToCheck are the backends whose rules are checked with the frontend: all, with the
+// first frontend of a configuration, and with others the one that they hold themselves.
+func (h *Handler) backendsToCheck(app *balancer.App) []string {
+	if h.placement != nil && h.placement.checked {
+		if h.Backend.Empty() {
+			return nil
+		}
+		return []string{h.Name}
+	}
+	if h.placement != nil {
+		h.placement.checked = true
+	}
+	return slices.Sorted(maps.Keys(app.Backends))
+}
+
+// frontends are the names of those in the configuration, as far as they are known.
+func (h *Handler) frontends() []string {
+	if h.placement == nil {
+		return nil
+	}
+	return h.placement.names
 }
 
 func (h *Handler) checkRules(app *balancer.App, section string, rules *content.Config) error {
@@ -265,13 +288,13 @@ func (h *Handler) checkQuestion(app *balancer.App, section string, q sample.Ques
 	}
 	switch q.About {
 	case sample.AFrontend:
-		if known := h.frontends; name != h.Name && !slices.Contains(known, name) {
+		if known := h.frontends(); name != h.Name && !slices.Contains(known, name) {
 			return fmt.Errorf("%s: frontend %q is not defined%s", q.Fetch, name, options.Suggest(name, known))
 		}
 	case sample.ABackend, sample.AServer:
 		b, err := app.Backend(name)
 		switch {
-		case err != nil && name != h.Name && slices.Contains(h.frontends, name):
+		case err != nil && name != h.Name && slices.Contains(h.frontends(), name):
 		case err != nil:
 			return fmt.Errorf("%s: %w", q.Fetch, err)
 		case q.About == sample.AServer:
