@@ -154,6 +154,15 @@ func (t *translation) condition(p *proxy, s statement, words []string) (*conditi
 // beginsCondition reports whether a word is followed by a condition.
 func beginsCondition(word string) bool { return word == "if" || word == "unless" }
 
+// cutCondition cuts the condition off a line; it is empty where there is none.
+func cutCondition(words []string) (before, condition []string) {
+	i := slices.IndexFunc(words, beginsCondition)
+	if i < 0 {
+		return words, nil
+	}
+	return words[:i], words[i:]
+}
+
 // term reads one ACL of a condition: its name or its definition in braces.
 func (t *translation) term(p *proxy, s statement, words []string) (one term, rest []string, err error) {
 	name := words[0]

@@ -60,20 +60,28 @@ const (
 const modernHello = "the hello is one of TLS 1.3 and 1.2, not of SSLv3; a server hello or an alert passes, as in HAProxy"
 
 var checking = []keyword{
-	{name: "option ssl-hello-chk", in: inBackends, grade: differs, fixed: true, args: nothing, do: checker("ssl_hello"), note: modernHello},
-	{name: "option tcp-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: tcpCheckOption},
-	{name: "option httpchk", in: inBackends, grade: supported, fixed: true, args: atMost(4), do: httpchk},
+	{name: "option ssl-hello-chk", in: inBackends, grade: differs, fixed: true, args: nothing, do: chosen(checker("ssl_hello")), note: modernHello},
+	{name: "option tcp-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(tcpCheckOption)},
+	{name: "option httpchk", in: inBackends, grade: supported, fixed: true, args: atMost(4), do: chosen(httpchk)},
 	{name: "tcp-check", in: inBackends, grade: supported, args: something, do: tcpCheck},
 	{name: "http-check", in: inBackends, grade: supported, args: something, do: httpCheckRule},
-	{name: "option redis-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: protocol("redis")},
-	{name: "option smtpchk", in: inBackends, grade: supported, fixed: true, args: atMost(2), do: smtpchk},
-	{name: "option mysql-check", in: inBackends, grade: supported, fixed: true, args: mysqlArgs, do: mysqlCheck},
-	{name: "option pgsql-check", in: inBackends, grade: supported, fixed: true, args: pgsqlArgs, do: pgsqlCheck},
-	{name: "option ldap-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: protocol("ldap")},
-	{name: "option spop-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: protocol("spop")},
+	{name: "option redis-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(protocol("redis"))},
+	{name: "option smtpchk", in: inBackends, grade: supported, fixed: true, args: atMost(2), do: chosen(smtpchk)},
+	{name: "option mysql-check", in: inBackends, grade: supported, fixed: true, args: mysqlArgs, do: chosen(mysqlCheck)},
+	{name: "option pgsql-check", in: inBackends, grade: supported, fixed: true, args: pgsqlArgs, do: chosen(pgsqlCheck)},
+	{name: "option ldap-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(protocol("ldap"))},
+	{name: "option spop-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(protocol("spop"))},
 	{name: "option log-health-checks", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.check.log = !s.not }},
-	{name: "option external-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: externalOption},
+	{name: "option external-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(checker(external))},
 	{name: "external-check", in: inBackends, grade: supported, args: externalArgs, do: externalCheck},
+}
+
+// chosen is an option that says how servers are checked.
+func chosen(do func(*translation, *proxy, statement)) func(*translation, *proxy, statement) {
+	return func(t *translation, p *proxy, s statement) {
+		p.check.at = s.Pos
+		do(t, p, s)
+	}
 }
 
 func checker(module string) func(*translation, *proxy, statement) {

@@ -21,6 +21,9 @@ var (
 	httpExpects = []string{"status", "rstatus", "string", "rstring", "string-lf", "hdr", "fhdr"}
 )
 
+// headerMethods are how names and values of headers are compared.
+var headerMethods = []string{"str", "beg", "end", "sub", "reg"}
+
 // expectation is an expect rule that is being read.
 type expectation struct {
 	*translation
@@ -243,7 +246,7 @@ func (e *expectation) matched(kind, word string) (text, format, method string, e
 		if e.take(); len(e.words) == 0 {
 			return "", "", "", fmt.Errorf("'%s' : '-m' expects a matching pattern ('str', 'beg', 'end', 'sub' or 'reg')", kind)
 		}
-		if method = e.take(); !slices.Contains([]string{"str", "beg", "end", "sub", "reg"}, method) {
+		if method = e.take(); !slices.Contains(headerMethods, method) {
 			return "", "", "", fmt.Errorf("'%s' : '-m' only supports 'str', 'beg', 'end', 'sub' or 'reg' (got '%s')", kind, method)
 		}
 	}

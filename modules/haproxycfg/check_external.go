@@ -65,10 +65,6 @@ func externalCheck(t *translation, p *proxy, s statement) {
 	}
 }
 
-func externalOption(_ *translation, p *proxy, s statement) {
-	p.check.module, p.check.at = external, s.Pos
-}
-
 // externalComplete says what an external check lacks.
 func (t *translation) externalComplete(p *proxy) {
 	if p.check.module != external || p.refused {

@@ -88,13 +88,9 @@ func httpRule(t *translation, p *proxy, s statement) {
 		return
 	}
 	l.Action, l.Origin, l.paren = underscores(name), s.Pos.String()+": "+s.keyword, paren
-	words := s.args[1:]
-	end := slices.IndexFunc(words, beginsCondition)
-	if end < 0 {
-		end = len(words)
-	}
-	l.statement, l.words = s, words[:end]
-	cond, err := t.condition(p, s, words[end:])
+	words, after := cutCondition(s.args[1:])
+	l.statement, l.words = s, words
+	cond, err := t.condition(p, s, after)
 	if err == nil {
 		l.If = t.webCondition(l, cond)
 		err = a.parse(t, l)
@@ -113,15 +109,12 @@ func redirectRule(t *translation, p *proxy, s statement) {
 		return
 	}
 	l := &ruleLine{Rule: &httprules.Rule{Action: "redirect", Origin: s.Pos.String() + ": redirect"}, statement: s, p: p, of: ofRequest}
-	end := slices.IndexFunc(s.args, beginsCondition)
-	if end < 0 {
-		end = len(s.args)
-	}
-	l.words = s.args[:end]
+	words, after := cutCondition(s.args)
+	l.words = words
 	err := parseRedirectRule(t, l)
 	if err == nil {
 		var cond *condition
-		if cond, err = t.condition(p, s, s.args[end:]); err == nil {
+		if cond, err = t.condition(p, s, after); err == nil {
 			l.If = t.webCondition(l, cond)
 		}
 	}
@@ -144,11 +137,7 @@ func noWords(_ *translation, l *ruleLine) error { return l.exactly(0, "nothing b
 
 // format checks a log format, and returns it with absolute file names.
 func (t *translation) format(l *ruleLine, text string) (string, error) {
-	text, err := sample.RewriteFormatFiles(text, t.file)
-	if err != nil {
-		return "", err
-	}
-	f, err := t.overHTTP().Format(text)
+	text, f, err := t.readFormat(t.overHTTP(), text)
 	if err != nil {
 		return "", err
 	}
@@ -178,7 +167,7 @@ func parseHeader(t *translation, l *ruleLine) (err error) {
 
 func parseDeleteHeader(_ *translation, l *ruleLine) error {
 	if len(l.words) == 3 && l.words[1] == "-m" {
-		if !slices.Contains([]string{"str", "beg", "end", "sub", "reg"}, l.words[2]) {
+		if !slices.Contains(headerMethods, l.words[2]) {
 			return fmt.Errorf("unknown matching method '%s': expected str, beg, end, sub or reg", l.words[2])
 		}
 		l.Method, l.words = l.words[2], l.words[:1]
@@ -239,11 +228,8 @@ func parseSetVar(t *translation, l *ruleLine) (err error) {
 	if err := l.exactly(1, "an expression"); err != nil {
 		return err
 	}
-	if l.Value, err = sample.RewriteFiles(l.words[0], t.file); err != nil {
-		return err
-	}
-	e, err := t.overHTTP().Expression(l.Value)
-	if err != nil {
+	var e *sample.Expression
+	if l.Value, e, err = t.readExpression(t.overHTTP(), l.words[0]); err != nil {
 		return err
 	}
 	t.ask(l.p, l.Pos, sampleFetch, l.keyword+" expression", e.Questions())

@@ -176,9 +176,6 @@ func (t *translation) perform(k *keyword, p *proxy, s statement, object string) 
 		}
 	case supported:
 	}
-	if p != nil && strings.HasPrefix(s.keyword, "option ") && (strings.HasSuffix(s.keyword, "chk") || strings.HasSuffix(s.keyword, "-check")) {
-		p.check.at = s.Pos
-	}
 	if k.do != nil {
 		k.do(t, p, s)
 	}

@@ -45,11 +45,7 @@ func (t *translation) readName(p *proxy, s statement, loader *sample.Loader, u *
 		return nil
 	}
 	u.dynamic = true
-	name, err := sample.RewriteFormatFiles(u.name, t.file)
-	if err != nil {
-		return unavailable(err)
-	}
-	f, err := loader.Format(name)
+	name, f, err := t.readFormat(loader, u.name)
 	if err != nil {
 		return unavailable(err)
 	}

@@ -184,11 +184,8 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 		}
 		fallthrough
 	default: // has no effect here: only its condition is looked at
-		i := slices.IndexFunc(words, beginsCondition)
-		if i < 0 {
-			return r, nil, nil
-		}
-		return r, words[i:], nil
+		_, condition := cutCondition(words)
+		return r, condition, nil
 	}
 }
 
@@ -206,16 +203,13 @@ func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, na
 	if r.variable, err = variable(name); err != nil {
 		return r, nil, err
 	}
-	end := slices.IndexFunc(words, beginsCondition)
-	if end < 0 {
-		end = len(words)
-	}
+	words, condition := cutCondition(words)
 	called, _, _ := strings.Cut(s.args[0], ",")
-	if end == 0 {
+	if len(words) == 0 {
 		return r, nil, fmt.Errorf("missing fetch method after %s", called)
 	}
-	if end != 1 {
-		return r, nil, fmt.Errorf("expects one expression after %s, and has %d words", called, end)
+	if len(words) != 1 {
+		return r, nil, fmt.Errorf("expects one expression after %s, and has %d words", called, len(words))
 	}
 	e, err := t.computed(words[0], &r)
 	if err != nil {
@@ -228,21 +222,37 @@ func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, na
 		return r, nil, fmt.Errorf("fetch method '%s' extracts information from '%s', none of which is available here", called, lacks)
 	}
 	t.ask(p, s.Pos, sampleFetch, s.keyword[:strings.LastIndexByte(s.keyword, ' ')]+" expression", e.Questions())
-	return r, words[end:], nil
+	return r, condition, nil
 }
 
 // computed reads what a variable is set to, by the rule's action.
 func (t *translation) computed(text string, r *rule) (e computed, err error) {
 	if r.action == "set_var_format" {
-		if r.value, err = sample.RewriteFormatFiles(text, t.file); err != nil {
-			return nil, err
-		}
-		return t.loader.Format(r.value)
+		r.value, e, err = t.readFormat(t.loader, text)
+	} else {
+		r.value, e, err = t.readExpression(t.loader, text)
 	}
-	if r.value, err = sample.RewriteFiles(text, t.file); err != nil {
-		return nil, err
+	return e, err
+}
+
+// readFormat reads a log format, and returns its text with absolute file names, too.
+func (t *translation) readFormat(loader *sample.Loader, text string) (string, *sample.Format, error) {
+	text, err := sample.RewriteFormatFiles(text, t.file)
+	if err != nil {
+		return "", nil, err
 	}
-	return t.loader.Expression(r.value)
+	f, err := loader.Format(text)
+	return text, f, err
+}
+
+// readExpression does the same with an expression.
+func (t *translation) readExpression(loader *sample.Loader, text string) (string, *sample.Expression, error) {
+	text, err := sample.RewriteFiles(text, t.file)
+	if err != nil {
+		return "", nil, err
+	}
+	e, err := loader.Expression(text)
+	return text, e, err
 }
 
 // variable is what stands in the parentheses of set-var, "sess.name)".

@@ -35,21 +35,13 @@ func sharedVariable(t *translation, _ *proxy, s statement) {
 // sharedValue returns the expression of a variable.
 func (t *translation) sharedValue(keyword, text string) (string, error) {
 	if keyword == "set-var" {
-		text, err := sample.RewriteFiles(text, t.file)
-		if err != nil {
-			return "", err
-		}
-		e, err := t.loader.Expression(text)
+		text, e, err := t.readExpression(t.loader, text)
 		if err != nil {
 			return "", err
 		}
 		return text, withoutConnection(e)
 	}
-	text, err := sample.RewriteFormatFiles(text, t.file)
-	if err != nil {
-		return "", err
-	}
-	f, err := t.loader.Format(text)
+	_, f, err := t.readFormat(t.loader, text)
 	if err != nil {
 		return "", err
 	}
