@@ -5,25 +5,19 @@ package integration
 import (
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // A connection goes through our program, HAProxy and our program again, from one to the next by abstract sockets:
 // the names that abns@ makes are HAProxy's own, whichever program listens.
 func TestAbstractSocketsWithHAProxy(t *testing.T) {
 	t.Parallel()
-	haproxy, err := exec.LookPath("haproxy")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	haproxy := programs.Need(t, "haproxy")
 	server := greeter(t, "end")
 	in := freeAddress(t)
 	first, second := "first-"+strings.ReplaceAll(in, ":", "-"), "second-"+strings.ReplaceAll(in, ":", "-")
@@ -32,14 +26,7 @@ func TestAbstractSocketsWithHAProxy(t *testing.T) {
 		"haproxy.cfg": defaults + fmt.Sprintf("listen in\n\tbind %s\n\tserver s abns@%s check\nlisten out\n\tbind abns@%s\n\tserver s %s\n", in, first, second, server),
 		"middle.cfg":  defaults + fmt.Sprintf("listen middle\n\tbind abns@%s\n\tserver s abns@%s\n", first, second),
 	})
-	cmd := exec.CommandContext(t.Context(), haproxy, "-db", "-f", filepath.Join(dir, "middle.cfg"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	startHAProxy(t, haproxy, filepath.Join(dir, "middle.cfg"))
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if got := greeting(in); got == "end" {
 			return

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -29,6 +30,19 @@ func runHAProxyConfig(t *testing.T, files map[string]string) (dir string) {
 	p := &process{dir: dir, admin: freeAddress(t), done: make(chan struct{}), more: make(chan struct{})}
 	p.haproxyConfig(t)
 	return dir
+}
+
+// startHAProxy runs the real HAProxy with a file until the test is over.
+func startHAProxy(t *testing.T, program, file string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, "-db", "-f", file)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
 }
 
 // haproxyConfig starts the process with the haproxy.cfg in its folder.

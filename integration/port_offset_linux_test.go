@@ -5,25 +5,19 @@ package integration
 import (
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // Behind a range of ports, a server is reached on the client's port, or so many above or below it. HAProxy and our
 // program have the same configuration, each on a loopback address of its own.
 func TestPortOffsetsAsHAProxy(t *testing.T) {
 	t.Parallel()
-	haproxy, err := exec.LookPath("haproxy")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	haproxy := programs.Need(t, "haproxy")
 	base := rangeOfServers(t, "127.0.94.9", 20, 8)
 	config := func(ip string) string {
 		return fmt.Sprintf(`defaults
@@ -45,14 +39,7 @@ backend down
 `, ip, base, base+7, base+1)
 	}
 	dir := runHAProxyConfig(t, map[string]string{"haproxy.cfg": config("127.0.94.2"), "theirs.cfg": config("127.0.94.1")})
-	cmd := exec.CommandContext(t.Context(), haproxy, "-db", "-f", filepath.Join(dir, "theirs.cfg"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	startHAProxy(t, haproxy, filepath.Join(dir, "theirs.cfg"))
 	for came, want := range []int{2, 3, 2, 3, 4, 5, 6, 1} {
 		for _, ip := range []string{"127.0.94.1", "127.0.94.2"} {
 			at := net.JoinHostPort(ip, strconv.Itoa(base+came))

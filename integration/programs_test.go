@@ -102,28 +102,10 @@ func dial(t testing.TB, address string) *net.TCPConn {
 // listen serves connections on a free loopback address until the test is over.
 func listen(t testing.TB, serve func(*net.TCPConn)) (address string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go accept(ln, serve)
-	return ln.Addr().String()
+	return programs.Listen(t, 2*patience, serve)
 }
 
-func accept(ln net.Listener, serve func(*net.TCPConn)) {
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer c.Close()
-			_ = c.SetDeadline(time.Now().Add(2 * patience))
-			serve(c.(*net.TCPConn))
-		}()
-	}
-}
+func accept(ln net.Listener, serve func(*net.TCPConn)) { programs.Accept(ln, 2*patience, serve) }
 
 // read fills buf from c and returns it as text.
 func read(t testing.TB, c net.Conn, buf []byte) string {

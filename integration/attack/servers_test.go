@@ -10,34 +10,17 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // listen serves connections on a loopback address until the attack is over.
 func (s *stage) listen(serve func(*net.TCPConn)) (address string) {
 	s.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.Fatal(err)
-	}
-	s.Cleanup(func() { ln.Close() })
-	go accept(ln, serve)
-	return ln.Addr().String()
+	return programs.Listen(s, 2*patience, serve)
 }
 
-func accept(ln net.Listener, serve func(*net.TCPConn)) {
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer c.Close()
-			_ = c.SetDeadline(time.Now().Add(2 * patience))
-			serve(c.(*net.TCPConn))
-		}()
-	}
-}
+func accept(ln net.Listener, serve func(*net.TCPConn)) { programs.Accept(ln, 2*patience, serve) }
 
 // readHello reads one TLS record.
 func readHello(c *net.TCPConn) ([]byte, error) {

@@ -6,13 +6,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
@@ -38,57 +33,27 @@ func forClient(t testing.TB, ca authority) inFiles {
 	return sign(t, c, &ca).files(t)
 }
 
-// startNginx runs an nginx that answers only those who show a certificate of an
+// demandingNginx runs an nginx that answers only those who show a certificate of an
 // authority.
-func startNginx(t *testing.T, own, ca string) (address string) {
+func demandingNginx(t *testing.T, own, ca string) (address string) {
 	t.Helper()
-	path, err := exec.LookPath("nginx")
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
-	address, dir := refused(t), t.TempDir()
-	config := fmt.Sprintf("daemon off; master_process off; pid %[1]s/pid; error_log stderr; events {}\nhttp { access_log off; ", dir)
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		config += fmt.Sprintf("%s_temp_path %s/%s; ", kind, dir, kind)
-	}
-	config += fmt.Sprintf("server { listen %s ssl; ssl_certificate %s; ssl_certificate_key %s; ssl_client_certificate %s; ssl_verify_client on; location / { return 200 ok; } } }\n", address, own, own, ca)
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.Command(path, "-p", dir, "-e", "stderr", "-c", file)
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { command.Process.Kill(); command.Wait() })
-	for range 100 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			return address
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("nginx does not listen")
-	return ""
+	address = refused(t)
+	startNginx(t, t.TempDir(), "tcp", address, fmt.Sprintf("listen %s ssl; ssl_certificate %s; ssl_certificate_key %s; ssl_client_certificate %s; ssl_verify_client on; location / { return 200 ok; }\n", address, own, own, ca))
+	return address
 }
 
 // Servers that demand a certificate of their clients: openssl, in each version of TLS,
 // and nginx. What a check comes to is what HAProxy says beside it. In TLS 1.3 a
 // server judges the client's certificate after the client's part of the handshake.
 func TestClientCertificates(t *testing.T) {
-	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip(err)
-	}
+	need(t, "openssl")
 	ca := newAuthority(t, "Testing CA", 1000*days)
 	roots, own := pemFile(t, ca.pem), sign(t, leaf("web.example"), &ca)
 	good, strangers := forClient(t, ca), forClient(t, newAuthority(t, "Other CA", 1000*days))
 	demanding := func(flags ...string) string {
 		return openssl(t, own, append(flags, "-Verify", "2", "-verify_return_error", "-CAfile", roots)...)
 	}
-	old, modern, web := demanding("-tls1_2"), demanding("-tls1_3"), startNginx(t, own.files(t).both, roots)
+	old, modern, web := demanding("-tls1_2"), demanding("-tls1_3"), demandingNginx(t, own.files(t).both, roots)
 	tests := []struct {
 		name, module, address, cert string
 		code                        pool.Code

@@ -17,26 +17,29 @@ import (
 // nginx runs nginx with the lines of a server, and returns where that listens.
 func nginx(t *testing.T, lines string) (address string) {
 	t.Helper()
-	path, err := exec.LookPath("nginx")
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
 	dir, err := os.MkdirTemp("", "nginx") // a socket's path is short
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
-	config := fmt.Sprintf("daemon off;\nmaster_process off;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\nevents {}\nhttp {\n\taccess_log off;\n"+
-		"\tclient_body_temp_path %[1]s/a;\n\tproxy_temp_path %[1]s/b;\n\tfastcgi_temp_path %[1]s/c;\n\tuwsgi_temp_path %[1]s/d;\n\tscgi_temp_path %[1]s/e;\n"+
-		"\tserver {\n\t\tlisten unix:%[2]s;\n%[3]s\t}\n}\n", dir, socket, lines)
+	startNginx(t, dir, "unix", socket, fmt.Sprintf("listen unix:%s;\n%s", socket, lines))
+	return socket
+}
+
+// startNginx runs nginx with the lines of a server, which listens at an address, until
+// the test is over.
+func startNginx(t *testing.T, dir, network, address, server string) {
+	t.Helper()
+	config := fmt.Sprintf("daemon off;\nmaster_process off;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\nevents {}\nhttp {\n\taccess_log off;\n", dir)
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		config += fmt.Sprintf("\t%s_temp_path %s/%s;\n", kind, dir, kind)
+	}
 	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config+"\tserver {\n"+server+"\t}\n}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(path, "-p", dir, "-c", file)
+	command := exec.Command(need(t, "nginx"), "-p", dir, "-c", file)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -45,15 +48,14 @@ func nginx(t *testing.T, lines string) (address string) {
 		command.Wait()
 	})
 	for range 1000 {
-		if c, err := net.Dial("unix", socket); err == nil {
+		if c, err := net.Dial(network, address); err == nil {
 			c.Close()
-			return socket
+			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	log, _ := os.ReadFile(filepath.Join(dir, "error.log"))
 	t.Fatalf("nginx does not listen: %s", log)
-	return ""
 }
 
 // A real server answers what scripts ask, with chunks, redirects, and errors of its own.

@@ -24,12 +24,7 @@ import (
 // and returns what its statistics say once all servers have been checked.
 func askHAProxy(t *testing.T, status string, backends map[string]string) map[string]map[string]string {
 	t.Helper()
-	path, err := exec.LookPath("haproxy")
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
+	path := need(t, "haproxy")
 	dir, err := os.MkdirTemp("", "checks") // a socket's path is short
 	if err != nil {
 		t.Fatal(err)

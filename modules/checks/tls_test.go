@@ -226,9 +226,7 @@ func TestRootsInDirectory(t *testing.T) {
 
 // The same against another implementation of TLS.
 func TestOpenSSL(t *testing.T) {
-	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip(err)
-	}
+	need(t, "openssl")
 	ca := newAuthority(t, "Testing CA", 1000*days)
 	old := leaf("web.example")
 	old.NotBefore, old.NotAfter = time.Now().Add(-10*days), time.Now().Add(-3*days)
