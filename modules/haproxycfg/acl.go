@@ -54,7 +54,7 @@ func addACL(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "acl name '%s' will never match: 'or' is used to express a disjunction within a condition", name)
 		return
 	}
-	if beginsCondition(name) {
+	if haproxyfile.BeginsCondition(name) {
 		t.warnf(s.Pos, "acl name '%s' is easily taken for the beginning of a condition", name)
 	}
 	a := p.acls[name]
@@ -127,7 +127,7 @@ func (t *translation) condition(p *proxy, s statement, words []string) (*conditi
 	if len(words) == 0 {
 		return nil, nil //nolint:nilnil // no condition is not an error
 	}
-	if !beginsCondition(words[0]) {
+	if !haproxyfile.BeginsCondition(words[0]) {
 		return nil, fmt.Errorf("only accepts 'if' or 'unless' (got '%s')", words[0])
 	}
 	c := &condition{unless: words[0] == "unless", groups: [][]term{nil}}
@@ -149,18 +149,6 @@ func (t *translation) condition(p *proxy, s statement, words []string) (*conditi
 		return nil, errors.New("has no ACL in its condition: expected one after 'if' or 'unless'")
 	}
 	return c, nil
-}
-
-// beginsCondition reports whether a word is followed by a condition.
-func beginsCondition(word string) bool { return word == "if" || word == "unless" }
-
-// cutCondition cuts the condition off a line; it is empty where there is none.
-func cutCondition(words []string) (before, condition []string) {
-	i := slices.IndexFunc(words, beginsCondition)
-	if i < 0 {
-		return words, nil
-	}
-	return words[:i], words[i:]
 }
 
 // term reads one ACL of a condition: its name or its definition in braces.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
@@ -88,7 +89,7 @@ func httpRule(t *translation, p *proxy, s statement) {
 		return
 	}
 	l.Action, l.Origin, l.paren = underscores(name), s.Pos.String()+": "+s.keyword, paren
-	words, after := cutCondition(s.args[1:])
+	words, after := haproxyfile.CutCondition(s.args[1:])
 	l.statement, l.words = s, words
 	cond, err := t.condition(p, s, after)
 	if err == nil {
@@ -109,7 +110,7 @@ func redirectRule(t *translation, p *proxy, s statement) {
 		return
 	}
 	l := &ruleLine{Rule: &httprules.Rule{Action: "redirect", Origin: s.Pos.String() + ": redirect"}, statement: s, p: p, of: ofRequest}
-	words, after := cutCondition(s.args)
+	words, after := haproxyfile.CutCondition(s.args)
 	l.words = words
 	err := parseRedirectRule(t, l)
 	if err == nil {

@@ -2,7 +2,10 @@
 
 package haproxycfg
 
-import "github.com/caddy-passthrough/caddy-passthrough/modules/httpmonitor"
+import (
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/httpmonitor"
+)
 
 // setMonitorURI reads "monitor-uri URI".
 func setMonitorURI(_ *translation, p *proxy, s statement) {
@@ -13,7 +16,7 @@ func setMonitorURI(_ *translation, p *proxy, s statement) {
 
 // addMonitorFail reads "monitor fail if|unless CONDITION".
 func addMonitorFail(t *translation, p *proxy, s statement) {
-	if !beginsCondition(s.arg(0)) {
+	if !haproxyfile.BeginsCondition(s.arg(0)) {
 		t.errorf(s.Pos, "'monitor fail' requires either 'if' or 'unless' followed by a condition, in %s", p)
 		return
 	}

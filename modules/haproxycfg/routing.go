@@ -25,7 +25,7 @@ func addUse(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'use_backend' in %s: failed to parse the backend's name '%s': %v", p, u.name, err)
 		return
 	}
-	if len(s.args) > 1 && !beginsCondition(s.args[1]) {
+	if len(s.args) > 1 && !haproxyfile.BeginsCondition(s.args[1]) {
 		t.errorf(s.Pos, "unexpected keyword '%s' after switching rule, only 'if' and 'unless' are allowed, in %s", s.args[1], p)
 		return
 	}

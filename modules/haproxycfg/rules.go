@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -143,7 +144,7 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 		return r, false
 	}
 	r.origin = s.Pos.String() + ": " + s.keyword
-	if len(words) > 0 && !beginsCondition(words[0]) {
+	if len(words) > 0 && !haproxyfile.BeginsCondition(words[0]) {
 		t.errorf(s.Pos, "'%s' only accepts 'if' or 'unless', in %s (got '%s')", s.keyword, p, words[0])
 		return r, false
 	}
@@ -184,7 +185,7 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 		}
 		fallthrough
 	default: // has no effect here: only its condition is looked at
-		_, condition := cutCondition(words)
+		_, condition := haproxyfile.CutCondition(words)
 		return r, condition, nil
 	}
 }
@@ -203,7 +204,7 @@ func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, na
 	if r.variable, err = variable(name); err != nil {
 		return r, nil, err
 	}
-	words, condition := cutCondition(words)
+	words, condition := haproxyfile.CutCondition(words)
 	called, _, _ := strings.Cut(s.args[0], ",")
 	if len(words) == 0 {
 		return r, nil, fmt.Errorf("missing fetch method after %s", called)

@@ -2,7 +2,11 @@
 
 package haproxycfg
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
 
 const (
 	noStatistics = "there is no statistics page yet"
@@ -45,7 +49,7 @@ func statsPage(t *translation, p *proxy, s statement) {
 // statsAdmin checks the condition of "stats admin", as HAProxy does.
 func statsAdmin(t *translation, p *proxy, s statement) {
 	statsPage(t, p, s)
-	if !beginsCondition(s.arg(0)) {
+	if !haproxyfile.BeginsCondition(s.arg(0)) {
 		t.errorf(s.Pos, "'stats admin' requires either 'if' or 'unless' followed by a condition, in %s", p)
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
 // addUseServer reads "use-server NAME|FORMAT if|unless CONDITION".
@@ -19,7 +20,7 @@ func addUseServer(t *translation, p *proxy, s statement) {
 	case len(s.args) == 0:
 		t.errorf(s.Pos, "'use-server' expects a server name, in %s", p)
 		return
-	case !beginsCondition(s.arg(1)):
+	case !haproxyfile.BeginsCondition(s.arg(1)):
 		t.errorf(s.Pos, "'use-server' requires either 'if' or 'unless' followed by a condition, in %s", p)
 		return
 	case p.isHTTP():
@@ -81,7 +82,7 @@ type persistRule struct {
 // addPersistRule reads "force-persist|ignore-persist if|unless CONDITION". In mode tcp
 // it is about use-server, and in mode http about cookies, which are not available.
 func addPersistRule(t *translation, p *proxy, s statement) {
-	if !beginsCondition(s.arg(0)) {
+	if !haproxyfile.BeginsCondition(s.arg(0)) {
 		t.errorf(s.Pos, "'%s' requires either 'if' or 'unless' followed by a condition.", s.keyword)
 		return
 	}

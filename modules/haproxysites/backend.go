@@ -17,7 +17,7 @@ import (
 // switching writes where requests go: use_backend in its order, and what is left.
 func (s *site) switching(r *rules) {
 	for _, l := range r.uses {
-		rule, condition := splitCondition(l.Words)
+		rule, condition := haproxyfile.CutCondition(l.Words)
 		target := s.config.backend(rule[1])
 		if target == nil {
 			s.comment(l, "")

@@ -87,8 +87,6 @@ func (p *proxy) httpCheckRule(words []string) bool {
 		return err == nil
 	case len(words) > 1 && words[0] == "send":
 		return p.send(words[1:])
-	case len(words) == 1 && words[0] == "disable-on-404":
-		return false
 	default:
 		return false
 	}

@@ -74,7 +74,7 @@ func (s *site) rules(r *rules) {
 		s.comment(l, "")
 	}
 	for _, l := range slices.Concat(r.requests, r.responses, r.redirects) {
-		action, condition := splitCondition(l.Words)
+		action, condition := haproxyfile.CutCondition(l.Words)
 		if l.Words[0] != "redirect" {
 			action = action[1:]
 		}
@@ -89,14 +89,6 @@ func (s *site) rules(r *rules) {
 		}
 		s.line(strings.Join(append([]string{directive + matcher}, arguments...), " "))
 	}
-}
-
-// splitCondition separates a rule from its condition.
-func splitCondition(words []string) (rule, condition []string) {
-	if i := slices.IndexFunc(words, func(w string) bool { return w == "if" || w == "unless" }); i >= 0 {
-		return words[:i], words[i:]
-	}
-	return words, nil
 }
 
 // matcher writes the named matcher of a condition and returns " @name", or
