@@ -51,9 +51,15 @@ func askHAProxy(t *testing.T, status string, backends map[string]string) map[str
 			t.Logf("%.4000s", output.String())
 		}
 	})
+	all := make(map[string]map[string]string)
 	for range 100 {
 		time.Sleep(soon)
-		if all := statistics(socket); len(all) == len(backends) && settled(all, status) {
+		for name, row := range statistics(socket) {
+			if all[name] == nil && settled(row[status]) {
+				all[name] = row
+			}
+		}
+		if len(all) == len(backends) {
 			return all
 		}
 	}
@@ -61,14 +67,11 @@ func askHAProxy(t *testing.T, status string, backends map[string]string) map[str
 	return nil
 }
 
-// settled reports whether a column of the statistics says how checks have ended.
-func settled(all map[string]map[string]string, column string) bool {
-	for _, row := range all {
-		if s := row[column]; s == "" || s == "INI" {
-			return false
-		}
-	}
-	return true
+// settled reports whether a server's row says how its check ended: not before its first
+// check, and not while the next one is under way, when HAProxy shows the status of the last
+// check behind a "* " and its text no longer.
+func settled(status string) bool {
+	return status != "" && status != "INI" && !strings.HasPrefix(status, "* ")
 }
 
 // statistics are those of the servers, by backend and column.
@@ -88,7 +91,7 @@ func statistics(socket string) map[string]map[string]string {
 	for _, row := range rows[1:] {
 		named := make(map[string]string)
 		for i, column := range rows[0] {
-			named[column] = strings.TrimPrefix(row[i], "* ") // of the check before the one under way
+			named[column] = row[i]
 		}
 		if named["svname"] == "s" {
 			all[named["pxname"]] = named
