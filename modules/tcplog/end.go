@@ -2,7 +2,11 @@
 
 package tcplog
 
-import "github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+import (
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
 
 // End is how a connection ended.
 type End uint8
@@ -79,6 +83,17 @@ func (e End) String() string { return ends[e].name }
 
 // Letters are HAProxy's two termination letters: who ended it, in which phase.
 func (e End) Letters() string { return ends[e].letters }
+
+// level is that of the line: error where the proxy itself failed or ran short of
+// something, else info.
+func (e End) level() zapcore.Level {
+	switch e {
+	case Failed, InspectionFailed, NoResources:
+		return zapcore.ErrorLevel
+	default:
+		return zapcore.InfoLevel
+	}
+}
 
 // EndOf is the end that a relay's result stands for.
 func EndOf(r relay.Result) End {

@@ -106,51 +106,52 @@ func (r *Record) Panicked(value any) {
 // Write logs the line: at level error where the proxy itself failed, else at
 // level info.
 func (r *Record) Write(logger *zap.Logger) {
-	level := zapcore.InfoLevel
-	switch r.End {
-	case Failed, InspectionFailed, NoResources:
-		level = zapcore.ErrorLevel
-	default:
-	}
-	line := logger.Check(level, "session")
+	line := logger.Check(r.End.level(), "session")
 	if line == nil {
 		return
+	}
+	kept := *r // so that a record whose line is not logged can stay on the stack
+	line.Write(zap.Inline(&kept))
+}
+
+// MarshalLogObject adds the fields of the line.
+func (r *Record) MarshalLogObject(line zapcore.ObjectEncoder) error {
+	line.AddString("frontend", r.Frontend)
+	line.AddString("backend", r.Backend)
+	line.AddString("server", r.Server)
+	line.AddString("server_address", r.Address)
+	line.AddString("client", text(r.Client))
+	line.AddString("local", text(r.Local))
+	line.AddTime("accepted", r.Accepted)
+	line.AddString("outcome", r.outcome())
+	line.AddString("sni", r.ServerName)
+	if err := line.AddArray("alpn", protocols(r.ALPN)); err != nil {
+		return err
 	}
 	version := ""
 	if r.Version != 0 {
 		version = clienthello.VersionName(r.Version)
 	}
-	line.Write(
-		zap.String("frontend", r.Frontend),
-		zap.String("backend", r.Backend),
-		zap.String("server", r.Server),
-		zap.String("server_address", r.Address),
-		zap.Stringer("client", r.Client),
-		zap.Stringer("local", r.Local),
-		zap.Time("accepted", r.Accepted),
-		zap.String("outcome", r.outcome()),
-		zap.String("sni", r.ServerName),
-		zap.Strings("alpn", r.ALPN),
-		zap.String("tls_version", version),
-		seconds("hello_wait", r.HelloWait),
-		seconds("queue_time", r.Queue),
-		seconds("connect_time", r.Connect),
-		seconds("duration", r.Duration),
-		zap.Int("server_queue", r.ServerQueue),
-		zap.Int("backend_queue", r.BackendQueue),
-		zap.Int64("bytes_in", r.In),
-		zap.Int64("bytes_out", r.Out),
-		zap.Int("retries", r.Retries),
-		zap.Bool("redispatched", r.Redispatched),
-		zap.Int64("actconn", r.ActConn),
-		zap.Int64("feconn", r.FEConn),
-		zap.Int64("beconn", r.BEConn),
-		zap.Int64("srv_conn", r.SrvConn),
-		zap.String("termination", r.End.Letters()),
-		zap.Stringer("end", r.End),
-		zap.Stringer("ended_by", r.EndedBy),
-		zap.String("error", r.Error),
-	)
+	line.AddString("tls_version", version)
+	addSeconds(line, "hello_wait", r.HelloWait)
+	addSeconds(line, "queue_time", r.Queue)
+	addSeconds(line, "connect_time", r.Connect)
+	addSeconds(line, "duration", r.Duration)
+	line.AddInt64("server_queue", int64(r.ServerQueue))
+	line.AddInt64("backend_queue", int64(r.BackendQueue))
+	line.AddInt64("bytes_in", r.In)
+	line.AddInt64("bytes_out", r.Out)
+	line.AddInt64("retries", int64(r.Retries))
+	line.AddBool("redispatched", r.Redispatched)
+	line.AddInt64("actconn", r.ActConn)
+	line.AddInt64("feconn", r.FEConn)
+	line.AddInt64("beconn", r.BEConn)
+	line.AddInt64("srv_conn", r.SrvConn)
+	line.AddString("termination", r.End.Letters())
+	line.AddString("end", r.End.String())
+	line.AddString("ended_by", r.EndedBy.String())
+	line.AddString("error", r.Error)
+	return nil
 }
 
 func (r *Record) outcome() string {
@@ -160,11 +161,31 @@ func (r *Record) outcome() string {
 	return r.Outcome.String()
 }
 
-// seconds is a duration in whatever form the log's encoder gives durations, and
-// -1 where it was not reached.
-func seconds(name string, d time.Duration) zap.Field {
+// addSeconds adds a duration in whatever form the log's encoder gives durations,
+// and -1 where it was not reached.
+func addSeconds(line zapcore.ObjectEncoder, name string, d time.Duration) {
 	if d == NotReached {
-		return zap.Int(name, -1)
+		line.AddInt64(name, -1)
+		return
 	}
-	return zap.Duration(name, d)
+	line.AddDuration(name, d)
+}
+
+// text returns an address as text; empty where there is none.
+func text(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
+}
+
+// protocols are those of a hello, as an array of the line.
+type protocols []string
+
+// MarshalLogArray adds them one by one.
+func (p protocols) MarshalLogArray(line zapcore.ArrayEncoder) error {
+	for _, protocol := range p {
+		line.AppendString(protocol)
+	}
+	return nil
 }
