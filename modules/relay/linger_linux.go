@@ -22,9 +22,10 @@ func (s *Session) linger(sh *shard, of Side, now int64) {
 	}
 	if !s.resets(of) {
 		e.shut = true
-		shutdown(int(e.fd))
+		_ = shutdown(int(e.fd), unix.SHUT_WR)
 	}
-	if p.left = undelivered(int(e.fd)); p.left == 0 {
+	if p.left = e.undelivered(); p.left == 0 {
+		e.empty = true
 		s.finish(sh)
 		return
 	}
@@ -86,11 +87,12 @@ func (s *Session) delivered(now int64) {
 		of = Server
 	}
 	e := &p.sides[of]
-	left := undelivered(int(e.fd))
+	left := e.undelivered()
 	if left != p.left {
 		p.left, e.blocked = left, now
 		e.active.Store(now)
 	}
+	e.empty = left == 0
 	if left == 0 || now-e.blocked >= s.takes(of) {
 		s.finish(nil)
 		return
@@ -115,25 +117,29 @@ func (s *Session) nextLook() int64 {
 // thrownAway is how much of what was written to a side gets lost when its connection
 // is closed now. reset: by RST; else that happens where something from it is unread.
 func thrownAway(e *side, reset bool) int64 {
+	if e.empty || e.unix {
+		return 0
+	}
 	if !reset {
-		if unread, err := unix.IoctlGetInt(int(e.fd), unix.SIOCINQ); err != nil || unread == 0 {
+		if unread, err := queued(int(e.fd), unix.SIOCINQ); err != nil || unread == 0 {
 			return 0
 		}
 	}
-	n := undelivered(int(e.fd))
+	n := e.undelivered()
 	if e.shut && n > 0 {
 		n-- // the FIN counts as a byte
 	}
 	return int64(n)
 }
 
-// undelivered is how many bytes the other end of a connection has not acknowledged,
-// the FIN counting as one. What is written to a Unix socket is there at once.
-func undelivered(fd int) int32 {
-	if domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); err != nil || domain == unix.AF_UNIX {
+// undelivered returns how many bytes the other end of a connection has not
+// acknowledged, the FIN counting as one. What is written to a Unix socket is there at
+// once.
+func (e *side) undelivered() int32 {
+	if e.unix {
 		return 0
 	}
-	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	n, err := queued(int(e.fd), unix.SIOCOUTQ)
 	if err != nil {
 		return 0
 	}
@@ -141,4 +147,9 @@ func undelivered(fd int) int32 {
 }
 
 // undeliveredBytes is undelivered, for the copying pump.
-func undeliveredBytes(fd uintptr) (n int64, known bool) { return int64(undelivered(int(fd))), true }
+func undeliveredBytes(fd uintptr) (n int64, known bool) {
+	e := side{fd: int32(fd)}
+	domain, err := getOption(int(fd), unix.SO_DOMAIN)
+	e.unix = err != nil || domain == unix.AF_UNIX
+	return int64(e.undelivered()), true
+}

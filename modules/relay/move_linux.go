@@ -42,7 +42,7 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	}
 	if ready&unix.EPOLLERR != 0 && (e.done || other.blocked != 0) && !e.dying {
 		// It is not read from now, so that nothing else would notice.
-		if code, err := unix.GetsockoptInt(int(e.fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && code != 0 {
+		if code, err := getOption(int(e.fd), unix.SO_ERROR); err == nil && code != 0 {
 			s.refuses(sh, of, unix.Errno(code), now)
 		}
 	}
@@ -262,7 +262,7 @@ func (s *Session) finished(sh *shard, of Side, now int64) {
 		return
 	}
 	other.shut = true
-	shutdown(int(other.fd))
+	_ = shutdown(int(other.fd), unix.SHUT_WR)
 	if p.options.ClientFin != 0 {
 		p.sides[Client].active.Store(now)
 	}

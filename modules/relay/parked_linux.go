@@ -52,6 +52,8 @@ type side struct {
 	fin      bool // because it has finished in order
 	shut     bool // it was told that nothing more comes
 	dying    bool // it takes no more: what it has sent is still read
+	unix     bool // it is a Unix socket: what is written to it is delivered
+	empty    bool // all that was written to it is delivered, and no more will be
 }
 
 // held is what is in flight: in a pipe or in rest.
@@ -85,8 +87,9 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 	p.options, p.owner = o, owner
 	p.state, p.first = running, Proxy
 	p.sides[Client].fd, p.sides[Server].fd = int32(from), int32(to)
-	for i := range p.sides {
+	for i, c := range [...]net.Conn{client, server} {
 		p.sides[i].active.Store(now)
+		p.sides[i].unix = isUnix(c)
 	}
 	sent := sentTo(server)
 	p.sides[Client].sent.Store(int64(sent))
@@ -152,6 +155,15 @@ func (s *Session) placeOf(of Side) place {
 func isOwn(c net.Conn) bool {
 	_, own := c.(*Socket)
 	return own
+}
+
+func isUnix(c net.Conn) bool {
+	if s, own := c.(*Socket); own {
+		_, is := s.remote.(*net.UnixAddr)
+		return is
+	}
+	_, is := c.(*net.UnixConn)
+	return is
 }
 
 // takeBoth takes both or neither: a duplicate, which there may be no descriptor
@@ -237,7 +249,7 @@ func (s *Session) finish(sh *shard) {
 			p.sides[1-of].sent.Add(-min(lost, p.sides[1-of].sent.Load()))
 		}
 		if reset {
-			setLinger(int(e.fd))
+			_ = setLinger(int(e.fd), true, 0)
 		}
 		closeFD(int(e.fd))
 	}

@@ -124,8 +124,3 @@ func (p *pipe) drain(fd int) (int, error) {
 	p.n -= n
 	return n, err
 }
-
-// setLinger has the close of fd send RST.
-func setLinger(fd int) {
-	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-}

@@ -57,7 +57,7 @@ func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err erro
 		s.fd = -1
 		return os.NewSyscallError("socket", err)
 	}
-	setOption(s.fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
+	_ = setOption(s.fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
 	if o.KeepAlive {
 		keepAlive(s.fd)
 	}
@@ -107,19 +107,19 @@ func (s *Socket) connected(o *DialOptions) error {
 			s.mu.Unlock()
 		}
 		s.mu.Lock()
-		code, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		code, err := getOption(s.fd, unix.SO_ERROR)
 		if err == nil && code != 0 {
 			err = unix.Errno(code)
 		}
 		if err == nil {
 			_, err = unix.Getpeername(s.fd) // it may have been woken up too early
 		}
-		if err != unix.ENOTCONN {
+		if err != unix.ENOTCONN { //nolint:errorlint // an Errno
 			s.out.deadline = time.Time{}
 		}
 		s.mu.Unlock()
 		switch {
-		case err != unix.ENOTCONN:
+		case err != unix.ENOTCONN: //nolint:errorlint // an Errno
 			return os.NewSyscallError("connect", err)
 		case late != nil:
 			return late

@@ -65,30 +65,26 @@ func (w *waiting) until(at time.Time) {
 
 // CloseWrite tells the other side that nothing more comes.
 func (s *Socket) CloseWrite() error {
-	return s.option("close", func(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) })
+	return s.option("close", func(fd int) error { return shutdown(fd, unix.SHUT_WR) })
 }
 
 // CloseRead has nothing more be read.
 func (s *Socket) CloseRead() error {
-	return s.option("close", func(fd int) error { return unix.Shutdown(fd, unix.SHUT_RD) })
+	return s.option("close", func(fd int) error { return shutdown(fd, unix.SHUT_RD) })
 }
 
 // SetLinger is that of *net.TCPConn: with 0, Close sends RST.
 func (s *Socket) SetLinger(sec int) error {
-	l := &unix.Linger{Linger: int32(max(0, sec))}
-	if sec >= 0 {
-		l.Onoff = 1
-	}
-	return s.option("set", func(fd int) error { return unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, l) })
+	return s.option("set", func(fd int) error { return setLinger(fd, sec >= 0, max(0, sec)) })
 }
 
 // SetNoDelay is that of *net.TCPConn.
 func (s *Socket) SetNoDelay(on bool) error {
-	value := 0
+	value := int32(0)
 	if on {
 		value = 1
 	}
-	return s.option("set", func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_NODELAY, value) })
+	return s.option("set", func(fd int) error { return setOption(fd, unix.SOL_TCP, unix.TCP_NODELAY, value) })
 }
 
 // option does something at once.
@@ -128,7 +124,7 @@ func (r rawSocket) until(w *waiting, op string, f func(fd uintptr) bool) error {
 // keepAlive has the kernel look after 15 s of silence whether the other side is
 // still there, as package net does.
 func keepAlive(fd int) {
-	setOption(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	setOption(fd, unix.SOL_TCP, unix.TCP_KEEPIDLE, 15)
-	setOption(fd, unix.SOL_TCP, unix.TCP_KEEPINTVL, 15)
+	_ = setOption(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	_ = setOption(fd, unix.SOL_TCP, unix.TCP_KEEPIDLE, 15)
+	_ = setOption(fd, unix.SOL_TCP, unix.TCP_KEEPINTVL, 15)
 }

@@ -59,8 +59,13 @@ func splice(from, to, most int) (int, error) {
 // could close somebody else's.
 func closeFD(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
-// shutdown closes one direction. An error means that it is gone, which will be seen.
-func shutdown(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0) }
+// shutdown closes one direction, or both: SHUT_RD, SHUT_WR, SHUT_RDWR. An error means
+// that the connection is gone, which will be seen.
+func shutdown(fd, how int) error {
+	_, _, errno := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0)
+	_, err := result(0, errno)
+	return err
+}
 
 // duplicate is another descriptor of what fd is one of, or -1.
 func duplicate(fd int) int {
@@ -91,8 +96,37 @@ func epollWait(set int, events []unix.EpollEvent) int {
 	}
 }
 
-func setOption(fd, level, option int, value int32) {
-	_, _, _ = unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option), uintptr(unsafe.Pointer(&value)), unsafe.Sizeof(value), 0) //nolint:gosec // as package syscall does
+func setOption(fd, level, option int, value int32) error {
+	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option), uintptr(unsafe.Pointer(&value)), unsafe.Sizeof(value), 0) //nolint:gosec // as package syscall does
+	_, err := result(0, errno)
+	return err
+}
+
+// setLinger sets SO_LINGER. With on and 0 seconds, the close of fd sends RST.
+func setLinger(fd int, on bool, seconds int) error {
+	value := unix.Linger{Linger: int32(seconds)}
+	if on {
+		value.Onoff = 1
+	}
+	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER, uintptr(unsafe.Pointer(&value)), unsafe.Sizeof(value), 0) //nolint:gosec // as package syscall does
+	_, err := result(0, errno)
+	return err
+}
+
+// getOption returns an option of the socket itself.
+func getOption(fd, option int) (int, error) {
+	var value int32
+	length := uint32(unsafe.Sizeof(value))
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, uintptr(option), uintptr(unsafe.Pointer(&value)), uintptr(unsafe.Pointer(&length)), 0) //nolint:gosec // as package syscall does
+	return result(uintptr(value), errno)
+}
+
+// queued returns how many bytes a socket holds: SIOCINQ, unread; SIOCOUTQ, not
+// acknowledged.
+func queued(fd int, request uint) (int, error) {
+	var value int32
+	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(unsafe.Pointer(&value))) //nolint:gosec // as package syscall does
+	return result(uintptr(value), errno)
 }
 
 func newSocket(to netip.AddrPort) (int, error) {
@@ -121,6 +155,32 @@ func connect(fd int, to netip.AddrPort) error {
 	default:
 		_, err := result(0, errno)
 		return err
+	}
+}
+
+// connectUnix connects to a Unix socket. A path that begins with @ or NUL is an
+// abstract name.
+func connectUnix(fd int, path string) error {
+	address := unix.RawSockaddrUnix{Family: unix.AF_UNIX}
+	abstract := path != "" && (path[0] == '@' || path[0] == 0)
+	if len(path) > len(address.Path) || len(path) == len(address.Path) && !abstract {
+		return unix.EINVAL
+	}
+	for i := range len(path) {
+		address.Path[i] = int8(path[i])
+	}
+	length := unsafe.Offsetof(address.Path) + uintptr(len(path))
+	if abstract {
+		address.Path[0] = 0
+	} else {
+		length++ // the NUL at its end
+	}
+	for {
+		_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&address)), length) //nolint:gosec // as package syscall does
+		if errno != unix.EINTR {
+			_, err := result(0, errno)
+			return err
+		}
 	}
 }
 

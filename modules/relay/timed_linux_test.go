@@ -105,7 +105,7 @@ func (b *bubble) pair(t *testing.T) (near *Socket, far *bubbleEnd) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Socket{fd: fds[0], remote: new(net.TCPAddr), place: place{shard: b.sh}}, &bubbleEnd{b: b, fd: fds[1]}
+	return &Socket{fd: fds[0], remote: new(net.UnixAddr), place: place{shard: b.sh}}, &bubbleEnd{b: b, fd: fds[1]}
 }
 
 func startInBubble(t *testing.T, o *Options, w Owner) (client, server player) {

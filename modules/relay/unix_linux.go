@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,10 +28,7 @@ func (s *Socket) dialUnix(path string, first []byte) (err error) {
 		s.fd = -1
 		return os.NewSyscallError("socket", err)
 	}
-	for err = unix.EINTR; err == unix.EINTR; { //nolint:errorlint // an Errno
-		err = syscall.Connect(s.fd, &syscall.SockaddrUnix{Name: path}) // that of x/sys has no room for an abstract name of full length
-	}
-	if err != nil {
+	if err = connectUnix(s.fd, path); err != nil {
 		return os.NewSyscallError("connect", err)
 	}
 	if len(first) > 0 {
