@@ -95,6 +95,47 @@ func TestAcquireDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// tryOne is take by TryAcquire.
+func tryOne(t testing.TB, p *pool.Pool, r *pool.Request, i int) {
+	r.Reset()
+	r.Source = netip.AddrFrom4([4]byte{192, byte(i >> 16), byte(i >> 8), byte(i)})
+	l := p.TryAcquire(r)
+	if l == nil {
+		t.Error("TryAcquire gives no lease")
+		return
+	}
+	l.Release(pool.Served)
+}
+
+func TestTryAcquireDoesNotAllocate(t *testing.T) {
+	for name := range known {
+		for _, servers := range []int{10, 1000} {
+			p, r, i := loaded(t, name, servers), new(pool.Request), 0
+			if n := testing.AllocsPerRun(1000, func() {
+				tryOne(t, p, r, i)
+				i++
+			}); n != 0 {
+				t.Errorf("%s with %d servers: %v allocations", name, servers, n)
+			}
+		}
+	}
+}
+
+func BenchmarkTryAcquire(b *testing.B) {
+	for name := range known {
+		for _, servers := range []int{10, 100, 1000} {
+			b.Run(fmt.Sprintf("%s/servers=%d", name, servers), func(b *testing.B) {
+				p, r, i := loaded(b, name, servers), new(pool.Request), 0
+				b.ReportAllocs()
+				for b.Loop() {
+					tryOne(b, p, r, i)
+					i++
+				}
+			})
+		}
+	}
+}
+
 func BenchmarkAcquire(b *testing.B) {
 	for name := range known {
 		for _, servers := range []int{10, 100, 1000} {

@@ -21,6 +21,7 @@ type backend struct {
 	running []*Pool  // that have been asked for a server and are not closed, in order
 	pool    *Pool    // that serves: the last of them
 	view    View     // of that pool
+	free    int      // see anyFree
 	busy    int      // requests that have a server or wait for one
 	served  int      // those that have one
 	queue   queue    // for whichever server has room
@@ -124,7 +125,7 @@ func (b *backend) abandon() {
 		b.warm.Stop()
 		b.warm = nil
 	}
-	b.pool, b.view = nil, View{}
+	b.pool, b.view, b.free = nil, View{}, 0
 }
 
 // use makes a pool the one that serves.
@@ -186,7 +187,7 @@ func (b *backend) settle(why cause) {
 		starting = starting || s.state.starting()
 		p.dynamic = p.dynamic || s.dynamic()
 	}
-	b.view = newView(p.servers, p.allBackups)
+	b.view, b.free = newView(p.servers, p.allBackups), 0
 	for _, s := range b.view.Servers {
 		s.state.viewed = true
 	}

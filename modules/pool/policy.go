@@ -11,6 +11,10 @@ package pool
 // the connection waits for it, until the view changes and Pick is asked again. A
 // server that r avoids must not be returned, unless r is lenient.
 //
+// For a request that asks TryAcquire first, and then has to wait for one server
+// alone, Pick is called twice: a Pick that returns a server without room should not
+// change what the next one returns.
+//
 // A pool calls its policy, with everything below, from one goroutine at a time,
 // and v is always the view that Rebuild was called with last.
 type Policy interface {

@@ -29,7 +29,8 @@ var (
 // TestSimulation has random clients come, wait, hold, leave, fail and try again,
 // while servers go down and up, are drained and weighed, and configurations come,
 // go and fail; and looks after each step whether everything is as it must be. Time
-// is simulated.
+// is simulated. Half of the requests come by TryAcquire first: each fourth seed is run
+// again without, and must go the same way.
 func TestSimulation(t *testing.T) {
 	first, last := uint64(1), uint64(*simSeeds)
 	if *simSeed != 0 {
@@ -38,8 +39,12 @@ func TestSimulation(t *testing.T) {
 	for seed := first; seed <= last; seed++ {
 		failed := false
 		synctest.Test(t, func(t *testing.T) {
-			s := &simulation{rng: rand.New(rand.NewPCG(seed, 0)), model: make(map[string]*modelServer)}
+			s := newSimulation(seed)
+			s.tries = rand.New(rand.NewPCG(seed, 1))
 			s.run(*simSteps)
+			if seed%4 == 0 {
+				s.compare(newSimulation(seed), *simSteps)
+			}
 			if s.wrong != "" {
 				failed = true
 				t.Errorf("seed %d (-sim.seed=%[1]d): %s\nthe last steps:\n%s", seed, s.wrong, strings.Join(s.story[max(0, len(s.story)-30):], "\n"))
@@ -55,6 +60,7 @@ func TestSimulation(t *testing.T) {
 // goroutine.
 type simulation struct {
 	rng     *rand.Rand
+	tries   *rand.Rand // which requests come by TryAcquire first; nil: none
 	reg     pool.Registry
 	pools   []*simPool // open ones; the last serves
 	closed  []*simPool
@@ -80,6 +86,8 @@ type simClient struct {
 	timeout time.Duration
 	avoids  []string
 	lenient bool
+	// mustWait says that TryAcquire has found no server.
+	mustWait bool
 
 	result atomic.Pointer[simResult] // that the goroutine leaves behind
 	lease  *pool.Lease               // from the result, once the simulation has seen it
@@ -146,6 +154,7 @@ func (s *simulation) held() map[string]int64 {
 }
 
 func (s *simulation) step() {
+	time.Sleep(time.Nanosecond) // no two timers are to fire at once: a seed must replay
 	switch n := s.rng.IntN(100); {
 	case n < 35:
 		s.acquire()
@@ -182,13 +191,15 @@ func (s *simulation) acquire() {
 }
 
 func (s *simulation) ask(c *simClient) {
-	time.Sleep(time.Microsecond) // no two timeouts are to come at once: a seed must replay
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel, c.began, c.timeout = cancel, time.Now(), s.current().config.QueueTimeout
-	c.lease = nil
+	c.lease, c.mustWait = nil, false
 	c.result.Store(nil)
 	c.request.Queued = pool.Queued{}
 	s.tell("client %d asks, avoiding %v", c.id, c.avoids)
+	if s.tries != nil && s.tries.IntN(2) == 0 && s.try(c) {
+		return
+	}
 	go func() {
 		lease, err := c.asked.Acquire(ctx, &c.request)
 		c.result.Store(&simResult{time.Now(), lease, err})
@@ -277,6 +288,9 @@ func (s *simulation) collect() {
 		}
 		c.lease = result.lease
 		s.tell("client %d gets %s", c.id, c.lease.Server.Name)
+		if c.mustWait && c.request.Queued.Server+c.request.Queued.Backend == 0 {
+			s.fail("client %d gets %s without a wait, and TryAcquire has found none", c.id, c.lease.Server.Name)
+		}
 		s.granted(c)
 	}
 }

@@ -159,11 +159,13 @@ func (b *backend) move() {
 			waiting = s.queue.appendTo(waiting)
 		}
 	}
-	for _, w := range waiting {
-		b.countOut(w.server)
-	}
 	waiting = b.queue.appendTo(waiting)
 	slices.SortFunc(waiting, func(a, o *waiter) int { return cmp.Compare(a.since, o.since) })
+	for _, w := range waiting { // in order: the policy may go by it
+		if w.server != nil {
+			b.countOut(w.server)
+		}
+	}
 	full := false // nobody has room: it need not be looked for again
 	for _, w := range waiting {
 		picky := w.server != nil || len(w.request.avoid) > 0
