@@ -12,24 +12,24 @@ import (
 func TestActions(t *testing.T) {
 	app, _ := newApp(t, "web", "sorry")
 	web, sorry := app.Backends["web"], app.Backends["sorry"]
-	for words, want := range map[string]action{
-		"reject":        {verb: reject},
-		"close":         {verb: closeIt},
-		"reset":         {verb: reset},
-		"drop":          {verb: drop},
-		"default":       {verb: useBackend, backend: web},
-		"backend web":   {verb: useBackend, backend: web},
-		"backend sorry": {verb: useBackend, backend: sorry},
+	for words, want := range map[string]Action{
+		"reject":        {Verb: Reject},
+		"close":         {Verb: Close},
+		"reset":         {Verb: Reset},
+		"drop":          {Verb: Drop},
+		"default":       {Verb: UseBackend, Backend: web},
+		"backend web":   {Verb: UseBackend, Backend: web},
+		"backend sorry": {Verb: UseBackend, Backend: sorry},
 	} {
-		for outcome, r := range reasonNames {
+		for outcome, r := range Reasons {
 			actions, err := newActions(app, map[string]string{outcome: words}, web)
 			if err != nil {
 				t.Errorf("on %s %s: %v", outcome, words, err)
 			}
 			for other, got := range actions {
-				expected := map[reason]action{sslv2: {verb: useBackend, backend: web}} // all others reject
+				expected := map[Reason]Action{SSLv2: {Verb: UseBackend, Backend: web}} // all others reject
 				expected[r] = want
-				if got != expected[reason(other)] {
+				if got != expected[Reason(other)] {
 					t.Errorf("on %s %s: reason %d has %+v", outcome, words, other, got)
 				}
 			}
@@ -46,7 +46,7 @@ func TestActionsWithoutADefaultBackend(t *testing.T) {
 		t.Fatal(err)
 	}
 	for r, got := range actions {
-		if got != (action{verb: reject}) {
+		if got != (Action{Verb: Reject}) {
 			t.Errorf("reason %d has %+v", r, got)
 		}
 	}
@@ -84,12 +84,12 @@ func TestEveryOutcomeHasAWord(t *testing.T) {
 				t.Errorf("%v has a word", outcome)
 			}
 		default:
-			if named, known := reasonNames[outcome.String()]; !ok || !known || named != r {
+			if named, known := Reasons[outcome.String()]; !ok || !known || named != r {
 				t.Errorf("%v has no word", outcome)
 			}
 		}
 	}
-	if len(reasonNames) != int(reasons) {
-		t.Errorf("%d words for %d reasons", len(reasonNames), reasons)
+	if len(Reasons) != int(reasons) {
+		t.Errorf("%d words for %d reasons", len(Reasons), reasons)
 	}
 }

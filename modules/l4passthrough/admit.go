@@ -80,14 +80,14 @@ func (c *connection) look(final bool) *content.View {
 // variable returns a variable of the connection, or one that all share.
 func (c *connection) variable(name string) (sample.Value, bool) {
 	if strings.HasPrefix(name, balancer.SharedScope) {
-		return c.h.app.Variable(name)
+		return c.f.App.Variable(name)
 	}
 	return l4acl.Variable(c.cx, name)
 }
 
 func (c *connection) setVar(name string, v sample.Value) {
 	if strings.HasPrefix(name, balancer.SharedScope) {
-		c.h.app.SetVariable(name, v)
+		c.f.App.SetVariable(name, v)
 		return
 	}
 	var value any // none forgets it
@@ -189,7 +189,7 @@ func (c *connection) await(due time.Time) (expired, gone bool) {
 // silence is when the frontend's timeout for the client is over; zero where
 // there is none.
 func (c *connection) silence() time.Time {
-	timeout := time.Duration(c.h.TimeoutClient)
+	timeout := c.f.TimeoutClient
 	if timeout <= 0 {
 		return time.Time{}
 	}
@@ -209,7 +209,7 @@ func (c *connection) left(end tcplog.End, err error) {
 		return
 	}
 	if c.record.Backend == "" {
-		if b, _, err := c.h.router.route(c.look(true)); err == nil && b != nil {
+		if b, _, err := c.f.Router.Route(c.look(true)); err == nil && b != nil {
 			c.record.Backend = b.Name()
 		}
 	}
@@ -237,11 +237,11 @@ func (c *connection) refusedBy() *content.Rule {
 func (c *connection) noteRefused(by *content.Rule) {
 	kind := "content"
 	switch c.deciding {
-	case &c.h.early[0]:
+	case c.f.Connection:
 		kind = "connection"
-	case &c.h.early[1]:
+	case c.f.Session:
 		kind = "session"
-	case c.h.Content:
+	case c.f.Content:
 	default:
 		kind = fmt.Sprintf("backend %q content", c.record.Backend)
 	}
@@ -249,7 +249,7 @@ func (c *connection) noteRefused(by *content.Rule) {
 }
 
 // verbOf is what is done with a connection that rules end.
-var verbOf = map[content.Action]verb{content.Reject: reject, content.Close: closeIt, content.Reset: reset, content.Drop: drop}
+var verbOf = map[content.Action]Verb{content.Reject: Reject, content.Close: Close, content.Reset: Reset, content.Drop: Drop}
 
 // perform does what a rule has decided. False means that the connection is over.
 func (c *connection) perform(a content.Action, by *content.Rule) bool {

@@ -14,7 +14,7 @@ import (
 
 // mapRouter has a map of that many names, of which a tenth are wildcards and a
 // tenth suffixes. Two rules that do not match stand before it.
-func mapRouter(t testing.TB, names int) *router {
+func mapRouter(t testing.TB, names int) *Router {
 	t.Helper()
 	var lines strings.Builder
 	first := []string{"www.", "www.", "www.", "www.", "www.", "www.", "www.", "www.", "*.", "."}
@@ -54,7 +54,7 @@ func BenchmarkRoute(b *testing.B) {
 			k := 0
 			for b.Loop() {
 				view.Hello = hellos[k%len(hellos)]
-				if backend, _, err := r.route(view); backend == nil || err != nil {
+				if backend, _, err := r.Route(view); backend == nil || err != nil {
 					b.Fatal(backend, err)
 				}
 				k++
@@ -78,10 +78,10 @@ func TestRouteDoesNotAllocate(t *testing.T) {
 	for _, hello := range hellos {
 		views = append(views, seen(hello, nil))
 	}
-	for name, r := range map[string]*router{"a map": mapRouter(t, 100), "conditions": conditional} {
+	for name, r := range map[string]*Router{"a map": mapRouter(t, 100), "conditions": conditional} {
 		got := testing.AllocsPerRun(20, func() {
 			for _, view := range views {
-				if backend, _, err := r.route(view); backend == nil || err != nil {
+				if backend, _, err := r.Route(view); backend == nil || err != nil {
 					t.Fatal(backend, err)
 				}
 			}

@@ -51,7 +51,7 @@ func TestRetryBudget(t *testing.T) {
 			group.Wait()
 		})
 		var connects uint64
-		for _, s := range h.router.fallback.Pool().Servers() {
+		for _, s := range h.router.Default.Pool().Servers() {
 			connects += s.Failed()
 		}
 		if connects != c.want {

@@ -166,7 +166,7 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 // refusals are the words for rules that end connections.
 func (h *Handler) refusals() options.Table {
 	table := make(options.Table)
-	for word := range verbs {
+	for word := range Verbs {
 		table[word] = options.Many(func(d *caddyfile.Dispenser) error { return h.parseRule(d, &Rule{Action: word}) })
 	}
 	return table

@@ -107,7 +107,7 @@ func TestNoAddress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := &Handler{On: map[string]string{"not_tls": "default"}}
 			cx, line := oneSession(t, c.template, h, elsewhere, c.sent)
-			if s := h.router.fallback.Pool().Servers()[0]; s.Failed() != 0 || s.Sessions() != 0 {
+			if s := h.router.Default.Pool().Servers()[0]; s.Failed() != 0 || s.Sessions() != 0 {
 				t.Errorf("the server has %d failures and %d sessions", s.Failed(), s.Sessions())
 			}
 			fields := line.ContextMap()

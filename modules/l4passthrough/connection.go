@@ -26,7 +26,7 @@ import (
 // connection is one client on its way from the hello to the log line. What it
 // takes on the way, end gives back.
 type connection struct {
-	h     *Handler
+	f     *Frontend
 	cx    *layer4.Connection
 	view  *layer4.Connection // see matching; nil until a matcher needs it
 	seen  content.View       // see look
@@ -55,8 +55,8 @@ type connection struct {
 	departed  error // set before gone is closed
 }
 
-func newConnection(h *Handler, cx *layer4.Connection) *connection {
-	c := &connection{h: h, cx: cx, began: time.Now(), hello: clienthello.NewInspection(h.MaxHello)}
+func newConnection(f *Frontend, cx *layer4.Connection) *connection {
+	c := &connection{f: f, cx: cx, began: time.Now(), hello: clienthello.NewInspection(f.MaxHello)}
 	// Other routes and handlers may have taken their time before this one. That
 	// time is carried over and not the time of day, which can be set.
 	if accepted, ok := cx.Replacer().Get(layer4.ConnWrapTimeReplKey); ok {
@@ -64,10 +64,10 @@ func newConnection(h *Handler, cx *layer4.Connection) *connection {
 			c.began = c.began.Add(-max(0, c.began.Sub(at)))
 		}
 	}
-	c.record = tcplog.New(h.Name, cx.RemoteAddr(), cx.LocalAddr())
+	c.record = tcplog.New(f.Name, cx.RemoteAddr(), cx.LocalAddr())
 	c.record.Accepted = c.began
 	c.stage, c.gone = tcplog.KilledHello, make(chan struct{})
-	h.feconn.Add(1)
+	f.conns.Add(1)
 	present.arrive(c)
 	return c
 }
@@ -77,7 +77,7 @@ func (c *connection) serve() {
 	if backend == nil || c.pass(backend) {
 		return
 	}
-	standIn := c.refuse(noServer)
+	standIn := c.refuse(NoServer)
 	if standIn == nil || standIn != backend && c.pass(standIn) {
 		return
 	}
@@ -159,7 +159,7 @@ func (c *connection) readOnce() bool {
 // enter makes a connection one of a backend.
 func (c *connection) enter(b *balancer.Backend) {
 	c.leaveBackend()
-	c.terms, c.backend, c.record.Backend = c.h.termsFor(b), b, b.Name()
+	c.terms, c.backend, c.record.Backend = c.f.termsFor(b), b, b.Name()
 	c.terms.beconn.Add(1)
 }
 
@@ -175,16 +175,16 @@ func (c *connection) leaveBackend() {
 // choose waits for what is asked and picks the backend: nil where there is none,
 // after the client has been told as configured.
 func (c *connection) choose() *balancer.Backend {
-	for i := range c.h.early {
-		if rules := &c.h.early[i]; len(rules.Rules) > 0 && !c.admitted(rules, false) {
+	for _, rules := range [...]*content.Config{c.f.Connection, c.f.Session} {
+		if rules != nil && len(rules.Rules) > 0 && !c.admitted(rules, false) {
 			return nil
 		}
 	}
-	if c.h.Content == nil {
+	if c.f.Content == nil {
 		return c.chooseByHello()
 	}
 	c.takeReadAhead()
-	if !c.admitted(c.h.Content, true) || c.h.router.needsRequest() && !c.attempt() {
+	if !c.admitted(c.f.Content, true) || c.f.Router.needsRequest() && !c.attempt() {
 		return nil
 	}
 	return c.route()
@@ -212,7 +212,7 @@ func (c *connection) chooseByHello() *balancer.Backend {
 // inspect reads until there is a verdict, the delay is over or the client has
 // gone.
 func (c *connection) inspect() clienthello.Outcome {
-	deadline := c.began.Add(time.Duration(c.h.InspectDelay))
+	deadline := c.began.Add(c.f.InspectDelay)
 	if err := c.cx.SetReadDeadline(deadline); err != nil {
 		return c.hello.Leave()
 	}
@@ -244,20 +244,20 @@ func (c *connection) takeReadAhead() {
 
 func (c *connection) route() *balancer.Backend {
 	c.noteHello()
-	backend, by, err := c.h.router.route(c.look(true))
+	backend, by, err := c.f.Router.Route(c.look(true))
 	if err != nil {
 		c.fail(err)
 		return nil
 	}
 	if by != nil {
 		c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
-		c.record.Error = fmt.Sprintf("rule %d: %s", by.number, by.Action)
-		c.turnAway(verbs[by.Action], alertAccessDenied)
+		c.record.Error = fmt.Sprintf("rule %d: %s", by.number, by.Target.verb)
+		c.turnAway(by.Target.verb, alertAccessDenied)
 		return nil
 	}
 	if backend == nil {
 		c.record.Error = "no rule matches and there is no default backend"
-		return c.refuse(noMatch)
+		return c.refuse(NoMatch)
 	}
 	return backend
 }
@@ -338,16 +338,16 @@ func (c *connection) forget() {
 func (c *connection) end() {
 	p := recover()
 	if p != nil {
-		c.h.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
+		c.f.Logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 	}
 	c.forget()
 	if c.handedOver {
 		return
 	}
 	defer present.leave(c)
-	defer c.h.feconn.Add(-1)
+	defer c.f.conns.Add(-1)
 	c.leaveBackend()
-	c.record.FEConn = c.h.feconn.Load()
+	c.record.FEConn = c.f.conns.Load()
 	switch {
 	case p != nil:
 		c.record.Panicked(p)
@@ -360,5 +360,5 @@ func (c *connection) end() {
 	if !c.broken && c.whyGone() == nil {
 		c.closeInOrder()
 	}
-	ended(c.h.logger, c.lease, pool.Served, &c.record, c.began)
+	ended(c.f.Logger, c.lease, pool.Served, &c.record, c.began)
 }

@@ -18,7 +18,7 @@ func TestBeganAtAccept(t *testing.T) {
 	cx := layer4.WrapConnection(new(hellotest.Conn), nil, zap.NewNop())
 	const earlier = 3 * time.Second
 	cx.Replacer().Set(layer4.ConnWrapTimeReplKey, time.Now().Add(-earlier).UTC())
-	c := newConnection(&Handler{feconn: new(count)}, cx)
+	c := newConnection(&Frontend{conns: new(count)}, cx)
 	defer c.hello.Release()
 	if since := time.Since(c.began); since < earlier || since > earlier+time.Minute {
 		t.Errorf("began %v ago, want %v", since, earlier)
@@ -31,7 +31,7 @@ func TestBeganAtAccept(t *testing.T) {
 // However many rules have matchers of other kinds, they look at one connection.
 func TestMatchersShareOneConnection(t *testing.T) {
 	cx := layer4.WrapConnection(new(hellotest.Conn), nil, zap.NewNop())
-	c := newConnection(&Handler{feconn: new(count)}, cx)
+	c := newConnection(&Frontend{conns: new(count)}, cx)
 	defer c.hello.Release()
 	c.hello.Feed(hellotest.Hello(t, "a.example.test"))
 	first := c.matching()

@@ -61,9 +61,9 @@ func TestCountsInTheLog(t *testing.T) {
 	for i, client := range clients {
 		client.Close()
 		others := int64(len(clients) - i - 1)
-		for over := time.Now().Add(20 * time.Second); h.feconn.Load() != others || logged.Len() != i+1 || int64(present.left()-before) > others; time.Sleep(time.Millisecond) {
+		for over := time.Now().Add(20 * time.Second); h.frontend.conns.Load() != others || logged.Len() != i+1 || int64(present.left()-before) > others; time.Sleep(time.Millisecond) {
 			if time.Now().After(over) {
-				t.Fatalf("%d lines, %d connections of the frontend, %d of the process", logged.Len(), h.feconn.Load(), present.left()-before)
+				t.Fatalf("%d lines, %d connections of the frontend, %d of the process", logged.Len(), h.frontend.conns.Load(), present.left()-before)
 			}
 		}
 		fields := logged.All()[i].ContextMap()

@@ -48,7 +48,7 @@ func (passing) Check(context.Context, pool.Target) pool.Result {
 func dialing(t *testing.T, hello []byte) *connection {
 	t.Helper()
 	s := specimen{raw: hello, hello: inspected(t, hello)}
-	c := &connection{h: new(Handler), cx: s.connection(), hello: s.hello, gone: make(chan struct{})}
+	c := &connection{f: new(Frontend), cx: s.connection(), hello: s.hello, gone: make(chan struct{})}
 	c.input.tried = true
 	return c
 }

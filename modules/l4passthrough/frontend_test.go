@@ -181,16 +181,16 @@ func TestRelayOptions(t *testing.T) {
 		ClientFin: caddy.Duration(4 * s), ServerFin: caddy.Duration(5 * s),
 	}}
 	for _, c := range []struct {
-		h    *Handler
+		f    *Frontend
 		want relay.Options
 	}{
-		{new(Handler), relay.Options{ClientTimeout: s, ServerTimeout: 2 * s, Tunnel: 3 * s, ClientFin: 4 * s, ServerFin: 5 * s}},
+		{new(Frontend), relay.Options{ClientTimeout: s, ServerTimeout: 2 * s, Tunnel: 3 * s, ClientFin: 4 * s, ServerFin: 5 * s}},
 		{
-			&Handler{TimeoutClient: caddy.Duration(6 * s), TimeoutClientFin: balancer.Never},
+			&Frontend{Config: Config{TimeoutClient: 6 * s, TimeoutClientFin: time.Duration(balancer.Never)}},
 			relay.Options{ClientTimeout: 6 * s, ServerTimeout: 2 * s, Tunnel: 3 * s, ClientFin: -1, ServerFin: 5 * s},
 		},
 	} {
-		if diff := cmp.Diff(c.want, c.h.relayOptions(&backend)); diff != "" {
+		if diff := cmp.Diff(c.want, c.f.relayOptions(&backend)); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
 		}
 	}

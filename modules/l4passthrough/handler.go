@@ -14,7 +14,6 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -117,12 +116,10 @@ type Handler struct {
 	app       *balancer.App
 	placement *placement // nil: it is in no layer4 server
 
-	logger  *zap.Logger
-	early   [2]content.Config // of Connection and Session
-	router  *router
-	actions [reasons]action
-	feconn  *count   // connections of the frontend
-	terms   sync.Map // *balancer.Backend → *terms
+	logger   *zap.Logger
+	early    [2]content.Config // of Connection and Session
+	router   *Router
+	frontend *Frontend
 }
 
 // CaddyModule returns the Caddy module information.
@@ -174,7 +171,7 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	if err := app.AddFrontend(h.Name, h.Origin); err != nil {
 		return err
 	}
-	h.app, h.feconn = app, frontends.named(h.Name)
+	h.app = app
 	if err := h.check(); err != nil {
 		return err
 	}
@@ -198,11 +195,24 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	if err := h.checkQuestions(app); err != nil {
 		return err
 	}
-	h.actions, err = newActions(app, h.On, fallback)
+	actions, err := newActions(app, h.On, fallback)
 	if r := (*actionError)(nil); errors.As(err, &r) {
 		return h.at("on."+r.outcome, 0, err)
 	}
+	h.frontend = New(h.config(actions))
 	return err
+}
+
+// config returns what the frontend does at run time.
+func (h *Handler) config(actions Actions) Config {
+	return Config{
+		Name: h.Name, ID: h.ID, DefaultBackend: h.DefaultBackend,
+		Connection: &h.early[0], Session: &h.early[1], Content: h.Content,
+		InspectDelay: time.Duration(h.InspectDelay), MaxHello: h.MaxHello,
+		Router: h.router, Actions: actions,
+		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin),
+		Listener: h.listener, App: h.app, Logger: h.logger,
+	}
 }
 
 // check says what is wrong with the frontend's own options.
@@ -235,7 +245,7 @@ func (h *Handler) checkContent() error {
 		return fmt.Errorf("it has inspect_delay %v and content: expected inspect_delay in content, if at all", time.Duration(h.InspectDelay))
 	}
 	for _, outcome := range slices.Sorted(maps.Keys(h.On)) {
-		if r, err := reasonNamed(outcome); err == nil && r != noMatch && r != noServer {
+		if r, err := reasonNamed(outcome); err == nil && r != NoMatch && r != NoServer {
 			return fmt.Errorf("on %s: with content, rules say what becomes of that: expected no_match or no_server", outcome)
 		}
 	}
@@ -326,9 +336,7 @@ func (h *Handler) Handle(cx *layer4.Connection, _ layer4.Handler) error {
 	if _, udp := cx.LocalAddr().(*net.UDPAddr); udp {
 		return errors.New("passthrough: a datagram listener: expected a stream (TCP)")
 	}
-	c := newConnection(h, cx)
-	defer c.end()
-	c.serve()
+	h.frontend.Serve(cx)
 	return nil
 }
 

@@ -13,28 +13,28 @@ import (
 )
 
 // checkHidden refuses a rule to which those before it leave nothing.
-func (r *router) checkHidden(i int) error {
-	rule := r.rules[i]
+func (r *Router) checkHidden(i int) error {
+	rule := r.routes[i]
 	by, hidden := r.hides(rule)
 	if !hidden {
 		return nil
 	}
-	return fmt.Errorf("rule %d (%v) can never match: earlier rules take all that it would, first of them rule %d (%v); move it up or remove it",
-		i+1, rule, by+1, r.rules[by])
+	return fmt.Errorf("rule %d (%s) can never match: earlier rules take all that it would, first of them rule %d (%s); move it up or remove it",
+		i+1, rule.Name, by+1, r.routes[by].Name)
 }
 
 // hides finds the first rule among those added that hides rule.
-func (r *router) hides(rule *Rule) (by int, hidden bool) {
-	if i := slices.IndexFunc(r.others, func(i int) bool { return r.takesAll(r.rules[i]) }); i >= 0 {
+func (r *Router) hides(rule *Route) (by int, hidden bool) {
+	if i := slices.IndexFunc(r.others, func(i int) bool { return r.takesAll(r.routes[i]) }); i >= 0 {
 		return r.others[i], true
 	}
-	if rule.condition.Unless {
+	if rule.Condition.Unless {
 		return 0, false
 	}
 	if by, hidden := hiddenPatterns(&r.names, rule.patterns()); hidden {
 		return by, true
 	}
-	for i, set := range rule.condition.Sets {
+	for i, set := range rule.Condition.Sets {
 		first, hidden := hiddenSet(&r.names, set)
 		if !hidden {
 			return 0, false
@@ -43,25 +43,25 @@ func (r *router) hides(rule *Rule) (by int, hidden bool) {
 			by = first
 		}
 	}
-	return by, len(rule.condition.Sets) > 0
+	return by, len(rule.Condition.Sets) > 0
 }
 
 // takesAll reports whether nothing gets past the rule.
-func (r *router) takesAll(rule *Rule) bool {
+func (r *Router) takesAll(rule *Route) bool {
 	switch {
-	case rule.targets.isMap:
+	case rule.Target.isMap:
 		return false
-	case r.lenient:
-		return rule.condition.Always()
+	case r.Lenient:
+		return rule.Condition.Always()
 	default:
 		return rule.matchesAll()
 	}
 }
 
 // patterns are those of the rule's map.
-func (r *Rule) patterns() []string {
-	patterns := make([]string, 0, len(r.targets.entries))
-	for _, e := range r.targets.entries {
+func (r *Route) patterns() []string {
+	patterns := make([]string, 0, len(r.Target.entries))
+	for _, e := range r.Target.entries {
 		patterns = append(patterns, e.pattern)
 	}
 	return patterns
@@ -93,16 +93,16 @@ func hiddenPatterns(table *names.Table, patterns []string) (rule int, hidden boo
 
 // warnHidden tells of names in a map that earlier rules take: they may be meant
 // so, but they may not.
-func (r *router) warnHidden(logger *zap.Logger, i int) {
+func (r *Router) warnHidden(i int) {
 	var hidden []string
-	for _, pattern := range r.rules[i].patterns() {
+	for _, pattern := range r.routes[i].patterns() {
 		if _, taken := r.names.Hides(pattern); taken {
 			hidden = append(hidden, pattern)
 		}
 	}
 	if len(hidden) > 0 {
-		logger.Warn("names in a backend_map that earlier rules take can never match",
-			zap.String("backend_map", r.rules[i].BackendMap),
+		r.Logger.Warn("names in a backend_map that earlier rules take can never match",
+			zap.String("backend_map", r.routes[i].Target.file),
 			zap.Int("names", len(hidden)),
 			zap.String("first", hidden[0]))
 	}

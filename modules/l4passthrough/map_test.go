@@ -33,7 +33,7 @@ func TestMap(t *testing.T) {
 		"":                   "fallback",
 	} {
 		s := newSpecimen(t, name, "")
-		if got, _, err := r.route(seen(s.hello, nil)); got != app.Backends[want] || err != nil {
+		if got, _, err := r.Route(seen(s.hello, nil)); got != app.Backends[want] || err != nil {
 			t.Errorf("%q: backend %v, %v; want %s", name, got, err, want)
 		}
 	}
@@ -66,7 +66,7 @@ func TestTemplates(t *testing.T) {
 				want = app.Backends[fallback]
 			}
 			s := newSpecimen(t, c.name, "")
-			if got, _, err := r.route(seen(s.hello, s.connection)); got != want || err != nil {
+			if got, _, err := r.Route(seen(s.hello, s.connection)); got != want || err != nil {
 				t.Errorf("%s with %q, default %s: backend %v, %v; want %s", c.template, c.name, fallback, got, err, c.want)
 			}
 		}
@@ -187,17 +187,11 @@ func TestWarningOfHiddenNames(t *testing.T) {
 		"suffix":    {anyDeep, 3, "c.example.test"},
 	} {
 		app, ctx := newApp(t, "web", "api")
-		parsed := rules(t, `[%s, {"backend_map": %q}]`, c.rule, file)
-		r, err := newRouter(ctx, app, parsed[:1], nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := parsed[1].provision(ctx, app); err != nil {
-			t.Fatal(err)
-		}
-		r.rules = parsed
 		core, logged := observer.New(zapcore.DebugLevel)
-		r.warnHidden(zap.New(core), 1)
+		r := &Router{Logger: zap.New(core)}
+		if err := addRules(ctx, app, r, rules(t, `[%s, {"backend_map": %q}]`, c.rule, file)); err != nil {
+			t.Fatal(err)
+		}
 		if c.names == 0 {
 			if logged.Len() > 0 {
 				t.Errorf("%s: %v", name, logged.All())

@@ -24,10 +24,10 @@ const (
 // alerts are what reject says to a client that spoke TLS; to others, and where
 // the hello did not come in time, it says nothing.
 var alerts = [reasons]byte{
-	noMatch:   alertUnrecognizedName,
-	noServer:  alertInternalError,
-	malformed: alertDecodeError,
-	tooLarge:  alertDecodeError,
+	NoMatch:   alertUnrecognizedName,
+	NoServer:  alertInternalError,
+	Malformed: alertDecodeError,
+	TooLarge:  alertDecodeError,
 }
 
 // farewell bounds how long, and how much, a client is listened to after an
@@ -40,38 +40,38 @@ const (
 
 // refuse does what is configured for a connection that has no server, or
 // returns the backend that it is to go to instead.
-func (c *connection) refuse(why reason) *balancer.Backend {
-	a := c.h.actions[why]
-	if a.verb == useBackend {
-		return a.backend
+func (c *connection) refuse(why Reason) *balancer.Backend {
+	a := c.f.Actions[why]
+	if a.Verb == UseBackend {
+		return a.Backend
 	}
 	switch why {
-	case noServer: // connect has said how that ended
-	case noMatch:
+	case NoServer: // connect has said how that ended
+	case NoMatch:
 		c.record.End, c.record.EndedBy = tcplog.NoBackend, relay.Proxy
 	default:
 		c.record.End, c.record.EndedBy = tcplog.Refused, relay.Proxy
 		if c.record.Error == "" {
-			c.record.Error = fmt.Sprintf("on %s: %s", why, a.verb)
+			c.record.Error = fmt.Sprintf("on %s: %s", why, a.Verb)
 		}
 	}
-	c.turnAway(a.verb, alerts[why])
+	c.turnAway(a.Verb, alerts[why])
 	return nil
 }
 
 // turnAway ends a connection that goes to no backend. The alert is what reject
 // sends; 0: none.
-func (c *connection) turnAway(v verb, alert byte) {
+func (c *connection) turnAway(v Verb, alert byte) {
 	switch v {
-	case reject:
+	case Reject:
 		if alert != 0 {
 			c.alert(alert)
 		}
-	case reset:
+	case Reset:
 		c.reset()
-	case drop:
+	case Drop:
 		c.drop()
-	case closeIt, useBackend:
+	case Close, UseBackend:
 	}
 }
 

@@ -142,9 +142,9 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 		t.Error(err)
 	}
 	line = onlyLine(t, logged)
-	for over := time.Now().Add(20 * time.Second); h.feconn.Load() != 0; time.Sleep(time.Millisecond) {
+	for over := time.Now().Add(20 * time.Second); h.frontend.conns.Load() != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(over) {
-			t.Fatalf("the frontend has %d connections, and all are over", h.feconn.Load())
+			t.Fatalf("the frontend has %d connections, and all are over", h.frontend.conns.Load())
 		}
 	}
 	return got, line, err

@@ -28,7 +28,7 @@ func responding(t *testing.T, rules string) (r *response, server net.Conn) {
 	client, _ := net.Pipe()
 	ours, server := net.Pipe()
 	t.Cleanup(func() { client.Close(); ours.Close(); server.Close() })
-	c := &connection{h: h, cx: layer4.WrapConnection(client, nil, zap.NewNop()), session: &session{lease: new(pool.Lease)}, server: ours}
+	c := &connection{f: h.frontend, cx: layer4.WrapConnection(client, nil, zap.NewNop()), session: &session{lease: new(pool.Lease)}, server: ours}
 	c.backend = app.Backends["b"]
 	return c.hold().(*response), server
 }

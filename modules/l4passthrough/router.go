@@ -6,103 +6,75 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// router picks the backend for a hello: the first rule that matches, else the
-// default backend. Rules that are plain names are one table; the others are
+// Router picks the backend for a hello: the first route that matches, else the
+// default backend. Routes that are plain names are one table; the others are
 // tried one after the other, and only those before the table's answer.
-type router struct {
-	rules    []*Rule
-	names    names.Table // value: a place in the rule's targets
-	others   []int       // indexes of the rules that are not in names, in order
-	fallback *balancer.Backend
+type Router struct {
+	Default *balancer.Backend // nil: none
+	Logger  *zap.Logger       // for warnings of routes
 
-	// Not only hellos are routed (content), by rules in which a mistake is as
-	// likely somebody's habit: one that can never match is warned of.
-	lenient bool
+	// Lenient is set where not only hellos are routed (content), by rules in which a
+	// mistake is as likely somebody's habit: one that can never match is warned of.
+	Lenient bool
+
+	routes []*Route
+	names  names.Table // value: a place in the route's target
+	others []int       // indexes of the routes that are not in names, in order
 }
 
-func newRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*router, error) {
-	r := &router{fallback: fallback}
-	return r, r.load(ctx, app, rules)
-}
+// Routes are those that have been added, in their order.
+func (r *Router) Routes() []*Route { return r.routes }
 
-func newContentRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*router, error) {
-	r := &router{fallback: fallback, lenient: true}
-	return r, r.load(ctx, app, rules)
-}
-
-func (r *router) load(ctx caddy.Context, app *balancer.App, rules []*Rule) error {
-	r.rules = rules
-	for i := range rules {
-		if err := r.loadRule(ctx, app, i); err != nil {
-			return &ruleError{i, err}
-		}
-	}
-	return nil
-}
-
-// ruleError is what is wrong with a rule.
-type ruleError struct {
-	rule int
-	error
-}
-
-func (e *ruleError) Unwrap() error { return e.error }
-
-func (r *router) loadRule(ctx caddy.Context, app *balancer.App, i int) error {
-	rule := r.rules[i]
-	if rule == nil {
-		return fmt.Errorf("rule %d: expected an object with match, and backend or action", i+1)
-	}
-	rule.number = i + 1
-	if err := rule.provision(ctx, app); err != nil {
-		return fmt.Errorf("rule %d: %w", i+1, err)
-	}
+// Add adds a route behind those that there are. The error names it.
+func (r *Router) Add(route *Route) error {
+	i := len(r.routes)
+	route.number = i + 1
+	r.routes = append(r.routes, route)
 	switch err := r.checkHidden(i); {
 	case err == nil:
-	case r.lenient:
-		ctx.Logger().Warn(err.Error())
+	case r.Lenient:
+		r.Logger.Warn(err.Error())
 	default:
 		return err
 	}
-	r.warnHidden(ctx.Logger(), i)
+	r.warnHidden(i)
 	if err := r.add(i); err != nil {
 		return fmt.Errorf("rule %d: %w", i+1, err)
 	}
 	return nil
 }
 
-// add compiles a rule.
-func (r *router) add(i int) error {
-	rule := r.rules[i]
-	entries, ok := rule.names()
+// add compiles a route.
+func (r *Router) add(i int) error {
+	route := r.routes[i]
+	entries, ok := route.names()
 	table := &r.names
 	if !ok {
 		r.others = append(r.others, i)
-		table = &rule.table
+		table = &route.table
 	}
 	for _, e := range entries {
 		if err := table.Add(e.pattern, names.Target{Rule: i, Value: e.place}); err != nil {
 			return err
 		}
 	}
-	rule.targets.entries = nil
+	route.Target.entries = nil
 	return nil
 }
 
-// route is the backend for what a view, which is final, shows; nil where there
+// Route returns the backend for what a view, which is final, shows; nil where there
 // is none, or where a rule refuses the connection, which is by. A view has a connection for matchers of other kinds and for
 // templates; it is asked for only if one of them is. An error means that a
 // matcher failed: what the rule would have said is not known, so no other rule
 // may speak for it.
-func (r *router) route(v *content.View) (b *balancer.Backend, by *Rule, err error) {
+func (r *Router) Route(v *content.View) (b *balancer.Backend, by *Route, err error) {
 	var (
 		first names.Target
 		found bool
@@ -114,7 +86,7 @@ func (r *router) route(v *content.View) (b *balancer.Backend, by *Rule, err erro
 		if found && i > first.Rule {
 			break
 		}
-		place, matched, err := r.rules[i].match(v)
+		place, matched, err := r.routes[i].match(v)
 		if err != nil {
 			return nil, nil, fmt.Errorf("rule %d: %w", i+1, err)
 		}
@@ -124,15 +96,15 @@ func (r *router) route(v *content.View) (b *balancer.Backend, by *Rule, err erro
 		}
 	}
 	if found {
-		rule := r.rules[first.Rule]
-		if rule.refuses() {
-			return nil, rule, nil
+		route := r.routes[first.Rule]
+		if route.Target.refuses {
+			return nil, route, nil
 		}
-		if b := rule.targets.at(first.Value, v); b != nil {
+		if b := route.Target.at(first.Value, v); b != nil {
 			return b, nil, nil
 		}
 	}
-	return r.fallback, nil, nil
+	return r.Default, nil, nil
 }
 
 // serverName is that of the hello, empty if the hello has none; ok is false
@@ -146,24 +118,6 @@ func serverName(v *content.View) (name []byte, ok bool) {
 
 // needsRequest reports whether what the client sends has a part in where it
 // goes.
-func (r *router) needsRequest() bool {
-	return slices.ContainsFunc(r.rules, (*Rule).needsRequest)
-}
-
-// match says whether the rule takes the connection, and with which of its
-// backends.
-func (r *Rule) match(v *content.View) (place int, matched bool, err error) {
-	if r.targets.isMap {
-		name, ok := serverName(v)
-		if !ok {
-			return 0, false, nil
-		}
-		to, listed := r.table.Lookup(name)
-		if !listed {
-			return 0, false, nil
-		}
-		place = to.Value
-	}
-	verdict, err := r.condition.Match(v)
-	return place, verdict == sample.Pass, err
+func (r *Router) needsRequest() bool {
+	return slices.ContainsFunc(r.routes, (*Route).needsRequest)
 }

@@ -36,7 +36,7 @@ func TestRouterAgreesWithTryingTheRulesInOrder(t *testing.T) {
 		for i := range samples {
 			s := &samples[i]
 			rule, want, wantErr := firstMatch(rules, s)
-			got, _, err := r.route(seen(s.hello, s.connection))
+			got, _, err := r.Route(seen(s.hello, s.connection))
 			switch {
 			case wantErr != nil:
 				if got != nil || !errors.Is(err, errAsked) || !strings.HasPrefix(err.Error(), fmt.Sprintf("rule %d: ", rule+1)) {
@@ -72,7 +72,7 @@ func TestRouterWithoutRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _, err := r.route(seen(s.hello, nil)); got != app.Backends[fallback] || err != nil {
+		if got, _, err := r.Route(seen(s.hello, nil)); got != app.Backends[fallback] || err != nil {
 			t.Errorf("fallback %s: %v, %v", fallback, got, err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestRouterMakesNoConnectionForHellos(t *testing.T) {
 		{"c.test", "", "c.test", 1},
 	} {
 		s, made := newSpecimen(t, c.name, c.protocol), 0
-		got, _, err := r.route(seen(s.hello, func() *layer4.Connection {
+		got, _, err := r.Route(seen(s.hello, func() *layer4.Connection {
 			made++
 			return s.connection()
 		}))
@@ -127,7 +127,7 @@ func TestRouterAsksTheMatchersOfASetInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _, err := r.route(seen(s.hello, s.connection)); got != nil || err != nil {
+		if got, _, err := r.Route(seen(s.hello, s.connection)); got != nil || err != nil {
 			t.Fatalf("backend %v, %v", got, err)
 		}
 	}
@@ -146,7 +146,7 @@ func TestRouterAsksTheMatchersOfAMap(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := r.route(seen(s.hello, s.connection)); !errors.Is(err, want) {
+		if _, _, err := r.Route(seen(s.hello, s.connection)); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", sets, err, want)
 		}
 	}

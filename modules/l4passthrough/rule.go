@@ -3,14 +3,15 @@
 package l4passthrough
 
 import (
+	"errors"
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // Rule sends the connections that it matches to a backend, as HAProxy's use_backend
@@ -54,19 +55,72 @@ type Rule struct {
 	// reject (a TLS alert access_denied where the client spoke TLS, then close),
 	// close, reset or drop (the client is told nothing).
 	Action string `json:"action,omitempty"`
-
-	number    int // in the frontend, from 1
-	condition content.Condition
-	targets   targets
-	table     names.Table // of a map that the router's table does not hold
 }
 
-func (r *Rule) provision(ctx caddy.Context, app *balancer.App) (err error) {
-	if r.targets, err = newTargets(app, r); err != nil {
-		return err
+// route compiles the rule.
+func (r *Rule) route(ctx caddy.Context, app *balancer.App) (*Route, error) {
+	if r == nil {
+		return nil, errors.New("expected an object with match, and backend or action")
 	}
-	r.condition, err = content.LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
-	return err
+	target, err := r.target(app)
+	if err != nil {
+		return nil, err
+	}
+	condition, err := content.LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
+	return &Route{Name: r.String(), Condition: condition, Target: target}, err
+}
+
+func (r *Rule) target(app *balancer.App) (Target, error) {
+	if err := r.checkTarget(); err != nil {
+		return Target{}, err
+	}
+	switch {
+	case r.refuses():
+		return Refuse(Verbs[r.Action]), checkRefusal(r.Action)
+	case len(r.Backends) > 0:
+		return splitTarget(app, r.Backends)
+	case r.BackendMap != "":
+		t, err := ToMap(app, r.BackendMap)
+		if err != nil {
+			return t, fmt.Errorf("backend_map: %w", err)
+		}
+		return t, nil
+	case r.BackendFormat != "":
+		format, err := new(sample.Loader).Format(r.BackendFormat)
+		if err != nil {
+			return Target{}, fmt.Errorf("backend_format %q: %w", r.BackendFormat, err)
+		}
+		return ToFormat(app, format), nil
+	case balancer.IsTemplate(r.Backend):
+		return ToTemplate(app, r.Backend), balancer.CheckNameTemplate(r.Backend)
+	default:
+		b, err := app.Backend(r.Backend)
+		return To(b), err
+	}
+}
+
+// checkTarget says whether the rule leads to exactly one thing.
+func (r *Rule) checkTarget() error {
+	var given []string
+	for _, t := range []struct{ name, value string }{
+		{"backend", r.Backend},
+		{"backend_map", r.BackendMap},
+		{"backend_format", r.BackendFormat},
+		{"backends", sharesText(r.Backends)},
+		{"action", r.Action},
+	} {
+		if t.value != "" {
+			given = append(given, fmt.Sprintf("%s %q", t.name, t.value))
+		}
+	}
+	switch len(given) {
+	case 0:
+		return errors.New("it has no backend and no action")
+	case 1:
+		return nil
+	default:
+		return fmt.Errorf("it has %s: expected one of the %s", strings.Join(given, " and "), []string{2: "two", 3: "three", 4: "four", 5: "five"}[len(given)])
+	}
 }
 
 // String is how errors call the rule.
@@ -94,45 +148,35 @@ func (r *Rule) leadsOn() bool {
 	return r == nil || !r.refuses() || r.Backend != "" || r.BackendMap != "" || r.BackendFormat != "" || len(r.Backends) > 0
 }
 
-// names are the server names that the rule consists of, and the places of their
-// backends; ok is false where it looks at anything else.
-func (r *Rule) names() (entries []entry, ok bool) {
-	if r.targets.isMap {
-		return r.targets.entries, r.matchesUnasked()
-	}
-	if r.condition.Unless {
-		return nil, false
-	}
-	for _, set := range r.condition.Sets {
-		if set.ACL != nil || len(set.Others) > 0 || set.Hello == nil || !set.Hello.NamesOnly() {
-			return nil, false
+// newRouter compiles rules that are tried on hellos.
+func newRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*Router, error) {
+	r := &Router{Logger: ctx.Logger(), Default: fallback}
+	return r, addRules(ctx, app, r, rules)
+}
+
+// newContentRouter compiles rules that are tried on whatever clients send.
+func newContentRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*Router, error) {
+	r := &Router{Logger: ctx.Logger(), Default: fallback, Lenient: true}
+	return r, addRules(ctx, app, r, rules)
+}
+
+func addRules(ctx caddy.Context, app *balancer.App, to *Router, rules []*Rule) error {
+	for i, r := range rules {
+		route, err := r.route(ctx, app)
+		if err != nil {
+			return &ruleError{i, fmt.Errorf("rule %d: %w", i+1, err)}
 		}
-		patterns, _ := set.Hello.Names()
-		for _, pattern := range patterns {
-			entries = append(entries, entry{pattern: pattern})
+		if err := to.Add(route); err != nil {
+			return &ruleError{i, err}
 		}
 	}
-	return entries, len(r.condition.Sets) > 0
+	return nil
 }
 
-// matchesAll reports whether the matchers let every hello through.
-func (r *Rule) matchesAll() bool {
-	return r.condition.Always() || !r.condition.Unless && slices.ContainsFunc(r.condition.Sets, anyHello)
+// ruleError is what is wrong with a rule.
+type ruleError struct {
+	rule int
+	error
 }
 
-// matchesUnasked reports whether they do so before any of them could fail.
-func (r *Rule) matchesUnasked() bool {
-	sets := r.condition.Sets
-	return len(sets) == 0 || !r.condition.Unless && anyHello(sets[0])
-}
-
-// anyHello reports whether the set lets every hello through.
-func anyHello(s content.Set) bool {
-	return s.ACL == nil && len(s.Others) == 0 && (s.Hello == nil || s.Hello.Empty())
-}
-
-// needsRequest reports whether what the client sends has a part in where the
-// rule leads.
-func (r *Rule) needsRequest() bool {
-	return r.condition.NeedsRequest() || r.targets.needRequest()
-}
+func (e *ruleError) Unwrap() error { return e.error }

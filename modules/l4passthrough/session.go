@@ -41,13 +41,13 @@ type terms struct {
 }
 
 // termsFor returns what sessions to b share.
-func (h *Handler) termsFor(b *balancer.Backend) *terms {
-	if known, ok := h.terms.Load(b); ok {
+func (f *Frontend) termsFor(b *balancer.Backend) *terms {
+	if known, ok := f.terms.Load(b); ok {
 		return known.(*terms)
 	}
-	known, _ := h.terms.LoadOrStore(b, &terms{
-		frontend: h.Name, backend: b.Name(), feconn: h.feconn, beconn: backends.named(b.Name()),
-		logger: h.logger, options: h.relayOptions(b),
+	known, _ := f.terms.LoadOrStore(b, &terms{
+		frontend: f.Name, backend: b.Name(), feconn: f.conns, beconn: backends.named(b.Name()),
+		logger: f.Logger, options: f.relayOptions(b),
 	})
 	return known.(*terms)
 }

@@ -101,7 +101,7 @@ func TestSite(t *testing.T) {
 		if fields["termination"] != "--" || fields["backend"] != "web" || fields["server"] != "" || fields["server_address"] != "passthrough/site-test" {
 			t.Errorf("%s: logged as %v", name, fields)
 		}
-		if n := h.feconn.Load(); n != 0 {
+		if n := h.frontend.conns.Load(); n != 0 {
 			t.Errorf("%s: the frontend has %d connections", name, n)
 		}
 	}
@@ -134,7 +134,7 @@ func TestSiteIsCut(t *testing.T) {
 	<-began
 	present.mu.Lock()
 	for c := range present.early {
-		if c.h == h {
+		if c.f == h.frontend {
 			go c.kill()
 		}
 	}

@@ -3,75 +3,9 @@
 package l4passthrough
 
 import (
-	"errors"
-	"fmt"
 	"sort"
-	"strconv"
-	"strings"
 	"sync/atomic"
-
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 )
-
-// maxShare is the highest weight of a share, as in Kubernetes' TLSRoute.
-const maxShare = 1_000_000
-
-// Share is a part of what a rule matches, and the backend that gets it. It is a
-// weighted backendRef of Kubernetes' TLSRoute.
-type Share struct {
-	// Name is the backend's.
-	Name string `json:"name"`
-
-	// Weight is its part in relation to the sum of all, 0 to 1000000; 0: none.
-	// Default: 1.
-	Weight *int `json:"weight,omitempty"`
-}
-
-func (s *Share) weight() int {
-	if s == nil || s.Weight == nil {
-		return 1
-	}
-	return *s.Weight
-}
-
-// String is the share as in a Caddyfile.
-func (s *Share) String() string {
-	if s == nil {
-		return "null"
-	}
-	return s.Name + "=" + strconv.Itoa(s.weight())
-}
-
-func sharesText(shares []*Share) string {
-	var all []string
-	for _, s := range shares {
-		all = append(all, s.String())
-	}
-	return strings.Join(all, " ")
-}
-
-// checkShares says what is wrong with shares by themselves.
-func checkShares(shares []*Share) error {
-	sum, seen := 0, make(map[string]bool)
-	for i, s := range shares {
-		switch {
-		case s == nil || s.Name == "":
-			return fmt.Errorf("share %d: it has no name", i+1)
-		case s.weight() < 0 || s.weight() > maxShare:
-			return fmt.Errorf("backend %q: weight %d: expected a whole number from 0 to %d", s.Name, s.weight(), maxShare)
-		case seen[s.Name]:
-			return fmt.Errorf("backend %q has two shares: expected one", s.Name)
-		}
-		seen[s.Name] = true
-		sum += s.weight()
-	}
-	if sum == 0 {
-		return errors.New("no share has a weight above 0")
-	}
-	return nil
-}
 
 // split deals connections out to backends by their weights: of as many in a row as the
 // weights add up to, each gets exactly its part, and it gets them evenly spread. A
@@ -82,14 +16,14 @@ type split struct {
 	dealt atomic.Uint64
 }
 
-func newSplit(shares []*Share) *split {
+func newSplit(weights []int) *split {
 	s, divisor := new(split), 0
-	for _, share := range shares {
-		divisor = gcd(share.weight(), divisor)
+	for _, weight := range weights {
+		divisor = gcd(weight, divisor)
 	}
 	sum := uint64(0)
-	for _, share := range shares {
-		sum += uint64(share.weight() / divisor)
+	for _, weight := range weights {
+		sum += uint64(weight / divisor)
 		s.upto = append(s.upto, sum)
 	}
 	for s.step = max(1, sum*618/1000); gcd(s.step, sum) != 1; {
@@ -110,47 +44,4 @@ func gcd[T int | uint64](a, b T) T {
 		a, b = b, a%b
 	}
 	return a
-}
-
-// newSplitTargets finds the backends of shares.
-func newSplitTargets(app *balancer.App, shares []*Share) (t targets, err error) {
-	if err := checkShares(shares); err != nil {
-		return t, fmt.Errorf("backends: %w", err)
-	}
-	for _, s := range shares {
-		b, err := app.Backend(s.Name)
-		if err != nil {
-			return t, fmt.Errorf("backends: %w", err)
-		}
-		t.backends = append(t.backends, b)
-	}
-	t.split = newSplit(shares)
-	return t, nil
-}
-
-// parseUseBackendSplit parses "use_backend_split BACKEND=WEIGHT… [MATCHER …]".
-func (h *Handler) parseUseBackendSplit(d *caddyfile.Dispenser) error {
-	r := new(Rule)
-	for d.NextArg() {
-		name, weight, ok := strings.Cut(d.Val(), "=")
-		if !ok {
-			d.Prev()
-			break
-		}
-		if err := wrap(d, balancer.CheckWrittenName(name)); err != nil {
-			return err
-		}
-		n, err := strconv.Atoi(weight)
-		if err != nil {
-			return d.Errf("use_backend_split: %q: expected BACKEND=WEIGHT, such as web=90", d.Val())
-		}
-		r.Backends = append(r.Backends, &Share{name, &n})
-	}
-	if len(r.Backends) == 0 {
-		return d.Err("use_backend_split: expected BACKEND=WEIGHT for each backend, such as web=90 canary=10")
-	}
-	if err := checkShares(r.Backends); err != nil {
-		return d.Errf("use_backend_split: %w", err)
-	}
-	return h.parseRule(d, r)
 }

@@ -3,7 +3,6 @@
 package l4passthrough
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -15,16 +14,14 @@ import (
 func TestSplitIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.IntRange(0, 30), 1, 5).Draw(t, "weights")
-		var shares []*Share
 		sum := 0
-		for i, w := range weights {
-			shares = append(shares, &Share{fmt.Sprint("b", i), &w})
+		for _, w := range weights {
 			sum += w
 		}
 		if sum == 0 {
 			return
 		}
-		s, got := newSplit(shares), make([]int, len(weights))
+		s, got := newSplit(weights), make([]int, len(weights))
 		s.dealt.Store(rapid.Uint64().Draw(t, "dealt"))
 		if s.dealt.Load() > 1<<63 { // the row does not begin anew where the count does
 			s.dealt.Store(0)
@@ -51,7 +48,7 @@ func TestSplitIsSpread(t *testing.T) {
 		{2, 3}:       "abababba",
 		{1000000, 1}: "aaaaaaaa",
 	} {
-		s := newSplit([]*Share{{"a", &weights[0]}, {"b", &weights[1]}})
+		s := newSplit(weights[:])
 		var got strings.Builder
 		for range 8 {
 			got.WriteByte("ab"[s.next()])

@@ -3,19 +3,14 @@
 package l4passthrough
 
 import (
-	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
@@ -132,31 +127,31 @@ func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
 		}
 	}
 	if q.Proxy == "" {
-		q.Proxy = c.h.Name
+		q.Proxy = c.f.Name
 		if c.backend != nil && q.About != sample.AFrontend {
 			q.Proxy = c.backend.Name()
 		}
 	}
-	return AppState{App: c.h.app}.Answer(q)
+	return AppState{App: c.f.App}.Answer(q)
 }
 
 // whereabouts answers fetches about where the connection has come from and has got to.
 func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	switch fetch {
 	case "fe_name":
-		return sample.Text(c.h.Name), true
+		return sample.Text(c.f.Name), true
 	case "fe_id":
-		return sample.Number(int64(c.h.ID)), c.h.ID != 0
+		return sample.Number(int64(c.f.ID)), c.f.ID != 0
 	case "so_name":
-		name, _ := c.h.listener(c.cx.LocalAddr())
+		name, _ := c.f.Listener(c.cx.LocalAddr())
 		return sample.Text(name), name != ""
 	case "so_id":
-		_, id := c.h.listener(c.cx.LocalAddr())
+		_, id := c.f.Listener(c.cx.LocalAddr())
 		return sample.Number(int64(id)), id != 0
 	case "fe_defbe":
-		return sample.Text(c.h.DefaultBackend), c.h.DefaultBackend != "" && c.h.DefaultBackend != c.h.Name
+		return sample.Text(c.f.DefaultBackend), c.f.DefaultBackend != "" && c.f.DefaultBackend != c.f.Name
 	case "fe_client_timeout":
-		return milliseconds(c.h.TimeoutClient), c.h.TimeoutClient != 0
+		return milliseconds(c.f.TimeoutClient), c.f.TimeoutClient != 0
 	case "src_is_local", "fc_src_is_local":
 		return ownAddress(c.seen.Source)
 	case "dst_is_local", "fc_dst_is_local":
@@ -175,7 +170,7 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	}
 	b := c.backend
 	if b == nil { // the rules may be those of a frontend with servers of its own
-		b = c.h.app.Backends[c.h.Name]
+		b = c.f.App.Backends[c.f.Name]
 	}
 	if b == nil {
 		return sample.Value{}, false
@@ -209,115 +204,6 @@ func ownAddress(a netip.AddrPort) (sample.Value, bool) {
 }
 
 // milliseconds is a timeout as HAProxy gives it: 0 where there is none.
-func milliseconds(timeout caddy.Duration) sample.Value {
+func milliseconds[D caddy.Duration | time.Duration](timeout D) sample.Value {
 	return sample.Number(max(0, time.Duration(timeout).Milliseconds()))
-}
-
-// checkQuestions says which of the objects that rules ask about there is not.
-func (h *Handler) checkQuestions(app *balancer.App) error {
-	for i, rules := range []*content.Config{&h.early[0], &h.early[1], h.Content} {
-		if err := h.checkRules(app, h.Name, rules); err != nil {
-			name := []string{"connection", "session", "content"}[i]
-			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
-		}
-	}
-	for i, r := range h.Rules {
-		for _, q := range r.questions() {
-			if err := h.checkQuestion(app, h.Name, q); err != nil {
-				return h.at("rule", i, fmt.Errorf("rule %d: %w", i+1, err))
-			}
-		}
-	}
-	for _, name := range h.backendsToCheck(app) {
-		b := app.Backends[name]
-		for _, of := range []struct {
-			name  string
-			rules *content.Config
-		}{{"content", b.Content}, {"response", b.Response}} {
-			if err := h.checkRules(app, name, of.rules); err != nil {
-				return options.Locate(b.Origin.Of(of.name, 0), fmt.Errorf("backend %q: %s: %w", name, of.name, err))
-			}
-		}
-	}
-	return nil
-}
-
-// backendsToCheck are the backends whose rules are checked with the frontend: all, with the
-// first frontend of a configuration, and with others the one that they hold themselves.
-func (h *Handler) backendsToCheck(app *balancer.App) []string {
-	if h.placement != nil && h.placement.checked {
-		if h.Backend.Empty() {
-			return nil
-		}
-		return []string{h.Name}
-	}
-	if h.placement != nil {
-		h.placement.checked = true
-	}
-	return slices.Sorted(maps.Keys(app.Backends))
-}
-
-// frontends are the names of those in the configuration, as far as they are known.
-func (h *Handler) frontends() []string {
-	if h.placement == nil {
-		return nil
-	}
-	return h.placement.names
-}
-
-func (h *Handler) checkRules(app *balancer.App, section string, rules *content.Config) error {
-	if rules == nil {
-		return nil
-	}
-	for i, r := range rules.Rules {
-		for _, q := range r.Questions() {
-			if err := h.checkQuestion(app, section, q); err != nil {
-				return fmt.Errorf("rule %d: %w", i+1, err)
-			}
-		}
-	}
-	return nil
-}
-
-// checkQuestion checks what a rule of a section asks about. A backend that another
-// frontend holds itself may not be there yet.
-func (h *Handler) checkQuestion(app *balancer.App, section string, q sample.Question) error {
-	name := q.Proxy
-	if name == "" {
-		name = section
-	}
-	switch q.About {
-	case sample.AFrontend:
-		if known := h.frontends(); name != h.Name && !slices.Contains(known, name) {
-			return fmt.Errorf("%s: frontend %q is not defined%s", q.Fetch, name, options.Suggest(name, known))
-		}
-	case sample.ABackend, sample.AServer:
-		b, err := app.Backend(name)
-		switch {
-		case err != nil && name != h.Name && slices.Contains(h.frontends(), name):
-		case err != nil:
-			return fmt.Errorf("%s: %w", q.Fetch, err)
-		case q.About == sample.AServer:
-			return checkServer(b, q)
-		}
-	case sample.TheConnection:
-	}
-	return nil
-}
-
-func checkServer(b *balancer.Backend, q sample.Question) error {
-	names := b.ServerNames()
-	if slices.Contains(names, q.Server) {
-		return nil
-	}
-	return fmt.Errorf("%s: backend %q has no server %q%s", q.Fetch, b.Name(), q.Server, options.Suggest(q.Server, names))
-}
-
-// questions are those of the condition and of the backend's name.
-func (r *Rule) questions() []sample.Question {
-	all := r.condition.Questions()
-	if r.targets.format != nil {
-		all = append(all, r.targets.format.Questions()...)
-	}
-	return all
 }

@@ -3,7 +3,6 @@
 package l4passthrough
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -14,9 +13,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// targets are where a rule sends what it matches: to one backend, to several by weights,
+// Target is where a rule sends what it matches: to one backend, to several by weights,
 // to the one that a template or a format names, or to that of the server name in a map.
-type targets struct {
+// Or it is how the rule ends connections.
+type Target struct {
 	backends []*balancer.Backend
 	template string
 	format   *sample.Format // nil: none
@@ -24,6 +24,9 @@ type targets struct {
 	split    *split         // nil: none
 	isMap    bool
 	entries  []entry // of the map, until they are in a table
+	file     string  // of the map
+	refuses  bool
+	verb     Verb // if it refuses
 }
 
 // entry is a server name pattern and the place of its backend in backends.
@@ -32,62 +35,29 @@ type entry struct {
 	place   int
 }
 
-func newTargets(app *balancer.App, r *Rule) (targets, error) {
-	if err := r.checkTarget(); err != nil {
-		return targets{}, err
-	}
-	switch {
-	case r.refuses():
-		return targets{}, checkRefusal(r.Action)
-	case len(r.Backends) > 0:
-		return newSplitTargets(app, r.Backends)
-	case r.BackendMap != "":
-		t, err := readMap(app, r.BackendMap)
-		if err != nil {
-			return t, fmt.Errorf("backend_map: %w", err)
-		}
-		return t, nil
-	case r.BackendFormat != "":
-		format, err := new(sample.Loader).Format(r.BackendFormat)
-		if err != nil {
-			return targets{}, fmt.Errorf("backend_format %q: %w", r.BackendFormat, err)
-		}
-		return targets{format: format, app: app}, nil
-	case balancer.IsTemplate(r.Backend):
-		return targets{template: r.Backend, app: app}, balancer.CheckNameTemplate(r.Backend)
-	default:
-		b, err := app.Backend(r.Backend)
-		return targets{backends: []*balancer.Backend{b}}, err
-	}
+// To returns the target that is one backend.
+func To(b *balancer.Backend) Target { return Target{backends: []*balancer.Backend{b}} }
+
+// ToTemplate returns the target that a text with placeholders of the connection names.
+func ToTemplate(app *balancer.App, template string) Target {
+	return Target{template: template, app: app}
 }
 
-// checkTarget says whether the rule leads to exactly one thing.
-func (r *Rule) checkTarget() error {
-	var given []string
-	for _, t := range []struct{ name, value string }{
-		{"backend", r.Backend},
-		{"backend_map", r.BackendMap},
-		{"backend_format", r.BackendFormat},
-		{"backends", sharesText(r.Backends)},
-		{"action", r.Action},
-	} {
-		if t.value != "" {
-			given = append(given, fmt.Sprintf("%s %q", t.name, t.value))
-		}
-	}
-	switch len(given) {
-	case 0:
-		return errors.New("it has no backend and no action")
-	case 1:
-		return nil
-	default:
-		return fmt.Errorf("it has %s: expected one of the %s", strings.Join(given, " and "), []string{2: "two", 3: "three", 4: "four", 5: "five"}[len(given)])
-	}
+// ToFormat returns the target that a text with sample expressions names.
+func ToFormat(app *balancer.App, f *sample.Format) Target { return Target{format: f, app: app} }
+
+// ToSplit returns the target that deals connections out to backends by their weights,
+// which must not all be 0.
+func ToSplit(backends []*balancer.Backend, weights []int) Target {
+	return Target{backends: backends, split: newSplit(weights)}
 }
 
-// readMap reads a file of server names and their backends.
-func readMap(app *balancer.App, file string) (targets, error) {
-	t := targets{isMap: true}
+// Refuse returns the target that ends connections. The verb is not UseBackend.
+func Refuse(v Verb) Target { return Target{refuses: true, verb: v} }
+
+// ToMap returns the target that a file of server names and their backends names.
+func ToMap(app *balancer.App, file string) (Target, error) {
+	t := Target{isMap: true, file: file}
 	f, err := os.Open(file) //nolint:gosec // the configuration names it
 	if err != nil {
 		return t, err
@@ -116,7 +86,7 @@ func readMap(app *balancer.App, file string) (targets, error) {
 
 // at is the backend at a place; nil where a template or a format makes the name
 // of none.
-func (t *targets) at(place int, v *content.View) *balancer.Backend {
+func (t *Target) at(place int, v *content.View) *balancer.Backend {
 	switch {
 	case t.format != nil:
 		return t.app.Backends[t.format.String(&v.Input)]
@@ -130,7 +100,7 @@ func (t *targets) at(place int, v *content.View) *balancer.Backend {
 }
 
 // needRequest reports whether what the client sends has a part in the choice.
-func (t *targets) needRequest() bool {
+func (t *Target) needRequest() bool {
 	return t.isMap || asksHello(t.template) || t.format != nil && t.format.NeedsRequest()
 }
 

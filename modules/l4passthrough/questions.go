@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// checkQuestions says which of the objects that rules ask about there is not.
+func (h *Handler) checkQuestions(app *balancer.App) error {
+	for i, rules := range []*content.Config{&h.early[0], &h.early[1], h.Content} {
+		if err := h.checkRules(app, h.Name, rules); err != nil {
+			name := []string{"connection", "session", "content"}[i]
+			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	for i, r := range h.router.Routes() {
+		for _, q := range r.Questions() {
+			if err := h.checkQuestion(app, h.Name, q); err != nil {
+				return h.at("rule", i, fmt.Errorf("rule %d: %w", i+1, err))
+			}
+		}
+	}
+	for _, name := range h.backendsToCheck(app) {
+		b := app.Backends[name]
+		for _, of := range []struct {
+			name  string
+			rules *content.Config
+		}{{"content", b.Content}, {"response", b.Response}} {
+			if err := h.checkRules(app, name, of.rules); err != nil {
+				return options.Locate(b.Origin.Of(of.name, 0), fmt.Errorf("backend %q: %s: %w", name, of.name, err))
+			}
+		}
+	}
+	return nil
+}
+
+// backendsToCheck are the backends whose rules are checked with the frontend: all, with the
+// first frontend of a configuration, and with others the one that they hold themselves.
+func (h *Handler) backendsToCheck(app *balancer.App) []string {
+	if h.placement != nil && h.placement.checked {
+		if h.Backend.Empty() {
+			return nil
+		}
+		return []string{h.Name}
+	}
+	if h.placement != nil {
+		h.placement.checked = true
+	}
+	return slices.Sorted(maps.Keys(app.Backends))
+}
+
+// frontends are the names of those in the configuration, as far as they are known.
+func (h *Handler) frontends() []string {
+	if h.placement == nil {
+		return nil
+	}
+	return h.placement.names
+}
+
+func (h *Handler) checkRules(app *balancer.App, section string, rules *content.Config) error {
+	if rules == nil {
+		return nil
+	}
+	for i, r := range rules.Rules {
+		for _, q := range r.Questions() {
+			if err := h.checkQuestion(app, section, q); err != nil {
+				return fmt.Errorf("rule %d: %w", i+1, err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkQuestion checks what a rule of a section asks about. A backend that another
+// frontend holds itself may not be there yet.
+func (h *Handler) checkQuestion(app *balancer.App, section string, q sample.Question) error {
+	name := q.Proxy
+	if name == "" {
+		name = section
+	}
+	switch q.About {
+	case sample.AFrontend:
+		if known := h.frontends(); name != h.Name && !slices.Contains(known, name) {
+			return fmt.Errorf("%s: frontend %q is not defined%s", q.Fetch, name, options.Suggest(name, known))
+		}
+	case sample.ABackend, sample.AServer:
+		b, err := app.Backend(name)
+		switch {
+		case err != nil && name != h.Name && slices.Contains(h.frontends(), name):
+		case err != nil:
+			return fmt.Errorf("%s: %w", q.Fetch, err)
+		case q.About == sample.AServer:
+			return checkServer(b, q)
+		}
+	case sample.TheConnection:
+	}
+	return nil
+}
+
+func checkServer(b *balancer.Backend, q sample.Question) error {
+	names := b.ServerNames()
+	if slices.Contains(names, q.Server) {
+		return nil
+	}
+	return fmt.Errorf("%s: backend %q has no server %q%s", q.Fetch, b.Name(), q.Server, options.Suggest(q.Server, names))
+}
