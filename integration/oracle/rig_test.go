@@ -102,12 +102,12 @@ func TestBrokenBuilds(t *testing.T) {
 		faults         []string
 	}{
 		"a rule inverted": {
-			"modules/l4passthrough/router.go", "verdict == sample.Pass", "verdict != sample.Pass",
+			"modules/frontend/route.go", "verdict == sample.Pass", "verdict != sample.Pass",
 			"inspection/two-segments",
 			[]string{"here should have been A", "B after"},
 		},
 		"no delay": {
-			"modules/l4passthrough/admit.go", "due = time.Now().Add(delay)", "due = time.Now()",
+			"modules/frontend/admit.go", "due = time.Now().Add(delay)", "due = time.Now()",
 			"inspection/silence",
 			[]string{"here came too early"},
 		},
@@ -117,7 +117,7 @@ func TestBrokenBuilds(t *testing.T) {
 			[]string{"here came too early"},
 		},
 		"the hello is lost": {
-			"modules/l4passthrough/dial.go", "err == nil {\n\t\treturn relay.Dial(to, o, c.hello.Bytes())", "err == nil {\n\t\treturn relay.Dial(to, o, make([]byte, len(c.hello.Bytes())))",
+			"modules/frontend/dial.go", "err == nil {\n\t\treturn relay.Dial(to, o, c.hello.Bytes())", "err == nil {\n\t\treturn relay.Dial(to, o, make([]byte, len(c.hello.Bytes())))",
 			"inspection/two-segments",
 			[]string{"sent 1505 bytes, A got 1505, not the same"},
 		},

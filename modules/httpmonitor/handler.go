@@ -21,7 +21,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -142,7 +142,7 @@ func (h *Handler) fails(r *http.Request) bool {
 	if len(h.Fail) == 0 {
 		return false
 	}
-	in := &sample.Input{Final: true, HTTP: &sample.HTTP{Request: r}, State: l4passthrough.AppState{App: h.app, Section: h.Section}}
+	in := &sample.Input{Final: true, HTTP: &sample.HTTP{Request: r}, State: frontend.AppState{App: h.app, Section: h.Section}}
 	in.Source, _ = netip.ParseAddrPort(r.RemoteAddr)
 	in.Source = netip.AddrPortFrom(in.Source.Addr().Unmap(), in.Source.Port())
 	for _, c := range h.Fail {

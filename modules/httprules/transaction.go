@@ -11,7 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -113,7 +113,7 @@ type state struct{ *Transaction }
 
 // Answer implements sample.State.
 func (s state) Answer(q sample.Question) (sample.Value, bool) {
-	return l4passthrough.AppState{Section: s.section}.Answer(q)
+	return frontend.AppState{Section: s.section}.Answer(q)
 }
 
 // write writes an answer of the proxy's own.

@@ -10,11 +10,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 )
 
 // mapRouter has a map of that many names, of which a tenth are wildcards and a
 // tenth suffixes. Two rules that do not match stand before it.
-func mapRouter(t testing.TB, names int) *Router {
+func mapRouter(t testing.TB, names int) *frontend.Router {
 	t.Helper()
 	var lines strings.Builder
 	first := []string{"www.", "www.", "www.", "www.", "www.", "www.", "www.", "www.", "*.", "."}
@@ -78,7 +79,7 @@ func TestRouteDoesNotAllocate(t *testing.T) {
 	for _, hello := range hellos {
 		views = append(views, seen(hello, nil))
 	}
-	for name, r := range map[string]*Router{"a map": mapRouter(t, 100), "conditions": conditional} {
+	for name, r := range map[string]*frontend.Router{"a map": mapRouter(t, 100), "conditions": conditional} {
 		got := testing.AllocsPerRun(20, func() {
 			for _, view := range views {
 				if backend, _, err := r.Route(view); backend == nil || err != nil {

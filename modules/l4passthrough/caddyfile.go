@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
@@ -166,7 +167,7 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 // refusals are the words for rules that end connections.
 func (h *Handler) refusals() options.Table {
 	table := make(options.Table)
-	for word := range Verbs {
+	for word := range frontend.Verbs {
 		table[word] = options.Many(func(d *caddyfile.Dispenser) error { return h.parseRule(d, &Rule{Action: word}) })
 	}
 	return table

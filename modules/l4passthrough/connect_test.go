@@ -209,20 +209,6 @@ func TestLoop(t *testing.T) {
 	}
 }
 
-// The frontend's port is its own on every address of this system, whichever it
-// listens on. With two addresses it would pass a connection to and fro between
-// them if each were only not to be connected to from itself.
-func TestLoopGuard(t *testing.T) {
-	for address, want := range map[string]bool{
-		"192.0.2.1:443": true, "0.0.0.0:443": true, "[::]:443": true, "127.0.0.1:443": true, "127.9.9.9:443": true, "[::1]:443": true,
-		"[::ffff:127.0.0.1]:443": true, "198.51.100.77:443": false, "192.0.2.1:444": false, "0.0.0.0:444": false, "[2001:db8::1]:443": false,
-	} {
-		if got := leadsBack(netip.MustParseAddrPort(address), elsewhere); got != want {
-			t.Errorf("%s: %v, want refused: %v", address, got, want)
-		}
-	}
-}
-
 // A client cannot choose a host that leads to this system or its link, whatever else the
 // name leads to; the configuration can, and it can let clients.
 func TestLocalAddresses(t *testing.T) {

@@ -13,6 +13,9 @@ import (
 
 	"github.com/mholt/caddy-l4/layer4"
 	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // The log line counts what there is at the end, and all that was counted is given back.
@@ -42,7 +45,7 @@ func TestCountsInTheLog(t *testing.T) {
 	app, ctx := newAppOf(t, nil)
 	logged := provisioned(t, ctx, app, h)
 	t.Cleanup(h.Backend.Close)
-	before := present.left()
+	before := counted(sample.TheConnection, "act_conn", "")
 	var clients []net.Conn
 	for range 3 {
 		client, server := connected(t)
@@ -57,18 +60,24 @@ func TestCountsInTheLog(t *testing.T) {
 		}
 		clients = append(clients, client)
 	}
-	beconn := backends.named("counted")
 	for i, client := range clients {
 		client.Close()
 		others := int64(len(clients) - i - 1)
-		for over := time.Now().Add(20 * time.Second); h.frontend.conns.Load() != others || logged.Len() != i+1 || int64(present.left()-before) > others; time.Sleep(time.Millisecond) {
+		for over := time.Now().Add(20 * time.Second); counted(sample.AFrontend, "fe_conn", "counted") != others || logged.Len() != i+1 || counted(sample.TheConnection, "act_conn", "")-before > others; time.Sleep(time.Millisecond) {
 			if time.Now().After(over) {
-				t.Fatalf("%d lines, %d connections of the frontend, %d of the process", logged.Len(), h.frontend.conns.Load(), present.left()-before)
+				t.Fatalf("%d lines, %d connections of the frontend, %d of the process", logged.Len(), counted(sample.AFrontend, "fe_conn", "counted"), counted(sample.TheConnection, "act_conn", "")-before)
 			}
 		}
+		beconn := counted(sample.ABackend, "be_conn", "counted")
 		fields := logged.All()[i].ContextMap()
-		if fields["feconn"] != others+1 || fields["beconn"] != others || fields["srv_conn"] != others || beconn.Load() != others {
-			t.Errorf("session %d, beside %d others: logged as %v; the backend has %d", i, others, fields, beconn.Load())
+		if fields["feconn"] != others+1 || fields["beconn"] != others || fields["srv_conn"] != others || beconn != others {
+			t.Errorf("session %d, beside %d others: logged as %v; the backend has %d", i, others, fields, beconn)
 		}
 	}
+}
+
+// counted returns what a fetch counts of the process.
+func counted(about sample.Object, fetch, name string) int64 {
+	v, _ := frontend.ProcessState.Answer(sample.Question{Fetch: fetch, About: about, Proxy: name})
+	return v.Int()
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package l4passthrough is the frontend: the handler that waits for a client's
-// ClientHello, picks a backend by what it says, connects to one of the
-// backend's servers and has the bytes passed both ways, unopened. It is the last
-// handler of its route. However a connection ends, it ends in one place, with
-// one log line. What is not a ClientHello is never taken for one without a
-// name: each outcome has its own action (on).
+// Package l4passthrough is a frontend behind the routes of caddy-l4: the handler
+// layer4.handlers.passthrough. It is the last handler of its route. The package holds
+// what can be written in a configuration, checks it and compiles it; what becomes of a
+// connection is in package frontend.
 package l4passthrough
 
 import (
@@ -23,6 +21,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -118,8 +117,8 @@ type Handler struct {
 
 	logger   *zap.Logger
 	early    [2]content.Config // of Connection and Session
-	router   *Router
-	frontend *Frontend
+	router   *frontend.Router
+	frontend *frontend.Frontend
 }
 
 // CaddyModule returns the Caddy module information.
@@ -199,13 +198,13 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	if r := (*actionError)(nil); errors.As(err, &r) {
 		return h.at("on."+r.outcome, 0, err)
 	}
-	h.frontend = New(h.config(actions))
+	h.frontend = frontend.New(h.config(actions))
 	return err
 }
 
 // config returns what the frontend does at run time.
-func (h *Handler) config(actions Actions) Config {
-	return Config{
+func (h *Handler) config(actions frontend.Actions) frontend.Config {
+	return frontend.Config{
 		Name: h.Name, ID: h.ID, DefaultBackend: h.DefaultBackend,
 		Connection: &h.early[0], Session: &h.early[1], Content: h.Content,
 		InspectDelay: time.Duration(h.InspectDelay), MaxHello: h.MaxHello,
@@ -245,7 +244,7 @@ func (h *Handler) checkContent() error {
 		return fmt.Errorf("it has inspect_delay %v and content: expected inspect_delay in content, if at all", time.Duration(h.InspectDelay))
 	}
 	for _, outcome := range slices.Sorted(maps.Keys(h.On)) {
-		if r, err := reasonNamed(outcome); err == nil && r != NoMatch && r != NoServer {
+		if r, err := reasonNamed(outcome); err == nil && r != frontend.NoMatch && r != frontend.NoServer {
 			return fmt.Errorf("on %s: with content, rules say what becomes of that: expected no_match or no_server", outcome)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 )
 
 // Of the names in a map the most specific decides, wherever it stands; what is
@@ -188,7 +190,7 @@ func TestWarningOfHiddenNames(t *testing.T) {
 	} {
 		app, ctx := newApp(t, "web", "api")
 		core, logged := observer.New(zapcore.DebugLevel)
-		r := &Router{Logger: zap.New(core)}
+		r := &frontend.Router{Logger: zap.New(core)}
 		if err := addRules(ctx, app, r, rules(t, `[%s, {"backend_map": %q}]`, c.rule, file)); err != nil {
 			t.Fatal(err)
 		}

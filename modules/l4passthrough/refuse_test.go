@@ -21,6 +21,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 func alertRecord(description byte) string { return string([]byte{21, 3, 1, 0, 2, 2, description}) }
@@ -142,9 +143,9 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 		t.Error(err)
 	}
 	line = onlyLine(t, logged)
-	for over := time.Now().Add(20 * time.Second); h.frontend.conns.Load() != 0; time.Sleep(time.Millisecond) {
+	for over := time.Now().Add(20 * time.Second); counted(sample.AFrontend, "fe_conn", h.Name) != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(over) {
-			t.Fatalf("the frontend has %d connections, and all are over", h.frontend.conns.Load())
+			t.Fatalf("the frontend has %d connections, and all are over", counted(sample.AFrontend, "fe_conn", h.Name))
 		}
 	}
 	return got, line, err

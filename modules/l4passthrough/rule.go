@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -58,7 +59,7 @@ type Rule struct {
 }
 
 // route compiles the rule.
-func (r *Rule) route(ctx caddy.Context, app *balancer.App) (*Route, error) {
+func (r *Rule) route(ctx caddy.Context, app *balancer.App) (*frontend.Route, error) {
 	if r == nil {
 		return nil, errors.New("expected an object with match, and backend or action")
 	}
@@ -67,20 +68,20 @@ func (r *Rule) route(ctx caddy.Context, app *balancer.App) (*Route, error) {
 		return nil, err
 	}
 	condition, err := content.LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
-	return &Route{Name: r.String(), Condition: condition, Target: target}, err
+	return &frontend.Route{Name: r.String(), Condition: condition, Target: target}, err
 }
 
-func (r *Rule) target(app *balancer.App) (Target, error) {
+func (r *Rule) target(app *balancer.App) (frontend.Target, error) {
 	if err := r.checkTarget(); err != nil {
-		return Target{}, err
+		return frontend.Target{}, err
 	}
 	switch {
 	case r.refuses():
-		return Refuse(Verbs[r.Action]), checkRefusal(r.Action)
+		return frontend.Refuse(frontend.Verbs[r.Action]), checkRefusal(r.Action)
 	case len(r.Backends) > 0:
 		return splitTarget(app, r.Backends)
 	case r.BackendMap != "":
-		t, err := ToMap(app, r.BackendMap)
+		t, err := frontend.ToMap(app, r.BackendMap)
 		if err != nil {
 			return t, fmt.Errorf("backend_map: %w", err)
 		}
@@ -88,14 +89,14 @@ func (r *Rule) target(app *balancer.App) (Target, error) {
 	case r.BackendFormat != "":
 		format, err := new(sample.Loader).Format(r.BackendFormat)
 		if err != nil {
-			return Target{}, fmt.Errorf("backend_format %q: %w", r.BackendFormat, err)
+			return frontend.Target{}, fmt.Errorf("backend_format %q: %w", r.BackendFormat, err)
 		}
-		return ToFormat(app, format), nil
+		return frontend.ToFormat(app, format), nil
 	case balancer.IsTemplate(r.Backend):
-		return ToTemplate(app, r.Backend), balancer.CheckNameTemplate(r.Backend)
+		return frontend.ToTemplate(app, r.Backend), balancer.CheckNameTemplate(r.Backend)
 	default:
 		b, err := app.Backend(r.Backend)
-		return To(b), err
+		return frontend.To(b), err
 	}
 }
 
@@ -149,18 +150,18 @@ func (r *Rule) leadsOn() bool {
 }
 
 // newRouter compiles rules that are tried on hellos.
-func newRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*Router, error) {
-	r := &Router{Logger: ctx.Logger(), Default: fallback}
+func newRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
+	r := &frontend.Router{Logger: ctx.Logger(), Default: fallback}
 	return r, addRules(ctx, app, r, rules)
 }
 
 // newContentRouter compiles rules that are tried on whatever clients send.
-func newContentRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*Router, error) {
-	r := &Router{Logger: ctx.Logger(), Default: fallback, Lenient: true}
+func newContentRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
+	r := &frontend.Router{Logger: ctx.Logger(), Default: fallback, Lenient: true}
 	return r, addRules(ctx, app, r, rules)
 }
 
-func addRules(ctx caddy.Context, app *balancer.App, to *Router, rules []*Rule) error {
+func addRules(ctx caddy.Context, app *balancer.App, to *frontend.Router, rules []*Rule) error {
 	for i, r := range rules {
 		route, err := r.route(ctx, app)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 )
 
 // maxShare is the highest weight of a share, as in Kubernetes' TLSRoute.
@@ -72,7 +73,7 @@ func checkShares(shares []*Share) error {
 }
 
 // splitTarget finds the backends of shares.
-func splitTarget(app *balancer.App, shares []*Share) (t Target, err error) {
+func splitTarget(app *balancer.App, shares []*Share) (t frontend.Target, err error) {
 	if err := checkShares(shares); err != nil {
 		return t, fmt.Errorf("backends: %w", err)
 	}
@@ -85,7 +86,7 @@ func splitTarget(app *balancer.App, shares []*Share) (t Target, err error) {
 		}
 		backends, weights = append(backends, b), append(weights, s.weight())
 	}
-	return ToSplit(backends, weights), nil
+	return frontend.ToSplit(backends, weights), nil
 }
 
 // parseUseBackendSplit parses "use_backend_split BACKEND=WEIGHT… [MATCHER …]".

@@ -16,6 +16,8 @@ import (
 	"github.com/mholt/caddy-l4/layer4"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // website serves HTTP on passthrough/NAME.
@@ -101,7 +103,7 @@ func TestSite(t *testing.T) {
 		if fields["termination"] != "--" || fields["backend"] != "web" || fields["server"] != "" || fields["server_address"] != "passthrough/site-test" {
 			t.Errorf("%s: logged as %v", name, fields)
 		}
-		if n := h.frontend.conns.Load(); n != 0 {
+		if n := counted(sample.AFrontend, "fe_conn", h.Name); n != 0 {
 			t.Errorf("%s: the frontend has %d connections", name, n)
 		}
 	}
@@ -115,32 +117,6 @@ func TestSiteThatIsNot(t *testing.T) {
 	}
 	<-done
 	if fields := onlyLine(t, logged).ContextMap(); fields["termination"] != "SC" || fields["error"] != "passthrough/nowhere: no http server of the configuration listens there" {
-		t.Errorf("logged as %v", fields)
-	}
-}
-
-// What the end of the process cuts is cut at the site, too.
-func TestSiteIsCut(t *testing.T) {
-	began := make(chan struct{})
-	website(t, "site-cut", func(_ http.ResponseWriter, r *http.Request) {
-		close(began)
-		<-r.Context().Done()
-	})
-	h := parsed(t, `{"default_backend": "web", "content": {}}`)
-	client, logged, done := visited(t, "site-cut", h)
-	if _, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	<-began
-	present.mu.Lock()
-	for c := range present.early {
-		if c.f == h.frontend {
-			go c.kill()
-		}
-	}
-	present.mu.Unlock()
-	<-done
-	if fields := onlyLine(t, logged).ContextMap(); fields["termination"] != "KD" || !strings.Contains(fmt.Sprint(fields["error"]), reasonExit) {
 		t.Errorf("logged as %v", fields)
 	}
 }

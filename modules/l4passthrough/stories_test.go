@@ -39,6 +39,9 @@ type story struct {
 	sent    chan struct{} // if not nil, the connection is handled when it is closed
 }
 
+// fullBuffer is how much rules see of what is no ClientHello.
+const fullBuffer = 16384 - 1024
+
 const (
 	delay = 400 * time.Millisecond
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// A count belongs to its name for as long as anybody has it, and is forgotten then.
+func TestCountsByName(t *testing.T) {
+	var c counts
+	a := c.named("a")
+	a.Add(2)
+	if c.named("a") != a || c.named("b") == a {
+		t.Error("a name has not one count of its own")
+	}
+	for n := range 100 {
+		c.named(fmt.Sprint(n)).Add(1)
+	}
+	for over := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		runtime.GC()
+		c.mu.Lock()
+		left := len(c.of)
+		c.mu.Unlock()
+		if left == 1 {
+			break
+		}
+		if time.Now().After(over) {
+			t.Fatalf("%d names are kept, want that of the one count in use", left)
+		}
+	}
+	if again := c.named("a"); again != a || again.Load() != 2 {
+		t.Errorf("a has become %d", again.Load())
+	}
+	runtime.KeepAlive(a)
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+)
+
+// dialing is a connection of a client that has said hello, on its way to a server.
+func dialing(t *testing.T, hello []byte) *connection {
+	t.Helper()
+	cx := layer4.WrapConnection(new(hellotest.Conn), hello, zap.NewNop())
+	c := &connection{f: new(Frontend), cx: cx, hello: inspected(t, hello), gone: make(chan struct{})}
+	l4clienthello.Share(cx, c.hello)
+	c.input.tried = true
+	return c
+}
+
+// listening accepts connections at an address, and hands on what comes first.
+func listening(t *testing.T, network, address string) (at net.Addr, received chan string) {
+	t.Helper()
+	ln, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	received = make(chan string, 100)
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				first := make([]byte, 4096)
+				n, _ := conn.Read(first)
+				received <- string(first[:n])
+				_, _ = io.Copy(io.Discard, conn)
+			}()
+		}
+	}()
+	return ln.Addr(), received
+}
+
+// Every kind of address is dialled alike: the hello goes with the connect, and
+// keepalive is on only where it is of use.
+func TestEveryAddressIsDialledAlike(t *testing.T) {
+	at, received := listening(t, "tcp", "127.0.0.1:0")
+	path := filepath.Join(t.TempDir(), "s")
+	_, receivedThere := listening(t, "unix", path)
+	answers(t, func(string) []string { return []string{"127.0.0.1"} })
+	_, port, _ := net.SplitHostPort(at.String())
+	raw := hellotest.Plain(hellotest.SNI("web.test")).Raw()
+	for _, address := range []string{at.String(), "web.test:" + port, "tcp4/web.test:" + port, "{l4.client_hello.sni}:" + port, "tcp4/{l4.client_hello.sni}:" + port, "unix/" + path} {
+		for _, patient := range []bool{false, true} {
+			conn, err := dialing(t, raw).dialServer(&balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second, KeepAlive: patient})
+			if err != nil {
+				t.Fatalf("%s: %v", address, err)
+			}
+			defer conn.Close()
+			from, kept := received, patient
+			if strings.HasPrefix(address, "unix/") {
+				from, kept = receivedThere, false
+			}
+			if got := <-from; got != string(raw) {
+				t.Errorf("%s: the server got %x before anything else was sent, want the hello", address, got)
+			}
+			socket, own := conn.(*relay.Socket)
+			if !own {
+				t.Errorf("%s: dialled is a %T", address, conn)
+				continue
+			}
+			if on := keepsAlive(t, socket); on != kept {
+				t.Errorf("%s: keepalive is %v, want %v", address, on, kept)
+			}
+		}
+	}
+}
+
+func keepsAlive(t *testing.T, s *relay.Socket) (on bool) {
+	t.Helper()
+	raw, _ := s.SyscallConn()
+	if err := raw.Control(func(fd uintptr) {
+		value, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE)
+		if on = value != 0; err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return on
+}
+
+// A server's name is looked up once, not for each connection.
+func TestNoLookupPerConnection(t *testing.T) {
+	at, _ := listening(t, "tcp", "127.0.0.1:0")
+	var four, six atomic.Int64
+	answersOf(t, sourceFunc(func(_ string, f resolve.Family) ([]netip.Addr, error) {
+		if f == resolve.IPv6 {
+			six.Add(1)
+			return nil, nil
+		}
+		four.Add(1)
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+	}))
+	_, port, _ := net.SplitHostPort(at.String())
+	for _, address := range []string{"web.test:" + port, "{l4.client_hello.sni}:" + port} {
+		for range 20 {
+			c := dialing(t, hellotest.Plain(hellotest.SNI("web.test")).Raw())
+			conn, err := c.dialServer(&balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+		}
+	}
+	if four, six := four.Load(), six.Load(); four != 2 || six != 2 {
+		t.Errorf("%d and %d lookups for 40 connections, want one for the server and one for the client's", four, six)
+	}
+}
+
+// A client that leaves while the DNS is waited for is noticed.
+func TestSlowLookup(t *testing.T) {
+	c := dialing(t, hellotest.Plain().Raw())
+	over := make(chan struct{})
+	defer close(over)
+	answersOf(t, sourceFunc(func(string, resolve.Family) ([]netip.Addr, error) {
+		<-over
+		return nil, nil
+	}))
+	leaves := func() { close(c.gone) }
+	_, err := c.dialServer(&balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: "web.test:1"}}, relay.DialOptions{Cancel: c.gone, Slow: sync.OnceFunc(leaves)})
+	if !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v, want net.ErrClosed", err)
+	}
+}
+
+// Within one attempt a server's addresses are tried one after the other, in the order
+// that is preferred, and of the family that is wanted.
+func TestAddressesInTurn(t *testing.T) {
+	at, _ := listening(t, "tcp", "127.0.0.2:0")
+	_, port, _ := net.SplitHostPort(at.String())
+	sixth, _ := listening(t, "tcp6", "[::1]:"+port)
+	answersOf(t, sourceFunc(func(_ string, f resolve.Family) ([]netip.Addr, error) {
+		if f == resolve.IPv6 {
+			return []netip.Addr{netip.IPv6Loopback()}, nil
+		}
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}, nil
+	}))
+	for _, c := range []struct{ address, prefer, want string }{
+		{"tcp4/web.test:", "", at.String()},
+		{"tcp6/web.test:", "ipv4", sixth.String()},
+		{"web.test:", "ipv6", sixth.String()},
+		{"web.test:", "ipv4", at.String()},
+		{"web.test:", "", sixth.String()},
+	} {
+		s := &pool.Server{ServerConfig: pool.ServerConfig{Address: c.address + port, ResolvePrefer: c.prefer}}
+		conn, err := dialing(t, hellotest.Plain().Raw()).dialServer(&balancer.Backend{AllowLocalAddresses: true}, s, relay.DialOptions{Timeout: time.Second})
+		if err != nil {
+			t.Errorf("%s %s: %v", c.address, c.prefer, err)
+			continue
+		}
+		if got := conn.RemoteAddr().String(); got != c.want {
+			t.Errorf("%s %s: connected to %s, want %s", c.address, c.prefer, got, c.want)
+		}
+		conn.Close()
+	}
+}
+
+// What the proxy itself lacks is nothing against a server.
+func TestOutcomes(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want pool.Outcome
+	}{
+		{unix.ECONNREFUSED, pool.ConnectFailed},
+		{os.ErrDeadlineExceeded, pool.ConnectFailed},
+		{unix.EMFILE, pool.NotTried},
+		{unix.EADDRNOTAVAIL, pool.NotTried},
+		{&resolve.Error{Host: "web.test", Err: os.ErrDeadlineExceeded}, pool.NotTried},
+	} {
+		if end, _ := connectEnd(c.err); outcomeOf(end) != c.want {
+			t.Errorf("%v is %v: %d, want %d", c.err, end, outcomeOf(end), c.want)
+		}
+	}
+}
+
+var elsewhere = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
+
+// The frontend's port is its own on every address of this system, whichever it
+// listens on. With two addresses it would pass a connection to and fro between
+// them if each were only not to be connected to from itself.
+func TestLoopGuard(t *testing.T) {
+	for address, want := range map[string]bool{
+		"192.0.2.1:443": true, "0.0.0.0:443": true, "[::]:443": true, "127.0.0.1:443": true, "127.9.9.9:443": true, "[::1]:443": true,
+		"[::ffff:127.0.0.1]:443": true, "198.51.100.77:443": false, "192.0.2.1:444": false, "0.0.0.0:444": false, "[2001:db8::1]:443": false,
+	} {
+		if got := leadsBack(netip.MustParseAddrPort(address), elsewhere); got != want {
+			t.Errorf("%s: %v, want refused: %v", address, got, want)
+		}
+	}
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package frontend is the life of a connection: it waits for a client's ClientHello,
+// picks a backend by what it says, connects to one of the backend's servers and has the
+// bytes passed both ways, unopened. However a connection ends, it ends in one place, with
+// one log line. What is not a ClientHello is never taken for one without a name: each
+// outcome has its own action. A frontend is built from a [Config]; the package knows
+// nothing of JSON or Caddyfiles.
+package frontend
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
+
+// Config is what a frontend does with its connections. Its rules are compiled.
+type Config struct {
+	// Name of the frontend, which keeps its count of connections over reloads.
+	Name string
+
+	// ID is what the fetch fe_id finds; 0: nothing.
+	ID int
+
+	// DefaultBackend is the name that the fetch fe_defbe finds.
+	DefaultBackend string
+
+	// Connection and Session are tried in this order, before anything is read; nil:
+	// there are none.
+	Connection, Session *content.Config
+
+	// Content are rules over what the client sends first. Nil: a ClientHello is waited
+	// for, as long as InspectDelay, counted from accept.
+	Content      *content.Config
+	InspectDelay time.Duration
+
+	// MaxHello is the longest ClientHello in bytes.
+	MaxHello int
+
+	// Router picks the backend.
+	Router *Router
+
+	// Actions say what happens to connections that go to no backend.
+	Actions Actions
+
+	// TimeoutClient and TimeoutClientFin replace those of the backends, and the first one
+	// runs while Content waits. 0: they do not; less: never.
+	TimeoutClient, TimeoutClientFin time.Duration
+
+	// Listener returns the name and the number of the address that a connection has come
+	// to, for the fetches so_name and so_id; none where it has none.
+	Listener func(local net.Addr) (name string, id int)
+
+	// App has the backends that names made at run time lead to, and the variables that
+	// all connections share.
+	App *balancer.App
+
+	// Logger has one line for each connection.
+	Logger *zap.Logger
+}
+
+// Frontend serves connections. It is safe for concurrent use.
+type Frontend struct {
+	Config
+
+	conns *count   // connections of the frontend
+	terms sync.Map // *balancer.Backend → *terms
+}
+
+// New returns a frontend.
+func New(c Config) *Frontend {
+	return &Frontend{Config: c, conns: frontends.named(c.Name)}
+}
+
+// Serve takes a connection that has come by a route of layer4 from its first byte to its
+// end, unless it becomes a session that can do without this goroutine.
+func (f *Frontend) Serve(cx *layer4.Connection) {
+	c := newConnection(f, cx)
+	defer c.end()
+	c.serve()
+}
+
+// relayOptions are a backend's timeouts, and in place of those about the client
+// the frontend's own.
+func (f *Frontend) relayOptions(b *balancer.Backend) relay.Options {
+	t := &b.Timeouts
+	return relay.Options{
+		ClientTimeout: own(f.TimeoutClient, time.Duration(t.Client)),
+		ServerTimeout: time.Duration(t.Server),
+		Tunnel:        time.Duration(t.Tunnel),
+		ClientFin:     own(f.TimeoutClientFin, time.Duration(t.ClientFin)),
+		ServerFin:     time.Duration(t.ServerFin),
+	}
+}
+
+func own(frontend, backend time.Duration) time.Duration {
+	if frontend != 0 {
+		return frontend
+	}
+	return backend
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"net"
+	"net/netip"
+)
+
+// dual is a connection that can tell whether its listener takes both versions of IP.
+type dual interface {
+	Dual() bool
+}
+
+// mapped returns the client's address as the policies hash it: at a listener for both
+// versions of IP, that of an IPv4 client is the one within IPv6, as in HAProxy.
+func mapped(client net.Conn, source netip.Addr) netip.Addr {
+	if !source.Is4() {
+		return source
+	}
+	both := false
+	switch c := client.(type) {
+	case dual:
+		both = c.Dual()
+	case *net.TCPConn:
+		remote, ok := c.RemoteAddr().(*net.TCPAddr)
+		both = ok && len(remote.IP) == net.IPv6len // as the kernel gave it
+	}
+	if both {
+		return netip.AddrFrom16(source.As16())
+	}
+	return source
+}

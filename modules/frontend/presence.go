@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// Why a client is not served.
+var (
+	errClientReset = errors.New("the client's connection broke while it waited for a server")
+	errClientFin   = errors.New("the client left while it waited for a server")
+	errKilled      = errors.New("ended from outside while it waited for a server")
+)
+
+// depart notes that the client is not to be served any more. Only the first call
+// counts; it may come from another goroutine.
+func (c *connection) depart(why error) {
+	c.departing.Do(func() {
+		c.departed = why
+		close(c.gone)
+	})
+}
+
+// whyGone returns why the client is not to be served any more; nil: it is.
+func (c *connection) whyGone() error {
+	select {
+	case <-c.gone:
+		return c.departed
+	default:
+		return nil
+	}
+}
+
+// presence is a context that ends when the client has departed. It begins to look
+// whether the client is still there when it is first asked for Done, which is when
+// the connection has to wait for a server, or when a connect takes long: what is had
+// at once costs nothing.
+type presence struct {
+	context.Context
+	c        *connection
+	untilFin bool // a client that has closed its direction has left
+
+	mu       sync.Mutex
+	watching bool
+	over     sync.WaitGroup
+}
+
+// Done is closed when the client has departed.
+func (p *presence) Done() <-chan struct{} {
+	p.c.stage = tcplog.KilledQueue
+	p.begin()
+	return p.c.gone
+}
+
+// Err says how the client has departed.
+func (p *presence) Err() error { return p.c.whyGone() }
+
+// begin begins to look. It is safe for concurrent use.
+func (p *presence) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.watching {
+		return
+	}
+	p.watching = true
+	p.over.Go(func() {
+		if err := watch(p.c.cx.Conn, p.untilFin); err != nil {
+			p.c.depart(err)
+		}
+	})
+}
+
+// end stops looking, so that the connection can be read from by others.
+func (p *presence) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.watching {
+		return
+	}
+	_ = p.c.cx.SetReadDeadline(time.Unix(1, 0))
+	p.over.Wait()
+	_ = p.c.cx.SetReadDeadline(time.Time{})
+	p.watching = false
+}

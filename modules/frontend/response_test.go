@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// responding is what the rules of a backend make of a server's connection, and the
+// server's end.
+func responding(t *testing.T, rules string) (r *response, server net.Conn) {
+	t.Helper()
+	app := newAppOf(t, map[string]string{"b": `{"servers": [{"name": "s", "address": "127.0.0.1:1"}], "response": ` + rules + `}`})
+	f, _ := frontendTo(app, "b", Config{})
+	client, _ := net.Pipe()
+	ours, server := net.Pipe()
+	t.Cleanup(func() { client.Close(); ours.Close(); server.Close() })
+	c := &connection{f: f, cx: layer4.WrapConnection(client, nil, zap.NewNop()), session: &session{lease: new(pool.Lease)}, server: ours}
+	c.backend = app.Backends["b"]
+	return c.hold().(*response), server
+}
+
+func TestHeldResponse(t *testing.T) {
+	r, server := responding(t, `{"inspect_delay": "1m", "rules": [{"action": "accept", "match": [{"acl": [{"any": [{"fetch": "res.payload(0,3)", "method": "bin", "values": ["323230"]}]}]}]}, {"action": "close"}]}`)
+	go func() {
+		for _, part := range []string{"2", "20", " hello\n"} {
+			_, _ = server.Write([]byte(part))
+		}
+		server.Close()
+	}()
+	done := make(chan struct{})
+	go func() { // as the other direction does
+		defer close(done)
+		for range 100 {
+			_ = r.SetReadDeadline(time.Now().Add(time.Minute))
+		}
+	}()
+	if got, err := io.ReadAll(r); err != nil || string(got) != "220 hello\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	<-done
+	if r.c != nil {
+		t.Error("it keeps the configuration")
+	}
+}
+
+func TestRefusedResponse(t *testing.T) {
+	r, server := responding(t, `{"inspect_delay": "1m", "rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "res.len", "values": ["gt", "2"]}]}]}]}]}`)
+	go func() { _, _ = server.Write([]byte("421")) }()
+	got, err := io.ReadAll(r)
+	if err == nil || len(got) > 0 || !r.c.session.refused.Load() {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestNoResponseRules(t *testing.T) {
+	app := newAppOf(t, map[string]string{"b": `{"servers": []}`})
+	server, other := net.Pipe()
+	defer server.Close()
+	defer other.Close()
+	c := &connection{backend: app.Backends["b"], server: server}
+	if c.hold() != server {
+		t.Error("a session without rules is held")
+	}
+}

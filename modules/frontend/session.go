@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// session is what is left of a connection while its bytes are passed both ways:
+// as little as the log line needs.
+type session struct {
+	relay.Session
+	prev, next *session // see crowd
+
+	*terms
+	lease  *pool.Lease
+	first  pool.Lease    // most often it is the lease
+	began  time.Duration // since epoch
+	packed tcplog.Packed
+
+	answered bool        // the server has sent something
+	refused  atomic.Bool // its response was
+}
+
+// terms are what all sessions from one frontend to one backend share. They refer
+// to nothing else of the configuration: sessions outlive it, and it can be large.
+type terms struct {
+	frontend, backend string
+	feconn, beconn    *count
+	logger            *zap.Logger
+	options           relay.Options
+}
+
+// termsFor returns what sessions to b share.
+func (f *Frontend) termsFor(b *balancer.Backend) *terms {
+	if known, ok := f.terms.Load(b); ok {
+		return known.(*terms)
+	}
+	known, _ := f.terms.LoadOrStore(b, &terms{
+		frontend: f.Name, backend: b.Name(), feconn: f.conns, beconn: backends.named(b.Name()),
+		logger: f.Logger, options: f.relayOptions(b),
+	})
+	return known.(*terms)
+}
+
+// epoch is what the times of sessions count from, by the monotonic clock.
+var epoch = time.Now()
+
+// begin takes from a connection what the session needs.
+func (s *session) begin(c *connection) {
+	r := c.record
+	if r.Address == c.lease.Server.Address {
+		r.Address = "" // it is known from there
+	}
+	s.terms, s.lease, s.began, s.packed = c.terms, c.lease, c.began.Sub(epoch), r.Pack()
+}
+
+// record is that of the connection before it became a session.
+func (s *session) record() tcplog.Record {
+	r := s.packed.Unpack()
+	r.Frontend, r.Backend, r.Server = s.frontend, s.backend, s.lease.Server.Name
+	if r.Address == "" {
+		r.Address = s.lease.Server.Address
+	}
+	return r
+}
+
+// Answered notes that the server has sent something, also where that never reaches
+// the client.
+func (s *session) Answered() {
+	s.answered = true
+	s.lease.Answered()
+}
+
+// Ended is the one place where a session ends, however it does.
+func (s *session) Ended(result relay.Result) {
+	defer func() {
+		if p := recover(); p != nil { // it must not reach the process
+			s.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
+		}
+		s.feconn.Add(-1)
+		present.end(s)
+	}()
+	s.beconn.Add(-1)
+	outcome, record := pool.Served, s.record()
+	record.Relayed(result)
+	switch {
+	case s.refused.Load():
+		record.End = tcplog.ResponseRefused
+	case result.Cause == relay.Ended:
+		noteCut(&record, s.lease.Cut())
+	case result.Cause == relay.Reset && result.By == relay.Server && !s.answered:
+		outcome = pool.BrokenEarly
+	}
+	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
+	ended(s.logger, s.lease, outcome, &record, epoch.Add(s.began))
+}
+
+// ended gives back the lease, if there is one, and writes the log line.
+func ended(logger *zap.Logger, lease *pool.Lease, outcome pool.Outcome, r *tcplog.Record, began time.Time) {
+	if lease != nil {
+		lease.Release(outcome)
+		r.SrvConn = lease.Server.Sessions()
+	}
+	r.ActConn = int64(present.left())
+	r.Duration = time.Since(began)
+	r.Write(logger)
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/policies"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// TestBrokenEarly ends sessions in several ways. An error that observe counts is one
+// that the server broke before it had sent anything, and no other: what it has sent
+// may also be lost on the way.
+func TestBrokenEarly(t *testing.T) {
+	reset := relay.Result{By: relay.Server, Cause: relay.Reset}
+	for _, c := range []struct {
+		name     string
+		answered bool
+		result   relay.Result
+		errors   int64
+	}{
+		{"reset by the server", false, reset, 1},
+		{"reset by the server after its first byte", true, relay.Result{By: relay.Server, Cause: relay.Reset, Out: 1}, 0},
+		{"the same, and the byte was lost", true, reset, 0},
+		{"reset by the client", false, relay.Result{By: relay.Client, Cause: relay.Reset}, 0},
+		{"silent server", false, relay.Result{By: relay.Server, Cause: relay.Timeout}, 0},
+		{"closed by the server", false, relay.Result{By: relay.Server, Cause: relay.Closed}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var registry pool.Registry
+			p, err := registry.Open(pool.Config{Backend: "b", Policy: new(policies.First), Servers: []pool.ServerConfig{
+				{Name: "s", Weight: 1, Care: pool.Care{Observe: pool.ObserveAnswer, ErrorLimit: 100}},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			p.Serve()
+			lease, err := p.Acquire(t.Context(), new(pool.Request))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &session{terms: &terms{feconn: new(count), beconn: new(count), logger: zap.NewNop()}, lease: lease, packed: new(tcplog.Record).Pack()}
+			present.stay(new(connection), s)
+			if c.answered {
+				s.Answered()
+			}
+			s.Ended(c.result)
+			b, _ := registry.Backend("b")
+			if got := b.Servers[0].Errors; got != c.errors || b.Servers[0].Sessions != 0 {
+				t.Errorf("%d errors, want %d; %d sessions", got, c.errors, b.Servers[0].Sessions)
+			}
+		})
+	}
+}

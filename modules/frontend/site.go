@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// shuttingDown bounds how long a listener may take to close after its server has begun
+// to shut down and has closed a connection for that.
+const shuttingDown = time.Second
+
+// toSite hands the connection to the http server of a backend, and waits until it
+// has ended there. False means that there is no such server.
+func (c *connection) toSite(b *balancer.Backend) bool {
+	c.stage = tcplog.KilledConnect
+	c.record.Server, c.record.Address = "", inprocess.Network+"/"+b.Site
+	v := newVisit(c.cx.Conn, bytes.Clone(c.hello.Bytes()))
+	c.forget()
+	for {
+		closed, err := inprocess.Deliver(b.Site, v, c.gone)
+		switch {
+		case errors.Is(err, inprocess.ErrGone):
+			return true
+		case err != nil:
+			c.record.End, c.record.EndedBy, c.record.Error = tcplog.NoServer, relay.Proxy, err.Error()
+			return false
+		}
+		c.stage, c.record.Queue, c.record.Connect = tcplog.Killed, 0, 0
+		<-v.closed
+		if !v.untouched || !closesSoon(closed) || c.whyGone() != nil {
+			break
+		}
+		v = v.again() // the server of the next configuration has it from its beginning
+	}
+	_ = c.cx.Conn.Close()
+	c.broken = true // nothing can be said to the client any more
+	c.record.Relayed(v.result())
+	return true
+}
+
+// closesSoon waits for a listener to close.
+func closesSoon(closed <-chan struct{}) bool {
+	select {
+	case <-closed:
+		return true
+	case <-time.After(shuttingDown):
+		return false
+	}
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+)
+
+// What the end of the process cuts is cut at the site, too.
+func TestSiteIsCut(t *testing.T) {
+	began := make(chan struct{})
+	address, err := caddy.ParseNetworkAddress("passthrough/site-cut")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := address.Listen(t.Context(), 0, net.ListenConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(began)
+		<-r.Context().Done()
+	})}
+	go func() { _ = s.Serve(l.(net.Listener)) }()
+	t.Cleanup(func() { _ = s.Close() })
+	f, logged := frontendTo(newAppOf(t, map[string]string{"web": `{"site": "site-cut"}`}), "web", Config{Content: new(content.Config)})
+	client, server := connected(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.Serve(layer4.WrapConnection(server, nil, zap.NewNop()))
+	}()
+	if _, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-began
+	present.mu.Lock()
+	for c := range present.early {
+		if c.f == f {
+			go c.kill()
+		}
+	}
+	present.mu.Unlock()
+	<-done
+	if fields := logged.All()[0].ContextMap(); fields["termination"] != "KD" || fields["error"] != reasonExit {
+		t.Errorf("logged as %v", fields)
+	}
+}

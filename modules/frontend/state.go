@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+)
+
+// ProcessState answers fetches about the backends, servers and frontends of the
+// process, whatever configuration runs: nbsrv, srv_is_up, be_conn and so on. It
+// knows nothing of a connection.
+var ProcessState sample.State = processState{}
+
+type processState struct{}
+
+// Answer implements sample.State.
+func (processState) Answer(q sample.Question) (sample.Value, bool) {
+	switch q.About {
+	case sample.AFrontend:
+		return sample.Number(frontends.load(q.Proxy)), true
+	case sample.ABackend:
+		return backendAnswer(q)
+	case sample.AServer:
+		return serverAnswer(q)
+	case sample.TheConnection:
+	}
+	switch q.Fetch {
+	case "act_conn":
+		return sample.Number(int64(present.left())), true
+	case "uptime":
+		return sample.Number(int64(time.Since(epoch).Seconds())), true
+	case "stopping":
+		stopping, _ := lifecycle.Ending()
+		return sample.Truth(stopping), true
+	default:
+		return sample.Value{}, false
+	}
+}
+
+func backendAnswer(q sample.Question) (sample.Value, bool) {
+	if q.Fetch == "be_conn" {
+		return sample.Number(backends.load(q.Proxy)), true
+	}
+	l, ok := balancer.Registry().Load(q.Proxy)
+	n := 0
+	switch q.Fetch {
+	case "nbsrv":
+		n = l.Usable
+	case "queue":
+		n = l.Waiting
+	case "avg_queue":
+		if n = 2 * l.Waiting; l.Usable > 0 {
+			n = (l.Waiting + l.Usable - 1) / l.Usable
+		}
+	case "be_conn_free":
+		n = l.Free
+	case "connslots":
+		n = l.Slots
+	default:
+		ok = false
+	}
+	return sample.Number(int64(n)), ok
+}
+
+func serverAnswer(q sample.Question) (sample.Value, bool) {
+	l, ok := balancer.Registry().ServerLoad(pool.Ref{Backend: q.Proxy, Server: q.Server})
+	n := 0
+	switch q.Fetch {
+	case "srv_is_up":
+		return sample.Truth(l.Up), ok
+	case "srv_conn":
+		n = l.Sessions
+	case "srv_conn_free":
+		n = l.Free
+	case "srv_queue":
+		n = l.Queued
+	case "srv_weight":
+		n = l.EffectiveWeight
+	case "srv_uweight":
+		n = l.Weight
+	case "srv_iweight":
+		n = l.ConfiguredWeight
+	default:
+		ok = false
+	}
+	return sample.Number(int64(n)), ok
+}
+
+// AppState answers as ProcessState does, for expressions of one configuration.
+type AppState struct {
+	App     *balancer.App // nil: it is not known
+	Section string        // that the expressions stand in
+}
+
+// Answer implements sample.State.
+func (s AppState) Answer(q sample.Question) (sample.Value, bool) {
+	if q.Proxy == "" {
+		q.Proxy = s.Section
+	}
+	v, ok := ProcessState.Answer(q)
+	if ok || s.App == nil || q.About == sample.TheConnection {
+		return v, ok
+	}
+	b := s.App.Backends[q.Proxy]
+	if b == nil {
+		return v, false
+	}
+	b.Pool().Serve() // the configuration has only just been loaded
+	return ProcessState.Answer(q)
+}
+
+// Answer is that of the process, or of where the connection is. The section that
+// an expression stands in is the backend, once the connection has one.
+func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
+	if q.About == sample.TheConnection {
+		if v, ok := c.whereabouts(q.Fetch); ok {
+			return v, ok
+		}
+	}
+	if q.Proxy == "" {
+		q.Proxy = c.f.Name
+		if c.backend != nil && q.About != sample.AFrontend {
+			q.Proxy = c.backend.Name()
+		}
+	}
+	return AppState{App: c.f.App}.Answer(q)
+}
+
+// whereabouts answers fetches about where the connection has come from and has got to.
+func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
+	switch fetch {
+	case "fe_name":
+		return sample.Text(c.f.Name), true
+	case "fe_id":
+		return sample.Number(int64(c.f.ID)), c.f.ID != 0
+	case "so_name":
+		name, _ := c.f.Listener(c.cx.LocalAddr())
+		return sample.Text(name), name != ""
+	case "so_id":
+		_, id := c.f.Listener(c.cx.LocalAddr())
+		return sample.Number(int64(id)), id != 0
+	case "fe_defbe":
+		return sample.Text(c.f.DefaultBackend), c.f.DefaultBackend != "" && c.f.DefaultBackend != c.f.Name
+	case "fe_client_timeout":
+		return milliseconds(c.f.TimeoutClient), c.f.TimeoutClient != 0
+	case "src_is_local", "fc_src_is_local":
+		return ownAddress(c.seen.Source)
+	case "dst_is_local", "fc_dst_is_local":
+		return ownAddress(c.seen.Destination)
+	}
+	if strings.HasPrefix(fetch, "fc_") {
+		return tcpInfo(c.cx.Conn, fetch)
+	}
+	if s := c.session; s != nil && s.lease != nil {
+		switch fetch {
+		case "srv_name":
+			return sample.Text(s.lease.Server.Name), true
+		case "srv_id":
+			return sample.Number(int64(s.lease.Server.ID)), true
+		}
+	}
+	b := c.backend
+	if b == nil { // the rules may be those of a frontend with servers of its own
+		b = c.f.App.Backends[c.f.Name]
+	}
+	if b == nil {
+		return sample.Value{}, false
+	}
+	switch fetch {
+	case "be_name":
+		return sample.Text(b.Name()), true
+	case "be_id":
+		return sample.Number(int64(b.ID)), b.ID != 0
+	case "be_connect_timeout":
+		return milliseconds(b.Timeouts.Connect), true
+	case "be_queue_timeout":
+		return milliseconds(b.Timeouts.Queue), true
+	case "be_server_timeout":
+		return milliseconds(b.Timeouts.Server), true
+	case "be_tunnel_timeout":
+		return milliseconds(b.Timeouts.Tunnel), true
+	default:
+		return sample.Value{}, false
+	}
+}
+
+// ownAddress reports whether an address is one of this host.
+func ownAddress(a netip.AddrPort) (sample.Value, bool) {
+	ip := a.Addr()
+	if !ip.IsValid() {
+		return sample.Value{}, false
+	}
+	own, err := isOwn(ip)
+	return sample.Truth(ip.IsLoopback() || own), err == nil
+}
+
+// milliseconds is a timeout as HAProxy gives it: 0 where there is none.
+func milliseconds[D caddy.Duration | time.Duration](timeout D) sample.Value {
+	return sample.Number(max(0, time.Duration(timeout).Milliseconds()))
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
+
+// watch waits until a client's connection is broken, or with untilFin until the
+// client has closed its direction; nil if a read deadline comes first. It reads
+// nothing.
+func watch(c net.Conn, untilFin bool) error {
+	raw, ok := relay.Raw(c)
+	if !ok {
+		return nil
+	}
+	var left error
+	_ = raw.Read(func(fd uintptr) bool {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		if _, err := unix.Poll(fds, 0); err != nil {
+			return false
+		}
+		switch events := fds[0].Revents; {
+		case events&unix.POLLERR != 0:
+			left = errClientReset
+		case untilFin && events&unix.POLLRDHUP != 0:
+			left = errClientFin
+		}
+		return left != nil
+	})
+	return left
+}
