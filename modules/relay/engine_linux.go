@@ -75,10 +75,13 @@ type shard struct {
 	armed int64 // the tick that timer is set to; 0: to none
 }
 
-// watcher is what a slot holds: event is called when a descriptor of its is
-// ready. Once in a while it is called for one that has just left.
+// watcher is what a slot holds. Once in a while its methods are called for one that has
+// just left.
 type watcher interface {
+	// event is called by the shard's goroutine when a descriptor of its is ready.
 	event(sh *shard, of Side, ready uint32)
+	// check is called, by another goroutine, at the time given to shard.set, or earlier.
+	check()
 }
 
 // epoch is what the engine's times count from, by the monotonic clock.
@@ -115,6 +118,7 @@ func newShard() (*shard, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	sh := &shard{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), slots: make([]watcher, 1)} // slot 0 is none
+	sh.wheel.timers = make([]timer, 1)
 	sh.wheel.now = tick(clock())
 	sh.timer = time.AfterFunc(time.Hour, sh.expire)
 	return sh, nil
@@ -163,26 +167,24 @@ func (sh *shard) add(w watcher) int32 {
 		return slot
 	}
 	sh.slots = append(sh.slots, w)
+	sh.wheel.timers = append(sh.wheel.timers, timer{})
 	return int32(len(sh.slots) - 1)
 }
 
-// replace has w in a slot.
+// replace puts w into a slot that another has had, and stops its timer.
 func (sh *shard) replace(slot int32, w watcher) {
 	sh.mu.Lock()
 	sh.slots[slot] = w
+	sh.wheel.remove(slot)
 	sh.mu.Unlock()
 }
 
+// release frees a slot and stops its timer.
 func (sh *shard) release(slot int32) {
+	sh.mu.Lock()
 	sh.slots[slot] = nil
 	sh.free = append(sh.free, slot)
-}
-
-// leave takes a session out of the slots and the wheel.
-func (sh *shard) leave(s *Session) {
-	sh.mu.Lock()
-	sh.release(s.parked.slot)
-	sh.wheel.remove(s)
+	sh.wheel.remove(slot)
 	sh.mu.Unlock()
 }
 
@@ -221,19 +223,17 @@ func (p *place) forget(fd int) {
 // leave gives back the slot.
 func (p *place) leave() {
 	if p.slot != 0 {
-		p.shard.mu.Lock()
 		p.shard.release(p.slot)
-		p.shard.mu.Unlock()
 		p.slot = 0
 	}
 }
 
-// set has check be called for s when a time is over, unless that is to happen
-// sooner already.
-func (sh *shard) set(s *Session, due int64) {
+// set arranges that what a slot holds is checked when a time is over, unless that is to
+// happen sooner already.
+func (sh *shard) set(slot int32, due int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	at := sh.wheel.set(s, tick(due)+1)
+	at := sh.wheel.set(slot, tick(due)+1)
 	if at != 0 && (sh.armed == 0 || at < sh.armed) {
 		sh.arm(at)
 	}
@@ -244,16 +244,20 @@ func (sh *shard) arm(at int64) {
 	sh.timer.Reset(time.Duration(at<<tickBits - clock()))
 }
 
-// expire looks at sessions whose time may be over. It runs in a goroutine of the
-// runtime's timers.
+// expire checks those whose time may be over. It runs in a goroutine of the runtime's
+// timers.
 func (sh *shard) expire() {
 	sh.mu.Lock()
-	due := sh.wheel.advance(tick(clock()))
+	fired := sh.wheel.advance(tick(clock()))
+	due := make([]watcher, 0, len(fired))
+	for _, slot := range fired {
+		due = append(due, sh.slots[slot])
+	}
 	if sh.armed = 0; !sh.wheel.empty() {
 		sh.arm(sh.wheel.next())
 	}
 	sh.mu.Unlock()
-	for _, s := range due {
-		s.check()
+	for _, w := range due {
+		w.check()
 	}
 }

@@ -16,7 +16,6 @@ type parked struct {
 	options *Options
 	owner   Owner
 	shard   *shard
-	timer   timer
 	slot    int32
 	state   state
 	first   Side  // that finished; Proxy: none
@@ -254,7 +253,7 @@ func (s *Session) finish(sh *shard) {
 		closeFD(int(e.fd))
 	}
 	if p.shard != nil {
-		p.shard.leave(s)
+		p.shard.release(p.slot)
 	}
 	r.In, r.Out = p.sides[Client].sent.Load(), p.sides[Server].sent.Load()
 	// In a goroutine of its own: where the log goes may be slow.

@@ -61,7 +61,7 @@ func (s *Session) awaited(of Side) bool {
 // arm sees to it that check is called in time.
 func (s *Session) arm() {
 	if due := s.due(); due != 0 && s.parked.running() {
-		s.parked.shard.set(s, due)
+		s.parked.shard.set(s.parked.slot, due)
 	}
 }
 
@@ -111,7 +111,7 @@ func (s *Session) excuse(now int64) bool {
 		p.excused = now + int64(moment)
 	}
 	if p.excused != 0 && now < p.excused {
-		p.shard.set(s, p.excused)
+		p.shard.set(p.slot, p.excused)
 		return true
 	}
 	p.excused = 0

@@ -174,6 +174,9 @@ func (s *Socket) event(_ *shard, _ Side, ready uint32) {
 	}
 }
 
+// check is called for a socket whose slot has a timer.
+func (s *Socket) check() {}
+
 func (w *waiting) wake() {
 	select {
 	case w.ready <- struct{}{}:

@@ -17,64 +17,65 @@ const (
 // tick is the tick in which a time lies.
 func tick(ns int64) int64 { return ns >> tickBits }
 
-// wheel holds timers of a precision that is the coarser the farther away they
-// are, and that errs to the early side: whoever finds that it is too early sets
-// the timer again. So nothing is to be done when a session's time moves away,
-// with each byte, and setting, removing and firing cost the same for one timer
-// and for a million.
+// wheel holds a timer for each slot of a shard. Their precision is the coarser the
+// farther away they are, and errs to the early side: what finds that it is too early
+// sets its timer again. So nothing is to be done when a session's time moves away, with
+// each byte, and setting, removing and firing cost the same for one timer and for a
+// million. Timers refer to each other by their numbers: there is nothing in them for the
+// garbage collector to follow.
 type wheel struct {
-	now   int64 // the tick up to which all has fired
-	used  [levels]uint64
-	slots [levels][slotCount]*Session
+	now    int64 // the tick up to which all has fired
+	used   [levels]uint64
+	first  [levels][slotCount]int32 // of the timers in each place; 0: there is none
+	timers []timer                  // timer 0 is none
 }
 
 // timer is one place in a wheel.
 type timer struct {
-	prev, next *Session
-	at         int64 // the tick that it is set to; 0: it is not set
-	level      int8
+	at         uint32 // the lower half of the tick that it is set to
+	prev, next int32
+	level      int8 // 0: it is not set; else one more than its place in the wheel
 	slot       int8
 }
 
-// set has the timer of a session fire at a tick, or earlier by a part of the time
-// until then, unless it is set to an earlier one. It returns when that will be, or
-// 0 if nothing changes.
-func (w *wheel) set(s *Session, at int64) int64 {
-	t := &s.parked.timer
-	if t.at != 0 {
-		if t.at <= at {
+// set sets a timer to fire at a tick, or earlier by a part of the time until then, unless
+// it is set to an earlier one. It returns when that will be, or 0 if nothing changes.
+func (w *wheel) set(i int32, at int64) int64 {
+	at = min(max(at, w.now+1), w.now+farthest)
+	t := &w.timers[i]
+	if t.level != 0 {
+		if int32(t.at-uint32(at)) <= 0 {
 			return 0
 		}
-		w.remove(s)
+		w.remove(i)
 	}
-	t.at = min(max(at, w.now+1), w.now+farthest)
-	level := (bits.Len64(uint64(t.at-w.now)) - 1) / slotBits
-	start := t.at >> (level * slotBits)
-	t.level, t.slot = int8(level), int8(start&(slotCount-1))
-	head := &w.slots[t.level][t.slot]
-	if t.prev, t.next = nil, *head; t.next != nil {
-		t.next.parked.timer.prev = s
+	level := (bits.Len64(uint64(at-w.now)) - 1) / slotBits
+	start := at >> (level * slotBits)
+	t.at, t.level, t.slot = uint32(at), int8(level+1), int8(start&(slotCount-1))
+	head := &w.first[level][t.slot]
+	if t.prev, t.next = 0, *head; t.next != 0 {
+		w.timers[t.next].prev = i
 	}
-	*head = s
+	*head = i
 	w.used[level] |= 1 << t.slot
 	return start << (level * slotBits)
 }
 
-// remove has the timer of a session not fire.
-func (w *wheel) remove(s *Session) {
-	t := &s.parked.timer
-	if t.at == 0 {
+// remove stops a timer.
+func (w *wheel) remove(i int32) {
+	t := &w.timers[i]
+	if t.level == 0 {
 		return
 	}
-	if t.next != nil {
-		t.next.parked.timer.prev = t.prev
+	if t.next != 0 {
+		w.timers[t.next].prev = t.prev
 	}
-	if t.prev != nil {
-		t.prev.parked.timer.next = t.next
-	} else if w.slots[t.level][t.slot] = t.next; t.next == nil {
-		w.used[t.level] &^= 1 << t.slot
+	if t.prev != 0 {
+		w.timers[t.prev].next = t.next
+	} else if w.first[t.level-1][t.slot] = t.next; t.next == 0 {
+		w.used[t.level-1] &^= 1 << t.slot
 	}
-	t.prev, t.next, t.at = nil, nil, 0
+	*t = timer{}
 }
 
 func (w *wheel) empty() bool { return w.used == [levels]uint64{} }
@@ -95,9 +96,8 @@ func (w *wheel) next() (first int64) {
 	return first
 }
 
-// advance removes the timers that have fired up to a tick and returns their
-// sessions.
-func (w *wheel) advance(to int64) (fired []*Session) {
+// advance stops the timers that have fired up to a tick and returns them.
+func (w *wheel) advance(to int64) (fired []int32) {
 	for !w.empty() {
 		at := w.next()
 		if at > to {
@@ -109,9 +109,9 @@ func (w *wheel) advance(to int64) (fired []*Session) {
 				break
 			}
 			slot := at >> (level * slotBits) & (slotCount - 1)
-			for s := w.slots[level][slot]; s != nil; s = w.slots[level][slot] {
-				w.remove(s)
-				fired = append(fired, s)
+			for i := w.first[level][slot]; i != 0; i = w.first[level][slot] {
+				w.remove(i)
+				fired = append(fired, i)
 			}
 		}
 	}
