@@ -41,6 +41,12 @@ func (a *Attempts) Acquire(ctx context.Context) (*pool.Lease, error) {
 	return a.Backend.pool.Acquire(ctx, &a.Request)
 }
 
+// TryAcquire returns the lease that Acquire would return without waiting; nil: go on
+// with Acquire. See pool.Pool.TryAcquire.
+func (a *Attempts) TryAcquire() *pool.Lease {
+	return a.Backend.pool.TryAcquire(&a.Request)
+}
+
 // ErrNoBudget says that a retry was left out because of the retry budget.
 var ErrNoBudget = errors.New("not retried: the retry budget of the backend is used up")
 
