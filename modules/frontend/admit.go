@@ -70,7 +70,7 @@ func (c *connection) admitted(rules *content.Config, mayRead bool) bool {
 // call changes it.
 func (c *connection) look(final bool) *content.View {
 	if c.seen.Connection == nil {
-		c.seen = content.View{Input: l4acl.Addresses(c.cx), Connection: c.matching}
+		c.seen = content.View{Input: l4acl.Addresses(c.Conn), Connection: c.matching}
 		c.seen.State, c.seen.Var, c.seen.SetVar = c, c.variable, c.setVar
 	}
 	c.seen.Hello, c.seen.Final = c.hello, final
@@ -82,7 +82,7 @@ func (c *connection) variable(name string) (sample.Value, bool) {
 	if strings.HasPrefix(name, balancer.SharedScope) {
 		return c.f.App.Variable(name)
 	}
-	return l4acl.Variable(c.cx, name)
+	return c.client.variable(name)
 }
 
 func (c *connection) setVar(name string, v sample.Value) {
@@ -94,7 +94,7 @@ func (c *connection) setVar(name string, v sample.Value) {
 	if v.Kind() != sample.None {
 		value = v
 	}
-	c.cx.SetVar(name, value)
+	c.layer4().SetVar(name, value)
 	if c.view != nil {
 		c.view.SetVar(name, value)
 	}
@@ -137,7 +137,7 @@ func (c *connection) attempt() bool {
 	}
 	for !c.full() {
 		room := c.room()
-		n, err := readNow(c.cx.Conn, room)
+		n, err := readNow(c.Conn, room)
 		c.received(n)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded): // there is nothing
@@ -162,12 +162,12 @@ func (c *connection) await(due time.Time) (expired, gone bool) {
 	if end := c.silence(); !end.IsZero() && end.Before(due) {
 		deadline, silent = end, true
 	}
-	if err := c.cx.SetReadDeadline(deadline); err != nil {
+	if err := c.SetReadDeadline(deadline); err != nil {
 		c.left(tcplog.ClientLeft, err)
 		return false, true
 	}
-	defer func() { _ = c.cx.SetReadDeadline(time.Time{}) }()
-	n, err := c.cx.Read(c.room())
+	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
+	n, err := c.Read(c.room())
 	c.received(n)
 	switch {
 	case err == nil || n > 0: // an error comes again
@@ -194,7 +194,7 @@ func (c *connection) silence() time.Time {
 		return time.Time{}
 	}
 	if c.input.active.IsZero() {
-		return c.began.Add(timeout)
+		return c.accepted.Add(timeout)
 	}
 	return c.input.active.Add(timeout)
 }

@@ -64,7 +64,7 @@ func (c *connection) try(a *attempts) bool {
 	b := a.Backend
 	c.session = new(session)
 	a.Request.Into = &c.session.first
-	a.Request.Source, a.Request.Connection = mapped(c.cx.Conn, c.look(true).Source.Addr()), c
+	a.Request.Source, a.Request.Connection = mapped(c.Conn, c.look(true).Source.Addr()), c
 	began := time.Now()
 	c.stage = tcplog.KilledQueue
 	c.record.Backend, c.record.Server, c.record.Address = b.Name(), "", ""
@@ -175,7 +175,7 @@ func (c *connection) dial(a *attempts, l *pool.Lease) bool {
 	conn, err := c.dialServer(a.Backend, s, relay.DialOptions{
 		Timeout:   max(0, time.Duration(a.Backend.Timeouts.Connect)),
 		KeepAlive: c.terms.options.Patient(),
-		Client:    c.cx.Conn,
+		Client:    c.Conn,
 		Cancel:    c.gone,
 		Slow:      a.client.begin,
 	})

@@ -17,7 +17,6 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -26,11 +25,10 @@ import (
 // connection is one client on its way from the hello to the log line. What it
 // takes on the way, end gives back.
 type connection struct {
-	f     *Frontend
-	cx    *layer4.Connection
+	f *Frontend
+	client
 	view  *layer4.Connection // see matching; nil until a matcher needs it
 	seen  content.View       // see look
-	began time.Time          // accept
 	hello *clienthello.Inspection
 	input reading
 
@@ -55,17 +53,10 @@ type connection struct {
 	departed  error // set before gone is closed
 }
 
-func newConnection(f *Frontend, cx *layer4.Connection) *connection {
-	c := &connection{f: f, cx: cx, began: time.Now(), hello: clienthello.NewInspection(f.MaxHello)}
-	// Other routes and handlers may have taken their time before this one. That
-	// time is carried over and not the time of day, which can be set.
-	if accepted, ok := cx.Replacer().Get(layer4.ConnWrapTimeReplKey); ok {
-		if at, ok := accepted.(time.Time); ok {
-			c.began = c.began.Add(-max(0, c.began.Sub(at)))
-		}
-	}
-	c.record = tcplog.New(f.Name, cx.RemoteAddr(), cx.LocalAddr())
-	c.record.Accepted = c.began
+func newConnection(f *Frontend, from client) *connection {
+	c := &connection{f: f, client: from, hello: clienthello.NewInspection(f.MaxHello)}
+	c.record = tcplog.New(f.Name, c.RemoteAddr(), c.LocalAddr())
+	c.record.Accepted = c.accepted
 	c.stage, c.gone = tcplog.KilledHello, make(chan struct{})
 	f.conns.Add(1)
 	present.arrive(c)
@@ -194,7 +185,7 @@ func (c *connection) choose() *balancer.Backend {
 func (c *connection) chooseByHello() *balancer.Backend {
 	c.input.tried, c.record.Uninspected = true, false
 	c.record.Outcome = c.inspect()
-	c.record.HelloWait = time.Since(c.began)
+	c.record.HelloWait = time.Since(c.accepted)
 	switch c.record.Outcome {
 	case clienthello.Found:
 		return c.route()
@@ -212,13 +203,13 @@ func (c *connection) chooseByHello() *balancer.Backend {
 // inspect reads until there is a verdict, the delay is over or the client has
 // gone.
 func (c *connection) inspect() clienthello.Outcome {
-	deadline := c.began.Add(c.f.InspectDelay)
-	if err := c.cx.SetReadDeadline(deadline); err != nil {
+	deadline := c.accepted.Add(c.f.InspectDelay)
+	if err := c.SetReadDeadline(deadline); err != nil {
 		return c.hello.Leave()
 	}
-	defer func() { _ = c.cx.SetReadDeadline(time.Time{}) }()
+	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
 	for c.hello.Outcome() == clienthello.Pending {
-		n, err := c.cx.Read(c.hello.Space())
+		n, err := c.Read(c.hello.Space())
 		switch outcome := c.hello.Commit(n); {
 		case outcome != clienthello.Pending || err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -234,9 +225,9 @@ func (c *connection) inspect() clienthello.Outcome {
 // takeReadAhead takes what matchers of the route have read: it belongs to the
 // server, too.
 func (c *connection) takeReadAhead() {
-	for rest := c.cx.MatchingBytes(); len(rest) > 0; rest = c.cx.MatchingBytes() {
+	for rest := c.readAhead(); len(rest) > 0; rest = c.readAhead() {
 		p := make([]byte, len(rest))
-		n, _ := c.cx.Read(p)
+		n, _ := c.Read(p)
 		c.hello.Feed(p[:n])
 		c.view = nil // it holds less
 	}
@@ -275,7 +266,7 @@ func (c *connection) noteHello() {
 	if hello := c.hello.Hello(); hello != nil && c.record.Version == 0 {
 		c.record.Hello(hello)
 	}
-	c.record.HelloWait = time.Since(c.began)
+	c.record.HelloWait = time.Since(c.accepted)
 }
 
 // fail ends a connection of which nobody knows what is to become of it.
@@ -291,11 +282,12 @@ func (c *connection) matching() *layer4.Connection {
 	if c.view != nil {
 		return c.view
 	}
-	l4clienthello.Share(c.cx, c.hello)
-	m := layer4.WrapConnection(c.cx.Conn, c.hello.Bytes(), c.cx.Logger)
-	m.Context = c.cx.Context
-	m.Replacer().Map(c.cx.Replacer().Get)
-	if vars, ok := c.cx.Context.Value(layer4.VarsCtxKey).(map[string]any); ok {
+	cx := c.layer4()
+	c.show(c.hello)
+	m := layer4.WrapConnection(c.Conn, c.hello.Bytes(), cx.Logger)
+	m.Context = cx.Context
+	m.Replacer().Map(cx.Replacer().Get)
+	if vars, ok := cx.Context.Value(layer4.VarsCtxKey).(map[string]any); ok {
 		for name, value := range vars {
 			m.SetVar(name, value)
 		}
@@ -315,7 +307,7 @@ func (c *connection) relay() {
 	}
 	c.lease, c.handedOver = nil, true
 	s.lease.OnCut(func(pool.Cut) { s.End("") })
-	run := s.Start(c.cx.Conn, c.hold(), c.hello.Bytes(), &s.options, s)
+	run := s.Start(c.Conn, c.hold(), c.hello.Bytes(), &s.options, s)
 	c.forget()
 	if run != nil {
 		run()
@@ -327,9 +319,7 @@ func (c *connection) forget() {
 	if c.hello == nil {
 		return
 	}
-	if c.view != nil {
-		l4clienthello.Share(c.cx, nil)
-	}
+	c.show(nil)
 	c.hello.Release()
 	c.hello = nil
 }
@@ -360,5 +350,5 @@ func (c *connection) end() {
 	if !c.broken && c.whyGone() == nil {
 		c.closeInOrder()
 	}
-	ended(c.f.Logger, c.lease, pool.Served, &c.record, c.began)
+	ended(c.f.Logger, c.lease, pool.Served, &c.record, c.accepted)
 }

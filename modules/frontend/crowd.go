@@ -116,7 +116,7 @@ func (p *crowd) cut() {
 // kill ends a connection that is no session yet.
 func (c *connection) kill() {
 	c.depart(errKilled)
-	_ = c.cx.Conn.Close() // what is read from it fails, now and later
+	_ = c.Conn.Close() // what is read from it fails, now and later
 }
 
 func (c *connection) wasKilled() bool { return errors.Is(c.whyGone(), errKilled) }

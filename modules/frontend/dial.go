@@ -44,7 +44,7 @@ func (c *connection) dialServer(b *balancer.Backend, s *pool.Server, o relay.Dia
 
 // localPort is the port that the client came to; 0: it came to none.
 func (c *connection) localPort() int {
-	if at, ok := c.cx.LocalAddr().(*net.TCPAddr); ok {
+	if at, ok := c.LocalAddr().(*net.TCPAddr); ok {
 		return at.Port
 	}
 	return 0
@@ -68,7 +68,7 @@ func (c *connection) dialFilled(b *balancer.Backend, s *pool.Server, o relay.Dia
 	}
 	to.refused = func(a netip.AddrPort) error {
 		switch {
-		case leadsBack(a, c.cx.LocalAddr()):
+		case leadsBack(a, c.LocalAddr()):
 			return fmt.Errorf("%s is this frontend", a)
 		case to.among == resolve.Clients && !b.AllowLocalAddresses && isLocal(a.Addr()):
 			return fmt.Errorf("%s is no address for a host that a client may choose, unless allow_local_addresses is set", a)

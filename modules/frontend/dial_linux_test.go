@@ -15,13 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mholt/caddy-l4/layer4"
-	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
@@ -30,9 +27,7 @@ import (
 // dialing is a connection of a client that has said hello, on its way to a server.
 func dialing(t *testing.T, hello []byte) *connection {
 	t.Helper()
-	cx := layer4.WrapConnection(new(hellotest.Conn), hello, zap.NewNop())
-	c := &connection{f: new(Frontend), cx: cx, hello: inspected(t, hello), gone: make(chan struct{})}
-	l4clienthello.Share(cx, c.hello)
+	c := &connection{f: new(Frontend), client: client{Conn: new(hellotest.Conn)}, hello: inspected(t, hello), gone: make(chan struct{})}
 	c.input.tried = true
 	return c
 }

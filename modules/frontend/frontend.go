@@ -79,10 +79,19 @@ func New(c Config) *Frontend {
 	return &Frontend{Config: c, conns: frontends.named(c.Name)}
 }
 
-// Serve takes a connection that has come by a route of layer4 from its first byte to its
-// end, unless it becomes a session that can do without this goroutine.
-func (f *Frontend) Serve(cx *layer4.Connection) {
-	c := newConnection(f, cx)
+// Serve takes a client's connection from its first byte to its end, which may come after
+// it has returned: a session that can do without this goroutine goes on by itself.
+func (f *Frontend) Serve(conn net.Conn, accepted time.Time) {
+	defer conn.Close()
+	f.serve(client{Conn: conn, accepted: accepted, logger: f.Logger})
+}
+
+// ServeRouted is Serve for a connection that has come by a route of layer4, which closes
+// it.
+func (f *Frontend) ServeRouted(cx *layer4.Connection) { f.serve(ofRoute(cx)) }
+
+func (f *Frontend) serve(from client) {
+	c := newConnection(f, from)
 	defer c.end()
 	c.serve()
 }

@@ -3,6 +3,9 @@
 package frontend
 
 import (
+	"fmt"
+	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -10,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -31,6 +35,48 @@ func TestRelayOptions(t *testing.T) {
 	} {
 		if diff := cmp.Diff(c.want, c.f.relayOptions(&backend)); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
+		}
+	}
+}
+
+// A connection that does not come by a route is served like one that does, and is closed
+// when it is over.
+func TestServe(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = c.Read(make([]byte, 4096)) // what is unread would be answered with a reset
+		_, _ = c.Write([]byte("hi"))
+	}()
+	app := newAppOf(t, map[string]string{"web": fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}]}`, ln.Addr())})
+	for backend, want := range map[string]struct{ got, letters string }{
+		"web":  {"hi", "--"},
+		"none": {"\x15\x03\x01\x00\x02\x02\x70", "SC"}, // the alert unrecognized_name
+	} {
+		f, logged := frontendTo(app, backend, Config{InspectDelay: time.Minute, MaxHello: 65536})
+		client, server := connected(t)
+		go f.Serve(server, time.Now())
+		if _, err := client.Write(hellotest.Hello(t, "a.example.test")); err != nil {
+			t.Fatal(err)
+		}
+		_ = client.SetDeadline(time.Now().Add(20 * time.Second))
+		if got, err := io.ReadAll(client); string(got) != want.got || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", backend, got, err, want.got)
+		}
+		client.Close()
+		for over := time.Now().Add(20 * time.Second); logged.Len() == 0 && time.Now().Before(over); {
+			time.Sleep(time.Millisecond)
+		}
+		if lines := logged.All(); len(lines) != 1 || lines[0].ContextMap()["termination"] != want.letters {
+			t.Errorf("%s: logged %v, want one line with %s", backend, lines, want.letters)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (p *presence) begin() {
 	}
 	p.watching = true
 	p.over.Go(func() {
-		if err := watch(p.c.cx.Conn, p.untilFin); err != nil {
+		if err := watch(p.c.Conn, p.untilFin); err != nil {
 			p.c.depart(err)
 		}
 	})
@@ -83,8 +83,8 @@ func (p *presence) end() {
 	if !p.watching {
 		return
 	}
-	_ = p.c.cx.SetReadDeadline(time.Unix(1, 0))
+	_ = p.c.SetReadDeadline(time.Unix(1, 0))
 	p.over.Wait()
-	_ = p.c.cx.SetReadDeadline(time.Time{})
+	_ = p.c.SetReadDeadline(time.Time{})
 	p.watching = false
 }

@@ -81,15 +81,14 @@ var discarded = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 // closeInOrder shuts down the sending side and discards what the client has sent until now: a socket that is closed
 // with unread bytes resets the connection. It does not wait, as HAProxy does not.
 func (c *connection) closeInOrder() {
-	client := c.cx.Conn
-	w, ok := client.(interface{ CloseWrite() error })
+	w, ok := c.Conn.(interface{ CloseWrite() error })
 	if !ok || w.CloseWrite() != nil {
 		return
 	}
 	p := discarded.Get().(*[16 << 10]byte)
 	defer discarded.Put(p)
 	for total := 0; total < farewellBytes; {
-		n, err := readNow(client, p[:])
+		n, err := readNow(c.Conn, p[:])
 		if err != nil {
 			return
 		}
@@ -100,13 +99,13 @@ func (c *connection) closeInOrder() {
 // reset has the client see a RST when the connection is closed.
 func (c *connection) reset() {
 	c.broken = true
-	relay.Abort(c.cx.Conn)
+	relay.Abort(c.Conn)
 }
 
 // drop has the client see nothing when the connection is closed.
 func (c *connection) drop() {
 	c.broken = true
-	silence(c.cx.Conn)
+	silence(c.Conn)
 }
 
 // alert sends a fatal TLS alert, if the client spoke TLS, and sees that it gets
@@ -115,12 +114,11 @@ func (c *connection) alert(description byte) {
 	if !c.hello.SpokeTLS() {
 		return
 	}
-	client := c.cx.Conn
-	_ = client.SetDeadline(time.Now().Add(farewell))
-	if _, err := client.Write([]byte{21, 3, 1, 0, 2, 2, description}); err != nil {
+	_ = c.SetDeadline(time.Now().Add(farewell))
+	if _, err := c.Write([]byte{21, 3, 1, 0, 2, 2, description}); err != nil {
 		return
 	}
-	if w, ok := client.(interface{ CloseWrite() error }); ok && w.CloseWrite() == nil {
-		_, _ = io.CopyN(io.Discard, client, farewellBytes)
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok && w.CloseWrite() == nil {
+		_, _ = io.CopyN(io.Discard, c.Conn, farewellBytes)
 	}
 }

@@ -8,9 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mholt/caddy-l4/layer4"
-	"go.uber.org/zap"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -20,10 +17,10 @@ func responding(t *testing.T, rules string) (r *response, server net.Conn) {
 	t.Helper()
 	app := newAppOf(t, map[string]string{"b": `{"servers": [{"name": "s", "address": "127.0.0.1:1"}], "response": ` + rules + `}`})
 	f, _ := frontendTo(app, "b", Config{})
-	client, _ := net.Pipe()
+	near, _ := net.Pipe()
 	ours, server := net.Pipe()
-	t.Cleanup(func() { client.Close(); ours.Close(); server.Close() })
-	c := &connection{f: f, cx: layer4.WrapConnection(client, nil, zap.NewNop()), session: &session{lease: new(pool.Lease)}, server: ours}
+	t.Cleanup(func() { near.Close(); ours.Close(); server.Close() })
+	c := &connection{f: f, client: client{Conn: near}, session: &session{lease: new(pool.Lease)}, server: ours}
 	c.backend = app.Backends["b"]
 	return c.hold().(*response), server
 }

@@ -61,7 +61,7 @@ func (s *session) begin(c *connection) {
 	if r.Address == c.lease.Server.Address {
 		r.Address = "" // it is known from there
 	}
-	s.terms, s.lease, s.began, s.packed = c.terms, c.lease, c.began.Sub(epoch), r.Pack()
+	s.terms, s.lease, s.began, s.packed = c.terms, c.lease, c.accepted.Sub(epoch), r.Pack()
 }
 
 // record is that of the connection before it became a session.

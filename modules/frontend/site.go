@@ -22,7 +22,7 @@ const shuttingDown = time.Second
 func (c *connection) toSite(b *balancer.Backend) bool {
 	c.stage = tcplog.KilledConnect
 	c.record.Server, c.record.Address = "", inprocess.Network+"/"+b.Site
-	v := newVisit(c.cx.Conn, bytes.Clone(c.hello.Bytes()))
+	v := newVisit(c.Conn, bytes.Clone(c.hello.Bytes()))
 	c.forget()
 	for {
 		closed, err := inprocess.Deliver(b.Site, v, c.gone)
@@ -40,7 +40,7 @@ func (c *connection) toSite(b *balancer.Backend) bool {
 		}
 		v = v.again() // the server of the next configuration has it from its beginning
 	}
-	_ = c.cx.Conn.Close()
+	_ = c.Conn.Close()
 	c.broken = true // nothing can be said to the client any more
 	c.record.Relayed(v.result())
 	return true

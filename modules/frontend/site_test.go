@@ -38,7 +38,7 @@ func TestSiteIsCut(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		f.Serve(layer4.WrapConnection(server, nil, zap.NewNop()))
+		f.ServeRouted(layer4.WrapConnection(server, nil, zap.NewNop()))
 	}()
 	if _, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"); err != nil {
 		t.Fatal(err)

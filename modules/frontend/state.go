@@ -143,10 +143,10 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	case "fe_id":
 		return sample.Number(int64(c.f.ID)), c.f.ID != 0
 	case "so_name":
-		name, _ := c.f.Listener(c.cx.LocalAddr())
+		name, _ := c.f.Listener(c.LocalAddr())
 		return sample.Text(name), name != ""
 	case "so_id":
-		_, id := c.f.Listener(c.cx.LocalAddr())
+		_, id := c.f.Listener(c.LocalAddr())
 		return sample.Number(int64(id)), id != 0
 	case "fe_defbe":
 		return sample.Text(c.f.DefaultBackend), c.f.DefaultBackend != "" && c.f.DefaultBackend != c.f.Name
@@ -158,7 +158,7 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 		return ownAddress(c.seen.Destination)
 	}
 	if strings.HasPrefix(fetch, "fc_") {
-		return tcpInfo(c.cx.Conn, fetch)
+		return tcpInfo(c.Conn, fetch)
 	}
 	if s := c.session; s != nil && s.lease != nil {
 		switch fetch {

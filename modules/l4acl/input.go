@@ -22,8 +22,8 @@ func Input(cx *layer4.Connection) sample.Input {
 }
 
 // Addresses is the part of Input that is about the addresses.
-func Addresses(cx *layer4.Connection) sample.Input {
-	return sample.Input{Source: addrPort(cx.RemoteAddr()), Destination: addrPort(cx.LocalAddr())}
+func Addresses(c net.Conn) sample.Input {
+	return sample.Input{Source: addrPort(c.RemoteAddr()), Destination: addrPort(c.LocalAddr())}
 }
 
 // Variable returns a variable of the connection, and whether it is set.

@@ -335,7 +335,7 @@ func (h *Handler) Handle(cx *layer4.Connection, _ layer4.Handler) error {
 	if _, udp := cx.LocalAddr().(*net.UDPAddr); udp {
 		return errors.New("passthrough: a datagram listener: expected a stream (TCP)")
 	}
-	h.frontend.Serve(cx)
+	h.frontend.ServeRouted(cx)
 	return nil
 }
 
