@@ -66,6 +66,7 @@ type shard struct {
 	buffer [bufferSize]byte
 	now    int64 // clock, when events were last taken
 	little int64 // when a small message was last passed on
+	last   bool  // what is ready now may be the last that is looked for
 
 	mu    sync.Mutex
 	slots []watcher
@@ -140,6 +141,7 @@ func (sh *shard) poll() {
 	// A full batch may leave behind what the runtime's poller has told of already.
 	for round, n := 0, batch; n == batch || n > 0 && round < rounds; round++ {
 		n = epollWait(sh.fd, sh.events[:])
+		sh.last = round >= rounds-1
 		sh.mu.Lock()
 		for i := range n {
 			sh.who[i] = sh.slots[sh.events[i].Fd]

@@ -135,7 +135,7 @@ func Accept(listening uintptr, local net.Addr) (*Socket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("accept4", err)
 	}
-	return &Socket{fd: fd, remote: net.TCPAddrFromAddrPort(remote), local: local}, nil
+	return &Socket{fd: fd, remote: tcpAddr(remote), local: local}, nil
 }
 
 // SetDual notes that the socket has been accepted by a listener for both versions of

@@ -13,8 +13,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The shards live as long as the process.
+// The shards live as long as the process, and there are several.
 func TestMain(m *testing.M) {
+	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddy-passthrough/caddy-passthrough/modules/relay.(*shard).run"))
 }
 

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// mostAccepts is how many connections are accepted before what else is ready gets
+	// its turn.
+	mostAccepts = 16
+	// shareAccepts is how many connections one shard accepts before the next one does.
+	shareAccepts = 32
+	// retryWatch is the pause after a failure to watch that the owner has none for.
+	retryWatch = 5 * time.Millisecond
+)
+
+// Listening accepts the connections of a listening socket on the goroutines of the
+// engine's shards, so that no other goroutine has to be woken up for them. One shard
+// at a time watches the socket: each accepts a share and leaves the rest to the next.
+//
+// EPOLLEXCLUSIVE would not do that: nobody waits in the shards' epoll sets, which the
+// runtime's poller watches, so the kernel would wake up all of them for each connection.
+type Listening struct {
+	fd int
+	o  ListenOptions
+
+	mu     sync.Mutex // held while connections are accepted
+	place  place      // slot 0: no shard watches
+	shard  int        // the index of the one that watches
+	batch  int        // how many to accept before looking whether there are more
+	share  int        // how many this shard has accepted
+	timer  *time.Timer
+	closed bool
+}
+
+// Listen accepts from a listening socket, which must not block, until Close. The
+// descriptor stays the caller's, who closes it after that.
+func Listen(fd int, o ListenOptions) (*Listening, error) {
+	if err := Prepare(); err != nil {
+		return nil, err
+	}
+	l := &Listening{fd: fd, o: o, batch: 1}
+	l.timer = time.AfterFunc(time.Hour, l.resume)
+	l.timer.Stop()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shard = int(engine.next.Add(1)) % len(*engine.shards.Load())
+	if err := l.watch(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Close ends accepting. When it has returned, no function of the options is called
+// any more. They must not call it.
+func (l *Listening) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.timer.Stop()
+	l.unwatch()
+}
+
+// watch has a shard see connections. The caller holds the lock, as for all below.
+func (l *Listening) watch() error {
+	sh := (*engine.shards.Load())[l.shard]
+	l.place = place{shard: sh, slot: sh.add(l)}
+	// Told of as long as there are connections: after one of them, the shard's next
+	// look at its set says whether there is another, and accept4 is not called in vain.
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: l.place.slot}
+	if err := epollControl(sh.fd, unix.EPOLL_CTL_ADD, l.fd, &event); err != nil {
+		l.place.leave()
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return nil
+}
+
+func (l *Listening) unwatch() {
+	if l.place.slot != 0 {
+		l.place.forget(l.fd)
+	}
+}
+
+// move has the next shard watch, behind what is ready there. With one shard it is the
+// same again.
+func (l *Listening) move() {
+	l.unwatch()
+	l.shard = (l.shard + 1) % len(*engine.shards.Load())
+	l.share = 0
+	l.again()
+}
+
+// again watches after a pause or for another share.
+func (l *Listening) again() {
+	if err := l.watch(); err != nil && l.fail(err) {
+		l.pause(retryWatch)
+	}
+}
+
+// pause leaves connections in the kernel's queue for a while.
+func (l *Listening) pause(d time.Duration) {
+	l.unwatch()
+	l.timer.Reset(d)
+}
+
+// resume ends a pause. It runs in a goroutine of the runtime's timers.
+func (l *Listening) resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed && l.place.slot == 0 {
+		l.again()
+	}
+}
+
+// fail says that accepting fails and reports whether it can go on at once.
+func (l *Listening) fail(err error) (goOn bool) {
+	switch pause, lost := l.o.Failed(err); {
+	case lost:
+		l.closed = true
+		l.unwatch()
+		return false
+	case pause > 0:
+		l.pause(pause)
+		return false
+	default:
+		return true
+	}
+}
+
+// event is called by the shard that watches. A level-triggered descriptor must not be
+// left behind when the shard goes to sleep: the runtime's poller is told of the set
+// only when something is added to it. So behind a shard's last look it is added anew.
+func (l *Listening) event(sh *shard, _ Side, _ uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.place.slot == 0 || l.place.shard != sh {
+		return
+	}
+	goesOn, rest := l.accept(sh)
+	if !goesOn {
+		return
+	}
+	all := len(*engine.shards.Load()) > 1 && l.share >= shareAccepts
+	if all || rest && sh.last {
+		l.move()
+	}
+}
+
+// accept takes a batch of connections, which doubles as long as there are more. It
+// reports whether the socket is still watched, and may have more.
+func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
+	for n := range l.batch {
+		if pause := l.o.Room(); pause > 0 {
+			l.pause(pause)
+			return false, false
+		}
+		fd, remote, err := accept(l.fd)
+		switch {
+		case err == nil:
+			l.share++
+			l.o.Accepted(&Socket{fd: fd, remote: tcpAddr(remote), local: l.o.Local, place: place{shard: sh}})
+		case errors.Is(err, unix.EAGAIN):
+			l.batch = max(1, n)
+			return true, false
+		default:
+			if !l.fail(os.NewSyscallError("accept4", err)) {
+				return false, false
+			}
+		}
+	}
+	l.batch = min(2*l.batch, mostAccepts)
+	return true, true
+}
+
+// tcpAddr makes a *net.TCPAddr with one allocation.
+func tcpAddr(at netip.AddrPort) *net.TCPAddr {
+	a := new(struct {
+		net.TCPAddr
+		ip [net.IPv6len]byte
+	})
+	a.Port, a.Zone = int(at.Port()), at.Addr().Zone()
+	if at.Addr().Is4() {
+		v4 := at.Addr().As4()
+		a.IP = a.ip[:copy(a.ip[:], v4[:]):net.IPv4len]
+	} else {
+		a.ip = at.Addr().As16()
+		a.IP = a.ip[:]
+	}
+	return &a.TCPAddr
+}
+
+// OnShard calls f with a socket on the goroutine of a shard, as Listening does: at
+// once, as soon as the shard gets to it. The socket must not be in use. If that fails,
+// f is not called.
+func OnShard(s *Socket, f func(*Socket)) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.fd < 0:
+		return net.ErrClosed
+	case s.place.slot != 0:
+		return errors.New("the socket is in use")
+	}
+	h := &posted{socket: s, f: f}
+	h.mu.Lock() // what its slot had before may still be told of something
+	defer h.mu.Unlock()
+	if s.place.shard == nil {
+		if s.place.shard, err = pick(); err != nil {
+			return err
+		}
+	}
+	h.place = place{shard: s.place.shard, slot: s.place.shard.add(h)}
+	h.fd = s.fd
+	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLET, Fd: h.place.slot} // as it nearly always is
+	if err := epollControl(h.place.shard.fd, unix.EPOLL_CTL_ADD, h.fd, &event); err != nil {
+		h.place.leave()
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return nil
+}
+
+// posted is a socket on its way to a shard.
+type posted struct {
+	mu     sync.Mutex
+	socket *Socket
+	f      func(*Socket)
+	place  place
+	fd     int
+}
+
+func (h *posted) event(_ *shard, _ Side, _ uint32) {
+	h.mu.Lock()
+	posted := h.place.slot != 0
+	if posted {
+		h.place.forget(h.fd)
+	}
+	h.mu.Unlock()
+	if posted {
+		h.f(h.socket)
+	}
+}
+
+// check is called for what has a timer: these have none.
+func (l *Listening) check() {}
+func (h *posted) check()    {}
+
+// Interface guards
+var (
+	_ watcher = (*Listening)(nil)
+	_ watcher = (*posted)(nil)
+)
