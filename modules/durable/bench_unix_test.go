@@ -5,30 +5,42 @@
 package durable
 
 import (
-	"io"
+	"fmt"
 	"net"
-	"syscall"
 	"testing"
-	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// BenchmarkAccept times connect, accept and close, one after the other, over a plain
-// listener and over a durable one.
+// BenchmarkAccept times connect, accept and close over a plain listener and over
+// durable ones, for one client after the other and for several at a time. The clients
+// allocate nothing, so that what is counted is the listener's.
 func BenchmarkAccept(b *testing.B) {
-	b.Run("plain", func(b *testing.B) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer ln.Close()
-		benchmarkAccept(b, ln)
-	})
-	b.Run("durable", func(b *testing.B) {
-		benchmarkAccept(b, open(b, 0))
-	})
+	for _, clients := range []int{1, 32} {
+		b.Run(fmt.Sprintf("plain/%d", clients), func(b *testing.B) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer ln.Close()
+			benchmarkAccept(b, ln, clients)
+		})
+		b.Run(fmt.Sprintf("one address/%d", clients), func(b *testing.B) {
+			benchmarkAccept(b, open(b, 0), clients)
+		})
+		b.Run(fmt.Sprintf("all addresses/%d", clients), func(b *testing.B) {
+			got, err := listen(b.Context(), "durable", "", "0", 0, net.ListenConfig{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			ln := got.(net.Listener)
+			defer ln.Close()
+			benchmarkAccept(b, ln, clients)
+		})
+	}
 }
 
-func benchmarkAccept(b *testing.B, ln net.Listener) {
+func benchmarkAccept(b *testing.B, ln net.Listener, clients int) {
 	go func() {
 		for {
 			conn, err := ln.Accept()
@@ -38,18 +50,36 @@ func benchmarkAccept(b *testing.B, ln net.Listener) {
 			conn.Close()
 		}
 	}()
-	addr := ln.Addr().String()
+	to := &unix.SockaddrInet4{Port: portOf(ln), Addr: [4]byte{127, 0, 0, 1}}
+	fds, end := make([]int, clients), make([]byte, 1)
 	b.ReportAllocs()
-	before := cpu()
-	for b.Loop() {
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			b.Fatal(err)
+	before := usage()
+	for i := 0; i < b.N; i += clients {
+		for j := range fds {
+			fds[j] = connectRaw(b, to)
 		}
-		_, _ = io.Copy(io.Discard, conn)
-		conn.Close()
+		for _, fd := range fds {
+			_, _ = unix.Read(fd, end) // until it is accepted and closed
+			unix.Close(fd)
+		}
 	}
-	b.ReportMetric(float64((cpu()-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
+	after := usage()
+	b.ReportMetric(float64(after.Utime.Nano()+after.Stime.Nano()-before.Utime.Nano()-before.Stime.Nano())/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(after.Nvcsw-before.Nvcsw)/float64(b.N), "switches/op")
+}
+
+func connectRaw(b *testing.B, to unix.Sockaddr) int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err == nil {
+		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // it uses up no ports
+	}
+	if err == nil {
+		err = unix.Connect(fd, to)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return fd
 }
 
 // tireless accepts the same connection again and again, at no cost.
@@ -80,9 +110,8 @@ func BenchmarkHandOver(b *testing.B) {
 	}
 }
 
-// cpu returns the processor time that this process has used.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+// usage returns what this process has used.
+func usage() (u unix.Rusage) {
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &u)
+	return u
 }
