@@ -325,11 +325,7 @@ func (p *process) stop(t testing.TB) {
 // freeAddress is a loopback address that nobody else listens on.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	address, err := programs.FreeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
+	return programs.Address(t)
 }
 
 func portOf(t testing.TB, address string) string {

@@ -36,6 +36,8 @@ func TestShapeSeesViolations(t *testing.T) {
 		{"module imports root", "arrows", "modules/durable", []goFile{{"a.go", imports(module)}}, "neither the root nor cmd"},
 		{"module imports cmd", "arrows", "modules/durable", []goFile{{"a.go", imports(module + "/cmd/caddy")}}, "neither the root nor cmd"},
 		{"module test imports root", "arrows", "modules/durable", []goFile{{"a_test.go", imports(module)}}, "neither the root nor cmd"},
+		{"module imports what drives programs", "arrows", "modules/durable", []goFile{{"a.go", imports(module + "/integration/programs")}}, "neither the root nor cmd"},
+		{"module test imports what drives programs", "arrows", "modules/durable", []goFile{{"a_test.go", imports(module + "/integration/programs")}}, ""},
 		{"stranger", "arrows", "modules/stranger", []goFile{{"a.go", imports("net")}}, "no row in CONTRIBUTING.md"},
 		{"root imports cmd", "arrows", "", []goFile{{"a.go", imports(module + "/cmd/caddy")}}, "the root imports"},
 		{"root imports modules", "arrows", "", []goFile{{"a.go", imports(module + "/modules/pool")}}, ""},

@@ -29,7 +29,7 @@ func TestSitesOfWhatIsLeftOut(t *testing.T) {
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "api") }))
 	t.Cleanup(web.Close)
 	t.Cleanup(api.Close)
-	plain, secure, imaps, admin := free(t), free(t), free(t), free(t)
+	plain, secure, imaps, admin := programs.Address(t), programs.Address(t), programs.Address(t), programs.Address(t)
 	certificate := command(t, dir, openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "site.pem", "-out", "cert.pem",
 		"-days", "2", "-subj", "/CN=www.example.test", "-addext", "subjectAltName=DNS:www.example.test,DNS:mail.example.test")
 	if certificate.code != 0 {
@@ -164,17 +164,6 @@ func serve(t *testing.T, dir, admin, listening string) {
 		}
 	}
 	t.Fatalf("nothing listens on %s", listening)
-}
-
-// free is an address that nothing listens on.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 func address(s *httptest.Server) string { return s.Listener.Addr().String() }

@@ -8,14 +8,11 @@ package programs
 import (
 	"cmp"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -89,53 +86,4 @@ func Branch(haproxy string) (string, error) {
 		return "", fmt.Errorf("no version in %q", out)
 	}
 	return string(found[1]), nil
-}
-
-// reserved are the ports that this process has taken: each is also a socket for
-// datagrams, which the tests of other packages, running at the same time, find
-// in their way.
-var reserved struct {
-	sync.Mutex
-	next    int
-	sockets []net.PacketConn
-}
-
-// FreeAddress is a loopback address with a port that is free for TCP, and that
-// no other call returns, in this process or another. The port is below the
-// range from which the kernel takes those of outgoing connections, one of which
-// could be given to a client between the look and the use.
-func FreeAddress() (string, error) {
-	const first, last = 12000, 32000
-	reserved.Lock()
-	defer reserved.Unlock()
-	if reserved.next == 0 {
-		reserved.next = first + rand.IntN((last-first)/2) //nolint:gosec // it hides nothing
-	}
-	for ; reserved.next < last; reserved.next++ {
-		address := fmt.Sprintf("127.0.0.1:%d", reserved.next)
-		socket, err := net.ListenPacket("udp", address)
-		if err != nil {
-			continue
-		}
-		reserved.sockets = append(reserved.sockets, socket)
-		if free(reserved.next) {
-			reserved.next++
-			return address, nil
-		}
-	}
-	return "", fmt.Errorf("no free port up to %d", last)
-}
-
-// free reports whether nobody listens on a port. A socket that is open while a
-// process is forked is its child's, too, until that has become another program:
-// for so long the port would be taken.
-func free(port int) bool {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = syscall.Close(fd) }()
-	return syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}) == nil
 }

@@ -64,13 +64,12 @@ func reload(port int, answer byte, fail bool) error {
 
 // TestCaddyReload reloads a whole Caddy under load, then refuses it a config.
 func TestCaddyReload(t *testing.T) {
-	finder := open(t, 0)
-	port := portOf(finder)
+	port := unused(t)
+	address := fmt.Sprintf("127.0.0.1:%d", port)
 	if err := reload(port, 1, false); err != nil {
 		t.Fatal(err)
 	}
-	finder.Close()
-	stop := load(finder.Addr().String())
+	stop := load(address)
 	for range reloads {
 		time.Sleep(interval)
 		if err := reload(port, 1, false); err != nil {
@@ -89,7 +88,7 @@ func TestCaddyReload(t *testing.T) {
 		}
 	}
 	for range 200 {
-		if got, err := ask(finder.Addr().String()); got != 1 || err != nil {
+		if got, err := ask(address); got != 1 || err != nil {
 			t.Fatalf("got answer %d, %v from the refused config", got, err)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/goleak"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 const patience = 10 * time.Second
@@ -25,8 +27,12 @@ func TestMain(m *testing.M) {
 }
 
 // open listens on 127.0.0.1 and closes with the test.
+// open listens at a port, or at an unused one for 0.
 func open(t testing.TB, port int) net.Listener {
 	t.Helper()
+	if port == 0 {
+		port = unused(t)
+	}
 	got, err := listen(t.Context(), "durable", "127.0.0.1", strconv.Itoa(port), 0, net.ListenConfig{})
 	if err != nil {
 		t.Fatal(err)
@@ -34,6 +40,17 @@ func open(t testing.TB, port int) net.Listener {
 	ln := got.(net.Listener)
 	t.Cleanup(func() { ln.Close() })
 	return ln
+}
+
+// unused returns a port that no other program gets while no socket of the test has it,
+// as happens to one that the kernel picks.
+func unused(t testing.TB) int {
+	t.Helper()
+	port, err := programs.Port()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 func portOf(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }

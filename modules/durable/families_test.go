@@ -18,6 +18,9 @@ import (
 // openFamily listens on every address of a network's, and closes with the test.
 func openFamily(t *testing.T, network, host string, port int) (net.Listener, error) {
 	t.Helper()
+	if port == 0 {
+		port = unused(t)
+	}
 	addr, err := caddy.ParseNetworkAddress(fmt.Sprintf("%s/%s", network, net.JoinHostPort(host, strconv.Itoa(port))))
 	if err != nil {
 		t.Fatal(err)
@@ -152,13 +155,8 @@ func TestAddressOfTheOtherFamily(t *testing.T) {
 // Caddy's http app listens on these networks without HTTP/3.
 func TestCaddyHTTP(t *testing.T) {
 	needIPv6(t)
-	finder, err := openFamily(t, "durable4", "127.0.0.1", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := portOf(finder)
-	finder.Close()
-	err = caddy.Load(fmt.Appendf(nil, `{
+	port := unused(t)
+	err := caddy.Load(fmt.Appendf(nil, `{
 		"admin": {"disabled": true, "config": {"persist": false}},
 		"logging": {"logs": {"default": {"level": "ERROR"}}},
 		"apps": {"http": {"servers": {"redirects": {

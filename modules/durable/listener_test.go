@@ -61,7 +61,7 @@ func TestCloseEndsOwnAcceptOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitEnd(t, endA)
-	if d := time.Since(start); d > time.Second {
+	if d := time.Since(start); d > restTime {
 		t.Errorf("Accept ended %v after Close", d)
 	}
 	checkClosed(t, a.Close())

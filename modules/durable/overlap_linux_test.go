@@ -114,7 +114,7 @@ func stranger(t *testing.T, at netip.AddrPort) error {
 // exact, and no other program can be beside.
 func TestOverlappingReloads(t *testing.T) {
 	needIPv6(t)
-	port := portOf(openForPort(t))
+	port := unused(t)
 	all4, all, one, two := fmt.Sprintf("durable4/0.0.0.0:%d", port), fmt.Sprintf("durable/[::]:%d", port), fmt.Sprintf("durable/127.0.0.1:%d", port), fmt.Sprintf("durable/127.0.0.2:%d", port)
 	all6, one6 := fmt.Sprintf("durable6/[::]:%d", port), fmt.Sprintf("durable/[::1]:%d", port)
 	steps := []struct {
@@ -203,17 +203,6 @@ func watchFor(t *testing.T, port int, wrong func(answer byte) bool) (stop func()
 		close(over)
 		return <-n + <-n
 	}
-}
-
-// openForPort finds a port that is free for all addresses.
-func openForPort(t *testing.T) net.Listener {
-	t.Helper()
-	ln, err := openFamily(t, "durable", "", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.Close()
-	return ln
 }
 
 // Those who wait in the queue of a socket that closes are accepted from the one that
@@ -392,7 +381,7 @@ func TestOverlapAtTheEnd(t *testing.T) {
 // When Caddy stops, the addresses of its configuration are free at once, also those
 // that overlap.
 func TestOverlapStops(t *testing.T) {
-	port := portOf(openForPort(t))
+	port := unused(t)
 	for range 5 {
 		if err := loadAnswers(t, map[string]byte{fmt.Sprintf("durable4/:%d", port): 1, fmt.Sprintf("durable/127.0.0.2:%d", port): 2}, false); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // answering is a configuration of Caddy whose app answers at an address with a byte.
@@ -25,7 +27,7 @@ func answering(address string, answer byte, fail bool) error {
 // at a new one; one that is taken gets all as soon as it is.
 func TestRefusedGetsNothing(t *testing.T) {
 	unix := "durable/unix/" + filepath.Join(t.TempDir(), "s")
-	for _, kinds := range [][2]string{{"durable/" + freePort(t), "durable/" + freePort(t)}, {unix, unix + ".2"}} {
+	for _, kinds := range [][2]string{{"durable/" + programs.Address(t), "durable/" + programs.Address(t)}, {unix, unix + ".2"}} {
 		address, other := kinds[0], kinds[1]
 		if err := answering(address, 1, false); err != nil {
 			t.Fatal(err)
@@ -80,9 +82,7 @@ func TestRefusedGetsNothing(t *testing.T) {
 // From a plain listener of the same process a reload takes over.
 func TestFromPlain(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", ""} {
-		finder := open(t, 0)
-		address := fmt.Sprintf("%s:%d", host, portOf(finder))
-		finder.Close()
+		address := fmt.Sprintf("%s:%d", host, unused(t))
 		if err := answering(address, 1, false); err != nil {
 			t.Fatal(err)
 		}
@@ -134,12 +134,6 @@ func TestLastCloseServesAll(t *testing.T) {
 		}
 	}
 	t.Logf("5 closes: %d served, %d told that nobody listens any more, %d let in and not served", served, closed, broken)
-}
-
-func freePort(t *testing.T) string {
-	ln := open(t, 0)
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 func isDial(err error) bool {

@@ -18,7 +18,7 @@ import (
 // Two users of one address in one configuration are refused, unless both share it; an
 // old and a new configuration always may have the same.
 func TestTwiceInOneConfiguration(t *testing.T) {
-	port := portOf(openForPort(t))
+	port := unused(t)
 	defer func() {
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)
@@ -55,7 +55,7 @@ func TestTwiceInOneConfiguration(t *testing.T) {
 // A plain listener of the configuration that is replaced lets the durable one take
 // over; one of the same configuration does not share with it.
 func TestPlainInOneConfiguration(t *testing.T) {
-	port := portOf(openForPort(t))
+	port := unused(t)
 	server := func(address string) string {
 		return fmt.Sprintf(`{"listen": ["%s:%d"], "protocols": ["h1"], "automatic_https": {"disable": true}}`, address, port)
 	}

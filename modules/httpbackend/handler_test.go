@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
@@ -151,17 +152,6 @@ func raw(t *testing.T, answer string) string {
 	return l.Addr().String()
 }
 
-// dead is an address at which nothing listens.
-func dead(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func says(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
 }
@@ -197,8 +187,8 @@ func TestStatuses(t *testing.T) {
 		want            int
 	}{
 		"served":            {quick, web(t, says("a")), 200},
-		"dead":              {quick, dead(t), 503},
-		"disabled":          {quick, dead(t) + ` , "disabled": true`, 503},
+		"dead":              {quick, programs.Address(t), 503},
+		"disabled":          {quick, programs.Address(t) + ` , "disabled": true`, 503},
 		"closes":            {quick, raw(t, ""), 502},
 		"no HTTP":           {quick, raw(t, "SSH-2.0-x\r\n"), 502},
 		"silent":            {`, "timeouts": {"server": "50ms"}`, silent, 504},
@@ -352,7 +342,7 @@ func TestRetries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.server == "" {
-				test.server = dead(t)
+				test.server = programs.Address(t)
 			}
 			r := newRig(t, test.on, `, "balance": {"policy": "first"}, "timeouts": {"connect": "1s"}`, test.server, good)
 			var body io.Reader = strings.NewReader("hello")

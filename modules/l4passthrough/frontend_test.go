@@ -20,6 +20,7 @@ import (
 	"github.com/mholt/caddy-l4/layer4"
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
@@ -329,7 +330,7 @@ func TestConnectTimeoutNever(t *testing.T) {
 	never := func(address string) string {
 		return fmt.Sprintf(`{"servers": [{"name": "s", "address": %q}], "retries": 1, "redispatch": false, "timeouts": {"connect": -1}}`, address)
 	}
-	app, ctx := newAppOf(t, map[string]string{"dead": never(freeAddress(t)), "web": never(greeter(t, "s", nil))})
+	app, ctx := newAppOf(t, map[string]string{"dead": never(programs.Address(t)), "web": never(greeter(t, "s", nil))})
 	for backend, want := range map[string]string{"dead": "SC", "web": "--"} {
 		h := parsed(t, fmt.Sprintf(`{"name": %q, "content": {}, "default_backend": %q, "on": {"no_server": "close", "no_match": "reset"}}`, backend, backend))
 		logged := provisioned(t, ctx, app, h)

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -61,9 +62,9 @@ func TestClientLeavesWhileConnecting(t *testing.T) {
 		{"reset, abortonclose", deaf(t), slow + `"abortonclose": true,`, true, "CD", "client_reset", "client"},
 		{"close, abortonclose", deaf(t), slow + `"abortonclose": true,`, false, "CC", "client_left", "client"},
 		{"close", deaf(t), `"timeouts": {"connect": "700ms"}, "retries": 0,`, false, "sC", "connect_timeout", "server"},
-		{"reset in a pause", freeAddress(t), `"retries": 100, "redispatch": false,`, true, "CD", "client_reset", "client"},
-		{"reset in a pause, redispatch", freeAddress(t), `"retries": 100,`, true, "CD", "client_reset", "client"},
-		{"close in a pause, abortonclose", freeAddress(t), `"retries": 100, "redispatch": -1, "abortonclose": true,`, false, "CC", "client_left", "client"},
+		{"reset in a pause", programs.Address(t), `"retries": 100, "redispatch": false,`, true, "CD", "client_reset", "client"},
+		{"reset in a pause, redispatch", programs.Address(t), `"retries": 100,`, true, "CD", "client_reset", "client"},
+		{"close in a pause, abortonclose", programs.Address(t), `"retries": 100, "redispatch": -1, "abortonclose": true,`, false, "CC", "client_left", "client"},
 	} {
 		for kind, connected := range map[string]func(*testing.T) (client, server net.Conn){"net": connected, "socket": connectedSocket} {
 			t.Run(c.name+"/"+kind, func(t *testing.T) {

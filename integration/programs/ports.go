@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package programs
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// reserved are the ports that this process has taken: each is also a socket for
+// datagrams, which the tests of other packages, running at the same time, find
+// in their way.
+var reserved struct {
+	sync.Mutex
+	next    int
+	sockets []net.PacketConn
+}
+
+// Port returns a port that is free for TCP at every address of this machine, and that
+// no other call returns, in this process or another, until the process ends. The port
+// is below the range from which the kernel takes those of outgoing connections, one of
+// which could be given to a client between the look and the use.
+func Port() (int, error) {
+	const first, last = 12000, 32000
+	reserved.Lock()
+	defer reserved.Unlock()
+	if reserved.next == 0 {
+		reserved.next = first + rand.IntN((last-first)/2) //nolint:gosec // it hides nothing
+	}
+	for ; reserved.next < last; reserved.next++ {
+		socket, err := net.ListenPacket("udp", fmt.Sprintf(":%d", reserved.next))
+		if err != nil {
+			continue
+		}
+		if !free(reserved.next) {
+			_ = socket.Close()
+			continue
+		}
+		reserved.sockets = append(reserved.sockets, socket)
+		reserved.next++
+		return reserved.next - 1, nil
+	}
+	return 0, fmt.Errorf("no free port up to %d", last)
+}
+
+// FreeAddress returns a loopback address with a port of its own, as Port does.
+func FreeAddress() (string, error) {
+	port, err := Port()
+	return fmt.Sprintf("127.0.0.1:%d", port), err
+}
+
+// Address is FreeAddress for a test. Until the test listens there, connections to it are
+// refused.
+func Address(t testing.TB) string {
+	t.Helper()
+	address, err := FreeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// free reports whether no socket has a port, at any address.
+func free(port int) bool {
+	return canBind(syscall.AF_INET, &syscall.SockaddrInet4{Port: port}) && canBind(syscall.AF_INET6, &syscall.SockaddrInet6{Port: port})
+}
+
+// canBind reports whether a socket can have an address, or the system knows no such
+// addresses. A socket that is open while a process is forked is its child's, too, until
+// that has become another program: for so long the port would be taken.
+func canBind(family int, address syscall.Sockaddr) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := syscall.Socket(family, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return errors.Is(err, syscall.EAFNOSUPPORT)
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	if family == syscall.AF_INET6 {
+		if err := syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, 1); err != nil {
+			return false
+		}
+	}
+	return syscall.Bind(fd, address) == nil
+}
