@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -37,7 +38,7 @@ func forClient(t testing.TB, ca authority) inFiles {
 // authority.
 func demandingNginx(t *testing.T, own, ca string) (address string) {
 	t.Helper()
-	address = refused(t)
+	address = programs.Address(t)
 	startNginx(t, t.TempDir(), "tcp", address, fmt.Sprintf("listen %s ssl; ssl_certificate %s; ssl_certificate_key %s; ssl_client_certificate %s; ssl_verify_client on; location / { return 200 ok; }\n", address, own, own, ca))
 	return address
 }
@@ -68,8 +69,8 @@ func TestClientCertificates(t *testing.T) {
 		{"nginx, none", "http", web, "", pool.Layer7Status, "400 Bad Request: status is not 200-399"},
 		{"nginx, a stranger's", "http", web, strangers.both, pool.Layer7Status, "400 Bad Request: status is not 200-399"},
 	}
-	backends := make(map[string]string)
-	for i, test := range tests {
+	var theirs []judged
+	for _, test := range tests {
 		line, options := " server s "+test.address+" check inter 900ms check-ssl verify none", `"verify": "none"`
 		if test.cert != "" {
 			line += " crt " + test.cert
@@ -79,17 +80,12 @@ func TestClientCertificates(t *testing.T) {
 		if test.module == "http" {
 			line, config = " option httpchk GET /\n"+line, fmt.Sprintf(`{"tls": %s}`, config)
 		}
-		backends[fmt.Sprint("b", i)] = line + "\n"
+		theirs = append(theirs, judged{test.name, line + "\n", test.code})
 		expectResult(t, checked(provisioned(t, test.module, config), to(test.address)), test.code, test.info)
 	}
 	config := fmt.Sprintf(`{"verify": "none", "client_certificate": {"certificate": %q, "key": %q}}`, good.cert, good.key)
 	expectResult(t, checked(provisioned(t, "tls", config), to(old)), pool.Layer6OK, "")
-	all := askHAProxy(t, "check_status", backends)
-	for i, test := range tests {
-		if got := all[fmt.Sprint("b", i)]["check_status"]; got != string(test.code) {
-			t.Errorf("%s: HAProxy says %s, and we should say %s", test.name, got, string(test.code))
-		}
-	}
+	expectOfHAProxy(t, theirs)
 }
 
 func TestClientCertificateMistakes(t *testing.T) {

@@ -72,7 +72,7 @@ func TestExternalEnds(t *testing.T) {
 		after, err := os.Stat(alive)
 		return err == nil && before != nil && after.Size() > before.Size()
 	}
-	expectResult(t, checked(externalCheck(t, External{Command: path}), hasty(5*soon, "127.0.0.1:443")), pool.ProcessTimeout, "waiting")
+	expectCheck(t, externalCheck(t, External{Command: path}), "127.0.0.1:443", pool.ProcessTimeout, "waiting")
 	if grows() {
 		t.Error("what the program has started runs on")
 	}

@@ -117,25 +117,14 @@ func TestHTTPScripts(t *testing.T) {
 	for _, s := range httpScripts {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			timeout := ample
-			if s.code == pool.Layer7Timeout {
-				timeout = 3 * soon
-			}
-			c := provisioned(t, "http_script", "{"+s.config+"}")
-			var got pool.Result
-			for range 3 { // what servers say in parts may come as one where the machine is busy
-				if got = checked(c, hasty(timeout, serve(t, s.server))); got.Code == s.code && got.Info == s.info {
-					return
-				}
-			}
-			expectResult(t, got, s.code, s.info)
+			expectCheck(t, provisioned(t, "http_script", "{"+s.config+"}"), serve(t, s.server), s.code, s.info)
 		})
 	}
 }
 
 func TestHTTPScriptsAgainstHAProxy(t *testing.T) {
-	backends := make(map[string]string)
-	for i, s := range httpScripts {
+	var tests []judged
+	for _, s := range httpScripts {
 		request, rules, _ := strings.Cut(s.rules, ";")
 		lines := " option httpchk " + request + "\n"
 		if s.rules == "" {
@@ -146,17 +135,12 @@ func TestHTTPScriptsAgainstHAProxy(t *testing.T) {
 				lines += " http-check " + rule + "\n"
 			}
 		}
-		backends[fmt.Sprint("b", i)] = lines + " server s " + serve(t, s.server) + " check inter 900ms\n"
-	}
-	all := askHAProxy(t, "check_status", backends)
-	for i, s := range httpScripts {
 		if s.name == "informational" {
 			s.code = pool.Layer7Status
 		}
-		if row := all[fmt.Sprint("b", i)]; row != nil && row["check_status"] != string(s.code) {
-			t.Errorf("%s: HAProxy says %s (%s), and we should say %s", s.name, row["check_status"], row["last_chk"], string(s.code))
-		}
+		tests = append(tests, judged{s.name, lines + " server s " + serve(t, s.server) + " check inter 900ms\n", s.code})
 	}
+	expectOfHAProxy(t, tests)
 }
 
 // A server that is down is not drained by its 404.

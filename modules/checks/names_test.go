@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
@@ -89,7 +90,7 @@ func TestEveryCheckerWithLastAddresses(t *testing.T) {
 			break
 		}
 	}
-	gone := named(refused(t))
+	gone := named(programs.Address(t))
 	for name, c := range all {
 		if got := checked(c, named(address)); got.Code != known[name].Code {
 			t.Errorf("%s: %+v, before that %+v", name, got, known[name])

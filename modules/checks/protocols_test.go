@@ -4,7 +4,6 @@ package checks
 
 import (
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -176,29 +175,19 @@ func TestProtocols(t *testing.T) {
 	for _, test := range protocolCases {
 		t.Run(test.module+"/"+test.name, func(t *testing.T) {
 			t.Parallel()
-			timeout := ample
-			if test.code == pool.Layer7Timeout {
-				timeout = soon
-			}
-			c := provisioned(t, test.module, test.config)
-			expectResult(t, checked(c, hasty(timeout, serve(t, test.server))), test.code, test.info)
+			expectCheck(t, provisioned(t, test.module, test.config), serve(t, test.server), test.code, test.info)
 		})
 	}
 }
 
 func TestProtocolsAgainstHAProxy(t *testing.T) {
-	backends := make(map[string]string)
-	for i, test := range protocolCases {
-		backends[fmt.Sprint("b", i)] = " option " + test.option + "\n server s " + serve(t, test.server) + " check inter 900ms\n"
-	}
-	all := askHAProxy(t, "check_status", backends)
-	for i, test := range protocolCases {
+	var tests []judged
+	for _, test := range protocolCases {
 		want := test.code
 		if test.differ != "" {
 			want = test.differ
 		}
-		if got := all[fmt.Sprint("b", i)]["check_status"]; got != string(want) {
-			t.Errorf("%s/%s: HAProxy says %s, and we should say %s", test.module, test.name, got, string(want))
-		}
+		tests = append(tests, judged{test.module + "/" + test.name, " option " + test.option + "\n server s " + serve(t, test.server) + " check inter 900ms\n", want})
 	}
+	expectOfHAProxy(t, tests)
 }

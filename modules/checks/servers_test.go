@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -28,11 +29,26 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddy-passthrough/caddy-passthrough/modules/relay.(*shard).run"))
 }
 
-// soon bounds a check that nobody answers; ample one that somebody does.
+// soon is the timeout of a check that gets no answer, where patiently does not give it
+// more; ample is that of one that does.
 const (
 	soon  = 200 * time.Millisecond
 	ample = 15 * time.Second
 )
+
+// patiently tries something that takes a few units of time, with longer units each
+// time, until it reports no problem: on a busy machine a process may not run for longer
+// than the first ones.
+func patiently(t testing.TB, try func(unit time.Duration) (problem string)) {
+	t.Helper()
+	problem := ""
+	for unit := soon; unit < 3*time.Second; unit *= 3 {
+		if problem = try(unit); problem == "" {
+			return
+		}
+	}
+	t.Error(problem)
+}
 
 // serve has each connection served by a function, after which it is closed.
 func serve(t testing.TB, f func(c *net.TCPConn)) (address string) {
@@ -98,17 +114,6 @@ func afterFirst(f func(*net.TCPConn)) func(*net.TCPConn) {
 	}
 }
 
-// refused is an address where nothing listens.
-func refused(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // unanswered is an address where connects are not answered: the queue of those that
 // wait to be accepted is full.
 func unanswered(t testing.TB) string {
@@ -130,7 +135,7 @@ func unanswered(t testing.TB) string {
 	}
 	address := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
 	for range 5 {
-		c, err := net.DialTimeout("tcp", address, soon)
+		c, err := net.DialTimeout("tcp", address, 5*soon)
 		if err != nil {
 			return address
 		}
@@ -188,9 +193,30 @@ func fromCaddyfile(name, block string) (string, error) {
 // expectResult compares, and wants a result's text where one is given.
 func expectResult(t testing.TB, got pool.Result, code pool.Code, info string) {
 	t.Helper()
-	if got.Code != code || info != "*" && got.Info != info {
-		t.Errorf("got %s %q, want %s %q", string(got.Code), got.Info, string(code), info)
+	if problem := differs(got, code, info); problem != "" {
+		t.Error(problem)
 	}
+}
+
+func differs(got pool.Result, code pool.Code, info string) (problem string) {
+	if got.Code == code && (info == "*" || got.Info == info) {
+		return ""
+	}
+	return fmt.Sprintf("got %s %q, want %s %q", string(got.Code), got.Info, string(code), info)
+}
+
+// expectCheck checks an address and compares. It is for what may depend on time: a
+// timeout, and servers that say something in parts, which a busy machine may hand over
+// as one.
+func expectCheck(t testing.TB, c pool.Checker, address string, code pool.Code, info string) {
+	t.Helper()
+	timesOut := code == pool.Layer4Timeout || code == pool.Layer6Timeout || code == pool.Layer7Timeout || code == pool.ProcessTimeout
+	patiently(t, func(unit time.Duration) string {
+		if !timesOut {
+			unit = ample
+		}
+		return differs(checked(c, hasty(unit, address)), code, info)
+	})
 }
 
 // checked is what one check comes to.

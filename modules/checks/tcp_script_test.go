@@ -88,18 +88,7 @@ func TestScripts(t *testing.T) {
 	for _, s := range slices.Concat(scripts, valued) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			timeout := ample
-			if s.code == pool.Layer7Timeout || s.code == pool.Layer4Timeout {
-				timeout = 3 * soon
-			}
-			c := provisioned(t, "tcp_script", `{"steps": [`+s.steps+`]}`)
-			var got pool.Result
-			for range 3 { // what servers say in parts may come as one where the machine is busy
-				if got = checked(c, hasty(timeout, serve(t, s.server))); got.Code == s.code && got.Info == s.info {
-					return
-				}
-			}
-			expectResult(t, got, s.code, s.info)
+			expectCheck(t, provisioned(t, "tcp_script", `{"steps": [`+s.steps+`]}`), serve(t, s.server), s.code, s.info)
 		})
 	}
 }
@@ -113,17 +102,19 @@ func TestScriptHasAnEnd(t *testing.T) {
 	expectResult(t, checked(c, to(flood(maxReceived-3))), pool.Layer7OK, "")
 	expectResult(t, checked(c, to(flood(maxReceived-2))), pool.Layer7Response, fmt.Sprintf("at step 1 (expect string %q): got %q…", "END", strings.Repeat("x", 60)))
 	odd := serve(t, says("x", strings.Repeat("x", 65536)))
-	expectResult(t, checked(c, hasty(5*soon, odd)), pool.Layer7Response, fmt.Sprintf("at step 1 (expect string %q): got %q…", "END", strings.Repeat("x", 60)))
+	expectResult(t, checked(c, to(odd)), pool.Layer7Response, fmt.Sprintf("at step 1 (expect string %q): got %q…", "END", strings.Repeat("x", 60)))
 	c = provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "END", "not": true, "min_recv": 65536}}]}`)
 	expectResult(t, checked(c, to(flood(maxReceived))), pool.Layer7OK, "")
 }
 
 // Being canceled is not an answer, even if half of one has come.
 func TestScriptBrokenOff(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer time.AfterFunc(soon, cancel).Stop()
-	got := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "END"}}]}`).Check(ctx, to(serve(t, says("half"))))
-	expectResult(t, got, pool.NotChecked, `at step 1 (expect string "END"): canceled`)
+	c, address := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "END"}}]}`), serve(t, says("half"))
+	patiently(t, func(unit time.Duration) string {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer time.AfterFunc(unit, cancel).Stop()
+		return differs(c.Check(ctx, to(address)), pool.NotChecked, `at step 1 (expect string "END"): canceled`)
+	})
 }
 
 func TestScriptConnects(t *testing.T) {
@@ -144,13 +135,20 @@ func TestScriptConnects(t *testing.T) {
 		{`{"connect": {"send_proxy": 1}}, {"expect": {"regexp": "^PROXY TCP4 127.0.0.1 127.0.0.1 .*\r\n$"}}`, pool.Layer7OK, false},
 		{`{"connect": {}}, {"send": "x\n"}, {"expect": {"regexp": "^x\n$"}}`, pool.Layer7OK, false},
 	} {
-		got := checked(provisioned(t, "tcp_script", `{"steps": [`+test.steps+`]}`), hasty(5*soon, plain))
-		if got.Code != test.code || (got.Warning != "") != test.warning {
-			t.Errorf("%s: %s %q %q", test.steps, got.Code, got.Info, got.Warning)
-		}
+		c, target := provisioned(t, "tcp_script", `{"steps": [`+test.steps+`]}`), to(plain)
+		patiently(t, func(unit time.Duration) string {
+			if test.code == pool.Layer7Timeout {
+				target.Timeout = unit
+			}
+			got := checked(c, target)
+			if got.Code != test.code || (got.Warning != "") != test.warning {
+				return fmt.Sprintf("%s: %s %q %q", test.steps, got.Code, got.Info, got.Warning)
+			}
+			return ""
+		})
 	}
 	// The check's own header goes first wherever no step says otherwise.
-	target := hasty(5*soon, plain)
+	target := to(plain)
 	target.SendProxy = 2
 	got := checked(provisioned(t, "tcp_script", `{"steps": [{"connect": {"send_proxy": 1}}, {"expect": {"string": "PROXY TCP4"}}]}`), target)
 	expectResult(t, got, pool.Layer7OK, "")

@@ -108,16 +108,12 @@ func TestBrokenHandshakes(t *testing.T) {
 		"closes after begin": {afterFirst(saysAndCloses("\x16\x03\x03\x00\x50\x02")), pool.Layer6Response, "closed by the server"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			timeout := ample
-			if test.code == pool.Layer6Timeout {
-				timeout = soon
-			}
 			address := serve(t, test.server)
 			for kind, config := range map[string]string{
 				"tls": `{"verify": "none"}`, "http": `{"tls": {"verify": "none"}}`,
 			} {
 				t.Run(kind, func(t *testing.T) {
-					expectResult(t, checked(provisioned(t, kind, config), hasty(timeout, address)), test.code, test.info)
+					expectCheck(t, provisioned(t, kind, config), address, test.code, test.info)
 				})
 			}
 			c := provisioned(t, "tcp_script", `{"steps": [{"connect": {"tls": {"verify": "none"}}}]}`)
@@ -125,7 +121,7 @@ func TestBrokenHandshakes(t *testing.T) {
 			if test.info != "" {
 				info += ": " + test.info
 			}
-			expectResult(t, checked(c, hasty(timeout, address)), test.code, info)
+			expectCheck(t, c, address, test.code, info)
 		})
 	}
 }
@@ -163,7 +159,7 @@ func TestClientHello(t *testing.T) {
 	checked(provisioned(t, "ssl_hello", `{}`), to(address))
 	_, port, _ := net.SplitHostPort(address)
 	checked(provisioned(t, "tls", `{"verify": "none"}`), to("localhost:"+port))
-	checked(provisioned(t, "http", `{"tls": {"verify": "none"}}`), hasty(soon, address))
+	checked(provisioned(t, "http", `{"tls": {"verify": "none"}}`), hasty(5*soon, address))
 	checked(provisioned(t, "tls", `{"verify": "none", "min_version": "1.3"}`), to(address))
 	want := []string{
 		"web.example[a b]TLS 1.2-TLS 1.3false", "web.example[a b]TLS 1.2-TLS 1.3false", "other.example[]TLS 1.2-TLS 1.3false", "[]TLS 1.2-TLS 1.3false",
@@ -197,11 +193,7 @@ func TestSSLHello(t *testing.T) {
 		"silent":       {silent, pool.Layer6Timeout, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			timeout := ample
-			if test.code == pool.Layer6Timeout {
-				timeout = soon
-			}
-			expectResult(t, checked(new(SSLHello), hasty(timeout, serve(t, test.server))), test.code, test.info)
+			expectCheck(t, new(SSLHello), serve(t, test.server), test.code, test.info)
 		})
 	}
 }
