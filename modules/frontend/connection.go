@@ -350,5 +350,5 @@ func (c *connection) end() {
 	if !c.broken && c.whyGone() == nil {
 		c.closeInOrder()
 	}
-	ended(c.f.Logger, c.lease, pool.Served, &c.record, c.accepted)
+	ended(c.f.log, c.lease, pool.Served, &c.record, c.accepted)
 }

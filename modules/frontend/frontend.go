@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
 // Config is what a frontend does with its connections. Its rules are compiled.
@@ -70,13 +71,14 @@ type Config struct {
 type Frontend struct {
 	Config
 
+	log   *tcplog.Log
 	conns *count   // connections of the frontend
 	terms sync.Map // *balancer.Backend → *terms
 }
 
 // New returns a frontend.
 func New(c Config) *Frontend {
-	return &Frontend{Config: c, conns: frontends.named(c.Name)}
+	return &Frontend{Config: c, log: tcplog.Open(c.Logger), conns: frontends.named(c.Name)}
 }
 
 // Serve takes a client's connection from its first byte to its end, which may come after

@@ -36,7 +36,7 @@ type session struct {
 type terms struct {
 	frontend, backend string
 	feconn, beconn    *count
-	logger            *zap.Logger
+	log               *tcplog.Log
 	options           relay.Options
 }
 
@@ -47,7 +47,7 @@ func (f *Frontend) termsFor(b *balancer.Backend) *terms {
 	}
 	known, _ := f.terms.LoadOrStore(b, &terms{
 		frontend: f.Name, backend: b.Name(), feconn: f.conns, beconn: backends.named(b.Name()),
-		logger: f.Logger, options: f.relayOptions(b),
+		log: f.log, options: f.relayOptions(b),
 	})
 	return known.(*terms)
 }
@@ -66,12 +66,8 @@ func (s *session) begin(c *connection) {
 
 // record is that of the connection before it became a session.
 func (s *session) record() tcplog.Record {
-	r := s.packed.Unpack()
-	r.Frontend, r.Backend, r.Server = s.frontend, s.backend, s.lease.Server.Name
-	if r.Address == "" {
-		r.Address = s.lease.Server.Address
-	}
-	return r
+	server := s.lease.Server
+	return tcplog.Record{Frontend: s.frontend, Backend: s.backend, Server: server.Name, Address: server.Address, Began: s.packed}
 }
 
 // Answered notes that the server has sent something, also where that never reaches
@@ -85,7 +81,7 @@ func (s *session) Answered() {
 func (s *session) Ended(result relay.Result) {
 	defer func() {
 		if p := recover(); p != nil { // it must not reach the process
-			s.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
+			s.log.Logger().Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
 		s.feconn.Add(-1)
 		present.end(s)
@@ -102,16 +98,16 @@ func (s *session) Ended(result relay.Result) {
 		outcome = pool.BrokenEarly
 	}
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
-	ended(s.logger, s.lease, outcome, &record, epoch.Add(s.began))
+	ended(s.log, s.lease, outcome, &record, epoch.Add(s.began))
 }
 
-// ended gives back the lease, if there is one, and writes the log line.
-func ended(logger *zap.Logger, lease *pool.Lease, outcome pool.Outcome, r *tcplog.Record, began time.Time) {
+// ended gives back the lease, if there is one, and logs the connection.
+func ended(log *tcplog.Log, lease *pool.Lease, outcome pool.Outcome, r *tcplog.Record, began time.Time) {
 	if lease != nil {
 		lease.Release(outcome)
 		r.SrvConn = lease.Server.Sessions()
 	}
 	r.ActConn = int64(present.left())
 	r.Duration = time.Since(began)
-	r.Write(logger)
+	log.Write(r)
 }

@@ -12,29 +12,54 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// BenchmarkLine is the cost of the log line of a session, without the system call
-// that writes it: "on" in JSON, and "off" where the log's level is too high.
-func BenchmarkLine(b *testing.B) {
+// session returns the record of a session of a browser that ends in order.
+func session() Record {
 	r := New("tls", &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 50123}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443})
-	r.Backend, r.Server, r.Address = "web", "s2", "10.0.0.2:443"
 	r.Accepted, r.Outcome = time.Now(), clienthello.Found
-	r.ServerName, r.ALPN, r.Version = "www.example.test", []string{"h2", "http/1.1"}, 0x0304
-	r.HelloWait, r.Queue, r.Connect, r.Duration = 1500*time.Microsecond, 0, 2*time.Millisecond, time.Second
-	r.Relayed(relay.Result{By: relay.Client, Cause: relay.Closed, In: 1512, Out: 1024})
-	packed := r.Pack()
+	r.ServerName, r.ALPN, r.Version = "www.example.test", "\x02h2\x08http/1.1", 0x0304
+	r.HelloWait, r.Queue, r.Connect = 1500*time.Microsecond, 0, 2*time.Millisecond
+	ended := Record{Frontend: "tls", Backend: "web", Server: "s2", Address: "10.0.0.2:443", Duration: time.Second, Began: r.Pack()}
+	ended.Relayed(relay.Result{By: relay.Client, Cause: relay.Closed, In: 1512, Out: 1024})
+	return ended
+}
+
+func jsonLogger(level zapcore.Level) *zap.Logger {
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), level))
+}
+
+// BenchmarkLine is what a session's end costs the log, without the system call: "on" in
+// JSON, and "off" where the log's level is too high.
+func BenchmarkLine(b *testing.B) {
+	r := session()
 	for name, level := range map[string]zapcore.Level{"on": zapcore.InfoLevel, "off": zapcore.ErrorLevel} {
 		b.Run(name, func(b *testing.B) {
-			logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), level))
+			log := Open(jsonLogger(level))
 			b.ReportAllocs()
 			for b.Loop() {
-				ended := packed.Unpack()
-				ended.Frontend, ended.Backend, ended.Server = r.Frontend, r.Backend, r.Server
-				ended.Relayed(relay.Result{By: relay.Client, Cause: relay.Closed, In: 1512, Out: 1024})
-				ended.Write(logger)
+				log.Write(&r)
 			}
 		})
+	}
+}
+
+// BenchmarkBegin is a record from accept until its session begins.
+func BenchmarkBegin(b *testing.B) {
+	h, err := clienthello.Parse(hellotest.Hello(b, "www.example.test", "h2", "http/1.1"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	var packed Packed
+	for b.Loop() {
+		r := New("tls", client, local)
+		r.Hello(&h)
+		packed = r.Pack()
+	}
+	if packed == "" {
+		b.Error("nothing is packed")
 	}
 }

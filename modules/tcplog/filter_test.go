@@ -32,7 +32,7 @@ func TestFiltersSeeTheFields(t *testing.T) {
 		line.Reset()
 		r := New("tls", client, local)
 		r.ServerName, r.Error, r.In = "www.example.test", "because", 12
-		r.Write(logger)
+		writeTo(logger, &r)
 		var fields map[string]any
 		if err := json.Unmarshal(line.Bytes(), &fields); err != nil {
 			t.Fatal(err)

@@ -4,8 +4,6 @@ package tcplog
 
 import (
 	"encoding/binary"
-	"net"
-	"net/netip"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
@@ -19,6 +17,10 @@ type Packed string
 // Pack packs the record.
 func (r *Record) Pack() Packed {
 	var room [256]byte
+	return Packed(r.appendPacked(room[:0]))
+}
+
+func (r *Record) appendPacked(b []byte) []byte {
 	flags := byte(0)
 	if r.Uninspected {
 		flags |= 1
@@ -26,95 +28,56 @@ func (r *Record) Pack() Packed {
 	if r.Redispatched {
 		flags |= 2
 	}
-	b := append(room[:0], byte(r.Outcome), flags)
-	b = binary.LittleEndian.AppendUint16(b, r.Version)
-	for _, n := range []int64{r.Accepted.UnixMicro(), int64(r.HelloWait), int64(r.Queue), int64(r.Connect), int64(r.ServerQueue), int64(r.BackendQueue), int64(r.Retries)} {
+	b = append(b, byte(r.Outcome), flags, byte(r.Version), byte(r.Version>>8))
+	for _, n := range [...]int64{r.Accepted.UnixMicro(), int64(r.HelloWait), int64(r.Queue), int64(r.Connect), int64(r.ServerQueue), int64(r.BackendQueue), int64(r.Retries)} {
 		b = binary.AppendVarint(b, n)
 	}
 	b = appendAddr(appendAddr(b, r.Client), r.Local)
-	b = appendText(appendText(b, r.Address), r.ServerName)
-	b = binary.AppendUvarint(b, uint64(len(r.ALPN)))
-	for _, protocol := range r.ALPN {
-		b = appendText(b, protocol)
-	}
-	return Packed(b)
+	return appendText(appendText(appendText(b, r.Address), r.ServerName), string(r.ALPN))
 }
 
-// Unpack is the record again.
-func (p Packed) Unpack() Record {
-	u := unpacker(p)
+// unpack sets what was packed. An address of the server that was not is kept.
+func (r *Record) unpack(u *unpacker) {
 	head := u.take(4)
-	r := Record{
-		Outcome: clienthello.Outcome(head[0]), Uninspected: head[1]&1 != 0, Redispatched: head[1]&2 != 0,
-		Version: binary.LittleEndian.Uint16(head[2:]),
-	}
+	r.Outcome, r.Version = clienthello.Outcome(head[0]), uint16(head[2])|uint16(head[3])<<8
+	r.Uninspected, r.Redispatched = head[1]&1 != 0, head[1]&2 != 0
 	r.Accepted = time.UnixMicro(u.number())
 	r.HelloWait, r.Queue, r.Connect = time.Duration(u.number()), time.Duration(u.number()), time.Duration(u.number())
 	r.ServerQueue, r.BackendQueue, r.Retries = int(u.number()), int(u.number()), int(u.number())
 	r.Client, r.Local = u.addr(), u.addr()
-	r.Address, r.ServerName = u.text(), u.text()
-	for range u.length() {
-		r.ALPN = append(r.ALPN, u.text())
+	if address := u.text(); address != "" {
+		r.Address = address
 	}
-	return r
+	r.ServerName, r.ALPN = u.text(), Protocols(u.text())
 }
 
 func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// appendAddr appends the length of an IP address, the address and the port, or
-// zero and the text of an address of another kind.
-func appendAddr(b []byte, a net.Addr) []byte {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok || tcp.Zone != "" || tcp.AddrPort().Addr().BitLen() == 0 {
-		if a == nil {
-			return appendText(append(b, 0), "")
-		}
-		return appendText(append(b, 0), a.String())
-	}
-	ip := tcp.AddrPort().Addr().Unmap().AsSlice()
-	b = append(append(b, byte(len(ip))), ip...)
-	return binary.BigEndian.AppendUint16(b, uint16(tcp.Port))
-}
+// unpacker is what is left to be unpacked. What it returns are parts of it.
+type unpacker string
 
-// unpacker is what is left to be unpacked.
-type unpacker []byte
-
-func (u *unpacker) take(n int) []byte {
+func (u *unpacker) take(n int) string {
 	taken := (*u)[:n]
 	*u = (*u)[n:]
-	return taken
+	return string(taken)
 }
 
-func (u *unpacker) number() int64 {
-	n, size := binary.Varint(*u)
-	u.take(size)
-	return n
-}
-
-func (u *unpacker) length() int {
-	n, size := binary.Uvarint(*u)
-	u.take(size)
-	return int(n)
-}
-
-func (u *unpacker) text() string { return string(u.take(u.length())) }
-
-func (u *unpacker) addr() net.Addr {
-	size := int(u.take(1)[0])
-	if size == 0 {
-		if text := u.text(); text != "" {
-			return textAddr(text)
+func (u *unpacker) length() (n uint64) {
+	for shift := 0; ; shift += 7 {
+		b := (*u)[0]
+		*u = (*u)[1:]
+		if n |= uint64(b&0x7f) << shift; b < 0x80 {
+			return n
 		}
-		return nil
 	}
-	ip, _ := netip.AddrFromSlice(u.take(size))
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, binary.BigEndian.Uint16(u.take(2))))
 }
 
-// textAddr is an address of which only its text is known.
-type textAddr string
+// number reads what binary.AppendVarint has appended.
+func (u *unpacker) number() int64 {
+	n := u.length()
+	return int64(n>>1) ^ -int64(n&1)
+}
 
-func (textAddr) Network() string  { return "" }
-func (a textAddr) String() string { return string(a) }
+func (u *unpacker) text() string { return u.take(int(u.length())) }

@@ -11,9 +11,6 @@ import (
 	"net"
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
@@ -25,24 +22,24 @@ const maxALPN = 8
 const NotReached time.Duration = -1
 
 // Record is what is known of one connection. It belongs to the connection's
-// goroutine.
+// goroutine, refers to nothing of the connection, and can be copied.
 type Record struct {
 	Frontend string
 	Backend  string // empty: none was chosen
 	Server   string // empty: none was chosen
 	Address  string // the server's
 
-	Client net.Addr
-	Local  net.Addr // the address that the client connected to
+	Client Addr
+	Local  Addr // the address that the client connected to
 
 	Accepted time.Time // when the client was accepted
 
 	Outcome     clienthello.Outcome
 	Uninspected bool // nothing was read to find an outcome: it is "none"
 
-	ServerName string // as compared: lower case, without a trailing dot
-	ALPN       []string
-	Version    uint16 // highest TLS version offered; 0: no hello
+	ServerName string    // as compared: lower case, without a trailing dot
+	ALPN       Protocols // the first of those that the client offers
+	Version    uint16    // highest TLS version offered; 0: no hello
 
 	HelloWait time.Duration // accept to verdict
 	Queue     time.Duration // in queues for a server
@@ -62,6 +59,10 @@ type Record struct {
 	// it, which has given its place back. HAProxy's %ac, %fc, %bc and %sc.
 	ActConn, FEConn, BEConn, SrvConn int64
 
+	// Began is what was packed when the session began. With it, of the fields that are
+	// packed only Address counts, where Began has none.
+	Began Packed
+
 	End     End
 	EndedBy relay.Side
 	Error   string // what lies behind the end, where there is more to say
@@ -70,7 +71,7 @@ type Record struct {
 // New begins a record.
 func New(frontend string, client, local net.Addr) Record {
 	return Record{
-		Frontend: frontend, Client: client, Local: local,
+		Frontend: frontend, Client: AddrOf(client), Local: AddrOf(local),
 		HelloWait: NotReached, Queue: NotReached, Connect: NotReached,
 		EndedBy: relay.Proxy,
 	}
@@ -78,13 +79,17 @@ func New(frontend string, client, local net.Addr) Record {
 
 // Hello takes what is logged of a hello. It copies: h may be reused.
 func (r *Record) Hello(h *clienthello.Hello) {
-	r.ServerName, r.Version = string(h.ServerName()), h.Version()
+	var room [512]byte
+	name := h.ServerName()
+	b, n := append(room[:0], name...), 0
 	for protocol := range h.ALPN() {
-		if len(r.ALPN) == maxALPN {
+		if n++; n > maxALPN {
 			break
 		}
-		r.ALPN = append(r.ALPN, string(protocol))
+		b = append(append(b, byte(len(protocol))), protocol...)
 	}
+	copied := string(b)
+	r.ServerName, r.ALPN, r.Version = copied[:len(name)], Protocols(copied[len(name):]), h.Version()
 }
 
 // Relayed takes the result of the relay.
@@ -101,91 +106,4 @@ func (r *Record) Relayed(result relay.Result) {
 // Panicked notes that the proxy itself has failed.
 func (r *Record) Panicked(value any) {
 	r.End, r.EndedBy, r.Error = Failed, relay.Proxy, fmt.Sprint("panic: ", value)
-}
-
-// Write logs the line: at level error where the proxy itself failed, else at
-// level info.
-func (r *Record) Write(logger *zap.Logger) {
-	line := logger.Check(r.End.level(), "session")
-	if line == nil {
-		return
-	}
-	kept := *r // so that a record whose line is not logged can stay on the stack
-	line.Write(zap.Inline(&kept))
-}
-
-// MarshalLogObject adds the fields of the line.
-func (r *Record) MarshalLogObject(line zapcore.ObjectEncoder) error {
-	line.AddString("frontend", r.Frontend)
-	line.AddString("backend", r.Backend)
-	line.AddString("server", r.Server)
-	line.AddString("server_address", r.Address)
-	line.AddString("client", text(r.Client))
-	line.AddString("local", text(r.Local))
-	line.AddTime("accepted", r.Accepted)
-	line.AddString("outcome", r.outcome())
-	line.AddString("sni", r.ServerName)
-	if err := line.AddArray("alpn", protocols(r.ALPN)); err != nil {
-		return err
-	}
-	version := ""
-	if r.Version != 0 {
-		version = clienthello.VersionName(r.Version)
-	}
-	line.AddString("tls_version", version)
-	addSeconds(line, "hello_wait", r.HelloWait)
-	addSeconds(line, "queue_time", r.Queue)
-	addSeconds(line, "connect_time", r.Connect)
-	addSeconds(line, "duration", r.Duration)
-	line.AddInt64("server_queue", int64(r.ServerQueue))
-	line.AddInt64("backend_queue", int64(r.BackendQueue))
-	line.AddInt64("bytes_in", r.In)
-	line.AddInt64("bytes_out", r.Out)
-	line.AddInt64("retries", int64(r.Retries))
-	line.AddBool("redispatched", r.Redispatched)
-	line.AddInt64("actconn", r.ActConn)
-	line.AddInt64("feconn", r.FEConn)
-	line.AddInt64("beconn", r.BEConn)
-	line.AddInt64("srv_conn", r.SrvConn)
-	line.AddString("termination", r.End.Letters())
-	line.AddString("end", r.End.String())
-	line.AddString("ended_by", r.EndedBy.String())
-	line.AddString("error", r.Error)
-	return nil
-}
-
-func (r *Record) outcome() string {
-	if r.Uninspected {
-		return "none"
-	}
-	return r.Outcome.String()
-}
-
-// addSeconds adds a duration in whatever form the log's encoder gives durations,
-// and -1 where it was not reached.
-func addSeconds(line zapcore.ObjectEncoder, name string, d time.Duration) {
-	if d == NotReached {
-		line.AddInt64(name, -1)
-		return
-	}
-	line.AddDuration(name, d)
-}
-
-// text returns an address as text; empty where there is none.
-func text(a net.Addr) string {
-	if a == nil {
-		return ""
-	}
-	return a.String()
-}
-
-// protocols are those of a hello, as an array of the line.
-type protocols []string
-
-// MarshalLogArray adds them one by one.
-func (p protocols) MarshalLogArray(line zapcore.ArrayEncoder) error {
-	for _, protocol := range p {
-		line.AppendString(protocol)
-	}
-	return nil
 }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcplog
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// Addr is the address of one side. The zero value is none.
+type Addr struct {
+	ip   netip.AddrPort
+	text string // where it is no plain IP address and port
+}
+
+// AddrOf returns the address a, which may be nil.
+func AddrOf(a net.Addr) Addr {
+	if a == nil {
+		return Addr{}
+	}
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		if ap := tcp.AddrPort(); ap.IsValid() && tcp.Zone == "" {
+			return Addr{ip: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())}
+		}
+	}
+	return Addr{text: a.String()}
+}
+
+// String returns it as net.Addr does.
+func (a Addr) String() string {
+	if a.ip.IsValid() {
+		return a.ip.String()
+	}
+	return a.text
+}
+
+// appendAddr appends the length of an IP address, the address and the port, or zero
+// and the text of another address.
+func appendAddr(b []byte, a Addr) []byte {
+	ip := a.ip.Addr()
+	switch {
+	case ip.Is4():
+		four := ip.As4()
+		b = append(append(b, 4), four[:]...)
+	case ip.Is6():
+		sixteen := ip.As16()
+		b = append(append(b, 16), sixteen[:]...)
+	default:
+		return appendText(append(b, 0), a.text)
+	}
+	return binary.BigEndian.AppendUint16(b, a.ip.Port())
+}
+
+func (u *unpacker) addr() Addr {
+	var ip netip.Addr
+	switch size := u.take(1)[0]; size {
+	case 4:
+		ip = netip.AddrFrom4([4]byte([]byte(u.take(4))))
+	case 16:
+		ip = netip.AddrFrom16([16]byte([]byte(u.take(16))))
+	default:
+		return Addr{text: u.text()}
+	}
+	port := u.take(2)
+	return Addr{ip: netip.AddrPortFrom(ip, uint16(port[0])<<8|uint16(port[1]))}
+}
+
+// Protocols are names of ALPN, each after a byte with its length.
+type Protocols string
+
+// MarshalLogArray adds them one by one.
+func (p Protocols) MarshalLogArray(line zapcore.ArrayEncoder) error {
+	for rest := string(p); rest != ""; {
+		end := 1 + int(rest[0])
+		line.AppendString(rest[1:end])
+		rest = rest[end:]
+	}
+	return nil
+}
