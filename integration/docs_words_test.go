@@ -26,7 +26,7 @@ func TestDocumentedWords(t *testing.T) {
 	_, section, _ := strings.Cut(configuration, "\n## Policies\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	for _, kind := range []struct{ namespace, page string }{
-		{"passthrough.policies", section}, {"passthrough.checks", all}, {"layer4.handlers.passthrough", configuration}, {"layer4.matchers.client_hello", configuration}, {"http.handlers.passthrough_backend", configuration},
+		{"passthrough.policies", section}, {"passthrough.checks", all}, {"layer4.handlers.passthrough", configuration}, {"passthrough.frontend", configuration}, {"layer4.matchers.client_hello", configuration}, {"http.handlers.passthrough_backend", configuration},
 	} {
 		modules := caddy.GetModules(kind.namespace)
 		if m, err := caddy.GetModule(kind.namespace); err == nil {

@@ -20,6 +20,7 @@ import (
 // everything. Those that stand nowhere are known to have no durations.
 var ownModules = map[string]string{
 	"passthrough":                    "apps.passthrough",
+	"passthrough.frontend":           "apps.passthrough.frontends.own",
 	"layer4.handlers.passthrough":    "apps.layer4.servers.srv0.routes.0.handle.0",
 	"passthrough.checks.tls":         "apps.passthrough.backends.web.servers.0.check.checker",
 	"passthrough.checks.http":        "apps.passthrough.backends.http.check.checker",
@@ -35,7 +36,11 @@ var ownModules = map[string]string{
 
 // everything is a configuration with all that can hold a duration.
 const everything = `{"apps": {
-	"passthrough": {"backends": {
+	"passthrough": {"frontends": {"own": {
+		"bind": [{"address": "127.0.0.1:8444"}],
+		"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {}, "agent": {"port": 1}}],
+		"check": {}, "agent": {"port": 1}
+	}}, "backends": {
 		"web": {
 			"servers": [{"name": "s1", "address": "127.0.0.1:1", "check": {"checker": {"module": "tls"}}, "agent": {"port": 1}}],
 			"check": {"checker": {"module": "tcp_script", "tls": {}, "steps": [{"connect": {"tls": {}}}]}},

@@ -104,14 +104,17 @@ var foreignMistakes = []mistake{
 	{"another checker's option", inBackend, "check tcp {\npath /health\n}", "check http {\npath /health\n}", []string{
 		`"path" is not an option here: it is an option of check http`, "Caddyfile:6",
 	}},
-	{"a frontend in the app's block", inBackend, "}\nfrontend tls {\nbind :443", "}\nbackend tls {\nserver s1 127.0.0.1:9442", []string{
-		`"frontend" is not an option here: a frontend is passthrough in a layer4 route: layer4 { durable/:443 { route { passthrough { … } } } }`, "Caddyfile:6",
+	{"a handler in the app's block", inBackend, "}\npassthrough {\nserver s1 127.0.0.1:9442", "}\nfrontend tls {\nbind :9443\nserver s1 127.0.0.1:9442", []string{
+		`"passthrough" is not an option here: a frontend is frontend NAME { … } here, or passthrough in a layer4 route: layer4 { durable/:443 { route { passthrough { … } } } }`, "Caddyfile:6",
+	}},
+	{"an address in the app's block", inBackend, "}\nbind :9443\nbackend tls {\nserver s1 127.0.0.1:9442", "}\nfrontend tls {\nbind :9443\nserver s1 127.0.0.1:9442", []string{
+		`"bind" is not an option here: a frontend has the address: frontend NAME { bind :443 … }`, "Caddyfile:6",
 	}},
 	{"a server in the app's block", inBackend, "}\nserver s1 127.0.0.1:9442\nbackend tls {\nserver s1 127.0.0.1:9442", "}\nbackend tls {\nserver s1 127.0.0.1:9442", []string{
 		`"server" is not an option here: it belongs in a backend`, "Caddyfile:6",
 	}},
 	{"HAProxy's bind", inFrontend, "bind :443\ndefault_backend web", "default_backend web", []string{
-		`"bind" is not an option here: layer4 has the address: layer4 { durable/:443 {`, "Caddyfile:12",
+		`"bind" is not an option here: layer4 has the address: layer4 { durable/:443 { route { passthrough { … } } } }; to write it here, make this a frontend of the app: passthrough { frontend NAME { bind :443 … } }`, "Caddyfile:12",
 	}},
 	{"HAProxy's tcp-request", inFrontend, "tcp-request inspect-delay 5s\ndefault_backend web", "inspect_delay 5s\ndefault_backend web", []string{
 		`unknown option "tcp-request"; did you mean "content"?`, "Caddyfile:12",

@@ -22,6 +22,7 @@ var want = []string{
 	"layer4.handlers.passthrough",
 	"layer4.matchers.client_hello",
 	"passthrough",
+	"passthrough.frontend",
 	"passthrough.policies.roundrobin",
 	"passthrough.checks.tls",
 	"passthrough.checks.agent",

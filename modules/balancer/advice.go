@@ -12,7 +12,7 @@ import (
 // Answers to words that have no place in a block, which another block or another
 // program has.
 const (
-	inFrontend = "it belongs in a frontend, which is passthrough in a layer4 route"
+	inFrontend = "it belongs in a frontend: frontend NAME { … }, or passthrough in a layer4 route"
 	inBackend  = "it belongs in a backend: backend NAME { … }"
 	inCheck    = "it belongs in the block of a check: check { interval 2s }"
 
@@ -62,8 +62,8 @@ func BackendAdvice() options.Advice { return advice(&advised.backend) }
 
 func newAppAdvice() options.Advice {
 	return common().
-		Add("a frontend is passthrough in a layer4 route: layer4 { durable/:443 { route { passthrough { … } } } }", words("frontend route passthrough layer4")...).
-		Add("layer4 has the address: layer4 { durable/:443 { route { passthrough { … } } } }", words("bind listen port address")...).
+		Add("a frontend is frontend NAME { … } here, or passthrough in a layer4 route: layer4 { durable/:443 { route { passthrough { … } } } }", words("route passthrough layer4")...).
+		Add("a frontend has the address: frontend NAME { bind :443 … }", words("bind listen port address")...).
 		Add(inFrontend, FrontendWords...).
 		Add(inBackend, new(Backend).Options().Names()...)
 }

@@ -3,13 +3,15 @@
 // Package balancer is the Caddy app passthrough: the named backends and their
 // life across reloads. A backend here is a thin shell over a pool: it loads the
 // policy by its module ID, checks what the user wrote and names what is wrong
-// with it. Frontends ask the app for their backends; what a backend counts is
+// with it. Frontends ask the app for their backends; those that listen themselves
+// are modules of it, which it starts and stops. What a backend counts is
 // kept for the process and is not the app's, which lives as long as its
 // configuration. The app opens no connection itself but those of health checks.
 package balancer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,9 +39,14 @@ func init() {
 // runs.
 var registry pool.Registry
 
-// App holds the backends that frontends (the passthrough handlers of layer4
-// servers) send connections to.
+// App holds the backends that frontends send connections to, and frontends that listen
+// themselves. Other frontends are passthrough handlers of layer4 servers.
 type App struct {
+	// FrontendsRaw are the frontends that listen themselves, by name: each is what the handler
+	// layer4.handlers.passthrough is, without name and listeners, and has bind, a list of
+	// addresses with the options of their sockets. See the module passthrough.frontend.
+	FrontendsRaw map[string]json.RawMessage `json:"frontends,omitempty"`
+
 	// Backends by name. A name consists of letters, digits and -_.: only.
 	Backends map[string]*Backend `json:"backends,omitempty"`
 
@@ -61,7 +68,8 @@ type App struct {
 
 	variables sync.Map // string → sample.Value
 	ctx       caddy.Context
-	frontends map[string]options.Origin
+	frontends map[string]string // all of the configuration, and where they stand
+	listening map[string]listening
 }
 
 // CaddyModule returns the Caddy module information.
@@ -72,13 +80,19 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision sets up the backends.
+// Provision sets up the backends and the frontends.
 func (a *App) Provision(ctx caddy.Context) error {
-	return options.Report(ctx.Logger(), a.provision(ctx))
+	if err := options.Report(ctx.Logger(), a.provision(ctx)); err != nil {
+		return err
+	}
+	if err := a.provisionFrontends(ctx); err != nil {
+		return err
+	}
+	return options.Report(ctx.Logger(), durable.Check(ctx))
 }
 
 func (a *App) provision(ctx caddy.Context) error {
-	a.ctx, a.frontends = ctx, make(map[string]options.Origin)
+	a.ctx, a.frontends = ctx, make(map[string]string)
 	if err := a.subscribe(ctx); err != nil {
 		return err
 	}
@@ -101,7 +115,7 @@ func (a *App) provision(ctx caddy.Context) error {
 			return err
 		}
 	}
-	return durable.Check(ctx)
+	return a.claimFrontends()
 }
 
 func (a *App) checkTimeouts() error {
@@ -170,13 +184,10 @@ func (a *App) serve() {
 	}
 }
 
-// Start does nothing: the configuration may still fail. Checks begin when it runs
-// as a whole.
-func (a *App) Start() error { return nil }
-
-// Stop does nothing more: sessions outlive their configuration.
+// Stop has the frontends stop listening. Sessions outlive their configuration.
 func (a *App) Stop() error {
 	lifecycle.Begin()
+	a.stopListening()
 	return nil
 }
 
@@ -200,24 +211,6 @@ func (a *App) Backend(name string) (*Backend, error) {
 		return b, nil
 	}
 	return nil, fmt.Errorf("backend %q is not defined%s", name, options.Suggest(name, slices.Collect(maps.Keys(a.Backends))))
-}
-
-// AddFrontend takes note of a frontend of this configuration. Its name keeps
-// its counts and must differ from every other's. It is called while Caddy
-// provisions, one after the other.
-func (a *App) AddFrontend(name string, at options.Origin) error {
-	if err := CheckName(name); err != nil {
-		return err
-	}
-	if other, twice := a.frontends[name]; twice {
-		where := ""
-		if other != "" {
-			where = " (" + other.Block() + ")"
-		}
-		return fmt.Errorf("another frontend is named %q already%s: give one of them a name of its own (option name)", name, where)
-	}
-	a.frontends[name] = at
-	return nil
 }
 
 // AddBackend adds the backend that a frontend holds itself, under the

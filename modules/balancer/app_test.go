@@ -120,15 +120,16 @@ func TestBackendByName(t *testing.T) {
 func TestFrontendNamesDiffer(t *testing.T) {
 	app := provisioned(t, `{}`)
 	for _, name := range []string{"tls", "default"} {
-		if err := app.AddFrontend(name, ""); err != nil {
+		if err := app.AddFrontend(name, "", map[string]string{"tls": `layer4 server "srv0"`}[name]); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, want := range map[string]string{
-		"tls": `another frontend is named "tls" already: give one of them a name of its own`,
-		"a b": `name "a b": expected letters, digits`,
+		"tls":     `another frontend is named "tls" already (layer4 server "srv0"): give one of them a name of its own`,
+		"default": `another frontend is named "default" already: give one of them a name of its own`,
+		"a b":     `name "a b": expected letters, digits`,
 	} {
-		if err := app.AddFrontend(name, ""); err == nil || !strings.Contains(err.Error(), want) {
+		if err := app.AddFrontend(name, "", ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %s", name, err, want)
 		}
 	}

@@ -22,6 +22,9 @@ func init() {
 // times: the blocks add up. Syntax:
 //
 //	passthrough {
+//		frontend <name> {
+//			…
+//		}
 //		backend <name> {
 //			…
 //		}
@@ -46,6 +49,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name
 	return options.Table{
+		"frontend":               options.Many(a.parseFrontend),
 		"backend":                options.Many(a.parseBackend),
 		"set_var":                options.Many(a.parseVariable),
 		"grace_period":           TimeoutOption(&a.GracePeriod),

@@ -91,6 +91,16 @@ func usesOf(ctx caddy.Context) (uses []use, err error) {
 			}
 		}
 	}
+	if app, _ := ctx.AppIfConfigured("passthrough"); app != nil {
+		if app, ok := app.(interface{ Listening() map[string][]string }); ok {
+			all := app.Listening()
+			for _, by := range slices.Sorted(maps.Keys(all)) {
+				if err := add(by, all[by]); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
 	return uses, add("admin endpoint", adminAddress(ctx))
 }
 

@@ -11,9 +11,25 @@ import (
 // them there. What it shares with a backend's block is in balancer.
 func advice() options.Advice {
 	return make(options.Advice).
-		Add("layer4 has the address: layer4 { durable/:443 { route { passthrough { … } } } }", "bind", "listen", "address", "port").
+		Add("layer4 has the address: layer4 { durable/:443 { route { passthrough { … } } } }; to write it here, make this a frontend of the app: passthrough { frontend NAME { bind :443 … } }", "bind", "listen", "address", "port").
 		Add("it is not available yet: put caddy-l4's handler proxy_protocol before passthrough in the route", "accept_proxy", "proxy_protocol").
 		Add("TLS is passed through as it is, and servers hold the certificates", "tls", "http", "header", "path").
 		Add("it belongs in content, connection or session", content.ActionNames()...).
 		Add("it belongs in a rule: use_backend NAME sni www.example.com", content.MatcherNames()...)
+}
+
+// listeningAdvice answers words that frontends of layer4 servers have, and others for bind.
+func listeningAdvice() options.Advice {
+	return make(options.Advice).
+		Add("the name stands behind the word frontend", "name").
+		Add("bind has the address: bind :443", "listen", "address", "port", "listener")
+}
+
+// bindAdvice answers words that are no options of a bind.
+func bindAdvice() options.Advice {
+	return make(options.Advice).
+		Add("it is not available yet", "accept_proxy", "proxy_protocol", "backlog", "maxconn").
+		Add("TLS is passed through as it is, and servers hold the certificates", "tls", "ssl", "crt", "alpn").
+		Add("the network says so: durable4/:443 or durable6/:443", "v4v6", "v6only").
+		Add("the owner of a socket is not set: expected mode alone, and a directory that only some can enter", "user", "group", "uid", "gid")
 }

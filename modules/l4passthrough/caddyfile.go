@@ -3,6 +3,7 @@
 package l4passthrough
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"strings"
@@ -73,14 +74,15 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the handler's name
 	h.BeginBlock(d)
 	begin := *d
-	if err := h.parseBlock(d); err != nil {
+	if err := h.options().With(advice()).With(balancer.BackendAdvice()).ParseBlock(d); err != nil {
 		return err
 	}
 	h.EndBlock()
-	return h.checkWritten(&begin)
+	return h.checkWritten(&begin, cmp.Or(h.Name, DefaultName))
 }
 
-func (h *Handler) parseBlock(d *caddyfile.Dispenser) error {
+// options are the words of a frontend's block.
+func (h *Handler) options() options.Table {
 	table := h.Backend.Options()
 	maps.Copy(table, options.Table{
 		"name":            options.Func(h.parseName),
@@ -103,7 +105,7 @@ func (h *Handler) parseBlock(d *caddyfile.Dispenser) error {
 		"listener":           options.Many(h.parseListener),
 	})
 	maps.Copy(table, h.refusals())
-	return table.With(advice()).With(balancer.BackendAdvice()).ParseBlock(d)
+	return table
 }
 
 // noted is an option that is noted as what has been written where.
@@ -225,11 +227,7 @@ func wrap(d *caddyfile.Dispenser, err error) error {
 
 // checkWritten says what is wrong with the block as a whole, which begins where
 // begin stands.
-func (h *Handler) checkWritten(begin *caddyfile.Dispenser) error {
-	name := h.Name
-	if name == "" {
-		name = DefaultName
-	}
+func (h *Handler) checkWritten(begin *caddyfile.Dispenser, name string) error {
 	if err := h.checkBackends(); err != nil {
 		return begin.Errf("frontend %q: %w", name, err)
 	}

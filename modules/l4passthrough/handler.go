@@ -113,7 +113,7 @@ type Handler struct {
 	balancer.Backend
 
 	app       *balancer.App
-	placement *placement // nil: it is in no layer4 server
+	placement *placement // nil: it is in no layer4 server and not the app's
 
 	logger   *zap.Logger
 	early    [2]content.Config // of Connection and Session
@@ -136,17 +136,29 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("getting the passthrough app: %w", err)
 	}
 	app := mod.(*balancer.App)
-	var listen []string
-	h.Name, listen = h.place(ctx, app)
-	h.logger = ctx.Logger()
+	name, in, listen := h.place(ctx, app)
+	h.Name, h.logger = name, ctx.Logger()
+	h.setUp(balancer.NotDurable(listen))
+	if err := app.AddFrontend(h.Name, h.Origin, in); err != nil {
+		return h.report(err)
+	}
+	return h.report(h.provision(ctx, app))
+}
+
+// setUp sets the defaults. plain are the addresses at which reloads lose connections.
+func (h *Handler) setUp(plain []string) {
 	h.setDefaults()
-	if plain := balancer.NotDurable(listen); len(plain) > 0 {
+	if len(plain) > 0 {
 		h.logger.Warn("reloads lose connections at this listener: expected a durable address, such as durable/:443", zap.String("frontend", h.Name), zap.Strings("listen", plain))
 	}
-	if err := h.provision(ctx, app); err != nil {
-		return options.Report(h.logger, options.Locate(h.Origin.Block(), fmt.Errorf("frontend %q: %w", h.Name, err)))
+}
+
+// report logs what is wrong with the frontend, with its name and where it stands.
+func (h *Handler) report(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return options.Report(h.logger, options.Locate(h.Origin.Block(), fmt.Errorf("frontend %q: %w", h.Name, err)))
 }
 
 // at adds to an error where in a Caddyfile an option stands, the i-th of its kind.
@@ -167,9 +179,6 @@ func (h *Handler) setDefaults() {
 }
 
 func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
-	if err := app.AddFrontend(h.Name, h.Origin); err != nil {
-		return err
-	}
 	h.app = app
 	if err := h.check(); err != nil {
 		return err

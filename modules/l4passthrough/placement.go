@@ -30,37 +30,44 @@ var places sync.Map
 // in which Caddy provisions servers.
 type placement struct {
 	frontends []*placed
-	names     []string // of them
+	names     []string // of all frontends of the configuration
 	checked   bool     // what the rules of the named backends ask about
 }
 
 // placed is one frontend.
 type placed struct {
 	name   string
+	in     string // how errors call the server
 	server *layer4.Server
 	config string // as JSON
 	taken  bool
 }
 
-// place returns the name of a frontend that was decoded and not changed since, and
-// what it listens on. The name is empty where it has none and is in no layer4 server.
-func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name string, listen []string) {
+// place returns the name of a frontend that was decoded and not changed since, how errors call
+// what it is in, and what it listens on. The name is empty where it has none and is in no
+// layer4 server.
+func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name, in string, listen []string) {
 	if s := wrapped(ctx); s != nil {
-		return h.Name, s.Listen
+		return h.Name, "", s.Listen
 	}
+	h.placement = placementOf(ctx, app)
+	p := h.placement.find(h)
+	if p == nil {
+		return h.Name, "", nil
+	}
+	p.taken = true
+	return p.name, p.in, p.server.Listen
+}
+
+// placementOf returns that of the configuration of an app.
+func placementOf(ctx caddy.Context, app *balancer.App) *placement {
 	known, ok := places.Load(app)
 	if !ok {
-		known = newPlacement(ctx)
+		known = newPlacement(ctx, app.OwnFrontends())
 		places.Store(app, known)
 		context.AfterFunc(ctx, func() { places.Delete(app) }) // OnCancel does nothing on a copy of a context
 	}
-	h.placement = known.(*placement)
-	p := h.placement.find(h)
-	if p == nil {
-		return h.Name, nil
-	}
-	p.taken = true
-	return p.name, p.server.Listen
+	return known.(*placement)
 }
 
 // wrapped returns the http server that a frontend is a listener wrapper of; nil if it
@@ -100,11 +107,11 @@ func underWay(s *layer4.Server) bool {
 	return s.MatchingTimeout != 0 && s.IdleTimeout != 0 && slices.ContainsFunc(s.Routes, func(r *layer4.Route) bool { return r.HandlersRaw != nil })
 }
 
-// newPlacement finds and names the frontends of the layer4 app that ctx belongs to. It
-// must be called when the first of them is provisioned: Caddy drops their JSON as it
-// goes.
-func newPlacement(ctx caddy.Context) *placement {
-	p := new(placement)
+// newPlacement finds and names the frontends of the layer4 app that ctx belongs to; own are
+// the names of those that listen themselves. It must be called when the first frontend is
+// provisioned: Caddy drops their JSON as it goes.
+func newPlacement(ctx caddy.Context, own []string) *placement {
+	p := &placement{names: own}
 	for _, m := range ctx.Modules() {
 		app, ok := m.(*layer4.App)
 		if !ok {
@@ -114,7 +121,7 @@ func newPlacement(ctx caddy.Context) *placement {
 			return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 		})
 		for _, name := range servers {
-			p.collect(app.Servers[name])
+			p.collect(name, app.Servers[name])
 		}
 	}
 	p.nameRest()
@@ -127,6 +134,9 @@ func newPlacement(ctx caddy.Context) *placement {
 // nameRest names the frontends that have no name.
 func (p *placement) nameRest() {
 	used := make(map[string]bool)
+	for _, name := range p.names {
+		used[name] = true
+	}
 	for _, f := range p.frontends {
 		used[f.name] = true
 	}
@@ -145,14 +155,14 @@ func (p *placement) nameRest() {
 }
 
 // collect adds the frontends of a server.
-func (p *placement) collect(s *layer4.Server) {
+func (p *placement) collect(name string, s *layer4.Server) {
 	if s == nil {
 		return
 	}
 	for _, r := range s.Routes {
 		for _, raw := range r.HandlersRaw {
 			walkFrontends(raw, func(config *Handler) {
-				p.frontends = append(p.frontends, &placed{name: config.Name, server: s, config: config.json()})
+				p.frontends = append(p.frontends, &placed{name: config.Name, in: fmt.Sprintf("layer4 server %q", name), server: s, config: config.json()})
 			})
 		}
 	}

@@ -64,6 +64,45 @@ func TestFrontendsWithoutNames(t *testing.T) {
 	}
 }
 
+// TestNamesBesideTheApp has frontends without names beside those of the app, and rules that ask
+// about the others. Caddy provisions the apps in different orders.
+func TestNamesBesideTheApp(t *testing.T) {
+	asking := func(about string) string {
+		return `"connection": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "fe_conn(` + about + `)", "method": "int", "values": ["100"]}]}]}]}]`
+	}
+	layer4 := `{"servers": {"a": ` + layer4Server("durable/127.0.0.1:7000", `{"handler": "passthrough", `+asking("own")+`, "servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`) + `}}`
+	app := `{"frontends": {
+		"default": {"bind": [{"address": "127.0.0.1:7001"}], ` + asking("default-2") + `, "servers": [{"name": "s2", "address": "127.0.0.1:2"}]},
+		"own": {"bind": [{"address": "127.0.0.1:7002"}], ` + asking("default") + `, "servers": [{"name": "s3", "address": "127.0.0.1:3"}]}}}`
+	want := map[string]string{"default-2": "s1", "default": "s2", "own": "s3"}
+	for i := range 20 {
+		ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{"layer4": json.RawMessage(layer4), "passthrough": json.RawMessage(app)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		order := []string{"layer4", "passthrough"}
+		if i%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, name := range order {
+			if _, err := ctx.App(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mod, err := ctx.App("passthrough")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(map[string]string)
+		for name, b := range mod.(*balancer.App).Backends {
+			got[name] = b.Servers[0].Name
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("the backends of the frontends, by name: %v, want %v", got, want)
+		}
+	}
+}
+
 // TestPlacesAreForgotten has a configuration end.
 func TestPlacesAreForgotten(t *testing.T) {
 	app := json.RawMessage(`{"servers": {"a": ` + layer4Server("tcp/127.0.0.1:7000", unnamedFrontend(1)) + `}}`)

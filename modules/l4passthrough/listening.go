@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+func init() {
+	caddy.RegisterModule(new(Frontend))
+}
+
+// Frontend is a frontend of the app passthrough, which listens itself. It has the options of
+// the handler layer4.handlers.passthrough, but for name, which is its key in frontends, and
+// listeners, which are name and id of bind.
+type Frontend struct {
+	// Bind are the addresses that it listens on.
+	Bind []*Bind `json:"bind,omitempty"`
+
+	Handler
+
+	ctx       caddy.Context
+	listeners []net.Listener
+	closed    chan struct{}
+	closing   sync.Once // of closed
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Frontend) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "passthrough.frontend",
+		New: func() caddy.Module { return new(Frontend) },
+	}
+}
+
+// Provision does what that of a handler does, and reads the addresses.
+func (f *Frontend) Provision(ctx caddy.Context) error {
+	mod, err := ctx.App("passthrough")
+	if err != nil {
+		return fmt.Errorf("getting the passthrough app: %w", err)
+	}
+	app := mod.(*balancer.App)
+	f.ctx, f.logger, f.closed = ctx, ctx.Logger(), make(chan struct{})
+	f.placement = placementOf(ctx, app)
+	if err := f.provisionBinds(); err != nil {
+		return f.report(err)
+	}
+	f.setUp(f.plain())
+	return f.report(f.provision(ctx, app))
+}
+
+// provisionBinds reads the addresses. What fetches find of them becomes listeners.
+func (f *Frontend) provisionBinds() error {
+	if len(f.Listeners) > 0 {
+		return errors.New("unexpected listeners: expected name and id in bind")
+	}
+	if len(f.Bind) == 0 {
+		return errors.New("it listens nowhere: expected bind, such as bind :443")
+	}
+	for i, b := range f.Bind {
+		if err := b.provision(); err != nil {
+			return f.at("bind", i, fmt.Errorf("bind %d: %w", i+1, err))
+		}
+	}
+	f.Listeners = listeners(f.Bind)
+	return nil
+}
+
+// plain returns the addresses at which reloads lose connections.
+func (f *Frontend) plain() (plain []string) {
+	for _, b := range f.Bind {
+		if !b.isDurable() {
+			plain = append(plain, b.listen)
+		}
+	}
+	return plain
+}
+
+// Addresses returns what the frontend listens on, each with its network. It is for
+// durable.Check.
+func (f *Frontend) Addresses() (all []string) {
+	for _, b := range f.Bind {
+		all = append(all, b.listen)
+	}
+	return all
+}
+
+// Listen opens the listeners and serves their connections. Where one of them cannot be opened,
+// none is.
+func (f *Frontend) Listen() error {
+	for i, b := range f.Bind {
+		opened, err := b.open(f.ctx)
+		f.listeners = append(f.listeners, opened...)
+		if err != nil {
+			f.StopListening()
+			return f.report(f.at("bind", i, fmt.Errorf("bind %s: %w", b.Address, err)))
+		}
+	}
+	for _, ln := range f.listeners {
+		go f.accept(ln)
+	}
+	return nil
+}
+
+// StopListening closes the listeners. Connections that have been accepted go on.
+func (f *Frontend) StopListening() {
+	f.closing.Do(func() { close(f.closed) })
+	for _, ln := range f.listeners {
+		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			f.logger.Error("closing a listener", zap.String("frontend", f.Name), zap.Stringer("address", ln.Addr()), zap.Error(err))
+		}
+	}
+}
+
+// Pauses after an Accept that has failed, from the first to the longest.
+const (
+	minAcceptPause = 5 * time.Millisecond
+	maxAcceptPause = time.Second
+)
+
+// accept serves the connections of one listener until it is closed. Errors of durable listeners
+// do not pass; those of others may, such as a lack of descriptors.
+func (f *Frontend) accept(ln net.Listener) {
+	for pause := time.Duration(0); ; {
+		conn, err := ln.Accept()
+		if err == nil {
+			pause = 0
+			go f.frontend.Serve(conn, time.Now())
+			continue
+		}
+		if f.isClosed() || errors.Is(err, net.ErrClosed) {
+			return
+		}
+		pause = min(max(2*pause, minAcceptPause), maxAcceptPause)
+		f.logger.Error("accepting connections", zap.String("frontend", f.Name), zap.Stringer("address", ln.Addr()), zap.Duration("next_try", pause), zap.Error(err))
+		select {
+		case <-time.After(pause):
+		case <-f.closed:
+			return
+		}
+	}
+}
+
+func (f *Frontend) isClosed() bool {
+	select {
+	case <-f.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// UnmarshalCaddyfile sets up the frontend. Syntax:
+//
+//	frontend <name> {
+//		bind <address…> {
+//			name <name>
+//			id <number>
+//			mode <octal>
+//			keepalive_idle <duration>|off
+//			keepalive_interval <duration>
+//			keepalive_count <number>
+//		}
+//		<option of the handler passthrough> …
+//	}
+//
+// For those options see Handler.UnmarshalCaddyfile.
+func (f *Frontend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the word frontend
+	f.BeginBlock(d)
+	begin := *d
+	name, err := options.Arg(d)
+	if err != nil {
+		return err
+	}
+	table := f.Handler.options()
+	delete(table, "name")
+	delete(table, "listener")
+	table["bind"] = options.Many(f.parseBind)
+	if err := table.With(listeningAdvice()).With(advice()).With(balancer.BackendAdvice()).ParseBlock(d); err != nil {
+		return err
+	}
+	f.EndBlock()
+	if len(f.Bind) == 0 {
+		return begin.Errf("frontend %q: it listens nowhere: expected bind, such as bind :443", name)
+	}
+	return f.checkWritten(&begin, name)
+}
+
+// Interface guards
+var (
+	_ caddy.Module          = (*Frontend)(nil)
+	_ caddy.Provisioner     = (*Frontend)(nil)
+	_ caddyfile.Unmarshaler = (*Frontend)(nil)
+)
