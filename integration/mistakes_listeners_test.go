@@ -11,22 +11,25 @@ import (
 )
 
 // inListeners is a Caddyfile with a frontend at each address in the text, but for those
-// that say what else listens there: site=PORT/BIND or admin=ADDRESS.
+// that say what else listens there: app=ADDRESS (a frontend of the app), site=PORT/BIND or
+// admin=ADDRESS.
 func inListeners(text string) string {
-	admin, sites, frontends := "off", "", ""
+	admin, sites, frontends, own := "off", "", "", ""
 	for i, word := range strings.Split(text, ", ") {
 		what, address, _ := strings.Cut(word, "=")
 		port, bind, _ := strings.Cut(address, "/")
 		switch what {
 		case "admin":
 			admin = address
+		case "app":
+			own += fmt.Sprintf("\t\tfrontend f%d {\n\t\t\tbind %s\n\t\t\tdefault_backend web\n\t\t}\n", i, address)
 		case "site":
 			sites += fmt.Sprintf("http://:%s {\n\tbind %s\n\trespond hi\n}\n", port, bind)
 		default:
 			frontends += fmt.Sprintf("\t\t%s {\n\t\t\troute {\n\t\t\t\tpassthrough {\n\t\t\t\t\tname f%d\n\t\t\t\t\tdefault_backend web\n\t\t\t\t}\n\t\t\t}\n\t\t}\n", word, i)
 		}
 	}
-	return fmt.Sprintf("{\n\tadmin %s\n\tpassthrough {\n\t\tbackend web {\n\t\t\tserver s1 127.0.0.1:9441\n\t\t}\n\t}\n\tlayer4 {\n%s\t}\n}\n%s", admin, frontends, sites)
+	return fmt.Sprintf("{\n\tadmin %s\n\tpassthrough {\n%s\t\tbackend web {\n\t\t\tserver s1 127.0.0.1:9441\n\t\t}\n\t}\n\tlayer4 {\n%s\t}\n}\n%s", admin, own, frontends, sites)
 }
 
 var listenerMistakes = []mistake{
@@ -40,6 +43,14 @@ var listenerMistakes = []mistake{
 	}},
 	{"a plain frontend at a frontend's port", inListeners, "durable/:8443, 127.0.0.1:8443", "durable/:8443, 127.0.0.1:8444", []string{`"srv0" listens on durable/:8443 and layer4 server "srv1" on 127.0.0.1:8443`}},
 	{"the admin endpoint at a frontend's port", inListeners, "durable/:2019, admin=localhost:2019", "durable/:2020, admin=localhost:2019", []string{`listens on durable/:2019 and admin endpoint on localhost:2019`}},
+	{"two frontends of the app at one address", inListeners, "app=:8443, app=:8443", "app=durable+shared/:8443, app=durable+shared/:8443", []string{
+		`frontend "f0" and frontend "f1" both listen on durable/:8443: each would get a part of the connections by chance; expected two addresses, or durable+shared/:8443 in both places`,
+	}},
+	{"a frontend of the app at a frontend's address", inListeners, "durable/:8443, app=:8443", "durable/:8443, app=:8444", []string{`layer4 server "srv0" and frontend "f1" both listen on durable/:8443`}},
+	{"a plain site at the app's port", inListeners, "app=127.0.0.1:8443, site=8443/0.0.0.0", "app=127.0.0.1:8443, site=8444/0.0.0.0", []string{
+		`frontend "f0" listens on durable/127.0.0.1:8443 and http server "srv0" on 0.0.0.0:8443: a durable address is not shared with others`,
+	}},
+	{"the admin endpoint at the app's port", inListeners, "app=:2019, admin=localhost:2019", "app=:2020, admin=localhost:2019", []string{`frontend "f0" listens on durable/:2019 and admin endpoint on localhost:2019`}},
 	{"a misspelled network", inListeners, "durabel/:8443", "durable/:8443", []string{`layer4 server "srv0" listens on "durabel/:8443": unknown network "durabel"; did you mean "durable"?`}},
 	{"a misspelled network of a site", inListeners, "durable/:8443, site=8444/durabl/", "durable/:8443, site=8444/durable/", []string{`http server "srv0" listens on "durabl/:8444": unknown network "durabl"; did you mean "durable"?`}},
 }

@@ -35,6 +35,16 @@ func inFrontend(text string) string {
 	return caddyfile("", text)
 }
 
+// inApp is a Caddyfile with the text in a frontend that listens itself, from line 4 on.
+func inApp(text string) string {
+	return "{\n\tpassthrough {\n\t\tfrontend tls {\n" + text + "\n\t\t}\n\t\tbackend web {\n\t\t\tserver s1 127.0.0.1:9441\n\t\t}\n\t}\n}\n"
+}
+
+// jsonApp is a JSON configuration of a backend and a frontend that listens itself, whose key and fields are given.
+func jsonApp(text string) string {
+	return `{"apps": {"passthrough": {"backends": {"web": {"servers": [{"name": "s1", "address": "127.0.0.1:9441"}]}}, "frontends": {` + text + `}}}}`
+}
+
 func caddyfile(backend, frontend string) string {
 	return `{
 	passthrough {
@@ -77,17 +87,17 @@ func jsonFrontend(text string) string {
 
 // What one block shows wrong is refused by `caddy adapt`, with file and line.
 func TestMistakesThatAdaptRefuses(t *testing.T) {
-	areRefused(t, slices.Concat(backendMistakes, frontendMistakes, blockMistakes, foreignMistakes), "adapt", "Caddyfile")
+	areRefused(t, slices.Concat(backendMistakes, frontendMistakes, appFrontendMistakes, blockMistakes, foreignMistakes), "adapt", "Caddyfile")
 }
 
 // What needs the whole configuration is refused by `caddy validate`, with the
 // frontend, the rule and the name that is meant.
 func TestMistakesThatValidateRefuses(t *testing.T) {
-	areRefused(t, wholeMistakes, "validate", "Caddyfile")
+	areRefused(t, slices.Concat(wholeMistakes, wholeAppMistakes), "validate", "Caddyfile")
 }
 
 func TestMistakesInJSON(t *testing.T) {
-	areRefused(t, jsonMistakes, "validate", "config.json")
+	areRefused(t, slices.Concat(jsonMistakes, jsonAppMistakes), "validate", "config.json")
 }
 
 // areRefused has the program refuse each wrong text, in a file of the name

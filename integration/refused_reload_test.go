@@ -25,20 +25,23 @@ func TestRefusedReloadServesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	frontend := func(address, name string) string {
-		return fmt.Sprintf(" durable/%s {\n route {\n passthrough {\n name %s\n default_backend web\n }\n }\n }\n", address, name)
-	}
+	var app bool // the form of the frontends
+	frontend := func(address, name string) string { return frontendAt(app, address, name, "default_backend web") }
 	backend := "passthrough {\n backend web {\n server bad " + bad + "\n }\n}\n"
 	refused := map[string]struct{ more, site string }{
-		"a second address is taken": {more: frontend(taken.Addr().String(), "c")},
+		"a second address is taken": {more: taken.Addr().String()},
 		"another app cannot listen": {site: "http://" + taken.Addr().String() + " {\n bind 127.0.0.1\n respond hi\n}\n"},
 	}
 	p := start(t, s.config(0), "")
 	s.start(8)
 	for what, of := range refused {
 		t.Run(what, func(t *testing.T) {
-			config := backend + "layer4 {\n" + frontend(s.address, "a") + frontend(s.second, "b") + of.more + "}"
-			for range 10 {
+			for i := range 10 {
+				app = i%2 == 1
+				config := backend + frontend(s.address, "a") + frontend(s.second, "b")
+				if of.more != "" {
+					config += frontend(of.more, "c")
+				}
 				var over atomic.Bool
 				done := make(chan int)
 				go func() { // clients of the address that is new in it

@@ -10,8 +10,16 @@ import (
 )
 
 // A reload keeps live sessions, takes the new rules at once, keeps the position
-// of the round robin, and a configuration that is refused changes nothing.
+// of the round robin, and a configuration that is refused changes nothing. So does one that
+// moves the frontend from a layer4 server to the app, and back.
 func TestReload(t *testing.T) {
+	for form, apps := range map[string][]bool{"layer4": {false, false}, "app": {true, true}, "to the app": {false, true}, "to layer4": {true, false}} {
+		t.Run(form, func(t *testing.T) { testReload(t, apps[0], apps[1]) })
+	}
+}
+
+// testReload has the frontend in the app, or in a layer4 server, before the reload and after it.
+func testReload(t *testing.T, before, after bool) {
 	address := freeAddress(t)
 	names := [3]string{"s1", "s2", "s3"}
 	var origins [3]string
@@ -29,12 +37,13 @@ func TestReload(t *testing.T) {
 			}
 		})
 	}
+	app := before
 	config := func(servers int, more string) string {
 		list := ""
 		for i := range servers {
 			list += fmt.Sprintf("server %s %s\n", names[i], origins[i])
 		}
-		return fmt.Sprintf("passthrough {\nbackend web {\n%s}\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n%s\n}\n }\n }\n}", list, address, more)
+		return fmt.Sprintf("passthrough {\nbackend web {\n%s}\n}\n", list) + frontendAt(app, address, "tls", "default_backend web\n"+more)
 	}
 	server := func() (string, *net.TCPConn) {
 		c := say(t, address, "")
@@ -50,6 +59,7 @@ func TestReload(t *testing.T) {
 
 	p := start(t, config(3, ""), "")
 	first, held := server()
+	app = after
 	if err := p.reload(t, config(3, "inspect_delay 4s"), ""); err != nil {
 		t.Fatal(err)
 	}

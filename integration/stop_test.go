@@ -24,7 +24,7 @@ import (
 )
 
 func (e *ending) config(options string) string {
-	return fmt.Sprintf("passthrough {\n %s\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n inspect_delay 60s\n server s1 %s maxconn %d\n timeouts queue 60s connect 60s\n }\n }\n }\n}", options, e.address, e.origin, e.maxconn)
+	return fmt.Sprintf("passthrough {\n %s\n}\n", options) + frontendAt(e.app, e.address, "default", fmt.Sprintf("inspect_delay 60s\n server s1 %s maxconn %d\n timeouts queue 60s connect 60s", e.origin, e.maxconn))
 }
 
 // ending is a process that is told to end while it has connections in all stages.
@@ -32,6 +32,7 @@ type ending struct {
 	*process
 	address, origin string
 	maxconn         int
+	app             bool // the frontend is one of the app
 	held, early     []*net.TCPConn
 }
 
@@ -45,7 +46,12 @@ func greetAndEcho(c *net.TCPConn) {
 // startEnding has one session under way, one connection in the queue for the server,
 // and one that has said nothing yet.
 func startEnding(t *testing.T, options, more string) *ending {
-	e := &ending{address: freeAddress(t), origin: listen(t, greetAndEcho), maxconn: 1}
+	return startEndingIn(t, false, options, more)
+}
+
+// startEndingIn is startEnding with the frontend in the app, or in a layer4 server.
+func startEndingIn(t *testing.T, app bool, options, more string) *ending {
+	e := &ending{address: freeAddress(t), origin: listen(t, greetAndEcho), maxconn: 1, app: app}
 	e.process = start(t, e.config(options)+more, "")
 	e.held = append(e.held, say(t, e.address, ""))
 	read(t, e.held[0], make([]byte, 2))
@@ -115,8 +121,17 @@ func (e *ending) refusesSoon(t *testing.T) (letters []string) {
 // grace period is over is cut, whatever he waits for, and has his line in the log. The
 // log is a file, which Caddy closes before.
 func TestGracePeriod(t *testing.T) {
+	for form, app := range map[string]bool{"layer4": false, "app": true} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			testGracePeriod(t, app)
+		})
+	}
+}
+
+func testGracePeriod(t *testing.T, app bool) {
 	file := filepath.Join(t.TempDir(), "log")
-	e := startEnding(t, "grace_period 4s", "\nlog sessions {\n output file "+file+"\n include layer4.handlers.passthrough\n}")
+	e := startEndingIn(t, app, "grace_period 4s", "\nlog sessions {\n output file "+file+"\n include layer4.handlers.passthrough passthrough.frontend\n}")
 	finishes := say(t, e.address, "") // waits behind the other
 	e.signal(t, syscall.SIGTERM)
 	began := time.Now()
@@ -152,9 +167,15 @@ func TestGracePeriod(t *testing.T) {
 
 // SIGTERM under load: whoever is let in is served or cut, and has a line that says which.
 func TestStopUnderLoad(t *testing.T) {
+	for form, app := range map[string]bool{"layer4": false, "app": true} {
+		t.Run(form, func(t *testing.T) { testStopUnderLoad(t, app) })
+	}
+}
+
+func testStopUnderLoad(t *testing.T, app bool) {
 	const clients = 16
 	lines := lineTally{ends: make(map[string]int64), by: make(map[string]int64)}
-	e := &ending{process: &process{each: lines.add}, address: freeAddress(t), maxconn: 1000}
+	e := &ending{process: &process{each: lines.add}, address: freeAddress(t), maxconn: 1000, app: app}
 	e.origin = listen(t, func(c *net.TCPConn) {
 		if skipHello(c) == nil {
 			fmt.Fprint(c, "hi")

@@ -62,7 +62,8 @@ func (s *storm) missing(i int64) string { return s.names[1+int(i)%(len(s.names)-
 // hasSecond reports whether configuration i has the second listener.
 func (s *storm) hasSecond(i int64) bool { return i%2 == 1 }
 
-// config is configuration i of ours.
+// config is configuration i of ours: two have their frontends in layer4 servers, the next two
+// in the app, and so on.
 func (s *storm) config(i int64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "passthrough {\n backend web {\n timeouts client %ds server %ds\n", 30+i%7, 40-i%5)
@@ -71,11 +72,21 @@ func (s *storm) config(i int64) string {
 			fmt.Fprintf(&b, " server %s %s weight %d\n", name, s.origins[j], 1+i%3)
 		}
 	}
-	fmt.Fprintf(&b, "%s\n }\n}\nlayer4 {\n", s.more)
+	fmt.Fprintf(&b, "%s\n }\n}\n", s.more)
 	for _, address := range s.addresses(i) {
-		fmt.Fprintf(&b, " durable/%s {\n route {\n passthrough {\n name f%s\n inspect_delay %ds\n use_backend web sni r%d.test\n default_backend web\n }\n }\n }\n", address, address[strings.LastIndexByte(address, 58)+1:], 3+i%5, i)
+		b.WriteString(frontendAt(i/2%2 == 1, address, "f"+address[strings.LastIndexByte(address, ':')+1:],
+			fmt.Sprintf("inspect_delay %ds\n use_backend web sni r%d.test\n default_backend web", 3+i%5, i)))
 	}
-	return b.String() + "}\n"
+	return b.String()
+}
+
+// frontendAt is a frontend at an address, as options of a Caddyfile: of the app, or of a
+// layer4 server. Both may be given several times.
+func frontendAt(app bool, address, name, options string) string {
+	if app {
+		return fmt.Sprintf("passthrough {\n frontend %s {\n bind %s\n %s\n }\n}\n", name, address, options)
+	}
+	return fmt.Sprintf("layer4 {\n durable/%s {\n route {\n passthrough {\n name %s\n %s\n }\n }\n }\n}\n", address, name, options)
 }
 
 // stockConfig is the same for Caddy with caddy-l4 alone.

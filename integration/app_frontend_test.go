@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+)
+
+// A frontend of the app listens at addresses of both versions of IP, a Unix socket and a range
+// of ports, has a line in the log for each connection, and rules know which address it was.
+func TestAppFrontend(t *testing.T) {
+	first := freeAddress(t)
+	port := portOf(t, first)
+	six := "[::1]:" + port
+	if ln, err := net.Listen("tcp6", six); err != nil {
+		t.Skipf("no IPv6 here: %v", err)
+	} else {
+		ln.Close()
+	}
+	path, origin := filepath.Join(t.TempDir(), "s"), listen(t, greetAndEcho)
+	p := start(t, fmt.Sprintf(`passthrough {
+	frontend tls {
+		bind %s %s {
+			name ip
+		}
+		bind unix/%s {
+			name path
+		}
+		use_backend ip acl so_name ip
+		use_backend path acl so_name path
+	}
+	backend ip {
+		server s1 %s
+	}
+	backend path {
+		server s1 %[4]s
+	}
+}`, first, six, path, origin), "")
+	for i, at := range []struct{ network, address, backend string }{{"tcp", first, "ip"}, {"tcp", six, "ip"}, {"unix", path, "path"}} {
+		c, err := net.Dial(at.network, at.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(patience))
+		_, _ = c.Write(hellotest.Hello(t, "www.example.test"))
+		read(t, c, make([]byte, 2))
+		c.Close()
+		if l := p.sessions(t, i+1)[i]; l.Frontend != "tls" || l.Backend != at.backend || l.Termination != "--" || l.Logger != "passthrough.frontend" {
+			t.Errorf("%s: the line: %+v", at.address, l)
+		}
+	}
+}
+
+// A range of ports is an address for each; where one of them is taken the configuration is
+// refused, and none of the others is open.
+func TestAppFrontendRange(t *testing.T) {
+	origin := listen(t, greetAndEcho)
+	for range 20 { // until two ports that follow each other are free
+		first := freeAddress(t)
+		var from int
+		if _, err := fmt.Sscan(portOf(t, first), &from); err != nil {
+			t.Fatal(err)
+		}
+		taken, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", from+1))
+		if err != nil {
+			continue
+		}
+		p := start(t, "", "")
+		config := fmt.Sprintf("passthrough {\n frontend tls {\n bind 127.0.0.1:%d-%d\n server s1 %s\n }\n}", from, from+1, origin)
+		if err := p.reload(t, config, ""); err == nil || !strings.Contains(err.Error(), "frontend \\\"tls\\\": bind 127.0.0.1:") || !strings.Contains(err.Error(), "address already in use") {
+			t.Errorf("it was not refused: %v", err)
+		}
+		if c, err := net.Dial("tcp", first); err == nil {
+			c.Close()
+			t.Error("the first port is open")
+		}
+		taken.Close()
+		if err := p.reload(t, config, ""); err != nil {
+			t.Fatal(err)
+		}
+		for _, address := range []string{first, taken.Addr().String()} {
+			c := say(t, address, "")
+			read(t, c, make([]byte, 2))
+			c.Close()
+		}
+		return
+	}
+	t.Error("no two ports are free")
+}
+
+// A frontend of the app whose listener is not durable works, and has a line in the log.
+func TestAppFrontendNotDurable(t *testing.T) {
+	address := freeAddress(t)
+	p := start(t, fmt.Sprintf("passthrough {\n frontend plain {\n bind tcp/%s\n server s1 %s\n }\n}", address, listen(t, greetAndEcho)), "")
+	c := say(t, address, "")
+	read(t, c, make([]byte, 2))
+	c.Close()
+	p.sessions(t, 1)
+	if n := strings.Count(p.log(), "reloads lose connections at this listener"); n != 1 || !strings.Contains(p.log(), `"frontend":"plain","listen":["tcp/`+address+`"]`) {
+		t.Errorf("%d lines:\n%s", n, p.log())
+	}
+}
