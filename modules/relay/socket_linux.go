@@ -5,7 +5,6 @@ package relay
 import (
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -30,6 +29,7 @@ type Socket struct {
 	fd      int        // -1: closed, or a session's
 	place   place
 	in, out waiting
+	dialed  *dialed // until it is connected
 }
 
 // waiting is what one direction waits for.
@@ -37,94 +37,6 @@ type waiting struct {
 	ready    chan struct{} // one word: look again
 	deadline time.Time
 	looks    bool // when it passes, what has come before is still taken, once
-}
-
-// Dial connects to a server and sends first, as soon as it is there: Start
-// then does not. A timeout of zero is none. With a client that is a Socket, both are watched
-// by one shard. The errors are those of package net. It is safe for concurrent use.
-func Dial(to netip.AddrPort, o DialOptions, first []byte) (net.Conn, error) {
-	s := &Socket{remote: net.TCPAddrFromAddrPort(to)}
-	if err := s.dial(to, &o, first); err != nil {
-		_ = s.Close()
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: s.RemoteAddr(), Err: err}
-	}
-	return s, nil
-}
-
-func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err error) {
-	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	if s.fd, err = newSocket(to); err != nil {
-		s.fd = -1
-		return os.NewSyscallError("socket", err)
-	}
-	_ = setOption(s.fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
-	if o.KeepAlive {
-		keepAlive(s.fd)
-	}
-	if err := connect(s.fd, to); err != nil {
-		return os.NewSyscallError("connect", err)
-	}
-	if len(first) > 0 {
-		// A server on this system has answered by now. Where it has not, that costs
-		// one call more.
-		n, err := write(s.fd, first)
-		if err == nil {
-			s.sent = n
-			return nil
-		}
-		if err != unix.EAGAIN { //nolint:errorlint // an Errno
-			return os.NewSyscallError("connect", err)
-		}
-	}
-	return s.connected(o)
-}
-
-// connected waits until the connection is made.
-func (s *Socket) connected(o *DialOptions) error {
-	if near, ok := o.Client.(*Socket); ok {
-		s.place.shard = near.watchedBy()
-	}
-	now, slow := time.Now(), o.Slow
-	var due time.Time
-	if o.Timeout > 0 {
-		due = now.Add(o.Timeout)
-	}
-	if s.out.deadline = due; slow != nil && (o.Timeout <= 0 || o.Timeout > slowConnect) {
-		s.out.deadline = now.Add(slowConnect)
-	} else {
-		slow = nil
-	}
-	for {
-		late := s.wait(&s.out, o.Cancel)
-		if late != nil && late != os.ErrDeadlineExceeded { //nolint:errorlint // of wait
-			return late
-		}
-		if late != nil && slow != nil {
-			slow()
-			slow, late = nil, nil
-			s.mu.Lock()
-			s.out.deadline = due
-			s.mu.Unlock()
-		}
-		s.mu.Lock()
-		code, err := getOption(s.fd, unix.SO_ERROR)
-		if err == nil && code != 0 {
-			err = unix.Errno(code)
-		}
-		if err == nil {
-			_, err = unix.Getpeername(s.fd) // it may have been woken up too early
-		}
-		if err != unix.ENOTCONN { //nolint:errorlint // an Errno
-			s.out.deadline = time.Time{}
-		}
-		s.mu.Unlock()
-		switch {
-		case err != unix.ENOTCONN: //nolint:errorlint // an Errno
-			return os.NewSyscallError("connect", err)
-		case late != nil:
-			return late
-		}
-	}
 }
 
 // Accept takes the next connection of a listening socket, which must not block.
@@ -166,6 +78,12 @@ func (s *Socket) take() (fd int, at place, ok bool) {
 func (s *Socket) event(_ *shard, _ Side, ready uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.dialed != nil {
+		if ready&(unix.EPOLLOUT|broke) != 0 {
+			s.attempt()
+		}
+		return
+	}
 	if ready&(unix.EPOLLIN|unix.EPOLLRDHUP|broke) != 0 {
 		s.in.wake()
 	}
@@ -174,9 +92,6 @@ func (s *Socket) event(_ *shard, _ Side, ready uint32) {
 	}
 }
 
-// check is called for a socket whose slot has a timer.
-func (s *Socket) check() {}
-
 func (w *waiting) wake() {
 	select {
 	case w.ready <- struct{}{}:
@@ -184,8 +99,8 @@ func (w *waiting) wake() {
 	}
 }
 
-// wait returns when it is worth to look again, or nobody wants to any more.
-func (s *Socket) wait(w *waiting, cancel <-chan struct{}) error {
+// wait returns when it is worth to look again.
+func (s *Socket) wait(w *waiting) error {
 	s.mu.Lock()
 	deadline, err := w.deadline, s.watch(w)
 	s.mu.Unlock()
@@ -205,8 +120,6 @@ func (s *Socket) wait(w *waiting, cancel <-chan struct{}) error {
 	select {
 	case <-w.ready:
 		return nil
-	case <-cancel:
-		return net.ErrClosed
 	case <-over: // unless it has been moved, the next look says so
 		return nil
 	}
@@ -262,7 +175,7 @@ func (s *Socket) use(w *waiting, f func(fd int) error) error {
 		if err != unix.EAGAIN { //nolint:errorlint // an Errno
 			return err
 		}
-		if err := s.wait(w, nil); err != nil && err != os.ErrDeadlineExceeded { //nolint:errorlint // of wait
+		if err := s.wait(w); err != nil && err != os.ErrDeadlineExceeded { //nolint:errorlint // of wait
 			return err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -117,37 +116,6 @@ func TestDialFails(t *testing.T) {
 	}
 }
 
-// fullBacklog is an address that does not answer: its queue of connections is full.
-func fullBacklog(t *testing.T) netip.AddrPort {
-	t.Helper()
-	fd, at := listenRaw(t)
-	if err := unix.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	for range 8 {
-		c, err := net.DialTimeout("tcp", at.String(), 200*time.Millisecond)
-		if err != nil {
-			return at
-		}
-		t.Cleanup(func() { c.Close() })
-	}
-	t.Fatal("its queue does not fill")
-	return at
-}
-
-func TestDialTimeout(t *testing.T) {
-	at := fullBacklog(t)
-	began := time.Now()
-	_, err := Dial(at, DialOptions{Timeout: 300 * time.Millisecond}, []byte("hello"))
-	var timeout net.Error
-	if !errors.As(err, &timeout) || !timeout.Timeout() || !strings.HasSuffix(err.Error(), "i/o timeout") {
-		t.Errorf("%v, want a timeout", err)
-	}
-	if took := time.Since(began); took < 300*time.Millisecond {
-		t.Errorf("took %v", took)
-	}
-}
-
 // What has come before a deadline is read after it, once: the process may have been
 // stopped in between. A deadline that was over when it was set stops all reading.
 func TestReadsOnceAfterADeadline(t *testing.T) {
@@ -195,7 +163,7 @@ func TestConnectedThoughTheTimeIsOver(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if err := s.connected(&DialOptions{Timeout: 1}); err != nil {
+	if err := s.connected(&DialOptions{Timeout: 1}, nil); err != nil {
 		t.Errorf("connected, but %v", err)
 	}
 }

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dial connects to a server and sends first as soon as it is connected: Start does not
+// send that again. A timeout of zero is none. With a client that is a Socket, both are
+// watched by one shard. The errors are those of package net. It is safe for concurrent
+// use.
+func Dial(to netip.AddrPort, o DialOptions, first []byte) (net.Conn, error) {
+	s := &Socket{remote: net.TCPAddrFromAddrPort(to)}
+	if err := s.dial(to, &o, first); err != nil {
+		_ = s.Close()
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: s.RemoteAddr(), Err: err}
+	}
+	return s, nil
+}
+
+func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err error) {
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if s.fd, err = newSocket(to); err != nil {
+		s.fd = -1
+		return os.NewSyscallError("socket", err)
+	}
+	_ = setOption(s.fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
+	if o.KeepAlive {
+		keepAlive(s.fd)
+	}
+	if err := connect(s.fd, to); err != nil {
+		return os.NewSyscallError("connect", err)
+	}
+	if len(first) > 0 {
+		// A server on this system has answered by now. Where it has not, that costs
+		// one call more.
+		s.sent, err = sendFirst(s.fd, first)
+		if err != unix.EAGAIN { //nolint:errorlint // an Errno
+			return os.NewSyscallError("connect", err)
+		}
+	}
+	return s.connected(o, first)
+}
+
+// sendFirst sends the first bytes over a connection, which tells, even if there are none,
+// whether it is made: EAGAIN, it is not; another error, why it never will be.
+func sendFirst(fd int, first []byte) (int, error) {
+	n, err := write(fd, first)
+	return max(0, n), err
+}
+
+// dialed is a connection that is not made yet. It is guarded by the socket's lock.
+type dialed struct {
+	first     []byte
+	due, slow int64 // when it is given up, and when Slow is to be called; 0: never
+	isSlow    bool  // Slow is to be called now
+	over      bool  // it is made, or never will be
+	err       error
+}
+
+// connected waits until the connection is made and first is sent, by the shard.
+func (s *Socket) connected(o *DialOptions, first []byte) error {
+	d := &dialed{first: first}
+	if err := s.begin(d, o); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-s.out.ready:
+		case <-o.Cancel:
+			return net.ErrClosed
+		}
+		s.mu.Lock()
+		over, err, slow := d.over, d.err, d.isSlow
+		d.isSlow = false
+		s.mu.Unlock()
+		if over {
+			return err
+		}
+		if slow {
+			o.Slow()
+		}
+	}
+}
+
+// begin starts watching for the connection.
+func (s *Socket) begin(d *dialed, o *DialOptions) error {
+	var shard *shard
+	if near, ok := o.Client.(*Socket); ok {
+		shard = near.watchedBy()
+	}
+	now := clock()
+	if o.Timeout > 0 {
+		d.due = now + int64(o.Timeout)
+	}
+	if o.Slow != nil && (o.Timeout <= 0 || o.Timeout > slowConnect) {
+		d.slow = now + int64(slowConnect)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dialed, s.place.shard = d, shard
+	if err := s.watch(&s.out); err != nil {
+		return err
+	}
+	s.arm()
+	return nil
+}
+
+// arm sets the timer of a connection that is not made yet. The caller holds the lock, as
+// for the methods that follow.
+func (s *Socket) arm() {
+	if next := s.dialed.next(); next != 0 {
+		s.place.shard.set(s.place.slot, next)
+	}
+}
+
+func (d *dialed) next() int64 {
+	if d.slow != 0 {
+		return d.slow
+	}
+	return d.due
+}
+
+// attempt sends the first bytes, if the connection is made.
+func (s *Socket) attempt() {
+	n, err := sendFirst(s.fd, s.dialed.first)
+	if err == unix.EAGAIN { //nolint:errorlint // an Errno
+		return
+	}
+	s.sent = n
+	s.ended(os.NewSyscallError("connect", err))
+}
+
+// ended notes what has become of the connection.
+func (s *Socket) ended(err error) {
+	s.dialed.over, s.dialed.err, s.dialed.first = true, err, nil
+	s.dialed = nil
+	s.out.wake()
+}
+
+// check sees whether a connection that is not made yet is slow, or to be given up. One
+// that was made in time is not, even if that is only seen now.
+func (s *Socket) check() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, now := s.dialed, clock()
+	if d == nil || s.fd < 0 {
+		return
+	}
+	if d.slow != 0 && now >= d.slow {
+		d.slow, d.isSlow = 0, true
+		s.out.wake()
+	}
+	if d.due != 0 && now >= d.due {
+		if s.attempt(); s.dialed != nil {
+			s.ended(os.ErrDeadlineExceeded)
+		}
+		return
+	}
+	s.arm()
+}

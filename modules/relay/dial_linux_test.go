@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// fullBacklog is an address that does not answer: its queue of connections is full. It
+// answers once they are accepted, or the socket is closed, when a client asks again.
+func fullBacklog(t *testing.T) (listening int, at netip.AddrPort) {
+	t.Helper()
+	listening, at = listenRaw(t)
+	if err := unix.Listen(listening, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		c, err := net.DialTimeout("tcp", at.String(), 200*time.Millisecond)
+		if err != nil {
+			return listening, at
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Fatal("its queue does not fill")
+	return 0, at
+}
+
+func TestDialTimeout(t *testing.T) {
+	_, at := fullBacklog(t)
+	began := time.Now()
+	_, err := Dial(at, DialOptions{Timeout: 300 * time.Millisecond}, []byte("hello"))
+	var timeout net.Error
+	if !errors.As(err, &timeout) || !timeout.Timeout() || !strings.HasSuffix(err.Error(), "i/o timeout") {
+		t.Errorf("%v, want a timeout", err)
+	}
+	if took := time.Since(began); took < 300*time.Millisecond {
+		t.Errorf("took %v", took)
+	}
+}
+
+// A server that answers late has the first bytes before Dial returns, once.
+func TestDialLate(t *testing.T) {
+	t.Parallel()
+	listening, at := fullBacklog(t)
+	var slow atomic.Int32
+	answers := make(chan struct{})
+	accepted := make(chan *Socket, 8)
+	go func() {
+		<-answers
+		for {
+			switch c, err := Accept(uintptr(listening), nil); {
+			case err == nil:
+				accepted <- c
+			case errors.Is(err, unix.EAGAIN):
+				time.Sleep(time.Millisecond)
+			default: // the test is over
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { _ = shutdown(listening, unix.SHUT_RDWR) })
+	conn, err := Dial(at, DialOptions{Timeout: time.Minute, Slow: func() {
+		slow.Add(1)
+		close(answers)
+	}}, []byte("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialed := conn.(*Socket)
+	if n := slow.Load(); n != 1 {
+		t.Errorf("Slow was called %d times", n)
+	}
+	if dialed.sent != len("hello") {
+		t.Errorf("%d bytes are sent", dialed.sent)
+	}
+	var server *Socket
+	for server == nil {
+		if c := <-accepted; c.RemoteAddr().String() == dialed.LocalAddr().String() {
+			server = c
+		} else {
+			defer c.Close()
+		}
+	}
+	near, client := tcpPair(t)
+	s, w := new(Session), newOwner()
+	if s.Start(near, dialed, []byte("hello and more"), new(Options), w) != nil {
+		t.Fatal("it is copied")
+	}
+	receive(t, server, "hello and more")
+	send(t, server, "answer")
+	receive(t, client, "answer")
+	client.Close()
+	receiveEnd(t, server, "")
+	server.Close()
+	check(t, <-w.result, Client, Closed, 14, 6)
+}
+
+// The error of the write that finds the connection refused is that of the connect.
+func TestDialRefusedLate(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"", "hello"} {
+		t.Run("first "+first, func(t *testing.T) {
+			t.Parallel()
+			listening, at := fullBacklog(t)
+			_, err := Dial(at, DialOptions{Slow: func() { _ = shutdown(listening, unix.SHUT_RDWR) }}, []byte(first))
+			want := "dial tcp " + at.String() + ": connect: connection refused"
+			if !errors.Is(err, syscall.ECONNREFUSED) || err.Error() != want {
+				t.Errorf("%v, want %s", err, want)
+			}
+		})
+	}
+}
+
+// A connect that is not wanted any more is given up at once, and leaves nothing.
+func TestDialCancelled(t *testing.T) {
+	if err := Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	_, at := fullBacklog(t)
+	before := use(t)
+	cancel := make(chan struct{})
+	_, err := Dial(at, DialOptions{Timeout: time.Minute, Slow: func() { close(cancel) }, Cancel: cancel}, []byte("hello"))
+	if !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v, want %v", err, net.ErrClosed)
+	}
+	if after := use(t); after.descriptors != before.descriptors || after.slots != before.slots || after.timers != before.timers {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+}
