@@ -67,6 +67,7 @@ type shard struct {
 	now    int64 // clock, when events were last taken
 	little int64 // when a small message was last passed on
 	last   bool  // what is ready now may be the last that is looked for
+	ended  endings
 
 	mu    sync.Mutex
 	slots []watcher
@@ -120,6 +121,7 @@ func newShard() (*shard, error) {
 	}
 	sh := &shard{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), slots: make([]watcher, 1)} // slot 0 is none
 	sh.wheel.timers = make([]timer, 1)
+	sh.ended.shard = sh
 	sh.wheel.now = tick(clock())
 	sh.timer = time.AfterFunc(time.Hour, sh.expire)
 	return sh, nil

@@ -252,12 +252,14 @@ func (s *Session) finish(sh *shard) {
 		}
 		closeFD(int(e.fd))
 	}
-	if p.shard != nil {
-		p.shard.release(p.slot)
-	}
 	r.In, r.Out = p.sides[Client].sent.Load(), p.sides[Server].sent.Load()
-	// In a goroutine of its own: where the log goes may be slow.
-	go p.owner.Ended(r)
+	end := ending{p.owner, r}
+	if p.shard == nil {
+		go end.tell()
+		return
+	}
+	p.shard.release(p.slot)
+	p.shard.ended.add(end)
 }
 
 // drop gives back what is held of what came from e.

@@ -81,7 +81,9 @@ type Owner interface {
 	// Answered is called once, when the server has sent something. Other sessions
 	// wait for it: it must be quick.
 	Answered()
-	// Ended is called once, when both connections are closed.
+	// Ended is called once, when both connections are closed. Sessions of the engine
+	// are ended one after the other by few goroutines, in order; while one of the calls
+	// takes long, those that come meanwhile are made beside it.
 	Ended(Result)
 }
 

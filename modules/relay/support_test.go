@@ -16,7 +16,8 @@ import (
 // The shards live as long as the process, and there are several.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddy-passthrough/caddy-passthrough/modules/relay.(*shard).run"))
+	const here = "github.com/caddy-passthrough/caddy-passthrough/modules/relay."
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(here+"(*shard).run"), goleak.IgnoreAnyFunction(here+"(*endings).run"))
 }
 
 // tcpPair is a connection over loopback: its two ends.

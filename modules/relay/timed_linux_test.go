@@ -47,6 +47,7 @@ func newBubble(t *testing.T) *bubble {
 	t.Cleanup(func() {
 		close(over)
 		b.stop(true)
+		sh.ended.stop()
 		sh.timer.Stop()
 		sh.file.Close()
 	})

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"sync"
+)
+
+// endings tells the owners of a shard's sessions how these ended, one after the other, in
+// a goroutine of its own: where the log goes may be slow, and the shard must not wait for
+// it. As long as one owner takes its time, each of the others gets a goroutine, so that
+// none waits for it either: an owner gives back what others wait for.
+type endings struct {
+	shard *shard
+
+	mu      sync.Mutex
+	more    sync.Cond // something is in the queue, or it is stopped
+	queue   []ending  // from next on
+	next    int
+	started bool // the goroutine exists
+	idle    bool // it waits for more
+	stopped bool // it ends when it would wait for more
+
+	calls   uint64 // of Ended by the goroutine, begun
+	calling bool   // the last of them has not returned
+	stuck   bool   // for longer than patient: others do not wait
+	slot    int32  // for the timer; 0: none yet
+	due     int64  // when to look whether it is stuck; 0: not at all
+	mark    uint64 // what calls was when that was decided
+}
+
+// ending is how a session ended, and who is to be told.
+type ending struct {
+	owner  Owner
+	result Result
+}
+
+const (
+	// patient is how long sessions wait for the end of another to be told.
+	patient = 6 << tickBits
+	// keptEndings is for how many of them there is room in a queue that is empty.
+	keptEndings = 1024
+)
+
+func (e ending) tell() { e.owner.Ended(e.result) }
+
+// add returns at once.
+func (e *endings) add(end ending) {
+	e.mu.Lock()
+	if e.stuck {
+		e.mu.Unlock()
+		go end.tell()
+		return
+	}
+	e.queue = append(e.queue, end)
+	switch {
+	case !e.started:
+		e.started, e.more.L = true, &e.mu
+		go e.run()
+	case e.idle:
+		e.idle = false
+		e.more.Signal()
+	case e.due == 0: // it waits behind others
+		e.watch()
+	}
+	e.mu.Unlock()
+}
+
+// run calls Ended, as long as the process lives.
+func (e *endings) run() {
+	for {
+		end, ok := e.take()
+		if !ok {
+			return
+		}
+		end.tell()
+	}
+}
+
+// take returns the next ending, or waits for it.
+func (e *endings) take() (end ending, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calling, e.stuck = false, false
+	for e.next == len(e.queue) {
+		if e.clear(); e.stopped {
+			return end, false
+		}
+		e.idle = true
+		e.more.Wait()
+	}
+	end, e.queue[e.next] = e.queue[e.next], ending{}
+	e.next++
+	if e.next >= keptEndings && e.next > len(e.queue)/2 { // it may never be empty
+		n := copy(e.queue, e.queue[e.next:])
+		clear(e.queue[n:])
+		e.queue, e.next = e.queue[:n], 0
+	}
+	e.calls++
+	e.calling = true
+	return end, true
+}
+
+// clear makes room in a queue of which all has been taken. The caller holds the lock.
+func (e *endings) clear() {
+	if e.queue, e.next = e.queue[:0], 0; cap(e.queue) > keptEndings {
+		e.queue = nil
+	}
+}
+
+// watch sets the timer to look whether the call of this moment takes long. The caller
+// holds the lock.
+func (e *endings) watch() {
+	if e.slot == 0 {
+		e.slot = e.shard.add(e)
+	}
+	e.due, e.mark = clock()+patient, e.calls
+	e.shard.set(e.slot, e.due)
+}
+
+// check looks whether one call holds up the others.
+func (e *endings) check() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.next == len(e.queue):
+		e.due = 0
+	case clock() < e.due:
+		e.shard.set(e.slot, e.due)
+	case !e.calling || e.calls != e.mark:
+		e.watch()
+	default:
+		e.due, e.stuck = 0, true
+		for _, end := range e.queue[e.next:] {
+			go end.tell()
+		}
+		clear(e.queue)
+		e.clear()
+	}
+}
+
+// event is never called: endings have no descriptor.
+func (e *endings) event(*shard, Side, uint32) {}
+
+// stop lets the goroutine end once all is told.
+func (e *endings) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopped = true
+	e.more.Signal()
+}

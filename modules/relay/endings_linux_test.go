@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// told is an owner that notes when, and in which goroutine, it was told.
+type told struct {
+	of    int64 // its number, as In
+	takes time.Duration
+	log   *toldLog
+}
+
+type toldLog struct {
+	mu         sync.Mutex
+	order      []int64
+	goroutines map[string]int
+}
+
+func (told) Answered() {}
+
+func (o told) Ended(r Result) {
+	var stack [64]byte
+	name, _, _ := strings.Cut(string(stack[:runtime.Stack(stack[:], false)]), "[")
+	o.log.mu.Lock()
+	o.log.order = append(o.log.order, r.In)
+	o.log.goroutines[name]++
+	o.log.mu.Unlock()
+	time.Sleep(o.takes)
+}
+
+// forget starts another count, and returns what was counted.
+func (l *toldLog) forget() (order []int64, goroutines int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	order, goroutines = l.order, len(l.goroutines)
+	l.order, l.goroutines = nil, make(map[string]int)
+	return order, goroutines
+}
+
+// Owners are told in order, by one goroutine, and by others only as long as one takes its
+// time: nothing waits for that, and nothing is lost.
+func TestEndings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, log := &newBubble(t).sh.ended, new(toldLog)
+		log.forget()
+		add := func(from, to int64, takes time.Duration) {
+			for i := from; i < to; i++ {
+				e.add(ending{told{i, takes, log}, Result{In: i}})
+			}
+		}
+		expect := func(name string, from, to int64, goroutines int) {
+			t.Helper()
+			order, by := log.forget()
+			if goroutines > 1 {
+				slices.Sort(order) // they have run beside each other
+			}
+			want := make([]int64, 0, to-from)
+			for i := from; i < to; i++ {
+				want = append(want, i)
+			}
+			if !slices.Equal(order, want) || by != goroutines {
+				t.Errorf("%s: told %v by %d goroutines, want %d to %d by %d", name, order, by, from, to-1, goroutines)
+			}
+		}
+		add(0, 5000, 0)
+		synctest.Wait()
+		expect("many", 0, 5000, 1)
+		add(5000, 5500, patient/3)
+		time.Sleep(time.Hour)
+		expect("many, each a little slow", 5000, 5500, 1)
+
+		add(0, 1, time.Hour)
+		synctest.Wait()
+		expect("one that takes an hour", 0, 1, 1)
+		add(1, 10, 0)
+		synctest.Wait()
+		expect("nine behind it", 1, 1, 0)
+		time.Sleep(2 * patient)
+		synctest.Wait()
+		expect("nine behind it, after a moment", 1, 10, 9)
+		add(10, 20, 0)
+		synctest.Wait()
+		expect("those that come meanwhile", 10, 20, 10)
+		time.Sleep(time.Hour)
+		add(20, 30, 0)
+		synctest.Wait()
+		expect("when the hour is over", 20, 30, 1)
+	})
+}
+
+// A session whose owner takes its time when it is told holds up no other.
+func TestSlowOwner(t *testing.T) {
+	listening, at := listenRaw(t)
+	free := make(chan struct{})
+	var slow sync.WaitGroup
+	for range 4 {
+		near, far := connectRaw(t, listening, at, DialOptions{}, nil)
+		dialed, server := connectRaw(t, listening, at, DialOptions{}, nil)
+		s := new(Session)
+		slow.Add(1)
+		if s.Start(far, dialed, nil, new(Options), waits{free, &slow}) != nil {
+			t.Fatal("it is copied")
+		}
+		near.Close()
+		server.Close()
+	}
+	for range 10 {
+		client, server, _, result := start(t, "parked", Options{})
+		send(t, client, "question")
+		receive(t, server, "question")
+		client.Close()
+		server.Close()
+		check(t, <-result, Client, Closed, 8, 0)
+	}
+	close(free)
+	slow.Wait()
+}
+
+// waits is an owner that waits until it is let go.
+type waits struct {
+	free <-chan struct{}
+	done *sync.WaitGroup
+}
+
+func (waits) Answered() {}
+
+func (w waits) Ended(Result) {
+	<-w.free
+	w.done.Done()
+}
+
+// BenchmarkSession is a session from its start to the call of Ended, in which the server
+// says one word and both sides end.
+func BenchmarkSession(b *testing.B) {
+	w, o := newOwner(), new(Options)
+	word := []byte("word")
+	b.ReportAllocs()
+	for b.Loop() {
+		var fds [2][2]int
+		for i := range fds {
+			var err error
+			if fds[i], err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+		client, server := &Socket{fd: fds[0][0], remote: unixAddr}, &Socket{fd: fds[1][0], remote: unixAddr}
+		if new(Session).Start(client, server, nil, o, w) != nil {
+			b.Fatal("it is copied")
+		}
+		if _, err := write(fds[1][1], word); err != nil {
+			b.Fatal(err)
+		}
+		closeFD(fds[1][1])
+		closeFD(fds[0][1])
+		<-w.result
+	}
+}
+
+var unixAddr = new(net.UnixAddr)
