@@ -34,7 +34,8 @@ type Socket struct {
 
 // waiting is what one direction waits for.
 type waiting struct {
-	ready    chan struct{} // one word: look again
+	ready    chan struct{} // one word: look again; nil until somebody waits for the first time
+	missed   bool          // that word was to be said before
 	deadline time.Time
 	looks    bool // when it passes, what has come before is still taken, once
 }
@@ -93,6 +94,10 @@ func (s *Socket) event(_ *shard, _ Side, ready uint32) {
 }
 
 func (w *waiting) wake() {
+	if w.ready == nil {
+		w.missed = true // since the last look, maybe: the next wait is none
+		return
+	}
 	select {
 	case w.ready <- struct{}{}:
 	default: // nobody waits, or it has been said
@@ -102,9 +107,10 @@ func (w *waiting) wake() {
 // wait returns when it is worth to look again.
 func (s *Socket) wait(w *waiting) error {
 	s.mu.Lock()
-	deadline, err := w.deadline, s.watch(w)
+	deadline, err, missed := w.deadline, s.watch(w), w.missed
+	w.missed = false
 	s.mu.Unlock()
-	if err != nil {
+	if err != nil || missed {
 		return err
 	}
 	var over <-chan time.Time

@@ -141,6 +141,32 @@ func TestReadsOnceAfterADeadline(t *testing.T) {
 	}
 }
 
+// What comes between a read that found nothing and the first wait for more, while the
+// socket is watched for something else already, is not overlooked.
+func TestFirstWaitOfAWatchedSocket(t *testing.T) {
+	dialed, accepted := socketPair(t, DialOptions{}, nil)
+	defer dialed.Close()
+	defer accepted.Close()
+	accepted.mu.Lock()
+	err := accepted.watch(&accepted.out)
+	accepted.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, dialed, "x")
+	time.Sleep(50 * time.Millisecond) // the shard has seen it, most often
+	looks := make(chan error, 1)
+	go func() { looks <- accepted.wait(&accepted.in) }()
+	select {
+	case err := <-looks:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for ever")
+	}
+}
+
 // A connection that was made in time is one, even if that is only seen when the
 // time is over.
 func TestConnectedThoughTheTimeIsOver(t *testing.T) {

@@ -60,7 +60,9 @@ func (s *Socket) SetWriteDeadline(at time.Time) error {
 
 func (w *waiting) until(at time.Time) {
 	w.deadline, w.looks = at, !at.IsZero() && time.Now().Before(at)
-	w.wake()
+	if w.ready != nil {
+		w.wake()
+	}
 }
 
 // CloseWrite tells the other side that nothing more comes.
