@@ -193,7 +193,7 @@ func (sh *shard) release(slot int32) {
 }
 
 const (
-	whenIn  = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
+	whenIn  = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET
 	whenOut = unix.EPOLLOUT
 )
 

@@ -39,6 +39,9 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	now, e, other := sh.now, &p.sides[of], &p.sides[1-of]
 	if ready&(unix.EPOLLIN|unix.EPOLLRDHUP|broke) != 0 {
 		e.readable, e.last = true, e.last || ready&(unix.EPOLLRDHUP|broke) != 0
+		// A read also stops before an urgent byte, and one of a Unix socket behind
+		// descriptors that are passed with the bytes.
+		e.complete = ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP && !e.unix
 	}
 	if ready&unix.EPOLLERR != 0 && (e.done || other.blocked != 0) && !e.dying {
 		// It is not read from now, so that nothing else would notice.
@@ -121,7 +124,11 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 		if !from.bulk {
 			sh.little = now
 		}
-		s.write(sh, of, sh.buffer[:n], now)
+		if from.complete && !from.bulk {
+			s.writeLast(sh, of, sh.buffer[:n], now)
+		} else {
+			s.write(sh, of, sh.buffer[:n], now)
+		}
 	}
 	return n, nil
 }
@@ -129,8 +136,24 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 // write passes b, which came from a side, on, and holds what the other side does
 // not take.
 func (s *Session) write(sh *shard, of Side, b []byte, now int64) {
+	n, err := write(int(s.parked.sides[1-of].fd), b)
+	s.wrote(sh, of, b, n, err, now)
+}
+
+// writeLast is write for the last that comes from a side, behind which there is nothing
+// but its end.
+func (s *Session) writeLast(sh *shard, of Side, b []byte, now int64) {
+	from := &s.parked.sides[of]
+	n, err := writeMore(int(s.parked.sides[1-of].fd), b)
+	if s.wrote(sh, of, b, n, err, now); n == len(b) {
+		from.fin = true
+		s.finished(sh, of, now)
+	}
+}
+
+// wrote notes what has become of a write.
+func (s *Session) wrote(sh *shard, of Side, b []byte, n int, err error, now int64) {
 	from, to := &s.parked.sides[of], &s.parked.sides[1-of]
-	n, err := write(int(to.fd), b)
 	if n > 0 {
 		from.sent.Add(int64(n))
 		to.active.Store(now)

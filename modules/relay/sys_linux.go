@@ -37,9 +37,14 @@ func read(fd int, b []byte) (int, error) {
 }
 
 // write is send, without a signal where there is nobody to read it.
-func write(fd int, b []byte) (int, error) {
+func write(fd int, b []byte) (int, error) { return sendWith(fd, b, 0) }
+
+// writeMore is write where a shutdown follows at once: the FIN leaves with the last bytes.
+func writeMore(fd int, b []byte) (int, error) { return sendWith(fd, b, unix.MSG_MORE) }
+
+func sendWith(fd int, b []byte, flags uintptr) (int, error) {
 	for {
-		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0) //nolint:gosec // as package syscall does
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT|flags, 0, 0) //nolint:gosec // as package syscall does
 		if errno != unix.EINTR {
 			return result(n, errno)
 		}

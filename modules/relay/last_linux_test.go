@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"errors"
+	"net"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// segments is how many segments have come to c.
+func segments(t *testing.T, c *net.TCPConn) uint32 {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	var info *unix.TCPInfo
+	if err == nil {
+		err = errors.Join(raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO) }), err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Segs_in
+}
+
+// awaitEnd waits until the end of the other side has arrived, and with it all that was
+// sent before.
+func awaitEnd(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) {
+			for list := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}; list[0].Revents == 0; {
+				_, _ = unix.Poll(list, 1000)
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// oneSide is a session whose one side has sent something, and has ended, before it began. Its far ends
+// are those of that side, and of the other.
+func oneSide(t *testing.T, kind string, of Side, sends func(c *net.TCPConn)) (sender, taker *net.TCPConn, began uint32, result <-chan Result) {
+	t.Helper()
+	near, sender := tcpPair(t)
+	far, taker := tcpPair(t)
+	sends(sender)
+	awaitEnd(t, near)
+	began = segments(t, taker)
+	ends := [...]*net.TCPConn{near, far}
+	if of == Server {
+		ends = [...]*net.TCPConn{far, near}
+	}
+	return sender, taker, began, run(t, kind, new(Session), ends[Client], ends[Server], nil, Options{}).result
+}
+
+// The end of a side leaves with the last of what it has sent.
+func TestEndLeavesWithTheLastBytes(t *testing.T) {
+	for _, of := range both {
+		t.Run(of.String(), func(t *testing.T) {
+			sender, taker, began, result := oneSide(t, "parked", of, func(c *net.TCPConn) {
+				send(t, c, "all that there is")
+				_ = c.CloseWrite()
+			})
+			receiveEnd(t, taker, "all that there is")
+			if n := segments(t, taker) - began; n != 1 {
+				t.Errorf("that came in %d segments, want one", n)
+			}
+			send(t, taker, "the other side goes on")
+			receive(t, sender, "the other side goes on")
+			send(t, taker, ", and ends")
+			taker.Close()
+			receiveEnd(t, sender, ", and ends")
+			r := <-result
+			if want := [...][2]int64{{17, 32}, {32, 17}}[of]; r.Cause != Closed || r.By != of || r.In != want[Client] || r.Out != want[Server] {
+				t.Errorf("%+v, want closed by %v with %v", r, of, want)
+			}
+		})
+	}
+}
+
+// An urgent byte, which is not read, ends nothing.
+func TestUrgentBytes(t *testing.T) {
+	eachKind(t, func(t *testing.T, kind string) {
+		for _, c := range []struct{ name, before, after string }{
+			{"in the midst", "before", "after"},
+			{"at the beginning", "", "after"},
+			{"at the end", "before", ""},
+			{"alone", "", ""},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				sender, taker, _, result := oneSide(t, kind, Server, func(s *net.TCPConn) {
+					if c.before != "" {
+						send(t, s, c.before)
+					}
+					raw, err := s.SyscallConn()
+					if err == nil {
+						err = errors.Join(raw.Control(func(fd uintptr) { err = unix.Send(int(fd), []byte("!"), unix.MSG_OOB) }), err)
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					if c.after != "" {
+						send(t, s, c.after)
+					}
+					_ = s.CloseWrite()
+				})
+				receiveEnd(t, taker, c.before+c.after)
+				taker.Close()
+				receiveEnd(t, sender, "")
+				sender.Close()
+				check(t, <-result, Server, Closed, 0, int64(len(c.before+c.after)))
+			})
+		}
+	})
+}
