@@ -8,10 +8,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,7 +52,7 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 		return nil, err
 	}
 	limit := min(maxIdle, (files-ownFiles)/2)
-	if limit < 2*shortClients {
+	if limit < 2*manyClients {
 		return nil, fmt.Errorf("%d descriptors are too few", files)
 	}
 	b := &bench{options: o, limit: limit, idleCount: min(o.idle, limit), results: map[runKey]sample{}}
@@ -88,35 +90,51 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	return ctx.Err()
 }
 
-func (b *bench) findPrograms(ctx context.Context) error {
-	b.programs = map[string]string{}
-	for _, build := range []struct{ program, ready, source string }{
-		{"ours", b.options.ours, "./cmd/caddy"},
-		{"stock", b.options.stock, "./integration/bench/stock"},
+// build makes the programs that are wanted and not given.
+func build(ctx context.Context, o *options, dir string) error {
+	for _, build := range []struct {
+		program, source string
+		ready           *string
+	}{
+		{"ours", "./cmd/caddy", &o.ours},
+		{"stock", "./integration/bench/stock", &o.stock},
 	} {
-		if !slices.ContainsFunc(b.options.proxies, func(name string) bool { return variants[name].program == build.program }) {
+		if !slices.ContainsFunc(o.proxies, func(name string) bool { return variants[name].program == build.program }) {
 			continue
 		}
-		if build.ready != "" {
-			ready, err := filepath.Abs(build.ready)
+		if *build.ready != "" {
+			ready, err := filepath.Abs(*build.ready)
 			if err != nil {
-				return fmt.Errorf("finding %s: %w", build.ready, err)
+				return fmt.Errorf("finding %s: %w", *build.ready, err)
 			}
-			b.programs[build.program] = ready
+			*build.ready = ready
 			continue
 		}
 		say("building %s", build.source)
-		b.programs[build.program] = filepath.Join(b.dir, build.program)
-		command := exec.CommandContext(ctx, "go", "build", "-o", b.programs[build.program], build.source) //nolint:gosec // this module's own packages
+		*build.ready = filepath.Join(dir, build.program)
+		command := exec.CommandContext(ctx, "go", "build", "-o", *build.ready, build.source) //nolint:gosec // this module's own packages
 		command.Stderr = os.Stderr
 		if err := command.Run(); err != nil {
 			return fmt.Errorf("building %s: %w", build.source, err)
 		}
 	}
-	for _, program := range []string{"haproxy", "nginx"} {
-		if path, err := exec.LookPath(program); err == nil {
+	return nil
+}
+
+func (b *bench) findPrograms(ctx context.Context) error {
+	o := &b.options
+	b.programs = map[string]string{"ours": o.ours, "stock": o.stock}
+	for program, name := range map[string]string{"haproxy": "haproxy", "newest": o.newest, "nginx": "nginx"} {
+		if path, err := exec.LookPath(name); err == nil {
 			b.programs[program] = path
 		}
+	}
+	if path := b.programs["newest"]; path != "" {
+		v := variants["newest"]
+		v.title = shortVersion(programVersion(ctx, path))
+		variants["newest"] = v
+	} else if o.newest == "" {
+		o.proxies = slices.DeleteFunc(o.proxies, func(name string) bool { return name == "newest" })
 	}
 	if nginx := b.programs["nginx"]; nginx != "" {
 		module, ok := nginxModule(ctx, nginx)
@@ -125,14 +143,14 @@ func (b *bench) findPrograms(ctx context.Context) error {
 			delete(b.programs, "nginx")
 		}
 	}
-	b.options.proxies = slices.DeleteFunc(b.options.proxies, func(name string) bool {
+	o.proxies = slices.DeleteFunc(o.proxies, func(name string) bool {
 		lacking := b.programs[variants[name].program] == ""
 		if lacking {
 			say("%s is not there: going on without %s", variants[name].program, variants[name].title)
 		}
 		return lacking
 	})
-	if len(b.options.proxies) == 0 {
+	if len(o.proxies) == 0 {
 		return errors.New("no proxy is left")
 	}
 	return nil
@@ -146,16 +164,22 @@ func (b *bench) close() {
 }
 
 func (b *bench) load(p *proxy) *load {
-	return &load{hello: b.hello, proxy: p, server: p.server, lasting: time.Duration(b.options.seconds) * time.Second, stopped: &b.stopped}
+	return &load{
+		hello: b.hello, proxy: p, server: p.server, stopped: &b.stopped,
+		lasting: time.Duration(b.options.seconds) * time.Second, many: b.idleCount,
+	}
 }
 
 // rounds runs all there is to run. What fails for one proxy does not keep the others
 // from their turn.
 func (b *bench) rounds(ctx context.Context) error {
-	proxies := map[string]*proxy{}
+	proxies := map[started]*proxy{}
 	var broken error
 	for round := range b.options.rounds {
 		for _, work := range b.options.works {
+			if works[work].few && round >= fewRounds {
+				continue
+			}
 			for i := range b.options.proxies {
 				name := b.options.proxies[(i+round)%len(b.options.proxies)]
 				err := b.turn(ctx, proxies, runKey{work, name, round})
@@ -173,59 +197,58 @@ func (b *bench) rounds(ctx context.Context) error {
 	return broken
 }
 
-// turn runs one workload against one proxy, which it starts where it does not run yet.
-func (b *bench) turn(ctx context.Context, proxies map[string]*proxy, key runKey) error {
-	name := key.proxy
-	if key.work == workShortLog {
-		name += "+log"
-		if _, ok := variants[name]; !ok {
-			return nil
-		}
+// Started is what a running proxy is kept by.
+type started struct {
+	name string
+	mode mode
+}
+
+// turn runs one workload against one proxy.
+func (b *bench) turn(ctx context.Context, proxies map[started]*proxy, key runKey) error {
+	w := works[key.work]
+	if w.skips != nil && w.skips(variants[key.proxy]) {
+		return nil
 	}
-	if err := rest(ctx, between); err != nil {
-		return err
-	}
-	if key.work == workIdle {
-		return b.idleTurn(ctx, key)
-	}
-	p := proxies[name]
-	if p == nil {
-		var err error
-		if p, err = b.start(ctx, name); err != nil {
-			return err
-		}
-		proxies[name] = p
-	}
-	s, err := b.load(p).work(ctx, key.work)
+	s, err := b.measure(ctx, proxies, key.proxy, w, w.mode)
 	if err != nil {
 		return err
 	}
-	if err := b.checkLog(ctx, p, s.units); err != nil {
-		return err
+	if w.base != nil {
+		base, err := b.measure(ctx, proxies, key.proxy, w, *w.base)
+		if err != nil {
+			return err
+		}
+		s.base = &base
 	}
 	b.keep(key, s)
 	return nil
 }
 
-func (b *bench) idleTurn(ctx context.Context, key runKey) error {
-	p, err := b.start(ctx, key.proxy)
-	if err != nil {
-		return err
+// measure runs a workload against a proxy in a mode, which it starts where it does not
+// run yet.
+func (b *bench) measure(ctx context.Context, proxies map[started]*proxy, name string, w workload, m mode) (s sample, err error) {
+	if err := rest(ctx, between); err != nil {
+		return s, err
 	}
-	defer b.stop(p)
-	s, err := b.load(p).idle(ctx, b.idleCount)
-	if err != nil {
-		return err
+	p := proxies[started{name, m}]
+	if p == nil || w.fresh {
+		if p, err = b.start(ctx, name, m); err != nil {
+			return s, err
+		}
+		if w.fresh {
+			defer b.stop(p)
+		} else {
+			proxies[started{name, m}] = p
+		}
 	}
-	b.keep(key, s)
-	return nil
+	if s, err = w.run(b.load(p), ctx); err != nil || !m.log {
+		return s, err
+	}
+	return s, b.checkLog(ctx, p, s.units)
 }
 
 // checkLog complains of a proxy that should have logged and has not.
 func (b *bench) checkLog(ctx context.Context, p *proxy, connections int) error {
-	if p.log == "" {
-		return nil
-	}
 	if err := rest(ctx, between); err != nil {
 		return err
 	}
@@ -241,20 +264,20 @@ func (b *bench) checkLog(ctx context.Context, p *proxy, connections int) error {
 
 func (b *bench) keep(key runKey, s sample) {
 	b.results[key] = s
-	failed := ""
+	var said strings.Builder
+	fmt.Fprintf(&said, "round %d  %-10s  %-8s ", key.round+1, key.work, key.proxy)
+	if s.cpu > 0 {
+		busy := 100 * s.cpu.Seconds() / s.elapsed.Seconds()
+		fmt.Fprintf(&said, " %.0f/s, CPU %.2f us each (%.0f%% of a core), p50 %.0f us, p99 %.0f us",
+			float64(s.units)/s.elapsed.Seconds(), perUnit(s), busy, micros(s.p50), micros(s.p99))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.counts)) {
+		fmt.Fprintf(&said, " %s %s", number(s.counts[name]), name)
+	}
 	if s.errors > 0 {
-		failed = fmt.Sprintf(", %d errors, the first: %v", s.errors, s.firstErr)
+		fmt.Fprintf(&said, ", %d errors, the first: %v", s.errors, s.firstErr)
 	}
-	if key.work == workIdle {
-		say("round %d  %-9s  %-8s  %d connections, %.0f bytes and %.2f descriptors each, %.1f MiB before and %.1f MiB then%s",
-			key.round+1, key.work, key.proxy, s.units, s.memory, s.descriptors, s.memoryBefore/mebibyte, s.memoryAfter/mebibyte, failed)
-		return
-	}
-	perSecond := float64(s.units) / s.elapsed.Seconds()
-	cpu := perUnit(s)
-	busy := 100 * s.cpu.Seconds() / s.elapsed.Seconds()
-	say("round %d  %-9s  %-8s  %.0f/s, CPU %.2f us each (%.0f%% of its core), p50 %.0f us, p99 %.0f us%s",
-		key.round+1, key.work, key.proxy, perSecond, cpu, busy, micros(s.p50), micros(s.p99), failed)
+	say("%s", &said)
 }
 
 func say(format string, args ...any) {

@@ -15,8 +15,8 @@ import (
 
 // Cores are the two that the bench uses. On a machine with one, nothing is pinned.
 type cores struct {
-	pinned      bool
-	proxy, load unix.CPUSet
+	pinned            bool
+	proxy, load, both unix.CPUSet
 }
 
 // chooseCores takes the first two cores that this process may run on.
@@ -37,6 +37,8 @@ func chooseCores() (cores, error) {
 	c := cores{pinned: true}
 	c.proxy.Set(first[0])
 	c.load.Set(first[1])
+	c.both.Set(first[0])
+	c.both.Set(first[1])
 	return c, nil
 }
 
@@ -61,13 +63,13 @@ func (c cores) pinSelf() error {
 	return nil
 }
 
-// onProxyCore runs start with the calling thread on the proxy's core: what start starts
-// stays there. The calling goroutine must be locked to its thread.
-func (c cores) onProxyCore(start func() error) error {
+// on runs start with the calling thread on some cores: what start starts stays there.
+// The calling goroutine must be locked to its thread.
+func (c cores) on(set *unix.CPUSet, start func() error) error {
 	if !c.pinned {
 		return start()
 	}
-	if err := unix.SchedSetaffinity(0, &c.proxy); err != nil {
+	if err := unix.SchedSetaffinity(0, set); err != nil {
 		return fmt.Errorf("moving to the proxy's core: %w", err)
 	}
 	err := start()

@@ -10,41 +10,66 @@ import (
 	"strings"
 )
 
+// A mode is how a proxy is set up for a workload, beside what is common to all.
+type mode struct {
+	log    bool // each connection is logged
+	two    bool // two cores and two threads
+	silent bool // clients that send nothing, or not all, may stay
+	admin  bool // Caddy's admin endpoint is on
+}
+
 // A setup is what a configuration is made of.
 type setup struct {
+	mode
+
 	dir    string // the proxy's own
-	log    string // its log file, where it keeps one
+	logTo  string // a file, or for HAProxy the address of a syslog server
 	listen int
-	server int
+	admin  int // a port, where the mode has one
+	server string
 	module string // nginx's stream module, empty where it is built in
 	limit  int    // of connections
+}
+
+func (s setup) threads() int {
+	if s.two {
+		return 2
+	}
+	return 1
+}
+
+// inspect is for how long a proxy waits for a client's hello.
+func (s setup) inspect() string {
+	if s.silent {
+		return "10m"
+	}
+	return "5s"
 }
 
 // A variant is a proxy with one configuration.
 type variant struct {
 	title   string
-	program string // ours, stock, haproxy, nginx
-	logs    bool   // a line for each connection
+	program string // ours, stock, haproxy, newest, nginx
 	config  func(setup) string
 	args    func(config, dir string) []string
 }
 
-// Variants by the name that -proxies takes. The logging ones take the place of those
-// without in the workload short+log.
+func (v variant) isHAProxy() bool { return v.program == "haproxy" || v.program == "newest" }
+
+// Variants by the name that -proxies takes.
 var variants = map[string]variant{
-	"haproxy": {"haproxy", "haproxy", false, haproxyConfig("", ""), haproxyArgs},
+	"haproxy": {"haproxy", "haproxy", haproxyConfig("", ""), haproxyArgs},
+	"newest":  {"newest haproxy", "newest", haproxyConfig("", ""), haproxyArgs},
 	// splice-auto alone does not begin to splice in this direction before it has woken
 	// up the stream for another reason, if ever: the other two words make it splice.
-	"splice":      {"haproxy splice", "haproxy", false, haproxyConfig("maxpipes 256", "option splice-auto\n\toption splice-request\n\toption splice-response"), haproxyArgs},
-	"nginx":       {"nginx", "nginx", false, nginxConfig, nginxArgs},
-	"caddy-l4":    {"caddy-l4", "stock", false, stockConfig, caddyArgs},
-	"ours":        {"ours", "ours", false, oursConfig, caddyArgs},
-	"haproxy+log": {"haproxy, log on", "haproxy", true, haproxyConfig("log stderr format raw local0", "log global\n\toption tcplog"), haproxyArgs},
-	"ours+log":    {"ours, log on", "ours", true, oursConfig, caddyArgs},
+	"splice":   {"haproxy splice", "haproxy", haproxyConfig("maxpipes 256", "option splice-auto\n\toption splice-request\n\toption splice-response"), haproxyArgs},
+	"nginx":    {"nginx", "nginx", nginxConfig, nginxArgs},
+	"caddy-l4": {"caddy-l4", "stock", stockConfig, caddyArgs},
+	"ours":     {"ours", "ours", oursConfig, caddyArgs},
 }
 
 // Columns are the order of the variants in tables.
-var columns = []string{"haproxy", "splice", "nginx", "caddy-l4", "ours"}
+var columns = []string{"haproxy", "newest", "splice", "nginx", "caddy-l4", "ours"}
 
 func caddyArgs(config, _ string) []string {
 	return []string{"run", "--adapter", "caddyfile", "--config", config}
@@ -57,12 +82,19 @@ func nginxArgs(config, dir string) []string {
 }
 
 func fill(template string, s setup) string {
+	admin := "off"
+	if s.mode.admin {
+		admin = fmt.Sprintf("127.0.0.1:%d", s.admin)
+	}
 	return strings.NewReplacer(
 		"LISTEN", fmt.Sprintf("127.0.0.1:%d", s.listen),
-		"SERVER", fmt.Sprintf("127.0.0.1:%d", s.server),
+		"SERVER", s.server,
 		"NAME", serverName,
 		"DIR", s.dir,
-		"LOGFILE", s.log,
+		"LOGTO", s.logTo,
+		"ADMIN", admin,
+		"INSPECT", s.inspect(),
+		"THREADS", fmt.Sprint(s.threads()),
 		"LIMIT", fmt.Sprint(s.limit),
 		"DESCRIPTORS", fmt.Sprint(2*s.limit),
 	).Replace(template)
@@ -70,18 +102,18 @@ func fill(template string, s setup) string {
 
 func oursConfig(s setup) string {
 	sessions := ""
-	if s.log != "" {
+	if s.log {
 		sessions = `
 	log sessions {
 		include layer4.handlers.passthrough
-		output file LOGFILE {
+		output file LOGTO {
 			roll_disabled
 		}
 		format json
 	}`
 	}
 	return fill(`{
-	admin off
+	admin ADMIN
 	persist_config off
 	log default {
 		exclude layer4.handlers.passthrough
@@ -99,6 +131,7 @@ func oursConfig(s setup) string {
 		durable/LISTEN {
 			route {
 				passthrough {
+					inspect_delay INSPECT
 					use_backend web sni NAME
 				}
 			}
@@ -110,13 +143,14 @@ func oursConfig(s setup) string {
 
 func stockConfig(s setup) string {
 	return fill(`{
-	admin off
+	admin ADMIN
 	persist_config off
 	log default {
 		level ERROR
 	}
 	layer4 {
 		LISTEN {
+			matching_timeout INSPECT
 			@web tls sni NAME
 			route @web {
 				proxy SERVER
@@ -130,9 +164,13 @@ func stockConfig(s setup) string {
 // haproxyConfig is the usual configuration with lines added to global and to defaults.
 func haproxyConfig(global, defaults string) func(setup) string {
 	return func(s setup) string {
+		global, defaults := global, defaults
+		if s.log {
+			global, defaults = global+"\n\tlog LOGTO local0", defaults+"\n\tlog global\n\toption tcplog"
+		}
 		return fill(`global
 	maxconn LIMIT
-	nbthread 1
+	nbthread THREADS
 	`+global+`
 defaults
 	mode tcp
@@ -142,7 +180,7 @@ defaults
 	`+defaults+`
 frontend tls
 	bind LISTEN
-	tcp-request inspect-delay 5s
+	tcp-request inspect-delay INSPECT
 	tcp-request content accept if { req_ssl_hello_type 1 }
 	use_backend web if { req_ssl_sni -i NAME }
 backend web
@@ -157,7 +195,7 @@ func nginxConfig(s setup) string {
 		load = "load_module " + s.module + ";\n"
 	}
 	return load + fill(`daemon off;
-worker_processes 1;
+worker_processes THREADS;
 pid DIR/nginx.pid;
 events {
 	worker_connections DESCRIPTORS;
@@ -170,6 +208,7 @@ stream {
 	server {
 		listen LISTEN backlog=4096;
 		ssl_preread on;
+		preread_timeout INSPECT;
 		proxy_connect_timeout 5s;
 		proxy_timeout 1m;
 		proxy_pass $web;

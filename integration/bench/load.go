@@ -30,6 +30,7 @@ type load struct {
 	proxy   *proxy
 	server  *server
 	lasting time.Duration
+	many    int          // connections, where many are opened
 	stopped *atomic.Bool // the user wants to leave
 }
 

@@ -28,7 +28,7 @@ func (b *bench) machine(ctx context.Context) string {
 		parts = append(parts, "nothing pinned")
 	}
 	parts = append(parts, b.goVersions()...)
-	for _, program := range []string{"haproxy", "nginx"} {
+	for _, program := range []string{"haproxy", "newest", "nginx"} {
 		if path := b.programs[program]; path != "" {
 			parts = append(parts, programVersion(ctx, path))
 		}
@@ -91,4 +91,14 @@ func programVersion(ctx context.Context, path string) string {
 	first = strings.TrimPrefix(first, "nginx version: ")
 	first, _, _ = strings.Cut(first, " - ")
 	return strings.TrimSpace(first)
+}
+
+// shortVersion makes "haproxy 3.4" of "HAProxy version 3.4.7-1 2026/11/01".
+func shortVersion(said string) string {
+	fields := strings.Fields(said)
+	if len(fields) < 3 {
+		return "newest haproxy"
+	}
+	numbers := strings.SplitN(fields[2], ".", 3)
+	return "haproxy " + strings.Join(numbers[:min(2, len(numbers))], ".")
 }

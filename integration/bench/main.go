@@ -23,7 +23,7 @@ type options struct {
 	rounds, seconds, idle int
 	works, proxies        []string
 	output                string
-	ours, stock           string
+	ours, stock, newest   string // programs
 }
 
 func parse(args []string) (options, error) {
@@ -35,7 +35,8 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.output, "o", "", "a file for the tables, beside standard output")
 	flags.StringVar(&o.ours, "ours", "", "a built cmd/caddy, in place of a new build")
 	flags.StringVar(&o.stock, "stock", "", "the same of integration/bench/stock")
-	only := flags.String("only", strings.Join(workNames, ","), "workloads")
+	flags.StringVar(&o.newest, "haproxy", "", "another HAProxy than the one on PATH, beside it")
+	only := flags.String("only", strings.Join(workNames(), ","), "workloads")
 	proxies := flags.String("proxies", strings.Join(columns, ","), "proxies")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
@@ -44,7 +45,7 @@ func parse(args []string) (options, error) {
 		return options{}, errors.New("the bench takes flags alone, with numbers of at least 1: see -h")
 	}
 	var err error
-	if o.works, err = choose(*only, workNames); err != nil {
+	if o.works, err = choose(*only, workNames()); err != nil {
 		return options{}, err
 	}
 	o.proxies, err = choose(*proxies, columns)
@@ -71,7 +72,7 @@ func main() {
 		return
 	}
 	if err == nil {
-		err = run(o)
+		err = start(o)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -79,10 +80,23 @@ func main() {
 	}
 }
 
-func run(o options) error {
+// start builds, and runs the bench.
+func start(o options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return fmt.Errorf("making a directory: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // its own, of temporary files
+	if err := build(ctx, &o, dir); err != nil {
+		return err
+	}
+	return run(ctx, o)
+}
+
+func run(ctx context.Context, o options) error {
 	b, err := newBench(ctx, o)
 	if err != nil {
 		return err

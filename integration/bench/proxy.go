@@ -32,7 +32,10 @@ type proxy struct {
 	addr    string
 	command *exec.Cmd
 	output  string // what it says
-	log     string // of its connections
+	log     string // of its connections: a file
+	syslog  *syslog
+	admin   string // address of Caddy's admin endpoint
+	threads int
 	pids    []int
 	exited  chan struct{}
 	server  *server
@@ -40,32 +43,24 @@ type proxy struct {
 
 // start starts a variant in a directory of its own, and waits until a connection goes
 // through. It must be called on a locked thread, which has to live as long as the proxy.
-func (b *bench) start(ctx context.Context, name string) (*proxy, error) {
+func (b *bench) start(ctx context.Context, name string, m mode) (*proxy, error) {
 	v := variants[name]
 	dir, err := os.MkdirTemp(b.dir, v.program+"-")
 	if err != nil {
 		return nil, fmt.Errorf("making a directory for %s: %w", v.title, err)
 	}
-	server, err := listen(ctx)
-	if err != nil {
+	s := setup{mode: m, dir: dir, module: b.nginxModule, limit: b.limit}
+	p := &proxy{name: name, exited: make(chan struct{}), output: filepath.Join(dir, "output"), threads: s.threads()}
+	if p.server, err = listenOn(ctx, "127.0.0.1"); err != nil {
 		return nil, err
 	}
-	port, err := b.freePort(ctx)
+	s.server = p.server.addr.String()
+	err = errors.Join(b.ports(ctx, p, &s), b.logs(ctx, p, v, &s))
+	if err == nil {
+		err = b.spawn(p, v, s)
+	}
 	if err != nil {
-		return nil, err
-	}
-	s := setup{dir: dir, listen: port, server: int(server.addr.Port()), module: b.nginxModule, limit: b.limit}
-	p := &proxy{name: name, server: server, exited: make(chan struct{}), output: filepath.Join(dir, "output")}
-	if v.logs {
-		p.log = filepath.Join(dir, "connections.log")
-		s.log = p.log
-	}
-	if v.logs && v.program == "haproxy" {
-		p.log = p.output
-	}
-	p.addr = fmt.Sprintf("127.0.0.1:%d", port)
-	if err := b.spawn(p, v, s); err != nil {
-		server.listener.Close()
+		p.closeOwn()
 		return nil, err
 	}
 	b.running = append(b.running, p)
@@ -76,6 +71,46 @@ func (b *bench) start(ctx context.Context, name string) (*proxy, error) {
 	}
 	p.pids, err = groupOf(p.command.Process.Pid)
 	return p, err
+}
+
+// ports chooses where a proxy listens.
+func (b *bench) ports(ctx context.Context, p *proxy, s *setup) (err error) {
+	if s.listen, err = b.freePort(ctx); err != nil {
+		return err
+	}
+	p.addr = fmt.Sprintf("127.0.0.1:%d", s.listen)
+	if !s.mode.admin {
+		return nil
+	}
+	if s.admin, err = b.freePort(ctx); err != nil {
+		return err
+	}
+	p.admin = fmt.Sprintf("127.0.0.1:%d", s.admin)
+	return nil
+}
+
+// logs chooses where a proxy logs its connections to, if it does: HAProxy over UDP, as it
+// does mostly, the others to a file.
+func (b *bench) logs(ctx context.Context, p *proxy, v variant, s *setup) (err error) {
+	switch {
+	case !s.log:
+	case v.isHAProxy():
+		if p.syslog, err = openSyslog(ctx); err == nil {
+			s.logTo = p.syslog.LocalAddr().String()
+		}
+	default:
+		p.log = filepath.Join(s.dir, "connections.log")
+		s.logTo = p.log
+	}
+	return err
+}
+
+// closeOwn closes what is there for the proxy.
+func (p *proxy) closeOwn() {
+	p.server.listener.Close()
+	if p.syslog != nil {
+		_ = p.syslog.Close() // nothing is lost with it
+	}
 }
 
 func (b *bench) spawn(p *proxy, v variant, s setup) error {
@@ -92,11 +127,15 @@ func (b *bench) spawn(p *proxy, v variant, s setup) error {
 	p.command = exec.Command(b.programs[v.program], v.args(config, s.dir)...) //nolint:gosec,noctx // a program that the user names; stop ends it
 	p.command.Dir = s.dir
 	p.command.Stdout, p.command.Stderr = output, output
-	p.command.Env = append(os.Environ(), "GOMAXPROCS=1", "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
+	p.command.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", s.threads()), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
 	// A group, so that workers can be found and killed; and death with the bench, even if
 	// that is killed.
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	if err := b.cores.onProxyCore(p.command.Start); err != nil {
+	on := &b.cores.proxy
+	if s.two {
+		on = &b.cores.both
+	}
+	if err := b.cores.on(on, p.command.Start); err != nil {
 		return fmt.Errorf("starting %s: %w", v.title, err)
 	}
 	go func() {
@@ -133,7 +172,7 @@ func (b *bench) awaitProxy(ctx context.Context, p *proxy) error {
 func (b *bench) stop(p *proxy) {
 	_ = unix.Kill(-p.command.Process.Pid, unix.SIGKILL) // it may be dead
 	<-p.exited
-	p.server.listener.Close()
+	p.closeOwn()
 	for i, running := range b.running {
 		if running == p {
 			b.running = append(b.running[:i], b.running[i+1:]...)

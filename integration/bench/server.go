@@ -39,9 +39,10 @@ type server struct {
 	tallies []*tally // of the connections of kindUp since collect
 }
 
-func listen(ctx context.Context) (*server, error) {
+// listenOn opens a server on an address of this namespace.
+func listenOn(ctx context.Context, host string) (*server, error) {
 	config := net.ListenConfig{KeepAlive: -1}
-	listener, err := config.Listen(ctx, "tcp4", "127.0.0.1:0")
+	listener, err := config.Listen(ctx, "tcp4", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("listening for a server: %w", err)
 	}

@@ -42,14 +42,12 @@ type sample struct {
 	p50, p99 time.Duration
 	errors   int
 	firstErr error
+	longest  time.Duration
 	bulk     int // MiB that went through beside the units
-
-	// Of each connection of the workload idle.
-	memory, descriptors float64
-	// Bytes of the whole proxy, before they were opened and while they are open. A heap
-	// that the warm-up has left room in takes connections without growing: the difference
-	// alone would call them free.
-	memoryBefore, memoryAfter float64
+	// counts are other numbers of the workload, by what they are.
+	counts map[string]float64
+	// base is the same workload in the mode that it is compared with.
+	base *sample
 }
 
 // sum puts tallies together.
@@ -69,6 +67,7 @@ func sum(tallies []*tally) sample {
 	s.units = len(all)
 	if s.units > 0 {
 		s.p50, s.p99 = quantile(all, 0.50), quantile(all, 0.99)
+		s.longest = all[s.units-1]
 	}
 	return s
 }

@@ -59,50 +59,51 @@ func (p *proxy) cpu() (time.Duration, error) {
 // Holdings are what a proxy has of the machine at one time.
 type holdings struct {
 	memory      int // bytes in RAM that it shares with nobody
+	resident    int // bytes in RAM
+	anonymous   int // bytes in RAM that are not a file's
 	descriptors int
 }
 
 func (p *proxy) holds() (holdings, error) {
 	var sum holdings
 	for _, pid := range p.pids {
-		memory, err := privateMemory(pid)
-		if err != nil {
+		if err := sum.addMemory(pid); err != nil {
 			return holdings{}, fmt.Errorf("reading the memory of %s: %w", p.name, err)
 		}
 		descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 		if err != nil {
 			return holdings{}, fmt.Errorf("counting the descriptors of %s: %w", p.name, err)
 		}
-		sum.memory += memory
 		sum.descriptors += len(descriptors)
 	}
 	return sum, nil
 }
 
-func privateMemory(pid int) (int, error) {
+// addMemory adds that of a process.
+func (h *holdings) addMemory(pid int) error {
 	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid)) //nolint:gosec // a number in /proc
 	if err != nil {
-		return 0, err
+		return err
 	}
-	sum := 0
+	sums := map[string]*int{"Private_Clean:": &h.memory, "Private_Dirty:": &h.memory, "Rss:": &h.resident, "Anonymous:": &h.anonymous}
 	for line := range strings.Lines(string(rollup)) {
 		fields := strings.Fields(line)
-		if len(fields) < 2 || (fields[0] != "Private_Clean:" && fields[0] != "Private_Dirty:") {
+		if len(fields) < 2 || sums[fields[0]] == nil {
 			continue
 		}
 		kib, err := strconv.Atoi(fields[1])
 		if err != nil {
-			return 0, err
+			return err
 		}
-		sum += kib << 10
+		*sums[fields[0]] += kib << 10
 	}
-	return sum, nil
+	return nil
 }
 
 // cutLog empties the log of connections and tells how many lines it had.
 func (p *proxy) cutLog() (int, error) {
-	if p.log == "" {
-		return 0, nil
+	if p.syslog != nil {
+		return int(p.syslog.lines.Swap(0)), nil
 	}
 	file, err := os.OpenFile(p.log, os.O_RDWR, 0) //nolint:gosec // a file of its own temporary directory
 	if err != nil {

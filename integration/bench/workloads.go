@@ -6,85 +6,123 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"math"
-	"sync/atomic"
 	"time"
 )
 
 const (
 	shortClients = 32
+	manyClients  = 512
 	rttClients   = 32
 	bulkClients  = 4
 	mixedClients = 8 // of round trips, beside bulkClients
 	warmUps      = 5000
 	idleRest     = 3 * time.Second
 	afterWarmUp  = 500 * time.Millisecond
-	workShort    = "short"
-	workShortLog = "short+log"
-	workRTT      = "rtt"
-	workDown     = "down"
-	workUp       = "up"
-	workRTTBulk  = "rtt+bulk"
-	workIdle     = "idle"
+	fewRounds    = 3
 )
 
-var workNames = []string{workShort, workShortLog, workRTT, workDown, workUp, workRTTBulk, workIdle}
+// A workload is a row, or some rows.
+type workload struct {
+	name  string
+	title string
+	mode  mode
+	// base is another mode, in which the same is measured right after, to compare with.
+	base  *mode
+	fresh bool // against a proxy that nothing else has used
+	few   bool // no more rounds than fewRounds: it does not vary much
+	skips func(variant) bool
+	run   func(*load, context.Context) (sample, error)
+}
 
-// work runs one workload against a proxy that runs, but for idle.
-func (l *load) work(ctx context.Context, name string) (sample, error) {
-	switch name {
-	case workShort, workShortLog:
-		return l.workShort(ctx)
-	case workRTT:
-		return l.workConnections(ctx, kindRTT, rttClients, answerSize, (*client).roundTrips)
-	case workDown:
-		return l.workConnections(ctx, kindDown, bulkClients, bulkSize, (*client).download)
-	case workUp:
-		return l.workConnections(ctx, kindUp, bulkClients, bulkSize, (*client).upload)
-	case workRTTBulk:
-		return l.workMixed(ctx)
-	default:
-		return sample{}, fmt.Errorf("no workload %q", name)
+// Names of workloads that other places know.
+const (
+	workShort     = "short"
+	workShortMany = "short512"
+	workShortLog  = "short+log"
+	workTwo       = "two"
+	workRTT       = "rtt"
+	workDown      = "down"
+	workUp        = "up"
+	workRTTBulk   = "rtt+bulk"
+	workIdle      = "idle"
+)
+
+// Workloads in their order.
+var workloads = []workload{
+	{name: workShort, title: "short connection (1.5 KB hello), 32 clients", run: closedLoop(shortClients)},
+	{name: workShortMany, title: "short connection, 512 clients", run: closedLoop(manyClients)},
+	{name: workShortLog, title: "short connection, log on", mode: mode{log: true}, skips: notLogging, run: closedLoop(shortClients)},
+	{name: workTwo, title: "short connection, two threads on two cores", mode: mode{two: true}, base: &mode{}, run: closedLoop(shortClients)},
+	{name: workRTT, title: "1 KiB round trip", run: onConnections(kindRTT, rttClients, answerSize, (*client).roundTrips)},
+	{name: workDown, title: "MiB to the client", run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
+	{name: workUp, title: "MiB to the server", run: onConnections(kindUp, bulkClients, bulkSize, (*client).upload)},
+	{name: workRTTBulk, title: "1 KiB round trip beside bulk", run: (*load).workMixed},
+	{name: workIdle, title: "idle session", fresh: true, few: true, run: (*load).idle},
+}
+
+// works are the workloads by name.
+var works = func() map[string]workload {
+	m := make(map[string]workload, len(workloads))
+	for _, w := range workloads {
+		m[w.name] = w
+	}
+	return m
+}()
+
+func workNames() (names []string) {
+	for _, w := range workloads {
+		names = append(names, w.name)
+	}
+	return names
+}
+
+// notLogging leaves out those whose configuration here has no log of connections.
+func notLogging(v variant) bool {
+	return !v.isHAProxy() && v.program != "ours" || v.title == "haproxy splice"
+}
+
+// closedLoop is so many clients, each of which makes one short connection after another.
+func closedLoop(clients int) func(*load, context.Context) (sample, error) {
+	return func(l *load, ctx context.Context) (sample, error) {
+		tallies := make([]*tally, clients)
+		workers := make([]func(deadline), clients)
+		for i := range workers {
+			tallies[i] = &tally{}
+			workers[i] = func(until deadline) {
+				l.short(ctx, tallies[i], func(now time.Time) bool { return !until.over(now) })
+			}
+		}
+		return l.sampled(workers, func() []*tally { return tallies })
 	}
 }
 
-func (l *load) workShort(ctx context.Context) (sample, error) {
-	tallies := make([]*tally, shortClients)
-	workers := make([]func(deadline), shortClients)
-	for i := range workers {
-		tallies[i] = &tally{}
-		workers[i] = func(until deadline) {
-			l.short(ctx, tallies[i], func(now time.Time) bool { return !until.over(now) })
-		}
-	}
+// sampled runs workers for the time of the workload, and puts together what they counted.
+func (l *load) sampled(workers []func(deadline), counted func() []*tally) (sample, error) {
 	cpu, elapsed, err := l.during(workers)
 	if err != nil {
 		return sample{}, err
 	}
-	s := sum(tallies)
+	s := sum(counted())
 	s.cpu, s.elapsed = cpu, elapsed
 	return s, nil
 }
 
-func (l *load) workConnections(ctx context.Context, k kind, n, buffer int, run func(*client, deadline)) (sample, error) {
-	l.server.collect() // what an earlier run left
-	clients, err := l.open(ctx, k, n, buffer)
-	if err != nil {
-		return sample{}, err
+// onConnections is n connections that are open already, and on each the same.
+func onConnections(k kind, n, buffer int, run func(*client, deadline)) func(*load, context.Context) (sample, error) {
+	return func(l *load, ctx context.Context) (sample, error) {
+		l.server.collect() // what an earlier run left
+		clients, err := l.open(ctx, k, n, buffer)
+		if err != nil {
+			return sample{}, err
+		}
+		defer closeAll(clients)
+		return l.sampled(bind(clients, run), func() []*tally {
+			if k == kindUp {
+				return append(talliesOf(clients), l.server.collect()...)
+			}
+			return talliesOf(clients)
+		})
 	}
-	defer closeAll(clients)
-	cpu, elapsed, err := l.during(bind(clients, run))
-	if err != nil {
-		return sample{}, err
-	}
-	tallies := talliesOf(clients)
-	if k == kindUp {
-		tallies = append(tallies, l.server.collect()...)
-	}
-	s := sum(tallies)
-	s.cpu, s.elapsed = cpu, elapsed
-	return s, nil
 }
 
 // workMixed measures round trips while other connections take all that they can get.
@@ -100,17 +138,18 @@ func (l *load) workMixed(ctx context.Context) (sample, error) {
 	}
 	defer closeAll(trips)
 	workers := append(bind(bulk, (*client).download), bind(trips, (*client).roundTrips)...)
-	cpu, elapsed, err := l.during(workers)
-	if err != nil {
-		return sample{}, err
-	}
-	s, beside := sum(talliesOf(trips)), sum(talliesOf(bulk))
-	s.cpu, s.elapsed, s.bulk = cpu, elapsed, beside.units
-	s.errors += beside.errors
+	s, err := l.sampled(workers, func() []*tally { return talliesOf(trips) })
+	s.beside(sum(talliesOf(bulk)))
+	return s, err
+}
+
+// beside notes what went through beside what is measured.
+func (s *sample) beside(other sample) {
+	s.bulk = other.units
+	s.errors += other.errors
 	if s.firstErr == nil {
-		s.firstErr = beside.firstErr
+		s.firstErr = other.firstErr
 	}
-	return s, nil
 }
 
 func bind(clients []*client, run func(*client, deadline)) []func(deadline) {
@@ -127,69 +166,4 @@ func talliesOf(clients []*client) []*tally {
 		tallies[i] = &c.tally
 	}
 	return tallies
-}
-
-// idle opens n connections to a proxy that nothing else has used, and tells what each
-// of them holds while it is silent.
-func (l *load) idle(ctx context.Context, n int) (sample, error) {
-	warm := &tally{}
-	l.warmUp(ctx, warm)
-	if err := rest(ctx, afterWarmUp); err != nil {
-		return sample{}, err
-	}
-	before, err := l.proxy.holds()
-	if err != nil {
-		return sample{}, err
-	}
-	s := sample{errors: warm.errors, firstErr: warm.firstErr}
-	hello, buf := helloOf(l.hello, kindIdle), make([]byte, answerSize)
-	clients := make([]*client, 0, n)
-	defer func() { closeAll(clients) }()
-	for range n {
-		if l.stopped.Load() {
-			return sample{}, context.Canceled
-		}
-		conn, err := l.dial(ctx, hello, buf, serverLife)
-		if err != nil {
-			s.errors++
-			s.firstErr = err
-			if s.errors > shortClients { // a proxy that is full would take patience each time
-				break
-			}
-			continue
-		}
-		clients = append(clients, &client{Conn: conn})
-	}
-	if err := rest(ctx, idleRest); err != nil {
-		return sample{}, err
-	}
-	after, err := l.proxy.holds()
-	if err != nil {
-		return sample{}, err
-	}
-	s.units = len(clients)
-	s.memoryBefore, s.memoryAfter = float64(before.memory), float64(after.memory)
-	if s.units == 0 {
-		s.memory, s.descriptors = math.NaN(), math.NaN()
-		return s, nil
-	}
-	s.memory = float64(after.memory-before.memory) / float64(s.units)
-	s.descriptors = float64(after.descriptors-before.descriptors) / float64(s.units)
-	return s, nil
-}
-
-// warmUp has the proxy take what it takes once: buffers, caches, its first threads.
-func (l *load) warmUp(ctx context.Context, warm *tally) {
-	var left atomic.Int64
-	left.Store(warmUps)
-	giveUp := time.Now().Add(2 * patience)
-	workers := make([]func(), shortClients)
-	for i := range workers {
-		workers[i] = func() {
-			l.short(ctx, warm, func(now time.Time) bool {
-				return left.Add(-1) >= 0 && now.Before(giveUp) && !l.stopped.Load()
-			})
-		}
-	}
-	together(workers)
 }

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A bar is a number that ours may not exceed, or with least one that it must reach.
+type bar struct {
+	name  string
+	work  string
+	bar   float64
+	least bool
+	got   middle
+}
+
+// bars says which are held. It judges the numbers themselves, not what the tables round.
+func (b *bench) bars() string {
+	var said []string
+	for _, a := range append(b.ratioBars(), b.ownBars()...) {
+		if !slices.Contains(b.options.works, a.work) {
+			continue
+		}
+		bound := "at most"
+		if a.least {
+			bound = "at least"
+		}
+		said = append(said, fmt.Sprintf("%s %s (%s, %s %.2f)", a.name, a.verdict(), a.got.ratio(), bound, a.bar))
+	}
+	return "Bars: " + strings.Join(said, "; ") + ".\n"
+}
+
+// verdict is about the median; "perhaps" says that the interval reaches over the bar.
+func (a bar) verdict() string {
+	beyond := func(v float64) bool { return a.least && v < a.bar || !a.least && v > a.bar }
+	switch {
+	case math.IsNaN(a.got.median):
+		return "not measured"
+	case beyond(a.got.median) && (beyond(a.got.low) && beyond(a.got.high) || math.IsNaN(a.got.low)):
+		return "MISSED"
+	case beyond(a.got.median):
+		return "perhaps MISSED"
+	case beyond(a.got.low) || beyond(a.got.high):
+		return "perhaps held"
+	default:
+		return "held"
+	}
+}
+
+// ratioBars are those against another proxy, in the same round.
+func (b *bench) ratioBars() (bars []bar) {
+	for _, peer := range []string{"haproxy", "newest"} {
+		if b.programs[peer] == "" {
+			continue
+		}
+		for _, w := range []struct {
+			name, work string
+			value      func(sample) float64
+			bar        float64
+			least      bool
+		}{
+			{"CPU short", workShort, perUnit, 0.92, false},
+			{"CPU short512", workShortMany, perUnit, 0.90, false},
+			{"CPU short+log", workShortLog, perUnit, 1.00, false},
+			{"p50 short", workShort, median50, 1.00, false},
+			{"p99 short", workShort, tail99, 1.00, false},
+			{"connections per second", workShort, perSecond, 1.05, true},
+			{"CPU rtt", workRTT, perUnit, 0.95, false},
+			{"p99 rtt+bulk", workRTTBulk, tail99, 1.00, false},
+		} {
+			bars = append(bars, bar{w.name + " to " + variants[peer].title, w.work, w.bar, w.least, b.ratio(row{"", w.work, w.value}, peer)})
+		}
+	}
+	cpu := func(work string) row { return row{"", work, perUnit} }
+	return append(bars,
+		bar{"CPU down to splice", workDown, 0.75, false, b.ratio(cpu(workDown), "splice")},
+		bar{"CPU up to splice", workUp, 0.75, false, b.ratio(cpu(workUp), "splice")},
+		bar{"idle bytes to haproxy", workIdle, 0.20, false, b.ratio(row{"", workIdle, count(countMemory)}, "haproxy")})
+}
+
+// ownBars are those that no other proxy has a part in.
+func (b *bench) ownBars() []bar {
+	own := func(work string, value func(sample) float64) middle {
+		return middleOf(b.values(row{"", work, value}, "ours"))
+	}
+	return []bar{
+		{"two threads", workTwo, 1.7, true, own(workTwo, times)},
+		{"idle descriptors", workIdle, 2, false, own(workIdle, count(countDescriptors))},
+	}
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// Names of counts.
+const (
+	countMemory      = "bytes of private memory each"
+	countDescriptors = "descriptors each"
+	countBefore      = "MiB of private memory before"
+	countAfter       = "MiB of private memory with all of them"
+)
+
+// idle opens connections to a proxy that nothing else has used, and tells what each of
+// them holds while it is silent. A heap that the warm-up has left room in takes
+// connections without growing: the difference alone would call them free.
+func (l *load) idle(ctx context.Context) (sample, error) {
+	return l.held(ctx, func() (net.Conn, error) { return l.dialIdle(ctx) })
+}
+
+func (l *load) dialIdle(ctx context.Context) (net.Conn, error) {
+	return l.dial(ctx, helloOf(l.hello, kindIdle), make([]byte, answerSize), serverLife)
+}
+
+// held opens many connections, and tells what each of them holds.
+func (l *load) held(ctx context.Context, dial func() (net.Conn, error)) (sample, error) {
+	s := sample{counts: map[string]float64{}}
+	before, err := l.warm(ctx, &s)
+	if err != nil {
+		return s, err
+	}
+	var open []net.Conn
+	defer func() { closeConns(open) }()
+	if open, err = l.openTo(ctx, open, l.many, dial, &s); err != nil {
+		return s, err
+	}
+	if err := rest(ctx, idleRest); err != nil {
+		return s, err
+	}
+	after, err := l.proxy.holds()
+	if err != nil {
+		return s, err
+	}
+	s.units = len(open)
+	s.counts[countBefore], s.counts[countAfter] = float64(before.memory)/mebibyte, float64(after.memory)/mebibyte
+	if s.units > 0 {
+		s.counts[countMemory] = float64(after.memory-before.memory) / float64(s.units)
+		s.counts[countDescriptors] = float64(after.descriptors-before.descriptors) / float64(s.units)
+	}
+	return s, nil
+}
+
+// openTo opens connections until there are n. A proxy that refuses many would take
+// patience each time: then it gives up.
+func (l *load) openTo(ctx context.Context, open []net.Conn, n int, dial func() (net.Conn, error), s *sample) ([]net.Conn, error) {
+	for len(open) < n && s.errors <= shortClients {
+		if l.stopped.Load() {
+			return open, context.Canceled
+		}
+		conn, err := dial()
+		if err != nil {
+			s.errors++
+			s.firstErr = err
+			continue
+		}
+		open = append(open, conn)
+	}
+	return open, ctx.Err()
+}
+
+func closeConns(conns []net.Conn) {
+	for _, c := range conns {
+		c.Close()
+	}
+}
+
+// warm has the proxy take what it takes once, and tells what it holds then.
+func (l *load) warm(ctx context.Context, s *sample) (holdings, error) {
+	warm := &tally{}
+	l.warmUp(ctx, warm, warmUps)
+	s.errors, s.firstErr = warm.errors, warm.firstErr
+	if err := rest(ctx, afterWarmUp); err != nil {
+		return holdings{}, err
+	}
+	return l.proxy.holds()
+}
+
+// warmUp makes n short connections: buffers, caches, the first threads.
+func (l *load) warmUp(ctx context.Context, counted *tally, n int64) {
+	var left atomic.Int64
+	left.Store(n)
+	giveUp := time.Now().Add(2 * patience)
+	workers := make([]func(), shortClients)
+	for i := range workers {
+		workers[i] = func() {
+			l.short(ctx, counted, func(now time.Time) bool {
+				return left.Add(-1) >= 0 && now.Before(giveUp) && !l.stopped.Load()
+			})
+		}
+	}
+	together(workers)
+}
