@@ -74,11 +74,11 @@ load: ## Check 1200 servers each second, and move 10 GiB each way by curl; print
 	.ci/deps
 	LOAD=1 go test -v -count=1 -timeout 30m -run 'TestManyChecks|TestCurlBothWays' ./integration
 
-# ROUNDS and SECONDS are how often, and for how long, each workload meets each proxy; RUN=short,rtt
+# ROUNDS and SECONDS are how often, and for how long, each workload meets each proxy; RUN=short,late
 # and PROXIES=haproxy,ours pick some of them. HAPROXY=/path names another HAProxy to compare with.
 .PHONY: bench
-bench: ## Compare with HAProxy, nginx and caddy-l4: CPU, latency, memory (docs/performance.md)
-	.ci/deps nginx-stream:libnginx-mod-stream
+bench: ## Compare with HAProxy, nginx and caddy-l4: CPU, latency, memory, calls (docs/performance.md)
+	.ci/deps nginx-stream:libnginx-mod-stream strace:strace
 	go run ./integration/bench -rounds $(or $(ROUNDS),9) -seconds $(or $(SECONDS),2) $(if $(RUN),-only $(RUN)) $(if $(PROXIES),-proxies $(PROXIES)) $(if $(HAPROXY),-haproxy $(HAPROXY))
 
 .PHONY: lint

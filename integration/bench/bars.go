@@ -67,30 +67,47 @@ func (b *bench) ratioBars() (bars []bar) {
 		}{
 			{"CPU short", workShort, perUnit, 0.92, false},
 			{"CPU short512", workShortMany, perUnit, 0.90, false},
+			{"CPU late", workLate, perUnit, 1.00, false},
 			{"CPU short+log", workShortLog, perUnit, 1.00, false},
 			{"p50 short", workShort, median50, 1.00, false},
 			{"p99 short", workShort, tail99, 1.00, false},
+			{"p50 paced", workPaced, median50, 1.00, false},
+			{"p99 paced", workPaced, tail99, 1.00, false},
 			{"connections per second", workShort, perSecond, 1.05, true},
 			{"CPU rtt", workRTT, perUnit, 0.95, false},
 			{"p99 rtt+bulk", workRTTBulk, tail99, 1.00, false},
+			{"p99 short+bulk", workShortBulk, tail99, 0.50, false},
 		} {
 			bars = append(bars, bar{w.name + " to " + variants[peer].title, w.work, w.bar, w.least, b.ratio(row{"", w.work, w.value}, peer)})
 		}
 	}
 	cpu := func(work string) row { return row{"", work, perUnit} }
 	return append(bars,
+		bar{"CPU short in layer4", workShort, 1.05, false, b.ofLayer4(cpu(workShort))},
 		bar{"CPU down to splice", workDown, 0.75, false, b.ratio(cpu(workDown), "splice")},
 		bar{"CPU up to splice", workUp, 0.75, false, b.ratio(cpu(workUp), "splice")},
 		bar{"idle bytes to haproxy", workIdle, 0.20, false, b.ratio(row{"", workIdle, count(countMemory)}, "haproxy")})
 }
 
-// ownBars are those that no other proxy has a part in.
+// ownBars are those that no other proxy has a part in, but for the last.
 func (b *bench) ownBars() []bar {
 	own := func(work string, value func(sample) float64) middle {
 		return middleOf(b.values(row{"", work, value}, "ours"))
 	}
+	above := func(own, other float64) float64 { return own - other }
+	half := float64(len(b.hello) / 2)
 	return []bar{
 		{"two threads", workTwo, 1.7, true, own(workTwo, times)},
+		{"longest heartbeat in a flood, ms", workFlood, 50, false, own(workFlood, func(s sample) float64 { return longest(s) / 1000 })},
+		{"system calls", workCalls, 15, false, own(workCalls, count(allCalls))},
+		{"objects", workAllocs, 6, false, own(workAllocs, count(countObjects))},
+		{"bytes allocated", workAllocs, 800, false, own(workAllocs, count(countBytes))},
 		{"idle descriptors", workIdle, 2, false, own(workIdle, count(countDescriptors))},
+		{"bytes of a silent client", workSilent, 2048, false, own(workSilent, count(countMemory))},
+		{"bytes of half a hello", workHalf, half + 1024, false, own(workHalf, count(countMemory))},
+		{steps[0].name, workMore, 500, false, own(workMore, count(steps[0].name))},
+		{steps[1].name, workMore, 500, false, own(workMore, count(steps[1].name))},
+		{steps[2].name, workMore, 500, false, own(workMore, count(steps[2].name))},
+		{"MiB at rest over caddy-l4", workRest, 2, false, b.paired(row{"", workRest, count(countAnonymous)}, "caddy-l4", above)},
 	}
 }

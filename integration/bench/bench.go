@@ -36,7 +36,8 @@ type bench struct {
 	dir         string
 	programs    map[string]string
 	nginxModule string
-	limit       int // of connections through one proxy
+	far         *far // nil: there is none
+	limit       int  // of connections through one proxy
 	idleCount   int
 	cores       cores
 	hello       []byte
@@ -87,7 +88,27 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if err := b.cores.pinSelf(); err != nil {
 		return err
 	}
+	if err := b.prepareFar(ctx); err != nil {
+		return err
+	}
 	return ctx.Err()
+}
+
+// prepareFar makes the servers that answer late possible, or leaves out what needs them.
+func (b *bench) prepareFar(ctx context.Context) (err error) {
+	isLate := func(name string) bool { return works[name].mode.late }
+	if !slices.ContainsFunc(b.options.works, isLate) {
+		return nil
+	}
+	if os.Getenv(insideEnv) != "" {
+		b.far, err = b.openFar(ctx)
+		return err
+	}
+	b.options.works = slices.DeleteFunc(b.options.works, isLate)
+	if len(b.options.works) == 0 {
+		return errors.New("the workload needs network namespaces: run it as root")
+	}
+	return nil
 }
 
 // build makes the programs that are wanted and not given.
@@ -124,7 +145,7 @@ func build(ctx context.Context, o *options, dir string) error {
 func (b *bench) findPrograms(ctx context.Context) error {
 	o := &b.options
 	b.programs = map[string]string{"ours": o.ours, "stock": o.stock}
-	for program, name := range map[string]string{"haproxy": "haproxy", "newest": o.newest, "nginx": "nginx"} {
+	for program, name := range map[string]string{"haproxy": "haproxy", "newest": o.newest, "nginx": "nginx", "strace": "strace"} {
 		if path, err := exec.LookPath(name); err == nil {
 			b.programs[program] = path
 		}
@@ -166,7 +187,7 @@ func (b *bench) close() {
 func (b *bench) load(p *proxy) *load {
 	return &load{
 		hello: b.hello, proxy: p, server: p.server, stopped: &b.stopped,
-		lasting: time.Duration(b.options.seconds) * time.Second, many: b.idleCount,
+		lasting: time.Duration(b.options.seconds) * time.Second, many: b.idleCount, strace: b.programs["strace"],
 	}
 }
 

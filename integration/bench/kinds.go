@@ -13,6 +13,7 @@ import (
 // A mode is how a proxy is set up for a workload, beside what is common to all.
 type mode struct {
 	log    bool // each connection is logged
+	late   bool // the server is behind a link, see farServer
 	two    bool // two cores and two threads
 	silent bool // clients that send nothing, or not all, may stay
 	admin  bool // Caddy's admin endpoint is on
@@ -65,11 +66,13 @@ var variants = map[string]variant{
 	"splice":   {"haproxy splice", "haproxy", haproxyConfig("maxpipes 256", "option splice-auto\n\toption splice-request\n\toption splice-response"), haproxyArgs},
 	"nginx":    {"nginx", "nginx", nginxConfig, nginxArgs},
 	"caddy-l4": {"caddy-l4", "stock", stockConfig, caddyArgs},
-	"ours":     {"ours", "ours", oursConfig, caddyArgs},
+	// ours listens itself; layer4 is the same as a handler in a route of caddy-l4.
+	"ours":   {"ours", "ours", oursConfig, caddyArgs},
+	"layer4": {"ours in layer4", "ours", layer4Config, caddyArgs},
 }
 
 // Columns are the order of the variants in tables.
-var columns = []string{"haproxy", "newest", "splice", "nginx", "caddy-l4", "ours"}
+var columns = []string{"haproxy", "newest", "splice", "nginx", "caddy-l4", "ours", "layer4"}
 
 func caddyArgs(config, _ string) []string {
 	return []string{"run", "--adapter", "caddyfile", "--config", config}
@@ -100,12 +103,38 @@ func fill(template string, s setup) string {
 	).Replace(template)
 }
 
+// oursConfig is a frontend that listens itself.
 func oursConfig(s setup) string {
+	return common(s, `
+		frontend tls {
+			bind LISTEN
+			inspect_delay INSPECT
+			use_backend web sni NAME
+		}`, "")
+}
+
+// layer4Config is the same frontend as a handler of caddy-l4.
+func layer4Config(s setup) string {
+	return common(s, "", `
+	layer4 {
+		durable/LISTEN {
+			route {
+				passthrough {
+					inspect_delay INSPECT
+					use_backend web sni NAME
+				}
+			}
+		}
+	}`)
+}
+
+// common is a configuration of ours, with what its two forms have in the app and beside it.
+func common(s setup, inApp, beside string) string {
 	sessions := ""
 	if s.log {
 		sessions = `
 	log sessions {
-		include layer4.handlers.passthrough
+		include layer4.handlers.passthrough passthrough.frontend
 		output file LOGTO {
 			roll_disabled
 		}
@@ -116,9 +145,9 @@ func oursConfig(s setup) string {
 	admin ADMIN
 	persist_config off
 	log default {
-		exclude layer4.handlers.passthrough
+		exclude layer4.handlers.passthrough passthrough.frontend
 	}`+sessions+`
-	passthrough {
+	passthrough {`+inApp+`
 		backend web {
 			server s1 SERVER
 			timeouts {
@@ -126,17 +155,7 @@ func oursConfig(s setup) string {
 				server 1m
 			}
 		}
-	}
-	layer4 {
-		durable/LISTEN {
-			route {
-				passthrough {
-					inspect_delay INSPECT
-					use_backend web sni NAME
-				}
-			}
-		}
-	}
+	}`+beside+`
 }
 `, s)
 }

@@ -31,6 +31,7 @@ type load struct {
 	server  *server
 	lasting time.Duration
 	many    int          // connections, where many are opened
+	strace  string       // the program, if it is there
 	stopped *atomic.Bool // the user wants to leave
 }
 

@@ -27,6 +27,9 @@ func (b *bench) machine(ctx context.Context) string {
 	if !b.cores.pinned {
 		parts = append(parts, "nothing pinned")
 	}
+	if b.far != nil {
+		parts = append(parts, "late servers: "+b.far.how)
+	}
 	parts = append(parts, b.goVersions()...)
 	for _, program := range []string{"haproxy", "newest", "nginx"} {
 		if path := b.programs[program]; path != "" {

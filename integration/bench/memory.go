@@ -17,7 +17,19 @@ const (
 	countDescriptors = "descriptors each"
 	countBefore      = "MiB of private memory before"
 	countAfter       = "MiB of private memory with all of them"
+	countResident    = "MiB resident"
+	countAnonymous   = "MiB that are not of files"
 )
+
+// steps are between which numbers of sessions the memory of one more is measured.
+var steps = []struct {
+	from, to int
+	name     string
+}{
+	{500, 1500, "bytes more at 1000"},
+	{3500, 4500, "bytes more at 4000"},
+	{7500, 8500, "bytes more at 8000"},
+}
 
 // idle opens connections to a proxy that nothing else has used, and tells what each of
 // them holds while it is silent. A heap that the warm-up has left room in takes
@@ -28,6 +40,26 @@ func (l *load) idle(ctx context.Context) (sample, error) {
 
 func (l *load) dialIdle(ctx context.Context) (net.Conn, error) {
 	return l.dial(ctx, helloOf(l.hello, kindIdle), make([]byte, answerSize), serverLife)
+}
+
+// parked is clients that have sent a part of their hello, and wait.
+func parked(part float64) func(*load, context.Context) (sample, error) {
+	return func(l *load, ctx context.Context) (sample, error) {
+		sent := helloOf(l.hello, kindIdle)
+		sent = sent[:int(part*float64(len(sent)))]
+		return l.held(ctx, func() (net.Conn, error) {
+			dialer := net.Dialer{Timeout: patience, KeepAlive: -1}
+			conn, err := dialer.DialContext(ctx, "tcp4", l.proxy.addr)
+			if err != nil || len(sent) == 0 {
+				return conn, err
+			}
+			if _, err := conn.Write(sent); err != nil {
+				conn.Close()
+				return nil, err
+			}
+			return conn, nil
+		})
+	}
 }
 
 // held opens many connections, and tells what each of them holds.
@@ -56,6 +88,51 @@ func (l *load) held(ctx context.Context, dial func() (net.Conn, error)) (sample,
 		s.counts[countDescriptors] = float64(after.descriptors-before.descriptors) / float64(s.units)
 	}
 	return s, nil
+}
+
+// more tells what one more idle session takes where there are some already.
+func (l *load) more(ctx context.Context) (sample, error) {
+	s := sample{counts: map[string]float64{}}
+	if _, err := l.warm(ctx, &s); err != nil {
+		return s, err
+	}
+	var open []net.Conn
+	defer func() { closeConns(open) }()
+	at := func(n int) (memory int, err error) {
+		if open, err = l.openTo(ctx, open, n, func() (net.Conn, error) { return l.dialIdle(ctx) }, &s); err != nil {
+			return 0, err
+		}
+		if err := rest(ctx, idleRest); err != nil {
+			return 0, err
+		}
+		held, err := l.proxy.holds()
+		return held.memory, err
+	}
+	for _, step := range steps {
+		before, err := at(step.from)
+		if err != nil {
+			return s, err
+		}
+		after, err := at(step.to)
+		if err != nil {
+			return s, err
+		}
+		s.counts[step.name] = float64(after-before) / float64(step.to-step.from)
+	}
+	s.units = len(open)
+	return s, nil
+}
+
+// atRest tells what a proxy takes that has nothing to do.
+func (l *load) atRest(ctx context.Context) (sample, error) {
+	if err := rest(ctx, idleRest); err != nil {
+		return sample{}, err
+	}
+	held, err := l.proxy.holds()
+	return sample{counts: map[string]float64{
+		countResident:  float64(held.resident) / mebibyte,
+		countAnonymous: float64(held.anonymous) / mebibyte,
+	}}, err
 }
 
 // openTo opens connections until there are n. A proxy that refuses many would take

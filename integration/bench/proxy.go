@@ -51,7 +51,12 @@ func (b *bench) start(ctx context.Context, name string, m mode) (*proxy, error) 
 	}
 	s := setup{mode: m, dir: dir, module: b.nginxModule, limit: b.limit}
 	p := &proxy{name: name, exited: make(chan struct{}), output: filepath.Join(dir, "output"), threads: s.threads()}
-	if p.server, err = listenOn(ctx, "127.0.0.1"); err != nil {
+	if m.late {
+		p.server, err = b.far.listen(ctx)
+	} else {
+		p.server, err = listenOn(ctx, "127.0.0.1")
+	}
+	if err != nil {
 		return nil, err
 	}
 	s.server = p.server.addr.String()

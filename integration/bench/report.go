@@ -5,7 +5,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -82,12 +84,18 @@ func countsOf(work string, names ...string) []row {
 
 // Tables in their order.
 func (b *bench) tables() []table {
-	units := []string{workShort, workShortMany, workShortLog, workRTT, workDown, workUp}
-	timed := append(slices.Clone(units), workRTTBulk)
-	rates := append(rowsOf(perSecond, timed...),
-		row{"MiB to the client beside round trips", workRTTBulk, beside})
-	peers := []string{"haproxy", "newest", "splice", "nginx"}
-	memory := countsOf(workIdle, countMemory, countDescriptors, countBefore, countAfter)
+	units := []string{workShort, workShortMany, workLate, workShortLog, workPaced, workRTT, workDown, workUp}
+	timed := append(slices.Clone(units), workRTTBulk, workShortBulk, workFlood)
+	rates := append(rowsOf(perSecond, timed[:len(timed)-1]...),
+		row{"MiB to the client beside round trips", workRTTBulk, beside},
+		row{"MiB to the client beside short connections", workShortBulk, beside},
+		row{"connections beside heartbeats", workFlood, count("connections per second")})
+	peers := []string{"haproxy", "newest", "splice", "nginx", "layer4"}
+	memory := slices.Concat(
+		countsOf(workIdle, countMemory, countDescriptors, countBefore, countAfter),
+		countsOf(workMore, steps[0].name, steps[1].name, steps[2].name),
+		countsOf(workSilent, countMemory, countDescriptors), countsOf(workHalf, countMemory, countDescriptors),
+		countsOf(workRest, countResident, countAnonymous))
 	two := []row{
 		{"CPU of each connection, us", workTwo, perUnit},
 		{"cores that the proxy kept busy", workTwo, busy},
@@ -97,12 +105,38 @@ func (b *bench) tables() []table {
 		{"CPU, us", rowsOf(perUnit, units...), peers, false},
 		{"p50, us", rowsOf(median50, timed...), peers, false},
 		{"p99, us", rowsOf(tail99, timed...), peers, false},
-		{"longest, us", rowsOf(longest, workRTTBulk), peers, false},
+		{"longest, us", rowsOf(longest, workRTTBulk, workShortBulk, workFlood), peers, false},
 		{"per second", rates, peers, false},
 		{"two threads on two cores", two, nil, false},
 		{"memory", memory, []string{"haproxy", "newest", "caddy-l4"}, false},
+		{"system calls of a short connection", b.callRows(), nil, false},
+		{"allocated for a short connection, log on", countsOf(workAllocs, countObjects, countBytes), nil, false},
 		{"errors, sum", rowsOf(failures, workNames()...), nil, true},
 	}
+}
+
+// callRows are the system calls that any proxy makes more often than at 2 connections of
+// 100, and the sum of all.
+func (b *bench) callRows() []row {
+	most := map[string]float64{}
+	for key, s := range b.results {
+		if key.work != workCalls {
+			continue
+		}
+		for name, n := range s.counts {
+			most[name] = max(most[name], n)
+		}
+	}
+	names := slices.SortedFunc(maps.Keys(most), func(a, o string) int {
+		return cmp.Or(cmp.Compare(most[o], most[a]), strings.Compare(a, o))
+	})
+	var rows []row
+	for _, name := range names {
+		if most[name] >= 0.02 {
+			rows = append(rows, row{name, workCalls, func(s sample) float64 { return s.counts[name] }})
+		}
+	}
+	return rows
 }
 
 // report prints the tables: medians over rounds.
@@ -121,6 +155,10 @@ func (b *bench) report() string {
 			head = append(head, variants[name].title)
 		}
 		for _, peer := range t.peers {
+			if peer == "layer4" {
+				head = append(head, "layer4/ours")
+				continue
+			}
 			head = append(head, "ours/"+strings.TrimPrefix(variants[peer].title, "haproxy "))
 		}
 		line(&out, head)
@@ -146,11 +184,14 @@ func (b *bench) cells(t table, r row) []string {
 		cells = append(cells, b.cell(r, name, t.sum))
 	}
 	for _, peer := range t.peers {
-		if !compares(r, peer) {
+		switch {
+		case !compares(r, peer):
 			cells = append(cells, "")
-			continue
+		case peer == "layer4":
+			cells = append(cells, b.ofLayer4(r).ratio())
+		default:
+			cells = append(cells, b.ratio(r, peer).ratio())
 		}
-		cells = append(cells, b.ratio(r, peer).ratio())
 	}
 	return cells
 }
@@ -189,6 +230,11 @@ func (b *bench) values(r row, name string) (values []float64) {
 		}
 	}
 	return values
+}
+
+// ofLayer4 is what the form of layer4 is in proportion to the other one.
+func (b *bench) ofLayer4(r row) middle {
+	return b.paired(r, "layer4", func(own, layer4 float64) float64 { return layer4 / own })
 }
 
 // ratio is of the rounds that have both.

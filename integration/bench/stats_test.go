@@ -5,6 +5,7 @@
 package main
 
 import (
+	"maps"
 	"math"
 	"testing"
 )
@@ -51,6 +52,22 @@ func TestVerdict(t *testing.T) {
 		if got := c.bar.verdict(); got != c.want {
 			t.Errorf("%+v: %s, expected %s", c.bar, got, c.want)
 		}
+	}
+}
+
+func TestPerConnection(t *testing.T) {
+	got, err := perConnection(`% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 61.20    0.020000           4       400           read
+ 38.80    0.010000           4       200        90 connect
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.030000           4       600        90 total
+`, 100)
+	if want := map[string]float64{"read": 4, "connect": 2, allCalls: 6}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, %v: expected %v", got, err, want)
+	}
+	if _, err := perConnection("", 100); err == nil {
+		t.Error("nothing counted is no error")
 	}
 }
 

@@ -19,6 +19,13 @@ const (
 	idleRest     = 3 * time.Second
 	afterWarmUp  = 500 * time.Millisecond
 	fewRounds    = 3
+
+	pacedRate    = 2000 // connections per second that leave the proxy's core mostly free
+	besideRate   = 500  // connections per second beside bulk
+	floodRate    = 5000
+	floodClients = 128
+	beats        = 1000 // sessions that have a round trip each beatEvery
+	beatEvery    = time.Second
 )
 
 // A workload is a row, or some rows.
@@ -38,26 +45,46 @@ type workload struct {
 const (
 	workShort     = "short"
 	workShortMany = "short512"
+	workLate      = "late"
 	workShortLog  = "short+log"
+	workPaced     = "paced"
 	workTwo       = "two"
 	workRTT       = "rtt"
 	workDown      = "down"
 	workUp        = "up"
 	workRTTBulk   = "rtt+bulk"
+	workShortBulk = "short+bulk"
+	workFlood     = "flood"
 	workIdle      = "idle"
+	workMore      = "more"
+	workSilent    = "silent"
+	workHalf      = "half"
+	workRest      = "rest"
+	workCalls     = "calls"
+	workAllocs    = "allocs"
 )
 
 // Workloads in their order.
 var workloads = []workload{
 	{name: workShort, title: "short connection (1.5 KB hello), 32 clients", run: closedLoop(shortClients)},
 	{name: workShortMany, title: "short connection, 512 clients", run: closedLoop(manyClients)},
+	{name: workLate, title: "short connection, servers that answer late", mode: mode{late: true}, run: closedLoop(shortClients)},
 	{name: workShortLog, title: "short connection, log on", mode: mode{log: true}, skips: notLogging, run: closedLoop(shortClients)},
+	{name: workPaced, title: "short connection, 2000 per second", run: (*load).workPaced},
 	{name: workTwo, title: "short connection, two threads on two cores", mode: mode{two: true}, base: &mode{}, run: closedLoop(shortClients)},
 	{name: workRTT, title: "1 KiB round trip", run: onConnections(kindRTT, rttClients, answerSize, (*client).roundTrips)},
 	{name: workDown, title: "MiB to the client", run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
 	{name: workUp, title: "MiB to the server", run: onConnections(kindUp, bulkClients, bulkSize, (*client).upload)},
 	{name: workRTTBulk, title: "1 KiB round trip beside bulk", run: (*load).workMixed},
+	{name: workShortBulk, title: "short connection beside bulk", run: (*load).workShortBulk},
+	{name: workFlood, title: "heartbeat of 1000 sessions beside 5000 connections per second", run: (*load).workFlood},
 	{name: workIdle, title: "idle session", fresh: true, few: true, run: (*load).idle},
+	{name: workMore, title: "one more idle session", fresh: true, few: true, run: (*load).more},
+	{name: workSilent, title: "client that has sent nothing", mode: mode{silent: true}, fresh: true, few: true, run: parked(0)},
+	{name: workHalf, title: "client that has sent half of its hello", mode: mode{silent: true}, fresh: true, few: true, run: parked(0.5)},
+	{name: workRest, title: "process at rest", fresh: true, few: true, run: (*load).atRest},
+	{name: workCalls, title: "system calls of a short connection", fresh: true, few: true, run: (*load).calls},
+	{name: workAllocs, title: "allocations of a short connection", mode: mode{log: true, admin: true}, fresh: true, few: true, skips: notOurs, run: (*load).allocations},
 }
 
 // works are the workloads by name.
@@ -80,6 +107,8 @@ func workNames() (names []string) {
 func notLogging(v variant) bool {
 	return !v.isHAProxy() && v.program != "ours" || v.title == "haproxy splice"
 }
+
+func notOurs(v variant) bool { return v.program != "ours" }
 
 // closedLoop is so many clients, each of which makes one short connection after another.
 func closedLoop(clients int) func(*load, context.Context) (sample, error) {
