@@ -13,9 +13,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
-	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -28,16 +27,18 @@ const folder = "scenarios"
 // atOnce is how many scenarios run at the same time: they wait most of theirs.
 const atOnce = 8
 
+// slots are taken by those that do.
+var slots = make(chan struct{}, atOnce)
+
 // built is our program.
 var built = programs.Caddy{Flags: []string{"-race"}}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		if err := parallel.Value.Set(strconv.Itoa(atOnce)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(2)
-		}
+	// Tests that wait for the others must not keep these from running.
+	if err := flag.Set("test.parallel", "10000"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
 	}
 	code := m.Run()
 	built.Remove()
@@ -53,20 +54,29 @@ func hasIPv6() bool {
 	return err == nil
 }
 
-// tries is how often a scenario is run in which something is wrong: the machine may
-// have been busy. Where more than times were wrong, that is for few scenarios.
+// again is how often a scenario in which something is wrong is run again, alone, when the
+// others are done: the machine may have been busy. If in ours more than times were wrong,
+// that is for few scenarios.
 const (
-	tries  = 3
-	excuse = 4
+	again  = 3
+	excuse = 6
 )
 
 func TestScenarios(t *testing.T) {
 	judge, ours := findHAProxy(t), findOurs(t)
 	ours.branch = judge.version.String()
-	var excused atomic.Int64
+	var (
+		excused atomic.Int64
+		first   sync.WaitGroup // runs of scenarios
+		alone   sync.Mutex
+	)
 	for _, name := range scenarioNames(t, folder) {
 		t.Run(name, func(t *testing.T) {
+			first.Add(1) // before any of them runs
 			t.Parallel()
+			leave := sync.OnceFunc(func() { <-slots; first.Done() })
+			slots <- struct{}{}
+			defer leave()
 			s := readScenario(t, folder, name)
 			if strings.Contains(s.config, "[::") && !hasIPv6() {
 				t.Skip("no IPv6 here")
@@ -75,18 +85,22 @@ func TestScenarios(t *testing.T) {
 				s.isRefused(t, judge, ours)
 				return
 			}
-			for try := 1; ; try++ {
-				r := compare(s, judge, ours)
-				switch {
-				case r.ok():
-					t.Log(r)
-				case try < tries && (r.onlyTimes() || excused.Add(1) <= excuse):
-					t.Logf("once more:\n%v", r)
-					continue
-				default:
-					t.Error(r)
+			r := compare(s, judge, ours)
+			leave()
+			for range again {
+				if r.ok() || !r.onlyTimes() && excused.Add(1) > excuse {
+					break
 				}
-				return
+				first.Wait()
+				t.Logf("once more:\n%v", r)
+				alone.Lock()
+				r = compare(s, judge, ours)
+				alone.Unlock()
+			}
+			if r.ok() {
+				t.Log(r)
+			} else {
+				t.Error(r)
 			}
 		})
 	}

@@ -17,7 +17,7 @@ type report struct {
 	unlike   map[string]bool // clients with which the programs were expected to differ
 	alike    int             // lines in the log that are, beside those that the script looks at
 	wrong    int             // rows with a fault
-	times    int             // of these, those with nothing wrong but the time
+	times    int             // of these, those with nothing wrong in ours but the time
 	broken   []string        // errors of the rig or of a program
 	printed  [2]string
 }
@@ -34,7 +34,7 @@ type row struct {
 // ok reports whether nothing is wrong.
 func (r *report) ok() bool { return r.wrong == 0 && len(r.broken) == 0 }
 
-// onlyTimes reports whether nothing is wrong but times.
+// onlyTimes reports whether nothing is wrong in ours but times.
 func (r *report) onlyTimes() bool { return r.wrong == r.times && len(r.broken) == 0 }
 
 // compare runs a scenario in both programs at the same time.
@@ -110,7 +110,7 @@ func (r *report) step(st *step, of version, theirs, ours outcome) {
 		fault, time := o.misses(want[i])
 		if fault != "" {
 			faults = append(faults, r.names[i]+" "+fault)
-			onlyTime = onlyTime && time
+			onlyTime = onlyTime && (time || i == 0)
 		}
 	}
 	r.add(line, seen, strings.Join(faults, "; "), onlyTime)
