@@ -101,11 +101,12 @@ func start(o options) error {
 	if err := build(ctx, &o, dir); err != nil {
 		return err
 	}
-	if !canIsolate() {
-		say("no network namespace without root: nothing is measured of servers that answer late")
-		return run(ctx, o)
+	err = runInside(ctx, o)
+	if !errors.Is(err, errNoNamespace) {
+		return err
 	}
-	return runInside(ctx, o)
+	say("%v: nothing is measured of servers that answer late", err)
+	return run(ctx, o)
 }
 
 func run(ctx context.Context, o options) error {

@@ -40,8 +40,9 @@ const (
 	reuse     = "/proc/sys/net/ipv4/tcp_tw_reuse"
 )
 
-// canIsolate reports whether this process may make namespaces.
-func canIsolate() bool { return os.Geteuid() == 0 }
+// errNoNamespace says that this process may not make namespaces: mostly since it is not
+// root.
+var errNoNamespace = errors.New("no network namespace")
 
 // runInside runs this program again, in network and mount namespaces of its own, which
 // end with it.
@@ -50,9 +51,10 @@ func runInside(ctx context.Context, o options) error {
 	command := exec.Command("/proc/self/exe", args...) //nolint:gosec,noctx // itself; it ends by the same signals
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	command.Env = append(os.Environ(), insideEnv+"=1")
-	command.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGTERM}
+	// A group of its own: an interrupt from the terminal is to reach it once, from here.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Unshareflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGTERM}
 	if err := command.Start(); err != nil {
-		return fmt.Errorf("starting in a network namespace: %w", err)
+		return fmt.Errorf("%w: %w", errNoNamespace, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = command.Process.Signal(syscall.SIGTERM) }) // it may have ended
 	defer stop()
