@@ -120,12 +120,12 @@ func TestBrokenBuilds(t *testing.T) {
 		faults         []string
 	}{
 		"a rule inverted": {
-			"modules/frontend/route.go", "verdict == sample.Pass", "verdict != sample.Pass",
+			"modules/frontend/router.go", "verdict == sample.Pass", "verdict != sample.Pass",
 			"inspection/two-segments",
 			[]string{"here should have been A", "B after"},
 		},
 		"no delay": {
-			"modules/frontend/admit.go", "due = time.Now().Add(delay)", "due = time.Now()",
+			"modules/frontend/rules.go", "due = time.Now().Add(delay)", "due = time.Now()",
 			"inspection/silence",
 			[]string{"here came too early"},
 		},

@@ -10,9 +10,6 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
 
-// reasonExit is what the log says of connections that the end of the process has cut.
-const reasonExit = "the process ends"
-
 // present are the connections of the process, whatever configuration they came by.
 var present = crowd{early: make(map[*connection]struct{})}
 
@@ -109,7 +106,7 @@ func (p *crowd) cut() {
 		c.kill()
 	}
 	for _, s := range sessions {
-		s.End(reasonExit)
+		s.End(errExit.Error())
 	}
 }
 

@@ -15,7 +15,57 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
+
+// dial connects to the server of a claim.
+func (c *connection) dial(k *claim) *ending {
+	s := k.server
+	c.stage = tcplog.KilledConnect
+	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
+	c.record.Server, c.record.Address = s.Name, s.Address
+	conn, err := c.dialServer(k.Backend, s, relay.DialOptions{
+		Timeout:   max(0, time.Duration(k.Backend.Timeouts.Connect)),
+		KeepAlive: c.terms.options.Patient(),
+		Client:    c.Conn,
+		Cancel:    c.gone,
+		Slow:      k.client.begin,
+	})
+	if err != nil {
+		end, by := connectEnd(err)
+		return &ending{end: end, by: by, err: err, unserved: true}
+	}
+	k.conn = conn
+	return nil
+}
+
+// outcomeOf returns what a failed attempt says of the server: nothing, where it did not
+// come to the server.
+func outcomeOf(end tcplog.End) pool.Outcome {
+	switch end {
+	case tcplog.Unresolved, tcplog.NoResources:
+		return pool.NotTried
+	default:
+		return pool.ConnectFailed
+	}
+}
+
+// connectEnd returns how a connection ends that could not be made, and by whom.
+func connectEnd(err error) (tcplog.End, relay.Side) {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errNoAddress):
+		return tcplog.NoAddress, relay.Proxy
+	case isUnresolved(err):
+		return tcplog.Unresolved, relay.Proxy
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return tcplog.ConnectTimeout, relay.Server
+	case relay.IsShortage(err):
+		return tcplog.NoResources, relay.Proxy
+	default:
+		return tcplog.ConnectFailed, relay.Server
+	}
+}
 
 // dialServer connects, and sends the hello as soon as it is connected.
 func (c *connection) dialServer(b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
@@ -52,10 +102,7 @@ func (c *connection) localPort() int {
 
 // dialFilled connects to an address that depends on the connection.
 func (c *connection) dialFilled(b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
-	if asksHello(s.Address) && !c.input.tried {
-		_ = c.attempt() // that the client has gone will be noticed soon enough
-		c.noteHello()
-	}
+	c.readForTemplate(s.Address)
 	network, template := balancer.SplitAddress(s.Address)
 	address, err := balancer.FillAddress(template, c.matching().Replacer())
 	if err != nil {

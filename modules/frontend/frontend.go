@@ -94,8 +94,59 @@ func (f *Frontend) ServeRouted(cx *layer4.Connection) { f.serve(ofRoute(cx)) }
 
 func (f *Frontend) serve(from client) {
 	c := newConnection(f, from)
-	defer c.end()
-	c.serve()
+	defer c.recovered()
+	if end := c.walk(); end != nil {
+		c.end(end)
+	}
+}
+
+// walk is the way of a connection, station by station; nil: it has become a session.
+func (c *connection) walk() *ending {
+	if end := c.screen(); end != nil { // rules about addresses, before anything is read
+		return end
+	}
+	if end := c.inspect(); end != nil { // the hello, or what the rules of content ask for
+		return end
+	}
+	backend, end := c.route()
+	if end != nil {
+		return end
+	}
+	unserved := c.pass(backend)
+	if unserved == nil || !unserved.unserved {
+		return unserved
+	}
+	standIn, end := c.refuse(NoServer, unserved)
+	if standIn == nil {
+		return end
+	}
+	if standIn != backend {
+		unserved = c.pass(standIn)
+	}
+	if unserved != nil && unserved.unserved {
+		unserved.alert = alertInternalError
+	}
+	return unserved
+}
+
+// pass has the connection served by a backend.
+func (c *connection) pass(b *balancer.Backend) *ending {
+	c.enter(b)
+	if end := c.admitTo(b); end != nil { // rules of the backend
+		return end
+	}
+	if b.Site != "" {
+		return c.toSite(b)
+	}
+	server, end := c.assigned(b)
+	if end != nil {
+		return end
+	}
+	k, end := c.acquire(b, server) // and dial, as often as it takes
+	if end != nil {
+		return end
+	}
+	return c.relay(k)
 }
 
 // relayOptions are a backend's timeouts, and in place of those about the client

@@ -20,6 +20,7 @@ import (
 type response struct {
 	net.Conn
 	c    *connection // nil once the rules have decided
+	s    *session
 	held []byte
 
 	mu    sync.Mutex
@@ -29,11 +30,11 @@ type response struct {
 
 // hold puts the rules for the response, if there are any, between the server and the
 // session.
-func (c *connection) hold() net.Conn {
+func (c *connection) hold(k *claim) net.Conn {
 	if c.backend == nil || c.backend.Response == nil || len(c.backend.Response.Rules) == 0 {
-		return c.server
+		return k.conn
 	}
-	return &response{Conn: c.server, c: c}
+	return &response{Conn: k.conn, c: c, s: k.session}
 }
 
 // Socket is the connection itself; see relay.Session.Start.
@@ -129,12 +130,11 @@ func (r *response) decided() {
 
 // refuse ends the session: nothing of the response reaches the client.
 func (r *response) refuse(by *content.Rule) error {
-	s := r.c.session
-	s.refused.Store(true)
+	r.s.refused.Store(true)
 	if by.Action == "reset" {
 		relay.Abort(r.Conn)
 	}
-	s.End(by.Called("response"))
+	r.s.End(by.Called("response"))
 	return net.ErrClosed
 }
 

@@ -20,9 +20,9 @@ func responding(t *testing.T, rules string) (r *response, server net.Conn) {
 	near, _ := net.Pipe()
 	ours, server := net.Pipe()
 	t.Cleanup(func() { near.Close(); ours.Close(); server.Close() })
-	c := &connection{f: f, client: client{Conn: near}, session: &session{lease: new(pool.Lease)}, server: ours}
+	c := &connection{f: f, client: client{Conn: near}, claim: &claim{session: &session{lease: new(pool.Lease)}, conn: ours}}
 	c.backend = app.Backends["b"]
-	return c.hold().(*response), server
+	return c.hold(c.claim).(*response), server
 }
 
 func TestHeldResponse(t *testing.T) {
@@ -53,7 +53,7 @@ func TestRefusedResponse(t *testing.T) {
 	r, server := responding(t, `{"inspect_delay": "1m", "rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "res.len", "values": ["gt", "2"]}]}]}]}]}`)
 	go func() { _, _ = server.Write([]byte("421")) }()
 	got, err := io.ReadAll(r)
-	if err == nil || len(got) > 0 || !r.c.session.refused.Load() {
+	if err == nil || len(got) > 0 || !r.s.refused.Load() {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -63,8 +63,8 @@ func TestNoResponseRules(t *testing.T) {
 	server, other := net.Pipe()
 	defer server.Close()
 	defer other.Close()
-	c := &connection{backend: app.Backends["b"], server: server}
-	if c.hold() != server {
+	c := &connection{backend: app.Backends["b"]}
+	if c.hold(&claim{conn: server}) != server {
 		t.Error("a session without rules is held")
 	}
 }

@@ -3,89 +3,48 @@
 package frontend
 
 import (
-	"slices"
+	"errors"
+	"fmt"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// Route sends the connections that its condition takes to a backend, or ends them.
-type Route struct {
-	Name      string // in errors
-	Condition content.Condition
-	Target    Target
+var errNoRoute = errors.New("no rule matches and there is no default backend")
 
-	number int         // in the router, from 1
-	table  names.Table // of a map that the router's table does not hold
-}
-
-// Questions are those of the condition and of the backend's name.
-func (r *Route) Questions() []sample.Question {
-	all := r.Condition.Questions()
-	if r.Target.format != nil {
-		all = append(all, r.Target.format.Questions()...)
+// route picks the backend by what has been read. It waits for nothing.
+func (c *connection) route() (*balancer.Backend, *ending) {
+	if why, none := reasonOf[c.record.Outcome]; none && c.f.Content == nil {
+		return c.refuse(why, &ending{end: tcplog.Refused, by: relay.Proxy, err: c.hello.Err()})
 	}
-	return all
-}
-
-// match says whether the rule takes the connection, and with which of its
-// backends.
-func (r *Route) match(v *content.View) (place int, matched bool, err error) {
-	if r.Target.isMap {
-		name, ok := serverName(v)
-		if !ok {
-			return 0, false, nil
+	c.noteHello()
+	backend, by, err := c.f.Router.Route(c.look(true))
+	switch {
+	case err != nil:
+		return nil, failed(err)
+	case by != nil:
+		verb := by.Target.verb
+		return nil, &ending{
+			end: tcplog.Refused, by: relay.Proxy, err: fmt.Errorf("rule %d: %s", by.number, verb),
+			verb: verb, alert: alertAccessDenied,
 		}
-		to, listed := r.table.Lookup(name)
-		if !listed {
-			return 0, false, nil
-		}
-		place = to.Value
+	case backend == nil:
+		return c.refuse(NoMatch, &ending{end: tcplog.NoBackend, by: relay.Proxy, err: errNoRoute})
 	}
-	verdict, err := r.Condition.Match(v)
-	return place, verdict == sample.Pass, err
+	return backend, nil
 }
 
-// names are the server names that the rule consists of, and the places of their
-// backends; ok is false where it looks at anything else.
-func (r *Route) names() (entries []entry, ok bool) {
-	if r.Target.isMap {
-		return r.Target.entries, r.matchesUnasked()
+// refuse does what is configured for a connection that has no server: it returns the
+// backend that the connection is to go to, or how it ends.
+func (c *connection) refuse(why Reason, end *ending) (*balancer.Backend, *ending) {
+	a := c.f.Actions[why]
+	if a.Verb == UseBackend {
+		return a.Backend, nil
 	}
-	if r.Condition.Unless {
-		return nil, false
+	if end.err == nil {
+		end.err = fmt.Errorf("on %s: %s", why, a.Verb)
 	}
-	for _, set := range r.Condition.Sets {
-		if set.ACL != nil || len(set.Others) > 0 || set.Hello == nil || !set.Hello.NamesOnly() {
-			return nil, false
-		}
-		patterns, _ := set.Hello.Names()
-		for _, pattern := range patterns {
-			entries = append(entries, entry{pattern: pattern})
-		}
-	}
-	return entries, len(r.Condition.Sets) > 0
-}
-
-// matchesAll reports whether the matchers let every hello through.
-func (r *Route) matchesAll() bool {
-	return r.Condition.Always() || !r.Condition.Unless && slices.ContainsFunc(r.Condition.Sets, anyHello)
-}
-
-// matchesUnasked reports whether they do so before any of them could fail.
-func (r *Route) matchesUnasked() bool {
-	sets := r.Condition.Sets
-	return len(sets) == 0 || !r.Condition.Unless && anyHello(sets[0])
-}
-
-// anyHello reports whether the set lets every hello through.
-func anyHello(s content.Set) bool {
-	return s.ACL == nil && len(s.Others) == 0 && (s.Hello == nil || s.Hello.Empty())
-}
-
-// needsRequest reports whether what the client sends has a part in where the
-// rule leads.
-func (r *Route) needsRequest() bool {
-	return r.Condition.NeedsRequest() || r.Target.needRequest()
+	end.verb, end.alert = a.Verb, alerts[why]
+	return nil, end
 }

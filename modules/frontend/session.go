@@ -56,12 +56,12 @@ func (f *Frontend) termsFor(b *balancer.Backend) *terms {
 var epoch = time.Now()
 
 // begin takes from a connection what the session needs.
-func (s *session) begin(c *connection) {
+func (s *session) begin(c *connection, lease *pool.Lease) {
 	r := c.record
-	if r.Address == c.lease.Server.Address {
+	if r.Address == lease.Server.Address {
 		r.Address = "" // it is known from there
 	}
-	s.terms, s.lease, s.began, s.packed = c.terms, c.lease, c.accepted.Sub(epoch), r.Pack()
+	s.terms, s.lease, s.began, s.packed = c.terms, lease, c.accepted.Sub(epoch), r.Pack()
 }
 
 // record is that of the connection before it became a session.
@@ -87,27 +87,39 @@ func (s *session) Ended(result relay.Result) {
 		present.end(s)
 	}()
 	s.beconn.Add(-1)
-	outcome, record := pool.Served, s.record()
-	record.Relayed(result)
+	outcome, record, end := pool.Served, s.record(), relayed(result)
+	record.In, record.Out = result.In, result.Out
 	switch {
 	case s.refused.Load():
-		record.End = tcplog.ResponseRefused
+		end.end = tcplog.ResponseRefused
 	case result.Cause == relay.Ended:
-		noteCut(&record, s.lease.Cut())
+		if cut := cutBy(s.lease.Cut()); cut != nil {
+			end.end, end.by = cut.end, cut.by
+		}
 	case result.Cause == relay.Reset && result.By == relay.Server && !s.answered:
 		outcome = pool.BrokenEarly
 	}
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
-	ended(s.log, s.lease, outcome, &record, epoch.Add(s.began))
+	s.lease.Release(outcome)
+	end.conclude(&record, s.lease.Server, epoch.Add(s.began), s.log)
 }
 
-// ended gives back the lease, if there is one, and logs the connection.
-func ended(log *tcplog.Log, lease *pool.Lease, outcome pool.Outcome, r *tcplog.Record, began time.Time) {
-	if lease != nil {
-		lease.Release(outcome)
-		r.SrvConn = lease.Server.Sessions()
+// relay makes a connection a session, which has all that is the connection's, and passes
+// the hello on, then everything else. Where the session can do without this goroutine,
+// that is not waited for.
+func (c *connection) relay(k *claim) *ending {
+	s := k.session
+	s.begin(c, k.lease)
+	if !present.stay(c, s) {
+		<-c.gone // or soon will be
+		return &ending{end: tcplog.Killed, by: relay.Proxy, err: errExit}
 	}
-	r.ActConn = int64(present.left())
-	r.Duration = time.Since(began)
-	log.Write(r)
+	c.over = true
+	k.give().OnCut(func(pool.Cut) { s.End("") })
+	run := s.Start(c.Conn, c.hold(k), c.hello.Bytes(), &s.options, s)
+	c.forget()
+	if run != nil {
+		run()
+	}
+	return nil
 }

@@ -18,21 +18,20 @@ import (
 const shuttingDown = time.Second
 
 // toSite hands the connection to the http server of a backend, and waits until it
-// has ended there. False means that there is no such server.
-func (c *connection) toSite(b *balancer.Backend) bool {
+// has ended there.
+func (c *connection) toSite(b *balancer.Backend) *ending {
 	c.stage = tcplog.KilledConnect
 	c.record.Server, c.record.Address = "", inprocess.Network+"/"+b.Site
 	v := newVisit(c.Conn, bytes.Clone(c.hello.Bytes()))
-	c.forget()
 	for {
 		closed, err := inprocess.Deliver(b.Site, v, c.gone)
 		switch {
 		case errors.Is(err, inprocess.ErrGone):
-			return true
-		case err != nil:
-			c.record.End, c.record.EndedBy, c.record.Error = tcplog.NoServer, relay.Proxy, err.Error()
-			return false
+			return &ending{end: tcplog.KilledConnect, by: relay.Proxy}
+		case err != nil: // the hello has been given back where another server had the connection
+			return &ending{end: tcplog.NoServer, by: relay.Proxy, err: err, unserved: c.hello != nil}
 		}
+		c.forget()
 		c.stage, c.record.Queue, c.record.Connect = tcplog.Killed, 0, 0
 		<-v.closed
 		if !v.untouched || !closesSoon(closed) || c.whyGone() != nil {
@@ -41,9 +40,11 @@ func (c *connection) toSite(b *balancer.Backend) bool {
 		v = v.again() // the server of the next configuration has it from its beginning
 	}
 	_ = c.Conn.Close()
-	c.broken = true // nothing can be said to the client any more
-	c.record.Relayed(v.result())
-	return true
+	result := v.result()
+	c.record.In, c.record.Out = result.In, result.Out
+	end := relayed(result)
+	end.told = true // nothing can be said to the client any more
+	return &end
 }
 
 // closesSoon waits for a listener to close.

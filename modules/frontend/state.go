@@ -160,12 +160,12 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	if strings.HasPrefix(fetch, "fc_") {
 		return tcpInfo(c.Conn, fetch)
 	}
-	if s := c.session; s != nil && s.lease != nil {
+	if k := c.claim; k != nil && k.session.lease != nil {
 		switch fetch {
 		case "srv_name":
-			return sample.Text(s.lease.Server.Name), true
+			return sample.Text(k.session.lease.Server.Name), true
 		case "srv_id":
-			return sample.Number(int64(s.lease.Server.ID)), true
+			return sample.Number(int64(k.session.lease.Server.ID)), true
 		}
 	}
 	b := c.backend

@@ -109,15 +109,22 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// Where no site listens the connection is refused.
+// Where no site listens, on says what becomes of the connection.
 func TestSiteThatIsNot(t *testing.T) {
-	client, logged, done := visited(t, "nowhere", parsed(t, `{"default_backend": "web", "content": {}, "on": {"no_server": "close"}}`))
-	if got, err := io.ReadAll(client); err != nil || len(got) > 0 {
-		t.Errorf("got %q, %v", got, err)
-	}
-	<-done
-	if fields := onlyLine(t, logged).ContextMap(); fields["termination"] != "SC" || fields["error"] != "passthrough/nowhere: no http server of the configuration listens there" {
-		t.Errorf("logged as %v", fields)
+	const noSite = "passthrough/nowhere: no http server of the configuration listens there"
+	for name, config := range map[string]string{
+		"closed":   `{"default_backend": "web", "content": {}, "on": {"no_server": "close"}}`,
+		"rejected": `{"default_backend": "web", "content": {}}`,
+		"the same": `{"default_backend": "web", "content": {}, "on": {"no_server": "default"}}`,
+	} {
+		client, logged, done := visited(t, "nowhere", parsed(t, config))
+		if got, err := io.ReadAll(client); err != nil || len(got) > 0 {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+		<-done
+		if fields := onlyLine(t, logged).ContextMap(); fields["termination"] != "SC" || fields["error"] != noSite {
+			t.Errorf("%s: logged as %v", name, fields)
+		}
 	}
 }
 

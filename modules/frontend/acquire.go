@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// claim is what a connection has of a backend on its way to a session, and the one owner
+// of the lease until the session has it.
+type claim struct {
+	balancer.Attempts
+	client presence
+
+	session *session     // what the connection will become
+	lease   *pool.Lease  // nil: none, or given away
+	server  *pool.Server // of the last lease; nil: there was none
+	conn    net.Conn     // to the server; nil: it is not connected to
+}
+
+// take owns a lease.
+func (k *claim) take(l *pool.Lease) { k.lease, k.server = l, l.Server }
+
+// give hands the lease over.
+func (k *claim) give() *pool.Lease {
+	l := k.lease
+	k.lease = nil
+	return l
+}
+
+// release gives back what there is of a server.
+func (k *claim) release(o pool.Outcome) {
+	if k.conn != nil {
+		_ = k.conn.Close()
+		k.conn = nil
+	}
+	if l := k.give(); l != nil {
+		l.Release(o)
+	}
+}
+
+// drop gives back what the end of a connection finds, and returns the last server.
+func (k *claim) drop() *pool.Server {
+	if k == nil {
+		return nil
+	}
+	k.release(pool.Served)
+	return k.server
+}
+
+// Pause waits until d is over or the client has left.
+func (k *claim) Pause(d time.Duration) {
+	k.client.begin()
+	select {
+	case <-time.After(d):
+	case <-k.client.c.gone:
+	}
+}
+
+// acquire takes a server of b and connects to it, and tries again as the backend allows.
+// The server is the one to begin with; empty: the policy's.
+func (c *connection) acquire(b *balancer.Backend, server string) (*claim, *ending) {
+	k := &claim{session: new(session)}
+	k.Backend, k.Pauser = b, k
+	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
+	k.Request.Into = &k.session.first
+	k.Request.Source, k.Request.Connection = mapped(c.Conn, c.look(true).Source.Addr()), c
+	k.client.Context, k.client.c, k.client.untilFin = context.Background(), c, b.AbortOnClose
+	c.claim, c.presence, c.stage = k, &k.client, tcplog.KilledQueue
+	c.record.Server, c.record.Address = "", ""
+	c.record.Retries, c.record.Redispatched = 0, false
+	end := c.attempts(k)
+	k.client.end()
+	c.presence = nil
+	if gone := c.whyGone(); gone != nil {
+		end = c.abandon(k, gone)
+	}
+	return k, end
+}
+
+// attempts makes attempts until one succeeds, or no more are to be made, or the client is
+// not to be served any more.
+func (c *connection) attempts(k *claim) *ending {
+	began := time.Now()
+	lease, err := k.Acquire(&k.client)
+	for err == nil {
+		k.take(lease)
+		c.noteQueue(&k.Request.Queued)
+		if c.whyGone() != nil {
+			return nil
+		}
+		end := c.dial(k)
+		switch {
+		case end == nil:
+			lease.Reached()
+			c.record.Connect = time.Since(began) - c.record.Queue
+			return nil
+		case c.whyGone() != nil:
+			return nil
+		}
+		failure := balancer.Failure{Outcome: outcomeOf(end.end), TimedOut: end.end == tcplog.ConnectTimeout}
+		if over := c.again(k, end, failure.Outcome); over != nil {
+			return over
+		}
+		lease, err = k.Next(&k.client, k.give(), failure)
+	}
+	c.noteQueue(&k.Request.Queued)
+	return c.notServed(err, &k.Request.Queued)
+}
+
+// again says whether a connection whose attempt has failed is over. Then the lease has been
+// given back.
+func (c *connection) again(k *claim, end *ending, o pool.Outcome) *ending {
+	if cut := cutBy(k.lease.Cut()); cut != nil {
+		cut.err = end.err
+		k.release(pool.ConnectFailed)
+		return cut
+	}
+	if end.end == tcplog.NoAddress { // another attempt cannot mend it
+		k.release(pool.NotTried)
+		return end
+	}
+	err := k.Retry()
+	if err == nil {
+		c.record.Retries = k.Retries
+		return nil
+	}
+	if errors.Is(err, balancer.ErrNoBudget) {
+		end.err = fmt.Errorf("%w; %w", end.err, err)
+	}
+	k.release(o)
+	return end
+}
+
+// abandon gives up a connection that nobody waits for any more, and what it has of a
+// server.
+func (c *connection) abandon(k *claim, why error) *ending {
+	k.release(pool.NotTried)
+	c.noteQueue(&k.Request.Queued)
+	end := tcplog.ClientLeftConnect
+	if c.stage != tcplog.KilledConnect {
+		end = tcplog.ClientLeftQueue
+		c.noteWaitedFor(&k.Request.Queued)
+	}
+	if errors.Is(why, errClientReset) {
+		end = tcplog.ClientReset
+	}
+	return &ending{end: end, by: relay.Client, err: why}
+}
+
+// notServed returns the ending of a connection that no server was to be had for.
+func (c *connection) notServed(err error, q *pool.Queued) *ending {
+	end := tcplog.NoServer
+	switch {
+	case errors.Is(err, pool.ErrQueueTimeout):
+		end = tcplog.QueueTimeout
+	case errors.Is(err, pool.ErrQueueFull):
+		end = tcplog.QueueFull
+	}
+	if end != tcplog.NoServer {
+		c.noteWaitedFor(q)
+	}
+	return &ending{end: end, by: relay.Proxy, err: err, unserved: true}
+}
+
+// noteQueue notes for the log where the connection has had to wait.
+func (c *connection) noteQueue(q *pool.Queued) {
+	c.record.Queue, c.record.ServerQueue, c.record.BackendQueue = q.Time, q.Server, q.Backend
+	c.record.Redispatched = c.record.Redispatched || q.Moved
+}
+
+// noteWaitedFor notes the server that the connection has waited for last, if it was
+// one.
+func (c *connection) noteWaitedFor(q *pool.Queued) {
+	c.record.Server, c.record.Address = "", ""
+	if q.For != nil {
+		c.record.Server, c.record.Address = q.For.Name, q.For.Address
+	}
+}
+
+// Placeholders fills in a template for a policy.
+func (c *connection) Placeholders(template string) string {
+	c.readForTemplate(template)
+	return c.matching().Replacer().ReplaceAll(template, "")
+}
+
+// readForTemplate reads what the client has sent, if a template asks for it.
+func (c *connection) readForTemplate(template string) {
+	if asksHello(template) {
+		_ = c.readForBackend() // that the client has gone will be noticed soon enough
+	}
+}
+
+// Sample computes an expression for a policy. What the client has sent is on its
+// way to the server then, as in HAProxy.
+func (c *connection) Sample(e *sample.Expression) (sample.Value, bool) {
+	in := c.look(true).Input
+	in.Hello = nil
+	v, verdict := e.Eval(&in)
+	return v, verdict == sample.Pass
+}

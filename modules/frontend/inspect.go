@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
+)
+
+// fullBuffer is how much rules see of what is no ClientHello: what HAProxy's
+// buffer has room for (tune.bufsize less tune.maxrewrite). A hello may have
+// max_hello.
+const fullBuffer = 16384 - 1024
+
+// reading is how far a connection has been read from for rules.
+type reading struct {
+	tried    bool      // it has been looked for bytes
+	expired  bool      // a delay was over
+	finished bool      // the client has closed its direction
+	active   time.Time // when the client last sent something; zero: never
+}
+
+// inspect waits for what the routes are to look at: a hello, or with content what its
+// rules ask for.
+func (c *connection) inspect() *ending {
+	if c.f.Content == nil {
+		return c.inspected(c.awaitHello())
+	}
+	c.takeReadAhead()
+	if end := c.admit(c.f.Content, true); end != nil {
+		return end
+	}
+	if c.f.Router.needsRequest() {
+		return c.readOnce(nil)
+	}
+	return nil
+}
+
+// inspected takes the outcome of waiting for a hello and nothing else. What is no hello
+// is for route to judge.
+func (c *connection) inspected(outcome clienthello.Outcome) *ending {
+	c.input.tried, c.record.Uninspected = true, false
+	c.record.Outcome, c.record.HelloWait = outcome, time.Since(c.accepted)
+	if outcome == clienthello.ClientLeft {
+		return &ending{end: tcplog.ClientLeft, by: relay.Client}
+	}
+	return nil
+}
+
+// awaitHello reads until there is a verdict, the delay is over or the client has
+// gone.
+func (c *connection) awaitHello() clienthello.Outcome {
+	deadline := c.accepted.Add(c.f.InspectDelay)
+	if err := c.SetReadDeadline(deadline); err != nil {
+		return c.hello.Leave()
+	}
+	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
+	for c.hello.Outcome() == clienthello.Pending {
+		n, err := c.Read(c.hello.Space())
+		switch outcome := c.hello.Commit(n); {
+		case outcome != clienthello.Pending || err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return c.hello.Expire()
+		default:
+			return c.hello.Leave()
+		}
+	}
+	c.takeReadAhead()
+	return c.hello.Outcome()
+}
+
+// takeReadAhead takes what matchers of the route have read: it belongs to the
+// server, too.
+func (c *connection) takeReadAhead() {
+	for rest := c.readAhead(); len(rest) > 0; rest = c.readAhead() {
+		p := make([]byte, len(rest))
+		n, _ := c.Read(p)
+		c.hello.Feed(p[:n])
+		c.view = nil // it holds less
+	}
+}
+
+// noteHello notes for the log what has been found out.
+func (c *connection) noteHello() {
+	switch c.record.Outcome = c.hello.Outcome(); {
+	case c.record.Outcome != clienthello.Pending:
+	case c.input.finished:
+		c.record.Outcome = clienthello.ClientLeft
+	case c.input.expired:
+		c.record.Outcome = clienthello.Timeout
+	}
+	c.record.Uninspected = !c.input.tried
+	if hello := c.hello.Hello(); hello != nil && c.record.Version == 0 {
+		c.record.Hello(hello)
+	}
+	c.record.HelloWait = time.Since(c.accepted)
+}
+
+// full reports whether rules see as much as they ever will.
+func (c *connection) full() bool {
+	return c.hello.Outcome() != clienthello.Pending && len(c.hello.Bytes()) >= fullBuffer
+}
+
+// room is where the next bytes go: not more than rules may see, once that is
+// known.
+func (c *connection) room() []byte {
+	space := c.hello.Space()
+	if c.hello.Outcome() == clienthello.Pending {
+		return space
+	}
+	return space[:min(len(space), max(1, fullBuffer-len(c.hello.Bytes())))]
+}
+
+// received takes bytes that were read into room.
+func (c *connection) received(n int) {
+	if n <= 0 {
+		return
+	}
+	c.hello.Commit(n)
+	c.input.active = time.Now()
+	c.view = nil // it holds less
+}
+
+// readOnce takes what the client has sent until now, without waiting for it, once
+// in the connection's life. The rules are those that ask; nil: something else does.
+func (c *connection) readOnce(rules *content.Config) *ending {
+	if c.input.tried {
+		return nil
+	}
+	c.input.tried = true
+	if c.presence != nil { // it may wait for something to read
+		c.presence.end()
+	}
+	for !c.full() {
+		room := c.room()
+		n, err := readNow(c.Conn, room)
+		c.received(n)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded): // there is nothing
+			return nil
+		case errors.Is(err, io.EOF):
+			c.input.finished = true
+			return nil
+		case err != nil:
+			return c.left(rules, tcplog.ClientLeft, err)
+		case n < len(room):
+			return nil
+		}
+	}
+	return nil
+}
+
+// await waits for more from the client that rules ask for, for the end of the delay, or
+// for the client's timeout, which ends the connection.
+func (c *connection) await(rules *content.Config, due time.Time) (expired bool, end *ending) {
+	deadline, silent := due, false
+	if quiet := c.silence(); !quiet.IsZero() && quiet.Before(due) {
+		deadline, silent = quiet, true
+	}
+	if err := c.SetReadDeadline(deadline); err != nil {
+		return false, c.left(rules, tcplog.ClientLeft, err)
+	}
+	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
+	n, err := c.Read(c.room())
+	c.received(n)
+	switch {
+	case err == nil || n > 0: // an error comes again
+	case errors.Is(err, io.EOF):
+		c.input.finished = true
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		return false, c.left(rules, tcplog.ClientLeft, err)
+	case silent:
+		return false, c.left(rules, tcplog.ClientTimeoutHello, nil)
+	default:
+		c.input.expired = true
+		return true, nil
+	}
+	return false, nil
+}
+
+// silence is when the frontend's timeout for the client is over; zero where
+// there is none.
+func (c *connection) silence() time.Time {
+	timeout := c.f.TimeoutClient
+	if timeout <= 0 {
+		return time.Time{}
+	}
+	if c.input.active.IsZero() {
+		return c.accepted.Add(timeout)
+	}
+	return c.input.active.Add(timeout)
+}
