@@ -135,7 +135,7 @@ func TestBrokenBuilds(t *testing.T) {
 			[]string{"here came too early"},
 		},
 		"the hello is lost": {
-			"modules/frontend/dial.go", "err == nil {\n\t\treturn relay.Dial(to, o, c.hello.Bytes())", "err == nil {\n\t\treturn relay.Dial(to, o, make([]byte, len(c.hello.Bytes())))",
+			"modules/frontend/dial.go", "relay.Dial(d.at, o, hello)", "relay.Dial(d.at, o, make([]byte, len(hello)))",
 			"inspection/two-segments",
 			[]string{"sent 1505 bytes, A got 1505, not the same"},
 		},

@@ -24,18 +24,23 @@ func (c *connection) dial(k *claim) *ending {
 	c.stage = tcplog.KilledConnect
 	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
 	c.record.Server, c.record.Address = s.Name, s.Address
-	conn, err := c.dialServer(k.Backend, s, relay.DialOptions{
-		Timeout:   max(0, time.Duration(k.Backend.Timeouts.Connect)),
-		KeepAlive: c.terms.options.Patient(),
-		Client:    c.Conn,
-		Cancel:    c.gone,
-		Slow:      k.client.begin,
-	})
+	to, err := c.destination(k.Backend, s)
+	if to.filled != "" {
+		c.record.Address = to.filled
+	}
+	if err == nil {
+		k.conn, err = to.dial(relay.DialOptions{
+			Timeout:   max(0, time.Duration(k.Backend.Timeouts.Connect)),
+			KeepAlive: c.terms.options.Patient(),
+			Client:    c.Conn,
+			Cancel:    c.gone,
+			Slow:      k.client.begin,
+		}, c.hello.Bytes())
+	}
 	if err != nil {
 		end, by := connectEnd(err)
 		return &ending{end: end, by: by, err: err, unserved: true}
 	}
-	k.conn = conn
 	return nil
 }
 
@@ -67,29 +72,43 @@ func connectEnd(err error) (tcplog.End, relay.Side) {
 	}
 }
 
-// dialServer connects, and sends the hello as soon as it is connected.
-func (c *connection) dialServer(b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
-	if to, err := netip.ParseAddrPort(s.Address); err == nil {
-		return relay.Dial(to, o, c.hello.Bytes())
+// destination is where a server is, with what depends on the connection filled in: an
+// address, a Unix socket, or a host whose addresses are to be looked up.
+type destination struct {
+	at   netip.AddrPort // valid: that is all
+	path string         // of a Unix socket; empty: it is none
+
+	network, address, prefer string // of a host
+	among                    *resolve.Resolver
+	refused                  func(netip.AddrPort) error // nil: no address is
+
+	filled string // the address, where it depends on the connection
+	chosen bool   // by what the client says
+}
+
+// destination returns where a server is. It waits for nothing.
+func (c *connection) destination(b *balancer.Backend, s *pool.Server) (d destination, err error) {
+	if at, err := netip.ParseAddrPort(s.Address); err == nil {
+		return destination{at: at}, nil
 	}
 	if balancer.IsTemplate(s.Address) {
-		return c.dialFilled(b, s, o)
+		return c.chosen(b, s)
 	}
 	network, address := balancer.SplitAddress(s.Address)
 	if network == "unix" {
-		return relay.DialUnix(address, c.hello.Bytes())
+		return destination{path: address}, nil
 	}
 	if balancer.HasRelativePort(address) {
-		filled, err := balancer.FillPort(address, c.localPort())
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errNoAddress, err)
+		if address, err = balancer.FillPort(address, c.localPort()); err != nil {
+			return d, fmt.Errorf("%w: %w", errNoAddress, err)
 		}
-		address, c.record.Address = filled, filled
-		if to, err := netip.ParseAddrPort(address); err == nil {
-			return relay.Dial(to, o, c.hello.Bytes())
+		d.filled = address
+		if d.at, err = netip.ParseAddrPort(address); err == nil {
+			return d, nil
 		}
 	}
-	return c.dialHost(&hostname{network: network, address: address, prefer: s.ResolvePrefer, among: resolve.Servers}, o)
+	d.network, d.address, d.prefer, d.among = network, address, s.ResolvePrefer, resolve.Servers
+	return d, nil
 }
 
 // localPort is the port that the client came to; 0: it came to none.
@@ -100,30 +119,41 @@ func (c *connection) localPort() int {
 	return 0
 }
 
-// dialFilled connects to an address that depends on the connection.
-func (c *connection) dialFilled(b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
+// chosen returns where a server is whose address has placeholders of the connection.
+func (c *connection) chosen(b *balancer.Backend, s *pool.Server) (d destination, err error) {
 	c.readForTemplate(s.Address)
 	network, template := balancer.SplitAddress(s.Address)
 	address, err := balancer.FillAddress(template, c.matching().Replacer())
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoAddress, err)
+		return d, fmt.Errorf("%w: %w", errNoAddress, err)
 	}
-	c.record.Address = address
-	to := &hostname{network: network, address: address, prefer: s.ResolvePrefer, among: resolve.Servers}
+	d = destination{network: network, address: address, prefer: s.ResolvePrefer, among: resolve.Servers, filled: address, chosen: true}
 	if host, _, err := net.SplitHostPort(template); err != nil || balancer.IsTemplate(host) {
-		to.among = resolve.Clients
+		d.among = resolve.Clients
 	}
-	to.refused = func(a netip.AddrPort) error {
+	byClient := d.among == resolve.Clients
+	d.refused = func(a netip.AddrPort) error {
 		switch {
 		case leadsBack(a, c.LocalAddr()):
 			return fmt.Errorf("%s is this frontend", a)
-		case to.among == resolve.Clients && !b.AllowLocalAddresses && isLocal(a.Addr()):
+		case byClient && !b.AllowLocalAddresses && isLocal(a.Addr()):
 			return fmt.Errorf("%s is no address for a host that a client may choose, unless allow_local_addresses is set", a)
 		}
 		return nil
 	}
-	conn, err := c.dialHost(to, o)
-	if unresolved, ok := errors.AsType[*resolve.Error](err); ok && unresolved.NotFound() {
+	return d, nil
+}
+
+// dial connects, and sends the hello as soon as it is connected.
+func (d *destination) dial(o relay.DialOptions, hello []byte) (net.Conn, error) {
+	if d.at.IsValid() {
+		return relay.Dial(d.at, o, hello)
+	}
+	if d.path != "" {
+		return relay.DialUnix(d.path, hello)
+	}
+	conn, err := d.dialHost(o, hello)
+	if unresolved, ok := errors.AsType[*resolve.Error](err); ok && d.chosen && unresolved.NotFound() {
 		err = fmt.Errorf("%w: %w", errNoAddress, err)
 	}
 	return conn, err
@@ -133,36 +163,29 @@ func (c *connection) dialFilled(b *balancer.Backend, s *pool.Server, o relay.Dia
 // that leaves.
 const slowLookup = 20 * time.Millisecond
 
-// hostname is an address whose host is a name, or may be one.
-type hostname struct {
-	network, address, prefer string
-	among                    *resolve.Resolver
-	refused                  func(netip.AddrPort) error // nil: none is
-}
-
-// dialHost connects to one of the addresses of a name.
-func (c *connection) dialHost(h *hostname, o relay.DialOptions) (net.Conn, error) {
-	host, text, err := net.SplitHostPort(h.address)
+// dialHost connects to one of the addresses of a host.
+func (d *destination) dialHost(o relay.DialOptions, hello []byte) (net.Conn, error) {
+	host, text, err := net.SplitHostPort(d.address)
 	if err != nil {
-		return nil, fmt.Errorf("server address %q: %w", h.address, err)
+		return nil, fmt.Errorf("server address %q: %w", d.address, err)
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("server address %q: %w", h.address, err)
+		return nil, fmt.Errorf("server address %q: %w", d.address, err)
 	}
-	name := resolve.NewName(h.network, host, h.prefer)
+	name := resolve.NewName(d.network, host, d.prefer)
 	began := time.Now()
 	if o.Slow != nil { // a name that is known takes no time
 		defer time.AfterFunc(slowLookup, o.Slow).Stop()
 	}
-	answer, err := h.among.Lookup(name, o.Timeout, o.Cancel)
+	answer, err := d.among.Lookup(name, o.Timeout, o.Cancel)
 	if err != nil {
 		return nil, err
 	}
 	at := func(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, uint16(port)) }
-	if h.refused != nil {
+	if d.refused != nil {
 		for _, a := range answer.Addresses {
-			if err := h.refused(at(a)); err != nil {
+			if err := d.refused(at(a)); err != nil {
 				return nil, fmt.Errorf("%w: %w", errNoAddress, err)
 			}
 		}
@@ -173,7 +196,7 @@ func (c *connection) dialHost(h *hostname, o relay.DialOptions) (net.Conn, error
 	}
 	return answer.Connect(left, o.Cancel, func(to netip.Addr, within time.Duration) (net.Conn, error) {
 		o.Timeout = within
-		return relay.Dial(at(to), o, c.hello.Bytes())
+		return relay.Dial(at(to), o, hello)
 	})
 }
 

@@ -32,6 +32,15 @@ func dialing(t *testing.T, hello []byte) *connection {
 	return c
 }
 
+// dialled connects to where a server is.
+func dialled(c *connection, b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
+	to, err := c.destination(b, s)
+	if err != nil {
+		return nil, err
+	}
+	return to.dial(o, c.hello.Bytes())
+}
+
 // listening accepts connections at an address, and hands on what comes first.
 func listening(t *testing.T, network, address string) (at net.Addr, received chan string) {
 	t.Helper()
@@ -70,7 +79,7 @@ func TestEveryAddressIsDialledAlike(t *testing.T) {
 	raw := hellotest.Plain(hellotest.SNI("web.test")).Raw()
 	for _, address := range []string{at.String(), "web.test:" + port, "tcp4/web.test:" + port, "{l4.client_hello.sni}:" + port, "tcp4/{l4.client_hello.sni}:" + port, "unix/" + path} {
 		for _, patient := range []bool{false, true} {
-			conn, err := dialing(t, raw).dialServer(&balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second, KeepAlive: patient})
+			conn, err := dialled(dialing(t, raw), &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second, KeepAlive: patient})
 			if err != nil {
 				t.Fatalf("%s: %v", address, err)
 			}
@@ -124,7 +133,7 @@ func TestNoLookupPerConnection(t *testing.T) {
 	for _, address := range []string{"web.test:" + port, "{l4.client_hello.sni}:" + port} {
 		for range 20 {
 			c := dialing(t, hellotest.Plain(hellotest.SNI("web.test")).Raw())
-			conn, err := c.dialServer(&balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second})
+			conn, err := dialled(c, &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +155,7 @@ func TestSlowLookup(t *testing.T) {
 		return nil, nil
 	}))
 	leaves := func() { close(c.gone) }
-	_, err := c.dialServer(&balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: "web.test:1"}}, relay.DialOptions{Cancel: c.gone, Slow: sync.OnceFunc(leaves)})
+	_, err := dialled(c, &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: "web.test:1"}}, relay.DialOptions{Cancel: c.gone, Slow: sync.OnceFunc(leaves)})
 	if !errors.Is(err, net.ErrClosed) {
 		t.Errorf("%v, want net.ErrClosed", err)
 	}
@@ -172,7 +181,7 @@ func TestAddressesInTurn(t *testing.T) {
 		{"web.test:", "", sixth.String()},
 	} {
 		s := &pool.Server{ServerConfig: pool.ServerConfig{Address: c.address + port, ResolvePrefer: c.prefer}}
-		conn, err := dialing(t, hellotest.Plain().Raw()).dialServer(&balancer.Backend{AllowLocalAddresses: true}, s, relay.DialOptions{Timeout: time.Second})
+		conn, err := dialled(dialing(t, hellotest.Plain().Raw()), &balancer.Backend{AllowLocalAddresses: true}, s, relay.DialOptions{Timeout: time.Second})
 		if err != nil {
 			t.Errorf("%s %s: %v", c.address, c.prefer, err)
 			continue
