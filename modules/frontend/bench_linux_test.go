@@ -91,8 +91,8 @@ func benchmarkServe(b *testing.B, serve func(*Frontend, net.Conn)) {
 		"other": `{"servers": []}`,
 	})
 	lines := make(logged, 1)
-	f, _ := frontendTo(app, "other", Config{InspectDelay: time.Minute, MaxHello: 65536})
-	f.Logger = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), lines, zap.InfoLevel))
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), lines, zap.InfoLevel)
+	f, _ := frontendTo(app, "other", Config{InspectDelay: time.Minute, MaxHello: 65536, Logger: zap.New(core)})
 	if err := f.Router.names.Add("a.example.test", names.Target{}); err != nil {
 		b.Fatal(err)
 	}

@@ -59,10 +59,16 @@ var quiet = sync.OnceValues(func() (caddy.Context, error) {
 })
 
 // frontendTo returns a frontend that sends everything to one backend of app, with what
-// config adds, and its log.
+// config adds, and its log, unless config has another.
 func frontendTo(app *balancer.App, backend string, config Config) (*Frontend, *observer.ObservedLogs) {
 	core, logged := observer.New(zapcore.DebugLevel)
-	config.Name, config.App, config.Logger = "f", app, zap.New(core)
+	config.App = app
+	if config.Logger == nil {
+		config.Logger = zap.New(core)
+	}
+	if config.Name == "" {
+		config.Name = "f"
+	}
 	config.Router = &Router{Default: app.Backends[backend], Logger: config.Logger}
 	return New(config), logged
 }
