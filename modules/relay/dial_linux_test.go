@@ -53,8 +53,10 @@ func TestDialLate(t *testing.T) {
 	listening, at := fullBacklog(t)
 	var slow atomic.Int32
 	answers := make(chan struct{})
-	accepted := make(chan *Socket, 8)
+	accepted := make(chan *Socket, 16)
+	over := make(chan struct{})
 	go func() {
+		defer close(over)
 		<-answers
 		for {
 			switch c, err := Accept(uintptr(listening), nil); {
@@ -67,7 +69,12 @@ func TestDialLate(t *testing.T) {
 			}
 		}
 	}()
-	t.Cleanup(func() { _ = shutdown(listening, unix.SHUT_RDWR) })
+	t.Cleanup(func() {
+		_ = shutdown(listening, unix.SHUT_RDWR)
+		if slow.Load() > 0 {
+			<-over
+		}
+	})
 	conn, err := Dial(at, DialOptions{Timeout: time.Minute, Slow: func() {
 		slow.Add(1)
 		close(answers)

@@ -61,25 +61,37 @@ func oneSide(t *testing.T, kind string, of Side, sends func(c *net.TCPConn)) (se
 func TestEndLeavesWithTheLastBytes(t *testing.T) {
 	for _, of := range both {
 		t.Run(of.String(), func(t *testing.T) {
-			sender, taker, began, result := oneSide(t, "parked", of, func(c *net.TCPConn) {
-				send(t, c, "all that there is")
-				_ = c.CloseWrite()
-			})
-			receiveEnd(t, taker, "all that there is")
-			if n := segments(t, taker) - began; n != 1 {
-				t.Errorf("that came in %d segments, want one", n)
+			const tries = 3 // on a busy machine the kernel may send one again
+			var came uint32
+			for try := 0; try < tries && came != 1; try++ {
+				came = lastBytes(t, of)
 			}
-			send(t, taker, "the other side goes on")
-			receive(t, sender, "the other side goes on")
-			send(t, taker, ", and ends")
-			taker.Close()
-			receiveEnd(t, sender, ", and ends")
-			r := <-result
-			if want := [...][2]int64{{17, 32}, {32, 17}}[of]; r.Cause != Closed || r.By != of || r.In != want[Client] || r.Out != want[Server] {
-				t.Errorf("%+v, want closed by %v with %v", r, of, want)
+			if came != 1 {
+				t.Errorf("they came in %d segments, want one", came)
 			}
 		})
 	}
+}
+
+// lastBytes is one such session. It returns in how many segments they came.
+func lastBytes(t *testing.T, of Side) (came uint32) {
+	t.Helper()
+	sender, taker, began, result := oneSide(t, "parked", of, func(c *net.TCPConn) {
+		send(t, c, "all that there is")
+		_ = c.CloseWrite()
+	})
+	receiveEnd(t, taker, "all that there is")
+	came = segments(t, taker) - began
+	send(t, taker, "the other side goes on")
+	receive(t, sender, "the other side goes on")
+	send(t, taker, ", and ends")
+	taker.Close()
+	receiveEnd(t, sender, ", and ends")
+	r := <-result
+	if want := [...][2]int64{{17, 32}, {32, 17}}[of]; r.Cause != Closed || r.By != of || r.In != want[Client] || r.Out != want[Server] {
+		t.Errorf("%+v, want closed by %v with %v", r, of, want)
+	}
+	return came
 }
 
 // An urgent byte, which is not read, ends nothing.
