@@ -22,6 +22,7 @@ type claim struct {
 	balancer.Attempts
 	client presence
 
+	began   time.Time
 	session *session     // what the connection will become
 	lease   *pool.Lease  // nil: none, or given away
 	server  *pool.Server // of the last lease; nil: there was none
@@ -70,15 +71,8 @@ func (k *claim) Pause(d time.Duration) {
 // acquire takes a server of b and connects to it, and tries again as the backend allows.
 // The server is the one to begin with; empty: the policy's.
 func (c *connection) acquire(b *balancer.Backend, server string) (*claim, *ending) {
-	k := &claim{session: new(session)}
-	k.Backend, k.Pauser = b, k
-	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
-	k.Request.Into = &k.session.first
-	k.Request.Source, k.Request.Connection = mapped(c.Conn, c.look(true).Source.Addr()), c
-	k.client.Context, k.client.c, k.client.untilFin = context.Background(), c, b.AbortOnClose
-	c.claim, c.presence, c.stage = k, &k.client, tcplog.KilledQueue
-	c.record.Server, c.record.Address = "", ""
-	c.record.Retries, c.record.Redispatched = 0, false
+	k := c.claimOf(b, server)
+	c.presence = &k.client
 	end := c.attempts(k)
 	k.client.end()
 	c.presence = nil
@@ -88,10 +82,23 @@ func (c *connection) acquire(b *balancer.Backend, server string) (*claim, *endin
 	return k, end
 }
 
+// claimOf returns a claim that has nothing yet, and waits for nothing.
+func (c *connection) claimOf(b *balancer.Backend, server string) *claim {
+	k := &claim{began: time.Now(), session: new(session)}
+	k.Backend, k.Pauser = b, k
+	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
+	k.Request.Into = &k.session.first
+	k.Request.Source, k.Request.Connection = mapped(c.Conn, c.look(true).Source.Addr()), c
+	k.client.Context, k.client.c, k.client.untilFin = context.Background(), c, b.AbortOnClose
+	c.claim, c.stage = k, tcplog.KilledQueue
+	c.record.Server, c.record.Address = "", ""
+	c.record.Retries, c.record.Redispatched = 0, false
+	return k
+}
+
 // attempts makes attempts until one succeeds, or no more are to be made, or the client is
 // not to be served any more.
 func (c *connection) attempts(k *claim) *ending {
-	began := time.Now()
 	lease, err := k.Acquire(&k.client)
 	for err == nil {
 		k.take(lease)
@@ -100,12 +107,7 @@ func (c *connection) attempts(k *claim) *ending {
 			return nil
 		}
 		end := c.dial(k)
-		switch {
-		case end == nil:
-			lease.Reached()
-			c.record.Connect = time.Since(began) - c.record.Queue
-			return nil
-		case c.whyGone() != nil:
+		if end == nil || c.whyGone() != nil {
 			return nil
 		}
 		failure := balancer.Failure{Outcome: outcomeOf(end.end), TimedOut: end.end == tcplog.ConnectTimeout}

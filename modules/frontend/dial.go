@@ -37,10 +37,18 @@ func (c *connection) dial(k *claim) *ending {
 			Slow:      k.client.begin,
 		}, c.hello.Bytes())
 	}
+	return c.dialled(k, err)
+}
+
+// dialled takes the result of an attempt: the connection to the server is the claim's, or
+// there is an error.
+func (c *connection) dialled(k *claim, err error) *ending {
 	if err != nil {
 		end, by := connectEnd(err)
 		return &ending{end: end, by: by, err: err, unserved: true}
 	}
+	k.lease.Reached()
+	c.record.Connect = time.Since(k.began) - c.record.Queue
 	return nil
 }
 

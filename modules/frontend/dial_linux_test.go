@@ -32,8 +32,8 @@ func dialing(t *testing.T, hello []byte) *connection {
 	return c
 }
 
-// dialled connects to where a server is.
-func dialled(c *connection, b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
+// connectedTo connects to where a server is.
+func connectedTo(c *connection, b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
 	to, err := c.destination(b, s)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func TestEveryAddressIsDialledAlike(t *testing.T) {
 	raw := hellotest.Plain(hellotest.SNI("web.test")).Raw()
 	for _, address := range []string{at.String(), "web.test:" + port, "tcp4/web.test:" + port, "{l4.client_hello.sni}:" + port, "tcp4/{l4.client_hello.sni}:" + port, "unix/" + path} {
 		for _, patient := range []bool{false, true} {
-			conn, err := dialled(dialing(t, raw), &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second, KeepAlive: patient})
+			conn, err := connectedTo(dialing(t, raw), &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second, KeepAlive: patient})
 			if err != nil {
 				t.Fatalf("%s: %v", address, err)
 			}
@@ -133,7 +133,7 @@ func TestNoLookupPerConnection(t *testing.T) {
 	for _, address := range []string{"web.test:" + port, "{l4.client_hello.sni}:" + port} {
 		for range 20 {
 			c := dialing(t, hellotest.Plain(hellotest.SNI("web.test")).Raw())
-			conn, err := dialled(c, &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second})
+			conn, err := connectedTo(c, &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,7 +155,7 @@ func TestSlowLookup(t *testing.T) {
 		return nil, nil
 	}))
 	leaves := func() { close(c.gone) }
-	_, err := dialled(c, &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: "web.test:1"}}, relay.DialOptions{Cancel: c.gone, Slow: sync.OnceFunc(leaves)})
+	_, err := connectedTo(c, &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: "web.test:1"}}, relay.DialOptions{Cancel: c.gone, Slow: sync.OnceFunc(leaves)})
 	if !errors.Is(err, net.ErrClosed) {
 		t.Errorf("%v, want net.ErrClosed", err)
 	}
@@ -181,7 +181,7 @@ func TestAddressesInTurn(t *testing.T) {
 		{"web.test:", "", sixth.String()},
 	} {
 		s := &pool.Server{ServerConfig: pool.ServerConfig{Address: c.address + port, ResolvePrefer: c.prefer}}
-		conn, err := dialled(dialing(t, hellotest.Plain().Raw()), &balancer.Backend{AllowLocalAddresses: true}, s, relay.DialOptions{Timeout: time.Second})
+		conn, err := connectedTo(dialing(t, hellotest.Plain().Raw()), &balancer.Backend{AllowLocalAddresses: true}, s, relay.DialOptions{Timeout: time.Second})
 		if err != nil {
 			t.Errorf("%s %s: %v", c.address, c.prefer, err)
 			continue
