@@ -193,6 +193,7 @@ func (sh *shard) release(slot int32) {
 }
 
 const (
+	// EPOLLPRI: a read stops before urgent data, so that a short one is not the last.
 	whenIn  = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET
 	whenOut = unix.EPOLLOUT
 )

@@ -37,8 +37,8 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 		return
 	}
 	now, e, other := sh.now, &p.sides[of], &p.sides[1-of]
-	if ready&(unix.EPOLLIN|unix.EPOLLRDHUP|broke) != 0 {
-		e.readable, e.last = true, e.last || ready&(unix.EPOLLRDHUP|broke) != 0
+	if ready&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0 {
+		e.readable, e.last = true, e.last || ready&(unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0
 		// A read also stops before an urgent byte, and one of a Unix socket behind
 		// descriptors that are passed with the bytes.
 		e.complete = ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP && !e.unix

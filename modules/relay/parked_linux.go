@@ -43,7 +43,7 @@ type side struct {
 	fd      int32
 
 	readable bool // it may have more to read
-	last     bool // its end, or an error, is behind that
+	last     bool // its end, an error or urgent data is behind that
 	complete bool // all that comes from it has arrived: a read that is not full takes the rest
 	bulk     bool // there was much of it lately
 	fast     bool // and the other side has taken all of it

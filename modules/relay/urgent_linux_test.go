@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"errors"
+	"net"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// sendUrgent sends abcdef, and an urgent byte in the middle, which no proxy passes on.
+func sendUrgent(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Control(func(fd uintptr) {
+		for _, part := range []struct {
+			text  string
+			flags int
+		}{{"abc", 0}, {"!", unix.MSG_OOB}, {"def", 0}} {
+			err = errors.Join(err, unix.Sendto(int(fd), []byte(part.text), part.flags, nil))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A read stops before an urgent byte. What is behind it is passed on all the same, though the
+// shard is told once of all.
+func TestUrgentData(t *testing.T) {
+	c, client := tcpPair(t)
+	v, server := tcpPair(t)
+	sendUrgent(t, client)
+	result := run(t, "parked", new(Session), c, v, nil, Options{}).result
+	receive(t, server, "abcdef")
+	client.Close()
+	receiveEnd(t, server, "")
+	server.Close()
+	check(t, <-result, Client, Closed, 6, 0)
+}
