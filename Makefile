@@ -52,8 +52,9 @@ soak: ## Reload under load: a million connections, long sessions, and mixed load
 	SOAK=$(or $(SOAK),10m) go test -v -count=1 -timeout 0 -run 'TestReloadStorm|TestHeartbeats|TestSoak' ./integration
 
 .PHONY: simulate
-simulate: ## Run the long simulation of servers: 4096 seeds of 20,000 steps each (SEED=N: that one alone)
+simulate: ## Run the long simulations of servers and of arriving connections: 4096 seeds each (SEED=N: that one alone)
 	go test -v -count=1 -timeout 0 -run TestSimulation ./modules/pool -args -sim.seeds=4096 -sim.steps=20000 -sim.seed=$(or $(SEED),0)
+	go test -v -count=1 -timeout 0 -run TestArrivalSimulation ./modules/relay -args -sim.seeds=4096 -sim.steps=5000 -sim.seed=$(or $(SEED),0)
 
 # FULL=1 has the sizes that docs/security.md tells of, and takes about 15 minutes; RUN=silent picks attacks by name.
 .PHONY: attack

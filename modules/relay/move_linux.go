@@ -29,6 +29,10 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	defer s.mu.Unlock()
 	defer s.crashed(sh)
 	p := &s.parked
+	if p.early != nil {
+		s.happens(sh, of, ready)
+		return
+	}
 	if p.state == lingering {
 		s.lingers(sh, of, ready)
 		return

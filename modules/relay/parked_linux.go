@@ -18,17 +18,19 @@ type parked struct {
 	shard   *shard
 	slot    int32
 	state   state
-	first   Side  // that finished; Proxy: none
-	heard   bool  // the server has sent something
-	left    int32 // how much a lingering session had to deliver when it was last looked at
-	since   int64 // when a side began to take no more, or the session to linger
-	excused int64 // until when it is, though a time is over; 0: it is not
+	first   Side   // that finished; Proxy: none
+	heard   bool   // the server has sent something
+	left    int32  // how much a lingering session had to deliver when it was last looked at
+	since   int64  // when a side began to take no more, or the session to linger
+	excused int64  // until when it is, though a time is over; 0: it is not
+	early   *early // while the session arrives
 }
 
 type state uint8
 
 const (
 	notParked state = iota
+	arriving        // see Arrive
 	running
 	lingering // for what the kernel has not delivered to one side; the other is closed
 	over
@@ -62,7 +64,9 @@ type held struct {
 	rest []byte
 }
 
-func (p *parked) running() bool { return p.state == running || p.state == lingering }
+func (p *parked) running() bool {
+	return p.state == running || p.state == lingering || p.state == arriving
+}
 
 func (p *parked) counters() Counters {
 	c := Counters{In: p.sides[Client].sent.Load(), Out: p.sides[Server].sent.Load()}
@@ -217,6 +221,9 @@ func sentTo(server net.Conn) int {
 // follows does.
 func (s *Session) endParked(reason string) {
 	s.note(Result{By: Proxy, Cause: Ended, Reason: reason})
+	if e := s.parked.early; e != nil && e.busy {
+		return // what is busy with it sees that
+	}
 	s.finish(nil)
 }
 
@@ -233,6 +240,10 @@ func (s *Session) note(r Result) {
 func (s *Session) finish(sh *shard) {
 	p := &s.parked
 	p.state = over
+	if p.early != nil {
+		p.early.release()
+		p.early = nil
+	}
 	r := Result{By: p.first, Cause: Closed}
 	if s.wrong != nil {
 		r = *s.wrong

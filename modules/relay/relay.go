@@ -10,6 +10,8 @@
 // descriptors and one small record, without a goroutine, a buffer or a timer of
 // its own. What is little is read and written through one buffer for all; what
 // is much is spliced through pipes that are taken while bytes are in flight.
+// A session may begin with its client alone (Arrive): a shard then reads what the
+// client sends and connects to a server, as a Handler decides.
 // Connections of other kinds (TLS, another handler's), and those of other
 // systems, are copied through buffers, by two goroutines, with the same
 // behaviour. The package knows no Caddy, no TLS and no load balancing.

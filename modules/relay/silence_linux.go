@@ -11,6 +11,9 @@ import (
 // due is when check is to be called next; 0: never.
 func (s *Session) due() (first int64) {
 	p := &s.parked
+	if p.early != nil {
+		return p.early.comes()
+	}
 	if p.state == lingering {
 		return s.nextLook()
 	}
@@ -70,6 +73,12 @@ func (s *Session) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, now := &s.parked, clock()
+	if p.early != nil {
+		if !p.early.busy {
+			s.proceed(nil, now)
+		}
+		return
+	}
 	if p.state == lingering {
 		s.delivered(now)
 		return

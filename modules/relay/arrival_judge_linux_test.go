@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// settle looks whether all that can happen has happened: nothing waits for an event that has
+// been missed.
+func (m *arrivalSim) settle() {
+	for range 12 {
+		m.poll()
+		if m.relays {
+			m.clientReads()
+			m.serverReads(1 << 20)
+		}
+	}
+	over := m.until != 0 && time.Since(m.began) >= m.until
+	switch {
+	case m.crashes || m.closes:
+		if m.poll(); len(m.results) == 0 && !m.closes {
+			m.wrong("it has not ended")
+		}
+	case m.ended && len(m.results) == 0:
+		m.wrong("it does not end")
+	case m.ended || len(m.results) > 0 || m.clientClosed || m.server < 0 && m.relays:
+	case m.relays && (len(m.serverGot) != len(m.clientSent) || len(m.clientGot) != len(m.serverSent)):
+		m.wrong("the server has %d of %d bytes, the client %d of %d", len(m.serverGot), len(m.clientSent), len(m.clientGot), len(m.serverSent))
+	case m.relays && (m.clientFin && !m.ends["server"] || m.serverFin && !m.ends["client"]):
+		m.wrong("an end was not passed on: %v", m.ends)
+	case m.relays:
+	case m.did == Await && !over && m.clientFin && !m.finished:
+		m.wrong("the client has finished")
+	case m.did == Await && !over && len(m.hello) != len(m.clientSent):
+		m.wrong("%d of %d bytes were read", len(m.hello), len(m.clientSent))
+	case m.did == Connect && m.how == thereLater && m.padding == 0:
+		m.wrong("the server is there")
+	case m.did == Connect && m.untilFin && m.clientFin && m.left == 0 && time.Since(m.first) > slowConnect+4<<tickBits:
+		m.wrong("the client has left")
+	}
+}
+
+// finish has all leave in order, and looks whether all is as it should be.
+func (m *arrivalSim) finish() {
+	for range 200 {
+		if len(m.results) > 0 {
+			break
+		}
+		m.clientFinishes()
+		m.clientReads()
+		m.serverReads(1 << 20)
+		m.serverFinishes()
+		m.poll()
+		m.sleep(time.Second)
+		m.poll()
+	}
+	for range 100 { // what is left in the sockets
+		m.clientReads()
+		m.serverReads(1 << 20)
+	}
+	m.sleep(2 * time.Hour)
+	m.poll()
+	m.judge()
+	m.clientCloses()
+	m.serverCloses()
+}
+
+func (m *arrivalSim) judge() {
+	switch {
+	case len(m.results) != 1:
+		m.wrong("ended %d times: %+v", len(m.results), m.results)
+		return
+	case !bytes.HasPrefix(m.clientSent, m.serverGot):
+		m.wrong("the server got %d bytes that are not what the client sent", len(m.serverGot))
+	case m.relays && !bytes.HasPrefix(m.serverSent, m.clientGot):
+		m.wrong("the client got %d bytes that are not what the server sent", len(m.clientGot))
+	}
+	r := m.results[0]
+	var crash *PanicError
+	switch {
+	case m.crashes && !errors.As(r.Err, &crash) && !m.ended:
+		m.wrong("a panic ended as %+v", r)
+	case r.Cause == Ended && (!m.ended || r.By != Proxy || r.Reason != "drained"):
+		m.wrong("it was not ended from outside: %+v", r)
+	case r.Cause == Failed && !m.crashes:
+		m.wrong("failed: %v", r.Err)
+	case r.Cause == Closed && m.relays && (int(r.In) != len(m.serverGot) || int(r.Out) != len(m.clientGot)) && !m.clientClosed:
+		m.wrong("counted %d in, %d out, of %d and %d", r.In, r.Out, len(m.serverGot), len(m.clientGot))
+	case r.Cause == Closed && m.relays && !m.clientClosed && (len(m.serverGot) != len(m.clientSent) || len(m.clientGot) != len(m.serverSent)):
+		m.wrong("in: %d of %d, out: %d of %d", len(m.serverGot), len(m.clientSent), len(m.clientGot), len(m.serverSent))
+	case r.Cause == Closed && !m.relays && (!m.closes || r.By != Proxy):
+		m.wrong("nobody has closed it: %+v", r)
+	}
+	m.sh.mu.Lock()
+	defer m.sh.mu.Unlock()
+	for slot, w := range m.sh.slots {
+		if w != nil {
+			m.wrong("slot %d still has %T", slot, w)
+		}
+	}
+	if !m.sh.wheel.empty() {
+		m.wrong("a timer is left")
+	}
+}
+
+// enter and leave are the beginning and end of each method of the handler.
+func (m *arrivalSim) enter(what string, args ...any) {
+	m.told()
+	m.say(what, args...)
+	if m.inside {
+		m.wrong("two calls at a time")
+	}
+	if len(m.results) > 0 || m.detached && !m.relays {
+		m.wrong("%s after the end", what)
+	}
+	m.inside = true
+}
+
+func (m *arrivalSim) leave() {
+	m.inside = false
+	m.told()
+}
+
+func (m *arrivalSim) maybePanic() {
+	if m.rng.IntN(150) == 0 {
+		m.say("panic")
+		m.crashes = true
+		panic("on purpose")
+	}
+}
+
+// Room implements Handler.
+func (m *arrivalSim) Room() []byte {
+	m.enter("Room")
+	defer m.leave()
+	m.maybePanic()
+	return m.room
+}
+
+// Next implements Handler.
+func (m *arrivalSim) Next(n News) (step Step) {
+	m.enter("%d %d %v", n.Event, n.N, n.Err)
+	defer m.leave()
+	m.seen[fmt.Sprint("event ", n.Event)]++
+	defer func() {
+		if n.Event != Left || step.Do != Await { // else it goes on connecting
+			m.did, m.untilFin = step.Do, step.UntilFin
+		}
+	}()
+	defer func() { m.say("  step %d manner %d", step.Do, step.Manner) }()
+	m.maybePanic()
+	if m.rng.IntN(150) == 0 {
+		m.s.End("drained")
+		m.ended = true
+	}
+	switch n.Event {
+	case Received:
+		m.hello, m.lastRead = append(m.hello, m.room[:n.N]...), time.Now()
+		if !bytes.HasPrefix(m.clientSent, m.hello) {
+			m.wrong("read what the client has not sent")
+		}
+		if len(m.hello) < m.whole {
+			return m.maybeDetach(Step{})
+		}
+		return m.whatNow(m.connect)
+	case Expired:
+		if m.expired++; m.expired > 1 || m.until == 0 || time.Since(m.began) < m.until || time.Since(m.began) > m.until+4<<tickBits {
+			m.wrong("expired %d times, after %v of %v", m.expired, time.Since(m.began), m.until)
+		}
+		if len(m.hello) != len(m.clientSent) && m.lastRead.Sub(m.began) < m.until {
+			m.wrong("expired without a look at what has come")
+		}
+		if m.rng.IntN(3) == 0 {
+			return Step{}
+		}
+		return m.whatNow(m.connect)
+	case Finished:
+		m.finished = true
+		if !m.clientFin {
+			m.wrong("the client has not finished")
+		}
+		return m.whatNow(m.close)
+	case Broken:
+		if !m.clientClosed {
+			m.wrong("the client has not closed: %v", n.Err)
+		}
+		return m.whatNow(m.close)
+	case Refused:
+		if m.tries > 4 {
+			return m.whatNow(m.close)
+		}
+		return m.whatNow(m.connect)
+	case Left:
+		if m.left++; m.left > 1 || !m.clientFin || time.Since(m.first) < slowConnect || (n.Err != nil) != (n.Err != nil && m.clientClosed) {
+			m.wrong("left %d times, after %v: %v", m.left, time.Since(m.first), n.Err)
+		}
+		if m.rng.IntN(3) == 0 {
+			return Step{}
+		}
+		return m.whatNow(m.close)
+	case Connected:
+		return m.whatNow(func() Step {
+			m.relays = true
+			return Step{Do: Relay, Options: simOptions}
+		})
+	}
+	m.wrong("unknown event")
+	return Step{}
+}
+
+// whatNow is most often what is given.
+func (m *arrivalSim) whatNow(most func() Step) Step {
+	switch m.rng.IntN(12) {
+	case 0:
+		return m.close()
+	case 1:
+		if client, server, ok := m.s.Detach(); ok {
+			m.startDetached(client, server)
+		}
+		return Step{}
+	default:
+		return most()
+	}
+}
+
+func (m *arrivalSim) close() Step {
+	m.closes = true
+	step := Step{Do: Close, Manner: Manner(m.rng.IntN(3))}
+	if m.rng.IntN(2) == 0 {
+		step.Last = []byte("alert")
+	}
+	return step
+}
+
+func (m *arrivalSim) connect() Step {
+	if m.tries++; m.tries == 1 {
+		m.first = time.Now()
+	}
+	step := Step{Do: Connect, First: m.hello, UntilFin: m.rng.IntN(2) == 0}
+	step.To = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 2}), uint16(m.rng.IntN(int(kindsOfConnects))))
+	if len(m.hello) == 0 { // nothing is written, and these sockets look connected
+		step.To = netip.AddrPortFrom(step.To.Addr(), uint16(atOnceThere))
+	}
+	if how := connects(step.To.Port()); how == neverThere || m.rng.IntN(2) == 0 {
+		step.Timeout = time.Duration(1+m.rng.IntN(3000)) * time.Millisecond
+	}
+	return step
+}
+
+// maybeDetach goes on in the general way, or else does step.
+func (m *arrivalSim) maybeDetach(step Step) Step {
+	if m.rng.IntN(30) != 0 {
+		return step
+	}
+	client, server, ok := m.s.Detach()
+	if ok == m.ended {
+		m.wrong("detached: %v, ended: %v", ok, m.ended)
+	}
+	if ok {
+		m.startDetached(client, server)
+	}
+	return Step{}
+}
+
+func (m *arrivalSim) startDetached(client, server net.Conn) {
+	m.say("detached, with a server: %v", server != nil)
+	m.detached, m.relays = true, true
+	if server == nil {
+		m.serverCloses()
+		near, far := m.pair()
+		m.server = far
+		server = &Socket{fd: near, remote: new(net.UnixAddr), place: place{shard: m.sh}}
+	}
+	m.s = new(Session)
+	if m.s.Start(client, server, bytes.Clone(m.hello), simOptions, m) != nil {
+		m.wrong("it is copied")
+	}
+}
+
+// Answered implements Owner.
+func (m *arrivalSim) Answered() {
+	m.told()
+	defer m.told()
+	m.say("answered")
+	if m.answered++; m.answered > 1 || !m.relays || len(m.results) > 0 {
+		m.wrong("answered %d times", m.answered)
+	}
+}
+
+// Ended implements Owner.
+func (m *arrivalSim) Ended(r Result) {
+	m.told()
+	defer m.told()
+	m.say("ended %+v", r)
+	if m.inside && !m.crashes && !m.detached {
+		m.wrong("ended inside of a call")
+	}
+	m.results = append(m.results, r)
+	m.seen[fmt.Sprint(r.Cause, " by ", r.By)]++
+	if m.detached {
+		m.seen["detached"]++
+	}
+}

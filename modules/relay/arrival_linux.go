@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// stage is how far a session has come that arrives.
+type stage uint8
+
+const (
+	inspecting stage = iota // waits for bytes of the client
+	connecting              // waits for the server
+	leaving                 // waits until the client has read the last that it was sent
+)
+
+// early is what a session has until bytes are passed both ways. What is not said to be
+// otherwise is guarded by the session's lock.
+type early struct {
+	handler Handler // called without the lock, by the one that has set busy
+	client  *Socket // has no descriptor meanwhile
+	stage   stage
+	busy    bool // one goroutine sees to the session: others note what they find and leave the rest to it
+
+	readable bool // the client may have more to read
+	last     bool // and its end, an error or urgent data is behind that: a short read does not say that it was all
+	finished bool // the client has closed its direction
+	urgent   bool // it has sent urgent data
+	broken   bool // the client's connection has an error
+	glanced  bool // after the time was over it has been looked what has come before
+
+	watched  bool // the server is watched by the shard
+	reached  bool // the server has been reached
+	present  bool // connecting takes so long that it matters whether the client is there
+	untilFin bool // see Step
+	left     bool // the client has left, and that was told
+
+	server uint32 // what the server was ready for that has not been seen to
+	heard  uint32 // what else it was ready for, for the session
+	until  int64  // when inspecting or leaving is over; 0: never
+	slow   int64  // when present is to be set; 0: not any more
+	due    int64  // when connecting is given up; 0: never
+	to     netip.AddrPort
+	first  []byte
+	sent   int    // of first
+	rest   []byte // of first, a copy, once the server has been reached
+	failed error  // why the server was not reached
+	count  int    // bytes that were discarded while leaving
+}
+
+var earlyPool = sync.Pool{New: func() any { return new(early) }}
+
+// Arrive begins a session by its client alone. A shard reads what the client sends, and h
+// decides what becomes of it; h is told when the time is over that is given, if it is not
+// zero. Arrive is called in place of Start, once. The session then owns the client's
+// socket, which nothing has waited for yet; on an error it is still the caller's. The
+// session holds no buffer and no goroutine.
+func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
+	fd, at, ok := client.take()
+	if !ok {
+		return net.ErrClosed
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &s.parked
+	if err := s.watchClient(fd, at); err != nil {
+		p.shard, p.slot = nil, 0
+		client.put(fd, at)
+		return err
+	}
+	e := earlyPool.Get().(*early)
+	*e = early{handler: h, client: client}
+	if !until.IsZero() {
+		e.until = int64(until.Sub(epoch))
+	}
+	p.early, p.owner, p.state, p.first = e, h, arriving, Proxy
+	p.sides[Client].fd, p.sides[Server].fd = int32(fd), -1
+	p.sides[Client].active.Store(clock())
+	p.sides[Client].unix = isUnix(client)
+	if s.wrong != nil { // End came before
+		s.finish(nil)
+		return nil
+	}
+	s.arm()
+	return nil
+}
+
+// watchClient has a shard see what comes from the client.
+func (s *Session) watchClient(fd int, at place) (err error) {
+	p := &s.parked
+	if at.slot != 0 {
+		return errors.New("the socket is in use")
+	}
+	if p.shard = at.shard; p.shard == nil {
+		if p.shard, err = pick(); err != nil {
+			return err
+		}
+	}
+	p.slot = p.shard.add(s)
+	here := s.placeOf(Client)
+	if err := here.watch(fd, Client); err != nil {
+		here.leave()
+		return err
+	}
+	return nil
+}
+
+// put gives a socket back what take has taken.
+func (s *Socket) put(fd int, at place) {
+	s.mu.Lock()
+	s.fd, s.place = fd, at
+	s.mu.Unlock()
+}
+
+// Detach ends the session without closing anything: it returns the client's connection
+// and, where Connected was told, the server's, of which the rest of First is still to be
+// sent by Start. It is called by Next, whose Step then does not count, and nothing more
+// is told. ok is false if the session has been ended from outside meanwhile: Ended says
+// so.
+func (s *Session) Detach() (client, server net.Conn, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, e := &s.parked, s.parked.early
+	if e == nil || s.wrong != nil {
+		return nil, nil, false
+	}
+	near, at := e.client, s.placeOf(Client)
+	switch fd := int(p.sides[Server].fd); {
+	case fd < 0:
+	case !e.reached:
+		closeFD(fd)
+	default:
+		far := &Socket{fd: fd, remote: net.TCPAddrFromAddrPort(e.to), sent: e.sent}
+		if far.place.shard = p.shard; e.watched {
+			_ = epollControl(p.shard.fd, unix.EPOLL_CTL_DEL, fd, nil)
+		}
+		server = far
+	}
+	p.shard.replace(p.slot, near)
+	near.put(int(p.sides[Client].fd), at)
+	p.state, p.early = over, nil
+	e.release()
+	return near, server, true
+}
+
+func (e *early) release() {
+	*e = early{}
+	earlyPool.Put(e)
+}
+
+// happens is event while a session arrives.
+func (s *Session) happens(sh *shard, of Side, ready uint32) {
+	p, e := &s.parked, s.parked.early
+	switch {
+	case p.sides[of].fd < 0: // an event from before it was closed
+		return
+	case of == Server:
+		e.server |= ready
+	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLPRI|broke) != 0:
+		e.readable = true
+		e.last = e.last || ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|broke) != 0
+		e.urgent = e.urgent || ready&unix.EPOLLPRI != 0
+		e.finished = e.finished || ready&unix.EPOLLRDHUP != 0
+		e.broken = e.broken || ready&unix.EPOLLERR != 0
+	}
+	if !e.busy {
+		s.proceed(sh, sh.now)
+	}
+}
+
+// proceed sees to everything that there is to be seen to, and does what the handler says,
+// until something has to be waited for, or others have waited for long enough. The caller
+// holds the lock, which is given back while the handler is called.
+func (s *Session) proceed(sh *shard, now int64) {
+	p := &s.parked
+	for round := 0; p.early != nil; round++ {
+		if s.wrong != nil {
+			s.finish(sh)
+			return
+		}
+		if e := p.early; round >= 2*rounds && e.stage == inspecting && e.readable { // it sends as fast as it is read
+			s.again(sh, Client)
+			break
+		}
+		var news News
+		var some bool
+		switch e := p.early; e.stage {
+		case inspecting:
+			news, some = s.inspect(now)
+		case connecting:
+			news, some = s.await(now)
+		case leaving:
+			s.leaves(sh, now)
+		}
+		if !some {
+			break
+		}
+		if step, ok := s.ask(news); ok {
+			s.take(sh, step, now)
+		}
+	}
+	if p.early != nil {
+		s.arm()
+	}
+}
+
+// inspect returns what there is to tell of a client that is waited for. Bytes are not
+// read yet.
+func (s *Session) inspect(now int64) (News, bool) {
+	e := s.parked.early
+	over := e.until != 0 && now >= e.until
+	if over && !e.readable && !e.glanced {
+		// The clock alone does not tell whether the client was silent or this process did not run.
+		e.readable = stirs(int(s.parked.sides[Client].fd))
+	}
+	switch {
+	case e.readable && (!over || !e.glanced):
+		e.glanced = over
+		return News{Event: Received}, true
+	case over:
+		e.until = 0
+		return News{Event: Expired}, true
+	default:
+		return News{}, false
+	}
+}
+
+// stirs reports whether something of a connection waits in the kernel.
+func stirs(fd int) bool {
+	list := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(list[:], 0)
+	return err == nil && n > 0
+}
+
+// ask has the handler say what to do. False: the session does not arrive any more, or there
+// was nothing to tell after all.
+func (s *Session) ask(news News) (step Step, ok bool) {
+	p, e := &s.parked, s.parked.early
+	reads := news.Event == Received
+	if reads {
+		e.readable = false // unless an event comes meanwhile
+	}
+	e.busy = true
+	fd, h, last := int(p.sides[Client].fd), e.handler, e.last
+	s.mu.Unlock()
+	step, told, more, crash := consult(h, news, fd, last)
+	s.mu.Lock()
+	if p.early == nil { // it is detached, and e another's
+		if crash != nil {
+			go h.Ended(Result{By: Proxy, Cause: Failed, Err: crash})
+		}
+		return step, false
+	}
+	e.busy = false
+	e.readable = e.readable || more
+	if reads && told {
+		p.sides[Client].active.Store(clock())
+	}
+	if crash != nil {
+		s.note(Result{By: Proxy, Cause: Failed, Err: crash})
+	}
+	return step, told && s.wrong == nil // else proceed ends it
+}
+
+// consult reads, if the news is that there is something to read, and calls the handler. It
+// holds no lock.
+func consult(h Handler, news News, fd int, last bool) (step Step, told, more bool, crash error) {
+	defer func() {
+		if v := recover(); v != nil {
+			crash = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	if news.Event == Received {
+		room := h.Room()
+		n, err := read(fd, room)
+		switch {
+		case n > 0:
+			news.N, more = n, n == len(room) || last
+		case err == nil:
+			news.Event = Finished
+		case err == unix.EAGAIN: //nolint:errorlint // an Errno
+			return Step{}, false, false, nil
+		default:
+			news.Event, news.Err = Broken, os.NewSyscallError("read", err)
+		}
+	}
+	return h.Next(news), true, more, nil
+}
+
+// take does what the handler has said.
+func (s *Session) take(sh *shard, step Step, now int64) {
+	e := s.parked.early
+	switch {
+	case step.Do == Await && !e.reached:
+		if e.stage == connecting && e.failed != nil {
+			e.stage, e.failed = inspecting, nil
+		}
+	case step.Do == Connect && !e.reached:
+		s.connect(step, now)
+	case step.Do == Relay && e.reached:
+		s.begin(sh, step.Options, now)
+	case step.Do == Close:
+		s.close(sh, step, now)
+	default:
+		s.fail(sh, Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("the handler's step %d is not possible at stage %d", step.Do, e.stage)})
+	}
+}
+
+// comes is due while a session arrives.
+func (e *early) comes() int64 {
+	if e.stage != connecting {
+		return e.until
+	}
+	if e.slow != 0 {
+		return e.slow
+	}
+	return e.due
+}

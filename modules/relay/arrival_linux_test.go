@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// guide is a handler that reads so many bytes and then does what it is told to do about each
+// event.
+type guide struct {
+	*owner
+	s     Session
+	whole int
+	then  map[Event]func(g *guide, n News) Step
+	room  [4096]byte
+	hello []byte
+	news  chan News
+}
+
+func newGuide(whole int, then map[Event]func(g *guide, n News) Step) *guide {
+	return &guide{owner: newOwner(), whole: whole, then: then, news: make(chan News, 100)}
+}
+
+func (g *guide) Room() []byte { return g.room[:] }
+
+func (g *guide) Next(n News) Step {
+	g.news <- n
+	if n.Event == Received {
+		if g.hello = append(g.hello, g.room[:n.N]...); len(g.hello) < g.whole {
+			return Step{}
+		}
+	}
+	if then := g.then[n.Event]; then != nil {
+		return then(g, n)
+	}
+	return Step{Do: Close}
+}
+
+// wants waits for what the handler is told next.
+func (g *guide) wants(t *testing.T, want Event) News {
+	t.Helper()
+	select {
+	case n := <-g.news:
+		if n.Event != want {
+			t.Fatalf("event %d (%v), want %d", n.Event, n.Err, want)
+		}
+		return n
+	case <-time.After(time.Minute):
+		t.Fatalf("event %d does not come", want)
+	}
+	return News{}
+}
+
+func connectTo(at netip.AddrPort) func(g *guide, _ News) Step {
+	return func(g *guide, _ News) Step { return Step{Do: Connect, To: at, First: g.hello} }
+}
+
+func relays60(*guide, News) Step {
+	return Step{Do: Relay, Options: &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}}
+}
+
+// arrive has a client arrive over loopback.
+func arrive(t testing.TB, g *guide, until time.Time) (client *net.TCPConn) {
+	t.Helper()
+	client, come := comes(t, g, until)
+	come()
+	return client
+}
+
+// comes is the same in two steps: a client that has connected, and its arrival.
+func comes(t testing.TB, g *guide, until time.Time) (client *net.TCPConn, come func()) {
+	t.Helper()
+	listening, at := listenRaw(t)
+	c, err := net.Dial("tcp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.(*net.TCPConn), func() {
+		var s *Socket
+		for err = unix.EAGAIN; errors.Is(err, unix.EAGAIN); {
+			s, err = Accept(uintptr(listening), nil)
+		}
+		if err == nil {
+			err = g.s.Arrive(s, g, until)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// echo is a server that sends back what it gets.
+func echo(t testing.TB) netip.AddrPort {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer c.Close()
+				_, _ = io.Copy(c, c)
+			})
+		}
+	})
+	t.Cleanup(func() { ln.Close(); all.Wait() })
+	return netip.MustParseAddrPort(ln.Addr().String())
+}
+
+func TestArrivalOverTCP(t *testing.T) {
+	at := echo(t)
+	g := newGuide(10, map[Event]func(*guide, News) Step{Received: connectTo(at), Connected: relays60})
+	client := arrive(t, g, time.Now().Add(time.Minute))
+	send(t, client, "hello")
+	g.wants(t, Received)
+	send(t, client, " world, and more")
+	receive(t, client, "hello world, and more")
+	g.wants(t, Received)
+	g.wants(t, Connected)
+	send(t, client, "!")
+	client.CloseWrite()
+	receiveEnd(t, client, "!")
+	check(t, <-g.result, Client, Closed, 22, 22)
+}
+
+// One server after another refuses, the last one does not.
+func TestArrivalTriesAgain(t *testing.T) {
+	refusing, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := netip.MustParseAddrPort(refusing.Addr().String())
+	refusing.Close()
+	at, tries := echo(t), 0
+	g := newGuide(1, map[Event]func(*guide, News) Step{Received: connectTo(nobody), Connected: relays60, Refused: func(g *guide, n News) Step {
+		if tries++; tries < 20 {
+			return connectTo(nobody)(g, n)
+		}
+		return connectTo(at)(g, n)
+	}})
+	client := arrive(t, g, time.Time{})
+	send(t, client, "hello")
+	client.CloseWrite()
+	receiveEnd(t, client, "hello")
+	g.wants(t, Received)
+	want := "dial tcp " + nobody.String() + ": connect: connection refused"
+	if n := g.wants(t, Refused); !errors.Is(n.Err, syscall.ECONNREFUSED) || n.Err.Error() != want {
+		t.Errorf("refused by %v, want %s", n.Err, want)
+	}
+	check(t, <-g.result, Client, Closed, 5, 5)
+}
+
+func TestArrivalBreaks(t *testing.T) {
+	g := newGuide(10, nil)
+	client := arrive(t, g, time.Time{})
+	send(t, client, "hello")
+	g.wants(t, Received)
+	reset(t, client)
+	if n := g.wants(t, Broken); !errors.Is(n.Err, syscall.ECONNRESET) {
+		t.Errorf("broken by %v", n.Err)
+	}
+	check(t, <-g.result, Proxy, Closed, 0, 0)
+}
+
+// A client that goes on sending reads what it is told last, and its end.
+func TestArrivalCloses(t *testing.T) {
+	for manner, want := range map[Manner]string{InOrder: "", Abruptly: "connection reset by peer"} {
+		g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(*guide, News) Step {
+			return Step{Do: Close, Manner: manner, Last: []byte("alert")}
+		}})
+		client := arrive(t, g, time.Time{})
+		send(t, client, "hello")
+		check(t, <-g.result, Proxy, Closed, 0, 0)
+		b, err := io.ReadAll(client)
+		if manner == InOrder && string(b) != "alert" || (err != nil) != (want != "") || err != nil && !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("manner %d: %q, %v, want %q", manner, b, err, want)
+		}
+	}
+	g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(*guide, News) Step { return Step{Do: Close, Last: []byte("alert")} }})
+	client := arrive(t, g, time.Time{})
+	send(t, client, "hello")
+	_, _ = client.Write(make([]byte, 100_000)) // more than is discarded at once
+	receiveEnd(t, client, "alert")
+	client.Close()
+	check(t, <-g.result, Proxy, Closed, 0, 0)
+}
+
+// A client that is dropped sees no end. Without CAP_NET_ADMIN the reset gets over loopback.
+func TestArrivalIsDropped(t *testing.T) {
+	g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(*guide, News) Step { return Step{Do: Close, Manner: Silently} }})
+	client := arrive(t, g, time.Time{})
+	send(t, client, "hello")
+	check(t, <-g.result, Proxy, Closed, 0, 0)
+	_ = client.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client got %v", err)
+	}
+}
+
+// A panic ends one session, and its handler has the stack.
+func TestArrivalPanics(t *testing.T) {
+	g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(*guide, News) Step { panic("on purpose") }})
+	client := arrive(t, g, time.Time{})
+	send(t, client, "hello")
+	r := <-g.result
+	check(t, r, Proxy, Failed, 0, 0)
+	var crash *PanicError
+	if !errors.As(r.Err, &crash) || crash.Value != "on purpose" || !bytes.Contains(crash.Stack, []byte("TestArrivalPanics")) {
+		t.Errorf("the error is %v", r.Err)
+	}
+	if _, err := client.Read(make([]byte, 1)); err == nil {
+		t.Error("the client's connection is still open")
+	}
+}
+
+// What is behind an urgent byte is read, though the read stops before it.
+func TestArrivalReadsBehindUrgentData(t *testing.T) {
+	g := newGuide(6, nil)
+	client, come := comes(t, g, time.Time{})
+	sendUrgent(t, client)
+	come() // so that the shard is told once of all that
+	check(t, <-g.result, Proxy, Closed, 0, 0)
+	if string(g.hello) != "abcdef" {
+		t.Errorf("read %q", g.hello)
+	}
+}
+
+// A socket that is watched already misses nothing between a read that finds nothing and
+// waiting for more.
+func TestDetachedSocketMissesNothing(t *testing.T) {
+	detached := make(chan *Socket, 1)
+	g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(g *guide, _ News) Step {
+		client, _, _ := g.s.Detach()
+		detached <- client.(*Socket)
+		return Step{}
+	}})
+	client := arrive(t, g, time.Time{})
+	send(t, client, "hello")
+	s := <-detached
+	defer s.Close()
+	if _, err := read(s.fd, make([]byte, 1)); !errors.Is(err, unix.EAGAIN) {
+		t.Fatal(err)
+	}
+	send(t, client, "more")
+	for sh, n := s.place.shard, 0; n < 2; n++ { // the shard has told of it when it has told of another
+		other, g := make(chan struct{}), newGuide(1, nil)
+		g.then = map[Event]func(*guide, News) Step{Received: func(*guide, News) Step { close(other); return Step{Do: Close} }}
+		far, near := socketPair(t, DialOptions{}, nil)
+		near.place.shard = sh
+		if err := g.s.Arrive(near, g, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		send(t, far, "x")
+		<-other
+		far.Close()
+		<-g.result
+	}
+	told := make(chan struct{})
+	go func() {
+		if err := s.wait(&s.in); err != nil {
+			t.Error(err)
+		}
+		close(told)
+	}()
+	select {
+	case <-told:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it is not told of what has come")
+	}
+	b := make([]byte, 10)
+	if n, err := s.Read(b); string(b[:n]) != "more" {
+		t.Errorf("%q, %v", b[:n], err)
+	}
+}

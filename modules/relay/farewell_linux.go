@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// farewell is how long, at most, a client is listened to after the last that was
+	// written to it: what it is still sending would otherwise be answered by a reset,
+	// which can overtake that.
+	farewell = 250 * time.Millisecond
+	// farewellBytes is how much of it is discarded at most.
+	farewellBytes = 256 << 10
+)
+
+// close begins to close both connections.
+func (s *Session) close(sh *shard, step Step, now int64) {
+	p, e := &s.parked, s.parked.early
+	if server := &p.sides[Server]; server.fd >= 0 {
+		closeFD(int(server.fd))
+		server.fd = -1
+	}
+	fd := int(p.sides[Client].fd)
+	if len(step.Last) > 0 {
+		_, _ = write(fd, step.Last) // an error will be seen
+	}
+	switch step.Manner {
+	case Abruptly:
+		_ = setLinger(fd, true, 0)
+	case Silently:
+		silence(fd)
+	case InOrder:
+		_ = shutdown(fd, unix.SHUT_WR)
+		e.stage, e.readable, e.until = leaving, true, 0
+		if len(step.Last) > 0 {
+			e.until = now + int64(farewell)
+		}
+		s.leaves(sh, now)
+		return
+	}
+	s.finish(sh)
+}
+
+// leaves discards what a client has sent that is closed in order, and finishes the session
+// where that was all, or enough, or the time for it is over.
+func (s *Session) leaves(sh *shard, now int64) {
+	e, fd := s.parked.early, int(s.parked.sides[Client].fd)
+	for e.readable && e.count < farewellBytes {
+		var n int
+		var err error
+		if sh != nil {
+			n, err = read(fd, sh.buffer[:])
+		} else {
+			var b [2 << 10]byte
+			n, err = read(fd, b[:])
+		}
+		e.readable = err != unix.EAGAIN //nolint:errorlint // an Errno
+		if e.count += n; n <= 0 && e.readable {
+			e.count = farewellBytes // that was its end
+		}
+	}
+	if e.count >= farewellBytes || now >= e.until {
+		s.finish(sh)
+	}
+}
+
+// silence has the close of fd say nothing to the client. A socket in repair mode is closed
+// without FIN or RST; that needs CAP_NET_ADMIN. Without it the RST is sent so that it dies
+// at the first router.
+func silence(fd int) {
+	if setOption(fd, unix.SOL_TCP, unix.TCP_REPAIR, 1) == nil {
+		return
+	}
+	_ = setOption(fd, unix.SOL_IP, unix.IP_TTL, 1)
+	_ = setOption(fd, unix.SOL_IPV6, unix.IPV6_UNICAST_HOPS, 1)
+	_ = setLinger(fd, true, 0)
+}
