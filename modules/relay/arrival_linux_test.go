@@ -145,12 +145,19 @@ func TestArrivalOverTCP(t *testing.T) {
 
 // One server after another refuses, the last one does not.
 func TestArrivalTriesAgain(t *testing.T) {
-	refusing, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0) // bound, so that no other gets its port
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := netip.MustParseAddrPort(refusing.Addr().String())
-	refusing.Close()
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	address, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := addrPort(address)
 	at, tries := echo(t), 0
 	g := newGuide(1, map[Event]func(*guide, News) Step{Received: connectTo(nobody), Connected: relays60, Refused: func(g *guide, n News) Step {
 		if tries++; tries < 20 {

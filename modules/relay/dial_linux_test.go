@@ -19,7 +19,7 @@ import (
 // answers once they are accepted, or the socket is closed, when a client asks again.
 func fullBacklog(t *testing.T) (listening int, at netip.AddrPort) {
 	t.Helper()
-	listening, at = listenRaw(t)
+	listening, at = listenRawOn(t, 77)
 	if err := unix.Listen(listening, 0); err != nil {
 		t.Fatal(err)
 	}

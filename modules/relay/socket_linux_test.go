@@ -18,12 +18,20 @@ import (
 // listenRaw is a listening socket for Accept.
 func listenRaw(t testing.TB) (fd int, at netip.AddrPort) {
 	t.Helper()
+	return listenRawOn(t, 1)
+}
+
+// listenRawOn is listenRaw on 127.0.0.n. The kernel gives the port of a listening socket that
+// is shut down to another one on the same address: a test that shuts down its own is alone on
+// one.
+func listenRawOn(t testing.TB, n byte) (fd int, at netip.AddrPort) {
+	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
-	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 16)); err != nil {
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, n}}), unix.Listen(fd, 16)); err != nil {
 		t.Fatal(err)
 	}
 	address, err := unix.Getsockname(fd)
