@@ -193,7 +193,7 @@ func (c *client) event(what string) {
 func (c *client) next(e expectation) outcome {
 	c.begins()
 	asked := time.Since(c.began)
-	late := asked + slack + patience
+	late := asked + max(slack, e.within) + patience
 	switch {
 	case e.what == "nothing":
 		late = asked

@@ -169,7 +169,7 @@ func (o outcome) String() string {
 func (o outcome) misses(e expectation) (fault string, onlyTime bool) {
 	first, last := e.after-early, e.after+slack
 	if e.after < 0 {
-		first, last = 0, o.asked+slack
+		first, last = 0, o.asked+max(slack, e.within)
 	}
 	switch {
 	case o.what != e.what:

@@ -55,7 +55,9 @@ type action func(*run) outcome
 // expectation is what must be seen.
 type expectation struct {
 	what  string
-	after time.Duration // since the client connected; -1: at once, when it is asked for
+	after time.Duration // since the client connected; -1: when it is asked for, or before
+
+	within time.Duration // after that; 0: at once
 }
 
 // variant is an expectation for one of the programs, and why.
@@ -243,12 +245,14 @@ func (s *scenario) addVariant(verb string, l scriptLine) error {
 
 func parseExpectation(list []string) (expectation, error) {
 	e := expectation{after: -1}
-	if n := len(list); n > 2 && list[n-2] == "after" {
-		after, err := time.ParseDuration(list[n-1])
-		if err != nil {
-			return e, err
+	for word, to := range map[string]*time.Duration{"after": &e.after, "within": &e.within} {
+		if n := len(list); n > 2 && list[n-2] == word {
+			d, err := time.ParseDuration(list[n-1])
+			if err != nil {
+				return e, err
+			}
+			*to, list = d, list[:n-2]
 		}
-		e.after, list = after, list[:n-2]
 	}
 	if len(list) == 0 {
 		return e, errors.New("expected what is seen")

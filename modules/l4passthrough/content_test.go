@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -93,13 +94,13 @@ func (s *story) frontend(t *testing.T, a, b string) (address string, line func()
 	}
 }
 
-// play is what a client does, and what comes of it.
-func (s *story) play(t *testing.T, address string) {
+// play is what a client does, and what is wrong with what comes of it.
+func (s *story) play(t *testing.T, address string) (wrong []string) {
 	t.Helper()
 	began := time.Now()
 	c, err := net.Dial("tcp", address)
 	if s.reset && errors.Is(err, syscall.ECONNRESET) {
-		return
+		return nil
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -111,16 +112,41 @@ func (s *story) play(t *testing.T, address string) {
 	n, err := io.ReadFull(c, greeting)
 	took := time.Since(began)
 	if s.has(rst) {
-		return
+		return nil
 	}
 	if got := string(greeting[:n]); got != s.greeted {
-		t.Errorf("greeted by %q (%v), want %q", got, err, s.greeted)
+		wrong = append(wrong, fmt.Sprintf("greeted by %q (%v), want %q", got, err, s.greeted))
 	}
 	if s.reset && !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("the client got %v, want a reset", err)
+		wrong = append(wrong, fmt.Sprintf("the client got %v, want a reset", err))
 	}
 	if took < s.after-20*time.Millisecond || took > s.after+250*time.Millisecond {
-		t.Errorf("took %v, want %v", took, s.after)
+		wrong = append(wrong, fmt.Sprintf("took %v, want %v", took, s.after))
+	}
+	return wrong
+}
+
+// alone is held by a story that is told once more.
+var alone sync.Mutex
+
+// tell wants a story to come out as it is told, log line included. On a busy machine
+// times may be others, so it is told up to five times, then alone.
+func (s *story) tell(t *testing.T, a, b string, check func(fields map[string]any) (wrong []string)) {
+	t.Helper()
+	for try := range 5 {
+		if try == 1 {
+			alone.Lock()
+			defer alone.Unlock()
+		}
+		address, line := s.frontend(t, a, b)
+		wrong := s.play(t, address)
+		wrong = append(wrong, check(line())...)
+		switch {
+		case len(wrong) == 0:
+			return
+		case try == 4:
+			t.Error(strings.Join(wrong, "\n"))
+		}
 	}
 }
 
@@ -154,18 +180,18 @@ func TestContent(t *testing.T) {
 	for _, s := range stories(t) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			address, line := s.frontend(t, a, b)
-			s.play(t, address)
-			fields := line()
-			if got := fields["termination"]; s.letters != "" && got != s.letters {
-				t.Errorf("ended %s, want %s", got, s.letters)
-			}
-			if got := fields["outcome"]; got != s.outcome {
-				t.Errorf("outcome %s, want %s", got, s.outcome)
-			}
-			if backend := fields["backend"]; s.greeted != "" && backend != s.greeted || s.backend != "" && backend != "b" {
-				t.Errorf("backend %q", backend)
-			}
+			s.tell(t, a, b, func(fields map[string]any) (wrong []string) {
+				if got := fields["termination"]; s.letters != "" && got != s.letters {
+					wrong = append(wrong, fmt.Sprintf("ended %s, want %s", got, s.letters))
+				}
+				if got := fields["outcome"]; got != s.outcome {
+					wrong = append(wrong, fmt.Sprintf("outcome %s, want %s", got, s.outcome))
+				}
+				if backend := fields["backend"]; s.greeted != "" && backend != s.greeted || s.backend != "" && backend != "b" {
+					wrong = append(wrong, fmt.Sprintf("backend %q", backend))
+				}
+				return wrong
+			})
 		})
 	}
 }
@@ -224,11 +250,12 @@ func TestContentWaits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.greeted, s.after = "a", late
-			address, line := s.frontend(t, a, b)
-			s.play(t, address)
-			if fields := line(); fields["outcome"] != "hello" || fields["termination"] != "--" {
-				t.Errorf("logged as %v", fields)
-			}
+			s.tell(t, a, b, func(fields map[string]any) (wrong []string) {
+				if fields["outcome"] != "hello" || fields["termination"] != "--" {
+					wrong = append(wrong, fmt.Sprintf("logged as %v", fields))
+				}
+				return wrong
+			})
 		})
 	}
 }
