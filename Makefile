@@ -15,7 +15,7 @@ OTHER_SYSTEMS := darwin windows
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
 build: ## Build cmd/caddy to bin/caddy
@@ -44,6 +44,12 @@ test: ## Run all tests under the race detector; installs what they need (.ci/dep
 oracle: ## Run the scenarios in HAProxy and in ours and compare: all, or RUN=FOLDER[/NAME]
 	.ci/deps
 	go test -v -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
+
+# The adapter writes frontends of the app passthrough. FORM names the form that they are to have.
+.PHONY: oracle-forms
+oracle-forms: ## Run the scenarios of oracle over the other form of a frontend: layer4 servers
+	.ci/deps
+	FORM=$(or $(FORM),layer4) go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 
 # SOAK is how long the mixed load goes on, which comes last; all in all it takes about six minutes more.
 .PHONY: soak

@@ -58,11 +58,19 @@ func (c *caddy) start(dir string, env []string) (process, error) {
 		return nil, err
 	}
 	p := &running{admin: admin, ended: make(chan struct{}), ready: make(chan struct{})}
-	p.cmd = exec.Command(c.path, "run", "--config", "haproxy.cfg", "--adapter", "haproxy")
-	p.cmd.Dir = dir
-	p.cmd.Env = append(append(os.Environ(), env...),
+	env = append(append(os.Environ(), env...),
 		"log=514", "socket="+filepath.Join(dir, "admin.sock"), "CADDY_ADMIN="+admin, "HAPROXY_BRANCH="+c.branch,
 		"HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	config := []string{"--config", "haproxy.cfg", "--adapter", "haproxy"}
+	if form != "" {
+		file, err := c.inForm(dir, env)
+		if err != nil {
+			return nil, err
+		}
+		config = []string{"--config", file}
+	}
+	p.cmd = exec.Command(c.path, append([]string{"run"}, config...)...)
+	p.cmd.Dir, p.cmd.Env = dir, env
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		return nil, err

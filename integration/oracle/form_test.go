@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package oracle
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// form is how our frontends are to be configured, from the environment: layer4, as handlers of
+// layer4 servers, or app, as frontends of the app passthrough; empty: as the adapter writes them.
+var form = os.Getenv("FORM")
+
+type object = map[string]any
+
+// inForm adapts the haproxy.cfg of a folder, and writes the same configuration in the form that is
+// asked for.
+func (c *caddy) inForm(dir string, env []string) (file string, err error) {
+	adapt := exec.Command(c.path, "adapt", "--config", "haproxy.cfg", "--adapter", "haproxy")
+	adapt.Dir, adapt.Env = dir, env
+	adapted, err := adapt.Output()
+	if err != nil {
+		return "", fmt.Errorf("adapting haproxy.cfg: %w", err)
+	}
+	text, err := reformed(adapted, form)
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(dir, "caddy.json")
+	return file, os.WriteFile(file, text, 0o600)
+}
+
+// reformed is a configuration with its frontends in a form.
+func reformed(config []byte, form string) ([]byte, error) {
+	var all struct {
+		Apps  map[string]object `json:"apps"`
+		Other object            `json:"-"`
+	}
+	if err := json.Unmarshal(config, &all.Other); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(config, &all); err != nil {
+		return nil, err
+	}
+	switch form {
+	case "layer4":
+		toLayer4(all.Apps)
+	case "app":
+		toApp(all.Apps)
+	default:
+		return nil, fmt.Errorf("FORM=%s: expected layer4 or app", form)
+	}
+	all.Other["apps"] = all.Apps
+	return json.MarshalIndent(all.Other, "", "\t")
+}
+
+// toLayer4 makes each frontend of the app a layer4 server with this handler alone.
+func toLayer4(apps map[string]object) {
+	frontends, _ := apps["passthrough"]["frontends"].(object)
+	if len(frontends) == 0 {
+		return
+	}
+	delete(apps["passthrough"], "frontends")
+	servers := make(object)
+	for name, f := range frontends {
+		handler := maps.Clone(f.(object))
+		handler["handler"], handler["name"] = "passthrough", name
+		var listen, listeners []any
+		for _, b := range handler["bind"].([]any) {
+			bind := b.(object)
+			address := bind["address"].(string)
+			if !strings.HasPrefix(address, "durable") {
+				address = "durable/" + address
+			}
+			_, bare, _ := strings.Cut(address, "/")
+			bare = strings.Replace(bare, "abns/", "unix/@", 1)
+			if mode, ok := bind["mode"].(string); ok {
+				address += "|" + mode
+			}
+			listen = append(listen, address)
+			if bind["name"] != nil || bind["id"] != nil {
+				listener := object{"address": bare}
+				for _, key := range []string{"name", "id"} {
+					if bind[key] != nil {
+						listener[key] = bind[key]
+					}
+				}
+				listeners = append(listeners, listener)
+			}
+		}
+		delete(handler, "bind")
+		if listeners != nil {
+			handler["listeners"] = listeners
+		}
+		servers[name] = object{"listen": listen, "routes": []any{object{"handle": []any{handler}}}}
+	}
+	apps["layer4"] = object{"servers": servers}
+}
+
+// toApp makes each layer4 server with this handler alone a frontend of the app.
+func toApp(apps map[string]object) {
+	servers, _ := apps["layer4"]["servers"].(object)
+	frontends := make(object)
+	for key, s := range servers {
+		server := s.(object)
+		route := server["routes"].([]any)[0].(object)
+		handler := maps.Clone(route["handle"].([]any)[0].(object))
+		listeners, _ := handler["listeners"].([]any)
+		var binds []any
+		for _, l := range server["listen"].([]any) {
+			bind := object{"address": l}
+			_, bare, _ := strings.Cut(l.(string), "/")
+			bare, _, _ = strings.Cut(bare, "|")
+			bare = strings.Replace(bare, "abns/", "unix/@", 1)
+			if i := slices.IndexFunc(listeners, func(l any) bool { return l.(object)["address"] == bare }); i >= 0 {
+				maps.Copy(bind, listeners[i].(object))
+				bind["address"] = l
+				listeners = slices.Delete(slices.Clone(listeners), i, i+1)
+			}
+			binds = append(binds, bind)
+		}
+		if len(listeners) > 0 {
+			continue // ranges of ports that are numbered in parts
+		}
+		name := handler["name"].(string)
+		delete(handler, "handler")
+		delete(handler, "name")
+		delete(handler, "listeners")
+		handler["bind"] = binds
+		frontends[name] = handler
+		delete(servers, key)
+	}
+	if len(frontends) > 0 {
+		apps["passthrough"]["frontends"] = frontends
+	}
+	if len(servers) == 0 {
+		delete(apps, "layer4")
+	}
+}
+
+// The two forms become each other, and a configuration without frontends stays what it is.
+func TestForms(t *testing.T) {
+	const (
+		app = `{"admin": {"listen": "localhost:2019"}, "apps": {"passthrough": {"backends": {"b": {}}, "frontends": {"tls": {
+			"bind": [{"address": "127.0.0.1:443", "name": "x", "id": 7}, {"address": "durable4+shared/:8000-8010"}, {"address": "unix//run/s", "mode": "0222"}], "default_backend": "b"}}}}}`
+		layer4 = `{"admin": {"listen": "localhost:2019"}, "apps": {"passthrough": {"backends": {"b": {}}}, "layer4": {"servers": {"tls": {
+			"listen": ["durable/127.0.0.1:443", "durable4+shared/:8000-8010", "durable/unix//run/s|0222"],
+			"routes": [{"handle": [{"handler": "passthrough", "name": "tls", "default_backend": "b", "listeners": [{"address": "127.0.0.1:443", "name": "x", "id": 7}]}]}]}}}}}`
+		again = `{"admin": {"listen": "localhost:2019"}, "apps": {"passthrough": {"backends": {"b": {}}, "frontends": {"tls": {
+			"bind": [{"address": "durable/127.0.0.1:443", "name": "x", "id": 7}, {"address": "durable4+shared/:8000-8010"}, {"address": "durable/unix//run/s|0222"}], "default_backend": "b"}}}}}`
+		none = `{"apps": {"http": {"servers": {"web": {"listen": [":80"]}}}}}`
+	)
+	for _, c := range []struct{ form, from, to string }{
+		{"layer4", app, layer4}, {"layer4", layer4, layer4}, {"app", layer4, again}, {"app", app, app}, {"layer4", none, none}, {"app", none, none},
+	} {
+		got, err := reformed([]byte(c.from), c.form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var a, b any
+		if err := json.Unmarshal(got, &a); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(c.to), &b); err != nil {
+			t.Fatal(err)
+		}
+		if x, y := fmt.Sprint(a), fmt.Sprint(b); x != y {
+			t.Errorf("in the form %s:\n%s\ngot\n%s\nwant\n%s", c.form, c.from, x, y)
+		}
+	}
+	if _, err := reformed([]byte(none), "caddyfile"); err == nil {
+		t.Error("an unknown form is taken")
+	}
+}
