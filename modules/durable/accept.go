@@ -5,29 +5,35 @@ package durable
 import (
 	"errors"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 const (
 	minPause = 5 * time.Millisecond
 	maxPause = time.Second
 	logEvery = time.Second
+
+	acceptFails = "accepting connections fails; clients wait in the queue"
 )
 
 // run accepts and hands over until nobody is left to hand over to, and closes the
 // kernel socket. With waits, it begins once a configuration runs.
 func (s *socket) run(waits bool) {
-	var in []net.Conn
 	if !waits || s.listen() { // else nobody may serve those who are in
-		in = s.accept()
+		s.serve()
 	}
+	in := s.drain()
 	_ = s.kernel.Close()
 	s.keep(in)
 	close(s.done)
+	s.signalAll()
 	if s.err == nil {
 		return
 	}
@@ -59,28 +65,47 @@ func (s *socket) listen() bool {
 	}
 }
 
-// accept accepts and hands over. At the end it returns those who are in and could not
-// be handed over.
-func (s *socket) accept() []net.Conn {
+// watchable is a kernel socket whose connections the shards of package relay can
+// accept themselves.
+type watchable interface {
+	watch(relay.ListenOptions) (stop func(), err error)
+}
+
+// serve accepts until the last user has gone, or the kernel socket is lost, and then
+// accepts those who wait in the kernel's queue.
+func (s *socket) serve() {
 	var r room
-	for f := (failures{what: "accepting connections fails; clients wait in the queue"}); ; {
-		if !r.await(s) {
-			return s.acceptRest()
+	for !s.isIdle() && s.err == nil {
+		if k, ok := s.kernel.(watchable); ok && s.taken() {
+			s.acceptOnShards(k, &r)
+		} else {
+			s.accept(&r)
+		}
+	}
+	if s.err == nil {
+		s.acceptRest()
+	}
+}
+
+// accept accepts and hands over until the last user has gone, or others are to accept.
+func (s *socket) accept(r *room) {
+	for f := (failures{what: acceptFails}); ; {
+		if !r.await(s) || !s.awaitTaken() {
+			return
 		}
 		conn, err := s.kernel.Accept()
 		switch {
 		case err == nil:
 			f.pause = 0
-			s.hand.Add(1)
-			if !s.offer(conn) {
-				s.hand.Add(-1)
-				return s.acceptRest(conn)
-			}
+			s.accepted(conn, r, false)
+		case errors.Is(err, os.ErrDeadlineExceeded): // of wake
+			s.kernel.unwake()
+			return
 		case s.isIdle():
-			return s.acceptRest()
+			return
 		case fatal(err):
 			s.err = err
-			return nil
+			return
 		case errors.Is(err, syscall.ECONNABORTED):
 			// One client gave up in the queue; the next one waits behind it.
 		default:
@@ -89,40 +114,82 @@ func (s *socket) accept() []net.Conn {
 	}
 }
 
-// acceptRest adds those who wait in the kernel's queue.
-func (s *socket) acceptRest(in ...net.Conn) []net.Conn {
+// awaitTaken waits until there are few connections in hand. False means that the last
+// user has gone.
+func (s *socket) awaitTaken() bool {
+	for s.isFull() {
+		select {
+		case <-s.changed:
+		case <-s.idle:
+			return false
+		}
+	}
+	return true
+}
+
+// acceptOnShards has the shards accept until the last user has gone, or others are to
+// accept.
+func (s *socket) acceptOnShards(k watchable, r *room) {
+	f := failures{what: acceptFails}
+	lost := make(chan error, 1)
+	stop, err := k.watch(relay.ListenOptions{
+		Room: func() time.Duration {
+			if r.look(s) {
+				return 0
+			}
+			return roomEvery
+		},
+		Accepted: func(conn *relay.Socket) {
+			f.pause = 0
+			s.accepted(conn, r, true)
+		},
+		Failed: func(err error) (time.Duration, bool) {
+			switch {
+			case fatal(err):
+				lost <- err
+				return 0, true
+			case errors.Is(err, syscall.ECONNABORTED):
+				return 0, false
+			default:
+				return f.next(s, err), false
+			}
+		},
+	})
+	if err != nil {
+		s.wait(f.next(s, err))
+		return
+	}
+	defer stop()
+	for s.taken() {
+		select {
+		case <-s.changed:
+		case <-s.idle:
+			return
+		case s.err = <-lost:
+			return
+		}
+	}
+}
+
+// accepted passes on a connection that the kernel has given.
+func (s *socket) accepted(conn net.Conn, r *room, onShard bool) {
+	r.accepted++
+	s.hand.Add(1)
+	s.deliver(conn, onShard)
+}
+
+// acceptRest accepts those who wait in the kernel's queue.
+func (s *socket) acceptRest() {
 	for {
 		conn, err := s.kernel.waiting()
 		if err != nil {
 			logger().Error("accepting those who were in when the address closed", zap.Stringer("address", s.key), zap.Error(err))
 		}
 		if conn == nil {
-			return in
+			return
 		}
-		if heir := s.heir(conn); heir != nil {
-			s.hand.Add(1)
-			s.give(heir, conn)
-			continue
-		}
-		in = append(in, conn)
-	}
-}
-
-// offer waits for a user to take conn, or gives it to the socket that it belongs to.
-// False means that the last user has gone.
-func (s *socket) offer(conn net.Conn) bool {
-	for {
-		if heir := s.heir(conn); heir != nil {
-			s.give(heir, conn)
-			return true
-		}
-		select {
-		case s.conns <- conn:
-			return true
-		case <-s.review:
-		case <-s.idle:
-			return false
-		}
+		s.hand.Add(1)
+		s.deliver(conn, false)
 	}
 }
 

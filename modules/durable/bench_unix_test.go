@@ -10,10 +10,12 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 // BenchmarkAccept times connect, accept and close over a plain listener and over
-// durable ones, for one client after the other and for several at a time. The clients
+// durable ones, with a taker and without, for one client after the other and for several at a time. The clients
 // allocate nothing, so that what is counted is the listener's.
 func BenchmarkAccept(b *testing.B) {
 	for _, clients := range []int{1, 32} {
@@ -23,6 +25,11 @@ func BenchmarkAccept(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer ln.Close()
+			benchmarkAccept(b, ln, clients)
+		})
+		b.Run(fmt.Sprintf("taker/%d", clients), func(b *testing.B) {
+			ln := open(b, 0)
+			TakeBy(ln, func(s *relay.Socket) { s.Close() })
 			benchmarkAccept(b, ln, clients)
 		})
 		b.Run(fmt.Sprintf("one address/%d", clients), func(b *testing.B) {

@@ -10,7 +10,8 @@
 // accepting and never ends it. Addresses of one port may overlap, in one configuration
 // or from one to the next: each connection goes to the most exact (Linux). No other
 // program can share an address: one that it holds is an error at start. UDP is not
-// supported. Check finds what a configuration as a whole cannot have.
+// supported. Check finds what a configuration as a whole cannot have. TakeBy takes
+// connections without Accept, and without a goroutine between.
 package durable
 
 import (
@@ -46,7 +47,7 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 	if err != nil {
 		return nil, err
 	}
-	l, err := attachAll(ctx, as, socketOptions{cfg, mode, strings.HasSuffix(network, sharedSuffix)}, portTries)
+	l, err := attachAll(ctx, as, socketOptions{ListenConfig: cfg, mode: mode, shared: strings.HasSuffix(network, sharedSuffix)}, portTries)
 	if err != nil {
 		if c, ok := ctx.(caddy.Context); ok && errors.Is(err, errNotShared) {
 			if named := Check(c); named != nil { // who the users are

@@ -39,7 +39,7 @@ func (s *socket) enter() {
 	}
 	if w := sockets[all]; w != nil && exact[all] > 0 {
 		w.shared.Store(true)
-		w.reviewNow()
+		w.review()
 	}
 }
 
@@ -69,7 +69,7 @@ func (s *socket) bequeath() {
 	s.shared.Store(true)
 	s.forget()
 	s.kernel.stepAside()
-	s.reviewNow()
+	s.review()
 	leaving[s] = struct{}{}
 	time.AfterFunc(handshakes, func() {
 		socketsMu.Lock()
@@ -77,14 +77,6 @@ func (s *socket) bequeath() {
 		delete(leaving, s)
 		s.shut()
 	})
-}
-
-// reviewNow has the accept goroutine look again whose the connection in its hand is.
-func (s *socket) reviewNow() {
-	select {
-	case s.review <- struct{}{}:
-	default:
-	}
 }
 
 // heirs are the sockets that l's connections belong to when it has closed. Those of
@@ -158,26 +150,20 @@ func (s *socket) serves() bool {
 }
 
 // give gives a connection of s to another socket.
-func (s *socket) give(to *socket, conn net.Conn) {
-	to.hand.Add(1)
-	s.hand.Add(-1)
-	go func() {
-		for {
-			select {
-			case to.conns <- conn:
-				return
-			case <-to.idle:
-			}
-			next := s.heir(conn)
-			if next == nil {
-				to.hand.Add(-1)
-				logger().Warn("connection closed: its address was closed while it was handed over", zap.Stringer("address", to.key), zap.Stringer("client", conn.RemoteAddr()))
-				_ = conn.Close()
-				return
-			}
-			next.hand.Add(1)
-			to.hand.Add(-1)
-			to = next
+func (s *socket) give(to *socket, conn net.Conn, onShard bool) {
+	for {
+		to.hand.Add(1)
+		s.hand.Add(-1)
+		if to.put(conn, onShard) {
+			return
 		}
-	}()
+		next := to.heir(conn) // it has been closed meanwhile
+		if next == nil {
+			to.hand.Add(-1)
+			logger().Warn("connection closed: its address was closed while it was handed over", zap.Stringer("address", to.key), zap.Stringer("client", conn.RemoteAddr()))
+			_ = conn.Close()
+			return
+		}
+		s, to = to, next
+	}
 }

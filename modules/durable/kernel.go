@@ -55,7 +55,8 @@ func (netKernel) listen() error                 { return nil }
 func (netKernel) refuse()                       {}
 func (netKernel) stepAside()                    {}
 
-func (k netKernel) wake() { _ = k.SetDeadline(past) }
+func (k netKernel) wake()   { _ = k.SetDeadline(past) }
+func (k netKernel) unwake() { _ = k.SetDeadline(time.Time{}) }
 
 func (k netKernel) waiting() (net.Conn, error) {
 	if k.borrowed {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/sys/unix"
@@ -176,6 +177,10 @@ type tcpKernel struct {
 	borrowed  bool        // somebody else has it, too
 	unnoticed atomic.Bool // nobody can come
 
+	accept   func(fd uintptr) bool // tryAccept
+	accepted *relay.Socket         // its results
+	failed   error
+
 	mu       sync.Mutex
 	deferred bool // it is bound and does not listen yet
 }
@@ -199,6 +204,7 @@ func (k *tcpKernel) prepare() (err error) {
 			return err
 		}
 	}
+	k.accept = k.tryAccept
 	return k.do(func(fd int) (err error) {
 		k.addr, err = addressOf(fd)
 		if err == nil && !k.addr.IP.IsUnspecified() {
@@ -265,14 +271,12 @@ func (k *tcpKernel) detachFilter() error {
 
 func (k *tcpKernel) port() uint16 { return k.addr.AddrPort().Port() }
 
-// Accept waits for a connection.
+// Accept waits for a connection. It is for one goroutine: what it calls with the
+// descriptor is made once, and has its results in the kernel.
 func (k *tcpKernel) Accept() (net.Conn, error) {
-	var conn *relay.Socket
-	var failed error
-	err := k.raw.Read(func(fd uintptr) bool {
-		conn, failed = relay.Accept(fd, k.local)
-		return !errors.Is(failed, unix.EAGAIN)
-	})
+	err := k.raw.Read(k.accept)
+	conn, failed := k.accepted, k.failed
+	k.accepted, k.failed = nil, nil
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		err = net.ErrClosed
 	}
@@ -283,6 +287,11 @@ func (k *tcpKernel) Accept() (net.Conn, error) {
 		return nil, &net.OpError{Op: "accept", Net: "tcp", Addr: k.addr, Err: err}
 	}
 	return conn, nil
+}
+
+func (k *tcpKernel) tryAccept(fd uintptr) bool {
+	k.accepted, k.failed = relay.Accept(fd, k.local)
+	return k.failed != unix.EAGAIN //nolint:errorlint // an Errno, and asked for each connection
 }
 
 func (k *tcpKernel) waiting() (conn net.Conn, err error) {
@@ -337,7 +346,21 @@ func (k *tcpKernel) stepAside() {
 	}
 }
 
-func (k *tcpKernel) wake() { _ = k.file.SetDeadline(past) }
+func (k *tcpKernel) wake()   { _ = k.file.SetDeadline(past) }
+func (k *tcpKernel) unwake() { _ = k.file.SetDeadline(time.Time{}) }
+
+// watch has the shards accept. The descriptor must not be closed before stop.
+func (k *tcpKernel) watch(o relay.ListenOptions) (stop func(), err error) {
+	o.Local = k.local
+	err = k.do(func(fd int) error {
+		l, err := relay.Listen(fd, o)
+		if err == nil {
+			stop = l.Close
+		}
+		return err
+	})
+	return stop, err
+}
 
 // Close closes the kernel socket.
 func (k *tcpKernel) Close() error {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 // listener is one user's view of a socket. It is safe for concurrent use.
@@ -15,7 +16,7 @@ type listener struct {
 	sock    *socket
 	config  lifecycle.Config // if hasConfig
 	options socketOptions
-	turn    chan struct{} // closed when connections are for this user
+	wake    chan struct{} // one word: Accept is to look again; that of a pair, for both
 	closed  chan struct{}
 	ctx     context.Context
 	stop    func() bool // stops waiting for the end of the context
@@ -26,8 +27,12 @@ type listener struct {
 	hasConfig bool // false for users outside Caddy
 
 	// Of socketsMu:
-	has  bool // turn is closed
 	last bool // it closed last: what is left is for it
+
+	// Of the socket's queue:
+	has  bool // connections are for this user; written with socketsMu, too
+	take func(*relay.Socket)
+	dual bool // it is one of a pair
 }
 
 // Interface guard
@@ -36,8 +41,15 @@ var _ net.Listener = (*listener)(nil)
 // newListener makes the listener of a user of s. It closes with ctx because Caddy
 // does not stop an app whose Start has failed, it only cancels its context.
 func newListener(ctx context.Context, s *socket, o socketOptions) *listener {
-	l := &listener{sock: s, options: o, turn: make(chan struct{}), closed: make(chan struct{}), ctx: ctx}
-	l.finish = sync.OnceFunc(func() { close(l.closed) })
+	l := &listener{sock: s, options: o, wake: o.wake, closed: make(chan struct{}), ctx: ctx}
+	if l.wake == nil {
+		l.wake = make(chan struct{}, 1)
+	}
+	l.finish = sync.OnceFunc(func() {
+		s.quit(l)
+		close(l.closed)
+		l.signal()
+	})
 	l.config, l.hasConfig = lifecycle.Of(ctx)
 	return l
 }
@@ -45,44 +57,37 @@ func newListener(ctx context.Context, s *socket, o socketOptions) *listener {
 // Accept waits for a connection: a *net.TCPConn or *net.UnixConn or, on Linux and of
 // TCP, a *relay.Socket. It fails once this listener is closed, with net.ErrClosed,
 // or once the kernel socket is lost; none of its errors is a timeout or passes with
-// time. Where this listener closed last, it first returns those who were in.
+// time. Where this listener closed last, it first returns those who were in. With
+// TakeBy it returns only what cannot be taken.
 func (l *listener) Accept() (net.Conn, error) {
-	if l.isClosed() || !l.awaitTurn() {
-		return l.rest()
+	for {
+		if conn, err := l.next(); conn != nil || err != nil {
+			return conn, err
+		}
+		<-l.wake
 	}
-	select {
-	case conn := <-l.sock.conns:
+}
+
+// next is a connection for this listener, or the error of Accept. Where both are nil,
+// there may be one after a word of wake.
+func (l *listener) next() (net.Conn, error) {
+	if conn := l.sock.pop(l); conn != nil {
 		l.sock.handed()
 		return conn, nil
-	case <-l.closed:
-	case <-l.sock.done:
 	}
+	if !l.isClosed() && !l.sock.lost() {
+		return nil, nil
+	}
+	l.signal() // for another Accept
 	return l.rest()
 }
 
-// hasTurn reports whether connections are for this user.
-func (l *listener) hasTurn() bool {
+// signal has an Accept look again.
+func (l *listener) signal() {
 	select {
-	case <-l.turn:
-		return true
+	case l.wake <- struct{}{}:
 	default:
-		return false
 	}
-}
-
-// awaitTurn waits until connections are for this user. False means that they will not
-// be.
-func (l *listener) awaitTurn() bool {
-	if l.hasTurn() { // as nearly always: that costs next to nothing
-		return true
-	}
-	select {
-	case <-l.turn:
-		return true
-	case <-l.closed:
-	case <-l.sock.done:
-	}
-	return false
 }
 
 // rest is a connection that was in when the kernel socket closed, if there is one

@@ -7,12 +7,16 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 )
 
 // pair is a user's view of two sockets: those of all addresses of IPv4 and of IPv6, on
 // one port. It is safe for concurrent use.
-type pair [2]*listener
+type pair struct {
+	of    [2]*listener // with one wake
+	turns atomic.Uint32
+}
 
 // Interface guard
 var _ net.Listener = (*pair)(nil)
@@ -38,6 +42,7 @@ func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (n
 		return nil, err
 	}
 	six := address{at: netip.AddrPortFrom(as[1].at.Addr(), first.sock.key.at.Port())}
+	o.wake = first.wake
 	second, err := attach(ctx, six, o)
 	if lacking(err) {
 		return first, nil
@@ -49,7 +54,12 @@ func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (n
 		}
 		return nil, err
 	}
-	return &pair{first, second}, nil
+	for _, l := range []*listener{first, second} {
+		l.sock.mu.Lock()
+		l.dual = true
+		l.sock.mu.Unlock()
+	}
+	return &pair{of: [2]*listener{first, second}}, nil
 }
 
 // lacking reports whether err says that the system has no such version of IP.
@@ -61,62 +71,32 @@ func lacking(err error) bool {
 // listener.
 func (p *pair) Accept() (net.Conn, error) {
 	for {
-		var turns, closed, done [2]<-chan struct{}
-		var conns [2]<-chan net.Conn
 		var over error
-		open := 0
-		for i, l := range p {
-			if l.isClosed() || l.sock.lost() {
-				conn, err := l.rest()
-				if err == nil {
-					return asDual(conn), nil
-				}
-				if !errors.Is(err, net.ErrClosed) {
-					return nil, err
-				}
+		open, first := false, p.turns.Add(1)
+		for i := range uint32(len(p.of)) {
+			conn, err := p.of[(first+i)%2].next()
+			switch {
+			case conn != nil:
+				return conn, nil
+			case err == nil:
+				open = true
+			case !errors.Is(err, net.ErrClosed):
+				return nil, err
+			default:
 				over = err
-				continue
-			}
-			open++
-			closed[i], done[i] = l.closed, l.sock.done
-			if l.hasTurn() {
-				conns[i] = l.sock.conns
-			} else {
-				turns[i] = l.turn
 			}
 		}
-		if open == 0 {
+		if !open {
 			return nil, over
 		}
-		select {
-		case conn := <-conns[0]:
-			p[0].sock.handed()
-			return asDual(conn), nil
-		case conn := <-conns[1]:
-			p[1].sock.handed()
-			return asDual(conn), nil
-		case <-turns[0]:
-		case <-turns[1]:
-		case <-closed[0]:
-		case <-closed[1]:
-		case <-done[0]:
-		case <-done[1]:
-		}
+		<-p.of[0].wake
 	}
-}
-
-// asDual has a connection know, where it can, that it came to both versions of IP.
-func asDual(conn net.Conn) net.Conn {
-	if c, ok := conn.(interface{ SetDual() }); ok {
-		c.SetDual()
-	}
-	return conn
 }
 
 // Close closes both, as that of a listener does.
 func (p *pair) Close() error {
-	err := p[0].Close()
-	if err2 := p[1].Close(); err == nil {
+	err := p.of[0].Close()
+	if err2 := p.of[1].Close(); err == nil {
 		err = err2
 	}
 	return err
@@ -124,6 +104,6 @@ func (p *pair) Close() error {
 
 // Addr returns the address that stands for all of both versions.
 func (p *pair) Addr() net.Addr {
-	six := p[1].Addr().(*net.TCPAddr)
+	six := p.of[1].Addr().(*net.TCPAddr)
 	return &net.TCPAddr{IP: net.IPv6unspecified, Port: six.Port}
 }

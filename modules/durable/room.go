@@ -44,31 +44,39 @@ var errNoRoom = errors.New("as many connections as the limit of open files allow
 // room keeps an accept goroutine from accepting more connections than there are
 // descriptors for.
 type room struct {
-	accepted int   // since base
-	base     int64 // how many connections had arrived then
+	accepted int           // since base
+	base     int64         // how many connections had arrived then
+	waited   time.Duration // since there was room
 	full     failures
 }
 
 // await waits for room for a connection. False means that the last user of s has gone.
 func (r *room) await(s *socket) bool {
-	waited := time.Duration(0)
-	for most := maxConnections(); ; waited += roomEvery {
-		now := lifecycle.Connections()
-		if now+r.onTheWay() < most {
-			r.accepted++
-			return true
-		}
-		if now >= most {
-			r.full.what = "accepting connections pauses; clients wait in the queue"
-			r.full.next(s, errNoRoom)
-		}
+	for !r.look(s) {
 		if s.wait(roomEvery) {
 			return false
 		}
-		if waited >= underWay { // they are not for those who count
-			r.accepted = 0
-		}
 	}
+	return true
+}
+
+// look reports whether there is room for a connection. If not, it is to be called again
+// after roomEvery.
+func (r *room) look(s *socket) bool {
+	now, most := lifecycle.Connections(), maxConnections()
+	if now+r.onTheWay() < most {
+		r.waited = 0
+		return true
+	}
+	if now >= most {
+		r.full.what = "accepting connections pauses; clients wait in the queue"
+		r.full.next(s, errNoRoom)
+	}
+	if r.waited >= underWay { // they are not for those who count
+		r.accepted = 0
+	}
+	r.waited += roomEvery
+	return false
 }
 
 // onTheWay returns how many connections have been accepted and are not counted yet.

@@ -24,8 +24,9 @@ const restTime = 5 * time.Second
 // socketOptions are what a user wants of the kernel socket.
 type socketOptions struct {
 	net.ListenConfig
-	mode   fs.FileMode // of a Unix socket
-	shared bool        // with others of the configuration
+	mode   fs.FileMode   // of a Unix socket
+	shared bool          // with others of the configuration
+	wake   chan struct{} // of the listener; nil: one of its own
 }
 
 var errNotShared = errors.New("durable: the configuration has this address twice: expected two addresses, or durable+shared/ in both places")
@@ -44,8 +45,9 @@ type kernel interface {
 	// stepAside leaves new clients to the other sockets of this process that their
 	// address belongs to; those who are in, or are coming in, are still accepted.
 	stepAside()
-	// wake has Accept fail with os.ErrDeadlineExceeded.
+	// wake has Accept fail with os.ErrDeadlineExceeded, until unwake.
 	wake()
+	unwake()
 	// waiting accepts one who is in already, after wake. Where there is none, both
 	// results are nil.
 	waiting() (net.Conn, error)
@@ -61,17 +63,18 @@ var (
 
 // socket is one kernel socket and its users.
 type socket struct {
-	key    address
-	kernel kernel
-	conns  chan net.Conn // unbuffered: what is not taken stays in the accept goroutine's hand
-	begin  sync.Once
-	begun  chan struct{} // closed when a configuration that uses it runs
-	review chan struct{} // one word: what is in hand may belong to another socket now
-	idle   chan struct{} // closed with the last user, or at the end of the process
-	done   chan struct{} // closed when the kernel socket is
-	hand   atomic.Int64  // connections that were accepted and that no user has yet
-	ending atomic.Bool   // the process is: nobody is let in any more
-	shared atomic.Bool   // connections may be for another socket: see heir
+	key     address
+	kernel  kernel
+	begin   sync.Once
+	begun   chan struct{} // closed when a configuration that uses it runs
+	idle    chan struct{} // closed with the last user, or at the end of the process
+	done    chan struct{} // closed when the kernel socket is
+	changed chan struct{} // one word: see look
+	hand    atomic.Int64  // connections that were accepted and that no user has yet
+	ending  atomic.Bool   // the process is: nobody is let in any more
+	shared  atomic.Bool   // connections may be for another socket: see heir
+
+	queue
 
 	// Of socketsMu:
 	users    []*listener // in the order in which they came
@@ -102,7 +105,7 @@ func attach(ctx context.Context, addr address, o socketOptions) (*listener, erro
 			return nil, err
 		}
 	}
-	return s.add(ctx, o), nil
+	return s.attach(ctx, o), nil
 }
 
 // isTakenFor reports whether another user of the same configuration has the socket,
@@ -136,22 +139,24 @@ func openSocket(ctx context.Context, addr address, o socketOptions) (*socket, er
 }
 
 func newSocket(key address, k kernel) *socket {
-	return &socket{
-		key:    key,
-		kernel: k,
-		conns:  make(chan net.Conn),
-		begun:  make(chan struct{}),
-		review: make(chan struct{}, 1),
-		idle:   make(chan struct{}),
-		done:   make(chan struct{}),
+	s := &socket{
+		key:     key,
+		kernel:  k,
+		begun:   make(chan struct{}),
+		idle:    make(chan struct{}),
+		done:    make(chan struct{}),
+		changed: make(chan struct{}, 1),
 	}
+	s.settled.L = &s.mu
+	return s
 }
 
-// add adds a user. The caller holds socketsMu.
-func (s *socket) add(ctx context.Context, o socketOptions) *listener {
+// attach adds a user. The caller holds socketsMu.
+func (s *socket) attach(ctx context.Context, o socketOptions) *listener {
 	l := newListener(ctx, s, o)
 	s.prune()
 	s.users = append(s.users, l)
+	s.join(l)
 	s.pass()
 	l.stop = context.AfterFunc(ctx, func() { l.leave() })
 	if config, ok := lifecycle.Of(ctx); ok {
@@ -202,6 +207,7 @@ func (s *socket) prune() {
 // pass gives connections to the users of the configuration that has been here for
 // longest. The caller holds socketsMu.
 func (s *socket) pass() {
+	passed := false
 	for i, l := range s.users {
 		if l.has || l.config != s.users[0].config {
 			continue
@@ -211,8 +217,13 @@ func (s *socket) pass() {
 				logger().Error("options of a listening socket", zap.Stringer("address", s.key), zap.Error(err))
 			}
 		}
+		s.mu.Lock()
 		l.has = true
-		close(l.turn)
+		s.mu.Unlock()
+		passed = true
+	}
+	if passed {
+		s.turn()
 	}
 }
 
@@ -234,8 +245,9 @@ func (s *socket) detach(l *listener) (closed bool) {
 		heir.beginNow()
 	}
 	if len(s.users) > 0 {
-		s.reviewNow()
+		l.finish()
 		s.pass()
+		s.review()
 		return true
 	}
 	l.last = true
@@ -270,7 +282,6 @@ func (s *socket) keep(conns []net.Conn) {
 		return
 	}
 	s.rest = conns
-	s.hand.Add(int64(len(conns)))
 	time.AfterFunc(restTime, func() {
 		n := 0
 		for conn := s.takeRest(nil); conn != nil; conn = s.takeRest(nil) {

@@ -43,12 +43,13 @@ func (k *fakeKernel) listen() error                 { return nil }
 func (k *fakeKernel) refuse()                       {}
 func (k *fakeKernel) stepAside()                    {}
 func (k *fakeKernel) wake()                         { k.once.Do(func() { close(k.closed) }) }
+func (k *fakeKernel) unwake()                       {}
 func (k *fakeKernel) waiting() (net.Conn, error)    { return nil, nil }
 
 func attachTo(t testing.TB, s *socket) *listener {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
-	return s.add(t.Context(), socketOptions{})
+	return s.attach(t.Context(), socketOptions{})
 }
 
 // openFake starts a socket over a fakeKernel, with n users.

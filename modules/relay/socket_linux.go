@@ -45,6 +45,9 @@ type waiting struct {
 // on, or nil if that is several.
 func Accept(listening uintptr, local net.Addr) (*Socket, error) {
 	fd, remote, err := accept(int(listening))
+	if err == unix.EAGAIN { //nolint:errorlint // an Errno
+		return nil, err
+	}
 	if err != nil {
 		return nil, os.NewSyscallError("accept4", err)
 	}
