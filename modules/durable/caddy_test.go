@@ -63,7 +63,9 @@ func reload(port int, answer byte, fail bool) error {
 }
 
 // TestCaddyReload reloads a whole Caddy under load, then refuses it a config.
-func TestCaddyReload(t *testing.T) {
+func TestCaddyReload(t *testing.T) { eachWay(t, testCaddyReload, byAccept, mixed) }
+
+func testCaddyReload(t *testing.T) {
 	port := unused(t)
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	if err := reload(port, 1, false); err != nil {

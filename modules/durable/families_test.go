@@ -93,11 +93,11 @@ func TestFamiliesShareAPort(t *testing.T) {
 func TestFamiliesShareWithBoth(t *testing.T) {
 	needIPv6(t)
 	for network, spelled := range map[string]string{"durable4": "0.0.0.0", "durable6": "::"} {
-		a, err := openFamily(t, network, "", 0)
+		port := unused(t)
+		a, err := openFamily(t, network, "", port)
 		if err != nil {
 			t.Fatal(err)
 		}
-		port := portOf(a)
 		b, err := openFamily(t, network, spelled, port)
 		if err != nil {
 			t.Fatal(err)

@@ -108,6 +108,10 @@ func (f *far) receive(t *testing.T) (flags byte, sequence uint32) {
 // A client whose handshake has begun when its address gets another socket is accepted
 // from that.
 func TestOverlapHandsHandshakeOver(t *testing.T) {
+	eachWay(t, testOverlapHandsHandshakeOver, byAccept, byTaker)
+}
+
+func testOverlapHandsHandshakeOver(t *testing.T) {
 	const syn, ack, rst = 0x02, 0x10, 0x04
 	for name, hosts := range map[string][2]string{"wider": {"198.18.7.1", "0.0.0.0"}, "narrower": {"0.0.0.0", "198.18.7.1"}} {
 		t.Run(name, func(t *testing.T) {
@@ -127,6 +131,7 @@ func TestOverlapHandsHandshakeOver(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			before, after = asUser(t, before), asUser(t, after)
 			before.Close()
 			time.Sleep(20 * time.Millisecond)
 			f.send(t, ack, sequence+1)

@@ -51,11 +51,14 @@ func waitEnd(t *testing.T, end <-chan error) {
 }
 
 func TestCloseEndsOwnAcceptOnly(t *testing.T) {
-	a := open(t, 0)
-	b := open(t, portOf(a))
+	eachWay(t, testCloseEndsOwnAcceptOnly, byAccept, byTaker)
+}
+
+func testCloseEndsOwnAcceptOnly(t *testing.T) {
+	a := asUser(t, open(t, 0))
+	b := asUser(t, open(t, portOf(a)))
 	_, endA := accepting(a)
 	servedB, endB := accepting(b)
-
 	start := time.Now()
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
@@ -113,15 +116,17 @@ func TestContextEndCloses(t *testing.T) {
 
 // TestAcceptCloseRaces opens, accepts and closes at random on one address while
 // clients connect; every connection that is made is served.
-func TestAcceptCloseRaces(t *testing.T) {
-	keeper := open(t, 0)
+func TestAcceptCloseRaces(t *testing.T) { eachWay(t, testAcceptCloseRaces, byAccept, byTaker, mixed) }
+
+func testAcceptCloseRaces(t *testing.T) {
+	keeper := asUser(t, open(t, 0))
 	kept, end := accepting(keeper)
 	var served atomic.Int64
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for range 200 {
-				ln := open(t, portOf(keeper))
+				ln := asUser(t, open(t, portOf(keeper)))
 				n, end := accepting(ln)
 				go ln.Close()
 				ln.Close()

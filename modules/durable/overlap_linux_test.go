@@ -112,7 +112,9 @@ func stranger(t *testing.T, at netip.AddrPort) error {
 // From one configuration to the next, addresses of one port may become others that
 // overlap with them. No connection is lost, each goes to the address that is most
 // exact, and no other program can be beside.
-func TestOverlappingReloads(t *testing.T) {
+func TestOverlappingReloads(t *testing.T) { eachWay(t, testOverlappingReloads, byAccept, mixed) }
+
+func testOverlappingReloads(t *testing.T) {
 	needIPv6(t)
 	port := unused(t)
 	all4, all, one, two := fmt.Sprintf("durable4/0.0.0.0:%d", port), fmt.Sprintf("durable/[::]:%d", port), fmt.Sprintf("durable/127.0.0.1:%d", port), fmt.Sprintf("durable/127.0.0.2:%d", port)
@@ -208,13 +210,18 @@ func watchFor(t *testing.T, port int, wrong func(answer byte) bool) (stop func()
 // Those who wait in the queue of a socket that closes are accepted from the one that
 // their address belongs to then; the others by who closed.
 func TestOverlapHandsQueueOver(t *testing.T) {
+	eachWay(t, testOverlapHandsQueueOver, byAccept, byTaker)
+}
+
+func testOverlapHandsQueueOver(t *testing.T) {
 	for name, hosts := range map[string][2]string{"wider": {"127.0.0.2", "0.0.0.0"}, "narrower": {"0.0.0.0", "127.0.0.2"}} {
 		t.Run(name, func(t *testing.T) {
-			before, err := openFamily(t, "durable4", hosts[0], 0)
+			port := unused(t)
+			before, err := openFamily(t, "durable4", hosts[0], port)
 			if err != nil {
 				t.Fatal(err)
 			}
-			port, left := portOf(before), before.(*listener).sock
+			left := before.(*listener).sock
 			var heirs, others []net.Conn
 			for range 5 {
 				heirs = append(heirs, dialTo(t, "127.0.0.2", port))
@@ -226,6 +233,8 @@ func TestOverlapHandsQueueOver(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			heir := after.(*listener).sock
+			after = asUser(t, after)
 			if err := before.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -242,7 +251,7 @@ func TestOverlapHandsQueueOver(t *testing.T) {
 			if isLeaving(left) {
 				t.Error("it is still noted as leaving")
 			}
-			noneInHand(t, left, after.(*listener).sock)
+			noneInHand(t, left, heir)
 			again, err := openFamily(t, "durable4", hosts[0], port)
 			if err != nil {
 				t.Fatal(err)
@@ -277,13 +286,15 @@ func noneInHand(t *testing.T, of ...*socket) {
 }
 
 // An address may come back while its former socket is still leaving.
-func TestOverlapReturns(t *testing.T) {
+func TestOverlapReturns(t *testing.T) { eachWay(t, testOverlapReturns, byAccept, byTaker) }
+
+func testOverlapReturns(t *testing.T) {
 	for _, hosts := range [][2]string{{"127.0.0.2", "0.0.0.0"}, {"0.0.0.0", "127.0.0.2"}} {
-		before, err := openFamily(t, "durable4", hosts[0], 0)
+		port := unused(t)
+		before, err := openFamily(t, "durable4", hosts[0], port)
 		if err != nil {
 			t.Fatal(err)
 		}
-		port := portOf(before)
 		after, err := openFamily(t, "durable4", hosts[1], port)
 		if err != nil {
 			t.Fatal(err)
@@ -293,7 +304,7 @@ func TestOverlapReturns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for host, ln := range map[string]net.Listener{hosts[0]: again, hosts[1]: after} {
+		for host, ln := range map[string]net.Listener{hosts[0]: asUser(t, again), hosts[1]: asUser(t, after)} {
 			if host == "0.0.0.0" {
 				host = "127.0.0.3"
 			}
@@ -307,6 +318,10 @@ func TestOverlapReturns(t *testing.T) {
 // Who waits at the address of all when a more exact one is opened goes there, if it is
 // his, though the first address stays.
 func TestOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
+	eachWay(t, testOverlapHandsOverWhatIsNotItsOwn, byAccept, byTaker)
+}
+
+func testOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
 	all, err := openFamily(t, "durable4", "0.0.0.0", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -321,10 +336,10 @@ func TestOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := make(chan string, len(ones)+len(twos))
+	first, users := make(chan string, len(ones)+len(twos)), [2]net.Listener{asUser(t, all), asUser(t, two)}
 	go func() {
 		for {
-			conn, err := all.Accept()
+			conn, err := users[0].Accept()
 			if err != nil {
 				return
 			}
@@ -332,7 +347,7 @@ func TestOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	accepted(t, two, twos)
+	accepted(t, users[1], twos)
 	for range ones {
 		if got, want := <-first, fmt.Sprintf("127.0.0.1:%d", port); got != want {
 			t.Errorf("the first address accepted a connection to %s, want %s", got, want)
@@ -351,7 +366,7 @@ func TestOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
 // The end of the process waits for who is handed over by a socket that has left its
 // address.
 func TestOverlapAtTheEnd(t *testing.T) {
-	before, err := openFamily(t, "durable4", "127.0.0.2", 0)
+	before, err := openFamily(t, "durable4", "127.0.0.2", unused(t))
 	if err != nil {
 		t.Fatal(err)
 	}

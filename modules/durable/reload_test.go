@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 const (
@@ -20,8 +22,15 @@ const (
 	interval = 20 * time.Millisecond
 )
 
-// serve answers each connection with one byte until ln is closed.
+// serve answers each connection with one byte until ln is closed, in the way that the
+// test is for.
 func serve(ln net.Listener, answer byte) {
+	if takes() {
+		TakeBy(ln, func(conn *relay.Socket) {
+			_, _ = conn.Write([]byte{answer})
+			conn.Close()
+		})
+	}
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
@@ -96,6 +105,10 @@ func report(t *testing.T, ok int64, lost []error) {
 // TestReloadModel replaces a listener as a reload does: the new user attaches and
 // serves, then the old one closes.
 func TestReloadModel(t *testing.T) {
+	eachWay(t, testReloadModel, byAccept, mixed)
+}
+
+func testReloadModel(t *testing.T) {
 	for name, next := range map[string]func(t *testing.T, port int) net.Listener{
 		"direct": func(t *testing.T, port int) net.Listener { return open(t, port) },
 		"caddy": func(t *testing.T, port int) net.Listener {

@@ -25,13 +25,20 @@ const shortageChild = "DURABLE_SHORTAGE_CHILD"
 // and brings 60 clients. Those it has no room for wait, and are served when others
 // leave.
 func TestDescriptorShortage(t *testing.T) {
-	if os.Getenv(shortageChild) != "" {
+	switch os.Getenv(shortageChild) {
+	case "Taker":
+		eachWay(t, serveShort, byTaker)
+	case "Accept":
 		serveShort(t)
-		return
+	default:
+		eachWay(t, testDescriptorShortage, byAccept, byTaker)
 	}
+}
+
+func testDescriptorShortage(t *testing.T) {
 	start := time.Now()
 	child := exec.Command(os.Args[0], "-test.run=^TestDescriptorShortage$")
-	child.Env = append(os.Environ(), shortageChild+"=1")
+	child.Env = append(os.Environ(), shortageChild+"="+way(current.Load()).String())
 	var log strings.Builder
 	child.Stderr = &log
 	stdin, _ := child.StdinPipe()
@@ -100,7 +107,7 @@ func serveShort(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	ln := open(t, 0)
+	ln := asUser(t, open(t, 0))
 	fmt.Println(ln.Addr())
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -26,6 +26,10 @@ func answering(address string, answer byte, fail bool) error {
 // A configuration that is refused gets no connection, at an address that is in use as
 // at a new one; one that is taken gets all as soon as it is.
 func TestRefusedGetsNothing(t *testing.T) {
+	eachWay(t, testRefusedGetsNothing, byAccept, mixed)
+}
+
+func testRefusedGetsNothing(t *testing.T) {
 	unix := "durable/unix/" + filepath.Join(t.TempDir(), "s")
 	for _, kinds := range [][2]string{{"durable/" + programs.Address(t), "durable/" + programs.Address(t)}, {unix, unix + ".2"}} {
 		address, other := kinds[0], kinds[1]
@@ -80,7 +84,9 @@ func TestRefusedGetsNothing(t *testing.T) {
 }
 
 // From a plain listener of the same process a reload takes over.
-func TestFromPlain(t *testing.T) {
+func TestFromPlain(t *testing.T) { eachWay(t, testFromPlain, byAccept, byTaker) }
+
+func testFromPlain(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", ""} {
 		address := fmt.Sprintf("%s:%d", host, unused(t))
 		if err := answering(address, 1, false); err != nil {
@@ -112,7 +118,9 @@ func TestFromPlain(t *testing.T) {
 
 // Who is in when the last user closes is served, under load, too: nobody is let in
 // whom nobody serves.
-func TestLastCloseServesAll(t *testing.T) {
+func TestLastCloseServesAll(t *testing.T) { eachWay(t, testLastCloseServesAll, byAccept, byTaker) }
+
+func testLastCloseServesAll(t *testing.T) {
 	served, closed, broken := 0, 0, 0
 	for range 5 {
 		ln := open(t, 0)
