@@ -24,7 +24,8 @@ func (s *Session) linger(sh *shard, of Side, now int64) {
 		e.shut = true
 		_ = shutdown(int(e.fd), unix.SHUT_WR)
 	}
-	if p.left = e.undelivered(); p.left == 0 {
+	left := e.undelivered()
+	if left == 0 {
 		e.empty = true
 		s.finish(sh)
 		return
@@ -33,7 +34,8 @@ func (s *Session) linger(sh *shard, of Side, now int64) {
 	s.drop(sh, other)
 	closeFD(int(other.fd))
 	other.fd = -1
-	p.state, p.since, e.blocked = lingering, now, now
+	p.state = lingering
+	*p.isLate() = late{since: now, left: left, moved: now}
 	s.arm()
 }
 
@@ -88,12 +90,12 @@ func (s *Session) delivered(now int64) {
 	}
 	e := &p.sides[of]
 	left := e.undelivered()
-	if left != p.left {
-		p.left, e.blocked = left, now
+	if left != p.late.left {
+		p.late.left, p.late.moved = left, now
 		e.active.Store(now)
 	}
 	e.empty = left == 0
-	if left == 0 || now-e.blocked >= s.takes(of) {
+	if left == 0 || now-p.late.moved >= s.takes(of) {
 		s.finish(nil)
 		return
 	}
@@ -104,11 +106,11 @@ func (s *Session) delivered(now int64) {
 // often, and in time for the end of patience.
 func (s *Session) nextLook() int64 {
 	p, now := &s.parked, clock()
-	pause := min(max((now-p.since)/4, int64(time.Millisecond)), int64(lookEvery))
+	pause := min(max((now-p.late.since)/4, int64(time.Millisecond)), int64(lookEvery))
 	next := now + pause
 	for _, of := range both {
 		if e := &p.sides[of]; e.fd >= 0 {
-			next = min(next, e.blocked+s.takes(of))
+			next = min(next, p.late.moved+s.takes(of))
 		}
 	}
 	return next

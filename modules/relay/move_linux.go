@@ -47,7 +47,7 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 		// descriptors that are passed with the bytes.
 		e.complete = ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP && !e.unix
 	}
-	if ready&unix.EPOLLERR != 0 && (e.done || other.blocked != 0) && !e.dying {
+	if ready&unix.EPOLLERR != 0 && (e.done || p.blocked(1-of) != 0) && !e.dying {
 		// It is not read from now, so that nothing else would notice.
 		if code, err := getOption(int(e.fd), unix.SO_ERROR); err == nil && code != 0 {
 			s.refuses(sh, of, unix.Errno(code), now)
@@ -180,8 +180,8 @@ func (s *Session) flush(sh *shard, of Side, now int64) bool {
 		if n > 0 {
 			from.sent.Add(int64(n))
 			to.active.Store(now)
-			if to.blocked != 0 {
-				to.blocked = now
+			if from.held.blocked != 0 {
+				from.held.blocked = now
 			}
 		}
 		switch {
@@ -189,11 +189,12 @@ func (s *Session) flush(sh *shard, of Side, now int64) bool {
 			s.broken(sh, 1-of, err, now)
 			return false
 		case left == 0:
+			wasBlocked := from.held.blocked != 0
+			from.held.blocked = 0
 			if from.held.pipe == nil {
 				from.held = nil
 			}
-			if to.blocked != 0 {
-				to.blocked = 0
+			if wasBlocked {
 				from.active.Store(now) // while it was not read from, it was not silent
 				s.arm()
 			}
@@ -221,8 +222,8 @@ func (h *held) send(fd int) (n, left int, err error) {
 // block notes that a side takes nothing, and has the shard see when it does.
 func (s *Session) block(sh *shard, of Side, now int64) {
 	e, from := &s.parked.sides[of], &s.parked.sides[1-of]
-	if e.blocked == 0 {
-		e.blocked = now
+	if from.held.blocked == 0 {
+		from.held.blocked = now
 		s.arm()
 	}
 	from.fast = false
@@ -247,7 +248,7 @@ func (s *Session) refuses(sh *shard, of Side, err error, now int64) {
 		s.broken(sh, of, err, now)
 		return
 	}
-	e.dying, p.since = true, now
+	e.dying, p.isLate().since = true, now
 	s.arm()
 }
 
@@ -262,7 +263,7 @@ func (s *Session) broken(sh *shard, of Side, err error, now int64) {
 	}
 	from.done = true
 	s.drop(sh, from)
-	e.dying, e.blocked, p.since = true, 0, now
+	e.dying, p.isLate().since = true, now
 	if e.done {
 		s.linger(sh, 1-of, now)
 		return

@@ -20,10 +20,25 @@ type parked struct {
 	state   state
 	first   Side   // that finished; Proxy: none
 	heard   bool   // the server has sent something
-	left    int32  // how much a lingering session had to deliver when it was last looked at
-	since   int64  // when a side began to take no more, or the session to linger
-	excused int64  // until when it is, though a time is over; 0: it is not
 	early   *early // while the session arrives
+	late    *late  // nil: there is nothing of that
+}
+
+// late is what a session knows beyond that when its time seems to be over, or a side
+// takes no more. Most never have one.
+type late struct {
+	since   int64 // when a side began to take no more, or the session to linger
+	excused int64 // until when it is, though a time is over; 0: it is not
+	left    int32 // how much a lingering session had to deliver when it was last looked at
+	moved   int64 // when that was last less than before
+}
+
+// isLate returns what is known of a session that is late, from now on.
+func (p *parked) isLate() *late {
+	if p.late == nil {
+		p.late = new(late)
+	}
+	return p.late
 }
 
 type state uint8
@@ -38,11 +53,10 @@ const (
 
 // side is one of the two connections, and what has come from it.
 type side struct {
-	sent    atomic.Int64 // bytes from it that the other side's socket has taken
-	active  atomic.Int64 // when it last sent or took something
-	blocked int64        // since when it has taken nothing of what is held for it; 0: nothing is
-	held    *held        // what has come from it and the other side has not taken
-	fd      int32
+	sent   atomic.Int64 // bytes from it that the other side's socket has taken
+	active atomic.Int64 // when it last sent or took something
+	held   *held        // what has come from it and the other side has not taken
+	fd     int32
 
 	readable bool // it may have more to read
 	last     bool // its end, an error or urgent data is behind that
@@ -60,8 +74,18 @@ type side struct {
 
 // held is what is in flight: in a pipe or in rest.
 type held struct {
-	pipe *pipe
-	rest []byte
+	pipe    *pipe
+	rest    []byte
+	blocked int64 // since when the other side has taken nothing of it; 0: it does
+}
+
+// blocked is since when a side has taken nothing of what is held for it; 0: it does, or
+// nothing is.
+func (p *parked) blocked(of Side) int64 {
+	if h := p.sides[1-of].held; h != nil {
+		return h.blocked
+	}
+	return 0
 }
 
 func (p *parked) running() bool {

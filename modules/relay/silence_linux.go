@@ -18,12 +18,13 @@ func (s *Session) due() (first int64) {
 		return s.nextLook()
 	}
 	for _, of := range both {
-		e, other := &p.sides[of], &p.sides[1-of]
-		if limit := s.takes(of); e.blocked != 0 && limit != 0 {
-			first = sooner(first, e.blocked+limit)
+		e := &p.sides[of]
+		blocked := p.blocked(of)
+		if limit := s.takes(of); blocked != 0 && limit != 0 {
+			first = sooner(first, blocked+limit)
 		}
-		if e.dying && other.blocked == 0 {
-			first = sooner(first, p.since+int64(lastWords))
+		if e.dying && p.blocked(1-of) == 0 {
+			first = sooner(first, p.late.since+int64(lastWords))
 		}
 		if limit := int64(s.limit(of)); limit != 0 && s.awaited(of) {
 			first = sooner(first, e.active.Load()+limit)
@@ -57,8 +58,8 @@ func (s *Session) takes(of Side) int64 {
 // awaited reports whether a side could send something: as long as the other one
 // has not taken what it has sent, it is not read from.
 func (s *Session) awaited(of Side) bool {
-	e, other := &s.parked.sides[of], &s.parked.sides[1-of]
-	return !e.done && other.blocked == 0
+	p := &s.parked
+	return !p.sides[of].done && p.blocked(1-of) == 0
 }
 
 // arm sees to it that check is called in time.
@@ -91,10 +92,10 @@ func (s *Session) check() {
 		switch limit := int64(s.limit(of)); {
 		case p.state != running:
 			return
-		case e.dying && p.sides[1-of].blocked == 0 && now-p.since >= int64(lastWords):
+		case e.dying && p.blocked(1-of) == 0 && now-p.late.since >= int64(lastWords):
 			s.note(Result{By: of, Cause: Reset, Err: errAfterEnd})
 			s.finish(nil)
-		case e.blocked != 0 && s.takes(of) != 0 && now-e.blocked >= s.takes(of):
+		case p.blocked(of) != 0 && s.takes(of) != 0 && now-p.blocked(of) >= s.takes(of):
 			s.note(Result{By: of, Cause: Timeout})
 			s.finish(nil)
 		case limit != 0 && s.awaited(of) && now-e.active.Load() >= limit:
@@ -112,18 +113,19 @@ const moment = time.Second
 // for a moment, since the sockets say otherwise, or that moment is not over.
 func (s *Session) excuse(now int64) bool {
 	p := &s.parked
-	switch due := s.due(); {
-	case p.state != running || due == 0 || due > now:
-		p.excused = 0
-		return false
-	case p.excused == 0 && s.stirs():
-		p.excused = now + int64(moment)
+	due := s.due()
+	over := p.state == running && due != 0 && due <= now
+	if over && (p.late == nil || p.late.excused == 0) && s.stirs() {
+		p.isLate().excused = now + int64(moment)
 	}
-	if p.excused != 0 && now < p.excused {
-		p.shard.set(p.slot, p.excused)
+	if p.late == nil {
+		return false
+	}
+	if over && p.late.excused != 0 && now < p.late.excused {
+		p.shard.set(p.slot, p.late.excused)
 		return true
 	}
-	p.excused = 0
+	p.late.excused = 0
 	return false
 }
 
@@ -132,14 +134,14 @@ func (s *Session) excuse(now int64) bool {
 func (s *Session) stirs() bool {
 	var list [2]unix.PollFd
 	for _, of := range both {
-		e := &s.parked.sides[of]
+		fd, blocked := s.parked.sides[of].fd, s.parked.blocked(of) != 0
 		list[of].Fd = -1
 		if s.awaited(of) {
-			list[of] = unix.PollFd{Fd: e.fd, Events: unix.POLLIN}
-		} else if e.blocked != 0 {
-			list[of] = unix.PollFd{Fd: e.fd}
+			list[of] = unix.PollFd{Fd: fd, Events: unix.POLLIN}
+		} else if blocked {
+			list[of] = unix.PollFd{Fd: fd}
 		}
-		if e.blocked != 0 {
+		if blocked {
 			list[of].Events |= unix.POLLOUT
 		}
 	}
