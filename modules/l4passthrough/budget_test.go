@@ -4,6 +4,8 @@ package l4passthrough
 
 import (
 	"fmt"
+	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,19 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
+
+// deserted is the path of a Unix socket that nobody listens on any more. A connect is refused
+// while it is called: of one over TCP a busy kernel may tell later, from outside of a bubble.
+func deserted(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.(*net.UnixListener).SetUnlinkOnClose(false)
+	ln.Close()
+	return ln.Addr().String()
+}
 
 // How many connects there are to servers that are all dead: without a budget
 // retries + 1 for each client, with one what it says. A retry that it does not allow
@@ -31,7 +46,7 @@ func TestRetryBudget(t *testing.T) {
 	} {
 		var servers []string
 		for n := range 4 { // a retry has another server to go to, without a pause
-			servers = append(servers, fmt.Sprintf(`{"name": "s%d", "address": "127.0.0.1:%d"}`, n+1, n+1))
+			servers = append(servers, fmt.Sprintf(`{"name": "s%d", "address": "unix/%s"}`, n+1, deserted(t)))
 		}
 		name := fmt.Sprintf("budget-%d", i)
 		app, ctx := newAppOf(t, map[string]string{name: fmt.Sprintf(`{%s "servers": [%s]}`, c.budget, strings.Join(servers, ", "))})
