@@ -23,7 +23,7 @@ import (
 
 // hang is the longest that a client may wait for anything: all attempts to connect
 // (retries and a pause), the server's silence, and slack for a busy machine.
-const hang = 4*300*time.Millisecond + time.Second + time.Second + 2*time.Second
+const hang = 4*300*time.Millisecond + time.Second + 3*time.Second + 2*time.Second
 
 // patient are clients of a site over TLS. Each makes one connection after the other,
 // and some requests on each.
@@ -241,10 +241,10 @@ func testFault(t *testing.T, nginx string, prepare func(*testing.T, *victim) (fa
 		backend web {
 			server good %s
 			server bad %s
-			timeouts connect 300ms server 1s client 5s
+			timeouts connect 300ms server 3s client 8s
 			check ssl_hello {
 				interval 200ms
-				timeout 200ms
+				timeout 600ms
 				fall 2
 				rise 1
 			}

@@ -343,7 +343,7 @@ func TestConnectTimeoutNever(t *testing.T) {
 		if fields := onlyLine(t, logged).ContextMap(); fields["termination"] != want {
 			t.Errorf("%s: logged as %v", backend, fields)
 		}
-		if took := time.Since(began); (took >= time.Second) != (want == "SC") {
+		if took := time.Since(began); took < time.Second && want == "SC" || took > 10*time.Second {
 			t.Errorf("%s: took %v", backend, took)
 		}
 	}

@@ -192,13 +192,17 @@ func TestManyProtocols(t *testing.T) {
 	names := slices.Repeat([]string{"x"}, 30_000)
 	in := &Input{Hello: inspect(hellotest.Plain(hellotest.ALPN(append(names, "last")...)).Raw()), Final: true}
 	acl := mustLoad(t, []string{"req.ssl_alpn", "last"})
-	began := time.Now()
-	if got := acl.Match(in); got != Pass {
-		t.Error(got)
+	best := time.Hour
+	for range 5 { // a busy machine may be slow for a while
+		began := time.Now()
+		if got := acl.Match(in); got != Pass {
+			t.Error(got)
+		}
+		if best = min(best, time.Since(began)); best < time.Second {
+			return
+		}
 	}
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("it took %v", took)
-	}
+	t.Errorf("it took %v", best)
 }
 
 // TestExpiredHello says no where no more will come, whatever Final says.
