@@ -16,8 +16,8 @@ var appFrontendMistakes = []mistake{
 	{"a datagram address", inApp, "default_backend web\nbind udp/:9443", "default_backend web\nbind tcp/:9443", []string{
 		`bind: address "udp/:9443": expected one of TCP or a Unix socket of streams`, "Caddyfile:5",
 	}},
-	{"a misspelled option of bind", inApp, "default_backend web\nbind :9443 {\nnmae public\n}", "default_backend web\nbind :9443 {\nname public\n}", []string{
-		`unknown option "nmae"; did you mean "name"?`, "Caddyfile:6",
+	{"a misspelled option of bind", inApp, "default_backend web\nbind :9443 {\nnamee public\n}", "default_backend web\nbind :9443 {\nname public\n}", []string{
+		`unknown option "namee"; did you mean "name"?`, "Caddyfile:6",
 	}},
 	{"a rule in bind", inApp, "bind :9443 {\ndefault_backend web\n}\ndefault_backend web", "bind :9443\ndefault_backend web", []string{
 		`unknown option "default_backend"`, "Caddyfile:5",
