@@ -47,6 +47,7 @@ func TestSplit(t *testing.T) {
 	if got := round(); strings.Count(got, "W") != 6 || strings.Count(got, "-") != 2 {
 		t.Errorf("served by %s, want 6 of W and 2 refused", got)
 	}
+	p.sessions(t, 16)
 	refused := 0
 	for line := range strings.Lines(p.log()) {
 		if strings.Contains(line, `"backend":"canary"`) && strings.Contains(line, `"end":"no_server"`) {

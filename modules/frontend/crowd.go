@@ -17,7 +17,7 @@ func init() {
 	lifecycle.AddCrowd(lifecycle.Crowd{Left: present.left, Arrived: present.arrived.Load, Cut: present.cut})
 }
 
-// crowd holds connections from their beginning until their line is in the log.
+// crowd holds connections from their beginning until the log has their record.
 type crowd struct {
 	mu       sync.Mutex
 	early    map[*connection]struct{}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"sync"
 	"time"
+	"weak"
 
 	"github.com/mholt/caddy-l4/layer4"
 	"go.uber.org/zap"
@@ -78,7 +79,8 @@ type Frontend struct {
 
 // New returns a frontend.
 func New(c Config) *Frontend {
-	return &Frontend{Config: c, log: tcplog.Open(c.Logger), conns: frontends.named(c.Name)}
+	// Weak, since sessions, which outlive their configuration, keep the log.
+	return &Frontend{Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontends.named(c.Name)}
 }
 
 // Serve takes a client's connection from its first byte to its end, which may come after

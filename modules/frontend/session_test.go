@@ -45,7 +45,7 @@ func TestBrokenEarly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := &session{terms: &terms{feconn: new(count), beconn: new(count), log: tcplog.Open(zap.NewNop())}, lease: lease, packed: new(tcplog.Record).Pack()}
+			s := &session{terms: &terms{feconn: new(count), beconn: new(count), log: tcplog.Open(nil, zap.NewNop())}, lease: lease, packed: new(tcplog.Record).Pack()}
 			present.stay(new(connection), s)
 			if c.answered {
 				s.Answered()

@@ -52,7 +52,7 @@ func TestSiteIsCut(t *testing.T) {
 	}
 	present.mu.Unlock()
 	<-done
-	if fields := logged.All()[0].ContextMap(); fields["termination"] != "KD" || fields["error"] != errExit.Error() {
+	if fields := linesOf(t, f, logged)[0].ContextMap(); fields["termination"] != "KD" || fields["error"] != errExit.Error() {
 		t.Errorf("logged as %v", fields)
 	}
 }

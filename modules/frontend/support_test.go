@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
 // newAppOf returns an app with backends from JSON, by name.
@@ -71,6 +72,22 @@ func frontendTo(app *balancer.App, backend string, config Config) (*Frontend, *o
 	}
 	config.Router = &Router{Default: app.Backends[backend], Logger: config.Logger}
 	return New(config), logged
+}
+
+// linesOf returns the lines of a frontend's connections that have ended.
+func linesOf(t testing.TB, f *Frontend, logged *observer.ObservedLogs) []observer.LoggedEntry {
+	t.Helper()
+	last := tcplog.New("the last", nil, nil)
+	f.log.Write(&last) // lines are written in this order
+	for over := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		all := logged.FilterMessage("session").All()
+		if len(all) > 0 && all[len(all)-1].ContextMap()["frontend"] == "the last" {
+			return all[:len(all)-1]
+		}
+		if time.Now().After(over) {
+			t.Fatalf("the log is not written: %v", all)
+		}
+	}
 }
 
 // inspected is an inspection that has found the hello in raw.

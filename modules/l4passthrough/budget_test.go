@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mholt/caddy-l4/layer4"
 	"go.uber.org/zap"
@@ -64,6 +65,7 @@ func TestRetryBudget(t *testing.T) {
 				})
 			}
 			group.Wait()
+			time.Sleep(time.Second) // until the log is written
 		})
 		var connects uint64
 		for _, s := range h.router.Default.Pool().Servers() {

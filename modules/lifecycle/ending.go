@@ -58,6 +58,7 @@ var end = struct {
 	mu     sync.Mutex
 	gates  []Gate
 	crowds []Crowd
+	flush  []func(deadline time.Time) int
 	grace  time.Duration
 	began  bool
 	due    time.Time     // when connections are cut; zero: never, or not known yet
@@ -78,6 +79,11 @@ func AddGate(g Gate) { end.gates = append(end.gates, g) }
 
 // AddCrowd has a crowd be waited for at the end. It is for init functions.
 func AddCrowd(c Crowd) { end.crowds = append(end.crowds, c) }
+
+// AddFlush registers f to write what is still held back, such as lines of a log, when
+// nobody is left and before the process exits. It returns how many it could not write
+// by the deadline. It is for init functions.
+func AddFlush(f func(deadline time.Time) (left int)) { end.flush = append(end.flush, f) }
 
 // SetGracePeriod says how long connections may take to finish; below zero: as long
 // as they want. It is for the configuration that runs.
@@ -166,6 +172,7 @@ func arriving() bool {
 // may take longer.
 func drain(grace time.Duration, deadline time.Time) {
 	defer close(end.over)
+	defer flush()
 	await(nil, time.Now().Add(arrival), func() bool { return !arriving() })
 	n, log := Connections(), caddy.Log().Named("passthrough")
 	if n == 0 {
@@ -202,6 +209,17 @@ func drain(grace time.Duration, deadline time.Time) {
 	}
 	if !await(nil, time.Now().Add(lastLines), gone) { // nobody can hurry that
 		log.Error("connections were cut and have no line in the log", zap.Int("connections", Connections()))
+	}
+}
+
+// flush writes what is still held back.
+func flush() {
+	left, deadline := 0, time.Now().Add(lastLines)
+	for _, f := range end.flush {
+		left += f(deadline)
+	}
+	if left > 0 {
+		caddy.Log().Named("passthrough").Error("connections are missing in the log: its target did not take their lines", zap.Int("connections", left))
 	}
 }
 

@@ -31,18 +31,44 @@ func jsonLogger(level zapcore.Level) *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), level))
 }
 
-// BenchmarkLine is what a session's end costs the log, without the system call: "on" in
-// JSON, and "off" where the log's level is too high.
-func BenchmarkLine(b *testing.B) {
+// BenchmarkEnd is what the log costs where a session ends: "on" in JSON, without what
+// the writer does, and "off" where the log's level is too high.
+func BenchmarkEnd(b *testing.B) {
 	r := session()
-	for name, level := range map[string]zapcore.Level{"on": zapcore.InfoLevel, "off": zapcore.ErrorLevel} {
-		b.Run(name, func(b *testing.B) {
-			log := Open(jsonLogger(level))
-			b.ReportAllocs()
-			for b.Loop() {
-				log.Write(&r)
+	b.Run("off", func(b *testing.B) {
+		log := Open(nil, jsonLogger(zapcore.ErrorLevel))
+		b.ReportAllocs()
+		for b.Loop() {
+			log.Write(&r)
+		}
+	})
+	b.Run("on", func(b *testing.B) {
+		log := Log{jsonLogger(zapcore.InfoLevel), newQueue(1 << 40)}
+		log.queue.running = true // there is no writer
+		b.ReportAllocs()
+		for b.Loop() {
+			log.Write(&r)
+			if c := log.queue.chunks[0]; len(c.logs) == 64 {
+				c.records, c.logs = c.records[:0], c.logs[:0]
 			}
-		})
+		}
+	})
+}
+
+// BenchmarkLines is what the writer does for a line, without the system call, when it
+// writes 16 at a time.
+func BenchmarkLines(b *testing.B) {
+	const n = 16
+	r, c, log := session(), new(chunk), &Log{logger: jsonLogger(zapcore.InfoLevel)}
+	for range n {
+		c.records, c.logs = appendEntry(c.records, time.Now(), &r), append(c.logs, log)
+	}
+	q := newQueue(0)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i%n == 0 {
+			q.writeLines(c)
+		}
 	}
 }
 

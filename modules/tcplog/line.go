@@ -42,6 +42,12 @@ func appendEntry(b []byte, at time.Time, r *Record) []byte {
 	return b
 }
 
+// cutEntry cuts the first of some entries off.
+func cutEntry(entries string) (first, rest string) {
+	end := 4 + int(uint32(entries[0])|uint32(entries[1])<<8|uint32(entries[2])<<16|uint32(entries[3])<<24)
+	return entries[4:end], entries[end:]
+}
+
 // end returns what is needed before the rest: how the connection ended, and when.
 func (e *entry) end() (End, time.Time) {
 	u := unpacker(e.text[2:])

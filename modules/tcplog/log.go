@@ -3,27 +3,115 @@
 package tcplog
 
 import (
+	"runtime"
+	"runtime/debug"
+	"sync"
 	"time"
+	"weak"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
 
-// Log writes the lines of a frontend's connections.
-type Log struct{ logger *zap.Logger }
+// Log takes the records of a frontend's connections and has their lines written by
+// another goroutine: see queue. It may outlive its configuration, as sessions do.
+type Log struct {
+	logger *zap.Logger
+	queue  *queue
+}
 
-// Open returns a log that writes to logger.
-func Open(logger *zap.Logger) *Log { return &Log{logger} }
+// Open returns a log that writes to logger. Logs of one configuration, which owner
+// stands for, share a queue, so that their lines are in the order in which connections
+// ended. Those of another have their own, since it may be another target that stalls;
+// and so has a log without an owner. The owner is kept as long as the log: it is a weak
+// pointer, or something small.
+func Open(owner any, logger *zap.Logger) *Log {
+	if owner == nil {
+		owner = new(byte)
+	}
+	return &Log{logger, queues.of(owner)}
+}
 
 // Logger returns what the lines are written to.
 func (l *Log) Logger() *zap.Logger { return l.logger }
 
 // Write logs a connection that has ended now: at level error where the proxy itself
-// failed, else at level info. It is safe for concurrent use; r may be reused.
+// failed, else at level info. It formats nothing, and it waits only where a burst of
+// ends has filled the queue, as long as the log's target takes lines. It is safe for
+// concurrent use; r may be reused.
 func (l *Log) Write(r *Record) {
-	if !l.logger.Core().Enabled(r.End.level()) {
-		return
+	if l.logger.Core().Enabled(r.End.level()) {
+		l.queue.put(l, r)
 	}
-	var room [512]byte
-	e := entry{text: string(appendEntry(room[:0], time.Now(), r)[4:])}
+}
+
+// write writes a line.
+func (l *Log) write(e *entry) {
+	defer l.recovered()
 	e.write(l.logger)
+}
+
+// report writes how many connections have no line since a time.
+func (l *Log) report(connections uint64, since time.Time) {
+	defer l.recovered()
+	l.logger.Error("connections are missing in the log: its target did not take their lines",
+		zap.Uint64("connections", connections), zap.Time("since", since))
+}
+
+// recovered keeps a panic of the log's encoder or core from ending the process.
+func (l *Log) recovered() {
+	if p := recover(); p != nil {
+		l.logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
+	}
+}
+
+// queues are those of all logs, each for as long as a log uses it or it has something
+// to write.
+var queues = registry{by: make(map[any]weak.Pointer[queue])}
+
+type registry struct {
+	mu sync.Mutex
+	by map[any]weak.Pointer[queue]
+}
+
+func init() { lifecycle.AddFlush(queues.flush) }
+
+// of returns the queue of an owner's logs.
+func (s *registry) of(owner any) *queue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q := s.by[owner].Value(); q != nil {
+		return q
+	}
+	q := newQueue(queueBytes)
+	s.by[owner] = weak.Make(q)
+	runtime.AddCleanup(q, s.forget, owner)
+	return q
+}
+
+// forget drops the queue of an owner if no log uses it.
+func (s *registry) forget(owner any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.by[owner].Value() == nil {
+		delete(s.by, owner)
+	}
+}
+
+// flush waits until all lines are written, and returns how many are not by the
+// deadline.
+func (s *registry) flush(deadline time.Time) (left int) {
+	s.mu.Lock()
+	all := make([]*queue, 0, len(s.by))
+	for _, known := range s.by {
+		if q := known.Value(); q != nil {
+			all = append(all, q)
+		}
+	}
+	s.mu.Unlock()
+	for _, q := range all {
+		left += q.flush(deadline)
+	}
+	return left
 }

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcplog
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// queueBytes bounds what a queue holds: some 20,000 records, which is two seconds
+	// of 10,000 connections a second, longer than a disk or a collector of logs pauses
+	// in good health. The memory is allocated as it is needed.
+	queueBytes = 4 << 20
+	// chunkBytes is what a queue grows by. One chunk is kept for reuse.
+	chunkBytes = 16 << 10
+
+	// patience is how long the log's target may take for one line, and how long a
+	// record waits for room, before the target counts as stalled.
+	patience = time.Second
+	// poll is how often the queue looks for room, or whether everything is written.
+	poll = time.Millisecond
+	// gather is how long the writer rests after it has written everything. Under load
+	// it then writes many lines at a time, and need not be woken for each.
+	gather = 2 * time.Millisecond
+	// linger is how long the writer stays when there is nothing to write.
+	linger = 50 * time.Millisecond
+	// reportEvery is how often dropped records are reported while the target takes
+	// some lines, but not all.
+	reportEvery = 10 * time.Second
+)
+
+// queue holds the records of connections that have ended until its writer has written
+// their lines, in the order of the ends. The writer is a goroutine that exists while
+// there is something to write.
+//
+// When the queue is full, a record waits for room as long as the target takes lines: a
+// burst of ends is written completely. Once the target has stalled, records are
+// dropped at once, until everything that the queue holds has been written; then a line
+// reports how many were dropped.
+type queue struct {
+	limit int // bytes
+
+	mu      sync.Mutex
+	chunks  []*chunk // oldest first; records are added to the last one
+	spare   *chunk
+	size    int // bytes in chunks, and in the chunk that is being written
+	added   uint64
+	written uint64
+	stalled bool
+	dropped uint64    // not reported yet
+	since   time.Time // when the first of them was dropped
+	running bool      // the writer exists
+	wake    chan struct{}
+	waiting bool // the writer waits for wake
+
+	// line is when the writer began the line that it is writing, as time since epoch;
+	// 0: it is writing none.
+	line atomic.Int64
+}
+
+// chunk is a part of a queue: encoded records, one after the other, and their logs.
+type chunk struct {
+	records []byte
+	logs    []*Log
+}
+
+// epoch is what times within the process count from.
+var epoch = time.Now()
+
+func newQueue(limit int) *queue { return &queue{limit: limit} }
+
+// put adds a record whose connection ends now.
+func (q *queue) put(l *Log, r *Record) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.awaitRoom() {
+		if q.dropped == 0 {
+			q.since = time.Now()
+		}
+		q.dropped++
+		return
+	}
+	c := q.last()
+	before := len(c.records)
+	c.records, c.logs = appendEntry(c.records, time.Now(), r), append(c.logs, l)
+	q.size += len(c.records) - before
+	q.added++
+	q.start()
+}
+
+// awaitRoom waits until the queue has room; false means that the target has stalled.
+// The caller holds the lock, which is released meanwhile.
+func (q *queue) awaitRoom() bool {
+	for waited := time.Duration(0); q.size >= q.limit; waited += poll {
+		if q.stalled || waited >= patience || q.lineTime() >= patience {
+			q.stalled = true
+			return false
+		}
+		q.mu.Unlock()
+		time.Sleep(poll)
+		q.mu.Lock()
+	}
+	return true
+}
+
+// mark notes that the writer begins a line.
+func (q *queue) mark() { q.line.Store(int64(time.Since(epoch)) | 1) }
+
+// lineTime is how long the writer has been writing its line.
+func (q *queue) lineTime() time.Duration {
+	if began := q.line.Load(); began != 0 {
+		return time.Since(epoch) - time.Duration(began)
+	}
+	return 0
+}
+
+// last returns the chunk to add a record to. The caller holds the lock.
+func (q *queue) last() *chunk {
+	if n := len(q.chunks); n > 0 && len(q.chunks[n-1].records) < chunkBytes-512 { // a record has some 200 bytes
+		return q.chunks[n-1]
+	}
+	c := q.spare
+	if q.spare = nil; c == nil {
+		c = &chunk{records: make([]byte, 0, chunkBytes)}
+	}
+	q.chunks = append(q.chunks, c)
+	return c
+}
+
+// start starts the writer, or wakes it. The caller holds the lock.
+func (q *queue) start() {
+	switch {
+	case !q.running:
+		q.running, q.wake = true, make(chan struct{}, 1)
+		go q.write(q.wake)
+	case q.waiting:
+		q.waiting = false
+		q.wake <- struct{}{}
+	}
+}
+
+// write is the writer.
+func (q *queue) write(wake <-chan struct{}) {
+	for {
+		for c := q.take(); c != nil; c = q.take() {
+			q.writeLines(c)
+			q.done(c)
+		}
+		time.Sleep(gather)
+		if !q.await(wake) {
+			return
+		}
+	}
+}
+
+// take takes the oldest chunk; nil: everything is written.
+func (q *queue) take() *chunk {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.chunks) == 0 {
+		q.chunks = nil
+		return nil
+	}
+	c := q.chunks[0]
+	q.chunks[0] = nil
+	q.chunks = q.chunks[1:]
+	return c
+}
+
+// done gives back a chunk whose lines are written, and reports dropped records.
+func (q *queue) done(c *chunk) {
+	log := c.logs[len(c.logs)-1]
+	q.mu.Lock()
+	q.size -= len(c.records)
+	q.written += uint64(len(c.logs))
+	clear(c.logs)
+	if c.records, c.logs = c.records[:0], c.logs[:0]; cap(c.records) <= 2*chunkBytes {
+		q.spare = c
+	}
+	all := len(q.chunks) == 0
+	if all {
+		q.stalled = false
+	}
+	dropped, since := q.dropped, q.since
+	q.mu.Unlock()
+	if dropped == 0 || !all && time.Since(since) < reportEvery {
+		return
+	}
+	q.mark()
+	log.report(dropped, since)
+	q.line.Store(0)
+	q.mu.Lock()
+	q.dropped, q.since = q.dropped-dropped, time.Now()
+	q.mu.Unlock()
+}
+
+// await waits for a record. False means that none came, and that the writer ends.
+func (q *queue) await(wake <-chan struct{}) bool {
+	q.mu.Lock()
+	q.waiting = len(q.chunks) == 0
+	waits := q.waiting
+	q.mu.Unlock()
+	if !waits {
+		return true
+	}
+	over := time.NewTimer(linger)
+	defer over.Stop()
+	select {
+	case <-wake:
+		return true
+	case <-over.C:
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.waiting { // woken at the same time
+		<-wake
+		return true
+	}
+	q.waiting, q.running = false, false
+	return false
+}
+
+// flush waits until everything is written, and reported what was dropped. It returns
+// how many records are not by the deadline.
+func (q *queue) flush(deadline time.Time) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for {
+		left := q.added - q.written + q.dropped
+		if left == 0 || !time.Now().Before(deadline) {
+			return int(left)
+		}
+		q.mu.Unlock()
+		time.Sleep(poll)
+		q.mu.Lock()
+	}
+}
+
+// writeLines writes the lines of a chunk.
+func (q *queue) writeLines(c *chunk) {
+	rest := string(c.records) // one copy, whose parts a log's core may keep
+	lines := make([]entry, len(c.logs))
+	for i, log := range c.logs {
+		lines[i].text, rest = cutEntry(rest)
+		q.mark()
+		log.write(&lines[i])
+	}
+	q.line.Store(0)
+}
