@@ -30,11 +30,13 @@ func AddrOf(a net.Addr) Addr {
 }
 
 // String returns it as net.Addr does.
-func (a Addr) String() string {
+func (a Addr) String() string { return string(a.appendTo(nil)) }
+
+func (a Addr) appendTo(b []byte) []byte {
 	if a.ip.IsValid() {
-		return a.ip.String()
+		return a.ip.AppendTo(b)
 	}
-	return a.text
+	return append(b, a.text...)
 }
 
 // appendAddr appends the length of an IP address, the address and the port, or zero

@@ -13,11 +13,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// entry is the record of a connection that has ended, encoded by appendEntry. It is
-// decoded where it is used: a core may keep the field and marshal it later.
+// entry is the record of a connection that has ended, as appendEntry has encoded it. It
+// is decoded where it is used: a core may keep the field and marshal it later.
 type entry struct {
-	text  string
-	field [1]zap.Field // so that the entry and its field are one object
+	text          string
+	client, local string // their text
+	alpn          Protocols
+	field         [1]zap.Field // so that the entry and its field are one object
 }
 
 // appendEntry appends the record of a connection that has ended at a time, after the
@@ -25,18 +27,17 @@ type entry struct {
 func appendEntry(b []byte, at time.Time, r *Record) []byte {
 	start := len(b)
 	b = append(b, 0, 0, 0, 0, byte(r.End), byte(r.EndedBy))
-	for _, n := range [...]int64{
-		at.UnixNano(), int64(r.Duration), r.In, r.Out, r.ActConn, r.FEConn, r.BEConn, r.SrvConn,
-	} {
-		b = binary.AppendVarint(b, n)
-	}
-	for _, text := range [...]string{r.Frontend, r.Backend, r.Server, r.Address, r.Error} {
-		b = appendText(b, text)
-	}
+	b = binary.AppendVarint(b, at.UnixNano())
 	if r.Began == "" {
 		b = r.appendPacked(b)
 	} else {
 		b = append(b, r.Began...)
+	}
+	for _, n := range [...]int64{int64(r.Duration), r.In, r.Out, r.ActConn, r.FEConn, r.BEConn, r.SrvConn} {
+		b = binary.AppendVarint(b, n)
+	}
+	for _, text := range [...]string{r.Frontend, r.Backend, r.Server, r.Address, r.Error} {
+		b = appendText(b, text)
 	}
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-4))
 	return b
@@ -48,33 +49,37 @@ func cutEntry(entries string) (first, rest string) {
 	return entries[4:end], entries[end:]
 }
 
-// end returns what is needed before the rest: how the connection ended, and when.
-func (e *entry) end() (End, time.Time) {
-	u := unpacker(e.text[2:])
-	return End(e.text[0]), time.Unix(0, u.number())
-}
-
 // record decodes the entry.
 func (e *entry) record() Record {
 	u := unpacker(e.text)
 	head := u.take(2)
 	r := Record{End: End(head[0]), EndedBy: relay.Side(head[1])}
 	u.number() // the time
+	r.unpack(&u)
 	r.Duration, r.In, r.Out = time.Duration(u.number()), u.number(), u.number()
 	r.ActConn, r.FEConn, r.BEConn, r.SrvConn = u.number(), u.number(), u.number(), u.number()
-	r.Frontend, r.Backend, r.Server, r.Address, r.Error = u.text(), u.text(), u.text(), u.text(), u.text()
-	r.unpack(&u)
+	r.Frontend, r.Backend, r.Server = u.text(), u.text(), u.text()
+	if address := u.text(); r.Address == "" {
+		r.Address = address
+	}
+	r.Error = u.text()
 	return r
 }
 
-// write writes the line, with the time at which the connection ended.
+// write writes the line, with the time at which the connection ended. The texts of both
+// addresses are one object; the protocols are no further one.
 func (e *entry) write(logger *zap.Logger) {
-	end, at := e.end()
-	line := logger.Check(end.level(), "session")
+	line := logger.Check(End(e.text[0]).level(), "session")
 	if line == nil {
 		return
 	}
-	line.Time = at
+	u := unpacker(e.text[2:])
+	line.Time = time.Unix(0, u.number())
+	e.alpn = Protocols(u.text())
+	var room [128]byte
+	client := u.addr().appendTo(room[:0])
+	both := string(u.addr().appendTo(client))
+	e.client, e.local = both[:len(client)], both[len(client):]
 	e.field[0] = zap.Inline(e)
 	line.Write(e.field[:]...)
 }
@@ -82,21 +87,16 @@ func (e *entry) write(logger *zap.Logger) {
 // MarshalLogObject adds the fields of the line.
 func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	r := e.record()
-	return r.marshal(line)
-}
-
-// marshal adds the fields of the line.
-func (r *Record) marshal(line zapcore.ObjectEncoder) error {
 	line.AddString("frontend", r.Frontend)
 	line.AddString("backend", r.Backend)
 	line.AddString("server", r.Server)
 	line.AddString("server_address", r.Address)
-	line.AddString("client", r.Client.String())
-	line.AddString("local", r.Local.String())
+	line.AddString("client", e.client)
+	line.AddString("local", e.local)
 	line.AddTime("accepted", r.Accepted)
 	line.AddString("outcome", r.outcome())
 	line.AddString("sni", r.ServerName)
-	if err := line.AddArray("alpn", r.ALPN); err != nil {
+	if err := line.AddArray("alpn", &e.alpn); err != nil {
 		return err
 	}
 	version := ""

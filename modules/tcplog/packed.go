@@ -28,27 +28,24 @@ func (r *Record) appendPacked(b []byte) []byte {
 	if r.Redispatched {
 		flags |= 2
 	}
+	b = appendAddr(appendAddr(appendText(b, string(r.ALPN)), r.Client), r.Local) // first: see entry.write
 	b = append(b, byte(r.Outcome), flags, byte(r.Version), byte(r.Version>>8))
 	for _, n := range [...]int64{r.Accepted.UnixMicro(), int64(r.HelloWait), int64(r.Queue), int64(r.Connect), int64(r.ServerQueue), int64(r.BackendQueue), int64(r.Retries)} {
 		b = binary.AppendVarint(b, n)
 	}
-	b = appendAddr(appendAddr(b, r.Client), r.Local)
-	return appendText(appendText(appendText(b, r.Address), r.ServerName), string(r.ALPN))
+	return appendText(appendText(b, r.Address), r.ServerName)
 }
 
-// unpack sets what was packed. An address of the server that was not is kept.
+// unpack sets what was packed.
 func (r *Record) unpack(u *unpacker) {
+	r.ALPN, r.Client, r.Local = Protocols(u.text()), u.addr(), u.addr()
 	head := u.take(4)
 	r.Outcome, r.Version = clienthello.Outcome(head[0]), uint16(head[2])|uint16(head[3])<<8
 	r.Uninspected, r.Redispatched = head[1]&1 != 0, head[1]&2 != 0
 	r.Accepted = time.UnixMicro(u.number())
 	r.HelloWait, r.Queue, r.Connect = time.Duration(u.number()), time.Duration(u.number()), time.Duration(u.number())
 	r.ServerQueue, r.BackendQueue, r.Retries = int(u.number()), int(u.number()), int(u.number())
-	r.Client, r.Local = u.addr(), u.addr()
-	if address := u.text(); address != "" {
-		r.Address = address
-	}
-	r.ServerName, r.ALPN = u.text(), Protocols(u.text())
+	r.Address, r.ServerName = u.text(), u.text()
 }
 
 func appendText(b []byte, text string) []byte {
