@@ -24,14 +24,6 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// dialing is a connection of a client that has said hello, on its way to a server.
-func dialing(t *testing.T, hello []byte) *connection {
-	t.Helper()
-	c := &connection{f: new(Frontend), client: client{Conn: new(hellotest.Conn)}, hello: inspected(t, hello), gone: make(chan struct{})}
-	c.input.tried = true
-	return c
-}
-
 // connectedTo connects to where a server is.
 func connectedTo(c *connection, b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
 	to, err := c.destination(b, s)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -148,4 +149,12 @@ type sourceFunc func(host string, f resolve.Family) ([]netip.Addr, error)
 func (f sourceFunc) Lookup(_ context.Context, host string, family resolve.Family) ([]netip.Addr, time.Duration, error) {
 	addresses, err := f(host, family)
 	return addresses, 0, err
+}
+
+// dialing is a connection of a client that has said hello, on its way to a server.
+func dialing(t *testing.T, hello []byte) *connection {
+	t.Helper()
+	c := &connection{f: new(Frontend), client: client{Conn: new(hellotest.Conn)}, hello: inspected(t, hello), gone: make(chan struct{})}
+	c.input.tried = true
+	return c
 }
