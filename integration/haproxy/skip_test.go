@@ -121,7 +121,7 @@ func TestAdapterLeavesOut(t *testing.T) {
 	}
 	t.Setenv("HAPROXY_SKIP_HTTP", "1")
 	a := command(t, dir, program.Path(t), "adapt", "--adapter", "haproxy", "--config", "haproxy.cfg")
-	if a.code != 0 || strings.Contains(a.stdout, `"http"`) || !strings.Contains(a.stdout, `"durable/127.0.0.1:8443"`) {
+	if a.code != 0 || strings.Contains(a.stdout, `"http"`) || !strings.Contains(a.stdout, `"address":"127.0.0.1:8443"`) {
 		t.Fatalf("ended with %d: %s%s", a.code, a.stdout, a.stderr)
 	}
 	if warnings, _ := logged(t, a.stderr); !strings.Contains(warnings, "haproxy.cfg:5: listen 'www' is in mode http and left out; as lines of a Caddyfile, with one line that is NOT TRANSLATED:\n\t# listen www, line 5\n\thttp://:8080 {\n") {

@@ -11,7 +11,7 @@ import (
 func TestACLFetch(t *testing.T) {
 	const first, second = `{"name": "first", "any": [{"fetch": "src", "values": ["192.0.2.1"]}]}`, `{"name": "second", "not": true, "any": [{"fetch": "src", "values": ["192.0.2.2"]}, {"fetch": "src", "values": ["192.0.2.3"]}]}`
 	text := frontend("acl first src 192.0.2.1", "acl second src 192.0.2.2", "acl both acl(first,!second)", "use_backend b if { acl(first) } !both", "acl second src 192.0.2.3")
-	got := at(t, apps(t, text), "layer4", "servers", "f", "routes", 0, "handle", 0).(map[string]any)["rules"]
+	got := at(t, apps(t, text), "passthrough", "frontends", "f").(map[string]any)["rules"]
 	equal(t, "rules", got, `[{"backend": "b", "match": [{"acl": [
 		{"any": [{"fetch": "acl(first)", "all": [`+first+`]}]},
 		{"name": "both", "not": true, "any": [{"fetch": "acl(first,!second)", "all": [`+first+`, `+second+`]}]}]}]}]`)

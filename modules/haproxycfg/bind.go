@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -233,81 +232,6 @@ func abstract(a *haproxyfile.Address) (name string, ok bool) {
 	default:
 		return "", false
 	}
-}
-
-// listen is the address in Caddy's words. A range of ports is several where other binds
-// have a part of it.
-func (t *translation) listen(b *bind) (listen []string) {
-	suffix := ""
-	switch b.Family {
-	case haproxyfile.Unix, haproxyfile.Abstract, haproxyfile.AbstractZ, haproxyfile.FD:
-		if t.isShared(b, 0) {
-			suffix = "+shared"
-		}
-		if b.Family == haproxyfile.FD {
-			return []string{"durable" + suffix + "/fd/" + strconv.Itoa(b.FD)}
-		}
-		if name, ok := abstract(&b.Address); ok {
-			return []string{"durable" + suffix + "/" + name}
-		}
-		if b.mode != "" {
-			return []string{"durable" + suffix + "/unix/" + b.Path + "|" + b.mode}
-		}
-		return []string{"durable" + suffix + "/unix/" + b.Path}
-	default:
-	}
-	first := b.Port
-	for _, end := range t.cuts(b) {
-		port := strconv.Itoa(first)
-		if end > first {
-			port += "-" + strconv.Itoa(end)
-		}
-		network, host := t.network(b, first)
-		if t.isShared(b, first) {
-			network += "+shared"
-		}
-		listen = append(listen, network+"/"+net.JoinHostPort(host, port))
-		first = end + 1
-	}
-	return listen
-}
-
-// network is that of a bind at one of its ports, and the host.
-func (t *translation) network(b *bind, port int) (network, host string) {
-	switch {
-	case b.allIPv4():
-		return "durable4", "0.0.0.0"
-	case b.allIPv6():
-		// Where IPv4 has a socket of its own, that gets its connections, as in HAProxy.
-		if b.v6only || t.boundToIPv4(port) {
-			return "durable6", "::"
-		}
-		return "durable", "::"
-	}
-	switch familyOf(&b.Address) {
-	case "tcp4/":
-		return "durable4", b.Host
-	case "tcp6/":
-		return "durable6", b.Host
-	default:
-		return "durable", b.Host
-	}
-}
-
-// cuts are the last ports of the parts of b's range that other binds have, or do not
-// have, as a whole.
-func (t *translation) cuts(b *bind) []int {
-	last := max(b.Port, b.PortHigh)
-	ends := []int{last}
-	for other := range t.bound {
-		for _, end := range []int{other.Port - 1, max(other.Port, other.PortHigh)} {
-			if other != b && (other.allIPv4() || b.isSame(other)) && b.Port <= end && end < last {
-				ends = append(ends, end)
-			}
-		}
-	}
-	slices.Sort(ends)
-	return slices.Compact(ends)
 }
 
 // bound are the binds that are listened on.

@@ -10,10 +10,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-	"github.com/mholt/caddy-l4/layer4"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
@@ -24,8 +24,7 @@ const forever = caddy.Duration(-1)
 // emit writes the configuration for Caddy.
 func (t *translation) emit() []byte {
 	apps := make(caddy.ModuleMap)
-	app := balancer.App{Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables}
-	l4 := layer4.App{Servers: make(map[string]*layer4.Server)}
+	app := balancer.App{FrontendsRaw: make(map[string]json.RawMessage), Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables}
 	sites := make(map[string]*webServer)
 	t.number()
 	t.fillACLTerms()
@@ -57,14 +56,11 @@ func (t *translation) emit() []byte {
 			continue
 		}
 		if p.isFrontend() && len(p.binds) > 0 {
-			l4.Servers[p.name] = t.emitFrontend(p)
+			app.FrontendsRaw[p.name] = caddyconfig.JSON(t.emitFrontend(p), nil)
 		}
 	}
-	if len(app.Backends) > 0 {
+	if len(app.Backends)+len(app.FrontendsRaw) > 0 {
 		apps["passthrough"] = caddyconfig.JSON(&app, nil)
-	}
-	if len(l4.Servers) > 0 {
-		apps["layer4"] = caddyconfig.JSON(l4, nil)
 	}
 	if len(sites) > 0 {
 		apps["http"] = caddyconfig.JSON(map[string]any{"servers": sites}, nil)
@@ -75,14 +71,20 @@ func (t *translation) emit() []byte {
 // addresses are those that a frontend listens on.
 func (t *translation) addresses(p *proxy) (listen []string) {
 	for i := range p.binds {
-		listen = append(listen, t.listen(&p.binds[i])...)
+		b := &p.binds[i]
+		for _, part := range t.parts(b) {
+			l := part.String()
+			if b.mode != "" && b.Family == haproxyfile.Unix {
+				l += "|" + b.mode
+			}
+			listen = append(listen, l)
+		}
 	}
 	return listen
 }
 
-func (t *translation) emitFrontend(p *proxy) *layer4.Server {
+func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 	h := l4passthrough.Handler{
-		Name:             p.name,
 		Connection:       emitRules(p.connection),
 		Session:          emitRules(p.session),
 		Content:          &content.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)},
@@ -92,9 +94,10 @@ func (t *translation) emitFrontend(p *proxy) *layer4.Server {
 		MaxConn:          p.maxconn,
 		DefaultBackend:   t.fallback(p),
 	}
-	h.Origin = t.originOfFrontend(p)
+	binds, at := t.emitBinds(p)
+	h.Origin = t.originOfFrontend(p, at)
 	if t.numbersAsked {
-		h.ID, h.Listeners = p.id, t.emitListeners(p)
+		h.ID = p.id
 	}
 	for _, u := range t.usesOf(p) {
 		r := new(l4passthrough.Rule)
@@ -106,11 +109,7 @@ func (t *translation) emitFrontend(p *proxy) *layer4.Server {
 		}
 		h.Rules = append(h.Rules, r)
 	}
-	handler := caddyconfig.JSONModuleObject(&h, "handler", "passthrough", nil)
-	return &layer4.Server{
-		Listen: t.addresses(p),
-		Routes: layer4.RouteList{{HandlersRaw: []json.RawMessage{handler}}},
-	}
+	return &l4passthrough.Frontend{Bind: binds, Handler: h}
 }
 
 // usesOf are the use_backend lines that count: HAProxy goes on with the next rule

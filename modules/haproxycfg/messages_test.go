@@ -118,7 +118,7 @@ func TestUnixBind(t *testing.T) {
 		"unix-bind prefix /run/lb user haproxy\nfrontend f\n\tbind 192.0.2.1:443 name /x": `["durable/192.0.2.1:443"]`,
 	} {
 		got := apps(t, "global\n\t"+lines+"\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2:443\n")
-		equal(t, lines, at(t, got, "layer4", "servers", "f", "listen"), want)
+		equal(t, lines, listens(t, got, "f"), want)
 	}
 	said := messages(t, "global\n\tunix-bind group haproxy\n"+strings.Replace(frontend("default_backend b"), "192.0.2.1:443", "/run/tls.sock", 1))
 	const want = "E 'unix-bind group' in 'global' section: the owner of a socket is not set; expected mode alone, and a directory that only some can enter"

@@ -3,9 +3,6 @@
 package haproxycfg
 
 import (
-	"net"
-	"strconv"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
@@ -38,18 +35,59 @@ func (t *translation) number() {
 	}
 }
 
-// emitListeners are the names and numbers of what a frontend listens on. Each port has
-// the number after that of the one before it, if that is free.
-func (t *translation) emitListeners(p *proxy) (listeners []*l4passthrough.Listener) {
+// emitBinds are the addresses of a frontend with their options. Where rules ask about them, they
+// have names and numbers: each port has the number after that of the one before it, if that is
+// free. at says where they stand.
+func (t *translation) emitBinds(p *proxy) (binds []*l4passthrough.Bind, at []haproxyfile.Pos) {
+	ids := t.bindIDs(p)
+	for i := range p.binds {
+		b := &p.binds[i]
+		for _, part := range t.parts(b) {
+			for first := part.first; first <= part.last; {
+				piece := part
+				piece.first, piece.last = first, first
+				id := ids[i][first-b.Port]
+				for piece.last < part.last && (id == 0 || ids[i][piece.last+1-b.Port] == id+piece.last+1-first) {
+					piece.last++
+				}
+				binds, at = append(binds, t.emitBind(b, piece, id)), append(at, b.Pos)
+				first = piece.last + 1
+			}
+		}
+	}
+	return binds, at
+}
+
+// emitBind is a part of a bind, whose first port has a number if that is not 0.
+func (t *translation) emitBind(b *bind, p part, id int) *l4passthrough.Bind {
+	made := &l4passthrough.Bind{Address: p.String(), ID: id}
+	if p.network == "durable" { // as it is without a network
+		made.Address = p.address()
+	}
+	if t.numbersAsked {
+		made.Name = b.name
+	}
+	if b.Family == haproxyfile.Unix {
+		made.Mode = b.mode
+	}
+	return made
+}
+
+// bindIDs are the numbers of each bind's ports; of a bind without ports it is one. They are 0
+// where nothing asks about them.
+func (t *translation) bindIDs(p *proxy) [][]int {
 	used := make(map[int]bool)
 	for i := range p.binds {
 		used[p.binds[i].id] = true
 	}
-	next := 1
+	next, ids := 1, make([][]int, len(p.binds))
 	for i := range p.binds {
 		b := &p.binds[i]
-		var last *l4passthrough.Listener
-		for port := b.Port; port <= max(b.Port, b.PortHigh); port++ {
+		ids[i] = make([]int, max(b.Port, b.PortHigh)-b.Port+1)
+		if !t.numbersAsked {
+			continue
+		}
+		for k := range ids[i] {
 			id := b.id
 			if id == 0 {
 				for id = next; used[id]; {
@@ -57,29 +95,8 @@ func (t *translation) emitListeners(p *proxy) (listeners []*l4passthrough.Listen
 				}
 				used[id] = true
 			}
-			if last == nil || id != next {
-				last = &l4passthrough.Listener{Name: b.name, ID: id, Address: t.listenerAddress(b, port)}
-				listeners = append(listeners, last)
-			} else {
-				last.Address = t.listenerAddress(b, port-id+last.ID) + "-" + strconv.Itoa(port)
-			}
-			next = id + 1
+			ids[i][k], next = id, id+1
 		}
 	}
-	return listeners
-}
-
-// listenerAddress is an address of a bind, without the network that has it last.
-func (t *translation) listenerAddress(b *bind, port int) string {
-	switch b.Family {
-	case haproxyfile.FD:
-		return "fd/" + strconv.Itoa(b.FD)
-	case haproxyfile.Unix:
-		return "unix/" + b.Path
-	case haproxyfile.Abstract, haproxyfile.AbstractZ:
-		return "unix/@" + b.Path
-	default:
-		_, host := t.network(b, port)
-		return net.JoinHostPort(host, strconv.Itoa(port))
-	}
+	return ids
 }

@@ -31,7 +31,7 @@ func TestLarge(t *testing.T) {
 	if r.Failed || strings.Count(text, "\n") < 50_000 {
 		t.Fatalf("%v", r.Problems[:1])
 	}
-	if n := strings.Count(string(r.JSON), `"address":`); n != 10_000 {
+	if n := strings.Count(string(r.JSON), `"name":"s1","address":`); n != 10_000 {
 		t.Errorf("%d servers, want 10,000", n)
 	}
 	// One warning about logs, and not ten thousand.

@@ -102,8 +102,8 @@ listen stats
 		}
 	}
 	mustAdapt(t, r.Caddyfile)
-	equalJSON(t, r.JSON, "the rules", `[{"match":[{"client_hello":{"sni":["www.test"]}}],"backend":"web"},{"match":[{"client_hello":{"sni":["loop.test"]}}],"backend":"loop"}]`, "layer4", "servers", "tls", "routes", 0, "handle", 0, "rules")
-	equalJSON(t, r.JSON, "the addresses", `["durable/192.0.2.1:443"]`, "layer4", "servers", "tls", "listen")
+	equalJSON(t, r.JSON, "the rules", `[{"match":[{"client_hello":{"sni":["www.test"]}}],"backend":"web"},{"match":[{"client_hello":{"sni":["loop.test"]}}],"backend":"loop"}]`, "passthrough", "frontends", "tls", "rules")
+	equalJSON(t, r.JSON, "the addresses", `[{"address":"192.0.2.1:443"}]`, "passthrough", "frontends", "tls", "bind")
 	equalJSON(t, r.JSON, "servers of what is left out", `[]`, "passthrough", "backends", "web", "servers")
 	equalJSON(t, r.JSON, "what nothing leads to", `null`, "passthrough", "backends", "lonely")
 	equalJSON(t, r.JSON, "sites", `null`, "http")

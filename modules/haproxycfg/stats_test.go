@@ -90,5 +90,5 @@ func TestUnopenedAddresses(t *testing.T) {
 		t.Errorf("%d binds, %v", r.Binds, r.Problems)
 	}
 	got := apps(t, stats+"listen tls\n\tbind :443\n\tserver s1 192.0.2.2:443\n")
-	equal(t, "listen", at(t, got, "layer4", "servers", "tls", "listen"), `["durable4/0.0.0.0:443"]`)
+	equal(t, "listen", listens(t, got, "tls"), `["durable4/0.0.0.0:443"]`)
 }

@@ -53,6 +53,23 @@ func at(t *testing.T, v any, path ...any) any {
 	return v
 }
 
+// listens returns the addresses of a frontend, each with its network and mode.
+func listens(t *testing.T, got any, frontend string) (addresses []any) {
+	t.Helper()
+	for _, bind := range at(t, got, "passthrough", "frontends", frontend, "bind").([]any) {
+		bind := bind.(map[string]any)
+		address := bind["address"].(string)
+		if !strings.HasPrefix(address, "durable") {
+			address = "durable/" + address
+		}
+		if mode, ok := bind["mode"]; ok {
+			address += "|" + mode.(string)
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses
+}
+
 const timeoutLines = "\ttimeout connect 1s\n\ttimeout client 1m\n\ttimeout server 1m\n"
 
 // frontend is a configuration with a frontend of these lines, and a backend b.
@@ -130,7 +147,7 @@ func TestBind(t *testing.T) {
 		"bind 192.0.2.7:443,192.0.2.8:444 tfo": `["durable/192.0.2.7:443","durable/192.0.2.8:444"]`,
 	} {
 		got := apps(t, "global\n\tsetenv WHERE 192.0.2.9\nfrontend f\n\t"+lines+"\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2:443\n")
-		equal(t, lines, at(t, got, "layer4", "servers", "f", "listen"), want)
+		equal(t, lines, listens(t, got, "f"), want)
 	}
 }
 
@@ -193,7 +210,7 @@ func TestBackend(t *testing.T) {
 	equal(t, "no servers", at(t, apps(t, backend("")), "passthrough", "backends", "b", "servers"), "[]")
 	never := apps(t, "backend b\n\t"+server+"\nfrontend f\n\tbind :1\n\tdefault_backend b\n")
 	equal(t, "no timeouts", at(t, never, "passthrough", "backends", "b", "timeouts"), `{"connect": -1, "server": -1}`)
-	equal(t, "no timeouts", at(t, never, "layer4", "servers", "f", "routes", 0, "handle", 0, "timeout_client"), `-1`)
+	equal(t, "no timeouts", at(t, never, "passthrough", "frontends", "f", "timeout_client"), `-1`)
 }
 
 func TestFrontend(t *testing.T) {
@@ -238,8 +255,8 @@ func TestFrontend(t *testing.T) {
 			}
 			continue
 		}
-		got := at(t, apps(t, frontend(lines)), "layer4", "servers", "f", "routes", 0, "handle", 0).(map[string]any)
-		for name, value := range map[string]any{"handler": "passthrough", "name": "f", "timeout_client": float64(time.Minute), "on": map[string]any{"no_match": "close", "no_server": "close"}} {
+		got := at(t, apps(t, frontend(lines)), "passthrough", "frontends", "f").(map[string]any)
+		for name, value := range map[string]any{"bind": []any{map[string]any{"address": "192.0.2.1:443"}}, "timeout_client": float64(time.Minute), "on": map[string]any{"no_match": "close", "no_server": "close"}} {
 			if name == "timeout_client" && got[name] == nil {
 				continue
 			}
@@ -254,18 +271,18 @@ func TestFrontend(t *testing.T) {
 
 func TestListen(t *testing.T) {
 	got := apps(t, "listen web\n\tbind 192.0.2.1:443\n"+timeoutLines+"\tbalance roundrobin\n\tserver s1 192.0.2.2\n\ttcp-request content accept\n")
-	equal(t, "own servers", at(t, got, "layer4", "servers", "web", "routes", 0, "handle", 0, "default_backend"), `"web"`)
+	equal(t, "own servers", at(t, got, "passthrough", "frontends", "web", "default_backend"), `"web"`)
 	equal(t, "own servers", at(t, got, "passthrough", "backends", "web", "servers"), `[{"name": "s1", "address": "192.0.2.2:443"}]`)
 	equal(t, "rules", at(t, got, "passthrough", "backends", "web", "content"), `null`)
-	equal(t, "rules", at(t, got, "layer4", "servers", "web", "routes", 0, "handle", 0, "content"), `{"rules": [{"action": "accept"}]}`)
+	equal(t, "rules", at(t, got, "passthrough", "frontends", "web", "content"), `{"rules": [{"action": "accept"}]}`)
 }
 
 // What is disabled is not there, and rules that lead to it are passed over.
 func TestDisabled(t *testing.T) {
 	got := apps(t, frontend("use_backend off", "default_backend b")+"backend off\n\tdisabled\n\tserver s1 192.0.2.9:1\nfrontend g\n\tdisabled\n\tbind :9\n\tdefault_backend b\n")
-	equal(t, "rules", at(t, got, "layer4", "servers", "f", "routes", 0, "handle", 0, "rules"), `null`)
+	equal(t, "rules", at(t, got, "passthrough", "frontends", "f", "rules"), `null`)
 	equal(t, "backend", at(t, got, "passthrough", "backends", "off"), `null`)
-	equal(t, "frontend", at(t, got, "layer4", "servers", "g"), `null`)
+	equal(t, "frontend", at(t, got, "passthrough", "frontends", "g"), `null`)
 }
 
 func TestDefaults(t *testing.T) {
@@ -295,7 +312,7 @@ backend c from second
 	no option redispatch
 `
 	got := apps(t, text)
-	equal(t, "rules", at(t, got, "layer4", "servers", "f", "routes", 0, "handle", 0, "content", "rules"), `[
+	equal(t, "rules", at(t, got, "passthrough", "frontends", "f", "content", "rules"), `[
 		{"origin": "/etc/haproxy/haproxy.cfg:8: tcp-request content reject", "action": "close", "match": [{"acl": [{"name": "inner", "any": [{"fetch": "src", "values": ["192.0.2.0/24"]}]}]}]}, {"action": "accept"}]`)
 	equal(t, "implicit", at(t, got, "passthrough", "backends", "b"), `{"redispatch": false, "servers": [{"name": "s1", "address": "192.0.2.2:443"}], "timeouts": {"connect": 2000000000, "server": 120000000000}}`)
 	equal(t, "named", at(t, got, "passthrough", "backends", "c", "servers", 0, "weight"), `3`)

@@ -34,7 +34,7 @@ frontend none
 	equal(t, "what no frontend of mode tcp uses", at(t, got, "passthrough", "backends", "other", "site"), `null`)
 	equal(t, "the listener", at(t, got, "http", "servers", "passthrough/web", "listen"), `["passthrough/web"]`)
 	equal(t, "no listener", at(t, got, "http", "servers", "passthrough/other"), `null`)
-	equal(t, "default backend", at(t, got, "layer4", "servers", "f", "routes", 0, "handle", 0, "default_backend"), `"web"`)
+	equal(t, "default backend", at(t, got, "passthrough", "frontends", "f", "default_backend"), `"web"`)
 	if text := compact(string(translated(t, "frontend f\n\tbind :80\n\tdefault_backend a:b\nbackend a:b\n\tmode http\n").JSON)); !strings.Contains(text, `"listen":["passthrough/a..b"]`) || !strings.Contains(text, `"servers":[],`) && !strings.Contains(text, `"servers":[]}`) {
 		t.Errorf("a name with a colon, and no servers: %s", text)
 	}

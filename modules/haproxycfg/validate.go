@@ -73,12 +73,15 @@ func (t *translation) originOfBackend(p *proxy) options.Origin {
 	return r.Origin()
 }
 
-// originOfFrontend says where a frontend and its rules stand.
-func (t *translation) originOfFrontend(p *proxy) options.Origin {
+// originOfFrontend says where a frontend, its binds and its rules stand.
+func (t *translation) originOfFrontend(p *proxy, binds []haproxyfile.Pos) options.Origin {
 	if !t.origins {
 		return ""
 	}
 	r := options.NewRecorderAt(p.File, p.Line)
+	for _, at := range binds {
+		r.NoteAt("bind", at.File, at.Line)
+	}
 	for _, u := range t.usesOf(p) {
 		r.NoteAt("rule", u.File, u.Line)
 	}

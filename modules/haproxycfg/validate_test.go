@@ -31,7 +31,7 @@ func TestValidate(t *testing.T) {
 	}
 	var config string
 	Translate(sources, Options{Getenv: func(string) (string, bool) { return "", false }, Validate: func(made []byte) error { config = string(made); return nil }})
-	for _, want := range []string{`"origin":"a.cfg:5 rule=7 default_backend=8"`, `"origin":"b.cfg:2 check=4 server=5-6"`} {
+	for _, want := range []string{`"origin":"a.cfg:5 bind=6 rule=7 default_backend=8"`, `"origin":"b.cfg:2 check=4 server=5-6"`} {
 		if !strings.Contains(config, want) {
 			t.Errorf("no %s in\n%s", want, config)
 		}
@@ -41,6 +41,7 @@ func TestValidate(t *testing.T) {
 		{`"policy":"first"`, `"policy":"last"`, "b.cfg:2: backend \"b\": balance: unknown policy \"last\""},
 		{`"name":"s2"`, `"name":"s1"`, "b.cfg:6: backend \"b\": servers 1 and 2 are both named \"s1\""},
 		{`"default_backend":"b"`, `"default_backend":"c"`, "a.cfg:8: "},
+		{`"address":"127.0.0.1:443"`, `"address":"udp/:443"`, "a.cfg:6: frontend \"f\": bind 1: address \"udp/:443\": expected"},
 		{`"module":"redis"`, `"module":"sider"`, "b.cfg:5: backend \"b\": server 1 \"s1\": check: "},
 		{`"origin"`, `"from"`, "unknown field"},
 	} {

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// part is what a bind listens on, or a range of its ports that other binds have, or do not
+// have, as a whole.
+type part struct {
+	network, host string // of Caddy; the host is empty where there are no ports
+	first, last   int
+}
+
+// String returns the address with its network.
+func (p part) String() string { return p.network + "/" + p.address() }
+
+// address returns the address without its network.
+func (p part) address() string {
+	if p.first == 0 {
+		return p.host
+	}
+	port := strconv.Itoa(p.first)
+	if p.last > p.first {
+		port += "-" + strconv.Itoa(p.last)
+	}
+	return net.JoinHostPort(p.host, port)
+}
+
+// parts are what a bind listens on.
+func (t *translation) parts(b *bind) (parts []part) {
+	shared := func(network string, port int) string {
+		if t.isShared(b, port) {
+			return network + "+shared"
+		}
+		return network
+	}
+	host := ""
+	switch b.Family {
+	case haproxyfile.FD:
+		host = "fd/" + strconv.Itoa(b.FD)
+	case haproxyfile.Unix:
+		host = "unix/" + b.Path
+	case haproxyfile.Abstract, haproxyfile.AbstractZ:
+		host, _ = abstract(&b.Address)
+	default:
+	}
+	if host != "" {
+		return []part{{network: shared("durable", 0), host: host}}
+	}
+	first := b.Port
+	for _, end := range t.cuts(b) {
+		network, host := t.network(b, first)
+		parts = append(parts, part{shared(network, first), host, first, end})
+		first = end + 1
+	}
+	return parts
+}
+
+// network is that of a bind at one of its ports, and the host.
+func (t *translation) network(b *bind, port int) (network, host string) {
+	switch {
+	case b.allIPv4():
+		return "durable4", "0.0.0.0"
+	case b.allIPv6():
+		// Where IPv4 has a socket of its own, that gets its connections, as in HAProxy.
+		if b.v6only || t.boundToIPv4(port) {
+			return "durable6", "::"
+		}
+		return "durable", "::"
+	}
+	switch familyOf(&b.Address) {
+	case "tcp4/":
+		return "durable4", b.Host
+	case "tcp6/":
+		return "durable6", b.Host
+	default:
+		return "durable", b.Host
+	}
+}
+
+// cuts are the last ports of the parts of b's range that other binds have, or do not
+// have, as a whole.
+func (t *translation) cuts(b *bind) []int {
+	last := max(b.Port, b.PortHigh)
+	ends := []int{last}
+	for other := range t.bound {
+		for _, end := range []int{other.Port - 1, max(other.Port, other.PortHigh)} {
+			if other != b && (other.allIPv4() || b.isSame(other)) && b.Port <= end && end < last {
+				ends = append(ends, end)
+			}
+		}
+	}
+	slices.Sort(ends)
+	return slices.Compact(ends)
+}
