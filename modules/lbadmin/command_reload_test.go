@@ -14,6 +14,7 @@ import (
 func TestPrintMistake(t *testing.T) {
 	for text, want := range map[string]string{
 		`sending configuration to instance: caddy responded with error: HTTP 400: {"error":"loading config: loading new config: loading layer4 app module: provision layer4: server 'srv1': route 0: position 0: loading module 'passthrough': provision layer4.handlers.passthrough: Caddyfile:21: frontend \"tls\": backend \"wbe\" is not defined"}` + "\n": "Caddyfile:21: frontend \"tls\": backend \"wbe\" is not defined\n",
+		`sending configuration to instance: caddy responded with error: HTTP 400: {"error":"loading config: loading new config: loading passthrough app module: provision passthrough: apps.passthrough.frontends.tls: provision passthrough.frontend: Caddyfile:4: frontend \"tls\": bind 1: address \"x\": expected HOST:PORT"}` + "\n":                      "Caddyfile:4: frontend \"tls\": bind 1: address \"x\": expected HOST:PORT\n",
 		`loading passthrough app module: provision passthrough: /etc/caddy/Caddyfile:3: backend "web": it has no servers`: "/etc/caddy/Caddyfile:3: backend \"web\": it has no servers\n",
 		`loading passthrough app module: provision passthrough: backend "web": it has no servers`:                         "backend \"web\": it has no servers\n",
 		`{"error": {"an": "object"}} of backend "web": odd`:                                                               "backend \"web\": odd\n",
