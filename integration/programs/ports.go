@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -14,7 +15,8 @@ import (
 
 // reserved are the ports that this process has taken: each is also a socket for
 // datagrams, which the tests of other packages, running at the same time, find
-// in their way.
+// in their way. On Linux it has a loopback address that nothing else uses, so that a
+// server may have HTTP/3 on the port.
 var reserved struct {
 	sync.Mutex
 	next    int
@@ -32,8 +34,12 @@ func Port() (int, error) {
 	if reserved.next == 0 {
 		reserved.next = first + rand.IntN((last-first)/2) //nolint:gosec // it hides nothing
 	}
+	host := ""
+	if runtime.GOOS == "linux" { // where all of 127.0.0.0/8 is loopback
+		host = "127.77.77.77"
+	}
 	for ; reserved.next < last; reserved.next++ {
-		socket, err := net.ListenPacket("udp", fmt.Sprintf(":%d", reserved.next))
+		socket, err := net.ListenPacket("udp", fmt.Sprintf("%s:%d", host, reserved.next))
 		if err != nil {
 			continue
 		}
