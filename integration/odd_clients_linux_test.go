@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
@@ -113,7 +114,11 @@ func (p *process) goroutines(t *testing.T) (n int) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if _, err := fmt.Fscanf(answer.Body, "goroutine profile: total %d", &n); err != nil {
+	profile, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err = programs.Goroutines(string(profile)); err != nil {
 		t.Fatal(err)
 	}
 	return n

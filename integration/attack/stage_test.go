@@ -281,7 +281,8 @@ func (s *stage) descriptors() (n int) {
 func (s *stage) goroutines() (n int) {
 	s.Helper()
 	_, text := s.ask(http.MethodGet, "/debug/pprof/goroutine?debug=1", "")
-	if _, err := fmt.Sscanf(text, "goroutine profile: total %d", &n); err != nil {
+	n, err := programs.Goroutines(text)
+	if err != nil {
 		s.Fatalf("%v in %.200q", err, text)
 	}
 	return n

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package programs
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+)
+
+// ender is the goroutine of a shard that tells how sessions ended. The first end starts it, and
+// it stays.
+var ender = regexp.MustCompile(`(?m)^(\d+) @.*\n(?:#.*\n)*?#.*relay\.\(\*endings\)\.run\b`)
+
+// Goroutines returns how many goroutines a profile of /debug/pprof/goroutine?debug=1 has, without
+// the enders.
+func Goroutines(profile string) (n int, err error) {
+	if _, err := fmt.Sscanf(profile, "goroutine profile: total %d", &n); err != nil {
+		return 0, fmt.Errorf("reading a profile of goroutines: %w", err)
+	}
+	for _, group := range ender.FindAllStringSubmatch(profile, -1) {
+		enders, err := strconv.Atoi(group[1])
+		if err != nil {
+			return 0, err
+		}
+		n -= enders
+	}
+	return n, nil
+}
