@@ -40,17 +40,19 @@ func Port() (int, error) {
 	}
 	for ; reserved.next < last; reserved.next++ {
 		socket, err := net.ListenPacket("udp", fmt.Sprintf("%s:%d", host, reserved.next))
-		if err != nil {
+		if err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) { // without loopback, in a network namespace of the test's own
 			continue
+		}
+		if socket != nil {
+			reserved.sockets = append(reserved.sockets, socket)
 		}
 		if !free(reserved.next) {
-			_ = socket.Close()
 			continue
 		}
-		reserved.sockets = append(reserved.sockets, socket)
 		reserved.next++
 		return reserved.next - 1, nil
 	}
+	reserved.next = 0 // what was in the way may go away
 	return 0, fmt.Errorf("no free port up to %d", last)
 }
 
