@@ -30,9 +30,10 @@ type listener struct {
 	last bool // it closed last: what is left is for it
 
 	// Of the socket's queue:
-	has  bool // connections are for this user; written with socketsMu, too
-	take func(*relay.Socket)
-	dual bool // it is one of a pair
+	has    bool // connections are for this user; written with socketsMu, too
+	take   func(*relay.Socket)
+	taking int  // calls of take
+	dual   bool // it is one of a pair
 }
 
 // Interface guard
@@ -79,6 +80,7 @@ func (l *listener) next() (net.Conn, error) {
 		return nil, nil
 	}
 	l.signal() // for another Accept
+	l.sock.awaitTakes(l)
 	return l.rest()
 }
 

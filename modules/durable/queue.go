@@ -25,7 +25,7 @@ type queue struct {
 	conns     []net.Conn  // for Accept
 	first     int         // the index of the next of them
 	moving    int         // connections that are neither there nor taken: see move
-	settled   sync.Cond   // moving has become zero
+	settled   sync.Cond   // moving, or taking of a listener, has become zero
 	full      bool        // the accept goroutine waits until some are taken
 	over      bool        // nothing is put in any more
 }
@@ -49,8 +49,14 @@ func (s *socket) put(conn net.Conn, onShard bool) bool {
 	}
 	if onShard {
 		take, dual := l.take, l.dual
+		l.taking++
 		s.mu.Unlock()
 		s.take(sock, take, dual)
+		s.mu.Lock()
+		if l.taking--; l.taking == 0 {
+			s.settled.Broadcast()
+		}
+		s.mu.Unlock()
 		return true
 	}
 	s.moving++
@@ -156,6 +162,15 @@ func (s *socket) quit(l *listener) {
 	defer s.mu.Unlock()
 	if i := slices.Index(s.listeners, l); i >= 0 {
 		s.listeners = slices.Delete(s.listeners, i, i+1)
+	}
+}
+
+// awaitTakes waits until the taker of a listener that has quit has returned.
+func (s *socket) awaitTakes(l *listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l.taking > 0 {
+		s.settled.Wait()
 	}
 }
 

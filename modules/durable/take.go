@@ -23,7 +23,8 @@ import (
 //
 // Whose turn it is decides, as for Accept: take gets nothing before that of the
 // listener, nothing after it but what Close meets on the way to take, and those that
-// had come when the last listener of an address was closed.
+// had come when the last listener of an address was closed. Once Accept has returned the
+// end, take is not called any more.
 func TakeBy(ln net.Listener, take func(*relay.Socket)) bool {
 	l, ok := ln.(interface{ takeBy(func(*relay.Socket)) })
 	if ok {

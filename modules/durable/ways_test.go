@@ -53,13 +53,12 @@ type taking struct {
 	conns chan net.Conn
 	ended chan struct{}
 	err   error
-	taken atomic.Int64
 }
 
 func newTaking(t testing.TB, ln net.Listener) *taking {
 	t.Helper()
 	l := &taking{Listener: ln, conns: make(chan net.Conn, 1<<12), ended: make(chan struct{})}
-	if !TakeBy(ln, func(s *relay.Socket) { l.taken.Add(1); l.conns <- s }) {
+	if !TakeBy(ln, func(s *relay.Socket) { l.conns <- s }) {
 		t.Fatal("it is no durable listener")
 	}
 	go func() {
