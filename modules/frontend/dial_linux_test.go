@@ -4,7 +4,6 @@ package frontend
 
 import (
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
@@ -33,40 +33,13 @@ func connectedTo(c *connection, b *balancer.Backend, s *pool.Server, o relay.Dia
 	return to.dial(o, c.hello.Bytes())
 }
 
-// listening accepts connections at an address, and hands on what comes first.
-func listening(t *testing.T, network, address string) (at net.Addr, received chan string) {
-	t.Helper()
-	ln, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	received = make(chan string, 100)
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				first := make([]byte, 4096)
-				n, _ := conn.Read(first)
-				received <- string(first[:n])
-				_, _ = io.Copy(io.Discard, conn)
-			}()
-		}
-	}()
-	return ln.Addr(), received
-}
-
 // Every kind of address is dialled alike: the hello goes with the connect, and
 // keepalive is on only where it is of use.
 func TestEveryAddressIsDialledAlike(t *testing.T) {
-	at, received := listening(t, "tcp", "127.0.0.1:0")
+	at, received := frontendtest.Listening(t, "tcp", "127.0.0.1:0")
 	path := filepath.Join(t.TempDir(), "s")
-	_, receivedThere := listening(t, "unix", path)
-	answers(t, func(string) []string { return []string{"127.0.0.1"} })
+	_, receivedThere := frontendtest.Listening(t, "unix", path)
+	frontendtest.Answers(t, func(string) []string { return []string{"127.0.0.1"} })
 	_, port, _ := net.SplitHostPort(at.String())
 	raw := hellotest.Plain(hellotest.SNI("web.test")).Raw()
 	for _, address := range []string{at.String(), "web.test:" + port, "tcp4/web.test:" + port, "{l4.client_hello.sni}:" + port, "tcp4/{l4.client_hello.sni}:" + port, "unix/" + path} {
@@ -111,16 +84,16 @@ func keepsAlive(t *testing.T, s *relay.Socket) (on bool) {
 
 // A server's name is looked up once, not for each connection.
 func TestNoLookupPerConnection(t *testing.T) {
-	at, _ := listening(t, "tcp", "127.0.0.1:0")
+	at, _ := frontendtest.Listening(t, "tcp", "127.0.0.1:0")
 	var four, six atomic.Int64
-	answersOf(t, sourceFunc(func(_ string, f resolve.Family) ([]netip.Addr, error) {
+	frontendtest.AnswersOf(t, func(_ string, f resolve.Family) ([]netip.Addr, error) {
 		if f == resolve.IPv6 {
 			six.Add(1)
 			return nil, nil
 		}
 		four.Add(1)
 		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
-	}))
+	})
 	_, port, _ := net.SplitHostPort(at.String())
 	for _, address := range []string{"web.test:" + port, "{l4.client_hello.sni}:" + port} {
 		for range 20 {
@@ -142,10 +115,10 @@ func TestSlowLookup(t *testing.T) {
 	c := dialing(t, hellotest.Plain().Raw())
 	over := make(chan struct{})
 	defer close(over)
-	answersOf(t, sourceFunc(func(string, resolve.Family) ([]netip.Addr, error) {
+	frontendtest.AnswersOf(t, func(string, resolve.Family) ([]netip.Addr, error) {
 		<-over
 		return nil, nil
-	}))
+	})
 	leaves := func() { close(c.gone) }
 	_, err := connectedTo(c, &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: "web.test:1"}}, relay.DialOptions{Cancel: c.gone, Slow: sync.OnceFunc(leaves)})
 	if !errors.Is(err, net.ErrClosed) {
@@ -156,15 +129,15 @@ func TestSlowLookup(t *testing.T) {
 // Within one attempt a server's addresses are tried one after the other, in the order
 // that is preferred, and of the family that is wanted.
 func TestAddressesInTurn(t *testing.T) {
-	at, _ := listening(t, "tcp", "127.0.0.2:0")
+	at, _ := frontendtest.Listening(t, "tcp", "127.0.0.2:0")
 	_, port, _ := net.SplitHostPort(at.String())
-	sixth, _ := listening(t, "tcp6", "[::1]:"+port)
-	answersOf(t, sourceFunc(func(_ string, f resolve.Family) ([]netip.Addr, error) {
+	sixth, _ := frontendtest.Listening(t, "tcp6", "[::1]:"+port)
+	frontendtest.AnswersOf(t, func(_ string, f resolve.Family) ([]netip.Addr, error) {
 		if f == resolve.IPv6 {
 			return []netip.Addr{netip.IPv6Loopback()}, nil
 		}
 		return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}, nil
-	}))
+	})
 	for _, c := range []struct{ address, prefer, want string }{
 		{"tcp4/web.test:", "", at.String()},
 		{"tcp6/web.test:", "ipv4", sixth.String()},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -62,7 +63,7 @@ func TestServe(t *testing.T) {
 		"none": {"\x15\x03\x01\x00\x02\x02\x70", "SC"}, // the alert unrecognized_name
 	} {
 		f, logged := frontendTo(app, backend, Config{InspectDelay: time.Minute, MaxHello: 65536})
-		client, server := connected(t)
+		client, server := frontendtest.Connected(t)
 		go f.Serve(server, time.Now())
 		if _, err := client.Write(hellotest.Hello(t, "a.example.test")); err != nil {
 			t.Fatal(err)

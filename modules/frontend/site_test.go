@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 )
 
 // What the end of the process cuts is cut at the site, too.
@@ -34,7 +35,7 @@ func TestSiteIsCut(t *testing.T) {
 	go func() { _ = s.Serve(l.(net.Listener)) }()
 	t.Cleanup(func() { _ = s.Close() })
 	f, logged := frontendTo(newAppOf(t, map[string]string{"web": `{"site": "site-cut"}`}), "web", Config{Content: new(content.Config)})
-	client, server := connected(t)
+	client, server := frontendtest.Connected(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

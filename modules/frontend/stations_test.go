@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
@@ -46,15 +46,7 @@ func compiled(t *testing.T, config string) *content.Config {
 	if err := json.Unmarshal([]byte(config), rules); err != nil {
 		t.Fatal(err)
 	}
-	base, err := quiet()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := caddy.NewContext(base)
-	t.Cleanup(cancel)
-	provisioning.Lock()
-	defer provisioning.Unlock()
-	if err := rules.Provision(ctx); err != nil {
+	if err := frontendtest.Provision(t, rules.Provision); err != nil {
 		t.Fatal(err)
 	}
 	return rules

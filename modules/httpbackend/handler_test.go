@@ -13,17 +13,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
@@ -71,21 +70,9 @@ func newRig(t *testing.T, handler, backend string, servers ...string) *rig {
 	return r
 }
 
-// quiet is a context that logs errors only.
-var quiet = sync.OnceValues(func() (caddy.Context, error) {
-	log := caddy.CustomLog{BaseLog: caddy.BaseLog{Level: "ERROR"}}
-	return caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: &log}}})
-})
-
 func provision(t *testing.T, app *balancer.App) {
 	t.Helper()
-	base, err := quiet()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := caddy.NewContext(base)
-	t.Cleanup(cancel)
-	if err := app.Provision(ctx); err != nil {
+	if err := frontendtest.Provision(t, app.Provision); err != nil {
 		t.Fatal(err)
 	}
 }

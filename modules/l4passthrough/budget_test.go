@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 )
 
 // deserted is the path of a Unix socket that nobody listens on any more. A connect is refused
@@ -50,7 +51,7 @@ func TestRetryBudget(t *testing.T) {
 			servers = append(servers, fmt.Sprintf(`{"name": "s%d", "address": "unix/%s"}`, n+1, deserted(t)))
 		}
 		name := fmt.Sprintf("budget-%d", i)
-		app, ctx := newAppOf(t, map[string]string{name: fmt.Sprintf(`{%s "servers": [%s]}`, c.budget, strings.Join(servers, ", "))})
+		app, ctx := frontendtest.App(t, map[string]string{name: fmt.Sprintf(`{%s "servers": [%s]}`, c.budget, strings.Join(servers, ", "))})
 		h := &Handler{Name: name, DefaultBackend: name}
 		logged := provisioned(t, ctx, app, h)
 		raw := hellotest.Plain(hellotest.SNI("a.test")).Raw()

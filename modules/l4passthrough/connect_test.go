@@ -3,7 +3,6 @@
 package l4passthrough
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
@@ -33,7 +33,7 @@ func (c *connAt) LocalAddr() net.Addr { return c.local }
 // some bytes and left.
 func oneSession(t *testing.T, address string, h *Handler, local net.Addr, sent []byte) (cx *layer4.Connection, line observer.LoggedEntry) {
 	t.Helper()
-	app, ctx := newAppOf(t, map[string]string{
+	app, ctx := frontendtest.App(t, map[string]string{
 		"any":   fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 2, "timeouts": {"connect": "500ms"}, "allow_local_addresses": true}`, address),
 		"sorry": `{"servers": [{"name": "s2", "address": "127.0.0.1:1"}], "retries": 0}`,
 	})
@@ -46,44 +46,12 @@ func oneSession(t *testing.T, address string, h *Handler, local net.Addr, sent [
 	return cx, onlyLine(t, logged)
 }
 
-// answers has names be resolved by answer, for this test: the IPv4 addresses of a
-// host. Without any there is no such host.
-func answers(t *testing.T, answer func(host string) []string) {
-	t.Helper()
-	source := sourceFunc(func(host string, f resolve.Family) (addresses []netip.Addr, err error) {
-		found := answer(host)
-		if len(found) == 0 || f != resolve.IPv4 {
-			return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
-		}
-		for _, a := range found {
-			addresses = append(addresses, netip.MustParseAddr(a))
-		}
-		return addresses, nil
-	})
-	answersOf(t, source)
-}
-
-// answersOf has a source resolve names, for this test.
-func answersOf(t *testing.T, source resolve.Source) {
-	t.Helper()
-	servers, clients := resolve.Servers, resolve.Clients
-	t.Cleanup(func() { resolve.Servers, resolve.Clients = servers, clients })
-	resolve.Servers, resolve.Clients = &resolve.Resolver{Source: source}, &resolve.Resolver{Source: source}
-}
-
-type sourceFunc func(host string, f resolve.Family) ([]netip.Addr, error)
-
-func (f sourceFunc) Lookup(_ context.Context, host string, family resolve.Family) ([]netip.Addr, time.Duration, error) {
-	addresses, err := f(host, family)
-	return addresses, 0, err
-}
-
 var elsewhere = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
 
 // What the client says makes no address: another attempt would not, either, so
 // there is none.
 func TestNoAddress(t *testing.T) {
-	answers(t, func(string) []string { return nil })
+	frontendtest.Answers(t, func(string) []string { return nil })
 	hello := func(name string) []byte { return hellotest.Plain(hellotest.SNI(name)).Raw() }
 	const template = "{l4.client_hello.sni}:443"
 	for name, c := range map[string]struct {
@@ -144,7 +112,7 @@ func TestStandInForNoAddress(t *testing.T) {
 
 // A server that cannot be reached is tried again, under whatever name.
 func TestFilledAddressIsTriedAgain(t *testing.T) {
-	answers(t, func(string) []string { return []string{"127.0.0.1"} })
+	frontendtest.Answers(t, func(string) []string { return []string{"127.0.0.1"} })
 	_, line := oneSession(t, "{l4.client_hello.sni}:1", &Handler{}, elsewhere, hellotest.Plain(hellotest.SNI("a.test")).Raw())
 	if fields := line.ContextMap(); fields["end"] != "connect_failed" || fields["ended_by"] != "server" || fields["retries"] != int64(2) || fields["server_address"] != "a.test:1" {
 		t.Errorf("logged as %v", fields)
@@ -169,7 +137,7 @@ func TestFilledAddress(t *testing.T) {
 		all, _ := io.ReadAll(conn)
 		received <- all
 	}()
-	answers(t, func(host string) []string {
+	frontendtest.Answers(t, func(host string) []string {
 		if host != "shop.a.test" {
 			return nil
 		}
@@ -195,7 +163,7 @@ func TestFilledAddress(t *testing.T) {
 func TestLoop(t *testing.T) {
 	own := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
 	for _, name := range []string{"one.test", "two.test", "three.test"} {
-		answers(t, func(host string) []string {
+		frontendtest.Answers(t, func(host string) []string {
 			return map[string][]string{"one.test": {"127.0.0.1"}, "two.test": {"127.0.0.1", "192.0.2.1"}, "three.test": {"127.0.0.1", "192.0.2.1", "127.0.0.1"}}[host]
 		})
 		_, line := oneSession(t, "{l4.client_hello.sni}:1", &Handler{}, own, hellotest.Plain(hellotest.SNI(name)).Raw())
@@ -214,15 +182,15 @@ func TestLoop(t *testing.T) {
 func TestLocalAddresses(t *testing.T) {
 	dial := func(options, template, name string, addresses ...string) map[string]any {
 		t.Helper()
-		answersOf(t, sourceFunc(func(_ string, f resolve.Family) (found []netip.Addr, _ error) {
+		frontendtest.AnswersOf(t, func(_ string, f resolve.Family) (found []netip.Addr, _ error) {
 			for _, text := range addresses {
 				if a := netip.MustParseAddr(text); a.Is4() == (f == resolve.IPv4) {
 					found = append(found, a)
 				}
 			}
 			return found, nil
-		}))
-		app, ctx := newAppOf(t, map[string]string{"any": fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 0, "timeouts": {"connect": "200ms"}%s}`, template, options)})
+		})
+		app, ctx := frontendtest.App(t, map[string]string{"any": fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 0, "timeouts": {"connect": "200ms"}%s}`, template, options)})
 		h := &Handler{DefaultBackend: "any"}
 		logged := provisioned(t, ctx, app, h)
 		cx := layer4.WrapConnection(&connAt{local: elsewhere}, hellotest.Plain(hellotest.SNI(name)).Raw(), zap.NewNop())

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 )
 
 // greeter is a server that greets each client with its name, and hangs up when
@@ -57,7 +58,7 @@ func (s *story) frontend(t *testing.T, a, b string) (address string, line func()
 	if s.backend != "" {
 		content = s.backend
 	}
-	app, ctx := newAppOf(t, map[string]string{
+	app, ctx := frontendtest.App(t, map[string]string{
 		"a": fmt.Sprintf(`{"servers": [{"name": "s", "address": %q}]}`, a),
 		"b": fmt.Sprintf(`{"servers": [{"name": "s", "address": %q}], "content": %s}`, b, content),
 	})

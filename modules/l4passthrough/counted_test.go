@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -42,13 +43,13 @@ func TestCountsInTheLog(t *testing.T) {
 	if err := json.Unmarshal(fmt.Appendf(nil, `{"servers": [{"name": "s1", "address": %q}]}`, ln.Addr()), &h.Backend); err != nil {
 		t.Fatal(err)
 	}
-	app, ctx := newAppOf(t, nil)
+	app, ctx := frontendtest.App(t, nil)
 	logged := provisioned(t, ctx, app, h)
 	t.Cleanup(h.Backend.Close)
 	before := counted(sample.TheConnection, "act_conn", "")
 	var clients []net.Conn
 	for range 3 {
-		client, server := connected(t)
+		client, server := frontendtest.Connected(t)
 		go func() { _ = h.Handle(layer4.WrapConnection(server, nil, zap.NewNop()), nil) }()
 		if _, err := client.Write(newSpecimen(t, "a.example.test", "").raw); err != nil {
 			t.Fatal(err)

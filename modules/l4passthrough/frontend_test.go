@@ -23,6 +23,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 )
 
 // parsed is a frontend from JSON.
@@ -215,10 +216,10 @@ func TestBackendRulesAfterInspection(t *testing.T) {
 		{"bad.test", "reject", alertRecord(49), "PR"},
 		{"bad.test", "close", "", "PR"},
 	} {
-		app, ctx := newAppOf(t, map[string]string{"web": fmt.Sprintf(screened, greeter(t, "s", nil), c.action)})
+		app, ctx := frontendtest.App(t, map[string]string{"web": fmt.Sprintf(screened, greeter(t, "s", nil), c.action)})
 		h := &Handler{DefaultBackend: "web"}
 		logged := provisioned(t, ctx, app, h)
-		client, server := connected(t)
+		client, server := frontendtest.Connected(t)
 		done := make(chan error, 1)
 		go func() {
 			done <- h.Handle(layer4.WrapConnection(server, nil, zap.NewNop()), nil)
@@ -246,7 +247,7 @@ func TestContentAfterRouteMatchers(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example")
 	for _, ours := range []string{"content", oursHello, "content\nconnection {\n accept\n}\nuse_backend a sni a.example"} {
 		heard := make(chan string, 2)
-		app, ctx := newAppOf(t, map[string]string{
+		app, ctx := frontendtest.App(t, map[string]string{
 			"a": fmt.Sprintf(`{"servers": [{"name": "s", "address": %q}]}`, greeter(t, "a", heard)),
 		})
 		h, err := parseFrontend(ours + "\ndefault_backend a")
@@ -254,7 +255,7 @@ func TestContentAfterRouteMatchers(t *testing.T) {
 			t.Fatal(err)
 		}
 		provisioned(t, ctx, app, h)
-		client, server := connected(t)
+		client, server := frontendtest.Connected(t)
 		if _, err := client.Write(hello[100:]); err != nil {
 			t.Fatal(err)
 		}
@@ -308,10 +309,10 @@ func TestContentForTheAddressOfAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, ctx := newAppOf(t, map[string]string{"web": fmt.Sprintf(`{"servers": [{"name": "s", "address": "{l4.client_hello.sni}:%s"}], "retries": 0, "allow_local_addresses": true}`, port)})
+	app, ctx := frontendtest.App(t, map[string]string{"web": fmt.Sprintf(`{"servers": [{"name": "s", "address": "{l4.client_hello.sni}:%s"}], "retries": 0, "allow_local_addresses": true}`, port)})
 	h := parsed(t, `{"content": {}, "default_backend": "web"}`)
 	logged := provisioned(t, ctx, app, h)
-	client, server := connected(t)
+	client, server := frontendtest.Connected(t)
 	if _, err := client.Write(hellotest.Hello(t, "localhost")); err != nil {
 		t.Fatal(err)
 	}
@@ -330,11 +331,11 @@ func TestConnectTimeoutNever(t *testing.T) {
 	never := func(address string) string {
 		return fmt.Sprintf(`{"servers": [{"name": "s", "address": %q}], "retries": 1, "redispatch": false, "timeouts": {"connect": -1}}`, address)
 	}
-	app, ctx := newAppOf(t, map[string]string{"dead": never(programs.Address(t)), "web": never(greeter(t, "s", nil))})
+	app, ctx := frontendtest.App(t, map[string]string{"dead": never(programs.Address(t)), "web": never(greeter(t, "s", nil))})
 	for backend, want := range map[string]string{"dead": "SC", "web": "--"} {
 		h := parsed(t, fmt.Sprintf(`{"name": %q, "content": {}, "default_backend": %q, "on": {"no_server": "close", "no_match": "reset"}}`, backend, backend))
 		logged := provisioned(t, ctx, app, h)
-		client, server := connected(t)
+		client, server := frontendtest.Connected(t)
 		_ = client.(*net.TCPConn).CloseWrite()
 		began := time.Now()
 		if err := h.Handle(layer4.WrapConnection(server, nil, zap.NewNop()), nil); err != nil {

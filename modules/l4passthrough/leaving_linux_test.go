@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -66,7 +67,7 @@ func TestClientLeavesWhileConnecting(t *testing.T) {
 		{"reset in a pause, redispatch", programs.Address(t), `"retries": 100,`, true, "CD", "client_reset", "client"},
 		{"close in a pause, abortonclose", programs.Address(t), `"retries": 100, "redispatch": -1, "abortonclose": true,`, false, "CC", "client_left", "client"},
 	} {
-		for kind, connected := range map[string]func(*testing.T) (client, server net.Conn){"net": connected, "socket": connectedSocket} {
+		for kind, connected := range map[string]func(testing.TB) (client, server net.Conn){"net": frontendtest.Connected, "socket": connectedSocket} {
 			t.Run(c.name+"/"+kind, func(t *testing.T) {
 				t.Parallel()
 				h := &Handler{Name: fmt.Sprintf("leaving-%s-%d", kind, i)} // its backend bears its name
@@ -74,7 +75,7 @@ func TestClientLeavesWhileConnecting(t *testing.T) {
 				if err := json.Unmarshal([]byte(config), &h.Backend); err != nil {
 					t.Fatal(err)
 				}
-				app, ctx := newAppOf(t, nil)
+				app, ctx := frontendtest.App(t, nil)
 				logged := provisioned(t, ctx, app, h)
 				t.Cleanup(h.Backend.Close)
 				client, server := connected(t)
@@ -112,7 +113,7 @@ func TestClientLeavesWhileConnecting(t *testing.T) {
 
 // connectedSocket is a connection whose server's end is what a durable listener
 // accepts.
-func connectedSocket(t *testing.T) (client, server net.Conn) {
+func connectedSocket(t testing.TB) (client, server net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -138,7 +139,7 @@ func connectedSocket(t *testing.T) (client, server net.Conn) {
 	return client, server
 }
 
-func await(t *testing.T, what string, so func() bool) {
+func await(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	for over := time.Now().Add(20 * time.Second); !so(); time.Sleep(time.Millisecond) {
 		if time.Now().After(over) {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -127,7 +127,7 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 	t.Helper()
 	app, ctx := newApp(t, "web", "api")
 	logged := provisioned(t, ctx, app, h)
-	client, server := connected(t)
+	client, server := frontendtest.Connected(t)
 	done := make(chan error, 1)
 	go func() {
 		done <- h.Handle(layer4.WrapConnection(server, nil, zap.NewNop()), nil)
@@ -174,24 +174,6 @@ func onlyLine(t *testing.T, logged *observer.ObservedLogs) observer.LoggedEntry 
 		t.Fatalf("%d log lines, want 1: %v", logged.Len(), logged.All())
 	}
 	return logged.All()[0]
-}
-
-// connected are the two ends of a TCP connection.
-func connected(t *testing.T) (client, server net.Conn) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if server, err = ln.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close(); server.Close() })
-	return client, server
 }
 
 // The log says which rule has refused a connection: its kind, its number and what it

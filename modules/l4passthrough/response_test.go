@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 )
 
 func TestResponseMistakes(t *testing.T) {
@@ -30,13 +29,5 @@ func tryApp(t *testing.T, backend string) error {
 	if err := json.Unmarshal([]byte(backend), b); err != nil {
 		t.Fatal(err)
 	}
-	base, err := quiet()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := caddy.NewContext(base)
-	t.Cleanup(cancel)
-	provisioning.Lock()
-	defer provisioning.Unlock()
-	return (&balancer.App{Backends: map[string]*balancer.Backend{"b": b}}).Provision(ctx)
+	return frontendtest.Provision(t, (&balancer.App{Backends: map[string]*balancer.Backend{"b": b}}).Provision)
 }

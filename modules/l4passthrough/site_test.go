@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -40,9 +41,9 @@ func website(t *testing.T, name string, handler http.HandlerFunc) {
 // the handler has returned.
 func visited(t *testing.T, site string, h *Handler) (client net.Conn, logged *observer.ObservedLogs, done chan struct{}) {
 	t.Helper()
-	app, ctx := newAppOf(t, map[string]string{"web": fmt.Sprintf(`{"site": %q}`, site)})
+	app, ctx := frontendtest.App(t, map[string]string{"web": fmt.Sprintf(`{"site": %q}`, site)})
 	logged = provisioned(t, ctx, app, h)
-	client, server := connected(t)
+	client, server := frontendtest.Connected(t)
 	t.Cleanup(func() { _ = client.Close() })
 	_ = client.SetDeadline(time.Now().Add(20 * time.Second))
 	done = make(chan struct{})

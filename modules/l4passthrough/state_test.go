@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 )
 
 // What rules ask about must exist when the configuration is loaded.
@@ -25,24 +27,24 @@ func TestQuestionsAboutNothing(t *testing.T) {
 		`"content": {"rules": [{"action": "set_var", "var": "txn.x", "value": "queue(c)"}]}`:                    `content: rule 1: queue: backend "c" is not defined`,
 		`"content": {"rules": [{"action": "set_var", "var": "txn.x", "value": "str(c),nbsrv"}]}`:                "",
 	} {
-		app, ctx := newAppOf(t, map[string]string{"b": servers})
+		app, ctx := frontendtest.App(t, map[string]string{"b": servers})
 		h := new(Handler)
 		if err := json.Unmarshal([]byte(`{"name": "f", "default_backend": "b", `+config+`}`), h); err != nil {
 			t.Fatal(err)
 		}
 		h.setDefaults()
-		provisioning.Lock()
+		frontendtest.Provisioning.Lock()
 		err := h.provision(ctx, app)
-		provisioning.Unlock()
+		frontendtest.Provisioning.Unlock()
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s:\n got %v\nwant %s", config, err, want)
 		}
 	}
-	app, ctx := newAppOf(t, map[string]string{"b": `{"servers": [], "content": {"rules": [` + asks("nbsrv(c)") + `]}}`})
+	app, ctx := frontendtest.App(t, map[string]string{"b": `{"servers": [], "content": {"rules": [` + asks("nbsrv(c)") + `]}}`})
 	h := &Handler{Name: "f", DefaultBackend: "b"}
 	h.setDefaults()
-	provisioning.Lock()
-	defer provisioning.Unlock()
+	frontendtest.Provisioning.Lock()
+	defer frontendtest.Provisioning.Unlock()
 	if err := h.provision(ctx, app); err == nil || !strings.Contains(err.Error(), `backend "b": content: rule 1: nbsrv: backend "c" is not defined`) {
 		t.Error(err)
 	}

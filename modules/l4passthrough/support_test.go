@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,8 +18,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
-	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
 func init() {
@@ -58,45 +57,8 @@ func newApp(t testing.TB, backends ...string) (*balancer.App, caddy.Context) {
 	for _, name := range backends {
 		configs[name] = `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "retries": 0}`
 	}
-	return newAppOf(t, configs)
+	return frontendtest.App(t, configs)
 }
-
-// newAppOf is newApp for backends of any kind.
-func newAppOf(t testing.TB, backends map[string]string) (*balancer.App, caddy.Context) {
-	t.Helper()
-	app := &balancer.App{Backends: make(map[string]*balancer.Backend)}
-	for name, config := range backends {
-		b := new(balancer.Backend)
-		if err := json.Unmarshal([]byte(config), b); err != nil {
-			t.Fatal(err)
-		}
-		app.Backends[name] = b
-	}
-	base, err := quiet()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := caddy.NewContext(base)
-	t.Cleanup(cancel)
-	provisioning.Lock()
-	defer provisioning.Unlock()
-	if err := app.Provision(ctx); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = app.Cleanup() })
-	return app, ctx
-}
-
-// provisioning is held by one test at a time: they share quiet, and Caddy
-// provisions the apps of a configuration one after the other.
-var provisioning sync.Mutex
-
-// quiet is a context that logs errors only: rules that chance has made are
-// warned of all the time.
-var quiet = sync.OnceValues(func() (caddy.Context, error) {
-	log := caddy.CustomLog{BaseLog: caddy.BaseLog{Level: "ERROR"}}
-	return caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: &log}}})
-})
 
 // specimen is one hello.
 type specimen struct {

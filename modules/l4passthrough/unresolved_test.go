@@ -5,7 +5,6 @@ package l4passthrough
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
@@ -34,33 +34,6 @@ func (passing) Check(context.Context, pool.Target) pool.Result {
 	return pool.Result{Code: pool.Layer4OK}
 }
 
-// listening accepts connections at an address, and hands on what comes first.
-func listening(t *testing.T, network, address string) (at net.Addr, received chan string) {
-	t.Helper()
-	ln, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	received = make(chan string, 100)
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				first := make([]byte, 4096)
-				n, _ := conn.Read(first)
-				received <- string(first[:n])
-				_, _ = io.Copy(io.Discard, conn)
-			}()
-		}
-	}()
-	return ln.Addr(), received
-}
-
 // That the DNS fails says nothing of a server: another one is tried, and no failure is
 // counted. The log says DNS.
 func TestUnresolvedServer(t *testing.T) {
@@ -73,9 +46,9 @@ func TestUnresolvedServer(t *testing.T) {
 		"NXDOMAIN": {&net.DNSError{Err: "no such host", IsNotFound: true}, "resolving bad.test: no such host (DNS)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			at, received := listening(t, "tcp", "127.0.0.1:0")
-			answersOf(t, sourceFunc(func(string, resolve.Family) ([]netip.Addr, error) { return nil, c.err }))
-			app, ctx := newAppOf(t, map[string]string{
+			at, received := frontendtest.Listening(t, "tcp", "127.0.0.1:0")
+			frontendtest.AnswersOf(t, func(string, resolve.Family) ([]netip.Addr, error) { return nil, c.err })
+			app, ctx := frontendtest.App(t, map[string]string{
 				"two": fmt.Sprintf(`{"check": {"checker": {"module": "test_passing"}}, "servers": [{"name": "s1", "address": "bad.test:443", "observe": "layer4", "error_limit": 1, "on_error": "mark_down"}, {"name": "s2", "address": %q}]}`, at),
 				"one": `{"check": {"checker": {"module": "test_passing"}}, "servers": [{"name": "s1", "address": "bad.test:443", "observe": "layer4", "error_limit": 1, "on_error": "mark_down"}], "retries": 1, "redispatch": false, "timeouts": {"connect": "100ms"}}`,
 			})
@@ -83,7 +56,7 @@ func TestUnresolvedServer(t *testing.T) {
 				app.Backends[backend].Pool().Serve()
 				h := &Handler{Name: backend, DefaultBackend: backend}
 				logged := provisioned(t, ctx, app, h)
-				client, far := connected(t)
+				client, far := frontendtest.Connected(t)
 				hello := hellotest.Plain().Raw()
 				if _, err := client.Write(hello); err != nil {
 					t.Fatal(err)
