@@ -120,7 +120,7 @@ func (c *connection) tell(e *ending) {
 	case e.verb == Reset: // once it is closed
 		relay.Abort(c.Conn)
 	case e.verb == Drop:
-		silence(c.Conn)
+		relay.Silence(c.Conn)
 	case e.verb == Reject && e.alert != 0:
 		c.alert(e.alert)
 	}

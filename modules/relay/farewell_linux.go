@@ -3,6 +3,7 @@
 package relay
 
 import (
+	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -65,6 +66,14 @@ func (s *Session) leaves(sh *shard, now int64) {
 	}
 	if e.count >= farewellBytes || now >= e.until {
 		s.finish(sh)
+	}
+}
+
+// Silence makes the next Close of a connection say nothing to its other end, as HAProxy's
+// silent-drop does, if it can.
+func Silence(c net.Conn) {
+	if raw, ok := Raw(c); ok {
+		_ = raw.Control(func(fd uintptr) { silence(int(fd)) })
 	}
 }
 
