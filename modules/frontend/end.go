@@ -52,8 +52,9 @@ func cutBy(why pool.Cut) *ending {
 	return nil
 }
 
-// relayed returns the ending of a session.
-func relayed(r relay.Result) ending {
+// relayed returns the ending of a session, and notes in its record what was passed on.
+func relayed(r relay.Result, record *tcplog.Record) ending {
+	record.In, record.Out = r.In, r.Out
 	e := ending{end: tcplog.EndOf(r), by: r.By, err: r.Err}
 	if r.Reason != "" {
 		e.err = errors.New(r.Reason)

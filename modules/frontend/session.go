@@ -87,8 +87,8 @@ func (s *session) Ended(result relay.Result) {
 		present.end(s)
 	}()
 	s.beconn.Add(-1)
-	outcome, record, end := pool.Served, s.record(), relayed(result)
-	record.In, record.Out = result.In, result.Out
+	outcome, record := pool.Served, s.record()
+	end := relayed(result, &record)
 	switch {
 	case s.refused.Load():
 		end.end = tcplog.ResponseRefused

@@ -3,7 +3,9 @@
 package frontend
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -56,5 +58,26 @@ func TestBrokenEarly(t *testing.T) {
 				t.Errorf("%d errors, want %d; %d sessions", got, c.errors, b.Servers[0].Sessions)
 			}
 		})
+	}
+}
+
+// The reason that a session was ended for comes before the error that this brought about.
+func TestRelayed(t *testing.T) {
+	log := tcplog.Open(nil, zap.NewNop())
+	for _, c := range []struct {
+		result relay.Result
+		end    tcplog.End
+		err    string
+	}{
+		{relay.Result{By: relay.Client, Cause: relay.Closed, In: 1, Out: 2}, tcplog.Complete, ""},
+		{relay.Result{By: relay.Proxy, Cause: relay.Ended, Reason: "drained", Err: errors.New("closed"), In: 3, Out: 4}, tcplog.Killed, "drained"},
+		{relay.Result{By: relay.Client, Cause: relay.Reset, Err: errors.New("broken pipe")}, tcplog.ClientReset, "broken pipe"},
+	} {
+		r := tcplog.New("tls", nil, nil)
+		end := relayed(c.result, &r)
+		end.conclude(&r, nil, time.Now(), log)
+		if r.End != c.end || r.EndedBy != c.result.By || r.Error != c.err || r.In != c.result.In || r.Out != c.result.Out {
+			t.Errorf("%+v gave %+v", c.result, r)
+		}
 	}
 }

@@ -40,9 +40,7 @@ func (c *connection) toSite(b *balancer.Backend) *ending {
 		v = v.again() // the server of the next configuration has it from its beginning
 	}
 	_ = c.Conn.Close()
-	result := v.result()
-	c.record.In, c.record.Out = result.In, result.Out
-	end := relayed(result)
+	end := relayed(v.result(), &c.record)
 	end.told = true // nothing can be said to the client any more
 	return &end
 }

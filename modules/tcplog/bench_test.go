@@ -23,7 +23,7 @@ func session() Record {
 	r.ServerName, r.ALPN, r.Version = "www.example.test", "\x02h2\x08http/1.1", 0x0304
 	r.HelloWait, r.Queue, r.Connect = 1500*time.Microsecond, 0, 2*time.Millisecond
 	ended := Record{Frontend: "tls", Backend: "web", Server: "s2", Address: "10.0.0.2:443", Duration: time.Second, Began: r.Pack()}
-	ended.Relayed(relay.Result{By: relay.Client, Cause: relay.Closed, In: 1512, Out: 1024})
+	ended.End, ended.EndedBy, ended.In, ended.Out = Complete, relay.Client, 1512, 1024
 	return ended
 }
 

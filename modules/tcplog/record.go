@@ -7,7 +7,6 @@
 package tcplog
 
 import (
-	"fmt"
 	"net"
 	"time"
 
@@ -90,20 +89,4 @@ func (r *Record) Hello(h *clienthello.Hello) {
 	}
 	copied := string(b)
 	r.ServerName, r.ALPN, r.Version = copied[:len(name)], Protocols(copied[len(name):]), h.Version()
-}
-
-// Relayed takes the result of the relay.
-func (r *Record) Relayed(result relay.Result) {
-	r.In, r.Out = result.In, result.Out
-	r.End, r.EndedBy = EndOf(result), result.By
-	if result.Reason != "" {
-		r.Error = result.Reason
-	} else if result.Err != nil {
-		r.Error = result.Err.Error()
-	}
-}
-
-// Panicked notes that the proxy itself has failed.
-func (r *Record) Panicked(value any) {
-	r.End, r.EndedBy, r.Error = Failed, relay.Proxy, fmt.Sprint("panic: ", value)
 }

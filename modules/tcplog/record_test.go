@@ -5,7 +5,6 @@ package tcplog
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -65,7 +64,7 @@ func TestLineOfASession(t *testing.T) {
 	r.HelloWait, r.Connect, r.Duration = 1500*time.Microsecond, 2*time.Second, time.Minute
 	r.Queue, r.ServerQueue, r.BackendQueue = time.Second, 2, 30
 	r.Retries, r.Redispatched = 1, true
-	r.Relayed(relay.Result{By: relay.Server, Cause: relay.Reset, Err: errors.New("connection reset by peer"), In: 517, Out: 1 << 33})
+	r.End, r.EndedBy, r.Error, r.In, r.Out = ServerReset, relay.Server, "connection reset by peer", 517, 1<<33
 	want := `{"level":"info","msg":"session","frontend":"tls","backend":"web","server":"s2","server_address":"10.0.0.2:443",` +
 		`"client":"192.0.2.7:50123","local":"[2001:db8::1]:443","accepted":1790000000.123456,"outcome":"hello","sni":"www.example.test","alpn":["h2","http/1.1"],` +
 		`"tls_version":"1.3","hello_wait":0.0015,"queue_time":1,"connect_time":2,"duration":60,"server_queue":2,"backend_queue":30,"bytes_in":517,"bytes_out":8589934592,` +
@@ -121,24 +120,6 @@ func TestNoLineBelowTheLogsLevel(t *testing.T) {
 	writeTo(zap.New(core), &r)
 	if line.Len() == 0 {
 		t.Error("did not write the failure")
-	}
-}
-
-func TestRelayed(t *testing.T) {
-	for _, c := range []struct {
-		result relay.Result
-		end    End
-		err    string
-	}{
-		{relay.Result{By: relay.Client, Cause: relay.Closed, In: 1, Out: 2}, Complete, ""},
-		{relay.Result{By: relay.Proxy, Cause: relay.Ended, Reason: "drained", Err: errors.New("closed"), In: 3, Out: 4}, Killed, "drained"},
-		{relay.Result{By: relay.Client, Cause: relay.Reset, Err: errors.New("broken pipe")}, ClientReset, "broken pipe"},
-	} {
-		r := New("tls", client, local)
-		r.Relayed(c.result)
-		if r.End != c.end || r.EndedBy != c.result.By || r.Error != c.err || r.In != c.result.In || r.Out != c.result.Out {
-			t.Errorf("%+v gave %+v", c.result, r)
-		}
 	}
 }
 
