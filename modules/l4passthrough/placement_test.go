@@ -50,17 +50,24 @@ func TestFrontendsWithoutNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mod, err := ctx.App("passthrough")
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := make(map[string]string)
-		for name, b := range mod.(*balancer.App).Backends {
-			got[name] = b.Servers[0].Name
-		}
-		if !maps.Equal(got, want) {
-			t.Fatalf("the backends of the frontends, by name: %v, want %v", slices.Sorted(maps.Keys(got)), want)
-		}
+		checkBackends(t, ctx, want)
+	}
+}
+
+// checkBackends fails unless the app has backends of these names, each with the first server
+// given.
+func checkBackends(t *testing.T, ctx caddy.Context, want map[string]string) {
+	t.Helper()
+	mod, err := ctx.App("passthrough")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for name, b := range mod.(*balancer.App).Backends {
+		got[name] = b.Servers[0].Name
+	}
+	if !maps.Equal(got, want) {
+		t.Fatalf("the backends of the frontends, by name: %v, want %v", got, want)
 	}
 }
 
@@ -89,17 +96,7 @@ func TestNamesBesideTheApp(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		mod, err := ctx.App("passthrough")
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := make(map[string]string)
-		for name, b := range mod.(*balancer.App).Backends {
-			got[name] = b.Servers[0].Name
-		}
-		if !maps.Equal(got, want) {
-			t.Fatalf("the backends of the frontends, by name: %v, want %v", got, want)
-		}
+		checkBackends(t, ctx, want)
 	}
 }
 
