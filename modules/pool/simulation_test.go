@@ -244,6 +244,7 @@ func (s *simulation) retry() {
 	failed, old := c.lease.Server, c.lease
 	old.Release(pool.ConnectFailed)
 	c.cancel()
+	synctest.Wait() // the next in the queue takes the lock, where TryAcquire does not wait for it
 	switch s.rng.IntN(3) {
 	case 0:
 		c.request.AvoidLast(failed)
