@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
@@ -44,7 +45,7 @@ func TestEveryAddressIsDialledAlike(t *testing.T) {
 	raw := hellotest.Plain(hellotest.SNI("web.test")).Raw()
 	for _, address := range []string{at.String(), "web.test:" + port, "tcp4/web.test:" + port, "{l4.client_hello.sni}:" + port, "tcp4/{l4.client_hello.sni}:" + port, "unix/" + path} {
 		for _, patient := range []bool{false, true} {
-			conn, err := connectedTo(dialing(t, raw), &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second, KeepAlive: patient})
+			conn, err := connectedTo(dialing(t, raw), &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Minute, KeepAlive: patient})
 			if err != nil {
 				t.Fatalf("%s: %v", address, err)
 			}
@@ -98,7 +99,7 @@ func TestNoLookupPerConnection(t *testing.T) {
 	for _, address := range []string{"web.test:" + port, "{l4.client_hello.sni}:" + port} {
 		for range 20 {
 			c := dialing(t, hellotest.Plain(hellotest.SNI("web.test")).Raw())
-			conn, err := connectedTo(c, &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Second})
+			conn, err := connectedTo(c, &balancer.Backend{AllowLocalAddresses: true}, &pool.Server{ServerConfig: pool.ServerConfig{Address: address}}, relay.DialOptions{Timeout: time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,8 +130,8 @@ func TestSlowLookup(t *testing.T) {
 // Within one attempt a server's addresses are tried one after the other, in the order
 // that is preferred, and of the family that is wanted.
 func TestAddressesInTurn(t *testing.T) {
-	at, _ := frontendtest.Listening(t, "tcp", "127.0.0.2:0")
-	_, port, _ := net.SplitHostPort(at.String())
+	_, port, _ := net.SplitHostPort(programs.Address(t)) // at 127.0.0.1 nobody listens
+	at, _ := frontendtest.Listening(t, "tcp", "127.0.0.2:"+port)
 	sixth, _ := frontendtest.Listening(t, "tcp6", "[::1]:"+port)
 	frontendtest.AnswersOf(t, func(_ string, f resolve.Family) ([]netip.Addr, error) {
 		if f == resolve.IPv6 {
@@ -146,7 +147,7 @@ func TestAddressesInTurn(t *testing.T) {
 		{"web.test:", "", sixth.String()},
 	} {
 		s := &pool.Server{ServerConfig: pool.ServerConfig{Address: c.address + port, ResolvePrefer: c.prefer}}
-		conn, err := connectedTo(dialing(t, hellotest.Plain().Raw()), &balancer.Backend{AllowLocalAddresses: true}, s, relay.DialOptions{Timeout: time.Second})
+		conn, err := connectedTo(dialing(t, hellotest.Plain().Raw()), &balancer.Backend{AllowLocalAddresses: true}, s, relay.DialOptions{Timeout: time.Minute})
 		if err != nil {
 			t.Errorf("%s %s: %v", c.address, c.prefer, err)
 			continue

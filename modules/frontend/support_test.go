@@ -44,7 +44,7 @@ func linesOf(t testing.TB, f *Frontend, logged *observer.ObservedLogs) []observe
 	t.Helper()
 	last := tcplog.New("the last", nil, nil)
 	f.log.Write(&last) // lines are written in this order
-	for over := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for over := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		all := logged.FilterMessage("session").All()
 		if len(all) > 0 && all[len(all)-1].ContextMap()["frontend"] == "the last" {
 			return all[:len(all)-1]

@@ -34,10 +34,10 @@ func (c *connAt) LocalAddr() net.Addr { return c.local }
 func oneSession(t *testing.T, address string, h *Handler, local net.Addr, sent []byte) (cx *layer4.Connection, line observer.LoggedEntry) {
 	t.Helper()
 	app, ctx := frontendtest.App(t, map[string]string{
-		"any":   fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 2, "timeouts": {"connect": "500ms"}, "allow_local_addresses": true}`, address),
+		"any":   fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 2, "timeouts": {"connect": "1m"}, "allow_local_addresses": true}`, address),
 		"sorry": `{"servers": [{"name": "s2", "address": "127.0.0.1:1"}], "retries": 0}`,
 	})
-	h.DefaultBackend, h.InspectDelay = "any", caddy.Duration(50*time.Millisecond)
+	h.DefaultBackend, h.InspectDelay = "any", caddy.Duration(time.Minute)
 	logged := provisioned(t, ctx, app, h)
 	cx = layer4.WrapConnection(&connAt{local: local}, sent, zap.NewNop())
 	if err := h.Handle(cx, nil); err != nil {
@@ -190,7 +190,7 @@ func TestLocalAddresses(t *testing.T) {
 			}
 			return found, nil
 		})
-		app, ctx := frontendtest.App(t, map[string]string{"any": fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 0, "timeouts": {"connect": "200ms"}%s}`, template, options)})
+		app, ctx := frontendtest.App(t, map[string]string{"any": fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}], "retries": 0, "timeouts": {"connect": "1m"}%s}`, template, options)})
 		h := &Handler{DefaultBackend: "any"}
 		logged := provisioned(t, ctx, app, h)
 		cx := layer4.WrapConnection(&connAt{local: elsewhere}, hellotest.Plain(hellotest.SNI(name)).Raw(), zap.NewNop())

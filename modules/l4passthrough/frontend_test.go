@@ -286,23 +286,6 @@ func TestFailingMatcherInContent(t *testing.T) {
 	}
 }
 
-// A client that has broken the connection before anything is asked of it gets no
-// server.
-func TestContentOfABrokenConnection(t *testing.T) {
-	s := story{ours: "content\nuse_backend a sni a.example", sent: make(chan struct{})}
-	address, line := s.frontend(t, greeter(t, "a", nil), greeter(t, "b", nil))
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.client = []step{{0, rst}}
-	s.act(c.(*net.TCPConn), time.Now())
-	close(s.sent)
-	if fields := line(); fields["termination"] != "CR" || fields["end"] != "client_left" || fields["ended_by"] != "client" || fields["error"] == "" {
-		t.Errorf("logged as %v", fields)
-	}
-}
-
 // The address of a server may be all that asks for the hello.
 func TestContentForTheAddressOfAServer(t *testing.T) {
 	_, port, err := net.SplitHostPort(greeter(t, "s", nil))
@@ -344,7 +327,7 @@ func TestConnectTimeoutNever(t *testing.T) {
 		if fields := onlyLine(t, logged).ContextMap(); fields["termination"] != want {
 			t.Errorf("%s: logged as %v", backend, fields)
 		}
-		if took := time.Since(began); took < time.Second && want == "SC" || took > 10*time.Second {
+		if took := time.Since(began); took < time.Second && want == "SC" || took > time.Minute {
 			t.Errorf("%s: took %v", backend, took)
 		}
 	}

@@ -138,12 +138,3 @@ func connectedSocket(t testing.TB) (client, server net.Conn) {
 	t.Cleanup(func() { client.Close(); server.Close() })
 	return client, server
 }
-
-func await(t testing.TB, what string, so func() bool) {
-	t.Helper()
-	for over := time.Now().Add(20 * time.Second); !so(); time.Sleep(time.Millisecond) {
-		if time.Now().After(over) {
-			t.Fatal("waited in vain for ", what)
-		}
-	}
-}

@@ -53,7 +53,10 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := Handler{InspectDelay: caddy.Duration(100 * time.Millisecond), Rules: rules(t, `[%s]`, exactB)}
+			h := Handler{InspectDelay: caddy.Duration(time.Minute), Rules: rules(t, `[%s]`, exactB)}
+			if c.outcome == "timeout" {
+				h.InspectDelay = caddy.Duration(100 * time.Millisecond)
+			}
 			if outcome, words, ok := strings.Cut(c.action, " "); ok {
 				h.On = map[string]string{outcome: words}
 			}
@@ -134,18 +137,14 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 		server.Close() // as caddy-l4 does
 	}()
 	_, _ = client.Write(sent) // a rule may have refused the connection by then, with a reset
-	_ = client.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = client.SetDeadline(time.Now().Add(time.Minute))
 	got, err = io.ReadAll(client)
 	client.Close()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	line = onlyLine(t, logged)
-	for over := time.Now().Add(20 * time.Second); counted(sample.AFrontend, "fe_conn", h.Name) != 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(over) {
-			t.Fatalf("the frontend has %d connections, and all are over", counted(sample.AFrontend, "fe_conn", h.Name))
-		}
-	}
+	await(t, "the frontend to have no connection", func() bool { return counted(sample.AFrontend, "fe_conn", h.Name) == 0 })
 	return got, line, err
 }
 
@@ -164,12 +163,7 @@ func provisioned(t *testing.T, ctx caddy.Context, app *balancer.App, h *Handler)
 func onlyLine(t *testing.T, logged *observer.ObservedLogs) observer.LoggedEntry {
 	t.Helper()
 	// A session goes on after its frontend's handler has returned.
-	for range 500 {
-		if logged.Len() > 0 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	await(t, "the log line", func() bool { return logged.Len() > 0 })
 	if logged.Len() != 1 {
 		t.Fatalf("%d log lines, want 1: %v", logged.Len(), logged.All())
 	}

@@ -45,7 +45,7 @@ func visited(t *testing.T, site string, h *Handler) (client net.Conn, logged *ob
 	logged = provisioned(t, ctx, app, h)
 	client, server := frontendtest.Connected(t)
 	t.Cleanup(func() { _ = client.Close() })
-	_ = client.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = client.SetDeadline(time.Now().Add(time.Minute))
 	done = make(chan struct{})
 	go func() {
 		defer close(done)

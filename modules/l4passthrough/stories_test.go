@@ -3,6 +3,7 @@
 package l4passthrough
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,12 +32,12 @@ type story struct {
 	ours    string // the frontend's block, less its default backend b
 	backend string // the content of backend b
 	client  []step
-	greeted string        // "a", "b"; empty: the connection is closed
-	after   time.Duration // since connecting
-	reset   bool          // with RST
-	letters string        // of the log; empty: not looked at
-	outcome string        // of the log
-	sent    chan struct{} // if not nil, the connection is handled when it is closed
+	greeted string         // "a", "b"; empty: the connection is closed
+	after   time.Duration  // since connecting
+	reset   bool           // with RST
+	letters string         // of the log; empty: not looked at
+	outcome string         // of the log
+	arrives func(net.Conn) // if not nil, the connection is handled when it has returned
 }
 
 // fullBuffer is how much rules see of what is no ClientHello.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/mholt/caddy-l4/layer4"
@@ -112,6 +113,16 @@ func rules(t testing.TB, format string, args ...any) (parsed []*Rule) {
 		t.Fatal(err)
 	}
 	return parsed
+}
+
+// await waits for a condition.
+func await(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	for over := time.Now().Add(time.Minute); !so(); time.Sleep(time.Millisecond) {
+		if time.Now().After(over) {
+			t.Fatal("waited in vain for ", what)
+		}
+	}
 }
 
 // tempFile writes a file and returns its name.
