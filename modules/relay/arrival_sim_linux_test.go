@@ -54,8 +54,11 @@ func TestArrivalSimulation(t *testing.T) {
 				p.close()
 			}
 		})
-		if n := descriptors(t); n != before {
+		switch n := descriptors(t); {
+		case n > before:
 			t.Errorf("%d descriptors before, %d after", before, n)
+		case n < before: // what other tests have left goes meanwhile
+			before = n
 		}
 		if t.Failed() {
 			t.Fatalf("to run it again: -sim.seed %d", seed)

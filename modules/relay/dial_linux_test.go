@@ -133,7 +133,7 @@ func TestDialCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, at := fullBacklog(t)
-	before := use(t)
+	before := atRest(t)
 	cancel := make(chan struct{})
 	_, err := Dial(at, DialOptions{Timeout: time.Minute, Slow: func() { close(cancel) }, Cancel: cancel}, []byte("hello"))
 	if !errors.Is(err, net.ErrClosed) {

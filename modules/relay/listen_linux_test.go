@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const listenPatience = 20 * time.Second
+const listenPatience = time.Minute
 
 // until waits for a condition.
 func until(t *testing.T, what string, so func() bool) {

@@ -87,17 +87,6 @@ func TestResets(t *testing.T) {
 			reset(t, server)
 			check(t, <-result, Server, Reset, 0, 0)
 		})
-		t.Run("server gone before the first bytes", func(t *testing.T) {
-			c, client := tcpPair(t)
-			v, server := tcpPair(t)
-			reset(t, server)
-			time.Sleep(50 * time.Millisecond) // let the RST arrive
-			w := run(t, kind, new(Session), c, v, []byte("hello"), Options{})
-			check(t, <-w.result, Server, Reset, 0, 0)
-			if _, err := client.Read(make([]byte, 1)); err == nil {
-				t.Error("the client's connection is still open")
-			}
-		})
 	})
 }
 
