@@ -96,8 +96,10 @@ func TestHTTPWithoutAnswer(t *testing.T) {
 	// A request that does not fit into the buffers, and nobody reads it.
 	c := provisioned(t, "http", `{"method": "POST"}`)
 	c.(*HTTP).Body = strings.Repeat("x", 12<<20)
-	address := serve(t, func(*net.TCPConn) { time.Sleep(20 * soon) })
+	over := make(chan struct{})
+	address := serve(t, func(*net.TCPConn) { <-over })
 	expectResult(t, checked(c, hasty(soon, address)), pool.Layer7Timeout, "")
+	close(over)
 }
 
 // What the server is asked.
