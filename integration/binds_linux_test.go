@@ -131,36 +131,47 @@ func TestOverlappingBinds(t *testing.T) {
 }
 
 // loadHAProxyConfig gives the process its haproxy.cfg as it is by now, by a connection
-// of this thread.
+// of this thread; again where Caddy is just replacing its admin endpoint because of the
+// configuration before.
 func (p *process) loadHAProxyConfig() error {
 	config, err := os.ReadFile(filepath.Join(p.dir, "haproxy.cfg"))
 	if err != nil {
 		return err
 	}
+	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		status, text, err := p.postHAProxyConfig(config)
+		switch {
+		case err == nil && status != http.StatusOK:
+			return fmt.Errorf("%d: %s", status, text)
+		case err == nil || time.Now().After(over):
+			return err
+		}
+	}
+}
+
+func (p *process) postHAProxyConfig(config []byte) (status int, text []byte, err error) {
 	request, err := http.NewRequest(http.MethodPost, "http://"+p.admin+"/load", bytes.NewReader(config))
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	request.Header.Set("Content-Type", "text/haproxy")
 	request.Close = true
 	c, err := net.DialTimeout("tcp", p.admin, patience)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(patience))
 	if err := request.Write(c); err != nil {
-		return err
+		return 0, nil, err
 	}
 	answer, err := http.ReadResponse(bufio.NewReader(c), request)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer answer.Body.Close()
-	if text, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", answer.Status, text)
-	}
-	return nil
+	text, err = io.ReadAll(answer.Body)
+	return answer.StatusCode, text, err
 }
 
 // byHAProxy is what is seen while HAProxy runs.

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds what must happen but has no time of its own.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Each is built once per test run, when it is needed.
 var (

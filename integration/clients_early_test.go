@@ -80,6 +80,9 @@ func TestClientsEarlyDataOfOpenSSL(t *testing.T) {
 			if l := p.sessions(t, 1)[0]; l.Backend != "early" || l.SNI != name || l.Version != "1.3" || l.Outcome != "hello" {
 				t.Errorf("log line %+v", l)
 			}
+			for over := time.Now().Add(patience); strings.Count(server.text(), said) <= before && time.Now().Before(over); time.Sleep(time.Millisecond) {
+				// it is on its way from s_server
+			}
 			if strings.Count(server.text(), said) != before+1 {
 				t.Errorf("s_server:\n%s", server.text())
 			}

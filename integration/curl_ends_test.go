@@ -105,13 +105,12 @@ func runHAProxyWithLog(t *testing.T, path, config string) <-chan string {
 	}()
 	_, bound, _ := strings.Cut(config, "bind ")
 	address, _, _ := strings.Cut(bound, "\n")
-	for range 200 {
+	for over := time.Now().Add(patience); time.Now().Before(over); time.Sleep(20 * time.Millisecond) {
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close()
 			<-lines // of that one
 			return lines
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatal("HAProxy does not listen")
 	return nil

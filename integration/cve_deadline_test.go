@@ -15,12 +15,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// Of the tests here: the inspect_delay, and what no end may take. A delay that began anew would end after that.
+// Of the tests here: the inspect_delay, and what no end may take. A delay that began anew would end after that. They
+// are so long that a busy machine does not matter.
 const (
-	wait = 2 * time.Second
-	late = wait + time.Second
+	wait = 5 * time.Second
+	late = wait + 3*time.Second
 	// midway is when a client says more: half a delay is over, and after another whole one it would be late.
-	midway = wait * 6 / 10
+	midway = wait * 7 / 10
 )
 
 // A hesitation is what a client says instead of a hello, with a pause after each part, and how that ends.
@@ -236,6 +237,7 @@ func TestCVE_2026_25949(t *testing.T) {
 	}
 	const listener = `
 		durable/%s {
+			matching_timeout 1m
 			%s
 			route %s {
 				%s

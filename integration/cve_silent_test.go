@@ -103,23 +103,14 @@ var memory = regexp.MustCompile(`(?m)^# (HeapAlloc|Stack) = (\d+)`)
 func (p *process) footprint(t *testing.T) footprint {
 	t.Helper()
 	f := footprint{goroutines: p.goroutines(t), descriptors: p.descriptors(t)}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	answer, err := client.Get("http://" + p.admin + "/debug/pprof/heap?gc=1&debug=1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	status, text := p.ask(t, http.MethodGet, "/debug/pprof/heap?gc=1&debug=1", "")
 	found := make(map[string]int)
-	for _, line := range memory.FindAllStringSubmatch(string(text), -1) {
+	for _, line := range memory.FindAllStringSubmatch(text, -1) {
 		found[line[1]], _ = strconv.Atoi(line[2])
 	}
 	f.heap, f.stacks = found["HeapAlloc"], found["Stack"]
 	if f.heap == 0 || f.stacks == 0 {
-		t.Fatalf("%s, no figures of memory in\n%s", answer.Status, text)
+		t.Fatalf("%d, no figures of memory in\n%s", status, text)
 	}
 	return f
 }

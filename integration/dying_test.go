@@ -63,8 +63,8 @@ func TestServerDiesUnderLoad(t *testing.T) {
 		"observed, one client":     {1, "observe layer4 on_error mark_down", "interval 60s\n fall 1", limit},
 		"observed, eight clients":  {8, "observe layer4 on_error mark_down", "interval 60s\n fall 1", limit + 7},
 		"observed, by fail_check":  {1, "observe layer4", "interval 60s\n fall 1", limit},
-		"not observed, by checks":  {8, "", "interval 300ms\n down_interval 60s\n fall 3", -1},
-		"not observed, at the top": {8, "init_state fully_up", "interval 300ms\n down_interval 60s\n fall 4", -1},
+		"not observed, by checks":  {8, "", "interval 300ms\n timeout 10s\n down_interval 60s\n fall 3", -1},
+		"not observed, at the top": {8, "init_state fully_up", "interval 300ms\n timeout 10s\n down_interval 60s\n fall 4", -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dying, other := newMortal(t), newMortal(t)
@@ -77,6 +77,7 @@ func TestServerDiesUnderLoad(t *testing.T) {
 			p.becomes(t, "s1", func(s *serverState) bool { return s.LastCheck.Code != "" && s.Health == "up" })
 			var (
 				over   = make(chan struct{})
+				asks   atomic.Int64 // clients
 				failed atomic.Int64
 				wg     sync.WaitGroup
 			)
@@ -88,6 +89,7 @@ func TestServerDiesUnderLoad(t *testing.T) {
 							return
 						default:
 						}
+						asks.Add(1)
 						if !served(address) {
 							failed.Add(1)
 						}
@@ -102,13 +104,14 @@ func TestServerDiesUnderLoad(t *testing.T) {
 			close(over)
 			wg.Wait()
 			retried, died := 0, int64(0)
-			for _, l := range p.sessions(t, 1) {
+			lines := p.sessions(t, int(asks.Load()))
+			for _, l := range lines {
 				retried += min(l.Retries, 1)
 				if l.End == "server_reset" && l.Server == "s1" { // its kernel had accepted them
 					died++
 				}
 			}
-			t.Logf("%d connections, %d of them tried again, %d died with the server; %d checks failed", len(p.sessions(t, 1)), retried, died, asked)
+			t.Logf("%d connections, %d of them tried again, %d died with the server; %d checks failed", len(lines), retried, died, asked)
 			if failed.Load() > died || retried == 0 || c.most >= 0 && retried > c.most {
 				t.Errorf("%d clients failed, %d paid a retry, want %d at most and 1 to %d", failed.Load(), retried, died, c.most)
 			}

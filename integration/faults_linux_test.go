@@ -23,7 +23,7 @@ import (
 
 // hang is the longest that a client may wait for anything: all attempts to connect
 // (retries and a pause), the server's silence, and slack for a busy machine.
-const hang = 4*300*time.Millisecond + time.Second + 3*time.Second + 2*time.Second
+const hang = 4*time.Second + time.Second + 3*time.Second + 10*time.Second
 
 // patient are clients of a site over TLS. Each makes one connection after the other,
 // and some requests on each.
@@ -241,10 +241,10 @@ func testFault(t *testing.T, nginx string, prepare func(*testing.T, *victim) (fa
 		backend web {
 			server good %s
 			server bad %s
-			timeouts connect 300ms server 3s client 8s
+			timeouts connect 1s server 3s client 20s
 			check ssl_hello {
 				interval 200ms
-				timeout 600ms
+				timeout 2s
 				fall 2
 				rise 1
 			}
@@ -275,7 +275,7 @@ func testFault(t *testing.T, nginx string, prepare func(*testing.T, *victim) (fa
 	heal()
 	p.becomes(t, "bad", up)
 	before := p.server(t, "bad").SessionsTotal
-	time.Sleep(500 * time.Millisecond)
+	p.becomes(t, "bad", func(s *serverState) bool { return s.SessionsTotal > before })
 	c.stop()
 
 	got := lines.reaches(int64(c.made))
@@ -293,8 +293,5 @@ func testFault(t *testing.T, nginx string, prepare func(*testing.T, *victim) (fa
 		if s := p.server(t, name); s.Sessions != 0 {
 			t.Errorf("%s counts %d sessions", name, s.Sessions)
 		}
-	}
-	if p.server(t, "bad").SessionsTotal == before {
-		t.Error("it does not serve again")
 	}
 }

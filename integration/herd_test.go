@@ -302,20 +302,11 @@ var goroutinesOf = regexp.MustCompile(`(?m)^(\d+) @`)
 // can see tells so; but each is a goroutine.
 func (p *process) waiting(t *testing.T, n int) {
 	t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	var now int
-	var stacks []byte
 	for over := time.Now().Add(patience); time.Now().Before(over); time.Sleep(20 * time.Millisecond) {
-		answer, err := client.Get("http://" + p.admin + "/debug/pprof/goroutine?debug=1")
-		if err == nil {
-			stacks, err = io.ReadAll(answer.Body)
-			answer.Body.Close()
-		}
-		if err != nil { // Caddy replaces its admin server with each configuration
-			continue
-		}
+		_, stacks := p.ask(t, http.MethodGet, "/debug/pprof/goroutine?debug=1", "")
 		now = 0
-		for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		for stack := range strings.SplitSeq(stacks, "\n\n") {
 			if !strings.Contains(stack, "modules/pool.(*backend).wait") {
 				continue
 			}

@@ -34,7 +34,7 @@ func TestShortageOfDescriptors(t *testing.T) {
 		_, _ = io.Copy(io.Discard, c)
 	})
 	p := &process{wrap: []string{"sh", "-c", `ulimit -n 100 && exec "$0" "$@"`}}
-	p.start(t, fmt.Sprintf("passthrough {\n backend web {\n server s1 %s\n check tcp {\n interval 100ms\n fall 1\n }\n }\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n }\n }\n }\n}", origin, address), "")
+	p.start(t, fmt.Sprintf("passthrough {\n backend web {\n server s1 %s\n check tcp {\n interval 100ms\n timeout 10s\n fall 1\n }\n }\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n }\n }\n }\n}", origin, address), "")
 	hello := hellotest.Hello(t, "www.example.test")
 	var wg sync.WaitGroup
 	leave := make(chan struct{})
@@ -50,7 +50,9 @@ func TestShortageOfDescriptors(t *testing.T) {
 			<-leave
 		})
 	}
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // more are served than there is room for, if that can be
+	for over := time.Now().Add(patience); served.Load() == 0 && time.Now().Before(over); time.Sleep(time.Millisecond) {
+	}
 	during := served.Load()
 	close(leave)
 	wg.Wait()
@@ -172,13 +174,7 @@ func TestSocketActivation(t *testing.T) {
 // A site listens likewise, with automatic HTTPS and all of Caddy's protocols; a
 // configuration more does not disturb it.
 func TestSiteOnDurable(t *testing.T) {
-	// Ports of freeAddress are taken for UDP.
-	both, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := both.Addr().String()
-	both.Close()
+	site := freeAddress(t)
 	text := "servers {\n protocols h1 h2 h3\n}\n"
 	sites := fmt.Sprintf("https://s1.test:%s {\n bind durable/127.0.0.1\n tls internal\n respond hi\n}\n", portOf(t, site))
 	p := new(process)

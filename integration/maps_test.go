@@ -133,11 +133,11 @@ func TestServerByPlaceholder(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	named := &proxied{process: p.process, address: frontend}
-	if _, l := named.handshake(t, "localhost"); l.Address != "localhost:"+port || l.Termination != "--" {
+	if _, l := named.handshake(t, "localhost"); l.Address != "localhost:"+port || !l.isInOrder() {
 		t.Errorf("localhost: %+v", l)
 	}
 	for _, name := range []string{"127.0.0.1", "2130706433", "0x7f.1", ""} {
-		if _, l := named.handshake(t, name); l.End != "no_address" || l.Termination != "SC" || l.Retries != 0 || l.Duration > 0.5 {
+		if _, l := named.handshake(t, name); l.End != "no_address" || l.Termination != "SC" || l.Retries != 0 || strings.Contains(l.Error, "lookup") {
 			t.Errorf("%q: %+v", name, l)
 		}
 	}

@@ -108,17 +108,9 @@ func within(t *testing.T, what string, before int, count func() int) {
 
 func (p *process) goroutines(t *testing.T) (n int) {
 	t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	answer, err := client.Get("http://" + p.admin + "/debug/pprof/goroutine?debug=1")
+	_, profile := p.ask(t, http.MethodGet, "/debug/pprof/goroutine?debug=1", "")
+	n, err := programs.Goroutines(profile)
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	profile, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, err = programs.Goroutines(string(profile)); err != nil {
 		t.Fatal(err)
 	}
 	return n

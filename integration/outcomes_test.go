@@ -19,7 +19,7 @@ import (
 // beyond it.
 const (
 	delay = time.Second
-	slack = 500 * time.Millisecond
+	slack = 900 * time.Millisecond
 )
 
 // stimuli are what clients say instead of a hello. A client that goes on
@@ -126,7 +126,7 @@ func TestOutcomesToTheDefault(t *testing.T) {
 		durable/%s {
 			route {
 				passthrough {
-					inspect_delay 300ms
+					inspect_delay 1s
 					default_backend any
 					on timeout default
 					on not_tls default

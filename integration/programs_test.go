@@ -52,11 +52,15 @@ func (p *process) curl(t testing.TB, address, host, write string, args ...string
 	t.Helper()
 	port := portOf(t, address)
 	args = append([]string{
-		"--silent", "--show-error", "--max-time", "15", "--cacert", p.ca(), "--write-out", write,
+		"--silent", "--show-error", "--max-time", "45", "--cacert", p.ca(), "--write-out", write,
 		"--resolve", host + ":" + port + ":127.0.0.1", "https://" + host + ":" + port + "/",
 	}, args...)
 	return run(t, "curl", args...)
 }
+
+// isInOrder reports whether a session of curl or s_client ended as it should. Neither waits
+// long for the server's last words before it closes: those that come later meet a reset (CD).
+func (l *logLine) isInOrder() bool { return l.Termination == "--" || l.Termination == "CD" }
 
 // openssl connects with s_client, says nothing over TLS and returns what it
 // prints.

@@ -218,7 +218,7 @@ func TestQueueEnds(t *testing.T) {
 		}
 	}
 	t.Run("timeout", func(t *testing.T) {
-		q := startQueueing(t, "balance source\nserver $s1 maxconn 1 maxqueue 2\ntimeouts queue 2s")
+		q := startQueueing(t, "balance source\nserver $s1 maxconn 1 maxqueue 2\ntimeouts queue 5s")
 		a := say(t, q.address, "a")
 		q.arrive(t, "s1 a")
 		b, c := q.wait(t, "b", 1), q.wait(t, "c", 2)
@@ -229,7 +229,7 @@ func TestQueueEnds(t *testing.T) {
 		q.served(t, "a", a, "s1")
 	})
 	t.Run("timeout of any server", func(t *testing.T) {
-		q := startQueueing(t, "balance leastconn\nserver $s1 maxconn 1 maxqueue 1\ntimeouts queue 1s")
+		q := startQueueing(t, "balance leastconn\nserver $s1 maxconn 1 maxqueue 1\ntimeouts queue 5s")
 		a := say(t, q.address, "a")
 		q.arrive(t, "s1 a")
 		b := q.wait(t, "b", 1)

@@ -54,7 +54,7 @@ func TestReloadsAtOnce(t *testing.T) {
 				if (i+loader)%2 == 1 {
 					config, counts = bad, &refused
 				}
-				if status := p.post(config); (status == http.StatusOK) == (counts == &done) {
+				if status := p.post(config, patience); (status == http.StatusOK) == (counts == &done) {
 					counts.Add(1)
 				} else {
 					t.Errorf("a configuration is answered with %d:\n%s", status, config)
@@ -72,10 +72,10 @@ func TestReloadsAtOnce(t *testing.T) {
 	within(t, "goroutines", goroutines+4, func() int { return p.goroutines(t) })
 }
 
-// post has a Caddyfile loaded, and returns the status; 0: none.
-func (p *process) post(config string) int {
+// post has a Caddyfile loaded, and returns the status; 0: there is no endpoint for so long.
+func (p *process) post(config string, within time.Duration) int {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	for over := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for over := time.Now().Add(within); ; time.Sleep(10 * time.Millisecond) {
 		answer, err := client.Post("http://"+p.admin+"/load", "text/caddyfile", strings.NewReader(config))
 		if err == nil {
 			_, _ = io.Copy(io.Discard, answer.Body)
@@ -100,7 +100,7 @@ func TestSIGTERMDuringReload(t *testing.T) {
 				t.Fatal(err)
 			}
 			loaded := make(chan int)
-			go func() { loaded <- e.post(string(config) + "# again\n") }()
+			go func() { loaded <- e.post(string(config)+"# again\n", time.Second) }()
 			time.Sleep(time.Duration(i) * 5 * time.Millisecond)
 			e.signal(t, syscall.SIGTERM)
 			e.refusesSoon(t)
@@ -124,7 +124,7 @@ func TestReloadWhileDraining(t *testing.T) {
 	}
 	e.signal(t, syscall.SIGTERM)
 	e.refusesSoon(t)
-	if status := e.post(string(config) + "# again\n"); status == http.StatusOK {
+	if status := e.post(string(config)+"# again\n", time.Second); status == http.StatusOK {
 		t.Error("it was loaded")
 	}
 	e.refusesSoon(t)

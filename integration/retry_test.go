@@ -3,8 +3,11 @@
 package integration
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -45,15 +48,19 @@ func TestRetryOnAnotherServer(t *testing.T) {
 		c.Close()
 		p.sessions(t, i+1)
 	}
-	retries := 0
+	retries, fastest := 0, math.Inf(1)
 	for _, l := range p.sessions(t, 3) {
-		retries += l.Retries
-		if l.Server != "s2" || l.Termination != "--" || l.Redispatched != (l.Retries > 0) || l.Connect > 0.9 {
+		if l.Retries > 0 {
+			retries, fastest = retries+l.Retries, min(fastest, l.Connect)
+		}
+		if l.Server != "s2" || l.Termination != "--" || l.Redispatched != (l.Retries > 0) {
 			t.Errorf("log line %+v", l)
 		}
 	}
 	if retries == 0 {
 		t.Error("no connection met a dead server")
+	} else if fastest > 0.9 { // the machine may be busy, but not each time
+		t.Errorf("the fastest retry took %vs: it waits for the pause", fastest)
 	}
 }
 
@@ -132,7 +139,15 @@ func TestRetryOnTheSameServer(t *testing.T) {
 	late := freeAddress(t)
 	p, address := startServers(t, "redispatch off", late, listen(t, func(*net.TCPConn) { t.Error("the other server was used") }))
 	c := say(t, address, "")
-	time.Sleep(300 * time.Millisecond)
+	var s1 struct {
+		ConnectsFailed int `json:"connects_failed"`
+	}
+	for over := time.Now().Add(patience); s1.ConnectsFailed == 0; time.Sleep(time.Millisecond) {
+		_, text := p.ask(t, http.MethodGet, "/passthrough/backends/default/servers/s1", "")
+		if err := json.Unmarshal([]byte(text), &s1); err != nil || time.Now().After(over) {
+			t.Fatalf("no connect has failed: %s", text)
+		}
+	}
 	ln, err := net.Listen("tcp", late)
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +158,8 @@ func TestRetryOnTheSameServer(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	c.Close()
-	if l := p.sessions(t, 1)[0]; l.Server != "s1" || l.Retries != 1 || l.Redispatched || l.Connect < 1 {
+	// On a busy machine the server may be back later than for the first retry.
+	if l := p.sessions(t, 1)[0]; l.Server != "s1" || l.Retries < 1 || l.Redispatched || l.Connect < float64(l.Retries) {
 		t.Errorf("log line %+v", l)
 	}
 }

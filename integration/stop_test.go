@@ -56,8 +56,28 @@ func startEndingIn(t *testing.T, app bool, options, more string) *ending {
 	e.held = append(e.held, say(t, e.address, ""))
 	read(t, e.held[0], make([]byte, 2))
 	e.early = append(e.early, dial(t, e.address), say(t, e.address, ""))
-	time.Sleep(100 * time.Millisecond)
+	e.holds(t, 3, 1)
 	return e
+}
+
+// holds waits until the process has so many connections, and so many of them are in the queue.
+func (e *ending) holds(t *testing.T, connections, queued int) {
+	t.Helper()
+	var all struct{ Count int }
+	var backend struct{ Queue int }
+	for over := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		for path, into := range map[string]any{"/passthrough/sessions": &all, "/passthrough/backends/default": &backend} {
+			if status, answer := e.ask(t, "GET", path, ""); status != 200 || json.Unmarshal([]byte(answer), into) != nil {
+				t.Fatalf("%s: %d %s", path, status, answer)
+			}
+		}
+		if all.Count == connections && backend.Queue == queued {
+			return
+		}
+		if time.Now().After(over) {
+			t.Fatalf("%d connections, %d of them in the queue, want %d and %d", all.Count, backend.Queue, connections, queued)
+		}
+	}
 }
 
 // ends waits for the end of the process.
@@ -131,8 +151,10 @@ func TestGracePeriod(t *testing.T) {
 
 func testGracePeriod(t *testing.T, app bool) {
 	file := filepath.Join(t.TempDir(), "log")
-	e := startEndingIn(t, app, "grace_period 4s", "\nlog sessions {\n output file "+file+"\n include layer4.handlers.passthrough passthrough.frontend\n}")
+	const grace = 8 * time.Second
+	e := startEndingIn(t, app, "grace_period "+grace.String(), "\nlog sessions {\n output file "+file+"\n include layer4.handlers.passthrough passthrough.frontend\n}")
 	finishes := say(t, e.address, "") // waits behind the other
+	e.holds(t, 4, 2)
 	e.signal(t, syscall.SIGTERM)
 	began := time.Now()
 	want := append(e.refusesSoon(t), "--", "--", "KD", "KR")
@@ -160,7 +182,7 @@ func testGracePeriod(t *testing.T, app bool) {
 		t.Fatal(err)
 	}
 	e.hasLines(t, string(text), want...)
-	if cut < 4*time.Second {
+	if cut < grace {
 		t.Errorf("the grace period was %v", cut)
 	}
 }
@@ -316,7 +338,7 @@ func TestAdminAtTheEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := startEnding(t, "grace_period 1m", "")
 			stopped := stop(t, e)
-			e.refusesSoon(t)
+			e.await(t, "a line", func(lines []logLine) bool { return hasMessage(lines, "waiting for connections to finish") })
 			var sessions struct {
 				Count       int
 				Stopping    bool
@@ -335,7 +357,6 @@ func TestAdminAtTheEnd(t *testing.T) {
 			if backend.Sessions != 1 || backend.Queue != 1 {
 				t.Errorf("backend: %+v, want one session and one in the queue", backend)
 			}
-			e.await(t, "a line", func(lines []logLine) bool { return hasMessage(lines, "waiting for connections to finish") })
 			if want := regexp.MustCompile(`"connections":3,"time_left":"(\d+s|1m0s)"`); !want.MatchString(e.log()) {
 				t.Errorf("no %s in\n%s", want, e.log())
 			}
