@@ -32,7 +32,7 @@ func takeOnly(t *testing.T, ln net.Listener) *atomic.Int64 {
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * patience); !so(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); !so(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("not within time: ", what)
 		}
@@ -144,7 +144,7 @@ func TestTakerBurst(t *testing.T) {
 	})
 	select {
 	case <-done:
-	case <-time.After(2 * patience):
+	case <-time.After(patience):
 		t.Fatalf("%d of %d taken", n.Load(), burst)
 	}
 	for _, fd := range fds {
