@@ -106,7 +106,7 @@ func TestAgent(t *testing.T) {
 		"in pieces":      {says("u", "p 5", "0%", "\n"), `L7OK "via agent: up" weight 50%`},
 		"empty line":     {says("\nup\n"), `INI ""`},
 		"incomplete":     {saysAndCloses("up 50%"), `INI "ignoring an incomplete line"`},
-		"reset midway":   {func(c *net.TCPConn) { says50(c); c.SetLinger(0) }, `INI "ignoring an incomplete line"`},
+		"reset midway":   {resetsMidway(), `INI "ignoring an incomplete line"`},
 		"no end in time": {says("up"), `L7TOUT ""`},
 		"long":           {says(strings.Repeat(",", maxLine-2) + "up\n"), `L7OK "via agent: up"`},
 		"longest":        {says(long + "\n"), `INI "agent reports an error: ` + long[:told] + `…"`},
@@ -129,11 +129,17 @@ func TestAgent(t *testing.T) {
 	}
 }
 
-// says50 sends half a line, which has been read before what follows comes.
-func says50(c *net.TCPConn) {
-	io.WriteString(c, "50%")
-	c.SetReadDeadline(time.Now().Add(soon))
-	c.Read(make([]byte, 1))
+// resetsMidway sends half a line, and a reset when that has been read: a moment later, and a longer
+// one each time, as on a busy machine it may not have been.
+func resetsMidway() func(c *net.TCPConn) {
+	pause := soon
+	return func(c *net.TCPConn) {
+		io.WriteString(c, "50%")
+		c.SetReadDeadline(time.Now().Add(pause))
+		c.Read(make([]byte, 1))
+		pause *= 3
+		c.SetLinger(0)
+	}
 }
 
 func TestAgentIsSentText(t *testing.T) {

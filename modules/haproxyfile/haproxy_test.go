@@ -38,7 +38,7 @@ func checkHAProxy(t *testing.T, text string) (output string, refused bool) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, program, "-c", "-f", file)
 	for name, value := range variables {

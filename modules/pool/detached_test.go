@@ -33,7 +33,7 @@ func TestSessionKeepsNoConfiguration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var r Registry
 			lease, policy, checker := heldSession(t, &r, next)
-			for over := time.Now().Add(10 * time.Second); policy.Value() != nil || checker.Value() != nil; time.Sleep(time.Millisecond) {
+			for over := time.Now().Add(time.Minute); policy.Value() != nil || checker.Value() != nil; time.Sleep(time.Millisecond) {
 				if time.Now().After(over) {
 					t.Fatalf("in memory: policy %v, checker %v", policy.Value() != nil, checker.Value() != nil)
 				}

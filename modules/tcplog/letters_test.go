@@ -49,7 +49,7 @@ type play func(t *testing.T, actor, other *net.TCPConn)
 
 func hearEnd(t *testing.T, c net.Conn) {
 	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
 		t.Errorf("%d bytes and %v, want the end", len(rest), err)
 	}
@@ -72,7 +72,7 @@ func rst(t *testing.T, actor, other *net.TCPConn) {
 
 // stall takes nothing of what the other sends without end.
 func stall(t *testing.T, _, other *net.TCPConn) {
-	_ = other.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	_ = other.SetWriteDeadline(time.Now().Add(time.Minute))
 	for b := make([]byte, 64<<10); ; {
 		if _, err := other.Write(b); err != nil {
 			if errors.Is(err, syscall.ETIMEDOUT) {
