@@ -33,7 +33,7 @@ func (s *stage) unfinished(kind string) {
 	got := s.besides(calm)
 	s.must(got.rate() == 100, "legitimate clients: %v", got)
 	s.within("descriptors", s.before.descriptors, s.descriptors)
-	time.Sleep(100 * time.Millisecond) // for the last of them to notice
+	time.Sleep(2 * time.Second) // for the last of them to notice
 	o := c.leave(s)
 	s.must(o.Ended == int64(n), "%d of %d were ended", o.Ended, n)
 	s.measured("all gone after", "%.1f s", o.Longest.Seconds())

@@ -75,16 +75,16 @@ func reloadStorm(s *stage) {
 // not say what came of it.
 func (s *stage) reload(config string) bool {
 	if s.isOurs() {
-		request, _ := http.NewRequest(http.MethodPost, "http://"+s.admin+"/load", strings.NewReader(config))
-		request.Header.Set("Content-Type", "text/haproxy")
-		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-		answer, err := client.Do(request)
-		if err != nil {
-			s.Error(err)
-			return false
+		for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			status, _, err := s.askOnce(http.MethodPost, "/load", "text/haproxy", config)
+			if err == nil {
+				return status == http.StatusOK
+			}
+			if time.Now().After(over) { // else Caddy is just replacing its admin endpoint
+				s.Error(err)
+				return false
+			}
 		}
-		_ = answer.Body.Close()
-		return answer.StatusCode == http.StatusOK
 	}
 	file := filepath.Join(s.dir, "haproxy.cfg")
 	if err := errors.Join(os.WriteFile(file+"~", []byte(config), 0o600), os.Rename(file+"~", file)); err != nil {

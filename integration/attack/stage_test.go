@@ -25,7 +25,7 @@ import (
 const patience = 30 * time.Second
 
 // inspectDelay is the frontend's, in every attack.
-var inspectDelay = time.Duration(scaled(10, 3)) * time.Second
+var inspectDelay = time.Duration(scaled(10, 5)) * time.Second
 
 // settings are what an attack wants of the configuration and the process.
 type settings struct {
@@ -288,24 +288,37 @@ func (s *stage) goroutines() (n int) {
 	return n
 }
 
-// ask asks the admin endpoint of ours.
+// ask asks the admin endpoint of ours, again where Caddy is just replacing it with a
+// configuration.
 func (s *stage) ask(method, path, body string) (status int, text string) {
 	s.Helper()
+	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		status, text, err := s.askOnce(method, path, "", body)
+		if err == nil {
+			return status, text
+		}
+		if time.Now().After(over) {
+			s.Fatal(err)
+		}
+	}
+}
+
+func (s *stage) askOnce(method, path, form, body string) (status int, text string, err error) {
 	request, err := http.NewRequest(method, "http://"+s.admin+path, strings.NewReader(body))
 	if err != nil {
-		s.Fatal(err)
+		return 0, "", err
+	}
+	if form != "" {
+		request.Header.Set("Content-Type", form)
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	answer, err := client.Do(request)
 	if err != nil {
-		s.Fatal(err)
+		return 0, "", err
 	}
 	defer answer.Body.Close()
 	all, err := io.ReadAll(answer.Body)
-	if err != nil {
-		s.Fatal(err)
-	}
-	return answer.StatusCode, string(all)
+	return answer.StatusCode, string(all), err
 }
 
 // recovers waits until nothing is left of an attack: clients are served, descriptors
