@@ -61,8 +61,8 @@ func hasIPv6() bool {
 // others are done: the machine may have been busy. If in ours more than times were wrong,
 // that is for few scenarios.
 const (
-	again  = 3
-	excuse = 6
+	again  = 6
+	excuse = 18
 )
 
 func TestScenarios(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 )
 
 // startup bounds how long a program may take until it serves.
-const startup = 30 * time.Second
+const startup = time.Minute
 
 // caddy is our program.
 type caddy struct {
