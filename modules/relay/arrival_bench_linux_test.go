@@ -72,6 +72,8 @@ func (h *benchArrival) Room() []byte {
 
 func (h *benchArrival) Next(n News) Step {
 	switch n.Event {
+	case Arrived:
+		return Step{}
 	case Received:
 		return Step{Do: Connect, To: h.server, First: h.room[:n.N], Timeout: time.Minute}
 	case Connected:

@@ -159,14 +159,22 @@ func (m *arrivalSim) Next(n News) (step Step) {
 		m.s.End("drained")
 		m.ended = true
 	}
+	if n.Event == Arrived == m.arrived {
+		m.wrong("arrived: %v, before: %v", n.Event == Arrived, m.arrived)
+	}
 	switch n.Event {
+	case Arrived:
+		if m.arrived = true; m.rng.IntN(10) == 0 {
+			return m.whatNow(m.connect)
+		}
+		return m.await()
 	case Received:
 		m.hello, m.lastRead = append(m.hello, m.room[:n.N]...), time.Now()
 		if !bytes.HasPrefix(m.clientSent, m.hello) {
 			m.wrong("read what the client has not sent")
 		}
 		if len(m.hello) < m.whole {
-			return m.maybeDetach(Step{})
+			return m.maybeDetach(m.await())
 		}
 		return m.whatNow(m.connect)
 	case Expired:
@@ -177,13 +185,16 @@ func (m *arrivalSim) Next(n News) (step Step) {
 			m.wrong("expired without a look at what has come")
 		}
 		if m.rng.IntN(3) == 0 {
-			return Step{}
+			return m.await()
 		}
 		return m.whatNow(m.connect)
 	case Finished:
 		m.finished = true
 		if !m.clientFin {
 			m.wrong("the client has not finished")
+		}
+		if m.rng.IntN(2) == 0 { // with what has come
+			return m.whatNow(m.connect)
 		}
 		return m.whatNow(m.close)
 	case Broken:
@@ -207,11 +218,26 @@ func (m *arrivalSim) Next(n News) (step Step) {
 	case Connected:
 		return m.whatNow(func() Step {
 			m.relays = true
-			return Step{Do: Relay, Options: simOptions}
+			step := Step{Do: Relay, Options: simOptions}
+			if m.rng.IntN(2) == 0 {
+				step.Owner = m
+			}
+			return step
 		})
 	}
 	m.wrong("unknown event")
 	return Step{}
+}
+
+// await waits for the next event, sometimes for another time than before.
+func (m *arrivalSim) await() Step {
+	if m.rng.IntN(4) != 0 {
+		return Step{}
+	}
+	d := time.Duration(m.rng.IntN(3000)) * time.Millisecond
+	m.until, m.expired = time.Since(m.began)+d, 0
+	m.say("  until %v", m.until)
+	return Step{Until: m.began.Add(m.until)}
 }
 
 // whatNow is most often what is given.
@@ -277,7 +303,9 @@ func (m *arrivalSim) startDetached(client, server net.Conn) {
 		m.server = far
 		server = &Socket{fd: near, remote: new(net.UnixAddr), place: place{shard: m.sh}}
 	}
-	m.s = new(Session)
+	if m.rng.IntN(2) == 0 {
+		m.s = new(Session)
+	}
 	if m.s.Start(client, server, bytes.Clone(m.hello), simOptions, m) != nil {
 		m.wrong("it is copied")
 	}

@@ -28,8 +28,9 @@ const (
 // otherwise is guarded by the session's lock.
 type early struct {
 	handler Handler // called without the lock, by the one that has set busy
-	client  *Socket // has no descriptor meanwhile
+	client  *Socket // its descriptor is lent to the session
 	stage   stage
+	fresh   bool // Arrived is to be told
 	busy    bool // one goroutine sees to the session: others note what they find and leave the rest to it
 
 	readable bool // the client may have more to read
@@ -63,10 +64,12 @@ var earlyPool = sync.Pool{New: func() any { return new(early) }}
 // Arrive begins a session by its client alone. A shard reads what the client sends, and h
 // decides what becomes of it; h is told when the time is over that is given, if it is not
 // zero. Arrive is called in place of Start, once. The session then owns the client's
-// socket, which nothing has waited for yet; on an error it is still the caller's. The
-// session holds no buffer and no goroutine.
+// socket, which nothing has waited for yet; on an error it is still the caller's. Until
+// bytes are passed both ways or the session has ended, the socket still answers what does
+// not wait: its addresses and what SyscallConn's Control does. The session holds no buffer
+// and no goroutine.
 func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
-	fd, at, ok := client.take()
+	fd, at, ok := client.lend()
 	if !ok {
 		return net.ErrClosed
 	}
@@ -75,11 +78,11 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 	p := &s.parked
 	if err := s.watchClient(fd, at); err != nil {
 		p.shard, p.slot = nil, 0
-		client.put(fd, at)
+		client.back(at)
 		return err
 	}
 	e := earlyPool.Get().(*early)
-	*e = early{handler: h, client: client}
+	*e = early{handler: h, client: client, fresh: true}
 	if !until.IsZero() {
 		e.until = int64(until.Sub(epoch))
 	}
@@ -91,7 +94,7 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 		s.finish(nil)
 		return nil
 	}
-	s.arm()
+	s.proceed(nil, clock())
 	return nil
 }
 
@@ -115,10 +118,28 @@ func (s *Session) watchClient(fd int, at place) (err error) {
 	return nil
 }
 
-// put gives a socket back what take has taken.
-func (s *Socket) put(fd int, at place) {
+// lend is take, but that what does not wait can still be done with the socket.
+func (s *Socket) lend() (fd int, at place, ok bool) {
 	s.mu.Lock()
-	s.fd, s.place = fd, at
+	defer s.mu.Unlock()
+	if !s.owned() {
+		return 0, at, false
+	}
+	at, s.place, s.lent = s.place, place{}, true
+	return s.fd, at, true
+}
+
+// back makes a socket that was lent one like any other again.
+func (s *Socket) back(at place) {
+	s.mu.Lock()
+	s.place, s.lent = at, false
+	s.mu.Unlock()
+}
+
+// keep makes what was lent the session's own.
+func (s *Socket) keep() {
+	s.mu.Lock()
+	s.fd, s.lent = -1, false
 	s.mu.Unlock()
 }
 
@@ -147,12 +168,13 @@ func (s *Session) Detach() (client, server net.Conn, ok bool) {
 		server = far
 	}
 	p.shard.replace(p.slot, near)
-	near.put(int(p.sides[Client].fd), at)
+	near.back(at)
 	p.state, p.early = over, nil
 	e.release()
 	return near, server, true
 }
 
+// release makes what is left of a session's beginning another's.
 func (e *early) release() {
 	*e = early{}
 	earlyPool.Put(e)
@@ -218,6 +240,10 @@ func (s *Session) proceed(sh *shard, now int64) {
 // read yet.
 func (s *Session) inspect(now int64) (News, bool) {
 	e := s.parked.early
+	if e.fresh {
+		e.fresh = false
+		return News{Event: Arrived}, true
+	}
 	over := e.until != 0 && now >= e.until
 	if over && !e.readable && !e.glanced {
 		// The clock alone does not tell whether the client was silent or this process did not run.
@@ -305,10 +331,13 @@ func (s *Session) take(sh *shard, step Step, now int64) {
 		if e.stage == connecting && e.failed != nil {
 			e.stage, e.failed = inspecting, nil
 		}
+		if !step.Until.IsZero() {
+			e.until, e.glanced = int64(step.Until.Sub(epoch)), false
+		}
 	case step.Do == Connect && !e.reached:
 		s.connect(step, now)
 	case step.Do == Relay && e.reached:
-		s.begin(sh, step.Options, now)
+		s.begin(sh, step.Options, step.Owner, now)
 	case step.Do == Close:
 		s.close(sh, step, now)
 	default:

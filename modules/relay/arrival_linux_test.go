@@ -37,6 +37,9 @@ func newGuide(whole int, then map[Event]func(g *guide, n News) Step) *guide {
 func (g *guide) Room() []byte { return g.room[:] }
 
 func (g *guide) Next(n News) Step {
+	if n.Event == Arrived && g.then[Arrived] == nil {
+		return Step{}
+	}
 	g.news <- n
 	if n.Event == Received {
 		if g.hello = append(g.hello, g.room[:n.N]...); len(g.hello) < g.whole {

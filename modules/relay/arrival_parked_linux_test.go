@@ -30,7 +30,11 @@ func (h *silentHandler) Room() []byte {
 }
 
 func (h *silentHandler) Next(n News) Step {
-	if n.Event != Received {
+	switch n.Event {
+	case Arrived:
+		return Step{}
+	case Received:
+	default:
 		return Step{Do: Close}
 	}
 	defer func() {

@@ -112,6 +112,7 @@ type arrivalSim struct {
 	inside   bool   // a method of the handler runs
 	tries    int
 	first    time.Time // when the first connect began
+	arrived  bool
 	expired  int
 	left     int
 	detached bool

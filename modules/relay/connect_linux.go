@@ -124,14 +124,18 @@ func (s *Session) refused() error {
 }
 
 // begin makes the session one that passes bytes both ways.
-func (s *Session) begin(sh *shard, o *Options, now int64) {
+func (s *Session) begin(sh *shard, o *Options, owner Owner, now int64) {
 	p, e := &s.parked, s.parked.early
 	p.early, p.options, p.state = nil, o, running
+	if owner != nil {
+		p.owner = owner
+	}
+	e.client.keep()
 	defer e.release()
 	client, server := &p.sides[Client], &p.sides[Server]
 	client.active.Store(now)
 	server.active.Store(now)
-	client.readable, client.last = e.readable, e.last
+	client.readable, client.last = e.readable || e.finished, e.last // its end is read again
 	client.complete = e.finished && !e.urgent && !e.broken && !client.unix
 	heard := e.heard | e.server
 	server.readable = heard&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0

@@ -14,9 +14,9 @@ import (
 // What takes longer belongs in a goroutine, after Detach. A panic in Room or Next ends
 // this session alone, with Failed and a *PanicError as error.
 type Handler interface {
-	// Ended is called once, and nothing else after it, unless Detach has succeeded. Until
-	// Step says Relay, In counts what a server has taken, and the result of Close is
-	// Closed by Proxy.
+	// Ended is called once, and nothing else after it, unless Detach has succeeded or a Step
+	// has named another Owner. Until Step says Relay, In counts what a server has taken, and
+	// the result of Close is Closed by Proxy.
 	Owner
 	// Room returns where the next bytes of the client go. It is called when there are
 	// some, so that nothing has to be kept for a client that is silent.
@@ -30,10 +30,11 @@ type Event uint8
 
 // The events. Unless said otherwise, each may be answered by every Step but Relay.
 const (
-	Received  Event = iota // N bytes of the client are in what Room has returned
+	Arrived   Event = iota // the session has begun: this comes first
+	Received               // N bytes of the client are in what Room has returned
 	Finished               // the client has closed its direction
 	Broken                 // the client's connection was reset or failed, by Err
-	Expired                // the time is over that Arrive was given; told once
+	Expired                // the time is over that Arrive was given, or Await; told once
 	Connected              // the server has been reached and has been sent First: Relay, Close or Detach
 	Refused                // the server was not reached, by Err, which is as that of Dial
 	Left                   // the client left while connecting took long: by Err, or in order; told once
@@ -78,8 +79,12 @@ type Step struct {
 	KeepAlive bool          // see DialOptions
 	UntilFin  bool          // a client that has closed its direction has left, too, and not only one that was reset
 
-	// For Relay. It is kept.
+	// For Await: when it is Expired; zero: as before.
+	Until time.Time
+
+	// For Relay. Both are kept.
 	Options *Options
+	Owner   Owner // nil: the Handler stays it
 
 	// For Close.
 	Manner Manner

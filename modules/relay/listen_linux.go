@@ -205,7 +205,7 @@ func OnShard(s *Socket, f func(*Socket)) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.fd < 0:
+	case !s.owned():
 		return net.ErrClosed
 	case s.place.slot != 0:
 		return errors.New("the socket is in use")

@@ -265,6 +265,7 @@ func (s *Session) finish(sh *shard) {
 	p := &s.parked
 	p.state = over
 	if p.early != nil {
+		p.early.client.keep()
 		p.early.release()
 		p.early = nil
 	}

@@ -27,6 +27,7 @@ type Socket struct {
 	mu      sync.Mutex // held while fd is used, which is never for long
 	local   net.Addr   // nil: not known yet
 	fd      int        // -1: closed, or a session's
+	lent    bool       // fd is a session's that arrives
 	place   place
 	in, out waiting
 	dialed  *dialed // until it is connected
@@ -73,10 +74,17 @@ func (s *Socket) watchedBy() *shard {
 func (s *Socket) take() (fd int, at place, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fd, at, ok = s.fd, s.place, s.fd >= 0
+	if !s.owned() {
+		return -1, at, false
+	}
+	fd, at = s.fd, s.place
 	s.fd, s.place = -1, place{}
-	return fd, at, ok
+	return fd, at, true
 }
+
+// owned reports whether the socket has a descriptor, and nothing else has. The caller holds
+// the lock.
+func (s *Socket) owned() bool { return s.fd >= 0 && !s.lent }
 
 // event is called by the shard that watches the socket.
 func (s *Socket) event(_ *shard, _ Side, ready uint32) {
@@ -136,7 +144,7 @@ func (s *Socket) wait(w *waiting) error {
 
 // watch has a shard see what w waits for. The caller holds the lock.
 func (s *Socket) watch(w *waiting) (err error) {
-	if s.fd < 0 {
+	if !s.owned() {
 		return net.ErrClosed
 	}
 	if w.ready == nil {
@@ -167,7 +175,7 @@ func (s *Socket) use(w *waiting, f func(fd int) error) error {
 		s.mu.Lock()
 		var err error
 		switch {
-		case s.fd < 0:
+		case !s.owned():
 			err = net.ErrClosed
 		case !w.deadline.IsZero() && !time.Now().Before(w.deadline):
 			err = os.ErrDeadlineExceeded
@@ -230,7 +238,7 @@ func (s *Socket) wrap(op string, err error) error {
 func (s *Socket) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fd < 0 {
+	if !s.owned() {
 		return net.ErrClosed
 	}
 	s.place.leave()
