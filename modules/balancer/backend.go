@@ -128,6 +128,7 @@ type Backend struct {
 
 	name    string
 	pool    *pool.Pool
+	policy  pool.Policy
 	written *options.Recorder // while a Caddyfile is parsed
 }
 
@@ -162,6 +163,7 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err != nil {
 		return b.at("balance", 0, err)
 	}
+	b.policy = policy
 	if err := b.provisionChecks(ctx); err != nil {
 		return err
 	}

@@ -168,6 +168,11 @@ func (c *Condition) Always() bool {
 	})
 }
 
+// Foreign reports whether a matcher is asked of which this package knows nothing.
+func (c *Condition) Foreign() bool {
+	return slices.ContainsFunc(c.Sets, func(s Set) bool { return len(s.Others) > 0 })
+}
+
 // NeedsRequest reports whether anything that the client sends is looked at.
 func (c *Condition) NeedsRequest() bool {
 	return slices.ContainsFunc(c.Sets, func(s Set) bool {

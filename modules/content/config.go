@@ -10,6 +10,7 @@ package content
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -64,6 +65,11 @@ func (c *Config) NeedsRequest() bool {
 		}
 	}
 	return false
+}
+
+// Foreign reports whether a matcher of another package is asked, which may take its time.
+func (c *Config) Foreign() bool {
+	return c != nil && slices.ContainsFunc(c.Rules, func(r *Rule) bool { return r.condition.Foreign() })
 }
 
 // Decide tries the rules on what there is. It returns Wait where a rule cannot be

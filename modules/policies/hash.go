@@ -133,6 +133,9 @@ func (p *Hash) Hash(r *pool.Request) (uint32, bool) {
 	return p.finish(sample.Sum(function, b)), ok
 }
 
+// NeedsRequest reports whether anything that the client sends is hashed.
+func (p *Hash) NeedsRequest() bool { return strings.Contains(p.template, "{l4.client_hello.") }
+
 func (p *Hash) key(r *pool.Request) (sample.Value, bool) {
 	if p.expression != nil {
 		c, ok := r.Connection.(samples)

@@ -52,6 +52,12 @@ type Hasher interface {
 	Hash(r *Request) (hash uint32, ok bool)
 }
 
+// Quick is implemented by policies that never wait, whatever they are asked: a goroutine
+// that many connections share may ask them.
+type Quick interface {
+	Quick()
+}
+
 // Sticky is implemented by policies that give one key always the same server.
 // HAProxy tries such a server again where it would leave another one at once.
 type Sticky interface {
