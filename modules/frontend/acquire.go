@@ -71,20 +71,26 @@ func (k *claim) Pause(d time.Duration) {
 // acquire takes a server of b and connects to it, and tries again as the backend allows.
 // The server is the one to begin with; empty: the policy's.
 func (c *connection) acquire(b *balancer.Backend, server string) (*claim, *ending) {
-	k := c.claimOf(b, server)
+	k := c.claimOf(b, server, new(session))
+	return k, c.pursue(k, c.attempts)
+}
+
+// pursue has attempts made for a claim, for as long as the client is there.
+func (c *connection) pursue(k *claim, attempts func(*claim) *ending) *ending {
 	c.presence = &k.client
-	end := c.attempts(k)
+	end := attempts(k)
 	k.client.end()
 	c.presence = nil
 	if gone := c.whyGone(); gone != nil {
 		end = c.abandon(k, gone)
 	}
-	return k, end
+	return end
 }
 
-// claimOf returns a claim that has nothing yet, and waits for nothing.
-func (c *connection) claimOf(b *balancer.Backend, server string) *claim {
-	k := &claim{began: time.Now(), session: new(session)}
+// claimOf returns a claim that has nothing yet, and waits for nothing. The session is what
+// the connection is to become.
+func (c *connection) claimOf(b *balancer.Backend, server string, s *session) *claim {
+	k := &claim{began: time.Now(), session: s}
 	k.Backend, k.Pauser = b, k
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
 	k.Request.Into = &k.session.first
@@ -100,9 +106,13 @@ func (c *connection) claimOf(b *balancer.Backend, server string) *claim {
 // not to be served any more.
 func (c *connection) attempts(k *claim) *ending {
 	lease, err := k.Acquire(&k.client)
+	return c.attempt(k, lease, err)
+}
+
+// attempt makes them with a lease to begin with, or the error that there is none.
+func (c *connection) attempt(k *claim, lease *pool.Lease, err error) *ending {
 	for err == nil {
-		k.take(lease)
-		c.noteQueue(&k.Request.Queued)
+		c.granted(k, lease)
 		if c.whyGone() != nil {
 			return nil
 		}
@@ -110,14 +120,39 @@ func (c *connection) attempts(k *claim) *ending {
 		if end == nil || c.whyGone() != nil {
 			return nil
 		}
-		failure := balancer.Failure{Outcome: outcomeOf(end.end), TimedOut: end.end == tcplog.ConnectTimeout}
-		if over := c.again(k, end, failure.Outcome); over != nil {
+		var over *ending
+		if lease, over, err = c.next(k, end); over != nil {
 			return over
 		}
-		lease, err = k.Next(&k.client, k.give(), failure)
 	}
 	c.noteQueue(&k.Request.Queued)
 	return c.notServed(err, &k.Request.Queued)
+}
+
+// retry makes those that come after one that has failed.
+func (c *connection) retry(k *claim, failed *ending) *ending {
+	lease, over, err := c.next(k, failed)
+	if over != nil {
+		return over
+	}
+	return c.attempt(k, lease, err)
+}
+
+// granted notes the lease of an attempt.
+func (c *connection) granted(k *claim, l *pool.Lease) {
+	k.take(l)
+	c.noteQueue(&k.Request.Queued)
+}
+
+// next returns the lease for the attempt after one that has failed, or how the connection
+// ends, or the error that there is none.
+func (c *connection) next(k *claim, failed *ending) (l *pool.Lease, over *ending, err error) {
+	f := balancer.Failure{Outcome: outcomeOf(failed.end), TimedOut: failed.end == tcplog.ConnectTimeout}
+	if over := c.again(k, failed, f.Outcome); over != nil {
+		return nil, over, nil
+	}
+	l, err = k.Next(&k.client, k.give(), f)
+	return l, nil, err
 }
 
 // again says whether a connection whose attempt has failed is over. Then the lease has been

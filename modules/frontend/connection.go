@@ -32,7 +32,7 @@ type connection struct {
 
 	stage     tcplog.End    // what it is if it is ended from outside now
 	presence  *presence     // while it waits for a server
-	gone      chan struct{} // closed when the client has left or is made to; see depart
+	gone      chan struct{} // closed when the client has left or is made to; see depart. nil: on a shard
 	departing sync.Once
 	departed  error // set before gone is closed
 }
@@ -41,9 +41,7 @@ func newConnection(f *Frontend, from client) *connection {
 	c := &connection{f: f, client: from, hello: clienthello.NewInspection(f.MaxHello)}
 	c.record = tcplog.New(f.Name, c.RemoteAddr(), c.LocalAddr())
 	c.record.Accepted = c.accepted
-	c.stage, c.gone = tcplog.KilledHello, make(chan struct{})
-	f.conns.Add(1)
-	present.arrive(c)
+	c.stage = tcplog.KilledHello
 	return c
 }
 

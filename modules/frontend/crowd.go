@@ -20,9 +20,9 @@ func init() {
 // crowd holds connections from their beginning until the log has their record.
 type crowd struct {
 	mu       sync.Mutex
-	early    map[*connection]struct{}
-	sessions *session // the first of a list
-	count    int      // of sessions
+	early    map[*connection]struct{} // that a goroutine serves
+	sessions *session                 // the first of a list; those that arrive are in it, too
+	count    int                      // of sessions
 	all      atomic.Int64
 	arrived  atomic.Int64 // in all
 	closed   bool         // who comes is cut
@@ -57,19 +57,52 @@ func (p *crowd) stay(c *connection, s *session) bool {
 		return false
 	}
 	delete(p.early, c)
-	if s.next = p.sessions; s.next != nil {
-		s.next.prev = s
-	}
-	p.sessions = s
-	p.count++
-	p.tally()
+	p.add(s)
 	return true
+}
+
+// enter adds a session that arrives. False means that it is to be cut.
+func (p *crowd) enter(s *session) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.arrived.Add(1)
+	p.add(s)
+	return !p.closed
+}
+
+// leaveShard makes a session that arrives a connection that a goroutine serves.
+func (p *crowd) leaveShard(s *session, c *connection) {
+	p.mu.Lock()
+	p.remove(s)
+	p.early[c] = struct{}{}
+	p.tally()
+	closed := p.closed
+	p.mu.Unlock()
+	if closed {
+		c.kill()
+	}
 }
 
 // end takes away a session.
 func (p *crowd) end(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.remove(s)
+	p.tally()
+}
+
+// add puts a session into the list. The caller holds the lock, as for what follows.
+func (p *crowd) add(s *session) {
+	if s.next = p.sessions; s.next != nil {
+		s.next.prev = s
+	}
+	p.sessions = s
+	p.count++
+	p.tally()
+}
+
+// remove takes it out again.
+func (p *crowd) remove(s *session) {
 	if s.prev != nil {
 		s.prev.next = s.next
 	} else {
@@ -78,11 +111,11 @@ func (p *crowd) end(s *session) {
 	if s.next != nil {
 		s.next.prev = s.prev
 	}
+	s.prev, s.next = nil, nil
 	p.count--
-	p.tally()
 }
 
-// tally counts for left. The caller holds the lock.
+// tally counts for left.
 func (p *crowd) tally() { p.all.Store(int64(len(p.early) + p.count)) }
 
 // left is how many there are. A listener asks before each connection, so it takes no

@@ -20,14 +20,7 @@ import (
 
 // dial connects to the server of a claim.
 func (c *connection) dial(k *claim) *ending {
-	s := k.server
-	c.stage = tcplog.KilledConnect
-	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
-	c.record.Server, c.record.Address = s.Name, s.Address
-	to, err := c.destination(k.Backend, s)
-	if to.filled != "" {
-		c.record.Address = to.filled
-	}
+	to, err := c.heads(k)
 	if err == nil {
 		k.conn, err = to.dial(relay.DialOptions{
 			Timeout:   max(0, time.Duration(k.Backend.Timeouts.Connect)),
@@ -38,6 +31,19 @@ func (c *connection) dial(k *claim) *ending {
 		}, c.hello.Bytes())
 	}
 	return c.dialled(k, err)
+}
+
+// heads returns where the server of a claim is, which is tried next.
+func (c *connection) heads(k *claim) (destination, error) {
+	s := k.server
+	c.stage = tcplog.KilledConnect
+	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
+	c.record.Server, c.record.Address = s.Name, s.Address
+	to, err := c.destination(k.Backend, s)
+	if to.filled != "" {
+		c.record.Address = to.filled
+	}
+	return to, err
 }
 
 // dialled takes the result of an attempt: the connection to the server is the claim's, or

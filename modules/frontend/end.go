@@ -106,12 +106,16 @@ func (c *connection) recovered() {
 	if p == nil {
 		return
 	}
-	c.f.Logger.Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
+	c.f.logPanic(p, debug.Stack())
 	if c.over {
 		c.forget()
 	} else {
 		c.end(&ending{end: tcplog.Failed, by: relay.Proxy, err: fmt.Errorf("panic: %v", p)})
 	}
+}
+
+func (f *Frontend) logPanic(value any, stack []byte) {
+	f.Logger.Error("panic", zap.Any("value", value), zap.ByteString("stack", stack))
 }
 
 // tell does with the client what is to be done at the end.
@@ -152,14 +156,18 @@ const (
 	farewellBytes = 256 << 10
 )
 
+// alertOf returns a fatal TLS alert. The version is the one that crypto/tls uses before one
+// is agreed on.
+func alertOf(description byte) []byte { return []byte{21, 3, 1, 0, 2, 2, description} }
+
 // alert sends a fatal TLS alert, if the client spoke TLS, and sees that it gets
-// there. The version is the one that crypto/tls uses before one is agreed on.
+// there.
 func (c *connection) alert(description byte) {
 	if c.hello == nil || !c.hello.SpokeTLS() {
 		return
 	}
 	_ = c.SetDeadline(time.Now().Add(farewell))
-	if _, err := c.Write([]byte{21, 3, 1, 0, 2, 2, description}); err != nil {
+	if _, err := c.Write(alertOf(description)); err != nil {
 		return
 	}
 	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok && w.CloseWrite() == nil {

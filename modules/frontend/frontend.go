@@ -74,13 +74,17 @@ type Frontend struct {
 
 	log   *tcplog.Log
 	conns *count   // connections of the frontend
+	reads bool     // what the client sends has a part in what becomes of a connection; see Config.Content
 	terms sync.Map // *balancer.Backend → *terms
 }
 
 // New returns a frontend.
 func New(c Config) *Frontend {
 	// Weak, since sessions, which outlive their configuration, keep the log.
-	return &Frontend{Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontends.named(c.Name)}
+	return &Frontend{
+		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontends.named(c.Name),
+		reads: c.Content.NeedsRequest() || c.Router.needsRequest(),
+	}
 }
 
 // Serve takes a client's connection from its first byte to its end, which may come after
@@ -96,8 +100,16 @@ func (f *Frontend) ServeRouted(cx *layer4.Connection) { f.serve(ofRoute(cx)) }
 
 func (f *Frontend) serve(from client) {
 	c := newConnection(f, from)
+	c.gone = make(chan struct{})
+	f.conns.Add(1)
+	present.arrive(c)
+	c.run(c.walk)
+}
+
+// run goes a way, to the connection's end or until it is a session.
+func (c *connection) run(way func() *ending) {
 	defer c.recovered()
-	if end := c.walk(); end != nil {
+	if end := way(); end != nil {
 		c.end(end)
 	}
 }
@@ -107,6 +119,11 @@ func (c *connection) walk() *ending {
 	if end := c.screen(); end != nil { // rules about addresses, before anything is read
 		return end
 	}
+	return c.proceed()
+}
+
+// proceed is the way on from where bytes of the client are waited for.
+func (c *connection) proceed() *ending {
 	if end := c.inspect(); end != nil { // the hello, or what the rules of content ask for
 		return end
 	}
@@ -114,7 +131,12 @@ func (c *connection) walk() *ending {
 	if end != nil {
 		return end
 	}
-	unserved := c.pass(backend)
+	return c.served(backend, c.pass(backend))
+}
+
+// served returns what has become of a connection that was passed to a backend. Where no
+// server was to be had, it is passed to the one that stands in for that.
+func (c *connection) served(backend *balancer.Backend, unserved *ending) *ending {
 	if unserved == nil || !unserved.unserved {
 		return unserved
 	}

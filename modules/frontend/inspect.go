@@ -25,6 +25,7 @@ type reading struct {
 	expired  bool      // a delay was over
 	finished bool      // the client has closed its direction
 	active   time.Time // when the client last sent something; zero: never
+	due      time.Time // when the delay of the rules that wait is over; zero: none do
 }
 
 // inspect waits for what the routes are to look at: a hello, or with content what its
@@ -157,13 +158,19 @@ func (c *connection) readOnce(rules *content.Config) *ending {
 	return nil
 }
 
+// patience returns until when rules wait for more from the client, and whether it is the
+// client's timeout that is over then.
+func (c *connection) patience() (deadline time.Time, silent bool) {
+	if quiet := c.silence(); !quiet.IsZero() && quiet.Before(c.input.due) {
+		return quiet, true
+	}
+	return c.input.due, false
+}
+
 // await waits for more from the client that rules ask for, for the end of the delay, or
 // for the client's timeout, which ends the connection.
-func (c *connection) await(rules *content.Config, due time.Time) (expired bool, end *ending) {
-	deadline, silent := due, false
-	if quiet := c.silence(); !quiet.IsZero() && quiet.Before(due) {
-		deadline, silent = quiet, true
-	}
+func (c *connection) await(rules *content.Config) (expired bool, end *ending) {
+	deadline, silent := c.patience()
 	if err := c.SetReadDeadline(deadline); err != nil {
 		return false, c.left(rules, tcplog.ClientLeft, err)
 	}

@@ -36,21 +36,25 @@ func (c *connection) admit(rules *content.Config, mayRead bool) *ending {
 			return end
 		}
 	}
-	delay := time.Duration(rules.InspectDelay)
-	var due time.Time // set when a rule first cannot be decided
-	for final := delay == 0 || !mayRead; ; {
+	for final := rules.InspectDelay == 0 || !mayRead; ; {
 		wait, end := c.decide(rules, final, mayRead)
 		if !wait {
+			c.input.due = time.Time{}
 			return end
 		}
-		if due.IsZero() {
-			due = time.Now().Add(delay)
-		}
-		expired, end := c.await(rules, due)
+		c.waits(rules)
+		expired, end := c.await(rules)
 		if end != nil {
 			return end
 		}
 		final = final || expired
+	}
+}
+
+// waits notes that a rule cannot be decided yet. The delay counts from the first one.
+func (c *connection) waits(rules *content.Config) {
+	if c.input.due.IsZero() {
+		c.input.due = time.Now().Add(time.Duration(rules.InspectDelay))
 	}
 }
 

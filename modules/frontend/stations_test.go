@@ -30,6 +30,8 @@ func arrived(t *testing.T, f *Frontend, sent []byte) (c *connection, conn *hello
 	t.Helper()
 	conn = new(hellotest.Conn)
 	c = newConnection(f, client{Conn: conn, accepted: time.Now(), logger: zap.NewNop()})
+	c.gone = make(chan struct{})
+	f.conns.Add(1)
 	c.hello.Feed(sent)
 	t.Cleanup(func() {
 		if !c.over {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -108,6 +109,7 @@ func (f *Frontend) Listen() error {
 		}
 	}
 	for _, ln := range f.listeners {
+		durable.TakeBy(ln, f.frontend.Arrive)
 		go f.accept(ln)
 	}
 	return nil

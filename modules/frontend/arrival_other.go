@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !linux || generalway
+
+package frontend
+
+import (
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
+
+// Arrive is Serve on a goroutine of its own.
+func (f *Frontend) Arrive(socket *relay.Socket) { go f.Serve(socket, time.Now()) }
