@@ -45,11 +45,12 @@ oracle: ## Run the scenarios in HAProxy and in ours and compare: all, or RUN=FOL
 	.ci/deps
 	go test -v -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 
-# The adapter writes frontends of the app passthrough. FORM names the form that they are to have.
+# The adapter writes frontends of the app passthrough, whose connections are served on shards.
 .PHONY: oracle-forms
-oracle-forms: ## Run the scenarios of oracle over the other form of a frontend: layer4 servers
+oracle-forms: ## Run the scenarios of oracle over layer4 servers, and with a goroutine for each connection
 	.ci/deps
-	FORM=$(or $(FORM),layer4) go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
+	FORM=layer4 go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
+	WAY=general go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 
 # SOAK is how long the mixed load goes on, which comes last; all in all it takes about six minutes more.
 .PHONY: soak

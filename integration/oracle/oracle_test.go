@@ -33,10 +33,17 @@ var slots = make(chan struct{}, atOnce)
 // built is our program.
 var built = programs.Caddy{Flags: []string{"-race"}}
 
+// generalWay are the flags of a build in which each connection has a goroutine, and none is
+// served on the shards.
+var generalWay = []string{"-tags=generalway"}
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if form != "" { // races are looked for in the form that the adapter writes
 		built.Flags = nil
+	}
+	if os.Getenv("WAY") == "general" {
+		built.Flags = generalWay
 	}
 	// Tests that wait for the others must not keep these from running.
 	if err := flag.Set("test.parallel", "10000"); err != nil {

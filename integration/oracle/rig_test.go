@@ -111,43 +111,60 @@ func untold(s *scenario, judge *haproxy, ours program, faults []string) (wrong s
 	return wrong
 }
 
-// A program in which something is wrong is found out.
+// A program in which something is wrong is found out, in whichever of the two ways it is that
+// connections go.
 func TestBrokenBuilds(t *testing.T) {
 	judge := findHAProxy(t)
 	for name, c := range map[string]struct {
 		file, old, new string
+		flags          []string
 		scenario       string
 		faults         []string
 	}{
 		"a rule inverted": {
-			"modules/frontend/router.go", "verdict == sample.Pass", "verdict != sample.Pass",
+			"modules/frontend/router.go", "verdict == sample.Pass", "verdict != sample.Pass", nil,
+			"inspection/two-segments",
+			[]string{"here should have been A", "B after"},
+		},
+		"a rule inverted, general way": {
+			"modules/frontend/router.go", "verdict == sample.Pass", "verdict != sample.Pass", generalWay,
 			"inspection/two-segments",
 			[]string{"here should have been A", "B after"},
 		},
 		"no delay": {
-			"modules/frontend/rules.go", "due = time.Now().Add(delay)", "due = time.Now()",
+			"modules/frontend/rules.go", ".Add(time.Duration(rules.InspectDelay))", "", nil,
+			"inspection/silence",
+			[]string{"here came too early"},
+		},
+		"no delay, general way": {
+			"modules/frontend/rules.go", ".Add(time.Duration(rules.InspectDelay))", "", generalWay,
 			"inspection/silence",
 			[]string{"here came too early"},
 		},
 		"no pause before a retry": {
-			"modules/balancer/attempts.go", "maxPause = time.Second", "maxPause = 0 * time.Second",
+			"modules/balancer/attempts.go", "maxPause = time.Second", "maxPause = 0 * time.Second", nil,
 			"servers/dead",
 			[]string{"here came too early"},
 		},
 		"the hello is lost": {
-			"modules/frontend/dial.go", "relay.Dial(d.at, o, hello)", "relay.Dial(d.at, o, make([]byte, len(hello)))",
+			"modules/frontend/arrival_linux.go", "First: a.connection.hello.Bytes()", "First: make([]byte, len(a.connection.hello.Bytes()))", nil,
+			"inspection/two-segments",
+			[]string{"sent 1505 bytes, A got 1505, not the same"},
+		},
+		"the hello is lost, general way": {
+			"modules/frontend/dial.go", "relay.Dial(d.at, o, hello)", "relay.Dial(d.at, o, make([]byte, len(hello)))", generalWay,
 			"inspection/two-segments",
 			[]string{"sent 1505 bytes, A got 1505, not the same"},
 		},
 		"the letters are wrong": {
-			"modules/tcplog/end.go", `{"SC", "connect_failed"}`, `{"SD", "connect_failed"}`,
+			"modules/tcplog/end.go", `{"SC", "connect_failed"}`, `{"SD", "connect_failed"}`, nil,
 			"servers/dead",
 			[]string{"here should have been tls b/A SC 2"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			broken := programs.Caddy{Flags: changed(t, c.file, c.old, c.new)}
+			broken := programs.Caddy{Flags: append(changed(t, c.file, c.old, c.new), c.flags...)}
 			t.Cleanup(broken.Remove)
 			if wrong := untold(readScenario(t, folder, c.scenario), judge, &caddy{path: broken.Path(t), branch: judge.version.String()}, c.faults); wrong != "" {
 				t.Error(wrong)
