@@ -74,6 +74,13 @@ func listeningSocket(b *testing.B) (fd int, at unix.SockaddrInet4) {
 // BenchmarkServe is one connection from accept to the log line, with a hello that
 // leads to one of two backends by its name.
 func BenchmarkServe(b *testing.B) {
+	b.Run("fast", func(b *testing.B) {
+		benchmarkServe(b, func(f *Frontend, s net.Conn) {
+			if err := relay.OnShard(s.(*relay.Socket), f.Arrive); err != nil {
+				b.Error(err)
+			}
+		})
+	})
 	b.Run("plain", func(b *testing.B) {
 		benchmarkServe(b, func(f *Frontend, s net.Conn) { f.Serve(s, time.Now()) })
 	})

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !generalway
+
+package frontend
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	diff "github.com/google/go-cmp/cmp"
+	"go.uber.org/zap/zaptest/observer"
+	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
+
+// ways are the two that a connection can go.
+var ways = map[string]func(*Frontend, *relay.Socket) error{
+	"general": func(f *Frontend, s *relay.Socket) error {
+		go f.Serve(s, time.Now())
+		return nil
+	},
+	"fast": func(f *Frontend, s *relay.Socket) error { return relay.OnShard(s, f.Arrive) },
+}
+
+// client is what one does that has connected.
+type clientDoes func(t *testing.T, c *net.TCPConn)
+
+func sends(what []byte) clientDoes {
+	return func(t *testing.T, c *net.TCPConn) {
+		if _, err := c.Write(what); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func pauses(*testing.T, *net.TCPConn) { time.Sleep(30 * time.Millisecond) }
+
+// isLate outlasts a delay of 50 ms.
+func isLate(*testing.T, *net.TCPConn) { time.Sleep(500 * time.Millisecond) }
+
+func finishes(t *testing.T, c *net.TCPConn) {
+	if err := c.CloseWrite(); err != nil {
+		t.Error(err)
+	}
+}
+
+func breaks(_ *testing.T, c *net.TCPConn) {
+	_ = c.SetLinger(0)
+	_ = c.Close()
+}
+
+// TestWaysAreTheSame has clients served in both ways: they must see the same, and so must the
+// log.
+func TestWaysAreTheSame(t *testing.T) {
+	hello, other := hellotest.Hello(t, "a.example.test"), hellotest.Hello(t, "b.example.test")
+	hour := `"timeouts": {"connect": "1h", "client": "1h", "server": "1h"}`
+	web := `{"servers": [{"name": "s1", "address": "SERVER"}], ` + hour + `}`
+	accepts := `{"inspect_delay": "1h", "rules": [{"action": "accept", "match": [{"acl": [{"any": [{"fetch": "req.ssl_hello_type", "values": ["1"]}]}]}]}, {"action": "reset", "match": [{"acl": [{"any": [{"fetch": "req.len", "values": ["gt", "3"]}]}]}]}]}`
+	for name, c := range map[string]struct {
+		backend string
+		config  Config
+		content string
+		does    []clientDoes
+		full    bool // the server has no room
+	}{
+		"a hello":                 {backend: web, does: []clientDoes{sends(hello), finishes}},
+		"in parts":                {backend: web, does: []clientDoes{sends(hello[:1]), pauses, sends(hello[1:60]), pauses, sends(hello[60:]), pauses, sends([]byte("more")), finishes}},
+		"finished with it":        {backend: web, does: []clientDoes{sends(hello), finishes, pauses}},
+		"not TLS":                 {backend: web, does: []clientDoes{sends([]byte("GET / HTTP/1.1\r\n\r\n"))}},
+		"not TLS, reset":          {backend: web, config: Config{Actions: Actions{NotTLS: {Verb: Reset}}}, does: []clientDoes{sends([]byte("GET / HTTP/1.1\r\n\r\n"))}},
+		"malformed":               {backend: web, does: []clientDoes{sends([]byte{22, 3, 1, 0, 5, 1, 0, 0, 1, 0})}},
+		"silent":                  {backend: web, config: Config{InspectDelay: 50 * time.Millisecond}},
+		"half a hello":            {backend: web, config: Config{InspectDelay: 500 * time.Millisecond}, does: []clientDoes{sends(hello[:100])}},
+		"half a hello, and left":  {backend: web, does: []clientDoes{sends(hello[:100]), finishes}},
+		"half a hello, and reset": {backend: web, does: []clientDoes{sends(hello[:100]), pauses, breaks}},
+		"no server":               {backend: `{"servers": []}`, does: []clientDoes{sends(hello)}},
+		"refused":                 {backend: `{"servers": [{"name": "s1", "address": "REFUSING"}], "retries": 0}`, does: []clientDoes{sends(hello)}},
+		"refused, then another":   {backend: `{"servers": [{"name": "s1", "address": "REFUSING"}, {"name": "s2", "address": "SERVER"}], "balance": {"policy": "first"}}`, does: []clientDoes{sends(hello), finishes}},
+		"no room": {
+			backend: `{"servers": [{"name": "s1", "address": "SERVER", "maxconn": 1}], "timeouts": {"queue": "50ms"}}`,
+			does:    []clientDoes{sends(hello)}, full: true,
+		},
+		"a host":                {backend: `{"servers": [{"name": "s1", "address": "web.test:PORT"}]}`, does: []clientDoes{sends(hello), finishes}},
+		"a host of the client":  {backend: `{"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:PORT"}], "allow_local_addresses": true}`, does: []clientDoes{sends(hello), finishes}},
+		"hashed by the hello":   {backend: `{"servers": [{"name": "s1", "address": "SERVER"}, {"name": "s2", "address": "SERVER"}], "balance": {"policy": "hash", "key": "sni"}}`, does: []clientDoes{sends(other), finishes}},
+		"rules: a hello":        {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, sends(hello[2:]), finishes}},
+		"rules: reset":          {backend: web, content: accepts, does: []clientDoes{sends([]byte("quit\r\n"))}},
+		"rules: finished":       {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, finishes}},
+		"rules: left":           {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, breaks}},
+		"rules: silent":         {backend: web, content: accepts, config: Config{TimeoutClient: 50 * time.Millisecond}},
+		"rules: not in time":    {backend: web, content: strings.Replace(accepts, "1h", "50ms", 1), does: []clientDoes{isLate, finishes}},
+		"rules: at once":        {backend: web, content: strings.Replace(accepts, "1h", "0s", 1), does: []clientDoes{pauses, sends(hello), finishes}},
+		"rules: none":           {backend: web, content: `{}`, does: []clientDoes{pauses, sends([]byte("hello")), finishes}},
+		"rules of the backend":  {backend: `{"servers": [{"name": "s1", "address": "SERVER"}], "content": {"rules": [{"action": "close"}]}}`, does: []clientDoes{sends(hello)}},
+		"rules for the answer":  {backend: `{"servers": [{"name": "s1", "address": "SERVER"}], "response": {"rules": [{"action": "close"}]}}`, does: []clientDoes{sends(hello)}},
+		"rules: by the address": {backend: web, config: Config{Session: compiled(t, `{"rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "src", "values": ["127.0.0.0/8"]}]}]}]}]}`)}, does: []clientDoes{pauses}},
+		"rules: foreign":        {backend: web, config: Config{Session: compiled(t, `{"rules": [{"action": "close", "match": [{"remote_ip": {"ranges": ["127.0.0.0/8"]}}]}]}`)}, does: []clientDoes{pauses}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := answeringOnce(t)
+			_, port, _ := net.SplitHostPort(server)
+			frontendtest.Answers(t, func(string) []string { return []string{"127.0.0.1"} })
+			config := strings.NewReplacer("SERVER", server, "REFUSING", refusing(t), "PORT", port).Replace(c.backend)
+			seen := make(map[string][]string)
+			for way, serve := range ways {
+				app := newAppOf(t, map[string]string{"web": config})
+				var lease *pool.Lease
+				if p := app.Backends["web"].Pool(); c.full {
+					var err error
+					if lease, err = p.Acquire(t.Context(), new(pool.Request)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				c.config.MaxHello = 65536
+				c.config.InspectDelay = cmp.Or(c.config.InspectDelay, time.Hour)
+				if c.content != "" {
+					c.config.Content = compiled(t, c.content)
+				}
+				f, logged := frontendTo(app, "web", c.config)
+				got := calls(t, f, serve, c.does)
+				if lease != nil {
+					lease.Release(pool.Served)
+				}
+				seen[way] = []string{got, lineOf(t, f, logged)}
+			}
+			if d := diff.Diff(seen["general"], seen["fast"]); d != "" {
+				t.Errorf("the general way and the fast one differ (-general +fast):\n%s", d)
+			}
+		})
+	}
+}
+
+// lineOf returns the line of a frontend's only connection, without what changes each time.
+func lineOf(t *testing.T, f *Frontend, logged *observer.ObservedLogs) string {
+	t.Helper()
+	lines := linesOf(t, f, logged)
+	if len(lines) != 1 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	fields := lines[0].ContextMap()
+	for _, changing := range []string{"accepted", "client", "local", "address"} {
+		delete(fields, changing)
+	}
+	for name, value := range fields {
+		if d, ok := value.(time.Duration); ok {
+			fields[name] = d >= 0
+		}
+	}
+	if text, ok := fields["error"].(string); ok { // there are ports in it
+		fields["error"] = text[strings.LastIndex(text, ": ")+1:]
+	}
+	return fmt.Sprint(fields)
+}
+
+// calls returns what a client sees.
+func calls(t *testing.T, f *Frontend, serve func(*Frontend, *relay.Socket) error, does []clientDoes) string {
+	t.Helper()
+	client, socket := accepted(t)
+	defer client.Close()
+	before := f.conns.Load()
+	if err := serve(f, socket); err != nil {
+		t.Fatal(err)
+	}
+	for _, do := range does {
+		do(t, client)
+	}
+	_ = client.SetReadDeadline(time.Now().Add(time.Minute))
+	got, err := io.ReadAll(client)
+	end := "closed"
+	switch {
+	case errors.Is(err, unix.ECONNRESET):
+		end = "reset"
+	case errors.Is(err, net.ErrClosed):
+		end = "gone"
+	case err != nil:
+		end = err.Error()
+	}
+	client.Close()
+	for until := time.Now().Add(time.Minute); f.conns.Load() > before || present.left() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%d connections are left", f.conns.Load())
+		}
+	}
+	return fmt.Sprintf("%q, %s", got, end)
+}
+
+// accepted is a connection over loopback.
+func accepted(t testing.TB) (*net.TCPConn, *relay.Socket) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	file, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var socket *relay.Socket
+	for err = unix.EAGAIN; errors.Is(err, unix.EAGAIN); {
+		socket, err = relay.Accept(file.Fd(), nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.(*net.TCPConn), socket
+}
+
+// answeringOnce is a server that answers with how much it has got, once the client has
+// finished.
+func answeringOnce(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				n, _ := io.Copy(io.Discard, c)
+				fmt.Fprintf(c, "%d bytes", n)
+			}()
+		}
+	}()
+	return ln.Addr().String()
+}
+
+// refusing is an address that refuses connects: it is bound, so that no other gets its port.
+func refusing(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint("127.0.0.1:", at.(*unix.SockaddrInet4).Port)
+}
