@@ -17,9 +17,9 @@ import (
 // A process that is stopped for longer than its timeouts cuts nothing that went on
 // meanwhile: what has come in time waits in the kernel.
 func TestStoppedProcess(t *testing.T) {
-	const timeout, stopped = 2 * time.Second, 3 * time.Second
-	say2 := make(chan struct{}) // that the servers are to say something
-	p, address := startRaw(t, "inspect_delay 2s\n timeouts client 2s server 2s", func(c *net.TCPConn) {
+	const timeout, stopped = 6 * time.Second, 7 * time.Second // so long that a busy machine does not matter
+	say2 := make(chan struct{})                               // that the servers are to say something
+	p, address := startRaw(t, fmt.Sprintf("inspect_delay %v\n timeouts client %[1]v server %[1]v", timeout), func(c *net.TCPConn) {
 		if skipHello(c) != nil {
 			return
 		}
@@ -110,7 +110,7 @@ func TestStoppedProcessChecks(t *testing.T) {
 			%s
 			check http {
 				interval 450ms
-				timeout 1s
+				timeout 4s
 				rise 1
 				fall 1
 			}
@@ -122,7 +122,7 @@ func TestStoppedProcessChecks(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(3 * time.Second)
+	time.Sleep(6 * time.Second)
 	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
