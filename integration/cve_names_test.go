@@ -187,7 +187,7 @@ func TestCVE_2026_42505(t *testing.T) {
 		durable/%[3]s {
 			route {
 				passthrough {
-					inspect_delay 500ms
+					inspect_delay 1m
 					use_backend down {
 						sni down.example.test
 						ja3 %[5]s

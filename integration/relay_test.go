@@ -209,7 +209,7 @@ func TestBytesBehindTheHello(t *testing.T) {
 // Who broke the session is logged, and the other side learns of it.
 func TestBrokenSessions(t *testing.T) {
 	broken := make(chan error, 1)
-	p, address := startRaw(t, "timeouts client 400ms server 10s", func(c *net.TCPConn) {
+	p, address := startRaw(t, "timeouts client 3s server 1m", func(c *net.TCPConn) {
 		if err := skipHello(c); err != nil {
 			t.Error(err)
 		}
