@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package programs has what tests that drive real programs need: ours, built
-// once per test run, the others, where the machine has them, and addresses that
-// nobody else takes. Tests alone import it.
+// once per test run, the others, where the machine has them, addresses that
+// nobody else takes, and a check for goroutines that are left. Tests alone import it.
 package programs
 
 import (

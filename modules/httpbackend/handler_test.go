@@ -241,7 +241,7 @@ func TestForwardedFor(t *testing.T) {
 // the exchange ends.
 func TestLeasesAreGivenBack(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	t.Cleanup(func() { programs.NoLeaks(t, before) })
 	release := make(chan struct{})
 	r := newRig(t, "", `, "timeouts": {"queue": "-1ns"}`, web(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "begins")

@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/goleak"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { programs.VerifyNoLeaks(m) }
 
 // watcher is an app that waits until its configuration runs.
 type watcher struct {

@@ -9,11 +9,12 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { programs.VerifyNoLeaks(m) }
 
 // inOrder picks the first server that is not avoided and counts its adoptions.
 type inOrder struct {

@@ -11,13 +11,15 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // The shards live as long as the process, and there are several.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	const here = "github.com/caddy-passthrough/caddy-passthrough/modules/relay."
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(here+"(*shard).run"), goleak.IgnoreAnyFunction(here+"(*endings).run"))
+	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction(here+"(*shard).run"), goleak.IgnoreAnyFunction(here+"(*endings).run"))
 }
 
 // tcpPair is a connection over loopback: its two ends.

@@ -18,11 +18,13 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 func TestMain(m *testing.M) {
 	const relay = "github.com/caddy-passthrough/caddy-passthrough/modules/relay."
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(relay+"(*shard).run"), goleak.IgnoreAnyFunction(relay+"(*endings).run"))
+	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction(relay+"(*shard).run"), goleak.IgnoreAnyFunction(relay+"(*endings).run"))
 }
 
 // target is where lines go. It takes one when take returns.
