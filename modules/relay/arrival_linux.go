@@ -77,7 +77,7 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 	defer s.mu.Unlock()
 	p := &s.parked
 	if err := s.watchClient(fd, at); err != nil {
-		p.shard, p.slot = nil, 0
+		p.home, p.slot = 0, 0
 		client.back(at)
 		return err
 	}
@@ -86,11 +86,11 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 	if !until.IsZero() {
 		e.until = int64(until.Sub(epoch))
 	}
-	p.early, p.owner, p.state, p.first = e, h, arriving, Proxy
+	p.owner, p.state, p.first = e, arriving, Proxy
 	p.sides[Client].fd, p.sides[Server].fd = int32(fd), -1
 	p.sides[Client].active.Store(clock())
-	p.sides[Client].unix = isUnix(client)
-	if s.wrong != nil { // End came before
+	p.sides[Client].put(local, isUnix(client))
+	if s.extra().wrong != nil { // End came before
 		s.finish(nil)
 		return nil
 	}
@@ -104,12 +104,13 @@ func (s *Session) watchClient(fd int, at place) (err error) {
 	if at.slot != 0 {
 		return errors.New("the socket is in use")
 	}
-	if p.shard = at.shard; p.shard == nil {
-		if p.shard, err = pick(); err != nil {
+	sh := at.shard
+	if sh == nil {
+		if sh, err = pick(); err != nil {
 			return err
 		}
 	}
-	p.slot = p.shard.add(s)
+	p.home, p.slot = sh.id, sh.add(s)
 	here := s.placeOf(Client)
 	if err := here.watch(fd, Client); err != nil {
 		here.leave()
@@ -151,8 +152,8 @@ func (s *Socket) keep() {
 func (s *Session) Detach() (client, server net.Conn, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, e := &s.parked, s.parked.early
-	if e == nil || s.wrong != nil {
+	p, e := &s.parked, s.parked.early()
+	if e == nil || s.extra().wrong != nil {
 		return nil, nil, false
 	}
 	near, at := e.client, s.placeOf(Client)
@@ -162,14 +163,14 @@ func (s *Session) Detach() (client, server net.Conn, ok bool) {
 		closeFD(fd)
 	default:
 		far := &Socket{fd: fd, remote: net.TCPAddrFromAddrPort(e.to), sent: e.sent}
-		if far.place.shard = p.shard; e.watched {
-			_ = epollControl(p.shard.fd, unix.EPOLL_CTL_DEL, fd, nil)
+		if far.place.shard = p.shard(); e.watched {
+			_ = epollControl(p.shard().fd, unix.EPOLL_CTL_DEL, fd, nil)
 		}
 		server = far
 	}
-	p.shard.replace(p.slot, near)
+	p.shard().replace(p.slot, near)
 	near.back(at)
-	p.state, p.early = over, nil
+	p.state, p.owner = over, nil
 	e.release()
 	return near, server, true
 }
@@ -182,7 +183,7 @@ func (e *early) release() {
 
 // happens is event while a session arrives.
 func (s *Session) happens(sh *shard, of Side, ready uint32) {
-	p, e := &s.parked, s.parked.early
+	p, e := &s.parked, s.parked.early()
 	switch {
 	case p.sides[of].fd < 0: // an event from before it was closed
 		return
@@ -205,18 +206,18 @@ func (s *Session) happens(sh *shard, of Side, ready uint32) {
 // holds the lock, which is given back while the handler is called.
 func (s *Session) proceed(sh *shard, now int64) {
 	p := &s.parked
-	for round := 0; p.early != nil; round++ {
-		if s.wrong != nil {
+	for round := 0; p.early() != nil; round++ {
+		if s.extra().wrong != nil {
 			s.finish(sh)
 			return
 		}
-		if e := p.early; round >= 2*rounds && e.stage == inspecting && e.readable { // it sends as fast as it is read
+		if e := p.early(); round >= 2*rounds && e.stage == inspecting && e.readable { // it sends as fast as it is read
 			s.again(sh, Client)
 			break
 		}
 		var news News
 		var some bool
-		switch e := p.early; e.stage {
+		switch e := p.early(); e.stage {
 		case inspecting:
 			news, some = s.inspect(now)
 		case connecting:
@@ -231,7 +232,7 @@ func (s *Session) proceed(sh *shard, now int64) {
 			s.take(sh, step, now)
 		}
 	}
-	if p.early != nil {
+	if p.early() != nil {
 		s.arm()
 	}
 }
@@ -239,7 +240,7 @@ func (s *Session) proceed(sh *shard, now int64) {
 // inspect returns what there is to tell of a client that is waited for. Bytes are not
 // read yet.
 func (s *Session) inspect(now int64) (News, bool) {
-	e := s.parked.early
+	e := s.parked.early()
 	if e.fresh {
 		e.fresh = false
 		return News{Event: Arrived}, true
@@ -271,7 +272,7 @@ func stirs(fd int) bool {
 // ask has the handler say what to do. False: the session does not arrive any more, or there
 // was nothing to tell after all.
 func (s *Session) ask(news News) (step Step, ok bool) {
-	p, e := &s.parked, s.parked.early
+	p, e := &s.parked, s.parked.early()
 	reads := news.Event == Received
 	if reads {
 		e.readable = false // unless an event comes meanwhile
@@ -281,7 +282,7 @@ func (s *Session) ask(news News) (step Step, ok bool) {
 	s.mu.Unlock()
 	step, told, more, crash := consult(h, news, fd, last)
 	s.mu.Lock()
-	if p.early == nil { // it is detached, and e another's
+	if p.early() == nil { // it is detached, and e another's
 		if crash != nil {
 			go h.Ended(Result{By: Proxy, Cause: Failed, Err: crash})
 		}
@@ -295,7 +296,7 @@ func (s *Session) ask(news News) (step Step, ok bool) {
 	if crash != nil {
 		s.note(Result{By: Proxy, Cause: Failed, Err: crash})
 	}
-	return step, told && s.wrong == nil // else proceed ends it
+	return step, told && s.extra().wrong == nil // else proceed ends it
 }
 
 // consult reads, if the news is that there is something to read, and calls the handler. It
@@ -325,7 +326,7 @@ func consult(h Handler, news News, fd int, last bool) (step Step, told, more boo
 
 // take does what the handler has said.
 func (s *Session) take(sh *shard, step Step, now int64) {
-	e := s.parked.early
+	e := s.parked.early()
 	switch {
 	case step.Do == Await && !e.reached:
 		if e.stage == connecting && e.failed != nil {

@@ -43,7 +43,7 @@ func TestArrivalSimulation(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer sh.file.Close()
+			defer sh.close()
 			defer sh.timer.Stop()
 			defer sh.ended.stop()
 			rng := rand.New(rand.NewPCG(seed, 1))

@@ -30,7 +30,7 @@ var dialing = func(to netip.AddrPort, keep bool) (fd int, err error) {
 // connect begins to connect to a server, and sends what is to be sent first if the server is
 // there at once, as one on this system is.
 func (s *Session) connect(step Step, now int64) {
-	p, e := &s.parked, s.parked.early
+	p, e := &s.parked, s.parked.early()
 	e.stage, e.failed, e.server, e.heard, e.watched = connecting, nil, 0, 0, false
 	e.to = netip.AddrPortFrom(step.To.Addr().Unmap(), step.To.Port())
 	e.first, e.untilFin = step.First, step.UntilFin
@@ -56,14 +56,15 @@ func (s *Session) connect(step Step, now int64) {
 	here := s.placeOf(Server)
 	here.out = true
 	if e.failed = here.watch(fd, Server); e.failed == nil {
-		e.watched, p.sides[Server].out = true, true
+		e.watched = true
+		p.sides[Server].set(forRoom)
 	}
 }
 
 // reaches looks whether the server has been reached, by sending it what it is to be sent
 // first. It reports whether that is decided.
 func (s *Session) reaches() bool {
-	e := s.parked.early
+	e := s.parked.early()
 	n, err := sendFirst(int(s.parked.sides[Server].fd), e.first)
 	switch err {
 	case nil:
@@ -79,7 +80,7 @@ func (s *Session) reaches() bool {
 
 // await returns what there is to tell while the server is connected to.
 func (s *Session) await(now int64) (News, bool) {
-	e := s.parked.early
+	e := s.parked.early()
 	late := e.due != 0 && now >= e.due
 	if ready := e.server; !e.reached && e.failed == nil && (ready != 0 || late) {
 		e.heard, e.server = e.heard|ready, 0
@@ -113,10 +114,11 @@ func (s *Session) await(now int64) (News, bool) {
 
 // refused gives up a server that was not reached, and returns why.
 func (s *Session) refused() error {
-	e, server := s.parked.early, &s.parked.sides[Server]
+	e, server := s.parked.early(), &s.parked.sides[Server]
 	if server.fd >= 0 {
 		closeFD(int(server.fd))
-		server.fd, server.out = -1, false
+		server.fd = -1
+		server.unset(forRoom)
 	}
 	err := e.failed
 	e.first, e.slow, e.due = nil, 0, 0
@@ -125,22 +127,23 @@ func (s *Session) refused() error {
 
 // begin makes the session one that passes bytes both ways.
 func (s *Session) begin(sh *shard, o *Options, owner Owner, now int64) {
-	p, e := &s.parked, s.parked.early
-	p.early, p.options, p.state = nil, o, running
-	if owner != nil {
-		p.owner = owner
+	p, e := &s.parked, s.parked.early()
+	if p.owner = owner; owner == nil {
+		p.owner = e.handler
 	}
+	p.options, p.state = o, running
 	e.client.keep()
 	defer e.release()
 	client, server := &p.sides[Client], &p.sides[Server]
 	client.active.Store(now)
 	server.active.Store(now)
-	client.readable, client.last = e.readable || e.finished, e.last // its end is read again
-	client.complete = e.finished && !e.urgent && !e.broken && !client.unix
+	client.put(readable, e.readable || e.finished) // its end is read again
+	client.put(nearEnd, e.last)
+	client.put(complete, e.finished && !e.urgent && !e.broken && !client.has(local))
 	heard := e.heard | e.server
-	server.readable = heard&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0
-	server.complete = heard&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP
-	server.last = heard&(unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0
+	server.put(readable, heard&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0)
+	server.put(complete, heard&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP)
+	server.put(nearEnd, heard&(unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0)
 	if !e.watched {
 		here := s.placeOf(Server)
 		if err := here.watch(int(server.fd), Server); err != nil {
@@ -154,7 +157,7 @@ func (s *Session) begin(sh *shard, o *Options, owner Owner, now int64) {
 	s.arm()
 	for _, of := range both {
 		switch {
-		case p.state != running || !p.sides[of].readable:
+		case p.state != running || !p.sides[of].has(readable):
 		case sh != nil:
 			s.move(sh, of, now)
 		default: // the shard is told of it once more

@@ -44,7 +44,7 @@ func pick() (*shard, error) {
 		engine.mu.Lock()
 		defer engine.mu.Unlock()
 		if shards = engine.shards.Load(); shards == nil {
-			all, err := newShards(runtime.GOMAXPROCS(0))
+			all, err := newShards(min(runtime.GOMAXPROCS(0), maxShards))
 			if err != nil {
 				return nil, err
 			}
@@ -56,8 +56,15 @@ func pick() (*shard, error) {
 	return all[engine.next.Add(1)%uint32(len(all))], nil
 }
 
+// maxShards is how many there may be, as an id has one byte in each session.
+const maxShards = 1<<8 - 1
+
+// shards are those of the process by their ids, which begin with 1.
+var shards [maxShards + 1]atomic.Pointer[shard]
+
 // shard holds sessions and moves their bytes.
 type shard struct {
+	id     uint8
 	fd     int      // of the epoll set
 	file   *os.File // the same, for the runtime's poller
 	pipes  pipes
@@ -97,7 +104,7 @@ func newShards(n int) (all []*shard, err error) {
 		sh, err := newShard()
 		if err != nil {
 			for _, sh := range all {
-				_ = sh.file.Close()
+				sh.close()
 			}
 			return nil, err
 		}
@@ -124,7 +131,20 @@ func newShard() (*shard, error) {
 	sh.ended.shard = sh
 	sh.wheel.now = tick(clock())
 	sh.timer = time.AfterFunc(time.Hour, sh.expire)
-	return sh, nil
+	for id := range uint8(maxShards) {
+		if shards[id+1].CompareAndSwap(nil, sh) {
+			sh.id = id + 1
+			return sh, nil
+		}
+	}
+	_ = sh.file.Close()
+	return nil, fmt.Errorf("more than %d shards", maxShards)
+}
+
+// close gives back what a shard has that does not run.
+func (sh *shard) close() {
+	_ = sh.file.Close()
+	shards[sh.id].Store(nil)
 }
 
 // run serves the sessions as long as the process lives.

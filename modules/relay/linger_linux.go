@@ -15,34 +15,35 @@ import (
 func (s *Session) linger(sh *shard, of Side, now int64) {
 	p := &s.parked
 	e, other := &p.sides[of], &p.sides[1-of]
-	e.done = true
-	if e.dying || e.fin && !s.resets(of) {
+	e.set(done)
+	if e.has(dying) || e.has(fin) && !s.resets(of) {
 		s.finish(sh)
 		return
 	}
 	if !s.resets(of) {
-		e.shut = true
+		e.set(shut)
 		_ = shutdown(int(e.fd), unix.SHUT_WR)
 	}
 	left := e.undelivered()
 	if left == 0 {
-		e.empty = true
+		e.set(empty)
 		s.finish(sh)
 		return
 	}
-	s.drop(sh, e)
-	s.drop(sh, other)
+	s.drop(sh, of)
+	s.drop(sh, 1-of)
 	closeFD(int(other.fd))
 	other.fd = -1
 	p.state = lingering
-	*p.isLate() = late{since: now, left: left, moved: now}
+	*s.isLate() = late{since: now, left: left, moved: now}
 	s.arm()
 }
 
 // resets reports whether a side's connection is to be reset, because the other's
 // was: a FIN would tell its peer that all has been said.
 func (s *Session) resets(of Side) bool {
-	return s.wrong != nil && s.wrong.Cause == Reset && s.wrong.By != of
+	wrong := s.extra().wrong
+	return wrong != nil && wrong.Cause == Reset && wrong.By != of
 }
 
 // lingers is called by the shard when something happens to the side that a session
@@ -54,7 +55,7 @@ func (s *Session) lingers(sh *shard, of Side, ready uint32) {
 	case e.fd < 0: // an event from before it was closed
 	case ready&unix.EPOLLERR != 0:
 		s.finish(sh)
-	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 && !s.resets(of) && !e.fin:
+	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 && !s.resets(of) && !e.has(fin):
 		s.discard(sh, of)
 	}
 }
@@ -90,12 +91,13 @@ func (s *Session) delivered(now int64) {
 	}
 	e := &p.sides[of]
 	left := e.undelivered()
-	if left != p.late.left {
-		p.late.left, p.late.moved = left, now
+	l := s.more.late
+	if left != l.left {
+		l.left, l.moved = left, now
 		e.active.Store(now)
 	}
-	e.empty = left == 0
-	if left == 0 || now-p.late.moved >= s.takes(of) {
+	e.put(empty, left == 0)
+	if left == 0 || now-l.moved >= s.takes(of) {
 		s.finish(nil)
 		return
 	}
@@ -105,12 +107,12 @@ func (s *Session) delivered(now int64) {
 // nextLook is when delivered is to be called: soon at first, then less and less
 // often, and in time for the end of patience.
 func (s *Session) nextLook() int64 {
-	p, now := &s.parked, clock()
-	pause := min(max((now-p.late.since)/4, int64(time.Millisecond)), int64(lookEvery))
+	p, l, now := &s.parked, s.more.late, clock()
+	pause := min(max((now-l.since)/4, int64(time.Millisecond)), int64(lookEvery))
 	next := now + pause
 	for _, of := range both {
 		if e := &p.sides[of]; e.fd >= 0 {
-			next = min(next, p.late.moved+s.takes(of))
+			next = min(next, l.moved+s.takes(of))
 		}
 	}
 	return next
@@ -119,7 +121,7 @@ func (s *Session) nextLook() int64 {
 // thrownAway is how much of what was written to a side gets lost when its connection
 // is closed now. reset: by RST; else that happens where something from it is unread.
 func thrownAway(e *side, reset bool) int64 {
-	if e.empty || e.unix {
+	if e.has(empty) || e.has(local) {
 		return 0
 	}
 	if !reset {
@@ -128,7 +130,7 @@ func thrownAway(e *side, reset bool) int64 {
 		}
 	}
 	n := e.undelivered()
-	if e.shut && n > 0 {
+	if e.has(shut) && n > 0 {
 		n-- // the FIN counts as a byte
 	}
 	return int64(n)
@@ -138,7 +140,7 @@ func thrownAway(e *side, reset bool) int64 {
 // acknowledged, the FIN counting as one. What is written to a Unix socket is there at
 // once.
 func (e *side) undelivered() int32 {
-	if e.unix {
+	if e.has(local) {
 		return 0
 	}
 	n, err := queued(int(e.fd), unix.SIOCOUTQ)
@@ -152,6 +154,6 @@ func (e *side) undelivered() int32 {
 func undeliveredBytes(fd uintptr) (n int64, known bool) {
 	e := side{fd: int32(fd)}
 	domain, err := getOption(int(fd), unix.SO_DOMAIN)
-	e.unix = err != nil || domain == unix.AF_UNIX
+	e.put(local, err != nil || domain == unix.AF_UNIX)
 	return int64(e.undelivered()), true
 }

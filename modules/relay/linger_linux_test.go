@@ -46,11 +46,11 @@ func settle(t *testing.T, s *Session, c *net.TCPConn) (left int) {
 func awaitBreak(s *Session) {
 	for {
 		s.mu.Lock()
-		noticed := s.wrong != nil
-		if s.copied != nil {
-			s.copied.mu.Lock()
-			noticed = s.copied.over
-			s.copied.mu.Unlock()
+		noticed := s.extra().wrong != nil
+		if s.extra().copied != nil {
+			s.extra().copied.mu.Lock()
+			noticed = s.extra().copied.over
+			s.extra().copied.mu.Unlock()
 		}
 		s.mu.Unlock()
 		if noticed {

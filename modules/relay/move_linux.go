@@ -29,7 +29,7 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	defer s.mu.Unlock()
 	defer s.crashed(sh)
 	p := &s.parked
-	if p.early != nil {
+	if p.early() != nil {
 		s.happens(sh, of, ready)
 		return
 	}
@@ -40,23 +40,24 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	if p.state != running {
 		return
 	}
-	now, e, other := sh.now, &p.sides[of], &p.sides[1-of]
+	now, e := sh.now, &p.sides[of]
 	if ready&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0 {
-		e.readable, e.last = true, e.last || ready&(unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0
+		e.set(readable)
+		e.put(nearEnd, e.has(nearEnd) || ready&(unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0)
 		// A read also stops before an urgent byte, and one of a Unix socket behind
 		// descriptors that are passed with the bytes.
-		e.complete = ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP && !e.unix
+		e.put(complete, ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP && !e.has(local))
 	}
-	if ready&unix.EPOLLERR != 0 && (e.done || p.blocked(1-of) != 0) && !e.dying {
+	if ready&unix.EPOLLERR != 0 && (e.has(done) || s.blocked(1-of) != 0) && !e.has(dying) {
 		// It is not read from now, so that nothing else would notice.
 		if code, err := getOption(int(e.fd), unix.SO_ERROR); err == nil && code != 0 {
 			s.refuses(sh, of, unix.Errno(code), now)
 		}
 	}
-	if p.state == running && other.held != nil && ready&(unix.EPOLLOUT|broke) != 0 {
+	if p.state == running && s.held(1-of) != nil && ready&(unix.EPOLLOUT|broke) != 0 {
 		s.move(sh, 1-of, now)
 	}
-	if p.state == running && e.readable {
+	if p.state == running && e.has(readable) {
 		s.move(sh, of, now)
 	}
 }
@@ -66,7 +67,7 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 func (s *Session) move(sh *shard, of Side, now int64) {
 	p := &s.parked
 	from, moved := &p.sides[of], 0
-	for (from.held == nil || s.flush(sh, of, now)) && p.state == running && from.readable && !from.done {
+	for (s.held(of) == nil || s.flush(sh, of, now)) && p.state == running && from.has(readable) && !from.has(done) {
 		if moved >= sh.turn() {
 			s.again(sh, of)
 			break
@@ -76,19 +77,19 @@ func (s *Session) move(sh *shard, of Side, now int64) {
 		switch {
 		case n > 0:
 		case err == nil:
-			from.fin = true
+			from.set(fin)
 			s.finished(sh, of, now)
 		case err == unix.EAGAIN: //nolint:errorlint // an Errno
-			from.readable = false
+			from.unset(readable)
 		default:
-			from.done = true
+			from.set(done)
 			s.broken(sh, of, err, now)
 		}
 	}
-	if from.held != nil && from.held.pipe != nil && from.held.pipe.n == 0 {
-		from.bulk = moved >= bufferSize
-		from.fast = from.bulk // the other side has taken it all
-		s.drop(sh, from)
+	if h := s.held(of); h != nil && h.pipe != nil && h.pipe.n == 0 {
+		from.put(bulk, moved >= bufferSize)
+		from.put(fast, from.has(bulk)) // the other side has taken it all
+		s.drop(sh, of)
 	}
 }
 
@@ -104,13 +105,15 @@ func (s *Session) again(sh *shard, of Side) {
 func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 	p := &s.parked
 	from := &p.sides[of]
-	if from.bulk && from.held == nil {
-		if pipe := sh.pipes.take(from.fast); pipe != nil {
-			from.held = &held{pipe: pipe}
+	h := s.held(of)
+	if from.has(bulk) && h == nil {
+		if pipe := sh.pipes.take(from.has(fast)); pipe != nil {
+			h = &held{pipe: pipe}
+			s.extend().held[of] = h
 		}
 	}
-	if from.held != nil {
-		n, err = from.held.pipe.fill(int(from.fd), sh.turn())
+	if h != nil {
+		n, err = h.pipe.fill(int(from.fd), sh.turn())
 	} else {
 		n, err = read(int(from.fd), sh.buffer[:])
 	}
@@ -122,13 +125,13 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 		p.heard = true
 		p.owner.Answered()
 	}
-	if from.held == nil {
-		from.bulk = n == bufferSize
-		from.readable = from.bulk || from.last // else that was all
-		if !from.bulk {
+	if h == nil {
+		from.put(bulk, n == bufferSize)
+		from.put(readable, from.has(bulk) || from.has(nearEnd)) // else that was all
+		if !from.has(bulk) {
 			sh.little = now
 		}
-		if from.complete && !from.bulk {
+		if from.has(complete) && !from.has(bulk) {
 			s.writeLast(sh, of, sh.buffer[:n], now)
 		} else {
 			s.write(sh, of, sh.buffer[:n], now)
@@ -150,7 +153,7 @@ func (s *Session) writeLast(sh *shard, of Side, b []byte, now int64) {
 	from := &s.parked.sides[of]
 	n, err := writeMore(int(s.parked.sides[1-of].fd), b)
 	if s.wrote(sh, of, b, n, err, now); n == len(b) {
-		from.fin = true
+		from.set(fin)
 		s.finished(sh, of, now)
 	}
 }
@@ -166,7 +169,7 @@ func (s *Session) wrote(sh *shard, of Side, b []byte, n int, err error, now int6
 	case err != nil && err != unix.EAGAIN: //nolint:errorlint // an Errno
 		s.broken(sh, 1-of, err, now)
 	case n < len(b):
-		from.held = &held{rest: bytes.Clone(b[n:])}
+		s.extend().held[of] = &held{rest: bytes.Clone(b[n:])}
 		s.block(sh, 1-of, now)
 	}
 }
@@ -174,14 +177,14 @@ func (s *Session) wrote(sh *shard, of Side, b []byte, n int, err error, now int6
 // flush passes on what is held of what came from a side. It reports whether that
 // is nothing any more.
 func (s *Session) flush(sh *shard, of Side, now int64) bool {
-	from, to := &s.parked.sides[of], &s.parked.sides[1-of]
+	from, to, h := &s.parked.sides[of], &s.parked.sides[1-of], s.held(of)
 	for {
-		n, left, err := from.held.send(int(to.fd))
+		n, left, err := h.send(int(to.fd))
 		if n > 0 {
 			from.sent.Add(int64(n))
 			to.active.Store(now)
-			if from.held.blocked != 0 {
-				from.held.blocked = now
+			if h.blocked != 0 {
+				h.blocked = now
 			}
 		}
 		switch {
@@ -189,10 +192,10 @@ func (s *Session) flush(sh *shard, of Side, now int64) bool {
 			s.broken(sh, 1-of, err, now)
 			return false
 		case left == 0:
-			wasBlocked := from.held.blocked != 0
-			from.held.blocked = 0
-			if from.held.pipe == nil {
-				from.held = nil
+			wasBlocked := h.blocked != 0
+			h.blocked = 0
+			if h.pipe == nil {
+				s.drop(sh, of)
 			}
 			if wasBlocked {
 				from.active.Store(now) // while it was not read from, it was not silent
@@ -221,14 +224,14 @@ func (h *held) send(fd int) (n, left int, err error) {
 
 // block notes that a side takes nothing, and has the shard see when it does.
 func (s *Session) block(sh *shard, of Side, now int64) {
-	e, from := &s.parked.sides[of], &s.parked.sides[1-of]
-	if from.held.blocked == 0 {
-		from.held.blocked = now
+	e, from, h := &s.parked.sides[of], &s.parked.sides[1-of], s.held(1-of)
+	if h.blocked == 0 {
+		h.blocked = now
 		s.arm()
 	}
-	from.fast = false
-	if !e.out {
-		e.out = true
+	from.unset(fast)
+	if !e.has(forRoom) {
+		e.set(forRoom)
 		s.again(sh, of)
 	}
 }
@@ -244,11 +247,12 @@ const errAfterEnd = unix.EPIPE
 func (s *Session) refuses(sh *shard, of Side, err error, now int64) {
 	p := &s.parked
 	e := &p.sides[of]
-	if of != Client || !e.fin || p.sides[Server].done {
+	if of != Client || !e.has(fin) || p.sides[Server].has(done) {
 		s.broken(sh, of, err, now)
 		return
 	}
-	e.dying, p.isLate().since = true, now
+	e.set(dying)
+	s.isLate().since = now
 	s.arm()
 }
 
@@ -258,17 +262,18 @@ func (s *Session) refuses(sh *shard, of Side, err error, now int64) {
 func (s *Session) broken(sh *shard, of Side, err error, now int64) {
 	p := &s.parked
 	e, from := &p.sides[of], &p.sides[1-of]
-	if of != Server || !e.fin && err != errAfterEnd { //nolint:errorlint // an Errno
+	if of != Server || !e.has(fin) && err != errAfterEnd { //nolint:errorlint // an Errno
 		s.note(Result{By: of, Cause: Reset, Err: err})
 	}
-	from.done = true
-	s.drop(sh, from)
-	e.dying, p.isLate().since = true, now
-	if e.done {
+	from.set(done)
+	s.drop(sh, 1-of)
+	e.set(dying)
+	s.isLate().since = now
+	if e.has(done) {
 		s.linger(sh, 1-of, now)
 		return
 	}
-	e.readable, e.last = true, true
+	e.set(readable | nearEnd)
 	s.arm()
 	if sh != nil { // else the event comes
 		s.move(sh, of, now)
@@ -281,15 +286,15 @@ func (s *Session) broken(sh *shard, of Side, err error, now int64) {
 func (s *Session) finished(sh *shard, of Side, now int64) {
 	p := &s.parked
 	e, other := &p.sides[of], &p.sides[1-of]
-	e.done = true
+	e.set(done)
 	if p.first == Proxy {
 		p.first = of
 	}
-	if other.done {
+	if other.has(done) {
 		s.linger(sh, 1-of, now)
 		return
 	}
-	other.shut = true
+	other.set(shut)
 	_ = shutdown(int(other.fd), unix.SHUT_WR)
 	if p.options.ClientFin != 0 {
 		p.sides[Client].active.Store(now)

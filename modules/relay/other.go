@@ -33,6 +33,8 @@ func sentTo(net.Conn) int { return 0 }
 // parked is what Linux has; there is none on other systems.
 type parked struct{}
 
+type unrest struct{}
+
 func (*parked) running() bool { return false }
 
 func (*parked) counters() Counters { return Counters{} }

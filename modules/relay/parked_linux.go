@@ -14,14 +14,33 @@ import (
 type parked struct {
 	sides   [2]side
 	options *Options
-	owner   Owner
-	shard   *shard
+	owner   Owner // an early: the session arrives
 	slot    int32
+	home    uint8 // the shard's id; 0: none
 	state   state
-	first   Side   // that finished; Proxy: none
-	heard   bool   // the server has sent something
-	early   *early // while the session arrives
-	late    *late  // nil: there is nothing of that
+	first   Side // that finished; Proxy: none
+	heard   bool // the server has sent something
+}
+
+// shard returns the shard that the session is in, or nil.
+func (p *parked) shard() *shard { return shards[p.home].Load() }
+
+// early returns what a session has that arrives; nil: it does not, or not any more.
+func (p *parked) early() *early {
+	e, _ := p.owner.(*early)
+	return e
+}
+
+// Answered is never called: nothing is taken from a server before the session begins.
+func (e *early) Answered() {}
+
+// Ended is never called, either: a session that ends has its handler for an owner again.
+func (e *early) Ended(Result) {}
+
+// unrest is what a session of the engine has only at times.
+type unrest struct {
+	late *late
+	held [2]*held // what has come from a side and the other side has not taken
 }
 
 // late is what a session knows beyond that when its time seems to be over, or a side
@@ -34,11 +53,12 @@ type late struct {
 }
 
 // isLate returns what is known of a session that is late, from now on.
-func (p *parked) isLate() *late {
-	if p.late == nil {
-		p.late = new(late)
+func (s *Session) isLate() *late {
+	more := s.extend()
+	if more.late == nil {
+		more.late = new(late)
 	}
-	return p.late
+	return more.late
 }
 
 type state uint8
@@ -55,21 +75,39 @@ const (
 type side struct {
 	sent   atomic.Int64 // bytes from it that the other side's socket has taken
 	active atomic.Int64 // when it last sent or took something
-	held   *held        // what has come from it and the other side has not taken
 	fd     int32
+	marks  mark
+}
 
-	readable bool // it may have more to read
-	last     bool // its end, an error or urgent data is behind that
-	complete bool // all that comes from it has arrived: a read that is not full takes the rest
-	bulk     bool // there was much of it lately
-	fast     bool // and the other side has taken all of it
-	out      bool // it is watched for room
-	done     bool // nothing more is taken from it
-	fin      bool // because it has finished in order
-	shut     bool // it was told that nothing more comes
-	dying    bool // it takes no more: what it has sent is still read
-	unix     bool // it is a Unix socket: what is written to it is delivered
-	empty    bool // all that was written to it is delivered, and no more will be
+// mark is something else that is known of a side. They are bits, for the sake of the many
+// sides that there are.
+type mark uint16
+
+const (
+	readable mark = 1 << iota // it may have more to read
+	nearEnd                   // its end, an error or urgent data is behind that
+	complete                  // all that comes from it has arrived: a read that is not full takes the rest
+	bulk                      // there was much of it lately
+	fast                      // and the other side has taken all of it
+	forRoom                   // it is watched for room
+	done                      // nothing more is taken from it
+	fin                       // because it has finished in order
+	shut                      // it was told that nothing more comes
+	dying                     // it takes no more: what it has sent is still read
+	local                     // it is a Unix socket: what is written to it is delivered
+	empty                     // all that was written to it is delivered, and no more will be
+)
+
+func (e *side) has(m mark) bool { return e.marks&m != 0 }
+
+func (e *side) set(m mark) { e.marks |= m }
+
+func (e *side) unset(m mark) { e.marks &^= m }
+
+func (e *side) put(m mark, on bool) {
+	if e.unset(m); on {
+		e.set(m)
+	}
 }
 
 // held is what is in flight: in a pipe or in rest.
@@ -81,12 +119,15 @@ type held struct {
 
 // blocked is since when a side has taken nothing of what is held for it; 0: it does, or
 // nothing is.
-func (p *parked) blocked(of Side) int64 {
-	if h := p.sides[1-of].held; h != nil {
+func (s *Session) blocked(of Side) int64 {
+	if h := s.held(1 - of); h != nil {
 		return h.blocked
 	}
 	return 0
 }
+
+// held returns what has come from a side and the other side has not taken, or nil.
+func (s *Session) held(of Side) *held { return s.extra().held[of] }
 
 func (p *parked) running() bool {
 	return p.state == running || p.state == lingering || p.state == arriving
@@ -117,17 +158,17 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 	p.sides[Client].fd, p.sides[Server].fd = int32(from), int32(to)
 	for i, c := range [...]net.Conn{client, server} {
 		p.sides[i].active.Store(now)
-		p.sides[i].unix = isUnix(c)
+		p.sides[i].put(local, isUnix(c))
 	}
 	sent := sentTo(server)
 	p.sides[Client].sent.Store(int64(sent))
-	if s.wrong != nil { // End came before
+	if s.extra().wrong != nil { // End came before
 		fromAt.leave()
 		toAt.leave()
 	} else if err := s.watch(fromAt, toAt); err != nil {
 		s.note(Result{By: Proxy, Cause: Failed, Err: err})
 	}
-	if s.wrong != nil {
+	if s.extra().wrong != nil {
 		s.finish(nil)
 		return true
 	}
@@ -142,23 +183,26 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 // already.
 func (s *Session) watch(client, server place) (err error) {
 	p := &s.parked
-	p.shard, p.slot = client.shard, client.slot
-	if p.slot == 0 && (server.slot != 0 || p.shard == nil) {
-		p.shard, p.slot = server.shard, server.slot
+	sh, slot := client.shard, client.slot
+	if slot == 0 && (server.slot != 0 || sh == nil) {
+		sh, slot = server.shard, server.slot
 	}
-	if p.shard == nil {
-		p.shard, err = pick()
+	if sh == nil {
+		sh, err = pick()
 	}
-	if p.slot != 0 {
-		p.shard.replace(p.slot, s)
+	if slot != 0 {
+		sh.replace(slot, s)
 	} else if err == nil {
-		p.slot = p.shard.add(s)
+		slot = sh.add(s)
+	}
+	if p.slot = slot; sh != nil {
+		p.home = sh.id
 	}
 	for i, at := range [...]place{client, server} {
 		of := Side(i)
 		e := &p.sides[of]
-		e.out = at.out
-		here, watched := s.placeOf(of), at.slot != 0 && at.shard == p.shard
+		e.put(forRoom, at.out)
+		here, watched := s.placeOf(of), at.slot != 0 && at.shard == sh
 		if at.slot != 0 && !watched {
 			at.forget(int(e.fd))
 		} else if at.slot != p.slot {
@@ -177,7 +221,7 @@ func (s *Session) watch(client, server place) (err error) {
 
 func (s *Session) placeOf(of Side) place {
 	p := &s.parked
-	return place{shard: p.shard, slot: p.slot, out: p.sides[of].out}
+	return place{shard: p.shard(), slot: p.slot, out: p.sides[of].has(forRoom)}
 }
 
 func isOwn(c net.Conn) bool {
@@ -245,7 +289,7 @@ func sentTo(server net.Conn) int {
 // follows does.
 func (s *Session) endParked(reason string) {
 	s.note(Result{By: Proxy, Cause: Ended, Reason: reason})
-	if e := s.parked.early; e != nil && e.busy {
+	if e := s.parked.early(); e != nil && e.busy {
 		return // what is busy with it sees that
 	}
 	s.finish(nil)
@@ -253,8 +297,8 @@ func (s *Session) endParked(reason string) {
 
 // note keeps the first cause that is not Closed.
 func (s *Session) note(r Result) {
-	if s.wrong == nil {
-		s.wrong = &r
+	if s.extra().wrong == nil {
+		s.extend().wrong = &r
 	}
 }
 
@@ -264,23 +308,23 @@ func (s *Session) note(r Result) {
 func (s *Session) finish(sh *shard) {
 	p := &s.parked
 	p.state = over
-	if p.early != nil {
-		p.early.client.keep()
-		p.early.release()
-		p.early = nil
+	if e := p.early(); e != nil {
+		p.owner = e.handler
+		e.client.keep()
+		e.release()
 	}
-	r := Result{By: p.first, Cause: Closed}
-	if s.wrong != nil {
-		r = *s.wrong
+	r, wrong := Result{By: p.first, Cause: Closed}, s.extra().wrong
+	if wrong != nil {
+		r = *wrong
 	}
 	for _, of := range both {
 		e := &p.sides[of]
-		s.drop(sh, e)
+		s.drop(sh, of)
 		if e.fd < 0 {
 			continue
 		}
 		reset := s.resets(of)
-		if s.wrong != nil && (reset || s.wrong.Cause != Reset) {
+		if wrong != nil && (reset || wrong.Cause != Reset) {
 			lost := thrownAway(e, reset)
 			p.sides[1-of].sent.Add(-min(lost, p.sides[1-of].sent.Load()))
 		}
@@ -291,27 +335,30 @@ func (s *Session) finish(sh *shard) {
 	}
 	r.In, r.Out = p.sides[Client].sent.Load(), p.sides[Server].sent.Load()
 	end := ending{p.owner, r}
-	if p.shard == nil {
+	home := p.shard()
+	if home == nil {
 		go end.tell()
 		return
 	}
-	p.shard.release(p.slot)
-	p.shard.ended.add(end)
+	home.release(p.slot)
+	home.ended.add(end)
 }
 
-// drop gives back what is held of what came from e.
-func (s *Session) drop(sh *shard, e *side) {
-	if e.held == nil {
+// drop gives back what is held of what came from a side.
+func (s *Session) drop(sh *shard, of Side) {
+	h := s.held(of)
+	if h == nil {
 		return
 	}
-	if p := e.held.pipe; p != nil {
+	if p := h.pipe; p != nil {
 		if sh != nil {
 			sh.pipes.give(p)
 		} else {
 			p.close()
 		}
 	}
-	e.held = nil
+	s.more.held[of] = nil
+	s.shrink()
 }
 
 // crashed turns a panic into the session's end.

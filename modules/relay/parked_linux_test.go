@@ -207,7 +207,7 @@ func TestSlowReaders(t *testing.T) {
 	held := 0
 	for i, s := range sessions {
 		s.mu.Lock()
-		if h := s.parked.sides[Server].held; h != nil {
+		if h := s.held(Server); h != nil {
 			n := len(h.rest)
 			if h.pipe != nil {
 				n += h.pipe.n

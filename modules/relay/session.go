@@ -10,9 +10,42 @@ import (
 // Session is one client and one server. The zero value is ready for Start.
 type Session struct {
 	mu     sync.Mutex
-	parked parked  // the engine's
-	copied *copied // unless it is the engine's
+	parked parked // the engine's
+	more   *extra // nil: there is nothing of that
+}
+
+// extra is what a session has only at times. At rest it is two descriptors and as little
+// as can be: there may be very many of them.
+type extra struct {
+	copied *copied // what moves the bytes, unless the engine does
 	wrong  *Result // the engine's first cause that is not Closed, or what End said before Start
+	unrest         // the engine's
+}
+
+// nothing is what sessions have that have nothing of that. It is never written to.
+var nothing extra
+
+// extra returns what the session has only at times, to be read.
+func (s *Session) extra() *extra {
+	if s.more == nil {
+		return &nothing
+	}
+	return s.more
+}
+
+// extend returns the same, to be written to.
+func (s *Session) extend() *extra {
+	if s.more == nil {
+		s.more = new(extra)
+	}
+	return s.more
+}
+
+// shrink drops it if there is nothing of that any more.
+func (s *Session) shrink() {
+	if s.more != nil && *s.more == nothing {
+		s.more = nil
+	}
 }
 
 // Start passes the session on to the engine, where both connections can be: then
@@ -33,8 +66,8 @@ func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner
 	}
 	c := newCopied(client, server, o, owner)
 	s.mu.Lock()
-	s.copied = c
-	early := s.wrong
+	s.extend().copied = c
+	early := s.more.wrong
 	s.mu.Unlock()
 	if early != nil {
 		c.end(early.Reason)
@@ -46,7 +79,7 @@ func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner
 // Counters are what the session has moved so far. It is safe for concurrent use.
 func (s *Session) Counters() Counters {
 	s.mu.Lock()
-	c := s.copied
+	c := s.extra().copied
 	s.mu.Unlock()
 	if c != nil {
 		return c.counters()
@@ -59,13 +92,13 @@ func (s *Session) Counters() Counters {
 // concurrent use, before, during and after Start.
 func (s *Session) End(reason string) {
 	s.mu.Lock()
-	c := s.copied
+	c := s.extra().copied
 	switch {
 	case c != nil:
 	case s.parked.running():
 		s.endParked(reason)
-	case s.wrong == nil:
-		s.wrong = &Result{By: Proxy, Cause: Ended, Reason: reason}
+	case s.extra().wrong == nil:
+		s.extend().wrong = &Result{By: Proxy, Cause: Ended, Reason: reason}
 	}
 	s.mu.Unlock()
 	if c != nil {

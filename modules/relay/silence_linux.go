@@ -11,20 +11,20 @@ import (
 // due is when check is to be called next; 0: never.
 func (s *Session) due() (first int64) {
 	p := &s.parked
-	if p.early != nil {
-		return p.early.comes()
+	if e := p.early(); e != nil {
+		return e.comes()
 	}
 	if p.state == lingering {
 		return s.nextLook()
 	}
 	for _, of := range both {
 		e := &p.sides[of]
-		blocked := p.blocked(of)
+		blocked := s.blocked(of)
 		if limit := s.takes(of); blocked != 0 && limit != 0 {
 			first = sooner(first, blocked+limit)
 		}
-		if e.dying && p.blocked(1-of) == 0 {
-			first = sooner(first, p.late.since+int64(lastWords))
+		if e.has(dying) && s.blocked(1-of) == 0 {
+			first = sooner(first, s.more.late.since+int64(lastWords))
 		}
 		if limit := int64(s.limit(of)); limit != 0 && s.awaited(of) {
 			first = sooner(first, e.active.Load()+limit)
@@ -49,7 +49,7 @@ func (s *Session) limit(of Side) time.Duration {
 // but not where the other side is gone.
 func (s *Session) takes(of Side) int64 {
 	limit := s.limit(of)
-	if p := &s.parked; limit == 0 && (p.state == lingering || p.sides[1-of].dying) {
+	if p := &s.parked; limit == 0 && (p.state == lingering || p.sides[1-of].has(dying)) {
 		limit = lingerFor
 	}
 	return int64(limit)
@@ -59,13 +59,13 @@ func (s *Session) takes(of Side) int64 {
 // has not taken what it has sent, it is not read from.
 func (s *Session) awaited(of Side) bool {
 	p := &s.parked
-	return !p.sides[of].done && p.blocked(1-of) == 0
+	return !p.sides[of].has(done) && s.blocked(1-of) == 0
 }
 
 // arm sees to it that check is called in time.
 func (s *Session) arm() {
 	if due := s.due(); due != 0 && s.parked.running() {
-		s.parked.shard.set(s.parked.slot, due)
+		s.parked.shard().set(s.parked.slot, due)
 	}
 }
 
@@ -74,8 +74,8 @@ func (s *Session) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, now := &s.parked, clock()
-	if p.early != nil {
-		if !p.early.busy {
+	if e := p.early(); e != nil {
+		if !e.busy {
 			s.proceed(nil, now)
 		}
 		return
@@ -92,10 +92,10 @@ func (s *Session) check() {
 		switch limit := int64(s.limit(of)); {
 		case p.state != running:
 			return
-		case e.dying && p.blocked(1-of) == 0 && now-p.late.since >= int64(lastWords):
+		case e.has(dying) && s.blocked(1-of) == 0 && now-s.more.late.since >= int64(lastWords):
 			s.note(Result{By: of, Cause: Reset, Err: errAfterEnd})
 			s.finish(nil)
-		case p.blocked(of) != 0 && s.takes(of) != 0 && now-p.blocked(of) >= s.takes(of):
+		case s.blocked(of) != 0 && s.takes(of) != 0 && now-s.blocked(of) >= s.takes(of):
 			s.note(Result{By: of, Cause: Timeout})
 			s.finish(nil)
 		case limit != 0 && s.awaited(of) && now-e.active.Load() >= limit:
@@ -115,17 +115,19 @@ func (s *Session) excuse(now int64) bool {
 	p := &s.parked
 	due := s.due()
 	over := p.state == running && due != 0 && due <= now
-	if over && (p.late == nil || p.late.excused == 0) && s.stirs() {
-		p.isLate().excused = now + int64(moment)
+	l := s.extra().late
+	if over && (l == nil || l.excused == 0) && s.stirs() {
+		l = s.isLate()
+		l.excused = now + int64(moment)
 	}
-	if p.late == nil {
+	if l == nil {
 		return false
 	}
-	if over && p.late.excused != 0 && now < p.late.excused {
-		p.shard.set(p.slot, p.late.excused)
+	if over && l.excused != 0 && now < l.excused {
+		p.shard().set(p.slot, l.excused)
 		return true
 	}
-	p.late.excused = 0
+	l.excused = 0
 	return false
 }
 
@@ -134,7 +136,7 @@ func (s *Session) excuse(now int64) bool {
 func (s *Session) stirs() bool {
 	var list [2]unix.PollFd
 	for _, of := range both {
-		fd, blocked := s.parked.sides[of].fd, s.parked.blocked(of) != 0
+		fd, blocked := s.parked.sides[of].fd, s.blocked(of) != 0
 		list[of].Fd = -1
 		if s.awaited(of) {
 			list[of] = unix.PollFd{Fd: fd, Events: unix.POLLIN}

@@ -49,7 +49,7 @@ func newBubble(t *testing.T) *bubble {
 		b.stop(true)
 		sh.ended.stop()
 		sh.timer.Stop()
-		sh.file.Close()
+		sh.close()
 	})
 	go func() {
 		for {
