@@ -27,6 +27,8 @@ func TestCallsAreRaw(t *testing.T) {
 		"SetNonblock":  "once for a shard",
 		"Close":        "once for a shard that fails",
 		"Poll":         "once for a timeout",
+		"Mmap":         "once for a shard",
+		"Mremap":       "when a shard has twice as many sessions as ever",
 	}
 	files, err := filepath.Glob("*.go")
 	if err != nil {

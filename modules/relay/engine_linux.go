@@ -127,7 +127,7 @@ func newShard() (*shard, error) {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	sh := &shard{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), slots: make([]watcher, 1)} // slot 0 is none
-	sh.wheel.timers = make([]timer, 1)
+	sh.wheel.add()                                                                          // timer 0 is none
 	sh.ended.shard = sh
 	sh.wheel.now = tick(clock())
 	sh.timer = time.AfterFunc(time.Hour, sh.expire)
@@ -191,7 +191,7 @@ func (sh *shard) add(w watcher) int32 {
 		return slot
 	}
 	sh.slots = append(sh.slots, w)
-	sh.wheel.timers = append(sh.wheel.timers, timer{})
+	sh.wheel.add()
 	return int32(len(sh.slots) - 1)
 }
 

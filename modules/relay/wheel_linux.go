@@ -2,7 +2,12 @@
 
 package relay
 
-import "math/bits"
+import (
+	"math/bits"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
 
 const (
 	// tickBits make a tick: 2^23 ns, about 8 ms.
@@ -28,6 +33,7 @@ type wheel struct {
 	used   [levels]uint64
 	first  [levels][slotCount]int32 // of the timers in each place; 0: there is none
 	timers []timer                  // timer 0 is none
+	memory []byte                   // that they are in; nil: it is of Go's heap
 }
 
 // timer is one place in a wheel.
@@ -36,6 +42,40 @@ type timer struct {
 	prev, next int32
 	level      int8 // 0: it is not set; else one more than its place in the wheel
 	slot       int8
+}
+
+// add adds a timer.
+func (w *wheel) add() {
+	n := len(w.timers)
+	if n < cap(w.timers) || w.grow() {
+		w.timers = w.timers[:n+1]
+		return
+	}
+	w.timers = append(w.timers, timer{})
+	w.memory = nil // it stays mapped: there is no memory, and this does not happen again soon
+}
+
+// grow makes room outside of Go's heap, which would take twice the memory for it, and a
+// copy each time. It reports whether there was some. A wheel lasts as long as the process.
+func (w *wheel) grow() bool {
+	const size, first = int(unsafe.Sizeof(timer{})), 256
+	var memory []byte
+	var err error
+	n := max(2*cap(w.timers), first)
+	if w.memory == nil {
+		memory, err = unix.Mmap(-1, 0, n*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	} else {
+		memory, err = unix.Mremap(w.memory, n*size, unix.MREMAP_MAYMOVE)
+	}
+	if err != nil {
+		return false
+	}
+	timers := unsafe.Slice((*timer)(unsafe.Pointer(unsafe.SliceData(memory))), n) //nolint:gosec // it is aligned to a page
+	if w.memory == nil {
+		copy(timers, w.timers)
+	}
+	w.timers, w.memory = timers[:len(w.timers)], memory
+	return true
 }
 
 // set sets a timer to fire at a tick, or earlier by a part of the time until then, unless

@@ -74,3 +74,23 @@ func TestWheelSetsEarlier(t *testing.T) {
 		t.Errorf("fired %v", got)
 	}
 }
+
+// TestWheelGrows adds timers while others are set.
+func TestWheelGrows(t *testing.T) {
+	w := new(wheel)
+	w.add()
+	const n = 5000
+	for i := int32(1); i <= n; i++ {
+		w.add()
+		w.set(i, int64(i))
+	}
+	fired := make(map[int32]bool)
+	for !w.empty() {
+		for _, i := range w.advance(w.next()) {
+			fired[i] = true
+		}
+	}
+	if len(fired) != n {
+		t.Errorf("%d of %d timers have fired", len(fired), n)
+	}
+}
