@@ -82,7 +82,7 @@ func (s *copied) run() Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.result
-	r.In, r.Out = s.client.sent.Load(), s.server.sent.Load()
+	r.In, r.Out, r.Answered = s.client.sent.Load(), s.server.sent.Load(), s.server.heard
 	return r
 }
 

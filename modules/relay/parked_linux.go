@@ -333,7 +333,7 @@ func (s *Session) finish(sh *shard) {
 		}
 		closeFD(int(e.fd))
 	}
-	r.In, r.Out = p.sides[Client].sent.Load(), p.sides[Server].sent.Load()
+	r.In, r.Out, r.Answered = p.sides[Client].sent.Load(), p.sides[Server].sent.Load(), p.heard
 	end := ending{p.owner, r}
 	home := p.shard()
 	if home == nil {

@@ -67,6 +67,10 @@ type Result struct {
 	In     int64  // bytes from the client that the server's socket took
 	Out    int64  // bytes from the server that the client's socket took
 
+	// Answered says that the server has sent something, also where that never reached the
+	// client.
+	Answered bool
+
 	// What a reset of the session's own has thrown away before it was delivered is
 	// not counted.
 }

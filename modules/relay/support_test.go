@@ -4,6 +4,7 @@ package relay
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -58,8 +59,14 @@ type owner struct {
 
 func newOwner() *owner { return &owner{result: make(chan Result, 1)} }
 
-func (o *owner) Answered()      { o.answered.Add(1) }
-func (o *owner) Ended(r Result) { o.result <- r }
+func (o *owner) Answered() { o.answered.Add(1) }
+
+func (o *owner) Ended(r Result) {
+	if n := o.answered.Load(); n > 1 || r.Answered != (n == 1) {
+		r = Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("answered %d times: %+v", n, r)}
+	}
+	o.result <- r
+}
 
 // wrapped hides that a connection is a socket.
 type wrapped struct{ *net.TCPConn }
