@@ -23,7 +23,7 @@ type claim struct {
 	client presence
 
 	began   time.Time
-	session *session     // what the connection will become
+	session *session     // what the connection will become: it has the lease
 	lease   *pool.Lease  // nil: none, or given away
 	server  *pool.Server // of the last lease; nil: there was none
 	conn    net.Conn     // to the server; nil: it is not connected to
@@ -93,7 +93,7 @@ func (c *connection) claimOf(b *balancer.Backend, server string, s *session) *cl
 	k := &claim{began: time.Now(), session: s}
 	k.Backend, k.Pauser = b, k
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
-	k.Request.Into = &k.session.first
+	k.Request.Into = &k.session.lease
 	k.Request.Source, k.Request.Connection = mapped(c.Conn, c.look(true).Source.Addr()), c
 	k.client.Context, k.client.c, k.client.untilFin = context.Background(), c, b.AbortOnClose
 	c.claim, c.stage = k, tcplog.KilledQueue
@@ -145,13 +145,18 @@ func (c *connection) granted(k *claim, l *pool.Lease) {
 }
 
 // next returns the lease for the attempt after one that has failed, or how the connection
-// ends, or the error that there is none.
+// ends, or the error that there is none. It is the same lease, or a new one, which goes
+// into a new session: the old one may still be released.
 func (c *connection) next(k *claim, failed *ending) (l *pool.Lease, over *ending, err error) {
 	f := balancer.Failure{Outcome: outcomeOf(failed.end), TimedOut: failed.end == tcplog.ConnectTimeout}
 	if over := c.again(k, failed, f.Outcome); over != nil {
 		return nil, over, nil
 	}
-	l, err = k.Next(&k.client, k.give(), f)
+	s := new(session)
+	k.Request.Into = &s.lease
+	if l, err = k.Next(&k.client, k.give(), f); l == &s.lease {
+		k.session = s
+	}
 	return l, nil, err
 }
 

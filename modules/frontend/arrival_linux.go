@@ -215,9 +215,9 @@ func (a *arrival) connected() relay.Step {
 	if end := c.dialled(c.claim, nil); end != nil {
 		return a.end(end)
 	}
-	s.begin(c, c.claim.lease)
+	s.begin(c)
 	c.over, a.begun = true, true
-	c.claim.give().OnCut(func(pool.Cut) { s.End("") })
+	c.claim.give().OnCut(s)
 	c.forget()
 	return relay.Step{Do: relay.Relay, Options: &s.options, Owner: s}
 }

@@ -7,8 +7,6 @@ import (
 	"net"
 	"testing"
 	"time"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
 // responding is what the rules of a backend make of a server's connection, and the
@@ -20,7 +18,7 @@ func responding(t *testing.T, rules string) (r *response, server net.Conn) {
 	near, _ := net.Pipe()
 	ours, server := net.Pipe()
 	t.Cleanup(func() { near.Close(); ours.Close(); server.Close() })
-	c := &connection{f: f, client: client{Conn: near}, claim: &claim{session: &session{lease: new(pool.Lease)}, conn: ours}}
+	c := &connection{f: f, client: client{Conn: near}, claim: &claim{session: new(session), conn: ours}}
 	c.backend = app.Backends["b"]
 	return c.hold(c.claim).(*response), server
 }

@@ -3,6 +3,7 @@
 package frontend
 
 import (
+	"encoding/binary"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/offheap"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -22,13 +24,9 @@ type session struct {
 	prev, next *session // see crowd
 
 	*terms
-	lease  *pool.Lease
-	first  pool.Lease    // most often it is the lease
-	began  time.Duration // since epoch
-	packed tcplog.Packed
-
-	answered bool        // the server has sent something
-	refused  atomic.Bool // its response was
+	lease   pool.Lease
+	began   offheap.Ref // see begin
+	refused atomic.Bool // the server's response was
 }
 
 // terms are what all sessions from one frontend to one backend share. They refer
@@ -55,27 +53,30 @@ func (f *Frontend) termsFor(b *balancer.Backend) *terms {
 // epoch is what the times of sessions count from, by the monotonic clock.
 var epoch = time.Now()
 
-// begin takes from a connection what the session needs.
-func (s *session) begin(c *connection, lease *pool.Lease) {
+// begin takes from a connection what the session needs, and has it until Ended is called.
+func (s *session) begin(c *connection) {
 	r := c.record
-	if r.Address == lease.Server.Address {
+	if r.Address == s.lease.Server.Address {
 		r.Address = "" // it is known from there
 	}
-	s.terms, s.lease, s.began, s.packed = c.terms, lease, c.accepted.Sub(epoch), r.Pack()
+	var room [264]byte
+	s.terms, s.began = c.terms, offheap.Put(r.AppendPacked(binary.NativeEndian.AppendUint64(room[:0], uint64(c.accepted.Sub(epoch)))))
 }
 
-// record is that of the connection before it became a session.
-func (s *session) record() tcplog.Record {
-	server := s.lease.Server
-	return tcplog.Record{Frontend: s.frontend, Backend: s.backend, Server: server.Name, Address: server.Address, Began: s.packed}
+// record is that of the connection before it became a session, and when that was
+// accepted. They are not to be used after the session has ended.
+func (s *session) record() (tcplog.Record, time.Time) {
+	server, began := s.lease.Server, s.began.Bytes()
+	return tcplog.Record{Frontend: s.frontend, Backend: s.backend, Server: server.Name, Address: server.Address, Began: began[8:]},
+		epoch.Add(time.Duration(binary.NativeEndian.Uint64(began)))
 }
+
+// LeaseCut ends the session. It has no reason: why a lease is cut is an end of its own.
+func (s *session) LeaseCut(pool.Cut) { s.End("") }
 
 // Answered notes that the server has sent something, also where that never reaches
 // the client.
-func (s *session) Answered() {
-	s.answered = true
-	s.lease.Answered()
-}
+func (s *session) Answered() { s.lease.Answered() }
 
 // Ended is the one place where a session ends, however it does.
 func (s *session) Ended(result relay.Result) {
@@ -83,11 +84,13 @@ func (s *session) Ended(result relay.Result) {
 		if p := recover(); p != nil { // it must not reach the process
 			s.log.Logger().Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
+		s.began.Free()
 		s.feconn.Add(-1)
 		present.end(s)
 	}()
 	s.beconn.Add(-1)
-	outcome, record := pool.Served, s.record()
+	outcome := pool.Served
+	record, accepted := s.record()
 	end := relayed(result, &record)
 	switch {
 	case s.refused.Load():
@@ -96,12 +99,12 @@ func (s *session) Ended(result relay.Result) {
 		if cut := cutBy(s.lease.Cut()); cut != nil {
 			end.end, end.by = cut.end, cut.by
 		}
-	case result.Cause == relay.Reset && result.By == relay.Server && !s.answered:
+	case result.Cause == relay.Reset && result.By == relay.Server && !result.Answered:
 		outcome = pool.BrokenEarly
 	}
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
 	s.lease.Release(outcome)
-	end.conclude(&record, s.lease.Server, epoch.Add(s.began), s.log)
+	end.conclude(&record, s.lease.Server, accepted, s.log)
 }
 
 // relay makes a connection a session, which has all that is the connection's, and passes
@@ -109,13 +112,13 @@ func (s *session) Ended(result relay.Result) {
 // that is not waited for.
 func (c *connection) relay(k *claim) *ending {
 	s := k.session
-	s.begin(c, k.lease)
 	if !present.stay(c, s) {
 		<-c.gone // or soon will be
 		return &ending{end: tcplog.Killed, by: relay.Proxy, err: errExit}
 	}
+	s.begin(c)
 	c.over = true
-	k.give().OnCut(func(pool.Cut) { s.End("") })
+	k.give().OnCut(s)
 	run := s.Start(c.Conn, c.hold(k), c.hello.Bytes(), &s.options, s)
 	c.forget()
 	if run != nil {

@@ -43,15 +43,14 @@ func TestBrokenEarly(t *testing.T) {
 			}
 			defer p.Close()
 			p.Serve()
-			lease, err := p.Acquire(t.Context(), new(pool.Request))
-			if err != nil {
+			s := new(session)
+			if _, err := p.Acquire(t.Context(), &pool.Request{Into: &s.lease}); err != nil {
 				t.Fatal(err)
 			}
-			s := &session{terms: &terms{feconn: new(count), beconn: new(count), log: tcplog.Open(nil, zap.NewNop())}, lease: lease, packed: new(tcplog.Record).Pack()}
-			present.stay(new(connection), s)
-			if c.answered {
-				s.Answered()
-			}
+			from := &connection{terms: &terms{feconn: new(count), beconn: new(count), log: tcplog.Open(nil, zap.NewNop())}}
+			present.stay(from, s)
+			s.begin(from)
+			c.result.Answered = c.answered
 			s.Ended(c.result)
 			b, _ := registry.Backend("b")
 			if got := b.Servers[0].Errors; got != c.errors || b.Servers[0].Sessions != 0 {

@@ -160,7 +160,7 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	if strings.HasPrefix(fetch, "fc_") {
 		return tcpInfo(c.Conn, fetch)
 	}
-	if k := c.claim; k != nil && k.session.lease != nil {
+	if k := c.claim; k != nil && k.session.terms != nil {
 		switch fetch {
 		case "srv_name":
 			return sample.Text(k.session.lease.Server.Name), true

@@ -239,9 +239,9 @@ func (b *backend) cut(s *state, why Cut) {
 		if l.cut != NotCut {
 			continue
 		}
-		if l.cut = why; l.onCut != nil {
-			onCut := l.onCut
-			b.after(func() { onCut(why) })
+		if l.cut = why; l.holder != nil {
+			holder := l.holder
+			b.after(func() { holder.LeaseCut(why) })
 		}
 	}
 }

@@ -68,7 +68,7 @@ func heldSession(t *testing.T, r *Registry, next func(*testing.T, *Registry) *Po
 		t.Fatal(err)
 	}
 	lease := acquire(t, p, &Request{Into: new(Lease)})
-	lease.OnCut(func(Cut) {})
+	lease.OnCut(HolderFunc(func(Cut) {}))
 	if next != nil {
 		n := next(t, r)
 		n.Serve()

@@ -40,8 +40,20 @@ type Lease struct {
 	// Of the backend's lock:
 	released bool
 	cut      Cut
-	onCut    func(Cut)
+	holder   Holder // nil: none yet
 }
+
+// Holder is told that the connection of a lease is to end at once.
+type Holder interface {
+	// LeaseCut is called once, in another goroutine.
+	LeaseCut(Cut)
+}
+
+// HolderFunc is a function that is a Holder.
+type HolderFunc func(Cut)
+
+// LeaseCut calls f.
+func (f HolderFunc) LeaseCut(why Cut) { f(why) }
 
 // Failed notes that the server could not be reached, and keeps it for another
 // attempt. It must not be called after Release.
@@ -85,20 +97,20 @@ func (l *Lease) observe(failed bool) {
 	b.suffer(l.state)
 }
 
-// OnCut registers f to run once, in another goroutine, when the connection is to
-// end at once; if that has been decided already, f runs right away.
+// OnCut has h told when the connection is to end at once; if that has been decided
+// already, h is told right away.
 //
 // The connection is a session then, which may outlive its configuration. The lease
 // no longer refers to it: Server is a copy without Check and Agent. OnCut must be
 // called before other goroutines use the lease.
-func (l *Lease) OnCut(f func(Cut)) {
+func (l *Lease) OnCut(h Holder) {
 	b := l.state.backend
 	b.mu.Lock()
 	defer b.unlock()
 	l.Server = l.Server.detached()
-	l.onCut = f
+	l.holder = h
 	if l.cut != NotCut {
-		b.after(func() { f(l.cut) })
+		b.after(func() { h.LeaseCut(l.cut) })
 	}
 }
 

@@ -184,16 +184,16 @@ func TestCut(t *testing.T) {
 		}
 		over, one, late, bak := take("s"), take("s"), take("s"), take("bak")
 		var told []Cut
-		over.OnCut(func(Cut) { t.Errorf("%s: who has ended is told", c.what) })
+		over.OnCut(HolderFunc(func(Cut) { t.Errorf("%s: who has ended is told", c.what) }))
 		over.Release(Served)
-		one.OnCut(func(why Cut) { told = append(told, why) })
+		one.OnCut(HolderFunc(func(why Cut) { told = append(told, why) }))
 		if err := c.do(p); err != nil {
 			t.Fatal(err)
 		}
 		if one.Cut() != c.s || late.Cut() != c.s || bak.Cut() != c.bak || len(told) != map[bool]int{true: 1}[c.s != NotCut] {
 			t.Errorf("%s: %d %d, and the backup %d; told %v", c.what, one.Cut(), late.Cut(), bak.Cut(), told)
 		}
-		late.OnCut(func(why Cut) { told = append(told, why) })
+		late.OnCut(HolderFunc(func(why Cut) { told = append(told, why) }))
 		if c.s != NotCut && !slices.Equal(told, []Cut{c.s, c.s}) {
 			t.Errorf("%s: told %v", c.what, told)
 		}

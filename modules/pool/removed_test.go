@@ -37,14 +37,14 @@ func TestRemoved(t *testing.T) {
 				var mu sync.Mutex
 				began, cut := time.Now(), make(map[string]time.Duration)
 				for _, l := range leases {
-					l.OnCut(func(why Cut) {
+					l.OnCut(HolderFunc(func(why Cut) {
 						if why != ServerRemoved {
 							t.Errorf("cut because of %v", why)
 						}
 						mu.Lock()
 						defer mu.Unlock()
 						cut[l.Server.Name] = time.Since(began)
-					})
+					}))
 				}
 				if c.after != nil {
 					open(t, r, "s1").Serve()

@@ -30,8 +30,9 @@ type Request struct {
 	// Forced does the same, and Config.Redispatch does not matter to the request. It
 	// is HAProxy's force-persist.
 	Forced bool
-	// Into is where the first lease goes; nil: into the request, which is then kept
-	// in memory for as long as the lease.
+	// Into is where the next lease goes; nil: the first goes into the request, which is
+	// then kept in memory for as long as the lease. It is nil again once it is used: an
+	// old lease may still be released.
 	Into *Lease
 	// Queued is where the request has had to wait until now.
 	Queued Queued
@@ -121,14 +122,16 @@ func (r *Request) avoidsAll(v View) bool {
 }
 
 // newLease is Into, or the request's own, the first time, so that most connections
-// allocate none. It is never used for two: an old lease may still be released.
-func (r *Request) newLease() *Lease {
-	if r.leased {
-		return new(Lease)
+// allocate none.
+func (r *Request) newLease() (l *Lease) {
+	switch {
+	case r.Into != nil:
+		l, r.Into = r.Into, nil
+	case r.leased:
+		l = new(Lease)
+	default:
+		l = &r.lease
 	}
 	r.leased = true
-	if r.Into != nil {
-		return r.Into
-	}
-	return &r.lease
+	return l
 }

@@ -48,9 +48,15 @@ func TestTryAcquireGoesInto(t *testing.T) {
 	defer p.Close()
 	p.Serve()
 	var into Lease
-	l := p.TryAcquire(&Request{Into: &into})
+	r := &Request{Into: &into}
+	l := p.TryAcquire(r)
 	if l != &into {
 		t.Fatalf("the lease is not where the request wants it")
+	}
+	if other := p.TryAcquire(r); other == &into {
+		t.Error("two leases are one")
+	} else {
+		other.Release(Served)
 	}
 	l.Release(Served)
 }

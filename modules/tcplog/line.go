@@ -28,8 +28,8 @@ func appendEntry(b []byte, at time.Time, r *Record) []byte {
 	start := len(b)
 	b = append(b, 0, 0, 0, 0, byte(r.End), byte(r.EndedBy))
 	b = binary.AppendVarint(b, at.UnixNano())
-	if r.Began == "" {
-		b = r.appendPacked(b)
+	if len(r.Began) == 0 {
+		b = r.AppendPacked(b)
 	} else {
 		b = append(b, r.Began...)
 	}

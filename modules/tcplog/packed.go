@@ -12,15 +12,10 @@ import (
 // Packed is what a record has when its session begins, in as little memory as that
 // takes: a session can be idle for days. The names of frontend, backend and server,
 // which many sessions share, are not in it.
-type Packed string
+type Packed []byte
 
-// Pack packs the record.
-func (r *Record) Pack() Packed {
-	var room [256]byte
-	return Packed(r.appendPacked(room[:0]))
-}
-
-func (r *Record) appendPacked(b []byte) []byte {
+// AppendPacked appends the record, packed, to b.
+func (r *Record) AppendPacked(b []byte) []byte {
 	flags := byte(0)
 	if r.Uninspected {
 		flags |= 1

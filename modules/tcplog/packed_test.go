@@ -37,7 +37,7 @@ func TestPack(t *testing.T) {
 			ServerQueue: count.Draw(r, "server queue"), BackendQueue: count.Draw(r, "backend queue"),
 			Retries: count.Draw(r, "retries"), Redispatched: rapid.Bool().Draw(r, "redispatched"),
 		}
-		got := Record{Began: want.Pack()}
+		got := Record{Began: want.AppendPacked(nil)}
 		if a, b := written(t, want), written(t, got); a != b {
 			t.Errorf("packed %s\nnot    %s", b, a)
 		}
@@ -82,7 +82,7 @@ func TestEveryFieldIsPacked(t *testing.T) {
 		if got := decoded(&want, field.Index); !reflect.DeepEqual(got, value.Addr().Interface()) {
 			t.Errorf("%s: %v is %v in the queue", field.Name, value.Addr(), got)
 		}
-		got := decoded(&Record{Began: want.Pack()}, field.Index)
+		got := decoded(&Record{Began: want.AppendPacked(nil)}, field.Index)
 		kept := reflect.DeepEqual(got, value.Addr().Interface())
 		if kept == slices.Contains(atTheEnd, field.Name) {
 			t.Errorf("%s: %v is %v after packing", field.Name, value.Addr(), got)
@@ -96,7 +96,7 @@ func TestPackedIsSmall(t *testing.T) {
 	r.ServerName, r.ALPN, r.Version = "www.example.com", "\x02h2\x08http/1.1", 0x0304
 	r.Accepted = time.Unix(1_790_000_000, 0)
 	r.HelloWait, r.Queue, r.Connect = 12345*time.Microsecond, 0, 6789*time.Microsecond
-	if n := len(r.Pack()); n > 80 {
+	if n := len(r.AppendPacked(nil)); n > 80 {
 		t.Errorf("%d bytes", n)
 	}
 }

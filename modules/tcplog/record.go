@@ -59,7 +59,7 @@ type Record struct {
 	ActConn, FEConn, BEConn, SrvConn int64
 
 	// Began is what was packed when the session began. With it, of the fields that are
-	// packed only Address counts, where Began has none.
+	// packed only Address counts, where Began has none. Write does not keep it.
 	Began Packed
 
 	End     End

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package offheap keeps bytes outside of Go's heap. A heap takes up to twice the memory
+// that is in use (GOGC=100), also for what lives long; here a byte counts once, and the
+// garbage collector does not look at it. So it is for what very many idle objects keep.
+// Each value must be freed, once, by its owner. The memory comes from the system in
+// chunks of blocks of one size; a chunk goes back with the last of its blocks. Large
+// values, and all on systems without mmap, are on the heap.
+package offheap
+
+import (
+	"encoding/binary"
+	"sync"
+)
+
+const (
+	// grain is what sizes are rounded up to.
+	grain = 16
+	// largest is the size up to which values share chunks.
+	largest = 512
+	// chunkBytes is the size of a chunk. At first most of it is not touched.
+	chunkBytes = 64 << 10
+)
+
+// Ref refers to bytes that are kept. The zero value refers to none.
+type Ref struct {
+	size  uint32
+	chunk uint32 // its number
+	block uint16
+}
+
+// Put keeps a copy of b. It is safe for concurrent use, as the rest is.
+func Put(b []byte) Ref { return common.put(b) }
+
+// Bytes returns what is kept: not to be changed, and not to be used after Free.
+func (r Ref) Bytes() []byte { return common.bytes(r) }
+
+// Free gives the memory back. It is to be called once for each Put.
+func (r Ref) Free() { common.free(r) }
+
+var common arena
+
+// arena is all chunks.
+type arena struct {
+	mu     sync.Mutex
+	chunks []*chunk                  // by number; nil: there is none
+	spare  []uint32                  // the numbers of those
+	room   [largest/grain + 1]*chunk // of each size, in grains: the first of a list of chunks that are not full
+}
+
+// chunk is memory for blocks of one size.
+type chunk struct {
+	memory     []byte
+	shared     bool // it is of the system
+	number     uint32
+	size       int    // of a block
+	used       int    // how many blocks are
+	fresh      int    // the first block that never was
+	freed      uint16 // one more than the first of a list of blocks that were; each begins with the next
+	prev, next *chunk // in the list of those that are not full
+}
+
+func (a *arena) put(b []byte) Ref {
+	if len(b) == 0 {
+		return Ref{}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := a.roomFor(len(b))
+	block := c.take()
+	if c.isFull() {
+		a.unlist(c)
+	}
+	copy(c.block(block), b)
+	return Ref{uint32(len(b)), c.number, block}
+}
+
+func (a *arena) bytes(r Ref) []byte {
+	if r.size == 0 {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.chunks[r.chunk].block(r.block)[:r.size:r.size]
+}
+
+func (a *arena) free(r Ref) {
+	if r.size == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c := a.chunks[r.chunk]
+	if c.isFull() {
+		a.list(c)
+	}
+	c.give(r.block)
+	if first := a.room[c.class()]; c.used == 0 && (!c.shared || first != c || c.next != nil) {
+		a.remove(c) // it is not the only one with room
+	}
+}
+
+// roomFor returns a chunk with a free block for n bytes.
+func (a *arena) roomFor(n int) *chunk {
+	size := (n + grain - 1) / grain * grain
+	if size <= largest && a.room[size/grain] != nil {
+		return a.room[size/grain]
+	}
+	c := &chunk{size: size, number: uint32(len(a.chunks))}
+	if size > largest {
+		c.memory = make([]byte, size)
+	} else {
+		c.memory, c.shared = allocate(chunkBytes)
+	}
+	if n := len(a.spare); n > 0 {
+		c.number, a.spare = a.spare[n-1], a.spare[:n-1]
+		a.chunks[c.number] = c
+	} else {
+		a.chunks = append(a.chunks, c)
+	}
+	a.list(c)
+	return c
+}
+
+// remove gives a chunk's memory back.
+func (a *arena) remove(c *chunk) {
+	a.unlist(c)
+	a.chunks[c.number] = nil
+	a.spare = append(a.spare, c.number)
+	if c.shared {
+		release(c.memory)
+	}
+}
+
+// class is the list that a chunk is in; 0: that of those which nothing is put into.
+func (c *chunk) class() int {
+	if c.size > largest {
+		return 0
+	}
+	return c.size / grain
+}
+
+// list notes that a chunk has room.
+func (a *arena) list(c *chunk) {
+	first := &a.room[c.class()]
+	if c.prev, c.next = nil, *first; c.next != nil {
+		c.next.prev = c
+	}
+	*first = c
+}
+
+// unlist notes that it has none.
+func (a *arena) unlist(c *chunk) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		a.room[c.class()] = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+}
+
+func (c *chunk) block(i uint16) []byte {
+	start := int(i) * c.size
+	return c.memory[start : start+c.size : start+c.size]
+}
+
+func (c *chunk) isFull() bool { return c.used == len(c.memory)/c.size }
+
+// take returns a free block: there must be one.
+func (c *chunk) take() uint16 {
+	c.used++
+	if c.freed == 0 {
+		c.fresh++
+		return uint16(c.fresh - 1)
+	}
+	block := c.freed - 1
+	c.freed = binary.NativeEndian.Uint16(c.block(block))
+	return block
+}
+
+// give takes a block back.
+func (c *chunk) give(block uint16) {
+	c.used--
+	binary.NativeEndian.PutUint16(c.block(block), c.freed)
+	c.freed = block + 1
+}
