@@ -27,6 +27,7 @@ const (
 // early is what a session has until bytes are passed both ways. What is not said to be
 // otherwise is guarded by the session's lock.
 type early struct {
+	extra   extra   // the session's, meanwhile
 	handler Handler // called without the lock, by the one that has set busy
 	client  *Socket // its descriptor is lent to the session
 	stage   stage
@@ -86,7 +87,8 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 	if !until.IsZero() {
 		e.until = int64(until.Sub(epoch))
 	}
-	p.owner, p.state, p.first = e, arriving, Proxy
+	e.extra = extra{wrong: s.extra().wrong, unrest: unrest{early: e}}
+	s.more, p.state, p.first = &e.extra, arriving, Proxy
 	p.sides[Client].fd, p.sides[Server].fd = int32(fd), -1
 	p.sides[Client].active.Store(clock())
 	p.sides[Client].put(local, isUnix(client))
@@ -152,7 +154,7 @@ func (s *Socket) keep() {
 func (s *Session) Detach() (client, server net.Conn, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, e := &s.parked, s.parked.early()
+	p, e := &s.parked, s.early()
 	if e == nil || s.extra().wrong != nil {
 		return nil, nil, false
 	}
@@ -170,7 +172,7 @@ func (s *Session) Detach() (client, server net.Conn, ok bool) {
 	}
 	p.shard().replace(p.slot, near)
 	near.back(at)
-	p.state, p.owner = over, nil
+	p.state, p.home, p.slot, s.more = over, 0, 0, nil
 	e.release()
 	return near, server, true
 }
@@ -183,7 +185,7 @@ func (e *early) release() {
 
 // happens is event while a session arrives.
 func (s *Session) happens(sh *shard, of Side, ready uint32) {
-	p, e := &s.parked, s.parked.early()
+	p, e := &s.parked, s.early()
 	switch {
 	case p.sides[of].fd < 0: // an event from before it was closed
 		return
@@ -205,19 +207,18 @@ func (s *Session) happens(sh *shard, of Side, ready uint32) {
 // until something has to be waited for, or others have waited for long enough. The caller
 // holds the lock, which is given back while the handler is called.
 func (s *Session) proceed(sh *shard, now int64) {
-	p := &s.parked
-	for round := 0; p.early() != nil; round++ {
+	for round := 0; s.early() != nil; round++ {
 		if s.extra().wrong != nil {
 			s.finish(sh)
 			return
 		}
-		if e := p.early(); round >= 2*rounds && e.stage == inspecting && e.readable { // it sends as fast as it is read
+		if e := s.early(); round >= 2*rounds && e.stage == inspecting && e.readable { // it sends as fast as it is read
 			s.again(sh, Client)
 			break
 		}
 		var news News
 		var some bool
-		switch e := p.early(); e.stage {
+		switch e := s.early(); e.stage {
 		case inspecting:
 			news, some = s.inspect(now)
 		case connecting:
@@ -232,7 +233,7 @@ func (s *Session) proceed(sh *shard, now int64) {
 			s.take(sh, step, now)
 		}
 	}
-	if p.early() != nil {
+	if s.early() != nil {
 		s.arm()
 	}
 }
@@ -240,7 +241,7 @@ func (s *Session) proceed(sh *shard, now int64) {
 // inspect returns what there is to tell of a client that is waited for. Bytes are not
 // read yet.
 func (s *Session) inspect(now int64) (News, bool) {
-	e := s.parked.early()
+	e := s.early()
 	if e.fresh {
 		e.fresh = false
 		return News{Event: Arrived}, true
@@ -272,7 +273,7 @@ func stirs(fd int) bool {
 // ask has the handler say what to do. False: the session does not arrive any more, or there
 // was nothing to tell after all.
 func (s *Session) ask(news News) (step Step, ok bool) {
-	p, e := &s.parked, s.parked.early()
+	p, e := &s.parked, s.early()
 	reads := news.Event == Received
 	if reads {
 		e.readable = false // unless an event comes meanwhile
@@ -282,7 +283,7 @@ func (s *Session) ask(news News) (step Step, ok bool) {
 	s.mu.Unlock()
 	step, told, more, crash := consult(h, news, fd, last)
 	s.mu.Lock()
-	if p.early() == nil { // it is detached, and e another's
+	if s.early() == nil { // it is detached, and e another's
 		if crash != nil {
 			go h.Ended(Result{By: Proxy, Cause: Failed, Err: crash})
 		}
@@ -326,7 +327,7 @@ func consult(h Handler, news News, fd int, last bool) (step Step, told, more boo
 
 // take does what the handler has said.
 func (s *Session) take(sh *shard, step Step, now int64) {
-	e := s.parked.early()
+	e := s.early()
 	switch {
 	case step.Do == Await && !e.reached:
 		if e.stage == connecting && e.failed != nil {

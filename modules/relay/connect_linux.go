@@ -30,7 +30,7 @@ var dialing = func(to netip.AddrPort, keep bool) (fd int, err error) {
 // connect begins to connect to a server, and sends what is to be sent first if the server is
 // there at once, as one on this system is.
 func (s *Session) connect(step Step, now int64) {
-	p, e := &s.parked, s.parked.early()
+	p, e := &s.parked, s.early()
 	e.stage, e.failed, e.server, e.heard, e.watched = connecting, nil, 0, 0, false
 	e.to = netip.AddrPortFrom(step.To.Addr().Unmap(), step.To.Port())
 	e.first, e.untilFin = step.First, step.UntilFin
@@ -64,7 +64,7 @@ func (s *Session) connect(step Step, now int64) {
 // reaches looks whether the server has been reached, by sending it what it is to be sent
 // first. It reports whether that is decided.
 func (s *Session) reaches() bool {
-	e := s.parked.early()
+	e := s.early()
 	n, err := sendFirst(int(s.parked.sides[Server].fd), e.first)
 	switch err {
 	case nil:
@@ -80,7 +80,7 @@ func (s *Session) reaches() bool {
 
 // await returns what there is to tell while the server is connected to.
 func (s *Session) await(now int64) (News, bool) {
-	e := s.parked.early()
+	e := s.early()
 	late := e.due != 0 && now >= e.due
 	if ready := e.server; !e.reached && e.failed == nil && (ready != 0 || late) {
 		e.heard, e.server = e.heard|ready, 0
@@ -114,7 +114,7 @@ func (s *Session) await(now int64) (News, bool) {
 
 // refused gives up a server that was not reached, and returns why.
 func (s *Session) refused() error {
-	e, server := s.parked.early(), &s.parked.sides[Server]
+	e, server := s.early(), &s.parked.sides[Server]
 	if server.fd >= 0 {
 		closeFD(int(server.fd))
 		server.fd = -1
@@ -127,10 +127,12 @@ func (s *Session) refused() error {
 
 // begin makes the session one that passes bytes both ways.
 func (s *Session) begin(sh *shard, o *Options, owner Owner, now int64) {
-	p, e := &s.parked, s.parked.early()
-	if p.owner = owner; owner == nil {
-		p.owner = e.handler
+	p, e := &s.parked, s.early()
+	if owner == nil {
+		owner = e.handler
 	}
+	s.more = nil // there was nothing but e
+	s.own(owner)
 	p.options, p.state = o, running
 	e.client.keep()
 	defer e.release()

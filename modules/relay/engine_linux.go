@@ -126,8 +126,8 @@ func newShard() (*shard, error) {
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	sh := &shard{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), slots: make([]watcher, 1)} // slot 0 is none
-	sh.wheel.add()                                                                          // timer 0 is none
+	sh := &shard{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), slots: make([]watcher, 1)}
+	sh.wheel.add() // slot 0 and timer 0 are none
 	sh.ended.shard = sh
 	sh.wheel.now = tick(clock())
 	sh.timer = time.AfterFunc(time.Hour, sh.expire)
@@ -201,6 +201,20 @@ func (sh *shard) replace(slot int32, w watcher) {
 	sh.slots[slot] = w
 	sh.wheel.remove(slot)
 	sh.mu.Unlock()
+}
+
+// put puts w into a slot, and lets its timer run.
+func (sh *shard) put(slot int32, w watcher) {
+	sh.mu.Lock()
+	sh.slots[slot] = w
+	sh.mu.Unlock()
+}
+
+// at returns what is in a slot.
+func (sh *shard) at(slot int32) watcher {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.slots[slot]
 }
 
 // release frees a slot and stops its timer.

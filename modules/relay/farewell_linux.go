@@ -20,7 +20,7 @@ const (
 
 // close begins to close both connections.
 func (s *Session) close(sh *shard, step Step, now int64) {
-	p, e := &s.parked, s.parked.early()
+	p, e := &s.parked, s.early()
 	if server := &p.sides[Server]; server.fd >= 0 {
 		closeFD(int(server.fd))
 		server.fd = -1
@@ -49,7 +49,7 @@ func (s *Session) close(sh *shard, step Step, now int64) {
 // leaves discards what a client has sent that is closed in order, and finishes the session
 // where that was all, or enough, or the time for it is over.
 func (s *Session) leaves(sh *shard, now int64) {
-	e, fd := s.parked.early(), int(s.parked.sides[Client].fd)
+	e, fd := s.early(), int(s.parked.sides[Client].fd)
 	for e.readable && e.count < farewellBytes {
 		var n int
 		var err error

@@ -29,7 +29,7 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	defer s.mu.Unlock()
 	defer s.crashed(sh)
 	p := &s.parked
-	if p.early() != nil {
+	if s.early() != nil {
 		s.happens(sh, of, ready)
 		return
 	}
@@ -123,7 +123,7 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 	from.active.Store(now)
 	if of == Server && !p.heard {
 		p.heard = true
-		p.owner.Answered()
+		s.owner().Answered()
 	}
 	if h == nil {
 		from.put(bulk, n == bufferSize)

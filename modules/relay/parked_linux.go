@@ -14,7 +14,6 @@ import (
 type parked struct {
 	sides   [2]side
 	options *Options
-	owner   Owner // an early: the session arrives
 	slot    int32
 	home    uint8 // the shard's id; 0: none
 	state   state
@@ -25,22 +24,42 @@ type parked struct {
 // shard returns the shard that the session is in, or nil.
 func (p *parked) shard() *shard { return shards[p.home].Load() }
 
-// early returns what a session has that arrives; nil: it does not, or not any more.
-func (p *parked) early() *early {
-	e, _ := p.owner.(*early)
-	return e
-}
-
-// Answered is never called: nothing is taken from a server before the session begins.
-func (e *early) Answered() {}
-
-// Ended is never called, either: a session that ends has its handler for an owner again.
-func (e *early) Ended(Result) {}
-
 // unrest is what a session of the engine has only at times.
 type unrest struct {
-	late *late
-	held [2]*held // what has come from a side and the other side has not taken
+	early *early // while it arrives
+	late  *late
+	held  [2]*held // what has come from a side and the other side has not taken
+	owner Owner    // nil: the handler in early, or the session is embedded in its owner: see own
+}
+
+// early returns what a session has that arrives; nil: it does not, or not any more.
+func (s *Session) early() *early { return s.extra().early }
+
+// embedding is an owner that a session is embedded in.
+type embedding interface {
+	Owner
+	watcher
+	self() *Session
+}
+
+func (s *Session) self() *Session { return s }
+
+// own notes the owner of a session that has a slot. One that the session is embedded in
+// takes the session's place in the slot, where it can be found: then it costs nothing.
+func (s *Session) own(o Owner) {
+	if outer, ok := o.(embedding); ok && outer.self() == s {
+		s.parked.shard().put(s.parked.slot, outer)
+		return
+	}
+	s.extend().owner = o
+}
+
+// owner returns what own has noted.
+func (s *Session) owner() Owner {
+	if o := s.extra().owner; o != nil {
+		return o
+	}
+	return s.parked.shard().at(s.parked.slot).(Owner)
 }
 
 // late is what a session knows beyond that when its time seems to be over, or a side
@@ -153,7 +172,7 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, now := &s.parked, clock()
-	p.options, p.owner = o, owner
+	p.options = o
 	p.state, p.first = running, Proxy
 	p.sides[Client].fd, p.sides[Server].fd = int32(from), int32(to)
 	for i, c := range [...]net.Conn{client, server} {
@@ -165,7 +184,8 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 	if s.extra().wrong != nil { // End came before
 		fromAt.leave()
 		toAt.leave()
-	} else if err := s.watch(fromAt, toAt); err != nil {
+		s.more.owner = owner
+	} else if err := s.watch(fromAt, toAt, owner); err != nil {
 		s.note(Result{By: Proxy, Cause: Failed, Err: err})
 	}
 	if s.extra().wrong != nil {
@@ -181,7 +201,7 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 
 // watch has one shard see what comes from both sides, each of which may be watched
 // already.
-func (s *Session) watch(client, server place) (err error) {
+func (s *Session) watch(client, server place, owner Owner) (err error) {
 	p := &s.parked
 	sh, slot := client.shard, client.slot
 	if slot == 0 && (server.slot != 0 || sh == nil) {
@@ -195,8 +215,11 @@ func (s *Session) watch(client, server place) (err error) {
 	} else if err == nil {
 		slot = sh.add(s)
 	}
-	if p.slot = slot; sh != nil {
+	if p.slot = slot; slot == 0 {
+		s.extend().owner = owner
+	} else {
 		p.home = sh.id
+		s.own(owner)
 	}
 	for i, at := range [...]place{client, server} {
 		of := Side(i)
@@ -289,7 +312,7 @@ func sentTo(server net.Conn) int {
 // follows does.
 func (s *Session) endParked(reason string) {
 	s.note(Result{By: Proxy, Cause: Ended, Reason: reason})
-	if e := s.parked.early(); e != nil && e.busy {
+	if e := s.early(); e != nil && e.busy {
 		return // what is busy with it sees that
 	}
 	s.finish(nil)
@@ -308,14 +331,20 @@ func (s *Session) note(r Result) {
 func (s *Session) finish(sh *shard) {
 	p := &s.parked
 	p.state = over
-	if e := p.early(); e != nil {
-		p.owner = e.handler
-		e.client.keep()
-		e.release()
-	}
 	r, wrong := Result{By: p.first, Cause: Closed}, s.extra().wrong
 	if wrong != nil {
 		r = *wrong
+	}
+	var owner Owner
+	if e := s.early(); e != nil {
+		owner = e.handler
+		e.client.keep()
+		if s.more = nil; wrong != nil {
+			s.extend().wrong = wrong
+		}
+		e.release()
+	} else {
+		owner = s.owner()
 	}
 	for _, of := range both {
 		e := &p.sides[of]
@@ -334,7 +363,7 @@ func (s *Session) finish(sh *shard) {
 		closeFD(int(e.fd))
 	}
 	r.In, r.Out, r.Answered = p.sides[Client].sent.Load(), p.sides[Server].sent.Load(), p.heard
-	end := ending{p.owner, r}
+	end := ending{owner, r}
 	home := p.shard()
 	if home == nil {
 		go end.tell()

@@ -11,7 +11,7 @@ import (
 // due is when check is to be called next; 0: never.
 func (s *Session) due() (first int64) {
 	p := &s.parked
-	if e := p.early(); e != nil {
+	if e := s.early(); e != nil {
 		return e.comes()
 	}
 	if p.state == lingering {
@@ -74,7 +74,7 @@ func (s *Session) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, now := &s.parked, clock()
-	if e := p.early(); e != nil {
+	if e := s.early(); e != nil {
 		if !e.busy {
 			s.proceed(nil, now)
 		}

@@ -19,7 +19,7 @@ func TestSizes(t *testing.T) {
 		what      string
 		got, want uintptr
 	}{
-		{"session", unsafe.Sizeof(Session{}), 96},
+		{"session", unsafe.Sizeof(Session{}), 80},
 		{"slot", unsafe.Sizeof(watcher(nil)), 16},
 		{"timer", unsafe.Sizeof(timer{}), 16},
 	} {
