@@ -32,7 +32,7 @@ func (*counted) Sync() error { return nil }
 
 // answering is a server that answers each client with one byte, and hangs up when the
 // client does. It allocates little.
-func answering(b *testing.B) unix.SockaddrInet4 {
+func answering(b testing.TB) unix.SockaddrInet4 {
 	b.Helper()
 	fd, at := listeningSocket(b)
 	go func() {
@@ -52,7 +52,7 @@ func answering(b *testing.B) unix.SockaddrInet4 {
 	return at
 }
 
-func listeningSocket(b *testing.B) (fd int, at unix.SockaddrInet4) {
+func listeningSocket(b testing.TB) (fd int, at unix.SockaddrInet4) {
 	b.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
