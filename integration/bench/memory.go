@@ -19,16 +19,18 @@ const (
 	countAfter       = "MiB of private memory with all of them"
 	countResident    = "MiB resident"
 	countAnonymous   = "MiB that are not of files"
+	countMore        = "bytes more in all"
 )
 
-// steps are between which numbers of sessions the memory of one more is measured.
+// steps are between which numbers of sessions the memory of one more is measured. Each
+// begins where the one before ends.
 var steps = []struct {
 	from, to int
 	name     string
 }{
-	{500, 1500, "bytes more at 1000"},
-	{3500, 4500, "bytes more at 4000"},
-	{7500, 8500, "bytes more at 8000"},
+	{500, 3000, "bytes more from 500 to 3000"},
+	{3000, 5500, "bytes more from 3000 to 5500"},
+	{5500, 8500, "bytes more from 5500 to 8500"},
 }
 
 // idle opens connections to a proxy that nothing else has used, and tells what each of
@@ -90,7 +92,9 @@ func (l *load) held(ctx context.Context, dial func() (net.Conn, error)) (sample,
 	return s, nil
 }
 
-// more tells what one more idle session takes where there are some already.
+// more tells what one more idle session takes where there are some already. Short
+// connections at each number have a heap grow to what it grows to with so many sessions:
+// else it is chance which of them makes it grow.
 func (l *load) more(ctx context.Context) (sample, error) {
 	s := sample{counts: map[string]float64{}}
 	if _, err := l.warm(ctx, &s); err != nil {
@@ -102,23 +106,31 @@ func (l *load) more(ctx context.Context) (sample, error) {
 		if open, err = l.openTo(ctx, open, n, func() (net.Conn, error) { return l.dialIdle(ctx) }, &s); err != nil {
 			return 0, err
 		}
+		churn := &tally{}
+		l.warmUp(ctx, churn, warmUps)
+		if s.errors += churn.errors; churn.errors > 0 {
+			s.firstErr = churn.firstErr
+		}
 		if err := rest(ctx, idleRest); err != nil {
 			return 0, err
 		}
 		held, err := l.proxy.holds()
 		return held.memory, err
 	}
+	first, err := at(steps[0].from)
+	if err != nil {
+		return s, err
+	}
+	before, last := first, steps[len(steps)-1]
 	for _, step := range steps {
-		before, err := at(step.from)
-		if err != nil {
-			return s, err
-		}
 		after, err := at(step.to)
 		if err != nil {
 			return s, err
 		}
 		s.counts[step.name] = float64(after-before) / float64(step.to-step.from)
+		before = after
 	}
+	s.counts[countMore] = float64(before-first) / float64(last.to-steps[0].from)
 	s.units = len(open)
 	return s, nil
 }

@@ -93,7 +93,7 @@ func (b *bench) tables() []table {
 	peers := []string{"haproxy", "newest", "splice", "nginx", "layer4"}
 	memory := slices.Concat(
 		countsOf(workIdle, countMemory, countDescriptors, countBefore, countAfter),
-		countsOf(workMore, steps[0].name, steps[1].name, steps[2].name),
+		countsOf(workMore, countMore, steps[0].name, steps[1].name, steps[2].name),
 		countsOf(workSilent, countMemory, countDescriptors), countsOf(workHalf, countMemory, countDescriptors),
 		countsOf(workRest, countResident, countAnonymous))
 	two := []row{
