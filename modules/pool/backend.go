@@ -352,14 +352,14 @@ func (b *backend) take(s *Server, r *Request) *Lease {
 		b.tries.first(time.Now())
 	}
 	l := r.newLease()
-	l.Server, l.state = s, s.state
+	l.Server = s // which keeps its state as long as there is a lease
 	s.state.link(l)
 	return l
 }
 
 // drop takes a lease back and gives what has become free to who waits.
 func (b *backend) drop(l *Lease) {
-	s := l.state
+	s := l.Server.state
 	s.unlink(l)
 	s.sessions.Add(-1)
 	b.busy--

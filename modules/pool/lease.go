@@ -34,8 +34,7 @@ const (
 type Lease struct {
 	Server *Server
 
-	state      *state
-	prev, next *Lease // in the state's list
+	prev, next *Lease // in the list of the server's state
 
 	// Of the backend's lock:
 	released bool
@@ -58,19 +57,19 @@ func (f HolderFunc) LeaseCut(why Cut) { f(why) }
 // Failed notes that the server could not be reached, and keeps it for another
 // attempt. It must not be called after Release.
 func (l *Lease) Failed() {
-	l.state.failed.Add(1)
+	l.Server.state.failed.Add(1)
 	l.observe(true)
 	if l.Server.Passive.Fails > 0 {
-		b := l.state.backend
+		b := l.Server.state.backend
 		b.mu.Lock()
 		defer b.unlock()
-		b.connectFailed(l.state)
+		b.connectFailed(l.Server.state)
 	}
 }
 
 // Reached notes that the server has been connected to.
 func (l *Lease) Reached() {
-	if trial := &l.state.health.ejection.trial; l.Server.Passive.Fails > 0 && trial.Load() {
+	if trial := &l.Server.state.health.ejection.trial; l.Server.Passive.Fails > 0 && trial.Load() {
 		trial.Store(false)
 	}
 	if l.Server.Observe == ObserveConnect {
@@ -88,13 +87,13 @@ func (l *Lease) Answered() {
 // observe counts what a client has met.
 func (l *Lease) observe(failed bool) {
 	s := l.Server
-	if s.Observe == ObserveNothing || !l.state.health.observed(failed, s.ErrorLimit) {
+	if s.Observe == ObserveNothing || !l.Server.state.health.observed(failed, s.ErrorLimit) {
 		return
 	}
-	b := l.state.backend
+	b := l.Server.state.backend
 	b.mu.Lock()
 	defer b.unlock()
-	b.suffer(l.state)
+	b.suffer(l.Server.state)
 }
 
 // OnCut has h told when the connection is to end at once; if that has been decided
@@ -104,7 +103,7 @@ func (l *Lease) observe(failed bool) {
 // no longer refers to it: Server is a copy without Check and Agent. OnCut must be
 // called before other goroutines use the lease.
 func (l *Lease) OnCut(h Holder) {
-	b := l.state.backend
+	b := l.Server.state.backend
 	b.mu.Lock()
 	defer b.unlock()
 	l.Server = l.Server.detached()
@@ -116,7 +115,7 @@ func (l *Lease) OnCut(h Holder) {
 
 // Cut is why the connection is to end at once, if it is.
 func (l *Lease) Cut() Cut {
-	b := l.state.backend
+	b := l.Server.state.backend
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return l.cut
@@ -125,7 +124,7 @@ func (l *Lease) Cut() Cut {
 // Release gives the server back, and what it had goes to who has waited longest.
 // Only the first call counts.
 func (l *Lease) Release(o Outcome) {
-	b := l.state.backend
+	b := l.Server.state.backend
 	b.mu.Lock()
 	if l.released {
 		b.mu.Unlock()
@@ -133,14 +132,14 @@ func (l *Lease) Release(o Outcome) {
 	}
 	l.released = true
 	if o == ConnectFailed {
-		l.state.failed.Add(1)
+		l.Server.state.failed.Add(1)
 	}
 	b.drop(l)
-	if s := l.Server; s.Observe != ObserveNothing && (o == ConnectFailed || o == BrokenEarly && s.Observe == ObserveAnswer) && l.state.health.observed(true, s.ErrorLimit) {
-		b.suffer(l.state)
+	if s := l.Server; s.Observe != ObserveNothing && (o == ConnectFailed || o == BrokenEarly && s.Observe == ObserveAnswer) && l.Server.state.health.observed(true, s.ErrorLimit) {
+		b.suffer(l.Server.state)
 	}
 	if o == ConnectFailed {
-		b.connectFailed(l.state)
+		b.connectFailed(l.Server.state)
 	}
 	b.unlock()
 }

@@ -70,7 +70,7 @@ type Server struct {
 // detached returns the server as sessions keep it: without what refers to the rest
 // of the configuration. They share it. The backend must be locked.
 func (s *Server) detached() *Server {
-	if s.session == nil {
+	if s.session == nil || s.session.state != s.state {
 		d := &Server{ServerConfig: s.ServerConfig, Index: s.Index, state: s.state}
 		d.Check, d.Agent, d.session = nil, nil, d
 		s.session = d
