@@ -130,11 +130,10 @@ func (r *response) decided() {
 
 // refuse ends the session: nothing of the response reaches the client.
 func (r *response) refuse(by *content.Rule) error {
-	r.s.refused.Store(true)
 	if by.Action == "reset" {
 		relay.Abort(r.Conn)
 	}
-	r.s.End(by.Called("response"))
+	r.s.refuse(by.Called("response"))
 	return net.ErrClosed
 }
 

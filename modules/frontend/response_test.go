@@ -18,7 +18,7 @@ func responding(t *testing.T, rules string) (r *response, server net.Conn) {
 	near, _ := net.Pipe()
 	ours, server := net.Pipe()
 	t.Cleanup(func() { near.Close(); ours.Close(); server.Close() })
-	c := &connection{f: f, client: client{Conn: near}, claim: &claim{session: new(session), conn: ours}}
+	c := &connection{f: f, client: client{Conn: near}, claim: &claim{session: &session{terms: new(terms)}, conn: ours}}
 	c.backend = app.Backends["b"]
 	return c.hold(c.claim).(*response), server
 }
@@ -51,7 +51,7 @@ func TestRefusedResponse(t *testing.T) {
 	r, server := responding(t, `{"inspect_delay": "1m", "rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "res.len", "values": ["gt", "2"]}]}]}]}]}`)
 	go func() { _, _ = server.Write([]byte("421")) }()
 	got, err := io.ReadAll(r)
-	if err == nil || len(got) > 0 || !r.s.refused.Load() {
+	if err == nil || len(got) > 0 || !r.s.refused {
 		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -5,7 +5,6 @@ package frontend
 import (
 	"encoding/binary"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,9 +23,8 @@ type session struct {
 	prev, next *session // see crowd
 
 	*terms
-	lease   pool.Lease
-	began   offheap.Ref // see begin
-	refused atomic.Bool // the server's response was
+	lease pool.Lease
+	began offheap.Ref // see begin
 }
 
 // terms are what all sessions from one frontend to one backend share. They refer
@@ -36,6 +34,7 @@ type terms struct {
 	feconn, beconn    *count
 	log               *tcplog.Log
 	options           relay.Options
+	refused           bool // the server's response was: the terms are that session's alone
 }
 
 // termsFor returns what sessions to b share.
@@ -74,6 +73,14 @@ func (s *session) record() (tcplog.Record, time.Time) {
 // LeaseCut ends the session. It has no reason: why a lease is cut is an end of its own.
 func (s *session) LeaseCut(pool.Cut) { s.End("") }
 
+// refuse ends the session because of the server's response. It is called by the session.
+func (s *session) refuse(reason string) {
+	t := *s.terms
+	t.refused = true
+	s.terms = &t
+	s.End(reason)
+}
+
 // Answered notes that the server has sent something, also where that never reaches
 // the client.
 func (s *session) Answered() { s.lease.Answered() }
@@ -93,7 +100,7 @@ func (s *session) Ended(result relay.Result) {
 	record, accepted := s.record()
 	end := relayed(result, &record)
 	switch {
-	case s.refused.Load():
+	case s.refused:
 		end.end = tcplog.ResponseRefused
 	case result.Cause == relay.Ended:
 		if cut := cutBy(s.lease.Cut()); cut != nil {

@@ -10,6 +10,7 @@ package offheap
 
 import (
 	"encoding/binary"
+	"math"
 	"sync"
 )
 
@@ -24,9 +25,9 @@ const (
 
 // Ref refers to bytes that are kept. The zero value refers to none.
 type Ref struct {
-	size  uint32
 	chunk uint32 // its number
 	block uint16
+	size  uint16 // of a large value, what fits
 }
 
 // Put keeps a copy of b. It is safe for concurrent use, as the rest is.
@@ -72,7 +73,7 @@ func (a *arena) put(b []byte) Ref {
 		a.unlist(c)
 	}
 	copy(c.block(block), b)
-	return Ref{uint32(len(b)), c.number, block}
+	return Ref{c.number, block, uint16(min(len(b), math.MaxUint16))}
 }
 
 func (a *arena) bytes(r Ref) []byte {
@@ -81,7 +82,11 @@ func (a *arena) bytes(r Ref) []byte {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.chunks[r.chunk].block(r.block)[:r.size:r.size]
+	c := a.chunks[r.chunk]
+	if c.size > largest {
+		return c.memory
+	}
+	return c.block(r.block)[:r.size:r.size]
 }
 
 func (a *arena) free(r Ref) {
@@ -102,14 +107,14 @@ func (a *arena) free(r Ref) {
 
 // roomFor returns a chunk with a free block for n bytes.
 func (a *arena) roomFor(n int) *chunk {
-	size := (n + grain - 1) / grain * grain
-	if size <= largest && a.room[size/grain] != nil {
-		return a.room[size/grain]
-	}
-	c := &chunk{size: size, number: uint32(len(a.chunks))}
-	if size > largest {
-		c.memory = make([]byte, size)
+	c := &chunk{size: n, number: uint32(len(a.chunks))}
+	if n > largest {
+		c.memory = make([]byte, n)
 	} else {
+		c.size = (n + grain - 1) / grain * grain
+		if known := a.room[c.class()]; known != nil {
+			return known
+		}
 		c.memory, c.shared = allocate(chunkBytes)
 	}
 	if n := len(a.spare); n > 0 {
