@@ -290,3 +290,14 @@ func TestDetachedSocketMissesNothing(t *testing.T) {
 		t.Errorf("%q, %v", b[:n], err)
 	}
 }
+
+// A timer may fire just when a session that arrives ends, before it has had options.
+func TestTimerAfterTheEnd(t *testing.T) {
+	g := newGuide(1, nil)
+	arrive(t, g, time.Now().Add(time.Minute))
+	g.s.End("drained")
+	g.s.check()
+	if r := <-g.result; r.Cause != Ended {
+		t.Errorf("%+v", r)
+	}
+}

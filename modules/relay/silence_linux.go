@@ -80,11 +80,11 @@ func (s *Session) check() {
 		}
 		return
 	}
-	if p.state == lingering {
+	switch {
+	case p.state == lingering:
 		s.delivered(now)
 		return
-	}
-	if s.excuse(now) {
+	case p.state != running || s.excuse(now):
 		return
 	}
 	for _, of := range both {
