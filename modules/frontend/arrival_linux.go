@@ -43,14 +43,14 @@ func (f *Frontend) Arrive(socket *relay.Socket) {
 	}
 	a := &arrival{f: f, socket: socket, accepted: accepted, session: new(session)}
 	f.conns.Add(1)
-	if !present.enter(a.session) {
-		a.session.End(errExit.Error())
-	}
+	present.enter()
 	if err := a.session.Arrive(socket, a, time.Time{}); err != nil { // no shard can watch it
 		present.end(a.session)
 		f.conns.Add(-1)
 		go f.Serve(socket, accepted)
+		return
 	}
+	present.begun(a.session, false)
 }
 
 // conn returns the connection, which is made when there is first something to look at.
@@ -260,7 +260,7 @@ func (a *arrival) goOn(way func() *ending) relay.Step {
 		return relay.Step{} // it has been ended from outside
 	}
 	c.gone = make(chan struct{})
-	present.leaveShard(a.session, c)
+	present.leaveShard(c)
 	go func() {
 		defer c.Conn.Close()
 		c.run(way)

@@ -4,14 +4,17 @@ package frontend
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 // present are the connections of the process, whatever configuration they came by.
-var present = crowd{early: make(map[*connection]struct{})}
+var present = crowd{early: make(map[*connection]struct{}), copied: make(map[*session]struct{})}
 
 func init() {
 	lifecycle.AddCrowd(lifecycle.Crowd{Left: present.left, Arrived: present.arrived.Load, Cut: present.cut})
@@ -21,8 +24,8 @@ func init() {
 type crowd struct {
 	mu       sync.Mutex
 	early    map[*connection]struct{} // that a goroutine serves
-	sessions *session                 // the first of a list; those that arrive are in it, too
-	count    int                      // of sessions
+	sessions int                      // how many there are, those that arrive too; relay has them
+	copied   map[*session]struct{}    // those that relay has not
 	all      atomic.Int64
 	arrived  atomic.Int64 // in all
 	closed   bool         // who comes is cut
@@ -50,30 +53,45 @@ func (p *crowd) leave(c *connection) {
 }
 
 // stay makes a connection a session. False means that it has been cut.
-func (p *crowd) stay(c *connection, s *session) bool {
+func (p *crowd) stay(c *connection) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return false
 	}
 	delete(p.early, c)
-	p.add(s)
+	p.sessions++
+	p.tally()
 	return true
 }
 
-// enter adds a session that arrives. False means that it is to be cut.
-func (p *crowd) enter(s *session) bool {
+// enter counts a session that will arrive.
+func (p *crowd) enter() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.arrived.Add(1)
-	p.add(s)
-	return !p.closed
+	p.sessions++
+	p.tally()
+}
+
+// begun is called for a session once relay has it, or will not have it: it is copied. Only
+// then would cut find it.
+func (p *crowd) begun(s *session, copied bool) {
+	p.mu.Lock()
+	if copied {
+		p.copied[s] = struct{}{}
+	}
+	closed := p.closed
+	p.mu.Unlock()
+	if closed {
+		s.End(errExit.Error())
+	}
 }
 
 // leaveShard makes a session that arrives a connection that a goroutine serves.
-func (p *crowd) leaveShard(s *session, c *connection) {
+func (p *crowd) leaveShard(c *connection) {
 	p.mu.Lock()
-	p.remove(s)
+	p.sessions--
 	p.early[c] = struct{}{}
 	p.tally()
 	closed := p.closed
@@ -87,36 +105,13 @@ func (p *crowd) leaveShard(s *session, c *connection) {
 func (p *crowd) end(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.remove(s)
+	delete(p.copied, s)
+	p.sessions--
 	p.tally()
 }
 
-// add puts a session into the list. The caller holds the lock, as for what follows.
-func (p *crowd) add(s *session) {
-	if s.next = p.sessions; s.next != nil {
-		s.next.prev = s
-	}
-	p.sessions = s
-	p.count++
-	p.tally()
-}
-
-// remove takes it out again.
-func (p *crowd) remove(s *session) {
-	if s.prev != nil {
-		s.prev.next = s.next
-	} else {
-		p.sessions = s.next
-	}
-	if s.next != nil {
-		s.next.prev = s.prev
-	}
-	s.prev, s.next = nil, nil
-	p.count--
-}
-
-// tally counts for left.
-func (p *crowd) tally() { p.all.Store(int64(len(p.early) + p.count)) }
+// tally counts for left. The caller holds the lock.
+func (p *crowd) tally() { p.all.Store(int64(len(p.early) + p.sessions)) }
 
 // left is how many there are. A listener asks before each connection, so it takes no
 // lock.
@@ -126,21 +121,16 @@ func (p *crowd) left() int { return int(p.all.Load()) }
 func (p *crowd) cut() {
 	p.mu.Lock()
 	p.closed = true
-	early := make([]*connection, 0, len(p.early))
-	for c := range p.early {
-		early = append(early, c)
-	}
-	sessions := make([]*session, 0, p.count)
-	for s := p.sessions; s != nil; s = s.next {
-		sessions = append(sessions, s)
-	}
+	early := slices.Collect(maps.Keys(p.early))
+	copied := slices.Collect(maps.Keys(p.copied))
 	p.mu.Unlock()
 	for _, c := range early {
 		c.kill()
 	}
-	for _, s := range sessions {
+	for _, s := range copied {
 		s.End(errExit.Error())
 	}
+	relay.EndAll(errExit.Error())
 }
 
 // kill ends a connection that is no session yet.

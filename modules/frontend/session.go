@@ -20,7 +20,6 @@ import (
 // as little as the log line needs.
 type session struct {
 	relay.Session
-	prev, next *session // see crowd
 
 	*terms
 	lease pool.Lease
@@ -119,7 +118,7 @@ func (s *session) Ended(result relay.Result) {
 // that is not waited for.
 func (c *connection) relay(k *claim) *ending {
 	s := k.session
-	if !present.stay(c, s) {
+	if !present.stay(c) {
 		<-c.gone // or soon will be
 		return &ending{end: tcplog.Killed, by: relay.Proxy, err: errExit}
 	}
@@ -127,6 +126,7 @@ func (c *connection) relay(k *claim) *ending {
 	c.over = true
 	k.give().OnCut(s)
 	run := s.Start(c.Conn, c.hold(k), c.hello.Bytes(), &s.options, s)
+	present.begun(s, run != nil)
 	c.forget()
 	if run != nil {
 		run()

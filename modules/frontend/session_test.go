@@ -48,7 +48,7 @@ func TestBrokenEarly(t *testing.T) {
 				t.Fatal(err)
 			}
 			from := &connection{terms: &terms{feconn: new(count), beconn: new(count), log: tcplog.Open(nil, zap.NewNop())}}
-			present.stay(from, s)
+			present.stay(from)
 			s.begin(from)
 			c.result.Answered = c.answered
 			s.Ended(c.result)

@@ -301,3 +301,15 @@ func TestTimerAfterTheEnd(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestEndAll(t *testing.T) {
+	g := newGuide(1, nil)
+	arrive(t, g, time.Time{})
+	_, _, _, running := start(t, "parked", Options{})
+	EndAll("drained")
+	for _, ended := range []<-chan Result{g.result, running} {
+		if r := <-ended; r.Cause != Ended || r.Reason != "drained" {
+			t.Errorf("%+v", r)
+		}
+	}
+}

@@ -203,6 +203,27 @@ func (sh *shard) replace(slot int32, w watcher) {
 	sh.mu.Unlock()
 }
 
+// EndAll ends every session of the process that the engine has, as End does.
+func EndAll(reason string) {
+	all := engine.shards.Load()
+	if all == nil {
+		return
+	}
+	var sessions []*Session
+	for _, sh := range *all {
+		sh.mu.Lock()
+		for _, w := range sh.slots {
+			if s, ok := w.(interface{ self() *Session }); ok {
+				sessions = append(sessions, s.self())
+			}
+		}
+		sh.mu.Unlock()
+	}
+	for _, s := range sessions {
+		s.End(reason)
+	}
+}
+
 // put puts w into a slot, and lets its timer run.
 func (sh *shard) put(slot int32, w watcher) {
 	sh.mu.Lock()

@@ -346,3 +346,31 @@ func TestCounters(t *testing.T) {
 		<-result
 	})
 }
+
+// outer is an owner that its session is embedded in.
+type outer struct {
+	Session
+	*owner
+}
+
+// A session that is embedded in its owner is told of, and has nothing beside.
+func TestEmbedded(t *testing.T) {
+	client, near := tcpPair(t)
+	server, far := tcpPair(t)
+	s := &outer{owner: newOwner()}
+	if s.Start(near, server, nil, new(Options), s) != nil {
+		t.Fatal("it is copied")
+	}
+	send(t, far, "hello")
+	receive(t, client, "hello")
+	s.mu.Lock()
+	if s.more != nil {
+		t.Errorf("at rest it has %+v", s.more)
+	}
+	s.mu.Unlock()
+	client.Close()
+	far.Close()
+	if r := <-s.result; !r.Answered || r.Out != 5 {
+		t.Errorf("%+v", r)
+	}
+}
