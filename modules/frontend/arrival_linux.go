@@ -271,14 +271,12 @@ func (a *arrival) goOn(way func() *ending) relay.Step {
 // end closes the connection in the way of its ending. Ended does the rest.
 func (a *arrival) end(e *ending) relay.Step {
 	a.ending = e
-	step := relay.Step{Do: relay.Close}
+	step := relay.Step{Do: relay.Close, Last: a.connection.lastWords(e)}
 	switch {
 	case e.verb == Reset:
 		step.Manner = relay.Abruptly
 	case e.verb == Drop:
 		step.Manner = relay.Silently
-	case e.verb == Reject && e.alert != 0 && a.connection.hello.SpokeTLS():
-		step.Last = alertOf(e.alert)
 	}
 	return step
 }

@@ -5,9 +5,7 @@ package frontend
 import (
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -87,16 +85,14 @@ func (c *connection) end(e *ending) {
 	defer present.leave(c)
 	defer c.f.conns.Add(-1)
 	server := c.claim.drop()
-	c.tell(e)
+	last := c.lastWords(e)
 	c.forget()
 	c.leaveBackend()
 	c.record.FEConn = c.f.conns.Load()
 	if c.wasKilled() && e.end != tcplog.Failed {
 		e = &ending{end: c.stage, by: relay.Proxy, err: errExit, told: true}
 	}
-	if !e.told && e.verb != Reset && e.verb != Drop && c.whyGone() == nil {
-		c.closeInOrder()
-	}
+	c.part(e, last)
 	e.conclude(&c.record, server, c.accepted, c.f.log)
 }
 
@@ -118,16 +114,25 @@ func (f *Frontend) logPanic(value any, stack []byte) {
 	f.Logger.Error("panic", zap.Any("value", value), zap.ByteString("stack", stack))
 }
 
-// tell does with the client what is to be done at the end.
-func (c *connection) tell(e *ending) {
+// lastWords returns what is said to the client before its connection is closed: a fatal TLS
+// alert, where Reject has one and the client spoke TLS.
+func (c *connection) lastWords(e *ending) []byte {
+	if e.verb != Reject || e.alert == 0 || c.hello == nil || !c.hello.SpokeTLS() {
+		return nil
+	}
+	return []byte{21, 3, 1, 0, 2, 2, e.alert} // the version is that of crypto/tls before one is agreed on
+}
+
+// part does with the client what is to be done at the end.
+func (c *connection) part(e *ending, last []byte) {
 	switch {
 	case e.told:
 	case e.verb == Reset: // once it is closed
 		relay.Abort(c.Conn)
 	case e.verb == Drop:
 		relay.Silence(c.Conn)
-	case e.verb == Reject && e.alert != 0:
-		c.alert(e.alert)
+	case c.whyGone() == nil:
+		relay.Farewell(c.Conn, last)
 	}
 }
 
@@ -146,52 +151,4 @@ var alerts = [reasons]byte{
 	NoServer:  alertInternalError,
 	Malformed: alertDecodeError,
 	TooLarge:  alertDecodeError,
-}
-
-// farewell bounds how long, and how much, a client is listened to after an
-// alert: what it is still sending would otherwise be answered with a reset,
-// which can overtake the alert.
-const (
-	farewell      = 250 * time.Millisecond
-	farewellBytes = 256 << 10
-)
-
-// alertOf returns a fatal TLS alert. The version is the one that crypto/tls uses before one
-// is agreed on.
-func alertOf(description byte) []byte { return []byte{21, 3, 1, 0, 2, 2, description} }
-
-// alert sends a fatal TLS alert, if the client spoke TLS, and sees that it gets
-// there.
-func (c *connection) alert(description byte) {
-	if c.hello == nil || !c.hello.SpokeTLS() {
-		return
-	}
-	_ = c.SetDeadline(time.Now().Add(farewell))
-	if _, err := c.Write(alertOf(description)); err != nil {
-		return
-	}
-	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok && w.CloseWrite() == nil {
-		_, _ = io.CopyN(io.Discard, c.Conn, farewellBytes)
-	}
-}
-
-// discarded are buffers for bytes that nothing looks at.
-var discarded = sync.Pool{New: func() any { return new([16 << 10]byte) }}
-
-// closeInOrder shuts down the sending side and discards what the client has sent until now: a socket that is closed
-// with unread bytes resets the connection. It does not wait, as HAProxy does not.
-func (c *connection) closeInOrder() {
-	w, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || w.CloseWrite() != nil {
-		return
-	}
-	p := discarded.Get().(*[16 << 10]byte)
-	defer discarded.Put(p)
-	for total := 0; total < farewellBytes; {
-		n, err := readNow(c.Conn, p[:])
-		if err != nil {
-			return
-		}
-		total += n
-	}
 }

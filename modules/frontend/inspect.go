@@ -141,7 +141,7 @@ func (c *connection) readOnce(rules *content.Config) *ending {
 	}
 	for !c.full() {
 		room := c.room()
-		n, err := readNow(c.Conn, room)
+		n, err := relay.ReadNow(c.Conn, room)
 		c.received(n)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded): // there is nothing

@@ -4,18 +4,8 @@ package relay
 
 import (
 	"net"
-	"time"
 
 	"golang.org/x/sys/unix"
-)
-
-const (
-	// farewell is how long, at most, a client is listened to after the last that was
-	// written to it: what it is still sending would otherwise be answered by a reset,
-	// which can overtake that.
-	farewell = 250 * time.Millisecond
-	// farewellBytes is how much of it is discarded at most.
-	farewellBytes = 256 << 10
 )
 
 // close begins to close both connections.

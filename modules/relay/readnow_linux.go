@@ -1,39 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build unix
-
-package frontend
+package relay
 
 import (
-	"errors"
 	"io"
 	"net"
 	"os"
-	"syscall"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"golang.org/x/sys/unix"
 )
 
-// readNow reads what c has received already. Where that is nothing, the error is
+// ReadNow reads what c has received already. Where that is nothing, the error is
 // os.ErrDeadlineExceeded: a deadline in the past has package net not look at all.
-func readNow(c net.Conn, p []byte) (n int, err error) {
-	raw, ok := relay.Raw(c)
+func ReadNow(c net.Conn, p []byte) (n int, err error) {
+	raw, ok := Raw(c)
 	if !ok {
 		return readSoon(c, p)
 	}
 	var failed error
 	err = raw.Read(func(fd uintptr) bool {
-		for {
-			n, failed = syscall.Read(int(fd), p)
-			if !errors.Is(failed, syscall.EINTR) {
-				return true
-			}
-		}
+		n, failed = read(int(fd), p)
+		return true
 	})
 	switch {
 	case err != nil:
 		return 0, err
-	case errors.Is(failed, syscall.EAGAIN):
+	case failed == unix.EAGAIN: //nolint:errorlint // an Errno
 		return 0, os.ErrDeadlineExceeded
 	case failed != nil:
 		return 0, os.NewSyscallError("read", failed)
