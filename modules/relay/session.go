@@ -11,7 +11,7 @@ import (
 type Session struct {
 	mu     sync.Mutex
 	parked parked // the engine's
-	more   *extra // nil: there is nothing of that
+	more   *extra // nil: it has none of that
 }
 
 // extra is what a session has only at times. At rest it is two descriptors and as little
