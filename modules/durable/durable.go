@@ -47,7 +47,8 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 	if err != nil {
 		return nil, err
 	}
-	l, err := attachAll(ctx, as, socketOptions{ListenConfig: cfg, mode: mode, shared: strings.HasSuffix(network, sharedSuffix)}, portTries)
+	o := socketOptions{ListenConfig: cfg, mode: mode, backlog: backlogOf(ctx), shared: strings.HasSuffix(network, sharedSuffix)}
+	l, err := attachAll(ctx, as, o, portTries)
 	if err != nil {
 		if c, ok := ctx.(caddy.Context); ok && errors.Is(err, errNotShared) {
 			if named := Check(c); named != nil { // who the users are

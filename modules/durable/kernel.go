@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -39,6 +40,7 @@ func openKernel(ctx context.Context, a *address, o socketOptions) (kernel, error
 type deadliner interface {
 	net.Listener
 	SetDeadline(time.Time) error
+	SyscallConn() (syscall.RawConn, error)
 }
 
 // past is a deadline that is over.
@@ -50,10 +52,21 @@ type netKernel struct {
 	borrowed bool // somebody else has it, too, and those who wait there
 }
 
-func (netKernel) configure(socketOptions) error { return nil }
-func (netKernel) listen() error                 { return nil }
-func (netKernel) refuse()                       {}
-func (netKernel) stepAside()                    {}
+func (netKernel) listen() error { return nil }
+func (netKernel) refuse()       {}
+func (netKernel) stepAside()    {}
+
+func (k netKernel) configure(o socketOptions) (err error) {
+	if k.borrowed {
+		return nil
+	}
+	raw, err := k.SyscallConn()
+	if err != nil {
+		return err
+	}
+	called := raw.Control(func(fd uintptr) { err = setBacklog(int(fd), o.backlog) })
+	return errors.Join(called, err)
+}
 
 func (k netKernel) wake()   { _ = k.SetDeadline(past) }
 func (k netKernel) unwake() { _ = k.SetDeadline(time.Time{}) }
@@ -133,14 +146,15 @@ func (k *unixKernel) listen() error {
 func (k *unixKernel) configure(o socketOptions) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	err := k.netKernel.configure(o)
 	if o.mode == k.mode || k.abstract() {
-		return nil
+		return err
 	}
 	k.mode = o.mode
 	if k.own == nil {
-		return nil
+		return err
 	}
-	return os.Chmod(k.path, k.mode)
+	return errors.Join(err, os.Chmod(k.path, k.mode))
 }
 
 // refuse takes the path away, unless somebody has put a socket of his there.

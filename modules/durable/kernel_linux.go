@@ -30,7 +30,7 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 	k, err := bindTCP(a, o, nil)
 	switch {
 	case err == nil:
-		err = k.backlog()
+		err = k.start()
 	case !errors.Is(err, unix.EADDRINUSE):
 	case overlapped(a):
 		k, err = beside(a, func() (*tcpKernel, error) {
@@ -52,7 +52,7 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 				return nil, err
 			}
 			k.unnoticed.Store(true)
-			return k, k.backlog()
+			return k, k.start()
 		})
 	}
 	if err != nil {
@@ -76,7 +76,7 @@ func bindTCP(a address, o socketOptions, prepare func(fd int) error) (*tcpKernel
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	k := &tcpKernel{file: os.NewFile(uintptr(fd), "listener")}
+	k := &tcpKernel{file: os.NewFile(uintptr(fd), "listener"), backlog: o.backlog}
 	if err := k.bind(a, o, prepare); err != nil {
 		_ = k.file.Close()
 		return nil, err
@@ -141,10 +141,9 @@ func sockaddr(at netip.AddrPort) (unix.Sockaddr, error) {
 	return to, nil
 }
 
-// backlog makes a bound socket listen. The kernel cuts the length of the queue to
-// net.core.somaxconn.
-func (k *tcpKernel) backlog() error {
-	return k.do(func(fd int) error { return os.NewSyscallError("listen", unix.Listen(fd, math.MaxInt32)) })
+// start makes a bound socket listen, or changes the backlog of one that listens.
+func (k *tcpKernel) start() error {
+	return k.do(func(fd int) error { return setBacklog(fd, k.backlog) })
 }
 
 // isPlain reports whether this process has a listener of Caddy's own on an address.
@@ -183,6 +182,7 @@ type tcpKernel struct {
 
 	mu       sync.Mutex
 	deferred bool // it is bound and does not listen yet
+	backlog  int
 }
 
 // newTCPKernel makes one of a descriptor, which it takes over.
@@ -244,7 +244,14 @@ func (k *tcpKernel) do(f func(fd int) error) (err error) {
 }
 
 func (k *tcpKernel) configure(o socketOptions) error {
-	return k.do(func(fd int) error { return inherit(fd, keepAliveOf(o.ListenConfig)) })
+	err := k.do(func(fd int) error { return inherit(fd, keepAliveOf(o.ListenConfig)) })
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.backlog = o.backlog
+	if k.deferred || k.borrowed {
+		return err
+	}
+	return errors.Join(err, k.start())
 }
 
 // listen lets clients in, if they are not yet.
@@ -253,7 +260,7 @@ func (k *tcpKernel) listen() error {
 	defer k.mu.Unlock()
 	switch a := (address{at: k.addr.AddrPort()}); {
 	case k.deferred:
-		_, err := beside(a, func() (*tcpKernel, error) { return k, k.backlog() })
+		_, err := beside(a, func() (*tcpKernel, error) { return k, k.start() })
 		k.deferred = err != nil
 		return err
 	case k.unnoticed.CompareAndSwap(true, false):

@@ -24,9 +24,10 @@ const restTime = 5 * time.Second
 // socketOptions are what a user wants of the kernel socket.
 type socketOptions struct {
 	net.ListenConfig
-	mode   fs.FileMode   // of a Unix socket
-	shared bool          // with others of the configuration
-	wake   chan struct{} // of the listener; nil: one of its own
+	mode    fs.FileMode   // of a Unix socket
+	backlog int           // 0: the system's limit
+	shared  bool          // with others of the configuration
+	wake    chan struct{} // of the listener; nil: one of its own
 }
 
 var errNotShared = errors.New("durable: the configuration has this address twice: expected two addresses, or durable+shared/ in both places")
@@ -207,24 +208,37 @@ func (s *socket) prune() {
 // pass gives connections to the users of the configuration that has been here for
 // longest. The caller holds socketsMu.
 func (s *socket) pass() {
-	passed := false
-	for i, l := range s.users {
-		if l.has || l.config != s.users[0].config {
-			continue
+	var next []*listener
+	for _, l := range s.users {
+		if !l.has && l.config == s.users[0].config {
+			next = append(next, l)
 		}
-		if i == 0 {
-			if err := s.kernel.configure(l.options); err != nil {
-				logger().Error("options of a listening socket", zap.Stringer("address", s.key), zap.Error(err))
-			}
-		}
-		s.mu.Lock()
+	}
+	if len(next) == 0 {
+		return
+	}
+	if err := s.kernel.configure(s.options()); err != nil {
+		logger().Error("options of a listening socket", zap.Stringer("address", s.key), zap.Error(err))
+	}
+	s.mu.Lock()
+	for _, l := range next {
 		l.has = true
-		s.mu.Unlock()
-		passed = true
 	}
-	if passed {
-		s.turn()
+	s.mu.Unlock()
+	s.turn()
+}
+
+// options are what the configuration that gets the connections wants of the kernel socket:
+// where it has several users the first one's, and the largest backlog. The caller holds
+// socketsMu.
+func (s *socket) options() socketOptions {
+	o := s.users[0].options
+	for _, l := range s.users[1:] {
+		if l.config == s.users[0].config {
+			o.backlog = larger(o.backlog, l.options.backlog)
+		}
 	}
+	return o
 }
 
 // detach takes one user away. With the last one the kernel socket is closed when

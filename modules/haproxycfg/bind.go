@@ -3,6 +3,7 @@
 package haproxycfg
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,6 +25,8 @@ type bind struct {
 	mode   string // of a Unix socket
 	name   string // for the fetch so_name
 	id     int    // for so_id; 0: counted
+
+	backlog int // 0: the section's
 }
 
 // bindOption is a word after the addresses of a bind line.
@@ -58,11 +61,13 @@ func newBindOptions() map[string]bindOption {
 		"uid":                  {values: 1, grade: refused, note: ofOwner},
 		"gid":                  {values: 1, grade: refused, note: ofOwner},
 
+		"backlog": {values: 1, grade: differs, check: backlogLength, do: func(b *bind, v string) { b.backlog = integer(v) }, note: ofBacklog},
+
 		"maxconn": {values: 1, grade: pending, check: whole, note: "as many connections are accepted as the limit of open files allows"},
 	}
 	o["id"] = bindOption{values: 1, grade: harmless, check: positiveID, do: func(b *bind, v string) { b.id, _ = strconv.Atoi(v) }, note: bindFound}
 	o["name"] = bindOption{values: 1, grade: harmless, do: func(b *bind, v string) { b.name = v }, note: bindFound}
-	for _, name := range []string{"backlog", "nice", "mss"} {
+	for _, name := range []string{"nice", "mss"} {
 		o[name] = bindOption{values: 1, grade: harmless, check: whole, note: "it names or tunes the socket"}
 	}
 	o["tcp-ut"] = bindOption{values: 1, grade: harmless, check: timeInMs, note: "it names or tunes the socket"}
@@ -111,6 +116,8 @@ func positiveID(v string) error {
 	return nil
 }
 
+func backlogLength(v string) error { return number(0, 1<<31-1)([]string{v}) }
+
 func timeInMs(v string) error {
 	_, err := haproxyfile.ParseTime(v, time.Millisecond)
 	return err
@@ -155,6 +162,23 @@ func addBind(t *translation, p *proxy, s statement) {
 		return
 	}
 	p.binds = append(p.binds, made...)
+}
+
+// backlogOf returns the backlog of a bind; 0: the system's limit.
+func (p *proxy) backlogOf(b *bind) int {
+	if b.Family == haproxyfile.FD { // whoever opened it has set it, to HAProxy as well
+		return 0
+	}
+	return cmp.Or(b.backlog, p.backlog)
+}
+
+// warnBacklog reports a backlog that Caddy's http servers cannot have.
+func (t *translation) warnBacklog(p *proxy) {
+	for i := range p.binds {
+		if b := &p.binds[i]; p.isHTTP() && !p.disabled && p.backlogOf(b) > 0 {
+			t.notice(b.Pos, harmless, "Caddy's http servers have the system's limit (net.core.somaxconn)", "backlog")
+		}
+	}
 }
 
 // checkBindID holds that the ids of a frontend's binds differ.

@@ -42,3 +42,32 @@ func TestBindOfAdminEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// A bind's backlog is its own, or that of its section, which may have it from defaults. A
+// descriptor keeps that of the program which opened it.
+func TestBacklog(t *testing.T) {
+	const sections = "defaults\n\tbacklog 10\n" + timeoutLines + "frontend a\n\tbind 192.0.2.1:1,192.0.2.1:2-3 backlog 5\n\tbind 192.0.2.1:4\n\tbind fd@3 backlog 5\n\tbacklog 20\n\tdefault_backend x\n" +
+		"frontend b\n\tbind 192.0.2.1:5\n\tbind /run/x.sock backlog 0\n\tdefault_backend x\nlisten c\n\tbacklog 0\n\tbind 192.0.2.1:6\n\tserver s1 192.0.2.2:443\nbackend x\n\tserver s1 192.0.2.2:443\n"
+	got := apps(t, sections)
+	for frontend, want := range map[string]string{
+		"a": `[{"address": "192.0.2.1:1", "backlog": 5}, {"address": "192.0.2.1:2-3", "backlog": 5}, {"address": "192.0.2.1:4", "backlog": 20}, {"address": "fd/3"}]`,
+		"b": `[{"address": "192.0.2.1:5", "backlog": 10}, {"address": "unix//run/x.sock", "backlog": 10}]`,
+		"c": `[{"address": "192.0.2.1:6"}]`,
+	} {
+		equal(t, frontend, at(t, got, "passthrough", "frontends", frontend, "bind"), want)
+	}
+}
+
+// Caddy's http servers have none, which is said where a section of mode http asks for it.
+func TestBacklogInModeHTTP(t *testing.T) {
+	r := translated(t, "defaults\n\tbacklog 10\n\tmode http\n"+timeoutLines+"frontend f\n\tbind 192.0.2.1:80\n\tbind 192.0.2.1:81 backlog 5\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2:80\n")
+	var said []string
+	for _, p := range r.Problems {
+		if strings.Contains(p.Message, "backlog") {
+			said = append(said, p.String())
+		}
+	}
+	if len(said) != 1 || !strings.Contains(said[0], ":8: ignored, and nothing about the traffic changes: 'backlog': Caddy's http servers have the system's limit (net.core.somaxconn) (also line 9)") {
+		t.Errorf("warnings: %q, failed: %t", said, r.Failed)
+	}
+}

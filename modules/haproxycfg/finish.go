@@ -57,6 +57,7 @@ func (t *translation) finishFrontend(p *proxy) {
 			t.checkAdmin(&p.binds[i])
 		}
 	}
+	t.warnBacklog(p)
 	for _, u := range p.uses {
 		if !u.dynamic {
 			t.checkTarget(p, u.reference, "use_backend")

@@ -9,6 +9,7 @@ import (
 
 const (
 	notYet      = "it is not available yet"
+	ofBacklog   = "without one, or with 0, it is the system's limit (net.core.somaxconn), whatever maxconn is; of several binds at one address the largest counts; ignored in mode http"
 	ofKeepalive = "keepalive is on for clients, and for servers whose timeout is longer than five minutes"
 	ofCapture   = "nothing is captured: the log line has the server name and the protocols of the hello anyway"
 )
@@ -26,7 +27,7 @@ var basics = []keyword{
 	{name: "bind-process", in: inProxies, grade: harmless, args: something, note: "HAProxy removed it in 2.5; one process uses all cores"},
 	{name: "bind", in: inFrontend, grade: differs, args: something, do: addBind, note: "two frontends that bind one address share its connections, as in HAProxy, but by chance and not by the kernel's hash"},
 	{name: "maxconn", in: inFrontends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.maxconn = integer(s.args[0]) }, note: "as many connections are accepted as the limit of open files allows"},
-	{name: "backlog", in: inFrontends, grade: harmless, args: number(0, 1<<31-1), note: "the system's limit (net.core.somaxconn) is used"},
+	{name: "backlog", in: inFrontends, grade: differs, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.backlog = integer(s.args[0]) }, note: ofBacklog},
 	{name: "rate-limit sessions", in: inFrontends, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
 	{name: "fullconn", in: inBackends, grade: supported, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.fullconn = integer(s.args[0]) }},
 	{name: "filter|filter-sequence", in: inSections, grade: refused, note: "filters (compression, bandwidth limits, SPOE) are not available"},

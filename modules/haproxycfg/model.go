@@ -152,6 +152,7 @@ type settings struct {
 	abortOnFin bool // option abortonclose
 	persist    bool // option persist
 	maxconn    int
+	backlog    int // 0: not given
 	fullconn   int
 	timeouts   timeouts
 	template   server // default-server

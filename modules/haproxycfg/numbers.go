@@ -50,7 +50,7 @@ func (t *translation) emitBinds(p *proxy) (binds []*l4passthrough.Bind, at []hap
 				for piece.last < part.last && (id == 0 || ids[i][piece.last+1-b.Port] == id+piece.last+1-first) {
 					piece.last++
 				}
-				binds, at = append(binds, t.emitBind(b, piece, id)), append(at, b.Pos)
+				binds, at = append(binds, t.emitBind(p, b, piece, id)), append(at, b.Pos)
 				first = piece.last + 1
 			}
 		}
@@ -59,10 +59,10 @@ func (t *translation) emitBinds(p *proxy) (binds []*l4passthrough.Bind, at []hap
 }
 
 // emitBind is a part of a bind, whose first port has a number if that is not 0.
-func (t *translation) emitBind(b *bind, p part, id int) *l4passthrough.Bind {
-	made := &l4passthrough.Bind{Address: p.String(), ID: id}
-	if p.network == "durable" { // as it is without a network
-		made.Address = p.address()
+func (t *translation) emitBind(p *proxy, b *bind, of part, id int) *l4passthrough.Bind {
+	made := &l4passthrough.Bind{Address: of.String(), ID: id, Backlog: p.backlogOf(b)}
+	if of.network == "durable" { // as it is without a network
+		made.Address = of.address()
 	}
 	if t.numbersAsked {
 		made.Name = b.name

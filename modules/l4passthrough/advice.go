@@ -28,7 +28,7 @@ func listeningAdvice() options.Advice {
 // bindAdvice answers words that are no options of a bind.
 func bindAdvice() options.Advice {
 	return make(options.Advice).
-		Add("it is not available yet", "accept_proxy", "proxy_protocol", "backlog", "maxconn").
+		Add("it is not available yet", "accept_proxy", "proxy_protocol", "maxconn").
 		Add("TLS is passed through as it is, and servers hold the certificates", "tls", "ssl", "crt", "alpn").
 		Add("the network says so: durable4/:443 or durable6/:443", "v4v6", "v6only").
 		Add("the owner of a socket is not set: expected mode alone, and a directory that only some can enter", "user", "group", "uid", "gid")

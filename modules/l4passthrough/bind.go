@@ -53,6 +53,11 @@ type Bind struct {
 	// KeepaliveCount is how many probes go unanswered before the connection is ended. Default: 9.
 	KeepaliveCount int `json:"keepalive_count,omitempty"`
 
+	// Backlog is how many connections wait to be accepted; the kernel answers no more. Default,
+	// and at most: the system's limit, on Linux net.core.somaxconn. The address must be
+	// durable, and no descriptor. It is HAProxy's backlog.
+	Backlog int `json:"backlog,omitempty"`
+
 	listen string // the address with its network and mode
 	parsed caddy.NetworkAddress
 }
@@ -82,7 +87,19 @@ func (b *Bind) provision() (err error) {
 	case b.KeepaliveCount < 0 || b.KeepaliveCount > maxProbes:
 		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", b.KeepaliveCount, maxProbes)
 	}
-	return errors.Join(balancer.CheckTimeout("keepalive_idle", b.KeepaliveIdle), options.CheckDuration("keepalive_interval", b.KeepaliveInterval))
+	return errors.Join(b.checkBacklog(), balancer.CheckTimeout("keepalive_idle", b.KeepaliveIdle), options.CheckDuration("keepalive_interval", b.KeepaliveInterval))
+}
+
+func (b *Bind) checkBacklog() error {
+	switch {
+	case b.Backlog < 0:
+		return fmt.Errorf("backlog %d: expected a whole number from 1", b.Backlog)
+	case b.Backlog > 0 && !b.isDurable():
+		return fmt.Errorf("backlog %d: it is for durable addresses: expected none with address %q, or durable/ in place of its network", b.Backlog, b.Address)
+	case b.Backlog > 0 && strings.HasPrefix(b.parsed.Host, "fd/"):
+		return fmt.Errorf("backlog %d: a descriptor has that of the program which opened it: expected none with address %q, or Backlog= of systemd's socket", b.Backlog, b.Address)
+	}
+	return nil
 }
 
 // resolve returns the address with its network and mode.
@@ -118,7 +135,7 @@ func (b *Bind) resolve(address string) (string, error) {
 
 // open opens the listeners of the address, one for each port.
 func (b *Bind) open(ctx caddy.Context) (opened []net.Listener, err error) {
-	all, err := b.parsed.ListenAll(ctx, b.config())
+	all, err := b.parsed.ListenAll(durable.WithBacklog(ctx, b.Backlog), b.config())
 	if err != nil {
 		return nil, err
 	}
@@ -205,5 +222,6 @@ func (b *Bind) options() options.Table {
 		"keepalive_idle":     balancer.TimeoutOption(&b.KeepaliveIdle),
 		"keepalive_interval": options.Duration(&b.KeepaliveInterval),
 		"keepalive_count":    options.Int(&b.KeepaliveCount, 1, maxProbes),
+		"backlog":            options.Int(&b.Backlog, 1, math.MaxInt32),
 	}.With(bindAdvice())
 }

@@ -50,6 +50,9 @@ func TestAddressesOfBind(t *testing.T) {
 		`{"address": "unix//run/x.sock", "mode": "0444"}`:            `mode "0444": expected an octal number, such as 0222, in which the owner may write`,
 		`{"address": "unix//run/x.sock|0222", "mode": "0660"}`:       `mode "0660": the address has one already`,
 		`{"address": ":443", "id": -1}`:                              "! id -1: expected a whole number from 1",
+		`{"address": ":443", "backlog": -1}`:                         "! backlog -1: expected a whole number from 1",
+		`{"address": "unix//run/x.sock", "backlog": 9}`:              "durable/unix//run/x.sock",
+		`{"address": "tcp/:443", "backlog": 9}`:                      `! backlog 9: it is for durable addresses: expected none with address "tcp/:443"`,
 		`{"address": ":443", "keepalive_count": 128}`:                "! keepalive_count 128: expected a whole number from 1 to 127",
 		`{"address": ":443", "keepalive_idle": 5}`:                   "keepalive_idle 5ns: expected at least 1ms",
 		`{"address": ":443", "keepalive_interval": -1}`:              "keepalive_interval -1ns: expected a duration greater than zero",
@@ -95,13 +98,13 @@ func parseListening(block string) (*Frontend, error) {
 }
 
 func TestBindInCaddyfile(t *testing.T) {
-	f, err := parseListening("bind :443 [::1]:8443 {\n name web\n keepalive_idle off\n}\nbind 127.0.0.1:{env.PORT} {\n id 3\n}\nbind unix//run/x.sock {\n mode 0660\n keepalive_idle 1m\n keepalive_interval 2s\n keepalive_count 3\n}\ndefault_backend b\nid 7")
+	f, err := parseListening("bind :443 [::1]:8443 {\n name web\n keepalive_idle off\n}\nbind 127.0.0.1:{env.PORT} {\n id 3\n backlog 4096\n}\nbind unix//run/x.sock {\n mode 0660\n keepalive_idle 1m\n keepalive_interval 2s\n keepalive_count 3\n}\ndefault_backend b\nid 7")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"bind":[{"address":":443","name":"web","keepalive_idle":-1},{"address":"[::1]:8443","name":"web","keepalive_idle":-1},{"address":"127.0.0.1:{env.PORT}","id":3},` +
+	const want = `{"bind":[{"address":":443","name":"web","keepalive_idle":-1},{"address":"[::1]:8443","name":"web","keepalive_idle":-1},{"address":"127.0.0.1:{env.PORT}","id":3,"backlog":4096},` +
 		`{"address":"unix//run/x.sock","mode":"0660","keepalive_idle":60000000000,"keepalive_interval":2000000000,"keepalive_count":3}],` +
-		`"default_backend":"b","id":7,"origin":"Testfile:1 bind=2,2,6,9 default_backend=15"}`
+		`"default_backend":"b","id":7,"origin":"Testfile:1 bind=2,2,6,10 default_backend=16"}`
 	if diff := cmp.Diff(want, string(caddyconfig.JSON(f, nil))); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -118,7 +121,9 @@ func TestMistakesOfListeningFrontends(t *testing.T) {
 		"bind :1 {\n nme x\n}" + rest:             `unknown option "nme"; did you mean "name"?`,
 		"bind :1 {\n mode 0660\n}" + rest:         `bind: address ":1": mode "0660": expected it with the path of a Unix socket alone, at Testfile:2`,
 		"bind :1 :2 {\n id 1\n}" + rest:           `bind: id 1: expected one address with it, at Testfile:2`,
-		"bind :1 {\n backlog 10\n}" + rest:        `"backlog" is not an option here: it is not available yet, at Testfile:3`,
+		"bind :1 {\n backlog 0\n}" + rest:         `backlog: "0": expected a whole number from 1 to 2147483647, at Testfile:3`,
+		"bind tcp/:1 {\n backlog 9\n}" + rest:     `bind: backlog 9: it is for durable addresses: expected none with address "tcp/:1", or durable/ in place of its network, at Testfile:2`,
+		"bind fd/3 {\n backlog 9\n}" + rest:       `bind: backlog 9: a descriptor has that of the program which opened it: expected none with address "fd/3", or Backlog= of systemd's socket, at Testfile:2`,
 		"bind :1 {\n ssl\n}" + rest:               `"ssl" is not an option here: TLS is passed through as it is, and servers hold the certificates, at Testfile:3`,
 		"bind :1 {\n keepalive_count 0\n}" + rest: `keepalive_count: "0": expected a whole number from 1 to 127, at Testfile:3`,
 		"name x" + rest:                           `"name" is not an option here: the name stands behind the word frontend, at Testfile:2`,

@@ -173,6 +173,7 @@ func (f *Frontend) isClosed() bool {
 //			keepalive_idle <duration>|off
 //			keepalive_interval <duration>
 //			keepalive_count <number>
+//			backlog <number>
 //		}
 //		<option of the handler passthrough> …
 //	}
