@@ -72,6 +72,7 @@ func toLayer4(apps map[string]object) {
 	for name, f := range frontends {
 		handler := maps.Clone(f.(object))
 		handler["handler"], handler["name"] = "passthrough", name
+		found := false // a fetch finds something of a bind: an address without a name then has none of another
 		var listen, listeners []any
 		for _, b := range handler["bind"].([]any) {
 			bind := b.(object)
@@ -85,18 +86,16 @@ func toLayer4(apps map[string]object) {
 				address += "|" + mode
 			}
 			listen = append(listen, address)
-			if bind["name"] != nil || bind["id"] != nil {
-				listener := object{"address": bare}
-				for _, key := range []string{"name", "id"} {
-					if bind[key] != nil {
-						listener[key] = bind[key]
-					}
+			listener := object{"address": bare}
+			for _, key := range []string{"name", "id"} {
+				if bind[key] != nil {
+					listener[key], found = bind[key], true
 				}
-				listeners = append(listeners, listener)
 			}
+			listeners = append(listeners, listener)
 		}
 		delete(handler, "bind")
-		if listeners != nil {
+		if found {
 			handler["listeners"] = listeners
 		}
 		servers[name] = object{"listen": listen, "routes": []any{object{"handle": []any{handler}}}}
@@ -152,13 +151,15 @@ func TestForms(t *testing.T) {
 			"bind": [{"address": "127.0.0.1:443", "name": "x", "id": 7}, {"address": "durable4+shared/:8000-8010"}, {"address": "unix//run/s", "mode": "0222"}], "default_backend": "b"}}}}}`
 		layer4 = `{"admin": {"listen": "localhost:2019"}, "apps": {"passthrough": {"backends": {"b": {}}}, "layer4": {"servers": {"tls": {
 			"listen": ["durable/127.0.0.1:443", "durable4+shared/:8000-8010", "durable/unix//run/s|0222"],
-			"routes": [{"handle": [{"handler": "passthrough", "name": "tls", "default_backend": "b", "listeners": [{"address": "127.0.0.1:443", "name": "x", "id": 7}]}]}]}}}}}`
-		again = `{"admin": {"listen": "localhost:2019"}, "apps": {"passthrough": {"backends": {"b": {}}, "frontends": {"tls": {
+			"routes": [{"handle": [{"handler": "passthrough", "name": "tls", "default_backend": "b", "listeners": [{"address": "127.0.0.1:443", "name": "x", "id": 7}, {"address": ":8000-8010"}, {"address": "unix//run/s"}]}]}]}}}}}`
+		unnamed = `{"apps": {"passthrough": {"frontends": {"tls": {"bind": [{"address": ":443"}]}}}}}`
+		bare    = `{"apps": {"passthrough": {}, "layer4": {"servers": {"tls": {"listen": ["durable/:443"], "routes": [{"handle": [{"handler": "passthrough", "name": "tls"}]}]}}}}}`
+		again   = `{"admin": {"listen": "localhost:2019"}, "apps": {"passthrough": {"backends": {"b": {}}, "frontends": {"tls": {
 			"bind": [{"address": "durable/127.0.0.1:443", "name": "x", "id": 7}, {"address": "durable4+shared/:8000-8010"}, {"address": "durable/unix//run/s|0222"}], "default_backend": "b"}}}}}`
 		none = `{"apps": {"http": {"servers": {"web": {"listen": [":80"]}}}}}`
 	)
 	for _, c := range []struct{ form, from, to string }{
-		{"layer4", app, layer4}, {"layer4", layer4, layer4}, {"app", layer4, again}, {"app", app, app}, {"layer4", none, none}, {"app", none, none},
+		{"layer4", app, layer4}, {"layer4", layer4, layer4}, {"app", layer4, again}, {"app", app, app}, {"layer4", unnamed, bare}, {"layer4", none, none}, {"app", none, none},
 	} {
 		got, err := reformed([]byte(c.from), c.form)
 		if err != nil {
