@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 func init() { caddy.RegisterModule(new(answerApp)) }
@@ -18,7 +20,8 @@ func init() { caddy.RegisterModule(new(answerApp)) }
 type answerApp struct {
 	Listen string `json:"listen,omitempty"`
 	Answer byte   `json:"answer,omitempty"`
-	Fail   bool   `json:"fail,omitempty"` // Start fails after the app has begun to listen
+	Fail   bool   `json:"fail,omitempty"`  // Start fails after the app has begun to listen
+	Taken  byte   `json:"taken,omitempty"` // of a taker that it has asked for with TakeFor
 
 	ctx       caddy.Context
 	listeners []any
@@ -30,7 +33,15 @@ func (*answerApp) CaddyModule() caddy.ModuleInfo {
 
 func (a *answerApp) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
-	return nil
+	if a.Taken == 0 {
+		return nil
+	}
+	at, err := caddy.ParseNetworkAddress(a.Listen)
+	TakeFor(ctx, a, at, func(s *relay.Socket) {
+		_, _ = s.Write([]byte{a.Taken})
+		s.Close()
+	})
+	return err
 }
 
 func (a *answerApp) Start() error {

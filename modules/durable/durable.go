@@ -10,8 +10,8 @@
 // accepting and never ends it. Addresses of one port may overlap, in one configuration
 // or from one to the next: each connection goes to the most exact (Linux). No other
 // program can share an address: one that it holds is an error at start. UDP is not
-// supported. Check finds what a configuration as a whole cannot have. TakeBy takes
-// connections without Accept, and without a goroutine between.
+// supported. Check finds what a configuration as a whole cannot have. TakeBy and TakeFor
+// take connections without Accept, and without a goroutine between.
 package durable
 
 import (
@@ -57,6 +57,7 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 		}
 		return nil, fmt.Errorf("listening on %q: %w", spelling(network, as), err)
 	}
+	takeAsAgreed(ctx, l, caddy.JoinNetworkAddress(network, host, portRange))
 	return l, nil
 }
 

@@ -3,9 +3,12 @@
 package durable
 
 import (
+	"context"
 	"net"
 	"runtime/debug"
+	"sync"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
@@ -31,6 +34,33 @@ func TakeBy(ln net.Listener, take func(*relay.Socket)) bool {
 		l.takeBy(take)
 	}
 	return ok
+}
+
+// TakeFor does at once what TakeBy does for each listener that app opens at an address from
+// now until ctx ends. The app opens them with the context that it was provisioned with. Another
+// call for the same address replaces take.
+func TakeFor(ctx context.Context, app caddy.Module, at caddy.NetworkAddress, take func(*relay.Socket)) {
+	by := opener{app, at.String()}
+	takers.Store(by, take)
+	context.AfterFunc(ctx, func() { takers.Delete(by) })
+}
+
+// takers are those of TakeFor: opener → func(*relay.Socket).
+var takers sync.Map
+
+// opener is an app that opens listeners at an address, as Caddy writes it.
+type opener struct {
+	app     caddy.Module
+	address string
+}
+
+// takeAsAgreed gives connections to the taker of TakeFor, if there is one.
+func takeAsAgreed(ctx context.Context, ln net.Listener, address string) {
+	if c, ok := ctx.(caddy.Context); ok {
+		if take, ok := takers.Load(opener{c.Module(), address}); ok {
+			TakeBy(ln, take.(func(*relay.Socket)))
+		}
+	}
 }
 
 func (l *listener) takeBy(take func(*relay.Socket)) {

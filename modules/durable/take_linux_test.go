@@ -4,6 +4,7 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -14,8 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -161,6 +164,45 @@ func descriptorsOpen(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// Takers that are asked for before there is a listener are those of one app of one
+// configuration, which may be refused.
+func TestTakeFor(t *testing.T) {
+	address := programs.Address(t)
+	at, err := caddy.ParseNetworkAddress("durable/" + address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	TakeFor(t.Context(), new(answerApp), at, func(s *relay.Socket) { s.Close() })
+	for _, c := range []struct {
+		app  string
+		fail bool
+		want byte
+	}{
+		{app: `"answer": 1, "taken": 2`, want: 2},
+		{app: `"answer": 3`, want: 3},
+		{app: `"answer": 4, "taken": 5, "fail": true`, fail: true, want: 3},
+		{app: `"answer": 6, "taken": 7`, want: 7},
+		{app: `"answer": 8, "taken": 9`, want: 9},
+	} {
+		if err := loadAnswer(fmt.Sprintf(`{"listen": "durable/%s", %s}`, address, c.app)); (err != nil) != c.fail {
+			t.Fatal(c.app, err)
+		}
+		for range 20 {
+			if got, err := ask(address); err != nil || got != c.want {
+				t.Fatalf("%s: the answer is %d (%v), want %d", c.app, got, err, c.want)
+			}
+		}
+	}
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "takers are forgotten with their configuration", func() bool {
+		left := 0
+		takers.Range(func(any, any) bool { left++; return true })
+		return left == 1
+	})
 }
 
 // A panic of a taker ends that connection alone.

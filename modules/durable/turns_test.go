@@ -16,11 +16,16 @@ import (
 
 // answering is a configuration of Caddy whose app answers at an address with a byte.
 func answering(address string, answer byte, fail bool) error {
+	return loadAnswer(fmt.Sprintf(`{"listen": %q, "answer": %d, "fail": %t}`, address, answer, fail))
+}
+
+// loadAnswer loads a configuration with an answerApp.
+func loadAnswer(app string) error {
 	return caddy.Load(fmt.Appendf(nil, `{
 		"admin": {"disabled": true, "config": {"persist": false}},
 		"logging": {"logs": {"default": {"level": "ERROR"}}},
-		"apps": {"durable_answer": {"listen": %q, "answer": %d, "fail": %t}}
-	}`, address, answer, fail), true)
+		"apps": {"durable_answer": %s}
+	}`, app), true)
 }
 
 // A configuration that is refused gets no connection, at an address that is in use as
