@@ -51,6 +51,7 @@ oracle-forms: ## Run the scenarios of oracle over layer4 servers, and with a gor
 	.ci/deps
 	FORM=layer4 go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 	WAY=general go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
+	FORM=layer4 WAY=general go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 
 # SOAK is how long the mixed load goes on, which comes last; all in all it takes about six minutes more.
 .PHONY: soak

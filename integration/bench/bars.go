@@ -83,7 +83,7 @@ func (b *bench) ratioBars() (bars []bar) {
 	}
 	cpu := func(work string) row { return row{"", work, perUnit} }
 	return append(bars,
-		bar{"CPU short in layer4", workShort, 1.05, false, b.ofLayer4(cpu(workShort))},
+		bar{"CPU short in layer4", workShort, 1.03, false, b.ofLayer4(cpu(workShort))},
 		bar{"CPU down to splice", workDown, 0.75, false, b.ratio(cpu(workDown), "splice")},
 		bar{"CPU up to splice", workUp, 0.75, false, b.ratio(cpu(workUp), "splice")},
 		bar{"idle bytes to haproxy", workIdle, 0.20, false, b.ratio(row{"", workIdle, count(countMemory)}, "haproxy")})

@@ -37,7 +37,7 @@ type arrival struct {
 // be called for what durable.TakeBy gives.
 func (f *Frontend) Arrive(socket *relay.Socket) {
 	accepted := time.Now()
-	if !f.inline() {
+	if !f.Inline() {
 		go f.Serve(socket, accepted)
 		return
 	}
@@ -56,7 +56,7 @@ func (f *Frontend) Arrive(socket *relay.Socket) {
 // conn returns the connection, which is made when there is first something to look at.
 func (a *arrival) conn() *connection {
 	if a.connection == nil {
-		a.connection = newConnection(a.f, client{Conn: a.socket, accepted: a.accepted, logger: a.f.Logger})
+		a.connection = newConnection(a.f, client{Conn: a.socket, accepted: a.accepted, logger: a.f.ConnLogger})
 	}
 	return a.connection
 }

@@ -12,3 +12,6 @@ import (
 
 // Arrive is Serve on a goroutine of its own.
 func (f *Frontend) Arrive(socket *relay.Socket) { go f.Serve(socket, time.Now()) }
+
+// Inline reports whether Arrive needs no goroutine.
+func (f *Frontend) Inline() bool { return false }

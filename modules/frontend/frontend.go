@@ -66,6 +66,9 @@ type Config struct {
 
 	// Logger has one line for each connection.
 	Logger *zap.Logger
+
+	// ConnLogger is that of connections as matchers of layer4 see them. Nil: Logger.
+	ConnLogger *zap.Logger
 }
 
 // Frontend serves connections. It is safe for concurrent use.
@@ -80,6 +83,9 @@ type Frontend struct {
 
 // New returns a frontend.
 func New(c Config) *Frontend {
+	if c.ConnLogger == nil {
+		c.ConnLogger = c.Logger
+	}
 	// Weak, since sessions, which outlive their configuration, keep the log.
 	return &Frontend{
 		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontends.named(c.Name),
@@ -91,7 +97,7 @@ func New(c Config) *Frontend {
 // it has returned: a session that can do without this goroutine goes on by itself.
 func (f *Frontend) Serve(conn net.Conn, accepted time.Time) {
 	defer conn.Close()
-	f.serve(client{Conn: conn, accepted: accepted, logger: f.Logger})
+	f.serve(client{Conn: conn, accepted: accepted, logger: f.ConnLogger})
 }
 
 // ServeRouted is Serve for a connection that has come by a route of layer4, which closes

@@ -10,9 +10,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 )
 
-// inline reports whether all that the frontend asks about a connection before it has a
-// backend is this project's own: what is not may take its time.
-func (f *Frontend) inline() bool {
+// Inline reports whether Arrive needs no goroutine: all that the frontend asks about a
+// connection before it has a backend is this project's own. What is not may take its time.
+func (f *Frontend) Inline() bool {
 	return !f.Connection.Foreign() && !f.Session.Foreign() && !f.Content.Foreign() && !f.Router.foreign()
 }
 

@@ -113,12 +113,14 @@ type Handler struct {
 	balancer.Backend
 
 	app       *balancer.App
-	placement *placement // nil: it is in no layer4 server and not the app's
+	placement *placement     // nil: it is in no layer4 server and not the app's
+	alone     *layer4.Server // it is the one handler of its one route; nil: of none
 
-	logger   *zap.Logger
-	early    [2]content.Config // of Connection and Session
-	router   *frontend.Router
-	frontend *frontend.Frontend
+	logger     *zap.Logger
+	connLogger *zap.Logger       // of the server; nil: it is in no route of layer4
+	early      [2]content.Config // of Connection and Session
+	router     *frontend.Router
+	frontend   *frontend.Frontend
 }
 
 // CaddyModule returns the Caddy module information.
@@ -142,7 +144,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := app.AddFrontend(h.Name, h.Origin, in); err != nil {
 		return h.report(err)
 	}
-	return h.report(h.provision(ctx, app))
+	if l4 := layer4Of(ctx); l4 != nil {
+		h.connLogger = ctx.Logger(l4)
+	}
+	if err := h.provision(ctx, app); err != nil {
+		return h.report(err)
+	}
+	h.skipRoute(ctx)
+	return nil
 }
 
 // setUp sets the defaults. plain are the addresses at which reloads lose connections.
@@ -219,7 +228,7 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 		InspectDelay: time.Duration(h.InspectDelay), MaxHello: h.MaxHello,
 		Router: h.router, Actions: actions,
 		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin),
-		Listener: h.listener, App: h.app, Logger: h.logger,
+		Listener: h.listener, App: h.app, Logger: h.logger, ConnLogger: h.connLogger,
 	}
 }
 

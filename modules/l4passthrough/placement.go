@@ -39,6 +39,7 @@ type placed struct {
 	name   string
 	in     string // how errors call the server
 	server *layer4.Server
+	alone  bool   // it is the one handler of the server's one route
 	config string // as JSON
 	taken  bool
 }
@@ -56,6 +57,9 @@ func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name, in string, 
 		return h.Name, "", nil
 	}
 	p.taken = true
+	if p.alone {
+		h.alone = p.server
+	}
 	return p.name, p.in, p.server.Listen
 }
 
@@ -161,8 +165,9 @@ func (p *placement) collect(name string, s *layer4.Server) {
 	}
 	for _, r := range s.Routes {
 		for _, raw := range r.HandlersRaw {
+			alone := len(s.Routes) == 1 && len(r.HandlersRaw) == 1 && isFrontend(raw)
 			walkFrontends(raw, func(config *Handler) {
-				p.frontends = append(p.frontends, &placed{name: config.Name, in: fmt.Sprintf("layer4 server %q", name), server: s, config: config.json()})
+				p.frontends = append(p.frontends, &placed{name: config.Name, in: fmt.Sprintf("layer4 server %q", name), server: s, alone: alone, config: config.json()})
 			})
 		}
 	}
@@ -171,9 +176,6 @@ func (p *placement) collect(name string, s *layer4.Server) {
 // walkFrontends calls f for each frontend in the JSON of a handler, which may hold
 // other handlers. What cannot be decoded is left to Caddy, which refuses it.
 func walkFrontends(raw json.RawMessage, f func(*Handler)) {
-	var inline struct {
-		Handler string `json:"handler"`
-	}
 	switch raw = bytes.TrimSpace(raw); {
 	case bytes.HasPrefix(raw, []byte("[")):
 		var list []json.RawMessage
@@ -183,7 +185,7 @@ func walkFrontends(raw json.RawMessage, f func(*Handler)) {
 			}
 		}
 	case !bytes.HasPrefix(raw, []byte("{")):
-	case json.Unmarshal(raw, &inline) == nil && inline.Handler == "passthrough":
+	case isFrontend(raw):
 		if config := decoded(raw); config != nil {
 			f(config)
 		}
@@ -195,6 +197,14 @@ func walkFrontends(raw json.RawMessage, f func(*Handler)) {
 			}
 		}
 	}
+}
+
+// isFrontend reports whether the JSON of a handler is that of a frontend.
+func isFrontend(raw json.RawMessage) bool {
+	var inline struct {
+		Handler string `json:"handler"`
+	}
+	return json.Unmarshal(raw, &inline) == nil && inline.Handler == "passthrough"
 }
 
 // decoded returns a frontend as Caddy decodes it, which brings the JSON of modules

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/mholt/caddy-l4/layer4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
+)
+
+// takeFor is replaced in tests.
+var takeFor = durable.TakeFor
+
+// skipRoute has connections go from durable listeners of the handler's server to the frontend
+// where all that caddy-l4 does with them is to call the handler: the server has one route,
+// without matchers, this is its only handler, and nothing is logged of them. Those that have to
+// be accepted, such as a Unix socket's, take the route.
+func (h *Handler) skipRoute(ctx caddy.Context) {
+	app := layer4Of(ctx)
+	if app == nil || h.alone == nil || !h.frontend.Inline() || h.connLogger.Core().Enabled(zap.DebugLevel) {
+		return
+	}
+	switch matchers, err := matchersOf(h.alone.Routes[0]); {
+	case err != nil:
+		h.logger.Warn("connections take the route of layer4, which costs more", zap.String("frontend", h.Name), zap.Error(err))
+	case !matchers:
+		for _, at := range ownAddresses(app, h.alone) {
+			takeFor(ctx, app, at, h.frontend.Arrive)
+		}
+	}
+}
+
+// layer4Of returns the app whose routes have the handler that ctx is for; nil where another
+// module, such as a subroute, has it.
+func layer4Of(ctx caddy.Context) *layer4.App {
+	modules := ctx.Modules()
+	if len(modules) < 2 {
+		return nil
+	}
+	app, _ := modules[len(modules)-2].(*layer4.App)
+	return app
+}
+
+// ownAddresses returns the durable addresses of a server that are listed once in the app.
+func ownAddresses(app *layer4.App, server *layer4.Server) (own []caddy.NetworkAddress) {
+	listed := make(map[string]int)
+	for _, s := range app.Servers {
+		for _, at := range parsedAddresses(s) {
+			listed[at.String()]++
+		}
+	}
+	for _, at := range parsedAddresses(server) {
+		if durable.Is(at.Network) && listed[at.String()] == 1 {
+			own = append(own, at)
+		}
+	}
+	return own
+}
+
+// parsedAddresses returns the addresses of a server. What cannot be parsed is left to caddy-l4.
+func parsedAddresses(s *layer4.Server) (parsed []caddy.NetworkAddress) {
+	if s == nil {
+		return nil
+	}
+	for _, listen := range s.Listen {
+		if at, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceAll(listen, "")); err == nil {
+			parsed = append(parsed, at)
+		}
+	}
+	return parsed
+}
+
+// matchersOf reports whether a route has matchers. They are unexported once they are provisioned,
+// which is before the route's handlers are. An error says in what caddy-l4 is not as skipRoute
+// knows it: any option that is new may have something done with connections.
+func matchersOf(r *layer4.Route) (bool, error) {
+	if err := layer4Known(); err != nil {
+		return false, err
+	}
+	return r.MatcherSetsRaw != nil || reflect.ValueOf(r).Elem().FieldByName(matcherSets).Len() > 0, nil
+}
+
+// matcherSets is the field of a route with its matchers.
+const matcherSets = "matcherSets"
+
+// layer4Known returns an error where the types of caddy-l4 are not those that skipRoute knows.
+var layer4Known = sync.OnceValue(func() error {
+	return errors.Join(
+		hasOptions(reflect.TypeFor[layer4.App](), "Servers"),
+		hasOptions(reflect.TypeFor[layer4.Server](), "Listen", "Routes", "IdleTimeout", "MatchingTimeout"),
+		hasOptions(reflect.TypeFor[layer4.Route](), "MatcherSetsRaw", "HandlersRaw"),
+		hasField(reflect.TypeFor[layer4.Route](), matcherSets, reflect.TypeFor[layer4.MatcherSets]()),
+	)
+})
+
+// hasOptions returns an error unless the exported fields of a type are those given.
+func hasOptions(t reflect.Type, want ...string) error {
+	var got []string
+	for _, f := range reflect.VisibleFields(t) {
+		if f.IsExported() {
+			got = append(got, f.Name)
+		}
+	}
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("%v has the options %q, expected %q", t, got, want)
+	}
+	return nil
+}
+
+// hasField returns an error unless a type has a field of another type.
+func hasField(t reflect.Type, name string, want reflect.Type) error {
+	f, ok := t.FieldByName(name)
+	switch {
+	case !ok:
+		return fmt.Errorf("%v has no field %s, expected one of type %v", t, name, want)
+	case f.Type != want:
+		return fmt.Errorf("the field %s of %v has the type %v, expected %v", name, t, f.Type, want)
+	}
+	return nil
+}
