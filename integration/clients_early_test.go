@@ -45,6 +45,7 @@ func TestClientsEarlyDataOfOpenSSL(t *testing.T) {
 		durable/%s {
 			route {
 				passthrough {
+					inspect_delay 1m
 					use_backend early {
 						sni %s
 						version 1.3

@@ -60,7 +60,7 @@ func records(record []byte, n int) (out []byte) {
 // However a hello is cut, it goes where the whole one goes, and the handshake
 // with the server succeeds.
 func TestCutHellos(t *testing.T) {
-	p := startProxied(t, "use_backend api sni api.example.test\n default_backend web")
+	p := startProxied(t, "inspect_delay 1m\n use_backend api sni api.example.test\n default_backend web")
 	const whole = 1 << 14
 	for _, c := range []struct {
 		name             string
@@ -93,7 +93,7 @@ func TestCutHellos(t *testing.T) {
 
 // s_client can itself cut its hello into records.
 func TestOpenSSLCutsItsHello(t *testing.T) {
-	p := startProxied(t, "use_backend api sni api.example.test\n default_backend web")
+	p := startProxied(t, "inspect_delay 1m\n use_backend api sni api.example.test\n default_backend web")
 	var protocols []string
 	for i := range 60 {
 		protocols = append(protocols, fmt.Sprintf("protocol-number-%d", i))

@@ -123,7 +123,7 @@ func TestHAProxy_336170007(t *testing.T) {
 		_ = server.CloseWrite()
 		_, _ = io.Copy(io.Discard, server)
 	})
-	p, address := startServers(t, "", origin)
+	p, address := startServers(t, "inspect_delay 1m", origin)
 	goroutines, descriptors := p.goroutines(t), p.descriptors(t)
 
 	// A share of X25519 alone, which the server does not take.

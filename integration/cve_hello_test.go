@@ -173,6 +173,7 @@ func TestCVE_2025_46806(t *testing.T) {
 		durable/%[1]s {
 			route {
 				passthrough {
+					inspect_delay 1m
 					name rule%[4]d
 					use_backend yes %[3]s
 					default_backend no
@@ -184,12 +185,14 @@ func TestCVE_2025_46806(t *testing.T) {
 			@m client_hello %[3]s
 			route @m {
 				passthrough {
+					inspect_delay 1m
 					name yes%[4]d
 					default_backend yes
 				}
 			}
 			route {
 				passthrough {
+					inspect_delay 1m
 					name no%[4]d
 					default_backend no
 				}
