@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// inSource is a path below modules in docs/design.md, with what is declared there.
+var inSource = regexp.MustCompile(`([a-z0-9]+/\w+\.go)(?::(\w+))?`)
+
+// Every file that docs/design.md names exists, and declares what it is named with.
+func TestDesignNamesWhatThereIs(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "design.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := inSource.FindAllStringSubmatch(string(page), -1)
+	if len(found) == 0 {
+		t.Error("the page names no file")
+	}
+	for _, of := range found {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "modules", filepath.FromSlash(of[1])), nil, 0)
+		if err != nil {
+			t.Errorf("docs/design.md names modules/%s: %v", of[1], err)
+			continue
+		}
+		if name := of[2]; name != "" && !declares(file, name) {
+			t.Errorf("docs/design.md names %s, and modules/%s does not declare it", name, of[1])
+		}
+	}
+}
+
+// declares reports whether a function, a method, a type, a variable or a constant of that name
+// is declared in a file.
+func declares(file *ast.File, name string) bool {
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Name.Name == name {
+				return true
+			}
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				switch s := s.(type) {
+				case *ast.TypeSpec:
+					if s.Name.Name == name {
+						return true
+					}
+				case *ast.ValueSpec:
+					for _, n := range s.Names {
+						if n.Name == name {
+							return true
+						}
+					}
+				}
+			}
+		}
+	}
+	return false
+}
