@@ -71,7 +71,7 @@ func (k *claim) Pause(d time.Duration) {
 // acquire takes a server of b and connects to it, and tries again as the backend allows.
 // The server is the one to begin with; empty: the policy's.
 func (c *connection) acquire(b *balancer.Backend, server string) (*claim, *ending) {
-	k := c.claimOf(b, server, new(session))
+	k := c.claimOf(b, server, &claim{session: new(session)})
 	return k, c.pursue(k, c.attempts)
 }
 
@@ -87,11 +87,10 @@ func (c *connection) pursue(k *claim, attempts func(*claim) *ending) *ending {
 	return end
 }
 
-// claimOf returns a claim that has nothing yet, and waits for nothing. The session is what
-// the connection is to become.
-func (c *connection) claimOf(b *balancer.Backend, server string, s *session) *claim {
-	k := &claim{began: time.Now(), session: s}
-	k.Backend, k.Pauser = b, k
+// claimOf makes k, which has nothing but a session, a claim on a backend, and returns it. It
+// waits for nothing.
+func (c *connection) claimOf(b *balancer.Backend, server string, k *claim) *claim {
+	k.began, k.Backend, k.Pauser = time.Now(), b, k
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
 	k.Request.Into = &k.session.lease
 	k.Request.Source, k.Request.Connection = mapped(c.Conn, c.look(true).Source.Addr()), c

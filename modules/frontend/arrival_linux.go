@@ -7,6 +7,7 @@ package frontend
 import (
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
@@ -26,10 +27,19 @@ type arrival struct {
 	accepted time.Time
 	session  *session // what it is to become
 
-	connection *connection // nil: there has been nothing to look at
-	ending     *ending     // once it is closed
-	begun      bool        // it is the session's
+	passing *passing // nil: there has been nothing to look at, or it is the session's
+	ending  *ending  // once it is closed
+	begun   bool     // it is the session's
 }
+
+// passing is what a connection needs until it is a session, which most often takes less than a
+// millisecond: one after the other uses it.
+type passing struct {
+	connection
+	own claim
+}
+
+var passings = sync.Pool{New: func() any { return new(passing) }}
 
 // Arrive takes a client's connection from its first byte to its end. It is called on the
 // goroutine of the shard that is to watch the socket, waits for nothing, and needs no
@@ -37,7 +47,7 @@ type arrival struct {
 // be called for what durable.TakeBy gives.
 func (f *Frontend) Arrive(socket *relay.Socket) {
 	accepted := time.Now()
-	if !f.Inline() {
+	if !f.quick {
 		go f.Serve(socket, accepted)
 		return
 	}
@@ -53,12 +63,28 @@ func (f *Frontend) Arrive(socket *relay.Socket) {
 	present.begun(a.session, false)
 }
 
+// Inline reports whether Arrive needs no goroutine.
+func (f *Frontend) Inline() bool { return f.quick }
+
 // conn returns the connection, which is made when there is first something to look at.
 func (a *arrival) conn() *connection {
-	if a.connection == nil {
-		a.connection = newConnection(a.f, client{Conn: a.socket, accepted: a.accepted, logger: a.f.ConnLogger})
+	if a.passing == nil {
+		a.passing = passings.Get().(*passing)
+		a.passing.begin(a.f, client{Conn: a.socket, accepted: a.accepted, logger: a.f.ConnLogger})
 	}
-	return a.connection
+	return &a.passing.connection
+}
+
+// recycle lets another connection use what this one does not need any more. Matchers and
+// templates may keep what they were shown.
+func (a *arrival) recycle() {
+	p := a.passing
+	a.passing = nil
+	if p.routed == nil && p.view == nil {
+		p.clear()
+		p.own = claim{}
+		passings.Put(p)
+	}
 }
 
 // Room implements relay.Handler.
@@ -164,7 +190,7 @@ func (a *arrival) decide() relay.Step {
 
 // route passes the connection to a backend.
 func (a *arrival) route() relay.Step {
-	backend, end := a.connection.route()
+	backend, end := a.conn().route()
 	if end != nil {
 		return a.end(end)
 	}
@@ -173,10 +199,9 @@ func (a *arrival) route() relay.Step {
 
 // pass takes a server of a backend that is free, and connects to it.
 func (a *arrival) pass(b *balancer.Backend) relay.Step {
-	c := a.connection
-	general := func() *ending { return c.served(b, c.pass(b)) }
+	c := a.conn()
 	if !c.inlineTo(b) {
-		return a.goOn(general)
+		return a.general(b)
 	}
 	c.enter(b)
 	if end := c.admitTo(b); end != nil {
@@ -186,10 +211,11 @@ func (a *arrival) pass(b *balancer.Backend) relay.Step {
 	if end != nil {
 		return a.end(end)
 	}
-	k := c.claimOf(b, server, a.session)
+	a.passing.own.session = a.session
+	k := c.claimOf(b, server, &a.passing.own)
 	lease := k.TryAcquire()
 	if lease == nil {
-		return a.goOn(general)
+		return a.general(b)
 	}
 	c.granted(k, lease)
 	if !balancer.IsTemplate(k.server.Address) {
@@ -200,18 +226,24 @@ func (a *arrival) pass(b *balancer.Backend) relay.Step {
 	return a.with(k, func(k *claim) *ending { return c.attempt(k, lease, nil) })
 }
 
+// general passes the connection to a backend in a goroutine.
+func (a *arrival) general(b *balancer.Backend) relay.Step {
+	c := a.conn()
+	return a.goOn(func() *ending { return c.served(b, c.pass(b)) })
+}
+
 func (a *arrival) connect(k *claim, to destination) relay.Step {
 	return relay.Step{
-		Do: relay.Connect, To: to.at, First: a.connection.hello.Bytes(),
+		Do: relay.Connect, To: to.at, First: a.conn().hello.Bytes(),
 		Timeout:   max(0, time.Duration(k.Backend.Timeouts.Connect)),
-		KeepAlive: a.connection.terms.options.Patient(),
+		KeepAlive: a.conn().terms.options.Patient(),
 		UntilFin:  k.Backend.AbortOnClose,
 	}
 }
 
 // connected makes the connection a session.
 func (a *arrival) connected() relay.Step {
-	c, s := a.connection, a.session
+	c, s := a.conn(), a.session
 	if end := c.dialled(c.claim, nil); end != nil {
 		return a.end(end)
 	}
@@ -219,12 +251,13 @@ func (a *arrival) connected() relay.Step {
 	c.over, a.begun = true, true
 	c.claim.give().OnCut(s)
 	c.forget()
+	a.recycle()
 	return relay.Step{Do: relay.Relay, Options: &s.options, Owner: s}
 }
 
 // refused has another attempt made, if there may be one.
 func (a *arrival) refused(err error) relay.Step {
-	c := a.connection
+	c := a.conn()
 	end := c.dialled(c.claim, err)
 	return a.with(c.claim, func(k *claim) *ending { return c.retry(k, end) })
 }
@@ -235,7 +268,7 @@ func (a *arrival) left(err error) relay.Step {
 	if err != nil {
 		why = errClientReset
 	}
-	c := a.connection
+	c := a.conn()
 	c.gone = make(chan struct{})
 	c.depart(why)
 	return a.end(c.abandon(c.claim, why))
@@ -243,7 +276,7 @@ func (a *arrival) left(err error) relay.Step {
 
 // with goes on in a goroutine, with what there is of a claim.
 func (a *arrival) with(k *claim, attempts func(*claim) *ending) relay.Step {
-	c := a.connection
+	c := a.conn()
 	return a.goOn(func() *ending {
 		end := c.pursue(k, attempts)
 		if end == nil {
@@ -255,7 +288,7 @@ func (a *arrival) with(k *claim, attempts func(*claim) *ending) relay.Step {
 
 // goOn goes on in a goroutine: the general way.
 func (a *arrival) goOn(way func() *ending) relay.Step {
-	c := a.connection
+	c := a.conn()
 	if _, _, ok := a.session.Detach(); !ok {
 		return relay.Step{} // it has been ended from outside
 	}
@@ -271,7 +304,7 @@ func (a *arrival) goOn(way func() *ending) relay.Step {
 // end closes the connection in the way of its ending. Ended does the rest.
 func (a *arrival) end(e *ending) relay.Step {
 	a.ending = e
-	step := relay.Step{Do: relay.Close, Last: a.connection.lastWords(e)}
+	step := relay.Step{Do: relay.Close, Last: a.conn().lastWords(e)}
 	switch {
 	case e.verb == Reset:
 		step.Manner = relay.Abruptly
@@ -307,6 +340,7 @@ func (a *arrival) Ended(r relay.Result) {
 	}
 	end.told = true
 	c.end(end)
+	a.recycle()
 }
 
 // readError is an error of reading, as package net says it.

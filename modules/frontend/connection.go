@@ -21,6 +21,7 @@ type connection struct {
 	input reading
 	view  *layer4.Connection // see matching; nil until a matcher needs it
 	seen  content.View       // see look
+	knows bool               // seen has the addresses
 
 	terms   *terms
 	backend *balancer.Backend // of terms
@@ -38,11 +39,24 @@ type connection struct {
 }
 
 func newConnection(f *Frontend, from client) *connection {
-	c := &connection{f: f, client: from, hello: clienthello.NewInspection(f.MaxHello)}
+	c := new(connection)
+	c.begin(f, from)
+	return c
+}
+
+// begin makes a connection of one that is new, or has been cleared.
+func (c *connection) begin(f *Frontend, from client) {
+	c.f, c.client, c.hello = f, from, clienthello.NewInspection(f.MaxHello)
 	c.record = tcplog.New(f.Name, c.RemoteAddr(), c.LocalAddr())
 	c.record.Accepted = c.accepted
 	c.stage = tcplog.KilledHello
-	return c
+}
+
+// clear forgets all but the functions of the view, which are the connection's own.
+func (c *connection) clear() {
+	seen := content.View{Connection: c.seen.Connection}
+	seen.State, seen.Var, seen.SetVar = c.seen.State, c.seen.Var, c.seen.SetVar
+	*c = connection{seen: seen}
 }
 
 // enter makes a connection one of a backend.

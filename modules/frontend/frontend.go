@@ -78,6 +78,7 @@ type Frontend struct {
 	log   *tcplog.Log
 	conns *count   // connections of the frontend
 	reads bool     // what the client sends has a part in what becomes of a connection; see Config.Content
+	quick bool     // see inline
 	terms sync.Map // *balancer.Backend → *terms
 }
 
@@ -87,10 +88,12 @@ func New(c Config) *Frontend {
 		c.ConnLogger = c.Logger
 	}
 	// Weak, since sessions, which outlive their configuration, keep the log.
-	return &Frontend{
+	f := &Frontend{
 		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontends.named(c.Name),
 		reads: c.Content.NeedsRequest() || c.Router.needsRequest(),
 	}
+	f.quick = f.inline()
+	return f
 }
 
 // Serve takes a client's connection from its first byte to its end, which may come after

@@ -172,8 +172,12 @@ func (c *connection) readForBackend() *ending {
 // call changes it.
 func (c *connection) look(final bool) *content.View {
 	if c.seen.Connection == nil {
-		c.seen = content.View{Input: l4acl.Addresses(c.Conn), Connection: c.matching}
-		c.seen.State, c.seen.Var, c.seen.SetVar = c, c.variable, c.setVar
+		c.seen.Connection, c.seen.State, c.seen.Var, c.seen.SetVar = c.matching, c, c.variable, c.setVar
+	}
+	if !c.knows {
+		c.knows = true
+		at := l4acl.Addresses(c.Conn)
+		c.seen.Source, c.seen.Destination = at.Source, at.Destination
 	}
 	c.seen.Hello, c.seen.Final = c.hello, final
 	return &c.seen

@@ -167,7 +167,7 @@ func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
 		switch {
 		case err == nil:
 			l.share++
-			l.o.Accepted(&Socket{fd: fd, remote: tcpAddr(remote), local: l.o.Local, place: place{shard: sh}})
+			l.o.Accepted(newAccepted(fd, remote, l.o.Local, place{shard: sh}))
 		case errors.Is(err, unix.EAGAIN):
 			l.batch = max(1, n)
 			return true, false
@@ -181,21 +181,24 @@ func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
 	return true, true
 }
 
-// tcpAddr makes a *net.TCPAddr with one allocation.
-func tcpAddr(at netip.AddrPort) *net.TCPAddr {
+// newAccepted returns a connection that has been accepted, with one allocation.
+func newAccepted(fd int, remote netip.AddrPort, local net.Addr, at place) *Socket {
 	a := new(struct {
-		net.TCPAddr
-		ip [net.IPv6len]byte
+		Socket
+		remote net.TCPAddr
+		ip     [net.IPv6len]byte
 	})
-	a.Port, a.Zone = int(at.Port()), at.Addr().Zone()
-	if at.Addr().Is4() {
-		v4 := at.Addr().As4()
-		a.IP = a.ip[:copy(a.ip[:], v4[:]):net.IPv4len]
+	a.remote.Port, a.remote.Zone = int(remote.Port()), remote.Addr().Zone()
+	if remote.Addr().Is4() {
+		v4 := remote.Addr().As4()
+		a.remote.IP = a.ip[:copy(a.ip[:], v4[:]):net.IPv4len]
 	} else {
-		a.ip = at.Addr().As16()
-		a.IP = a.ip[:]
+		a.ip = remote.Addr().As16()
+		a.remote.IP = a.ip[:]
 	}
-	return &a.TCPAddr
+	s := &a.Socket
+	s.fd, s.remote, s.local, s.place = fd, &a.remote, local, at
+	return s
 }
 
 // OnShard calls f with a socket on the goroutine of a shard, as Listening does: at

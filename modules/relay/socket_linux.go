@@ -52,7 +52,7 @@ func Accept(listening uintptr, local net.Addr) (*Socket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("accept4", err)
 	}
-	return &Socket{fd: fd, remote: tcpAddr(remote), local: local}, nil
+	return newAccepted(fd, remote, local, place{}), nil
 }
 
 // SetDual notes that the socket has been accepted by a listener for both versions of

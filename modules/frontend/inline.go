@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !generalway
-
 package frontend
 
 import (
@@ -10,9 +8,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 )
 
-// Inline reports whether Arrive needs no goroutine: all that the frontend asks about a
-// connection before it has a backend is this project's own. What is not may take its time.
-func (f *Frontend) Inline() bool {
+// inline reports whether all that the frontend asks about a connection before it has a
+// backend is this project's own. What is not may take its time.
+func (f *Frontend) inline() bool {
 	return !f.Connection.Foreign() && !f.Session.Foreign() && !f.Content.Foreign() && !f.Router.foreign()
 }
 
