@@ -107,3 +107,43 @@ func TestAppFrontendNotDurable(t *testing.T) {
 		t.Errorf("%d lines:\n%s", n, p.log())
 	}
 }
+
+// A client that a reload finds before the end of its hello is the new configuration's, whether
+// the frontend listens itself or behind caddy-l4.
+func TestHelloOverReload(t *testing.T) {
+	origin := listen(t, greetAndEcho)
+	forms := map[string]string{
+		"app":    "passthrough {\n frontend tls {\n bind %s\n default_backend %s\n }\n backend %[2]s {\n server s1 %s\n }\n}",
+		"layer4": "passthrough {\n backend %[2]s {\n server s1 %[3]s\n }\n}\nlayer4 {\n durable/%[1]s {\n route {\n passthrough {\n name tls\n default_backend %[2]s\n }\n }\n }\n}",
+	}
+	hello := hellotest.Hello(t, "www.example.test")
+	for form, config := range forms {
+		address := freeAddress(t)
+		p := start(t, fmt.Sprintf(config, address, "old", origin), "")
+		var clients []net.Conn
+		for _, before := range []int{0, 100} {
+			c, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(patience))
+			_, _ = c.Write(hello[:before])
+			clients = append(clients, c)
+		}
+		c := say(t, address, "") // it is accepted after them
+		read(t, c, make([]byte, 2))
+		c.Close()
+		if err := p.reload(t, fmt.Sprintf(config, address, "new", origin), ""); err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range clients {
+			_, _ = c.Write(hello[100*i:])
+			read(t, c, make([]byte, 2))
+			c.Close()
+			if l := p.sessions(t, i+2)[i+1]; l.Backend != "new" {
+				t.Errorf("%s: after %d bytes before the reload: %+v", form, 100*i, l)
+			}
+		}
+	}
+}

@@ -22,7 +22,8 @@ import (
 // As soon as something has to be waited for that is not the client or one server, it goes
 // on in a goroutine, from the station that it has got to.
 type arrival struct {
-	f        *Frontend
+	place    *place
+	f        *Frontend // nil while the client is waited for: which it is turns out then
 	socket   *relay.Socket
 	accepted time.Time
 	session  *session // what it is to become
@@ -51,7 +52,8 @@ func (f *Frontend) Arrive(socket *relay.Socket) {
 		go f.Serve(socket, accepted)
 		return
 	}
-	a := &arrival{f: f, socket: socket, accepted: accepted, session: new(session)}
+	f.runs() // or it would get no connection from durable
+	a := &arrival{place: f.place, f: f, socket: socket, accepted: accepted, session: new(session)}
 	f.conns.Add(1)
 	present.enter()
 	if err := a.session.Arrive(socket, a, time.Time{}); err != nil { // no shard can watch it
@@ -88,10 +90,40 @@ func (a *arrival) recycle() {
 }
 
 // Room implements relay.Handler.
-func (a *arrival) Room() []byte { return a.conn().room() }
+func (a *arrival) Room() []byte {
+	a.decidedBy()
+	return a.conn().room()
+}
 
 // Next implements relay.Handler.
 func (a *arrival) Next(news relay.News) relay.Step {
+	a.decidedBy()
+	step := a.next(news)
+	if step.Do == relay.Await {
+		a.waits()
+	}
+	return step
+}
+
+// decidedBy has the frontend whose configuration runs decide about the connection.
+func (a *arrival) decidedBy() {
+	if a.f == nil {
+		a.f = a.place.latest.Load()
+		if a.passing != nil {
+			a.passing.f = a.f
+		}
+	}
+}
+
+// waits lets go of the configuration while the client is waited for.
+func (a *arrival) waits() {
+	a.f = nil
+	if a.passing != nil {
+		a.passing.f = nil
+	}
+}
+
+func (a *arrival) next(news relay.News) relay.Step {
 	switch news.Event {
 	case relay.Arrived:
 		return a.arrived()
@@ -102,10 +134,15 @@ func (a *arrival) Next(news relay.News) relay.Step {
 	case relay.Left:
 		return a.left(news.Err)
 	default:
-		if a.f.Content != nil {
+		switch {
+		case !a.f.quick: // another configuration than that by which it arrived
+			a.conn().received(news.N)
+			return a.goOn(a.conn().proceed)
+		case a.f.Content != nil:
 			return a.admit(news)
+		default:
+			return a.inspect(news)
 		}
-		return a.inspect(news)
 	}
 }
 
@@ -133,6 +170,9 @@ func (a *arrival) inspect(news relay.News) relay.Step {
 	case relay.Received:
 		outcome = c.hello.Commit(news.N)
 	case relay.Expired:
+		if due := a.accepted.Add(a.f.InspectDelay); time.Now().Before(due) {
+			return relay.Step{Until: due}
+		}
 		outcome = c.hello.Expire()
 	default:
 		outcome = c.hello.Leave()
@@ -292,6 +332,7 @@ func (a *arrival) goOn(way func() *ending) relay.Step {
 	if _, _, ok := a.session.Detach(); !ok {
 		return relay.Step{} // it has been ended from outside
 	}
+	a.passing = nil // it is the goroutine's
 	c.gone = make(chan struct{})
 	present.leaveShard(c)
 	go func() {
@@ -305,11 +346,12 @@ func (a *arrival) goOn(way func() *ending) relay.Step {
 func (a *arrival) end(e *ending) relay.Step {
 	a.ending = e
 	step := relay.Step{Do: relay.Close, Last: a.conn().lastWords(e)}
-	switch {
-	case e.verb == Reset:
+	switch e.verb {
+	case Reset:
 		step.Manner = relay.Abruptly
-	case e.verb == Drop:
+	case Drop:
 		step.Manner = relay.Silently
+	default:
 	}
 	return step
 }
@@ -319,6 +361,7 @@ func (a *arrival) Answered() {}
 
 // Ended ends a connection that has not become a session.
 func (a *arrival) Ended(r relay.Result) {
+	a.decidedBy()
 	if crash, ok := errors.AsType[*relay.PanicError](r.Err); ok {
 		a.f.logPanic(crash.Value, crash.Stack)
 	}

@@ -59,6 +59,17 @@ func (c *connection) clear() {
 	*c = connection{seen: seen}
 }
 
+// isOutdated reports whether another configuration runs by now. Its frontend has the
+// connection then.
+func (c *connection) isOutdated() bool {
+	latest := c.f.place.latest.Load()
+	if latest == nil || latest.number <= c.f.number {
+		return false
+	}
+	c.f = latest
+	return true
+}
+
 // enter makes a connection one of a backend.
 func (c *connection) enter(b *balancer.Backend) {
 	c.leaveBackend()

@@ -75,11 +75,13 @@ type Config struct {
 type Frontend struct {
 	Config
 
-	log   *tcplog.Log
-	conns *count   // connections of the frontend
-	reads bool     // what the client sends has a part in what becomes of a connection; see Config.Content
-	quick bool     // see inline
-	terms sync.Map // *balancer.Backend → *terms
+	log    *tcplog.Log
+	conns  *count // connections of the frontend
+	reads  bool   // what the client sends has a part in what becomes of a connection; see Config.Content
+	quick  bool   // see inline
+	place  *place
+	number int64    // in the order in which frontends are made
+	terms  sync.Map // *balancer.Backend → *terms
 }
 
 // New returns a frontend.
@@ -90,6 +92,7 @@ func New(c Config) *Frontend {
 	// Weak, since sessions, which outlive their configuration, keep the log.
 	f := &Frontend{
 		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontends.named(c.Name),
+		place: places.named(c.Name), number: numbers.Add(1),
 		reads: c.Content.NeedsRequest() || c.Router.needsRequest(),
 	}
 	f.quick = f.inline()
@@ -133,8 +136,10 @@ func (c *connection) walk() *ending {
 
 // proceed is the way on from where bytes of the client are waited for.
 func (c *connection) proceed() *ending {
-	if end := c.inspect(); end != nil { // the hello, or what the rules of content ask for
-		return end
+	for waits := true; waits; waits = c.isOutdated() {
+		if end := c.inspect(); end != nil { // the hello, or what the rules of content ask for
+			return end
+		}
 	}
 	backend, end := c.route()
 	if end != nil {

@@ -217,6 +217,9 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 		return h.at("on."+r.outcome, 0, err)
 	}
 	h.frontend = frontend.New(h.config(actions))
+	if err == nil {
+		h.frontend.Await(ctx)
+	}
 	return err
 }
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !generalway
+
+package frontend
+
+import (
+	"io"
+	"runtime"
+	"testing"
+	"time"
+	"weak"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+)
+
+// A client that has not said all when another configuration begins to run is that one's,
+// also where that has rules that may take their time, or no use for a hello.
+func TestDecidedByTheRunningConfiguration(t *testing.T) {
+	hello := hellotest.Hello(t, "a.example.test")
+	app := newAppOf(t, map[string]string{
+		"old": `{"servers": [{"name": "s1", "address": "` + refusing(t) + `"}], "retries": 0}`,
+		"new": `{"servers": [{"name": "s1", "address": "` + answeringOnce(t) + `"}]}`,
+	})
+	for name, next := range map[string]Config{
+		"hello":   {},
+		"foreign": {Session: compiled(t, `{"rules": [{"action": "close", "match": [{"remote_ip": {"ranges": ["192.0.2.0/24"]}}]}]}`)},
+		"rules":   {Content: compiled(t, `{"inspect_delay": "1h", "rules": [{"action": "accept", "match": [{"acl": [{"any": [{"fetch": "req.ssl_hello_type", "values": ["1"]}]}]}]}]}`)},
+		"none":    {Content: new(content.Config)},
+	} {
+		for way, serve := range ways {
+			for _, before := range []int{0, 100} {
+				old, _ := frontendTo(app, "old", Config{Name: name, InspectDelay: time.Hour})
+				client, socket := accepted(t)
+				if err := serve(old, socket); err != nil {
+					t.Fatal(err)
+				}
+				sends(hello[:before])(t, client)
+				pauses(t, client)
+				next.Name, next.InspectDelay = name, time.Hour
+				f, _ := frontendTo(app, "new", next)
+				f.runs()
+				sends(hello[before:])(t, client)
+				finishes(t, client)
+				if got, err := io.ReadAll(client); string(got) != "1506 bytes" {
+					t.Errorf("%s, %s, after %d bytes: the client got %q, %v", name, way, before, got, err)
+				}
+			}
+		}
+	}
+}
+
+// A client that waits on a shard keeps no configuration in memory that does not run any more.
+func TestWaitingKeepsNoConfiguration(t *testing.T) {
+	app := newAppOf(t, map[string]string{"web": `{"servers": []}`})
+	hello := hellotest.Hello(t, "a.example.test")
+	for _, before := range []int{0, 100} {
+		old := func() weak.Pointer[Frontend] {
+			f, _ := frontendTo(app, "web", Config{Name: "waiting", InspectDelay: time.Hour})
+			client, socket := accepted(t)
+			t.Cleanup(func() { client.Close() })
+			if err := ways["fast"](f, socket); err != nil {
+				t.Fatal(err)
+			}
+			sends(hello[:before])(t, client)
+			return weak.Make(f)
+		}()
+		f, _ := frontendTo(app, "web", Config{Name: "waiting", InspectDelay: time.Hour})
+		pauses(t, nil)
+		f.runs()
+		for over := time.Now().Add(time.Minute); old.Value() != nil; time.Sleep(time.Millisecond) {
+			if runtime.GC(); time.Now().After(over) {
+				t.Fatalf("after %d bytes: the old frontend is kept", before)
+			}
+		}
+		runtime.KeepAlive(f)
+	}
+}
