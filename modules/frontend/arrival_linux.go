@@ -5,6 +5,7 @@
 package frontend
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"sync"
@@ -23,14 +24,14 @@ import (
 // on in a goroutine, from the station that it has got to.
 type arrival struct {
 	place    *place
-	f        *Frontend // nil while the client is waited for: which it is turns out then
-	socket   *relay.Socket
-	accepted time.Time
-	session  *session // what it is to become
+	f        *Frontend     // nil while the client is waited for: which it is turns out then
+	socket   *relay.Socket // nil: it is the session's
+	accepted time.Duration // since epoch
+	session  *session      // what it is to become
 
-	passing *passing // nil: there has been nothing to look at, or it is the session's
+	passing *passing // nil: the client is waited for, or it is the session's
+	waiting *waiting // nil: the client has not sent anything yet
 	ending  *ending  // once it is closed
-	begun   bool     // it is the session's
 }
 
 // passing is what a connection needs until it is a session, which most often takes less than a
@@ -41,6 +42,12 @@ type passing struct {
 }
 
 var passings = sync.Pool{New: func() any { return new(passing) }}
+
+// waiting is what is kept of a connection while its client is waited for.
+type waiting struct {
+	input reading
+	sent  []byte
+}
 
 // Arrive takes a client's connection from its first byte to its end. It is called on the
 // goroutine of the shard that is to watch the socket, waits for nothing, and needs no
@@ -53,7 +60,7 @@ func (f *Frontend) Arrive(socket *relay.Socket) {
 		return
 	}
 	f.runs() // or it would get no connection from durable
-	a := &arrival{place: f.place, f: f, socket: socket, accepted: accepted, session: new(session)}
+	a := &arrival{place: f.place, f: f, socket: socket, accepted: accepted.Sub(epoch), session: new(session)}
 	f.conns.Add(1)
 	present.enter()
 	if err := a.session.Arrive(socket, a, time.Time{}); err != nil { // no shard can watch it
@@ -68,26 +75,34 @@ func (f *Frontend) Arrive(socket *relay.Socket) {
 // Inline reports whether Arrive needs no goroutine.
 func (f *Frontend) Inline() bool { return f.quick }
 
-// conn returns the connection, which is made when there is first something to look at.
+// conn returns the connection, which there is while there is something to look at.
 func (a *arrival) conn() *connection {
 	if a.passing == nil {
 		a.passing = passings.Get().(*passing)
-		a.passing.begin(a.f, client{Conn: a.socket, accepted: a.accepted, logger: a.f.ConnLogger})
+		a.passing.begin(a.f, client{Conn: a.socket, accepted: epoch.Add(a.accepted), logger: a.f.ConnLogger})
+		if w := a.waiting; w != nil {
+			a.passing.input = w.input
+			a.passing.hello.Feed(w.sent)
+			a.waiting = nil
+		}
 	}
 	return &a.passing.connection
 }
 
-// recycle lets another connection use what this one does not need any more. Matchers and
-// templates may keep what they were shown.
+// recycle lets another connection use what this one does not need any more.
 func (a *arrival) recycle() {
 	p := a.passing
 	a.passing = nil
-	if p.routed == nil && p.view == nil {
+	if !p.isShown() {
 		p.clear()
 		p.own = claim{}
 		passings.Put(p)
 	}
 }
+
+// isShown reports whether matchers and templates of layer4 know the connection. They may have
+// set variables, and may keep it.
+func (c *connection) isShown() bool { return c.routed != nil || c.view != nil }
 
 // Room implements relay.Handler.
 func (a *arrival) Room() []byte {
@@ -115,11 +130,21 @@ func (a *arrival) decidedBy() {
 	}
 }
 
-// waits lets go of the configuration while the client is waited for.
+// waits keeps as little as there can be while the client is waited for, and nothing of the
+// configuration. What the client has sent is inspected again with what comes next.
 func (a *arrival) waits() {
+	if a.passing != nil && a.passing.terms != nil { // it has been ended from outside on its way to a server
+		return
+	}
 	a.f = nil
-	if a.passing != nil {
-		a.passing.f = nil
+	switch p := a.passing; {
+	case p == nil:
+	case p.isShown():
+		p.f = nil
+	default:
+		a.waiting = &waiting{p.input, bytes.Clone(p.hello.Bytes())}
+		p.forget()
+		a.recycle()
 	}
 }
 
@@ -154,7 +179,7 @@ func (a *arrival) arrived() relay.Step {
 		}
 	}
 	if a.f.Content == nil {
-		return relay.Step{Until: a.accepted.Add(a.f.InspectDelay)}
+		return relay.Step{Until: epoch.Add(a.accepted + a.f.InspectDelay)}
 	}
 	if a.f.reads && a.f.Content.InspectDelay == 0 { // what has come until now counts
 		return a.goOn(a.conn().proceed)
@@ -170,7 +195,7 @@ func (a *arrival) inspect(news relay.News) relay.Step {
 	case relay.Received:
 		outcome = c.hello.Commit(news.N)
 	case relay.Expired:
-		if due := a.accepted.Add(a.f.InspectDelay); time.Now().Before(due) {
+		if due := epoch.Add(a.accepted + a.f.InspectDelay); time.Now().Before(due) {
 			return relay.Step{Until: due}
 		}
 		outcome = c.hello.Expire()
@@ -288,7 +313,7 @@ func (a *arrival) connected() relay.Step {
 		return a.end(end)
 	}
 	s.begin(c)
-	c.over, a.begun = true, true
+	c.over, a.socket = true, nil
 	c.claim.give().OnCut(s)
 	c.forget()
 	a.recycle()
@@ -365,7 +390,7 @@ func (a *arrival) Ended(r relay.Result) {
 	if crash, ok := errors.AsType[*relay.PanicError](r.Err); ok {
 		a.f.logPanic(crash.Value, crash.Stack)
 	}
-	if a.begun { // it was ended from outside just then
+	if a.socket == nil { // it was ended from outside just then
 		a.session.Ended(r)
 		return
 	}

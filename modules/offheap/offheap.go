@@ -107,14 +107,16 @@ func (a *arena) free(r Ref) {
 
 // roomFor returns a chunk with a free block for n bytes.
 func (a *arena) roomFor(n int) *chunk {
+	if n <= largest {
+		n = (n + grain - 1) / grain * grain
+		if known := a.room[n/grain]; known != nil {
+			return known
+		}
+	}
 	c := &chunk{size: n, number: uint32(len(a.chunks))}
 	if n > largest {
 		c.memory = make([]byte, n)
 	} else {
-		c.size = (n + grain - 1) / grain * grain
-		if known := a.room[c.class()]; known != nil {
-			return known
-		}
 		c.memory, c.shared = allocate(chunkBytes)
 	}
 	if n := len(a.spare); n > 0 {
