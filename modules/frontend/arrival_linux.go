@@ -49,6 +49,10 @@ type waiting struct {
 	sent  []byte
 }
 
+// inspectedAgain is how much may be inspected again for each byte that comes: the work would
+// grow with the square of what a client sends byte by byte.
+const inspectedAgain = 4 << 10
+
 // Arrive takes a client's connection from its first byte to its end. It is called on the
 // goroutine of the shard that is to watch the socket, waits for nothing, and needs no
 // goroutine of its own until something else than the client has to be waited for. It is to
@@ -139,7 +143,7 @@ func (a *arrival) waits() {
 	a.f = nil
 	switch p := a.passing; {
 	case p == nil:
-	case p.isShown():
+	case p.isShown() || len(p.hello.Bytes()) > inspectedAgain:
 		p.f = nil
 	default:
 		a.waiting = &waiting{p.input, bytes.Clone(p.hello.Bytes())}

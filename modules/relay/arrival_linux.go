@@ -270,8 +270,7 @@ func stirs(fd int) bool {
 	return err == nil && n > 0
 }
 
-// ask has the handler say what to do. False: the session does not arrive any more, or there
-// was nothing to tell after all.
+// ask has the handler say what to do. False: the session does not arrive any more, or it ends.
 func (s *Session) ask(news News) (step Step, ok bool) {
 	p, e := &s.parked, s.early()
 	reads := news.Event == Received
@@ -281,7 +280,7 @@ func (s *Session) ask(news News) (step Step, ok bool) {
 	e.busy = true
 	fd, h, last := int(p.sides[Client].fd), e.handler, e.last
 	s.mu.Unlock()
-	step, told, more, crash := consult(h, news, fd, last)
+	step, more, crash := consult(h, news, fd, last)
 	s.mu.Lock()
 	if s.early() == nil { // it is detached, and e another's
 		if crash != nil {
@@ -291,18 +290,18 @@ func (s *Session) ask(news News) (step Step, ok bool) {
 	}
 	e.busy = false
 	e.readable = e.readable || more
-	if reads && told {
+	if reads {
 		p.sides[Client].active.Store(clock())
 	}
 	if crash != nil {
 		s.note(Result{By: Proxy, Cause: Failed, Err: crash})
 	}
-	return step, told && s.extra().wrong == nil // else proceed ends it
+	return step, s.extra().wrong == nil // else proceed ends it
 }
 
 // consult reads, if the news is that there is something to read, and calls the handler. It
 // holds no lock.
-func consult(h Handler, news News, fd int, last bool) (step Step, told, more bool, crash error) {
+func consult(h Handler, news News, fd int, last bool) (step Step, more bool, crash error) {
 	defer func() {
 		if v := recover(); v != nil {
 			crash = &PanicError{Value: v, Stack: debug.Stack()}
@@ -317,12 +316,12 @@ func consult(h Handler, news News, fd int, last bool) (step Step, told, more boo
 		case err == nil:
 			news.Event = Finished
 		case err == unix.EAGAIN: //nolint:errorlint // an Errno
-			return Step{}, false, false, nil
+			// There is nothing after all, which the handler has taken room for.
 		default:
 			news.Event, news.Err = Broken, os.NewSyscallError("read", err)
 		}
 	}
-	return h.Next(news), true, more, nil
+	return h.Next(news), more, nil
 }
 
 // take does what the handler has said.

@@ -31,7 +31,7 @@ type Event uint8
 // The events. Unless said otherwise, each may be answered by every Step but Relay.
 const (
 	Arrived   Event = iota // the session has begun: this comes first
-	Received               // N bytes of the client are in what Room has returned
+	Received               // N bytes of the client are in what Room has returned; 0: there are no more now
 	Finished               // the client has closed its direction
 	Broken                 // the client's connection was reset or failed, by Err
 	Expired                // the time is over that Arrive was given, or Await; told once
