@@ -234,7 +234,7 @@ func (m *arrivalSim) await() Step {
 	if m.rng.IntN(4) != 0 {
 		return Step{}
 	}
-	d := time.Duration(m.rng.IntN(3000)) * time.Millisecond
+	d := time.Duration(1+m.rng.IntN(3000)) * time.Millisecond
 	m.until, m.expired = time.Since(m.began)+d, 0
 	m.say("  until %v", m.until)
 	return Step{Until: m.began.Add(m.until)}
@@ -299,6 +299,7 @@ func (m *arrivalSim) startDetached(client, server net.Conn) {
 	m.detached, m.relays = true, true
 	if server == nil {
 		m.serverCloses()
+		m.serverSent, m.serverGot = nil, nil // by one that was given up
 		near, far := m.pair()
 		m.server = far
 		server = &Socket{fd: near, remote: new(net.UnixAddr), place: place{shard: m.sh}}
