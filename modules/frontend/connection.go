@@ -62,7 +62,7 @@ func (c *connection) clear() {
 // isOutdated reports whether another configuration runs by now. Its frontend has the
 // connection then.
 func (c *connection) isOutdated() bool {
-	latest := c.f.place.latest.Load()
+	latest := c.f.place.decides()
 	if latest == nil || latest.number <= c.f.number {
 		return false
 	}

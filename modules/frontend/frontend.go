@@ -19,6 +19,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
@@ -80,8 +81,9 @@ type Frontend struct {
 	reads  bool   // what the client sends has a part in what becomes of a connection; see Config.Content
 	quick  bool   // see inline
 	place  *place
-	number int64    // in the order in which frontends are made
-	terms  sync.Map // *balancer.Backend → *terms
+	number int64            // in the order in which frontends are made
+	loaded lifecycle.Config // see Await
+	terms  sync.Map         // *balancer.Backend → *terms
 }
 
 // New returns a frontend.
