@@ -128,7 +128,7 @@ type Backend struct {
 
 	name    string
 	pool    *pool.Pool
-	policy  pool.Policy
+	inline  inline
 	written *options.Recorder // while a Caddyfile is parsed
 }
 
@@ -163,7 +163,7 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err != nil {
 		return b.at("balance", 0, err)
 	}
-	b.policy = policy
+	b.inline = b.inlineWith(policy)
 	if err := b.provisionChecks(ctx); err != nil {
 		return err
 	}

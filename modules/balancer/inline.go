@@ -9,21 +9,27 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// Inline reports whether a server that is free is found without waiting for anything: on a
-// goroutine that others wait for. What is not this project's own, such as a policy or a
-// matcher of another plugin, may wait; so do rules of the backend's own.
-func (b *Backend) Inline() bool {
-	_, quick := b.policy.(pool.Quick)
-	return quick && b.Site == "" && none(b.Content) && none(b.Response) &&
-		!slices.ContainsFunc(b.UseServer, func(u *UseServer) bool { return u.condition.Foreign() }) &&
-		!slices.ContainsFunc(b.PersistRules, func(r *PersistRule) bool { return r.condition.Foreign() })
+// inline is what there is to know of a backend for a connection that must not wait.
+type inline struct{ possible, needsRequest bool }
+
+func (b *Backend) inlineWith(p pool.Policy) inline {
+	_, quick := p.(pool.Quick)
+	asking, asks := p.(interface{ NeedsRequest() bool })
+	return inline{
+		possible: quick && b.Site == "" && none(b.Content) && none(b.Response) &&
+			!slices.ContainsFunc(b.UseServer, func(u *UseServer) bool { return u.condition.Foreign() }) &&
+			!slices.ContainsFunc(b.PersistRules, func(r *PersistRule) bool { return r.condition.Foreign() }),
+		needsRequest: asks && asking.NeedsRequest() || b.ForcesByRequest() || b.AssignsByRequest(),
+	}
 }
 
 func none(c *content.Config) bool { return c == nil || len(c.Rules) == 0 }
 
+// Inline reports whether a server that is free is found without waiting for anything: on a
+// goroutine that others wait for. What is not this project's own, such as a policy or a
+// matcher of another plugin, may wait; so do rules of the backend's own.
+func (b *Backend) Inline() bool { return b.inline.possible }
+
 // ServerNeedsRequest reports whether anything that the client sends has a part in which
 // server a connection gets.
-func (b *Backend) ServerNeedsRequest() bool {
-	p, asks := b.policy.(interface{ NeedsRequest() bool })
-	return asks && p.NeedsRequest() || b.ForcesByRequest() || b.AssignsByRequest()
-}
+func (b *Backend) ServerNeedsRequest() bool { return b.inline.needsRequest }
