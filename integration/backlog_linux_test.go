@@ -3,11 +3,9 @@
 package integration
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -50,7 +48,7 @@ func TestBacklogsAsHAProxy(t *testing.T) {
 	haproxy := programs.Need(t, "haproxy")
 	want := make(map[string]int)
 	words := []string{}
-	for i, n := range []int{12, 13, 13, 11, systemBacklog(t)} {
+	for i, n := range []int{12, 13, 13, 11, programs.MaxBacklog(t)} {
 		port, err := programs.Port()
 		if err != nil {
 			t.Fatal(err)
@@ -89,20 +87,6 @@ listen inherited
 	}
 }
 
-// systemBacklog is the limit that caps each backlog.
-func systemBacklog(t *testing.T) int {
-	t.Helper()
-	text, err := os.ReadFile("/proc/sys/net/core/somaxconn")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(string(bytes.TrimSpace(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 // A reload changes the backlog of a frontend's socket, and gives back the system's limit.
 func TestBacklogAfterReload(t *testing.T) {
 	t.Parallel()
@@ -114,7 +98,7 @@ func TestBacklogAfterReload(t *testing.T) {
 	for _, c := range []struct {
 		options string
 		want    int
-	}{{" {\n backlog 9\n }", 9}, {" {\n backlog 7\n }", 7}, {"", systemBacklog(t)}} {
+	}{{" {\n backlog 9\n }", 9}, {" {\n backlog 7\n }", 7}, {"", programs.MaxBacklog(t)}} {
 		if err := p.reload(t, config(c.options), ""); err != nil {
 			t.Fatal(err)
 		}

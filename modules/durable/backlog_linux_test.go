@@ -3,18 +3,18 @@
 package durable
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 func init() { caddy.RegisterModule(new(backlogApp)) }
@@ -76,20 +76,6 @@ func (a *backlogApp) load(t *testing.T) error {
 	return caddy.Load(config, true)
 }
 
-// systemBacklog is the limit that caps each backlog.
-func systemBacklog(t *testing.T) int {
-	t.Helper()
-	text, err := os.ReadFile("/proc/sys/net/core/somaxconn")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(string(bytes.TrimSpace(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 // backlogAt returns the backlog of the socket of an address.
 func backlogAt(t *testing.T, addr address) (n int) {
 	t.Helper()
@@ -115,7 +101,7 @@ func backlogAt(t *testing.T, addr address) (n int) {
 // The backlog is that of the configuration that gets the connections, and the largest that its
 // users ask for; the system's limit caps it. A configuration that is refused changes nothing.
 func TestBacklogFollowsConfiguration(t *testing.T) {
-	limit := systemBacklog(t)
+	limit := programs.MaxBacklog(t)
 	address := resolveOne(t, "127.0.0.1", unused(t))
 	t.Cleanup(func() { _ = caddy.Stop() })
 	for _, c := range []struct {

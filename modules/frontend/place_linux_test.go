@@ -11,6 +11,7 @@ import (
 	"time"
 	"weak"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 )
@@ -20,7 +21,7 @@ import (
 func TestDecidedByTheRunningConfiguration(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example.test")
 	app := newAppOf(t, map[string]string{
-		"old": `{"servers": [{"name": "s1", "address": "` + refusing(t) + `"}], "retries": 0}`,
+		"old": `{"servers": [{"name": "s1", "address": "` + programs.Refusing(t).String() + `"}], "retries": 0}`,
 		"new": `{"servers": [{"name": "s1", "address": "` + answeringOnce(t) + `"}]}`,
 	})
 	for name, next := range map[string]Config{

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/sys/unix"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -111,7 +112,7 @@ func TestWaysAreTheSame(t *testing.T) {
 			server := answeringOnce(t)
 			_, port, _ := net.SplitHostPort(server)
 			frontendtest.Answers(t, func(string) []string { return []string{"127.0.0.1"} })
-			config := strings.NewReplacer("SERVER", server, "REFUSING", refusing(t), "PORT", port).Replace(c.backend)
+			config := strings.NewReplacer("SERVER", server, "REFUSING", programs.Refusing(t).String(), "PORT", port).Replace(c.backend)
 			seen := make(map[string][]string)
 			for way, serve := range ways {
 				app := newAppOf(t, map[string]string{"web": config})
@@ -226,41 +227,8 @@ func accepted(t testing.TB) (*net.TCPConn, *relay.Socket) {
 // finished.
 func answeringOnce(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				n, _ := io.Copy(io.Discard, c)
-				fmt.Fprintf(c, "%d bytes", n)
-			}()
-		}
-	}()
-	return ln.Addr().String()
-}
-
-// refusing is an address that refuses connects: it is bound, so that no other gets its port.
-func refusing(t *testing.T) string {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	at, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprint("127.0.0.1:", at.(*unix.SockaddrInet4).Port)
+	return programs.Listen(t, time.Minute, func(c *net.TCPConn) {
+		n, _ := io.Copy(io.Discard, c)
+		fmt.Fprintf(c, "%d bytes", n)
+	})
 }

@@ -18,6 +18,7 @@ import (
 	_ "github.com/mholt/caddy-l4/modules/l4tls"
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 )
@@ -26,28 +27,13 @@ import (
 // the client does. What the clients say goes to heard.
 func greeter(t *testing.T, name string, heard chan<- string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				fmt.Fprint(c, name)
-				said, _ := io.ReadAll(c)
-				if heard != nil {
-					heard <- string(said)
-				}
-			}()
+	return programs.Listen(t, time.Minute, func(c *net.TCPConn) {
+		fmt.Fprint(c, name)
+		said, _ := io.ReadAll(c)
+		if heard != nil {
+			heard <- string(said)
 		}
-	}()
-	return ln.Addr().String()
+	})
 }
 
 // frontend runs a story's frontend in our words. The log line is there when the

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // guide is a handler that reads so many bytes and then does what it is told to do about each
@@ -148,7 +150,7 @@ func TestArrivalOverTCP(t *testing.T) {
 
 // One server after another refuses, the last one does not.
 func TestArrivalTriesAgain(t *testing.T) {
-	nobody := refusing(t)
+	nobody := programs.Refusing(t)
 	at, tries := echo(t), 0
 	g := newGuide(1, map[Event]func(*guide, News) Step{Received: connectTo(nobody), Connected: relays60, Refused: func(g *guide, n News) Step {
 		if tries++; tries < 20 {

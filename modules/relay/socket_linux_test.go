@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/net/nettest"
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
 // listenRaw is a listening socket for Accept.
@@ -39,24 +41,6 @@ func listenRawOn(t testing.TB, n byte) (fd int, at netip.AddrPort) {
 		t.Fatal(err)
 	}
 	return fd, addrPort(address)
-}
-
-// refusing is an address that refuses connects: it is bound, so that no other gets its port.
-func refusing(t testing.TB) netip.AddrPort {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	address, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addrPort(address)
 }
 
 // socketPair is a connection between two sockets.
@@ -127,7 +111,7 @@ func TestDialSendsFirst(t *testing.T) {
 }
 
 func TestDialFails(t *testing.T) {
-	to := refusing(t)
+	to := programs.Refusing(t)
 	for _, first := range []string{"", "hello"} {
 		_, err := Dial(to, DialOptions{Timeout: time.Minute}, []byte(first))
 		want := "dial tcp " + to.String() + ": connect: connection refused"
