@@ -51,6 +51,7 @@ func TestAcceptedInherit(t *testing.T) {
 				t.Fatalf("accepted a %T, want a socket", conn)
 			}
 			c.want[[2]int{unix.SOL_TCP, unix.TCP_NODELAY}] = 1
+			c.want[[2]int{unix.SOL_TCP, unix.TCP_QUICKACK}] = 0
 			for option, want := range c.want {
 				_ = raw.Control(func(fd uintptr) {
 					if got, err := unix.GetsockoptInt(int(fd), option[0], option[1]); err != nil || got != want {

@@ -28,10 +28,16 @@ func keepAliveOf(cfg net.ListenConfig) net.KeepAliveConfig {
 	return k
 }
 
-// inherit has a listening socket have what its connections are to have: they get
-// it from there, without system calls of their own.
+// inherit sets on a listening socket the options that its connections take over from there,
+// without system calls of their own.
+//
+// Without TCP_QUICKACK the acknowledgement of a client's first bytes travels with the answer, or
+// alone 40 ms later, as with HAProxy's tcp-smart-accept: a packet less for each connection.
 func inherit(fd int, k net.KeepAliveConfig) error {
-	err := unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
+	err := errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1),
+		unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_QUICKACK, 0),
+	)
 	if !k.Enable {
 		return errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0))
 	}

@@ -89,7 +89,7 @@ func TestWordsOfTheProcess(t *testing.T) {
 		"tcp-request content capture req.ssl_sni len 64": {"ignored, and nothing about the traffic changes: 'tcp-request content capture': nothing is captured: the log line has the server name and the protocols of the hello anyway"},
 		"option independent-streams\n\toption tcp-smart-accept": {
 			"not as in HAProxy: 'option independent-streams': bytes in either direction count for the timeouts of both sides, as in HAProxy without it",
-			"ignored, and nothing about the traffic changes: 'option tcp-smart-accept': it is about single TCP packets",
+			"ignored, and nothing about the traffic changes: 'option tcp-smart-accept': it is so without it, on Linux",
 		},
 	} {
 		if diff := cmp.Diff(want, messages(t, frontend(lines, "default_backend b"))); diff != "" {

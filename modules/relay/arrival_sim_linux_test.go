@@ -360,7 +360,7 @@ func (m *arrivalSim) serverCloses() {
 }
 
 // dial is dialing: it makes a server that does as it should.
-func (m *arrivalSim) dial(to netip.AddrPort, _ bool) (int, error) {
+func (m *arrivalSim) dial(to netip.AddrPort, _, _ bool) (int, error) {
 	m.told()
 	defer m.told()
 	m.serverCloses()

@@ -12,11 +12,18 @@ import (
 )
 
 // dialing begins to connect a new socket. Tests have it connect to what they like.
-var dialing = func(to netip.AddrPort, keep bool) (fd int, err error) {
+//
+// The kernel acknowledges the server's SYN-ACK at once by a packet of its own. Where the first
+// bytes follow anyway (first), they carry that acknowledgement, as with HAProxy's
+// tcp-smart-connect. Without them the server would hear of the connection up to 200 ms later.
+var dialing = func(to netip.AddrPort, keep, first bool) (fd int, err error) {
 	if fd, err = newSocket(to); err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
 	_ = setOption(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
+	if first {
+		_ = setOption(fd, unix.SOL_TCP, unix.TCP_QUICKACK, 0)
+	}
 	if keep {
 		keepAlive(fd)
 	}
@@ -44,7 +51,7 @@ func (s *Session) connect(step Step, now int64) {
 	if e.present {
 		e.slow = 0
 	}
-	fd, err := dialing(e.to, step.KeepAlive)
+	fd, err := dialing(e.to, step.KeepAlive, len(e.first) > 0)
 	if err != nil {
 		e.failed = err
 		return

@@ -25,16 +25,8 @@ func Dial(to netip.AddrPort, o DialOptions, first []byte) (net.Conn, error) {
 
 func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err error) {
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	if s.fd, err = newSocket(to); err != nil {
-		s.fd = -1
-		return os.NewSyscallError("socket", err)
-	}
-	_ = setOption(s.fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
-	if o.KeepAlive {
-		keepAlive(s.fd)
-	}
-	if err := connect(s.fd, to); err != nil {
-		return os.NewSyscallError("connect", err)
+	if s.fd, err = dialing(to, o.KeepAlive, len(first) > 0); err != nil {
+		return err
 	}
 	if len(first) > 0 {
 		// A server on this system has answered by now. Where it has not, that costs

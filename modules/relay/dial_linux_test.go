@@ -4,6 +4,7 @@ package relay
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -143,5 +144,40 @@ func TestDialCancelled(t *testing.T) {
 	}
 	if after := use(t); after.descriptors != before.descriptors || after.slots != before.slots || after.timers != before.timers {
 		t.Errorf("before %+v, after %+v", before, after)
+	}
+}
+
+// The first bytes carry the acknowledgement that ends the handshake. Without any, it leaves at
+// once, so that a server that speaks first is not kept waiting.
+func TestDialAcknowledges(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	to := ln.Addr().(*net.TCPAddr).AddrPort()
+	conn, err := Dial(to, DialOptions{}, []byte("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	server, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if _, err := io.ReadFull(server, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	if got := segments(t, server.(*net.TCPConn)); got != 2 {
+		t.Errorf("the server was sent %d packets, want 2: SYN and the first bytes", got)
+	}
+	fd, err := dialing(to, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO); err != nil || info.Segs_out != 2 {
+		t.Errorf("with no first bytes %d packets left (%v), want 2: SYN and its acknowledgement", info.Segs_out, err)
 	}
 }
