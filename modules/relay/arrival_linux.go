@@ -336,6 +336,9 @@ func (s *Session) take(sh *shard, step Step, now int64) {
 			e.until, e.glanced = int64(step.Until.Sub(epoch)), false
 		}
 	case step.Do == Connect && !e.reached:
+		if sh != nil {
+			sh.little = now // the server's answer is not to wait behind bulk
+		}
 		s.connect(step, now)
 	case step.Do == Relay && e.reached:
 		s.begin(sh, step.Options, step.Owner, now)
