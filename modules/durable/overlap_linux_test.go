@@ -3,7 +3,6 @@
 package durable
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -14,100 +13,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"golang.org/x/sys/unix"
 )
-
-func init() { caddy.RegisterModule(new(answersApp)) }
-
-// answersApp is a Caddy app that listens on several addresses, and answers at each with
-// another byte.
-type answersApp struct {
-	Listen map[string]byte `json:"listen,omitempty"`
-	Fail   bool            `json:"fail,omitempty"` // Start fails after the app has begun to listen
-
-	ctx       caddy.Context
-	listeners []any
-}
-
-func (*answersApp) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "durable_answers", New: func() caddy.Module { return new(answersApp) }}
-}
-
-func (a *answersApp) Provision(ctx caddy.Context) error {
-	a.ctx = ctx
-	return nil
-}
-
-func (a *answersApp) Start() error {
-	for address, answer := range a.Listen {
-		addr, err := caddy.ParseNetworkAddress(address)
-		if err != nil {
-			return err
-		}
-		listeners, err := addr.ListenAll(a.ctx, net.ListenConfig{})
-		if err != nil {
-			return err
-		}
-		for _, ln := range listeners {
-			go serve(ln.(net.Listener), answer)
-		}
-		a.listeners = append(a.listeners, listeners...)
-	}
-	time.Sleep(2 * time.Millisecond) // as if another app took its time: they wait for their turn by then
-	if a.Fail {
-		time.Sleep(10 * time.Millisecond) // as if another app failed
-		return errors.New("asked to fail")
-	}
-	return nil
-}
-
-func (a *answersApp) Stop() (err error) {
-	for _, ln := range a.listeners {
-		err = errors.Join(err, ln.(net.Listener).Close())
-	}
-	return err
-}
-
-func loadAnswers(t *testing.T, listen map[string]byte, fail bool) error {
-	t.Helper()
-	config, err := json.Marshal(map[string]any{
-		"admin":   map[string]any{"disabled": true, "config": map[string]any{"persist": false}},
-		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}},
-		"apps":    map[string]any{"durable_answers": answersApp{Listen: listen, Fail: fail}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return caddy.Load(config, true)
-}
-
-// stranger binds a socket to an address as a program of the same user would that
-// uses SO_REUSEPORT.
-func stranger(t *testing.T, at netip.AddrPort) error {
-	t.Helper()
-	family := unix.AF_INET6
-	if at.Addr().Is4() {
-		family = unix.AF_INET
-	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	for _, option := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if family == unix.AF_INET6 {
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
-	}
-	to, err := sockaddr(at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return unix.Bind(fd, to)
-}
 
 // From one configuration to the next, addresses of one port may become others that
 // overlap with them. No connection is lost, each goes to the address that is most
