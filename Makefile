@@ -90,8 +90,12 @@ bench: ## Compare with HAProxy, nginx and caddy-l4: CPU, latency, memory, calls 
 	.ci/deps nginx-stream:libnginx-mod-stream strace:strace
 	go run ./integration/bench -rounds $(or $(ROUNDS),9) -seconds $(or $(SECONDS),2) $(if $(RUN),-only $(RUN)) $(if $(PROXIES),-proxies $(PROXIES)) $(if $(HAPROXY),-haproxy $(HAPROXY))
 
+.PHONY: words
+words: ## Count wording that this project avoids, in comments, messages and documents; only less is allowed
+	go run ./integration/words
+
 .PHONY: lint
-lint: bin/golangci-lint ## Check format and code, and that the modules compile for macOS and Windows
+lint: bin/golangci-lint words ## Check format, code and wording, and that the modules compile for macOS and Windows
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -l:"; echo "$$unformatted"; exit 1; fi
 	go vet -tags xcaddy,servers ./...
 	$(foreach os,$(OTHER_SYSTEMS),GOOS=$(os) CGO_ENABLED=0 go vet ./modules/...$(newline))
