@@ -49,9 +49,9 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name
 	return options.Table{
-		"frontend":               options.Many(a.parseFrontend),
-		"backend":                options.Many(a.parseBackend),
-		"set_var":                options.Many(a.parseVariable),
+		"frontend":               options.Repeatable(a.parseFrontend),
+		"backend":                options.Repeatable(a.parseBackend),
+		"set_var":                options.Repeatable(a.parseVariable),
 		"grace_period":           TimeoutOption(&a.GracePeriod),
 		"removed_server_timeout": TimeoutOption(&a.RemovedServerTimeout),
 	}.With(advice(&advised.app)).ParseBlock(d)
@@ -172,10 +172,10 @@ func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
 // see content.Config, for matchers content.ParseCondition.
 func (b *Backend) Options() options.Table {
 	return options.Table{
-		"balance":               options.Func(b.noted("balance", b.parseBalance)),
-		"server":                options.Many(b.noted("server", b.parseServer)),
-		"use_server":            options.Many(b.noted("use_server", b.parseUseServer)),
-		"use_server_format":     options.Many(b.noted("use_server", b.parseUseServerFormat)),
+		"balance":               options.Once(b.noted("balance", b.parseBalance)),
+		"server":                options.Repeatable(b.noted("server", b.parseServer)),
+		"use_server":            options.Repeatable(b.noted("use_server", b.parseUseServer)),
+		"use_server_format":     options.Repeatable(b.noted("use_server", b.parseUseServerFormat)),
 		"id":                    options.Int(&b.ID, 1, maxNumber),
 		"persist":               options.Flag(&b.Persist),
 		"force_persist":         b.persistRule(forcePersist),
@@ -184,18 +184,18 @@ func (b *Backend) Options() options.Table {
 		"site":                  options.Text(&b.Site),
 		"abortonclose":          options.Flag(&b.AbortOnClose),
 		"allow_local_addresses": options.Flag(&b.AllowLocalAddresses),
-		"check":                 options.Func(b.noted("check", func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) })),
-		"agent":                 options.Func(b.noted("agent", func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) })),
-		"passive": options.Set(&b.Passive, func(p *Passive) options.Option {
-			return options.Func(func(d *caddyfile.Dispenser) error { return p.table().ParseLine(d) })
+		"check":                 options.Once(b.noted("check", func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) })),
+		"agent":                 options.Once(b.noted("agent", func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) })),
+		"passive": options.Optional(&b.Passive, func(p *Passive) options.Option {
+			return options.Once(func(d *caddyfile.Dispenser) error { return p.table().ParseLine(d) })
 		}),
-		"response":     options.Set(&b.Response, func(c *content.Config) options.Option { return options.Func(b.noted("response", c.UnmarshalCaddyfile)) }),
-		"content":      options.Set(&b.Content, func(c *content.Config) options.Option { return options.Func(b.noted("content", c.UnmarshalCaddyfile)) }),
-		"retries":      options.Set(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
-		"redispatch":   options.Set(&b.Redispatch, redispatch),
-		"retry_budget": options.Set(&b.RetryBudget, retryBudget),
+		"response":     options.Optional(&b.Response, func(c *content.Config) options.Option { return options.Once(b.noted("response", c.UnmarshalCaddyfile)) }),
+		"content":      options.Optional(&b.Content, func(c *content.Config) options.Option { return options.Once(b.noted("content", c.UnmarshalCaddyfile)) }),
+		"retries":      options.Optional(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
+		"redispatch":   options.Optional(&b.Redispatch, redispatch),
+		"retry_budget": options.Optional(&b.RetryBudget, retryBudget),
 		"fullconn":     options.Int(&b.FullConn, 1, maxNumber),
-		"timeouts":     options.Func(b.Timeouts.options().ParseLine),
+		"timeouts":     options.Once(b.Timeouts.options().ParseLine),
 	}
 }
 

@@ -49,7 +49,7 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 func (s *Server) table(line int) options.Table {
 	return options.Table{
 		"id":             options.Int(&s.ID, 1, maxNumber),
-		"weight":         options.Set(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
+		"weight":         options.Optional(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
 		"resolve_prefer": options.OneOf(&s.ResolvePrefer, families),
 		"backup":         options.Flag(&s.Backup),
 		"disabled":       options.Flag(&s.Disabled),
@@ -57,8 +57,8 @@ func (s *Server) table(line int) options.Table {
 		"minconn":        options.Int(&s.MinConn, 1, maxNumber),
 		"maxqueue":       options.Int(&s.MaxQueue, 1, maxNumber),
 		"slowstart":      options.Duration(&s.SlowStart),
-		"check":          options.Func(func(d *caddyfile.Dispenser) error { return parseCheck(d, &s.Check, d.Line() != line) }),
-		"agent":          options.Func(func(d *caddyfile.Dispenser) error { return parseAgent(d, &s.Agent, d.Line() != line) }),
+		"check":          options.Once(func(d *caddyfile.Dispenser) error { return parseCheck(d, &s.Check, d.Line() != line) }),
+		"agent":          options.Once(func(d *caddyfile.Dispenser) error { return parseAgent(d, &s.Agent, d.Line() != line) }),
 		"no_check":       options.Flag(&s.NoCheck),
 		"track":          options.Text(&s.Track),
 		"init_state":     options.OneOf(&s.InitState, wordsOf(initStates)),

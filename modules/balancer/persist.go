@@ -81,7 +81,7 @@ func (b *Backend) ForcesByRequest() bool {
 
 // persistRule is the option of a rule with that action.
 func (b *Backend) persistRule(action string) options.Option {
-	return options.Many(b.noted("persist_rule", func(d *caddyfile.Dispenser) error {
+	return options.Repeatable(b.noted("persist_rule", func(d *caddyfile.Dispenser) error {
 		r := &PersistRule{Action: action}
 		b.PersistRules = append(b.PersistRules, r)
 		return content.ParseCondition(d, action+"_persist", &r.MatcherSetsRaw, &r.UnlessRaw)

@@ -76,7 +76,7 @@ func (r *Redispatch) UnmarshalJSON(b []byte) error {
 //
 //	redispatch [off|<number>]
 func redispatch(r *Redispatch) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) error {
+	return options.Once(func(d *caddyfile.Dispenser) error {
 		*r = Redispatch{On: true}
 		if !d.NextArg() {
 			return nil

@@ -66,7 +66,7 @@ func (r *RetryBudget) config() *pool.RetryBudget {
 //
 //	retry_budget <percent> [<retries per second>]
 func retryBudget(r *RetryBudget) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) error {
+	return options.Once(func(d *caddyfile.Dispenser) error {
 		word, err := options.Arg(d)
 		if err != nil {
 			return err

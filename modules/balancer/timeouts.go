@@ -123,7 +123,7 @@ func CheckTimeout(name string, d caddy.Duration) error {
 // TimeoutOption is an option with a duration, which must be greater than zero,
 // or the word off.
 func TimeoutOption(p *caddy.Duration) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) error {
+	return options.Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
 		word, err := options.Arg(d)
 		if err != nil {

@@ -99,7 +99,7 @@ func provisionBeneath(o *TLS) error {
 
 // optionTLS is the option tls of a checker.
 func optionTLS(o **TLS) options.Option {
-	return options.Set(o, func(made *TLS) options.Option { return options.Func(made.options().ParseBlock) })
+	return options.Optional(o, func(made *TLS) options.Option { return options.Once(made.options().ParseBlock) })
 }
 
 // maxUser is how long a name may be that a check logs in with.

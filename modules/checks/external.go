@@ -204,7 +204,7 @@ func (c *External) CheckOptions() options.Table {
 	return options.Table{
 		"command":             options.Text(&c.Command),
 		"listener":            options.Text(&c.Listener),
-		"environment":         options.Many(c.parseEnvironment),
+		"environment":         options.Repeatable(c.parseEnvironment),
 		"inherit_environment": options.Flag(&c.InheritEnvironment),
 	}
 }

@@ -266,7 +266,7 @@ func (c *HTTP) CheckOptions() options.Table {
 	table["method"] = options.Text(&c.Method)
 	table["path"] = options.Text(&c.Path)
 	table["host"] = options.Text(&c.Host)
-	table["header"] = options.Many(c.parseHeader)
+	table["header"] = options.Repeatable(c.parseHeader)
 	table["body"] = options.Text(&c.Body)
 	table["tls"] = optionTLS(&c.TLS)
 	return table

@@ -203,13 +203,13 @@ func (q *Request) parse(d *caddyfile.Dispenser, comment *string) (err error) {
 		return err
 	}
 	table := options.Table{
-		"uri_format": options.Func(func(d *caddyfile.Dispenser) (err error) {
+		"uri_format": options.Once(func(d *caddyfile.Dispenser) (err error) {
 			q.URI = ""
 			q.URIFormat, err = options.Arg(d)
 			return err
 		}),
 		"version":     options.OneOf(&q.Version, []string{http10, http11}),
-		"header":      options.Many(q.parseHeader),
+		"header":      options.Repeatable(q.parseHeader),
 		"body":        options.Text(&q.Body),
 		"body_format": options.Text(&q.BodyFormat),
 	}

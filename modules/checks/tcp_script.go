@@ -102,7 +102,7 @@ func (c *TCPScript) CheckOptions() options.Table {
 
 // step is an option that adds a step.
 func step(steps *[]*Step, parse func(*Step, *caddyfile.Dispenser) error) options.Option {
-	return options.Many(func(d *caddyfile.Dispenser) error {
+	return options.Repeatable(func(d *caddyfile.Dispenser) error {
 		s := new(Step)
 		*steps = append(*steps, s)
 		return parse(s, d)

@@ -241,7 +241,7 @@ func (o *TLS) options() options.Table {
 		"server_name":        options.Text(&o.ServerName),
 		"ca":                 options.Text(&o.CA),
 		"crl":                options.Text(&o.CRL),
-		"client_certificate": options.Func(o.parseClientCertificate),
+		"client_certificate": options.Once(o.parseClientCertificate),
 		"verify":             options.OneOf(&o.Verify, verifications),
 		"alpn":               options.Texts(&o.ALPN),
 		"alpn_optional":      options.Flag(&o.ALPNOptional),

@@ -50,7 +50,7 @@ func (c *Config) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func RuleOptions(rules *[]*Rule) options.Table {
 	table := make(options.Table)
 	for name, action := range actions {
-		table[name] = options.Many(func(d *caddyfile.Dispenser) error {
+		table[name] = options.Repeatable(func(d *caddyfile.Dispenser) error {
 			r := &Rule{Action: name}
 			*rules = append(*rules, r)
 			return r.unmarshalCaddyfile(d, action)
@@ -171,9 +171,9 @@ func ActionNames() []string { return slices.Collect(maps.Keys(actions)) }
 func matcherOptions(hello *l4clienthello.Matcher, set caddy.ModuleMap) options.Table {
 	table := make(options.Table)
 	for _, m := range caddy.GetModules(matchers) {
-		table[m.ID.Name()] = options.Func(func(d *caddyfile.Dispenser) error { return parseMatcher(d, m.ID, set) })
+		table[m.ID.Name()] = options.Once(func(d *caddyfile.Dispenser) error { return parseMatcher(d, m.ID, set) })
 	}
-	table["acl"] = options.Many(func(d *caddyfile.Dispenser) error { return parseACL(d, set) })
+	table["acl"] = options.Repeatable(func(d *caddyfile.Dispenser) error { return parseACL(d, set) })
 	maps.Copy(table, hello.Options())
 	return table
 }

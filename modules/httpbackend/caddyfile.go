@@ -55,9 +55,9 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	h.Backend = name
 	err = options.Table{
-		"tls":           options.Many(h.parseTLS),
-		"forwarded_for": options.Set(&h.ForwardedFor, forwardedOption),
-		"original_to":   options.Set(&h.OriginalTo, forwardedOption),
+		"tls":           options.Repeatable(h.parseTLS),
+		"forwarded_for": options.Optional(&h.ForwardedFor, forwardedOption),
+		"original_to":   options.Optional(&h.OriginalTo, forwardedOption),
 		"server_header": options.Text(&h.ServerHeader),
 		"retry_on":      options.Texts(&h.RetryOn),
 		"close_server":  options.Flag(&h.CloseServer),
@@ -68,7 +68,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 func forwardedOption(f *ForwardedFor) options.Option {
-	return options.Func(options.Table{
+	return options.Once(options.Table{
 		"header":  options.Text(&f.Header),
 		"except":  options.Texts(&f.Except),
 		"if_none": options.Flag(&f.IfNone),

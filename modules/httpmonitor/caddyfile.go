@@ -42,8 +42,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	h.URI = uri
 	return options.Table{
-		"fail_if":     options.Many(func(d *caddyfile.Dispenser) error { return h.add(d, false) }),
-		"fail_unless": options.Many(func(d *caddyfile.Dispenser) error { return h.add(d, true) }),
+		"fail_if":     options.Repeatable(func(d *caddyfile.Dispenser) error { return h.add(d, false) }),
+		"fail_unless": options.Repeatable(func(d *caddyfile.Dispenser) error { return h.add(d, true) }),
 	}.ParseBlock(d)
 }
 

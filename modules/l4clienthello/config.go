@@ -88,7 +88,7 @@ func (m *Matcher) Options() options.Table {
 
 // list is an option that takes the rest of the line, at least one word.
 func list(p *[]string, check func(string) error) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) error {
+	return options.Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
 		*p = d.RemainingArgs()
 		if len(*p) == 0 {

@@ -85,24 +85,24 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (h *Handler) options() options.Table {
 	table := h.Backend.Options()
 	maps.Copy(table, options.Table{
-		"name":            options.Func(h.parseName),
+		"name":            options.Once(h.parseName),
 		"inspect_delay":   options.Duration(&h.InspectDelay),
 		"max_hello":       options.Int(&h.MaxHello, minMaxHello, clienthello.DefaultMaxHello),
-		"use_backend":     options.Many(h.parseUseBackend),
-		"use_backend_map": options.Many(h.parseUseBackendMap),
-		"default_backend": options.Func(h.parseDefaultBackend),
-		"on":              options.Many(h.parseOn),
+		"use_backend":     options.Repeatable(h.parseUseBackend),
+		"use_backend_map": options.Repeatable(h.parseUseBackendMap),
+		"default_backend": options.Once(h.parseDefaultBackend),
+		"on":              options.Repeatable(h.parseOn),
 
-		"use_backend_format": options.Many(h.parseUseBackendFormat),
-		"use_backend_split":  options.Many(h.parseUseBackendSplit),
+		"use_backend_format": options.Repeatable(h.parseUseBackendFormat),
+		"use_backend_split":  options.Repeatable(h.parseUseBackendSplit),
 		"connection":         h.noted("connection", content.RuleOptions(&h.Connection).ParseBlock),
 		"session":            h.noted("session", content.RuleOptions(&h.Session).ParseBlock),
-		"content":            options.Set(&h.Content, func(c *content.Config) options.Option { return h.noted("content", c.UnmarshalCaddyfile) }),
+		"content":            options.Optional(&h.Content, func(c *content.Config) options.Option { return h.noted("content", c.UnmarshalCaddyfile) }),
 		"timeout_client":     balancer.TimeoutOption(&h.TimeoutClient),
 		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),
 		"maxconn":            options.Int(&h.MaxConn, 1, math.MaxInt32),
 		"id":                 options.Int(&h.ID, 1, math.MaxInt32),
-		"listener":           options.Many(h.parseListener),
+		"listener":           options.Repeatable(h.parseListener),
 	})
 	maps.Copy(table, h.refusals())
 	return table
@@ -110,7 +110,7 @@ func (h *Handler) options() options.Table {
 
 // noted is an option that is noted as what has been written where.
 func (h *Handler) noted(word string, parse func(*caddyfile.Dispenser) error) options.Option {
-	return options.Func(func(d *caddyfile.Dispenser) error {
+	return options.Once(func(d *caddyfile.Dispenser) error {
 		h.NoteLine(word, d)
 		return parse(d)
 	})
@@ -170,7 +170,7 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 func (h *Handler) refusals() options.Table {
 	table := make(options.Table)
 	for word := range frontend.Verbs {
-		table[word] = options.Many(func(d *caddyfile.Dispenser) error { return h.parseRule(d, &Rule{Action: word}) })
+		table[word] = options.Repeatable(func(d *caddyfile.Dispenser) error { return h.parseRule(d, &Rule{Action: word}) })
 	}
 	return table
 }

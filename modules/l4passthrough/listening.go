@@ -190,7 +190,7 @@ func (f *Frontend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	table := f.Handler.options()
 	delete(table, "name")
 	delete(table, "listener")
-	table["bind"] = options.Many(f.parseBind)
+	table["bind"] = options.Repeatable(f.parseBind)
 	if err := table.With(listeningAdvice()).With(advice()).With(balancer.BackendAdvice()).ParseBlock(d); err != nil {
 		return err
 	}

@@ -19,20 +19,20 @@ import (
 
 // Option is one word of a block and what to do with its arguments.
 type Option struct {
-	parse  func(d *caddyfile.Dispenser) error
-	many   bool
-	advice string // what to write in place of the word, which is no option here
+	parse      func(d *caddyfile.Dispenser) error
+	repeatable bool
+	advice     string // what to write in place of the word, which is no option here
 }
 
-// Func is an option that may be given once. f is called with the dispenser on
+// Once is an option that may be given once. f is called with the dispenser on
 // the option's name and takes the option's arguments and block, no more.
-func Func(f func(d *caddyfile.Dispenser) error) Option {
+func Once(f func(d *caddyfile.Dispenser) error) Option {
 	return Option{parse: f}
 }
 
-// Many is Func for an option that may be given several times.
-func Many(f func(d *caddyfile.Dispenser) error) Option {
-	return Option{parse: f, many: true}
+// Repeatable is Once for an option that may be given several times.
+func Repeatable(f func(d *caddyfile.Dispenser) error) Option {
+	return Option{parse: f, repeatable: true}
 }
 
 // Table holds the options of one kind of block by name.
@@ -110,7 +110,7 @@ func (t Table) option(d *caddyfile.Dispenser, seen map[string]bool) error {
 	if !ok || o.parse == nil {
 		return d.Errf("%s", t.unknown(name))
 	}
-	if seen[name] && !o.many {
+	if seen[name] && !o.repeatable {
 		return d.Errf("option %q is given twice", name)
 	}
 	seen[name] = true

@@ -27,20 +27,20 @@ func (s *sample) table() Table {
 	return Table{
 		"delay":   Duration(&s.Delay),
 		"weight":  Int(&s.Weight, 0, 256),
-		"retries": Set(&s.Retries, func(n *int) Option { return Int(n, 0, 100) }),
-		"backup": Func(func(*caddyfile.Dispenser) error {
+		"retries": Optional(&s.Retries, func(n *int) Option { return Int(n, 0, 100) }),
+		"backup": Once(func(*caddyfile.Dispenser) error {
 			s.Backup = true
 			return nil
 		}),
-		"name": Func(func(d *caddyfile.Dispenser) (err error) {
+		"name": Once(func(d *caddyfile.Dispenser) (err error) {
 			s.Name, err = Arg(d)
 			return err
 		}),
-		"note": Many(func(d *caddyfile.Dispenser) error {
+		"note": Repeatable(func(d *caddyfile.Dispenser) error {
 			s.Notes = append(s.Notes, strings.Join(d.RemainingArgs(), "+"))
 			return nil
 		}),
-		"inner": Func(Table{"weight": Int(&s.Inner.Weight, 0, 9)}.ParseBlock),
+		"inner": Once(Table{"weight": Int(&s.Inner.Weight, 0, 9)}.ParseBlock),
 	}
 }
 

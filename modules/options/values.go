@@ -12,7 +12,7 @@ import (
 // Duration is an option with one duration as Caddy writes them (500ms, 5s, 1d),
 // which must be greater than zero.
 func Duration(p *caddy.Duration) Option {
-	return Func(func(d *caddyfile.Dispenser) error {
+	return Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
 		word, err := Arg(d)
 		if err != nil {
@@ -35,7 +35,7 @@ func Duration(p *caddy.Duration) Option {
 
 // Int is an option with one whole number from low to high.
 func Int(p *int, low, high int) Option {
-	return Func(func(d *caddyfile.Dispenser) error {
+	return Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
 		word, err := Arg(d)
 		if err != nil {
@@ -50,10 +50,10 @@ func Int(p *int, low, high int) Option {
 	})
 }
 
-// Set is option o for a value whose absence means something else than its zero
+// Optional is option o for a value whose absence means something else than its zero
 // value: *p stays nil until the option is given.
-func Set[T any](p **T, o func(*T) Option) Option {
-	return Func(func(d *caddyfile.Dispenser) error {
+func Optional[T any](p **T, o func(*T) Option) Option {
+	return Once(func(d *caddyfile.Dispenser) error {
 		v := new(T)
 		if err := o(v).parse(d); err != nil {
 			return err

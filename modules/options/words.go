@@ -14,7 +14,7 @@ import (
 
 // Text is an option with one argument.
 func Text(p *string) Option {
-	return Func(func(d *caddyfile.Dispenser) (err error) {
+	return Once(func(d *caddyfile.Dispenser) (err error) {
 		*p, err = Arg(d)
 		return err
 	})
@@ -22,7 +22,7 @@ func Text(p *string) Option {
 
 // Texts is an option with one argument or more.
 func Texts(p *[]string) Option {
-	return Func(func(d *caddyfile.Dispenser) error {
+	return Once(func(d *caddyfile.Dispenser) error {
 		first, err := Arg(d)
 		if err != nil {
 			return err
@@ -34,7 +34,7 @@ func Texts(p *[]string) Option {
 
 // Flag is an option without arguments.
 func Flag(p *bool) Option {
-	return Func(func(*caddyfile.Dispenser) error {
+	return Once(func(*caddyfile.Dispenser) error {
 		*p = true
 		return nil
 	})
@@ -42,7 +42,7 @@ func Flag(p *bool) Option {
 
 // OneOf is an option with one of some words.
 func OneOf(p *string, known []string) Option {
-	return Func(func(d *caddyfile.Dispenser) (err error) {
+	return Once(func(d *caddyfile.Dispenser) (err error) {
 		name := d.Val()
 		if *p, err = Arg(d); err != nil {
 			return err
@@ -64,7 +64,7 @@ func CheckWord(name, word string, known []string) error {
 
 // Escaped is Text, with what Unescape takes.
 func Escaped(p *string) Option {
-	return Func(func(d *caddyfile.Dispenser) error {
+	return Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
 		word, err := Arg(d)
 		if err != nil {

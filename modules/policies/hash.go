@@ -171,7 +171,7 @@ func (p *Hash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	table := p.options()
 	table["http"] = options.Flag(&p.HTTP)
-	table["expression"] = options.Func(func(d *caddyfile.Dispenser) error {
+	table["expression"] = options.Once(func(d *caddyfile.Dispenser) error {
 		p.Expression = strings.Join(d.RemainingArgs(), " ")
 		return nil
 	})

@@ -169,9 +169,9 @@ func (h *Hashing) turn(r *pool.Request) *pool.Server {
 // options are the words of the block.
 func (h *Hashing) options() options.Table {
 	return options.Table{
-		"hash_type":         options.Func(h.parseType),
+		"hash_type":         options.Once(h.parseType),
 		"balance_factor":    options.Int(&h.BalanceFactor, 0, MaxBalanceFactor),
-		"preserve_affinity": options.Func(h.parseAffinity),
+		"preserve_affinity": options.Once(h.parseAffinity),
 	}
 }
 
