@@ -302,7 +302,7 @@ func (m *arrivalSim) startDetached(client, server net.Conn) {
 		m.serverSent, m.serverGot = nil, nil // by one that was given up
 		near, far := m.pair()
 		m.server = far
-		server = &Socket{fd: near, remote: new(net.UnixAddr), place: place{shard: m.sh}}
+		server = &Socket{fd: near, remote: new(net.UnixAddr), poll: pollSlot{shard: m.sh}}
 	}
 	if m.rng.IntN(2) == 0 {
 		m.s = new(Session)

@@ -24,9 +24,9 @@ const (
 	leaving                 // waits until the client has read the last that it was sent
 )
 
-// early is what a session has until bytes are passed both ways. What is not said to be
+// arrival is what a session has until bytes are passed both ways. What is not said to be
 // otherwise is guarded by the session's lock.
-type early struct {
+type arrival struct {
 	extra   extra   // the session's, meanwhile
 	handler Handler // called without the lock, by the one that has set busy
 	client  *Socket // its descriptor is lent to the session
@@ -60,7 +60,7 @@ type early struct {
 	count  int    // bytes that were discarded while leaving
 }
 
-var earlyPool = sync.Pool{New: func() any { return new(early) }}
+var arrivalPool = sync.Pool{New: func() any { return new(arrival) }}
 
 // Arrive begins a session by its client alone. A shard reads what the client sends, and h
 // decides what becomes of it; h is told when the time is over that is given, if it is not
@@ -76,23 +76,23 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := &s.parked
+	es := &s.engine
 	if err := s.watchClient(fd, at); err != nil {
-		p.home, p.slot = 0, 0
+		es.shardID, es.slot = 0, 0
 		client.back(at)
 		return err
 	}
-	e := earlyPool.Get().(*early)
-	*e = early{handler: h, client: client, fresh: true}
+	a := arrivalPool.Get().(*arrival)
+	*a = arrival{handler: h, client: client, fresh: true}
 	if !until.IsZero() {
-		e.until = int64(until.Sub(epoch))
+		a.until = int64(until.Sub(epoch))
 	}
-	e.extra = extra{wrong: s.extra().wrong, unrest: unrest{early: e}}
-	s.more, p.state, p.first = &e.extra, arriving, Proxy
-	p.sides[Client].fd, p.sides[Server].fd = int32(fd), -1
-	p.sides[Client].active.Store(clock())
-	p.sides[Client].put(local, isUnix(client))
-	if s.extra().wrong != nil { // End came before
+	a.extra = extra{cause: s.extra().cause, engineExtra: engineExtra{arrival: a}}
+	s.more, es.state, es.firstFin = &a.extra, arriving, Proxy
+	es.sides[Client].fd, es.sides[Server].fd = int32(fd), -1
+	es.sides[Client].active.Store(clock())
+	es.sides[Client].put(local, isUnix(client))
+	if s.extra().cause != nil { // End came before
 		s.finish(nil)
 		return nil
 	}
@@ -101,41 +101,41 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 }
 
 // watchClient has a shard see what comes from the client.
-func (s *Session) watchClient(fd int, at place) (err error) {
-	p := &s.parked
+func (s *Session) watchClient(fd int, at pollSlot) (err error) {
+	es := &s.engine
 	if at.slot != 0 {
 		return errors.New("the socket is in use")
 	}
 	sh := at.shard
 	if sh == nil {
-		if sh, err = pick(); err != nil {
+		if sh, err = nextShard(); err != nil {
 			return err
 		}
 	}
-	p.home, p.slot = sh.id, sh.add(s)
-	here := s.placeOf(Client)
+	es.shardID, es.slot = sh.id, sh.add(s)
+	here := s.pollSlotOf(Client)
 	if err := here.watch(fd, Client); err != nil {
-		here.leave()
+		here.release()
 		return err
 	}
 	return nil
 }
 
 // lend is take, but that what does not wait can still be done with the socket.
-func (s *Socket) lend() (fd int, at place, ok bool) {
+func (s *Socket) lend() (fd int, at pollSlot, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.owned() {
 		return 0, at, false
 	}
-	at, s.place, s.lent = s.place, place{}, true
+	at, s.poll, s.lent = s.poll, pollSlot{}, true
 	return s.fd, at, true
 }
 
 // back makes a socket that was lent one like any other again.
-func (s *Socket) back(at place) {
+func (s *Socket) back(at pollSlot) {
 	s.mu.Lock()
-	s.place, s.lent = at, false
+	s.poll, s.lent = at, false
 	s.mu.Unlock()
 }
 
@@ -154,51 +154,51 @@ func (s *Socket) keep() {
 func (s *Session) Detach() (client, server net.Conn, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, e := &s.parked, s.early()
-	if e == nil || s.extra().wrong != nil {
+	es, a := &s.engine, s.arrival()
+	if a == nil || s.extra().cause != nil {
 		return nil, nil, false
 	}
-	near, at := e.client, s.placeOf(Client)
-	switch fd := int(p.sides[Server].fd); {
+	near, at := a.client, s.pollSlotOf(Client)
+	switch fd := int(es.sides[Server].fd); {
 	case fd < 0:
-	case !e.reached:
+	case !a.reached:
 		closeFD(fd)
 	default:
-		far := &Socket{fd: fd, remote: net.TCPAddrFromAddrPort(e.to), sent: e.sent}
-		if far.place.shard = p.shard(); e.watched {
-			_ = epollControl(p.shard().fd, unix.EPOLL_CTL_DEL, fd, nil)
+		far := &Socket{fd: fd, remote: net.TCPAddrFromAddrPort(a.to), sent: a.sent}
+		if far.poll.shard = es.shard(); a.watched {
+			_ = epollControl(es.shard().fd, unix.EPOLL_CTL_DEL, fd, nil)
 		}
 		server = far
 	}
-	p.shard().replace(p.slot, near)
+	es.shard().replace(es.slot, near)
 	near.back(at)
-	p.state, p.home, p.slot, s.more = over, 0, 0, nil
-	e.release()
+	es.state, es.shardID, es.slot, s.more = over, 0, 0, nil
+	a.release()
 	return near, server, true
 }
 
 // release makes what is left of a session's beginning another's.
-func (e *early) release() {
-	*e = early{}
-	earlyPool.Put(e)
+func (a *arrival) release() {
+	*a = arrival{}
+	arrivalPool.Put(a)
 }
 
 // happens is event while a session arrives.
 func (s *Session) happens(sh *shard, of Side, ready uint32) {
-	p, e := &s.parked, s.early()
+	es, a := &s.engine, s.arrival()
 	switch {
-	case p.sides[of].fd < 0: // an event from before it was closed
+	case es.sides[of].fd < 0: // an event from before it was closed
 		return
 	case of == Server:
-		e.server |= ready
+		a.server |= ready
 	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLPRI|broke) != 0:
-		e.readable = true
-		e.last = e.last || ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|broke) != 0
-		e.urgent = e.urgent || ready&unix.EPOLLPRI != 0
-		e.finished = e.finished || ready&unix.EPOLLRDHUP != 0
-		e.broken = e.broken || ready&unix.EPOLLERR != 0
+		a.readable = true
+		a.last = a.last || ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|broke) != 0
+		a.urgent = a.urgent || ready&unix.EPOLLPRI != 0
+		a.finished = a.finished || ready&unix.EPOLLRDHUP != 0
+		a.broken = a.broken || ready&unix.EPOLLERR != 0
 	}
-	if !e.busy {
+	if !a.busy {
 		s.proceed(sh, sh.now)
 	}
 }
@@ -207,18 +207,18 @@ func (s *Session) happens(sh *shard, of Side, ready uint32) {
 // until something has to be waited for, or others have waited for long enough. The caller
 // holds the lock, which is given back while the handler is called.
 func (s *Session) proceed(sh *shard, now int64) {
-	for round := 0; s.early() != nil; round++ {
-		if s.extra().wrong != nil {
+	for round := 0; s.arrival() != nil; round++ {
+		if s.extra().cause != nil {
 			s.finish(sh)
 			return
 		}
-		if e := s.early(); round >= 2*rounds && e.stage == inspecting && e.readable { // it sends as fast as it is read
-			s.again(sh, Client)
+		if a := s.arrival(); round >= 2*rounds && a.stage == inspecting && a.readable { // it sends as fast as it is read
+			s.rearm(sh, Client)
 			break
 		}
 		var news News
 		var some bool
-		switch e := s.early(); e.stage {
+		switch a := s.arrival(); a.stage {
 		case inspecting:
 			news, some = s.inspect(now)
 		case connecting:
@@ -233,7 +233,7 @@ func (s *Session) proceed(sh *shard, now int64) {
 			s.take(sh, step, now)
 		}
 	}
-	if s.early() != nil {
+	if s.arrival() != nil {
 		s.arm()
 	}
 }
@@ -241,22 +241,22 @@ func (s *Session) proceed(sh *shard, now int64) {
 // inspect returns what there is to tell of a client that is waited for. Bytes are not
 // read yet.
 func (s *Session) inspect(now int64) (News, bool) {
-	e := s.early()
-	if e.fresh {
-		e.fresh = false
+	a := s.arrival()
+	if a.fresh {
+		a.fresh = false
 		return News{Event: Arrived}, true
 	}
-	over := e.until != 0 && now >= e.until
-	if over && !e.readable && !e.glanced {
+	over := a.until != 0 && now >= a.until
+	if over && !a.readable && !a.glanced {
 		// The clock alone does not tell whether the client was silent or this process did not run.
-		e.readable = stirs(int(s.parked.sides[Client].fd))
+		a.readable = stirs(int(s.engine.sides[Client].fd))
 	}
 	switch {
-	case e.readable && (!over || !e.glanced):
-		e.glanced = over
+	case a.readable && (!over || !a.glanced):
+		a.glanced = over
 		return News{Event: Received}, true
 	case over:
-		e.until = 0
+		a.until = 0
 		return News{Event: Expired}, true
 	default:
 		return News{}, false
@@ -272,31 +272,31 @@ func stirs(fd int) bool {
 
 // ask has the handler say what to do. False: the session does not arrive any more, or it ends.
 func (s *Session) ask(news News) (step Step, ok bool) {
-	p, e := &s.parked, s.early()
+	es, a := &s.engine, s.arrival()
 	reads := news.Event == Received
 	if reads {
-		e.readable = false // unless an event comes meanwhile
+		a.readable = false // unless an event comes meanwhile
 	}
-	e.busy = true
-	fd, h, last := int(p.sides[Client].fd), e.handler, e.last
+	a.busy = true
+	fd, h, last := int(es.sides[Client].fd), a.handler, a.last
 	s.mu.Unlock()
 	step, more, crash := consult(h, news, fd, last)
 	s.mu.Lock()
-	if s.early() == nil { // it is detached, and e another's
+	if s.arrival() == nil { // it is detached, and e another's
 		if crash != nil {
 			go h.Ended(Result{By: Proxy, Cause: Failed, Err: crash})
 		}
 		return step, false
 	}
-	e.busy = false
-	e.readable = e.readable || more
+	a.busy = false
+	a.readable = a.readable || more
 	if reads {
-		p.sides[Client].active.Store(clock())
+		es.sides[Client].active.Store(clock())
 	}
 	if crash != nil {
-		s.note(Result{By: Proxy, Cause: Failed, Err: crash})
+		s.setCause(Result{By: Proxy, Cause: Failed, Err: crash})
 	}
-	return step, s.extra().wrong == nil // else proceed ends it
+	return step, s.extra().cause == nil // else proceed ends it
 }
 
 // consult reads, if the news is that there is something to read, and calls the handler. It
@@ -326,36 +326,36 @@ func consult(h Handler, news News, fd int, last bool) (step Step, more bool, cra
 
 // take does what the handler has said.
 func (s *Session) take(sh *shard, step Step, now int64) {
-	e := s.early()
+	a := s.arrival()
 	switch {
-	case step.Do == Await && !e.reached:
-		if e.stage == connecting && e.failed != nil {
-			e.stage, e.failed = inspecting, nil
+	case step.Do == Await && !a.reached:
+		if a.stage == connecting && a.failed != nil {
+			a.stage, a.failed = inspecting, nil
 		}
 		if !step.Until.IsZero() {
-			e.until, e.glanced = int64(step.Until.Sub(epoch)), false
+			a.until, a.glanced = int64(step.Until.Sub(epoch)), false
 		}
-	case step.Do == Connect && !e.reached:
+	case step.Do == Connect && !a.reached:
 		if sh != nil {
 			sh.little = now // the server's answer is not to wait behind bulk
 		}
 		s.connect(step, now)
-	case step.Do == Relay && e.reached:
+	case step.Do == Relay && a.reached:
 		s.begin(sh, step.Options, step.Owner, now)
 	case step.Do == Close:
 		s.close(sh, step, now)
 	default:
-		s.fail(sh, Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("the handler's step %d is not possible at stage %d", step.Do, e.stage)})
+		s.fail(sh, Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("the handler's step %d is not possible at stage %d", step.Do, a.stage)})
 	}
 }
 
 // comes is due while a session arrives.
-func (e *early) comes() int64 {
-	if e.stage != connecting {
-		return e.until
+func (a *arrival) comes() int64 {
+	if a.stage != connecting {
+		return a.until
 	}
-	if e.slow != 0 {
-		return e.slow
+	if a.slow != 0 {
+		return a.slow
 	}
-	return e.due
+	return a.due
 }

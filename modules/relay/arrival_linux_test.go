@@ -262,11 +262,11 @@ func TestDetachedSocketMissesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, client, "more")
-	for sh, n := s.place.shard, 0; n < 2; n++ { // the shard has told of it when it has told of another
+	for sh, n := s.poll.shard, 0; n < 2; n++ { // the shard has told of it when it has told of another
 		other, g := make(chan struct{}), newGuide(1, nil)
 		g.then = map[Event]func(*guide, News) Step{Received: func(*guide, News) Step { close(other); return Step{Do: Close} }}
 		far, near := socketPair(t, DialOptions{}, nil)
-		near.place.shard = sh
+		near.poll.shard = sh
 		if err := g.s.Arrive(near, g, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +307,7 @@ func TestTimerAfterTheEnd(t *testing.T) {
 func TestEndAll(t *testing.T) {
 	g := newGuide(1, nil)
 	arrive(t, g, time.Time{})
-	_, _, _, running := start(t, "parked", Options{})
+	_, _, _, running := start(t, "engine", Options{})
 	EndAll("drained")
 	for _, ended := range []<-chan Result{g.result, running} {
 		if r := <-ended; r.Cause != Ended || r.Reason != "drained" {

@@ -45,7 +45,7 @@ func TestArrivalSimulation(t *testing.T) {
 			}
 			defer sh.close()
 			defer sh.timer.Stop()
-			defer sh.ended.stop()
+			defer sh.notifier.stop()
 			rng := rand.New(rand.NewPCG(seed, 1))
 			for left := *simSteps; left > 0 && !t.Failed(); left -= stepsEach {
 				newArrivalSim(t, sh, rng, seed, seen).run(min(left, stepsEach))
@@ -175,7 +175,7 @@ func (m *arrivalSim) run(steps int) {
 	if m.rng.IntN(40) == 0 {
 		m.end()
 	}
-	if err := m.s.Arrive(&Socket{fd: near, remote: new(net.UnixAddr), place: place{shard: m.sh}}, m, until); err != nil {
+	if err := m.s.Arrive(&Socket{fd: near, remote: new(net.UnixAddr), poll: pollSlot{shard: m.sh}}, m, until); err != nil {
 		m.t.Fatal(err)
 	}
 	synctest.Wait()

@@ -37,80 +37,80 @@ var dialing = func(to netip.AddrPort, keep, first bool) (fd int, err error) {
 // connect begins to connect to a server, and sends what is to be sent first if the server is
 // there at once, as one on this system is.
 func (s *Session) connect(step Step, now int64) {
-	p, e := &s.parked, s.early()
-	e.stage, e.failed, e.server, e.heard, e.watched = connecting, nil, 0, 0, false
-	e.to = netip.AddrPortFrom(step.To.Addr().Unmap(), step.To.Port())
-	e.first, e.untilFin = step.First, step.UntilFin
-	e.slow, e.due = now+int64(slowConnect), 0
+	es, a := &s.engine, s.arrival()
+	a.stage, a.failed, a.server, a.heard, a.watched = connecting, nil, 0, 0, false
+	a.to = netip.AddrPortFrom(step.To.Addr().Unmap(), step.To.Port())
+	a.first, a.untilFin = step.First, step.UntilFin
+	a.slow, a.due = now+int64(slowConnect), 0
 	if step.Timeout > 0 {
-		e.due = now + int64(step.Timeout)
+		a.due = now + int64(step.Timeout)
 		if step.Timeout <= slowConnect {
-			e.slow = 0
+			a.slow = 0
 		}
 	}
-	if e.present {
-		e.slow = 0
+	if a.present {
+		a.slow = 0
 	}
-	fd, err := dialing(e.to, step.KeepAlive, len(e.first) > 0)
+	fd, err := dialing(a.to, step.KeepAlive, len(a.first) > 0)
 	if err != nil {
-		e.failed = err
+		a.failed = err
 		return
 	}
-	p.sides[Server].fd = int32(fd)
-	if len(e.first) > 0 && s.reaches() {
+	es.sides[Server].fd = int32(fd)
+	if len(a.first) > 0 && s.reaches() {
 		return
 	}
-	here := s.placeOf(Server)
-	here.out = true
-	if e.failed = here.watch(fd, Server); e.failed == nil {
-		e.watched = true
-		p.sides[Server].set(forRoom)
+	here := s.pollSlotOf(Server)
+	here.writable = true
+	if a.failed = here.watch(fd, Server); a.failed == nil {
+		a.watched = true
+		es.sides[Server].set(forRoom)
 	}
 }
 
 // reaches looks whether the server has been reached, by sending it what it is to be sent
 // first. It reports whether that is decided.
 func (s *Session) reaches() bool {
-	e := s.early()
-	n, err := sendFirst(int(s.parked.sides[Server].fd), e.first)
+	a := s.arrival()
+	n, err := sendFirst(int(s.engine.sides[Server].fd), a.first)
 	switch err {
 	case nil:
-		e.reached, e.sent = true, n
-		s.parked.sides[Client].sent.Store(int64(n))
+		a.reached, a.sent = true, n
+		s.engine.sides[Client].sent.Store(int64(n))
 	case unix.EAGAIN: //nolint:errorlint // an Errno
 		return false
 	default:
-		e.failed = os.NewSyscallError("connect", err)
+		a.failed = os.NewSyscallError("connect", err)
 	}
 	return true
 }
 
 // await returns what there is to tell while the server is connected to.
 func (s *Session) await(now int64) (News, bool) {
-	e := s.early()
-	late := e.due != 0 && now >= e.due
-	if ready := e.server; !e.reached && e.failed == nil && (ready != 0 || late) {
-		e.heard, e.server = e.heard|ready, 0
+	a := s.arrival()
+	late := a.due != 0 && now >= a.due
+	if ready := a.server; !a.reached && a.failed == nil && (ready != 0 || late) {
+		a.heard, a.server = a.heard|ready, 0
 		if !s.reaches() && late {
-			e.failed = os.ErrDeadlineExceeded
+			a.failed = os.ErrDeadlineExceeded
 		}
 	}
-	if e.slow != 0 && now >= e.slow {
-		e.slow, e.present = 0, true
+	if a.slow != 0 && now >= a.slow {
+		a.slow, a.present = 0, true
 	}
 	switch {
-	case e.reached:
-		if e.sent < len(e.first) {
-			e.rest = bytes.Clone(e.first[e.sent:])
+	case a.reached:
+		if a.sent < len(a.first) {
+			a.rest = bytes.Clone(a.first[a.sent:])
 		}
-		e.first, e.slow, e.due = nil, 0, 0
+		a.first, a.slow, a.due = nil, 0, 0
 		return News{Event: Connected}, true
-	case e.failed != nil:
+	case a.failed != nil:
 		return News{Event: Refused, Err: s.refused()}, true
-	case e.present && !e.left && (e.broken || e.untilFin && e.finished):
-		e.left = true
+	case a.present && !a.left && (a.broken || a.untilFin && a.finished):
+		a.left = true
 		var err error
-		if e.broken {
+		if a.broken {
 			err = os.NewSyscallError("read", unix.ECONNRESET)
 		}
 		return News{Event: Left, Err: err}, true
@@ -121,56 +121,56 @@ func (s *Session) await(now int64) (News, bool) {
 
 // refused gives up a server that was not reached, and returns why.
 func (s *Session) refused() error {
-	e, server := s.early(), &s.parked.sides[Server]
+	a, server := s.arrival(), &s.engine.sides[Server]
 	if server.fd >= 0 {
 		closeFD(int(server.fd))
 		server.fd = -1
 		server.unset(forRoom)
 	}
-	err := e.failed
-	e.first, e.slow, e.due = nil, 0, 0
-	return &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(e.to), Err: err}
+	err := a.failed
+	a.first, a.slow, a.due = nil, 0, 0
+	return &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(a.to), Err: err}
 }
 
 // begin makes the session one that passes bytes both ways.
 func (s *Session) begin(sh *shard, o *Options, owner Owner, now int64) {
-	p, e := &s.parked, s.early()
+	es, a := &s.engine, s.arrival()
 	if owner == nil {
-		owner = e.handler
+		owner = a.handler
 	}
 	s.more = nil // there was nothing but e
-	s.own(owner)
-	p.options, p.state = o, running
-	e.client.keep()
-	defer e.release()
-	client, server := &p.sides[Client], &p.sides[Server]
+	s.setOwner(owner)
+	es.options, es.state = o, running
+	a.client.keep()
+	defer a.release()
+	client, server := &es.sides[Client], &es.sides[Server]
 	client.active.Store(now)
 	server.active.Store(now)
-	client.put(readable, e.readable || e.finished) // its end is read again
-	client.put(nearEnd, e.last)
-	client.put(complete, e.finished && !e.urgent && !e.broken && !client.has(local))
-	heard := e.heard | e.server
+	client.put(readable, a.readable || a.finished) // its end is read again
+	client.put(nearEnd, a.last)
+	client.put(complete, a.finished && !a.urgent && !a.broken && !client.has(local))
+	heard := a.heard | a.server
 	server.put(readable, heard&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0)
 	server.put(complete, heard&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP)
 	server.put(nearEnd, heard&(unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0)
-	if !e.watched {
-		here := s.placeOf(Server)
+	if !a.watched {
+		here := s.pollSlotOf(Server)
 		if err := here.watch(int(server.fd), Server); err != nil {
 			s.fail(sh, Result{By: Proxy, Cause: Failed, Err: err})
 			return
 		}
 	}
-	if len(e.rest) > 0 {
-		s.write(sh, Client, e.rest, now)
+	if len(a.rest) > 0 {
+		s.write(sh, Client, a.rest, now)
 	}
 	s.arm()
 	for _, of := range both {
 		switch {
-		case p.state != running || !p.sides[of].has(readable):
+		case es.state != running || !es.sides[of].has(readable):
 		case sh != nil:
 			s.move(sh, of, now)
 		default: // the shard is told of it once more
-			s.again(sh, of)
+			s.rearm(sh, of)
 		}
 	}
 }

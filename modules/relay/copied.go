@@ -23,7 +23,7 @@ var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
 // copied is a session whose bytes are copied, by the caller's goroutine and
 // another.
 type copied struct {
-	client, server end
+	client, server peer
 	options        *Options
 	owner          Owner
 
@@ -33,8 +33,8 @@ type copied struct {
 	closed bool // one side has finished in order
 }
 
-// end is one side's connection.
-type end struct {
+// peer is one side's connection.
+type peer struct {
 	net.Conn
 	side    Side
 	timeout atomic.Int64 // in ns; 0: none
@@ -55,8 +55,8 @@ func newCopied(client, server net.Conn, o *Options, owner Owner) *copied {
 	s, now := &copied{options: o, owner: owner}, time.Now()
 	s.client.Conn, s.client.side, s.client.began = client, Client, now
 	s.server.Conn, s.server.side, s.server.began = server, Server, now
-	for _, e := range []*end{&s.client, &s.server} {
-		e.setTimeout(o.limit(e.side, false))
+	for _, p := range []*peer{&s.client, &s.server} {
+		p.setTimeout(o.limit(p.side, false))
 	}
 	return s
 }
@@ -93,19 +93,19 @@ func (s *copied) toClient(done chan<- struct{}) {
 }
 
 func (s *copied) counters() Counters {
-	e := &s.client
+	p := &s.client
 	active := max(s.client.active.Load(), s.server.active.Load())
-	return Counters{In: s.client.sent.Load(), Out: s.server.sent.Load(), Idle: time.Since(e.began) - time.Duration(active)}
+	return Counters{In: s.client.sent.Load(), Out: s.server.sent.Load(), Idle: time.Since(p.began) - time.Duration(active)}
 }
 
 func (s *copied) end(reason string) {
-	s.note(Result{By: Proxy, Cause: Ended, Reason: reason})
+	s.setCause(Result{By: Proxy, Cause: Ended, Reason: reason})
 	s.close()
 }
 
 // direction moves what from sends to the other side until from has finished or
 // one of the two fails, and tells the other side so.
-func (s *copied) direction(from, to *end) {
+func (s *copied) direction(from, to *peer) {
 	defer s.crashed()
 	buf := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(buf)
@@ -128,7 +128,7 @@ func (s *copied) direction(from, to *end) {
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF):
-			s.note(Result{By: from.side, Cause: Closed})
+			s.setCause(Result{By: from.side, Cause: Closed})
 			s.finished(from, to)
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -143,7 +143,7 @@ func (s *copied) direction(from, to *end) {
 				_ = from.SetReadDeadline(time.Now().Add(glance))
 				continue
 			}
-			s.note(Result{By: s.silent(from), Cause: Timeout})
+			s.setCause(Result{By: s.silent(from), Cause: Timeout})
 			s.finished(from, to)
 			return
 		default:
@@ -156,7 +156,7 @@ func (s *copied) direction(from, to *end) {
 
 // deliver writes b, which came from from, to the other side. Where that fails,
 // the other side is only read to its end from then on.
-func (s *copied) deliver(from, to *end, b []byte) bool {
+func (s *copied) deliver(from, to *peer, b []byte) bool {
 	began, glanced := time.Now(), false
 	for len(b) > 0 {
 		if !glanced {
@@ -181,7 +181,7 @@ func (s *copied) deliver(from, to *end, b []byte) bool {
 				_ = to.SetWriteDeadline(to.writeDue)
 				continue
 			}
-			s.note(Result{By: to.side, Cause: Timeout})
+			s.setCause(Result{By: to.side, Cause: Timeout})
 			s.close()
 			return false
 		default:
@@ -196,38 +196,38 @@ func (s *copied) deliver(from, to *end, b []byte) bool {
 // refuses is called when writing to a side has failed. What it has sent before is
 // still delivered. A server that had finished in order only ends the client's
 // direction by that.
-func (s *copied) refuses(e, from *end, err error) {
+func (s *copied) refuses(p, from *peer, err error) {
 	// EPIPE: it was reset after it had finished, which need not have been read yet.
-	if e.side != Server || !e.done.Load() && !errors.Is(err, syscall.EPIPE) {
-		s.broken(e, err)
+	if p.side != Server || !p.done.Load() && !errors.Is(err, syscall.EPIPE) {
+		s.broken(p, err)
 	}
-	e.dying.Store(true)
-	_ = e.SetReadDeadline(time.Now().Add(lastWords))
+	p.dying.Store(true)
+	_ = p.SetReadDeadline(time.Now().Add(lastWords))
 	if from.limit() == 0 { // it may be in the middle of a write without a deadline
 		_ = from.SetWriteDeadline(time.Now().Add(lingerFor))
 	}
 }
 
 // dismiss has nothing more be read from a side: the other one takes no more.
-func (e *end) dismiss() {
-	e.spare.Store(true)
-	_ = e.SetReadDeadline(time.Now())
+func (p *peer) dismiss() {
+	p.spare.Store(true)
+	_ = p.SetReadDeadline(time.Now())
 }
 
 // silent is who is said to have been silent when the time of e is over: the
 // client, where its time is over as well, as in HAProxy's log.
-func (s *copied) silent(e *end) Side {
+func (s *copied) silent(p *peer) Side {
 	if due := s.client.due(); !s.client.done.Load() && !due.IsZero() && time.Until(due) < atOnce {
 		return Client
 	}
-	return e.side
+	return p.side
 }
 
 // finished ends one direction: nothing more will come from from, and to is told
 // so. A connection that cannot be closed by halves is closed whole: its peer
 // must not wait for ever. Where nothing can be written to from either, that was
 // the last direction.
-func (s *copied) finished(from, to *end) {
+func (s *copied) finished(from, to *peer) {
 	from.done.Store(true)
 	if from.dying.Load() {
 		to.dismiss()
@@ -243,67 +243,67 @@ func (s *copied) finished(from, to *end) {
 	to.shutdown()
 }
 
-func (e *end) touch(now time.Time) { e.active.Store(int64(now.Sub(e.began))) }
+func (p *peer) touch(now time.Time) { p.active.Store(int64(now.Sub(p.began))) }
 
-func (e *end) limit() time.Duration { return time.Duration(e.timeout.Load()) }
+func (p *peer) limit() time.Duration { return time.Duration(p.timeout.Load()) }
 
-func (e *end) setTimeout(d time.Duration) { e.timeout.Store(int64(d)) }
+func (p *peer) setTimeout(d time.Duration) { p.timeout.Store(int64(d)) }
 
 // due is when e will have been silent for its timeout; zero where there is none.
 // Like all times here it is counted by the monotonic clock: setting the system's
 // clock ends no session.
-func (e *end) due() time.Time {
-	limit := e.limit()
+func (p *peer) due() time.Time {
+	limit := p.limit()
 	if limit == 0 {
 		return time.Time{}
 	}
-	return e.began.Add(time.Duration(e.active.Load()) + limit)
+	return p.began.Add(time.Duration(p.active.Load()) + limit)
 }
 
 // watch sets the first read deadline. It is not moved with each byte: when it
 // passes, expired looks at what has happened since.
-func (e *end) watch() {
-	if due := e.due(); !due.IsZero() {
-		_ = e.SetReadDeadline(due)
+func (p *peer) watch() {
+	if due := p.due(); !due.IsZero() {
+		_ = p.SetReadDeadline(due)
 	}
 }
 
 // halfClosed gives e the timeout that it has once one of the two sides has
 // finished, from now on. It is called by whichever goroutine sees that.
-func (s *copied) halfClosed(e *end) {
-	if fin := [...]time.Duration{s.options.ClientFin, s.options.ServerFin}[e.side]; fin == 0 {
+func (s *copied) halfClosed(p *peer) {
+	if fin := [...]time.Duration{s.options.ClientFin, s.options.ServerFin}[p.side]; fin == 0 {
 		return
 	}
-	e.touch(time.Now())
-	e.setTimeout(s.options.limit(e.side, true))
-	if !e.dying.Load() {
-		_ = e.SetReadDeadline(e.due())
+	p.touch(time.Now())
+	p.setTimeout(s.options.limit(p.side, true))
+	if !p.dying.Load() {
+		_ = p.SetReadDeadline(p.due())
 	}
-	e.overwritten()
+	p.overwritten()
 }
 
 // overwritten sets the read deadline again that the other goroutine may have set
 // just before.
-func (e *end) overwritten() {
+func (p *peer) overwritten() {
 	switch {
-	case e.spare.Load():
-		_ = e.SetReadDeadline(time.Now())
-	case e.dying.Load():
-		_ = e.SetReadDeadline(time.Now().Add(lastWords))
+	case p.spare.Load():
+		_ = p.SetReadDeadline(time.Now())
+	case p.dying.Load():
+		_ = p.SetReadDeadline(time.Now().Add(lastWords))
 	}
 }
 
 // expired says whether a read deadline that has passed is final. If not, the
 // next one is set.
-func (e *end) expired() bool {
+func (p *peer) expired() bool {
 	for {
-		due := e.due()
-		if e.dying.Load() || !due.IsZero() && !due.After(time.Now()) {
+		due := p.due()
+		if p.dying.Load() || !due.IsZero() && !due.After(time.Now()) {
 			return true
 		}
-		_ = e.SetReadDeadline(due)
-		e.overwritten()
-		if now := e.due(); now.IsZero() == due.IsZero() && !now.Before(due) {
+		_ = p.SetReadDeadline(due)
+		p.overwritten()
+		if now := p.due(); now.IsZero() == due.IsZero() && !now.Before(due) {
 			return false
 		}
 		// The timeout has changed meanwhile: that deadline, too.
@@ -315,14 +315,14 @@ func (e *end) expired() bool {
 const glance = 50 * time.Millisecond
 
 // overslept reports whether the timeout of e was over long ago.
-func (e *end) overslept() bool {
-	return !e.dying.Load() && time.Since(e.due()) > glance
+func (p *peer) overslept() bool {
+	return !p.dying.Load() && time.Since(p.due()) > glance
 }
 
 // takes is how long e may take nothing of what there is for it; 0: for ever, but not
 // where the other side is gone.
-func (e *end) takes(from *end) time.Duration {
-	if limit := e.limit(); limit != 0 || !from.dying.Load() {
+func (p *peer) takes(from *peer) time.Duration {
+	if limit := p.limit(); limit != 0 || !from.dying.Load() {
 		return limit
 	}
 	return lingerFor
@@ -330,24 +330,24 @@ func (e *end) takes(from *end) time.Duration {
 
 // watchWrite sets when a write that began at the time given is to be given up,
 // unless the deadline of an earlier one leaves it enough time and no more.
-func (e *end) watchWrite(began time.Time, from *end) {
-	limit := e.takes(from)
+func (p *peer) watchWrite(began time.Time, from *peer) {
+	limit := p.takes(from)
 	if limit == 0 {
-		if !e.writeDue.IsZero() { // there was a timeout before
-			e.writeDue = time.Time{}
-			_ = e.SetWriteDeadline(e.writeDue)
+		if !p.writeDue.IsZero() { // there was a timeout before
+			p.writeDue = time.Time{}
+			_ = p.SetWriteDeadline(p.writeDue)
 		}
 		return
 	}
-	if left := e.writeDue.Sub(began); left <= limit/2 || left > limit || !e.writeDue.After(time.Now()) {
-		e.writeDue = began.Add(limit)
-		_ = e.SetWriteDeadline(e.writeDue)
+	if left := p.writeDue.Sub(began); left <= limit/2 || left > limit || !p.writeDue.After(time.Now()) {
+		p.writeDue = began.Add(limit)
+		_ = p.SetWriteDeadline(p.writeDue)
 	}
 }
 
-// note keeps the first cause, except that an orderly close gives way to what
+// setCause keeps the first cause, except that an orderly close gives way to what
 // goes wrong after it.
-func (s *copied) note(r Result) {
+func (s *copied) setCause(r Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -359,23 +359,23 @@ func (s *copied) note(r Result) {
 	}
 }
 
-func (e *end) shutdown() {
-	if !e.shut.Swap(true) {
-		_ = e.Close()
+func (p *peer) shutdown() {
+	if !p.shut.Swap(true) {
+		_ = p.Close()
 	}
 }
 
 // crashed turns a panic in a connection's own code into the session's end.
 func (s *copied) crashed() {
 	if p := recover(); p != nil {
-		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("panic while relaying: %v", p)})
+		s.setCause(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("panic while relaying: %v", p)})
 		s.close()
 	}
 }
 
 // broken notes that the connection to e broke, unless the session has closed it.
-func (s *copied) broken(e *end, err error) {
-	if !e.shut.Load() {
-		s.note(Result{By: e.side, Cause: Reset, Err: err})
+func (s *copied) broken(p *peer, err error) {
+	if !p.shut.Load() {
+		s.setCause(Result{By: p.side, Cause: Reset, Err: err})
 	}
 }

@@ -33,10 +33,10 @@ func duplexPair() (near, far duplex) {
 func TestTimeoutsAreMonotonic(t *testing.T) {
 	c, _ := net.Pipe()
 	s := newCopied(c, c, &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}, newOwner())
-	for _, e := range []*end{&s.client, &s.server} {
-		e.touch(time.Now())
-		if due := e.due(); !strings.Contains(due.String(), " m=") {
-			t.Errorf("%s: due at %v, by the time of day", e.side, due)
+	for _, p := range []*peer{&s.client, &s.server} {
+		p.touch(time.Now())
+		if due := p.due(); !strings.Contains(due.String(), " m=") {
+			t.Errorf("%s: due at %v, by the time of day", p.side, due)
 		}
 	}
 }

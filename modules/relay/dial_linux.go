@@ -95,7 +95,7 @@ func (s *Socket) begin(d *dialed, o *DialOptions) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dialed, s.place.shard = d, shard
+	s.dialed, s.poll.shard = d, shard
 	if err := s.watch(&s.out); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (s *Socket) begin(d *dialed, o *DialOptions) error {
 // for the methods that follow.
 func (s *Socket) arm() {
 	if next := s.dialed.next(); next != 0 {
-		s.place.shard.set(s.place.slot, next)
+		s.poll.shard.set(s.poll.slot, next)
 	}
 }
 

@@ -6,50 +6,50 @@ import (
 	"sync"
 )
 
-// endings tells the owners of a shard's sessions how these ended, one after the other, in
+// endNotifier tells the owners of a shard's sessions how these ended, one after the other, in
 // a goroutine of its own: where the log goes may be slow, and the shard must not wait for
 // it. As long as one owner takes its time, each of the others gets a goroutine, so that
 // none waits for it either: an owner gives back what others wait for.
-type endings struct {
+type endNotifier struct {
 	shard *shard
 
 	mu      sync.Mutex
-	more    sync.Cond // something is in the queue, or it is stopped
-	queue   []ending  // from next on
+	more    sync.Cond   // something is in the queue, or it is stopped
+	queue   []endNotice // from next on
 	next    int
 	started bool // the goroutine exists
 	idle    bool // it waits for more
 	stopped bool // it ends when it would wait for more
 
-	calls   uint64 // of Ended by the goroutine, begun
-	calling bool   // the last of them has not returned
-	stuck   bool   // for longer than patient: others do not wait
-	slot    int32  // for the timer; 0: none yet
-	due     int64  // when to look whether it is stuck; 0: not at all
-	mark    uint64 // what calls was when that was decided
+	calls        uint64 // of Ended by the goroutine, begun
+	calling      bool   // the last of them has not returned
+	stuck        bool   // for longer than patient: others do not wait
+	slot         int32  // for the timer; 0: none yet
+	due          int64  // when to look whether it is stuck; 0: not at all
+	callsAtWatch uint64 // what calls was when that was decided
 }
 
-// ending is how a session ended, and who is to be told.
-type ending struct {
+// endNotice is how a session ended, and who is to be told.
+type endNotice struct {
 	owner  Owner
 	result Result
 }
 
 const (
-	// patient is how long sessions wait for the end of another to be told.
-	patient = 6 << tickBits
-	// keptEndings is for how many of them there is room in a queue that is empty.
-	keptEndings = 1024
+	// stuckAfter is how long sessions wait for the end of another to be told.
+	stuckAfter = 6 << tickBits
+	// keptNotices is for how many of them there is room in a queue that is empty.
+	keptNotices = 1024
 )
 
-func (e ending) tell() { e.owner.Ended(e.result) }
+func (e endNotice) notify() { e.owner.Ended(e.result) }
 
 // add returns at once.
-func (e *endings) add(end ending) {
+func (e *endNotifier) add(end endNotice) {
 	e.mu.Lock()
 	if e.stuck {
 		e.mu.Unlock()
-		go end.tell()
+		go end.notify()
 		return
 	}
 	e.queue = append(e.queue, end)
@@ -67,18 +67,18 @@ func (e *endings) add(end ending) {
 }
 
 // run calls Ended, as long as the process lives.
-func (e *endings) run() {
+func (e *endNotifier) run() {
 	for {
 		end, ok := e.take()
 		if !ok {
 			return
 		}
-		end.tell()
+		end.notify()
 	}
 }
 
 // take returns the next ending, or waits for it.
-func (e *endings) take() (end ending, ok bool) {
+func (e *endNotifier) take() (end endNotice, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.calling, e.stuck = false, false
@@ -89,9 +89,9 @@ func (e *endings) take() (end ending, ok bool) {
 		e.idle = true
 		e.more.Wait()
 	}
-	end, e.queue[e.next] = e.queue[e.next], ending{}
+	end, e.queue[e.next] = e.queue[e.next], endNotice{}
 	e.next++
-	if e.next >= keptEndings && e.next > len(e.queue)/2 { // it may never be empty
+	if e.next >= keptNotices && e.next > len(e.queue)/2 { // it may never be empty
 		n := copy(e.queue, e.queue[e.next:])
 		clear(e.queue[n:])
 		e.queue, e.next = e.queue[:n], 0
@@ -102,24 +102,24 @@ func (e *endings) take() (end ending, ok bool) {
 }
 
 // clear makes room in a queue of which all has been taken. The caller holds the lock.
-func (e *endings) clear() {
-	if e.queue, e.next = e.queue[:0], 0; cap(e.queue) > keptEndings {
+func (e *endNotifier) clear() {
+	if e.queue, e.next = e.queue[:0], 0; cap(e.queue) > keptNotices {
 		e.queue = nil
 	}
 }
 
 // watch sets the timer to look whether the call of this moment takes long. The caller
 // holds the lock.
-func (e *endings) watch() {
+func (e *endNotifier) watch() {
 	if e.slot == 0 {
 		e.slot = e.shard.add(e)
 	}
-	e.due, e.mark = clock()+patient, e.calls
+	e.due, e.callsAtWatch = clock()+stuckAfter, e.calls
 	e.shard.set(e.slot, e.due)
 }
 
 // check looks whether one call holds up the others.
-func (e *endings) check() {
+func (e *endNotifier) check() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -127,12 +127,12 @@ func (e *endings) check() {
 		e.due = 0
 	case clock() < e.due:
 		e.shard.set(e.slot, e.due)
-	case !e.calling || e.calls != e.mark:
+	case !e.calling || e.calls != e.callsAtWatch:
 		e.watch()
 	default:
 		e.due, e.stuck = 0, true
 		for _, end := range e.queue[e.next:] {
-			go end.tell()
+			go end.notify()
 		}
 		clear(e.queue)
 		e.clear()
@@ -140,10 +140,10 @@ func (e *endings) check() {
 }
 
 // event is never called: endings have no descriptor.
-func (e *endings) event(*shard, Side, uint32) {}
+func (e *endNotifier) event(*shard, Side, uint32) {}
 
 // stop lets the goroutine end once all is told.
-func (e *endings) stop() {
+func (e *endNotifier) stop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.stopped = true

@@ -40,7 +40,7 @@ func (o told) Ended(r Result) {
 	time.Sleep(o.takes)
 }
 
-// forget starts another count, and returns what was counted.
+// unwatch starts another count, and returns what was counted.
 func (l *toldLog) forget() (order []int64, goroutines int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,11 +53,11 @@ func (l *toldLog) forget() (order []int64, goroutines int) {
 // time: nothing waits for that, and nothing is lost.
 func TestEndings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, log := &newBubble(t).sh.ended, new(toldLog)
+		e, log := &newBubble(t).sh.notifier, new(toldLog)
 		log.forget()
 		add := func(from, to int64, takes time.Duration) {
 			for i := from; i < to; i++ {
-				e.add(ending{told{i, takes, log}, Result{In: i}})
+				e.add(endNotice{told{i, takes, log}, Result{In: i}})
 			}
 		}
 		expect := func(name string, from, to int64, goroutines int) {
@@ -77,7 +77,7 @@ func TestEndings(t *testing.T) {
 		add(0, 5000, 0)
 		synctest.Wait()
 		expect("many", 0, 5000, 1)
-		add(5000, 5500, patient/3)
+		add(5000, 5500, stuckAfter/3)
 		time.Sleep(time.Hour)
 		expect("many, each a little slow", 5000, 5500, 1)
 
@@ -87,7 +87,7 @@ func TestEndings(t *testing.T) {
 		add(1, 10, 0)
 		synctest.Wait()
 		expect("nine behind it", 1, 1, 0)
-		time.Sleep(2 * patient)
+		time.Sleep(2 * stuckAfter)
 		synctest.Wait()
 		expect("nine behind it, after a moment", 1, 10, 9)
 		add(10, 20, 0)
@@ -117,7 +117,7 @@ func TestSlowOwner(t *testing.T) {
 		server.Close()
 	}
 	for range 10 {
-		client, server, _, result := start(t, "parked", Options{})
+		client, server, _, result := start(t, "engine", Options{})
 		send(t, client, "question")
 		receive(t, server, "question")
 		client.Close()

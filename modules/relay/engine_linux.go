@@ -23,8 +23,8 @@ const (
 	batch = 128
 )
 
-// engine is one shard for each of GOMAXPROCS, made when they are first needed.
-var engine struct {
+// engineShards is one shard for each of GOMAXPROCS, made when they are first needed.
+var engineShards struct {
 	mu     sync.Mutex
 	shards atomic.Pointer[[]*shard]
 	next   atomic.Uint32
@@ -33,48 +33,48 @@ var engine struct {
 // Prepare makes the engine, which else happens with its first use: then there
 // may be no descriptor left for it.
 func Prepare() error {
-	_, err := pick()
+	_, err := nextShard()
 	return err
 }
 
-// pick is the shard for another session.
-func pick() (*shard, error) {
-	shards := engine.shards.Load()
+// nextShard is the shard for another session.
+func nextShard() (*shard, error) {
+	shards := engineShards.shards.Load()
 	if shards == nil {
-		engine.mu.Lock()
-		defer engine.mu.Unlock()
-		if shards = engine.shards.Load(); shards == nil {
+		engineShards.mu.Lock()
+		defer engineShards.mu.Unlock()
+		if shards = engineShards.shards.Load(); shards == nil {
 			all, err := newShards(min(runtime.GOMAXPROCS(0), maxShards))
 			if err != nil {
 				return nil, err
 			}
 			shards = &all
-			engine.shards.Store(shards)
+			engineShards.shards.Store(shards)
 		}
 	}
 	all := *shards
-	return all[engine.next.Add(1)%uint32(len(all))], nil
+	return all[engineShards.next.Add(1)%uint32(len(all))], nil
 }
 
 // maxShards is how many there may be, as an id has one byte in each session.
 const maxShards = 1<<8 - 1
 
-// shards are those of the process by their ids, which begin with 1.
-var shards [maxShards + 1]atomic.Pointer[shard]
+// shardByID are those of the process by their ids, which begin with 1.
+var shardByID [maxShards + 1]atomic.Pointer[shard]
 
 // shard holds sessions and moves their bytes.
 type shard struct {
-	id     uint8
-	fd     int      // of the epoll set
-	file   *os.File // the same, for the runtime's poller
-	pipes  pipes
-	events [batch]unix.EpollEvent
-	who    [batch]watcher
-	buffer [bufferSize]byte
-	now    int64 // clock, when events were last taken
-	little int64 // when a small message was last passed on
-	last   bool  // what is ready now may be the last that is looked for
-	ended  endings
+	id       uint8
+	fd       int      // of the epoll set
+	file     *os.File // the same, for the runtime's poller
+	pipes    pipes
+	events   [batch]unix.EpollEvent
+	who      [batch]watcher
+	buffer   [bufferSize]byte
+	now      int64 // clock, when events were last taken
+	little   int64 // when a small message was last passed on
+	last     bool  // what is ready now may be the last that is looked for
+	notifier endNotifier
 
 	mu    sync.Mutex
 	slots []watcher
@@ -128,11 +128,11 @@ func newShard() (*shard, error) {
 	}
 	sh := &shard{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), slots: make([]watcher, 1)}
 	sh.wheel.add() // slot 0 and timer 0 are none
-	sh.ended.shard = sh
+	sh.notifier.shard = sh
 	sh.wheel.now = tick(clock())
 	sh.timer = time.AfterFunc(time.Hour, sh.expire)
 	for id := range uint8(maxShards) {
-		if shards[id+1].CompareAndSwap(nil, sh) {
+		if shardByID[id+1].CompareAndSwap(nil, sh) {
 			sh.id = id + 1
 			return sh, nil
 		}
@@ -144,7 +144,7 @@ func newShard() (*shard, error) {
 // close gives back what a shard has that does not run.
 func (sh *shard) close() {
 	_ = sh.file.Close()
-	shards[sh.id].Store(nil)
+	shardByID[sh.id].Store(nil)
 }
 
 // run serves the sessions as long as the process lives.
@@ -205,7 +205,7 @@ func (sh *shard) replace(slot int32, w watcher) {
 
 // EndAll ends every session of the process that the engine has, as End does.
 func EndAll(reason string) {
-	all := engine.shards.Load()
+	all := engineShards.shards.Load()
 	if all == nil {
 		return
 	}
@@ -253,35 +253,35 @@ const (
 	whenOut = unix.EPOLLOUT
 )
 
-// place is where a descriptor is watched.
-type place struct {
-	shard *shard
-	slot  int32 // 0: it is not watched
-	out   bool  // it is watched for room, too
+// pollSlot is where a descriptor is watched.
+type pollSlot struct {
+	shard    *shard
+	slot     int32 // 0: it is not watched
+	writable bool  // it is watched for room, too
 }
 
 // watch has events of fd go to the slot. Each is told of once (EPOLLET).
-func (p *place) watch(fd int, of Side) error { return p.control(unix.EPOLL_CTL_ADD, fd, of) }
+func (p *pollSlot) watch(fd int, of Side) error { return p.control(unix.EPOLL_CTL_ADD, fd, of) }
 
-// again has what fd is ready for told of once more, behind what is ready now.
-func (p *place) again(fd int, of Side) error { return p.control(unix.EPOLL_CTL_MOD, fd, of) }
+// rearm has what fd is ready for told of once more, behind what is ready now.
+func (p *pollSlot) rearm(fd int, of Side) error { return p.control(unix.EPOLL_CTL_MOD, fd, of) }
 
-func (p *place) control(op, fd int, of Side) error {
+func (p *pollSlot) control(op, fd int, of Side) error {
 	event := unix.EpollEvent{Events: whenIn, Fd: p.slot, Pad: int32(of)}
-	if p.out {
+	if p.writable {
 		event.Events |= whenOut
 	}
 	return os.NewSyscallError("epoll_ctl", epollControl(p.shard.fd, op, fd, &event))
 }
 
-// forget has fd be watched no more.
-func (p *place) forget(fd int) {
+// unwatch has fd be watched no more.
+func (p *pollSlot) unwatch(fd int) {
 	_ = epollControl(p.shard.fd, unix.EPOLL_CTL_DEL, fd, nil)
-	p.leave()
+	p.release()
 }
 
-// leave gives back the slot.
-func (p *place) leave() {
+// release gives back the slot.
+func (p *pollSlot) release() {
 	if p.slot != 0 {
 		p.shard.release(p.slot)
 		p.slot = 0

@@ -10,12 +10,12 @@ import (
 
 // close begins to close both connections.
 func (s *Session) close(sh *shard, step Step, now int64) {
-	p, e := &s.parked, s.early()
-	if server := &p.sides[Server]; server.fd >= 0 {
+	es, a := &s.engine, s.arrival()
+	if server := &es.sides[Server]; server.fd >= 0 {
 		closeFD(int(server.fd))
 		server.fd = -1
 	}
-	fd := int(p.sides[Client].fd)
+	fd := int(es.sides[Client].fd)
 	if len(step.Last) > 0 {
 		_, _ = write(fd, step.Last) // an error will be seen
 	}
@@ -26,9 +26,9 @@ func (s *Session) close(sh *shard, step Step, now int64) {
 		silence(fd)
 	case InOrder:
 		_ = shutdown(fd, unix.SHUT_WR)
-		e.stage, e.readable, e.until = leaving, true, 0
+		a.stage, a.readable, a.until = leaving, true, 0
 		if len(step.Last) > 0 {
-			e.until = now + int64(farewell)
+			a.until = now + int64(farewell)
 		}
 		s.leaves(sh, now)
 		return
@@ -39,8 +39,8 @@ func (s *Session) close(sh *shard, step Step, now int64) {
 // leaves discards what a client has sent that is closed in order, and finishes the session
 // where that was all, or enough, or the time for it is over.
 func (s *Session) leaves(sh *shard, now int64) {
-	e, fd := s.early(), int(s.parked.sides[Client].fd)
-	for e.readable && e.count < farewellBytes {
+	a, fd := s.arrival(), int(s.engine.sides[Client].fd)
+	for a.readable && a.count < farewellBytes {
 		var n int
 		var err error
 		if sh != nil {
@@ -49,12 +49,12 @@ func (s *Session) leaves(sh *shard, now int64) {
 			var b [2 << 10]byte
 			n, err = read(fd, b[:])
 		}
-		e.readable = err != unix.EAGAIN //nolint:errorlint // an Errno
-		if e.count += n; n <= 0 && e.readable {
-			e.count = farewellBytes // that was its end
+		a.readable = err != unix.EAGAIN //nolint:errorlint // an Errno
+		if a.count += n; n <= 0 && a.readable {
+			a.count = farewellBytes // that was its end
 		}
 	}
-	if e.count >= farewellBytes || now >= e.until {
+	if a.count >= farewellBytes || now >= a.until {
 		s.finish(sh)
 	}
 }

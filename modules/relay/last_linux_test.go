@@ -76,7 +76,7 @@ func TestEndLeavesWithTheLastBytes(t *testing.T) {
 // lastBytes is one such session. It returns in how many segments they came.
 func lastBytes(t *testing.T, of Side) (came uint32) {
 	t.Helper()
-	sender, taker, began, result := oneSide(t, "parked", of, func(c *net.TCPConn) {
+	sender, taker, began, result := oneSide(t, "engine", of, func(c *net.TCPConn) {
 		send(t, c, "all that there is")
 		_ = c.CloseWrite()
 	})

@@ -12,29 +12,29 @@ import (
 
 // resets reports whether the connection of a side is to be reset, because the
 // other's was: a FIN would tell its peer that all has been said.
-func (s *copied) resets(e *end) bool {
+func (s *copied) resets(p *peer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.over && s.result.Cause == Reset && s.result.By != e.side
+	return s.over && s.result.Cause == Reset && s.result.By != p.side
 }
 
 // linger waits until what was written to a side has been delivered, where closing
 // the connection could throw it away: by RST, or because something from that side
 // arrives that is not read any more.
 func (s *copied) linger() {
-	for _, e := range []*end{&s.client, &s.server} {
-		if e.dying.Load() || !s.resets(e) && (e.done.Load() || !s.other(e).dying.Load()) {
+	for _, p := range []*peer{&s.client, &s.server} {
+		if p.dying.Load() || !s.resets(p) && (p.done.Load() || !s.other(p).dying.Load()) {
 			continue
 		}
-		if w, ok := e.Conn.(interface{ CloseWrite() error }); ok && !s.resets(e) {
+		if w, ok := p.Conn.(interface{ CloseWrite() error }); ok && !s.resets(p) {
 			_ = w.CloseWrite()
 		}
-		e.awaitDelivery(max(e.limit(), 0))
+		p.awaitDelivery(max(p.limit(), 0))
 	}
 }
 
-func (s *copied) other(e *end) *end {
-	if e == &s.client {
+func (s *copied) other(p *peer) *peer {
+	if p == &s.client {
 		return &s.server
 	}
 	return &s.client
@@ -43,15 +43,15 @@ func (s *copied) other(e *end) *end {
 // awaitDelivery returns once the other end has all that was written to e, or has
 // taken nothing for the time given, or the connection is over. What comes from it
 // has no receiver.
-func (e *end) awaitDelivery(limit time.Duration) {
+func (p *peer) awaitDelivery(limit time.Duration) {
 	if limit == 0 {
 		limit = lingerFor
 	}
 	var discarded [4 << 10]byte
 	began := time.Now()
 	moved, last := began, int64(-1)
-	for ended := false; !e.shut.Load(); {
-		left, known := undeliveredTo(e.Conn)
+	for ended := false; !p.shut.Load(); {
+		left, known := undeliveredTo(p.Conn)
 		now := time.Now()
 		if left != last {
 			moved, last = now, left
@@ -64,8 +64,8 @@ func (e *end) awaitDelivery(limit time.Duration) {
 			time.Sleep(pause)
 			continue
 		}
-		_ = e.SetReadDeadline(now.Add(pause))
-		if _, err := e.Read(discarded[:]); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = p.SetReadDeadline(now.Add(pause))
+		if _, err := p.Read(discarded[:]); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			ended = true
 		}
 	}
@@ -99,24 +99,24 @@ func undeliveredTo(c net.Conn) (n int64, known bool) {
 // close closes both connections. Where one of them was reset, the other is too, if
 // the system can tell what is lost by it: that was not delivered.
 func (s *copied) close() {
-	for _, e := range []*end{&s.client, &s.server} {
-		if s.resets(e) && !e.shut.Load() {
-			s.abort(e)
+	for _, p := range []*peer{&s.client, &s.server} {
+		if s.resets(p) && !p.shut.Load() {
+			s.abort(p)
 		}
-		e.shutdown()
+		p.shutdown()
 	}
 }
 
 // abort has the next Close of e send RST.
-func (s *copied) abort(e *end) {
-	left, known := undeliveredTo(e.Conn)
+func (s *copied) abort(p *peer) {
+	left, known := undeliveredTo(p.Conn)
 	if !known {
 		return
 	}
-	from := s.other(e)
+	from := s.other(p)
 	if from.done.Load() && left > 0 {
 		left-- // the FIN counts as a byte
 	}
 	from.sent.Add(-min(left, from.sent.Load()))
-	Abort(e.Conn)
+	Abort(p.Conn)
 }

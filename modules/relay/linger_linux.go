@@ -13,8 +13,8 @@ import (
 // something from that side is unread or arrives later. Until all is delivered only
 // that connection is kept.
 func (s *Session) linger(sh *shard, of Side, now int64) {
-	p := &s.parked
-	e, other := &p.sides[of], &p.sides[1-of]
+	es := &s.engine
+	e, other := &es.sides[of], &es.sides[1-of]
 	e.set(done)
 	if e.has(dying) || e.has(fin) && !s.resets(of) {
 		s.finish(sh)
@@ -34,23 +34,23 @@ func (s *Session) linger(sh *shard, of Side, now int64) {
 	s.drop(sh, 1-of)
 	closeFD(int(other.fd))
 	other.fd = -1
-	p.state = lingering
-	*s.isLate() = late{since: now, left: left, moved: now}
+	es.state = lingering
+	*s.stall() = stalled{since: now, left: left, moved: now}
 	s.arm()
 }
 
 // resets reports whether a side's connection is to be reset, because the other's
 // was: a FIN would tell its peer that all has been said.
 func (s *Session) resets(of Side) bool {
-	wrong := s.extra().wrong
-	return wrong != nil && wrong.Cause == Reset && wrong.By != of
+	cause := s.extra().cause
+	return cause != nil && cause.Cause == Reset && cause.By != of
 }
 
 // lingers is called by the shard when something happens to the side that a session
 // lingers for. What that side sends has no receiver: it is read so that it does no
 // harm when the connection is closed.
 func (s *Session) lingers(sh *shard, of Side, ready uint32) {
-	e := &s.parked.sides[of]
+	e := &s.engine.sides[of]
 	switch {
 	case e.fd < 0: // an event from before it was closed
 	case ready&unix.EPOLLERR != 0:
@@ -63,13 +63,13 @@ func (s *Session) lingers(sh *shard, of Side, ready uint32) {
 // discard reads what a side has sent, and finishes the session where that was the
 // end: nothing can arrive any more that the close could stumble over.
 func (s *Session) discard(sh *shard, of Side) {
-	e := &s.parked.sides[of]
+	e := &s.engine.sides[of]
 	for got := 0; ; {
 		n, err := read(int(e.fd), sh.buffer[:])
 		switch {
 		case n > 0:
 			if got += n; got >= smallPipe {
-				s.again(sh, of)
+				s.rearm(sh, of)
 				return
 			}
 		case err != unix.EAGAIN: //nolint:errorlint // an Errno, or nil: the end
@@ -84,14 +84,14 @@ func (s *Session) discard(sh *shard, of Side) {
 // delivered looks how much of what a session lingers for is still to be delivered,
 // and finishes it where that is nothing, or where nothing has moved for too long.
 func (s *Session) delivered(now int64) {
-	p := &s.parked
+	es := &s.engine
 	of := Client
-	if p.sides[Client].fd < 0 {
+	if es.sides[Client].fd < 0 {
 		of = Server
 	}
-	e := &p.sides[of]
+	e := &es.sides[of]
 	left := e.undelivered()
-	l := s.more.late
+	l := s.more.stalled
 	if left != l.left {
 		l.left, l.moved = left, now
 		e.active.Store(now)
@@ -107,11 +107,11 @@ func (s *Session) delivered(now int64) {
 // nextLook is when delivered is to be called: soon at first, then less and less
 // often, and in time for the end of patience.
 func (s *Session) nextLook() int64 {
-	p, l, now := &s.parked, s.more.late, clock()
+	es, l, now := &s.engine, s.more.stalled, clock()
 	pause := min(max((now-l.since)/4, int64(time.Millisecond)), int64(lookEvery))
 	next := now + pause
 	for _, of := range both {
-		if e := &p.sides[of]; e.fd >= 0 {
+		if e := &es.sides[of]; e.fd >= 0 {
 			next = min(next, l.moved+s.takes(of))
 		}
 	}

@@ -46,7 +46,7 @@ func settle(t *testing.T, s *Session, c *net.TCPConn) (left int) {
 func awaitBreak(s *Session) {
 	for {
 		s.mu.Lock()
-		noticed := s.extra().wrong != nil
+		noticed := s.extra().cause != nil
 		if s.extra().copied != nil {
 			s.extra().copied.mu.Lock()
 			noticed = s.extra().copied.over
@@ -218,7 +218,7 @@ func TestEndCountsWhatIsLost(t *testing.T) {
 	near, client := roomy(t)
 	far, server := slow(t)
 	s := new(Session)
-	result := run(t, "parked", s, near, far, nil, Options{}).result
+	result := run(t, "engine", s, near, far, nil, Options{}).result
 	go client.Write(make([]byte, 8<<20))
 	if _, err := server.Write(make([]byte, size)); err != nil {
 		t.Fatal(err)
@@ -301,7 +301,7 @@ func TestClientLeavesBeforeTheLastWords(t *testing.T) {
 		{"and the server resets", func(t *testing.T, server *net.TCPConn) { reset(t, server) }, Reset, Server, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			client, server, s, result := start(t, "parked", Options{})
+			client, server, s, result := start(t, "engine", Options{})
 			client.CloseWrite()
 			receiveEnd(t, server, "")
 			client.Close()

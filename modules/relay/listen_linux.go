@@ -34,7 +34,7 @@ type Listening struct {
 	o  ListenOptions
 
 	mu     sync.Mutex // held while connections are accepted
-	place  place      // slot 0: no shard watches
+	poll   pollSlot   // slot 0: no shard watches
 	shard  int        // the index of the one that watches
 	batch  int        // how many to accept before looking whether there are more
 	share  int        // how many this shard has accepted
@@ -53,7 +53,7 @@ func Listen(fd int, o ListenOptions) (*Listening, error) {
 	l.timer.Stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shard = int(engine.next.Add(1)) % len(*engine.shards.Load())
+	l.shard = int(engineShards.next.Add(1)) % len(*engineShards.shards.Load())
 	if err := l.watch(); err != nil {
 		return nil, err
 	}
@@ -72,21 +72,21 @@ func (l *Listening) Close() {
 
 // watch has a shard see connections. The caller holds the lock, as for all below.
 func (l *Listening) watch() error {
-	sh := (*engine.shards.Load())[l.shard]
-	l.place = place{shard: sh, slot: sh.add(l)}
+	sh := (*engineShards.shards.Load())[l.shard]
+	l.poll = pollSlot{shard: sh, slot: sh.add(l)}
 	// Told of as long as there are connections: after one of them, the shard's next
 	// look at its set says whether there is another, and accept4 is not called in vain.
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: l.place.slot}
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: l.poll.slot}
 	if err := epollControl(sh.fd, unix.EPOLL_CTL_ADD, l.fd, &event); err != nil {
-		l.place.leave()
+		l.poll.release()
 		return os.NewSyscallError("epoll_ctl", err)
 	}
 	return nil
 }
 
 func (l *Listening) unwatch() {
-	if l.place.slot != 0 {
-		l.place.forget(l.fd)
+	if l.poll.slot != 0 {
+		l.poll.unwatch(l.fd)
 	}
 }
 
@@ -94,13 +94,13 @@ func (l *Listening) unwatch() {
 // same again.
 func (l *Listening) move() {
 	l.unwatch()
-	l.shard = (l.shard + 1) % len(*engine.shards.Load())
+	l.shard = (l.shard + 1) % len(*engineShards.shards.Load())
 	l.share = 0
-	l.again()
+	l.rewatch()
 }
 
-// again watches after a pause or for another share.
-func (l *Listening) again() {
+// rearm watches after a pause or for another share.
+func (l *Listening) rewatch() {
 	if err := l.watch(); err != nil && l.fail(err) {
 		l.pause(retryWatch)
 	}
@@ -116,8 +116,8 @@ func (l *Listening) pause(d time.Duration) {
 func (l *Listening) resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.closed && l.place.slot == 0 {
-		l.again()
+	if !l.closed && l.poll.slot == 0 {
+		l.rewatch()
 	}
 }
 
@@ -142,14 +142,14 @@ func (l *Listening) fail(err error) (goOn bool) {
 func (l *Listening) event(sh *shard, _ Side, _ uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.place.slot == 0 || l.place.shard != sh {
+	if l.closed || l.poll.slot == 0 || l.poll.shard != sh {
 		return
 	}
 	goesOn, rest := l.accept(sh)
 	if !goesOn {
 		return
 	}
-	all := len(*engine.shards.Load()) > 1 && l.share >= shareAccepts
+	all := len(*engineShards.shards.Load()) > 1 && l.share >= shareAccepts
 	if all || rest && sh.last {
 		l.move()
 	}
@@ -167,7 +167,7 @@ func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
 		switch {
 		case err == nil:
 			l.share++
-			l.o.Accepted(newAccepted(fd, remote, l.o.Local, place{shard: sh}))
+			l.o.Accepted(newAccepted(fd, remote, l.o.Local, pollSlot{shard: sh}))
 		case errors.Is(err, unix.EAGAIN):
 			l.batch = max(1, n)
 			return true, false
@@ -182,7 +182,7 @@ func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
 }
 
 // newAccepted returns a connection that has been accepted, with one allocation.
-func newAccepted(fd int, remote netip.AddrPort, local net.Addr, at place) *Socket {
+func newAccepted(fd int, remote netip.AddrPort, local net.Addr, at pollSlot) *Socket {
 	a := new(struct {
 		Socket
 		remote net.TCPAddr
@@ -197,7 +197,7 @@ func newAccepted(fd int, remote netip.AddrPort, local net.Addr, at place) *Socke
 		a.remote.IP = a.ip[:]
 	}
 	s := &a.Socket
-	s.fd, s.remote, s.local, s.place = fd, &a.remote, local, at
+	s.fd, s.remote, s.local, s.poll = fd, &a.remote, local, at
 	return s
 }
 
@@ -210,22 +210,22 @@ func OnShard(s *Socket, f func(*Socket)) (err error) {
 	switch {
 	case !s.owned():
 		return net.ErrClosed
-	case s.place.slot != 0:
+	case s.poll.slot != 0:
 		return errors.New("the socket is in use")
 	}
 	h := &posted{socket: s, f: f}
 	h.mu.Lock() // what its slot had before may still be told of something
 	defer h.mu.Unlock()
-	if s.place.shard == nil {
-		if s.place.shard, err = pick(); err != nil {
+	if s.poll.shard == nil {
+		if s.poll.shard, err = nextShard(); err != nil {
 			return err
 		}
 	}
-	h.place = place{shard: s.place.shard, slot: s.place.shard.add(h)}
+	h.poll = pollSlot{shard: s.poll.shard, slot: s.poll.shard.add(h)}
 	h.fd = s.fd
-	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLET, Fd: h.place.slot} // as it nearly always is
-	if err := epollControl(h.place.shard.fd, unix.EPOLL_CTL_ADD, h.fd, &event); err != nil {
-		h.place.leave()
+	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLET, Fd: h.poll.slot} // as it nearly always is
+	if err := epollControl(h.poll.shard.fd, unix.EPOLL_CTL_ADD, h.fd, &event); err != nil {
+		h.poll.release()
 		return os.NewSyscallError("epoll_ctl", err)
 	}
 	return nil
@@ -236,15 +236,15 @@ type posted struct {
 	mu     sync.Mutex
 	socket *Socket
 	f      func(*Socket)
-	place  place
+	poll   pollSlot
 	fd     int
 }
 
 func (h *posted) event(_ *shard, _ Side, _ uint32) {
 	h.mu.Lock()
-	posted := h.place.slot != 0
+	posted := h.poll.slot != 0
 	if posted {
-		h.place.forget(h.fd)
+		h.poll.unwatch(h.fd)
 	}
 	h.mu.Unlock()
 	if posted {

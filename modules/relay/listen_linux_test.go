@@ -111,7 +111,7 @@ func TestListenBurst(t *testing.T) {
 	until(t, "all are accepted", func() bool { return l.accepted.Load() == burst })
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := *engine.shards.Load()
+	all := *engineShards.shards.Load()
 	for _, sh := range all {
 		if share := burst / len(all); l.shards[sh] < share-2*shareAccepts || l.shards[sh] > share+2*shareAccepts {
 			t.Errorf("a shard has %d of %d connections; there are %d shards", l.shards[sh], burst, len(all))
@@ -138,7 +138,7 @@ func TestListenOneByOne(t *testing.T) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, sh := range *engine.shards.Load() {
+	for _, sh := range *engineShards.shards.Load() {
 		if l.shards[sh] == 0 {
 			t.Error("a shard has accepted nothing")
 		}
@@ -154,7 +154,7 @@ func TestListenIsFair(t *testing.T) {
 	far, server := tcpPair(t)
 	o := &answeredAt{owner: newOwner(), accepted: &l.accepted, at: make(chan int64, 1)}
 	if new(Session).Start(near, far, nil, new(Options), o) != nil {
-		t.Fatal("the session is not parked")
+		t.Fatal("the session does not run on the engine")
 	}
 	l.each = func(n int64) {
 		if n == midst {
@@ -216,7 +216,7 @@ func TestListenFails(t *testing.T) {
 	until(t, "it is lost", func() bool {
 		l.Listening.mu.Lock()
 		defer l.Listening.mu.Unlock()
-		return l.closed && l.place.slot == 0
+		return l.closed && l.poll.slot == 0
 	})
 }
 
@@ -250,7 +250,7 @@ func TestOnShard(t *testing.T) {
 		}
 		select {
 		case s := <-got:
-			if s != far || s.watchedBy() == nil || s.place.slot != 0 {
+			if s != far || s.watchedBy() == nil || s.poll.slot != 0 {
 				t.Error("it is another socket, or no shard is meant to watch it")
 			}
 		case <-time.After(listenPatience):

@@ -28,19 +28,19 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.crashed(sh)
-	p := &s.parked
-	if s.early() != nil {
+	es := &s.engine
+	if s.arrival() != nil {
 		s.happens(sh, of, ready)
 		return
 	}
-	if p.state == lingering {
+	if es.state == lingering {
 		s.lingers(sh, of, ready)
 		return
 	}
-	if p.state != running {
+	if es.state != running {
 		return
 	}
-	now, e := sh.now, &p.sides[of]
+	now, e := sh.now, &es.sides[of]
 	if ready&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0 {
 		e.set(readable)
 		e.put(nearEnd, e.has(nearEnd) || ready&(unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0)
@@ -54,10 +54,10 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 			s.refuses(sh, of, unix.Errno(code), now)
 		}
 	}
-	if p.state == running && s.held(1-of) != nil && ready&(unix.EPOLLOUT|broke) != 0 {
+	if es.state == running && s.pending(1-of) != nil && ready&(unix.EPOLLOUT|broke) != 0 {
 		s.move(sh, 1-of, now)
 	}
-	if p.state == running && e.has(readable) {
+	if es.state == running && e.has(readable) {
 		s.move(sh, of, now)
 	}
 }
@@ -65,11 +65,11 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 // move passes on what comes from a side, until there is no more, or no room, or
 // others have waited for long enough.
 func (s *Session) move(sh *shard, of Side, now int64) {
-	p := &s.parked
-	from, moved := &p.sides[of], 0
-	for (s.held(of) == nil || s.flush(sh, of, now)) && p.state == running && from.has(readable) && !from.has(done) {
+	es := &s.engine
+	from, moved := &es.sides[of], 0
+	for (s.pending(of) == nil || s.flush(sh, of, now)) && es.state == running && from.has(readable) && !from.has(done) {
 		if moved >= sh.turn() {
-			s.again(sh, of)
+			s.rearm(sh, of)
 			break
 		}
 		n, err := s.receive(sh, of, now)
@@ -86,30 +86,30 @@ func (s *Session) move(sh *shard, of Side, now int64) {
 			s.broken(sh, of, err, now)
 		}
 	}
-	if h := s.held(of); h != nil && h.pipe != nil && h.pipe.n == 0 {
+	if h := s.pending(of); h != nil && h.pipe != nil && h.pipe.n == 0 {
 		from.put(bulk, moved >= bufferSize)
 		from.put(fast, from.has(bulk)) // the other side has taken it all
 		s.drop(sh, of)
 	}
 }
 
-// again has a side be looked at once more, behind what is ready now.
-func (s *Session) again(sh *shard, of Side) {
-	here := s.placeOf(of)
-	if err := here.again(int(s.parked.sides[of].fd), of); err != nil {
+// rearm has a side be looked at once more, behind what is ready now.
+func (s *Session) rearm(sh *shard, of Side) {
+	here := s.pollSlotOf(of)
+	if err := here.rearm(int(s.engine.sides[of].fd), of); err != nil {
 		s.fail(sh, Result{By: Proxy, Cause: Failed, Err: err})
 	}
 }
 
 // receive takes what has come from a side, once, and has it held or passed on.
 func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
-	p := &s.parked
-	from := &p.sides[of]
-	h := s.held(of)
+	es := &s.engine
+	from := &es.sides[of]
+	h := s.pending(of)
 	if from.has(bulk) && h == nil {
 		if pipe := sh.pipes.take(from.has(fast)); pipe != nil {
-			h = &held{pipe: pipe}
-			s.extend().held[of] = h
+			h = &pending{pipe: pipe}
+			s.extend().pending[of] = h
 		}
 	}
 	if h != nil {
@@ -121,8 +121,8 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 		return 0, err
 	}
 	from.active.Store(now)
-	if of == Server && !p.heard {
-		p.heard = true
+	if of == Server && !es.answered {
+		es.answered = true
 		s.owner().Answered()
 	}
 	if h == nil {
@@ -143,15 +143,15 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 // write passes b, which came from a side, on, and holds what the other side does
 // not take.
 func (s *Session) write(sh *shard, of Side, b []byte, now int64) {
-	n, err := write(int(s.parked.sides[1-of].fd), b)
+	n, err := write(int(s.engine.sides[1-of].fd), b)
 	s.wrote(sh, of, b, n, err, now)
 }
 
 // writeLast is write for the last that comes from a side, behind which there is nothing
 // but its end.
 func (s *Session) writeLast(sh *shard, of Side, b []byte, now int64) {
-	from := &s.parked.sides[of]
-	n, err := writeMore(int(s.parked.sides[1-of].fd), b)
+	from := &s.engine.sides[of]
+	n, err := writeMore(int(s.engine.sides[1-of].fd), b)
 	if s.wrote(sh, of, b, n, err, now); n == len(b) {
 		from.set(fin)
 		s.finished(sh, of, now)
@@ -160,7 +160,7 @@ func (s *Session) writeLast(sh *shard, of Side, b []byte, now int64) {
 
 // wrote notes what has become of a write.
 func (s *Session) wrote(sh *shard, of Side, b []byte, n int, err error, now int64) {
-	from, to := &s.parked.sides[of], &s.parked.sides[1-of]
+	from, to := &s.engine.sides[of], &s.engine.sides[1-of]
 	if n > 0 {
 		from.sent.Add(int64(n))
 		to.active.Store(now)
@@ -169,7 +169,7 @@ func (s *Session) wrote(sh *shard, of Side, b []byte, n int, err error, now int6
 	case err != nil && err != unix.EAGAIN: //nolint:errorlint // an Errno
 		s.broken(sh, 1-of, err, now)
 	case n < len(b):
-		s.extend().held[of] = &held{rest: bytes.Clone(b[n:])}
+		s.extend().pending[of] = &pending{rest: bytes.Clone(b[n:])}
 		s.block(sh, 1-of, now)
 	}
 }
@@ -177,7 +177,7 @@ func (s *Session) wrote(sh *shard, of Side, b []byte, n int, err error, now int6
 // flush passes on what is held of what came from a side. It reports whether that
 // is nothing any more.
 func (s *Session) flush(sh *shard, of Side, now int64) bool {
-	from, to, h := &s.parked.sides[of], &s.parked.sides[1-of], s.held(of)
+	from, to, h := &s.engine.sides[of], &s.engine.sides[1-of], s.pending(of)
 	for {
 		n, left, err := h.send(int(to.fd))
 		if n > 0 {
@@ -210,7 +210,7 @@ func (s *Session) flush(sh *shard, of Side, now int64) bool {
 }
 
 // send writes what is held to fd, once, and says how much is left.
-func (h *held) send(fd int) (n, left int, err error) {
+func (h *pending) send(fd int) (n, left int, err error) {
 	if h.pipe == nil {
 		n, err = write(fd, h.rest)
 		h.rest = h.rest[n:]
@@ -224,7 +224,7 @@ func (h *held) send(fd int) (n, left int, err error) {
 
 // block notes that a side takes nothing, and has the shard see when it does.
 func (s *Session) block(sh *shard, of Side, now int64) {
-	e, from, h := &s.parked.sides[of], &s.parked.sides[1-of], s.held(1-of)
+	e, from, h := &s.engine.sides[of], &s.engine.sides[1-of], s.pending(1-of)
 	if h.blocked == 0 {
 		h.blocked = now
 		s.arm()
@@ -232,7 +232,7 @@ func (s *Session) block(sh *shard, of Side, now int64) {
 	from.unset(fast)
 	if !e.has(forRoom) {
 		e.set(forRoom)
-		s.again(sh, of)
+		s.rearm(sh, of)
 	}
 }
 
@@ -245,14 +245,14 @@ const errAfterEnd = unix.EPIPE
 // all that it wanted, and what the server still says of itself is its end: that
 // decides, if it comes soon.
 func (s *Session) refuses(sh *shard, of Side, err error, now int64) {
-	p := &s.parked
-	e := &p.sides[of]
-	if of != Client || !e.has(fin) || p.sides[Server].has(done) {
+	es := &s.engine
+	e := &es.sides[of]
+	if of != Client || !e.has(fin) || es.sides[Server].has(done) {
 		s.broken(sh, of, err, now)
 		return
 	}
 	e.set(dying)
-	s.isLate().since = now
+	s.stall().since = now
 	s.arm()
 }
 
@@ -260,15 +260,15 @@ func (s *Session) refuses(sh *shard, of Side, err error, now int64) {
 // What it has sent before is still delivered. A server that had finished in order
 // only ends the client's direction by that.
 func (s *Session) broken(sh *shard, of Side, err error, now int64) {
-	p := &s.parked
-	e, from := &p.sides[of], &p.sides[1-of]
+	es := &s.engine
+	e, from := &es.sides[of], &es.sides[1-of]
 	if of != Server || !e.has(fin) && err != errAfterEnd { //nolint:errorlint // an Errno
-		s.note(Result{By: of, Cause: Reset, Err: err})
+		s.setCause(Result{By: of, Cause: Reset, Err: err})
 	}
 	from.set(done)
 	s.drop(sh, 1-of)
 	e.set(dying)
-	s.isLate().since = now
+	s.stall().since = now
 	if e.has(done) {
 		s.linger(sh, 1-of, now)
 		return
@@ -284,11 +284,11 @@ func (s *Session) broken(sh *shard, of Side, err error, now int64) {
 // is told so. Where nothing can be written to it either, that was the last
 // direction.
 func (s *Session) finished(sh *shard, of Side, now int64) {
-	p := &s.parked
-	e, other := &p.sides[of], &p.sides[1-of]
+	es := &s.engine
+	e, other := &es.sides[of], &es.sides[1-of]
 	e.set(done)
-	if p.first == Proxy {
-		p.first = of
+	if es.firstFin == Proxy {
+		es.firstFin = of
 	}
 	if other.has(done) {
 		s.linger(sh, 1-of, now)
@@ -296,19 +296,19 @@ func (s *Session) finished(sh *shard, of Side, now int64) {
 	}
 	other.set(shut)
 	_ = shutdown(int(other.fd), unix.SHUT_WR)
-	if p.options.ClientFin != 0 {
-		p.sides[Client].active.Store(now)
+	if es.options.ClientFin != 0 {
+		es.sides[Client].active.Store(now)
 	}
-	if p.options.ServerFin != 0 {
-		p.sides[Server].active.Store(now)
+	if es.options.ServerFin != 0 {
+		es.sides[Server].active.Store(now)
 	}
 	s.arm()
 }
 
 // fail ends the session at once.
 func (s *Session) fail(sh *shard, r Result) {
-	if s.parked.running() {
-		s.note(r)
+	if s.engine.isActive() {
+		s.setCause(r)
 		s.finish(sh)
 	}
 }

@@ -30,18 +30,18 @@ func isOwn(net.Conn) bool { return false }
 
 func sentTo(net.Conn) int { return 0 }
 
-// parked is what Linux has; there is none on other systems.
-type parked struct{}
+// engineSession is empty: only Linux has an engine.
+type engineSession struct{}
 
-type unrest struct{}
+type engineExtra struct{}
 
-func (*parked) running() bool { return false }
+func (*engineSession) isActive() bool { return false }
 
-func (*parked) counters() Counters { return Counters{} }
+func (*engineSession) counters() Counters { return Counters{} }
 
-func (s *Session) endParked(string) {}
+func (s *Session) endOnEngine(string) {}
 
-func (s *Session) park(_, _ net.Conn, _ []byte, _ *Options, _ Owner) bool { return false }
+func (s *Session) startOnEngine(_, _ net.Conn, _ []byte, _ *Options, _ Owner) bool { return false }
 
 // EndAll ends every session that the engine has, which Linux has alone.
 func EndAll(string) {}

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// parked is a session that a shard has. What is not atomic is guarded by the
+// engineSession is a session that a shard has. What is not atomic is guarded by the
 // session's lock.
-type parked struct {
-	sides   [2]side
-	options *Options
-	slot    int32
-	home    uint8 // the shard's id; 0: none
-	state   state
-	first   Side // that finished; Proxy: none
-	heard   bool // the server has sent something
+type engineSession struct {
+	sides    [2]side
+	options  *Options
+	slot     int32
+	shardID  uint8 // the shard's id; 0: none
+	state    state
+	firstFin Side // that finished; Proxy: none
+	answered bool // the server has sent something
 }
 
 // shard returns the shard that the session is in, or nil.
-func (p *parked) shard() *shard { return shards[p.home].Load() }
+func (es *engineSession) shard() *shard { return shardByID[es.shardID].Load() }
 
 type state uint8
 
 const (
-	notParked state = iota
-	arriving        // see Arrive
+	notStarted state = iota
+	arriving         // see Arrive
 	running
 	lingering // for what the kernel has not delivered to one side; the other is closed
 	over
@@ -73,39 +73,39 @@ func (e *side) put(m mark, on bool) {
 	}
 }
 
-// held is what is in flight: in a pipe or in rest.
-type held struct {
+// pending is what is in flight: in a pipe or in rest.
+type pending struct {
 	pipe    *pipe
 	rest    []byte
 	blocked int64 // since when the other side has taken nothing of it; 0: it does
 }
 
 // blocked is since when a side has taken nothing of what is held for it; 0: it does, or
-// nothing is.
+// noExtra is.
 func (s *Session) blocked(of Side) int64 {
-	if h := s.held(1 - of); h != nil {
+	if h := s.pending(1 - of); h != nil {
 		return h.blocked
 	}
 	return 0
 }
 
-// held returns what has come from a side and the other side has not taken, or nil.
-func (s *Session) held(of Side) *held { return s.extra().held[of] }
+// pending returns what has come from a side and the other side has not taken, or nil.
+func (s *Session) pending(of Side) *pending { return s.extra().pending[of] }
 
-func (p *parked) running() bool {
-	return p.state == running || p.state == lingering || p.state == arriving
+func (es *engineSession) isActive() bool {
+	return es.state == running || es.state == lingering || es.state == arriving
 }
 
-func (p *parked) counters() Counters {
-	c := Counters{In: p.sides[Client].sent.Load(), Out: p.sides[Server].sent.Load()}
-	if active := max(p.sides[Client].active.Load(), p.sides[Server].active.Load()); active != 0 {
+func (es *engineSession) counters() Counters {
+	c := Counters{In: es.sides[Client].sent.Load(), Out: es.sides[Server].sent.Load()}
+	if active := max(es.sides[Client].active.Load(), es.sides[Server].active.Load()); active != 0 {
 		c.Idle = time.Duration(clock() - active)
 	}
 	return c
 }
 
-// park gives the session to a shard, if both connections are sockets.
-func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner Owner) bool {
+// startOnEngine gives the session to a shard, if both connections are sockets.
+func (s *Session) startOnEngine(client, server net.Conn, first []byte, o *Options, owner Owner) bool {
 	if !isSocket(client) || !isSocket(server) {
 		return false
 	}
@@ -115,24 +115,24 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, now := &s.parked, clock()
-	p.options = o
-	p.state, p.first = running, Proxy
-	p.sides[Client].fd, p.sides[Server].fd = int32(from), int32(to)
+	es, now := &s.engine, clock()
+	es.options = o
+	es.state, es.firstFin = running, Proxy
+	es.sides[Client].fd, es.sides[Server].fd = int32(from), int32(to)
 	for i, c := range [...]net.Conn{client, server} {
-		p.sides[i].active.Store(now)
-		p.sides[i].put(local, isUnix(c))
+		es.sides[i].active.Store(now)
+		es.sides[i].put(local, isUnix(c))
 	}
 	sent := sentTo(server)
-	p.sides[Client].sent.Store(int64(sent))
-	if s.extra().wrong != nil { // End came before
-		fromAt.leave()
-		toAt.leave()
+	es.sides[Client].sent.Store(int64(sent))
+	if s.extra().cause != nil { // End came before
+		fromAt.release()
+		toAt.release()
 		s.more.owner = owner
 	} else if err := s.watch(fromAt, toAt, owner); err != nil {
-		s.note(Result{By: Proxy, Cause: Failed, Err: err})
+		s.setCause(Result{By: Proxy, Cause: Failed, Err: err})
 	}
-	if s.extra().wrong != nil {
+	if s.extra().cause != nil {
 		s.finish(nil)
 		return true
 	}
@@ -145,40 +145,40 @@ func (s *Session) park(client, server net.Conn, first []byte, o *Options, owner 
 
 // watch has one shard see what comes from both sides, each of which may be watched
 // already.
-func (s *Session) watch(client, server place, owner Owner) (err error) {
-	p := &s.parked
+func (s *Session) watch(client, server pollSlot, owner Owner) (err error) {
+	es := &s.engine
 	sh, slot := client.shard, client.slot
 	if slot == 0 && (server.slot != 0 || sh == nil) {
 		sh, slot = server.shard, server.slot
 	}
 	if sh == nil {
-		sh, err = pick()
+		sh, err = nextShard()
 	}
 	if slot != 0 {
 		sh.replace(slot, s)
 	} else if err == nil {
 		slot = sh.add(s)
 	}
-	if p.slot = slot; slot == 0 {
+	if es.slot = slot; slot == 0 {
 		s.extend().owner = owner
 	} else {
-		p.home = sh.id
-		s.own(owner)
+		es.shardID = sh.id
+		s.setOwner(owner)
 	}
-	for i, at := range [...]place{client, server} {
+	for i, at := range [...]pollSlot{client, server} {
 		of := Side(i)
-		e := &p.sides[of]
-		e.put(forRoom, at.out)
-		here, watched := s.placeOf(of), at.slot != 0 && at.shard == sh
+		e := &es.sides[of]
+		e.put(forRoom, at.writable)
+		here, watched := s.pollSlotOf(of), at.slot != 0 && at.shard == sh
 		if at.slot != 0 && !watched {
-			at.forget(int(e.fd))
-		} else if at.slot != p.slot {
-			at.leave()
+			at.unwatch(int(e.fd))
+		} else if at.slot != es.slot {
+			at.release()
 		}
 		switch {
 		case err != nil: // there is no more to be done than that
 		case watched:
-			err = here.again(int(e.fd), of)
+			err = here.rearm(int(e.fd), of)
 		default:
 			err = here.watch(int(e.fd), of)
 		}
@@ -186,9 +186,9 @@ func (s *Session) watch(client, server place, owner Owner) (err error) {
 	return err
 }
 
-func (s *Session) placeOf(of Side) place {
-	p := &s.parked
-	return place{shard: p.shard(), slot: p.slot, out: p.sides[of].has(forRoom)}
+func (s *Session) pollSlotOf(of Side) pollSlot {
+	es := &s.engine
+	return pollSlot{shard: es.shard(), slot: es.slot, writable: es.sides[of].has(forRoom)}
 }
 
 func isOwn(c net.Conn) bool {
@@ -207,7 +207,7 @@ func isUnix(c net.Conn) bool {
 
 // takeBoth takes both or neither: a duplicate, which there may be no descriptor
 // for, first.
-func takeBoth(client, server net.Conn) (from int, fromAt place, to int, toAt place, ok bool) {
+func takeBoth(client, server net.Conn) (from int, fromAt pollSlot, to int, toAt pollSlot, ok bool) {
 	if isOwn(client) {
 		if to, toAt, ok = take(server); !ok {
 			return 0, fromAt, 0, toAt, false
@@ -228,7 +228,7 @@ func takeBoth(client, server net.Conn) (from int, fromAt place, to int, toAt pla
 
 // take is a descriptor of a connection, which is the session's from then on, and
 // where it is watched.
-func take(c net.Conn) (fd int, at place, ok bool) {
+func take(c net.Conn) (fd int, at pollSlot, ok bool) {
 	if s, ok := c.(*Socket); ok {
 		return s.take()
 	}
@@ -252,20 +252,20 @@ func sentTo(server net.Conn) int {
 	return 0
 }
 
-// endParked is End. The caller holds the session's lock, as that of all that
+// endOnEngine is End. The caller holds the session's lock, as that of all that
 // follows does.
-func (s *Session) endParked(reason string) {
-	s.note(Result{By: Proxy, Cause: Ended, Reason: reason})
-	if e := s.early(); e != nil && e.busy {
+func (s *Session) endOnEngine(reason string) {
+	s.setCause(Result{By: Proxy, Cause: Ended, Reason: reason})
+	if a := s.arrival(); a != nil && a.busy {
 		return // what is busy with it sees that
 	}
 	s.finish(nil)
 }
 
-// note keeps the first cause that is not Closed.
-func (s *Session) note(r Result) {
-	if s.extra().wrong == nil {
-		s.extend().wrong = &r
+// setCause keeps the first cause that is not Closed.
+func (s *Session) setCause(r Result) {
+	if s.extra().cause == nil {
+		s.extend().cause = &r
 	}
 }
 
@@ -273,53 +273,53 @@ func (s *Session) note(r Result) {
 // reset, the other is too: a FIN would tell its peer that all has been said. sh
 // is the shard whose goroutine this is, or nil.
 func (s *Session) finish(sh *shard) {
-	p := &s.parked
-	p.state = over
-	r, wrong := Result{By: p.first, Cause: Closed}, s.extra().wrong
-	if wrong != nil {
-		r = *wrong
+	es := &s.engine
+	es.state = over
+	r, cause := Result{By: es.firstFin, Cause: Closed}, s.extra().cause
+	if cause != nil {
+		r = *cause
 	}
 	var owner Owner
-	if e := s.early(); e != nil {
-		owner = e.handler
-		e.client.keep()
-		if s.more = nil; wrong != nil {
-			s.extend().wrong = wrong
+	if a := s.arrival(); a != nil {
+		owner = a.handler
+		a.client.keep()
+		if s.more = nil; cause != nil {
+			s.extend().cause = cause
 		}
-		e.release()
+		a.release()
 	} else {
 		owner = s.owner()
 	}
 	for _, of := range both {
-		e := &p.sides[of]
+		e := &es.sides[of]
 		s.drop(sh, of)
 		if e.fd < 0 {
 			continue
 		}
 		reset := s.resets(of)
-		if wrong != nil && (reset || wrong.Cause != Reset) {
+		if cause != nil && (reset || cause.Cause != Reset) {
 			lost := thrownAway(e, reset)
-			p.sides[1-of].sent.Add(-min(lost, p.sides[1-of].sent.Load()))
+			es.sides[1-of].sent.Add(-min(lost, es.sides[1-of].sent.Load()))
 		}
 		if reset {
 			_ = setLinger(int(e.fd), true, 0)
 		}
 		closeFD(int(e.fd))
 	}
-	r.In, r.Out, r.Answered = p.sides[Client].sent.Load(), p.sides[Server].sent.Load(), p.heard
-	end := ending{owner, r}
-	home := p.shard()
+	r.In, r.Out, r.Answered = es.sides[Client].sent.Load(), es.sides[Server].sent.Load(), es.answered
+	end := endNotice{owner, r}
+	home := es.shard()
 	if home == nil {
-		go end.tell()
+		go end.notify()
 		return
 	}
-	home.release(p.slot)
-	home.ended.add(end)
+	home.release(es.slot)
+	home.notifier.add(end)
 }
 
 // drop gives back what is held of what came from a side.
 func (s *Session) drop(sh *shard, of Side) {
-	h := s.held(of)
+	h := s.pending(of)
 	if h == nil {
 		return
 	}
@@ -330,14 +330,14 @@ func (s *Session) drop(sh *shard, of Side) {
 			p.close()
 		}
 	}
-	s.more.held[of] = nil
+	s.more.pending[of] = nil
 	s.shrink()
 }
 
 // crashed turns a panic into the session's end.
 func (s *Session) crashed(sh *shard) {
-	if v := recover(); v != nil && s.parked.running() {
-		s.note(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("panic while relaying: %v", v)})
+	if v := recover(); v != nil && s.engine.isActive() {
+		s.setCause(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("panic while relaying: %v", v)})
 		s.finish(sh)
 	}
 }

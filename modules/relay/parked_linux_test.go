@@ -46,15 +46,15 @@ func use(t *testing.T) (u usage) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	u.descriptors, u.goroutines, u.heap = descriptors(t), runtime.NumGoroutine(), m.HeapAlloc
-	for _, sh := range *engine.shards.Load() {
+	for _, sh := range *engineShards.shards.Load() {
 		sh.mu.Lock()
 		for _, w := range sh.slots {
-			if _, own := w.(*endings); w != nil && !own {
+			if _, own := w.(*endNotifier); w != nil && !own {
 				u.slots++
 			}
 		}
 		for i := range sh.wheel.timers {
-			if sh.wheel.timers[i].level != 0 && int32(i) != sh.ended.slot {
+			if sh.wheel.timers[i].level != 0 && int32(i) != sh.notifier.slot {
 				u.timers++
 			}
 		}
@@ -207,7 +207,7 @@ func TestSlowReaders(t *testing.T) {
 	held := 0
 	for i, s := range sessions {
 		s.mu.Lock()
-		if h := s.held(Server); h != nil {
+		if h := s.pending(Server); h != nil {
 			n := len(h.rest)
 			if h.pipe != nil {
 				n += h.pipe.n

@@ -10,25 +10,25 @@ import (
 // Session is one client and one server. The zero value is ready for Start.
 type Session struct {
 	mu     sync.Mutex
-	parked parked // the engine's
-	more   *extra // nil: it has none of that
+	engine engineSession // the engine's
+	more   *extra        // nil: it has none of that
 }
 
 // extra is what a session has only at times. At rest it is two descriptors and as little
 // as can be: there may be very many of them.
 type extra struct {
-	copied *copied // what moves the bytes, unless the engine does
-	wrong  *Result // the engine's first cause that is not Closed, or what End said before Start
-	unrest         // the engine's
+	copied      *copied // what moves the bytes, unless the engine does
+	cause       *Result // the engine's first cause that is not Closed, or what End said before Start
+	engineExtra         // the engine's
 }
 
-// nothing is what sessions have that have nothing of that. It is never written to.
-var nothing extra
+// noExtra is what sessions have that have nothing of that. It is never written to.
+var noExtra extra
 
 // extra returns what the session has only at times, to be read.
 func (s *Session) extra() *extra {
 	if s.more == nil {
-		return &nothing
+		return &noExtra
 	}
 	return s.more
 }
@@ -43,7 +43,7 @@ func (s *Session) extend() *extra {
 
 // shrink drops it if there is nothing of that any more.
 func (s *Session) shrink() {
-	if s.more != nil && *s.more == nothing {
+	if s.more != nil && *s.more == noExtra {
 		s.more = nil
 	}
 }
@@ -59,7 +59,7 @@ func (s *Session) shrink() {
 // What was already read from the client is given as first; what Dial has already
 // sent of it is not sent again. It is free when Start returns.
 func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner Owner) (run func()) {
-	if s.park(client, server, first, o, owner) {
+	if s.startOnEngine(client, server, first, o, owner) {
 		_ = client.Close()
 		_ = server.Close()
 		return nil
@@ -67,7 +67,7 @@ func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner
 	c := newCopied(client, server, o, owner)
 	s.mu.Lock()
 	s.extend().copied = c
-	early := s.more.wrong
+	early := s.more.cause
 	s.mu.Unlock()
 	if early != nil {
 		c.end(early.Reason)
@@ -84,7 +84,7 @@ func (s *Session) Counters() Counters {
 	if c != nil {
 		return c.counters()
 	}
-	return s.parked.counters()
+	return s.engine.counters()
 }
 
 // End ends the session at once; its result carries the reason. Only the first
@@ -95,10 +95,10 @@ func (s *Session) End(reason string) {
 	c := s.extra().copied
 	switch {
 	case c != nil:
-	case s.parked.running():
-		s.endParked(reason)
-	case s.extra().wrong == nil:
-		s.extend().wrong = &Result{By: Proxy, Cause: Ended, Reason: reason}
+	case s.engine.isActive():
+		s.endOnEngine(reason)
+	case s.extra().cause == nil:
+		s.extend().cause = &Result{By: Proxy, Cause: Ended, Reason: reason}
 	}
 	s.mu.Unlock()
 	if c != nil {

@@ -10,21 +10,21 @@ import (
 
 // due is when check is to be called next; 0: never.
 func (s *Session) due() (first int64) {
-	p := &s.parked
-	if e := s.early(); e != nil {
-		return e.comes()
+	es := &s.engine
+	if a := s.arrival(); a != nil {
+		return a.comes()
 	}
-	if p.state == lingering {
+	if es.state == lingering {
 		return s.nextLook()
 	}
 	for _, of := range both {
-		e := &p.sides[of]
+		e := &es.sides[of]
 		blocked := s.blocked(of)
 		if limit := s.takes(of); blocked != 0 && limit != 0 {
 			first = sooner(first, blocked+limit)
 		}
 		if e.has(dying) && s.blocked(1-of) == 0 {
-			first = sooner(first, s.more.late.since+int64(lastWords))
+			first = sooner(first, s.more.stalled.since+int64(lastWords))
 		}
 		if limit := int64(s.limit(of)); limit != 0 && s.awaited(of) {
 			first = sooner(first, e.active.Load()+limit)
@@ -42,14 +42,14 @@ func sooner(a, b int64) int64 {
 
 // limit is how long a side may be silent; 0: for ever.
 func (s *Session) limit(of Side) time.Duration {
-	return s.parked.options.limit(of, s.parked.first != Proxy)
+	return s.engine.options.limit(of, s.engine.firstFin != Proxy)
 }
 
 // takes is how long a side may take nothing of what there is for it; 0: for ever,
 // but not where the other side is gone.
 func (s *Session) takes(of Side) int64 {
 	limit := s.limit(of)
-	if p := &s.parked; limit == 0 && (p.state == lingering || p.sides[1-of].has(dying)) {
+	if es := &s.engine; limit == 0 && (es.state == lingering || es.sides[1-of].has(dying)) {
 		limit = lingerFor
 	}
 	return int64(limit)
@@ -58,14 +58,14 @@ func (s *Session) takes(of Side) int64 {
 // awaited reports whether a side could send something: as long as the other one
 // has not taken what it has sent, it is not read from.
 func (s *Session) awaited(of Side) bool {
-	p := &s.parked
-	return !p.sides[of].has(done) && s.blocked(1-of) == 0
+	es := &s.engine
+	return !es.sides[of].has(done) && s.blocked(1-of) == 0
 }
 
 // arm sees to it that check is called in time.
 func (s *Session) arm() {
-	if due := s.due(); due != 0 && s.parked.running() {
-		s.parked.shard().set(s.parked.slot, due)
+	if due := s.due(); due != 0 && s.engine.isActive() {
+		s.engine.shard().set(s.engine.slot, due)
 	}
 }
 
@@ -73,33 +73,33 @@ func (s *Session) arm() {
 func (s *Session) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, now := &s.parked, clock()
-	if e := s.early(); e != nil {
-		if !e.busy {
+	es, now := &s.engine, clock()
+	if a := s.arrival(); a != nil {
+		if !a.busy {
 			s.proceed(nil, now)
 		}
 		return
 	}
 	switch {
-	case p.state == lingering:
+	case es.state == lingering:
 		s.delivered(now)
 		return
-	case p.state != running || s.excuse(now):
+	case es.state != running || s.excuse(now):
 		return
 	}
 	for _, of := range both {
-		e := &p.sides[of]
+		e := &es.sides[of]
 		switch limit := int64(s.limit(of)); {
-		case p.state != running:
+		case es.state != running:
 			return
-		case e.has(dying) && s.blocked(1-of) == 0 && now-s.more.late.since >= int64(lastWords):
-			s.note(Result{By: of, Cause: Reset, Err: errAfterEnd})
+		case e.has(dying) && s.blocked(1-of) == 0 && now-s.more.stalled.since >= int64(lastWords):
+			s.setCause(Result{By: of, Cause: Reset, Err: errAfterEnd})
 			s.finish(nil)
 		case s.blocked(of) != 0 && s.takes(of) != 0 && now-s.blocked(of) >= s.takes(of):
-			s.note(Result{By: of, Cause: Timeout})
+			s.setCause(Result{By: of, Cause: Timeout})
 			s.finish(nil)
 		case limit != 0 && s.awaited(of) && now-e.active.Load() >= limit:
-			s.note(Result{By: s.silent(of, now), Cause: Timeout})
+			s.setCause(Result{By: s.silent(of, now), Cause: Timeout})
 			s.finished(nil, of, now)
 		}
 	}
@@ -112,22 +112,22 @@ const moment = time.Second
 // excuse reports whether a session whose time seems to be over is to be left alone
 // for a moment, since the sockets say otherwise, or that moment is not over.
 func (s *Session) excuse(now int64) bool {
-	p := &s.parked
+	es := &s.engine
 	due := s.due()
-	over := p.state == running && due != 0 && due <= now
-	l := s.extra().late
-	if over && (l == nil || l.excused == 0) && s.stirs() {
-		l = s.isLate()
-		l.excused = now + int64(moment)
+	over := es.state == running && due != 0 && due <= now
+	l := s.extra().stalled
+	if over && (l == nil || l.graceUntil == 0) && s.stirs() {
+		l = s.stall()
+		l.graceUntil = now + int64(moment)
 	}
 	if l == nil {
 		return false
 	}
-	if over && l.excused != 0 && now < l.excused {
-		p.shard().set(p.slot, l.excused)
+	if over && l.graceUntil != 0 && now < l.graceUntil {
+		es.shard().set(es.slot, l.graceUntil)
 		return true
 	}
-	l.excused = 0
+	l.graceUntil = 0
 	return false
 }
 
@@ -136,7 +136,7 @@ func (s *Session) excuse(now int64) bool {
 func (s *Session) stirs() bool {
 	var list [2]unix.PollFd
 	for _, of := range both {
-		fd, blocked := s.parked.sides[of].fd, s.blocked(of) != 0
+		fd, blocked := s.engine.sides[of].fd, s.blocked(of) != 0
 		list[of].Fd = -1
 		if s.awaited(of) {
 			list[of] = unix.PollFd{Fd: fd, Events: unix.POLLIN}
@@ -154,7 +154,7 @@ func (s *Session) stirs() bool {
 // silent is who is said to have been silent when the time of a side is over: the
 // client, where its time is over as well, as in HAProxy's log.
 func (s *Session) silent(of Side, now int64) Side {
-	client, limit := &s.parked.sides[Client], int64(s.limit(Client))
+	client, limit := &s.engine.sides[Client], int64(s.limit(Client))
 	if limit != 0 && s.awaited(Client) && client.active.Load()+limit-now < int64(atOnce) {
 		return Client
 	}

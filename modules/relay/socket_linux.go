@@ -28,7 +28,7 @@ type Socket struct {
 	local   net.Addr   // nil: not known yet
 	fd      int        // -1: closed, or a session's
 	lent    bool       // fd is a session's that arrives
-	place   place
+	poll    pollSlot
 	in, out waiting
 	dialed  *dialed // until it is connected
 }
@@ -52,7 +52,7 @@ func Accept(listening uintptr, local net.Addr) (*Socket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("accept4", err)
 	}
-	return newAccepted(fd, remote, local, place{}), nil
+	return newAccepted(fd, remote, local, pollSlot{}), nil
 }
 
 // SetDual notes that the socket has been accepted by a listener for both versions of
@@ -66,19 +66,19 @@ func (s *Socket) Dual() bool { return s.dual }
 func (s *Socket) watchedBy() *shard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.place.shard
+	return s.poll.shard
 }
 
 // take is the descriptor, which is not the socket's any more, and where it is
 // watched.
-func (s *Socket) take() (fd int, at place, ok bool) {
+func (s *Socket) take() (fd int, at pollSlot, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.owned() {
 		return -1, at, false
 	}
-	fd, at = s.fd, s.place
-	s.fd, s.place = -1, place{}
+	fd, at = s.fd, s.poll
+	s.fd, s.poll = -1, pollSlot{}
 	return fd, at, true
 }
 
@@ -150,21 +150,21 @@ func (s *Socket) watch(w *waiting) (err error) {
 	if w.ready == nil {
 		w.ready = make(chan struct{}, 1)
 	}
-	out := s.place.out || w == &s.out
-	if s.place.slot != 0 {
-		if out != s.place.out {
-			s.place.out = true
-			return s.place.again(s.fd, Client)
+	out := s.poll.writable || w == &s.out
+	if s.poll.slot != 0 {
+		if out != s.poll.writable {
+			s.poll.writable = true
+			return s.poll.rearm(s.fd, Client)
 		}
 		return nil
 	}
-	if s.place.shard == nil {
-		if s.place.shard, err = pick(); err != nil {
+	if s.poll.shard == nil {
+		if s.poll.shard, err = nextShard(); err != nil {
 			return err
 		}
 	}
-	s.place.slot, s.place.out = s.place.shard.add(s), out
-	return s.place.watch(s.fd, Client)
+	s.poll.slot, s.poll.writable = s.poll.shard.add(s), out
+	return s.poll.watch(s.fd, Client)
 }
 
 // use calls f with the descriptor until it does not return EAGAIN, or the time is
@@ -241,7 +241,7 @@ func (s *Socket) Close() error {
 	if !s.owned() {
 		return net.ErrClosed
 	}
-	s.place.leave()
+	s.poll.release()
 	closeFD(s.fd)
 	s.fd = -1
 	s.in.wake()

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	const here = "github.com/caddy-passthrough/caddy-passthrough/modules/relay."
-	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction(here+"(*shard).run"), goleak.IgnoreAnyFunction(here+"(*endings).run"))
+	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction(here+"(*shard).run"), goleak.IgnoreAnyFunction(here+"(*endNotifier).run"))
 }
 
 // tcpPair is a connection over loopback: its two ends.
@@ -74,7 +74,7 @@ type wrapped struct{ *net.TCPConn }
 // kinds are the ways to run a session, with what makes the client's connection
 // one for that.
 var kinds = map[string]func(*net.TCPConn) net.Conn{
-	"parked": func(c *net.TCPConn) net.Conn { return c },
+	"engine": func(c *net.TCPConn) net.Conn { return c },
 	"copied": func(c *net.TCPConn) net.Conn { return wrapped{c} },
 }
 

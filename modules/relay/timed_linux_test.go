@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	relays["parked"] = struct {
+	relays["engine"] = struct {
 		start     func(t *testing.T, o *Options, w Owner) (client, server player)
 		precision time.Duration
 	}{startInBubble, 4 << tickBits}
@@ -47,7 +47,7 @@ func newBubble(t *testing.T) *bubble {
 	t.Cleanup(func() {
 		close(over)
 		b.stop(true)
-		sh.ended.stop()
+		sh.notifier.stop()
 		sh.timer.Stop()
 		sh.close()
 	})
@@ -106,7 +106,7 @@ func (b *bubble) pair(t *testing.T) (near *Socket, far *bubbleEnd) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Socket{fd: fds[0], remote: new(net.UnixAddr), place: place{shard: b.sh}}, &bubbleEnd{b: b, fd: fds[1]}
+	return &Socket{fd: fds[0], remote: new(net.UnixAddr), poll: pollSlot{shard: b.sh}}, &bubbleEnd{b: b, fd: fds[1]}
 }
 
 func startInBubble(t *testing.T, o *Options, w Owner) (client, server player) {

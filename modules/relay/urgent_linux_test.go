@@ -36,7 +36,7 @@ func TestUrgentData(t *testing.T) {
 	c, client := tcpPair(t)
 	v, server := tcpPair(t)
 	sendUrgent(t, client)
-	result := run(t, "parked", new(Session), c, v, nil, Options{}).result
+	result := run(t, "engine", new(Session), c, v, nil, Options{}).result
 	receive(t, server, "abcdef")
 	client.Close()
 	receiveEnd(t, server, "")
