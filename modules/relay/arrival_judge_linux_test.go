@@ -25,24 +25,24 @@ func (m *arrivalSim) settle() {
 	switch {
 	case m.crashes || m.closes:
 		if m.poll(); len(m.results) == 0 && !m.closes {
-			m.wrong("it has not ended")
+			m.errorf("it has not ended")
 		}
 	case m.ended && len(m.results) == 0:
-		m.wrong("it does not end")
+		m.errorf("it does not end")
 	case m.ended || len(m.results) > 0 || m.clientClosed || m.server < 0 && m.relays:
 	case m.relays && (len(m.serverGot) != len(m.clientSent) || len(m.clientGot) != len(m.serverSent)):
-		m.wrong("the server has %d of %d bytes, the client %d of %d", len(m.serverGot), len(m.clientSent), len(m.clientGot), len(m.serverSent))
+		m.errorf("the server has %d of %d bytes, the client %d of %d", len(m.serverGot), len(m.clientSent), len(m.clientGot), len(m.serverSent))
 	case m.relays && (m.clientFin && !m.ends["server"] || m.serverFin && !m.ends["client"]):
-		m.wrong("an end was not passed on: %v", m.ends)
+		m.errorf("an end was not passed on: %v", m.ends)
 	case m.relays:
 	case m.did == Await && !over && m.clientFin && !m.finished:
-		m.wrong("the client has finished")
+		m.errorf("the client has finished")
 	case m.did == Await && !over && len(m.hello) != len(m.clientSent):
-		m.wrong("%d of %d bytes were read", len(m.hello), len(m.clientSent))
+		m.errorf("%d of %d bytes were read", len(m.hello), len(m.clientSent))
 	case m.did == Connect && m.how == thereLater && m.padding == 0:
-		m.wrong("the server is there")
-	case m.did == Connect && m.untilFin && m.clientFin && m.left == 0 && time.Since(m.first) > slowConnect+4<<tickBits:
-		m.wrong("the client has left")
+		m.errorf("the server is there")
+	case m.did == Connect && m.abortOnClose && m.clientFin && m.left == 0 && time.Since(m.first) > slowConnect+4<<tickBits:
+		m.errorf("the client has left")
 	}
 }
 
@@ -74,62 +74,62 @@ func (m *arrivalSim) finish() {
 func (m *arrivalSim) judge() {
 	switch {
 	case len(m.results) != 1:
-		m.wrong("ended %d times: %+v", len(m.results), m.results)
+		m.errorf("ended %d times: %+v", len(m.results), m.results)
 		return
 	case !bytes.HasPrefix(m.clientSent, m.serverGot):
-		m.wrong("the server got %d bytes that are not what the client sent", len(m.serverGot))
+		m.errorf("the server got %d bytes that are not what the client sent", len(m.serverGot))
 	case m.relays && !bytes.HasPrefix(m.serverSent, m.clientGot):
-		m.wrong("the client got %d bytes that are not what the server sent", len(m.clientGot))
+		m.errorf("the client got %d bytes that are not what the server sent", len(m.clientGot))
 	}
 	r := m.results[0]
 	var crash *PanicError
 	switch {
 	case m.crashes && !errors.As(r.Err, &crash) && !m.ended:
-		m.wrong("a panic ended as %+v", r)
+		m.errorf("a panic ended as %+v", r)
 	case r.Cause == Ended && (!m.ended || r.By != Proxy || r.Reason != "drained"):
-		m.wrong("it was not ended from outside: %+v", r)
+		m.errorf("it was not ended from outside: %+v", r)
 	case r.Cause == Failed && !m.crashes:
-		m.wrong("failed: %v", r.Err)
+		m.errorf("failed: %v", r.Err)
 	case r.Cause == Closed && m.relays && (int(r.In) != len(m.serverGot) || int(r.Out) != len(m.clientGot)) && !m.clientClosed:
-		m.wrong("counted %d in, %d out, of %d and %d", r.In, r.Out, len(m.serverGot), len(m.clientGot))
+		m.errorf("counted %d in, %d out, of %d and %d", r.In, r.Out, len(m.serverGot), len(m.clientGot))
 	case r.Cause == Closed && m.relays && !m.clientClosed && (len(m.serverGot) != len(m.clientSent) || len(m.clientGot) != len(m.serverSent)):
-		m.wrong("in: %d of %d, out: %d of %d", len(m.serverGot), len(m.clientSent), len(m.clientGot), len(m.serverSent))
+		m.errorf("in: %d of %d, out: %d of %d", len(m.serverGot), len(m.clientSent), len(m.clientGot), len(m.serverSent))
 	case r.Cause == Closed && !m.relays && (!m.closes || r.By != Proxy):
-		m.wrong("nobody has closed it: %+v", r)
+		m.errorf("nobody has closed it: %+v", r)
 	}
 	m.sh.mu.Lock()
 	defer m.sh.mu.Unlock()
 	for slot, w := range m.sh.slots {
 		if w != nil {
-			m.wrong("slot %d still has %T", slot, w)
+			m.errorf("slot %d still has %T", slot, w)
 		}
 	}
 	if !m.sh.wheel.empty() {
-		m.wrong("a timer is left")
+		m.errorf("a timer is left")
 	}
 }
 
 // enter and leave are the beginning and end of each method of the handler.
 func (m *arrivalSim) enter(what string, args ...any) {
-	m.told()
-	m.say(what, args...)
+	m.synchronize()
+	m.logf(what, args...)
 	if m.inside {
-		m.wrong("two calls at a time")
+		m.errorf("two calls at a time")
 	}
 	if len(m.results) > 0 || m.detached && !m.relays {
-		m.wrong("%s after the end", what)
+		m.errorf("%s after the end", what)
 	}
 	m.inside = true
 }
 
 func (m *arrivalSim) leave() {
 	m.inside = false
-	m.told()
+	m.synchronize()
 }
 
 func (m *arrivalSim) maybePanic() {
 	if m.rng.IntN(150) == 0 {
-		m.say("panic")
+		m.logf("panic")
 		m.crashes = true
 		panic("on purpose")
 	}
@@ -150,17 +150,17 @@ func (m *arrivalSim) Next(n News) (step Step) {
 	m.seen[fmt.Sprint("event ", n.Event)]++
 	defer func() {
 		if n.Event != Left || step.Do != Await { // else it goes on connecting
-			m.did, m.untilFin = step.Do, step.UntilFin
+			m.did, m.abortOnClose = step.Do, step.UntilFin
 		}
 	}()
-	defer func() { m.say("  step %d manner %d", step.Do, step.Manner) }()
+	defer func() { m.logf("  step %d manner %d", step.Do, step.Manner) }()
 	m.maybePanic()
 	if m.rng.IntN(150) == 0 {
 		m.s.End("drained")
 		m.ended = true
 	}
 	if n.Event == Arrived == m.arrived {
-		m.wrong("arrived: %v, before: %v", n.Event == Arrived, m.arrived)
+		m.errorf("arrived: %v, before: %v", n.Event == Arrived, m.arrived)
 	}
 	switch n.Event {
 	case Arrived:
@@ -171,7 +171,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 	case Received:
 		m.hello, m.lastRead = append(m.hello, m.room[:n.N]...), time.Now()
 		if !bytes.HasPrefix(m.clientSent, m.hello) {
-			m.wrong("read what the client has not sent")
+			m.errorf("read what the client has not sent")
 		}
 		if len(m.hello) < m.whole {
 			return m.maybeDetach(m.await())
@@ -179,10 +179,10 @@ func (m *arrivalSim) Next(n News) (step Step) {
 		return m.whatNow(m.connect)
 	case Expired:
 		if m.expired++; m.expired > 1 || m.until == 0 || time.Since(m.began) < m.until || time.Since(m.began) > m.until+4<<tickBits {
-			m.wrong("expired %d times, after %v of %v", m.expired, time.Since(m.began), m.until)
+			m.errorf("expired %d times, after %v of %v", m.expired, time.Since(m.began), m.until)
 		}
 		if len(m.hello) != len(m.clientSent) && m.lastRead.Sub(m.began) < m.until {
-			m.wrong("expired without a look at what has come")
+			m.errorf("expired without a look at what has come")
 		}
 		if m.rng.IntN(3) == 0 {
 			return m.await()
@@ -191,7 +191,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 	case Finished:
 		m.finished = true
 		if !m.clientFin {
-			m.wrong("the client has not finished")
+			m.errorf("the client has not finished")
 		}
 		if m.rng.IntN(2) == 0 { // with what has come
 			return m.whatNow(m.connect)
@@ -199,7 +199,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 		return m.whatNow(m.close)
 	case Broken:
 		if !m.clientClosed {
-			m.wrong("the client has not closed: %v", n.Err)
+			m.errorf("the client has not closed: %v", n.Err)
 		}
 		return m.whatNow(m.close)
 	case Refused:
@@ -209,7 +209,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 		return m.whatNow(m.connect)
 	case Left:
 		if m.left++; m.left > 1 || !m.clientFin || time.Since(m.first) < slowConnect || (n.Err != nil) != (n.Err != nil && m.clientClosed) {
-			m.wrong("left %d times, after %v: %v", m.left, time.Since(m.first), n.Err)
+			m.errorf("left %d times, after %v: %v", m.left, time.Since(m.first), n.Err)
 		}
 		if m.rng.IntN(3) == 0 {
 			return Step{}
@@ -225,7 +225,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 			return step
 		})
 	}
-	m.wrong("unknown event")
+	m.errorf("unknown event")
 	return Step{}
 }
 
@@ -236,7 +236,7 @@ func (m *arrivalSim) await() Step {
 	}
 	d := time.Duration(1+m.rng.IntN(3000)) * time.Millisecond
 	m.until, m.expired = time.Since(m.began)+d, 0
-	m.say("  until %v", m.until)
+	m.logf("  until %v", m.until)
 	return Step{Until: m.began.Add(m.until)}
 }
 
@@ -286,7 +286,7 @@ func (m *arrivalSim) maybeDetach(step Step) Step {
 	}
 	client, server, ok := m.s.Detach()
 	if ok == m.ended {
-		m.wrong("detached: %v, ended: %v", ok, m.ended)
+		m.errorf("detached: %v, ended: %v", ok, m.ended)
 	}
 	if ok {
 		m.startDetached(client, server)
@@ -295,7 +295,7 @@ func (m *arrivalSim) maybeDetach(step Step) Step {
 }
 
 func (m *arrivalSim) startDetached(client, server net.Conn) {
-	m.say("detached, with a server: %v", server != nil)
+	m.logf("detached, with a server: %v", server != nil)
 	m.detached, m.relays = true, true
 	if server == nil {
 		m.serverCloses()
@@ -308,27 +308,27 @@ func (m *arrivalSim) startDetached(client, server net.Conn) {
 		m.s = new(Session)
 	}
 	if m.s.Start(client, server, bytes.Clone(m.hello), simOptions, m) != nil {
-		m.wrong("it is copied")
+		m.errorf("it is copied")
 	}
 }
 
 // Answered implements Owner.
 func (m *arrivalSim) Answered() {
-	m.told()
-	defer m.told()
-	m.say("answered")
+	m.synchronize()
+	defer m.synchronize()
+	m.logf("answered")
 	if m.answered++; m.answered > 1 || !m.relays || len(m.results) > 0 {
-		m.wrong("answered %d times", m.answered)
+		m.errorf("answered %d times", m.answered)
 	}
 }
 
 // Ended implements Owner.
 func (m *arrivalSim) Ended(r Result) {
-	m.told()
-	defer m.told()
-	m.say("ended %+v", r)
+	m.synchronize()
+	defer m.synchronize()
+	m.logf("ended %+v", r)
 	if m.inside && !m.crashes && !m.detached {
-		m.wrong("ended inside of a call")
+		m.errorf("ended inside of a call")
 	}
 	m.results = append(m.results, r)
 	m.seen[fmt.Sprint(r.Cause, " by ", r.By)]++

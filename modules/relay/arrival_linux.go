@@ -21,43 +21,43 @@ type stage uint8
 const (
 	inspecting stage = iota // waits for bytes of the client
 	connecting              // waits for the server
-	leaving                 // waits until the client has read the last that it was sent
+	draining                // waits until the client has read the last that it was sent
 )
 
 // arrival is what a session has until bytes are passed both ways. What is not said to be
 // otherwise is guarded by the session's lock.
 type arrival struct {
-	extra   extra   // the session's, meanwhile
-	handler Handler // called without the lock, by the one that has set busy
-	client  *Socket // its descriptor is lent to the session
-	stage   stage
-	fresh   bool // Arrived is to be told
-	busy    bool // one goroutine sees to the session: others note what they find and leave the rest to it
+	extra        extra   // the session's, meanwhile
+	handler      Handler // called without the lock, by the one that has set busy
+	client       *Socket // its descriptor is lent to the session
+	stage        stage
+	newlyArrived bool // Arrived is to be told
+	busy         bool // one goroutine sees to the session: others note what they find and leave the rest to it
 
-	readable bool // the client may have more to read
-	last     bool // and its end, an error or urgent data is behind that: a short read does not say that it was all
-	finished bool // the client has closed its direction
-	urgent   bool // it has sent urgent data
-	broken   bool // the client's connection has an error
-	glanced  bool // after the time was over it has been looked what has come before
+	readable  bool // the client may have more to read
+	nearEnd   bool // and its end, an error or urgent data is behind that: a short read does not say that it was all
+	finished  bool // the client has closed its direction
+	urgent    bool // it has sent urgent data
+	broken    bool // the client's connection has an error
+	rechecked bool // after the time was over it has been looked what has come before
 
-	watched  bool // the server is watched by the shard
-	reached  bool // the server has been reached
-	present  bool // connecting takes so long that it matters whether the client is there
-	untilFin bool // see Step
-	left     bool // the client has left, and that was told
+	serverWatched bool // the server is watched by the shard
+	connected     bool // the server has been reached
+	isSlow        bool // connecting takes so long that it matters whether the client is there
+	abortOnClose  bool // see Step
+	toldLeft      bool // the client has left, and that was told
 
-	server uint32 // what the server was ready for that has not been seen to
-	heard  uint32 // what else it was ready for, for the session
-	until  int64  // when inspecting or leaving is over; 0: never
-	slow   int64  // when present is to be set; 0: not any more
-	due    int64  // when connecting is given up; 0: never
-	to     netip.AddrPort
-	first  []byte
-	sent   int    // of first
-	rest   []byte // of first, a copy, once the server has been reached
-	failed error  // why the server was not reached
-	count  int    // bytes that were discarded while leaving
+	serverEvents uint32 // what the server was ready for that has not been seen to
+	seenEvents   uint32 // what else it was ready for, for the session
+	deadline     int64  // when inspecting or leaving is over; 0: never
+	slowAt       int64  // when present is to be set; 0: not any more
+	connectBy    int64  // when connecting is given up; 0: never
+	to           netip.AddrPort
+	first        []byte
+	sent         int    // of first
+	unsent       []byte // of first, a copy, once the server has been reached
+	failed       error  // why the server was not reached
+	drained      int    // bytes that were discarded while leaving
 }
 
 var arrivalPool = sync.Pool{New: func() any { return new(arrival) }}
@@ -79,19 +79,19 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 	es := &s.engine
 	if err := s.watchClient(fd, at); err != nil {
 		es.shardID, es.slot = 0, 0
-		client.back(at)
+		client.takeBack(at)
 		return err
 	}
 	a := arrivalPool.Get().(*arrival)
-	*a = arrival{handler: h, client: client, fresh: true}
+	*a = arrival{handler: h, client: client, newlyArrived: true}
 	if !until.IsZero() {
-		a.until = int64(until.Sub(epoch))
+		a.deadline = int64(until.Sub(epoch))
 	}
 	a.extra = extra{cause: s.extra().cause, engineExtra: engineExtra{arrival: a}}
 	s.more, es.state, es.firstFin = &a.extra, arriving, Proxy
 	es.sides[Client].fd, es.sides[Server].fd = int32(fd), -1
 	es.sides[Client].active.Store(clock())
-	es.sides[Client].put(local, isUnix(client))
+	es.sides[Client].put(unixSocket, isUnix(client))
 	if s.extra().cause != nil { // End came before
 		s.finish(nil)
 		return nil
@@ -132,15 +132,15 @@ func (s *Socket) lend() (fd int, at pollSlot, ok bool) {
 	return s.fd, at, true
 }
 
-// back makes a socket that was lent one like any other again.
-func (s *Socket) back(at pollSlot) {
+// takeBack makes a socket that was lent one like any other again.
+func (s *Socket) takeBack(at pollSlot) {
 	s.mu.Lock()
 	s.poll, s.lent = at, false
 	s.mu.Unlock()
 }
 
-// keep makes what was lent the session's own.
-func (s *Socket) keep() {
+// disown makes what was lent the session's own.
+func (s *Socket) disown() {
 	s.mu.Lock()
 	s.fd, s.lent = -1, false
 	s.mu.Unlock()
@@ -161,17 +161,17 @@ func (s *Session) Detach() (client, server net.Conn, ok bool) {
 	near, at := a.client, s.pollSlotOf(Client)
 	switch fd := int(es.sides[Server].fd); {
 	case fd < 0:
-	case !a.reached:
+	case !a.connected:
 		closeFD(fd)
 	default:
 		far := &Socket{fd: fd, remote: net.TCPAddrFromAddrPort(a.to), sent: a.sent}
-		if far.poll.shard = es.shard(); a.watched {
+		if far.poll.shard = es.shard(); a.serverWatched {
 			_ = epollControl(es.shard().fd, unix.EPOLL_CTL_DEL, fd, nil)
 		}
 		server = far
 	}
 	es.shard().replace(es.slot, near)
-	near.back(at)
+	near.takeBack(at)
 	es.state, es.shardID, es.slot, s.more = over, 0, 0, nil
 	a.release()
 	return near, server, true
@@ -183,17 +183,17 @@ func (a *arrival) release() {
 	arrivalPool.Put(a)
 }
 
-// happens is event while a session arrives.
-func (s *Session) happens(sh *shard, of Side, ready uint32) {
+// arrivalEvent is event while a session arrives.
+func (s *Session) arrivalEvent(sh *shard, of Side, ready uint32) {
 	es, a := &s.engine, s.arrival()
 	switch {
 	case es.sides[of].fd < 0: // an event from before it was closed
 		return
 	case of == Server:
-		a.server |= ready
-	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLPRI|broke) != 0:
+		a.serverEvents |= ready
+	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLPRI|pollBroken) != 0:
 		a.readable = true
-		a.last = a.last || ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|broke) != 0
+		a.nearEnd = a.nearEnd || ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|pollBroken) != 0
 		a.urgent = a.urgent || ready&unix.EPOLLPRI != 0
 		a.finished = a.finished || ready&unix.EPOLLRDHUP != 0
 		a.broken = a.broken || ready&unix.EPOLLERR != 0
@@ -212,7 +212,7 @@ func (s *Session) proceed(sh *shard, now int64) {
 			s.finish(sh)
 			return
 		}
-		if a := s.arrival(); round >= 2*rounds && a.stage == inspecting && a.readable { // it sends as fast as it is read
+		if a := s.arrival(); round >= 2*maxRounds && a.stage == inspecting && a.readable { // it sends as fast as it is read
 			s.rearm(sh, Client)
 			break
 		}
@@ -222,15 +222,15 @@ func (s *Session) proceed(sh *shard, now int64) {
 		case inspecting:
 			news, some = s.inspect(now)
 		case connecting:
-			news, some = s.await(now)
-		case leaving:
-			s.leaves(sh, now)
+			news, some = s.awaitServer(now)
+		case draining:
+			s.drainClient(sh, now)
 		}
 		if !some {
 			break
 		}
-		if step, ok := s.ask(news); ok {
-			s.take(sh, step, now)
+		if step, ok := s.askHandler(news); ok {
+			s.apply(sh, step, now)
 		}
 	}
 	if s.arrival() != nil {
@@ -242,43 +242,43 @@ func (s *Session) proceed(sh *shard, now int64) {
 // read yet.
 func (s *Session) inspect(now int64) (News, bool) {
 	a := s.arrival()
-	if a.fresh {
-		a.fresh = false
+	if a.newlyArrived {
+		a.newlyArrived = false
 		return News{Event: Arrived}, true
 	}
-	over := a.until != 0 && now >= a.until
-	if over && !a.readable && !a.glanced {
+	over := a.deadline != 0 && now >= a.deadline
+	if over && !a.readable && !a.rechecked {
 		// The clock alone does not tell whether the client was silent or this process did not run.
-		a.readable = stirs(int(s.engine.sides[Client].fd))
+		a.readable = hasEvents(int(s.engine.sides[Client].fd))
 	}
 	switch {
-	case a.readable && (!over || !a.glanced):
-		a.glanced = over
+	case a.readable && (!over || !a.rechecked):
+		a.rechecked = over
 		return News{Event: Received}, true
 	case over:
-		a.until = 0
+		a.deadline = 0
 		return News{Event: Expired}, true
 	default:
 		return News{}, false
 	}
 }
 
-// stirs reports whether something of a connection waits in the kernel.
-func stirs(fd int) bool {
+// hasEvents reports whether something of a connection waits in the kernel.
+func hasEvents(fd int) bool {
 	list := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(list[:], 0)
 	return err == nil && n > 0
 }
 
-// ask has the handler say what to do. False: the session does not arrive any more, or it ends.
-func (s *Session) ask(news News) (step Step, ok bool) {
+// askHandler has the handler say what to do. False: the session does not arrive any more, or it ends.
+func (s *Session) askHandler(news News) (step Step, ok bool) {
 	es, a := &s.engine, s.arrival()
 	reads := news.Event == Received
 	if reads {
 		a.readable = false // unless an event comes meanwhile
 	}
 	a.busy = true
-	fd, h, last := int(es.sides[Client].fd), a.handler, a.last
+	fd, h, last := int(es.sides[Client].fd), a.handler, a.nearEnd
 	s.mu.Unlock()
 	step, more, crash := consult(h, news, fd, last)
 	s.mu.Lock()
@@ -324,38 +324,38 @@ func consult(h Handler, news News, fd int, last bool) (step Step, more bool, cra
 	return h.Next(news), more, nil
 }
 
-// take does what the handler has said.
-func (s *Session) take(sh *shard, step Step, now int64) {
+// apply does what the handler has said.
+func (s *Session) apply(sh *shard, step Step, now int64) {
 	a := s.arrival()
 	switch {
-	case step.Do == Await && !a.reached:
+	case step.Do == Await && !a.connected:
 		if a.stage == connecting && a.failed != nil {
 			a.stage, a.failed = inspecting, nil
 		}
 		if !step.Until.IsZero() {
-			a.until, a.glanced = int64(step.Until.Sub(epoch)), false
+			a.deadline, a.rechecked = int64(step.Until.Sub(epoch)), false
 		}
-	case step.Do == Connect && !a.reached:
+	case step.Do == Connect && !a.connected:
 		if sh != nil {
-			sh.little = now // the server's answer is not to wait behind bulk
+			sh.lastSmall = now // the server's answer is not to wait behind bulk
 		}
 		s.connect(step, now)
-	case step.Do == Relay && a.reached:
-		s.begin(sh, step.Options, step.Owner, now)
+	case step.Do == Relay && a.connected:
+		s.startRelay(sh, step.Options, step.Owner, now)
 	case step.Do == Close:
-		s.close(sh, step, now)
+		s.closeBoth(sh, step, now)
 	default:
 		s.fail(sh, Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("the handler's step %d is not possible at stage %d", step.Do, a.stage)})
 	}
 }
 
-// comes is due while a session arrives.
-func (a *arrival) comes() int64 {
+// nextCheck is due while a session arrives.
+func (a *arrival) nextCheck() int64 {
 	if a.stage != connecting {
-		return a.until
+		return a.deadline
 	}
-	if a.slow != 0 {
-		return a.slow
+	if a.slowAt != 0 {
+		return a.slowAt
 	}
-	return a.due
+	return a.connectBy
 }

@@ -20,31 +20,31 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// guide is a handler that reads so many bytes and then does what it is told to do about each
+// scriptedHandler is a handler that reads so many bytes and then does what it is told to do about each
 // event.
-type guide struct {
+type scriptedHandler struct {
 	*owner
-	s     Session
-	whole int
-	then  map[Event]func(g *guide, n News) Step
-	room  [4096]byte
-	hello []byte
-	news  chan News
+	s         Session
+	helloSize int
+	then      map[Event]func(g *scriptedHandler, n News) Step
+	room      [4096]byte
+	hello     []byte
+	news      chan News
 }
 
-func newGuide(whole int, then map[Event]func(g *guide, n News) Step) *guide {
-	return &guide{owner: newOwner(), whole: whole, then: then, news: make(chan News, 100)}
+func newGuide(whole int, then map[Event]func(g *scriptedHandler, n News) Step) *scriptedHandler {
+	return &scriptedHandler{owner: newOwner(), helloSize: whole, then: then, news: make(chan News, 100)}
 }
 
-func (g *guide) Room() []byte { return g.room[:] }
+func (g *scriptedHandler) Room() []byte { return g.room[:] }
 
-func (g *guide) Next(n News) Step {
+func (g *scriptedHandler) Next(n News) Step {
 	if n.Event == Arrived && g.then[Arrived] == nil {
 		return Step{}
 	}
 	g.news <- n
 	if n.Event == Received {
-		if g.hello = append(g.hello, g.room[:n.N]...); len(g.hello) < g.whole {
+		if g.hello = append(g.hello, g.room[:n.N]...); len(g.hello) < g.helloSize {
 			return Step{}
 		}
 	}
@@ -54,8 +54,8 @@ func (g *guide) Next(n News) Step {
 	return Step{Do: Close}
 }
 
-// wants waits for what the handler is told next.
-func (g *guide) wants(t *testing.T, want Event) News {
+// expect waits for what the handler is told next.
+func (g *scriptedHandler) expect(t *testing.T, want Event) News {
 	t.Helper()
 	select {
 	case n := <-g.news:
@@ -69,24 +69,24 @@ func (g *guide) wants(t *testing.T, want Event) News {
 	return News{}
 }
 
-func connectTo(at netip.AddrPort) func(g *guide, _ News) Step {
-	return func(g *guide, _ News) Step { return Step{Do: Connect, To: at, First: g.hello} }
+func connectTo(at netip.AddrPort) func(g *scriptedHandler, _ News) Step {
+	return func(g *scriptedHandler, _ News) Step { return Step{Do: Connect, To: at, First: g.hello} }
 }
 
-func relays60(*guide, News) Step {
+func relayMinute(*scriptedHandler, News) Step {
 	return Step{Do: Relay, Options: &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}}
 }
 
 // arrive has a client arrive over loopback.
-func arrive(t testing.TB, g *guide, until time.Time) (client *net.TCPConn) {
+func arrive(t testing.TB, g *scriptedHandler, until time.Time) (client *net.TCPConn) {
 	t.Helper()
-	client, come := comes(t, g, until)
+	client, come := connectClient(t, g, until)
 	come()
 	return client
 }
 
-// comes is the same in two steps: a client that has connected, and its arrival.
-func comes(t testing.TB, g *guide, until time.Time) (client *net.TCPConn, come func()) {
+// connectClient is the same in two steps: a client that has connected, and its arrival.
+func connectClient(t testing.TB, g *scriptedHandler, until time.Time) (client *net.TCPConn, come func()) {
 	t.Helper()
 	listening, at := listenRaw(t)
 	c, err := net.Dial("tcp", at.String())
@@ -134,14 +134,14 @@ func echo(t testing.TB) netip.AddrPort {
 
 func TestArrivalOverTCP(t *testing.T) {
 	at := echo(t)
-	g := newGuide(10, map[Event]func(*guide, News) Step{Received: connectTo(at), Connected: relays60})
+	g := newGuide(10, map[Event]func(*scriptedHandler, News) Step{Received: connectTo(at), Connected: relayMinute})
 	client := arrive(t, g, time.Now().Add(time.Minute))
 	send(t, client, "hello")
-	g.wants(t, Received)
+	g.expect(t, Received)
 	send(t, client, " world, and more")
 	receive(t, client, "hello world, and more")
-	g.wants(t, Received)
-	g.wants(t, Connected)
+	g.expect(t, Received)
+	g.expect(t, Connected)
 	send(t, client, "!")
 	client.CloseWrite()
 	receiveEnd(t, client, "!")
@@ -152,7 +152,7 @@ func TestArrivalOverTCP(t *testing.T) {
 func TestArrivalTriesAgain(t *testing.T) {
 	nobody := programs.Refusing(t)
 	at, tries := echo(t), 0
-	g := newGuide(1, map[Event]func(*guide, News) Step{Received: connectTo(nobody), Connected: relays60, Refused: func(g *guide, n News) Step {
+	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: connectTo(nobody), Connected: relayMinute, Refused: func(g *scriptedHandler, n News) Step {
 		if tries++; tries < 20 {
 			return connectTo(nobody)(g, n)
 		}
@@ -162,9 +162,9 @@ func TestArrivalTriesAgain(t *testing.T) {
 	send(t, client, "hello")
 	client.CloseWrite()
 	receiveEnd(t, client, "hello")
-	g.wants(t, Received)
+	g.expect(t, Received)
 	want := "dial tcp " + nobody.String() + ": connect: connection refused"
-	if n := g.wants(t, Refused); !errors.Is(n.Err, syscall.ECONNREFUSED) || n.Err.Error() != want {
+	if n := g.expect(t, Refused); !errors.Is(n.Err, syscall.ECONNREFUSED) || n.Err.Error() != want {
 		t.Errorf("refused by %v, want %s", n.Err, want)
 	}
 	check(t, <-g.result, Client, Closed, 5, 5)
@@ -174,9 +174,9 @@ func TestArrivalBreaks(t *testing.T) {
 	g := newGuide(10, nil)
 	client := arrive(t, g, time.Time{})
 	send(t, client, "hello")
-	g.wants(t, Received)
+	g.expect(t, Received)
 	reset(t, client)
-	if n := g.wants(t, Broken); !errors.Is(n.Err, syscall.ECONNRESET) {
+	if n := g.expect(t, Broken); !errors.Is(n.Err, syscall.ECONNRESET) {
 		t.Errorf("broken by %v", n.Err)
 	}
 	check(t, <-g.result, Proxy, Closed, 0, 0)
@@ -185,7 +185,7 @@ func TestArrivalBreaks(t *testing.T) {
 // A client that goes on sending reads what it is told last, and its end.
 func TestArrivalCloses(t *testing.T) {
 	for manner, want := range map[Manner]string{InOrder: "", Abruptly: "connection reset by peer"} {
-		g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(*guide, News) Step {
+		g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step {
 			return Step{Do: Close, Manner: manner, Last: []byte("alert")}
 		}})
 		client := arrive(t, g, time.Time{})
@@ -196,7 +196,7 @@ func TestArrivalCloses(t *testing.T) {
 			t.Errorf("manner %d: %q, %v, want %q", manner, b, err, want)
 		}
 	}
-	g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(*guide, News) Step { return Step{Do: Close, Last: []byte("alert")} }})
+	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { return Step{Do: Close, Last: []byte("alert")} }})
 	client := arrive(t, g, time.Time{})
 	send(t, client, "hello")
 	_, _ = client.Write(make([]byte, 100_000)) // more than is discarded at once
@@ -207,7 +207,7 @@ func TestArrivalCloses(t *testing.T) {
 
 // A client that is dropped sees no end. Without CAP_NET_ADMIN the reset gets over loopback.
 func TestArrivalIsDropped(t *testing.T) {
-	g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(*guide, News) Step { return Step{Do: Close, Manner: Silently} }})
+	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { return Step{Do: Close, Manner: Silently} }})
 	client := arrive(t, g, time.Time{})
 	send(t, client, "hello")
 	check(t, <-g.result, Proxy, Closed, 0, 0)
@@ -219,7 +219,7 @@ func TestArrivalIsDropped(t *testing.T) {
 
 // A panic ends one session, and its handler has the stack.
 func TestArrivalPanics(t *testing.T) {
-	g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(*guide, News) Step { panic("on purpose") }})
+	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { panic("on purpose") }})
 	client := arrive(t, g, time.Time{})
 	send(t, client, "hello")
 	r := <-g.result
@@ -236,7 +236,7 @@ func TestArrivalPanics(t *testing.T) {
 // What is behind an urgent byte is read, though the read stops before it.
 func TestArrivalReadsBehindUrgentData(t *testing.T) {
 	g := newGuide(6, nil)
-	client, come := comes(t, g, time.Time{})
+	client, come := connectClient(t, g, time.Time{})
 	sendUrgent(t, client)
 	come() // so that the shard is told once of all that
 	check(t, <-g.result, Proxy, Closed, 0, 0)
@@ -249,7 +249,7 @@ func TestArrivalReadsBehindUrgentData(t *testing.T) {
 // waiting for more.
 func TestDetachedSocketMissesNothing(t *testing.T) {
 	detached := make(chan *Socket, 1)
-	g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(g *guide, _ News) Step {
+	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(g *scriptedHandler, _ News) Step {
 		client, _, _ := g.s.Detach()
 		detached <- client.(*Socket)
 		return Step{}
@@ -264,7 +264,7 @@ func TestDetachedSocketMissesNothing(t *testing.T) {
 	send(t, client, "more")
 	for sh, n := s.poll.shard, 0; n < 2; n++ { // the shard has told of it when it has told of another
 		other, g := make(chan struct{}), newGuide(1, nil)
-		g.then = map[Event]func(*guide, News) Step{Received: func(*guide, News) Step { close(other); return Step{Do: Close} }}
+		g.then = map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { close(other); return Step{Do: Close} }}
 		far, near := socketPair(t, DialOptions{}, nil)
 		near.poll.shard = sh
 		if err := g.s.Arrive(near, g, time.Time{}); err != nil {

@@ -106,29 +106,29 @@ type arrivalSim struct {
 	buffer         [256 << 10]byte
 	padding        int // what the server has to read before it is there; 0: it is
 
-	whole    int // how long the hello is
-	room     []byte
-	hello    []byte // what Next was told of
-	inside   bool   // a method of the handler runs
-	tries    int
-	first    time.Time // when the first connect began
-	arrived  bool
-	expired  int
-	left     int
-	detached bool
-	ended    bool // by the simulation, from outside
-	crashes  bool // the handler has panicked
-	closes   bool // it has said Close
-	relays   bool
-	ends     map[string]bool // who has read an end
-	finished bool            // that was told
-	results  []Result
-	did      Action    // the last step
-	untilFin bool      // of the last Connect
-	lastRead time.Time // Received was told
-	answered int
-	log      []string
-	seen     map[string]int // how often things have happened, in all simulations
+	whole        int // how long the hello is
+	room         []byte
+	hello        []byte // what Next was told of
+	inside       bool   // a method of the handler runs
+	tries        int
+	first        time.Time // when the first connect began
+	arrived      bool
+	expired      int
+	left         int
+	detached     bool
+	ended        bool // by the simulation, from outside
+	crashes      bool // the handler has panicked
+	closes       bool // it has said Close
+	relays       bool
+	ends         map[string]bool // who has read an end
+	finished     bool            // that was told
+	results      []Result
+	did          Action    // the last step
+	abortOnClose bool      // of the last Connect
+	lastRead     time.Time // Received was told
+	answered     int
+	log          []string
+	seen         map[string]int // how often things have happened, in all simulations
 }
 
 var simOptions = &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}
@@ -144,12 +144,12 @@ func newArrivalSim(t *testing.T, sh *shard, rng *rand.Rand, seed uint64, seen ma
 	return m
 }
 
-// say keeps what happens for when something is wrong.
-func (m *arrivalSim) say(format string, args ...any) {
+// logf keeps what happens for when something is wrong.
+func (m *arrivalSim) logf(format string, args ...any) {
 	m.log = append(m.log, fmt.Sprintf("%v: ", time.Since(m.began))+fmt.Sprintf(format, args...))
 }
 
-func (m *arrivalSim) wrong(format string, args ...any) {
+func (m *arrivalSim) errorf(format string, args ...any) {
 	m.t.Helper()
 	m.t.Errorf("seed %d: "+format, append([]any{m.seed}, args...)...)
 }
@@ -163,9 +163,9 @@ func (m *arrivalSim) pair() (near, far int) {
 }
 
 func (m *arrivalSim) run(steps int) {
-	saved := dialing
-	dialing = m.dial
-	defer func() { dialing = saved }()
+	saved := startConnect
+	startConnect = m.dial
+	defer func() { startConnect = saved }()
 	near, far := m.pair()
 	m.client = far
 	var until time.Time
@@ -221,7 +221,7 @@ func (m *arrivalSim) step() {
 		m.settle()
 	default:
 		d := time.Duration(m.rng.IntN(int([]time.Duration{time.Millisecond, 200 * time.Millisecond, 3 * time.Second}[m.rng.IntN(3)])))
-		m.say("sleep %v", d)
+		m.logf("sleep %v", d)
 		m.sleep(d)
 	}
 	if m.rng.IntN(4) != 0 {
@@ -231,14 +231,14 @@ func (m *arrivalSim) step() {
 
 // sleep lets timers run.
 func (m *arrivalSim) sleep(d time.Duration) {
-	m.told()
+	m.synchronize()
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// told is for the race detector, which does not know that a timer that runs while all others
+// synchronize is for the race detector, which does not know that a timer that runs while all others
 // sleep comes after what they have done.
-func (m *arrivalSim) told() {
+func (m *arrivalSim) synchronize() {
 	m.mu.Lock()
 	m.mu.Unlock() //nolint:staticcheck // it is empty on purpose
 }
@@ -249,7 +249,7 @@ func (m *arrivalSim) poll() {
 }
 
 func (m *arrivalSim) end() {
-	m.say("end")
+	m.logf("end")
 	m.ended = true
 	m.s.End("drained")
 	synctest.Wait()
@@ -267,7 +267,7 @@ func (m *arrivalSim) clientSends(n int) {
 	if k > 0 {
 		m.clientSent = append(m.clientSent, b[:k]...)
 	}
-	m.say("the client sends %d: %d %v", n, k, err)
+	m.logf("the client sends %d: %d %v", n, k, err)
 }
 
 func (m *arrivalSim) clientReads() { m.clientGot = m.reads(m.client, 1<<20, m.clientGot, "client") }
@@ -282,7 +282,7 @@ func (m *arrivalSim) reads(fd, most int, got []byte, who string) []byte {
 		m.ends[who] = true
 	}
 	if n > 0 {
-		m.say("the %s reads %d", who, n)
+		m.logf("the %s reads %d", who, n)
 	}
 	return append(got, b[:max(0, n)]...)
 }
@@ -301,7 +301,7 @@ func (m *arrivalSim) serverReads(n int) {
 			m.t.Fatal(err)
 		}
 		if m.padding -= k; m.padding == 0 {
-			if m.say("the server is there"); m.rng.IntN(2) == 0 {
+			if m.logf("the server is there"); m.rng.IntN(2) == 0 {
 				m.serverSends(100)
 			}
 			return
@@ -322,14 +322,14 @@ func (m *arrivalSim) serverSends(n int) {
 	if k > 0 {
 		m.serverSent = append(m.serverSent, b[:k]...)
 	}
-	m.say("the server sends %d: %d %v", n, k, err)
+	m.logf("the server sends %d: %d %v", n, k, err)
 }
 
 func (m *arrivalSim) clientFinishes() {
 	if m.client >= 0 && !m.clientFin {
 		m.clientFin = true
 		_ = unix.Shutdown(m.client, unix.SHUT_WR)
-		m.say("the client finishes")
+		m.logf("the client finishes")
 	}
 }
 
@@ -338,7 +338,7 @@ func (m *arrivalSim) clientCloses() {
 		m.clientClosed, m.clientFin = true, true
 		unix.Close(m.client)
 		m.client = -1
-		m.say("the client closes")
+		m.logf("the client closes")
 	}
 }
 
@@ -346,7 +346,7 @@ func (m *arrivalSim) serverFinishes() {
 	if m.server >= 0 && !m.serverFin && m.padding == 0 {
 		m.serverFin = true
 		_ = unix.Shutdown(m.server, unix.SHUT_WR)
-		m.say("the server finishes")
+		m.logf("the server finishes")
 	}
 }
 
@@ -355,18 +355,18 @@ func (m *arrivalSim) serverCloses() {
 	if m.server >= 0 {
 		unix.Close(m.server)
 		m.server, m.padding = -1, 0
-		m.say("the server closes")
+		m.logf("the server closes")
 	}
 }
 
 // dial is dialing: it makes a server that does as it should.
 func (m *arrivalSim) dial(to netip.AddrPort, _, _ bool) (int, error) {
-	m.told()
-	defer m.told()
+	m.synchronize()
+	defer m.synchronize()
 	m.serverCloses()
 	how := connects(to.Port())
 	m.how = how
-	m.say("connect: %d", how)
+	m.logf("connect: %d", how)
 	if how == refusesAtOnce {
 		return -1, os.NewSyscallError("connect", unix.ECONNREFUSED)
 	}
@@ -385,8 +385,8 @@ func (m *arrivalSim) dial(to netip.AddrPort, _, _ bool) (int, error) {
 	}
 	if how == refusesLater {
 		time.AfterFunc(time.Duration(m.rng.IntN(1000))*time.Millisecond, func() {
-			m.told()
-			defer m.told()
+			m.synchronize()
+			defer m.synchronize()
 			if m.server == far && m.padding > 0 {
 				m.serverCloses()
 			}

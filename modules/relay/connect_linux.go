@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dialing begins to connect a new socket. Tests have it connect to what they like.
+// startConnect begins to connect a new socket. Tests have it connect to what they like.
 //
 // The kernel acknowledges the server's SYN-ACK at once by a packet of its own. Where the first
 // bytes follow anyway (first), they carry that acknowledgement, as with HAProxy's
 // tcp-smart-connect. Without them the server would hear of the connection up to 200 ms later.
-var dialing = func(to netip.AddrPort, keep, first bool) (fd int, err error) {
+var startConnect = func(to netip.AddrPort, keep, first bool) (fd int, err error) {
 	if fd, err = newSocket(to); err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
@@ -38,44 +38,44 @@ var dialing = func(to netip.AddrPort, keep, first bool) (fd int, err error) {
 // there at once, as one on this system is.
 func (s *Session) connect(step Step, now int64) {
 	es, a := &s.engine, s.arrival()
-	a.stage, a.failed, a.server, a.heard, a.watched = connecting, nil, 0, 0, false
+	a.stage, a.failed, a.serverEvents, a.seenEvents, a.serverWatched = connecting, nil, 0, 0, false
 	a.to = netip.AddrPortFrom(step.To.Addr().Unmap(), step.To.Port())
-	a.first, a.untilFin = step.First, step.UntilFin
-	a.slow, a.due = now+int64(slowConnect), 0
+	a.first, a.abortOnClose = step.First, step.UntilFin
+	a.slowAt, a.connectBy = now+int64(slowConnect), 0
 	if step.Timeout > 0 {
-		a.due = now + int64(step.Timeout)
+		a.connectBy = now + int64(step.Timeout)
 		if step.Timeout <= slowConnect {
-			a.slow = 0
+			a.slowAt = 0
 		}
 	}
-	if a.present {
-		a.slow = 0
+	if a.isSlow {
+		a.slowAt = 0
 	}
-	fd, err := dialing(a.to, step.KeepAlive, len(a.first) > 0)
+	fd, err := startConnect(a.to, step.KeepAlive, len(a.first) > 0)
 	if err != nil {
 		a.failed = err
 		return
 	}
 	es.sides[Server].fd = int32(fd)
-	if len(a.first) > 0 && s.reaches() {
+	if len(a.first) > 0 && s.finishConnect() {
 		return
 	}
 	here := s.pollSlotOf(Server)
 	here.writable = true
 	if a.failed = here.watch(fd, Server); a.failed == nil {
-		a.watched = true
-		es.sides[Server].set(forRoom)
+		a.serverWatched = true
+		es.sides[Server].set(watchedOut)
 	}
 }
 
-// reaches looks whether the server has been reached, by sending it what it is to be sent
+// finishConnect looks whether the server has been reached, by sending it what it is to be sent
 // first. It reports whether that is decided.
-func (s *Session) reaches() bool {
+func (s *Session) finishConnect() bool {
 	a := s.arrival()
 	n, err := sendFirst(int(s.engine.sides[Server].fd), a.first)
 	switch err {
 	case nil:
-		a.reached, a.sent = true, n
+		a.connected, a.sent = true, n
 		s.engine.sides[Client].sent.Store(int64(n))
 	case unix.EAGAIN: //nolint:errorlint // an Errno
 		return false
@@ -85,30 +85,30 @@ func (s *Session) reaches() bool {
 	return true
 }
 
-// await returns what there is to tell while the server is connected to.
-func (s *Session) await(now int64) (News, bool) {
+// awaitServer returns what there is to tell while the server is connected to.
+func (s *Session) awaitServer(now int64) (News, bool) {
 	a := s.arrival()
-	late := a.due != 0 && now >= a.due
-	if ready := a.server; !a.reached && a.failed == nil && (ready != 0 || late) {
-		a.heard, a.server = a.heard|ready, 0
-		if !s.reaches() && late {
+	late := a.connectBy != 0 && now >= a.connectBy
+	if ready := a.serverEvents; !a.connected && a.failed == nil && (ready != 0 || late) {
+		a.seenEvents, a.serverEvents = a.seenEvents|ready, 0
+		if !s.finishConnect() && late {
 			a.failed = os.ErrDeadlineExceeded
 		}
 	}
-	if a.slow != 0 && now >= a.slow {
-		a.slow, a.present = 0, true
+	if a.slowAt != 0 && now >= a.slowAt {
+		a.slowAt, a.isSlow = 0, true
 	}
 	switch {
-	case a.reached:
+	case a.connected:
 		if a.sent < len(a.first) {
-			a.rest = bytes.Clone(a.first[a.sent:])
+			a.unsent = bytes.Clone(a.first[a.sent:])
 		}
-		a.first, a.slow, a.due = nil, 0, 0
+		a.first, a.slowAt, a.connectBy = nil, 0, 0
 		return News{Event: Connected}, true
 	case a.failed != nil:
-		return News{Event: Refused, Err: s.refused()}, true
-	case a.present && !a.left && (a.broken || a.untilFin && a.finished):
-		a.left = true
+		return News{Event: Refused, Err: s.giveUpServer()}, true
+	case a.isSlow && !a.toldLeft && (a.broken || a.abortOnClose && a.finished):
+		a.toldLeft = true
 		var err error
 		if a.broken {
 			err = os.NewSyscallError("read", unix.ECONNRESET)
@@ -119,21 +119,21 @@ func (s *Session) await(now int64) (News, bool) {
 	}
 }
 
-// refused gives up a server that was not reached, and returns why.
-func (s *Session) refused() error {
+// giveUpServer gives up a server that was not reached, and returns why.
+func (s *Session) giveUpServer() error {
 	a, server := s.arrival(), &s.engine.sides[Server]
 	if server.fd >= 0 {
 		closeFD(int(server.fd))
 		server.fd = -1
-		server.unset(forRoom)
+		server.unset(watchedOut)
 	}
 	err := a.failed
-	a.first, a.slow, a.due = nil, 0, 0
+	a.first, a.slowAt, a.connectBy = nil, 0, 0
 	return &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(a.to), Err: err}
 }
 
-// begin makes the session one that passes bytes both ways.
-func (s *Session) begin(sh *shard, o *Options, owner Owner, now int64) {
+// startRelay makes the session one that passes bytes both ways.
+func (s *Session) startRelay(sh *shard, o *Options, owner Owner, now int64) {
 	es, a := &s.engine, s.arrival()
 	if owner == nil {
 		owner = a.handler
@@ -141,27 +141,27 @@ func (s *Session) begin(sh *shard, o *Options, owner Owner, now int64) {
 	s.more = nil // there was nothing but e
 	s.setOwner(owner)
 	es.options, es.state = o, running
-	a.client.keep()
+	a.client.disown()
 	defer a.release()
 	client, server := &es.sides[Client], &es.sides[Server]
 	client.active.Store(now)
 	server.active.Store(now)
 	client.put(readable, a.readable || a.finished) // its end is read again
-	client.put(nearEnd, a.last)
-	client.put(complete, a.finished && !a.urgent && !a.broken && !client.has(local))
-	heard := a.heard | a.server
-	server.put(readable, heard&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0)
-	server.put(complete, heard&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP)
-	server.put(nearEnd, heard&(unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0)
-	if !a.watched {
+	client.put(nearEnd, a.nearEnd)
+	client.put(allArrived, a.finished && !a.urgent && !a.broken && !client.has(unixSocket))
+	heard := a.seenEvents | a.serverEvents
+	server.put(readable, heard&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0)
+	server.put(allArrived, heard&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP)
+	server.put(nearEnd, heard&(unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0)
+	if !a.serverWatched {
 		here := s.pollSlotOf(Server)
 		if err := here.watch(int(server.fd), Server); err != nil {
 			s.fail(sh, Result{By: Proxy, Cause: Failed, Err: err})
 			return
 		}
 	}
-	if len(a.rest) > 0 {
-		s.write(sh, Client, a.rest, now)
+	if len(a.unsent) > 0 {
+		s.write(sh, Client, a.unsent, now)
 	}
 	s.arm()
 	for _, of := range both {

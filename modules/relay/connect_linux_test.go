@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unheard is a server whose kernel answers no SYN until it is told to.
-func unheard(t *testing.T) (at netip.AddrPort, listen func()) {
+// unansweredServer is a server whose kernel answers no SYN until it is told to.
+func unansweredServer(t *testing.T) (at netip.AddrPort, listen func()) {
 	t.Helper()
 	var c net.ListenConfig
 	c.SetMultipathTCP(false)
@@ -49,14 +49,14 @@ func unheard(t *testing.T) (at netip.AddrPort, listen func()) {
 // The kernel sends the next SYN after a second.
 func TestArrivalConnectsLate(t *testing.T) {
 	t.Parallel()
-	at, listen := unheard(t)
-	g := newGuide(1, map[Event]func(*guide, News) Step{Received: connectTo(at), Connected: relays60})
+	at, listen := unansweredServer(t)
+	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: connectTo(at), Connected: relayMinute})
 	client := arrive(t, g, time.Time{})
 	send(t, client, "hello")
-	g.wants(t, Received)
+	g.expect(t, Received)
 	send(t, client, ", world")
 	listen()
-	g.wants(t, Connected)
+	g.expect(t, Connected)
 	client.CloseWrite()
 	receiveEnd(t, client, "hello, world")
 	check(t, <-g.result, Client, Closed, 12, 12)
@@ -64,14 +64,14 @@ func TestArrivalConnectsLate(t *testing.T) {
 
 func TestArrivalConnectTakesTooLong(t *testing.T) {
 	t.Parallel()
-	at, _ := unheard(t)
-	g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(g *guide, _ News) Step {
+	at, _ := unansweredServer(t)
+	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(g *scriptedHandler, _ News) Step {
 		return Step{Do: Connect, To: at, First: g.hello, Timeout: 20 * time.Millisecond}
 	}})
 	send(t, arrive(t, g, time.Time{}), "hello")
-	g.wants(t, Received)
+	g.expect(t, Received)
 	var timeout net.Error
-	if n := g.wants(t, Refused); !errors.As(n.Err, &timeout) || !timeout.Timeout() {
+	if n := g.expect(t, Refused); !errors.As(n.Err, &timeout) || !timeout.Timeout() {
 		t.Errorf("refused by %v, want a timeout", n.Err)
 	}
 	check(t, <-g.result, Proxy, Closed, 0, 0)
@@ -81,19 +81,19 @@ func TestArrivalConnectTakesTooLong(t *testing.T) {
 // direction only where that is asked for.
 func TestArrivalLeavesWhileConnecting(t *testing.T) {
 	t.Parallel()
-	at, _ := unheard(t)
+	at, _ := unansweredServer(t)
 	for name, leave := range map[string]func(*net.TCPConn){
 		"reset": func(c *net.TCPConn) { reset(t, c) },
 		"fin":   func(c *net.TCPConn) { c.CloseWrite() },
 	} {
-		g := newGuide(1, map[Event]func(*guide, News) Step{Received: func(g *guide, _ News) Step {
+		g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(g *scriptedHandler, _ News) Step {
 			return Step{Do: Connect, To: at, First: g.hello, UntilFin: name == "fin"}
 		}})
 		client, began := arrive(t, g, time.Time{}), time.Now()
 		send(t, client, "hello")
-		g.wants(t, Received)
+		g.expect(t, Received)
 		leave(client)
-		n := g.wants(t, Left)
+		n := g.expect(t, Left)
 		if errors.Is(n.Err, syscall.ECONNRESET) != (name == "reset") {
 			t.Errorf("%s: left by %v", name, n.Err)
 		}

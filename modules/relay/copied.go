@@ -29,25 +29,25 @@ type copied struct {
 
 	mu     sync.Mutex
 	result Result
-	over   bool // somebody has noted a cause that is not Closed
+	failed bool // somebody has noted a cause that is not Closed
 	closed bool // one side has finished in order
 }
 
 // peer is one side's connection.
 type peer struct {
 	net.Conn
-	side    Side
-	timeout atomic.Int64 // in ns; 0: none
-	sent    atomic.Int64 // bytes received from it and written to the other side
-	began   time.Time
-	active  atomic.Int64 // when it last sent or took a byte, in ns since began
-	done    atomic.Bool  // nothing more comes from it
-	dying   atomic.Bool  // it takes no more: what it has sent is still read
-	spare   atomic.Bool  // the other side takes no more: it is not read from any more
-	shut    atomic.Bool  // closed by the session: errors mean nothing any more
+	side        Side
+	timeout     atomic.Int64 // in ns; 0: none
+	sent        atomic.Int64 // bytes received from it and written to the other side
+	began       time.Time
+	active      atomic.Int64 // when it last sent or took a byte, in ns since began
+	readDone    atomic.Bool  // nothing more comes from it
+	writeBroken atomic.Bool  // it takes no more: what it has sent is still read
+	readStopped atomic.Bool  // the other side takes no more: it is not read from any more
+	closed      atomic.Bool  // closed by the session: errors mean nothing any more
 
-	writeDue time.Time // the write deadline; its writer's
-	heard    bool      // something has come from it; its reader's
+	writeDeadline time.Time // the write deadline; its writer's
+	answered      bool      // something has come from it; its reader's
 }
 
 // newCopied makes a session, which owns both connections from now on.
@@ -61,9 +61,9 @@ func newCopied(client, server net.Conn, o *Options, owner Owner) *copied {
 	return s
 }
 
-// first writes to the server what was already read from the client, of which it
+// writeFirst writes to the server what was already read from the client, of which it
 // has some already. If that fails, run says so.
-func (s *copied) first(b []byte, sent int) {
+func (s *copied) writeFirst(b []byte, sent int) {
 	s.client.sent.Add(int64(sent))
 	s.deliver(&s.client, &s.server, b[sent:])
 }
@@ -71,25 +71,25 @@ func (s *copied) first(b []byte, sent int) {
 // run moves bytes until the session is over, closes both connections and says
 // how it ended.
 func (s *copied) run() Result {
-	s.client.watch()
-	s.server.watch()
+	s.client.startReadDeadline()
+	s.server.startReadDeadline()
 	done := make(chan struct{})
 	go s.toClient(done)
-	s.direction(&s.client, &s.server)
+	s.copyDirection(&s.client, &s.server)
 	<-done
 	s.linger()
 	s.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.result
-	r.In, r.Out, r.Answered = s.client.sent.Load(), s.server.sent.Load(), s.server.heard
+	r.In, r.Out, r.Answered = s.client.sent.Load(), s.server.sent.Load(), s.server.answered
 	return r
 }
 
 // toClient is a named function so that stack dumps name the goroutine.
 func (s *copied) toClient(done chan<- struct{}) {
 	defer close(done)
-	s.direction(&s.server, &s.client)
+	s.copyDirection(&s.server, &s.client)
 }
 
 func (s *copied) counters() Counters {
@@ -103,26 +103,26 @@ func (s *copied) end(reason string) {
 	s.close()
 }
 
-// direction moves what from sends to the other side until from has finished or
+// copyDirection moves what from sends to the other side until from has finished or
 // one of the two fails, and tells the other side so.
-func (s *copied) direction(from, to *peer) {
-	defer s.crashed()
+func (s *copied) copyDirection(from, to *peer) {
+	defer s.recoverPanic()
 	buf := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(buf)
-	for glanced := false; ; {
+	for gaveGrace := false; ; {
 		n, err := from.Read(buf[:])
 		if n > 0 {
-			glanced = false
+			gaveGrace = false
 			from.touch(time.Now())
-			if !from.heard && from.side == Server {
+			if !from.answered && from.side == Server {
 				s.owner.Answered()
 			}
-			from.heard = true
+			from.answered = true
 			if !s.deliver(from, to, buf[:n]) {
 				return
 			}
-			if from.dying.Load() { // that took as long as it took: there may be more
-				_ = from.SetReadDeadline(time.Now().Add(lastWords))
+			if from.writeBroken.Load() { // that took as long as it took: there may be more
+				_ = from.SetReadDeadline(time.Now().Add(readAfterBreak))
 			}
 		}
 		switch {
@@ -132,23 +132,23 @@ func (s *copied) direction(from, to *peer) {
 			s.finished(from, to)
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if from.spare.Load() {
+			if from.readStopped.Load() {
 				return
 			}
 			if !from.expired() {
 				continue
 			}
-			if !glanced && from.overslept() {
-				glanced = true
-				_ = from.SetReadDeadline(time.Now().Add(glance))
+			if !gaveGrace && from.longOverdue() {
+				gaveGrace = true
+				_ = from.SetReadDeadline(time.Now().Add(stallGrace))
 				continue
 			}
-			s.setCause(Result{By: s.silent(from), Cause: Timeout})
+			s.setCause(Result{By: s.timedOutSide(from), Cause: Timeout})
 			s.finished(from, to)
 			return
 		default:
 			s.broken(from, err)
-			to.dismiss()
+			to.stopReading()
 			return
 		}
 	}
@@ -157,35 +157,35 @@ func (s *copied) direction(from, to *peer) {
 // deliver writes b, which came from from, to the other side. Where that fails,
 // the other side is only read to its end from then on.
 func (s *copied) deliver(from, to *peer, b []byte) bool {
-	began, glanced := time.Now(), false
+	began, gaveGrace := time.Now(), false
 	for len(b) > 0 {
-		if !glanced {
-			to.watchWrite(began, from)
+		if !gaveGrace {
+			to.setWriteDeadline(began, from)
 		}
 		n, err := to.Write(b)
 		b = b[n:]
 		from.sent.Add(int64(n))
 		if n > 0 {
-			began, glanced = time.Now(), false
+			began, gaveGrace = time.Now(), false
 			to.touch(began)
 		}
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			over := time.Since(began) - to.takes(from)
-			if to.takes(from) == 0 || over < 0 {
+			over := time.Since(began) - to.writeTimeout(from)
+			if to.writeTimeout(from) == 0 || over < 0 {
 				continue
 			}
-			if !glanced && over > glance {
-				glanced, to.writeDue = true, time.Now().Add(glance)
-				_ = to.SetWriteDeadline(to.writeDue)
+			if !gaveGrace && over > stallGrace {
+				gaveGrace, to.writeDeadline = true, time.Now().Add(stallGrace)
+				_ = to.SetWriteDeadline(to.writeDeadline)
 				continue
 			}
 			s.setCause(Result{By: to.side, Cause: Timeout})
 			s.close()
 			return false
 		default:
-			s.refuses(to, from, err)
+			s.writeFailed(to, from, err)
 			return false
 		}
 	}
@@ -193,31 +193,31 @@ func (s *copied) deliver(from, to *peer, b []byte) bool {
 	return true
 }
 
-// refuses is called when writing to a side has failed. What it has sent before is
+// writeFailed is called when writing to a side has failed. What it has sent before is
 // still delivered. A server that had finished in order only ends the client's
 // direction by that.
-func (s *copied) refuses(p, from *peer, err error) {
+func (s *copied) writeFailed(p, from *peer, err error) {
 	// EPIPE: it was reset after it had finished, which need not have been read yet.
-	if p.side != Server || !p.done.Load() && !errors.Is(err, syscall.EPIPE) {
+	if p.side != Server || !p.readDone.Load() && !errors.Is(err, syscall.EPIPE) {
 		s.broken(p, err)
 	}
-	p.dying.Store(true)
-	_ = p.SetReadDeadline(time.Now().Add(lastWords))
+	p.writeBroken.Store(true)
+	_ = p.SetReadDeadline(time.Now().Add(readAfterBreak))
 	if from.limit() == 0 { // it may be in the middle of a write without a deadline
-		_ = from.SetWriteDeadline(time.Now().Add(lingerFor))
+		_ = from.SetWriteDeadline(time.Now().Add(lingerTimeout))
 	}
 }
 
-// dismiss has nothing more be read from a side: the other one takes no more.
-func (p *peer) dismiss() {
-	p.spare.Store(true)
+// stopReading has nothing more be read from a side: the other one takes no more.
+func (p *peer) stopReading() {
+	p.readStopped.Store(true)
 	_ = p.SetReadDeadline(time.Now())
 }
 
-// silent is who is said to have been silent when the time of e is over: the
+// timedOutSide is who is said to have been silent when the time of e is over: the
 // client, where its time is over as well, as in HAProxy's log.
-func (s *copied) silent(p *peer) Side {
-	if due := s.client.due(); !s.client.done.Load() && !due.IsZero() && time.Until(due) < atOnce {
+func (s *copied) timedOutSide(p *peer) Side {
+	if due := s.client.idleDeadline(); !s.client.readDone.Load() && !due.IsZero() && time.Until(due) < sameMoment {
 		return Client
 	}
 	return p.side
@@ -228,9 +228,9 @@ func (s *copied) silent(p *peer) Side {
 // must not wait for ever. Where nothing can be written to from either, that was
 // the last direction.
 func (s *copied) finished(from, to *peer) {
-	from.done.Store(true)
-	if from.dying.Load() {
-		to.dismiss()
+	from.readDone.Store(true)
+	if from.writeBroken.Load() {
+		to.stopReading()
 		return
 	}
 	if w, ok := to.Conn.(interface{ CloseWrite() error }); ok {
@@ -249,10 +249,10 @@ func (p *peer) limit() time.Duration { return time.Duration(p.timeout.Load()) }
 
 func (p *peer) setTimeout(d time.Duration) { p.timeout.Store(int64(d)) }
 
-// due is when e will have been silent for its timeout; zero where there is none.
+// idleDeadline is when e will have been silent for its timeout; zero where there is none.
 // Like all times here it is counted by the monotonic clock: setting the system's
 // clock ends no session.
-func (p *peer) due() time.Time {
+func (p *peer) idleDeadline() time.Time {
 	limit := p.limit()
 	if limit == 0 {
 		return time.Time{}
@@ -260,10 +260,10 @@ func (p *peer) due() time.Time {
 	return p.began.Add(time.Duration(p.active.Load()) + limit)
 }
 
-// watch sets the first read deadline. It is not moved with each byte: when it
+// startReadDeadline sets the first read deadline. It is not moved with each byte: when it
 // passes, expired looks at what has happened since.
-func (p *peer) watch() {
-	if due := p.due(); !due.IsZero() {
+func (p *peer) startReadDeadline() {
+	if due := p.idleDeadline(); !due.IsZero() {
 		_ = p.SetReadDeadline(due)
 	}
 }
@@ -276,20 +276,20 @@ func (s *copied) halfClosed(p *peer) {
 	}
 	p.touch(time.Now())
 	p.setTimeout(s.options.limit(p.side, true))
-	if !p.dying.Load() {
-		_ = p.SetReadDeadline(p.due())
+	if !p.writeBroken.Load() {
+		_ = p.SetReadDeadline(p.idleDeadline())
 	}
-	p.overwritten()
+	p.restoreReadDeadline()
 }
 
-// overwritten sets the read deadline again that the other goroutine may have set
+// restoreReadDeadline sets the read deadline again that the other goroutine may have set
 // just before.
-func (p *peer) overwritten() {
+func (p *peer) restoreReadDeadline() {
 	switch {
-	case p.spare.Load():
+	case p.readStopped.Load():
 		_ = p.SetReadDeadline(time.Now())
-	case p.dying.Load():
-		_ = p.SetReadDeadline(time.Now().Add(lastWords))
+	case p.writeBroken.Load():
+		_ = p.SetReadDeadline(time.Now().Add(readAfterBreak))
 	}
 }
 
@@ -297,51 +297,51 @@ func (p *peer) overwritten() {
 // next one is set.
 func (p *peer) expired() bool {
 	for {
-		due := p.due()
-		if p.dying.Load() || !due.IsZero() && !due.After(time.Now()) {
+		due := p.idleDeadline()
+		if p.writeBroken.Load() || !due.IsZero() && !due.After(time.Now()) {
 			return true
 		}
 		_ = p.SetReadDeadline(due)
-		p.overwritten()
-		if now := p.due(); now.IsZero() == due.IsZero() && !now.Before(due) {
+		p.restoreReadDeadline()
+		if now := p.idleDeadline(); now.IsZero() == due.IsZero() && !now.Before(due) {
 			return false
 		}
 		// The timeout has changed meanwhile: that deadline, too.
 	}
 }
 
-// glance is how long a side has to show that it was not silent, where its time was
+// stallGrace is how long a side has to show that it was not silent, where its time was
 // over by more than that when this was noticed: the process may not have run.
-const glance = 50 * time.Millisecond
+const stallGrace = 50 * time.Millisecond
 
-// overslept reports whether the timeout of e was over long ago.
-func (p *peer) overslept() bool {
-	return !p.dying.Load() && time.Since(p.due()) > glance
+// longOverdue reports whether the timeout of e was over long ago.
+func (p *peer) longOverdue() bool {
+	return !p.writeBroken.Load() && time.Since(p.idleDeadline()) > stallGrace
 }
 
-// takes is how long e may take nothing of what there is for it; 0: for ever, but not
+// writeTimeout is how long e may take nothing of what there is for it; 0: for ever, but not
 // where the other side is gone.
-func (p *peer) takes(from *peer) time.Duration {
-	if limit := p.limit(); limit != 0 || !from.dying.Load() {
+func (p *peer) writeTimeout(from *peer) time.Duration {
+	if limit := p.limit(); limit != 0 || !from.writeBroken.Load() {
 		return limit
 	}
-	return lingerFor
+	return lingerTimeout
 }
 
-// watchWrite sets when a write that began at the time given is to be given up,
+// setWriteDeadline sets when a write that began at the time given is to be given up,
 // unless the deadline of an earlier one leaves it enough time and no more.
-func (p *peer) watchWrite(began time.Time, from *peer) {
-	limit := p.takes(from)
+func (p *peer) setWriteDeadline(began time.Time, from *peer) {
+	limit := p.writeTimeout(from)
 	if limit == 0 {
-		if !p.writeDue.IsZero() { // there was a timeout before
-			p.writeDue = time.Time{}
-			_ = p.SetWriteDeadline(p.writeDue)
+		if !p.writeDeadline.IsZero() { // there was a timeout before
+			p.writeDeadline = time.Time{}
+			_ = p.SetWriteDeadline(p.writeDeadline)
 		}
 		return
 	}
-	if left := p.writeDue.Sub(began); left <= limit/2 || left > limit || !p.writeDue.After(time.Now()) {
-		p.writeDue = began.Add(limit)
-		_ = p.SetWriteDeadline(p.writeDue)
+	if left := p.writeDeadline.Sub(began); left <= limit/2 || left > limit || !p.writeDeadline.After(time.Now()) {
+		p.writeDeadline = began.Add(limit)
+		_ = p.SetWriteDeadline(p.writeDeadline)
 	}
 }
 
@@ -351,22 +351,22 @@ func (s *copied) setCause(r Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.over:
+	case s.failed:
 	case r.Cause != Closed:
-		s.over, s.result = true, r
+		s.failed, s.result = true, r
 	case !s.closed:
 		s.closed, s.result = true, r
 	}
 }
 
 func (p *peer) shutdown() {
-	if !p.shut.Swap(true) {
+	if !p.closed.Swap(true) {
 		_ = p.Close()
 	}
 }
 
-// crashed turns a panic in a connection's own code into the session's end.
-func (s *copied) crashed() {
+// recoverPanic turns a panic in a connection's own code into the session's end.
+func (s *copied) recoverPanic() {
 	if p := recover(); p != nil {
 		s.setCause(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("panic while relaying: %v", p)})
 		s.close()
@@ -375,7 +375,7 @@ func (s *copied) crashed() {
 
 // broken notes that the connection to e broke, unless the session has closed it.
 func (s *copied) broken(p *peer, err error) {
-	if !p.shut.Load() {
+	if !p.closed.Load() {
 		s.setCause(Result{By: p.side, Cause: Reset, Err: err})
 	}
 }

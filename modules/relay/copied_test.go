@@ -35,7 +35,7 @@ func TestTimeoutsAreMonotonic(t *testing.T) {
 	s := newCopied(c, c, &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}, newOwner())
 	for _, p := range []*peer{&s.client, &s.server} {
 		p.touch(time.Now())
-		if due := p.due(); !strings.Contains(due.String(), " m=") {
+		if due := p.idleDeadline(); !strings.Contains(due.String(), " m=") {
 			t.Errorf("%s: due at %v, by the time of day", p.side, due)
 		}
 	}

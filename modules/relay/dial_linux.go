@@ -25,7 +25,7 @@ func Dial(to netip.AddrPort, o DialOptions, first []byte) (net.Conn, error) {
 
 func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err error) {
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	if s.fd, err = dialing(to, o.KeepAlive, len(first) > 0); err != nil {
+	if s.fd, err = startConnect(to, o.KeepAlive, len(first) > 0); err != nil {
 		return err
 	}
 	if len(first) > 0 {
@@ -36,7 +36,7 @@ func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err erro
 			return os.NewSyscallError("connect", err)
 		}
 	}
-	return s.connected(o, first)
+	return s.awaitDial(o, first)
 }
 
 // sendFirst sends the first bytes over a connection, which tells, even if there are none,
@@ -46,19 +46,19 @@ func sendFirst(fd int, first []byte) (int, error) {
 	return max(0, n), err
 }
 
-// dialed is a connection that is not made yet. It is guarded by the socket's lock.
-type dialed struct {
-	first     []byte
-	due, slow int64 // when it is given up, and when Slow is to be called; 0: never
-	isSlow    bool  // Slow is to be called now
-	over      bool  // it is made, or never will be
-	err       error
+// pendingDial is a connection that is not made yet. It is guarded by the socket's lock.
+type pendingDial struct {
+	first            []byte
+	deadline, slowAt int64 // when it is given up, and when Slow is to be called; 0: never
+	isSlow           bool  // Slow is to be called now
+	done             bool  // it is made, or never will be
+	err              error
 }
 
-// connected waits until the connection is made and first is sent, by the shard.
-func (s *Socket) connected(o *DialOptions, first []byte) error {
-	d := &dialed{first: first}
-	if err := s.begin(d, o); err != nil {
+// awaitDial waits until the connection is made and first is sent, by the shard.
+func (s *Socket) awaitDial(o *DialOptions, first []byte) error {
+	d := &pendingDial{first: first}
+	if err := s.startDial(d, o); err != nil {
 		return err
 	}
 	for {
@@ -68,7 +68,7 @@ func (s *Socket) connected(o *DialOptions, first []byte) error {
 			return net.ErrClosed
 		}
 		s.mu.Lock()
-		over, err, slow := d.over, d.err, d.isSlow
+		over, err, slow := d.done, d.err, d.isSlow
 		d.isSlow = false
 		s.mu.Unlock()
 		if over {
@@ -80,22 +80,22 @@ func (s *Socket) connected(o *DialOptions, first []byte) error {
 	}
 }
 
-// begin starts watching for the connection.
-func (s *Socket) begin(d *dialed, o *DialOptions) error {
+// startDial starts watching for the connection.
+func (s *Socket) startDial(d *pendingDial, o *DialOptions) error {
 	var shard *shard
 	if near, ok := o.Client.(*Socket); ok {
 		shard = near.watchedBy()
 	}
 	now := clock()
 	if o.Timeout > 0 {
-		d.due = now + int64(o.Timeout)
+		d.deadline = now + int64(o.Timeout)
 	}
 	if o.Slow != nil && (o.Timeout <= 0 || o.Timeout > slowConnect) {
-		d.slow = now + int64(slowConnect)
+		d.slowAt = now + int64(slowConnect)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dialed, s.poll.shard = d, shard
+	s.dialing, s.poll.shard = d, shard
 	if err := s.watch(&s.out); err != nil {
 		return err
 	}
@@ -106,32 +106,32 @@ func (s *Socket) begin(d *dialed, o *DialOptions) error {
 // arm sets the timer of a connection that is not made yet. The caller holds the lock, as
 // for the methods that follow.
 func (s *Socket) arm() {
-	if next := s.dialed.next(); next != 0 {
-		s.poll.shard.set(s.poll.slot, next)
+	if next := s.dialing.nextCheck(); next != 0 {
+		s.poll.shard.setTimer(s.poll.slot, next)
 	}
 }
 
-func (d *dialed) next() int64 {
-	if d.slow != 0 {
-		return d.slow
+func (d *pendingDial) nextCheck() int64 {
+	if d.slowAt != 0 {
+		return d.slowAt
 	}
-	return d.due
+	return d.deadline
 }
 
-// attempt sends the first bytes, if the connection is made.
-func (s *Socket) attempt() {
-	n, err := sendFirst(s.fd, s.dialed.first)
+// finishDial sends the first bytes, if the connection is made.
+func (s *Socket) finishDial() {
+	n, err := sendFirst(s.fd, s.dialing.first)
 	if err == unix.EAGAIN { //nolint:errorlint // an Errno
 		return
 	}
 	s.sent = n
-	s.ended(os.NewSyscallError("connect", err))
+	s.dialDone(os.NewSyscallError("connect", err))
 }
 
-// ended notes what has become of the connection.
-func (s *Socket) ended(err error) {
-	s.dialed.over, s.dialed.err, s.dialed.first = true, err, nil
-	s.dialed = nil
+// dialDone notes what has become of the connection.
+func (s *Socket) dialDone(err error) {
+	s.dialing.done, s.dialing.err, s.dialing.first = true, err, nil
+	s.dialing = nil
 	s.out.wake()
 }
 
@@ -140,17 +140,17 @@ func (s *Socket) ended(err error) {
 func (s *Socket) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, now := s.dialed, clock()
+	d, now := s.dialing, clock()
 	if d == nil || s.fd < 0 {
 		return
 	}
-	if d.slow != 0 && now >= d.slow {
-		d.slow, d.isSlow = 0, true
+	if d.slowAt != 0 && now >= d.slowAt {
+		d.slowAt, d.isSlow = 0, true
 		s.out.wake()
 	}
-	if d.due != 0 && now >= d.due {
-		if s.attempt(); s.dialed != nil {
-			s.ended(os.ErrDeadlineExceeded)
+	if d.deadline != 0 && now >= d.deadline {
+		if s.finishDial(); s.dialing != nil {
+			s.dialDone(os.ErrDeadlineExceeded)
 		}
 		return
 	}

@@ -25,7 +25,7 @@ type endNotifier struct {
 	calling      bool   // the last of them has not returned
 	stuck        bool   // for longer than patient: others do not wait
 	slot         int32  // for the timer; 0: none yet
-	due          int64  // when to look whether it is stuck; 0: not at all
+	checkAt      int64  // when to look whether it is stuck; 0: not at all
 	callsAtWatch uint64 // what calls was when that was decided
 }
 
@@ -60,7 +60,7 @@ func (e *endNotifier) add(end endNotice) {
 	case e.idle:
 		e.idle = false
 		e.more.Signal()
-	case e.due == 0: // it waits behind others
+	case e.checkAt == 0: // it waits behind others
 		e.watch()
 	}
 	e.mu.Unlock()
@@ -114,8 +114,8 @@ func (e *endNotifier) watch() {
 	if e.slot == 0 {
 		e.slot = e.shard.add(e)
 	}
-	e.due, e.callsAtWatch = clock()+stuckAfter, e.calls
-	e.shard.set(e.slot, e.due)
+	e.checkAt, e.callsAtWatch = clock()+stuckAfter, e.calls
+	e.shard.setTimer(e.slot, e.checkAt)
 }
 
 // check looks whether one call holds up the others.
@@ -124,13 +124,13 @@ func (e *endNotifier) check() {
 	defer e.mu.Unlock()
 	switch {
 	case e.next == len(e.queue):
-		e.due = 0
-	case clock() < e.due:
-		e.shard.set(e.slot, e.due)
+		e.checkAt = 0
+	case clock() < e.checkAt:
+		e.shard.setTimer(e.slot, e.checkAt)
 	case !e.calling || e.calls != e.callsAtWatch:
 		e.watch()
 	default:
-		e.due, e.stuck = 0, true
+		e.checkAt, e.stuck = 0, true
 		for _, end := range e.queue[e.next:] {
 			go end.notify()
 		}

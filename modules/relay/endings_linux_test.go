@@ -15,22 +15,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// told is an owner that notes when, and in which goroutine, it was told.
-type told struct {
+// recordingOwner is an owner that notes when, and in which goroutine, it was told.
+type recordingOwner struct {
 	of    int64 // its number, as In
 	takes time.Duration
-	log   *toldLog
+	log   *ownerLog
 }
 
-type toldLog struct {
+type ownerLog struct {
 	mu         sync.Mutex
 	order      []int64
 	goroutines map[string]int
 }
 
-func (told) Answered() {}
+func (recordingOwner) Answered() {}
 
-func (o told) Ended(r Result) {
+func (o recordingOwner) Ended(r Result) {
 	var stack [64]byte
 	name, _, _ := strings.Cut(string(stack[:runtime.Stack(stack[:], false)]), "[")
 	o.log.mu.Lock()
@@ -41,7 +41,7 @@ func (o told) Ended(r Result) {
 }
 
 // unwatch starts another count, and returns what was counted.
-func (l *toldLog) forget() (order []int64, goroutines int) {
+func (l *ownerLog) reset() (order []int64, goroutines int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	order, goroutines = l.order, len(l.goroutines)
@@ -53,16 +53,16 @@ func (l *toldLog) forget() (order []int64, goroutines int) {
 // time: nothing waits for that, and nothing is lost.
 func TestEndings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, log := &newBubble(t).sh.notifier, new(toldLog)
-		log.forget()
+		e, log := &newBubble(t).sh.notifier, new(ownerLog)
+		log.reset()
 		add := func(from, to int64, takes time.Duration) {
 			for i := from; i < to; i++ {
-				e.add(endNotice{told{i, takes, log}, Result{In: i}})
+				e.add(endNotice{recordingOwner{i, takes, log}, Result{In: i}})
 			}
 		}
 		expect := func(name string, from, to int64, goroutines int) {
 			t.Helper()
-			order, by := log.forget()
+			order, by := log.reset()
 			if goroutines > 1 {
 				slices.Sort(order) // they have run beside each other
 			}
@@ -110,7 +110,7 @@ func TestSlowOwner(t *testing.T) {
 		dialed, server := connectRaw(t, listening, at, DialOptions{}, nil)
 		s := new(Session)
 		slow.Add(1)
-		if s.Start(far, dialed, nil, new(Options), waits{free, &slow}) != nil {
+		if s.Start(far, dialed, nil, new(Options), blockedOwner{free, &slow}) != nil {
 			t.Fatal("it is copied")
 		}
 		near.Close()
@@ -128,15 +128,15 @@ func TestSlowOwner(t *testing.T) {
 	slow.Wait()
 }
 
-// waits is an owner that waits until it is let go.
-type waits struct {
+// blockedOwner is an owner that waits until it is let go.
+type blockedOwner struct {
 	free <-chan struct{}
 	done *sync.WaitGroup
 }
 
-func (waits) Answered() {}
+func (blockedOwner) Answered() {}
 
-func (w waits) Ended(Result) {
+func (w blockedOwner) Ended(Result) {
 	<-w.free
 	w.done.Done()
 }

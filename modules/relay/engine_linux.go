@@ -17,8 +17,8 @@ const (
 	// bufferSize is what is read and written through a shard's buffer at a time. A
 	// read that fills it is taken for the beginning of more.
 	bufferSize = 16 << 10
-	// rounds is how often a shard looks for more before others get their turn.
-	rounds = 4
+	// maxRounds is how often a shard looks for more before others get their turn.
+	maxRounds = 4
 	// batch is how many events are taken from the kernel at a time.
 	batch = 128
 )
@@ -64,24 +64,24 @@ var shardByID [maxShards + 1]atomic.Pointer[shard]
 
 // shard holds sessions and moves their bytes.
 type shard struct {
-	id       uint8
-	fd       int      // of the epoll set
-	file     *os.File // the same, for the runtime's poller
-	pipes    pipes
-	events   [batch]unix.EpollEvent
-	who      [batch]watcher
-	buffer   [bufferSize]byte
-	now      int64 // clock, when events were last taken
-	little   int64 // when a small message was last passed on
-	last     bool  // what is ready now may be the last that is looked for
-	notifier endNotifier
+	id        uint8
+	fd        int      // of the epoll set
+	file      *os.File // the same, for the runtime's poller
+	pipes     pipes
+	events    [batch]unix.EpollEvent
+	watchers  [batch]watcher
+	buffer    [bufferSize]byte
+	now       int64 // clock, when events were last taken
+	lastSmall int64 // when a small message was last passed on
+	lastRound bool  // what is ready now may be the last that is looked for
+	notifier  endNotifier
 
-	mu    sync.Mutex
-	slots []watcher
-	free  []int32 // indices into slots
-	wheel wheel
-	timer *time.Timer
-	armed int64 // the tick that timer is set to; 0: to none
+	mu      sync.Mutex
+	slots   []watcher
+	free    []int32 // indices into slots
+	wheel   wheel
+	timer   *time.Timer
+	armedAt int64 // the tick that timer is set to; 0: to none
 }
 
 // watcher is what a slot holds. Once in a while its methods are called for one that has
@@ -161,20 +161,20 @@ func (sh *shard) run() {
 // poll serves what is ready, and what becomes ready meanwhile, but not for ever.
 func (sh *shard) poll() {
 	// A full batch may leave behind what the runtime's poller has told of already.
-	for round, n := 0, batch; n == batch || n > 0 && round < rounds; round++ {
+	for round, n := 0, batch; n == batch || n > 0 && round < maxRounds; round++ {
 		n = epollWait(sh.fd, sh.events[:])
-		sh.last = round >= rounds-1
+		sh.lastRound = round >= maxRounds-1
 		sh.mu.Lock()
 		for i := range n {
-			sh.who[i] = sh.slots[sh.events[i].Fd]
+			sh.watchers[i] = sh.slots[sh.events[i].Fd]
 		}
 		sh.mu.Unlock()
 		sh.now = clock()
 		for i := range n {
-			if w := sh.who[i]; w != nil {
+			if w := sh.watchers[i]; w != nil {
 				e := &sh.events[i]
 				w.event(sh, Side(e.Pad), e.Events)
-				sh.who[i] = nil
+				sh.watchers[i] = nil
 			}
 		}
 	}
@@ -249,8 +249,8 @@ func (sh *shard) release(slot int32) {
 
 const (
 	// EPOLLPRI: a read stops before urgent data, so that a short one is not the last.
-	whenIn  = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET
-	whenOut = unix.EPOLLOUT
+	pollIn  = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET
+	pollOut = unix.EPOLLOUT
 )
 
 // pollSlot is where a descriptor is watched.
@@ -267,9 +267,9 @@ func (p *pollSlot) watch(fd int, of Side) error { return p.control(unix.EPOLL_CT
 func (p *pollSlot) rearm(fd int, of Side) error { return p.control(unix.EPOLL_CTL_MOD, fd, of) }
 
 func (p *pollSlot) control(op, fd int, of Side) error {
-	event := unix.EpollEvent{Events: whenIn, Fd: p.slot, Pad: int32(of)}
+	event := unix.EpollEvent{Events: pollIn, Fd: p.slot, Pad: int32(of)}
 	if p.writable {
-		event.Events |= whenOut
+		event.Events |= pollOut
 	}
 	return os.NewSyscallError("epoll_ctl", epollControl(p.shard.fd, op, fd, &event))
 }
@@ -288,19 +288,19 @@ func (p *pollSlot) release() {
 	}
 }
 
-// set arranges that what a slot holds is checked when a time is over, unless that is to
+// setTimer arranges that what a slot holds is checked when a time is over, unless that is to
 // happen sooner already.
-func (sh *shard) set(slot int32, due int64) {
+func (sh *shard) setTimer(slot int32, due int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	at := sh.wheel.set(slot, tick(due)+1)
-	if at != 0 && (sh.armed == 0 || at < sh.armed) {
+	if at != 0 && (sh.armedAt == 0 || at < sh.armedAt) {
 		sh.arm(at)
 	}
 }
 
 func (sh *shard) arm(at int64) {
-	sh.armed = at
+	sh.armedAt = at
 	sh.timer.Reset(time.Duration(at<<tickBits - clock()))
 }
 
@@ -313,7 +313,7 @@ func (sh *shard) expire() {
 	for _, slot := range fired {
 		due = append(due, sh.slots[slot])
 	}
-	if sh.armed = 0; !sh.wheel.empty() {
+	if sh.armedAt = 0; !sh.wheel.empty() {
 		sh.arm(sh.wheel.next())
 	}
 	sh.mu.Unlock()

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// farewell is how long, at most, a client is listened to after the last that was
+	// drainTimeout is how long, at most, a client is listened to after the last that was
 	// written to it: what it is still sending would otherwise be answered by a reset,
 	// which can overtake that.
-	farewell = 250 * time.Millisecond
-	// farewellBytes is how much of it is discarded at most.
-	farewellBytes = 256 << 10
+	drainTimeout = 250 * time.Millisecond
+	// drainLimit is how much of it is discarded at most.
+	drainLimit = 256 << 10
 )
 
-// discarded are buffers for bytes that nothing looks at.
-var discarded = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+// drainBuffers are buffers for bytes that nothing looks at.
+var drainBuffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
 // Farewell writes the last to a connection that is to be closed in order, if there is
 // anything, and closes its sending side. It discards what the other end has sent until now,
@@ -28,7 +28,7 @@ var discarded = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 func Farewell(c net.Conn, last []byte) {
 	w, ok := c.(interface{ CloseWrite() error })
 	if len(last) > 0 {
-		_ = c.SetDeadline(time.Now().Add(farewell))
+		_ = c.SetDeadline(time.Now().Add(drainTimeout))
 		if _, err := c.Write(last); err != nil {
 			return
 		}
@@ -37,12 +37,12 @@ func Farewell(c net.Conn, last []byte) {
 		return
 	}
 	if len(last) > 0 {
-		_, _ = io.CopyN(io.Discard, c, farewellBytes)
+		_, _ = io.CopyN(io.Discard, c, drainLimit)
 		return
 	}
-	p := discarded.Get().(*[16 << 10]byte)
-	defer discarded.Put(p)
-	for total := 0; total < farewellBytes; {
+	p := drainBuffers.Get().(*[16 << 10]byte)
+	defer drainBuffers.Put(p)
+	for total := 0; total < drainLimit; {
 		n, err := ReadNow(c, p[:])
 		if err != nil {
 			return

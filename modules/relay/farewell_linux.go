@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// close begins to close both connections.
-func (s *Session) close(sh *shard, step Step, now int64) {
+// closeBoth begins to close both connections.
+func (s *Session) closeBoth(sh *shard, step Step, now int64) {
 	es, a := &s.engine, s.arrival()
 	if server := &es.sides[Server]; server.fd >= 0 {
 		closeFD(int(server.fd))
@@ -26,21 +26,21 @@ func (s *Session) close(sh *shard, step Step, now int64) {
 		silence(fd)
 	case InOrder:
 		_ = shutdown(fd, unix.SHUT_WR)
-		a.stage, a.readable, a.until = leaving, true, 0
+		a.stage, a.readable, a.deadline = draining, true, 0
 		if len(step.Last) > 0 {
-			a.until = now + int64(farewell)
+			a.deadline = now + int64(drainTimeout)
 		}
-		s.leaves(sh, now)
+		s.drainClient(sh, now)
 		return
 	}
 	s.finish(sh)
 }
 
-// leaves discards what a client has sent that is closed in order, and finishes the session
+// drainClient discards what a client has sent that is closed in order, and finishes the session
 // where that was all, or enough, or the time for it is over.
-func (s *Session) leaves(sh *shard, now int64) {
+func (s *Session) drainClient(sh *shard, now int64) {
 	a, fd := s.arrival(), int(s.engine.sides[Client].fd)
-	for a.readable && a.count < farewellBytes {
+	for a.readable && a.drained < drainLimit {
 		var n int
 		var err error
 		if sh != nil {
@@ -50,11 +50,11 @@ func (s *Session) leaves(sh *shard, now int64) {
 			n, err = read(fd, b[:])
 		}
 		a.readable = err != unix.EAGAIN //nolint:errorlint // an Errno
-		if a.count += n; n <= 0 && a.readable {
-			a.count = farewellBytes // that was its end
+		if a.drained += n; n <= 0 && a.readable {
+			a.drained = drainLimit // that was its end
 		}
 	}
-	if a.count >= farewellBytes || now >= a.until {
+	if a.drained >= drainLimit || now >= a.deadline {
 		s.finish(sh)
 	}
 }

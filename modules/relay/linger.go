@@ -15,7 +15,7 @@ import (
 func (s *copied) resets(p *peer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.over && s.result.Cause == Reset && s.result.By != p.side
+	return s.failed && s.result.Cause == Reset && s.result.By != p.side
 }
 
 // linger waits until what was written to a side has been delivered, where closing
@@ -23,7 +23,7 @@ func (s *copied) resets(p *peer) bool {
 // arrives that is not read any more.
 func (s *copied) linger() {
 	for _, p := range []*peer{&s.client, &s.server} {
-		if p.dying.Load() || !s.resets(p) && (p.done.Load() || !s.other(p).dying.Load()) {
+		if p.writeBroken.Load() || !s.resets(p) && (p.readDone.Load() || !s.other(p).writeBroken.Load()) {
 			continue
 		}
 		if w, ok := p.Conn.(interface{ CloseWrite() error }); ok && !s.resets(p) {
@@ -45,12 +45,12 @@ func (s *copied) other(p *peer) *peer {
 // has no receiver.
 func (p *peer) awaitDelivery(limit time.Duration) {
 	if limit == 0 {
-		limit = lingerFor
+		limit = lingerTimeout
 	}
 	var discarded [4 << 10]byte
 	began := time.Now()
 	moved, last := began, int64(-1)
-	for ended := false; !p.shut.Load(); {
+	for ended := false; !p.closed.Load(); {
 		left, known := undeliveredTo(p.Conn)
 		now := time.Now()
 		if left != last {
@@ -59,7 +59,7 @@ func (p *peer) awaitDelivery(limit time.Duration) {
 		if !known || left == 0 || now.Sub(moved) >= limit {
 			return
 		}
-		pause := min(max(now.Sub(began)/4, time.Millisecond), lookEvery)
+		pause := min(max(now.Sub(began)/4, time.Millisecond), maxDeliveryPause)
 		if ended {
 			time.Sleep(pause)
 			continue
@@ -71,8 +71,8 @@ func (p *peer) awaitDelivery(limit time.Duration) {
 	}
 }
 
-// lookEvery is how often a lingering session is looked at, at least.
-const lookEvery = 250 * time.Millisecond
+// maxDeliveryPause is how often a lingering session is looked at, at least.
+const maxDeliveryPause = 250 * time.Millisecond
 
 // undeliveredTo is how much of what was written to a connection its other end has
 // not acknowledged, if the system tells.
@@ -100,7 +100,7 @@ func undeliveredTo(c net.Conn) (n int64, known bool) {
 // the system can tell what is lost by it: that was not delivered.
 func (s *copied) close() {
 	for _, p := range []*peer{&s.client, &s.server} {
-		if s.resets(p) && !p.shut.Load() {
+		if s.resets(p) && !p.closed.Load() {
 			s.abort(p)
 		}
 		p.shutdown()
@@ -114,7 +114,7 @@ func (s *copied) abort(p *peer) {
 		return
 	}
 	from := s.other(p)
-	if from.done.Load() && left > 0 {
+	if from.readDone.Load() && left > 0 {
 		left-- // the FIN counts as a byte
 	}
 	from.sent.Add(-min(left, from.sent.Load()))

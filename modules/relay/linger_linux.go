@@ -15,18 +15,18 @@ import (
 func (s *Session) linger(sh *shard, of Side, now int64) {
 	es := &s.engine
 	e, other := &es.sides[of], &es.sides[1-of]
-	e.set(done)
-	if e.has(dying) || e.has(fin) && !s.resets(of) {
+	e.set(readDone)
+	if e.has(writeBroken) || e.has(gotFin) && !s.resets(of) {
 		s.finish(sh)
 		return
 	}
 	if !s.resets(of) {
-		e.set(shut)
+		e.set(sentFin)
 		_ = shutdown(int(e.fd), unix.SHUT_WR)
 	}
 	left := e.undelivered()
 	if left == 0 {
-		e.set(empty)
+		e.set(delivered)
 		s.finish(sh)
 		return
 	}
@@ -46,16 +46,16 @@ func (s *Session) resets(of Side) bool {
 	return cause != nil && cause.Cause == Reset && cause.By != of
 }
 
-// lingers is called by the shard when something happens to the side that a session
+// lingerEvent is called by the shard when something happens to the side that a session
 // lingers for. What that side sends has no receiver: it is read so that it does no
 // harm when the connection is closed.
-func (s *Session) lingers(sh *shard, of Side, ready uint32) {
+func (s *Session) lingerEvent(sh *shard, of Side, ready uint32) {
 	e := &s.engine.sides[of]
 	switch {
 	case e.fd < 0: // an event from before it was closed
 	case ready&unix.EPOLLERR != 0:
 		s.finish(sh)
-	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 && !s.resets(of) && !e.has(fin):
+	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 && !s.resets(of) && !e.has(gotFin):
 		s.discard(sh, of)
 	}
 }
@@ -81,9 +81,9 @@ func (s *Session) discard(sh *shard, of Side) {
 	}
 }
 
-// delivered looks how much of what a session lingers for is still to be delivered,
+// checkDelivery looks how much of what a session lingers for is still to be delivered,
 // and finishes it where that is nothing, or where nothing has moved for too long.
-func (s *Session) delivered(now int64) {
+func (s *Session) checkDelivery(now int64) {
 	es := &s.engine
 	of := Client
 	if es.sides[Client].fd < 0 {
@@ -96,32 +96,32 @@ func (s *Session) delivered(now int64) {
 		l.left, l.moved = left, now
 		e.active.Store(now)
 	}
-	e.put(empty, left == 0)
-	if left == 0 || now-l.moved >= s.takes(of) {
+	e.put(delivered, left == 0)
+	if left == 0 || now-l.moved >= s.writeTimeout(of) {
 		s.finish(nil)
 		return
 	}
 	s.arm()
 }
 
-// nextLook is when delivered is to be called: soon at first, then less and less
+// nextDeliveryCheck is when delivered is to be called: soon at first, then less and less
 // often, and in time for the end of patience.
-func (s *Session) nextLook() int64 {
+func (s *Session) nextDeliveryCheck() int64 {
 	es, l, now := &s.engine, s.more.stalled, clock()
-	pause := min(max((now-l.since)/4, int64(time.Millisecond)), int64(lookEvery))
+	pause := min(max((now-l.since)/4, int64(time.Millisecond)), int64(maxDeliveryPause))
 	next := now + pause
 	for _, of := range both {
 		if e := &es.sides[of]; e.fd >= 0 {
-			next = min(next, l.moved+s.takes(of))
+			next = min(next, l.moved+s.writeTimeout(of))
 		}
 	}
 	return next
 }
 
-// thrownAway is how much of what was written to a side gets lost when its connection
+// lostOnClose is how much of what was written to a side gets lost when its connection
 // is closed now. reset: by RST; else that happens where something from it is unread.
-func thrownAway(e *side, reset bool) int64 {
-	if e.has(empty) || e.has(local) {
+func lostOnClose(e *side, reset bool) int64 {
+	if e.has(delivered) || e.has(unixSocket) {
 		return 0
 	}
 	if !reset {
@@ -130,7 +130,7 @@ func thrownAway(e *side, reset bool) int64 {
 		}
 	}
 	n := e.undelivered()
-	if e.has(shut) && n > 0 {
+	if e.has(sentFin) && n > 0 {
 		n-- // the FIN counts as a byte
 	}
 	return int64(n)
@@ -140,7 +140,7 @@ func thrownAway(e *side, reset bool) int64 {
 // acknowledged, the FIN counting as one. What is written to a Unix socket is there at
 // once.
 func (e *side) undelivered() int32 {
-	if e.has(local) {
+	if e.has(unixSocket) {
 		return 0
 	}
 	n, err := queued(int(e.fd), unix.SIOCOUTQ)
@@ -154,6 +154,6 @@ func (e *side) undelivered() int32 {
 func undeliveredBytes(fd uintptr) (n int64, known bool) {
 	e := side{fd: int32(fd)}
 	domain, err := getOption(int(fd), unix.SO_DOMAIN)
-	e.put(local, err != nil || domain == unix.AF_UNIX)
+	e.put(unixSocket, err != nil || domain == unix.AF_UNIX)
 	return int64(e.undelivered()), true
 }

@@ -49,7 +49,7 @@ func awaitBreak(s *Session) {
 		noticed := s.extra().cause != nil
 		if s.extra().copied != nil {
 			s.extra().copied.mu.Lock()
-			noticed = s.extra().copied.over
+			noticed = s.extra().copied.failed
 			s.extra().copied.mu.Unlock()
 		}
 		s.mu.Unlock()
@@ -203,7 +203,7 @@ func TestLastWordsForASlowClient(t *testing.T) {
 		reset(t, server)
 		send(t, client, "late") // the copying pump notices it by that
 		awaitBreak(s)
-		time.Sleep(lastWords * 3 / 2)
+		time.Sleep(readAfterBreak * 3 / 2)
 		n, err := io.Copy(io.Discard, client)
 		if r := <-result; n != size || !errors.Is(err, syscall.ECONNRESET) || r.By != Server || r.Cause != Reset || r.Out != n {
 			t.Errorf("received %d and %v, %+v", n, err, r)

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// mostAccepts is how many connections are accepted before what else is ready gets
+	// maxAccepts is how many connections are accepted before what else is ready gets
 	// its turn.
-	mostAccepts = 16
-	// shareAccepts is how many connections one shard accepts before the next one does.
-	shareAccepts = 32
-	// retryWatch is the pause after a failure to watch that the owner has none for.
-	retryWatch = 5 * time.Millisecond
+	maxAccepts = 16
+	// acceptShare is how many connections one shard accepts before the next one does.
+	acceptShare = 32
+	// watchRetryPause is the pause after a failure to watch that the owner has none for.
+	watchRetryPause = 5 * time.Millisecond
 )
 
 // Listening accepts the connections of a listening socket on the goroutines of the
@@ -33,13 +33,13 @@ type Listening struct {
 	fd int
 	o  ListenOptions
 
-	mu     sync.Mutex // held while connections are accepted
-	poll   pollSlot   // slot 0: no shard watches
-	shard  int        // the index of the one that watches
-	batch  int        // how many to accept before looking whether there are more
-	share  int        // how many this shard has accepted
-	timer  *time.Timer
-	closed bool
+	mu         sync.Mutex // held while connections are accepted
+	poll       pollSlot   // slot 0: no shard watches
+	shardIndex int        // the index of the one that watches
+	batch      int        // how many to accept before looking whether there are more
+	accepted   int        // how many this shard has accepted
+	timer      *time.Timer
+	closed     bool
 }
 
 // Listen accepts from a listening socket, which must not block, until Close. The
@@ -53,7 +53,7 @@ func Listen(fd int, o ListenOptions) (*Listening, error) {
 	l.timer.Stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.shard = int(engineShards.next.Add(1)) % len(*engineShards.shards.Load())
+	l.shardIndex = int(engineShards.next.Add(1)) % len(*engineShards.shards.Load())
 	if err := l.watch(); err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (l *Listening) Close() {
 
 // watch has a shard see connections. The caller holds the lock, as for all below.
 func (l *Listening) watch() error {
-	sh := (*engineShards.shards.Load())[l.shard]
+	sh := (*engineShards.shards.Load())[l.shardIndex]
 	l.poll = pollSlot{shard: sh, slot: sh.add(l)}
 	// Told of as long as there are connections: after one of them, the shard's next
 	// look at its set says whether there is another, and accept4 is not called in vain.
@@ -90,19 +90,19 @@ func (l *Listening) unwatch() {
 	}
 }
 
-// move has the next shard watch, behind what is ready there. With one shard it is the
+// handOver has the next shard watch, behind what is ready there. With one shard it is the
 // same again.
-func (l *Listening) move() {
+func (l *Listening) handOver() {
 	l.unwatch()
-	l.shard = (l.shard + 1) % len(*engineShards.shards.Load())
-	l.share = 0
+	l.shardIndex = (l.shardIndex + 1) % len(*engineShards.shards.Load())
+	l.accepted = 0
 	l.rewatch()
 }
 
 // rearm watches after a pause or for another share.
 func (l *Listening) rewatch() {
-	if err := l.watch(); err != nil && l.fail(err) {
-		l.pause(retryWatch)
+	if err := l.watch(); err != nil && l.acceptFailed(err) {
+		l.pause(watchRetryPause)
 	}
 }
 
@@ -121,8 +121,8 @@ func (l *Listening) resume() {
 	}
 }
 
-// fail says that accepting fails and reports whether it can go on at once.
-func (l *Listening) fail(err error) (goOn bool) {
+// acceptFailed says that accepting fails and reports whether it can go on at once.
+func (l *Listening) acceptFailed(err error) (goOn bool) {
 	switch pause, lost := l.o.Failed(err); {
 	case lost:
 		l.closed = true
@@ -149,9 +149,9 @@ func (l *Listening) event(sh *shard, _ Side, _ uint32) {
 	if !goesOn {
 		return
 	}
-	all := len(*engineShards.shards.Load()) > 1 && l.share >= shareAccepts
-	if all || rest && sh.last {
-		l.move()
+	all := len(*engineShards.shards.Load()) > 1 && l.accepted >= acceptShare
+	if all || rest && sh.lastRound {
+		l.handOver()
 	}
 }
 
@@ -166,18 +166,18 @@ func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
 		fd, remote, err := accept(l.fd)
 		switch {
 		case err == nil:
-			l.share++
+			l.accepted++
 			l.o.Accepted(newAccepted(fd, remote, l.o.Local, pollSlot{shard: sh}))
 		case errors.Is(err, unix.EAGAIN):
 			l.batch = max(1, n)
 			return true, false
 		default:
-			if !l.fail(os.NewSyscallError("accept4", err)) {
+			if !l.acceptFailed(os.NewSyscallError("accept4", err)) {
 				return false, false
 			}
 		}
 	}
-	l.batch = min(2*l.batch, mostAccepts)
+	l.batch = min(2*l.batch, maxAccepts)
 	return true, true
 }
 

@@ -113,7 +113,7 @@ func TestListenBurst(t *testing.T) {
 	defer l.mu.Unlock()
 	all := *engineShards.shards.Load()
 	for _, sh := range all {
-		if share := burst / len(all); l.shards[sh] < share-2*shareAccepts || l.shards[sh] > share+2*shareAccepts {
+		if share := burst / len(all); l.shards[sh] < share-2*acceptShare || l.shards[sh] > share+2*acceptShare {
 			t.Errorf("a shard has %d of %d connections; there are %d shards", l.shards[sh], burst, len(all))
 		}
 	}

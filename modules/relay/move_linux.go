@@ -9,52 +9,52 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// turn is how much one side may send before others get theirs. Where nobody has
+// turnBytes is how much one side may send before others get theirs. Where nobody has
 // had little to say for a while, nobody waits for what is little, and it is much.
-func (sh *shard) turn() int {
-	if sh.now-sh.little < int64(quiet) {
+func (sh *shard) turnBytes() int {
+	if sh.now-sh.lastSmall < int64(quietBeforeBulk) {
 		return smallPipe
 	}
 	return bigPipe
 }
 
-// quiet is how long there must have been no small messages.
-const quiet = 10 * time.Millisecond
+// quietBeforeBulk is how long there must have been no small messages.
+const quietBeforeBulk = 10 * time.Millisecond
 
-const broke = unix.EPOLLHUP | unix.EPOLLERR
+const pollBroken = unix.EPOLLHUP | unix.EPOLLERR
 
 // event is called by the shard when a side is ready.
 func (s *Session) event(sh *shard, of Side, ready uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.crashed(sh)
+	defer s.recoverPanic(sh)
 	es := &s.engine
 	if s.arrival() != nil {
-		s.happens(sh, of, ready)
+		s.arrivalEvent(sh, of, ready)
 		return
 	}
 	if es.state == lingering {
-		s.lingers(sh, of, ready)
+		s.lingerEvent(sh, of, ready)
 		return
 	}
 	if es.state != running {
 		return
 	}
 	now, e := sh.now, &es.sides[of]
-	if ready&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0 {
+	if ready&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0 {
 		e.set(readable)
-		e.put(nearEnd, e.has(nearEnd) || ready&(unix.EPOLLPRI|unix.EPOLLRDHUP|broke) != 0)
+		e.put(nearEnd, e.has(nearEnd) || ready&(unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0)
 		// A read also stops before an urgent byte, and one of a Unix socket behind
 		// descriptors that are passed with the bytes.
-		e.put(complete, ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP && !e.has(local))
+		e.put(allArrived, ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP && !e.has(unixSocket))
 	}
-	if ready&unix.EPOLLERR != 0 && (e.has(done) || s.blocked(1-of) != 0) && !e.has(dying) {
+	if ready&unix.EPOLLERR != 0 && (e.has(readDone) || s.blocked(1-of) != 0) && !e.has(writeBroken) {
 		// It is not read from now, so that nothing else would notice.
 		if code, err := getOption(int(e.fd), unix.SO_ERROR); err == nil && code != 0 {
-			s.refuses(sh, of, unix.Errno(code), now)
+			s.socketError(sh, of, unix.Errno(code), now)
 		}
 	}
-	if es.state == running && s.pending(1-of) != nil && ready&(unix.EPOLLOUT|broke) != 0 {
+	if es.state == running && s.pending(1-of) != nil && ready&(unix.EPOLLOUT|pollBroken) != 0 {
 		s.move(sh, 1-of, now)
 	}
 	if es.state == running && e.has(readable) {
@@ -67,8 +67,8 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 func (s *Session) move(sh *shard, of Side, now int64) {
 	es := &s.engine
 	from, moved := &es.sides[of], 0
-	for (s.pending(of) == nil || s.flush(sh, of, now)) && es.state == running && from.has(readable) && !from.has(done) {
-		if moved >= sh.turn() {
+	for (s.pending(of) == nil || s.flush(sh, of, now)) && es.state == running && from.has(readable) && !from.has(readDone) {
+		if moved >= sh.turnBytes() {
 			s.rearm(sh, of)
 			break
 		}
@@ -77,18 +77,18 @@ func (s *Session) move(sh *shard, of Side, now int64) {
 		switch {
 		case n > 0:
 		case err == nil:
-			from.set(fin)
+			from.set(gotFin)
 			s.finished(sh, of, now)
 		case err == unix.EAGAIN: //nolint:errorlint // an Errno
 			from.unset(readable)
 		default:
-			from.set(done)
+			from.set(readDone)
 			s.broken(sh, of, err, now)
 		}
 	}
 	if h := s.pending(of); h != nil && h.pipe != nil && h.pipe.n == 0 {
 		from.put(bulk, moved >= bufferSize)
-		from.put(fast, from.has(bulk)) // the other side has taken it all
+		from.put(keepsUp, from.has(bulk)) // the other side has taken it all
 		s.drop(sh, of)
 	}
 }
@@ -107,13 +107,13 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 	from := &es.sides[of]
 	h := s.pending(of)
 	if from.has(bulk) && h == nil {
-		if pipe := sh.pipes.take(from.has(fast)); pipe != nil {
+		if pipe := sh.pipes.take(from.has(keepsUp)); pipe != nil {
 			h = &pending{pipe: pipe}
 			s.extend().pending[of] = h
 		}
 	}
 	if h != nil {
-		n, err = h.pipe.fill(int(from.fd), sh.turn())
+		n, err = h.pipe.fill(int(from.fd), sh.turnBytes())
 	} else {
 		n, err = read(int(from.fd), sh.buffer[:])
 	}
@@ -129,9 +129,9 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 		from.put(bulk, n == bufferSize)
 		from.put(readable, from.has(bulk) || from.has(nearEnd)) // else that was all
 		if !from.has(bulk) {
-			sh.little = now
+			sh.lastSmall = now
 		}
-		if from.has(complete) && !from.has(bulk) {
+		if from.has(allArrived) && !from.has(bulk) {
 			s.writeLast(sh, of, sh.buffer[:n], now)
 		} else {
 			s.write(sh, of, sh.buffer[:n], now)
@@ -153,7 +153,7 @@ func (s *Session) writeLast(sh *shard, of Side, b []byte, now int64) {
 	from := &s.engine.sides[of]
 	n, err := writeMore(int(s.engine.sides[1-of].fd), b)
 	if s.wrote(sh, of, b, n, err, now); n == len(b) {
-		from.set(fin)
+		from.set(gotFin)
 		s.finished(sh, of, now)
 	}
 }
@@ -229,9 +229,9 @@ func (s *Session) block(sh *shard, of Side, now int64) {
 		h.blocked = now
 		s.arm()
 	}
-	from.unset(fast)
-	if !e.has(forRoom) {
-		e.set(forRoom)
+	from.unset(keepsUp)
+	if !e.has(watchedOut) {
+		e.set(watchedOut)
 		s.rearm(sh, of)
 	}
 }
@@ -240,18 +240,18 @@ func (s *Session) block(sh *shard, of Side, now int64) {
 // closed it in order, which need not have been read yet.
 const errAfterEnd = unix.EPIPE
 
-// refuses is called when the kernel says, without being asked, that the connection
+// socketError is called when the kernel says, without being asked, that the connection
 // to a side has broken. A client that has finished, and takes no more, most often has
 // all that it wanted, and what the server still says of itself is its end: that
 // decides, if it comes soon.
-func (s *Session) refuses(sh *shard, of Side, err error, now int64) {
+func (s *Session) socketError(sh *shard, of Side, err error, now int64) {
 	es := &s.engine
 	e := &es.sides[of]
-	if of != Client || !e.has(fin) || es.sides[Server].has(done) {
+	if of != Client || !e.has(gotFin) || es.sides[Server].has(readDone) {
 		s.broken(sh, of, err, now)
 		return
 	}
-	e.set(dying)
+	e.set(writeBroken)
 	s.stall().since = now
 	s.arm()
 }
@@ -262,14 +262,14 @@ func (s *Session) refuses(sh *shard, of Side, err error, now int64) {
 func (s *Session) broken(sh *shard, of Side, err error, now int64) {
 	es := &s.engine
 	e, from := &es.sides[of], &es.sides[1-of]
-	if of != Server || !e.has(fin) && err != errAfterEnd { //nolint:errorlint // an Errno
+	if of != Server || !e.has(gotFin) && err != errAfterEnd { //nolint:errorlint // an Errno
 		s.setCause(Result{By: of, Cause: Reset, Err: err})
 	}
-	from.set(done)
+	from.set(readDone)
 	s.drop(sh, 1-of)
-	e.set(dying)
+	e.set(writeBroken)
 	s.stall().since = now
-	if e.has(done) {
+	if e.has(readDone) {
 		s.linger(sh, 1-of, now)
 		return
 	}
@@ -286,15 +286,15 @@ func (s *Session) broken(sh *shard, of Side, err error, now int64) {
 func (s *Session) finished(sh *shard, of Side, now int64) {
 	es := &s.engine
 	e, other := &es.sides[of], &es.sides[1-of]
-	e.set(done)
+	e.set(readDone)
 	if es.firstFin == Proxy {
 		es.firstFin = of
 	}
-	if other.has(done) {
+	if other.has(readDone) {
 		s.linger(sh, 1-of, now)
 		return
 	}
-	other.set(shut)
+	other.set(sentFin)
 	_ = shutdown(int(other.fd), unix.SHUT_WR)
 	if es.options.ClientFin != 0 {
 		es.sides[Client].active.Store(now)

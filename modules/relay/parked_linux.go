@@ -39,35 +39,35 @@ type side struct {
 	sent   atomic.Int64 // bytes from it that the other side's socket has taken
 	active atomic.Int64 // when it last sent or took something
 	fd     int32
-	marks  mark
+	flags  sideFlag
 }
 
-// mark is something else that is known of a side. They are bits, for the sake of the many
+// sideFlag is something else that is known of a side. They are bits, for the sake of the many
 // sides that there are.
-type mark uint16
+type sideFlag uint16
 
 const (
-	readable mark = 1 << iota // it may have more to read
-	nearEnd                   // its end, an error or urgent data is behind that
-	complete                  // all that comes from it has arrived: a read that is not full takes the rest
-	bulk                      // there was much of it lately
-	fast                      // and the other side has taken all of it
-	forRoom                   // it is watched for room
-	done                      // nothing more is taken from it
-	fin                       // because it has finished in order
-	shut                      // it was told that nothing more comes
-	dying                     // it takes no more: what it has sent is still read
-	local                     // it is a Unix socket: what is written to it is delivered
-	empty                     // all that was written to it is delivered, and no more will be
+	readable    sideFlag = 1 << iota // it may have more to read
+	nearEnd                          // its end, an error or urgent data is behind that
+	allArrived                       // all that comes from it has arrived: a read that is not full takes the rest
+	bulk                             // there was much of it lately
+	keepsUp                          // and the other side has taken all of it
+	watchedOut                       // it is watched for room
+	readDone                         // nothing more is taken from it
+	gotFin                           // because it has finished in order
+	sentFin                          // it was told that nothing more comes
+	writeBroken                      // it takes no more: what it has sent is still read
+	unixSocket                       // it is a Unix socket: what is written to it is delivered
+	delivered                        // all that was written to it is delivered, and no more will be
 )
 
-func (e *side) has(m mark) bool { return e.marks&m != 0 }
+func (e *side) has(m sideFlag) bool { return e.flags&m != 0 }
 
-func (e *side) set(m mark) { e.marks |= m }
+func (e *side) set(m sideFlag) { e.flags |= m }
 
-func (e *side) unset(m mark) { e.marks &^= m }
+func (e *side) unset(m sideFlag) { e.flags &^= m }
 
-func (e *side) put(m mark, on bool) {
+func (e *side) put(m sideFlag, on bool) {
 	if e.unset(m); on {
 		e.set(m)
 	}
@@ -121,7 +121,7 @@ func (s *Session) startOnEngine(client, server net.Conn, first []byte, o *Option
 	es.sides[Client].fd, es.sides[Server].fd = int32(from), int32(to)
 	for i, c := range [...]net.Conn{client, server} {
 		es.sides[i].active.Store(now)
-		es.sides[i].put(local, isUnix(c))
+		es.sides[i].put(unixSocket, isUnix(c))
 	}
 	sent := sentTo(server)
 	es.sides[Client].sent.Store(int64(sent))
@@ -168,7 +168,7 @@ func (s *Session) watch(client, server pollSlot, owner Owner) (err error) {
 	for i, at := range [...]pollSlot{client, server} {
 		of := Side(i)
 		e := &es.sides[of]
-		e.put(forRoom, at.writable)
+		e.put(watchedOut, at.writable)
 		here, watched := s.pollSlotOf(of), at.slot != 0 && at.shard == sh
 		if at.slot != 0 && !watched {
 			at.unwatch(int(e.fd))
@@ -188,7 +188,7 @@ func (s *Session) watch(client, server pollSlot, owner Owner) (err error) {
 
 func (s *Session) pollSlotOf(of Side) pollSlot {
 	es := &s.engine
-	return pollSlot{shard: es.shard(), slot: es.slot, writable: es.sides[of].has(forRoom)}
+	return pollSlot{shard: es.shard(), slot: es.slot, writable: es.sides[of].has(watchedOut)}
 }
 
 func isOwn(c net.Conn) bool {
@@ -209,28 +209,28 @@ func isUnix(c net.Conn) bool {
 // for, first.
 func takeBoth(client, server net.Conn) (from int, fromAt pollSlot, to int, toAt pollSlot, ok bool) {
 	if isOwn(client) {
-		if to, toAt, ok = take(server); !ok {
+		if to, toAt, ok = takeFD(server); !ok {
 			return 0, fromAt, 0, toAt, false
 		}
-		if from, fromAt, ok = take(client); !ok { // it is closed
+		if from, fromAt, ok = takeFD(client); !ok { // it is closed
 			closeFD(to)
 		}
 		return from, fromAt, to, toAt, ok
 	}
-	if from, fromAt, ok = take(client); !ok {
+	if from, fromAt, ok = takeFD(client); !ok {
 		return 0, fromAt, 0, toAt, false
 	}
-	if to, toAt, ok = take(server); !ok {
+	if to, toAt, ok = takeFD(server); !ok {
 		closeFD(from)
 	}
 	return from, fromAt, to, toAt, ok
 }
 
-// take is a descriptor of a connection, which is the session's from then on, and
+// takeFD is a descriptor of a connection, which is the session's from then on, and
 // where it is watched.
-func take(c net.Conn) (fd int, at pollSlot, ok bool) {
+func takeFD(c net.Conn) (fd int, at pollSlot, ok bool) {
 	if s, ok := c.(*Socket); ok {
-		return s.take()
+		return s.detachFD()
 	}
 	raw, ok := Raw(c)
 	if !ok {
@@ -282,7 +282,7 @@ func (s *Session) finish(sh *shard) {
 	var owner Owner
 	if a := s.arrival(); a != nil {
 		owner = a.handler
-		a.client.keep()
+		a.client.disown()
 		if s.more = nil; cause != nil {
 			s.extend().cause = cause
 		}
@@ -298,7 +298,7 @@ func (s *Session) finish(sh *shard) {
 		}
 		reset := s.resets(of)
 		if cause != nil && (reset || cause.Cause != Reset) {
-			lost := thrownAway(e, reset)
+			lost := lostOnClose(e, reset)
 			es.sides[1-of].sent.Add(-min(lost, es.sides[1-of].sent.Load()))
 		}
 		if reset {
@@ -334,8 +334,8 @@ func (s *Session) drop(sh *shard, of Side) {
 	s.shrink()
 }
 
-// crashed turns a panic into the session's end.
-func (s *Session) crashed(sh *shard) {
+// recoverPanic turns a panic into the session's end.
+func (s *Session) recoverPanic(sh *shard) {
 	if v := recover(); v != nil && s.engine.isActive() {
 		s.setCause(Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("panic while relaying: %v", v)})
 		s.finish(sh)

@@ -347,8 +347,8 @@ func TestCounters(t *testing.T) {
 	})
 }
 
-// outer is an owner that its session is embedded in.
-type outer struct {
+// embeddingSession is an owner that its session is embedded in.
+type embeddingSession struct {
 	Session
 	*owner
 }
@@ -357,7 +357,7 @@ type outer struct {
 func TestEmbedded(t *testing.T) {
 	client, near := tcpPair(t)
 	server, far := tcpPair(t)
-	s := &outer{owner: newOwner()}
+	s := &embeddingSession{owner: newOwner()}
 	if s.Start(near, server, nil, new(Options), s) != nil {
 		t.Fatal("it is copied")
 	}

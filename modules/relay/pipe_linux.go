@@ -41,8 +41,8 @@ type pipes struct {
 // pipeCount and bigPipeCount are how many pipes there are, of all shards.
 var pipeCount, bigPipeCount atomic.Int32
 
-// maxDescriptors is how many pipes the process's limit of descriptors allows.
-var maxDescriptors = sync.OnceValue(func() int32 {
+// maxPipeCount is how many pipes the process's limit of descriptors allows.
+var maxPipeCount = sync.OnceValue(func() int32 {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
 		return maxPipes
@@ -69,7 +69,7 @@ func (p *pipes) take(big bool) *pipe {
 }
 
 func newPipe(big bool) *pipe {
-	if pipeCount.Add(1) > maxDescriptors() {
+	if pipeCount.Add(1) > maxPipeCount() {
 		pipeCount.Add(-1)
 		return nil
 	}

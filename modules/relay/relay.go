@@ -113,15 +113,15 @@ type Options struct {
 	ServerFin time.Duration
 }
 
-// patience is from what timeout on somebody who is silent should be asked by the
+// keepAliveFrom is from what timeout on somebody who is silent should be asked by the
 // kernel whether he is still there; before that is worth it, his time is over.
-const patience = 5 * time.Minute
+const keepAliveFrom = 5 * time.Minute
 
 // Patient reports whether a server may be silent for so long that KeepAlive is of
 // use, as it is where tunnels through firewalls stay idle.
 func (o *Options) Patient() bool {
 	for _, finished := range []bool{false, true} {
-		if limit := o.limit(Server, finished); limit == 0 || limit > patience {
+		if limit := o.limit(Server, finished); limit == 0 || limit > keepAliveFrom {
 			return true
 		}
 	}
@@ -164,14 +164,14 @@ func (o *Options) limit(side Side, finished bool) time.Duration {
 }
 
 const (
-	// lastWords is how long a side that takes no more may still be read from, as long
+	// readAfterBreak is how long a side that takes no more may still be read from, as long
 	// as the other one takes what is read: what it sent before it broke is delivered.
-	lastWords = time.Second
-	// lingerFor is how long a side without a timeout may take nothing of the last
+	readAfterBreak = time.Second
+	// lingerTimeout is how long a side without a timeout may take nothing of the last
 	// bytes that there are for it.
-	lingerFor = time.Minute
+	lingerTimeout = time.Minute
 	// slowConnect is how long a connect may take before it is slow.
 	slowConnect = 100 * time.Millisecond
-	// atOnce is how close two times are that are over at the same time.
-	atOnce = 20 * time.Millisecond
+	// sameMoment is how close two times are that are over at the same time.
+	sameMoment = 20 * time.Millisecond
 )

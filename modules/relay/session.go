@@ -72,7 +72,7 @@ func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner
 	if early != nil {
 		c.end(early.Reason)
 	}
-	c.first(first, sentTo(server))
+	c.writeFirst(first, sentTo(server))
 	return func() { owner.Ended(c.run()) }
 }
 

@@ -8,32 +8,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// due is when check is to be called next; 0: never.
-func (s *Session) due() (first int64) {
+// nextCheck is when check is to be called next; 0: never.
+func (s *Session) nextCheck() (first int64) {
 	es := &s.engine
 	if a := s.arrival(); a != nil {
-		return a.comes()
+		return a.nextCheck()
 	}
 	if es.state == lingering {
-		return s.nextLook()
+		return s.nextDeliveryCheck()
 	}
 	for _, of := range both {
 		e := &es.sides[of]
 		blocked := s.blocked(of)
-		if limit := s.takes(of); blocked != 0 && limit != 0 {
-			first = sooner(first, blocked+limit)
+		if limit := s.writeTimeout(of); blocked != 0 && limit != 0 {
+			first = earlier(first, blocked+limit)
 		}
-		if e.has(dying) && s.blocked(1-of) == 0 {
-			first = sooner(first, s.more.stalled.since+int64(lastWords))
+		if e.has(writeBroken) && s.blocked(1-of) == 0 {
+			first = earlier(first, s.more.stalled.since+int64(readAfterBreak))
 		}
-		if limit := int64(s.limit(of)); limit != 0 && s.awaited(of) {
-			first = sooner(first, e.active.Load()+limit)
+		if limit := int64(s.limit(of)); limit != 0 && s.readingFrom(of) {
+			first = earlier(first, e.active.Load()+limit)
 		}
 	}
 	return first
 }
 
-func sooner(a, b int64) int64 {
+func earlier(a, b int64) int64 {
 	if a == 0 || b < a {
 		return b
 	}
@@ -45,27 +45,27 @@ func (s *Session) limit(of Side) time.Duration {
 	return s.engine.options.limit(of, s.engine.firstFin != Proxy)
 }
 
-// takes is how long a side may take nothing of what there is for it; 0: for ever,
+// writeTimeout is how long a side may take nothing of what there is for it; 0: for ever,
 // but not where the other side is gone.
-func (s *Session) takes(of Side) int64 {
+func (s *Session) writeTimeout(of Side) int64 {
 	limit := s.limit(of)
-	if es := &s.engine; limit == 0 && (es.state == lingering || es.sides[1-of].has(dying)) {
-		limit = lingerFor
+	if es := &s.engine; limit == 0 && (es.state == lingering || es.sides[1-of].has(writeBroken)) {
+		limit = lingerTimeout
 	}
 	return int64(limit)
 }
 
-// awaited reports whether a side could send something: as long as the other one
+// readingFrom reports whether a side could send something: as long as the other one
 // has not taken what it has sent, it is not read from.
-func (s *Session) awaited(of Side) bool {
+func (s *Session) readingFrom(of Side) bool {
 	es := &s.engine
-	return !es.sides[of].has(done) && s.blocked(1-of) == 0
+	return !es.sides[of].has(readDone) && s.blocked(1-of) == 0
 }
 
 // arm sees to it that check is called in time.
 func (s *Session) arm() {
-	if due := s.due(); due != 0 && s.engine.isActive() {
-		s.engine.shard().set(s.engine.slot, due)
+	if due := s.nextCheck(); due != 0 && s.engine.isActive() {
+		s.engine.shard().setTimer(s.engine.slot, due)
 	}
 }
 
@@ -82,9 +82,9 @@ func (s *Session) check() {
 	}
 	switch {
 	case es.state == lingering:
-		s.delivered(now)
+		s.checkDelivery(now)
 		return
-	case es.state != running || s.excuse(now):
+	case es.state != running || s.inGrace(now):
 		return
 	}
 	for _, of := range both {
@@ -92,53 +92,53 @@ func (s *Session) check() {
 		switch limit := int64(s.limit(of)); {
 		case es.state != running:
 			return
-		case e.has(dying) && s.blocked(1-of) == 0 && now-s.more.stalled.since >= int64(lastWords):
+		case e.has(writeBroken) && s.blocked(1-of) == 0 && now-s.more.stalled.since >= int64(readAfterBreak):
 			s.setCause(Result{By: of, Cause: Reset, Err: errAfterEnd})
 			s.finish(nil)
-		case s.blocked(of) != 0 && s.takes(of) != 0 && now-s.blocked(of) >= s.takes(of):
+		case s.blocked(of) != 0 && s.writeTimeout(of) != 0 && now-s.blocked(of) >= s.writeTimeout(of):
 			s.setCause(Result{By: of, Cause: Timeout})
 			s.finish(nil)
-		case limit != 0 && s.awaited(of) && now-e.active.Load() >= limit:
-			s.setCause(Result{By: s.silent(of, now), Cause: Timeout})
+		case limit != 0 && s.readingFrom(of) && now-e.active.Load() >= limit:
+			s.setCause(Result{By: s.timedOutSide(of, now), Cause: Timeout})
 			s.finished(nil, of, now)
 		}
 	}
 	s.arm()
 }
 
-// moment is how long the shard has to see to what a look at the sockets has found.
-const moment = time.Second
+// recheckGrace is how long the shard has to see to what a look at the sockets has found.
+const recheckGrace = time.Second
 
-// excuse reports whether a session whose time seems to be over is to be left alone
+// inGrace reports whether a session whose time seems to be over is to be left alone
 // for a moment, since the sockets say otherwise, or that moment is not over.
-func (s *Session) excuse(now int64) bool {
+func (s *Session) inGrace(now int64) bool {
 	es := &s.engine
-	due := s.due()
+	due := s.nextCheck()
 	over := es.state == running && due != 0 && due <= now
 	l := s.extra().stalled
-	if over && (l == nil || l.graceUntil == 0) && s.stirs() {
+	if over && (l == nil || l.graceUntil == 0) && s.hasEvents() {
 		l = s.stall()
-		l.graceUntil = now + int64(moment)
+		l.graceUntil = now + int64(recheckGrace)
 	}
 	if l == nil {
 		return false
 	}
 	if over && l.graceUntil != 0 && now < l.graceUntil {
-		es.shard().set(es.slot, l.graceUntil)
+		es.shard().setTimer(es.slot, l.graceUntil)
 		return true
 	}
 	l.graceUntil = 0
 	return false
 }
 
-// stirs reports whether something waits in the kernel that ends a silence: the clock
+// hasEvents reports whether something waits in the kernel that ends a silence: the clock
 // alone does not tell whether the peers were silent or this process did not run.
-func (s *Session) stirs() bool {
+func (s *Session) hasEvents() bool {
 	var list [2]unix.PollFd
 	for _, of := range both {
 		fd, blocked := s.engine.sides[of].fd, s.blocked(of) != 0
 		list[of].Fd = -1
-		if s.awaited(of) {
+		if s.readingFrom(of) {
 			list[of] = unix.PollFd{Fd: fd, Events: unix.POLLIN}
 		} else if blocked {
 			list[of] = unix.PollFd{Fd: fd}
@@ -151,11 +151,11 @@ func (s *Session) stirs() bool {
 	return err == nil && n > 0
 }
 
-// silent is who is said to have been silent when the time of a side is over: the
+// timedOutSide is who is said to have been silent when the time of a side is over: the
 // client, where its time is over as well, as in HAProxy's log.
-func (s *Session) silent(of Side, now int64) Side {
+func (s *Session) timedOutSide(of Side, now int64) Side {
 	client, limit := &s.engine.sides[Client], int64(s.limit(Client))
-	if limit != 0 && s.awaited(Client) && client.active.Load()+limit-now < int64(atOnce) {
+	if limit != 0 && s.readingFrom(Client) && client.active.Load()+limit-now < int64(sameMoment) {
 		return Client
 	}
 	return of

@@ -29,16 +29,16 @@ type Socket struct {
 	fd      int        // -1: closed, or a session's
 	lent    bool       // fd is a session's that arrives
 	poll    pollSlot
-	in, out waiting
-	dialed  *dialed // until it is connected
+	in, out waiter
+	dialing *pendingDial // until it is connected
 }
 
-// waiting is what one direction waits for.
-type waiting struct {
-	ready    chan struct{} // one word: look again; nil until somebody waits for the first time
-	missed   bool          // that word was to be said before
-	deadline time.Time
-	looks    bool // when it passes, what has come before is still taken, once
+// waiter is what one direction waits for.
+type waiter struct {
+	ready       chan struct{} // one word: look again; nil until somebody waits for the first time
+	pendingWake bool          // that word was to be said before
+	deadline    time.Time
+	lastTry     bool // when it passes, what has come before is still taken, once
 }
 
 // Accept takes the next connection of a listening socket, which must not block.
@@ -69,9 +69,9 @@ func (s *Socket) watchedBy() *shard {
 	return s.poll.shard
 }
 
-// take is the descriptor, which is not the socket's any more, and where it is
+// detachFD is the descriptor, which is not the socket's any more, and where it is
 // watched.
-func (s *Socket) take() (fd int, at pollSlot, ok bool) {
+func (s *Socket) detachFD() (fd int, at pollSlot, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.owned() {
@@ -90,23 +90,23 @@ func (s *Socket) owned() bool { return s.fd >= 0 && !s.lent }
 func (s *Socket) event(_ *shard, _ Side, ready uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.dialed != nil {
-		if ready&(unix.EPOLLOUT|broke) != 0 {
-			s.attempt()
+	if s.dialing != nil {
+		if ready&(unix.EPOLLOUT|pollBroken) != 0 {
+			s.finishDial()
 		}
 		return
 	}
-	if ready&(unix.EPOLLIN|unix.EPOLLRDHUP|broke) != 0 {
+	if ready&(unix.EPOLLIN|unix.EPOLLRDHUP|pollBroken) != 0 {
 		s.in.wake()
 	}
-	if ready&(unix.EPOLLOUT|broke) != 0 {
+	if ready&(unix.EPOLLOUT|pollBroken) != 0 {
 		s.out.wake()
 	}
 }
 
-func (w *waiting) wake() {
+func (w *waiter) wake() {
 	if w.ready == nil {
-		w.missed = true // since the last look, maybe: the next wait is none
+		w.pendingWake = true // since the last look, maybe: the next wait is none
 		return
 	}
 	select {
@@ -116,10 +116,10 @@ func (w *waiting) wake() {
 }
 
 // wait returns when it is worth to look again.
-func (s *Socket) wait(w *waiting) error {
+func (s *Socket) wait(w *waiter) error {
 	s.mu.Lock()
-	deadline, err, missed := w.deadline, s.watch(w), w.missed
-	w.missed = false
+	deadline, err, missed := w.deadline, s.watch(w), w.pendingWake
+	w.pendingWake = false
 	s.mu.Unlock()
 	if err != nil || missed {
 		return err
@@ -143,7 +143,7 @@ func (s *Socket) wait(w *waiting) error {
 }
 
 // watch has a shard see what w waits for. The caller holds the lock.
-func (s *Socket) watch(w *waiting) (err error) {
+func (s *Socket) watch(w *waiter) (err error) {
 	if !s.owned() {
 		return net.ErrClosed
 	}
@@ -167,10 +167,10 @@ func (s *Socket) watch(w *waiting) (err error) {
 	return s.poll.watch(s.fd, Client)
 }
 
-// use calls f with the descriptor until it does not return EAGAIN, or the time is
+// untilReady calls f with the descriptor until it does not return EAGAIN, or the time is
 // over. A deadline that passes after it was set leaves room for one call more: where
 // this process did not run for a while, what has come in time is there.
-func (s *Socket) use(w *waiting, f func(fd int) error) error {
+func (s *Socket) untilReady(w *waiter, f func(fd int) error) error {
 	for {
 		s.mu.Lock()
 		var err error
@@ -179,8 +179,8 @@ func (s *Socket) use(w *waiting, f func(fd int) error) error {
 			err = net.ErrClosed
 		case !w.deadline.IsZero() && !time.Now().Before(w.deadline):
 			err = os.ErrDeadlineExceeded
-			if w.looks {
-				w.looks = false
+			if w.lastTry {
+				w.lastTry = false
 				if late := f(s.fd); late != unix.EAGAIN { //nolint:errorlint // an Errno
 					err = late
 				}
@@ -200,7 +200,7 @@ func (s *Socket) use(w *waiting, f func(fd int) error) error {
 
 // Read reads what has come, or waits for it.
 func (s *Socket) Read(b []byte) (n int, err error) {
-	err = s.use(&s.in, func(fd int) (err error) {
+	err = s.untilReady(&s.in, func(fd int) (err error) {
 		n, err = read(fd, b)
 		return err
 	})
@@ -212,7 +212,7 @@ func (s *Socket) Read(b []byte) (n int, err error) {
 
 // Write writes all of b.
 func (s *Socket) Write(b []byte) (n int, err error) {
-	err = s.use(&s.out, func(fd int) error {
+	err = s.untilReady(&s.out, func(fd int) error {
 		for {
 			k, err := write(fd, b[n:])
 			if n += k; err != nil || n == len(b) {

@@ -194,7 +194,7 @@ func TestConnectedThoughTheTimeIsOver(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if err := s.connected(&DialOptions{Timeout: 1}, nil); err != nil {
+	if err := s.awaitDial(&DialOptions{Timeout: 1}, nil); err != nil {
 		t.Errorf("connected, but %v", err)
 	}
 }

@@ -41,25 +41,25 @@ func addrPort(address unix.Sockaddr) netip.AddrPort {
 
 // SetDeadline is SetReadDeadline and SetWriteDeadline.
 func (s *Socket) SetDeadline(at time.Time) error {
-	return s.option("set", func(int) error {
-		s.in.until(at)
-		s.out.until(at)
+	return s.withFD("set", func(int) error {
+		s.in.setDeadline(at)
+		s.out.setDeadline(at)
 		return nil
 	})
 }
 
 // SetReadDeadline is when reading is given up; zero: never.
 func (s *Socket) SetReadDeadline(at time.Time) error {
-	return s.option("set", func(int) error { s.in.until(at); return nil })
+	return s.withFD("set", func(int) error { s.in.setDeadline(at); return nil })
 }
 
 // SetWriteDeadline is when writing is given up; zero: never.
 func (s *Socket) SetWriteDeadline(at time.Time) error {
-	return s.option("set", func(int) error { s.out.until(at); return nil })
+	return s.withFD("set", func(int) error { s.out.setDeadline(at); return nil })
 }
 
-func (w *waiting) until(at time.Time) {
-	w.deadline, w.looks = at, !at.IsZero() && time.Now().Before(at)
+func (w *waiter) setDeadline(at time.Time) {
+	w.deadline, w.lastTry = at, !at.IsZero() && time.Now().Before(at)
 	if w.ready != nil {
 		w.wake()
 	}
@@ -67,17 +67,17 @@ func (w *waiting) until(at time.Time) {
 
 // CloseWrite tells the other side that nothing more comes.
 func (s *Socket) CloseWrite() error {
-	return s.option("close", func(fd int) error { return shutdown(fd, unix.SHUT_WR) })
+	return s.withFD("close", func(fd int) error { return shutdown(fd, unix.SHUT_WR) })
 }
 
 // CloseRead has nothing more be read.
 func (s *Socket) CloseRead() error {
-	return s.option("close", func(fd int) error { return shutdown(fd, unix.SHUT_RD) })
+	return s.withFD("close", func(fd int) error { return shutdown(fd, unix.SHUT_RD) })
 }
 
 // SetLinger is that of *net.TCPConn: with 0, Close sends RST.
 func (s *Socket) SetLinger(sec int) error {
-	return s.option("set", func(fd int) error { return setLinger(fd, sec >= 0, max(0, sec)) })
+	return s.withFD("set", func(fd int) error { return setLinger(fd, sec >= 0, max(0, sec)) })
 }
 
 // SetNoDelay is that of *net.TCPConn.
@@ -86,11 +86,11 @@ func (s *Socket) SetNoDelay(on bool) error {
 	if on {
 		value = 1
 	}
-	return s.option("set", func(fd int) error { return setOption(fd, unix.SOL_TCP, unix.TCP_NODELAY, value) })
+	return s.withFD("set", func(fd int) error { return setOption(fd, unix.SOL_TCP, unix.TCP_NODELAY, value) })
 }
 
-// option does something at once.
-func (s *Socket) option(op string, f func(fd int) error) error {
+// withFD does something at once.
+func (s *Socket) withFD(op string, f func(fd int) error) error {
 	s.mu.Lock()
 	err := net.ErrClosed
 	if s.fd >= 0 {
@@ -107,15 +107,15 @@ func (s *Socket) SyscallConn() (syscall.RawConn, error) { return rawSocket{s}, n
 type rawSocket struct{ s *Socket }
 
 func (r rawSocket) Control(f func(fd uintptr)) error {
-	return r.s.option("raw-control", func(fd int) error { f(uintptr(fd)); return nil })
+	return r.s.withFD("raw-control", func(fd int) error { f(uintptr(fd)); return nil })
 }
 
-func (r rawSocket) Read(f func(fd uintptr) bool) error { return r.until(&r.s.in, "raw-read", f) }
+func (r rawSocket) Read(f func(fd uintptr) bool) error { return r.call(&r.s.in, "raw-read", f) }
 
-func (r rawSocket) Write(f func(fd uintptr) bool) error { return r.until(&r.s.out, "raw-write", f) }
+func (r rawSocket) Write(f func(fd uintptr) bool) error { return r.call(&r.s.out, "raw-write", f) }
 
-func (r rawSocket) until(w *waiting, op string, f func(fd uintptr) bool) error {
-	return r.s.wrap(op, r.s.use(w, func(fd int) error {
+func (r rawSocket) call(w *waiter, op string, f func(fd uintptr) bool) error {
+	return r.s.wrap(op, r.s.untilReady(w, func(fd int) error {
 		if f(uintptr(fd)) {
 			return nil
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	relays["engine"] = struct {
+	timedRelays["engine"] = struct {
 		start     func(t *testing.T, o *Options, w Owner) (client, server player)
 		precision time.Duration
 	}{startInBubble, 4 << tickBits}

@@ -20,9 +20,9 @@ type player interface {
 // flood is more than fits between two ends.
 var flood = make([]byte, 4<<20)
 
-// relays are those that run in the test's own time, with the precision of their
+// timedRelays are those that run in the test's own time, with the precision of their
 // timeouts. Each starts a session and returns its far ends.
-var relays = map[string]struct {
+var timedRelays = map[string]struct {
 	start     func(t *testing.T, o *Options, w Owner) (client, server player)
 	precision time.Duration
 }{
@@ -40,7 +40,7 @@ func startInMemory(_ *testing.T, o *Options, w Owner) (client, server player) {
 // should end, and when. The players have two hours to leave.
 func timed(t *testing.T, name string, o Options, play func(client, server player), by Side, cause Cause, after time.Duration) {
 	t.Helper()
-	for kind, relay := range relays {
+	for kind, relay := range timedRelays {
 		t.Run(name+"/"+kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w, began := newOwner(), time.Now()
@@ -66,10 +66,10 @@ func timed(t *testing.T, name string, o Options, play func(client, server player
 	}
 }
 
-// dozing is a connection of a process that is stopped for a while, once: a call that
+// stallingConn is a connection of a process that is stopped for a while, once: a call that
 // would have waited then finds its deadline passed, and nothing else is looked at, as
 // in package net.
-type dozing struct {
+type stallingConn struct {
 	duplex
 	from, until time.Time
 	reads       bool // else only a call that writes finds that
@@ -78,22 +78,22 @@ type dozing struct {
 	read, write time.Time // deadlines
 }
 
-func (d *dozing) SetReadDeadline(at time.Time) error {
+func (d *stallingConn) SetReadDeadline(at time.Time) error {
 	d.mu.Lock()
 	d.read = at
 	d.mu.Unlock()
 	return d.duplex.SetReadDeadline(at)
 }
 
-func (d *dozing) SetWriteDeadline(at time.Time) error {
+func (d *stallingConn) SetWriteDeadline(at time.Time) error {
 	d.mu.Lock()
 	d.write = at
 	d.mu.Unlock()
 	return d.duplex.SetWriteDeadline(at)
 }
 
-// doze sleeps if it is time, and reports whether a deadline has passed then.
-func (d *dozing) doze(deadline *time.Time) bool {
+// stall sleeps if it is time, and reports whether a deadline has passed then.
+func (d *stallingConn) stall(deadline *time.Time) bool {
 	if now := time.Now(); now.Before(d.from) || !now.Before(d.until) {
 		return false
 	}
@@ -103,17 +103,17 @@ func (d *dozing) doze(deadline *time.Time) bool {
 	return !deadline.IsZero() && deadline.Before(time.Now())
 }
 
-func (d *dozing) Read(b []byte) (int, error) {
-	if d.reads && d.doze(&d.read) {
+func (d *stallingConn) Read(b []byte) (int, error) {
+	if d.reads && d.stall(&d.read) {
 		return 0, os.ErrDeadlineExceeded
 	}
 	return d.duplex.Read(b)
 }
 
-func (d *dozing) Write(b []byte) (int, error) {
+func (d *stallingConn) Write(b []byte) (int, error) {
 	n, err := d.duplex.Write(b)
 	if err != nil {
-		d.doze(&d.write)
+		d.stall(&d.write)
 	}
 	return n, err
 }
@@ -160,8 +160,8 @@ func TestStoppedCopying(t *testing.T) {
 				until := began.Add(6 * s)
 				w, o := newOwner(), &Options{ClientTimeout: 4 * s, ServerTimeout: 4 * s}
 				go func() {
-					nearer := &dozing{duplex: near, from: began, until: until, reads: c.reads}
-					w.Ended(newCopied(nearer, &dozing{duplex: far, from: began, until: until, reads: c.reads}, o, w).run())
+					nearer := &stallingConn{duplex: near, from: began, until: until, reads: c.reads}
+					w.Ended(newCopied(nearer, &stallingConn{duplex: far, from: began, until: until, reads: c.reads}, o, w).run())
 				}()
 				go c.play(client, server)
 				r := <-w.result

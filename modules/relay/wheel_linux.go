@@ -16,7 +16,7 @@ const (
 	levels    = 4
 	slotBits  = 6
 	slotCount = 1 << slotBits
-	farthest  = 1<<(levels*slotBits) - 1 // in ticks: about 39 hours
+	maxTicks  = 1<<(levels*slotBits) - 1 // in ticks: about 39 hours
 )
 
 // tick is the tick in which a time lies.
@@ -29,11 +29,11 @@ func tick(ns int64) int64 { return ns >> tickBits }
 // million. Timers refer to each other by their numbers: there is nothing in them for the
 // garbage collector to follow.
 type wheel struct {
-	now    int64 // the tick up to which all has fired
-	used   [levels]uint64
-	first  [levels][slotCount]int32 // of the timers in each place; 0: there is none
-	timers []timer                  // timer 0 is none
-	memory []byte                   // that they are in; nil: it is of Go's heap
+	now      int64 // the tick up to which all has fired
+	occupied [levels]uint64
+	first    [levels][slotCount]int32 // of the timers in each place; 0: there is none
+	timers   []timer                  // timer 0 is none
+	memory   []byte                   // that they are in; nil: it is of Go's heap
 }
 
 // timer is one place in a wheel.
@@ -81,7 +81,7 @@ func (w *wheel) grow() bool {
 // set sets a timer to fire at a tick, or earlier by a part of the time until then, unless
 // it is set to an earlier one. It returns when that will be, or 0 if nothing changes.
 func (w *wheel) set(i int32, at int64) int64 {
-	at = min(max(at, w.now+1), w.now+farthest)
+	at = min(max(at, w.now+1), w.now+maxTicks)
 	t := &w.timers[i]
 	if t.level != 0 {
 		if int32(t.at-uint32(at)) <= 0 {
@@ -97,7 +97,7 @@ func (w *wheel) set(i int32, at int64) int64 {
 		w.timers[t.next].prev = i
 	}
 	*head = i
-	w.used[level] |= 1 << t.slot
+	w.occupied[level] |= 1 << t.slot
 	return start << (level * slotBits)
 }
 
@@ -113,16 +113,16 @@ func (w *wheel) remove(i int32) {
 	if t.prev != 0 {
 		w.timers[t.prev].next = t.next
 	} else if w.first[t.level-1][t.slot] = t.next; t.next == 0 {
-		w.used[t.level-1] &^= 1 << t.slot
+		w.occupied[t.level-1] &^= 1 << t.slot
 	}
 	*t = timer{}
 }
 
-func (w *wheel) empty() bool { return w.used == [levels]uint64{} }
+func (w *wheel) empty() bool { return w.occupied == [levels]uint64{} }
 
 // next is the tick at which something fires. The wheel must not be empty.
 func (w *wheel) next() (first int64) {
-	for level, used := range w.used {
+	for level, used := range w.occupied {
 		if used == 0 {
 			continue
 		}
