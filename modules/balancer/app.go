@@ -150,7 +150,7 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 	switch e.Name() {
 	case "started":
 		started.Store(a)
-		config, ok := lifecycle.Of(a.ctx)
+		config, ok := lifecycle.ConfigOf(a.ctx)
 		if serving.Load() == nil || !ok { // there is nobody to disturb
 			a.serve()
 			break
@@ -161,9 +161,9 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 			}
 		}()
 	case "stopping":
-		lifecycle.Begin()
+		lifecycle.BeginShutdown()
 		if next := started.Load(); next != a {
-			if config, ok := lifecycle.Of(next.ctx); ok && config.Running() {
+			if config, ok := lifecycle.ConfigOf(next.ctx); ok && config.Running() {
 				next.serve()
 			}
 		}
@@ -186,7 +186,7 @@ func (a *App) serve() {
 
 // Stop has the frontends stop listening. Sessions outlive their configuration.
 func (a *App) Stop() error {
-	lifecycle.Begin()
+	lifecycle.BeginShutdown()
 	a.stopListening()
 	return nil
 }

@@ -133,7 +133,7 @@ func (s *socket) acceptOnShards(k watchable, r *room) {
 	f := failures{what: acceptFails}
 	lost := make(chan error, 1)
 	stop, err := k.watch(relay.ListenOptions{
-		Room: func() time.Duration {
+		Pause: func() time.Duration {
 			if r.look(s) {
 				return 0
 			}

@@ -33,7 +33,7 @@ func init() {
 		// Caddy's HTTP servers have their HTTP/3 on the UDP port of the same number.
 		caddyhttp.RegisterNetworkHTTP3(name, "udp"+network[len("tcp"):])
 	}
-	lifecycle.AddGate(lifecycle.Gate{Refuse: refuseAll, Arriving: arriving})
+	lifecycle.AddAcceptor(lifecycle.Acceptor{StopAccepting: refuseAll, Pending: arriving})
 }
 
 // Interface guard

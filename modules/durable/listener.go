@@ -51,7 +51,7 @@ func newListener(ctx context.Context, s *socket, o socketOptions) *listener {
 		close(l.closed)
 		l.signal()
 	})
-	l.config, l.hasConfig = lifecycle.Of(ctx)
+	l.config, l.hasConfig = lifecycle.ConfigOf(ctx)
 	return l
 }
 
@@ -121,7 +121,7 @@ func (l *listener) isClosed() bool {
 // alone. The last user's Close closes the kernel socket, but at the end of the
 // process, when all close soon by themselves. A second Close returns net.ErrClosed.
 func (l *listener) Close() error {
-	lifecycle.Begin()
+	lifecycle.BeginShutdown()
 	l.stop()
 	if !l.leave() {
 		return l.closedError("close")

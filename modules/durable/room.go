@@ -81,7 +81,7 @@ func (r *room) look(s *socket) bool {
 
 // onTheWay returns how many connections have been accepted and are not counted yet.
 func (r *room) onTheWay() int {
-	arrived := lifecycle.Arrived()
+	arrived := lifecycle.TotalConnections()
 	n := r.accepted - int(arrived-r.base)
 	if n <= 0 {
 		r.accepted, r.base, n = 0, arrived, 0

@@ -112,7 +112,7 @@ func attach(ctx context.Context, addr address, o socketOptions) (*listener, erro
 // isTakenFor reports whether another user of the same configuration has the socket,
 // and one of both does not want to share it. The caller holds socketsMu.
 func (s *socket) isTakenFor(ctx context.Context, o socketOptions) bool {
-	config, ok := lifecycle.Of(ctx)
+	config, ok := lifecycle.ConfigOf(ctx)
 	return ok && slices.ContainsFunc(s.users, func(l *listener) bool {
 		return l.hasConfig && l.config == config && (!l.options.shared || !o.shared)
 	})
@@ -125,7 +125,7 @@ func openSocket(ctx context.Context, addr address, o socketOptions) (*socket, er
 		return nil, err
 	}
 	s := newSocket(addr, k)
-	config, waits := lifecycle.Of(ctx)
+	config, waits := lifecycle.ConfigOf(ctx)
 	waits = waits && !config.Running()
 	if !waits {
 		if err := k.listen(); err != nil {
@@ -160,7 +160,7 @@ func (s *socket) attach(ctx context.Context, o socketOptions) *listener {
 	s.join(l)
 	s.pass()
 	l.stop = context.AfterFunc(ctx, func() { l.leave() })
-	if config, ok := lifecycle.Of(ctx); ok {
+	if config, ok := lifecycle.ConfigOf(ctx); ok {
 		go func() {
 			if config.Await(ctx) {
 				s.beginNow()

@@ -58,8 +58,8 @@ func (f *Frontend) Arrive(socket *relay.Socket) {
 // Inline reports whether Arrive needs no goroutine.
 func (f *Frontend) Inline() bool { return f.quick }
 
-// Room implements relay.Handler.
-func (a *arrival) Room() []byte {
+// Buffer implements relay.Handler.
+func (a *arrival) Buffer() []byte {
 	a.decidedBy()
 	return a.conn().room()
 }
@@ -227,8 +227,8 @@ func (a *arrival) connect(k *claim, to destination) relay.Step {
 	return relay.Step{
 		Do: relay.Connect, To: to.at, First: a.conn().hello.Bytes(),
 		Timeout:   max(0, time.Duration(k.Backend.Timeouts.Connect)),
-		KeepAlive: a.conn().terms.options.Patient(),
-		UntilFin:  k.Backend.AbortOnClose,
+		KeepAlive: a.conn().terms.options.NeedsKeepAlive(),
+		AbortOnClose:  k.Backend.AbortOnClose,
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 var present = crowd{early: make(map[*connection]struct{}), copied: make(map[*session]struct{})}
 
 func init() {
-	lifecycle.AddCrowd(lifecycle.Crowd{Left: present.left, Arrived: present.arrived.Load, Cut: present.cut})
+	lifecycle.AddDrainer(lifecycle.Drainer{Remaining: present.left, Total: present.arrived.Load, CloseAll: present.cut})
 }
 
 // crowd holds connections from their beginning until the log has their record.

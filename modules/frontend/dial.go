@@ -24,7 +24,7 @@ func (c *connection) dial(k *claim) *ending {
 	if err == nil {
 		k.conn, err = to.dial(relay.DialOptions{
 			Timeout:   max(0, time.Duration(k.Backend.Timeouts.Connect)),
-			KeepAlive: c.terms.options.Patient(),
+			KeepAlive: c.terms.options.NeedsKeepAlive(),
 			Client:    c.Conn,
 			Cancel:    c.gone,
 			Slow:      k.client.begin,

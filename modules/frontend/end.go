@@ -132,7 +132,7 @@ func (c *connection) part(e *ending, last []byte) {
 	case e.verb == Drop:
 		relay.Silence(c.Conn)
 	case c.whyGone() == nil:
-		relay.Farewell(c.Conn, last)
+		relay.CloseWriteAndDrain(c.Conn, last)
 	}
 }
 

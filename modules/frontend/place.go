@@ -26,7 +26,7 @@ var numbers atomic.Int64
 // Await has the frontend decide about connections that wait for their clients, from when its
 // configuration runs, which ctx is of. It returns at once.
 func (f *Frontend) Await(ctx context.Context) {
-	config, ok := lifecycle.Of(ctx)
+	config, ok := lifecycle.ConfigOf(ctx)
 	if !ok {
 		return
 	}

@@ -39,7 +39,7 @@ func (processState) Answer(q sample.Question) (sample.Value, bool) {
 	case "uptime":
 		return sample.Number(int64(time.Since(epoch).Seconds())), true
 	case "stopping":
-		stopping, _ := lifecycle.Ending()
+		stopping, _ := lifecycle.ShuttingDown()
 		return sample.Truth(stopping), true
 	default:
 		return sample.Value{}, false

@@ -13,7 +13,7 @@ import (
 var present = exchanges{all: make(map[*exchange]struct{})}
 
 func init() {
-	lifecycle.AddCrowd(lifecycle.Crowd{Left: present.left, Arrived: present.arrived, Cut: present.cut})
+	lifecycle.AddDrainer(lifecycle.Drainer{Remaining: present.left, Total: present.arrived, CloseAll: present.cut})
 }
 
 type exchanges struct {

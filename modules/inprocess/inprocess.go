@@ -36,8 +36,8 @@ var (
 	ErrGone = errors.New("the connection was given up")
 )
 
-// names are the listeners of each name, the oldest first.
-var names = struct {
+// registry are the listeners of each name, the oldest first.
+var registry = struct {
 	sync.Mutex
 	listeners map[string][]*listener
 }{listeners: make(map[string][]*listener)}
@@ -65,9 +65,9 @@ func Deliver(name string, conn net.Conn, gone <-chan struct{}) (closed <-chan st
 func Listening(name string) bool { return oldest(name) != nil }
 
 func oldest(name string) *listener {
-	names.Lock()
-	defer names.Unlock()
-	if all := names.listeners[name]; len(all) > 0 {
+	registry.Lock()
+	defer registry.Unlock()
+	if all := registry.listeners[name]; len(all) > 0 {
 		return all[0]
 	}
 	return nil
@@ -81,9 +81,9 @@ func listen(ctx context.Context, network, host, _ string, _ uint, _ net.ListenCo
 		return nil, fmt.Errorf("listening on %q: expected %s/NAME", network+"/", Network)
 	}
 	l := &listener{name: host, conns: make(chan net.Conn), closed: make(chan struct{})}
-	names.Lock()
-	names.listeners[host] = append(names.listeners[host], l)
-	names.Unlock()
+	registry.Lock()
+	registry.listeners[host] = append(registry.listeners[host], l)
+	registry.Unlock()
 	l.stop = context.AfterFunc(ctx, func() { _ = l.Close() })
 	return l, nil
 }
@@ -112,12 +112,12 @@ func (l *listener) Close() error {
 	err := l.closedError("close")
 	l.once.Do(func() {
 		err = nil
-		names.Lock()
-		rest := slices.DeleteFunc(names.listeners[l.name], func(other *listener) bool { return other == l })
-		if names.listeners[l.name] = rest; len(rest) == 0 {
-			delete(names.listeners, l.name)
+		registry.Lock()
+		rest := slices.DeleteFunc(registry.listeners[l.name], func(other *listener) bool { return other == l })
+		if registry.listeners[l.name] = rest; len(rest) == 0 {
+			delete(registry.listeners, l.name)
 		}
-		names.Unlock()
+		registry.Unlock()
 		close(l.closed)
 		if l.stop != nil {
 			l.stop()

@@ -102,8 +102,8 @@ func TestGivingUp(t *testing.T) {
 		}
 		<-got
 		_ = l.Close()
-		if len(names.listeners) > 0 {
-			t.Errorf("left over: %v", names.listeners)
+		if len(registry.listeners) > 0 {
+			t.Errorf("left over: %v", registry.listeners)
 		}
 	})
 }

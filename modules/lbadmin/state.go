@@ -24,7 +24,7 @@ type Sessions struct {
 func newSessions() Sessions {
 	s := Sessions{Count: lifecycle.Connections()}
 	var due time.Time
-	if s.Stopping, due = lifecycle.Ending(); !due.IsZero() {
+	if s.Stopping, due = lifecycle.ShuttingDown(); !due.IsZero() {
 		s.SecondsLeft = new(max(0, time.Until(due).Seconds()))
 	}
 	return s

@@ -22,125 +22,125 @@ import (
 const DefaultGracePeriod = 30 * time.Second
 
 const (
-	// watchEvery is how often it is looked who is left.
-	watchEvery = 5 * time.Millisecond
-	// arrival is how long those may take whom nobody counts yet.
-	arrival = time.Second
-	// lastLines is how long those who are cut may take to say so in the log.
-	lastLines = 5 * time.Second
-	// reminder is how often the log says how many connections are still waited for.
-	reminder = 10 * time.Second
-	// quitLines is the same where the process is to quit at once.
-	quitLines = 500 * time.Millisecond
+	// pollEvery is how often it is looked who is left.
+	pollEvery = 5 * time.Millisecond
+	// pendingTimeout is how long those may take whom nobody counts yet.
+	pendingTimeout = time.Second
+	// logTimeout is how long those who are cut may take to say so in the log.
+	logTimeout = 5 * time.Second
+	// reminderEvery is how often the log says how many connections are still waited for.
+	reminderEvery = 10 * time.Second
+	// quitLogTimeout is the same where the process is to quit at once.
+	quitLogTimeout = 500 * time.Millisecond
 )
 
-// Gate is who lets connections in.
-type Gate struct {
+// Acceptor is who lets connections in.
+type Acceptor struct {
 	// Refuse lets nobody in any more. It is called once.
-	Refuse func()
+	StopAccepting func()
 	// Arriving reports whether some have been let in whom nobody counts yet.
-	Arriving func() bool
+	Pending func() bool
 }
 
-// Crowd is who has connections.
-type Crowd struct {
+// Drainer is who has connections.
+type Drainer struct {
 	// Left is how many there still are.
-	Left func() int
+	Remaining func() int
 	// Arrived is how many there have been in all.
-	Arrived func() int64
+	Total func() int64
 	// Cut ends all that are left, and those that come later, at once. It is called
 	// once.
-	Cut func()
+	CloseAll func()
 }
 
-// end is the end of the process.
-var end = struct {
-	mu     sync.Mutex
-	gates  []Gate
-	crowds []Crowd
-	flush  []func(deadline time.Time) int
-	grace  time.Duration
-	began  bool
-	due    time.Time     // when connections are cut; zero: never, or not known yet
-	hurry  chan struct{} // closed with a signal that says so
-	over   chan struct{} // closed when nobody is left
-}{grace: DefaultGracePeriod, hurry: make(chan struct{}), over: make(chan struct{})}
+// shutdown is the end of the process.
+var shutdown = struct {
+	mu        sync.Mutex
+	acceptors []Acceptor
+	drainers  []Drainer
+	flush     []func(deadline time.Time) int
+	grace     time.Duration
+	began     bool
+	deadline  time.Time     // when connections are cut; zero: never, or not known yet
+	hurry     chan struct{} // closed with a signal that says so
+	done      chan struct{} // closed when nobody is left
+}{grace: DefaultGracePeriod, hurry: make(chan struct{}), done: make(chan struct{})}
 
 // Caddy calls this when its apps have stopped.
 func init() {
 	caddy.OnExit(func(context.Context) {
-		begin()
-		<-end.over
+		beginShutdown()
+		<-shutdown.done
 	})
 }
 
-// AddGate has a gate be closed at the end. It is for init functions.
-func AddGate(g Gate) { end.gates = append(end.gates, g) }
+// AddAcceptor has a gate be closed at the end. It is for init functions.
+func AddAcceptor(g Acceptor) { shutdown.acceptors = append(shutdown.acceptors, g) }
 
-// AddCrowd has a crowd be waited for at the end. It is for init functions.
-func AddCrowd(c Crowd) { end.crowds = append(end.crowds, c) }
+// AddDrainer has a crowd be waited for at the end. It is for init functions.
+func AddDrainer(c Drainer) { shutdown.drainers = append(shutdown.drainers, c) }
 
 // AddFlush registers f to write what is still held back, such as lines of a log, when
 // nobody is left and before the process exits. It returns how many it could not write
 // by the deadline. It is for init functions.
-func AddFlush(f func(deadline time.Time) (left int)) { end.flush = append(end.flush, f) }
+func AddFlush(f func(deadline time.Time) (left int)) { shutdown.flush = append(shutdown.flush, f) }
 
 // SetGracePeriod says how long connections may take to finish; below zero: as long
 // as they want. It is for the configuration that runs.
 func SetGracePeriod(d time.Duration) {
-	end.mu.Lock()
-	defer end.mu.Unlock()
-	end.grace = d
+	shutdown.mu.Lock()
+	defer shutdown.mu.Unlock()
+	shutdown.grace = d
 }
 
-// Begin begins the end, if the process is exiting: nobody is let in any more. It is
+// BeginShutdown begins the end, if the process is exiting: nobody is let in any more. It is
 // for whatever Caddy stops first, since it stops its apps one after the other, in
 // no order, and some take their time. Only the first call counts.
-func Begin() {
+func BeginShutdown() {
 	if caddy.Exiting() {
-		begin()
+		beginShutdown()
 	}
 }
 
-func begin() {
-	end.mu.Lock()
-	defer end.mu.Unlock()
-	if end.began {
+func beginShutdown() {
+	shutdown.mu.Lock()
+	defer shutdown.mu.Unlock()
+	if shutdown.began {
 		return
 	}
-	end.began = true
+	shutdown.began = true
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT)
-	go obey(signals)
-	for _, g := range end.gates {
-		g.Refuse()
+	go handleSignals(signals)
+	for _, g := range shutdown.acceptors {
+		g.StopAccepting()
 	}
-	if end.grace >= 0 {
-		end.due = time.Now().Add(end.grace)
+	if shutdown.grace >= 0 {
+		shutdown.deadline = time.Now().Add(shutdown.grace)
 	}
-	go drain(end.grace, end.due)
+	go drain(shutdown.grace, shutdown.deadline)
 }
 
-// Ending reports whether the process is ending, and when it cuts the connections that
+// ShuttingDown reports whether the process is ending, and when it cuts the connections that
 // are left; the zero time where it waits for as long as they last.
-func Ending() (ending bool, due time.Time) {
-	end.mu.Lock()
-	defer end.mu.Unlock()
-	return end.began, end.due
+func ShuttingDown() (ending bool, due time.Time) {
+	shutdown.mu.Lock()
+	defer shutdown.mu.Unlock()
+	return shutdown.began, shutdown.deadline
 }
 
-// obey hurries with the first signal, and quits with SIGQUIT: Caddy does not look at
+// handleSignals hurries with the first signal, and quits with SIGQUIT: Caddy does not look at
 // them any more, once it ends by one.
-func obey(signals <-chan os.Signal) {
-	hurry := sync.OnceFunc(func() { close(end.hurry) })
+func handleSignals(signals <-chan os.Signal) {
+	hurry := sync.OnceFunc(func() { close(shutdown.hurry) })
 	for sig := range signals {
 		hurry()
 		if sig != syscall.SIGQUIT {
 			continue
 		}
 		select {
-		case <-end.over:
-		case <-time.After(quitLines):
+		case <-shutdown.done:
+		case <-time.After(quitLogTimeout):
 		}
 		os.Exit(caddy.ExitCodeForceQuit)
 	}
@@ -149,73 +149,73 @@ func obey(signals <-chan os.Signal) {
 // Connections returns how many connections the process has, those excepted that its
 // crowds do not know of yet.
 func Connections() (n int) {
-	for _, c := range end.crowds {
-		n += c.Left()
+	for _, c := range shutdown.drainers {
+		n += c.Remaining()
 	}
 	return n
 }
 
-// Arrived returns how many connections the process has had.
-func Arrived() (n int64) {
-	for _, c := range end.crowds {
-		n += c.Arrived()
+// TotalConnections returns how many connections the process has had.
+func TotalConnections() (n int64) {
+	for _, c := range shutdown.drainers {
+		n += c.Total()
 	}
 	return n
 }
 
-func arriving() bool {
-	return slices.ContainsFunc(end.gates, func(g Gate) bool { return g.Arriving() })
+func anyPending() bool {
+	return slices.ContainsFunc(shutdown.acceptors, func(g Acceptor) bool { return g.Pending() })
 }
 
 // drain gives those who are in the grace period, and cuts who is left then. It does not
 // wait for Caddy's apps, which stop at the same time: of those that serve HTTP, one
 // may take longer.
 func drain(grace time.Duration, deadline time.Time) {
-	defer close(end.over)
+	defer close(shutdown.done)
 	defer flush()
-	await(nil, time.Now().Add(arrival), func() bool { return !arriving() })
+	await(nil, time.Now().Add(pendingTimeout), func() bool { return !anyPending() })
 	n, log := Connections(), caddy.Log().Named("passthrough")
 	if n == 0 {
 		return
 	}
 	if grace >= 0 {
 		log = log.With(zap.Duration("grace_period", grace))
-		askForTime(n, time.Until(deadline)+lastLines)
+		extendStopTimeout(n, time.Until(deadline)+logTimeout)
 	}
-	gone := func() bool { return Connections() == 0 && !arriving() }
+	gone := func() bool { return Connections() == 0 && !anyPending() }
 	for next := time.Now(); ; {
 		left := "unlimited"
 		if !deadline.IsZero() {
 			left = max(0, time.Until(deadline)).Round(time.Second).String()
 		}
 		log.Info("waiting for connections to finish", zap.Int("connections", Connections()), zap.String("time_left", left))
-		if next = next.Add(reminder); !deadline.IsZero() && next.After(deadline) {
+		if next = next.Add(reminderEvery); !deadline.IsZero() && next.After(deadline) {
 			next = deadline
 		}
-		if await(end.hurry, next, gone) {
+		if await(shutdown.hurry, next, gone) {
 			return
 		}
-		if hurried() || !deadline.IsZero() && !time.Now().Before(deadline) {
+		if hurrying() || !deadline.IsZero() && !time.Now().Before(deadline) {
 			break
 		}
 	}
-	if hurried() {
+	if hurrying() {
 		log.Warn("second stop signal: closing remaining connections", zap.Int("connections", Connections()))
 	} else {
 		log.Warn("the grace period is over: connections are cut", zap.Int("connections", Connections()))
 	}
-	for _, c := range end.crowds {
-		c.Cut()
+	for _, c := range shutdown.drainers {
+		c.CloseAll()
 	}
-	if !await(nil, time.Now().Add(lastLines), gone) { // nobody can hurry that
+	if !await(nil, time.Now().Add(logTimeout), gone) { // nobody can hurry that
 		log.Error("connections were cut and have no line in the log", zap.Int("connections", Connections()))
 	}
 }
 
 // flush writes what is still held back.
 func flush() {
-	left, deadline := 0, time.Now().Add(lastLines)
-	for _, f := range end.flush {
+	left, deadline := 0, time.Now().Add(logTimeout)
+	for _, f := range shutdown.flush {
 		left += f(deadline)
 	}
 	if left > 0 {
@@ -223,10 +223,10 @@ func flush() {
 	}
 }
 
-// hurried reports whether a signal has said not to wait any longer.
-func hurried() bool {
+// hurrying reports whether a signal has said not to wait any longer.
+func hurrying() bool {
 	select {
-	case <-end.hurry:
+	case <-shutdown.hurry:
 		return true
 	default:
 		return false
@@ -236,7 +236,7 @@ func hurried() bool {
 // await waits until something is so. False means that the deadline came first, where
 // there is one, or somebody is in a hurry.
 func await(hurry <-chan struct{}, deadline time.Time, so func() bool) bool {
-	tick := time.NewTicker(watchEvery)
+	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for !so() {
 		if !deadline.IsZero() && !time.Now().Before(deadline) {
@@ -251,9 +251,9 @@ func await(hurry <-chan struct{}, deadline time.Time, so func() bool) bool {
 	return true
 }
 
-// askForTime has systemd wait for that long before it kills: TimeoutStopSec is
+// extendStopTimeout has systemd wait for that long before it kills: TimeoutStopSec is
 // less, as a rule. Without systemd it does nothing.
-func askForTime(connections int, d time.Duration) {
+func extendStopTimeout(connections int, d time.Duration) {
 	status := fmt.Sprintf("waiting for %d connections to finish\nEXTEND_TIMEOUT_USEC=%d", connections, max(0, d).Microseconds())
 	if err := notify.Status(status); err != nil {
 		caddy.Log().Named("passthrough").Warn("asking the service manager for time", zap.Error(err))

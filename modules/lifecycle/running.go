@@ -15,16 +15,16 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// look is how often it is looked whether a configuration runs by now.
-const look = 200 * time.Microsecond
+// configPollEvery is how often it is looked whether a configuration runs by now.
+const configPollEvery = 200 * time.Microsecond
 
 // Config is a configuration that Caddy has loaded. Those of the same one are equal.
 type Config struct {
 	files caddy.FileSystems // each configuration has its own
 }
 
-// Of is the configuration that a context belongs to, if it is one of Caddy's.
-func Of(ctx context.Context) (Config, bool) {
+// ConfigOf is the configuration that a context belongs to, if it is one of Caddy's.
+func ConfigOf(ctx context.Context) (Config, bool) {
 	c, ok := ctx.(caddy.Context)
 	if !ok {
 		return Config{}, false
@@ -52,13 +52,13 @@ func (c Config) Await(ctx context.Context) bool {
 	}
 }
 
-// watches are the configurations that somebody waits for.
-var watches = struct {
+// configWatches are the configurations that somebody waits for.
+var configWatches = struct {
 	sync.Mutex
-	of map[Config]*watch
-}{of: make(map[Config]*watch)}
+	of map[Config]*configWatch
+}{of: make(map[Config]*configWatch)}
 
-type watch struct {
+type configWatch struct {
 	runs    chan struct{}
 	waiting int
 }
@@ -66,37 +66,37 @@ type watch struct {
 // watch is a channel that is closed when the configuration runs. leave is to be
 // called by who does not wait any more.
 func (c Config) watch() (runs <-chan struct{}, leave func()) {
-	watches.Lock()
-	defer watches.Unlock()
-	w := watches.of[c]
+	configWatches.Lock()
+	defer configWatches.Unlock()
+	w := configWatches.of[c]
 	if w == nil {
-		w = &watch{runs: make(chan struct{})}
-		watches.of[c] = w
-		go w.look(c)
+		w = &configWatch{runs: make(chan struct{})}
+		configWatches.of[c] = w
+		go w.poll(c)
 	}
 	w.waiting++
 	return w.runs, func() {
-		watches.Lock()
-		defer watches.Unlock()
+		configWatches.Lock()
+		defer configWatches.Unlock()
 		w.waiting--
 	}
 }
 
-// look looks as long as somebody waits.
-func (w *watch) look(c Config) {
-	tick := time.NewTicker(look)
+// poll looks as long as somebody waits.
+func (w *configWatch) poll(c Config) {
+	tick := time.NewTicker(configPollEvery)
 	defer tick.Stop()
 	for range tick.C {
-		watches.Lock()
+		configWatches.Lock()
 		runs := c.Running()
 		if runs || w.waiting == 0 {
-			delete(watches.of, c)
+			delete(configWatches.of, c)
 			if runs {
 				close(w.runs)
 			}
-			watches.Unlock()
+			configWatches.Unlock()
 			return
 		}
-		watches.Unlock()
+		configWatches.Unlock()
 	}
 }

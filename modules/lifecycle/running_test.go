@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { programs.VerifyNoLeaks(m) }
 
-// watcher is an app that waits until its configuration runs.
-type watcher struct {
+// waitingApp is an app that waits until its configuration runs.
+type waitingApp struct {
 	Fail bool `json:"fail,omitempty"`
 
 	own  Config
@@ -26,18 +26,18 @@ type watcher struct {
 }
 
 // latest is the watcher that was provisioned last.
-var latest atomic.Pointer[watcher]
+var latest atomic.Pointer[waitingApp]
 
-func init() { caddy.RegisterModule(new(watcher)) }
+func init() { caddy.RegisterModule(new(waitingApp)) }
 
-func (*watcher) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "lifecycle_watcher", New: func() caddy.Module { return new(watcher) }}
+func (*waitingApp) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "lifecycle_watcher", New: func() caddy.Module { return new(waitingApp) }}
 }
 
-func (w *watcher) Provision(ctx caddy.Context) error {
+func (w *waitingApp) Provision(ctx caddy.Context) error {
 	child, _ := caddy.NewContext(ctx) // modules may have contexts of their own
-	own, ok := Of(ctx)
-	also, _ := Of(child)
+	own, ok := ConfigOf(ctx)
+	also, _ := ConfigOf(child)
 	if !ok || own != also || own.Running() {
 		return errors.New("its configuration is another, or runs")
 	}
@@ -49,7 +49,7 @@ func (w *watcher) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-func (w *watcher) Start() error {
+func (w *waitingApp) Start() error {
 	time.Sleep(20 * time.Millisecond)
 	if len(w.runs) > 0 || w.own.Running() {
 		return errors.New("it runs before it has been started")
@@ -60,10 +60,10 @@ func (w *watcher) Start() error {
 	return nil
 }
 
-func (*watcher) Stop() error { return nil }
+func (*waitingApp) Stop() error { return nil }
 
 func TestRunning(t *testing.T) {
-	load := func(app string) (*watcher, error) {
+	load := func(app string) (*waitingApp, error) {
 		err := caddy.Load([]byte(`{"admin": {"disabled": true, "config": {"persist": false}}, "logging": {"logs": {"default": {"level": "ERROR"}}}, "apps": {"lifecycle_watcher": `+app+`}}`), true)
 		return latest.Load(), err
 	}
@@ -89,10 +89,10 @@ func TestRunning(t *testing.T) {
 			t.Error("it runs after its end")
 		}
 	}
-	if _, ok := Of(t.Context()); ok {
+	if _, ok := ConfigOf(t.Context()); ok {
 		t.Error("a context that is not Caddy's has a configuration")
 	}
-	if _, ok := Of(caddy.Context{Context: t.Context()}); ok {
+	if _, ok := ConfigOf(caddy.Context{Context: t.Context()}); ok {
 		t.Error("a context without a configuration has one")
 	}
 }

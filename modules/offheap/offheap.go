@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// grain is what sizes are rounded up to.
-	grain = 16
+	// sizeStep is what sizes are rounded up to.
+	sizeStep = 16
 	// largest is the size up to which values share chunks.
 	largest = 512
 	// chunkBytes is the size of a chunk. At first most of it is not touched.
@@ -31,33 +31,33 @@ type Ref struct {
 }
 
 // Put keeps a copy of b. It is safe for concurrent use, as the rest is.
-func Put(b []byte) Ref { return common.put(b) }
+func Put(b []byte) Ref { return global.put(b) }
 
 // Bytes returns what is kept: not to be changed, and not to be used after Free.
-func (r Ref) Bytes() []byte { return common.bytes(r) }
+func (r Ref) Bytes() []byte { return global.bytes(r) }
 
 // Free gives the memory back. It is to be called once for each Put.
-func (r Ref) Free() { common.free(r) }
+func (r Ref) Free() { global.free(r) }
 
-var common arena
+var global arena
 
 // arena is all chunks.
 type arena struct {
-	mu     sync.Mutex
-	chunks []*chunk                  // by number; nil: there is none
-	spare  []uint32                  // the numbers of those
-	room   [largest/grain + 1]*chunk // of each size, in grains: the first of a list of chunks that are not full
+	mu          sync.Mutex
+	chunks      []*chunk                     // by number; nil: there is none
+	freeNumbers []uint32                     // the numbers of those
+	room        [largest/sizeStep + 1]*chunk // of each size, in grains: the first of a list of chunks that are not full
 }
 
 // chunk is memory for blocks of one size.
 type chunk struct {
 	memory     []byte
-	shared     bool // it is of the system
+	mapped     bool // it is of the system
 	number     uint32
 	size       int    // of a block
 	used       int    // how many blocks are
-	fresh      int    // the first block that never was
-	freed      uint16 // one more than the first of a list of blocks that were; each begins with the next
+	untouched  int    // the first block that never was
+	freeList   uint16 // one more than the first of a list of blocks that were; each begins with the next
 	prev, next *chunk // in the list of those that are not full
 }
 
@@ -99,8 +99,8 @@ func (a *arena) free(r Ref) {
 	if c.isFull() {
 		a.list(c)
 	}
-	c.give(r.block)
-	if first := a.room[c.class()]; c.used == 0 && (!c.shared || first != c || c.next != nil) {
+	c.put(r.block)
+	if first := a.room[c.class()]; c.used == 0 && (!c.mapped || first != c || c.next != nil) {
 		a.remove(c) // it is not the only one with room
 	}
 }
@@ -108,8 +108,8 @@ func (a *arena) free(r Ref) {
 // roomFor returns a chunk with a free block for n bytes.
 func (a *arena) roomFor(n int) *chunk {
 	if n <= largest {
-		n = (n + grain - 1) / grain * grain
-		if known := a.room[n/grain]; known != nil {
+		n = (n + sizeStep - 1) / sizeStep * sizeStep
+		if known := a.room[n/sizeStep]; known != nil {
 			return known
 		}
 	}
@@ -117,10 +117,10 @@ func (a *arena) roomFor(n int) *chunk {
 	if n > largest {
 		c.memory = make([]byte, n)
 	} else {
-		c.memory, c.shared = allocate(chunkBytes)
+		c.memory, c.mapped = allocate(chunkBytes)
 	}
-	if n := len(a.spare); n > 0 {
-		c.number, a.spare = a.spare[n-1], a.spare[:n-1]
+	if n := len(a.freeNumbers); n > 0 {
+		c.number, a.freeNumbers = a.freeNumbers[n-1], a.freeNumbers[:n-1]
 		a.chunks[c.number] = c
 	} else {
 		a.chunks = append(a.chunks, c)
@@ -133,8 +133,8 @@ func (a *arena) roomFor(n int) *chunk {
 func (a *arena) remove(c *chunk) {
 	a.unlist(c)
 	a.chunks[c.number] = nil
-	a.spare = append(a.spare, c.number)
-	if c.shared {
+	a.freeNumbers = append(a.freeNumbers, c.number)
+	if c.mapped {
 		release(c.memory)
 	}
 }
@@ -144,7 +144,7 @@ func (c *chunk) class() int {
 	if c.size > largest {
 		return 0
 	}
-	return c.size / grain
+	return c.size / sizeStep
 }
 
 // list notes that a chunk has room.
@@ -178,18 +178,18 @@ func (c *chunk) isFull() bool { return c.used == len(c.memory)/c.size }
 // take returns a free block: there must be one.
 func (c *chunk) take() uint16 {
 	c.used++
-	if c.freed == 0 {
-		c.fresh++
-		return uint16(c.fresh - 1)
+	if c.freeList == 0 {
+		c.untouched++
+		return uint16(c.untouched - 1)
 	}
-	block := c.freed - 1
-	c.freed = binary.NativeEndian.Uint16(c.block(block))
+	block := c.freeList - 1
+	c.freeList = binary.NativeEndian.Uint16(c.block(block))
 	return block
 }
 
-// give takes a block back.
-func (c *chunk) give(block uint16) {
+// put takes a block back.
+func (c *chunk) put(block uint16) {
 	c.used--
-	binary.NativeEndian.PutUint16(c.block(block), c.freed)
-	c.freed = block + 1
+	binary.NativeEndian.PutUint16(c.block(block), c.freeList)
+	c.freeList = block + 1
 }

@@ -65,7 +65,7 @@ type benchArrival struct {
 func (h *benchArrival) Answered()      {}
 func (h *benchArrival) Ended(r Result) { h.ends <- r }
 
-func (h *benchArrival) Room() []byte {
+func (h *benchArrival) Buffer() []byte {
 	h.room = benchRooms.Get().(*[2048]byte)
 	return h.room[:]
 }

@@ -135,8 +135,8 @@ func (m *arrivalSim) maybePanic() {
 	}
 }
 
-// Room implements Handler.
-func (m *arrivalSim) Room() []byte {
+// Buffer implements Handler.
+func (m *arrivalSim) Buffer() []byte {
 	m.enter("Room")
 	defer m.leave()
 	m.maybePanic()
@@ -150,7 +150,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 	m.seen[fmt.Sprint("event ", n.Event)]++
 	defer func() {
 		if n.Event != Left || step.Do != Await { // else it goes on connecting
-			m.did, m.abortOnClose = step.Do, step.UntilFin
+			m.did, m.abortOnClose = step.Do, step.AbortOnClose
 		}
 	}()
 	defer func() { m.logf("  step %d manner %d", step.Do, step.Manner) }()
@@ -268,12 +268,12 @@ func (m *arrivalSim) connect() Step {
 	if m.tries++; m.tries == 1 {
 		m.first = time.Now()
 	}
-	step := Step{Do: Connect, First: m.hello, UntilFin: m.rng.IntN(2) == 0}
+	step := Step{Do: Connect, First: m.hello, AbortOnClose: m.rng.IntN(2) == 0}
 	step.To = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 2}), uint16(m.rng.IntN(int(kindsOfConnects))))
 	if len(m.hello) == 0 { // nothing is written, and these sockets look connected
 		step.To = netip.AddrPortFrom(step.To.Addr(), uint16(atOnceThere))
 	}
-	if how := connects(step.To.Port()); how == neverThere || m.rng.IntN(2) == 0 {
+	if how := dialOutcome(step.To.Port()); how == neverThere || m.rng.IntN(2) == 0 {
 		step.Timeout = time.Duration(1+m.rng.IntN(3000)) * time.Millisecond
 	}
 	return step

@@ -308,7 +308,7 @@ func consult(h Handler, news News, fd int, last bool) (step Step, more bool, cra
 		}
 	}()
 	if news.Event == Received {
-		room := h.Room()
+		room := h.Buffer()
 		n, err := read(fd, room)
 		switch {
 		case n > 0:

@@ -36,7 +36,7 @@ func newGuide(whole int, then map[Event]func(g *scriptedHandler, n News) Step) *
 	return &scriptedHandler{owner: newOwner(), helloSize: whole, then: then, news: make(chan News, 100)}
 }
 
-func (g *scriptedHandler) Room() []byte { return g.room[:] }
+func (g *scriptedHandler) Buffer() []byte { return g.room[:] }
 
 func (g *scriptedHandler) Next(n News) Step {
 	if n.Event == Arrived && g.then[Arrived] == nil {

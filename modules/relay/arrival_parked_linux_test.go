@@ -24,7 +24,7 @@ type silentHandler struct {
 	ends *sync.WaitGroup
 }
 
-func (h *silentHandler) Room() []byte {
+func (h *silentHandler) Buffer() []byte {
 	h.room = silentRooms.Get().(*[4096]byte)
 	return h.room[:]
 }

@@ -70,11 +70,11 @@ func TestArrivalSimulation(t *testing.T) {
 	t.Log(seen)
 }
 
-// connects is how a connect goes.
-type connects uint8
+// dialOutcome is how a connect goes.
+type dialOutcome uint8
 
 const (
-	atOnceThere connects = iota
+	atOnceThere dialOutcome = iota
 	thereLater
 	refusesAtOnce
 	refusesLater
@@ -102,7 +102,7 @@ type arrivalSim struct {
 	clientFin      bool
 	clientClosed   bool
 	serverFin      bool
-	how            connects
+	how            dialOutcome
 	buffer         [256 << 10]byte
 	padding        int // what the server has to read before it is there; 0: it is
 
@@ -364,7 +364,7 @@ func (m *arrivalSim) dial(to netip.AddrPort, _, _ bool) (int, error) {
 	m.synchronize()
 	defer m.synchronize()
 	m.serverCloses()
-	how := connects(to.Port())
+	how := dialOutcome(to.Port())
 	m.how = how
 	m.logf("connect: %d", how)
 	if how == refusesAtOnce {

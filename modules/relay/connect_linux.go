@@ -40,7 +40,7 @@ func (s *Session) connect(step Step, now int64) {
 	es, a := &s.engine, s.arrival()
 	a.stage, a.failed, a.serverEvents, a.seenEvents, a.serverWatched = connecting, nil, 0, 0, false
 	a.to = netip.AddrPortFrom(step.To.Addr().Unmap(), step.To.Port())
-	a.first, a.abortOnClose = step.First, step.UntilFin
+	a.first, a.abortOnClose = step.First, step.AbortOnClose
 	a.slowAt, a.connectBy = now+int64(slowConnect), 0
 	if step.Timeout > 0 {
 		a.connectBy = now + int64(step.Timeout)

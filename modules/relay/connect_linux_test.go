@@ -87,7 +87,7 @@ func TestArrivalLeavesWhileConnecting(t *testing.T) {
 		"fin":   func(c *net.TCPConn) { c.CloseWrite() },
 	} {
 		g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(g *scriptedHandler, _ News) Step {
-			return Step{Do: Connect, To: at, First: g.hello, UntilFin: name == "fin"}
+			return Step{Do: Connect, To: at, First: g.hello, AbortOnClose: name == "fin"}
 		}})
 		client, began := arrive(t, g, time.Time{}), time.Now()
 		send(t, client, "hello")

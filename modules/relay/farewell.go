@@ -21,11 +21,11 @@ const (
 // drainBuffers are buffers for bytes that nothing looks at.
 var drainBuffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
-// Farewell writes the last to a connection that is to be closed in order, if there is
+// CloseWriteAndDrain writes the last to a connection that is to be closed in order, if there is
 // anything, and closes its sending side. It discards what the other end has sent until now,
 // or after a last word for a moment more: a socket that is closed with unread bytes resets
 // the connection. Without one it does not wait, as HAProxy does not.
-func Farewell(c net.Conn, last []byte) {
+func CloseWriteAndDrain(c net.Conn, last []byte) {
 	w, ok := c.(interface{ CloseWrite() error })
 	if len(last) > 0 {
 		_ = c.SetDeadline(time.Now().Add(drainTimeout))

@@ -20,7 +20,7 @@ type Handler interface {
 	Owner
 	// Room returns where the next bytes of the client go. It is called when there are
 	// some, so that nothing has to be kept for a client that is silent.
-	Room() []byte
+	Buffer() []byte
 	// Next returns what is to be done after something has happened.
 	Next(News) Step
 }
@@ -73,11 +73,11 @@ type Step struct {
 	Do Action
 
 	// For Connect.
-	To        netip.AddrPort
-	First     []byte        // sent as soon as the server is there; not to be changed until the next event
-	Timeout   time.Duration // 0: none but the system's
-	KeepAlive bool          // see DialOptions
-	UntilFin  bool          // a client that has closed its direction has left, too, and not only one that was reset
+	To           netip.AddrPort
+	First        []byte        // sent as soon as the server is there; not to be changed until the next event
+	Timeout      time.Duration // 0: none but the system's
+	KeepAlive    bool          // see DialOptions
+	AbortOnClose bool          // a client that has closed its direction has left, too, and not only one that was reset
 
 	// For Await: when it is Expired; zero: as before.
 	Until time.Time

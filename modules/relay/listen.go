@@ -15,7 +15,7 @@ type ListenOptions struct {
 	Local net.Addr
 	// Room is asked before each connection: for how long to leave them in the kernel's
 	// queue. Zero is not at all.
-	Room func() (pause time.Duration)
+	Pause func() (pause time.Duration)
 	// Accepted is given each connection. What that one waits for, the same shard
 	// watches.
 	Accepted func(*Socket)

@@ -159,7 +159,7 @@ func (l *Listening) event(sh *shard, _ Side, _ uint32) {
 // reports whether the socket is still watched, and may have more.
 func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
 	for n := range l.batch {
-		if pause := l.o.Room(); pause > 0 {
+		if pause := l.o.Pause(); pause > 0 {
 			l.pause(pause)
 			return false, false
 		}

@@ -49,7 +49,7 @@ func startListening(t *testing.T, backlog int) *listening {
 	l.paused.Store(true)
 	var err error
 	l.Listening, err = Listen(fd, ListenOptions{
-		Room: func() time.Duration {
+		Pause: func() time.Duration {
 			if l.paused.Load() {
 				return time.Millisecond
 			}

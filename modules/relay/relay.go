@@ -117,9 +117,9 @@ type Options struct {
 // kernel whether he is still there; before that is worth it, his time is over.
 const keepAliveFrom = 5 * time.Minute
 
-// Patient reports whether a server may be silent for so long that KeepAlive is of
+// NeedsKeepAlive reports whether a server may be silent for so long that KeepAlive is of
 // use, as it is where tunnels through firewalls stay idle.
-func (o *Options) Patient() bool {
+func (o *Options) NeedsKeepAlive() bool {
 	for _, finished := range []bool{false, true} {
 		if limit := o.limit(Server, finished); limit == 0 || limit > keepAliveFrom {
 			return true
