@@ -270,7 +270,7 @@ func hasEvents(fd int) bool {
 	return err == nil && n > 0
 }
 
-// askHandler has the handler say what to do. False: the session does not arrive any more, or it ends.
+// askHandler calls the handler. ok is false if the session no longer arrives, or is ending.
 func (s *Session) askHandler(news News) (step Step, ok bool) {
 	es, a := &s.engine, s.arrival()
 	reads := news.Event == Received

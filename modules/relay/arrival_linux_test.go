@@ -20,8 +20,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// scriptedHandler is a handler that reads so many bytes and then does what it is told to do about each
-// event.
+// scriptedHandler reads helloSize bytes, then answers each event by the function in then.
 type scriptedHandler struct {
 	*owner
 	s         Session

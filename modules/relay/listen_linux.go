@@ -99,7 +99,7 @@ func (l *Listening) handOver() {
 	l.rewatch()
 }
 
-// rearm watches after a pause or for another share.
+// rewatch starts watching again, after a pause or for another share.
 func (l *Listening) rewatch() {
 	if err := l.watch(); err != nil && l.acceptFailed(err) {
 		l.pause(watchRetryPause)
