@@ -177,7 +177,7 @@ func (a *App) serve() {
 	lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
 	registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
 	for name, b := range a.Backends {
-		b.pool.Serve()
+		b.pool.Activate()
 		if b.Site != "" && !inprocess.Listening(b.Site) {
 			a.ctx.Logger().Error("no http server listens where a backend has its site: its connections are refused", zap.String("backend", name), zap.String("listen", inprocess.Network+"/"+b.Site))
 		}

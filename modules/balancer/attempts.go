@@ -100,7 +100,7 @@ func (a *Attempts) another(ctx context.Context, failed *pool.Lease, f Failure) (
 		return lease, err
 	}
 	a.pause(f)
-	a.Request.Forgive()
+	a.Request.ClearAvoided()
 	return a.Acquire(ctx)
 }
 
@@ -109,7 +109,7 @@ func (a *Attempts) another(ctx context.Context, failed *pool.Lease, f Failure) (
 // it may have been tried before. With several it is had at once.
 func (a *Attempts) asHAProxy(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
 	p := a.Backend.pool
-	several := p.Actives() > 1
+	several := p.UsableActives() > 1
 	one := !several || p.Sticky() || a.Request.Server != ""
 	if !a.Backend.Redispatch.At(a.Retries, *a.Backend.Retries) && one && p.Running(failed.Server) {
 		return a.same(failed, f), nil

@@ -175,7 +175,7 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	}
 	for _, s := range b.Servers {
 		config := s.config()
-		config.Care = b.care(s)
+		config.HealthConfig = b.care(s)
 		c.Servers = append(c.Servers, config)
 	}
 	b.pool, err = registry.Open(c)

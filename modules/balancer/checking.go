@@ -173,11 +173,11 @@ func hasPort(address string) bool {
 }
 
 // care is what the pool must know of a server's health.
-func (b *Backend) care(s *Server) pool.Care {
-	c := pool.Care{
+func (b *Backend) care(s *Server) pool.HealthConfig {
+	c := pool.HealthConfig{
 		Init: initStates[s.InitState], Observe: observed[s.Observe], OnError: errorActions[s.OnError],
 		ErrorLimit: cmp.Or(s.ErrorLimit, DefaultErrorLimit), Track: s.tracked(b.name),
-		Passive: b.Passive.passive(), CutWhenDown: s.OnMarkedDown != "", CutBackups: s.OnMarkedUp != "",
+		Passive: b.Passive.passive(), EvictOnDown: s.OnMarkedDown != "", EvictBackupsOnUp: s.OnMarkedUp != "",
 	}
 	if check := b.checkOf(s); check != nil {
 		interval := cmp.Or(time.Duration(check.Interval), DefaultInterval)

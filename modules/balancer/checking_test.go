@@ -101,7 +101,7 @@ func TestCare(t *testing.T) {
 		if s.Track != (pool.Ref{}) {
 			line += fmt.Sprint(" track ", s.Track)
 		}
-		got = append(got, line+fmt.Sprint(" ", s.Init, s.Observe, s.ErrorLimit, s.OnError, " ", s.CutWhenDown, "/", s.CutBackups))
+		got = append(got, line+fmt.Sprint(" ", s.Init, s.Observe, s.ErrorLimit, s.OnError, " ", s.EvictOnDown, "/", s.EvictBackupsOnUp))
 	}
 	want := []string{
 		"backends check 2s 0s 0s 4 3 0 agent 10.0.0.1:9 2s 0 0 10 0 false/false",
@@ -197,12 +197,12 @@ func TestEventsAreLogged(t *testing.T) {
 	log := b.logEvents(zap.New(core))
 	failed := pool.Result{Code: pool.Layer4Connection, Info: "connection refused"}
 	for _, e := range []pool.Event{
-		{Backend: "web", Server: "s1", What: pool.CheckNews, Result: failed, Took: time.Millisecond, Counter: 2, Of: 3, Active: 2},
-		{Backend: "web", Server: "s2", What: pool.CheckNews, Result: failed},
-		{Backend: "web", Server: "s2", What: pool.CheckNews, Result: pool.Result{Code: pool.Layer6OK, Warning: "soon over"}, Counter: 3, Of: 3},
-		{Backend: "web", Server: "s1", What: pool.WentDown, Result: failed, Took: time.Millisecond, Down: true, Of: 2, Active: 1, Backups: 1, Sessions: 3, Requeued: 2, Queued: 1, Backup: true},
-		{Backend: "web", Server: "s2", What: pool.WentUp, Result: pool.Result{Code: pool.Tracked}, Via: pool.Ref{Backend: "a", Server: "b"}, Counter: 1, Of: 1},
-		{Backend: "web", What: pool.NoServer},
+		{Backend: "web", Server: "s1", Kind: pool.CheckChanged, Result: failed, Took: time.Millisecond, Counter: 2, Of: 3, Active: 2},
+		{Backend: "web", Server: "s2", Kind: pool.CheckChanged, Result: failed},
+		{Backend: "web", Server: "s2", Kind: pool.CheckChanged, Result: pool.Result{Code: pool.Layer6OK, Warning: "soon over"}, Counter: 3, Of: 3},
+		{Backend: "web", Server: "s1", Kind: pool.ServerDown, Result: failed, Took: time.Millisecond, Down: true, Of: 2, Active: 1, Backups: 1, Sessions: 3, Requeued: 2, Queued: 1, Backup: true},
+		{Backend: "web", Server: "s2", Kind: pool.ServerUp, Result: pool.Result{Code: pool.CodeTracked}, Via: pool.Ref{Backend: "a", Server: "b"}, Counter: 1, Of: 1},
+		{Backend: "web", Kind: pool.NoUsableServer},
 	} {
 		log(e)
 	}

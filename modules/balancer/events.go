@@ -17,17 +17,17 @@ type happening struct {
 	level   zapcore.Level
 }
 
-var happenings = map[pool.What]happening{
-	pool.WentDown:    {"server is down", zapcore.WarnLevel},
-	pool.WentUp:      {"server is up", zapcore.InfoLevel},
-	pool.MaintBegan:  {"server is in maintenance", zapcore.WarnLevel},
-	pool.MaintOver:   {"server is in maintenance no more", zapcore.InfoLevel},
-	pool.DrainBegan:  {"server drains", zapcore.WarnLevel},
-	pool.DrainOver:   {"server drains no more", zapcore.InfoLevel},
-	pool.NoServer:    {"backend has no usable server", zapcore.ErrorLevel},
-	pool.ServerAgain: {"backend has a usable server again", zapcore.InfoLevel},
-	pool.CheckNews:   {"check", zapcore.InfoLevel},
-	pool.AgentNews:   {"agent", zapcore.InfoLevel},
+var happenings = map[pool.EventKind]happening{
+	pool.ServerDown:        {"server is down", zapcore.WarnLevel},
+	pool.ServerUp:          {"server is up", zapcore.InfoLevel},
+	pool.MaintStarted:      {"server is in maintenance", zapcore.WarnLevel},
+	pool.MaintEnded:        {"server is in maintenance no more", zapcore.InfoLevel},
+	pool.DrainStarted:      {"server drains", zapcore.WarnLevel},
+	pool.DrainEnded:        {"server drains no more", zapcore.InfoLevel},
+	pool.NoUsableServer:    {"backend has no usable server", zapcore.ErrorLevel},
+	pool.UsableServerAgain: {"backend has a usable server again", zapcore.InfoLevel},
+	pool.CheckChanged:      {"check", zapcore.InfoLevel},
+	pool.AgentChanged:      {"agent", zapcore.InfoLevel},
 }
 
 // logEvents logs what happens to the backend's servers.
@@ -38,9 +38,9 @@ func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 		logged[s.Name] = check != nil && check.Log
 	}
 	return func(e pool.Event) {
-		how := happenings[e.What]
+		how := happenings[e.Kind]
 		switch {
-		case e.What < pool.CheckNews:
+		case e.Kind < pool.CheckChanged:
 		case e.Result.Warning != "" || e.Result.Code.Unknown():
 			how.level = zapcore.WarnLevel
 		case !logged[e.Server]:

@@ -13,7 +13,7 @@ import (
 type inline struct{ possible, needsRequest bool }
 
 func (b *Backend) inlineWith(p pool.Policy) inline {
-	_, quick := p.(pool.Quick)
+	_, quick := p.(pool.NonBlocking)
 	asking, asks := p.(interface{ NeedsRequest() bool })
 	return inline{
 		possible: quick && b.Site == "" && none(b.Content) && none(b.Response) &&

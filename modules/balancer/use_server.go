@@ -107,7 +107,7 @@ func (b *Backend) Assigned(v *content.View, forced bool) (server string, err err
 		switch {
 		case !b.pool.Has(name):
 			return "", nil
-		case forced || b.Persist || b.pool.Serves(name):
+		case forced || b.Persist || b.pool.IsUp(name):
 			return name, nil
 		}
 	}

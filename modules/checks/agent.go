@@ -36,17 +36,17 @@ func (*Agent) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Ask is what the agent says: L7OK for up, L7STS for down, NotChecked for neither;
+// Ask is what the agent says: L7OK for up, L7STS for down, CodeNotChecked for neither;
 // L7RSP where it closes without a word, L7TOUT where it says none, or what a
 // connect can come to.
-func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.Report {
+func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.AgentReport {
 	l, bad := open(ctx, t, time.Now())
 	if bad != nil {
-		return pool.Report{Result: bad.Result}
+		return pool.AgentReport{Result: bad.Result}
 	}
 	defer l.abort()
 	if _, err := io.WriteString(l, a.Send); err != nil {
-		return pool.Report{Result: layer7.failed(ctx, err).Result}
+		return pool.AgentReport{Result: layer7.failed(ctx, err).Result}
 	}
 	line, err := readLine(l)
 	switch {
@@ -55,9 +55,9 @@ func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.Report {
 		r.Warning = l.warning
 		return r
 	case len(line) > 0 && !isTimeout(err):
-		return pool.Report{Result: pool.Result{Code: pool.NotChecked, Info: "ignoring an incomplete line"}}
+		return pool.AgentReport{Result: pool.Result{Code: pool.CodeNotChecked, Info: "ignoring an incomplete line"}}
 	}
-	return pool.Report{Result: layer7.failed(ctx, err).Result}
+	return pool.AgentReport{Result: layer7.failed(ctx, err).Result}
 }
 
 var errLong = errors.New("the line is too long")

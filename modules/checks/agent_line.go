@@ -23,8 +23,8 @@ var orders = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "ma
 
 // parseReport reads a line of an agent's. Of several words of a kind the last one
 // counts, and words that say nothing to us do not spoil the others.
-func parseReport(line string) pool.Report {
-	r := pool.Report{Result: pool.Result{Code: pool.NotChecked}}
+func parseReport(line string) pool.AgentReport {
+	r := pool.AgentReport{Result: pool.Result{Code: pool.CodeNotChecked}}
 	var said, unknown, description string
 	for rest := line; ; {
 		if rest = strings.TrimLeft(rest, separators); rest == "" {
@@ -51,7 +51,7 @@ func parseReport(line string) pool.Report {
 }
 
 // take reports whether a word, in small letters, is an order, a weight or a maxconn.
-func take(r *pool.Report, word string) bool {
+func take(r *pool.AgentReport, word string) bool {
 	if admin, ok := orders[word]; ok {
 		r.Admin = new(admin)
 		return true

@@ -18,7 +18,7 @@ import (
 )
 
 // toldBy is a report in one line of text.
-func toldBy(r pool.Report) string {
+func toldBy(r pool.AgentReport) string {
 	text := fmt.Sprintf("%s %q", string(r.Code), r.Info)
 	if r.Admin != nil {
 		text += " " + r.Admin.String()

@@ -71,14 +71,14 @@ func TestEveryCheckerBrokenOff(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer time.AfterFunc(soon/2, cancel).Stop()
 				began := time.Now()
-				if got := c.Check(ctx, to(address)); got.Code != pool.NotChecked || !strings.HasSuffix(got.Info, "canceled") {
+				if got := c.Check(ctx, to(address)); got.Code != pool.CodeNotChecked || !strings.HasSuffix(got.Info, "canceled") {
 					t.Errorf("got %s %q", got.Code, got.Info)
 				}
 				if took := time.Since(began); took > ample/2 {
 					t.Errorf("took %v", took)
 				}
 				cancel()
-				if got := c.Check(ctx, to(address)); got.Code != pool.NotChecked || !strings.HasSuffix(got.Info, "canceled") {
+				if got := c.Check(ctx, to(address)); got.Code != pool.CodeNotChecked || !strings.HasSuffix(got.Info, "canceled") {
 					t.Errorf("canceled before: got %s %q", got.Code, got.Info)
 				}
 			})

@@ -134,7 +134,7 @@ func (c *External) environment(about *pool.Subject) (env []string) {
 	}
 	if about != nil {
 		env = append(env, "HAPROXY_PROXY_NAME="+about.Backend, "HAPROXY_SERVER_NAME="+about.Server)
-		env = append(env, fmt.Sprintf("HAPROXY_SERVER_CURCONN=%d", about.Standing().Sessions))
+		env = append(env, fmt.Sprintf("HAPROXY_SERVER_CURCONN=%d", about.Snapshot().Sessions))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Environment)) {
 		env = append(env, name+"="+c.Environment[name])

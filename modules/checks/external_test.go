@@ -78,16 +78,16 @@ func TestExternalEnds(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(5*soon, cancel)
-	expectResult(t, externalCheck(t, External{Command: path}).Check(ctx, to("127.0.0.1:443")), pool.NotChecked, "canceled")
+	expectResult(t, externalCheck(t, External{Command: path}).Check(ctx, to("127.0.0.1:443")), pool.CodeNotChecked, "canceled")
 	if grows() {
 		t.Error("what the program has started runs on")
 	}
-	expectResult(t, externalCheck(t, External{Command: path}).Check(ctx, to("127.0.0.1:443")), pool.NotChecked, "canceled")
+	expectResult(t, externalCheck(t, External{Command: path}).Check(ctx, to("127.0.0.1:443")), pool.CodeNotChecked, "canceled")
 }
 
 func TestExternalIsTold(t *testing.T) {
 	t.Setenv("OF_THE_PROXY", "x")
-	about := &pool.Subject{Backend: "web", Server: "s1", Standing: func() pool.Standing { return pool.Standing{Sessions: 7} }}
+	about := &pool.Subject{Backend: "web", Server: "s1", Snapshot: func() pool.Snapshot { return pool.Snapshot{Sessions: 7} }}
 	path := program(t, `echo "$1,$2,$3,$4;$HAPROXY_PROXY_ADDR,$HAPROXY_PROXY_PORT,$HAPROXY_SERVER_ADDR,$HAPROXY_SERVER_PORT,$HAPROXY_PROXY_NAME,$HAPROXY_SERVER_NAME,$HAPROXY_SERVER_CURCONN,$MINE,$OF_THE_PROXY"`)
 	resolves(t, &dns{four: local, ttl: time.Hour})
 	for _, test := range map[string]struct {

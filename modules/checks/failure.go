@@ -42,7 +42,7 @@ var (
 func (l layer) failed(ctx context.Context, err error) *problem {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return &problem{pool.Result{Code: pool.NotChecked, Info: "canceled"}}
+		return &problem{pool.Result{Code: pool.CodeNotChecked, Info: "canceled"}}
 	case isTimeout(err):
 		return &problem{pool.Result{Code: l.timeout}}
 	}

@@ -38,7 +38,7 @@ func FuzzAgentLine(f *testing.F) {
 			}
 			return ""
 		}
-		code := pool.NotChecked
+		code := pool.CodeNotChecked
 		switch last("up|down|stopped|fail|failed") {
 		case "up":
 			code = pool.Layer7OK

@@ -183,16 +183,16 @@ func TestHTTPScriptSendsTheState(t *testing.T) {
 	target := to(address)
 	host, port, _ := net.SplitHostPort(address)
 	for _, test := range []struct {
-		now  pool.Standing
+		now  pool.Snapshot
 		want string
 	}{
-		{pool.Standing{Counter: 3, Of: 3, Weight: 1, WeightOfAll: 2, Sessions: 4, SessionsOfAll: 5, Queued: 6}, "UP; %s name=b/s; node=%s; weight=1/2; scur=4/5; qcur=6"},
-		{pool.Standing{Counter: 2, Of: 3}, "UP 2/3; %s name=b/s; node=%s; weight=0/0; scur=0/0; qcur=0"},
-		{pool.Standing{Down: true, Of: 2}, "DOWN; %s name=b/s; node=%s; weight=0/0; scur=0/0; qcur=0"},
-		{pool.Standing{Down: true, Counter: 1, Of: 2}, "DOWN 1/2; %s name=b/s; node=%s; weight=0/0; scur=0/0; qcur=0"},
-		{pool.Standing{Drains: true, Counter: 3, Of: 3}, "NOLB; %s name=b/s; node=%s; weight=0/0; scur=0/0; qcur=0"},
+		{pool.Snapshot{Counter: 3, Of: 3, Weight: 1, TotalWeight: 2, Sessions: 4, TotalSessions: 5, Queued: 6}, "UP; %s name=b/s; node=%s; weight=1/2; scur=4/5; qcur=6"},
+		{pool.Snapshot{Counter: 2, Of: 3}, "UP 2/3; %s name=b/s; node=%s; weight=0/0; scur=0/0; qcur=0"},
+		{pool.Snapshot{Down: true, Of: 2}, "DOWN; %s name=b/s; node=%s; weight=0/0; scur=0/0; qcur=0"},
+		{pool.Snapshot{Down: true, Counter: 1, Of: 2}, "DOWN 1/2; %s name=b/s; node=%s; weight=0/0; scur=0/0; qcur=0"},
+		{pool.Snapshot{Draining: true, Counter: 3, Of: 3}, "NOLB; %s name=b/s; node=%s; weight=0/0; scur=0/0; qcur=0"},
 	} {
-		target.Subject = &pool.Subject{Backend: "b", Server: "s", Standing: func() pool.Standing { return test.now }}
+		target.Subject = &pool.Subject{Backend: "b", Server: "s", Snapshot: func() pool.Snapshot { return test.now }}
 		expectResult(t, checked(c, target), pool.Layer7OK, "200 OK")
 		if got, want := <-saw, fmt.Sprintf(test.want, "address="+host+"; port="+port+";", hostname()); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -167,7 +167,7 @@ func TestAgentAgainstHAProxy(t *testing.T) {
 		_, port, _ := net.SplitHostPort(addresses[i])
 		backends[fmt.Sprint("b", i)] = " server s 127.0.0.1:9 weight 100 maxconn 50 agent-check agent-inter 900ms agent-port " + port + "\n"
 	}
-	told := make([]pool.Report, len(lines))
+	told := make([]pool.AgentReport, len(lines))
 	for i := range lines {
 		told[i] = new(Agent).Ask(context.Background(), to(addresses[i]))
 	}
@@ -185,7 +185,7 @@ func TestAgentAgainstHAProxy(t *testing.T) {
 
 // likeStatistics is what an agent of a server of weight 100 and 50 connections says, as
 // HAProxy's statistics have it.
-func likeStatistics(t *testing.T, r pool.Report) string {
+func likeStatistics(t *testing.T, r pool.AgentReport) string {
 	weight, maxconn, code := 100, 50, string(r.Code)
 	if r.Weight != "" {
 		var err error
@@ -196,7 +196,7 @@ func likeStatistics(t *testing.T, r pool.Report) string {
 	if r.MaxConn != nil {
 		maxconn = *r.MaxConn
 	}
-	if r.Code == pool.NotChecked {
+	if r.Code == pool.CodeNotChecked {
 		code = "CHECKED"
 	}
 	return fmt.Sprintf("%s %q %d %d", code, strings.ToLower(r.Info), weight, maxconn)

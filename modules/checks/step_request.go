@@ -162,15 +162,15 @@ var hostname = sync.OnceValue(func() string {
 
 // stateOf is how the server that is checked stands, in the words of HAProxy's header.
 func stateOf(t *pool.Target) string {
-	if t.Subject == nil || t.Subject.Standing == nil {
+	if t.Subject == nil || t.Subject.Snapshot == nil {
 		return ""
 	}
-	now := t.Subject.Standing()
+	now := t.Subject.Snapshot()
 	state, whole := "UP", now.Counter == now.Of
 	switch {
 	case now.Down:
 		state, whole = "DOWN", now.Counter == 0
-	case now.Drains:
+	case now.Draining:
 		state = "NOLB"
 	}
 	if !whole {
@@ -181,7 +181,7 @@ func stateOf(t *pool.Target) string {
 		address = fmt.Sprintf(" address=%s; port=%s;", host, port)
 	}
 	return fmt.Sprintf("%s;%s name=%s/%s; node=%s; weight=%d/%d; scur=%d/%d; qcur=%d", state, address,
-		t.Subject.Backend, t.Subject.Server, hostname(), now.Weight, now.WeightOfAll, now.Sessions, now.SessionsOfAll, now.Queued)
+		t.Subject.Backend, t.Subject.Server, hostname(), now.Weight, now.TotalWeight, now.Sessions, now.TotalSessions, now.Queued)
 }
 
 // String is the request as messages name it.

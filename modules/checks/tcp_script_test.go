@@ -113,7 +113,7 @@ func TestScriptBrokenOff(t *testing.T) {
 	patiently(t, func(unit time.Duration) string {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer time.AfterFunc(unit, cancel).Stop()
-		return differs(c.Check(ctx, to(address)), pool.NotChecked, `at step 1 (expect string "END"): canceled`)
+		return differs(c.Check(ctx, to(address)), pool.CodeNotChecked, `at step 1 (expect string "END"): canceled`)
 	})
 }
 

@@ -92,7 +92,7 @@ func (c *connection) pursue(k *claim, attempts func(*claim) *ending) *ending {
 func (c *connection) claimOf(b *balancer.Backend, server string, k *claim) *claim {
 	k.began, k.Backend, k.Pauser = time.Now(), b, k
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
-	k.Request.Into = &k.session.lease
+	k.Request.NextLease = &k.session.lease
 	k.Request.Source, k.Request.Connection = mapped(c.Conn, c.look(true).Source.Addr()), c
 	k.client.Context, k.client.c, k.client.untilFin = context.Background(), c, b.AbortOnClose
 	c.claim, c.stage = k, tcplog.KilledQueue
@@ -152,7 +152,7 @@ func (c *connection) next(k *claim, failed *ending) (l *pool.Lease, over *ending
 		return nil, over, nil
 	}
 	s := new(session)
-	k.Request.Into = &s.lease
+	k.Request.NextLease = &s.lease
 	if l, err = k.Next(&k.client, k.give(), f); l == &s.lease {
 		k.session = s
 	}
@@ -162,7 +162,7 @@ func (c *connection) next(k *claim, failed *ending) (l *pool.Lease, over *ending
 // again says whether a connection whose attempt has failed is over. Then the lease has been
 // given back.
 func (c *connection) again(k *claim, end *ending, o pool.Outcome) *ending {
-	if cut := cutBy(k.lease.Cut()); cut != nil {
+	if cut := cutBy(k.lease.Evicted()); cut != nil {
 		cut.err = end.err
 		k.release(pool.ConnectFailed)
 		return cut

@@ -240,7 +240,7 @@ func (a *arrival) connected() relay.Step {
 	}
 	s.begin(c)
 	c.over, a.socket = true, nil
-	c.claim.give().OnCut(s)
+	c.claim.give().OnEvict(s)
 	c.forget()
 	a.recycle()
 	return relay.Step{Do: relay.Relay, Options: &s.options, Owner: s}

@@ -36,15 +36,15 @@ func failed(err error) *ending {
 }
 
 // cutBy returns the ending of a connection that the pool has cut; nil: it has not.
-func cutBy(why pool.Cut) *ending {
+func cutBy(why pool.EvictReason) *ending {
 	switch why {
-	case pool.NotCut:
+	case pool.NotEvicted:
 		return nil
-	case pool.MarkedDown:
+	case pool.EvictMarkedDown:
 		return &ending{end: tcplog.ServerDown, by: relay.Proxy}
-	case pool.BackupSpare:
+	case pool.EvictBackupSpare:
 		return &ending{end: tcplog.BackupSpare, by: relay.Proxy}
-	case pool.ServerRemoved:
+	case pool.EvictServerRemoved:
 		return &ending{end: tcplog.ServerRemoved, by: relay.Proxy}
 	}
 	return nil

@@ -69,8 +69,8 @@ func (s *session) record() (tcplog.Record, time.Time) {
 		epoch.Add(time.Duration(binary.NativeEndian.Uint64(began)))
 }
 
-// LeaseCut ends the session. It has no reason: why a lease is cut is an end of its own.
-func (s *session) LeaseCut(pool.Cut) { s.End("") }
+// LeaseEvicted ends the session. It has no reason: why a lease is cut is an end of its own.
+func (s *session) LeaseEvicted(pool.EvictReason) { s.End("") }
 
 // refuse ends the session because of the server's response. It is called by the session.
 func (s *session) refuse(reason string) {
@@ -102,7 +102,7 @@ func (s *session) Ended(result relay.Result) {
 	case s.refused:
 		end.end = tcplog.ResponseRefused
 	case result.Cause == relay.Ended:
-		if cut := cutBy(s.lease.Cut()); cut != nil {
+		if cut := cutBy(s.lease.Evicted()); cut != nil {
 			end.end, end.by = cut.end, cut.by
 		}
 	case result.Cause == relay.Reset && result.By == relay.Server && !result.Answered:
@@ -124,7 +124,7 @@ func (c *connection) relay(k *claim) *ending {
 	}
 	s.begin(c)
 	c.over = true
-	k.give().OnCut(s)
+	k.give().OnEvict(s)
 	run := s.Start(c.Conn, c.hold(k), c.hello.Bytes(), &s.options, s)
 	present.begun(s, run != nil)
 	c.forget()

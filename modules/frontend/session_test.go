@@ -36,15 +36,15 @@ func TestBrokenEarly(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var registry pool.Registry
 			p, err := registry.Open(pool.Config{Backend: "b", Policy: new(policies.First), Servers: []pool.ServerConfig{
-				{Name: "s", Weight: 1, Care: pool.Care{Observe: pool.ObserveAnswer, ErrorLimit: 100}},
+				{Name: "s", Weight: 1, HealthConfig: pool.HealthConfig{Observe: pool.ObserveAnswer, ErrorLimit: 100}},
 			}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer p.Close()
-			p.Serve()
+			p.Activate()
 			s := new(session)
-			if _, err := p.Acquire(t.Context(), &pool.Request{Into: &s.lease}); err != nil {
+			if _, err := p.Acquire(t.Context(), &pool.Request{NextLease: &s.lease}); err != nil {
 				t.Fatal(err)
 			}
 			from := &connection{terms: &terms{feconn: new(count), beconn: new(count), log: tcplog.Open(nil, zap.NewNop())}}

@@ -114,7 +114,7 @@ func (s AppState) Answer(q sample.Question) (sample.Value, bool) {
 	if b == nil {
 		return v, false
 	}
-	b.Pool().Serve() // the configuration has only just been loaded
+	b.Pool().Activate() // the configuration has only just been loaded
 	return ProcessState.Answer(q)
 }
 

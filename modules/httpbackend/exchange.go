@@ -193,7 +193,7 @@ func (x *exchange) attempt(r *http.Request, lease *pool.Lease) (*http.Response, 
 		out.Header = out.Header.Clone()
 		out.Header.Set(h, lease.Server.Name)
 	}
-	lease.OnCut(pool.HolderFunc(func(pool.Cut) { cancel(errServerRemoved) }))
+	lease.OnEvict(pool.HolderFunc(func(pool.EvictReason) { cancel(errServerRemoved) }))
 	response, err := x.h.transport.RoundTrip(out)
 	if err != nil {
 		cancel(nil)

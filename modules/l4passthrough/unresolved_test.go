@@ -53,7 +53,7 @@ func TestUnresolvedServer(t *testing.T) {
 				"one": `{"check": {"checker": {"module": "test_passing"}}, "servers": [{"name": "s1", "address": "bad.test:443", "observe": "layer4", "error_limit": 1, "on_error": "mark_down"}], "retries": 1, "redispatch": false, "timeouts": {"connect": "100ms"}}`,
 			})
 			for backend, want := range map[string]string{"two": "complete", "one": "dns_failed"} {
-				app.Backends[backend].Pool().Serve()
+				app.Backends[backend].Pool().Activate()
 				h := &Handler{Name: backend, DefaultBackend: backend}
 				logged := provisioned(t, ctx, app, h)
 				client, far := frontendtest.Connected(t)

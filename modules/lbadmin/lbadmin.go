@@ -123,14 +123,14 @@ func show(registry *pool.Registry, backend, server string) (any, error) {
 	if s, ok := all.Servers[server]; ok {
 		return s, nil
 	}
-	return nil, refuse(http.StatusNotFound, fmt.Errorf("server %s/%s: %w", backend, server, pool.ErrNoSuch))
+	return nil, refuse(http.StatusNotFound, fmt.Errorf("server %s/%s: %w", backend, server, pool.ErrNoSuchServer))
 }
 
 func refuse(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
 
 // statusOf is how a change that failed is answered.
 func statusOf(err error) int {
-	if errors.Is(err, pool.ErrNoBackend) || errors.Is(err, pool.ErrNoSuch) {
+	if errors.Is(err, pool.ErrNoBackend) || errors.Is(err, pool.ErrNoSuchServer) {
 		return http.StatusNotFound
 	}
 	return http.StatusBadRequest

@@ -29,7 +29,7 @@ func serving(t *testing.T, name string, servers ...pool.ServerConfig) *pool.Pool
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Serve()
+	p.Activate()
 	t.Cleanup(p.Close)
 	return p
 }
@@ -71,7 +71,7 @@ func get[T any](t *testing.T, path string) (v T) {
 func TestShow(t *testing.T) {
 	p := serving(t, "web",
 		pool.ServerConfig{Name: "s1", Address: "10.0.0.1:443", Weight: 4, MaxConn: 9},
-		pool.ServerConfig{Name: "s2", Address: "10.0.0.2:443", Weight: 1, Backup: true, Care: pool.Care{Track: pool.Ref{Backend: "web", Server: "s1"}}})
+		pool.ServerConfig{Name: "s2", Address: "10.0.0.2:443", Weight: 1, Backup: true, HealthConfig: pool.HealthConfig{Track: pool.Ref{Backend: "web", Server: "s1"}}})
 	serving(t, "mail")
 	lease, err := p.Acquire(t.Context(), new(pool.Request))
 	if err != nil {
@@ -116,7 +116,7 @@ func TestShow(t *testing.T) {
 func TestChange(t *testing.T) {
 	serving(t, "web",
 		pool.ServerConfig{Name: "s1", Address: "10.0.0.1:443", Weight: 4},
-		pool.ServerConfig{Name: "s2", Address: "10.0.0.2:443", Weight: 1, Care: pool.Care{Track: pool.Ref{Backend: "web", Server: "s1"}}})
+		pool.ServerConfig{Name: "s2", Address: "10.0.0.2:443", Weight: 1, HealthConfig: pool.HealthConfig{Track: pool.Ref{Backend: "web", Server: "s1"}}})
 	const path = root + "/web/servers/s1"
 	for _, c := range []struct {
 		body                   string

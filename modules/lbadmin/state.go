@@ -154,7 +154,7 @@ func health(down bool) string {
 	return "up"
 }
 
-func newCheck(p pool.Past) *Check {
+func newCheck(p pool.CheckRecord) *Check {
 	if p.At.IsZero() {
 		return nil
 	}
@@ -174,16 +174,16 @@ func newTransition(e pool.Event) Transition {
 
 // to is what a transition has led to.
 func to(e pool.Event) string {
-	switch e.What {
-	case pool.WentDown, pool.WentUp:
+	switch e.Kind {
+	case pool.ServerDown, pool.ServerUp:
 		return health(e.Down)
-	case pool.MaintBegan, pool.MaintOver, pool.DrainBegan, pool.DrainOver:
+	case pool.MaintStarted, pool.MaintEnded, pool.DrainStarted, pool.DrainEnded:
 		return e.Admin.String()
-	case pool.NoServer:
+	case pool.NoUsableServer:
 		return "no_server"
-	case pool.ServerAgain:
+	case pool.UsableServerAgain:
 		return "server_again"
-	case pool.CheckNews, pool.AgentNews:
+	case pool.CheckChanged, pool.AgentChanged:
 	}
 	return ""
 }

@@ -178,7 +178,7 @@ func BenchmarkRebuild(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Cleanup(p.Close)
-			p.Serve()
+			p.Activate()
 			for up := false; b.Loop(); up = !up {
 				if err := p.SetHealth("500", up); err != nil {
 					b.Fatal(err)
@@ -203,7 +203,7 @@ func BenchmarkBurst(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Cleanup(p.Close)
-			p.Serve()
+			p.Activate()
 			for b.Loop() {
 				for _, up := range []bool{false, true} {
 					for i := range 1000 {

@@ -50,7 +50,7 @@ func (b *bounds) allow(s *pool.Server, r *pool.Request) bool {
 	if b.factor == 0 {
 		return true
 	}
-	slots := ((r.Served()+1)*b.factor + 99) / 100
+	slots := ((r.BackendSessions()+1)*b.factor + 99) / 100
 	each, rest := slots/b.total, slots%b.total
 	share, before := b.shares[s.Index], b.before[s.Index]
 	mine := share*each + (before+share)*rest/b.total - before*rest/b.total

@@ -52,7 +52,7 @@ func (p *First) note(s *pool.Server) {
 		return
 	}
 	word, bit := p.places[s.Index]/wordBits, uint64(1)<<(p.places[s.Index]%wordBits)
-	if s.HasRoom() {
+	if s.CanServe() {
 		p.full[word] &^= bit
 	} else {
 		p.full[word] |= bit
@@ -67,7 +67,7 @@ func (p *First) Dropped(s *pool.Server) { p.note(s) }
 
 // Pick returns the first server that has room.
 func (p *First) Pick(_ pool.View, r *pool.Request) *pool.Server {
-	if r.Behind() {
+	if r.OthersQueued() {
 		return nil
 	}
 	for word, full := range p.full {
@@ -76,7 +76,7 @@ func (p *First) Pick(_ pool.View, r *pool.Request) *pool.Server {
 			if i >= len(p.order) {
 				return nil
 			}
-			if s := p.order[i]; s.HasRoom() && !r.Avoids(s) {
+			if s := p.order[i]; s.CanServe() && !r.Avoids(s) {
 				return s
 			}
 		}
@@ -98,5 +98,5 @@ var (
 	_ caddyfile.Unmarshaler = (*First)(nil)
 	_ pool.Policy           = (*First)(nil)
 	_ pool.Rebuilder        = (*First)(nil)
-	_ pool.Counter          = (*First)(nil)
+	_ pool.LoadTracker      = (*First)(nil)
 )

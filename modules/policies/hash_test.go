@@ -157,7 +157,7 @@ func TestHashAvoids(t *testing.T) {
 			if _, err := p.Acquire(t.Context(), &r); !errors.Is(err, pool.ErrNoServer) {
 				t.Errorf("%s, key %d: where all are avoided: %v", c.name, i, err)
 			}
-			r.Forgive()
+			r.ClearAvoided()
 			first := pick(t, p, &r)
 			if first != seen[:1] {
 				t.Errorf("%s, key %d: %s, and %s before", c.name, i, first, seen)

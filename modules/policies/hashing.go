@@ -141,7 +141,7 @@ func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 	if home == nil || h.stays(home) {
 		return home
 	}
-	if s := h.ring.lookup(hash, func(s *pool.Server) bool { return suits(s) && s.HasRoom() }); s != nil {
+	if s := h.ring.lookup(hash, func(s *pool.Server) bool { return suits(s) && s.CanServe() }); s != nil {
 		return s
 	}
 	return h.ring.lookup(hash, free(r)) // nil: none is waited for alone
@@ -151,9 +151,9 @@ func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 func (h *Hashing) stays(s *pool.Server) bool {
 	switch h.PreserveAffinity {
 	case "maxconn":
-		return s.HasRoom()
+		return s.CanServe()
 	case "maxqueue":
-		return s.HasRoom() || s.MaxQueue > 0 && s.HasQueue()
+		return s.CanServe() || s.MaxQueue > 0 && s.CanQueue()
 	default:
 		return true
 	}

@@ -95,5 +95,5 @@ var (
 	_ caddyfile.Unmarshaler = (*LeastConn)(nil)
 	_ pool.Policy           = (*LeastConn)(nil)
 	_ pool.Rebuilder        = (*LeastConn)(nil)
-	_ pool.Counter          = (*LeastConn)(nil)
+	_ pool.LoadTracker      = (*LeastConn)(nil)
 )

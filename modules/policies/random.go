@@ -88,7 +88,7 @@ func (p *Random) Pick(_ pool.View, r *pool.Request) *pool.Server {
 			best, at = s, hash
 		}
 	}
-	if best == nil || best.HasRoom() {
+	if best == nil || best.CanServe() {
 		return best
 	}
 	return p.ring.lookup(at, free(r))

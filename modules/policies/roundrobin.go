@@ -48,7 +48,7 @@ func (p *RoundRobin) Rebuild(v pool.View) {
 // Pick returns the server whose turn it is. One that r avoids, or that has no
 // room, loses its turn.
 func (p *RoundRobin) Pick(v pool.View, r *pool.Request) *pool.Server {
-	if r.Behind() {
+	if r.OthersQueued() {
 		return nil
 	}
 	w := &p.actives
@@ -60,7 +60,7 @@ func (p *RoundRobin) Pick(v pool.View, r *pool.Request) *pool.Server {
 
 // free is whether a server may serve a request at once.
 func free(r *pool.Request) func(*pool.Server) bool {
-	return func(s *pool.Server) bool { return s.HasRoom() && !r.Avoids(s) }
+	return func(s *pool.Server) bool { return s.CanServe() && !r.Avoids(s) }
 }
 
 // Adopt continues where old stood, if that was a round robin too: servers are
@@ -86,5 +86,5 @@ var (
 	_ caddyfile.Unmarshaler = (*RoundRobin)(nil)
 	_ pool.Policy           = (*RoundRobin)(nil)
 	_ pool.Rebuilder        = (*RoundRobin)(nil)
-	_ pool.Keeper           = (*RoundRobin)(nil)
+	_ pool.StateAdopter     = (*RoundRobin)(nil)
 )

@@ -36,7 +36,7 @@ func (p *StaticRR) Rebuild(v pool.View) { p.table.build(v) }
 // Pick returns the server whose turn it is. One that r avoids, or that has no
 // room, loses its turn.
 func (p *StaticRR) Pick(_ pool.View, r *pool.Request) *pool.Server {
-	if r.Behind() {
+	if r.OthersQueued() {
 		return nil
 	}
 	return p.table.turn(free(r))
@@ -63,5 +63,5 @@ var (
 	_ caddyfile.Unmarshaler = (*StaticRR)(nil)
 	_ pool.Policy           = (*StaticRR)(nil)
 	_ pool.Rebuilder        = (*StaticRR)(nil)
-	_ pool.Keeper           = (*StaticRR)(nil)
+	_ pool.StateAdopter     = (*StaticRR)(nil)
 )

@@ -67,7 +67,7 @@ func newAsker(t *testing.T, policy string, seed uint64, tries bool) *asker {
 	if a.pool, err = new(pool.Registry).Open(c); err != nil {
 		t.Fatal(err)
 	}
-	a.pool.Serve()
+	a.pool.Activate()
 	t.Cleanup(a.pool.Close)
 	return a
 }

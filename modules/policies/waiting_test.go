@@ -38,7 +38,7 @@ func (w *waiting) load(c pool.Config) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p.Serve()
+	p.Activate()
 	if w.pool != nil {
 		w.pool.Close()
 	}

@@ -40,7 +40,7 @@ func TestAssignedServer(t *testing.T) {
 		if step.avoid {
 			request.Avoid(p.servers[1])
 		}
-		if serves := p.Serves("s2"); serves != (step.admin != Maint) {
+		if serves := p.IsUp("s2"); serves != (step.admin != Maint) {
 			t.Errorf("%s: Serves is %v", step.what, serves)
 		}
 		l := acquire(t, p, request)

@@ -137,11 +137,11 @@ func (b *backend) use(p *Pool) {
 		s.state.server = s
 		s.state.configure(&s.ServerConfig)
 	}
-	if k, ok := p.policy.(Keeper); ok && old != nil && !p.adopted {
+	if k, ok := p.policy.(StateAdopter); ok && old != nil && !p.adopted {
 		k.Adopt(old.policy)
 	}
 	p.adopted = true
-	b.settle(cause{Result: Result{Code: Set, Info: "configuration"}})
+	b.settle(cause{Result: Result{Code: CodeManual, Info: "configuration"}})
 	b.watch()
 	b.retire()
 	b.registry.register(b.name, p.servers)
@@ -209,11 +209,11 @@ func (b *backend) settle(why cause) {
 	}
 	if empty := len(b.view.Servers) == 0; empty != b.empty {
 		b.empty = empty
-		what := ServerAgain
+		what := UsableServerAgain
 		if empty {
-			what = NoServer
+			what = NoUsableServer
 		}
-		b.tell(Event{What: what})
+		b.tell(Event{Kind: what})
 	}
 }
 
@@ -222,26 +222,26 @@ func (b *backend) altered(s *Server, before standing, why cause) {
 	b.tellOf(s, before, why)
 	b.after(func() { b.registry.spread(Ref{b.name, s.Name}) })
 	switch up := s.state.now.up(); {
-	case before.up() && !up && s.CutWhenDown:
-		b.cut(s.state, MarkedDown)
-	case s.CutBackups && !s.Backup && s.state.usable():
+	case before.up() && !up && s.EvictOnDown:
+		b.cut(s.state, EvictMarkedDown)
+	case s.EvictBackupsOnUp && !s.Backup && s.state.usable():
 		for _, other := range b.pool.servers {
 			if other.Backup {
-				b.cut(other.state, BackupSpare)
+				b.cut(other.state, EvictBackupSpare)
 			}
 		}
 	}
 }
 
 // cut has the sessions of a server end.
-func (b *backend) cut(s *state, why Cut) {
+func (b *backend) cut(s *state, why EvictReason) {
 	for l := s.leases; l != nil; l = l.next {
-		if l.cut != NotCut {
+		if l.cut != NotEvicted {
 			continue
 		}
 		if l.cut = why; l.holder != nil {
 			holder := l.holder
-			b.after(func() { holder.LeaseCut(why) })
+			b.after(func() { holder.LeaseEvicted(why) })
 		}
 	}
 }
@@ -268,10 +268,10 @@ func (b *backend) choose(r *Request, isNew bool) (s *Server, waits bool, err err
 	default:
 		return b.lastResort(r)
 	}
-	if s == nil || s.HasRoom() {
+	if s == nil || s.CanServe() {
 		return s, s == nil, nil
 	}
-	if isNew && !s.HasQueue() { // those that wait already are not refused when they move
+	if isNew && !s.CanQueue() { // those that wait already are not refused when they move
 		return s, false, ErrQueueFull
 	}
 	return s, true, nil
@@ -283,7 +283,7 @@ func (b *backend) assigned(r *Request, isNew bool) *Server {
 		return nil
 	}
 	s := b.pool.server(r.Server)
-	full := s != nil && isNew && !s.HasRoom() && !s.HasQueue()
+	full := s != nil && isNew && !s.CanServe() && !s.CanQueue()
 	switch {
 	case s == nil, !s.state.now.up() && !r.Persistent && !r.Forced, r.Avoids(s):
 	case full && b.pool.redispatch && !r.Forced:
@@ -302,7 +302,7 @@ func (b *backend) lastResort(r *Request) (s *Server, waits bool, err error) {
 		if !b.spare(s) || r.Avoids(s) {
 			continue
 		}
-		if s.HasRoom() {
+		if s.CanServe() {
 			return s, false, nil
 		}
 		waits = true
@@ -323,8 +323,8 @@ func (b *backend) pick(r *Request, isNew bool) *Server {
 		return b.view.Servers[0]
 	}
 	// Who is first in the queue and avoids nobody waits because nobody has room.
-	r.behind = isNew && b.queue.first != nil && len(b.queue.first.request.avoid) == 0
-	r.served = b.served
+	r.othersQueued = isNew && b.queue.first != nil && len(b.queue.first.request.avoid) == 0
+	r.backendSessions = b.served
 	r.hashFor(b.pool.policy)
 	s := b.pool.policy.Pick(b.view, r)
 	if s == nil && r.lenient && len(r.avoid) > 0 {
@@ -374,14 +374,14 @@ func (b *backend) drop(l *Lease) {
 
 // taken tells the policy that a server has one connection more.
 func (b *backend) taken(s *Server) {
-	if c, ok := b.pool.policy.(Counter); ok {
+	if c, ok := b.pool.policy.(LoadTracker); ok {
 		c.Taken(s)
 	}
 }
 
 // dropped tells the policy that a server has one connection less.
 func (b *backend) dropped(s *Server) {
-	if c, ok := b.pool.policy.(Counter); ok {
+	if c, ok := b.pool.policy.(LoadTracker); ok {
 		c.Dropped(s)
 	}
 }

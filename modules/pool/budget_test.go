@@ -171,7 +171,7 @@ func TestRetryBudgetOverReload(t *testing.T) {
 		wantRetries(t, "after a configuration that failed", old, 0)
 
 		next := openBudget(t, &reg, &RetryBudget{Percent: 20, MinPerSecond: 5})
-		next.Serve()
+		next.Activate()
 		old.Close()
 		wantRetries(t, "after a reload", next, 0)
 		wantRetries(t, "after it, in the old configuration", old, 0)
@@ -179,12 +179,12 @@ func TestRetryBudgetOverReload(t *testing.T) {
 		wantRetries(t, "after 10 connections more", old, 2)
 
 		more := openBudget(t, &reg, &RetryBudget{Percent: 30, MinPerSecond: 5})
-		more.Serve()
+		more.Activate()
 		next.Close()
 		wantRetries(t, "with 30 % of 110", more, 33-22)
 
 		off := openBudget(t, &reg, nil)
-		off.Serve()
+		off.Activate()
 		more.Close()
 		if got := granted(more, 1000); got != 1000 {
 			t.Errorf("without a budget: %d of 1000 retries", got)

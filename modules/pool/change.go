@@ -11,9 +11,9 @@ import (
 
 // Why a change cannot be made.
 var (
-	ErrNoBackend = errors.New("no such backend")
-	ErrNoSuch    = errors.New("no such server")
-	ErrTracks    = errors.New("the server shares the health of the one that it tracks: expected a change of that one")
+	ErrNoBackend    = errors.New("no such backend")
+	ErrNoSuchServer = errors.New("no such server")
+	ErrTracks       = errors.New("the server shares the health of the one that it tracks: expected a change of that one")
 )
 
 // Change is what somebody wants of a server at run time. What is nil or empty stays
@@ -31,7 +31,7 @@ type Change struct {
 }
 
 // Change changes a server of the configuration that serves. It is HAProxy's set
-// server. The error is ErrNoBackend, ErrNoSuch, ErrTracks, or says what is wrong
+// server. The error is ErrNoBackend, ErrNoSuchServer, ErrTracks, or says what is wrong
 // with a value; then nothing has been changed.
 func (r *Registry) Change(backend, server string, c Change) error {
 	b := r.find(backend)
@@ -47,7 +47,7 @@ func (r *Registry) Change(backend, server string, c Change) error {
 			return b.change(s, c)
 		}
 	}
-	return ErrNoSuch
+	return ErrNoSuchServer
 }
 
 func (b *backend) change(s *Server, c Change) error {
@@ -64,7 +64,7 @@ func (b *backend) change(s *Server, c Change) error {
 	if c.Down != nil && s.Track != (Ref{}) {
 		return ErrTracks
 	}
-	why := cause{Result: Result{Code: Set}}
+	why := cause{Result: Result{Code: CodeManual}}
 	b.alter(s, func() cause {
 		s.state.run.weight = weight
 		if c.MaxConn != nil {

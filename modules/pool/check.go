@@ -17,7 +17,7 @@ type Checker interface {
 
 // Agent asks a program beside a server how that is. It is HAProxy's agent-check.
 type Agent interface {
-	Ask(ctx context.Context, t Target) Report
+	Ask(ctx context.Context, t Target) AgentReport
 }
 
 // Target is what a check connects to, and how.
@@ -48,23 +48,23 @@ type Subject struct {
 	Backend, Server string
 	// Down reports whether the server was down when the check began.
 	Down bool
-	// Standing returns how the server stands now. It is safe for concurrent use.
-	Standing func() Standing
+	// Snapshot returns how the server stands now. It is safe for concurrent use.
+	Snapshot func() Snapshot
 }
 
-// Standing is how a server stands among those of its backend. It is what HAProxy
+// Snapshot is how a server stands among those of its backend. It is what HAProxy
 // tells a server with http-check send-state.
-type Standing struct {
+type Snapshot struct {
 	Down bool
-	// Drains reports whether the server is given no new connections though it is up.
-	Drains bool
+	// Draining reports whether the server is given no new connections though it is up.
+	Draining bool
 	// Counter of Of is as in ServerStatus.
 	Counter, Of int
 	// Weight is the server's, which is less while it starts slowly, and WeightOfAll that
 	// of all servers that are given connections.
-	Weight, WeightOfAll int
+	Weight, TotalWeight int
 	// Sessions of the server and of the whole backend, and how many wait for the server.
-	Sessions, SessionsOfAll, Queued int64
+	Sessions, TotalSessions, Queued int64
 }
 
 // Code is how a check went, in the short words of HAProxy's statistics.
@@ -88,11 +88,11 @@ const (
 	ProcessError     Code = "PROCERR"  // a program has exited with another status, or not started
 	SocketError      Code = "SOCKERR"  // the proxy lacks a descriptor, a port or memory
 	DNSError         Code = "DNSERR"   // the DNS does not say where the server is
-	Observed         Code = "HANA"     // no check: what clients met
-	Ejected          Code = "EJECT"    // no check: what clients could not connect to
-	NotChecked       Code = "INI"      // no check is over yet
-	Set              Code = "SET"      // no check: somebody has set it
-	Tracked          Code = "TRACK"    // no check: the server that it tracks is so
+	CodeObserved     Code = "HANA"     // no check: what clients met
+	CodeEjected      Code = "EJECT"    // no check: what clients could not connect to
+	CodeNotChecked   Code = "INI"      // no check is over yet
+	CodeManual       Code = "SET"      // no check: somebody has set it
+	CodeTracked      Code = "TRACK"    // no check: the server that it tracks is so
 )
 
 var reasons = map[Code]string{
@@ -112,11 +112,11 @@ var reasons = map[Code]string{
 	ProcessError:     "external check error",
 	SocketError:      "socket error",
 	DNSError:         "name resolution failed (DNS)",
-	Observed:         "errors that clients met",
-	Ejected:          "failed connects of clients",
-	NotChecked:       "not checked yet",
-	Set:              "set by hand or by the configuration",
-	Tracked:          "so is the server that it tracks",
+	CodeObserved:     "errors that clients met",
+	CodeEjected:      "failed connects of clients",
+	CodeNotChecked:   "not checked yet",
+	CodeManual:       "set by hand or by the configuration",
+	CodeTracked:      "so is the server that it tracks",
 }
 
 // String is the code in words.
@@ -141,10 +141,10 @@ type Result struct {
 	Warning string
 }
 
-// Report is what an agent says. What it does not speak of stays as it is.
-type Report struct {
+// AgentReport is what an agent says. What it does not speak of stays as it is.
+type AgentReport struct {
 	// Result is how the exchange went. Code is Layer7OK where the agent says that
-	// the server is up, Layer7Status where it says that it is down; NotChecked where
+	// the server is up, Layer7Status where it says that it is down; CodeNotChecked where
 	// it answers and says neither. All others are errors, which change nothing.
 	Result
 	// Admin is the administrative state that it asks for, if any.
@@ -155,9 +155,9 @@ type Report struct {
 	MaxConn *int
 }
 
-// Care is what a configuration says of a server's health, and of what follows
+// HealthConfig is what a configuration says of a server's health, and of what follows
 // from it.
-type Care struct {
+type HealthConfig struct {
 	// Check is how the server is checked; nil: it is not.
 	Check *Check
 	// Agent is how a program beside it is asked; nil: there is none.
@@ -173,12 +173,12 @@ type Care struct {
 	OnError    OnError
 	// Passive takes the server down for a while when clients cannot connect to it.
 	Passive Passive
-	// CutWhenDown has the server's sessions end when it goes down or into
+	// EvictOnDown has the server's sessions end when it goes down or into
 	// maintenance. It is HAProxy's on-marked-down shutdown-sessions.
-	CutWhenDown bool
-	// CutBackups has the sessions of all backups end when this server is up again.
+	EvictOnDown bool
+	// EvictBackupsOnUp has the sessions of all backups end when this server is up again.
 	// It is HAProxy's on-marked-up shutdown-backup-sessions.
-	CutBackups bool
+	EvictBackupsOnUp bool
 }
 
 // Check is how and when a server is checked. All must be set but FastInterval,

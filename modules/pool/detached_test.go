@@ -43,7 +43,7 @@ func TestSessionKeepsNoConfiguration(t *testing.T) {
 				t.Errorf("the lease is of %+v with %d sessions", s.ServerConfig, s.Sessions())
 			}
 			again := open(t, &r, "s1")
-			again.Serve()
+			again.Activate()
 			if n := again.Servers()[0].Sessions(); n != 1 {
 				t.Errorf("the server comes back with %d sessions, want 1", n)
 			}
@@ -62,16 +62,16 @@ func heldSession(t *testing.T, r *Registry, next func(*testing.T, *Registry) *Po
 	policy, checker := new(ring), new(heavy)
 	check := &Check{Checker: checker, Interval: time.Hour, Rise: 1, Fall: 1}
 	p, err := r.Open(Config{Backend: "b", Policy: policy, Servers: []ServerConfig{
-		{Name: "s1", Address: "192.0.2.1:443", Weight: 1, Care: Care{Check: check}}, {Name: "s2", Weight: 1},
+		{Name: "s1", Address: "192.0.2.1:443", Weight: 1, HealthConfig: HealthConfig{Check: check}}, {Name: "s2", Weight: 1},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	lease := acquire(t, p, &Request{Into: new(Lease)})
-	lease.OnCut(HolderFunc(func(Cut) {}))
+	lease := acquire(t, p, &Request{NextLease: new(Lease)})
+	lease.OnEvict(HolderFunc(func(EvictReason) {}))
 	if next != nil {
 		n := next(t, r)
-		n.Serve()
+		n.Activate()
 		n.policy.(*inOrder).adopted = nil
 		t.Cleanup(n.Close)
 	}

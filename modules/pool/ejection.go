@@ -66,7 +66,7 @@ func (b *backend) takeOut(s *Server) {
 	b.alter(s, func() cause {
 		e.end()
 		e.out = true
-		return state.health.note(Result{Code: Ejected, Info: info})
+		return state.health.note(Result{Code: CodeEjected, Info: info})
 	})
 	round := e.round
 	time.AfterFunc(s.Passive.Eject, func() { b.readmit(state, round) })
@@ -88,7 +88,7 @@ func (b *backend) readmit(state *state, round int) {
 	b.alter(s, func() cause {
 		e.end()
 		e.trial.Store(true)
-		return state.health.note(Result{Code: Ejected, Info: "its time is over: the next connect decides"})
+		return state.health.note(Result{Code: CodeEjected, Info: "its time is over: the next connect decides"})
 	})
 }
 

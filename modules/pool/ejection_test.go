@@ -26,8 +26,8 @@ func TestPassive(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var reg Registry
-			passive := Care{Passive: Passive{Fails: 3, Window: 10 * time.Second, Eject: 5 * time.Second}}
-			p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: passive}, ServerConfig{Name: "t", Care: passive})
+			passive := HealthConfig{Passive: Passive{Fails: 3, Window: 10 * time.Second, Eject: 5 * time.Second}}
+			p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: passive}, ServerConfig{Name: "t", HealthConfig: passive})
 			defer p.Close()
 			for i := 0; i < len(steps); i++ {
 				switch step := steps[i]; step {
@@ -67,8 +67,8 @@ func TestPassive(t *testing.T) {
 func TestPassiveTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
-		passive := Care{Passive: Passive{Fails: 2, Window: 10 * time.Second, Eject: 5 * time.Second}}
-		servers := []ServerConfig{{Name: "s", Care: passive}, {Name: "t", Backup: true, Care: passive}}
+		passive := HealthConfig{Passive: Passive{Fails: 2, Window: 10 * time.Second, Eject: 5 * time.Second}}
+		servers := []ServerConfig{{Name: "s", HealthConfig: passive}, {Name: "t", Backup: true, HealthConfig: passive}}
 		p, n := serving(t, &reg, servers...)
 		fail := func(server string) {
 			t.Helper()
@@ -113,7 +113,7 @@ func TestPassiveTells(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		next.Serve()
+		next.Activate()
 		p.Close()
 		tells("s up 1+1")
 		time.Sleep(time.Minute)
@@ -126,8 +126,8 @@ func TestPassiveTells(t *testing.T) {
 func TestPassiveBesideChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
-		care := Care{Check: checked(script("+")), Passive: Passive{Fails: 1, Window: time.Second, Eject: 3 * time.Second}}
-		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: care}, ServerConfig{Name: "t"})
+		care := HealthConfig{Check: checked(script("+")), Passive: Passive{Fails: 1, Window: time.Second, Eject: 3 * time.Second}}
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: care}, ServerConfig{Name: "t"})
 		defer p.Close()
 		time.Sleep(100 * time.Millisecond)
 		lease, err := p.Acquire(t.Context(), new(Request))

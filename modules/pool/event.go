@@ -7,21 +7,21 @@ import "time"
 // kept is how many transitions of a backend are remembered.
 const kept = 100
 
-// What is what has happened to a server or a backend.
-type What uint8
+// EventKind is what has happened to a server or a backend.
+type EventKind uint8
 
 // What may happen.
 const (
-	WentDown    What = iota
-	WentUp           // it may be in the state drain
-	MaintBegan       // the operator has taken it out
-	MaintOver        // it is drain or ready again, and up or not
-	DrainBegan       // no new connections
-	DrainOver        // ready again
-	NoServer         // a backend has no usable server any more
-	ServerAgain      // a backend has one again
-	CheckNews        // a check went otherwise than the one before, or moved the counter: no transition
-	AgentNews        // an agent says something else than before: no transition
+	ServerDown        EventKind = iota
+	ServerUp                    // it may be in the state drain
+	MaintStarted                // the operator has taken it out
+	MaintEnded                  // it is drain or ready again, and up or not
+	DrainStarted                // no new connections
+	DrainEnded                  // ready again
+	NoUsableServer              // a backend has no usable server any more
+	UsableServerAgain           // a backend has one again
+	CheckChanged                // a check ended differently than the last one: no transition
+	AgentChanged                // an agent reports something new: no transition
 )
 
 // Event tells of one thing that has happened.
@@ -30,7 +30,7 @@ type Event struct {
 	Backend string
 	Server  string // empty: it is about the backend
 	Backup  bool   // the server is one
-	What    What
+	Kind    EventKind
 
 	// Why and, where a check told so, how long that took.
 	Result Result
@@ -69,7 +69,7 @@ func (b *backend) after(do func()) { b.tasks = append(b.tasks, do) }
 func (b *backend) tell(e Event) {
 	e.At, e.Backend = time.Now(), b.name
 	e.Active, e.Backups = b.usable()
-	if e.What < CheckNews {
+	if e.Kind < CheckChanged {
 		if len(b.events) == kept {
 			b.events = append(b.events[:0], b.events[1:]...)
 		}
@@ -96,20 +96,20 @@ func (b *backend) usable() (active, backups int) {
 
 // tellOf tells what has become of a server that stood otherwise before.
 func (b *backend) tellOf(s *Server, before standing, why cause) {
-	now, what := s.state.now, WentUp
+	now, what := s.state.now, ServerUp
 	switch {
 	case now.admin == Maint:
-		what = MaintBegan
+		what = MaintStarted
 	case before.admin == Maint:
-		what = MaintOver
+		what = MaintEnded
 	case now.down && !before.down: // and a drain that its checks asked for is over with that
-		what = WentDown
+		what = ServerDown
 	case now.admin != before.admin && now.admin == Drain:
-		what = DrainBegan
+		what = DrainStarted
 	case now.admin != before.admin:
-		what = DrainOver
+		what = DrainEnded
 	case now.down:
-		what = WentDown
+		what = ServerDown
 	}
 	if before.admin == Maint && now.admin == Maint { // its health does not matter now
 		return
@@ -120,9 +120,9 @@ func (b *backend) tellOf(s *Server, before standing, why cause) {
 }
 
 // event is one about the server.
-func (s *Server) event(what What, why cause) Event {
+func (s *Server) event(what EventKind, why cause) Event {
 	e := Event{
-		Server: s.Name, Backup: s.Backup, What: what, Result: why.Result, Took: why.took, Via: why.via,
+		Server: s.Name, Backup: s.Backup, Kind: what, Result: why.Result, Took: why.took, Via: why.via,
 		Down: s.state.health.isDown(), Admin: s.state.now.admin, Sessions: s.Sessions(), Queued: s.Queued(),
 	}
 	e.Counter, e.Of = s.state.health.check.shown()

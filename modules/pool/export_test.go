@@ -2,8 +2,8 @@
 
 package pool
 
-// HasSlot lets the simulation see what HasRoom is made of.
-func (s *Server) HasSlot() bool { return s.hasSlot() }
+// SlotFree lets the simulation see what CanServe is made of.
+func (s *Server) SlotFree() bool { return s.slotFree() }
 
 // Usable are the names of the servers in the view.
 func (p *Pool) Usable() (names []string) {

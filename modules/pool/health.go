@@ -55,12 +55,12 @@ type health struct {
 	errors         atomic.Int64 // that clients have met in a row
 
 	ejection        ejection
-	said, agentSaid Past // last
+	said, agentSaid CheckRecord // last
 	inherited       inherited
 }
 
-// Past is a check that is over.
-type Past struct {
+// CheckRecord is a check that is over.
+type CheckRecord struct {
 	Result
 	At   time.Time
 	Took time.Duration
@@ -96,7 +96,7 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 	}
 	if anew {
 		h.check, h.agent = counter{rise: rise, fall: fall}, counter{rise: 1, fall: 1}
-		h.said, h.agentSaid = Past{Result: Result{Code: NotChecked}}, Past{Result: Result{Code: NotChecked}}
+		h.said, h.agentSaid = CheckRecord{Result: Result{Code: CodeNotChecked}}, CheckRecord{Result: Result{Code: CodeNotChecked}}
 		h.begin(c.Init)
 		h.agent.value = 1
 		return
@@ -123,17 +123,17 @@ func (h *health) begin(i InitState) {
 
 // note notes a result that is of no check, and why something has changed with it.
 func (h *health) note(r Result) cause {
-	h.said = Past{Result: r, At: time.Now()}
+	h.said = CheckRecord{Result: r, At: time.Now()}
 	return cause{Result: r}
 }
 
 // checkOver counts a result, and reports whether it changed anything.
 func (h *health) checkOver(r Result, took time.Duration) (changed bool) {
-	if r.Code == NotChecked { // it was broken off
+	if r.Code == CodeNotChecked { // it was broken off
 		return false
 	}
 	before := h.said.Result
-	h.said = Past{r, time.Now(), took}
+	h.said = CheckRecord{r, time.Now(), took}
 	switch {
 	case r.Code.Unknown(): // what the proxy lacks says nothing of the server
 	case r.Code.OK():
@@ -151,7 +151,7 @@ func (h *health) checkOver(r Result, took time.Duration) (changed bool) {
 // agentOver takes over what an agent says of the server's health: down is down
 // whatever checks find, up leaves it to them.
 func (h *health) agentOver(r Result, took time.Duration) {
-	h.agentSaid = Past{r, time.Now(), took}
+	h.agentSaid = CheckRecord{r, time.Now(), took}
 	if r.Code == Layer7OK {
 		h.agent.pass()
 	}
@@ -189,7 +189,7 @@ func (h *health) observed(failed bool, limit int) bool {
 
 // suffer is what follows from so many errors in a row.
 func (h *health) suffer(limit int, what OnError) Result {
-	r := Result{Code: Observed, Info: fmt.Sprintf("%d errors in a row", limit)}
+	r := Result{Code: CodeObserved, Info: fmt.Sprintf("%d errors in a row", limit)}
 	switch what {
 	case FastInter:
 		return r
@@ -202,7 +202,7 @@ func (h *health) suffer(limit int, what OnError) Result {
 	case FailCheck:
 	}
 	h.check.fail()
-	h.said = Past{Result: r, At: time.Now()}
+	h.said = CheckRecord{Result: r, At: time.Now()}
 	return r
 }
 

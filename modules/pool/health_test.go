@@ -79,16 +79,16 @@ type told struct {
 	lines []string
 }
 
-var whats = map[What]string{
-	WentDown: "down", WentUp: "up", MaintBegan: "maint", MaintOver: "maint over", DrainBegan: "drain", DrainOver: "drain over",
-	NoServer: "no server", ServerAgain: "server again",
+var whats = map[EventKind]string{
+	ServerDown: "down", ServerUp: "up", MaintStarted: "maint", MaintEnded: "maint over", DrainStarted: "drain", DrainEnded: "drain over",
+	NoUsableServer: "no server", UsableServerAgain: "server again",
 }
 
 func (n *told) note(e Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if e.What < CheckNews {
-		n.lines = append(n.lines, strings.TrimSpace(fmt.Sprintf("%s %s %d+%d", e.Server, whats[e.What], e.Active, e.Backups)))
+	if e.Kind < CheckChanged {
+		n.lines = append(n.lines, strings.TrimSpace(fmt.Sprintf("%s %s %d+%d", e.Server, whats[e.Kind], e.Active, e.Backups)))
 	}
 }
 
@@ -112,7 +112,7 @@ func serving(t *testing.T, reg *Registry, servers ...ServerConfig) (*Pool, *told
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Serve()
+	p.Activate()
 	return p, n
 }
 

@@ -18,15 +18,15 @@ const (
 	BrokenEarly
 )
 
-// Cut is why a lease is to be given back at once.
-type Cut uint8
+// EvictReason is why a lease is to be given back at once.
+type EvictReason uint8
 
 // The reasons.
 const (
-	NotCut        Cut = iota
-	MarkedDown        // the server is down or in maintenance, and has CutWhenDown
-	BackupSpare       // a server with CutBackups is up again, and this is a backup
-	ServerRemoved     // the configuration has the server no more; see Registry.SetRemovedTimeout
+	NotEvicted         EvictReason = iota
+	EvictMarkedDown                // the server is down or in maintenance, and has CutWhenDown
+	EvictBackupSpare               // a server with CutBackups is up again, and this is a backup
+	EvictServerRemoved             // the server has left the configuration, see SetRemovedTimeout
 )
 
 // Lease is one connection's hold on a server, and on one of its slots where it
@@ -38,21 +38,21 @@ type Lease struct {
 
 	// Of the backend's lock:
 	released bool
-	cut      Cut
+	cut      EvictReason
 	holder   Holder // nil: none yet
 }
 
 // Holder is told that the connection of a lease is to end at once.
 type Holder interface {
-	// LeaseCut is called once, in another goroutine.
-	LeaseCut(Cut)
+	// LeaseEvicted is called once, in another goroutine.
+	LeaseEvicted(EvictReason)
 }
 
 // HolderFunc is a function that is a Holder.
-type HolderFunc func(Cut)
+type HolderFunc func(EvictReason)
 
-// LeaseCut calls f.
-func (f HolderFunc) LeaseCut(why Cut) { f(why) }
+// LeaseEvicted calls f.
+func (f HolderFunc) LeaseEvicted(why EvictReason) { f(why) }
 
 // Failed notes that the server could not be reached, and keeps it for another
 // attempt. It must not be called after Release.
@@ -96,25 +96,25 @@ func (l *Lease) observe(failed bool) {
 	b.suffer(l.Server.state)
 }
 
-// OnCut has h told when the connection is to end at once; if that has been decided
+// OnEvict has h told when the connection is to end at once; if that has been decided
 // already, h is told right away.
 //
 // The connection is a session then, which may outlive its configuration. The lease
-// no longer refers to it: Server is a copy without Check and Agent. OnCut must be
+// no longer refers to it: Server is a copy without Check and Agent. OnEvict must be
 // called before other goroutines use the lease.
-func (l *Lease) OnCut(h Holder) {
+func (l *Lease) OnEvict(h Holder) {
 	b := l.Server.state.backend
 	b.mu.Lock()
 	defer b.unlock()
 	l.Server = l.Server.detached()
 	l.holder = h
-	if l.cut != NotCut {
-		b.after(func() { h.LeaseCut(l.cut) })
+	if l.cut != NotEvicted {
+		b.after(func() { h.LeaseEvicted(l.cut) })
 	}
 }
 
-// Cut is why the connection is to end at once, if it is.
-func (l *Lease) Cut() Cut {
+// Evicted is why the connection is to end at once, if it is.
+func (l *Lease) Evicted() EvictReason {
 	b := l.Server.state.backend
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -16,7 +16,7 @@ func TestAdminAndHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		checker := script("+---+++--+++")
-		p, n := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(checker)}}, ServerConfig{Name: "t", Backup: true})
+		p, n := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(checker)}}, ServerConfig{Name: "t", Backup: true})
 		defer p.Close()
 		expect := func(what, want string) {
 			t.Helper()
@@ -86,13 +86,13 @@ func TestTrack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.Serve()
+			p.Activate()
 			return p, n
 		}
-		track := func(s string) Care { return Care{Track: Ref{"a", s}} }
-		b, nb := open("b", ServerConfig{Name: "s", Care: track("s")}, ServerConfig{Name: "t"})
+		track := func(s string) HealthConfig { return HealthConfig{Track: Ref{"a", s}} }
+		b, nb := open("b", ServerConfig{Name: "s", HealthConfig: track("s")}, ServerConfig{Name: "t"})
 		a, _ := open("a", ServerConfig{Name: "s"})
-		c, nc := open("c", ServerConfig{Name: "s", Care: Care{Track: Ref{"b", "s"}}})
+		c, nc := open("c", ServerConfig{Name: "s", HealthConfig: HealthConfig{Track: Ref{"b", "s"}}})
 		for _, step := range []struct {
 			what    string
 			do      func() error
@@ -121,7 +121,7 @@ func TestTrack(t *testing.T) {
 		}
 		_ = a.SetHealth("s", false)
 		// A backend that comes later finds it so.
-		d, nd := open("d", ServerConfig{Name: "s", Care: track("s")})
+		d, nd := open("d", ServerConfig{Name: "s", HealthConfig: track("s")})
 		if got := nd.since(); got != "s down 0+0, no server 0+0" {
 			t.Errorf("who comes later is told %q", got)
 		}
@@ -146,29 +146,29 @@ func TestTrack(t *testing.T) {
 func TestCut(t *testing.T) {
 	for _, c := range []struct {
 		what   string
-		down   bool // CutWhenDown
-		up     bool // CutBackups
+		down   bool // EvictOnDown
+		up     bool // EvictBackupsOnUp
 		do     func(*Pool) error
-		s, bak Cut
+		s, bak EvictReason
 	}{
-		{"down", true, false, func(p *Pool) error { return p.SetHealth("s", false) }, MarkedDown, NotCut},
-		{"maint", true, false, func(p *Pool) error { return p.SetAdmin("s", Maint) }, MarkedDown, NotCut},
-		{"drain", true, false, func(p *Pool) error { return p.SetAdmin("s", Drain) }, NotCut, NotCut},
-		{"down, not wanted", false, false, func(p *Pool) error { return p.SetHealth("s", false) }, NotCut, NotCut},
-		{"up", true, true, func(p *Pool) error { return p.SetHealth("t", true) }, NotCut, BackupSpare},
-		{"up, not wanted", true, false, func(p *Pool) error { return p.SetHealth("t", true) }, NotCut, NotCut},
+		{"down", true, false, func(p *Pool) error { return p.SetHealth("s", false) }, EvictMarkedDown, NotEvicted},
+		{"maint", true, false, func(p *Pool) error { return p.SetAdmin("s", Maint) }, EvictMarkedDown, NotEvicted},
+		{"drain", true, false, func(p *Pool) error { return p.SetAdmin("s", Drain) }, NotEvicted, NotEvicted},
+		{"down, not wanted", false, false, func(p *Pool) error { return p.SetHealth("s", false) }, NotEvicted, NotEvicted},
+		{"up", true, true, func(p *Pool) error { return p.SetHealth("t", true) }, NotEvicted, EvictBackupSpare},
+		{"up, not wanted", true, false, func(p *Pool) error { return p.SetHealth("t", true) }, NotEvicted, NotEvicted},
 		{"up with weight 0", true, true, func(p *Pool) error {
 			return errors.Join(p.SetWeight("t", 0), p.SetHealth("t", true))
-		}, NotCut, NotCut},
+		}, NotEvicted, NotEvicted},
 		{"drain over", true, true, func(p *Pool) error {
 			return errors.Join(p.SetAdmin("t", Drain), p.SetHealth("t", true), p.SetAdmin("t", Ready))
-		}, NotCut, BackupSpare},
-		{"a backup that is up", true, true, func(p *Pool) error { return p.SetHealth("bak2", true) }, NotCut, NotCut},
+		}, NotEvicted, EvictBackupSpare},
+		{"a backup that is up", true, true, func(p *Pool) error { return p.SetHealth("bak2", true) }, NotEvicted, NotEvicted},
 	} {
 		var reg Registry
-		care := Care{CutWhenDown: c.down, CutBackups: c.up}
-		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: care}, ServerConfig{Name: "t", Care: care},
-			ServerConfig{Name: "bak", Backup: true}, ServerConfig{Name: "bak2", Backup: true, Care: care})
+		care := HealthConfig{EvictOnDown: c.down, EvictBackupsOnUp: c.up}
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: care}, ServerConfig{Name: "t", HealthConfig: care},
+			ServerConfig{Name: "bak", Backup: true}, ServerConfig{Name: "bak2", Backup: true, HealthConfig: care})
 		_, _ = p.SetHealth("t", false), p.SetHealth("bak2", false)
 		take := func(server string) *Lease {
 			r := new(Request)
@@ -183,18 +183,18 @@ func TestCut(t *testing.T) {
 			return b.take(p.Servers()[slices.IndexFunc(p.Servers(), func(s *Server) bool { return s.Name == server })], r)
 		}
 		over, one, late, bak := take("s"), take("s"), take("s"), take("bak")
-		var told []Cut
-		over.OnCut(HolderFunc(func(Cut) { t.Errorf("%s: who has ended is told", c.what) }))
+		var told []EvictReason
+		over.OnEvict(HolderFunc(func(EvictReason) { t.Errorf("%s: who has ended is told", c.what) }))
 		over.Release(Served)
-		one.OnCut(HolderFunc(func(why Cut) { told = append(told, why) }))
+		one.OnEvict(HolderFunc(func(why EvictReason) { told = append(told, why) }))
 		if err := c.do(p); err != nil {
 			t.Fatal(err)
 		}
-		if one.Cut() != c.s || late.Cut() != c.s || bak.Cut() != c.bak || len(told) != map[bool]int{true: 1}[c.s != NotCut] {
-			t.Errorf("%s: %d %d, and the backup %d; told %v", c.what, one.Cut(), late.Cut(), bak.Cut(), told)
+		if one.Evicted() != c.s || late.Evicted() != c.s || bak.Evicted() != c.bak || len(told) != map[bool]int{true: 1}[c.s != NotEvicted] {
+			t.Errorf("%s: %d %d, and the backup %d; told %v", c.what, one.Evicted(), late.Evicted(), bak.Evicted(), told)
 		}
-		late.OnCut(HolderFunc(func(why Cut) { told = append(told, why) }))
-		if c.s != NotCut && !slices.Equal(told, []Cut{c.s, c.s}) {
+		late.OnEvict(HolderFunc(func(why EvictReason) { told = append(told, why) }))
+		if c.s != NotEvicted && !slices.Equal(told, []EvictReason{c.s, c.s}) {
 			t.Errorf("%s: told %v", c.what, told)
 		}
 		for _, l := range []*Lease{one, late, bak} {
@@ -243,13 +243,13 @@ func TestRequeued(t *testing.T) {
 				t.Errorf("served by %s", s)
 			}
 		}
-		if e := <-events; e.What != WentDown || e.Requeued != 3 || e.Sessions != 1 || e.Queued != 0 || e.Active != 1 {
+		if e := <-events; e.Kind != ServerDown || e.Requeued != 3 || e.Sessions != 1 || e.Queued != 0 || e.Active != 1 {
 			t.Errorf("%+v", e)
 		}
 		if err := p.SetHealth("s", true); err != nil {
 			t.Fatal(err)
 		}
-		if e := <-events; e.What != WentUp || e.Requeued != 0 {
+		if e := <-events; e.Kind != ServerUp || e.Requeued != 0 {
 			t.Errorf("%+v", e)
 		}
 		lease.Release(Served)
@@ -271,8 +271,8 @@ func TestEventsKept(t *testing.T) {
 	}
 	_ = p.SetAdmin("t", Drain)
 	status, _ := reg.Backend("b")
-	if n := len(status.Events); n != kept || status.Events[kept-1].What != DrainBegan || status.Events[kept-2].What != WentUp || status.Events[0].What != WentUp {
-		t.Errorf("%d events, the first %d, the last %d", n, status.Events[0].What, status.Events[n-1].What)
+	if n := len(status.Events); n != kept || status.Events[kept-1].Kind != DrainStarted || status.Events[kept-2].Kind != ServerUp || status.Events[0].Kind != ServerUp {
+		t.Errorf("%d events, the first %d, the last %d", n, status.Events[0].Kind, status.Events[n-1].Kind)
 	}
 	if s := status.Servers[0]; s.Downs != kept || s.Down || s.Since.IsZero() {
 		t.Errorf("%+v", s)
@@ -280,7 +280,7 @@ func TestEventsKept(t *testing.T) {
 }
 
 // What checks have found is told, and not remembered among the transitions.
-func TestCheckNewsAreNoTransitions(t *testing.T) {
+func TestCheckChangesAreNoTransitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var (
 			reg  Registry
@@ -290,15 +290,15 @@ func TestCheckNewsAreNoTransitions(t *testing.T) {
 		p, err := reg.Open(Config{Backend: "b", Policy: new(inOrder), Notify: func(e Event) {
 			mu.Lock()
 			defer mu.Unlock()
-			if e.What == CheckNews {
+			if e.Kind == CheckChanged {
 				news = append(news, fmt.Sprintf("%s %d/%d %v", string(e.Result.Code), e.Counter, e.Of, e.Down))
 			}
-		}, Servers: []ServerConfig{{Name: "s", Weight: 1, Care: Care{Check: checked(script("++-+--"))}}}})
+		}, Servers: []ServerConfig{{Name: "s", Weight: 1, HealthConfig: HealthConfig{Check: checked(script("++-+--"))}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer p.Close()
-		p.Serve()
+		p.Activate()
 		time.Sleep(4500 * time.Millisecond)
 		mu.Lock()
 		defer mu.Unlock()

@@ -37,7 +37,7 @@ func TestLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Serve()
+		p.Activate()
 		p.backend.Load().busy = c.busy
 		if got := p.servers[0].limit(); got != c.want {
 			t.Errorf("minconn %d, maxconn %d, fullconn %d, %d connections: %d, want %d", c.minconn, c.maxconn, c.fullconn, c.busy, got, c.want)
@@ -84,7 +84,7 @@ func TestSlowStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Serve()
+		p.Activate()
 		state := func() string {
 			b := p.lock()
 			defer b.unlock()
@@ -137,7 +137,7 @@ func TestRunTimeSettingsLast(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Serve()
+		p.Activate()
 		return p
 	}
 	weight := func(p *Pool) string {
@@ -249,7 +249,7 @@ type roomy struct{}
 
 func (*roomy) Pick(v View, r *Request) *Server {
 	for _, s := range v.Servers {
-		if s.HasRoom() && !r.Avoids(s) {
+		if s.CanServe() && !r.Avoids(s) {
 			return s
 		}
 	}

@@ -27,7 +27,7 @@ func (r *Registry) Load(backend string) (Load, bool) {
 	defer b.unlock()
 	l := Load{Usable: len(b.view.Servers), Waiting: b.busy - b.served}
 	for _, s := range b.view.Servers {
-		if s.most() == 0 {
+		if s.maxConn() == 0 {
 			l.Free = -1
 			break
 		}
@@ -37,11 +37,11 @@ func (r *Registry) Load(backend string) (Load, bool) {
 		if !s.state.now.up() {
 			continue
 		}
-		if s.most() == 0 || s.MaxQueue == 0 {
+		if s.maxConn() == 0 || s.MaxQueue == 0 {
 			l.Slots = -1
 			break
 		}
-		l.Slots += s.most() - int(s.Sessions()) + s.MaxQueue - int(s.Queued())
+		l.Slots += s.maxConn() - int(s.Sessions()) + s.MaxQueue - int(s.Queued())
 	}
 	return l, true
 }
@@ -84,7 +84,7 @@ func (s *Server) load() ServerLoad {
 		Weight: s.state.run.weight, ConfiguredWeight: s.Weight,
 		EffectiveWeight: (s.state.share() + Scale - 1) / Scale,
 	}
-	if s.most() > 0 {
+	if s.maxConn() > 0 {
 		l.Free = s.free()
 	}
 	return l

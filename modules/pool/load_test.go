@@ -31,7 +31,7 @@ func TestLoad(t *testing.T) {
 	if _, ok := r.Load("b"); ok {
 		t.Error("a backend that does not serve has a load")
 	}
-	p.Serve()
+	p.Activate()
 	check("idle, and a backup without limits", Load{Usable: 2, Free: 5, Slots: -1})
 	if err := p.SetHealth("d", false); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestServerLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	p.Serve()
+	p.Activate()
 	l := acquire(t, p, new(Request))
 	if err := p.SetWeight("a", 10); err != nil {
 		t.Fatal(err)

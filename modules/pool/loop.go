@@ -183,44 +183,44 @@ func (s *Server) target(agent bool) Target {
 }
 
 // ask checks the server, or asks its agent.
-func (s *Server) ask(ctx context.Context, agent bool, about *Subject) (r Report, t Target) {
+func (s *Server) ask(ctx context.Context, agent bool, about *Subject) (r AgentReport, t Target) {
 	t = s.target(agent)
 	to := t
 	to.Subject = about
 	defer func() {
 		if p := recover(); p != nil {
-			r = Report{Result: Result{Code: Layer7Response, Info: fmt.Sprint("panic: ", p)}}
+			r = AgentReport{Result: Result{Code: Layer7Response, Info: fmt.Sprint("panic: ", p)}}
 		}
 	}()
 	if agent {
 		return s.Agent.Agent.Ask(ctx, to), t
 	}
-	return Report{Result: s.Check.Checker.Check(ctx, to)}, t
+	return AgentReport{Result: s.Check.Checker.Check(ctx, to)}, t
 }
 
 // subject is the server as a check of it may ask about it.
 func (b *backend) subject(s *Server) *Subject {
-	return &Subject{Backend: b.name, Server: s.Name, Down: s.state.now.down, Standing: func() Standing {
+	return &Subject{Backend: b.name, Server: s.Name, Down: s.state.now.down, Snapshot: func() Snapshot {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return b.standingOf(s)
 	}}
 }
 
-func (b *backend) standingOf(s *Server) Standing {
-	now := Standing{
-		Down: s.state.now.down, Drains: s.state.now.admin == Drain,
-		Weight: (s.state.share() + Scale - 1) / Scale, Sessions: s.Sessions(), SessionsOfAll: int64(b.served), Queued: s.Queued(),
+func (b *backend) standingOf(s *Server) Snapshot {
+	now := Snapshot{
+		Down: s.state.now.down, Draining: s.state.now.admin == Drain,
+		Weight: (s.state.share() + Scale - 1) / Scale, Sessions: s.Sessions(), TotalSessions: int64(b.served), Queued: s.Queued(),
 	}
 	now.Counter, now.Of = s.state.health.check.shown()
 	for _, weight := range b.view.Weights {
-		now.WeightOfAll += weight
+		now.TotalWeight += weight
 	}
 	return now
 }
 
 // over takes over what has come of a check.
-func (b *backend) over(s *Server, l *loop, r Report, took time.Duration) {
+func (b *backend) over(s *Server, l *loop, r AgentReport, took time.Duration) {
 	if l.asks {
 		b.agentOver(s, r, took)
 		return
@@ -232,7 +232,7 @@ func (b *backend) over(s *Server, l *loop, r Report, took time.Duration) {
 	why := cause{Result: r.Result, took: took}
 	b.alter(s, func() cause {
 		if h.checkOver(r.Result, took) {
-			b.tell(s.event(CheckNews, why))
+			b.tell(s.event(CheckChanged, why))
 		}
 		return why
 	})
@@ -240,7 +240,7 @@ func (b *backend) over(s *Server, l *loop, r Report, took time.Duration) {
 
 // agentOver takes over what an agent has said: what it wants to be done first, and
 // how the server is last, as in HAProxy.
-func (b *backend) agentOver(s *Server, r Report, took time.Duration) {
+func (b *backend) agentOver(s *Server, r AgentReport, took time.Duration) {
 	if r.Weight != "" {
 		if _, err := ParseWeight(r.Weight, s.Weight); err != nil {
 			r.Weight, r.Info = "", cmp.Or(r.Info, "agent warns: "+err.Error())
@@ -248,7 +248,7 @@ func (b *backend) agentOver(s *Server, r Report, took time.Duration) {
 	}
 	why := cause{Result: r.Result, took: took}
 	if r.Result != s.state.health.agentSaid.Result {
-		b.tell(s.event(AgentNews, why))
+		b.tell(s.event(AgentChanged, why))
 	}
 	b.alter(s, func() cause {
 		if r.Admin != nil {

@@ -38,7 +38,7 @@ func TestCounter(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var reg Registry
-			s := ServerConfig{Name: "s", Care: Care{Check: checked(script(c.script)), Init: c.init}}
+			s := ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(script(c.script)), Init: c.init}}
 			p, _ := serving(t, &reg, s)
 			defer p.Close()
 			if got := counters(&reg, "s", len(strings.Fields(c.want))); got != c.want {
@@ -81,7 +81,7 @@ func TestIntervals(t *testing.T) {
 				check := checked(checker)
 				check.FastInterval, check.DownInterval = time.Duration(c.fast)*time.Millisecond, time.Duration(c.down)*time.Millisecond
 				check.Target.Timeout = time.Duration(c.timeout) * time.Millisecond
-				p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: check}})
+				p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: check}})
 				time.Sleep(c.want[len(c.want)-1] + time.Millisecond)
 				p.Close()
 				synctest.Wait()
@@ -102,7 +102,7 @@ func TestSpread(t *testing.T) {
 			all, configs := make([]*scripted, servers), make([]ServerConfig, servers)
 			for i := range all {
 				all[i] = script("+-++-")
-				configs[i] = ServerConfig{Name: fmt.Sprint("s", i), Care: Care{Check: checked(all[i])}}
+				configs[i] = ServerConfig{Name: fmt.Sprint("s", i), HealthConfig: HealthConfig{Check: checked(all[i])}}
 			}
 			p, _ := serving(t, &reg, configs...)
 			time.Sleep(seconds * time.Second)
@@ -137,7 +137,7 @@ func TestSpreadByChance(t *testing.T) {
 		checker := script("+")
 		check := checked(checker)
 		check.Spread = 20
-		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: check}})
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: check}})
 		time.Sleep(100*time.Second + 500*time.Millisecond)
 		p.Close()
 		synctest.Wait()
@@ -162,9 +162,9 @@ func TestChecksOverReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		one, two := script("-+"), script("+")
-		first, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(one)}})
+		first, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(one)}})
 		time.Sleep(1900 * time.Millisecond) // two checks
-		second, n := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(two)}})
+		second, n := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(two)}})
 		first.Close()
 		synctest.Wait()
 		if status, _ := reg.Backend("b"); status.Servers[0].Counter != 1 || !status.Servers[0].Down {
@@ -200,10 +200,10 @@ func TestReloadDuringACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		slow := script(".")
-		p, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "a", Care: Care{Check: checked(slow)}})
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "a", HealthConfig: HealthConfig{Check: checked(slow)}})
 		for range 30 { // each in the middle of a check
 			time.Sleep(100 * time.Millisecond)
-			next, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "a", Care: Care{Check: checked(slow)}})
+			next, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "a", HealthConfig: HealthConfig{Check: checked(slow)}})
 			p.Close()
 			p = next
 		}
@@ -212,7 +212,7 @@ func TestReloadDuringACheck(t *testing.T) {
 		if got := status.Servers[0]; !got.Down || got.Downs != 1 || got.Check.Code != Layer4Timeout {
 			t.Errorf("%+v", got)
 		}
-		next, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "b", Care: Care{Check: checked(script("+"))}})
+		next, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "b", HealthConfig: HealthConfig{Check: checked(script("+"))}})
 		p.Close()
 		defer next.Close()
 		if status, _ := reg.Backend("b"); status.Servers[0].Down {
@@ -242,14 +242,14 @@ func TestReloadChangesTheCheck(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var reg Registry
-			p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(script(c.script))}})
+			p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(script(c.script))}})
 			time.Sleep(time.Duration(len(c.script)-1)*time.Second + time.Millisecond)
 			synctest.Wait()
 			var check *Check
 			if c.rise > 0 {
 				check = &Check{Checker: script("."), Target: Target{Timeout: time.Hour}, Interval: time.Minute, Rise: c.rise, Fall: c.fall}
 			}
-			next, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: check}})
+			next, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: check}})
 			p.Close()
 			defer next.Close()
 			if got := counters(&reg, "s", 1); got != c.want {
@@ -286,7 +286,7 @@ func TestCheckBrokenOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		c := new(stubborn)
-		with, without := ServerConfig{Name: "s", Care: Care{Check: checked(c)}}, ServerConfig{Name: "s"}
+		with, without := ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(c)}}, ServerConfig{Name: "s"}
 		var last *Pool
 		for _, config := range []ServerConfig{with, without, with} {
 			p, _ := serving(t, &reg, config)
@@ -315,7 +315,7 @@ func TestCheckBrokenOff(t *testing.T) {
 func TestMaintenanceDuringACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
-		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(new(stubborn))}})
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(new(stubborn))}})
 		defer p.Close()
 		time.Sleep(100 * time.Millisecond)
 		if err := p.SetAdmin("s", Maint); err != nil {
@@ -337,9 +337,9 @@ func TestReloadShortensTheInterval(t *testing.T) {
 		c := script("+")
 		slow := checked(c)
 		slow.Interval = time.Hour
-		first, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: slow}})
+		first, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: slow}})
 		time.Sleep(time.Second)
-		second, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(c)}})
+		second, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(c)}})
 		first.Close()
 		defer second.Close()
 		time.Sleep(5 * time.Second)

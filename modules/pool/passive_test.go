@@ -16,16 +16,16 @@ import (
 // says is an agent.
 type says struct {
 	mu     sync.Mutex
-	report Report
+	report AgentReport
 }
 
-func (a *says) Ask(context.Context, Target) Report {
+func (a *says) Ask(context.Context, Target) AgentReport {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.report
 }
 
-func (a *says) set(r Report) {
+func (a *says) set(r AgentReport) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.report = r
@@ -36,28 +36,28 @@ func TestAgent(t *testing.T) {
 		var reg Registry
 		a := new(says)
 		p, n := serving(t, &reg,
-			ServerConfig{Name: "s", MaxConn: 10, Care: Care{Check: checked(script("+")), Agent: &AgentCheck{Agent: a, Interval: time.Second}}},
+			ServerConfig{Name: "s", MaxConn: 10, HealthConfig: HealthConfig{Check: checked(script("+")), Agent: &AgentCheck{Agent: a, Interval: time.Second}}},
 			ServerConfig{Name: "t"})
 		defer p.Close()
 		for _, step := range []struct {
 			what  string
-			says  Report
+			says  AgentReport
 			tells string
 			want  string
 		}{
-			{"nothing", Report{Result: Result{Code: NotChecked}}, "", "up ready 1 10"},
-			{"cannot be reached", Report{Result: Result{Code: Layer4Connection}}, "", "up ready 1 10"},
-			{"down", Report{Result: Result{Code: Layer7Status}}, "s down 1+0", "down ready 1 10"},
-			{"nothing again", Report{Result: Result{Code: NotChecked}}, "", "down ready 1 10"},
-			{"up, at once", Report{Result: Result{Code: Layer7OK}}, "s up 2+0", "up ready 1 10"},
-			{"drain", Report{Result: Result{Code: NotChecked}, Admin: new(Drain)}, "s drain 1+0", "up drain 1 10"},
-			{"nothing, and it stays", Report{Result: Result{Code: NotChecked}}, "", "up drain 1 10"},
-			{"maint", Report{Result: Result{Code: NotChecked}, Admin: new(Maint)}, "s maint 1+0", "up maint 1 10"},
-			{"ready", Report{Result: Result{Code: NotChecked}, Admin: new(Ready)}, "s maint over 2+0", "up ready 1 10"},
-			{"weight", Report{Result: Result{Code: NotChecked}, Weight: "300%"}, "", "up ready 3 10"},
-			{"no weight", Report{Result: Result{Code: NotChecked}, Weight: "many"}, "", "up ready 3 10"},
-			{"maxconn", Report{Result: Result{Code: NotChecked}, MaxConn: new(5)}, "", "up ready 3 5"},
-			{"all at once", Report{Result: Result{Code: Layer7Status}, Admin: new(Drain), Weight: "50%"}, "s drain 1+0, s down 1+0", "down drain 0 5"},
+			{"nothing", AgentReport{Result: Result{Code: CodeNotChecked}}, "", "up ready 1 10"},
+			{"cannot be reached", AgentReport{Result: Result{Code: Layer4Connection}}, "", "up ready 1 10"},
+			{"down", AgentReport{Result: Result{Code: Layer7Status}}, "s down 1+0", "down ready 1 10"},
+			{"nothing again", AgentReport{Result: Result{Code: CodeNotChecked}}, "", "down ready 1 10"},
+			{"up, at once", AgentReport{Result: Result{Code: Layer7OK}}, "s up 2+0", "up ready 1 10"},
+			{"drain", AgentReport{Result: Result{Code: CodeNotChecked}, Admin: new(Drain)}, "s drain 1+0", "up drain 1 10"},
+			{"nothing, and it stays", AgentReport{Result: Result{Code: CodeNotChecked}}, "", "up drain 1 10"},
+			{"maint", AgentReport{Result: Result{Code: CodeNotChecked}, Admin: new(Maint)}, "s maint 1+0", "up maint 1 10"},
+			{"ready", AgentReport{Result: Result{Code: CodeNotChecked}, Admin: new(Ready)}, "s maint over 2+0", "up ready 1 10"},
+			{"weight", AgentReport{Result: Result{Code: CodeNotChecked}, Weight: "300%"}, "", "up ready 3 10"},
+			{"no weight", AgentReport{Result: Result{Code: CodeNotChecked}, Weight: "many"}, "", "up ready 3 10"},
+			{"maxconn", AgentReport{Result: Result{Code: CodeNotChecked}, MaxConn: new(5)}, "", "up ready 3 5"},
+			{"all at once", AgentReport{Result: Result{Code: Layer7Status}, Admin: new(Drain), Weight: "50%"}, "s drain 1+0, s down 1+0", "down drain 0 5"},
 		} {
 			a.set(step.says)
 			time.Sleep(time.Second)
@@ -103,8 +103,8 @@ func TestObserve(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var reg Registry
-			care := Care{Check: checked(script("+-")), Observe: c.observe, OnError: c.on, ErrorLimit: 3}
-			p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: care})
+			care := HealthConfig{Check: checked(script("+-")), Observe: c.observe, OnError: c.on, ErrorLimit: 3}
+			p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: care})
 			defer p.Close()
 			time.Sleep(time.Millisecond)
 			synctest.Wait()
@@ -143,7 +143,7 @@ func TestObserveHastensTheCheck(t *testing.T) {
 		checker := script("+")
 		check := checked(checker)
 		check.FastInterval = 100 * time.Millisecond
-		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: check, Observe: ObserveConnect, OnError: FastInter, ErrorLimit: 2}})
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: check, Observe: ObserveConnect, OnError: FastInter, ErrorLimit: 2}})
 		defer p.Close()
 		fail := func() {
 			lease, err := p.Acquire(t.Context(), new(Request))
@@ -207,18 +207,18 @@ func TestAgentAndChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		a := new(says)
-		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(script("-+-++-")), Agent: &AgentCheck{Agent: a, Interval: time.Second}}})
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(script("-+-++-")), Agent: &AgentCheck{Agent: a, Interval: time.Second}}})
 		defer p.Close()
-		a.set(Report{Result: Result{Code: Layer7OK}})
+		a.set(AgentReport{Result: Result{Code: Layer7OK}})
 		if got, want := counters(&reg, "s", 3), "down0/2 down1/2 down0/2"; got != want {
 			t.Errorf("the agent says up: %s, want %s", got, want)
 		}
-		a.set(Report{Result: Result{Code: Layer7Status}})
+		a.set(AgentReport{Result: Result{Code: Layer7Status}})
 		time.Sleep(time.Second)
 		if got, want := counters(&reg, "s", 1), "down3/3"; got != want {
 			t.Errorf("the agent says down: %s, want %s", got, want)
 		}
-		a.set(Report{Result: Result{Code: Layer7OK}})
+		a.set(AgentReport{Result: Result{Code: Layer7OK}})
 		time.Sleep(time.Second)
 		if got, want := counters(&reg, "s", 1), "up1/3"; got != want {
 			t.Errorf("the agent says up again: %s, want %s", got, want)

@@ -7,7 +7,7 @@ package pool
 //
 // Pick returns a server of v, or nil where none suits: then the connection waits
 // for whichever server has room first. A policy that allows the connection one
-// server alone returns that one whether it has room (see Server.HasRoom) or not:
+// server alone returns that one whether it has room (see Server.CanServe) or not:
 // the connection waits for it, until the view changes and Pick is asked again. A
 // server that r avoids must not be returned, unless r is lenient.
 //
@@ -28,20 +28,20 @@ type Rebuilder interface {
 	Rebuild(v View)
 }
 
-// Counter is implemented by policies that go by the servers' load. Taken is
+// LoadTracker is implemented by policies that go by the servers' load. Taken is
 // called when a server has one connection more, served or waiting for it, and
 // Dropped when it has one less. Servers that are not in the view are told of,
 // too; what happens before a Rebuild may not be.
-type Counter interface {
+type LoadTracker interface {
 	Taken(s *Server)
 	Dropped(s *Server)
 }
 
-// Keeper is implemented by policies that have a position to keep over a reload.
+// StateAdopter is implemented by policies that have a position to keep over a reload.
 // Adopt is called at most once, before the first Rebuild, with the policy that
 // served the backend until now; old may be of another kind. Adopt must not keep
 // old: sessions do not keep the policies of their configurations in memory either.
-type Keeper interface {
+type StateAdopter interface {
 	Adopt(old Policy)
 }
 
@@ -52,10 +52,10 @@ type Hasher interface {
 	Hash(r *Request) (hash uint32, ok bool)
 }
 
-// Quick is implemented by policies that never wait, whatever they are asked: a goroutine
+// NonBlocking is implemented by policies that never wait, whatever they are asked: a goroutine
 // that many connections share may ask them.
-type Quick interface {
-	Quick()
+type NonBlocking interface {
+	NonBlocking()
 }
 
 // Sticky is implemented by policies that give one key always the same server.

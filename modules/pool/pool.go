@@ -134,9 +134,9 @@ func (p *Pool) lock() *backend {
 	return b
 }
 
-// Serve has the configuration serve the backend from now on. Without it, it does
+// Activate has the configuration serve the backend from now on. Without it, it does
 // so with its first request.
-func (p *Pool) Serve() {
+func (p *Pool) Activate() {
 	b := p.lock()
 	defer b.unlock()
 	b.serve(p)
@@ -145,8 +145,8 @@ func (p *Pool) Serve() {
 // Servers are all servers of the configuration, in its order.
 func (p *Pool) Servers() []*Server { return p.servers }
 
-// Actives is how many servers may be given connections now that are no backups.
-func (p *Pool) Actives() int {
+// UsableActives is how many servers may be given connections now that are no backups.
+func (p *Pool) UsableActives() int {
 	b := p.lock()
 	defer b.unlock()
 	b.serve(p)
@@ -201,9 +201,9 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 	}
 }
 
-// Serves reports whether the server of a name is neither down nor in maintenance, so
+// IsUp reports whether the server of a name is neither down nor in maintenance, so
 // that a request may be for it alone.
-func (p *Pool) Serves(server string) bool {
+func (p *Pool) IsUp(server string) bool {
 	b := p.lock()
 	defer b.unlock()
 	b.serve(p)
@@ -257,5 +257,5 @@ func (p *Pool) change(server string, c Change) error {
 	if s := b.pool.server(server); s != nil {
 		return b.change(s, c)
 	}
-	return fmt.Errorf("%w: %q in backend %q", ErrNoSuch, server, p.name)
+	return fmt.Errorf("%w: %q in backend %q", ErrNoSuchServer, server, p.name)
 }

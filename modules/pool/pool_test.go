@@ -102,7 +102,7 @@ func TestAvoidAndForgive(t *testing.T) {
 	if _, err := p.Acquire(context.Background(), &r); !errors.Is(err, ErrNoServer) {
 		t.Errorf("all avoided: got %v, want %v", err, ErrNoServer)
 	}
-	r.Forgive()
+	r.ClearAvoided()
 	l := acquire(t, p, &r)
 	l.Failed()
 	if l.Server.Sessions() != 1 || l.Server.Failed() != 2 {
@@ -176,7 +176,7 @@ func TestBackupsAndDisabledServers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, got := p.Actives(), ""
+		n, got := p.UsableActives(), ""
 		view := p.backend.Load().view
 		for _, s := range view.Servers {
 			got += s.Name

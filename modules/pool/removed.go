@@ -59,7 +59,7 @@ func (b *backend) retire() {
 				b.mu.Lock()
 				defer b.unlock()
 				if b.removed(s) {
-					b.cut(s, ServerRemoved)
+					b.cut(s, EvictServerRemoved)
 				}
 			})
 		}

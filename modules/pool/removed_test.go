@@ -22,7 +22,7 @@ func TestRemoved(t *testing.T) {
 		"said later":          {0, func(_ *testing.T, r *Registry) { r.SetRemovedTimeout(2 * time.Minute) }, 2 * time.Minute},
 		"said later, over":    {0, func(_ *testing.T, r *Registry) { r.SetRemovedTimeout(time.Second) }, time.Minute},
 		"taken back":          {3 * time.Minute, func(_ *testing.T, r *Registry) { r.SetRemovedTimeout(-1) }, 0},
-		"it comes back":       {3 * time.Minute, func(t *testing.T, r *Registry) { open(t, r, "s1", "s2").Serve() }, 0},
+		"it comes back":       {3 * time.Minute, func(t *testing.T, r *Registry) { open(t, r, "s1", "s2").Activate() }, 0},
 		"its backend is gone": {3 * time.Minute, nil, 3 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -30,15 +30,15 @@ func TestRemoved(t *testing.T) {
 				r := new(Registry)
 				r.SetRemovedTimeout(c.before)
 				first := open(t, r, "s1", "s2")
-				first.Serve()
+				first.Activate()
 				other := new(Request)
 				other.Avoid(first.Servers()[0])
 				leases := []*Lease{acquire(t, first, new(Request)), acquire(t, first, other)}
 				var mu sync.Mutex
 				began, cut := time.Now(), make(map[string]time.Duration)
 				for _, l := range leases {
-					l.OnCut(HolderFunc(func(why Cut) {
-						if why != ServerRemoved {
+					l.OnEvict(HolderFunc(func(why EvictReason) {
+						if why != EvictServerRemoved {
 							t.Errorf("cut because of %v", why)
 						}
 						mu.Lock()
@@ -47,7 +47,7 @@ func TestRemoved(t *testing.T) {
 					}))
 				}
 				if c.after != nil {
-					open(t, r, "s1").Serve()
+					open(t, r, "s1").Activate()
 				}
 				first.Close()
 				time.Sleep(time.Minute)

@@ -30,18 +30,18 @@ type Request struct {
 	// Forced does the same, and Config.Redispatch does not matter to the request. It
 	// is HAProxy's force-persist.
 	Forced bool
-	// Into is where the next lease goes; nil: the first goes into the request, which is
+	// NextLease is where the next lease goes; nil: the first goes into the request, which is
 	// then kept in memory for as long as the lease. It is nil again once it is used: an
 	// old lease may still be released.
-	Into *Lease
+	NextLease *Lease
 	// Queued is where the request has had to wait until now.
 	Queued Queued
 
-	avoid   []*Server
-	lenient bool
-	behind  bool
-	served  int
-	hash    hashed
+	avoid           []*Server
+	lenient         bool
+	othersQueued    bool
+	backendSessions int
+	hash            hashed
 
 	waiter waiter
 	lease  Lease
@@ -78,12 +78,12 @@ func (r *Request) Avoids(s *Server) bool {
 // Lenient reports whether a server that is avoided may serve all the same.
 func (r *Request) Lenient() bool { return r.lenient }
 
-// Behind reports whether others wait for whichever server has room: then none
+// OthersQueued reports whether others wait for whichever server has room: then none
 // has. HAProxy's roundrobin, static-rr and first do not look for one then.
-func (r *Request) Behind() bool { return r.behind }
+func (r *Request) OthersQueued() bool { return r.othersQueued }
 
-// Served is how many connections of the backend have a server.
-func (r *Request) Served() int { return r.served }
+// BackendSessions is how many connections of the backend have a server.
+func (r *Request) BackendSessions() int { return r.backendSessions }
 
 // hashed is what a policy has made of a request.
 type hashed struct {
@@ -103,9 +103,9 @@ func (r *Request) hashFor(p Policy) {
 	}
 }
 
-// Forgive lets every server be picked again: all of them have failed, and the
+// ClearAvoided lets every server be picked again: all of them have failed, and the
 // connection has waited before it tries once more.
-func (r *Request) Forgive() { r.avoid, r.lenient = r.avoid[:0], false }
+func (r *Request) ClearAvoided() { r.avoid, r.lenient = r.avoid[:0], false }
 
 // Reset makes the request ready for another connection. Its leases must have
 // been released, and are void.
@@ -125,8 +125,8 @@ func (r *Request) avoidsAll(v View) bool {
 // allocate none.
 func (r *Request) newLease() (l *Lease) {
 	switch {
-	case r.Into != nil:
-		l, r.Into = r.Into, nil
+	case r.NextLease != nil:
+		l, r.NextLease = r.NextLease, nil
 	case r.leased:
 		l = new(Lease)
 	default:

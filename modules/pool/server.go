@@ -40,7 +40,7 @@ type ServerConfig struct {
 	// and limit, in whole seconds, rounded up.
 	SlowStart time.Duration
 
-	Care
+	HealthConfig
 }
 
 // limits makes the limits what HAProxy makes of them.
@@ -90,27 +90,27 @@ func (s *Server) Taken() uint64 { return s.state.taken.Load() }
 // Failed is how many attempts to reach the server have failed.
 func (s *Server) Failed() uint64 { return s.state.failed.Load() }
 
-// HasRoom reports whether the server can serve another connection at once, past
+// CanServe reports whether the server can serve another connection at once, past
 // nobody who waits for it. It is for policies.
-func (s *Server) HasRoom() bool {
-	return s.most() == 0 || s.Queued() == 0 && s.hasSlot()
+func (s *Server) CanServe() bool {
+	return s.maxConn() == 0 || s.Queued() == 0 && s.slotFree()
 }
 
-// HasQueue reports whether another connection may wait for the server. It is for
+// CanQueue reports whether another connection may wait for the server. It is for
 // policies.
-func (s *Server) HasQueue() bool { return s.MaxQueue == 0 || s.Queued() < int64(s.MaxQueue) }
+func (s *Server) CanQueue() bool { return s.MaxQueue == 0 || s.Queued() < int64(s.MaxQueue) }
 
-func (s *Server) hasSlot() bool { return s.most() == 0 || s.Sessions() < int64(s.limit()) }
+func (s *Server) slotFree() bool { return s.maxConn() == 0 || s.Sessions() < int64(s.limit()) }
 
-// most is MaxConn, or what has been set since.
-func (s *Server) most() int { return s.state.run.maxconn }
+// maxConn is MaxConn, or what has been set since.
+func (s *Server) maxConn() int { return s.state.run.maxconn }
 
 // dynamic reports whether the limit depends on what the backend has to do.
 func (s *Server) dynamic() bool { return s.MinConn < s.MaxConn }
 
 // limit is what MaxConn is now.
 func (s *Server) limit() int {
-	limit := s.most()
+	limit := s.maxConn()
 	if busy, full := s.state.backend.busy, s.pool.fullConn; s.dynamic() && busy < full {
 		limit = max(min(s.MinConn, limit), busy*limit/full)
 	}

@@ -60,7 +60,7 @@ type lottery struct{ rng *rand.Rand }
 func (p *lottery) Pick(v pool.View, r *pool.Request) *pool.Server {
 	var fit []*pool.Server
 	for _, s := range v.Servers {
-		if s.HasRoom() && !r.Avoids(s) {
+		if s.CanServe() && !r.Avoids(s) {
 			fit = append(fit, s)
 		}
 	}

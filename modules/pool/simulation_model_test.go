@@ -167,7 +167,7 @@ func (s *simulation) checkWait(c *simClient) {
 	if awaited := s.current().Awaits(&c.request); awaited != nil {
 		serving := s.current().Serving()
 		i := slices.IndexFunc(serving, func(o *pool.Server) bool { return o.Name == awaited.Name })
-		if i < 0 || serving[i].HasSlot() {
+		if i < 0 || serving[i].SlotFree() {
 			s.fail("client %d waits for %s, which is no more, or has a free slot", c.id, awaited.Name)
 			return
 		}
@@ -185,7 +185,7 @@ func (s *simulation) checkWait(c *simClient) {
 		fit := slices.Contains(usable, srv.Name) || spare && srv.Backup && m.weight > 0 && m.admin == pool.Ready && !m.down
 		fit = fit && (!slices.Contains(c.avoids, srv.Name) || c.lenient && slices.Contains(usable, srv.Name))
 		inVain = inVain && !fit
-		if fit && srv.HasRoom() {
+		if fit && srv.CanServe() {
 			s.fail("client %d (lenient %v) waits, and %s (backup %v) has room; usable are %v", c.id, c.lenient, srv.Name, srv.Backup, usable)
 		}
 	}
@@ -215,7 +215,7 @@ func (s *simulation) checkPinned(c *simClient, srv *pool.Server) {
 	if !ok || hash.BalanceFactor > 0 { // what its bounds allow changes with each connection
 		return
 	}
-	if other != nil && other.Name != srv.Name && other.HasRoom() {
+	if other != nil && other.Name != srv.Name && other.CanServe() {
 		s.fail("client %d waits for %s, and belongs to %s, which has room", c.id, srv.Name, other.Name)
 	}
 }

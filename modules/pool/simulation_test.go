@@ -250,11 +250,11 @@ func (s *simulation) retry() {
 		c.request.AvoidLast(failed)
 		c.avoids, c.lenient = []string{failed.Name}, true
 	case 1:
-		c.request.Forgive()
+		c.request.ClearAvoided()
 		c.avoids, c.lenient = nil, false
 	default:
 		if c.lenient {
-			c.request.Forgive()
+			c.request.ClearAvoided()
 			c.avoids, c.lenient = nil, false
 		}
 		c.request.Avoid(failed)
@@ -309,7 +309,7 @@ func (s *simulation) reload() {
 	p := s.open()
 	s.tell("reload: %T, %+v", p.config.Policy, p.config.Servers)
 	s.pools = append(s.pools, p)
-	p.Serve()
+	p.Activate()
 	s.follow(p)
 	if len(s.pools) > 1 {
 		old := s.pools[0]
@@ -328,7 +328,7 @@ func (s *simulation) failedReload() {
 	}
 	s.tell("reload that fails later: %T, %+v", p.config.Policy, p.config.Servers)
 	s.pools = append(s.pools, p)
-	p.Serve()
+	p.Activate()
 	s.follow(p)
 	synctest.Wait()
 	s.collect()

@@ -59,7 +59,7 @@ func (s *stall) end() bool {
 func (r Result) afterStall() Result {
 	switch r.Code {
 	case Layer4Timeout, Layer6Timeout, Layer7Timeout:
-		return Result{Code: NotChecked}
+		return Result{Code: CodeNotChecked}
 	default:
 		return r
 	}

@@ -27,7 +27,7 @@ func TestStall(t *testing.T) {
 
 func TestAfterStall(t *testing.T) {
 	for code, want := range map[Code]Code{
-		Layer4Timeout: NotChecked, Layer6Timeout: NotChecked, Layer7Timeout: NotChecked,
+		Layer4Timeout: CodeNotChecked, Layer6Timeout: CodeNotChecked, Layer7Timeout: CodeNotChecked,
 		Layer4OK: Layer4OK, Layer4Connection: Layer4Connection, Layer7Status: Layer7Status,
 	} {
 		if got := (Result{Code: code}).afterStall().Code; got != want {

@@ -40,7 +40,7 @@ type ServerStatus struct {
 	// Errors that clients have met in a row, where they are observed.
 	Errors int64
 	// Check and Agent are the last of their kind; where there are none, At is zero.
-	Check, Agent Past
+	Check, Agent CheckRecord
 }
 
 // Backends is how all backends are that serve, by name.
@@ -78,7 +78,7 @@ func (s *Server) status() ServerStatus {
 	state := s.state
 	status := ServerStatus{
 		ServerConfig: s.ServerConfig, Down: state.now.down, Admin: state.now.admin, Since: state.changed, Downs: state.downs,
-		Weight: state.run.weight, MaxConn: s.most(), Share: state.share(),
+		Weight: state.run.weight, MaxConn: s.maxConn(), Share: state.share(),
 		Sessions: s.Sessions(), Queued: s.Queued(), Taken: s.Taken(), Failed: s.Failed(),
 		Errors: state.health.errors.Load(), Check: state.health.said, Agent: state.health.agentSaid,
 	}

@@ -31,7 +31,7 @@ func TestStopping(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var reg Registry
-				p, n := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(script(c.script)), Init: c.init}}, ServerConfig{Name: "other"})
+				p, n := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(script(c.script)), Init: c.init}}, ServerConfig{Name: "other"})
 				defer p.Close()
 				if got := counters(&reg, "s", len(strings.Fields(c.counts))); got != c.counts {
 					t.Errorf("counts: %s, want %s", got, c.counts)
@@ -47,11 +47,11 @@ func TestStopping(t *testing.T) {
 }
 
 // curious is a checker that asks how the server stands.
-type curious struct{ saw chan Standing }
+type curious struct{ saw chan Snapshot }
 
 func (c curious) Check(_ context.Context, t Target) Result {
 	select {
-	case c.saw <- t.Subject.Standing():
+	case c.saw <- t.Subject.Snapshot():
 	default:
 	}
 	return Result{Code: Layer7OK}
@@ -60,12 +60,12 @@ func (c curious) Check(_ context.Context, t Target) Result {
 func TestStandingOfTheSubject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
-		c := curious{make(chan Standing, 1)}
-		p, _ := serving(t, &reg, ServerConfig{Name: "s", Care: Care{Check: checked(c)}}, ServerConfig{Name: "other"})
+		c := curious{make(chan Snapshot, 1)}
+		p, _ := serving(t, &reg, ServerConfig{Name: "s", HealthConfig: HealthConfig{Check: checked(c)}}, ServerConfig{Name: "other"})
 		defer p.Close()
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		if got, want := <-c.saw, (Standing{Counter: 1, Of: 3, Weight: 1, WeightOfAll: 2}); got != want {
+		if got, want := <-c.saw, (Snapshot{Counter: 1, Of: 3, Weight: 1, TotalWeight: 2}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	})

@@ -61,6 +61,6 @@ func (r *Registry) inherit(tracker, tracked Ref) {
 	}
 	b.alter(s, func() cause {
 		state.health.inherited = in
-		return cause{Result: Result{Code: Tracked}, via: tracked}
+		return cause{Result: Result{Code: CodeTracked}, via: tracked}
 	})
 }

@@ -71,7 +71,7 @@ func (b *backend) anyFree(r *Request) bool {
 		if i += b.free; i >= n {
 			i -= n
 		}
-		if s := b.view.Servers[i]; s.HasRoom() && (r.lenient || !r.Avoids(s)) {
+		if s := b.view.Servers[i]; s.CanServe() && (r.lenient || !r.Avoids(s)) {
 			b.free = i
 			return true
 		}

@@ -22,7 +22,7 @@ func TestTryAcquireLeavesMoreToAcquire(t *testing.T) {
 	if b := p.backend.Load(); b.pool != nil {
 		t.Error("TryAcquire has made the pool serve")
 	}
-	p.Serve()
+	p.Activate()
 	b := p.lock()
 	if l := p.TryAcquire(&r); l != nil {
 		t.Errorf("while the backend is locked, TryAcquire gives %s", l.Server.Name)
@@ -46,9 +46,9 @@ func TestTryAcquireGoesInto(t *testing.T) {
 	var reg Registry
 	p := open(t, &reg, "A")
 	defer p.Close()
-	p.Serve()
+	p.Activate()
 	var into Lease
-	r := &Request{Into: &into}
+	r := &Request{NextLease: &into}
 	l := p.TryAcquire(r)
 	if l != &into {
 		t.Fatalf("the lease is not where the request wants it")
@@ -72,7 +72,7 @@ func TestTryAcquireOfAPolicyThatPanics(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	p.Serve()
+	p.Activate()
 	func() {
 		defer func() {
 			if recover() == nil {
@@ -101,7 +101,7 @@ func TestTryAcquireConcurrently(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Serve()
+		p.Activate()
 		serving.Lock()
 		defer serving.Unlock()
 		if old := serving.Pool; old != nil {

@@ -112,7 +112,7 @@ func (b *backend) grant(w *waiter, s *Server) {
 // fill gives what is free at a server to those who have waited longest, for it or
 // for any.
 func (b *backend) fill(s *Server) {
-	for s.hasSlot() {
+	for s.slotFree() {
 		w := s.state.queue.first
 		if other := b.firstFor(s); w == nil || other != nil && other.since < w.since {
 			w = other
