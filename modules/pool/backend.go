@@ -14,41 +14,41 @@ type backend struct {
 	registry *Registry
 	name     string
 
-	mu      sync.Mutex
-	gone    bool // the registry has dropped it
-	holds   int  // pools, leases and requests that wait
-	states  map[string]*state
-	running []*Pool  // that have been asked for a server and are not closed, in order
-	pool    *Pool    // that serves: the last of them
-	view    View     // of that pool
-	free    int      // see anyFree
-	busy    int      // requests that have a server or wait for one
-	served  int      // those that have one
-	queue   queue    // for whichever server has room
-	waits   uint64   // how many there have been
-	tries   attempts // counted where the pool that serves has a retry budget
-	warm    *time.Timer
-	events  []Event  // the last transitions
-	tasks   []func() // see after
-	tasking bool     // somebody does them
-	empty   bool     // the view was, and that has been told
+	mu        sync.Mutex
+	gone      bool // the registry has dropped it
+	refs      int  // pools, leases and requests that wait
+	states    map[string]*state
+	running   []*Pool       // that have been asked for a server and are not closed, in order
+	pool      *Pool         // that serves: the last of them
+	view      View          // of that pool
+	lastFree  int           // see anyFree
+	busy      int           // requests that have a server or wait for one
+	served    int           // those that have one
+	queue     queue         // for whichever server has room
+	waitSeq   uint64        // how many there have been
+	attempts  attemptCounts // counted where the pool that serves has a retry budget
+	slowStart *time.Timer
+	events    []Event  // the last transitions
+	deferred  []func() // see after
+	draining  bool     // somebody does them
+	empty     bool     // the view was, and that has been told
 }
 
 // unlock unlocks, does what was put off until then, and drops the backend if
 // nobody needs it any more.
 func (b *backend) unlock() {
-	for len(b.tasks) > 0 && !b.tasking {
-		tasks := b.tasks
-		b.tasks, b.tasking = nil, true
+	for len(b.deferred) > 0 && !b.draining {
+		tasks := b.deferred
+		b.deferred, b.draining = nil, true
 		b.mu.Unlock()
 		for _, do := range tasks {
 			do()
 		}
 		b.mu.Lock()
-		b.tasking = false
+		b.draining = false
 	}
-	b.abandon()
-	unused := b.holds == 0 && !b.gone
+	b.dropPool()
+	unused := b.refs == 0 && !b.gone
 	b.mu.Unlock()
 	if unused {
 		b.registry.forget(b)
@@ -69,41 +69,41 @@ func (b *backend) hold(name string) *state {
 // release gives one reference back, and forgets the state with the last.
 func (b *backend) release(s *state) {
 	if s.refs--; s.refs == 0 {
-		s.retired.stop()
+		s.removal.stop()
 		delete(b.states, s.name)
 	}
 }
 
-// serve has a pool serve the backend from its first request on. A pool that is
+// activate has a pool serve the backend from its first request on. A pool that is
 // late, its configuration being over, has whoever serves do it.
-func (b *backend) serve(p *Pool) {
+func (b *backend) activate(p *Pool) {
 	switch {
-	case p.asked || p.closed:
+	case p.activated || p.closed:
 		if b.pool == nil {
 			b.use(p)
 		}
 	default:
-		p.asked = true
+		p.activated = true
 		b.running = append(b.running, p)
 		b.use(p)
 	}
 }
 
-// leave ends a configuration's hold. Where it served, the one before it does so
+// deactivate ends a configuration's hold. Where it served, the one before it does so
 // again: it has failed.
-func (b *backend) leave(p *Pool) {
+func (b *backend) deactivate(p *Pool) {
 	if i := slices.Index(b.running, p); i >= 0 {
 		b.running = slices.Delete(b.running, i, i+1)
 		switch n := len(b.running); {
 		case n == 0:
-			b.watch()
-			b.registry.register(b.name, nil)
-			b.retire()
+			b.updateLoops()
+			b.registry.registerTrackers(b.name, nil)
+			b.scheduleEvictions()
 		case b.pool == p:
 			b.use(b.running[n-1])
 		}
 	}
-	b.holds--
+	b.refs--
 	for _, s := range p.servers {
 		if b.pool != p && s.state.server == s {
 			s.state.server = nil
@@ -112,20 +112,20 @@ func (b *backend) leave(p *Pool) {
 	}
 }
 
-// abandon forgets the pool that served last when only sessions are left: they would
+// dropPool forgets the pool that served last when only sessions are left: they would
 // keep its policy in memory for as long as they last.
-func (b *backend) abandon() {
-	if b.pool == nil || len(b.running) > 0 || b.holds > b.served {
+func (b *backend) dropPool() {
+	if b.pool == nil || len(b.running) > 0 || b.refs > b.served {
 		return
 	}
 	for _, s := range b.states {
 		s.server = nil
 	}
-	if b.warm != nil {
-		b.warm.Stop()
-		b.warm = nil
+	if b.slowStart != nil {
+		b.slowStart.Stop()
+		b.slowStart = nil
 	}
-	b.pool, b.view, b.free = nil, View{}, 0
+	b.pool, b.view, b.lastFree = nil, View{}, 0
 }
 
 // use makes a pool the one that serves.
@@ -141,13 +141,13 @@ func (b *backend) use(p *Pool) {
 		k.Adopt(old.policy)
 	}
 	p.adopted = true
-	b.settle(cause{Result: Result{Code: CodeManual, Info: "configuration"}})
-	b.watch()
-	b.retire()
-	b.registry.register(b.name, p.servers)
+	b.rebuild(cause{Result: Result{Code: CodeManual, Info: "configuration"}})
+	b.updateLoops()
+	b.scheduleEvictions()
+	b.registry.registerTrackers(b.name, p.servers)
 	for _, s := range p.servers {
 		if s.Track != (Ref{}) {
-			b.after(func() { b.registry.inherit(Ref{b.name, s.Name}, s.Track) })
+			b.afterUnlock(func() { b.registry.inherit(Ref{b.name, s.Name}, s.Track) })
 		}
 	}
 }
@@ -165,46 +165,46 @@ func (b *backend) bind(s *Server) {
 	}
 }
 
-// alter changes a server's state, and has what follows from that follow.
-func (b *backend) alter(s *Server, do func() cause) {
+// update changes a server's state, and has what follows from that follow.
+func (b *backend) update(s *Server, do func() cause) {
 	state := s.state
-	run, standing := state.run, state.standing()
+	run, standing := state.run, state.condition()
 	why := do()
-	if run != state.run || standing != state.standing() {
-		b.settle(why)
+	if run != state.run || standing != state.condition() {
+		b.rebuild(why)
 	}
 }
 
-// settle makes the view that follows from the servers' states, and moves those
+// rebuild makes the view that follows from the servers' states, and moves those
 // who wait to where they belong now.
-func (b *backend) settle(why cause) {
+func (b *backend) rebuild(why cause) {
 	p, now := b.pool, time.Now()
-	before, starting := make([]standing, len(p.servers)), false
+	before, starting := make([]condition, len(p.servers)), false
 	p.dynamic = false
 	for i, s := range p.servers {
-		before[i] = s.state.stand(&s.ServerConfig, now)
+		before[i] = s.state.evaluate(&s.ServerConfig, now)
 		s.state.viewed = false
 		starting = starting || s.state.starting()
 		p.dynamic = p.dynamic || s.dynamic()
 	}
-	b.view, b.free = newView(p.servers, p.allBackups), 0
+	b.view, b.lastFree = newView(p.servers, p.allBackups), 0
 	for _, s := range b.view.Servers {
 		s.state.viewed = true
 	}
 	if r, ok := p.policy.(Rebuilder); ok {
 		r.Rebuild(b.view)
 	}
-	if b.warm != nil {
-		b.warm.Stop()
-		b.warm = nil
+	if b.slowStart != nil {
+		b.slowStart.Stop()
+		b.slowStart = nil
 	}
-	if starting && b.holds > 0 {
-		b.warm = time.AfterFunc(time.Second, b.warmUp)
+	if starting && b.refs > 0 {
+		b.slowStart = time.AfterFunc(time.Second, b.slowStartTick)
 	}
-	b.move()
+	b.requeueAll()
 	for i, s := range p.servers {
 		if before[i] != s.state.now {
-			b.altered(s, before[i], why)
+			b.conditionChanged(s, before[i], why)
 		}
 	}
 	if empty := len(b.view.Servers) == 0; empty != b.empty {
@@ -213,45 +213,45 @@ func (b *backend) settle(why cause) {
 		if empty {
 			what = NoUsableServer
 		}
-		b.tell(Event{Kind: what})
+		b.emit(Event{Kind: what})
 	}
 }
 
-// altered does what follows where a server stands otherwise than before.
-func (b *backend) altered(s *Server, before standing, why cause) {
-	b.tellOf(s, before, why)
-	b.after(func() { b.registry.spread(Ref{b.name, s.Name}) })
+// conditionChanged does what follows where a server stands otherwise than before.
+func (b *backend) conditionChanged(s *Server, before condition, why cause) {
+	b.emitChange(s, before, why)
+	b.afterUnlock(func() { b.registry.propagate(Ref{b.name, s.Name}) })
 	switch up := s.state.now.up(); {
 	case before.up() && !up && s.EvictOnDown:
-		b.cut(s.state, EvictMarkedDown)
+		b.evict(s.state, EvictMarkedDown)
 	case s.EvictBackupsOnUp && !s.Backup && s.state.usable():
 		for _, other := range b.pool.servers {
 			if other.Backup {
-				b.cut(other.state, EvictBackupSpare)
+				b.evict(other.state, EvictBackupSpare)
 			}
 		}
 	}
 }
 
-// cut has the sessions of a server end.
-func (b *backend) cut(s *state, why EvictReason) {
+// evict has the sessions of a server end.
+func (b *backend) evict(s *state, why EvictReason) {
 	for l := s.leases; l != nil; l = l.next {
-		if l.cut != NotEvicted {
+		if l.evicted != NotEvicted {
 			continue
 		}
-		if l.cut = why; l.holder != nil {
+		if l.evicted = why; l.holder != nil {
 			holder := l.holder
-			b.after(func() { holder.LeaseEvicted(why) })
+			b.afterUnlock(func() { holder.LeaseEvicted(why) })
 		}
 	}
 }
 
-// warmUp is what happens each second while a server starts slowly.
-func (b *backend) warmUp() {
+// slowStartTick is what happens each second while a server starts slowly.
+func (b *backend) slowStartTick() {
 	b.mu.Lock()
 	defer b.unlock()
 	if !b.gone && b.pool != nil {
-		b.settle(cause{})
+		b.rebuild(cause{})
 	}
 }
 
@@ -299,7 +299,7 @@ func (b *backend) assigned(r *Request, isNew bool) *Server {
 // servers of the view: one that has room; where none has, the request waits.
 func (b *backend) lastResort(r *Request) (s *Server, waits bool, err error) {
 	for _, s := range b.pool.servers {
-		if !b.spare(s) || r.Avoids(s) {
+		if !b.isLastResort(s) || r.Avoids(s) {
 			continue
 		}
 		if s.CanServe() {
@@ -313,8 +313,8 @@ func (b *backend) lastResort(r *Request) (s *Server, waits bool, err error) {
 	return nil, waits, err
 }
 
-// spare reports whether s is a backup that may serve as a last resort.
-func (b *backend) spare(s *Server) bool {
+// isLastResort reports whether s is a backup that may serve as a last resort.
+func (b *backend) isLastResort(s *Server) bool {
 	return b.pool.lastResort && !b.view.Backups() && s.Backup && s.state.usable()
 }
 
@@ -343,13 +343,13 @@ func (b *backend) take(s *Server, r *Request) *Lease {
 		b.states[s.Name] = s.state
 	}
 	s.state.refs++
-	b.holds++
+	b.refs++
 	b.served++
 	s.state.sessions.Add(1)
 	s.state.taken.Add(1)
-	b.taken(s)
+	b.loadUp(s)
 	if b.pool.retryBudget != nil && !r.leased {
-		b.tries.first(time.Now())
+		b.attempts.first(time.Now())
 	}
 	l := r.newLease()
 	l.Server = s // which keeps its state as long as there is a lease
@@ -364,23 +364,23 @@ func (b *backend) drop(l *Lease) {
 	s.sessions.Add(-1)
 	b.busy--
 	b.served--
-	b.holds--
+	b.refs--
 	if known := b.current(s); known != nil {
-		b.dropped(known)
+		b.loadDown(known)
 		b.fill(known)
 	}
 	b.release(s)
 }
 
-// taken tells the policy that a server has one connection more.
-func (b *backend) taken(s *Server) {
+// loadUp tells the policy that a server has one connection more.
+func (b *backend) loadUp(s *Server) {
 	if c, ok := b.pool.policy.(LoadTracker); ok {
 		c.Taken(s)
 	}
 }
 
-// dropped tells the policy that a server has one connection less.
-func (b *backend) dropped(s *Server) {
+// loadDown tells the policy that a server has one connection less.
+func (b *backend) loadDown(s *Server) {
 	if c, ok := b.pool.policy.(LoadTracker); ok {
 		c.Dropped(s)
 	}

@@ -18,10 +18,10 @@ type RetryBudget struct {
 // budgetSeconds is how long a retry and a first attempt count, in seconds.
 const budgetSeconds = 10
 
-// attempts counts first attempts and retries second by second. Seconds begin
+// attemptCounts counts first attempts and retries second by second. Seconds begin
 // where the count has begun; the window is the current second and the nine
 // before it.
-type attempts struct {
+type attemptCounts struct {
 	began   time.Time
 	second  int64 // the current one
 	firsts  window
@@ -48,7 +48,7 @@ func (w *window) clear(second int64) {
 }
 
 // advance moves the window to a time, which is never before the last one.
-func (a *attempts) advance(now time.Time) {
+func (a *attemptCounts) advance(now time.Time) {
 	if a.began.IsZero() {
 		a.began = now
 	}
@@ -64,13 +64,13 @@ func (a *attempts) advance(now time.Time) {
 }
 
 // first counts the first attempt of a connection.
-func (a *attempts) first(now time.Time) {
+func (a *attemptCounts) first(now time.Time) {
 	a.advance(now)
 	a.firsts.add(a.second)
 }
 
 // retry reports whether a budget allows one more retry, and counts it if so.
-func (a *attempts) retry(now time.Time, budget RetryBudget) bool {
+func (a *attemptCounts) retry(now time.Time, budget RetryBudget) bool {
 	a.advance(now)
 	if a.extra < budget.MinPerSecond {
 		a.extra++
@@ -93,5 +93,5 @@ func (p *Pool) TakeRetry() bool {
 	if serving == nil {
 		serving = p
 	}
-	return serving.retryBudget == nil || b.tries.retry(time.Now(), *serving.retryBudget)
+	return serving.retryBudget == nil || b.attempts.retry(time.Now(), *serving.retryBudget)
 }

@@ -55,7 +55,7 @@ func TestNoRetryBudget(t *testing.T) {
 	if got := granted(p, 10_000); got != 10_000 {
 		t.Errorf("%d retries of 10,000", got)
 	}
-	if p.backend.Load().tries != (attempts{}) {
+	if p.backend.Load().attempts != (attemptCounts{}) {
 		t.Error("attempts are counted that nobody asks for")
 	}
 }
@@ -236,7 +236,7 @@ func TestRetryBudgetModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		budget := RetryBudget{Percent: rapid.IntRange(1, 1000).Draw(t, "percent"), MinPerSecond: rapid.IntRange(0, 3).Draw(t, "min")}
 		began := time.Now()
-		now, a := began, attempts{}
+		now, a := began, attemptCounts{}
 		a.advance(now)
 		var firsts, retries, extra []int // the second of each
 		since := func(list []int, second int) (n int) {

@@ -65,7 +65,7 @@ func (b *backend) change(s *Server, c Change) error {
 		return ErrTracks
 	}
 	why := cause{Result: Result{Code: CodeManual}}
-	b.alter(s, func() cause {
+	b.update(s, func() cause {
 		s.state.run.weight = weight
 		if c.MaxConn != nil {
 			s.state.run.maxconn = *c.MaxConn
@@ -76,7 +76,7 @@ func (b *backend) change(s *Server, c Change) error {
 		return why
 	})
 	if c.Down != nil {
-		b.alter(s, func() cause {
+		b.update(s, func() cause {
 			s.state.health.set(*c.Down)
 			return why
 		})

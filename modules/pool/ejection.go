@@ -21,16 +21,16 @@ type Passive struct {
 // ejection is how a server stands by that. All but trial belongs to the backend's
 // lock.
 type ejection struct {
-	failures []time.Time // within the window, the oldest first
-	out      bool
-	round    int         // of ejections: a timer of an earlier one means nothing
-	trial    atomic.Bool // it is up again, and has not been reached since
+	failures   []time.Time // within the window, the oldest first
+	out        bool
+	generation int         // of ejections: a timer of an earlier one means nothing
+	trial      atomic.Bool // it is up again, and has not been reached since
 }
 
-// end makes the server one that was never ejected.
-func (e *ejection) end() {
+// reset makes the server one that was never ejected.
+func (e *ejection) reset() {
 	e.failures, e.out = nil, false
-	e.round++
+	e.generation++
 	e.trial.Store(false)
 }
 
@@ -63,12 +63,12 @@ func (b *backend) takeOut(s *Server) {
 	if e.trial.Load() {
 		info = fmt.Sprintf("the first connect after its time failed, too: no connections for %v", s.Passive.Eject)
 	}
-	b.alter(s, func() cause {
-		e.end()
+	b.update(s, func() cause {
+		e.reset()
 		e.out = true
 		return state.health.note(Result{Code: CodeEjected, Info: info})
 	})
-	round := e.round
+	round := e.generation
 	time.AfterFunc(s.Passive.Eject, func() { b.readmit(state, round) })
 }
 
@@ -77,16 +77,16 @@ func (b *backend) readmit(state *state, round int) {
 	b.mu.Lock()
 	defer b.unlock()
 	e := &state.health.ejection
-	if !e.out || e.round != round {
+	if !e.out || e.generation != round {
 		return
 	}
 	s := b.current(state)
 	if s == nil { // a configuration may name it again
-		e.end()
+		e.reset()
 		return
 	}
-	b.alter(s, func() cause {
-		e.end()
+	b.update(s, func() cause {
+		e.reset()
 		e.trial.Store(true)
 		return state.health.note(Result{Code: CodeEjected, Info: "its time is over: the next connect decides"})
 	})

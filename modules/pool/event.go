@@ -4,8 +4,8 @@ package pool
 
 import "time"
 
-// kept is how many transitions of a backend are remembered.
-const kept = 100
+// maxEvents is how many transitions of a backend are remembered.
+const maxEvents = 100
 
 // EventKind is what has happened to a server or a backend.
 type EventKind uint8
@@ -61,22 +61,22 @@ type cause struct {
 	via  Ref
 }
 
-// after has something done when the lock is free again: by one goroutine at a
+// afterUnlock has something done when the lock is free again: by one goroutine at a
 // time, in order.
-func (b *backend) after(do func()) { b.tasks = append(b.tasks, do) }
+func (b *backend) afterUnlock(do func()) { b.deferred = append(b.deferred, do) }
 
-// tell has those who want to know told of an event, and remembers it.
-func (b *backend) tell(e Event) {
+// emit has those who want to know told of an event, and remembers it.
+func (b *backend) emit(e Event) {
 	e.At, e.Backend = time.Now(), b.name
 	e.Active, e.Backups = b.usable()
 	if e.Kind < CheckChanged {
-		if len(b.events) == kept {
+		if len(b.events) == maxEvents {
 			b.events = append(b.events[:0], b.events[1:]...)
 		}
 		b.events = append(b.events, e)
 	}
 	if notify := b.pool.notify; notify != nil {
-		b.after(func() { notify(e) })
+		b.afterUnlock(func() { notify(e) })
 	}
 }
 
@@ -94,8 +94,8 @@ func (b *backend) usable() (active, backups int) {
 	return active, backups
 }
 
-// tellOf tells what has become of a server that stood otherwise before.
-func (b *backend) tellOf(s *Server, before standing, why cause) {
+// emitChange tells what has become of a server that stood otherwise before.
+func (b *backend) emitChange(s *Server, before condition, why cause) {
 	now, what := s.state.now, ServerUp
 	switch {
 	case now.admin == Maint:
@@ -115,8 +115,8 @@ func (b *backend) tellOf(s *Server, before standing, why cause) {
 		return
 	}
 	e := s.event(what, why)
-	e.Requeued = s.state.left
-	b.tell(e)
+	e.Requeued = s.state.requeued
+	b.emit(e)
 }
 
 // event is one about the server.

@@ -47,16 +47,16 @@ const (
 // health is what is known of how a server is. All but errors belongs to the
 // backend's lock.
 type health struct {
-	check counter // of checks; also of what is set, where there are none
-	agent counter // of what the agent says: 0 or 1
+	check riseFall // of checks; also of what is set, where there are none
+	agent riseFall // of what the agent says: 0 or 1
 
 	stopping       bool         // the last check that passed said Layer7Stopping
 	checked, asked bool         // that there are checks, an agent
 	errors         atomic.Int64 // that clients have met in a row
 
-	ejection        ejection
-	said, agentSaid CheckRecord // last
-	inherited       inherited
+	ejection             ejection
+	lastCheck, lastAgent CheckRecord // last
+	inherited            inherited
 }
 
 // CheckRecord is a check that is over.
@@ -92,12 +92,12 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 		h.inherited = inherited{}
 	}
 	if anew || c.Passive.Fails == 0 {
-		h.ejection.end()
+		h.ejection.reset()
 	}
 	if anew {
-		h.check, h.agent = counter{rise: rise, fall: fall}, counter{rise: 1, fall: 1}
-		h.said, h.agentSaid = CheckRecord{Result: Result{Code: CodeNotChecked}}, CheckRecord{Result: Result{Code: CodeNotChecked}}
-		h.begin(c.Init)
+		h.check, h.agent = riseFall{rise: rise, fall: fall}, riseFall{rise: 1, fall: 1}
+		h.lastCheck, h.lastAgent = CheckRecord{Result: Result{Code: CodeNotChecked}}, CheckRecord{Result: Result{Code: CodeNotChecked}}
+		h.reset(c.Init)
 		h.agent.value = 1
 		return
 	}
@@ -106,34 +106,34 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 		h.check.value = rise
 	}
 	if lost { // nobody would ever bring it up again
-		h.begin(c.Init)
+		h.reset(c.Init)
 		if !h.asked {
 			h.agent.value = 1
 		}
 	}
 }
 
-// begin has the checks' counter begin anew, as after maintenance.
-func (h *health) begin(i InitState) {
-	h.check.begin(i)
+// reset has the checks' counter begin anew, as after maintenance.
+func (h *health) reset(i InitState) {
+	h.check.reset(i)
 	h.stopping = false
 	h.errors.Store(0)
-	h.ejection.end()
+	h.ejection.reset()
 }
 
 // note notes a result that is of no check, and why something has changed with it.
 func (h *health) note(r Result) cause {
-	h.said = CheckRecord{Result: r, At: time.Now()}
+	h.lastCheck = CheckRecord{Result: r, At: time.Now()}
 	return cause{Result: r}
 }
 
-// checkOver counts a result, and reports whether it changed anything.
-func (h *health) checkOver(r Result, took time.Duration) (changed bool) {
+// recordCheck counts a result, and reports whether it changed anything.
+func (h *health) recordCheck(r Result, took time.Duration) (changed bool) {
 	if r.Code == CodeNotChecked { // it was broken off
 		return false
 	}
-	before := h.said.Result
-	h.said = CheckRecord{r, time.Now(), took}
+	before := h.lastCheck.Result
+	h.lastCheck = CheckRecord{r, time.Now(), took}
 	switch {
 	case r.Code.Unknown(): // what the proxy lacks says nothing of the server
 	case r.Code.OK():
@@ -148,10 +148,10 @@ func (h *health) checkOver(r Result, took time.Duration) (changed bool) {
 	return changed || r.Code != before.Code || r.Warning != before.Warning
 }
 
-// agentOver takes over what an agent says of the server's health: down is down
+// recordAgent takes over what an agent says of the server's health: down is down
 // whatever checks find, up leaves it to them.
-func (h *health) agentOver(r Result, took time.Duration) {
-	h.agentSaid = CheckRecord{r, time.Now(), took}
+func (h *health) recordAgent(r Result, took time.Duration) {
+	h.lastAgent = CheckRecord{r, time.Now(), took}
 	if r.Code == Layer7OK {
 		h.agent.pass()
 	}
@@ -168,7 +168,7 @@ func (h *health) set(down bool) {
 		return
 	}
 	h.check.value, h.agent.value = h.check.top(), 1
-	h.ejection.end()
+	h.ejection.reset()
 }
 
 // observed counts what a client has met, and reports whether that was the last
@@ -187,8 +187,8 @@ func (h *health) observed(failed bool, limit int) bool {
 	return true
 }
 
-// suffer is what follows from so many errors in a row.
-func (h *health) suffer(limit int, what OnError) Result {
+// onErrorLimit is what follows from so many errors in a row.
+func (h *health) onErrorLimit(limit int, what OnError) Result {
 	r := Result{Code: CodeObserved, Info: fmt.Sprintf("%d errors in a row", limit)}
 	switch what {
 	case FastInter:
@@ -202,16 +202,16 @@ func (h *health) suffer(limit int, what OnError) Result {
 	case FailCheck:
 	}
 	h.check.fail()
-	h.said = CheckRecord{Result: r, At: time.Now()}
+	h.lastCheck = CheckRecord{Result: r, At: time.Now()}
 	return r
 }
 
-// suffer is what follows for a server from errors that clients have met.
-func (b *backend) suffer(state *state) {
+// penalize is what follows for a server from errors that clients have met.
+func (b *backend) penalize(state *state) {
 	s := b.current(state)
 	if s == nil || s.Check == nil || state.now.admin == Maint {
 		return
 	}
-	b.alter(s, func() cause { return cause{Result: state.health.suffer(s.ErrorLimit, s.OnError)} })
+	b.update(s, func() cause { return cause{Result: state.health.onErrorLimit(s.ErrorLimit, s.OnError)} })
 	b.hasten(s)
 }

@@ -38,7 +38,7 @@ type Lease struct {
 
 	// Of the backend's lock:
 	released bool
-	cut      EvictReason
+	evicted  EvictReason
 	holder   Holder // nil: none yet
 }
 
@@ -93,7 +93,7 @@ func (l *Lease) observe(failed bool) {
 	b := l.Server.state.backend
 	b.mu.Lock()
 	defer b.unlock()
-	b.suffer(l.Server.state)
+	b.penalize(l.Server.state)
 }
 
 // OnEvict has h told when the connection is to end at once; if that has been decided
@@ -108,8 +108,8 @@ func (l *Lease) OnEvict(h Holder) {
 	defer b.unlock()
 	l.Server = l.Server.detached()
 	l.holder = h
-	if l.cut != NotEvicted {
-		b.after(func() { h.LeaseEvicted(l.cut) })
+	if l.evicted != NotEvicted {
+		b.afterUnlock(func() { h.LeaseEvicted(l.evicted) })
 	}
 }
 
@@ -118,7 +118,7 @@ func (l *Lease) Evicted() EvictReason {
 	b := l.Server.state.backend
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return l.cut
+	return l.evicted
 }
 
 // Release gives the server back, and what it had goes to who has waited longest.
@@ -136,7 +136,7 @@ func (l *Lease) Release(o Outcome) {
 	}
 	b.drop(l)
 	if s := l.Server; s.Observe != ObserveNothing && (o == ConnectFailed || o == BrokenEarly && s.Observe == ObserveAnswer) && l.Server.state.health.observed(true, s.ErrorLimit) {
-		b.suffer(l.Server.state)
+		b.penalize(l.Server.state)
 	}
 	if o == ConnectFailed {
 		b.connectFailed(l.Server.state)

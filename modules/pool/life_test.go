@@ -265,16 +265,16 @@ func TestEventsKept(t *testing.T) {
 	var reg Registry
 	p, _ := serving(t, &reg, ServerConfig{Name: "s"}, ServerConfig{Name: "t"})
 	defer p.Close()
-	for range kept {
+	for range maxEvents {
 		_ = p.SetHealth("s", false)
 		_ = p.SetHealth("s", true)
 	}
 	_ = p.SetAdmin("t", Drain)
 	status, _ := reg.Backend("b")
-	if n := len(status.Events); n != kept || status.Events[kept-1].Kind != DrainStarted || status.Events[kept-2].Kind != ServerUp || status.Events[0].Kind != ServerUp {
+	if n := len(status.Events); n != maxEvents || status.Events[maxEvents-1].Kind != DrainStarted || status.Events[maxEvents-2].Kind != ServerUp || status.Events[0].Kind != ServerUp {
 		t.Errorf("%d events, the first %d, the last %d", n, status.Events[0].Kind, status.Events[n-1].Kind)
 	}
-	if s := status.Servers[0]; s.Downs != kept || s.Down || s.Since.IsZero() {
+	if s := status.Servers[0]; s.Downs != maxEvents || s.Down || s.Since.IsZero() {
 		t.Errorf("%+v", s)
 	}
 }

@@ -31,7 +31,7 @@ func (r *Registry) Load(backend string) (Load, bool) {
 			l.Free = -1
 			break
 		}
-		l.Free += s.free()
+		l.Free += s.freeSlots()
 	}
 	for _, s := range b.pool.servers {
 		if !s.state.now.up() {
@@ -85,13 +85,13 @@ func (s *Server) load() ServerLoad {
 		EffectiveWeight: (s.state.share() + Scale - 1) / Scale,
 	}
 	if s.maxConn() > 0 {
-		l.Free = s.free()
+		l.Free = s.freeSlots()
 	}
 	return l
 }
 
-// free is how many more connections a server with a limit has room for.
-func (s *Server) free() int { return max(0, s.limit()-int(s.Sessions())) }
+// freeSlots is how many more connections a server with a limit has room for.
+func (s *Server) freeSlots() int { return max(0, s.limit()-int(s.Sessions())) }
 
 // serving finds a backend that serves, and locks it; nil: there is none.
 func (r *Registry) serving(name string) *backend {

@@ -15,47 +15,47 @@ import (
 // once. It belongs to the server whatever configuration runs, so that a reload
 // neither delays nor repeats a check. It belongs to the backend's lock.
 type loop struct {
-	asks  bool // an agent
-	round int  // of starts and stops: a timer of an earlier one means nothing
-	on    bool
-	due   time.Time // when the next is, or the one under way was
-	timer *time.Timer
-	end   context.CancelFunc // of the one under way; nil: there is none
+	isAgent    bool // an agent
+	generation int  // of starts and stops: a timer of an earlier one means nothing
+	on         bool
+	due        time.Time // when the next is, or the one under way was
+	timer      *time.Timer
+	cancel     context.CancelFunc // of the one under way; nil: there is none
 }
 
-// wants reports whether a server is to be checked, or asked, now.
-func (b *backend) wants(s *Server, l *loop) bool {
+// wanted reports whether a server is to be checked, or asked, now.
+func (b *backend) wanted(s *Server, l *loop) bool {
 	if s == nil || len(b.running) == 0 {
 		return false
 	}
-	if l.asks {
+	if l.isAgent {
 		return s.Agent != nil
 	}
 	return s.Check != nil
 }
 
-// watch starts and stops the loops that a change of configuration has started and
+// updateLoops starts and stops the loops that a change of configuration has started and
 // stopped, in the order of the servers: the first one is checked at once.
-func (b *backend) watch() {
+func (b *backend) updateLoops() {
 	for _, s := range b.states {
-		s.asks.asks = true
-		for _, l := range []*loop{&s.checks, &s.asks} {
-			if l.on && !b.wants(b.current(s), l) {
+		s.agentLoop.isAgent = true
+		for _, l := range []*loop{&s.checkLoop, &s.agentLoop} {
+			if l.on && !b.wanted(b.current(s), l) {
 				l.stop()
 			}
 		}
 	}
 	for _, s := range b.pool.servers {
-		for _, l := range []*loop{&s.state.checks, &s.state.asks} {
+		for _, l := range []*loop{&s.state.checkLoop, &s.state.agentLoop} {
 			switch {
-			case !b.wants(s, l):
+			case !b.wanted(s, l):
 			case !l.on:
-				l.round++
-				if l.on = true; l.end == nil { // or else what is under way goes on with it
-					b.begin(s, l)
+				l.generation++
+				if l.on = true; l.cancel == nil { // or else what is under way goes on with it
+					b.startLoop(s, l)
 				}
-			case l.end == nil && time.Until(l.due) > s.interval(l):
-				b.begin(s, l)
+			case l.cancel == nil && time.Until(l.due) > s.interval(l):
+				b.startLoop(s, l)
 			}
 		}
 	}
@@ -64,18 +64,18 @@ func (b *backend) watch() {
 // stop ends a loop, and the check that is under way.
 func (l *loop) stop() {
 	l.on = false
-	l.round++
+	l.generation++
 	l.timer.Stop()
-	if l.end != nil {
-		l.end()
+	if l.cancel != nil {
+		l.cancel()
 	}
 }
 
-// begin has the first check of a loop somewhere within its first interval, so that
+// startLoop has the first check of a loop somewhere within its first interval, so that
 // the checks of many servers are spread: multiples of the golden ratio fill the
 // interval evenly, however many they come to be.
-func (b *backend) begin(s *Server, l *loop) {
-	k := b.registry.loops.Add(1) - 1
+func (b *backend) startLoop(s *Server, l *loop) {
+	k := b.registry.loopsStarted.Add(1) - 1
 	_, phase := math.Modf(float64(k) * (math.Phi - 1))
 	l.due = time.Now().Add(time.Duration(phase * float64(s.interval(l))))
 	b.arm(s, l)
@@ -84,21 +84,21 @@ func (b *backend) begin(s *Server, l *loop) {
 // arm sets the timer.
 func (b *backend) arm(s *Server, l *loop) {
 	delay := time.Until(l.due)
-	if !l.asks && s.Check.Spread > 0 {
+	if !l.isAgent && s.Check.Spread > 0 {
 		spread := float64(s.Check.Spread) / 100 * float64(s.interval(l))
 		delay += time.Duration(spread * (2*rand.Float64() - 1)) //nolint:gosec // nobody gains by guessing it
 	}
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	round, state := l.round, s.state
-	l.timer = time.AfterFunc(max(0, delay), func() { b.turn(state, l, round) })
+	round, state := l.generation, s.state
+	l.timer = time.AfterFunc(max(0, delay), func() { b.runOnce(state, l, round) })
 }
 
-// next sets when the next check is: a whole number of intervals after the last
+// scheduleNext sets when the next check is: a whole number of intervals after the last
 // one, so that how long checks take does not bring those of several servers
 // together.
-func (b *backend) next(s *Server, l *loop) {
+func (b *backend) scheduleNext(s *Server, l *loop) {
 	interval := s.interval(l)
 	l.due = l.due.Add(interval)
 	if late := time.Since(l.due); late >= 0 {
@@ -109,8 +109,8 @@ func (b *backend) next(s *Server, l *loop) {
 
 // hasten has the next check made after FastInterval, if it would come later.
 func (b *backend) hasten(s *Server) {
-	l, fast := &s.state.checks, s.Check.FastInterval
-	if fast <= 0 || !l.on || l.end != nil {
+	l, fast := &s.state.checkLoop, s.Check.FastInterval
+	if fast <= 0 || !l.on || l.cancel != nil {
 		return
 	}
 	if sooner := time.Now().Add(fast); sooner.Before(l.due) {
@@ -121,7 +121,7 @@ func (b *backend) hasten(s *Server) {
 
 // interval is the time until the next check.
 func (s *Server) interval(l *loop) time.Duration {
-	if l.asks {
+	if l.isAgent {
 		return s.Agent.Interval
 	}
 	c, h := s.Check, &s.state.health
@@ -137,42 +137,43 @@ func (s *Server) interval(l *loop) time.Duration {
 	return c.Interval
 }
 
-// turn is one turn of a loop.
-func (b *backend) turn(state *state, l *loop, round int) {
+// runOnce is one turn of a loop.
+func (b *backend) runOnce(state *state, l *loop, round int) {
 	b.mu.Lock()
 	s := b.current(state)
-	if l.round != round || !b.wants(s, l) {
+	if l.generation != round || !b.wanted(s, l) {
 		b.mu.Unlock()
 		return
 	}
-	if state.now.admin == Maint && !l.asks {
-		b.next(s, l)
+	if state.now.admin == Maint && !l.isAgent {
+		b.scheduleNext(s, l)
 		b.mu.Unlock()
 		return
 	}
 	ctx, end := context.WithCancel(context.Background())
-	l.end = end
+	l.cancel = end
 	about := b.subject(s)
 	b.mu.Unlock()
 
 	began, stall := time.Now(), watchForStall()
-	report, target := s.ask(ctx, l.asks, about)
+	report, target := s.probe(ctx, l.isAgent, about)
 	took := time.Since(began)
-	if stall.end() {
+	if stall.stop() {
 		report.Result = report.afterStall()
 	}
 	end()
 
 	b.mu.Lock()
 	defer b.unlock()
-	l.end = nil
-	if s = b.current(state); !l.on || !b.wants(s, l) {
+	l.cancel = nil
+	if s = b.current(state); !l.on || !b.wanted(s, l) {
 		return
 	}
-	if l.round == round && s.target(l.asks) == target { // the configuration may have changed meanwhile
-		b.over(s, l, report, took)
+	// The configuration may have changed meanwhile.
+	if l.generation == round && s.target(l.isAgent) == target {
+		b.recordCheck(s, l, report, took)
 	}
-	b.next(s, l)
+	b.scheduleNext(s, l)
 }
 
 func (s *Server) target(agent bool) Target {
@@ -182,8 +183,8 @@ func (s *Server) target(agent bool) Target {
 	return s.Check.Target
 }
 
-// ask checks the server, or asks its agent.
-func (s *Server) ask(ctx context.Context, agent bool, about *Subject) (r AgentReport, t Target) {
+// probe checks the server, or asks its agent.
+func (s *Server) probe(ctx context.Context, agent bool, about *Subject) (r AgentReport, t Target) {
 	t = s.target(agent)
 	to := t
 	to.Subject = about
@@ -203,11 +204,11 @@ func (b *backend) subject(s *Server) *Subject {
 	return &Subject{Backend: b.name, Server: s.Name, Down: s.state.now.down, Snapshot: func() Snapshot {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return b.standingOf(s)
+		return b.snapshot(s)
 	}}
 }
 
-func (b *backend) standingOf(s *Server) Snapshot {
+func (b *backend) snapshot(s *Server) Snapshot {
 	now := Snapshot{
 		Down: s.state.now.down, Draining: s.state.now.admin == Drain,
 		Weight: (s.state.share() + Scale - 1) / Scale, Sessions: s.Sessions(), TotalSessions: int64(b.served), Queued: s.Queued(),
@@ -219,10 +220,10 @@ func (b *backend) standingOf(s *Server) Snapshot {
 	return now
 }
 
-// over takes over what has come of a check.
-func (b *backend) over(s *Server, l *loop, r AgentReport, took time.Duration) {
-	if l.asks {
-		b.agentOver(s, r, took)
+// recordCheck takes over what has come of a check.
+func (b *backend) recordCheck(s *Server, l *loop, r AgentReport, took time.Duration) {
+	if l.isAgent {
+		b.recordAgent(s, r, took)
 		return
 	}
 	h := &s.state.health
@@ -230,27 +231,27 @@ func (b *backend) over(s *Server, l *loop, r AgentReport, took time.Duration) {
 		return
 	}
 	why := cause{Result: r.Result, took: took}
-	b.alter(s, func() cause {
-		if h.checkOver(r.Result, took) {
-			b.tell(s.event(CheckChanged, why))
+	b.update(s, func() cause {
+		if h.recordCheck(r.Result, took) {
+			b.emit(s.event(CheckChanged, why))
 		}
 		return why
 	})
 }
 
-// agentOver takes over what an agent has said: what it wants to be done first, and
+// recordAgent takes over what an agent has said: what it wants to be done first, and
 // how the server is last, as in HAProxy.
-func (b *backend) agentOver(s *Server, r AgentReport, took time.Duration) {
+func (b *backend) recordAgent(s *Server, r AgentReport, took time.Duration) {
 	if r.Weight != "" {
 		if _, err := ParseWeight(r.Weight, s.Weight); err != nil {
 			r.Weight, r.Info = "", cmp.Or(r.Info, "agent warns: "+err.Error())
 		}
 	}
 	why := cause{Result: r.Result, took: took}
-	if r.Result != s.state.health.agentSaid.Result {
-		b.tell(s.event(AgentChanged, why))
+	if r.Result != s.state.health.lastAgent.Result {
+		b.emit(s.event(AgentChanged, why))
 	}
-	b.alter(s, func() cause {
+	b.update(s, func() cause {
 		if r.Admin != nil {
 			s.state.run.admin = *r.Admin
 		}
@@ -262,8 +263,8 @@ func (b *backend) agentOver(s *Server, r AgentReport, took time.Duration) {
 		}
 		return why
 	})
-	b.alter(s, func() cause {
-		s.state.health.agentOver(r.Result, took)
+	b.update(s, func() cause {
+		s.state.health.recordAgent(r.Result, took)
 		return why
 	})
 }

@@ -78,9 +78,9 @@ type Pool struct {
 	backend atomic.Pointer[backend]
 
 	// Of the backend's lock:
-	closed  bool
-	asked   bool // it has been asked for a server
-	adopted bool
+	closed    bool
+	activated bool // it has been asked for a server
+	adopted   bool
 }
 
 // Open makes the pool of a configuration. It changes nothing that another
@@ -103,7 +103,7 @@ func (r *Registry) Open(c Config) (*Pool, error) {
 	b := r.lock(p.name)
 	defer b.mu.Unlock()
 	p.backend.Store(b)
-	b.holds++
+	b.refs++
 	for _, s := range p.servers {
 		s.state = b.hold(s.Name)
 	}
@@ -119,7 +119,7 @@ func (p *Pool) Close() {
 		return
 	}
 	p.closed = true
-	b.leave(p)
+	b.deactivate(p)
 }
 
 // lock locks the backend: the one that has its name by now.
@@ -139,7 +139,7 @@ func (p *Pool) lock() *backend {
 func (p *Pool) Activate() {
 	b := p.lock()
 	defer b.unlock()
-	b.serve(p)
+	b.activate(p)
 }
 
 // Servers are all servers of the configuration, in its order.
@@ -149,7 +149,7 @@ func (p *Pool) Servers() []*Server { return p.servers }
 func (p *Pool) UsableActives() int {
 	b := p.lock()
 	defer b.unlock()
-	b.serve(p)
+	b.activate(p)
 	if b.view.Backups() {
 		return 0
 	}
@@ -178,7 +178,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 	}
 	r.hashFor(p.policy)
 	b := p.lock()
-	b.serve(p)
+	b.activate(p)
 	timeout := b.pool.queueTimeout
 	if b.busy++; b.pool.dynamic && b.busy-1 > b.served { // the limits have grown for those who wait
 		b.fillAll()
@@ -195,7 +195,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 		b.unlock()
 		return l, nil
 	default:
-		b.enqueue(r, s)
+		b.startWait(r, s)
 		b.unlock()
 		return b.wait(ctx, r, timeout)
 	}
@@ -206,7 +206,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 func (p *Pool) IsUp(server string) bool {
 	b := p.lock()
 	defer b.unlock()
-	b.serve(p)
+	b.activate(p)
 	s := b.pool.server(server)
 	return s != nil && s.state.now.up()
 }
@@ -253,7 +253,7 @@ func (p *Pool) SetHealth(server string, up bool) error {
 func (p *Pool) change(server string, c Change) error {
 	b := p.lock()
 	defer b.unlock()
-	b.serve(p)
+	b.activate(p)
 	if s := b.pool.server(server); s != nil {
 		return b.change(s, c)
 	}

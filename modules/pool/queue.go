@@ -11,12 +11,12 @@ type queue struct {
 
 // waiter is a request's place in a queue.
 type waiter struct {
-	request    *Request
-	queue      *queue // nil: it waits no more
-	server     *state // whose queue that is; nil: the backend's
-	prev, next *waiter
-	since      uint64 // the order in which waits began
-	place      int    // how many had been served when it came
+	request      *Request
+	queue        *queue // nil: it waits no more
+	server       *state // whose queue that is; nil: the backend's
+	prev, next   *waiter
+	since        uint64 // the order in which waits began
+	servedBefore int    // how many had been served when it came
 
 	ready chan struct{} // told when it waits no more
 	lease *Lease        // that it has got
@@ -29,7 +29,7 @@ func (q *queue) push(w *waiter) {
 	for after != nil && after.since > w.since {
 		after = after.prev
 	}
-	w.queue, w.place, w.prev = q, q.served, after
+	w.queue, w.servedBefore, w.prev = q, q.served, after
 	if after == nil {
 		w.next, q.first = q.first, w
 	} else {

@@ -15,11 +15,11 @@ type Registry struct {
 	mu       sync.Mutex // locked before a backend's
 	backends map[string]*backend
 
-	trackMu  sync.Mutex // locked after a backend's
-	trackers map[Ref][]Ref
-	versions atomic.Uint64
-	loops    atomic.Uint64 // that have begun
-	removed  atomic.Int64  // see SetRemovedTimeout
+	trackMu      sync.Mutex // locked after a backend's
+	trackers     map[Ref][]Ref
+	versions     atomic.Uint64
+	loopsStarted atomic.Uint64 // that have begun
+	removed      atomic.Int64  // see SetRemovedTimeout
 }
 
 // find finds a backend, and locks it; nil: there is none.
@@ -55,12 +55,12 @@ func (r *Registry) forget(b *backend) {
 	defer r.mu.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.holds > 0 || b.gone { // between the two locks somebody may have found it
+	if b.refs > 0 || b.gone { // between the two locks somebody may have found it
 		return
 	}
 	b.gone = true
 	delete(r.backends, b.name)
-	if b.warm != nil {
-		b.warm.Stop()
+	if b.slowStart != nil {
+		b.slowStart.Stop()
 	}
 }

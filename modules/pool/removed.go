@@ -17,19 +17,19 @@ func (r *Registry) SetRemovedTimeout(d time.Duration) {
 	r.mu.Unlock()
 	for _, b := range backends {
 		b.mu.Lock()
-		b.retire()
+		b.scheduleEvictions()
 		b.unlock()
 	}
 }
 
-// retired is when a server was removed, and what ends its sessions.
-type retired struct {
+// removal is when a server was removed, and what ends its sessions.
+type removal struct {
 	at    time.Time
 	timer *time.Timer
 }
 
 // stop has the sessions go on.
-func (r *retired) stop() {
+func (r *removal) stop() {
 	if r.timer != nil {
 		r.timer.Stop()
 		r.timer = nil
@@ -42,24 +42,24 @@ func (b *backend) removed(s *state) bool {
 	return len(b.running) == 0 || b.current(s) == nil
 }
 
-// retire sees to it that the sessions of servers that are removed end in time.
-func (b *backend) retire() {
+// scheduleEvictions sees to it that the sessions of servers that are removed end in time.
+func (b *backend) scheduleEvictions() {
 	timeout := time.Duration(b.registry.removed.Load())
 	for _, s := range b.states {
-		s.retired.stop()
+		s.removal.stop()
 		switch {
 		case !b.removed(s):
-			s.retired.at = time.Time{}
+			s.removal.at = time.Time{}
 			continue
-		case s.retired.at.IsZero():
-			s.retired.at = time.Now()
+		case s.removal.at.IsZero():
+			s.removal.at = time.Now()
 		}
 		if timeout > 0 {
-			s.retired.timer = time.AfterFunc(time.Until(s.retired.at.Add(timeout)), func() {
+			s.removal.timer = time.AfterFunc(time.Until(s.removal.at.Add(timeout)), func() {
 				b.mu.Lock()
 				defer b.unlock()
 				if b.removed(s) {
-					b.cut(s, EvictServerRemoved)
+					b.evict(s, EvictServerRemoved)
 				}
 			})
 		}

@@ -64,18 +64,18 @@ type Server struct {
 	pool  *Pool
 	state *state // another one only where the configuration is over
 
-	session *Server // see detached
+	forSessions *Server // see detached
 }
 
 // detached returns the server as sessions keep it: without what refers to the rest
 // of the configuration. They share it. The backend must be locked.
 func (s *Server) detached() *Server {
-	if s.session == nil || s.session.state != s.state {
+	if s.forSessions == nil || s.forSessions.state != s.state {
 		d := &Server{ServerConfig: s.ServerConfig, Index: s.Index, state: s.state}
-		d.Check, d.Agent, d.session = nil, nil, d
-		s.session = d
+		d.Check, d.Agent, d.forSessions = nil, nil, d
+		s.forSessions = d
 	}
-	return s.session
+	return s.forSessions
 }
 
 // Sessions is how many leases are out now.
@@ -115,7 +115,7 @@ func (s *Server) limit() int {
 		limit = max(min(s.MinConn, limit), busy*limit/full)
 	}
 	if s.state.starting() {
-		percent := int(100 * s.state.elapsed / s.state.slow)
+		percent := int(100 * s.state.elapsed / s.state.slowStart)
 		limit = max(1, limit*percent/100)
 	}
 	return limit

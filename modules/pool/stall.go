@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// beat is how often a stall looks at the clock.
-	beat = 500 * time.Millisecond
-	// stopped is how late that must be for the process not to have run.
-	stopped = time.Second
+	// stallInterval is how often a stall looks at the clock.
+	stallInterval = 500 * time.Millisecond
+	// stallThreshold is how late that must be for the process not to have run.
+	stallThreshold = time.Second
 )
 
 // stall finds out whether this process ran all the time while something took place:
@@ -28,28 +28,28 @@ func watchForStall() *stall {
 	s := &stall{last: time.Now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.timer = time.AfterFunc(beat, s.tick)
+	s.timer = time.AfterFunc(stallInterval, s.tick)
 	return s
 }
 
 func (s *stall) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.look(time.Now())
-	s.timer.Reset(beat)
+	s.observe(time.Now())
+	s.timer.Reset(stallInterval)
 }
 
-// look takes note of the time.
-func (s *stall) look(now time.Time) {
-	s.seen = s.seen || now.Sub(s.last) > beat+stopped
+// observe takes note of the time.
+func (s *stall) observe(now time.Time) {
+	s.seen = s.seen || now.Sub(s.last) > stallInterval+stallThreshold
 	s.last = now
 }
 
-// end stops looking, and reports whether there was a stall.
-func (s *stall) end() bool {
+// stop stops looking, and reports whether there was a stall.
+func (s *stall) stop() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.look(time.Now())
+	s.observe(time.Now())
 	s.timer.Stop()
 	return s.seen
 }

@@ -12,13 +12,13 @@ func TestStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := watchForStall()
 		time.Sleep(time.Minute)
-		if s.end() {
+		if s.stop() {
 			t.Error("a process that ran was stopped")
 		}
 		s = watchForStall()
 		s.timer.Stop() // as if nothing ran
-		time.Sleep(beat + stopped + time.Millisecond)
-		if !s.end() {
+		time.Sleep(stallInterval + stallThreshold + time.Millisecond)
+		if !s.stop() {
 			t.Error("a process that was stopped ran")
 		}
 		time.Sleep(time.Minute) // nothing ticks any more, or the bubble would not end

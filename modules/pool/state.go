@@ -45,20 +45,20 @@ type state struct {
 	configured setting
 	run        setting // configured, or what has been set since
 	health     health
-	checks     loop
-	asks       loop
+	checkLoop  loop
+	agentLoop  loop
 
-	address string        // that its health is about
-	viewed  bool          // it is in the view
-	known   bool          // it has been in a view's making
-	now     standing      // as of the last view's making
-	changed time.Time     // when now did
-	downs   uint64        // how often it has gone down
-	left    int           // how many waited for it and were sent elsewhere with the last view
-	since   time.Time     // when it came up again; zero: it starts no more
-	elapsed time.Duration // since then, in whole seconds
-	slow    time.Duration // its slow start, in whole seconds
-	retired retired       // where no configuration has it any more
+	address   string        // that its health is about
+	viewed    bool          // it is in the view
+	known     bool          // it has been in a view's making
+	now       condition     // as of the last view's making
+	changed   time.Time     // when now did
+	downs     uint64        // how often it has gone down
+	requeued  int           // how many waited for it and were sent elsewhere with the last view
+	upSince   time.Time     // when it came up again; zero: it starts no more
+	elapsed   time.Duration // since then, in whole seconds
+	slowStart time.Duration // its slow start, in whole seconds
+	removal   removal       // where no configuration has it any more
 }
 
 // setting is what both a configuration and the operator can say of a server.
@@ -68,14 +68,14 @@ type setting struct {
 	admin   Admin
 }
 
-// standing is how a server stands by its health and by what the operator wants.
-type standing struct {
+// condition is how a server stands by its health and by what the operator wants.
+type condition struct {
 	down  bool
 	admin Admin
 }
 
 // up reports whether who has a session with the server may keep it.
-func (s standing) up() bool { return !s.down && s.admin != Maint }
+func (s condition) up() bool { return !s.down && s.admin != Maint }
 
 // configure takes over what a configuration says of the server. What was set at
 // run time lasts until the configuration's own value changes.
@@ -98,21 +98,21 @@ func (s *state) configure(c *ServerConfig) {
 	s.configured = says
 }
 
-// standing is how the server stands by what is known of it.
-func (s *state) standing() standing {
+// condition is how the server stands by what is known of it.
+func (s *state) condition() condition {
 	admin := max(s.run.admin, s.health.inherited.admin)
 	if s.health.stopping {
 		admin = max(admin, Drain)
 	}
-	return standing{s.health.isDown(), admin}
+	return condition{s.health.isDown(), admin}
 }
 
-// stand notes how the server stands now, and tells how it did before.
-func (s *state) stand(c *ServerConfig, now time.Time) (before standing) {
-	before, s.now = s.now, s.standing()
+// evaluate notes how the server stands now, and tells how it did before.
+func (s *state) evaluate(c *ServerConfig, now time.Time) (before condition) {
+	before, s.now = s.now, s.condition()
 	if s.known && before.admin == Maint && s.now.admin != Maint {
-		s.health.begin(c.Init)
-		s.now = s.standing()
+		s.health.reset(c.Init)
+		s.now = s.condition()
 	}
 	if !s.known {
 		before, s.changed = s.now, now
@@ -123,25 +123,25 @@ func (s *state) stand(c *ServerConfig, now time.Time) (before standing) {
 	if !before.down && s.now.down {
 		s.downs++
 	}
-	s.slow = (c.SlowStart + time.Second - 1).Truncate(time.Second)
+	s.slowStart = (c.SlowStart + time.Second - 1).Truncate(time.Second)
 	switch {
 	case !s.now.up():
-		s.since = time.Time{}
-	case s.known && !before.up() && s.slow > 0: // not where the process begins
-		s.since = now
+		s.upSince = time.Time{}
+	case s.known && !before.up() && s.slowStart > 0: // not where the process begins
+		s.upSince = now
 	}
 	s.known = true
-	if s.since.IsZero() {
+	if s.upSince.IsZero() {
 		return before
 	}
-	if s.elapsed = now.Sub(s.since).Truncate(time.Second); s.elapsed >= s.slow {
-		s.since = time.Time{}
+	if s.elapsed = now.Sub(s.upSince).Truncate(time.Second); s.elapsed >= s.slowStart {
+		s.upSince = time.Time{}
 	}
 	return before
 }
 
 // starting reports whether the server has not been up for its slow start.
-func (s *state) starting() bool { return !s.since.IsZero() }
+func (s *state) starting() bool { return !s.upSince.IsZero() }
 
 func (s *state) usable() bool { return !s.now.down && s.now.admin == Ready && s.run.weight > 0 }
 
@@ -151,7 +151,7 @@ func (s *state) share() int {
 	if !s.starting() {
 		return s.run.weight * Scale
 	}
-	return s.run.weight * int((Scale*s.elapsed+s.slow)/s.slow)
+	return s.run.weight * int((Scale*s.elapsed+s.slowStart)/s.slowStart)
 }
 
 // link adds a lease to the list.

@@ -80,7 +80,7 @@ func (s *Server) status() ServerStatus {
 		ServerConfig: s.ServerConfig, Down: state.now.down, Admin: state.now.admin, Since: state.changed, Downs: state.downs,
 		Weight: state.run.weight, MaxConn: s.maxConn(), Share: state.share(),
 		Sessions: s.Sessions(), Queued: s.Queued(), Taken: s.Taken(), Failed: s.Failed(),
-		Errors: state.health.errors.Load(), Check: state.health.said, Agent: state.health.agentSaid,
+		Errors: state.health.errors.Load(), Check: state.health.lastCheck, Agent: state.health.lastAgent,
 	}
 	status.Counter, status.Of = state.health.check.shown()
 	return status

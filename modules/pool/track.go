@@ -6,7 +6,7 @@ import "slices"
 
 // trackers has the servers of a backend that track others registered, in place of
 // those of its configuration before.
-func (r *Registry) register(backend string, servers []*Server) {
+func (r *Registry) registerTrackers(backend string, servers []*Server) {
 	r.trackMu.Lock()
 	defer r.trackMu.Unlock()
 	for tracked, by := range r.trackers {
@@ -26,8 +26,8 @@ func (r *Registry) register(backend string, servers []*Server) {
 	}
 }
 
-// spread has those that track a server take over how it stands.
-func (r *Registry) spread(tracked Ref) {
+// propagate has those that track a server take over how it stands.
+func (r *Registry) propagate(tracked Ref) {
 	r.trackMu.Lock()
 	trackers := slices.Clone(r.trackers[tracked])
 	r.trackMu.Unlock()
@@ -59,7 +59,7 @@ func (r *Registry) inherit(tracker, tracked Ref) {
 	if s == nil || s.Track != tracked || in.version <= state.health.inherited.version {
 		return
 	}
-	b.alter(s, func() cause {
+	b.update(s, func() cause {
 		state.health.inherited = in
 		return cause{Result: Result{Code: CodeTracked}, via: tracked}
 	})

@@ -21,7 +21,7 @@ func (p *Pool) TryAcquire(r *Request) (l *Lease) {
 	if !b.tryLock() {
 		return nil
 	}
-	if b.gone || b.pool == nil || !p.asked && !p.closed || b.pool.dynamic && b.busy > b.served {
+	if b.gone || b.pool == nil || !p.activated && !p.closed || b.pool.dynamic && b.busy > b.served {
 		b.mu.Unlock()
 		return nil
 	}
@@ -68,11 +68,11 @@ func (b *backend) chooseFree(r *Request) *Server {
 func (b *backend) anyFree(r *Request) bool {
 	n := len(b.view.Servers)
 	for i := range n {
-		if i += b.free; i >= n {
+		if i += b.lastFree; i >= n {
 			i -= n
 		}
 		if s := b.view.Servers[i]; s.CanServe() && (r.lenient || !r.Avoids(s)) {
-			b.free = i
+			b.lastFree = i
 			return true
 		}
 	}

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// enqueue has a request wait for a server, or with nil for any.
-func (b *backend) enqueue(r *Request, s *Server) {
+// startWait has a request wait for a server, or with nil for any.
+func (b *backend) startWait(r *Request, s *Server) {
 	w := &r.waiter
-	*w = waiter{request: r, since: b.waits, ready: make(chan struct{})}
-	b.waits++
-	b.holds++
-	b.line(w, s)
+	*w = waiter{request: r, since: b.waitSeq, ready: make(chan struct{})}
+	b.waitSeq++
+	b.refs++
+	b.enqueue(w, s)
 }
 
-// line puts a waiter into the queue of a server, or with nil into the backend's.
-func (b *backend) line(w *waiter, s *Server) {
+// enqueue puts a waiter into the queue of a server, or with nil into the backend's.
+func (b *backend) enqueue(w *waiter, s *Server) {
 	w.request.Queued.For = s
 	if s == nil {
 		w.server = nil
@@ -29,28 +29,28 @@ func (b *backend) line(w *waiter, s *Server) {
 	w.server = s.state
 	s.state.refs++
 	s.state.queue.push(w)
-	b.countIn(s.state)
+	b.countQueued(s.state)
 }
 
-// countIn counts one more request that waits for a server.
-func (b *backend) countIn(s *state) {
+// countQueued counts one more request that waits for a server.
+func (b *backend) countQueued(s *state) {
 	s.queued.Add(1)
 	if known := b.current(s); known != nil {
-		b.taken(known)
+		b.loadUp(known)
 	}
 }
 
-// countOut counts one less.
-func (b *backend) countOut(s *state) {
+// uncountQueued counts one less.
+func (b *backend) uncountQueued(s *state) {
 	s.queued.Add(-1)
 	if known := b.current(s); known != nil {
-		b.dropped(known)
+		b.loadDown(known)
 	}
 }
 
-// unline takes a waiter out of its queue, and tells its place in it.
-func (b *backend) unline(w *waiter) {
-	place := w.queue.served - w.place + 1
+// dequeue takes a waiter out of its queue, and tells its place in it.
+func (b *backend) dequeue(w *waiter) {
+	place := w.queue.served - w.servedBefore + 1
 	if w.server == nil {
 		w.request.Queued.Backend += place
 	} else {
@@ -58,7 +58,7 @@ func (b *backend) unline(w *waiter) {
 	}
 	w.queue.remove(w)
 	if s := w.server; s != nil {
-		b.countOut(s)
+		b.uncountQueued(s)
 		b.release(s)
 	}
 }
@@ -85,7 +85,7 @@ func (b *backend) wait(ctx context.Context, r *Request, timeout time.Duration) (
 	b.mu.Lock()
 	defer b.unlock()
 	if w.queue != nil { // it has not been served in the meantime
-		b.unline(w)
+		b.dequeue(w)
 		b.refuse(w, err)
 	}
 	return w.lease, w.err
@@ -94,7 +94,7 @@ func (b *backend) wait(ctx context.Context, r *Request, timeout time.Duration) (
 // refuse ends the wait of a waiter that is in no queue any more.
 func (b *backend) refuse(w *waiter, err error) {
 	b.busy--
-	b.holds--
+	b.refs--
 	w.err = err
 	close(w.ready)
 }
@@ -102,10 +102,10 @@ func (b *backend) refuse(w *waiter, err error) {
 // grant gives a server to a waiter.
 func (b *backend) grant(w *waiter, s *Server) {
 	q := w.queue
-	b.unline(w)
+	b.dequeue(w)
 	q.served++
 	w.lease = b.take(s, w.request)
-	b.holds-- // of the wait
+	b.refs-- // of the wait
 	close(w.ready)
 }
 
@@ -127,7 +127,7 @@ func (b *backend) fill(s *Server) {
 // firstFor returns the request that has waited longest of those that wait for any
 // server and may have s.
 func (b *backend) firstFor(s *Server) *waiter {
-	if !s.state.viewed && !b.spare(s) {
+	if !s.state.viewed && !b.isLastResort(s) {
 		return nil
 	}
 	for w := b.queue.first; w != nil; w = w.next {
@@ -147,15 +147,15 @@ func (b *backend) fillAll() {
 	}
 }
 
-// move chooses anew for all requests that wait, the oldest first: those for which
+// requeueAll chooses anew for all requests that wait, the oldest first: those for which
 // there is room now are served, those whose server is gone or is no longer the one
 // that the policy allows wait elsewhere, and those for which no server is left are
 // refused. It is as if they came one after the other: none counts before its turn.
-func (b *backend) move() {
+func (b *backend) requeueAll() {
 	var waiting []*waiter
 	for _, s := range b.states {
-		s.left = 0
-		if s.queue.first != nil && !b.keeps(s) {
+		s.requeued = 0
+		if s.queue.first != nil && !b.keepsQueue(s) {
 			waiting = s.queue.appendTo(waiting)
 		}
 	}
@@ -163,7 +163,7 @@ func (b *backend) move() {
 	slices.SortFunc(waiting, func(a, o *waiter) int { return cmp.Compare(a.since, o.since) })
 	for _, w := range waiting { // in order: the policy may go by it
 		if w.server != nil {
-			b.countOut(w.server)
+			b.uncountQueued(w.server)
 		}
 	}
 	full := false // nobody has room: it need not be looked for again
@@ -172,20 +172,20 @@ func (b *backend) move() {
 		if full && !picky {
 			continue
 		}
-		stays := b.moveOne(w)
+		stays := b.requeue(w)
 		full = full || stays && !picky
 	}
 	b.fillAll()
 }
 
-// moveOne serves or refuses a waiter, or puts it into the queue in which it belongs
+// requeue serves or refuses a waiter, or puts it into the queue in which it belongs
 // now. It reports whether the waiter stays where it is.
-func (b *backend) moveOne(w *waiter) (stays bool) {
+func (b *backend) requeue(w *waiter) (stays bool) {
 	from := w.server
-	lost := from != nil && b.lost(from)
+	lost := from != nil && b.abandoned(from)
 	s, waits, err := b.choose(w.request, false)
 	if from != nil {
-		b.countIn(from)
+		b.countQueued(from)
 	}
 	switch {
 	case waits && s == nil && from == nil, waits && s != nil && s.state == from:
@@ -194,28 +194,28 @@ func (b *backend) moveOne(w *waiter) (stays bool) {
 		return true
 	case from != nil && (s == nil || s.state != from):
 		w.request.Queued.Moved = true
-		from.left++
+		from.requeued++
 	}
 	switch {
 	case err != nil:
-		b.unline(w)
+		b.dequeue(w)
 		b.refuse(w, err)
 	case waits:
-		b.unline(w)
-		b.line(w, s)
+		b.dequeue(w)
+		b.enqueue(w, s)
 	default:
 		b.grant(w, s)
 	}
 	return false
 }
 
-// lost reports whether a server does not serve the requests that wait for it any
+// abandoned reports whether a server does not serve the requests that wait for it any
 // more.
-func (b *backend) lost(s *state) bool {
+func (b *backend) abandoned(s *state) bool {
 	return b.current(s) == nil || s.now.admin == Maint || s.now.down && b.pool.redispatch
 }
 
-// keeps reports whether the requests that wait for a server do so whatever the
+// keepsQueue reports whether the requests that wait for a server do so whatever the
 // policy would choose by now: HAProxy's word for one that is down, without
 // Redispatch.
-func (b *backend) keeps(s *state) bool { return s.now.down && !b.lost(s) }
+func (b *backend) keepsQueue(s *state) bool { return s.now.down && !b.abandoned(s) }

@@ -2,17 +2,17 @@
 
 package pool
 
-// counter is HAProxy's measure of health: 0 to rise+fall-1, up from rise on. A
+// riseFall is HAProxy's measure of health: 0 to rise+fall-1, up from rise on. A
 // failure that takes it below rise takes it to 0, a success that takes it to rise
 // takes it to the top.
-type counter struct{ value, rise, fall int }
+type riseFall struct{ value, rise, fall int }
 
-func (c *counter) up() bool { return c.value >= c.rise }
+func (c *riseFall) up() bool { return c.value >= c.rise }
 
-func (c *counter) top() int { return c.rise + c.fall - 1 }
+func (c *riseFall) top() int { return c.rise + c.fall - 1 }
 
 // pass counts a success and reports whether that changed anything.
-func (c *counter) pass() bool {
+func (c *riseFall) pass() bool {
 	if c.value == c.top() {
 		return false
 	}
@@ -23,7 +23,7 @@ func (c *counter) pass() bool {
 }
 
 // fail counts a failure and reports whether that changed anything.
-func (c *counter) fail() bool {
+func (c *riseFall) fail() bool {
 	if c.value == 0 {
 		return false
 	}
@@ -33,8 +33,8 @@ func (c *counter) fail() bool {
 	return true
 }
 
-// begin has the counter begin anew.
-func (c *counter) begin(i InitState) {
+// reset has the counter begin anew.
+func (c *riseFall) reset(i InitState) {
 	switch i {
 	case InitUp:
 		c.value = c.rise
@@ -48,7 +48,7 @@ func (c *counter) begin(i InitState) {
 }
 
 // set changes rise and fall; what has been counted is kept as far as it can be.
-func (c *counter) set(rise, fall int) {
+func (c *riseFall) set(rise, fall int) {
 	switch was := *c; {
 	case !was.up():
 		c.value = min(was.value, rise-1)
@@ -62,7 +62,7 @@ func (c *counter) set(rise, fall int) {
 
 // shown is the counter as HAProxy shows it: how far within those that are up, or
 // within those that are down.
-func (c *counter) shown() (value, of int) {
+func (c *riseFall) shown() (value, of int) {
 	if c.up() {
 		return c.value - c.rise + 1, c.fall
 	}
