@@ -21,9 +21,9 @@ func init() {
 // their ids: those that are not needed may be switched off. Weights do not count.
 // It is HAProxy's balance first, and has no options.
 type First struct {
-	order  []*pool.Server
-	places []int    // in order, by the servers' Index
-	full   []uint64 // a bit for each place: that one need not be asked whether it has room
+	order     []*pool.Server
+	positions []int    // in order, by the servers' Index
+	full      []uint64 // a bit for each place: that one need not be asked whether it has room
 }
 
 // CaddyModule returns the Caddy module information.
@@ -37,21 +37,21 @@ func (*First) CaddyModule() caddy.ModuleInfo {
 // Rebuild puts the servers in order.
 func (p *First) Rebuild(v pool.View) {
 	p.order = slices.SortedFunc(slices.Values(v.Servers), func(a, b *pool.Server) int { return a.ID - b.ID })
-	p.places, p.full = slices.Repeat([]int{-1}, len(v.All)), make([]uint64, len(p.order)/wordBits+1)
+	p.positions, p.full = slices.Repeat([]int{-1}, len(v.All)), make([]uint64, len(p.order)/wordBits+1)
 	for i, s := range p.order {
-		p.places[s.Index] = i
-		p.note(s)
+		p.positions[s.Index] = i
+		p.updateFull(s)
 	}
 }
 
 const wordBits = 64
 
-// note notes whether a server is full, if that changes with its connections alone.
-func (p *First) note(s *pool.Server) {
-	if s.Index >= len(p.places) || p.places[s.Index] < 0 || s.MinConn < s.MaxConn || s.SlowStart > 0 {
+// updateFull notes whether a server is full, if that changes with its connections alone.
+func (p *First) updateFull(s *pool.Server) {
+	if s.Index >= len(p.positions) || p.positions[s.Index] < 0 || s.MinConn < s.MaxConn || s.SlowStart > 0 {
 		return
 	}
-	word, bit := p.places[s.Index]/wordBits, uint64(1)<<(p.places[s.Index]%wordBits)
+	word, bit := p.positions[s.Index]/wordBits, uint64(1)<<(p.positions[s.Index]%wordBits)
 	if s.CanServe() {
 		p.full[word] &^= bit
 	} else {
@@ -60,10 +60,10 @@ func (p *First) note(s *pool.Server) {
 }
 
 // Taken and Dropped note whether a server is full now.
-func (p *First) Taken(s *pool.Server) { p.note(s) }
+func (p *First) Taken(s *pool.Server) { p.updateFull(s) }
 
 // Dropped is as Taken.
-func (p *First) Dropped(s *pool.Server) { p.note(s) }
+func (p *First) Dropped(s *pool.Server) { p.updateFull(s) }
 
 // Pick returns the first server that has room.
 func (p *First) Pick(_ pool.View, r *pool.Request) *pool.Server {

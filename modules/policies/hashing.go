@@ -128,7 +128,7 @@ func (h *Hashing) pick(r *pool.Request) *pool.Server {
 	if hash, ok := r.Hash(); ok {
 		return h.lookup(hash, r)
 	}
-	return h.turn(r)
+	return h.next(r)
 }
 
 // lookup is the server of a hash.
@@ -144,7 +144,7 @@ func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 	if s := h.ring.lookup(hash, func(s *pool.Server) bool { return suits(s) && s.CanServe() }); s != nil {
 		return s
 	}
-	return h.ring.lookup(hash, free(r)) // nil: none is waited for alone
+	return h.ring.lookup(hash, canServe(r)) // nil: none is waited for alone
 }
 
 // stays reports whether a key stays with its server, by PreserveAffinity.
@@ -159,11 +159,11 @@ func (h *Hashing) stays(s *pool.Server) bool {
 	}
 }
 
-func (h *Hashing) turn(r *pool.Request) *pool.Server {
+func (h *Hashing) next(r *pool.Request) *pool.Server {
 	if h.table != nil {
-		return h.table.turn(free(r))
+		return h.table.next(canServe(r))
 	}
-	return h.ring.turn(free(r))
+	return h.ring.next(canServe(r))
 }
 
 // options are the words of the block.

@@ -20,8 +20,8 @@ func init() {
 // connection waits for whichever has room first. It is HAProxy's balance
 // leastconn, and has no options.
 type LeastConn struct {
-	loads  queue
-	seats  []*seat // by the servers' Index; nil: not in the view
+	heap   serverHeap
+	items  []*heapItem // by the servers' Index; nil: not in the view
 	serial uint64
 	shares []int
 }
@@ -36,13 +36,13 @@ func (*LeastConn) CaddyModule() caddy.ModuleInfo {
 
 // Rebuild takes over who is there now, with what load and weight.
 func (p *LeastConn) Rebuild(v pool.View) {
-	p.loads, p.seats, p.shares = queue{}, make([]*seat, len(v.All)), make([]int, len(v.All))
+	p.heap, p.items, p.shares = serverHeap{}, make([]*heapItem, len(v.All)), make([]int, len(v.All))
 	for i, s := range v.Servers {
-		at := &seat{server: s, serial: p.serial}
+		at := &heapItem{server: s, serial: p.serial}
 		p.serial++
-		p.seats[s.Index], p.shares[s.Index] = at, v.Shares[i]
+		p.items[s.Index], p.shares[s.Index] = at, v.Shares[i]
 		at.key = p.load(s)
-		p.loads.push(at)
+		p.heap.push(at)
 	}
 }
 
@@ -58,7 +58,7 @@ func (p *LeastConn) load(s *pool.Server) int {
 
 // Pick returns the server with the least load of those that have room.
 func (p *LeastConn) Pick(_ pool.View, r *pool.Request) *pool.Server {
-	if at := p.loads.least(free(r)); at != nil {
+	if at := p.heap.least(canServe(r)); at != nil {
 		return at.server
 	}
 	return nil
@@ -72,13 +72,13 @@ func (p *LeastConn) Taken(s *pool.Server) { p.move(s) }
 func (p *LeastConn) Dropped(s *pool.Server) { p.move(s) }
 
 func (p *LeastConn) move(s *pool.Server) {
-	if s.Index >= len(p.seats) || p.seats[s.Index] == nil {
+	if s.Index >= len(p.items) || p.items[s.Index] == nil {
 		return
 	}
-	at := p.seats[s.Index]
+	at := p.items[s.Index]
 	at.key, at.serial = p.load(s), p.serial
 	p.serial++
-	p.loads.fix(at)
+	p.heap.fix(at)
 }
 
 // UnmarshalCaddyfile takes no options. Syntax:

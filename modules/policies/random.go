@@ -91,7 +91,7 @@ func (p *Random) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	if best == nil || best.CanServe() {
 		return best
 	}
-	return p.ring.lookup(at, free(r))
+	return p.ring.lookup(at, canServe(r))
 }
 
 // busier reports whether a serves at least as many for its weight as b.

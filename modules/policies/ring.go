@@ -24,7 +24,7 @@ type ring struct {
 	made    []int          // how many nodes of a server are in all, by its Index
 	shares  []int          // how many of them are in the view
 	live    int            // those of all servers
-	passed  int            // how many nodes lookups have passed by since the view changed
+	skipped int            // how many nodes lookups have passed by since the view changed
 	last    node           // where turn was
 	turned  bool
 }
@@ -52,7 +52,7 @@ func (g *ring) build(v pool.View) {
 		*g = ring{servers: v.All, made: make([]int, len(v.All)), shares: make([]int, len(v.All)), last: g.last, turned: g.turned}
 	}
 	clear(g.shares)
-	g.live, g.passed = 0, 0
+	g.live, g.skipped = 0, 0
 	fresh := false // a server that had no nodes is there
 	for i, s := range v.Servers {
 		g.shares[s.Index] = v.Shares[i]
@@ -85,7 +85,7 @@ func (g *ring) extend(v pool.View) {
 // shrink leaves those nodes alone that are in the view, once lookups have passed by as
 // many others as that costs.
 func (g *ring) shrink() {
-	if g.passed <= len(g.all) {
+	if g.skipped <= len(g.all) {
 		return
 	}
 	nodes := make([]node, 0, g.live)
@@ -94,7 +94,7 @@ func (g *ring) shrink() {
 			nodes = append(nodes, n)
 		}
 	}
-	g.nodes, g.passed = nodes, 0
+	g.nodes, g.skipped = nodes, 0
 }
 
 func (g *ring) alive(n node) bool { return n.number() < g.shares[n.index()] }
@@ -128,7 +128,7 @@ func (g *ring) step(i, direction int) int {
 		if g.alive(g.nodes[i]) {
 			return i
 		}
-		g.passed++
+		g.skipped++
 	}
 }
 
@@ -164,8 +164,8 @@ func (g *ring) nearest(hash uint32, r *pool.Request, suits func(*pool.Server) bo
 	return g.lookup(hash, func(s *pool.Server) bool { return !r.Avoids(s) })
 }
 
-// turn is the server that suits of the next node on the ring.
-func (g *ring) turn(suits func(*pool.Server) bool) *pool.Server {
+// next is the server that suits of the next node on the ring.
+func (g *ring) next(suits func(*pool.Server) bool) *pool.Server {
 	if g.live == 0 {
 		return nil
 	}

@@ -41,14 +41,14 @@ func TestRingForgetsOtherViews(t *testing.T) {
 			fresh := ring{last: old.last, turned: old.turned}
 			fresh.build(v)
 			if rapid.Bool().Draw(t, "shrinks") {
-				old.passed = len(old.all) + 1
+				old.skipped = len(old.all) + 1
 			}
 			for range 40 {
 				hash := rapid.Uint32().Draw(t, "hash")
 				if got, want := old.lookup(hash, suits), fresh.lookup(hash, suits); got != want {
 					t.Fatalf("hash %x: %v, want %v", hash, got, want)
 				}
-				if got, want := old.turn(suits), fresh.turn(suits); got != want {
+				if got, want := old.next(suits), fresh.next(suits); got != want {
 					t.Fatalf("in turn: %v, want %v", got, want)
 				}
 			}
@@ -83,7 +83,7 @@ func TestRingKeepsItsNodes(t *testing.T) {
 			t.Fatalf("hash %x: %v", hash, s)
 		}
 	}
-	if len(g.nodes) != 20*pool.Scale || g.passed != 0 {
-		t.Errorf("%d nodes are looked at, of which %d have been passed by since", len(g.nodes), g.passed)
+	if len(g.nodes) != 20*pool.Scale || g.skipped != 0 {
+		t.Errorf("%d nodes are looked at, of which %d have been passed by since", len(g.nodes), g.skipped)
 	}
 }

@@ -20,8 +20,8 @@ func init() {
 // over a reload, in which weights may change and servers come and go. It is
 // HAProxy's balance roundrobin (of one thread), and has no options.
 type RoundRobin struct {
-	actives wheel
-	backups wheel
+	actives wrr
+	backups wrr
 }
 
 // CaddyModule returns the Caddy module information.
@@ -35,13 +35,13 @@ func (*RoundRobin) CaddyModule() caddy.ModuleInfo {
 // Rebuild takes over who is there now, and with what weight.
 func (p *RoundRobin) Rebuild(v pool.View) {
 	if v.Backups() {
-		p.actives.follow(pool.View{})
-		p.backups.follow(v)
+		p.actives.update(pool.View{})
+		p.backups.update(v)
 		return
 	}
-	p.actives.follow(v)
+	p.actives.update(v)
 	if len(v.Servers) == 0 {
-		p.backups.follow(v)
+		p.backups.update(v)
 	}
 }
 
@@ -55,11 +55,11 @@ func (p *RoundRobin) Pick(v pool.View, r *pool.Request) *pool.Server {
 	if v.Backups() {
 		w = &p.backups
 	}
-	return w.turn(free(r))
+	return w.next(canServe(r))
 }
 
-// free is whether a server may serve a request at once.
-func free(r *pool.Request) func(*pool.Server) bool {
+// canServe is whether a server may serve a request at once.
+func canServe(r *pool.Request) func(*pool.Server) bool {
 	return func(s *pool.Server) bool { return s.CanServe() && !r.Avoids(s) }
 }
 

@@ -252,7 +252,7 @@ func TestRoundRobinForgetsServers(t *testing.T) {
 		t.Cleanup(p.Close)
 		pick(t, p, new(pool.Request))
 	}
-	if n := len(last.actives.riders); n > remembered+1 {
+	if n := len(last.actives.servers); n > remembered+1 {
 		t.Errorf("%d servers are remembered, of which one is left", n)
 	}
 }

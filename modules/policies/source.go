@@ -37,7 +37,7 @@ func (p *Source) Pick(_ pool.View, r *pool.Request) *pool.Server { return p.pick
 
 // Hash is that of the client's address, if it has one.
 func (p *Source) Hash(r *pool.Request) (uint32, bool) {
-	return p.finish(folded(r.Source)), r.Source.IsValid()
+	return p.finish(foldAddress(r.Source)), r.Source.IsValid()
 }
 
 // UnmarshalCaddyfile parses the policy. Syntax:

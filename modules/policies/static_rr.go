@@ -39,13 +39,13 @@ func (p *StaticRR) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	if r.OthersQueued() {
 		return nil
 	}
-	return p.table.turn(free(r))
+	return p.table.next(canServe(r))
 }
 
 // Adopt continues at the place where old stood, if that was a static-rr too.
 func (p *StaticRR) Adopt(old pool.Policy) {
 	if o, ok := old.(*StaticRR); ok {
-		p.table.next = o.table.next
+		p.table.position = o.table.position
 	}
 }
 

@@ -8,10 +8,10 @@ import "github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 // all servers' weights have in common, add up to. A hash is looked up in it, or it is gone through in
 // turn.
 type table struct {
-	slots []*pool.Server
-	next  int
-	view  pool.View
-	stale bool // the slots are not those of the view: they are made when they are needed, as in HAProxy
+	slots    []*pool.Server
+	position int
+	view     pool.View
+	stale    bool // the slots are not those of the view: they are made when they are needed, as in HAProxy
 }
 
 // build has the table be that of a view.
@@ -67,11 +67,11 @@ func gcd(a, b int) int {
 	return a
 }
 
-// turn is the next server that suits; nil where none does. Behind the last slot
+// next is the next server that suits; nil where none does. Behind the last slot
 // comes the first one, unless the table has grown by then.
-func (t *table) turn(suits func(*pool.Server) bool) *pool.Server {
+func (t *table) next(suits func(*pool.Server) bool) *pool.Server {
 	t.fill()
-	at := t.next
+	at := t.position
 	for range t.slots {
 		if at >= len(t.slots) {
 			at = 0
@@ -79,7 +79,7 @@ func (t *table) turn(suits func(*pool.Server) bool) *pool.Server {
 		s := t.slots[at]
 		at++
 		if suits(s) {
-			t.next = at
+			t.position = at
 			return s
 		}
 	}

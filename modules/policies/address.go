@@ -7,9 +7,9 @@ import (
 	"net/netip"
 )
 
-// folded is an address of either family in 32 bits. An IPv4 address within one of
+// foldAddress is an address of either family in 32 bits. An IPv4 address within one of
 // IPv6 is hashed as the latter.
-func folded(a netip.Addr) (h uint32) {
+func foldAddress(a netip.Addr) (h uint32) {
 	for b := a.AsSlice(); len(b) > 0; b = b[4:] {
 		h ^= binary.BigEndian.Uint32(b)
 	}
