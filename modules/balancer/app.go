@@ -69,7 +69,7 @@ type App struct {
 	variables sync.Map // string → sample.Value
 	ctx       caddy.Context
 	frontends map[string]string // all of the configuration, and where they stand
-	listening map[string]listening
+	listening map[string]ownFrontend
 }
 
 // CaddyModule returns the Caddy module information.

@@ -72,17 +72,17 @@ func (a *Attempts) Retry() error {
 func (a *Attempts) Next(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
 	switch r := a.Backend.Redispatch; {
 	case !r.On || a.Request.Forced:
-		return a.same(failed, f), nil
+		return a.sameServer(failed, f), nil
 	case r.N != 0:
-		return a.asHAProxy(ctx, failed, f)
+		return a.redispatch(ctx, failed, f)
 	default:
-		return a.another(ctx, failed, f)
+		return a.anotherServer(ctx, failed, f)
 	}
 }
 
-// same returns the lease that has failed, for another attempt: what it holds of the
+// sameServer returns the lease that has failed, for another attempt: what it holds of the
 // server it keeps.
-func (a *Attempts) same(failed *pool.Lease, f Failure) *pool.Lease {
+func (a *Attempts) sameServer(failed *pool.Lease, f Failure) *pool.Lease {
 	if f.Outcome == pool.ConnectFailed {
 		failed.Failed()
 	}
@@ -90,9 +90,9 @@ func (a *Attempts) same(failed *pool.Lease, f Failure) *pool.Lease {
 	return failed
 }
 
-// another returns a lease on a server that has not been tried, as long as there is
+// anotherServer returns a lease on a server that has not been tried, as long as there is
 // one.
-func (a *Attempts) another(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
+func (a *Attempts) anotherServer(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
 	failed.Release(f.Outcome)
 	a.Request.Avoid(failed.Server)
 	lease, err := a.Acquire(ctx)
@@ -104,15 +104,15 @@ func (a *Attempts) another(ctx context.Context, failed *pool.Lease, f Failure) (
 	return a.Acquire(ctx)
 }
 
-// asHAProxy returns a lease on another server than the last one where that one is
+// redispatch returns a lease on another server than the last one where that one is
 // down by now, or several servers are up and the policy is not about one that suits;
 // it may have been tried before. With several it is had at once.
-func (a *Attempts) asHAProxy(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
+func (a *Attempts) redispatch(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
 	p := a.Backend.pool
 	several := p.UsableActives() > 1
 	one := !several || p.Sticky() || a.Request.Server != ""
 	if !a.Backend.Redispatch.At(a.Retries, *a.Backend.Retries) && one && p.Running(failed.Server) {
-		return a.same(failed, f), nil
+		return a.sameServer(failed, f), nil
 	}
 	failed.Release(f.Outcome)
 	if !several {

@@ -163,7 +163,7 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err != nil {
 		return b.at("balance", 0, err)
 	}
-	b.inline = b.inlineWith(policy)
+	b.inline = b.newInline(policy)
 	if err := b.provisionChecks(ctx); err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	}
 	for _, s := range b.Servers {
 		config := s.config()
-		config.HealthConfig = b.care(s)
+		config.HealthConfig = b.healthConfig(s)
 		c.Servers = append(c.Servers, config)
 	}
 	b.pool, err = registry.Open(c)
@@ -295,7 +295,7 @@ func (b *Backend) checkServers() error {
 			return b.at("server", i, fmt.Errorf("servers %d and %d are both named %q: expected names that differ", first, i+1, s.Name))
 		}
 		seen[s.Name] = i + 1
-		if err := cmp.Or(s.check(), b.checkCare(s), b.checkMinConn(s)); err != nil {
+		if err := cmp.Or(s.check(), b.checkHealth(s), b.checkMinConn(s)); err != nil {
 			return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
 		}
 	}

@@ -11,13 +11,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// happening is how an event is logged.
-type happening struct {
+// eventLine is how an event is logged.
+type eventLine struct {
 	message string
 	level   zapcore.Level
 }
 
-var happenings = map[pool.EventKind]happening{
+var eventLines = map[pool.EventKind]eventLine{
 	pool.ServerDown:        {"server is down", zapcore.WarnLevel},
 	pool.ServerUp:          {"server is up", zapcore.InfoLevel},
 	pool.MaintStarted:      {"server is in maintenance", zapcore.WarnLevel},
@@ -38,7 +38,7 @@ func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 		logged[s.Name] = check != nil && check.Log
 	}
 	return func(e pool.Event) {
-		how := happenings[e.Kind]
+		how := eventLines[e.Kind]
 		switch {
 		case e.Kind < pool.CheckChanged:
 		case e.Result.Warning != "" || e.Result.Code.Unknown():

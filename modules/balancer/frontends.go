@@ -22,8 +22,8 @@ import (
 // because its package imports this one.
 const frontendModule = "passthrough.frontend"
 
-// listening is a frontend that listens itself.
-type listening interface {
+// ownFrontend is a frontend that listens itself.
+type ownFrontend interface {
 	// Listen opens the listeners and serves their connections. Where one of them cannot be
 	// opened, none is.
 	Listen() error
@@ -63,7 +63,7 @@ func (a *App) provisionFrontends(ctx caddy.Context) error {
 	}
 	// Rules may ask about the frontends of layer4 servers. Caddy reports what is wrong with those.
 	_, _ = ctx.AppIfConfigured("layer4")
-	a.listening = make(map[string]listening)
+	a.listening = make(map[string]ownFrontend)
 	for _, name := range a.OwnFrontends() {
 		var fields map[string]json.RawMessage
 		if err := json.Unmarshal(a.FrontendsRaw[name], &fields); err != nil {
@@ -74,7 +74,7 @@ func (a *App) provisionFrontends(ctx caddy.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", jsonPath(name), err)
 		}
-		a.listening[name] = mod.(listening)
+		a.listening[name] = mod.(ownFrontend)
 		a.FrontendsRaw[name] = nil // for the garbage collector
 	}
 	return nil

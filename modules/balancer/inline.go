@@ -12,18 +12,18 @@ import (
 // inline is what there is to know of a backend for a connection that must not wait.
 type inline struct{ possible, needsRequest bool }
 
-func (b *Backend) inlineWith(p pool.Policy) inline {
+func (b *Backend) newInline(p pool.Policy) inline {
 	_, quick := p.(pool.NonBlocking)
 	asking, asks := p.(interface{ NeedsRequest() bool })
 	return inline{
-		possible: quick && b.Site == "" && none(b.Content) && none(b.Response) &&
+		possible: quick && b.Site == "" && noRules(b.Content) && noRules(b.Response) &&
 			!slices.ContainsFunc(b.UseServer, func(u *UseServer) bool { return u.condition.Foreign() }) &&
 			!slices.ContainsFunc(b.PersistRules, func(r *PersistRule) bool { return r.condition.Foreign() }),
 		needsRequest: asks && asking.NeedsRequest() || b.ForcesByRequest() || b.AssignsByRequest(),
 	}
 }
 
-func none(c *content.Config) bool { return c == nil || len(c.Rules) == 0 }
+func noRules(c *content.Config) bool { return c == nil || len(c.Rules) == 0 }
 
 // Inline reports whether a server that is free is found without waiting for anything: on a
 // goroutine that others wait for. What is not this project's own, such as a policy or a

@@ -61,7 +61,7 @@ type Server struct {
 	Disabled bool `json:"disabled,omitempty"`
 
 	Limits
-	Watch
+	HealthOptions
 }
 
 // Limits of what a server is given. They are HAProxy's words.
@@ -107,7 +107,7 @@ func (s *Server) check() error {
 	if err := s.Limits.check(); err != nil {
 		return err
 	}
-	return s.Watch.check()
+	return s.HealthOptions.check()
 }
 
 func (l *Limits) check() error {

@@ -147,8 +147,8 @@ func (b *Backend) agentOf(s *Server) *Agent {
 	return b.Agent
 }
 
-// checkCare says what does not go together in a server and its backend.
-func (b *Backend) checkCare(s *Server) error {
+// checkHealth says what does not go together in a server and its backend.
+func (b *Backend) checkHealth(s *Server) error {
 	check, agent := b.checkOf(s), b.agentOf(s)
 	switch {
 	case check == nil && s.Observe != "":
@@ -172,8 +172,8 @@ func hasPort(address string) bool {
 	return err == nil
 }
 
-// care is what the pool must know of a server's health.
-func (b *Backend) care(s *Server) pool.HealthConfig {
+// healthConfig is what the pool must know of a server's health.
+func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
 	c := pool.HealthConfig{
 		Init: initStates[s.InitState], Observe: observed[s.Observe], OnError: errorActions[s.OnError],
 		ErrorLimit: cmp.Or(s.ErrorLimit, DefaultErrorLimit), Track: s.tracked(b.name),

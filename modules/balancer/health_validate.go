@@ -39,7 +39,7 @@ const maxSpread = 50
 
 func wordsOf[V any](words map[string]V) []string { return slices.Sorted(maps.Keys(words)) }
 
-func (w *Watch) check() error {
+func (w *HealthOptions) check() error {
 	for _, word := range []struct {
 		name, value string
 		known       []string
@@ -73,7 +73,7 @@ func (w *Watch) check() error {
 }
 
 // checkTrack says what is wrong with track by itself.
-func (w *Watch) checkTrack() error {
+func (w *HealthOptions) checkTrack() error {
 	if w.Track == "" {
 		return nil
 	}

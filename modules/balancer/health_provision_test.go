@@ -192,7 +192,7 @@ func TestOtherChecker(t *testing.T) {
 
 // Each transition is one line; checks are with log alone, or where they warn.
 func TestEventsAreLogged(t *testing.T) {
-	b := &Backend{name: "web", Check: &Check{Log: true}, Servers: []*Server{{Name: "s1"}, {Name: "s2", Watch: Watch{NoCheck: true}}}}
+	b := &Backend{name: "web", Check: &Check{Log: true}, Servers: []*Server{{Name: "s1"}, {Name: "s2", HealthOptions: HealthOptions{NoCheck: true}}}}
 	core, logged := observer.New(zapcore.DebugLevel)
 	log := b.logEvents(zap.New(core))
 	failed := pool.Result{Code: pool.Layer4Connection, Info: "connection refused"}

@@ -10,9 +10,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// Watch is how a server's health is found out, and what follows from it. The
+// HealthOptions is how a server's health is found out, and what follows from it. The
 // words are HAProxy's, with underscores.
-type Watch struct {
+type HealthOptions struct {
 	// Check replaces the backend's.
 	Check *Check `json:"check,omitempty"`
 
