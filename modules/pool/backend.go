@@ -8,44 +8,44 @@ import (
 	"time"
 )
 
-// backend is what the configurations of one backend have in common. One lock
-// guards it all, with the policies: a choice depends on every count.
+// backend holds what the configurations of one backend share. One lock guards all of it, including
+// the policies: a choice of a server depends on every count.
 type backend struct {
 	registry *Registry
 	name     string
 
-	mu        sync.Mutex
-	gone      bool // the registry has dropped it
-	refs      int  // pools, leases and requests that wait
-	states    map[string]*state
-	running   []*Pool       // that have been asked for a server and are not closed, in order
-	pool      *Pool         // that serves: the last of them
-	view      View          // of that pool
-	lastFree  int           // see anyFree
-	busy      int           // requests that have a server or wait for one
-	served    int           // those that have one
-	queue     queue         // for whichever server has room
-	waitSeq   uint64        // how many there have been
-	attempts  attemptCounts // counted where the pool that serves has a retry budget
-	slowStart *time.Timer
-	events    []Event  // the last transitions
-	deferred  []func() // see after
-	draining  bool     // somebody does them
-	empty     bool     // the view was, and that has been told
+	mu           sync.Mutex
+	gone         bool // the registry has dropped it
+	refs         int  // pools, leases and queued requests
+	states       map[string]*state
+	running      []*Pool       // activated pools that are not closed, in order
+	pool         *Pool         // the pool that serves: the last of running
+	view         View          // the view of that pool
+	lastFree     int           // see anyFree
+	busy         int           // requests that have a server or are queued
+	served       int           // requests that have a server
+	queue        queue         // for the first server with a free slot
+	waitSeq      uint64        // number of waits so far
+	attempts     attemptCounts // used if the pool that serves has a retry budget
+	slowStart    *time.Timer
+	events       []Event  // the last transitions
+	deferred     []func() // see afterUnlock
+	runsDeferred bool     // a goroutine is running deferred functions
+	empty        bool     // the view was empty, and an event has reported it
 }
 
-// unlock unlocks, does what was put off until then, and drops the backend if
-// nobody needs it any more.
+// unlock unlocks the backend, runs the deferred functions, and drops the backend if it is no longer
+// referenced.
 func (b *backend) unlock() {
-	for len(b.deferred) > 0 && !b.draining {
+	for len(b.deferred) > 0 && !b.runsDeferred {
 		tasks := b.deferred
-		b.deferred, b.draining = nil, true
+		b.deferred, b.runsDeferred = nil, true
 		b.mu.Unlock()
 		for _, do := range tasks {
 			do()
 		}
 		b.mu.Lock()
-		b.draining = false
+		b.runsDeferred = false
 	}
 	b.dropPool()
 	unused := b.refs == 0 && !b.gone
@@ -55,7 +55,7 @@ func (b *backend) unlock() {
 	}
 }
 
-// hold counts one reference to the state under a name.
+// hold returns the state under a name, and takes a reference to it.
 func (b *backend) hold(name string) *state {
 	s := b.states[name]
 	if s == nil {
@@ -66,7 +66,7 @@ func (b *backend) hold(name string) *state {
 	return s
 }
 
-// release gives one reference back, and forgets the state with the last.
+// release gives a reference to a state back, and drops the state with the last one.
 func (b *backend) release(s *state) {
 	if s.refs--; s.refs == 0 {
 		s.removal.stop()
@@ -74,8 +74,8 @@ func (b *backend) release(s *state) {
 	}
 }
 
-// activate has a pool serve the backend from its first request on. A pool that is
-// late, its configuration being over, has whoever serves do it.
+// activate makes a pool serve the backend when it is first used. A pool whose configuration has
+// ended, or was replaced, uses the pool that serves.
 func (b *backend) activate(p *Pool) {
 	switch {
 	case p.activated || p.closed:
@@ -89,8 +89,8 @@ func (b *backend) activate(p *Pool) {
 	}
 }
 
-// deactivate ends a configuration's hold. Where it served, the one before it does so
-// again: it has failed.
+// deactivate ends a configuration's hold. If its pool was serving, that configuration has failed to
+// load, and the previous pool serves again.
 func (b *backend) deactivate(p *Pool) {
 	if i := slices.Index(b.running, p); i >= 0 {
 		b.running = slices.Delete(b.running, i, i+1)
@@ -112,8 +112,8 @@ func (b *backend) deactivate(p *Pool) {
 	}
 }
 
-// dropPool forgets the pool that served last when only sessions are left: they would
-// keep its policy in memory for as long as they last.
+// dropPool drops the pool that served last once only sessions are left: otherwise they would keep
+// its policy in memory.
 func (b *backend) dropPool() {
 	if b.pool == nil || len(b.running) > 0 || b.refs > b.served {
 		return
@@ -128,7 +128,7 @@ func (b *backend) dropPool() {
 	b.pool, b.view, b.lastFree = nil, View{}, 0
 }
 
-// use makes a pool the one that serves.
+// use makes p the pool that serves.
 func (b *backend) use(p *Pool) {
 	old := b.pool
 	b.pool = p
@@ -152,8 +152,7 @@ func (b *backend) use(p *Pool) {
 	}
 }
 
-// bind has a server of a pool that may be closed have the state that there is
-// under its name by now.
+// bind points s at the current state for its name; the pool of s may already be closed.
 func (b *backend) bind(s *Server) {
 	if s.state.refs > 0 && s.state.backend == b {
 		return
@@ -165,7 +164,8 @@ func (b *backend) bind(s *Server) {
 	}
 }
 
-// update changes a server's state, and has what follows from that follow.
+// update runs do, which changes a server's state, and rebuilds the view if the condition or the
+// settings have changed.
 func (b *backend) update(s *Server, do func() cause) {
 	state := s.state
 	run, standing := state.run, state.condition()
@@ -175,8 +175,8 @@ func (b *backend) update(s *Server, do func() cause) {
 	}
 }
 
-// rebuild makes the view that follows from the servers' states, and moves those
-// who wait to where they belong now.
+// rebuild recomputes the view from the servers' states, requeues the waiting requests and emits
+// events.
 func (b *backend) rebuild(why cause) {
 	p, now := b.pool, time.Now()
 	before, starting := make([]condition, len(p.servers)), false
@@ -217,7 +217,8 @@ func (b *backend) rebuild(why cause) {
 	}
 }
 
-// conditionChanged does what follows where a server stands otherwise than before.
+// conditionChanged emits the event of a changed condition, passes it on to the servers that track
+// this one, and evicts sessions.
 func (b *backend) conditionChanged(s *Server, before condition, why cause) {
 	b.emitChange(s, before, why)
 	b.afterUnlock(func() { b.registry.propagate(Ref{b.name, s.Name}) })
@@ -233,7 +234,7 @@ func (b *backend) conditionChanged(s *Server, before condition, why cause) {
 	}
 }
 
-// evict has the sessions of a server end.
+// evict ends the sessions of a server.
 func (b *backend) evict(s *state, why EvictReason) {
 	for l := s.leases; l != nil; l = l.next {
 		if l.evicted != NotEvicted {
@@ -246,7 +247,7 @@ func (b *backend) evict(s *state, why EvictReason) {
 	}
 }
 
-// slowStartTick is what happens each second while a server starts slowly.
+// slowStartTick rebuilds the view once per second while a server is in slow start.
 func (b *backend) slowStartTick() {
 	b.mu.Lock()
 	defer b.unlock()
@@ -255,9 +256,9 @@ func (b *backend) slowStartTick() {
 	}
 }
 
-// choose is the server for a request, and whether it has to wait for that one;
-// where it has to wait for whichever has room, there is none. New ones are those
-// that do not wait yet.
+// choose returns the server for a request, and whether the request has to wait: for that server, or
+// with s == nil for the first server with a free slot. isNew is false for requests that are already
+// queued.
 func (b *backend) choose(r *Request, isNew bool) (s *Server, waits bool, err error) {
 	switch s = b.assigned(r, isNew); {
 	case s != nil:
@@ -271,13 +272,13 @@ func (b *backend) choose(r *Request, isNew bool) (s *Server, waits bool, err err
 	if s == nil || s.CanServe() {
 		return s, s == nil, nil
 	}
-	if isNew && !s.CanQueue() { // those that wait already are not refused when they move
+	if isNew && !s.CanQueue() { // a queued request that moves is not refused
 		return s, false, ErrQueueFull
 	}
 	return s, true, nil
 }
 
-// assigned is the server that a request is for, if it is for one alone.
+// assigned returns the one server that a request is meant for, or nil if the policy is to pick one.
 func (b *backend) assigned(r *Request, isNew bool) *Server {
 	if r.Server == "" {
 		return nil
@@ -295,8 +296,8 @@ func (b *backend) assigned(r *Request, isNew bool) *Server {
 	return nil
 }
 
-// lastResort chooses a backup that has not failed, for a request that avoids all
-// servers of the view: one that has room; where none has, the request waits.
+// lastResort returns a backup that has not failed, for a request that avoids all servers of the
+// view. If no such backup has a free slot, the request waits.
 func (b *backend) lastResort(r *Request) (s *Server, waits bool, err error) {
 	for _, s := range b.pool.servers {
 		if !b.isLastResort(s) || r.Avoids(s) {
@@ -319,10 +320,10 @@ func (b *backend) isLastResort(s *Server) bool {
 }
 
 func (b *backend) pick(r *Request, isNew bool) *Server {
-	if b.view.Backups() && !b.pool.allBackups { // HAProxy does not ask the algorithm then
+	if b.view.Backups() && !b.pool.allBackups { // HAProxy bypasses the algorithm here
 		return b.view.Servers[0]
 	}
-	// Who is first in the queue and avoids nobody waits because nobody has room.
+	// A request at the head of the queue that avoids no server waits only if all servers are full.
 	r.othersQueued = isNew && b.queue.first != nil && len(b.queue.first.request.avoid) == 0
 	r.backendSessions = b.served
 	r.hashFor(b.pool.policy)
@@ -336,9 +337,9 @@ func (b *backend) pick(r *Request, isNew bool) *Server {
 	return s
 }
 
-// take gives a request, which is in busy already, a lease on a server.
+// take returns a lease on a server for a request that is already counted in busy.
 func (b *backend) take(s *Server, r *Request) *Lease {
-	if s.state.refs == 0 { // its configuration is over
+	if s.state.refs == 0 { // its configuration has ended
 		b.bind(s)
 		b.states[s.Name] = s.state
 	}
@@ -352,12 +353,12 @@ func (b *backend) take(s *Server, r *Request) *Lease {
 		b.attempts.first(time.Now())
 	}
 	l := r.newLease()
-	l.Server = s // which keeps its state as long as there is a lease
+	l.Server = s // keeps the state alive as long as the lease
 	s.state.link(l)
 	return l
 }
 
-// drop takes a lease back and gives what has become free to who waits.
+// drop takes a lease back, and gives the free slot to the request that has waited longest.
 func (b *backend) drop(l *Lease) {
 	s := l.Server.state
 	s.unlink(l)
@@ -386,8 +387,7 @@ func (b *backend) loadDown(s *Server) {
 	}
 }
 
-// current is the server of a state in the pool that serves; nil where it has
-// none.
+// current returns the server of a state in the pool that serves, or nil.
 func (b *backend) current(s *state) *Server {
 	if s.server != nil && s.server.pool == b.pool {
 		return s.server

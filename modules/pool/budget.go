@@ -4,50 +4,49 @@ package pool
 
 import "time"
 
-// RetryBudget limits the retries of a backend: the attempts to connect after the
-// first one of each connection, to whichever server. HAProxy has none.
+// RetryBudget limits the retries of a backend: all connect attempts except the first of each
+// connection, to any server. HAProxy has no equivalent.
 type RetryBudget struct {
-	// Percent is how many retries there may be for 100 connections that were
-	// given a server, both in the last ten seconds.
+	// Percent is the number of retries allowed per 100 connections that got a server, both within the
+	// last ten seconds.
 	Percent int
-	// MinPerSecond is how many retries each second has in addition, however few
-	// connections there are.
+	// MinPerSecond is the number of additional retries allowed in each second, even with few
+	// connections.
 	MinPerSecond int
 }
 
-// budgetSeconds is how long a retry and a first attempt count, in seconds.
+// budgetSeconds is the length of the window in seconds.
 const budgetSeconds = 10
 
-// attemptCounts counts first attempts and retries second by second. Seconds begin
-// where the count has begun; the window is the current second and the nine
-// before it.
+// attemptCounts counts first attempts and retries per second. Seconds are counted from the first
+// attempt on; the window is the current second and the nine before it.
 type attemptCounts struct {
 	began   time.Time
 	second  int64 // the current one
 	firsts  window
-	retries window // beyond those that MinPerSecond allows
-	extra   int    // retries of the current second that MinPerSecond allows
+	retries window // without those that MinPerSecond allows
+	extra   int    // retries of the current second under MinPerSecond
 }
 
-// window is a count for each second, and their sum.
+// window holds one count per second, and their sum.
 type window struct {
 	counts [budgetSeconds]uint64 // by second modulo budgetSeconds
 	sum    uint64
 }
 
-// add counts one in a second.
+// add counts one event in a second.
 func (w *window) add(second int64) {
 	w.counts[second%budgetSeconds]++
 	w.sum++
 }
 
-// clear forgets the second whose place another one takes.
+// clear drops the old second whose slot this second reuses.
 func (w *window) clear(second int64) {
 	w.sum -= w.counts[second%budgetSeconds]
 	w.counts[second%budgetSeconds] = 0
 }
 
-// advance moves the window to a time, which is never before the last one.
+// advance moves the window to a time, which never goes backwards.
 func (a *attemptCounts) advance(now time.Time) {
 	if a.began.IsZero() {
 		a.began = now
@@ -69,7 +68,7 @@ func (a *attemptCounts) first(now time.Time) {
 	a.firsts.add(a.second)
 }
 
-// retry reports whether a budget allows one more retry, and counts it if so.
+// retry reports whether the budget allows another retry, and counts it if so.
 func (a *attemptCounts) retry(now time.Time, budget RetryBudget) bool {
 	a.advance(now)
 	if a.extra < budget.MinPerSecond {
@@ -83,9 +82,9 @@ func (a *attemptCounts) retry(now time.Time, budget RetryBudget) bool {
 	return true
 }
 
-// TakeRetry takes one retry from the backend's budget, and reports whether there
-// was one left. Without a budget there always is. The budget is that of the
-// configuration that serves; what has been counted outlives a reload.
+// TakeRetry takes one retry from the backend's budget, and reports whether there was one left.
+// Without a budget it returns true. The budget is that of the configuration that serves; the counts
+// survive a reload.
 func (p *Pool) TakeRetry() bool {
 	b := p.lock()
 	defer b.unlock()

@@ -9,30 +9,29 @@ import (
 	"strings"
 )
 
-// Why a change cannot be made.
+// Errors of Registry.Change.
 var (
 	ErrNoBackend    = errors.New("no such backend")
 	ErrNoSuchServer = errors.New("no such server")
 	ErrTracks       = errors.New("the server shares the health of the one that it tracks: expected a change of that one")
 )
 
-// Change is what somebody wants of a server at run time. What is nil or empty stays
-// as it is. A weight, a limit or an administrative state lasts until the
-// configuration says something else of it than before; health, until checks find
-// out otherwise.
+// Change is a change of a server at run time. Fields that are nil or empty change nothing. A
+// weight, a limit or an administrative state lasts until the configured value changes; health,
+// until checks find otherwise.
 type Change struct {
 	Admin *Admin
 	// Weight is as for ParseWeight.
 	Weight string
-	// MaxConn is 0 or more; 0: any number.
+	// MaxConn is the new limit; 0: no limit.
 	MaxConn *int
-	// Down or not, as if checks had found that out.
+	// Down marks the server as down or up, as if checks had found it so.
 	Down *bool
 }
 
-// Change changes a server of the configuration that serves. It is HAProxy's set
-// server. The error is ErrNoBackend, ErrNoSuchServer, ErrTracks, or says what is wrong
-// with a value; then nothing has been changed.
+// Change changes a server of the configuration that serves. It is HAProxy's set server. The error
+// is ErrNoBackend, ErrNoSuchServer, ErrTracks, or describes an invalid value; on error nothing
+// changes.
 func (r *Registry) Change(backend, server string, c Change) error {
 	b := r.find(backend)
 	if b == nil {
@@ -84,9 +83,8 @@ func (b *backend) change(s *Server, c Change) error {
 	return nil
 }
 
-// ParseWeight is a weight from 0 to MaxWeight, or a part of the configured one in
-// percent ("50%"), rounded down: of weight 1 that leaves nothing below 100%. It is
-// HAProxy's set server weight.
+// ParseWeight parses a weight from 0 to MaxWeight, or a percentage of the configured weight
+// ("50%"), rounded down: anything below 100% of weight 1 is 0. It is HAProxy's set server weight.
 func ParseWeight(text string, configured int) (int, error) {
 	digits, percent := strings.CutSuffix(text, "%")
 	n, err := strconv.Atoi(digits)

@@ -9,45 +9,45 @@ import (
 	"time"
 )
 
-// Passive ejects a server for a while when clients' connects to it fail, without any
-// check: Fails of them within Window take it down for Eject. Then it is up again, and
-// the first connect decides: one that fails ejects it again. The last usable server of
-// a backend is not ejected. Fails 0: never. It is nginx's max_fails and fail_timeout.
+// Passive ejects a server for a while when clients fail to connect to it, without any check: Fails
+// failed connects within Window take it down for Eject. Then it is up again, and the next connect
+// decides: if it fails, the server is ejected again. The last usable server of a backend is never
+// ejected. Fails 0 disables this. It is nginx's max_fails and fail_timeout.
 type Passive struct {
 	Fails         int
 	Window, Eject time.Duration
 }
 
-// ejection is how a server stands by that. All but trial belongs to the backend's
-// lock.
+// ejection is the state of a server's passive ejection. All of it except for trial is guarded by
+// the backend's lock.
 type ejection struct {
-	failures   []time.Time // within the window, the oldest first
+	failures   []time.Time // within the window, oldest first
 	out        bool
-	generation int         // of ejections: a timer of an earlier one means nothing
-	trial      atomic.Bool // it is up again, and has not been reached since
+	generation int         // counts ejections: timers of earlier ones are stale
+	trial      atomic.Bool // up again after an ejection, but not yet reached
 }
 
-// reset makes the server one that was never ejected.
+// reset returns to the state of a server that was never ejected.
 func (e *ejection) reset() {
 	e.failures, e.out = nil, false
 	e.generation++
 	e.trial.Store(false)
 }
 
-// fail counts a failed connect, and reports whether it is one too many.
+// fail counts a failed connect, and reports whether it reaches the limit.
 func (e *ejection) fail(p Passive, now time.Time) bool {
-	if p.Fails == 0 || e.out { // out: the connect began before
+	if p.Fails == 0 || e.out { // out: this connect began before the ejection
 		return false
 	}
 	e.failures = slices.DeleteFunc(e.failures, func(at time.Time) bool { return now.Sub(at) >= p.Window })
-	if len(e.failures) == p.Fails { // there was no other server
+	if len(e.failures) == p.Fails { // there was no other server to eject it for
 		e.failures = e.failures[1:]
 	}
 	e.failures = append(e.failures, now)
 	return len(e.failures) >= p.Fails || e.trial.Load()
 }
 
-// eject takes a server out, unless it is the last one.
+// eject takes a server down, unless it is the last usable one.
 func (b *backend) eject(s *Server) {
 	for _, other := range b.pool.servers {
 		if other != s && other.state.usable() {
@@ -72,7 +72,7 @@ func (b *backend) takeOut(s *Server) {
 	time.AfterFunc(s.Passive.Eject, func() { b.readmit(state, round) })
 }
 
-// readmit lets a server be tried again.
+// readmit takes a server up again when its ejection is over.
 func (b *backend) readmit(state *state, round int) {
 	b.mu.Lock()
 	defer b.unlock()
@@ -81,7 +81,7 @@ func (b *backend) readmit(state *state, round int) {
 		return
 	}
 	s := b.current(state)
-	if s == nil { // a configuration may name it again
+	if s == nil { // a later configuration may name it again
 		e.reset()
 		return
 	}
@@ -92,7 +92,7 @@ func (b *backend) readmit(state *state, round int) {
 	})
 }
 
-// connectFailed is what follows for a server from a connect that failed.
+// connectFailed ejects a server if a failed connect reaches the limit.
 func (b *backend) connectFailed(state *state) {
 	if s := b.current(state); s != nil && state.now.admin != Maint && state.health.ejection.fail(s.Passive, time.Now()) {
 		b.eject(s)

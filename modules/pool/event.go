@@ -4,68 +4,68 @@ package pool
 
 import "time"
 
-// maxEvents is how many transitions of a backend are remembered.
+// maxEvents is the number of transitions that a backend remembers.
 const maxEvents = 100
 
-// EventKind is what has happened to a server or a backend.
+// EventKind is the kind of an event of a server or a backend.
 type EventKind uint8
 
-// What may happen.
+// The kinds of events.
 const (
-	ServerDown        EventKind = iota
-	ServerUp                    // it may be in the state drain
-	MaintStarted                // the operator has taken it out
-	MaintEnded                  // it is drain or ready again, and up or not
-	DrainStarted                // no new connections
-	DrainEnded                  // ready again
-	NoUsableServer              // a backend has no usable server any more
-	UsableServerAgain           // a backend has one again
-	CheckChanged                // a check ended differently than the last one: no transition
-	AgentChanged                // an agent reports something new: no transition
+	ServerDown   EventKind = iota
+	ServerUp               // the server may be in drain mode
+	MaintStarted           // the server has entered maintenance
+	MaintEnded             // the server is ready or in drain mode again, up or down
+	DrainStarted           // the server gets no new connections
+	DrainEnded
+	NoUsableServer // the backend's last usable server has gone
+	UsableServerAgain
+	CheckChanged // a check ended differently than the last one: no transition
+	AgentChanged // an agent reports something new: no transition
 )
 
-// Event tells of one thing that has happened.
+// Event is one event of a backend or of one of its servers.
 type Event struct {
 	At      time.Time
 	Backend string
-	Server  string // empty: it is about the backend
-	Backup  bool   // the server is one
+	Server  string // empty: the event is the backend's
+	Backup  bool   // whether the server is a backup
 	Kind    EventKind
 
-	// Why and, where a check told so, how long that took.
+	// Result is the cause; Took is the duration of the check that led to it, if any.
 	Result Result
 	Took   time.Duration
-	// Via is the server that this one tracks, if that is the reason.
+	// Via is the tracked server, if the change comes from there.
 	Via Ref
 
-	// Down is how the server's health is, Counter of Of how near the other one is, and
-	// Admin what is wanted of it.
+	// Down is the server's health, Counter and Of are HAProxy's measure of it (see ServerStatus), and
+	// Admin is its administrative state.
 	Down        bool
 	Counter, Of int
 	Admin       Admin
 
-	// Active and Backups are how many usable servers there are now.
+	// Active and Backups are the numbers of usable servers now.
 	Active, Backups int
-	// Sessions that the server has now.
+	// Sessions is the server's number of sessions now.
 	Sessions int64
-	// Requeued are those who waited for the server and have been sent elsewhere,
-	// Queued those who wait for it still.
+	// Requeued is the number of requests that were moved from the server's queue to other servers,
+	// Queued the number of those that are still queued for it.
 	Requeued int
 	Queued   int64
 }
 
-// cause is why something happens.
+// cause says why something changes.
 type cause struct {
 	Result
 	took time.Duration
 	via  Ref
 }
 
-// afterUnlock has something done when the lock is free again: by one goroutine at a
+// afterUnlock registers do to run once the lock is free again. Registered functions run one at a
 // time, in order.
 func (b *backend) afterUnlock(do func()) { b.deferred = append(b.deferred, do) }
 
-// emit has those who want to know told of an event, and remembers it.
+// emit passes an event to Notify, and remembers it if it is a transition.
 func (b *backend) emit(e Event) {
 	e.At, e.Backend = time.Now(), b.name
 	e.Active, e.Backups = b.usable()
@@ -80,7 +80,7 @@ func (b *backend) emit(e Event) {
 	}
 }
 
-// usable is how many servers may be given connections.
+// usable returns the number of usable servers.
 func (b *backend) usable() (active, backups int) {
 	for _, s := range b.pool.servers {
 		switch {
@@ -94,7 +94,7 @@ func (b *backend) usable() (active, backups int) {
 	return active, backups
 }
 
-// emitChange tells what has become of a server that stood otherwise before.
+// emitChange emits the event for a server whose condition has changed.
 func (b *backend) emitChange(s *Server, before condition, why cause) {
 	now, what := s.state.now, ServerUp
 	switch {
@@ -102,7 +102,7 @@ func (b *backend) emitChange(s *Server, before condition, why cause) {
 		what = MaintStarted
 	case before.admin == Maint:
 		what = MaintEnded
-	case now.down && !before.down: // and a drain that its checks asked for is over with that
+	case now.down && !before.down: // this also ends a drain that the checks asked for
 		what = ServerDown
 	case now.admin != before.admin && now.admin == Drain:
 		what = DrainStarted
@@ -111,7 +111,7 @@ func (b *backend) emitChange(s *Server, before condition, why cause) {
 	case now.down:
 		what = ServerDown
 	}
-	if before.admin == Maint && now.admin == Maint { // its health does not matter now
+	if before.admin == Maint && now.admin == Maint { // health does not matter in maintenance
 		return
 	}
 	e := s.event(what, why)
@@ -119,7 +119,7 @@ func (b *backend) emitChange(s *Server, before condition, why cause) {
 	b.emit(e)
 }
 
-// event is one about the server.
+// event returns an event of the server.
 func (s *Server) event(what EventKind, why cause) Event {
 	e := Event{
 		Server: s.Name, Backup: s.Backup, Kind: what, Result: why.Result, Took: why.took, Via: why.via,

@@ -2,10 +2,10 @@
 
 package pool
 
-// SlotFree lets the simulation see what CanServe is made of.
+// SlotFree exposes slotFree, a part of CanServe, to the simulation.
 func (s *Server) SlotFree() bool { return s.slotFree() }
 
-// Usable are the names of the servers in the view.
+// Usable returns the names of the servers in the view.
 func (p *Pool) Usable() (names []string) {
 	b := p.lock()
 	defer b.unlock()
@@ -15,14 +15,14 @@ func (p *Pool) Usable() (names []string) {
 	return names
 }
 
-// Serving are the servers of the configuration that serves.
+// Serving returns the servers of the configuration that serves.
 func (p *Pool) Serving() []*Server {
 	b := p.lock()
 	defer b.unlock()
 	return b.pool.servers
 }
 
-// Awaits is the server that a request waits for; nil: any.
+// Awaits returns the server that a request waits for; nil: any.
 func (p *Pool) Awaits(r *Request) *Server {
 	b := p.lock()
 	defer b.unlock()
@@ -32,7 +32,7 @@ func (p *Pool) Awaits(r *Request) *Server {
 // Empty reports whether the registry holds nothing.
 func (r *Registry) Empty() bool { return len(r.backends) == 0 }
 
-// Chosen is the server that a request which waits would be given by now; nil: any.
+// Chosen returns the server that a waiting request would get if it came now; nil: any.
 func (p *Pool) Chosen(r *Request) (*Server, error) {
 	b := p.lock()
 	defer b.unlock()

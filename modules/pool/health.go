@@ -8,78 +8,77 @@ import (
 	"time"
 )
 
-// InitState is what a server begins with, and begins with again after maintenance.
-// It is HAProxy's init-state.
+// InitState is the state that a server starts in, and restarts in after maintenance. It is
+// HAProxy's init-state.
 type InitState uint8
 
 // The initial states.
 const (
-	InitUp        InitState = iota // one failed check takes it down
-	InitFullyUp                    // fall failed checks do
-	InitDown                       // one check brings it up
-	InitFullyDown                  // rise checks do
+	InitUp        InitState = iota // up; one failed check takes it down
+	InitFullyUp                    // up; Fall failed checks take it down
+	InitDown                       // down; one passed check brings it up
+	InitFullyDown                  // down; Rise passed checks bring it up
 )
 
-// OnError is what follows when clients have met ErrorLimit errors in a row. All
-// have the next check made after FastInterval, if there is one. It is HAProxy's
-// on-error.
+// OnError is the action after ErrorLimit consecutive errors of client connections. Each action also
+// schedules the next check after FastInterval, if that is set. It is HAProxy's on-error.
 type OnError uint8
 
-// What may follow.
+// The actions.
 const (
-	FailCheck   OnError = iota // it counts as a failed check
+	FailCheck   OnError = iota // count a failed check
 	FastInter                  // nothing else
-	SuddenDeath                // as FailCheck, and the next failure is the last
-	MarkDown                   // the server is down
+	SuddenDeath                // as FailCheck, and one more failure takes the server down
+	MarkDown                   // take the server down
 )
 
-// Observe says which errors that clients meet are counted. It is HAProxy's
+// Observe selects the errors of client connections that count against a server. It is HAProxy's
 // observe.
 type Observe uint8
 
-// What may be observed.
+// What can be observed.
 const (
 	ObserveNothing Observe = iota
-	ObserveConnect         // whether connects succeed: HAProxy's layer4
-	ObserveAnswer          // and whether a server breaks the connection before its first byte
+	ObserveConnect         // failed connects: HAProxy's layer4
+	ObserveAnswer          // and connections that the server breaks before its first byte
 )
 
-// health is what is known of how a server is. All but errors belongs to the
-// backend's lock.
+// health is the state of a server's health. All of it except for errors is guarded by the backend's
+// lock.
 type health struct {
-	check riseFall // of checks; also of what is set, where there are none
-	agent riseFall // of what the agent says: 0 or 1
+	check riseFall // of checks; without checks, of health set by hand
+	agent riseFall // of agent reports: 0 or 1
 
-	stopping       bool         // the last check that passed said Layer7Stopping
-	checked, asked bool         // that there are checks, an agent
-	errors         atomic.Int64 // that clients have met in a row
+	stopping       bool         // the last passed check returned Layer7Stopping
+	checked, asked bool         // whether checks, an agent are configured
+	errors         atomic.Int64 // consecutive errors of client connections
 
 	ejection             ejection
-	lastCheck, lastAgent CheckRecord // last
+	lastCheck, lastAgent CheckRecord
 	inherited            inherited
 }
 
-// CheckRecord is a check that is over.
+// CheckRecord is a finished check.
 type CheckRecord struct {
 	Result
 	At   time.Time
 	Took time.Duration
 }
 
-// inherited is what a server has from the one that it tracks.
+// inherited is the condition of the tracked server.
 type inherited struct {
 	down    bool
 	admin   Admin
 	version uint64
 }
 
-// isDown reports whether the server must not be given connections for its health.
+// isDown reports whether the server's health keeps it from getting connections.
 func (h *health) isDown() bool {
 	return !h.check.up() || !h.agent.up() || h.inherited.down || h.ejection.out
 }
 
-// configure takes over what a configuration says of the checks. anew: the server
-// is another one than before.
+// configure applies a configuration. anew means that the address has changed: the server is a
+// different one, and its health starts over.
 func (h *health) configure(c *ServerConfig, anew bool) {
 	rise, fall := 1, 1
 	if c.Check != nil {
@@ -102,10 +101,10 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 		return
 	}
 	h.check.set(rise, fall)
-	if first && h.check.up() && c.Init != InitFullyUp { // as a new server, but it stays up
+	if first && h.check.up() && c.Init != InitFullyUp { // like a new server, but it stays up
 		h.check.value = rise
 	}
-	if lost { // nobody would ever bring it up again
+	if lost { // nothing else would bring it up again
 		h.reset(c.Init)
 		if !h.asked {
 			h.agent.value = 1
@@ -113,7 +112,7 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 	}
 }
 
-// reset has the checks' counter begin anew, as after maintenance.
+// reset restarts the counter of the checks, as after maintenance.
 func (h *health) reset(i InitState) {
 	h.check.reset(i)
 	h.stopping = false
@@ -121,21 +120,21 @@ func (h *health) reset(i InitState) {
 	h.ejection.reset()
 }
 
-// note notes a result that is of no check, and why something has changed with it.
+// note records a result that no check produced, and returns it as the cause of a change.
 func (h *health) note(r Result) cause {
 	h.lastCheck = CheckRecord{Result: r, At: time.Now()}
 	return cause{Result: r}
 }
 
-// recordCheck counts a result, and reports whether it changed anything.
+// recordCheck counts the result of a check, and reports whether it changed anything.
 func (h *health) recordCheck(r Result, took time.Duration) (changed bool) {
-	if r.Code == CodeNotChecked { // it was broken off
+	if r.Code == CodeNotChecked { // the check was aborted
 		return false
 	}
 	before := h.lastCheck.Result
 	h.lastCheck = CheckRecord{r, time.Now(), took}
 	switch {
-	case r.Code.Unknown(): // what the proxy lacks says nothing of the server
+	case r.Code.Unknown(): // a shortage of the proxy says nothing about the server
 	case r.Code.OK():
 		h.errors.Store(0)
 		changed = h.check.pass()
@@ -148,8 +147,8 @@ func (h *health) recordCheck(r Result, took time.Duration) (changed bool) {
 	return changed || r.Code != before.Code || r.Warning != before.Warning
 }
 
-// recordAgent takes over what an agent says of the server's health: down is down
-// whatever checks find, up leaves it to them.
+// recordAgent applies an agent's view of the server's health. An agent that reports the server down
+// overrides the checks; one that reports it up leaves the decision to them.
 func (h *health) recordAgent(r Result, took time.Duration) {
 	h.lastAgent = CheckRecord{r, time.Now(), took}
 	if r.Code == Layer7OK {
@@ -160,7 +159,7 @@ func (h *health) recordAgent(r Result, took time.Duration) {
 	}
 }
 
-// set says how the server is, until the next check.
+// set marks the server as up or down until the next check.
 func (h *health) set(down bool) {
 	h.stopping = false
 	if down {
@@ -171,8 +170,8 @@ func (h *health) set(down bool) {
 	h.ejection.reset()
 }
 
-// observed counts what a client has met, and reports whether that was the last
-// error of as many as there may be. It is safe for concurrent use.
+// observed counts the outcome of a client's connection, and reports whether the number of
+// consecutive errors has reached the limit. It is safe for concurrent use.
 func (h *health) observed(failed bool, limit int) bool {
 	if !failed {
 		if h.errors.Load() != 0 {
@@ -187,7 +186,7 @@ func (h *health) observed(failed bool, limit int) bool {
 	return true
 }
 
-// onErrorLimit is what follows from so many errors in a row.
+// onErrorLimit performs the OnError action on the counter, and returns the result to log.
 func (h *health) onErrorLimit(limit int, what OnError) Result {
 	r := Result{Code: CodeObserved, Info: fmt.Sprintf("%d errors in a row", limit)}
 	switch what {
@@ -206,7 +205,7 @@ func (h *health) onErrorLimit(limit int, what OnError) Result {
 	return r
 }
 
-// penalize is what follows for a server from errors that clients have met.
+// penalize performs the OnError action on a server whose clients have met too many errors.
 func (b *backend) penalize(state *state) {
 	s := b.current(state)
 	if s == nil || s.Check == nil || state.now.admin == Maint {

@@ -2,60 +2,72 @@
 
 package pool
 
-// Outcome is what became of a lease.
+// Outcome says how the use of a lease ended.
 type Outcome uint8
 
 // The outcomes of a lease.
 const (
-	// Served: the connection was made; how it ended later is not the pool's.
+	// Served means that the connection was made. How it ended later does not concern the pool.
 	Served Outcome = iota
-	// ConnectFailed: the server could not be reached.
+	// ConnectFailed means that the server could not be reached.
 	ConnectFailed
-	// NotTried: there was no attempt to reach the server, so nothing was
-	// learned about it.
+	// NotTried means that there was no attempt to reach the server, so nothing was learned about it.
 	NotTried
-	// BrokenEarly: the server broke the connection before it had sent anything.
+	// BrokenEarly means that the server broke the connection before it sent anything.
 	BrokenEarly
 )
 
-// EvictReason is why a lease is to be given back at once.
+// EvictReason says why the pool ends a session.
 type EvictReason uint8
 
 // The reasons.
 const (
 	NotEvicted         EvictReason = iota
-	EvictMarkedDown                // the server is down or in maintenance, and has CutWhenDown
-	EvictBackupSpare               // a server with CutBackups is up again, and this is a backup
+	EvictMarkedDown                // the server is down or in maintenance, with EvictOnDown
+	EvictBackupSpare               // a server with EvictBackupsOnUp is up, and this is a backup
 	EvictServerRemoved             // the server has left the configuration, see SetRemovedTimeout
 )
 
-// Lease is one connection's hold on a server, and on one of its slots where it
-// has MaxConn. Its methods are safe for concurrent use.
+// Lease is one connection's hold on a server, and on one of its slots if it has MaxConn. Its
+// methods are safe for concurrent use.
+//
+//	request --- Acquire, TryAcquire: a slot is free ---> taken
+//	   |                                                   ^
+//	   +- Acquire: full -> waiting --- fill, requeueAll ---+
+//	                          |
+//	                          +-> error: timeout, context, no server left
+//
+//	taken --- Failed: another attempt on this server ---> taken
+//	taken --- Reached, OnEvict ---> session --- evict: LeaseEvicted ---> evicted
+//	taken, session, evicted --- Release ---> released
+//
+// Taking, waiting, evicting and releasing happen under the backend's lock; Reached and Answered do
+// not take it. Only Release frees the slot: an evicted lease counts until its holder releases it.
 type Lease struct {
 	Server *Server
 
-	prev, next *Lease // in the list of the server's state
+	prev, next *Lease // in the list of the state's leases
 
-	// Of the backend's lock:
+	// Guarded by the backend's lock:
 	released bool
 	evicted  EvictReason
-	holder   Holder // nil: none yet
+	holder   Holder // nil: OnEvict was not called
 }
 
-// Holder is told that the connection of a lease is to end at once.
+// Holder is notified when the pool evicts the connection of a lease.
 type Holder interface {
-	// LeaseEvicted is called once, in another goroutine.
+	// LeaseEvicted is called once, in another goroutine, and should end the session.
 	LeaseEvicted(EvictReason)
 }
 
-// HolderFunc is a function that is a Holder.
+// HolderFunc is an adapter that makes a function a Holder.
 type HolderFunc func(EvictReason)
 
 // LeaseEvicted calls f.
 func (f HolderFunc) LeaseEvicted(why EvictReason) { f(why) }
 
-// Failed notes that the server could not be reached, and keeps it for another
-// attempt. It must not be called after Release.
+// Failed records that the server could not be reached, and keeps the lease for another attempt. It
+// must not be called after Release.
 func (l *Lease) Failed() {
 	l.Server.state.failed.Add(1)
 	l.observe(true)
@@ -67,7 +79,7 @@ func (l *Lease) Failed() {
 	}
 }
 
-// Reached notes that the server has been connected to.
+// Reached records that the connect has succeeded.
 func (l *Lease) Reached() {
 	if trial := &l.Server.state.health.ejection.trial; l.Server.Passive.Fails > 0 && trial.Load() {
 		trial.Store(false)
@@ -77,14 +89,14 @@ func (l *Lease) Reached() {
 	}
 }
 
-// Answered notes that the server has sent something.
+// Answered records that the server has sent its first bytes.
 func (l *Lease) Answered() {
 	if l.Server.Observe == ObserveAnswer {
 		l.observe(false)
 	}
 }
 
-// observe counts what a client has met.
+// observe counts the outcome of a client's connection for OnError.
 func (l *Lease) observe(failed bool) {
 	s := l.Server
 	if s.Observe == ObserveNothing || !l.Server.state.health.observed(failed, s.ErrorLimit) {
@@ -96,12 +108,12 @@ func (l *Lease) observe(failed bool) {
 	b.penalize(l.Server.state)
 }
 
-// OnEvict has h told when the connection is to end at once; if that has been decided
-// already, h is told right away.
+// OnEvict registers h to be notified once, in another goroutine, when the pool evicts the
+// connection; if it already has, h is notified right away.
 //
-// The connection is a session then, which may outlive its configuration. The lease
-// no longer refers to it: Server is a copy without Check and Agent. OnEvict must be
-// called before other goroutines use the lease.
+// From then on the connection counts as a session, which may outlive its configuration: Server
+// becomes a copy without Check and Agent, so that the lease does not keep the configuration in
+// memory. OnEvict must be called before other goroutines use the lease.
 func (l *Lease) OnEvict(h Holder) {
 	b := l.Server.state.backend
 	b.mu.Lock()
@@ -113,7 +125,7 @@ func (l *Lease) OnEvict(h Holder) {
 	}
 }
 
-// Evicted is why the connection is to end at once, if it is.
+// Evicted returns why the pool evicts the connection, or NotEvicted.
 func (l *Lease) Evicted() EvictReason {
 	b := l.Server.state.backend
 	b.mu.Lock()
@@ -121,8 +133,8 @@ func (l *Lease) Evicted() EvictReason {
 	return l.evicted
 }
 
-// Release gives the server back, and what it had goes to who has waited longest.
-// Only the first call counts.
+// Release gives the server back; a free slot goes to the request that has waited longest. Calls
+// after the first have no effect.
 func (l *Lease) Release(o Outcome) {
 	b := l.Server.state.backend
 	b.mu.Lock()

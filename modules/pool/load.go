@@ -2,23 +2,23 @@
 
 package pool
 
-// Load is how much a backend has to do at one time, and how much it could.
+// Load is the current load of a backend, and its free capacity.
 type Load struct {
-	// Usable is how many servers new connections are spread over: backups where no other
-	// server is usable, and of these only the first without Config.AllBackups. It is
-	// HAProxy's nbsrv.
+	// Usable is the number of servers that new connections are spread over. These are backups if no
+	// other server is usable, and only the first backup without Config.AllBackups. It is HAProxy's
+	// nbsrv.
 	Usable int
-	// Waiting is how many requests wait for a server. It is HAProxy's queue.
+	// Waiting is the number of queued requests. It is HAProxy's queue.
 	Waiting int
-	// Free is how many more connections the servers that Usable counts have room for; -1:
-	// any number. It is HAProxy's be_conn_free.
+	// Free is the number of free slots of the usable servers; -1: unlimited. It is HAProxy's
+	// be_conn_free.
 	Free int
-	// Slots is how many more connections the servers that are up could serve or have wait;
-	// -1 where one of them has no MaxConn or no MaxQueue. It is HAProxy's connslots.
+	// Slots is the number of connections that the servers that are up could still serve or queue; -1
+	// if one of them has no MaxConn or no MaxQueue. It is HAProxy's connslots.
 	Slots int
 }
 
-// Load returns the load of a backend; false: none of that name serves.
+// Load returns the load of a backend, or false if no backend of that name serves.
 func (r *Registry) Load(backend string) (Load, bool) {
 	b := r.serving(backend)
 	if b == nil {
@@ -46,25 +46,25 @@ func (r *Registry) Load(backend string) (Load, bool) {
 	return l, true
 }
 
-// ServerLoad is how a server stands at one time, and how much it has to do.
+// ServerLoad is the current state of a server, and its load.
 type ServerLoad struct {
-	// Up reports whether the server is neither in maintenance nor found to be down by its
-	// own checks. It is HAProxy's srv_is_up.
+	// Up reports whether the server is neither in maintenance nor down by its own checks. It is
+	// HAProxy's srv_is_up.
 	Up bool
-	// ID is the number of the server.
+	// ID is the server's number.
 	ID int
-	// Sessions are the connections that the server has, Queued the requests that wait for
-	// it alone.
+	// Sessions is the number of the server's connections, Queued the number of requests queued for it
+	// only.
 	Sessions, Queued int
-	// Free is how many more connections the server has room for; -1: any number.
+	// Free is the number of free slots; -1: unlimited.
 	Free int
-	// Weight is the one that counts now, ConfiguredWeight the configuration's, and
-	// EffectiveWeight is Weight, or less while the server starts slowly.
+	// Weight is the weight now, ConfiguredWeight that of the configuration, and EffectiveWeight is
+	// Weight reduced by slow start.
 	Weight, ConfiguredWeight, EffectiveWeight int
 }
 
-// ServerLoad returns the load of a server; false: no backend of that name serves, or
-// it has no such server.
+// ServerLoad returns the load of a server, or false if no backend of that name serves or it has no
+// such server.
 func (r *Registry) ServerLoad(ref Ref) (ServerLoad, bool) {
 	b := r.serving(ref.Backend)
 	if b == nil {
@@ -90,10 +90,10 @@ func (s *Server) load() ServerLoad {
 	return l
 }
 
-// freeSlots is how many more connections a server with a limit has room for.
+// freeSlots returns the number of free slots of a server with a limit.
 func (s *Server) freeSlots() int { return max(0, s.limit()-int(s.Sessions())) }
 
-// serving finds a backend that serves, and locks it; nil: there is none.
+// serving returns the backend of that name, locked, or nil if it does not serve.
 func (r *Registry) serving(name string) *backend {
 	b := r.find(name)
 	if b != nil && len(b.running) == 0 {

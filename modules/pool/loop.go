@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// loop has a server checked, or its agent asked, time and again: never twice at
-// once. It belongs to the server whatever configuration runs, so that a reload
-// neither delays nor repeats a check. It belongs to the backend's lock.
+// loop runs the checks of a server, or of its agent, periodically and never two at once. It belongs
+// to the server and not to a configuration, so that a reload neither delays nor repeats a check. It
+// is guarded by the backend's lock.
 type loop struct {
-	isAgent    bool // an agent
-	generation int  // of starts and stops: a timer of an earlier one means nothing
+	isAgent    bool // it asks an agent
+	generation int  // counts starts and stops: timers of earlier generations are stale
 	on         bool
-	due        time.Time // when the next is, or the one under way was
+	due        time.Time // time of the next check, or of the running one
 	timer      *time.Timer
-	cancel     context.CancelFunc // of the one under way; nil: there is none
+	cancel     context.CancelFunc // cancels the running check; nil: none runs
 }
 
-// wanted reports whether a server is to be checked, or asked, now.
+// wanted reports whether the server is configured to be checked by this loop now.
 func (b *backend) wanted(s *Server, l *loop) bool {
 	if s == nil || len(b.running) == 0 {
 		return false
@@ -34,8 +34,8 @@ func (b *backend) wanted(s *Server, l *loop) bool {
 	return s.Check != nil
 }
 
-// updateLoops starts and stops the loops that a change of configuration has started and
-// stopped, in the order of the servers: the first one is checked at once.
+// updateLoops starts and stops loops after a change of configuration, in the order of the servers:
+// the first one is checked at once.
 func (b *backend) updateLoops() {
 	for _, s := range b.states {
 		s.agentLoop.isAgent = true
@@ -51,7 +51,7 @@ func (b *backend) updateLoops() {
 			case !b.wanted(s, l):
 			case !l.on:
 				l.generation++
-				if l.on = true; l.cancel == nil { // or else what is under way goes on with it
+				if l.on = true; l.cancel == nil { // otherwise the running check continues the loop
 					b.startLoop(s, l)
 				}
 			case l.cancel == nil && time.Until(l.due) > s.interval(l):
@@ -61,7 +61,7 @@ func (b *backend) updateLoops() {
 	}
 }
 
-// stop ends a loop, and the check that is under way.
+// stop ends a loop, and cancels the running check.
 func (l *loop) stop() {
 	l.on = false
 	l.generation++
@@ -71,9 +71,9 @@ func (l *loop) stop() {
 	}
 }
 
-// startLoop has the first check of a loop somewhere within its first interval, so that
-// the checks of many servers are spread: multiples of the golden ratio fill the
-// interval evenly, however many they come to be.
+// startLoop schedules the first check of a loop somewhere within its first interval, so that the
+// checks of many servers are spread out: multiples of the golden ratio fill the interval evenly for
+// any number of servers.
 func (b *backend) startLoop(s *Server, l *loop) {
 	k := b.registry.loopsStarted.Add(1) - 1
 	_, phase := math.Modf(float64(k) * (math.Phi - 1))
@@ -95,9 +95,8 @@ func (b *backend) arm(s *Server, l *loop) {
 	l.timer = time.AfterFunc(max(0, delay), func() { b.runOnce(state, l, round) })
 }
 
-// scheduleNext sets when the next check is: a whole number of intervals after the last
-// one, so that how long checks take does not bring those of several servers
-// together.
+// scheduleNext schedules the next check a whole number of intervals after the last one. Counting
+// from the end of a check instead would let the checks of several servers drift together.
 func (b *backend) scheduleNext(s *Server, l *loop) {
 	interval := s.interval(l)
 	l.due = l.due.Add(interval)
@@ -107,7 +106,7 @@ func (b *backend) scheduleNext(s *Server, l *loop) {
 	b.arm(s, l)
 }
 
-// hasten has the next check made after FastInterval, if it would come later.
+// hasten moves the next check forward to FastInterval from now, if it would be later.
 func (b *backend) hasten(s *Server) {
 	l, fast := &s.state.checkLoop, s.Check.FastInterval
 	if fast <= 0 || !l.on || l.cancel != nil {
@@ -119,7 +118,7 @@ func (b *backend) hasten(s *Server) {
 	}
 }
 
-// interval is the time until the next check.
+// interval returns the time from this check to the next.
 func (s *Server) interval(l *loop) time.Duration {
 	if l.isAgent {
 		return s.Agent.Interval
@@ -137,7 +136,7 @@ func (s *Server) interval(l *loop) time.Duration {
 	return c.Interval
 }
 
-// runOnce is one turn of a loop.
+// runOnce performs one check and schedules the next.
 func (b *backend) runOnce(state *state, l *loop, round int) {
 	b.mu.Lock()
 	s := b.current(state)
@@ -169,7 +168,7 @@ func (b *backend) runOnce(state *state, l *loop, round int) {
 	if s = b.current(state); !l.on || !b.wanted(s, l) {
 		return
 	}
-	// The configuration may have changed meanwhile.
+	// The configuration may have changed in the meantime.
 	if l.generation == round && s.target(l.isAgent) == target {
 		b.recordCheck(s, l, report, took)
 	}
@@ -199,7 +198,7 @@ func (s *Server) probe(ctx context.Context, agent bool, about *Subject) (r Agent
 	return AgentReport{Result: s.Check.Checker.Check(ctx, to)}, t
 }
 
-// subject is the server as a check of it may ask about it.
+// subject describes the server to a check of it.
 func (b *backend) subject(s *Server) *Subject {
 	return &Subject{Backend: b.name, Server: s.Name, Down: s.state.now.down, Snapshot: func() Snapshot {
 		b.mu.Lock()
@@ -220,7 +219,7 @@ func (b *backend) snapshot(s *Server) Snapshot {
 	return now
 }
 
-// recordCheck takes over what has come of a check.
+// recordCheck applies the result of a check or of an agent's report.
 func (b *backend) recordCheck(s *Server, l *loop, r AgentReport, took time.Duration) {
 	if l.isAgent {
 		b.recordAgent(s, r, took)
@@ -239,8 +238,8 @@ func (b *backend) recordCheck(s *Server, l *loop, r AgentReport, took time.Durat
 	})
 }
 
-// recordAgent takes over what an agent has said: what it wants to be done first, and
-// how the server is last, as in HAProxy.
+// recordAgent applies an agent's report: first what it asks for, then the server's health, as in
+// HAProxy.
 func (b *backend) recordAgent(s *Server, r AgentReport, took time.Duration) {
 	if r.Weight != "" {
 		if _, err := ParseWeight(r.Weight, s.Weight); err != nil {

@@ -2,64 +2,59 @@
 
 package pool
 
-// Policy decides which server gets the next connection. HAProxy's keyword is
-// balance.
+// Policy decides which server gets the next connection. HAProxy's keyword is balance.
 //
-// Pick returns a server of v, or nil where none suits: then the connection waits
-// for whichever server has room first. A policy that allows the connection one
-// server alone returns that one whether it has room (see Server.CanServe) or not:
-// the connection waits for it, until the view changes and Pick is asked again. A
-// server that r avoids must not be returned, unless r is lenient.
+// Pick returns a server of v, or nil if none suits: then the connection waits for the first server
+// with a free slot. A policy that allows only one server for the connection returns that server
+// even if it is full (see Server.CanServe): the connection is queued for it, and Pick is called
+// again when the view changes. Pick must not return a server that r avoids, unless r is lenient.
 //
-// For a request that asks TryAcquire first, and then has to wait for one server
-// alone, Pick is called twice: a Pick that returns a server without room should not
-// change what the next one returns.
+// For a request that calls TryAcquire first and then has to wait for one server, Pick is called
+// twice: a Pick that returns a full server should not change what the next call returns.
 //
-// A pool calls its policy, with everything below, from one goroutine at a time,
-// and v is always the view that Rebuild was called with last.
+// A pool calls its policy, including the optional interfaces below, from one goroutine at a time. v
+// is always the view of the last Rebuild.
 type Policy interface {
 	Pick(v View, r *Request) *Server
 }
 
-// Rebuilder is implemented by policies that prepare for a view. Rebuild is called
-// before the first Pick, and whenever the usable servers or their weights have
-// changed.
+// Rebuilder is implemented by policies that prepare for a view. Rebuild is called before the first
+// Pick, and whenever the usable servers or their weights change.
 type Rebuilder interface {
 	Rebuild(v View)
 }
 
-// LoadTracker is implemented by policies that go by the servers' load. Taken is
-// called when a server has one connection more, served or waiting for it, and
-// Dropped when it has one less. Servers that are not in the view are told of,
-// too; what happens before a Rebuild may not be.
+// LoadTracker is implemented by policies that balance by load. Taken is called when a server gets
+// one more connection, served or queued, and Dropped when it has one less. Both are also called for
+// servers that are not in the view. Changes before the first Rebuild may not be reported.
 type LoadTracker interface {
 	Taken(s *Server)
 	Dropped(s *Server)
 }
 
-// StateAdopter is implemented by policies that have a position to keep over a reload.
-// Adopt is called at most once, before the first Rebuild, with the policy that
-// served the backend until now; old may be of another kind. Adopt must not keep
-// old: sessions do not keep the policies of their configurations in memory either.
+// StateAdopter is implemented by policies that keep a position across reloads. Adopt is called at
+// most once, before the first Rebuild, with the policy that served the backend until then; old may
+// be of another type. Adopt must not keep a reference to old: it would keep the policies of all
+// earlier configurations in memory.
 type StateAdopter interface {
 	Adopt(old Policy)
 }
 
-// Hasher is implemented by policies that choose by something that takes a while to
-// find out. Hash is called by the request's goroutine, with nothing locked, once
-// for each request; Pick asks Request.Hash for what it returned.
+// Hasher is implemented by policies that choose by a value that takes time to compute. Hash is
+// called once per request, by the request's goroutine and without a lock; Pick gets its result from
+// Request.Hash.
 type Hasher interface {
 	Hash(r *Request) (hash uint32, ok bool)
 }
 
-// NonBlocking is implemented by policies that never wait, whatever they are asked: a goroutine
-// that many connections share may ask them.
+// NonBlocking is implemented by policies whose methods never block. A goroutine that many
+// connections share may call them.
 type NonBlocking interface {
 	NonBlocking()
 }
 
-// Sticky is implemented by policies that give one key always the same server.
-// HAProxy tries such a server again where it would leave another one at once.
+// Sticky is implemented by policies that always send one key to the same server. HAProxy retries on
+// such a server, where with other policies it would go to another one at once.
 type Sticky interface {
 	Sticky() bool
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package pool holds the servers of one backend at run time: which there are,
-// which of them gets the next connection, who waits for one, and what is in
-// flight on each. A connection takes a Lease on a server and gives it back with
-// its outcome; that is the only way a count falls. Counts and queues belong to
-// backend and server name, not to an address or a configuration: a Registry keeps
-// them while a configuration or a connection needs them, and the configuration
-// that is in use serves whoever comes, late ones of its predecessors too. The
-// package knows no Caddy and opens no socket.
+// Package pool holds the servers of one backend at run time: which servers exist, which one gets
+// the next connection, which requests are queued, and how many connections each server has. A
+// connection takes a Lease on a server and releases it with its outcome; that is the only way a
+// count falls. Counts and queues belong to a backend and a server name, not to an address or a
+// configuration: a Registry keeps them while a configuration or a connection needs them. The
+// current configuration serves every request, including late ones that came through an earlier
+// configuration. The package does not import Caddy and opens no socket.
 package pool
 
 import (
@@ -19,43 +18,42 @@ import (
 	"time"
 )
 
-// Why there is no lease.
+// Errors of Acquire.
 var (
-	// ErrNoServer: no server may be given the connection: there are none, or all
-	// are down, disabled, have weight zero or are avoided by the request.
+	// ErrNoServer means that no server may take the connection: the backend has none, or all are down,
+	// disabled, of weight zero or avoided by the request.
 	ErrNoServer = errors.New("no server available")
-	// ErrQueueTimeout: no server has had room for Config.QueueTimeout.
+	// ErrQueueTimeout means that no server had a free slot within Config.QueueTimeout.
 	ErrQueueTimeout = errors.New("no server had room in time")
-	// ErrQueueFull: the only server that the policy allows has MaxQueue waiting.
+	// ErrQueueFull means that the only server that the policy allows has MaxQueue requests queued.
 	ErrQueueFull = errors.New("the server's queue is full")
 )
 
-// Config is one configuration's word on a backend.
+// Config is the configuration of a backend.
 type Config struct {
-	// Backend names the backend; counts are kept under it.
+	// Backend is the backend's name. Counts are kept under it.
 	Backend string
-	// Servers in the order of the configuration; names must differ.
+	// Servers are in the order of the configuration. Names must differ.
 	Servers []ServerConfig
-	// AllBackups lets the policy choose among all backups, where there is nobody
-	// else. Without it the first backup serves alone.
+	// AllBackups lets the policy choose among all backups when no other server is usable. Without it
+	// only the first usable backup serves.
 	AllBackups bool
-	// FullConn is at how many connections of the backend its servers have their
-	// MaxConn rather than their MinConn.
+	// FullConn is the number of connections of the backend at which its servers reach their MaxConn,
+	// starting from their MinConn.
 	FullConn int
-	// QueueTimeout is how long a request waits for a server with room; zero or
-	// less: as long as its context lasts.
+	// QueueTimeout limits how long a request is queued; zero or less: only its context does.
 	QueueTimeout time.Duration
-	// Redispatch lets who waits for a server that goes down go elsewhere.
+	// Redispatch moves requests that are queued for a server to other servers when it goes down.
 	Redispatch bool
-	// LastResort lets a backup serve a connection that has failed on all other
-	// servers, though these are usable.
+	// LastResort lets a backup serve a connection that has failed on all other servers, even if these
+	// are usable.
 	LastResort bool
-	// RetryBudget limits retries; nil: there is no limit. See Pool.TakeRetry.
+	// RetryBudget limits retries; nil: no limit. See Pool.TakeRetry.
 	RetryBudget *RetryBudget
-	// Policy serves this pool and no other.
+	// Policy picks the servers. Each pool needs a policy value of its own.
 	Policy Policy
-	// Notify, if there is one, is told of what happens while this pool serves: of
-	// one event at a time, in order. It must not wait for the pool.
+	// Notify, if set, receives the events that occur while this pool serves, one at a time and in
+	// order. It must not wait for the pool.
 	Notify func(Event)
 }
 
@@ -73,20 +71,19 @@ type Pool struct {
 	retryBudget  *RetryBudget
 	policy       Policy
 	notify       func(Event)
-	dynamic      bool // a server's limit depends on what the backend has to do
+	dynamic      bool // a server's limit depends on the load of the backend
 
 	backend atomic.Pointer[backend]
 
-	// Of the backend's lock:
+	// Guarded by the backend's lock:
 	closed    bool
-	activated bool // it has been asked for a server
+	activated bool // Activate was called, or a request came
 	adopted   bool
 }
 
-// Open makes the pool of a configuration. It changes nothing that another
-// configuration sees until it is asked for a server, so that a configuration
-// which fails leaves no trace. Close must be called when the configuration is
-// over.
+// Open makes the pool of a configuration. Other configurations see no change until Activate or the
+// first request, so a configuration that fails to load leaves no trace. Close must be called when
+// the configuration is no longer used.
 func (r *Registry) Open(c Config) (*Pool, error) {
 	if c.Policy == nil {
 		return nil, errors.New("no policy")
@@ -110,8 +107,8 @@ func (r *Registry) Open(c Config) (*Pool, error) {
 	return p, nil
 }
 
-// Close ends the configuration's hold on the backend. It is idempotent. Leases
-// live on, and a connection that is late may still acquire one.
+// Close ends the configuration's hold on the backend. It is idempotent. Leases stay valid, and a
+// late connection may still acquire one.
 func (p *Pool) Close() {
 	b := p.lock()
 	defer b.unlock()
@@ -122,7 +119,7 @@ func (p *Pool) Close() {
 	b.deactivate(p)
 }
 
-// lock locks the backend: the one that has its name by now.
+// lock locks the backend that is currently registered under the pool's name.
 func (p *Pool) lock() *backend {
 	b := p.backend.Load()
 	b.mu.Lock()
@@ -134,18 +131,18 @@ func (p *Pool) lock() *backend {
 	return b
 }
 
-// Activate has the configuration serve the backend from now on. Without it, it does
-// so with its first request.
+// Activate makes this configuration the one that serves the backend. Without it, the first request
+// does.
 func (p *Pool) Activate() {
 	b := p.lock()
 	defer b.unlock()
 	b.activate(p)
 }
 
-// Servers are all servers of the configuration, in its order.
+// Servers returns all servers of the configuration, in its order.
 func (p *Pool) Servers() []*Server { return p.servers }
 
-// UsableActives is how many servers may be given connections now that are no backups.
+// UsableActives returns the number of usable servers that are not backups.
 func (p *Pool) UsableActives() int {
 	b := p.lock()
 	defer b.unlock()
@@ -156,22 +153,22 @@ func (p *Pool) UsableActives() int {
 	return len(b.view.Servers)
 }
 
-// Waiting is how many requests of the backend wait for a server.
+// Waiting returns the number of queued requests of the backend.
 func (p *Pool) Waiting() int {
 	b := p.lock()
 	defer b.unlock()
 	return b.busy - b.served
 }
 
-// Sticky reports whether the policy gives one key always the same server.
+// Sticky reports whether the policy always sends one key to the same server.
 func (p *Pool) Sticky() bool {
 	s, ok := p.policy.(Sticky)
 	return ok && s.Sticky()
 }
 
-// Acquire gives r a lease on the server that the policy picks, and waits for it
-// where it has no room. The error is ErrNoServer, ErrQueueTimeout, ErrQueueFull
-// or ctx's own. A lease must be released before r is given another.
+// Acquire returns a lease on the server that the policy picks, and waits in the queue if that
+// server has no free slot. The error is ErrNoServer, ErrQueueTimeout, ErrQueueFull or the
+// context's. A lease must be released before r gets another.
 func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -180,7 +177,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 	b := p.lock()
 	b.activate(p)
 	timeout := b.pool.queueTimeout
-	if b.busy++; b.pool.dynamic && b.busy-1 > b.served { // the limits have grown for those who wait
+	if b.busy++; b.pool.dynamic && b.busy-1 > b.served { // one more connection raises the limits
 		b.fillAll()
 	}
 	s, waits, err := b.choose(r, true)
@@ -201,8 +198,8 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (*Lease, error) {
 	}
 }
 
-// IsUp reports whether the server of a name is neither down nor in maintenance, so
-// that a request may be for it alone.
+// IsUp reports whether the named server is neither down nor in maintenance, so that a request may
+// be assigned to it.
 func (p *Pool) IsUp(server string) bool {
 	b := p.lock()
 	defer b.unlock()
@@ -211,10 +208,10 @@ func (p *Pool) IsUp(server string) bool {
 	return s != nil && s.state.now.up()
 }
 
-// Has reports whether the configuration has a server of that name.
+// Has reports whether the configuration has a server with that name.
 func (p *Pool) Has(server string) bool { return p.server(server) != nil }
 
-// server is the server of a name; nil: there is none.
+// server returns the server with that name, or nil.
 func (p *Pool) server(name string) *Server {
 	for _, s := range p.servers {
 		if s.Name == name {
@@ -224,28 +221,27 @@ func (p *Pool) server(name string) *Server {
 	return nil
 }
 
-// Running reports whether a server may be given connections and does not start
-// slowly.
+// Running reports whether a server is up and past its slow start.
 func (p *Pool) Running(s *Server) bool {
 	b := p.lock()
 	defer b.unlock()
 	return s.state.now.up() && !s.state.starting()
 }
 
-// SetWeight changes a server's weight, until the configuration's own changes. It
-// is HAProxy's set server weight.
+// SetWeight changes a server's weight until the configuration changes it. It is HAProxy's set
+// server weight.
 func (p *Pool) SetWeight(server string, weight int) error {
 	return p.change(server, Change{Weight: strconv.Itoa(weight)})
 }
 
-// SetAdmin changes what the operator wants of a server, until the configuration
-// says something else than before. It is HAProxy's set server state.
+// SetAdmin changes a server's administrative state until the configuration changes it. It is
+// HAProxy's set server state.
 func (p *Pool) SetAdmin(server string, a Admin) error {
 	return p.change(server, Change{Admin: &a})
 }
 
-// SetHealth says whether a server is up, until a check says otherwise. It is
-// HAProxy's set server health.
+// SetHealth marks a server as up or down until a check finds otherwise. It is HAProxy's set server
+// health.
 func (p *Pool) SetHealth(server string, up bool) error {
 	return p.change(server, Change{Down: new(!up)})
 }

@@ -2,28 +2,27 @@
 
 package pool
 
-// queue holds requests that wait, the longest wait first. The zero value is an
-// empty one.
+// queue holds waiting requests, longest wait first. The zero value is an empty queue.
 type queue struct {
 	first, last *waiter
-	served      int // how many have left it for a server
+	served      int // requests that left it with a server
 }
 
-// waiter is a request's place in a queue.
+// waiter is a waiting request and its place in a queue.
 type waiter struct {
 	request      *Request
-	queue        *queue // nil: it waits no more
-	server       *state // whose queue that is; nil: the backend's
+	queue        *queue // nil: it no longer waits
+	server       *state // the state whose queue it is in; nil: the backend's
 	prev, next   *waiter
-	since        uint64 // the order in which waits began
-	servedBefore int    // how many had been served when it came
+	since        uint64 // position in the order in which waits began
+	servedBefore int    // queue.served when it joined
 
-	ready chan struct{} // told when it waits no more
-	lease *Lease        // that it has got
-	err   error         // why it has got none
+	ready chan struct{} // closed when it no longer waits
+	lease *Lease        // the result, or nil
+	err   error         // why there is no lease
 }
 
-// push puts a waiter behind all that have waited longer: mostly the last one.
+// push inserts a waiter behind all that have waited longer. It usually goes to the end.
 func (q *queue) push(w *waiter) {
 	after := q.last
 	for after != nil && after.since > w.since {
@@ -42,7 +41,7 @@ func (q *queue) push(w *waiter) {
 	}
 }
 
-// remove takes out a waiter that is in it.
+// remove removes a waiter from its queue.
 func (q *queue) remove(w *waiter) {
 	if w.prev == nil {
 		q.first = w.next
@@ -57,7 +56,7 @@ func (q *queue) remove(w *waiter) {
 	w.queue, w.prev, w.next = nil, nil, nil
 }
 
-// appendTo adds all waiters to a list.
+// appendTo appends all waiters to a list.
 func (q *queue) appendTo(list []*waiter) []*waiter {
 	for w := q.first; w != nil; w = w.next {
 		list = append(list, w)

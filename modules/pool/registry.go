@@ -7,22 +7,21 @@ import (
 	"sync/atomic"
 )
 
-// Registry keeps what outlives a configuration: each server's counts and state,
-// keyed by backend and server name, for as long as a pool or a lease needs them,
-// and who waits and the policy's position, as long as there is a pool. The zero value is ready to use; it is
-// safe for concurrent use.
+// Registry keeps the state that outlives a configuration: each server's counts and health, keyed by
+// backend and server name, as long as a pool or a lease needs them, and the queues and the policy's
+// position, as long as a pool does. The zero value is ready to use. It is safe for concurrent use.
 type Registry struct {
-	mu       sync.Mutex // locked before a backend's
+	mu       sync.Mutex // locked before a backend's lock
 	backends map[string]*backend
 
-	trackMu      sync.Mutex // locked after a backend's
+	trackMu      sync.Mutex // locked after a backend's lock
 	trackers     map[Ref][]Ref
 	versions     atomic.Uint64
-	loopsStarted atomic.Uint64 // that have begun
+	loopsStarted atomic.Uint64 // check loops started so far
 	removed      atomic.Int64  // see SetRemovedTimeout
 }
 
-// find finds a backend, and locks it; nil: there is none.
+// find returns the backend of that name, locked, or nil.
 func (r *Registry) find(name string) *backend {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -33,7 +32,7 @@ func (r *Registry) find(name string) *backend {
 	return b
 }
 
-// lock finds or makes a backend, and locks it.
+// lock returns the backend of that name, locked, and creates it if necessary.
 func (r *Registry) lock(name string) *backend {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -49,13 +48,13 @@ func (r *Registry) lock(name string) *backend {
 	return b
 }
 
-// forget drops a backend that nobody needs.
+// forget drops a backend that is not referenced.
 func (r *Registry) forget(b *backend) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.refs > 0 || b.gone { // between the two locks somebody may have found it
+	if b.refs > 0 || b.gone { // taken up again between the two locks
 		return
 	}
 	b.gone = true

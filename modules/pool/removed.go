@@ -4,9 +4,8 @@ package pool
 
 import "time"
 
-// SetRemovedTimeout says for how long sessions of servers that no configuration has
-// any more may go on; zero or less: as long as they want. It is for those that were
-// removed before, too.
+// SetRemovedTimeout limits how long sessions may continue on servers that no configuration has any
+// longer; zero or less: no limit. It also applies to servers that were removed earlier.
 func (r *Registry) SetRemovedTimeout(d time.Duration) {
 	r.mu.Lock()
 	r.removed.Store(int64(d))
@@ -22,13 +21,13 @@ func (r *Registry) SetRemovedTimeout(d time.Duration) {
 	}
 }
 
-// removal is when a server was removed, and what ends its sessions.
+// removal is the time at which a server was removed, and the timer that evicts its sessions.
 type removal struct {
 	at    time.Time
 	timer *time.Timer
 }
 
-// stop has the sessions go on.
+// stop cancels the eviction.
 func (r *removal) stop() {
 	if r.timer != nil {
 		r.timer.Stop()
@@ -36,13 +35,13 @@ func (r *removal) stop() {
 	}
 }
 
-// removed reports whether a state is that of a server that is not in the
-// configuration.
+// removed reports whether the server of a state has left the configuration.
 func (b *backend) removed(s *state) bool {
 	return len(b.running) == 0 || b.current(s) == nil
 }
 
-// scheduleEvictions sees to it that the sessions of servers that are removed end in time.
+// scheduleEvictions sets the timers that evict the sessions of removed servers, and cancels those
+// of servers that are back.
 func (b *backend) scheduleEvictions() {
 	timeout := time.Duration(b.registry.removed.Load())
 	for _, s := range b.states {

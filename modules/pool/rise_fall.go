@@ -2,8 +2,8 @@
 
 package pool
 
-// riseFall is HAProxy's measure of health: 0 to rise+fall-1, up from rise on. A
-// failure that takes it below rise takes it to 0, a success that takes it to rise
+// riseFall is HAProxy's measure of health: a value from 0 to rise+fall-1; the server is up from
+// rise on. A failure that takes the value below rise takes it to 0, a success that takes it to rise
 // takes it to the top.
 type riseFall struct{ value, rise, fall int }
 
@@ -33,7 +33,7 @@ func (c *riseFall) fail() bool {
 	return true
 }
 
-// reset has the counter begin anew.
+// reset sets the counter to an initial state.
 func (c *riseFall) reset(i InitState) {
 	switch i {
 	case InitUp:
@@ -47,7 +47,7 @@ func (c *riseFall) reset(i InitState) {
 	}
 }
 
-// set changes rise and fall; what has been counted is kept as far as it can be.
+// set changes rise and fall, and keeps the count as far as the new bounds allow.
 func (c *riseFall) set(rise, fall int) {
 	switch was := *c; {
 	case !was.up():
@@ -60,8 +60,8 @@ func (c *riseFall) set(rise, fall int) {
 	c.rise, c.fall = rise, fall
 }
 
-// shown is the counter as HAProxy shows it: how far within those that are up, or
-// within those that are down.
+// shown returns the counter as HAProxy shows it: the steps above rise out of fall while up, or the
+// successes out of rise while down.
 func (c *riseFall) shown() (value, of int) {
 	if c.up() {
 		return c.value - c.rise + 1, c.fall

@@ -7,43 +7,40 @@ import (
 	"time"
 )
 
-// ServerConfig is one configuration's word on a server.
+// ServerConfig is the configuration of a server.
 type ServerConfig struct {
-	// Name is unique within the backend and keeps the server's counts over
-	// reloads, whatever its address.
+	// Name is unique within the backend. It keeps the server's counts across reloads, whatever its
+	// address.
 	Name string
 	// Address is host:port, or whatever else the pool's user connects to.
 	Address string
-	// ResolvePrefer is for the pool's user: whose addresses of a host name come
-	// first.
+	// ResolvePrefer is for the pool's user: the IP version whose addresses of a host name come first.
 	ResolvePrefer string
-	// ID is HAProxy's id: the order of policy first, and the place in a consistent
-	// hash. 0: the server's place from 1 on, or the next that is free.
+	// ID is HAProxy's id: the order of policy first, and the position on a consistent hash ring. 0:
+	// the server's position in the configuration, from 1, or the next free number.
 	ID int
-	// Weight is 0 to MaxWeight; a server of weight 0 is given no connection.
+	// Weight is 0 to MaxWeight; a server of weight 0 gets no new connections.
 	Weight int
-	// Backup keeps the server for when no other is usable.
+	// Backup reserves the server for when no other is usable.
 	Backup bool
-	// Disabled has the server be given no connection.
+	// Disabled puts the server into maintenance.
 	Disabled bool
-	// MaxConn is how many connections the server may have at a time; 0: any
-	// number.
+	// MaxConn is the maximum number of concurrent connections; 0: no limit.
 	MaxConn int
-	// MinConn is the same while the backend has little to do: the limit grows in
-	// proportion to the backend's connections, served and waiting, up to MaxConn at
-	// Config.FullConn. 0: MaxConn.
+	// MinConn is the limit while the backend has little load. It grows in proportion to the backend's
+	// connections, served and queued, and reaches MaxConn at Config.FullConn. 0: MaxConn.
 	MinConn int
-	// MaxQueue is how many requests may wait for the server, where the policy allows
-	// them no other; 0: any number.
+	// MaxQueue is the maximum number of requests queued for this server, if the policy allows them no
+	// other; 0: no limit.
 	MaxQueue int
-	// SlowStart is how long a server that has come back takes to its full weight
-	// and limit, in whole seconds, rounded up.
+	// SlowStart is the time in which a server that has come back up grows to its full weight and
+	// limit, rounded up to whole seconds.
 	SlowStart time.Duration
 
 	HealthConfig
 }
 
-// limits makes the limits what HAProxy makes of them.
+// limits normalizes MinConn and MaxConn as HAProxy does.
 func (c *ServerConfig) limits() {
 	switch {
 	case c.MinConn >= c.MaxConn:
@@ -53,22 +50,23 @@ func (c *ServerConfig) limits() {
 	}
 }
 
-// Server is a server as one configuration sees it. Its configuration does not
-// change; its counts are shared with every other configuration that names it. It
-// is safe for concurrent use.
+// Server is a server as one configuration sees it. Its configuration does not change; its counts
+// are shared with all other configurations that have a server of that name. It is safe for
+// concurrent use.
 type Server struct {
 	ServerConfig
-	// Index is the server's place in the configuration, from 0.
+	// Index is the server's position in the configuration, from 0.
 	Index int
 
 	pool  *Pool
-	state *state // another one only where the configuration is over
+	state *state // replaced only after the configuration has ended
 
 	forSessions *Server // see detached
 }
 
-// detached returns the server as sessions keep it: without what refers to the rest
-// of the configuration. They share it. The backend must be locked.
+// detached returns a copy of the server for sessions, without references to the rest of the
+// configuration: a session must not keep an old configuration in memory. All sessions share one
+// copy. The backend must be locked.
 func (s *Server) detached() *Server {
 	if s.forSessions == nil || s.forSessions.state != s.state {
 		d := &Server{ServerConfig: s.ServerConfig, Index: s.Index, state: s.state}
@@ -78,37 +76,36 @@ func (s *Server) detached() *Server {
 	return s.forSessions
 }
 
-// Sessions is how many leases are out now.
+// Sessions returns the number of leases now held.
 func (s *Server) Sessions() int64 { return s.state.sessions.Load() }
 
-// Queued is how many requests wait for this server and no other.
+// Queued returns the number of requests queued for this server only.
 func (s *Server) Queued() int64 { return s.state.queued.Load() }
 
-// Taken is how many leases were ever given.
+// Taken returns the number of leases since the start.
 func (s *Server) Taken() uint64 { return s.state.taken.Load() }
 
-// Failed is how many attempts to reach the server have failed.
+// Failed returns the number of failed attempts to reach the server.
 func (s *Server) Failed() uint64 { return s.state.failed.Load() }
 
-// CanServe reports whether the server can serve another connection at once, past
-// nobody who waits for it. It is for policies.
+// CanServe reports whether the server has a free slot and no queue: a new connection could be
+// served at once without overtaking another. It is for policies.
 func (s *Server) CanServe() bool {
 	return s.maxConn() == 0 || s.Queued() == 0 && s.slotFree()
 }
 
-// CanQueue reports whether another connection may wait for the server. It is for
-// policies.
+// CanQueue reports whether the queue of the server has room. It is for policies.
 func (s *Server) CanQueue() bool { return s.MaxQueue == 0 || s.Queued() < int64(s.MaxQueue) }
 
 func (s *Server) slotFree() bool { return s.maxConn() == 0 || s.Sessions() < int64(s.limit()) }
 
-// maxConn is MaxConn, or what has been set since.
+// maxConn returns MaxConn, or the limit that was set at run time.
 func (s *Server) maxConn() int { return s.state.run.maxconn }
 
-// dynamic reports whether the limit depends on what the backend has to do.
+// dynamic reports whether the limit depends on the load of the backend.
 func (s *Server) dynamic() bool { return s.MinConn < s.MaxConn }
 
-// limit is what MaxConn is now.
+// limit returns the limit that applies now: it grows with the backend's load and during slow start.
 func (s *Server) limit() int {
 	limit := s.maxConn()
 	if busy, full := s.state.backend.busy, s.pool.fullConn; s.dynamic() && busy < full {
@@ -121,8 +118,8 @@ func (s *Server) limit() int {
 	return limit
 }
 
-// newServers numbers the servers as HAProxy does: those without an ID get the next
-// that is free, and one is passed over for each server that has one.
+// newServers numbers the servers as HAProxy does: a server without an ID gets the next free one,
+// and one number is skipped for each server that has an ID.
 func newServers(p *Pool, configs []ServerConfig) ([]*Server, error) {
 	names, ids := make(map[string]bool, len(configs)), make(map[int]string, len(configs))
 	for _, c := range configs {

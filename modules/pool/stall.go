@@ -8,19 +8,19 @@ import (
 )
 
 const (
-	// stallInterval is how often a stall looks at the clock.
+	// stallInterval is the time between two looks at the clock.
 	stallInterval = 500 * time.Millisecond
-	// stallThreshold is how late that must be for the process not to have run.
+	// stallThreshold is the delay of a look that counts as a stall.
 	stallThreshold = time.Second
 )
 
-// stall finds out whether this process ran all the time while something took place:
-// a check that was over late, since the process was stopped, says nothing of the
-// server. It costs a timer, which does not fire where the check is quick.
+// stall detects whether this process was stopped (SIGSTOP, a paused VM) during a check: a check
+// that timed out because the proxy did not run says nothing about the server. It costs one timer,
+// which does not fire during a short check.
 type stall struct {
 	mu    sync.Mutex
 	timer *time.Timer
-	last  time.Time // when it was last known to run
+	last  time.Time // when the process last ran for certain
 	seen  bool
 }
 
@@ -39,13 +39,13 @@ func (s *stall) tick() {
 	s.timer.Reset(stallInterval)
 }
 
-// observe takes note of the time.
+// observe records the time.
 func (s *stall) observe(now time.Time) {
 	s.seen = s.seen || now.Sub(s.last) > stallInterval+stallThreshold
 	s.last = now
 }
 
-// stop stops looking, and reports whether there was a stall.
+// stop ends the detection, and reports whether there was a stall.
 func (s *stall) stop() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,8 +54,8 @@ func (s *stall) stop() bool {
 	return s.seen
 }
 
-// afterStall is what a check says during which the process was stopped: nothing,
-// if its time was over.
+// afterStall returns what the result of a check means if the process was stopped during it: a
+// timeout means nothing.
 func (r Result) afterStall() Result {
 	switch r.Code {
 	case Layer4Timeout, Layer6Timeout, Layer7Timeout:

@@ -7,32 +7,31 @@ import (
 	"time"
 )
 
-// Admin is what the operator wants of a server.
+// Admin is a server's administrative state, which the operator sets.
 type Admin uint8
 
-// The administrative states, HAProxy's.
+// The administrative states, as in HAProxy.
 const (
-	// Ready: it is given connections.
+	// Ready servers get connections.
 	Ready Admin = iota
-	// Drain: no new ones are balanced to it.
+	// Drain servers get no new connections from the policy.
 	Drain
-	// Maint: it is given none and is not checked, and who waits for it goes
-	// elsewhere.
+	// Maint servers get no connections and are not checked. Requests queued for them go elsewhere.
 	Maint
 )
 
 var adminNames = [...]string{Ready: "ready", Drain: "drain", Maint: "maint"}
 
-// String is the state's name: ready, drain or maint.
+// String returns ready, drain or maint.
 func (a Admin) String() string { return adminNames[a] }
 
-// state is what is known of one server, whatever configuration names it. All but
-// the counts belongs to the backend's lock.
+// state is the state of one server across all configurations that name it. All of it except for the
+// counts is guarded by the backend's lock.
 type state struct {
 	backend *backend
 	name    string
-	refs    int     // pools that name it, leases, and requests that wait for it
-	server  *Server // that it was in the pool that served last, and perhaps still does
+	refs    int     // pools, leases and queued requests that refer to it
+	server  *Server // the server in the pool that served last, or still does
 
 	sessions atomic.Int64
 	queued   atomic.Int64
@@ -40,45 +39,60 @@ type state struct {
 	failed   atomic.Uint64
 
 	queue  queue
-	leases *Lease // the first of a list
+	leases *Lease // head of a linked list
 
 	configured setting
-	run        setting // configured, or what has been set since
+	run        setting // configured, or changed since at run time
 	health     health
 	checkLoop  loop
 	agentLoop  loop
 
-	address   string        // that its health is about
-	viewed    bool          // it is in the view
-	known     bool          // it has been in a view's making
-	now       condition     // as of the last view's making
-	changed   time.Time     // when now did
-	downs     uint64        // how often it has gone down
-	requeued  int           // how many waited for it and were sent elsewhere with the last view
-	upSince   time.Time     // when it came up again; zero: it starts no more
-	elapsed   time.Duration // since then, in whole seconds
-	slowStart time.Duration // its slow start, in whole seconds
-	removal   removal       // where no configuration has it any more
+	address   string        // the address that health refers to
+	viewed    bool          // whether the server is in the view
+	known     bool          // whether evaluate was called
+	now       condition     // as of the last evaluate
+	changed   time.Time     // when now changed
+	downs     uint64        // how often the server has gone down
+	requeued  int           // requests moved away from it by the last rebuild
+	upSince   time.Time     // start of the slow start; zero: not starting
+	elapsed   time.Duration // since upSince, in whole seconds
+	slowStart time.Duration // length of the slow start, in whole seconds
+	removal   removal       // set while no configuration has the server
 }
 
-// setting is what both a configuration and the operator can say of a server.
+// setting holds the values that both the configuration and the operator can set.
 type setting struct {
 	weight  int
 	maxconn int
 	admin   Admin
 }
 
-// condition is how a server stands by its health and by what the operator wants.
+// condition is a server's health together with its administrative state: its own, that of the
+// server that it tracks, or drain if a check asks for it, whichever is strictest.
+//
+//	       Fall failed checks; agent says down; ejected; tracked server down
+//	up   ------------------------------------------------------------------->  down
+//	up   <-------------------------------------------------------------------  down
+//	       Rise passed checks; agent says up; ejection over; tracked server up
+//
+//	ready <--> drain <--> maint    set by the configuration, the operator or an agent
+//
+//	gets new connections:  up, ready, weight above 0 (then the view has it)
+//	keeps its sessions:    up, ready or drain
+//	is not checked:        maint; when it ends, health restarts in the state Init
+//
+// A server is down as long as one of these causes lasts. All of it changes under the backend's lock,
+// in backend.update or backend.use; both then call backend.rebuild.
 type condition struct {
 	down  bool
 	admin Admin
 }
 
-// up reports whether who has a session with the server may keep it.
+// up reports whether existing sessions may stay on the server.
 func (s condition) up() bool { return !s.down && s.admin != Maint }
 
-// configure takes over what a configuration says of the server. What was set at
-// run time lasts until the configuration's own value changes.
+// configure applies a configuration. A value that was set at run time stays until the configured
+// value changes.
 func (s *state) configure(c *ServerConfig) {
 	s.health.configure(c, !s.known || s.address != c.Address)
 	s.address = c.Address
@@ -98,7 +112,7 @@ func (s *state) configure(c *ServerConfig) {
 	s.configured = says
 }
 
-// condition is how the server stands by what is known of it.
+// condition computes the condition from health and administrative state.
 func (s *state) condition() condition {
 	admin := max(s.run.admin, s.health.inherited.admin)
 	if s.health.stopping {
@@ -107,7 +121,7 @@ func (s *state) condition() condition {
 	return condition{s.health.isDown(), admin}
 }
 
-// evaluate notes how the server stands now, and tells how it did before.
+// evaluate updates the current condition, and returns the one before.
 func (s *state) evaluate(c *ServerConfig, now time.Time) (before condition) {
 	before, s.now = s.now, s.condition()
 	if s.known && before.admin == Maint && s.now.admin != Maint {
@@ -127,7 +141,7 @@ func (s *state) evaluate(c *ServerConfig, now time.Time) (before condition) {
 	switch {
 	case !s.now.up():
 		s.upSince = time.Time{}
-	case s.known && !before.up() && s.slowStart > 0: // not where the process begins
+	case s.known && !before.up() && s.slowStart > 0: // no slow start when the process starts
 		s.upSince = now
 	}
 	s.known = true
@@ -140,13 +154,12 @@ func (s *state) evaluate(c *ServerConfig, now time.Time) (before condition) {
 	return before
 }
 
-// starting reports whether the server has not been up for its slow start.
+// starting reports whether the server is in slow start.
 func (s *state) starting() bool { return !s.upSince.IsZero() }
 
 func (s *state) usable() bool { return !s.now.down && s.now.admin == Ready && s.run.weight > 0 }
 
-// share is the weight times Scale, or while the server starts a part of it that
-// grows each second.
+// share returns the weight times Scale, or during slow start a part of it that grows each second.
 func (s *state) share() int {
 	if !s.starting() {
 		return s.run.weight * Scale
@@ -154,7 +167,7 @@ func (s *state) share() int {
 	return s.run.weight * int((Scale*s.elapsed+s.slowStart)/s.slowStart)
 }
 
-// link adds a lease to the list.
+// link adds a lease to the list of the server's leases.
 func (s *state) link(l *Lease) {
 	if l.next = s.leases; l.next != nil {
 		l.next.prev = l
@@ -162,7 +175,7 @@ func (s *state) link(l *Lease) {
 	s.leases = l
 }
 
-// unlink takes a lease out of it.
+// unlink removes a lease from the list.
 func (s *state) unlink(l *Lease) {
 	if l.prev == nil {
 		s.leases = l.next

@@ -8,42 +8,43 @@ import (
 	"time"
 )
 
-// BackendStatus is a backend at one time.
+// BackendStatus is a snapshot of a backend.
 type BackendStatus struct {
 	Name    string
 	Servers []ServerStatus
-	// Active and Backups are how many servers are usable.
+	// Active and Backups are the numbers of usable servers.
 	Active, Backups int
-	// Sessions that have a server, Queue those that wait for whichever has room.
+	// Sessions is the number of connections that have a server, Queue the number of requests queued
+	// for any server.
 	Sessions, Queue int
-	// Events are the last transitions, the oldest first.
+	// Events are the last transitions, oldest first.
 	Events []Event
 }
 
-// ServerStatus is a server at one time.
+// ServerStatus is a snapshot of a server.
 type ServerStatus struct {
 	ServerConfig
 	Down  bool
-	Admin Admin // that counts: its own, or that of the server that it tracks
-	// Since is when one of the two changed last.
+	Admin Admin // in effect: its own, or that of the tracked server
+	// Since is when Down or Admin changed last.
 	Since time.Time
-	// Downs is how often it has gone down.
+	// Downs is the number of times that the server has gone down.
 	Downs uint64
-	// Counter of Of is HAProxy's measure of health: of those that keep the server up,
-	// or of those that it needs to come up.
+	// Counter and Of are HAProxy's measure of health: while the server is up, the failures that it can
+	// still take, out of fall; while it is down, the successes so far, out of rise.
 	Counter, Of int
-	// Weight and MaxConn as they are now; Share is Weight times Scale, or less while
-	// the server starts slowly.
+	// Weight and MaxConn are the current values. Share is Weight times Scale, or less during slow
+	// start.
 	Weight, MaxConn, Share int
 	Sessions, Queued       int64
 	Taken, Failed          uint64
-	// Errors that clients have met in a row, where they are observed.
+	// Errors is the number of consecutive errors of client connections, if they are observed.
 	Errors int64
-	// Check and Agent are the last of their kind; where there are none, At is zero.
+	// Check and Agent are the last finished checks; At is zero before the first.
 	Check, Agent CheckRecord
 }
 
-// Backends is how all backends are that serve, by name.
+// Backends returns the status of all backends that serve, sorted by name.
 func (r *Registry) Backends() (all []BackendStatus) {
 	r.mu.Lock()
 	names := slices.Sorted(maps.Keys(r.backends))
@@ -56,7 +57,7 @@ func (r *Registry) Backends() (all []BackendStatus) {
 	return all
 }
 
-// Backend is how a backend is; false: none of that name serves.
+// Backend returns the status of a backend, or false if no backend of that name serves.
 func (r *Registry) Backend(name string) (BackendStatus, bool) {
 	b := r.serving(name)
 	if b == nil {

@@ -4,8 +4,8 @@ package pool
 
 import "slices"
 
-// trackers has the servers of a backend that track others registered, in place of
-// those of its configuration before.
+// registerTrackers registers the servers of a backend that track others, and replaces those of the
+// previous configuration.
 func (r *Registry) registerTrackers(backend string, servers []*Server) {
 	r.trackMu.Lock()
 	defer r.trackMu.Unlock()
@@ -26,7 +26,7 @@ func (r *Registry) registerTrackers(backend string, servers []*Server) {
 	}
 }
 
-// propagate has those that track a server take over how it stands.
+// propagate passes a server's condition on to the servers that track it.
 func (r *Registry) propagate(tracked Ref) {
 	r.trackMu.Lock()
 	trackers := slices.Clone(r.trackers[tracked])
@@ -36,14 +36,14 @@ func (r *Registry) propagate(tracked Ref) {
 	}
 }
 
-// inherit has a server take over how the one that it tracks stands.
+// inherit applies the condition of the tracked server to the tracker.
 func (r *Registry) inherit(tracker, tracked Ref) {
 	var in inherited
 	if b := r.find(tracked.Backend); b != nil {
 		if s := b.states[tracked.Server]; s != nil && s.known {
 			in.down, in.admin = s.now.down, s.now.admin
 		}
-		in.version = r.versions.Add(1) // while it is locked: a later one is newer
+		in.version = r.versions.Add(1) // under the lock, so that a later one is newer
 		b.unlock()
 	}
 	b := r.find(tracker.Backend)

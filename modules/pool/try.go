@@ -2,19 +2,17 @@
 
 package pool
 
-// lockTries is how often TryAcquire tries to take the backend's lock, which is
-// mostly held for less than a microsecond, before it gives up.
+// lockTries is the number of times that TryAcquire tries to take the backend's lock before it gives
+// up. The lock is usually held for less than a microsecond.
 const lockTries = 64
 
-// TryAcquire returns the lease that Acquire would return without waiting, or nil.
-// After nil the caller goes on with Acquire, for which it is as if TryAcquire had
-// not been called: the request, the queues, the counts and the policy's position
-// are as before.
+// TryAcquire returns the lease that Acquire would return without waiting, or nil. After nil the
+// caller goes on with Acquire. A TryAcquire that returns nil leaves no trace: the request, the
+// queues, the counts and the policy's position are unchanged.
 //
-// TryAcquire never blocks, and the first lease of a request allocates nothing. It
-// also returns nil, though a server may be free, where it would have to do more than
-// that: where the backend's lock is taken, where the pool does not serve yet, and
-// where requests wait and limits grow with each new one (ServerConfig.MinConn).
+// TryAcquire never blocks, and the first lease of a request allocates nothing. It may return nil
+// although a server is free: if the backend's lock is taken, if the pool does not serve yet, or if
+// requests are queued and limits grow with each new one (ServerConfig.MinConn).
 func (p *Pool) TryAcquire(r *Request) (l *Lease) {
 	r.hashFor(p.policy)
 	b := p.backend.Load()
@@ -27,12 +25,12 @@ func (p *Pool) TryAcquire(r *Request) (l *Lease) {
 	}
 	server, moved := r.Server, r.Queued.Moved
 	b.busy++       // limits depend on it
-	defer func() { // also where the policy panics
+	defer func() { // also if the policy panics
 		if l == nil {
 			b.busy--
 			r.Server, r.Queued.Moved = server, moved
 		}
-		b.mu.Unlock() // not b.unlock: nothing is put off, and no hold is given back
+		b.mu.Unlock() // not b.unlock: nothing was deferred, and no reference dropped
 	}()
 	if s := b.chooseFree(r); s != nil {
 		return b.take(s, r)
@@ -49,9 +47,9 @@ func (b *backend) tryLock() bool {
 	return false
 }
 
-// chooseFree returns the server that choose picks for a new request, if the request
-// need not wait for it. The policy is asked only where it can pick a server with room:
-// a round robin moves on even if it picks none.
+// chooseFree returns the server that choose picks for a new request, if the request does not have
+// to wait for it. It calls the policy only if a server has a free slot: a round robin would advance
+// even if it picks none.
 func (b *backend) chooseFree(r *Request) *Server {
 	if b.assigned(r, true) == nil && !r.avoidsAll(b.view) && !b.anyFree(r) {
 		return nil
@@ -63,8 +61,8 @@ func (b *backend) chooseFree(r *Request) *Server {
 	return s
 }
 
-// anyFree reports whether a server of the view can serve a request at once. It looks
-// first at the one that it found last.
+// anyFree reports whether a server of the view can serve a request at once. It starts with the
+// server that it found last.
 func (b *backend) anyFree(r *Request) bool {
 	n := len(b.view.Servers)
 	for i := range n {

@@ -2,32 +2,30 @@
 
 package pool
 
-// Scale is how finely shares are told apart: a server has that many for each
-// unit of its weight. HAProxy's is the same.
+// Scale is the resolution of shares: Scale shares per unit of weight, as in HAProxy.
 const Scale = 16
 
 // MaxWeight is the highest weight of a server, as in HAProxy.
 const MaxWeight = 256
 
-// View is what a policy chooses from: the servers that may be given connections
-// now, in the order of the configuration. A server is usable if it is up, neither
-// disabled nor drained, and has a weight above zero. Backups are in it only where
-// no other server is usable: the first of them, or with Config.AllBackups all. It
-// is never changed once made; a change of the servers makes a new one.
+// View holds the servers that a policy chooses from: the usable ones, in the order of the
+// configuration. A server is usable if it is up, neither disabled nor drained, and has a weight
+// above zero. Backups are included only if no other server is usable: the first of them, or all
+// with Config.AllBackups. A view never changes; a change of the servers makes a new one.
 type View struct {
 	Servers []*Server
-	// All are all servers of the configuration, usable or not.
+	// All holds all servers of the configuration, usable or not.
 	All []*Server
-	// Weights are the servers' weights, 1 to MaxWeight, in the same order.
+	// Weights are the weights of Servers, 1 to MaxWeight, in the same order.
 	Weights []int
-	// Shares are the weights times Scale, or less for a server that starts slowly.
+	// Shares are the weights times Scale, or less during slow start.
 	Shares []int
 }
 
-// Backups reports whether the servers are backups: all are, or none.
+// Backups reports whether the servers are backups. Either all of them are, or none.
 func (v View) Backups() bool { return len(v.Servers) > 0 && v.Servers[0].Backup }
 
-// newView is the view that follows from the servers' states.
+// newView builds the view from the servers' states.
 func newView(servers []*Server, allBackups bool) View {
 	v, backups := View{All: servers}, true
 	for _, s := range servers {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// startWait has a request wait for a server, or with nil for any.
+// startWait queues a request for a server, or for any server if s is nil.
 func (b *backend) startWait(r *Request, s *Server) {
 	w := &r.waiter
 	*w = waiter{request: r, since: b.waitSeq, ready: make(chan struct{})}
@@ -18,7 +18,7 @@ func (b *backend) startWait(r *Request, s *Server) {
 	b.enqueue(w, s)
 }
 
-// enqueue puts a waiter into the queue of a server, or with nil into the backend's.
+// enqueue adds a waiter to the queue of a server, or of the backend if s is nil.
 func (b *backend) enqueue(w *waiter, s *Server) {
 	w.request.Queued.For = s
 	if s == nil {
@@ -32,7 +32,7 @@ func (b *backend) enqueue(w *waiter, s *Server) {
 	b.countQueued(s.state)
 }
 
-// countQueued counts one more request that waits for a server.
+// countQueued counts one more request in the queue of a server.
 func (b *backend) countQueued(s *state) {
 	s.queued.Add(1)
 	if known := b.current(s); known != nil {
@@ -48,7 +48,7 @@ func (b *backend) uncountQueued(s *state) {
 	}
 }
 
-// dequeue takes a waiter out of its queue, and tells its place in it.
+// dequeue removes a waiter from its queue, and records its place in it.
 func (b *backend) dequeue(w *waiter) {
 	place := w.queue.served - w.servedBefore + 1
 	if w.server == nil {
@@ -63,8 +63,7 @@ func (b *backend) dequeue(w *waiter) {
 	}
 }
 
-// wait waits until a request is given a lease, is refused, or has waited for too
-// long.
+// wait waits until a request gets a lease, is refused, or times out.
 func (b *backend) wait(ctx context.Context, r *Request, timeout time.Duration) (*Lease, error) {
 	w, began := &r.waiter, time.Now()
 	var due <-chan time.Time
@@ -84,14 +83,14 @@ func (b *backend) wait(ctx context.Context, r *Request, timeout time.Duration) (
 	r.Queued.Time += time.Since(began)
 	b.mu.Lock()
 	defer b.unlock()
-	if w.queue != nil { // it has not been served in the meantime
+	if w.queue != nil { // it was not served in the meantime
 		b.dequeue(w)
 		b.refuse(w, err)
 	}
 	return w.lease, w.err
 }
 
-// refuse ends the wait of a waiter that is in no queue any more.
+// refuse ends the wait of a waiter that was dequeued, with an error.
 func (b *backend) refuse(w *waiter, err error) {
 	b.busy--
 	b.refs--
@@ -99,7 +98,7 @@ func (b *backend) refuse(w *waiter, err error) {
 	close(w.ready)
 }
 
-// grant gives a server to a waiter.
+// grant gives a server to a waiter, and ends its wait.
 func (b *backend) grant(w *waiter, s *Server) {
 	q := w.queue
 	b.dequeue(w)
@@ -109,8 +108,8 @@ func (b *backend) grant(w *waiter, s *Server) {
 	close(w.ready)
 }
 
-// fill gives what is free at a server to those who have waited longest, for it or
-// for any.
+// fill gives the free slots of a server to the requests that have waited longest, for it or for any
+// server.
 func (b *backend) fill(s *Server) {
 	for s.slotFree() {
 		w := s.state.queue.first
@@ -124,8 +123,7 @@ func (b *backend) fill(s *Server) {
 	}
 }
 
-// firstFor returns the request that has waited longest of those that wait for any
-// server and may have s.
+// firstFor returns the longest waiter of the backend's queue that may use s.
 func (b *backend) firstFor(s *Server) *waiter {
 	if !s.state.viewed && !b.isLastResort(s) {
 		return nil
@@ -147,10 +145,10 @@ func (b *backend) fillAll() {
 	}
 }
 
-// requeueAll chooses anew for all requests that wait, the oldest first: those for which
-// there is room now are served, those whose server is gone or is no longer the one
-// that the policy allows wait elsewhere, and those for which no server is left are
-// refused. It is as if they came one after the other: none counts before its turn.
+// requeueAll repeats the choice for all waiting requests, oldest first. A request with a free
+// server gets it; a request whose server is gone, or is no longer the policy's choice, moves to
+// another queue; a request with no usable server fails. The result is as if the requests came one
+// after the other: a later one does not count before its turn.
 func (b *backend) requeueAll() {
 	var waiting []*waiter
 	for _, s := range b.states {
@@ -161,12 +159,12 @@ func (b *backend) requeueAll() {
 	}
 	waiting = b.queue.appendTo(waiting)
 	slices.SortFunc(waiting, func(a, o *waiter) int { return cmp.Compare(a.since, o.since) })
-	for _, w := range waiting { // in order: the policy may go by it
+	for _, w := range waiting { // in order: the policy may depend on it
 		if w.server != nil {
 			b.uncountQueued(w.server)
 		}
 	}
-	full := false // nobody has room: it need not be looked for again
+	full := false // all servers are full: skip further requests that take any
 	for _, w := range waiting {
 		picky := w.server != nil || len(w.request.avoid) > 0
 		if full && !picky {
@@ -178,8 +176,8 @@ func (b *backend) requeueAll() {
 	b.fillAll()
 }
 
-// requeue serves or refuses a waiter, or puts it into the queue in which it belongs
-// now. It reports whether the waiter stays where it is.
+// requeue serves a waiter, fails it, or moves it to the right queue. It reports whether the waiter
+// stays where it is.
 func (b *backend) requeue(w *waiter) (stays bool) {
 	from := w.server
 	lost := from != nil && b.abandoned(from)
@@ -190,7 +188,7 @@ func (b *backend) requeue(w *waiter) (stays bool) {
 	switch {
 	case waits && s == nil && from == nil, waits && s != nil && s.state == from:
 		return true
-	case err != nil && from != nil && !lost: // its own server still serves it
+	case err != nil && from != nil && !lost: // the server that it waits for still serves it
 		return true
 	case from != nil && (s == nil || s.state != from):
 		w.request.Queued.Moved = true
@@ -209,13 +207,11 @@ func (b *backend) requeue(w *waiter) (stays bool) {
 	return false
 }
 
-// abandoned reports whether a server does not serve the requests that wait for it any
-// more.
+// abandoned reports whether a server no longer serves the requests that wait for it.
 func (b *backend) abandoned(s *state) bool {
 	return b.current(s) == nil || s.now.admin == Maint || s.now.down && b.pool.redispatch
 }
 
-// keepsQueue reports whether the requests that wait for a server do so whatever the
-// policy would choose by now: HAProxy's word for one that is down, without
-// Redispatch.
+// keepsQueue reports whether requests stay queued for a server regardless of the policy: HAProxy's
+// rule for a server that is down, without Redispatch.
 func (b *backend) keepsQueue(s *state) bool { return s.now.down && !b.abandoned(s) }
