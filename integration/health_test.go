@@ -278,7 +278,7 @@ func TestChangesThroughAdmin(t *testing.T) {
 	}
 	patch("s1", `{"health": "up"}`, http.StatusOK) // a refused configuration leaves the endpoint
 	expect("s1 is up", "s1s2")
-	for _, msg := range []string{"server drains", "server drains no more", "server is down", "server is up"} {
+	for _, msg := range []string{"server is draining", "server stopped draining", "server is down", "server is up"} {
 		if !strings.Contains(p.log(), `"msg":"`+msg+`","backend":"web","server":"s1"`) {
 			t.Errorf("no line %q", msg)
 		}

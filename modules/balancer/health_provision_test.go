@@ -215,7 +215,7 @@ func TestEventsAreLogged(t *testing.T) {
 		"info check map[active_servers:2 backend:web backup:false backup_servers:0 check_duration:1ms code:L4CON counter:2/3 health:up info:connection refused queued:0 reason:layer 4 connection problem requeued:0 server:s1 sessions:0]",
 		"warn check map[" + rest[1:] + " code:L6OK counter:3/3 health:up queued:0 reason:layer 6 check passed requeued:0 server:s2 sessions:0 warning:soon over]",
 		"warn server is down map[active_servers:1 backend:web backup:true backup_servers:1 check_duration:1ms code:L4CON counter:0/2 health:down info:connection refused queued:1 reason:layer 4 connection problem requeued:2 server:s1 sessions:3]",
-		"info server is up map[" + rest[1:] + " code:TRACK counter:1/1 health:up queued:0 reason:so is the server that it tracks requeued:0 server:s2 sessions:0 via:a/b]",
+		"info server is up map[" + rest[1:] + " code:TRACK counter:1/1 health:up queued:0 reason:follows the tracked server requeued:0 server:s2 sessions:0 via:a/b]",
 		"error backend has no usable server map[backend:web]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

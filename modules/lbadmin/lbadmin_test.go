@@ -196,7 +196,7 @@ func TestChange(t *testing.T) {
 	}{
 		{http.MethodPatch, root + "/web/servers/s3", `{"weight": 1}`, http.StatusNotFound, "server web/s3: no such server"},
 		{http.MethodPatch, root + "/wbe/servers/s1", `{"weight": 1}`, http.StatusNotFound, "no such backend"},
-		{http.MethodPatch, root + "/web/servers/s2", `{"health": "up"}`, http.StatusBadRequest, "shares the health of the one that it tracks"},
+		{http.MethodPatch, root + "/web/servers/s2", `{"health": "up"}`, http.StatusBadRequest, "tracks another server"},
 		{http.MethodPatch, root + "/web", `{"weight": 1}`, http.StatusMethodNotAllowed, "method PATCH: expected GET, or PATCH for a server"},
 		{http.MethodPatch, path, `{"weight": 1}` + strings.Repeat(" ", maxBody) + "x", http.StatusRequestEntityTooLarge, "reading the body: expected 4096 bytes at most"},
 		{http.MethodPatch, root + "/web%2fservers%2fs1", `{"weight": 1}`, http.StatusMethodNotAllowed, "expected GET, or PATCH for a server"},

@@ -13,7 +13,7 @@ import (
 var (
 	ErrNoBackend    = errors.New("no such backend")
 	ErrNoSuchServer = errors.New("no such server")
-	ErrTracks       = errors.New("the server shares the health of the one that it tracks: expected a change of that one")
+	ErrTracks       = errors.New("the server tracks another server: change the health of that one")
 )
 
 // Change is a change of a server at run time. Fields that are nil or empty change nothing. A

@@ -108,11 +108,11 @@ var reasons = map[Code]string{
 	ProcessError:     "external check error",
 	SocketError:      "socket error",
 	DNSError:         "name resolution failed (DNS)",
-	CodeObserved:     "errors that clients met",
-	CodeEjected:      "failed connects of clients",
+	CodeObserved:     "errors of client connections",
+	CodeEjected:      "failed client connects",
 	CodeNotChecked:   "not checked yet",
-	CodeManual:       "set by hand or by the configuration",
-	CodeTracked:      "so is the server that it tracks",
+	CodeManual:       "set by the operator or the configuration",
+	CodeTracked:      "follows the tracked server",
 }
 
 // String returns a description of the code.

@@ -59,9 +59,9 @@ func (b *backend) eject(s *Server) {
 
 func (b *backend) takeOut(s *Server) {
 	e, state := &s.state.health.ejection, s.state
-	info := fmt.Sprintf("%d failed connects within %v: no connections for %v", len(e.failures), s.Passive.Window, s.Passive.Eject)
+	info := fmt.Sprintf("%d failed connects within %v: ejected for %v", len(e.failures), s.Passive.Window, s.Passive.Eject)
 	if e.trial.Load() {
-		info = fmt.Sprintf("the first connect after its time failed, too: no connections for %v", s.Passive.Eject)
+		info = fmt.Sprintf("the first connect after the ejection failed: ejected again for %v", s.Passive.Eject)
 	}
 	b.update(s, func() cause {
 		e.reset()
@@ -88,7 +88,7 @@ func (b *backend) readmit(state *state, round int) {
 	b.update(s, func() cause {
 		e.reset()
 		e.trial.Store(true)
-		return state.health.note(Result{Code: CodeEjected, Info: "its time is over: the next connect decides"})
+		return state.health.note(Result{Code: CodeEjected, Info: "ejection is over: the next connect decides"})
 	})
 }
 

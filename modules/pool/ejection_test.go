@@ -89,7 +89,7 @@ func TestPassiveTells(t *testing.T) {
 		fail("s")
 		tells("s down 0+1")
 		status, _ := reg.Backend("b")
-		if got, want := status.Servers[0].Check.Info, "2 failed connects within 10s: no connections for 5s"; got != want {
+		if got, want := status.Servers[0].Check.Info, "2 failed connects within 10s: ejected for 5s"; got != want {
 			t.Errorf("it is down for %q, want %q", got, want)
 		}
 		for range 5 { // the last one stays

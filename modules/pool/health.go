@@ -188,7 +188,7 @@ func (h *health) observed(failed bool, limit int) bool {
 
 // onErrorLimit performs the OnError action on the counter, and returns the result to log.
 func (h *health) onErrorLimit(limit int, what OnError) Result {
-	r := Result{Code: CodeObserved, Info: fmt.Sprintf("%d errors in a row", limit)}
+	r := Result{Code: CodeObserved, Info: fmt.Sprintf("%d consecutive errors", limit)}
 	switch what {
 	case FastInter:
 		return r

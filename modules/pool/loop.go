@@ -243,7 +243,7 @@ func (b *backend) recordCheck(s *Server, l *loop, r AgentReport, took time.Durat
 func (b *backend) recordAgent(s *Server, r AgentReport, took time.Duration) {
 	if r.Weight != "" {
 		if _, err := ParseWeight(r.Weight, s.Weight); err != nil {
-			r.Weight, r.Info = "", cmp.Or(r.Info, "agent warns: "+err.Error())
+			r.Weight, r.Info = "", cmp.Or(r.Info, "ignored: "+err.Error())
 		}
 	}
 	why := cause{Result: r.Result, took: took}

@@ -24,7 +24,7 @@ var (
 	// disabled, of weight zero or avoided by the request.
 	ErrNoServer = errors.New("no server available")
 	// ErrQueueTimeout means that no server had a free slot within Config.QueueTimeout.
-	ErrQueueTimeout = errors.New("no server had room in time")
+	ErrQueueTimeout = errors.New("no server had a free slot in time")
 	// ErrQueueFull means that the only server that the policy allows has MaxQueue requests queued.
 	ErrQueueFull = errors.New("the server's queue is full")
 )
@@ -86,7 +86,7 @@ type Pool struct {
 // the configuration is no longer used.
 func (r *Registry) Open(c Config) (*Pool, error) {
 	if c.Policy == nil {
-		return nil, errors.New("no policy")
+		return nil, errors.New("opening a pool: it has no policy")
 	}
 	p := &Pool{
 		registry: r, name: c.Backend, policy: c.Policy, allBackups: c.AllBackups,

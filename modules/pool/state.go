@@ -81,8 +81,8 @@ type setting struct {
 //	keeps its sessions:    up, ready or drain
 //	is not checked:        maint; when it ends, health restarts in the state Init
 //
-// A server is down as long as one of these causes lasts. All of it changes under the backend's lock,
-// in backend.update or backend.use; both then call backend.rebuild.
+// A server is down as long as one of these causes lasts. All of it changes under the backend's
+// lock, in backend.update or backend.use; both then call backend.rebuild.
 type condition struct {
 	down  bool
 	admin Admin
