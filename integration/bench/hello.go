@@ -33,6 +33,7 @@ const (
 	kindRTT   kind = 'r' // an answer, then an echo
 	kindDown  kind = 'd' // an answer, then all that goes through, to the client
 	kindUp    kind = 'u' // the same to the server
+	kindLent  kind = 'l' // an answer, then another process has the connection
 	kindIdle  kind = 'i' // an answer, then silence
 )
 

@@ -67,6 +67,13 @@ func main() {
 	// The thread that starts proxies moves to their core for that moment, and must outlive
 	// them: they die with it.
 	runtime.LockOSThread()
+	if os.Getenv(bulkEnv) != "" {
+		if err := makeBulk(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: bulk traffic:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	o, err := parse(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		return

@@ -69,14 +69,14 @@ func (l *load) workPaced(ctx context.Context) (sample, error) {
 
 // workShortBulk measures new connections while others take all that they can get.
 func (l *load) workShortBulk(ctx context.Context) (sample, error) {
-	bulk, err := l.open(ctx, kindDown, bulkClients, bulkSize)
+	bulk, err := l.startBulk(ctx)
 	if err != nil {
 		return sample{}, err
 	}
-	defer closeAll(bulk)
+	defer bulk.close()
 	workers, tallies := l.paced(ctx, shortClients, besideRate)
-	s, err := l.sampled(append(bind(bulk, (*client).download), workers...), func() []*tally { return tallies })
-	s.beside(sum(talliesOf(bulk)))
+	s, err := l.sampled(append(workers, bulk.run), func() []*tally { return tallies })
+	s.beside(bulk.made)
 	return s, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -34,6 +35,7 @@ var (
 type server struct {
 	listener net.Listener
 	addr     netip.AddrPort
+	lent     chan *os.File // the ends of connections of kindLent
 
 	mu      sync.Mutex
 	tallies []*tally // of the connections of kindUp since collect
@@ -50,7 +52,7 @@ func listenOn(ctx context.Context, host string) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading a listener's address: %w", err)
 	}
-	s := &server{listener: listener, addr: addr}
+	s := &server{listener: listener, addr: addr, lent: make(chan *os.File, bulkClients)}
 	go s.accept()
 	return s, nil
 }
@@ -88,6 +90,10 @@ func (s *server) serve(conn net.Conn) {
 		push(conn, *small)
 	case kindUp:
 		s.sink(conn)
+	case kindLent:
+		if end, err := duplicate(conn); err == nil {
+			s.lent <- end
+		}
 	default:
 		waitForEnd(conn, *small)
 	}

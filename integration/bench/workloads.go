@@ -156,19 +156,19 @@ func onConnections(k kind, n, buffer int, run func(*client, deadline)) func(*loa
 
 // workMixed measures round trips while other connections take all that they can get.
 func (l *load) workMixed(ctx context.Context) (sample, error) {
-	bulk, err := l.open(ctx, kindDown, bulkClients, bulkSize)
+	bulk, err := l.startBulk(ctx)
 	if err != nil {
 		return sample{}, err
 	}
-	defer closeAll(bulk)
+	defer bulk.close()
 	trips, err := l.open(ctx, kindRTT, mixedClients, answerSize)
 	if err != nil {
 		return sample{}, err
 	}
 	defer closeAll(trips)
-	workers := append(bind(bulk, (*client).download), bind(trips, (*client).roundTrips)...)
+	workers := append(bind(trips, (*client).roundTrips), bulk.run)
 	s, err := l.sampled(workers, func() []*tally { return talliesOf(trips) })
-	s.beside(sum(talliesOf(bulk)))
+	s.beside(bulk.made)
 	return s, err
 }
 
