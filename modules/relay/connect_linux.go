@@ -61,7 +61,7 @@ func (s *Session) connect(step Step, now int64) {
 		return
 	}
 	here := s.pollSlotOf(Server)
-	here.writable = true
+	here.watchedOut = true
 	if a.failed = here.watch(fd, Server); a.failed == nil {
 		a.serverWatched = true
 		es.sides[Server].set(watchedOut)

@@ -255,9 +255,9 @@ const (
 
 // pollSlot is where a descriptor is watched.
 type pollSlot struct {
-	shard    *shard
-	slot     int32 // 0: it is not watched
-	writable bool  // it is watched for room, too
+	shard      *shard
+	slot       int32 // 0: it is not watched
+	watchedOut bool  // it is watched for room, too
 }
 
 // watch has events of fd go to the slot. Each is told of once (EPOLLET).
@@ -268,7 +268,7 @@ func (p *pollSlot) rearm(fd int, of Side) error { return p.control(unix.EPOLL_CT
 
 func (p *pollSlot) control(op, fd int, of Side) error {
 	event := unix.EpollEvent{Events: pollIn, Fd: p.slot, Pad: int32(of)}
-	if p.writable {
+	if p.watchedOut {
 		event.Events |= pollOut
 	}
 	return os.NewSyscallError("epoll_ctl", epollControl(p.shard.fd, op, fd, &event))

@@ -168,7 +168,7 @@ func (s *Session) watch(client, server pollSlot, owner Owner) (err error) {
 	for i, at := range [...]pollSlot{client, server} {
 		of := Side(i)
 		e := &es.sides[of]
-		e.put(watchedOut, at.writable)
+		e.put(watchedOut, at.watchedOut)
 		here, watched := s.pollSlotOf(of), at.slot != 0 && at.shard == sh
 		if at.slot != 0 && !watched {
 			at.unwatch(int(e.fd))
@@ -188,7 +188,7 @@ func (s *Session) watch(client, server pollSlot, owner Owner) (err error) {
 
 func (s *Session) pollSlotOf(of Side) pollSlot {
 	es := &s.engine
-	return pollSlot{shard: es.shard(), slot: es.slot, writable: es.sides[of].has(watchedOut)}
+	return pollSlot{shard: es.shard(), slot: es.slot, watchedOut: es.sides[of].has(watchedOut)}
 }
 
 func isOwn(c net.Conn) bool {

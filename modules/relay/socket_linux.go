@@ -150,10 +150,10 @@ func (s *Socket) watch(w *waiter) (err error) {
 	if w.ready == nil {
 		w.ready = make(chan struct{}, 1)
 	}
-	out := s.poll.writable || w == &s.out
+	out := s.poll.watchedOut || w == &s.out
 	if s.poll.slot != 0 {
-		if out != s.poll.writable {
-			s.poll.writable = true
+		if out != s.poll.watchedOut {
+			s.poll.watchedOut = true
 			return s.poll.rearm(s.fd, Client)
 		}
 		return nil
@@ -163,7 +163,7 @@ func (s *Socket) watch(w *waiter) (err error) {
 			return err
 		}
 	}
-	s.poll.slot, s.poll.writable = s.poll.shard.add(s), out
+	s.poll.slot, s.poll.watchedOut = s.poll.shard.add(s), out
 	return s.poll.watch(s.fd, Client)
 }
 
