@@ -15,49 +15,52 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stage is how far a session has come that arrives.
+// stage is the progress of an arriving session.
 type stage uint8
 
 const (
-	inspecting stage = iota // waits for bytes of the client
+	inspecting stage = iota // waits for bytes from the client
 	connecting              // waits for the server
-	draining                // waits until the client has read the last that it was sent
+	draining                // the client's connection is half closed: discards what it still sends
 )
 
-// arrival is what a session has until bytes are passed both ways. What is not said to be
-// otherwise is guarded by the session's lock.
+// arrival holds the state of a session until it passes bytes both ways. Fields are guarded by the
+// session's lock unless noted.
 type arrival struct {
 	extra        extra   // the session's, meanwhile
-	handler      Handler // called without the lock, by the one that has set busy
-	client       *Socket // its descriptor is lent to the session
+	handler      Handler // called without the lock, by the goroutine that has set busy
+	client       *Socket // the session has borrowed its descriptor
 	stage        stage
-	newlyArrived bool // Arrived is to be told
-	busy         bool // one goroutine sees to the session: others note what they find and leave the rest to it
+	newlyArrived bool // Arrived has not been sent yet
+	// busy is set while one goroutine runs the session: the others note their events for it.
+	busy bool
 
-	readable  bool // the client may have more to read
-	nearEnd   bool // and its end, an error or urgent data is behind that: a short read does not say that it was all
+	readable bool // the client may have more to read
+	// nearEnd: the client's end, an error or urgent data follows, so that a short read need not be the
+	// last.
+	nearEnd   bool
 	finished  bool // the client has closed its direction
-	urgent    bool // it has sent urgent data
+	urgent    bool // the client has sent urgent data
 	broken    bool // the client's connection has an error
-	rechecked bool // after the time was over it has been looked what has come before
+	rechecked bool // after the deadline, the socket was checked for bytes that came before
 
-	serverWatched bool // the server is watched by the shard
-	connected     bool // the server has been reached
-	isSlow        bool // connecting takes so long that it matters whether the client is there
-	abortOnClose  bool // see Step
-	toldLeft      bool // the client has left, and that was told
+	serverWatched bool // the shard watches the server
+	connected     bool // the server is connected
+	isSlow        bool // connecting has taken slowConnect: a client that leaves is reported
+	abortOnClose  bool // see Step.AbortOnClose
+	toldLeft      bool // Left has been sent
 
-	serverEvents uint32 // what the server was ready for that has not been seen to
-	seenEvents   uint32 // what else it was ready for, for the session
-	deadline     int64  // when inspecting or leaving is over; 0: never
-	slowAt       int64  // when present is to be set; 0: not any more
-	connectBy    int64  // when connecting is given up; 0: never
+	serverEvents uint32 // the server's events that have not been handled
+	seenEvents   uint32 // the server's events so far, for the running session
+	deadline     int64  // of inspecting or draining; 0: none
+	slowAt       int64  // when to set isSlow; 0: never
+	connectBy    int64  // when to give up connecting; 0: never
 	to           netip.AddrPort
 	first        []byte
-	sent         int    // of first
-	unsent       []byte // of first, a copy, once the server has been reached
-	failed       error  // why the server was not reached
-	drained      int    // bytes that were discarded while leaving
+	sent         int    // bytes of first
+	unsent       []byte // a copy of the rest of first, once connected
+	failed       error  // why connecting failed
+	drained      int    // bytes discarded while draining
 }
 
 var arrivalPool = sync.Pool{New: func() any { return new(arrival) }}
@@ -92,7 +95,7 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 	es.sides[Client].fd, es.sides[Server].fd = int32(fd), -1
 	es.sides[Client].active.Store(clock())
 	es.sides[Client].put(unixSocket, isUnix(client))
-	if s.extra().cause != nil { // End came before
+	if s.extra().cause != nil { // End was called before
 		s.finish(nil)
 		return nil
 	}
@@ -100,7 +103,7 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 	return nil
 }
 
-// watchClient has a shard see what comes from the client.
+// watchClient makes a shard watch the client.
 func (s *Session) watchClient(fd int, at pollSlot) (err error) {
 	es := &s.engine
 	if at.slot != 0 {
@@ -121,7 +124,8 @@ func (s *Session) watchClient(fd int, at pollSlot) (err error) {
 	return nil
 }
 
-// lend is take, but that what does not wait can still be done with the socket.
+// lend gives the descriptor to a session, as detachFD does, but leaves the socket usable for calls
+// that do not wait.
 func (s *Socket) lend() (fd int, at pollSlot, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,25 +136,24 @@ func (s *Socket) lend() (fd int, at pollSlot, ok bool) {
 	return s.fd, at, true
 }
 
-// takeBack makes a socket that was lent one like any other again.
+// takeBack takes the descriptor back from the session.
 func (s *Socket) takeBack(at pollSlot) {
 	s.mu.Lock()
 	s.poll, s.lent = at, false
 	s.mu.Unlock()
 }
 
-// disown makes what was lent the session's own.
+// disown leaves a descriptor that was lent to the session for good.
 func (s *Socket) disown() {
 	s.mu.Lock()
 	s.fd, s.lent = -1, false
 	s.mu.Unlock()
 }
 
-// Detach ends the session without closing anything: it returns the client's connection
-// and, where Connected was told, the server's, of which the rest of First is still to be
-// sent by Start. It is called by Next, whose Step then does not count, and nothing more
-// is told. ok is false if the session has been ended from outside meanwhile: Ended says
-// so.
+// Detach ends the session without closing anything. It returns the client's connection and, after
+// Connected, the server's; Start then sends the rest of First. Only Next may call it; the Step that
+// Next returns is then ignored, and no further event or call follows. ok is false if the session
+// has meanwhile been ended from outside: Ended follows.
 func (s *Session) Detach() (client, server net.Conn, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,13 +180,13 @@ func (s *Session) Detach() (client, server net.Conn, ok bool) {
 	return near, server, true
 }
 
-// release makes what is left of a session's beginning another's.
+// release returns a to the pool. The caller must not use it any more: the next session gets it.
 func (a *arrival) release() {
 	*a = arrival{}
 	arrivalPool.Put(a)
 }
 
-// arrivalEvent is event while a session arrives.
+// arrivalEvent handles an event of a session that is arriving.
 func (s *Session) arrivalEvent(sh *shard, of Side, ready uint32) {
 	es, a := &s.engine, s.arrival()
 	switch {
@@ -203,17 +206,16 @@ func (s *Session) arrivalEvent(sh *shard, of Side, ready uint32) {
 	}
 }
 
-// proceed sees to everything that there is to be seen to, and does what the handler says,
-// until something has to be waited for, or others have waited for long enough. The caller
-// holds the lock, which is given back while the handler is called.
+// proceed runs the session until it has to wait, or other sessions have waited for long enough. The
+// caller holds the lock, which is released while the handler runs.
 func (s *Session) proceed(sh *shard, now int64) {
 	for round := 0; s.arrival() != nil; round++ {
 		if s.extra().cause != nil {
 			s.finish(sh)
 			return
 		}
-		if a := s.arrival(); round >= 2*maxRounds && a.stage == inspecting && a.readable { // it sends as fast as it is read
-			s.rearm(sh, Client)
+		if a := s.arrival(); round >= 2*maxRounds && a.stage == inspecting && a.readable {
+			s.rearm(sh, Client) // it sends as fast as it is read
 			break
 		}
 		var news News
@@ -238,8 +240,7 @@ func (s *Session) proceed(sh *shard, now int64) {
 	}
 }
 
-// inspect returns what there is to tell of a client that is waited for. Bytes are not
-// read yet.
+// inspect returns the next event of a client that is waited for. It reads no bytes yet.
 func (s *Session) inspect(now int64) (News, bool) {
 	a := s.arrival()
 	if a.newlyArrived {
@@ -248,7 +249,7 @@ func (s *Session) inspect(now int64) (News, bool) {
 	}
 	over := a.deadline != 0 && now >= a.deadline
 	if over && !a.readable && !a.rechecked {
-		// The clock alone does not tell whether the client was silent or this process did not run.
+		// The clock alone does not show whether the client was silent or this process did not run.
 		a.readable = hasEvents(int(s.engine.sides[Client].fd))
 	}
 	switch {
@@ -263,7 +264,7 @@ func (s *Session) inspect(now int64) (News, bool) {
 	}
 }
 
-// hasEvents reports whether something of a connection waits in the kernel.
+// hasEvents reports whether the kernel holds bytes, an end or an error of a connection.
 func hasEvents(fd int) bool {
 	list := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(list[:], 0)
@@ -275,14 +276,14 @@ func (s *Session) askHandler(news News) (step Step, ok bool) {
 	es, a := &s.engine, s.arrival()
 	reads := news.Event == Received
 	if reads {
-		a.readable = false // unless an event comes meanwhile
+		a.readable = false // unless an event sets it meanwhile
 	}
 	a.busy = true
 	fd, h, last := int(es.sides[Client].fd), a.handler, a.nearEnd
 	s.mu.Unlock()
 	step, more, crash := consult(h, news, fd, last)
 	s.mu.Lock()
-	if s.arrival() == nil { // it is detached, and e another's
+	if s.arrival() == nil { // detached: a may belong to another session
 		if crash != nil {
 			go h.Ended(Result{By: Proxy, Cause: Failed, Err: crash})
 		}
@@ -299,8 +300,7 @@ func (s *Session) askHandler(news News) (step Step, ok bool) {
 	return step, s.extra().cause == nil // else proceed ends it
 }
 
-// consult reads, if the news is that there is something to read, and calls the handler. It
-// holds no lock.
+// consult calls the handler, and before that reads if the event is Received. It holds no lock.
 func consult(h Handler, news News, fd int, last bool) (step Step, more bool, crash error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -316,7 +316,7 @@ func consult(h Handler, news News, fd int, last bool) (step Step, more bool, cra
 		case err == nil:
 			news.Event = Finished
 		case err == unix.EAGAIN: //nolint:errorlint // an Errno
-			// There is nothing after all, which the handler has taken room for.
+			// No bytes after all: the handler gets Received with N = 0 and can free its buffer.
 		default:
 			news.Event, news.Err = Broken, os.NewSyscallError("read", err)
 		}
@@ -324,7 +324,7 @@ func consult(h Handler, news News, fd int, last bool) (step Step, more bool, cra
 	return h.Next(news), more, nil
 }
 
-// apply does what the handler has said.
+// apply carries out the handler's step.
 func (s *Session) apply(sh *shard, step Step, now int64) {
 	a := s.arrival()
 	switch {
@@ -337,7 +337,7 @@ func (s *Session) apply(sh *shard, step Step, now int64) {
 		}
 	case step.Do == Connect && !a.connected:
 		if sh != nil {
-			sh.lastSmall = now // the server's answer is not to wait behind bulk
+			sh.lastSmall = now // the server's answer must not wait behind bulk
 		}
 		s.connect(step, now)
 	case step.Do == Relay && a.connected:
@@ -349,7 +349,7 @@ func (s *Session) apply(sh *shard, step Step, now int64) {
 	}
 }
 
-// nextCheck is due while a session arrives.
+// nextCheck returns when check must be called; 0: never.
 func (a *arrival) nextCheck() int64 {
 	if a.stage != connecting {
 		return a.deadline

@@ -17,7 +17,7 @@ func (s *Session) closeBoth(sh *shard, step Step, now int64) {
 	}
 	fd := int(es.sides[Client].fd)
 	if len(step.Last) > 0 {
-		_, _ = write(fd, step.Last) // an error will be seen
+		_, _ = write(fd, step.Last) // a later call sees the error
 	}
 	switch step.Manner {
 	case Abruptly:
@@ -36,8 +36,8 @@ func (s *Session) closeBoth(sh *shard, step Step, now int64) {
 	s.finish(sh)
 }
 
-// drainClient discards what a client has sent that is closed in order, and finishes the session
-// where that was all, or enough, or the time for it is over.
+// drainClient discards what the client has sent since its connection was closed in order. It
+// finishes the session at the client's end, at drainLimit, or when the time for it has passed.
 func (s *Session) drainClient(sh *shard, now int64) {
 	a, fd := s.arrival(), int(s.engine.sides[Client].fd)
 	for a.readable && a.drained < drainLimit {
@@ -51,7 +51,7 @@ func (s *Session) drainClient(sh *shard, now int64) {
 		}
 		a.readable = err != unix.EAGAIN //nolint:errorlint // an Errno
 		if a.drained += n; n <= 0 && a.readable {
-			a.drained = drainLimit // that was its end
+			a.drained = drainLimit // the client's end
 		}
 	}
 	if a.drained >= drainLimit || now >= a.deadline {
@@ -59,17 +59,17 @@ func (s *Session) drainClient(sh *shard, now int64) {
 	}
 }
 
-// Silence makes the next Close of a connection say nothing to its other end, as HAProxy's
-// silent-drop does, if it can.
+// Silence makes the next Close of a connection send nothing, if it can, as HAProxy's silent-drop
+// does.
 func Silence(c net.Conn) {
 	if raw, ok := Raw(c); ok {
 		_ = raw.Control(func(fd uintptr) { silence(int(fd)) })
 	}
 }
 
-// silence has the close of fd say nothing to the client. A socket in repair mode is closed
-// without FIN or RST; that needs CAP_NET_ADMIN. Without it the RST is sent so that it dies
-// at the first router.
+// silence makes the close of fd invisible to the client. A socket in repair mode is closed without
+// FIN or RST; that needs CAP_NET_ADMIN. Without it, the RST is sent with a TTL of 1, so that the
+// first router drops it.
 func silence(fd int) {
 	if setOption(fd, unix.SOL_TCP, unix.TCP_REPAIR, 1) == nil {
 		return

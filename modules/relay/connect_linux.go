@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startConnect begins to connect a new socket. Tests have it connect to what they like.
+// startConnect begins to connect a new socket. Tests replace it.
 //
-// The kernel acknowledges the server's SYN-ACK at once by a packet of its own. Where the first
-// bytes follow anyway (first), they carry that acknowledgement, as with HAProxy's
-// tcp-smart-connect. Without them the server would hear of the connection up to 200 ms later.
+// The kernel acknowledges the server's SYN-ACK at once, with a packet of its own. If first bytes
+// follow anyway (first), they carry that acknowledgement, as with HAProxy's tcp-smart-connect. If
+// none follow, this delay would tell the server of the connection up to 200 ms later.
 var startConnect = func(to netip.AddrPort, keep, first bool) (fd int, err error) {
 	if fd, err = newSocket(to); err != nil {
 		return -1, os.NewSyscallError("socket", err)
@@ -34,8 +34,8 @@ var startConnect = func(to netip.AddrPort, keep, first bool) (fd int, err error)
 	return fd, nil
 }
 
-// connect begins to connect to a server, and sends what is to be sent first if the server is
-// there at once, as one on this system is.
+// connect begins to connect to a server. If the server is connected at once, as one on this system
+// is, it sends the first bytes.
 func (s *Session) connect(step Step, now int64) {
 	es, a := &s.engine, s.arrival()
 	a.stage, a.failed, a.serverEvents, a.seenEvents, a.serverWatched = connecting, nil, 0, 0, false
@@ -68,8 +68,8 @@ func (s *Session) connect(step Step, now int64) {
 	}
 }
 
-// finishConnect looks whether the server has been reached, by sending it what it is to be sent
-// first. It reports whether that is decided.
+// finishConnect sends the first bytes to find out whether the server is connected. It reports
+// whether connecting has succeeded or failed.
 func (s *Session) finishConnect() bool {
 	a := s.arrival()
 	n, err := sendFirst(int(s.engine.sides[Server].fd), a.first)
@@ -85,7 +85,7 @@ func (s *Session) finishConnect() bool {
 	return true
 }
 
-// awaitServer returns what there is to tell while the server is connected to.
+// awaitServer returns the next event of a session that is connecting.
 func (s *Session) awaitServer(now int64) (News, bool) {
 	a := s.arrival()
 	late := a.connectBy != 0 && now >= a.connectBy
@@ -119,7 +119,7 @@ func (s *Session) awaitServer(now int64) (News, bool) {
 	}
 }
 
-// giveUpServer gives up a server that was not reached, and returns why.
+// giveUpServer closes a server's descriptor after connecting failed, and returns the error.
 func (s *Session) giveUpServer() error {
 	a, server := s.arrival(), &s.engine.sides[Server]
 	if server.fd >= 0 {
@@ -132,13 +132,13 @@ func (s *Session) giveUpServer() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(a.to), Err: err}
 }
 
-// startRelay makes the session one that passes bytes both ways.
+// startRelay moves the session from arriving to running.
 func (s *Session) startRelay(sh *shard, o *Options, owner Owner, now int64) {
 	es, a := &s.engine, s.arrival()
 	if owner == nil {
 		owner = a.handler
 	}
-	s.more = nil // there was nothing but e
+	s.more = nil // it held nothing but a
 	s.setOwner(owner)
 	es.options, es.state = o, running
 	a.client.disown()
@@ -169,7 +169,7 @@ func (s *Session) startRelay(sh *shard, o *Options, owner Owner, now int64) {
 		case es.state != running || !es.sides[of].has(readable):
 		case sh != nil:
 			s.move(sh, of, now)
-		default: // the shard is told of it once more
+		default: // the shard sees the event once more
 			s.rearm(sh, of)
 		}
 	}

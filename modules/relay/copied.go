@@ -14,14 +14,13 @@ import (
 	"time"
 )
 
-// copySize is what one read takes at most: enough that system calls do not
-// dominate a bulk transfer, little enough to be held by an idle session.
+// copySize is the most that one read takes: large enough that system calls do not dominate a bulk
+// transfer, small enough for an idle session to hold.
 const copySize = 32 << 10
 
 var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
 
-// copied is a session whose bytes are copied, by the caller's goroutine and
-// another.
+// copied is a session whose bytes are copied by the caller's goroutine and another.
 type copied struct {
 	client, server peer
 	options        *Options
@@ -29,7 +28,7 @@ type copied struct {
 
 	mu     sync.Mutex
 	result Result
-	failed bool // somebody has noted a cause that is not Closed
+	failed bool // a cause other than Closed is set
 	closed bool // one side has finished in order
 }
 
@@ -40,17 +39,17 @@ type peer struct {
 	timeout     atomic.Int64 // in ns; 0: none
 	sent        atomic.Int64 // bytes received from it and written to the other side
 	began       time.Time
-	active      atomic.Int64 // when it last sent or took a byte, in ns since began
-	readDone    atomic.Bool  // nothing more comes from it
-	writeBroken atomic.Bool  // it takes no more: what it has sent is still read
-	readStopped atomic.Bool  // the other side takes no more: it is not read from any more
-	closed      atomic.Bool  // closed by the session: errors mean nothing any more
+	active      atomic.Int64 // when it last sent or accepted a byte, in ns since began
+	readDone    atomic.Bool  // it has ended: no further read
+	writeBroken atomic.Bool  // writing to it failed: bytes that it sent before are still read
+	readStopped atomic.Bool  // writing to the other side failed: this one is no longer read from
+	closed      atomic.Bool  // closed by the session: errors no longer matter
 
-	writeDeadline time.Time // the write deadline; its writer's
-	answered      bool      // something has come from it; its reader's
+	writeDeadline time.Time // only its writer uses it
+	answered      bool      // bytes have come from it; only its reader uses it
 }
 
-// newCopied makes a session, which owns both connections from now on.
+// newCopied returns a session, which owns both connections from now on.
 func newCopied(client, server net.Conn, o *Options, owner Owner) *copied {
 	s, now := &copied{options: o, owner: owner}, time.Now()
 	s.client.Conn, s.client.side, s.client.began = client, Client, now
@@ -61,15 +60,14 @@ func newCopied(client, server net.Conn, o *Options, owner Owner) *copied {
 	return s
 }
 
-// writeFirst writes to the server what was already read from the client, of which it
-// has some already. If that fails, run says so.
+// writeFirst writes bytes already read from the client to the server, except for those sent before.
+// If that fails, run reports it.
 func (s *copied) writeFirst(b []byte, sent int) {
 	s.client.sent.Add(int64(sent))
 	s.deliver(&s.client, &s.server, b[sent:])
 }
 
-// run moves bytes until the session is over, closes both connections and says
-// how it ended.
+// run moves bytes until the session is over, closes both connections and returns how it ended.
 func (s *copied) run() Result {
 	s.client.startReadDeadline()
 	s.server.startReadDeadline()
@@ -86,7 +84,7 @@ func (s *copied) run() Result {
 	return r
 }
 
-// toClient is a named function so that stack dumps name the goroutine.
+// toClient copies from server to client. It has a name so that stack dumps name the goroutine.
 func (s *copied) toClient(done chan<- struct{}) {
 	defer close(done)
 	s.copyDirection(&s.server, &s.client)
@@ -103,8 +101,8 @@ func (s *copied) end(reason string) {
 	s.close()
 }
 
-// copyDirection moves what from sends to the other side until from has finished or
-// one of the two fails, and tells the other side so.
+// copyDirection moves what from sends to the other side until from has finished or one of the two
+// fails. At the end it closes the sending side of to.
 func (s *copied) copyDirection(from, to *peer) {
 	defer s.recoverPanic()
 	buf := copyBuffers.Get().(*[copySize]byte)
@@ -121,7 +119,7 @@ func (s *copied) copyDirection(from, to *peer) {
 			if !s.deliver(from, to, buf[:n]) {
 				return
 			}
-			if from.writeBroken.Load() { // that took as long as it took: there may be more
+			if from.writeBroken.Load() { // the delivery took as long as it took: there may be more
 				_ = from.SetReadDeadline(time.Now().Add(readAfterBreak))
 			}
 		}
@@ -154,8 +152,8 @@ func (s *copied) copyDirection(from, to *peer) {
 	}
 }
 
-// deliver writes b, which came from from, to the other side. Where that fails,
-// the other side is only read to its end from then on.
+// deliver writes b, which came from from, to the other side. If that fails, the other side is only
+// read to its end from then on.
 func (s *copied) deliver(from, to *peer, b []byte) bool {
 	began, gaveGrace := time.Now(), false
 	for len(b) > 0 {
@@ -193,11 +191,10 @@ func (s *copied) deliver(from, to *peer, b []byte) bool {
 	return true
 }
 
-// writeFailed is called when writing to a side has failed. What it has sent before is
-// still delivered. A server that had finished in order only ends the client's
-// direction by that.
+// writeFailed handles a failed write to e. What e has sent before is still delivered. If e is a
+// server that had finished in order, only the client's direction ends.
 func (s *copied) writeFailed(p, from *peer, err error) {
-	// EPIPE: it was reset after it had finished, which need not have been read yet.
+	// EPIPE: the connection was reset after the server had finished, which may not have been read yet.
 	if p.side != Server || !p.readDone.Load() && !errors.Is(err, syscall.EPIPE) {
 		s.broken(p, err)
 	}
@@ -208,14 +205,14 @@ func (s *copied) writeFailed(p, from *peer, err error) {
 	}
 }
 
-// stopReading has nothing more be read from a side: the other one takes no more.
+// stopReading stops reading from a peer, because writing to the other one has failed.
 func (p *peer) stopReading() {
 	p.readStopped.Store(true)
 	_ = p.SetReadDeadline(time.Now())
 }
 
-// timedOutSide is who is said to have been silent when the time of e is over: the
-// client, where its time is over as well, as in HAProxy's log.
+// timedOutSide returns the side to blame when the timeout of p has passed: the client if its
+// timeout has passed as well, as in HAProxy's log.
 func (s *copied) timedOutSide(p *peer) Side {
 	if due := s.client.idleDeadline(); !s.client.readDone.Load() && !due.IsZero() && time.Until(due) < sameMoment {
 		return Client
@@ -223,10 +220,9 @@ func (s *copied) timedOutSide(p *peer) Side {
 	return p.side
 }
 
-// finished ends one direction: nothing more will come from from, and to is told
-// so. A connection that cannot be closed by halves is closed whole: its peer
-// must not wait for ever. Where nothing can be written to from either, that was
-// the last direction.
+// finished ends the direction from from to to: from has sent its last byte. It closes the sending
+// side of to, or all of a connection that cannot be half closed: its peer must not wait forever. If
+// writing to from has failed, both directions have ended.
 func (s *copied) finished(from, to *peer) {
 	from.readDone.Store(true)
 	if from.writeBroken.Load() {
@@ -234,7 +230,7 @@ func (s *copied) finished(from, to *peer) {
 		return
 	}
 	if w, ok := to.Conn.(interface{ CloseWrite() error }); ok {
-		// An error means that it is gone, which its reader will see.
+		// An error means that the connection is gone, which its reader will see.
 		_ = w.CloseWrite()
 		s.halfClosed(from)
 		s.halfClosed(to)
@@ -249,9 +245,8 @@ func (p *peer) limit() time.Duration { return time.Duration(p.timeout.Load()) }
 
 func (p *peer) setTimeout(d time.Duration) { p.timeout.Store(int64(d)) }
 
-// idleDeadline is when e will have been silent for its timeout; zero where there is none.
-// Like all times here it is counted by the monotonic clock: setting the system's
-// clock ends no session.
+// idleDeadline returns when p will have been silent for its timeout; zero if it has none. Like all
+// times here it uses the monotonic clock: setting the system's clock ends no session.
 func (p *peer) idleDeadline() time.Time {
 	limit := p.limit()
 	if limit == 0 {
@@ -260,16 +255,16 @@ func (p *peer) idleDeadline() time.Time {
 	return p.began.Add(time.Duration(p.active.Load()) + limit)
 }
 
-// startReadDeadline sets the first read deadline. It is not moved with each byte: when it
-// passes, expired looks at what has happened since.
+// startReadDeadline sets the first read deadline. The deadline does not move with each byte: when
+// it passes, expired looks for activity since.
 func (p *peer) startReadDeadline() {
 	if due := p.idleDeadline(); !due.IsZero() {
 		_ = p.SetReadDeadline(due)
 	}
 }
 
-// halfClosed gives e the timeout that it has once one of the two sides has
-// finished, from now on. It is called by whichever goroutine sees that.
+// halfClosed gives p the timeout that applies once either side has finished, from now on. The
+// goroutine that sees the end calls it.
 func (s *copied) halfClosed(p *peer) {
 	if fin := [...]time.Duration{s.options.ClientFin, s.options.ServerFin}[p.side]; fin == 0 {
 		return
@@ -282,8 +277,8 @@ func (s *copied) halfClosed(p *peer) {
 	p.restoreReadDeadline()
 }
 
-// restoreReadDeadline sets the read deadline again that the other goroutine may have set
-// just before.
+// restoreReadDeadline sets the read deadline again that the other goroutine may have set just
+// before, and that the caller has overwritten.
 func (p *peer) restoreReadDeadline() {
 	switch {
 	case p.readStopped.Load():
@@ -293,8 +288,7 @@ func (p *peer) restoreReadDeadline() {
 	}
 }
 
-// expired says whether a read deadline that has passed is final. If not, the
-// next one is set.
+// expired reports whether a read deadline that has passed is final. If not, it sets the next one.
 func (p *peer) expired() bool {
 	for {
 		due := p.idleDeadline()
@@ -306,21 +300,21 @@ func (p *peer) expired() bool {
 		if now := p.idleDeadline(); now.IsZero() == due.IsZero() && !now.Before(due) {
 			return false
 		}
-		// The timeout has changed meanwhile: that deadline, too.
+		// The timeout, and so the deadline, has changed meanwhile.
 	}
 }
 
-// stallGrace is how long a side has to show that it was not silent, where its time was
-// over by more than that when this was noticed: the process may not have run.
+// stallGrace is the time that a side gets to show that it was not silent if its deadline is noticed
+// later than that: this process may not have run.
 const stallGrace = 50 * time.Millisecond
 
-// longOverdue reports whether the timeout of e was over long ago.
+// longOverdue reports whether the idle deadline of p passed more than stallGrace ago.
 func (p *peer) longOverdue() bool {
 	return !p.writeBroken.Load() && time.Since(p.idleDeadline()) > stallGrace
 }
 
-// writeTimeout is how long e may take nothing of what there is for it; 0: for ever, but not
-// where the other side is gone.
+// writeTimeout returns how long p may accept none of the bytes for it; 0: without limit, unless the
+// other side is gone.
 func (p *peer) writeTimeout(from *peer) time.Duration {
 	if limit := p.limit(); limit != 0 || !from.writeBroken.Load() {
 		return limit
@@ -328,8 +322,8 @@ func (p *peer) writeTimeout(from *peer) time.Duration {
 	return lingerTimeout
 }
 
-// setWriteDeadline sets when a write that began at the time given is to be given up,
-// unless the deadline of an earlier one leaves it enough time and no more.
+// setWriteDeadline sets the deadline of a write that began at the given time. It keeps the deadline
+// of an earlier write if that leaves this one between half and all of its timeout.
 func (p *peer) setWriteDeadline(began time.Time, from *peer) {
 	limit := p.writeTimeout(from)
 	if limit == 0 {
@@ -345,8 +339,7 @@ func (p *peer) setWriteDeadline(began time.Time, from *peer) {
 	}
 }
 
-// setCause keeps the first cause, except that an orderly close gives way to what
-// goes wrong after it.
+// setCause keeps the first cause, except that an orderly close gives way to an error after it.
 func (s *copied) setCause(r Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -373,7 +366,7 @@ func (s *copied) recoverPanic() {
 	}
 }
 
-// broken notes that the connection to e broke, unless the session has closed it.
+// broken sets the cause of a connection that broke, unless the session has closed it.
 func (s *copied) broken(p *peer, err error) {
 	if !p.closed.Load() {
 		s.setCause(Result{By: p.side, Cause: Reset, Err: err})

@@ -10,10 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dial connects to a server and sends first as soon as it is connected: Start does not
-// send that again. A timeout of zero is none. With a client that is a Socket, both are
-// watched by one shard. The errors are those of package net. It is safe for concurrent
-// use.
+// Dial connects to a server and sends first as soon as it is connected: Start does not send that
+// again. A timeout of zero means that only the system's applies. If o.Client is a Socket, one shard
+// watches both. The errors are those of package net. It is safe for concurrent use.
 func Dial(to netip.AddrPort, o DialOptions, first []byte) (net.Conn, error) {
 	s := &Socket{remote: net.TCPAddrFromAddrPort(to)}
 	if err := s.dial(to, &o, first); err != nil {
@@ -29,8 +28,7 @@ func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err erro
 		return err
 	}
 	if len(first) > 0 {
-		// A server on this system has answered by now. Where it has not, that costs
-		// one call more.
+		// A server on this system has answered by now. A remote one has not: that costs one call more.
 		s.sent, err = sendFirst(s.fd, first)
 		if err != unix.EAGAIN { //nolint:errorlint // an Errno
 			return os.NewSyscallError("connect", err)
@@ -39,23 +37,23 @@ func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err erro
 	return s.awaitDial(o, first)
 }
 
-// sendFirst sends the first bytes over a connection, which tells, even if there are none,
-// whether it is made: EAGAIN, it is not; another error, why it never will be.
+// sendFirst sends the first bytes, or none, to find out whether a connection is established. EAGAIN
+// means not yet; with another error it never will be.
 func sendFirst(fd int, first []byte) (int, error) {
 	n, err := write(fd, first)
 	return max(0, n), err
 }
 
-// pendingDial is a connection that is not made yet. It is guarded by the socket's lock.
+// pendingDial is a connection that is not established yet. It is guarded by the socket's lock.
 type pendingDial struct {
 	first            []byte
-	deadline, slowAt int64 // when it is given up, and when Slow is to be called; 0: never
+	deadline, slowAt int64 // when to give up, and when to call Slow; 0: never
 	isSlow           bool  // Slow is to be called now
-	done             bool  // it is made, or never will be
+	done             bool  // established, or failed
 	err              error
 }
 
-// awaitDial waits until the connection is made and first is sent, by the shard.
+// awaitDial waits until the connection is established and the shard has sent first.
 func (s *Socket) awaitDial(o *DialOptions, first []byte) error {
 	d := &pendingDial{first: first}
 	if err := s.startDial(d, o); err != nil {
@@ -80,7 +78,7 @@ func (s *Socket) awaitDial(o *DialOptions, first []byte) error {
 	}
 }
 
-// startDial starts watching for the connection.
+// startDial makes a shard watch for the connection.
 func (s *Socket) startDial(d *pendingDial, o *DialOptions) error {
 	var shard *shard
 	if near, ok := o.Client.(*Socket); ok {
@@ -103,8 +101,8 @@ func (s *Socket) startDial(d *pendingDial, o *DialOptions) error {
 	return nil
 }
 
-// arm sets the timer of a connection that is not made yet. The caller holds the lock, as
-// for the methods that follow.
+// arm sets the timer of a connection that is not established yet. The caller holds the lock, as for
+// the methods that follow.
 func (s *Socket) arm() {
 	if next := s.dialing.nextCheck(); next != 0 {
 		s.poll.shard.setTimer(s.poll.slot, next)
@@ -118,7 +116,7 @@ func (d *pendingDial) nextCheck() int64 {
 	return d.deadline
 }
 
-// finishDial sends the first bytes, if the connection is made.
+// finishDial sends the first bytes if the connection is established.
 func (s *Socket) finishDial() {
 	n, err := sendFirst(s.fd, s.dialing.first)
 	if err == unix.EAGAIN { //nolint:errorlint // an Errno
@@ -128,15 +126,15 @@ func (s *Socket) finishDial() {
 	s.dialDone(os.NewSyscallError("connect", err))
 }
 
-// dialDone notes what has become of the connection.
+// dialDone records how dialing ended, and wakes Dial.
 func (s *Socket) dialDone(err error) {
 	s.dialing.done, s.dialing.err, s.dialing.first = true, err, nil
 	s.dialing = nil
 	s.out.wake()
 }
 
-// check sees whether a connection that is not made yet is slow, or to be given up. One
-// that was made in time is not, even if that is only seen now.
+// check calls Slow, or gives up, if dialing has taken too long. A connection that was established
+// in time succeeds even if that is noticed only now.
 func (s *Socket) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

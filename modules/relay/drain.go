@@ -10,21 +10,21 @@ import (
 )
 
 const (
-	// drainTimeout is how long, at most, a client is listened to after the last that was
-	// written to it: what it is still sending would otherwise be answered by a reset,
-	// which can overtake that.
+	// drainTimeout is the longest time that a client is read from after the last bytes written to it.
+	// A socket that is closed while bytes arrive answers them by a reset, which can overtake those
+	// last bytes.
 	drainTimeout = 250 * time.Millisecond
-	// drainLimit is how much of it is discarded at most.
+	// drainLimit bounds the bytes that are discarded.
 	drainLimit = 256 << 10
 )
 
-// drainBuffers are buffers for bytes that nothing looks at.
+// drainBuffers holds buffers for bytes that are discarded.
 var drainBuffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
-// CloseWriteAndDrain writes the last to a connection that is to be closed in order, if there is
-// anything, and closes its sending side. It discards what the other end has sent until now,
-// or after a last word for a moment more: a socket that is closed with unread bytes resets
-// the connection. Without one it does not wait, as HAProxy does not.
+// CloseWriteAndDrain writes last, if it is not empty, to a connection that is to be closed in
+// order, and closes its sending side. It discards what the other end has sent so far, and after
+// last what it sends for a moment more: a socket that is closed with unread bytes resets the
+// connection. Without last it does not wait, as HAProxy does not.
 func CloseWriteAndDrain(c net.Conn, last []byte) {
 	w, ok := c.(interface{ CloseWrite() error })
 	if len(last) > 0 {

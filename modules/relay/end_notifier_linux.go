@@ -6,45 +6,45 @@ import (
 	"sync"
 )
 
-// endNotifier tells the owners of a shard's sessions how these ended, one after the other, in
-// a goroutine of its own: where the log goes may be slow, and the shard must not wait for
-// it. As long as one owner takes its time, each of the others gets a goroutine, so that
-// none waits for it either: an owner gives back what others wait for.
+// endNotifier calls Owner.Ended for a shard's sessions, one after the other, in a goroutine of its
+// own: an owner may write to a slow log, and the shard must not wait for that. While one call takes
+// long, each of the others gets its own goroutine, so that none waits behind it: owners release
+// what others wait for.
 type endNotifier struct {
 	shard *shard
 
 	mu      sync.Mutex
-	more    sync.Cond   // something is in the queue, or it is stopped
+	more    sync.Cond   // the queue is no longer empty, or stopped is set
 	queue   []endNotice // from next on
 	next    int
 	started bool // the goroutine exists
-	idle    bool // it waits for more
-	stopped bool // it ends when it would wait for more
+	idle    bool // the goroutine waits for more
+	stopped bool // the goroutine ends once the queue is empty
 
 	calls        uint64 // of Ended by the goroutine, begun
 	calling      bool   // the last of them has not returned
-	stuck        bool   // for longer than patient: others do not wait
-	slot         int32  // for the timer; 0: none yet
-	checkAt      int64  // when to look whether it is stuck; 0: not at all
-	callsAtWatch uint64 // what calls was when that was decided
+	stuck        bool   // for longer than stuckAfter: others do not wait
+	slot         int32  // for the timer; 0: no slot yet
+	checkAt      int64  // when to check whether it is stuck; 0: never
+	callsAtWatch uint64 // calls when checkAt was set
 }
 
-// endNotice is how a session ended, and who is to be told.
+// endNotice is an owner to notify and the result of its session.
 type endNotice struct {
 	owner  Owner
 	result Result
 }
 
 const (
-	// stuckAfter is how long sessions wait for the end of another to be told.
+	// stuckAfter is the longest that sessions wait behind one call of Ended.
 	stuckAfter = 6 << tickBits
-	// keptNotices is for how many of them there is room in a queue that is empty.
+	// keptNotices is the capacity that an empty queue keeps.
 	keptNotices = 1024
 )
 
 func (e endNotice) notify() { e.owner.Ended(e.result) }
 
-// add returns at once.
+// add queues a notice. It does not wait.
 func (e *endNotifier) add(end endNotice) {
 	e.mu.Lock()
 	if e.stuck {
@@ -66,7 +66,7 @@ func (e *endNotifier) add(end endNotice) {
 	e.mu.Unlock()
 }
 
-// run calls Ended, as long as the process lives.
+// run calls Ended as long as the process lives.
 func (e *endNotifier) run() {
 	for {
 		end, ok := e.take()
@@ -77,7 +77,7 @@ func (e *endNotifier) run() {
 	}
 }
 
-// take returns the next ending, or waits for it.
+// take waits for the next notice and returns it.
 func (e *endNotifier) take() (end endNotice, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -101,15 +101,14 @@ func (e *endNotifier) take() (end endNotice, ok bool) {
 	return end, true
 }
 
-// clear makes room in a queue of which all has been taken. The caller holds the lock.
+// clear empties a queue whose notices have all been taken. The caller holds the lock.
 func (e *endNotifier) clear() {
 	if e.queue, e.next = e.queue[:0], 0; cap(e.queue) > keptNotices {
 		e.queue = nil
 	}
 }
 
-// watch sets the timer to look whether the call of this moment takes long. The caller
-// holds the lock.
+// watch sets the timer that checks whether the current call takes long. The caller holds the lock.
 func (e *endNotifier) watch() {
 	if e.slot == 0 {
 		e.slot = e.shard.add(e)
@@ -118,7 +117,7 @@ func (e *endNotifier) watch() {
 	e.shard.setTimer(e.slot, e.checkAt)
 }
 
-// check looks whether one call holds up the others.
+// check starts a goroutine for each queued notice if one call holds up the others.
 func (e *endNotifier) check() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -139,10 +138,10 @@ func (e *endNotifier) check() {
 	}
 }
 
-// event is never called: endings have no descriptor.
+// event ignores all events: a notifier has no descriptor.
 func (e *endNotifier) event(*shard, Side, uint32) {}
 
-// stop lets the goroutine end once all is told.
+// stop ends the goroutine once all owners have been notified.
 func (e *endNotifier) stop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()

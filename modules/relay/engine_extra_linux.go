@@ -2,18 +2,18 @@
 
 package relay
 
-// engineExtra is what a session of the engine has only at times.
+// engineExtra holds what a session of the engine needs only at times.
 type engineExtra struct {
 	arrival *arrival // while it arrives
 	stalled *stalled
-	pending [2]*pending // what has come from a side and the other side has not taken
-	owner   Owner       // nil: the handler in early, or the session is embedded in its owner: see own
+	pending [2]*pending // bytes from a side that the other side has not accepted
+	owner   Owner       // nil: the handler in arrival, or the owner embeds the session: see setOwner
 }
 
-// arrival returns what a session has that arrives; nil: it does not, or not any more.
+// arrival returns the state of an arriving session, or nil if the session does not arrive.
 func (s *Session) arrival() *arrival { return s.extra().arrival }
 
-// embeddingOwner is an owner that a session is embedded in.
+// embeddingOwner is an owner that embeds its session.
 type embeddingOwner interface {
 	Owner
 	watcher
@@ -22,8 +22,8 @@ type embeddingOwner interface {
 
 func (s *Session) self() *Session { return s }
 
-// setOwner notes the owner of a session that has a slot. One that the session is embedded in
-// takes the session's place in the slot, where it can be found: then it costs nothing.
+// setOwner records the owner of a session that has a slot. An owner that embeds the session
+// replaces the session in the slot, where owner finds it: so it needs no memory.
 func (s *Session) setOwner(o Owner) {
 	if outer, ok := o.(embeddingOwner); ok && outer.self() == s {
 		s.engine.shard().put(s.engine.slot, outer)
@@ -32,7 +32,7 @@ func (s *Session) setOwner(o Owner) {
 	s.extend().owner = o
 }
 
-// owner returns what own has noted.
+// owner returns the owner that setOwner recorded.
 func (s *Session) owner() Owner {
 	if o := s.extra().owner; o != nil {
 		return o
@@ -40,16 +40,16 @@ func (s *Session) owner() Owner {
 	return s.engine.shard().at(s.engine.slot).(Owner)
 }
 
-// stalled is what a session knows beyond that when its time seems to be over, or a side
-// takes no more. Most never have one.
+// stalled holds what a session needs when a timeout seems to have passed, or when a side accepts no
+// more bytes. Most sessions never have one.
 type stalled struct {
-	since      int64 // when a side began to take no more, or the session to linger
-	graceUntil int64 // until when it is, though a time is over; 0: it is not
-	left       int32 // how much a lingering session had to deliver when it was last looked at
-	moved      int64 // when that was last less than before
+	since      int64 // when a connection broke, or the session began to linger
+	graceUntil int64 // the session is spared until then, though a timeout has passed; 0: it is not
+	left       int32 // bytes that a lingering session still had to deliver at the last check
+	moved      int64 // when left last changed
 }
 
-// stall returns what is known of a session that is late, from now on.
+// stall returns the session's stalled record, which it creates if needed.
 func (s *Session) stall() *stalled {
 	more := s.extend()
 	if more.stalled == nil {

@@ -8,46 +8,55 @@ import (
 	"time"
 )
 
-// Handler decides about a session whose server is not known yet: see Session.Arrive.
-// Its methods are called on the goroutine of a shard or of its timers, one at a time and
-// without a lock of the session. Other sessions wait for them: they must be quick.
-// What takes longer belongs in a goroutine, after Detach. A panic in Room or Next ends
-// this session alone, with Failed and a *PanicError as error.
+// Handler decides about a session whose server is not known yet: see Session.Arrive. Its methods
+// run on the goroutine of a shard or of its timers, one at a time and without a lock of the
+// session. They must return quickly: other sessions wait for them. Work that takes longer belongs
+// in a goroutine, after Detach. A panic in Buffer or Next ends this session alone, with Failed and
+// a *PanicError as error.
 type Handler interface {
-	// Ended is called once, and nothing else after it, unless Detach has succeeded or a Step
-	// has named another Owner. Until Step says Relay, In counts what a server has taken, and
-	// the result of Close is Closed by Proxy.
+	// Ended is called once, and nothing after it, unless Detach has succeeded or a Step has named
+	// another Owner. Until the step Relay, In counts the bytes that a server has accepted; Close ends
+	// the session as Closed by Proxy.
 	Owner
-	// Room returns where the next bytes of the client go. It is called when there are
-	// some, so that nothing has to be kept for a client that is silent.
+	// Buffer returns the buffer for the client's next bytes. It is called when there are some, so that
+	// a silent client needs none.
 	Buffer() []byte
-	// Next returns what is to be done after something has happened.
+	// Next returns what to do after an event.
 	Next(News) Step
 }
 
-// Event is what a Handler is told of.
+// Event is something that a Handler reacts to.
 type Event uint8
 
-// The events. Unless said otherwise, each may be answered by every Step but Relay.
+// The events. Unless noted, every Step but Relay may answer them.
 const (
-	Arrived   Event = iota // the session has begun: this comes first
-	Received               // N bytes of the client are in what Room has returned; 0: there are no more now
-	Finished               // the client has closed its direction
-	Broken                 // the client's connection was reset or failed, by Err
-	Expired                // the time is over that Arrive was given, or Await; told once
-	Connected              // the server has been reached and has been sent First: Relay, Close or Detach
-	Refused                // the server was not reached, by Err, which is as that of Dial
-	Left                   // the client left while connecting took long: by Err, or in order; told once
+	// The session has begun. This event comes first.
+	Arrived Event = iota
+	// N bytes of the client are in the slice that Buffer returned. N is 0 if nothing has come yet.
+	Received
+	// The client has closed its direction.
+	Finished
+	// The client's connection was reset or failed, with Err.
+	Broken
+	// The deadline set by Await has passed. The event comes once for each deadline.
+	Expired
+	// The server is connected and has been sent First. Relay, Close or Detach may follow.
+	Connected
+	// Connecting failed with Err, which is like that of Dial.
+	Refused
+	// The client left while connecting took long: Err, or nil if it closed in order. The event comes
+	// once.
+	Left
 )
 
-// News is an event, and what is known of it.
+// News is an event with its details.
 type News struct {
 	Event Event
 	N     int
 	Err   error
 }
 
-// Action is what a Handler wants to be done.
+// Action is the next thing to do for a Handler.
 type Action uint8
 
 // The actions.
@@ -55,43 +64,47 @@ const (
 	Await   Action = iota // wait for the next event
 	Connect               // connect to To
 	Relay                 // pass bytes between client and server from now on, with Options
-	Close                 // close both connections, the client's as Manner says, after Last
+	Close                 // write Last and close both connections, the client's as Manner says
 )
 
-// Manner is how the connection of a client is closed.
+// Manner is the way to close the client's connection.
 type Manner uint8
 
 // The manners.
 const (
-	InOrder  Manner = iota // by FIN. What the client has sent is discarded first: unread, it would make that a RST
-	Abruptly               // by RST
-	Silently               // by nothing that the client sees: HAProxy's silent-drop
+	// By FIN. What the client has sent is discarded first: unread bytes would turn the FIN into a RST.
+	InOrder  Manner = iota
+	Abruptly        // by RST
+	Silently        // without a packet that the client sees: HAProxy's silent-drop
 )
 
-// Step is an action with what it needs.
+// Step is an action with its parameters.
 type Step struct {
 	Do Action
 
 	// For Connect.
-	To           netip.AddrPort
-	First        []byte        // sent as soon as the server is there; not to be changed until the next event
-	Timeout      time.Duration // 0: none but the system's
-	KeepAlive    bool          // see DialOptions
-	AbortOnClose bool          // a client that has closed its direction has left, too, and not only one that was reset
+	To netip.AddrPort
+	// For Connect: First is sent as soon as the server is connected. It must not change until the next
+	// event.
+	First     []byte
+	Timeout   time.Duration // 0: only the system's
+	KeepAlive bool          // see DialOptions
+	// AbortOnClose makes Left follow a client's FIN, and not only its reset.
+	AbortOnClose bool
 
-	// For Await: when it is Expired; zero: as before.
+	// For Await: Until is when to send Expired; zero: as before.
 	Until time.Time
 
-	// For Relay. Both are kept.
+	// For Relay: the session keeps both.
 	Options *Options
-	Owner   Owner // nil: the Handler stays it
+	Owner   Owner // nil: the Handler remains the owner
 
 	// For Close.
 	Manner Manner
-	Last   []byte // written before; with InOrder, the client is given a moment to read it
+	Last   []byte // written before; with InOrder, the client gets a moment to read it
 }
 
-// PanicError is the error of a session that a panic of its Handler has ended.
+// PanicError is the error of a session that ended by a panic of its Handler.
 type PanicError struct {
 	Value any
 	Stack []byte

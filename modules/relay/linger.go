@@ -10,17 +10,16 @@ import (
 	"time"
 )
 
-// resets reports whether the connection of a side is to be reset, because the
-// other's was: a FIN would tell its peer that all has been said.
+// resets reports whether to reset a side's connection because the other's was reset: a FIN would
+// tell its peer that it has received everything.
 func (s *copied) resets(p *peer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failed && s.result.Cause == Reset && s.result.By != p.side
 }
 
-// linger waits until what was written to a side has been delivered, where closing
-// the connection could throw it away: by RST, or because something from that side
-// arrives that is not read any more.
+// linger waits until bytes written to a side have been delivered, if closing the connection could
+// throw them away: by RST, or because bytes arrive that are no longer read.
 func (s *copied) linger() {
 	for _, p := range []*peer{&s.client, &s.server} {
 		if p.writeBroken.Load() || !s.resets(p) && (p.readDone.Load() || !s.other(p).writeBroken.Load()) {
@@ -40,9 +39,8 @@ func (s *copied) other(p *peer) *peer {
 	return &s.client
 }
 
-// awaitDelivery returns once the other end has all that was written to e, or has
-// taken nothing for the time given, or the connection is over. What comes from it
-// has no receiver.
+// awaitDelivery returns once the other end has all that was written to p, or has accepted nothing
+// for the given time, or the connection is over. It discards what arrives.
 func (p *peer) awaitDelivery(limit time.Duration) {
 	if limit == 0 {
 		limit = lingerTimeout
@@ -71,11 +69,11 @@ func (p *peer) awaitDelivery(limit time.Duration) {
 	}
 }
 
-// maxDeliveryPause is how often a lingering session is looked at, at least.
+// maxDeliveryPause is the longest pause between two checks of a lingering session.
 const maxDeliveryPause = 250 * time.Millisecond
 
-// undeliveredTo is how much of what was written to a connection its other end has
-// not acknowledged, if the system tells.
+// undeliveredTo returns how many bytes written to a connection its other end has not acknowledged,
+// if the system knows.
 func undeliveredTo(c net.Conn) (n int64, known bool) {
 	for {
 		wrapper, ok := c.(interface{ NetConn() net.Conn })
@@ -96,8 +94,8 @@ func undeliveredTo(c net.Conn) (n int64, known bool) {
 	return n, known && err == nil
 }
 
-// close closes both connections. Where one of them was reset, the other is too, if
-// the system can tell what is lost by it: that was not delivered.
+// close closes both connections. If one of them was reset, it resets the other, too, provided that
+// the system can tell how many bytes that loses: they were not delivered.
 func (s *copied) close() {
 	for _, p := range []*peer{&s.client, &s.server} {
 		if s.resets(p) && !p.closed.Load() {
@@ -107,7 +105,7 @@ func (s *copied) close() {
 	}
 }
 
-// abort has the next Close of e send RST.
+// abort makes the next Close of p send RST.
 func (s *copied) abort(p *peer) {
 	left, known := undeliveredTo(p.Conn)
 	if !known {

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// ListenOptions say what becomes of the connections of a Listening. The functions are
-// called on the goroutine of a shard: they must not wait, since sessions do. No two
-// of one Listening are called at the same time.
+// ListenOptions say what to do with the connections of a Listening. Its functions are called on the
+// goroutine of a shard: they must not wait, since sessions would. No two of one Listening are
+// called at the same time.
 type ListenOptions struct {
-	// Local is the address that it listens on, or nil if that is several.
+	// Local is the address that the socket listens on, or nil if there are several.
 	Local net.Addr
-	// Room is asked before each connection: for how long to leave them in the kernel's
-	// queue. Zero is not at all.
+	// Pause is called before each accept. It returns how long to leave connections in the kernel's
+	// queue; zero: accept now.
 	Pause func() (pause time.Duration)
-	// Accepted is given each connection. What that one waits for, the same shard
-	// watches.
+	// Accepted receives each connection. The shard that accepted it also watches it, if anything waits
+	// for it.
 	Accepted func(*Socket)
-	// Failed is told that accepting fails. It is tried again after the pause, unless
-	// the listening socket is lost. It may be called on other goroutines, too.
+	// Failed is called when accepting fails. Accepting is tried again after the pause, unless the
+	// listening socket is lost. Failed may also be called on other goroutines.
 	Failed func(error) (pause time.Duration, lost bool)
 }

@@ -9,12 +9,11 @@ import (
 	"net"
 )
 
-// Socket is what the engine makes of a connection on Linux. Other systems have none.
+// Socket is a connection of the engine, which only Linux has.
 type Socket struct{ net.Conn }
 
-// SetDual notes that the socket has been accepted by a listener for both versions of
-// IP.
+// SetDual records that a listener for both versions of IP has accepted the socket.
 func (*Socket) SetDual() {}
 
-// OnShard calls f on the goroutine of a shard: these systems have none.
+// OnShard fails: only Linux has shards.
 func OnShard(*Socket, func(*Socket)) error { return errors.ErrUnsupported }

@@ -9,8 +9,7 @@ import (
 	"net/netip"
 )
 
-// Dial connects to a server. What is to be sent first is left to Start. It is safe
-// for concurrent use.
+// Dial connects to a server. It leaves the first bytes to Start. It is safe for concurrent use.
 func Dial(to netip.AddrPort, o DialOptions, _ []byte) (net.Conn, error) {
 	d := net.Dialer{Timeout: o.Timeout, KeepAlive: -1, Cancel: o.Cancel} //nolint:staticcheck // a context would cost each connection
 	if o.KeepAlive {
@@ -19,11 +18,10 @@ func Dial(to netip.AddrPort, o DialOptions, _ []byte) (net.Conn, error) {
 	return d.Dial("tcp", to.String())
 }
 
-// DialUnix connects to the Unix socket of a path, as Dial does.
+// DialUnix connects to the Unix socket at a path, as Dial does.
 func DialUnix(path string, _ []byte) (net.Conn, error) { return net.Dial("unix", path) }
 
-// Silence makes the next Close of a connection send RST: only Linux can close one without
-// a word.
+// Silence makes the next Close of a connection send RST: only Linux can close one without a packet.
 func Silence(c net.Conn) { Abort(c) }
 
 func isOwn(net.Conn) bool { return false }
@@ -43,9 +41,8 @@ func (s *Session) endOnEngine(string) {}
 
 func (s *Session) startOnEngine(_, _ net.Conn, _ []byte, _ *Options, _ Owner) bool { return false }
 
-// EndAll ends every session that the engine has, which Linux has alone.
+// EndAll ends nothing: only Linux has an engine.
 func EndAll(string) {}
 
-// undeliveredBytes is how much of what was written the other end has not
-// acknowledged: these systems do not tell.
+// undeliveredBytes knows nothing: these systems do not report what the other end has acknowledged.
 func undeliveredBytes(uintptr) (n int64, known bool) { return 0, false }

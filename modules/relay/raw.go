@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Raw gives access to the socket of a connection whose bytes are those of the
-// socket: where something is wrapped around it, they may be others.
+// Raw returns access to the socket of a connection whose bytes are those of the socket. It fails
+// for a wrapper such as TLS, whose bytes may differ.
 func Raw(c net.Conn) (syscall.RawConn, bool) {
 	if !isSocket(c) {
 		return nil, false
@@ -27,7 +27,7 @@ func isSocket(c net.Conn) bool {
 	}
 }
 
-// Abort has the next Close of a connection send RST, if it can.
+// Abort makes the next Close of a connection send RST, if it can.
 func Abort(c net.Conn) {
 	if l, ok := c.(interface{ SetLinger(sec int) error }); ok {
 		_ = l.SetLinger(0)

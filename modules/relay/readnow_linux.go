@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadNow reads what c has received already. Where that is nothing, the error is
-// os.ErrDeadlineExceeded: a deadline in the past has package net not look at all.
+// ReadNow reads bytes that c has already received. Without any, the error is
+// os.ErrDeadlineExceeded. A deadline in the past would not do: package net then does not read at
+// all.
 func ReadNow(c net.Conn, p []byte) (n int, err error) {
 	raw, ok := Raw(c)
 	if !ok {

@@ -6,6 +6,6 @@ package relay
 
 import "net"
 
-// ReadNow reads what c has received already. Where that is nothing, the error is
+// ReadNow reads bytes that c has already received. Without any, the error is
 // os.ErrDeadlineExceeded.
 func ReadNow(c net.Conn, p []byte) (int, error) { return readSoon(c, p) }

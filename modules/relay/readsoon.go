@@ -7,13 +7,12 @@ import (
 	"time"
 )
 
-// soonTimeout is how long a connection is read from that cannot say at once whether it
-// has received something: one of another handler's making, or of another
-// system's.
+// soonTimeout is the time that readSoon waits for bytes on a connection that cannot report at once
+// whether it has received any: one that another handler made, or one on another system.
 const soonTimeout = time.Millisecond
 
-// readSoon reads what c receives within a moment. Where that is nothing, the
-// error is os.ErrDeadlineExceeded.
+// readSoon reads bytes that c receives within a moment. Without any, the error is
+// os.ErrDeadlineExceeded.
 func readSoon(c net.Conn, p []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(soonTimeout)); err != nil {
 		return 0, err

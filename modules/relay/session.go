@@ -7,25 +7,25 @@ import (
 	"sync"
 )
 
-// Session is one client and one server. The zero value is ready for Start.
+// Session is one client and one server. The zero value is ready for Start and Arrive.
 type Session struct {
 	mu     sync.Mutex
-	engine engineSession // the engine's
-	more   *extra        // nil: it has none of that
+	engine engineSession // what the engine needs; guarded by mu
+	more   *extra        // what only some sessions need; nil: nothing of that
 }
 
-// extra is what a session has only at times. At rest it is two descriptors and as little
-// as can be: there may be very many of them.
+// extra holds what a session needs only at times. An idle session is two descriptors and as little
+// memory as possible: there may be very many of them.
 type extra struct {
-	copied      *copied // what moves the bytes, unless the engine does
-	cause       *Result // the engine's first cause that is not Closed, or what End said before Start
-	engineExtra         // the engine's
+	copied      *copied // moves the bytes, unless the engine does
+	cause       *Result // the engine's first cause other than Closed, or that of an End before Start
+	engineExtra         // the engine's part
 }
 
-// noExtra is what sessions have that have nothing of that. It is never written to.
+// noExtra stands for a nil Session.more. It is never written to.
 var noExtra extra
 
-// extra returns what the session has only at times, to be read.
+// extra returns the session's extra for reading.
 func (s *Session) extra() *extra {
 	if s.more == nil {
 		return &noExtra
@@ -33,7 +33,7 @@ func (s *Session) extra() *extra {
 	return s.more
 }
 
-// extend returns the same, to be written to.
+// extend returns the session's extra for writing.
 func (s *Session) extend() *extra {
 	if s.more == nil {
 		s.more = new(extra)
@@ -41,23 +41,23 @@ func (s *Session) extend() *extra {
 	return s.more
 }
 
-// shrink drops it if there is nothing of that any more.
+// shrink drops the session's extra if it holds nothing.
 func (s *Session) shrink() {
 	if s.more != nil && *s.more == noExtra {
 		s.more = nil
 	}
 }
 
-// Start passes the session on to the engine, where both connections can be: then
-// it returns nil. Where not, it returns what moves the bytes, for as long as the
-// session takes; it is to be called once.
+// Start passes the session on to the engine if both connections can be served there, and returns
+// nil. Otherwise it returns a function that moves the bytes for as long as the session takes; the
+// caller calls it once.
 //
-// Either way the session owns both connections. Those that it has passed on are
-// closed here, and not to be used any more: the engine has their descriptors, or
-// duplicates, so that nobody else learns of that.
+// Either way the session owns both connections. Connections passed on to the engine are closed here
+// and must no longer be used. The engine has their descriptors, or duplicates, so that the peers do
+// not notice.
 //
-// What was already read from the client is given as first; what Dial has already
-// sent of it is not sent again. It is free when Start returns.
+// first holds bytes already read from the client. Start does not send those again that Dial has
+// sent. The caller may reuse first when Start returns.
 func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner Owner) (run func()) {
 	if s.startOnEngine(client, server, first, o, owner) {
 		_ = client.Close()
@@ -76,7 +76,7 @@ func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner
 	return func() { owner.Ended(c.run()) }
 }
 
-// Counters are what the session has moved so far. It is safe for concurrent use.
+// Counters returns what the session has moved so far. It is safe for concurrent use.
 func (s *Session) Counters() Counters {
 	s.mu.Lock()
 	c := s.extra().copied
@@ -87,9 +87,9 @@ func (s *Session) Counters() Counters {
 	return s.engine.counters()
 }
 
-// End ends the session at once; its result carries the reason. Only the first
-// call counts, and only if the session has not ended otherwise. It is safe for
-// concurrent use, before, during and after Start.
+// End ends the session at once; its result carries the reason. Only the first call counts, and only
+// if the session has not ended otherwise. It is safe for concurrent use, before, during and after
+// Start.
 func (s *Session) End(reason string) {
 	s.mu.Lock()
 	c := s.extra().copied
