@@ -14,30 +14,29 @@ import (
 )
 
 const (
-	// bufferSize is what is read and written through a shard's buffer at a time. A
-	// read that fills it is taken for the beginning of more.
+	// bufferSize is the size of a shard's buffer, and so of one read and write. A read that fills it
+	// is taken for the beginning of a bulk transfer.
 	bufferSize = 16 << 10
-	// maxRounds is how often a shard looks for more before others get their turn.
+	// maxRounds bounds the calls for more events before other goroutines get their turn.
 	maxRounds = 4
-	// batch is how many events are taken from the kernel at a time.
+	// batch is the number of events that one call takes from the kernel.
 	batch = 128
 )
 
-// engineShards is one shard for each of GOMAXPROCS, made when they are first needed.
+// engineShards holds the engine's shards, one for each of GOMAXPROCS, made on first use.
 var engineShards struct {
 	mu     sync.Mutex
 	shards atomic.Pointer[[]*shard]
 	next   atomic.Uint32
 }
 
-// Prepare makes the engine, which else happens with its first use: then there
-// may be no descriptor left for it.
+// Prepare makes the engine. Without it the first use does, when no descriptor may be left.
 func Prepare() error {
 	_, err := nextShard()
 	return err
 }
 
-// nextShard is the shard for another session.
+// nextShard returns the shard for another session.
 func nextShard() (*shard, error) {
 	shards := engineShards.shards.Load()
 	if shards == nil {
@@ -56,24 +55,25 @@ func nextShard() (*shard, error) {
 	return all[engineShards.next.Add(1)%uint32(len(all))], nil
 }
 
-// maxShards is how many there may be, as an id has one byte in each session.
+// maxShards is the most there may be: in each session, a shard's id is one byte.
 const maxShards = 1<<8 - 1
 
-// shardByID are those of the process by their ids, which begin with 1.
+// shardByID holds the process's shards by their ids, which begin with 1.
 var shardByID [maxShards + 1]atomic.Pointer[shard]
 
-// shard holds sessions and moves their bytes.
+// shard holds sessions and moves their bytes. The lock of a session, a Socket or a Listening is
+// taken before mu, never while mu is held: their methods set timers and release slots.
 type shard struct {
 	id        uint8
 	fd        int      // of the epoll set
-	file      *os.File // the same, for the runtime's poller
+	file      *os.File // the same descriptor, for the runtime's poller
 	pipes     pipes
 	events    [batch]unix.EpollEvent
 	watchers  [batch]watcher
 	buffer    [bufferSize]byte
-	now       int64 // clock, when events were last taken
+	now       int64 // the clock when events were last taken
 	lastSmall int64 // when a small message was last passed on
-	lastRound bool  // what is ready now may be the last that is looked for
+	lastRound bool  // poll may not ask for more events after these
 	notifier  endNotifier
 
 	mu      sync.Mutex
@@ -81,22 +81,22 @@ type shard struct {
 	free    []int32 // indices into slots
 	wheel   wheel
 	timer   *time.Timer
-	armedAt int64 // the tick that timer is set to; 0: to none
+	armedAt int64 // the tick that timer is set to; 0: not set
 }
 
-// watcher is what a slot holds. Once in a while its methods are called for one that has
-// just left.
+// watcher is the content of a slot. Its methods are sometimes called just after it has left the
+// slot.
 type watcher interface {
-	// event is called by the shard's goroutine when a descriptor of its is ready.
+	// event is called by the shard's goroutine when a descriptor of the watcher is ready.
 	event(sh *shard, of Side, ready uint32)
-	// check is called, by another goroutine, at the time given to shard.set, or earlier.
+	// check is called by another goroutine at the time given to shard.setTimer, or earlier.
 	check()
 }
 
-// epoch is what the engine's times count from, by the monotonic clock.
+// epoch is when the engine's clock starts, in monotonic time.
 var epoch = time.Now()
 
-// clock is now, in ns since epoch. It is never zero.
+// clock returns the time in ns since epoch. It is never zero.
 func clock() int64 { return int64(time.Since(epoch)) | 1 }
 
 func newShards(n int) (all []*shard, err error) {
@@ -121,13 +121,13 @@ func newShard() (*shard, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	// Only then the runtime waits for it in its own poller, and no thread is held.
+	// Only for a non-blocking descriptor does the runtime wait in its own poller, without a thread.
 	if err := unix.SetNonblock(fd, true); err != nil {
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	sh := &shard{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), slots: make([]watcher, 1)}
-	sh.wheel.add() // slot 0 and timer 0 are none
+	sh.wheel.add() // slot 0 and timer 0 stand for "none"
 	sh.notifier.shard = sh
 	sh.wheel.now = tick(clock())
 	sh.timer = time.AfterFunc(time.Hour, sh.expire)
@@ -141,7 +141,7 @@ func newShard() (*shard, error) {
 	return nil, fmt.Errorf("more than %d shards", maxShards)
 }
 
-// close gives back what a shard has that does not run.
+// close releases what a shard holds that does not run.
 func (sh *shard) close() {
 	_ = sh.file.Close()
 	shardByID[sh.id].Store(nil)
@@ -151,16 +151,17 @@ func (sh *shard) close() {
 func (sh *shard) run() {
 	raw, err := sh.file.SyscallConn()
 	if err == nil {
-		// Never true: after each round other goroutines get their turn, and the
-		// runtime looks for what else has become ready, new clients above all.
+		// Always false: after each round other goroutines get their turn, and the runtime checks what
+		// else has become ready, new clients above all.
 		err = raw.Read(func(uintptr) bool { sh.poll(); return false })
 	}
 	panic(fmt.Sprintf("relay: waiting for events: %v", err))
 }
 
-// poll serves what is ready, and what becomes ready meanwhile, but not for ever.
+// poll serves descriptors that are ready, and those that become ready meanwhile, for maxRounds at
+// most.
 func (sh *shard) poll() {
-	// A full batch may leave behind what the runtime's poller has told of already.
+	// A full batch may leave events behind that the runtime's poller has already reported.
 	for round, n := 0, batch; n == batch || n > 0 && round < maxRounds; round++ {
 		n = epollWait(sh.fd, sh.events[:])
 		sh.lastRound = round >= maxRounds-1
@@ -195,7 +196,7 @@ func (sh *shard) add(w watcher) int32 {
 	return int32(len(sh.slots) - 1)
 }
 
-// replace puts w into a slot that another has had, and stops its timer.
+// replace puts w into a slot that another watcher had, and stops its timer.
 func (sh *shard) replace(slot int32, w watcher) {
 	sh.mu.Lock()
 	sh.slots[slot] = w
@@ -203,7 +204,7 @@ func (sh *shard) replace(slot int32, w watcher) {
 	sh.mu.Unlock()
 }
 
-// EndAll ends every session of the process that the engine has, as End does.
+// EndAll ends every session that the engine has in this process, as End does.
 func EndAll(reason string) {
 	all := engineShards.shards.Load()
 	if all == nil {
@@ -224,14 +225,14 @@ func EndAll(reason string) {
 	}
 }
 
-// put puts w into a slot, and lets its timer run.
+// put puts w into a slot and keeps its timer.
 func (sh *shard) put(slot int32, w watcher) {
 	sh.mu.Lock()
 	sh.slots[slot] = w
 	sh.mu.Unlock()
 }
 
-// at returns what is in a slot.
+// at returns the watcher in a slot.
 func (sh *shard) at(slot int32) watcher {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -248,22 +249,22 @@ func (sh *shard) release(slot int32) {
 }
 
 const (
-	// EPOLLPRI: a read stops before urgent data, so that a short one is not the last.
+	// EPOLLPRI: a read stops before urgent data, so that a short read need not be the last.
 	pollIn  = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET
 	pollOut = unix.EPOLLOUT
 )
 
-// pollSlot is where a descriptor is watched.
+// pollSlot is the slot of a shard that a descriptor's events go to.
 type pollSlot struct {
 	shard      *shard
-	slot       int32 // 0: it is not watched
-	watchedOut bool  // it is watched for room, too
+	slot       int32 // 0: not watched
+	watchedOut bool  // watched for room to write, too
 }
 
-// watch has events of fd go to the slot. Each is told of once (EPOLLET).
+// watch sends the events of fd to the slot, each of them once (EPOLLET).
 func (p *pollSlot) watch(fd int, of Side) error { return p.control(unix.EPOLL_CTL_ADD, fd, of) }
 
-// rearm has what fd is ready for told of once more, behind what is ready now.
+// rearm makes the kernel report once more what fd is ready for, behind events already queued.
 func (p *pollSlot) rearm(fd int, of Side) error { return p.control(unix.EPOLL_CTL_MOD, fd, of) }
 
 func (p *pollSlot) control(op, fd int, of Side) error {
@@ -274,13 +275,13 @@ func (p *pollSlot) control(op, fd int, of Side) error {
 	return os.NewSyscallError("epoll_ctl", epollControl(p.shard.fd, op, fd, &event))
 }
 
-// unwatch has fd be watched no more.
+// unwatch stops watching fd and releases the slot.
 func (p *pollSlot) unwatch(fd int) {
 	_ = epollControl(p.shard.fd, unix.EPOLL_CTL_DEL, fd, nil)
 	p.release()
 }
 
-// release gives back the slot.
+// release returns the slot to the shard.
 func (p *pollSlot) release() {
 	if p.slot != 0 {
 		p.shard.release(p.slot)
@@ -288,8 +289,7 @@ func (p *pollSlot) release() {
 	}
 }
 
-// setTimer arranges that what a slot holds is checked when a time is over, unless that is to
-// happen sooner already.
+// setTimer arranges a call of check for a slot at due, unless its timer is set to an earlier time.
 func (sh *shard) setTimer(slot int32, due int64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -304,7 +304,7 @@ func (sh *shard) arm(at int64) {
 	sh.timer.Reset(time.Duration(at<<tickBits - clock()))
 }
 
-// expire checks those whose time may be over. It runs in a goroutine of the runtime's
+// expire calls check for slots whose timers have fired. It runs in a goroutine of the runtime's
 // timers.
 func (sh *shard) expire() {
 	sh.mu.Lock()

@@ -9,21 +9,47 @@ import (
 	"time"
 )
 
-// engineSession is a session that a shard has. What is not atomic is guarded by the
-// session's lock.
+// engineSession is the part of a session that a shard needs. Fields that are not atomic are guarded
+// by Session.mu.
 type engineSession struct {
 	sides    [2]side
 	options  *Options
 	slot     int32
-	shardID  uint8 // the shard's id; 0: none
+	shardID  uint8 // 0: no shard
 	state    state
-	firstFin Side // that finished; Proxy: none
+	firstFin Side // the side that finished first; Proxy: neither has
 	answered bool // the server has sent something
 }
 
 // shard returns the shard that the session is in, or nil.
 func (es *engineSession) shard() *shard { return shardByID[es.shardID].Load() }
 
+// state is the state of a session on the engine. Session.mu guards it through every transition:
+//
+//	                Arrive                     Start
+//	                  v                          |
+//	arriving: stage inspecting, reads the client |
+//	   | Connect      ^ Await after Refused      |
+//	   v              |                          |
+//	arriving: stage connecting                   |
+//	   | Connected, answered by Relay            |
+//	   v                                         |
+//	running: passes bytes both ways <------------+
+//	   | both directions have ended, but the kernel holds bytes for one side
+//	   v
+//	lingering: only that side's connection is open, until they are acknowledged
+//	   | delivered, nothing accepted for the timeout, or the connection ends
+//	   v
+//	over: both connections closed, Owner.Ended called
+//
+// Close in answer to an event leads from arriving to over, by way of stage draining if the manner
+// is InOrder. Detach leads to over, too, but hands the connections back and skips Ended. End, a
+// panic or a failure of the proxy itself leads to over from anywhere. From running, so do a write
+// that times out and the end of both directions if the kernel holds nothing undelivered.
+//
+// A Handler runs without the lock. Instead arrival.busy is set: events, timers and End then only
+// record what happened, and leave the transition to the goroutine that set it. If they changed the
+// state, they would close descriptors that this goroutine still reads from.
 type state uint8
 
 const (
@@ -34,31 +60,30 @@ const (
 	over
 )
 
-// side is one of the two connections, and what has come from it.
+// side is one of the two connections, and the state of the bytes from it.
 type side struct {
-	sent   atomic.Int64 // bytes from it that the other side's socket has taken
-	active atomic.Int64 // when it last sent or took something
+	sent   atomic.Int64 // bytes from it that the other side's socket has accepted
+	active atomic.Int64 // when it last sent or accepted something
 	fd     int32
 	flags  sideFlag
 }
 
-// sideFlag is something else that is known of a side. They are bits, for the sake of the many
-// sides that there are.
+// sideFlag is one bit of a side's condition: bits keep the record of an idle session small.
 type sideFlag uint16
 
 const (
 	readable    sideFlag = 1 << iota // it may have more to read
-	nearEnd                          // its end, an error or urgent data is behind that
-	allArrived                       // all that comes from it has arrived: a read that is not full takes the rest
-	bulk                             // there was much of it lately
-	keepsUp                          // and the other side has taken all of it
-	watchedOut                       // it is watched for room
-	readDone                         // nothing more is taken from it
-	gotFin                           // because it has finished in order
-	sentFin                          // it was told that nothing more comes
-	writeBroken                      // it takes no more: what it has sent is still read
-	unixSocket                       // it is a Unix socket: what is written to it is delivered
-	delivered                        // all that was written to it is delivered, and no more will be
+	nearEnd                          // its end, an error or urgent data follows
+	allArrived                       // its last byte is here: a read short of the buffer takes the rest
+	bulk                             // its last read filled the buffer
+	keepsUp                          // and the other side has accepted all of it
+	watchedOut                       // watched for room to write
+	readDone                         // not read from any more
+	gotFin                           // because it finished in order
+	sentFin                          // its sending direction was closed: FIN was sent to it
+	writeBroken                      // writing to it failed: bytes that it sent before are still read
+	unixSocket                       // bytes written to it are delivered at once
+	delivered                        // all that was written to it is delivered, and nothing follows
 )
 
 func (e *side) has(m sideFlag) bool { return e.flags&m != 0 }
@@ -73,15 +98,15 @@ func (e *side) put(m sideFlag, on bool) {
 	}
 }
 
-// pending is what is in flight: in a pipe or in rest.
+// pending is bytes in flight: in a pipe or in rest.
 type pending struct {
 	pipe    *pipe
 	rest    []byte
-	blocked int64 // since when the other side has taken nothing of it; 0: it does
+	blocked int64 // since when the other side has accepted none of it; 0: it does
 }
 
-// blocked is since when a side has taken nothing of what is held for it; 0: it does, or
-// noExtra is.
+// blocked returns since when a side has accepted none of the bytes pending for it; 0: it does, or
+// none are.
 func (s *Session) blocked(of Side) int64 {
 	if h := s.pending(1 - of); h != nil {
 		return h.blocked
@@ -89,7 +114,7 @@ func (s *Session) blocked(of Side) int64 {
 	return 0
 }
 
-// pending returns what has come from a side and the other side has not taken, or nil.
+// pending returns the bytes that came from a side and the other side has not accepted, or nil.
 func (s *Session) pending(of Side) *pending { return s.extra().pending[of] }
 
 func (es *engineSession) isActive() bool {
@@ -104,7 +129,7 @@ func (es *engineSession) counters() Counters {
 	return c
 }
 
-// startOnEngine gives the session to a shard, if both connections are sockets.
+// startOnEngine gives the session to a shard if both connections are sockets.
 func (s *Session) startOnEngine(client, server net.Conn, first []byte, o *Options, owner Owner) bool {
 	if !isSocket(client) || !isSocket(server) {
 		return false
@@ -125,7 +150,7 @@ func (s *Session) startOnEngine(client, server net.Conn, first []byte, o *Option
 	}
 	sent := sentTo(server)
 	es.sides[Client].sent.Store(int64(sent))
-	if s.extra().cause != nil { // End came before
+	if s.extra().cause != nil { // End was called before
 		fromAt.release()
 		toAt.release()
 		s.more.owner = owner
@@ -143,8 +168,7 @@ func (s *Session) startOnEngine(client, server net.Conn, first []byte, o *Option
 	return true
 }
 
-// watch has one shard see what comes from both sides, each of which may be watched
-// already.
+// watch makes one shard watch both sides, each of which a shard may watch already.
 func (s *Session) watch(client, server pollSlot, owner Owner) (err error) {
 	es := &s.engine
 	sh, slot := client.shard, client.slot
@@ -176,7 +200,7 @@ func (s *Session) watch(client, server pollSlot, owner Owner) (err error) {
 			at.release()
 		}
 		switch {
-		case err != nil: // there is no more to be done than that
+		case err != nil: // nothing more can be done
 		case watched:
 			err = here.rearm(int(e.fd), of)
 		default:
@@ -205,8 +229,8 @@ func isUnix(c net.Conn) bool {
 	return is
 }
 
-// takeBoth takes both or neither: a duplicate, which there may be no descriptor
-// for, first.
+// takeBoth takes both descriptors or neither. It duplicates one first, as there may be no
+// descriptor left for that.
 func takeBoth(client, server net.Conn) (from int, fromAt pollSlot, to int, toAt pollSlot, ok bool) {
 	if isOwn(client) {
 		if to, toAt, ok = takeFD(server); !ok {
@@ -226,8 +250,7 @@ func takeBoth(client, server net.Conn) (from int, fromAt pollSlot, to int, toAt 
 	return from, fromAt, to, toAt, ok
 }
 
-// takeFD is a descriptor of a connection, which is the session's from then on, and
-// where it is watched.
+// takeFD takes a descriptor of a connection for the session, and returns where it is watched.
 func takeFD(c net.Conn) (fd int, at pollSlot, ok bool) {
 	if s, ok := c.(*Socket); ok {
 		return s.detachFD()
@@ -241,9 +264,9 @@ func takeFD(c net.Conn) (fd int, at pollSlot, ok bool) {
 	return fd, at, fd >= 0
 }
 
-// sentTo is how much a server has of what was to be sent first.
+// sentTo returns how many of the first bytes a server has been sent.
 func sentTo(server net.Conn) int {
-	if w, ok := server.(interface{ Socket() net.Conn }); ok { // it only holds back what comes from it
+	if w, ok := server.(interface{ Socket() net.Conn }); ok { // it only delays reads
 		server = w.Socket()
 	}
 	if s, ok := server.(*Socket); ok {
@@ -252,26 +275,26 @@ func sentTo(server net.Conn) int {
 	return 0
 }
 
-// endOnEngine is End. The caller holds the session's lock, as that of all that
-// follows does.
+// endOnEngine ends the session, as End does. The caller holds the session's lock, as for all
+// methods below.
 func (s *Session) endOnEngine(reason string) {
 	s.setCause(Result{By: Proxy, Cause: Ended, Reason: reason})
 	if a := s.arrival(); a != nil && a.busy {
-		return // what is busy with it sees that
+		return // the goroutine that is busy with it sees the cause
 	}
 	s.finish(nil)
 }
 
-// setCause keeps the first cause that is not Closed.
+// setCause keeps the first cause other than Closed.
 func (s *Session) setCause(r Result) {
 	if s.extra().cause == nil {
 		s.extend().cause = &r
 	}
 }
 
-// finish closes both connections and tells the owner. Where one of them was
-// reset, the other is too: a FIN would tell its peer that all has been said. sh
-// is the shard whose goroutine this is, or nil.
+// finish closes both connections and notifies the owner. If one of them was reset, it resets the
+// other, too: a FIN would tell its peer that it has received everything. sh is the shard whose
+// goroutine this is, or nil.
 func (s *Session) finish(sh *shard) {
 	es := &s.engine
 	es.state = over
@@ -317,7 +340,7 @@ func (s *Session) finish(sh *shard) {
 	home.notifier.add(end)
 }
 
-// drop gives back what is held of what came from a side.
+// drop releases the pending bytes of a side.
 func (s *Session) drop(sh *shard, of Side) {
 	h := s.pending(of)
 	if h == nil {

@@ -8,10 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linger ends a session in which everything for one side is in the kernel. A reset
-// would throw away what the kernel has not delivered yet, and so would a close while
-// something from that side is unread or arrives later. Until all is delivered only
-// that connection is kept.
+// linger ends a session once the kernel holds all bytes for a side. A reset would throw away what
+// the kernel has not delivered yet, and so would a close while bytes from that side are unread or
+// arrive later. Until all bytes are delivered, that connection stays open; the other is closed.
 func (s *Session) linger(sh *shard, of Side, now int64) {
 	es := &s.engine
 	e, other := &es.sides[of], &es.sides[1-of]
@@ -39,16 +38,15 @@ func (s *Session) linger(sh *shard, of Side, now int64) {
 	s.arm()
 }
 
-// resets reports whether a side's connection is to be reset, because the other's
-// was: a FIN would tell its peer that all has been said.
+// resets reports whether to reset a side's connection because the other's was reset: a FIN would
+// tell its peer that it has received everything.
 func (s *Session) resets(of Side) bool {
 	cause := s.extra().cause
 	return cause != nil && cause.Cause == Reset && cause.By != of
 }
 
-// lingerEvent is called by the shard when something happens to the side that a session
-// lingers for. What that side sends has no receiver: it is read so that it does no
-// harm when the connection is closed.
+// lingerEvent handles an event of the side that a session lingers for. What that side sends has no
+// receiver; it is read because unread bytes would turn the close into a reset.
 func (s *Session) lingerEvent(sh *shard, of Side, ready uint32) {
 	e := &s.engine.sides[of]
 	switch {
@@ -60,8 +58,8 @@ func (s *Session) lingerEvent(sh *shard, of Side, ready uint32) {
 	}
 }
 
-// discard reads what a side has sent, and finishes the session where that was the
-// end: nothing can arrive any more that the close could stumble over.
+// discard reads what a side has sent, and finishes the session at its end: then nothing can arrive
+// any more that would turn the close into a reset.
 func (s *Session) discard(sh *shard, of Side) {
 	e := &s.engine.sides[of]
 	for got := 0; ; {
@@ -81,8 +79,8 @@ func (s *Session) discard(sh *shard, of Side) {
 	}
 }
 
-// checkDelivery looks how much of what a session lingers for is still to be delivered,
-// and finishes it where that is nothing, or where nothing has moved for too long.
+// checkDelivery finishes a lingering session once its bytes are delivered, or if none have moved
+// for the timeout.
 func (s *Session) checkDelivery(now int64) {
 	es := &s.engine
 	of := Client
@@ -104,8 +102,8 @@ func (s *Session) checkDelivery(now int64) {
 	s.arm()
 }
 
-// nextDeliveryCheck is when delivered is to be called: soon at first, then less and less
-// often, and in time for the end of patience.
+// nextDeliveryCheck returns when checkDelivery must be called: soon at first, then less and less
+// often, and in time for the timeout.
 func (s *Session) nextDeliveryCheck() int64 {
 	es, l, now := &s.engine, s.more.stalled, clock()
 	pause := min(max((now-l.since)/4, int64(time.Millisecond)), int64(maxDeliveryPause))
@@ -118,8 +116,9 @@ func (s *Session) nextDeliveryCheck() int64 {
 	return next
 }
 
-// lostOnClose is how much of what was written to a side gets lost when its connection
-// is closed now. reset: by RST; else that happens where something from it is unread.
+// lostOnClose returns how many bytes written to a side are lost if its connection is closed now. A
+// close by RST loses all undelivered bytes; any other does so only if bytes from the side are
+// unread.
 func lostOnClose(e *side, reset bool) int64 {
 	if e.has(delivered) || e.has(unixSocket) {
 		return 0
@@ -136,9 +135,8 @@ func lostOnClose(e *side, reset bool) int64 {
 	return int64(n)
 }
 
-// undelivered returns how many bytes the other end of a connection has not
-// acknowledged, the FIN counting as one. What is written to a Unix socket is there at
-// once.
+// undelivered returns how many bytes the other end of a connection has not acknowledged, the FIN
+// counting as one. Bytes written to a Unix socket are delivered at once.
 func (e *side) undelivered() int32 {
 	if e.has(unixSocket) {
 		return 0
@@ -150,7 +148,7 @@ func (e *side) undelivered() int32 {
 	return int32(n)
 }
 
-// undeliveredBytes is undelivered, for the copying pump.
+// undeliveredBytes returns the same for sessions that are copied.
 func undeliveredBytes(fd uintptr) (n int64, known bool) {
 	e := side{fd: int32(fd)}
 	domain, err := getOption(int(fd), unix.SO_DOMAIN)

@@ -14,36 +14,35 @@ import (
 )
 
 const (
-	// maxAccepts is how many connections are accepted before what else is ready gets
-	// its turn.
+	// maxAccepts bounds the connections accepted before other events get their turn.
 	maxAccepts = 16
-	// acceptShare is how many connections one shard accepts before the next one does.
+	// acceptShare is the number of connections that one shard accepts before the next one takes over.
 	acceptShare = 32
-	// watchRetryPause is the pause after a failure to watch that the owner has none for.
+	// watchRetryPause is the pause after a failure to watch if Failed returns none.
 	watchRetryPause = 5 * time.Millisecond
 )
 
-// Listening accepts the connections of a listening socket on the goroutines of the
-// engine's shards, so that no other goroutine has to be woken up for them. One shard
-// at a time watches the socket: each accepts a share and leaves the rest to the next.
+// Listening accepts the connections of a listening socket on the goroutines of the engine's shards,
+// so that no other goroutine has to wake up for them. One shard at a time watches the socket: each
+// accepts a share and then hands over to the next.
 //
-// EPOLLEXCLUSIVE would not do that: nobody waits in the shards' epoll sets, which the
-// runtime's poller watches, so the kernel would wake up all of them for each connection.
+// EPOLLEXCLUSIVE would not do that: no thread waits in the shards' epoll sets, which the runtime's
+// poller watches, so the kernel would wake up all of them for each connection.
 type Listening struct {
 	fd int
 	o  ListenOptions
 
 	mu         sync.Mutex // held while connections are accepted
 	poll       pollSlot   // slot 0: no shard watches
-	shardIndex int        // the index of the one that watches
+	shardIndex int        // of the shard that watches
 	batch      int        // how many to accept before looking whether there are more
 	accepted   int        // how many this shard has accepted
 	timer      *time.Timer
 	closed     bool
 }
 
-// Listen accepts from a listening socket, which must not block, until Close. The
-// descriptor stays the caller's, who closes it after that.
+// Listen accepts from a listening socket, which must be non-blocking, until Close. The descriptor
+// stays with the caller, which closes it after that.
 func Listen(fd int, o ListenOptions) (*Listening, error) {
 	if err := Prepare(); err != nil {
 		return nil, err
@@ -60,8 +59,8 @@ func Listen(fd int, o ListenOptions) (*Listening, error) {
 	return l, nil
 }
 
-// Close ends accepting. When it has returned, no function of the options is called
-// any more. They must not call it.
+// Close stops accepting. Once it has returned, no function of the options is called any more; these
+// functions must not call it.
 func (l *Listening) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,12 +69,13 @@ func (l *Listening) Close() {
 	l.unwatch()
 }
 
-// watch has a shard see connections. The caller holds the lock, as for all below.
+// watch makes the current shard watch for connections. The caller holds the lock, as for all
+// methods below.
 func (l *Listening) watch() error {
 	sh := (*engineShards.shards.Load())[l.shardIndex]
 	l.poll = pollSlot{shard: sh, slot: sh.add(l)}
-	// Told of as long as there are connections: after one of them, the shard's next
-	// look at its set says whether there is another, and accept4 is not called in vain.
+	// Level-triggered: after one connection, the shard's next call of epoll_wait says whether there is
+	// another, so that no accept4 is in vain.
 	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: l.poll.slot}
 	if err := epollControl(sh.fd, unix.EPOLL_CTL_ADD, l.fd, &event); err != nil {
 		l.poll.release()
@@ -90,8 +90,8 @@ func (l *Listening) unwatch() {
 	}
 }
 
-// handOver has the next shard watch, behind what is ready there. With one shard it is the
-// same again.
+// handOver makes the next shard watch, after the events already queued there. With one shard it
+// selects the same one again.
 func (l *Listening) handOver() {
 	l.unwatch()
 	l.shardIndex = (l.shardIndex + 1) % len(*engineShards.shards.Load())
@@ -121,7 +121,7 @@ func (l *Listening) resume() {
 	}
 }
 
-// acceptFailed says that accepting fails and reports whether it can go on at once.
+// acceptFailed calls Failed and reports whether to go on at once.
 func (l *Listening) acceptFailed(err error) (goOn bool) {
 	switch pause, lost := l.o.Failed(err); {
 	case lost:
@@ -136,9 +136,10 @@ func (l *Listening) acceptFailed(err error) (goOn bool) {
 	}
 }
 
-// event is called by the shard that watches. A level-triggered descriptor must not be
-// left behind when the shard goes to sleep: the runtime's poller is told of the set
-// only when something is added to it. So behind a shard's last look it is added anew.
+// event accepts connections. A level-triggered descriptor must not stay ready when the shard goes
+// to sleep: the runtime's poller reports the epoll set only when something is added to it, so that
+// the connections would wait for an unrelated event. So after a shard's last round the descriptor
+// is added anew.
 func (l *Listening) event(sh *shard, _ Side, _ uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -155,8 +156,8 @@ func (l *Listening) event(sh *shard, _ Side, _ uint32) {
 	}
 }
 
-// accept takes a batch of connections, which doubles as long as there are more. It
-// reports whether the socket is still watched, and may have more.
+// accept accepts a batch of connections; the batch doubles as long as there are more. It reports
+// whether the socket is still watched, and whether it may have more.
 func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
 	for n := range l.batch {
 		if pause := l.o.Pause(); pause > 0 {
@@ -181,7 +182,7 @@ func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
 	return true, true
 }
 
-// newAccepted returns a connection that has been accepted, with one allocation.
+// newAccepted returns an accepted connection, with one allocation.
 func newAccepted(fd int, remote netip.AddrPort, local net.Addr, at pollSlot) *Socket {
 	a := new(struct {
 		Socket
@@ -201,9 +202,8 @@ func newAccepted(fd int, remote netip.AddrPort, local net.Addr, at pollSlot) *So
 	return s
 }
 
-// OnShard calls f with a socket on the goroutine of a shard, as Listening does: at
-// once, as soon as the shard gets to it. The socket must not be in use. If that fails,
-// f is not called.
+// OnShard calls f with a socket on the goroutine of a shard, as Listening does, as soon as the
+// shard gets to it. The socket must not be in use. If OnShard fails, f is not called.
 func OnShard(s *Socket, f func(*Socket)) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,7 +214,7 @@ func OnShard(s *Socket, f func(*Socket)) (err error) {
 		return errors.New("the socket is in use")
 	}
 	h := &posted{socket: s, f: f}
-	h.mu.Lock() // what its slot had before may still be told of something
+	h.mu.Lock() // the slot may still get events of its last watcher
 	defer h.mu.Unlock()
 	if s.poll.shard == nil {
 		if s.poll.shard, err = nextShard(); err != nil {
@@ -223,7 +223,7 @@ func OnShard(s *Socket, f func(*Socket)) (err error) {
 	}
 	h.poll = pollSlot{shard: s.poll.shard, slot: s.poll.shard.add(h)}
 	h.fd = s.fd
-	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLET, Fd: h.poll.slot} // as it nearly always is
+	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLET, Fd: h.poll.slot}
 	if err := epollControl(h.poll.shard.fd, unix.EPOLL_CTL_ADD, h.fd, &event); err != nil {
 		h.poll.release()
 		return os.NewSyscallError("epoll_ctl", err)
@@ -252,7 +252,7 @@ func (h *posted) event(_ *shard, _ Side, _ uint32) {
 	}
 }
 
-// check is called for what has a timer: these have none.
+// check implements watcher. Neither type sets a timer.
 func (l *Listening) check() {}
 func (h *posted) check()    {}
 

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// turnBytes is how much one side may send before others get theirs. Where nobody has
-// had little to say for a while, nobody waits for what is little, and it is much.
+// turnBytes returns how much one side may send before other sessions get their turn: 64 KiB, or 512
+// KiB if no small message, which would wait, has passed for quietBeforeBulk.
 func (sh *shard) turnBytes() int {
 	if sh.now-sh.lastSmall < int64(quietBeforeBulk) {
 		return smallPipe
@@ -18,12 +18,12 @@ func (sh *shard) turnBytes() int {
 	return bigPipe
 }
 
-// quietBeforeBulk is how long there must have been no small messages.
+// quietBeforeBulk is the time without small messages before turns become large.
 const quietBeforeBulk = 10 * time.Millisecond
 
 const pollBroken = unix.EPOLLHUP | unix.EPOLLERR
 
-// event is called by the shard when a side is ready.
+// event handles an event of a side.
 func (s *Session) event(sh *shard, of Side, ready uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,12 +44,12 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	if ready&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0 {
 		e.set(readable)
 		e.put(nearEnd, e.has(nearEnd) || ready&(unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0)
-		// A read also stops before an urgent byte, and one of a Unix socket behind
-		// descriptors that are passed with the bytes.
+		// A read also stops before an urgent byte and, on a Unix socket, behind descriptors that are
+		// passed with the bytes.
 		e.put(allArrived, ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP && !e.has(unixSocket))
 	}
 	if ready&unix.EPOLLERR != 0 && (e.has(readDone) || s.blocked(1-of) != 0) && !e.has(writeBroken) {
-		// It is not read from now, so that nothing else would notice.
+		// The side is not being read from, so that nothing else would notice.
 		if code, err := getOption(int(e.fd), unix.SO_ERROR); err == nil && code != 0 {
 			s.socketError(sh, of, unix.Errno(code), now)
 		}
@@ -62,8 +62,8 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	}
 }
 
-// move passes on what comes from a side, until there is no more, or no room, or
-// others have waited for long enough.
+// move passes on bytes from a side until it has no more, the other side blocks, or other sessions
+// have waited for long enough.
 func (s *Session) move(sh *shard, of Side, now int64) {
 	es := &s.engine
 	from, moved := &es.sides[of], 0
@@ -88,12 +88,12 @@ func (s *Session) move(sh *shard, of Side, now int64) {
 	}
 	if h := s.pending(of); h != nil && h.pipe != nil && h.pipe.n == 0 {
 		from.put(bulk, moved >= bufferSize)
-		from.put(keepsUp, from.has(bulk)) // the other side has taken it all
+		from.put(keepsUp, from.has(bulk)) // the other side has accepted it all
 		s.drop(sh, of)
 	}
 }
 
-// rearm has a side be looked at once more, behind what is ready now.
+// rearm makes the shard look at a side once more, behind events already queued.
 func (s *Session) rearm(sh *shard, of Side) {
 	here := s.pollSlotOf(of)
 	if err := here.rearm(int(s.engine.sides[of].fd), of); err != nil {
@@ -101,7 +101,7 @@ func (s *Session) rearm(sh *shard, of Side) {
 	}
 }
 
-// receive takes what has come from a side, once, and has it held or passed on.
+// receive reads once from a side, and keeps the bytes pending or passes them on.
 func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 	es := &s.engine
 	from := &es.sides[of]
@@ -140,15 +140,13 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 	return n, nil
 }
 
-// write passes b, which came from a side, on, and holds what the other side does
-// not take.
+// write passes on b, which came from a side, and keeps pending what the other side does not accept.
 func (s *Session) write(sh *shard, of Side, b []byte, now int64) {
 	n, err := write(int(s.engine.sides[1-of].fd), b)
 	s.wrote(sh, of, b, n, err, now)
 }
 
-// writeLast is write for the last that comes from a side, behind which there is nothing
-// but its end.
+// writeLast works like write for the last bytes that come from a side. The FIN leaves with them.
 func (s *Session) writeLast(sh *shard, of Side, b []byte, now int64) {
 	from := &s.engine.sides[of]
 	n, err := writeMore(int(s.engine.sides[1-of].fd), b)
@@ -158,7 +156,7 @@ func (s *Session) writeLast(sh *shard, of Side, b []byte, now int64) {
 	}
 }
 
-// wrote notes what has become of a write.
+// wrote records the result of a write.
 func (s *Session) wrote(sh *shard, of Side, b []byte, n int, err error, now int64) {
 	from, to := &s.engine.sides[of], &s.engine.sides[1-of]
 	if n > 0 {
@@ -174,8 +172,7 @@ func (s *Session) wrote(sh *shard, of Side, b []byte, n int, err error, now int6
 	}
 }
 
-// flush passes on what is held of what came from a side. It reports whether that
-// is nothing any more.
+// flush passes on pending bytes of a side. It reports whether all of them are gone.
 func (s *Session) flush(sh *shard, of Side, now int64) bool {
 	from, to, h := &s.engine.sides[of], &s.engine.sides[1-of], s.pending(of)
 	for {
@@ -209,7 +206,7 @@ func (s *Session) flush(sh *shard, of Side, now int64) bool {
 	}
 }
 
-// send writes what is held to fd, once, and says how much is left.
+// send writes pending bytes to fd, once, and returns how many are left.
 func (h *pending) send(fd int) (n, left int, err error) {
 	if h.pipe == nil {
 		n, err = write(fd, h.rest)
@@ -222,7 +219,7 @@ func (h *pending) send(fd int) (n, left int, err error) {
 	return n, h.pipe.n, err
 }
 
-// block notes that a side takes nothing, and has the shard see when it does.
+// block records that a side accepts nothing, and watches for when it does.
 func (s *Session) block(sh *shard, of Side, now int64) {
 	e, from, h := &s.engine.sides[of], &s.engine.sides[1-of], s.pending(1-of)
 	if h.blocked == 0 {
@@ -236,14 +233,14 @@ func (s *Session) block(sh *shard, of Side, now int64) {
 	}
 }
 
-// errAfterEnd is the error of a connection that was reset after its other end had
-// closed it in order, which need not have been read yet.
+// errAfterEnd is the error of a connection that was reset after its other end had closed it in
+// order, which may not have been read yet.
 const errAfterEnd = unix.EPIPE
 
-// socketError is called when the kernel says, without being asked, that the connection
-// to a side has broken. A client that has finished, and takes no more, most often has
-// all that it wanted, and what the server still says of itself is its end: that
-// decides, if it comes soon.
+// socketError handles an error that the kernel reports about a side's connection although no call
+// failed. A client that has finished, and whose connection is then reset, mostly has all that it
+// wanted, and all that the server still has to say is its end. So an end of the server that comes
+// soon decides how the session ended.
 func (s *Session) socketError(sh *shard, of Side, err error, now int64) {
 	es := &s.engine
 	e := &es.sides[of]
@@ -256,9 +253,9 @@ func (s *Session) socketError(sh *shard, of Side, err error, now int64) {
 	s.arm()
 }
 
-// broken is called when a side takes no more: its connection was reset, or failed.
-// What it has sent before is still delivered. A server that had finished in order
-// only ends the client's direction by that.
+// broken handles a side that can no longer be written to: its connection was reset, or failed.
+// Bytes that it sent before are still delivered. If it is a server that had finished in order, only
+// the client's direction ends.
 func (s *Session) broken(sh *shard, of Side, err error, now int64) {
 	es := &s.engine
 	e, from := &es.sides[of], &es.sides[1-of]
@@ -280,9 +277,8 @@ func (s *Session) broken(sh *shard, of Side, err error, now int64) {
 	}
 }
 
-// finished ends one direction: nothing more will come from a side, and the other
-// is told so. Where nothing can be written to it either, that was the last
-// direction.
+// finished ends the direction from a side to the other, which gets a FIN. If nothing can be written
+// to the first side either, both directions have ended.
 func (s *Session) finished(sh *shard, of Side, now int64) {
 	es := &s.engine
 	e, other := &es.sides[of], &es.sides[1-of]

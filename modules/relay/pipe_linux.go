@@ -10,38 +10,38 @@ import (
 )
 
 const (
-	// smallPipe is what a pipe of Linux has room for unless told otherwise.
+	// smallPipe is the default capacity of a pipe on Linux.
 	smallPipe = 64 << 10
-	// bigPipe is for a side whose peer takes all there is: the fewer the calls, the
-	// less often is the peer woken up.
+	// bigPipe is the capacity for a side whose peer accepts everything: the fewer the calls, the less
+	// often the peer wakes up.
 	bigPipe = 512 << 10
-	// bigPipes bounds these, of all shards: should the peer not take any more, that
-	// much remains in one; and Linux allows a user 64 MiB of room in pipes.
+	// bigPipes bounds the number of big pipes of all shards. If a peer stops accepting, that many
+	// bytes remain in one, and Linux allows a user 64 MiB in pipes.
 	bigPipes = 32
-	// sparePipes is how many of each a shard keeps that nobody uses.
+	// sparePipes bounds the unused pipes of each size that a shard keeps.
 	sparePipes = 8
-	// pipeShare is the part of the descriptors that pipes may have, at two each.
+	// pipeShare is the part of the descriptors that pipes may use, at two each.
 	pipeShare = 8
-	// maxPipes bounds what clients who do not read can hold in the kernel.
+	// maxPipes bounds what clients that do not read can hold in the kernel.
 	maxPipes = 1024
 )
 
-// pipe is a pipe of the kernel's and how many bytes are in it.
+// pipe is a pipe of the kernel and the number of bytes in it.
 type pipe struct {
 	r, w int32
 	n    int
 	big  bool
 }
 
-// pipes are those that a shard has to spare. Only its own goroutine uses them.
+// pipes are a shard's spare pipes. Only its goroutine uses them.
 type pipes struct {
 	small, big []*pipe
 }
 
-// pipeCount and bigPipeCount are how many pipes there are, of all shards.
+// pipeCount and bigPipeCount are the numbers of pipes of all shards.
 var pipeCount, bigPipeCount atomic.Int32
 
-// maxPipeCount is how many pipes the process's limit of descriptors allows.
+// maxPipeCount returns how many pipes the process's limit of descriptors allows.
 var maxPipeCount = sync.OnceValue(func() int32 {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
@@ -50,8 +50,7 @@ var maxPipeCount = sync.OnceValue(func() int32 {
 	return int32(max(1, min(maxPipes, limit.Cur/(2*pipeShare))))
 })
 
-// take returns an empty pipe, big if there is one to be had, or nil where there
-// is none at all.
+// take returns an empty pipe, a big one if possible, or nil if the limit is reached.
 func (p *pipes) take(big bool) *pipe {
 	if big {
 		if n := len(p.big); n > 0 {
@@ -89,7 +88,7 @@ func newPipe(big bool) *pipe {
 	return made
 }
 
-// give takes back a pipe. One that is not empty cannot be used again.
+// give takes back a pipe. It closes one that is not empty, which cannot be used again.
 func (p *pipes) give(given *pipe) {
 	spare := &p.small
 	if given.big {
@@ -111,14 +110,14 @@ func (p *pipe) close() {
 	}
 }
 
-// fill moves what fd has received into the pipe, up to most bytes.
+// fill moves up to most bytes that fd has received into the pipe.
 func (p *pipe) fill(fd, most int) (int, error) {
 	n, err := splice(fd, int(p.w), most)
 	p.n += n
 	return n, err
 }
 
-// drain moves what is in the pipe to fd, once.
+// drain moves bytes from the pipe to fd, once.
 func (p *pipe) drain(fd int) (int, error) {
 	n, err := splice(int(p.r), fd, p.n)
 	p.n -= n

@@ -13,37 +13,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket is a connection over TCP or a Unix socket that costs the system calls that are needed for it,
-// and no others: where package net registers each with the runtime's poller and
-// asks for its addresses, a Socket is watched, by the engine, once somebody has
-// to wait for it; and a session takes its descriptor as it is. It is safe for
-// concurrent use, as a net.Conn is. What package net does without copying
-// (sendfile), it does not.
+// Socket is a connection over TCP or a Unix socket that makes only the system calls it needs.
+// Package net registers each connection with the runtime's poller and asks for its addresses; the
+// engine watches a Socket only once a call has to wait, and a session takes over its descriptor as
+// it is. It is safe for concurrent use, as a net.Conn is. It has no transfers without copying
+// (sendfile), as package net has.
 type Socket struct {
 	remote net.Addr
 	dual   bool // see SetDual
-	sent   int  // of what Dial was to send first
+	sent   int  // of the first bytes of Dial
 
 	mu      sync.Mutex // held while fd is used, which is never for long
 	local   net.Addr   // nil: not known yet
-	fd      int        // -1: closed, or a session's
-	lent    bool       // fd is a session's that arrives
+	fd      int        // -1: closed, or given to a session
+	lent    bool       // an arriving session has borrowed fd
 	poll    pollSlot
 	in, out waiter
 	dialing *pendingDial // until it is connected
 }
 
-// waiter is what one direction waits for.
+// waiter holds the state of one direction's waiting calls.
 type waiter struct {
-	ready       chan struct{} // one word: look again; nil until somebody waits for the first time
-	pendingWake bool          // that word was to be said before
+	ready       chan struct{} // receives when a retry may succeed; nil until the first wait
+	pendingWake bool          // a wake came while ready was nil
 	deadline    time.Time
-	lastTry     bool // when it passes, what has come before is still taken, once
+	lastTry     bool // when the deadline passes, one more call takes bytes that came before
 }
 
-// Accept takes the next connection of a listening socket, which must not block.
-// Where there is none, the error is EAGAIN. local is the address that it listens
-// on, or nil if that is several.
+// Accept accepts the next connection of a listening socket, which must be non-blocking. Without
+// one, the error is EAGAIN. local is the address that the socket listens on, or nil if there are
+// several.
 func Accept(listening uintptr, local net.Addr) (*Socket, error) {
 	fd, remote, err := accept(int(listening))
 	if err == unix.EAGAIN { //nolint:errorlint // an Errno
@@ -55,22 +54,21 @@ func Accept(listening uintptr, local net.Addr) (*Socket, error) {
 	return newAccepted(fd, remote, local, pollSlot{}), nil
 }
 
-// SetDual notes that the socket has been accepted by a listener for both versions of
-// IP, which may be two kernel sockets. It is for whoever accepts.
+// SetDual records that a listener for both versions of IP, which may be two kernel sockets, has
+// accepted the socket. Only the code that accepts calls it.
 func (s *Socket) SetDual() { s.dual = true }
 
 // Dual reports whether SetDual has been called.
 func (s *Socket) Dual() bool { return s.dual }
 
-// watchedBy is the shard that watches the socket, or nil.
+// watchedBy returns the shard that watches the socket, or is to, or nil.
 func (s *Socket) watchedBy() *shard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.poll.shard
 }
 
-// detachFD is the descriptor, which is not the socket's any more, and where it is
-// watched.
+// detachFD takes the descriptor away from the socket, and returns where it is watched.
 func (s *Socket) detachFD() (fd int, at pollSlot, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,11 +80,10 @@ func (s *Socket) detachFD() (fd int, at pollSlot, ok bool) {
 	return fd, at, true
 }
 
-// owned reports whether the socket has a descriptor, and nothing else has. The caller holds
-// the lock.
+// owned reports whether the socket has a descriptor that is not lent. The caller holds the lock.
 func (s *Socket) owned() bool { return s.fd >= 0 && !s.lent }
 
-// event is called by the shard that watches the socket.
+// event handles an event of the socket.
 func (s *Socket) event(_ *shard, _ Side, ready uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,16 +103,16 @@ func (s *Socket) event(_ *shard, _ Side, ready uint32) {
 
 func (w *waiter) wake() {
 	if w.ready == nil {
-		w.pendingWake = true // since the last look, maybe: the next wait is none
+		w.pendingWake = true // maybe since the last call: the next wait returns at once
 		return
 	}
 	select {
 	case w.ready <- struct{}{}:
-	default: // nobody waits, or it has been said
+	default: // no wait, or one wake is queued already
 	}
 }
 
-// wait returns when it is worth to look again.
+// wait returns when a retry may succeed.
 func (s *Socket) wait(w *waiter) error {
 	s.mu.Lock()
 	deadline, err, missed := w.deadline, s.watch(w), w.pendingWake
@@ -137,12 +134,12 @@ func (s *Socket) wait(w *waiter) error {
 	select {
 	case <-w.ready:
 		return nil
-	case <-over: // unless it has been moved, the next look says so
+	case <-over: // unless the deadline has moved, the next call fails by it
 		return nil
 	}
 }
 
-// watch has a shard see what w waits for. The caller holds the lock.
+// watch makes a shard watch for what w waits for. The caller holds the lock.
 func (s *Socket) watch(w *waiter) (err error) {
 	if !s.owned() {
 		return net.ErrClosed
@@ -167,9 +164,9 @@ func (s *Socket) watch(w *waiter) (err error) {
 	return s.poll.watch(s.fd, Client)
 }
 
-// untilReady calls f with the descriptor until it does not return EAGAIN, or the time is
-// over. A deadline that passes after it was set leaves room for one call more: where
-// this process did not run for a while, what has come in time is there.
+// untilReady calls f with the descriptor until it does not return EAGAIN, or the deadline passes. A
+// deadline that passes after it was set allows one more call: if this process did not run for a
+// while, bytes that came in time are there.
 func (s *Socket) untilReady(w *waiter, f func(fd int) error) error {
 	for {
 		s.mu.Lock()
@@ -198,7 +195,7 @@ func (s *Socket) untilReady(w *waiter, f func(fd int) error) error {
 	}
 }
 
-// Read reads what has come, or waits for it.
+// Read reads bytes that have come, or waits for some.
 func (s *Socket) Read(b []byte) (n int, err error) {
 	err = s.untilReady(&s.in, func(fd int) (err error) {
 		n, err = read(fd, b)
@@ -223,7 +220,7 @@ func (s *Socket) Write(b []byte) (n int, err error) {
 	return n, s.wrap("write", err)
 }
 
-// wrap makes an error one of package net's.
+// wrap makes an error like those of package net.
 func (s *Socket) wrap(op string, err error) error {
 	if err == nil {
 		return nil

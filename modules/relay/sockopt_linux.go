@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LocalAddr is the address of this side.
+// LocalAddr returns the address of this end.
 func (s *Socket) LocalAddr() net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -25,7 +25,7 @@ func (s *Socket) LocalAddr() net.Addr {
 	return s.local
 }
 
-// RemoteAddr is the address of the other side.
+// RemoteAddr returns the address of the other end.
 func (s *Socket) RemoteAddr() net.Addr { return s.remote }
 
 func addrPort(address unix.Sockaddr) netip.AddrPort {
@@ -39,7 +39,7 @@ func addrPort(address unix.Sockaddr) netip.AddrPort {
 	}
 }
 
-// SetDeadline is SetReadDeadline and SetWriteDeadline.
+// SetDeadline sets both deadlines.
 func (s *Socket) SetDeadline(at time.Time) error {
 	return s.withFD("set", func(int) error {
 		s.in.setDeadline(at)
@@ -48,12 +48,12 @@ func (s *Socket) SetDeadline(at time.Time) error {
 	})
 }
 
-// SetReadDeadline is when reading is given up; zero: never.
+// SetReadDeadline sets when reading gives up; zero: never.
 func (s *Socket) SetReadDeadline(at time.Time) error {
 	return s.withFD("set", func(int) error { s.in.setDeadline(at); return nil })
 }
 
-// SetWriteDeadline is when writing is given up; zero: never.
+// SetWriteDeadline sets when writing gives up; zero: never.
 func (s *Socket) SetWriteDeadline(at time.Time) error {
 	return s.withFD("set", func(int) error { s.out.setDeadline(at); return nil })
 }
@@ -65,22 +65,22 @@ func (w *waiter) setDeadline(at time.Time) {
 	}
 }
 
-// CloseWrite tells the other side that nothing more comes.
+// CloseWrite shuts down the sending side: the other end reads EOF.
 func (s *Socket) CloseWrite() error {
 	return s.withFD("close", func(fd int) error { return shutdown(fd, unix.SHUT_WR) })
 }
 
-// CloseRead has nothing more be read.
+// CloseRead shuts down the reading side.
 func (s *Socket) CloseRead() error {
 	return s.withFD("close", func(fd int) error { return shutdown(fd, unix.SHUT_RD) })
 }
 
-// SetLinger is that of *net.TCPConn: with 0, Close sends RST.
+// SetLinger works like that of *net.TCPConn: with 0, Close sends RST.
 func (s *Socket) SetLinger(sec int) error {
 	return s.withFD("set", func(fd int) error { return setLinger(fd, sec >= 0, max(0, sec)) })
 }
 
-// SetNoDelay is that of *net.TCPConn.
+// SetNoDelay works like that of *net.TCPConn.
 func (s *Socket) SetNoDelay(on bool) error {
 	value := int32(0)
 	if on {
@@ -89,7 +89,7 @@ func (s *Socket) SetNoDelay(on bool) error {
 	return s.withFD("set", func(fd int) error { return setOption(fd, unix.SOL_TCP, unix.TCP_NODELAY, value) })
 }
 
-// withFD does something at once.
+// withFD calls f, which must not wait, with the descriptor.
 func (s *Socket) withFD(op string, f func(fd int) error) error {
 	s.mu.Lock()
 	err := net.ErrClosed
@@ -100,8 +100,8 @@ func (s *Socket) withFD(op string, f func(fd int) error) error {
 	return s.wrap(op, err)
 }
 
-// SyscallConn gives access to the descriptor. What is called with it must not
-// wait, nor call the socket's methods.
+// SyscallConn gives access to the descriptor. Functions called with it must not wait, nor call the
+// socket's methods.
 func (s *Socket) SyscallConn() (syscall.RawConn, error) { return rawSocket{s}, nil }
 
 type rawSocket struct{ s *Socket }
@@ -123,8 +123,7 @@ func (r rawSocket) call(w *waiter, op string, f func(fd uintptr) bool) error {
 	}))
 }
 
-// keepAlive has the kernel look after 15 s of silence whether the other side is
-// still there, as package net does.
+// keepAlive makes the kernel probe the other end after 15 s of silence, as package net does.
 func keepAlive(fd int) {
 	_ = setOption(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	_ = setOption(fd, unix.SOL_TCP, unix.TCP_KEEPIDLE, 15)

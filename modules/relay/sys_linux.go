@@ -11,15 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// None of these calls waits: all descriptors are non-blocking. So the scheduler
-// is not told of them. If it were, it would take some for ones that wait, those
-// that run through the network's whole path on this system above all, and would
-// wake up a thread to go on instead.
+// None of these calls waits: all descriptors are non-blocking. So they bypass the scheduler. If it
+// knew of them, it would take some for blocking calls (those that run through the whole network
+// path on this system above all) and would wake up a thread to go on instead.
 //
-// An address is made a number in the call itself (rule 4 of unsafe.Pointer), and
-// nowhere else: in between, the stack that it is on could be moved.
+// An address is converted to a number in the call itself (rule 4 of unsafe.Pointer), and nowhere
+// else: between the two, the stack that it points to could move.
 
-// result is what a call has returned.
+// result returns what a call has returned.
 func result(n uintptr, errno unix.Errno) (int, error) {
 	if errno != 0 {
 		return 0, errno
@@ -27,7 +26,7 @@ func result(n uintptr, errno unix.Errno) (int, error) {
 	return int(n), nil
 }
 
-// read receives from a socket: recvfrom takes a tenth less than read, which any file has.
+// read receives from a socket. recvfrom takes a tenth less time than read, which serves any file.
 func read(fd int, b []byte) (int, error) {
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0) //nolint:gosec // as package syscall does
@@ -37,10 +36,10 @@ func read(fd int, b []byte) (int, error) {
 	}
 }
 
-// write is send, without a signal where there is nobody to read it.
+// write sends to a socket, without SIGPIPE if the connection is gone.
 func write(fd int, b []byte) (int, error) { return sendWith(fd, b, 0) }
 
-// writeMore is write where a shutdown follows at once: the FIN leaves with the last bytes.
+// writeMore writes before a shutdown that follows at once: the FIN leaves with the last bytes.
 func writeMore(fd int, b []byte) (int, error) { return sendWith(fd, b, unix.MSG_MORE) }
 
 func sendWith(fd int, b []byte, flags uintptr) (int, error) {
@@ -61,19 +60,19 @@ func splice(from, to, most int) (int, error) {
 	}
 }
 
-// closeFD closes a descriptor. It is closed whatever Linux answers: to try again
-// could close somebody else's.
+// closeFD closes a descriptor. Linux closes it whatever it answers: to try again could close
+// another one with the same number.
 func closeFD(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
-// shutdown closes one direction, or both: SHUT_RD, SHUT_WR, SHUT_RDWR. An error means
-// that the connection is gone, which will be seen.
+// shutdown closes one direction, or both: SHUT_RD, SHUT_WR, SHUT_RDWR. An error means that the
+// connection is gone, which a later call reports.
 func shutdown(fd, how int) error {
 	_, _, errno := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), uintptr(how), 0)
 	_, err := result(0, errno)
 	return err
 }
 
-// duplicate is another descriptor of what fd is one of, or -1.
+// duplicate returns a duplicate of a descriptor, or -1.
 func duplicate(fd int) int {
 	other, _, errno := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if errno != 0 {
@@ -88,7 +87,7 @@ func epollControl(set, op, fd int, e *unix.EpollEvent) error {
 	return err
 }
 
-// epollWait does not wait.
+// epollWait returns the events that are ready. It does not wait.
 func epollWait(set int, events []unix.EpollEvent) int {
 	for {
 		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(set), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0) //nolint:gosec // as package syscall does
@@ -119,7 +118,7 @@ func setLinger(fd int, on bool, seconds int) error {
 	return err
 }
 
-// getOption returns an option of the socket itself.
+// getOption returns an option of level SOL_SOCKET.
 func getOption(fd, option int) (int, error) {
 	var value int32
 	length := uint32(unsafe.Sizeof(value))
@@ -127,8 +126,7 @@ func getOption(fd, option int) (int, error) {
 	return result(uintptr(value), errno)
 }
 
-// queued returns how many bytes a socket holds: SIOCINQ, unread; SIOCOUTQ, not
-// acknowledged.
+// queued returns how many bytes a socket holds: unread for SIOCINQ, not acknowledged for SIOCOUTQ.
 func queued(fd int, request uint) (int, error) {
 	var value int32
 	_, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(unsafe.Pointer(&value))) //nolint:gosec // as package syscall does
@@ -144,7 +142,7 @@ func newSocket(to netip.AddrPort) (int, error) {
 	return result(fd, errno)
 }
 
-// connect begins to connect, or does.
+// connect begins to connect, or connects.
 func connect(fd int, to netip.AddrPort) error {
 	var address unix.RawSockaddrInet6
 	length, port := uintptr(unix.SizeofSockaddrInet6), networkOrder(to.Port())
@@ -164,8 +162,7 @@ func connect(fd int, to netip.AddrPort) error {
 	}
 }
 
-// connectUnix connects to a Unix socket. A path that begins with @ or NUL is an
-// abstract name.
+// connectUnix connects to a Unix socket. A path that begins with @ or NUL is an abstract name.
 func connectUnix(fd int, path string) error {
 	address := unix.RawSockaddrUnix{Family: unix.AF_UNIX}
 	abstract := path != "" && (path[0] == '@' || path[0] == 0)
@@ -179,7 +176,7 @@ func connectUnix(fd int, path string) error {
 	if abstract {
 		address.Path[0] = 0
 	} else {
-		length++ // the NUL at its end
+		length++ // the terminating NUL
 	}
 	for {
 		_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&address)), length) //nolint:gosec // as package syscall does
@@ -190,15 +187,14 @@ func connectUnix(fd int, path string) error {
 	}
 }
 
-// networkOrder turns a port of this system's byte order into one of the network's,
-// and back.
+// networkOrder converts a port between this system's byte order and the network's.
 func networkOrder(port uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], port)
 	return binary.NativeEndian.Uint16(b[:])
 }
 
-// accept takes a connection from a listening socket.
+// accept accepts a connection from a listening socket.
 func accept(listening int) (fd int, remote netip.AddrPort, err error) {
 	var address unix.RawSockaddrInet6
 	length := uint32(unix.SizeofSockaddrInet6)
@@ -217,7 +213,7 @@ func accept(listening int) (fd int, remote netip.AddrPort, err error) {
 	return fd, remote, err
 }
 
-// zoned is an address of IPv6, with the interface that it belongs to.
+// zoned returns an IPv6 address with the interface that it belongs to.
 func zoned(ip [16]byte, index uint32) netip.Addr {
 	a := netip.AddrFrom16(ip)
 	if index == 0 {
@@ -229,7 +225,7 @@ func zoned(ip [16]byte, index uint32) netip.Addr {
 	return a
 }
 
-// zone is the index of an interface, which an address may name.
+// zone returns the index of the interface that an address names; 0: none.
 func zone(name string) uint32 {
 	if name == "" {
 		return 0

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nextCheck is when check is to be called next; 0: never.
+// nextCheck returns when check must be called next; 0: never.
 func (s *Session) nextCheck() (first int64) {
 	es := &s.engine
 	if a := s.arrival(); a != nil {
@@ -33,6 +33,7 @@ func (s *Session) nextCheck() (first int64) {
 	return first
 }
 
+// earlier returns the earlier of two times, a being 0 for none.
 func earlier(a, b int64) int64 {
 	if a == 0 || b < a {
 		return b
@@ -40,13 +41,13 @@ func earlier(a, b int64) int64 {
 	return a
 }
 
-// limit is how long a side may be silent; 0: for ever.
+// limit returns how long a side may be silent; 0: without limit.
 func (s *Session) limit(of Side) time.Duration {
 	return s.engine.options.limit(of, s.engine.firstFin != Proxy)
 }
 
-// writeTimeout is how long a side may take nothing of what there is for it; 0: for ever,
-// but not where the other side is gone.
+// writeTimeout returns how long a side may accept none of the bytes for it; 0: without limit,
+// unless the other side is gone.
 func (s *Session) writeTimeout(of Side) int64 {
 	limit := s.limit(of)
 	if es := &s.engine; limit == 0 && (es.state == lingering || es.sides[1-of].has(writeBroken)) {
@@ -55,21 +56,21 @@ func (s *Session) writeTimeout(of Side) int64 {
 	return int64(limit)
 }
 
-// readingFrom reports whether a side could send something: as long as the other one
-// has not taken what it has sent, it is not read from.
+// readingFrom reports whether a side is read from: it is not as long as the other one has not
+// accepted what it sent.
 func (s *Session) readingFrom(of Side) bool {
 	es := &s.engine
 	return !es.sides[of].has(readDone) && s.blocked(1-of) == 0
 }
 
-// arm sees to it that check is called in time.
+// arm sets the session's timer to call check in time.
 func (s *Session) arm() {
 	if due := s.nextCheck(); due != 0 && s.engine.isActive() {
 		s.engine.shard().setTimer(s.engine.slot, due)
 	}
 }
 
-// check ends what has been silent for too long.
+// check ends directions and sessions whose timeouts have passed.
 func (s *Session) check() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,11 +107,11 @@ func (s *Session) check() {
 	s.arm()
 }
 
-// recheckGrace is how long the shard has to see to what a look at the sockets has found.
+// recheckGrace is the time that the shard has to handle events found by a check of the sockets.
 const recheckGrace = time.Second
 
-// inGrace reports whether a session whose time seems to be over is to be left alone
-// for a moment, since the sockets say otherwise, or that moment is not over.
+// inGrace reports whether to spare a session whose timeout seems to have passed: the sockets hold
+// events, and recheckGrace has not passed since.
 func (s *Session) inGrace(now int64) bool {
 	es := &s.engine
 	due := s.nextCheck()
@@ -131,8 +132,8 @@ func (s *Session) inGrace(now int64) bool {
 	return false
 }
 
-// hasEvents reports whether something waits in the kernel that ends a silence: the clock
-// alone does not tell whether the peers were silent or this process did not run.
+// hasEvents reports whether the kernel holds events that end a silence: the clock alone does not
+// show whether the peers were silent or this process did not run.
 func (s *Session) hasEvents() bool {
 	var list [2]unix.PollFd
 	for _, of := range both {
@@ -151,8 +152,8 @@ func (s *Session) hasEvents() bool {
 	return err == nil && n > 0
 }
 
-// timedOutSide is who is said to have been silent when the time of a side is over: the
-// client, where its time is over as well, as in HAProxy's log.
+// timedOutSide returns the side to blame when a side's timeout has passed: the client if its
+// timeout has passed as well, as in HAProxy's log.
 func (s *Session) timedOutSide(of Side, now int64) Side {
 	client, limit := &s.engine.sides[Client], int64(s.limit(Client))
 	if limit != 0 && s.readingFrom(Client) && client.active.Load()+limit-now < int64(sameMoment) {

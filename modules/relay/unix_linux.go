@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DialUnix connects to the Unix socket of a path and sends first, as Dial does.
-// The kernel makes such a connection at once or, where the server's queue is full,
-// not at all, so that there is nothing to wait for.
+// DialUnix connects to the Unix socket at a path and sends first, as Dial does. The kernel makes
+// such a connection at once or, if the server's queue is full, not at all, so that there is no
+// wait. An abstract name may be padded with NUL.
 func DialUnix(path string, first []byte) (net.Conn, error) {
-	remote := &net.UnixAddr{Net: "unix", Name: strings.TrimRight(path, "\x00")} // an abstract name may be padded
+	remote := &net.UnixAddr{Net: "unix", Name: strings.TrimRight(path, "\x00")}
 	s := &Socket{remote: remote, local: &net.UnixAddr{Net: "unix"}}
 	if err := s.dialUnix(path, first); err != nil {
 		_ = s.Close()

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// tickBits make a tick: 2^23 ns, about 8 ms.
+	// tickBits is the size of a tick: 2^23 ns, about 8 ms.
 	tickBits = 23
 
 	levels    = 4
@@ -19,28 +19,27 @@ const (
 	maxTicks  = 1<<(levels*slotBits) - 1 // in ticks: about 39 hours
 )
 
-// tick is the tick in which a time lies.
+// tick returns the tick that a time lies in.
 func tick(ns int64) int64 { return ns >> tickBits }
 
-// wheel holds a timer for each slot of a shard. Their precision is the coarser the
-// farther away they are, and errs to the early side: what finds that it is too early
-// sets its timer again. So nothing is to be done when a session's time moves away, with
-// each byte, and setting, removing and firing cost the same for one timer and for a
-// million. Timers refer to each other by their numbers: there is nothing in them for the
-// garbage collector to follow.
+// wheel is a hierarchical timing wheel with a timer for each slot of a shard. The farther away a
+// timer is, the coarser its precision, and it fires early rather than late: code that finds itself
+// too early sets its timer again. So a session whose deadline moves, with each byte, does nothing,
+// and setting, removing and firing cost the same for one timer and for a million. Timers refer to
+// each other by their numbers: the garbage collector has nothing in them to follow.
 type wheel struct {
-	now      int64 // the tick up to which all has fired
+	now      int64 // the tick up to which all timers have fired
 	occupied [levels]uint64
-	first    [levels][slotCount]int32 // of the timers in each place; 0: there is none
-	timers   []timer                  // timer 0 is none
-	memory   []byte                   // that they are in; nil: it is of Go's heap
+	first    [levels][slotCount]int32 // of the timers in each place; 0: no timer
+	timers   []timer                  // timer 0 stands for "no timer"
+	memory   []byte                   // that holds timers; nil: they are on Go's heap
 }
 
-// timer is one place in a wheel.
+// timer is one timer of a wheel.
 type timer struct {
-	at         uint32 // the lower half of the tick that it is set to
+	at         uint32 // the lower half of its tick
 	prev, next int32
-	level      int8 // 0: it is not set; else one more than its place in the wheel
+	level      int8 // 0: not set; else its level in the wheel plus one
 	slot       int8
 }
 
@@ -52,11 +51,11 @@ func (w *wheel) add() {
 		return
 	}
 	w.timers = append(w.timers, timer{})
-	w.memory = nil // it stays mapped: there is no memory, and this does not happen again soon
+	w.memory = nil // the mapping stays: the system has no memory, and this does not recur soon
 }
 
-// grow makes room outside of Go's heap, which would take twice the memory for it, and a
-// copy each time. It reports whether there was some. A wheel lasts as long as the process.
+// grow makes room outside of Go's heap, which would take twice the memory for it, and a copy each
+// time. It reports whether the system had memory. A wheel lasts as long as the process.
 func (w *wheel) grow() bool {
 	const size, first = int(unsafe.Sizeof(timer{})), 256
 	var memory []byte
@@ -78,8 +77,8 @@ func (w *wheel) grow() bool {
 	return true
 }
 
-// set sets a timer to fire at a tick, or earlier by a part of the time until then, unless
-// it is set to an earlier one. It returns when that will be, or 0 if nothing changes.
+// set sets a timer to fire at a tick, or earlier by a part of the time until then, unless it is set
+// to an earlier one. It returns when it fires, or 0 if nothing changes.
 func (w *wheel) set(i int32, at int64) int64 {
 	at = min(max(at, w.now+1), w.now+maxTicks)
 	t := &w.timers[i]
@@ -120,7 +119,7 @@ func (w *wheel) remove(i int32) {
 
 func (w *wheel) empty() bool { return w.occupied == [levels]uint64{} }
 
-// next is the tick at which something fires. The wheel must not be empty.
+// next returns the tick at which the next timer fires. The wheel must not be empty.
 func (w *wheel) next() (first int64) {
 	for level, used := range w.occupied {
 		if used == 0 {
@@ -136,7 +135,7 @@ func (w *wheel) next() (first int64) {
 	return first
 }
 
-// advance stops the timers that have fired up to a tick and returns them.
+// advance stops the timers that fire up to a tick and returns them.
 func (w *wheel) advance(to int64) (fired []int32) {
 	for !w.empty() {
 		at := w.next()
