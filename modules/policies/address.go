@@ -7,8 +7,8 @@ import (
 	"net/netip"
 )
 
-// foldAddress is an address of either family in 32 bits. An IPv4 address within one of
-// IPv6 is hashed as the latter.
+// foldAddress returns the XOR of an address's 32-bit parts. An IPv4-mapped IPv6 address is hashed
+// as IPv6.
 func foldAddress(a netip.Addr) (h uint32) {
 	for b := a.AsSlice(); len(b) > 0; b = b[4:] {
 		h ^= binary.BigEndian.Uint32(b)

@@ -11,16 +11,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// hello is a connection whose client has said a name. It fills in sni, by
-// whichever placeholder.
+// hello is a connection whose client has sent a server name. It replaces every placeholder by that.
 type hello string
 
 func (h hello) Placeholders(template string) string {
 	return strings.NewReplacer("{l4.client_hello.sni}", string(h), "{l4.vars.sni}", string(h)).Replace(template)
 }
 
-// The hashes are what the converters of HAProxy 2.6 made of the keys, without
-// their argument and with it: with avalanche.
+// The hashes come from the converters of HAProxy 2.6, without their argument and with it
+// (avalanche).
 func TestHashFunctions(t *testing.T) {
 	var ascii strings.Builder
 	for c := byte(1); c <= 64; c++ {
@@ -55,8 +54,8 @@ func TestHashFunctions(t *testing.T) {
 	}
 }
 
-// Without a function it is sdbm, which is spread on a ring alone. A ring with a
-// function is as its options say.
+// The default function is sdbm, with avalanche on a ring only. A ring with a function follows its
+// options.
 func TestHashFunctionDefaults(t *testing.T) {
 	const plain, spread = 684824882, 2061535398
 	for _, c := range []struct {
@@ -78,7 +77,7 @@ func TestHashFunctionDefaults(t *testing.T) {
 	}
 }
 
-// With none a key is a number, of which the lower 32 bits count.
+// With function none, a key is a number of which the lower 32 bits count.
 func TestHashFunctionNone(t *testing.T) {
 	p := &Hash{Key: "{l4.vars.sni}", Hashing: Hashing{HashType: HashType{Function: noFunction}}}
 	provisioned(t, p)
@@ -109,8 +108,8 @@ func TestHashFunctionNone(t *testing.T) {
 	}
 }
 
-// An IPv4 address in its IPv6 form is hashed as the latter, as HAProxy hashes the
-// form that the listener has; as a number, it is the IPv4 address.
+// An IPv4-mapped address is hashed as IPv6, as HAProxy hashes the form that the listener reports;
+// as a number, it is the IPv4 address.
 func TestMappedAddresses(t *testing.T) {
 	client := netip.MustParseAddr("192.0.2.3")
 	mapped := netip.AddrFrom16(client.As16())

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// known are all policies, each as it is configured.
+// known holds all policies, each as it is configured.
 var known = map[string]func() pool.Policy{
 	"roundrobin":        func() pool.Policy { return new(RoundRobin) },
 	"static_rr":         func() pool.Policy { return new(StaticRR) },
@@ -40,8 +40,8 @@ func provisioned(t testing.TB, p pool.Policy) pool.Policy {
 	return p
 }
 
-// loaded is a pool of so many servers, of which each has maxconn, and some have
-// connections. Those of policy first are full up to the middle.
+// loaded returns a pool of servers with maxconn, some of which have connections. With policy first,
+// the first half of them are full.
 func loaded(t testing.TB, name string, servers int) *pool.Pool {
 	t.Helper()
 	var reg pool.Registry
@@ -69,7 +69,7 @@ func loaded(t testing.TB, name string, servers int) *pool.Pool {
 	return p
 }
 
-// take is what is measured: one connection that comes and goes.
+// take takes and releases one lease: the operation to measure.
 func take(t testing.TB, p *pool.Pool, r *pool.Request, i int) {
 	r.Reset()
 	r.Source = netip.AddrFrom4([4]byte{192, byte(i >> 16), byte(i >> 8), byte(i)})
@@ -95,7 +95,7 @@ func TestAcquireDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// tryOne is take by TryAcquire.
+// tryOne is take with TryAcquire.
 func tryOne(t testing.TB, p *pool.Pool, r *pool.Request, i int) {
 	r.Reset()
 	r.Source = netip.AddrFrom4([4]byte{192, byte(i >> 16), byte(i >> 8), byte(i)})
@@ -163,8 +163,7 @@ func BenchmarkAcquire(b *testing.B) {
 	}
 }
 
-// BenchmarkRebuild is what a change of the servers costs, of which there are a
-// thousand of weight 100.
+// BenchmarkRebuild measures a change of a thousand servers of weight 100.
 func BenchmarkRebuild(b *testing.B) {
 	for name := range known {
 		b.Run(name, func(b *testing.B) {
@@ -188,8 +187,8 @@ func BenchmarkRebuild(b *testing.B) {
 	}
 }
 
-// BenchmarkBurst is what it costs that all of a thousand servers, of weights around
-// 100, go down and come up again, one after the other, with a connection after each.
+// BenchmarkBurst measures a thousand servers, of weights around 100, that go down and come up
+// again, one after the other, with a connection after each.
 func BenchmarkBurst(b *testing.B) {
 	for name := range known {
 		b.Run(name, func(b *testing.B) {

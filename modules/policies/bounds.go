@@ -18,12 +18,12 @@ func checkFactor(f int) error {
 	return nil
 }
 
-// bounds is HAProxy's bounded load: no server has more than so many percent of
-// its share of all connections, the one to come counted, and each may have one.
+// bounds is HAProxy's bounded load: no server has more than factor percent of its share of all
+// connections, including the new one; every server may have at least one.
 type bounds struct {
 	factor int
-	total  int   // of the shares
-	before []int // the shares of those earlier in the view, by Index
+	total  int   // sum of the shares
+	before []int // sum of the shares earlier in the view, by Index
 	shares []int
 }
 
@@ -39,13 +39,13 @@ func (b *bounds) build(v pool.View, factor int) {
 	}
 }
 
-// suits is whether a server may serve a request.
+// suits returns a function that reports whether a server may serve r.
 func (b *bounds) suits(r *pool.Request) func(*pool.Server) bool {
 	return func(s *pool.Server) bool { return !r.Avoids(s) && b.allow(s, r) }
 }
 
-// allow reports whether a server may have another connection. What the division
-// by the shares leaves is dealt out in the order of the view.
+// allow reports whether a server may have another connection. The remainder of the division by the
+// shares is distributed in the order of the view.
 func (b *bounds) allow(s *pool.Server, r *pool.Request) bool {
 	if b.factor == 0 {
 		return true

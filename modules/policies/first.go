@@ -17,13 +17,13 @@ func init() {
 	caddy.RegisterModule(new(First))
 }
 
-// First fills one server after the other, each up to its maxconn, in the order of
-// their ids: those that are not needed may be switched off. Weights do not count.
-// It is HAProxy's balance first, and has no options.
+// First fills one server after the other up to its maxconn, in the order of their ids, so that
+// unneeded servers can be switched off. It ignores weights. It is HAProxy's balance first, and has
+// no options.
 type First struct {
 	order     []*pool.Server
-	positions []int    // in order, by the servers' Index
-	full      []uint64 // a bit for each place: that one need not be asked whether it has room
+	positions []int    // index in order, by the server's Index; -1: not in the view
+	full      []uint64 // one bit per position: the server is full and need not be asked
 }
 
 // CaddyModule returns the Caddy module information.
@@ -34,7 +34,7 @@ func (*First) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Rebuild puts the servers in order.
+// Rebuild sorts the servers by id.
 func (p *First) Rebuild(v pool.View) {
 	p.order = slices.SortedFunc(slices.Values(v.Servers), func(a, b *pool.Server) int { return a.ID - b.ID })
 	p.positions, p.full = slices.Repeat([]int{-1}, len(v.All)), make([]uint64, len(p.order)/wordBits+1)
@@ -46,7 +46,8 @@ func (p *First) Rebuild(v pool.View) {
 
 const wordBits = 64
 
-// updateFull notes whether a server is full, if that changes with its connections alone.
+// updateFull records whether a server is full, unless its limit depends on more than its own
+// connections.
 func (p *First) updateFull(s *pool.Server) {
 	if s.Index >= len(p.positions) || p.positions[s.Index] < 0 || s.MinConn < s.MaxConn || s.SlowStart > 0 {
 		return
@@ -59,13 +60,13 @@ func (p *First) updateFull(s *pool.Server) {
 	}
 }
 
-// Taken and Dropped note whether a server is full now.
+// Taken records whether the server is full now.
 func (p *First) Taken(s *pool.Server) { p.updateFull(s) }
 
-// Dropped is as Taken.
+// Dropped records whether the server is full now.
 func (p *First) Dropped(s *pool.Server) { p.updateFull(s) }
 
-// Pick returns the first server that has room.
+// Pick returns the first server with a free slot.
 func (p *First) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	if r.OthersQueued() {
 		return nil
@@ -84,7 +85,7 @@ func (p *First) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	return nil
 }
 
-// UnmarshalCaddyfile takes no options. Syntax:
+// UnmarshalCaddyfile parses the policy, which has no options. Syntax:
 //
 //	balance first
 func (*First) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// The sequences were taken from HAProxy.
+// The sequences were recorded from HAProxy.
 func TestFirstSequences(t *testing.T) {
 	byID := weighted([]int{1, 1, 1}, []int{20, 10, 30})
 	for i := range byID {
@@ -40,8 +40,8 @@ func TestFirstSequences(t *testing.T) {
 	}
 }
 
-// Whatever has happened, it is the one of the lowest id that is up, has room and
-// is not avoided.
+// At any time, first picks the server with the lowest id that is up, has a free slot and is not
+// avoided.
 func TestFirstIsTheFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 150).Draw(t, "servers")
@@ -113,7 +113,7 @@ func TestFirstIsTheFirst(t *testing.T) {
 	})
 }
 
-// numbers are 1 to n.
+// numbers returns 1 to n.
 func numbers(n int) []int {
 	list := make([]int, n)
 	for i := range list {

@@ -21,21 +21,20 @@ func init() {
 	caddy.RegisterModule(new(Hash))
 }
 
-// Hash gives each key the same server. Connections without a key take turns. It
-// is HAProxy's balance hash.
+// Hash sends each key to the same server. Connections without a key are spread round-robin. It is
+// HAProxy's balance hash.
 type Hash struct {
-	// Key is what is hashed: src (the client's address), sni, alpn, ja4 or
-	// session_id of the ClientHello, or any text with placeholders, such as
-	// {l4.client_hello.sni}. Either it or Expression is required.
+	// Key is the value to hash: src (the client's address), sni, alpn, ja4 or session_id of the
+	// ClientHello, or any text with placeholders, such as {l4.client_hello.sni}. Either Key or
+	// Expression is required.
 	Key string `json:"key,omitempty"`
 
-	// Expression is HAProxy's sample expression, such as var(sess.name). As in
-	// HAProxy, what the client has sent is not there any more when it is asked for:
-	// a variable that a rule has set is.
+	// Expression is HAProxy's sample expression, such as var(sess.name). As in HAProxy, the bytes that
+	// the client has sent are no longer available at this point; use a variable that a rule has set.
 	Expression string `json:"expression,omitempty"`
 
-	// HTTP says that the expression looks at a request of the http app, such as path or
-	// hdr(x-user,1), and not at a connection.
+	// HTTP makes the expression apply to a request of the http app, such as path or hdr(x-user,1),
+	// instead of a connection.
 	HTTP bool `json:"http,omitempty"`
 
 	Hashing
@@ -44,10 +43,10 @@ type Hash struct {
 	expression *sample.Expression
 }
 
-// sourceKey is the key that is an address.
+// sourceKey is the key for the client's address.
 const sourceKey = "src"
 
-// keys are those that stand for a placeholder.
+// keys maps keys to placeholders.
 var keys = map[string]string{
 	"sni":        "{l4.client_hello.sni}",
 	"alpn":       "{l4.client_hello.alpn}",
@@ -55,13 +54,13 @@ var keys = map[string]string{
 	"session_id": "{l4.client_hello.session_id}",
 }
 
-// placeholders is what a Request.Connection must be for keys of placeholders: it
-// fills them in, with nothing for those that are not known.
+// placeholders must be implemented by Request.Connection for keys with placeholders. It replaces
+// them, unknown ones with nothing.
 type placeholders interface {
 	Placeholders(template string) string
 }
 
-// samples is what a Request.Connection must be for expressions.
+// samples must be implemented by Request.Connection for expressions.
 type samples interface {
 	Sample(e *sample.Expression) (sample.Value, bool)
 }
@@ -74,12 +73,12 @@ func (*Hash) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options.
+// Provision validates and compiles the options.
 func (p *Hash) Provision(caddy.Context) error {
 	if err := p.checkKey(); err != nil {
 		return err
 	}
-	if p.Expression == "src" { // as a key it is the address that the listener gives
+	if p.Expression == "src" { // the key uses the address that the listener reports
 		p.Key, p.Expression = sourceKey, ""
 	}
 	if p.Expression != "" {
@@ -94,11 +93,11 @@ func (p *Hash) Provision(caddy.Context) error {
 	return p.provision()
 }
 
-// checkKey says what is wrong with the key.
+// checkKey validates the key.
 func (p *Hash) checkKey() error {
 	switch {
 	case (p.Key == "") == (p.Expression == ""):
-		return errors.New("expected a key or an expression: what is to be hashed")
+		return errors.New("expected key or expression, one of the two")
 	case p.Key == "" || p.Key == sourceKey || keys[p.Key] != "":
 		return nil
 	case strings.Contains(p.Key, "{"):
@@ -108,13 +107,13 @@ func (p *Hash) checkKey() error {
 	return fmt.Errorf("unknown key %q%s, or placeholders in braces", p.Key, options.Suggest(p.Key, known))
 }
 
-// Pick returns the server of the connection's key.
+// Pick returns the server for the connection's key.
 func (p *Hash) Pick(_ pool.View, r *pool.Request) *pool.Server { return p.pick(r) }
 
-// Hash is that of the connection's key, if it has one.
+// Hash returns the hash of the connection's key, or false if it has none.
 func (p *Hash) Hash(r *pool.Request) (uint32, bool) {
 	function := p.HashType.Function
-	if p.Key == sourceKey && function != noFunction && r.Source.IsValid() { // the usual case allocates nothing
+	if p.Key == sourceKey && function != noFunction && r.Source.IsValid() {
 		if b := r.Source.As16(); !r.Source.Is4() {
 			return p.finish(sample.Sum(function, b[:])), true
 		}
@@ -127,13 +126,13 @@ func (p *Hash) Hash(r *pool.Request) (uint32, bool) {
 	}
 	if function == noFunction {
 		n, ok := key.AsInteger()
-		return p.finish(uint32(n)), ok // HAProxy cuts it off, too
+		return p.finish(uint32(n)), ok // HAProxy truncates it, too
 	}
 	b, ok := key.AsBinary()
 	return p.finish(sample.Sum(function, b)), ok
 }
 
-// NeedsRequest reports whether anything that the client sends is hashed.
+// NeedsRequest reports whether the key depends on bytes that the client sends.
 func (p *Hash) NeedsRequest() bool { return strings.Contains(p.template, "{l4.client_hello.") }
 
 func (p *Hash) key(r *pool.Request) (sample.Value, bool) {

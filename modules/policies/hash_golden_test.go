@@ -11,9 +11,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// What follows is what HAProxy 2.6 did, with one thread.
+// All of these sequences were recorded from HAProxy 2.6 with one thread.
 
-// golden is who served what: A, B and C by a hash type.
+// golden holds the servers A, B and C that HAProxy picked for a hash type.
 type golden struct {
 	servers []pool.ServerConfig
 	options HashType
@@ -26,8 +26,8 @@ var (
 	uneven = weighted([]int{3, 1, 2}, []int{20, 10, 30})
 )
 
-// goldenKeys have the names h0.example to h23.example, and then twelve connections
-// without a name.
+// goldenKeys are for the names h0.example to h23.example, and then twelve connections without a
+// name.
 var goldenKeys = []golden{
 	{equal, HashType{Type: mapBased}, "CCCCAAAAAAABBBBBBCCCBBBB", "ABCABCABCABC"},
 	{equal, HashType{Type: mapBased, Function: "sdbm"}, "CCCCAAAAAAABBBBBBCCCBBBB", "ABCABCABCABC"},
@@ -74,7 +74,7 @@ var (
 		"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff fd00::a:b 2a00:1450::65")
 )
 
-// goldenSources have the addresses of ipv4, and then those of ipv6.
+// goldenSources are for the addresses of ipv4, and then those of ipv6.
 var goldenSources = []golden{
 	{equal, HashType{Type: mapBased}, "ABCCBCAACCAC", "ABBCBBBB"},
 	{equal, HashType{Type: mapBased, Function: "sdbm"}, "ABCCBCAACCAC", "ABBCBBBB"},
@@ -90,7 +90,7 @@ var goldenSources = []golden{
 	{uneven, HashType{Type: consistent, Function: "sdbm", Avalanche: true}, "ABAAAACCCBAA", "AAACABBC"},
 }
 
-// goldenHashedSources are goldenSources of balance hash src.
+// goldenHashedSources are the same for balance hash src.
 var goldenHashedSources = []golden{
 	{equal, HashType{Type: mapBased}, "CABABCBACABB", "ABBBBBCA"},
 	{equal, HashType{Type: mapBased, Function: "sdbm"}, "CABABCBACABB", "ABBBBBCA"},
@@ -144,7 +144,7 @@ func TestHashOfSources(t *testing.T) {
 	check(func(h HashType) pool.Policy { return &Hash{Key: sourceKey, Hashing: Hashing{HashType: h}} }, goldenHashedSources)
 }
 
-// Without what is to be hashed, the servers take turns.
+// Connections without a key take turns.
 func TestHashTakesTurns(t *testing.T) {
 	for name, p := range map[string]pool.Policy{
 		"source":                new(Source),
@@ -158,8 +158,8 @@ func TestHashTakesTurns(t *testing.T) {
 	}
 }
 
-// Connections that are held, by hash-balance-factor: of one client, of four in
-// turn; some leave, and others come.
+// Connections that stay, under hash-balance-factor: of one client, then of four in turn; some
+// leave, and others come.
 func TestBalanceFactorSequences(t *testing.T) {
 	const script = "20 -0 -5 -11 5"
 	one, four := []string{"192.0.2.3"}, []string{"192.0.2.3", "10.0.0.1", "8.8.8.8", "10.1.2.3"}

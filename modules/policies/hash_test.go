@@ -18,11 +18,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// onRing are the options of a consistent hash.
+// onRing returns the options of a consistent hash.
 func onRing() Hashing { return Hashing{HashType: HashType{Type: consistent}} }
 
-// ringView is a view of servers with the weights given, all of which are up but
-// those of weight 0.
+// ringView returns a view of servers with the given weights; those of weight 0 are down.
 func ringView(weights, ids []int) (v pool.View) {
 	for i, w := range weights {
 		s := &pool.Server{ServerConfig: pool.ServerConfig{Weight: w, ID: ids[i]}, Index: i}
@@ -34,8 +33,8 @@ func ringView(weights, ids []int) (v pool.View) {
 	return v
 }
 
-// A ring that has followed many changes is as one that has just been made, and
-// finds the node that a search through all of them finds.
+// A ring that has followed many changes equals a new one, and finds the node that an exhaustive
+// search finds.
 func TestRingFollowsChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var g ring
@@ -63,8 +62,8 @@ func TestRingFollowsChanges(t *testing.T) {
 	})
 }
 
-// naiveLookup is the server of the nearest place on the ring, of two as near the
-// one below; or else the first above it that is another's.
+// naiveLookup returns the server of the nearest position on the ring, the lower one of two equally
+// near; or else the first one above that belongs to another server.
 func naiveLookup(v pool.View, hash uint32, skip int) *pool.Server {
 	type place struct {
 		key    uint32
@@ -79,7 +78,7 @@ func naiveLookup(v pool.View, hash uint32, skip int) *pool.Server {
 	slices.SortFunc(places, func(a, b place) int { return int(a.key) - int(b.key) })
 	best, distance := 0, uint32(1<<32-1)
 	for i, p := range places {
-		if d := hash - p.key; d <= distance { // one below
+		if d := hash - p.key; d <= distance { // the lower one
 			best, distance = i, d
 		}
 	}
@@ -96,8 +95,8 @@ func naiveLookup(v pool.View, hash uint32, skip int) *pool.Server {
 	return nil
 }
 
-// While ten thousand connections come, and all stay, no server ever has more than
-// its share and a quarter, rounded up, and one.
+// While ten thousand connections come and stay, no server ever has more than 125% of its share,
+// rounded up, plus one.
 func TestBalanceFactorHoldsAtAnyTime(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for name, key := range map[string]func() string{
@@ -126,13 +125,13 @@ func TestBalanceFactorHoldsAtAnyTime(t *testing.T) {
 	}
 }
 
-// Where the server of a key is avoided, a ring has the next one, and so has a
-// table; but who is tried again on the same server by a table stays.
+// If the server of a key is avoided, ring and table return the next one. A table returns the same
+// server again for a lenient request.
 func TestHashAvoids(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		options   Hashing
-		redirects bool // a redispatch finds another one
+		redirects bool // a redispatch finds another server
 	}{
 		{"table", Hashing{}, false},
 		{"ring", onRing(), true},
@@ -172,20 +171,20 @@ func TestHashAvoids(t *testing.T) {
 	}
 }
 
-// A server that is full keeps its keys, or does not, by preserve_affinity. Six
-// connections of one key come to servers that serve one each.
+// A full server keeps or loses its keys, depending on preserve_affinity. Six connections of one key
+// come to servers with maxconn 1.
 func TestPreserveAffinitySequences(t *testing.T) {
 	for _, c := range []struct {
 		word     string
 		maxQueue int
 		want     string
 	}{
-		{"", 0, "A....."}, // they all wait for A
+		{"", 0, "A....."}, // all wait for A
 		{"always", 0, "A....."},
 		{"maxconn", 0, "ACB..."},
-		{"maxqueue", 0, "ACB..."}, // where any number may wait, nobody does while another has room
+		{"maxqueue", 0, "ACB..."}, // with unlimited queues, none is used while a server is free
 		{"maxconn", 1, "ACB..."},
-		{"maxqueue", 1, "A.CB.."}, // one waits for A, and none for C while B has room
+		{"maxqueue", 1, "A.CB.."}, // one waits for A, none for C while B has a free slot
 	} {
 		h := onRing()
 		h.PreserveAffinity = c.word
@@ -199,9 +198,9 @@ func TestPreserveAffinitySequences(t *testing.T) {
 	}
 }
 
-// TestPreserveAffinityWithBalanceFactor plays connections of one key, all of which
-// stay. A key that leaves a full server goes to one that has room and no more than its
-// share; where there is none, to one that has room.
+// TestPreserveAffinityWithBalanceFactor plays connections of one key, all of which stay. A key that
+// leaves a full server goes to one with a free slot within its share; if there is no such server,
+// to one with a free slot.
 func TestPreserveAffinityWithBalanceFactor(t *testing.T) {
 	for _, c := range []struct {
 		factor  int
@@ -210,8 +209,8 @@ func TestPreserveAffinityWithBalanceFactor(t *testing.T) {
 		script  string
 		want    string
 	}{
-		{150, []int{20, 10, 30}, []int{9, 9, 2}, "5", "ACCAB"}, // the last leaves C, which is full; A has room, but its share
-		{101, []int{20, 30}, []int{9, 1}, "4", "ABAA"},         // the last leaves B, which is full; A has its share, but room
+		{150, []int{20, 10, 30}, []int{9, 9, 2}, "5", "ACCAB"}, // last: C is full, A has a free slot, but no share left
+		{101, []int{20, 30}, []int{9, 1}, "4", "ABAA"},         // last: B is full, A has share left, but no free slot
 	} {
 		h := onRing()
 		h.PreserveAffinity, h.BalanceFactor = "maxconn", c.factor
@@ -229,8 +228,8 @@ func TestPreserveAffinityWithBalanceFactor(t *testing.T) {
 	}
 }
 
-// Who avoids a server is not sent back to it because it has room, nor because all
-// others have more than their share.
+// A connection that avoids a server does not return to it because it has a free slot, nor because
+// all others exceed their share.
 func TestHashAvoidsBeforeAllElse(t *testing.T) {
 	roomy, bounded := onRing(), onRing()
 	roomy.PreserveAffinity = "maxconn"
@@ -252,7 +251,7 @@ func TestHashAvoidsBeforeAllElse(t *testing.T) {
 	}
 }
 
-// evaluated is a connection all of whose expressions have one value.
+// evaluated is a connection for which every expression has the same value.
 type evaluated struct {
 	value sample.Value
 	ok    bool
@@ -260,7 +259,7 @@ type evaluated struct {
 
 func (e evaluated) Sample(*sample.Expression) (sample.Value, bool) { return e.value, e.ok }
 
-// The value of an expression is hashed as the same key in words is.
+// The value of an expression hashes like the same key as text.
 func TestHashOfExpression(t *testing.T) {
 	p := &Hash{Expression: "var(sess.name)"}
 	provisioned(t, p)
@@ -279,7 +278,7 @@ func TestHashOfExpression(t *testing.T) {
 	}
 }
 
-// What is wrong in JSON is named as well.
+// Errors in JSON are reported, too.
 func TestOptionsOfJSONAreChecked(t *testing.T) {
 	ringWith := func(change func(*Hashing)) Hashing {
 		h := onRing()

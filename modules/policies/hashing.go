@@ -21,7 +21,7 @@ const (
 	noFunction = "none"
 )
 
-// HashFunctions are the functions of HashType.
+// HashFunctions are the allowed values of HashType.Function.
 var HashFunctions = []string{"sdbm", "djb2", "wt6", "crc32", noFunction}
 
 var (
@@ -29,45 +29,42 @@ var (
 	affinities = []string{"always", "maxconn", "maxqueue"}
 )
 
-// HashType is how a key finds its server. It is HAProxy's hash-type.
+// HashType selects how a key is mapped to a server. It is HAProxy's hash-type.
 type HashType struct {
-	// Type is map_based, a table in which most keys move when a server comes or
-	// goes, or consistent, a ring on which only those of that server do. Default:
-	// map_based.
+	// Type is map_based, a table in which most keys move when a server is added or removed, or
+	// consistent, a ring on which only the keys of that server move. Default: map_based.
 	Type string `json:"type,omitempty"`
 
-	// Function is sdbm, djb2, wt6, crc32 or none: a key that is a number is taken
-	// as it is. Default: sdbm.
+	// Function is sdbm, djb2, wt6, crc32 or none, which uses a numeric key as it is. Default: sdbm.
 	Function string `json:"function,omitempty"`
 
-	// Avalanche spreads the bits of the hash. Default: with type consistent and
-	// no function, yes.
+	// Avalanche spreads the bits of the hash. Default: on with type consistent and no function,
+	// otherwise off.
 	Avalanche bool `json:"avalanche,omitempty"`
 }
 
-// Hashing are the options of the policies that hash.
+// Hashing holds the options that the hash policies share.
 type Hashing struct {
-	// HashType is how a key finds its server.
+	// HashType selects how a key is mapped to a server.
 	HashType HashType `json:"hash_type,omitzero"`
 
-	// BalanceFactor is how many connections a server may have, in percent of its
-	// fair share of all; keys of one that has more go to the next. More than 100,
-	// or 0: any number. For consistent alone. It is HAProxy's hash-balance-factor.
+	// BalanceFactor limits a server to this percentage of its fair share of all connections; keys of a
+	// server above that go to the next one. More than 100; 0: no limit. Only for type consistent. It
+	// is HAProxy's hash-balance-factor.
 	BalanceFactor int `json:"balance_factor,omitempty"`
 
-	// PreserveAffinity says when a key leaves a server that has no room: always (its
-	// server is waited for), maxconn (it goes to the next, or waits for whichever
-	// has room first where none has) or maxqueue (to the next if maxqueue wait
-	// already). Default: always. For consistent alone. It is
-	// HAProxy's hash-preserve-affinity.
+	// PreserveAffinity says when a key leaves a full server: always (never: it waits for its server),
+	// maxconn (at once: it goes to the next server with a free slot, or waits for any if all are full)
+	// or maxqueue (only when the server's queue has maxqueue requests). Default: always. Only for type
+	// consistent. It is HAProxy's hash-preserve-affinity.
 	PreserveAffinity string `json:"preserve_affinity,omitempty"`
 
-	table  *table // one of the two
+	table  *table // either table or ring is set
 	ring   *ring
 	bounds bounds
 }
 
-// check says what is wrong with the options.
+// check validates the options.
 func (h *Hashing) check() error {
 	t := &h.HashType
 	if t.Type != "" && !slices.Contains(hashTypes, t.Type) {
@@ -83,12 +80,12 @@ func (h *Hashing) check() error {
 		return checkFactor(h.BalanceFactor)
 	}
 	if h.BalanceFactor != 0 || h.PreserveAffinity != "" {
-		return errors.New("it has balance_factor or preserve_affinity, which are for hash_type consistent")
+		return errors.New("balance_factor and preserve_affinity: expected hash_type consistent")
 	}
 	return nil
 }
 
-// provision checks the options and fills in what follows from them.
+// provision validates the options and sets up the table or the ring.
 func (h *Hashing) provision() error {
 	if err := h.check(); err != nil {
 		return err
@@ -102,7 +99,7 @@ func (h *Hashing) provision() error {
 	return nil
 }
 
-// Rebuild takes over who is there now, and with what weight.
+// Rebuild applies a new view.
 func (h *Hashing) Rebuild(v pool.View) {
 	if h.table != nil {
 		h.table.build(v)
@@ -112,10 +109,10 @@ func (h *Hashing) Rebuild(v pool.View) {
 	h.bounds.build(v, h.BalanceFactor)
 }
 
-// Sticky reports true.
+// Sticky reports true: a key always has the same server.
 func (h *Hashing) Sticky() bool { return true }
 
-// finish applies what is common to all hash functions.
+// finish applies the step that all hash functions share.
 func (h *Hashing) finish(hash uint32) uint32 {
 	if h.HashType.Avalanche {
 		return sample.Avalanche(hash)
@@ -123,7 +120,7 @@ func (h *Hashing) finish(hash uint32) uint32 {
 	return hash
 }
 
-// pick is the server of a request's hash; without one, the servers take turns.
+// pick returns the server for a request's hash. Requests without a hash are spread round-robin.
 func (h *Hashing) pick(r *pool.Request) *pool.Server {
 	if hash, ok := r.Hash(); ok {
 		return h.lookup(hash, r)
@@ -131,7 +128,7 @@ func (h *Hashing) pick(r *pool.Request) *pool.Server {
 	return h.next(r)
 }
 
-// lookup is the server of a hash.
+// lookup returns the server for a hash.
 func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 	if h.table != nil {
 		return h.table.lookup(hash, r)
@@ -144,10 +141,10 @@ func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 	if s := h.ring.lookup(hash, func(s *pool.Server) bool { return suits(s) && s.CanServe() }); s != nil {
 		return s
 	}
-	return h.ring.lookup(hash, canServe(r)) // nil: none is waited for alone
+	return h.ring.lookup(hash, canServe(r)) // nil: the request waits for any server
 }
 
-// stays reports whether a key stays with its server, by PreserveAffinity.
+// stays reports whether PreserveAffinity keeps a key on its server.
 func (h *Hashing) stays(s *pool.Server) bool {
 	switch h.PreserveAffinity {
 	case "maxconn":
@@ -166,7 +163,7 @@ func (h *Hashing) next(r *pool.Request) *pool.Server {
 	return h.ring.next(canServe(r))
 }
 
-// options are the words of the block.
+// options returns the options of the Caddyfile block.
 func (h *Hashing) options() options.Table {
 	return options.Table{
 		"hash_type":         options.Once(h.parseType),
@@ -175,7 +172,7 @@ func (h *Hashing) options() options.Table {
 	}
 }
 
-// parseType takes TYPE [FUNCTION] [avalanche].
+// parseType parses TYPE [FUNCTION] [avalanche].
 func (h *Hashing) parseType(d *caddyfile.Dispenser) error {
 	words := d.RemainingArgs()
 	if len(words) == 0 || len(words) > 3 || len(words) == 3 && words[2] != "avalanche" {
@@ -194,7 +191,7 @@ func (h *Hashing) parseAffinity(d *caddyfile.Dispenser) (err error) {
 	return err
 }
 
-// parse reads the block and checks what it says.
+// parse parses and validates the block.
 func (h *Hashing) parse(d *caddyfile.Dispenser, table options.Table) error {
 	if err := table.ParseBlock(d); err != nil {
 		return err
@@ -202,7 +199,7 @@ func (h *Hashing) parse(d *caddyfile.Dispenser, table options.Table) error {
 	return wrap(d, h.check())
 }
 
-// wrap adds file and line to an error.
+// wrap adds the file and line to an error.
 func wrap(d *caddyfile.Dispenser, err error) error {
 	if err == nil {
 		return nil

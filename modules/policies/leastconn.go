@@ -14,14 +14,13 @@ func init() {
 	caddy.RegisterModule(new(LeastConn))
 }
 
-// LeastConn picks the server with the fewest connections for its weight, served
-// and waiting for it. Servers without any come first, whatever their weight;
-// among equals it is the one that has been so for longest. Where all are full, a
-// connection waits for whichever has room first. It is HAProxy's balance
-// leastconn, and has no options.
+// LeastConn picks the server with the fewest connections relative to its weight, served and queued.
+// Servers without connections come first, whatever their weight; among equals, the one that has had
+// its load longest. If all are full, a connection waits for the first server with a free slot. It
+// is HAProxy's balance leastconn, and has no options.
 type LeastConn struct {
 	heap   serverHeap
-	items  []*heapItem // by the servers' Index; nil: not in the view
+	items  []*heapItem // by the server's Index; nil: not in the view
 	serial uint64
 	shares []int
 }
@@ -34,7 +33,7 @@ func (*LeastConn) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Rebuild takes over who is there now, with what load and weight.
+// Rebuild applies a new view.
 func (p *LeastConn) Rebuild(v pool.View) {
 	p.heap, p.items, p.shares = serverHeap{}, make([]*heapItem, len(v.All)), make([]int, len(v.All))
 	for i, s := range v.Servers {
@@ -46,8 +45,8 @@ func (p *LeastConn) Rebuild(v pool.View) {
 	}
 }
 
-// load is HAProxy's measure, for which the connection to come counts as well,
-// but not on a server that has none.
+// load returns HAProxy's measure of load. It counts the new connection as well, except on a server
+// without connections.
 func (p *LeastConn) load(s *pool.Server) int {
 	n := int(s.Sessions() + s.Queued())
 	if n == 0 {
@@ -56,7 +55,7 @@ func (p *LeastConn) load(s *pool.Server) int {
 	return (n + 1) * heaviest / p.shares[s.Index]
 }
 
-// Pick returns the server with the least load of those that have room.
+// Pick returns the least loaded server with a free slot.
 func (p *LeastConn) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	if at := p.heap.least(canServe(r)); at != nil {
 		return at.server
@@ -64,11 +63,10 @@ func (p *LeastConn) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	return nil
 }
 
-// Taken and Dropped move a server to its new load, behind those that have it
-// already.
+// Taken moves a server to its new load, behind servers that already have that load.
 func (p *LeastConn) Taken(s *pool.Server) { p.move(s) }
 
-// Dropped is as Taken.
+// Dropped moves a server to its new load, behind servers that already have that load.
 func (p *LeastConn) Dropped(s *pool.Server) { p.move(s) }
 
 func (p *LeastConn) move(s *pool.Server) {
@@ -81,7 +79,7 @@ func (p *LeastConn) move(s *pool.Server) {
 	p.heap.fix(at)
 }
 
-// UnmarshalCaddyfile takes no options. Syntax:
+// UnmarshalCaddyfile parses the policy, which has no options. Syntax:
 //
 //	balance leastconn
 func (*LeastConn) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// The sequences were taken from HAProxy 2.6, whose servers of one load are in a
-// single list; but for those with maxqueue.
+// The sequences were recorded from HAProxy 2.6, whose servers of equal load are in one list, except
+// for those with maxqueue.
 func TestLeastConnSequences(t *testing.T) {
 	limited := func(weights ...int) []pool.ServerConfig { return weighted(weights, nil) }
 	full := limited(3, 1)
@@ -42,11 +42,11 @@ func TestLeastConnSequences(t *testing.T) {
 	}
 }
 
-// least is what LeastConn goes by, in a list that is gone through each time.
+// least is a model of LeastConn: a list that is searched each time.
 type least struct {
 	weights  []int
 	sessions []int
-	since    []int // when the server's load changed last; 0: it is not known
+	since    []int // when the server's load last changed; 0: unknown
 	now      int
 }
 
@@ -56,7 +56,7 @@ func (m *least) change(i, by int) {
 	m.since[i] = m.now
 }
 
-// load is HAProxy's: with the connection to come, but for a server without any.
+// load is HAProxy's measure: it counts the new connection, except for a server without any.
 func (m *least) load(i int) int {
 	if m.sessions[i] == 0 {
 		return 0
@@ -64,8 +64,8 @@ func (m *least) load(i int) int {
 	return (m.sessions[i] + 1) * 4096 / (16 * m.weights[i])
 }
 
-// check says whether a pick may be; of two with one load it is the one that has
-// had it for longer, where both are known.
+// check reports an error unless the pick is allowed. Among equal loads it is the server that has
+// had its load longer, if both times are known.
 func (m *least) check(t *rapid.T, got int, suits func(int) bool) {
 	low := math.MaxInt
 	for i := range m.weights {

@@ -4,11 +4,11 @@ package policies
 
 import "math/bits"
 
-// calendar holds numbers below a bound by the slots for which they are noted. A number
-// is noted once at a time; those beyond the last slot are forgotten.
+// calendar maps slots to numbers below a bound, like a linked list per slot. A number is in at most
+// one slot at a time; slots beyond the last one are dropped.
 type calendar struct {
-	heads []int32 // by slot: 1 more than the number noted last; 0: none
-	rest  []int32 // by number: the same for the one noted before it
+	heads []int32 // by slot: 1 + the number added last; 0: empty
+	rest  []int32 // by number: 1 + the next number of its slot
 }
 
 func newCalendar(slots, numbers int) *calendar {
@@ -21,7 +21,7 @@ func (c *calendar) put(number, slot int) {
 	}
 }
 
-// take returns a number that is noted for a slot, and forgets it; -1: there is none.
+// take removes and returns one number of a slot, or -1 if the slot is empty.
 func (c *calendar) take(slot int) int {
 	number := int(c.heads[slot]) - 1
 	if number >= 0 {
@@ -30,13 +30,13 @@ func (c *calendar) take(slot int) int {
 	return number
 }
 
-// levels holds numbers below a bound, each at a level, of which there are few.
+// levels holds numbers below a bound, each at one of a few levels, as one bit set per level.
 type levels struct {
 	words int
-	low   int        // the level of the first set
-	sets  [][]uint64 // bits, by level
+	low   int        // the level of sets[0]
+	sets  [][]uint64 // bit sets, by level - low
 	sizes []int
-	at    []int // by number
+	at    []int // the level, by number
 }
 
 func newLevels(numbers int) *levels {
@@ -60,7 +60,7 @@ func (l *levels) put(number, level int) {
 	l.sizes[level-l.low]++
 }
 
-// move puts a number some levels higher, or lower.
+// move changes a number's level by an offset.
 func (l *levels) move(number, by int) {
 	level := l.at[number]
 	l.sets[level-l.low][number/wordBits] &^= 1 << (number % wordBits)
@@ -68,7 +68,7 @@ func (l *levels) move(number, by int) {
 	l.put(number, level+by)
 }
 
-// first returns the least number of those at the lowest level. There must be one.
+// first returns the least number at the lowest level. There must be at least one number.
 func (l *levels) first() int {
 	set := 0
 	for l.sizes[set] == 0 {

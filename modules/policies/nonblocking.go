@@ -4,25 +4,25 @@ package policies
 
 import "github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 
-// NonBlocking says that the policy never waits.
+// NonBlocking marks the policy as one that never blocks.
 func (*First) NonBlocking() {}
 
-// NonBlocking says that the policy never waits.
+// NonBlocking marks the policy as one that never blocks.
 func (*Hash) NonBlocking() {}
 
-// NonBlocking says that the policy never waits.
+// NonBlocking marks the policy as one that never blocks.
 func (*LeastConn) NonBlocking() {}
 
-// NonBlocking says that the policy never waits.
+// NonBlocking marks the policy as one that never blocks.
 func (*Random) NonBlocking() {}
 
-// NonBlocking says that the policy never waits.
+// NonBlocking marks the policy as one that never blocks.
 func (*RoundRobin) NonBlocking() {}
 
-// NonBlocking says that the policy never waits.
+// NonBlocking marks the policy as one that never blocks.
 func (*Source) NonBlocking() {}
 
-// NonBlocking says that the policy never waits.
+// NonBlocking marks the policy as one that never blocks.
 func (*StaticRR) NonBlocking() {}
 
 // Interface guards

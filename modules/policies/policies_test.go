@@ -16,12 +16,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// named is a connection whose placeholders are all its name.
+// named is a connection that replaces every placeholder by its name.
 type named string
 
 func (n named) Placeholders(string) string { return string(n) }
 
-// held is who gets each of some requests, which stay.
+// held returns the servers that some requests get, which keep them.
 func held(t testing.TB, c pool.Config, requests ...*pool.Request) string {
 	t.Helper()
 	var (
@@ -52,7 +52,7 @@ func requests(n int) (list []*pool.Request) {
 	return list
 }
 
-// first finds the first server with room past any number of full ones.
+// first finds the first free server behind any number of full ones.
 func TestFirstPastFullServers(t *testing.T) {
 	c := pool.Config{Policy: new(First)}
 	want := ""
@@ -65,7 +65,7 @@ func TestFirstPastFullServers(t *testing.T) {
 	}
 }
 
-// keyed are requests with keys of their own.
+// keyed returns requests with different keys.
 func keyed(n int) (list []*pool.Request) {
 	for i := range n {
 		list = append(list, &pool.Request{Connection: named(fmt.Sprint("key ", i))})
@@ -73,8 +73,7 @@ func keyed(n int) (list []*pool.Request) {
 	return list
 }
 
-// On the ring the servers have about their shares, and nobody's keys move but those
-// of a server that leaves.
+// On the ring, servers get about their shares. When a server leaves, only its keys move.
 func TestConsistentShares(t *testing.T) {
 	const keys = 20000
 	for weight, most := range map[int]float64{1: 60, 10: 25, 100: 8} {
@@ -119,20 +118,20 @@ func TestConsistentShares(t *testing.T) {
 	}
 }
 
-// Wrong options are named.
+// Invalid options are reported.
 func TestOptionsAreChecked(t *testing.T) {
 	for text, want := range map[string]string{
-		"hash":                                "expected a key or an expression",
+		"hash":                                "expected key or expression",
 		"hash snii":                           `unknown key "snii"; did you mean "sni"?`,
-		"hash sni {\n expression src\n}":      "expected a key or an expression",
+		"hash sni {\n expression src\n}":      "expected key or expression",
 		"hash sni {\n hash_type consistnt\n}": `unknown type "consistnt"; did you mean "consistent"?`,
 		"hash sni {\n hash_type consistent md5\n}":                         `unknown function "md5"`,
 		"hash sni {\n hash_type consistent sdbm x\n}":                      "expected hash_type",
 		"hash sni {\n hash_type\n}":                                        "expected hash_type",
-		"source {\n balance_factor 150\n}":                                 "for hash_type consistent",
+		"source {\n balance_factor 150\n}":                                 "expected hash_type consistent",
 		"source {\n hash_type consistent\n balance_factor 100\n}":          "balance_factor 100: expected 0, or a whole number from 101",
 		"source {\n hash_type consistent\n preserve_affinity sometimes\n}": `unknown word "sometimes"`,
-		"source {\n preserve_affinity maxconn\n}":                          "for hash_type consistent",
+		"source {\n preserve_affinity maxconn\n}":                          "expected hash_type consistent",
 		"random 0":                        "draws",
 		"random x":                        "draws",
 		"random {\n balance_factor 50\n}": "balance_factor 50",
@@ -163,7 +162,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// An address of IPv6 is folded into the same 32 bits as HAProxy's.
+// IPv6 addresses fold into the same 32 bits as in HAProxy.
 func TestFolded(t *testing.T) {
 	for text, want := range map[string]uint32{
 		"192.0.2.1": 0xc0000201, "::ffff:192.0.2.1": 0xc0000201 ^ 0xffff, "2001:db8::1": 0x20010db9, "::1": 1, "1:2:3:4:5:6:7:8": 0x00010002 ^ 0x00030004 ^ 0x00050006 ^ 0x00070008,

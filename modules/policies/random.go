@@ -18,24 +18,22 @@ func init() {
 	caddy.RegisterModule(new(Random))
 }
 
-// Defaults of the policy, and the bounds of what may be set.
+// Default and maximum of Random.Draws.
 const (
 	DefaultDraws = 2
 	MaxDraws     = 1000
 )
 
-// Random draws servers by lot, in proportion to the nodes that they have on the
-// ring of a consistent hash, and takes the one that serves the fewest connections
-// for its weight. With two draws no server has many more than another. If that one
-// has no room, the next on the ring that has is taken. It is HAProxy's balance
-// random.
+// Random draws servers at random, in proportion to their nodes on the ring of a consistent hash,
+// and picks the one with the fewest connections relative to its weight. With two draws, no server
+// gets far more than the others. If the picked server is full, the next one on the ring with a free
+// slot is used. It is HAProxy's balance random.
 type Random struct {
-	// Draws is how many servers are drawn, 1 to 1000. Default: 2.
+	// Draws is the number of servers to draw, 1 to 1000. Default: 2.
 	Draws int `json:"draws,omitempty"`
 
-	// BalanceFactor is how many connections a server may have, in percent of its
-	// fair share of all. More than 100, or 0: any number. It is HAProxy's
-	// hash-balance-factor.
+	// BalanceFactor limits a server to this percentage of its fair share of all connections. More than
+	// 100; 0: no limit. It is HAProxy's hash-balance-factor.
 	BalanceFactor int `json:"balance_factor,omitempty"`
 
 	ring   ring
@@ -50,7 +48,7 @@ func (*Random) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options.
+// Provision sets defaults and validates the options.
 func (p *Random) Provision(caddy.Context) error {
 	if p.Draws == 0 {
 		p.Draws = DefaultDraws
@@ -65,13 +63,13 @@ func (p *Random) check() error {
 	return checkFactor(p.BalanceFactor)
 }
 
-// Rebuild takes over who is there now, and with what weight.
+// Rebuild applies a new view.
 func (p *Random) Rebuild(v pool.View) {
 	p.ring.build(v)
 	p.bounds.build(v, p.BalanceFactor)
 }
 
-// Pick returns the best of the servers drawn.
+// Pick returns the least loaded of the drawn servers.
 func (p *Random) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	suits := p.bounds.suits(r)
 	var (
@@ -94,7 +92,7 @@ func (p *Random) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	return p.ring.lookup(at, canServe(r))
 }
 
-// busier reports whether a serves at least as many for its weight as b.
+// busier reports whether a has at least as many connections relative to its weight as b.
 func (p *Random) busier(a, b *pool.Server) bool {
 	return a.Sessions()*int64(p.ring.shares[b.Index]) >= b.Sessions()*int64(p.ring.shares[a.Index])
 }

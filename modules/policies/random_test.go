@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// arcs are how much of the ring is nearest to each server's nodes.
+// arcs returns the fraction of the ring that is nearest to each server's nodes.
 func arcs(weights []int) []float64 {
 	type place struct {
 		key    uint32
@@ -35,7 +35,7 @@ func arcs(weights []int) []float64 {
 	return shares
 }
 
-// With one draw each server has its part of the ring.
+// With one draw, each server gets its fraction of the ring.
 func TestRandomOfOneDraw(t *testing.T) {
 	const n = 40_000
 	weights := []int{1, 2, 5, 1, 20}
@@ -49,8 +49,8 @@ func TestRandomOfOneDraw(t *testing.T) {
 	}
 }
 
-// With two draws and connections that stay, all servers have about as many for
-// their weight. With one, they are many more apart.
+// With two draws and connections that stay, servers have nearly equal loads relative to their
+// weights. With one draw they differ far more.
 func TestRandomOfTwoDrawsIsEven(t *testing.T) {
 	weights := make([]int, 10)
 	for i := range weights {
@@ -58,7 +58,7 @@ func TestRandomOfTwoDrawsIsEven(t *testing.T) {
 	}
 	spread := func(draws int) int {
 		p := openServers(t, &Random{Draws: draws}, weighted(weights, nil)...)
-		for range 5800 { // of weights that are 580 in all
+		for range 5800 { // the weights add up to 580
 			l, err := p.Acquire(t.Context(), new(pool.Request))
 			if err != nil {
 				t.Fatal(err)
@@ -78,7 +78,7 @@ func TestRandomOfTwoDrawsIsEven(t *testing.T) {
 	}
 }
 
-// Who has no room, or is avoided, is not drawn as long as there is another.
+// A server that is full or avoided is not picked as long as there is another.
 func TestRandomPassesOver(t *testing.T) {
 	servers := weighted([]int{100, 1, 1, 1}, nil)
 	for i := range servers {
@@ -113,7 +113,7 @@ func TestRandomPassesOver(t *testing.T) {
 	}
 }
 
-// With a balance factor a server has no more than that, however it is drawn.
+// With a balance factor, no server exceeds it, whatever the draws.
 func TestRandomBalanceFactor(t *testing.T) {
 	var servers []pool.ServerConfig
 	for i := range 10 {

@@ -9,34 +9,33 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// ring is HAProxy's consistent hash: each server has as many nodes on it as its
-// weight times 16, at places that follow from its id. A hash belongs to the
-// nearest node. Where a server leaves, or has a lower weight, only what belonged
-// to its nodes moves.
+// ring is HAProxy's consistent hash: each server has weight * 16 nodes on the ring, at positions
+// derived from its id. A hash belongs to the nearest node. When a server leaves, or its weight
+// falls, only the hashes of the removed nodes move.
 //
-// The nodes of servers that are not in the view stay, and are passed by, so that a
-// change of the view costs O(servers): a thousand servers of weight 100 have 1.6
-// million nodes, and all may go down at once.
+// Nodes of servers outside of the view stay on the ring and are skipped, so that a change of the
+// view costs O(servers): a thousand servers of weight 100 have 1.6 million nodes, and all may go
+// down at once.
 type ring struct {
-	all     []node         // by their keys, of each server that was in a view, and those that may be; never changed once made
-	nodes   []node         // all, or of these those in the view
+	all     []node         // sorted; immutable once made
+	nodes   []node         // all, or those of the view only (see shrink)
 	servers []*pool.Server // of the configuration
-	made    []int          // how many nodes of a server are in all, by its Index
-	shares  []int          // how many of them are in the view
-	live    int            // those of all servers
-	skipped int            // how many nodes lookups have passed by since the view changed
-	last    node           // where turn was
+	made    []int          // number of a server's nodes in all, by Index
+	shares  []int          // number of a server's nodes in the view, by Index
+	live    int            // number of nodes in the view
+	skipped int            // nodes skipped by lookups since the view changed
+	last    node           // the node that next returned
 	turned  bool
 }
 
-// node is a place on the ring (the upper half), and a server's Index and the
-// number of its node, which settle who is first at one place.
+// node packs a position on the ring (upper 32 bits), a server's Index and the number of its node.
+// The latter two break ties between nodes at one position.
 type node uint64
 
-const numberBits = 12 // heaviest has as many nodes
+const numberBits = 12 // enough for heaviest
 
 func newNode(s *pool.Server, number int) node {
-	key := sample.Avalanche(uint32(s.ID)*heaviest + uint32(number)) // larger ids wrap around in HAProxy, too
+	key := sample.Avalanche(uint32(s.ID)*heaviest + uint32(number)) // wraps around as in HAProxy
 	return node(key)<<32 | node(s.Index)<<numberBits | node(number)
 }
 
@@ -46,14 +45,14 @@ func (n node) index() int { return int(uint32(n) >> numberBits) }
 
 func (n node) number() int { return int(n & (1<<numberBits - 1)) }
 
-// build has the ring be that of a view.
+// build applies a new view.
 func (g *ring) build(v pool.View) {
-	if len(g.servers) != len(v.All) || len(v.All) > 0 && g.servers[0] != v.All[0] { // another configuration
+	if len(g.servers) != len(v.All) || len(v.All) > 0 && g.servers[0] != v.All[0] {
 		*g = ring{servers: v.All, made: make([]int, len(v.All)), shares: make([]int, len(v.All)), last: g.last, turned: g.turned}
 	}
 	clear(g.shares)
 	g.live, g.skipped = 0, 0
-	fresh := false // a server that had no nodes is there
+	fresh := false // a server lacks nodes
 	for i, s := range v.Servers {
 		g.shares[s.Index] = v.Shares[i]
 		g.live += v.Shares[i]
@@ -65,8 +64,8 @@ func (g *ring) build(v pool.View) {
 	g.nodes = g.all
 }
 
-// extend makes the nodes that are missing, and those of all servers beside them that
-// may come up: thus a thousand that do so one after the other cost no more than one.
+// extend adds the missing nodes, and at the same time those of all other servers that may come up:
+// if a thousand servers come up one after the other, only the first pays.
 func (g *ring) extend(v pool.View) {
 	var added []node
 	for _, s := range v.All {
@@ -82,8 +81,8 @@ func (g *ring) extend(v pool.View) {
 	g.all = merge(g.all, added)
 }
 
-// shrink leaves those nodes alone that are in the view, once lookups have passed by as
-// many others as that costs.
+// shrink drops the nodes outside of the view from nodes, once lookups have skipped as many nodes as
+// that costs.
 func (g *ring) shrink() {
 	if g.skipped <= len(g.all) {
 		return
@@ -99,7 +98,7 @@ func (g *ring) shrink() {
 
 func (g *ring) alive(n node) bool { return n.number() < g.shares[n.index()] }
 
-// merge is both lists as one, in order.
+// merge merges two sorted lists.
 func merge(a, b []node) []node {
 	if len(b) == 0 {
 		return a
@@ -115,8 +114,8 @@ func merge(a, b []node) []node {
 	return append(append(both, a...), b...)
 }
 
-// step is the place of the next node of the view from i on, in direction 1 or -1. There
-// must be one.
+// step returns the index of the first node of the view at or after i, in direction 1 or -1. The
+// view must not be empty.
 func (g *ring) step(i, direction int) int {
 	for n := len(g.nodes); ; i += direction {
 		switch {
@@ -134,8 +133,8 @@ func (g *ring) step(i, direction int) int {
 
 func (g *ring) server(i int) *pool.Server { return g.servers[g.nodes[i].index()] }
 
-// lookup is the server of the node nearest to a hash that suits, or else of the
-// next one that does; nil where none does.
+// lookup returns the server of the node nearest to a hash, or the next one on the ring that suits;
+// nil if none does.
 func (g *ring) lookup(hash uint32, suits func(*pool.Server) bool) *pool.Server {
 	if g.live == 0 {
 		return nil
@@ -155,8 +154,8 @@ func (g *ring) lookup(hash uint32, suits func(*pool.Server) bool) *pool.Server {
 	return nil
 }
 
-// nearest is lookup for a request. Where nobody suits, it is the next server that
-// the request does not avoid.
+// nearest returns the server that lookup finds for a request. If no server suits, it returns the
+// next one that the request does not avoid.
 func (g *ring) nearest(hash uint32, r *pool.Request, suits func(*pool.Server) bool) *pool.Server {
 	if s := g.lookup(hash, suits); s != nil {
 		return s
@@ -164,7 +163,7 @@ func (g *ring) nearest(hash uint32, r *pool.Request, suits func(*pool.Server) bo
 	return g.lookup(hash, func(s *pool.Server) bool { return !r.Avoids(s) })
 }
 
-// next is the server that suits of the next node on the ring.
+// next returns the server of the next node whose server suits.
 func (g *ring) next(suits func(*pool.Server) bool) *pool.Server {
 	if g.live == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// sparse is a view of a configuration's servers: those with a share.
+// sparse returns a view of the servers with a share.
 func sparse(all []*pool.Server, shares []int) pool.View {
 	v := pool.View{All: all}
 	for i, s := range all {
@@ -22,9 +22,8 @@ func sparse(all []*pool.Server, shares []int) pool.View {
 	return v
 }
 
-// A ring that has seen any number of views finds the same servers as one made for the
-// last of them, by hash and in turn, whether it still has the nodes of those that
-// have left or not.
+// A ring that has seen any number of views finds the same servers as one made for the last view, by
+// hash and by turn, whether or not it still has the nodes of departed servers.
 func TestRingForgetsOtherViews(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := make([]*pool.Server, rapid.IntRange(1, 6).Draw(t, "servers"))
@@ -56,8 +55,8 @@ func TestRingForgetsOtherViews(t *testing.T) {
 	})
 }
 
-// A thousand servers that go down and come up make no nodes anew, and lookups among
-// the many nodes of those that are down pass by them only for so long.
+// A thousand servers that go down and come up create no new nodes, and lookups skip the many nodes
+// of servers that are down only for a limited time.
 func TestRingKeepsItsNodes(t *testing.T) {
 	all, shares := make([]*pool.Server, 100), make([]int, 100)
 	for i := range all {

@@ -14,11 +14,10 @@ func init() {
 	caddy.RegisterModule(new(RoundRobin))
 }
 
-// RoundRobin gives each server its turn, in proportion to the weights and as
-// evenly spread as they allow: weights 5:3:2 give ABACABABAC. Servers of equal
-// weight take turns in the order of the configuration. The position is kept
-// over a reload, in which weights may change and servers come and go. It is
-// HAProxy's balance roundrobin (of one thread), and has no options.
+// RoundRobin gives each server its turn, in proportion to the weights and spread as evenly as
+// possible: weights 5:3:2 give ABACABABAC. Servers of equal weight take turns in the order of the
+// configuration. The position survives a reload, in which weights may change and servers may be
+// added or removed. It is HAProxy's balance roundrobin (with one thread), and has no options.
 type RoundRobin struct {
 	actives wrr
 	backups wrr
@@ -32,7 +31,7 @@ func (*RoundRobin) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Rebuild takes over who is there now, and with what weight.
+// Rebuild applies a new view.
 func (p *RoundRobin) Rebuild(v pool.View) {
 	if v.Backups() {
 		p.actives.update(pool.View{})
@@ -45,8 +44,8 @@ func (p *RoundRobin) Rebuild(v pool.View) {
 	}
 }
 
-// Pick returns the server whose turn it is. One that r avoids, or that has no
-// room, loses its turn.
+// Pick returns the server whose turn it is. A server that r avoids, or that is full, loses its
+// turn.
 func (p *RoundRobin) Pick(v pool.View, r *pool.Request) *pool.Server {
 	if r.OthersQueued() {
 		return nil
@@ -58,13 +57,13 @@ func (p *RoundRobin) Pick(v pool.View, r *pool.Request) *pool.Server {
 	return w.next(canServe(r))
 }
 
-// canServe is whether a server may serve a request at once.
+// canServe returns a function that reports whether a server may serve r at once.
 func canServe(r *pool.Request) func(*pool.Server) bool {
 	return func(s *pool.Server) bool { return s.CanServe() && !r.Avoids(s) }
 }
 
-// Adopt continues where old stood, if that was a round robin too: servers are
-// recognized by name.
+// Adopt continues at the position of old, if that is a round robin, too. Servers are matched by
+// name.
 func (p *RoundRobin) Adopt(old pool.Policy) {
 	if o, ok := old.(*RoundRobin); ok {
 		p.actives.adopt(&o.actives)
@@ -72,7 +71,7 @@ func (p *RoundRobin) Adopt(old pool.Policy) {
 	}
 }
 
-// UnmarshalCaddyfile takes no options. Syntax:
+// UnmarshalCaddyfile parses the policy, which has no options. Syntax:
 //
 //	balance roundrobin
 func (*RoundRobin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

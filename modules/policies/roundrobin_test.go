@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// openPool makes a pool of servers A, B, C ... with the weights given.
+// openPool opens a pool of servers A, B, C ... with the given weights.
 func openPool(t testing.TB, r *pool.Registry, p pool.Policy, weights ...int) *pool.Pool {
 	t.Helper()
 	c := pool.Config{Backend: "b", Policy: p}
@@ -48,7 +48,7 @@ func pick(t testing.TB, p *pool.Pool, r *pool.Request) string {
 	return l.Server.Name
 }
 
-// The sequences were taken from HAProxy with one thread.
+// The sequences were recorded from HAProxy with one thread.
 func TestRoundRobinSequences(t *testing.T) {
 	for _, c := range []struct {
 		weights []int
@@ -68,8 +68,7 @@ func TestRoundRobinSequences(t *testing.T) {
 	}
 }
 
-// At any time each server has its share to within two turns, whatever the
-// weights.
+// At any time each server has had its share to within two turns, for any weights.
 func TestRoundRobinIsFair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.IntRange(1, 256), 1, 12).Draw(t, "weights")
@@ -126,8 +125,7 @@ func TestRoundRobinAvoids(t *testing.T) {
 	}
 }
 
-// A server that is avoided loses its turns: it does not get them all at once
-// later.
+// A server that is avoided loses its turns: it does not get them all at once later.
 func TestRoundRobinForgetsMissedTurns(t *testing.T) {
 	var reg pool.Registry
 	p := openPool(t, &reg, new(RoundRobin), 1, 1)
@@ -167,8 +165,8 @@ func TestRoundRobinKeepsItsPosition(t *testing.T) {
 	}
 }
 
-// What becomes of the order when servers get another weight, leave and return is
-// what HAProxy does when that is told to its run-time interface.
+// The order after servers get another weight, leave and return is HAProxy's after the same changes
+// over its runtime API.
 func TestRoundRobinWithChanges(t *testing.T) {
 	type change struct{ what, want string }
 	for _, c := range []struct {
@@ -257,7 +255,7 @@ func TestRoundRobinForgetsServers(t *testing.T) {
 	}
 }
 
-// The backups have a round of their own.
+// The backups have a round robin of their own.
 func TestRoundRobinOfBackups(t *testing.T) {
 	var (
 		reg pool.Registry

@@ -13,8 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// weighted are servers A, B, C ... with the weights and ids given; ids may be
-// missing.
+// weighted returns servers A, B, C ... with the given weights and ids; ids may be nil.
 func weighted(weights, ids []int) []pool.ServerConfig {
 	list := make([]pool.ServerConfig, len(weights))
 	for i, w := range weights {
@@ -26,8 +25,7 @@ func weighted(weights, ids []int) []pool.ServerConfig {
 	return list
 }
 
-// openServers makes a pool whose requests do not wait, of a policy that is
-// provisioned.
+// openServers opens a pool with a provisioned policy, whose requests do not wait.
 func openServers(t testing.TB, p pool.Policy, servers ...pool.ServerConfig) *pool.Pool {
 	t.Helper()
 	opened, err := new(pool.Registry).Open(pool.Config{Backend: "b", Policy: provisioned(t, p), Servers: servers, QueueTimeout: 1})
@@ -38,10 +36,9 @@ func openServers(t testing.TB, p pool.Policy, servers ...pool.ServerConfig) *poo
 	return opened
 }
 
-// play has connections come and go by a script: "3 -0" are three that come, of
-// which the first leaves. It returns who got those of each word, "." being one
-// that waits. The connections are from the sources in turn; with eight of them the
-// servers' limits are at their highest.
+// play plays connections by a script: "3 -0" opens three connections and closes the first. It
+// returns the servers of each word's connections; "." stands for one that waits. The connections
+// use the sources in turn; with eight of them the servers' limits are at their highest.
 func play(t *testing.T, p pool.Policy, servers []pool.ServerConfig, script string, sources ...string) (got string) {
 	t.Helper()
 	provisioned(t, p)

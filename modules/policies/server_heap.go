@@ -4,13 +4,13 @@ package policies
 
 import "github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 
-// heapItem is a server's place in a queue.
+// heapItem is a server in a serverHeap.
 type heapItem struct {
 	server *pool.Server
 	key    int
-	serial uint64     // among those of one key, the first in is the first out
-	index  int        // in the queue's list
-	owner  *wrrServer // of which this is a part, on a wheel
+	serial uint64     // order of insertion, among equal keys
+	index  int        // position in serverHeap.items
+	owner  *wrrServer // set if this is part of a wrrServer
 }
 
 func (s *heapItem) wrrOwner() *wrrServer {
@@ -24,11 +24,10 @@ func (s *heapItem) before(o *heapItem) bool {
 	return s.key < o.key || s.key == o.key && s.serial < o.serial
 }
 
-// serverHeap holds seats by their keys, those of one key in the order in which they
-// came: a binary heap.
+// serverHeap is a binary heap of servers, ordered by key; equal keys are first in, first out.
 type serverHeap struct{ items []*heapItem }
 
-// first is the seat with the least key; nil where there is none.
+// first returns the item with the least key, or nil.
 func (q *serverHeap) first() *heapItem {
 	if len(q.items) == 0 {
 		return nil
@@ -36,8 +35,8 @@ func (q *serverHeap) first() *heapItem {
 	return q.items[0]
 }
 
-// least is the first seat that suits; nil where none does. It looks no further
-// than it must: below one that suits nobody comes earlier.
+// least returns the first item that suits, or nil. It searches only as far as necessary: all items
+// below a suitable one come later.
 func (q *serverHeap) least(suits func(*pool.Server) bool) *heapItem {
 	return q.leastBelow(0, nil, suits)
 }
@@ -59,7 +58,7 @@ func (q *serverHeap) push(s *heapItem) {
 	q.up(s.index)
 }
 
-// remove takes out a seat that is in it.
+// remove removes an item from the heap.
 func (q *serverHeap) remove(s *heapItem) {
 	i, last := s.index, len(q.items)-1
 	q.swap(i, last)
@@ -69,7 +68,7 @@ func (q *serverHeap) remove(s *heapItem) {
 	}
 }
 
-// fix moves a seat whose key has changed.
+// fix restores the order after an item's key has changed.
 func (q *serverHeap) fix(s *heapItem) {
 	q.down(s.index)
 	q.up(s.index)

@@ -13,10 +13,10 @@ func init() {
 	caddy.RegisterModule(new(Source))
 }
 
-// Source gives each client address the same server. The parts of the address, 32
-// bits each, are combined by XOR; the function of hash_type has no part in it.
-// Clients without an address take turns. An IPv4 client of a listener for both versions
-// of IP has the address ::ffff:A.B.C.D. It is HAProxy's balance source.
+// Source sends each client address to the same server. The 32-bit parts of the address are combined
+// by XOR; the function of hash_type is not used. Clients without an address are spread round-robin.
+// An IPv4 client of a dual-stack listener has the address ::ffff:A.B.C.D. It is HAProxy's balance
+// source.
 type Source struct {
 	Hashing
 }
@@ -29,13 +29,13 @@ func (*Source) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options.
+// Provision validates the options.
 func (p *Source) Provision(caddy.Context) error { return p.provision() }
 
-// Pick returns the server of the client's address.
+// Pick returns the server for the client's address.
 func (p *Source) Pick(_ pool.View, r *pool.Request) *pool.Server { return p.pick(r) }
 
-// Hash is that of the client's address, if it has one.
+// Hash returns the hash of the client's address, or false if it has none.
 func (p *Source) Hash(r *pool.Request) (uint32, bool) {
 	return p.finish(foldAddress(r.Source)), r.Source.IsValid()
 }

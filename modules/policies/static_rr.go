@@ -14,10 +14,9 @@ func init() {
 	caddy.RegisterModule(new(StaticRR))
 }
 
-// StaticRR gives each server its turn by a list that is made beforehand: weights
-// 5:3:2 give AABACABABC. A change of the servers makes a new list and keeps the
-// place in it. Servers that start slowly have their whole weight. It is HAProxy's
-// balance static-rr, and has no options.
+// StaticRR gives each server its turn from a precomputed list: weights 5:3:2 give AABACABABC. A
+// change of the servers makes a new list and keeps the position in it. It ignores slow start. It is
+// HAProxy's balance static-rr, and has no options.
 type StaticRR struct {
 	table table
 }
@@ -30,11 +29,11 @@ func (*StaticRR) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Rebuild makes the list.
+// Rebuild marks the list as outdated.
 func (p *StaticRR) Rebuild(v pool.View) { p.table.build(v) }
 
-// Pick returns the server whose turn it is. One that r avoids, or that has no
-// room, loses its turn.
+// Pick returns the server whose turn it is. A server that r avoids, or that is full, loses its
+// turn.
 func (p *StaticRR) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	if r.OthersQueued() {
 		return nil
@@ -42,14 +41,14 @@ func (p *StaticRR) Pick(_ pool.View, r *pool.Request) *pool.Server {
 	return p.table.next(canServe(r))
 }
 
-// Adopt continues at the place where old stood, if that was a static-rr too.
+// Adopt continues at the position of old, if that is a static-rr, too.
 func (p *StaticRR) Adopt(old pool.Policy) {
 	if o, ok := old.(*StaticRR); ok {
 		p.table.position = o.table.position
 	}
 }
 
-// UnmarshalCaddyfile takes no options. Syntax:
+// UnmarshalCaddyfile parses the policy, which has no options. Syntax:
 //
 //	balance static_rr
 func (*StaticRR) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// The sequences were taken from HAProxy.
+// The sequences were recorded from HAProxy.
 func TestStaticRRSequences(t *testing.T) {
 	for _, c := range []struct {
 		weights []int
@@ -33,7 +33,7 @@ func TestStaticRRSequences(t *testing.T) {
 	}
 }
 
-// A server that is avoided or full loses its turn, and nobody else does.
+// A server that is avoided or full loses its turn, and no other server does.
 func TestStaticRRPassesOver(t *testing.T) {
 	servers := weighted([]int{1, 1, 1}, nil)
 	servers[1].MaxConn = 1
@@ -48,7 +48,7 @@ func TestStaticRRPassesOver(t *testing.T) {
 	}
 }
 
-// Where nobody has room, who comes waits for whichever server has first.
+// If all servers are full, a connection waits for the first one with a free slot.
 func TestStaticRRWithoutRoom(t *testing.T) {
 	servers := weighted([]int{1, 1}, nil)
 	servers[0].MaxConn, servers[1].MaxConn = 1, 1
@@ -57,7 +57,7 @@ func TestStaticRRWithoutRoom(t *testing.T) {
 	}
 }
 
-// The place in the list outlives a reload, and a longer list is gone on with.
+// The position in the list survives a reload, also if the list gets longer.
 func TestStaticRRKeepsItsPlace(t *testing.T) {
 	for _, c := range []struct {
 		before []int
@@ -80,9 +80,9 @@ func TestStaticRRKeepsItsPlace(t *testing.T) {
 	}
 }
 
-// The list is that of HAProxy's rule: before each slot every server's score grows
-// by its weight; the slot goes to the one with the highest score in whole totals,
-// of several to the first, whom it costs a total.
+// The list follows HAProxy's rule: before each slot, every server's score grows by its weight; the
+// slot goes to the server with the highest score in whole totals, or the first of several, and
+// costs it one total.
 func TestTableFollowsTheRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(0, 8), rapid.IntRange(0, pool.MaxWeight)), 1, 12).Draw(t, "weights")

@@ -4,21 +4,20 @@ package policies
 
 import "github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 
-// table is HAProxy's map of servers: as many slots as the weights, divided by what
-// all servers' weights have in common, add up to. A hash is looked up in it, or it is gone through in
-// turn.
+// table is HAProxy's map of servers. It has as many slots as the sum of the weights, divided by
+// their greatest common divisor. It maps hashes to servers, or is walked round-robin.
 type table struct {
 	slots    []*pool.Server
 	position int
 	view     pool.View
-	stale    bool // the slots are not those of the view: they are made when they are needed, as in HAProxy
+	stale    bool // slots is outdated: it is filled when needed, as in HAProxy
 }
 
-// build has the table be that of a view.
+// build applies a new view.
 func (t *table) build(v pool.View) { t.view, t.stale = v, true }
 
-// fill fills the slots: each gets the server that is furthest behind its share,
-// in whole slots, and of several the first in the configuration.
+// fill fills the slots: each gets the server that is furthest behind its share, in whole slots, or
+// the first of several in the configuration.
 func (t *table) fill() {
 	if !t.stale {
 		return
@@ -37,10 +36,10 @@ func (t *table) fill() {
 		return
 	}
 	total /= divisor
-	gains := newCalendar(total, len(v.Servers)) // by the slot with which another one is due
-	behind := newLevels(len(v.Servers))         // by slots had beyond those due
+	gains := newCalendar(total, len(v.Servers)) // by the slot at which a server's share grows
+	behind := newLevels(len(v.Servers))         // by slots received minus slots due
 	gained := make([]int, len(v.Servers))
-	share := func(i, slots int) int { // the slot with which so many are due
+	share := func(i, slots int) int { // the first slot at which the share of i reaches slots
 		weight := v.Weights[i] / divisor
 		return (slots*total + weight - 1) / weight
 	}
@@ -67,8 +66,8 @@ func gcd(a, b int) int {
 	return a
 }
 
-// next is the next server that suits; nil where none does. Behind the last slot
-// comes the first one, unless the table has grown by then.
+// next returns the next server that suits, or nil. It wraps around at the end, unless the table has
+// grown in the meantime.
 func (t *table) next(suits func(*pool.Server) bool) *pool.Server {
 	t.fill()
 	at := t.position
@@ -86,8 +85,8 @@ func (t *table) next(suits func(*pool.Server) bool) *pool.Server {
 	return nil
 }
 
-// lookup is the server of a hash. If the request avoids it, it is the next one in
-// the table; but HAProxy's redispatch finds the same again.
+// lookup returns the server for a hash, or the next one in the table if the request avoids that
+// server. After HAProxy's redispatch (a lenient request) it returns the same server again.
 func (t *table) lookup(hash uint32, r *pool.Request) *pool.Server {
 	t.fill()
 	if len(t.slots) == 0 {

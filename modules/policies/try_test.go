@@ -15,9 +15,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// TestTryAcquireLeavesTheSequence asks two pools for the same: one by Acquire, the other
-// by TryAcquire and only after nil by Acquire. Both must give the same servers, also
-// behind requests that no server had room for. Policy random draws anew each time.
+// TestTryAcquireLeavesTheSequence sends the same requests to two pools: to one by Acquire, to the
+// other by TryAcquire, followed by Acquire only after nil. Both must pick the same servers, also
+// behind requests that found all servers full. Policy random draws anew each time.
 func TestTryAcquireLeavesTheSequence(t *testing.T) {
 	for name := range known {
 		if name == "random" {
@@ -93,7 +93,7 @@ func (a *asker) step() {
 func (a *asker) ask() {
 	r := &pool.Request{Source: netip.AddrFrom4([4]byte{192, 0, 2, byte(a.rng.IntN(64))})}
 	if a.rng.IntN(6) == 0 {
-		r.Server = string(rune('A' + a.rng.IntN(7))) // G is none
+		r.Server = string(rune('A' + a.rng.IntN(7))) // G does not exist
 	}
 	for range a.rng.IntN(2) {
 		failed := a.pool.Servers()[a.rng.IntN(6)]
@@ -116,7 +116,7 @@ func (a *asker) ask() {
 	fmt.Fprintf(&a.got, " %s(moved: %v)", l.Server.Name, r.Queued.Moved)
 }
 
-// try asks by TryAcquire, which must leave the request as it was if there is none.
+// try calls TryAcquire, which must leave the request unchanged if it returns nil.
 func (a *asker) try(r *pool.Request) *pool.Lease {
 	server, queued := r.Server, r.Queued
 	l := a.pool.TryAcquire(r)

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// waiting is a backend whose servers A and B are full, and three requests that wait.
+// waiting is a backend whose servers A and B are full, with three waiting requests.
 type waiting struct {
 	t      *testing.T
 	reg    pool.Registry
@@ -51,8 +51,8 @@ func (w *waiting) change(server string, c pool.Change) {
 	}
 }
 
-// Those that wait under leastconn are served by whichever server has room first, the
-// oldest first, however that came about: also where servers have maxqueue.
+// Requests that wait under leastconn are served by the first server with a free slot, oldest first,
+// for whatever reason the slot is free, also with maxqueue.
 func TestWaitForWhicheverHasRoom(t *testing.T) {
 	c := pool.ServerConfig{Name: "C", Weight: 1, MaxConn: 1, MaxQueue: 1}
 	with := func(f func(*pool.ServerConfig)) pool.ServerConfig {
@@ -111,7 +111,7 @@ func TestWaitForWhicheverHasRoom(t *testing.T) {
 				for len(w.served) > 0 {
 					all = append(all, <-w.served)
 				}
-				slices.Sort(all) // those that are served at once report in any order
+				slices.Sort(all) // requests served together report in any order
 				if got := strings.Join(all, " "); got != tt.want {
 					t.Errorf("served are %q, want %q", got, tt.want)
 				}
@@ -134,16 +134,15 @@ func (w *waiting) acquire(r *pool.Request) *pool.Lease {
 	return l
 }
 
-// A request that may have one server alone waits for that one as long as the policy
-// means it: when the servers change, it goes to the one that the policy means by
-// then.
+// A request that may have only one server waits for it as long as it is the policy's choice: when
+// the servers change, it moves to the policy's new choice.
 func TestWaitForOneServerAlone(t *testing.T) {
 	drain, ready, maint := pool.Drain, pool.Ready, pool.Maint
 	for _, tt := range []struct {
 		name   string
 		policy pool.Policy
 		source string
-		first  string // where the requests go at first
+		first  string // where the requests wait at first
 		change func(w *waiting)
 		want   string
 	}{
@@ -201,7 +200,7 @@ func TestWaitForOneServerAlone(t *testing.T) {
 					}
 				}
 				time.Sleep(2 * time.Second) // beyond its queue timeout
-				// An event tells of those that have left its server with it, and of no others.
+				// An event counts the requests that left the queue with it, and no others.
 				w.change(tt.first, pool.Change{Down: new(true)})
 				w.change(tt.first, pool.Change{Admin: &maint})
 				if want := map[bool]string{true: tt.first + "1"}[tt.name == "its server is drained"]; requeued != want {

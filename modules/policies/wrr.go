@@ -9,42 +9,39 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// heaviest is the share of a server with the highest weight.
+// heaviest is the share of a server with the maximum weight.
 const heaviest = pool.MaxWeight * pool.Scale
 
-// wrr is HAProxy's weighted round robin. A server has its turn each time that
-// the round has gone on by the weight of all servers divided by its own; what
-// the division leaves is carried, so that over a round each has exactly its
-// share. A turn beyond the end of the round waits for the next one. Servers
-// that were not in the round yet come in at the first turn that nobody else has
-// a claim on, the heaviest first.
+// wrr is HAProxy's weighted round robin. A server's turns are spaced by the total weight divided by
+// its own; the remainder is carried over, so that each server gets exactly its share of a round. A
+// turn that falls beyond the end of a round waits for the next one. Servers that are new to the
+// round enter at the first turn that no other server claims, heaviest first.
 //
 // It is not safe for concurrent use.
 type wrr struct {
-	position   int // the turns since the round began, from the weight of the last one
-	weight     int // of all servers in this round
-	nextWeight int // of all servers from now on
+	position   int // turns since the round began, starting at the weight of the last one
+	weight     int // total of this round
+	nextWeight int // total from now on, used by the next round
 
-	running  serverHeap // has its turns in this round, by the next one
-	entering serverHeap // has not been in the round, by weight
-	waiting  serverHeap // has no more turns in this round, by weight
+	running  serverHeap // have turns in this round, ordered by the next turn
+	entering serverHeap // new to the round, ordered by weight
+	waiting  serverHeap // done with this round, ordered by weight
 
-	servers map[string]*wrrServer // by server name
-	view    []*pool.Server        // that are in the round
-	serial  uint64                // of the last one put into a queue
+	servers map[string]*wrrServer // by name, including some that have left
+	view    []*pool.Server        // the servers in the round
+	serial  uint64                // of the last item put into a heap
 }
 
-// wrrServer is what is known of a server.
+// wrrServer is the state of a server in the round robin.
 type wrrServer struct {
 	heapItem
-	share int         // of all turns
-	due   int         // its next turn; in later, without the weight of this round
-	carry int         // in units of 1/share, below share
-	in    *serverHeap // nil: it is out of the round
+	share int         // of the total weight
+	due   int         // its next turn; in waiting, relative to the next round
+	carry int         // carried remainder, in units of 1/share, below share
+	in    *serverHeap // running, entering or waiting; nil: not in the round
 }
 
-// update has the round be that of a view. What has changed is taken over one
-// server after the other.
+// update applies a new view, one changed server after the other.
 func (w *wrr) update(v pool.View) {
 	first := w.servers == nil
 	if first {
@@ -78,18 +75,18 @@ func (w *wrr) update(v pool.View) {
 	w.forget()
 }
 
-// remembered is how many servers that have left are kept, for what they carry.
+// remembered is the number of departed servers that are kept, for the remainders that they carry.
 const remembered = 256
 
-// forget drops those that have left where they have become many, as they do if
-// each configuration has other names.
+// forget drops departed servers when there are too many of them, as when each configuration has new
+// names.
 func (w *wrr) forget() {
 	if len(w.servers) > len(w.view)+remembered {
 		maps.DeleteFunc(w.servers, func(_ string, at *wrrServer) bool { return at.in == nil })
 	}
 }
 
-// add makes a rider of a server.
+// add creates the state of a server.
 func (w *wrr) add(s *pool.Server) *wrrServer {
 	at := &wrrServer{heapItem: heapItem{server: s}}
 	at.owner = at
@@ -97,7 +94,7 @@ func (w *wrr) add(s *pool.Server) *wrrServer {
 	return at
 }
 
-// enterFirst seats a server of a wheel that has not turned yet.
+// enterFirst puts a server into a wrr that has not had a turn yet.
 func (w *wrr) enterFirst(s *pool.Server, share int) {
 	at := w.add(s)
 	at.share = share
@@ -107,15 +104,15 @@ func (w *wrr) enterFirst(s *pool.Server, share int) {
 	w.put(&w.entering, at, heaviest-share)
 }
 
-// leave takes a server out of the round.
+// leave removes a server from the round.
 func (w *wrr) leave(at *wrrServer) {
 	w.remove(at)
 	w.nextWeight -= at.share
 	at.server = nil
 }
 
-// enter lets a server in that was not usable: in its fair distance, so that it
-// does not get all turns at once.
+// enter puts a server that was not usable into the round, at a fair distance, so that it does not
+// get all turns at once.
 func (w *wrr) enter(at *wrrServer, share int) {
 	at.share = share
 	w.nextWeight += share
@@ -123,8 +120,7 @@ func (w *wrr) enter(at *wrrServer, share int) {
 	w.schedule(at)
 }
 
-// reweigh gives a server another share: what it had a claim on is void, but for
-// what it carries.
+// reweigh changes a server's share. The server loses its next turn, but keeps its remainder.
 func (w *wrr) reweigh(at *wrrServer, share int) {
 	if at.share == share {
 		return
@@ -134,8 +130,8 @@ func (w *wrr) reweigh(at *wrrServer, share int) {
 	w.enter(at, share)
 }
 
-// next gives the next turn to the first server that suits; nil where none does.
-// Those that do not lose theirs.
+// next gives the next turn to the first server that suits, and returns it; nil if none does.
+// Servers that do not suit lose their turn.
 func (w *wrr) next(suits func(*pool.Server) bool) *pool.Server {
 	var (
 		passed []*wrrServer
@@ -163,7 +159,7 @@ func (w *wrr) next(suits func(*pool.Server) bool) *pool.Server {
 		w.schedule(at)
 	}
 	for _, p := range slices.Backward(passed) {
-		if turned { // its place is lost
+		if turned { // they enter the new round instead
 			w.put(&w.entering, p, heaviest-p.share)
 		} else {
 			w.schedule(p)
@@ -172,8 +168,8 @@ func (w *wrr) next(suits func(*pool.Server) bool) *pool.Server {
 	return found
 }
 
-// first is the server whose turn it is: one of the round, unless there is a hole
-// in it and somebody to come in; nil if the round is over.
+// first returns the server whose turn it is: the next one of the round, or a new server if the
+// current turn is unclaimed; nil if the round is over.
 func (w *wrr) first() *wrrServer {
 	at := w.running.first().wrrOwner()
 	if at != nil && at.due <= w.position {
@@ -186,7 +182,7 @@ func (w *wrr) first() *wrrServer {
 	return at
 }
 
-// startRound begins the next round, which all that have waited for it enter.
+// startRound starts the next round with the waiting servers.
 func (w *wrr) startRound() {
 	w.entering, w.waiting = w.waiting, w.entering
 	for _, at := range w.entering.items {
@@ -198,7 +194,7 @@ func (w *wrr) startRound() {
 
 // advance moves a server to its next turn.
 func (w *wrr) advance(at *wrrServer) {
-	if at.due == 0 { // it comes in
+	if at.due == 0 { // it is new to the round
 		at.due = w.position
 	}
 	at.due += w.nextWeight / at.share
@@ -209,9 +205,9 @@ func (w *wrr) advance(at *wrrServer) {
 	}
 }
 
-// schedule has a server wait for its next turn: in this round if that is not over
-// by then. Of several with one turn, the one comes first that carries least and
-// weighs most.
+// schedule puts a server into the heap for its next turn: that of this round, or of the next one if
+// this round ends before. For equal turns, the server with the smaller remainder and the greater
+// weight comes first.
 func (w *wrr) schedule(at *wrrServer) {
 	if at.due >= 2*w.weight || at.due >= w.weight+w.nextWeight {
 		at.due -= w.weight
@@ -232,7 +228,7 @@ func (w *wrr) remove(at *wrrServer) {
 	at.in = nil
 }
 
-// adopt has the wheel turn by itself from where another one stands.
+// adopt copies the state of another wrr, which may go on independently.
 func (w *wrr) adopt(o *wrr) {
 	if o.servers == nil {
 		return
