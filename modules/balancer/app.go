@@ -96,7 +96,7 @@ func (a *App) provision(ctx caddy.Context) error {
 	if err := a.subscribe(ctx); err != nil {
 		return err
 	}
-	if err := a.checkTimeouts(); err != nil {
+	if err := a.validateTimeouts(); err != nil {
 		return err
 	}
 	if err := a.computeVariables(); err != nil {
@@ -111,21 +111,21 @@ func (a *App) provision(ctx caddy.Context) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
-		if err := a.checkTracks(a.Backends[name]); err != nil {
+		if err := a.validateTracks(a.Backends[name]); err != nil {
 			return err
 		}
 	}
 	return a.claimFrontends()
 }
 
-func (a *App) checkTimeouts() error {
+func (a *App) validateTimeouts() error {
 	if a.GracePeriod == 0 {
 		a.GracePeriod = caddy.Duration(lifecycle.DefaultGracePeriod)
 	}
-	if err := CheckTimeout("grace_period", a.GracePeriod); err != nil {
+	if err := ValidateTimeout("grace_period", a.GracePeriod); err != nil {
 		return err
 	}
-	return CheckTimeout("removed_server_timeout", a.RemovedServerTimeout)
+	return ValidateTimeout("removed_server_timeout", a.RemovedServerTimeout)
 }
 
 // subscribe has Caddy tell when the configuration has been started, and when it is
@@ -226,7 +226,7 @@ func (a *App) AddBackend(ctx caddy.Context, name string, b *Backend) error {
 		a.Backends = make(map[string]*Backend)
 	}
 	a.Backends[name] = b
-	return a.checkTracks(b)
+	return a.validateTracks(b)
 }
 
 // Registry is where all configurations keep what outlives them. It changes what

@@ -143,7 +143,7 @@ func (b *Backend) Provision(ctx caddy.Context, name string) error {
 func (b *Backend) provision(ctx caddy.Context, name string) error {
 	b.name = name
 	b.fillAddresses()
-	if err := b.check(); err != nil {
+	if err := b.validate(); err != nil {
 		return err
 	}
 	b.setDefaults()
@@ -206,7 +206,7 @@ func (b *Backend) loadPolicy(ctx caddy.Context) (pool.Policy, error) {
 	if err := json.Unmarshal(b.BalanceRaw, &inline); err != nil {
 		return nil, fmt.Errorf("balance: expected an object such as {\"policy\": \"roundrobin\"}: %w", err)
 	}
-	if err := checkPolicy(inline.Policy); err != nil {
+	if err := validatePolicy(inline.Policy); err != nil {
 		return nil, fmt.Errorf("balance: %w", err)
 	}
 	mod, err := ctx.LoadModule(b, "BalanceRaw")
@@ -220,8 +220,8 @@ func (b *Backend) loadPolicy(ctx caddy.Context) (pool.Policy, error) {
 	return policy, nil
 }
 
-// checkPolicy names the policies that there are, if name is not one of them.
-func checkPolicy(name string) error {
+// validatePolicy names the policies that there are, if name is not one of them.
+func validatePolicy(name string) error {
 	if _, err := caddy.GetModule(policies + "." + name); err != nil {
 		return fmt.Errorf("unknown policy %q%s", name, options.Suggest(name, knownPolicies()))
 	}
@@ -245,9 +245,9 @@ func (b *Backend) fillAddresses() {
 	}
 }
 
-// check says what is wrong with what the user wrote.
-func (b *Backend) check() error {
-	if err := CheckName(b.name); err != nil {
+// validate says what is wrong with what the user wrote.
+func (b *Backend) validate() error {
+	if err := ValidateName(b.name); err != nil {
 		return err
 	}
 	if b.Servers == nil && b.Site == "" {
@@ -256,36 +256,36 @@ func (b *Backend) check() error {
 	if strings.Trim(b.Site, siteRunes) != "" {
 		return fmt.Errorf("site %q: expected letters, digits and any of -_. in a name", b.Site)
 	}
-	if err := b.checkServers(); err != nil {
+	if err := b.validateServers(); err != nil {
 		return err
 	}
 	if r := b.Retries; r != nil && (*r < 0 || *r > MaxRetries) {
 		return fmt.Errorf("retries %d: expected a whole number from 0 to %d", *r, MaxRetries)
 	}
 	if b.Redispatch != nil {
-		if err := b.Redispatch.check(); err != nil {
+		if err := b.Redispatch.validate(); err != nil {
 			return err
 		}
 	}
-	if err := b.RetryBudget.check(); err != nil {
+	if err := b.RetryBudget.validate(); err != nil {
 		return fmt.Errorf("retry_budget: %w", err)
 	}
-	if err := checkNumbers(number{"fullconn", b.FullConn}); err != nil {
+	if err := validateNumbers(number{"fullconn", b.FullConn}); err != nil {
 		return err
 	}
-	if err := b.Passive.check(); err != nil {
+	if err := b.Passive.validate(); err != nil {
 		return fmt.Errorf("passive: %w", err)
 	}
-	if err := b.Check.check(); err != nil {
+	if err := b.Check.validate(); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
-	if err := b.Agent.check(); err != nil {
+	if err := b.Agent.validate(); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
-	return b.Timeouts.check()
+	return b.Timeouts.validate()
 }
 
-func (b *Backend) checkServers() error {
+func (b *Backend) validateServers() error {
 	seen := make(map[string]int, len(b.Servers))
 	for i, s := range b.Servers {
 		if s == nil {
@@ -295,15 +295,15 @@ func (b *Backend) checkServers() error {
 			return b.at("server", i, fmt.Errorf("servers %d and %d are both named %q: expected names that differ", first, i+1, s.Name))
 		}
 		seen[s.Name] = i + 1
-		if err := cmp.Or(s.check(), b.checkHealth(s), b.checkMinConn(s)); err != nil {
+		if err := cmp.Or(s.validate(), b.validateHealth(s), b.validateMinConn(s)); err != nil {
 			return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
 		}
 	}
 	return nil
 }
 
-// checkMinConn says what a server with minconn wants of the backend.
-func (b *Backend) checkMinConn(s *Server) error {
+// validateMinConn says what a server with minconn wants of the backend.
+func (b *Backend) validateMinConn(s *Server) error {
 	if b.FullConn != 0 || s.MinConn == 0 || s.MinConn >= s.MaxConn {
 		return nil
 	}

@@ -62,7 +62,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	if err := CheckWrittenName(name); err != nil {
+	if err := ValidateWrittenName(name); err != nil {
 		return d.Errf("backend: %w", err)
 	}
 	if a.Backends[name] != nil {
@@ -79,17 +79,17 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 		return err
 	}
 	b.EndBlock()
-	return b.CheckWritten(&begin, name)
+	return b.ValidateWritten(&begin, name)
 }
 
-// CheckWritten says what is wrong with the block as a whole, which begins where
+// ValidateWritten says what is wrong with the block as a whole, which begins where
 // begin stands.
-func (b *Backend) CheckWritten(begin *caddyfile.Dispenser, name string) error {
+func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error {
 	if len(b.Servers) == 0 && b.Site == "" {
 		return begin.Errf("backend %q: it has no servers: expected at least one", name)
 	}
 	for i, s := range b.Servers {
-		if err := b.checkMinConn(s); err != nil {
+		if err := b.validateMinConn(s); err != nil {
 			return fmt.Errorf("backend %q: server %q: %w, at %s", name, s.Name, err, b.Origin.Of("server", i))
 		}
 	}
@@ -204,7 +204,7 @@ func (b *Backend) parseBalance(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	if err := checkPolicy(name); err != nil {
+	if err := validatePolicy(name); err != nil {
 		return d.Errf("balance: %w", err)
 	}
 	policy, err := caddyfile.UnmarshalModule(d, policies+"."+name)

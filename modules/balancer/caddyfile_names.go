@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// CheckWrittenName is CheckName for a word in a Caddyfile that stands in the place
+// ValidateWrittenName is CheckName for a word in a Caddyfile that stands in the place
 // of the name of a frontend, backend or server. An address there means that the
 // name was forgotten. JSON says which of the two is which, and HAProxy's names may
 // be addresses.
-func CheckWrittenName(name string) error {
+func ValidateWrittenName(name string) error {
 	if readsAsAddress(name) {
 		return fmt.Errorf("%q reads as an address: expected a name", name)
 	}
-	return CheckName(name)
+	return ValidateName(name)
 }
 
 // readsAsAddress reports whether a name is an IP address, HOST:PORT, a URL or the
@@ -38,12 +38,12 @@ func readsAsAddress(name string) bool {
 	return err == nil
 }
 
-// checkServerName says what is wrong with the two words after server. A server
+// validateServerName says what is wrong with the two words after server. A server
 // may be named after its own address, as is the habit in files of HAProxy.
-func checkServerName(name, address string) error {
+func validateServerName(name, address string) error {
 	host, _, _ := net.SplitHostPort(address)
 	switch {
-	case name == address && CheckName(name) == nil || name == host:
+	case name == address && ValidateName(name) == nil || name == host:
 		return nil
 	case readsAsAddress(name) && readsAsAddress(address):
 		return fmt.Errorf("%q reads as an address: expected server NAME ADDRESS: give each server a name and a line of its own: server s1 %s", name, name)

@@ -26,20 +26,20 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		s.Address = d.Val()
 	}
-	if err := checkServerName(s.Name, s.Address); err != nil {
+	if err := validateServerName(s.Name, s.Address); err != nil {
 		return wrap(d, "server", err)
 	}
 	if slices.ContainsFunc(b.Servers, func(o *Server) bool { return o.Name == s.Name }) {
 		return d.Errf("another server of this backend is named %q already", s.Name)
 	}
-	if err := s.check(); err != nil {
+	if err := s.validate(); err != nil {
 		return d.Errf("server %q: %w", s.Name, err)
 	}
 	b.Servers = append(b.Servers, s)
 	if err := s.table(d.Line()).With(advice(&advised.server)).ParseLine(d); err != nil {
 		return err
 	}
-	if err := s.check(); err != nil {
+	if err := s.validate(); err != nil {
 		return d.Errf("server %q: %w", s.Name, err)
 	}
 	return nil
@@ -101,7 +101,7 @@ func parseCheck(d *caddyfile.Dispenser, p **Check, block bool) error {
 	if named {
 		c.CheckerRaw = caddyconfig.JSONModuleObject(checker, "module", name, nil)
 	}
-	return wrap(d, "check", c.check())
+	return wrap(d, "check", c.validate())
 }
 
 // optionsOf returns the options that a checker has itself.
@@ -152,7 +152,7 @@ func parseAgent(d *caddyfile.Dispenser, p **Agent, block bool) error {
 	if err := table.ParseBlock(d); err != nil {
 		return err
 	}
-	return wrap(d, "agent", a.check())
+	return wrap(d, "agent", a.validate())
 }
 
 // wrap adds file and line to an error, and what it is about.

@@ -119,7 +119,7 @@ func (a *App) Listening() map[string][]string {
 // the place otherwise; both may be empty. It is called while Caddy provisions, one call after
 // the other.
 func (a *App) AddFrontend(name string, at options.Origin, in string) error {
-	if err := CheckName(name); err != nil {
+	if err := ValidateName(name); err != nil {
 		return err
 	}
 	if other, twice := a.frontends[name]; twice {
@@ -139,7 +139,7 @@ func (a *App) parseFrontend(d *caddyfile.Dispenser) error {
 		return d.Errf("frontend: expected a name, such as frontend tls { bind :443 … }")
 	}
 	name := d.Val()
-	if err := CheckWrittenName(name); err != nil {
+	if err := ValidateWrittenName(name); err != nil {
 		return d.Errf("frontend: %w", err)
 	}
 	if _, twice := a.FrontendsRaw[name]; twice {

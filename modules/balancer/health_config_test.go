@@ -65,7 +65,7 @@ func TestCheckServerOptions(t *testing.T) {
 	} {
 		b := backend(t, server(options))
 		b.name = "web"
-		if err := b.check(); err == nil || !strings.HasPrefix(err.Error(), `server 1 "s1": `) || !strings.Contains(err.Error(), want) {
+		if err := b.validate(); err == nil || !strings.HasPrefix(err.Error(), `server 1 "s1": `) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s:\n got %v\nwant %s", options, err, want)
 		}
 	}
@@ -79,7 +79,7 @@ func TestCheckServerOptions(t *testing.T) {
 	} {
 		b := backend(t, server(good))
 		b.name = "web"
-		if err := b.check(); err != nil {
+		if err := b.validate(); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}

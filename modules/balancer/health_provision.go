@@ -109,22 +109,22 @@ func (a *Agent) provision(ctx caddy.Context) error {
 
 // provisionChecks loads the checkers and agents of the backend and its servers.
 func (b *Backend) provisionChecks(ctx caddy.Context) error {
-	if err := b.at("check", 0, about("check", b.Check.provision(ctx))); err != nil {
+	if err := b.at("check", 0, wrapAbout("check", b.Check.provision(ctx))); err != nil {
 		return err
 	}
-	if err := b.at("agent", 0, about("agent", b.Agent.provision(ctx))); err != nil {
+	if err := b.at("agent", 0, wrapAbout("agent", b.Agent.provision(ctx))); err != nil {
 		return err
 	}
 	for i, s := range b.Servers {
-		if err := errors.Join(about("check", s.Check.provision(ctx)), about("agent", s.Agent.provision(ctx))); err != nil {
+		if err := errors.Join(wrapAbout("check", s.Check.provision(ctx)), wrapAbout("agent", s.Agent.provision(ctx))); err != nil {
 			return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
 		}
 	}
 	return nil
 }
 
-// about says what an error is about.
-func about(what string, err error) error {
+// wrapAbout says what an error is about.
+func wrapAbout(what string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -147,8 +147,8 @@ func (b *Backend) agentOf(s *Server) *Agent {
 	return b.Agent
 }
 
-// checkHealth says what does not go together in a server and its backend.
-func (b *Backend) checkHealth(s *Server) error {
+// validateHealth says what does not go together in a server and its backend.
+func (b *Backend) validateHealth(s *Server) error {
 	check, agent := b.checkOf(s), b.agentOf(s)
 	switch {
 	case check == nil && s.Observe != "":
@@ -189,7 +189,7 @@ func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
 	}
 	if agent := b.agentOf(s); agent != nil {
 		interval := cmp.Or(time.Duration(agent.Interval), DefaultInterval)
-		c.Agent = &pool.AgentCheck{Agent: agent.agent, Interval: interval, Target: b.timed(agentTarget(s, agent), interval)}
+		c.Agent = &pool.AgentCheck{Agent: agent.agent, Interval: interval, Target: b.withTimeouts(agentTarget(s, agent), interval)}
 	}
 	return c
 }
@@ -217,7 +217,7 @@ func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Targe
 		t.Timeout = time.Duration(c.Timeout)
 		return t
 	}
-	return b.timed(t, interval)
+	return b.withTimeouts(t, interval)
 }
 
 // agentTarget is where an agent is asked, but for its times.
@@ -233,9 +233,9 @@ func agentTarget(s *Server, a *Agent) (t pool.Target) {
 	return t
 }
 
-// timed is a target with HAProxy's timeouts: a check may take one interval in all,
+// withTimeouts is a target with HAProxy's timeouts: a check may take one interval in all,
 // or with timeouts.check that long from the connect on.
-func (b *Backend) timed(t pool.Target, interval time.Duration) pool.Target {
+func (b *Backend) withTimeouts(t pool.Target, interval time.Duration) pool.Target {
 	t.Timeout = interval
 	if timeout := time.Duration(b.Timeouts.Check); timeout > 0 {
 		t.ConnectTimeout, t.Timeout = interval, timeout
@@ -257,20 +257,20 @@ func (s *Server) tracked(backend string) pool.Ref {
 	return pool.Ref{Backend: backend, Server: s.Track}
 }
 
-// checkTracks says which server tracks one that there is not, or itself.
-func (a *App) checkTracks(b *Backend) error {
+// validateTracks says which server tracks one that there is not, or itself.
+func (a *App) validateTracks(b *Backend) error {
 	for i, s := range b.Servers {
 		if s.Track == "" {
 			continue
 		}
-		if err := a.checkTracking(b, s); err != nil {
+		if err := a.validateTracking(b, s); err != nil {
 			return b.at("server", i, fmt.Errorf("backend %q: server %d %q: track %s: %w", b.name, i+1, s.Name, s.Track, err))
 		}
 	}
 	return nil
 }
 
-func (a *App) checkTracking(b *Backend, s *Server) error {
+func (a *App) validateTracking(b *Backend, s *Server) error {
 	for seen := make(map[pool.Ref]bool); s.Track != ""; {
 		to := s.tracked(b.name)
 		if seen[to] {

@@ -78,7 +78,7 @@ func TestFamilyOfTargets(t *testing.T) {
 }
 
 // Who is checked how, of the backend's check and the server's own.
-func TestCare(t *testing.T) {
+func TestHealthConfigOfServer(t *testing.T) {
 	app := provisioned(t, `{"web": {
 		"check": {"rise": 4},
 		"agent": {"port": 9},
@@ -116,7 +116,7 @@ func TestCare(t *testing.T) {
 }
 
 // What is wrong with checks, agents and who tracks whom is named.
-func TestCareNamesWhatIsWrong(t *testing.T) {
+func TestHealthErrors(t *testing.T) {
 	const s1 = `{"name": "s1", "address": "10.0.0.1:443", "check": {}}`
 	web := func(servers string) string { return `{"web": {"servers": [` + servers + `]}}` }
 	for config, want := range map[string]string{

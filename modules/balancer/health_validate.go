@@ -39,7 +39,7 @@ const maxSpread = 50
 
 func wordsOf[V any](words map[string]V) []string { return slices.Sorted(maps.Keys(words)) }
 
-func (w *HealthOptions) check() error {
+func (w *HealthOptions) validate() error {
 	for _, word := range []struct {
 		name, value string
 		known       []string
@@ -54,26 +54,26 @@ func (w *HealthOptions) check() error {
 			return err
 		}
 	}
-	if err := checkNumbers(number{"error_limit", w.ErrorLimit}); err != nil {
+	if err := validateNumbers(number{"error_limit", w.ErrorLimit}); err != nil {
 		return err
 	}
 	if w.Check != nil && w.NoCheck {
 		return errors.New("it has check and no_check: expected one of the two")
 	}
-	if err := w.checkTrack(); err != nil {
+	if err := w.validateTrack(); err != nil {
 		return err
 	}
-	if err := w.Check.check(); err != nil {
+	if err := w.Check.validate(); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
-	if err := w.Agent.check(); err != nil {
+	if err := w.Agent.validate(); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	return nil
 }
 
-// checkTrack says what is wrong with track by itself.
-func (w *HealthOptions) checkTrack() error {
+// validateTrack says what is wrong with track by itself.
+func (w *HealthOptions) validateTrack() error {
 	if w.Track == "" {
 		return nil
 	}
@@ -87,22 +87,22 @@ func (w *HealthOptions) checkTrack() error {
 	if !both {
 		server = backend
 	}
-	if CheckName(backend) != nil || CheckName(server) != nil {
+	if ValidateName(backend) != nil || ValidateName(server) != nil {
 		return fmt.Errorf("track %q: expected BACKEND/SERVER, or SERVER of the same backend", w.Track)
 	}
 	return nil
 }
 
-// check says what is wrong with a check; nil is none.
-func (c *Check) check() error {
+// validate says what is wrong with a check; nil is none.
+func (c *Check) validate() error {
 	if c == nil {
 		return nil
 	}
-	if err := checkDurations(duration{"interval", c.Interval}, duration{"fast_interval", c.FastInterval},
+	if err := validateDurations(duration{"interval", c.Interval}, duration{"fast_interval", c.FastInterval},
 		duration{"down_interval", c.DownInterval}, duration{"timeout", c.Timeout}); err != nil {
 		return err
 	}
-	if err := checkNumbers(number{"rise", c.Rise}, number{"fall", c.Fall}); err != nil {
+	if err := validateNumbers(number{"rise", c.Rise}, number{"fall", c.Fall}); err != nil {
 		return err
 	}
 	if c.Spread < 0 || c.Spread > maxSpread {
@@ -115,11 +115,11 @@ func (c *Check) check() error {
 		return err
 	}
 	if c.Address != "" {
-		if err := checkOtherAddress(c.Address); err != nil {
+		if err := validateCheckAddress(c.Address); err != nil {
 			return err
 		}
 	}
-	return checkPort(c.Port)
+	return validatePort(c.Port)
 }
 
 // Defaults of passive.
@@ -129,15 +129,15 @@ const (
 	DefaultEject  = 10 * time.Second
 )
 
-// check says what is wrong with passive; nil is none.
-func (p *Passive) check() error {
+// validate says what is wrong with passive; nil is none.
+func (p *Passive) validate() error {
 	if p == nil {
 		return nil
 	}
-	if err := checkNumbers(number{"fails", p.Fails}); err != nil {
+	if err := validateNumbers(number{"fails", p.Fails}); err != nil {
 		return err
 	}
-	return checkDurations(duration{"window", p.Window}, duration{"eject", p.Eject})
+	return validateDurations(duration{"window", p.Window}, duration{"eject", p.Eject})
 }
 
 // passive is what the pool must know of it; nil is none.
@@ -158,8 +158,8 @@ func (p *Passive) table() options.Table {
 	}
 }
 
-// check says what is wrong with an agent; nil is none.
-func (a *Agent) check() error {
+// validate says what is wrong with an agent; nil is none.
+func (a *Agent) validate() error {
 	if a == nil {
 		return nil
 	}
@@ -167,36 +167,36 @@ func (a *Agent) check() error {
 		return errors.New("it has no port")
 	}
 	if a.Address != "" {
-		if err := checkHost(a.Address); err != nil {
+		if err := validateHost(a.Address); err != nil {
 			return err
 		}
 	}
-	if err := checkDurations(duration{"interval", a.Interval}); err != nil {
+	if err := validateDurations(duration{"interval", a.Interval}); err != nil {
 		return err
 	}
-	return checkPort(a.Port)
+	return validatePort(a.Port)
 }
 
-// checkOtherAddress is checkAddress for one that may have no port, and is neither
+// validateCheckAddress is checkAddress for one that may have no port, and is neither
 // a Unix socket nor a template.
-func checkOtherAddress(address string) error {
+func validateCheckAddress(address string) error {
 	network, to := SplitAddress(address)
 	if _, _, err := net.SplitHostPort(to); err != nil || network == "unix" {
-		return checkHost(address)
+		return validateHost(address)
 	}
-	if err := checkFilledAddress(to); err != nil {
+	if err := validateFilledAddress(to); err != nil {
 		return err
 	}
-	return checkFamily(address)
+	return validateFamily(address)
 }
 
-// checkHost says what is wrong with a host without a port.
-func checkHost(address string) error {
+// validateHost says what is wrong with a host without a port.
+func validateHost(address string) error {
 	network, host := SplitAddress(address)
 	if _, err := netip.ParseAddr(host); err == nil {
-		return checkFamily(address)
+		return validateFamily(address)
 	}
-	if network == "unix" || strings.ContainsAny(host, ":[]") || checkFilledAddress(net.JoinHostPort(host, "1")) != nil {
+	if network == "unix" || strings.ContainsAny(host, ":[]") || validateFilledAddress(net.JoinHostPort(host, "1")) != nil {
 		return fmt.Errorf("address %q: expected a host: an IP address or a name", address)
 	}
 	return nil
@@ -204,7 +204,7 @@ func checkHost(address string) error {
 
 const maxPort = 65535
 
-func checkPort(port int) error {
+func validatePort(port int) error {
 	if port < 0 || port > maxPort {
 		return fmt.Errorf("port %d: expected a whole number from 1 to %d", port, maxPort)
 	}
@@ -216,7 +216,7 @@ type number struct {
 	value int
 }
 
-func checkNumbers(numbers ...number) error {
+func validateNumbers(numbers ...number) error {
 	for _, n := range numbers {
 		if n.value < 0 {
 			return fmt.Errorf("%s %d: expected a whole number, zero or more", n.name, n.value)
@@ -230,7 +230,7 @@ type duration struct {
 	value caddy.Duration
 }
 
-func checkDurations(durations ...duration) error {
+func validateDurations(durations ...duration) error {
 	for _, d := range durations {
 		if err := options.CheckDuration(d.name, d.value); err != nil {
 			return err

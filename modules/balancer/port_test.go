@@ -22,7 +22,7 @@ func TestRelativePorts(t *testing.T) {
 		{"web.test:-443", 443, "it is port 0 for this connection"},
 		{"web.test:+10", 0, "the client came to no port"},
 	} {
-		if err := checkAddress(c.address); err != nil {
+		if err := validateAddress(c.address); err != nil {
 			t.Errorf("%s: %v", c.address, err)
 		}
 		got, err := FillPort(c.address, c.port)
@@ -37,7 +37,7 @@ func TestRelativePorts(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"10.0.0.1:+", "10.0.0.1:+65536", "10.0.0.1:-x", ":+1", "unix//run/a:+1", "10.0.0.1:++1"} {
-		if err := checkAddress(address); err == nil && HasRelativePort(address) {
+		if err := validateAddress(address); err == nil && HasRelativePort(address) {
 			t.Errorf("%s is accepted", address)
 		}
 	}

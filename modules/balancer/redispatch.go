@@ -44,7 +44,7 @@ func (r Redispatch) At(retry, retries int) bool {
 	return every > 0 && retry%every == 0
 }
 
-func (r Redispatch) check() error {
+func (r Redispatch) validate() error {
 	if r.N < -maxRedispatch || r.N > maxRedispatch {
 		return fmt.Errorf("redispatch %d: expected true, false or a whole number from %d to %d", r.N, -maxRedispatch, maxRedispatch)
 	}

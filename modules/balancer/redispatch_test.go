@@ -29,7 +29,7 @@ func TestRedispatchInJSON(t *testing.T) {
 		}
 	}
 	for n, ok := range map[int]bool{-101: false, -100: true, 100: true, 101: false} {
-		if err := (Redispatch{On: true, N: n}).check(); (err == nil) != ok {
+		if err := (Redispatch{On: true, N: n}).validate(); (err == nil) != ok {
 			t.Errorf("%d: %v", n, err)
 		}
 	}

@@ -35,7 +35,7 @@ type RetryBudget struct {
 	MinPerSecond *int `json:"min_per_second,omitempty"`
 }
 
-func (r *RetryBudget) check() error {
+func (r *RetryBudget) validate() error {
 	if r == nil {
 		return nil
 	}

@@ -84,12 +84,12 @@ type Limits struct {
 	SlowStart caddy.Duration `json:"slowstart,omitempty"`
 }
 
-// check says what is wrong with the server.
-func (s *Server) check() error {
-	if err := CheckName(s.Name); err != nil {
+// validate says what is wrong with the server.
+func (s *Server) validate() error {
+	if err := ValidateName(s.Name); err != nil {
 		return err
 	}
-	if err := checkAddress(s.Address); err != nil {
+	if err := validateAddress(s.Address); err != nil {
 		return err
 	}
 	if err := options.CheckPlaceholders(s.Address); err != nil {
@@ -101,20 +101,20 @@ func (s *Server) check() error {
 	if w := s.Weight; w != nil && (*w < 0 || *w > MaxWeight) {
 		return fmt.Errorf("weight %d: expected a whole number from 0 to %d", *w, MaxWeight)
 	}
-	if err := checkNumbers(number{"id", s.ID}); err != nil {
+	if err := validateNumbers(number{"id", s.ID}); err != nil {
 		return err
 	}
-	if err := s.Limits.check(); err != nil {
+	if err := s.Limits.validate(); err != nil {
 		return err
 	}
-	return s.HealthOptions.check()
+	return s.HealthOptions.validate()
 }
 
-func (l *Limits) check() error {
-	if err := checkNumbers(number{"maxconn", l.MaxConn}, number{"minconn", l.MinConn}, number{"maxqueue", l.MaxQueue}); err != nil {
+func (l *Limits) validate() error {
+	if err := validateNumbers(number{"maxconn", l.MaxConn}, number{"minconn", l.MinConn}, number{"maxqueue", l.MaxQueue}); err != nil {
 		return err
 	}
-	return checkDurations(duration{"slowstart", l.SlowStart})
+	return validateDurations(duration{"slowstart", l.SlowStart})
 }
 
 func (s *Server) config() pool.ServerConfig {
@@ -149,26 +149,26 @@ func SplitAddress(address string) (network, to string) {
 	return resolve.CutNetwork(address)
 }
 
-func checkAddress(address string) error {
+func validateAddress(address string) error {
 	network, to := SplitAddress(address)
 	if network == "unix" {
-		return checkSocketPath(address, to)
+		return validateSocketPath(address, to)
 	}
-	if err := checkFamily(address); err != nil {
+	if err := validateFamily(address); err != nil {
 		return err
 	}
 	if IsTemplate(to) {
-		return checkAddressTemplate(to)
+		return validateAddressTemplate(to)
 	}
 	if host, _, relative := relativePort(to); relative {
 		to = net.JoinHostPort(host, "1")
 	}
-	return checkFilledAddress(to)
+	return validateFilledAddress(to)
 }
 
-// checkFamily says what is wrong with tcp4/ or tcp6/ before a host, with a port or
+// validateFamily says what is wrong with tcp4/ or tcp6/ before a host, with a port or
 // without.
-func checkFamily(address string) error {
+func validateFamily(address string) error {
 	network, host := SplitAddress(address)
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -189,7 +189,7 @@ func isUnix(address string) bool {
 // with the zero that ends it).
 const maxSocketPath = 107
 
-func checkSocketPath(address, path string) error {
+func validateSocketPath(address, path string) error {
 	name, padded := strings.CutPrefix(address, abstractPrefix)
 	if !padded {
 		name = path
@@ -202,8 +202,8 @@ func checkSocketPath(address, path string) error {
 	return fmt.Errorf("address %q: expected unix/ and an absolute path of at most %d bytes, such as unix//run/web.sock, or the name of an abstract socket, such as unix/@web or abns/web", address, maxSocketPath)
 }
 
-// checkFilledAddress is checkAddress for an address without placeholders.
-func checkFilledAddress(address string) error {
+// validateFilledAddress is checkAddress for an address without placeholders.
+func validateFilledAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || strings.ContainsAny(address, "/ @{}") {
 		return fmt.Errorf("address %q: expected HOST:PORT, such as 10.0.0.1:443, [2001:db8::1]:443 or web.example.com:443", address)
@@ -214,10 +214,10 @@ func checkFilledAddress(address string) error {
 	return nil
 }
 
-// CheckName says what is wrong with the name of a frontend, backend or server.
+// ValidateName says what is wrong with the name of a frontend, backend or server.
 // Names are those of HAProxy: letters, digits, hyphens, underscores, dots and
 // colons.
-func CheckName(name string) error {
+func ValidateName(name string) error {
 	if name == "" {
 		return errors.New("it has no name")
 	}

@@ -22,19 +22,19 @@ var placeholder = regexp.MustCompile(`\{[a-zA-Z0-9_.-]+\}`)
 // placeholders.
 func IsTemplate(s string) bool { return strings.Contains(s, "{") }
 
-// CheckNameTemplate is CheckName for a name that may have placeholders.
-func CheckNameTemplate(name string) error {
-	if err := CheckName(placeholder.ReplaceAllString(name, "x")); err != nil {
+// ValidateNameTemplate is CheckName for a name that may have placeholders.
+func ValidateNameTemplate(name string) error {
+	if err := ValidateName(placeholder.ReplaceAllString(name, "x")); err != nil {
 		return fmt.Errorf("name %q: expected letters, digits, any of -_.: and placeholders such as {l4.client_hello.sni}, nothing else", name)
 	}
 	return options.CheckPlaceholders(name)
 }
 
-// checkAddressTemplate is checkAddress for an address with placeholders.
-func checkAddressTemplate(address string) error {
+// validateAddressTemplate is checkAddress for an address with placeholders.
+func validateAddressTemplate(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
-		err = checkFilledAddress(net.JoinHostPort(placeholder.ReplaceAllString(host, "x"), placeholder.ReplaceAllString(port, "1")))
+		err = validateFilledAddress(net.JoinHostPort(placeholder.ReplaceAllString(host, "x"), placeholder.ReplaceAllString(port, "1")))
 	}
 	if err != nil {
 		return fmt.Errorf("address %q: expected HOST:PORT, with placeholders such as {l4.client_hello.sni}:443", address)
@@ -52,18 +52,18 @@ func FillAddress(template string, repl *caddy.Replacer) (string, error) {
 	}
 	filled := repl.ReplaceAll(host, "")
 	if IsTemplate(host) {
-		if err := checkHostName(filled); err != nil {
+		if err := validateHostName(filled); err != nil {
 			return "", fmt.Errorf("server address %q: %w", template, err)
 		}
 	}
 	address := net.JoinHostPort(filled, repl.ReplaceAll(port, ""))
-	if err := checkFilledAddress(address); err != nil {
+	if err := validateFilledAddress(address); err != nil {
 		return "", fmt.Errorf("server address %q: %w", template, err)
 	}
 	return address, nil
 }
 
-func checkHostName(host string) error {
+func validateHostName(host string) error {
 	if _, err := netip.ParseAddr(host); err == nil || endsInNumber(host) {
 		return fmt.Errorf("host %q: an address, expected a name", host)
 	}

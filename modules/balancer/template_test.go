@@ -9,9 +9,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-func TestCheckNameTemplate(t *testing.T) {
+func TestValidateNameTemplate(t *testing.T) {
 	for _, name := range []string{"web", "{l4.client_hello.sni}", "tenant-{l4.client_hello.sni}", "{env.a}{l4.vars.b-c_d.9}:x", "a.{l4.vars.x}_b"} {
-		if err := CheckNameTemplate(name); err != nil {
+		if err := ValidateNameTemplate(name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 		if got, want := IsTemplate(name), name != "web"; got != want {
@@ -21,7 +21,7 @@ func TestCheckNameTemplate(t *testing.T) {
 	for _, name := range []string{
 		"", "a b", "{", "}", "{}", "a{", "{a", "a}", "}{", "{{a}}", "{a b}", "{a} b", "{a}/b", "{a/b}", `\{a}`, "{a:b}", "{ä}", "{a\n}", "@{a}",
 	} {
-		if err := CheckNameTemplate(name); err == nil || !strings.Contains(err.Error(), ": expected letters, digits, any of -_.: and placeholders such as {l4.client_hello.sni}, nothing else") {
+		if err := ValidateNameTemplate(name); err == nil || !strings.Contains(err.Error(), ": expected letters, digits, any of -_.: and placeholders such as {l4.client_hello.sni}, nothing else") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -32,7 +32,7 @@ func TestCheckAddressTemplate(t *testing.T) {
 		"{l4.client_hello.sni}:443", "{l4.client_hello.sni}.internal:443", "www-{a}.{b}.test:443", "web.test:{l4.vars.port}", "web.test:44{a}",
 		"{a}:{b}", "10.0.0.1:{port}", "[::1]:{port}", "[fe80::1%eth0]:{port}", "10.0.0.{a}:443",
 	} {
-		if err := checkAddress(address); err != nil {
+		if err := validateAddress(address); err != nil {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
@@ -40,7 +40,7 @@ func TestCheckAddressTemplate(t *testing.T) {
 		"{l4.client_hello.sni}", "{l4.client_hello.sni}:", "{l4.client_hello.sni}:https", "{l4.client_hello.sni}:0", "{l4.client_hello.sni}:65536",
 		":{port}", "{a:443", "{a}}:443", "{}:443", "{a b}:443", "{a}:443:443", "{a}@b:443", "{a}/b:443", "https://{a}:443", "::1:{port}", "web.test:x{port}",
 	} {
-		if err := checkAddress(address); err == nil || !strings.Contains(err.Error(), ": expected HOST:PORT, with placeholders such as {l4.client_hello.sni}:443") {
+		if err := validateAddress(address); err == nil || !strings.Contains(err.Error(), ": expected HOST:PORT, with placeholders such as {l4.client_hello.sni}:443") {
 			t.Errorf("%q: %v", address, err)
 		}
 	}

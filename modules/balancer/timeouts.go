@@ -76,9 +76,9 @@ func (t *Timeouts) all() []timeout {
 	}
 }
 
-func (t *Timeouts) check() error {
+func (t *Timeouts) validate() error {
 	for _, t := range t.all() {
-		if err := CheckTimeout("timeouts."+t.name, *t.d); err != nil {
+		if err := ValidateTimeout("timeouts."+t.name, *t.d); err != nil {
 			return err
 		}
 	}
@@ -109,8 +109,8 @@ func (t *Timeouts) options() options.Table {
 	return table
 }
 
-// CheckTimeout says what is wrong with a timeout: it may be Never.
-func CheckTimeout(name string, d caddy.Duration) error {
+// ValidateTimeout says what is wrong with a timeout: it may be Never.
+func ValidateTimeout(name string, d caddy.Duration) error {
 	switch {
 	case d == Never:
 		return nil

@@ -61,11 +61,11 @@ func (u *UseServer) provision(ctx caddy.Context, b *Backend) (err error) {
 			return fmt.Errorf("server_format %q: %w", u.ServerFormat, err)
 		}
 	case IsTemplate(u.Server):
-		if err := CheckNameTemplate(u.Server); err != nil {
+		if err := ValidateNameTemplate(u.Server); err != nil {
 			return err
 		}
 	default:
-		if err := b.checkServer(u.Server); err != nil {
+		if err := b.validateServer(u.Server); err != nil {
 			return err
 		}
 	}
@@ -73,8 +73,8 @@ func (u *UseServer) provision(ctx caddy.Context, b *Backend) (err error) {
 	return err
 }
 
-// checkServer says whether the backend has a server.
-func (b *Backend) checkServer(name string) error {
+// validateServer says whether the backend has a server.
+func (b *Backend) validateServer(name string) error {
 	known := b.ServerNames()
 	if slices.Contains(known, name) {
 		return nil
@@ -142,7 +142,7 @@ func (b *Backend) parseUseServer(d *caddyfile.Dispenser) error {
 	if err := content.RuleTarget(d, &u.Server, "the name of a server"); err != nil {
 		return err
 	}
-	if err := CheckNameTemplate(u.Server); err != nil {
+	if err := ValidateNameTemplate(u.Server); err != nil {
 		return d.WrapErr(err)
 	}
 	return b.parseUseServerCondition(d, u, "use_server "+u.Server)

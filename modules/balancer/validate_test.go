@@ -12,30 +12,30 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCheckName(t *testing.T) {
+func TestValidateName(t *testing.T) {
 	for _, name := range []string{"a", "Z", "0", "web-1_a.b:c", "-", strings.Repeat("x", 500)} {
-		if err := CheckName(name); err != nil {
+		if err := ValidateName(name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	if err := CheckName(""); err == nil || err.Error() != "it has no name" {
+	if err := ValidateName(""); err == nil || err.Error() != "it has no name" {
 		t.Errorf("no name: %v", err)
 	}
 	for _, name := range []string{"a b", " a", "a/b", "a\n", "é", "a\x00", "{a}", "@a", "a,b", "[", "`"} {
-		if err := CheckName(name); err == nil || !strings.Contains(err.Error(), ": expected letters, digits and any of -_.:") {
+		if err := ValidateName(name); err == nil || !strings.Contains(err.Error(), ": expected letters, digits and any of -_.:") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
 }
 
-func TestCheckAddress(t *testing.T) {
+func TestValidateAddress(t *testing.T) {
 	for _, address := range []string{"10.0.0.1:443", "[2001:db8::1]:443", "[fe80::1%eth0]:1", "web.example.com:65535", "localhost:1", "my_host:80"} {
-		if err := checkAddress(address); err != nil {
+		if err := validateAddress(address); err != nil {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
 	for _, address := range []string{"unix/@web", "unix//run/web.sock", "unix///x", "unix//" + strings.Repeat("x", 106)} {
-		if err := checkAddress(address); err != nil {
+		if err := validateAddress(address); err != nil {
 			t.Errorf("%q: %v", address, err)
 		}
 		if network, path := SplitAddress(address); network != "unix" || "unix/"+path != address {
@@ -44,7 +44,7 @@ func TestCheckAddress(t *testing.T) {
 	}
 	for _, name := range []string{"web", "a.b:c", strings.Repeat("x", 107)} {
 		network, to := SplitAddress("abns/" + name)
-		if err := checkAddress("abns/" + name); err != nil || network != "unix" || len(to) != 108 || strings.TrimRight(to, "\x00") != "@"+name {
+		if err := validateAddress("abns/" + name); err != nil || network != "unix" || len(to) != 108 || strings.TrimRight(to, "\x00") != "@"+name {
 			t.Errorf("abns/%s is %s %q: %v", name, network, to, err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestCheckAddress(t *testing.T) {
 	}
 	for address, want := range map[string]string{"tcp4/web.test:443": "tcp4 web.test:443", "tcp6/web.test:1": "tcp6 web.test:1", "tcp4/{l4.client_hello.sni}:443": "tcp4 {l4.client_hello.sni}:443"} {
 		network, to := SplitAddress(address)
-		if err := checkAddress(address); err != nil || network+" "+to != want {
+		if err := validateAddress(address); err != nil || network+" "+to != want {
 			t.Errorf("%s is %s %s: %v", address, network, to, err)
 		}
 	}
@@ -91,13 +91,13 @@ func TestCheckAddress(t *testing.T) {
 		"10.0.0.1:https":                    port,
 		"10.0.0.1:443-445":                  port,
 	} {
-		if err := checkAddress(address); err == nil || !strings.Contains(err.Error(), want) {
+		if err := validateAddress(address); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", address, err, want)
 		}
 	}
 }
 
-func TestCheck(t *testing.T) {
+func TestValidateBackend(t *testing.T) {
 	const s1 = `{"name": "s1", "address": "10.0.0.1:443"}`
 	for _, c := range []struct{ backend, want string }{
 		{`{}`, "it has no servers: expected at least one"},
@@ -130,7 +130,7 @@ func TestCheck(t *testing.T) {
 	} {
 		b := backend(t, c.backend)
 		b.name = "web"
-		if err := b.check(); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := b.validate(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s:\n got %v\nwant %s", c.backend, err, c.want)
 		}
 	}
@@ -146,13 +146,13 @@ func TestCheck(t *testing.T) {
 	} {
 		b := backend(t, good)
 		b.name = "web"
-		if err := b.check(); err != nil {
+		if err := b.validate(); err != nil {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
 }
 
-func TestDefaults(t *testing.T) {
+func TestBackendDefaults(t *testing.T) {
 	type settings struct {
 		Balance    string
 		Retries    int
@@ -186,7 +186,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestEmpty(t *testing.T) {
+func TestBackendEmpty(t *testing.T) {
 	if !new(Backend).Empty() {
 		t.Error("a backend without options is not empty")
 	}

@@ -44,7 +44,7 @@ func (a *App) SetVariable(name string, v sample.Value) {
 
 func (a *App) computeVariables() error {
 	for i, one := range a.Variables {
-		if err := checkShared(one.Name); err != nil {
+		if err := validateShared(one.Name); err != nil {
 			return fmt.Errorf("variables: %d: %w", i+1, err)
 		}
 		e, err := new(sample.Loader).Expression(one.Value)
@@ -58,7 +58,7 @@ func (a *App) computeVariables() error {
 	return nil
 }
 
-func checkShared(name string) error {
+func validateShared(name string) error {
 	if err := content.CheckVar(name); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (a *App) parseVariable(d *caddyfile.Dispenser) error {
 	if !d.Args(&name, &expression) || d.NextArg() {
 		return d.Err("expected set_var NAME EXPRESSION")
 	}
-	if err := checkShared(name); err != nil {
+	if err := validateShared(name); err != nil {
 		return d.WrapErr(err)
 	}
 	if _, err := new(sample.Loader).Expression(expression); err != nil {

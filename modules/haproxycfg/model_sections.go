@@ -123,7 +123,7 @@ func (t *translation) checkResolvers(lines []haproxyfile.Line) {
 
 // checkName checks the name of something.
 func (t *translation) checkName(pos haproxyfile.Pos, what, name string) bool {
-	i := strings.IndexFunc(name, func(c rune) bool { return balancer.CheckName(string(c)) != nil })
+	i := strings.IndexFunc(name, func(c rune) bool { return balancer.ValidateName(string(c)) != nil })
 	if i < 0 {
 		return true
 	}

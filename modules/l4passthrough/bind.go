@@ -87,7 +87,7 @@ func (b *Bind) provision() (err error) {
 	case b.KeepaliveCount < 0 || b.KeepaliveCount > maxProbes:
 		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", b.KeepaliveCount, maxProbes)
 	}
-	return errors.Join(b.checkBacklog(), balancer.CheckTimeout("keepalive_idle", b.KeepaliveIdle), options.CheckDuration("keepalive_interval", b.KeepaliveInterval))
+	return errors.Join(b.checkBacklog(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.CheckDuration("keepalive_interval", b.KeepaliveInterval))
 }
 
 func (b *Bind) checkBacklog() error {

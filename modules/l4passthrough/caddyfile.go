@@ -120,7 +120,7 @@ func (h *Handler) parseName(d *caddyfile.Dispenser) (err error) {
 	if h.Name, err = options.Arg(d); err != nil {
 		return err
 	}
-	return wrap(d, balancer.CheckWrittenName(h.Name))
+	return wrap(d, balancer.ValidateWrittenName(h.Name))
 }
 
 // backendName takes the name of a backend, which may be defined further down.
@@ -130,7 +130,7 @@ func backendName(d *caddyfile.Dispenser, name *string) (err error) {
 		return d.Errf("%s: expected the name of a backend", option)
 	}
 	*name = d.Val()
-	return wrap(d, balancer.CheckWrittenName(*name))
+	return wrap(d, balancer.ValidateWrittenName(*name))
 }
 
 func (h *Handler) parseDefaultBackend(d *caddyfile.Dispenser) error {
@@ -151,7 +151,7 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 		return d.Errf("on %s: %w", outcome, err)
 	}
 	if name, ok := strings.CutPrefix(action, "backend "); ok {
-		if err := balancer.CheckWrittenName(name); err != nil {
+		if err := balancer.ValidateWrittenName(name); err != nil {
 			return d.Errf("on %s: %w", outcome, err)
 		}
 	}
@@ -180,11 +180,11 @@ func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 	if err := content.RuleTarget(d, &r.Backend, "the name of a backend"); err != nil {
 		return err
 	}
-	if err := wrap(d, balancer.CheckNameTemplate(r.Backend)); err != nil {
+	if err := wrap(d, balancer.ValidateNameTemplate(r.Backend)); err != nil {
 		return err
 	}
 	if !balancer.IsTemplate(r.Backend) {
-		if err := wrap(d, balancer.CheckWrittenName(r.Backend)); err != nil {
+		if err := wrap(d, balancer.ValidateWrittenName(r.Backend)); err != nil {
 			return err
 		}
 	}
@@ -234,7 +234,7 @@ func (h *Handler) checkWritten(begin *caddyfile.Dispenser, name string) error {
 	if h.Backend.Empty() {
 		return nil
 	}
-	return h.CheckWritten(begin, name)
+	return h.ValidateWritten(begin, name)
 }
 
 // Interface guards

@@ -82,7 +82,7 @@ func checkAction(words string) error {
 		return nil
 	}
 	if word == "backend" && more {
-		return balancer.CheckName(name)
+		return balancer.ValidateName(name)
 	}
 	known := append(slices.Collect(maps.Keys(frontend.Verbs)), "default", "backend NAME")
 	return fmt.Errorf("unknown action %q%s", words, options.Suggest(words, known))

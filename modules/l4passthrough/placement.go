@@ -242,7 +242,7 @@ func nameAfter(s *layer4.Server) string {
 	}
 	address = strings.NewReplacer("[", "", "]", "").Replace(address)
 	return strings.Map(func(r rune) rune {
-		if balancer.CheckName(string(r)) != nil {
+		if balancer.ValidateName(string(r)) != nil {
 			return '-'
 		}
 		return r

@@ -93,7 +93,7 @@ func (r *Rule) target(app *balancer.App) (frontend.Target, error) {
 		}
 		return frontend.ToFormat(app, format), nil
 	case balancer.IsTemplate(r.Backend):
-		return frontend.ToTemplate(app, r.Backend), balancer.CheckNameTemplate(r.Backend)
+		return frontend.ToTemplate(app, r.Backend), balancer.ValidateNameTemplate(r.Backend)
 	default:
 		b, err := app.Backend(r.Backend)
 		return frontend.To(b), err

@@ -98,7 +98,7 @@ func (h *Handler) parseUseBackendSplit(d *caddyfile.Dispenser) error {
 			d.Prev()
 			break
 		}
-		if err := wrap(d, balancer.CheckWrittenName(name)); err != nil {
+		if err := wrap(d, balancer.ValidateWrittenName(name)); err != nil {
 			return err
 		}
 		n, err := strconv.Atoi(weight)

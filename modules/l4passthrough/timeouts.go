@@ -6,8 +6,8 @@ import "github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 
 // checkTimeouts says what is wrong with the frontend's timeouts.
 func (h *Handler) checkTimeouts() error {
-	if err := balancer.CheckTimeout("timeout_client", h.TimeoutClient); err != nil {
+	if err := balancer.ValidateTimeout("timeout_client", h.TimeoutClient); err != nil {
 		return err
 	}
-	return balancer.CheckTimeout("timeout_client_fin", h.TimeoutClientFin)
+	return balancer.ValidateTimeout("timeout_client_fin", h.TimeoutClientFin)
 }

@@ -11,7 +11,7 @@ import (
 // MaxBalanceFactor is the highest balance_factor, as in HAProxy.
 const MaxBalanceFactor = 1<<16 - 1
 
-func checkFactor(f int) error {
+func validateFactor(f int) error {
 	if f < 0 || f > MaxBalanceFactor || f > 0 && f <= 100 {
 		return fmt.Errorf("balance_factor %d: expected 0, or a whole number from 101 to %d", f, MaxBalanceFactor)
 	}

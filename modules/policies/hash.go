@@ -75,7 +75,7 @@ func (*Hash) CaddyModule() caddy.ModuleInfo {
 
 // Provision validates and compiles the options.
 func (p *Hash) Provision(caddy.Context) error {
-	if err := p.checkKey(); err != nil {
+	if err := p.validateKey(); err != nil {
 		return err
 	}
 	if p.Expression == "src" { // the key uses the address that the listener reports
@@ -93,8 +93,8 @@ func (p *Hash) Provision(caddy.Context) error {
 	return p.provision()
 }
 
-// checkKey validates the key.
-func (p *Hash) checkKey() error {
+// validateKey validates the key.
+func (p *Hash) validateKey() error {
 	switch {
 	case (p.Key == "") == (p.Expression == ""):
 		return errors.New("expected key or expression, one of the two")
@@ -177,7 +177,7 @@ func (p *Hash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := p.parse(d, table); err != nil {
 		return err
 	}
-	return wrap(d, p.checkKey())
+	return wrap(d, p.validateKey())
 }
 
 // Interface guards

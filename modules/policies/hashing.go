@@ -64,8 +64,8 @@ type Hashing struct {
 	bounds bounds
 }
 
-// check validates the options.
-func (h *Hashing) check() error {
+// validate validates the options.
+func (h *Hashing) validate() error {
 	t := &h.HashType
 	if t.Type != "" && !slices.Contains(hashTypes, t.Type) {
 		return fmt.Errorf("hash_type: unknown type %q%s", t.Type, options.Suggest(t.Type, hashTypes))
@@ -77,7 +77,7 @@ func (h *Hashing) check() error {
 		return fmt.Errorf("preserve_affinity: unknown word %q%s", h.PreserveAffinity, options.Suggest(h.PreserveAffinity, affinities))
 	}
 	if t.Type == consistent {
-		return checkFactor(h.BalanceFactor)
+		return validateFactor(h.BalanceFactor)
 	}
 	if h.BalanceFactor != 0 || h.PreserveAffinity != "" {
 		return errors.New("balance_factor and preserve_affinity: expected hash_type consistent")
@@ -87,7 +87,7 @@ func (h *Hashing) check() error {
 
 // provision validates the options and sets up the table or the ring.
 func (h *Hashing) provision() error {
-	if err := h.check(); err != nil {
+	if err := h.validate(); err != nil {
 		return err
 	}
 	if h.HashType.Type == consistent {
@@ -196,7 +196,7 @@ func (h *Hashing) parse(d *caddyfile.Dispenser, table options.Table) error {
 	if err := table.ParseBlock(d); err != nil {
 		return err
 	}
-	return wrap(d, h.check())
+	return wrap(d, h.validate())
 }
 
 // wrap adds the file and line to an error.

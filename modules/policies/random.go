@@ -53,14 +53,14 @@ func (p *Random) Provision(caddy.Context) error {
 	if p.Draws == 0 {
 		p.Draws = DefaultDraws
 	}
-	return p.check()
+	return p.validate()
 }
 
-func (p *Random) check() error {
+func (p *Random) validate() error {
 	if p.Draws < 0 || p.Draws > MaxDraws {
 		return fmt.Errorf("draws %d: expected a whole number from 1 to %d", p.Draws, MaxDraws)
 	}
-	return checkFactor(p.BalanceFactor)
+	return validateFactor(p.BalanceFactor)
 }
 
 // Rebuild applies a new view.
@@ -114,7 +114,7 @@ func (p *Random) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := (options.Table{"balance_factor": options.Int(&p.BalanceFactor, 0, MaxBalanceFactor)}).ParseBlock(d); err != nil {
 		return err
 	}
-	return wrap(d, p.check())
+	return wrap(d, p.validate())
 }
 
 // Interface guards
