@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// A bar is a number that ours may not exceed, or with least one that it must reach.
+// A bar is a limit that a figure of ours may not exceed, or, with least, must reach.
 type bar struct {
 	name  string
 	work  string
@@ -20,7 +20,8 @@ type bar struct {
 	got   middle
 }
 
-// bars says which are held. It judges the numbers themselves, not what the tables round.
+// bars reports which bars are held. It judges the exact figures, not the rounded ones in the
+// tables.
 func (b *bench) bars() string {
 	var said []string
 	for _, a := range append(b.ratioBars(), b.ownBars()...) {
@@ -36,7 +37,7 @@ func (b *bench) bars() string {
 	return "Bars: " + strings.Join(said, "; ") + ".\n"
 }
 
-// verdict is about the median; "perhaps" says that the interval reaches over the bar.
+// verdict judges the median; "perhaps" means that the interval includes the bar.
 func (a bar) verdict() string {
 	beyond := func(v float64) bool { return a.least && v < a.bar || !a.least && v > a.bar }
 	switch {
@@ -53,7 +54,7 @@ func (a bar) verdict() string {
 	}
 }
 
-// ratioBars are those against another proxy, in the same round.
+// ratioBars returns the bars on ratios to another proxy in the same round.
 func (b *bench) ratioBars() (bars []bar) {
 	for _, peer := range []string{"haproxy", "newest"} {
 		if b.programs[peer] == "" {
@@ -89,7 +90,7 @@ func (b *bench) ratioBars() (bars []bar) {
 		bar{"idle bytes to haproxy", workIdle, 0.20, false, b.ratio(row{"", workIdle, count(countMemory)}, "haproxy")})
 }
 
-// ownBars are those that no other proxy has a part in, but for the last.
+// ownBars returns the bars on absolute figures of ours, and, last, one on a difference to caddy-l4.
 func (b *bench) ownBars() []bar {
 	own := func(work string, value func(sample) float64) middle {
 		return middleOf(b.values(row{"", work, value}, "ours"))

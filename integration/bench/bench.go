@@ -20,12 +20,12 @@ import (
 )
 
 const (
-	between  = 200 * time.Millisecond // runs
+	between  = 200 * time.Millisecond // pause between runs
 	maxIdle  = 9000
-	ownFiles = 1000 // descriptors that are kept for other things than connections
+	ownFiles = 1000 // descriptors kept for anything but connections
 )
 
-// A run is what results are kept by.
+// A runKey identifies a result.
 type runKey struct {
 	work, proxy string
 	round       int
@@ -36,8 +36,8 @@ type bench struct {
 	dir         string
 	programs    map[string]string
 	nginxModule string
-	far         *far // nil: there is none
-	limit       int  // of connections through one proxy
+	far         *far // nil: not available
+	limit       int  // connections through one proxy
 	idleCount   int
 	cores       cores
 	hello       []byte
@@ -58,7 +58,7 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 	}
 	b := &bench{options: o, limit: limit, idleCount: min(o.idle, limit), results: map[runKey]sample{}}
 	if b.idleCount < o.idle {
-		say("%d descriptors allow %d idle connections", files, b.idleCount)
+		say("%d descriptors allow only %d idle connections", files, b.idleCount)
 	}
 	if b.hello, err = captureHello(); err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 	return b, nil
 }
 
-// prepare builds and finds the programs, and only then pins: builds take all cores.
+// prepare builds and finds the programs, and pins this process only then: builds use all cores.
 func (b *bench) prepare(ctx context.Context) (err error) {
 	if err := b.findPrograms(ctx); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	if !b.cores.pinned {
-		say("there is one core only: nothing is pinned, and the load takes from the proxies")
+		say("only one core: nothing is pinned, and the load competes with the proxies")
 	}
 	if err := b.cores.pinSelf(); err != nil {
 		return err
@@ -94,7 +94,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	return ctx.Err()
 }
 
-// prepareFar makes the servers that answer late possible, or leaves out what needs them.
+// prepareFar sets up the servers that answer late, or removes the workloads that need them.
 func (b *bench) prepareFar(ctx context.Context) (err error) {
 	isLate := func(name string) bool { return works[name].mode.late }
 	if !slices.ContainsFunc(b.options.works, isLate) {
@@ -106,12 +106,12 @@ func (b *bench) prepareFar(ctx context.Context) (err error) {
 	}
 	b.options.works = slices.DeleteFunc(b.options.works, isLate)
 	if len(b.options.works) == 0 {
-		return errors.New("the workload needs network namespaces: run it as root")
+		return errors.New("the workload needs network namespaces: run as root")
 	}
 	return nil
 }
 
-// build makes the programs that are wanted and not given.
+// build builds the programs that are needed and not given.
 func build(ctx context.Context, o *options, dir string) error {
 	for _, build := range []struct {
 		program, source string
@@ -167,7 +167,7 @@ func (b *bench) findPrograms(ctx context.Context) error {
 	o.proxies = slices.DeleteFunc(o.proxies, func(name string) bool {
 		lacking := b.programs[variants[name].program] == ""
 		if lacking {
-			say("%s is not there: going on without %s", variants[name].program, variants[name].title)
+			say("%s is not installed: leaving out %s", variants[name].program, variants[name].title)
 		}
 		return lacking
 	})
@@ -191,8 +191,7 @@ func (b *bench) load(p *proxy) *load {
 	}
 }
 
-// rounds runs all there is to run. What fails for one proxy does not keep the others
-// from their turn.
+// rounds runs everything. A failure with one proxy does not stop the others.
 func (b *bench) rounds(ctx context.Context) error {
 	proxies := map[started]*proxy{}
 	var broken error
@@ -218,7 +217,7 @@ func (b *bench) rounds(ctx context.Context) error {
 	return broken
 }
 
-// Started is what a running proxy is kept by.
+// A started identifies a running proxy.
 type started struct {
 	name string
 	mode mode
@@ -245,8 +244,7 @@ func (b *bench) turn(ctx context.Context, proxies map[started]*proxy, key runKey
 	return nil
 }
 
-// measure runs a workload against a proxy in a mode, which it starts where it does not
-// run yet.
+// measure runs a workload against a proxy in a mode, and starts the proxy if it is not running yet.
 func (b *bench) measure(ctx context.Context, proxies map[started]*proxy, name string, w workload, m mode) (s sample, err error) {
 	if err := rest(ctx, between); err != nil {
 		return s, err
@@ -268,7 +266,7 @@ func (b *bench) measure(ctx context.Context, proxies map[started]*proxy, name st
 	return s, b.checkLog(ctx, p, s.units)
 }
 
-// checkLog complains of a proxy that should have logged and has not.
+// checkLog returns an error if a proxy has not logged its connections.
 func (b *bench) checkLog(ctx context.Context, p *proxy, connections int) error {
 	if err := rest(ctx, between); err != nil {
 		return err
@@ -314,7 +312,7 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// together runs all and waits for them.
+// together runs all workers and waits for them.
 func together(workers []func()) {
 	var all sync.WaitGroup
 	for _, work := range workers {

@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cores are the two that the bench uses. On a machine with one, nothing is pinned.
+// Cores are the two cores that the bench uses. On a machine with one core nothing is pinned.
 type cores struct {
 	pinned            bool
 	proxy, load, both unix.CPUSet
 }
 
-// chooseCores takes the first two cores that this process may run on.
+// chooseCores picks the first two cores that this process may run on.
 func chooseCores() (cores, error) {
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
@@ -42,7 +42,8 @@ func chooseCores() (cores, error) {
 	return c, nil
 }
 
-// pinSelf moves all threads of this process to the load's core. What they start inherits it.
+// pinSelf moves all threads of this process to the load's core. Processes started from it inherit
+// that.
 func (c cores) pinSelf() error {
 	if !c.pinned {
 		return nil
@@ -63,8 +64,8 @@ func (c cores) pinSelf() error {
 	return nil
 }
 
-// on runs start with the calling thread on some cores: what start starts stays there.
-// The calling goroutine must be locked to its thread.
+// on calls start with the calling thread on the given cores, so that a process started there stays
+// there. The calling goroutine must be locked to its thread.
 func (c cores) on(set *unix.CPUSet, start func() error) error {
 	if !c.pinned {
 		return start()
@@ -73,11 +74,11 @@ func (c cores) on(set *unix.CPUSet, start func() error) error {
 		return fmt.Errorf("moving to the proxy's core: %w", err)
 	}
 	err := start()
-	// All threads: the runtime may have made one meanwhile.
+	// All threads: the runtime may have started one meanwhile.
 	return errors.Join(err, c.pinSelf())
 }
 
-// raiseDescriptors raises the soft limit of descriptors to the hard one and tells it.
+// raiseDescriptors raises the soft limit of descriptors to the hard one and returns it.
 func raiseDescriptors() (int, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

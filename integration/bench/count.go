@@ -23,7 +23,7 @@ import (
 
 const (
 	countedCalls  = 3000  // connections whose system calls are counted
-	countedAllocs = 20000 // the same of allocations
+	countedAllocs = 20000 // connections whose allocations are counted
 	straceTime    = 10 * time.Second
 	allCalls      = "in all"
 	countObjects  = "objects"
@@ -32,7 +32,7 @@ const (
 
 var errNoStrace = errors.New("strace is not there")
 
-// calls counts the system calls of short connections, by name and in all.
+// calls counts the system calls of short connections, by name and in total.
 func (l *load) calls(ctx context.Context) (sample, error) {
 	if l.strace == "" {
 		return sample{}, errNoStrace
@@ -46,10 +46,10 @@ func (l *load) calls(ctx context.Context) (sample, error) {
 	}
 	counted = &tally{}
 	l.warmUp(ctx, counted, countedCalls)
-	if err := errors.Join(rest(ctx, between), end()); err != nil { // the last ends are counted, too
+	if err := errors.Join(rest(ctx, between), end()); err != nil { // last ends count, too
 		return sample{}, err
 	}
-	text, err := os.ReadFile(output) //nolint:gosec // of its own temporary directory
+	text, err := os.ReadFile(output) //nolint:gosec // in its own temporary directory
 	if err != nil {
 		return sample{}, fmt.Errorf("reading what strace has counted: %w", err)
 	}
@@ -60,7 +60,7 @@ func (l *load) calls(ctx context.Context) (sample, error) {
 	return s, nil
 }
 
-// trace has strace count the calls of the proxy until end is called.
+// trace counts the system calls of the proxy with strace until end is called.
 func (l *load) trace(ctx context.Context, output string) (end func() error, err error) {
 	args := []string{"-f", "-c", "-o", output}
 	for _, pid := range l.proxy.pids {
@@ -77,7 +77,7 @@ func (l *load) trace(ctx context.Context, output string) (end func() error, err 
 	attached := make(chan bool, 1)
 	go func() {
 		lines, left := bufio.NewScanner(said), len(l.proxy.pids)
-		for lines.Scan() { // to the end, or else strace would wait
+		for lines.Scan() { // to the end, or strace blocks
 			if strings.Contains(lines.Text(), "attached") {
 				if left--; left == 0 {
 					attached <- true
@@ -98,13 +98,13 @@ func (l *load) trace(ctx context.Context, output string) (end func() error, err 
 		if err := command.Process.Signal(unix.SIGINT); err != nil {
 			return fmt.Errorf("ending strace: %w", err)
 		}
-		_ = command.Wait() // it ends by the signal; what it has counted is looked at
+		_ = command.Wait() // it ends by the signal; its table is checked
 		return nil
 	}, nil
 }
 
-// perConnection reads the table of strace -c: the share of time, seconds, microseconds for
-// each call, calls, perhaps errors, and the name.
+// perConnection parses the table of strace -c, whose columns are the share of time, seconds,
+// microseconds per call, calls, errors (may be empty) and the name.
 func perConnection(table string, connections int) (map[string]float64, error) {
 	counts := map[string]float64{}
 	for line := range strings.Lines(table) {
@@ -128,8 +128,8 @@ func perConnection(table string, connections int) (map[string]float64, error) {
 	return counts, nil
 }
 
-// allocations asks a program of Go what it has allocated for short connections, from
-// accept to the line of the log.
+// allocations asks a Go program how much it allocated for short connections, from accept to the log
+// line.
 func (l *load) allocations(ctx context.Context) (sample, error) {
 	l.warmUp(ctx, &tally{}, warmUps)
 	if _, err := l.proxy.cutLog(); err != nil {
@@ -156,14 +156,14 @@ func (l *load) allocations(ctx context.Context) (sample, error) {
 	return s, nil
 }
 
-// memoryStats is what is wanted of Go's own counts.
+// memoryStats holds the fields of runtime.MemStats that the bench needs.
 type memoryStats struct{ Mallocs, TotalAlloc uint64 }
 
 func (l *load) allocated(ctx context.Context) (memoryStats, error) {
 	var vars struct {
 		Memory memoryStats `json:"memstats"`
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.proxy.admin+"/debug/vars", nil) //nolint:gosec // a proxy of its own, on loopback
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.proxy.admin+"/debug/vars", nil) //nolint:gosec // its own proxy, on loopback
 	if err != nil {
 		return vars.Memory, fmt.Errorf("asking for allocations: %w", err)
 	}

@@ -18,27 +18,27 @@ import (
 const (
 	serverName   = "bench.test"
 	recordHeader = 5
-	// kindOffset is where the session id begins: behind the headers of record and
-	// handshake, the version, the random and the length of the session id.
+	// kindOffset is the offset of the session ID: after the headers of record and handshake, the
+	// version, the random and the length of the session ID.
 	kindOffset = recordHeader + 4 + 2 + 32 + 1
 	maxHello   = 4096
 )
 
-// A kind tells the server what a connection is for. A proxy has one address for its
-// server, so the client writes it where proxies do not look: the legacy session id.
+// A kind tells the server the purpose of a connection. A proxy has a single server address, so the
+// client sends the kind where proxies do not look: in the legacy session ID.
 type kind byte
 
 const (
 	kindShort kind = 's' // an answer, then the client closes
 	kindRTT   kind = 'r' // an answer, then an echo
-	kindDown  kind = 'd' // an answer, then all that goes through, to the client
-	kindUp    kind = 'u' // the same to the server
-	kindLent  kind = 'l' // an answer, then another process has the connection
+	kindDown  kind = 'd' // an answer, then bytes to the client as fast as possible
+	kindUp    kind = 'u' // an answer, then bytes to the server as fast as possible
+	kindLent  kind = 'l' // an answer, then the connection goes to another process
 	kindIdle  kind = 'i' // an answer, then silence
 )
 
-// captureHello has crypto/tls make one ClientHello of the size that browsers send, with
-// a post-quantum key share.
+// captureHello returns a ClientHello of crypto/tls that is as long as those of browsers, with a
+// post-quantum key share.
 func captureHello() ([]byte, error) {
 	client, server := net.Pipe()
 	defer client.Close()
@@ -47,7 +47,7 @@ func captureHello() ([]byte, error) {
 		return nil, fmt.Errorf("setting a deadline: %w", err)
 	}
 	go func() {
-		_ = tls.Client(client, &tls.Config{ // it fails: nobody answers
+		_ = tls.Client(client, &tls.Config{ // it fails: nothing answers
 			ServerName:       serverName,
 			MinVersion:       tls.VersionTLS12,
 			NextProtos:       []string{"h2", "http/1.1"},
@@ -65,7 +65,7 @@ func captureHello() ([]byte, error) {
 	return slices.Clone(hello), nil
 }
 
-// helloOf is the hello of a connection of a kind.
+// helloOf returns the hello for a connection of a kind.
 func helloOf(captured []byte, k kind) []byte {
 	hello := slices.Clone(captured)
 	hello[kindOffset] = byte(k)
@@ -74,7 +74,7 @@ func helloOf(captured []byte, k kind) []byte {
 
 // readRecord reads one whole TLS record into buf.
 func readRecord(r io.Reader, buf []byte) ([]byte, error) {
-	// At least the header: mostly the rest comes with it, which saves a system call.
+	// At least the header: usually the rest arrives with it, which saves a system call.
 	n, err := io.ReadAtLeast(r, buf, recordHeader)
 	if err != nil {
 		return nil, err

@@ -10,26 +10,26 @@ import (
 	"strings"
 )
 
-// A mode is how a proxy is set up for a workload, beside what is common to all.
+// A mode is the part of a proxy's setup that differs between workloads.
 type mode struct {
 	log    bool // each connection is logged
-	late   bool // the server is behind a link, see farServer
+	late   bool // the server is at the far end of a link, see far
 	two    bool // two cores and two threads
-	silent bool // clients that send nothing, or not all, may stay
+	silent bool // clients that have not sent all of their hello may stay
 	admin  bool // Caddy's admin endpoint is on
 }
 
-// A setup is what a configuration is made of.
+// A setup holds the values that a configuration is written from.
 type setup struct {
 	mode
 
-	dir    string // the proxy's own
+	dir    string // the proxy's own directory
 	logTo  string // a file, or for HAProxy the address of a syslog server
 	listen int
-	admin  int // a port, where the mode has one
+	admin  int // a port, if the mode has an admin endpoint
 	server string
 	module string // nginx's stream module, empty where it is built in
-	limit  int    // of connections
+	limit  int    // maximum number of connections
 }
 
 func (s setup) threads() int {
@@ -39,7 +39,7 @@ func (s setup) threads() int {
 	return 1
 }
 
-// inspect is for how long a proxy waits for a client's hello.
+// inspect returns the time that a proxy waits for a client's hello.
 func (s setup) inspect() string {
 	if s.silent {
 		return "10m"
@@ -57,21 +57,21 @@ type variant struct {
 
 func (v variant) isHAProxy() bool { return v.program == "haproxy" || v.program == "newest" }
 
-// Variants by the name that -proxies takes.
+// variants holds the variants by their names in -proxies.
 var variants = map[string]variant{
 	"haproxy": {"haproxy", "haproxy", haproxyConfig("", ""), haproxyArgs},
 	"newest":  {"newest haproxy", "newest", haproxyConfig("", ""), haproxyArgs},
-	// splice-auto alone does not begin to splice in this direction before it has woken
-	// up the stream for another reason, if ever: the other two words make it splice.
+	// splice-auto alone starts to splice in this direction only after something else has woken the
+	// stream, if ever: the other two options make it splice.
 	"splice":   {"haproxy splice", "haproxy", haproxyConfig("maxpipes 256", "option splice-auto\n\toption splice-request\n\toption splice-response"), haproxyArgs},
 	"nginx":    {"nginx", "nginx", nginxConfig, nginxArgs},
 	"caddy-l4": {"caddy-l4", "stock", stockConfig, caddyArgs},
-	// ours listens itself; layer4 is the same as a handler in a route of caddy-l4.
+	// ours is a frontend of the app; layer4 is the same frontend as a handler in a route of caddy-l4.
 	"ours":   {"ours", "ours", oursConfig, caddyArgs},
 	"layer4": {"ours in layer4", "ours", layer4Config, caddyArgs},
 }
 
-// Columns are the order of the variants in tables.
+// columns is the order of the variants in tables.
 var columns = []string{"haproxy", "newest", "splice", "nginx", "caddy-l4", "ours", "layer4"}
 
 func caddyArgs(config, _ string) []string {
@@ -103,7 +103,7 @@ func fill(template string, s setup) string {
 	).Replace(template)
 }
 
-// oursConfig is a frontend that listens itself.
+// oursConfig returns a configuration with a frontend of the app.
 func oursConfig(s setup) string {
 	return common(s, `
 		frontend tls {
@@ -113,7 +113,7 @@ func oursConfig(s setup) string {
 		}`, "")
 }
 
-// layer4Config is the same frontend as a handler of caddy-l4.
+// layer4Config returns the same frontend as a handler of caddy-l4.
 func layer4Config(s setup) string {
 	return common(s, "", `
 	layer4 {
@@ -128,7 +128,8 @@ func layer4Config(s setup) string {
 	}`)
 }
 
-// common is a configuration of ours, with what its two forms have in the app and beside it.
+// common returns a configuration of ours, with the parts in which the two forms differ: inApp in
+// the app's block, beside next to it.
 func common(s setup, inApp, beside string) string {
 	sessions := ""
 	if s.log {
@@ -180,7 +181,7 @@ func stockConfig(s setup) string {
 `, s)
 }
 
-// haproxyConfig is the usual configuration with lines added to global and to defaults.
+// haproxyConfig returns the usual configuration with lines added to global and to defaults.
 func haproxyConfig(global, defaults string) func(setup) string {
 	return func(s setup) string {
 		global, defaults := global, defaults

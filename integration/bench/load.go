@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	patience     = 10 * time.Second // with a proxy that says nothing
+	patience     = 10 * time.Second // for a proxy that does not answer
 	afterFailure = 10 * time.Millisecond
 )
 
@@ -30,20 +30,20 @@ type load struct {
 	proxy   *proxy
 	server  *server
 	lasting time.Duration
-	many    int          // connections, where many are opened
-	strace  string       // the program, if it is there
-	stopped *atomic.Bool // the user wants to leave
+	many    int          // number of connections, for workloads that open many
+	strace  string       // path of the program; empty: not installed
+	stopped *atomic.Bool // by a signal from the user
 }
 
-// A client is one connection, and what it has counted.
+// A client is one connection, and its counts.
 type client struct {
 	net.Conn
 	tally tally
 	buf   []byte
 }
 
-// dial connects and sends a hello; the answer is read into buf. The connection's
-// deadline lies behind the end of the workload.
+// dial connects, sends a hello and reads the answer into buf. The connection's deadline is later
+// than the end of the workload.
 func (l *load) dial(ctx context.Context, hello, buf []byte, life time.Duration) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: patience, KeepAlive: -1}
 	conn, err := dialer.DialContext(ctx, "tcp4", l.proxy.addr)
@@ -64,7 +64,7 @@ func converse(conn net.Conn, hello, buf []byte, life time.Duration) error {
 	return exchange(conn, hello, buf, answer)
 }
 
-// exchange sends something and reads what is to come of it.
+// exchange sends bytes and reads the expected answer.
 func exchange(conn net.Conn, sent, got, want []byte) error {
 	if _, err := conn.Write(sent); err != nil {
 		return err
@@ -78,7 +78,7 @@ func exchange(conn net.Conn, sent, got, want []byte) error {
 	return nil
 }
 
-// open makes n connections that have their answer.
+// open opens n connections and waits for the answer on each.
 func (l *load) open(ctx context.Context, k kind, n, buffer int) ([]*client, error) {
 	hello := helloOf(l.hello, k)
 	clients := make([]*client, 0, n)
@@ -100,7 +100,7 @@ func closeAll(clients []*client) {
 	}
 }
 
-// A deadline tells workers when to finish their unit and leave.
+// A deadline tells workers when to finish the unit at hand and return.
 type deadline struct {
 	end     time.Time
 	stopped *atomic.Bool
@@ -110,8 +110,8 @@ func (d deadline) over(now time.Time) bool {
 	return !now.Before(d.end) || d.stopped.Load()
 }
 
-// during runs all workers at once for the time of the workload, and measures the CPU
-// that the proxy spends meanwhile. Connections are closed after that: it would cost, too.
+// during runs all workers at once for the duration of the workload, and measures the CPU time that
+// the proxy spends meanwhile. Connections are closed afterwards, as closing costs CPU time, too.
 func (l *load) during(workers []func(deadline)) (cpu, elapsed time.Duration, err error) {
 	before, err := l.proxy.cpu()
 	if err != nil {
@@ -132,7 +132,7 @@ func (l *load) during(workers []func(deadline)) (cpu, elapsed time.Duration, err
 	return after - before, elapsed, nil
 }
 
-// short is one client after another: connect, hello, answer, close.
+// short makes one connection after another: connect, hello, answer, close.
 func (l *load) short(ctx context.Context, t *tally, goOn func(time.Time) bool) {
 	hello, buf := helloOf(l.hello, kindShort), make([]byte, answerSize)
 	for before := time.Now(); goOn(before); {
@@ -149,7 +149,7 @@ func (l *load) short(ctx context.Context, t *tally, goOn func(time.Time) bool) {
 	}
 }
 
-// roundTrips sends and awaits the echo, over and over. A broken connection stays so.
+// roundTrips sends and waits for the echo, repeatedly. It returns when the connection breaks.
 func (c *client) roundTrips(until deadline) {
 	sent := bytes.Clone(answer)
 	got := c.buf[:answerSize]
@@ -165,7 +165,7 @@ func (c *client) roundTrips(until deadline) {
 	}
 }
 
-// download takes what the server sends, from the word that it may begin.
+// download asks the server to start, and reads what it sends.
 func (c *client) download(until deadline) {
 	if _, err := c.Write(answer[:1]); err != nil {
 		c.tally.fail(err)
@@ -176,7 +176,7 @@ func (c *client) download(until deadline) {
 	}
 }
 
-// upload sends. It counts errors alone: what arrived, the server knows.
+// upload sends. It counts errors only: the server counts the bytes that arrive.
 func (c *client) upload(until deadline) {
 	for !until.over(time.Now()) {
 		if _, err := c.Write(c.buf); err != nil {

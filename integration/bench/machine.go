@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is a line about where and of what the numbers are.
+// machine returns a line about the machine and the versions of the programs.
 func (b *bench) machine(ctx context.Context) string {
 	parts := []string{
 		cpuModel(),
@@ -63,7 +63,7 @@ func kernelRelease() string {
 	return unix.ByteSliceToString(uts.Release[:])
 }
 
-// goVersions come out of the built programs themselves.
+// goVersions reads versions from the built programs themselves.
 func (b *bench) goVersions() []string {
 	for _, program := range []string{"ours", "stock"} {
 		info, err := buildinfo.ReadFile(b.programs[program])
@@ -84,7 +84,7 @@ func (b *bench) goVersions() []string {
 	return []string{runtime.Version()}
 }
 
-// programVersion is the first line that it says about itself: "nginx version: nginx/1.22.1".
+// programVersion returns the first line of a program's -v: "nginx version: nginx/1.22.1".
 func programVersion(ctx context.Context, path string) string {
 	text, err := exec.CommandContext(ctx, path, "-v").CombinedOutput() //nolint:gosec // a program on PATH
 	first, _, _ := strings.Cut(string(text), "\n")
@@ -96,7 +96,7 @@ func programVersion(ctx context.Context, path string) string {
 	return strings.TrimSpace(first)
 }
 
-// shortVersion makes "haproxy 3.4" of "HAProxy version 3.4.7-1 2026/11/01".
+// shortVersion shortens "HAProxy version 3.4.7-1 2026/11/01" to "haproxy 3.4".
 func shortVersion(said string) string {
 	fields := strings.Fields(said)
 	if len(fields) < 3 {

@@ -29,20 +29,20 @@ type options struct {
 func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.rounds, "rounds", 5, "how often each workload meets each proxy")
-	flags.IntVar(&o.seconds, "seconds", 3, "how long, each time")
-	flags.IntVar(&o.idle, "idle", 6000, "connections of the workload idle")
-	flags.StringVar(&o.output, "o", "", "a file for the tables, beside standard output")
-	flags.StringVar(&o.ours, "ours", "", "a built cmd/caddy, in place of a new build")
-	flags.StringVar(&o.stock, "stock", "", "the same of integration/bench/stock")
-	flags.StringVar(&o.newest, "haproxy", "", "another HAProxy than the one on PATH, beside it")
+	flags.IntVar(&o.rounds, "rounds", 5, "runs of each workload against each proxy")
+	flags.IntVar(&o.seconds, "seconds", 3, "duration of each run")
+	flags.IntVar(&o.idle, "idle", 6000, "connections in the workload idle")
+	flags.StringVar(&o.output, "o", "", "file to write the tables to, in addition to standard output")
+	flags.StringVar(&o.ours, "ours", "", "a built cmd/caddy; default: build it")
+	flags.StringVar(&o.stock, "stock", "", "a built integration/bench/stock; default: build it")
+	flags.StringVar(&o.newest, "haproxy", "", "a second HAProxy, beside the one on PATH")
 	only := flags.String("only", strings.Join(workNames(), ","), "workloads")
 	proxies := flags.String("proxies", strings.Join(columns, ","), "proxies")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
 	if flags.NArg() > 0 || o.rounds < 1 || o.seconds < 1 || o.idle < 1 {
-		return options{}, errors.New("the bench takes flags alone, with numbers of at least 1: see -h")
+		return options{}, errors.New("expected flags only, with numbers of at least 1: see -h")
 	}
 	var err error
 	if o.works, err = choose(*only, workNames()); err != nil {
@@ -52,20 +52,20 @@ func parse(args []string) (options, error) {
 	return o, err
 }
 
-// choose keeps the order of all, not that of the list.
+// choose returns the names of the list in the order of all.
 func choose(list string, all []string) ([]string, error) {
 	chosen := strings.Split(list, ",")
 	for _, name := range chosen {
 		if !slices.Contains(all, name) {
-			return nil, fmt.Errorf("%q is none of %s", name, strings.Join(all, ", "))
+			return nil, fmt.Errorf("unknown name %q: expected one of %s", name, strings.Join(all, ", "))
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !slices.Contains(chosen, name) }), nil
 }
 
 func main() {
-	// The thread that starts proxies moves to their core for that moment, and must outlive
-	// them: they die with it.
+	// The thread that starts proxies moves to their core for that moment, and must outlive them: they
+	// die with it.
 	runtime.LockOSThread()
 	if os.Getenv(bulkEnv) != "" {
 		if err := makeBulk(); err != nil {
@@ -87,9 +87,8 @@ func main() {
 	}
 }
 
-// start builds, and runs the bench in a network namespace of its own where it may: it
-// needs one for servers that answer late, and rules of the machine's firewall cost there
-// nothing.
+// start builds the programs, and runs the bench in its own network namespace if it may: servers
+// that answer late need one, and firewall rules of the machine cost nothing there.
 func start(o options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -104,7 +103,7 @@ func start(o options) error {
 	if err != nil {
 		return fmt.Errorf("making a directory: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // its own, of temporary files
+	defer func() { _ = os.RemoveAll(dir) }() // its own, with temporary files
 	if err := build(ctx, &o, dir); err != nil {
 		return err
 	}
@@ -112,7 +111,7 @@ func start(o options) error {
 	if !errors.Is(err, errNoNamespace) {
 		return err
 	}
-	say("%v: nothing is measured of servers that answer late", err)
+	say("%v: skipping the workloads with servers that answer late", err)
 	return run(ctx, o)
 }
 
@@ -126,14 +125,14 @@ func run(ctx context.Context, o options) error {
 	debug.SetGCPercent(400) // the collector would take its time from the load
 	benchErr := b.rounds(ctx)
 	if len(b.results) > 0 {
-		// Also what a broken run has measured is of use.
+		// Results of a broken run are useful, too.
 		benchErr = errors.Join(benchErr, b.print(ctx, os.Stdout, benchErr == nil))
 	}
 	return benchErr
 }
 
-// print writes the tables to standard output and, if so wished, to a file. A broken run
-// leaves the file as it was: it may hold the tables of a whole one.
+// print writes the tables to standard output and, if requested, to a file. A broken run leaves the
+// file alone: it may hold the tables of a complete run.
 func (b *bench) print(ctx context.Context, stdout io.Writer, whole bool) error {
 	text := b.report() + "\n" + b.machine(context.WithoutCancel(ctx)) + "\n" + b.bars()
 	if _, err := io.WriteString(stdout, text); err != nil {
@@ -142,7 +141,7 @@ func (b *bench) print(ctx context.Context, stdout io.Writer, whole bool) error {
 	if b.options.output == "" || !whole {
 		return nil
 	}
-	if err := os.WriteFile(b.options.output, []byte(text), 0o644); err != nil { //nolint:gosec // a document, for everyone
+	if err := os.WriteFile(b.options.output, []byte(text), 0o644); err != nil { //nolint:gosec // a document that anyone may read
 		return fmt.Errorf("writing the tables: %w", err)
 	}
 	return nil

@@ -22,8 +22,8 @@ const (
 	countMore        = "bytes more in all"
 )
 
-// steps are between which numbers of sessions the memory of one more is measured. Each
-// begins where the one before ends.
+// steps are the ranges of sessions over which the memory of one more session is measured. Each
+// begins where the previous one ends.
 var steps = []struct {
 	from, to int
 	name     string
@@ -33,9 +33,9 @@ var steps = []struct {
 	{5500, 8500, "bytes more from 5500 to 8500"},
 }
 
-// idle opens connections to a proxy that nothing else has used, and tells what each of
-// them holds while it is silent. A heap that the warm-up has left room in takes
-// connections without growing: the difference alone would call them free.
+// idle opens connections to a fresh proxy and reports what each holds while it is silent. A heap
+// with room left by the warm-up takes connections without growing: by the difference alone they
+// would seem free.
 func (l *load) idle(ctx context.Context) (sample, error) {
 	return l.held(ctx, func() (net.Conn, error) { return l.dialIdle(ctx) })
 }
@@ -44,7 +44,7 @@ func (l *load) dialIdle(ctx context.Context) (net.Conn, error) {
 	return l.dial(ctx, helloOf(l.hello, kindIdle), make([]byte, answerSize), serverLife)
 }
 
-// parked is clients that have sent a part of their hello, and wait.
+// parked measures clients that have sent a part of their hello, and then wait.
 func parked(part float64) func(*load, context.Context) (sample, error) {
 	return func(l *load, ctx context.Context) (sample, error) {
 		sent := helloOf(l.hello, kindIdle)
@@ -64,7 +64,7 @@ func parked(part float64) func(*load, context.Context) (sample, error) {
 	}
 }
 
-// held opens many connections, and tells what each of them holds.
+// held opens many connections, and reports what each of them holds.
 func (l *load) held(ctx context.Context, dial func() (net.Conn, error)) (sample, error) {
 	s := sample{counts: map[string]float64{}}
 	before, err := l.warm(ctx, &s)
@@ -92,9 +92,9 @@ func (l *load) held(ctx context.Context, dial func() (net.Conn, error)) (sample,
 	return s, nil
 }
 
-// more tells what one more idle session takes where there are some already. Short
-// connections at each number have a heap grow to what it grows to with so many sessions:
-// else it is chance which of them makes it grow.
+// more measures the memory of one more idle session beside a number of them. Short connections at
+// each number make the heap grow to its size with that many sessions: otherwise chance decides
+// which session makes it grow.
 func (l *load) more(ctx context.Context) (sample, error) {
 	s := sample{counts: map[string]float64{}}
 	if _, err := l.warm(ctx, &s); err != nil {
@@ -135,7 +135,7 @@ func (l *load) more(ctx context.Context) (sample, error) {
 	return s, nil
 }
 
-// atRest tells what a proxy takes that has nothing to do.
+// atRest measures the memory of a process that has nothing to do.
 func (l *load) atRest(ctx context.Context) (sample, error) {
 	if err := rest(ctx, idleRest); err != nil {
 		return sample{}, err
@@ -147,8 +147,8 @@ func (l *load) atRest(ctx context.Context) (sample, error) {
 	}}, err
 }
 
-// openTo opens connections until there are n. A proxy that refuses many would take
-// patience each time: then it gives up.
+// openTo opens connections until there are n. It gives up on a proxy that refuses many, as each
+// failure may take patience.
 func (l *load) openTo(ctx context.Context, open []net.Conn, n int, dial func() (net.Conn, error), s *sample) ([]net.Conn, error) {
 	for len(open) < n && s.errors <= shortClients {
 		if l.stopped.Load() {
@@ -171,7 +171,7 @@ func closeConns(conns []net.Conn) {
 	}
 }
 
-// warm has the proxy take what it takes once, and tells what it holds then.
+// warm makes the proxy allocate what it allocates once, and returns what it holds then.
 func (l *load) warm(ctx context.Context, s *sample) (holdings, error) {
 	warm := &tally{}
 	l.warmUp(ctx, warm, warmUps)
@@ -182,7 +182,7 @@ func (l *load) warm(ctx context.Context, s *sample) (holdings, error) {
 	return l.proxy.holds()
 }
 
-// warmUp makes n short connections: buffers, caches, the first threads.
+// warmUp makes n short connections, so that buffers, caches and the first threads exist.
 func (l *load) warmUp(ctx context.Context, counted *tally, n int64) {
 	var left atomic.Int64
 	left.Store(n)

@@ -31,38 +31,38 @@ const (
 	nearLink  = "near"
 	farLink   = "far"
 	linkDelay = "200us" // by netem, each way, where the kernel has it
-	mustBe    = 90      // percent of connects that the far server answers late
-	probes    = 200     // connects that are looked at for that
+	mustBe    = 90      // percent of connects that the far server must answer late
+	probes    = 200     // connects that are tried for that
 	onForTCP  = 0x1f    // ETHTOOL_STSO
 	onForGRO  = 0x2c    // ETHTOOL_SGRO
 	ethtool   = 0x8946  // SIOCETHTOOL
-	napi      = "napi/" // the names of the kernel's threads begin like that
+	napi      = "napi/" // prefix of the names of the kernel's threads
 	reuse     = "/proc/sys/net/ipv4/tcp_tw_reuse"
 )
 
-// errNoNamespace says that this process may not make namespaces: mostly since it is not
+// errNoNamespace is the error if this process may not create namespaces, usually because it is not
 // root.
 var errNoNamespace = errors.New("no network namespace")
 
-// runInside runs this program again, in network and mount namespaces of its own, which
-// end with it.
+// runInside runs this program again, in its own network and mount namespaces, which end with it.
 func runInside(ctx context.Context, o options) error {
 	args := slices.Concat(os.Args[1:], []string{"-ours", o.ours, "-stock", o.stock})
 	command := exec.Command("/proc/self/exe", args...) //nolint:gosec,noctx // itself; it ends by the same signals
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	command.Env = append(os.Environ(), insideEnv+"=1")
-	// A group of its own: an interrupt from the terminal is to reach it once, from here.
+	// A group of its own: an interrupt from the terminal must reach it once, from here.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Unshareflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGTERM}
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("%w: %w", errNoNamespace, err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = command.Process.Signal(syscall.SIGTERM) }) // it may have ended
+	// An error means that it has ended.
+	stop := context.AfterFunc(ctx, func() { _ = command.Process.Signal(syscall.SIGTERM) })
 	defer stop()
 	return command.Wait()
 }
 
-// furnish makes a new network namespace usable. Ports of connections that are over may
-// be used again after a second on any link, as they may on loopback.
+// furnish makes a new network namespace usable. As on loopback, a port in TIME_WAIT may be used
+// again after a second on any link.
 func furnish(ctx context.Context) error {
 	if err := ip(ctx, "link", "set", "lo", "up"); err != nil {
 		return err
@@ -80,15 +80,16 @@ func ip(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// A far is a second namespace, in which servers listen that answer late: at the other
-// end of a link that delays (netem), or whose packets a thread of the kernel takes on
-// the load's core, so that connect has returned by then.
+// A far is a second namespace, with servers that answer late: at the other end of a link with a
+// delay (netem), or whose packets a kernel thread on the load's core receives, so that connect
+// returns before the server answers.
 type far struct {
-	do  chan func() // what is to be done by the thread that is there
+	do  chan func() // work for the thread in that namespace
 	how string
 }
 
-// openFar makes the namespace and the link. The thread in it lives as long as the process.
+// openFar creates the namespace and the link. The thread in the namespace lives as long as the
+// process.
 func (b *bench) openFar(ctx context.Context) (*far, error) {
 	f := &far{do: make(chan func())}
 	where := make(chan error)
@@ -123,7 +124,7 @@ func (b *bench) openFar(ctx context.Context) (*far, error) {
 	return f, b.checkLate(ctx, f)
 }
 
-// there runs something on the thread in the other namespace.
+// there calls do on the thread in the other namespace.
 func (f *far) there(do func() error) error {
 	done := make(chan error)
 	f.do <- func() { done <- do() }
@@ -139,7 +140,7 @@ func (f *far) listen(ctx context.Context) (s *server, err error) {
 	return s, err
 }
 
-// delay makes the link slow, by netem or else by a thread of the kernel.
+// delay makes the link slow, by netem or else by a kernel thread.
 func (b *bench) delay(ctx context.Context, f *far) error {
 	netem := exec.CommandContext(ctx, "tc", "qdisc", "add", "dev", nearLink, "root", "netem", "delay", linkDelay)
 	if netem.Run() == nil {
@@ -147,8 +148,7 @@ func (b *bench) delay(ctx context.Context, f *far) error {
 		return nil
 	}
 	f.how = "veth, its packets taken by another core"
-	// Packets for which the sender could have put off the segmentation are not given to
-	// the thread.
+	// The thread gets no packets whose segmentation the sender could have left to the device.
 	if err := setFeature(nearLink, onForTCP, 0); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (b *bench) delay(ctx context.Context, f *far) error {
 	})
 }
 
-// setFeature does what ethtool -K does.
+// setFeature sets a feature of a link, like ethtool -K.
 func setFeature(link string, feature, value uint32) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -180,8 +180,8 @@ func setFeature(link string, feature, value uint32) error {
 	return nil
 }
 
-// threadOf has packets of a link in this namespace be taken by a thread of the kernel,
-// on the load's core.
+// threadOf makes a kernel thread on the load's core receive the packets of a link in this
+// namespace.
 func (b *bench) threadOf(link string) error {
 	sys := filepath.Join(b.dir, "sys")
 	if err := os.Mkdir(sys, 0o700); err != nil {
@@ -210,7 +210,7 @@ func (b *bench) threadOf(link string) error {
 	return nil
 }
 
-// checkLate looks whether connects to the far server return before it answers.
+// checkLate checks that connects to the far server return before it answers.
 func (b *bench) checkLate(ctx context.Context, f *far) error {
 	s, err := f.listen(ctx)
 	if err != nil {
@@ -233,15 +233,15 @@ func (b *bench) checkLate(ctx context.Context, f *far) error {
 	if err != nil {
 		return fmt.Errorf("connecting to a server that answers late: %w", err)
 	}
-	say("late servers: %s; %d of %d were not connected to when connect had returned", f.how, late, probes)
+	say("late servers: %s; connect returned before the answer in %d of %d tries", f.how, late, probes)
 	if late*100 < probes*mustBe {
-		return errors.New("the servers that should answer late do not: nothing is measured with them")
+		return errors.New("the servers that should answer late do not")
 	}
 	return nil
 }
 
-// isLate connects without blocking, and reports whether the server has not answered by
-// the time that this returns.
+// isLate connects without blocking, and reports whether the server has not answered when connect
+// returns.
 func isLate(addr netip.AddrPort) (bool, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -11,21 +11,20 @@ import (
 	"time"
 )
 
-// A pace is when one of several clients does something, so that all together do it at a
-// rate.
+// A pace is the schedule of one of several clients that together keep a rate.
 type pace struct {
 	next  time.Time
 	every time.Duration
 }
 
-// paceOf is that of client i of n, at so many times per second of all.
+// paceOf returns the schedule of client i of n, which together act rate times per second.
 func paceOf(i, n, rate int) pace {
 	every := time.Duration(n) * time.Second / time.Duration(rate)
 	return pace{time.Now().Add(every * time.Duration(i) / time.Duration(n)), every}
 }
 
-// wait waits for the next time, and returns when it was due: now, unless the client is
-// late because what it did last took too long. Then that counts.
+// wait waits for the next time, and returns when it was due: now, unless the client is late because
+// its previous action took too long. That time counts.
 func (p *pace) wait() time.Time {
 	due := p.next
 	p.next = p.next.Add(p.every)
@@ -36,7 +35,7 @@ func (p *pace) wait() time.Time {
 	return due
 }
 
-// paced is n clients that make short connections at a rate, whatever the proxy does.
+// paced returns n clients that make short connections at a rate, however slow the proxy is.
 func (l *load) paced(ctx context.Context, n, rate int) ([]func(deadline), []*tally) {
 	tallies, workers := make([]*tally, n), make([]func(deadline), n)
 	for i := range workers {
@@ -67,7 +66,7 @@ func (l *load) workPaced(ctx context.Context) (sample, error) {
 	return l.sampled(workers, func() []*tally { return tallies })
 }
 
-// workShortBulk measures new connections while others take all that they can get.
+// workShortBulk measures new connections beside downloads at full speed.
 func (l *load) workShortBulk(ctx context.Context) (sample, error) {
 	bulk, err := l.startBulk(ctx)
 	if err != nil {
@@ -80,7 +79,7 @@ func (l *load) workShortBulk(ctx context.Context) (sample, error) {
 	return s, err
 }
 
-// workFlood measures the round trips of sessions while connections come at a high rate.
+// workFlood measures the round trips of sessions beside connections at a high rate.
 func (l *load) workFlood(ctx context.Context) (sample, error) {
 	sessions, err := l.open(ctx, kindRTT, beats, answerSize)
 	if err != nil {
@@ -102,7 +101,7 @@ func (l *load) workFlood(ctx context.Context) (sample, error) {
 	return s, nil
 }
 
-// beat has a round trip now and then, as session i of all.
+// beat makes a round trip every beatEvery, as session i of all.
 func (c *client) beat(i int, until deadline) {
 	sent, got := bytes.Clone(answer), c.buf[:answerSize]
 	for p := paceOf(i, beats, int(beats*time.Second/beatEvery)); ; {

@@ -21,18 +21,18 @@ import (
 )
 
 const (
-	firstPort   = 20000 // below the ports that Linux gives to those who connect
+	firstPort   = 20000 // below the range from which Linux takes the ports of clients
 	lastPort    = 32000
 	startupTime = 15 * time.Second
 )
 
-// A proxy is a running one: all processes of its process group.
+// A proxy is a running proxy: all processes of its process group.
 type proxy struct {
 	name    string
 	addr    string
 	command *exec.Cmd
-	output  string // what it says
-	log     string // of its connections: a file
+	output  string // file with its standard output and error
+	log     string // file with its log of connections
 	syslog  *syslog
 	admin   string // address of Caddy's admin endpoint
 	threads int
@@ -41,8 +41,8 @@ type proxy struct {
 	server  *server
 }
 
-// start starts a variant in a directory of its own, and waits until a connection goes
-// through. It must be called on a locked thread, which has to live as long as the proxy.
+// start starts a variant in its own directory, and waits until a connection goes through. It must
+// be called on a locked thread, which has to live as long as the proxy.
 func (b *bench) start(ctx context.Context, name string, m mode) (*proxy, error) {
 	v := variants[name]
 	dir, err := os.MkdirTemp(b.dir, v.program+"-")
@@ -78,7 +78,7 @@ func (b *bench) start(ctx context.Context, name string, m mode) (*proxy, error) 
 	return p, err
 }
 
-// ports chooses where a proxy listens.
+// ports chooses the proxy's ports.
 func (b *bench) ports(ctx context.Context, p *proxy, s *setup) (err error) {
 	if s.listen, err = b.freePort(ctx); err != nil {
 		return err
@@ -94,8 +94,8 @@ func (b *bench) ports(ctx context.Context, p *proxy, s *setup) (err error) {
 	return nil
 }
 
-// logs chooses where a proxy logs its connections to, if it does: HAProxy over UDP, as it
-// does mostly, the others to a file.
+// logs chooses the target of the proxy's connection log, if it has one: for HAProxy UDP, as is
+// common, for the others a file.
 func (b *bench) logs(ctx context.Context, p *proxy, v variant, s *setup) (err error) {
 	switch {
 	case !s.log:
@@ -110,7 +110,7 @@ func (b *bench) logs(ctx context.Context, p *proxy, v variant, s *setup) (err er
 	return err
 }
 
-// closeOwn closes what is there for the proxy.
+// closeOwn closes the server and the syslog of the proxy.
 func (p *proxy) closeOwn() {
 	p.server.listener.Close()
 	if p.syslog != nil {
@@ -123,7 +123,7 @@ func (b *bench) spawn(p *proxy, v variant, s setup) error {
 	if err := os.WriteFile(config, []byte(v.config(s)), 0o600); err != nil {
 		return fmt.Errorf("writing the configuration of %s: %w", v.title, err)
 	}
-	// Appending, so that the file may be cut short under the proxy.
+	// O_APPEND, so that the file may be truncated while the proxy writes to it.
 	output, err := os.OpenFile(p.output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening what %s says: %w", v.title, err)
@@ -133,8 +133,7 @@ func (b *bench) spawn(p *proxy, v variant, s setup) error {
 	p.command.Dir = s.dir
 	p.command.Stdout, p.command.Stderr = output, output
 	p.command.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", s.threads()), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
-	// A group, so that workers can be found and killed; and death with the bench, even if
-	// that is killed.
+	// A group, so that workers can be found and killed. They die with the bench, even if it is killed.
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	on := &b.cores.proxy
 	if s.two {
@@ -144,7 +143,7 @@ func (b *bench) spawn(p *proxy, v variant, s setup) error {
 		return fmt.Errorf("starting %s: %w", v.title, err)
 	}
 	go func() {
-		_ = p.command.Wait() // that it has ended is all that matters
+		_ = p.command.Wait() // only that it has ended matters
 		close(p.exited)
 	}()
 	return nil
@@ -192,7 +191,7 @@ func (b *bench) stopAll() {
 	}
 }
 
-// freePort takes no port twice: connections of the one before are in TIME_WAIT.
+// freePort returns no port twice: connections of the previous user are in TIME_WAIT.
 func (b *bench) freePort(ctx context.Context) (int, error) {
 	for b.port = max(b.port, firstPort) + 1; b.port < lastPort; b.port++ {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", b.port))
@@ -204,7 +203,7 @@ func (b *bench) freePort(ctx context.Context) (int, error) {
 	return 0, fmt.Errorf("no free port between %d and %d", firstPort, lastPort)
 }
 
-// nginxModule finds the stream module; none is needed where it is built in.
+// nginxModule finds the stream module. ok without a module means that it is built in.
 func nginxModule(ctx context.Context, nginx string) (module string, ok bool) {
 	for _, dir := range []string{"/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules"} {
 		module := filepath.Join(dir, "ngx_stream_module.so")

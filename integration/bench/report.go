@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A row is one number of a workload, for all proxies.
+// A row is one figure of a workload, for all proxies.
 type row struct {
 	title string
 	work  string
@@ -24,8 +24,8 @@ type row struct {
 type table struct {
 	title string
 	rows  []row
-	peers []string // whose ratios it has; none: no ratios
-	sum   bool     // of all rounds, and no median
+	peers []string // proxies to show ratios to; none: no ratios
+	sum   bool     // of all rounds, instead of the median
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
@@ -39,9 +39,8 @@ func longest(s sample) float64   { return orNaN(s, s.longest) }
 func failures(s sample) float64  { return float64(s.errors) }
 func busy(s sample) float64      { return s.cpu.Seconds() / s.elapsed.Seconds() }
 
-// times is how many times as much two threads can do as one, by the CPU that each
-// connection takes. How many there are per second does not tell, where the load is made
-// on one of the two cores.
+// times returns the capacity of two threads relative to one, by CPU time per connection.
+// Connections per second would mislead, as the load is made on one of the two cores.
 func times(s sample) float64 {
 	if s.base == nil {
 		return math.NaN()
@@ -73,7 +72,7 @@ func rowsOf(value func(sample) float64, names ...string) []row {
 	return rows
 }
 
-// countsOf are rows of counts.
+// countsOf returns a row for each count.
 func countsOf(work string, names ...string) []row {
 	rows := make([]row, len(names))
 	for i, name := range names {
@@ -82,7 +81,7 @@ func countsOf(work string, names ...string) []row {
 	return rows
 }
 
-// Tables in their order.
+// tables returns the tables in their order.
 func (b *bench) tables() []table {
 	units := []string{workShort, workShortMany, workLate, workShortLog, workPaced, workRTT, workDown, workUp}
 	timed := append(slices.Clone(units), workRTTBulk, workShortBulk, workFlood)
@@ -115,8 +114,8 @@ func (b *bench) tables() []table {
 	}
 }
 
-// callRows are the system calls that any proxy makes more often than at 2 connections of
-// 100, and the sum of all.
+// callRows returns a row for each system call that some proxy makes at least twice per 100
+// connections, and one for the total.
 func (b *bench) callRows() []row {
 	most := map[string]float64{}
 	for key, s := range b.results {
@@ -172,8 +171,7 @@ func (b *bench) report() string {
 	return out.String()
 }
 
-// compares reports whether a row has a ratio to a peer: to HAProxy with splice where
-// splicing plays a part.
+// compares reports whether a row has a ratio to a peer: to HAProxy with splice only for bulk.
 func compares(r row, peer string) bool {
 	return peer != "splice" || r.work == workDown || r.work == workUp
 }
@@ -198,10 +196,10 @@ func (b *bench) cells(t table, r row) []string {
 
 func (b *bench) legend() string {
 	return "Medians over rounds. Ratios are computed within each round; the one shown is their median and, from 6 rounds on, the interval\n" +
-		"between two of them that has the true median in it with 95 %. In the row `log on`, HAProxy logs over UDP and ours to a file. p50 and p99\n" +
-		"are of one unit: a MiB as one of the " + fmt.Sprint(bulkClients) + " connections receives it. Descriptors and memory are those of the proxy; bytes of a\n" +
-		"connection are what its memory has grown by, and room that the warm-up has left in a heap makes them fewer than connections take. Pages\n" +
-		"shared with another process of the same program, which runs beside it for the other workloads, are in no number but what is resident.\n"
+		"between two of them that contains the true median with 95 %. In the row `log on`, HAProxy logs over UDP and ours to a file. p50 and p99\n" +
+		"are of one unit: a MiB as one of the " + fmt.Sprint(bulkClients) + " connections receives it. Descriptors and memory are those of the proxy; the bytes of a\n" +
+		"connection are the growth of the proxy's memory, so room left in a heap by the warm-up makes them too few. Pages shared with another\n" +
+		"process of the same program, which runs for the other workloads, count as resident only.\n"
 }
 
 func line(out *strings.Builder, cells []string) {
@@ -232,12 +230,12 @@ func (b *bench) values(r row, name string) (values []float64) {
 	return values
 }
 
-// ofLayer4 is what the form of layer4 is in proportion to the other one.
+// ofLayer4 returns the ratio of the layer4 form to the app's form.
 func (b *bench) ofLayer4(r row) middle {
 	return b.paired(r, "layer4", func(own, layer4 float64) float64 { return layer4 / own })
 }
 
-// ratio is of the rounds that have both.
+// ratio returns the ratio of ours to a peer, over the rounds that have both.
 func (b *bench) ratio(r row, peer string) middle {
 	return b.paired(r, peer, func(own, other float64) float64 { return own / other })
 }

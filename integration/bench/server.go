@@ -30,15 +30,15 @@ var (
 	bulkBufs  = sync.Pool{New: func() any { b := make([]byte, bulkSize); return &b }}
 )
 
-// A server is what stands behind one proxy. Each proxy has its own, so that no proxy's
-// connects search through ports that another has left in TIME_WAIT.
+// A server stands behind one proxy. Each proxy has its own, so that no proxy's connects search
+// through ports that another has left in TIME_WAIT.
 type server struct {
 	listener net.Listener
 	addr     netip.AddrPort
-	lent     chan *os.File // the ends of connections of kindLent
+	lent     chan *os.File // server ends of connections of kindLent
 
 	mu      sync.Mutex
-	tallies []*tally // of the connections of kindUp since collect
+	tallies []*tally // connections of kindUp since collect
 }
 
 // listenOn opens a server on an address of this namespace.
@@ -67,7 +67,7 @@ func (s *server) accept() {
 	}
 }
 
-// serve drops its errors: the client of the connection notices each of them, and counts.
+// serve drops its errors: the client of the connection notices each of them, and counts it.
 func (s *server) serve(conn net.Conn) {
 	defer conn.Close()
 	small, _ := smallBufs.Get().(*[]byte)
@@ -110,7 +110,7 @@ func echo(conn net.Conn, buf []byte) {
 	}
 }
 
-// push begins with the client's word, so that nothing has been sent before the measurement.
+// push starts when the client sends a byte, so that nothing is sent before the measurement.
 func push(conn net.Conn, small []byte) {
 	if _, err := io.ReadFull(conn, small[:1]); err != nil {
 		return
@@ -135,7 +135,7 @@ func (s *server) sink(conn net.Conn) {
 	_ = drain(conn, *bulk, t, never) // it ends when the client closes
 }
 
-// collect takes what connections of kindUp have counted since it was last called.
+// collect returns the tallies of connections of kindUp since its last call.
 func (s *server) collect() []*tally {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,8 +152,8 @@ func waitForEnd(conn net.Conn, buf []byte) {
 	}
 }
 
-// drain reads until it is over, and counts each MiB with the time it took. The clock
-// starts with the first bytes.
+// drain reads until over reports true, and counts each MiB with the time it took. The clock starts
+// with the first bytes.
 func drain(conn net.Conn, buf []byte, t *tally, over func(time.Time) bool) error {
 	var since time.Time
 	read := 0

@@ -10,14 +10,14 @@ import (
 	"slices"
 )
 
-// A middle is the median of some values, and an interval that has the true one in it with
-// a probability of at least 95 %, whatever the values' distribution.
+// A middle is the median of some values, with an interval that contains the true median with a
+// probability of at least 95 %, whatever the values' distribution.
 type middle struct {
 	median    float64
-	low, high float64 // NaN: the values are too few for that
+	low, high float64 // NaN: too few values
 }
 
-// middleOf leaves out what is no number.
+// middleOf returns the middle of the values that are finite numbers.
 func middleOf(values []float64) middle {
 	values = slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 	n := len(values)
@@ -35,9 +35,9 @@ func middleOf(values []float64) middle {
 	return m
 }
 
-// outer is how many of n sorted values may be left out at each end, so that what is left
-// spans the true median with a probability of at least 95 %; -1: it does not with all. As
-// many as k lie below the median by the binomial distribution of n throws of a coin.
+// outer returns how many of n sorted values may be left out at each end, so that the rest spans the
+// true median with a probability of at least 95 %; -1: not even all values do. The number of values
+// below the median has the binomial distribution of n tosses of a coin.
 func outer(n int) int {
 	below, throws := 0.0, math.Pow(2, float64(n))
 	ways := 1.0 // n over k
@@ -50,7 +50,7 @@ func outer(n int) int {
 	}
 }
 
-// ratio shows a ratio, with its interval if it has one.
+// ratio formats a ratio, with its interval if it has one.
 func (m middle) ratio() string {
 	switch {
 	case math.IsNaN(m.median):

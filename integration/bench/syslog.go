@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A syslog counts the datagrams that it gets.
+// A syslog counts the datagrams that it receives.
 type syslog struct {
 	*net.UDPConn
 	lines atomic.Int64
 }
 
-// syslogBuffer holds what a proxy logs while the load does not run.
+// syslogBuffer holds the log of a proxy while the counter does not run.
 const syslogBuffer = 16 << 20
 
 func openSyslog(ctx context.Context) (*syslog, error) {
@@ -33,7 +33,7 @@ func openSyslog(ctx context.Context) (*syslog, error) {
 		return nil, fmt.Errorf("listening for a log: a %T", conn)
 	}
 	if raw, err := udp.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { // the row fails where lines are lost
+		_ = raw.Control(func(fd uintptr) { // if lines are lost, the row fails
 			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, syslogBuffer)
 		})
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A tally holds the units that one connection, or one client, has done. It has a lock
-// because the server's side may go on counting while the result is put together.
+// A tally holds the units that one connection, or one client, has completed. It has a lock because
+// the server may go on counting while the result is summed up.
 type tally struct {
 	mu       sync.Mutex
 	took     []time.Duration
@@ -34,7 +34,7 @@ func (t *tally) fail(err error) {
 	}
 }
 
-// A sample is what one workload against one proxy came to in one round.
+// A sample is the result of one workload against one proxy in one round.
 type sample struct {
 	units    int
 	elapsed  time.Duration
@@ -43,14 +43,14 @@ type sample struct {
 	errors   int
 	firstErr error
 	longest  time.Duration
-	bulk     int // MiB that went through beside the units
-	// counts are other numbers of the workload, by what they are.
+	bulk     int // MiB transferred beside the measured units
+	// counts are other figures of the workload, by their names.
 	counts map[string]float64
-	// base is the same workload in the mode that it is compared with.
+	// base is the same workload in the mode to compare with.
 	base *sample
 }
 
-// sum puts tallies together.
+// sum combines tallies.
 func sum(tallies []*tally) sample {
 	var s sample
 	var all []time.Duration
@@ -72,7 +72,7 @@ func sum(tallies []*tally) sample {
 	return s
 }
 
-// quantile is of sorted durations, by the nearest rank.
+// quantile returns a quantile of sorted durations, by the nearest rank.
 func quantile(sorted []time.Duration, q float64) time.Duration {
 	at := int(q * float64(len(sorted)))
 	return sorted[min(at, len(sorted)-1)]

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// groupOf names the processes of a process group.
+// groupOf returns the processes of a process group.
 func groupOf(group int) ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -40,9 +40,9 @@ func groupOf(group int) ([]int, error) {
 	return pids, nil
 }
 
-// cpu is what all processes of the proxy have spent, in user and kernel. It is the sum
-// of the two times in /proc/PID/stat, which that file gives in steps of 10 ms: their
-// clocks tell it to the nanosecond.
+// cpu returns the CPU time of all processes of the proxy, user and kernel. It is the sum of the two
+// times in /proc/PID/stat, which that file gives in steps of 10 ms: the processes' clocks have it
+// to the nanosecond.
 func (p *proxy) cpu() (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range p.pids {
@@ -56,11 +56,11 @@ func (p *proxy) cpu() (time.Duration, error) {
 	return sum, nil
 }
 
-// Holdings are what a proxy has of the machine at one time.
+// Holdings are the memory and descriptors of a proxy at one time.
 type holdings struct {
-	memory      int // bytes in RAM that it shares with nobody
+	memory      int // bytes in RAM not shared with other processes
 	resident    int // bytes in RAM
-	anonymous   int // bytes in RAM that are not a file's
+	anonymous   int // bytes in RAM without those of files
 	descriptors int
 }
 
@@ -79,7 +79,7 @@ func (p *proxy) holds() (holdings, error) {
 	return sum, nil
 }
 
-// addMemory adds that of a process.
+// addMemory adds the memory of a process.
 func (h *holdings) addMemory(pid int) error {
 	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid)) //nolint:gosec // a number in /proc
 	if err != nil {
@@ -100,12 +100,12 @@ func (h *holdings) addMemory(pid int) error {
 	return nil
 }
 
-// cutLog empties the log of connections and tells how many lines it had.
+// cutLog empties the log of connections and returns the number of lines that it had.
 func (p *proxy) cutLog() (int, error) {
 	if p.syslog != nil {
 		return int(p.syslog.lines.Swap(0)), nil
 	}
-	file, err := os.OpenFile(p.log, os.O_RDWR, 0) //nolint:gosec // a file of its own temporary directory
+	file, err := os.OpenFile(p.log, os.O_RDWR, 0) //nolint:gosec // in its own temporary directory
 	if err != nil {
 		return 0, fmt.Errorf("opening the log of %s: %w", p.name, err)
 	}

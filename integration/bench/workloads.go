@@ -14,13 +14,13 @@ const (
 	manyClients  = 512
 	rttClients   = 32
 	bulkClients  = 4
-	mixedClients = 8 // of round trips, beside bulkClients
+	mixedClients = 8 // round trips beside bulkClients
 	warmUps      = 5000
 	idleRest     = 3 * time.Second
 	afterWarmUp  = 500 * time.Millisecond
 	fewRounds    = 3
 
-	pacedRate    = 2000 // connections per second that leave the proxy's core mostly free
+	pacedRate    = 2000 // connections per second; leaves the proxy's core mostly free
 	besideRate   = 500  // connections per second beside bulk
 	floodRate    = 5000
 	floodClients = 128
@@ -28,20 +28,20 @@ const (
 	beatEvery    = time.Second
 )
 
-// A workload is a row, or some rows.
+// A workload is one row of a table, or several.
 type workload struct {
 	name  string
 	title string
 	mode  mode
-	// base is another mode, in which the same is measured right after, to compare with.
+	// base is another mode, in which the same is measured right afterwards, for comparison.
 	base  *mode
-	fresh bool // against a proxy that nothing else has used
-	few   bool // no more rounds than fewRounds: it does not vary much
+	fresh bool // against a proxy that no other workload has used
+	few   bool // at most fewRounds: it hardly varies
 	skips func(variant) bool
 	run   func(*load, context.Context) (sample, error)
 }
 
-// Names of workloads that other places know.
+// Names of the workloads that other files use.
 const (
 	workShort     = "short"
 	workShortMany = "short512"
@@ -64,7 +64,7 @@ const (
 	workAllocs    = "allocs"
 )
 
-// Workloads in their order.
+// workloads holds the workloads in their order.
 var workloads = []workload{
 	{name: workShort, title: "short connection (1.5 KB hello), 32 clients", run: closedLoop(shortClients)},
 	{name: workShortMany, title: "short connection, 512 clients", run: closedLoop(manyClients)},
@@ -87,7 +87,7 @@ var workloads = []workload{
 	{name: workAllocs, title: "allocations of a short connection", mode: mode{log: true, admin: true}, fresh: true, few: true, skips: notOurs, run: (*load).allocations},
 }
 
-// works are the workloads by name.
+// works holds the workloads by name.
 var works = func() map[string]workload {
 	m := make(map[string]workload, len(workloads))
 	for _, w := range workloads {
@@ -103,14 +103,14 @@ func workNames() (names []string) {
 	return names
 }
 
-// notLogging leaves out those whose configuration here has no log of connections.
+// notLogging reports whether the configuration of a variant has no log of connections.
 func notLogging(v variant) bool {
 	return !v.isHAProxy() && v.program != "ours" || v.title == "haproxy splice"
 }
 
 func notOurs(v variant) bool { return v.program != "ours" }
 
-// closedLoop is so many clients, each of which makes one short connection after another.
+// closedLoop returns a workload of clients that each make one short connection after another.
 func closedLoop(clients int) func(*load, context.Context) (sample, error) {
 	return func(l *load, ctx context.Context) (sample, error) {
 		tallies := make([]*tally, clients)
@@ -125,7 +125,7 @@ func closedLoop(clients int) func(*load, context.Context) (sample, error) {
 	}
 }
 
-// sampled runs workers for the time of the workload, and puts together what they counted.
+// sampled runs workers for the duration of the workload, and sums up their tallies.
 func (l *load) sampled(workers []func(deadline), counted func() []*tally) (sample, error) {
 	cpu, elapsed, err := l.during(workers)
 	if err != nil {
@@ -136,10 +136,10 @@ func (l *load) sampled(workers []func(deadline), counted func() []*tally) (sampl
 	return s, nil
 }
 
-// onConnections is n connections that are open already, and on each the same.
+// onConnections returns a workload that runs on n connections opened before the measurement.
 func onConnections(k kind, n, buffer int, run func(*client, deadline)) func(*load, context.Context) (sample, error) {
 	return func(l *load, ctx context.Context) (sample, error) {
-		l.server.collect() // what an earlier run left
+		l.server.collect() // left by an earlier run
 		clients, err := l.open(ctx, k, n, buffer)
 		if err != nil {
 			return sample{}, err
@@ -154,7 +154,7 @@ func onConnections(k kind, n, buffer int, run func(*client, deadline)) func(*loa
 	}
 }
 
-// workMixed measures round trips while other connections take all that they can get.
+// workMixed measures round trips beside downloads at full speed.
 func (l *load) workMixed(ctx context.Context) (sample, error) {
 	bulk, err := l.startBulk(ctx)
 	if err != nil {
@@ -172,7 +172,7 @@ func (l *load) workMixed(ctx context.Context) (sample, error) {
 	return s, err
 }
 
-// beside notes what went through beside what is measured.
+// beside records the traffic and the errors beside the measured units.
 func (s *sample) beside(other sample) {
 	s.bulk = other.units
 	s.errors += other.errors
