@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// A connection goes through our program, HAProxy and our program again, from one to the next by abstract sockets:
-// the names that abns@ makes are HAProxy's own, whichever program listens.
+// A connection goes through our program, HAProxy and our program again over abstract sockets. The
+// names that abns@ makes are HAProxy's, whichever program listens.
 func TestAbstractSocketsWithHAProxy(t *testing.T) {
 	t.Parallel()
 	haproxy := programs.Need(t, "haproxy")
@@ -36,7 +36,7 @@ func TestAbstractSocketsWithHAProxy(t *testing.T) {
 	}
 }
 
-// abnsz@ is the name as it is, which other programs use.
+// abnsz@ uses the name as it is, like other programs.
 func TestAbstractSocketsWithoutPadding(t *testing.T) {
 	t.Parallel()
 	in := freeAddress(t)
@@ -56,7 +56,7 @@ func TestAbstractSocketsWithoutPadding(t *testing.T) {
 	}
 }
 
-// greeter listens and greets each connection, and returns its address.
+// greeter listens, greets each connection, and returns its address.
 func greeter(t *testing.T, text string) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,7 +79,7 @@ func greetAll(ln net.Listener, text string) {
 	}
 }
 
-// greeting is what a connection to an address is greeted with.
+// greeting returns the greeting received from an address.
 func greeting(address string) string {
 	network := "tcp"
 	if strings.HasPrefix(address, "@") {

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// A frontend of the app listens at addresses of both versions of IP, a Unix socket and a range
-// of ports, has a line in the log for each connection, and rules know which address it was.
+// A frontend of the app listens on addresses of both IP versions, a Unix socket and a range of
+// ports. It logs one line for each connection, and rules know the address of the listener.
 func TestAppFrontend(t *testing.T) {
 	first := freeAddress(t)
 	port := portOf(t, first)
@@ -58,11 +58,11 @@ func TestAppFrontend(t *testing.T) {
 	}
 }
 
-// A range of ports is an address for each; where one of them is taken the configuration is
-// refused, and none of the others is open.
+// A range of ports is one address per port. If one of them is taken, the configuration is refused,
+// and none of the others is open.
 func TestAppFrontendRange(t *testing.T) {
 	origin := listen(t, greetAndEcho)
-	for range 20 { // until two ports that follow each other are free
+	for range 20 { // until two consecutive ports are free
 		first := freeAddress(t)
 		var from int
 		if _, err := fmt.Sscan(portOf(t, first), &from); err != nil {
@@ -95,7 +95,7 @@ func TestAppFrontendRange(t *testing.T) {
 	t.Error("no two ports are free")
 }
 
-// A frontend of the app whose listener is not durable works, and has a line in the log.
+// A frontend of the app whose listener is not durable works, and logs one line per connection.
 func TestAppFrontendNotDurable(t *testing.T) {
 	address := freeAddress(t)
 	p := start(t, fmt.Sprintf("passthrough {\n frontend plain {\n bind tcp/%s\n server s1 %s\n }\n}", address, listen(t, greetAndEcho)), "")
@@ -108,8 +108,8 @@ func TestAppFrontendNotDurable(t *testing.T) {
 	}
 }
 
-// A client that a reload finds before the end of its hello is the new configuration's, whether
-// the frontend listens itself or behind caddy-l4.
+// A client whose hello is incomplete at a reload belongs to the new configuration, whether the
+// frontend listens itself or behind caddy-l4.
 func TestHelloOverReload(t *testing.T) {
 	origin := listen(t, greetAndEcho)
 	forms := map[string]string{
@@ -131,7 +131,7 @@ func TestHelloOverReload(t *testing.T) {
 			_, _ = c.Write(hello[:before])
 			clients = append(clients, c)
 		}
-		c := say(t, address, "") // it is accepted after them
+		c := say(t, address, "") // accepted after them
 		read(t, c, make([]byte, 2))
 		c.Close()
 		if err := p.reload(t, fmt.Sprintf(config, address, "new", origin), ""); err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// backlogs returns the backlog of each socket that listens on an IP address, or at one port of
-// it, by its port.
+// backlogs returns, by port, the backlog of each listening socket on an IP address, or on one port
+// of it.
 func backlogs(t *testing.T, at string) map[string]int {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), programs.Need(t, "ss"), "-Hltn", "src", at).Output()
@@ -41,8 +41,8 @@ func backlogs(t *testing.T, at string) map[string]int {
 	return all
 }
 
-// The sockets of one haproxy.cfg have the backlogs that HAProxy gives them, each program on a
-// loopback address of its own.
+// The sockets of one haproxy.cfg have the same backlogs in both programs, each on its own loopback
+// address.
 func TestBacklogsAsHAProxy(t *testing.T) {
 	t.Parallel()
 	haproxy := programs.Need(t, "haproxy")
@@ -87,7 +87,7 @@ listen inherited
 	}
 }
 
-// A reload changes the backlog of a frontend's socket, and gives back the system's limit.
+// A reload changes the backlog of a frontend's socket, and restores the system's limit.
 func TestBacklogAfterReload(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)

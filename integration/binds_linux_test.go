@@ -22,8 +22,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// enterNamespace moves the test, and the processes that it starts, to a network
-// namespace of its own, with IPv6 or without. The thread ends with the test.
+// enterNamespace moves the test, and the processes that it starts, to a new network namespace, with
+// or without IPv6. The thread ends with the test.
 func enterNamespace(t *testing.T, name string, ipv6 bool) {
 	t.Helper()
 	name = fmt.Sprintf("%s%d", name, os.Getpid())
@@ -52,8 +52,8 @@ func enterNamespace(t *testing.T, name string, ipv6 bool) {
 	}
 }
 
-// asked connects to an address and returns the one byte that the server of a frontend
-// says, or "refused".
+// asked connects to an address and returns the one byte that the server of a frontend sends, or
+// "refused".
 func asked(address string) string {
 	c, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {
@@ -68,13 +68,13 @@ func asked(address string) string {
 	return string(b)
 }
 
-// Binds that overlap go to the same frontends as in HAProxy, with IPv6 and without,
-// at the start and from each configuration to the next.
+// Overlapping binds lead to the same frontends as in HAProxy, with and without IPv6, at the start
+// and from each configuration to the next.
 func TestOverlappingBinds(t *testing.T) {
 	haproxy := programs.Need(t, "haproxy")
-	program.Path(t) // built outside
+	program.Path(t) // built outside of the namespace
 	const port = 15443
-	configs := [][2]string{ // what two frontends bind
+	configs := [][2]string{ // the binds of two frontends
 		{"*:P", "127.0.0.2:P"},
 		{":::P v4v6", "127.0.0.2:P"},
 		{"*:P", ":::P v4v6"},
@@ -116,7 +116,7 @@ func TestOverlappingBinds(t *testing.T) {
 				} else if err := p.loadHAProxyConfig(); err != nil {
 					t.Fatalf("%q: %v", binds, err)
 				}
-				// An address that is new beside others listens a moment after the configuration runs.
+				// A new address beside others listens a moment after the configuration runs.
 				got := outcome()
 				for over := time.Now().Add(patience); got != want[binds] && time.Now().Before(over); got = outcome() {
 					time.Sleep(time.Millisecond)
@@ -130,9 +130,8 @@ func TestOverlappingBinds(t *testing.T) {
 	}
 }
 
-// loadHAProxyConfig gives the process its haproxy.cfg as it is by now, by a connection
-// of this thread; again where Caddy is just replacing its admin endpoint because of the
-// configuration before.
+// loadHAProxyConfig loads the current haproxy.cfg, over a connection of this thread. It tries again
+// while Caddy replaces its admin endpoint because of the previous configuration.
 func (p *process) loadHAProxyConfig() error {
 	config, err := os.ReadFile(filepath.Join(p.dir, "haproxy.cfg"))
 	if err != nil {
@@ -174,7 +173,7 @@ func (p *process) postHAProxyConfig(config []byte) (status int, text []byte, err
 	return answer.StatusCode, text, err
 }
 
-// byHAProxy is what is seen while HAProxy runs.
+// byHAProxy returns the result of seen while HAProxy runs.
 func byHAProxy(t *testing.T, haproxy, dir string, seen func() string) string {
 	t.Helper()
 	cmd := exec.Command(haproxy, "-db", "-f", "haproxy.cfg")
@@ -191,7 +190,7 @@ func byHAProxy(t *testing.T, haproxy, dir string, seen func() string) string {
 	out := ""
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if out = seen(); strings.Contains(out, ":a") || strings.Contains(out, ":b") {
-			return seen() // it serves only when all are bound
+			return seen() // it serves only when all addresses are bound
 		}
 	}
 	t.Fatalf("HAProxy does not serve: %s %s", out, &messages)

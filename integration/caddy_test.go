@@ -23,10 +23,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// patience bounds what must happen but has no time of its own.
+// patience bounds waiting for events that have no deadline of their own.
 const patience = time.Minute
 
-// Each is built once per test run, when it is needed.
+// Each is built once per test run, on first use.
 var (
 	program = programs.Caddy{Flags: []string{"-race"}}           // cmd/caddy with the race detector
 	fast    programs.Caddy                                       // without
@@ -41,8 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// command is the program with arguments, to be run in dir, where it also keeps
-// its state.
+// command returns a command that runs the program in dir, where it also keeps its state.
 func command(t testing.TB, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	return commandOf(t, &program, dir, args...)
@@ -59,15 +58,15 @@ func commandOf(t testing.TB, of *programs.Caddy, dir string, args ...string) *ex
 // process is a running Caddy.
 type process struct {
 	of    *programs.Caddy // nil: program
-	dir   string          // its working folder
+	dir   string          // its working directory
 	admin string          // the address of its admin endpoint
 	cmd   *exec.Cmd
-	done  chan struct{}  // closed when it has ended
-	over  bool           // the test has seen to that
-	wrap  []string       // a command that runs the program
-	files []*os.File     // that it is started with, from 3 on
-	env   []string       // more of it
-	each  func(*logLine) // nil: session lines are kept, as all others are
+	done  chan struct{}  // closed when the process has ended
+	over  bool           // the test has stopped it
+	wrap  []string       // command that runs the program
+	files []*os.File     // passed to the program, from descriptor 3 on
+	env   []string       // additional environment
+	each  func(*logLine) // receives session lines; nil: they are kept like all others
 
 	mu    sync.Mutex
 	lines []logLine
@@ -104,15 +103,14 @@ type logLine struct {
 	Error        string   `json:"error"`
 }
 
-// globals begins every Caddyfile of the tests: all state in the process's own
-// folder, and an admin endpoint of its own.
+// globals returns the first global options of every Caddyfile of the tests: all state in the
+// process's own directory, and its own admin endpoint.
 func globals(dir, admin string) string {
 	return fmt.Sprintf("\tadmin %s\n\tstorage file_system %s\n\tskip_install_trust\n\tauto_https disable_redirects\n\tservers {\n\t\tprotocols h1 h2\n\t}\n", admin, filepath.Join(dir, "state"))
 }
 
-// start runs Caddy with a Caddyfile until the test is over. options are more
-// global options, sites what follows the global block. The process must end in
-// order, without a data race or a panic.
+// start runs Caddy with a Caddyfile until the test ends. options are more global options, sites
+// follow the global block. The process must end in order, without a data race or a panic.
 func start(t testing.TB, options, sites string) *process {
 	t.Helper()
 	p := new(process)
@@ -131,8 +129,8 @@ func (p *process) start(t testing.TB, options, sites string) {
 	p.run(t, "Caddyfile", certificates)
 }
 
-// run starts the program in p.dir with one of the files there, and waits until
-// it serves and has the certificates that its sites need.
+// run starts the program in p.dir with one of the files there, and waits until it serves and has
+// the certificates that its sites need.
 func (p *process) run(t testing.TB, config string, certificates int) {
 	t.Helper()
 	p.done, p.more = make(chan struct{}), make(chan struct{})
@@ -177,22 +175,22 @@ func (p *process) write(t testing.TB, options, sites string) {
 	}
 }
 
-// reload gives the process another configuration through its admin endpoint.
+// reload loads another configuration through the admin endpoint.
 func (p *process) reload(t testing.TB, options, sites string) error {
 	t.Helper()
 	p.write(t, options, sites)
 	return p.load(t)
 }
 
-// load gives the process its Caddyfile as it is by now, again where Caddy is just
-// replacing its admin endpoint because of the configuration before.
+// load loads the current Caddyfile. It tries again while Caddy replaces its admin endpoint because
+// of the previous configuration.
 func (p *process) load(t testing.TB) error {
 	t.Helper()
 	config, err := os.ReadFile(filepath.Join(p.dir, "Caddyfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The old admin server waits for connections that are kept alive.
+	// The old admin server waits for keep-alive connections.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		answer, err := client.Post("http://"+p.admin+"/load", "text/caddyfile", bytes.NewReader(config))
@@ -274,7 +272,7 @@ func (p *process) log() string {
 	return p.raw.String()
 }
 
-// sessions waits for the log lines of n connections and returns all there are.
+// sessions waits for the log lines of n connections and returns all lines so far.
 func (p *process) sessions(t testing.TB, n int) (found []logLine) {
 	t.Helper()
 	p.await(t, fmt.Sprintf("%d session lines", n), func(lines []logLine) bool {
@@ -289,14 +287,14 @@ func (p *process) sessions(t testing.TB, n int) (found []logLine) {
 	return found
 }
 
-// forget drops the log so far, for the next case.
+// forget drops the log so far, before the next case.
 func (p *process) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lines = nil
 }
 
-// stop ends the process and looks through its log.
+// stop ends the process and checks its log.
 func (p *process) stop(t testing.TB) {
 	if p.over {
 		return
@@ -322,7 +320,7 @@ func (p *process) stop(t testing.TB) {
 	}
 }
 
-// freeAddress is a loopback address that nobody else listens on.
+// freeAddress returns a loopback address that nothing else listens on.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	return programs.Address(t)

@@ -24,8 +24,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // divider is the line between the Caddyfile and its JSON in a .caddytest file.
 const divider = "----------\n"
 
-// A .caddytest file holds a Caddyfile and the JSON that `caddy adapt --pretty`
-// makes of it. The JSON must also be a configuration that Caddy would run.
+// A .caddytest file holds a Caddyfile and the JSON that `caddy adapt --pretty` makes of it. The
+// JSON must also be a valid configuration.
 func TestCaddyfile(t *testing.T) {
 	files, err := filepath.Glob("caddyfile/*.caddytest")
 	if err != nil || len(files) == 0 {
@@ -59,8 +59,8 @@ func TestCaddyfile(t *testing.T) {
 	}
 }
 
-// adapt makes JSON of a Caddyfile, which must give no cause for warnings (such
-// as that it is not formatted). Files that it imports are beside it.
+// adapt adapts a Caddyfile to JSON. There must be no warnings, such as one about formatting.
+// Imported files are in the same directory.
 func adapt(t *testing.T, file string, input []byte) []byte {
 	t.Helper()
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(input, map[string]any{"filename": file})
@@ -83,10 +83,10 @@ func indent(t *testing.T, config []byte) []byte {
 	return pretty.Bytes()
 }
 
-// validating keeps Caddy's own globals, which Validate sets, to one test at a time.
+// validating guards Caddy's own globals, which Validate sets.
 var validating sync.Mutex
 
-// validate does what `caddy validate` does: everything but listening.
+// validate does the same as `caddy validate`: everything but listening.
 func validate(config []byte) error {
 	validating.Lock()
 	defer validating.Unlock()

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// authority issues certificates for servers of a test.
+// authority issues certificates for the servers of a test.
 type authority struct {
 	dir  string
 	cert *x509.Certificate
@@ -34,10 +34,10 @@ func newAuthority(t testing.TB) *authority {
 	return a
 }
 
-// ca is the file with the authority's own certificate.
+// ca returns the file with the authority's own certificate.
 func (a *authority) ca() string { return filepath.Join(a.dir, "ca.pem") }
 
-// issue makes a certificate for a host that ends in so many days, and its files.
+// issue makes a certificate for a host, valid for a number of days, and returns its files.
 func (a *authority) issue(t testing.TB, host string, days int) (cert, key string) {
 	t.Helper()
 	name := host + time.Now().Format("150405.000000")
@@ -48,7 +48,8 @@ func (a *authority) issue(t testing.TB, host string, days int) (cert, key string
 	return filepath.Join(a.dir, name+".pem"), filepath.Join(a.dir, name+".key")
 }
 
-// sign makes a key and a certificate, by the authority or, for its own, by itself.
+// sign makes a key and a certificate, signed by the authority, or self-signed for the authority
+// itself.
 func (a *authority) sign(t testing.TB, name string, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -18,7 +18,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// The 0-RTT data of a real client gets to a real server, which accepts it, however the hello before it is cut.
+// The 0-RTT data of a real client reaches a real server, which accepts it, however the hello before
+// it is cut.
 func TestClientsEarlyDataOfOpenSSL(t *testing.T) {
 	const name, said = "early.example.test", "what cannot wait"
 	dir := t.TempDir()
@@ -32,7 +33,8 @@ func TestClientsEarlyDataOfOpenSSL(t *testing.T) {
 		t.Fatal(err)
 	}
 	origin, address := freeAddress(t), freeAddress(t)
-	// A session may bring early data more than once here: a session for each cutting would be no other test.
+	// The server accepts a session's early data more than once: a new session for each cutting would
+	// test the same.
 	server := inBackground(t, "openssl", "s_server", "-accept", origin, "-cert", certificate, "-key", key, "-early_data", "-no_anti_replay")
 	server.await(t, "ACCEPT")
 	p := start(t, fmt.Sprintf(`
@@ -91,7 +93,7 @@ func TestClientsEarlyDataOfOpenSSL(t *testing.T) {
 	}
 }
 
-// A background is a program that runs until its input ends, or the test.
+// A background is a program that runs until its input ends, or the test ends.
 type background struct {
 	input io.WriteCloser
 
@@ -115,7 +117,7 @@ func inBackground(t *testing.T, name string, args ...string) *background {
 	return b
 }
 
-// Write takes what the program prints.
+// Write collects the program's output.
 func (b *background) Write(text []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -128,7 +130,7 @@ func (b *background) text() string {
 	return b.printed.String()
 }
 
-// await waits until the program has printed something.
+// await waits until the program has printed a text.
 func (b *background) await(t *testing.T, what string) {
 	t.Helper()
 	for over := time.Now().Add(patience); !strings.Contains(b.text(), what); time.Sleep(10 * time.Millisecond) {

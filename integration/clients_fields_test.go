@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// fields are those of a hello, with GREASE values.
+// fields are the contents of a hello, with GREASE values.
 type fields struct {
 	shown
 	SNI        string
@@ -32,14 +32,15 @@ type fields struct {
 	Extensions []uint16
 }
 
-// shown is what rules and logs can show of a hello, but for the name and the fingerprints.
+// shown is the part of a hello that rules and logs can show, except for the name and the
+// fingerprints.
 type shown struct {
 	Version             string
 	ALPN                []string
 	ECH, PQ, PSK, Early bool
 }
 
-// parsedHere are the fields as this project reads them.
+// parsedHere returns the fields as this project parses them.
 func parsedHere(h *clienthello.Hello) fields {
 	f := fields{
 		shown: shown{
@@ -64,7 +65,7 @@ func parsedHere(h *clienthello.Hello) fields {
 	return f
 }
 
-// toldByUTLS are the fields of a hello by the extensions that a client of utls was made of.
+// toldByUTLS returns the fields of a hello by the extensions that a client of utls was made of.
 func toldByUTLS(u *utls.UConn) fields {
 	hello := u.HandshakeState.Hello
 	f := fields{SessionID: len(hello.SessionId), Ciphers: hello.CipherSuites}
@@ -73,7 +74,7 @@ func toldByUTLS(u *utls.UConn) fields {
 		written := make([]byte, extension.Len())
 		_, _ = extension.Read(written)
 		if len(written) == 0 {
-			continue // it is left out
+			continue // not sent
 		}
 		f.Extensions = append(f.Extensions, uint16(written[0])<<8|uint16(written[1]))
 		switch extension := extension.(type) {
@@ -91,7 +92,7 @@ func toldByUTLS(u *utls.UConn) fields {
 		case *utls.KeyShareExtension:
 			for _, share := range extension.KeyShares {
 				f.Shares = append(f.Shares, uint16(share.Group))
-				f.PQ = f.PQ || len(share.Data) > 1000 // only Kyber and ML-KEM are so long
+				f.PQ = f.PQ || len(share.Data) > 1000 // only Kyber and ML-KEM have keys of that length
 			}
 		case utls.EncryptedClientHelloExtension:
 			f.ECH = true
@@ -102,7 +103,8 @@ func toldByUTLS(u *utls.UConn) fields {
 	return f
 }
 
-// toldByCryptoTLS are the lists of a hello by the server of crypto/tls. The rest it does not tell.
+// toldByCryptoTLS returns the lists that the server of crypto/tls sees in a hello. It does not show
+// the rest.
 func toldByCryptoTLS(t *testing.T, record []byte) (f fields) {
 	t.Helper()
 	c := &replay{rest: bytes.NewReader(record)}
@@ -121,7 +123,7 @@ func toldByCryptoTLS(t *testing.T, record []byte) (f fields) {
 	return f
 }
 
-// A replay is a connection on which a client has said something.
+// A replay is a connection on which a client's recorded bytes arrive.
 type replay struct {
 	hellotest.Conn
 	rest io.Reader
@@ -146,7 +148,7 @@ func withoutGREASE(list []uint16) []uint16 {
 	return slices.DeleteFunc(slices.Clone(list), isGREASE)
 }
 
-// ja4 is the fingerprint by its definition, for hellos with a server name.
+// ja4 computes the fingerprint as it is defined, for hellos with a server name.
 func (f fields) ja4() string {
 	ciphers, extensions := withoutGREASE(f.Ciphers), withoutGREASE(f.Extensions)
 	slices.Sort(ciphers)

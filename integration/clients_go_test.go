@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// goClients returns the clients of e that crypto/tls plays, with what their hellos show.
+// goClients returns the clients of e that use crypto/tls, with the fields that their hellos show.
 func goClients(e *echo) (all []client) {
 	browser := []string{"h2", "http/1.1"}
 	return []client{
@@ -58,7 +58,8 @@ func manyNames() (names []string) {
 	return append(names, "h2")
 }
 
-// withECH is a client that encrypts its hello: it shows another name than the one it wants.
+// withECH returns a client that encrypts its hello: the visible name differs from the one that it
+// wants.
 func withECH(e *echo) client {
 	config := &tls.Config{EncryptedClientHelloConfigList: e.ech}
 	c := goClient(e, "ECH", config, shown{Version: "1.3", PQ: true, ECH: true})
@@ -68,15 +69,16 @@ func withECH(e *echo) client {
 	return c
 }
 
-// withEarlyData is a client that resumes a session with 0-RTT data, as far as a proxy sees it. crypto/tls has none over
-// TCP, so its hello gets the extension here. That makes the binder wrong, and it cannot be a TLS server that answers.
+// withEarlyData returns a client that, to a proxy, seems to resume a session with 0-RTT data.
+// crypto/tls has no early data over TCP, so its hello gets the extension here. That makes the
+// binder wrong, so no TLS server can answer it.
 func withEarlyData(e *echo) client {
 	c := resuming(goClient(e, "0-RTT", &tls.Config{ClientSessionCache: new(keeping[tls.ClientSessionState])},
 		shown{Version: "1.3", PQ: true, PSK: true, Early: true}))
 	c.raw = true
 	c.open = func(conn net.Conn, sni string) conversation {
 		var hello hellotest.Conn
-		_ = c.before(&hello, sni).Handshake() // nobody answers
+		_ = c.before(&hello, sni).Handshake() // it fails: nothing answers
 		return &earlyConn{conn, announceEarlyData(firstRecord(hello.Sent))}
 	}
 	return c
@@ -88,7 +90,7 @@ type earlyConn struct {
 	hello []byte
 }
 
-// Handshake sends what there is to send. More is not to come.
+// Handshake sends the hello and the early data, and nothing afterwards.
 func (c *earlyConn) Handshake() error {
 	const applicationData = 23
 	data := hellotest.Record(applicationData, bytes.Repeat([]byte{0xed}, 300))
@@ -99,8 +101,8 @@ func (c *earlyConn) Handshake() error {
 	return err
 }
 
-// announceEarlyData puts the early_data extension into the hello of a client that resumes a session of TLS 1.3, before
-// the pre_shared_key extension, which must be the last.
+// announceEarlyData adds the early_data extension to a hello that resumes a session of TLS 1.3,
+// before the pre_shared_key extension, which must be the last.
 func announceEarlyData(record []byte) []byte {
 	const sessionID = 5 + 4 + 2 + 32
 	number := func(at int) int { return int(record[at])<<8 | int(record[at+1]) }

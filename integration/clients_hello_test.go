@@ -24,15 +24,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// hello is the record that the client begins with, and what the client was asked to do so.
+// hello returns the first record that the client sends, and the conversation that made it.
 func (c client) hello() ([]byte, conversation) {
 	var conn hellotest.Conn
 	talk := c.open(&conn, c.sni)
-	_ = talk.Handshake() // nobody answers
+	_ = talk.Handshake() // it fails: nothing answers
 	return firstRecord(conn.Sent), talk
 }
 
-// told are the fields of its hello by what else is known of the client.
+// told returns the fields of the client's hello by other sources than the parser under test.
 func (c client) told(t *testing.T, record []byte, talk conversation) fields {
 	t.Helper()
 	if c.want == nil {
@@ -47,7 +47,8 @@ func firstRecord(b []byte) []byte {
 	return b[:5+int(b[3])<<8+int(b[4])]
 }
 
-// What is read of each client's hello is what the client meant, and what crypto/tls reads.
+// The parsed fields of each client's hello are those that the client meant and that crypto/tls
+// parses.
 func TestClientsHellos(t *testing.T) {
 	all := clients(t, startEcho(t))
 	ofUTLS, ofGo := newHelloTable(), newHelloTable()
@@ -60,7 +61,7 @@ func TestClientsHellos(t *testing.T) {
 		}
 		got, want := parsedHere(&hello), c.told(t, record, talk)
 		lists := toldByCryptoTLS(t, record)
-		// What they do not tell.
+		// Not visible there.
 		lists.shown, lists.Shares, lists.SessionID = got.shown, got.Shares, got.SessionID
 		if c.want != nil {
 			want.Shares, want.SessionID = got.Shares, got.SessionID
@@ -84,10 +85,10 @@ func TestClientsHellos(t *testing.T) {
 	t.Logf("%d clients", len(all))
 }
 
-// isGo: the hellos of crypto/tls differ from one release of Go to the next.
+// isGo reports whether the client is crypto/tls, whose hellos differ between releases of Go.
 func (c client) isGo() bool { return strings.HasPrefix(c.name, "crypto/tls") }
 
-// A helloTable shows what is read of hellos, for people to look at.
+// A helloTable lists the parsed fields of hellos, for people to read.
 type helloTable struct {
 	text bytes.Buffer
 	*tabwriter.Writer
@@ -123,7 +124,7 @@ func (t *helloTable) add(name string, f fields, ja4 string) {
 	}, "\t"))
 }
 
-// compare compares the table with a file. A file of another release of Go may be missing.
+// compare compares the table with a file. The file for another release of Go may be missing.
 func (t *helloTable) compare(tb testing.TB, name string) {
 	tb.Helper()
 	_ = t.Flush()

@@ -21,21 +21,21 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// publicName is what a client with ECH shows, secretName what it wants.
+// publicName is the visible name of a client with ECH, secretName the name that it wants.
 const (
 	publicName = "public.example.test"
 	secretName = "secret.example.test"
 )
 
-// An echo is a TLS server for every client that crypto/tls can serve. Over TLS it answers with the raw bytes that it got
-// until the handshake was over, and closes.
+// An echo is a TLS server for every client that crypto/tls can serve. Over TLS it answers with the
+// raw bytes that it received before the handshake was complete, and closes.
 type echo struct {
 	address string
 	roots   *x509.CertPool
 	ech     []byte // the ECHConfigList for publicName
 }
 
-// startEcho runs an echo until the test is over.
+// startEcho runs an echo until the test ends.
 func startEcho(t *testing.T) *echo {
 	t.Helper()
 	e := &echo{roots: x509.NewCertPool()}
@@ -71,7 +71,7 @@ func startEcho(t *testing.T) *echo {
 	return e
 }
 
-// hearing is a connection that keeps what is read from it.
+// hearing is a connection that records the bytes read from it.
 type hearing struct {
 	*net.TCPConn
 	bytes []byte
@@ -83,7 +83,7 @@ func (h *hearing) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// certificate makes one for a key, and lets the clients trust it.
+// certificate issues a certificate for a key, and makes the clients trust it.
 func (e *echo) certificate(t *testing.T, key crypto.Signer) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
@@ -104,7 +104,7 @@ func (e *echo) certificate(t *testing.T, key crypto.Signer) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// newECH makes a key for ECH (RFC 9849, section 4), and the list of configurations that a client needs.
+// newECH returns a key for ECH (RFC 9849, section 4), and the list of configurations for clients.
 func newECH(t *testing.T) (list []byte, key tls.EncryptedClientHelloKey) {
 	t.Helper()
 	private, err := ecdh.X25519().GenerateKey(rand.Reader)

@@ -17,23 +17,25 @@ import (
 	utls "github.com/refraction-networking/utls"
 )
 
-// A client is a program, or a version of it, that opens TLS connections.
+// A client is a TLS client program, or one version of it.
 type client struct {
 	name string
 	sni  string // the name that its hello shows
-	// open begins a conversation. before is the visit that it needs to have a session to resume; nil: none.
+	// open starts a conversation. before is a visit that leaves a session to resume; nil: not needed.
 	open, before func(c net.Conn, sni string) conversation
-	want         *shown // by its configuration, where not utls tells it
-	raw          bool   // its conversation is not one that a TLS server can lead
+	want         *shown // from its configuration, where utls cannot tell
+	raw          bool   // no TLS server can complete its conversation
 }
 
-// A conversation is a client on a connection. Its first write begins with the ClientHello, in one record.
+// A conversation is a client on a connection. Its first write begins with the ClientHello, in one
+// record.
 type conversation interface {
 	io.ReadCloser
 	Handshake() error
 }
 
-// clients returns all of them, for the server e, each with its own server name. Those that resume a session have one.
+// clients returns all clients for the server e, each with its own server name. Those that resume a
+// session have one.
 func clients(t *testing.T, e *echo) []client {
 	t.Helper()
 	all := slices.Concat(utlsClients(e), goClients(e))
@@ -52,8 +54,8 @@ func clients(t *testing.T, e *echo) []client {
 	return all
 }
 
-// keeping is a cache for the session of one client. Other than those of the libraries, it goes on with a session after a
-// handshake has failed, as one does of which only the hello is wanted.
+// keeping is a session cache for one client. Unlike those of the libraries, it keeps a session
+// after a failed handshake: some clients are needed only for their hello.
 type keeping[S any] struct {
 	mu      sync.Mutex
 	session *S
@@ -66,7 +68,7 @@ func (k *keeping[S]) Get(string) (*S, bool) {
 	return k.session, k.session != nil
 }
 
-// Put keeps a session; nil is not one.
+// Put stores a session. It ignores nil.
 func (k *keeping[S]) Put(_ string, session *S) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -75,7 +77,7 @@ func (k *keeping[S]) Put(_ string, session *S) {
 	}
 }
 
-// A cutting is a form of the same hello.
+// A cutting is a way to split a hello into records and segments.
 type cutting struct {
 	name             string
 	record, segments int // bytes
@@ -83,7 +85,7 @@ type cutting struct {
 
 const uncut = 1 << 14
 
-// cuttings are all of them. The first leaves the hello as it is.
+// cuttings holds all of them. The first leaves the hello as it is.
 var cuttings = []cutting{
 	{"one write", uncut, uncut},
 	{"1-byte writes", uncut, 1},
@@ -93,11 +95,11 @@ var cuttings = []cutting{
 	{"records of 1000 bytes", 1000, uncut},
 }
 
-// A cutConn is a connection that cuts the first record that is written.
+// A cutConn is a connection that splits the first record written.
 type cutConn struct {
 	*net.TCPConn
 	cutting
-	sent []byte // in the form in which it was
+	sent []byte // as it was sent
 }
 
 // Write sends b.
@@ -111,17 +113,17 @@ func (c *cutConn) Write(b []byte) (int, error) {
 	return len(b), segments(c.TCPConn, c.sent, c.segments)
 }
 
-// A visit is what a client has seen of its connection to a server.
+// A visit is the result of a client's connection to a server.
 type visit struct {
 	local       string // its own address
-	sent        []byte // all that it had sent when the server had heard enough of it
+	sent        []byte // all bytes sent until the server had what it needed
 	answer      []byte
 	resumed     bool
 	echAccepted bool
 	err         error
 }
 
-// visitServer connects, makes a handshake and reads what the server says.
+// visitServer connects, makes a handshake and reads the server's answer.
 func visitServer(address, sni string, open func(net.Conn, string) conversation, cut cutting) (v visit) {
 	dialled, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {
@@ -149,8 +151,8 @@ func visitServer(address, sni string, open func(net.Conn, string) conversation, 
 	return v
 }
 
-// However a hello is cut, each client gets to where the rules that demand all its fields send it, the server hears what
-// the client has sent, byte for byte, and the handshake succeeds.
+// However a hello is cut, each client reaches the backend whose rules demand all its fields, the
+// server receives the client's bytes unchanged, and the handshake succeeds.
 func TestClientsThroughTheProxy(t *testing.T) {
 	e := startEcho(t)
 	all, address := clients(t, e), freeAddress(t)
@@ -202,13 +204,13 @@ func TestClientsThroughTheProxy(t *testing.T) {
 	}
 }
 
-// sendBack is a server that answers with what it gets.
+// sendBack is a server that echoes what it receives.
 func sendBack(c *net.TCPConn) {
 	_, _ = io.Copy(c, c)
 }
 
-// rulesFor sends a hello that has what its client's should not have to the wrong backend. Then it demands all that it
-// should have.
+// rulesFor returns rules that send a hello with fields that its client should not have to the wrong
+// backend, and demand all fields that it should have.
 func rulesFor(all []client, tells []fields) string {
 	var text strings.Builder
 	forbid := func(matcher string, has func(fields) bool) {
@@ -252,7 +254,7 @@ func (c client) backend() string {
 	return "expected"
 }
 
-// check looks at what client, server and log tell of a visit.
+// check checks what the client, the server and the log report about a visit.
 func (c client) check(t *testing.T, v visit, l logLine, told fields) {
 	t.Helper()
 	if v.err != nil {

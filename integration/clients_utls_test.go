@@ -16,14 +16,14 @@ import (
 	utls "github.com/refraction-networking/utls"
 )
 
-// utlsTable has all ids of utls but those that utlsExceptions or the aliases name.
+// utlsTable has all IDs of utls except those in utlsExceptions and the aliases.
 var utlsTable = []struct {
 	name string
 	id   utls.ClientHelloID
 }{
 	{"HelloGolang", utls.HelloGolang},
-	// Not all seeds will do: crypto/tls asks a client that names X25519MLKEM768 without a share of it for one, and that
-	// utls cannot answer.
+	// Not every seed works: crypto/tls asks a client that lists X25519MLKEM768 without sending a share
+	// for one, and utls cannot answer that.
 	{"HelloRandomized", seeded(utls.HelloRandomized, 2)},
 	{"HelloRandomized", seeded(utls.HelloRandomized, 8)},
 	{"HelloRandomized", seeded(utls.HelloRandomized, 10)},
@@ -70,18 +70,18 @@ var utlsTable = []struct {
 	{"HelloQQ_11_1", utls.HelloQQ_11_1},
 }
 
-// utlsExceptions are the ids without a client, and why.
+// utlsExceptions are the IDs without a client, with the reasons.
 var utlsExceptions = map[string]string{
 	"HelloCustom": "has no hello of its own: it stands for one that the caller writes",
 }
 
-// seeded makes one client of an id that stands for many.
+// seeded returns one client of an ID that stands for many.
 func seeded(id utls.ClientHelloID, seed byte) utls.ClientHelloID {
 	id.Seed = &utls.PRNGSeed{seed}
 	return id
 }
 
-// utlsClients returns the clients of e that utls plays.
+// utlsClients returns the clients of e that use utls.
 func utlsClients(e *echo) (all []client) {
 	for _, u := range utlsTable {
 		name := u.name
@@ -91,12 +91,12 @@ func utlsClients(e *echo) (all []client) {
 		config := &utls.Config{RootCAs: e.roots, OmitEmptyPsk: true}
 		c := utlsClient(name, u.id, config)
 		switch {
-		case u.id == utls.HelloGolang: // not made of extensions that could be asked
+		case u.id == utls.HelloGolang: // not made of known extensions
 			c.want = &shown{Version: "1.3", PQ: true}
 			all = append(all, c)
 		case u.id == utls.HelloChrome_120:
 			all = append(all, withPadding(c, true), withPadding(c, false))
-		case strings.Contains(name, "_PSK"): // with a pre-shared key when they come again, to resume a session
+		case strings.Contains(name, "_PSK"): // resumes a session on the second visit
 			config = config.Clone()
 			config.ClientSessionCache = new(keeping[utls.ClientSessionState])
 			all = append(all, c, resuming(utlsClient(name+" resuming", u.id, config)))
@@ -107,8 +107,8 @@ func utlsClients(e *echo) (all []client) {
 	return all
 }
 
-// withPadding makes one client of two: whether there is padding depends on the length of the GREASE for ECH, which is
-// random.
+// withPadding pins down a client that may or may not pad: padding depends on the length of the
+// GREASE for ECH, which is random.
 func withPadding(c client, yes bool) client {
 	c.name += map[bool]string{true: " with padding", false: " without padding"}[yes]
 	open := c.open
@@ -138,7 +138,7 @@ func utlsClient(name string, id utls.ClientHelloID, config *utls.Config) client 
 	}}
 }
 
-// Every id that utls exports has a client, or a reason why not.
+// Every ID that utls exports has a client, or a reason for its absence.
 func TestClientsAreAllOfUTLS(t *testing.T) {
 	known := make(map[string]bool)
 	for _, u := range utlsTable {
@@ -163,7 +163,7 @@ func TestClientsAreAllOfUTLS(t *testing.T) {
 	t.Logf("%d ids, %d other names for them, %d exceptions", len(ids), len(aliases), len(utlsExceptions))
 }
 
-// utlsIDs reads in the source of utls the names of its ids, and which of these are other names for an id.
+// utlsIDs reads the names of the IDs from the source of utls, and which of these are aliases.
 func utlsIDs(t *testing.T) (ids map[string]bool, aliases map[string]string) {
 	t.Helper()
 	dir := strings.TrimSpace(string(output(t, "", "go", "list", "-m", "-f", "{{.Dir}}", "github.com/refraction-networking/utls")))

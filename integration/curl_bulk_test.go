@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// noise is so many bytes of which no two parts are alike.
+// noise returns a number of bytes, no two parts of which are alike.
 func noise(size int64) io.Reader {
 	return io.LimitReader(rand.NewChaCha8([32]byte{1}), size)
 }
@@ -33,8 +33,8 @@ func digestOf(t *testing.T, r io.Reader) (sum string, size int64) {
 	return fmt.Sprintf("%x", h.Sum(nil)), size
 }
 
-// curl moves 256 MiB each way over TLS, and 10 GiB with make load: what arrives is
-// what was sent.
+// curl moves 256 MiB each way over TLS, and 10 GiB with make load: the received bytes are the sent
+// ones.
 func TestCurlBothWays(t *testing.T) {
 	curl := programs.Need(t, "curl")
 	size := int64(256) << 20
@@ -73,7 +73,7 @@ func TestCurlBothWays(t *testing.T) {
 			t.Errorf("curl: %v\n%s", err, said.String())
 		}
 		t.Logf("%d MiB in %v", size>>20, time.Since(began).Round(time.Millisecond))
-		if stdin != nil { // what the server has to say is the digest
+		if stdin != nil { // the server's answer is the digest
 			return first.String(), size
 		}
 		return sum, got
@@ -91,7 +91,7 @@ func TestCurlBothWays(t *testing.T) {
 	}
 }
 
-// limited takes the first bytes and forgets the others.
+// limited keeps the first bytes and drops the others.
 type limited struct {
 	w    io.Writer
 	left int

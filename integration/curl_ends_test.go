@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// curl closes its connection once it has the answer, and what the server says then,
-// its end, provokes a reset. That is no error, here as in HAProxy.
+// curl closes its connection once it has the answer, so that the server's own close provokes a
+// reset. As in HAProxy, that is not an error.
 func TestCurlEndsInOrder(t *testing.T) {
 	haproxy := programs.Need(t, "haproxy")
 	p := startProxied(t, "use_backend web sni www.example.test")
@@ -36,7 +36,7 @@ frontend tls
 backend web
     server s1 %s
 `, beside, p.origins[0]))
-	for try, tries := 1, 5; ; try++ { // whether the reset or the end is first is chance, the more so on a busy machine
+	for try, tries := 1, 5; ; try++ { // chance decides which comes first
 		p.forget()
 		ours, its := curlEnds(t, p, beside, judged)
 		t.Logf("requests by HTTP/2: %v, and %v in HAProxy", ours, its)
@@ -49,7 +49,7 @@ backend web
 	}
 }
 
-// curlEnds has curl make requests, and counts how they ended here and in the HAProxy beside.
+// curlEnds makes requests with curl, and counts how they ended here and in the HAProxy beside.
 func curlEnds(t *testing.T, p *proxied, beside string, judged <-chan string) (ours, its map[string]int) {
 	t.Helper()
 	const requests, atOnce = 30, 4
@@ -121,7 +121,7 @@ func runHAProxyWithLog(t *testing.T, path, config string) <-chan string {
 	for over := time.Now().Add(patience); time.Now().Before(over); time.Sleep(20 * time.Millisecond) {
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close()
-			<-lines // of that one
+			<-lines // the line of that connection
 			return lines
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// cutter stands between a client and the proxy and sends what the client says
-// first, its ClientHello record, in another form.
+// cutter listens between a client and the proxy and sends the client's first record, its
+// ClientHello, in another form.
 func cutter(t *testing.T, proxy string, cut func(c *net.TCPConn, record []byte) error) (address string) {
 	return listen(t, func(client *net.TCPConn) {
 		server := dial(t, proxy)
@@ -33,7 +33,7 @@ func cutter(t *testing.T, proxy string, cut func(c *net.TCPConn, record []byte) 
 	})
 }
 
-// segments writes b in pieces of n bytes, each a segment of its own.
+// segments writes b in pieces of n bytes, one segment each.
 func segments(c *net.TCPConn, b []byte, n int) error {
 	for len(b) > 0 {
 		k := min(n, len(b))
@@ -41,12 +41,12 @@ func segments(c *net.TCPConn, b []byte, n int) error {
 			return err
 		}
 		b = b[k:]
-		time.Sleep(time.Millisecond / 2) // so that they are not taken together
+		time.Sleep(time.Millisecond / 2) // so that they are not merged
 	}
 	return nil
 }
 
-// records is a record's content as records of n bytes.
+// records splits a record's content into records of n bytes.
 func records(record []byte, n int) (out []byte) {
 	for content := record[5:]; len(content) > 0; {
 		k := min(n, len(content))
@@ -57,8 +57,8 @@ func records(record []byte, n int) (out []byte) {
 	return out
 }
 
-// However a hello is cut, it goes where the whole one goes, and the handshake
-// with the server succeeds.
+// However a hello is cut, it goes to the same backend as the whole one, and the handshake with the
+// server succeeds.
 func TestCutHellos(t *testing.T) {
 	p := startProxied(t, "inspect_delay 1m\n use_backend api sni api.example.test\n default_backend web")
 	const whole = 1 << 14
@@ -91,7 +91,7 @@ func TestCutHellos(t *testing.T) {
 	}
 }
 
-// s_client can itself cut its hello into records.
+// s_client can cut its own hello into records.
 func TestOpenSSLCutsItsHello(t *testing.T) {
 	p := startProxied(t, "inspect_delay 1m\n use_backend api sni api.example.test\n default_backend web")
 	var protocols []string

@@ -15,25 +15,27 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// Of the tests here: the inspect_delay, and what no end may take. A delay that began anew would end after that. They
-// are so long that a busy machine does not matter.
+// The inspect_delay of these tests, and the time by which everything must have ended. If the delay
+// started again, the end would come later than that. Both are long enough for a busy machine.
 const (
 	wait = 5 * time.Second
 	late = wait + 3*time.Second
-	// midway is when a client says more: half a delay is over, and after another whole one it would be late.
+	// midway is when a client sends more: 0.7 of a delay is over, and a full delay from then would end
+	// too late.
 	midway = wait * 7 / 10
 )
 
-// A hesitation is what a client says instead of a hello, with a pause after each part, and how that ends.
+// A hesitation is a sequence of bytes sent in place of a hello, with a pause after each part, and
+// the expected end.
 type hesitation struct {
 	name    string
 	say     [][]byte
 	pause   time.Duration
 	outcome string
-	waits   bool // the end comes when the delay is over, not before
+	waits   bool // the end comes when the delay is over, not earlier
 }
 
-// play says it all and listens. The connection stays open at this side.
+// play sends the parts and reads until the end. The connection stays open at this side.
 func (h hesitation) play(address string) (c net.Conn, took time.Duration, err error) {
 	began := time.Now()
 	if c, err = net.DialTimeout("tcp", address, patience); err != nil {
@@ -61,8 +63,8 @@ func (h hesitation) play(address string) (c net.Conn, took time.Duration, err er
 	return c, took, nil
 }
 
-// checkDeadline has all of them at once. Each ends when it should, by the clocks of both sides, gets to no backend, and
-// is over for the proxy, though the client has not closed.
+// checkDeadline runs all hesitations at once. Each must end on time by the clocks of both sides,
+// reach no backend, and be over for the proxy although the client has not closed.
 func checkDeadline(t *testing.T, p *process, address string, all []hesitation) {
 	t.Helper()
 	clients, took := make([]net.Conn, len(all)), make([]time.Duration, len(all))
@@ -98,7 +100,8 @@ func checkDeadline(t *testing.T, p *process, address string, all []hesitation) {
 	}
 }
 
-// startHesitant runs a frontend with rules of many kinds, the first of them for ACME, and a default backend.
+// startHesitant runs a frontend with rules of many kinds, the first of them for ACME, and a default
+// backend.
 func startHesitant(t *testing.T) (p *process, address string) {
 	t.Helper()
 	address = freeAddress(t)
@@ -125,13 +128,14 @@ func startHesitant(t *testing.T) (p *process, address string) {
 	}`, listen(t, func(*net.TCPConn) { t.Error("a connection got to a backend") }), address, wait), ""), address
 }
 
-// bytewise is b in parts of one byte.
+// bytewise returns b in parts of one byte.
 func bytewise(b []byte) (parts [][]byte) {
 	return slices.Collect(slices.Chunk(b, 1))
 }
 
-// TestCVE_2026_26999: Traefik cleared the deadline of reading before the handshake had come to an end, and tried again in
-// silence. Here the delay is counted from accept to the whole hello, whatever the client says meanwhile, and ends it once.
+// TestCVE_2026_26999: Traefik cleared the read deadline before the handshake was complete, and
+// silently tried again. Here the delay counts from accept to the complete hello, whatever the
+// client sends meanwhile, and ends it once.
 func TestCVE_2026_26999(t *testing.T) {
 	p, address := startHesitant(t)
 	whole := hellotest.Hello(t, "www.example.test", "h2")
@@ -148,8 +152,9 @@ func TestCVE_2026_26999(t *testing.T) {
 	})
 }
 
-// TestCVE_2026_22045: Traefik's fast path for ACME had no timeout. Here every way through the inspection has the same one,
-// and what can be refused earlier is; also the client that does not close after an alert is waited for no longer.
+// TestCVE_2026_22045: Traefik's fast path for ACME had no timeout. Here every path through the
+// inspection has the same one, and refusals that are possible earlier come earlier; nor does the
+// proxy keep waiting for a client that does not close after an alert.
 func TestCVE_2026_22045(t *testing.T) {
 	p, address := startHesitant(t)
 	acme := hellotest.Hello(t, "www.example.test", "acme-tls/1")
@@ -192,11 +197,12 @@ func TestCVE_2026_22045(t *testing.T) {
 	checkDeadline(t, p, address, hesitations)
 }
 
-// sslRequest is how a client of PostgreSQL asks whether it may speak TLS.
+// sslRequest asks a PostgreSQL server whether the client may use TLS.
 var sslRequest = []byte("\x00\x00\x00\x08\x04\xd2\x16\x2f")
 
-// TestCVE_2026_25949: in Traefik, clients that first asked for STARTTLS escaped the timeout of reading. Here neither a
-// matcher nor a handler before this one gives a client more time, and such a question is no hello and ends at once.
+// TestCVE_2026_25949: in Traefik, clients that first asked for STARTTLS escaped the read timeout.
+// Here neither a matcher nor an earlier handler gives a client more time, and such a request is not
+// a hello and ends at once.
 func TestCVE_2026_25949(t *testing.T) {
 	hello := hellotest.Hello(t, "www.example.test")
 	const header = "PROXY TCP4 192.0.2.1 192.0.2.2 50123 443\r\n"
@@ -212,7 +218,7 @@ func TestCVE_2026_25949(t *testing.T) {
 			matcher:    "postgres", termination: "PR",
 		},
 		{hesitation: hesitation{"half_a_request", [][]byte{sslRequest[:4]}, 0, "not_tls", false}, termination: "PR"},
-		// Then it is the backend's timeouts that hold.
+		// From then on the backend's timeouts apply.
 		{hesitation: hesitation{"default", [][]byte{sslRequest}, 0, "not_tls", false}, on: "on not_tls default", termination: "cD"},
 		{
 			hesitation: hesitation{"matched_default", [][]byte{sslRequest}, 0, "not_tls", false},
@@ -281,7 +287,7 @@ func TestCVE_2026_25949(t *testing.T) {
 	})
 	lines := make(map[string]logLine)
 	for _, l := range p.sessions(t, len(cases)) {
-		lines[l.Frontend] = l // as the client's address may be what a PROXY header says
+		lines[l.Frontend] = l // since the client's address may come from a PROXY header
 	}
 	for i, c := range cases {
 		if l := lines[c.name]; l.Outcome != c.outcome || l.Termination != c.termination {

@@ -19,8 +19,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestHAProxy_7209c204b: HAProxy read fields (TLVs) from the wrong place when data followed them. Here what comes in one
-// segment with the hello changes nothing, and goes to the server behind it, byte for byte.
+// TestHAProxy_7209c204b: HAProxy read fields (TLVs) from the wrong place when data followed them.
+// Here bytes in the same segment as the hello change nothing, and reach the server after it, byte
+// for byte.
 func TestHAProxy_7209c204b(t *testing.T) {
 	const listener = `
 		durable/%s {
@@ -69,7 +70,7 @@ func TestHAProxy_7209c204b(t *testing.T) {
 		[]byte("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"), make([]byte, 5000),
 	}
 	hello := hellotest.Hello(t, "www.example.test")
-	// caddy-l4 and this handler read 2048 bytes at once, or some of these.
+	// caddy-l4 and this handler read up to 2048 bytes at once.
 	for _, size := range []int{1, 2, 3, 4, 5, 6, 2048 - len(hello), 2049 - len(hello), 4096 - len(hello), 4097 - len(hello), 20_000} {
 		if size > 0 {
 			behind = append(behind, random[:size])
@@ -85,7 +86,7 @@ func TestHAProxy_7209c204b(t *testing.T) {
 			for _, hello := range [][]byte{hello, records(hello, 100)} {
 				raw := slices.Concat(hello, more)
 				if f.name == "caddy-l4" && hello[4] == 100 || f.name == "more-than-the-hello" && len(raw) < 6000 {
-					continue // the one wants the hello in one record, the other more bytes
+					continue // one wants the hello in one record, the other more bytes
 				}
 				visitors = append(visitors, visitor{f.name, raw})
 			}
@@ -102,8 +103,9 @@ func TestHAProxy_7209c204b(t *testing.T) {
 	}
 }
 
-// TestHAProxy_336170007: HAProxy leaked what it had kept of a second ClientHello, after a HelloRetryRequest. Here that one
-// is no business of the proxy's: the handshake succeeds, the server hears each byte, and nothing is left behind.
+// TestHAProxy_336170007: HAProxy leaked the state of a second ClientHello, after a
+// HelloRetryRequest. Here the proxy does not look at it: the handshake succeeds, the server
+// receives every byte, and nothing is left behind.
 func TestHAProxy_336170007(t *testing.T) {
 	const name = "retry.example.test"
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -126,7 +128,7 @@ func TestHAProxy_336170007(t *testing.T) {
 	p, address := startServers(t, "inspect_delay 1m", origin)
 	goroutines, descriptors := p.goroutines(t), p.descriptors(t)
 
-	// A share of X25519 alone, which the server does not take.
+	// A share of X25519 only, which the server does not accept.
 	c := goClient(e, "retrying", &tls.Config{CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP521}}, shown{})
 	const each = 5
 	visits := make([]visit, each*len(cuttings))

@@ -17,8 +17,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestCVE_2026_32305: Traefik saw no name in a hello that lay in several records, and took the laxest configuration for
-// it. Here, where hellos without a name go to an open backend, neither a cut hello nor a refused message gets there.
+// TestCVE_2026_32305: Traefik saw no name in a hello split over several records, and applied the
+// laxest configuration. Here, where hellos without a name go to an open backend, neither a cut
+// hello nor a refused message gets there.
 func TestCVE_2026_32305(t *testing.T) {
 	var opened atomic.Int32
 	open := listen(t, func(c *net.TCPConn) {
@@ -92,7 +93,7 @@ func TestCVE_2026_32305(t *testing.T) {
 	if n := opened.Load(); n != 0 {
 		t.Errorf("%d of %d connections got to the open backend", n, len(messages))
 	}
-	// One that has no name does.
+	// A hello without a name does.
 	p.forget()
 	speak(address, hellotest.Plain().Raw(), 1<<20, true)
 	if l := p.sessions(t, 1)[0]; l.Backend != "open" || opened.Load() != 1 {
@@ -101,8 +102,8 @@ func TestCVE_2026_32305(t *testing.T) {
 	t.Logf("%d connections", len(messages))
 }
 
-// TestCVE_2022_41724: crypto/tls panicked at large handshake records. Here the largest record and the largest hello pass
-// byte for byte, one byte more is refused, and the process lives.
+// TestCVE_2022_41724: crypto/tls panicked at large handshake records. Here the largest record and
+// the largest hello pass byte for byte, one byte more is refused, and the process lives.
 func TestCVE_2022_41724(t *testing.T) {
 	p, address, e := startRefusing(t, "")
 	padded := func(size int) []byte { return hellotest.Plain(hellotest.SNI("large.example.test")).Pad(size).Message() }
@@ -137,8 +138,9 @@ func TestCVE_2022_41724(t *testing.T) {
 	e.handshake(t, address)
 }
 
-// TestCVE_2025_46806: one of sslh's probes read at a misaligned address, and three more were found to take a short read for
-// all there is. Here every matcher judges a hello that comes byte by byte like one that comes at once, in rules and in routes.
+// TestCVE_2025_46806: one of sslh's probes read at a misaligned address, and three more took a
+// short read for all there is. Here every matcher decides the same for a hello that arrives byte by
+// byte as for one that arrives at once, in rules and in routes.
 func TestCVE_2025_46806(t *testing.T) {
 	match := hellotest.Plain(
 		hellotest.SNI("match.example.test"), hellotest.ALPN("http/1.1", "h2"), hellotest.Groups(0x11ec, 0x001d),

@@ -16,8 +16,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestCVE_2023_25076: sniproxy copied the name into a buffer of fixed size where the backend was a wildcard. Here, where the
-// client's name is the server's address, a name of any length or form that is no host name leads nowhere, not even to the DNS.
+// TestCVE_2023_25076: sniproxy copied the name into a buffer of fixed size if the backend was a
+// wildcard. Here, with the client's name as the server's address, a name of any length or form that
+// is not a host name leads nowhere, not even to a DNS query.
 func TestCVE_2023_25076(t *testing.T) {
 	var connected atomic.Int32
 	origin := listen(t, func(c *net.TCPConn) {
@@ -97,7 +98,7 @@ func TestCVE_2023_25076(t *testing.T) {
 	}
 }
 
-// secrets are what a hello holds of the client, not of its program.
+// secrets are the parts of a hello that belong to the client rather than to its program.
 var secrets = map[string]string{
 	"PSK identity": "the-identity-of-one-client-4711",
 	"PSK binder":   "the-binder-of-one-client-0815-ab",
@@ -108,7 +109,7 @@ var secrets = map[string]string{
 	"ECH":          "the-inside-of-ECH-of-one-client!",
 }
 
-// secretive is a hello with all of them, and what else it is to have.
+// secretive returns a hello with all secrets, and more extensions.
 func secretive(name string, more ...[]byte) []byte {
 	identities := hellotest.Vector16(append(hellotest.Vector16([]byte(secrets["PSK identity"])), 0, 0, 0, 0))
 	binders := hellotest.Vector16(hellotest.Vector8([]byte(secrets["PSK binder"])))
@@ -127,7 +128,8 @@ func secretive(name string, more ...[]byte) []byte {
 	return hellotest.Records(hellotest.Handshake(1, body))
 }
 
-// reveals tells whether a text holds a secret as it is, in hexadecimal or decimal digits, or in base64.
+// reveals reports whether a text contains a secret as it is, in hexadecimal or decimal digits, or
+// in base64.
 func reveals(text, secret string) bool {
 	lower := strings.ToLower(text)
 	numbers := strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]")
@@ -138,7 +140,7 @@ func reveals(text, secret string) bool {
 			return true
 		}
 	}
-	for before, spoilt := range []int{0, 2, 3} { // as it can stand behind any number of other bytes
+	for before, spoilt := range []int{0, 2, 3} { // base64 depends on the number of bytes before it
 		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 			form := encoding.EncodeToString(append(make([]byte, before), secret...))
 			if strings.Contains(text, form[spoilt:len(form)-2]) {
@@ -149,8 +151,9 @@ func reveals(text, secret string) bool {
 	return false
 }
 
-// TestCVE_2026_42505: crypto/tls showed pre-shared key identities in the outer hello, by which clients with ECH can be
-// told apart. Here nothing that belongs to one client gets into the log, whatever is asked of the hello and however it ends.
+// TestCVE_2026_42505: crypto/tls showed pre-shared key identities in the outer hello, by which
+// clients with ECH can be identified. Here nothing that belongs to one client reaches the log,
+// whatever rules ask about the hello and however the connection ends.
 func TestCVE_2026_42505(t *testing.T) {
 	for what, secret := range secrets {
 		for _, text := range []string{

@@ -17,12 +17,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestCVE_2026_73500: in etcd, each silent client cost a goroutine and an entry in a map for ever. Here it costs some KB of
-// memory and one goroutine, which is caddy-l4's, who has one for each connection; after the delay it costs nothing.
+// TestCVE_2026_73500: in etcd, each silent client cost a goroutine and a map entry without end.
+// Here it costs some KB of memory and one goroutine, which is caddy-l4's, as it has one per
+// connection; after the delay it costs nothing.
 func TestCVE_2026_73500(t *testing.T) {
 	const (
-		mostHeap = 10 << 10         // for each: 2 KiB to read into, 2 KiB of caddy-l4's, and the rest; stacks come on top
-		parked   = 20 * time.Second // all the time there is for connecting and for looking
+		mostHeap = 10 << 10         // per client, without stacks
+		parked   = 20 * time.Second // time for connecting and measuring
 	)
 	clients := manyClients(t)
 	p, address := startServers(t, fmt.Sprintf("inspect_delay %s", parked), freeAddress(t))
@@ -53,7 +54,8 @@ func TestCVE_2026_73500(t *testing.T) {
 		now := p.parking(t, before, n)
 		t.Logf("%d clients, %s: %d goroutines, and for each %d bytes of heap and %d of stacks", n, wave.what,
 			now.goroutines-before.goroutines, (now.heap-before.heap)/n, (now.stacks-before.stacks)/n)
-		if more := now.goroutines - before.goroutines; more > n+n/100+8 { // those of the admin endpoint come and go
+		// Those of the admin endpoint vary.
+		if more := now.goroutines - before.goroutines; more > n+n/100+8 {
 			t.Errorf("%s: %d goroutines for %d clients", wave.what, more, n)
 		}
 		if each := (now.heap - before.heap) / n; each > mostHeap {
@@ -75,14 +77,15 @@ func TestCVE_2026_73500(t *testing.T) {
 	}
 	within(t, "goroutines", began.goroutines, func() int { return p.goroutines(t) })
 	within(t, "descriptors", began.descriptors, func() int { return p.descriptors(t) })
-	// The runtime keeps half a KB of each goroutine that it has had.
+	// The runtime keeps half a KB for each goroutine that has ended.
 	within(t, "bytes of heap", began.heap+clients<<10, func() int { return p.footprint(t).heap })
 	if n := len(p.sessions(t, clients)); n != clients {
 		t.Errorf("%d log lines for %d connections", n, clients)
 	}
 }
 
-// manyClients is how many there can be: each takes a descriptor of the test and one of the proxy.
+// manyClients returns the possible number of clients: each takes a descriptor of the test and one
+// of the proxy.
 func manyClients(t *testing.T) int {
 	t.Helper()
 	var limit syscall.Rlimit
@@ -92,7 +95,7 @@ func manyClients(t *testing.T) int {
 	return int(min(4000, limit.Cur/2))
 }
 
-// A footprint is what the process holds of something that is counted per client.
+// A footprint is the process's use of resources that clients take.
 type footprint struct {
 	goroutines, descriptors int
 	heap, stacks            int // bytes in use, after a garbage collection
@@ -115,7 +118,7 @@ func (p *process) footprint(t *testing.T) footprint {
 	return f
 }
 
-// parking waits until n more clients are being waited for, and returns what the process holds then.
+// parking waits until the process waits for n more clients, and returns its footprint then.
 func (p *process) parking(t *testing.T, before footprint, n int) footprint {
 	t.Helper()
 	for over := time.Now().Add(patience); time.Now().Before(over); time.Sleep(50 * time.Millisecond) {

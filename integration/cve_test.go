@@ -16,15 +16,16 @@ import (
 )
 
 var (
-	// lessonTest is a test that is named for what went wrong elsewhere, and lesson what its row in the table begins with.
+	// lessonTest matches tests named for a flaw elsewhere, and lesson matches the beginning of the
+	// flaw's row in the table.
 	lessonTest = regexp.MustCompile(`^Test(CVE|HAProxy)_`)
 	lesson     = regexp.MustCompile("^(CVE-[0-9-]+|`[0-9a-f]{9}`)$")
-	// tested is an entry in the table's last column.
+	// tested matches an entry in the table's last column.
 	tested = regexp.MustCompile("`(Test\\w+)` \\(([\\w/]+)\\)")
 )
 
-// The table in docs/security.md has each test that is named for a CVE or a commit once, with its directory, in the row
-// of what it is named for; and no other.
+// The table in docs/security.md lists each test named for a CVE or a commit once, with its
+// directory, in the row of that CVE or commit, and no others.
 func TestSecurityTable(t *testing.T) {
 	written := make(map[string]bool)
 	for _, p := range loadPackages(t) {
@@ -78,7 +79,7 @@ func TestSecurityTable(t *testing.T) {
 	}
 }
 
-// lessonTestsIn names the tests of a file that are named for what went wrong elsewhere.
+// lessonTestsIn returns the tests of a file that are named for flaws elsewhere.
 func lessonTestsIn(t *testing.T, f goFile) (names []string) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), f.name, f.body, parser.SkipObjectResolution)

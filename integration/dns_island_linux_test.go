@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// island is a network namespace with nothing but its own loopback interface, where
-// 127.0.0.1 is the only DNS server.
+// island is a network namespace with only its own loopback interface, where 127.0.0.1 is the only
+// DNS server.
 type island struct{ name string }
 
 func newIsland(t *testing.T, hosts string) *island {
@@ -33,7 +33,7 @@ func newIsland(t *testing.T, hosts string) *island {
 	if err := ip(t, "-n", n.name, "link", "set", "lo", "up"); err != nil {
 		t.Fatal(err)
 	}
-	// ip netns exec puts these in the place of those in /etc.
+	// ip netns exec mounts these over those in /etc.
 	dir := filepath.Join("/etc/netns", n.name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -50,11 +50,11 @@ func newIsland(t *testing.T, hosts string) *island {
 	return n
 }
 
-// in has f run there: its sockets are the island's.
+// in runs f in the island: its sockets are there.
 func (n *island) in(f func() error) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		done <- func() error {
 			there, err := os.Open(filepath.Join("/run/netns", n.name))
 			if err != nil {
@@ -90,8 +90,7 @@ func (n *island) listen(t *testing.T, address string) (ln net.Listener) {
 	return ln
 }
 
-// greeters say the address that they have been connected to at, and then say back what
-// they are told.
+// greet runs servers that send the address that they were reached at, and then echo.
 func (n *island) greet(t *testing.T, port string, hosts ...string) {
 	t.Helper()
 	for _, host := range hosts {
@@ -102,11 +101,11 @@ func (n *island) greet(t *testing.T, port string, hosts ...string) {
 	}
 }
 
-// nameserver is a DNS server with a temper. Names are without their last label and
-// dot: "web" is web.test.
+// nameserver is a DNS server with configurable faults. Names are without their last label and dot:
+// "web" is web.test.
 type nameserver struct {
 	mu     sync.Mutex
-	hosts  map[string]string // addresses by name, with spaces in between
+	hosts  map[string]string // addresses by name, separated by spaces
 	faults map[string]string // by name, or by name and type
 	asked  map[string]int    // by name and type
 }
@@ -129,7 +128,7 @@ func newNameserver(t *testing.T, n *island) *nameserver {
 	return s
 }
 
-// ServeDNS answers, or does what has been said.
+// ServeDNS answers, or misbehaves as configured.
 func (s *nameserver) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	question := q.Question[0]
 	name, kind := strings.TrimSuffix(question.Name, ".test."), dns.TypeToString[question.Qtype]
@@ -169,7 +168,7 @@ func (s *nameserver) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	_ = w.WriteMsg(answer)
 }
 
-// says sets the addresses of names, which are given before each.
+// says sets the addresses of names, given as name and addresses.
 func (s *nameserver) says(hosts map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,7 +181,7 @@ func (s *nameserver) fails(faults map[string]string) {
 	s.faults = faults
 }
 
-// count returns how often a name has been asked for, and forgets it.
+// count returns the number of queries for a name, and resets it.
 func (s *nameserver) count(name string) (four, six int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,12 +20,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// The configuration of both programs: a port of its own for each name.
+// The configuration of both programs: one port per name.
 var named = []struct {
 	name, server string
-	hosts        string // of the DNS at the beginning
-	want         string // where the server is
-	alone        bool   // HAProxy does otherwise
+	hosts        string // the name's addresses in DNS at the start
+	want         string // address of the server
+	alone        bool   // HAProxy behaves differently
 }{
 	{name: "silent", server: "silent.test:7000"},
 	{name: "servfail", server: "servfail.test:7000"},
@@ -33,17 +33,18 @@ var named = []struct {
 	{name: "gone", server: "gone.test:7000"},
 	{name: "moves", server: "moves.test:7000"},
 	{name: "nosix", server: "nosix.test:7000", alone: true},     // it waits for IPv6
-	{name: "counted", server: "counted.test:7000", alone: true}, // it asks all the time
+	{name: "counted", server: "counted.test:7000", alone: true}, // it asks continuously
 	{name: "four", server: "ipv4@dual.test:7000"},
 	{name: "six", server: "ipv6@dual.test:7000", want: "::1"},
 	{name: "prefer4", server: "dual.test:7000", want: "127.0.0.1"},
 	{name: "prefer6", server: "dual.test:7000", want: "::1"},
-	{name: "large", server: "large.test:7000", alone: true},   // it asks over UDP alone
-	{name: "files", server: "files.test:7000", alone: true},   // it asks the DNS, once it has begun
+	{name: "large", server: "large.test:7000", alone: true},   // it asks over UDP only
+	{name: "files", server: "files.test:7000", alone: true},   // once running, it asks DNS
 	{name: "second", server: "second.test:7000", alone: true}, // it takes one address
 }
 
-// namesConfig is for both programs. In the environment, base is where the ports begin.
+// namesConfig returns the configuration for both programs. The environment variable base is the
+// first port.
 func namesConfig(alone bool) string {
 	var text strings.Builder
 	text.WriteString(`defaults
@@ -64,7 +65,7 @@ resolvers here
 			options = ""
 		}
 		if c.name == "four" || c.name == "six" {
-			options = "init-addr libc" // with resolvers, HAProxy minds the prefix only at the start
+			options = "init-addr libc" // with resolvers, HAProxy honors the prefix only at the start
 		} else {
 			options += " init-addr last,none resolvers here"
 		}
@@ -87,7 +88,7 @@ type reached struct {
 	where string
 }
 
-// visit connects, and has the server say where it is.
+// visit connects, and reads the server's address.
 func (n *island) visit(address string) (*reached, error) {
 	conn, err := n.dial(address)
 	if err != nil {
@@ -117,7 +118,7 @@ func (r *reached) alive() error {
 	return err
 }
 
-// resolving is a program that runs with namesConfig.
+// resolving is a running program with namesConfig.
 type resolving struct {
 	*island
 	program, base string
@@ -126,7 +127,7 @@ type resolving struct {
 
 func (p *resolving) address(i int) string { return fmt.Sprintf("127.0.0.1:%s%02d", p.base, i) }
 
-// becomes visits until the server is where it should be.
+// becomes visits until the expected server answers.
 func (p *resolving) becomes(t *testing.T, i int, want string) *reached {
 	t.Helper()
 	for over := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
@@ -144,7 +145,7 @@ func (p *resolving) becomes(t *testing.T, i int, want string) *reached {
 	}
 }
 
-// hold begins sessions with all names that the program knows.
+// hold opens sessions with all names that the program supports.
 func (p *resolving) hold(t *testing.T) {
 	t.Helper()
 	p.held = make(map[string][]*reached)
@@ -168,8 +169,7 @@ func (p *resolving) hold(t *testing.T) {
 	}
 }
 
-// suffers has sessions and newcomers be served while the DNS fails, until enough of
-// it is over.
+// suffers checks existing and new sessions while DNS fails, until over reports true.
 func (p *resolving) suffers(over func() bool) (wrong []string) {
 	for ok := true; ok && len(wrong) < 10; ok = !over() {
 		for i, c := range named {
@@ -197,8 +197,8 @@ func (p *resolving) suffers(over func() bool) (wrong []string) {
 	return wrong
 }
 
-// Whatever the DNS does, for 6 s and longer, servers whose names have been resolved are
-// up and serve. HAProxy runs beside it, with the same configuration.
+// Whatever DNS does, for 6 s and longer, servers whose names were resolved are up and serve.
+// HAProxy runs beside it, with the same configuration.
 func TestDNSFaults(t *testing.T) {
 	haproxy := programs.Need(t, "haproxy")
 	n := newIsland(t, "127.0.0.1 files.test\n")
@@ -262,7 +262,7 @@ func TestDNSFaults(t *testing.T) {
 	for range 50 {
 		here.becomes(t, 6, "127.0.0.1").Close()
 	}
-	most := 2 + int(time.Since(began)/(10*time.Second)) // the name is renewed every 10 s
+	most := 2 + int(time.Since(began)/(10*time.Second)) // the name is refreshed every 10 s
 	if four, six := s.count("counted"); four > most || six > most {
 		t.Errorf("%d and %d questions for 50 connections and the checks", four, six)
 	}
@@ -272,7 +272,7 @@ func TestDNSFaults(t *testing.T) {
 	s.fails(faulty)
 	began = time.Now()
 	asked := make(map[string]bool)
-	over := func() bool { // after 6 s, and when all faults have been met
+	over := func() bool { // after 6 s, and once all faults have occurred
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for name := range faulty {

@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// inSource is a path below modules in docs/design.md, with what is declared there.
+// inSource matches a path below modules in docs/design.md, with a declaration there.
 var inSource = regexp.MustCompile(`([a-z0-9]+/\w+\.go)(?::(\w+))?`)
 
-// Every file that docs/design.md names exists, and declares what it is named with.
+// Every file that docs/design.md names exists and has the declaration named with it.
 func TestDesignNamesWhatThereIs(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "docs", "design.md"))
 	if err != nil {
@@ -37,8 +37,8 @@ func TestDesignNamesWhatThereIs(t *testing.T) {
 	}
 }
 
-// declares reports whether a function, a method, a type, a variable or a constant of that name
-// is declared in a file.
+// declares reports whether a file declares a function, method, type, variable or constant of a
+// name.
 func declares(file *ast.File, name string) bool {
 	for _, d := range file.Decls {
 		switch d := d.(type) {

@@ -13,8 +13,7 @@ import (
 
 var fenced = regexp.MustCompile("(?ms)^```(caddyfile|json|haproxy)\n(.*?)^```")
 
-// Every configuration in the documentation is one that Caddy takes, formatted
-// as Caddy formats it.
+// Caddy accepts every configuration in the documentation, formatted as Caddy formats it.
 func TestDocumentedConfigurations(t *testing.T) {
 	files, err := filepath.Glob("../docs/*.md")
 	if err != nil {
@@ -55,8 +54,7 @@ func checkConfiguration(t *testing.T, form string, text []byte) {
 	}
 }
 
-// printed is what a command of the program, which must succeed, prints on
-// standard output.
+// printed returns the standard output of a command of the program, which must succeed.
 func printed(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := command(t, t.TempDir(), args...)

@@ -15,11 +15,11 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough" // the modules
 )
 
-// unwritten are the options that no user writes.
+// unwritten are the options that users do not write.
 var unwritten = []string{"origin"} // the line of haproxy.cfg, from the adapter
 
-// Every module of these kinds, and every option of each, is named in the
-// documentation: `name` or `name ARGS`.
+// The documentation names every module of these kinds, and every option of each: `name` or `name
+// ARGS`.
 func TestDocumentedWords(t *testing.T) {
 	configuration := documented(t, "configuration.md")
 	all := documented(t, "*.md")
@@ -48,7 +48,7 @@ func TestDocumentedWords(t *testing.T) {
 	}
 }
 
-// documented returns the text of all pages that a pattern names.
+// documented returns the text of all pages that a pattern matches.
 func documented(t *testing.T, pattern string) string {
 	files, err := filepath.Glob(filepath.Join("..", "docs", pattern))
 	if err != nil || len(files) == 0 {
@@ -56,7 +56,7 @@ func documented(t *testing.T, pattern string) string {
 	}
 	var text strings.Builder
 	for _, file := range files {
-		if filepath.Base(file) == "haproxy.md" { // that has HAProxy's words
+		if filepath.Base(file) == "haproxy.md" { // it lists HAProxy's words
 			continue
 		}
 		body, err := os.ReadFile(file)
@@ -68,8 +68,8 @@ func documented(t *testing.T, pattern string) string {
 	return text.String()
 }
 
-// names reports whether a text has a word as code: at the beginning of a span, after
-// a space or a brace in one, or as a key of JSON.
+// names reports whether a text has a word as code: at the beginning of a span, after a space or a
+// brace in one, or as a JSON key.
 func names(text, word string) bool {
 	for _, form := range []string{"`" + word + "`", "`" + word + "[]`", "`" + word + " ", "`" + word + "\\|", "`" + word + ".", "\"" + word + "\"", " " + word + "`", "." + word + "`", "`{l4.client_hello." + word} {
 		if strings.Contains(text, form) {
@@ -79,8 +79,7 @@ func names(text, word string) bool {
 	return false
 }
 
-// jsonWords are the names of the fields of a configuration struct, and of those
-// within it.
+// jsonWords returns the JSON names of a configuration struct's fields, nested ones included.
 func jsonWords(of reflect.Type, seen []reflect.Type) (words []string) {
 	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice || of.Kind() == reflect.Map {
 		of = of.Elem()

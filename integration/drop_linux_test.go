@@ -12,9 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A dropped client hears nothing, where the process has the privilege for that.
-// Otherwise the reset is sent so that the first router ends it: over loopback
-// it arrives.
+// A dropped client receives nothing, if the process has the privilege for that. Otherwise the proxy
+// sends a reset that the first router discards: over loopback it arrives.
 func TestDrop(t *testing.T) {
 	p := startProxied(t, "default_backend web\n on malformed drop")
 	c := dial(t, p.address)
@@ -26,7 +25,7 @@ func TestDrop(t *testing.T) {
 	}
 	want := syscall.ECONNRESET
 	if mayRepair(t) {
-		want = syscall.ETIMEDOUT // of the deadline that follows
+		want = syscall.ETIMEDOUT // of the deadline below
 		_ = c.SetReadDeadline(time.Now().Add(slack))
 	}
 	_, err := c.Read(make([]byte, 1))
@@ -38,7 +37,7 @@ func TestDrop(t *testing.T) {
 	}
 }
 
-// mayRepair says whether this process may put a socket into repair mode.
+// mayRepair reports whether this process may put a socket into repair mode.
 func mayRepair(t *testing.T) bool {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)

@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
 
-// ownModules are the modules of this project, each with where it stands in
-// everything. Those that stand nowhere are known to have no durations.
+// ownModules are the modules of this project, with their paths in everything. Those without a path
+// are known to have no durations.
 var ownModules = map[string]string{
 	"passthrough":                    "apps.passthrough",
 	"passthrough.frontend":           "apps.passthrough.frontends.own",
@@ -34,7 +34,7 @@ var ownModules = map[string]string{
 	"passthrough.checks.http_script": "apps.passthrough.backends.script.check.checker",
 }
 
-// everything is a configuration with all that can hold a duration.
+// everything is a configuration with everything that can hold a duration.
 const everything = `{"apps": {
 	"passthrough": {"frontends": {"own": {
 		"bind": [{"address": "127.0.0.1:8444"}],
@@ -65,8 +65,8 @@ const everything = `{"apps": {
 	}]}]}}}
 }}`
 
-// A number without a unit is nanoseconds in Caddy's JSON. No duration of ours takes
-// so few of them.
+// A number without a unit is nanoseconds in Caddy's JSON. No duration of ours accepts one that
+// small.
 func TestDurationsWithoutUnit(t *testing.T) {
 	if err := validate([]byte(everything)); err != nil {
 		t.Fatal(err)
@@ -99,8 +99,8 @@ func TestDurationsWithoutUnit(t *testing.T) {
 	}
 }
 
-// durationPaths returns where a config struct has durations: JSON keys, the key web
-// of each map and the index 0 of each list.
+// durationPaths returns the paths of a config struct's durations: JSON keys, the key web of each
+// map and the index 0 of each list.
 func durationPaths(t reflect.Type, seen []reflect.Type) (paths [][]string) {
 	below := func(key string, t reflect.Type) {
 		for _, p := range durationPaths(t, seen) {

@@ -14,8 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// mortal is a server that can be told to die, and answers checks at another
-// address, each of which it counts.
+// mortal is a server that can be stopped, and answers and counts checks at another address.
 type mortal struct {
 	address, checks string
 	listener        net.Listener
@@ -50,9 +49,8 @@ func (m *mortal) die() {
 	_ = m.listener.Close()
 }
 
-// While a server dies under load no client fails. With observe no more than
-// error_limit of them pay a retry, beside those that were under way; without it
-// the checks find out, fall of them.
+// While a server dies under load, no client fails. With observe, at most error_limit connections
+// need a retry, besides those in progress; without it the checks notice, after fall failures.
 func TestServerDiesUnderLoad(t *testing.T) {
 	const limit = 10
 	for name, c := range map[string]struct {
@@ -137,8 +135,8 @@ func served(address string) bool {
 	return err == nil && string(answer) == "x"
 }
 
-// A server that takes connections and breaks them is found out by observe
-// first_byte; by layer4 it is not.
+// observe first_byte detects a server that accepts connections and breaks them; observe layer4 does
+// not.
 func TestServerBreaksConnections(t *testing.T) {
 	address := freeAddress(t)
 	broken := listen(t, func(c *net.TCPConn) {

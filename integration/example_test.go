@@ -21,8 +21,8 @@ import (
 
 const demonstrated = "Configuration file is valid\nweb1\nweb2\nweb1\nweb2\n"
 
-// What the README has to be pasted does what it says there, in a fresh checkout: the example by make run, what to ask it,
-// which make run says as well, and a haproxy.cfg beside it.
+// The README's commands do what it says in a fresh checkout: the example by make run, the requests
+// to send to it, which make run prints as well, and a haproxy.cfg beside it.
 func TestExample(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:9441", "127.0.0.1:9442", "127.0.0.1:2019"} {
 		mustBeFree(t, address)
@@ -47,8 +47,8 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// The README's haproxy.cfg runs as often as one likes, and leaves nothing behind, in no folder and no port. What is in its
-// way is named.
+// The README's haproxy.cfg runs any number of times, and leaves neither files nor open ports
+// behind. If something is in its way, the message names it.
 func TestExampleOfHAProxy(t *testing.T) {
 	ports := []string{"127.0.0.1:7441", "127.0.0.1:7442", "127.0.0.1:7443"}
 	for _, address := range ports {
@@ -86,7 +86,8 @@ func TestExampleOfHAProxy(t *testing.T) {
 	}
 }
 
-// A checkout is what a clone has at its top. Its programs are built by a go that takes the one which the tests have built.
+// A checkout has the top-level files of a clone. Its programs are built by a go command that copies
+// the binary built by the tests.
 type checkout struct {
 	dir, bin, home, tmp string
 }
@@ -113,16 +114,17 @@ func newCheckout(t *testing.T) checkout {
 	return c
 }
 
-// bash is a shell in the checkout.
+// bash returns a shell in the checkout.
 func (c *checkout) bash(ctx context.Context, text string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", text)
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), "PATH="+c.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "HOME="+c.home, "TMPDIR="+c.tmp,
-		"MAKELEVEL=", "MAKEFLAGS=") // make test runs this, too, and the make below would say where it is
+		// Make test runs this, too, and the inner make would print its directory.
+		"MAKELEVEL=", "MAKEFLAGS=")
 	return cmd
 }
 
-// paste runs a text to its end, and returns all that it prints but the commands that make runs.
+// paste runs a script to its end, and returns its output without the commands that make prints.
 func (c *checkout) paste(t *testing.T, text string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
@@ -131,7 +133,8 @@ func (c *checkout) paste(t *testing.T, text string) (string, error) {
 	return strings.TrimPrefix(string(out), "go build -o bin/caddy ./cmd/caddy\n"), err
 }
 
-// start runs a text that does not end by itself but by ^C, and waits until Caddy serves, with the certificate of its sites.
+// start runs a script that ends by ^C only, and waits until Caddy serves and has the certificate of
+// its sites.
 func (c *checkout) start(t *testing.T, text string) *process {
 	t.Helper()
 	p := &process{dir: c.dir, done: make(chan struct{}), more: make(chan struct{}), over: true}
@@ -154,7 +157,7 @@ func (c *checkout) start(t *testing.T, text string) *process {
 	return p
 }
 
-// interrupt is ^C in the terminal of a process.
+// interrupt sends what ^C sends in the terminal of a process.
 func interrupt(t *testing.T, p *process) {
 	group := -p.cmd.Process.Pid
 	_ = syscall.Kill(group, syscall.SIGINT)
@@ -165,13 +168,13 @@ func interrupt(t *testing.T, p *process) {
 		_ = syscall.Kill(group, syscall.SIGKILL)
 		<-p.done
 	}
-	_ = p.cmd.Wait() // make says that it was interrupted
+	_ = p.cmd.Wait() // make reports the interrupt
 	if log := p.log(); strings.Contains(log, "DATA RACE") || strings.Contains(log, "panic") {
 		t.Error(log)
 	}
 }
 
-// unchanged checks that there is nothing but these names in the checkout, and nothing in the other folders.
+// unchanged checks that the checkout has no files but these, and the other directories none.
 func (c *checkout) unchanged(t *testing.T, names ...string) {
 	t.Helper()
 	slices.Sort(names)
@@ -192,7 +195,7 @@ func (c *checkout) unchanged(t *testing.T, names ...string) {
 
 var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
 
-// readmeBlock is the only block for a shell in the README that holds a text.
+// readmeBlock returns the only shell block of the README that contains a text.
 func readmeBlock(t *testing.T, holds string) string {
 	t.Helper()
 	text, err := os.ReadFile("../README.md")
@@ -211,7 +214,7 @@ func readmeBlock(t *testing.T, holds string) string {
 	return found[0]
 }
 
-// mustBeFree waits for an address that a process which has just ended may still have.
+// mustBeFree waits for an address that a process which just ended may still hold.
 func mustBeFree(t *testing.T, address string) {
 	t.Helper()
 	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {

@@ -21,12 +21,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// hang is the longest that a client may wait for anything: all attempts to connect
-// (retries and a pause), the server's silence, and slack for a busy machine.
+// hang is the longest that a client may wait: all attempts to connect (retries and a pause), the
+// server's silence, and slack for a busy machine.
 const hang = 4*time.Second + time.Second + 3*time.Second + 10*time.Second
 
-// patient are clients of a site over TLS. Each makes one connection after the other,
-// and some requests on each.
+// patient are clients of a site over TLS. Each makes one connection after the other, and several
+// requests on each.
 type patient struct {
 	address string
 	tls     *tls.Config
@@ -35,9 +35,9 @@ type patient struct {
 
 	mu      sync.Mutex
 	made    int            // connections
-	ends    map[string]int // answered, or how not
-	longest time.Duration  // wait for an answer or an end
-	after   int            // connections that began after the fault was known, and failed
+	ends    map[string]int // number of connections by result
+	longest time.Duration  // longest wait for an answer or an end
+	after   int            // connections that began after the fault was detected, and failed
 	known   atomic.Bool
 }
 
@@ -73,7 +73,8 @@ func (c *patient) one() {
 	_ = conn.SetDeadline(began.Add(2 * hang))
 	answers := bufio.NewReader(over)
 	for range 5 {
-		fmt.Fprint(over, "GET /readyz HTTP/1.1\r\nHost: web.test\r\n\r\n") // after the handshake, the first time
+		// After the handshake, the first time.
+		fmt.Fprint(over, "GET /readyz HTTP/1.1\r\nHost: web.test\r\n\r\n")
 		answer, err := http.ReadResponse(answers, nil)
 		if err == nil {
 			_, err = io.Copy(io.Discard, answer.Body)
@@ -99,7 +100,7 @@ func (c *patient) note(end string, waited time.Duration, known bool) {
 	}
 }
 
-// victim is a server in a process of its own.
+// victim is a server in its own process.
 type victim struct {
 	address string
 	cmd     *exec.Cmd
@@ -145,7 +146,7 @@ func ip(t *testing.T, args ...string) error {
 	return nil
 }
 
-// namespace makes a network namespace whose eth0 has one address, which leads there.
+// namespace creates a network namespace whose eth0 has one address, and returns that.
 func namespace(t *testing.T) (name, host string) {
 	t.Helper()
 	id := os.Getpid() % 60000
@@ -172,9 +173,9 @@ func namespace(t *testing.T) (name, host string) {
 	return name, host
 }
 
-// While a server is killed, stopped, unplugged or resets, every client soon has an
-// answer from another one, or an end; none hangs. Then it serves again, and the counts
-// are back to zero.
+// While a server is killed, stopped, unplugged or resets connections, every client soon gets an
+// answer from another one, or an end; none hangs. Afterwards the server serves again, and the
+// counts are back to zero.
 func TestFaults(t *testing.T) {
 	nginx := programs.Need(t, "nginx")
 	for name, prepare := range map[string]func(t *testing.T, v *victim) (fault, heal func()){

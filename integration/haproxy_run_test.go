@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// runHAProxyConfig runs our program with a haproxy.cfg, and files that it names,
-// until the test is over. The folder is short enough for Unix sockets in it.
+// runHAProxyConfig runs our program with a haproxy.cfg and the files that it names until the test
+// ends. The directory's name is short enough for Unix sockets in it.
 func runHAProxyConfig(t *testing.T, files map[string]string) (dir string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "haproxy-")
@@ -32,7 +32,7 @@ func runHAProxyConfig(t *testing.T, files map[string]string) (dir string) {
 	return dir
 }
 
-// startHAProxy runs the real HAProxy with a file until the test is over.
+// startHAProxy runs the real HAProxy with a file until the test ends.
 func startHAProxy(t *testing.T, program, file string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, "-db", "-f", file)
@@ -45,7 +45,7 @@ func startHAProxy(t *testing.T, program, file string) {
 	})
 }
 
-// haproxyConfig starts the process with the haproxy.cfg in its folder.
+// haproxyConfig starts the process with the haproxy.cfg in its directory.
 func (p *process) haproxyConfig(t *testing.T) {
 	t.Helper()
 	p.cmd = command(t, p.dir, "run", "--config", "haproxy.cfg", "--adapter", "haproxy")
@@ -64,8 +64,7 @@ func (p *process) haproxyConfig(t *testing.T) {
 	})
 }
 
-// What a newcomer does first: the configuration of every tutorial, two web
-// servers, and curl.
+// A new user's first steps: the configuration of every tutorial, two web servers, and curl.
 func TestNewcomer(t *testing.T) {
 	web1, web2, address := freeAddress(t), freeAddress(t), freeAddress(t)
 	servers := start(t, "", site("web1", web1)+site("web2", web2))
@@ -104,8 +103,8 @@ backend https_backend
 	}
 }
 
-// A router by maps with a port 80 beside it, as curl sees them: over TCP, over a
-// Unix socket, and with what HTTP hands on to the backend.
+// A router with maps and a port 80 beside it, as curl sees them: over TCP, over a Unix socket, and
+// with HTTP requests that continue to the backend.
 func TestHAProxyConfigRuns(t *testing.T) {
 	named, suffix, rest, tls, web := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
 	servers := start(t, "", site("named", named)+site("suffix", suffix)+site("rest", rest))
@@ -150,7 +149,7 @@ backend rest
 		{"www.example.test", "named"},
 		{"api.example.test", "suffix"},
 		{"other.test", "rest"},
-		{"missing.example.test", "rest"}, // its backend does not exist
+		{"missing.example.test", "rest"}, // no such backend
 	} {
 		want := c.backend + " " + c.host + " 200"
 		for _, options := range [][]string{nil, {"--unix-socket", filepath.Join(dir, "tls.sock")}} {

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// Whatever of a ClientHello is the key, hellos that have it in common go to one
-// server, and others are spread.
+// Whatever part of a ClientHello is the key, hellos with the same key go to one server, and others
+// are spread.
 func TestBalanceByHello(t *testing.T) {
 	servers := ""
 	for _, name := range []string{"s1", "s2", "s3"} {
@@ -24,7 +24,7 @@ func TestBalanceByHello(t *testing.T) {
 			}
 		}))
 	}
-	// hello is the i-th that differs in a certain thing; the rest follows j.
+	// hello returns the i-th hello that differs in the key; the rest follows j.
 	type hello func(i, j int) hellotest.ClientHello
 	number := func(n int) []byte { return bytes.Repeat([]byte{byte(n)}, 32) }
 	for _, c := range []struct {
@@ -78,7 +78,7 @@ func TestBalanceByHello(t *testing.T) {
 	}
 }
 
-// servedBy is the answer to a hello.
+// servedBy returns the answer to a hello.
 func servedBy(t *testing.T, address string, h hellotest.ClientHello) string {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", address, patience)

@@ -20,7 +20,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// serverState is what the admin endpoint says of a server, in part.
+// serverState is a part of a server's state at the admin endpoint.
 type serverState struct {
 	Health, Counter, Admin string
 	Sessions               int
@@ -34,8 +34,8 @@ func (s *serverState) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", s.Health, s.Counter, s.LastCheck.Code, s.LastCheck.Info))
 }
 
-// ask asks the admin endpoint, again where Caddy is just replacing it with a
-// configuration.
+// ask sends a request to the admin endpoint. It tries again while Caddy replaces the endpoint with
+// a configuration.
 func (p *process) ask(t testing.TB, method, path, body string) (status int, answer string) {
 	t.Helper()
 	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -65,7 +65,7 @@ func (p *process) askOnce(t testing.TB, method, path, body string) (status int, 
 	return response.StatusCode, string(text), err
 }
 
-// server is how a server of backend web stands.
+// server returns the state of a server of backend web.
 func (p *process) server(t testing.TB, name string) (s serverState) {
 	t.Helper()
 	status, text := p.ask(t, http.MethodGet, "/passthrough/backends/web/servers/"+name, "")
@@ -75,7 +75,7 @@ func (p *process) server(t testing.TB, name string) (s serverState) {
 	return s
 }
 
-// becomes waits until a server stands so.
+// becomes waits until a server's state satisfies a condition.
 func (p *process) becomes(t testing.TB, name string, how func(*serverState) bool) serverState {
 	t.Helper()
 	for over := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
@@ -89,7 +89,7 @@ func (p *process) becomes(t testing.TB, name string, how func(*serverState) bool
 	}
 }
 
-// program runs another program until the test is over or it is told to stop.
+// runServer runs another program until the test ends or stop is called.
 func runServer(t testing.TB, name string, args ...string) (stop func()) {
 	t.Helper()
 	cmd := exec.Command(programs.Need(t, name), args...)
@@ -104,7 +104,7 @@ func runServer(t testing.TB, name string, args ...string) (stop func()) {
 	return stop
 }
 
-// nginx serves TLS at an address: /readyz is 200, anything else 503.
+// startNginx runs nginx with TLS at an address: /readyz is 200, anything else 503.
 func startNginx(t testing.TB, address, cert, key string) {
 	t.Helper()
 	runServer(t, "nginx", nginxArgs(t, address, cert, key)...)
@@ -133,8 +133,7 @@ http {
 	return []string{"-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file}
 }
 
-// Real servers are found as they are, by each checker, and what is wrong with
-// them is said.
+// Each checker finds the actual state of real servers, and reports the cause of a failure.
 func TestChecksOfRealServers(t *testing.T) {
 	a := newAuthority(t)
 	serve := func(host string, days int) (address string, stop func()) {
@@ -189,14 +188,14 @@ func TestChecksOfRealServers(t *testing.T) {
 	p.becomes(t, "good", func(s *serverState) bool { return s.String() == "up 3/3 L6OK" })
 }
 
-// Health outlives a reload, also one that is refused: a server that was down stays
-// down, and what was counted goes on.
+// Health survives reloads, refused ones included: a server that was down stays down, and counts
+// continue.
 func TestHealthOverReloads(t *testing.T) {
 	const rise = 4
 	var well atomic.Bool
 	var good atomic.Int64
 	checks := listen(t, func(c *net.TCPConn) {
-		if well.Load() && good.Add(1) <= rise { // so often and no more
+		if well.Load() && good.Add(1) <= rise { // only that many times
 			fmt.Fprint(c, "fine")
 		}
 	})
@@ -224,8 +223,8 @@ func TestHealthOverReloads(t *testing.T) {
 	}
 }
 
-// What is changed through the admin endpoint counts for the next connection, and
-// stays over a reload with the same words.
+// Changes through the admin endpoint apply to the next connection, and survive a reload of the same
+// configuration.
 func TestChangesThroughAdmin(t *testing.T) {
 	address := freeAddress(t)
 	var servers string
@@ -262,7 +261,7 @@ func TestChangesThroughAdmin(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("s1 drains still", "s2s2")
-	patch("s2", `{"weight": "50%"}`, http.StatusOK) // of 1: nothing
+	patch("s2", `{"weight": "50%"}`, http.StatusOK) // 50% of weight 1: no effect
 	if s := p.server(t, "s2"); s.Admin != "ready" || s.Health != "up" {
 		t.Errorf("s2 is %+v", s)
 	}
@@ -276,7 +275,7 @@ func TestChangesThroughAdmin(t *testing.T) {
 	if err := p.reload(t, config("retires 1\n"), ""); err == nil {
 		t.Error("a wrong configuration is taken")
 	}
-	patch("s1", `{"health": "up"}`, http.StatusOK) // a refused configuration leaves the endpoint
+	patch("s1", `{"health": "up"}`, http.StatusOK) // a refused configuration keeps the endpoint
 	expect("s1 is up", "s1s2")
 	for _, msg := range []string{"server is draining", "server stopped draining", "server is down", "server is up"} {
 		if !strings.Contains(p.log(), `"msg":"`+msg+`","backend":"web","server":"s1"`) {

@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// Long sessions live through reloads that change everything around them, and each
-// beat of each of them comes back.
+// Long sessions survive reloads that change everything around them, and each heartbeat is answered.
 func TestHeartbeats(t *testing.T) {
 	sessions, every, reloads := 200, 500*time.Millisecond, int64(20)
 	s, p := newStorm(t), new(process)

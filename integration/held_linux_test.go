@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A session that outlives its configuration keeps nothing of it in memory: neither
-// the names that lead to its backend, nor the policy of that backend.
+// A session that outlives its configuration keeps none of it in memory: neither the names that lead
+// to its backend, nor the policy of that backend.
 func TestSessionsKeepNoConfiguration(t *testing.T) {
 	const reloads, names, servers = 50, 1000, 5
 	address, origin := freeAddress(t), listen(t, func(c *net.TCPConn) {
@@ -69,6 +69,6 @@ func TestSessionsKeepNoConfiguration(t *testing.T) {
 	}
 }
 
-// mostHeld is how many bytes of heap a session and what it keeps of its
-// configuration may take. The configuration itself takes ten times as much.
+// mostHeld is the maximum heap, in bytes, of a session and what it keeps of its configuration. The
+// configuration itself takes ten times as much.
 const mostHeld = 12 << 10

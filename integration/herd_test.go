@@ -23,26 +23,25 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// The herd: so many clients at once for servers with so many seats each.
+// A herd is a number of simultaneous clients for servers with a number of slots each.
 const (
 	herdSize    = 2000
 	herdSeats   = 50
 	herdServers = 3
-	herdServed  = herdServers * herdSeats // at a time
+	herdServed  = herdServers * herdSeats // simultaneously
 	herdDomain  = ".herd.test"
 )
 
-// herd is what a frontend's servers see of its clients, each of which is known
-// by its server name.
+// herd records what a frontend's servers see of its clients, which are identified by server name.
 type herd struct {
 	process *process
 	address string
-	open    chan struct{}        // closed: servers begin to answer
-	hold    func() time.Duration // how long they take for it
+	open    chan struct{}        // closed: servers start to answer
+	hold    func() time.Duration // time that they take to answer
 
 	servers [herdServers]struct{ now, most, served atomic.Int64 }
 	mu      sync.Mutex
-	order   []string // who has come to a server, in order
+	order   []string // clients in order of their arrival at a server
 }
 
 func startHerd(t *testing.T, policy, timeout string, hold func() time.Duration) *herd {
@@ -73,8 +72,8 @@ func startHerd(t *testing.T, policy, timeout string, hold func() time.Duration) 
 	return h
 }
 
-// serve answers one byte. It counts a connection out before that, so that the
-// proxy cannot have given the seat away yet.
+// serve answers one byte. It uncounts the connection before that, as the proxy may give the slot
+// away immediately afterwards.
 func (h *herd) serve(i int, c *net.TCPConn) {
 	s := &h.servers[i]
 	now := s.now.Add(1)
@@ -94,8 +93,8 @@ func (h *herd) serve(i int, c *net.TCPConn) {
 	_, _ = c.Write([]byte("x"))
 }
 
-// come has all clients connect, and then say hello at once. What they are
-// answered is counted when the function that it returns is called.
+// come connects all clients, and then sends their hellos at once. The returned function counts the
+// answers.
 func (h *herd) come(t *testing.T) (answers func() map[string]int) {
 	t.Helper()
 	var connected, done sync.WaitGroup
@@ -132,7 +131,7 @@ func (h *herd) come(t *testing.T) (answers func() map[string]int) {
 	}
 }
 
-// lines are the session lines, one for each client.
+// lines returns the session lines, one for each client.
 func (h *herd) lines(t *testing.T) []queuedLine {
 	t.Helper()
 	h.process.sessions(t, herdSize)
@@ -147,8 +146,8 @@ func (h *herd) lines(t *testing.T) []queuedLine {
 	return lines
 }
 
-// limits checks that no server ever had too many, that each was full, and how
-// many they had in all.
+// limits checks that no server ever had too many connections, that each was full, and how many they
+// had in total.
 func (h *herd) limits(t *testing.T, served int) {
 	t.Helper()
 	sum := 0
@@ -165,8 +164,8 @@ func (h *herd) limits(t *testing.T, served int) {
 	}
 }
 
-// All of a herd are served: first come, first served, and never more than the
-// servers' maxconn at a time.
+// A herd is served completely, first come, first served, and never beyond the servers' maxconn at a
+// time.
 func TestHerd(t *testing.T) {
 	for _, policy := range []string{"leastconn", "roundrobin"} {
 		t.Run(policy, func(t *testing.T) {
@@ -200,10 +199,9 @@ func patientHerd(t *testing.T, policy string) {
 	t.Logf("%d waited, up to %.2fs", len(waited), longest)
 }
 
-// positions checks the places of those who waited. Everybody came before
-// anybody was served from the queue, so each place is taken once. Who comes to
-// a server may be overtaken on the way there, but only those who hold a seat
-// can be under way.
+// positions checks the queue positions of the clients that waited. All of them arrived before any
+// was served from the queue, so each position is used once. A client on the way to a server may be
+// overtaken, but only clients that hold a slot can be on the way.
 func (h *herd) positions(t *testing.T, waited []queuedLine) {
 	t.Helper()
 	if len(waited) != herdSize-herdServed {
@@ -231,7 +229,7 @@ func (h *herd) positions(t *testing.T, waited []queuedLine) {
 	}
 }
 
-// Who has waited for too long is told so then, whatever else goes on.
+// Clients whose time in the queue is over get an alert then, whatever else goes on.
 func impatientHerd(t *testing.T, policy string) {
 	const timeout, late = 0.3, 10
 	h := startHerd(t, policy, "300ms", func() time.Duration { return 200 * time.Millisecond })
@@ -253,14 +251,14 @@ func impatientHerd(t *testing.T, policy string) {
 	if served == 0 || over == 0 || served+over != herdSize {
 		t.Errorf("%d served, %d timed out: want some of each, %d in all", served, over, herdSize)
 	}
-	// On a machine that is busy the alert may not be out by the time that it has.
+	// On a busy machine the alert may not be sent by the time of the reset.
 	if told := answers["\x15\x03\x01\x00\x02\x02\x50"]; answers["x"] != served || told == 0 || told+answers[""] != over {
 		t.Errorf("answers: %v", answers)
 	}
 	h.limits(t, served)
 }
 
-// queuedLine is a session line with what it says of queues.
+// queuedLine is a session line with its fields about queues.
 type queuedLine struct {
 	logLine
 	QueueTime    float64 `json:"queue_time"`
@@ -268,12 +266,12 @@ type queuedLine struct {
 	BackendQueue int     `json:"backend_queue"`
 }
 
-// String is how the session ended, at whom, and its places in the queues.
+// String returns how the session ended, at which server, and its queue positions.
 func (l *queuedLine) String() string {
 	return fmt.Sprintf("%s %s %s %q %d/%d", l.End, l.Termination, l.EndedBy, l.Server, l.ServerQueue, l.BackendQueue)
 }
 
-// queuedLines are all session lines so far.
+// queuedLines returns all session lines so far.
 func (p *process) queuedLines(t *testing.T) (found []queuedLine) {
 	t.Helper()
 	for text := range strings.Lines(p.log()) {
@@ -298,8 +296,8 @@ func (p *process) ended(t *testing.T, c *net.TCPConn) *queuedLine {
 
 var goroutinesOf = regexp.MustCompile(`(?m)^(\d+) @`)
 
-// waiting waits until n connections wait for a server. Nothing that a client
-// can see tells so; but each is a goroutine.
+// waiting waits until n connections wait for a server. No client can see that; but each is a
+// goroutine.
 func (p *process) waiting(t *testing.T, n int) {
 	t.Helper()
 	var now int

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// servedBackend is a backend as the admin endpoint shows it, without what changes by
-// itself.
+// servedBackend returns a backend as the admin endpoint shows it, without the fields that change by
+// themselves.
 func (p *process) servedBackend(t *testing.T) string {
 	t.Helper()
 	status, text := p.ask(t, http.MethodGet, "/passthrough/backends", "")
@@ -27,7 +27,7 @@ func (p *process) servedBackend(t *testing.T) string {
 	return string(again)
 }
 
-// sendRaw sends a request to the admin endpoint as it stands and returns the status.
+// sendRaw sends a request to the admin endpoint unchanged and returns the status.
 func (p *process) sendRaw(t *testing.T, request string) (status int, answer string) {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", p.admin, patience)
@@ -36,7 +36,8 @@ func (p *process) sendRaw(t *testing.T, request string) (status int, answer stri
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(patience))
-	go func() { _, _ = io.WriteString(c, request) }() // what is refused can be refused before all of it is sent
+	// A request may be refused before all of it is sent.
+	go func() { _, _ = io.WriteString(c, request) }()
 	got, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatalf("%.200q is answered with %v", request, err)
@@ -46,7 +47,7 @@ func (p *process) sendRaw(t *testing.T, request string) (status int, answer stri
 	return got.StatusCode, string(text)
 }
 
-// hostile is a request; wants are all 4xx.
+// hostile is a request; the expected status is always 4xx.
 type hostile struct{ method, path, headers, body string }
 
 func (h hostile) String() string {
@@ -64,7 +65,7 @@ func (h hostile) text(host string) string {
 	return h.method + " " + h.path + " HTTP/1.1\r\n" + headers + "Connection: close\r\n\r\n" + h.body
 }
 
-// hostileRequests are none that may change anything or succeed.
+// hostileRequests returns requests that must neither succeed nor change anything.
 func hostileRequests() (all []hostile) {
 	const s1, change = "/passthrough/backends/web/servers/s1", `{"weight": 7}`
 	long := strings.Repeat("a", 100_000)
@@ -120,9 +121,8 @@ func hostileRequests() (all []hostile) {
 	)
 }
 
-// Whatever is asked of the admin endpoint's routes for backends, what is wrong is
-// answered with 4xx, soon, and changes nothing. A path that is not in its plain form is
-// answered with 307 to that.
+// The admin endpoint's routes for backends answer every wrong request with 4xx, soon, and change
+// nothing. A path that is not in its plain form redirects (307) to that form.
 func TestHostileAdmin(t *testing.T) {
 	p := start(t, fmt.Sprintf("passthrough {\n backend web {\n server s1 %s\n server s2 %s\n }\n}", freeAddress(t), freeAddress(t)), "")
 	before := p.servedBackend(t)
