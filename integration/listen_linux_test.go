@@ -18,9 +18,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// With 100 descriptors and 300 clients some are served and the others wait: no more are
-// accepted than there are descriptors to connect to servers, and health checks have
-// theirs. Soon after they have left, all is as before.
+// With 100 descriptors and 300 clients some are served and the others wait: the proxy accepts only
+// as many as it has descriptors for connecting to servers, and health checks have theirs. Soon
+// after the clients have left, everything is as before.
 func TestShortageOfDescriptors(t *testing.T) {
 	const clients = 300
 	address := freeAddress(t)
@@ -50,7 +50,7 @@ func TestShortageOfDescriptors(t *testing.T) {
 			<-leave
 		})
 	}
-	time.Sleep(2 * time.Second) // more are served than there is room for, if that can be
+	time.Sleep(2 * time.Second) // time to serve too many, if that is possible
 	for over := time.Now().Add(patience); served.Load() == 0 && time.Now().Before(over); time.Sleep(time.Millisecond) {
 	}
 	during := served.Load()
@@ -77,8 +77,9 @@ func TestShortageOfDescriptors(t *testing.T) {
 	}
 }
 
-// A frontend at a Unix socket, with the mode asked for; a reload changes that, keeps the
-// sessions, and at the end the path is gone. It may move from a layer4 server to the app.
+// A frontend listens on a Unix socket with the requested mode. A reload changes the mode and keeps
+// the sessions, and at the end the path is gone. The frontend may move from a layer4 server to the
+// app.
 func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	origin := listen(t, greetAndEcho)
@@ -124,8 +125,8 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
-// A descriptor that the process has been started with is the starter's, too: who comes
-// while it is restarted waits for the next one.
+// A descriptor inherited at the start belongs to the parent, too: clients that connect during a
+// restart wait for the next process.
 func TestSocketActivation(t *testing.T) {
 	ln, err := net.Listen("tcp", freeAddress(t))
 	if err != nil {
@@ -171,8 +172,8 @@ func TestSocketActivation(t *testing.T) {
 	between.Close()
 }
 
-// A site listens likewise, with automatic HTTPS and all of Caddy's protocols; a
-// configuration more does not disturb it.
+// A site can listen the same way, with automatic HTTPS and all of Caddy's protocols; another reload
+// does not disturb it.
 func TestSiteOnDurable(t *testing.T) {
 	site := freeAddress(t)
 	text := "servers {\n protocols h1 h2 h3\n}\n"

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// The target of the log is a pipe that nobody reads, and the kernel holds some hundred
-// lines of it. Connections are served all the same, and the lines of all of them are
-// written when the pipe is read: here, not before the process has been told to end.
+// The log goes to a pipe that is not read, and the kernel buffers a few hundred lines. Connections
+// are served nevertheless, and the lines of all of them are written once the pipe is read: here,
+// only after the process was asked to end.
 func TestStalledLog(t *testing.T) {
 	const clients = 400
 	fifo := filepath.Join(t.TempDir(), "log")

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// arrivals are when connections came to a server that stands for many.
+// arrivals records the times of connections to a server that stands for many.
 type arrivals struct {
 	mu    sync.Mutex
 	times []time.Time
@@ -28,8 +28,8 @@ func (a *arrivals) note() {
 	a.times = append(a.times, time.Now())
 }
 
-// densest is the largest number that came within so long, of those between two
-// times, and how many came in all.
+// densest returns the largest number of arrivals within a duration, between two times, and the
+// total.
 func (a *arrivals) densest(from, to time.Time, within time.Duration) (most, all int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -45,7 +45,7 @@ func (a *arrivals) densest(from, to time.Time, within time.Duration) (most, all 
 	return most, len(times)
 }
 
-// cpu is the time that a process has computed so far.
+// cpu returns the CPU time of a process so far.
 func (p *process) cpu(t *testing.T) time.Duration {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
@@ -64,9 +64,9 @@ func (p *process) cpu(t *testing.T) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// The checks of a thousand servers, each second, do not bunch: in no 100 ms come
-// twice as many as there are on average; nor do TLS handshakes with two hundred.
-// What that costs is printed. TestSpread in modules/pool does it without a clock.
+// The checks of a thousand servers, each second, do not bunch: no 100 ms sees twice the average,
+// nor do TLS handshakes with two hundred servers. The cost is printed. TestSpread in modules/pool
+// tests the same without a clock.
 func TestManyChecks(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getenv("LOAD") == "" {
 		t.Skip("it needs Linux, and the machine for itself: make load")

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// files writes files for a configuration; the proxy finds them by these names.
+// files writes files for a configuration, and returns their paths by name.
 func files(t *testing.T, texts map[string]string) (path func(name string) string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -22,7 +22,7 @@ func files(t *testing.T, texts map[string]string) (path func(name string) string
 	return func(name string) string { return filepath.Join(dir, name) }
 }
 
-// goesTo checks where hellos with the names go.
+// goesTo checks which backends hellos with the names reach.
 func (p *proxied) goesTo(t *testing.T, backends map[string]string) {
 	t.Helper()
 	for name, want := range backends {
@@ -32,8 +32,8 @@ func (p *proxied) goesTo(t *testing.T, backends map[string]string) {
 	}
 }
 
-// A map sends each name to the backend of its most specific pattern; names that
-// are not in it go on to the next rule.
+// A map sends each name to the backend of its most specific pattern; names that are not in it go on
+// to the next rule.
 func TestUseBackendMap(t *testing.T) {
 	path := files(t, map[string]string{"sites.map": `
 # the order in the file makes no difference
@@ -50,8 +50,8 @@ a.b.example.test     api
 	})
 }
 
-// Maps and lists are read again by a reload, even of the same configuration; one
-// that is wrong is refused with file and line, and changes nothing.
+// A reload reads maps and lists again, even if the configuration is the same. A wrong one is
+// refused with file and line, and changes nothing.
 func TestFilesAreReadByReload(t *testing.T) {
 	path := files(t, map[string]string{"sites.map": "a.test web\n", "names.txt": "b.test\n"})
 	p := startProxied(t, fmt.Sprintf("use_backend_map %s\n use_backend api sni_file %s", path("sites.map"), path("names.txt")))
@@ -86,7 +86,7 @@ func TestFilesAreReadByReload(t *testing.T) {
 	}
 }
 
-// A map may be long.
+// A map may have many entries.
 func TestLongMap(t *testing.T) {
 	var text strings.Builder
 	for i := range 100_000 {
@@ -100,8 +100,8 @@ func TestLongMap(t *testing.T) {
 	})
 }
 
-// The backend may be the one that the hello names; one that there is not is
-// past all later rules, as in HAProxy.
+// The backend may be the one that the hello names. If it does not exist, no later rule applies, as
+// in HAProxy.
 func TestBackendByPlaceholder(t *testing.T) {
 	p := startProxied(t, "use_backend {l4.client_hello.sni} sni api web x.test\n use_backend api sni .test\n default_backend web")
 	p.goesTo(t, map[string]string{"api": "api", "web": "web", "x.test": "web", "z.test": "api", "y": "web", "": "web"})

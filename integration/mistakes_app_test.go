@@ -2,7 +2,7 @@
 
 package integration
 
-// What is wrong with a frontend that listens itself.
+// Mistakes in a frontend of the app.
 var appFrontendMistakes = []mistake{
 	{"an app's frontend without an address", inApp, "default_backend web", "bind :9443\ndefault_backend web", []string{
 		`frontend "tls": it listens nowhere: expected bind, such as bind :443`, "Caddyfile:3",
@@ -42,7 +42,7 @@ var appFrontendMistakes = []mistake{
 	}},
 }
 
-// beside is a layer4 server with a frontend, behind the app's block of inApp.
+// beside returns a layer4 server with a frontend, following the app's block of inApp.
 func beside(address, name string) string {
 	return "bind :9443\ndefault_backend web\n}\n}\nlayer4 {\ndurable/" + address + " {\nroute {\npassthrough {\nname " + name + "\nserver s1 127.0.0.1:9442\n}\n}\n}\n}\npassthrough {\nbackend other {\nserver s1 127.0.0.1:9442"
 }

@@ -2,8 +2,8 @@
 
 package integration
 
-// foreignMistakes are words of HAProxy, nginx, Traefik and Caddy's own proxies in
-// the place where somebody who comes from there would write them.
+// foreignMistakes are words of HAProxy, nginx, Traefik and Caddy's own proxies, where users of
+// those would write them.
 var foreignMistakes = []mistake{
 	{"an address for a name", inBackend, "server 127.0.0.1:9442 127.0.0.1:9443", "server s2 127.0.0.1:9442\nserver s3 127.0.0.1:9443", []string{
 		`server: "127.0.0.1:9442" reads as an address: expected server NAME ADDRESS: give each server a name and a line of its own: server s1 127.0.0.1:9442`, "Caddyfile:5",

@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// inListeners is a Caddyfile with a frontend at each address in the text, but for those
-// that say what else listens there: app=ADDRESS (a frontend of the app), site=PORT/BIND or
-// admin=ADDRESS.
+// inListeners returns a Caddyfile with a frontend at each address in the text, except for other
+// listeners: app=ADDRESS (a frontend of the app), site=PORT/BIND and admin=ADDRESS.
 func inListeners(text string) string {
 	admin, sites, frontends, own := "off", "", "", ""
 	for i, word := range strings.Split(text, ", ") {
@@ -55,13 +54,13 @@ var listenerMistakes = []mistake{
 	{"a misspelled network of a site", inListeners, "durable/:8443, site=8444/durabl/", "durable/:8443, site=8444/durable/", []string{`http server "srv0" listens on "durabl/:8444": unknown network "durabl"; did you mean "durable"?`}},
 }
 
-// Who cannot have an address beside others is refused by `caddy validate`.
+// `caddy validate` refuses listeners that cannot share an address.
 func TestMistakesOfListeners(t *testing.T) {
 	areRefused(t, listenerMistakes, "validate", "Caddyfile")
 }
 
-// Two users of one durable address are refused when they are loaded, too, and what has
-// run until then goes on; marked as shared, both are served.
+// Loading refuses two users of one durable address, too, and the running configuration stays; if
+// both are marked as shared, both are served.
 func TestSharedAddress(t *testing.T) {
 	address := freeAddress(t)
 	servers := [2]string{listen(t, greet), listen(t, greet)}
@@ -80,7 +79,8 @@ func TestSharedAddress(t *testing.T) {
 	for _, of := range []struct{ options, site, want string }{
 		{config("durable"), "", `layer4 server \"srv0\" and layer4 server \"srv1\" both listen on durable/`},
 		{config("durable+shared"), site, `durable+shared/`},
-		{"", site + strings.NewReplacer("durable/", "durable4/", "http://", "http://b.test").Replace(site), `both listen on durable/`}, // without an app of this module
+		// Without an app of this module.
+		{"", site + strings.NewReplacer("durable/", "durable4/", "http://", "http://b.test").Replace(site), `both listen on durable/`},
 	} {
 		if err := p.reload(t, of.options, of.site); err == nil || !strings.Contains(err.Error(), of.want) {
 			t.Errorf("loaded: %v, want %s", err, of.want)
@@ -109,7 +109,7 @@ func TestSharedAddress(t *testing.T) {
 	}
 }
 
-// A frontend whose listener is not durable has a line in the log, once.
+// The log warns once about a frontend whose listener is not durable.
 func TestNotDurableIsTold(t *testing.T) {
 	plain, other := freeAddress(t), freeAddress(t)
 	p := start(t, fmt.Sprintf(`layer4 {

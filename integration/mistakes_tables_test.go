@@ -197,7 +197,7 @@ var frontendMistakes = []mistake{
 	}},
 }
 
-// Adaptation sees these, since they are mistakes of one block.
+// Mistakes within one block, which adaptation finds.
 var blockMistakes = []mistake{
 	{"a backend without servers", inBackend, "}\nbackend api {", "}\nbackend api {\nserver s1 127.0.0.1:9442", []string{
 		`backend "api": it has no servers: expected at least one`, "Caddyfile:6",
@@ -222,7 +222,7 @@ var blockMistakes = []mistake{
 	}},
 }
 
-// Only the whole configuration shows these. The error begins with the line in the
+// Mistakes that only the whole configuration shows. The error begins with the line in the
 // Caddyfile.
 var wholeMistakes = []mistake{
 	{"a rule's unknown backend", inFrontend, "use_backend web sni a.example.com\nuse_backend wbe sni b.example.com", "use_backend web sni a.example.com\nuse_backend web sni b.example.com", []string{

@@ -15,8 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// A mistake is a wrong text at some place of a configuration, the right one
-// that is nearest to it, and what the error must say of the wrong one.
+// A mistake is a wrong text at some place of a configuration, the correct text nearest to it, and
+// what the error must say.
 type mistake struct {
 	name         string
 	place        func(text string) (config string)
@@ -24,23 +24,23 @@ type mistake struct {
 	want         []string
 }
 
-// inBackend is a Caddyfile with the text in the block of its backend, from line
-// 5 on.
+// inBackend returns a Caddyfile with the text in the block of its backend, from line 5 on.
 func inBackend(text string) string {
 	return caddyfile(text, "default_backend web")
 }
 
-// inFrontend is the same for its frontend, from line 12 on.
+// inFrontend does the same for its frontend, from line 12 on.
 func inFrontend(text string) string {
 	return caddyfile("", text)
 }
 
-// inApp is a Caddyfile with the text in a frontend that listens itself, from line 4 on.
+// inApp returns a Caddyfile with the text in a frontend of the app, from line 4 on.
 func inApp(text string) string {
 	return "{\n\tpassthrough {\n\t\tfrontend tls {\n" + text + "\n\t\t}\n\t\tbackend web {\n\t\t\tserver s1 127.0.0.1:9441\n\t\t}\n\t}\n}\n"
 }
 
-// jsonApp is a JSON configuration of a backend and a frontend that listens itself, whose key and fields are given.
+// jsonApp returns a JSON configuration of a backend and a frontend of the app, whose key and fields
+// are given.
 func jsonApp(text string) string {
 	return `{"apps": {"passthrough": {"backends": {"web": {"servers": [{"name": "s1", "address": "127.0.0.1:9441"}]}}, "frontends": {` + text + `}}}}`
 }
@@ -66,14 +66,14 @@ func caddyfile(backend, frontend string) string {
 `
 }
 
-// inSnippet is a Caddyfile with the text in a snippet that its frontend imports, from
-// line 3 on.
+// inSnippet returns a Caddyfile with the text in a snippet that its frontend imports, from line 3
+// on.
 func inSnippet(text string) string {
 	return "(rules) {\n\n" + text + "\n}\n" + caddyfile("", "import rules\ndefault_backend web")
 }
 
-// jsonBackend is a JSON configuration of one backend, jsonFrontend one of a
-// backend and a frontend with the fields given.
+// jsonBackend returns a JSON configuration of one backend, jsonFrontend one of a backend and a
+// frontend with the given fields.
 func jsonBackend(text string) string {
 	return `{"apps": {"passthrough": {"backends": {"web": ` + text + `}}}}`
 }
@@ -85,13 +85,13 @@ func jsonFrontend(text string) string {
 			{"handler": "passthrough", %s}]}]}}}}}`, text)
 }
 
-// What one block shows wrong is refused by `caddy adapt`, with file and line.
+// `caddy adapt` refuses mistakes within one block, with file and line.
 func TestMistakesThatAdaptRefuses(t *testing.T) {
 	areRefused(t, slices.Concat(backendMistakes, frontendMistakes, appFrontendMistakes, blockMistakes, foreignMistakes), "adapt", "Caddyfile")
 }
 
-// What needs the whole configuration is refused by `caddy validate`, with the
-// frontend, the rule and the name that is meant.
+// `caddy validate` refuses mistakes that only the whole configuration shows, with the frontend, the
+// rule and the name in question.
 func TestMistakesThatValidateRefuses(t *testing.T) {
 	areRefused(t, slices.Concat(wholeMistakes, wholeAppMistakes), "validate", "Caddyfile")
 }
@@ -100,8 +100,8 @@ func TestMistakesInJSON(t *testing.T) {
 	areRefused(t, slices.Concat(jsonMistakes, jsonAppMistakes), "validate", "config.json")
 }
 
-// areRefused has the program refuse each wrong text, in a file of the name
-// given, and this process take the right one.
+// areRefused checks that the program refuses each wrong text, in a file of the given name, and that
+// this process accepts the correct one.
 func areRefused(t *testing.T, mistakes []mistake, verb, name string) {
 	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func areRefused(t *testing.T, mistakes []mistake, verb, name string) {
 	}
 }
 
-// The configuration around the mistakes is right by itself.
+// The configuration around the mistakes is correct by itself.
 func TestConfigurationWithoutMistakes(t *testing.T) {
 	for name, config := range map[string]string{
 		"Caddyfile":   caddyfile("", "default_backend web"),
@@ -138,7 +138,7 @@ func TestConfigurationWithoutMistakes(t *testing.T) {
 	}
 }
 
-// refusal is what Caddy says of a configuration that it must not take.
+// refusal returns Caddy's message about a configuration that it must refuse.
 func refusal(t *testing.T, verb, name, config string) (stdout, message string) {
 	t.Helper()
 	stdout, stderr, err := caddyOn(t, verb, name, config)
@@ -157,7 +157,7 @@ func refusal(t *testing.T, verb, name, config string) (stdout, message string) {
 	return stdout, message
 }
 
-// caddyOn runs `caddy VERB --config NAME` in a folder of its own.
+// caddyOn runs `caddy VERB --config NAME` in a new directory.
 func caddyOn(t *testing.T, verb, name, config string) (stdout, stderr string, err error) {
 	t.Helper()
 	dir := t.TempDir()

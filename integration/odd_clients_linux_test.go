@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// oddClient is one way to treat a frontend. It closes the connection in some
-// way, or leaves that to the caller.
+// oddClient is one way to treat a frontend. It closes the connection in some way, or leaves that to
+// the caller.
 type oddClient func(c *net.TCPConn, hello []byte)
 
 var oddClients = []oddClient{
@@ -53,8 +53,8 @@ var oddClients = []oddClient{
 	func(*net.TCPConn, []byte) {},
 }
 
-// Whatever clients do, each gets its one log line, and when they have gone
-// nothing of them is left: no goroutine and no descriptor.
+// Whatever clients do, each gets one log line, and once they are gone nothing of them is left: no
+// goroutine and no descriptor.
 func TestOddClients(t *testing.T) {
 	const clients, atOnce = 600, 24
 	p, address := startServers(t, "inspect_delay 500ms\n retries 1\n timeouts client 2s server 2s", listen(t, greet), freeAddress(t))
@@ -94,7 +94,7 @@ func TestOddClients(t *testing.T) {
 	}
 }
 
-// within waits until a count is back where it was.
+// within waits until a count is back to its previous value.
 func within(t *testing.T, what string, before int, count func() int) {
 	t.Helper()
 	now := count()
@@ -116,8 +116,8 @@ func (p *process) goroutines(t *testing.T) (n int) {
 	return n
 }
 
-// descriptors are those of the process without its pipes, of which it keeps some
-// for the next session.
+// descriptors returns the number of descriptors of the process without its pipes, some of which it
+// keeps for later sessions.
 func (p *process) descriptors(t *testing.T) (n int) {
 	t.Helper()
 	dir := fmt.Sprintf("/proc/%d/fd/", p.cmd.Process.Pid)

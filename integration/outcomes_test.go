@@ -15,15 +15,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// delay is the inspect_delay of these tests, and slack what an end may take
-// beyond it.
+// delay is the inspect_delay of these tests, and slack the longest delay of an end.
 const (
 	delay = time.Second
 	slack = 900 * time.Millisecond
 )
 
-// stimuli are what clients say instead of a hello. A client that goes on
-// waiting is silent; otherwise it closes.
+// stimuli are bytes sent in place of a hello. Afterwards the client waits silently or closes.
 func stimuli(t *testing.T) []stimulus {
 	whole := hellotest.Hello(t, "www.example.test")
 	return []stimulus{
@@ -45,14 +43,14 @@ func stimuli(t *testing.T) []stimulus {
 type stimulus struct {
 	name    string
 	say     []byte
-	leaves  bool // then closes its side
+	leaves  bool // afterwards the client closes its side
 	outcome string
 	waits   bool // the end comes only when the delay is over
-	alert   byte // what reject answers
+	alert   byte // the answer of reject
 }
 
-// play sends a stimulus and returns everything that the proxy answers until
-// the end, how that came, and when.
+// play sends a stimulus and returns everything that the proxy answers until the end, how that came,
+// and when.
 func (s stimulus) play(t *testing.T, address string) (answer []byte, took time.Duration, err error) {
 	t.Helper()
 	began := time.Now()
@@ -67,8 +65,7 @@ func (s stimulus) play(t *testing.T, address string) (answer []byte, took time.D
 	return answer, time.Since(began), err
 }
 
-// Each way not to send a hello ends with its own outcome, in time and with the
-// alert that it deserves.
+// Each way not to send a hello has its own outcome, in time and with the corresponding alert.
 func TestOutcomes(t *testing.T) {
 	p := startProxied(t, "inspect_delay 1s\n default_backend web\n on sslv2 reject")
 	for _, s := range stimuli(t) {
@@ -105,8 +102,8 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// Every outcome can go to the default backend, with what was read; a hello in the
-// format of SSLv2 does without being told.
+// Every outcome can go to the default backend, with the bytes read so far; a hello in the format of
+// SSLv2 does by default.
 func TestOutcomesToTheDefault(t *testing.T) {
 	got := make(chan []byte, 1)
 	origin := listen(t, func(c *net.TCPConn) {
@@ -160,7 +157,7 @@ func TestOutcomesToTheDefault(t *testing.T) {
 	}
 }
 
-// The actions that are seen from outside without a privilege.
+// The actions that are visible from outside without privileges.
 func TestActions(t *testing.T) {
 	p := startProxied(t, `
 					use_backend web sni www.example.test

@@ -13,8 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// The modules that the documentation shows compile into Caddy, and do what it
-// says.
+// The modules shown in the documentation compile into Caddy, and do what it says.
 func TestDocumentedModules(t *testing.T) {
 	root, files := moduleRoot(t), make(map[string]string)
 	for doc, name := range map[string]string{"own-policy.md": "steadiest", "checks.md": "takenout"} {

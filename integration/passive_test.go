@@ -46,16 +46,16 @@ func namesFrom(t testing.TB, address string, n int) string {
 	return names.String()
 }
 
-// half reports whether about half of ten connections went to A. Where those before them
-// are just ending, the order is not that of the connects.
+// half reports whether about half of ten connections went to A. While earlier connections are
+// ending, the order is not that of the connects.
 func half(names string) bool {
 	n := strings.Count(names, "A")
 	return n >= 3 && n <= 7
 }
 
-// A server that dies is left alone after a few connects of clients, without any check,
-// and is tried again when its time is over: so here, and in nginx beside it, whose
-// clients have the same servers.
+// A server that dies gets no connections after a few failed connects of clients, without any
+// check, and is tried again when its time is over. An nginx beside it, with the same servers, does
+// the same.
 func TestPassiveBesideNginx(t *testing.T) {
 	t.Parallel()
 	serve := func(name string) func(*net.TCPConn) {
@@ -76,12 +76,13 @@ func TestPassiveBesideNginx(t *testing.T) {
 	}
 	dying := begin(freeAddress(t))
 	a, ours, theirs := dying.Addr().String(), freeAddress(t), freeAddress(t)
-	const out = 10 * time.Second // a busy machine needs less for what is tried meanwhile
+	const out = 10 * time.Second // a busy machine needs less for the attempts meanwhile
 	startNginxStream(t, theirs, fmt.Sprintf("server %s max_fails=3 fail_timeout=%v; server %s max_fails=3 fail_timeout=%[2]v;", a, out, b))
 	p := start(t, fmt.Sprintf("passthrough {\n backend web {\n server s1 %s\n server s2 %s\n passive {\n fails 3\n window %[4]v\n eject %[4]v\n }\n }\n}\nlayer4 {\n durable/%[3]s {\n route {\n passthrough {\n content {\n inspect_delay 1ms\n }\n default_backend web\n }\n }\n }\n}", a, b, ours, out), "")
 	proxies := map[string]string{"nginx": theirs, "here": ours}
 	for name, address := range proxies {
-		for over := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { // nginx may not listen yet
+		// Nginx may not listen yet.
+		for over := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 			if c, err := net.Dial("tcp", address); err == nil {
 				c.Close()
 				break
@@ -106,7 +107,8 @@ func TestPassiveBesideNginx(t *testing.T) {
 	}
 	begin(a)
 	for name, address := range proxies {
-		if got := namesFrom(t, address, 4); got != "BBBB" && time.Since(died) < out { // or else its time may be over
+		// Otherwise its time may be over.
+		if got := namesFrom(t, address, 4); got != "BBBB" && time.Since(died) < out {
 			t.Errorf("%s: served by %s while A is out", name, got)
 		}
 	}

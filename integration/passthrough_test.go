@@ -16,8 +16,8 @@ type proxied struct {
 	origins [3]string // the sites' own
 }
 
-// startProxied runs the three sites, a backend web of s1 and s2, a backend api
-// of s3, and a frontend tls with the options given.
+// startProxied runs the three sites, a backend web of s1 and s2, a backend api of s3, and a
+// frontend tls with the given options.
 func startProxied(t testing.TB, frontend string) *proxied {
 	t.Helper()
 	p := &proxied{address: freeAddress(t)}
@@ -67,8 +67,7 @@ func TestCurlThroughTheProxy(t *testing.T) {
 	}
 }
 
-// The certificate that a client sees is the server's own, byte for byte, in
-// both versions of TLS.
+// The certificate that a client sees is the server's own, byte for byte, in both versions of TLS.
 func TestCertificateIsTheServers(t *testing.T) {
 	p := startProxied(t, "default_backend api")
 	direct := leaf(t, openssl(t, p.origins[2], "-servername", "www.example.test"))

@@ -13,8 +13,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// Behind a range of ports, a server is reached on the client's port, or so many above or below it. HAProxy and our
-// program have the same configuration, each on a loopback address of its own.
+// Behind a range of ports, a server is reached on the client's port, or on one a fixed offset above
+// or below it. HAProxy and our program have the same configuration, each on its own loopback
+// address.
 func TestPortOffsetsAsHAProxy(t *testing.T) {
 	t.Parallel()
 	haproxy := programs.Need(t, "haproxy")
@@ -54,7 +55,8 @@ backend down
 	}
 }
 
-// rangeOfServers listens on so many ports in a row, each of which greets with its place in it, and returns the first.
+// rangeOfServers listens on n consecutive ports, each of which greets with its index, and returns
+// the first.
 func rangeOfServers(t *testing.T, ip string, tries, n int) (base int) {
 	t.Helper()
 	for range tries {

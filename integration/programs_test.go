@@ -27,11 +27,11 @@ func run(t testing.TB, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// siteNames are what sites have certificates for.
+// siteNames are the names that sites have certificates for.
 var siteNames = []string{"*.example.test", "other.test"}
 
-// site is a Caddyfile site that answers "NAME HOST" over HTTPS, with
-// certificates of the process's own CA.
+// site returns a Caddyfile site that answers "NAME HOST" over HTTPS, with certificates of the
+// process's own CA.
 func site(name, address string) string {
 	_, port, _ := net.SplitHostPort(address)
 	var addresses []string
@@ -41,13 +41,13 @@ func site(name, address string) string {
 	return fmt.Sprintf("%s {\n\tbind 127.0.0.1\n\ttls internal\n\trespond \"%s {http.request.host}\"\n}\n", strings.Join(addresses, ", "), name)
 }
 
-// ca is the root certificate that a process has made for its sites.
+// ca returns the path of the root certificate that a process made for its sites.
 func (p *process) ca() string {
 	return filepath.Join(p.dir, "state", "pki", "authorities", "local", "root.crt")
 }
 
-// curl gets https://host/ by way of the address given. write is curl's
-// --write-out format.
+// curl requests https://host/ by way of the given address. write is the format of curl's
+// --write-out.
 func (p *process) curl(t testing.TB, address, host, write string, args ...string) (string, error) {
 	t.Helper()
 	port := portOf(t, address)
@@ -58,19 +58,18 @@ func (p *process) curl(t testing.TB, address, host, write string, args ...string
 	return run(t, "curl", args...)
 }
 
-// isInOrder reports whether a session of curl or s_client ended as it should. Neither waits
-// long for the server's last words before it closes: those that come later meet a reset (CD).
+// isInOrder reports whether a session of curl or s_client ended as it should. Neither waits long
+// for the server's last bytes before it closes: late ones meet a reset (CD).
 func (l *logLine) isInOrder() bool { return l.Termination == "--" || l.Termination == "CD" }
 
-// openssl connects with s_client, says nothing over TLS and returns what it
-// prints.
+// openssl connects with s_client, sends nothing over TLS and returns its output.
 func openssl(t testing.TB, address string, args ...string) string {
 	t.Helper()
 	out, _ := run(t, "sh", append([]string{"-c", `exec openssl s_client "$@" </dev/null`, "sh", "-connect", address}, args...)...)
 	return out
 }
 
-// leaf is the first certificate in what s_client printed.
+// leaf returns the first certificate in the output of s_client.
 func leaf(t testing.TB, printed string) []byte {
 	t.Helper()
 	block, _ := pem.Decode([]byte(printed[max(0, strings.Index(printed, "-----BEGIN CERTIFICATE-----")):]))
@@ -91,7 +90,7 @@ func readRecord(r io.Reader) ([]byte, error) {
 	return record.Bytes(), err
 }
 
-// dial connects to an address; the connection is closed with the test.
+// dial connects to an address; the connection is closed when the test ends.
 func dial(t testing.TB, address string) *net.TCPConn {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", address, patience)
@@ -103,7 +102,7 @@ func dial(t testing.TB, address string) *net.TCPConn {
 	return c.(*net.TCPConn)
 }
 
-// listen serves connections on a free loopback address until the test is over.
+// listen serves connections on a free loopback address until the test ends.
 func listen(t testing.TB, serve func(*net.TCPConn)) (address string) {
 	t.Helper()
 	return programs.Listen(t, 2*patience, serve)

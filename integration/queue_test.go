@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// Who leaves the queue is noticed at once, and the next has the place; without
-// abortonclose the end of what a client says is not leaving.
+// A client that leaves the queue is noticed at once, and the next one moves up; without
+// abortonclose, a client that closes its direction has not left.
 func TestClientsLeaveTheQueue(t *testing.T) {
 	finThenReset := func(c *net.TCPConn) error {
 		if err := c.CloseWrite(); err != nil {
 			return err
 		}
-		time.Sleep(100 * time.Millisecond) // so that the two are seen apart
+		time.Sleep(100 * time.Millisecond) // so that the two events are distinct
 		return reset(c)
 	}
 	for _, c := range []struct {
 		name, backend string
 		leave         func(*net.TCPConn) error
-		end           string // empty: that is none
+		end           string // empty: no end
 	}{
 		{"reset", "", reset, `client_reset CD client "" 0/1`},
 		{"reset with abortonclose", "abortonclose\n", reset, `client_reset CD client "" 0/1`},
@@ -67,8 +67,8 @@ func TestClientsLeaveTheQueue(t *testing.T) {
 	}
 }
 
-// With leastconn connections wait for whichever server has room first, in the order in
-// which they came, although each server could have a queue of its own.
+// With leastconn, connections wait for whichever server first has a free slot, in order of arrival,
+// although each server could have its own queue.
 func TestQueuesOfServers(t *testing.T) {
 	q := startQueueing(t, "balance leastconn\nserver $s1 maxconn 1 maxqueue 1\nserver $s2 maxconn 1 maxqueue 1")
 	a := say(t, q.address, "a")
@@ -89,7 +89,7 @@ func TestQueuesOfServers(t *testing.T) {
 	q.ends(t, e, `complete -- server "s1" 0/3`)
 }
 
-// Who has waited for too long, or may not even wait, is told so in TLS.
+// Connections that have waited for too long, or may not wait, get a TLS alert.
 func TestQueueEnds(t *testing.T) {
 	refused := func(t *testing.T, c *net.TCPConn) {
 		t.Helper()
@@ -134,8 +134,8 @@ func TestQueueEnds(t *testing.T) {
 	})
 }
 
-// Who waits when the configuration changes is served by the new one at once,
-// without any other connection.
+// Connections that wait when the configuration changes are served by the new one at once, without
+// the arrival of another one.
 func TestReloadServesTheQueue(t *testing.T) {
 	t.Run("more room", func(t *testing.T) {
 		q := startQueueing(t, "server $s1 maxconn 1")
@@ -155,7 +155,7 @@ func TestReloadServesTheQueue(t *testing.T) {
 		q.reconfigure(t, "server $s1 maxconn 1")
 		q.served(t, "b", waiting[0], "s1")
 		q.served(t, "c", waiting[1], "s1")
-		q.quiet(t) // with d the limit is reached still
+		q.quiet(t) // with d, the limit is still reached
 		q.served(t, "d", waiting[2], "s1")
 		q.arrive(t, "s1 e")
 		q.served(t, "e", waiting[3], "s1")
@@ -169,8 +169,8 @@ func TestReloadServesTheQueue(t *testing.T) {
 	const s1, s2, s3 = "server $s1 maxconn 1 maxqueue 1", "\nserver $s2 maxconn 1 maxqueue 1", "\nserver $s3 maxconn 1 maxqueue 1"
 	for _, c := range []struct {
 		name, then string // the configuration without s1
-		free       bool   // s3 has room
-		end        string // of the connection that has waited for longest
+		free       bool   // s3 has a free slot
+		end        string // end of the connection that has waited longest
 	}{
 		{"server removed, another free", s2 + s3, true, `complete -- server "s3" 0/1`},
 		{"server disabled, another free", s1 + " disabled" + s2 + s3, true, `complete -- server "s3" 0/1`},
@@ -189,12 +189,12 @@ func TestReloadServesTheQueue(t *testing.T) {
 				q.arrive(t, "s3 c")
 				q.waiting(t, 1)
 			}
-			q.served(t, "a", atFirst, "s1") // its session goes on, but nobody follows
+			q.served(t, "a", atFirst, "s1") // its session continues, but no other gets its slot
 			q.quiet(t)
 			q.served(t, "b", atSecond, "s2")
 			server := "s3"
 			if !c.free {
-				q.arrive(t, "s2 c") // it has waited for longer than d
+				q.arrive(t, "s2 c") // it has waited longer than d
 				server = "s2"
 				q.served(t, "c", moves, server)
 			}
@@ -209,7 +209,7 @@ func TestReloadServesTheQueue(t *testing.T) {
 	}
 }
 
-// A configuration that fails, however late, serves nobody who waits.
+// A configuration that fails, however late, serves no waiting connection.
 func TestFailedReloadKeepsTheQueue(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -226,7 +226,7 @@ func TestFailedReloadKeepsTheQueue(t *testing.T) {
 		{`backend \"wbe\"`, better, "durable/" + freeAddress(t) + " {\n route {\n passthrough {\n name other\n default_backend wbe\n }\n }\n }"},
 		{"address already in use", better, taken.Addr().String() + " {\n route {\n passthrough {\n name other\n default_backend web\n }\n }\n }"},
 	} {
-		for range 4 { // apps start in whatever order
+		for range 4 { // apps start in any order
 			if err := q.reload(t, q.config(f.backend, f.frontends), ""); err == nil || !strings.Contains(err.Error(), f.why) {
 				t.Errorf("want a failure with %q, got %v", f.why, err)
 			}
@@ -243,7 +243,7 @@ func TestFailedReloadKeepsTheQueue(t *testing.T) {
 	q.ends(t, c, `complete -- server "s1" 0/2`)
 }
 
-// shares is which servers clients get, who keep nobody.
+// shares returns the number of short connections by server.
 func (q *queueing) shares(t *testing.T, clients int) map[string]int {
 	t.Helper()
 	shares := make(map[string]int)
@@ -265,8 +265,7 @@ func (q *queueing) shares(t *testing.T, clients int) map[string]int {
 	return shares
 }
 
-// A reload changes shares at once, but a server that comes back with slowstart
-// gets its own bit by bit.
+// A reload changes shares at once, but a server that returns with slowstart gets its own gradually.
 func TestReloadChangesShares(t *testing.T) {
 	q := startQueueing(t, "server $s1\nserver $s2 disabled")
 	if got := q.shares(t, 8); got["s1"] != 8 {

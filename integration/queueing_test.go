@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// queueing is a frontend before the backend web, whose servers keep whoever
-// comes until they are let go.
+// queueing is a frontend before the backend web, whose servers hold each client until the test lets
+// it go.
 type queueing struct {
 	*process
 	address string
-	servers map[string]string // their addresses
+	servers map[string]string // addresses by name
 	came    chan guest
 	kept    map[string]guest // by client
 }
@@ -28,7 +28,7 @@ type guest struct {
 	leave chan struct{} // closed: the server answers its name
 }
 
-// startQueueing begins with a backend in which $s1, $s2 and $s3 are addresses.
+// startQueueing starts with a backend in which $s1, $s2 and $s3 are addresses.
 func startQueueing(t *testing.T, backend string) *queueing {
 	t.Helper()
 	q := &queueing{address: freeAddress(t), servers: make(map[string]string), came: make(chan guest, 100), kept: make(map[string]guest)}
@@ -54,10 +54,10 @@ func startQueueing(t *testing.T, backend string) *queueing {
 	return q
 }
 
-// config has a backend and, beside the frontend, more of them.
+// config returns a configuration with a backend, the frontend, and more frontends.
 func (q *queueing) config(backend, more string) string {
 	if !strings.Contains(backend, "timeouts") {
-		backend += "\ntimeouts queue 1m" // longer than any test takes
+		backend += "\ntimeouts queue 1m" // longer than any test
 	}
 	for name, address := range q.servers {
 		backend = strings.ReplaceAll(backend, "$"+name, name+" "+address)
@@ -65,7 +65,7 @@ func (q *queueing) config(backend, more string) string {
 	return fmt.Sprintf("passthrough {\nbackend web {\n%s\n}\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n }\n }\n }\n%s\n}", backend, q.address, more)
 }
 
-// reconfigure gives the process another backend.
+// reconfigure loads another backend.
 func (q *queueing) reconfigure(t *testing.T, backend string) {
 	t.Helper()
 	if err := q.reload(t, q.config(backend, ""), ""); err != nil {
@@ -73,8 +73,7 @@ func (q *queueing) reconfigure(t *testing.T, backend string) {
 	}
 }
 
-// arrive waits until clients have come to servers, each "SERVER CLIENT", in
-// whatever order.
+// arrive waits until clients have arrived at servers, each "SERVER CLIENT", in any order.
 func (q *queueing) arrive(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
@@ -93,7 +92,7 @@ func (q *queueing) arrive(t *testing.T, want ...string) {
 	}
 }
 
-// wait has one more client wait, behind n-1 others.
+// wait adds a waiting client behind n-1 others.
 func (q *queueing) wait(t *testing.T, client string, n int) *net.TCPConn {
 	t.Helper()
 	c := say(t, q.address, client)
@@ -101,7 +100,7 @@ func (q *queueing) wait(t *testing.T, client string, n int) *net.TCPConn {
 	return c
 }
 
-// served has a client be answered, by a server, and closes it.
+// served lets a server answer a client, and closes the connection.
 func (q *queueing) served(t *testing.T, client string, c *net.TCPConn, server string) {
 	t.Helper()
 	close(q.kept[client].leave)
@@ -111,7 +110,7 @@ func (q *queueing) served(t *testing.T, client string, c *net.TCPConn, server st
 	c.Close()
 }
 
-// quiet checks that nobody else has come to a server.
+// quiet checks that no other client has arrived at a server.
 func (q *queueing) quiet(t *testing.T) {
 	t.Helper()
 	select {
@@ -121,7 +120,7 @@ func (q *queueing) quiet(t *testing.T) {
 	}
 }
 
-// ends checks what is logged of a client, which has waited.
+// ends checks the log line of a client that has waited.
 func (q *queueing) ends(t *testing.T, c *net.TCPConn, want string) {
 	t.Helper()
 	if l := q.ended(t, c); l.String() != want || l.QueueTime <= 0 || l.QueueTime > l.Duration {

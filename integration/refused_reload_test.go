@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A configuration that is refused late, because its second address is taken or another
-// app cannot start, serves nobody, at an address that is in use or at a new one.
+// A configuration that is refused late, because its second address is taken or another app cannot
+// start, serves no connection, neither at an address in use nor at a new one.
 func TestRefusedReloadServesNobody(t *testing.T) {
 	s := newStorm(t)
 	var wrong atomic.Int64
@@ -25,7 +25,7 @@ func TestRefusedReloadServesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	var app bool // the form of the frontends
+	var app bool // whether the frontends are of the app
 	frontend := func(address, name string) string { return frontendAt(app, address, name, "default_backend web") }
 	backend := "passthrough {\n backend web {\n server bad " + bad + "\n }\n}\n"
 	refused := map[string]struct{ more, site string }{
@@ -44,7 +44,7 @@ func TestRefusedReloadServesNobody(t *testing.T) {
 				}
 				var over atomic.Bool
 				done := make(chan int)
-				go func() { // clients of the address that is new in it
+				go func() { // clients of its new address
 					n := 0
 					for ; !over.Load(); time.Sleep(time.Millisecond) {
 						if _, err := s.visit(s.second); err == nil {
@@ -76,8 +76,8 @@ func TestRefusedReloadServesNobody(t *testing.T) {
 	}
 }
 
-// Sessions of a server that a reload has removed go on, and end when their time is
-// over; those of one that comes back in time, and of others, do not.
+// Sessions of a server that a reload has removed continue, and end after removed_server_timeout;
+// those of a server that returns in time, and of others, do not.
 func TestRemovedServer(t *testing.T) {
 	address, kept, removed := freeAddress(t), listen(t, greetAndEcho), listen(t, greetAndEcho)
 	config := func(timeout string, servers ...string) string {
@@ -106,9 +106,9 @@ func TestRemovedServer(t *testing.T) {
 	}
 
 	a, b := open(), open()       // at s1 and s2
-	reload(config("30s", first)) // it has time
+	reload(config("30s", first)) // before it is over
 	echoes(b)
-	reload(config("1s", first, second)) // and is back
+	reload(config("1s", first, second)) // and it is back
 	time.Sleep(1500 * time.Millisecond)
 	echoes(a)
 	echoes(b)
@@ -119,7 +119,7 @@ func TestRemovedServer(t *testing.T) {
 	reload(config("off", first))
 	time.Sleep(500 * time.Millisecond)
 	echoes(b)
-	reload(config("1s", first)) // its time counts from when it left
+	reload(config("1s", first)) // the timeout counts from the removal
 	began := time.Now()
 	if _, err := b.Read(make([]byte, 1)); err == nil {
 		t.Error("the session of the removed server goes on")
@@ -131,5 +131,5 @@ func TestRemovedServer(t *testing.T) {
 		t.Errorf("the line: %+v", l)
 	}
 	reload("layer4 {\n durable/" + address + " {\n route {\n passthrough {\n server other " + kept + "\n }\n }\n }\n}")
-	echoes(a) // without removed_server_timeout it has no end, though its backend is gone
+	echoes(a) // without removed_server_timeout it continues, although its backend is gone
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// sentinels are what the errors of the outcomes begin with.
+// sentinels are the errors that the outcomes' errors begin with.
 var sentinels = map[string]error{
 	"not_tls":   clienthello.ErrNotTLS,
 	"sslv2":     clienthello.ErrSSLv2,
@@ -29,17 +29,18 @@ var sentinels = map[string]error{
 	"too_large": clienthello.ErrTooLarge,
 }
 
-// decodeError is what reject answers to a client that spoke TLS, but no ClientHello.
+// decodeError is the answer of reject to a client that sent TLS, but not a ClientHello.
 var decodeError = []byte{21, 3, 1, 0, 2, 2, 50}
 
-// A talk is what a client has seen that said something and listened until the end.
+// A talk is the result of a client that sent bytes and read until the end.
 type talk struct {
-	ends   string // the addresses of its connection
+	ends   string // both addresses of its connection
 	answer []byte
-	err    error // of the reading: nil at an end in order
+	err    error // of reading; nil if the end came in order
 }
 
-// speak sends raw in writes of size bytes and, where it finishes, its own end; then it listens until the end.
+// speak sends raw in writes of size bytes and, with finishes, closes its direction; then it reads
+// until the end.
 func speak(address string, raw []byte, size int, finishes bool) talk {
 	d := net.Dialer{Timeout: patience, LocalAddr: ownSource()}
 	c, err := d.Dial("tcp", address)
@@ -52,7 +53,7 @@ func speak(address string, raw []byte, size int, finishes bool) talk {
 	go func() {
 		defer close(sent)
 		tcp := c.(*net.TCPConn)
-		_ = segments(tcp, raw, size) // what is refused can be refused before all of it is sent
+		_ = segments(tcp, raw, size) // the proxy may refuse before all bytes are sent
 		if finishes {
 			_ = tcp.CloseWrite()
 		}
@@ -63,12 +64,12 @@ func speak(address string, raw []byte, size int, finishes bool) talk {
 	return t
 }
 
-// sources counts the addresses that clients have connected from.
+// sources counts the source addresses used by clients.
 var sources atomic.Uint32
 
-// ownSource returns an address on loopback that no other client connects from. The
-// ports of one address can be given again as soon as a connection has ended, and log
-// lines are told apart by their client.
+// ownSource returns a loopback address that no other client connects from. The kernel may reuse the
+// ports of one address as soon as a connection has ended, and log lines are matched by client
+// address.
 func ownSource() net.Addr {
 	n := sources.Add(1)
 	return &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}
@@ -89,13 +90,13 @@ func together(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// endsOf are the addresses of a client's connection: its own and the frontend's, since one port of its own can have
-// connections to several.
+// endsOf returns both addresses of a client's connection, since connections to several frontends
+// can share a client port.
 func endsOf(c net.Conn) string {
 	return fmt.Sprint(c.LocalAddr(), " to ", c.RemoteAddr())
 }
 
-// byClient waits for n log lines, and finds them by endsOf.
+// byClient waits for n log lines, and returns them by endsOf.
 func (p *process) byClient(t *testing.T, n int) map[string]logLine {
 	t.Helper()
 	lines := make(map[string]logLine)
@@ -109,7 +110,8 @@ func (p *process) byClient(t *testing.T, n int) map[string]logLine {
 	return lines
 }
 
-// startRefusing runs a frontend that has one name served by a TLS server, and everything else sent back.
+// startRefusing runs a frontend that sends one name to a TLS server, and everything else to an
+// echo.
 func startRefusing(t *testing.T, options string) (p *process, address string, e *echo) {
 	t.Helper()
 	e, address = startEcho(t), freeAddress(t)
@@ -137,7 +139,7 @@ func startRefusing(t *testing.T, options string) (p *process, address string, e 
 	return p, address, e
 }
 
-// handshake makes one with the TLS server, through the proxy: it still serves.
+// handshake connects to the TLS server through the proxy: it still serves.
 func (e *echo) handshake(t *testing.T, address string) {
 	t.Helper()
 	c, err := tls.Dial("tcp", address, &tls.Config{ServerName: "www.example.test", RootCAs: e.roots})
@@ -151,7 +153,8 @@ func (e *echo) handshake(t *testing.T, address string) {
 	}
 }
 
-// refusedForms are the ways in which the table is sent: whole, and byte by byte where that does not take long.
+// refusedForms are the ways to send the table's messages: whole, and byte by byte where that is
+// quick.
 var refusedForms = []struct {
 	name  string
 	size  int
@@ -161,7 +164,7 @@ var refusedForms = []struct {
 	{"1-byte writes", 1, slices.DeleteFunc(hellotest.Refused(), func(r hellotest.Refusal) bool { return len(r.Raw) > 1000 })},
 }
 
-// Each first message of the table ends as it is to end, in time: with an alert for those that spoke TLS.
+// Each first message of the table ends as expected, in time: with an alert if it was TLS.
 func TestRefusedMessages(t *testing.T) {
 	p, address, e := startRefusing(t, "on sslv2 reject")
 	goroutines, descriptors := p.goroutines(t), p.descriptors(t)
@@ -194,16 +197,16 @@ func TestRefusedMessages(t *testing.T) {
 	within(t, "descriptors", descriptors, func() int { return p.descriptors(t) })
 }
 
-// saysWhy tells whether an error is the one that the table has.
+// saysWhy reports whether an error is the one in the table.
 func saysWhy(r hellotest.Refusal, text string) bool {
 	rest, ok := strings.CutPrefix(text, sentinels[r.Outcome].Error())
-	if r.Detail == "" { // there is none, or one that depends on the limit
+	if r.Detail == "" { // no detail, or one that depends on the limit
 		return ok
 	}
 	return ok && rest == ": "+r.Detail
 }
 
-// The same can all go to a server, which gets each byte as it was sent.
+// All of these messages can go to a server, which receives each byte unchanged.
 func TestRefusedMessagesToTheDefault(t *testing.T) {
 	p, address, e := startRefusing(t, "on malformed default\n on too_large default\n on not_tls default")
 	goroutines, descriptors := p.goroutines(t), p.descriptors(t)

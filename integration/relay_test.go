@@ -21,8 +21,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// startRaw runs a frontend before one server of the test's own, on plain TCP:
-// the proxy cannot tell it from TLS once it has seen a hello.
+// startRaw runs a frontend before one server of the test's own, over plain TCP: after the hello the
+// proxy cannot tell it from TLS.
 func startRaw(t *testing.T, backend string, serve func(*net.TCPConn)) (p *process, address string) {
 	t.Helper()
 	address = freeAddress(t)
@@ -40,7 +40,7 @@ func startRaw(t *testing.T, backend string, serve func(*net.TCPConn)) (p *proces
 	return p, address
 }
 
-// say sends a whole hello and whatever follows.
+// say sends a complete hello, followed by more.
 func say(t *testing.T, address, more string) *net.TCPConn {
 	t.Helper()
 	c := dial(t, address)
@@ -56,7 +56,7 @@ func skipHello(c net.Conn) error {
 	return err
 }
 
-// startTLS runs a frontend before one server of the test's own, on TLS.
+// startTLS runs a frontend before one server of the test's own, over TLS.
 func startTLS(t *testing.T) (p *process, address string, ln net.Listener, roots *x509.CertPool) {
 	t.Helper()
 	origin, address := freeAddress(t), freeAddress(t)
@@ -70,7 +70,7 @@ func startTLS(t *testing.T) (p *process, address string, ln net.Listener, roots 
 	return p, address, ln, roots
 }
 
-// 200 MiB in both directions at once, over TLS: what the ends have seen agrees.
+// 200 MiB in both directions at once, over TLS, arrive unchanged.
 func TestBulk(t *testing.T) {
 	const size = 200 << 20
 	p, address, ln, roots := startTLS(t)
@@ -100,8 +100,8 @@ func TestBulk(t *testing.T) {
 	}
 }
 
-// exchange sends size random bytes and the end, and receives until the end, at
-// once. It returns the digests of what was sent and received.
+// exchange sends size random bytes and closes its direction, and receives until the end, at the
+// same time. It returns the digests of the sent and the received bytes.
 func exchange(t *testing.T, c *tls.Conn, size int64) (sums [2][32]byte) {
 	received := make(chan [32]byte, 1)
 	go func() {
@@ -121,7 +121,7 @@ func exchange(t *testing.T, c *tls.Conn, size int64) (sums [2][32]byte) {
 	return [2][32]byte{[32]byte(h.Sum(nil)), <-received}
 }
 
-// certificate is the one that a process has made for its sites, and the CA.
+// certificate returns the certificate that a process made for its sites, and the CA.
 func (p *process) certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	stem := p.dir + "/state/certificates/local/wildcard_.example.test/wildcard_.example.test"
@@ -138,7 +138,7 @@ func (p *process) certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return c, roots
 }
 
-// A side that has finished still gets everything that the other has to say.
+// A side that has finished sending still receives everything from the other.
 func TestHalfClose(t *testing.T) {
 	const size = 8 << 20
 	data := make([]byte, size)
@@ -146,7 +146,7 @@ func TestHalfClose(t *testing.T) {
 	t.Run("client first", func(t *testing.T) {
 		p, address := startRaw(t, "", func(c *net.TCPConn) {
 			all, _ := io.ReadAll(c)
-			time.Sleep(50 * time.Millisecond) // the FIN is long through
+			time.Sleep(50 * time.Millisecond) // by now the FIN has arrived
 			_, _ = c.Write(all[len(all)-5:])
 			_, _ = c.Write(data)
 		})
@@ -190,7 +190,7 @@ func TestHalfClose(t *testing.T) {
 	})
 }
 
-// What comes right behind the hello, as with early data, goes to the server.
+// Bytes right behind the hello, such as early data, go to the server.
 func TestBytesBehindTheHello(t *testing.T) {
 	p, address := startRaw(t, "", func(c *net.TCPConn) {
 		if err := skipHello(c); err != nil {
@@ -206,7 +206,7 @@ func TestBytesBehindTheHello(t *testing.T) {
 	p.sessions(t, 1)
 }
 
-// Who broke the session is logged, and the other side learns of it.
+// The log says which side broke the session, and the other side notices.
 func TestBrokenSessions(t *testing.T) {
 	broken := make(chan error, 1)
 	p, address := startRaw(t, "timeouts client 3s server 1m", func(c *net.TCPConn) {

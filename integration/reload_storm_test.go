@@ -14,7 +14,7 @@ type lineTally struct {
 	mu   sync.Mutex
 	all  int64
 	ends map[string]int64
-	by   map[string]int64 // server
+	by   map[string]int64 // by server
 }
 
 func (l *lineTally) add(line *logLine) {
@@ -37,9 +37,8 @@ func (l *lineTally) reaches(n int64) int64 {
 	}
 }
 
-// Reloads under load, with other timeouts, servers, rules and listeners each time: no
-// connection fails, none goes to a server that a reload had removed when it answered,
-// and no count is lost.
+// Reloads under load, each with other timeouts, servers, rules and listeners: no connection fails,
+// none goes to a server that a reload had removed when it answered, and no count is lost.
 func TestReloadStorm(t *testing.T) {
 	s, lines := newStorm(t), lineTally{ends: make(map[string]int64), by: make(map[string]int64)}
 	p := &process{each: lines.add}
@@ -80,7 +79,7 @@ func TestReloadStorm(t *testing.T) {
 	}
 }
 
-// What Caddy with caddy-l4 alone loses in the same storm.
+// The losses of Caddy with caddy-l4 alone in the same storm.
 func TestReloadStormStock(t *testing.T) {
 	if !soaking {
 		t.Skip("a comparison: make soak prints it")
@@ -98,7 +97,7 @@ func TestReloadStormStock(t *testing.T) {
 	}
 }
 
-// A reload from a plain listener to a durable one takes the address over.
+// A reload from a plain listener to a durable one takes over the address.
 func TestReloadToDurable(t *testing.T) {
 	const clients = 4
 	s := newStorm(t)
@@ -115,7 +114,7 @@ func TestReloadToDurable(t *testing.T) {
 	s.stop()
 	failed, why := s.failures()
 	t.Logf("%d connections, %d lost with the plain listener: %s", s.made.Load(), failed, why)
-	if failed > clients { // who was in its queue when it closed
+	if failed > clients { // connections in its queue when it closed
 		t.Errorf("%d clients at a time have lost %d connections", clients, failed)
 	}
 	c, err := net.DialTimeout("tcp", s.address, patience)

@@ -9,16 +9,16 @@ import (
 	"testing"
 )
 
-// A reload keeps live sessions, takes the new rules at once, keeps the position
-// of the round robin, and a configuration that is refused changes nothing. So does one that
-// moves the frontend from a layer4 server to the app, and back.
+// A reload keeps live sessions, applies the new rules at once, and keeps the position of the round
+// robin; a refused configuration changes nothing. The same holds for a reload that moves the
+// frontend from a layer4 server to the app, and back.
 func TestReload(t *testing.T) {
 	for form, apps := range map[string][]bool{"layer4": {false, false}, "app": {true, true}, "to the app": {false, true}, "to layer4": {true, false}} {
 		t.Run(form, func(t *testing.T) { testReload(t, apps[0], apps[1]) })
 	}
 }
 
-// testReload has the frontend in the app, or in a layer4 server, before the reload and after it.
+// testReload tests reloads with the frontend in the app, or in a layer4 server, before and after.
 func testReload(t *testing.T, before, after bool) {
 	address := freeAddress(t)
 	names := [3]string{"s1", "s2", "s3"}

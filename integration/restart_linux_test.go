@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Killed with sessions under way, it serves again as soon as it is started again.
+// After being killed with live sessions, the process serves again as soon as it is restarted.
 func TestKilledAndStartedAgain(t *testing.T) {
 	p, address := startServers(t, "", listen(t, greetAndEcho))
 	for range 20 {
@@ -33,8 +33,8 @@ func TestKilledAndStartedAgain(t *testing.T) {
 	read(t, say(t, address, ""), make([]byte, 2))
 }
 
-// Valid and refused configurations that are loaded two at a time lose nobody, and what
-// is loaded last serves.
+// Loading valid and refused configurations two at a time loses no connection, and the last one
+// loaded serves.
 func TestReloadsAtOnce(t *testing.T) {
 	s := newStorm(t)
 	p := start(t, s.config(0), "")
@@ -42,7 +42,8 @@ func TestReloadsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad := strings.Replace(string(good), "durable/"+s.address, "durable/192.0.2.1:1", 1) // an address that this system has not
+	// An address that this system does not have.
+	bad := strings.Replace(string(good), "durable/"+s.address, "durable/192.0.2.1:1", 1)
 	s.start(4)
 	goroutines := p.goroutines(t)
 	var wg sync.WaitGroup
@@ -72,7 +73,7 @@ func TestReloadsAtOnce(t *testing.T) {
 	within(t, "goroutines", goroutines+4, func() int { return p.goroutines(t) })
 }
 
-// post has a Caddyfile loaded, and returns the status; 0: there is no endpoint for so long.
+// post loads a Caddyfile and returns the status; 0: the endpoint was not there within the time.
 func (p *process) post(config string, within time.Duration) int {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	for over := time.Now().Add(within); ; time.Sleep(10 * time.Millisecond) {
@@ -82,14 +83,14 @@ func (p *process) post(config string, within time.Duration) int {
 			_ = answer.Body.Close()
 			return answer.StatusCode
 		}
-		if time.Now().After(over) { // else Caddy is just replacing its admin endpoint
+		if time.Now().After(over) { // Caddy is replacing its admin endpoint
 			return 0
 		}
 	}
 }
 
-// SIGTERM while a configuration is being loaded ends the process in order, whatever
-// moment of the load it meets; sessions may finish.
+// SIGTERM during the load of a configuration ends the process in order, at whatever moment;
+// sessions may finish.
 func TestSIGTERMDuringReload(t *testing.T) {
 	for i := range 4 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -115,7 +116,7 @@ func TestSIGTERMDuringReload(t *testing.T) {
 	}
 }
 
-// A configuration that comes while the process drains lets nobody in, and cuts nobody.
+// A configuration loaded while the process drains admits no connection, and cuts none.
 func TestReloadWhileDraining(t *testing.T) {
 	e := startEnding(t, "grace_period 10s", "")
 	config, err := os.ReadFile(filepath.Join(e.dir, "Caddyfile"))

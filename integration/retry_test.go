@@ -17,8 +17,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// startServers runs a frontend with an anonymous backend of the addresses given
-// as s1, s2 ...
+// startServers runs a frontend with an anonymous backend of the given addresses as s1, s2 ...
 func startServers(t *testing.T, options string, addresses ...string) (p *process, address string) {
 	t.Helper()
 	address = freeAddress(t)
@@ -37,7 +36,7 @@ func greet(c *net.TCPConn) {
 	}
 }
 
-// A server that refuses is not noticed by the client.
+// A client does not notice a server that refuses connections.
 func TestRetryOnAnotherServer(t *testing.T) {
 	p, address := startServers(t, "", freeAddress(t), listen(t, greet), freeAddress(t))
 	for i := range 3 {
@@ -64,8 +63,7 @@ func TestRetryOnAnotherServer(t *testing.T) {
 	}
 }
 
-// With all servers down the client is told at once, in TLS, and the log says
-// what was tried.
+// With all servers down the client gets a TLS alert at once, and the log lists the attempts.
 func TestAllServersDown(t *testing.T) {
 	for _, c := range []struct{ on, want string }{
 		{"", "\x15\x03\x01\x00\x02\x02\x50"},
@@ -84,8 +82,8 @@ func TestAllServersDown(t *testing.T) {
 	}
 }
 
-// A connection that the retry budget allows no retry ends as it does after its last
-// one, and the log says why.
+// A connection without a retry left in the budget ends as after its last retry, and the log says
+// why.
 func TestRetryBudgetUsedUp(t *testing.T) {
 	p, address := startServers(t, "retry_budget 100 0", freeAddress(t), freeAddress(t), freeAddress(t))
 	answer, _, err := stimulus{say: hellotest.Hello(t, "www.example.test")}.play(t, address)
@@ -99,7 +97,7 @@ func TestRetryBudgetUsedUp(t *testing.T) {
 	}
 }
 
-// Another backend can stand in for one whose servers are all down.
+// Another backend can replace one whose servers are all down.
 func TestNoServerGoesToAnotherBackend(t *testing.T) {
 	address := freeAddress(t)
 	p := start(t, fmt.Sprintf(`
@@ -133,8 +131,8 @@ func TestNoServerGoesToAnotherBackend(t *testing.T) {
 	}
 }
 
-// Without redispatch the same server is tried again, a pause apart: one that
-// comes back in time is reached, and the other gets nothing.
+// Without redispatch the same server is tried again after a pause: one that returns in time is
+// reached, and the other gets nothing.
 func TestRetryOnTheSameServer(t *testing.T) {
 	late := freeAddress(t)
 	p, address := startServers(t, "redispatch off", late, listen(t, func(*net.TCPConn) { t.Error("the other server was used") }))
@@ -158,13 +156,13 @@ func TestRetryOnTheSameServer(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	c.Close()
-	// On a busy machine the server may be back later than for the first retry.
+	// On a busy machine the server may return only after the first retry.
 	if l := p.sessions(t, 1)[0]; l.Server != "s1" || l.Retries < 1 || l.Redispatched || l.Connect < float64(l.Retries) {
 		t.Errorf("log line %+v", l)
 	}
 }
 
-// A server that does not answer costs the connect timeout, no more.
+// A server that does not answer costs the connect timeout, not more.
 func TestConnectTimeout(t *testing.T) {
 	p, address := startServers(t, "retries 1\n timeouts connect 300ms", deaf(t))
 	answer, took, err := stimulus{say: hellotest.Hello(t, "www.example.test")}.play(t, address)
@@ -177,8 +175,7 @@ func TestConnectTimeout(t *testing.T) {
 	}
 }
 
-// deaf is the address of a listener whose queue is full: connects to it get no
-// answer.
+// deaf returns the address of a listener whose queue is full: connects to it get no answer.
 func deaf(t *testing.T) string {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -197,7 +194,7 @@ func deaf(t *testing.T) string {
 		t.Fatal(err)
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
-	d := new(net.Dialer) // there is room for one, however busy this machine is
+	d := new(net.Dialer) // the queue has room for one, however busy this machine is
 	for {
 		c, err := d.Dial("tcp", address)
 		if err != nil {

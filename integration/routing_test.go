@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// handshake makes a handshake by s_client with a name ("" for none) and returns
-// what it printed and the log line of the connection.
+// handshake connects by s_client with a name ("" for none) and returns its output and the log line
+// of the connection.
 func (p *proxied) handshake(t *testing.T, name string, args ...string) (string, logLine) {
 	t.Helper()
 	p.forget()
@@ -74,8 +74,8 @@ func TestRouting(t *testing.T) {
 	}
 }
 
-// A name that nothing takes is refused with the alert that the client of a
-// server with virtual hosts would get: 112 unrecognized_name.
+// A name that no rule matches is refused with the alert of a server with virtual hosts: 112
+// unrecognized_name.
 func TestNoMatchIsRefused(t *testing.T) {
 	p := startProxied(t, "use_backend web sni www.example.test")
 	for _, name := range []string{"unknown.test", "example.test", "", "wwww.example.test", "www.example.test.evil.test"} {
@@ -89,7 +89,7 @@ func TestNoMatchIsRefused(t *testing.T) {
 	}
 }
 
-// Without a name the default backend takes it.
+// A hello without a name goes to the default backend.
 func TestNoNameGoesToTheDefault(t *testing.T) {
 	p := startProxied(t, "use_backend web sni www.example.test\n default_backend api")
 	for _, name := range []string{"", "unknown.test"} {
@@ -99,7 +99,7 @@ func TestNoNameGoesToTheDefault(t *testing.T) {
 	}
 }
 
-// The anonymous backend of a frontend bears the frontend's name.
+// The anonymous backend of a frontend has the frontend's name.
 func TestAnonymousBackend(t *testing.T) {
 	origin, address := freeAddress(t), freeAddress(t)
 	p := start(t, fmt.Sprintf(`
@@ -121,8 +121,7 @@ func TestAnonymousBackend(t *testing.T) {
 	}
 }
 
-// A matcher of the route reads ahead; nothing of what it read is lost, and the
-// hello is judged by both.
+// A matcher of the route reads ahead; none of those bytes is lost, and both examine the hello.
 func TestBehindARouteMatcher(t *testing.T) {
 	origin, address := freeAddress(t), freeAddress(t)
 	p := start(t, fmt.Sprintf(`

@@ -16,8 +16,8 @@ import (
 // room is a package's row in the table of CONTRIBUTING.md.
 type room struct {
 	place   int      // from the top
-	pure    bool     // for other people's plugins, too
-	imports []string // the packages beside it that it may import
+	pure    bool     // for plugins of others, too
+	imports []string // packages beside it that it may import
 }
 
 // rooms returns the rows of the table, by package below modules/.
@@ -42,7 +42,7 @@ func parseRooms(text string) map[string]*room {
 		}
 		cells := strings.Split(strings.Trim(line, "|"), "|")
 		name := quoted.FindStringSubmatch(cells[0])
-		if name == nil { // the line below the head
+		if name == nil { // the line below the header
 			continue
 		}
 		last := cells[len(cells)-1]
@@ -55,8 +55,8 @@ func parseRooms(text string) map[string]*room {
 	return found
 }
 
-// checkRooms reports rows that allow what is not there, what points back, or what is
-// used by no file.
+// checkRooms reports rows that allow a missing package, an import that points back, or one that no
+// file uses.
 func checkRooms(table map[string]*room, packages []goPackage) (wrong []string) {
 	used := make(map[string][]string)
 	for _, p := range packages {

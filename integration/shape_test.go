@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package integration holds the tests that look at the whole: the shape of the
-// source tree, and the built program with real clients and servers around it.
+// Package integration holds the tests of the whole: the shape of the source tree, and the built
+// program with real clients and servers around it.
 package integration
 
 import (
@@ -32,10 +32,10 @@ const (
 	longReason = "long:"
 )
 
-// shapeless names say nothing about what a package is for.
+// shapeless names say nothing about the purpose of a package.
 var shapeless = []string{"util", "utils", "common", "helper", "helpers", "misc"}
 
-// goPackage is a directory of Go files, those for other systems included.
+// goPackage is a directory of Go files, including those for other systems.
 type goPackage struct {
 	path  string // below the module: "modules/relay", "" for the root
 	files []goFile
@@ -48,7 +48,7 @@ type goFile struct {
 
 func (f goFile) isTest() bool { return strings.HasSuffix(f.name, "_test.go") }
 
-// checks say what is wrong with a package, a sentence each.
+// checks return the faults of a package, a sentence each.
 var checks = map[string]func(goPackage) []string{
 	"arrows":      checkArrows,
 	"package doc": checkPackageDoc,
@@ -87,8 +87,7 @@ func TestNoMachinePaths(t *testing.T) {
 	}
 }
 
-// checkArrows reports imports that point back or sideways, and pure packages that
-// know more than they should.
+// checkArrows reports imports that point back or sideways, and forbidden imports of pure packages.
 func checkArrows(p goPackage) (wrong []string) {
 	if name, ok := strings.CutPrefix(p.path, "modules/"); ok && rooms()[name] == nil {
 		return []string{fmt.Sprintf("%s: has no row in CONTRIBUTING.md: say there what it may import", p.path)}
@@ -103,9 +102,9 @@ func checkArrows(p goPackage) (wrong []string) {
 	return wrong
 }
 
-// forbidden says why a file of a package may not import another, or nothing. Tests
-// may use any room and any library, and what drives programs, but look up to the root and
-// cmd no more than the rest.
+// forbidden returns why a file of a package may not import another, or "". Tests may use any
+// package of the table, any library, and integration/programs, but the root and cmd no more than
+// other files.
 func forbidden(importer string, test bool, imported string) string {
 	own, isOwn := strings.CutPrefix(imported+"/", module+"/")
 	own = strings.TrimSuffix(own, "/")
@@ -128,7 +127,8 @@ func forbidden(importer string, test bool, imported string) string {
 	return ""
 }
 
-// isPureImport: the first part of a standard package's path has no dot.
+// isPureImport reports whether a package is in the standard library or golang.org/x: the first part
+// of a standard package's path has no dot.
 func isPureImport(imported string) bool {
 	first, _, _ := strings.Cut(imported, "/")
 	return !strings.Contains(first, ".") || strings.HasPrefix(imported, "golang.org/x/")
@@ -148,8 +148,8 @@ func importsOf(f goFile) []string {
 	return paths
 }
 
-// checkPackageDoc wants the package comment in one file, no more. A directory of tests
-// alone has it in one of these.
+// checkPackageDoc requires the package comment in exactly one file. A directory with only tests has
+// it in one of these.
 func checkPackageDoc(p goPackage) []string {
 	candidates := slices.DeleteFunc(slices.Clone(p.files), goFile.isTest)
 	if len(candidates) == 0 {
@@ -172,8 +172,8 @@ func checkPackageDoc(p goPackage) []string {
 	}
 }
 
-// checkLength reports long files and functions that give no reason for it: a line
-// "// long: reason" in the file's or the function's comment.
+// checkLength reports long files and functions that give no reason: a line "// long: reason" in the
+// file's or the function's comment.
 func checkLength(p goPackage) (wrong []string) {
 	for _, f := range p.files {
 		fset := token.NewFileSet()
@@ -223,12 +223,12 @@ func checkLicence(p goPackage) (wrong []string) {
 	return wrong
 }
 
-// userWords are packages that users know by name: as a network, for example.
+// userWords are packages that users know by name, for example as a network.
 var userWords = []string{"modules/durable"}
 
-// checkErrorTexts reports errors that begin with the name of their package. They reach
-// users, in the log, as answers of the admin endpoint and where a configuration is
-// refused, and packages mean nothing to them.
+// checkErrorTexts reports errors that begin with the name of their package. They reach users, in
+// the log, in answers of the admin endpoint and when a configuration is refused, and users do not
+// know packages.
 func checkErrorTexts(p goPackage) (wrong []string) {
 	if slices.Contains(userWords, p.path) {
 		return nil
@@ -259,13 +259,13 @@ func checkName(p goPackage) (wrong []string) {
 	return wrong
 }
 
-// machinePath is a path that exists on somebody's machine only. It is put together
-// here, so that this file does not hold one.
+// machinePath matches a path that exists on one machine only. It is put together here, so that this
+// file does not contain one.
 var machinePath = regexp.MustCompile(`(^|[^\w.$})])/` + `(work|root|home/\w+|Users/\w+)/`)
 
 func checkMachinePaths(name string, body []byte) (wrong []string) {
 	if bytes.IndexByte(body, 0) >= 0 {
-		return nil // not a text
+		return nil // not text
 	}
 	number := 0
 	for line := range bytes.Lines(body) {
@@ -282,7 +282,7 @@ func moduleRoot(t *testing.T) string {
 	return strings.TrimSpace(string(output(t, "", "go", "list", "-m", "-f", "{{.Dir}}")))
 }
 
-// loadPackages reads every package of the module, whatever system or tag its files are for.
+// loadPackages reads every package of the module, for all systems and build tags.
 func loadPackages(t *testing.T) []goPackage {
 	t.Helper()
 	listing := json.NewDecoder(bytes.NewReader(output(t, moduleRoot(t), "go", "list", "-e", "-tags", "xcaddy,servers", "-json", "./...")))
@@ -313,7 +313,7 @@ func loadPackages(t *testing.T) []goPackage {
 	return packages
 }
 
-// treeFiles names the files that git keeps or would keep.
+// treeFiles returns the files that git tracks or would track.
 func treeFiles(t *testing.T, root string) []string {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestShapeSeesViolations shows each check of shape_test.go something wrong: a check
-// that cannot fail holds nothing.
+// TestShapeSeesViolations shows each check of shape_test.go a violation: a check that cannot fail
+// is useless.
 func TestShapeSeesViolations(t *testing.T) {
 	const head = spdx + "\n\n"
 	const doc = "// Package relay is one.\n"
@@ -20,7 +20,7 @@ func TestShapeSeesViolations(t *testing.T) {
 		check string
 		path  string
 		files []goFile
-		want  string // in the only complaint; "" for none
+		want  string // part of the only complaint; "": no complaint
 	}{
 		{"std and x", "arrows", "modules/relay", []goFile{{"a.go", imports("golang.org/x/sys/unix")}, {"b.go", imports("net/netip")}}, ""},
 		{"pure imports caddy", "arrows", "modules/relay", []goFile{{"a.go", imports("github.com/caddyserver/caddy/v2")}}, "pure"},
@@ -82,7 +82,7 @@ func TestShapeSeesViolations(t *testing.T) {
 }
 
 func TestMachinePathsSeesViolations(t *testing.T) {
-	// Taken apart, so that this file passes its own check.
+	// Split, so that this file passes its own check.
 	const work, root, home = "/" + "work/", "/" + "root/", "/" + "home/ann/"
 	for _, test := range []struct{ name, body, want string }{
 		{"work", "see " + work + "main\n", "x:1"},
@@ -99,7 +99,7 @@ func TestMachinePathsSeesViolations(t *testing.T) {
 	}
 }
 
-// expect wants one complaint that holds a text, or none where the text is empty.
+// expect wants one complaint that contains a text, or none if the text is empty.
 func expect(t *testing.T, wrong []string, want string) {
 	t.Helper()
 	switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// Verdicts on a server name where a rule is about www.example.test.
+// Verdicts on a server name for a rule about www.example.test.
 const (
 	own       = "own"       // the rule's backend
 	other     = "other"     // the default backend
@@ -23,8 +23,8 @@ const (
 // decodeErrorEnd ends a TLS alert: fatal, decode_error.
 const decodeErrorEnd = "\x02\x32"
 
-// ruleKinds are rules that all mean www.example.test, in a frontend of its own each.
-// The wildcard and the suffix take all names below example.test.
+// ruleKinds are rules that all match www.example.test, each in its own frontend. The wildcard and
+// the suffix match all names below example.test.
 var ruleKinds = map[string]string{
 	"exact":    "use_backend own sni www.example.test",
 	"wildcard": "use_backend own sni *.example.test",
@@ -36,7 +36,7 @@ var ruleKinds = map[string]string{
 	"variable": "use_backend own vars {l4.client_hello.sni} www.example.test",
 }
 
-// tricks are server names that a client may send, and what a plain reading makes of them.
+// tricks are server names that a client may send, with the expected verdicts.
 var tricks = []struct {
 	want  string
 	names []string
@@ -57,8 +57,8 @@ var tricks = []struct {
 	}},
 }
 
-// plainly is what a rule of a kind makes of a name that is not malformed and for which
-// a rule about www.example.test alone has a verdict.
+// plainly returns the expected verdict of a kind of rule on a name, from that of a rule about
+// www.example.test alone.
 func plainly(kind, name, verdict string) string {
 	rest, under := strings.CutSuffix(strings.ToLower(strings.TrimSuffix(name, ".")), ".example.test")
 	switch {
@@ -73,9 +73,8 @@ func plainly(kind, name, verdict string) string {
 	}
 }
 
-// Whatever kind of rule decides, a server name with a trick in it is read plainly: it
-// gets to the rule's backend if it is that name in upper or lower case, with or without
-// one dot at the end, and nowhere else.
+// Whatever kind of rule decides, a tricky server name is read plainly: it reaches the rule's
+// backend if it is that name in any case, with or without one dot at the end, and not otherwise.
 func TestSNITricks(t *testing.T) {
 	answer := func(word string) string {
 		return listen(t, func(c *net.TCPConn) {

@@ -25,12 +25,12 @@ type soak struct {
 	wrong  chan error
 	resets atomic.Int64 // by the faulty server
 	faulty atomic.Pointer[net.TCPListener]
-	breaks atomic.Bool // the faulty server resets
+	breaks atomic.Bool // the faulty server resets connections
 }
 
 const bulk = 1 << 20
 
-// answer is what servers do after the hello, as the client says.
+// answer serves a connection after the hello as the client requests.
 func (s *soak) answer(name string, c *net.TCPConn) {
 	if skipHello(c) != nil {
 		return
@@ -54,7 +54,7 @@ func (s *soak) answer(name string, c *net.TCPConn) {
 	}
 }
 
-// kinds of clients. Each is told whether what became of it can be explained.
+// soakKinds are the kinds of clients. Each returns an error if its result cannot be explained.
 var soakKinds = map[string]func(s *soak, c *net.TCPConn) error{
 	"short": func(s *soak, c *net.TCPConn) error {
 		_, _ = c.Write(append(bytes.Clone(s.first), 'n'))
@@ -121,7 +121,7 @@ func (s *soak) count(kind string) *atomic.Int64 {
 	return n.(*atomic.Int64)
 }
 
-// load has clients of all kinds for some time.
+// load runs clients of all kinds for some time.
 func (s *soak) load(t *testing.T, p *process, d time.Duration, from int64) (reloads int64) {
 	s.over.Store(false)
 	for kind, visit := range soakKinds {
@@ -163,7 +163,7 @@ func (s *soak) one(kind string, visit func(*soak, *net.TCPConn) error) {
 	}
 }
 
-// fail has the faulty server refuse, reset and serve, in turn.
+// fail makes the faulty server refuse, reset and serve, in turn.
 func (s *soak) fail() {
 	const turn = 300 * time.Millisecond
 	for !s.over.Load() {
@@ -187,12 +187,12 @@ func (s *soak) revive() {
 	go accept(ln, func(c *net.TCPConn) { s.answer("s1", c) })
 }
 
-// usage is what the process has when nobody is there.
+// usage is the process's use of resources without clients.
 type usage struct{ goroutines, descriptors, heap int }
 
 func (p *process) usage(t *testing.T) (u usage) {
 	t.Helper()
-	for range 20 { // what has ended takes a moment to go
+	for range 20 { // ended connections take a moment to go
 		time.Sleep(100 * time.Millisecond)
 	}
 	_, text := p.ask(t, "GET", "/debug/pprof/heap?gc=1&debug=1", "")
@@ -204,7 +204,7 @@ func (p *process) usage(t *testing.T) (u usage) {
 	return u
 }
 
-// Mixed load with faults and reloads: nothing grows, and every end can be explained.
+// Under mixed load with faults and reloads nothing grows, and every end can be explained.
 func TestSoak(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("it looks at /proc")
@@ -240,7 +240,8 @@ func TestSoak(t *testing.T) {
 	grown := func() bool {
 		return after.goroutines > before.goroutines+5 || after.descriptors > before.descriptors+5 || after.heap > before.heap*5/4+1<<20
 	}
-	for over := time.Now().Add(patience); grown() && time.Now().Before(over); { // on a busy machine it takes longer to go
+	// On a busy machine it takes longer.
+	for over := time.Now().Add(patience); grown() && time.Now().Before(over); {
 		after = p.usage(t)
 	}
 
@@ -265,14 +266,14 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// explain has every end be one that a client or the faulty server has asked for.
+// explain checks that every end was caused by a client or the faulty server.
 func (s *soak) explain(t *testing.T, ends map[string]int64) {
 	most := map[string]int64{
 		"CR client_left":  s.count("leaves in the hello").Load(),
 		"PR refused":      s.count("no TLS").Load(),
 		"CD client_reset": s.count("resets").Load(),
-		// Those of other servers are told apart. Beside its own resets there are those of
-		// the kernel, of who is in the queue when the faulty server closes it.
+		// Those of other servers are separate. Beside its own resets there are those of the kernel, for
+		// connections in the queue when the faulty server closes it.
 		"SD server_reset": ends["SD server_reset"],
 	}
 	for end, n := range ends {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A rule deals its connections out by weights, and the share of a backend without a
-// usable server is refused under that backend's name.
+// A rule splits its connections by weights, and the share of a backend without a usable server is
+// refused under that backend's name.
 func TestSplit(t *testing.T) {
 	t.Parallel()
 	serve := func(name string) string {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// sslv2Hello is a hello in the format of SSLv2 whose sender speaks the given version
-// of TLS (RFC 5246, appendix E.2), with RSA ciphers of TLS 1.0 and 1.2.
+// sslv2Hello returns a hello in the format of SSLv2 that offers a version of TLS (RFC 5246,
+// appendix E.2), with RSA ciphers of TLS 1.0 and 1.2.
 func sslv2Hello(version uint16) []byte {
 	ciphers := []byte{0, 0, 0x2f, 0, 0, 0x35, 0, 0, 0x3c, 0, 0, 0x9c}
 	challenge := bytes.Repeat([]byte{7}, 32)
@@ -23,8 +23,8 @@ func sslv2Hello(version uint16) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, 0x8000|uint16(len(body))), body...)
 }
 
-// A hello in the format of SSLv2 gets to a real server behind the default backend,
-// which answers it with TLS 1.2. No program that still runs sends one.
+// A hello in the format of SSLv2 reaches a real server behind the default backend, which answers it
+// with TLS 1.2. No program still in use sends one.
 func TestSSLv2HelloToOpenSSL(t *testing.T) {
 	dir := t.TempDir()
 	certificate, key := filepath.Join(dir, "certificate"), filepath.Join(dir, "key")

@@ -27,7 +27,7 @@ func (e *ending) config(options string) string {
 	return fmt.Sprintf("passthrough {\n %s\n}\n", options) + frontendAt(e.app, e.address, "default", fmt.Sprintf("inspect_delay 60s\n server s1 %s maxconn %d\n timeouts queue 60s connect 60s", e.origin, e.maxconn))
 }
 
-// ending is a process that is told to end while it has connections in all stages.
+// ending is a process that is stopped while it has connections in all stages.
 type ending struct {
 	*process
 	address, origin string
@@ -43,13 +43,13 @@ func greetAndEcho(c *net.TCPConn) {
 	}
 }
 
-// startEnding has one session under way, one connection in the queue for the server,
-// and one that has said nothing yet.
+// startEnding starts a process with one live session, one connection in the queue for the server,
+// and one that has sent nothing yet.
 func startEnding(t *testing.T, options, more string) *ending {
 	return startEndingIn(t, false, options, more)
 }
 
-// startEndingIn is startEnding with the frontend in the app, or in a layer4 server.
+// startEndingIn does the same with the frontend in the app, or in a layer4 server.
 func startEndingIn(t *testing.T, app bool, options, more string) *ending {
 	e := &ending{address: freeAddress(t), origin: listen(t, greetAndEcho), maxconn: 1, app: app}
 	e.process = start(t, e.config(options)+more, "")
@@ -60,7 +60,7 @@ func startEndingIn(t *testing.T, app bool, options, more string) *ending {
 	return e
 }
 
-// holds waits until the process has so many connections, and so many of them are in the queue.
+// holds waits until the process has a number of connections, and a number of them in the queue.
 func (e *ending) holds(t *testing.T, connections, queued int) {
 	t.Helper()
 	var all struct{ Count int }
@@ -118,8 +118,8 @@ func (e *ending) signal(t *testing.T, s os.Signal) {
 	}
 }
 
-// refusesSoon waits until nobody is let in any more. It returns the letters of those
-// who were until then.
+// refusesSoon waits until no connection is accepted any more. It returns the letters of those
+// accepted until then.
 func (e *ending) refusesSoon(t *testing.T) (letters []string) {
 	t.Helper()
 	for over := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
@@ -137,9 +137,9 @@ func (e *ending) refusesSoon(t *testing.T) (letters []string) {
 	}
 }
 
-// Those who are in may finish, and go on being served until then; who is left when the
-// grace period is over is cut, whatever he waits for, and has his line in the log. The
-// log is a file, which Caddy closes before.
+// Accepted connections may finish, and are served until then. Those left when the grace period is
+// over are cut, whatever they wait for, and each has a line in the log. The log is a file, which
+// Caddy closes earlier.
 func TestGracePeriod(t *testing.T) {
 	for form, app := range map[string]bool{"layer4": false, "app": true} {
 		t.Run(form, func(t *testing.T) {
@@ -187,7 +187,7 @@ func testGracePeriod(t *testing.T, app bool) {
 	}
 }
 
-// SIGTERM under load: whoever is let in is served or cut, and has a line that says which.
+// SIGTERM under load: every accepted connection is served or cut, and has a line that says which.
 func TestStopUnderLoad(t *testing.T) {
 	for form, app := range map[string]bool{"layer4": false, "app": true} {
 		t.Run(form, func(t *testing.T) { testStopUnderLoad(t, app) })
@@ -242,8 +242,8 @@ func testStopUnderLoad(t *testing.T, app bool) {
 	}
 }
 
-// A second SIGTERM does not wait for the grace period, and SIGQUIT not even for those
-// who are slow to go.
+// A second SIGTERM does not wait for the grace period, and SIGQUIT does not even wait for slow
+// cleanup.
 func TestSecondSignal(t *testing.T) {
 	for signal, code := range map[syscall.Signal]int{syscall.SIGTERM: 0, syscall.SIGQUIT: 2} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -261,8 +261,8 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// The service manager is asked for the time that the grace period takes, if there is
-// somebody to wait for.
+// The service manager is asked for the time of the grace period if there are connections to wait
+// for.
 func TestServiceManagerWaits(t *testing.T) {
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	if err != nil {
@@ -308,8 +308,8 @@ func hasMessage(lines []logLine, message string) bool {
 	return false
 }
 
-// While the process waits for connections at its end, the admin endpoint shows the
-// backends and how many connections there are, and the log says how many it waits for.
+// While the ending process waits for connections, the admin endpoint shows the backends and the
+// number of connections, and the log says how many it waits for.
 func TestAdminAtTheEnd(t *testing.T) {
 	for name, stop := range map[string]func(*testing.T, *ending) <-chan string{
 		"SIGTERM": func(t *testing.T, e *ending) <-chan string { e.signal(t, syscall.SIGTERM); return nil },

@@ -14,11 +14,11 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// A process that is stopped for longer than its timeouts cuts nothing that went on
-// meanwhile: what has come in time waits in the kernel.
+// A process that is stopped for longer than its timeouts cuts no session that was active meanwhile:
+// bytes that came in time wait in the kernel.
 func TestStoppedProcess(t *testing.T) {
-	const timeout, stopped = 6 * time.Second, 7 * time.Second // so long that a busy machine does not matter
-	say2 := make(chan struct{})                               // that the servers are to say something
+	const timeout, stopped = 6 * time.Second, 7 * time.Second // long enough for a busy machine
+	say2 := make(chan struct{})                               // tells the servers to send
 	p, address := startRaw(t, fmt.Sprintf("inspect_delay %v\n timeouts client %[1]v server %[1]v", timeout), func(c *net.TCPConn) {
 		if skipHello(c) != nil {
 			return
@@ -47,7 +47,7 @@ func TestStoppedProcess(t *testing.T) {
 	if _, err := beginner.Write(hello[:100]); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(timeout / 4) // the half of it is read
+	time.Sleep(timeout / 4) // half of it is read
 
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -94,13 +94,13 @@ func TestStoppedProcess(t *testing.T) {
 	}
 }
 
-// Nor does it take servers down whose checks ran out of time meanwhile.
+// Nor does it mark servers down whose checks ran out of time meanwhile.
 func TestStoppedProcessChecks(t *testing.T) {
 	servers := ""
 	for i := range 8 {
 		servers += fmt.Sprintf("server s%d %s\n", i+1, listen(t, func(c *net.TCPConn) {
 			_, _ = c.Read(make([]byte, 1000))
-			time.Sleep(400 * time.Millisecond) // so that a check is most often under way
+			time.Sleep(400 * time.Millisecond) // so that a check is usually in progress
 			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
 		}))
 	}

@@ -17,25 +17,25 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// soaking is set by make soak: what is short in other runs is long then, runs without
-// the race detector, and by itself.
+// soaking is set by make soak: tests that are short otherwise run long, alone and without the race
+// detector.
 var soaking = os.Getenv("SOAK") != ""
 
-// storm is load that goes on while one configuration after the other is loaded. Each
-// lacks one of the servers, but never the first.
+// storm is load that goes on while configurations are loaded one after the other. Each lacks one of
+// the servers, but never the first.
 type storm struct {
-	address, second string // of listeners: the second is that of every other configuration
+	address, second string // of listeners; the second is in every other configuration
 	names           []string
 	origins         []string
-	served          []atomic.Int64 // by each server, as it has seen that
+	served          []atomic.Int64 // by each server, as counted there
 	first           []byte
 	more            string // options of the backend
 
-	epoch  atomic.Int64 // 2i: configuration i serves; 2i+1: the next one is on its way
+	epoch  atomic.Int64 // 2i: configuration i serves; 2i+1: the next one is being loaded
 	over   atomic.Bool
 	wg     sync.WaitGroup
 	made   atomic.Int64 // connections that were answered
-	extra  atomic.Int64 // those of them by the second listener
+	extra  atomic.Int64 // those at the second listener
 	failed chan error
 }
 
@@ -49,20 +49,20 @@ func newStorm(t *testing.T) *storm {
 		s.origins = append(s.origins, listen(t, func(c *net.TCPConn) {
 			if skipHello(c) == nil {
 				s.served[i].Add(1)
-				fmt.Fprint(c, name) // and closes, so that no client runs out of ports
+				fmt.Fprint(c, name) // and close, so that no client runs out of ports
 			}
 		}))
 	}
 	return s
 }
 
-// missing is the server that configuration i lacks.
+// missing returns the server that configuration i lacks.
 func (s *storm) missing(i int64) string { return s.names[1+int(i)%(len(s.names)-1)] }
 
 // hasSecond reports whether configuration i has the second listener.
 func (s *storm) hasSecond(i int64) bool { return i%2 == 1 }
 
-// config is configuration i of ours: two have their frontends in layer4 servers, the next two
+// config returns configuration i of ours: two have their frontends in layer4 servers, the next two
 // in the app, and so on.
 func (s *storm) config(i int64) string {
 	var b strings.Builder
@@ -80,8 +80,8 @@ func (s *storm) config(i int64) string {
 	return b.String()
 }
 
-// frontendAt is a frontend at an address, as options of a Caddyfile: of the app, or of a
-// layer4 server. Both may be given several times.
+// frontendAt returns a frontend at an address, as Caddyfile options: of the app, or of a layer4
+// server. Both may be given several times.
 func frontendAt(app bool, address, name, options string) string {
 	if app {
 		return fmt.Sprintf("passthrough {\n frontend %s {\n bind %s\n %s\n }\n}\n", name, address, options)
@@ -89,7 +89,7 @@ func frontendAt(app bool, address, name, options string) string {
 	return fmt.Sprintf("layer4 {\n durable/%s {\n route {\n passthrough {\n name %s\n %s\n }\n }\n }\n}\n", address, name, options)
 }
 
-// stockConfig is the same for Caddy with caddy-l4 alone.
+// stockConfig returns the same for Caddy with caddy-l4 alone.
 func (s *storm) stockConfig(i int64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "layer4 {\n")
@@ -112,7 +112,7 @@ func (s *storm) addresses(i int64) []string {
 	return []string{s.address}
 }
 
-// start starts clients that connect one time after the other until stop.
+// start starts clients that connect repeatedly until stop.
 func (s *storm) start(clients int) {
 	for range clients {
 		s.wg.Go(func() {
@@ -134,8 +134,8 @@ func (s *storm) stop() {
 	s.wg.Wait()
 }
 
-// once makes one connection. Its server must be one of those configurations that may
-// have served it.
+// once makes one connection. Its server must belong to one of the configurations that may have
+// served it.
 func (s *storm) once() {
 	before := s.epoch.Load()
 	name, err := s.visit(s.address)
@@ -150,8 +150,8 @@ func (s *storm) once() {
 	}
 }
 
-// onceBySecond connects to the second listener. It must be there where all
-// configurations that may have served have it.
+// onceBySecond connects to the second listener. It must exist if all configurations that may have
+// served have it.
 func (s *storm) onceBySecond() {
 	before := s.epoch.Load()
 	if before%2 == 1 || !s.hasSecond(before/2) {
@@ -167,7 +167,7 @@ func (s *storm) onceBySecond() {
 	}
 }
 
-// visit is what a client does: it sends a hello and reads the name of its server.
+// visit sends a hello and reads the name of the server.
 func (s *storm) visit(address string) (name string, err error) {
 	c, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {
@@ -185,7 +185,7 @@ func (s *storm) visit(address string) (name string, err error) {
 	return string(answer), err
 }
 
-// blow loads configurations from 1 on, each by load, until enough.
+// blow loads configurations from 1 on, each by load, until enough reports true.
 func (s *storm) blow(t *testing.T, pause time.Duration, load func(i int64) error, enough func(reloads int64) bool) (reloads int64) {
 	for i := int64(1); !enough(reloads); i++ {
 		s.epoch.Store(2*i - 1)
@@ -200,7 +200,7 @@ func (s *storm) blow(t *testing.T, pause time.Duration, load func(i int64) error
 	return reloads
 }
 
-// failures are counted by what they say, without addresses.
+// failures counts the failures by their messages, without addresses.
 func (s *storm) failures() (n int, text string) {
 	kinds := make(map[string]int)
 	for n = len(s.failed); len(s.failed) > 0; {

@@ -15,9 +15,8 @@ import (
 	"time"
 )
 
-// Requests to a frontend of mode tcp whose backend is of mode http are answered while
-// configurations are loaded one after the other, and each connection has its line in
-// the log.
+// Requests to a frontend of mode tcp with a backend of mode http are answered while configurations
+// are loaded one after the other, and each connection has a line in the log.
 func TestUpgradeOverReloads(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL) }))
 	t.Cleanup(web.Close)
