@@ -17,27 +17,27 @@ import (
 )
 
 const (
-	// slack is how much later than it must something may be seen.
+	// slack is the longest delay allowed for an event.
 	slack = 750 * time.Millisecond
-	// early is how much earlier.
+	// early is the largest allowed lead over the expected time.
 	early = 50 * time.Millisecond
-	// patience is for what does not come, to tell what came instead.
+	// patience is the wait for an event that does not come, in case another one comes instead.
 	patience = 5 * time.Second
-	// timeless is the time of an outcome that has none.
+	// timeless is the time of an outcome without one.
 	timeless = -1
 )
 
-// outcome is what was seen, and when since the client had connected.
+// outcome is an observation, and its time since the client had connected.
 type outcome struct {
 	what string
 	at   time.Duration
 	// asked is when it was asked for.
 	asked time.Duration
-	// broken tells that the step could not be made: nobody can expect that.
+	// broken means that the step could not be made: no expectation matches that.
 	broken bool
 }
 
-// failed is the outcome of what has none unless it fails.
+// failed returns the outcome of a step that only has one if it fails.
 func failed(err error) outcome {
 	if err == nil {
 		return outcome{at: timeless}
@@ -53,20 +53,20 @@ type client struct {
 	began   time.Time
 	known   func(server string) bool
 	step    int   // in which it connected
-	looked  []int // the steps that look at its line in the log
-	counted []int // the steps that look at the counts there
+	looked  []int // steps that check its line in the log
+	counted []int // steps that check the counts there
 
 	mu     sync.Mutex
 	sent   []byte
 	events []outcome
-	more   chan struct{} // has room for one
-	ended  chan struct{} // closed when nothing can come any more
+	more   chan struct{} // with a buffer of one
+	ended  chan struct{} // closed when nothing more can come
 	served served
 
-	begins func() // has it read, if it does not yet
+	begins func() // starts reading, if it has not started
 }
 
-// served is the connection of a server that a client has got.
+// served is the server's connection for a client.
 type served struct {
 	server string
 	number int
@@ -75,8 +75,8 @@ type served struct {
 // lazyBuffer is the receive buffer of a lazy client.
 const lazyBuffer = 8192
 
-// dialClient connects. A lazy client has little room for what comes, and only reads
-// once something is expected of it.
+// dialClient connects. A lazy client uses a small receive buffer, and reads only once an event is
+// expected of it.
 func dialClient(name, address, source string, lazy bool, known func(string) bool) (*client, error) {
 	if source == "" {
 		source = "127.0.0.1"
@@ -98,7 +98,7 @@ func dialClient(name, address, source string, lazy bool, known func(string) bool
 	conn, err := dialer.Dial("tcp", address)
 	c.began = time.Now()
 	switch {
-	case errors.Is(err, syscall.ECONNRESET): // it was, right after it was made
+	case errors.Is(err, syscall.ECONNRESET): // made, and reset right away
 		c.conn = new(net.TCPConn)
 		c.begins = func() {}
 		c.event("reset")
@@ -115,8 +115,8 @@ func dialClient(name, address, source string, lazy bool, known func(string) bool
 	return c, nil
 }
 
-// bindTo gives a socket an address, and a port that is known even if the
-// connection does not live long enough to be asked.
+// bindTo binds a socket to an address, with a port that is known even if the connection ends too
+// soon to be asked.
 func bindTo(raw syscall.RawConn, source net.IP) (port string, err error) {
 	var to syscall.Sockaddr = &syscall.SockaddrInet6{Addr: [16]byte(source.To16())}
 	if four := source.To4(); four != nil {
@@ -138,7 +138,7 @@ func bindTo(raw syscall.RawConn, source net.IP) (port string, err error) {
 	return port, errors.Join(failed, err)
 }
 
-// read turns what comes into events: a line each, and the end.
+// read turns input into events: one per line, and the end.
 func (c *client) read() {
 	defer close(c.ended)
 	for in := bufio.NewReader(c.conn); ; {
@@ -161,10 +161,10 @@ func (c *client) read() {
 	}
 }
 
-// long is from what length a line is told by that.
+// long is the length from which a line is represented by its length.
 const long = 1000
 
-// hear is what a line tells: a server's name, if it greets.
+// hear returns what a line stands for: the server's name, if it greets.
 func (c *client) hear(line string) string {
 	var s served
 	if n, err := fmt.Sscanf(line, "%s %d", &s.server, &s.number); err == nil && n == 2 && c.known(s.server) {
@@ -189,7 +189,7 @@ func (c *client) event(what string) {
 	}
 }
 
-// next is the next event, that what is expected may be compared with it.
+// next returns the next event, for comparison with the expected one.
 func (c *client) next(e expectation) outcome {
 	c.begins()
 	asked := time.Since(c.began)
@@ -218,7 +218,7 @@ func (c *client) next(e expectation) outcome {
 	}
 }
 
-// send writes, in segments of at most so many bytes (0: in one).
+// send writes in segments of at most a number of bytes (0: in one).
 func (c *client) send(data []byte, segment int) outcome {
 	c.mu.Lock()
 	c.sent = append(c.sent, data...)
@@ -244,14 +244,14 @@ func (c *client) fin() outcome {
 	return outcome{}
 }
 
-// rst breaks the connection.
+// rst resets the connection.
 func (c *client) rst() outcome {
 	_ = c.conn.SetLinger(0)
 	_ = c.conn.Close()
 	return outcome{}
 }
 
-// close closes it in order, as far as that is up to the client.
+// close closes the connection in order, as far as the client decides that.
 func (c *client) close() outcome {
 	_ = c.fin()
 	c.awaitEnd()
@@ -268,7 +268,7 @@ func (c *client) awaitEnd() {
 	}
 }
 
-// got is the connection of the server that greeted, and what the client sent.
+// got returns the server's connection, if it greeted, and the bytes that the client sent.
 func (c *client) got() (served, []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

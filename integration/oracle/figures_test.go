@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// asksForHello is a criterion about the ClientHello.
+// asksForHello matches a criterion about the ClientHello.
 var asksForHello = regexp.MustCompile(`\breq[._]ssl_`)
 
-// link is one in Markdown.
+// link matches a link in Markdown.
 var link = regexp.MustCompile(`\[([^]]*)\]\([^)]*\)`)
 
-// reasons are why found files are refused, by the words that they are refused for.
-// What is in none is refused for something rarer.
+// reasons are the reasons for refusing found files, by the refused words. Other words are rarer
+// reasons.
 var reasons = []struct {
 	reason string
 	words  []string
@@ -28,11 +28,11 @@ var reasons = []struct {
 	{"TLS that ends at the proxy", []string{"bind ... ssl"}},
 }
 
-// figures are how many of the found files run.
+// figures are the numbers of found files that run.
 type figures struct {
 	all, run       int
-	routers, route int // those that look at the ClientHello, and those of them that run
-	skip, skipped  int // those that run with --skip-http, and those of them that look at it
+	routers, route int // files that look at the ClientHello, and those of them that run
+	skip, skipped  int // the same for those that run with --skip-http
 	refused        map[string]int
 }
 
@@ -63,7 +63,7 @@ func (f *figures) count(s *scenario) {
 	}
 }
 
-// String is the paragraph about them in the documentation.
+// String returns the paragraph about them in the documentation.
 func (f *figures) String() string {
 	var why strings.Builder
 	for _, r := range reasons {
@@ -74,7 +74,7 @@ func (f *figures) String() string {
 		f.all, f.run, f.route, f.routers, f.skip, f.skipped, &why)
 }
 
-// The documentation tells how many of the found files run.
+// The documentation states how many of the found files run.
 func TestFigures(t *testing.T) {
 	f := figures{refused: make(map[string]int)}
 	for _, name := range scenarioNames(t, folder) {

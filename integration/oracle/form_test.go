@@ -14,14 +14,13 @@ import (
 	"testing"
 )
 
-// form is how our frontends are to be configured, from the environment: layer4, as handlers of
-// layer4 servers, or app, as frontends of the app passthrough; empty: as the adapter writes them.
+// form is the form of our frontends, from the environment: layer4, as handlers of layer4 servers,
+// or app, as frontends of the app passthrough; empty: as the adapter writes them.
 var form = os.Getenv("FORM")
 
 type object = map[string]any
 
-// inForm adapts the haproxy.cfg of a folder, and writes the same configuration in the form that is
-// asked for.
+// inForm adapts the haproxy.cfg of a directory, and writes the configuration in the requested form.
 func (c *caddy) inForm(dir string, env []string) (file string, err error) {
 	adapt := exec.Command(c.path, "adapt", "--config", "haproxy.cfg", "--adapter", "haproxy")
 	adapt.Dir, adapt.Env = dir, env
@@ -37,7 +36,7 @@ func (c *caddy) inForm(dir string, env []string) (file string, err error) {
 	return file, os.WriteFile(file, text, 0o600)
 }
 
-// reformed is a configuration with its frontends in a form.
+// reformed returns a configuration with its frontends in a form.
 func reformed(config []byte, form string) ([]byte, error) {
 	var all struct {
 		Apps  map[string]object `json:"apps"`
@@ -61,7 +60,7 @@ func reformed(config []byte, form string) ([]byte, error) {
 	return json.MarshalIndent(all.Other, "", "\t")
 }
 
-// toLayer4 makes each frontend of the app a layer4 server with this handler alone.
+// toLayer4 turns each frontend of the app into a layer4 server with only this handler.
 func toLayer4(apps map[string]object) {
 	frontends, _ := apps["passthrough"]["frontends"].(object)
 	if len(frontends) == 0 {
@@ -72,7 +71,8 @@ func toLayer4(apps map[string]object) {
 	for name, f := range frontends {
 		handler := maps.Clone(f.(object))
 		handler["handler"], handler["name"] = "passthrough", name
-		found := false // a fetch finds something of a bind: an address without a name then has none of another
+		// If a fetch needs a bind's name or ID, binds without them must not get those of others.
+		found := false
 		var listen, listeners []any
 		for _, b := range handler["bind"].([]any) {
 			bind := b.(object)
@@ -103,7 +103,7 @@ func toLayer4(apps map[string]object) {
 	apps["layer4"] = object{"servers": servers}
 }
 
-// toApp makes each layer4 server with this handler alone a frontend of the app.
+// toApp turns each layer4 server with only this handler into a frontend of the app.
 func toApp(apps map[string]object) {
 	servers, _ := apps["layer4"]["servers"].(object)
 	frontends := make(object)
@@ -126,7 +126,7 @@ func toApp(apps map[string]object) {
 			binds = append(binds, bind)
 		}
 		if len(listeners) > 0 {
-			continue // ranges of ports that are numbered in parts
+			continue // ranges of ports whose parts are numbered
 		}
 		name := handler["name"].(string)
 		delete(handler, "handler")
@@ -144,7 +144,7 @@ func toApp(apps map[string]object) {
 	}
 }
 
-// The two forms become each other, and a configuration without frontends stays what it is.
+// Each form turns into the other, and a configuration without frontends stays the same.
 func TestForms(t *testing.T) {
 	const (
 		app = `{"admin": {"listen": "localhost:2019"}, "apps": {"passthrough": {"backends": {"b": {}}, "frontends": {"tls": {

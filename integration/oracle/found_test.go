@@ -15,24 +15,24 @@ import (
 	"testing"
 )
 
-// found is the folder of whole configurations, as people have them: with global and
-// defaults sections of their own. Our program gets them unchanged.
+// found is the directory of complete configurations, such as users have: with their own global and
+// defaults sections. Our program gets them unchanged.
 const found = "found/"
 
-// ofTheProcess are the words of global about the process, its log and its sockets.
-// Those in a found file are for the machine that it is for.
+// ofTheProcess are the words of global about the process, its log and its sockets. In a found file
+// they fit another machine.
 var ofTheProcess = []string{
 	"chroot", "cpu-map", "daemon", "gid", "group", "log", "master-worker", "maxconn", "nbthread", "pidfile", "stats", "uid", "ulimit-n", "user",
 }
 
-// unlogged are the lines, of any section, that keep connections out of the log.
+// unlogged are the lines, in any section, that keep connections out of the log.
 var unlogged = []string{"option dontlognull", "option dontlog-normal", "no log"}
 
-// sections are the words that begin one, those of the corpus.
+// sections are the words that begin a section, as far as the corpus has them.
 var sections = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "userlist", "peers", "ring", "cache", "mailers", "program"}
 
-// judged is a found file as HAProxy runs it here: its log goes to the rig, in the
-// rig's format and whole, and what it says of the process is left out.
+// judged returns a found file as HAProxy runs it here: its log goes to the rig, complete and in the
+// rig's format, and the lines about the process are left out.
 func judged(defaults, config string) string {
 	global, _, _ := strings.Cut(defaults, "\ndefaults")
 	_, format, _ := strings.Cut(defaults, "log-format ")
@@ -62,8 +62,8 @@ func judged(defaults, config string) string {
 	return text.String()
 }
 
-// check has both programs check a file in a folder: HAProxy takes it. What is wrong
-// with it here is returned, a line each.
+// check checks a file with both programs: HAProxy must accept it. It returns our errors, a line
+// each.
 func (s *scenario) check(t *testing.T, judge *haproxy, ours *caddy, flags ...string) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -103,7 +103,7 @@ func (s *scenario) command(dir string, env []string, program string, args ...str
 	return both.String(), err
 }
 
-// isRefused has a file refused for just the words that it is expected to be.
+// isRefused checks that a file is refused for exactly the expected words.
 func (s *scenario) isRefused(t *testing.T, judge *haproxy, ours *caddy) {
 	t.Helper()
 	file := filepath.Join(folder, s.name) + ".txt"
@@ -126,12 +126,12 @@ func (s *scenario) isRefused(t *testing.T, judge *haproxy, ours *caddy) {
 	}
 }
 
-// hasWord reports whether a line has a word that is not a part of a longer one.
+// hasWord reports whether a line contains a word that is not part of a longer one.
 func hasWord(line, word string) bool {
 	return regexp.MustCompile(`(^|[^-\w.])` + regexp.QuoteMeta(word) + `($|[^-\w.])`).MatchString(line)
 }
 
-// addRefused takes a word of the part "refused".
+// addRefused adds a word of the part "refused".
 func (s *scenario) addRefused(l scriptLine) error {
 	word := strings.Join(l.rest, " ")
 	if word == "" {

@@ -22,13 +22,13 @@ var browsers = map[string]utls.ClientHelloID{
 	"safari":  utls.HelloSafari_Auto,
 }
 
-// versions are those that a hello may be of at most.
+// versions are the highest versions that a hello may offer.
 var versions = map[string]uint16{
 	"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13,
 }
 
-// parseHello takes the words of a hello: NAME (- for none) [alpn A,B] [of
-// BROWSER] [version V] [records N] [size N] [bytes M to N|end] [segments N].
+// parseHello parses the words of a hello: NAME (- for none) [alpn A,B] [of BROWSER] [version V]
+// [records N] [size N] [bytes M to N|end] [segments N].
 func (s *scenario) parseHello(t testing.TB, w *words) (data []byte, segment int, err error) {
 	said := w.rest
 	name := w.next()
@@ -92,7 +92,7 @@ func browserHello(name string, id utls.ClientHelloID) ([]byte, error) {
 	return hellotest.Records(c.HandshakeState.Hello.Raw), nil
 }
 
-// cut takes the words about how a hello is sent.
+// cut parses the words about how a hello is sent.
 func cut(data []byte, w *words) (part []byte, segment int, err error) {
 	if w.take("records") {
 		n, err := w.number()

@@ -19,13 +19,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 )
 
-// httpRequest is how one begins.
+// httpRequest matches the beginning of a request.
 var httpRequest = regexp.MustCompile(`^[A-Z]+ `)
 
-// answer is the part of a server that serves HTTP: a request gets the status and, as
-// the body, the server's name. So does one in TLS of this configuration, after a handshake, if the
-// ClientHello has no server name, as that of a health check has none. Any other
-// client is greeted, in plain text.
+// answer is the HTTP part of a server: a request gets the status and, as the body, the server's
+// name. So does a request in TLS with this configuration, after a handshake, if the ClientHello has
+// no server name, like that of a health check. Any other client is greeted, in plain text.
 func answer(status int, config *tls.Config) func(*session) error {
 	return func(s *session) error {
 		if err := s.awaitData(); err != nil {
@@ -52,10 +51,9 @@ func answer(status int, config *tls.Config) func(*session) error {
 	}
 }
 
-// serve is a server that speaks HTTP for as long as the client does: each request gets
-// the status after some time, and a body: the server's name, or for a path below /echo
-// how the server has seen the request, in a line. The header X-Said says that it is a
-// server's.
+// serve is a server that speaks HTTP for as long as the client does: each request gets the status
+// after some time, and a body: the server's name, or, for a path below /echo, a line with the
+// request as the server received it. The header X-Said marks a server's response.
 func serve(status int, after time.Duration, headers []string) func(*session) error {
 	return func(s *session) error {
 		conn := &feed{session: s, Conn: s.conn}
@@ -90,8 +88,8 @@ func serve(status int, after time.Duration, headers []string) func(*session) err
 // unseen are headers that curl sends, or that are about the connection.
 var unseen = []string{"Accept", "User-Agent", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding"}
 
-// seen is how a server has seen a request: method, target, host, headers in the order
-// of their names, and body.
+// seen returns a request as a server received it: method, target, host, headers sorted by name, and
+// body.
 func seen(r *http.Request, body string) string {
 	parts := []string{r.Method, r.RequestURI}
 	if host, _, err := net.SplitHostPort(r.Host); err != nil || net.ParseIP(host) == nil {
@@ -108,8 +106,7 @@ func seen(r *http.Request, body string) string {
 	return strings.Join(parts, " ")
 }
 
-// serverName reports whether the ClientHello that comes has a server name. It is an
-// error if none comes.
+// serverName reports whether the next ClientHello has a server name. It is an error if none comes.
 func (s *session) serverName() (bool, error) {
 	for {
 		s.mu.Lock()

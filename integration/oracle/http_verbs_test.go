@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// asking is a request over HTTP, made by curl.
+// asking is an HTTP request, made by curl.
 type asking struct {
 	to    destination
 	path  string
@@ -22,7 +22,7 @@ type asking struct {
 	times int
 }
 
-// parseAsking takes PORT [to ADDRESS] [from ADDRESS] PATH and words about the request.
+// parseAsking parses PORT [to ADDRESS] [from ADDRESS] PATH and words about the request.
 func (s *scenario) parseAsking(w *words) (a asking, err error) {
 	a.times = 1
 	if a.to, err = s.parseDestination(w); err != nil {
@@ -59,7 +59,7 @@ func (s *scenario) parseAsking(w *words) (a asking, err error) {
 	}
 }
 
-// get PORT PATH … [N times].
+// parseGet parses get PORT PATH … [N times].
 func parseGet(_ testing.TB, s *scenario, w *words) (action, error) {
 	a, err := s.parseAsking(w)
 	return func(r *run) outcome {
@@ -75,7 +75,7 @@ func parseGet(_ testing.TB, s *scenario, w *words) (action, error) {
 	}, err
 }
 
-// shortened says a status that all answers have once.
+// shortened returns a status that all answers have once.
 func shortened(seen []string) []string {
 	status, _, _ := strings.Cut(seen[0], " ")
 	for _, one := range seen {
@@ -89,7 +89,7 @@ func shortened(seen []string) []string {
 	return seen
 }
 
-// ask NAME PORT PATH …: the answer is not waited for.
+// parseAsk parses ask NAME PORT PATH …, which does not wait for the answer.
 func parseAsk(_ testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
 	a, err := s.parseAsking(w)
@@ -102,7 +102,7 @@ func parseAsk(_ testing.TB, s *scenario, w *words) (action, error) {
 	}, err
 }
 
-// answered NAME: what has come of ask.
+// parseAnswered parses answered NAME, which waits for the answer to ask.
 func parseAnswered(_ testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
 	if !s.asked[name] {
@@ -111,12 +111,11 @@ func parseAnswered(_ testing.TB, s *scenario, w *words) (action, error) {
 	return func(r *run) outcome { return <-r.asked[name] }, nil
 }
 
-// header is a line of a response.
+// header matches a line of a response.
 var header = regexp.MustCompile(`(?m)^([^:\r\n]+):[ \t]*(.*?)\r?$`)
 
-// get asks for something with curl: what comes is the status and where it redirects
-// to, or else the body where a server has answered, and then the headers that are
-// shown.
+// get sends a request with curl and returns the status, followed by the target of a redirect, or by
+// the body if a server answered, and the headers to show.
 func (r *run) get(a asking) outcome {
 	address := net.JoinHostPort(a.to.host, r.ports[a.to.port])
 	args := append([]string{"--silent", "--show-error", "--max-time", "20", "--path-as-is", "--dump-header", "/dev/stderr", "--write-out", "\n%{http_code} %{redirect_url}"}, a.args...)

@@ -9,15 +9,14 @@ import (
 	"sync"
 )
 
-// journal is what a program has logged and printed so far. It is safe for
-// concurrent use.
+// journal is the log and the output of a program so far. It is safe for concurrent use.
 type journal struct {
 	mu    sync.Mutex
 	lines []record
 	out   bytes.Buffer
 }
 
-// Write takes what the program prints.
+// Write adds output of the program.
 func (j *journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -30,7 +29,7 @@ func (j *journal) add(r record) {
 	j.lines = append(j.lines, r)
 }
 
-// find is the line of the client with an address, once there is one.
+// find returns the line of the client with an address, once it is there.
 func (j *journal) find(client netip.AddrPort) (record, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

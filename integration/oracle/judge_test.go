@@ -25,7 +25,7 @@ type haproxy struct {
 	version version
 }
 
-// version is that of a branch of HAProxy.
+// version is the version of a branch of HAProxy.
 type version struct{ major, minor int }
 
 func (v version) String() string { return fmt.Sprintf("%d.%d", v.major, v.minor) }
@@ -41,8 +41,7 @@ func parseVersion(text string) (v version, err error) {
 	return v, nil
 }
 
-// findHAProxy is the one that HAPROXY in the environment names, or else what
-// is installed.
+// findHAProxy returns the HAProxy that HAPROXY in the environment names, or else the installed one.
 func findHAProxy(t *testing.T) *haproxy {
 	t.Helper()
 	path := os.Getenv("HAPROXY")
@@ -62,7 +61,7 @@ func findHAProxy(t *testing.T) *haproxy {
 
 func (h *haproxy) String() string { return "HAProxy " + h.version.String() }
 
-// judge is a HAProxy that runs.
+// judge is a running HAProxy.
 type judge struct {
 	cmd    *exec.Cmd
 	log    net.PacketConn
@@ -116,7 +115,7 @@ func (j *judge) read() {
 	}
 }
 
-// command says something to the socket of the run-time interface.
+// command sends a command to the socket of the run-time interface.
 func (j *judge) command(line string) (string, error) {
 	c, err := net.Dial("unix", j.socket)
 	if err != nil {

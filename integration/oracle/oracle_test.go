@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package oracle holds our program against the real HAProxy. A scenario is one
-// file: a haproxy.cfg, the servers behind it, and a script of what clients do.
-// It is run in both programs at the same time, each with ports of its own, and
-// what came of each step, and of each connection in the log, is compared with
-// what the script expects and with the other program. scenarios/README.md is
+// Package oracle compares our program with the real HAProxy. A scenario is one file: a haproxy.cfg,
+// the servers behind it, and a script of what clients do. It runs in both programs at the same
+// time, each with its own ports, and the result of each step, and of each connection in the log, is
+// compared with the script's expectation and with the other program. scenarios/README.md describes
 // the language of the script.
 package oracle
 
@@ -24,28 +23,28 @@ import (
 // folder holds the scenarios.
 const folder = "scenarios"
 
-// atOnce is how many scenarios run at the same time: they wait most of theirs.
+// atOnce is the number of scenarios that run at the same time: mostly they wait.
 const atOnce = 8
 
-// slots are taken by those that do.
+// slots are taken by running scenarios.
 var slots = make(chan struct{}, atOnce)
 
 // built is our program.
 var built = programs.Caddy{Flags: []string{"-race"}}
 
-// generalWay are the flags of a build in which each connection has a goroutine, and none is
-// served on the shards.
+// generalWay are the flags of a build in which each connection has a goroutine, and none is served
+// on the shards.
 var generalWay = []string{"-tags=generalway"}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if form != "" { // races are looked for in the form that the adapter writes
+	if form != "" { // the race detector runs with the form that the adapter writes
 		built.Flags = nil
 	}
 	if os.Getenv("WAY") == "general" {
 		built.Flags = generalWay
 	}
-	// Tests that wait for the others must not keep these from running.
+	// Tests that wait for others must not block those.
 	if err := flag.Set("test.parallel", "10000"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -64,9 +63,8 @@ func hasIPv6() bool {
 	return err == nil
 }
 
-// again is how often a scenario in which something is wrong is run again, alone, when the
-// others are done: the machine may have been busy. If in ours more than times were wrong,
-// that is for few scenarios.
+// A failed scenario runs up to again more times, alone, when the others are done: the machine may
+// have been busy. If more than times were wrong in ours, only a few scenarios may run again.
 const (
 	again  = 6
 	excuse = 18

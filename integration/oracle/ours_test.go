@@ -30,8 +30,7 @@ type caddy struct {
 	branch string // of HAProxy, which the configuration is for
 }
 
-// findOurs is the build that CADDY in the environment names, or else one of this
-// tree.
+// findOurs returns the build that CADDY in the environment names, or else one of this tree.
 func findOurs(t *testing.T) *caddy {
 	t.Helper()
 	path := os.Getenv("CADDY")
@@ -88,13 +87,13 @@ func (c *caddy) start(dir string, env []string) (process, error) {
 	return nil, errors.Join(fmt.Errorf("Caddy does not run:\n%s", p.printed()), p.stop())
 }
 
-// read takes the log until the program ends.
+// read collects the log until the program ends.
 func (p *running) read(stderr io.Reader) {
 	defer close(p.ended)
 	for in := bufio.NewReader(stderr); ; {
 		text, err := in.ReadBytes('\n')
 		var line caddyLine
-		_ = json.Unmarshal(text, &line) // not all that is printed is the log
+		_ = json.Unmarshal(text, &line) // some of the output is not the log
 		_, _ = p.Write(text)
 		if line.Msg == "session" {
 			p.add(line.record())
@@ -108,8 +107,8 @@ func (p *running) read(stderr io.Reader) {
 	}
 }
 
-// set changes something through the admin endpoint: the configuration, where that
-// has a word for it.
+// set changes a server through the admin endpoint: an absolute weight, disabled and enabled in the
+// configuration, everything else at the route for backends.
 func (p *running) set(c change) error {
 	key := map[string]string{"state": "admin", "health": "health"}[c.word]
 	if strings.HasSuffix(c.value, "%") {
@@ -145,8 +144,8 @@ func (p *running) set(c change) error {
 	return fmt.Errorf("backend %s has no server %s", c.backend, c.server)
 }
 
-// ask asks the admin endpoint, again where Caddy is just replacing it with a
-// configuration: nothing that is asked for differs the second time.
+// ask sends a request to the admin endpoint. It tries again while Caddy replaces the endpoint with
+// a configuration: none of the requests differs the second time.
 func (p *running) ask(method, path, body string) (answer []byte, err error) {
 	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		var broken *url.Error
@@ -162,8 +161,7 @@ func (p *running) askOnce(method, path, body string) ([]byte, error) {
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	// Caddy replaces its admin server, and the old one waits for connections
-	// that are kept alive.
+	// Caddy replaces its admin server, and the old one waits for keep-alive connections.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startup}
 	answer, err := client.Do(request)
 	if err != nil {
@@ -177,7 +175,7 @@ func (p *running) askOnce(method, path, body string) ([]byte, error) {
 	return text, err
 }
 
-// stop ends it, and looks through what it has printed.
+// stop ends the program, and checks its output.
 func (p *running) stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {

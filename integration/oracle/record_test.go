@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// record is the line in the log of a connection. The zero value stands for none.
+// record is the log line of a connection. The zero value stands for a missing line.
 type record struct {
 	client    netip.AddrPort
 	frontend  string
-	backend   string // the frontend's name where there is none
-	server    string // "<NOSRV>" where there is none
+	backend   string // the frontend's name if there is no backend
+	server    string // "<NOSRV>" if there is no server
 	connected bool
 	duration  time.Duration
 	in, out   int64  // bytes from the client, and to it
 	letters   string // how it ended
 	retries   string // with a + before it if another server was tried
-	queues    string // places in the queues, of the server and of the backend
+	queues    string // positions in the queues of the server and of the backend
 	counts    string // connections of the process, the frontend, the backend and the server
 }
 
-// String is what log expects: FRONTEND BACKEND/SERVER LETTERS [RETRIES].
+// String returns the format that log expects: FRONTEND BACKEND/SERVER LETTERS [RETRIES].
 func (r record) String() string {
 	if !r.client.IsValid() {
 		return "none"
@@ -38,7 +38,7 @@ func (r record) String() string {
 	return text
 }
 
-// figures are what there is besides, to be shown.
+// figures returns the other fields, for display.
 func (r record) figures() string {
 	if !r.client.IsValid() {
 		return ""
@@ -54,7 +54,7 @@ func (r record) figures() string {
 	return fmt.Sprintf("%d ms, %d/%d bytes%s%s", r.duration.Milliseconds(), r.in, r.out, queues, connected)
 }
 
-// haproxyLine is the log-format of scenarios/defaults.cfg.
+// haproxyLine matches the log-format of scenarios/defaults.cfg.
 var haproxyLine = regexp.MustCompile(`: (\S+):(\d+) (\S+) (\S+)/(\S+) (-?\d+)/(\d+) (\d+)/(\d+) (\S\S) (\+?\d+) (\d+/\d+) (\d+/\d+/\d+/\d+)`)
 
 func parseHAProxyLine(line string) (record, bool) {
@@ -73,10 +73,9 @@ func parseHAProxyLine(line string) (record, bool) {
 	}, true
 }
 
-// addressOf is an address without what a program makes of one of IPv4 on a socket
-// of IPv6.
+// addressOf parses an address, without the form that IPv4 addresses have on an IPv6 socket.
 func addressOf(host, port string) netip.AddrPort {
-	a, _ := netip.ParseAddr(strings.Trim(host, "[]")) // the programs have written it
+	a, _ := netip.ParseAddr(strings.Trim(host, "[]")) // written by the programs
 	n, _ := strconv.ParseUint(port, 10, 16)
 	return netip.AddrPortFrom(a.Unmap(), uint16(n))
 }
@@ -103,7 +102,7 @@ type caddyLine struct {
 	SrvConn      int     `json:"srv_conn"`
 }
 
-// record is the line in HAProxy's words.
+// record returns the line in HAProxy's words.
 func (l caddyLine) record() record {
 	r := record{
 		client: addressOf(host(l.Client), port(l.Client)), frontend: l.Frontend, backend: l.Backend, server: l.Server,
@@ -124,8 +123,8 @@ func (l caddyLine) record() record {
 	return r
 }
 
-// differs says in what two lines of one connection, in both programs, are not
-// alike: less the name of what differs, the times are.
+// differs returns the fields that differ between the lines of one connection in both programs, and
+// whether only times do.
 func (r record) differs(o record) (what string, onlyTime bool) {
 	var found []string
 	if r.String() != o.String() {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// report is what both programs did, side by side.
+// report shows what both programs did, side by side.
 type report struct {
 	scenario *scenario
 	names    [2]string // of the programs
 	rows     []row
-	unlike   map[string]bool // clients with which the programs were expected to differ
-	alike    int             // lines in the log that are, beside those that the script looks at
+	unlike   map[string]bool // clients for which the programs were expected to differ
+	alike    int             // log lines that agree, beside those that the script checks
 	wrong    int             // rows with a fault
-	times    int             // of these, those with nothing wrong in ours but the time
+	times    int             // rows with a fault in which only a time is wrong in ours
 	broken   []string        // errors of the rig or of a program
 	printed  [2]string
 }
@@ -26,7 +26,7 @@ type report struct {
 type row struct {
 	line  string
 	seen  [2]string
-	fault string // what is wrong
+	fault string // empty: nothing is wrong
 
 	unlike bool // the programs were expected to differ
 }
@@ -34,7 +34,7 @@ type row struct {
 // ok reports whether nothing is wrong.
 func (r *report) ok() bool { return r.wrong == 0 && len(r.broken) == 0 }
 
-// onlyTimes reports whether nothing is wrong in ours but times.
+// onlyTimes reports whether only times are wrong in ours.
 func (r *report) onlyTimes() bool { return r.wrong == r.times && len(r.broken) == 0 }
 
 // compare runs a scenario in both programs at the same time.
@@ -80,7 +80,7 @@ func (r *report) add(line string, seen [2]string, fault string, onlyTime bool) {
 	}
 }
 
-// step compares what was seen with what is expected, or else with each other.
+// step compares the outcomes with the expected one, or else with each other.
 func (r *report) step(st *step, of version, theirs, ours outcome) {
 	line := fmt.Sprintf("%d %s", st.line, strings.TrimSpace(st.text))
 	seen := [2]string{theirs.String(), ours.String()}
@@ -98,7 +98,7 @@ func (r *report) step(st *step, of version, theirs, ours outcome) {
 	if st.want.what == spread {
 		seen, fault := compareSpreads(theirs.what, ours.what)
 		r.add(line, seen, fault, true)
-		r.rows[len(r.rows)-1].unlike = true // who is whose is chance
+		r.rows[len(r.rows)-1].unlike = true // chance decides which client gets which server
 		return
 	}
 	want := st.expected(of)
@@ -120,7 +120,7 @@ func (r *report) step(st *step, of version, theirs, ours outcome) {
 	}
 }
 
-// expected is what both programs must do, HAProxy being of a version.
+// expected returns what each program must do, for a version of HAProxy.
 func (st *step) expected(of version) [2]expectation {
 	want := [2]expectation{*st.want, *st.want}
 	if st.old != nil && of.before(st.old.before) {
@@ -135,7 +135,7 @@ func (st *step) expected(of version) [2]expectation {
 // ending compares two lines of the log.
 func (r *report) ending(theirs, ours ending) {
 	what, onlyTime := theirs.record.differs(ours.record)
-	// Who came to another server has another line, which is no news.
+	// A client that reached another server has another line, which is no additional fault.
 	opened := r.rows[theirs.step]
 	told := theirs.looked || opened.fault != "" || opened.unlike || r.unlike[theirs.client]
 	var faults []string
@@ -157,7 +157,7 @@ func (r *report) ending(theirs, ours ending) {
 	r.add("log of "+theirs.client, [2]string{show(theirs), show(ours)}, strings.Join(faults, "; "), onlyTime)
 }
 
-// String is an outcome as it is shown.
+// String returns an outcome as it is displayed.
 func (o outcome) String() string {
 	if o.at <= 0 {
 		return o.what
@@ -165,7 +165,7 @@ func (o outcome) String() string {
 	return fmt.Sprintf("%s after %v", o.what, o.at.Round(time.Millisecond))
 }
 
-// misses says what is wrong with an outcome, and whether that is the time alone.
+// misses returns the fault of an outcome, and whether only the time is wrong.
 func (o outcome) misses(e expectation) (fault string, onlyTime bool) {
 	first, last := e.after-early, e.after+slack
 	if e.after < 0 {
@@ -184,7 +184,7 @@ func (o outcome) misses(e expectation) (fault string, onlyTime bool) {
 	return "", false
 }
 
-// String is the table: the steps, what was seen in both, and what is wrong.
+// String returns the table: the steps, the outcomes in both programs, and the faults.
 func (r *report) String() string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
@@ -211,7 +211,7 @@ func (r *report) String() string {
 	return text.String()
 }
 
-// problems are the lines of what a program printed that are more than news.
+// problems returns the lines of a program's output with warnings and errors.
 func problems(printed string) string {
 	var kept []string
 	for line := range strings.Lines(printed) {

@@ -34,7 +34,7 @@ B greets, awaits-fin, resets
 -- script --
 `
 
-// inline is a scenario that stands in a test.
+// inline returns a scenario written in a test.
 func inline(t *testing.T, text string) (*scenario, error) {
 	t.Helper()
 	defaults, err := os.ReadFile(filepath.Join(folder, "defaults.cfg"))
@@ -44,8 +44,8 @@ func inline(t *testing.T, text string) (*scenario, error) {
 	return parseScenario(t, "inline", string(defaults), []byte(text))
 }
 
-// What is not as a script expects it is reported, each time for the reason that
-// it is wrong, and with both programs' doings.
+// A failed expectation is reported, each time for the right reason, and with the actions of both
+// programs.
 func TestWrongExpectations(t *testing.T) {
 	judge, ours := findHAProxy(t), findOurs(t)
 	const (
@@ -87,8 +87,8 @@ func TestWrongExpectations(t *testing.T) {
 	}
 }
 
-// untold says which faults the report of a scenario does not tell of. On a busy machine
-// others may come first, so it has several tries.
+// untold returns the faults that the report of a scenario does not mention. On a busy machine
+// others may come first, so it tries several times.
 func untold(s *scenario, judge *haproxy, ours program, faults []string) (wrong string) {
 	slots <- struct{}{}
 	defer func() { <-slots }()
@@ -111,8 +111,8 @@ func untold(s *scenario, judge *haproxy, ours program, faults []string) (wrong s
 	return wrong
 }
 
-// brokenBuilds are changes of a source file, a scenario that each of them breaks, and what is
-// reported then.
+// brokenBuilds are changes of a source file, each with a scenario that it breaks and the expected
+// report.
 var brokenBuilds = map[string]struct {
 	file, old, new string
 	flags          []string
@@ -161,8 +161,8 @@ var brokenBuilds = map[string]struct {
 	},
 }
 
-// TestBrokenBuilds shows that the scenarios find what is wrong in a program, in whichever of the
-// two ways it serves connections.
+// TestBrokenBuilds shows that the scenarios detect a fault in a program, in whichever of the two
+// ways it serves connections.
 func TestBrokenBuilds(t *testing.T) {
 	judge := findHAProxy(t)
 	for name, c := range brokenBuilds {
@@ -184,8 +184,7 @@ func TestBrokenBuildsApply(t *testing.T) {
 	}
 }
 
-// changed are the flags of a build in which something in a source file is
-// replaced.
+// changed returns the flags of a build with a replacement in a source file.
 func changed(t *testing.T, file, old, by string) []string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("../..", file))
@@ -202,7 +201,7 @@ func changed(t *testing.T, file, old, by string) []string {
 	return programs.Overlay(t, map[string]string{path: strings.Replace(string(text), old, by, 1)})
 }
 
-// A mistake in a scenario is told with its line.
+// A mistake in a scenario is reported with its line.
 func TestMistakesInScenarios(t *testing.T) {
 	for script, want := range map[string]string{
 		"connect":                      "line 17: connect: haproxy.cfg has no ${}",

@@ -19,14 +19,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// program is one of the two that are compared. It is safe for concurrent use.
+// program is one of the two compared programs. It is safe for concurrent use.
 type program interface {
-	// start runs it in a folder with a haproxy.cfg, until it serves.
+	// start runs it in a directory with a haproxy.cfg, and waits until it serves.
 	start(dir string, env []string) (process, error)
 	String() string
 }
 
-// process is a program that runs.
+// process is a running program.
 type process interface {
 	set(change) error
 	states() (map[string]standing, error)
@@ -41,27 +41,26 @@ type run struct {
 	ports   map[string]string
 	servers map[string]*server
 	clients []*client
-	asked   map[string]chan outcome // over HTTP, and not answered yet
+	asked   map[string]chan outcome // pending HTTP requests
 	states  chronicle
-	step    int // that runs, by its place in the script
+	step    int // index of the current step in the script
 }
 
-// result is what came of a run: an outcome for each step, and the line in the log
-// of each connection.
+// result is the result of a run: an outcome for each step, and the log line of each connection.
 type result struct {
 	outcomes []outcome
 	ends     []ending
 	printed  string
-	err      error // of the rig or the program; the outcomes are not all there
+	err      error // of the rig or the program; outcomes are missing then
 }
 
-// ending is how a connection ended.
+// ending describes the end of a connection.
 type ending struct {
 	client string
 	step   int  // in which it connected
-	looked bool // the script has told what is expected
+	looked bool // the script has an expectation for it
 	record record
-	lost   string // what is wrong with the bytes that came through
+	lost   string // fault in the bytes received; empty: they are right
 }
 
 // play runs a scenario in a program.
@@ -99,7 +98,7 @@ func (s *scenario) play(p program) (res result) {
 	return res
 }
 
-// prepare writes the files, and has the servers ready.
+// prepare writes the files, and sets up the servers.
 func (r *run) prepare(s *scenario, dir, config string) (env []string, err error) {
 	files := clientFiles()
 	files["haproxy.cfg"] = config
@@ -131,7 +130,7 @@ func (r *run) prepare(s *scenario, dir, config string) (env []string, err error)
 	return env, nil
 }
 
-// close ends what the run has opened.
+// close closes everything that the run has opened.
 func (r *run) close() {
 	for _, c := range r.clients {
 		_ = c.conn.Close()
@@ -163,7 +162,7 @@ func (r *run) dial(name string, to destination) (*client, error) {
 	return c, err
 }
 
-// with does something with the latest client of a name.
+// with calls do with the latest client of a name.
 func (r *run) with(name string, do func(*client) outcome) outcome {
 	for _, c := range slices.Backward(r.clients) {
 		if c.name == name {
@@ -173,8 +172,7 @@ func (r *run) with(name string, do func(*client) outcome) outcome {
 	return failed(fmt.Errorf("there is no connection %s", name))
 }
 
-// repeat has one client after the other connect and wait for its server, and
-// tells who that was.
+// repeat connects one client after the other, each waiting for its server, and returns the servers.
 func (r *run) repeat(m many, name string, then func(*client)) outcome {
 	var seen []string
 	for i := range m.n {
@@ -183,7 +181,7 @@ func (r *run) repeat(m many, name string, then func(*client)) outcome {
 			return failed(err)
 		}
 		if len(m.data) > 0 {
-			_ = c.send(m.data, m.segment) // that it failed shows in what comes
+			_ = c.send(m.data, m.segment) // an error shows in the outcome
 		}
 		seen = append(seen, c.next(expectation{after: timeless}).what)
 		then(c)
@@ -191,7 +189,7 @@ func (r *run) repeat(m many, name string, then func(*client)) outcome {
 	return outcome{what: strings.Join(seen, " "), at: timeless}
 }
 
-// record is the line in the log of a client, as soon as it has come.
+// record returns the log line of a client, as soon as it is there.
 func (r *run) record(c *client, over time.Time) record {
 	for {
 		if found, ok := r.program.find(c.local); ok || time.Now().After(over) {
@@ -201,7 +199,7 @@ func (r *run) record(c *client, over time.Time) record {
 	}
 }
 
-// end closes what is open and collects how everything ended.
+// end closes all open connections and collects how they ended.
 func (r *run) end(res *result) {
 	for _, c := range r.clients {
 		_ = c.fin()
@@ -226,14 +224,14 @@ func (r *run) end(res *result) {
 	}
 }
 
-// lost says what is wrong if a server did not get just what its client sent.
+// lost returns a fault if a server did not receive exactly its client's bytes.
 func (r *run) lost(c *client) string {
 	by, sent := c.got()
 	if by.server == "" {
 		return ""
 	}
 	session := r.servers[by.server].session(by.number)
-	select { // the log may be quicker than the last bytes
+	select { // the log may be ahead of the last bytes
 	case <-session.ended:
 	case <-time.After(patience):
 	}

@@ -19,21 +19,21 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// scenario is a file of the folder.
+// scenario is a file in the folder.
 type scenario struct {
 	name    string
-	config  string            // haproxy.cfg, the defaults before it unless it was found
-	judged  string            // what HAProxy runs, where that differs
-	files   map[string]string // which it names
-	ports   []string          // the variables in it that are nobody else's
+	config  string            // haproxy.cfg, after the defaults unless it was found
+	judged  string            // the file for HAProxy, if it differs
+	files   map[string]string // files that it names
+	ports   []string          // port variables in it that no server has
 	servers map[string]behaviour
 	steps   []*step
-	hellos  map[string][]byte // by the words that they were asked for with
+	hellos  map[string][]byte // by the words of their requests
 	clients map[string]bool   // that connect
-	asked   map[string]bool   // requests over HTTP
+	asked   map[string]bool   // HTTP requests
 	refused []string          // the words that a found file is refused for
 
-	runsWithoutHTTP bool // it is refused, but not with --skip-http
+	runsWithoutHTTP bool // refused, except with --skip-http
 
 	followed bool // the script asks for the states of servers
 }
@@ -44,30 +44,30 @@ type step struct {
 	text string
 	of   string // the client that it is about; empty: none or several
 	do   action
-	want *expectation // nil: nothing but that both programs do the same
-	here *variant     // of ours
-	old  *variant     // of HAProxy before a version
+	want *expectation // nil: only that both programs do the same
+	here *variant     // for ours
+	old  *variant     // for HAProxy before a version
 }
 
-// action does something in a run and tells what was seen.
+// action acts in a run and returns the outcome.
 type action func(*run) outcome
 
-// expectation is what must be seen.
+// expectation is the outcome that must be observed.
 type expectation struct {
 	what  string
-	after time.Duration // since the client connected; -1: when it is asked for, or before
+	after time.Duration // since the client connected; -1: when it is asked for, or earlier
 
 	within time.Duration // after that; 0: at once
 }
 
-// variant is an expectation for one of the programs, and why.
+// variant is another expectation for one of the programs, and the reason.
 type variant struct {
 	expectation
 	before version // of HAProxy
 	reason string
 }
 
-// scenarioNames are those of the files below dir, without ".txt".
+// scenarioNames returns the names of the files below dir, without ".txt".
 func scenarioNames(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -100,7 +100,7 @@ func readScenario(t *testing.T, dir, name string) *scenario {
 	return s
 }
 
-// variable is a port in haproxy.cfg.
+// variable matches a port in haproxy.cfg.
 var variable = regexp.MustCompile(`\$\{(\w+)\}`)
 
 func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario, error) {
@@ -147,15 +147,15 @@ func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario,
 	return s, nil
 }
 
-// scriptLine is a line with its words.
+// scriptLine is a line, split into words.
 type scriptLine struct {
 	number int
 	text   string
 	words
 }
 
-// readLines takes a part of the file apart, which begins at a line: its words
-// are written as in haproxy.cfg.
+// readLines splits a part of the file, which begins at a line, into words: they are written as in
+// haproxy.cfg.
 func (s *scenario) readLines(data string, first int, take func(scriptLine) error) error {
 	written := strings.Split(data, "\n")
 	sections, problems := haproxyfile.Read(
@@ -213,7 +213,7 @@ func (s *scenario) addStep(t testing.TB, l scriptLine) error {
 	return err
 }
 
-// addVariant adds to the step before it what one of the programs does instead.
+// addVariant adds another expectation for one of the programs to the step before it.
 func (s *scenario) addVariant(verb string, l scriptLine) error {
 	if len(s.steps) == 0 || s.steps[len(s.steps)-1].want == nil {
 		return errors.New("there is no step before it that expects something")
@@ -261,7 +261,7 @@ func parseExpectation(list []string) (expectation, error) {
 	return e, nil
 }
 
-// differs is an error if docs/haproxy.md does not list a difference.
+// differs returns an error if docs/haproxy.md does not list a difference.
 func differs(what string) error {
 	text, err := os.ReadFile("../../docs/haproxy.md")
 	if err != nil {

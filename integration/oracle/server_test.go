@@ -18,15 +18,15 @@ import (
 	"time"
 )
 
-// behaviour is what a server does with a connection, one after the other; at
-// the end it waits for the client's, and closes.
+// behaviour is the sequence of a server's actions on a connection. At the end it waits for the
+// client to close, and closes.
 type behaviour struct {
-	refuses bool // nobody listens
+	refuses bool // nothing listens
 	drops   bool // the kernel does not answer
 	acts    []func(*session) error
 }
 
-// parseBehaviour takes words such as "greets, waits 300ms, resets".
+// parseBehaviour parses words such as "greets, waits 300ms, resets".
 func parseBehaviour(list []string) (b behaviour, err error) {
 	w := words{slices.Clone(list)}
 	for i, word := range w.rest {
@@ -88,7 +88,7 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 	return b, err
 }
 
-// parseServes takes STATUS [after TIME] [with HEADER]...
+// parseServes parses STATUS [after TIME] [with HEADER]...
 func parseServes(w *words) (func(*session) error, error) {
 	status, err := w.number()
 	var after time.Duration
@@ -121,7 +121,7 @@ type server struct {
 
 	mu       sync.Mutex
 	listener net.Listener
-	fillers  []net.Conn // which keep the kernel from answering others
+	fillers  []net.Conn // connections that keep the kernel from answering others
 	acts     []func(*session) error
 	sessions []*session
 }
@@ -135,12 +135,11 @@ type session struct {
 	mu       sync.Mutex
 	received []byte
 	any      chan struct{} // closed with the first bytes
-	more     chan struct{} // closed with the next
+	more     chan struct{} // closed with the next bytes
 	ended    chan struct{} // closed when the client's direction is
 }
 
-// behave has a server do something else from now on; connections that there are
-// go on.
+// behave changes a server's behaviour from now on; existing connections continue.
 func (s *server) behave(b behaviour) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,7 +162,7 @@ func (s *server) behave(b behaviour) error {
 	return nil
 }
 
-// fill takes all the room of the kernel's queue.
+// fill fills the kernel's queue.
 func (s *server) fill() error {
 	raw, err := s.listener.(*net.TCPListener).SyscallConn()
 	if err != nil {
@@ -172,11 +171,11 @@ func (s *server) fill() error {
 	if err := errors.Join(raw.Control(func(fd uintptr) { err = syscall.Listen(int(fd), 0) }), err); err != nil {
 		return err
 	}
-	d := new(net.Dialer) // there is room for one, however busy this machine is
+	d := new(net.Dialer) // the queue has room for one, however busy this machine is
 	for range 8 {
 		c, err := d.Dial("tcp", s.address)
 		if err != nil {
-			return nil //nolint:nilerr // that is what was wanted
+			return nil //nolint:nilerr // the queue is full
 		}
 		s.fillers = append(s.fillers, c)
 		d.Timeout = 100 * time.Millisecond
@@ -186,7 +185,7 @@ func (s *server) fill() error {
 
 func (s *server) close() {
 	if s.listener != nil {
-		syscall.ForkLock.RLock() // a child that is just being made would go on listening
+		syscall.ForkLock.RLock() // a child that is being forked would keep the socket listening
 		_ = s.listener.Close()
 		syscall.ForkLock.RUnlock()
 	}
@@ -215,7 +214,7 @@ func (s *server) accept(listener net.Listener) {
 	}
 }
 
-// kill breaks the connections, and lets nobody in.
+// kill breaks the connections, and refuses new ones.
 func (s *server) kill() error {
 	err := s.behave(behaviour{refuses: true})
 	s.mu.Lock()
@@ -227,7 +226,7 @@ func (s *server) kill() error {
 	return err
 }
 
-// session is a connection by its number, from 1.
+// session returns a connection by its number, from 1.
 func (s *server) session(number int) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -265,7 +264,7 @@ func (s *session) read() {
 	}
 }
 
-// greet says the server's name, and which of its connections this is.
+// greet sends the server's name, and the number of this connection.
 func (s *session) greet() error {
 	_, err := fmt.Fprintf(s.conn, "%s %04d\n", s.server, s.number)
 	return err
@@ -304,20 +303,20 @@ func (s *session) awaitEnd() error {
 	return nil
 }
 
-// bytes is what has come.
+// bytes returns the bytes received so far.
 func (s *session) bytes() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.received)
 }
 
-// host is that of an address.
+// host returns the host of an address.
 func host(address string) string {
 	host, _, _ := net.SplitHostPort(address)
 	return host
 }
 
-// port is that of an address.
+// port returns the port of an address.
 func port(address string) string {
 	_, port, _ := net.SplitHostPort(address)
 	return port

@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// spread is expected where chance has a part: the servers' shares are to be the
-// same in both programs.
+// spread is the expectation if chance plays a part: the servers' shares must be the same in both
+// programs.
 const spread = "spread"
 
-// compareSpreads counts the servers in two lists. Their shares differ if that is
-// more than three times the standard deviation; once in some hundred times that is
-// chance, and so the scenario is run again.
+// compareSpreads counts the servers in two lists. Their shares differ if that is more than three
+// times the standard deviation; once in a few hundred times that is chance, so the scenario runs
+// again.
 func compareSpreads(theirs, ours string) (seen [2]string, fault string) {
 	var counts [2]map[string]int
 	var totals [2]float64

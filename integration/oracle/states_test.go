@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// standing is how a server stands, in the words of a script.
+// standing is a server's state, in the words of a script.
 type standing struct {
 	state     string // up, up 2/3, down, down 1/2, drain, maint, no check
 	unchecked bool   // its first check is not over
@@ -23,11 +23,11 @@ type standing struct {
 	maxconn   string
 }
 
-// history is what a server has been, one state after the other.
+// history is the sequence of a server's states.
 type history struct {
 	first standing
 	seen  []string
-	told  int // how many of them the script has asked for
+	told  int // number of states that the script has asked for
 }
 
 // chronicle is the history of all servers, by backend/server.
@@ -37,10 +37,10 @@ type chronicle struct {
 	err     error
 }
 
-// pollEvery is how often states are looked at: more often than any checks are made.
+// pollEvery is the interval of polling states: shorter than that of any checks.
 const pollEvery = 20 * time.Millisecond
 
-// follow looks at the states until it is told to stop.
+// follow polls the states until stop is called.
 func (c *chronicle) follow(p process) (stop func()) {
 	done, over := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -60,7 +60,7 @@ func (c *chronicle) follow(p process) (stop func()) {
 	})
 }
 
-// transient is what HAProxy shows when it is just about to take a server down, or up.
+// transient matches a state that HAProxy shows just before it marks a server down, or up.
 var transient = regexp.MustCompile(`^up 0/| -|^down ([2-9]/1|[3-9]/2|[4-9]/3)`)
 
 func (c *chronicle) look(p process) {
@@ -95,7 +95,7 @@ func (c *chronicle) look(p process) {
 	}
 }
 
-// since are the states of a server since it was asked for last.
+// since returns the states of a server since the last request.
 func (c *chronicle) since(name string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -110,7 +110,7 @@ func (c *chronicle) since(name string) (string, error) {
 	return seen, nil
 }
 
-// states BACKEND/SERVER.
+// parseStates parses states BACKEND/SERVER.
 func parseStates(_ testing.TB, s *scenario, w *words) (action, error) {
 	s.followed = true
 	name := w.next()
@@ -127,7 +127,7 @@ func parseStates(_ testing.TB, s *scenario, w *words) (action, error) {
 	}, nil
 }
 
-// states asks for HAProxy's statistics.
+// states reads HAProxy's statistics.
 func (j *judge) states() (map[string]standing, error) {
 	text, err := j.command("show stat -1 4 -1")
 	if err != nil {
@@ -144,7 +144,7 @@ func (j *judge) states() (map[string]standing, error) {
 	for _, row := range rows[1:] {
 		get := func(name string) string { return row[column[name]] }
 		state, _, _ := strings.Cut(strings.ToLower(get("status")), " (")
-		state = strings.Replace(state, "nolb", "drain", 1) // the two differ only in who asks for it
+		state = strings.Replace(state, "nolb", "drain", 1) // they differ only in their cause
 		all[get("pxname")+"/"+get("svname")] = standing{
 			state: state, unchecked: strings.HasSuffix(get("check_status"), "INI"), weight: get("weight"), maxconn: get("slim"),
 		}
@@ -152,7 +152,7 @@ func (j *judge) states() (map[string]standing, error) {
 	return all, nil
 }
 
-// states asks our admin endpoint.
+// states reads our admin endpoint.
 func (p *running) states() (map[string]standing, error) {
 	answer, err := p.ask(http.MethodGet, "/passthrough/backends", "")
 	if err != nil {

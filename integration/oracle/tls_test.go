@@ -21,10 +21,10 @@ import (
 	"time"
 )
 
-// authority is whom the proxies are told to trust, as ca.pem beside haproxy.cfg.
+// authority returns the CA that the proxies trust, as ca.pem beside haproxy.cfg.
 var authority = sync.OnceValue(func() *issuer { return newIssuer("the rig's authority") })
 
-// stranger is one that they do not know.
+// stranger returns a CA that they do not know.
 var stranger = sync.OnceValue(func() *issuer { return newIssuer("another authority") })
 
 // issuer signs certificates.
@@ -54,7 +54,7 @@ func newIssuer(name string) *issuer {
 // leafNumber is the serial number of the certificates for a.example.
 const leafNumber = 2
 
-// issue is a certificate for a.example that ends after some time.
+// issue returns a certificate for a.example that expires after some time.
 func (i *issuer) issue(ends time.Duration) tls.Certificate {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{
@@ -65,12 +65,12 @@ func (i *issuer) issue(ends time.Duration) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// handshakes are what a server may do of TLS.
+// handshakes are the kinds of handshakes of a server.
 var handshakes = map[string]func() *tls.Config{
 	"good":    func() *tls.Config { return offers(authority().issue(time.Hour)) },
 	"expired": func() *tls.Config { return offers(authority().issue(-time.Hour)) },
 	"unknown": func() *tls.Config { return offers(stranger().issue(time.Hour)) },
-	"named": func() *tls.Config { // nobody but a.example
+	"named": func() *tls.Config { // only for a.example
 		c := offers(authority().issue(time.Hour))
 		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			if hello.ServerName != "a.example" {
@@ -80,7 +80,7 @@ var handshakes = map[string]func() *tls.Config{
 		}
 		return c
 	},
-	"h2": func() *tls.Config { // nobody but who speaks HTTP/2
+	"h2": func() *tls.Config { // only with clients that speak HTTP/2
 		c := offers(authority().issue(time.Hour))
 		c.NextProtos = []string{"h2"}
 		return c
@@ -89,7 +89,7 @@ var handshakes = map[string]func() *tls.Config{
 
 func offers(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }
 
-// parseHandshake takes what follows "handshakes": a kind, and what is demanded.
+// parseHandshake parses the words after "handshakes": a kind, and demands.
 func parseHandshake(w *words) (*tls.Config, error) {
 	kind, known := handshakes[w.next()]
 	if !known {
@@ -120,13 +120,13 @@ func parseHandshake(w *words) (*tls.Config, error) {
 	}
 }
 
-// demand has a server ask its clients for a certificate of the authority.
+// demand makes a server ask its clients for a certificate of the authority.
 func demand(config *tls.Config) {
 	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
 	config.ClientCAs.AddCert(authority().cert)
 }
 
-// clientFiles are for checks that show a certificate, and look for those revoked.
+// clientFiles returns the files for checks that send a certificate, and look for revoked ones.
 func clientFiles() map[string]string {
 	ours, strangers := pemOf(authority().issue(time.Hour)), pemOf(stranger().issue(time.Hour))
 	return map[string]string{
@@ -158,7 +158,7 @@ func (i *issuer) revoke(numbers ...int64) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
 }
 
-// feed is a session's connection for who reads what the session has received.
+// feed is a session's connection that replays the bytes that the session has already received.
 type feed struct {
 	*session
 	net.Conn
@@ -186,7 +186,7 @@ func (f *feed) Read(p []byte) (int, error) {
 	}
 }
 
-// handshake does one as a server, with a certificate of a kind.
+// handshake makes a handshake as a server, with a certificate of a kind.
 func handshake(config *tls.Config) func(*session) error {
 	return func(s *session) error { return tls.Server(&feed{session: s, Conn: s.conn}, config).Handshake() }
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// verbs are the first words of the script's lines. Each takes its own words and
-// leaves what is expected.
+// verbs are the first words of the script's lines. Each parses its own words and leaves the
+// expectation.
 var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 	"connect":  parseConnect,
 	"send":     parseSend,
@@ -34,7 +34,7 @@ var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 	"states":   parseStates,
 }
 
-// connect CLIENT PORT [to ADDRESS] [from ADDRESS] [lazily].
+// parseConnect parses connect CLIENT PORT [to ADDRESS] [from ADDRESS] [lazily].
 func parseConnect(_ testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
 	s.clients[name] = true
@@ -42,7 +42,7 @@ func parseConnect(_ testing.TB, s *scenario, w *words) (action, error) {
 	return func(r *run) outcome { return r.connect(name, to) }, err
 }
 
-// destination is where a client connects to, and from where.
+// destination is the address that a client connects to, and its source address.
 type destination struct {
 	port, host, source string
 	lazy               bool
@@ -57,7 +57,7 @@ func (s *scenario) parseDestination(w *words) (destination, error) {
 	return d, nil
 }
 
-// parseEnds takes [to ADDRESS] [from ADDRESS] [lazily].
+// parseEnds parses [to ADDRESS] [from ADDRESS] [lazily].
 func (d *destination) parseEnds(w *words) {
 	for {
 		switch {
@@ -73,7 +73,7 @@ func (d *destination) parseEnds(w *words) {
 	}
 }
 
-// client takes the name of a connection that there is.
+// client takes the name of a known connection.
 func (s *scenario) client(w *words) (string, error) {
 	name := w.next()
 	if !s.clients[name] {
@@ -82,7 +82,7 @@ func (s *scenario) client(w *words) (string, error) {
 	return name, nil
 }
 
-// send CLIENT hello … | text "…" | hex … | N bytes.
+// parseSend parses send CLIENT hello … | text "…" | hex … | N bytes.
 func parseSend(t testing.TB, s *scenario, w *words) (action, error) {
 	name, err := s.client(w)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *scenario) parseData(t testing.TB, w *words) (data []byte, segment int, 
 	return []byte(strings.Repeat("x", n)), 0, nil
 }
 
-// fin, rst and close CLIENT.
+// parseEnd parses fin, rst and close CLIENT.
 func parseEnd(do func(*client) outcome) func(testing.TB, *scenario, *words) (action, error) {
 	return func(_ testing.TB, s *scenario, w *words) (action, error) {
 		name, err := s.client(w)
@@ -117,7 +117,7 @@ func parseEnd(do func(*client) outcome) func(testing.TB, *scenario, *words) (act
 	}
 }
 
-// expect CLIENT EXPECTATION.
+// parseExpect parses expect CLIENT EXPECTATION.
 func parseExpect(_ testing.TB, s *scenario, w *words) (action, error) {
 	name, err := s.client(w)
 	if err != nil {
@@ -127,7 +127,7 @@ func parseExpect(_ testing.TB, s *scenario, w *words) (action, error) {
 	return func(r *run) outcome { return r.with(name, func(c *client) outcome { return c.next(e) }) }, err
 }
 
-// log CLIENT EXPECTATION: what is seen is filled in at the end.
+// parseLog parses log CLIENT EXPECTATION. The outcome is filled in at the end.
 func parseLog(_ testing.TB, s *scenario, w *words) (action, error) {
 	name, err := s.client(w)
 	return func(r *run) outcome {
@@ -138,7 +138,7 @@ func parseLog(_ testing.TB, s *scenario, w *words) (action, error) {
 	}, err
 }
 
-// counts CLIENT PROCESS/FRONTEND/BACKEND/SERVER.
+// parseCounts parses counts CLIENT PROCESS/FRONTEND/BACKEND/SERVER.
 func parseCounts(_ testing.TB, s *scenario, w *words) (action, error) {
 	name, err := s.client(w)
 	return func(r *run) outcome {
@@ -157,7 +157,7 @@ type many struct {
 	segment int
 }
 
-// PORT N times [to ADDRESS] [from ADDRESS] [send …].
+// parseMany parses PORT N times [to ADDRESS] [from ADDRESS] [send …].
 func parseMany(t testing.TB, s *scenario, w *words) (m many, err error) {
 	if m.to, err = s.parseDestination(w); err != nil {
 		return m, err
@@ -175,7 +175,7 @@ func parseMany(t testing.TB, s *scenario, w *words) (m many, err error) {
 	return m, err
 }
 
-// visit PORT N times …: each connection is over before the next.
+// parseVisit parses visit PORT N times …: each connection ends before the next begins.
 func parseVisit(t testing.TB, s *scenario, w *words) (action, error) {
 	m, err := parseMany(t, s, w)
 	return func(r *run) outcome {
@@ -186,7 +186,7 @@ func parseVisit(t testing.TB, s *scenario, w *words) (action, error) {
 	}, err
 }
 
-// hold CLIENT PORT N times …: the connections stay, as CLIENT1, CLIENT2 and so on.
+// parseHold parses hold CLIENT PORT N times …: the connections stay, as CLIENT1, CLIENT2 and so on.
 func parseHold(t testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
 	m, err := parseMany(t, s, w)
@@ -196,7 +196,7 @@ func parseHold(t testing.TB, s *scenario, w *words) (action, error) {
 	return func(r *run) outcome { return r.repeat(m, name, func(*client) {}) }, err
 }
 
-// wait TIME.
+// parseWait parses wait TIME.
 func parseWait(_ testing.TB, _ *scenario, w *words) (action, error) {
 	d, err := w.duration()
 	return func(*run) outcome {
@@ -205,7 +205,7 @@ func parseWait(_ testing.TB, _ *scenario, w *words) (action, error) {
 	}, err
 }
 
-// server NAME BEHAVIOUR: that is what it does from now on.
+// parseServer parses server NAME BEHAVIOUR, which changes the behaviour from now on.
 func parseServer(_ testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
 	if _, known := s.servers[name]; !known {
@@ -216,7 +216,7 @@ func parseServer(_ testing.TB, s *scenario, w *words) (action, error) {
 	return func(r *run) outcome { return failed(r.servers[name].behave(b)) }, err
 }
 
-// kill NAME: its connections are reset, and it refuses new ones.
+// parseKill parses kill NAME: its connections are reset, and it refuses new ones.
 func parseKill(_ testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
 	if _, known := s.servers[name]; !known {
@@ -225,8 +225,8 @@ func parseKill(_ testing.TB, s *scenario, w *words) (action, error) {
 	return func(r *run) outcome { return failed(r.servers[name].kill()) }, nil
 }
 
-// set BACKEND/SERVER weight N[%] | disabled | enabled | state ready|drain|maint |
-// health up|down: by the program's run-time interface.
+// parseSet parses set BACKEND/SERVER weight N[%] | disabled | enabled | state ready|drain|maint |
+// health up|down, by the program's run-time interface.
 func parseSet(_ testing.TB, _ *scenario, w *words) (action, error) {
 	backend, server, found := strings.Cut(w.next(), "/")
 	if !found {
@@ -243,5 +243,5 @@ func parseSet(_ testing.TB, _ *scenario, w *words) (action, error) {
 	return func(r *run) outcome { return failed(r.program.set(c)) }, nil
 }
 
-// change is something about a server.
+// change is a change of a server.
 type change struct{ backend, server, word, value string }

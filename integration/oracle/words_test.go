@@ -11,7 +11,7 @@ import (
 // words are those of a line, from left to right.
 type words struct{ rest []string }
 
-// next is the next word; empty at the end.
+// next returns the next word; empty at the end.
 func (w *words) next() string {
 	if len(w.rest) == 0 {
 		return ""
@@ -21,7 +21,7 @@ func (w *words) next() string {
 	return word
 }
 
-// take takes the next word if it is this one.
+// take consumes the next word if it is this one.
 func (w *words) take(word string) bool {
 	if len(w.rest) == 0 || w.rest[0] != word {
 		return false
