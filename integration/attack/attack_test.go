@@ -2,10 +2,10 @@
 
 //go:build linux
 
-// Package attack attacks this program and HAProxy with the same configuration, one
-// after the other, and prints what became of both as a table in Markdown. It asserts
-// what must hold whatever the machine: the process lives, legitimate clients are
-// served, and everything is given back afterwards. make attack runs it.
+// Package attack attacks this program and HAProxy with the same configuration, one after the other,
+// and prints the results of both as a table in Markdown. It asserts what must hold on any machine:
+// the process lives, legitimate clients are served, and everything is released afterwards. make
+// attack runs it.
 package attack
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// full is set by make attack FULL=1: then crowds are as large as docs/security.md says.
+// full is set by make attack FULL=1: attacks then have the sizes of docs/security.md.
 var full = os.Getenv("ATTACK") == "full"
 
 var built programs.Caddy
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// scaled is a size for a full run, or the one for a quick run.
+// scaled returns a size for a full run, or the one for a quick run.
 func scaled(whole, quick int) int {
 	if full {
 		return whole
@@ -42,8 +42,8 @@ func scaled(whole, quick int) int {
 	return quick
 }
 
-// rounds is how often an attack is repeated that is to be of a full run: ATTACK_ROUNDS
-// of the environment is the most.
+// rounds returns how many rounds an attack runs, given their number in a full run. ATTACK_ROUNDS in
+// the environment limits it.
 func rounds(of int) int {
 	most, err := strconv.Atoi(os.Getenv("ATTACK_ROUNDS"))
 	if err != nil {
@@ -55,12 +55,12 @@ func rounds(of int) int {
 // attack is one kind of attack.
 type attack struct {
 	name   string // in the table
-	rounds int    // of a full run; each meets both proxies. 0: one
+	rounds int    // in a full run; each round attacks both proxies. 0: one
 	config func(s *stage) settings
 	run    func(s *stage)
 }
 
-// attacks in the order of the table.
+// attacks are in the order of the table.
 var attacks = slices.Concat(crowdAttacks, floodAttacks, shortageAttacks, serverAttacks, restartAttacks)
 
 // proxies are attacked in this order in each round.

@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// visit is what a legitimate client does: it says hello and reads the answer. from is
-// its own address, or empty.
+// visit makes a legitimate connection: it sends a hello and reads the answer. from is the source
+// address, or empty.
 func (s *stage) visit(from string) error {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
 	if from != "" {
@@ -41,7 +41,7 @@ func (s *stage) visit(from string) error {
 	return err
 }
 
-// take reads n bytes from the server that a name leads to.
+// take reads n bytes from the server of a name.
 func (s *stage) take(name string, n int64) error {
 	c, err := net.DialTimeout("tcp", s.address, 5*time.Second)
 	if err != nil {
@@ -56,15 +56,15 @@ func (s *stage) take(name string, n int64) error {
 	return err
 }
 
-// service is what legitimate clients get.
+// service is the service that legitimate clients get.
 type service struct {
 	mu     sync.Mutex
-	waits  []time.Duration // of those who were served
-	failed map[string]int  // by what the others met
+	waits  []time.Duration // of the served ones
+	failed map[string]int  // the others, by error
 	took   time.Duration
 }
 
-// load has clients come one time after the other, with a pause between, for a while.
+// load runs clients that connect repeatedly, with a pause between, for some time.
 func (s *stage) load(clients int, pause, d time.Duration) *service {
 	return s.loadFrom("", clients, pause, d)
 }
@@ -98,7 +98,7 @@ func (g *service) add(err error, at time.Time) {
 	g.failed[reason(err)]++
 }
 
-// reason is an error without addresses.
+// reason returns an error without addresses.
 func reason(err error) string {
 	var timeout net.Error
 	var number syscall.Errno
@@ -120,7 +120,7 @@ func (g *service) failures() (n int) {
 	return n
 }
 
-// rate is how many of a hundred were served.
+// rate returns the served percentage.
 func (g *service) rate() float64 {
 	if len(g.waits) == 0 {
 		return 0
@@ -128,7 +128,7 @@ func (g *service) rate() float64 {
 	return 100 * float64(len(g.waits)) / float64(len(g.waits)+g.failures())
 }
 
-// p99 is the longest wait of 99 in a hundred who were served, in milliseconds.
+// p99 returns the 99th percentile of the waits of served clients, in milliseconds.
 func (g *service) p99() float64 {
 	if len(g.waits) == 0 {
 		return 0
@@ -137,22 +137,23 @@ func (g *service) p99() float64 {
 	return float64(g.waits[len(g.waits)*99/100]) / 1e6
 }
 
-// perSecond is how many were served in a second.
+// perSecond returns the number of served connections per second.
 func (g *service) perSecond() float64 { return float64(len(g.waits)) / g.took.Seconds() }
 
 func (g *service) String() string {
 	return fmt.Sprintf("%d served (p99 %.1f ms), %d not: %v", len(g.waits), g.p99(), g.failures(), g.failed)
 }
 
-// legit are the clients that an attack is to hurt, and how long they come.
+// legit is the number of legitimate clients beside an attack, and legitPause the pause between
+// their connections.
 const legit, legitPause = 8, 5 * time.Millisecond
 
 func legitTime() time.Duration { return time.Duration(scaled(3, 1)) * time.Second }
 
-// calm is what legitimate clients get before an attack.
+// calm measures legitimate clients before an attack.
 func (s *stage) calm() *service { return s.load(legit, legitPause, legitTime()) }
 
-// besides measures what they get during one, and compares.
+// besides measures legitimate clients during an attack, and compares.
 func (s *stage) besides(calm *service) *service {
 	s.Helper()
 	got := s.load(legit, legitPause, legitTime())

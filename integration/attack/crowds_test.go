@@ -20,7 +20,7 @@ var crowdAttacks = []attack{
 
 func greeting(s *stage) settings { return one(s.listen(origin), "") }
 
-// unfinished has clients that do not get their hello sent.
+// unfinished attacks with clients that do not complete their hello.
 func (s *stage) unfinished(kind string) {
 	n := scaled(8000, 1000)
 	calm := s.calm()
@@ -39,14 +39,14 @@ func (s *stage) unfinished(kind string) {
 	s.measured("all gone after", "%.1f s", o.Longest.Seconds())
 }
 
-// neverRead has clients ask for more than they read, which is nothing.
+// neverRead attacks with clients that request bytes and read none.
 func neverRead(s *stage) {
 	n := scaled(1000, 200)
 	calm := s.calm()
 	alone := s.download()
 	before := s.rss()
 	c := s.attackers("never reads", n, 64)
-	time.Sleep(time.Second) // the servers send what there is room for
+	time.Sleep(time.Second) // the servers fill the buffers
 	s.measured(fmt.Sprintf("memory for each of %d", n), "%.1f KB", float64(s.rss()-before)/float64(n)/1000)
 	got := s.besides(calm)
 	s.must(got.rate() == 100, "legitimate clients: %v", got)
@@ -54,7 +54,7 @@ func neverRead(s *stage) {
 	c.leave(s)
 }
 
-// download takes some bytes at once by a few clients, and returns how long.
+// download transfers some bytes at once with a few clients, and returns the time it took.
 func (s *stage) download() time.Duration {
 	s.Helper()
 	began := time.Now()
@@ -70,7 +70,7 @@ func (s *stage) download() time.Duration {
 	return time.Since(began)
 }
 
-// manyAddresses has each of many clients come from an address of its own.
+// manyAddresses attacks with many clients, each with its own source address.
 func manyAddresses(s *stage) {
 	n := scaled(20_000, 2000)
 	before := s.rss()
@@ -86,8 +86,8 @@ const seats = 100
 
 func places(s *stage) settings { return one(s.listen(origin), fmt.Sprintf("maxconn %d", seats)) }
 
-// takeAllPlaces has one source hold all that a server admits, and as many again that
-// wait for that.
+// takeAllPlaces attacks from one source that holds all slots of a server, and as many places in the
+// queue.
 func takeAllPlaces(s *stage) {
 	calm := s.calm()
 	c := s.attackers("holds", 2*seats, 64)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// slowly is a server that takes its time.
+// slowly serves a connection slowly.
 func slowly(c *net.TCPConn) {
 	time.Sleep(20 * time.Millisecond)
 	origin(c)
@@ -31,7 +31,7 @@ var serverAttacks = []attack{
 	{name: "all servers refuse", config: noServers, run: retryStorm},
 }
 
-// beside is a backend of a good server and another.
+// beside returns a backend of a good server and another one.
 func beside(s *stage, other, lines, options string) settings {
 	return settings{
 		defaults: "    timeout check 200ms\n",
@@ -47,7 +47,7 @@ func besideFaulty(s *stage) {
 	s.must(len(got.waits) > 0, "clients: %v", got)
 }
 
-// flapping is a server that is there for 100 ms, and then not.
+// flapping returns the address of a server that listens for 100 ms, and then does not, in turn.
 func (s *stage) flapping() string {
 	address := s.free()
 	over := make(chan struct{})
@@ -81,7 +81,7 @@ func (s *stage) flapping() string {
 	return address
 }
 
-// many are servers, half of which can be ended.
+// many are servers, half of which can be stopped.
 var many []net.Listener
 
 func manyServers(s *stage) settings {
@@ -131,8 +131,7 @@ func noServers(s *stage) settings {
 	return settings{backend: fmt.Sprintf("    server s1 %s\n    server s2 %s\n    server s3 %s\n", ln.Addr(), s.free(), s.free())}
 }
 
-// retryStorm counts how often servers are connected to for each client of a backend that
-// has no server any more.
+// retryStorm counts connects to servers per client of a backend without any usable server.
 func retryStorm(s *stage) {
 	_ = many[0].Close()
 	failed := func() (n uint64) {

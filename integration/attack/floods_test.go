@@ -6,7 +6,7 @@ package attack
 
 import "time"
 
-// floodAttacks are connections that go as soon as they have come.
+// floodAttacks are connections that are closed as soon as they are made.
 var floodAttacks = []attack{
 	{name: "storm of resets", rounds: 3, config: greeting, run: func(s *stage) { s.flooded("storm") }},
 	{name: "closed before it is accepted", rounds: 3, config: greeting, run: func(s *stage) { s.flooded("flood") }},
@@ -19,6 +19,6 @@ func (s *stage) flooded(kind string) {
 	got := s.besides(calm)
 	o := c.leave(s)
 	s.measured("connections of the attack in a second", "%.0f", float64(o.Connected)/time.Since(began).Seconds())
-	s.must(len(got.waits) > 0, "legitimate clients: %v", got) // the attack takes all CPU there is
+	s.must(len(got.waits) > 0, "legitimate clients: %v", got) // the attack takes all the CPU
 	s.must(o.Connected > 0, "no attack: %+v", o)
 }

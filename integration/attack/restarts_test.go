@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// restartAttacks are new configurations, and ends of the process.
+// restartAttacks are new configurations, and restarts of the process.
 var restartAttacks = []attack{
 	{name: "reloads in a storm", config: func(s *stage) settings {
 		n := greeting(s)
@@ -27,7 +27,7 @@ var restartAttacks = []attack{
 	{name: "killed and started again", rounds: 3, config: greeting, run: killed},
 }
 
-// reloadStorm loads valid and invalid configurations by turns, two at once.
+// reloadStorm loads valid and invalid configurations in turn, two at once.
 func reloadStorm(s *stage) {
 	s.unlike = !s.isOurs() // workers come and go
 	n := scaled(200, 30)
@@ -40,7 +40,7 @@ func reloadStorm(s *stage) {
 	var done, refused atomic.Int64
 	var got *service
 	wg.Go(func() { got = s.load(legit, legitPause, during) })
-	loaders := 1 // of HAProxy, which is told by a signal to look at its file
+	loaders := 1 // HAProxy reloads its file on a signal
 	if s.isOurs() {
 		loaders = 2
 	}
@@ -71,8 +71,8 @@ func reloadStorm(s *stage) {
 	}
 }
 
-// reload gives the proxy a configuration. HAProxy is told to read its file, and it does
-// not say what came of it.
+// reload loads a configuration. HAProxy is signaled to read its file, and does not report the
+// result.
 func (s *stage) reload(config string) bool {
 	if s.isOurs() {
 		for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -80,7 +80,7 @@ func (s *stage) reload(config string) bool {
 			if err == nil {
 				return status == http.StatusOK
 			}
-			if time.Now().After(over) { // else Caddy is just replacing its admin endpoint
+			if time.Now().After(over) { // otherwise Caddy is replacing its admin endpoint
 				s.Error(err)
 				return false
 			}

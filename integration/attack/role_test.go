@@ -22,25 +22,25 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// roleVariable has this test program, started again, be an attacker: descriptors are
-// counted for each process, and there are not enough for both ends of a crowd.
+// roleVariable turns another process of this test program into an attacker: descriptors are limited
+// per process, and there are not enough for both ends of that many connections.
 const roleVariable = "ATTACK_ROLE"
 
-// role is what an attacker is to do.
+// role is an attacker's task.
 type role struct {
-	Kind   string // one of kinds
+	Kind   string // a key of kinds
 	N      int    // connections
-	AtOnce int    // that are begun at a time
-	To     string // the frontend
+	AtOnce int    // connections started at a time
+	To     string // address of the frontend
 	Hello  []byte
 }
 
-// outcome is what an attacker has seen.
+// outcome is an attacker's report.
 type outcome struct {
 	Connected, Failed int64
 	Served            int64
 	Ended             int64         // by the proxy
-	Longest           time.Duration // from the connect to that
+	Longest           time.Duration // from the connect to the end
 }
 
 // crowd is an attacker's process.
@@ -50,7 +50,7 @@ type crowd struct {
 	lines *bufio.Scanner
 }
 
-// attackers starts a process and waits until all its connections are made, or failed.
+// attackers starts a process and waits until all its connections have been made, or have failed.
 func (s *stage) attackers(kind string, n, atOnce int) *crowd {
 	s.Helper()
 	name := map[string]string{"holds": "stay.example.test", "never reads": "endless.example.test"}[kind]
@@ -82,7 +82,7 @@ func (s *stage) attackers(kind string, n, atOnce int) *crowd {
 	return c
 }
 
-// say is the next line that the attacker says.
+// say returns the attacker's next line.
 func (c *crowd) say(s *stage) (o outcome) {
 	s.Helper()
 	if !c.lines.Scan() {
@@ -94,7 +94,7 @@ func (c *crowd) say(s *stage) (o outcome) {
 	return o
 }
 
-// leave has the attacker close its connections, and returns what it has seen.
+// leave tells the attacker to close its connections, and returns its report.
 func (c *crowd) leave(s *stage) outcome {
 	s.Helper()
 	_ = c.stdin.Close()
@@ -111,8 +111,8 @@ type attacker struct {
 	conns                            []net.Conn
 }
 
-// kinds are what attackers do with a connection. Those of floods are called again and
-// again until the attack is over, by AtOnce of them.
+// kinds are the ways to use a connection. Those of floods are called again and again until the
+// attack is over, AtOnce of them at a time.
 var kinds = map[string]func(a *attacker, c *net.TCPConn){
 	"silent": func(a *attacker, c *net.TCPConn) { a.awaitEnd(c) },
 	"drip":   (*attacker).drip,
@@ -219,7 +219,7 @@ func (a *attacker) gather() {
 
 func (a *attacker) connect(i int) (*net.TCPConn, bool) {
 	dialer := net.Dialer{Timeout: 10 * time.Second}
-	if a.Kind == "once" { // each from an address of its own
+	if a.Kind == "once" { // each from its own address
 		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, byte(1+i>>16), byte(i>>8), byte(i))}
 	}
 	c, err := dialer.Dial("tcp", a.To)
@@ -244,7 +244,7 @@ func (a *attacker) awaitEnd(c *net.TCPConn) {
 
 func (a *attacker) noteEnd(began time.Time) {
 	select {
-	case <-a.over: // it was closed here
+	case <-a.over: // closed by this side
 		return
 	default:
 	}
@@ -255,7 +255,7 @@ func (a *attacker) noteEnd(began time.Time) {
 	}
 }
 
-// drip sends a byte of the hello each 500 ms.
+// drip sends a byte of the hello every 500 ms.
 func (a *attacker) drip(c *net.TCPConn) {
 	began := time.Now()
 	buf := make([]byte, 1)
@@ -304,8 +304,7 @@ func (a *attacker) isOver() bool {
 	}
 }
 
-// flood begins connections and closes them before they can have been accepted, until
-// the attack is over.
+// flood starts connections and closes them before they can be accepted, until the attack is over.
 func (a *attacker) flood() {
 	to, err := net.ResolveTCPAddr("tcp", a.To)
 	if err != nil {

@@ -33,10 +33,10 @@ func readHello(c *net.TCPConn) ([]byte, error) {
 	return hello, err
 }
 
-// bulk is what a download has.
+// bulk is the size of a download.
 const bulk = 64 << 20
 
-// origin is a server that does what the name in the hello says, and greets all others.
+// origin is a server that acts as the name in the hello says, and greets all others.
 func origin(c *net.TCPConn) {
 	hello, err := readHello(c)
 	if err != nil {
@@ -56,15 +56,15 @@ func origin(c *net.TCPConn) {
 	}
 }
 
-// zeros never end.
+// zeros is a reader without end.
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
-// neverAnswers is one that accepts and is silent.
+// neverAnswers is a server that accepts and is silent.
 func neverAnswers(c *net.TCPConn) { _, _ = io.Copy(io.Discard, c) }
 
-// resetsAtRandom is one that resets before, in or after its answer, or not.
+// resetsAtRandom is a server that resets before, during or after its answer, or not at all.
 func resetsAtRandom(c *net.TCPConn) {
 	switch rand.IntN(4) {
 	case 0:
@@ -81,7 +81,7 @@ func resetsAtRandom(c *net.TCPConn) {
 	}
 }
 
-// one is a backend's only server.
+// one returns a backend with a single server.
 func one(address, options string) settings {
 	return settings{backend: fmt.Sprintf("    server s1 %s %s\n", address, options)}
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// shortageAttacks are more load than there are descriptors or memory for.
+// shortageAttacks are more load than the descriptors or the memory allow.
 var shortageAttacks = []attack{
 	{name: "500 clients, 200 descriptors", rounds: 3, config: fewDescriptors, run: shortOfDescriptors},
 	{name: "500 silent clients, 200 descriptors", config: fewDescriptors, run: silentOnFew},
@@ -27,7 +27,7 @@ func fewDescriptors(s *stage) settings {
 	return n
 }
 
-// downs are how often servers have gone down, and what their checks say.
+// downs returns how often servers went down, by the results of their checks.
 func (s *stage) downs() (n int64) {
 	for name, one := range s.servers() {
 		if name == "s1" || name == "s2" {
@@ -49,7 +49,7 @@ func shortOfDescriptors(s *stage) {
 	s.must(got.rate() == 100, "clients: %v", got)
 }
 
-// silentOnFew has clients take descriptors until inspect-delay is over.
+// silentOnFew attacks with clients that hold descriptors until inspect-delay is over.
 func silentOnFew(s *stage) {
 	c := s.attackers("silent", 500, 500)
 	got := s.load(legit, legitPause, inspectDelay)
@@ -61,7 +61,8 @@ func silentOnFew(s *stage) {
 	s.measured("served again, after its end, in", "%.0f ms", float64(s.awaitServed())/1e6)
 }
 
-// memoryLimit is that of both, by a control group; the collector of ours is told.
+// memoryLimit is the limit of both, set by a control group; ours also gets it as the collector's
+// limit.
 const memoryLimit = 112 << 20
 
 func littleMemory(s *stage) settings {

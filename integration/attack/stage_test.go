@@ -21,20 +21,20 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// patience bounds what must happen but has no time of its own.
+// patience bounds waiting for events that have no deadline of their own.
 const patience = 30 * time.Second
 
 // inspectDelay is the frontend's, in every attack.
 var inspectDelay = time.Duration(scaled(10, 5)) * time.Second
 
-// settings are what an attack wants of the configuration and the process.
+// settings are an attack's additions to the configuration and the process.
 type settings struct {
-	defaults string   // more lines of the section defaults
-	backend  string   // lines of the backend: its servers
-	global   string   // lines of the section global, for HAProxy alone
-	wrap     []string // a command that runs the program
+	defaults string   // additional lines of the section defaults
+	backend  string   // lines of the backend, with its servers
+	global   string   // lines of the section global, for HAProxy only
+	wrap     []string // command that runs the program
 	env      []string // of ours
-	haproxy  []string // more arguments of HAProxy
+	haproxy  []string // additional arguments of HAProxy
 }
 
 // stage is one proxy during one attack.
@@ -44,14 +44,14 @@ type stage struct {
 	figures     *figures
 
 	dir, address  string
-	admin, socket string // of ours, of HAProxy
-	output        string // a file with all that the proxy prints
+	admin, socket string // admin endpoint of ours, run-time socket of HAProxy
+	output        string // file with the proxy's output
 	cmd           *exec.Cmd
 	exited        chan struct{}
 	hello         []byte
 	settings      settings
 	before        footprint
-	unlike        bool // the attack has replaced the process: there is nothing to compare with
+	unlike        bool // the attack replaced the process: do not compare with the previous one
 }
 
 func (s *stage) isOurs() bool { return s.proxy == "ours" }
@@ -62,8 +62,8 @@ func (s *stage) measured(what, format string, value float64) {
 	s.Logf("%s: %s: "+format, s.proxy, what, value)
 }
 
-// must reports what has to hold for ours. Of HAProxy it is told, since it is not under
-// test.
+// must reports a failed requirement of ours as an error, and of HAProxy, which is not under test,
+// as a log line.
 func (s *stage) must(ok bool, format string, args ...any) {
 	s.Helper()
 	switch {
@@ -75,10 +75,11 @@ func (s *stage) must(ok bool, format string, args ...any) {
 	}
 }
 
-// play starts the proxy, attacks it, and sees that nothing is left of the attack.
+// play starts the proxy, attacks it, and checks that nothing is left of the attack.
 func (s *stage) play(a *attack) {
 	var err error
-	if s.dir, err = os.MkdirTemp("", "attack-"); err != nil { // TempDir has the test's name, whose signs HAProxy takes amiss
+	// TempDir has the test's name, with characters that HAProxy rejects.
+	if s.dir, err = os.MkdirTemp("", "attack-"); err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { _ = os.RemoveAll(s.dir) })
@@ -89,7 +90,7 @@ func (s *stage) play(a *attack) {
 	s.configure()
 	s.start()
 	defer s.stop()
-	s.load(4, 0, 300*time.Millisecond) // whatever is made once
+	s.load(4, 0, 300*time.Millisecond) // for whatever is allocated once
 	s.before = s.footprint()
 	a.run(s)
 	s.recovers()
@@ -104,7 +105,7 @@ func (s *stage) free() string {
 	return address
 }
 
-// configure writes the configuration, which both run.
+// configure writes the configuration of both proxies.
 func (s *stage) configure() {
 	s.Helper()
 	global := ""
@@ -136,7 +137,7 @@ backend web
 	}
 }
 
-// command is the proxy with its configuration, and what it prints goes to a file.
+// command returns the command of the proxy with its configuration, with its output going to a file.
 func (s *stage) command() *exec.Cmd {
 	args := append([]string{"-db", "-f", "haproxy.cfg"}, s.settings.haproxy...)
 	if s.isOurs() {
@@ -159,7 +160,7 @@ func (s *stage) command() *exec.Cmd {
 	return cmd
 }
 
-// start runs the proxy until it serves.
+// start runs the proxy and waits until it serves.
 func (s *stage) start() {
 	s.Helper()
 	s.cmd, s.exited = s.command(), make(chan struct{})
@@ -195,7 +196,7 @@ func (s *stage) awaitServed() time.Duration {
 	}
 }
 
-// stop ends the proxy, and looks through what ours has printed.
+// stop ends the proxy, and checks the output of ours.
 func (s *stage) stop() {
 	sig := syscall.SIGTERM
 	if !s.isOurs() {
@@ -231,7 +232,7 @@ func (s *stage) printed() string {
 	return string(text)
 }
 
-// footprint is what a process holds.
+// footprint is a process's use of resources.
 type footprint struct {
 	rss, descriptors, goroutines int
 }
@@ -245,7 +246,7 @@ func (s *stage) footprint() (f footprint) {
 	return f
 }
 
-// rss is the resident memory of the process in bytes.
+// rss returns the resident memory of the process in bytes.
 func (s *stage) rss() int {
 	s.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
@@ -262,8 +263,8 @@ func (s *stage) rss() int {
 	return 0
 }
 
-// descriptors are those of the process without its pipes, of which both keep some for
-// the next session.
+// descriptors returns the number of descriptors of the process without its pipes, some of which
+// both programs keep for later sessions.
 func (s *stage) descriptors() (n int) {
 	dir := fmt.Sprintf("/proc/%d/fd/", s.cmd.Process.Pid)
 	open, err := os.ReadDir(dir)
@@ -288,8 +289,8 @@ func (s *stage) goroutines() (n int) {
 	return n
 }
 
-// ask asks the admin endpoint of ours, again where Caddy is just replacing it with a
-// configuration.
+// ask sends a request to the admin endpoint of ours. It tries again while Caddy replaces the
+// endpoint with a configuration.
 func (s *stage) ask(method, path, body string) (status int, text string) {
 	s.Helper()
 	for over := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -321,8 +322,8 @@ func (s *stage) askOnce(method, path, form, body string) (status int, text strin
 	return answer.StatusCode, string(all), err
 }
 
-// recovers waits until nothing is left of an attack: clients are served, descriptors
-// and goroutines are as many as before, and servers count no sessions.
+// recovers waits until nothing is left of an attack: clients are served, there are as many
+// descriptors and goroutines as before, and servers have no sessions.
 func (s *stage) recovers() {
 	s.Helper()
 	s.awaitServed()
@@ -341,7 +342,7 @@ func (s *stage) recovers() {
 	})
 }
 
-// within waits until a count is back where it was.
+// within waits until a count is back to its previous value.
 func (s *stage) within(what string, before int, count func() int) {
 	s.Helper()
 	now := count()

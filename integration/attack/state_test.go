@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// server is how a server stands.
+// server is a server's state.
 type server struct {
 	Health                string
 	Sessions, Queue, Down int64
@@ -25,7 +25,7 @@ type server struct {
 	Check                 string
 }
 
-// servers are those of the backend by name.
+// servers returns the states of the backend's servers by name.
 func (s *stage) servers() map[string]server {
 	s.Helper()
 	if !s.isOurs() {
@@ -57,7 +57,7 @@ func (s *stage) servers() map[string]server {
 	return all
 }
 
-// haproxyServers asks HAProxy's socket.
+// haproxyServers reads the states from HAProxy's socket.
 func (s *stage) haproxyServers() map[string]server {
 	text := s.tell("show stat web 4 -1")
 	var columns []string
@@ -87,7 +87,7 @@ func (s *stage) haproxyServers() map[string]server {
 	return all
 }
 
-// tell says a command to HAProxy's socket.
+// tell sends a command to HAProxy's socket.
 func (s *stage) tell(command string) string {
 	s.Helper()
 	c, err := net.DialTimeout("unix", s.socket, patience)

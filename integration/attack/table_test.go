@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// table is all that was measured.
+// table holds all figures.
 type table struct{ attacks []*figures }
 
 // figures are those of one attack.
@@ -19,7 +19,7 @@ type figures struct {
 	rows   []*row
 }
 
-// row is one figure, measured at both proxies and in each round.
+// row is one figure, measured with both proxies and in each round.
 type row struct {
 	what   string
 	format string
@@ -32,7 +32,7 @@ func (t *table) begin(attack string) *figures {
 	return f
 }
 
-// add notes a value; format is how it is printed, such as "%.1f KB".
+// add records a value; format is its format in the table, such as "%.1f KB".
 func (f *figures) add(proxy, what, format string, value float64) {
 	i := slices.IndexFunc(f.rows, func(r *row) bool { return r.what == what })
 	if i < 0 {
@@ -42,7 +42,7 @@ func (f *figures) add(proxy, what, format string, value float64) {
 	f.rows[i].values[proxy] = append(f.rows[i].values[proxy], value)
 }
 
-// String is the table in Markdown, with medians.
+// String returns the table in Markdown, with medians.
 func (t *table) String() string {
 	var b strings.Builder
 	b.WriteString("| attack | what is measured | ours | HAProxy |\n|---|---|---|---|\n")

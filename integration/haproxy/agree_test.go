@@ -20,8 +20,8 @@ const (
 	verdictsHead = "# What HAProxy 2.6 says of each file, and the line of its first error that has one.\n# go test -run TestVerdicts -update writes it.\n"
 )
 
-// Every file of testdata/agree says in its first line what it is about, and in
-// its second what is wrong with it, if HAProxy refuses it.
+// Every file of testdata/agree says in its first line what it is about, and, if HAProxy refuses it,
+// names the fault in its second.
 func TestAgreeFilesSayWhatTheyAreAbout(t *testing.T) {
 	recorded := readVerdicts(t)
 	for _, name := range configurations(t, agree, 130) {
@@ -37,8 +37,8 @@ func TestAgreeFilesSayWhatTheyAreAbout(t *testing.T) {
 	}
 }
 
-// The recorded verdicts are those of the real HAProxy. Another version than
-// the recorded one may name another line.
+// The recorded verdicts are those of the real HAProxy. Another version than the recorded one may
+// name another line.
 func TestVerdicts(t *testing.T) {
 	version := branchOf(t)
 	recorded := readVerdicts(t)
@@ -76,10 +76,10 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// Our program accepts what HAProxy accepts, and Caddy would run what comes of
-// it. It refuses what HAProxy refuses, for a reason on the same line.
+// Our program accepts what HAProxy accepts, and Caddy accepts the result. It refuses what HAProxy
+// refuses, for a reason on the same line.
 func TestAgree(t *testing.T) {
-	program.Path(t) // a build that fails is told once
+	program.Path(t) // reports a failed build once
 	recorded := readVerdicts(t)
 	names := configurations(t, agree, 130)
 	accepted := 0
@@ -118,8 +118,7 @@ func agrees(t *testing.T, name string, want verdict) {
 	}
 }
 
-// loads holds caddy adapt --validate, and so caddy run, to the verdict of caddy
-// haproxy-check.
+// loads checks that caddy adapt --validate, and thereby caddy run, agrees with caddy haproxy-check.
 func loads(t *testing.T, dir, name string, accepted bool) {
 	t.Helper()
 	a := command(t, dir, program.Path(t), "adapt", "--validate", "--adapter", "haproxy", "--config", name)
@@ -128,8 +127,7 @@ func loads(t *testing.T, dir, name string, accepted bool) {
 	}
 }
 
-// readVerdicts reads the table of lines such as "accept a.cfg" and
-// "refuse:12 b.cfg".
+// readVerdicts reads the table of lines such as "accept a.cfg" and "refuse:12 b.cfg".
 func readVerdicts(t *testing.T) map[string]verdict {
 	t.Helper()
 	text, err := os.ReadFile(verdictsFile)

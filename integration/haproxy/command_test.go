@@ -9,8 +9,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// A command line that checks a configuration with haproxy does the same with caddy haproxy-check in its place: the same
-// exit code, and something or nothing is said. What is said has the form of messages, and no line of Caddy's log.
+// caddy haproxy-check takes the place of haproxy in command lines that check a configuration: it
+// has the same exit code, and prints something if HAProxy does. It prints messages in HAProxy's
+// form, and no line of Caddy's log.
 func TestCommandLine(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "front.cfg", defaultsPart+frontendPart)
@@ -68,8 +69,8 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// saysSomething: with -q nothing is said, unless -V is there, too, and without it
-// what is said is what is wrong.
+// saysSomething reports whether haproxy prints something: with -q nothing, unless -V is given, too,
+// and without -q the errors.
 func saysSomething(line string, code int) bool {
 	verbose, quiet := strings.Contains(line, "-V"), strings.Contains(line, "-q")
 	return verbose || code != 0 && !quiet

@@ -13,20 +13,19 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// wrong is a wrong line in a configuration that is right without it.
+// wrong is a wrong line in a configuration that is valid without it.
 type wrong struct {
 	name  string
 	place func(text string) (config string, line int)
-	text  string // the wrong line, and lines around it that it needs
-	says  string // what HAProxy says of it, without what differs between versions
-	ours  string // what our program says, if that is not the same
+	text  string // the wrong line, and the lines around it that it needs
+	says  string // HAProxy's message, without the parts that differ between versions
+	ours  string // our program's message, if it differs
 
-	below  int  // how many lines of text stand above the wrong one
-	noLine bool // HAProxy sees it when all is read, and names no line
+	below  int  // number of lines of text above the wrong one
+	noLine bool // HAProxy detects it at the end, and names no line
 }
 
-// first is the number of the first line of text in a configuration of parts
-// around it.
+// first returns a configuration with text between two parts, and the line number of the text.
 func first(above, text, below string) (config string, line int) {
 	return above + text + "\n" + below, strings.Count(above, "\n") + 1
 }
@@ -49,8 +48,8 @@ const (
 `
 )
 
-// The places for a wrong line are at the end of the sections of one
-// configuration. A section of its own stands at the end of all.
+// Wrong lines are inserted at the end of the sections of one configuration. A new section follows
+// all others.
 func inGlobal(text string) (string, int) {
 	return first(globalPart, text, defaultsPart+frontendPart+backendPart)
 }
@@ -77,12 +76,12 @@ func atTheBeginning(text string) (string, int) {
 	return first("", text, globalPart+defaultsPart+frontendPart+backendPart)
 }
 
-// tables of wrong lines, by what they are about.
+// wrongLines returns the tables of wrong lines.
 func wrongLines() []wrong {
 	return slices.Concat(wrongProcess, wrongProxies, wrongBinds, wrongRouting, wrongACLs, wrongRules, wrongServers, wrongChecks, wrongSections, wrongText)
 }
 
-// The configuration is right where no wrong line is in it.
+// The configuration is valid without a wrong line.
 func TestErrorsNeedTheWrongLine(t *testing.T) {
 	dir := t.TempDir()
 	for name, place := range map[string]func(string) (string, int){
@@ -105,8 +104,7 @@ func TestErrorsNeedTheWrongLine(t *testing.T) {
 	}
 }
 
-// Each wrong line is refused by HAProxy and by our program, which name the same
-// line and say the same of it.
+// HAProxy and our program refuse each wrong line, and name the same line and the same fault.
 func TestErrors(t *testing.T) {
 	table := wrongLines()
 	if len(table) < 90 {
@@ -131,7 +129,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// indent puts the lines of a section below its header.
+// indent indents the lines of a section below its header.
 func indent(text string) string {
 	lines := strings.Split(text, "\n")
 	if len(lines) == 1 {

@@ -17,14 +17,13 @@ import (
 const (
 	golden = "testdata/golden"
 
-	// divider is between the warnings and the JSON in a golden file. One that
-	// has none holds the errors.
+	// divider is between the warnings and the JSON in a golden file. One without it holds errors.
 	divider = "----------\n"
 )
 
-// What comes of each file of testdata/golden stands beside it, in full.
+// The complete result of each file of testdata/golden is in a file beside it.
 func TestGolden(t *testing.T) {
-	program.Path(t) // a build that fails is told once
+	program.Path(t) // reports a failed build once
 	for _, name := range configurations(t, golden, 13) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,8 +45,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The real HAProxy accepts the files, so that what comes of them means
-// something. One needs a later version than most systems have.
+// The real HAProxy accepts the files, so that their results mean something. One needs a later
+// version than most systems have.
 func TestGoldenFilesAreAccepted(t *testing.T) {
 	version := branchOf(t)
 	for _, name := range configurations(t, golden, 13) {
@@ -60,8 +59,8 @@ func TestGoldenFilesAreAccepted(t *testing.T) {
 	}
 }
 
-// adapted is what caddy adapt makes of a file: the warnings and the JSON, or
-// the errors, without this machine's paths.
+// adapted returns the result of caddy adapt for a file: the warnings and the JSON, or the errors,
+// without this machine's paths.
 func adapted(t *testing.T, name string) string {
 	t.Helper()
 	a := command(t, golden, program.Path(t), "adapt", "--adapter", "haproxy", "--pretty", "--config", name)
@@ -82,7 +81,7 @@ func adapted(t *testing.T, name string) string {
 	return strings.ReplaceAll(text, dir+string(filepath.Separator), "")
 }
 
-// logged is what Caddy's log says of the configuration.
+// logged returns the warnings and errors about the configuration in Caddy's log.
 func logged(t *testing.T, stderr string) (warnings, mistakes string) {
 	t.Helper()
 	for text := range bytes.Lines([]byte(stderr)) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package haproxy_test judges the translation of haproxy.cfg files by the real
-// HAProxy: the files of testdata, which the built program must accept or refuse
-// as haproxy -c does, and the messages that it must give for wrong lines. What
-// HAProxy said is also recorded, so that most of this means something on a
-// machine without it.
+// Package haproxy_test compares the translation of haproxy.cfg files with the real HAProxy: the
+// files of testdata, which the built program must accept or refuse as haproxy -c does, and the
+// messages for wrong lines. HAProxy's verdicts are also recorded, so that most of the tests work on
+// a machine without it.
 package haproxy_test
 
 import (
@@ -31,8 +30,8 @@ var update = flag.Bool("update", false, "write the recorded verdicts and the gol
 // patience bounds the run of a program.
 const patience = time.Minute
 
-// program is cmd/caddy, built once per test run. Translating starts no
-// goroutine, so the race detector would find nothing and cost much.
+// program is cmd/caddy, built once per test run. The translation starts no goroutines, so the race
+// detector would find nothing and cost a lot.
 var program programs.Caddy
 
 func TestMain(m *testing.M) {
@@ -41,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// branch is the version of the real HAProxy, such as 2.6.
+// branch returns the version of the real HAProxy, such as 2.6.
 var branch = sync.OnceValues(func() (string, error) { return programs.Branch("haproxy") })
 
 func branchOf(t *testing.T) string {
@@ -54,15 +53,14 @@ func branchOf(t *testing.T) string {
 	return b
 }
 
-// answer is what a program says of a configuration.
+// answer is a program's answer about a configuration.
 type answer struct {
-	code   int // of its exit
+	code   int // exit code
 	stdout string
 	stderr string
 }
 
-// command runs a program in dir, with no state but what is in another folder of
-// its own.
+// command runs a program in dir, with another directory for its state.
 func command(t *testing.T, dir, name string, args ...string) answer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -80,8 +78,8 @@ func command(t *testing.T, dir, name string, args ...string) answer {
 	return a
 }
 
-// verdict is whether a configuration is accepted and, if it is not, the line of
-// the first error that has one.
+// verdict reports whether a configuration is accepted and, if not, the line of the first error that
+// has one.
 type verdict struct {
 	accepted bool
 	line     int
@@ -104,15 +102,14 @@ type problem struct {
 	message string
 }
 
-// inHAProxy and inOurs find the place and the message of an error in what the
-// programs print. Message lines that belong to none are those of errors about
-// the whole.
+// inHAProxy and inOurs match the place and the message of an error in the programs' output. Other
+// message lines are errors about the whole file.
 var (
 	inHAProxy = regexp.MustCompile(`(?m)^\[ALERT\][^\[\n]*\[([^\]:]+):(\d+)\](.*)$`)
 	inOurs    = regexp.MustCompile(`(?m)^\[ALERT\]\s+([^\s:]+):(\d+): (.*)$`)
 )
 
-// problems are the errors about lines of the file in what a program printed.
+// problems returns the errors about lines of the file in a program's output.
 func problems(form *regexp.Regexp, printed, file string) (found []problem) {
 	for _, m := range form.FindAllStringSubmatch(printed, -1) {
 		if line, err := strconv.Atoi(m[2]); err == nil && m[1] == file {
@@ -122,7 +119,7 @@ func problems(form *regexp.Regexp, printed, file string) (found []problem) {
 	return found
 }
 
-// judge is what the real HAProxy says of a file.
+// judge returns the real HAProxy's verdict on a file.
 func judge(t *testing.T, dir, file string) (verdict, answer) {
 	t.Helper()
 	a := command(t, dir, programs.Need(t, "haproxy"), "-c", "-f", file)
@@ -139,8 +136,7 @@ func judge(t *testing.T, dir, file string) (verdict, answer) {
 	return verdict{}, a
 }
 
-// check is what our program says of a file: whether it accepts it, and the
-// errors about its lines.
+// check returns whether our program accepts a file, and the errors about its lines.
 func check(t *testing.T, dir, file string) (accepted bool, found []problem, a answer) {
 	t.Helper()
 	a = command(t, dir, program.Path(t), "haproxy-check", "-f", file)
@@ -150,7 +146,7 @@ func check(t *testing.T, dir, file string) (accepted bool, found []problem, a an
 	return a.code == 0, problems(inOurs, a.stderr, file), a
 }
 
-// configurations are the names of the *.cfg files in a folder.
+// configurations returns the names of the *.cfg files in a directory.
 func configurations(t *testing.T, dir string, atLeast int) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.cfg"))
@@ -166,7 +162,7 @@ func configurations(t *testing.T, dir string, atLeast int) (names []string) {
 	return names
 }
 
-// comment is the n-th line of a file, without the # that must begin it.
+// comment returns the n-th line of a file without the # that must begin it.
 func comment(t *testing.T, file string, n int) string {
 	t.Helper()
 	text, err := os.ReadFile(file)

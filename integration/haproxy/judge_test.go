@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The errors about lines are found in what both programs print, and no others.
+// The errors about lines are found in the output of both programs, and no others.
 func TestProblems(t *testing.T) {
 	const (
 		byHAProxy = `[NOTICE]   (7) : haproxy version is 2.6.12

@@ -18,19 +18,18 @@ import (
 	"time"
 )
 
-// notBuilt are the ways of saying that what HAProxy does is not done here, or
-// not yet. That a word is unknown is none: it is HAProxy's.
+// notBuilt are the ways to say that something HAProxy does is not done here, or not yet. "Unknown"
+// is not among them: HAProxy knows the word.
 var notBuilt = []string{
 	"not available", "not supported", "TLS does not end here", "HAProxy removed it", "only redirects are translated",
 	"the owner of a socket is not set", "expected ADDRESS:PORT", "there are no look-around", "a connection stays what it is",
 }
 
-// The files of testdata/refused_here, which HAProxy accepts, use a word that
-// stands in their first line, "# refused: WORD". Our program must not run them
-// as if the word were not there: it refuses them, names the word and says that
-// or why it is not available.
+// The files of testdata/refused_here, which HAProxy accepts, use a word named in their first line,
+// "# refused: WORD". Our program must not run them as if the word were absent: it refuses them,
+// names the word and says that it is not available, or why.
 func TestRefusedHere(t *testing.T) {
-	program.Path(t) // a build that fails is told once
+	program.Path(t) // reports a failed build once
 	const folder = "testdata/refused_here"
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
@@ -76,7 +75,7 @@ func isRefused(t *testing.T, dir, name, word string) {
 	}
 }
 
-// header is what the n-th line of a file says after "# KEY: ", or nothing.
+// header returns the n-th line of a file after "# KEY: ", or "".
 func header(t *testing.T, file string, n int, key string) string {
 	t.Helper()
 	value, ok := strings.CutPrefix(comment(t, file, n), key+": ")
@@ -86,8 +85,8 @@ func header(t *testing.T, file string, n int, key string) string {
 	return value
 }
 
-// newer: is a version of HAProxy a later one than the last with something? Of
-// what never ended, last is empty.
+// newer reports whether a version of HAProxy is later than the last one with something. An empty
+// last means that it is still there.
 func newer(version, last string) bool {
 	major, minor, ok := strings.Cut(last, ".")
 	ownMajor, ownMinor, _ := strings.Cut(version, ".")
@@ -98,7 +97,7 @@ func newer(version, last string) bool {
 	return slices.Compare([]int{number(ownMajor), number(ownMinor)}, []int{number(major), number(minor)}) > 0
 }
 
-// certificate is one of this test's own, and its key, for a bind line with ssl.
+// certificate returns a certificate of this test's own, with its key, for a bind line with ssl.
 func certificate(t *testing.T) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

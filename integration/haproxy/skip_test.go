@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// What is left out of a haproxy.cfg is served by the Caddyfile that is written for it, to curl.
+// The Caddyfile written for the sections left out of a haproxy.cfg serves them, as curl sees.
 func TestSitesOfWhatIsLeftOut(t *testing.T) {
 	curl, openssl := programs.Need(t, "curl"), programs.Need(t, "openssl")
 	dir := t.TempDir()
@@ -81,7 +81,7 @@ backend imap
 		t.Fatal(err)
 	}
 	draft := command(t, dir, program.Path(t), "haproxy-check", "--skip-http", "--caddyfile", "-f", "haproxy.cfg")
-	if draft.stdout == "" || draft.code != 2 { // nothing is left that listens
+	if draft.stdout == "" || draft.code != 2 { // no listener is left
 		t.Fatalf("ended with %d: %s%s", draft.code, draft.stdout, draft.stderr)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(draft.stdout), 0o600); err != nil {
@@ -109,7 +109,7 @@ backend imap
 	}
 }
 
-// The adapter leaves sections out, too, where the environment says so.
+// The adapter leaves sections out, too, if the environment says so.
 func TestAdapterLeavesOut(t *testing.T) {
 	dir := t.TempDir()
 	const text = "defaults\n    timeout connect 5s\n    timeout client 1m\n    timeout server 1m\nlisten www\n    mode http\n    bind 127.0.0.1:8080\n    http-request lua.x\nlisten tls\n    bind 127.0.0.1:8443\n    server s1 127.0.0.1:443\n"
@@ -129,7 +129,8 @@ func TestAdapterLeavesOut(t *testing.T) {
 	}
 }
 
-// serve runs the Caddyfile of a folder until the test is over, and waits until an address is listened on.
+// serve runs the Caddyfile of a directory until the test ends, and waits until an address is
+// listened on.
 func serve(t *testing.T, dir, admin, listening string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

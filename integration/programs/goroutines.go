@@ -8,12 +8,12 @@ import (
 	"strconv"
 )
 
-// ender is the goroutine of a shard that tells how sessions ended. The first end starts it, and
-// it stays.
+// ender matches the goroutine of a shard that reports how sessions ended. The first end of a
+// session starts it, and it stays.
 var ender = regexp.MustCompile(`(?m)^(\d+) @.*\n(?:#.*\n)*?#.*relay\.\(\*endings\)\.run\b`)
 
-// Goroutines returns how many goroutines a profile of /debug/pprof/goroutine?debug=1 has, without
-// the enders.
+// Goroutines returns the number of goroutines in a profile of /debug/pprof/goroutine?debug=1,
+// without the enders.
 func Goroutines(profile string) (n int, err error) {
 	if _, err := fmt.Sscanf(profile, "goroutine profile: total %d", &n); err != nil {
 		return 0, fmt.Errorf("reading a profile of goroutines: %w", err)

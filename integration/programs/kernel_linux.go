@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Refusing returns an address that refuses connects until the test is over: it is bound, so
-// that no other gets its port.
+// Refusing returns an address that refuses connects until the test ends: it is bound, so that no
+// other process gets its port.
 func Refusing(t testing.TB) netip.AddrPort {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -32,7 +32,7 @@ func Refusing(t testing.TB) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4(at.Addr), uint16(at.Port))
 }
 
-// MaxBacklog returns the system's limit of each listening socket's backlog.
+// MaxBacklog returns the system's limit of the backlog of a listening socket.
 func MaxBacklog(t testing.TB) int {
 	t.Helper()
 	text, err := os.ReadFile("/proc/sys/net/core/somaxconn")

@@ -9,13 +9,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-// VerifyNoLeaks is goleak.VerifyTestMain for a machine that may be busy: goroutines that are about
-// to end have a minute for it, not half a second.
+// VerifyNoLeaks verifies like goleak.VerifyTestMain, but gives goroutines that are about to end a
+// minute, not half a second: the machine may be busy.
 func VerifyNoLeaks(m goleak.TestingM, options ...goleak.Option) {
 	goleak.VerifyTestMain(settling{m, options}, options...)
 }
 
-// settling runs the tests, and returns when no goroutine is left, or its time is over.
+// settling runs the tests, and returns when no goroutine is left, or the minute is over.
 type settling struct {
 	goleak.TestingM
 	options []goleak.Option
@@ -28,7 +28,7 @@ func (s settling) Run() (code int) {
 	return code
 }
 
-// NoLeaks is goleak.VerifyNone likewise.
+// NoLeaks verifies like goleak.VerifyNone, with the same minute.
 func NoLeaks(t testing.TB, options ...goleak.Option) {
 	t.Helper()
 	if err := settle(options); err != nil {

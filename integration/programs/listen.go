@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Listen serves connections on a free loopback address until the test is over, each for
-// so long at the most.
+// Listen serves connections on a free loopback address until the test ends, each for at most the
+// given time.
 func Listen(t testing.TB, within time.Duration, serve func(*net.TCPConn)) (address string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

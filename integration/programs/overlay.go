@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Overlay are the flags of a Caddy that is built with other source files than
-// those of the tree, or more of them: texts by their absolute paths.
+// Overlay returns the build flags of a Caddy with source files that replace those of the tree, or
+// add to them: texts by their absolute paths.
 func Overlay(t testing.TB, files map[string]string) []string {
 	t.Helper()
 	dir, replace := t.TempDir(), make(map[string]string, len(files))

@@ -13,26 +13,24 @@ import (
 	"testing"
 )
 
-// reserved are the ports that this process has taken: each is also a socket for
-// datagrams, which the tests of other packages, running at the same time, find
-// in their way. On Linux it has a loopback address that nothing else uses, so that a
-// server may have HTTP/3 on the port.
+// reserved holds the ports that this process has taken. Each is also bound by a datagram socket,
+// which the tests of other packages, running at the same time, notice. On Linux that socket has a
+// loopback address that nothing else uses, so that a server may have HTTP/3 on the port.
 var reserved struct {
 	sync.Mutex
 	next    int
 	sockets []net.PacketConn
 }
 
-// Port returns a port that is free for TCP at every address of this machine, and that
-// no other call returns, in this process or another, until the process ends. The port
-// is below the range from which the kernel takes those of outgoing connections, one of
-// which could be given to a client between the look and the use.
+// Port returns a port that is free for TCP at every address of this machine, and that no other call
+// returns, in this process or another, until the process ends. The port is below the kernel's range
+// of ports for outgoing connections, one of which a client could get between the check and the use.
 func Port() (int, error) {
 	const first, last = 12000, 32000
 	reserved.Lock()
 	defer reserved.Unlock()
 	if reserved.next == 0 {
-		reserved.next = first + rand.IntN((last-first)/2) //nolint:gosec // it hides nothing
+		reserved.next = first + rand.IntN((last-first)/2) //nolint:gosec // not a secret
 	}
 	host := ""
 	if runtime.GOOS == "linux" { // where all of 127.0.0.0/8 is loopback
@@ -40,7 +38,8 @@ func Port() (int, error) {
 	}
 	for ; reserved.next < last; reserved.next++ {
 		socket, err := net.ListenPacket("udp", fmt.Sprintf("%s:%d", host, reserved.next))
-		if err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) { // without loopback, in a network namespace of the test's own
+		// EADDRNOTAVAIL: no loopback, in a network namespace of the test's own.
+		if err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) {
 			continue
 		}
 		if socket != nil {
@@ -52,7 +51,7 @@ func Port() (int, error) {
 		reserved.next++
 		return reserved.next - 1, nil
 	}
-	reserved.next = 0 // what was in the way may go away
+	reserved.next = 0 // ports in use may become free
 	return 0, fmt.Errorf("no free port up to %d", last)
 }
 
@@ -62,8 +61,7 @@ func FreeAddress() (string, error) {
 	return fmt.Sprintf("127.0.0.1:%d", port), err
 }
 
-// Address is FreeAddress for a test. Until the test listens there, connections to it are
-// refused.
+// Address returns FreeAddress for a test. Until the test listens there, connects are refused.
 func Address(t testing.TB) string {
 	t.Helper()
 	address, err := FreeAddress()
@@ -78,9 +76,9 @@ func free(port int) bool {
 	return canBind(syscall.AF_INET, &syscall.SockaddrInet4{Port: port}) && canBind(syscall.AF_INET6, &syscall.SockaddrInet6{Port: port})
 }
 
-// canBind reports whether a socket can have an address, or the system knows no such
-// addresses. A socket that is open while a process is forked is its child's, too, until
-// that has become another program: for so long the port would be taken.
+// canBind reports whether a socket can bind an address, or the system does not support the family.
+// A socket that is open while a process forks also belongs to the child until that executes another
+// program: the port would be taken until then.
 func canBind(family int, address syscall.Sockaddr) bool {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package programs has what tests that drive real programs need: ours, built
-// once per test run, the others, where the machine has them, addresses that
-// nobody else takes, and a check for goroutines that are left. Tests alone import it.
+// Package programs runs real programs for tests: ours, built once per test run, and others if the
+// machine has them. It also hands out addresses that nothing else takes, and checks for leaked
+// goroutines. Only tests import it.
 package programs
 
 import (
@@ -16,13 +16,12 @@ import (
 	"testing"
 )
 
-// Caddy is a Caddy, built when its path is first asked for. It is safe for
-// concurrent use.
+// Caddy is a Caddy, built when its path is first requested. It is safe for concurrent use.
 type Caddy struct {
-	// Package is that of its command, below the project's root. Default: cmd/caddy.
+	// Package is the package of the command, below the project's root. Default: cmd/caddy.
 	Package string
 
-	// Flags are those of go build, such as -race.
+	// Flags are flags of go build, such as -race.
 	Flags []string
 
 	once sync.Once
@@ -30,7 +29,7 @@ type Caddy struct {
 	err  error
 }
 
-// Path is the path of the built program.
+// Path returns the path of the built program.
 func (c *Caddy) Path(t testing.TB) string {
 	t.Helper()
 	c.once.Do(func() {
@@ -47,7 +46,7 @@ func (c *Caddy) Path(t testing.TB) string {
 func (c *Caddy) build() error {
 	args := append([]string{"build", "-o", filepath.Join(c.dir, "caddy")}, c.Flags...)
 	name := cmp.Or(c.Package, "cmd/caddy")
-	build := exec.Command("go", append(args, //nolint:gosec // the arguments are the tests' own
+	build := exec.Command("go", append(args, //nolint:gosec // the tests' own arguments
 		"github.com/caddy-passthrough/caddy-passthrough/"+name)...)
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building %s: %w\n%s", name, err, out)
@@ -58,8 +57,8 @@ func (c *Caddy) build() error {
 // Remove deletes the built program, if there is one.
 func (c *Caddy) Remove() { _ = os.RemoveAll(c.dir) }
 
-// Need is the path of a program. A test is skipped if the machine lacks it,
-// except in CI, where the machine must have it.
+// Need returns the path of a program. It skips the test if the machine lacks it, and fails it in
+// CI, where the machine must have it.
 func Need(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -75,7 +74,7 @@ func Need(t testing.TB, name string) string {
 
 var inVersion = regexp.MustCompile(`version (\d+\.\d+)`)
 
-// Branch is the version of a HAProxy, such as "2.6".
+// Branch returns the version of a HAProxy, such as "2.6".
 func Branch(haproxy string) (string, error) {
 	out, err := exec.Command(haproxy, "-v").Output()
 	if err != nil {

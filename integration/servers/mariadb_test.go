@@ -30,7 +30,7 @@ func TestMariaDB(t *testing.T) {
 CREATE USER secret@'127.0.0.%' IDENTIFIED BY 'secret';
 CREATE USER socket@'127.0.0.%' IDENTIFIED VIA unix_socket;
 `)
-	// Names of clients are looked up: only those that have none are counted.
+	// Client names are looked up: only addresses without a name are counted.
 	stop := start(t, nobody(), []string{"RES_OPTIONS=timeout:1 attempts:1"}, mariadbd, "--no-defaults", "--datadir="+data, "--socket="+filepath.Join(dir, "s"),
 		"--port="+port(address), "--bind-address=127.0.0.1", "--pid-file="+filepath.Join(dir, "pid"), "--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0",
 		"--max-connect-errors=10", "--init-file="+users)
@@ -51,8 +51,8 @@ CREATE USER socket@'127.0.0.%' IDENTIFIED VIA unix_socket;
 	expect(t, stopped(all))
 }
 
-// Connections that end before a login make the server block their address, clients
-// included; checks do not. (127.0.0.1 is never blocked.)
+// Connections that end before a login make the server block their address, clients included; checks
+// do not. (127.0.0.1 is never blocked.)
 func testBlocking(t *testing.T, address string) {
 	for i, c := range []*checks.MySQL{nil, {}, {User: "haproxy"}, {User: "unknown"}, {User: "socket"}} {
 		from := netip.AddrFrom4([4]byte{127, 0, 0, byte(10 + i)})
@@ -87,7 +87,7 @@ func dialFrom(from netip.Addr, address string) (net.Conn, error) {
 	return d.Dial("tcp", address)
 }
 
-// connect connects, waits for the greeting and goes away.
+// connect connects, waits for the greeting and closes.
 func connect(t *testing.T, from netip.Addr, address string) {
 	t.Helper()
 	c, err := dialFrom(from, address)
@@ -98,7 +98,7 @@ func connect(t *testing.T, from netip.Addr, address string) {
 	_, _ = c.Read(make([]byte, 1))
 }
 
-// forward is an address from which one connection is passed on, from another address.
+// forward returns an address from which one connection is passed on, with another source address.
 func forward(t *testing.T, from netip.Addr, address string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// certificate writes a certificate and its key, signed by itself.
+// certificate writes a self-signed certificate and its key.
 func certificate(t *testing.T, dir string) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -79,7 +79,7 @@ func TestRedis(t *testing.T) {
 	all := []expected{
 		{"open", "option redis-check", open, finding{"up", "L7OK", "+PONG"}, ""},
 		{"secure", "option redis-check| check-ssl verify none", secure, finding{"up", "L7OK", "+PONG"}, ""},
-		// HAProxy waits for a PONG until time is over.
+		// HAProxy waits for a PONG until the timeout.
 		{"closed", "option redis-check", closed, finding{"down", "L7STS", "-NOAUTH Authentication required."}, "L7TOUT"},
 	}
 	expect := judge(t, all)
@@ -89,7 +89,7 @@ func TestRedis(t *testing.T) {
 	expect(t, stopped(all))
 }
 
-// The mail server is nginx's: one that can be installed beside any other.
+// The mail server is nginx: it can be installed beside any other.
 func TestMail(t *testing.T) {
 	t.Parallel()
 	const module = "/usr/lib/nginx/modules/ngx_mail_module.so"

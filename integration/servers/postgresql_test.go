@@ -32,7 +32,7 @@ host all turned_away 127.0.0.1/32 reject
 		{"clear", user("clear"), address, finding{"up", "L7OK", "a password"}, ""},
 		{"turned_away", user("turned_away"), address, finding{"down", "L7RSP", "FATAL 28000: pg_hba.conf rejects connection"}, ""},
 		{"unknown", user("unknown"), address, finding{"down", "L7RSP", "FATAL 28000: no pg_hba.conf entry for host"}, ""},
-		// HAProxy logs in before it is greeted.
+		// HAProxy logs in before the greeting.
 		{"mysql", "option mysql-check user root", address, finding{"down", "L7TOUT", ""}, "L7RSP"},
 	}
 	expect := judge(t, all)

@@ -2,10 +2,9 @@
 
 //go:build servers
 
-// Package servers checks real databases, directories and mail servers, by HAProxy and by
-// this program beside each other, from one haproxy.cfg: both must find the same state and
-// the same code. The servers come from Debian, and are installed for it, so the tests have
-// a build tag: `make servers`.
+// Package servers checks real databases, directories and mail servers by HAProxy and by this
+// program, side by side, from one haproxy.cfg: both must find the same state and the same code. The
+// servers are installed from Debian for it, so the tests have a build tag: `make servers`.
 package servers
 
 import (
@@ -26,7 +25,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// patience bounds what is waited for.
+// patience bounds every wait.
 const patience = time.Minute
 
 var built programs.Caddy
@@ -37,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// finding is what a program has found out about a server.
+// finding is a program's finding about a server.
 type finding struct {
 	state string // up or down
 	code  string
@@ -50,18 +49,18 @@ type program struct {
 	findings func() (map[string]finding, error)
 }
 
-// expected is what both must find of the server of a backend.
+// expected is the finding of both programs about the server of a backend.
 type expected struct {
 	name    string
-	options string // of the backend, and more words of its server behind a |
+	options string // of the backend, and after a | more words of its server
 	address string
 	want    finding // info is a part of ours
-	haproxy string  // HAProxy's code, where it is another one
+	haproxy string  // HAProxy's code, if it differs
 }
 
-// judge runs both programs with a backend for each expectation, and returns a function
-// that waits until both find what is expected. It may be called again with others, of
-// the same backends, when the servers have changed.
+// judge runs both programs with a backend for each expectation, and returns a function that waits
+// until both find the expected states. It may be called again with others, of the same backends,
+// when the servers have changed.
 func judge(t *testing.T, all []expected) func(*testing.T, []expected) {
 	t.Helper()
 	config := "global\n stats socket \"${SOCKET}\"\ndefaults\n mode tcp\n timeout connect 5s\n timeout check 2s\n timeout client 1m\n timeout server 1m\n" +
@@ -87,7 +86,7 @@ func judge(t *testing.T, all []expected) func(*testing.T, []expected) {
 	}
 }
 
-// expect waits until the program finds what is expected.
+// expect waits until the program finds the expected states.
 func (p *program) expect(t *testing.T, all []expected) {
 	t.Helper()
 	var wrong []string
@@ -117,7 +116,8 @@ func (p *program) expect(t *testing.T, all []expected) {
 	t.Error(strings.Join(wrong, "\n"))
 }
 
-// startHAProxy runs HAProxy, that of HAPROXY in the environment if there is one.
+// startHAProxy runs HAProxy, by default the installed one: HAPROXY in the environment names
+// another.
 func startHAProxy(t *testing.T, dir string) program {
 	t.Helper()
 	path := os.Getenv("HAPROXY")
@@ -129,7 +129,7 @@ func startHAProxy(t *testing.T, dir string) program {
 	return program{"HAProxy", func() (map[string]finding, error) { return statistics(socket) }}
 }
 
-// statistics are what HAProxy says of the servers, by their backend.
+// statistics returns HAProxy's findings about the servers, by backend.
 func statistics(socket string) (map[string]finding, error) {
 	c, err := net.Dial("unix", socket)
 	if err != nil {
@@ -154,7 +154,7 @@ func statistics(socket string) (map[string]finding, error) {
 			named[column] = row[i]
 		}
 		state, _, _ := strings.Cut(strings.ToLower(named["status"]), " ")
-		code := strings.TrimPrefix(named["check_status"], "* ") // of the check before the one under way
+		code := strings.TrimPrefix(named["check_status"], "* ") // of the check before the current one
 		all[named["pxname"]] = finding{state, code, strings.TrimSpace(named["check_code"] + " " + named["last_chk"])}
 	}
 	return all, nil
@@ -171,7 +171,7 @@ func startOurs(t *testing.T, dir string) program {
 	return program{"ours", func() (map[string]finding, error) { return shown(admin) }}
 }
 
-// shown is what our admin endpoint says of the servers, by their backend.
+// shown returns our admin endpoint's findings about the servers, by backend.
 func shown(admin string) (map[string]finding, error) {
 	answer, err := http.Get("http://" + admin + "/passthrough/backends")
 	if err != nil {
@@ -198,7 +198,7 @@ func shown(admin string) (map[string]finding, error) {
 	return all, nil
 }
 
-// start runs a program until the test ends, or the function that is returned is called.
+// start runs a program until the test ends, or stop is called.
 func start(t *testing.T, as *syscall.Credential, env []string, path string, args ...string) (stop func()) {
 	t.Helper()
 	output, err := os.CreateTemp(t.TempDir(), "output")
@@ -248,8 +248,8 @@ func run(t *testing.T, as *syscall.Credential, path string, args ...string) stri
 	return string(text)
 }
 
-// nobody is an unprivileged user, for servers that do not run as root; nil if the test
-// itself is not run by root.
+// nobody returns an unprivileged user, for servers that do not run as root; nil if the test itself
+// does not run as root.
 func nobody() *syscall.Credential {
 	if os.Geteuid() != 0 {
 		return nil
@@ -258,8 +258,7 @@ func nobody() *syscall.Credential {
 	return &syscall.Credential{Uid: id, Gid: id, NoSetGroups: true}
 }
 
-// shortDir is a directory whose name leaves room for that of a socket, and which belongs
-// to nobody.
+// shortDir returns a directory with a name short enough for a socket in it, owned by nobody.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "s")
@@ -275,7 +274,7 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-// write writes a file of a directory.
+// write writes a file in a directory.
 func write(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -285,7 +284,7 @@ func write(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// find is the path of a program that may be beside PATH.
+// find returns the path of a program that may not be in PATH.
 func find(t *testing.T, name string, patterns ...string) string {
 	t.Helper()
 	for _, pattern := range append([]string{"/usr/sbin/" + name}, patterns...) {
@@ -327,7 +326,7 @@ func port(address string) string {
 	return p
 }
 
-// stopped are expectations of which each server has stopped.
+// stopped returns the expectations with each server stopped.
 func stopped(all []expected) (down []expected) {
 	for _, e := range all {
 		e.want, e.haproxy = finding{"down", "L4CON", "connection refused"}, ""

@@ -50,7 +50,7 @@ func sorted(counts map[key]int) []key {
 	})
 }
 
-// format writes what parse reads.
+// format writes the format that parse reads.
 func format(allowed map[key]int) string {
 	var b strings.Builder
 	b.WriteString("# What may be left of each pattern in each file. The numbers may only become smaller:\n# go run ./integration/words -update\n")
@@ -60,7 +60,7 @@ func format(allowed map[key]int) string {
 	return b.String()
 }
 
-// lower returns what is allowed, but no more than there is.
+// lower returns the allowed numbers, each lowered to the number found.
 func lower(allowed, counts map[key]int) map[key]int {
 	lowered := map[key]int{}
 	for k, most := range allowed {

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// commentWidth is how wide a comment may be, with its indentation, where a tab counts as one.
+// commentWidth is the maximum width of a comment, indentation included, with a tab as one column.
 const commentWidth = 100
 
 // occurrence is a line with wording that a pattern finds.
@@ -40,7 +40,7 @@ func (i *inspection) look(in place, line int, text string) {
 	}
 }
 
-// inspect returns what is found in a file.
+// inspect returns the occurrences in a file.
 func inspect(name string, text []byte) ([]occurrence, error) {
 	i := &inspection{file: name}
 	if strings.HasSuffix(name, ".md") {
@@ -105,7 +105,7 @@ func (i *inspection) message(at int, literal string) {
 
 var code = regexp.MustCompile("`[^`]*`")
 
-// document looks at prose: what is between fences or backquotes is not.
+// document looks at prose, without fenced blocks and code in backquotes.
 func (i *inspection) document(text string) {
 	fenced := false
 	for n, line := range strings.Split(text, "\n") {

@@ -59,7 +59,7 @@ func run(w io.Writer, update, list bool, pattern string) error {
 	return compare(counts, allowed)
 }
 
-// search returns what is found in every file that git tracks here.
+// search returns the occurrences in every file that git tracks here.
 func search() ([]occurrence, error) {
 	out, err := exec.Command("git", "ls-files").Output()
 	if err != nil {
