@@ -130,12 +130,12 @@ var brokenBuilds = map[string]struct {
 		[]string{"here should have been A", "B after"},
 	},
 	"no delay": {
-		"modules/frontend/rules.go", ".Add(time.Duration(rules.InspectDelay))", "", nil,
+		"modules/frontend/rules.go", ".Add(time.Duration(ruleset.InspectDelay))", "", nil,
 		"inspection/silence",
 		[]string{"here came too early"},
 	},
 	"no delay, general way": {
-		"modules/frontend/rules.go", ".Add(time.Duration(rules.InspectDelay))", "", generalWay,
+		"modules/frontend/rules.go", ".Add(time.Duration(ruleset.InspectDelay))", "", generalWay,
 		"inspection/silence",
 		[]string{"here came too early"},
 	},

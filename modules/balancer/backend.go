@@ -14,9 +14,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // Defaults of a backend, and the bounds of what may be set.
@@ -67,13 +67,13 @@ type Backend struct {
 
 	// Content are rules over what the client sends first, once this backend has
 	// been chosen. They are HAProxy's tcp-request content in a backend.
-	Content *content.Config `json:"content,omitempty"`
+	Content *rules.Config `json:"content,omitempty"`
 
 	// Response are rules over what a server sends first, which is held until they
 	// have decided: accept, close, reset (the server's connection is reset) and those
 	// that set variables. Sessions are copied then, and not spliced. They are
 	// HAProxy's tcp-response content.
-	Response *content.Config `json:"response,omitempty"`
+	Response *rules.Config `json:"response,omitempty"`
 
 	// Check is how servers are checked that have no check of their own.
 	Check *Check `json:"check,omitempty"`

@@ -10,8 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 func init() {
@@ -169,7 +169,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //
 // The options of server and timeouts may stand on the line, in a block, or both.
 // A check on a server's line takes no block: that is the server's. For content
-// see content.Config, for matchers content.ParseCondition.
+// see rules.Config, for matchers rules.ParseCondition.
 func (b *Backend) Options() options.Table {
 	return options.Table{
 		"balance":               options.Once(b.noted("balance", b.parseBalance)),
@@ -189,8 +189,8 @@ func (b *Backend) Options() options.Table {
 		"passive": options.Optional(&b.Passive, func(p *Passive) options.Option {
 			return options.Once(func(d *caddyfile.Dispenser) error { return p.table().ParseLine(d) })
 		}),
-		"response":     options.Optional(&b.Response, func(c *content.Config) options.Option { return options.Once(b.noted("response", c.UnmarshalCaddyfile)) }),
-		"content":      options.Optional(&b.Content, func(c *content.Config) options.Option { return options.Once(b.noted("content", c.UnmarshalCaddyfile)) }),
+		"response":     options.Optional(&b.Response, func(c *rules.Config) options.Option { return options.Once(b.noted("response", c.UnmarshalCaddyfile)) }),
+		"content":      options.Optional(&b.Content, func(c *rules.Config) options.Option { return options.Once(b.noted("content", c.UnmarshalCaddyfile)) }),
 		"retries":      options.Optional(&b.Retries, func(n *int) options.Option { return options.Int(n, 0, MaxRetries) }),
 		"redispatch":   options.Optional(&b.Redispatch, redispatch),
 		"retry_budget": options.Optional(&b.RetryBudget, retryBudget),

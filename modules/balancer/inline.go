@@ -5,8 +5,8 @@ package balancer
 import (
 	"slices"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // inline is what there is to know of a backend for a connection that must not wait.
@@ -23,7 +23,7 @@ func (b *Backend) newInline(p pool.Policy) inline {
 	}
 }
 
-func noRules(c *content.Config) bool { return c == nil || len(c.Rules) == 0 }
+func noRules(c *rules.Config) bool { return c == nil || len(c.Rules) == 0 }
 
 // Inline reports whether a server that is free is found without waiting for anything: on a
 // goroutine that others wait for. What is not this project's own, such as a policy or a

@@ -8,8 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -36,14 +36,14 @@ type PersistRule struct {
 	// of the sets does.
 	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
 
-	condition content.Condition
+	condition rules.Condition
 }
 
 func (b *Backend) provisionPersistRules(ctx caddy.Context) error {
 	for i, r := range b.PersistRules {
 		err := fmt.Errorf("expected an object with action %s or %s", forcePersist, ignorePersist)
 		if r != nil && (r.Action == forcePersist || r.Action == ignorePersist) {
-			r.condition, err = content.LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
+			r.condition, err = rules.LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
 		}
 		if err != nil {
 			return b.at("persist_rule", i, fmt.Errorf("persist_rules %d: %w", i+1, err))
@@ -55,7 +55,7 @@ func (b *Backend) provisionPersistRules(ctx caddy.Context) error {
 // ForcesPersistence reports whether a connection that has just come to the backend
 // keeps the server that use_server names, whatever the server's state. The first of
 // the persist rules that matches decides. An error means that a matcher failed.
-func (b *Backend) ForcesPersistence(v *content.View) (bool, error) {
+func (b *Backend) ForcesPersistence(v *rules.View) (bool, error) {
 	for i, r := range b.PersistRules {
 		verdict, err := r.condition.Match(v)
 		if err != nil {
@@ -84,6 +84,6 @@ func (b *Backend) persistRule(action string) options.Option {
 	return options.Repeatable(b.noted("persist_rule", func(d *caddyfile.Dispenser) error {
 		r := &PersistRule{Action: action}
 		b.PersistRules = append(b.PersistRules, r)
-		return content.ParseCondition(d, action+"_persist", &r.MatcherSetsRaw, &r.UnlessRaw)
+		return rules.ParseCondition(d, action+"_persist", &r.MatcherSetsRaw, &r.UnlessRaw)
 	}))
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -36,7 +36,7 @@ type UseServer struct {
 	// of the sets does.
 	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
 
-	condition content.Condition
+	condition rules.Condition
 	format    *sample.Format
 }
 
@@ -69,7 +69,7 @@ func (u *UseServer) provision(ctx caddy.Context, b *Backend) (err error) {
 			return err
 		}
 	}
-	u.condition, err = content.LoadCondition(ctx, u, u.MatcherSetsRaw, u.UnlessRaw)
+	u.condition, err = rules.LoadCondition(ctx, u, u.MatcherSetsRaw, u.UnlessRaw)
 	return err
 }
 
@@ -94,7 +94,7 @@ func (b *Backend) ServerNames() (names []string) {
 // the policy picks one. Where the connection is forced, the server's state does not
 // matter. An error means that a matcher failed: what its rule would have
 // said is not known, so no other rule may speak for it.
-func (b *Backend) Assigned(v *content.View, forced bool) (server string, err error) {
+func (b *Backend) Assigned(v *rules.View, forced bool) (server string, err error) {
 	for i, u := range b.UseServer {
 		verdict, err := u.condition.Match(v)
 		if err != nil {
@@ -115,7 +115,7 @@ func (b *Backend) Assigned(v *content.View, forced bool) (server string, err err
 }
 
 // name is that of the rule's server.
-func (u *UseServer) name(v *content.View) string {
+func (u *UseServer) name(v *rules.View) string {
 	switch {
 	case u.format != nil:
 		return u.format.String(&v.Input)
@@ -139,7 +139,7 @@ func (b *Backend) AssignsByRequest() bool {
 
 func (b *Backend) parseUseServer(d *caddyfile.Dispenser) error {
 	u := new(UseServer)
-	if err := content.RuleTarget(d, &u.Server, "the name of a server"); err != nil {
+	if err := rules.RuleTarget(d, &u.Server, "the name of a server"); err != nil {
 		return err
 	}
 	if err := ValidateNameTemplate(u.Server); err != nil {
@@ -150,7 +150,7 @@ func (b *Backend) parseUseServer(d *caddyfile.Dispenser) error {
 
 func (b *Backend) parseUseServerFormat(d *caddyfile.Dispenser) error {
 	u := new(UseServer)
-	if err := content.RuleTarget(d, &u.ServerFormat, "a format such as %[req.ssl_sni,field(1,.)]"); err != nil {
+	if err := rules.RuleTarget(d, &u.ServerFormat, "a format such as %[req.ssl_sni,field(1,.)]"); err != nil {
 		return err
 	}
 	if _, err := l4acl.WithoutFiles().Format(u.ServerFormat); err != nil {
@@ -161,5 +161,5 @@ func (b *Backend) parseUseServerFormat(d *caddyfile.Dispenser) error {
 
 func (b *Backend) parseUseServerCondition(d *caddyfile.Dispenser, u *UseServer, rule string) error {
 	b.UseServer = append(b.UseServer, u)
-	return content.ParseCondition(d, rule, &u.MatcherSetsRaw, &u.UnlessRaw)
+	return rules.ParseCondition(d, rule, &u.MatcherSetsRaw, &u.UnlessRaw)
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -59,7 +59,7 @@ func (a *App) computeVariables() error {
 }
 
 func validateShared(name string) error {
-	if err := content.CheckVar(name); err != nil {
+	if err := rules.CheckVar(name); err != nil {
 		return err
 	}
 	if !strings.HasPrefix(name, SharedScope) {

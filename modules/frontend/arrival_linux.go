@@ -162,11 +162,11 @@ func (a *arrival) admit(news relay.News) relay.Step {
 
 // decide tries the rules of content.
 func (a *arrival) decide() relay.Step {
-	c, rules := a.conn(), a.f.Content
-	wait, end := c.decide(rules, rules.InspectDelay == 0 || c.input.expired, true)
+	c, ruleset := a.conn(), a.f.Content
+	wait, end := c.decide(ruleset, ruleset.InspectDelay == 0 || c.input.expired, true)
 	switch {
 	case wait:
-		c.waits(rules)
+		c.waits(ruleset)
 		c.input.tried = true
 		deadline, _ := c.patience()
 		return relay.Step{Until: deadline}

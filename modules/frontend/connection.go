@@ -9,7 +9,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -20,7 +20,7 @@ type connection struct {
 	hello *clienthello.Inspection // nil: given back
 	input reading
 	view  *layer4.Connection // see matching; nil until a matcher needs it
-	seen  content.View       // see look
+	seen  rules.View         // see look
 	knows bool               // seen has the addresses
 
 	terms   *terms
@@ -54,7 +54,7 @@ func (c *connection) begin(f *Frontend, from client) {
 
 // clear forgets all but the functions of the view, which are the connection's own.
 func (c *connection) clear() {
-	seen := content.View{Connection: c.seen.Connection}
+	seen := rules.View{Connection: c.seen.Connection}
 	seen.State, seen.Var, seen.SetVar = c.seen.State, c.seen.Var, c.seen.SetVar
 	*c = connection{seen: seen}
 }

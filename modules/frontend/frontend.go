@@ -18,9 +18,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -37,11 +37,11 @@ type Config struct {
 
 	// Connection and Session are tried in this order, before anything is read; nil:
 	// there are none.
-	Connection, Session *content.Config
+	Connection, Session *rules.Config
 
 	// Content are rules over what the client sends first. Nil: a ClientHello is waited
 	// for, as long as InspectDelay, counted from accept.
-	Content      *content.Config
+	Content      *rules.Config
 	InspectDelay time.Duration
 
 	// MaxHello is the longest ClientHello in bytes.

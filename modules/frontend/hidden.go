@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // checkHidden refuses a rule to which those before it leave nothing.
@@ -68,7 +68,7 @@ func (r *Route) patterns() []string {
 }
 
 // hiddenSet looks for a matcher all of whose names are taken.
-func hiddenSet(table *names.Table, s content.Set) (rule int, hidden bool) {
+func hiddenSet(table *names.Table, s rules.Set) (rule int, hidden bool) {
 	if s.Hello == nil {
 		return 0, false
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -131,7 +131,7 @@ func (c *connection) received(n int) {
 
 // readOnce takes what the client has sent until now, without waiting for it, once
 // in the connection's life. The rules are those that ask; nil: something else does.
-func (c *connection) readOnce(rules *content.Config) *ending {
+func (c *connection) readOnce(ruleset *rules.Config) *ending {
 	if c.input.tried {
 		return nil
 	}
@@ -150,7 +150,7 @@ func (c *connection) readOnce(rules *content.Config) *ending {
 			c.input.finished = true
 			return nil
 		case err != nil:
-			return c.left(rules, tcplog.ClientLeft, err)
+			return c.left(ruleset, tcplog.ClientLeft, err)
 		case n < len(room):
 			return nil
 		}
@@ -169,10 +169,10 @@ func (c *connection) patience() (deadline time.Time, silent bool) {
 
 // await waits for more from the client that rules ask for, for the end of the delay, or
 // for the client's timeout, which ends the connection.
-func (c *connection) await(rules *content.Config) (expired bool, end *ending) {
+func (c *connection) await(ruleset *rules.Config) (expired bool, end *ending) {
 	deadline, silent := c.patience()
 	if err := c.SetReadDeadline(deadline); err != nil {
-		return false, c.left(rules, tcplog.ClientLeft, err)
+		return false, c.left(ruleset, tcplog.ClientLeft, err)
 	}
 	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
 	n, err := c.Read(c.room())
@@ -182,9 +182,9 @@ func (c *connection) await(rules *content.Config) (expired bool, end *ending) {
 	case errors.Is(err, io.EOF):
 		c.input.finished = true
 	case !errors.Is(err, os.ErrDeadlineExceeded):
-		return false, c.left(rules, tcplog.ClientLeft, err)
+		return false, c.left(ruleset, tcplog.ClientLeft, err)
 	case silent:
-		return false, c.left(rules, tcplog.ClientTimeoutHello, nil)
+		return false, c.left(ruleset, tcplog.ClientTimeoutHello, nil)
 	default:
 		c.input.expired = true
 		return true, nil

@@ -13,7 +13,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // A client that has not said all when another configuration begins to run is that one's,
@@ -28,7 +28,7 @@ func TestDecidedByTheRunningConfiguration(t *testing.T) {
 		"hello":   {},
 		"foreign": {Session: compiled(t, `{"rules": [{"action": "close", "match": [{"remote_ip": {"ranges": ["192.0.2.0/24"]}}]}]}`)},
 		"rules":   {Content: compiled(t, `{"inspect_delay": "1h", "rules": [{"action": "accept", "match": [{"acl": [{"any": [{"fetch": "req.ssl_hello_type", "values": ["1"]}]}]}]}]}`)},
-		"none":    {Content: new(content.Config)},
+		"none":    {Content: new(rules.Config)},
 	} {
 		for way, serve := range ways {
 			for _, before := range []int{0, 100} {

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // response is a server's connection whose first bytes are held until the backend's
@@ -59,21 +59,21 @@ func (r *response) Read(b []byte) (int, error) {
 // inspect reads until the rules have decided. An error that is the session's own, such
 // as its deadline, leaves that to the next call.
 func (r *response) inspect() error {
-	rules := r.c.backend.Response
-	for final := rules.InspectDelay == 0; ; {
+	ruleset := r.c.backend.Response
+	for final := ruleset.InspectDelay == 0; ; {
 		v := r.c.look(final || len(r.held) >= fullBuffer)
 		v.Response = r.held
-		action, rule, err := rules.Decide(v)
+		action, rule, err := ruleset.Decide(v)
 		switch {
 		case err != nil:
 			return err
-		case action == content.Accept:
+		case action == rules.Accept:
 			r.decided()
 			return nil
-		case action != content.Wait:
+		case action != rules.Wait:
 			return r.refuse(rule)
 		case r.limit.IsZero():
-			r.wait(time.Duration(rules.InspectDelay))
+			r.wait(time.Duration(ruleset.InspectDelay))
 		}
 		if final, err = r.more(); err != nil {
 			return err
@@ -129,7 +129,7 @@ func (r *response) decided() {
 }
 
 // refuse ends the session: nothing of the response reaches the client.
-func (r *response) refuse(by *content.Rule) error {
+func (r *response) refuse(by *rules.Rule) error {
 	if by.Action == "reset" {
 		relay.Abort(r.Conn)
 	}

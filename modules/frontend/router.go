@@ -9,8 +9,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -75,7 +75,7 @@ func (r *Router) add(i int) error {
 // templates; it is asked for only if one of them is. An error means that a
 // matcher failed: what the rule would have said is not known, so no other rule
 // may speak for it.
-func (r *Router) Route(v *content.View) (b *balancer.Backend, by *Route, err error) {
+func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error) {
 	var (
 		first names.Target
 		found bool
@@ -110,7 +110,7 @@ func (r *Router) Route(v *content.View) (b *balancer.Backend, by *Route, err err
 
 // serverName is that of the hello, empty if the hello has none; ok is false
 // where there is no hello.
-func serverName(v *content.View) (name []byte, ok bool) {
+func serverName(v *rules.View) (name []byte, ok bool) {
 	if v.Hello == nil || v.Hello.Hello() == nil {
 		return nil, false
 	}
@@ -126,7 +126,7 @@ func (r *Router) needsRequest() bool {
 // Route sends the connections that its condition takes to a backend, or ends them.
 type Route struct {
 	Name      string // in errors
-	Condition content.Condition
+	Condition rules.Condition
 	Target    Target
 
 	number int         // in the router, from 1
@@ -144,7 +144,7 @@ func (r *Route) Questions() []sample.Question {
 
 // match says whether the rule takes the connection, and with which of its
 // backends.
-func (r *Route) match(v *content.View) (place int, matched bool, err error) {
+func (r *Route) match(v *rules.View) (place int, matched bool, err error) {
 	if r.Target.isMap {
 		name, ok := serverName(v)
 		if !ok {
@@ -193,7 +193,7 @@ func (r *Route) matchesUnasked() bool {
 }
 
 // anyHello reports whether the set lets every hello through.
-func anyHello(s content.Set) bool {
+func anyHello(s rules.Set) bool {
 	return s.ACL == nil && len(s.Others) == 0 && (s.Hello == nil || s.Hello.Empty())
 }
 

@@ -9,20 +9,20 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
 // screen tries the rules that come before anything is read.
 func (c *connection) screen() *ending {
-	for _, rules := range [...]*content.Config{c.f.Connection, c.f.Session} {
-		if rules == nil || len(rules.Rules) == 0 {
+	for _, ruleset := range [...]*rules.Config{c.f.Connection, c.f.Session} {
+		if ruleset == nil || len(ruleset.Rules) == 0 {
 			continue
 		}
-		if end := c.admit(rules, false); end != nil {
+		if end := c.admit(ruleset, false); end != nil {
 			return end
 		}
 	}
@@ -30,20 +30,20 @@ func (c *connection) screen() *ending {
 }
 
 // admit tries rules, and waits for what they need where they may read.
-func (c *connection) admit(rules *content.Config, mayRead bool) *ending {
-	if mayRead && rules.NeedsRequest() {
-		if end := c.readOnce(rules); end != nil {
+func (c *connection) admit(ruleset *rules.Config, mayRead bool) *ending {
+	if mayRead && ruleset.NeedsRequest() {
+		if end := c.readOnce(ruleset); end != nil {
 			return end
 		}
 	}
-	for final := rules.InspectDelay == 0 || !mayRead; ; {
-		wait, end := c.decide(rules, final, mayRead)
+	for final := ruleset.InspectDelay == 0 || !mayRead; ; {
+		wait, end := c.decide(ruleset, final, mayRead)
 		if !wait {
 			c.input.due = time.Time{}
 			return end
 		}
-		c.waits(rules)
-		expired, end := c.await(rules)
+		c.waits(ruleset)
+		expired, end := c.await(ruleset)
 		if end != nil {
 			return end
 		}
@@ -52,43 +52,43 @@ func (c *connection) admit(rules *content.Config, mayRead bool) *ending {
 }
 
 // waits notes that a rule cannot be decided yet. The delay counts from the first one.
-func (c *connection) waits(rules *content.Config) {
+func (c *connection) waits(ruleset *rules.Config) {
 	if c.input.due.IsZero() {
-		c.input.due = time.Now().Add(time.Duration(rules.InspectDelay))
+		c.input.due = time.Now().Add(time.Duration(ruleset.InspectDelay))
 	}
 }
 
 // decide tries rules on what there is. It waits for nothing, but reports whether a rule
 // cannot be decided yet; with final none is waited for.
-func (c *connection) decide(rules *content.Config, final, mayRead bool) (wait bool, end *ending) {
+func (c *connection) decide(ruleset *rules.Config, final, mayRead bool) (wait bool, end *ending) {
 	v := c.look(final || c.input.finished || c.full())
 	if !mayRead {
 		v.Hello = nil
 	}
-	switch action, rule, err := rules.Decide(v); {
+	switch action, rule, err := ruleset.Decide(v); {
 	case err != nil:
 		c.noteHello()
 		return false, failed(err)
-	case action == content.Wait:
+	case action == rules.Wait:
 		return true, nil
-	case action == content.Accept:
+	case action == rules.Accept:
 		c.noteHello()
 		return false, nil
 	default:
 		c.noteHello()
-		end := c.refusedBy(rules, rule)
+		end := c.refusedBy(ruleset, rule)
 		end.verb, end.alert = verbOf[action], alertAccessDenied
 		return false, end
 	}
 }
 
 // verbOf is what is done with a connection that rules end.
-var verbOf = map[content.Action]Verb{content.Reject: Reject, content.Close: Close, content.Reset: Reset, content.Drop: Drop}
+var verbOf = map[rules.Action]Verb{rules.Reject: Reject, rules.Close: Close, rules.Reset: Reset, rules.Drop: Drop}
 
 // refusedBy returns the ending of a connection that one of rules has refused.
-func (c *connection) refusedBy(rules *content.Config, by *content.Rule) *ending {
+func (c *connection) refusedBy(ruleset *rules.Config, by *rules.Rule) *ending {
 	kind := "content"
-	switch rules {
+	switch ruleset {
 	case c.f.Connection:
 		kind = "connection"
 	case c.f.Session:
@@ -103,11 +103,11 @@ func (c *connection) refusedBy(rules *content.Config, by *content.Rule) *ending 
 // left returns the ending of a client that has gone, or is taken to be, while rules
 // waited. As in HAProxy's log, it may have been refused all the same, and if not, the
 // backend is the one that it would have come to.
-func (c *connection) left(rules *content.Config, how tcplog.End, err error) *ending {
+func (c *connection) left(ruleset *rules.Config, how tcplog.End, err error) *ending {
 	c.noteHello()
-	if rules != nil {
-		if action, by, err := rules.Decide(c.look(true)); err == nil && action != content.Accept && action != content.Wait {
-			return c.refusedBy(rules, by)
+	if ruleset != nil {
+		if action, by, err := ruleset.Decide(c.look(true)); err == nil && action != rules.Accept && action != rules.Wait {
+			return c.refusedBy(ruleset, by)
 		}
 	}
 	if c.record.Backend == "" {
@@ -170,7 +170,7 @@ func (c *connection) readForBackend() *ending {
 
 // look is what rules see now. There is one view of a connection, and the next
 // call changes it.
-func (c *connection) look(final bool) *content.View {
+func (c *connection) look(final bool) *rules.View {
 	if c.seen.Connection == nil {
 		c.seen.Connection, c.seen.State, c.seen.Var, c.seen.SetVar = c.matching, c, c.variable, c.setVar
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/mholt/caddy-l4/layer4"
 	"go.uber.org/zap"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // What the end of the process cuts is cut at the site, too.
@@ -34,7 +34,7 @@ func TestSiteIsCut(t *testing.T) {
 	})}
 	go func() { _ = s.Serve(l.(net.Listener)) }()
 	t.Cleanup(func() { _ = s.Close() })
-	f, logged := frontendTo(newAppOf(t, map[string]string{"web": `{"site": "site-cut"}`}), "web", Config{Content: new(content.Config)})
+	f, logged := frontendTo(newAppOf(t, map[string]string{"web": `{"site": "site-cut"}`}), "web", Config{Content: new(rules.Config)})
 	client, server := frontendtest.Connected(t)
 	done := make(chan struct{})
 	go func() {

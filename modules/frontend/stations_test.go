@@ -17,11 +17,11 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -42,16 +42,16 @@ func arrived(t *testing.T, f *Frontend, sent []byte) (c *connection, conn *hello
 }
 
 // compiled are rules from JSON.
-func compiled(t *testing.T, config string) *content.Config {
+func compiled(t *testing.T, config string) *rules.Config {
 	t.Helper()
-	rules := new(content.Config)
-	if err := json.Unmarshal([]byte(config), rules); err != nil {
+	ruleset := new(rules.Config)
+	if err := json.Unmarshal([]byte(config), ruleset); err != nil {
 		t.Fatal(err)
 	}
-	if err := frontendtest.Provision(t, rules.Provision); err != nil {
+	if err := frontendtest.Provision(t, ruleset.Provision); err != nil {
 		t.Fatal(err)
 	}
-	return rules
+	return ruleset
 }
 
 // told is what of an ending can be seen from outside.
@@ -150,10 +150,10 @@ func TestDecide(t *testing.T) {
 		"reset at once":        {rules: `{"rules": [{"action": "reset"}]}`, want: told{tcplog.Refused, relay.Proxy, "content rule 1: reset", Reset, 49}},
 		"no rules":             {rules: `{}`},
 	} {
-		rules := compiled(t, c.rules)
-		f, _ := frontendTo(newAppOf(t, nil), "none", Config{MaxHello: 65536, Content: rules})
+		ruleset := compiled(t, c.rules)
+		f, _ := frontendTo(newAppOf(t, nil), "none", Config{MaxHello: 65536, Content: ruleset})
 		conn, _ := arrived(t, f, c.sent)
-		wait, end := conn.decide(rules, c.final, true)
+		wait, end := conn.decide(ruleset, c.final, true)
 		if diff := cmp.Diff(c.want, end.outside()); diff != "" || wait != c.wait {
 			t.Errorf("%s: wait %v, want %v; -want +got\n%s", name, wait, c.wait, diff)
 		}

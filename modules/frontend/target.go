@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -86,7 +86,7 @@ func ToMap(app *balancer.App, file string) (Target, error) {
 
 // at is the backend at a place; nil where a template or a format makes the name
 // of none.
-func (t *Target) at(place int, v *content.View) *balancer.Backend {
+func (t *Target) at(place int, v *rules.View) *balancer.Backend {
 	switch {
 	case t.format != nil:
 		return t.app.Backends[t.format.String(&v.Input)]

@@ -12,10 +12,10 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // forever is a timeout that never ends, which is what HAProxy does without one.
@@ -87,7 +87,7 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 	h := l4passthrough.Handler{
 		Connection:       emitRules(p.connection),
 		Session:          emitRules(p.session),
-		Content:          &content.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)},
+		Content:          &rules.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)},
 		On:               map[string]string{"no_match": "close", "no_server": "close"},
 		TimeoutClient:    orForever(p.timeouts.client),
 		TimeoutClientFin: optional(p.timeouts.clientFin),
@@ -136,9 +136,9 @@ func (t *translation) fallback(p *proxy) string {
 	}
 }
 
-func emitRules(rules []rule) (out []*content.Rule) {
-	for _, r := range rules {
-		c := &content.Rule{Action: r.action, Var: r.variable, Value: r.value}
+func emitRules(list []rule) (out []*rules.Rule) {
+	for _, r := range list {
+		c := &rules.Rule{Action: r.action, Var: r.variable, Value: r.value}
 		switch r.action {
 		case "close", "reset", "drop": // the log names them
 			c.Origin = r.origin
@@ -175,10 +175,10 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 	}
 	b.Redispatch = &balancer.Redispatch{On: p.redispatch != 0, N: p.redispatch}
 	if len(p.content) > 0 && !p.isFrontend() {
-		b.Content = &content.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)}
+		b.Content = &rules.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)}
 	}
 	if len(p.response) > 0 {
-		b.Response = &content.Config{InspectDelay: caddy.Duration(p.responseDelay), Rules: emitRules(p.response)}
+		b.Response = &rules.Config{InspectDelay: caddy.Duration(p.responseDelay), Rules: emitRules(p.response)}
 	}
 	for _, n := range p.servers {
 		b.Servers = append(b.Servers, t.emitServer(p, n))

@@ -8,14 +8,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // rule is a tcp-request rule.
 type rule struct {
-	action          string // of content.Rule
+	action          string // of rules.Rule
 	origin          string // likewise
 	variable, value string
 	cond            *condition
@@ -45,7 +45,7 @@ var actions = newTable([]keyword{
 	{name: "expect-netscaler-cip", in: inProxies, grade: refused, note: "NetScaler's header is not available"},
 })
 
-// shortcuts are the actions by HAProxy's names, as content.Rule calls them.
+// shortcuts are the actions by HAProxy's names, as rules.Rule calls them.
 var shortcuts = map[string]string{"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var"}
 
 func contentRule(t *translation, p *proxy, s statement) {
@@ -266,7 +266,7 @@ func variable(text string) (string, error) {
 	if conditions != "" {
 		return "", fmt.Errorf("conditions of variables ('%s') are not available yet", conditions)
 	}
-	if content.CheckVar(name) != nil {
+	if rules.CheckVar(name) != nil {
 		return "", fmt.Errorf("invalid variable name '%s': expected a scope of 'proc', 'sess', 'txn' or 'req' and a name of letters, digits, '_' and '.', such as sess.sni", name)
 	}
 	return name, nil

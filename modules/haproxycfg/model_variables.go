@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -20,7 +20,7 @@ func sharedVariable(t *translation, _ *proxy, s statement) {
 		return
 	}
 	name := s.args[0]
-	if !strings.HasPrefix(name, balancer.SharedScope) || content.CheckVar(name) != nil {
+	if !strings.HasPrefix(name, balancer.SharedScope) || rules.CheckVar(name) != nil {
 		t.errorf(s.Pos, "'%s': cannot set variable '%s': expected 'proc.' and a name of letters, digits, '_' and '.', such as proc.limit", s.keyword, name)
 		return
 	}

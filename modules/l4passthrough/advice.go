@@ -3,8 +3,8 @@
 package l4passthrough
 
 import (
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // advice answers words that are no options of a frontend, though people expect
@@ -14,8 +14,8 @@ func advice() options.Advice {
 		Add("layer4 has the address: layer4 { durable/:443 { route { passthrough { … } } } }; to write it here, make this a frontend of the app: passthrough { frontend NAME { bind :443 … } }", "bind", "listen", "address", "port").
 		Add("it is not available yet: put caddy-l4's handler proxy_protocol before passthrough in the route", "accept_proxy", "proxy_protocol").
 		Add("TLS is passed through as it is, and servers hold the certificates", "tls", "http", "header", "path").
-		Add("it belongs in content, connection or session", content.ActionNames()...).
-		Add("it belongs in a rule: use_backend NAME sni www.example.com", content.MatcherNames()...)
+		Add("it belongs in content, connection or session", rules.ActionNames()...).
+		Add("it belongs in a rule: use_backend NAME sni www.example.com", rules.MatcherNames()...)
 }
 
 // listeningAdvice answers words that frontends of layer4 servers have, and others for bind.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // mapRouter has a map of that many names, of which a tenth are wildcards and a
@@ -23,7 +23,7 @@ func mapRouter(t testing.TB, names int) *frontend.Router {
 		fmt.Fprintf(&lines, "%scustomer-%d.example.test b%d\n", first[k%10], k, k%2)
 	}
 	app, ctx := newApp(t, "b0", "b1")
-	r, err := newRouter(ctx, app, rules(t, `[
+	r, err := newRouter(ctx, app, parseRules(t, `[
 		{"match": [{"client_hello": {"sni": ["api.example.test"]}}], "backend": "b0"},
 		{"match": [{"client_hello": {"alpn": ["acme-tls/1"]}}], "backend": "b0"},
 		{"backend_map": %q}
@@ -66,7 +66,7 @@ func BenchmarkRoute(b *testing.B) {
 
 func TestRouteDoesNotAllocate(t *testing.T) {
 	app, ctx := newApp(t, "b0", "b1")
-	conditional, err := newRouter(ctx, app, rules(t, `[
+	conditional, err := newRouter(ctx, app, parseRules(t, `[
 		{"match": [{"client_hello": {"version": ["-1.1"]}}, {"client_hello": {"ech": true}}], "backend": "b0"},
 		{"match": [{"client_hello": {"alpn": ["h3", "spdy/3"], "post_quantum": true, "no_sni": true}}], "backend": "b0"},
 		{"match": [{"client_hello": {"alpn": ["h2"]}}], "backend_map": %q}
@@ -75,7 +75,7 @@ func TestRouteDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	hellos := mapHellos(t, 100)
-	views := make([]*content.View, 0, len(hellos))
+	views := make([]*rules.View, 0, len(hellos))
 	for _, hello := range hellos {
 		views = append(views, seen(hello, nil))
 	}

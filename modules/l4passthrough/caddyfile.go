@@ -12,10 +12,10 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // UnmarshalCaddyfile sets up the frontend. Syntax:
@@ -68,7 +68,7 @@ import (
 // A matcher is a field of client_hello (sni, sni_file, sni_regexp, no_sni, alpn,
 // version, ech, post_quantum, ja3, ja4) or the name of a layer4 matcher. All of
 // one use_backend must match; see client_hello for those about the name. For the
-// rules of content, connection and session see content.Config; the last two have
+// rules of content, connection and session see rules.Config; the last two have
 // no inspect_delay. For the words of a backend see balancer.Backend.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the handler's name
@@ -95,9 +95,9 @@ func (h *Handler) options() options.Table {
 
 		"use_backend_format": options.Repeatable(h.parseUseBackendFormat),
 		"use_backend_split":  options.Repeatable(h.parseUseBackendSplit),
-		"connection":         h.noted("connection", content.RuleOptions(&h.Connection).ParseBlock),
-		"session":            h.noted("session", content.RuleOptions(&h.Session).ParseBlock),
-		"content":            options.Optional(&h.Content, func(c *content.Config) options.Option { return h.noted("content", c.UnmarshalCaddyfile) }),
+		"connection":         h.noted("connection", rules.RuleOptions(&h.Connection).ParseBlock),
+		"session":            h.noted("session", rules.RuleOptions(&h.Session).ParseBlock),
+		"content":            options.Optional(&h.Content, func(c *rules.Config) options.Option { return h.noted("content", c.UnmarshalCaddyfile) }),
 		"timeout_client":     balancer.TimeoutOption(&h.TimeoutClient),
 		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),
 		"maxconn":            options.Int(&h.MaxConn, 1, math.MaxInt32),
@@ -177,7 +177,7 @@ func (h *Handler) refusals() options.Table {
 
 func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 	r := new(Rule)
-	if err := content.RuleTarget(d, &r.Backend, "the name of a backend"); err != nil {
+	if err := rules.RuleTarget(d, &r.Backend, "the name of a backend"); err != nil {
 		return err
 	}
 	if err := wrap(d, balancer.ValidateNameTemplate(r.Backend)); err != nil {
@@ -193,7 +193,7 @@ func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 
 func (h *Handler) parseUseBackendMap(d *caddyfile.Dispenser) error {
 	r := new(Rule)
-	if err := content.RuleTarget(d, &r.BackendMap, "the name of a file"); err != nil {
+	if err := rules.RuleTarget(d, &r.BackendMap, "the name of a file"); err != nil {
 		return err
 	}
 	return h.parseRule(d, r)
@@ -201,7 +201,7 @@ func (h *Handler) parseUseBackendMap(d *caddyfile.Dispenser) error {
 
 func (h *Handler) parseUseBackendFormat(d *caddyfile.Dispenser) error {
 	r := new(Rule)
-	if err := content.RuleTarget(d, &r.BackendFormat, "a format such as %[req.ssl_sni,lower]"); err != nil {
+	if err := rules.RuleTarget(d, &r.BackendFormat, "a format such as %[req.ssl_sni,lower]"); err != nil {
 		return err
 	}
 	if _, err := l4acl.WithoutFiles().Format(r.BackendFormat); err != nil {
@@ -214,7 +214,7 @@ func (h *Handler) parseUseBackendFormat(d *caddyfile.Dispenser) error {
 func (h *Handler) parseRule(d *caddyfile.Dispenser, r *Rule) error {
 	h.Rules = append(h.Rules, r)
 	h.NoteLine("rule", d)
-	return content.ParseCondition(d, r.String(), &r.MatcherSetsRaw, &r.UnlessRaw)
+	return rules.ParseCondition(d, r.String(), &r.MatcherSetsRaw, &r.UnlessRaw)
 }
 
 // wrap adds file and line to an error, if there is one.

@@ -20,9 +20,9 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 func init() {
@@ -60,17 +60,17 @@ type Handler struct {
 	// Connection are rules about nothing but addresses, before anything is read.
 	// Actions are accept, close, reset, drop and set_var. They are HAProxy's
 	// tcp-request connection.
-	Connection []*content.Rule `json:"connection,omitempty"`
+	Connection []*rules.Rule `json:"connection,omitempty"`
 
 	// Session are the same rules once more, after all of Connection: an accept
 	// there does not pass by these. They are HAProxy's tcp-request session.
-	Session []*content.Rule `json:"session,omitempty"`
+	Session []*rules.Rule `json:"session,omitempty"`
 
 	// Content are rules over what the client sends first. They take the place of
 	// inspect_delay: the frontend waits for what they ask, as HAProxy does, and
 	// not for a ClientHello; then rules decide by what is there, whatever it is.
 	// They are HAProxy's tcp-request content.
-	Content *content.Config `json:"content,omitempty"`
+	Content *rules.Config `json:"content,omitempty"`
 
 	// Rules are tried in order; the first that matches names the backend.
 	// Caddyfile: use_backend, use_backend_map, use_backend_format, and for a rule that
@@ -117,8 +117,8 @@ type Handler struct {
 	alone     *layer4.Server // it is the one handler of its one route; nil: of none
 
 	logger     *zap.Logger
-	connLogger *zap.Logger       // of the server; nil: it is in no route of layer4
-	early      [2]content.Config // of Connection and Session
+	connLogger *zap.Logger     // of the server; nil: it is in no route of layer4
+	early      [2]rules.Config // of Connection and Session
 	router     *frontend.Router
 	frontend   *frontend.Frontend
 }
@@ -290,11 +290,11 @@ func (h *Handler) provisionContent(ctx caddy.Context) error {
 }
 
 // provisionEarly compiles rules that come before anything is read.
-func (h *Handler) provisionEarly(ctx caddy.Context, rules *content.Config, name string) error {
-	if err := rules.Provision(ctx); err != nil {
+func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name string) error {
+	if err := ruleset.Provision(ctx); err != nil {
 		return err
 	}
-	for i, r := range rules.Rules {
+	for i, r := range ruleset.Rules {
 		if r.Action == "reject" {
 			return fmt.Errorf("rule %d: action reject: nobody has spoken TLS at that time: expected close, reset or drop", i+1)
 		}

@@ -53,7 +53,7 @@ func TestHiddenRules(t *testing.T) {
 		"a name is not hidden by protocols":   {h2 + `,` + exactA, ``},
 	} {
 		app, ctx := newApp(t, "web", "api")
-		_, err := newRouter(ctx, app, rules(t, `[%s]`, c.rules), nil)
+		_, err := newRouter(ctx, app, parseRules(t, `[%s]`, c.rules), nil)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
@@ -75,7 +75,7 @@ func TestRulesThatAreRefused(t *testing.T) {
 		`{"backend": "web", "match": [{"hello": {}}]}`:                              `rule 2: loading matchers: module name 'hello': unknown module`,
 	} {
 		app, ctx := newApp(t, "web", "api")
-		if _, err := newRouter(ctx, app, rules(t, `[%s, %s]`, exactA, rule), nil); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := newRouter(ctx, app, parseRules(t, `[%s, %s]`, exactA, rule), nil); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s:\n got %v\nwant %s", rule, err, want)
 		}
 	}

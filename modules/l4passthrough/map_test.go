@@ -20,7 +20,7 @@ import (
 func TestMap(t *testing.T) {
 	file := tempFile(t, "\ufeff# name backend\r\n.example.test\tlegacy\r\n*.Example.Test   tenants # one label\r\n\r\n www.example.test. web\nwww.example.test web\n")
 	app, ctx := newApp(t, "web", "tenants", "legacy", "fallback")
-	r, err := newRouter(ctx, app, rules(t, `[{"backend_map": %q}]`, file), app.Backends["fallback"])
+	r, err := newRouter(ctx, app, parseRules(t, `[{"backend_map": %q}]`, file), app.Backends["fallback"])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestTemplates(t *testing.T) {
 		{"{l4.client_hello.sni}", "{l4.client_hello.outcome}", "fallback"},
 	} {
 		for _, fallback := range []string{"fallback", "none"} {
-			config := rules(t, `[{"backend": %q, "match": [{"test_answer": {"answer": "yes"}}]}, {"backend": "later"}]`, c.template)
+			config := parseRules(t, `[{"backend": %q, "match": [{"test_answer": {"answer": "yes"}}]}, {"backend": "later"}]`, c.template)
 			r, err := newRouter(ctx, app, config, app.Backends[fallback])
 			if err != nil {
 				t.Fatal(err)
@@ -90,7 +90,7 @@ func TestTargetsThatAreRefused(t *testing.T) {
 	} {
 		app, ctx := newApp(t, "web", "api")
 		file := tempFile(t, content)
-		_, err := newRouter(ctx, app, rules(t, `[{"backend_map": %q}]`, file), nil)
+		_, err := newRouter(ctx, app, parseRules(t, `[{"backend_map": %q}]`, file), nil)
 		if want = "rule 1: backend_map: " + strings.ReplaceAll(want, "FILE", file); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q:\n got %v\nwant %s", content, err, want)
 		}
@@ -109,7 +109,7 @@ func TestTargetsThatAreRefused(t *testing.T) {
 		`{"backend": "web}"}`:                            `rule 1: backend "web}" is not defined; did you mean "web"?`,
 	} {
 		app, ctx := newApp(t, "web", "api")
-		_, err := newRouter(ctx, app, rules(t, `[%s]`, rule), nil)
+		_, err := newRouter(ctx, app, parseRules(t, `[%s]`, rule), nil)
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s:\n got %v\nwant %s", rule, err, want)
 		}
@@ -152,7 +152,7 @@ func TestHiddenRulesWithMaps(t *testing.T) {
 		"names of the matcher are left": {exactB + `,` + mapOf("a", onlyA), ``},
 	} {
 		app, ctx := newApp(t, "web", "api")
-		_, err := newRouter(ctx, app, rules(t, `[%s]`, c.rules), nil)
+		_, err := newRouter(ctx, app, parseRules(t, `[%s]`, c.rules), nil)
 		if c.want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -191,7 +191,7 @@ func TestWarningOfHiddenNames(t *testing.T) {
 		app, ctx := newApp(t, "web", "api")
 		core, logged := observer.New(zapcore.DebugLevel)
 		r := &frontend.Router{Logger: zap.New(core)}
-		if err := addRules(ctx, app, r, rules(t, `[%s, {"backend_map": %q}]`, c.rule, file)); err != nil {
+		if err := addRules(ctx, app, r, parseRules(t, `[%s, {"backend_map": %q}]`, c.rule, file)); err != nil {
 			t.Fatal(err)
 		}
 		if c.names == 0 {

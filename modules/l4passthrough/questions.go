@@ -8,15 +8,15 @@ import (
 	"slices"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // checkQuestions says which of the objects that rules ask about there is not.
 func (h *Handler) checkQuestions(app *balancer.App) error {
-	for i, rules := range []*content.Config{&h.early[0], &h.early[1], h.Content} {
-		if err := h.checkRules(app, h.Name, rules); err != nil {
+	for i, ruleset := range []*rules.Config{&h.early[0], &h.early[1], h.Content} {
+		if err := h.checkRules(app, h.Name, ruleset); err != nil {
 			name := []string{"connection", "session", "content"}[i]
 			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
 		}
@@ -31,10 +31,10 @@ func (h *Handler) checkQuestions(app *balancer.App) error {
 	for _, name := range h.backendsToCheck(app) {
 		b := app.Backends[name]
 		for _, of := range []struct {
-			name  string
-			rules *content.Config
+			name    string
+			ruleset *rules.Config
 		}{{"content", b.Content}, {"response", b.Response}} {
-			if err := h.checkRules(app, name, of.rules); err != nil {
+			if err := h.checkRules(app, name, of.ruleset); err != nil {
 				return options.Locate(b.Origin.Of(of.name, 0), fmt.Errorf("backend %q: %s: %w", name, of.name, err))
 			}
 		}
@@ -65,11 +65,11 @@ func (h *Handler) frontends() []string {
 	return h.placement.names
 }
 
-func (h *Handler) checkRules(app *balancer.App, section string, rules *content.Config) error {
-	if rules == nil {
+func (h *Handler) checkRules(app *balancer.App, section string, ruleset *rules.Config) error {
+	if ruleset == nil {
 		return nil
 	}
-	for i, r := range rules.Rules {
+	for i, r := range ruleset.Rules {
 		for _, q := range r.Questions() {
 			if err := h.checkQuestion(app, section, q); err != nil {
 				return fmt.Errorf("rule %d: %w", i+1, err)

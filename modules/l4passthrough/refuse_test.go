@@ -19,8 +19,8 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -53,7 +53,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := Handler{InspectDelay: caddy.Duration(time.Minute), Rules: rules(t, `[%s]`, exactB)}
+			h := Handler{InspectDelay: caddy.Duration(time.Minute), Rules: parseRules(t, `[%s]`, exactB)}
 			if c.outcome == "timeout" {
 				h.InspectDelay = caddy.Duration(100 * time.Millisecond)
 			}
@@ -82,7 +82,7 @@ func TestNoServerIsToldInTLSOnly(t *testing.T) {
 		string(newSpecimen(t, "a.example.test", "").raw): alertRecord(80),
 		"GET / HTTP/1.1\r\n\r\n":                         "",
 	} {
-		h := Handler{Rules: rules(t, `[%s]`, bare), On: map[string]string{"not_tls": "backend api"}}
+		h := Handler{Rules: parseRules(t, `[%s]`, bare), On: map[string]string{"not_tls": "backend api"}}
 		got, line, err := handle(t, &h, []byte(sent))
 		if string(got) != want || err != nil {
 			t.Errorf("%.10q: the client got %x (%v), want %x", sent, got, err, want)
@@ -102,7 +102,7 @@ func TestFailingMatcherRefuses(t *testing.T) {
 		`{"match": [{"not": [{"test_answer": {"answer": "error"}}]}], "backend": "web"}`,
 		`{"match": [{"client_hello": {"sni": ["a.example.test"]}, "test_answer": {"answer": "error"}}], "backend": "web"}`,
 	} {
-		h := Handler{Rules: rules(t, `[%s, %s, %s]`, exactB, failing, bare)}
+		h := Handler{Rules: parseRules(t, `[%s, %s, %s]`, exactB, failing, bare)}
 		got, line, _ := handle(t, &h, newSpecimen(t, "a.example.test", "").raw)
 		if string(got) != alertRecord(80) {
 			t.Errorf("%s: the client got %x, want an alert internal_error", failing, got)
@@ -116,7 +116,7 @@ func TestFailingMatcherRefuses(t *testing.T) {
 
 // A matcher that wants more than the hello does not match; it does not fail.
 func TestMatcherThatWantsMoreDoesNotMatch(t *testing.T) {
-	h := Handler{Rules: rules(t, `[{"match": [{"test_answer": {"answer": "more"}}], "backend": "web"}]`)}
+	h := Handler{Rules: parseRules(t, `[{"match": [{"test_answer": {"answer": "more"}}], "backend": "web"}]`)}
 	got, line, _ := handle(t, &h, newSpecimen(t, "a.example.test", "").raw)
 	if string(got) != alertRecord(112) || line.ContextMap()["error"] != "no rule matches and there is no default backend" {
 		t.Errorf("the client got %x; logged as %v", got, line.ContextMap())
@@ -190,7 +190,7 @@ func TestRefusedByRule(t *testing.T) {
 			t.Fatal(err)
 		}
 		if h.Servers != nil {
-			h.DefaultBackend, h.Backend.Content = "", &content.Config{Rules: []*content.Rule{{Action: "close"}}}
+			h.DefaultBackend, h.Backend.Content = "", &rules.Config{Rules: []*rules.Rule{{Action: "close"}}}
 		}
 		sent := hello
 		if h.InspectDelay != 0 {

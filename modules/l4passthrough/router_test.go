@@ -142,7 +142,7 @@ func TestRouterAsksTheMatchersOfAMap(t *testing.T) {
 		`[{"test_answer": {"answer": "error"}}, {}]`: errAsked,
 		`[{}, {"test_answer": {"answer": "error"}}]`: nil,
 	} {
-		r, err := newRouter(ctx, app, rules(t, `[{"match": %s, "backend_map": %q}]`, sets, tempFile(t, "m.test m\n")), nil)
+		r, err := newRouter(ctx, app, parseRules(t, `[{"match": %s, "backend_map": %q}]`, sets, tempFile(t, "m.test m\n")), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

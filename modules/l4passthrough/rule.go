@@ -10,8 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -67,7 +67,7 @@ func (r *Rule) route(ctx caddy.Context, app *balancer.App) (*frontend.Route, err
 	if err != nil {
 		return nil, err
 	}
-	condition, err := content.LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
+	condition, err := rules.LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
 	return &frontend.Route{Name: r.String(), Condition: condition, Target: target}, err
 }
 
@@ -150,19 +150,19 @@ func (r *Rule) leadsOn() bool {
 }
 
 // newRouter compiles rules that are tried on hellos.
-func newRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
+func newRouter(ctx caddy.Context, app *balancer.App, list []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
 	r := &frontend.Router{Logger: ctx.Logger(), Default: fallback}
-	return r, addRules(ctx, app, r, rules)
+	return r, addRules(ctx, app, r, list)
 }
 
 // newContentRouter compiles rules that are tried on whatever clients send.
-func newContentRouter(ctx caddy.Context, app *balancer.App, rules []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
+func newContentRouter(ctx caddy.Context, app *balancer.App, list []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
 	r := &frontend.Router{Logger: ctx.Logger(), Default: fallback, Lenient: true}
-	return r, addRules(ctx, app, r, rules)
+	return r, addRules(ctx, app, r, list)
 }
 
-func addRules(ctx caddy.Context, app *balancer.App, to *frontend.Router, rules []*Rule) error {
-	for i, r := range rules {
+func addRules(ctx caddy.Context, app *balancer.App, to *frontend.Router, list []*Rule) error {
+	for i, r := range list {
 		route, err := r.route(ctx, app)
 		if err != nil {
 			return &ruleError{i, fmt.Errorf("rule %d: %w", i+1, err)}

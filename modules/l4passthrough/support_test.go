@@ -18,9 +18,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/content"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 func init() {
@@ -100,14 +100,14 @@ func (s *specimen) connection() *layer4.Connection {
 }
 
 // seen is a view that is final of what an inspection has found.
-func seen(hello *clienthello.Inspection, connection func() *layer4.Connection) *content.View {
-	v := &content.View{Connection: connection}
+func seen(hello *clienthello.Inspection, connection func() *layer4.Connection) *rules.View {
+	v := &rules.View{Connection: connection}
 	v.Hello, v.Final = hello, true
 	return v
 }
 
 // rules parses the rules of a frontend.
-func rules(t testing.TB, format string, args ...any) (parsed []*Rule) {
+func parseRules(t testing.TB, format string, args ...any) (parsed []*Rule) {
 	t.Helper()
 	if err := json.Unmarshal(fmt.Appendf(nil, format, args...), &parsed); err != nil {
 		t.Fatal(err)

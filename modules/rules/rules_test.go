@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package content
+package rules
 
 import (
 	"context"
@@ -300,7 +300,7 @@ func TestMistakes(t *testing.T) {
 		`{"rules": [{"action": "close", "match": [{}], "unless": [{}]}]}`:         "rule 1: it has match and unless: expected one of the two",
 		`{"rules": [{"action": "close", "match": [{"hello": {}}]}]}`:              "rule 1: loading matchers: module name 'hello': unknown module",
 		`{"rules": [{"action": "close", "unless": [{"hello": {}}]}]}`:             "rule 1: loading matchers: module name 'hello': unknown module",
-		`{"rules": [{"action": "close", "match": [{"test_stranger": {}}]}]}`:      `rule 1: loading matchers: matcher "test_stranger" (*content.stranger) is not a layer4 connection matcher`,
+		`{"rules": [{"action": "close", "match": [{"test_stranger": {}}]}]}`:      `rule 1: loading matchers: matcher "test_stranger" (*rules.stranger) is not a layer4 connection matcher`,
 	} {
 		if _, err := load(t, config); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s:\n got %v\nwant %s", config, err, want)

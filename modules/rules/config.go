@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package content is HAProxy's tcp-request content: rules over the first bytes
+// Package rules is HAProxy's tcp-request content: rules over the first bytes
 // of a client, which wait for more while they cannot be decided. It holds the
 // conditions that these rules and those of the frontend have (sets of layer4
 // matchers, in three values) and the rules' order and actions. It does not read
 // from connections: whoever does asks again when there is more.
-package content
+package rules
 
 import (
 	"errors"
