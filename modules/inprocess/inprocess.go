@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package inprocess registers the Caddy network "passthrough": listeners
-// without a socket, which get connections from the frontends of the same
-// process. An address is passthrough/NAME; an http server that listens there
-// serves what a frontend sends to it. Several configurations may listen on one
-// name at a time, as during a reload: the oldest gets the connections until it
-// closes, so that one which is refused never gets any, and a connection that is
-// being handed over goes to the next. Nothing is queued: a connection is its
-// frontend's until a listener has accepted it.
+// Package inprocess registers the Caddy network "passthrough": listeners without a socket, which
+// get connections from the frontends of the same process. An address is passthrough/NAME; an http
+// server that listens there serves what a frontend sends to it. Several configurations may listen
+// on one name at a time, as during a reload. The oldest gets the connections until it closes, so
+// that a configuration that is refused never gets any; a connection that is being handed over then
+// goes to the next. Nothing is queued: a connection belongs to its frontend until a listener has
+// accepted it.
 package inprocess
 
 import (
@@ -30,21 +29,21 @@ func init() {
 
 // Errors of Deliver.
 var (
-	// ErrNoListener says that nothing listens on the name.
+	// ErrNoListener means that no listener has the name.
 	ErrNoListener = errors.New("no http server of the configuration listens there")
-	// ErrGone says that the connection was given up.
+	// ErrGone means that the connection was given up.
 	ErrGone = errors.New("the connection was given up")
 )
 
-// registry are the listeners of each name, the oldest first.
+// registry holds the listeners of each name, the oldest first.
 var registry = struct {
 	sync.Mutex
 	listeners map[string][]*listener
 }{listeners: make(map[string][]*listener)}
 
-// Deliver hands a connection to the listener of a name. It returns once that has
-// accepted it, with what is closed when this listener is; it waits until gone is
-// closed. It is safe for concurrent use.
+// Deliver hands a connection to the listener of a name. It returns once the listener has accepted
+// it, with a channel that is closed when the listener closes. It waits until gone is closed. It is
+// safe for concurrent use.
 func Deliver(name string, conn net.Conn, gone <-chan struct{}) (closed <-chan struct{}, err error) {
 	for {
 		l := oldest(name)
@@ -54,7 +53,7 @@ func Deliver(name string, conn net.Conn, gone <-chan struct{}) (closed <-chan st
 		select {
 		case l.conns <- conn:
 			return l.closed, nil
-		case <-l.closed: // the next one's turn
+		case <-l.closed: // the next listener's turn
 		case <-gone:
 			return nil, ErrGone
 		}
@@ -73,9 +72,8 @@ func oldest(name string) *listener {
 	return nil
 }
 
-// listen is the network's function. A port means nothing: a Caddyfile's sites
-// have one. The listener closes with ctx: Caddy does not stop an app whose start
-// has failed.
+// listen opens a listener: Caddy calls it for the network. It ignores the port, which the sites of
+// a Caddyfile have. The listener closes with ctx: Caddy does not stop an app that fails to start.
 func listen(ctx context.Context, network, host, _ string, _ uint, _ net.ListenConfig) (any, error) {
 	if host == "" {
 		return nil, fmt.Errorf("listening on %q: expected %s/NAME", network+"/", Network)
@@ -88,7 +86,7 @@ func listen(ctx context.Context, network, host, _ string, _ uint, _ net.ListenCo
 	return l, nil
 }
 
-// listener is one user of a name. It is safe for concurrent use.
+// listener is one configuration's listener of a name. It is safe for concurrent use.
 type listener struct {
 	name   string
 	conns  chan net.Conn
@@ -107,7 +105,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends Accept. What has not been accepted goes to the next listener of the name.
+// Close ends Accept. Connections that have not been accepted go to the next listener of the name.
 func (l *listener) Close() error {
 	err := l.closedError("close")
 	l.once.Do(func() {
@@ -133,7 +131,7 @@ func (l *listener) closedError(op string) error {
 // Addr returns the address passthrough/NAME.
 func (l *listener) Addr() net.Addr { return address(l.name) }
 
-// address is that of a listener.
+// address is the address of a listener.
 type address string
 
 func (address) Network() string  { return Network }

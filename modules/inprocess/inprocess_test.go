@@ -25,7 +25,7 @@ func deliver(name string, conn net.Conn, gone <-chan struct{}) error {
 	return err
 }
 
-// accepted is what a listener accepts next.
+// accepted returns a channel with the next connection, or error, of a listener.
 func accepted(l net.Listener) <-chan any {
 	out := make(chan any, 1)
 	go func() {
@@ -40,7 +40,7 @@ func accepted(l net.Listener) <-chan any {
 
 // A connection goes to the oldest listener, and to the next one when that closes
 // while it waits.
-func TestTurns(t *testing.T) {
+func TestOldestListenerGetsConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := listenOn(t.Context(), t, "a"), listenOn(t.Context(), t, "a")
 		conn, other := net.Pipe()
@@ -53,7 +53,7 @@ func TestTurns(t *testing.T) {
 		case got := <-ofSecond:
 			t.Fatalf("the second listener got %v", got)
 		case err := <-delivered:
-			t.Fatalf("delivered to nobody: %v", err)
+			t.Fatalf("delivered without a listener: %v", err)
 		default:
 		}
 		if err := first.Close(); err != nil {
@@ -78,8 +78,9 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// A connection that is given up is its frontend's again, and one context's end closes its listener alone.
-func TestGivingUp(t *testing.T) {
+// A connection that is given up stays with its frontend, and the end of one context closes only its
+// own listener.
+func TestGivenUpConnectionStaysWithFrontend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		failed, l := listenOn(ctx, t, "b"), listenOn(t.Context(), t, "b")
