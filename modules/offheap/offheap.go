@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package offheap keeps bytes outside of Go's heap. A heap takes up to twice the memory
-// that is in use (GOGC=100), also for what lives long; here a byte counts once, and the
-// garbage collector does not look at it. So it is for what very many idle objects keep.
-// Each value must be freed, once, by its owner. The memory comes from the system in
-// chunks of blocks of one size; a chunk goes back with the last of its blocks. Large
-// values, and all on systems without mmap, are on the heap.
+// Package offheap stores bytes outside of Go's heap. A heap takes up to twice the memory in use
+// (GOGC=100), even for bytes that live long; here a byte counts once, and the garbage collector
+// does not look at it. So it is for bytes that very many idle objects keep. The owner of each value
+// must free it, once. The memory comes from the system in chunks of blocks of one size; a chunk
+// goes back when its last block is freed. Large values, and all values on systems without mmap, are
+// on the heap.
 package offheap
 
 import (
@@ -15,50 +15,53 @@ import (
 )
 
 const (
-	// sizeStep is what sizes are rounded up to.
+	// sizeStep is the unit that sizes are rounded up to.
 	sizeStep = 16
 	// largest is the size up to which values share chunks.
 	largest = 512
-	// chunkBytes is the size of a chunk. At first most of it is not touched.
+	// chunkBytes is the size of a chunk. Most of it is untouched at first, and so takes no memory.
 	chunkBytes = 64 << 10
 )
 
-// Ref refers to bytes that are kept. The zero value refers to none.
+// Ref refers to stored bytes. The zero value refers to none.
 type Ref struct {
 	chunk uint32 // its number
 	block uint16
-	size  uint16 // of a large value, what fits
+	size  uint16 // at most math.MaxUint16: a large value has a chunk of its own size
 }
 
-// Put keeps a copy of b. It is safe for concurrent use, as the rest is.
+// Put stores a copy of b. It is safe for concurrent use, as are the methods of Ref.
 func Put(b []byte) Ref { return global.put(b) }
 
-// Bytes returns what is kept: not to be changed, and not to be used after Free.
+// Bytes returns the stored bytes. The caller must not change them, nor use them after Free.
 func (r Ref) Bytes() []byte { return global.bytes(r) }
 
-// Free gives the memory back. It is to be called once for each Put.
+// Free releases the memory. The caller calls it once for each Put.
 func (r Ref) Free() { global.free(r) }
 
 var global arena
 
-// arena is all chunks.
+// arena holds all chunks.
 type arena struct {
 	mu          sync.Mutex
-	chunks      []*chunk                     // by number; nil: there is none
-	freeNumbers []uint32                     // the numbers of those
-	room        [largest/sizeStep + 1]*chunk // of each size, in grains: the first of a list of chunks that are not full
+	chunks      []*chunk // by number; nil: no chunk
+	freeNumbers []uint32 // the numbers without a chunk
+	// room has a list for each size, in steps, of the chunks that are not full.
+	room [largest/sizeStep + 1]*chunk
 }
 
 // chunk is memory for blocks of one size.
 type chunk struct {
-	memory     []byte
-	mapped     bool // it is of the system
-	number     uint32
-	size       int    // of a block
-	used       int    // how many blocks are
-	untouched  int    // the first block that never was
-	freeList   uint16 // one more than the first of a list of blocks that were; each begins with the next
-	prev, next *chunk // in the list of those that are not full
+	memory    []byte
+	mapped    bool // memory comes from the system, not from the heap
+	number    uint32
+	size      int // of a block
+	used      int // blocks in use
+	untouched int // the first block that has never been used
+	// freeList is one more than the first of the blocks that were freed; each begins with the next
+	// one.
+	freeList   uint16
+	prev, next *chunk // in the list of chunks that are not full
 }
 
 func (a *arena) put(b []byte) Ref {
@@ -101,7 +104,7 @@ func (a *arena) free(r Ref) {
 	}
 	c.put(r.block)
 	if first := a.room[c.class()]; c.used == 0 && (!c.mapped || first != c || c.next != nil) {
-		a.remove(c) // it is not the only one with room
+		a.remove(c) // the list has another chunk with room
 	}
 }
 
@@ -129,7 +132,7 @@ func (a *arena) roomFor(n int) *chunk {
 	return c
 }
 
-// remove gives a chunk's memory back.
+// remove releases a chunk's memory.
 func (a *arena) remove(c *chunk) {
 	a.unlist(c)
 	a.chunks[c.number] = nil
@@ -139,7 +142,7 @@ func (a *arena) remove(c *chunk) {
 	}
 }
 
-// class is the list that a chunk is in; 0: that of those which nothing is put into.
+// class returns the index of the chunk's list; 0: the chunk of a large value, which is full.
 func (c *chunk) class() int {
 	if c.size > largest {
 		return 0
@@ -147,7 +150,7 @@ func (c *chunk) class() int {
 	return c.size / sizeStep
 }
 
-// list notes that a chunk has room.
+// list adds a chunk to the list of those with room.
 func (a *arena) list(c *chunk) {
 	first := &a.room[c.class()]
 	if c.prev, c.next = nil, *first; c.next != nil {
@@ -156,7 +159,7 @@ func (a *arena) list(c *chunk) {
 	*first = c
 }
 
-// unlist notes that it has none.
+// unlist removes a chunk from the list of those with room.
 func (a *arena) unlist(c *chunk) {
 	if c.prev != nil {
 		c.prev.next = c.next
@@ -175,7 +178,7 @@ func (c *chunk) block(i uint16) []byte {
 
 func (c *chunk) isFull() bool { return c.used == len(c.memory)/c.size }
 
-// take returns a free block: there must be one.
+// take returns a free block. The chunk must not be full.
 func (c *chunk) take() uint16 {
 	c.used++
 	if c.freeList == 0 {

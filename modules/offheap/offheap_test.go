@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestArena puts and frees values of all sizes. What is kept is what was put, until it is
-// freed, and at the end no memory is left but one chunk for each size.
+// TestArena puts and frees values of all sizes. Stored bytes do not change until they are freed,
+// and at the end no memory is left but one chunk for each size.
 func TestArena(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		type value struct {
@@ -23,7 +23,7 @@ func TestArena(t *testing.T) {
 		var kept []value
 		drop := func(i int) {
 			if got := a.bytes(kept[i].ref); !bytes.Equal(got, kept[i].want) {
-				t.Fatalf("%d bytes of %d are %d others", len(got), kept[i].want[0], len(kept[i].want))
+				t.Fatalf("%d bytes of value %d, want %d", len(got), kept[i].want[0], len(kept[i].want))
 			}
 			a.free(kept[i].ref)
 			kept[i] = kept[len(kept)-1]
@@ -55,14 +55,14 @@ func TestArena(t *testing.T) {
 	})
 }
 
-func TestNothing(t *testing.T) {
+func TestZeroRefIsEmpty(t *testing.T) {
 	var none Ref
 	if none.Free(); Put(nil) != none || none.Bytes() != nil {
-		t.Error("the zero value is not nothing")
+		t.Error("the zero value is not empty")
 	}
 }
 
-func TestConcurrently(t *testing.T) {
+func TestConcurrentUse(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -70,7 +70,7 @@ func TestConcurrently(t *testing.T) {
 				b := bytes.Repeat([]byte{byte(i)}, 1+n%200)
 				r := Put(b)
 				if runtime.Gosched(); !bytes.Equal(r.Bytes(), b) {
-					t.Error("what is kept has changed")
+					t.Error("stored bytes have changed")
 				}
 				r.Free()
 			}
@@ -79,7 +79,7 @@ func TestConcurrently(t *testing.T) {
 	all.Wait()
 }
 
-// BenchmarkPut is one value, from Put to Free.
+// BenchmarkPut stores and frees one value.
 func BenchmarkPut(b *testing.B) {
 	value := make([]byte, 80)
 	b.ReportAllocs()
