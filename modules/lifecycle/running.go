@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lifecycle knows what Caddy does not tell its modules: from when on a
-// configuration runs, which is when nothing can refuse it any more, and how the
-// process ends. At its end nobody is let in any more, those who are in have the
-// grace period to finish, and who is left after that is cut. Gates let connections
-// in, and crowds have them.
+// Package lifecycle knows what Caddy does not tell its modules: when a configuration runs, which is
+// when nothing can refuse it any more, and how the process shuts down. At shutdown, Acceptors stop
+// accepting, and the connections of Drainers have the grace period to finish; those that remain are
+// closed.
 package lifecycle
 
 import (
@@ -15,32 +14,35 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// configPollEvery is how often it is looked whether a configuration runs by now.
+// configPollEvery is the time between two checks whether a configuration runs.
 const configPollEvery = 200 * time.Microsecond
 
-// Config is a configuration that Caddy has loaded. Those of the same one are equal.
+// Config is a configuration that Caddy has loaded. Two values are equal if they are of the same
+// configuration.
 type Config struct {
 	files caddy.FileSystems // each configuration has its own
 }
 
-// ConfigOf is the configuration that a context belongs to, if it is one of Caddy's.
+// ConfigOf returns the configuration that a context belongs to. ok is false if the context is not
+// Caddy's.
 func ConfigOf(ctx context.Context) (Config, bool) {
 	c, ok := ctx.(caddy.Context)
 	if !ok {
 		return Config{}, false
 	}
+	// A context without a configuration returns a new FileSystems each time.
 	config := Config{c.FileSystems()}
-	return config, config.files == c.FileSystems() // without a configuration they differ
+	return config, config.files == c.FileSystems()
 }
 
-// Running reports whether the configuration has been started as a whole: before
-// that, any app may still refuse it. It does until the next one runs.
+// Running reports whether the configuration has been started as a whole: until then, any app may
+// still refuse it. It returns false again when the next one runs.
 func (c Config) Running() bool {
 	active := caddy.ActiveContext()
 	return active.FileSystems() == c.files
 }
 
-// Await waits until the configuration runs. False means that ctx ended before.
+// Await waits until the configuration runs. It returns false if ctx ends before.
 func (c Config) Await(ctx context.Context) bool {
 	runs, leave := c.watch()
 	defer leave()
@@ -52,7 +54,7 @@ func (c Config) Await(ctx context.Context) bool {
 	}
 }
 
-// configWatches are the configurations that somebody waits for.
+// configWatches holds the configurations that Await waits for.
 var configWatches = struct {
 	sync.Mutex
 	of map[Config]*configWatch
@@ -63,8 +65,8 @@ type configWatch struct {
 	waiting int
 }
 
-// watch is a channel that is closed when the configuration runs. leave is to be
-// called by who does not wait any more.
+// watch returns a channel that is closed when the configuration runs. The caller calls leave when
+// it no longer waits.
 func (c Config) watch() (runs <-chan struct{}, leave func()) {
 	configWatches.Lock()
 	defer configWatches.Unlock()
@@ -82,7 +84,7 @@ func (c Config) watch() (runs <-chan struct{}, leave func()) {
 	}
 }
 
-// poll looks as long as somebody waits.
+// poll checks the configuration until it runs or no caller waits for it.
 func (w *configWatch) poll(c Config) {
 	tick := time.NewTicker(configPollEvery)
 	defer tick.Stop()

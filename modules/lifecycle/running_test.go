@@ -25,7 +25,7 @@ type waitingApp struct {
 	runs chan bool
 }
 
-// latest is the watcher that was provisioned last.
+// latest is the app that was provisioned last.
 var latest atomic.Pointer[waitingApp]
 
 func init() { caddy.RegisterModule(new(waitingApp)) }
@@ -39,7 +39,7 @@ func (w *waitingApp) Provision(ctx caddy.Context) error {
 	own, ok := ConfigOf(ctx)
 	also, _ := ConfigOf(child)
 	if !ok || own != also || own.Running() {
-		return errors.New("its configuration is another, or runs")
+		return errors.New("wrong configuration, or it runs already")
 	}
 	w.own, w.runs = own, make(chan bool, 2)
 	for _, c := range []context.Context{ctx, child} {
@@ -52,7 +52,7 @@ func (w *waitingApp) Provision(ctx caddy.Context) error {
 func (w *waitingApp) Start() error {
 	time.Sleep(20 * time.Millisecond)
 	if len(w.runs) > 0 || w.own.Running() {
-		return errors.New("it runs before it has been started")
+		return errors.New("the configuration runs before it has been started")
 	}
 	if w.Fail {
 		return errors.New("asked to fail")
@@ -72,15 +72,15 @@ func TestRunning(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if told := []bool{<-first.runs, <-first.runs}; !first.own.Running() || slices.Contains(told, false) {
-			t.Errorf("the configuration does not run: %v", told)
+		if ran := []bool{<-first.runs, <-first.runs}; !first.own.Running() || slices.Contains(ran, false) {
+			t.Errorf("the configuration does not run: %v", ran)
 		}
 		refused, err := load(`{"fail": true}`)
 		if err == nil || refused == first {
 			t.Error("it was not refused")
 		}
-		if told := []bool{<-refused.runs, <-refused.runs}; slices.Contains(told, true) || refused.own.Running() || !first.own.Running() {
-			t.Errorf("the configuration that was refused runs: %v", told)
+		if ran := []bool{<-refused.runs, <-refused.runs}; slices.Contains(ran, true) || refused.own.Running() || !first.own.Running() {
+			t.Errorf("the configuration that was refused runs: %v", ran)
 		}
 		if err := caddy.Stop(); err != nil {
 			t.Fatal(err)

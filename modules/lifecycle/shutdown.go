@@ -17,43 +17,42 @@ import (
 	"go.uber.org/zap"
 )
 
-// DefaultGracePeriod is how long connections may take to finish when the process
-// ends, unless SetGracePeriod has said something else.
+// DefaultGracePeriod is the time that connections have to finish at shutdown, unless SetGracePeriod
+// has set another.
 const DefaultGracePeriod = 30 * time.Second
 
 const (
-	// pollEvery is how often it is looked who is left.
+	// pollEvery is the time between two counts of the remaining connections.
 	pollEvery = 5 * time.Millisecond
-	// pendingTimeout is how long those may take whom nobody counts yet.
+	// pendingTimeout bounds the wait for accepted connections that no Drainer counts yet.
 	pendingTimeout = time.Second
-	// logTimeout is how long those who are cut may take to say so in the log.
+	// logTimeout is the time that closed connections have to write their log lines.
 	logTimeout = 5 * time.Second
-	// reminderEvery is how often the log says how many connections are still waited for.
+	// reminderEvery is the time between two log lines with the number of remaining connections.
 	reminderEvery = 10 * time.Second
-	// quitLogTimeout is the same where the process is to quit at once.
+	// quitLogTimeout replaces logTimeout if the process is to quit at once.
 	quitLogTimeout = 500 * time.Millisecond
 )
 
-// Acceptor is who lets connections in.
+// Acceptor is something that accepts connections.
 type Acceptor struct {
-	// Refuse lets nobody in any more. It is called once.
+	// StopAccepting is called once, when the shutdown begins.
 	StopAccepting func()
-	// Arriving reports whether some have been let in whom nobody counts yet.
+	// Pending reports whether connections have been accepted that no Drainer counts yet.
 	Pending func() bool
 }
 
-// Drainer is who has connections.
+// Drainer is something that has connections.
 type Drainer struct {
-	// Left is how many there still are.
+	// Remaining returns the number of open connections.
 	Remaining func() int
-	// Arrived is how many there have been in all.
+	// Total returns the number of connections since the process started.
 	Total func() int64
-	// Cut ends all that are left, and those that come later, at once. It is called
-	// once.
+	// CloseAll closes all connections at once, and later ones as they come. It is called once.
 	CloseAll func()
 }
 
-// shutdown is the end of the process.
+// shutdown is the state of the process's shutdown.
 var shutdown = struct {
 	mu        sync.Mutex
 	acceptors []Acceptor
@@ -61,12 +60,12 @@ var shutdown = struct {
 	flush     []func(deadline time.Time) int
 	grace     time.Duration
 	began     bool
-	deadline  time.Time     // when connections are cut; zero: never, or not known yet
-	hurry     chan struct{} // closed with a signal that says so
-	done      chan struct{} // closed when nobody is left
+	deadline  time.Time     // when to close connections; zero: never, or not known yet
+	hurry     chan struct{} // closed by a signal that ends the wait
+	done      chan struct{} // closed when no connection remains
 }{grace: DefaultGracePeriod, hurry: make(chan struct{}), done: make(chan struct{})}
 
-// Caddy calls this when its apps have stopped.
+// init registers the shutdown with Caddy, which runs it when its apps have stopped.
 func init() {
 	caddy.OnExit(func(context.Context) {
 		beginShutdown()
@@ -74,28 +73,28 @@ func init() {
 	})
 }
 
-// AddAcceptor has a gate be closed at the end. It is for init functions.
-func AddAcceptor(g Acceptor) { shutdown.acceptors = append(shutdown.acceptors, g) }
+// AddAcceptor registers a for the shutdown. Only init functions may call it.
+func AddAcceptor(a Acceptor) { shutdown.acceptors = append(shutdown.acceptors, a) }
 
-// AddDrainer has a crowd be waited for at the end. It is for init functions.
-func AddDrainer(c Drainer) { shutdown.drainers = append(shutdown.drainers, c) }
+// AddDrainer registers d for the shutdown. Only init functions may call it.
+func AddDrainer(d Drainer) { shutdown.drainers = append(shutdown.drainers, d) }
 
-// AddFlush registers f to write what is still held back, such as lines of a log, when
-// nobody is left and before the process exits. It returns how many it could not write
-// by the deadline. It is for init functions.
+// AddFlush registers f to write buffered items, such as lines of a log, when no connection remains
+// and before the process exits. f returns how many items it could not write by the deadline. Only
+// init functions may call AddFlush.
 func AddFlush(f func(deadline time.Time) (left int)) { shutdown.flush = append(shutdown.flush, f) }
 
-// SetGracePeriod says how long connections may take to finish; below zero: as long
-// as they want. It is for the configuration that runs.
+// SetGracePeriod sets the time that connections have to finish; below zero: without limit. The
+// configuration that runs calls it.
 func SetGracePeriod(d time.Duration) {
 	shutdown.mu.Lock()
 	defer shutdown.mu.Unlock()
 	shutdown.grace = d
 }
 
-// BeginShutdown begins the end, if the process is exiting: nobody is let in any more. It is
-// for whatever Caddy stops first, since it stops its apps one after the other, in
-// no order, and some take their time. Only the first call counts.
+// BeginShutdown begins the shutdown if the process is exiting: no further connection is accepted. A
+// module calls it when Caddy stops it, because Caddy stops its apps one after the other, in no
+// order, and some take their time. Only the first call counts.
 func BeginShutdown() {
 	if caddy.Exiting() {
 		beginShutdown()
@@ -121,16 +120,16 @@ func beginShutdown() {
 	go drain(shutdown.grace, shutdown.deadline)
 }
 
-// ShuttingDown reports whether the process is ending, and when it cuts the connections that
-// are left; the zero time where it waits for as long as they last.
+// ShuttingDown reports whether the process is shutting down, and when it closes the remaining
+// connections; the zero time if there is no limit.
 func ShuttingDown() (ending bool, due time.Time) {
 	shutdown.mu.Lock()
 	defer shutdown.mu.Unlock()
 	return shutdown.began, shutdown.deadline
 }
 
-// handleSignals hurries with the first signal, and quits with SIGQUIT: Caddy does not look at
-// them any more, once it ends by one.
+// handleSignals ends the wait at the first signal, and the process at SIGQUIT. Caddy, once a signal
+// has stopped it, ignores further ones.
 func handleSignals(signals <-chan os.Signal) {
 	hurry := sync.OnceFunc(func() { close(shutdown.hurry) })
 	for sig := range signals {
@@ -146,8 +145,8 @@ func handleSignals(signals <-chan os.Signal) {
 	}
 }
 
-// Connections returns how many connections the process has, those excepted that its
-// crowds do not know of yet.
+// Connections returns the number of open connections of the process, except for those that no
+// Drainer counts yet.
 func Connections() (n int) {
 	for _, c := range shutdown.drainers {
 		n += c.Remaining()
@@ -155,7 +154,7 @@ func Connections() (n int) {
 	return n
 }
 
-// TotalConnections returns how many connections the process has had.
+// TotalConnections returns the number of connections since the process started.
 func TotalConnections() (n int64) {
 	for _, c := range shutdown.drainers {
 		n += c.Total()
@@ -167,9 +166,8 @@ func anyPending() bool {
 	return slices.ContainsFunc(shutdown.acceptors, func(g Acceptor) bool { return g.Pending() })
 }
 
-// drain gives those who are in the grace period, and cuts who is left then. It does not
-// wait for Caddy's apps, which stop at the same time: of those that serve HTTP, one
-// may take longer.
+// drain gives open connections the grace period, and then closes those that remain. It does not
+// wait for Caddy's apps, which stop at the same time: one that serves HTTP may take longer.
 func drain(grace time.Duration, deadline time.Time) {
 	defer close(shutdown.done)
 	defer flush()
@@ -202,17 +200,17 @@ func drain(grace time.Duration, deadline time.Time) {
 	if hurrying() {
 		log.Warn("second stop signal: closing remaining connections", zap.Int("connections", Connections()))
 	} else {
-		log.Warn("the grace period is over: connections are cut", zap.Int("connections", Connections()))
+		log.Warn("grace period over: closing remaining connections", zap.Int("connections", Connections()))
 	}
 	for _, c := range shutdown.drainers {
 		c.CloseAll()
 	}
-	if !await(nil, time.Now().Add(logTimeout), gone) { // nobody can hurry that
-		log.Error("connections were cut and have no line in the log", zap.Int("connections", Connections()))
+	if !await(nil, time.Now().Add(logTimeout), gone) { // no signal shortens this
+		log.Error("closed connections have not logged their end", zap.Int("connections", Connections()))
 	}
 }
 
-// flush writes what is still held back.
+// flush writes buffered items.
 func flush() {
 	left, deadline := 0, time.Now().Add(logTimeout)
 	for _, f := range shutdown.flush {
@@ -223,7 +221,7 @@ func flush() {
 	}
 }
 
-// hurrying reports whether a signal has said not to wait any longer.
+// hurrying reports whether a signal has ended the wait.
 func hurrying() bool {
 	select {
 	case <-shutdown.hurry:
@@ -233,8 +231,8 @@ func hurrying() bool {
 	}
 }
 
-// await waits until something is so. False means that the deadline came first, where
-// there is one, or somebody is in a hurry.
+// await waits until so returns true. It returns false if the deadline passes before, unless it is
+// zero, or if hurry is closed.
 func await(hurry <-chan struct{}, deadline time.Time, so func() bool) bool {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -251,8 +249,8 @@ func await(hurry <-chan struct{}, deadline time.Time, so func() bool) bool {
 	return true
 }
 
-// extendStopTimeout has systemd wait for that long before it kills: TimeoutStopSec is
-// less, as a rule. Without systemd it does nothing.
+// extendStopTimeout asks systemd to wait that long before it kills the process: TimeoutStopSec is
+// usually less. Without systemd it has no effect.
 func extendStopTimeout(connections int, d time.Duration) {
 	status := fmt.Sprintf("waiting for %d connections to finish\nEXTEND_TIMEOUT_USEC=%d", connections, max(0, d).Microseconds())
 	if err := notify.Status(status); err != nil {
