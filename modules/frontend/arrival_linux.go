@@ -46,7 +46,7 @@ func (f *Frontend) Arrive(socket *relay.Socket) {
 	a := &arrival{place: f.place, f: f, socket: socket, accepted: accepted.Sub(epoch), session: new(session)}
 	f.conns.Add(1)
 	present.enter()
-	if err := a.session.Arrive(socket, a, time.Time{}); err != nil { // no shard can watch it
+	if err := a.session.Arrive(socket, a); err != nil { // no shard can watch it
 		present.end(a.session)
 		f.conns.Add(-1)
 		go f.Serve(socket, accepted)

@@ -19,7 +19,7 @@ func BenchmarkShortConnection(b *testing.B) {
 	b.Run("arrive", func(b *testing.B) {
 		shortConnections(b, func(s *Socket, server netip.AddrPort, ends chan Result) {
 			h := &benchArrival{server: server, ends: ends}
-			if err := h.s.Arrive(s, h, time.Now().Add(time.Minute)); err != nil {
+			if err := h.s.Arrive(s, h); err != nil {
 				b.Error(err)
 			}
 		})
@@ -73,7 +73,7 @@ func (h *benchArrival) Buffer() []byte {
 func (h *benchArrival) Next(n News) Step {
 	switch n.Event {
 	case Arrived:
-		return Step{}
+		return Step{Until: time.Now().Add(time.Minute)}
 	case Received:
 		return Step{Do: Connect, To: h.server, First: h.room[:n.N], Timeout: time.Minute}
 	case Connected:

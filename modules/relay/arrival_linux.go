@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,14 +64,13 @@ type arrival struct {
 
 var arrivalPool = sync.Pool{New: func() any { return new(arrival) }}
 
-// Arrive begins a session by its client alone. A shard reads what the client sends, and h
-// decides what becomes of it; h is told when the time is over that is given, if it is not
-// zero. Arrive is called in place of Start, once. The session then owns the client's
-// socket, which nothing has waited for yet; on an error it is still the caller's. Until
-// bytes are passed both ways or the session has ended, the socket still answers what does
-// not wait: its addresses and what SyscallConn's Control does. The session holds no buffer
-// and no goroutine.
-func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
+// Arrive begins a session by its client alone: a shard reads what the client sends, and h decides
+// what to do, beginning with the event Arrived. It replaces Start and is called once. It takes over
+// the client's socket, which no call must have waited for yet; on an error the socket remains the
+// caller's. Until bytes pass both ways or the session has ended, the socket still serves calls that
+// do not wait: its addresses and Control of its SyscallConn. The session holds no buffer and no
+// goroutine.
+func (s *Session) Arrive(client *Socket, h Handler) error {
 	fd, at, ok := client.lend()
 	if !ok {
 		return net.ErrClosed
@@ -87,9 +85,6 @@ func (s *Session) Arrive(client *Socket, h Handler, until time.Time) error {
 	}
 	a := arrivalPool.Get().(*arrival)
 	*a = arrival{handler: h, client: client, newlyArrived: true}
-	if !until.IsZero() {
-		a.deadline = int64(until.Sub(epoch))
-	}
 	a.extra = extra{cause: s.extra().cause, engineExtra: engineExtra{arrival: a}}
 	s.more, es.state, es.firstFin = &a.extra, arriving, Proxy
 	es.sides[Client].fd, es.sides[Server].fd = int32(fd), -1

@@ -25,6 +25,7 @@ type scriptedHandler struct {
 	*owner
 	s         Session
 	helloSize int
+	until     time.Time // of the first Await
 	then      map[Event]func(g *scriptedHandler, n News) Step
 	room      [4096]byte
 	hello     []byte
@@ -39,7 +40,7 @@ func (g *scriptedHandler) Buffer() []byte { return g.room[:] }
 
 func (g *scriptedHandler) Next(n News) Step {
 	if n.Event == Arrived && g.then[Arrived] == nil {
-		return Step{}
+		return Step{Until: g.until}
 	}
 	g.news <- n
 	if n.Event == Received {
@@ -77,15 +78,15 @@ func relayMinute(*scriptedHandler, News) Step {
 }
 
 // arrive has a client arrive over loopback.
-func arrive(t testing.TB, g *scriptedHandler, until time.Time) (client *net.TCPConn) {
+func arrive(t testing.TB, g *scriptedHandler) (client *net.TCPConn) {
 	t.Helper()
-	client, come := connectClient(t, g, until)
+	client, come := connectClient(t, g)
 	come()
 	return client
 }
 
 // connectClient is the same in two steps: a client that has connected, and its arrival.
-func connectClient(t testing.TB, g *scriptedHandler, until time.Time) (client *net.TCPConn, come func()) {
+func connectClient(t testing.TB, g *scriptedHandler) (client *net.TCPConn, come func()) {
 	t.Helper()
 	listening, at := listenRaw(t)
 	c, err := net.Dial("tcp", at.String())
@@ -99,7 +100,7 @@ func connectClient(t testing.TB, g *scriptedHandler, until time.Time) (client *n
 			s, err = Accept(uintptr(listening), nil)
 		}
 		if err == nil {
-			err = g.s.Arrive(s, g, until)
+			err = g.s.Arrive(s, g)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -134,7 +135,8 @@ func echo(t testing.TB) netip.AddrPort {
 func TestArrivalOverTCP(t *testing.T) {
 	at := echo(t)
 	g := newGuide(10, map[Event]func(*scriptedHandler, News) Step{Received: connectTo(at), Connected: relayMinute})
-	client := arrive(t, g, time.Now().Add(time.Minute))
+	g.until = time.Now().Add(time.Minute)
+	client := arrive(t, g)
 	send(t, client, "hello")
 	g.expect(t, Received)
 	send(t, client, " world, and more")
@@ -157,7 +159,7 @@ func TestArrivalTriesAgain(t *testing.T) {
 		}
 		return connectTo(at)(g, n)
 	}})
-	client := arrive(t, g, time.Time{})
+	client := arrive(t, g)
 	send(t, client, "hello")
 	client.CloseWrite()
 	receiveEnd(t, client, "hello")
@@ -171,7 +173,7 @@ func TestArrivalTriesAgain(t *testing.T) {
 
 func TestArrivalBreaks(t *testing.T) {
 	g := newGuide(10, nil)
-	client := arrive(t, g, time.Time{})
+	client := arrive(t, g)
 	send(t, client, "hello")
 	g.expect(t, Received)
 	reset(t, client)
@@ -187,7 +189,7 @@ func TestArrivalCloses(t *testing.T) {
 		g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step {
 			return Step{Do: Close, Manner: manner, Last: []byte("alert")}
 		}})
-		client := arrive(t, g, time.Time{})
+		client := arrive(t, g)
 		send(t, client, "hello")
 		check(t, <-g.result, Proxy, Closed, 0, 0)
 		b, err := io.ReadAll(client)
@@ -196,7 +198,7 @@ func TestArrivalCloses(t *testing.T) {
 		}
 	}
 	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { return Step{Do: Close, Last: []byte("alert")} }})
-	client := arrive(t, g, time.Time{})
+	client := arrive(t, g)
 	send(t, client, "hello")
 	_, _ = client.Write(make([]byte, 100_000)) // more than is discarded at once
 	receiveEnd(t, client, "alert")
@@ -207,7 +209,7 @@ func TestArrivalCloses(t *testing.T) {
 // A client that is dropped sees no end. Without CAP_NET_ADMIN the reset gets over loopback.
 func TestArrivalIsDropped(t *testing.T) {
 	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { return Step{Do: Close, Manner: Silently} }})
-	client := arrive(t, g, time.Time{})
+	client := arrive(t, g)
 	send(t, client, "hello")
 	check(t, <-g.result, Proxy, Closed, 0, 0)
 	_ = client.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
@@ -219,7 +221,7 @@ func TestArrivalIsDropped(t *testing.T) {
 // A panic ends one session, and its handler has the stack.
 func TestArrivalPanics(t *testing.T) {
 	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { panic("on purpose") }})
-	client := arrive(t, g, time.Time{})
+	client := arrive(t, g)
 	send(t, client, "hello")
 	r := <-g.result
 	check(t, r, Proxy, Failed, 0, 0)
@@ -235,7 +237,7 @@ func TestArrivalPanics(t *testing.T) {
 // What is behind an urgent byte is read, though the read stops before it.
 func TestArrivalReadsBehindUrgentData(t *testing.T) {
 	g := newGuide(6, nil)
-	client, come := connectClient(t, g, time.Time{})
+	client, come := connectClient(t, g)
 	sendUrgent(t, client)
 	come() // so that the shard is told once of all that
 	check(t, <-g.result, Proxy, Closed, 0, 0)
@@ -253,7 +255,7 @@ func TestDetachedSocketMissesNothing(t *testing.T) {
 		detached <- client.(*Socket)
 		return Step{}
 	}})
-	client := arrive(t, g, time.Time{})
+	client := arrive(t, g)
 	send(t, client, "hello")
 	s := <-detached
 	defer s.Close()
@@ -266,7 +268,7 @@ func TestDetachedSocketMissesNothing(t *testing.T) {
 		g.then = map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { close(other); return Step{Do: Close} }}
 		far, near := socketPair(t, DialOptions{}, nil)
 		near.poll.shard = sh
-		if err := g.s.Arrive(near, g, time.Time{}); err != nil {
+		if err := g.s.Arrive(near, g); err != nil {
 			t.Fatal(err)
 		}
 		send(t, far, "x")
@@ -295,7 +297,8 @@ func TestDetachedSocketMissesNothing(t *testing.T) {
 // A timer may fire just when a session that arrives ends, before it has had options.
 func TestTimerAfterTheEnd(t *testing.T) {
 	g := newGuide(1, nil)
-	arrive(t, g, time.Now().Add(time.Minute))
+	g.until = time.Now().Add(time.Minute)
+	arrive(t, g)
 	g.s.End("drained")
 	g.s.check()
 	if r := <-g.result; r.Cause != Ended {
@@ -305,7 +308,7 @@ func TestTimerAfterTheEnd(t *testing.T) {
 
 func TestEndAll(t *testing.T) {
 	g := newGuide(1, nil)
-	arrive(t, g, time.Time{})
+	arrive(t, g)
 	_, _, _, running := start(t, "engine", Options{})
 	EndAll("drained")
 	for _, ended := range []<-chan Result{g.result, running} {

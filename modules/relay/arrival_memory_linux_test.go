@@ -32,7 +32,7 @@ func (h *silentHandler) Buffer() []byte {
 func (h *silentHandler) Next(n News) Step {
 	switch n.Event {
 	case Arrived:
-		return Step{}
+		return Step{Until: time.Now().Add(time.Hour)}
 	case Received:
 	default:
 		return Step{Do: Close}
@@ -73,10 +73,9 @@ func TestParkedArrivals(t *testing.T) {
 	}
 	before := use(t)
 	ends.Add(n)
-	until := time.Now().Add(time.Hour)
 	for i := range n {
 		all[i] = &silentHandler{ends: &ends}
-		if err := all[i].s.Arrive(&Socket{fd: near[i], remote: new(net.UnixAddr)}, all[i], until); err != nil {
+		if err := all[i].s.Arrive(&Socket{fd: near[i], remote: new(net.UnixAddr)}, all[i]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -165,9 +165,14 @@ func (m *arrivalSim) Next(n News) (step Step) {
 	switch n.Event {
 	case Arrived:
 		if m.arrived = true; m.rng.IntN(10) == 0 {
+			m.until = 0
 			return m.whatNow(m.connect)
 		}
-		return m.await()
+		step := m.await()
+		if step.Until.IsZero() && m.until != 0 {
+			step.Until = m.began.Add(m.until)
+		}
+		return step
 	case Received:
 		m.hello, m.lastRead = append(m.hello, m.room[:n.N]...), time.Now()
 		if !bytes.HasPrefix(m.clientSent, m.hello) {

@@ -168,14 +168,10 @@ func (m *arrivalSim) run(steps int) {
 	defer func() { startConnect = saved }()
 	near, far := m.pair()
 	m.client = far
-	var until time.Time
-	if m.until != 0 {
-		until = m.began.Add(m.until)
-	}
 	if m.rng.IntN(40) == 0 {
 		m.end()
 	}
-	if err := m.s.Arrive(&Socket{fd: near, remote: new(net.UnixAddr), poll: pollSlot{shard: m.sh}}, m, until); err != nil {
+	if err := m.s.Arrive(&Socket{fd: near, remote: new(net.UnixAddr), poll: pollSlot{shard: m.sh}}, m); err != nil {
 		m.t.Fatal(err)
 	}
 	synctest.Wait()

@@ -51,7 +51,7 @@ func TestArrivalConnectsLate(t *testing.T) {
 	t.Parallel()
 	at, listen := unansweredServer(t)
 	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: connectTo(at), Connected: relayMinute})
-	client := arrive(t, g, time.Time{})
+	client := arrive(t, g)
 	send(t, client, "hello")
 	g.expect(t, Received)
 	send(t, client, ", world")
@@ -68,7 +68,7 @@ func TestArrivalConnectTakesTooLong(t *testing.T) {
 	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(g *scriptedHandler, _ News) Step {
 		return Step{Do: Connect, To: at, First: g.hello, Timeout: 20 * time.Millisecond}
 	}})
-	send(t, arrive(t, g, time.Time{}), "hello")
+	send(t, arrive(t, g), "hello")
 	g.expect(t, Received)
 	var timeout net.Error
 	if n := g.expect(t, Refused); !errors.As(n.Err, &timeout) || !timeout.Timeout() {
@@ -89,7 +89,7 @@ func TestArrivalLeavesWhileConnecting(t *testing.T) {
 		g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(g *scriptedHandler, _ News) Step {
 			return Step{Do: Connect, To: at, First: g.hello, AbortOnClose: name == "fin"}
 		}})
-		client, began := arrive(t, g, time.Time{}), time.Now()
+		client, began := arrive(t, g), time.Now()
 		send(t, client, "hello")
 		g.expect(t, Received)
 		leave(client)

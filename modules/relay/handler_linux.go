@@ -92,7 +92,7 @@ type Step struct {
 	// AbortOnClose makes Left follow a client's FIN, and not only its reset.
 	AbortOnClose bool
 
-	// For Await: Until is when to send Expired; zero: as before.
+	// For Await: Until is when to send Expired; zero: as before, or never.
 	Until time.Time
 
 	// For Relay: the session keeps both.
