@@ -40,13 +40,13 @@ func (*Agent) CaddyModule() caddy.ModuleInfo {
 // L7RSP where it closes without a word, L7TOUT where it says none, or what a
 // connect can come to.
 func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.AgentReport {
-	l, bad := open(ctx, t, time.Now())
+	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
 		return pool.AgentReport{Result: bad.Result}
 	}
 	defer l.abort()
 	if _, err := io.WriteString(l, a.Send); err != nil {
-		return pool.AgentReport{Result: layer7.failed(ctx, err).Result}
+		return pool.AgentReport{Result: layer7.classify(ctx, err).Result}
 	}
 	line, err := readLine(l)
 	switch {
@@ -57,10 +57,10 @@ func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.AgentReport {
 	case len(line) > 0 && !isTimeout(err):
 		return pool.AgentReport{Result: pool.Result{Code: pool.CodeNotChecked, Info: "ignoring an incomplete line"}}
 	}
-	return pool.AgentReport{Result: layer7.failed(ctx, err).Result}
+	return pool.AgentReport{Result: layer7.classify(ctx, err).Result}
 }
 
-var errLong = errors.New("the line is too long")
+var errLineTooLong = errors.New("the line is too long")
 
 // readLine reads up to the first CR or LF, which it leaves out. With an error comes
 // what there was of the line.
@@ -76,7 +76,7 @@ func readLine(r io.Reader) (string, error) {
 			return string(line[:n]), err
 		}
 	}
-	return string(line), errLong
+	return string(line), errLineTooLong
 }
 
 // Interface guards

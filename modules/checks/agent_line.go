@@ -12,14 +12,14 @@ import (
 
 const separators = " \t,"
 
-// health are an agent's words on how the server is.
-var health = map[string]pool.Code{
+// healthWords are an agent's words on how the server is.
+var healthWords = map[string]pool.Code{
 	"up": pool.Layer7OK, "down": pool.Layer7Status, "stopped": pool.Layer7Status,
 	"fail": pool.Layer7Status, "failed": pool.Layer7Status,
 }
 
-// orders are an agent's words on what should become of the server.
-var orders = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "maint": pool.Maint}
+// adminWords are an agent's words on what should become of the server.
+var adminWords = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "maint": pool.Maint}
 
 // parseReport reads a line of an agent's. Of several words of a kind the last one
 // counts, and words that say nothing to us do not spoil the others.
@@ -40,9 +40,9 @@ func parseReport(line string) pool.AgentReport {
 		}
 		rest = rest[len(word):]
 		lower := strings.ToLower(word)
-		if code, ok := health[lower]; ok {
+		if code, ok := healthWords[lower]; ok {
 			r.Code, said = code, lower
-		} else if !take(&r, lower) && unknown == "" {
+		} else if !applyWord(&r, lower) && unknown == "" {
 			unknown = word
 		}
 	}
@@ -50,9 +50,9 @@ func parseReport(line string) pool.AgentReport {
 	return r
 }
 
-// take reports whether a word, in small letters, is an order, a weight or a maxconn.
-func take(r *pool.AgentReport, word string) bool {
-	if admin, ok := orders[word]; ok {
+// applyWord reports whether a word, in small letters, is an order, a weight or a maxconn.
+func applyWord(r *pool.AgentReport, word string) bool {
+	if admin, ok := adminWords[word]; ok {
 		r.Admin = new(admin)
 		return true
 	}
@@ -79,14 +79,14 @@ func take(r *pool.AgentReport, word string) bool {
 func agentInfo(said, unknown, description string) string {
 	switch {
 	case said == "" && unknown != "":
-		return "agent reports an error: " + plain(unknown)
+		return "agent reports an error: " + printable(unknown)
 	case said == "":
-		return plain(description)
+		return printable(description)
 	case description == "":
 		description = unknown
 	}
 	if description == "" {
 		return "via agent: " + said
 	}
-	return fmt.Sprintf("via agent: %s (%s)", said, plain(description))
+	return fmt.Sprintf("via agent: %s (%s)", said, printable(description))
 }

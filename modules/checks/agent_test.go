@@ -109,7 +109,7 @@ func TestAgent(t *testing.T) {
 		"reset midway":   {resetsMidway(), `INI "ignoring an incomplete line"`},
 		"no end in time": {says("up"), `L7TOUT ""`},
 		"long":           {says(strings.Repeat(",", maxLine-2) + "up\n"), `L7OK "via agent: up"`},
-		"longest":        {says(long + "\n"), `INI "agent reports an error: ` + long[:told] + `…"`},
+		"longest":        {says(long + "\n"), `INI "agent reports an error: ` + long[:maxLogged] + `…"`},
 		"too long":       {says(long + "x\n"), `INI "ignoring an incomplete line"`},
 		"silent":         {silent, `L7TOUT ""`},
 		"closes":         {closes, `L7RSP "closed by the server"`},

@@ -15,9 +15,9 @@ import (
 // maxNames is how many names of a certificate are told.
 const maxNames = 5
 
-// untrusted is what is wrong with the server's certificate, or with its not being
+// certificateError is what is wrong with the server's certificate, or with its not being
 // TLS that it speaks, in a few words; empty if the error is another.
-func untrusted(err error) string {
+func certificateError(err error) string {
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "not TLS: got " + quoted(record.RecordHeader[:])
 	}
@@ -27,16 +27,16 @@ func untrusted(err error) string {
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		if time.Now().Before(invalid.Cert.NotBefore) {
-			return whose(invalid.Cert) + " is not valid before " + day(invalid.Cert.NotBefore)
+			return certificateLabel(invalid.Cert) + " is not valid before " + formatDate(invalid.Cert.NotBefore)
 		}
-		return whose(invalid.Cert) + " expired on " + day(invalid.Cert.NotAfter)
+		return certificateLabel(invalid.Cert) + " expired on " + formatDate(invalid.Cert.NotAfter)
 	case errors.As(err, &host):
-		return fmt.Sprintf("certificate is for %s, not for %s", names(host.Certificate), plain(host.Host))
+		return fmt.Sprintf("certificate is for %s, not for %s", hostNames(host.Certificate), printable(host.Host))
 	case errors.As(err, &authority):
 		if authority.Cert == nil {
 			return "certificate signed by an unknown authority"
 		}
-		return fmt.Sprintf("certificate signed by an unknown authority (%s)", plain(authority.Cert.Issuer.String()))
+		return fmt.Sprintf("certificate signed by an unknown authority (%s)", printable(authority.Cert.Issuer.String()))
 	}
 	if verification, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return strings.TrimPrefix(verification.Err.Error(), "x509: ")
@@ -44,16 +44,16 @@ func untrusted(err error) string {
 	return ""
 }
 
-// whose is how a certificate is called: the server's is just that.
-func whose(c *x509.Certificate) string {
+// certificateLabel is how a certificate is called: the server's is just that.
+func certificateLabel(c *x509.Certificate) string {
 	if c.IsCA {
-		return fmt.Sprintf("certificate of the authority %s", plain(c.Subject.String()))
+		return fmt.Sprintf("certificate of the authority %s", printable(c.Subject.String()))
 	}
 	return "certificate"
 }
 
-// names are those that a certificate is for.
-func names(c *x509.Certificate) string {
+// hostNames are those that a certificate is for.
+func hostNames(c *x509.Certificate) string {
 	all := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {
 		all = append(all, ip.String())
@@ -64,26 +64,26 @@ func names(c *x509.Certificate) string {
 	case len(all) > maxNames:
 		all = append(all[:maxNames], fmt.Sprintf("%d more", len(all)-maxNames))
 	}
-	return plain(strings.Join(all, ", "))
+	return printable(strings.Join(all, ", "))
 }
 
-func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+func formatDate(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// ending says of a certificate when it ends.
-func ending(c *x509.Certificate, now time.Time) string {
-	what := whose(c)
+// expiryText says of a certificate when it ends.
+func expiryText(c *x509.Certificate, now time.Time) string {
+	what := certificateLabel(c)
 	if !c.IsCA {
-		what += " for " + names(c)
+		what += " for " + hostNames(c)
 	}
 	if c.NotAfter.Before(now) {
-		return what + " expired on " + day(c.NotAfter)
+		return what + " expired on " + formatDate(c.NotAfter)
 	}
-	return what + " ends on " + day(c.NotAfter)
+	return what + " ends on " + formatDate(c.NotAfter)
 }
 
-// firstToEnd is the certificate that ends first in the chain that was verified; of
+// firstToExpire is the certificate that ends first in the chain that was verified; of
 // several chains, in the one that lasts longest. If none was, it is the server's.
-func firstToEnd(state tls.ConnectionState) *x509.Certificate {
+func firstToExpire(state tls.ConnectionState) *x509.Certificate {
 	sooner := func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }
 	best := state.PeerCertificates[0]
 	for i, chain := range state.VerifiedChains {

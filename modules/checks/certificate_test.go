@@ -115,7 +115,7 @@ func TestChainsAreAlternatives(t *testing.T) {
 		{[][]*x509.Certificate{{l, long}, {l, short}}, long},
 	} {
 		state.VerifiedChains = test.chains
-		if got := firstToEnd(state); got != test.want {
+		if got := firstToExpire(state); got != test.want {
 			t.Errorf("%v: got %v", test.chains, got.NotAfter)
 		}
 	}

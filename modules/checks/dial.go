@@ -23,57 +23,57 @@ import (
 // have: what it still sends would be answered with a reset. lastWords is how long it
 // may take where its protocol has words for the end.
 const (
-	farewell      = 200 * time.Millisecond
-	farewellBytes = 64 << 10
-	lastWords     = time.Second
+	closeTimeout   = 200 * time.Millisecond
+	closeReadLimit = 64 << 10
+	goodbyeTimeout = time.Second
 )
 
-// link is the connection of a check. Its reads and writes fail when the check's
+// checkConn is the connection of a check. Its reads and writes fail when the check's
 // time is over, or its context is done.
-type link struct {
+type checkConn struct {
 	net.Conn // what is spoken through: TLS, if that has been begun
 
-	ctx     context.Context
-	raw     net.Conn
-	release func() bool
-	warning string // what somebody should see to though the check goes on
+	ctx        context.Context
+	tcp        net.Conn
+	stopCancel func() bool
+	warning    string // what somebody should see to though the check goes on
 }
 
-// open connects to a target and sends the PROXY header that it asks for. began is
+// openConn connects to a target and sends the PROXY header that it asks for. began is
 // when the check did.
-func open(ctx context.Context, t pool.Target, began time.Time) (*link, *problem) {
-	deadline := end(began, t.Timeout)
+func openConn(ctx context.Context, t pool.Target, began time.Time) (*checkConn, *failure) {
+	deadline := deadlineAfter(began, t.Timeout)
 	if t.ConnectTimeout > 0 {
 		deadline = time.Now().Add(t.ConnectTimeout)
 	}
-	l := &link{ctx: ctx}
+	l := &checkConn{ctx: ctx}
 	if err := l.dial(t, deadline); err != nil {
-		bad := layer4.failed(ctx, err)
+		bad := layer4.classify(ctx, err)
 		bad.Warning = l.warning
 		return nil, bad
 	}
 	// A check that just goes away leaves no TIME_WAIT behind, here or there.
-	linger(l.raw, 0)
+	setLinger(l.tcp, 0)
 	if t.ConnectTimeout > 0 {
-		deadline = end(time.Now(), t.Timeout)
+		deadline = deadlineAfter(time.Now(), t.Timeout)
 	}
-	l.raw.SetDeadline(deadline) //nolint:errcheck // fails if the connection is broken, which the next use says better
+	l.tcp.SetDeadline(deadline) //nolint:errcheck // fails if the connection is broken, which the next use says better
 	// The deadline is never put off again, or that could undo this.
-	l.release = context.AfterFunc(ctx, l.hurry)
-	if err := l.introduce(t.SendProxy); err != nil {
+	l.stopCancel = context.AfterFunc(ctx, l.expire)
+	if err := l.sendProxyHeader(t.SendProxy); err != nil {
 		l.abort()
-		return nil, layer4.failed(ctx, err)
+		return nil, layer4.classify(ctx, err)
 	}
 	return l, nil
 }
 
 // dial connects as clients' connections do: to the addresses that are kept of a name,
 // one after the other.
-func (l *link) dial(t pool.Target, deadline time.Time) (err error) {
+func (l *checkConn) dial(t pool.Target, deadline time.Time) (err error) {
 	d := net.Dialer{KeepAlive: -1, Deadline: deadline}
 	if t.Network == "unix" {
-		l.raw, err = d.DialContext(l.ctx, t.Network, t.Address)
-		l.Conn = l.raw
+		l.tcp, err = d.DialContext(l.ctx, t.Network, t.Address)
+		l.Conn = l.tcp
 		return err
 	}
 	host, port, err := net.SplitHostPort(t.Address)
@@ -87,7 +87,7 @@ func (l *link) dial(t pool.Target, deadline time.Time) (err error) {
 			name.Family = familyOf(t.Source)
 		}
 	}
-	answer, err := resolve.Servers.Lookup(name, left(deadline), l.ctx.Done())
+	answer, err := resolve.Servers.Lookup(name, timeLeft(deadline), l.ctx.Done())
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (l *link) dial(t pool.Target, deadline time.Time) (err error) {
 	if err != nil {
 		return fmt.Errorf("port %q: %w", port, err)
 	}
-	l.raw, err = answer.Connect(left(deadline), l.ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
+	l.tcp, err = answer.Connect(timeLeft(deadline), l.ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
 		if t.Source.IsValid() {
 			d.Timeout = within
 			return d.DialContext(l.ctx, "tcp", net.JoinHostPort(to.String(), port))
@@ -108,7 +108,7 @@ func (l *link) dial(t pool.Target, deadline time.Time) (err error) {
 		}
 		return relay.Dial(netip.AddrPortFrom(to, uint16(number)), o, nil)
 	})
-	if l.Conn = l.raw; answer.Trouble != nil {
+	if l.Conn = l.tcp; answer.Trouble != nil {
 		l.warn(answer.Trouble.Error() + "; its last addresses are in use")
 	}
 	return err
@@ -123,84 +123,84 @@ func familyOf(a netip.Addr) resolve.Family {
 }
 
 // warn adds to what somebody should see to.
-func (l *link) warn(text string) {
+func (l *checkConn) warn(text string) {
 	if l.warning != "" {
 		text = l.warning + "; " + text
 	}
 	l.warning = text
 }
 
-// left returns how much time there is until a deadline, at least a little; 0: any,
+// timeLeft returns how much time there is until a deadline, at least a little; 0: any,
 // since there is none.
-func left(deadline time.Time) time.Duration {
+func timeLeft(deadline time.Time) time.Duration {
 	if deadline.IsZero() {
 		return 0
 	}
 	return max(1, time.Until(deadline))
 }
 
-// end is when a time that began is over; the zero time if it never is.
-func end(began time.Time, timeout time.Duration) time.Time {
+// deadlineAfter is when a time that began is over; the zero time if it never is.
+func deadlineAfter(began time.Time, timeout time.Duration) time.Time {
 	if timeout <= 0 {
 		return time.Time{}
 	}
 	return began.Add(timeout)
 }
 
-func linger(c net.Conn, seconds int) {
+func setLinger(c net.Conn, seconds int) {
 	if c, ok := c.(interface{ SetLinger(seconds int) error }); ok {
 		c.SetLinger(seconds) //nolint:errcheck // fails if the connection is broken, and then nothing lingers
 	}
 }
 
-// hurry has reads and writes fail from now on.
-func (l *link) hurry() {
-	l.raw.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // fails if the connection is broken, and then so do they
+// expire has reads and writes fail from now on.
+func (l *checkConn) expire() {
+	l.tcp.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // fails if the connection is broken, and then so do they
 }
 
-// introduce sends the header of the PROXY protocol. Version 1 has no word for a
+// sendProxyHeader sends the header of the PROXY protocol. Version 1 has no word for a
 // connection of the proxy's own, so that it carries this one's addresses.
-func (l *link) introduce(version int) error {
+func (l *checkConn) sendProxyHeader(version int) error {
 	var h *proxyproto.Header
 	switch version {
 	case 0:
 		return nil
 	case 1:
-		h = proxyproto.HeaderProxyFromAddrs(1, l.raw.LocalAddr(), l.raw.RemoteAddr())
+		h = proxyproto.HeaderProxyFromAddrs(1, l.tcp.LocalAddr(), l.tcp.RemoteAddr())
 	default:
 		h = &proxyproto.Header{Version: 2, Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC}
 	}
-	_, err := h.WriteTo(l.raw)
+	_, err := h.WriteTo(l.tcp)
 	return err
 }
 
 // abort ends the connection with a reset, as HAProxy ends those of its checks.
-func (l *link) abort() {
-	l.release()
-	l.raw.Close()
+func (l *checkConn) abort() {
+	l.stopCancel()
+	l.tcp.Close()
 }
 
 // close is abort, but TLS is taken leave of.
-func (l *link) close() {
+func (l *checkConn) close() {
 	if _, secure := l.Conn.(*tls.Conn); secure {
-		l.leave(nil)
+		l.closeOrderly(nil)
 		return
 	}
 	l.abort()
 }
 
-// leave ends the connection in order: it sends the last words of the protocol, if
+// closeOrderly ends the connection in order: it sends the last words of the protocol, if
 // there are any, closes its direction, and lets the server close before it does.
-func (l *link) leave(words func(io.ReadWriter)) {
+func (l *checkConn) closeOrderly(words func(io.ReadWriter)) {
 	defer l.abort()
 	if l.ctx.Err() != nil {
 		return
 	}
-	within := farewell
+	within := closeTimeout
 	if words != nil {
-		within = lastWords
+		within = goodbyeTimeout
 	}
-	timer := time.AfterFunc(within, l.hurry)
+	timer := time.AfterFunc(within, l.expire)
 	defer timer.Stop()
 	if words != nil {
 		words(l.Conn)
@@ -208,10 +208,10 @@ func (l *link) leave(words func(io.ReadWriter)) {
 	if secure, ok := l.Conn.(*tls.Conn); ok && secure.CloseWrite() != nil {
 		return
 	}
-	if half, ok := l.raw.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
+	if half, ok := l.tcp.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
 		return
 	}
 	// Tickets for sessions to come are on their way, and the server's own farewell.
-	io.CopyN(io.Discard, l.raw, farewellBytes) //nolint:errcheck // how the server ends does not matter
-	linger(l.raw, -1)
+	io.CopyN(io.Discard, l.tcp, closeReadLimit) //nolint:errcheck // how the server ends does not matter
+	setLinger(l.tcp, -1)
 }

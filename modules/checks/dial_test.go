@@ -348,7 +348,7 @@ func TestReasons(t *testing.T) {
 		{io.ErrUnexpectedEOF, pool.Layer4Connection, "closed by the server"},
 		{errors.New("tls: odd"), pool.Layer4Connection, "odd"},
 	} {
-		expectResult(t, layer4.failed(context.Background(), test.err).Result, test.code, test.info)
+		expectResult(t, layer4.classify(context.Background(), test.err).Result, test.code, test.info)
 	}
 }
 
@@ -364,7 +364,7 @@ func TestQuoted(t *testing.T) {
 		if got := quoted([]byte(test.text)); got != test.quoted {
 			t.Errorf("%q is quoted %s", test.text, got)
 		}
-		if got := plain(test.text); got != test.plain {
+		if got := printable(test.text); got != test.plain {
 			t.Errorf("%q is told as %s", test.text, got)
 		}
 	}

@@ -14,18 +14,18 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// dialogue is a check in the protocol of the server.
-type dialogue struct {
+// protocolCheck is a check in the protocol of the server.
+type protocolCheck struct {
 	// tls is spoken from the first byte; nil: it is not.
 	tls *TLS
 	// speak asks the server, and returns what there is to say of one that is well.
 	// Its error is a refusal, an unexpected, or that of the connection.
-	speak func(io.ReadWriter) (info string, err error)
+	exchange func(io.ReadWriter) (info string, err error)
 	// part says the last words to a server that is well; nil: there are none.
-	part func(io.ReadWriter)
+	goodbye func(io.ReadWriter)
 	// orderly makes the connection end with a FIN, where it otherwise ends with a
 	// reset unless there are last words.
-	orderly bool
+	closeWithFIN bool
 }
 
 // refusal is what makes a check end in L7STS: an answer that says no.
@@ -33,61 +33,61 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-func refuses(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
+func refusalf(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
 
-// unexpected is what makes a check end in L7RSP: an answer that is none in the protocol.
-type unexpected string
+// protocolError is what makes a check end in L7RSP: an answer that is none in the protocol.
+type protocolError string
 
-func (u unexpected) Error() string { return string(u) }
+func (u protocolError) Error() string { return string(u) }
 
-func isNot(protocol string, got []byte) error {
-	return unexpected("not " + protocol + ": got " + quoted(got))
+func notProtocol(protocol string, got []byte) error {
+	return protocolError("not " + protocol + ": got " + quoted(got))
 }
 
-// isEnd reports whether an error says that the server has closed.
-func isEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
+// isEOF reports whether an error says that the server has closed.
+func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
 // check has the dialogue with a server. The result is L7OK, L7STS for a refusal, L7RSP
 // or L7TOUT; or what a connect or a handshake can come to.
-func (d *dialogue) check(ctx context.Context, t pool.Target) pool.Result {
-	l, bad := open(ctx, t, time.Now())
+func (d *protocolCheck) check(ctx context.Context, t pool.Target) pool.Result {
+	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
 		return bad.Result
 	}
 	if d.tls != nil {
-		if bad := d.tls.secure(l, t); bad != nil {
+		if bad := d.tls.handshake(l, t); bad != nil {
 			l.abort()
 			return bad.Result
 		}
 	}
-	info, err := d.speak(l)
+	info, err := d.exchange(l)
 	switch {
-	case err == nil && (d.part != nil || d.orderly):
-		l.leave(d.part)
-	case d.orderly:
-		l.leave(nil)
+	case err == nil && (d.goodbye != nil || d.closeWithFIN):
+		l.closeOrderly(d.goodbye)
+	case d.closeWithFIN:
+		l.closeOrderly(nil)
 	default:
 		l.close()
 	}
 	if err == nil {
-		return pool.Result{Code: pool.Layer7OK, Info: plain(info), Warning: l.warning}
+		return pool.Result{Code: pool.Layer7OK, Info: printable(info), Warning: l.warning}
 	}
-	return judge(ctx, err).Result
+	return dialogFailure(ctx, err).Result
 }
 
-// judge is the problem that an error of a dialogue is.
-func judge(ctx context.Context, err error) *problem {
+// dialogFailure is the problem that an error of a dialogue is.
+func dialogFailure(ctx context.Context, err error) *failure {
 	if refused, ok := errors.AsType[refusal](err); ok {
-		return &problem{pool.Result{Code: pool.Layer7Status, Info: plain(string(refused))}}
+		return &failure{pool.Result{Code: pool.Layer7Status, Info: printable(string(refused))}}
 	}
-	if wrong, ok := errors.AsType[unexpected](err); ok {
-		return layer7.says("%s", plain(string(wrong)))
+	if wrong, ok := errors.AsType[protocolError](err); ok {
+		return layer7.failf("%s", printable(string(wrong)))
 	}
-	return layer7.failed(ctx, err)
+	return layer7.classify(ctx, err)
 }
 
-// provisionBeneath makes TLS ready that is beneath another protocol, if it is.
-func provisionBeneath(o *TLS) error {
+// provisionTLS makes TLS ready that is beneath another protocol, if it is.
+func provisionTLS(o *TLS) error {
 	if o == nil {
 		return nil
 	}
@@ -97,17 +97,17 @@ func provisionBeneath(o *TLS) error {
 	return nil
 }
 
-// optionTLS is the option tls of a checker.
-func optionTLS(o **TLS) options.Option {
+// tlsOption is the option tls of a checker.
+func tlsOption(o **TLS) options.Option {
 	return options.Optional(o, func(made *TLS) options.Option { return options.Once(made.options().ParseBlock) })
 }
 
 // maxUser is how long a name may be that a check logs in with.
 const maxUser = 255
 
-func checkUser(name string) error {
+func validateUser(name string) error {
 	if strings.ContainsRune(name, 0) || len(name) > maxUser {
-		return fmt.Errorf("user %q: expected at most %d bytes, and none that is zero", plain(name), maxUser)
+		return fmt.Errorf("user %q: expected at most %d bytes, and none that is zero", printable(name), maxUser)
 	}
 	return nil
 }

@@ -141,9 +141,9 @@ func (e *Expect) provision(http bool) error {
 	case "string":
 		e.literal = []byte(pattern)
 	case "hex":
-		e.literal, err = digits("expect: hex", pattern)
+		e.literal, err = decodeHex("expect: hex", pattern)
 	case "string_format", "hex_format":
-		e.format, err = compile("expect: "+name, pattern)
+		e.format, err = compileFormat("expect: "+name, pattern)
 	case "status":
 		e.spans, err = parseSpans("expect: status", e.Status)
 	case "header":
@@ -159,8 +159,8 @@ func (e *Expect) provision(http bool) error {
 	return errors.Join(err, e.Labels.provision())
 }
 
-// evaluated returns what to look for literally, and what is wrong with it.
-func (e *Expect) evaluated(in *sample.Input) (literal []byte, wrong string) {
+// literalFor returns what to look for literally, and what is wrong with it.
+func (e *Expect) literalFor(in *sample.Input) (literal []byte, wrong string) {
 	if e.format == nil {
 		return e.literal, ""
 	}
@@ -170,7 +170,7 @@ func (e *Expect) evaluated(in *sample.Input) (literal []byte, wrong string) {
 	}
 	if e.name == "hex_format" {
 		var err error
-		if literal, err = digits(e.name, string(literal)); err != nil {
+		if literal, err = decodeHex(e.name, string(literal)); err != nil {
 			return nil, err.Error()
 		}
 	}
@@ -210,7 +210,7 @@ func (e *Expect) String() string {
 	if e.Not {
 		name = "not " + name
 	}
-	return fmt.Sprintf("expect %s %q", name, plain(pattern))
+	return fmt.Sprintf("expect %s %q", name, printable(pattern))
 }
 
 // fields are what takes a pattern in a Caddyfile, by its word.

@@ -71,7 +71,7 @@ func newMatcher(what, text, format, method, flags string) (m matcher, err error)
 		return m, err
 	}
 	m.method, m.text = method, text
-	if m.format, err = compile(what+"_format", format); err != nil {
+	if m.format, err = compileFormat(what+"_format", format); err != nil {
 		return m, err
 	}
 	if method != "reg" {
@@ -86,9 +86,9 @@ func newMatcher(what, text, format, method, flags string) (m matcher, err error)
 	return m, nil
 }
 
-// evaluated returns the matcher with the text that it has now. false: its format comes
+// withFormat returns the matcher with the text that it has now. false: its format comes
 // to nothing.
-func (m matcher) evaluated(in *sample.Input) (matcher, bool) {
+func (m matcher) withFormat(in *sample.Input) (matcher, bool) {
 	if m.format == nil {
 		return m, true
 	}
@@ -112,8 +112,8 @@ func (m matcher) matches(s string) bool {
 
 // found reports whether an answer has the header, or what is wrong with the pattern.
 func (h *HeaderPattern) found(in *sample.Input) (found bool, wrong string) {
-	name, named := h.name.evaluated(in)
-	value, valued := h.value.evaluated(in)
+	name, named := h.name.withFormat(in)
+	value, valued := h.value.withFormat(in)
 	if !named || !valued {
 		return false, "the format comes to nothing"
 	}

@@ -55,33 +55,33 @@ func (l *Labels) provision() (err error) {
 			return err
 		}
 	}
-	if l.success, err = compile("expect: on_success", l.OnSuccess); err != nil {
+	if l.success, err = compileFormat("expect: on_success", l.OnSuccess); err != nil {
 		return err
 	}
-	if l.failure, err = compile("expect: on_error", l.OnError); err != nil {
+	if l.failure, err = compileFormat("expect: on_error", l.OnError); err != nil {
 		return err
 	}
 	if l.StatusCode == "" {
 		return nil
 	}
-	if l.code, err = language().Expression(l.StatusCode); err != nil {
+	if l.code, err = expressionLoader().Expression(l.StatusCode); err != nil {
 		return fmt.Errorf("expect: status_code %q: %w", l.StatusCode, err)
 	}
 	return nil
 }
 
-// or is a code of the configuration, or otherwise another one.
-func or(code string, otherwise pool.Code) pool.Code {
+// codeOr is a code of the configuration, or otherwise another one.
+func codeOr(code string, otherwise pool.Code) pool.Code {
 	if code == "" {
 		return otherwise
 	}
 	return pool.Code(strings.ToUpper(code))
 }
 
-// said is a format's text as it may be logged, and before it the code.
-func (l *Labels) said(f *sample.Format, in *sample.Input, otherwise string) string {
+// logText is a format's text as it may be logged, and before it the code.
+func (l *Labels) logText(f *sample.Format, in *sample.Input, otherwise string) string {
 	if f != nil {
-		otherwise = plain(f.String(in))
+		otherwise = printable(f.String(in))
 	}
 	if l.code == nil {
 		return otherwise
@@ -93,7 +93,7 @@ func (l *Labels) said(f *sample.Format, in *sample.Input, otherwise string) stri
 	if otherwise != "" {
 		otherwise = ", " + otherwise
 	}
-	return "code " + plain(v.String()) + otherwise
+	return "code " + printable(v.String()) + otherwise
 }
 
 // options are the words of the line.

@@ -73,36 +73,36 @@ func (c *External) Provision(caddy.Context) error {
 	return nil
 }
 
-// closing is how long the output of a program that has exited is waited for, where
+// outputGrace is how long the output of a program that has exited is waited for, where
 // something that it has started still has it open.
-const closing = 100 * time.Millisecond
+const outputGrace = 100 * time.Millisecond
 
 // Check is PROCOK, PROCERR with the exit status, or PROCTOUT. Info has the first line of
 // what the program has written.
 func (c *External) Check(ctx context.Context, t pool.Target) pool.Result {
 	if ctx.Err() != nil {
-		return external.failed(ctx, ctx.Err()).Result
+		return processLayer.classify(ctx, ctx.Err()).Result
 	}
 	within, cancel := context.WithCancel(ctx)
 	if t.Timeout > 0 {
 		within, cancel = context.WithTimeout(ctx, t.Timeout)
 	}
 	defer cancel()
-	host, port, err := whereIs(within, t)
+	host, port, err := resolveTarget(within, t)
 	if err != nil {
-		return external.failed(ctx, err).Result
+		return processLayer.classify(ctx, err).Result
 	}
 	proxyHost, proxyPort := hostAndPort(c.Listener)
-	command := exec.CommandContext(within, c.Command, used(proxyHost), used(proxyPort), used(host), used(port)) //nolint:gosec // it is what the operator asks for
+	command := exec.CommandContext(within, c.Command, orNotUsed(proxyHost), orNotUsed(proxyPort), orNotUsed(host), orNotUsed(port)) //nolint:gosec // it is what the operator asks for
 	command.Env = append(c.environment(t.Subject), "HAPROXY_PROXY_ADDR="+proxyHost, "HAPROXY_PROXY_PORT="+proxyPort, "HAPROXY_SERVER_ADDR="+host, "HAPROXY_SERVER_PORT="+port)
-	said := new(beginning)
+	said := new(firstOutput)
 	command.Stdout, command.Stderr = said, said
-	command.WaitDelay = closing
+	command.WaitDelay = outputGrace
 	killWithGroup(command)
 	err = command.Run()
 	switch state := command.ProcessState; {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return external.failed(ctx, err).Result
+		return processLayer.classify(ctx, err).Result
 	case state == nil:
 		return notStarted(ctx, c.Command, err).Result
 	case state.Success():
@@ -110,19 +110,19 @@ func (c *External) Check(ctx context.Context, t pool.Target) pool.Result {
 	case within.Err() != nil:
 		return pool.Result{Code: pool.ProcessTimeout, Info: said.line()}
 	case said.line() == "":
-		return external.says("%v", state).Result
+		return processLayer.failf("%v", state).Result
 	default:
-		return external.says("%v: %s", state, said.line()).Result
+		return processLayer.failf("%v: %s", state, said.line()).Result
 	}
 }
 
 // notStarted is the problem that a program could not be started. Where the proxy may have
 // no more processes, that says nothing of the server.
-func notStarted(ctx context.Context, path string, err error) *problem {
+func notStarted(ctx context.Context, path string, err error) *failure {
 	if errors.Is(err, syscall.EAGAIN) {
-		return &problem{pool.Result{Code: pool.SocketError, Info: "no more processes: " + reason(err)}}
+		return &failure{pool.Result{Code: pool.SocketError, Info: "no more processes: " + shortReason(err)}}
 	}
-	bad := external.failed(ctx, err)
+	bad := processLayer.classify(ctx, err)
 	bad.Info = "starting " + path + ": " + bad.Info
 	return bad
 }
@@ -142,8 +142,8 @@ func (c *External) environment(about *pool.Subject) (env []string) {
 	return env
 }
 
-// whereIs is the address and the port of a server: of a name, its first address.
-func whereIs(ctx context.Context, t pool.Target) (host, port string, err error) {
+// resolveTarget is the address and the port of a server: of a name, its first address.
+func resolveTarget(ctx context.Context, t pool.Target) (host, port string, err error) {
 	if t.Network == "unix" {
 		return t.Address, "", nil
 	}
@@ -152,7 +152,7 @@ func whereIs(ctx context.Context, t pool.Target) (host, port string, err error) 
 	}
 	deadline, _ := ctx.Deadline()
 	name := resolve.NewName(t.Network, host, t.ResolvePrefer)
-	answer, err := resolve.Servers.Lookup(name, left(deadline), ctx.Done())
+	answer, err := resolve.Servers.Lookup(name, timeLeft(deadline), ctx.Done())
 	if err != nil {
 		return "", "", err
 	}
@@ -167,30 +167,30 @@ func hostAndPort(address string) (host, port string) {
 	return host, port
 }
 
-// used is an argument, which is never empty.
-func used(s string) string {
+// orNotUsed is an argument, which is never empty.
+func orNotUsed(s string) string {
 	if s == "" {
 		return "NOT_USED"
 	}
 	return s
 }
 
-// beginning keeps the first bytes that are written to it.
-type beginning struct{ text []byte }
+// firstOutput keeps the first bytes that are written to it.
+type firstOutput struct{ text []byte }
 
-func (b *beginning) Write(p []byte) (int, error) {
-	b.text = append(b.text, p[:min(len(p), told+1-len(b.text))]...)
+func (b *firstOutput) Write(p []byte) (int, error) {
+	b.text = append(b.text, p[:min(len(p), maxLogged+1-len(b.text))]...)
 	return len(p), nil
 }
 
 // line is the first line of what has been written.
-func (b *beginning) line() string {
+func (b *firstOutput) line() string {
 	first, _, _ := bytes.Cut(bytes.TrimLeft(b.text, "\r\n"), []byte{'\n'})
-	return plain(strings.TrimSpace(string(first)))
+	return printable(strings.TrimSpace(string(first)))
 }
 
-// external is what failures mean of a program.
-var external = layer{pool.ProcessTimeout, pool.ProcessError}
+// processLayer is what failures mean of a program.
+var processLayer = layer{pool.ProcessTimeout, pool.ProcessError}
 
 // CheckOptions are the words that the checker takes in the block of a check. Syntax:
 //

@@ -22,12 +22,12 @@ import (
 // excerpt is how many bytes of what a server sends are quoted, and told how many
 // of the text that it gives to be told.
 const (
-	excerpt = 60
-	told    = 200
+	maxQuoted = 60
+	maxLogged = 200
 )
 
-// problem is why a check has failed.
-type problem struct{ pool.Result }
+// failure is why a check has failed.
+type failure struct{ pool.Result }
 
 // layer is what a failure means while this layer is being set up or used.
 type layer struct{ timeout, broken pool.Code }
@@ -38,26 +38,26 @@ var (
 	layer7 = layer{pool.Layer7Timeout, pool.Layer7Response}
 )
 
-// failed is the problem that an error of a dial, read or write is.
-func (l layer) failed(ctx context.Context, err error) *problem {
+// classify is the problem that an error of a dial, read or write is.
+func (l layer) classify(ctx context.Context, err error) *failure {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return &problem{pool.Result{Code: pool.CodeNotChecked, Info: "canceled"}}
+		return &failure{pool.Result{Code: pool.CodeNotChecked, Info: "canceled"}}
 	case isTimeout(err):
-		return &problem{pool.Result{Code: l.timeout}}
+		return &failure{pool.Result{Code: l.timeout}}
 	}
 	if unresolved, ok := errors.AsType[*resolve.Error](err); ok && !unresolved.NotFound() {
-		return &problem{pool.Result{Code: pool.DNSError, Info: unresolved.Error()}}
+		return &failure{pool.Result{Code: pool.DNSError, Info: unresolved.Error()}}
 	}
 	if relay.IsShortage(err) {
-		return &problem{pool.Result{Code: pool.SocketError, Info: reason(err)}}
+		return &failure{pool.Result{Code: pool.SocketError, Info: shortReason(err)}}
 	}
-	return l.says("%s", reason(err))
+	return l.failf("%s", shortReason(err))
 }
 
-// says is a problem in words.
-func (l layer) says(format string, args ...any) *problem {
-	return &problem{pool.Result{Code: l.broken, Info: fmt.Sprintf(format, args...)}}
+// failf is a problem in words.
+func (l layer) failf(format string, args ...any) *failure {
+	return &failure{pool.Result{Code: l.broken, Info: fmt.Sprintf(format, args...)}}
 }
 
 func isTimeout(err error) bool {
@@ -65,9 +65,9 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// reason is an error in few words, without the addresses that whoever reads them
+// shortReason is an error in few words, without the addresses that whoever reads them
 // knows.
-func reason(err error) string {
+func shortReason(err error) string {
 	var errno syscall.Errno
 	var op *net.OpError
 	var alert tls.AlertError
@@ -91,16 +91,16 @@ func quoted(b []byte) string {
 	if len(b) == 0 {
 		return "nothing"
 	}
-	if len(b) > excerpt {
-		return strconv.QuoteToASCII(string(b[:excerpt])) + "…"
+	if len(b) > maxQuoted {
+		return strconv.QuoteToASCII(string(b[:maxQuoted])) + "…"
 	}
 	return strconv.QuoteToASCII(string(b))
 }
 
-// plain is text of a server's as it may stand in a log: short, and on one line.
-func plain(s string) string {
-	if len(s) > told {
-		s = strings.ToValidUTF8(s[:told], "") + "…"
+// printable is text of a server's as it may stand in a log: short, and on one line.
+func printable(s string) string {
+	if len(s) > maxLogged {
+		s = strings.ToValidUTF8(s[:maxLogged], "") + "…"
 	}
 	return strings.Map(func(r rune) rune {
 		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {

@@ -22,7 +22,7 @@ func FuzzAgentLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		r := parseReport(line)
-		if strings.ContainsFunc(r.Info, func(r rune) bool { return !unicode.IsPrint(r) }) || len(r.Info) > 2*told {
+		if strings.ContainsFunc(r.Info, func(r rune) bool { return !unicode.IsPrint(r) }) || len(r.Info) > 2*maxLogged {
 			t.Errorf("told: %q", r.Info)
 		}
 		words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' })

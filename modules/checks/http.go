@@ -80,7 +80,7 @@ func (c *HTTP) Provision(caddy.Context) (err error) {
 	if strings.ContainsFunc(c.Host, func(r rune) bool { return r <= ' ' || r == '/' }) {
 		return fmt.Errorf("host %q: expected HOST or HOST:PORT", c.Host)
 	}
-	if err := c.checkHeaders(); err != nil {
+	if err := c.validateHeaders(); err != nil {
 		return err
 	}
 	if c.Method == http.MethodHead && c.needsBody() {
@@ -92,8 +92,8 @@ func (c *HTTP) Provision(caddy.Context) (err error) {
 	return c.provisionTLS()
 }
 
-// checkHeaders says which header cannot be sent.
-func (c *HTTP) checkHeaders() error {
+// validateHeaders says which header cannot be sent.
+func (c *HTTP) validateHeaders() error {
 	for name, value := range c.Headers {
 		if !isToken(name) || strings.ContainsAny(value, "\r\n\x00") {
 			return fmt.Errorf("headers: %q: %q is none", name, value)
@@ -135,12 +135,12 @@ func (o *TLS) provisionHTTP() error {
 // not HTTP, L7TOUT; or what a connect or a handshake can come to. Info has the
 // status.
 func (c *HTTP) Check(ctx context.Context, t pool.Target) pool.Result {
-	l, bad := open(ctx, t, time.Now())
+	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
 		return bad.Result
 	}
 	if c.TLS != nil {
-		bad = c.TLS.secure(l, t)
+		bad = c.TLS.handshake(l, t)
 	}
 	var r pool.Result
 	if bad == nil {
@@ -156,14 +156,14 @@ func (c *HTTP) Check(ctx context.Context, t pool.Target) pool.Result {
 }
 
 // exchange asks and judges.
-func (c *HTTP) exchange(l *link, t pool.Target) (pool.Result, *problem) {
+func (c *HTTP) exchange(l *checkConn, t pool.Target) (pool.Result, *failure) {
 	request := c.request(t)
 	var text bytes.Buffer
 	if err := request.Write(&text); err != nil {
-		return pool.Result{}, layer7.says("writing the request: %v", err)
+		return pool.Result{}, layer7.failf("writing the request: %v", err)
 	}
 	if _, err := text.WriteTo(l); err != nil {
-		return pool.Result{}, layer7.failed(l.ctx, err)
+		return pool.Result{}, layer7.classify(l.ctx, err)
 	}
 	limit := &io.LimitedReader{R: l, N: maxHead}
 	answer := bufio.NewReader(limit)
@@ -177,11 +177,11 @@ func (c *HTTP) exchange(l *link, t pool.Target) (pool.Result, *problem) {
 	if c.needsBody() {
 		var err error
 		if body, err = io.ReadAll(io.LimitReader(response.Body, maxBody)); err != nil {
-			return pool.Result{}, layer7.failed(l.ctx, err)
+			return pool.Result{}, layer7.classify(l.ctx, err)
 		}
 	}
-	status := plain(response.Status)
-	if wrong := c.judge(response.StatusCode, body); wrong != "" {
+	status := printable(response.Status)
+	if wrong := c.mismatch(response.StatusCode, body); wrong != "" {
 		return pool.Result{Code: pool.Layer7Status, Info: status + ": " + wrong}, nil
 	}
 	return pool.Result{Code: pool.Layer7OK, Info: status}, nil
@@ -210,31 +210,31 @@ func (c *HTTP) request(t pool.Target) *http.Request {
 }
 
 // readResponse reads the head of the answer that counts.
-func readResponse(l *link, answer *bufio.Reader, request *http.Request) (*http.Response, *problem) {
+func readResponse(l *checkConn, answer *bufio.Reader, request *http.Request) (*http.Response, *failure) {
 	for range maxInfo {
 		if _, err := answer.Peek(1); errors.Is(err, io.EOF) {
-			return nil, layer7.says("closed without an answer")
+			return nil, layer7.failf("closed without an answer")
 		} else if err != nil {
-			return nil, layer7.failed(l.ctx, err)
+			return nil, layer7.classify(l.ctx, err)
 		}
-		begin, _ := answer.Peek(min(answer.Buffered(), excerpt+1))
+		begin, _ := answer.Peek(min(answer.Buffered(), maxQuoted+1))
 		seen := quoted(begin)
 		response, err := http.ReadResponse(answer, request)
-		var broken *problem
+		var broken *failure
 		switch {
 		case err == nil && (response.StatusCode >= http.StatusOK || response.StatusCode == http.StatusSwitchingProtocols):
 			return response, nil
 		case err == nil:
 			continue
 		default:
-			broken = layer7.failed(l.ctx, err)
+			broken = layer7.classify(l.ctx, err)
 		}
 		if broken.Code == pool.Layer7Response {
 			broken.Info = "not HTTP: got " + seen
 		}
 		return nil, broken
 	}
-	return nil, layer7.says("more than %d informational answers", maxInfo-1)
+	return nil, layer7.failf("more than %d informational answers", maxInfo-1)
 }
 
 // isToken reports whether s is what RFC 9110, section 5.6.2 calls a token.
@@ -268,7 +268,7 @@ func (c *HTTP) CheckOptions() options.Table {
 	table["host"] = options.Text(&c.Host)
 	table["header"] = options.Repeatable(c.parseHeader)
 	table["body"] = options.Text(&c.Body)
-	table["tls"] = optionTLS(&c.TLS)
+	table["tls"] = tlsOption(&c.TLS)
 	return table
 }
 

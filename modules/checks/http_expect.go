@@ -41,8 +41,8 @@ type Expectation struct {
 	// BodyNotMatches is a regexp that must not match the body.
 	BodyNotMatches string `json:"body_not_matches,omitempty"`
 
-	pass, fail                               []span
-	statusMatches, bodyMatches, bodyMismatch *regexp.Regexp
+	pass, fail                                 []span
+	statusMatches, bodyMatches, bodyNotMatches *regexp.Regexp
 }
 
 // span is a range of codes, both ends included.
@@ -66,7 +66,7 @@ func (e *Expectation) provision() (err error) {
 	}{
 		{"status_matches", e.StatusMatches, &e.statusMatches},
 		{"body_matches", e.BodyMatches, &e.bodyMatches},
-		{"body_not_matches", e.BodyNotMatches, &e.bodyMismatch},
+		{"body_not_matches", e.BodyNotMatches, &e.bodyNotMatches},
 	} {
 		if r.pattern == "" {
 			continue
@@ -106,7 +106,7 @@ func parseSpan(word string) (s span, ok bool) {
 	return s, 100 <= s.low && s.low <= s.high && s.high <= 999
 }
 
-func within(spans []span, code int) bool {
+func inSpans(spans []span, code int) bool {
 	return slices.ContainsFunc(spans, func(s span) bool { return s.low <= code && code <= s.high })
 }
 
@@ -114,12 +114,12 @@ func (e *Expectation) needsBody() bool {
 	return e.BodyContains != "" || e.BodyMatches != "" || e.BodyNotContains != "" || e.BodyNotMatches != ""
 }
 
-// judge says what is not as expected; empty: nothing.
-func (e *Expectation) judge(code int, body []byte) string {
+// mismatch says what is not as expected; empty: nothing.
+func (e *Expectation) mismatch(code int, body []byte) string {
 	switch {
-	case len(e.pass) > 0 && !within(e.pass, code):
-		return "status is not " + strings.Join(e.passWords(), ",")
-	case within(e.fail, code):
+	case len(e.pass) > 0 && !inSpans(e.pass, code):
+		return "status is not " + strings.Join(e.statusWords(), ",")
+	case inSpans(e.fail, code):
 		return "status is " + strings.Join(e.StatusNot, ",")
 	case e.statusMatches != nil && !e.statusMatches.MatchString(strconv.Itoa(code)):
 		return fmt.Sprintf("status does not match %q", e.StatusMatches)
@@ -129,13 +129,13 @@ func (e *Expectation) judge(code int, body []byte) string {
 		return fmt.Sprintf("body does not match %q", e.BodyMatches)
 	case e.BodyNotContains != "" && bytes.Contains(body, []byte(e.BodyNotContains)):
 		return fmt.Sprintf("body contains %q", e.BodyNotContains)
-	case e.bodyMismatch != nil && e.bodyMismatch.Match(body):
+	case e.bodyNotMatches != nil && e.bodyNotMatches.Match(body):
 		return fmt.Sprintf("body matches %q", e.BodyNotMatches)
 	}
 	return ""
 }
 
-func (e *Expectation) passWords() []string {
+func (e *Expectation) statusWords() []string {
 	if len(e.Status) == 0 {
 		return []string{defaultStatus}
 	}

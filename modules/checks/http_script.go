@@ -44,7 +44,7 @@ type HTTPScript struct {
 	// X-Haproxy-Server-State. It is HAProxy's send-state.
 	SendState bool `json:"send_state,omitempty"`
 
-	all []*Step // with those that are implied
+	allSteps []*Step // with those that are implied
 }
 
 // CaddyModule returns the Caddy module information.
@@ -65,7 +65,7 @@ func (c *HTTPScript) Provision(caddy.Context) (err error) {
 			return fmt.Errorf("tls: %w", err)
 		}
 	}
-	if c.all, err = prepare(c.Steps, c.TLS, true); err != nil {
+	if c.allSteps, err = prepareSteps(c.Steps, c.TLS, true); err != nil {
 		return err
 	}
 	if c.Request != nil {
@@ -73,35 +73,35 @@ func (c *HTTPScript) Provision(caddy.Context) (err error) {
 		if err := first.provision(true); err != nil {
 			return err
 		}
-		at := slices.IndexFunc(c.all, func(s *Step) bool { return s.Connect != nil })
-		c.all = slices.Insert(c.all, at+1, first)
+		at := slices.IndexFunc(c.allSteps, func(s *Step) bool { return s.Connect != nil })
+		c.allSteps = slices.Insert(c.allSteps, at+1, first)
 	}
-	c.impliedExpect()
-	rewind(c.all)
-	return c.order()
+	c.addImpliedExpect()
+	setRetryFrom(c.allSteps)
+	return c.validateOrder()
 }
 
-// impliedExpect adds what is expected of the last answer.
-func (c *HTTPScript) impliedExpect() {
-	for _, s := range slices.Backward(c.all) {
-		if s.quiet() {
+// addImpliedExpect adds what is expected of the last answer.
+func (c *HTTPScript) addImpliedExpect() {
+	for _, s := range slices.Backward(c.allSteps) {
+		if s.isLocal() {
 			continue
 		}
 		if s.Request != nil {
 			e := &Expect{Status: []string{defaultStatus}}
 			_ = e.provision(true) // it is well formed
-			c.all = append(c.all, &Step{Expect: e, number: s.number, told: s.told})
+			c.allSteps = append(c.allSteps, &Step{Expect: e, number: s.number, shownComment: s.shownComment})
 		}
 		return
 	}
 }
 
-// order says which step cannot come after the one before it.
-func (c *HTTPScript) order() error {
+// validateOrder says which step cannot come after the one before it.
+func (c *HTTPScript) validateOrder() error {
 	var before *Step
-	for _, s := range c.all {
+	for _, s := range c.allSteps {
 		switch {
-		case s.quiet():
+		case s.isLocal():
 			continue
 		case before == nil:
 		case s.Request != nil && before.Connect == nil:
@@ -120,12 +120,12 @@ func (c *HTTPScript) order() error {
 // where the body is not or it is no HTTP, L7OKC where the server drains, L7TOUT; or
 // what a connect or handshake can come to. Info has the status, and says in which step.
 func (c *HTTPScript) Check(ctx context.Context, t pool.Target) pool.Result {
-	r := newRun(ctx, t, c.all)
+	r := newRun(ctx, t, c.allSteps)
 	r.sendState = c.SendState
-	r.drains = func(status int) bool {
+	r.isDraining = func(status int) bool {
 		return c.DrainOn404 && status == http.StatusNotFound && (t.Subject == nil || !t.Subject.Down)
 	}
-	return r.outcome()
+	return r.checkResult()
 }
 
 // CheckOptions are the words that the checker takes in the block of a check: each
@@ -151,10 +151,10 @@ func (c *HTTPScript) Check(ctx context.Context, t pool.Target) pool.Result {
 //	}
 func (c *HTTPScript) CheckOptions() options.Table {
 	table := stepOptions(&c.Steps, true)
-	table["request"] = step(&c.Steps, (*Step).parseRequest)
+	table["request"] = stepOption(&c.Steps, (*Step).parseRequest)
 	table["drain_on_404"] = options.Flag(&c.DrainOn404)
 	table["send_state"] = options.Flag(&c.SendState)
-	table["tls"] = optionTLS(&c.TLS)
+	table["tls"] = tlsOption(&c.TLS)
 	return table
 }
 

@@ -229,12 +229,12 @@ func TestStatusWords(t *testing.T) {
 			t.Error(err)
 		}
 		for _, code := range test.in {
-			if !within(spans, code) {
+			if !inSpans(spans, code) {
 				t.Errorf("%q: %d is not in it", test.words, code)
 			}
 		}
 		for _, code := range test.out {
-			if within(spans, code) {
+			if inSpans(spans, code) {
 				t.Errorf("%q: %d is in it", test.words, code)
 			}
 		}

@@ -34,25 +34,25 @@ func (*LDAP) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision checks the options.
-func (c *LDAP) Provision(caddy.Context) error { return provisionBeneath(c.TLS) }
+func (c *LDAP) Provision(caddy.Context) error { return provisionTLS(c.TLS) }
 
 // Check is L7OK; L7STS with the result code of the bind, where that is not success;
 // L7RSP where the answer is none to a bind, L7TOUT; or what a connect or a handshake can
 // come to.
 func (c *LDAP) Check(ctx context.Context, t pool.Target) pool.Result {
-	d := dialogue{tls: c.TLS, speak: bind, part: unbind}
+	d := protocolCheck{tls: c.TLS, exchange: exchangeLDAPBind, goodbye: sendLDAPUnbind}
 	return d.check(ctx, t)
 }
 
 // The tags of what is sent and expected.
 const (
-	berInteger      = 0x02
-	berOctets       = 0x04
-	berEnumerated   = 0x0a
-	berSequence     = 0x30
-	ldapBound       = 0x61 // bindResponse
-	ldapExtended    = 0x78 // extendedResponse: with message 0, notice of disconnection
-	ldapUnavailable = 52
+	berInteger       = 0x02
+	berOctets        = 0x04
+	berEnumerated    = 0x0a
+	berSequence      = 0x30
+	ldapBindResponse = 0x61 // bindResponse
+	ldapExtended     = 0x78 // extendedResponse: with message 0, notice of disconnection
+	ldapUnavailable  = 52
 )
 
 // bindNames are the results that a bind may have (RFC 4511, section 4.1.9).
@@ -64,8 +64,8 @@ var bindNames = map[byte]string{
 	53: "unwillingToPerform", 80: "other",
 }
 
-// bind binds without a name, as message 1.
-func bind(rw io.ReadWriter) (string, error) {
+// exchangeLDAPBind binds without a name, as message 1.
+func exchangeLDAPBind(rw io.ReadWriter) (string, error) {
 	if _, err := rw.Write([]byte("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00")); err != nil {
 		return "", err
 	}
@@ -79,7 +79,7 @@ func bind(rw io.ReadWriter) (string, error) {
 	_, rest = cutElement(rest) // matchedDN
 	diagnostic, _ := cutElement(rest)
 	if message.tag != berSequence || !id.is(berInteger, 1) || result.tag != berEnumerated || len(result.content) != 1 {
-		return "", isNot("LDAP", message.content)
+		return "", notProtocol("LDAP", message.content)
 	}
 	code := result.content[0]
 	text := fmt.Sprintf("result %d", code)
@@ -91,74 +91,74 @@ func bind(rw io.ReadWriter) (string, error) {
 	}
 	switch {
 	case operation.tag == ldapExtended && id.content[0] == 0:
-		return "", unexpected("the server disconnects: " + text)
-	case operation.tag != ldapBound || id.content[0] != 1:
-		return "", isNot("LDAP", message.content)
+		return "", protocolError("the server disconnects: " + text)
+	case operation.tag != ldapBindResponse || id.content[0] != 1:
+		return "", notProtocol("LDAP", message.content)
 	case code != 0:
-		return "", refuses("%s", text)
+		return "", refusalf("%s", text)
 	}
 	return "success", nil
 }
 
-// element is one of BER; its tag is 0 if there is none.
-type element struct {
+// berElement is one of BER; its tag is 0 if there is none.
+type berElement struct {
 	tag     byte
 	content []byte
 }
 
-func (e *element) is(tag byte, length int) bool { return e.tag == tag && len(e.content) == length }
+func (e *berElement) is(tag byte, length int) bool { return e.tag == tag && len(e.content) == length }
 
 // readElement reads an element whose tag is that of a sequence.
-func readElement(r io.Reader) (element, error) {
+func readElement(r io.Reader) (berElement, error) {
 	head := make([]byte, 2, 2+4)
 	if n, err := io.ReadFull(r, head); err != nil || head[0] != berSequence {
 		if n > 0 && head[0] != berSequence {
-			err = isNot("LDAP", head[:n])
+			err = notProtocol("LDAP", head[:n])
 		}
-		return element{}, err
+		return berElement{}, err
 	}
-	if more := longLength(head[1]); more > 0 {
+	if more := extraLengthBytes(head[1]); more > 0 {
 		head = head[:2+more]
 		if _, err := io.ReadFull(r, head[2:]); err != nil {
-			return element{}, err
+			return berElement{}, err
 		}
 	}
-	size, ok := length(head[1:])
+	size, ok := berLength(head[1:])
 	if !ok || size > maxReceived {
-		return element{}, isNot("LDAP", head)
+		return berElement{}, notProtocol("LDAP", head)
 	}
 	content := make([]byte, size)
 	_, err := io.ReadFull(r, content)
-	return element{head[0], content}, err
+	return berElement{head[0], content}, err
 }
 
 // cutElement is the first element of some bytes, and what follows it.
-func cutElement(b []byte) (e element, rest []byte) {
+func cutElement(b []byte) (e berElement, rest []byte) {
 	if len(b) < 2 {
-		return element{}, nil
+		return berElement{}, nil
 	}
-	more := longLength(b[1])
+	more := extraLengthBytes(b[1])
 	if more > len(b)-2 {
-		return element{}, nil
+		return berElement{}, nil
 	}
-	size, ok := length(b[1 : 2+more])
+	size, ok := berLength(b[1 : 2+more])
 	if body := b[2+more:]; ok && size <= len(body) {
-		return element{b[0], body[:size]}, body[size:]
+		return berElement{b[0], body[:size]}, body[size:]
 	}
-	return element{}, nil
+	return berElement{}, nil
 }
 
-// longLength is how many bytes the length goes on for after its first one; 0 too if it
+// extraLengthBytes is how many bytes the length goes on for after its first one; 0 too if it
 // is not valid.
-func longLength(first byte) int {
+func extraLengthBytes(first byte) int {
 	if more := int(first & 0x7f); first >= 0x80 && more <= 4 {
 		return more
 	}
 	return 0
 }
 
-// length is that of an element, of which b is all bytes that say it.
-func length(b []byte) (n int, ok bool) {
+// berLength is that of an element, of which b is all bytes that say it.
+func berLength(b []byte) (n int, ok bool) {
 	if b[0] < 0x80 {
 		return int(b[0]), true
 	}
@@ -171,8 +171,8 @@ func length(b []byte) (n int, ok bool) {
 	return n, n >= 0 && n <= maxReceived
 }
 
-// unbind takes leave of a server, as message 2.
-func unbind(rw io.ReadWriter) {
+// sendLDAPUnbind takes leave of a server, as message 2.
+func sendLDAPUnbind(rw io.ReadWriter) {
 	rw.Write([]byte("\x30\x05\x02\x01\x02\x42\x00")) //nolint:errcheck // the connection ends in any case
 }
 
@@ -183,7 +183,7 @@ func unbind(rw io.ReadWriter) {
 //			<options of checker tls>
 //		}
 //	}
-func (c *LDAP) CheckOptions() options.Table { return options.Table{"tls": optionTLS(&c.TLS)} }
+func (c *LDAP) CheckOptions() options.Table { return options.Table{"tls": tlsOption(&c.TLS)} }
 
 // Interface guards
 var (

@@ -53,7 +53,7 @@ func (*MySQL) CaddyModule() caddy.ModuleInfo {
 
 // Provision checks the options.
 func (c *MySQL) Provision(caddy.Context) error {
-	if err := checkUser(c.User); err != nil {
+	if err := validateUser(c.User); err != nil {
 		return err
 	}
 	if (c.Old || c.AcceptAuthSwitch) && c.User == "" {
@@ -62,14 +62,14 @@ func (c *MySQL) Provision(caddy.Context) error {
 	if c.Old && c.AcceptAuthSwitch {
 		return errors.New("old and accept_auth_switch are mutually exclusive: expected one of them")
 	}
-	return provisionBeneath(c.TLS)
+	return provisionTLS(c.TLS)
 }
 
 // Check is L7OK, with the server's version as Info; L7STS with the number and the text
 // of the server's error; L7RSP where the answer is not MySQL's, L7TOUT; or what a
 // connect or a handshake can come to.
 func (c *MySQL) Check(ctx context.Context, t pool.Target) pool.Result {
-	d := dialogue{tls: c.TLS, speak: c.speak, part: c.part, orderly: true}
+	d := protocolCheck{tls: c.TLS, exchange: c.exchange, goodbye: c.quit, closeWithFIN: true}
 	return d.check(ctx, t)
 }
 
@@ -91,13 +91,13 @@ const (
 
 var mysqlQuit = []byte{1, 0, 0, 0, 1}
 
-// greeting is the first packet of a server.
-type greeting struct {
+// serverGreeting is the first packet of a server.
+type serverGreeting struct {
 	version string
 	plugins bool // the server knows authentication plugins
 }
 
-func (c *MySQL) speak(rw io.ReadWriter) (string, error) {
+func (c *MySQL) exchange(rw io.ReadWriter) (string, error) {
 	in := bufio.NewReader(rw)
 	hello, err := readGreeting(in)
 	if err == nil && c.User != "" {
@@ -106,8 +106,8 @@ func (c *MySQL) speak(rw io.ReadWriter) (string, error) {
 	return hello.version, err
 }
 
-// part quits; where there has been no login, it makes the handshake complete first.
-func (c *MySQL) part(rw io.ReadWriter) {
+// quit quits; where there has been no login, it makes the handshake complete first.
+func (c *MySQL) quit(rw io.ReadWriter) {
 	if c.User == "" && c.login(rw, bufio.NewReader(rw), "", false) != nil {
 		return
 	}
@@ -122,8 +122,8 @@ func readPacket(in *bufio.Reader) (number byte, content []byte, err error) {
 	}
 	size := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
 	if size == 0 || size > maxReceived {
-		rest, _ := in.Peek(min(in.Buffered(), excerpt))
-		return 0, nil, isNot("MySQL", append(head[:], rest...))
+		rest, _ := in.Peek(min(in.Buffered(), maxQuoted))
+		return 0, nil, notProtocol("MySQL", append(head[:], rest...))
 	}
 	content = make([]byte, size)
 	if _, err := io.ReadFull(in, content); err != nil {
@@ -138,26 +138,26 @@ func readPacket(in *bufio.Reader) (number byte, content []byte, err error) {
 // serverError is what a packet of an error says, without its first byte.
 func serverError(b []byte) error {
 	if len(b) < 2 {
-		return isNot("MySQL", b)
+		return notProtocol("MySQL", b)
 	}
 	number, text := binary.LittleEndian.Uint16(b), string(b[2:])
 	if len(text) >= 6 && text[0] == '#' {
-		return refuses("%d (%s): %s", number, text[1:6], text[6:])
+		return refusalf("%d (%s): %s", number, text[1:6], text[6:])
 	}
-	return refuses("%d: %s", number, text)
+	return refusalf("%d: %s", number, text)
 }
 
-func readGreeting(in *bufio.Reader) (g greeting, err error) {
+func readGreeting(in *bufio.Reader) (g serverGreeting, err error) {
 	_, b, err := readPacket(in)
 	if err != nil {
 		return g, err
 	}
 	if b[0] != 9 && b[0] != 10 {
-		return g, isNot("MySQL", b)
+		return g, notProtocol("MySQL", b)
 	}
 	version, rest, ended := bytes.Cut(b[1:], []byte{0})
 	if !ended {
-		return g, isNot("MySQL", b)
+		return g, notProtocol("MySQL", b)
 	}
 	g.version = string(version)
 	// The id of the connection, 8 bytes of salt and a zero, then what the server can
@@ -184,17 +184,17 @@ func (c *MySQL) login(w io.Writer, in *bufio.Reader, user string, plugins bool) 
 			return nil
 		case mysqlMore:
 		case mysqlSwitch:
-			if _, err := w.Write(noPassword(number+1, b[1:])); err != nil {
+			if _, err := w.Write(emptyAuthReply(number+1, b[1:])); err != nil {
 				return err
 			}
 			if c.AcceptAuthSwitch {
 				return nil
 			}
 		default:
-			return isNot("MySQL", b)
+			return notProtocol("MySQL", b)
 		}
 	}
-	return refuses("the server asks for more than a user without a password has")
+	return refusalf("the server asks for more than a user without a password has")
 }
 
 // loginPacket is the answer to a greeting.
@@ -222,8 +222,8 @@ func (c *MySQL) loginPacket(user string, plugins bool) []byte {
 	return append([]byte{byte(len(b)), byte(len(b) >> 8), 0, 1}, b...)
 }
 
-// noPassword is the answer to a server that wants another way of authentication.
-func noPassword(number byte, want []byte) []byte {
+// emptyAuthReply is the answer to a server that wants another way of authentication.
+func emptyAuthReply(number byte, want []byte) []byte {
 	plugin, _, _ := bytes.Cut(want, []byte{0})
 	if s := string(plugin); s == "caching_sha2_password" || s == "sha256_password" {
 		return []byte{1, 0, 0, number, 0}
@@ -244,7 +244,7 @@ func noPassword(number byte, want []byte) []byte {
 func (c *MySQL) CheckOptions() options.Table {
 	return options.Table{
 		"user": options.Text(&c.User), "old": options.Flag(&c.Old), "accept_auth_switch": options.Flag(&c.AcceptAuthSwitch),
-		"tls": optionTLS(&c.TLS),
+		"tls": tlsOption(&c.TLS),
 	}
 }
 

@@ -44,27 +44,27 @@ func (c *PgSQL) Provision(caddy.Context) error {
 	if c.User == "" {
 		return errors.New("user is missing: expected the name to log in with")
 	}
-	if err := checkUser(c.User); err != nil {
+	if err := validateUser(c.User); err != nil {
 		return err
 	}
-	return provisionBeneath(c.TLS)
+	return provisionTLS(c.TLS)
 }
 
 // Check is L7OK, with what the server asks for as Info; L7RSP with the server's error, as
 // in HAProxy; L7STS where the answer is another one, L7TOUT; or what a connect or a
 // handshake can come to.
 func (c *PgSQL) Check(ctx context.Context, t pool.Target) pool.Result {
-	d := dialogue{tls: c.TLS, speak: c.speak, orderly: true}
+	d := protocolCheck{tls: c.TLS, exchange: c.exchange, closeWithFIN: true}
 	return d.check(ctx, t)
 }
 
-// authentications are what a server may ask for so that the check passes.
-var authentications = map[uint32]string{
+// pgsqlAuthentications are what a server may ask for so that the check passes.
+var pgsqlAuthentications = map[uint32]string{
 	0: "no password", 2: "Kerberos", 3: "a password", 4: "a password (crypt)", 5: "a password (md5)",
 	6: "SCM credentials", 7: "GSSAPI", 9: "SSPI", 10: "SASL",
 }
 
-func (c *PgSQL) speak(rw io.ReadWriter) (string, error) {
+func (c *PgSQL) exchange(rw io.ReadWriter) (string, error) {
 	const version = 3 << 16
 	words := "user\x00" + c.User + "\x00\x00"
 	b := binary.BigEndian.AppendUint32(nil, uint32(4+4+len(words)))
@@ -81,16 +81,16 @@ func (c *PgSQL) speak(rw io.ReadWriter) (string, error) {
 		return "", errorResponse(content)
 	case kind == 'R' && len(content) >= 4:
 		asks := binary.BigEndian.Uint32(content)
-		what, ok := authentications[asks]
+		what, ok := pgsqlAuthentications[asks]
 		if !ok {
-			return "", refuses("the server asks for authentication of the unknown kind %d", asks)
+			return "", refusalf("the server asks for authentication of the unknown kind %d", asks)
 		}
 		if asks == 0 { // a server that waits for a password would log that this is none
 			rw.Write([]byte{'X', 0, 0, 0, 4}) //nolint:errcheck // Terminate: the connection ends in any case
 		}
 		return "the server asks for " + what, nil
 	}
-	return "", refuses("not an answer to a login: got %s", quoted(append([]byte{kind}, content...)))
+	return "", refusalf("not an answer to a login: got %s", quoted(append([]byte{kind}, content...)))
 }
 
 // readMessage returns the type and the content of the next message.
@@ -101,7 +101,7 @@ func readMessage(r io.Reader) (kind byte, content []byte, err error) {
 	}
 	size := binary.BigEndian.Uint32(head[1:])
 	if size < 4 || size > maxReceived {
-		return 0, nil, refuses("not PostgreSQL: got %s", quoted(head[:]))
+		return 0, nil, refusalf("not PostgreSQL: got %s", quoted(head[:]))
 	}
 	content = make([]byte, size-4)
 	_, err = io.ReadFull(r, content)
@@ -117,9 +117,9 @@ func errorResponse(content []byte) error {
 		}
 	}
 	if fields['S'] == "" && fields['M'] == "" { // PostgreSQL before 7.4, or something else
-		return unexpected(string(bytes.TrimRight(content, "\x00\n")))
+		return protocolError(string(bytes.TrimRight(content, "\x00\n")))
 	}
-	return unexpected(fmt.Sprintf("%s %s: %s", fields['S'], fields['C'], fields['M']))
+	return protocolError(fmt.Sprintf("%s %s: %s", fields['S'], fields['C'], fields['M']))
 }
 
 // CheckOptions are the words that the checker takes in the block of a check. Syntax:
@@ -131,7 +131,7 @@ func errorResponse(content []byte) error {
 //		}
 //	}
 func (c *PgSQL) CheckOptions() options.Table {
-	return options.Table{"user": options.Text(&c.User), "tls": optionTLS(&c.TLS)}
+	return options.Table{"user": options.Text(&c.User), "tls": tlsOption(&c.TLS)}
 }
 
 // Interface guards

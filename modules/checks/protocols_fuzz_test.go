@@ -16,7 +16,7 @@ import (
 
 // spoken are the dialogues, by their number in the fuzz target.
 var spoken = []func(io.ReadWriter) (string, error){
-	(&MySQL{}).speak, (&MySQL{User: "haproxy"}).speak, (&PgSQL{User: "haproxy"}).speak, bind, helloAgent, (&SMTP{}).speak, ping,
+	(&MySQL{}).exchange, (&MySQL{User: "haproxy"}).exchange, (&PgSQL{User: "haproxy"}).exchange, exchangeLDAPBind, exchangeSPOPHello, (&SMTP{}).exchange, exchangeRedisPing,
 }
 
 // outcome is what comes of a dialogue with a server that says these bytes.
@@ -27,9 +27,9 @@ func outcome(speak func(io.ReadWriter) (string, error), r io.Reader) pool.Result
 	}
 	info, err := speak(both{r, io.Discard})
 	if err != nil {
-		return judge(context.Background(), err).Result
+		return dialogFailure(context.Background(), err).Result
 	}
-	return pool.Result{Code: pool.Layer7OK, Info: plain(info)}
+	return pool.Result{Code: pool.Layer7OK, Info: printable(info)}
 }
 
 // However a server's answer is cut into pieces, the same comes of it; what comes after an
@@ -54,7 +54,7 @@ func FuzzProtocols(f *testing.F) {
 		if cut := outcome(speak, iotest.OneByteReader(bytes.NewReader(answer))); cut.Code != whole.Code {
 			t.Errorf("%s %q at once, %s %q byte by byte", whole.Code, whole.Info, cut.Code, cut.Info)
 		}
-		if strings.ContainsFunc(whole.Info, func(r rune) bool { return !unicode.IsPrint(r) }) || len(whole.Info) > 2*told {
+		if strings.ContainsFunc(whole.Info, func(r rune) bool { return !unicode.IsPrint(r) }) || len(whole.Info) > 2*maxLogged {
 			t.Errorf("told: %q", whole.Info)
 		}
 		more := outcome(speak, io.MultiReader(bytes.NewReader(answer), strings.NewReader("-more\r\n")))

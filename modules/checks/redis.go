@@ -34,16 +34,16 @@ func (*Redis) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision checks the options.
-func (c *Redis) Provision(caddy.Context) error { return provisionBeneath(c.TLS) }
+func (c *Redis) Provision(caddy.Context) error { return provisionTLS(c.TLS) }
 
 // Check is L7OK; L7STS where the answer is another one, such as -NOAUTH or -LOADING;
 // L7RSP where there is none, L7TOUT; or what a connect or a handshake can come to.
 func (c *Redis) Check(ctx context.Context, t pool.Target) pool.Result {
-	d := dialogue{tls: c.TLS, speak: ping}
+	d := protocolCheck{tls: c.TLS, exchange: exchangeRedisPing}
 	return d.check(ctx, t)
 }
 
-func ping(rw io.ReadWriter) (string, error) {
+func exchangeRedisPing(rw io.ReadWriter) (string, error) {
 	if _, err := io.WriteString(rw, "*1\r\n$4\r\nPING\r\n"); err != nil {
 		return "", err
 	}
@@ -52,9 +52,9 @@ func ping(rw io.ReadWriter) (string, error) {
 	case err == nil && line == "+PONG":
 		return line, nil
 	case err == nil && line != "" && line[0] == '-':
-		return "", refuses("%s", line)
-	case err == nil, isEnd(err) && line != "":
-		return "", refuses("not PONG: got %s", quoted([]byte(line)))
+		return "", refusalf("%s", line)
+	case err == nil, isEOF(err) && line != "":
+		return "", refusalf("not PONG: got %s", quoted([]byte(line)))
 	}
 	return "", err
 }
@@ -64,7 +64,7 @@ func ping(rw io.ReadWriter) (string, error) {
 func textLine(in *bufio.Reader) (string, error) {
 	b, err := in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
-		err = errLong
+		err = errLineTooLong
 	}
 	return strings.TrimRight(string(b), "\r\n"), err
 }
@@ -76,7 +76,7 @@ func textLine(in *bufio.Reader) (string, error) {
 //			<options of checker tls>
 //		}
 //	}
-func (c *Redis) CheckOptions() options.Table { return options.Table{"tls": optionTLS(&c.TLS)} }
+func (c *Redis) CheckOptions() options.Table { return options.Table{"tls": tlsOption(&c.TLS)} }
 
 // Interface guards
 var (

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// revocations are the revocation lists of a file.
-type revocations []*x509.RevocationList
+// revocationLists are the revocation lists of a file.
+type revocationLists []*x509.RevocationList
 
 // readRevocations reads a PEM file with one list or more.
-func readRevocations(name string) (lists revocations, err error) {
+func readRevocations(name string) (lists revocationLists, err error) {
 	text, err := os.ReadFile(name) //nolint:gosec // the configuration names it
 	if err != nil {
 		return nil, err
@@ -38,30 +38,30 @@ func readRevocations(name string) (lists revocations, err error) {
 	return lists, nil
 }
 
-// judge says if a certificate of a verified chain is revoked, or if that cannot be
+// verify says if a certificate of a verified chain is revoked, or if that cannot be
 // known: each needs a valid list of its issuer, as for OpenSSL's CRL_CHECK_ALL.
-func (r revocations) judge(chain []*x509.Certificate) error {
+func (r revocationLists) verify(chain []*x509.Certificate) error {
 	for i, c := range chain {
-		if err := r.judgeOne(c, chain[min(i+1, len(chain)-1)]); err != nil {
+		if err := r.verifyOne(c, chain[min(i+1, len(chain)-1)]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r revocations) judgeOne(c, issuer *x509.Certificate) error {
-	because := fmt.Errorf("no revocation list of %s", plain(c.Issuer.String()))
+func (r revocationLists) verifyOne(c, issuer *x509.Certificate) error {
+	because := fmt.Errorf("no revocation list of %s", printable(c.Issuer.String()))
 	for _, list := range r {
 		if !bytes.Equal(list.RawIssuer, c.RawIssuer) || list.CheckSignatureFrom(issuer) != nil {
 			continue
 		}
 		switch now := time.Now(); {
 		case !list.NextUpdate.IsZero() && now.After(list.NextUpdate):
-			because = fmt.Errorf("revocation list of %s ended on %s", plain(c.Issuer.String()), day(list.NextUpdate))
+			because = fmt.Errorf("revocation list of %s ended on %s", printable(c.Issuer.String()), formatDate(list.NextUpdate))
 		case now.Before(list.ThisUpdate):
-			because = fmt.Errorf("revocation list of %s is not valid before %s", plain(c.Issuer.String()), day(list.ThisUpdate))
-		case holds(list, c.SerialNumber):
-			return fmt.Errorf("%s is revoked", whose(c))
+			because = fmt.Errorf("revocation list of %s is not valid before %s", printable(c.Issuer.String()), formatDate(list.ThisUpdate))
+		case listsSerial(list, c.SerialNumber):
+			return fmt.Errorf("%s is revoked", certificateLabel(c))
 		default:
 			return nil
 		}
@@ -69,7 +69,7 @@ func (r revocations) judgeOne(c, issuer *x509.Certificate) error {
 	return because
 }
 
-// holds reports whether a list has a certificate's serial number.
-func holds(list *x509.RevocationList, number *big.Int) bool {
+// listsSerial reports whether a list has a certificate's serial number.
+func listsSerial(list *x509.RevocationList, number *big.Int) bool {
 	return slices.ContainsFunc(list.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool { return e.SerialNumber.Cmp(number) == 0 })
 }

@@ -13,41 +13,41 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// run is one run of a script.
-type run struct {
+// scriptRun is one run of a script.
+type scriptRun struct {
 	ctx       context.Context
 	target    pool.Target
-	began     time.Time
+	started   time.Time
 	steps     []*Step
 	sendState bool // requests say how the server stands
 
-	link    *link // nil: none yet
-	secure  bool  // it speaks TLS
-	linger  bool  // it is closed in order
-	got     []byte
-	over    error // why no more comes
-	warning string
+	conn     *checkConn // nil: none yet
+	usesTLS  bool       // it speaks TLS
+	linger   bool       // it is closed in order
+	received []byte
+	readErr  error // why no more comes
+	warning  string
 
-	vars    map[string]sample.Value
-	last    *Step // of those that have to do with the server
-	request *Request
-	answer  *answer // nil: none yet, or it is no script over HTTP
-	drains  func(status int) bool
+	vars       map[string]sample.Value
+	last       *Step // of those that have to do with the server
+	request    *Request
+	response   *httpResponse // nil: none yet, or it is no script over HTTP
+	isDraining func(status int) bool
 }
 
-func newRun(ctx context.Context, t pool.Target, steps []*Step) *run {
-	return &run{ctx: ctx, target: t, began: time.Now(), steps: steps}
+func newRun(ctx context.Context, t pool.Target, steps []*Step) *scriptRun {
+	return &scriptRun{ctx: ctx, target: t, started: time.Now(), steps: steps}
 }
 
-// all does the steps.
-func (r *run) all() *problem {
+// runSteps does the steps.
+func (r *scriptRun) runSteps() *failure {
 	unread, waiting := true, -1
 	for i := 0; i < len(r.steps); i++ {
 		s := r.steps[i]
-		var bad *problem
+		var bad *failure
 		switch {
-		case s.quiet():
-			r.set(s)
+		case s.isLocal():
+			r.assignVariable(s)
 			continue
 		case s.Connect != nil:
 			bad, unread = r.connect(s.Connect), true
@@ -57,29 +57,29 @@ func (r *run) all() *problem {
 			if unread {
 				// While an expectation waits, the row is gone through again, and it is the
 				// one that still waits which messages name.
-				if bad = r.receive(); bad != nil {
+				if bad = r.receiveMore(); bad != nil {
 					at := r.steps[max(i, waiting)]
-					return at.says(r.timedOut(at.Expect, bad))
+					return at.annotate(r.timedOut(at.Expect, bad))
 				}
 			}
 			var v verdict
 			if v, bad = r.judge(s.Expect); v == waits {
 				unread, waiting = true, i
-				i = s.again - 1
+				i = s.retryFrom - 1
 				continue
 			}
 			unread = false
 		}
 		if r.last = s; bad != nil {
-			return s.says(bad)
+			return s.annotate(bad)
 		}
 		waiting = -1
 	}
 	return nil
 }
 
-// says is a problem with the step in which it has come up.
-func (s *Step) says(bad *problem) *problem {
+// annotate is a problem with the step in which it has come up.
+func (s *Step) annotate(bad *failure) *failure {
 	if s.number == 0 {
 		return bad
 	}
@@ -92,99 +92,99 @@ func (s *Step) says(bad *problem) *problem {
 }
 
 // timedOut gives a problem with receiving the code that the expectation wants.
-func (r *run) timedOut(e *Expect, bad *problem) *problem {
+func (r *scriptRun) timedOut(e *Expect, bad *failure) *failure {
 	switch bad.Code { //nolint:exhaustive // the others say nothing of what is expected
 	case pool.Layer7Timeout:
-		bad.Code = or(e.TimeoutStatus, bad.Code)
+		bad.Code = codeOr(e.TimeoutStatus, bad.Code)
 	case pool.Layer7Response:
-		bad.Code = or(e.ErrorStatus, bad.Code)
+		bad.Code = codeOr(e.ErrorStatus, bad.Code)
 	}
 	return bad
 }
 
-func (r *run) connect(c *ConnectStep) (bad *problem) {
+func (r *scriptRun) connect(c *ConnectStep) (bad *failure) {
 	r.close()
 	t := c.target(r.target, r.input())
-	r.got, r.over, r.answer, r.request, r.secure, r.linger = nil, nil, nil, nil, false, c.Linger
-	if r.link, bad = open(r.ctx, t, r.began); bad != nil {
+	r.received, r.readErr, r.response, r.request, r.usesTLS, r.linger = nil, nil, nil, nil, false, c.Linger
+	if r.conn, bad = openConn(r.ctx, t, r.started); bad != nil {
 		return bad
 	}
 	if c.TLS != nil {
-		if bad = c.TLS.secure(r.link, t); bad != nil {
+		if bad = c.TLS.handshake(r.conn, t); bad != nil {
 			return bad
 		}
-		r.secure = true
+		r.usesTLS = true
 	}
-	if r.link.warning != "" {
-		r.warning = r.link.warning
+	if r.conn.warning != "" {
+		r.warning = r.conn.warning
 	}
 	return nil
 }
 
 // send sends, and forgets what has come.
-func (r *run) send(s *Step) (bad *problem) {
+func (r *scriptRun) send(s *Step) (bad *failure) {
 	in, data := r.input(), s.data
 	switch {
 	case s.Request != nil:
 		state := ""
 		if r.sendState {
-			state = stateOf(&r.target)
+			state = serverState(&r.target)
 		}
-		data, r.request = s.Request.text(in, state), s.Request
+		data, r.request = s.Request.encode(in, state), s.Request
 	case s.SendHexFormat != "":
 		text := s.format.String(in)
 		if text == "" {
 			break
 		}
 		var err error
-		if data, err = digits("send_hex_format", text); err != nil {
-			return layer7.says("%v", err)
+		if data, err = decodeHex("send_hex_format", text); err != nil {
+			return layer7.failf("%v", err)
 		}
 	case s.format != nil:
 		data = []byte(s.format.String(in))
 	}
-	r.got, r.answer = nil, nil
+	r.received, r.response = nil, nil
 	if len(data) == 0 {
 		return nil
 	}
-	if _, err := r.link.Write(data); err != nil {
-		return layer7.failed(r.ctx, err)
+	if _, err := r.conn.Write(data); err != nil {
+		return layer7.classify(r.ctx, err)
 	}
 	return nil
 }
 
-var errEnough = errors.New("no more is looked at")
+var errReadLimit = errors.New("no more is looked at")
 
-// receive waits for more. That nothing has come when the server ends the connection
+// receiveMore waits for more. That nothing has come when the server ends the connection
 // is a problem, whatever is expected.
-func (r *run) receive() *problem {
+func (r *scriptRun) receiveMore() *failure {
 	switch {
-	case r.over != nil:
-	case r.drains != nil:
+	case r.readErr != nil:
+	case r.isDraining != nil:
 		if bad := r.receiveHTTP(); bad != nil {
 			return bad
 		}
 	default:
-		r.read(r.link, maxReceived)
+		r.read(r.conn, maxReceived)
 	}
-	if r.over == nil {
+	if r.readErr == nil {
 		return nil
 	}
-	bad := layer7.failed(r.ctx, r.over)
+	bad := layer7.classify(r.ctx, r.readErr)
 	switch {
-	case bad.Code == pool.Layer7Timeout && r.answer != nil:
-		bad.Info = "the rest of the answer is missing: got " + quoted(r.got)
+	case bad.Code == pool.Layer7Timeout && r.response != nil:
+		bad.Info = "the rest of the answer is missing: got " + quoted(r.received)
 	case bad.Code == pool.Layer7Timeout:
-		bad.Info = "got " + quoted(r.got)
-	case bad.Code == pool.Layer7Response && (len(r.got) > 0 || r.answer != nil):
+		bad.Info = "got " + quoted(r.received)
+	case bad.Code == pool.Layer7Response && (len(r.received) > 0 || r.response != nil):
 		return nil
 	}
 	return bad
 }
 
 // judge looks at what has come.
-func (r *run) judge(e *Expect) (verdict, *problem) {
-	if r.answer != nil {
+func (r *scriptRun) judge(e *Expect) (verdict, *failure) {
+	if r.response != nil {
 		return r.judgeHTTP(e)
 	}
 	in := r.input()
@@ -193,39 +193,39 @@ func (r *run) judge(e *Expect) (verdict, *problem) {
 
 // judgeText looks at the text that has come so far; before is what an error says before
 // it.
-func (r *run) judgeText(e *Expect, in *sample.Input, before string) (verdict, *problem) {
-	literal, wrong := e.evaluated(in)
+func (r *scriptRun) judgeText(e *Expect, in *sample.Input, before string) (verdict, *failure) {
+	literal, wrong := e.literalFor(in)
 	if wrong != "" {
-		return fails, layer7.says("%s", wrong)
+		return fails, layer7.failf("%s", wrong)
 	}
-	v := e.decide(literal, r.got, r.over != nil)
+	v := e.decide(literal, r.received, r.readErr != nil)
 	if v != fails {
 		return v, nil
 	}
-	return fails, r.unexpected(e, pool.Layer7Response, before+"got "+quoted(r.got))
+	return fails, r.mismatch(e, pool.Layer7Response, before+"got "+quoted(r.received))
 }
 
-// unexpected is the problem that an expectation has with what has come.
-func (r *run) unexpected(e *Expect, code pool.Code, info string) *problem {
-	return &problem{pool.Result{Code: or(e.ErrorStatus, code), Info: e.said(e.failure, r.input(), info)}}
+// mismatch is the problem that an expectation has with what has come.
+func (r *scriptRun) mismatch(e *Expect, code pool.Code, info string) *failure {
+	return &failure{pool.Result{Code: codeOr(e.ErrorStatus, code), Info: e.logText(e.failure, r.input(), info)}}
 }
 
 // result is what comes of a script whose steps have all passed.
-func (r *run) result() pool.Result {
+func (r *scriptRun) result() pool.Result {
 	passed := pool.Result{Code: pool.Layer7OK, Warning: r.warning}
 	switch s := r.last; {
 	case s == nil:
 	case s.Expect != nil:
 		status := ""
-		if r.answer != nil {
-			status = plain(r.answer.status)
-			if r.drains(r.answer.Status) {
+		if r.response != nil {
+			status = printable(r.response.status)
+			if r.isDraining(r.response.Status) {
 				passed.Code, passed.Info = pool.Layer7Stopping, status
 				return passed
 			}
 		}
-		passed.Code = or(s.Expect.OKStatus, pool.Layer7OK)
-		passed.Info = s.Expect.said(s.Expect.success, r.input(), "")
+		passed.Code = codeOr(s.Expect.OKStatus, pool.Layer7OK)
+		passed.Info = s.Expect.logText(s.Expect.success, r.input(), "")
 		if s.Expect.code == nil && passed.Info != "" && status != "" {
 			status += ": "
 		}
@@ -233,7 +233,7 @@ func (r *run) result() pool.Result {
 			passed.Info = status + passed.Info
 		}
 	case s.Connect == nil:
-	case r.secure:
+	case r.usesTLS:
 		passed.Code = pool.Layer6OK
 	default:
 		passed.Code = pool.Layer4OK
@@ -241,10 +241,10 @@ func (r *run) result() pool.Result {
 	return passed
 }
 
-// outcome is what comes of a script.
-func (r *run) outcome() pool.Result {
+// checkResult is what comes of a script.
+func (r *scriptRun) checkResult() pool.Result {
 	defer r.abort()
-	if bad := r.all(); bad != nil {
+	if bad := r.runSteps(); bad != nil {
 		bad.Warning = cmp.Or(bad.Warning, r.warning)
 		return bad.Result
 	}
@@ -254,22 +254,22 @@ func (r *run) outcome() pool.Result {
 }
 
 // close ends the connection, if there is one; abort is close after a failure.
-func (r *run) close() {
-	if r.link != nil && r.linger {
-		linger(r.link.raw, -1)
+func (r *scriptRun) close() {
+	if r.conn != nil && r.linger {
+		setLinger(r.conn.tcp, -1)
 	}
-	if r.link != nil {
-		r.link.close()
+	if r.conn != nil {
+		r.conn.close()
 	}
-	r.link = nil
+	r.conn = nil
 }
 
-func (r *run) abort() {
-	if r.link == nil {
+func (r *scriptRun) abort() {
+	if r.conn == nil {
 		return
 	}
 	if r.linger {
-		linger(r.link.raw, -1)
+		setLinger(r.conn.tcp, -1)
 	}
-	r.link.abort()
+	r.conn.abort()
 }

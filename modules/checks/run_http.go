@@ -15,48 +15,48 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// answer is an answer over HTTP, whose body is still read.
-type answer struct {
+// httpResponse is an answer over HTTP, whose body is still read.
+type httpResponse struct {
 	sample.CheckAnswer
 	status string // as it came, such as 200 OK
 	body   io.Reader
 }
 
-var errBodyEnded = errors.New("the answer is over")
+var errBodyComplete = errors.New("the answer is over")
 
 // read adds what has come to what there was, up to a limit.
-func (r *run) read(from io.Reader, limit int) {
+func (r *scriptRun) read(from io.Reader, limit int) {
 	buffer := make([]byte, 4096)
-	n, err := from.Read(buffer[:min(len(buffer), limit-len(r.got))])
-	r.got = append(r.got, buffer[:n]...)
-	if len(r.got) == limit {
-		err = errEnough
+	n, err := from.Read(buffer[:min(len(buffer), limit-len(r.received))])
+	r.received = append(r.received, buffer[:n]...)
+	if len(r.received) == limit {
+		err = errReadLimit
 	}
-	r.over = err
+	r.readErr = err
 }
 
 // receiveHTTP reads the head of the answer, and then more of its body.
-func (r *run) receiveHTTP() *problem {
-	if r.answer != nil {
-		r.read(r.answer.body, maxBody)
-		if errors.Is(r.over, io.EOF) {
-			r.over = errBodyEnded
+func (r *scriptRun) receiveHTTP() *failure {
+	if r.response != nil {
+		r.read(r.response.body, maxBody)
+		if errors.Is(r.readErr, io.EOF) {
+			r.readErr = errBodyComplete
 		}
 		return nil
 	}
 	if r.request == nil {
-		if r.read(r.link, maxHead); r.over == nil {
-			return layer7.says("an answer without a request: got %s", quoted(r.got))
+		if r.read(r.conn, maxHead); r.readErr == nil {
+			return layer7.failf("an answer without a request: got %s", quoted(r.received))
 		}
 		return nil
 	}
-	limit := &io.LimitedReader{R: r.link, N: maxHead}
-	response, bad := readResponse(r.link, bufio.NewReader(limit), &http.Request{Method: r.request.Method}) //nolint:bodyclose // the connection ends with the check
+	limit := &io.LimitedReader{R: r.conn, N: maxHead}
+	response, bad := readResponse(r.conn, bufio.NewReader(limit), &http.Request{Method: r.request.Method}) //nolint:bodyclose // the connection ends with the check
 	if bad != nil {
 		return bad
 	}
 	limit.N = math.MaxInt64
-	r.answer = &answer{
+	r.response = &httpResponse{
 		CheckAnswer: sample.CheckAnswer{
 			Status: response.StatusCode, Header: textproto.MIMEHeader(response.Header),
 			Version: strconv.Itoa(response.ProtoMajor) + "." + strconv.Itoa(response.ProtoMinor),
@@ -67,15 +67,15 @@ func (r *run) receiveHTTP() *problem {
 		response.Header["Transfer-Encoding"] = response.TransferEncoding
 	}
 	if response.ContentLength == 0 {
-		r.over = errBodyEnded
+		r.readErr = errBodyComplete
 	}
 	return nil
 }
 
 // judgeHTTP looks at an answer. One of 404 is for the end of the script to judge, if
 // it means that the server drains.
-func (r *run) judgeHTTP(e *Expect) (verdict, *problem) {
-	if r.drains(r.answer.Status) {
+func (r *scriptRun) judgeHTTP(e *Expect) (verdict, *failure) {
+	if r.isDraining(r.response.Status) {
 		return passes, nil
 	}
 	in, code := r.input(), pool.Layer7Status
@@ -83,9 +83,9 @@ func (r *run) judgeHTTP(e *Expect) (verdict, *problem) {
 	var wrong string
 	switch e.name {
 	case "status":
-		found = within(e.spans, r.answer.Status)
+		found = inSpans(e.spans, r.response.Status)
 	case "status_matches":
-		found = e.pattern.MatchString(strconv.Itoa(r.answer.Status))
+		found = e.pattern.MatchString(strconv.Itoa(r.response.Status))
 	case "header":
 		found, wrong = e.Header.found(in)
 	default:
@@ -93,20 +93,20 @@ func (r *run) judgeHTTP(e *Expect) (verdict, *problem) {
 	}
 	switch {
 	case wrong != "":
-		return fails, layer7.says("%s", wrong)
+		return fails, layer7.failf("%s", wrong)
 	case found != e.Not:
 		return passes, nil
 	}
-	return fails, r.unexpected(e, code, plain(r.answer.status))
+	return fails, r.mismatch(e, code, printable(r.response.status))
 }
 
 // judgeBody is judgeHTTP for what is expected of the body.
-func (r *run) judgeBody(e *Expect, in *sample.Input) (verdict, *problem) {
-	if len(r.got) == 0 {
-		if r.over == nil {
+func (r *scriptRun) judgeBody(e *Expect, in *sample.Input) (verdict, *failure) {
+	if len(r.received) == 0 {
+		if r.readErr == nil {
 			return waits, nil
 		}
-		return fails, r.unexpected(e, pool.Layer7Response, plain(r.answer.status)+", without a body")
+		return fails, r.mismatch(e, pool.Layer7Response, printable(r.response.status)+", without a body")
 	}
-	return r.judgeText(e, in, plain(r.answer.status)+": ")
+	return r.judgeText(e, in, printable(r.response.status)+": ")
 }

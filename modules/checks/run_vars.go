@@ -8,22 +8,22 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// lives reports whether a variable of this name can have a value in a check: those of
+// hasCheckScope reports whether a variable of this name can have a value in a check: those of
 // a connection have none, since there is no client.
-func lives(name string) bool {
+func hasCheckScope(name string) bool {
 	scope, _, _ := strings.Cut(name, ".")
 	return scope == "check" || scope == "sess"
 }
 
 // input is what expressions look at.
-func (r *run) input() *sample.Input {
-	about := sample.CheckInput{Received: r.got}
+func (r *scriptRun) input() *sample.Input {
+	about := sample.CheckInput{Received: r.received}
 	if s := r.target.Subject; s != nil {
 		about.Backend, about.Server = s.Backend, s.Server
 	}
-	if r.answer != nil {
-		about.Received, about.Answer = nil, &r.answer.CheckAnswer
-		about.Answer.Body = r.got
+	if r.response != nil {
+		about.Received, about.Answer = nil, &r.response.CheckAnswer
+		about.Answer.Body = r.received
 	}
 	return &sample.Input{Final: true, Check: &about, Var: func(name string) (sample.Value, bool) {
 		v, ok := r.vars[name]
@@ -31,8 +31,8 @@ func (r *run) input() *sample.Input {
 	}}
 }
 
-// set does a step that sets a variable, or takes its value away.
-func (r *run) set(s *Step) {
+// assignVariable does a step that sets a variable, or takes its value away.
+func (r *scriptRun) assignVariable(s *Step) {
 	if s.Unset != "" {
 		delete(r.vars, s.Unset)
 	}

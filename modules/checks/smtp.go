@@ -49,20 +49,20 @@ func (c *SMTP) Provision(caddy.Context) error {
 		return errors.New("helo and ehlo are mutually exclusive: expected one of them")
 	}
 	if name := c.Helo + c.Ehlo; len(name) > maxUser || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return fmt.Errorf("helo or ehlo %q: expected the name of a host", plain(name))
+		return fmt.Errorf("helo or ehlo %q: expected the name of a host", printable(name))
 	}
-	return provisionBeneath(c.TLS)
+	return provisionTLS(c.TLS)
 }
 
 // Check is L7OK, with the answer to QUIT as Info; L7STS where an answer is no code of
 // 2xx; L7RSP where there is none, or the greeting is not SMTP's, L7TOUT; or what a connect or a handshake
 // can come to.
 func (c *SMTP) Check(ctx context.Context, t pool.Target) pool.Result {
-	d := dialogue{tls: c.TLS, speak: c.speak, orderly: true}
+	d := protocolCheck{tls: c.TLS, exchange: c.exchange, closeWithFIN: true}
 	return d.check(ctx, t)
 }
 
-func (c *SMTP) speak(rw io.ReadWriter) (string, error) {
+func (c *SMTP) exchange(rw io.ReadWriter) (string, error) {
 	in := bufio.NewReaderSize(rw, maxLine)
 	if _, err := readReply(in); err != nil {
 		return "", err
@@ -71,21 +71,21 @@ func (c *SMTP) speak(rw io.ReadWriter) (string, error) {
 	if c.Ehlo != "" {
 		verb, name = "EHLO", c.Ehlo
 	}
-	if _, err := command(rw, in, verb, " "+name); err != nil {
+	if _, err := smtpCommand(rw, in, verb, " "+name); err != nil {
 		return "", err
 	}
-	return command(rw, in, "QUIT", "")
+	return smtpCommand(rw, in, "QUIT", "")
 }
 
-// command sends a command and returns the reply to it. One that is not SMTP's is a
+// smtpCommand sends a command and returns the reply to it. One that is not SMTP's is a
 // refusal, as in HAProxy.
-func command(w io.Writer, in *bufio.Reader, verb, argument string) (string, error) {
+func smtpCommand(w io.Writer, in *bufio.Reader, verb, argument string) (string, error) {
 	if _, err := io.WriteString(w, verb+argument+"\r\n"); err != nil {
 		return "", err
 	}
 	reply, err := readReply(in)
-	if wrong, ok := errors.AsType[unexpected](err); ok {
-		return "", refuses("the answer to %s is %v", verb, wrong)
+	if wrong, ok := errors.AsType[protocolError](err); ok {
+		return "", refusalf("the answer to %s is %v", verb, wrong)
 	}
 	return reply, err
 }
@@ -98,11 +98,11 @@ const maxReply = 128
 func readReply(in *bufio.Reader) (string, error) {
 	for range maxReply {
 		line, err := textLine(in)
-		if err != nil && (!isEnd(err) || line == "") {
+		if err != nil && (!isEOF(err) || line == "") {
 			return "", err
 		}
 		if !isReply(line) {
-			return "", isNot("SMTP", []byte(line))
+			return "", notProtocol("SMTP", []byte(line))
 		}
 		if err != nil {
 			return "", err
@@ -111,11 +111,11 @@ func readReply(in *bufio.Reader) (string, error) {
 			continue
 		}
 		if line[0] != '2' {
-			return "", refuses("%s %s", line[:3], strings.TrimSpace(line[min(len(line), 4):]))
+			return "", refusalf("%s %s", line[:3], strings.TrimSpace(line[min(len(line), 4):]))
 		}
 		return line, nil
 	}
-	return "", refuses("the reply has more than %d lines", maxReply)
+	return "", refusalf("the reply has more than %d lines", maxReply)
 }
 
 // isReply reports whether a line begins with a code of three digits.
@@ -135,7 +135,7 @@ func isReply(line string) bool {
 //		}
 //	}
 func (c *SMTP) CheckOptions() options.Table {
-	return options.Table{"helo": options.Text(&c.Helo), "ehlo": options.Text(&c.Ehlo), "tls": optionTLS(&c.TLS)}
+	return options.Table{"helo": options.Text(&c.Helo), "ehlo": options.Text(&c.Ehlo), "tls": tlsOption(&c.TLS)}
 }
 
 // Interface guards

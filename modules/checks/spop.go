@@ -36,12 +36,12 @@ func (*SPOP) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision checks the options.
-func (c *SPOP) Provision(caddy.Context) error { return provisionBeneath(c.TLS) }
+func (c *SPOP) Provision(caddy.Context) error { return provisionTLS(c.TLS) }
 
 // Check is L7OK; L7RSP where the answer is no hello of a version that fits, L7TOUT; or
 // what a connect or a handshake can come to.
 func (c *SPOP) Check(ctx context.Context, t pool.Target) pool.Result {
-	d := dialogue{tls: c.TLS, speak: helloAgent}
+	d := protocolCheck{tls: c.TLS, exchange: exchangeSPOPHello}
 	return d.check(ctx, t)
 }
 
@@ -63,7 +63,7 @@ const (
 	spopMaxFrame = 16380
 )
 
-func helloAgent(rw io.ReadWriter) (string, error) {
+func exchangeSPOPHello(rw io.ReadWriter) (string, error) {
 	if _, err := rw.Write(spopHello()); err != nil {
 		return "", err
 	}
@@ -73,13 +73,13 @@ func helloAgent(rw io.ReadWriter) (string, error) {
 	}
 	size := binary.BigEndian.Uint32(head[:])
 	if size == 0 || size > spopMaxFrame {
-		return "", isNot("SPOP", head[:])
+		return "", notProtocol("SPOP", head[:])
 	}
 	frame := make([]byte, size)
 	if _, err := io.ReadFull(rw, frame); err != nil {
 		return "", err
 	}
-	return judgeAgent(frame)
+	return parseAgentHello(frame)
 }
 
 // spopHello is the hello of a proxy, with its length before it.
@@ -98,29 +98,29 @@ func spopHello() []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...)
 }
 
-// judgeAgent is what comes of the agent's first frame.
-func judgeAgent(frame []byte) (string, error) {
+// parseAgentHello is what comes of the agent's first frame.
+func parseAgentHello(frame []byte) (string, error) {
 	const before = 1 + 4 + 1 + 1 // type, flags, and two ids that are 0
 	if len(frame) < before || binary.BigEndian.Uint32(frame[1:]) != spopFin || frame[5] != 0 || frame[6] != 0 {
-		return "", isNot("SPOP", frame)
+		return "", notProtocol("SPOP", frame)
 	}
 	values, err := readValues(frame[before:])
 	switch {
 	case frame[0] != spopAgentHello && frame[0] != spopDisconnect, err != nil:
-		return "", isNot("SPOP", frame)
+		return "", notProtocol("SPOP", frame)
 	case frame[0] == spopDisconnect:
-		return "", unexpected(fmt.Sprintf("the agent disconnects: status %d: %s", values["status-code"].number, values["message"].text))
+		return "", protocolError(fmt.Sprintf("the agent disconnects: status %d: %s", values["status-code"].number, values["message"].text))
 	}
 	version, size := values["version"], values["max-frame-size"]
 	switch {
 	case version.kind != spopString:
-		return "", unexpected("the agent does not say its version")
+		return "", protocolError("the agent does not say its version")
 	case strings.TrimSpace(version.text) != spopVersion:
-		return "", unexpected(fmt.Sprintf("the agent has version %s: expected %s", quoted([]byte(version.text)), spopVersion))
+		return "", protocolError(fmt.Sprintf("the agent has version %s: expected %s", quoted([]byte(version.text)), spopVersion))
 	case size.kind != spopUint32:
-		return "", unexpected("the agent does not say its max-frame-size")
+		return "", protocolError("the agent does not say its max-frame-size")
 	case size.number < spopMinFrame || size.number > spopMaxFrame:
-		return "", unexpected(fmt.Sprintf("the agent has max-frame-size %d: expected %d to %d", size.number, spopMinFrame, spopMaxFrame))
+		return "", protocolError(fmt.Sprintf("the agent has max-frame-size %d: expected %d to %d", size.number, spopMinFrame, spopMaxFrame))
 	}
 	return "version " + spopVersion, nil
 }
@@ -209,7 +209,7 @@ func cutNumber(b []byte) (n uint64, rest []byte, ok bool) {
 //			<options of checker tls>
 //		}
 //	}
-func (c *SPOP) CheckOptions() options.Table { return options.Table{"tls": optionTLS(&c.TLS)} }
+func (c *SPOP) CheckOptions() options.Table { return options.Table{"tls": tlsOption(&c.TLS)} }
 
 // Interface guards
 var (

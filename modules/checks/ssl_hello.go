@@ -48,12 +48,12 @@ func (*SSLHello) CaddyModule() caddy.ModuleInfo {
 // Check is L6OK, or L6RSP where the answer is not TLS or there is none, L6TOUT,
 // L4CON or L4TOUT.
 func (c *SSLHello) Check(ctx context.Context, t pool.Target) pool.Result {
-	l, bad := open(ctx, t, time.Now())
+	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
 		return bad.Result
 	}
 	defer l.abort()
-	first := &firstAnswer{Conn: l.raw}
+	first := &helloOnlyConn{Conn: l.tcp}
 	err := tls.Client(first, &tls.Config{
 		ServerName:         c.ServerName,
 		InsecureSkipVerify: true, //nolint:gosec // no certificate is waited for
@@ -61,41 +61,41 @@ func (c *SSLHello) Check(ctx context.Context, t pool.Target) pool.Result {
 	switch {
 	case first.isTLS():
 		return pool.Result{Code: pool.Layer6OK, Warning: l.warning}
-	case len(first.bytes) == recordHeader:
-		return layer6.says("not TLS: got %s", quoted(first.bytes)).Result
+	case len(first.header) == recordHeader:
+		return layer6.failf("not TLS: got %s", quoted(first.header)).Result
 	case first.err == nil: // the hello could not be sent
-		return layer6.failed(ctx, err).Result
+		return layer6.classify(ctx, err).Result
 	}
-	bad = layer6.failed(ctx, first.err)
-	if bad.Code == pool.Layer6Response && len(first.bytes) > 0 {
-		bad.Info += " after " + quoted(first.bytes)
+	bad = layer6.classify(ctx, first.err)
+	if bad.Code == pool.Layer6Response && len(first.header) > 0 {
+		bad.Info += " after " + quoted(first.header)
 	}
 	return bad.Result
 }
 
 // isTLS reports whether the answer looks like TLS. Where the server has closed after
 // less than a record's header, its first byte is enough, as in HAProxy.
-func (f *firstAnswer) isTLS() bool {
-	if len(f.bytes) == 0 || f.bytes[0] != recordAlert && f.bytes[0] != recordHandshake {
+func (f *helloOnlyConn) isTLS() bool {
+	if len(f.header) == 0 || f.header[0] != recordAlert && f.header[0] != recordHandshake {
 		return false
 	}
-	return len(f.bytes) == recordHeader || errors.Is(f.err, io.ErrUnexpectedEOF)
+	return len(f.header) == recordHeader || errors.Is(f.err, io.ErrUnexpectedEOF)
 }
 
 var errAnswered = errors.New("the server has answered")
 
-// firstAnswer is a connection on which a TLS client gets no further than its hello.
-type firstAnswer struct {
+// helloOnlyConn is a connection on which a TLS client gets no further than its hello.
+type helloOnlyConn struct {
 	net.Conn
-	bytes []byte // of the answer, as many as a record's header has
-	err   error  // why there are no more
+	header []byte // of the answer, as many as a record's header has
+	err    error  // why there are no more
 }
 
 // Read reads the header of the answer and keeps it to itself.
-func (f *firstAnswer) Read([]byte) (int, error) {
+func (f *helloOnlyConn) Read([]byte) (int, error) {
 	header := make([]byte, recordHeader)
 	n, err := io.ReadFull(f.Conn, header)
-	f.bytes, f.err = header[:n], err
+	f.header, f.err = header[:n], err
 	if err == nil {
 		f.err = errAnswered
 	}

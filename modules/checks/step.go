@@ -52,11 +52,11 @@ type Step struct {
 	// Comment is logged when the check fails in this step.
 	Comment string `json:"comment,omitempty"`
 
-	number int // from 1, as messages count; 0: the connect that no step asks for
-	told   string
-	data   []byte // to send
-	format *sample.Format
-	again  int // the step from which expects are looked at again when more has come
+	number       int // from 1, as messages count; 0: the connect that no step asks for
+	shownComment string
+	data         []byte // to send
+	format       *sample.Format
+	retryFrom    int // the step from which expects are looked at again when more has come
 }
 
 // SetVar gives a variable a value. It is HAProxy's tcp-check set-var and set-var-fmt.
@@ -76,15 +76,15 @@ type SetVar struct {
 	format *sample.Format
 }
 
-// language is what reads the expressions of checks.
-func language() *sample.Loader { return &sample.Loader{Checks: true} }
+// expressionLoader is what reads the expressions of checks.
+func expressionLoader() *sample.Loader { return &sample.Loader{Checks: true} }
 
-// compile reads a format; none is nil.
-func compile(name, text string) (*sample.Format, error) {
+// compileFormat reads a format; none is nil.
+func compileFormat(name, text string) (*sample.Format, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // no format is no error
 	}
-	f, err := language().Format(text)
+	f, err := expressionLoader().Format(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", name, text, err)
 	}
@@ -92,9 +92,9 @@ func compile(name, text string) (*sample.Format, error) {
 }
 
 var (
-	errOne     = errors.New("expected one thing to do, such as connect, send or expect, and only one")
-	errNoSends = errors.New("send, send_hex, send_format and send_hex_format are for tcp_script: expected request")
-	errRequest = errors.New("request is for http_script: expected send")
+	errNotOneAction       = errors.New("expected one thing to do, such as connect, send or expect, and only one")
+	errSendInHTTPScript   = errors.New("send, send_hex, send_format and send_hex_format are for tcp_script: expected request")
+	errRequestInTCPScript = errors.New("request is for http_script: expected send")
 )
 
 // provision says what is wrong with the step, and makes it ready. http: it is one of a
@@ -109,13 +109,13 @@ func (s *Step) provision(http bool) (err error) {
 	}
 	switch {
 	case kinds > 1 || kinds == 0 && s.Comment == "":
-		return errOne
+		return errNotOneAction
 	case kinds == 0:
 		return nil
 	case http && slices.Contains(sends, true):
-		return errNoSends
+		return errSendInHTTPScript
 	case !http && s.Request != nil:
-		return errRequest
+		return errRequestInTCPScript
 	}
 	switch {
 	case s.Connect != nil:
@@ -127,21 +127,21 @@ func (s *Step) provision(http bool) (err error) {
 	case s.Set != nil:
 		return s.Set.provision()
 	case s.Unset != "":
-		return checkVariable(s.Unset)
+		return validateVariable(s.Unset)
 	case s.Send != "":
 		s.data = []byte(s.Send)
 	case s.SendHex != "":
-		s.data, err = digits("send_hex", s.SendHex)
+		s.data, err = decodeHex("send_hex", s.SendHex)
 	case s.SendFormat != "":
-		s.format, err = compile("send_format", s.SendFormat)
+		s.format, err = compileFormat("send_format", s.SendFormat)
 	default:
-		s.format, err = compile("send_hex_format", s.SendHexFormat)
+		s.format, err = compileFormat("send_hex_format", s.SendHexFormat)
 	}
 	return err
 }
 
-// digits are bytes in hexadecimal.
-func digits(name, text string) ([]byte, error) {
+// decodeHex are bytes in hexadecimal.
+func decodeHex(name, text string) ([]byte, error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) == 0 {
 		return nil, fmt.Errorf("%s %q: expected pairs of hexadecimal digits, such as 0d0a", name, text)
@@ -149,10 +149,10 @@ func digits(name, text string) ([]byte, error) {
 	return b, nil
 }
 
-// checkVariable says what is wrong with the name of a variable.
-func checkVariable(name string) error {
-	_, err := language().Expression("var(" + name + ")")
-	if err == nil && !lives(name) {
+// validateVariable says what is wrong with the name of a variable.
+func validateVariable(name string) error {
+	_, err := expressionLoader().Expression("var(" + name + ")")
+	if err == nil && !hasCheckScope(name) {
 		err = errors.New("expected a scope of check or sess")
 	}
 	if err != nil {
@@ -162,29 +162,29 @@ func checkVariable(name string) error {
 }
 
 func (v *SetVar) provision() (err error) {
-	if err := checkVariable(v.Var); err != nil {
+	if err := validateVariable(v.Var); err != nil {
 		return fmt.Errorf("set: %w", err)
 	}
 	if (v.Value == "") == (v.Format == "") {
 		return fmt.Errorf("set %s: expected value or format", v.Var)
 	}
 	if v.Format != "" {
-		v.format, err = compile("set: format", v.Format)
+		v.format, err = compileFormat("set: format", v.Format)
 		return err
 	}
-	if v.value, err = language().Expression(v.Value); err != nil {
+	if v.value, err = expressionLoader().Expression(v.Value); err != nil {
 		return fmt.Errorf("set: value %q: %w", v.Value, err)
 	}
 	return nil
 }
 
-// quiet reports whether the step is done without the server.
-func (s *Step) quiet() bool {
-	return s.Set != nil || s.Unset != "" || s.comments()
+// isLocal reports whether the step is done without the server.
+func (s *Step) isLocal() bool {
+	return s.Set != nil || s.Unset != "" || s.isCommentOnly()
 }
 
-// comments reports whether the step is a comment and nothing else.
-func (s *Step) comments() bool {
+// isCommentOnly reports whether the step is a comment and nothing else.
+func (s *Step) isCommentOnly() bool {
 	return s.Connect == nil && !s.sends() && s.Expect == nil && s.Set == nil && s.Unset == ""
 }
 
@@ -210,19 +210,19 @@ func (s *Step) String() string {
 	default:
 		what = "send"
 	}
-	if s.told != "" {
-		what += "; " + s.told
+	if s.shownComment != "" {
+		what += "; " + s.shownComment
 	}
 	return what
 }
 
-// number numbers the steps, and gives those without a comment the one before them.
-func number(steps []*Step) {
+// numberSteps numbers the steps, and gives those without a comment the one before them.
+func numberSteps(steps []*Step) {
 	comment, kind := "", ""
 	for i, s := range steps {
-		s.number, s.told = i+1, s.Comment
+		s.number, s.shownComment = i+1, s.Comment
 		switch {
-		case s.comments():
+		case s.isCommentOnly():
 			comment, kind = s.Comment, ""
 			continue
 		case s.Set != nil || s.Unset != "":
@@ -236,8 +236,8 @@ func number(steps []*Step) {
 		if kind != "" && kind != now {
 			comment = ""
 		}
-		if s.told == "" {
-			s.told = comment
+		if s.shownComment == "" {
+			s.shownComment = comment
 		}
 		if kind = now; s.Connect != nil {
 			comment = ""
@@ -245,20 +245,20 @@ func number(steps []*Step) {
 	}
 }
 
-// rewind sets where each expect of a row goes back to while it waits: to the first
+// setRetryFrom sets where each expect of a row goes back to while it waits: to the first
 // one of the row that says what must not come, as in HAProxy. Variables that are set
 // in between do not end a row.
-func rewind(steps []*Step) {
+func setRetryFrom(steps []*Step) {
 	first := -1
 	for i, s := range steps {
-		s.again = i
+		s.retryFrom = i
 		switch {
-		case s.quiet():
+		case s.isLocal():
 		case s.Expect == nil:
 			first = -1
 		default:
 			if first >= 0 {
-				s.again = first
+				s.retryFrom = first
 			}
 			if first < 0 && s.Expect.Not {
 				first = i

@@ -57,7 +57,7 @@ func (c *ConnectStep) provision(http bool) (err error) {
 		if c.Port != 0 {
 			return errors.New("connect: it has port and port_value: expected one of them")
 		}
-		if c.port, err = language().Expression(c.PortValue); err != nil {
+		if c.port, err = expressionLoader().Expression(c.PortValue); err != nil {
 			return fmt.Errorf("connect: port_value %q: %w", c.PortValue, err)
 		}
 	}
@@ -130,7 +130,7 @@ func (s *Step) parseConnect(d *caddyfile.Dispenser) error {
 		"address": options.Text(&c.Address), "port": options.Int(&c.Port, 1, 1<<16-1), "port_value": options.Text(&c.PortValue),
 		"comment": options.Text(&s.Comment), "linger": options.Flag(&c.Linger),
 		"send_proxy": options.OneOf(&version, []string{"v1", "v2"}),
-		"tls":        optionTLS(&c.TLS),
+		"tls":        tlsOption(&c.TLS),
 	}
 	if err := table.ParseLine(d); err != nil {
 		return err

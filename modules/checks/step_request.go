@@ -68,11 +68,11 @@ const (
 func (q *Request) provision() (err error) {
 	q.Method = cmp.Or(q.Method, "GET")
 	switch {
-	case q.Method == "" || strings.ContainsFunc(q.Method, control):
+	case q.Method == "" || strings.ContainsFunc(q.Method, isControl):
 		return fmt.Errorf("request: method %q: expected a method of HTTP, such as GET", q.Method)
-	case strings.ContainsFunc(q.URI, control):
+	case strings.ContainsFunc(q.URI, isControl):
 		return fmt.Errorf("request: uri %q: expected one without line ends", q.URI)
-	case strings.ContainsFunc(q.Version, control):
+	case strings.ContainsFunc(q.Version, isControl):
 		return fmt.Errorf("request: version %q: expected HTTP/1.0 or HTTP/1.1", q.Version)
 	case q.URI != "" && q.URIFormat != "":
 		return errors.New("request: it has uri and uri_format: expected one of them")
@@ -84,10 +84,10 @@ func (q *Request) provision() (err error) {
 			return fmt.Errorf("request: %w", err)
 		}
 	}
-	if q.uri, err = compile("request: uri_format", q.URIFormat); err != nil {
+	if q.uri, err = compileFormat("request: uri_format", q.URIFormat); err != nil {
 		return err
 	}
-	q.body, err = compile("request: body_format", q.BodyFormat)
+	q.body, err = compileFormat("request: body_format", q.BodyFormat)
 	return err
 }
 
@@ -98,30 +98,30 @@ func (h *Header) provision() (err error) {
 	case strings.EqualFold(h.Name, "Content-Length") || strings.EqualFold(h.Name, "Transfer-Encoding"):
 		return fmt.Errorf("header %s: the check sets it", h.Name)
 	}
-	h.value, err = compile("header "+h.Name, h.Value)
+	h.value, err = compileFormat("header "+h.Name, h.Value)
 	return err
 }
 
-// control reports whether a character would begin another line, or end the text.
-func control(r rune) bool { return r < ' ' || r == 0x7f }
+// isControl reports whether a character would begin another line, or end the text.
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // oneLine returns a value without what would make more of it than a value: it may
 // come from the server.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if control(r) && r != '\t' {
+		if isControl(r) && r != '\t' {
 			return -1
 		}
 		return r
 	}, s)
 }
 
-// bodiless are the methods of requests that have no body unless one is given.
-var bodiless = []string{"GET", "HEAD", "OPTIONS", "DELETE", "TRACE", "CONNECT"}
+// bodilessMethods are the methods of requests that have no body unless one is given.
+var bodilessMethods = []string{"GET", "HEAD", "OPTIONS", "DELETE", "TRACE", "CONNECT"}
 
-// text returns the request as it is sent. state is the value of the header that says
+// encode returns the request as it is sent. state is the value of the header that says
 // how the server stands; empty: none.
-func (q *Request) text(in *sample.Input, state string) []byte {
+func (q *Request) encode(in *sample.Input, state string) []byte {
 	uri, body := q.URI, []byte(q.Body)
 	if q.uri != nil {
 		uri = oneLine(q.uri.String(in))
@@ -147,7 +147,7 @@ func (q *Request) text(in *sample.Input, state string) []byte {
 	if !keeps && version == http11 {
 		b.WriteString("Connection: close\r\n")
 	}
-	if len(body) > 0 || !slices.Contains(bodiless, q.Method) {
+	if len(body) > 0 || !slices.Contains(bodilessMethods, q.Method) {
 		b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n")
 	}
 	b.WriteString("\r\n")
@@ -160,8 +160,8 @@ var hostname = sync.OnceValue(func() string {
 	return name
 })
 
-// stateOf is how the server that is checked stands, in the words of HAProxy's header.
-func stateOf(t *pool.Target) string {
+// serverState is how the server that is checked stands, in the words of HAProxy's header.
+func serverState(t *pool.Target) string {
 	if t.Subject == nil || t.Subject.Snapshot == nil {
 		return ""
 	}
@@ -186,7 +186,7 @@ func stateOf(t *pool.Target) string {
 
 // String is the request as messages name it.
 func (q *Request) String() string {
-	return fmt.Sprintf("request %s %s", plain(q.Method), plain(cmp.Or(q.URIFormat, q.URI, "/")))
+	return fmt.Sprintf("request %s %s", printable(q.Method), printable(cmp.Or(q.URIFormat, q.URI, "/")))
 }
 
 // parseRequest takes [METHOD] URI and a block.

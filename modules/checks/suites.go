@@ -18,18 +18,18 @@ var (
 	curveWords = []string{"x25519mlkem768", "x25519", "secp256r1", "secp384r1", "secp521r1"}
 )
 
-// oldSuites are the cipher suites that may be chosen from: those of TLS 1.2 and
+// selectableSuites are the cipher suites that may be chosen from: those of TLS 1.2 and
 // before. What crypto/tls calls insecure is among them, for the servers that have
 // nothing else.
-func oldSuites() []*tls.CipherSuite {
+func selectableSuites() []*tls.CipherSuite {
 	return slices.DeleteFunc(slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()), func(s *tls.CipherSuite) bool {
 		return !slices.Contains(s.SupportedVersions, tls.VersionTLS12)
 	})
 }
 
-// suites returns the cipher suites of the option ciphers.
-func (o *TLS) suites() (ids []uint16, err error) {
-	known := oldSuites()
+// cipherSuites returns the cipher suites of the option ciphers.
+func (o *TLS) cipherSuites() (ids []uint16, err error) {
+	known := selectableSuites()
 	var names []string
 	for _, s := range known {
 		names = append(names, s.Name)
@@ -44,8 +44,8 @@ func (o *TLS) suites() (ids []uint16, err error) {
 	return ids, nil
 }
 
-// exchanges returns the key exchanges of the option curves.
-func (o *TLS) exchanges() (ids []tls.CurveID, err error) {
+// keyExchanges returns the key exchanges of the option curves.
+func (o *TLS) keyExchanges() (ids []tls.CurveID, err error) {
 	for _, name := range o.Curves {
 		if name == "" {
 			return nil, fmt.Errorf("curves: %q: expected the name of a curve, such as x25519", name)

@@ -30,7 +30,7 @@ func (*TCP) CaddyModule() caddy.ModuleInfo {
 
 // Check is L4OK, L4CON or L4TOUT.
 func (*TCP) Check(ctx context.Context, t pool.Target) pool.Result {
-	l, bad := open(ctx, t, time.Now())
+	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
 		return bad.Result
 	}

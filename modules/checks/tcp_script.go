@@ -29,7 +29,7 @@ type TCPScript struct {
 	// is not.
 	TLS *TLS `json:"tls,omitempty"`
 
-	all []*Step // with those that are implied
+	allSteps []*Step // with those that are implied
 }
 
 // CaddyModule returns the Caddy module information.
@@ -42,26 +42,26 @@ func (*TCPScript) CaddyModule() caddy.ModuleInfo {
 
 // Provision checks the steps, compiles patterns and reads files of roots.
 func (c *TCPScript) Provision(caddy.Context) (err error) {
-	if err := provisionBeneath(c.TLS); err != nil {
+	if err := provisionTLS(c.TLS); err != nil {
 		return err
 	}
-	c.all, err = prepare(c.Steps, c.TLS, false)
+	c.allSteps, err = prepareSteps(c.Steps, c.TLS, false)
 	return err
 }
 
-// prepare makes steps ready, and returns them with the connect that they imply.
-func prepare(steps []*Step, implied *TLS, http bool) ([]*Step, error) {
-	number(steps)
+// prepareSteps makes steps ready, and returns them with the connect that they imply.
+func prepareSteps(steps []*Step, implied *TLS, http bool) ([]*Step, error) {
+	numberSteps(steps)
 	for _, s := range steps {
 		if err := s.provision(http); err != nil {
 			return nil, fmt.Errorf("step %d: %w", s.number, err)
 		}
 	}
 	all := slices.Clone(steps)
-	if i := slices.IndexFunc(all, func(s *Step) bool { return !s.quiet() }); i < 0 || all[i].Connect == nil {
+	if i := slices.IndexFunc(all, func(s *Step) bool { return !s.isLocal() }); i < 0 || all[i].Connect == nil {
 		all = slices.Insert(all, 0, &Step{Connect: &ConnectStep{TLS: implied}})
 	}
-	rewind(all)
+	setRetryFrom(all)
 	return all, nil
 }
 
@@ -69,7 +69,7 @@ func prepare(steps []*Step, implied *TLS, http bool) ([]*Step, error) {
 // something else has come than was expected, L7TOUT; or what a connect or handshake
 // can come to. Info says in which step.
 func (c *TCPScript) Check(ctx context.Context, t pool.Target) pool.Result {
-	return newRun(ctx, t, c.all).outcome()
+	return newRun(ctx, t, c.allSteps).checkResult()
 }
 
 // CheckOptions are the words that the checker takes in the block of a check: each
@@ -92,16 +92,16 @@ func (c *TCPScript) Check(ctx context.Context, t pool.Target) pool.Result {
 //	}
 func (c *TCPScript) CheckOptions() options.Table {
 	table := stepOptions(&c.Steps, false)
-	table["tls"] = optionTLS(&c.TLS)
-	table["send"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.Send }, true))
-	table["send_hex"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.SendHex }, false))
-	table["send_format"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.SendFormat }, true))
-	table["send_hex_format"] = step(&c.Steps, parseText(func(s *Step) *string { return &s.SendHexFormat }, false))
+	table["tls"] = tlsOption(&c.TLS)
+	table["send"] = stepOption(&c.Steps, parseText(func(s *Step) *string { return &s.Send }, true))
+	table["send_hex"] = stepOption(&c.Steps, parseText(func(s *Step) *string { return &s.SendHex }, false))
+	table["send_format"] = stepOption(&c.Steps, parseText(func(s *Step) *string { return &s.SendFormat }, true))
+	table["send_hex_format"] = stepOption(&c.Steps, parseText(func(s *Step) *string { return &s.SendHexFormat }, false))
 	return table
 }
 
-// step is an option that adds a step.
-func step(steps *[]*Step, parse func(*Step, *caddyfile.Dispenser) error) options.Option {
+// stepOption is an option that adds a step.
+func stepOption(steps *[]*Step, parse func(*Step, *caddyfile.Dispenser) error) options.Option {
 	return options.Repeatable(func(d *caddyfile.Dispenser) error {
 		s := new(Step)
 		*steps = append(*steps, s)
@@ -112,11 +112,11 @@ func step(steps *[]*Step, parse func(*Step, *caddyfile.Dispenser) error) options
 // stepOptions are the steps that all scripts have.
 func stepOptions(steps *[]*Step, http bool) options.Table {
 	return options.Table{
-		"connect": step(steps, (*Step).parseConnect),
-		"expect":  step(steps, parseExpect(http)),
-		"set":     step(steps, (*Step).parseSet),
-		"unset":   step(steps, (*Step).parseUnset),
-		"comment": step(steps, (*Step).parseComment),
+		"connect": stepOption(steps, (*Step).parseConnect),
+		"expect":  stepOption(steps, parseExpect(http)),
+		"set":     stepOption(steps, (*Step).parseSet),
+		"unset":   stepOption(steps, (*Step).parseUnset),
+		"comment": stepOption(steps, (*Step).parseComment),
 	}
 }
 

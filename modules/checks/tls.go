@@ -35,11 +35,11 @@ func (c *Handshake) Provision(caddy.Context) error { return c.provision() }
 
 // Check is L6OK, L6RSP, L6TOUT, L4CON or L4TOUT.
 func (c *Handshake) Check(ctx context.Context, t pool.Target) pool.Result {
-	l, bad := open(ctx, t, time.Now())
+	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
 		return bad.Result
 	}
-	if bad := c.secure(l, t); bad != nil {
+	if bad := c.handshake(l, t); bad != nil {
 		l.abort()
 		return bad.Result
 	}

@@ -12,9 +12,9 @@ import (
 // otherwise than to check them.
 func (o *TLS) Prepare() error { return o.provision() }
 
-// Client returns what crypto/tls wants for a connection on which serverName is sent. It
+// ClientConfig returns what crypto/tls wants for a connection on which serverName is sent. It
 // must be given unless Verify is set. Prepare must have been called.
-func (o *TLS) Client(serverName string) *tls.Config {
+func (o *TLS) ClientConfig(serverName string) *tls.Config {
 	config := o.config.Clone()
 	config.ServerName = serverName
 	return config

@@ -80,12 +80,12 @@ type TLS struct {
 	// certificate is over.
 	FailBefore caddy.Duration `json:"fail_before,omitempty"`
 
-	config  *tls.Config
-	revoked revocations
+	config      *tls.Config
+	revocations revocationLists
 }
 
-// check says what is wrong with the options.
-func (o *TLS) check() error {
+// validate says what is wrong with the options.
+func (o *TLS) validate() error {
 	if err := errors.Join(options.CheckWord("verify", o.Verify, verifications), options.CheckWord("min_version", o.MinVersion, versionWords), options.CheckWord("max_version", o.MaxVersion, versionWords),
 		options.CheckDuration("warn_before", o.WarnBefore), options.CheckDuration("fail_before", o.FailBefore)); err != nil {
 		return err
@@ -102,9 +102,9 @@ func (o *TLS) check() error {
 		return errors.New("it has a ca and verify none: expected one of them")
 	case o.Verify == "none" && o.CRL != "":
 		return errors.New("it has a crl and verify none: expected one of them")
-	case o.oldest() > o.newest():
+	case o.minVersion() > o.maxVersion():
 		return fmt.Errorf("max_version %s is less than min_version %s", o.MaxVersion, cmp.Or(o.MinVersion, "1.2"))
-	case len(o.Ciphers) > 0 && o.oldest() == tls.VersionTLS13:
+	case len(o.Ciphers) > 0 && o.minVersion() == tls.VersionTLS13:
 		return errors.New("ciphers are those of TLS 1.2 and before, and min_version is 1.3: expected one of them")
 	case o.WarnBefore > 0 && o.WarnBefore <= o.FailBefore:
 		return fmt.Errorf("warn_before %v: expected more than fail_before %v", time.Duration(o.WarnBefore), time.Duration(o.FailBefore))
@@ -112,25 +112,25 @@ func (o *TLS) check() error {
 	return nil
 }
 
-// oldest and newest are the versions of TLS that will do.
-func (o *TLS) oldest() uint16 { return cmp.Or(versions[o.MinVersion], tls.VersionTLS12) }
-func (o *TLS) newest() uint16 { return cmp.Or(versions[o.MaxVersion], tls.VersionTLS13) }
+// minVersion and newest are the versions of TLS that will do.
+func (o *TLS) minVersion() uint16 { return cmp.Or(versions[o.MinVersion], tls.VersionTLS12) }
+func (o *TLS) maxVersion() uint16 { return cmp.Or(versions[o.MaxVersion], tls.VersionTLS13) }
 
 // provision checks the options and makes of them what crypto/tls wants.
 func (o *TLS) provision() (err error) {
-	if err := o.check(); err != nil {
+	if err := o.validate(); err != nil {
 		return err
 	}
 	o.config = &tls.Config{
 		NextProtos:         o.ALPN,
-		MinVersion:         o.oldest(),
-		MaxVersion:         o.newest(),
+		MinVersion:         o.minVersion(),
+		MaxVersion:         o.maxVersion(),
 		InsecureSkipVerify: o.Verify != "", //nolint:gosec // for whoever asks for it
 	}
-	if o.config.CipherSuites, err = o.suites(); err != nil {
+	if o.config.CipherSuites, err = o.cipherSuites(); err != nil {
 		return err
 	}
-	if o.config.CurvePreferences, err = o.exchanges(); err != nil {
+	if o.config.CurvePreferences, err = o.keyExchanges(); err != nil {
 		return err
 	}
 	if o.Verify != "none" {
@@ -147,7 +147,7 @@ func (o *TLS) readFiles() (err error) {
 		}
 	}
 	if o.CRL != "" {
-		if o.revoked, err = readRevocations(o.CRL); err != nil {
+		if o.revocations, err = readRevocations(o.CRL); err != nil {
 			return fmt.Errorf("crl: %w", err)
 		}
 	}
@@ -173,7 +173,7 @@ func (o *TLS) verify(state tls.ConnectionState) (err error) {
 		return nil
 	}
 	for _, chain := range chains {
-		if err = o.revoked.judge(chain); err == nil {
+		if err = o.revocations.verify(chain); err == nil {
 			return nil
 		}
 	}
@@ -193,8 +193,8 @@ func (o *TLS) verifyChain(state tls.ConnectionState) ([][]*x509.Certificate, err
 	return chains, nil
 }
 
-// name is what is sent as the SNI, and what the certificate must be for.
-func (o *TLS) name(t pool.Target) string {
+// serverName is what is sent as the SNI, and what the certificate must be for.
+func (o *TLS) serverName(t pool.Target) string {
 	if o.ServerName != "" || t.Network == "unix" {
 		return o.ServerName
 	}
@@ -205,31 +205,31 @@ func (o *TLS) name(t pool.Target) string {
 	return host
 }
 
-// secure puts TLS onto a connection and judges what has come of it.
-func (o *TLS) secure(l *link, t pool.Target) *problem {
+// handshake puts TLS onto a connection and judges what has come of it.
+func (o *TLS) handshake(l *checkConn, t pool.Target) *failure {
 	config := o.config.Clone()
-	config.ServerName = o.name(t)
+	config.ServerName = o.serverName(t)
 	if config.ServerName == "" && !config.InsecureSkipVerify {
-		return layer6.says("a socket has no name that the certificate could be for: server_name is missing")
+		return layer6.failf("a socket has no name that the certificate could be for: server_name is missing")
 	}
-	conn := tls.Client(l.raw, config)
+	conn := tls.Client(l.tcp, config)
 	if err := conn.Handshake(); err != nil {
-		if info := untrusted(err); info != "" {
-			return layer6.says("%s", info)
+		if info := certificateError(err); info != "" {
+			return layer6.failf("%s", info)
 		}
-		return layer6.failed(l.ctx, err)
+		return layer6.classify(l.ctx, err)
 	}
 	state := conn.ConnectionState()
 	if len(o.ALPN) > 0 && !o.ALPNOptional && !slices.Contains(o.ALPN, state.NegotiatedProtocol) {
-		return layer6.says("server chose none of the protocols offered by ALPN")
+		return layer6.failf("server chose none of the protocols offered by ALPN")
 	}
 	now := time.Now()
-	soonest := firstToEnd(state)
+	soonest := firstToExpire(state)
 	if o.FailBefore > 0 && soonest.NotAfter.Before(now.Add(time.Duration(o.FailBefore))) {
-		return layer6.says("%s", ending(soonest, now))
+		return layer6.failf("%s", expiryText(soonest, now))
 	}
 	if o.WarnBefore > 0 && soonest.NotAfter.Before(now.Add(time.Duration(o.WarnBefore))) {
-		l.warn(ending(soonest, now))
+		l.warn(expiryText(soonest, now))
 	}
 	l.Conn = conn
 	return nil

@@ -114,7 +114,7 @@ func (t target) secure(ctx context.Context, raw net.Conn) (net.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, t.connect)
 		defer cancel()
 	}
-	conn := tls.Client(raw, t.tls.Client(t.serverName))
+	conn := tls.Client(raw, t.tls.ClientConfig(t.serverName))
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("TLS handshake: %w", err)
