@@ -119,7 +119,7 @@ func (h *HeaderPattern) found(in *sample.Input) (found bool, wrong string) {
 	}
 	name.text = strings.ToLower(name.text)
 	unvalued := h.Value == "" && h.ValueFormat == ""
-	for field, lines := range in.Check.Answer.Header {
+	for field, lines := range in.Check.Response.Header {
 		if !name.matches(strings.ToLower(field)) {
 			continue
 		}

@@ -17,7 +17,7 @@ import (
 
 // httpResponse is an answer over HTTP, whose body is still read.
 type httpResponse struct {
-	sample.CheckAnswer
+	sample.CheckResponse
 	status string // as it came, such as 200 OK
 	body   io.Reader
 }
@@ -57,7 +57,7 @@ func (r *scriptRun) receiveHTTP() *failure {
 	}
 	limit.N = math.MaxInt64
 	r.response = &httpResponse{
-		CheckAnswer: sample.CheckAnswer{
+		CheckResponse: sample.CheckResponse{
 			Status: response.StatusCode, Header: textproto.MIMEHeader(response.Header),
 			Version: strconv.Itoa(response.ProtoMajor) + "." + strconv.Itoa(response.ProtoMinor),
 		},

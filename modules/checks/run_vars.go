@@ -22,8 +22,8 @@ func (r *scriptRun) input() *sample.Input {
 		about.Backend, about.Server = s.Backend, s.Server
 	}
 	if r.response != nil {
-		about.Received, about.Answer = nil, &r.response.CheckAnswer
-		about.Answer.Body = r.received
+		about.Received, about.Response = nil, &r.response.CheckResponse
+		about.Response.Body = r.received
 	}
 	return &sample.Input{Final: true, Check: &about, Var: func(name string) (sample.Value, bool) {
 		v, ok := r.vars[name]

@@ -25,22 +25,22 @@ type processState struct{}
 // Answer implements sample.State.
 func (processState) Answer(q sample.Question) (sample.Value, bool) {
 	switch q.About {
-	case sample.AFrontend:
-		return sample.Number(frontends.load(q.Proxy)), true
-	case sample.ABackend:
+	case sample.ObjectFrontend:
+		return sample.Integer(frontends.load(q.Proxy)), true
+	case sample.ObjectBackend:
 		return backendAnswer(q)
-	case sample.AServer:
+	case sample.ObjectServer:
 		return serverAnswer(q)
-	case sample.TheConnection:
+	case sample.ObjectConnection:
 	}
 	switch q.Fetch {
 	case "act_conn":
-		return sample.Number(int64(present.left())), true
+		return sample.Integer(int64(present.left())), true
 	case "uptime":
-		return sample.Number(int64(time.Since(epoch).Seconds())), true
+		return sample.Integer(int64(time.Since(epoch).Seconds())), true
 	case "stopping":
 		stopping, _ := lifecycle.ShuttingDown()
-		return sample.Truth(stopping), true
+		return sample.Boolean(stopping), true
 	default:
 		return sample.Value{}, false
 	}
@@ -48,7 +48,7 @@ func (processState) Answer(q sample.Question) (sample.Value, bool) {
 
 func backendAnswer(q sample.Question) (sample.Value, bool) {
 	if q.Fetch == "be_conn" {
-		return sample.Number(backends.load(q.Proxy)), true
+		return sample.Integer(backends.load(q.Proxy)), true
 	}
 	l, ok := balancer.Registry().Load(q.Proxy)
 	n := 0
@@ -68,7 +68,7 @@ func backendAnswer(q sample.Question) (sample.Value, bool) {
 	default:
 		ok = false
 	}
-	return sample.Number(int64(n)), ok
+	return sample.Integer(int64(n)), ok
 }
 
 func serverAnswer(q sample.Question) (sample.Value, bool) {
@@ -76,7 +76,7 @@ func serverAnswer(q sample.Question) (sample.Value, bool) {
 	n := 0
 	switch q.Fetch {
 	case "srv_is_up":
-		return sample.Truth(l.Up), ok
+		return sample.Boolean(l.Up), ok
 	case "srv_conn":
 		n = l.Sessions
 	case "srv_conn_free":
@@ -92,7 +92,7 @@ func serverAnswer(q sample.Question) (sample.Value, bool) {
 	default:
 		ok = false
 	}
-	return sample.Number(int64(n)), ok
+	return sample.Integer(int64(n)), ok
 }
 
 // AppState answers as ProcessState does, for expressions of one configuration.
@@ -107,7 +107,7 @@ func (s AppState) Answer(q sample.Question) (sample.Value, bool) {
 		q.Proxy = s.Section
 	}
 	v, ok := ProcessState.Answer(q)
-	if ok || s.App == nil || q.About == sample.TheConnection {
+	if ok || s.App == nil || q.About == sample.ObjectConnection {
 		return v, ok
 	}
 	b := s.App.Backends[q.Proxy]
@@ -121,14 +121,14 @@ func (s AppState) Answer(q sample.Question) (sample.Value, bool) {
 // Answer is that of the process, or of where the connection is. The section that
 // an expression stands in is the backend, once the connection has one.
 func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
-	if q.About == sample.TheConnection {
+	if q.About == sample.ObjectConnection {
 		if v, ok := c.whereabouts(q.Fetch); ok {
 			return v, ok
 		}
 	}
 	if q.Proxy == "" {
 		q.Proxy = c.f.Name
-		if c.backend != nil && q.About != sample.AFrontend {
+		if c.backend != nil && q.About != sample.ObjectFrontend {
 			q.Proxy = c.backend.Name()
 		}
 	}
@@ -141,13 +141,13 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	case "fe_name":
 		return sample.Text(c.f.Name), true
 	case "fe_id":
-		return sample.Number(int64(c.f.ID)), c.f.ID != 0
+		return sample.Integer(int64(c.f.ID)), c.f.ID != 0
 	case "so_name":
 		name, _ := c.f.Listener(c.LocalAddr())
 		return sample.Text(name), name != ""
 	case "so_id":
 		_, id := c.f.Listener(c.LocalAddr())
-		return sample.Number(int64(id)), id != 0
+		return sample.Integer(int64(id)), id != 0
 	case "fe_defbe":
 		return sample.Text(c.f.DefaultBackend), c.f.DefaultBackend != "" && c.f.DefaultBackend != c.f.Name
 	case "fe_client_timeout":
@@ -165,7 +165,7 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 		case "srv_name":
 			return sample.Text(k.session.lease.Server.Name), true
 		case "srv_id":
-			return sample.Number(int64(k.session.lease.Server.ID)), true
+			return sample.Integer(int64(k.session.lease.Server.ID)), true
 		}
 	}
 	b := c.backend
@@ -179,7 +179,7 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	case "be_name":
 		return sample.Text(b.Name()), true
 	case "be_id":
-		return sample.Number(int64(b.ID)), b.ID != 0
+		return sample.Integer(int64(b.ID)), b.ID != 0
 	case "be_connect_timeout":
 		return milliseconds(b.Timeouts.Connect), true
 	case "be_queue_timeout":
@@ -200,10 +200,10 @@ func ownAddress(a netip.AddrPort) (sample.Value, bool) {
 		return sample.Value{}, false
 	}
 	own, err := isOwn(ip)
-	return sample.Truth(ip.IsLoopback() || own), err == nil
+	return sample.Boolean(ip.IsLoopback() || own), err == nil
 }
 
 // milliseconds is a timeout as HAProxy gives it: 0 where there is none.
 func milliseconds[D caddy.Duration | time.Duration](timeout D) sample.Value {
-	return sample.Number(max(0, time.Duration(timeout).Milliseconds()))
+	return sample.Integer(max(0, time.Duration(timeout).Milliseconds()))
 }

@@ -32,5 +32,5 @@ func tcpInfo(conn net.Conn, fetch string) (sample.Value, bool) {
 		"fc_rtt": info.Rtt, "fc_rttvar": info.Rttvar, "fc_unacked": info.Unacked, "fc_sacked": info.Sacked, "fc_retrans": info.Retrans,
 		"fc_fackets": info.Fackets, "fc_lost": info.Lost, "fc_reordering": info.Reordering,
 	}[fetch]
-	return sample.Number(int64(n)), ok
+	return sample.Integer(int64(n)), ok
 }

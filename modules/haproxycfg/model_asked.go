@@ -39,7 +39,7 @@ func (t *translation) ask(p *proxy, pos haproxyfile.Pos, keyword, in string, que
 
 func (t *translation) askFor(a asked, questions []sample.Question) {
 	for _, q := range questions {
-		if q.About != sample.TheConnection {
+		if q.About != sample.ObjectConnection {
 			t.asked = append(t.asked, question{a, q})
 			continue
 		}
@@ -64,11 +64,11 @@ func (t *translation) checkAsked() {
 
 // checkQuestion says what is wrong with a question, or nothing.
 func (t *translation) checkQuestion(q question) string {
-	if q.About == sample.AServer && q.Server == "" {
+	if q.About == sample.ObjectServer && q.Server == "" {
 		return fmt.Sprintf("missing server name in %s.", q)
 	}
 	kind, sections := "backend", t.backends
-	if q.About == sample.AFrontend {
+	if q.About == sample.ObjectFrontend {
 		kind, sections = "frontend", t.frontends
 	}
 	if q.Proxy == "" {
@@ -78,7 +78,7 @@ func (t *translation) checkQuestion(q question) string {
 	switch {
 	case b == nil && t.unread:
 		return ""
-	case b == nil && q.About == sample.AServer:
+	case b == nil && q.About == sample.ObjectServer:
 		return fmt.Sprintf("unable to find proxy '%s' referenced in %s%s", q.Proxy, q, orMean(q.Proxy, sections))
 	case b == nil:
 		return fmt.Sprintf("unable to find %s '%s' referenced in %s%s", kind, q.Proxy, q, orMean(q.Proxy, sections))
@@ -95,7 +95,7 @@ func (t *translation) checkOwn(q question, kind string) string {
 			return ""
 		}
 		return fmt.Sprintf("'%s' in %s: expected the name of a %s in parentheses", q.Fetch, p, kind)
-	case q.About == sample.AFrontend && !p.isFrontend(), q.About == sample.ABackend && !p.isBackend():
+	case q.About == sample.ObjectFrontend && !p.isFrontend(), q.About == sample.ObjectBackend && !p.isBackend():
 		return fmt.Sprintf("proxy '%s', referenced in %s, has not %s capability.", p.name, q, kind)
 	}
 	return t.checkState(q, p)
@@ -106,7 +106,7 @@ func (t *translation) checkState(q question, p *proxy) string {
 	if p.leftOut {
 		return fmt.Sprintf("'%s' in proxy '%s' asks for the state of %s (%s), which is in mode http and left out: expected a rule without it", q.Fetch, q.section.name, p.words(), p.Pos)
 	}
-	if q.About == sample.AServer && p.named[q.Server] == nil {
+	if q.About == sample.ObjectServer && p.named[q.Server] == nil {
 		if p.refused {
 			return ""
 		}
@@ -116,11 +116,11 @@ func (t *translation) checkState(q question, p *proxy) string {
 		return ""
 	}
 	switch {
-	case p.isHTTP() && (q.About == sample.AFrontend || q.Fetch == "be_conn"):
+	case p.isHTTP() && (q.About == sample.ObjectFrontend || q.Fetch == "be_conn"):
 		return fmt.Sprintf("'%s' in proxy '%s': %s is in mode http, and its state is not available here", q.Fetch, q.section.name, p)
-	case p.disabled && (q.About != sample.ABackend || q.Fetch == "connslots" || q.Fetch == "be_conn_free"):
+	case p.disabled && (q.About != sample.ObjectBackend || q.Fetch == "connslots" || q.Fetch == "be_conn_free"):
 		return fmt.Sprintf("'%s' in proxy '%s': %s is disabled, and its state is not available here", q.Fetch, q.section.name, p)
-	case q.About == sample.AFrontend && len(p.binds) == 0 && !p.refused:
+	case q.About == sample.ObjectFrontend && len(p.binds) == 0 && !p.refused:
 		return fmt.Sprintf("'%s' in proxy '%s': %s has no 'bind': expected a frontend that listens", q.Fetch, q.section.name, p)
 	}
 	p.isAsked = true

@@ -90,7 +90,7 @@ func (h *Handler) checkQuestions() error {
 			if q.Proxy == "" {
 				q.Proxy = h.Section
 			}
-			if q.About != sample.ABackend && q.About != sample.AServer {
+			if q.About != sample.ObjectBackend && q.About != sample.ObjectServer {
 				continue
 			}
 			if _, err := h.app.Backend(q.Proxy); err != nil {

@@ -46,7 +46,7 @@ func TestCountsInTheLog(t *testing.T) {
 	app, ctx := frontendtest.App(t, nil)
 	logged := provisioned(t, ctx, app, h)
 	t.Cleanup(h.Backend.Close)
-	before := counted(sample.TheConnection, "act_conn", "")
+	before := counted(sample.ObjectConnection, "act_conn", "")
 	var clients []net.Conn
 	for range 3 {
 		client, server := frontendtest.Connected(t)
@@ -64,12 +64,12 @@ func TestCountsInTheLog(t *testing.T) {
 	for i, client := range clients {
 		client.Close()
 		others := int64(len(clients) - i - 1)
-		for over := time.Now().Add(time.Minute); counted(sample.AFrontend, "fe_conn", "counted") != others || logged.Len() != i+1 || counted(sample.TheConnection, "act_conn", "")-before > others; time.Sleep(time.Millisecond) {
+		for over := time.Now().Add(time.Minute); counted(sample.ObjectFrontend, "fe_conn", "counted") != others || logged.Len() != i+1 || counted(sample.ObjectConnection, "act_conn", "")-before > others; time.Sleep(time.Millisecond) {
 			if time.Now().After(over) {
-				t.Fatalf("%d lines, %d connections of the frontend, %d of the process", logged.Len(), counted(sample.AFrontend, "fe_conn", "counted"), counted(sample.TheConnection, "act_conn", "")-before)
+				t.Fatalf("%d lines, %d connections of the frontend, %d of the process", logged.Len(), counted(sample.ObjectFrontend, "fe_conn", "counted"), counted(sample.ObjectConnection, "act_conn", "")-before)
 			}
 		}
-		beconn := counted(sample.ABackend, "be_conn", "counted")
+		beconn := counted(sample.ObjectBackend, "be_conn", "counted")
 		fields := logged.All()[i].ContextMap()
 		if fields["feconn"] != others+1 || fields["beconn"] != others || fields["srv_conn"] != others || beconn != others {
 			t.Errorf("session %d, beside %d others: logged as %v; the backend has %d", i, others, fields, beconn)

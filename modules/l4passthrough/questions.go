@@ -87,20 +87,20 @@ func (h *Handler) checkQuestion(app *balancer.App, section string, q sample.Ques
 		name = section
 	}
 	switch q.About {
-	case sample.AFrontend:
+	case sample.ObjectFrontend:
 		if known := h.frontends(); name != h.Name && !slices.Contains(known, name) {
 			return fmt.Errorf("%s: frontend %q is not defined%s", q.Fetch, name, options.Suggest(name, known))
 		}
-	case sample.ABackend, sample.AServer:
+	case sample.ObjectBackend, sample.ObjectServer:
 		b, err := app.Backend(name)
 		switch {
 		case err != nil && name != h.Name && slices.Contains(h.frontends(), name):
 		case err != nil:
 			return fmt.Errorf("%s: %w", q.Fetch, err)
-		case q.About == sample.AServer:
+		case q.About == sample.ObjectServer:
 			return checkServer(b, q)
 		}
-	case sample.TheConnection:
+	case sample.ObjectConnection:
 	}
 	return nil
 }

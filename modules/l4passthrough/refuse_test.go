@@ -144,7 +144,7 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 		t.Error(err)
 	}
 	line = onlyLine(t, logged)
-	await(t, "the frontend to have no connection", func() bool { return counted(sample.AFrontend, "fe_conn", h.Name) == 0 })
+	await(t, "the frontend to have no connection", func() bool { return counted(sample.ObjectFrontend, "fe_conn", h.Name) == 0 })
 	return got, line, err
 }
 

@@ -104,7 +104,7 @@ func TestSite(t *testing.T) {
 		if fields["termination"] != "--" || fields["backend"] != "web" || fields["server"] != "" || fields["server_address"] != "passthrough/site-test" {
 			t.Errorf("%s: logged as %v", name, fields)
 		}
-		if n := counted(sample.AFrontend, "fe_conn", h.Name); n != 0 {
+		if n := counted(sample.ObjectFrontend, "fe_conn", h.Name); n != 0 {
 			t.Errorf("%s: the frontend has %d connections", name, n)
 		}
 	}

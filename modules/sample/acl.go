@@ -25,11 +25,11 @@ func (l *Loader) Criterion(c Criterion) (*ACL, error) {
 	}
 	if at := nameEnd(c.Fetch, 0); at > 0 {
 		// This has words of its own for the most frequent of all mistakes.
-		if unknown, ok := errors.AsType[*Unsupported](l.known(c.Fetch[:at])); ok {
+		if unknown, ok := errors.AsType[*Unsupported](l.validateFetch(c.Fetch[:at])); ok {
 			return nil, unknown
 		}
 	}
-	if c.Method == "" && fetches[c.Fetch].methods {
+	if c.Method == "" && fetches[c.Fetch].isHTTPMethod {
 		c.IgnoreCase = false
 	}
 	e, err := l.Expression(c.Fetch)
@@ -68,8 +68,8 @@ func (l *Loader) Criterion(c Criterion) (*ACL, error) {
 func (e *Expression) method(name string) (string, error) {
 	if name == "" {
 		name = defaultMethod(e.out)
-		if len(e.steps) == 0 {
-			name = e.ownMethod(name)
+		if len(e.converters) == 0 {
+			name = e.keywordMethod(name)
 		}
 		if name == "" {
 			return "", fmt.Errorf("matching method must be specified first (using '-m') when using a sample fetch of "+
@@ -89,16 +89,16 @@ func (e *Expression) method(name string) (string, error) {
 	return name, nil
 }
 
-// ownMethod returns the method of fetches that HAProxy also has as ACL keywords, or the other one.
-func (e *Expression) ownMethod(otherwise string) string {
+// keywordMethod returns the method of fetches that HAProxy also has as ACL keywords, or the other one.
+func (e *Expression) keywordMethod(otherwise string) string {
 	switch e.name {
 	case "req.ssl_ver", "req_ssl_ver":
 		return methodDotted
 	case "payload", "payload_lv":
 		return "bin"
 	}
-	if e.own != "" {
-		return e.own
+	if e.aclMethod != "" {
+		return e.aclMethod
 	}
 	return otherwise
 }
@@ -108,7 +108,7 @@ func valuesTable(name string, m method, c Criterion) (table, error) {
 	patterns := c.Values
 	if name == "int" || name == "len" || name == methodDotted {
 		var err error
-		if patterns, err = withoutOperators(patterns, name == methodDotted); err != nil {
+		if patterns, err = operatorsToRanges(patterns, name == methodDotted); err != nil {
 			return nil, err
 		}
 	}
@@ -122,10 +122,10 @@ func (a *ACL) Match(in *Input) Verdict {
 		return a.matchAll(in)
 	}
 	s := a.expression.sample(in)
-	if s.found && a.expression.protocols {
+	if s.found && a.expression.alpn {
 		return a.matchProtocols(in)
 	}
-	if a.expression.each != nil && !s.mayChange {
+	if a.expression.eachValue != nil && !s.mayChange {
 		return a.matchEach(in)
 	}
 	switch s = a.expression.convert(in, s); {
@@ -154,7 +154,7 @@ func (a *ACL) matchProtocols(in *Input) Verdict {
 
 // matchEach compares the values of a header, a cookie or a parameter, one after the other.
 func (a *ACL) matchEach(in *Input) Verdict {
-	for v := range a.expression.each(in) {
+	for v := range a.expression.eachValue(in) {
 		if s := a.expression.convert(in, found(v)); s.found && a.matches(s.value) {
 			return Pass
 		}

@@ -82,8 +82,8 @@ type argument struct {
 // args are the arguments that were given. Those that were left out are not there.
 type args []argument
 
-// number returns an argument, or a default if it was left out.
-func (a args) number(position int, otherwise int64) int64 {
+// integer returns an argument, or a default if it was left out.
+func (a args) integer(position int, otherwise int64) int64 {
 	if position < len(a) {
 		return a[position].number
 	}
@@ -237,8 +237,8 @@ func maskBits(mask netip.Addr) (int, bool) {
 	return bits, true
 }
 
-// variableName checks the name of a variable with its scope.
-func variableName(name string) error {
+// validateVariableName checks the name of a variable with its scope.
+func validateVariableName(name string) error {
 	scope, rest, dotted := strings.Cut(name, ".")
 	switch scope {
 	case "proc", "sess", "txn", "req", "res", "check":

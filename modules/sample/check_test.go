@@ -13,7 +13,7 @@ import (
 func aCheck() *Input {
 	return &Input{Final: true, Check: &CheckInput{
 		Backend: "b", Server: "s", Received: []byte("+PONG\r\nmore\x00"),
-		Answer: &CheckAnswer{
+		Response: &CheckResponse{
 			Status: 202, Version: "1.1", Body: []byte("all well"),
 			Header: textproto.MIMEHeader{"X-List": {"a, b", `"c, d",e`}},
 		},

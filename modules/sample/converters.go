@@ -30,15 +30,15 @@ var converters = func() map[string]converter {
 	return all
 }()
 
-// always is the build of a converter that has no arguments and always yields a value.
-func always(f func(v Value) Value) func(*Loader, args) (convertFunc, error) {
+// totalConverter is the build of a converter that has no arguments and always yields a value.
+func totalConverter(f func(v Value) Value) func(*Loader, args) (convertFunc, error) {
 	return func(*Loader, args) (convertFunc, error) {
 		return func(_ *Input, v Value, _ bool) (Value, bool) { return f(v), true }, nil
 	}
 }
 
-// sometimes is always for a converter that does not.
-func sometimes(f func(v Value) (Value, bool)) func(*Loader, args) (convertFunc, error) {
+// partialConverter is always for a converter that does not.
+func partialConverter(f func(v Value) (Value, bool)) func(*Loader, args) (convertFunc, error) {
 	return func(*Loader, args) (convertFunc, error) {
 		return func(_ *Input, v Value, _ bool) (Value, bool) { return f(v) }, nil
 	}

@@ -20,11 +20,11 @@ var binaryConverters = map[string]converter{
 	},
 	"hex": {
 		in: typeBin, out: typeStr, note: "in hexadecimal, in upper case",
-		build: always(func(v Value) Value { return text(appendHex(nil, v.data)) }),
+		build: totalConverter(func(v Value) Value { return text(appendHex(nil, v.data)) }),
 	},
 	"hex2i": {
 		in: typeStr, out: typeInt, note: "the number that is written in hexadecimal",
-		build: sometimes(hex2i),
+		build: partialConverter(hex2i),
 	},
 	"be2hex": {
 		args: takes(1, argStr, argInt, argInt), in: typeBin, out: typeStr,
@@ -38,19 +38,19 @@ var binaryConverters = map[string]converter{
 	},
 	"base64": {
 		in: typeBin, out: typeStr, note: "in base64",
-		build: always(func(v Value) Value { return text(base64.StdEncoding.AppendEncode(nil, v.data)) }),
+		build: totalConverter(func(v Value) Value { return text(base64.StdEncoding.AppendEncode(nil, v.data)) }),
 	},
 	"ub64enc": {
 		in: typeBin, out: typeStr, note: "in base64 for URLs, without padding",
-		build: always(func(v Value) Value { return text(base64.RawURLEncoding.AppendEncode(nil, v.data)) }),
+		build: totalConverter(func(v Value) Value { return text(base64.RawURLEncoding.AppendEncode(nil, v.data)) }),
 	},
 	"b64dec": {
 		in: typeStr, out: typeBin, note: "decoded from base64",
-		build: sometimes(func(v Value) (Value, bool) { return decode64(base64.StdEncoding, v.data) }),
+		build: partialConverter(func(v Value) (Value, bool) { return decode64(base64.StdEncoding, v.data) }),
 	},
 	"ub64dec": {
 		in: typeStr, out: typeBin, note: "decoded from base64 for URLs, without padding",
-		build: sometimes(func(v Value) (Value, bool) {
+		build: partialConverter(func(v Value) (Value, bool) {
 			return decode64(base64.RawURLEncoding, bytes.TrimRight(v.data, "="))
 		}),
 	},
@@ -116,11 +116,11 @@ func hex2i(v Value) (Value, bool) {
 		}
 		n = n<<4 | int64(digit)
 	}
-	return Number(n), true
+	return Integer(n), true
 }
 
 func buildBe2hex(_ *Loader, a args) (convertFunc, error) {
-	separator, size, whole := a[0].text, a.number(1, 0), a.number(2, 0)
+	separator, size, whole := a[0].text, a.integer(1, 0), a.integer(2, 0)
 	switch {
 	case size <= 0 && (separator != "" || whole != 0):
 		return nil, fmt.Errorf("chunk_size needs to be positive (%d)", size)
@@ -139,7 +139,7 @@ func buildBe2dec(_ *Loader, a args) (convertFunc, error) {
 // decimalGroups converts groups of up to 8 bytes to decimal numbers; add is given the
 // number so far, and the place of the next byte in its group.
 func decimalGroups(a args, add func(n uint64, place int, b byte) uint64) (convertFunc, error) {
-	separator, size, whole := a[0].text, a.number(1, 0), a.number(2, 0)
+	separator, size, whole := a[0].text, a.integer(1, 0), a.integer(2, 0)
 	switch {
 	case size <= 0 || size > 8:
 		return nil, fmt.Errorf("chunk_size out of [1..8] range (%d)", size)
@@ -192,14 +192,14 @@ func buildIPMask(_ *Loader, a args) (convertFunc, error) {
 	return func(_ *Input, v Value, _ bool) (Value, bool) {
 		addr := v.addr.Unmap()
 		if addr.Is4() {
-			return Address(masked(addr, mask4)), true
+			return Address(applyMask(addr, mask4)), true
 		}
-		return Address(masked(addr, mask6)), mask6.IsValid()
+		return Address(applyMask(addr, mask6)), mask6.IsValid()
 	}, nil
 }
 
-// masked returns the bits of an address that are in a mask of its length.
-func masked(addr, mask netip.Addr) netip.Addr {
+// applyMask returns the bits of an address that are in a mask of its length.
+func applyMask(addr, mask netip.Addr) netip.Addr {
 	if addr.BitLen() != mask.BitLen() {
 		return addr
 	}

@@ -22,11 +22,11 @@ import (
 // hashConverters make a number, or bytes, of bytes.
 func hashConverters() map[string]converter {
 	all := map[string]converter{
-		"xxh32": seeded("XXH32", func(b []byte, seed int64) int64 { return int64(xxh32(b, uint32(seed))) }),
-		"xxh64": seeded("XXH64", func(b []byte, seed int64) int64 { return int64(xxh64(b, uint64(seed))) }),
+		"xxh32": seededHashConverter("XXH32", func(b []byte, seed int64) int64 { return int64(xxh32(b, uint32(seed))) }),
+		"xxh64": seededHashConverter("XXH64", func(b []byte, seed int64) int64 { return int64(xxh64(b, uint64(seed))) }),
 		"sha1": {
 			in: typeBin, out: typeBin, note: "the digest SHA-1",
-			build: always(func(v Value) Value { return Binary(digest(sha1.New, v.data)) }),
+			build: totalConverter(func(v Value) Value { return Binary(digest(sha1.New, v.data)) }),
 		},
 		"sha2": {
 			args: takes(0, argInt), in: typeBin, out: typeBin, note: "the digest SHA-2 of 224, 256, 384 or 512 bits; 256 by default",
@@ -46,37 +46,37 @@ func hashConverters() map[string]converter {
 		},
 	}
 	for _, function := range []string{"sdbm", "djb2", "wt6", "crc32"} {
-		all[function] = summed(function, func(b []byte) uint32 { return Sum(function, b) })
+		all[function] = hash32Converter(function, func(b []byte) uint32 { return Sum(function, b) })
 	}
 	castagnoli := crc32.MakeTable(crc32.Castagnoli)
-	all["crc32c"] = summed("crc32c", func(b []byte) uint32 { return crc32.Checksum(b, castagnoli) })
+	all["crc32c"] = hash32Converter("crc32c", func(b []byte) uint32 { return crc32.Checksum(b, castagnoli) })
 	return all
 }
 
-// summed is a converter by a hash of 32 bits.
-func summed(name string, sum func([]byte) uint32) converter {
+// hash32Converter is a converter by a hash of 32 bits.
+func hash32Converter(name string, sum func([]byte) uint32) converter {
 	return converter{
 		args: takes(0, argInt), in: typeBin, out: typeInt, note: "the hash " + name + "; with 1, one in which each bit depends on all",
 		build: func(_ *Loader, a args) (convertFunc, error) {
-			spread := a.number(0, 0) != 0
+			spread := a.integer(0, 0) != 0
 			return func(_ *Input, v Value, _ bool) (Value, bool) {
 				h := sum(v.data)
 				if spread {
 					h = Avalanche(h)
 				}
-				return Number(int64(h)), true
+				return Integer(int64(h)), true
 			}, nil
 		},
 	}
 }
 
-// seeded is a converter by a hash with a seed.
-func seeded(name string, sum func(b []byte, seed int64) int64) converter {
+// seededHashConverter is a converter by a hash with a seed.
+func seededHashConverter(name string, sum func(b []byte, seed int64) int64) converter {
 	return converter{
 		args: takes(0, argInt), in: typeBin, out: typeInt, note: "the hash " + name + ", with a seed or with 0",
 		build: func(_ *Loader, a args) (convertFunc, error) {
-			seed := a.number(0, 0)
-			return func(_ *Input, v Value, _ bool) (Value, bool) { return Number(sum(v.data, seed)), true }, nil
+			seed := a.integer(0, 0)
+			return func(_ *Input, v Value, _ bool) (Value, bool) { return Integer(sum(v.data, seed)), true }, nil
 		},
 	}
 }
@@ -99,19 +99,19 @@ var otherDigests = strings.Fields("blake2b512 blake2s256 md4 md5-sha1 mdc2 ripem
 var errDigest = errors.New("algorithm must be a valid OpenSSL message digest name.") //nolint:revive,staticcheck // HAProxy's words
 
 func buildSHA2(_ *Loader, a args) (convertFunc, error) {
-	algorithm := digests[fmt.Sprintf("sha%d", a.number(0, 256))]
-	if algorithm == nil || a.number(0, 256) == 1 {
-		return nil, fmt.Errorf("Unsupported number of bits: '%d'", a.number(0, 0))
+	algorithm := digests[fmt.Sprintf("sha%d", a.integer(0, 256))]
+	if algorithm == nil || a.integer(0, 256) == 1 {
+		return nil, fmt.Errorf("Unsupported number of bits: '%d'", a.integer(0, 0))
 	}
-	return digesting(algorithm), nil
+	return digestConverter(algorithm), nil
 }
 
 func buildDigest(_ *Loader, a args) (convertFunc, error) {
 	algorithm, err := findDigest(a[0].text)
-	return digesting(algorithm), err
+	return digestConverter(algorithm), err
 }
 
-func digesting(algorithm func() hash.Hash) convertFunc {
+func digestConverter(algorithm func() hash.Hash) convertFunc {
 	return func(_ *Input, v Value, _ bool) (Value, bool) { return Binary(digest(algorithm, v.data)), true }
 }
 
@@ -132,14 +132,14 @@ func buildHMAC(_ *Loader, a args) (convertFunc, error) {
 		return nil, err
 	}
 	name := a[1].text
-	if variableName(name) == nil {
+	if validateVariableName(name) == nil {
 		return func(in *Input, v Value, _ bool) (Value, bool) {
-			text, ok := variable(in, name)
+			text, ok := lookupVariable(in, name)
 			if !ok {
 				return Value{}, false
 			}
 			key, ok := decode64(base64.StdEncoding, []byte(text.String()))
-			return Binary(authenticate(algorithm, key.data, v.data)), ok
+			return Binary(hmacSum(algorithm, key.data, v.data)), ok
 		}, nil
 	}
 	key, ok := decode64(base64.StdEncoding, []byte(name))
@@ -147,11 +147,11 @@ func buildHMAC(_ *Loader, a args) (convertFunc, error) {
 		return nil, errors.New("failed to parse key : argument needs to be base64 encoded, and can either be a string or a variable")
 	}
 	return func(_ *Input, v Value, _ bool) (Value, bool) {
-		return Binary(authenticate(algorithm, key.data, v.data)), true
+		return Binary(hmacSum(algorithm, key.data, v.data)), true
 	}, nil
 }
 
-func authenticate(algorithm func() hash.Hash, key, b []byte) []byte {
+func hmacSum(algorithm func() hash.Hash, key, b []byte) []byte {
 	h := hmac.New(algorithm, key)
 	h.Write(b)
 	return h.Sum(nil)
@@ -159,15 +159,15 @@ func authenticate(algorithm func() hash.Hash, key, b []byte) []byte {
 
 func buildSecureCompare(_ *Loader, a args) (convertFunc, error) {
 	name := a[0].text
-	if variableName(name) != nil {
+	if validateVariableName(name) != nil {
 		return nil, fmt.Errorf("failed to register variable name '%s'", name)
 	}
 	return func(in *Input, v Value, _ bool) (Value, bool) {
-		other, ok := variable(in, name)
+		other, ok := lookupVariable(in, name)
 		if !ok {
 			return Value{}, false
 		}
 		b, ok := castBin(other)
-		return Truth(subtle.ConstantTimeCompare(bytes.Clone(v.data), b.data) == 1), ok
+		return Boolean(subtle.ConstantTimeCompare(bytes.Clone(v.data), b.data) == 1), ok
 	}, nil
 }

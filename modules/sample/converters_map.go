@@ -66,7 +66,7 @@ func mapDefault(a args, out valueType) (Value, error) {
 	case len(a) < 2:
 		return Value{}, nil
 	case out == typeInt:
-		return Number(a[1].number), nil
+		return Integer(a[1].number), nil
 	case out == typeAddr:
 		addr, ok := parseAddr(a[1].text)
 		if !ok {
@@ -98,7 +98,7 @@ func (l *Loader) column(name string, out valueType, keys bool) ([]Value, error) 
 		}
 		var ok bool
 		if values[k], ok = mapValue(line.value, out); !ok {
-			return nil, inFile(fmt.Errorf("unable to parse '%s'", line.value), line.number, name)
+			return nil, atLine(fmt.Errorf("unable to parse '%s'", line.value), line.number, name)
 		}
 	}
 	if l.values == nil {
@@ -112,7 +112,7 @@ func mapValue(s string, out valueType) (Value, bool) {
 	switch out {
 	case typeInt:
 		n, ok := wholeInt(s)
-		return Number(n), ok
+		return Integer(n), ok
 	case typeAddr:
 		addr, ok := parseAddr(s)
 		return Address(addr), ok

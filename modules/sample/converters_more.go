@@ -17,7 +17,7 @@ var moreConverters = map[string]converter{
 	},
 	"base2": {
 		in: typeBin, out: typeStr, note: "in binary digits",
-		build: always(func(v Value) Value {
+		build: totalConverter(func(v Value) Value {
 			out := []byte{}
 			for _, c := range v.data {
 				out = fmt.Appendf(out, "%08b", c)
@@ -30,16 +30,16 @@ var moreConverters = map[string]converter{
 	},
 	"host_only": {
 		in: typeStr, out: typeStr, note: "a host in lower case, without its port",
-		build: always(func(v Value) Value { return text(shiftCase(v.data[:portAt(v.data)], 'A', 'Z')) }),
+		build: totalConverter(func(v Value) Value { return text(shiftCase(v.data[:portAt(v.data)], 'A', 'Z')) }),
 	},
 	"port_only": {
 		in: typeStr, out: typeInt, note: "the port after a host, 0 if there is none",
-		build: always(func(v Value) Value {
+		build: totalConverter(func(v Value) Value {
 			n := int32(0) // of digits alone: HAProxy does not look whether they are
 			for _, c := range bytes.TrimPrefix(v.data[portAt(v.data):], []byte(":")) {
 				n = n*10 + int32(c) - '0'
 			}
-			return Number(int64(n))
+			return Integer(int64(n))
 		}),
 	},
 	"le2dec": {
@@ -56,7 +56,7 @@ var moreConverters = map[string]converter{
 	},
 	"reverse": {
 		in: typeStr, out: typeStr, note: "the bytes from the last to the first",
-		build: always(func(v Value) Value {
+		build: totalConverter(func(v Value) Value {
 			b := bytes.Clone(v.data)
 			slices.Reverse(b)
 			return text(b)
@@ -64,7 +64,7 @@ var moreConverters = map[string]converter{
 	},
 	"reverse_dom": {
 		in: typeStr, out: typeStr, note: "the labels of a domain name from the last to the first; nothing for one that begins with a dot",
-		build: sometimes(reverseDomain),
+		build: partialConverter(reverseDomain),
 	},
 	"url_enc": {
 		args: takes(0, argStr), in: typeStr, out: typeStr, note: "with what is special in a query as %41 and so on", build: buildURLEnc,
@@ -74,13 +74,13 @@ var moreConverters = map[string]converter{
 func buildAddItem(_ *Loader, a args) (convertFunc, error) {
 	delimiter, name, after := a.text(0), a.text(1), a.text(2)
 	switch {
-	case name != "" && variableName(name) != nil:
+	case name != "" && validateVariableName(name) != nil:
 		return nil, fmt.Errorf("failed to register variable name '%s'", name)
 	case name == "" && after == "":
 		return nil, errors.New("one of the optional arguments has to be nonempty")
 	}
 	return func(in *Input, v Value, _ bool) (Value, bool) {
-		value, set := variable(in, name)
+		value, set := lookupVariable(in, name)
 		if !set && after == "" {
 			return v, true
 		}
@@ -101,7 +101,9 @@ func buildHasControl(_ *Loader, a args) (convertFunc, error) {
 	if a.text(0) != "" {
 		return nil, &Unsupported{"an argument of has_ctl", "without one, any control character is looked for"}
 	}
-	return func(_ *Input, v Value, _ bool) (Value, bool) { return Truth(slices.ContainsFunc(v.data, wanted)), true }, nil
+	return func(_ *Input, v Value, _ bool) (Value, bool) {
+		return Boolean(slices.ContainsFunc(v.data, wanted)), true
+	}, nil
 }
 
 // portAt returns where the colon before a port is, or the end.
@@ -128,15 +130,15 @@ func buildMapRegm(l *Loader, a args) (convertFunc, error) {
 			s.replacement, err = readReplacement(line.value)
 		}
 		if err != nil {
-			return nil, inFile(err, line.number, a[0].text)
+			return nil, atLine(err, line.number, a[0].text)
 		}
 		rules = append(rules, s)
 	}
 	return func(_ *Input, v Value, _ bool) (Value, bool) {
-		b := letters(v.data)
+		b := latin1ToUTF8(v.data)
 		for k := range rules {
 			if match := rules[k].first.FindSubmatchIndex(b); match != nil {
-				return text(unletters(rules[k].appendReplacement(nil, b, match))), true
+				return text(utf8ToLatin1(rules[k].appendReplacement(nil, b, match))), true
 			}
 		}
 		return Text(a.text(1)), len(a) > 1

@@ -23,14 +23,14 @@ func numberConverters() map[string]converter {
 	binary("xor", "the bits, where those of a number or a variable are the other way", func(a, b int64) int64 { return a ^ b })
 
 	unary := func(name, note string, out valueType, f func(n int64) Value) {
-		group[name] = converter{in: typeInt, out: out, note: note, build: always(func(v Value) Value { return f(v.number) })}
+		group[name] = converter{in: typeInt, out: out, note: note, build: totalConverter(func(v Value) Value { return f(v.number) })}
 	}
-	unary("neg", "the opposite number", typeInt, func(n int64) Value { return Number(subCapped(0, n)) })
-	unary("cpl", "the other bits", typeInt, func(n int64) Value { return Number(^n) })
-	unary("bool", "true if it is not 0", typeBool, func(n int64) Value { return Truth(n != 0) })
-	unary("not", "true if it is 0", typeBool, func(n int64) Value { return Truth(n == 0) })
-	unary("odd", "true for an odd number", typeBool, func(n int64) Value { return Truth(n&1 == 1) })
-	unary("even", "true for an even number", typeBool, func(n int64) Value { return Truth(n&1 == 0) })
+	unary("neg", "the opposite number", typeInt, func(n int64) Value { return Integer(subCapped(0, n)) })
+	unary("cpl", "the other bits", typeInt, func(n int64) Value { return Integer(^n) })
+	unary("bool", "true if it is not 0", typeBool, func(n int64) Value { return Boolean(n != 0) })
+	unary("not", "true if it is 0", typeBool, func(n int64) Value { return Boolean(n == 0) })
+	unary("odd", "true for an odd number", typeBool, func(n int64) Value { return Boolean(n&1 == 1) })
+	unary("even", "true for an even number", typeBool, func(n int64) Value { return Boolean(n&1 == 0) })
 	return group
 }
 
@@ -58,7 +58,7 @@ type operand struct {
 }
 
 func readOperand(s string) (operand, error) {
-	if variableName(s) == nil {
+	if validateVariableName(s) == nil {
 		return operand{name: s}, nil
 	}
 	n, ok := wholeInt(s)
@@ -72,7 +72,7 @@ func (o operand) value(in *Input) (int64, bool) {
 	if o.name == "" {
 		return o.number, true
 	}
-	v, ok := variable(in, o.name)
+	v, ok := lookupVariable(in, o.name)
 	if !ok {
 		return 0, false
 	}
@@ -88,7 +88,7 @@ func buildOperation(f func(a, b int64) int64) func(*Loader, args) (convertFunc, 
 		}
 		return func(in *Input, v Value, _ bool) (Value, bool) {
 			n, ok := other.value(in)
-			return Number(f(v.number, n)), ok
+			return Integer(f(v.number, n)), ok
 		}, nil
 	}
 }

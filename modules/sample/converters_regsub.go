@@ -30,45 +30,47 @@ func buildRegsub(_ *Loader, a args) (convertFunc, error) {
 		return nil, err
 	}
 	if global {
-		if s.further, err = continued(first); err != nil {
+		if s.further, err = withoutBeginAnchor(first); err != nil {
 			return nil, err
 		}
 	}
-	return func(_ *Input, v Value, _ bool) (Value, bool) { return text(unletters(s.apply(letters(v.data)))), true }, nil
+	return func(_ *Input, v Value, _ bool) (Value, bool) {
+		return text(utf8ToLatin1(s.apply(latin1ToUTF8(v.data)))), true
+	}, nil
 }
 
-// A piece of a replacement is a text, or the group of a match if that is not negative.
-type piece struct {
+// A replacementPart of a replacement is a text, or the group of a match if that is not negative.
+type replacementPart struct {
 	text  string
 	group int
 }
 
 // readReplacement reads a text with \0 to \9 for groups and \x41 for bytes. A backslash before anything else is
 // removed.
-func readReplacement(s string) ([]piece, error) {
-	var pieces []piece
+func readReplacement(s string) ([]replacementPart, error) {
+	var pieces []replacementPart
 	for k := 0; k < len(s); k++ {
 		switch {
 		case s[k] != '\\':
-			pieces = append(pieces, piece{s[k : k+1], -1})
+			pieces = append(pieces, replacementPart{s[k : k+1], -1})
 		case k+1 == len(s):
 			return nil, errors.New("nothing follows the backslash in the replacement")
 		case '0' <= s[k+1] && s[k+1] <= '9':
 			k++
-			pieces = append(pieces, piece{"", int(s[k] - '0')})
+			pieces = append(pieces, replacementPart{"", int(s[k] - '0')})
 		case s[k+1] == 'x':
 			if k+3 >= len(s) || hexDigit(s[k+2]) < 0 || hexDigit(s[k+3]) < 0 {
 				return nil, fmt.Errorf("two hex digits are expected after the \\x in the replacement '%s'", s)
 			}
-			pieces = append(pieces, piece{string([]byte{byte(hexDigit(s[k+2])<<4 | hexDigit(s[k+3]))}), -1})
+			pieces = append(pieces, replacementPart{string([]byte{byte(hexDigit(s[k+2])<<4 | hexDigit(s[k+3]))}), -1})
 			k += 3
 		default:
 			k++
-			pieces = append(pieces, piece{s[k : k+1], -1})
+			pieces = append(pieces, replacementPart{s[k : k+1], -1})
 		}
 	}
 	for k := range pieces {
-		pieces[k].text = string(letters([]byte(pieces[k].text)))
+		pieces[k].text = string(latin1ToUTF8([]byte(pieces[k].text)))
 	}
 	return pieces, nil
 }
@@ -76,7 +78,7 @@ func readReplacement(s string) ([]piece, error) {
 // A substitution replaces the first match, or all if there is a regular expression for those after it.
 type substitution struct {
 	first, further *regexp.Regexp
-	replacement    []piece
+	replacement    []replacementPart
 }
 
 // apply works on letters, one for each byte. It does as HAProxy, which applies the expression again to what follows a match. After an empty match, one byte is

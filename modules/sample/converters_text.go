@@ -12,15 +12,15 @@ import (
 var textConverters = map[string]converter{
 	"lower": {
 		in: typeStr, out: typeStr, note: "in lower case; only A to Z",
-		build: always(func(v Value) Value { return text(shiftCase(v.data, 'A', 'Z')) }),
+		build: totalConverter(func(v Value) Value { return text(shiftCase(v.data, 'A', 'Z')) }),
 	},
 	"upper": {
 		in: typeStr, out: typeStr, note: "in upper case; only a to z",
-		build: always(func(v Value) Value { return text(shiftCase(v.data, 'a', 'z')) }),
+		build: totalConverter(func(v Value) Value { return text(shiftCase(v.data, 'a', 'z')) }),
 	},
 	"length": {
 		in: typeStr, out: typeInt, note: "the number of bytes",
-		build: always(func(v Value) Value { return Number(int64(len(v.data))) }),
+		build: totalConverter(func(v Value) Value { return Integer(int64(len(v.data))) }),
 	},
 	"field": {
 		args: takes(2, argInt, argStr, argInt), in: typeStr, out: typeStr,
@@ -77,7 +77,7 @@ func shiftCase(b []byte, from, to byte) []byte {
 
 func buildSplit(words bool) func(*Loader, args) (convertFunc, error) {
 	return func(_ *Loader, a args) (convertFunc, error) {
-		index, count := a[0].number, a.number(2, 1)
+		index, count := a[0].number, a.integer(2, 1)
 		switch {
 		case index == 0:
 			return nil, errors.New("Unexpected value 0 for index") //nolint:staticcheck // HAProxy's words
@@ -97,13 +97,13 @@ func buildSplit(words bool) func(*Loader, args) (convertFunc, error) {
 
 func buildConcat(_ *Loader, a args) (convertFunc, error) {
 	before, name, after := a.text(0), a.text(1), a.text(2)
-	if name != "" && variableName(name) != nil {
+	if name != "" && validateVariableName(name) != nil {
 		return nil, fmt.Errorf("failed to register variable name '%s'", name)
 	}
 	return func(in *Input, v Value, _ bool) (Value, bool) {
 		joined := append(bytes.Clone(v.data), before...)
 		if name != "" {
-			if value, ok := variable(in, name); ok {
+			if value, ok := lookupVariable(in, name); ok {
 				s, _ := cast(value, typeStr)
 				joined = append(joined, s.data...)
 			}
@@ -114,16 +114,16 @@ func buildConcat(_ *Loader, a args) (convertFunc, error) {
 
 func buildStrcmp(_ *Loader, a args) (convertFunc, error) {
 	name := a[0].text
-	if variableName(name) != nil {
+	if validateVariableName(name) != nil {
 		return nil, fmt.Errorf("failed to register variable name '%s'", name)
 	}
 	return func(in *Input, v Value, _ bool) (Value, bool) {
-		value, ok := variable(in, name)
+		value, ok := lookupVariable(in, name)
 		if !ok {
 			return Value{}, false
 		}
 		s, ok := cast(value, typeStr)
-		return Number(int64(bytes.Compare(v.data, s.data))), ok
+		return Integer(int64(bytes.Compare(v.data, s.data))), ok
 	}, nil
 }
 
@@ -138,7 +138,7 @@ func buildIif(_ *Loader, a args) (convertFunc, error) {
 }
 
 func buildURLDec(_ *Loader, a args) (convertFunc, error) {
-	form := a.number(0, 0) != 0
+	form := a.integer(0, 0) != 0
 	return func(_ *Input, v Value, _ bool) (Value, bool) { return urlDecode(v.data, form) }, nil
 }
 

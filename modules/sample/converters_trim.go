@@ -11,7 +11,7 @@ import (
 var trimConverters = map[string]converter{
 	"cut_crlf": {
 		in: typeStr, out: typeStr, note: "up to the end of the first line",
-		build: always(func(v Value) Value {
+		build: totalConverter(func(v Value) Value {
 			if end := bytes.IndexAny(v.data, "\r\n"); end >= 0 {
 				return text(v.data[:end])
 			}
@@ -28,7 +28,7 @@ var trimConverters = map[string]converter{
 	},
 	"htonl": {
 		in: typeInt, out: typeBin, note: "the number in four bytes, the highest first",
-		build: always(func(v Value) Value { return Binary(binary.BigEndian.AppendUint32(nil, uint32(v.number))) }),
+		build: totalConverter(func(v Value) Value { return Binary(binary.BigEndian.AppendUint32(nil, uint32(v.number))) }),
 	},
 }
 

@@ -203,8 +203,8 @@ func TestWarningOfTLS(t *testing.T) {
 			t.Errorf("%s: %q (%v), want %q", name, f.Warning(), err, want)
 		}
 	}
-	for name := range instead {
-		if pointless(name) == "" {
+	for name := range replacements {
+		if terminationWarning(name) == "" {
 			t.Errorf("%s has something to ask instead, and is no fetch of TLS that ends here", name)
 		}
 	}

@@ -19,10 +19,10 @@ func TestUnsupported(t *testing.T) {
 	} {
 		_, err := new(Loader).Expression(text)
 		unsupported, ok := errors.AsType[*Unsupported](err)
-		if !ok || !strings.Contains(unsupported.Reason, reason) || unsupported.What == "" {
+		if !ok || !strings.Contains(unsupported.Reason, reason) || unsupported.Name == "" {
 			t.Errorf("%s: %v", text, err)
 		}
-		if ok && !strings.Contains(err.Error(), unsupported.What+" is not supported: "+unsupported.Reason) {
+		if ok && !strings.Contains(err.Error(), unsupported.Name+" is not supported: "+unsupported.Reason) {
 			t.Error(err)
 		}
 		if _, err = new(Loader).Criterion(Criterion{Fetch: text, Method: "found"}); !isUnsupported(err) {

@@ -10,22 +10,22 @@ import (
 
 // An Expression is a fetch and the converters after it. It is immutable and safe for concurrent use.
 type Expression struct {
-	name      string // of the fetch, as it was written
-	sample    fetchFunc
-	steps     []step
-	out       valueType
-	needs     Needs
-	protocols bool // as of the fetch
-	questions []Question
+	name       string // of the fetch, as it was written
+	sample     fetchFunc
+	converters []converterCall
+	out        valueType
+	needs      Needs
+	alpn       bool // as of the fetch
+	questions  []Question
 
-	own   string // how an ACL compares by default; this and the next two as of the fetch
-	stage stage
-	each  func(*Input) iter.Seq[Value]
-	quiet bool // that it always has the same value needs no warning
+	aclMethod       string // how an ACL compares by default; this and the next two as of the fetch
+	stage           stage
+	eachValue       func(*Input) iter.Seq[Value]
+	suppressWarning bool // that it always has the same value needs no warning
 }
 
-// A step is a converter with its arguments.
-type step struct {
+// A converterCall is a converter with its arguments.
+type converterCall struct {
 	in      valueType
 	convert convertFunc
 }
@@ -64,12 +64,12 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 	if err != nil {
 		return nil, expressionEnd{}, fmt.Errorf("fetch method '%s' : %w", name, err)
 	}
-	e := &Expression{name: name, out: f.out, needs: f.needs, protocols: f.protocols, own: f.method, stage: f.stage, quiet: l.HTTP}
-	if f.each != nil && list.number(1, 0) == 0 {
-		e.each = f.each(list)
+	e := &Expression{name: name, out: f.out, needs: f.needs, alpn: f.alpn, aclMethod: f.aclMethod, stage: f.stage, suppressWarning: l.HTTP}
+	if f.eachValue != nil && list.integer(1, 0) == 0 {
+		e.eachValue = f.eachValue(list)
 	}
-	if f.asks != nil {
-		e.questions = append(e.questions, f.asks(list))
+	if f.query != nil {
+		e.questions = append(e.questions, f.query(list))
 	}
 	if e.sample, err = f.build(list); err != nil {
 		return nil, expressionEnd{}, fmt.Errorf("invalid args in fetch method '%s' : %w", name, err)
@@ -110,7 +110,7 @@ func (l *Loader) readStep(e *Expression, text string, at int) (name string, end 
 	if err != nil {
 		return name, end, fmt.Errorf("invalid args in converter '%s' : %w", name, err)
 	}
-	e.steps = append(e.steps, step{c.in, convert})
+	e.converters = append(e.converters, converterCall{c.in, convert})
 	e.out = c.out
 	return name, end, nil
 }
@@ -139,10 +139,10 @@ func (e *Expression) InResponse() bool { return e.stage == inResponse }
 
 // Warning says why the expression never has a value, or always the same; empty if it may have one.
 func (e *Expression) Warning() string {
-	if e.quiet {
+	if e.suppressWarning {
 		return ""
 	}
-	return pointless(e.name)
+	return terminationWarning(e.name)
 }
 
 // Eval computes the expression: Pass with the value, or Fail if there is none and none will come. Miss says that more
@@ -160,15 +160,15 @@ func (e *Expression) Eval(in *Input) (Value, Verdict) {
 }
 
 // convert applies the converters to what the fetch has found.
-func (e *Expression) convert(in *Input, s sampled) sampled {
+func (e *Expression) convert(in *Input, s result) result {
 	if !s.found {
 		return s
 	}
 	settled := in.Final || !s.mayChange
-	for k := range e.steps {
-		v, ok := cast(s.value, e.steps[k].in)
+	for k := range e.converters {
+		v, ok := cast(s.value, e.converters[k].in)
 		if ok {
-			v, ok = e.steps[k].convert(in, v, settled)
+			v, ok = e.converters[k].convert(in, v, settled)
 		}
 		if !ok {
 			s.value, s.found = Value{}, false

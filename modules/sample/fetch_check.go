@@ -15,11 +15,11 @@ type CheckInput struct {
 	// Received are the bytes that the server has sent since the last send. A check over HTTP has none.
 	Received []byte
 	// Answer is the answer of a server over HTTP; nil: there is none yet.
-	Answer *CheckAnswer
+	Response *CheckResponse
 }
 
-// A CheckAnswer is an answer over HTTP.
-type CheckAnswer struct {
+// A CheckResponse is an answer over HTTP.
+type CheckResponse struct {
 	Status  int
 	Version string // such as 1.1
 	// Header has the fields by their canonical names.
@@ -32,7 +32,7 @@ type CheckAnswer struct {
 var checkFetches = map[string]fetch{
 	"res.len": {
 		out: typeInt, note: "how many bytes the server has sent since the last send",
-		build: plain(ofCheck(func(c *CheckInput) sampled { return found(Number(int64(len(c.Received)))) })),
+		build: withoutArgs(fromCheck(func(c *CheckInput) result { return found(Integer(int64(len(c.Received)))) })),
 	},
 	"res.payload": {
 		args: takes(2, argInt, argInt), out: typeBin,
@@ -41,19 +41,19 @@ var checkFetches = map[string]fetch{
 	},
 	"status": {
 		out: typeInt, note: "the status of the answer over HTTP",
-		build: plain(ofAnswer(func(a *CheckAnswer) sampled { return found(Number(int64(a.Status))) })),
+		build: withoutArgs(fromCheckResponse(func(a *CheckResponse) result { return found(Integer(int64(a.Status))) })),
 	},
 	"res.ver": {
 		out: typeStr, note: "the version of HTTP in the answer, such as 1.1",
-		build: plain(ofAnswer(func(a *CheckAnswer) sampled { return found(Text(a.Version)) })),
+		build: withoutArgs(fromCheckResponse(func(a *CheckResponse) result { return found(Text(a.Version)) })),
 	},
 	"res.body": {
 		out: typeBin, note: "as much of the answer's body as has come",
-		build: plain(ofAnswer(func(a *CheckAnswer) sampled { return found(Binary(a.Body)) })),
+		build: withoutArgs(fromCheckResponse(func(a *CheckResponse) result { return found(Binary(a.Body)) })),
 	},
 	"res.body_len": {
 		out: typeInt, note: "how many bytes of the answer's body have come",
-		build: plain(ofAnswer(func(a *CheckAnswer) sampled { return found(Number(int64(len(a.Body)))) })),
+		build: withoutArgs(fromCheckResponse(func(a *CheckResponse) result { return found(Integer(int64(len(a.Body)))) })),
 	},
 	"res.hdr": {
 		aliases: []string{"shdr"}, args: takes(1, argStr, argInt), out: typeStr,
@@ -70,13 +70,13 @@ var checkFetches = map[string]fetch{
 		note: "how many values a header of the answer has",
 		build: func(a args) (fetchFunc, error) {
 			name := a[0].text
-			return ofAnswer(func(answer *CheckAnswer) sampled {
-				return found(Number(int64(len(headerValues(answer, name, SplitHeader)))))
+			return fromCheckResponse(func(answer *CheckResponse) result {
+				return found(Integer(int64(len(headerValues(answer, name, SplitHeader)))))
 			}), nil
 		},
 	},
-	"be_name":  {out: typeStr, note: "the backend", build: plain(ofCheck(func(c *CheckInput) sampled { return found(Text(c.Backend)) }))},
-	"srv_name": {out: typeStr, note: "the server", build: plain(ofCheck(func(c *CheckInput) sampled { return found(Text(c.Server)) }))},
+	"be_name":  {out: typeStr, note: "the backend", build: withoutArgs(fromCheck(func(c *CheckInput) result { return found(Text(c.Backend)) }))},
+	"srv_name": {out: typeStr, note: "the server", build: withoutArgs(fromCheck(func(c *CheckInput) result { return found(Text(c.Server)) }))},
 }
 
 // collectedCheckFetches holds them by their names, aliases included.
@@ -91,14 +91,14 @@ func (l *Loader) fetch(name string) (fetch, error) {
 	}
 	f, ok := fetches[name]
 	if l.HTTP {
-		if over, differs, err := overHTTP(name, f); differs {
+		if over, differs, err := httpFetch(name, f); differs {
 			return over, err
 		}
 	}
 	switch {
 	case ok && l.Checks && f.needs&NeedsResponse != 0:
 		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules"}
-	case ok && l.Checks && f.asks != nil:
+	case ok && l.Checks && f.query != nil:
 		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules"}
 	case ok && l.Checks && f.needs&NeedsRequest != 0:
 		return f, fmt.Errorf("fetch method '%s' looks at what a client sends, and in a check there is no client", name)
@@ -111,23 +111,23 @@ func (l *Loader) fetch(name string) (fetch, error) {
 	return f, unknownName("fetch method", name)
 }
 
-// ofCheck is a fetch that looks at a check.
-func ofCheck(f func(*CheckInput) sampled) fetchFunc {
-	return func(in *Input) sampled {
+// fromCheck is a fetch that looks at a check.
+func fromCheck(f func(*CheckInput) result) fetchFunc {
+	return func(in *Input) result {
 		if in.Check == nil {
-			return nothing
+			return noValue
 		}
 		return f(in.Check)
 	}
 }
 
-// ofAnswer is a fetch that looks at an answer over HTTP.
-func ofAnswer(f func(*CheckAnswer) sampled) fetchFunc {
-	return ofCheck(func(c *CheckInput) sampled {
-		if c.Answer == nil {
-			return nothing
+// fromCheckResponse is a fetch that looks at an answer over HTTP.
+func fromCheckResponse(f func(*CheckResponse) result) fetchFunc {
+	return fromCheck(func(c *CheckInput) result {
+		if c.Response == nil {
+			return noValue
 		}
-		return f(c.Answer)
+		return f(c.Response)
 	})
 }
 
@@ -136,11 +136,11 @@ func buildReceived(a args) (fetchFunc, error) {
 	if offset < 0 || length < 0 {
 		return nil, &Unsupported{"a negative argument of res.payload", "HAProxy would read outside of its buffer"}
 	}
-	return ofCheck(func(c *CheckInput) sampled {
+	return fromCheck(func(c *CheckInput) result {
 		have := int64(len(c.Received))
 		switch {
 		case offset > have, length > have-offset:
-			return nothing
+			return noValue
 		case length == 0:
 			return found(Binary(c.Received[offset:]))
 		}
@@ -151,11 +151,11 @@ func buildReceived(a args) (fetchFunc, error) {
 // buildHeader is the build of a fetch of one of a header's values.
 func buildHeader(split func(string) []string) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) {
-		name, which := a[0].text, a.number(1, -1)
-		return ofAnswer(func(answer *CheckAnswer) sampled {
+		name, which := a[0].text, a.integer(1, -1)
+		return fromCheckResponse(func(answer *CheckResponse) result {
 			value, ok := occurrence(headerValues(answer, name, split), which)
 			if !ok {
-				return nothing
+				return noValue
 			}
 			return found(Text(value))
 		}), nil
@@ -174,7 +174,7 @@ func occurrence[T any](values []T, which int64) (value T, ok bool) {
 	return values[at], true
 }
 
-func headerValues(a *CheckAnswer, name string, split func(string) []string) (values []string) {
+func headerValues(a *CheckResponse, name string, split func(string) []string) (values []string) {
 	for _, line := range a.Header[textproto.CanonicalMIMEHeaderKey(name)] {
 		values = append(values, split(line)...)
 	}

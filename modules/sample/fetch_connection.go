@@ -9,32 +9,32 @@ import "net/netip"
 var connectionFetches = map[string]fetch{
 	"src": {
 		out: typeIPv4, note: "the client's address, IPv4 or IPv6",
-		build: plain(func(in *Input) sampled { return address(in.Source) }),
+		build: withoutArgs(func(in *Input) result { return addressResult(in.Source) }),
 	},
 	"src_port": {
 		out: typeInt, note: "the client's port",
-		build: plain(func(in *Input) sampled { return port(in.Source) }),
+		build: withoutArgs(func(in *Input) result { return portResult(in.Source) }),
 	},
 	"dst": {
 		out: typeIPv4, note: "the address that the client connected to, IPv4 or IPv6",
-		build: plain(func(in *Input) sampled { return address(in.Destination) }),
+		build: withoutArgs(func(in *Input) result { return addressResult(in.Destination) }),
 	},
 	"dst_port": {
 		out: typeInt, note: "the port that the client connected to",
-		build: plain(func(in *Input) sampled { return port(in.Destination) }),
+		build: withoutArgs(func(in *Input) result { return portResult(in.Destination) }),
 	},
 }
 
-func address(a netip.AddrPort) sampled {
+func addressResult(a netip.AddrPort) result {
 	if !a.Addr().IsValid() {
-		return nothing
+		return noValue
 	}
 	return found(Address(a.Addr().Unmap()))
 }
 
-func port(a netip.AddrPort) sampled {
+func portResult(a netip.AddrPort) result {
 	if !a.Addr().IsValid() {
-		return nothing
+		return noValue
 	}
-	return found(Number(int64(a.Port())))
+	return found(Integer(int64(a.Port())))
 }

@@ -11,15 +11,15 @@ import (
 
 // constantFetches do not look at the connection, except for its variables.
 var constantFetches = map[string]fetch{
-	"always_true":  {out: typeBool, note: "true", build: plain(constant(Truth(true)))},
-	"always_false": {out: typeBool, note: "false", build: plain(constant(Truth(false)))},
+	"always_true":  {out: typeBool, note: "true", build: withoutArgs(constant(Boolean(true)))},
+	"always_false": {out: typeBool, note: "false", build: withoutArgs(constant(Boolean(false)))},
 	"bool": {
 		args: takes(1, argStr), out: typeBool, note: "true, false, 1 or 0",
 		build: buildBool,
 	},
 	"int": {
 		args: takes(1, argInt), out: typeInt, note: "the number",
-		build: func(a args) (fetchFunc, error) { return constant(Number(a[0].number)), nil },
+		build: func(a args) (fetchFunc, error) { return constant(Integer(a[0].number)), nil },
 	},
 	"str": {
 		args: takes(1, argStr), out: typeStr, note: "the text",
@@ -54,9 +54,9 @@ var constantFetches = map[string]fetch{
 func buildBool(a args) (fetchFunc, error) {
 	switch a[0].text {
 	case "true", "1":
-		return constant(Truth(true)), nil
+		return constant(Boolean(true)), nil
 	case "false", "0":
-		return constant(Truth(false)), nil
+		return constant(Boolean(false)), nil
 	}
 	return nil, errors.New("Expects 'true', 'false', '0' or '1'") //nolint:staticcheck // HAProxy's words
 }
@@ -81,7 +81,7 @@ func parseHex(s string) ([]byte, error) {
 func buildEnv(a args) (fetchFunc, error) {
 	value, ok := os.LookupEnv(a[0].text)
 	if !ok {
-		return func(*Input) sampled { return nothing }, nil
+		return func(*Input) result { return noValue }, nil
 	}
 	return constant(Text(value)), nil
 }
@@ -93,23 +93,23 @@ func buildHostname(args) (fetchFunc, error) {
 
 func buildVar(a args) (fetchFunc, error) {
 	name := a[0].text
-	if err := variableName(name); err != nil {
+	if err := validateVariableName(name); err != nil {
 		return nil, err
 	}
-	otherwise := nothing
+	otherwise := noValue
 	if len(a) > 1 {
 		otherwise = found(Text(a[1].text))
 	}
-	return func(in *Input) sampled {
-		if v, ok := variable(in, name); ok {
+	return func(in *Input) result {
+		if v, ok := lookupVariable(in, name); ok {
 			return found(v)
 		}
 		return otherwise
 	}, nil
 }
 
-// variable returns a variable, if it is set.
-func variable(in *Input, name string) (Value, bool) {
+// lookupVariable returns a variable, if it is set.
+func lookupVariable(in *Input, name string) (Value, bool) {
 	if in.Var == nil {
 		return Value{}, false
 	}

@@ -22,162 +22,162 @@ var helloFetches = map[string]fetch{
 	"req.ssl_hello_type": {
 		aliases: []string{"req_ssl_hello_type"}, out: typeInt, needs: NeedsRequest,
 		note:  "1 for a TLS ClientHello",
-		build: plain(ofHello(func(*clienthello.Hello) sampled { return found(Number(1)) })),
+		build: withoutArgs(fromHello(func(*clienthello.Hello) result { return found(Integer(1)) })),
 	},
 	"req.ssl_sni": {
 		aliases: []string{"req_ssl_sni"}, out: typeStr, needs: NeedsRequest,
 		note:  "the server name as the client wrote it: neither in lower case nor without a trailing dot",
-		build: plain(ofHello(serverName)),
+		build: withoutArgs(fromHello(serverName)),
 	},
 	"req.ssl_alpn": {
-		out: typeStr, needs: NeedsRequest, protocols: true,
+		out: typeStr, needs: NeedsRequest, alpn: true,
 		note:  "the ALPN protocols: an ACL looks at each, anything else at the first",
-		build: plain(ofHello(firstProtocol)),
+		build: withoutArgs(fromHello(firstProtocol)),
 	},
 	"req.ssl_ver": {
 		aliases: []string{"req_ssl_ver"}, out: typeInt, needs: NeedsRequest,
 		note:  "the version in the fixed part of the ClientHello, 3.3 for TLS 1.2 and 1.3; ACLs write it as 3.1",
-		build: plain(version),
+		build: withoutArgs(helloVersion),
 	},
 	"req.ssl_ec_ext": {
 		out: typeBool, needs: NeedsRequest,
 		note:  "true with a supported_groups extension, and nothing without one",
-		build: plain(ofHello(curves)),
+		build: withoutArgs(fromHello(hasGroups)),
 	},
 	"req.ssl_st_ext": {
 		out: typeInt, needs: NeedsRequest,
 		note:  "the session_ticket extension: 0 none, 1 empty, 2 with a ticket; nothing where the hello has no extensions at all",
-		build: plain(ofHello(sessionTicket)),
+		build: withoutArgs(fromHello(sessionTicket)),
 	},
 	"req.ssl_cipherlist": {
 		out: typeBin, needs: NeedsRequest,
 		note:  "the cipher suites, two bytes each, in the client's order and with GREASE",
-		build: plain(ofHello(cipherSuites)),
+		build: withoutArgs(fromHello(cipherSuites)),
 	},
 	"req.ssl_supported_groups": {
 		out: typeBin, needs: NeedsRequest,
 		note:  "the groups of the supported_groups extension, two bytes each",
-		build: plain(ofHello(func(hello *clienthello.Hello) sampled { return numbers(hello.Groups()) })),
+		build: withoutArgs(fromHello(func(hello *clienthello.Hello) result { return uint16List(hello.Groups()) })),
 	},
 	"req.ssl_sigalgs": {
 		out: typeBin, needs: NeedsRequest,
 		note:  "the signature algorithms of the signature_algorithms extension, two bytes each",
-		build: plain(ofHello(func(hello *clienthello.Hello) sampled { return numbers(hello.SignatureAlgorithms()) })),
+		build: withoutArgs(fromHello(func(hello *clienthello.Hello) result { return uint16List(hello.SignatureAlgorithms()) })),
 	},
 	"req.ssl_keyshare_groups": {
 		out: typeBin, needs: NeedsRequest,
 		note:  "the groups that the client has sent a key share for, two bytes each",
-		build: plain(ofHello(keyShareGroups)),
+		build: withoutArgs(fromHello(keyShareGroups)),
 	},
 }
 
-// ofHello makes a fetch of a function of the hello.
-func ofHello(f func(hello *clienthello.Hello) sampled) fetchFunc {
-	return func(in *Input) sampled {
+// fromHello makes a fetch of a function of the hello.
+func fromHello(f func(hello *clienthello.Hello) result) fetchFunc {
+	return func(in *Input) result {
 		switch {
 		case in.Hello == nil || in.Hello.Outcome() == clienthello.Pending:
-			return notYet
+			return pending
 		case in.Hello.Outcome() != clienthello.Found:
-			return nothing
+			return noValue
 		}
 		return f(in.Hello.Hello())
 	}
 }
 
-func serverName(hello *clienthello.Hello) sampled {
+func serverName(hello *clienthello.Hello) result {
 	name := hello.RawServerName()
 	if name == nil {
-		return nothing
+		return noValue
 	}
 	return found(text(name))
 }
 
-func firstProtocol(hello *clienthello.Hello) sampled {
+func firstProtocol(hello *clienthello.Hello) result {
 	for name := range hello.ALPN() {
 		return found(text(name))
 	}
-	return nothing
+	return noValue
 }
 
-func curves(hello *clienthello.Hello) sampled {
+func hasGroups(hello *clienthello.Hello) result {
 	if _, present := hello.Extension(extensionGroups); present {
-		return found(Truth(true))
+		return found(Boolean(true))
 	}
-	return nothing
+	return noValue
 }
 
 // sessionTicket is without a value where the hello has no extensions at all, as in HAProxy.
-func sessionTicket(hello *clienthello.Hello) sampled {
+func sessionTicket(hello *clienthello.Hello) result {
 	switch ticket, present := hello.Extension(extensionTicket); {
 	case !hello.HasExtensions() || hello.Len() < shortestHello:
-		return nothing
+		return noValue
 	case present && len(ticket) > 0:
-		return found(Number(2))
+		return found(Integer(2))
 	case present:
-		return found(Number(1))
+		return found(Integer(1))
 	default:
-		return found(Number(0))
+		return found(Integer(0))
 	}
 }
 
-func cipherSuites(hello *clienthello.Hello) sampled {
+func cipherSuites(hello *clienthello.Hello) result {
 	if hello.Len() < shortestHello {
-		return nothing
+		return noValue
 	}
-	return numbers(hello.CipherSuites())
+	return uint16List(hello.CipherSuites())
 }
 
-func keyShareGroups(hello *clienthello.Hello) sampled {
+func keyShareGroups(hello *clienthello.Hello) result {
 	var groups []byte
 	for group := range hello.KeyShares() {
 		groups = binary.BigEndian.AppendUint16(groups, group)
 	}
 	if groups == nil {
-		return nothing
+		return noValue
 	}
 	return found(Binary(groups))
 }
 
-// numbers returns a list as the bytes that it has in the hello.
-func numbers(list clienthello.Uint16s) sampled {
+// uint16List returns a list as the bytes that it has in the hello.
+func uint16List(list clienthello.Uint16s) result {
 	if list.Len() == 0 {
-		return nothing
+		return noValue
 	}
 	return found(Binary(list.Bytes()))
 }
 
-var legacyVersion = ofHello(func(hello *clienthello.Hello) sampled { return found(dotted(hello.LegacyVersion())) })
+var legacyVersion = fromHello(func(hello *clienthello.Hello) result { return found(packVersion(hello.LegacyVersion())) })
 
-// version also reads the hello in SSLv2 format, whose sender may speak TLS.
-func version(in *Input) sampled {
+// helloVersion also reads the hello in SSLv2 format, whose sender may speak TLS.
+func helloVersion(in *Input) result {
 	if in.Hello != nil && in.Hello.Outcome() == clienthello.SSLv2 {
 		return versionSSLv2(in.Hello.Bytes())
 	}
 	return legacyVersion(in)
 }
 
-// dotted returns a version as a number that has room for 16 bits on either side of the dot.
-func dotted(version uint16) Value {
-	return Number(int64(version>>8)<<16 | int64(version&0xff))
+// packVersion returns a version as a number that has room for 16 bits on either side of the dot.
+func packVersion(version uint16) Value {
+	return Integer(int64(version>>8)<<16 | int64(version&0xff))
 }
 
 // versionSSLv2 reads a hello with a header of two bytes (RFC 5246, appendix E.2). The lengths in it have to agree, for
 // there is nothing else to tell it from other protocols.
-func versionSSLv2(b []byte) sampled {
+func versionSSLv2(b []byte) result {
 	const header, fixed = 2, 9
 	if len(b) < header+fixed {
-		return notYet
+		return pending
 	}
 	ciphers, session, challenge := uint16At(b, 5), uint16At(b, 7), uint16At(b, 9)
 	length := uint16At(b, 0) & 0x7fff
 	switch {
 	case ciphers%3 != 0, session != 0 && session != 16, challenge < 16 || challenge > 32,
 		length != fixed+ciphers+session+challenge:
-		return nothing
+		return noValue
 	case len(b) < header+length:
-		return notYet
+		return pending
 	}
-	return found(dotted(uint16(uint16At(b, 3))))
+	return found(packVersion(uint16(uint16At(b, 3))))
 }
 
 func uint16At(b []byte, position int) int {

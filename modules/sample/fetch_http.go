@@ -127,10 +127,10 @@ const (
 )
 
 // httpFetches look at HTTP; see [Loader.HTTP].
-var httpFetches = collect(lineFetches, urlFetches(), headerFetches())
+var httpFetches = collect(requestLineFetches, urlFetches(), headerFetches())
 
-// overHTTP returns the fetch of a name for requests over HTTP, if it is one of those that differ there.
-func overHTTP(name string, otherwise fetch) (f fetch, differs bool, err error) {
+// httpFetch returns the fetch of a name for requests over HTTP, if it is one of those that differ there.
+func httpFetch(name string, otherwise fetch) (f fetch, differs bool, err error) {
 	if f, known := httpFetches[name]; known {
 		return f, true, nil
 	}
@@ -140,25 +140,25 @@ func overHTTP(name string, otherwise fetch) (f fetch, differs bool, err error) {
 	return fetch{}, false, nil
 }
 
-// known returns the error for a fetch that cannot be used.
-func (l *Loader) known(name string) error {
+// validateFetch returns the error for a fetch that cannot be used.
+func (l *Loader) validateFetch(name string) error {
 	_, err := l.fetch(name)
 	return err
 }
 
-// over is the build of a fetch without arguments that looks at HTTP.
-func over(f func(h *HTTP) sampled) func(args) (fetchFunc, error) {
-	return plain(func(in *Input) sampled {
+// fromHTTP is the build of a fetch without arguments that looks at HTTP.
+func fromHTTP(f func(h *HTTP) result) func(args) (fetchFunc, error) {
+	return withoutArgs(func(in *Input) result {
 		if in.HTTP == nil {
-			return nothing
+			return noValue
 		}
 		return f(in.HTTP)
 	})
 }
 
-func textOrNothing(s string) sampled {
+func textOrNothing(s string) result {
 	if s == "" {
-		return nothing
+		return noValue
 	}
 	return found(Text(s))
 }

@@ -20,17 +20,17 @@ func variants(name string, f fetch) map[string]fetch {
 	all := make(map[string]fetch)
 	f.aliases = nil
 	for _, method := range aclMethods {
-		f.method = method
+		f.aclMethod = method
 		all[name+"_"+method] = f
 	}
 	return all
 }
 
-// A pick returns what a fetch can find, given its arguments.
-type pick func(h *HTTP, a args) []string
+// A httpValues returns what a fetch can find, given its arguments.
+type httpValues func(h *HTTP, a args) []string
 
 // eachText is the build of what an ACL looks at, one value after the other.
-func (p pick) each(a args) func(*Input) iter.Seq[Value] {
+func (p httpValues) each(a args) func(*Input) iter.Seq[Value] {
 	return func(in *Input) iter.Seq[Value] {
 		return func(yield func(Value) bool) {
 			if in.HTTP == nil {
@@ -46,7 +46,7 @@ func (p pick) each(a args) func(*Input) iter.Seq[Value] {
 }
 
 // eachAs is each with another value of every text.
-func (p pick) eachAs(convert func(string) (Value, bool)) func(args) func(*Input) iter.Seq[Value] {
+func (p httpValues) eachAs(convert func(string) (Value, bool)) func(args) func(*Input) iter.Seq[Value] {
 	return func(a args) func(*Input) iter.Seq[Value] {
 		return func(in *Input) iter.Seq[Value] {
 			return func(yield func(Value) bool) {
@@ -61,49 +61,49 @@ func (p pick) eachAs(convert func(string) (Value, bool)) func(args) func(*Input)
 }
 
 // first is the build of a fetch that finds the first value.
-func (p pick) first(a args) (fetchFunc, error) {
-	return func(in *Input) sampled {
+func (p httpValues) first(a args) (fetchFunc, error) {
+	return func(in *Input) result {
 		if in.HTTP == nil {
-			return nothing
+			return noValue
 		}
 		if values := p(in.HTTP, a); len(values) > 0 {
 			return found(Text(values[0]))
 		}
-		return nothing
+		return noValue
 	}, nil
 }
 
 // occurrence is the build of a fetch that finds the value whose number from 1, or below zero from the end, is the
 // second argument: by default the last.
-func (p pick) occurrence(a args) (fetchFunc, error) {
-	which := a.number(1, -1)
-	return func(in *Input) sampled {
+func (p httpValues) occurrence(a args) (fetchFunc, error) {
+	which := a.integer(1, -1)
+	return func(in *Input) result {
 		if in.HTTP == nil {
-			return nothing
+			return noValue
 		}
 		value, ok := occurrence(p(in.HTTP, a), which)
 		if !ok {
-			return nothing
+			return noValue
 		}
 		return found(Text(value))
 	}, nil
 }
 
 // count is the build of a fetch that finds how many values there are.
-func (p pick) count(a args) (fetchFunc, error) {
-	return func(in *Input) sampled {
+func (p httpValues) count(a args) (fetchFunc, error) {
+	return func(in *Input) result {
 		if in.HTTP == nil {
-			return nothing
+			return noValue
 		}
-		return found(Number(int64(len(p(in.HTTP, a)))))
+		return found(Integer(int64(len(p(in.HTTP, a)))))
 	}, nil
 }
 
-// as makes another value of what a fetch finds.
-func as(build func(args) (fetchFunc, error), convert func(string) (Value, bool)) func(args) (fetchFunc, error) {
+// converted makes another value of what a fetch finds.
+func converted(build func(args) (fetchFunc, error), convert func(string) (Value, bool)) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) {
 		f, err := build(a)
-		return func(in *Input) sampled {
+		return func(in *Input) result {
 			s := f(in)
 			if s.found {
 				s.value, s.found = convert(s.value.String())
@@ -113,14 +113,14 @@ func as(build func(args) (fetchFunc, error), convert func(string) (Value, bool))
 	}
 }
 
-// leadingNumber is the number at the beginning of a text, 0 if there is none.
-func leadingNumber(text string) (Value, bool) {
+// leadingInteger is the number at the beginning of a text, 0 if there is none.
+func leadingInteger(text string) (Value, bool) {
 	end := 0
 	for end < len(text) && (text[end] >= '0' && text[end] <= '9' || end == 0 && (text[0] == '-' || text[0] == '+')) {
 		end++
 	}
 	n, _ := strconv.ParseInt(text[:end], 10, 64)
-	return Number(n), true
+	return Integer(n), true
 }
 
 // addressText is an address, with or without a port.
@@ -150,9 +150,9 @@ func headerFetches() map[string]fetch {
 		{false, "the request", "req.hdr", "req.fhdr", "hdr", "req.cook", "cook", inRequest},
 		{true, "the response", "res.hdr", "res.fhdr", "shdr", "res.cook", "scook", inResponse},
 	} {
-		values := pick(func(h *HTTP, a args) []string { return commaValues(h.lines(of.response, a.text(0))) })
-		lines := pick(func(h *HTTP, a args) []string { return h.lines(of.response, a.text(0)) })
-		cookies := pick(func(h *HTTP, a args) []string { return h.cookies(of.response, a.text(0)) })
+		values := httpValues(func(h *HTTP, a args) []string { return commaValues(h.lines(of.response, a.text(0))) })
+		lines := httpValues(func(h *HTTP, a args) []string { return h.lines(of.response, a.text(0)) })
+		cookies := httpValues(func(h *HTTP, a args) []string { return h.cookies(of.response, a.text(0)) })
 		list, named := takes(0, argStr, argInt), takes(0, argStr)
 		addTo := func(name, alias, note string, f fetch) {
 			f.note, f.stage = note+" of "+of.name, of.stage
@@ -161,24 +161,24 @@ func headerFetches() map[string]fetch {
 			}
 			all[name] = f
 		}
-		header := fetch{args: list, out: typeStr, build: values.occurrence, each: values.each}
+		header := fetch{args: list, out: typeStr, build: values.occurrence, eachValue: values.each}
 		addTo(of.header, of.short, "the last value of a header", header)
 		header.stage = of.stage
 		header.note = "a value of a header of " + of.name
 		maps.Copy(all, variants(of.short, header))
-		addTo(of.full, "", "the last line of a header", fetch{args: list, out: typeStr, build: lines.occurrence, each: lines.each})
+		addTo(of.full, "", "the last line of a header", fetch{args: list, out: typeStr, build: lines.occurrence, eachValue: lines.each})
 		addTo(of.header+"_cnt", of.short+"_cnt", "how many values a header has,", fetch{args: named, out: typeInt, build: values.count})
 		addTo(of.full+"_cnt", "", "how many lines a header has,", fetch{args: named, out: typeInt, build: lines.count})
-		addTo(of.header+"_val", of.short+"_val", "the last value of a header as a number,", fetch{args: list, out: typeInt, build: as(values.occurrence, leadingNumber), each: values.eachAs(leadingNumber)})
-		addTo(of.header+"_ip", of.short+"_ip", "the last value of a header as an address,", fetch{args: list, out: typeIPv4, build: as(values.occurrence, addressText), each: values.eachAs(addressText)})
+		addTo(of.header+"_val", of.short+"_val", "the last value of a header as a number,", fetch{args: list, out: typeInt, build: converted(values.occurrence, leadingInteger), eachValue: values.eachAs(leadingInteger)})
+		addTo(of.header+"_ip", of.short+"_ip", "the last value of a header as an address,", fetch{args: list, out: typeIPv4, build: converted(values.occurrence, addressText), eachValue: values.eachAs(addressText)})
 		addTo(of.header+"_names", "", "the names of all headers, with commas or another text between them,", fetch{args: takes(0, argStr), out: typeStr, build: headerNames(of.response)})
-		cookie := fetch{args: named, out: typeStr, build: cookies.first, each: cookies.each}
+		cookie := fetch{args: named, out: typeStr, build: cookies.first, eachValue: cookies.each}
 		addTo(of.cookie, of.shortCookie, "the value of a cookie", cookie)
 		cookie.stage = of.stage
 		cookie.note = "the value of a cookie of " + of.name
 		maps.Copy(all, variants(of.shortCookie, cookie))
 		addTo(of.cookie+"_cnt", of.shortCookie+"_cnt", "how many cookies of a name there are,", fetch{args: named, out: typeInt, build: cookies.count})
-		addTo(of.cookie+"_val", of.shortCookie+"_val", "the value of a cookie as a number,", fetch{args: named, out: typeInt, build: as(cookies.first, leadingNumber), each: cookies.eachAs(leadingNumber)})
+		addTo(of.cookie+"_val", of.shortCookie+"_val", "the value of a cookie as a number,", fetch{args: named, out: typeInt, build: converted(cookies.first, leadingInteger), eachValue: cookies.eachAs(leadingInteger)})
 	}
 	return all
 }
@@ -189,9 +189,9 @@ func headerNames(response bool) func(args) (fetchFunc, error) {
 		if delimiter == "" {
 			delimiter = ","
 		}
-		return func(in *Input) sampled {
+		return func(in *Input) result {
 			if in.HTTP == nil {
-				return nothing
+				return noValue
 			}
 			from := in.HTTP.Header
 			if !response {

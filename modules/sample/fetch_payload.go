@@ -15,51 +15,51 @@ var payloadFetches = map[string]fetch{
 	"req.len": {
 		aliases: []string{"req_len"}, out: typeInt, needs: NeedsRequest,
 		note:  "how many bytes there are; may change until the end of the wait",
-		build: plain(func(in *Input) sampled { return changing(Number(int64(len(sent(in))))) }),
+		build: withoutArgs(func(in *Input) result { return stillChanging(Integer(int64(len(requestBytes(in))))) }),
 	},
 	"req.payload": {
 		aliases: []string{"payload"}, args: takes(2, argInt, argInt), out: typeBin, needs: NeedsRequest,
 		note:  "the bytes at an offset; the length 0 means all that follow, at the end of the wait",
-		build: buildPayload(sent),
+		build: buildPayload(requestBytes),
 	},
 	"req.payload_lv": {
 		aliases: []string{"payload_lv"}, args: takes(2, argInt, argInt, argStr), out: typeBin, needs: NeedsRequest,
 		note:  "bytes whose length stands at an offset, in so many bytes; they follow it, moved by a third argument with + or -",
-		build: buildPayloadLV(sent),
+		build: buildPayloadLV(requestBytes),
 	},
 	"wait_end": {
 		out: typeBool, needs: NeedsRequest,
 		note:  "true at the end of the wait",
-		build: plain(waitEnd),
+		build: withoutArgs(waitEnd),
 	},
 }
 
-// sent returns what the client has sent.
-func sent(in *Input) []byte {
+// requestBytes returns what the client has sent.
+func requestBytes(in *Input) []byte {
 	if in.Hello == nil {
 		return nil
 	}
 	return in.Hello.Bytes()
 }
 
-func changing(v Value) sampled {
-	return sampled{value: v, found: true, mayChange: true}
+func stillChanging(v Value) result {
+	return result{value: v, found: true, mayChange: true}
 }
 
-func waitEnd(in *Input) sampled {
+func waitEnd(in *Input) result {
 	if !in.Final {
-		return notYet
+		return pending
 	}
-	return found(Truth(true))
+	return found(Boolean(true))
 }
 
-// block returns the bytes in a range.
-func block(b []byte, offset, length int64) sampled {
+// byteRange returns the bytes in a range.
+func byteRange(b []byte, offset, length int64) result {
 	switch {
 	case offset < 0, offset > bufferSize, length > bufferSize-offset:
-		return nothing
+		return noValue
 	case int64(len(b)) < offset+length:
-		return notYet
+		return pending
 	}
 	return found(Binary(b[offset : offset+length]))
 }
@@ -74,12 +74,12 @@ func payload(of func(*Input) []byte, a args) (fetchFunc, error) {
 	case offset < 0 || length < 0:
 		return nil, &Unsupported{"a negative argument of req.payload", "HAProxy would read outside of its buffer"}
 	case length > 0:
-		return func(in *Input) sampled { return block(of(in), offset, length) }, nil
+		return func(in *Input) result { return byteRange(of(in), offset, length) }, nil
 	}
-	return func(in *Input) sampled {
-		answer := block(of(in), offset, 0)
+	return func(in *Input) result {
+		answer := byteRange(of(in), offset, 0)
 		if answer.found {
-			answer = changing(Binary(of(in)[offset:]))
+			answer = stillChanging(Binary(of(in)[offset:]))
 		}
 		return answer
 	}, nil
@@ -115,8 +115,8 @@ func payloadLV(of func(*Input) []byte, a args) (fetchFunc, error) {
 		}
 		from += n
 	}
-	return func(in *Input) sampled {
-		answer := block(of(in), at, size)
+	return func(in *Input) result {
+		answer := byteRange(of(in), at, size)
 		if !answer.found {
 			return answer
 		}
@@ -125,8 +125,8 @@ func payloadLV(of func(*Input) []byte, a args) (fetchFunc, error) {
 			length = length<<8 | int64(b)
 		}
 		if length == 0 {
-			return nothing
+			return noValue
 		}
-		return block(of(in), from, length)
+		return byteRange(of(in), from, length)
 	}, nil
 }

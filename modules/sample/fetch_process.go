@@ -21,7 +21,7 @@ func processFetches() map[string]fetch {
 		},
 		"date_us": {
 			out: typeInt, note: "the microseconds of the second",
-			build: plain(func(*Input) sampled { return found(Number(int64(time.Now().Nanosecond() / 1000))) }),
+			build: withoutArgs(func(*Input) result { return found(Integer(int64(time.Now().Nanosecond() / 1000))) }),
 		},
 		"rand": {
 			args: takes(0, argInt), out: typeInt, note: "a random number of 32 bits, or one from 0 below another",
@@ -32,25 +32,25 @@ func processFetches() map[string]fetch {
 		},
 		"pid": {
 			out: typeInt, note: "the number of the process",
-			build: func(args) (fetchFunc, error) { return constant(Number(int64(os.Getpid()))), nil },
+			build: func(args) (fetchFunc, error) { return constant(Integer(int64(os.Getpid()))), nil },
 		},
-		"nbproc": {out: typeInt, note: "1: there is one process", build: plain(constant(Number(1)))},
-		"proc":   {out: typeInt, note: "1: the process is the first", build: plain(constant(Number(1)))},
+		"nbproc": {out: typeInt, note: "1: there is one process", build: withoutArgs(constant(Integer(1)))},
+		"proc":   {out: typeInt, note: "1: the process is the first", build: withoutArgs(constant(Integer(1)))},
 		"fc_src": {
 			out: typeIPv4, note: "the address that the connection comes from",
-			build: plain(func(in *Input) sampled { return address(in.Source) }),
+			build: withoutArgs(func(in *Input) result { return addressResult(in.Source) }),
 		},
 		"fc_src_port": {
 			out: typeInt, note: "the port that the connection comes from",
-			build: plain(func(in *Input) sampled { return port(in.Source) }),
+			build: withoutArgs(func(in *Input) result { return portResult(in.Source) }),
 		},
 		"fc_dst": {
 			out: typeIPv4, note: "the address that the connection has come to",
-			build: plain(func(in *Input) sampled { return address(in.Destination) }),
+			build: withoutArgs(func(in *Input) result { return addressResult(in.Destination) }),
 		},
 		"fc_dst_port": {
 			out: typeInt, note: "the port that the connection has come to",
-			build: plain(func(in *Input) sampled { return port(in.Destination) }),
+			build: withoutArgs(func(in *Input) result { return portResult(in.Destination) }),
 		},
 	}
 	for name, f := range map[string]fetch{
@@ -67,20 +67,20 @@ func processFetches() map[string]fetch {
 		"fc_lost":         {out: typeInt, note: "how many segments are taken for lost (Linux)"},
 		"fc_reordering":   {out: typeInt, note: "the kernel's tcpi_reordering (Linux)"},
 	} {
-		all[name] = asks(TheConnection, name, f)
+		all[name] = stateFetch(ObjectConnection, name, f)
 	}
 	for name, note := range map[string]string{"fc_rtt": "round-trip time", "fc_rttvar": "variance of the round-trip time"} {
 		all[name] = fetch{
 			args: takes(0, argStr), out: typeInt, note: "the kernel's " + note + " of the client's connection in milliseconds, or with us in microseconds (Linux)",
-			asks:  func(args) Question { return Question{Fetch: name} },
+			query: func(args) Question { return Question{Fetch: name} },
 			build: buildRoundTrip(name),
 		}
 	}
 	return all
 }
 
-// unit returns the duration of a unit.
-func unit(name, otherwise string) (time.Duration, bool) {
+// timeUnit returns the duration of a unit.
+func timeUnit(name, otherwise string) (time.Duration, bool) {
 	if name == "" {
 		name = otherwise
 	}
@@ -96,33 +96,33 @@ func unit(name, otherwise string) (time.Duration, bool) {
 }
 
 func buildDate(a args) (fetchFunc, error) {
-	offset := a.number(0, 0)
-	of, ok := unit(a.text(1), "s")
+	offset := a.integer(0, 0)
+	of, ok := timeUnit(a.text(1), "s")
 	if !ok {
 		return nil, fmt.Errorf("expects 's', 'ms' or 'us', got '%s'", a.text(1))
 	}
-	return func(*Input) sampled { return found(Number(time.Now().UnixNano()/int64(of) + offset)) }, nil
+	return func(*Input) result { return found(Integer(time.Now().UnixNano()/int64(of) + offset)) }, nil
 }
 
 func buildRand(a args) (fetchFunc, error) {
-	limit := a.number(0, 0)
+	limit := a.integer(0, 0)
 	if len(a) == 0 {
-		return func(*Input) sampled { return found(Number(int64(mathrand.Uint32()))) }, nil //nolint:gosec // not for secrets
+		return func(*Input) result { return found(Integer(int64(mathrand.Uint32()))) }, nil //nolint:gosec // not for secrets
 	}
-	return func(*Input) sampled {
+	return func(*Input) result {
 		if limit <= 0 {
-			return found(Number(0))
+			return found(Integer(0))
 		}
-		return found(Number(mathrand.Int64N(limit))) //nolint:gosec // likewise
+		return found(Integer(mathrand.Int64N(limit))) //nolint:gosec // likewise
 	}, nil
 }
 
 func buildUUID(a args) (fetchFunc, error) {
-	version := a.number(0, 4)
+	version := a.integer(0, 4)
 	if version != 4 && version != 7 {
 		return nil, fmt.Errorf("Unsupported UUID version: '%d'", version)
 	}
-	return func(*Input) sampled {
+	return func(*Input) result {
 		var b [16]byte
 		_, _ = rand.Read(b[:]) // it never fails
 		if version == 7 {
@@ -140,17 +140,17 @@ func buildUUID(a args) (fetchFunc, error) {
 // buildRoundTrip asks the State, which knows the time in microseconds.
 func buildRoundTrip(name string) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) {
-		of, ok := unit(a.text(0), "ms")
+		of, ok := timeUnit(a.text(0), "ms")
 		if !ok || of == time.Second {
 			return nil, fmt.Errorf("expects 'us' or 'ms', got '%s'", a.text(0))
 		}
 		q := Question{Fetch: name}
-		return func(in *Input) sampled {
-			v, ok := answer(in, q)
+		return func(in *Input) result {
+			v, ok := askState(in, q)
 			if !ok {
-				return nothing
+				return noValue
 			}
-			return found(Number(v.number / of.Microseconds()))
+			return found(Integer(v.number / of.Microseconds()))
 		}, nil
 	}
 }

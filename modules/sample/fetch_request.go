@@ -15,44 +15,44 @@ var plainRequestFetches = map[string]fetch{
 	"req.proto_http": {
 		aliases: []string{"req_proto_http"}, out: typeBool, needs: NeedsRequest,
 		note:  "true once the client has sent the whole head of an HTTP/1 request; nothing if it sends anything else",
-		build: plain(ofRequest(func(*request) sampled { return found(Truth(true)) })),
+		build: withoutArgs(fromRequest(func(*request) result { return found(Boolean(true)) })),
 	},
 	"method": {
-		aliases: []string{"meth"}, out: typeStr, needs: NeedsRequest, methods: true, note: "the method of an HTTP/1 request",
-		build: plain(ofRequest(func(r *request) sampled { return found(text(r.method)) })),
+		aliases: []string{"meth"}, out: typeStr, needs: NeedsRequest, isHTTPMethod: true, note: "the method of an HTTP/1 request",
+		build: withoutArgs(fromRequest(func(r *request) result { return found(text(r.method)) })),
 	},
 	"req.ver": {
 		aliases: []string{"req_ver"}, out: typeStr, needs: NeedsRequest, note: "the version of an HTTP/1 request, such as 1.1",
-		build: plain(ofRequest(requestVersion)),
+		build: withoutArgs(fromRequest(requestVersion)),
 	},
 	"path": {
 		out: typeStr, needs: NeedsRequest, note: "the path of an HTTP/1 request, up to a question mark",
-		build: plain(ofRequest(func(r *request) sampled { return textOf(beforeQuery(r.path())) })),
+		build: withoutArgs(fromRequest(func(r *request) result { return textResult(beforeQuery(r.path())) })),
 	},
 	"pathq": {
 		out: typeStr, needs: NeedsRequest, note: "the path of an HTTP/1 request with its query",
-		build: plain(ofRequest(func(r *request) sampled { return textOf(r.path()) })),
+		build: withoutArgs(fromRequest(func(r *request) result { return textResult(r.path()) })),
 	},
 	"query": {
 		out: typeStr, needs: NeedsRequest, note: "the query of an HTTP/1 request, after the question mark",
-		build: plain(ofRequest(query)),
+		build: withoutArgs(fromRequest(requestQuery)),
 	},
 	"url": {
 		out: typeStr, needs: NeedsRequest, note: "the URI of an HTTP/1 request as the client wrote it",
-		build: plain(ofRequest(func(r *request) sampled { return found(text(r.uri)) })),
+		build: withoutArgs(fromRequest(func(r *request) result { return found(text(r.uri)) })),
 	},
 	"base": {
 		out: typeStr, needs: NeedsRequest, note: "the first Host header of an HTTP/1 request, and its path",
-		build: plain(ofRequest(base)),
+		build: withoutArgs(fromRequest(requestBase)),
 	},
 	"req.hdr": {
 		aliases: []string{"hdr"}, args: takes(1, argStr, argInt), out: typeStr, needs: NeedsRequest,
 		note:  "a header of an HTTP/1 request, split at commas: an ACL looks at each value, anything else at the last, or at that of a number",
-		build: headers(false, text), each: eachHeader(false),
+		build: headerValue(false, text), eachValue: eachHeader(false),
 	},
 	"req.fhdr": {
 		args: takes(1, argStr, argInt), out: typeStr, needs: NeedsRequest,
-		note: "the same without splitting", build: headers(true, text), each: eachHeader(true),
+		note: "the same without splitting", build: headerValue(true, text), eachValue: eachHeader(true),
 	},
 	"req.hdr_cnt": {
 		aliases: []string{"hdr_cnt"}, args: takes(1, argStr), out: typeInt, needs: NeedsRequest,
@@ -63,7 +63,7 @@ var plainRequestFetches = map[string]fetch{
 	},
 	"req.hdr_val": {
 		aliases: []string{"hdr_val"}, args: takes(1, argStr, argInt), out: typeInt, needs: NeedsRequest,
-		note: "the number that a header begins with", build: headers(false, numberOf),
+		note: "the number that a header begins with", build: headerValue(false, headerInteger),
 	},
 }
 
@@ -79,29 +79,29 @@ func requestFetches() map[string]fetch {
 	return all
 }
 
-// ofRequest makes a fetch of a function of the request.
-func ofRequest(f func(r *request) sampled) fetchFunc {
-	return func(in *Input) sampled {
-		r, verdict := parseRequest(sent(in))
+// fromRequest makes a fetch of a function of the request.
+func fromRequest(f func(r *request) result) fetchFunc {
+	return func(in *Input) result {
+		r, verdict := parseRequest(requestBytes(in))
 		switch verdict {
 		case Pass:
 			return f(&r)
 		case Miss:
-			return notYet
+			return pending
 		default:
-			return nothing
+			return noValue
 		}
 	}
 }
 
-func numberOf(b []byte) Value {
-	v, _ := leadingNumber(string(b))
+func headerInteger(b []byte) Value {
+	v, _ := leadingInteger(string(b))
 	return v
 }
 
-func textOf(b []byte) sampled {
+func textResult(b []byte) result {
 	if len(b) == 0 {
-		return nothing
+		return noValue
 	}
 	return found(text(b))
 }
@@ -111,38 +111,38 @@ func beforeQuery(b []byte) []byte {
 	return before
 }
 
-func requestVersion(r *request) sampled {
+func requestVersion(r *request) result {
 	_, version, _ := bytes.Cut(r.version, []byte("/"))
-	return textOf(version)
+	return textResult(version)
 }
 
-func query(r *request) sampled {
+func requestQuery(r *request) result {
 	_, after, ok := bytes.Cut(r.path(), []byte("?"))
 	if !ok {
-		return nothing
+		return noValue
 	}
 	return found(text(after))
 }
 
-func base(r *request) sampled {
+func requestBase(r *request) result {
 	path := beforeQuery(r.path())
 	for host := range r.values("host", false) {
-		return textOf(slices.Concat(host, path))
+		return textResult(slices.Concat(host, path))
 	}
-	return textOf(path)
+	return textResult(path)
 }
 
-// headers builds a fetch of one value: the n-th, the n-th from the end for a negative number, or the last.
-func headers(whole bool, value func([]byte) Value) func(args) (fetchFunc, error) {
+// headerValue builds a fetch of one value: the n-th, the n-th from the end for a negative number, or the last.
+func headerValue(whole bool, value func([]byte) Value) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) {
-		name, n := a.text(0), a.number(1, -1)
+		name, n := a.text(0), a.integer(1, -1)
 		if name == "" {
 			return nil, errNoHeader
 		}
-		return ofRequest(func(r *request) sampled {
+		return fromRequest(func(r *request) result {
 			one, ok := occurrence(slices.Collect(r.values(name, whole)), n)
 			if !ok {
-				return nothing
+				return noValue
 			}
 			return found(value(one))
 		}), nil
@@ -155,7 +155,7 @@ func eachHeader(whole bool) func(args) func(*Input) iter.Seq[Value] {
 		name := a.text(0)
 		return func(in *Input) iter.Seq[Value] {
 			return func(yield func(Value) bool) {
-				r, _ := parseRequest(sent(in))
+				r, _ := parseRequest(requestBytes(in))
 				for value := range r.values(name, whole) {
 					if !yield(text(value)) {
 						return
@@ -172,12 +172,12 @@ func countHeaders(whole bool) func(args) (fetchFunc, error) {
 		if name == "" {
 			return nil, errNoHeader
 		}
-		return ofRequest(func(r *request) sampled {
+		return fromRequest(func(r *request) result {
 			n := 0
 			for range r.values(name, whole) {
 				n++
 			}
-			return found(Number(int64(n)))
+			return found(Integer(int64(n)))
 		}), nil
 	}
 }

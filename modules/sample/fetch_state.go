@@ -25,10 +25,10 @@ type Object uint8
 
 // The kinds of objects.
 const (
-	TheConnection Object = iota // the connection itself, or the process
-	AFrontend
-	ABackend
-	AServer // a server of a backend
+	ObjectConnection Object = iota // the connection itself, or the process
+	ObjectFrontend
+	ObjectBackend
+	ObjectServer // a server of a backend
 )
 
 // stateFetches ask the State.
@@ -38,7 +38,7 @@ func stateFetches() map[string]fetch {
 		about   Object
 		fetches map[string]fetch
 	}{
-		{ABackend, map[string]fetch{
+		{ObjectBackend, map[string]fetch{
 			"avg_queue":    {out: typeInt, note: "how many connections wait for a server of the backend, for each server that is usable; twice as many as wait if none is"},
 			"be_conn":      {out: typeInt, note: "how many connections the backend has"},
 			"be_conn_free": {out: typeInt, note: "how many more the usable servers have room for; -1: any number"},
@@ -46,10 +46,10 @@ func stateFetches() map[string]fetch {
 			"nbsrv":        {out: typeInt, note: "how many servers of the backend are usable"},
 			"queue":        {out: typeInt, note: "how many connections wait for a server of the backend"},
 		}},
-		{AFrontend, map[string]fetch{
+		{ObjectFrontend, map[string]fetch{
 			"fe_conn": {out: typeInt, note: "how many connections the frontend has, this one included"},
 		}},
-		{AServer, map[string]fetch{
+		{ObjectServer, map[string]fetch{
 			"srv_conn":      {out: typeInt, note: "how many connections the server has"},
 			"srv_conn_free": {out: typeInt, note: "how many more it has room for; -1: any number"},
 			"srv_is_up":     {out: typeBool, note: "whether the server is neither in maintenance nor found down by its own checks"},
@@ -58,7 +58,7 @@ func stateFetches() map[string]fetch {
 			"srv_uweight":   {out: typeInt, note: "the weight that it has been given since, or that of the configuration"},
 			"srv_weight":    {out: typeInt, note: "the same, or less while the server starts slowly"},
 		}},
-		{TheConnection, map[string]fetch{
+		{ObjectConnection, map[string]fetch{
 			"act_conn":           {out: typeInt, note: "how many connections the process has"},
 			"be_connect_timeout": {out: typeInt, needs: NeedsBackend, note: "the backend's timeout connect, in milliseconds"},
 			"be_id":              {out: typeInt, needs: NeedsBackend, note: "the backend's number"},
@@ -75,41 +75,41 @@ func stateFetches() map[string]fetch {
 		}},
 	} {
 		for name, f := range group.fetches {
-			all[name] = asks(group.about, name, f)
+			all[name] = stateFetch(group.about, name, f)
 		}
 	}
 	return all
 }
 
-// asks makes a fetch one that asks the State about an object that its argument names.
-func asks(about Object, name string, f fetch) fetch {
-	f.asks = func(a args) Question { return question(about, name, a.text(0)) }
+// stateFetch makes a fetch one that asks the State about an object that its argument names.
+func stateFetch(about Object, name string, f fetch) fetch {
+	f.query = func(a args) Question { return stateQuestion(about, name, a.text(0)) }
 	switch about {
-	case AFrontend:
+	case ObjectFrontend:
 		f.args = takes(1, argFrontend)
-	case ABackend:
+	case ObjectBackend:
 		f.args = takes(1, argBackend)
-	case AServer:
+	case ObjectServer:
 		f.args = takes(1, argServer)
-	case TheConnection:
+	case ObjectConnection:
 	}
 	f.build = func(a args) (fetchFunc, error) {
-		q := f.asks(a)
-		return func(in *Input) sampled {
-			if v, ok := answer(in, q); ok {
+		q := f.query(a)
+		return func(in *Input) result {
+			if v, ok := askState(in, q); ok {
 				return found(v)
 			}
-			return nothing
+			return noValue
 		}, nil
 	}
 	return f
 }
 
-// question returns the question of a fetch about an object of that name. That of a server is BACKEND/SERVER, or SERVER
+// stateQuestion returns the question of a fetch about an object of that name. That of a server is BACKEND/SERVER, or SERVER
 // alone.
-func question(about Object, fetch, name string) Question {
+func stateQuestion(about Object, fetch, name string) Question {
 	q := Question{Fetch: fetch, About: about, Proxy: name}
-	if about == AServer {
+	if about == ObjectServer {
 		var ok bool
 		if q.Proxy, q.Server, ok = strings.Cut(name, "/"); !ok {
 			q.Proxy, q.Server = "", name
@@ -118,7 +118,7 @@ func question(about Object, fetch, name string) Question {
 	return q
 }
 
-func answer(in *Input, q Question) (Value, bool) {
+func askState(in *Input, q Question) (Value, bool) {
 	if in.State == nil {
 		return Value{}, false
 	}
@@ -137,28 +137,30 @@ var stateConverters = map[string]converter{
 	},
 	"nbsrv": {
 		in: typeStr, out: typeInt, note: "how many servers are usable of the backend that the value names",
-		build: sometimesOf(ABackend, "nbsrv"),
+		build: stateConverter(ObjectBackend, "nbsrv"),
 	},
 	"srv_is_up": {
 		in: typeStr, out: typeBool, note: "the same as the fetch srv_is_up, for the server that the value names, as BACKEND/SERVER",
-		build: sometimesOf(AServer, "srv_is_up"),
+		build: stateConverter(ObjectServer, "srv_is_up"),
 	},
 	"srv_queue": {
 		in: typeStr, out: typeInt, note: "how many connections wait for the server that the value names, as BACKEND/SERVER",
-		build: sometimesOf(AServer, "srv_queue"),
+		build: stateConverter(ObjectServer, "srv_queue"),
 	},
 }
 
-func sometimesOf(about Object, fetch string) func(*Loader, args) (convertFunc, error) {
+func stateConverter(about Object, fetch string) func(*Loader, args) (convertFunc, error) {
 	return func(*Loader, args) (convertFunc, error) {
-		return func(in *Input, v Value, _ bool) (Value, bool) { return answer(in, question(about, fetch, v.String())) }, nil
+		return func(in *Input, v Value, _ bool) (Value, bool) {
+			return askState(in, stateQuestion(about, fetch, v.String()))
+		}, nil
 	}
 }
 
 func buildSetVar(keep bool) func(*Loader, args) (convertFunc, error) {
 	return func(_ *Loader, a args) (convertFunc, error) {
 		name := a[0].text
-		if err := variableName(name); err != nil {
+		if err := validateVariableName(name); err != nil {
 			return nil, err
 		}
 		return func(in *Input, v Value, _ bool) (Value, bool) {

@@ -12,22 +12,22 @@ type echo struct{ asked []Question }
 
 func (e *echo) Answer(q Question) (Value, bool) {
 	e.asked = append(e.asked, q)
-	return Number(7), true
+	return Integer(7), true
 }
 
 func TestQuestions(t *testing.T) {
 	for text, want := range map[string]Question{
-		"nbsrv(b)":           {"nbsrv", ABackend, "b", ""},
-		"nbsrv":              {"nbsrv", ABackend, "", ""},
-		"queue()":            {"queue", ABackend, "", ""},
-		"fe_conn(f)":         {"fe_conn", AFrontend, "f", ""},
-		"srv_is_up(b/s)":     {"srv_is_up", AServer, "b", "s"},
-		"srv_is_up(s)":       {"srv_is_up", AServer, "", "s"},
-		"srv_conn(b/s/t)":    {"srv_conn", AServer, "b", "s/t"},
-		"act_conn":           {"act_conn", TheConnection, "", ""},
-		"be_name":            {"be_name", TheConnection, "", ""},
-		"str(b),nbsrv":       {"nbsrv", ABackend, "b", ""},
-		"str(b/s),srv_queue": {"srv_queue", AServer, "b", "s"},
+		"nbsrv(b)":           {"nbsrv", ObjectBackend, "b", ""},
+		"nbsrv":              {"nbsrv", ObjectBackend, "", ""},
+		"queue()":            {"queue", ObjectBackend, "", ""},
+		"fe_conn(f)":         {"fe_conn", ObjectFrontend, "f", ""},
+		"srv_is_up(b/s)":     {"srv_is_up", ObjectServer, "b", "s"},
+		"srv_is_up(s)":       {"srv_is_up", ObjectServer, "", "s"},
+		"srv_conn(b/s/t)":    {"srv_conn", ObjectServer, "b", "s/t"},
+		"act_conn":           {"act_conn", ObjectConnection, "", ""},
+		"be_name":            {"be_name", ObjectConnection, "", ""},
+		"str(b),nbsrv":       {"nbsrv", ObjectBackend, "b", ""},
+		"str(b/s),srv_queue": {"srv_queue", ObjectServer, "b", "s"},
 	} {
 		e := mustExpression(t, new(Loader), text)
 		state := new(echo)
@@ -48,7 +48,7 @@ func TestQuestions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nbsrv := Question{"nbsrv", ABackend, "b", ""}
+	nbsrv := Question{"nbsrv", ObjectBackend, "b", ""}
 	if !slices.Equal(acl.Questions(), []Question{nbsrv}) || acl.Needs() != 0 || f.Needs() != NeedsBackend ||
 		!slices.Equal(f.Questions(), []Question{nbsrv, {Fetch: "be_name"}}) {
 		t.Errorf("%v, %v", acl.Questions(), f.Questions())

@@ -31,8 +31,8 @@ const (
 	terminationFalse = `ssl_bc ssl_bc_is_resumed ssl_fc ssl_fc_has_sni ssl_fc_is_resumed`
 )
 
-// instead has what to ask in place of such a fetch, where the hello says something like it.
-var instead = map[string]string{
+// replacements has what to ask in place of such a fetch, where the hello says something like it.
+var replacements = map[string]string{
 	"ssl_fc":                   "req.ssl_hello_type, which is 1 for TLS",
 	"ssl_fc_sni":               "req.ssl_sni",
 	"ssl_fc_has_sni":           "req.ssl_sni -m found",
@@ -46,8 +46,8 @@ var instead = map[string]string{
 	"ssl_fc_protocol_hello_id": "req.ssl_ver",
 }
 
-// pointless says of a fetch of a TLS connection that HAProxy itself is an end of that it finds nothing here.
-func pointless(name string) string {
+// terminationWarning says of a fetch of a TLS connection that HAProxy itself is an end of that it finds nothing here.
+func terminationWarning(name string) string {
 	f, known := fetches[name]
 	if !known || !f.termination {
 		return ""
@@ -56,7 +56,7 @@ func pointless(name string) string {
 	if slices.Contains(strings.Fields(terminationFalse), name) {
 		warning = "'" + name + "' is always false, since TLS does not end here"
 	}
-	if other := instead[name]; other != "" {
+	if other := replacements[name]; other != "" {
 		warning += ": use " + other
 	}
 	return warning
@@ -65,19 +65,19 @@ func pointless(name string) string {
 // terminationFetches are there because configurations for more than one purpose have them.
 func terminationFetches() map[string]fetch {
 	group := make(map[string]fetch)
-	add := func(names string, list argList, out valueType, answer sampled, note string) {
-		build := plain(func(*Input) sampled { return answer })
+	add := func(names string, list argList, out valueType, answer result, note string) {
+		build := withoutArgs(func(*Input) result { return answer })
 		for name := range strings.FieldsSeq(names) {
 			group[name] = fetch{args: list, out: out, note: note, build: build, termination: true}
 		}
 	}
 	const none = "nothing: TLS is passed through"
-	add(terminationBools, argList{}, typeBool, nothing, none)
-	add(terminationInts, argList{}, typeInt, nothing, none)
-	add(terminationStrs, argList{}, typeStr, nothing, none)
-	add(terminationBins, argList{}, typeBin, nothing, none)
-	add(terminationLists, takes(0, argInt), typeStr, nothing, none)
-	add(terminationNames, takes(0, argStr, argInt, argStr), typeStr, nothing, none)
-	add(terminationFalse, argList{}, typeBool, found(Truth(false)), "false: TLS is passed through")
+	add(terminationBools, argList{}, typeBool, noValue, none)
+	add(terminationInts, argList{}, typeInt, noValue, none)
+	add(terminationStrs, argList{}, typeStr, noValue, none)
+	add(terminationBins, argList{}, typeBin, noValue, none)
+	add(terminationLists, takes(0, argInt), typeStr, noValue, none)
+	add(terminationNames, takes(0, argStr, argInt, argStr), typeStr, noValue, none)
+	add(terminationFalse, argList{}, typeBool, found(Boolean(false)), "false: TLS is passed through")
 	return group
 }

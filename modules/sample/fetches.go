@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// A sampled is what a fetch found.
-type sampled struct {
+// A result is what a fetch found.
+type result struct {
 	value     Value
 	found     bool
 	mayChange bool // more bytes may change that, unless the input is final
@@ -18,36 +18,36 @@ type sampled struct {
 
 // nothing is the answer of a fetch that will never have a value, and notYet of one that may.
 var (
-	nothing = sampled{}
-	notYet  = sampled{mayChange: true}
+	noValue = result{}
+	pending = result{mayChange: true}
 )
 
-func found(v Value) sampled {
-	return sampled{value: v, found: true}
+func found(v Value) result {
+	return result{value: v, found: true}
 }
 
 // A fetchFunc looks at an input. It must be safe for concurrent use.
-type fetchFunc func(in *Input) sampled
+type fetchFunc func(in *Input) result
 
 // A fetch is a fetch method that this package knows.
 type fetch struct {
-	aliases   []string
-	args      argList
-	out       valueType
-	note      string
-	needs     Needs
-	protocols bool // it finds the first ALPN protocol, and an ACL looks at all
+	aliases []string
+	args    argList
+	out     valueType
+	note    string
+	needs   Needs
+	alpn    bool // it finds the first ALPN protocol, and an ACL looks at all
 
-	methods bool // it finds an HTTP method: an ACL tells upper from lower case, whatever it is told
+	isHTTPMethod bool // it finds an HTTP method: an ACL tells upper from lower case, whatever it is told
 
-	method string // how an ACL compares what it finds by default; empty: by its type
-	stage  stage  // of a fetch over HTTP
+	aclMethod string // how an ACL compares what it finds by default; empty: by its type
+	stage     stage  // of a fetch over HTTP
 	// each is what an ACL looks at, one after the other; nil: what is found.
-	each func(a args) func(*Input) iter.Seq[Value]
+	eachValue func(a args) func(*Input) iter.Seq[Value]
 
 	termination bool // it is about a TLS connection that ends at the proxy
 
-	asks  func(a args) Question // what it asks the State; nil: nothing
+	query func(a args) Question // what it asks the State; nil: nothing
 	build func(a args) (fetchFunc, error)
 }
 
@@ -67,15 +67,15 @@ func collect(groups ...map[string]fetch) map[string]fetch {
 	return all
 }
 
-// plain is the build of a fetch without arguments.
-func plain(f fetchFunc) func(args) (fetchFunc, error) {
+// withoutArgs is the build of a fetch without arguments.
+func withoutArgs(f fetchFunc) func(args) (fetchFunc, error) {
 	return func(args) (fetchFunc, error) { return f, nil }
 }
 
 // constant is a fetch that always finds the same.
 func constant(v Value) fetchFunc {
 	answer := found(v)
-	return func(*Input) sampled { return answer }
+	return func(*Input) result { return answer }
 }
 
 // A Doc describes a fetch, a converter or a matching method for readers.
@@ -103,7 +103,7 @@ func Fetches() []Doc {
 func HTTPFetches() []Doc {
 	var docs []Doc
 	for name, f := range httpFetches {
-		if !slices.Contains(f.aliases, name) && f.method == "" {
+		if !slices.Contains(f.aliases, name) && f.aclMethod == "" {
 			docs = append(docs, Doc{name, f.aliases, f.args.String(), f.out.String(), f.note})
 		}
 	}

@@ -86,8 +86,8 @@ const (
 `
 )
 
-// reasons say why a fetch is not supported, by what its name begins with. The first that fits counts.
-var reasons = []struct{ reason, prefixes string }{
+// unsupportedReasons say why a fetch is not supported, by what its name begins with. The first that fits counts.
+var unsupportedReasons = []struct{ reason, prefixes string }{
 	{"it is not implemented", "http_date url_enc"},
 	{"name the ACLs in a condition, as in 'if a !b' or 'if { acl(a,!b) }'", "acl"},
 	{"there is no library for it that is maintained: xxh64 is near", "xxh3"},
@@ -103,14 +103,14 @@ var reasons = []struct{ reason, prefixes string }{
 func unsupported(known, kind, name string) *Unsupported {
 	for other := range strings.FieldsSeq(known) {
 		if other == name {
-			return &Unsupported{What: kind + " '" + name + "'", Reason: reasonFor(name)}
+			return &Unsupported{Name: kind + " '" + name + "'", Reason: unsupportedReason(name)}
 		}
 	}
 	return nil
 }
 
-func reasonFor(name string) string {
-	for _, r := range reasons {
+func unsupportedReason(name string) string {
+	for _, r := range unsupportedReasons {
 		for prefix := range strings.FieldsSeq(r.prefixes) {
 			if strings.HasPrefix(name, prefix) {
 				return r.reason

@@ -133,7 +133,7 @@ func (l *Loader) table(name, method string, fold, pairs bool) (table, error) {
 	}
 	t, err := methodTable(method).build(patterns, fold)
 	if fault, ok := errors.AsType[*patternError](err); ok {
-		err = inFile(fault.err, lines[fault.position].number, name)
+		err = atLine(fault.err, lines[fault.position].number, name)
 	}
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (l *Loader) table(name, method string, fold, pairs bool) (table, error) {
 	return t, nil
 }
 
-func inFile(err error, number int, name string) error {
+func atLine(err error, number int, name string) error {
 	_, path := splitFileName(name)
 	return fmt.Errorf("%w at line %d of file '%s'", err, number, path)
 }

@@ -58,7 +58,7 @@ func findMethod(name string) error {
 		return nil
 	}
 	if name == "regm" {
-		return &Unsupported{"the matching method 'regm'", reasonFor("map_regm")}
+		return &Unsupported{"the matching method 'regm'", unsupportedReason("map_regm")}
 	}
 	return unknownName("matching method", name)
 }
@@ -81,16 +81,16 @@ func defaultMethod(t valueType) string {
 
 // anything matches any value, and truth all that is not 0.
 type (
-	anything struct{}
-	truth    struct{}
+	anyTable     struct{}
+	nonzeroTable struct{}
 )
 
-func buildAnything([]string, bool) (table, error)  { return anything{}, nil }
-func buildBoolTable([]string, bool) (table, error) { return truth{}, nil }
+func buildAnything([]string, bool) (table, error)  { return anyTable{}, nil }
+func buildBoolTable([]string, bool) (table, error) { return nonzeroTable{}, nil }
 
-func (anything) find(Value) int { return 0 }
+func (anyTable) find(Value) int { return 0 }
 
-func (truth) find(v Value) int {
+func (nonzeroTable) find(v Value) int {
 	if v.number == 0 {
 		return -1
 	}

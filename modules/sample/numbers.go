@@ -33,8 +33,8 @@ func wholeInt(s string) (n int64, ok bool) {
 	return n, rest == ""
 }
 
-// digits reads a number in a pattern: at least one digit, nothing else but a minus sign before it, and none too large.
-func digits(s string) (n int64, ok bool) {
+// patternInt reads a number in a pattern: at least one digit, nothing else but a minus sign before it, and none too large.
+func patternInt(s string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	return n, err == nil && s[0] != '+'
 }

@@ -293,7 +293,7 @@ func oracleVariables(name string) (Value, bool) {
 	case "txn.name":
 		return Text("Www.Example.com"), true
 	case "txn.seven":
-		return Number(7), true
+		return Integer(7), true
 	}
 	return Value{}, false
 }

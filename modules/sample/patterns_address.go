@@ -9,23 +9,23 @@ import (
 	"strings"
 )
 
-// addresses holds networks by their prefix: a lookup costs as much as there are different lengths of these. The longest
+// addressTable holds networks by their prefix: a lookup costs as much as there are different lengths of these. The longest
 // counts, and of equal ones the first. IPv4 addresses and those that are mapped to IPv6 are the same.
-type addresses struct {
+type addressTable struct {
 	positions map[netip.Prefix]int
 	lengths4  []int // in descending order
 	lengths6  []int
-	holed     []holedMask
+	nonPrefix []nonPrefixMask
 }
 
-// A holedMask is an IPv4 network whose mask is not a prefix.
-type holedMask struct {
+// A nonPrefixMask is an IPv4 network whose mask is not a prefix.
+type nonPrefixMask struct {
 	addr, mask netip.Addr
 	position   int
 }
 
 func buildAddresses(patterns []string, _ bool) (table, error) {
-	t := &addresses{positions: make(map[netip.Prefix]int, len(patterns))}
+	t := &addressTable{positions: make(map[netip.Prefix]int, len(patterns))}
 	for k, pattern := range patterns {
 		addr, mask, err := readNetwork(pattern)
 		if err != nil {
@@ -39,10 +39,10 @@ func buildAddresses(patterns []string, _ bool) (table, error) {
 	return t, nil
 }
 
-func (t *addresses) add(addr, mask netip.Addr, position int) {
+func (t *addressTable) add(addr, mask netip.Addr, position int) {
 	bits, ok := maskBits(mask)
 	if !ok {
-		t.holed = append(t.holed, holedMask{masked(addr, mask), mask, position})
+		t.nonPrefix = append(t.nonPrefix, nonPrefixMask{applyMask(addr, mask), mask, position})
 		return
 	}
 	prefix := netip.PrefixFrom(addr, bits).Masked()
@@ -59,7 +59,7 @@ func (t *addresses) add(addr, mask netip.Addr, position int) {
 	}
 }
 
-func (t *addresses) find(v Value) int {
+func (t *addressTable) find(v Value) int {
 	mapped, plain := netip.AddrFrom16(v.addr.As16()), v.addr.Unmap()
 	first, second := mapped, plain
 	if v.addr.Is4() {
@@ -72,15 +72,15 @@ func (t *addresses) find(v Value) int {
 	if k >= 0 || !plain.Is4() {
 		return k
 	}
-	for _, one := range t.holed {
-		if masked(plain, one.mask) == one.addr {
+	for _, one := range t.nonPrefix {
+		if applyMask(plain, one.mask) == one.addr {
 			return one.position
 		}
 	}
 	return -1
 }
 
-func (t *addresses) lookup(addr netip.Addr) int {
+func (t *addressTable) lookup(addr netip.Addr) int {
 	lengths := t.lengths6
 	if addr.Is4() {
 		lengths = t.lengths4

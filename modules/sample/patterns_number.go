@@ -11,13 +11,13 @@ import (
 // A numberRange is a range of numbers, both ends included.
 type numberRange struct{ from, to int64 }
 
-// ranges are looked at in order. With length, the number is the length of a string.
-type ranges struct {
+// rangeTable are looked at in order. With length, the number is the length of a string.
+type rangeTable struct {
 	list   []numberRange
 	length bool
 }
 
-func (r *ranges) find(v Value) int {
+func (r *rangeTable) find(v Value) int {
 	n := v.number
 	if r.length {
 		n = int64(len(v.data))
@@ -31,19 +31,19 @@ func (r *ranges) find(v Value) int {
 }
 
 func buildRanges(patterns []string, _ bool) (table, error) {
-	return readRanges(patterns, "number", digits, false)
+	return readRanges(patterns, "number", patternInt, false)
 }
 
 func buildVersions(patterns []string, _ bool) (table, error) {
-	return readRanges(patterns, "dotted number", dottedDigits, false)
+	return readRanges(patterns, "dotted number", patternVersion, false)
 }
 
 func buildLengths(patterns []string, _ bool) (table, error) {
-	return readRanges(patterns, "number", digits, true)
+	return readRanges(patterns, "number", patternInt, true)
 }
 
 func readRanges(patterns []string, what string, read func(string) (int64, bool), length bool) (table, error) {
-	r := &ranges{list: make([]numberRange, len(patterns)), length: length}
+	r := &rangeTable{list: make([]numberRange, len(patterns)), length: length}
 	for k, pattern := range patterns {
 		var err error
 		if r.list[k], err = readRange(pattern, what, read); err != nil {
@@ -83,21 +83,21 @@ func readRange(pattern, what string, read func(string) (int64, bool)) (numberRan
 	return r, nil
 }
 
-// dottedDigits reads a version such as 3.1 as dotted makes numbers of them. The part after the dot may be left out
+// patternVersion reads a version such as 3.1 as dotted makes numbers of them. The part after the dot may be left out
 // with the dot.
-func dottedDigits(s string) (int64, bool) {
+func patternVersion(s string) (int64, bool) {
 	major, minor, dot := strings.Cut(s, ".")
 	if !dot {
 		minor = "0"
 	}
-	high, ok := digits(major)
-	low, ok2 := digits(minor)
+	high, ok := patternInt(major)
+	low, ok2 := patternInt(minor)
 	return high<<16 | low, ok && ok2 && high < 1<<16 && low < 1<<16
 }
 
-// withoutOperators turns the words eq, ge, gt, le and lt into ranges: each applies to the numbers that follow it, up
+// operatorsToRanges turns the words eq, ge, gt, le and lt into ranges: each applies to the numbers that follow it, up
 // to the next one. Ranges stay what they are.
-func withoutOperators(words []string, versions bool) ([]string, error) {
+func operatorsToRanges(words []string, versions bool) ([]string, error) {
 	var patterns []string
 	operator := "eq"
 	for _, word := range words {
@@ -108,7 +108,7 @@ func withoutOperators(words []string, versions bool) ([]string, error) {
 		}
 		if operator != "eq" && !strings.ContainsAny(word, ":-") {
 			var err error
-			if word, err = operate(operator, word, versions); err != nil {
+			if word, err = operatorRange(operator, word, versions); err != nil {
 				return nil, err
 			}
 		}
@@ -117,14 +117,14 @@ func withoutOperators(words []string, versions bool) ([]string, error) {
 	return patterns, nil
 }
 
-// operate returns the range that an operator and a number mean.
-func operate(operator, word string, versions bool) (string, error) {
+// operatorRange returns the range that an operator and a number mean.
+func operatorRange(operator, word string, versions bool) (string, error) {
 	major, minor, dot := strings.Cut(word, ".")
 	low, ok := int64(0), true
 	if versions && dot {
-		low, ok = digits(minor)
+		low, ok = patternInt(minor)
 	}
-	n, ok2 := digits(major)
+	n, ok2 := patternInt(major)
 	switch {
 	case !ok || !ok2:
 		return "", fmt.Errorf("'%s' is neither a number nor a supported operator", word)

@@ -17,11 +17,11 @@ func buildBinary(patterns []string, _ bool) (table, error) {
 	return buildText(wholeText, "")(decoded, false)
 }
 
-// regexps are tried in order.
-type regexps []*regexp.Regexp
+// regexpTable are tried in order.
+type regexpTable []*regexp.Regexp
 
 func buildRegexps(patterns []string, fold bool) (table, error) {
-	list := make(regexps, len(patterns))
+	list := make(regexpTable, len(patterns))
 	for k, pattern := range patterns {
 		var err error
 		if list[k], err = compileRegexp(pattern, fold); err != nil {
@@ -31,8 +31,8 @@ func buildRegexps(patterns []string, fold bool) (table, error) {
 	return list, nil
 }
 
-func (r regexps) find(v Value) int {
-	data := letters(v.data)
+func (r regexpTable) find(v Value) int {
+	data := latin1ToUTF8(v.data)
 	for k, re := range r {
 		if re.Match(data) {
 			return k

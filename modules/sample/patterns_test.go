@@ -124,7 +124,7 @@ func TestRanges(t *testing.T) {
 		}
 		for k, list := range numbers {
 			for _, n := range list {
-				if got := table.find(Number(n)); got != -k {
+				if got := table.find(Integer(n)); got != -k {
 					t.Errorf("%d in %s: %d", n, pattern, got)
 				}
 			}
@@ -142,7 +142,7 @@ func TestOperators(t *testing.T) {
 		"5 6": "5 6", "eq 5": "5", "ge 5": "5:", "gt 5": "6:", "le 5": ":5", "lt 5": ":4", "lt 0": ":-1", "gt 5 7 eq 9 lt 3": "6: 8: 9 :2",
 		"gt 1:5 -3": "1:5 -3", "gt 9223372036854775807": "9223372036854775807:", "ge 1.5": "1:", "gt": "", "": "",
 	} {
-		got, err := withoutOperators(strings.Fields(words), false)
+		got, err := operatorsToRanges(strings.Fields(words), false)
 		if err != nil || strings.Join(got, " ") != want {
 			t.Errorf("%s: %q, %v; want %s", words, got, err, want)
 		}
@@ -151,7 +151,7 @@ func TestOperators(t *testing.T) {
 		"3.1": "3.1", "ge 3.1": "3.1:", "gt 3.1": "3.2:", "gt 3.65535": "4.0:", "lt 3.0": ":2.65535", "le 3": ":3.0", "lt 0": ":-1.65535",
 		"gt 3.0-3.1": "3.0-3.1",
 	} {
-		got, err := withoutOperators(strings.Fields(words), true)
+		got, err := operatorsToRanges(strings.Fields(words), true)
 		if err != nil || strings.Join(got, " ") != want {
 			t.Errorf("%s: %q, %v; want %s", words, got, err, want)
 		}
@@ -166,7 +166,7 @@ func TestVersions(t *testing.T) {
 		"3.1": {{0x30001}, {0x30000, 0x30002}}, "3": {{0x30000}, {0x30001}}, "ge 3.3": {{0x30003, 0x40000}, {0x30002}},
 		"lt 3": {{2, 0x2ffff}, {0x30000}}, "3.0-3.2": {{0x30000, 0x30002}, {0x30003}}, "lt 0": {{}, {0, 1}},
 	} {
-		patterns, err := withoutOperators(strings.Fields(words), true)
+		patterns, err := operatorsToRanges(strings.Fields(words), true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func TestVersions(t *testing.T) {
 		}
 		for k, list := range versions {
 			for _, version := range list {
-				if got := table.find(Number(version)); got != -k {
+				if got := table.find(Integer(version)); got != -k {
 					t.Errorf("%x in %s: %d", version, words, got)
 				}
 			}

@@ -86,7 +86,7 @@ func (t *textTable) find(v Value) int {
 		if k := t.ofLength(b, length); t.mode == beginOfText && k >= 0 {
 			best = k // the longest counts
 		} else {
-			best = earlier(best, k)
+			best = firstPosition(best, k)
 		}
 	}
 	return best
@@ -125,7 +125,7 @@ func (t *textTable) inside(b []byte, length int) int {
 	best := -1
 	for start := range len(b) - length + 1 {
 		if t.mode == anyText || t.isWord(b, start, start+length) {
-			best = earlier(best, t.at(b[start:start+length]))
+			best = firstPosition(best, t.at(b[start:start+length]))
 		}
 	}
 	return best
@@ -144,8 +144,8 @@ func (t *textTable) at(b []byte) int {
 	return -1
 }
 
-// earlier returns the lesser of two positions, where -1 is none.
-func earlier(a, b int) int {
+// firstPosition returns the lesser of two positions, where -1 is none.
+func firstPosition(a, b int) int {
 	if a < 0 || b >= 0 && b < a {
 		return b
 	}

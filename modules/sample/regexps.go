@@ -14,7 +14,7 @@ import (
 // compileRegexp reads a regular expression. Those of Go need linear time whatever the client sends, which has its
 // price: HAProxy's, which are Perl's, can look around and refer back.
 func compileRegexp(pattern string, fold bool) (*regexp.Regexp, error) {
-	expression := string(letters([]byte(pattern)))
+	expression := string(latin1ToUTF8([]byte(pattern)))
 	if fold {
 		expression = "(?i)" + expression
 	}
@@ -37,9 +37,9 @@ func compileRegexp(pattern string, fold bool) (*regexp.Regexp, error) {
 	}
 }
 
-// letters makes of each byte a letter of its own: what HAProxy's regular expressions match is bytes, and Go's would
+// latin1ToUTF8 makes of each byte a letter of its own: what HAProxy's regular expressions match is bytes, and Go's would
 // take several for one, or a letter of another alphabet for k. It returns b itself where that is the same.
-func letters(b []byte) []byte {
+func latin1ToUTF8(b []byte) []byte {
 	if !slices.ContainsFunc(b, notASCII) {
 		return b
 	}
@@ -50,8 +50,8 @@ func letters(b []byte) []byte {
 	return out
 }
 
-// unletters is the reverse.
-func unletters(b []byte) []byte {
+// utf8ToLatin1 is the reverse.
+func utf8ToLatin1(b []byte) []byte {
 	if !slices.ContainsFunc(b, notASCII) {
 		return b
 	}
@@ -65,8 +65,8 @@ func unletters(b []byte) []byte {
 
 func notASCII(c byte) bool { return c >= utf8.RuneSelf }
 
-// continued returns the same regular expression for the text after a match, where its ^ does not match the beginning.
-func continued(re *regexp.Regexp) (*regexp.Regexp, error) {
+// withoutBeginAnchor returns the same regular expression for the text after a match, where its ^ does not match the beginning.
+func withoutBeginAnchor(re *regexp.Regexp) (*regexp.Regexp, error) {
 	tree, err := syntax.Parse(re.String(), syntax.Perl)
 	if err != nil {
 		return nil, err

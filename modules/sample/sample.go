@@ -77,10 +77,10 @@ func (n Needs) String() string {
 
 // An Unsupported is the error for what HAProxy knows and this package does not.
 type Unsupported struct { //nolint:errname // what it is, not that it is one, is what callers ask
-	What   string // the name, as it was written: a fetch, a converter, a method, a flag
+	Name   string // the name, as it was written: a fetch, a converter, a method, a flag
 	Reason string
 }
 
 func (u *Unsupported) Error() string {
-	return fmt.Sprintf("%s is not supported: %s", u.What, u.Reason)
+	return fmt.Sprintf("%s is not supported: %s", u.Name, u.Reason)
 }

@@ -12,9 +12,9 @@ type splitter struct {
 // part returns the part with a number from 1, or from the end with a negative number, and false if there are not so
 // many.
 func (s *splitter) part(b []byte, index int64) ([]byte, bool) {
-	v := view{bytes: b, separator: &s.separator}
+	v := directedText{bytes: b, separator: &s.separator}
 	if index < 0 {
-		v.mirrored = true
+		v.backward = true
 		index = -index
 	}
 	start, ok := s.begin(v, index)
@@ -22,14 +22,14 @@ func (s *splitter) part(b []byte, index int64) ([]byte, bool) {
 		return nil, false
 	}
 	end := s.finish(v, start)
-	if v.mirrored {
+	if v.backward {
 		start, end = len(b)-end, len(b)-start
 	}
 	return b[start:end], true
 }
 
 // begin returns where a part begins.
-func (s *splitter) begin(v view, index int64) (at int, ok bool) {
+func (s *splitter) begin(v directedText, index int64) (at int, ok bool) {
 	if s.words {
 		at = v.next(at, false)
 	}
@@ -47,7 +47,7 @@ func (s *splitter) begin(v view, index int64) (at int, ok bool) {
 
 // finish returns where the last part to take ends. HAProxy only knows that a part has ended when it sees a separator
 // after it: with too few words, those at the end belong to the result.
-func (s *splitter) finish(v view, at int) int {
+func (s *splitter) finish(v directedText, at int) int {
 	for count := s.count; count > 0; count-- {
 		if at = v.next(at, true); at == len(v.bytes) || count == 1 {
 			return at
@@ -60,18 +60,18 @@ func (s *splitter) finish(v view, at int) int {
 	return len(v.bytes)
 }
 
-// A view is a text, seen from either end.
-type view struct {
+// A directedText is a text, seen from either end.
+type directedText struct {
 	bytes     []byte
 	separator *[256]bool
-	mirrored  bool
+	backward  bool
 }
 
 // next returns the first position from one on with a separator, or with something else; at the latest, the end.
-func (v view) next(at int, separator bool) int {
+func (v directedText) next(at int, separator bool) int {
 	for ; at < len(v.bytes); at++ {
 		position := at
-		if v.mirrored {
+		if v.backward {
 			position = len(v.bytes) - 1 - at
 		}
 		if v.separator[v.bytes[position]] == separator {

@@ -37,13 +37,13 @@ func Text(s string) Value {
 	return Value{kind: Str, data: []byte(s)}
 }
 
-// Number returns an integer value.
-func Number(n int64) Value {
+// Integer returns an integer value.
+func Integer(n int64) Value {
 	return Value{kind: Int, number: n}
 }
 
-// Truth returns a boolean value.
-func Truth(b bool) Value {
+// Boolean returns a boolean value.
+func Boolean(b bool) Value {
 	v := Value{kind: Bool}
 	if b {
 		v.number = 1
@@ -164,7 +164,7 @@ func cast(v Value, to valueType) (Value, bool) {
 		return v, true
 	case typeBool:
 		n, ok := castInt(v)
-		return Truth(n.number != 0), ok && v.kind != IP
+		return Boolean(n.number != 0), ok && v.kind != IP
 	case typeInt:
 		return castInt(v)
 	case typeStr:
@@ -179,16 +179,16 @@ func cast(v Value, to valueType) (Value, bool) {
 func castInt(v Value) (Value, bool) {
 	switch v.kind {
 	case Bool, Int:
-		return Number(v.number), true
+		return Integer(v.number), true
 	case Str:
 		n, _ := leadingInt(v.data)
-		return Number(n), len(v.data) > 0
+		return Integer(n), len(v.data) > 0
 	case IP:
 		if !v.addr.Is4() {
 			return Value{}, false
 		}
 		b := v.addr.As4()
-		return Number(int64(binary.BigEndian.Uint32(b[:]))), true
+		return Integer(int64(binary.BigEndian.Uint32(b[:]))), true
 	default:
 		return Value{}, false
 	}

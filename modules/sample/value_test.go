@@ -17,9 +17,9 @@ func TestValueString(t *testing.T) {
 		"abc":            Text("abc"),
 		"a\x00b":         Text("a\x00b"),
 		"ab":             Binary([]byte("ab\x00c")),
-		"-5":             Number(-5),
-		"1":              Truth(true),
-		"0":              Truth(false),
+		"-5":             Integer(-5),
+		"1":              Boolean(true),
+		"0":              Boolean(false),
 		"10.1.2.3":       addr("10.1.2.3"),
 		"2001:db8::1":    addr("2001:db8::1"),
 		"::ffff:1.2.3.4": addr("::ffff:1.2.3.4"),
@@ -38,10 +38,10 @@ func TestValueParts(t *testing.T) {
 	if v := Binary([]byte("a")); v.Kind() != Bin || string(v.Bytes()) != "a" {
 		t.Error(v)
 	}
-	if v := Number(7); v.Kind() != Int || v.Int() != 7 || v.Bytes() != nil {
+	if v := Integer(7); v.Kind() != Int || v.Int() != 7 || v.Bytes() != nil {
 		t.Error(v)
 	}
-	if v := Truth(true); v.Kind() != Bool || v.Int() != 1 {
+	if v := Boolean(true); v.Kind() != Bool || v.Int() != 1 {
 		t.Error(v)
 	}
 	if v := addr("::1"); v.Kind() != IP || v.Addr() != netip.IPv6Loopback() {
@@ -69,20 +69,20 @@ func TestCast(t *testing.T) {
 		to   valueType
 		want Value
 	}{
-		{Text("12x"), typeInt, Number(12)},
-		{Text("x"), typeInt, Number(0)},
+		{Text("12x"), typeInt, Integer(12)},
+		{Text("x"), typeInt, Integer(0)},
 		{Text(""), typeInt, none},
-		{Text("-3"), typeBool, Truth(true)},
-		{Text("0"), typeBool, Truth(false)},
-		{Number(3), typeBool, Truth(true)},
-		{Truth(true), typeInt, Number(1)},
-		{Truth(true), typeStr, Text("1")},
-		{Number(258), typeBin, Binary([]byte{0, 0, 0, 0, 0, 0, 1, 2})},
-		{Number(-1), typeBin, Binary([]byte{255, 255, 255, 255, 255, 255, 255, 255})},
-		{Number(0x0a010203), typeAddr, addr("10.1.2.3")},
-		{Number(0x0a010203), typeIPv4, addr("10.1.2.3")},
-		{Number(0x0a010203), typeIPv6, addr("::ffff:10.1.2.3")},
-		{Truth(true), typeAddr, none},
+		{Text("-3"), typeBool, Boolean(true)},
+		{Text("0"), typeBool, Boolean(false)},
+		{Integer(3), typeBool, Boolean(true)},
+		{Boolean(true), typeInt, Integer(1)},
+		{Boolean(true), typeStr, Text("1")},
+		{Integer(258), typeBin, Binary([]byte{0, 0, 0, 0, 0, 0, 1, 2})},
+		{Integer(-1), typeBin, Binary([]byte{255, 255, 255, 255, 255, 255, 255, 255})},
+		{Integer(0x0a010203), typeAddr, addr("10.1.2.3")},
+		{Integer(0x0a010203), typeIPv4, addr("10.1.2.3")},
+		{Integer(0x0a010203), typeIPv6, addr("::ffff:10.1.2.3")},
+		{Boolean(true), typeAddr, none},
 		{Text("10.1.2.3"), typeAddr, addr("10.1.2.3")},
 		{Text("::1"), typeAddr, addr("::1")},
 		{Text("::1%lo"), typeAddr, none},
@@ -91,7 +91,7 @@ func TestCast(t *testing.T) {
 		{Text("::ffff:10.1.2.3"), typeIPv4, none},
 		{Text("10.1.2.3"), typeIPv6, none},
 		{Text("::1"), typeIPv6, addr("::1")},
-		{addr("10.1.2.3"), typeInt, Number(0x0a010203)},
+		{addr("10.1.2.3"), typeInt, Integer(0x0a010203)},
 		{addr("::1"), typeInt, none},
 		{addr("10.1.2.3"), typeBool, none},
 		{addr("10.1.2.3"), typeIPv6, addr("::ffff:10.1.2.3")},
@@ -125,8 +125,8 @@ func equal(a, b Value) bool {
 // TestCastsThatMayNotBe holds the table of casts to the function: what it forbids never works.
 func TestCastsThatMayNotBe(t *testing.T) {
 	values := map[valueType][]Value{
-		typeBool: {Truth(true), Truth(false)},
-		typeInt:  {Number(0), Number(math.MaxInt64)},
+		typeBool: {Boolean(true), Boolean(false)},
+		typeInt:  {Integer(0), Integer(math.MaxInt64)},
 		typeIPv4: {addr("10.1.2.3")},
 		typeIPv6: {addr("::1")},
 		typeStr:  {Text("1"), Text("10.1.2.3"), Text("::1")},
