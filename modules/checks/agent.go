@@ -18,13 +18,13 @@ func init() {
 	caddy.RegisterModule(new(Agent))
 }
 
-// maxLine is the longest line of an agent's that is read.
+// maxLine is the longest line that is read from a server or an agent.
 const maxLine = 4096
 
-// Agent asks a program beside a server, which answers with one line of words. It
-// is HAProxy's agent-check.
+// Agent queries an agent, a program next to a server that answers with one line of words. It is
+// HAProxy's agent-check.
 type Agent struct {
-	// Send is sent first, as it stands. It is HAProxy's agent-send.
+	// Send is sent first, as given. It is HAProxy's agent-send.
 	Send string `json:"send,omitempty"`
 }
 
@@ -36,9 +36,9 @@ func (*Agent) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Ask is what the agent says: L7OK for up, L7STS for down, CodeNotChecked for neither;
-// L7RSP where it closes without a word, L7TOUT where it says none, or what a
-// connect can come to.
+// Ask returns the agent's report: L7OK for up, L7STS for down, CodeNotChecked for neither; L7RSP if it
+// closes without sending anything, L7TOUT if it sends nothing in time, or what a connect can result
+// in.
 func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.AgentReport {
 	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
@@ -62,8 +62,8 @@ func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.AgentReport {
 
 var errLineTooLong = errors.New("the line is too long")
 
-// readLine reads up to the first CR or LF, which it leaves out. With an error comes
-// what there was of the line.
+// readLine reads up to the first CR or LF, which it leaves out. With an error it returns the part
+// of the line read so far.
 func readLine(r io.Reader) (string, error) {
 	line, n := make([]byte, maxLine+1), 0
 	for n < len(line) {

@@ -12,17 +12,17 @@ import (
 
 const separators = " \t,"
 
-// healthWords are an agent's words on how the server is.
+// healthWords are an agent's words for the health of the server.
 var healthWords = map[string]pool.Code{
 	"up": pool.Layer7OK, "down": pool.Layer7Status, "stopped": pool.Layer7Status,
 	"fail": pool.Layer7Status, "failed": pool.Layer7Status,
 }
 
-// adminWords are an agent's words on what should become of the server.
+// adminWords are an agent's words for the administrative state of the server.
 var adminWords = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "maint": pool.Maint}
 
-// parseReport reads a line of an agent's. Of several words of a kind the last one
-// counts, and words that say nothing to us do not spoil the others.
+// parseReport parses a line from an agent. The last of several words of a kind counts, and unknown
+// words do not invalidate the others.
 func parseReport(line string) pool.AgentReport {
 	r := pool.AgentReport{Result: pool.Result{Code: pool.CodeNotChecked}}
 	var said, unknown, description string
@@ -50,7 +50,8 @@ func parseReport(line string) pool.AgentReport {
 	return r
 }
 
-// applyWord reports whether a word, in small letters, is an order, a weight or a maxconn.
+// applyWord applies a lower-case word to the report. It reports whether the word is an
+// administrative state, a weight or a maxconn.
 func applyWord(r *pool.AgentReport, word string) bool {
 	if admin, ok := adminWords[word]; ok {
 		r.Admin = new(admin)
@@ -74,8 +75,7 @@ func applyWord(r *pool.AgentReport, word string) bool {
 	return false
 }
 
-// agentInfo is what there is to tell of a line: a word that says nothing to us
-// stands in for a description.
+// agentInfo returns the Info for a line: an unknown word stands in for a missing description.
 func agentInfo(said, unknown, description string) string {
 	switch {
 	case said == "" && unknown != "":

@@ -14,28 +14,29 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// protocolCheck is a check in the protocol of the server.
+// protocolCheck is a check that uses the server's own protocol.
 type protocolCheck struct {
-	// tls is spoken from the first byte; nil: it is not.
+	// tls is used from the first byte; nil: no TLS.
 	tls *TLS
-	// speak asks the server, and returns what there is to say of one that is well.
-	// Its error is a refusal, an unexpected, or that of the connection.
+	// exchange queries the server and returns the Info of a healthy one. Its error is a refusal, a
+	// protocolError, or an error of the connection.
 	exchange func(io.ReadWriter) (info string, err error)
-	// part says the last words to a server that is well; nil: there are none.
+	// goodbye sends the protocol's last message to a healthy server; nil: no such message.
 	goodbye func(io.ReadWriter)
-	// orderly makes the connection end with a FIN, where it otherwise ends with a
-	// reset unless there are last words.
+	// closeWithFIN closes the connection with a FIN. Without it, the connection ends with a reset
+	// unless goodbye is set.
 	closeWithFIN bool
 }
 
-// refusal is what makes a check end in L7STS: an answer that says no.
+// refusal is an error for an answer that says no. The check results in L7STS.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
 func refusalf(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
 
-// protocolError is what makes a check end in L7RSP: an answer that is none in the protocol.
+// protocolError is an error for an answer that is not valid in the protocol. The check results in
+// L7RSP.
 type protocolError string
 
 func (u protocolError) Error() string { return string(u) }
@@ -44,11 +45,11 @@ func notProtocol(protocol string, got []byte) error {
 	return protocolError("not " + protocol + ": got " + quoted(got))
 }
 
-// isEOF reports whether an error says that the server has closed.
+// isEOF reports whether an error means that the server has closed the connection.
 func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
-// check has the dialogue with a server. The result is L7OK, L7STS for a refusal, L7RSP
-// or L7TOUT; or what a connect or a handshake can come to.
+// check checks a server. The result is L7OK, L7STS for a refusal, L7RSP or L7TOUT; or what a
+// connect or a handshake can result in.
 func (d *protocolCheck) check(ctx context.Context, t pool.Target) pool.Result {
 	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
@@ -75,7 +76,7 @@ func (d *protocolCheck) check(ctx context.Context, t pool.Target) pool.Result {
 	return dialogFailure(ctx, err).Result
 }
 
-// dialogFailure is the problem that an error of a dialogue is.
+// dialogFailure returns the failure for an error of exchange.
 func dialogFailure(ctx context.Context, err error) *failure {
 	if refused, ok := errors.AsType[refusal](err); ok {
 		return &failure{pool.Result{Code: pool.Layer7Status, Info: printable(string(refused))}}
@@ -86,7 +87,7 @@ func dialogFailure(ctx context.Context, err error) *failure {
 	return layer7.classify(ctx, err)
 }
 
-// provisionTLS makes TLS ready that is beneath another protocol, if it is.
+// provisionTLS provisions o, which may be nil.
 func provisionTLS(o *TLS) error {
 	if o == nil {
 		return nil
@@ -97,17 +98,17 @@ func provisionTLS(o *TLS) error {
 	return nil
 }
 
-// tlsOption is the option tls of a checker.
+// tlsOption returns the option tls of a checker.
 func tlsOption(o **TLS) options.Option {
 	return options.Optional(o, func(made *TLS) options.Option { return options.Once(made.options().ParseBlock) })
 }
 
-// maxUser is how long a name may be that a check logs in with.
+// maxUser is the longest user name that a check may log in with.
 const maxUser = 255
 
 func validateUser(name string) error {
 	if strings.ContainsRune(name, 0) || len(name) > maxUser {
-		return fmt.Errorf("user %q: expected at most %d bytes, and none that is zero", printable(name), maxUser)
+		return fmt.Errorf("user %q: expected at most %d bytes without zero bytes", printable(name), maxUser)
 	}
 	return nil
 }

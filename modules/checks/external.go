@@ -29,23 +29,23 @@ func init() {
 	caddy.RegisterModule(new(External))
 }
 
-// External runs a program, and passes if that exits with status 0. It is HAProxy's option
-// external-check. The program runs as the user of the proxy, without a shell, in a process
-// group of its own that is killed when time is over. A configuration with it can make the
-// proxy run anything that this user may.
+// External runs a program and passes if it exits with status 0. It is HAProxy's option
+// external-check. The program runs as the user of the proxy, without a shell, in its own process
+// group, which is killed when the check times out. A configuration with it can make the proxy run
+// anything that this user may run.
 //
-// The arguments are HAProxy's: the address and port of the listener, NOT_USED if there is
-// none, and those of the server. HAPROXY_PROXY_ADDR, HAPROXY_PROXY_PORT,
-// HAPROXY_SERVER_ADDR and HAPROXY_SERVER_PORT are the same, and HAPROXY_PROXY_NAME,
-// HAPROXY_SERVER_NAME and HAPROXY_SERVER_CURCONN say which server that is.
+// The arguments are HAProxy's: the address and port of the listener, or NOT_USED, and those of the
+// server. HAPROXY_PROXY_ADDR, HAPROXY_PROXY_PORT, HAPROXY_SERVER_ADDR and HAPROXY_SERVER_PORT hold
+// the same, and HAPROXY_PROXY_NAME, HAPROXY_SERVER_NAME and HAPROXY_SERVER_CURCONN describe the
+// server.
 type External struct {
 	// Command is the absolute path of the program.
 	Command string `json:"command"`
 
-	// Listener is what the first two arguments are: HOST:PORT, or the path of a socket.
+	// Listener is the value of the first two arguments: HOST:PORT, or the path of a socket.
 	Listener string `json:"listener,omitempty"`
 
-	// Environment is what the environment of the program has beside the addresses.
+	// Environment is added to the environment of the program, beside the addresses.
 	Environment map[string]string `json:"environment,omitempty"`
 
 	// InheritEnvironment adds the environment of the proxy. It is HAProxy's preserve-env.
@@ -60,7 +60,7 @@ func (*External) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options. The program may be put there later.
+// Provision validates the options. The program need not exist yet.
 func (c *External) Provision(caddy.Context) error {
 	if !filepath.IsAbs(c.Command) {
 		return fmt.Errorf("command %q: expected an absolute path", c.Command)
@@ -73,12 +73,12 @@ func (c *External) Provision(caddy.Context) error {
 	return nil
 }
 
-// outputGrace is how long the output of a program that has exited is waited for, where
-// something that it has started still has it open.
+// outputGrace limits the wait for the output of a program that has exited while a process that it
+// started still holds the output open.
 const outputGrace = 100 * time.Millisecond
 
-// Check is PROCOK, PROCERR with the exit status, or PROCTOUT. Info has the first line of
-// what the program has written.
+// Check returns PROCOK, PROCERR with the exit status, or PROCTOUT. Info has the first line of the
+// program's output.
 func (c *External) Check(ctx context.Context, t pool.Target) pool.Result {
 	if ctx.Err() != nil {
 		return processLayer.classify(ctx, ctx.Err()).Result
@@ -116,18 +116,18 @@ func (c *External) Check(ctx context.Context, t pool.Target) pool.Result {
 	}
 }
 
-// notStarted is the problem that a program could not be started. Where the proxy may have
-// no more processes, that says nothing of the server.
+// notStarted returns the failure for a program that could not be started. If the proxy may not
+// start more processes, that says nothing about the server, so the code is SOCKERR.
 func notStarted(ctx context.Context, path string, err error) *failure {
 	if errors.Is(err, syscall.EAGAIN) {
-		return &failure{pool.Result{Code: pool.SocketError, Info: "no more processes: " + shortReason(err)}}
+		return &failure{pool.Result{Code: pool.SocketError, Info: "cannot start another process: " + shortReason(err)}}
 	}
 	bad := processLayer.classify(ctx, err)
 	bad.Info = "starting " + path + ": " + bad.Info
 	return bad
 }
 
-// environment is that of the program, but for the addresses.
+// environment returns the environment of the program without the addresses.
 func (c *External) environment(about *pool.Subject) (env []string) {
 	if c.InheritEnvironment {
 		env = os.Environ()
@@ -142,7 +142,7 @@ func (c *External) environment(about *pool.Subject) (env []string) {
 	return env
 }
 
-// resolveTarget is the address and the port of a server: of a name, its first address.
+// resolveTarget returns the address and the port of a server; for a name, its first address.
 func resolveTarget(ctx context.Context, t pool.Target) (host, port string, err error) {
 	if t.Network == "unix" {
 		return t.Address, "", nil
@@ -167,7 +167,7 @@ func hostAndPort(address string) (host, port string) {
 	return host, port
 }
 
-// orNotUsed is an argument, which is never empty.
+// orNotUsed returns s, or HAProxy's placeholder for an empty argument.
 func orNotUsed(s string) string {
 	if s == "" {
 		return "NOT_USED"
@@ -175,7 +175,7 @@ func orNotUsed(s string) string {
 	return s
 }
 
-// firstOutput keeps the first bytes that are written to it.
+// firstOutput keeps the first bytes written to it and discards the rest.
 type firstOutput struct{ text []byte }
 
 func (b *firstOutput) Write(p []byte) (int, error) {
@@ -183,16 +183,16 @@ func (b *firstOutput) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// line is the first line of what has been written.
+// line returns the first line of the output.
 func (b *firstOutput) line() string {
 	first, _, _ := bytes.Cut(bytes.TrimLeft(b.text, "\r\n"), []byte{'\n'})
 	return printable(strings.TrimSpace(string(first)))
 }
 
-// processLayer is what failures mean of a program.
+// processLayer holds the codes for failures of a program.
 var processLayer = layer{pool.ProcessTimeout, pool.ProcessError}
 
-// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+// CheckOptions returns the options of the checker's block. Syntax:
 //
 //	check external {
 //		command <path>

@@ -6,5 +6,5 @@ package checks
 
 import "os/exec"
 
-// killWithGroup leaves a command as it is: when it is canceled, it is killed alone.
+// killWithGroup leaves the command as it is: canceling it kills that process alone.
 func killWithGroup(*exec.Cmd) {}

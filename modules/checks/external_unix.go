@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// killWithGroup makes a command that is canceled be killed with all that it has started.
+// killWithGroup makes canceling the command kill its whole process group.
 func killWithGroup(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }

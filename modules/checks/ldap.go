@@ -17,11 +17,9 @@ func init() {
 	caddy.RegisterModule(new(LDAP))
 }
 
-// LDAP makes an anonymous bind of LDAPv3 (RFC 4511, section 4.2). It is HAProxy's
-// option ldap-check.
+// LDAP makes an anonymous LDAPv3 bind (RFC 4511, section 4.2). It is HAProxy's option ldap-check.
 type LDAP struct {
-	// TLS makes the check speak TLS from the first byte, as ldaps does. Default: it
-	// does not.
+	// TLS enables TLS from the first byte, as in ldaps. Default: off.
 	TLS *TLS `json:"tls,omitempty"`
 }
 
@@ -33,18 +31,17 @@ func (*LDAP) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options.
+// Provision validates the options.
 func (c *LDAP) Provision(caddy.Context) error { return provisionTLS(c.TLS) }
 
-// Check is L7OK; L7STS with the result code of the bind, where that is not success;
-// L7RSP where the answer is none to a bind, L7TOUT; or what a connect or a handshake can
-// come to.
+// Check returns L7OK; L7STS with the result code of a bind that failed; L7RSP if the answer is not
+// a bind response, L7TOUT; or what a connect or a handshake can result in.
 func (c *LDAP) Check(ctx context.Context, t pool.Target) pool.Result {
 	d := protocolCheck{tls: c.TLS, exchange: exchangeLDAPBind, goodbye: sendLDAPUnbind}
 	return d.check(ctx, t)
 }
 
-// The tags of what is sent and expected.
+// Tags of the elements sent and expected.
 const (
 	berInteger       = 0x02
 	berOctets        = 0x04
@@ -55,7 +52,7 @@ const (
 	ldapUnavailable  = 52
 )
 
-// bindNames are the results that a bind may have (RFC 4511, section 4.1.9).
+// bindNames holds the result codes that a bind may have (RFC 4511, section 4.1.9).
 var bindNames = map[byte]string{
 	1: "operationsError", 2: "protocolError", 3: "timeLimitExceeded", 7: "authMethodNotSupported",
 	8: "strongerAuthRequired", 10: "referral", 11: "adminLimitExceeded", 13: "confidentialityRequired",
@@ -64,7 +61,7 @@ var bindNames = map[byte]string{
 	53: "unwillingToPerform", 80: "other",
 }
 
-// exchangeLDAPBind binds without a name, as message 1.
+// exchangeLDAPBind sends an anonymous bind as message 1 and judges the response.
 func exchangeLDAPBind(rw io.ReadWriter) (string, error) {
 	if _, err := rw.Write([]byte("\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00")); err != nil {
 		return "", err
@@ -100,7 +97,7 @@ func exchangeLDAPBind(rw io.ReadWriter) (string, error) {
 	return "success", nil
 }
 
-// berElement is one of BER; its tag is 0 if there is none.
+// berElement is a BER element; its tag is 0 if it is missing.
 type berElement struct {
 	tag     byte
 	content []byte
@@ -108,7 +105,7 @@ type berElement struct {
 
 func (e *berElement) is(tag byte, length int) bool { return e.tag == tag && len(e.content) == length }
 
-// readElement reads an element whose tag is that of a sequence.
+// readElement reads an element, which must be a sequence.
 func readElement(r io.Reader) (berElement, error) {
 	head := make([]byte, 2, 2+4)
 	if n, err := io.ReadFull(r, head); err != nil || head[0] != berSequence {
@@ -132,7 +129,7 @@ func readElement(r io.Reader) (berElement, error) {
 	return berElement{head[0], content}, err
 }
 
-// cutElement is the first element of some bytes, and what follows it.
+// cutElement returns the first element of b, and what follows it.
 func cutElement(b []byte) (e berElement, rest []byte) {
 	if len(b) < 2 {
 		return berElement{}, nil
@@ -148,8 +145,8 @@ func cutElement(b []byte) (e berElement, rest []byte) {
 	return berElement{}, nil
 }
 
-// extraLengthBytes is how many bytes the length goes on for after its first one; 0 too if it
-// is not valid.
+// extraLengthBytes returns the number of length bytes after the first one; also 0 if the first one
+// is invalid.
 func extraLengthBytes(first byte) int {
 	if more := int(first & 0x7f); first >= 0x80 && more <= 4 {
 		return more
@@ -157,12 +154,12 @@ func extraLengthBytes(first byte) int {
 	return 0
 }
 
-// berLength is that of an element, of which b is all bytes that say it.
+// berLength returns the length that the bytes b encode.
 func berLength(b []byte) (n int, ok bool) {
 	if b[0] < 0x80 {
 		return int(b[0]), true
 	}
-	if len(b) == 1 { // the indefinite form, which LDAP does not have, or too long
+	if len(b) == 1 { // the indefinite form, which LDAP does not use, or too long
 		return 0, false
 	}
 	for _, digit := range b[1:] {
@@ -171,12 +168,12 @@ func berLength(b []byte) (n int, ok bool) {
 	return n, n >= 0 && n <= maxReceived
 }
 
-// sendLDAPUnbind takes leave of a server, as message 2.
+// sendLDAPUnbind sends an unbind request as message 2.
 func sendLDAPUnbind(rw io.ReadWriter) {
 	rw.Write([]byte("\x30\x05\x02\x01\x02\x42\x00")) //nolint:errcheck // the connection ends in any case
 }
 
-// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+// CheckOptions returns the options of the checker's block. Syntax:
 //
 //	check ldap {
 //		tls {

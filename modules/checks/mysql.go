@@ -20,26 +20,26 @@ func init() {
 	caddy.RegisterModule(new(MySQL))
 }
 
-// MySQL logs in to a MySQL or MariaDB server with a user that has no password, or
-// only reads its greeting. It is HAProxy's option mysql-check.
+// MySQL logs in to a MySQL or MariaDB server with a user that has no password, or only reads its
+// greeting. It is HAProxy's option mysql-check.
 //
-// A server counts connections that end before a login, and after max_connect_errors
-// of them (100 by default) refuses the proxy's address altogether, clients' connections
-// included. This check always answers the greeting: without User with a login that the
-// server may refuse, which is not counted.
+// A server counts connections that end before a login. After max_connect_errors of them (default:
+// 100) it refuses all connections from the proxy's address, those of clients included. So this
+// check always answers the greeting: without User by a login that the server may refuse, which does
+// not count as such an error.
 type MySQL struct {
 	// User is the name to log in with. Default: any greeting passes.
 	User string `json:"user,omitempty"`
 
-	// Old makes the login that of a client before MySQL 4.1. It is HAProxy's pre-41.
+	// Old logs in as clients before MySQL 4.1 did. It is HAProxy's pre-41.
 	Old bool `json:"old,omitempty"`
 
-	// AcceptAuthSwitch makes the check pass, too, if the server asks for another way to
-	// authenticate, as MySQL 8 does for users with a password. It is HAProxy's post-80.
+	// AcceptAuthSwitch makes the check pass also if the server asks for another authentication method,
+	// as MySQL 8 does for users with a password. It is HAProxy's post-80.
 	AcceptAuthSwitch bool `json:"accept_auth_switch,omitempty"`
 
-	// TLS makes the check speak TLS from the first byte, which servers do not do
-	// unless something before them does. Default: it does not.
+	// TLS enables TLS from the first byte, which servers only support behind a TLS proxy. Default:
+	// off.
 	TLS *TLS `json:"tls,omitempty"`
 }
 
@@ -51,30 +51,30 @@ func (*MySQL) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options.
+// Provision validates the options.
 func (c *MySQL) Provision(caddy.Context) error {
 	if err := validateUser(c.User); err != nil {
 		return err
 	}
 	if (c.Old || c.AcceptAuthSwitch) && c.User == "" {
-		return errors.New("old or accept_auth_switch: there is no login: expected user, too")
+		return errors.New("old and accept_auth_switch require user")
 	}
 	if c.Old && c.AcceptAuthSwitch {
-		return errors.New("old and accept_auth_switch are mutually exclusive: expected one of them")
+		return errors.New("old and accept_auth_switch are mutually exclusive")
 	}
 	return provisionTLS(c.TLS)
 }
 
-// Check is L7OK, with the server's version as Info; L7STS with the number and the text
-// of the server's error; L7RSP where the answer is not MySQL's, L7TOUT; or what a
-// connect or a handshake can come to.
+// Check returns L7OK, with the server's version as Info; L7STS with the number and text of the
+// server's error; L7RSP if the answer is not MySQL's, L7TOUT; or what a connect or a handshake can
+// result in.
 func (c *MySQL) Check(ctx context.Context, t pool.Target) pool.Result {
 	d := protocolCheck{tls: c.TLS, exchange: c.exchange, goodbye: c.quit, closeWithFIN: true}
 	return d.check(ctx, t)
 }
 
-// Of the protocol: how packets begin, what the client says it can do, and one of its
-// commands. The values are those that HAProxy sends, but for authPlugins.
+// Constants of the protocol: first bytes of packets and capability flags of the client. The values
+// are those that HAProxy sends, except authPlugins.
 const (
 	mysqlOK     = 0x00
 	mysqlMore   = 0x01
@@ -86,7 +86,7 @@ const (
 	authPlugins      = 0x80000
 
 	mysqlUTF8  = 0x21
-	maxAnswers = 4 // packets that may come after a login
+	maxAnswers = 4 // packets accepted after a login
 )
 
 var mysqlQuit = []byte{1, 0, 0, 0, 1}
@@ -94,7 +94,7 @@ var mysqlQuit = []byte{1, 0, 0, 0, 1}
 // serverGreeting is the first packet of a server.
 type serverGreeting struct {
 	version string
-	plugins bool // the server knows authentication plugins
+	plugins bool // the server supports authentication plugins
 }
 
 func (c *MySQL) exchange(rw io.ReadWriter) (string, error) {
@@ -106,7 +106,7 @@ func (c *MySQL) exchange(rw io.ReadWriter) (string, error) {
 	return hello.version, err
 }
 
-// quit quits; where there has been no login, it makes the handshake complete first.
+// quit sends COM_QUIT. Without a User it first completes the handshake.
 func (c *MySQL) quit(rw io.ReadWriter) {
 	if c.User == "" && c.login(rw, bufio.NewReader(rw), "", false) != nil {
 		return
@@ -135,7 +135,7 @@ func readPacket(in *bufio.Reader) (number byte, content []byte, err error) {
 	return head[3], content, nil
 }
 
-// serverError is what a packet of an error says, without its first byte.
+// serverError returns the error in an error packet, given without its first byte.
 func serverError(b []byte) error {
 	if len(b) < 2 {
 		return notProtocol("MySQL", b)
@@ -160,8 +160,8 @@ func readGreeting(in *bufio.Reader) (g serverGreeting, err error) {
 		return g, notProtocol("MySQL", b)
 	}
 	g.version = string(version)
-	// The id of the connection, 8 bytes of salt and a zero, then what the server can
-	// do, in two halves with 3 bytes between.
+	// The connection ID, 8 bytes of salt and a zero, then the server's capabilities in two halves with
+	// 3 bytes between them.
 	const secondHalf = 4 + 8 + 1 + 2 + 3
 	if len(rest) >= secondHalf+2 {
 		g.plugins = uint32(binary.LittleEndian.Uint16(rest[secondHalf:]))<<16&authPlugins != 0
@@ -169,7 +169,7 @@ func readGreeting(in *bufio.Reader) (g serverGreeting, err error) {
 	return g, nil
 }
 
-// login logs a user in without a password. The server's refusal is an error.
+// login logs a user in without a password. A refusal by the server is an error.
 func (c *MySQL) login(w io.Writer, in *bufio.Reader, user string, plugins bool) error {
 	if _, err := w.Write(c.loginPacket(user, plugins)); err != nil {
 		return err
@@ -194,15 +194,15 @@ func (c *MySQL) login(w io.Writer, in *bufio.Reader, user string, plugins bool) 
 			return notProtocol("MySQL", b)
 		}
 	}
-	return refusalf("the server asks for more than a user without a password has")
+	return refusalf("the server requires more than a user without a password")
 }
 
-// loginPacket is the answer to a greeting.
+// loginPacket returns the answer to a greeting.
 func (c *MySQL) loginPacket(user string, plugins bool) []byte {
 	var b []byte
 	if c.Old {
 		b = binary.LittleEndian.AppendUint16(b, secureConnection)
-		b = append(b, 0, 0, 1) // the greatest packet
+		b = append(b, 0, 0, 1) // maximum packet size
 		b = append(b, user...)
 		b = append(b, 0, 0)
 	} else {
@@ -211,7 +211,7 @@ func (c *MySQL) loginPacket(user string, plugins bool) []byte {
 			can |= authPlugins
 		}
 		b = binary.LittleEndian.AppendUint32(b, can)
-		b = append(b, 0, 0x80, 0, 1, mysqlUTF8) // the greatest packet, and the character set
+		b = append(b, 0, 0x80, 0, 1, mysqlUTF8) // maximum packet size, character set
 		b = append(b, make([]byte, 23)...)
 		b = append(b, user...)
 		b = append(b, 0, 0)
@@ -222,7 +222,7 @@ func (c *MySQL) loginPacket(user string, plugins bool) []byte {
 	return append([]byte{byte(len(b)), byte(len(b) >> 8), 0, 1}, b...)
 }
 
-// emptyAuthReply is the answer to a server that wants another way of authentication.
+// emptyAuthReply returns an empty password for the authentication method that the server asks for.
 func emptyAuthReply(number byte, want []byte) []byte {
 	plugin, _, _ := bytes.Cut(want, []byte{0})
 	if s := string(plugin); s == "caching_sha2_password" || s == "sha256_password" {
@@ -231,7 +231,7 @@ func emptyAuthReply(number byte, want []byte) []byte {
 	return []byte{0, 0, 0, number}
 }
 
-// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+// CheckOptions returns the options of the checker's block. Syntax:
 //
 //	check mysql {
 //		user <name>

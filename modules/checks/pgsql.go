@@ -20,14 +20,14 @@ func init() {
 	caddy.RegisterModule(new(PgSQL))
 }
 
-// PgSQL begins to log in to a PostgreSQL server, and passes if the server lets the user
-// in or asks for a password. It is HAProxy's option pgsql-check.
+// PgSQL begins to log in to a PostgreSQL server, and passes if the server lets the user in or asks
+// for credentials. It is HAProxy's option pgsql-check.
 type PgSQL struct {
 	// User is the name to log in with.
 	User string `json:"user"`
 
-	// TLS makes the check speak TLS from the first byte, as PostgreSQL does from version
-	// 17 on with the ALPN protocol postgresql. Default: it does not.
+	// TLS enables TLS from the first byte, which PostgreSQL supports from version 17 on with the ALPN
+	// protocol postgresql. Default: off.
 	TLS *TLS `json:"tls,omitempty"`
 }
 
@@ -39,7 +39,7 @@ func (*PgSQL) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options.
+// Provision validates the options.
 func (c *PgSQL) Provision(caddy.Context) error {
 	if c.User == "" {
 		return errors.New("user is missing: expected the name to log in with")
@@ -50,15 +50,14 @@ func (c *PgSQL) Provision(caddy.Context) error {
 	return provisionTLS(c.TLS)
 }
 
-// Check is L7OK, with what the server asks for as Info; L7RSP with the server's error, as
-// in HAProxy; L7STS where the answer is another one, L7TOUT; or what a connect or a
-// handshake can come to.
+// Check returns L7OK, with the requested authentication as Info; L7RSP with the server's error, as
+// in HAProxy; L7STS for any other answer, L7TOUT; or what a connect or a handshake can result in.
 func (c *PgSQL) Check(ctx context.Context, t pool.Target) pool.Result {
 	d := protocolCheck{tls: c.TLS, exchange: c.exchange, closeWithFIN: true}
 	return d.check(ctx, t)
 }
 
-// pgsqlAuthentications are what a server may ask for so that the check passes.
+// pgsqlAuthentications are the authentication requests with which the check passes.
 var pgsqlAuthentications = map[uint32]string{
 	0: "no password", 2: "Kerberos", 3: "a password", 4: "a password (crypt)", 5: "a password (md5)",
 	6: "SCM credentials", 7: "GSSAPI", 9: "SSPI", 10: "SASL",
@@ -85,7 +84,7 @@ func (c *PgSQL) exchange(rw io.ReadWriter) (string, error) {
 		if !ok {
 			return "", refusalf("the server asks for authentication of the unknown kind %d", asks)
 		}
-		if asks == 0 { // a server that waits for a password would log that this is none
+		if asks == 0 { // a server that waits for a password would log this as a wrong one
 			rw.Write([]byte{'X', 0, 0, 0, 4}) //nolint:errcheck // Terminate: the connection ends in any case
 		}
 		return "the server asks for " + what, nil
@@ -108,7 +107,7 @@ func readMessage(r io.Reader) (kind byte, content []byte, err error) {
 	return head[0], content, err
 }
 
-// errorResponse is what an error of the server says: its severity, SQLSTATE and message.
+// errorResponse returns an error of the server: its severity, SQLSTATE and message.
 func errorResponse(content []byte) error {
 	fields := make(map[byte]string)
 	for field := range bytes.SplitSeq(content, []byte{0}) {
@@ -122,7 +121,7 @@ func errorResponse(content []byte) error {
 	return protocolError(fmt.Sprintf("%s %s: %s", fields['S'], fields['C'], fields['M']))
 }
 
-// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+// CheckOptions returns the options of the checker's block. Syntax:
 //
 //	check pgsql {
 //		user <name>

@@ -126,7 +126,7 @@ func TestMySQLPlugins(t *testing.T) {
 		}
 	}
 	endless := serve(t, talks(greets, "", strings.Repeat(mysqlPacket(2, "\x01more"), maxAnswers)))
-	expectResult(t, checked(provisioned(t, "mysql", ofHaproxy), to(endless)), pool.Layer7Status, "the server asks for more than a user without a password has")
+	expectResult(t, checked(provisioned(t, "mysql", ofHaproxy), to(endless)), pool.Layer7Status, "the server requires more than a user without a password")
 }
 
 // What the server says to the empty password does not count, if that it asks is enough.
@@ -198,11 +198,11 @@ func TestProtocolMistakes(t *testing.T) {
 	for _, test := range []struct{ name, config, want string }{
 		{"mysql", `{"user": "a\u0000b"}`, `user "a?b": expected at most 255 bytes`},
 		{"mysql", fmt.Sprintf(`{"user": %q}`, long), "expected at most 255 bytes"},
-		{"mysql", `{"old": true}`, "old or accept_auth_switch: there is no login: expected user, too"},
+		{"mysql", `{"old": true}`, "old and accept_auth_switch require user"},
 		{"mysql", `{"user": "a", "old": true, "accept_auth_switch": true}`, "mutually exclusive"},
 		{"mysql", `{"tls": {"ca": "/nowhere.pem"}}`, "tls: ca: open /nowhere.pem"},
 		{"pgsql", `{}`, "user is missing"},
-		{"pgsql", `{"user": "a\u0000"}`, "expected at most 255 bytes, and none that is zero"},
+		{"pgsql", `{"user": "a\u0000"}`, "expected at most 255 bytes without zero bytes"},
 		{"pgsql", `{"user": "a", "tls": {"verify": "x"}}`, "tls: verify"},
 		{"ldap", `{"user": "a"}`, `unknown field "user"`},
 		{"smtp", `{"helo": "a", "ehlo": "b"}`, "mutually exclusive"},

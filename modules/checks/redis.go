@@ -21,7 +21,7 @@ func init() {
 
 // Redis sends PING and expects PONG. It is HAProxy's option redis-check.
 type Redis struct {
-	// TLS makes the check speak TLS. Default: it does not.
+	// TLS enables TLS. Default: off.
 	TLS *TLS `json:"tls,omitempty"`
 }
 
@@ -33,11 +33,11 @@ func (*Redis) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options.
+// Provision validates the options.
 func (c *Redis) Provision(caddy.Context) error { return provisionTLS(c.TLS) }
 
-// Check is L7OK; L7STS where the answer is another one, such as -NOAUTH or -LOADING;
-// L7RSP where there is none, L7TOUT; or what a connect or a handshake can come to.
+// Check returns L7OK; L7STS for another answer, such as -NOAUTH or -LOADING; L7RSP if there is no
+// answer, L7TOUT; or what a connect or a handshake can result in.
 func (c *Redis) Check(ctx context.Context, t pool.Target) pool.Result {
 	d := protocolCheck{tls: c.TLS, exchange: exchangeRedisPing}
 	return d.check(ctx, t)
@@ -59,8 +59,8 @@ func exchangeRedisPing(rw io.ReadWriter) (string, error) {
 	return "", err
 }
 
-// textLine returns the next line without its end; with an error comes what there was of
-// it. It may be as long as the buffer of in.
+// textLine returns the next line without its end. With an error it returns the part of the line
+// read so far. A line may be as long as the buffer of in.
 func textLine(in *bufio.Reader) (string, error) {
 	b, err := in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -69,7 +69,7 @@ func textLine(in *bufio.Reader) (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), err
 }
 
-// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+// CheckOptions returns the options of the checker's block. Syntax:
 //
 //	check redis {
 //		tls {

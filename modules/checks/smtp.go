@@ -21,17 +21,16 @@ func init() {
 	caddy.RegisterModule(new(SMTP))
 }
 
-// SMTP waits for the greeting of a mail server, says HELO or EHLO, then QUIT, and waits
-// for the answers. It is HAProxy's option smtpchk.
+// SMTP waits for the greeting of a mail server, sends HELO or EHLO, then QUIT, and waits for the
+// replies. It is HAProxy's option smtpchk.
 type SMTP struct {
-	// Helo is the name that the check says it has, by the command HELO. Default: localhost.
+	// Helo is the host name that the check sends with HELO. Default: localhost.
 	Helo string `json:"helo,omitempty"`
 
-	// Ehlo is the same by the command EHLO.
+	// Ehlo is the host name to send with EHLO instead.
 	Ehlo string `json:"ehlo,omitempty"`
 
-	// TLS makes the check speak TLS from the first byte, as on port 465. Default: it
-	// does not.
+	// TLS enables TLS from the first byte, as on port 465. Default: off.
 	TLS *TLS `json:"tls,omitempty"`
 }
 
@@ -43,10 +42,10 @@ func (*SMTP) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options.
+// Provision validates the options.
 func (c *SMTP) Provision(caddy.Context) error {
 	if c.Helo != "" && c.Ehlo != "" {
-		return errors.New("helo and ehlo are mutually exclusive: expected one of them")
+		return errors.New("helo and ehlo are mutually exclusive")
 	}
 	if name := c.Helo + c.Ehlo; len(name) > maxUser || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return fmt.Errorf("helo or ehlo %q: expected the name of a host", printable(name))
@@ -54,9 +53,9 @@ func (c *SMTP) Provision(caddy.Context) error {
 	return provisionTLS(c.TLS)
 }
 
-// Check is L7OK, with the answer to QUIT as Info; L7STS where an answer is no code of
-// 2xx; L7RSP where there is none, or the greeting is not SMTP's, L7TOUT; or what a connect or a handshake
-// can come to.
+// Check returns L7OK, with the reply to QUIT as Info; L7STS for a reply other than 2xx; L7RSP if
+// there is no reply or the greeting is not SMTP's, L7TOUT; or what a connect or a handshake can
+// result in.
 func (c *SMTP) Check(ctx context.Context, t pool.Target) pool.Result {
 	d := protocolCheck{tls: c.TLS, exchange: c.exchange, closeWithFIN: true}
 	return d.check(ctx, t)
@@ -77,8 +76,8 @@ func (c *SMTP) exchange(rw io.ReadWriter) (string, error) {
 	return smtpCommand(rw, in, "QUIT", "")
 }
 
-// smtpCommand sends a command and returns the reply to it. One that is not SMTP's is a
-// refusal, as in HAProxy.
+// smtpCommand sends a command and returns its reply. A reply that is not SMTP's is a refusal, as in
+// HAProxy.
 func smtpCommand(w io.Writer, in *bufio.Reader, verb, argument string) (string, error) {
 	if _, err := io.WriteString(w, verb+argument+"\r\n"); err != nil {
 		return "", err
@@ -90,11 +89,11 @@ func smtpCommand(w io.Writer, in *bufio.Reader, verb, argument string) (string, 
 	return reply, err
 }
 
-// maxReply is how many lines of one reply are read.
+// maxReply is the maximum number of lines of a reply.
 const maxReply = 128
 
-// readReply reads a reply, which may be of several lines, and returns the last one. A
-// code other than 2xx is a refusal.
+// readReply reads a reply of one or more lines and returns the last one. A code other than 2xx is a
+// refusal.
 func readReply(in *bufio.Reader) (string, error) {
 	for range maxReply {
 		line, err := textLine(in)
@@ -126,7 +125,7 @@ func isReply(line string) bool {
 	return strings.Trim(line[:3], "0123456789") == ""
 }
 
-// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+// CheckOptions returns the options of the checker's block. Syntax:
 //
 //	check smtp {
 //		helo|ehlo <name>

@@ -20,10 +20,10 @@ func init() {
 	caddy.RegisterModule(new(SPOP))
 }
 
-// SPOP says hello to an agent of HAProxy's stream processing offload protocol, version
-// 2.0, as to one that is only checked. It is HAProxy's option spop-check.
+// SPOP exchanges hellos with an agent of HAProxy's stream processing offload protocol, version 2.0,
+// and tells it that this is a health check. It is HAProxy's option spop-check.
 type SPOP struct {
-	// TLS makes the check speak TLS from the first byte. Default: it does not.
+	// TLS enables TLS from the first byte. Default: off.
 	TLS *TLS `json:"tls,omitempty"`
 }
 
@@ -35,24 +35,24 @@ func (*SPOP) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options.
+// Provision validates the options.
 func (c *SPOP) Provision(caddy.Context) error { return provisionTLS(c.TLS) }
 
-// Check is L7OK; L7RSP where the answer is no hello of a version that fits, L7TOUT; or
-// what a connect or a handshake can come to.
+// Check returns L7OK; L7RSP if the answer is not a hello of a supported version, L7TOUT; or what a
+// connect or a handshake can result in.
 func (c *SPOP) Check(ctx context.Context, t pool.Target) pool.Result {
 	d := protocolCheck{tls: c.TLS, exchange: exchangeSPOPHello}
 	return d.check(ctx, t)
 }
 
-// Of the protocol: the types of frames and of values, and the sizes of frames that
-// HAProxy agrees to.
+// Constants of the protocol: types of frames and values, and the sizes of frames that HAProxy
+// accepts.
 const (
 	spopHaproxyHello = 1
 	spopAgentHello   = 101
 	spopDisconnect   = 102
 
-	spopFin = 1 // the only flag of a frame that is whole
+	spopFin = 1 // the only flag of a complete frame
 
 	spopNull, spopBool, spopInt32, spopUint32, spopInt64, spopUint64 = 0, 1, 2, 3, 4, 5
 	spopIPv4, spopIPv6, spopString, spopBinary                       = 6, 7, 8, 9
@@ -82,7 +82,7 @@ func exchangeSPOPHello(rw io.ReadWriter) (string, error) {
 	return parseAgentHello(frame)
 }
 
-// spopHello is the hello of a proxy, with its length before it.
+// spopHello returns HAProxy's hello frame, preceded by its length.
 func spopHello() []byte {
 	b := []byte{spopHaproxyHello, 0, 0, 0, spopFin, 0, 0}
 	text := func(s string) { b = append(append(b, byte(len(s))), s...) }
@@ -98,9 +98,9 @@ func spopHello() []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...)
 }
 
-// parseAgentHello is what comes of the agent's first frame.
+// parseAgentHello judges the agent's first frame and returns the check's Info.
 func parseAgentHello(frame []byte) (string, error) {
-	const before = 1 + 4 + 1 + 1 // type, flags, and two ids that are 0
+	const before = 1 + 4 + 1 + 1 // type, flags, stream ID and frame ID, both 0
 	if len(frame) < before || binary.BigEndian.Uint32(frame[1:]) != spopFin || frame[5] != 0 || frame[6] != 0 {
 		return "", notProtocol("SPOP", frame)
 	}
@@ -114,18 +114,18 @@ func parseAgentHello(frame []byte) (string, error) {
 	version, size := values["version"], values["max-frame-size"]
 	switch {
 	case version.kind != spopString:
-		return "", protocolError("the agent does not say its version")
+		return "", protocolError("the hello has no version")
 	case strings.TrimSpace(version.text) != spopVersion:
 		return "", protocolError(fmt.Sprintf("the agent has version %s: expected %s", quoted([]byte(version.text)), spopVersion))
 	case size.kind != spopUint32:
-		return "", protocolError("the agent does not say its max-frame-size")
+		return "", protocolError("the hello has no max-frame-size")
 	case size.number < spopMinFrame || size.number > spopMaxFrame:
 		return "", protocolError(fmt.Sprintf("the agent has max-frame-size %d: expected %d to %d", size.number, spopMinFrame, spopMaxFrame))
 	}
 	return "version " + spopVersion, nil
 }
 
-// spopValue is a value of a frame: of its number or text, one counts.
+// spopValue is a value of a frame. The kind decides which of number and text is set.
 type spopValue struct {
 	kind   byte
 	number uint64
@@ -134,7 +134,7 @@ type spopValue struct {
 
 var errFrame = errors.New("the frame ends too early")
 
-// readValues reads the names and values of a frame.
+// readValues parses the names and values of a frame.
 func readValues(b []byte) (map[string]spopValue, error) {
 	values := make(map[string]spopValue)
 	for len(b) > 0 {
@@ -151,7 +151,7 @@ func readValues(b []byte) (map[string]spopValue, error) {
 	return values, nil
 }
 
-// read reads the value of a kind, and returns what follows it.
+// read parses a value of v.kind and returns what follows it.
 func (v *spopValue) read(b []byte) (rest []byte, ok bool) {
 	fixed := 0
 	switch v.kind {
@@ -175,7 +175,7 @@ func (v *spopValue) read(b []byte) (rest []byte, ok bool) {
 	return b[fixed:], true
 }
 
-// cutText is the text at the beginning of b, and what follows it.
+// cutText returns the text at the beginning of b, and what follows it.
 func cutText(b []byte) (text string, rest []byte, ok bool) {
 	size, rest, ok := cutNumber(b)
 	if !ok || size > uint64(len(rest)) {
@@ -184,8 +184,8 @@ func cutText(b []byte) (text string, rest []byte, ok bool) {
 	return string(rest[:size]), rest[size:], true
 }
 
-// cutNumber is the number at the beginning of b, and what follows it. The first byte has
-// up to 240 of it, and 4 bits if there are more; each other 7 bits.
+// cutNumber returns the number at the beginning of b, and what follows it. The first byte holds
+// values up to 239, or the low 4 bits of a larger number; each further byte holds 7 bits.
 func cutNumber(b []byte) (n uint64, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return 0, nil, false
@@ -202,7 +202,7 @@ func cutNumber(b []byte) (n uint64, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
-// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+// CheckOptions returns the options of the checker's block. Syntax:
 //
 //	check spop {
 //		tls {
