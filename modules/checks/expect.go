@@ -17,65 +17,63 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// maxReceived is how many bytes between two sends are looked at.
+// maxReceived is the number of bytes received between two sends that are examined.
 const maxReceived = 64 << 10
 
-// Expect is what is looked for in all that has come since the last send or
-// connect: one of string, regexp, hex, hex_regexp, string_format and hex_format. What is found stays, so that
-// the expects of a row look at the same bytes. While it is not found, more is waited
-// for, until the server ends the connection, time is over, or 64 KiB have come. It
-// is HAProxy's tcp-check expect and http-check expect.
+// Expect describes what to look for in everything received since the last send or connect: one of
+// string, regexp, hex, hex_regexp, string_format and hex_format. A match consumes nothing, so
+// consecutive expects examine the same bytes. Until there is a match, the step waits for more,
+// until the server closes, the check times out, or 64 KiB have been received. It is HAProxy's
+// tcp-check expect and http-check expect.
 type Expect struct {
-	// Text is looked for as it stands.
+	// Text is literal text to look for.
 	Text string `json:"string,omitempty"`
 
-	// Regexp is looked for as a regular expression.
+	// Regexp is a regular expression to look for.
 	Regexp string `json:"regexp,omitempty"`
 
-	// Hex is as string, in hexadecimal digits.
+	// Hex is literal data to look for, in hexadecimal digits.
 	Hex string `json:"hex,omitempty"`
 
-	// HexRegexp is a regular expression that is matched against what has come in
-	// hexadecimal digits, capital ones. It is HAProxy's rbinary.
+	// HexRegexp is a regular expression that is matched against the received data in upper-case
+	// hexadecimal digits. It is HAProxy's rbinary.
 	HexRegexp string `json:"hex_regexp,omitempty"`
 
-	// TextFormat is a format of a text to look for. If it comes to nothing, the step
-	// fails.
+	// TextFormat is a format of text to look for. If the result is empty, the step fails.
 	TextFormat string `json:"string_format,omitempty"`
 
-	// HexFormat is a format that comes to hexadecimal digits.
+	// HexFormat is a format that results in hexadecimal digits of data to look for.
 	HexFormat string `json:"hex_format,omitempty"`
 
-	// Status are the codes that pass: codes, ranges (200-399) and classes (2xx). It is for
-	// http_script, as the next two are; there string, regexp and string_format look at
-	// the body.
+	// Status are the codes that pass: codes, ranges (200-399) and classes (2xx). Like the next two
+	// fields, it is for http_script only. There, string, regexp and string_format examine the body.
 	Status []string `json:"status,omitempty"`
 
 	// StatusMatches is a regular expression that must match the code's three digits.
 	StatusMatches string `json:"status_matches,omitempty"`
 
-	// Header is a header that the answer must have.
+	// Header is a header that the response must have.
 	Header *HeaderPattern `json:"header,omitempty"`
 
-	// Not has the step fail where it would pass. As with HAProxy, only the end of
-	// the connection, or min_recv, can tell that something has not come.
+	// Not inverts the step. As in HAProxy, it can only be decided that something was not received once
+	// the server closes, or with min_recv.
 	Not bool `json:"not,omitempty"`
 
-	// MinRecv is how many bytes must have come before anything is decided; and then
-	// it is, without any more being waited for. It is HAProxy's min-recv.
+	// MinRecv is the number of bytes to receive before the step is decided; it is then decided at
+	// once, without waiting for more. It is HAProxy's min-recv.
 	MinRecv int `json:"min_recv,omitempty"`
 
 	Labels
 
 	http    bool
-	name    string // of the one that is given
+	name    string // the kind that is given, such as string
 	literal []byte
 	pattern *regexp.Regexp
 	format  *sample.Format
 	spans   []span
 }
 
-// verdict is what an expect says of what has come.
+// verdict is the decision of an expect about the data received so far.
 type verdict int
 
 const (
@@ -84,7 +82,7 @@ const (
 	fails
 )
 
-// kind is what is looked for, and as what.
+// kind returns the kind of pattern that is given and the pattern.
 func (e *Expect) kind() (name, pattern string, err error) {
 	header := ""
 	if e.Header != nil {
@@ -104,18 +102,18 @@ func (e *Expect) kind() (name, pattern string, err error) {
 		switch {
 		case k.pattern == "":
 		case name != "":
-			return "", "", fmt.Errorf("expect: it has %s and %s: expected one of them", name, k.name)
+			return "", "", fmt.Errorf("expect: %s and %s are mutually exclusive", name, k.name)
 		default:
 			name, pattern = k.name, k.pattern
 		}
 	}
 	if name == "" {
-		return "", "", errors.New("expect: expected one of " + strings.Join(e.kinds(), ", ") + ", and that it is not empty")
+		return "", "", errors.New("expect: expected one of " + strings.Join(e.kinds(), ", ") + ", with a value that is not empty")
 	}
 	return name, pattern, nil
 }
 
-// kinds are what can be looked for.
+// kinds returns the kinds of pattern that this checker supports.
 func (e *Expect) kinds() []string {
 	if e.http {
 		return []string{"string", "regexp", "string_format", "status", "status_matches", "header"}
@@ -123,8 +121,7 @@ func (e *Expect) kinds() []string {
 	return []string{"string", "regexp", "hex", "hex_regexp", "string_format", "hex_format"}
 }
 
-// provision says what is wrong, and makes the pattern ready. http: it is about an
-// answer over HTTP.
+// provision validates the step and compiles its pattern. http: it is about an HTTP response.
 func (e *Expect) provision(http bool) error {
 	e.http = http
 	name, pattern, err := e.kind()
@@ -132,7 +129,7 @@ func (e *Expect) provision(http bool) error {
 		return err
 	}
 	if !slices.Contains(e.kinds(), name) {
-		return fmt.Errorf("expect: %s is not for this checker: expected one of %s", name, strings.Join(e.kinds(), ", "))
+		return fmt.Errorf("expect: %s is not supported by this checker: expected one of %s", name, strings.Join(e.kinds(), ", "))
 	}
 	if e.MinRecv < 0 || e.MinRecv > maxReceived {
 		return fmt.Errorf("expect: min_recv %d: expected a number from 1 to %d", e.MinRecv, maxReceived)
@@ -150,7 +147,7 @@ func (e *Expect) provision(http bool) error {
 		err = e.Header.provision()
 	default:
 		if e.pattern, err = regexp.Compile(pattern); err != nil {
-			err = fmt.Errorf("expect: %s %q: expected a regular expression as Go knows them: %w", name, pattern, err)
+			err = fmt.Errorf("expect: %s %q: expected a Go regular expression: %w", name, pattern, err)
 		}
 	}
 	if err == nil && len(e.literal) > maxReceived {
@@ -159,14 +156,14 @@ func (e *Expect) provision(http bool) error {
 	return errors.Join(err, e.Labels.provision())
 }
 
-// literalFor returns what to look for literally, and what is wrong with it.
+// literalFor returns the literal to look for, or an error message.
 func (e *Expect) literalFor(in *sample.Input) (literal []byte, wrong string) {
 	if e.format == nil {
 		return e.literal, ""
 	}
 	literal = []byte(e.format.String(in))
 	if len(literal) == 0 {
-		return nil, "the format comes to nothing"
+		return nil, "the result of the format is empty"
 	}
 	if e.name == "hex_format" {
 		var err error
@@ -177,7 +174,7 @@ func (e *Expect) literalFor(in *sample.Input) (literal []byte, wrong string) {
 	return literal, ""
 }
 
-// judge looks at what has come; over is whether that is all.
+// judge decides about received data; over: nothing else will arrive.
 func (e *Expect) judge(got []byte, over bool) verdict { return e.decide(e.literal, got, over) }
 
 func (e *Expect) decide(literal, got []byte, over bool) verdict {
@@ -204,7 +201,7 @@ func (e *Expect) found(literal, got []byte) bool {
 	return e.pattern.Match(got)
 }
 
-// String is the step as it is told of.
+// String returns the step as messages name it.
 func (e *Expect) String() string {
 	name, pattern, _ := e.kind()
 	if e.Not {
@@ -213,7 +210,7 @@ func (e *Expect) String() string {
 	return fmt.Sprintf("expect %s %q", name, printable(pattern))
 }
 
-// fields are what takes a pattern in a Caddyfile, by its word.
+// fields maps the words of a Caddyfile to the fields for their patterns.
 func (e *Expect) fields() map[string]*string {
 	return map[string]*string{
 		"string": &e.Text, "regexp": &e.Regexp, "hex": &e.Hex, "hex_regexp": &e.HexRegexp,
@@ -221,7 +218,7 @@ func (e *Expect) fields() map[string]*string {
 	}
 }
 
-// parse takes [not] KIND PATTERN.
+// parse parses [not] KIND PATTERN.
 func (e *Expect) parse(d *caddyfile.Dispenser) error {
 	word, err := options.Arg(d)
 	if err != nil {
@@ -256,7 +253,7 @@ func (e *Expect) parse(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// parseExpect returns what parses an expectation.
+// parseExpect returns a parser for an expect step.
 func parseExpect(http bool) func(*Step, *caddyfile.Dispenser) error {
 	return func(s *Step, d *caddyfile.Dispenser) error {
 		s.Expect = &Expect{http: http}

@@ -13,35 +13,34 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// HeaderPattern is a header that is looked for in an answer. It is HAProxy's
-// http-check expect hdr and fhdr.
+// HeaderPattern describes a header to look for in a response. It is HAProxy's http-check expect hdr
+// and fhdr.
 type HeaderPattern struct {
-	// Name is the header's, in any case.
+	// Name is the name of the header, in any case.
 	Name string `json:"name,omitempty"`
 
-	// NameFormat is a format for it, in place of Name.
+	// NameFormat is a format to use instead of Name.
 	NameFormat string `json:"name_format,omitempty"`
 
-	// NameMatch is how the name is compared: beg, end, sub or reg. Default: str, the
-	// whole.
+	// NameMatch says how to compare the name: beg, end, sub or reg. Default: str, the whole name.
 	NameMatch string `json:"name_match,omitempty"`
 
-	// Value is what one of its values must be. Default: any will do.
+	// Value is compared with the header's values, one of which must match. Default: any value.
 	Value string `json:"value,omitempty"`
 
-	// ValueFormat is a format for it, in place of Value.
+	// ValueFormat is a format to use instead of Value.
 	ValueFormat string `json:"value_format,omitempty"`
 
-	// ValueMatch is how the value is compared, as NameMatch.
+	// ValueMatch says how to compare the value, as NameMatch.
 	ValueMatch string `json:"value_match,omitempty"`
 
-	// Whole takes each line as one value. Default: commas part values.
+	// Whole takes each header line as one value. Default: commas separate values.
 	Whole bool `json:"whole,omitempty"`
 
 	name, value matcher
 }
 
-// matcher is how a name or a value is compared.
+// matcher compares a name or a value.
 type matcher struct {
 	method  string
 	text    string
@@ -56,9 +55,9 @@ func (h *HeaderPattern) provision() (err error) {
 		return errors.New("expect: header: expected name or name_format")
 	}
 	if h.Value != "" && h.ValueFormat != "" {
-		return errors.New("expect: header: it has value and value_format: expected one of them")
+		return errors.New("expect: header: value and value_format are mutually exclusive")
 	}
-	// Of a name the case does not matter.
+	// Names are compared without regard to case.
 	if h.name, err = newMatcher("expect: header: name", strings.ToLower(h.Name), h.NameFormat, h.NameMatch, "(?i)"); err != nil {
 		return err
 	}
@@ -81,13 +80,12 @@ func newMatcher(what, text, format, method, flags string) (m matcher, err error)
 		return m, fmt.Errorf("%s_match reg: expected no format", what)
 	}
 	if m.pattern, err = regexp.Compile(flags + text); err != nil {
-		return m, fmt.Errorf("%s %q: expected a regular expression as Go knows them: %w", what, text, err)
+		return m, fmt.Errorf("%s %q: expected a Go regular expression: %w", what, text, err)
 	}
 	return m, nil
 }
 
-// withFormat returns the matcher with the text that it has now. false: its format comes
-// to nothing.
+// withFormat returns the matcher with the current text of its format, or false if that is empty.
 func (m matcher) withFormat(in *sample.Input) (matcher, bool) {
 	if m.format == nil {
 		return m, true
@@ -110,12 +108,12 @@ func (m matcher) matches(s string) bool {
 	return s == m.text
 }
 
-// found reports whether an answer has the header, or what is wrong with the pattern.
+// found reports whether a response has the header, or why the pattern cannot be evaluated.
 func (h *HeaderPattern) found(in *sample.Input) (found bool, wrong string) {
 	name, named := h.name.withFormat(in)
 	value, valued := h.value.withFormat(in)
 	if !named || !valued {
-		return false, "the format comes to nothing"
+		return false, "the result of the format is empty"
 	}
 	name.text = strings.ToLower(name.text)
 	unvalued := h.Value == "" && h.ValueFormat == ""
@@ -139,7 +137,7 @@ func (h *HeaderPattern) found(in *sample.Input) (found bool, wrong string) {
 	return false, ""
 }
 
-// String is the pattern as messages show it.
+// String returns the pattern as messages show it.
 func (h *HeaderPattern) String() string {
 	text := strings.TrimSpace(h.NameMatch + " " + h.Name + h.NameFormat)
 	if h.Value+h.ValueFormat != "" {

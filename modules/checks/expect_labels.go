@@ -11,29 +11,28 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Labels are the codes and the words that tell of an expectation.
+// Labels hold the codes and texts that a step reports.
 type Labels struct {
-	// OKStatus is the code where the check passes with this step: L4OK, L6OK, L7OK or
-	// L7OKC. Default: L7OK. With L7OKC the server passes, and drains: it is given no new
-	// connections.
+	// OKStatus is the code if the check passes with this step: L4OK, L6OK, L7OK or L7OKC. Default:
+	// L7OK. With L7OKC the server passes and drains: it gets no new connections.
 	OKStatus string `json:"ok_status,omitempty"`
 
-	// ErrorStatus is the code where the step fails: L4CON, L6RSP, L7RSP, L7STS, or L7OKC,
-	// which passes. Default: L7STS for a status or a header, otherwise L7RSP.
+	// ErrorStatus is the code if the step fails: L4CON, L6RSP, L7RSP, L7STS, or L7OKC, which passes.
+	// Default: L7STS for a status or a header, otherwise L7RSP.
 	ErrorStatus string `json:"error_status,omitempty"`
 
-	// TimeoutStatus is the code where what is expected does not come in time: L4TOUT,
-	// L6TOUT or L7TOUT. Default: L7TOUT.
+	// TimeoutStatus is the code if the expected data does not arrive in time: L4TOUT, L6TOUT or
+	// L7TOUT. Default: L7TOUT.
 	TimeoutStatus string `json:"timeout_status,omitempty"`
 
-	// OnSuccess is a format of what is logged where the check passes with this step.
+	// OnSuccess is a format of the text to log if the check passes with this step.
 	OnSuccess string `json:"on_success,omitempty"`
 
-	// OnError is a format of what is logged where the step fails.
+	// OnError is a format of the text to log if the step fails.
 	OnError string `json:"on_error,omitempty"`
 
-	// StatusCode is an expression whose value is logged as the code, whether the step
-	// passes or fails. Default: of an answer over HTTP, its status.
+	// StatusCode is an expression whose value is logged as the code, whether the step passes or fails.
+	// Default: the status of an HTTP response.
 	StatusCode string `json:"status_code,omitempty"`
 
 	success, failure *sample.Format
@@ -70,7 +69,7 @@ func (l *Labels) provision() (err error) {
 	return nil
 }
 
-// codeOr is a code of the configuration, or otherwise another one.
+// codeOr returns a code of the configuration, or a default if that is empty.
 func codeOr(code string, otherwise pool.Code) pool.Code {
 	if code == "" {
 		return otherwise
@@ -78,7 +77,7 @@ func codeOr(code string, otherwise pool.Code) pool.Code {
 	return pool.Code(strings.ToUpper(code))
 }
 
-// logText is a format's text as it may be logged, and before it the code.
+// logText returns the text of a format, fit for a log, preceded by the value of StatusCode.
 func (l *Labels) logText(f *sample.Format, in *sample.Input, otherwise string) string {
 	if f != nil {
 		otherwise = printable(f.String(in))
@@ -96,7 +95,7 @@ func (l *Labels) logText(f *sample.Format, in *sample.Input, otherwise string) s
 	return "code " + printable(v.String()) + otherwise
 }
 
-// options are the words of the line.
+// options returns the options of the line.
 func (l *Labels) options() options.Table {
 	return options.Table{
 		"ok_status":      options.OneOf(&l.OKStatus, passCodes),

@@ -19,32 +19,30 @@ func init() {
 	caddy.RegisterModule(new(HTTPScript))
 }
 
-// HTTPScript sends requests over HTTP/1 and looks at the answers, one step after the
-// other. It is HAProxy's option httpchk with http-check. If the last step is a request,
-// its answer must have a status from 200 to 399. The connection ends as that of a
-// tcp_script.
+// HTTPScript runs steps in order: it sends HTTP/1 requests and checks the responses. It is
+// HAProxy's option httpchk with http-check. If the last step is a request, the status of its
+// response must be 200 to 399. The connection ends as that of a tcp_script.
 type HTTPScript struct {
-	// Request is sent after the first connect, before the other steps. Default: the
-	// steps have all requests.
+	// Request is sent after the first connect, before the other steps. Default: none; then requests
+	// are steps.
 	Request *Request `json:"request,omitempty"`
 
-	// Steps are what is done. If the first is no connect, the check's target is
-	// connected to before it.
+	// Steps are run in order. If the first is not a connect, the script first connects to the check's
+	// target.
 	Steps []*Step `json:"steps,omitempty"`
 
-	// TLS has TLS be spoken on the connection that is made without a step. Default: it
-	// is not.
+	// TLS enables TLS on the connection that is opened without a connect step. Default: off.
 	TLS *TLS `json:"tls,omitempty"`
 
-	// DrainOn404 takes a status of 404 from a server that is up for the wish to drain: it
-	// passes, and is given no new connections. It is HAProxy's disable-on-404.
+	// DrainOn404 makes a 404 from a server that is up pass with L7OKC: the server drains and gets no
+	// new connections. It is HAProxy's disable-on-404.
 	DrainOn404 bool `json:"drain_on_404,omitempty"`
 
-	// SendState has each request say how the server stands, in the header
-	// X-Haproxy-Server-State. It is HAProxy's send-state.
+	// SendState adds the state of the server to each request, in the header X-Haproxy-Server-State. It
+	// is HAProxy's send-state.
 	SendState bool `json:"send_state,omitempty"`
 
-	allSteps []*Step // with those that are implied
+	allSteps []*Step // Steps and the implied ones
 }
 
 // CaddyModule returns the Caddy module information.
@@ -55,10 +53,10 @@ func (*HTTPScript) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the steps, compiles patterns and reads files of roots.
+// Provision validates the steps, compiles patterns and reads files of trusted certificates.
 func (c *HTTPScript) Provision(caddy.Context) (err error) {
 	if c.Request == nil && !slices.ContainsFunc(c.Steps, func(s *Step) bool { return s.Request != nil || s.Expect != nil }) {
-		return errors.New("it asks for nothing: expected a request")
+		return errors.New("script without a request or expect: expected a request")
 	}
 	if c.TLS != nil {
 		if err := c.TLS.provisionHTTP(); err != nil {
@@ -81,7 +79,7 @@ func (c *HTTPScript) Provision(caddy.Context) (err error) {
 	return c.validateOrder()
 }
 
-// addImpliedExpect adds what is expected of the last answer.
+// addImpliedExpect adds the default expect for the last response.
 func (c *HTTPScript) addImpliedExpect() {
 	for _, s := range slices.Backward(c.allSteps) {
 		if s.isLocal() {
@@ -89,14 +87,14 @@ func (c *HTTPScript) addImpliedExpect() {
 		}
 		if s.Request != nil {
 			e := &Expect{Status: []string{defaultStatus}}
-			_ = e.provision(true) // it is well formed
+			_ = e.provision(true) // never fails for defaultStatus
 			c.allSteps = append(c.allSteps, &Step{Expect: e, number: s.number, shownComment: s.shownComment})
 		}
 		return
 	}
 }
 
-// validateOrder says which step cannot come after the one before it.
+// validateOrder returns an error for a step that cannot follow the one before it.
 func (c *HTTPScript) validateOrder() error {
 	var before *Step
 	for _, s := range c.allSteps {
@@ -107,18 +105,18 @@ func (c *HTTPScript) validateOrder() error {
 		case s.Request != nil && before.Connect == nil:
 			return fmt.Errorf("step %d: a request needs a connection of its own: expected connect before it", s.number)
 		case s.Connect != nil && before.Expect == nil:
-			return fmt.Errorf("step %d: nothing is expected of what is sent before: expected expect", s.number)
+			return fmt.Errorf("step %d: connect follows a request without an expect: expected expect before it", s.number)
 		case s.Expect != nil && before.Connect != nil && before.number > 0:
-			return fmt.Errorf("step %d: nothing has been asked for: expected request before it", s.number)
+			return fmt.Errorf("step %d: expect without a request: expected request before it", s.number)
 		}
 		before = s
 	}
 	return nil
 }
 
-// Check is L7OK; L7STS where a status or a header is not the one expected, L7RSP
-// where the body is not or it is no HTTP, L7OKC where the server drains, L7TOUT; or
-// what a connect or handshake can come to. Info has the status, and says in which step.
+// Check returns L7OK; L7STS for an unexpected status or header, L7RSP for an unexpected body or a
+// response that is not HTTP, L7OKC if the server drains, L7TOUT; or what a connect or a handshake
+// can result in. Info has the status, or the step that failed.
 func (c *HTTPScript) Check(ctx context.Context, t pool.Target) pool.Result {
 	r := newRun(ctx, t, c.allSteps)
 	r.sendState = c.SendState
@@ -128,9 +126,8 @@ func (c *HTTPScript) Check(ctx context.Context, t pool.Target) pool.Result {
 	return r.checkResult()
 }
 
-// CheckOptions are the words that the checker takes in the block of a check: each
-// line but tls, drain_on_404 and send_state is a step. Those of tcp_script that are not
-// shown here are the same. Syntax:
+// CheckOptions returns the options of the checker's block. Each line but tls, drain_on_404 and
+// send_state is a step. Steps that are not shown here are as in tcp_script. Syntax:
 //
 //	check http_script {
 //		tls {

@@ -82,7 +82,7 @@ var httpScripts = []httpScript{
 		"a header of variables", `"request": {}, "steps": [{"set": {"var": "check.n", "value": "str(x-test1)"}}, {"expect": {"header": {"name_format": "%[var(check.n)]", "value_format": "%[str(true)]"}}}]`,
 		"GET /;set-var(check.n) str(x-test1);expect hdr name-lf %[var(check.n)] value-lf %[str(true)]", answers(fields, ""), pool.Layer7OK, "200 OK",
 	},
-	{"a header of nothing", `"request": {}, "steps": [{"expect": {"header": {"name_format": "%[var(check.n)]"}}}]`, "GET /;expect hdr name-lf %[var(check.n)]", answers(fields, ""), pool.Layer7Response, `at step 1 (expect header "%[var(check.n)]"): the format comes to nothing`},
+	{"a header of nothing", `"request": {}, "steps": [{"expect": {"header": {"name_format": "%[var(check.n)]"}}}]`, "GET /;expect hdr name-lf %[var(check.n)]", answers(fields, ""), pool.Layer7Response, `at step 1 (expect header "%[var(check.n)]"): the result of the format is empty`},
 	{
 		"what is sent", `"steps": [{"request": {"method": "PUT", "uri": "/201", "version": "HTTP/1.1", "headers": [{"name": "host", "value": "h.example"}, {"name": "x-test", "value": "a%[str(b)]"}], "body": "hello"}}, {"expect": {"header": {"name": "x-got", "value": "PUT /201 HTTP/1.1 host=h.example test=ab"}}}, {"expect": {"string": "hello"}}]`,
 		`GET /;send meth PUT uri /201 ver HTTP/1.1 hdr host h.example hdr x-test a%[str(b)] body hello;expect hdr name x-got value "PUT /201 HTTP/1.1 host=h.example test=ab";expect string hello`, byPath, pool.Layer7OK, "201 X",
@@ -202,26 +202,26 @@ func TestHTTPScriptSendsTheState(t *testing.T) {
 
 func TestHTTPScriptMistakes(t *testing.T) {
 	for config, want := range map[string]string{
-		`{}`: "it asks for nothing: expected a request",
-		`{"request": {"uri": "/x", "uri_format": "/y"}}`:                                         "request: it has uri and uri_format: expected one of them",
-		`{"request": {"body": "x", "body_format": "y"}}`:                                         "request: it has body and body_format",
+		`{}`: "script without a request or expect: expected a request",
+		`{"request": {"uri": "/x", "uri_format": "/y"}}`:                                         "request: uri and uri_format are mutually exclusive",
+		`{"request": {"body": "x", "body_format": "y"}}`:                                         "request: body and body_format",
 		`{"request": {"method": "G\nT"}}`:                                                        "request: method",
 		`{"request": {"uri": "/\r\nx"}}`:                                                         "request: uri",
 		`{"request": {"uri_format": "%[foo]"}}`:                                                  "request: uri_format",
 		`{"request": {"headers": [{"name": "a b", "value": "x"}]}}`:                              `header "a b"`,
-		`{"request": {"headers": [{"name": "Content-Length", "value": "x"}]}}`:                   "header Content-Length: the check sets it",
+		`{"request": {"headers": [{"name": "Content-Length", "value": "x"}]}}`:                   "header Content-Length: set by the check",
 		`{"request": {"headers": [{"name": "A", "value": "%x"}]}}`:                               `header A "%x"`,
-		`{"steps": [{"request": {}, "send": "x"}]}`:                                              "step 1: expected one thing to do",
+		`{"steps": [{"request": {}, "send": "x"}]}`:                                              "step 1: expected exactly one action",
 		`{"steps": [{"send": "x"}, {"request": {}}]}`:                                            "step 1: send, send_hex, send_format and send_hex_format are for tcp_script",
-		`{"request": {}, "steps": [{"expect": {"hex": "00"}}]}`:                                  "expect: hex is not for this checker",
+		`{"request": {}, "steps": [{"expect": {"hex": "00"}}]}`:                                  "expect: hex is not supported by this checker",
 		`{"request": {}, "steps": [{"expect": {"status": ["2"]}}]}`:                              "expect: status",
 		`{"request": {}, "steps": [{"expect": {"header": {}}}]}`:                                 "expect: expected one of string, regexp",
 		`{"request": {}, "steps": [{"expect": {"header": {"name": "a", "name_format": "b"}}}]}`:  "expect: header: expected name or name_format",
 		`{"request": {}, "steps": [{"expect": {"header": {"name": "(", "name_match": "reg"}}}]}`: "expect: header: name",
 		`{"request": {}, "steps": [{"expect": {"header": {"name": "a", "name_match": "is"}}}]}`:  `name_match: unknown word "is"`,
 		`{"request": {}, "steps": [{"expect": {"status": ["200"]}}, {"request": {}}]}`:           "step 2: a request needs a connection of its own",
-		`{"steps": [{"connect": {}}, {"expect": {"status": ["200"]}}]}`:                          "step 2: nothing has been asked for",
-		`{"steps": [{"connect": {}}, {"request": {}}, {"connect": {}}, {"request": {}}]}`:        "step 3: nothing is expected of what is sent before",
+		`{"steps": [{"connect": {}}, {"expect": {"status": ["200"]}}]}`:                          "step 2: expect without a request",
+		`{"steps": [{"connect": {}}, {"request": {}}, {"connect": {}}, {"request": {}}]}`:        "step 3: connect follows a request without an expect",
 		`{"request": {}, "tls": {"alpn": ["h2"]}}`:                                               `tls: alpn: "h2": expected http/1.1`,
 	} {
 		_, err := load("http_script", config)

@@ -13,25 +13,25 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// scriptRun is one run of a script.
+// scriptRun is the state of one run of a script.
 type scriptRun struct {
 	ctx       context.Context
 	target    pool.Target
 	started   time.Time
 	steps     []*Step
-	sendState bool // requests say how the server stands
+	sendState bool // requests carry X-Haproxy-Server-State
 
-	conn     *checkConn // nil: none yet
-	usesTLS  bool       // it speaks TLS
-	linger   bool       // it is closed in order
+	conn     *checkConn // nil before the first connect
+	usesTLS  bool       // conn uses TLS
+	linger   bool       // close conn in order instead of with a reset
 	received []byte
-	readErr  error // why no more comes
+	readErr  error // why reading ended; nil: more may come
 	warning  string
 
 	vars       map[string]sample.Value
-	last       *Step // of those that have to do with the server
+	last       *Step // the last step that involved the server
 	request    *Request
-	response   *httpResponse // nil: none yet, or it is no script over HTTP
+	response   *httpResponse // nil before the first response, and in a tcp_script
 	isDraining func(status int) bool
 }
 
@@ -39,7 +39,7 @@ func newRun(ctx context.Context, t pool.Target, steps []*Step) *scriptRun {
 	return &scriptRun{ctx: ctx, target: t, started: time.Now(), steps: steps}
 }
 
-// runSteps does the steps.
+// runSteps runs the steps up to the first that fails.
 func (r *scriptRun) runSteps() *failure {
 	unread, waiting := true, -1
 	for i := 0; i < len(r.steps); i++ {
@@ -55,8 +55,8 @@ func (r *scriptRun) runSteps() *failure {
 			bad, unread = r.send(s), true
 		default:
 			if unread {
-				// While an expectation waits, the row is gone through again, and it is the
-				// one that still waits which messages name.
+				// While an expect waits for more, its row is evaluated again from an earlier step. Messages
+				// name the expect that still waits, not that earlier step.
 				if bad = r.receiveMore(); bad != nil {
 					at := r.steps[max(i, waiting)]
 					return at.annotate(r.timedOut(at.Expect, bad))
@@ -78,7 +78,7 @@ func (r *scriptRun) runSteps() *failure {
 	return nil
 }
 
-// annotate is a problem with the step in which it has come up.
+// annotate adds the step in which a failure occurred to its Info.
 func (s *Step) annotate(bad *failure) *failure {
 	if s.number == 0 {
 		return bad
@@ -91,9 +91,9 @@ func (s *Step) annotate(bad *failure) *failure {
 	return bad
 }
 
-// timedOut gives a problem with receiving the code that the expectation wants.
+// timedOut replaces the code of a failed read by the one that the expect asks for.
 func (r *scriptRun) timedOut(e *Expect, bad *failure) *failure {
-	switch bad.Code { //nolint:exhaustive // the others say nothing of what is expected
+	switch bad.Code { //nolint:exhaustive // other codes do not concern what is expected
 	case pool.Layer7Timeout:
 		bad.Code = codeOr(e.TimeoutStatus, bad.Code)
 	case pool.Layer7Response:
@@ -121,7 +121,7 @@ func (r *scriptRun) connect(c *ConnectStep) (bad *failure) {
 	return nil
 }
 
-// send sends, and forgets what has come.
+// send sends the step's data and discards the bytes received so far.
 func (r *scriptRun) send(s *Step) (bad *failure) {
 	in, data := r.input(), s.data
 	switch {
@@ -153,10 +153,10 @@ func (r *scriptRun) send(s *Step) (bad *failure) {
 	return nil
 }
 
-var errReadLimit = errors.New("no more is looked at")
+var errReadLimit = errors.New("read limit reached")
 
-// receiveMore waits for more. That nothing has come when the server ends the connection
-// is a problem, whatever is expected.
+// receiveMore waits for more data. If the server closes without having sent anything, that is a
+// failure whatever is expected.
 func (r *scriptRun) receiveMore() *failure {
 	switch {
 	case r.readErr != nil:
@@ -182,7 +182,7 @@ func (r *scriptRun) receiveMore() *failure {
 	return bad
 }
 
-// judge looks at what has come.
+// judge compares the bytes received with the expectation.
 func (r *scriptRun) judge(e *Expect) (verdict, *failure) {
 	if r.response != nil {
 		return r.judgeHTTP(e)
@@ -191,8 +191,8 @@ func (r *scriptRun) judge(e *Expect) (verdict, *failure) {
 	return r.judgeText(e, in, "")
 }
 
-// judgeText looks at the text that has come so far; before is what an error says before
-// it.
+// judgeText judges text: the bytes received, or the body of a response. A failure's Info
+// begins with before.
 func (r *scriptRun) judgeText(e *Expect, in *sample.Input, before string) (verdict, *failure) {
 	literal, wrong := e.literalFor(in)
 	if wrong != "" {
@@ -205,12 +205,12 @@ func (r *scriptRun) judgeText(e *Expect, in *sample.Input, before string) (verdi
 	return fails, r.mismatch(e, pool.Layer7Response, before+"got "+quoted(r.received))
 }
 
-// mismatch is the problem that an expectation has with what has come.
+// mismatch returns the failure for unexpected data.
 func (r *scriptRun) mismatch(e *Expect, code pool.Code, info string) *failure {
 	return &failure{pool.Result{Code: codeOr(e.ErrorStatus, code), Info: e.logText(e.failure, r.input(), info)}}
 }
 
-// result is what comes of a script whose steps have all passed.
+// result returns the result of a script whose steps have all passed.
 func (r *scriptRun) result() pool.Result {
 	passed := pool.Result{Code: pool.Layer7OK, Warning: r.warning}
 	switch s := r.last; {
@@ -241,7 +241,7 @@ func (r *scriptRun) result() pool.Result {
 	return passed
 }
 
-// checkResult is what comes of a script.
+// checkResult runs the script and returns its result.
 func (r *scriptRun) checkResult() pool.Result {
 	defer r.abort()
 	if bad := r.runSteps(); bad != nil {
@@ -253,7 +253,7 @@ func (r *scriptRun) checkResult() pool.Result {
 	return passed
 }
 
-// close ends the connection, if there is one; abort is close after a failure.
+// close closes the connection after success, abort after a failure.
 func (r *scriptRun) close() {
 	if r.conn != nil && r.linger {
 		setLinger(r.conn.tcp, -1)

@@ -15,16 +15,16 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// httpResponse is an answer over HTTP, whose body is still read.
+// httpResponse is a response whose body is still being read.
 type httpResponse struct {
 	sample.CheckResponse
-	status string // as it came, such as 200 OK
+	status string // as received, such as 200 OK
 	body   io.Reader
 }
 
 var errBodyComplete = errors.New("the answer is over")
 
-// read adds what has come to what there was, up to a limit.
+// read appends the next bytes to received, up to a limit.
 func (r *scriptRun) read(from io.Reader, limit int) {
 	buffer := make([]byte, 4096)
 	n, err := from.Read(buffer[:min(len(buffer), limit-len(r.received))])
@@ -35,7 +35,7 @@ func (r *scriptRun) read(from io.Reader, limit int) {
 	r.readErr = err
 }
 
-// receiveHTTP reads the head of the answer, and then more of its body.
+// receiveHTTP reads the head of the response, or if that is there, more of its body.
 func (r *scriptRun) receiveHTTP() *failure {
 	if r.response != nil {
 		r.read(r.response.body, maxBody)
@@ -72,8 +72,8 @@ func (r *scriptRun) receiveHTTP() *failure {
 	return nil
 }
 
-// judgeHTTP looks at an answer. One of 404 is for the end of the script to judge, if
-// it means that the server drains.
+// judgeHTTP compares a response with the expectation. A 404 that means that the server drains
+// passes here; result turns it into L7OKC.
 func (r *scriptRun) judgeHTTP(e *Expect) (verdict, *failure) {
 	if r.isDraining(r.response.Status) {
 		return passes, nil
@@ -100,7 +100,7 @@ func (r *scriptRun) judgeHTTP(e *Expect) (verdict, *failure) {
 	return fails, r.mismatch(e, code, printable(r.response.status))
 }
 
-// judgeBody is judgeHTTP for what is expected of the body.
+// judgeBody judges expectations about the body.
 func (r *scriptRun) judgeBody(e *Expect, in *sample.Input) (verdict, *failure) {
 	if len(r.received) == 0 {
 		if r.readErr == nil {

@@ -8,14 +8,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// hasCheckScope reports whether a variable of this name can have a value in a check: those of
-// a connection have none, since there is no client.
+// hasCheckScope reports whether a variable of this name can have a value in a check. Variables of
+// the scopes of a connection cannot, since there is no client.
 func hasCheckScope(name string) bool {
 	scope, _, _ := strings.Cut(name, ".")
 	return scope == "check" || scope == "sess"
 }
 
-// input is what expressions look at.
+// input returns the input for the script's expressions.
 func (r *scriptRun) input() *sample.Input {
 	about := sample.CheckInput{Received: r.received}
 	if s := r.target.Subject; s != nil {
@@ -31,7 +31,7 @@ func (r *scriptRun) input() *sample.Input {
 	}}
 }
 
-// assignVariable does a step that sets a variable, or takes its value away.
+// assignVariable runs a step that sets or unsets a variable.
 func (r *scriptRun) assignVariable(s *Step) {
 	if s.Unset != "" {
 		delete(r.vars, s.Unset)
@@ -47,7 +47,7 @@ func (r *scriptRun) assignVariable(s *Step) {
 		if verdict != sample.Pass {
 			return
 		}
-		value = v.Clone() // what has come is kept no longer than it is needed
+		value = v.Clone() // the value must not keep the received bytes alive
 	}
 	if r.vars == nil {
 		r.vars = make(map[string]sample.Value)

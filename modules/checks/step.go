@@ -14,75 +14,74 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Step is one thing that a script does. It has one of the fields below, and perhaps a
-// comment. One that has a comment alone does nothing: the comment is for the steps of
-// one kind that follow and have none.
+// Step is one action of a script. It has exactly one of the fields below, and optionally a comment.
+// A step with nothing but a comment does nothing: its comment applies to the steps of one kind that
+// follow it and have no comment of their own.
 //
-// Formats are texts in which %[expression] stands for a value and %% for a percent
-// sign. Expressions and variables are HAProxy's, as far as they make sense in a check:
-// docs/checks.md lists them.
+// In formats, %[expression] is replaced by a value and %% by a percent sign. Expressions and
+// variables are HAProxy's, as far as they make sense in a check: docs/checks.md lists them.
 type Step struct {
-	// Connect ends the connection, if there is one, and opens another.
+	// Connect closes the connection, if one is open, and opens another.
 	Connect *ConnectStep `json:"connect,omitempty"`
 
-	// Send is text to send. It is for tcp_script, as the next three are.
+	// Send is text to send. Like the next three fields, it is for tcp_script only.
 	Send string `json:"send,omitempty"`
 
-	// SendHex is the same in hexadecimal digits.
+	// SendHex is data to send, in hexadecimal digits.
 	SendHex string `json:"send_hex,omitempty"`
 
-	// SendFormat is a format of what to send. If it comes to nothing, nothing is sent.
+	// SendFormat is a format of text to send. If the result is empty, nothing is sent.
 	SendFormat string `json:"send_format,omitempty"`
 
-	// SendHexFormat is a format that comes to hexadecimal digits.
+	// SendHexFormat is a format that results in hexadecimal digits to send.
 	SendHexFormat string `json:"send_hex_format,omitempty"`
 
-	// Request is a request over HTTP. It is for http_script.
+	// Request is an HTTP request. It is for http_script only.
 	Request *Request `json:"request,omitempty"`
 
-	// Expect is what must come, or must not.
+	// Expect describes what the server must send, or must not.
 	Expect *Expect `json:"expect,omitempty"`
 
-	// Set gives a variable a value.
+	// Set sets a variable.
 	Set *SetVar `json:"set,omitempty"`
 
-	// Unset is the name of a variable that has no value from now on.
+	// Unset is the name of a variable to unset.
 	Unset string `json:"unset,omitempty"`
 
 	// Comment is logged when the check fails in this step.
 	Comment string `json:"comment,omitempty"`
 
-	number       int // from 1, as messages count; 0: the connect that no step asks for
+	number       int // in messages, from 1; 0: the implied connect
 	shownComment string
 	data         []byte // to send
 	format       *sample.Format
-	retryFrom    int // the step from which expects are looked at again when more has come
+	retryFrom    int // index of the step to evaluate again from when more data arrives
 }
 
-// SetVar gives a variable a value. It is HAProxy's tcp-check set-var and set-var-fmt.
+// SetVar sets a variable. It is HAProxy's tcp-check set-var and set-var-fmt.
 type SetVar struct {
-	// Var is the variable: check. or sess. and a name of letters, digits, "_" and ".".
-	// It lasts as long as the check does.
+	// Var is the name of the variable: check. or sess. followed by letters, digits, "_" and ".". It
+	// lasts as long as the check does.
 	Var string `json:"var"`
 
-	// Value is an expression, such as res.payload(0,4). Where it has no value, the
-	// variable stays as it is.
+	// Value is an expression, such as res.payload(0,4). If it has no value, the variable stays as it
+	// is.
 	Value string `json:"value,omitempty"`
 
-	// Format is a format, in place of Value.
+	// Format is a format to use instead of Value.
 	Format string `json:"format,omitempty"`
 
 	value  *sample.Expression
 	format *sample.Format
 }
 
-// expressionLoader is what reads the expressions of checks.
+// expressionLoader returns a loader of the expressions of checks.
 func expressionLoader() *sample.Loader { return &sample.Loader{Checks: true} }
 
-// compileFormat reads a format; none is nil.
+// compileFormat compiles a format. It returns nil for an empty text.
 func compileFormat(name, text string) (*sample.Format, error) {
 	if text == "" {
-		return nil, nil //nolint:nilnil // no format is no error
+		return nil, nil //nolint:nilnil // an empty format is not an error
 	}
 	f, err := expressionLoader().Format(text)
 	if err != nil {
@@ -92,13 +91,12 @@ func compileFormat(name, text string) (*sample.Format, error) {
 }
 
 var (
-	errNotOneAction       = errors.New("expected one thing to do, such as connect, send or expect, and only one")
+	errNotOneAction       = errors.New("expected exactly one action, such as connect, send or expect")
 	errSendInHTTPScript   = errors.New("send, send_hex, send_format and send_hex_format are for tcp_script: expected request")
 	errRequestInTCPScript = errors.New("request is for http_script: expected send")
 )
 
-// provision says what is wrong with the step, and makes it ready. http: it is one of a
-// script over HTTP.
+// provision validates the step and compiles it. http: the step belongs to an http_script.
 func (s *Step) provision(http bool) (err error) {
 	sends := []bool{s.Send != "", s.SendHex != "", s.SendFormat != "", s.SendHexFormat != ""}
 	kinds := 0
@@ -140,7 +138,7 @@ func (s *Step) provision(http bool) (err error) {
 	return err
 }
 
-// decodeHex are bytes in hexadecimal.
+// decodeHex decodes hexadecimal digits.
 func decodeHex(name, text string) ([]byte, error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) == 0 {
@@ -149,7 +147,7 @@ func decodeHex(name, text string) ([]byte, error) {
 	return b, nil
 }
 
-// validateVariable says what is wrong with the name of a variable.
+// validateVariable returns an error for an invalid name of a variable.
 func validateVariable(name string) error {
 	_, err := expressionLoader().Expression("var(" + name + ")")
 	if err == nil && !hasCheckScope(name) {
@@ -178,22 +176,22 @@ func (v *SetVar) provision() (err error) {
 	return nil
 }
 
-// isLocal reports whether the step is done without the server.
+// isLocal reports whether the step runs without the server.
 func (s *Step) isLocal() bool {
 	return s.Set != nil || s.Unset != "" || s.isCommentOnly()
 }
 
-// isCommentOnly reports whether the step is a comment and nothing else.
+// isCommentOnly reports whether the step has nothing but a comment.
 func (s *Step) isCommentOnly() bool {
 	return s.Connect == nil && !s.sends() && s.Expect == nil && s.Set == nil && s.Unset == ""
 }
 
-// sends reports whether the step sends something.
+// sends reports whether the step sends data.
 func (s *Step) sends() bool {
 	return s.Send != "" || s.SendHex != "" || s.SendFormat != "" || s.SendHexFormat != "" || s.Request != nil
 }
 
-// String is the step as messages name it.
+// String returns the step as messages name it.
 func (s *Step) String() string {
 	var what string
 	switch {
@@ -216,7 +214,7 @@ func (s *Step) String() string {
 	return what
 }
 
-// numberSteps numbers the steps, and gives those without a comment the one before them.
+// numberSteps numbers the steps and passes comments on to the steps that inherit them.
 func numberSteps(steps []*Step) {
 	comment, kind := "", ""
 	for i, s := range steps {
@@ -245,9 +243,9 @@ func numberSteps(steps []*Step) {
 	}
 }
 
-// setRetryFrom sets where each expect of a row goes back to while it waits: to the first
-// one of the row that says what must not come, as in HAProxy. Variables that are set
-// in between do not end a row.
+// setRetryFrom sets where the evaluation of an expect that waits for more data restarts: at the
+// first negated expect of its row, as in HAProxy. A row ends at a step that sends or connects, not
+// at one that sets a variable.
 func setRetryFrom(steps []*Step) {
 	first := -1
 	for i, s := range steps {
@@ -267,7 +265,7 @@ func setRetryFrom(steps []*Step) {
 	}
 }
 
-// parseText returns what parses a text and a comment.
+// parseText returns a parser for a text and a comment.
 func parseText(field func(*Step) *string, unescape bool) func(*Step, *caddyfile.Dispenser) error {
 	return func(s *Step, d *caddyfile.Dispenser) (err error) {
 		to, name := field(s), d.Val()
@@ -284,7 +282,7 @@ func parseText(field func(*Step) *string, unescape bool) func(*Step, *caddyfile.
 	}
 }
 
-// parseSet takes VAR, and value EXPRESSION or format FORMAT.
+// parseSet parses VAR, then value EXPRESSION or format FORMAT.
 func (s *Step) parseSet(d *caddyfile.Dispenser) (err error) {
 	s.Set = new(SetVar)
 	if s.Set.Var, err = options.Arg(d); err != nil {

@@ -17,27 +17,27 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// ConnectStep is where a script connects to. It is HAProxy's tcp-check connect.
+// ConnectStep opens a connection. It is HAProxy's tcp-check connect.
 type ConnectStep struct {
-	// Address is HOST or HOST:PORT, and for a name tcp4/ or tcp6/ before that takes
-	// addresses of one version of IP alone. Default: the check's.
+	// Address is HOST or HOST:PORT. The prefix tcp4/ or tcp6/ limits a name to IPv4 or IPv6 addresses.
+	// Default: the check's address.
 	Address string `json:"address,omitempty"`
 
-	// Port replaces the address's.
+	// Port replaces the port of the address.
 	Port int `json:"port,omitempty"`
 
-	// PortValue is an expression for the port, such as var(check.port). Where it has no
-	// value, the port is the one that it would be without it.
+	// PortValue is an expression for the port, such as var(check.port). If it has no value, it is
+	// ignored.
 	PortValue string `json:"port_value,omitempty"`
 
-	// TLS has TLS be spoken. Default: it is not.
+	// TLS enables TLS. Default: off.
 	TLS *TLS `json:"tls,omitempty"`
 
-	// SendProxy is the version of the PROXY protocol whose header goes first, 1 or
-	// 2. Default: the check's send_proxy.
+	// SendProxy is the version of the PROXY protocol header to send first, 1 or 2. Default: the
+	// check's send_proxy.
 	SendProxy int `json:"send_proxy,omitempty"`
 
-	// Linger has the connection closed in order. Default: it ends with a reset.
+	// Linger closes the connection in order. Default: it ends with a reset.
 	Linger bool `json:"linger,omitempty"`
 
 	port *sample.Expression
@@ -55,7 +55,7 @@ func (c *ConnectStep) provision(http bool) (err error) {
 	}
 	if c.PortValue != "" {
 		if c.Port != 0 {
-			return errors.New("connect: it has port and port_value: expected one of them")
+			return errors.New("connect: port and port_value are mutually exclusive")
 		}
 		if c.port, err = expressionLoader().Expression(c.PortValue); err != nil {
 			return fmt.Errorf("connect: port_value %q: %w", c.PortValue, err)
@@ -75,7 +75,7 @@ func (c *ConnectStep) provision(http bool) (err error) {
 	return nil
 }
 
-// target is where the step connects to when the check's target is t.
+// target returns the target that the step connects to if the check's target is t.
 func (c *ConnectStep) target(t pool.Target, in *sample.Input) pool.Target {
 	if c.SendProxy != 0 {
 		t.SendProxy = c.SendProxy
@@ -83,7 +83,7 @@ func (c *ConnectStep) target(t pool.Target, in *sample.Input) pool.Target {
 	to := c.Port
 	if c.port != nil {
 		if v, verdict := c.port.Eval(in); verdict == sample.Pass {
-			to, _ = strconv.Atoi(v.String()) // 0: it is no port
+			to, _ = strconv.Atoi(v.String()) // 0 on error: not a port
 		}
 	}
 	if c.Address == "" && (to == 0 || t.Network == "unix") {
@@ -106,7 +106,7 @@ func (c *ConnectStep) target(t pool.Target, in *sample.Input) pool.Target {
 	return t
 }
 
-// String is the step as messages name it.
+// String returns the step as messages name it.
 func (c *ConnectStep) String() string {
 	what := "connect"
 	if c.Address != "" {
@@ -121,8 +121,7 @@ func (c *ConnectStep) String() string {
 	return what
 }
 
-// parseConnect takes words with an argument each; tls comes last and may have a
-// block.
+// parseConnect parses the words of a connect step. tls comes last and may have a block.
 func (s *Step) parseConnect(d *caddyfile.Dispenser) error {
 	s.Connect = new(ConnectStep)
 	c, version := s.Connect, ""
@@ -135,6 +134,6 @@ func (s *Step) parseConnect(d *caddyfile.Dispenser) error {
 	if err := table.ParseLine(d); err != nil {
 		return err
 	}
-	c.SendProxy, _ = strconv.Atoi(strings.TrimPrefix(version, "v")) // 0 for none
+	c.SendProxy, _ = strconv.Atoi(strings.TrimPrefix(version, "v")) // 0 without send_proxy
 	return nil
 }

@@ -21,40 +21,40 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Request is a request of a script over HTTP. It is sent as it stands: without a host
-// unless one is given, and with no other header than Content-Length where it has a body,
-// and "Connection: close". It is HAProxy's http-check send.
+// Request is an HTTP request of an http_script. It is sent as given: no Host header is added, and
+// no other header but "Connection: close" and, with a body, Content-Length. It is HAProxy's
+// http-check send.
 type Request struct {
-	// Method is the request's. Default: GET.
+	// Method is the request's method. Default: GET.
 	Method string `json:"method,omitempty"`
 
-	// URI is what is asked for. Default: /.
+	// URI is the request's target. Default: /.
 	URI string `json:"uri,omitempty"`
 
-	// URIFormat is a format for it, in place of URI. If it comes to nothing, it is /.
+	// URIFormat is a format to use instead of URI. If the result is empty, the target is /.
 	URIFormat string `json:"uri_format,omitempty"`
 
-	// Version is the HTTP version: HTTP/1.0 or HTTP/1.1. Default: HTTP/1.0, which needs
-	// no host.
+	// Version is the HTTP version: HTTP/1.0 or HTTP/1.1. Default: HTTP/1.0, which needs no Host
+	// header.
 	Version string `json:"version,omitempty"`
 
 	// Headers are sent in this order.
 	Headers []Header `json:"headers,omitempty"`
 
-	// Body is sent as well.
+	// Body is the body of the request.
 	Body string `json:"body,omitempty"`
 
-	// BodyFormat is a format for it, in place of Body.
+	// BodyFormat is a format to use instead of Body.
 	BodyFormat string `json:"body_format,omitempty"`
 
 	uri, body *sample.Format
 }
 
-// Header is one of a request.
+// Header is a header of a request.
 type Header struct {
 	Name string `json:"name"`
 
-	// Value is a format. A header whose value comes to nothing is not sent.
+	// Value is a format. A header with an empty value is not sent.
 	Value string `json:"value"`
 
 	value *sample.Format
@@ -71,13 +71,13 @@ func (q *Request) provision() (err error) {
 	case q.Method == "" || strings.ContainsFunc(q.Method, isControl):
 		return fmt.Errorf("request: method %q: expected a method of HTTP, such as GET", q.Method)
 	case strings.ContainsFunc(q.URI, isControl):
-		return fmt.Errorf("request: uri %q: expected one without line ends", q.URI)
+		return fmt.Errorf("request: uri %q: expected a URI without control characters", q.URI)
 	case strings.ContainsFunc(q.Version, isControl):
 		return fmt.Errorf("request: version %q: expected HTTP/1.0 or HTTP/1.1", q.Version)
 	case q.URI != "" && q.URIFormat != "":
-		return errors.New("request: it has uri and uri_format: expected one of them")
+		return errors.New("request: uri and uri_format are mutually exclusive")
 	case q.Body != "" && q.BodyFormat != "":
-		return errors.New("request: it has body and body_format: expected one of them")
+		return errors.New("request: body and body_format are mutually exclusive")
 	}
 	for i := range q.Headers {
 		if err := q.Headers[i].provision(); err != nil {
@@ -96,17 +96,17 @@ func (h *Header) provision() (err error) {
 	case !isToken(h.Name):
 		return fmt.Errorf("header %q: expected the name of a header", h.Name)
 	case strings.EqualFold(h.Name, "Content-Length") || strings.EqualFold(h.Name, "Transfer-Encoding"):
-		return fmt.Errorf("header %s: the check sets it", h.Name)
+		return fmt.Errorf("header %s: set by the check", h.Name)
 	}
 	h.value, err = compileFormat("header "+h.Name, h.Value)
 	return err
 }
 
-// isControl reports whether a character would begin another line, or end the text.
+// isControl reports whether a character is a control character, such as a line end.
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// oneLine returns a value without what would make more of it than a value: it may
-// come from the server.
+// oneLine removes from a value the characters that would end its header line. The value may come
+// from the server.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if isControl(r) && r != '\t' {
@@ -116,11 +116,11 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// bodilessMethods are the methods of requests that have no body unless one is given.
+// bodilessMethods are the methods whose requests get no Content-Length unless a body is given.
 var bodilessMethods = []string{"GET", "HEAD", "OPTIONS", "DELETE", "TRACE", "CONNECT"}
 
-// encode returns the request as it is sent. state is the value of the header that says
-// how the server stands; empty: none.
+// encode returns the request as sent. state is the value of X-Haproxy-Server-State; if empty, the
+// header is left out.
 func (q *Request) encode(in *sample.Input, state string) []byte {
 	uri, body := q.URI, []byte(q.Body)
 	if q.uri != nil {
@@ -156,11 +156,11 @@ func (q *Request) encode(in *sample.Input, state string) []byte {
 }
 
 var hostname = sync.OnceValue(func() string {
-	name, _ := os.Hostname() // a host without a name has an empty one
+	name, _ := os.Hostname() // empty on error
 	return name
 })
 
-// serverState is how the server that is checked stands, in the words of HAProxy's header.
+// serverState returns the state of the checked server in the format of HAProxy's header.
 func serverState(t *pool.Target) string {
 	if t.Subject == nil || t.Subject.Snapshot == nil {
 		return ""
@@ -184,12 +184,12 @@ func serverState(t *pool.Target) string {
 		t.Subject.Backend, t.Subject.Server, hostname(), now.Weight, now.TotalWeight, now.Sessions, now.TotalSessions, now.Queued)
 }
 
-// String is the request as messages name it.
+// String returns the request as messages name it.
 func (q *Request) String() string {
 	return fmt.Sprintf("request %s %s", printable(q.Method), printable(cmp.Or(q.URIFormat, q.URI, "/")))
 }
 
-// parseRequest takes [METHOD] URI and a block.
+// parseRequest parses METHOD URI and a block.
 func (s *Step) parseRequest(d *caddyfile.Dispenser) (err error) {
 	s.Request = new(Request)
 	return s.Request.parse(d, &s.Comment)

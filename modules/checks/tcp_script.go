@@ -18,18 +18,17 @@ func init() {
 	caddy.RegisterModule(new(TCPScript))
 }
 
-// TCPScript connects, sends and expects, one step after the other. It is HAProxy's
-// option tcp-check. The connection ends with a reset, or with TLS as a client's would.
+// TCPScript connects, sends and expects, one step after the other. It is HAProxy's option
+// tcp-check. The connection ends with a reset; with TLS, as a client's would.
 type TCPScript struct {
-	// Steps are what is done. If the first is no connect, the check's target is
-	// connected to before it.
+	// Steps are run in order. If the first is not a connect, the script first connects to the check's
+	// target.
 	Steps []*Step `json:"steps,omitempty"`
 
-	// TLS has TLS be spoken on the connection that is made without a step. Default: it
-	// is not.
+	// TLS enables TLS on the connection that is opened without a connect step. Default: off.
 	TLS *TLS `json:"tls,omitempty"`
 
-	allSteps []*Step // with those that are implied
+	allSteps []*Step // Steps and the implied ones
 }
 
 // CaddyModule returns the Caddy module information.
@@ -40,7 +39,7 @@ func (*TCPScript) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the steps, compiles patterns and reads files of roots.
+// Provision validates the steps, compiles patterns and reads files of trusted certificates.
 func (c *TCPScript) Provision(caddy.Context) (err error) {
 	if err := provisionTLS(c.TLS); err != nil {
 		return err
@@ -49,7 +48,7 @@ func (c *TCPScript) Provision(caddy.Context) (err error) {
 	return err
 }
 
-// prepareSteps makes steps ready, and returns them with the connect that they imply.
+// prepareSteps provisions the steps and returns them with the connect that they imply.
 func prepareSteps(steps []*Step, implied *TLS, http bool) ([]*Step, error) {
 	numberSteps(steps)
 	for _, s := range steps {
@@ -65,16 +64,16 @@ func prepareSteps(steps []*Step, implied *TLS, http bool) ([]*Step, error) {
 	return all, nil
 }
 
-// Check is L7OK, or after a connect as the last step L4OK or L6OK; L7RSP where
-// something else has come than was expected, L7TOUT; or what a connect or handshake
-// can come to. Info says in which step.
+// Check returns L7OK, or L4OK or L6OK if the last step is a connect; L7RSP if the server sent
+// something other than expected, L7TOUT; or what a connect or a handshake can result in. Info names
+// the step.
 func (c *TCPScript) Check(ctx context.Context, t pool.Target) pool.Result {
 	return newRun(ctx, t, c.allSteps).checkResult()
 }
 
-// CheckOptions are the words that the checker takes in the block of a check: each
-// line but tls is a step. In the text of send, send_format, expect string and set
-// format, \r, \n, \t, \0, \\ and \xHH stand for what they do in C. Syntax:
+// CheckOptions returns the options of the checker's block. Each line but tls is a step. In the text
+// of send, send_format, expect string and set format, the escapes \r, \n, \t, \0, \\ and \xHH are
+// those of C. Syntax:
 //
 //	check tcp_script {
 //		tls {
@@ -100,7 +99,7 @@ func (c *TCPScript) CheckOptions() options.Table {
 	return table
 }
 
-// stepOption is an option that adds a step.
+// stepOption returns an option that adds a step.
 func stepOption(steps *[]*Step, parse func(*Step, *caddyfile.Dispenser) error) options.Option {
 	return options.Repeatable(func(d *caddyfile.Dispenser) error {
 		s := new(Step)
@@ -109,7 +108,7 @@ func stepOption(steps *[]*Step, parse func(*Step, *caddyfile.Dispenser) error) o
 	})
 }
 
-// stepOptions are the steps that all scripts have.
+// stepOptions returns the steps that both kinds of script have.
 func stepOptions(steps *[]*Step, http bool) options.Table {
 	return options.Table{
 		"connect": stepOption(steps, (*Step).parseConnect),

@@ -186,7 +186,7 @@ func TestConnectTargets(t *testing.T) {
 }
 
 func TestScriptMistakes(t *testing.T) {
-	const one = "expected one thing to do, such as connect, send or expect, and only one"
+	const one = "expected exactly one action, such as connect, send or expect"
 	for steps, want := range map[string]string{
 		`{}`:                              "step 1: " + one,
 		`{"send": "x"}, {}`:               "step 2: " + one,
@@ -194,9 +194,9 @@ func TestScriptMistakes(t *testing.T) {
 		`{"connect": {}, "expect": {"string": "x"}}`:                           one,
 		`{"send_hex": "0"}`:                                                    `send_hex "0": expected pairs of hexadecimal digits`,
 		`{"send_hex": "xx"}`:                                                   "expected pairs of hexadecimal digits",
-		`{"expect": {}}`:                                                       "expect: expected one of string, regexp, hex, hex_regexp, string_format, hex_format, and that it is not empty",
+		`{"expect": {}}`:                                                       "expect: expected one of string, regexp, hex, hex_regexp, string_format, hex_format, with a value that is not empty",
 		`{"request": {}}`:                                                      "request is for http_script",
-		`{"expect": {"status": ["200"]}}`:                                      "expect: status is not for this checker",
+		`{"expect": {"status": ["200"]}}`:                                      "expect: status is not supported by this checker",
 		`{"expect": {"string": "x", "ok_status": "L7RSP"}}`:                    `expect: ok_status: unknown word "L7RSP"`,
 		`{"expect": {"string": "x", "error_status": "L7OK"}}`:                  `expect: error_status: unknown word "L7OK"`,
 		`{"expect": {"string": "x", "timeout_status": "L7RSP"}}`:               "expect: timeout_status: unknown word",
@@ -208,11 +208,11 @@ func TestScriptMistakes(t *testing.T) {
 		`{"set": {"var": "a", "value": "str(x)"}}`:                             `variable "a"`,
 		`{"set": {"var": "txn.a", "value": "str(x)"}}`:                         "expected a scope of check or sess",
 		`{"unset": "a b"}`:                                                     `variable "a b"`,
-		`{"connect": {"port": 1, "port_value": "int(1)"}}`:                     "it has port and port_value",
+		`{"connect": {"port": 1, "port_value": "int(1)"}}`:                     "port and port_value",
 		`{"connect": {"port_value": "foo"}}`:                                   "port_value",
-		`{"expect": {"string": "x", "hex": "00"}}`:                             "expect: it has string and hex: expected one of them",
+		`{"expect": {"string": "x", "hex": "00"}}`:                             "expect: string and hex are mutually exclusive",
 		`{"expect": {"hex": "x"}}`:                                             `expect: hex "x": expected pairs`,
-		`{"expect": {"regexp": "("}}`:                                          `expect: regexp "(": expected a regular expression as Go knows them: error parsing`,
+		`{"expect": {"regexp": "("}}`:                                          `expect: regexp "(": expected a Go regular expression: error parsing`,
 		`{"expect": {"hex_regexp": "("}}`:                                      `expect: hex_regexp "("`,
 		`{"expect": {"string": "x", "min_recv": -1}}`:                          "expect: min_recv -1: expected a number from 1 to 65536",
 		`{"expect": {"string": "x", "min_recv": 65537}}`:                       "expect: min_recv 65537: expected",

@@ -54,7 +54,7 @@ var valued = []script{
 	},
 	{
 		"a format of nothing", `{"send": "hello"}, {"expect": {"string_format": "%[var(check.a)]"}}`, "send hello;expect string-lf %[var(check.a)]", echoes,
-		pool.Layer7Response, `at step 2 (expect string_format "%[var(check.a)]"): the format comes to nothing`, "",
+		pool.Layer7Response, `at step 2 (expect string_format "%[var(check.a)]"): the result of the format is empty`, "",
 	},
 	{"hex is expected", `{"send": "\u0001x"}, {"expect": {"hex_format": "01%[str(x),hex]"}}`, `send "\x01x";expect binary-lf 01%[str(x),hex]`, echoes, pool.Layer7OK, "", ""},
 	{
