@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// maxNames is how many names of a certificate are told.
+// maxNames is the number of a certificate's names that a message lists.
 const maxNames = 5
 
-// certificateError is what is wrong with the server's certificate, or with its not being
-// TLS that it speaks, in a few words; empty if the error is another.
+// certificateError describes an error of the server's certificate, or that the server does not use
+// TLS. It is empty for other errors.
 func certificateError(err error) string {
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "not TLS: got " + quoted(record.RecordHeader[:])
@@ -44,7 +44,8 @@ func certificateError(err error) string {
 	return ""
 }
 
-// certificateLabel is how a certificate is called: the server's is just that.
+// certificateLabel returns what messages call a certificate: "certificate" for the server's, or the
+// authority's name.
 func certificateLabel(c *x509.Certificate) string {
 	if c.IsCA {
 		return fmt.Sprintf("certificate of the authority %s", printable(c.Subject.String()))
@@ -52,7 +53,7 @@ func certificateLabel(c *x509.Certificate) string {
 	return "certificate"
 }
 
-// hostNames are those that a certificate is for.
+// hostNames returns the names that a certificate is valid for.
 func hostNames(c *x509.Certificate) string {
 	all := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {
@@ -69,7 +70,7 @@ func hostNames(c *x509.Certificate) string {
 
 func formatDate(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// expiryText says of a certificate when it ends.
+// expiryText describes a certificate and when it expires.
 func expiryText(c *x509.Certificate, now time.Time) string {
 	what := certificateLabel(c)
 	if !c.IsCA {
@@ -78,11 +79,11 @@ func expiryText(c *x509.Certificate, now time.Time) string {
 	if c.NotAfter.Before(now) {
 		return what + " expired on " + formatDate(c.NotAfter)
 	}
-	return what + " ends on " + formatDate(c.NotAfter)
+	return what + " expires on " + formatDate(c.NotAfter)
 }
 
-// firstToExpire is the certificate that ends first in the chain that was verified; of
-// several chains, in the one that lasts longest. If none was, it is the server's.
+// firstToExpire returns the certificate that expires first in the verified chain; with several
+// chains, in the one that lasts longest. If none was verified, it is the server's certificate.
 func firstToExpire(state tls.ConnectionState) *x509.Certificate {
 	sooner := func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }
 	best := state.PeerCertificates[0]

@@ -13,20 +13,18 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// ClientCertificate is what a check shows to a server that asks its clients for a
-// certificate. It is HAProxy's crt.
+// ClientCertificate is the certificate sent to a server that requests one. It is HAProxy's
+// crt.
 type ClientCertificate struct {
-	// Certificate is a PEM file with the certificate, and with those between it and
-	// its authority.
+	// Certificate is a PEM file with the certificate and its intermediates.
 	Certificate string `json:"certificate"`
 
-	// Key is a PEM file with the private key. Default: it is in the file of the
-	// certificate.
+	// Key is a PEM file with the private key. Default: the certificate's file has the key, too.
 	Key string `json:"key,omitempty"`
 }
 
-// load reads the files. The certificate is shown to all servers that ask, as OpenSSL
-// does, whichever authorities they say they trust: those know best whom they let in.
+// load reads the files. Like OpenSSL, the returned function offers the certificate to every server
+// that requests one, whichever authorities the server lists: it is for the server to refuse it.
 func (c *ClientCertificate) load() (func(*tls.CertificateRequestInfo) (*tls.Certificate, error), error) {
 	if c.Certificate == "" {
 		return nil, errors.New("certificate: expected a PEM file")

@@ -19,28 +19,28 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// How long, and for how many bytes, a server may take to end a connection after we
-// have: what it still sends would be answered with a reset. lastWords is how long it
-// may take where its protocol has words for the end.
+// Limits for an orderly close: after our FIN the server may take closeTimeout and send
+// closeReadLimit bytes before it closes. Closing earlier would answer what it still sends with a
+// reset. goodbyeTimeout replaces closeTimeout for protocols that end with a message.
 const (
 	closeTimeout   = 200 * time.Millisecond
 	closeReadLimit = 64 << 10
 	goodbyeTimeout = time.Second
 )
 
-// checkConn is the connection of a check. Its reads and writes fail when the check's
-// time is over, or its context is done.
+// checkConn is the connection of a check. Its reads and writes fail once the check's time is over
+// or its context is done.
 type checkConn struct {
-	net.Conn // what is spoken through: TLS, if that has been begun
+	net.Conn // the connection to use: the TLS one after a handshake
 
 	ctx        context.Context
 	tcp        net.Conn
 	stopCancel func() bool
-	warning    string // what somebody should see to though the check goes on
+	warning    string // a problem to report although the check goes on
 }
 
-// openConn connects to a target and sends the PROXY header that it asks for. began is
-// when the check did.
+// openConn connects to a target and sends the PROXY header that it asks for. began is when the
+// check started.
 func openConn(ctx context.Context, t pool.Target, began time.Time) (*checkConn, *failure) {
 	deadline := deadlineAfter(began, t.Timeout)
 	if t.ConnectTimeout > 0 {
@@ -52,13 +52,13 @@ func openConn(ctx context.Context, t pool.Target, began time.Time) (*checkConn, 
 		bad.Warning = l.warning
 		return nil, bad
 	}
-	// A check that just goes away leaves no TIME_WAIT behind, here or there.
+	// A reset on close leaves no TIME_WAIT behind, here or on the server.
 	setLinger(l.tcp, 0)
 	if t.ConnectTimeout > 0 {
 		deadline = deadlineAfter(time.Now(), t.Timeout)
 	}
-	l.tcp.SetDeadline(deadline) //nolint:errcheck // fails if the connection is broken, which the next use says better
-	// The deadline is never put off again, or that could undo this.
+	l.tcp.SetDeadline(deadline) //nolint:errcheck // fails if the connection is broken; the next read or write reports that better
+	// Never extend the deadline after this: that could undo expire.
 	l.stopCancel = context.AfterFunc(ctx, l.expire)
 	if err := l.sendProxyHeader(t.SendProxy); err != nil {
 		l.abort()
@@ -67,8 +67,8 @@ func openConn(ctx context.Context, t pool.Target, began time.Time) (*checkConn, 
 	return l, nil
 }
 
-// dial connects as clients' connections do: to the addresses that are kept of a name,
-// one after the other.
+// dial connects as connections of clients do: to the cached addresses of a name, one after the
+// other.
 func (l *checkConn) dial(t pool.Target, deadline time.Time) (err error) {
 	d := net.Dialer{KeepAlive: -1, Deadline: deadline}
 	if t.Network == "unix" {
@@ -83,7 +83,7 @@ func (l *checkConn) dial(t pool.Target, deadline time.Time) (err error) {
 	name := resolve.NewName(t.Network, host, t.ResolvePrefer)
 	if t.Source.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Source, 0))
-		if name.Family == resolve.Any { // the others cannot be connected to from there
+		if name.Family == resolve.Any { // addresses of the other family are unreachable from this source
 			name.Family = familyOf(t.Source)
 		}
 	}
@@ -100,8 +100,7 @@ func (l *checkConn) dial(t pool.Target, deadline time.Time) (err error) {
 			d.Timeout = within
 			return d.DialContext(l.ctx, "tcp", net.JoinHostPort(to.String(), port))
 		}
-		// A connection that the kernel has made in time is one, even if this process gets to
-		// see it late.
+		// A connection that the kernel established in time counts, even if this process notices it late.
 		o := relay.DialOptions{Cancel: l.ctx.Done()}
 		if !deadline.IsZero() {
 			o.Timeout = max(1, within)
@@ -122,7 +121,7 @@ func familyOf(a netip.Addr) resolve.Family {
 	return resolve.IPv6
 }
 
-// warn adds to what somebody should see to.
+// warn adds text to the warning.
 func (l *checkConn) warn(text string) {
 	if l.warning != "" {
 		text = l.warning + "; " + text
@@ -130,8 +129,7 @@ func (l *checkConn) warn(text string) {
 	l.warning = text
 }
 
-// timeLeft returns how much time there is until a deadline, at least a little; 0: any,
-// since there is none.
+// timeLeft returns the time until a deadline, at least 1 ns; 0 if there is no deadline.
 func timeLeft(deadline time.Time) time.Duration {
 	if deadline.IsZero() {
 		return 0
@@ -139,7 +137,7 @@ func timeLeft(deadline time.Time) time.Duration {
 	return max(1, time.Until(deadline))
 }
 
-// deadlineAfter is when a time that began is over; the zero time if it never is.
+// deadlineAfter returns began plus timeout; the zero time if there is no timeout.
 func deadlineAfter(began time.Time, timeout time.Duration) time.Time {
 	if timeout <= 0 {
 		return time.Time{}
@@ -149,17 +147,17 @@ func deadlineAfter(began time.Time, timeout time.Duration) time.Time {
 
 func setLinger(c net.Conn, seconds int) {
 	if c, ok := c.(interface{ SetLinger(seconds int) error }); ok {
-		c.SetLinger(seconds) //nolint:errcheck // fails if the connection is broken, and then nothing lingers
+		c.SetLinger(seconds) //nolint:errcheck // fails if the connection is broken; then nothing lingers
 	}
 }
 
-// expire has reads and writes fail from now on.
+// expire makes pending and future reads and writes fail.
 func (l *checkConn) expire() {
-	l.tcp.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // fails if the connection is broken, and then so do they
+	l.tcp.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // fails if the connection is broken; then they fail anyway
 }
 
-// sendProxyHeader sends the header of the PROXY protocol. Version 1 has no word for a
-// connection of the proxy's own, so that it carries this one's addresses.
+// sendProxyHeader sends the header of the PROXY protocol. Version 1 cannot mark a connection as the
+// proxy's own, so its header carries the addresses of this connection.
 func (l *checkConn) sendProxyHeader(version int) error {
 	var h *proxyproto.Header
 	switch version {
@@ -174,13 +172,13 @@ func (l *checkConn) sendProxyHeader(version int) error {
 	return err
 }
 
-// abort ends the connection with a reset, as HAProxy ends those of its checks.
+// abort closes the connection with a reset, as HAProxy does after its checks.
 func (l *checkConn) abort() {
 	l.stopCancel()
 	l.tcp.Close()
 }
 
-// close is abort, but TLS is taken leave of.
+// close closes a TLS connection in order, and any other as abort does.
 func (l *checkConn) close() {
 	if _, secure := l.Conn.(*tls.Conn); secure {
 		l.closeOrderly(nil)
@@ -189,8 +187,8 @@ func (l *checkConn) close() {
 	l.abort()
 }
 
-// closeOrderly ends the connection in order: it sends the last words of the protocol, if
-// there are any, closes its direction, and lets the server close before it does.
+// closeOrderly closes the connection in order: it sends the protocol's last message, if words is
+// not nil, closes the sending side, and waits for the server to close.
 func (l *checkConn) closeOrderly(words func(io.ReadWriter)) {
 	defer l.abort()
 	if l.ctx.Err() != nil {
@@ -211,7 +209,7 @@ func (l *checkConn) closeOrderly(words func(io.ReadWriter)) {
 	if half, ok := l.tcp.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
 		return
 	}
-	// Tickets for sessions to come are on their way, and the server's own farewell.
+	// The server may still be sending session tickets and its own close_notify.
 	io.CopyN(io.Discard, l.tcp, closeReadLimit) //nolint:errcheck // how the server ends does not matter
 	setLinger(l.tcp, -1)
 }

@@ -19,17 +19,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// excerpt is how many bytes of what a server sends are quoted, and told how many
-// of the text that it gives to be told.
+// maxQuoted is the number of received bytes that a message quotes, maxLogged the number of bytes of
+// the server's text that it includes.
 const (
 	maxQuoted = 60
 	maxLogged = 200
 )
 
-// failure is why a check has failed.
+// failure is the result of a check that has failed.
 type failure struct{ pool.Result }
 
-// layer is what a failure means while this layer is being set up or used.
+// layer holds the codes for a timeout and for any other failure while this layer is set up or used.
 type layer struct{ timeout, broken pool.Code }
 
 var (
@@ -38,7 +38,7 @@ var (
 	layer7 = layer{pool.Layer7Timeout, pool.Layer7Response}
 )
 
-// classify is the problem that an error of a dial, read or write is.
+// classify returns the failure for an error of a dial, a read or a write.
 func (l layer) classify(ctx context.Context, err error) *failure {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
@@ -55,7 +55,7 @@ func (l layer) classify(ctx context.Context, err error) *failure {
 	return l.failf("%s", shortReason(err))
 }
 
-// failf is a problem in words.
+// failf returns a failure with a formatted Info.
 func (l layer) failf(format string, args ...any) *failure {
 	return &failure{pool.Result{Code: l.broken, Info: fmt.Sprintf(format, args...)}}
 }
@@ -65,8 +65,8 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// shortReason is an error in few words, without the addresses that whoever reads them
-// knows.
+// shortReason returns the text of an error without the addresses in it, which the log line has
+// anyway.
 func shortReason(err error) string {
 	var errno syscall.Errno
 	var op *net.OpError
@@ -86,7 +86,7 @@ func shortReason(err error) string {
 	return strings.TrimPrefix(err.Error(), "tls: ")
 }
 
-// quoted is the beginning of what a server has sent.
+// quoted returns the beginning of received data, quoted.
 func quoted(b []byte) string {
 	if len(b) == 0 {
 		return "nothing"
@@ -97,7 +97,7 @@ func quoted(b []byte) string {
 	return strconv.QuoteToASCII(string(b))
 }
 
-// printable is text of a server's as it may stand in a log: short, and on one line.
+// printable makes text from a server fit for a log: short, on one line, printable.
 func printable(s string) string {
 	if len(s) > maxLogged {
 		s = strings.ToValidUTF8(s[:maxLogged], "") + "…"

@@ -28,31 +28,31 @@ func init() {
 }
 
 const (
-	maxHead = 64 << 10 // bytes of status lines and headers
-	maxBody = 1 << 20  // bytes of the body that are looked at
-	maxInfo = 5        // informational answers before the one that counts
+	maxHead = 64 << 10 // bytes of status line and headers
+	maxBody = 1 << 20  // bytes of the body that are examined
+	maxInfo = 5        // heads read, informational (1xx) ones included
 )
 
-// HTTP asks with HTTP/1.1 and looks at the answer. It is HAProxy's option httpchk
-// and http-check, with one request. Redirects are not followed.
+// HTTP sends one HTTP/1.1 request and checks the response. It is HAProxy's option httpchk and
+// http-check, with one request. It does not follow redirects.
 type HTTP struct {
-	// Method is the request's. Default: GET.
+	// Method is the request's method. Default: GET.
 	Method string `json:"method,omitempty"`
 
-	// Path is what is asked for, with its query. Default: /.
+	// Path is the path of the request, with its query. Default: /.
 	Path string `json:"path,omitempty"`
 
-	// Host is the host asked for. Default: tls.server_name, or else the address that
-	// is connected to.
+	// Host is the Host header. Default: tls.server_name, or else the address that the check connects
+	// to.
 	Host string `json:"host,omitempty"`
 
-	// Headers are sent as well.
+	// Headers are further headers of the request.
 	Headers map[string]string `json:"headers,omitempty"`
 
-	// Body is sent as well.
+	// Body is the body of the request.
 	Body string `json:"body,omitempty"`
 
-	// TLS has it be https. It offers http/1.1 by ALPN, and the server need not choose.
+	// TLS makes the check use HTTPS. It offers http/1.1 by ALPN; the server need not choose it.
 	TLS *TLS `json:"tls,omitempty"`
 
 	Expectation
@@ -68,11 +68,11 @@ func (*HTTP) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options, compiles patterns and reads the file of roots.
+// Provision validates the options, compiles patterns and reads the file of trusted certificates.
 func (c *HTTP) Provision(caddy.Context) (err error) {
 	c.Method, c.Path = cmp.Or(c.Method, http.MethodGet), cmp.Or(c.Path, "/")
 	if c.url, err = url.ParseRequestURI(c.Path); err != nil || !strings.HasPrefix(c.Path, "/") && c.Path != "*" {
-		return fmt.Errorf("path %q: expected one that begins with /, and spaces and the like as %%20", c.Path)
+		return fmt.Errorf("path %q: expected a path that begins with /, with spaces escaped as %%20", c.Path)
 	}
 	if !isToken(c.Method) {
 		return fmt.Errorf("method %q: expected a method of HTTP, such as GET", c.Method)
@@ -92,17 +92,17 @@ func (c *HTTP) Provision(caddy.Context) (err error) {
 	return c.provisionTLS()
 }
 
-// validateHeaders says which header cannot be sent.
+// validateHeaders returns an error for a header that cannot be sent.
 func (c *HTTP) validateHeaders() error {
 	for name, value := range c.Headers {
 		if !isToken(name) || strings.ContainsAny(value, "\r\n\x00") {
-			return fmt.Errorf("headers: %q: %q is none", name, value)
+			return fmt.Errorf("invalid header %q: %q", name, value)
 		}
 		switch http.CanonicalHeaderKey(name) {
 		case "Host":
-			return errors.New("headers: Host: expected the option host")
+			return errors.New("header Host: expected the option host")
 		case "Connection", "Content-Length", "Transfer-Encoding":
-			return fmt.Errorf("headers: %s: the check sets it", name)
+			return fmt.Errorf("header %s: set by the check", name)
 		}
 	}
 	return nil
@@ -118,11 +118,11 @@ func (c *HTTP) provisionTLS() error {
 	return nil
 }
 
-// provisionHTTP is provision for a connection that HTTP is spoken on.
+// provisionHTTP provisions the options for connections that carry HTTP.
 func (o *TLS) provisionHTTP() error {
 	for _, p := range o.ALPN {
 		if p != "http/1.1" && p != "http/1.0" {
-			return fmt.Errorf("alpn: %q: expected http/1.1, which is what the check speaks", p)
+			return fmt.Errorf("alpn: %q: expected http/1.1, the protocol of the check", p)
 		}
 	}
 	if len(o.ALPN) == 0 {
@@ -131,9 +131,8 @@ func (o *TLS) provisionHTTP() error {
 	return o.provision()
 }
 
-// Check is L7OK; L7STS where the answer is not the one expected, L7RSP where it is
-// not HTTP, L7TOUT; or what a connect or a handshake can come to. Info has the
-// status.
+// Check returns L7OK; L7STS for a response that is not the expected one, L7RSP for one that is not
+// HTTP, L7TOUT; or what a connect or a handshake can result in. Info has the status.
 func (c *HTTP) Check(ctx context.Context, t pool.Target) pool.Result {
 	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
@@ -155,7 +154,7 @@ func (c *HTTP) Check(ctx context.Context, t pool.Target) pool.Result {
 	return r
 }
 
-// exchange asks and judges.
+// exchange sends the request and judges the response.
 func (c *HTTP) exchange(l *checkConn, t pool.Target) (pool.Result, *failure) {
 	request := c.request(t)
 	var text bytes.Buffer
@@ -187,7 +186,7 @@ func (c *HTTP) exchange(l *checkConn, t pool.Target) (pool.Result, *failure) {
 	return pool.Result{Code: pool.Layer7OK, Info: status}, nil
 }
 
-// request is made anew for each check: it has a body that is read once.
+// request builds the request anew for each check: its body can be read only once.
 func (c *HTTP) request(t pool.Target) *http.Request {
 	host := c.Host
 	if host == "" && c.TLS != nil {
@@ -209,7 +208,7 @@ func (c *HTTP) request(t pool.Target) *http.Request {
 	return r
 }
 
-// readResponse reads the head of the answer that counts.
+// readResponse reads the head of the final response and skips informational ones.
 func readResponse(l *checkConn, answer *bufio.Reader, request *http.Request) (*http.Response, *failure) {
 	for range maxInfo {
 		if _, err := answer.Peek(1); errors.Is(err, io.EOF) {
@@ -237,14 +236,14 @@ func readResponse(l *checkConn, answer *bufio.Reader, request *http.Request) (*h
 	return nil, layer7.failf("more than %d informational answers", maxInfo-1)
 }
 
-// isToken reports whether s is what RFC 9110, section 5.6.2 calls a token.
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 	})
 }
 
-// CheckOptions are the words that the checker takes in the block of a check. Syntax:
+// CheckOptions returns the options of the checker's block. Syntax:
 //
 //	check http {
 //		method <method>

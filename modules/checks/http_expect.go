@@ -13,11 +13,11 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// defaultStatus is what passes where nothing is said of the status.
+// defaultStatus holds the codes that pass by default.
 const defaultStatus = "200-399"
 
-// Expectation is what an answer must be like: all that is given must hold. Of the
-// body, the first MiB is looked at. It is HAProxy's http-check expect.
+// Expectation describes the response that passes: all conditions given must hold. Only the first
+// MiB of the body is examined. It is HAProxy's http-check expect.
 type Expectation struct {
 	// Status are the codes that pass: codes, ranges (200-399) and classes (2xx).
 	// Default: 200-399, or any if status_matches or status_not is given.
@@ -29,13 +29,13 @@ type Expectation struct {
 	// StatusMatches is a regexp that must match the code's three digits.
 	StatusMatches string `json:"status_matches,omitempty"`
 
-	// BodyContains must stand in the body.
+	// BodyContains is text that the body must contain.
 	BodyContains string `json:"body_contains,omitempty"`
 
 	// BodyMatches is a regexp that must match the body.
 	BodyMatches string `json:"body_matches,omitempty"`
 
-	// BodyNotContains must not stand in the body.
+	// BodyNotContains is text that the body must not contain.
 	BodyNotContains string `json:"body_not_contains,omitempty"`
 
 	// BodyNotMatches is a regexp that must not match the body.
@@ -48,7 +48,7 @@ type Expectation struct {
 // span is a range of codes, both ends included.
 type span struct{ low, high int }
 
-// provision compiles what is expected.
+// provision compiles the conditions.
 func (e *Expectation) provision() (err error) {
 	status := e.Status
 	if len(status) == 0 && len(e.StatusNot) == 0 && e.StatusMatches == "" {
@@ -72,13 +72,13 @@ func (e *Expectation) provision() (err error) {
 			continue
 		}
 		if *r.to, err = regexp.Compile(r.pattern); err != nil {
-			return fmt.Errorf("%s %q: expected a regular expression as Go knows them: %w", r.name, r.pattern, err)
+			return fmt.Errorf("%s %q: expected a Go regular expression: %w", r.name, r.pattern, err)
 		}
 	}
 	return nil
 }
 
-// parseSpans takes codes, each word several of them with commas between.
+// parseSpans parses words of codes; each word may hold several, separated by commas.
 func parseSpans(name string, words []string) (spans []span, err error) {
 	for _, list := range words {
 		for word := range strings.SplitSeq(list, ",") {
@@ -101,7 +101,7 @@ func parseSpan(word string) (s span, ok bool) {
 	if !ranged {
 		high = low
 	}
-	s.low, _ = strconv.Atoi(low) // 0 is too low
+	s.low, _ = strconv.Atoi(low) // 0 on error, which is out of range
 	s.high, _ = strconv.Atoi(high)
 	return s, 100 <= s.low && s.low <= s.high && s.high <= 999
 }
@@ -114,7 +114,7 @@ func (e *Expectation) needsBody() bool {
 	return e.BodyContains != "" || e.BodyMatches != "" || e.BodyNotContains != "" || e.BodyNotMatches != ""
 }
 
-// mismatch says what is not as expected; empty: nothing.
+// mismatch describes the first condition that does not hold; empty if all hold.
 func (e *Expectation) mismatch(code int, body []byte) string {
 	switch {
 	case len(e.pass) > 0 && !inSpans(e.pass, code):
@@ -142,7 +142,7 @@ func (e *Expectation) statusWords() []string {
 	return e.Status
 }
 
-// options are the words of the block.
+// options returns the options of the block.
 func (e *Expectation) options() options.Table {
 	return options.Table{
 		"status":            options.Texts(&e.Status),

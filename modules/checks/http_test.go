@@ -159,7 +159,7 @@ func TestHTTPWarns(t *testing.T) {
 		io.WriteString(secure, "HTTP/1.1 200 OK\r\n\r\n")
 	})
 	got := checked(provisioned(t, "http", `{"tls": {"verify": "none", "warn_before": "101d"}}`), to(address))
-	if want := "certificate for 127.0.0.1 ends on " + date(100*days); got.Code != pool.Layer7OK || got.Warning != want {
+	if want := "certificate for 127.0.0.1 expires on " + date(100*days); got.Code != pool.Layer7OK || got.Warning != want {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -167,21 +167,21 @@ func TestHTTPWarns(t *testing.T) {
 func TestHTTPMistakes(t *testing.T) {
 	const code = "expected a code such as 204, a range such as 200-399 or a class such as 2xx"
 	for config, want := range map[string]string{
-		`{"path": "x"}`:                                    `path "x": expected one that begins with /`,
-		`{"path": "/a b\r\n"}`:                             "expected one that begins with /",
-		`{"path": "http://web.example/"}`:                  "expected one that begins with /",
+		`{"path": "x"}`:                                    `path "x": expected a path that begins with /`,
+		`{"path": "/a b\r\n"}`:                             "expected a path that begins with /",
+		`{"path": "http://web.example/"}`:                  "expected a path that begins with /",
 		`{"method": "GET /"}`:                              `method "GET /": expected a method of HTTP`,
 		`{"method": "G\u00c9T"}`:                           "expected a method of HTTP",
 		`{"host": "a b"}`:                                  `host "a b": expected HOST or HOST:PORT`,
 		`{"host": "a/b"}`:                                  "expected HOST or HOST:PORT",
-		`{"headers": {"a b": "c"}}`:                        `headers: "a b": "c" is none`,
-		`{"headers": {"": "c"}}`:                           `headers: "": "c" is none`,
-		`{"headers": {"a:": "c"}}`:                         "is none",
-		`{"headers": {"a": "c\r\nb: c"}}`:                  "is none",
-		`{"headers": {"host": "c"}}`:                       "headers: Host: expected the option host",
-		`{"headers": {"content-length": "1"}}`:             "headers: content-length: the check sets it",
-		`{"headers": {"Connection": "1"}}`:                 "headers: Connection: the check sets it",
-		`{"headers": {"transfer-encoding": "1"}}`:          "headers: transfer-encoding: the check sets it",
+		`{"headers": {"a b": "c"}}`:                        `invalid header "a b": "c"`,
+		`{"headers": {"": "c"}}`:                           `invalid header "": "c"`,
+		`{"headers": {"a:": "c"}}`:                         "invalid header",
+		`{"headers": {"a": "c\r\nb: c"}}`:                  "invalid header",
+		`{"headers": {"host": "c"}}`:                       "header Host: expected the option host",
+		`{"headers": {"content-length": "1"}}`:             "header content-length: set by the check",
+		`{"headers": {"Connection": "1"}}`:                 "header Connection: set by the check",
+		`{"headers": {"transfer-encoding": "1"}}`:          "header transfer-encoding: set by the check",
 		`{"method": "HEAD", "body_contains": "x"}`:         "method HEAD: the answer has no body to look at",
 		`{"method": "HEAD", "body_matches": "x"}`:          "method HEAD",
 		`{"method": "HEAD", "body_not_contains": "x"}`:     "method HEAD",
@@ -197,13 +197,13 @@ func TestHTTPMistakes(t *testing.T) {
 		`{"status": ["-5xx"]}`:                             code,
 		`{"status": ["200-"]}`:                             code,
 		`{"status_not": ["x"]}`:                            `status_not: "x": ` + code,
-		`{"status_matches": "("}`:                          `status_matches "(": expected a regular expression as Go knows them`,
+		`{"status_matches": "("}`:                          `status_matches "(": expected a Go regular expression`,
 		`{"body_matches": "("}`:                            `body_matches "(": expected`,
 		`{"body_not_matches": "("}`:                        `body_not_matches "(": expected`,
-		`{"tls": {"alpn": ["h2"]}}`:                        `tls: alpn: "h2": expected http/1.1, which is what the check speaks`,
+		`{"tls": {"alpn": ["h2"]}}`:                        `tls: alpn: "h2": expected http/1.1, the protocol of the check`,
 		`{"tls": {"ca": "/nowhere"}}`:                      "tls: ca: open /nowhere: ",
 		`{"Pass": 1}`:                                      `unknown field "Pass"`,
-		`{"headers": {"a": "\u0000"}}`:                     "is none",
+		`{"headers": {"a": "\u0000"}}`:                     "invalid header",
 		`{"tls": {"alpn": ["http/1.0"], "verify": "all"}}`: `tls: verify: unknown word "all"`,
 	} {
 		_, err := load("http", config)

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// revocationLists are the revocation lists of a file.
+// revocationLists holds the revocation lists of a file.
 type revocationLists []*x509.RevocationList
 
-// readRevocations reads a PEM file with one list or more.
+// readRevocations reads a PEM file with one or more lists.
 func readRevocations(name string) (lists revocationLists, err error) {
 	text, err := os.ReadFile(name) //nolint:gosec // the configuration names it
 	if err != nil {
@@ -38,8 +38,8 @@ func readRevocations(name string) (lists revocationLists, err error) {
 	return lists, nil
 }
 
-// verify says if a certificate of a verified chain is revoked, or if that cannot be
-// known: each needs a valid list of its issuer, as for OpenSSL's CRL_CHECK_ALL.
+// verify returns an error if a certificate of a verified chain is revoked, or if that is unknown:
+// each certificate needs a valid list of its issuer, as with OpenSSL's CRL_CHECK_ALL.
 func (r revocationLists) verify(chain []*x509.Certificate) error {
 	for i, c := range chain {
 		if err := r.verifyOne(c, chain[min(i+1, len(chain)-1)]); err != nil {
@@ -69,7 +69,7 @@ func (r revocationLists) verifyOne(c, issuer *x509.Certificate) error {
 	return because
 }
 
-// listsSerial reports whether a list has a certificate's serial number.
+// listsSerial reports whether a list contains a serial number.
 func listsSerial(list *x509.RevocationList, number *big.Int) bool {
 	return slices.ContainsFunc(list.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool { return e.SerialNumber.Cmp(number) == 0 })
 }

@@ -75,7 +75,7 @@ func TestRevocations(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"crl": "/nowhere/x"}`:                      "crl: open /nowhere/x: no such file or directory",
 		`{"crl": "` + empty + `"}`:                   "holds no revocation list: expected PEM",
-		`{"crl": "` + empty + `", "verify": "none"}`: "it has a crl and verify none: expected one of them",
+		`{"crl": "` + empty + `", "verify": "none"}`: "crl and verify none are mutually exclusive",
 		`{"crl": "` + pemFile(t, []byte("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")) + `"}`: "malformed",
 	} {
 		_, err := load("tls", config)

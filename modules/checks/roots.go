@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// ReadRoots reads a PEM file of certificates that are trusted, or the files of a
-// directory whose names end with .pem, .crt or .cer, as HAProxy's ca-file.
+// ReadRoots reads trusted certificates from a PEM file, or from the files of a directory whose
+// names end with .pem, .crt or .cer, as HAProxy's ca-file does.
 func ReadRoots(name string) (*x509.CertPool, error) {
 	roots, found := x509.NewCertPool(), false
 	files, err := rootFiles(name)
@@ -31,11 +31,11 @@ func ReadRoots(name string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// rootFiles are the file itself, or those of a directory.
+// rootFiles returns the file itself, or the certificate files of a directory.
 func rootFiles(name string) ([]string, error) {
 	info, err := os.Stat(name)
 	if err != nil || !info.IsDir() {
-		return []string{name}, nil //nolint:nilerr // reading it says why
+		return []string{name}, nil //nolint:nilerr // reading the file reports the error
 	}
 	entries, err := os.ReadDir(name)
 	if err != nil {

@@ -20,20 +20,18 @@ func init() {
 	caddy.RegisterModule(new(SSLHello))
 }
 
-// The types of TLS records that answer a hello, and the length of what comes
-// before each record's content.
+// Types of TLS records that answer a hello, and the length of a record's header.
 const (
 	recordAlert     = 0x15
 	recordHandshake = 0x16
 	recordHeader    = 5
 )
 
-// SSLHello sends a ClientHello and is content with a record of TLS in return, be
-// it a ServerHello or an alert. It is HAProxy's option ssl-hello-chk, but what it
-// sends is a hello of today, for TLS 1.3 and 1.2. Nothing is verified, and the
-// server sees a handshake broken off.
+// SSLHello sends a ClientHello and passes if the server answers with any TLS record, a ServerHello
+// or an alert. It is HAProxy's option ssl-hello-chk, but sends a current hello, for TLS 1.3 and
+// 1.2. Nothing is verified; to the server, the handshake is broken off.
 type SSLHello struct {
-	// ServerName is sent as the SNI. Default: none is.
+	// ServerName is sent as SNI. Default: no SNI.
 	ServerName string `json:"server_name,omitempty"`
 }
 
@@ -45,8 +43,7 @@ func (*SSLHello) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Check is L6OK, or L6RSP where the answer is not TLS or there is none, L6TOUT,
-// L4CON or L4TOUT.
+// Check returns L6OK; L6RSP if the answer is not TLS or missing; L6TOUT, L4CON or L4TOUT.
 func (c *SSLHello) Check(ctx context.Context, t pool.Target) pool.Result {
 	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
@@ -56,14 +53,14 @@ func (c *SSLHello) Check(ctx context.Context, t pool.Target) pool.Result {
 	first := &helloOnlyConn{Conn: l.tcp}
 	err := tls.Client(first, &tls.Config{
 		ServerName:         c.ServerName,
-		InsecureSkipVerify: true, //nolint:gosec // no certificate is waited for
+		InsecureSkipVerify: true, //nolint:gosec // the handshake ends before the certificate
 	}).Handshake()
 	switch {
 	case first.isTLS():
 		return pool.Result{Code: pool.Layer6OK, Warning: l.warning}
 	case len(first.header) == recordHeader:
 		return layer6.failf("not TLS: got %s", quoted(first.header)).Result
-	case first.err == nil: // the hello could not be sent
+	case first.err == nil: // sending the hello failed
 		return layer6.classify(ctx, err).Result
 	}
 	bad = layer6.classify(ctx, first.err)
@@ -73,8 +70,8 @@ func (c *SSLHello) Check(ctx context.Context, t pool.Target) pool.Result {
 	return bad.Result
 }
 
-// isTLS reports whether the answer looks like TLS. Where the server has closed after
-// less than a record's header, its first byte is enough, as in HAProxy.
+// isTLS reports whether the answer looks like TLS. If the server closed after less than a record's
+// header, the first byte is enough, as in HAProxy.
 func (f *helloOnlyConn) isTLS() bool {
 	if len(f.header) == 0 || f.header[0] != recordAlert && f.header[0] != recordHandshake {
 		return false
@@ -87,11 +84,11 @@ var errAnswered = errors.New("the server has answered")
 // helloOnlyConn is a connection on which a TLS client gets no further than its hello.
 type helloOnlyConn struct {
 	net.Conn
-	header []byte // of the answer, as many as a record's header has
-	err    error  // why there are no more
+	header []byte // of the first record received, possibly incomplete
+	err    error  // why reading ended
 }
 
-// Read reads the header of the answer and keeps it to itself.
+// Read reads the header of the first record and withholds it from the TLS client.
 func (f *helloOnlyConn) Read([]byte) (int, error) {
 	header := make([]byte, recordHeader)
 	n, err := io.ReadFull(f.Conn, header)
@@ -102,8 +99,7 @@ func (f *helloOnlyConn) Read([]byte) (int, error) {
 	return 0, f.err
 }
 
-// CheckOptions are the words that the checker takes in the block of a check.
-// Syntax:
+// CheckOptions returns the options of the checker's block. Syntax:
 //
 //	check ssl_hello {
 //		server_name <name>

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// curves are the names of key exchanges, as in Caddy's tls directive.
+// curves maps names of key exchanges, as in Caddy's tls directive, to their IDs.
 var (
 	curves = map[string]tls.CurveID{
 		"x25519": tls.X25519, "secp256r1": tls.CurveP256, "secp384r1": tls.CurveP384, "secp521r1": tls.CurveP521, "x25519mlkem768": tls.X25519MLKEM768,
@@ -18,16 +18,15 @@ var (
 	curveWords = []string{"x25519mlkem768", "x25519", "secp256r1", "secp384r1", "secp521r1"}
 )
 
-// selectableSuites are the cipher suites that may be chosen from: those of TLS 1.2 and
-// before. What crypto/tls calls insecure is among them, for the servers that have
-// nothing else.
+// selectableSuites returns the cipher suites that ciphers may name: those of TLS 1.2 and older. The
+// ones that crypto/tls calls insecure are included, for servers that support nothing else.
 func selectableSuites() []*tls.CipherSuite {
 	return slices.DeleteFunc(slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()), func(s *tls.CipherSuite) bool {
 		return !slices.Contains(s.SupportedVersions, tls.VersionTLS12)
 	})
 }
 
-// cipherSuites returns the cipher suites of the option ciphers.
+// cipherSuites returns the IDs of the option ciphers.
 func (o *TLS) cipherSuites() (ids []uint16, err error) {
 	known := selectableSuites()
 	var names []string
@@ -44,7 +43,7 @@ func (o *TLS) cipherSuites() (ids []uint16, err error) {
 	return ids, nil
 }
 
-// keyExchanges returns the key exchanges of the option curves.
+// keyExchanges returns the IDs of the option curves.
 func (o *TLS) keyExchanges() (ids []tls.CurveID, err error) {
 	for _, name := range o.Curves {
 		if name == "" {

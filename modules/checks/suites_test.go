@@ -55,7 +55,7 @@ func TestOfferMistakes(t *testing.T) {
 		`{"min_version": "1.3", "max_version": "1.2"}`:                        "max_version 1.2 is less than min_version 1.3",
 		`{"ciphers": ["TLS_RSA_WITH_AES_128_CBC_SHA1"]}`:                      `ciphers: unknown cipher suite "TLS_RSA_WITH_AES_128_CBC_SHA1" of TLS 1.2; did you mean "TLS_RSA_WITH_AES_128_CBC_SHA"?`,
 		`{"ciphers": ["TLS_AES_128_GCM_SHA256"]}`:                             `unknown cipher suite "TLS_AES_128_GCM_SHA256" of TLS 1.2`,
-		`{"ciphers": ["TLS_RSA_WITH_AES_128_CBC_SHA"], "min_version": "1.3"}`: "ciphers are those of TLS 1.2 and before, and min_version is 1.3",
+		`{"ciphers": ["TLS_RSA_WITH_AES_128_CBC_SHA"], "min_version": "1.3"}`: "ciphers and min_version 1.3 are mutually exclusive",
 		`{"curves": ["x448"]}`:                                                `curves: unknown word "x448"`,
 		`{"curves": [""]}`:                                                    "expected the name of a curve",
 	} {

@@ -16,8 +16,8 @@ func init() {
 	caddy.RegisterModule(new(TCP))
 }
 
-// TCP connects, and that is all: something listens. It is what HAProxy's check does
-// without any option, and has none. The connection ends with a reset.
+// TCP checks that something accepts connections. It is HAProxy's check without any option, and has
+// no options. The connection ends with a reset.
 type TCP struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -28,7 +28,7 @@ func (*TCP) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Check is L4OK, L4CON or L4TOUT.
+// Check returns L4OK, L4CON or L4TOUT.
 func (*TCP) Check(ctx context.Context, t pool.Target) pool.Result {
 	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
@@ -38,8 +38,7 @@ func (*TCP) Check(ctx context.Context, t pool.Target) pool.Result {
 	return pool.Result{Code: pool.Layer4OK, Warning: l.warning}
 }
 
-// CheckOptions are the words that the checker takes in the block of a check: none.
-// Syntax:
+// CheckOptions returns the options of the checker's block, which has none. Syntax:
 //
 //	check tcp
 func (*TCP) CheckOptions() options.Table { return options.Table{} }

@@ -16,8 +16,8 @@ func init() {
 	caddy.RegisterModule(new(Handshake))
 }
 
-// Handshake makes a whole TLS handshake and looks at the certificate. It is
-// HAProxy's check-ssl. The connection ends as a client's would, with a close_notify.
+// Handshake completes a TLS handshake and verifies the certificate. It is HAProxy's check-ssl. The
+// connection ends as a client's would, with a close_notify.
 type Handshake struct {
 	TLS
 }
@@ -30,10 +30,10 @@ func (*Handshake) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the options and reads the files that they name.
+// Provision validates the options and reads the files that they name.
 func (c *Handshake) Provision(caddy.Context) error { return c.provision() }
 
-// Check is L6OK, L6RSP, L6TOUT, L4CON or L4TOUT.
+// Check returns L6OK, L6RSP, L6TOUT, L4CON or L4TOUT.
 func (c *Handshake) Check(ctx context.Context, t pool.Target) pool.Result {
 	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
@@ -47,8 +47,7 @@ func (c *Handshake) Check(ctx context.Context, t pool.Target) pool.Result {
 	return pool.Result{Code: pool.Layer6OK, Warning: l.warning}
 }
 
-// CheckOptions are the words that the checker takes in the block of a check; see
-// TLS for what they mean. Syntax:
+// CheckOptions returns the options of the checker's block; [TLS] describes them. Syntax:
 //
 //	check tls {
 //		server_name <name>

@@ -26,65 +26,62 @@ var (
 	versionWords = []string{"1.0", "1.1", "1.2", "1.3"}
 )
 
-// TLS is how a check speaks TLS. It is HAProxy's check-ssl, check-sni, check-alpn,
-// ca-file, crl-file, crt, verify, ssl-min-ver, ssl-max-ver, ciphers and curves.
-// Sessions are never resumed.
+// TLS holds the TLS options of a check. They are HAProxy's check-ssl, check-sni, check-alpn,
+// ca-file, crl-file, crt, verify, ssl-min-ver, ssl-max-ver, ciphers and curves. Sessions are never
+// resumed.
 type TLS struct {
-	// ServerName is sent as the SNI, and the certificate must be for it. Default: the
-	// host of the address that is connected to.
+	// ServerName is sent as SNI, and the certificate must be valid for it. Default: the host of the
+	// address that the check connects to.
 	ServerName string `json:"server_name,omitempty"`
 
-	// CA is a PEM file with the certificates that the server's must lead to, or a
-	// directory of such files. Default: the system's.
+	// CA is a PEM file of trusted certificates, or a directory of such files. The server's certificate
+	// must chain to one of them. Default: the system's roots.
 	CA string `json:"ca,omitempty"`
 
-	// CRL is a PEM file with revocation lists. Each certificate of the chain must be
-	// judged by a valid list of its issuer, and not be revoked by it. Default: revoked
-	// certificates are not looked for.
+	// CRL is a PEM file of revocation lists. For each certificate of the chain there must be a valid
+	// list of its issuer that does not revoke it. Default: revocation is not checked.
 	CRL string `json:"crl,omitempty"`
 
-	// ClientCertificate is shown to a server that asks for one. Default: none is.
+	// ClientCertificate is sent to servers that request one. Default: none.
 	ClientCertificate *ClientCertificate `json:"client_certificate,omitempty"`
 
-	// Verify is none if any certificate will do, or chain if it may be for any name.
-	// Default: its chain, its name and its time are verified.
+	// Verify limits verification: none accepts any certificate, chain ignores the name.
+	// Default: chain, name and validity are verified.
 	Verify string `json:"verify,omitempty"`
 
-	// ALPN are the protocols offered, and the server must choose one of them.
+	// ALPN lists the protocols offered; the server must choose one of them.
 	ALPN []string `json:"alpn,omitempty"`
 
-	// ALPNOptional has the check pass if the server chooses none.
+	// ALPNOptional makes the check pass even if the server chooses no protocol.
 	ALPNOptional bool `json:"alpn_optional,omitempty"`
 
-	// MinVersion is the oldest TLS that is good enough: 1.0, 1.1, 1.2 or 1.3.
-	// Default: 1.2.
+	// MinVersion is the oldest TLS version offered: 1.0, 1.1, 1.2 or 1.3. Default: 1.2.
 	MinVersion string `json:"min_version,omitempty"`
 
-	// MaxVersion is the newest TLS that is offered. Default: 1.3.
+	// MaxVersion is the newest TLS version offered. Default: 1.3.
 	MaxVersion string `json:"max_version,omitempty"`
 
-	// Ciphers are the cipher suites offered to servers of TLS 1.2 and before, by their
-	// names in crypto/tls; those of TLS 1.3 are always offered. Default: those that
-	// crypto/tls thinks secure.
+	// Ciphers are the cipher suites offered for TLS 1.2 and older, by their names in crypto/tls; those
+	// of TLS 1.3 are always offered. Default: the suites that crypto/tls considers secure.
 	Ciphers []string `json:"ciphers,omitempty"`
 
-	// Curves are the key exchanges offered: x25519mlkem768, x25519, secp256r1,
-	// secp384r1 and secp521r1. Default: those of crypto/tls.
+	// Curves are the key exchanges offered: x25519mlkem768, x25519, secp256r1, secp384r1 and
+	// secp521r1. Default: those of crypto/tls.
 	Curves []string `json:"curves,omitempty"`
 
-	// WarnBefore is how long before the end of the certificate, or of one that it
-	// leads to, the check still passes but warns. Default: never.
+	// WarnBefore makes the check pass with a warning this long before a certificate of the chain
+	// expires. Default: never.
 	WarnBefore caddy.Duration `json:"warn_before,omitempty"`
 
-	// FailBefore is the same for the check to fail. Default: it fails when the
-	// certificate is over.
+	// FailBefore makes the check fail this long before a certificate of the chain expires. Default: it
+	// fails once it has expired.
 	FailBefore caddy.Duration `json:"fail_before,omitempty"`
 
 	config      *tls.Config
 	revocations revocationLists
 }
 
-// validate says what is wrong with the options.
+// validate returns an error for options that are invalid or contradict each other.
 func (o *TLS) validate() error {
 	if err := errors.Join(options.CheckWord("verify", o.Verify, verifications), options.CheckWord("min_version", o.MinVersion, versionWords), options.CheckWord("max_version", o.MaxVersion, versionWords),
 		options.CheckDuration("warn_before", o.WarnBefore), options.CheckDuration("fail_before", o.FailBefore)); err != nil {
@@ -97,26 +94,26 @@ func (o *TLS) validate() error {
 	}
 	switch {
 	case o.ALPNOptional && len(o.ALPN) == 0:
-		return errors.New("alpn_optional: nothing is offered: expected alpn, too")
+		return errors.New("alpn_optional requires alpn")
 	case o.Verify == "none" && o.CA != "":
-		return errors.New("it has a ca and verify none: expected one of them")
+		return errors.New("ca and verify none are mutually exclusive")
 	case o.Verify == "none" && o.CRL != "":
-		return errors.New("it has a crl and verify none: expected one of them")
+		return errors.New("crl and verify none are mutually exclusive")
 	case o.minVersion() > o.maxVersion():
 		return fmt.Errorf("max_version %s is less than min_version %s", o.MaxVersion, cmp.Or(o.MinVersion, "1.2"))
 	case len(o.Ciphers) > 0 && o.minVersion() == tls.VersionTLS13:
-		return errors.New("ciphers are those of TLS 1.2 and before, and min_version is 1.3: expected one of them")
+		return errors.New("ciphers and min_version 1.3 are mutually exclusive: ciphers are for TLS 1.2 and older")
 	case o.WarnBefore > 0 && o.WarnBefore <= o.FailBefore:
 		return fmt.Errorf("warn_before %v: expected more than fail_before %v", time.Duration(o.WarnBefore), time.Duration(o.FailBefore))
 	}
 	return nil
 }
 
-// minVersion and newest are the versions of TLS that will do.
+// minVersion returns the oldest TLS version offered, maxVersion the newest.
 func (o *TLS) minVersion() uint16 { return cmp.Or(versions[o.MinVersion], tls.VersionTLS12) }
 func (o *TLS) maxVersion() uint16 { return cmp.Or(versions[o.MaxVersion], tls.VersionTLS13) }
 
-// provision checks the options and makes of them what crypto/tls wants.
+// provision validates the options, builds the crypto/tls configuration and reads the files.
 func (o *TLS) provision() (err error) {
 	if err := o.validate(); err != nil {
 		return err
@@ -125,7 +122,7 @@ func (o *TLS) provision() (err error) {
 		NextProtos:         o.ALPN,
 		MinVersion:         o.minVersion(),
 		MaxVersion:         o.maxVersion(),
-		InsecureSkipVerify: o.Verify != "", //nolint:gosec // for whoever asks for it
+		InsecureSkipVerify: o.Verify != "", //nolint:gosec // the configuration asks for it
 	}
 	if o.config.CipherSuites, err = o.cipherSuites(); err != nil {
 		return err
@@ -139,7 +136,7 @@ func (o *TLS) provision() (err error) {
 	return o.readFiles()
 }
 
-// readFiles reads those that the options name.
+// readFiles reads the files that the options name.
 func (o *TLS) readFiles() (err error) {
 	if o.ClientCertificate != nil {
 		if o.config.GetClientCertificate, err = o.ClientCertificate.load(); err != nil {
@@ -160,8 +157,8 @@ func (o *TLS) readFiles() (err error) {
 	return nil
 }
 
-// verify is what has to be verified beside what crypto/tls verifies itself. One chain
-// of which no certificate is revoked is enough.
+// verify runs the verification that crypto/tls does not do itself. With a CRL, one chain without a
+// revoked certificate is enough.
 func (o *TLS) verify(state tls.ConnectionState) (err error) {
 	chains := state.VerifiedChains
 	if o.Verify == "chain" {
@@ -180,7 +177,7 @@ func (o *TLS) verify(state tls.ConnectionState) (err error) {
 	return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
 }
 
-// verifyChain is what crypto/tls does itself, but for the name.
+// verifyChain verifies the chain as crypto/tls would, but not the name.
 func (o *TLS) verifyChain(state tls.ConnectionState) ([][]*x509.Certificate, error) {
 	between := x509.NewCertPool()
 	for _, c := range state.PeerCertificates[1:] {
@@ -193,7 +190,7 @@ func (o *TLS) verifyChain(state tls.ConnectionState) ([][]*x509.Certificate, err
 	return chains, nil
 }
 
-// serverName is what is sent as the SNI, and what the certificate must be for.
+// serverName returns the SNI to send, for which the certificate must be valid.
 func (o *TLS) serverName(t pool.Target) string {
 	if o.ServerName != "" || t.Network == "unix" {
 		return o.ServerName
@@ -205,12 +202,12 @@ func (o *TLS) serverName(t pool.Target) string {
 	return host
 }
 
-// handshake puts TLS onto a connection and judges what has come of it.
+// handshake completes a TLS handshake on the connection and applies the options to its outcome.
 func (o *TLS) handshake(l *checkConn, t pool.Target) *failure {
 	config := o.config.Clone()
 	config.ServerName = o.serverName(t)
 	if config.ServerName == "" && !config.InsecureSkipVerify {
-		return layer6.failf("a socket has no name that the certificate could be for: server_name is missing")
+		return layer6.failf("verifying the certificate of a Unix socket: expected server_name")
 	}
 	conn := tls.Client(l.tcp, config)
 	if err := conn.Handshake(); err != nil {
@@ -235,7 +232,7 @@ func (o *TLS) handshake(l *checkConn, t pool.Target) *failure {
 	return nil
 }
 
-// options are the words of the block.
+// options returns the options of the block.
 func (o *TLS) options() options.Table {
 	return options.Table{
 		"server_name":        options.Text(&o.ServerName),

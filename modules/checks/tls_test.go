@@ -71,9 +71,9 @@ func TestHandshake(t *testing.T) {
 		{"not h2", h2, `{"ca": "$", "server_name": "web.example", "alpn": ["x"]}`, pool.Layer6Response, "server says: no application protocol"},
 		{"no ALPN", good, `{"ca": "$", "server_name": "web.example", "alpn": ["h2"]}`, pool.Layer6Response, "server chose none of the protocols offered by ALPN"},
 		{"optional ALPN", good, `{"ca": "$", "server_name": "web.example", "alpn": ["h2"], "alpn_optional": true}`, pool.Layer6OK, ""},
-		{"fails early", good, `{"ca": "$", "server_name": "web.example", "fail_before": "101d"}`, pool.Layer6Response, "certificate for web.example, www.example ends on " + date(100*days)},
+		{"fails early", good, `{"ca": "$", "server_name": "web.example", "fail_before": "101d"}`, pool.Layer6Response, "certificate for web.example, www.example expires on " + date(100*days)},
 		{"not yet", good, `{"ca": "$", "server_name": "web.example", "fail_before": "99d", "warn_before": "2390h"}`, pool.Layer6OK, ""},
-		{"fails early for its authority", expiring, `{"ca": "$", "server_name": "web.example", "fail_before": "21d"}`, pool.Layer6Response, "certificate of the authority CN=Tired CA ends on " + date(20*days)},
+		{"fails early for its authority", expiring, `{"ca": "$", "server_name": "web.example", "fail_before": "21d"}`, pool.Layer6Response, "certificate of the authority CN=Tired CA expires on " + date(20*days)},
 		{"the leaf alone if none is verified", expiring, `{"verify": "none", "fail_before": "21d"}`, pool.Layer6OK, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestHandshake(t *testing.T) {
 	}
 	c := provisioned(t, "tls", `{"warn_before": "101d", "fail_before": "99d", "server_name": "web.example", "ca": "`+good.ca+`"}`)
 	got := checked(c, to(good.serve(t)))
-	if want := "certificate for web.example, www.example ends on " + date(100*days); got.Code != pool.Layer6OK || got.Warning != want {
+	if want := "certificate for web.example, www.example expires on " + date(100*days); got.Code != pool.Layer6OK || got.Warning != want {
 		t.Errorf("got %s %q", got.Code, got.Warning)
 	}
 }
@@ -135,7 +135,7 @@ func TestSocketHasNoName(t *testing.T) {
 	s := secureServer(t, leaf("web.example"))
 	serveOn(t, l, func(c net.Conn) { io.Copy(io.Discard, s.wrap(c)) })
 	target := pool.Target{Network: "unix", Address: path, Timeout: ample}
-	expectResult(t, checked(provisioned(t, "tls", `{}`), target), pool.Layer6Response, "a socket has no name that the certificate could be for: server_name is missing")
+	expectResult(t, checked(provisioned(t, "tls", `{}`), target), pool.Layer6Response, "verifying the certificate of a Unix socket: expected server_name")
 	expectResult(t, checked(provisioned(t, "tls", `{"verify": "none"}`), target), pool.Layer6OK, "")
 	expectResult(t, checked(provisioned(t, "tls", `{"server_name": "web.example", "ca": "`+s.ca+`"}`), target), pool.Layer6OK, "")
 }
@@ -299,8 +299,8 @@ func TestTLSMistakes(t *testing.T) {
 		`{"verify": "nome"}`:                             `verify: unknown word "nome"; did you mean "none"?`,
 		`{"min_version": "1.4"}`:                         `min_version: unknown word "1.4"`,
 		`{"alpn": ["h2", ""]}`:                           `alpn: "": expected a protocol name`,
-		`{"alpn_optional": true}`:                        "alpn_optional: nothing is offered: expected alpn, too",
-		`{"ca": "/x", "verify": "none"}`:                 "it has a ca and verify none: expected one of them",
+		`{"alpn_optional": true}`:                        "alpn_optional requires alpn",
+		`{"ca": "/x", "verify": "none"}`:                 "ca and verify none are mutually exclusive",
 		`{"ca": "/nowhere/x.pem"}`:                       "ca: open /nowhere/x.pem: no such file or directory",
 		`{"ca": "` + empty + `"}`:                        "holds no certificate: expected PEM",
 		`{"warn_before": -1}`:                            "warn_before -1ns: expected a duration greater than zero",
