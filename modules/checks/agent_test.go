@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// toldBy is a report in one line of text.
-func toldBy(r pool.AgentReport) string {
+// reportText is a report in one line of text.
+func reportText(r pool.AgentReport) string {
 	text := fmt.Sprintf("%s %q", string(r.Code), r.Info)
 	if r.Admin != nil {
 		text += " " + r.Admin.String()
@@ -88,7 +88,7 @@ func TestAgentLines(t *testing.T) {
 		"ready,up 10% maxconn:5": `L7OK "via agent: up" ready weight 10% maxconn 5`,
 		"up;down":                `INI "agent reports an error: up;down"`,
 	} {
-		if got := toldBy(parseReport(line)); got != want {
+		if got := reportText(parseReport(line)); got != want {
 			t.Errorf("%q: got %s, want %s", line, got, want)
 		}
 	}
@@ -106,7 +106,7 @@ func TestAgent(t *testing.T) {
 		"in pieces":      {says("u", "p 5", "0%", "\n"), `L7OK "via agent: up" weight 50%`},
 		"empty line":     {says("\nup\n"), `INI ""`},
 		"incomplete":     {saysAndCloses("up 50%"), `INI "ignoring an incomplete line"`},
-		"reset midway":   {resetsMidway(), `INI "ignoring an incomplete line"`},
+		"reset midway":   {resetsMidLine(), `INI "ignoring an incomplete line"`},
 		"no end in time": {says("up"), `L7TOUT ""`},
 		"long":           {says(strings.Repeat(",", maxLine-2) + "up\n"), `L7OK "via agent: up"`},
 		"longest":        {says(long + "\n"), `INI "agent reports an error: ` + long[:maxLogged] + `…"`},
@@ -116,11 +116,11 @@ func TestAgent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			address := serve(t, test.server)
-			patiently(t, func(unit time.Duration) string {
+			retryWithLongerUnits(t, func(unit time.Duration) string {
 				if !strings.HasPrefix(test.want, "L7TOUT") {
 					unit = ample
 				}
-				if got := toldBy(new(Agent).Ask(context.Background(), hasty(unit, address))); got != test.want {
+				if got := reportText(new(Agent).Ask(context.Background(), targetWithTimeout(unit, address))); got != test.want {
 					return fmt.Sprintf("got %s, want %s", got, test.want)
 				}
 				return ""
@@ -129,9 +129,9 @@ func TestAgent(t *testing.T) {
 	}
 }
 
-// resetsMidway sends half a line, and a reset when that has been read: a moment later, and a longer
+// resetsMidLine sends half a line, and a reset when that has been read: a moment later, and a longer
 // one each time, as on a busy machine it may not have been.
-func resetsMidway() func(c *net.TCPConn) {
+func resetsMidLine() func(c *net.TCPConn) {
 	pause := soon
 	return func(c *net.TCPConn) {
 		io.WriteString(c, "50%")
@@ -142,7 +142,7 @@ func resetsMidway() func(c *net.TCPConn) {
 	}
 }
 
-func TestAgentIsSentText(t *testing.T) {
+func TestAgentReceivesSend(t *testing.T) {
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	defer cancel()
 	mod, err := ctx.LoadModuleByID("passthrough.checks.agent", json.RawMessage(`{"send": "how is\\n web?\n"}`))
@@ -154,7 +154,7 @@ func TestAgentIsSentText(t *testing.T) {
 		got <- line(c)
 		says("down # asked\n")(c)
 	})
-	if r := toldBy(mod.(pool.Agent).Ask(context.Background(), to(address))); r != `L7STS "via agent: down (asked)"` {
+	if r := reportText(mod.(pool.Agent).Ask(context.Background(), to(address))); r != `L7STS "via agent: down (asked)"` {
 		t.Errorf("got %s", r)
 	}
 	if g := <-got; g != "how is\\n web?\n" {

@@ -96,7 +96,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 }
 
 // The words of the checkers stand beside those of every check.
-func TestWordsAreNotTheLoops(t *testing.T) {
+func TestCheckerOptionsDoNotShadowCommonOptions(t *testing.T) {
 	taken := []string{"interval", "fast_interval", "down_interval", "rise", "fall", "timeout", "spread", "address", "port", "source", "send_proxy", "log"}
 	for _, name := range []string{"tcp", "ssl_hello", "tls", "http", "tcp_script", "mysql", "pgsql", "ldap", "spop", "smtp", "redis"} {
 		for _, word := range taken {

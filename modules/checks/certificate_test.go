@@ -71,27 +71,27 @@ func newAuthority(t testing.TB, name string, until time.Duration) authority {
 	return sign(t, c, nil)
 }
 
-// secured is a TLS server with a certificate of an authority of its own.
-type secured struct {
+// tlsServer is a TLS server with a certificate of an authority of its own.
+type tlsServer struct {
 	ca     string
 	config *tls.Config
 }
 
-func secureServer(t testing.TB, cert *x509.Certificate) secured {
+func secureServer(t testing.TB, cert *x509.Certificate) tlsServer {
 	return signedBy(t, newAuthority(t, "Testing CA", 1000*days), cert)
 }
 
-func signedBy(t testing.TB, ca authority, cert *x509.Certificate) secured {
+func signedBy(t testing.TB, ca authority, cert *x509.Certificate) tlsServer {
 	l := sign(t, cert, &ca)
-	return secured{pemFile(t, ca.pem), &tls.Config{
+	return tlsServer{pemFile(t, ca.pem), &tls.Config{
 		Certificates: []tls.Certificate{{Certificate: [][]byte{l.cert.Raw}, PrivateKey: l.key}},
 		MinVersion:   tls.VersionTLS10,
 	}}
 }
 
-func (s secured) wrap(c net.Conn) *tls.Conn { return tls.Server(c, s.config) }
+func (s tlsServer) wrap(c net.Conn) *tls.Conn { return tls.Server(c, s.config) }
 
-func (s secured) serve(t testing.TB) string {
+func (s tlsServer) serve(t testing.TB) string {
 	return serve(t, func(c *net.TCPConn) {
 		secure := s.wrap(c)
 		io.Copy(io.Discard, secure)
@@ -101,7 +101,7 @@ func (s secured) serve(t testing.TB) string {
 func date(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.DateOnly) }
 
 // Of several ways to an authority, the one counts that lasts longest.
-func TestChainsAreAlternatives(t *testing.T) {
+func TestLongestLastingChainCounts(t *testing.T) {
 	cert := func(until time.Duration) *x509.Certificate { return template("", 0, until) }
 	l, short, long := cert(50*days), cert(10*days), cert(40*days)
 	state := tls.ConnectionState{PeerCertificates: []*x509.Certificate{l}}

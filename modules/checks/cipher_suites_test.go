@@ -14,7 +14,7 @@ import (
 )
 
 // What is said of versions, cipher suites and curves is what the server is offered.
-func TestOffers(t *testing.T) {
+func TestOfferedVersionsSuitesAndCurves(t *testing.T) {
 	s := secureServer(t, leaf("web.example"))
 	var mu sync.Mutex
 	seen := ""
@@ -48,7 +48,7 @@ func TestOffers(t *testing.T) {
 	expectResult(t, checked(provisioned(t, "tls", `{"verify": "none", "max_version": "1.2"}`), to(newer.serve(t))), pool.Layer6Response, "server says: protocol version not supported")
 }
 
-func TestOfferMistakes(t *testing.T) {
+func TestInvalidOffers(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"max_version": "1.4"}`:                                              `max_version: unknown word "1.4"`,
 		`{"max_version": "1.1"}`:                                              "max_version 1.1 is less than min_version 1.2",

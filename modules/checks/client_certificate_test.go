@@ -13,30 +13,30 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// inFiles are a certificate and its key, in one file and in two.
-type inFiles struct{ both, cert, key string }
+// certFiles are a certificate and its key, in one file and in two.
+type certFiles struct{ both, cert, key string }
 
 // files writes the certificate.
-func (a authority) files(t testing.TB) inFiles {
+func (a authority) files(t testing.TB) certFiles {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(a.key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	return inFiles{pemFile(t, append(key, a.pem...)), pemFile(t, a.pem), pemFile(t, key)}
+	return certFiles{pemFile(t, append(key, a.pem...)), pemFile(t, a.pem), pemFile(t, key)}
 }
 
-// forClient is a client's certificate.
-func forClient(t testing.TB, ca authority) inFiles {
+// clientCertFiles is a client's certificate.
+func clientCertFiles(t testing.TB, ca authority) certFiles {
 	c := leaf("client")
 	c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	return sign(t, c, &ca).files(t)
 }
 
-// demandingNginx runs an nginx that answers only those who show a certificate of an
+// mutualTLSNginx runs an nginx that answers only those who show a certificate of an
 // authority.
-func demandingNginx(t *testing.T, own, ca string) (address string) {
+func mutualTLSNginx(t *testing.T, own, ca string) (address string) {
 	t.Helper()
 	address = programs.Address(t)
 	startNginx(t, t.TempDir(), "tcp", address, fmt.Sprintf("listen %s ssl; ssl_certificate %s; ssl_certificate_key %s; ssl_client_certificate %s; ssl_verify_client on; location / { return 200 ok; }\n", address, own, own, ca))
@@ -50,11 +50,11 @@ func TestClientCertificates(t *testing.T) {
 	need(t, "openssl")
 	ca := newAuthority(t, "Testing CA", 1000*days)
 	roots, own := pemFile(t, ca.pem), sign(t, leaf("web.example"), &ca)
-	good, strangers := forClient(t, ca), forClient(t, newAuthority(t, "Other CA", 1000*days))
+	good, strangers := clientCertFiles(t, ca), clientCertFiles(t, newAuthority(t, "Other CA", 1000*days))
 	demanding := func(flags ...string) string {
 		return openssl(t, own, append(flags, "-Verify", "2", "-verify_return_error", "-CAfile", roots)...)
 	}
-	old, modern, web := demanding("-tls1_2"), demanding("-tls1_3"), demandingNginx(t, own.files(t).both, roots)
+	old, modern, web := demanding("-tls1_2"), demanding("-tls1_3"), mutualTLSNginx(t, own.files(t).both, roots)
 	tests := []struct {
 		name, module, address, cert string
 		code                        pool.Code
@@ -69,7 +69,7 @@ func TestClientCertificates(t *testing.T) {
 		{"nginx, none", "http", web, "", pool.Layer7Status, "400 Bad Request: status is not 200-399"},
 		{"nginx, a stranger's", "http", web, strangers.both, pool.Layer7Status, "400 Bad Request: status is not 200-399"},
 	}
-	var theirs []judged
+	var theirs []haproxyCase
 	for _, test := range tests {
 		line, options := " server s "+test.address+" check inter 900ms check-ssl verify none", `"verify": "none"`
 		if test.cert != "" {
@@ -80,17 +80,17 @@ func TestClientCertificates(t *testing.T) {
 		if test.module == "http" {
 			line, config = " option httpchk GET /\n"+line, fmt.Sprintf(`{"tls": %s}`, config)
 		}
-		theirs = append(theirs, judged{test.name, line + "\n", test.code})
+		theirs = append(theirs, haproxyCase{test.name, line + "\n", test.code})
 		expectResult(t, checked(provisioned(t, test.module, config), to(test.address)), test.code, test.info)
 	}
 	config := fmt.Sprintf(`{"verify": "none", "client_certificate": {"certificate": %q, "key": %q}}`, good.cert, good.key)
 	expectResult(t, checked(provisioned(t, "tls", config), to(old)), pool.Layer6OK, "")
-	expectOfHAProxy(t, theirs)
+	expectHAProxyCodes(t, theirs)
 }
 
 func TestClientCertificateMistakes(t *testing.T) {
 	ca := newAuthority(t, "Testing CA", 1000*days)
-	good, other := forClient(t, ca), forClient(t, ca)
+	good, other := clientCertFiles(t, ca), clientCertFiles(t, ca)
 	for config, want := range map[string]string{
 		`{"certificate": ""}`:                          "client_certificate: certificate: expected a PEM file",
 		`{"certificate": "/nowhere/x"}`:                "client_certificate: /nowhere/x: open /nowhere/x: no such file or directory",

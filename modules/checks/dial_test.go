@@ -23,9 +23,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// every is one checker of each kind, in a configuration that wants an answer.
-func every(t testing.TB) map[string]pool.Checker {
-	all := map[string]pool.Checker{"agent": asked{new(Agent)}}
+// allCheckers is one checker of each kind, in a configuration that wants an answer.
+func allCheckers(t testing.TB) map[string]pool.Checker {
+	all := map[string]pool.Checker{"agent": agentAsChecker{new(Agent)}}
 	for name, config := range map[string]string{
 		"tcp": `{}`, "ssl_hello": `{}`, "tls": `{"verify": "none"}`, "http": `{}`,
 		"tcp_script": `{"steps": [{"expect": {"string": "pong"}}]}`, "http_script": `{"request": {}}`,
@@ -36,19 +36,21 @@ func every(t testing.TB) map[string]pool.Checker {
 	return all
 }
 
-// asked is an agent seen as a checker.
-type asked struct{ *Agent }
+// agentAsChecker is an agent seen as a checker.
+type agentAsChecker struct{ *Agent }
 
-func (a asked) Check(ctx context.Context, t pool.Target) pool.Result { return a.Ask(ctx, t).Result }
+func (a agentAsChecker) Check(ctx context.Context, t pool.Target) pool.Result {
+	return a.Ask(ctx, t).Result
+}
 
 func TestEveryCheckerWithoutConnection(t *testing.T) {
 	nobody, full := programs.Address(t), unanswered(t)
-	for name, c := range every(t) {
+	for name, c := range allCheckers(t) {
 		t.Run(name, func(t *testing.T) {
 			expectResult(t, checked(c, to(nobody)), pool.Layer4Connection, "connection refused")
 			expectResult(t, checked(c, pool.Target{Network: "unix", Address: "/nowhere/at.all", Timeout: ample}), pool.Layer4Connection, "no such file or directory")
 			began := time.Now()
-			expectResult(t, checked(c, hasty(soon, full)), pool.Layer4Timeout, "")
+			expectResult(t, checked(c, targetWithTimeout(soon, full)), pool.Layer4Timeout, "")
 			expectResult(t, checked(c, pool.Target{Network: "tcp", Address: full, Timeout: ample, ConnectTimeout: soon}), pool.Layer4Timeout, "")
 			if took := time.Since(began); took > ample/2 {
 				t.Errorf("took %v", took)
@@ -60,9 +62,9 @@ func TestEveryCheckerWithoutConnection(t *testing.T) {
 	}
 }
 
-func TestEveryCheckerBrokenOff(t *testing.T) {
+func TestEveryCheckerStopsWhenCanceled(t *testing.T) {
 	full, mute := unanswered(t), serve(t, silent)
-	for name, c := range every(t) {
+	for name, c := range allCheckers(t) {
 		for what, address := range map[string]string{"connect": full, "answer": mute} {
 			if name == "tcp" && what == "answer" {
 				continue
@@ -84,7 +86,7 @@ func TestEveryCheckerBrokenOff(t *testing.T) {
 			})
 		}
 		if name != "tcp" {
-			patiently(t, func(unit time.Duration) string {
+			retryWithLongerUnits(t, func(unit time.Duration) string {
 				ctx, cancel := context.WithTimeout(context.Background(), unit)
 				defer cancel()
 				if got := c.Check(ctx, to(mute)); got.Code != pool.Layer6Timeout && got.Code != pool.Layer7Timeout {
@@ -97,7 +99,7 @@ func TestEveryCheckerBrokenOff(t *testing.T) {
 }
 
 // The header comes before all else, and says who has connected.
-func TestEveryCheckerIntroducesItself(t *testing.T) {
+func TestEveryCheckerSendsProxyHeaderFirst(t *testing.T) {
 	headers := map[int]func(c *net.TCPConn) string{
 		0: func(*net.TCPConn) string { return "" },
 		1: func(c *net.TCPConn) string {
@@ -109,7 +111,7 @@ func TestEveryCheckerIntroducesItself(t *testing.T) {
 		"ssl_hello": "\x16\x03\x01", "tls": "\x16\x03\x01", "http": "GET / HTTP/1.1\r\n",
 		"pgsql": "\x00\x00\x00\x16\x00\x03", "ldap": "\x30\x0c\x02\x01\x01", "spop": "\x00\x00\x00\x4e\x01", "redis": "*1\r\n$4\r\n",
 	}
-	for name, c := range every(t) {
+	for name, c := range allCheckers(t) {
 		for version, header := range headers {
 			t.Run(fmt.Sprint(name, version), func(t *testing.T) {
 				t.Parallel()
@@ -157,7 +159,7 @@ func TestProxyHeaderWithoutAddresses(t *testing.T) {
 // With a time of its own for the connect, the rest is counted from there.
 func TestTimeouts(t *testing.T) {
 	c := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "pong"}}, {"connect": {}}, {"expect": {"string": "pong"}}]}`)
-	patiently(t, func(unit time.Duration) (problem string) {
+	retryWithLongerUnits(t, func(unit time.Duration) (problem string) {
 		address := serve(t, func(c *net.TCPConn) {
 			time.Sleep(2 * unit)
 			says("pong")(c)
@@ -182,7 +184,7 @@ func TestTimeouts(t *testing.T) {
 }
 
 // What is plain ends with a reset, what is TLS does not.
-func TestHowConnectionsEnd(t *testing.T) {
+func TestPlainEndsWithResetTLSWithCloseNotify(t *testing.T) {
 	s := secureServer(t, leaf())
 	for name, test := range map[string]struct {
 		config string
@@ -231,7 +233,7 @@ func TestHowConnectionsEnd(t *testing.T) {
 			})
 			c := provisioned(t, name, test.config)
 			// The farewell is too short for a server that does not run for as long.
-			patiently(t, func(time.Duration) string {
+			retryWithLongerUnits(t, func(time.Duration) string {
 				if got := checked(c, to(address)); !got.Code.OK() {
 					t.Fatalf("got %s %q", got.Code, got.Info)
 				}
@@ -246,7 +248,7 @@ func TestHowConnectionsEnd(t *testing.T) {
 
 // A server that does not mind the farewell does not delay the check by much, and is
 // not sent a reset either.
-func TestFarewellIsShort(t *testing.T) {
+func TestOrderlyCloseIsBounded(t *testing.T) {
 	s := secureServer(t, leaf())
 	ends := make(chan error, 1)
 	address := serve(t, func(c *net.TCPConn) {
@@ -258,7 +260,7 @@ func TestFarewellIsShort(t *testing.T) {
 		time.Sleep(5 * soon)
 	})
 	c := provisioned(t, "tls", `{"verify": "none"}`)
-	patiently(t, func(time.Duration) string {
+	retryWithLongerUnits(t, func(time.Duration) string {
 		began := time.Now()
 		expectResult(t, checked(c, to(address)), pool.Layer6OK, "")
 		took := time.Since(began)
@@ -269,7 +271,7 @@ func TestFarewellIsShort(t *testing.T) {
 	})
 }
 
-func TestSeveralAtOnce(t *testing.T) {
+func TestConcurrentChecks(t *testing.T) {
 	s := secureServer(t, leaf())
 	address := serve(t, func(c *net.TCPConn) {
 		secure := s.wrap(c)
@@ -296,7 +298,7 @@ func TestSeveralAtOnce(t *testing.T) {
 }
 
 // No descriptor stays behind, however a check ends.
-func TestDescriptors(t *testing.T) {
+func TestNoDescriptorLeaks(t *testing.T) {
 	count := func() int {
 		open, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
@@ -305,12 +307,12 @@ func TestDescriptors(t *testing.T) {
 		return len(open)
 	}
 	addresses := []string{programs.Address(t), serve(t, closes), serve(t, resets), serve(t, silent), serve(t, says("nonsense\n"))}
-	all := every(t)
+	all := allCheckers(t)
 	all["two connections"] = provisioned(t, "tcp_script", `{"steps": [{"connect": {}}, {"connect": {}}, {"connect": {}}]}`)
 	before := count()
 	for _, address := range addresses {
 		for _, c := range all {
-			checked(c, hasty(soon, address))
+			checked(c, targetWithTimeout(soon, address))
 		}
 	}
 	for _, c := range all { // the header cannot be sent in time
@@ -325,7 +327,7 @@ func TestDescriptors(t *testing.T) {
 	t.Errorf("%d descriptors are open, and before there were %d", count(), before)
 }
 
-func TestReasons(t *testing.T) {
+func TestShortReason(t *testing.T) {
 	for _, test := range []struct {
 		err  error
 		code pool.Code
@@ -372,7 +374,7 @@ func TestQuoted(t *testing.T) {
 
 // A connection that the kernel has made is no timeout, however late the check gets to
 // see it: one to this system is made while connect is called.
-func TestConnectInTimeThatIsSeenLate(t *testing.T) {
+func TestConnectMadeInTimeCountsWhenNoticedLate(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the other systems' connects are package net's")
 	}
@@ -381,7 +383,7 @@ func TestConnectInTimeThatIsSeenLate(t *testing.T) {
 		t.Helper()
 		problem := ""
 		for range 50 { // a busy kernel may leave it to a thread of its own, and be later
-			if problem = differs(checked(provisioned(t, "tcp", `{}`), hasty(1, address)), code, info); problem == "" {
+			if problem = differs(checked(provisioned(t, "tcp", `{}`), targetWithTimeout(1, address)), code, info); problem == "" {
 				return
 			}
 			time.Sleep(soon / 10)
@@ -392,5 +394,5 @@ func TestConnectInTimeThatIsSeenLate(t *testing.T) {
 		atOnce(address, pool.Layer4OK, "")
 	}
 	atOnce(nobody, pool.Layer4Connection, "connection refused")
-	expectResult(t, checked(provisioned(t, "tcp", `{}`), hasty(1, unanswered(t))), pool.Layer4Timeout, "")
+	expectResult(t, checked(provisioned(t, "tcp", `{}`), targetWithTimeout(1, unanswered(t))), pool.Layer4Timeout, "")
 }

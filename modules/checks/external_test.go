@@ -63,7 +63,7 @@ func TestExternal(t *testing.T) {
 }
 
 // When time is over, or the check is broken off, all that the program has started ends.
-func TestExternalEnds(t *testing.T) {
+func TestExternalKillsProcessGroup(t *testing.T) {
 	alive := filepath.Join(t.TempDir(), "alive")
 	path := program(t, "echo waiting; (while :; do date >> "+alive+"; sleep 0.05; done) & wait")
 	grows := func() bool {
@@ -85,11 +85,11 @@ func TestExternalEnds(t *testing.T) {
 	expectResult(t, externalCheck(t, External{Command: path}).Check(ctx, to("127.0.0.1:443")), pool.CodeNotChecked, "canceled")
 }
 
-func TestExternalIsTold(t *testing.T) {
+func TestExternalArgumentsAndEnvironment(t *testing.T) {
 	t.Setenv("OF_THE_PROXY", "x")
 	about := &pool.Subject{Backend: "web", Server: "s1", Snapshot: func() pool.Snapshot { return pool.Snapshot{Sessions: 7} }}
 	path := program(t, `echo "$1,$2,$3,$4;$HAPROXY_PROXY_ADDR,$HAPROXY_PROXY_PORT,$HAPROXY_SERVER_ADDR,$HAPROXY_SERVER_PORT,$HAPROXY_PROXY_NAME,$HAPROXY_SERVER_NAME,$HAPROXY_SERVER_CURCONN,$MINE,$OF_THE_PROXY"`)
-	resolves(t, &dns{four: local, ttl: time.Hour})
+	useDNS(t, &fakeDNS{four: local, ttl: time.Hour})
 	for _, test := range map[string]struct {
 		c      External
 		target pool.Target
@@ -109,9 +109,9 @@ func TestExternalIsTold(t *testing.T) {
 
 func TestExternalOfName(t *testing.T) {
 	c := externalCheck(t, External{Command: "/bin/true"})
-	resolves(t, &dns{err: servfail})
+	useDNS(t, &fakeDNS{err: servfail})
 	expectResult(t, checked(c, to("web.test:1")), pool.DNSError, "resolving web.test: server misbehaving (DNS); asked 192.0.2.53:53")
-	resolve.Servers = &resolve.Resolver{Source: &dns{err: nxdomain}}
+	resolve.Servers = &resolve.Resolver{Source: &fakeDNS{err: nxdomain}}
 	expectResult(t, checked(c, to("web.test:1")), pool.ProcessError, "resolving web.test: no such host (DNS)")
 }
 

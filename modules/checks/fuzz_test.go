@@ -64,9 +64,9 @@ func FuzzAgentLine(f *testing.F) {
 	})
 }
 
-// naive is judge from its description: too little is waited for, as is what has not
+// referenceJudge is judge from its description: too little is waited for, as is what has not
 // been found unless enough has come; what is there passes, or fails where it must not be.
-func naive(e *Expect, got string, over bool) verdict {
+func referenceJudge(e *Expect, got string, over bool) verdict {
 	found := false
 	length := len(e.literal)
 	if e.pattern != nil {
@@ -98,7 +98,7 @@ func FuzzExpect(f *testing.F) {
 		if e.provision(false) != nil {
 			return
 		}
-		want := naive(e, got, over)
+		want := referenceJudge(e, got, over)
 		if e.HexRegexp != "" {
 			up := strings.ToUpper(hex.EncodeToString([]byte(got)))
 			found := regexp.MustCompile(pattern).MatchString(up)

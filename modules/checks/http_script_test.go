@@ -123,7 +123,7 @@ func TestHTTPScripts(t *testing.T) {
 }
 
 func TestHTTPScriptsAgainstHAProxy(t *testing.T) {
-	var tests []judged
+	var tests []haproxyCase
 	for _, s := range httpScripts {
 		request, rules, _ := strings.Cut(s.rules, ";")
 		lines := " option httpchk " + request + "\n"
@@ -138,13 +138,13 @@ func TestHTTPScriptsAgainstHAProxy(t *testing.T) {
 		if s.name == "informational" {
 			s.code = pool.Layer7Status
 		}
-		tests = append(tests, judged{s.name, lines + " server s " + serve(t, s.server) + " check inter 900ms\n", s.code})
+		tests = append(tests, haproxyCase{s.name, lines + " server s " + serve(t, s.server) + " check inter 900ms\n", s.code})
 	}
-	expectOfHAProxy(t, tests)
+	expectHAProxyCodes(t, tests)
 }
 
 // A server that is down is not drained by its 404.
-func TestHTTPScriptOfAServerThatIsDown(t *testing.T) {
+func TestHTTPScript404DoesNotDrainDownServer(t *testing.T) {
 	c := provisioned(t, "http_script", `{"request": {}, "drain_on_404": true}`)
 	target := to(serve(t, answers("404 Gone", "")))
 	target.Subject = &pool.Subject{Down: true}
@@ -152,7 +152,7 @@ func TestHTTPScriptOfAServerThatIsDown(t *testing.T) {
 }
 
 // What a server sends makes no further header of what it is put into.
-func TestHTTPScriptKeepsHeadersApart(t *testing.T) {
+func TestHTTPScriptPreventsHeaderInjection(t *testing.T) {
 	saw := make(chan string, 1)
 	address := serve(t, func(c *net.TCPConn) {
 		r, err := http.ReadRequest(bufio.NewReader(c))

@@ -85,8 +85,8 @@ func TestHTTPWithoutAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address, c := serve(t, test.server), provisioned(t, "http", test.config)
 			if name == "no end of a body" {
-				patiently(t, func(unit time.Duration) string {
-					return differs(checked(c, hasty(unit, address)), test.code, test.info)
+				retryWithLongerUnits(t, func(unit time.Duration) string {
+					return differs(checked(c, targetWithTimeout(unit, address)), test.code, test.info)
 				})
 				return
 			}
@@ -98,7 +98,7 @@ func TestHTTPWithoutAnswer(t *testing.T) {
 	c.(*HTTP).Body = strings.Repeat("x", 12<<20)
 	over := make(chan struct{})
 	address := serve(t, func(*net.TCPConn) { <-over })
-	expectResult(t, checked(c, hasty(soon, address)), pool.Layer7Timeout, "")
+	expectResult(t, checked(c, targetWithTimeout(soon, address)), pool.Layer7Timeout, "")
 	close(over)
 }
 
@@ -151,7 +151,7 @@ func TestHTTPHost(t *testing.T) {
 	}
 }
 
-func TestHTTPWarns(t *testing.T) {
+func TestHTTPWarnsOfExpiry(t *testing.T) {
 	s := secureServer(t, leaf())
 	address := serve(t, func(c *net.TCPConn) {
 		secure := s.wrap(c)
@@ -211,7 +211,7 @@ func TestHTTPMistakes(t *testing.T) {
 	}
 }
 
-func TestStatusWords(t *testing.T) {
+func TestStatusRanges(t *testing.T) {
 	for _, test := range []struct {
 		words []string
 		in    []int

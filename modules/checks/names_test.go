@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// dns answers all questions alike, until it is told otherwise.
-type dns struct {
+// fakeDNS answers all questions alike, until it is told otherwise.
+type fakeDNS struct {
 	mu    sync.Mutex
 	asked []resolve.Family
 	four  []netip.Addr
@@ -26,7 +26,7 @@ type dns struct {
 	ttl   time.Duration
 }
 
-func (d *dns) Lookup(_ context.Context, _ string, f resolve.Family) ([]netip.Addr, time.Duration, error) {
+func (d *fakeDNS) Lookup(_ context.Context, _ string, f resolve.Family) ([]netip.Addr, time.Duration, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.asked = append(d.asked, f)
@@ -36,15 +36,15 @@ func (d *dns) Lookup(_ context.Context, _ string, f resolve.Family) ([]netip.Add
 	return d.six, d.ttl, d.err
 }
 
-// resolves has names be resolved by d, for this test.
-func resolves(t *testing.T, d *dns) {
+// useDNS has names be resolved by d, for this test.
+func useDNS(t *testing.T, d *fakeDNS) {
 	t.Helper()
 	before := resolve.Servers
 	t.Cleanup(func() { resolve.Servers = before })
 	resolve.Servers = &resolve.Resolver{Source: d}
 }
 
-func named(address string) pool.Target {
+func targetNamed(address string) pool.Target {
 	_, port, _ := net.SplitHostPort(address)
 	return to("web.test:" + port)
 }
@@ -57,24 +57,24 @@ var (
 )
 
 // A lookup that fails is no failed check, but a name that there is not is one.
-func TestEveryCheckerWithoutName(t *testing.T) {
-	for _, c := range every(t) {
-		resolves(t, &dns{err: servfail})
+func TestEveryCheckerWhenLookupFails(t *testing.T) {
+	for _, c := range allCheckers(t) {
+		useDNS(t, &fakeDNS{err: servfail})
 		expectResult(t, checked(c, to("web.test:1")), pool.DNSError, "resolving web.test: server misbehaving (DNS); asked 192.0.2.53:53")
-		resolves(t, &dns{err: nxdomain})
+		useDNS(t, &fakeDNS{err: nxdomain})
 		expectResult(t, checked(c, to("web.test:1")), pool.Layer4Connection, "resolving web.test: no such host (DNS)")
 	}
 }
 
 // Once the name is known, checks go on as long as the DNS fails, and warn of it.
-func TestEveryCheckerWithLastAddresses(t *testing.T) {
+func TestEveryCheckerUsesStaleAddressesWhenDNSFails(t *testing.T) {
 	const warning = "resolving web.test: server misbehaving (DNS); asked 192.0.2.53:53; its last addresses are in use"
 	address := serve(t, closes)
-	d := &dns{four: local, ttl: 1}
-	resolves(t, d)
-	all, known := every(t), make(map[string]pool.Result)
+	d := &fakeDNS{four: local, ttl: 1}
+	useDNS(t, d)
+	all, known := allCheckers(t), make(map[string]pool.Result)
 	for name, c := range all {
-		if known[name] = checked(c, named(address)); known[name].Code == pool.DNSError || known[name].Warning != "" {
+		if known[name] = checked(c, targetNamed(address)); known[name].Code == pool.DNSError || known[name].Warning != "" {
 			t.Errorf("%s: %+v", name, known[name])
 		}
 	}
@@ -82,7 +82,7 @@ func TestEveryCheckerWithLastAddresses(t *testing.T) {
 	d.four, d.err = nil, servfail
 	d.mu.Unlock()
 	for over := time.Now().Add(ample); ; time.Sleep(soon) { // until the addresses are to be renewed
-		got := checked(all["tcp"], named(address))
+		got := checked(all["tcp"], targetNamed(address))
 		if got.Code != pool.Layer4OK || time.Now().After(over) {
 			t.Fatalf("%+v", got)
 		}
@@ -90,9 +90,9 @@ func TestEveryCheckerWithLastAddresses(t *testing.T) {
 			break
 		}
 	}
-	gone := named(programs.Address(t))
+	gone := targetNamed(programs.Address(t))
 	for name, c := range all {
-		if got := checked(c, named(address)); got.Code != known[name].Code {
+		if got := checked(c, targetNamed(address)); got.Code != known[name].Code {
 			t.Errorf("%s: %+v, before that %+v", name, got, known[name])
 		}
 		if got := checked(c, gone); got.Code != pool.Layer4Connection || got.Warning != warning {
@@ -104,7 +104,7 @@ func TestEveryCheckerWithLastAddresses(t *testing.T) {
 // A check connects as clients do: to one address after the other, of the family that
 // is wanted, and from an address only to those of its own.
 func TestCheckOfName(t *testing.T) {
-	c := every(t)["tcp"]
+	c := allCheckers(t)["tcp"]
 	address := serve(t, closes)
 	for name, test := range map[string]struct {
 		change func(*pool.Target)
@@ -119,9 +119,9 @@ func TestCheckOfName(t *testing.T) {
 		"from IPv6":     {func(t *pool.Target) { t.Source = netip.IPv6Loopback() }, pool.Layer4Connection, []resolve.Family{resolve.IPv6}},
 		"IPv4 and from": {func(t *pool.Target) { t.Network, t.Source = "tcp4", local[0] }, pool.Layer4OK, []resolve.Family{resolve.IPv4}},
 	} {
-		d := &dns{four: nowhere, six: []netip.Addr{netip.IPv6Loopback()}}
-		resolves(t, d)
-		target := named(address)
+		d := &fakeDNS{four: nowhere, six: []netip.Addr{netip.IPv6Loopback()}}
+		useDNS(t, d)
+		target := targetNamed(address)
 		test.change(&target)
 		if got := checked(c, target); got.Code != test.code {
 			t.Errorf("%s: %+v, want %s", name, got, test.code)
@@ -137,8 +137,8 @@ func TestCheckOfName(t *testing.T) {
 func TestScriptConnectsToFamily(t *testing.T) {
 	address := serve(t, closes)
 	_, port, _ := net.SplitHostPort(address)
-	d := &dns{four: local}
-	resolves(t, d)
+	d := &fakeDNS{four: local}
+	useDNS(t, d)
 	c := provisioned(t, "tcp_script", `{"steps": [{"connect": {"address": "tcp4/web.test:`+port+`"}}]}`)
 	expectResult(t, checked(c, to("192.0.2.1:1")), pool.Layer4OK, "")
 	if !slices.Equal(d.asked, []resolve.Family{resolve.IPv4}) {

@@ -56,7 +56,7 @@ func askHAProxy(t *testing.T, status string, backends map[string]string, judge f
 	for over := time.Now().Add(2 * ample); len(problems) > 0 && time.Now().Before(over); {
 		time.Sleep(soon)
 		for name, row := range statistics(socket) {
-			if settled(row[status]) {
+			if checkFinished(row[status]) {
 				all[name] = row
 			}
 		}
@@ -69,14 +69,14 @@ func askHAProxy(t *testing.T, status string, backends map[string]string, judge f
 	}
 }
 
-// judged is what HAProxy says of a server that is checked as the lines of its backend tell.
-type judged struct {
+// haproxyCase is what HAProxy says of a server that is checked as the lines of its backend tell.
+type haproxyCase struct {
 	name, lines string
 	code        pool.Code
 }
 
-// expectOfHAProxy is askHAProxy for the codes that its checks come to.
-func expectOfHAProxy(t *testing.T, tests []judged) {
+// expectHAProxyCodes is askHAProxy for the codes that its checks come to.
+func expectHAProxyCodes(t *testing.T, tests []haproxyCase) {
 	t.Helper()
 	backends := make(map[string]string)
 	for i, test := range tests {
@@ -92,10 +92,10 @@ func expectOfHAProxy(t *testing.T, tests []judged) {
 	})
 }
 
-// settled reports whether a server's row says how its check ended: not before its first
+// checkFinished reports whether a server's row says how its check ended: not before its first
 // check, and not while the next one is under way, when HAProxy shows the status of the last
 // check behind a "* " and its text no longer.
-func settled(status string) bool {
+func checkFinished(status string) bool {
 	return status != "" && status != "INI" && !strings.HasPrefix(status, "* ")
 }
 
@@ -126,8 +126,8 @@ func statistics(socket string) map[string]map[string]string {
 }
 
 func TestScriptsAgainstHAProxy(t *testing.T) {
-	var tests []judged
-	for _, s := range slices.Concat(scripts, valued) {
+	var tests []haproxyCase
+	for _, s := range slices.Concat(scripts, valueScripts) {
 		lines, want := " option tcp-check\n", s.code
 		for rule := range strings.SplitSeq(s.rules, ";") {
 			if rule != "" {
@@ -137,22 +137,22 @@ func TestScriptsAgainstHAProxy(t *testing.T) {
 		if s.differ != "" {
 			want = s.differ
 		}
-		tests = append(tests, judged{s.name, lines + " server s " + serve(t, s.server) + " check inter 900ms\n", want})
+		tests = append(tests, haproxyCase{s.name, lines + " server s " + serve(t, s.server) + " check inter 900ms\n", want})
 	}
-	expectOfHAProxy(t, tests)
+	expectHAProxyCodes(t, tests)
 }
 
 func TestSSLHelloAgainstHAProxy(t *testing.T) {
-	var tests []judged
+	var tests []haproxyCase
 	for answer, want := range map[string]pool.Code{
 		"\x16\x03\x03\x00\x50": pool.Layer6OK, "\x15\x03\x01\x00\x02\x02\x28": pool.Layer6OK, "\x14\x03\x03\x00\x50": pool.Layer6Response,
 		"SSH-2.0": pool.Layer6Response, "\x16\x03\x03": pool.Layer6Timeout, "\x17\x03\x03\x00\x50": pool.Layer6Response,
 	} {
 		address := serve(t, afterFirst(says(answer)))
-		tests = append(tests, judged{fmt.Sprintf("%q", answer), " option ssl-hello-chk\n server s " + address + " check inter 900ms\n", want})
+		tests = append(tests, haproxyCase{fmt.Sprintf("%q", answer), " option ssl-hello-chk\n server s " + address + " check inter 900ms\n", want})
 		expectCheck(t, new(SSLHello), address, want, "*")
 	}
-	expectOfHAProxy(t, tests)
+	expectHAProxyCodes(t, tests)
 }
 
 func TestAgentAgainstHAProxy(t *testing.T) {
@@ -175,7 +175,7 @@ func TestAgentAgainstHAProxy(t *testing.T) {
 		for i, text := range lines {
 			row := all[fmt.Sprint("b", i)]
 			want := fmt.Sprintf("%s %q %s %s", row["agent_status"], strings.ToLower(strings.Replace(row["last_agt"], " : ", ": ", 1)), row["weight"], row["slim"])
-			if got := likeStatistics(t, told[i]); got != want {
+			if got := asStatistics(t, told[i]); got != want {
 				problems = append(problems, fmt.Sprintf("%q: got %s, HAProxy says %s", text, got, want))
 			}
 		}
@@ -183,9 +183,9 @@ func TestAgentAgainstHAProxy(t *testing.T) {
 	})
 }
 
-// likeStatistics is what an agent of a server of weight 100 and 50 connections says, as
+// asStatistics is what an agent of a server of weight 100 and 50 connections says, as
 // HAProxy's statistics have it.
-func likeStatistics(t *testing.T, r pool.AgentReport) string {
+func asStatistics(t *testing.T, r pool.AgentReport) string {
 	weight, maxconn, code := 100, 50, string(r.Code)
 	if r.Weight != "" {
 		var err error

@@ -14,13 +14,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// spoken are the dialogues, by their number in the fuzz target.
-var spoken = []func(io.ReadWriter) (string, error){
+// exchanges are the dialogues, by their number in the fuzz target.
+var exchanges = []func(io.ReadWriter) (string, error){
 	(&MySQL{}).exchange, (&MySQL{User: "haproxy"}).exchange, (&PgSQL{User: "haproxy"}).exchange, exchangeLDAPBind, exchangeSPOPHello, (&SMTP{}).exchange, exchangeRedisPing,
 }
 
-// outcome is what comes of a dialogue with a server that says these bytes.
-func outcome(speak func(io.ReadWriter) (string, error), r io.Reader) pool.Result {
+// exchangeResult is what comes of a dialogue with a server that says these bytes.
+func exchangeResult(speak func(io.ReadWriter) (string, error), r io.Reader) pool.Result {
 	type both struct {
 		io.Reader
 		io.Writer
@@ -49,15 +49,15 @@ func FuzzProtocols(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, answer []byte) {
-		speak := spoken[int(kind)%len(spoken)]
-		whole := outcome(speak, bytes.NewReader(answer))
-		if cut := outcome(speak, iotest.OneByteReader(bytes.NewReader(answer))); cut.Code != whole.Code {
+		speak := exchanges[int(kind)%len(exchanges)]
+		whole := exchangeResult(speak, bytes.NewReader(answer))
+		if cut := exchangeResult(speak, iotest.OneByteReader(bytes.NewReader(answer))); cut.Code != whole.Code {
 			t.Errorf("%s %q at once, %s %q byte by byte", whole.Code, whole.Info, cut.Code, cut.Info)
 		}
 		if strings.ContainsFunc(whole.Info, func(r rune) bool { return !unicode.IsPrint(r) }) || len(whole.Info) > 2*maxLogged {
 			t.Errorf("told: %q", whole.Info)
 		}
-		more := outcome(speak, io.MultiReader(bytes.NewReader(answer), strings.NewReader("-more\r\n")))
+		more := exchangeResult(speak, io.MultiReader(bytes.NewReader(answer), strings.NewReader("-more\r\n")))
 		if whole.Code == pool.Layer7OK && more != whole {
 			t.Errorf("%s %q, and with more behind it %s %q", whole.Code, whole.Info, more.Code, more.Info)
 		}

@@ -15,17 +15,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// heard is all that a server has got on a connection, and how that has ended.
-type heard struct {
+// recording is all that a server has got on a connection, and how that has ended.
+type recording struct {
 	text string
 	end  error
 }
 
-// listens answers with one text after the other, each when something has come (the
+// recordingServer answers with one text after the other, each when something has come (the
 // first may be empty), and tells all that has.
-func listens(all chan<- heard, answers ...string) func(*net.TCPConn) {
+func recordingServer(all chan<- recording, answers ...string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
-		h, buffer := heard{}, make([]byte, 4096)
+		h, buffer := recording{}, make([]byte, 4096)
 		defer func() {
 			select {
 			case all <- h:
@@ -55,8 +55,8 @@ const (
 
 // Each checker says what HAProxy's says, and some then take leave of the server where
 // HAProxy just closes. Those that HAProxy ends with a FIN end so here, and ldap does.
-func TestProtocolsSay(t *testing.T) {
-	backends, told := make(map[string]string), make(map[string]chan heard)
+func TestProtocolsSendWhatHAProxySends(t *testing.T) {
+	backends, told := make(map[string]string), make(map[string]chan recording)
 	tests := []struct {
 		name, module, config, option string
 		answers                      []string
@@ -75,13 +75,13 @@ func TestProtocolsSay(t *testing.T) {
 		{"redis", "redis", `{}`, "redis-check", []string{"", "+PONG\r\n"}, "", syscall.ECONNRESET},
 	}
 	for _, test := range tests {
-		told[test.name] = make(chan heard, 100)
-		backends[test.name] = " option " + test.option + "\n server s " + serve(t, listens(told[test.name], test.answers...)) + " check inter 900ms\n"
+		told[test.name] = make(chan recording, 100)
+		backends[test.name] = " option " + test.option + "\n server s " + serve(t, recordingServer(told[test.name], test.answers...)) + " check inter 900ms\n"
 	}
 	said := make(map[string]string)
 	for _, test := range tests {
-		ours := make(chan heard, 1)
-		expectResult(t, checked(provisioned(t, test.module, test.config), to(serve(t, listens(ours, test.answers...)))), pool.Layer7OK, "*")
+		ours := make(chan recording, 1)
+		expectResult(t, checked(provisioned(t, test.module, test.config), to(serve(t, recordingServer(ours, test.answers...)))), pool.Layer7OK, "*")
 		got := <-ours
 		said[test.name] = got.text
 		if !errors.Is(got.end, test.end) {
@@ -115,17 +115,17 @@ func TestMySQLPlugins(t *testing.T) {
 		"sha2":   {mysqlPacket(2, "\xfecaching_sha2_password\x00saltsaltsaltsaltsalt\x00"), "\x01\x00\x00\x03\x00"},
 		"old":    {mysqlPacket(2, "\xfe"), "\x00\x00\x00\x03"},
 	} {
-		ours, answers := make(chan heard, 1), []string{greets}
+		ours, answers := make(chan recording, 1), []string{greets}
 		if test.answers != "" {
 			answers = append(answers, test.answers)
 		}
-		address := serve(t, listens(ours, append(answers, mysqlPacket(4, "\x00\x00\x00\x02\x00\x00\x00"))...))
+		address := serve(t, recordingServer(ours, append(answers, mysqlPacket(4, "\x00\x00\x00\x02\x00\x00\x00"))...))
 		expectResult(t, checked(provisioned(t, "mysql", ofHaproxy), to(address)), pool.Layer7OK, "10.11.6-MariaDB")
 		if got := <-ours; got.text != asked+test.empty+quit {
 			t.Errorf("%s: got %q, want %q", name, got.text, asked+test.empty+quit)
 		}
 	}
-	endless := serve(t, talks(greets, "", strings.Repeat(mysqlPacket(2, "\x01more"), maxAnswers)))
+	endless := serve(t, sendsInTurn(greets, "", strings.Repeat(mysqlPacket(2, "\x01more"), maxAnswers)))
 	expectResult(t, checked(provisioned(t, "mysql", ofHaproxy), to(endless)), pool.Layer7Status, "the server requires more than a user without a password")
 }
 
@@ -133,17 +133,17 @@ func TestMySQLPlugins(t *testing.T) {
 func TestMySQLAuthSwitch(t *testing.T) {
 	asks := mysqlPacket(2, "\xfecaching_sha2_password\x00saltsaltsaltsaltsalt\x00")
 	for config, want := range map[string]pool.Code{ofHaproxy: pool.Layer7Status, `{"user": "haproxy", "accept_auth_switch": true}`: pool.Layer7OK} {
-		address := serve(t, talks(greets, "", asks, "", mysqlPacket(4, "\xff\x15\x04#28000Access denied")))
+		address := serve(t, sendsInTurn(greets, "", asks, "", mysqlPacket(4, "\xff\x15\x04#28000Access denied")))
 		expectResult(t, checked(provisioned(t, "mysql", config), to(address)), want, "*")
 	}
 }
 
 // A server that never answers the last words delays the check by little, and what it has
 // still to say is not answered with a reset.
-func TestLastWordsAreShort(t *testing.T) {
+func TestGoodbyeIsBounded(t *testing.T) {
 	ends := make(chan error, 1)
 	address := serve(t, func(c *net.TCPConn) {
-		talks(greets)(c)
+		sendsInTurn(greets)(c)
 		time.Sleep(soon)
 		_, err := c.Write([]byte("x")) // fails after a reset
 		ends <- err

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// list is a revocation list of an authority, from a time until another.
-func list(t testing.TB, ca authority, from, until time.Duration, revoked ...*x509.Certificate) []byte {
+// revocationList is a revocation list of an authority, from a time until another.
+func revocationList(t testing.TB, ca authority, from, until time.Duration, revoked ...*x509.Certificate) []byte {
 	t.Helper()
 	l := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(from), NextUpdate: time.Now().Add(until)}
 	for _, c := range revoked {
@@ -37,10 +37,10 @@ func TestRevocations(t *testing.T) {
 	between.IsCA, between.BasicConstraintsValid, between.KeyUsage, between.ExtKeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign, nil
 	middle := sign(t, between, &root)
 	own := sign(t, leaf("web.example"), &middle)
-	s := secured{pemFile(t, root.pem), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{own.cert.Raw, middle.cert.Raw}, PrivateKey: own.key}}}}
+	s := tlsServer{pemFile(t, root.pem), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{own.cert.Raw, middle.cert.Raw}, PrivateKey: own.key}}}}
 	address := s.serve(t)
 	valid := func(of authority, revoked ...*x509.Certificate) []byte {
-		return list(t, of, -time.Hour, days, revoked...)
+		return revocationList(t, of, -time.Hour, days, revoked...)
 	}
 	none := valid(root)
 	impostor := newAuthority(t, "Between", 1000*days)
@@ -57,20 +57,20 @@ func TestRevocations(t *testing.T) {
 		{"no list of the root", valid(middle), pool.Layer6Response, "no revocation list of CN=Testing CA"},
 		{"no list of the issuer", none, pool.Layer6Response, "no revocation list of CN=Between"},
 		{"signed by another", append(valid(impostor), none...), pool.Layer6Response, "no revocation list of CN=Between"},
-		{"over", append(list(t, middle, -2*days, -days), none...), pool.Layer6Response, "revocation list of CN=Between ended on " + date(-days)},
-		{"too young", append(list(t, middle, days, 2*days), none...), pool.Layer6Response, "revocation list of CN=Between is not valid before " + date(days)},
-		{"over, and another", append(append(list(t, middle, -2*days, -days), valid(middle)...), none...), pool.Layer6OK, ""},
+		{"over", append(revocationList(t, middle, -2*days, -days), none...), pool.Layer6Response, "revocation list of CN=Between ended on " + date(-days)},
+		{"too young", append(revocationList(t, middle, days, 2*days), none...), pool.Layer6Response, "revocation list of CN=Between is not valid before " + date(days)},
+		{"over, and another", append(append(revocationList(t, middle, -2*days, -days), valid(middle)...), none...), pool.Layer6OK, ""},
 	}
-	var theirs []judged
+	var theirs []haproxyCase
 	for _, test := range tests {
 		file := pemFile(t, test.lists)
-		theirs = append(theirs, judged{test.name, fmt.Sprintf(" server s %s check inter 900ms check-ssl ca-file %s crl-file %s\n", address, s.ca, file), test.code})
+		theirs = append(theirs, haproxyCase{test.name, fmt.Sprintf(" server s %s check inter 900ms check-ssl ca-file %s crl-file %s\n", address, s.ca, file), test.code})
 		for _, verify := range []string{`"server_name": "web.example"`, `"verify": "chain"`} {
 			c := provisioned(t, "tls", fmt.Sprintf(`{"ca": %q, "crl": %q, %s}`, s.ca, file, verify))
 			expectResult(t, checked(c, to(address)), test.code, test.info)
 		}
 	}
-	expectOfHAProxy(t, theirs)
+	expectHAProxyCodes(t, theirs)
 	empty := pemFile(t, root.pem)
 	for config, want := range map[string]string{
 		`{"crl": "/nowhere/x"}`:                      "crl: open /nowhere/x: no such file or directory",

@@ -37,10 +37,10 @@ const (
 	ample = time.Minute
 )
 
-// patiently tries something that takes a few units of time, with longer units each
+// retryWithLongerUnits tries something that takes a few units of time, with longer units each
 // time, until it reports no problem: on a busy machine a process may not run for longer
 // than the first ones.
-func patiently(t testing.TB, try func(unit time.Duration) (problem string)) {
+func retryWithLongerUnits(t testing.TB, try func(unit time.Duration) (problem string)) {
 	t.Helper()
 	problem := ""
 	for unit := soon; unit < 3*time.Second; unit *= 3 {
@@ -152,8 +152,8 @@ func to(address string) pool.Target {
 	return pool.Target{Network: "tcp", Address: address, Timeout: ample}
 }
 
-// hasty is a target with less time.
-func hasty(timeout time.Duration, address string) pool.Target {
+// targetWithTimeout is a target with less time.
+func targetWithTimeout(timeout time.Duration, address string) pool.Target {
 	return pool.Target{Network: "tcp", Address: address, Timeout: timeout}
 }
 
@@ -214,11 +214,11 @@ func differs(got pool.Result, code pool.Code, info string) (problem string) {
 func expectCheck(t testing.TB, c pool.Checker, address string, code pool.Code, info string) {
 	t.Helper()
 	timesOut := code == pool.Layer4Timeout || code == pool.Layer6Timeout || code == pool.Layer7Timeout || code == pool.ProcessTimeout
-	patiently(t, func(unit time.Duration) string {
+	retryWithLongerUnits(t, func(unit time.Duration) string {
 		if !timesOut {
 			unit = ample
 		}
-		return differs(checked(c, hasty(unit, address)), code, info)
+		return differs(checked(c, targetWithTimeout(unit, address)), code, info)
 	})
 }
 

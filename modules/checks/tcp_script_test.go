@@ -85,7 +85,7 @@ var scripts = []script{
 }
 
 func TestScripts(t *testing.T) {
-	for _, s := range slices.Concat(scripts, valued) {
+	for _, s := range slices.Concat(scripts, valueScripts) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			expectCheck(t, provisioned(t, "tcp_script", `{"steps": [`+s.steps+`]}`), serve(t, s.server), s.code, s.info)
@@ -94,7 +94,7 @@ func TestScripts(t *testing.T) {
 }
 
 // What comes is looked at up to 64 KiB.
-func TestScriptHasAnEnd(t *testing.T) {
+func TestScriptExamines64KiB(t *testing.T) {
 	flood := func(n int) string {
 		return serve(t, says(strings.Repeat("x", n)+"END"))
 	}
@@ -108,9 +108,9 @@ func TestScriptHasAnEnd(t *testing.T) {
 }
 
 // Being canceled is not an answer, even if half of one has come.
-func TestScriptBrokenOff(t *testing.T) {
+func TestCanceledScriptIsNotChecked(t *testing.T) {
 	c, address := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "END"}}]}`), serve(t, says("half"))
-	patiently(t, func(unit time.Duration) string {
+	retryWithLongerUnits(t, func(unit time.Duration) string {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer time.AfterFunc(unit, cancel).Stop()
 		return differs(c.Check(ctx, to(address)), pool.CodeNotChecked, `at step 1 (expect string "END"): canceled`)
@@ -136,7 +136,7 @@ func TestScriptConnects(t *testing.T) {
 		{`{"connect": {}}, {"send": "x\n"}, {"expect": {"regexp": "^x\n$"}}`, pool.Layer7OK, false},
 	} {
 		c, target := provisioned(t, "tcp_script", `{"steps": [`+test.steps+`]}`), to(plain)
-		patiently(t, func(unit time.Duration) string {
+		retryWithLongerUnits(t, func(unit time.Duration) string {
 			if test.code == pool.Layer7Timeout {
 				target.Timeout = unit
 			}

@@ -40,7 +40,7 @@ func TestHandshake(t *testing.T) {
 	expiring := signedBy(t, newAuthority(t, "Tired CA", 20*days), leaf("web.example"))
 	for _, test := range []struct {
 		name   string
-		server secured
+		server tlsServer
 		config string // $ is the file of the authority
 		code   pool.Code
 		info   string
@@ -126,7 +126,7 @@ func TestBrokenHandshakes(t *testing.T) {
 	}
 }
 
-func TestSocketHasNoName(t *testing.T) {
+func TestUnixSocketNeedsServerName(t *testing.T) {
 	path := t.TempDir() + "/s"
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -159,7 +159,7 @@ func TestClientHello(t *testing.T) {
 	checked(provisioned(t, "ssl_hello", `{}`), to(address))
 	_, port, _ := net.SplitHostPort(address)
 	checked(provisioned(t, "tls", `{"verify": "none"}`), to("localhost:"+port))
-	checked(provisioned(t, "http", `{"tls": {"verify": "none"}}`), hasty(5*soon, address))
+	checked(provisioned(t, "http", `{"tls": {"verify": "none"}}`), targetWithTimeout(5*soon, address))
 	checked(provisioned(t, "tls", `{"verify": "none", "min_version": "1.3"}`), to(address))
 	want := []string{
 		"web.example[a b]TLS 1.2-TLS 1.3false", "web.example[a b]TLS 1.2-TLS 1.3false", "other.example[]TLS 1.2-TLS 1.3false", "[]TLS 1.2-TLS 1.3false",

@@ -14,8 +14,8 @@ import (
 // echoes sends back what comes.
 func echoes(c *net.TCPConn) { io.Copy(c, c) }
 
-// valued are scripts with variables, formats and codes of their own.
-var valued = []script{
+// valueScripts are scripts with variables, formats and codes of their own.
+var valueScripts = []script{
 	{
 		"a variable is sent", `{"set": {"var": "check.a", "value": "str(ping)"}}, {"connect": {}}, {"send_format": "<%[var(check.a)]>"}, {"expect": {"string": "<ping>"}}`,
 		"set-var(check.a) str(ping);connect;send-lf <%[var(check.a)]>;expect string <ping>", echoes, pool.Layer7OK, "", "",
