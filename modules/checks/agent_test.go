@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// reportText is a report in one line of text.
+// reportText returns a report as one line of text.
 func reportText(r pool.AgentReport) string {
 	text := fmt.Sprintf("%s %q", string(r.Code), r.Info)
 	if r.Admin != nil {
@@ -129,8 +129,8 @@ func TestAgent(t *testing.T) {
 	}
 }
 
-// resetsMidLine sends half a line, and a reset when that has been read: a moment later, and a longer
-// one each time, as on a busy machine it may not have been.
+// resetsMidLine sends half a line, then resets after a pause. The pause grows with each connection,
+// since on a busy machine the client may not have read the half line yet.
 func resetsMidLine() func(c *net.TCPConn) {
 	pause := soon
 	return func(c *net.TCPConn) {

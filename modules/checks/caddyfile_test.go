@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Each checker's words, and the JSON that they come to.
+// TestCaddyfile compares each checker's options with the JSON that they produce.
 func TestCaddyfile(t *testing.T) {
 	for _, test := range []struct{ name, block, want string }{
 		{"tcp", "", `{}`},
@@ -42,7 +42,7 @@ func TestCaddyfile(t *testing.T) {
 		if err != nil || got != test.want {
 			t.Errorf("%s: %v\ngot  %s\nwant %s", test.name, err, got, test.want)
 		}
-		if _, err := load(test.name, got); err != nil && test.name != "tls" { // there is no such file
+		if _, err := load(test.name, got); err != nil && test.name != "tls" { // the file does not exist
 			t.Errorf("%s: %v", got, err)
 		}
 	}
@@ -95,7 +95,7 @@ func TestCaddyfileMistakes(t *testing.T) {
 	}
 }
 
-// The words of the checkers stand beside those of every check.
+// The options of the checkers share a block with those of every check.
 func TestCheckerOptionsDoNotShadowCommonOptions(t *testing.T) {
 	taken := []string{"interval", "fast_interval", "down_interval", "rise", "fall", "timeout", "spread", "address", "port", "source", "send_proxy", "log"}
 	for _, name := range []string{"tcp", "ssl_hello", "tls", "http", "tcp_script", "mysql", "pgsql", "ldap", "spop", "smtp", "redis"} {

@@ -26,7 +26,7 @@ type authority struct {
 	pem  []byte
 }
 
-// template is a certificate to be: of a server, unless it is an authority's.
+// template returns an unsigned certificate for a server; newAuthority changes it to an authority's.
 func template(name string, from, until time.Duration) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
@@ -71,7 +71,7 @@ func newAuthority(t testing.TB, name string, until time.Duration) authority {
 	return sign(t, c, nil)
 }
 
-// tlsServer is a TLS server with a certificate of an authority of its own.
+// tlsServer is a TLS server with its own certificate authority.
 type tlsServer struct {
 	ca     string
 	config *tls.Config
@@ -100,7 +100,7 @@ func (s tlsServer) serve(t testing.TB) string {
 
 func date(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.DateOnly) }
 
-// Of several ways to an authority, the one counts that lasts longest.
+// With several chains to an authority, the one that lasts longest counts.
 func TestLongestLastingChainCounts(t *testing.T) {
 	cert := func(until time.Duration) *x509.Certificate { return template("", 0, until) }
 	l, short, long := cert(50*days), cert(10*days), cert(40*days)

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// What is said of versions, cipher suites and curves is what the server is offered.
+// The hello offers exactly the configured versions, cipher suites and curves.
 func TestOfferedVersionsSuitesAndCurves(t *testing.T) {
 	s := secureServer(t, leaf("web.example"))
 	var mu sync.Mutex

@@ -13,10 +13,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// certFiles are a certificate and its key, in one file and in two.
+// certFiles are the paths of a certificate and its key, in one file and in two.
 type certFiles struct{ both, cert, key string }
 
-// files writes the certificate.
+// files writes the certificate to files.
 func (a authority) files(t testing.TB) certFiles {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(a.key)
@@ -27,15 +27,14 @@ func (a authority) files(t testing.TB) certFiles {
 	return certFiles{pemFile(t, append(key, a.pem...)), pemFile(t, a.pem), pemFile(t, key)}
 }
 
-// clientCertFiles is a client's certificate.
+// clientCertFiles returns a client's certificate, signed by ca.
 func clientCertFiles(t testing.TB, ca authority) certFiles {
 	c := leaf("client")
 	c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	return sign(t, c, &ca).files(t)
 }
 
-// mutualTLSNginx runs an nginx that answers only those who show a certificate of an
-// authority.
+// mutualTLSNginx runs an nginx that requires a client certificate signed by an authority.
 func mutualTLSNginx(t *testing.T, own, ca string) (address string) {
 	t.Helper()
 	address = programs.Address(t)
@@ -43,9 +42,9 @@ func mutualTLSNginx(t *testing.T, own, ca string) (address string) {
 	return address
 }
 
-// Servers that demand a certificate of their clients: openssl, in each version of TLS,
-// and nginx. What a check comes to is what HAProxy says beside it. In TLS 1.3 a
-// server judges the client's certificate after the client's part of the handshake.
+// TestClientCertificates compares the results with HAProxy's for servers that require a client
+// certificate: openssl, in each version of TLS, and nginx. In TLS 1.3 a server judges the client's
+// certificate after the client has completed its part of the handshake.
 func TestClientCertificates(t *testing.T) {
 	need(t, "openssl")
 	ca := newAuthority(t, "Testing CA", 1000*days)

@@ -23,7 +23,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// allCheckers is one checker of each kind, in a configuration that wants an answer.
+// allCheckers returns one checker of each kind, configured to wait for an answer.
 func allCheckers(t testing.TB) map[string]pool.Checker {
 	all := map[string]pool.Checker{"agent": agentAsChecker{new(Agent)}}
 	for name, config := range map[string]string{
@@ -36,7 +36,7 @@ func allCheckers(t testing.TB) map[string]pool.Checker {
 	return all
 }
 
-// agentAsChecker is an agent seen as a checker.
+// agentAsChecker makes an agent a checker.
 type agentAsChecker struct{ *Agent }
 
 func (a agentAsChecker) Check(ctx context.Context, t pool.Target) pool.Result {
@@ -98,7 +98,7 @@ func TestEveryCheckerStopsWhenCanceled(t *testing.T) {
 	}
 }
 
-// The header comes before all else, and says who has connected.
+// The PROXY header precedes everything else and has the right addresses.
 func TestEveryCheckerSendsProxyHeaderFirst(t *testing.T) {
 	headers := map[int]func(c *net.TCPConn) string{
 		0: func(*net.TCPConn) string { return "" },
@@ -126,7 +126,7 @@ func TestEveryCheckerSendsProxyHeaderFirst(t *testing.T) {
 				target.SendProxy, target.Source = version, netip.MustParseAddr("127.0.0.2")
 				checked(c, target)
 				pair := <-pairs
-				// The reset after a mere connect may overtake what has been sent.
+				// The reset after a plain connect may overtake the data sent.
 				if pair[0] != pair[1] && (name != "tcp" || pair[0] != "") {
 					t.Errorf("got %q, want %q", pair[0], pair[1])
 				}
@@ -156,7 +156,7 @@ func TestProxyHeaderWithoutAddresses(t *testing.T) {
 	}
 }
 
-// With a time of its own for the connect, the rest is counted from there.
+// With a connect timeout, the check's timeout starts after the connect.
 func TestTimeouts(t *testing.T) {
 	c := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "pong"}}, {"connect": {}}, {"expect": {"string": "pong"}}]}`)
 	retryWithLongerUnits(t, func(unit time.Duration) (problem string) {
@@ -168,7 +168,7 @@ func TestTimeouts(t *testing.T) {
 			connect, rest time.Duration
 			want          pool.Code
 		}{
-			{0, 3 * unit, pool.Layer7Timeout}, // for both connections
+			{0, 3 * unit, pool.Layer7Timeout}, // a timeout for each of the two connections
 			{0, ample + 5*unit, pool.Layer7OK},
 			{unit, 3 * unit, pool.Layer7OK},
 			{ample, unit, pool.Layer7Timeout},
@@ -183,7 +183,7 @@ func TestTimeouts(t *testing.T) {
 	})
 }
 
-// What is plain ends with a reset, what is TLS does not.
+// Plain connections end with a reset, TLS connections with a close_notify.
 func TestPlainEndsWithResetTLSWithCloseNotify(t *testing.T) {
 	s := secureServer(t, leaf())
 	for name, test := range map[string]struct {
@@ -219,8 +219,8 @@ func TestPlainEndsWithResetTLSWithCloseNotify(t *testing.T) {
 					secure.Read(make([]byte, 4096))
 					io.WriteString(secure, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
 				}
-				// What is still on its way, such as tickets, must not be answered by a reset,
-				// after which writes fail.
+				// Data still on its way, such as session tickets, must not be answered by a reset, after which
+				// the server's writes fail.
 				secure.Handshake()
 				time.Sleep(soon / 4)
 				io.WriteString(secure, "late")
@@ -232,7 +232,7 @@ func TestPlainEndsWithResetTLSWithCloseNotify(t *testing.T) {
 				ends <- err
 			})
 			c := provisioned(t, name, test.config)
-			// The farewell is too short for a server that does not run for as long.
+			// closeTimeout may be too short for a server process that is not scheduled in time.
 			retryWithLongerUnits(t, func(time.Duration) string {
 				if got := checked(c, to(address)); !got.Code.OK() {
 					t.Fatalf("got %s %q", got.Code, got.Info)
@@ -246,8 +246,7 @@ func TestPlainEndsWithResetTLSWithCloseNotify(t *testing.T) {
 	}
 }
 
-// A server that does not mind the farewell does not delay the check by much, and is
-// not sent a reset either.
+// A server that ignores the close_notify delays the check only briefly, and gets no reset either.
 func TestOrderlyCloseIsBounded(t *testing.T) {
 	s := secureServer(t, leaf())
 	ends := make(chan error, 1)
@@ -297,7 +296,7 @@ func TestConcurrentChecks(t *testing.T) {
 	all.Wait()
 }
 
-// No descriptor stays behind, however a check ends.
+// No descriptor leaks, however a check ends.
 func TestNoDescriptorLeaks(t *testing.T) {
 	count := func() int {
 		open, err := os.ReadDir("/proc/self/fd")
@@ -315,10 +314,10 @@ func TestNoDescriptorLeaks(t *testing.T) {
 			checked(c, targetWithTimeout(soon, address))
 		}
 	}
-	for _, c := range all { // the header cannot be sent in time
+	for _, c := range all { // sending the header times out
 		expectResult(t, checked(c, pool.Target{Network: "tcp", Address: addresses[1], ConnectTimeout: ample, Timeout: 1, SendProxy: 2}), pool.Layer4Timeout, "*")
 	}
-	// The server's ends close after ours.
+	// The server closes its descriptors after ours.
 	for over := time.Now().Add(ample); time.Now().Before(over); time.Sleep(soon / 10) {
 		if count() <= before {
 			return
@@ -372,8 +371,8 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
-// A connection that the kernel has made is no timeout, however late the check gets to
-// see it: one to this system is made while connect is called.
+// A connection that the kernel established in time is not a timeout, however late the check notices
+// it: a connect to this host completes during the call of connect.
 func TestConnectMadeInTimeCountsWhenNoticedLate(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the other systems' connects are package net's")
@@ -382,7 +381,7 @@ func TestConnectMadeInTimeCountsWhenNoticedLate(t *testing.T) {
 	atOnce := func(address string, code pool.Code, info string) {
 		t.Helper()
 		problem := ""
-		for range 50 { // a busy kernel may leave it to a thread of its own, and be later
+		for range 50 { // a busy kernel may complete it later, in a kernel thread
 			if problem = differs(checked(provisioned(t, "tcp", `{}`), targetWithTimeout(1, address)), code, info); problem == "" {
 				return
 			}

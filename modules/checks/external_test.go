@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// program is one that runs some lines of shell.
+// program writes a shell script with the given lines and returns its path.
 func program(t *testing.T, lines string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "check")
@@ -62,7 +62,7 @@ func TestExternal(t *testing.T) {
 	expectResult(t, checked(externalCheck(t, External{Command: "/nowhere/check"}), to("127.0.0.1:443")), pool.ProcessError, "starting /nowhere/check: no such file or directory")
 }
 
-// When time is over, or the check is broken off, all that the program has started ends.
+// On a timeout or cancellation, the program and all processes that it started are killed.
 func TestExternalKillsProcessGroup(t *testing.T) {
 	alive := filepath.Join(t.TempDir(), "alive")
 	path := program(t, "echo waiting; (while :; do date >> "+alive+"; sleep 0.05; done) & wait")

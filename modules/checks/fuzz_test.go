@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// Of the words of a kind the last counts, whatever stands between them.
+// The last word of a kind counts, whatever stands between the words.
 func FuzzAgentLine(f *testing.F) {
 	for _, line := range []string{"", "up 50% maxconn:5 # fine", "down,drain\tup maint", "weight:5 5% weight:7", "maxconn:x maxconn:3 maxconn:", "#", "a#b", "UP Down\x00\xff 3%3"} {
 		f.Add(line)
@@ -64,8 +64,8 @@ func FuzzAgentLine(f *testing.F) {
 	})
 }
 
-// referenceJudge is judge from its description: too little is waited for, as is what has not
-// been found unless enough has come; what is there passes, or fails where it must not be.
+// referenceJudge implements the documentation of judge. It waits for min_recv bytes, and without
+// min_recv until there is a match or the end; a match then passes, or with not fails.
 func referenceJudge(e *Expect, got string, over bool) verdict {
 	found := false
 	length := len(e.literal)
@@ -117,7 +117,7 @@ func FuzzExpect(f *testing.F) {
 	})
 }
 
-// However an answer is cut into pieces, an expect of a text ends in the same way.
+// An expect has the same result however the data is cut into pieces.
 func TestExpectInPieces(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		letters := rapid.SliceOfN(rapid.SampledFrom([]byte("ab")), 1, 12)

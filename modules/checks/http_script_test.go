@@ -14,22 +14,22 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// httpScript is one of the cases of a script over HTTP, which are held against HAProxy.
+// httpScript is a case of an http_script that is compared with HAProxy.
 type httpScript struct {
 	name   string
-	config string // in JSON, without the braces
-	rules  string // HAProxy's, parted by semicolons: option httpchk, and then http-check
+	config string // JSON, without the braces
+	rules  string // HAProxy's option httpchk, then its http-check rules, separated by semicolons
 	server func(*net.TCPConn)
 	code   pool.Code
 	info   string
 }
 
-// answers sends an answer to each request, and closes.
+// answers returns a server that sends an answer to each request, and closes.
 func answers(head, body string) func(*net.TCPConn) {
 	return afterFirst(saysAndCloses("HTTP/1.1 " + head + "\r\n\r\n" + body))
 }
 
-// byPath answers with the status that the path is, and tells the request.
+// byPath answers with the status in the request's path, and a copy of the request.
 func byPath(c *net.TCPConn) {
 	r, err := http.ReadRequest(bufio.NewReader(c))
 	if err != nil {
@@ -106,7 +106,7 @@ var httpScripts = []httpScript{
 	{"nothing is asked for", `"steps": [{"expect": {"status": ["200"]}}]`, "", saysAndCloses("HTTP/1.0 200 OK\r\n\r\n"), pool.Layer7Response, `at step 1 (expect status "200"): an answer without a request: got "HTTP/1.0 200 OK\r\n\r\n"`},
 	{"drains", `"request": {}, "drain_on_404": true`, "GET /;disable-on-404", answers("404 Gone", ""), pool.Layer7Stopping, "404 Gone"},
 	{"drains, whatever is expected", `"request": {}, "drain_on_404": true, "steps": [{"expect": {"status": ["200"]}}, {"expect": {"string": "x"}}]`, "GET /;disable-on-404;expect status 200;expect string x", answers("404 Gone", ""), pool.Layer7Stopping, "404 Gone"},
-	// An informational answer is not the one that counts; HAProxy takes it for that.
+	// HAProxy takes an informational response for the final one; this checker skips it.
 	{"informational", `"request": {}`, "GET /", answersOther("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"), pool.Layer7OK, "200 OK"},
 	{"switching", `"request": {}, "steps": [{"expect": {"status": ["101"]}}]`, "GET /;expect status 101", answers("101 Switching", ""), pool.Layer7OK, "101 Switching"},
 }
@@ -128,7 +128,7 @@ func TestHTTPScriptsAgainstHAProxy(t *testing.T) {
 		request, rules, _ := strings.Cut(s.rules, ";")
 		lines := " option httpchk " + request + "\n"
 		if s.rules == "" {
-			continue // in HAProxy that takes a section of defaults
+			continue // in HAProxy that needs a defaults section
 		}
 		for rule := range strings.SplitSeq(rules, ";") {
 			if rule != "" {
@@ -143,7 +143,7 @@ func TestHTTPScriptsAgainstHAProxy(t *testing.T) {
 	expectHAProxyCodes(t, tests)
 }
 
-// A server that is down is not drained by its 404.
+// A 404 does not drain a server that is down.
 func TestHTTPScript404DoesNotDrainDownServer(t *testing.T) {
 	c := provisioned(t, "http_script", `{"request": {}, "drain_on_404": true}`)
 	target := to(serve(t, answers("404 Gone", "")))
@@ -151,7 +151,7 @@ func TestHTTPScript404DoesNotDrainDownServer(t *testing.T) {
 	expectResult(t, checked(c, target), pool.Layer7Status, `at step 1 (expect status "200-399"): 404 Gone`)
 }
 
-// What a server sends makes no further header of what it is put into.
+// Text from a server cannot add a header when it is part of a header's value.
 func TestHTTPScriptPreventsHeaderInjection(t *testing.T) {
 	saw := make(chan string, 1)
 	address := serve(t, func(c *net.TCPConn) {
@@ -170,7 +170,7 @@ func TestHTTPScriptPreventsHeaderInjection(t *testing.T) {
 	}
 }
 
-// send_state says how the server stands.
+// send_state sends the state of the server.
 func TestHTTPScriptSendsTheState(t *testing.T) {
 	saw := make(chan string, 1)
 	address := serve(t, func(c *net.TCPConn) {

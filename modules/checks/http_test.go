@@ -93,7 +93,7 @@ func TestHTTPWithoutAnswer(t *testing.T) {
 			expectCheck(t, c, address, test.code, test.info)
 		})
 	}
-	// A request that does not fit into the buffers, and nobody reads it.
+	// The request does not fit into the socket buffers, and the server does not read it.
 	c := provisioned(t, "http", `{"method": "POST"}`)
 	c.(*HTTP).Body = strings.Repeat("x", 12<<20)
 	over := make(chan struct{})
@@ -102,7 +102,7 @@ func TestHTTPWithoutAnswer(t *testing.T) {
 	close(over)
 }
 
-// What the server is asked.
+// TestHTTPRequest compares the request that the server receives.
 func TestHTTPRequest(t *testing.T) {
 	got := make(chan string, 1)
 	address := serve(t, func(c *net.TCPConn) {
@@ -126,7 +126,7 @@ func TestHTTPRequest(t *testing.T) {
 		`{"method": "HEAD"}`:                 "HEAD / HTTP/1.1 " + address + " true \nConnection [close]\nUser-Agent [caddy-passthrough]\n",
 	} {
 		c := provisioned(t, "http", config)
-		for range 2 { // the second has as much of a body
+		for range 2 { // the second request has the same body
 			expectResult(t, checked(c, to(address)), pool.Layer7OK, "204 No Content")
 			if g := <-got; g != want {
 				t.Errorf("got  %q\nwant %q", g, want)

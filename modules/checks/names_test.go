@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// fakeDNS answers all questions alike, until it is told otherwise.
+// fakeDNS gives the same answer for every name until that is changed.
 type fakeDNS struct {
 	mu    sync.Mutex
 	asked []resolve.Family
@@ -36,7 +36,7 @@ func (d *fakeDNS) Lookup(_ context.Context, _ string, f resolve.Family) ([]netip
 	return d.six, d.ttl, d.err
 }
 
-// useDNS has names be resolved by d, for this test.
+// useDNS resolves names by d during this test.
 func useDNS(t *testing.T, d *fakeDNS) {
 	t.Helper()
 	before := resolve.Servers
@@ -56,7 +56,7 @@ var (
 	nxdomain = &net.DNSError{Err: "no such host", IsNotFound: true}
 )
 
-// A lookup that fails is no failed check, but a name that there is not is one.
+// A DNS failure does not fail a check; a name that does not exist does.
 func TestEveryCheckerWhenLookupFails(t *testing.T) {
 	for _, c := range allCheckers(t) {
 		useDNS(t, &fakeDNS{err: servfail})
@@ -66,7 +66,7 @@ func TestEveryCheckerWhenLookupFails(t *testing.T) {
 	}
 }
 
-// Once the name is known, checks go on as long as the DNS fails, and warn of it.
+// After a first lookup, checks continue with the last addresses while the DNS fails, and warn.
 func TestEveryCheckerUsesStaleAddressesWhenDNSFails(t *testing.T) {
 	const warning = "resolving web.test: server misbehaving (DNS); asked 192.0.2.53:53; its last addresses are in use"
 	address := serve(t, closes)
@@ -81,7 +81,7 @@ func TestEveryCheckerUsesStaleAddressesWhenDNSFails(t *testing.T) {
 	d.mu.Lock()
 	d.four, d.err = nil, servfail
 	d.mu.Unlock()
-	for over := time.Now().Add(ample); ; time.Sleep(soon) { // until the addresses are to be renewed
+	for over := time.Now().Add(ample); ; time.Sleep(soon) { // until the addresses expire
 		got := checked(all["tcp"], targetNamed(address))
 		if got.Code != pool.Layer4OK || time.Now().After(over) {
 			t.Fatalf("%+v", got)
@@ -101,8 +101,8 @@ func TestEveryCheckerUsesStaleAddressesWhenDNSFails(t *testing.T) {
 	}
 }
 
-// A check connects as clients do: to one address after the other, of the family that
-// is wanted, and from an address only to those of its own.
+// A check connects as clients' connections do: to one address after the other, of the wanted
+// family, and only to addresses of the source's family.
 func TestCheckOfName(t *testing.T) {
 	c := allCheckers(t)["tcp"]
 	address := serve(t, closes)
@@ -133,7 +133,7 @@ func TestCheckOfName(t *testing.T) {
 	}
 }
 
-// A step of a script may connect to a name of one family.
+// A connect step may limit a name to one family.
 func TestScriptConnectsToFamily(t *testing.T) {
 	address := serve(t, closes)
 	_, port, _ := net.SplitHostPort(address)

@@ -14,10 +14,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// nginx runs nginx with the lines of a server, and returns where that listens.
+// nginx runs nginx with a server section's lines and returns its address.
 func nginx(t *testing.T, lines string) (address string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "nginx") // a socket's path is short
+	dir, err := os.MkdirTemp("", "nginx") // paths of sockets must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +27,8 @@ func nginx(t *testing.T, lines string) (address string) {
 	return socket
 }
 
-// startNginx runs nginx with the lines of a server, which listens at an address, until
-// the test is over.
+// startNginx runs nginx with a server section's lines, listening at an address, until the test
+// ends.
 func startNginx(t *testing.T, dir, network, address, server string) {
 	t.Helper()
 	config := fmt.Sprintf("daemon off;\nmaster_process off;\npid %[1]s/pid;\nerror_log %[1]s/error.log;\nevents {}\nhttp {\n\taccess_log off;\n", dir)
@@ -58,7 +58,7 @@ func startNginx(t *testing.T, dir, network, address, server string) {
 	t.Fatalf("nginx does not listen: %s", log)
 }
 
-// A real server answers what scripts ask, with chunks, redirects, and errors of its own.
+// Scripts work with a real server's chunked bodies, redirects and errors.
 func TestHTTPScriptsOfNginx(t *testing.T) {
 	socket := nginx(t, `
 		location /ready { add_header X-Role "old, primary"; return 200 "ready\n"; }

@@ -20,13 +20,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// askHAProxy runs HAProxy with backends of one server s each, whose lines are given,
-// until a judge finds no problem in what its statistics say of servers that have been
-// checked. A check that had too little time on a busy machine is followed by others.
+// askHAProxy runs HAProxy with one backend, with one server s, for each entry of backends, until
+// judge finds no problem in the statistics of the checked servers. It retries because a check may
+// time out on a busy machine and be followed by another.
 func askHAProxy(t *testing.T, status string, backends map[string]string, judge func(all map[string]map[string]string) (problems []string)) {
 	t.Helper()
 	path := need(t, "haproxy")
-	dir, err := os.MkdirTemp("", "checks") // a socket's path is short
+	dir, err := os.MkdirTemp("", "checks") // paths of sockets must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,13 +69,13 @@ func askHAProxy(t *testing.T, status string, backends map[string]string, judge f
 	}
 }
 
-// haproxyCase is what HAProxy says of a server that is checked as the lines of its backend tell.
+// haproxyCase is the check result that HAProxy reports for a backend's lines.
 type haproxyCase struct {
 	name, lines string
 	code        pool.Code
 }
 
-// expectHAProxyCodes is askHAProxy for the codes that its checks come to.
+// expectHAProxyCodes runs askHAProxy and compares the codes of its checks.
 func expectHAProxyCodes(t *testing.T, tests []haproxyCase) {
 	t.Helper()
 	backends := make(map[string]string)
@@ -92,14 +92,14 @@ func expectHAProxyCodes(t *testing.T, tests []haproxyCase) {
 	})
 }
 
-// checkFinished reports whether a server's row says how its check ended: not before its first
-// check, and not while the next one is under way, when HAProxy shows the status of the last
-// check behind a "* " and its text no longer.
+// checkFinished reports whether a server's row shows a finished check: not before the first one,
+// and not while the next one runs. During that, HAProxy shows the last status after "* ", without
+// its text.
 func checkFinished(status string) bool {
 	return status != "" && status != "INI" && !strings.HasPrefix(status, "* ")
 }
 
-// statistics are those of the servers, by backend and column.
+// statistics returns the statistics of the servers by backend and column.
 func statistics(socket string) map[string]map[string]string {
 	c, err := net.Dial("unix", socket)
 	if err != nil {
@@ -183,8 +183,8 @@ func TestAgentAgainstHAProxy(t *testing.T) {
 	})
 }
 
-// asStatistics is what an agent of a server of weight 100 and 50 connections says, as
-// HAProxy's statistics have it.
+// asStatistics formats an agent's report as HAProxy's statistics show it for a server of weight 100
+// with 50 connections.
 func asStatistics(t *testing.T, r pool.AgentReport) string {
 	weight, maxconn, code := 100, 50, string(r.Code)
 	if r.Weight != "" {

@@ -14,12 +14,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// exchanges are the dialogues, by their number in the fuzz target.
+// exchanges are the protocols, by their number in the fuzz target.
 var exchanges = []func(io.ReadWriter) (string, error){
 	(&MySQL{}).exchange, (&MySQL{User: "haproxy"}).exchange, (&PgSQL{User: "haproxy"}).exchange, exchangeLDAPBind, exchangeSPOPHello, (&SMTP{}).exchange, exchangeRedisPing,
 }
 
-// exchangeResult is what comes of a dialogue with a server that says these bytes.
+// exchangeResult returns the result of an exchange with a server that sends these bytes.
 func exchangeResult(speak func(io.ReadWriter) (string, error), r io.Reader) pool.Result {
 	type both struct {
 		io.Reader
@@ -32,8 +32,8 @@ func exchangeResult(speak func(io.ReadWriter) (string, error), r io.Reader) pool
 	return pool.Result{Code: pool.Layer7OK, Info: printable(info)}
 }
 
-// However a server's answer is cut into pieces, the same comes of it; what comes after an
-// answer that passes changes nothing; and what is told of it can stand in a log.
+// The result does not depend on how the server's answer is cut into pieces, nor on bytes after an
+// answer that passes, and its Info is fit for a log.
 func FuzzProtocols(f *testing.F) {
 	for kind, answers := range [][]string{
 		{greets, blocked, "SSH-2.0\r\n"},

@@ -15,14 +15,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// recording is all that a server has got on a connection, and how that has ended.
+// recording holds the bytes that a server received on a connection, and how the connection ended.
 type recording struct {
 	text string
 	end  error
 }
 
-// recordingServer answers with one text after the other, each when something has come (the
-// first may be empty), and tells all that has.
+// recordingServer returns a server that sends one text after each piece of data that arrives (an
+// empty first text waits for nothing), and reports what it received.
 func recordingServer(all chan<- recording, answers ...string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		h, buffer := recording{}, make([]byte, 4096)
@@ -53,14 +53,14 @@ const (
 	bound          = "\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00"
 )
 
-// Each checker says what HAProxy's says, and some then take leave of the server where
-// HAProxy just closes. Those that HAProxy ends with a FIN end so here, and ldap does.
+// Each checker sends what HAProxy's does. Some also say goodbye where HAProxy just closes. The
+// checks that HAProxy ends with a FIN end so here, and so does ldap.
 func TestProtocolsSendWhatHAProxySends(t *testing.T) {
 	backends, told := make(map[string]string), make(map[string]chan recording)
 	tests := []struct {
 		name, module, config, option string
 		answers                      []string
-		more                         string // that we say
+		more                         string // sent in addition to what HAProxy sends
 		end                          error
 	}{
 		{"mysql", "mysql", ofHaproxy, "mysql-check user haproxy", []string{mysqlPacket(0, withoutPlugins), granted}, "", nil},
@@ -104,8 +104,8 @@ func TestProtocolsSendWhatHAProxySends(t *testing.T) {
 	})
 }
 
-// A server that has plugins is asked for the one whose users need no password, and one
-// that then asks for another way gets the empty password of that.
+// A server with plugins is asked for the one for users without a password. One that asks for
+// another method gets an empty password for that.
 func TestMySQLPlugins(t *testing.T) {
 	const native = "mysql_native_password\x00"
 	asked := strings.Replace(strings.Replace(login41, "\x29", string(rune(0x29+len(native))), 1), "\x00\x82\x00\x00", "\x00\x82\x08\x00", 1) + native
@@ -129,7 +129,7 @@ func TestMySQLPlugins(t *testing.T) {
 	expectResult(t, checked(provisioned(t, "mysql", ofHaproxy), to(endless)), pool.Layer7Status, "the server requires more than a user without a password")
 }
 
-// What the server says to the empty password does not count, if that it asks is enough.
+// With accept_auth_switch, the server's answer to the empty password does not matter.
 func TestMySQLAuthSwitch(t *testing.T) {
 	asks := mysqlPacket(2, "\xfecaching_sha2_password\x00saltsaltsaltsaltsalt\x00")
 	for config, want := range map[string]pool.Code{ofHaproxy: pool.Layer7Status, `{"user": "haproxy", "accept_auth_switch": true}`: pool.Layer7OK} {
@@ -138,8 +138,8 @@ func TestMySQLAuthSwitch(t *testing.T) {
 	}
 }
 
-// A server that never answers the last words delays the check by little, and what it has
-// still to say is not answered with a reset.
+// A server that never answers the goodbye delays the check only briefly, and what it still sends is
+// not answered with a reset.
 func TestGoodbyeIsBounded(t *testing.T) {
 	ends := make(chan error, 1)
 	address := serve(t, func(c *net.TCPConn) {
@@ -158,7 +158,7 @@ func TestGoodbyeIsBounded(t *testing.T) {
 	}
 }
 
-// With tls, each protocol is spoken within it, and the end is a close_notify.
+// With tls, each protocol runs inside TLS, and the connection ends with a close_notify.
 func TestProtocolsOverTLS(t *testing.T) {
 	s := secureServer(t, leaf("web.example"))
 	for name, test := range map[string]struct {

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// sendsInTurn says one text after the other; "" waits until something has come.
+// sendsInTurn returns a server that sends one text after the other; "" waits until data arrives.
 func sendsInTurn(texts ...string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		for _, text := range texts {
@@ -27,7 +27,7 @@ func sendsInTurn(texts ...string) func(*net.TCPConn) {
 	}
 }
 
-// sendsAndCloses is talks, but the server ends the connection.
+// sendsAndCloses is like sendsInTurn, but the server then closes the connection.
 func sendsAndCloses(texts ...string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		for _, text := range texts {
@@ -49,7 +49,7 @@ func fromHex(digits string) string {
 	return string(b)
 }
 
-// mysqlPacket is a packet with its length and number before it.
+// mysqlPacket returns a packet, preceded by its length and number.
 func mysqlPacket(number byte, content string) string {
 	return string([]byte{byte(len(content)), byte(len(content) >> 8), 0, number}) + content
 }
@@ -65,7 +65,7 @@ var (
 	pgError = "E\x00\x00\x00\x48SFATAL\x00VFATAL\x00C28000\x00Mno pg_hba.conf entry for host\x00Fauth.c\x00L500\x00\x00\x00\x00\x00\x00\x00"
 )
 
-// spopFrame is a frame with its length before it.
+// spopFrame returns a frame, preceded by its length.
 func spopFrame(kind byte, flags byte, items string) string {
 	content := string([]byte{kind, 0, 0, 0, flags, 0, 0}) + items
 	return string([]byte{0, 0, 0, byte(len(content))}) + content
@@ -77,8 +77,8 @@ const (
 	spopNothing   = "\x0ccapabilities\x08\x00"
 )
 
-// protocolCase is a check in a protocol, here and in HAProxy. HAProxy's code is differ
-// if that is given.
+// protocolCase is a protocol check, here and in HAProxy. differ is HAProxy's code if it is another
+// one.
 type protocolCase struct {
 	name, module, config, option string
 	server                       func(*net.TCPConn)
@@ -103,7 +103,7 @@ var protocolCases = []protocolCase{
 	{"closed", "mysql", `{}`, "mysql-check", sendsAndCloses(), pool.Layer7Response, "closed by the server", ""},
 	{"silent", "mysql", `{}`, "mysql-check", silent, pool.Layer7Timeout, "", ""},
 	{"silent after login", "mysql", ofHaproxy, "mysql-check user haproxy", sendsInTurn(greets), pool.Layer7Timeout, "", ""},
-	// HAProxy waits for as many bytes as these four ask for.
+	// HAProxy waits for as many bytes as these four announce.
 	{"something else", "mysql", `{}`, "mysql-check", sendsInTurn("SSH-2.0-OpenSSH_9.2p1\r\n"), pool.Layer7Response, `not MySQL: got "SSH-2.0-OpenSSH_9.2p1\r\n"`, pool.Layer7Timeout},
 
 	{"no password", "pgsql", ofHaproxy, "pgsql-check user haproxy", sendsInTurn("", fromHex("5200000008 00000000")), pool.Layer7OK, "the server asks for no password", ""},
@@ -163,7 +163,7 @@ var protocolCases = []protocolCase{
 	{"pong", "redis", `{}`, "redis-check", sendsInTurn("", "+PONG\r\n"), pool.Layer7OK, "+PONG", ""},
 	{"pong in pieces", "redis", `{}`, "redis-check", sendsInTurn("", "+PO", "NG\r\n"), pool.Layer7OK, "+PONG", ""},
 	{"error, closed", "redis", `{}`, "redis-check", sendsAndCloses("", "-DENIED protected mode\r\n"), pool.Layer7Status, "-DENIED protected mode", ""},
-	// HAProxy waits for a PONG that may come yet.
+	// HAProxy waits for a PONG that may still follow.
 	{"error", "redis", `{}`, "redis-check", sendsInTurn("", "-NOAUTH Authentication required.\r\n"), pool.Layer7Status, "-NOAUTH Authentication required.", pool.Layer7Timeout},
 	{"something else", "redis", `{}`, "redis-check", sendsAndCloses("", "HTTP/1.1 400 Bad Request\r\n\r\n"), pool.Layer7Status, `not PONG: got "HTTP/1.1 400 Bad Request"`, ""},
 	{"half", "redis", `{}`, "redis-check", sendsAndCloses("", "+PON"), pool.Layer7Status, `not PONG: got "+PON"`, ""},

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// revocationList is a revocation list of an authority, from a time until another.
+// revocationList returns a revocation list of an authority for a period.
 func revocationList(t testing.TB, ca authority, from, until time.Duration, revoked ...*x509.Certificate) []byte {
 	t.Helper()
 	l := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(from), NextUpdate: time.Now().Add(until)}
@@ -29,8 +29,8 @@ func revocationList(t testing.TB, ca authority, from, until time.Duration, revok
 	return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
 }
 
-// Each certificate of the chain needs a valid list of its issuer that has it not, as
-// HAProxy says beside it.
+// Each certificate of the chain needs a valid list of its issuer that does not revoke it. The codes
+// are compared with HAProxy's.
 func TestRevocations(t *testing.T) {
 	root := newAuthority(t, "Testing CA", 1000*days)
 	between := template("Between", -days, 1000*days)

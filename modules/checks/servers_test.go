@@ -30,16 +30,16 @@ func TestMain(m *testing.M) {
 	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction("github.com/caddy-passthrough/caddy-passthrough/modules/relay.(*shard).run"))
 }
 
-// soon is the timeout of a check that gets no answer, where patiently does not give it
-// more; ample is that of one that does.
+// soon is the timeout of a check that gets no answer, unless retryWithLongerUnits sets a longer
+// one; ample is the timeout of a check that gets one.
 const (
 	soon  = 200 * time.Millisecond
 	ample = time.Minute
 )
 
-// retryWithLongerUnits tries something that takes a few units of time, with longer units each
-// time, until it reports no problem: on a busy machine a process may not run for longer
-// than the first ones.
+// retryWithLongerUnits runs try, which takes a few units of time, with longer and longer units
+// until it reports no problem: on a busy machine a process may not run for longer than the first
+// units.
 func retryWithLongerUnits(t testing.TB, try func(unit time.Duration) (problem string)) {
 	t.Helper()
 	problem := ""
@@ -51,7 +51,7 @@ func retryWithLongerUnits(t testing.TB, try func(unit time.Duration) (problem st
 	t.Error(problem)
 }
 
-// serve has each connection served by a function, after which it is closed.
+// serve runs a server that handles each connection by f and then closes it.
 func serve(t testing.TB, f func(c *net.TCPConn)) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,12 +80,12 @@ func serveOn(t testing.TB, l net.Listener, f func(c net.Conn)) {
 	t.Cleanup(func() { l.Close(); all.Wait() })
 }
 
-// The ways of servers.
+// Behaviors of servers.
 func silent(c *net.TCPConn) { io.Copy(io.Discard, c) }
 func closes(*net.TCPConn)   {}
 func resets(c *net.TCPConn) { c.SetLinger(0) }
 
-// says sends texts, with a moment between.
+// says returns a server that sends texts with a pause between them.
 func says(texts ...string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		for i, text := range texts {
@@ -98,7 +98,7 @@ func says(texts ...string) func(*net.TCPConn) {
 	}
 }
 
-// saysAndCloses is says, but the server ends the connection.
+// saysAndCloses is like says, but the server then closes the connection.
 func saysAndCloses(text string) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		io.WriteString(c, text)
@@ -107,7 +107,7 @@ func saysAndCloses(text string) func(*net.TCPConn) {
 	}
 }
 
-// afterFirst does something when something has come.
+// afterFirst returns a server that calls f once data has arrived.
 func afterFirst(f func(*net.TCPConn)) func(*net.TCPConn) {
 	return func(c *net.TCPConn) {
 		c.Read(make([]byte, 4096))
@@ -115,8 +115,7 @@ func afterFirst(f func(*net.TCPConn)) func(*net.TCPConn) {
 	}
 }
 
-// unanswered is an address where connects are not answered: the queue of those that
-// wait to be accepted is full.
+// unanswered returns an address where connects get no answer: its accept queue is full.
 func unanswered(t testing.TB) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -135,7 +134,7 @@ func unanswered(t testing.TB) string {
 		t.Fatal(err)
 	}
 	address := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
-	d := new(net.Dialer) // there is room for one, however busy this machine is
+	d := new(net.Dialer) // the queue has room for one, even on a busy machine
 	for range 5 {
 		c, err := d.Dial("tcp", address)
 		if err != nil {
@@ -152,12 +151,12 @@ func to(address string) pool.Target {
 	return pool.Target{Network: "tcp", Address: address, Timeout: ample}
 }
 
-// targetWithTimeout is a target with less time.
+// targetWithTimeout returns a target with a shorter timeout.
 func targetWithTimeout(timeout time.Duration, address string) pool.Target {
 	return pool.Target{Network: "tcp", Address: address, Timeout: timeout}
 }
 
-// provisioned loads a checker from its JSON as the balancer does.
+// provisioned loads a checker from JSON as the balancer does.
 func provisioned(t testing.TB, name, config string) pool.Checker {
 	t.Helper()
 	c, err := load(name, config)
@@ -177,7 +176,7 @@ func load(name, config string) (pool.Checker, error) {
 	return c.(pool.Checker), nil
 }
 
-// fromCaddyfile is the JSON of a checker whose options stand in a block.
+// fromCaddyfile returns the JSON of a checker whose options stand in a block.
 func fromCaddyfile(name, block string) (string, error) {
 	info, err := caddy.GetModule("passthrough.checks." + name)
 	if err != nil {
@@ -193,7 +192,7 @@ func fromCaddyfile(name, block string) (string, error) {
 	return string(text), err
 }
 
-// expectResult compares, and wants a result's text where one is given.
+// expectResult compares a result. The info "*" matches any text.
 func expectResult(t testing.TB, got pool.Result, code pool.Code, info string) {
 	t.Helper()
 	if problem := differs(got, code, info); problem != "" {
@@ -208,9 +207,8 @@ func differs(got pool.Result, code pool.Code, info string) (problem string) {
 	return fmt.Sprintf("got %s %q, want %s %q", string(got.Code), got.Info, string(code), info)
 }
 
-// expectCheck checks an address and compares. It is for what may depend on time: a
-// timeout, and servers that say something in parts, which a busy machine may hand over
-// as one.
+// expectCheck checks an address and compares the result. It is for results that depend on timing:
+// timeouts, and servers that send parts, which a busy machine may deliver at once.
 func expectCheck(t testing.TB, c pool.Checker, address string, code pool.Code, info string) {
 	t.Helper()
 	timesOut := code == pool.Layer4Timeout || code == pool.Layer6Timeout || code == pool.Layer7Timeout || code == pool.ProcessTimeout
@@ -222,7 +220,7 @@ func expectCheck(t testing.TB, c pool.Checker, address string, code pool.Code, i
 	})
 }
 
-// checked is what one check comes to.
+// checked returns the result of one check.
 func checked(c pool.Checker, target pool.Target) pool.Result {
 	return c.Check(context.Background(), target)
 }
@@ -232,7 +230,7 @@ func line(c net.Conn) string {
 	return text
 }
 
-// pemFile writes a file of certificates.
+// pemFile writes a file of certificates and returns its path.
 func pemFile(t testing.TB, text []byte) string {
 	t.Helper()
 	path := t.TempDir() + "/file.pem"
@@ -249,7 +247,7 @@ func contains(t testing.TB, err error, want string) {
 	}
 }
 
-// need returns the path of a program. Without it the test is skipped, and fails in CI.
+// need returns the path of a program. Without it the test is skipped, or in CI fails.
 func need(t *testing.T, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)

@@ -15,16 +15,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// script is one of the cases of a script and a server, which are held against
-// HAProxy, too.
+// script is a case of a script and a server that is also compared with HAProxy.
 type script struct {
 	name   string
-	steps  string // in JSON, without the brackets
-	rules  string // HAProxy's, parted by semicolons; empty: the like cannot be said there
+	steps  string // JSON, without the brackets
+	rules  string // HAProxy's rules, separated by semicolons; empty: HAProxy has no equivalent
 	server func(*net.TCPConn)
 	code   pool.Code
 	info   string
-	differ pool.Code // HAProxy's, where ours is meant to be another
+	differ pool.Code // HAProxy's code where ours differs on purpose
 }
 
 var scripts = []script{
@@ -93,7 +92,7 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// What comes is looked at up to 64 KiB.
+// At most 64 KiB are examined.
 func TestScriptExamines64KiB(t *testing.T) {
 	flood := func(n int) string {
 		return serve(t, says(strings.Repeat("x", n)+"END"))
@@ -107,7 +106,7 @@ func TestScriptExamines64KiB(t *testing.T) {
 	expectResult(t, checked(c, to(flood(maxReceived))), pool.Layer7OK, "")
 }
 
-// Being canceled is not an answer, even if half of one has come.
+// A canceled check is not a failed one, even if half an answer has arrived.
 func TestCanceledScriptIsNotChecked(t *testing.T) {
 	c, address := provisioned(t, "tcp_script", `{"steps": [{"expect": {"string": "END"}}]}`), serve(t, says("half"))
 	retryWithLongerUnits(t, func(unit time.Duration) string {
@@ -147,7 +146,7 @@ func TestScriptConnects(t *testing.T) {
 			return ""
 		})
 	}
-	// The check's own header goes first wherever no step says otherwise.
+	// The check's own header is sent unless a step says otherwise.
 	target := to(plain)
 	target.SendProxy = 2
 	got := checked(provisioned(t, "tcp_script", `{"steps": [{"connect": {"send_proxy": 1}}, {"expect": {"string": "PROXY TCP4"}}]}`), target)

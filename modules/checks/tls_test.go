@@ -41,7 +41,7 @@ func TestHandshake(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		server tlsServer
-		config string // $ is the file of the authority
+		config string // $ stands for the authority's file
 		code   pool.Code
 		info   string
 	}{
@@ -92,7 +92,7 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-// A handshake that is no handshake, in each way that it can fail.
+// TestBrokenHandshakes covers each way in which a handshake can fail.
 func TestBrokenHandshakes(t *testing.T) {
 	for name, test := range map[string]struct {
 		server func(*net.TCPConn)
@@ -140,7 +140,7 @@ func TestUnixSocketNeedsServerName(t *testing.T) {
 	expectResult(t, checked(provisioned(t, "tls", `{"server_name": "web.example", "ca": "`+s.ca+`"}`), target), pool.Layer6OK, "")
 }
 
-// What the server is told: the name, and nothing of sessions before.
+// TestClientHello expects the server name in the hello, and no resumed session.
 func TestClientHello(t *testing.T) {
 	s := secureServer(t, leaf("web.example"))
 	var mu sync.Mutex
@@ -198,7 +198,7 @@ func TestSSLHello(t *testing.T) {
 	}
 }
 
-// Roots may be in a directory, whose other files do not matter.
+// A directory of roots may hold other files, which are ignored.
 func TestRootsInDirectory(t *testing.T) {
 	s, dir := secureServer(t, leaf("web.example")), t.TempDir()
 	text, err := os.ReadFile(s.ca)
@@ -216,7 +216,7 @@ func TestRootsInDirectory(t *testing.T) {
 	contains(t, err, "holds no certificate: expected PEM")
 }
 
-// The same against another implementation of TLS.
+// TestOpenSSL repeats the handshakes with another TLS implementation.
 func TestOpenSSL(t *testing.T) {
 	need(t, "openssl")
 	ca := newAuthority(t, "Testing CA", 1000*days)
@@ -251,7 +251,7 @@ func TestOpenSSL(t *testing.T) {
 	}
 }
 
-// openssl is the address of a running openssl s_server.
+// openssl runs openssl s_server and returns its address.
 func openssl(t *testing.T, cert authority, flags ...string) string {
 	t.Helper()
 	key, err := x509.MarshalECPrivateKey(cert.key)
@@ -261,7 +261,7 @@ func openssl(t *testing.T, cert authority, flags ...string) string {
 	both := pemFile(t, append(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: key}), cert.pem...))
 	args := append([]string{"s_server", "-accept", "127.0.0.1:0", "-cert", both, "-key", both}, flags...)
 	command := exec.Command("openssl", args...)
-	in, err := command.StdinPipe() // at its end the server ends
+	in, err := command.StdinPipe() // closing it ends the server
 	if err != nil {
 		t.Fatal(err)
 	}

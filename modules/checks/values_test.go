@@ -11,10 +11,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// echoes sends back what comes.
+// echoes sends back all bytes that it receives.
 func echoes(c *net.TCPConn) { io.Copy(c, c) }
 
-// valueScripts are scripts with variables, formats and codes of their own.
+// valueScripts are scripts with variables, formats and their own codes.
 var valueScripts = []script{
 	{
 		"a variable is sent", `{"set": {"var": "check.a", "value": "str(ping)"}}, {"connect": {}}, {"send_format": "<%[var(check.a)]>"}, {"expect": {"string": "<ping>"}}`,
@@ -80,7 +80,7 @@ var valueScripts = []script{
 	},
 }
 
-// linger closes in order: the server sees an end, and without it a reset.
+// With linger the server sees a FIN, without it a reset.
 func TestScriptLingers(t *testing.T) {
 	for linger, want := range map[string]string{`{"linger": true}`: "EOF", `{}`: "reset"} {
 		saw := make(chan string, 1)
@@ -104,7 +104,7 @@ func TestScriptLingers(t *testing.T) {
 	}
 }
 
-// Names of the server that is checked are values, too.
+// Expressions can use the names of the checked server.
 func TestScriptNamesTheServer(t *testing.T) {
 	c := provisioned(t, "tcp_script", `{"steps": [{"send_format": "%[be_name]/%[srv_name]"}, {"expect": {"string": "web/s1"}}]}`)
 	target := to(serve(t, echoes))
