@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// A convertFunc turns a value of the converter's input type into another one, and returns false if there is none.
-// With settled, the value will not change any more. It must be safe for concurrent use.
+// A convertFunc converts a value of the converter's input type, or returns false if there is no
+// result. settled means that the value can no longer change. It must be safe for concurrent use.
 type convertFunc func(in *Input, v Value, settled bool) (Value, bool)
 
-// A converter is one that this package knows.
+// A converter is a supported converter.
 type converter struct {
 	args argList
 	in   valueType
@@ -21,7 +21,7 @@ type converter struct {
 	build func(l *Loader, a args) (convertFunc, error)
 }
 
-// converters holds the converters by their names.
+// converters maps names to converters.
 var converters = func() map[string]converter {
 	all := make(map[string]converter)
 	for _, group := range []map[string]converter{textConverters, binaryConverters, stateConverters, numberConverters(), mapConverters(), trimConverters, hashConverters(), moreConverters} {
@@ -30,21 +30,21 @@ var converters = func() map[string]converter {
 	return all
 }()
 
-// totalConverter is the build of a converter that has no arguments and always yields a value.
+// totalConverter builds a converter without arguments that always has a result.
 func totalConverter(f func(v Value) Value) func(*Loader, args) (convertFunc, error) {
 	return func(*Loader, args) (convertFunc, error) {
 		return func(_ *Input, v Value, _ bool) (Value, bool) { return f(v), true }, nil
 	}
 }
 
-// partialConverter is always for a converter that does not.
+// partialConverter builds a converter without arguments that may have no result.
 func partialConverter(f func(v Value) (Value, bool)) func(*Loader, args) (convertFunc, error) {
 	return func(*Loader, args) (convertFunc, error) {
 		return func(_ *Input, v Value, _ bool) (Value, bool) { return f(v) }, nil
 	}
 }
 
-// findConverter returns a converter by its name.
+// findConverter looks up a converter by its name.
 func findConverter(name string) (converter, error) {
 	if c, ok := converters[name]; ok {
 		return c, nil
@@ -63,7 +63,7 @@ func (e *unknownError) Error() string {
 	return "unknown " + e.kind + " '" + e.name + "'"
 }
 
-// isMap tells whether a converter reads a file that its first argument names.
+// isMap reports whether a converter reads a file, which its first argument names.
 func isMap(name string) bool {
 	return name == "map" || strings.HasPrefix(name, "map_")
 }

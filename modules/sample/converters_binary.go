@@ -11,7 +11,7 @@ import (
 	"strconv"
 )
 
-// binaryConverters work on bytes and addresses.
+// binaryConverters convert bytes and addresses.
 var binaryConverters = map[string]converter{
 	"bytes": {
 		args: takes(1, argStr, argStr), in: typeBin, out: typeBin,
@@ -136,8 +136,8 @@ func buildBe2dec(_ *Loader, a args) (convertFunc, error) {
 	return decimalGroups(a, func(n uint64, _ int, b byte) uint64 { return n<<8 | uint64(b) })
 }
 
-// decimalGroups converts groups of up to 8 bytes to decimal numbers; add is given the
-// number so far, and the place of the next byte in its group.
+// decimalGroups converts groups of up to 8 bytes to decimal numbers. add gets the number so far,
+// and the index of the next byte in its group.
 func decimalGroups(a args, add func(n uint64, place int, b byte) uint64) (convertFunc, error) {
 	separator, size, whole := a[0].text, a.integer(1, 0), a.integer(2, 0)
 	switch {
@@ -155,7 +155,7 @@ func decimalGroups(a args, add func(n uint64, place int, b byte) uint64) (conver
 	}), nil
 }
 
-// groups makes a converter that writes the bytes in groups with a separator between them.
+// groups returns a converter that writes the bytes in groups with a separator between them.
 func groups(separator string, size int64, whole bool, write func(dst, group []byte) []byte) convertFunc {
 	return func(_ *Input, v Value, _ bool) (Value, bool) {
 		out := []byte{}
@@ -176,7 +176,7 @@ func groups(separator string, size int64, whole bool, write func(dst, group []by
 
 func decode64(encoding *base64.Encoding, b []byte) (Value, bool) {
 	if bytes.ContainsAny(b, "\r\n") {
-		// Go ignores them, HAProxy does not.
+		// Go ignores line ends, HAProxy does not.
 		return Value{}, false
 	}
 	decoded, err := encoding.AppendDecode(nil, b)
@@ -198,7 +198,8 @@ func buildIPMask(_ *Loader, a args) (convertFunc, error) {
 	}, nil
 }
 
-// applyMask returns the bits of an address that are in a mask of its length.
+// applyMask clears the bits of an address that are not in the mask. A mask of another length has no
+// effect.
 func applyMask(addr, mask netip.Addr) netip.Addr {
 	if addr.BitLen() != mask.BitLen() {
 		return addr

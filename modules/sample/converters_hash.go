@@ -19,7 +19,7 @@ import (
 	"strings"
 )
 
-// hashConverters make a number, or bytes, of bytes.
+// hashConverters returns the converters that compute hashes.
 func hashConverters() map[string]converter {
 	all := map[string]converter{
 		"xxh32": seededHashConverter("XXH32", func(b []byte, seed int64) int64 { return int64(xxh32(b, uint32(seed))) }),
@@ -53,7 +53,7 @@ func hashConverters() map[string]converter {
 	return all
 }
 
-// hash32Converter is a converter by a hash of 32 bits.
+// hash32Converter returns a converter that computes a 32-bit hash.
 func hash32Converter(name string, sum func([]byte) uint32) converter {
 	return converter{
 		args: takes(0, argInt), in: typeBin, out: typeInt, note: "the hash " + name + "; with 1, one in which each bit depends on all",
@@ -70,7 +70,7 @@ func hash32Converter(name string, sum func([]byte) uint32) converter {
 	}
 }
 
-// seededHashConverter is a converter by a hash with a seed.
+// seededHashConverter returns a converter that computes a hash with a seed.
 func seededHashConverter(name string, sum func(b []byte, seed int64) int64) converter {
 	return converter{
 		args: takes(0, argInt), in: typeBin, out: typeInt, note: "the hash " + name + ", with a seed or with 0",
@@ -87,12 +87,12 @@ func digest(algorithm func() hash.Hash, b []byte) []byte {
 	return h.Sum(nil)
 }
 
-// digests are the algorithms by the names of OpenSSL.
+// digests maps OpenSSL's names to hash functions.
 var digests = map[string]func() hash.Hash{
 	"md5": md5.New, "sha1": sha1.New, "sha224": sha256.New224, "sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New,
 }
 
-// otherDigests are those of OpenSSL that are not computed.
+// otherDigests lists OpenSSL's digests that are not supported.
 var otherDigests = strings.Fields("blake2b512 blake2s256 md4 md5-sha1 mdc2 ripemd160 rmd160 sha3-224 sha3-256 sha3-384 sha3-512 " +
 	"sha512-224 sha512-256 shake128 shake256 sm3 whirlpool")
 

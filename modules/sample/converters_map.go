@@ -4,10 +4,11 @@ package sample
 
 import "fmt"
 
-// mapConverters look a value up in a file of pairs. The file is indexed when the configuration is loaded.
+// mapConverters returns the converters that look up values in a file of pairs. The file is indexed
+// when the configuration is loaded.
 //
-// Where several keys match, str, ip and beg take the longest, and of equal ones the first line; the others take the
-// first line that matches.
+// If several keys match, str, ip and beg choose the longest, and of equal ones the first line. The
+// others choose the first line that matches.
 func mapConverters() map[string]converter {
 	group := make(map[string]converter)
 	for _, match := range []string{"str", "beg", "end", "sub", "dir", "dom", "reg", "int", "ip"} {
@@ -77,7 +78,7 @@ func mapDefault(a args, out valueType) (Value, error) {
 	return Text(a[1].text), nil
 }
 
-// column returns the values of a file of pairs, or its keys.
+// column returns the values, or the keys, of a file of pairs.
 func (l *Loader) column(name string, out valueType, keys bool) ([]Value, error) {
 	key := valuesKey{name, out}
 	if keys {

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// moreConverters take names, addresses and parameters apart, or turn something round.
+// moreConverters take names, addresses and parameters apart, or reverse them.
 var moreConverters = map[string]converter{
 	"add_item": {
 		args: takes(2, argStr, argStr, argStr), in: typeStr, out: typeStr,
@@ -35,7 +35,7 @@ var moreConverters = map[string]converter{
 	"port_only": {
 		in: typeStr, out: typeInt, note: "the port after a host, 0 if there is none",
 		build: totalConverter(func(v Value) Value {
-			n := int32(0) // of digits alone: HAProxy does not look whether they are
+			n := int32(0) // like HAProxy, without checking that the bytes are digits
 			for _, c := range bytes.TrimPrefix(v.data[portAt(v.data):], []byte(":")) {
 				n = n*10 + int32(c) - '0'
 			}
@@ -106,7 +106,7 @@ func buildHasControl(_ *Loader, a args) (convertFunc, error) {
 	}, nil
 }
 
-// portAt returns where the colon before a port is, or the end.
+// portAt returns the position of the colon before a port, or the end.
 func portAt(host []byte) int {
 	if at := bytes.LastIndexAny(host, ":]"); at >= 0 && host[at] == ':' {
 		return at

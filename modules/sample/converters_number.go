@@ -7,7 +7,8 @@ import (
 	"math"
 )
 
-// numberConverters work on integers. What does not fit is the nearest number that does.
+// numberConverters returns the converters of integers. A result that does not fit becomes the
+// nearest that does.
 func numberConverters() map[string]converter {
 	group := make(map[string]converter)
 	binary := func(name, note string, f func(a, b int64) int64) {
@@ -51,7 +52,7 @@ func remainder(a, b int64) int64 {
 	return a % b
 }
 
-// An operand is a number, or the variable of a name.
+// An operand is a number, or a variable if it has a name.
 type operand struct {
 	name   string
 	number int64

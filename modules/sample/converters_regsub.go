@@ -39,14 +39,14 @@ func buildRegsub(_ *Loader, a args) (convertFunc, error) {
 	}, nil
 }
 
-// A replacementPart of a replacement is a text, or the group of a match if that is not negative.
+// A replacementPart is text, or with a group that is not negative, that group of the match.
 type replacementPart struct {
 	text  string
 	group int
 }
 
-// readReplacement reads a text with \0 to \9 for groups and \x41 for bytes. A backslash before anything else is
-// removed.
+// readReplacement parses text with \0 to \9 for groups and \x41 for bytes. A backslash before
+// anything else is dropped.
 func readReplacement(s string) ([]replacementPart, error) {
 	var pieces []replacementPart
 	for k := 0; k < len(s); k++ {
@@ -75,14 +75,14 @@ func readReplacement(s string) ([]replacementPart, error) {
 	return pieces, nil
 }
 
-// A substitution replaces the first match, or all if there is a regular expression for those after it.
+// A substitution replaces the first match, or with further all matches.
 type substitution struct {
 	first, further *regexp.Regexp
 	replacement    []replacementPart
 }
 
-// apply works on letters, one for each byte. It does as HAProxy, which applies the expression again to what follows a match. After an empty match, one byte is
-// copied.
+// apply replaces matches in text encoded by latin1ToUTF8. Like HAProxy, it applies the expression
+// again to the text after a match. After an empty match, one byte is copied.
 func (s *substitution) apply(b []byte) []byte {
 	out := make([]byte, 0, len(b))
 	re := s.first

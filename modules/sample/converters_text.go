@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// textConverters work on strings.
+// textConverters convert strings.
 var textConverters = map[string]converter{
 	"lower": {
 		in: typeStr, out: typeStr, note: "in lower case; only A to Z",
@@ -59,7 +59,7 @@ var textConverters = map[string]converter{
 	},
 }
 
-// shiftCase changes the case of the bytes from one to another. Without any, it returns the bytes themselves.
+// shiftCase changes the case of the letters between from and to. Without any, it returns b itself.
 func shiftCase(b []byte, from, to byte) []byte {
 	inside := func(r rune) bool { return rune(from) <= r && r <= rune(to) }
 	if bytes.IndexFunc(b, inside) < 0 {

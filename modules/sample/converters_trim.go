@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 )
 
-// trimConverters take something off, or write a number as bytes.
+// trimConverters trim strings, or encode numbers as bytes.
 var trimConverters = map[string]converter{
 	"cut_crlf": {
 		in: typeStr, out: typeStr, note: "up to the end of the first line",

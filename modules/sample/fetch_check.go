@@ -8,27 +8,27 @@ import (
 	"net/textproto"
 )
 
-// A CheckInput is what the expressions of a health check can look at; see [Loader.Checks].
+// A CheckInput is the input of a health check's expressions; see [Loader.Checks].
 type CheckInput struct {
-	// Backend and Server are the names of the server that is checked.
+	// Backend and Server name the checked server.
 	Backend, Server string
-	// Received are the bytes that the server has sent since the last send. A check over HTTP has none.
+	// Received holds the bytes received from the server since the last send. An HTTP check has none.
 	Received []byte
-	// Answer is the answer of a server over HTTP; nil: there is none yet.
+	// Response is the HTTP response; nil before one is received.
 	Response *CheckResponse
 }
 
-// A CheckResponse is an answer over HTTP.
+// A CheckResponse is the HTTP response to a check.
 type CheckResponse struct {
 	Status  int
 	Version string // such as 1.1
-	// Header has the fields by their canonical names.
+	// Header holds the header fields by their canonical names.
 	Header textproto.MIMEHeader
-	// Body is as much of the body as has come.
+	// Body is the part of the body received so far.
 	Body []byte
 }
 
-// checkFetches are those that only the expressions of health checks have.
+// checkFetches are the fetches that only health checks have.
 var checkFetches = map[string]fetch{
 	"res.len": {
 		out: typeInt, note: "how many bytes the server has sent since the last send",
@@ -79,10 +79,10 @@ var checkFetches = map[string]fetch{
 	"srv_name": {out: typeStr, note: "the server", build: withoutArgs(fromCheck(func(c *CheckInput) result { return found(Text(c.Server)) }))},
 }
 
-// collectedCheckFetches holds them by their names, aliases included.
+// collectedCheckFetches maps names and aliases to checkFetches.
 var collectedCheckFetches = collect(checkFetches)
 
-// fetch returns a fetch by its name.
+// fetch looks up a fetch by its name.
 func (l *Loader) fetch(name string) (fetch, error) {
 	if l.Checks {
 		if f, ok := collectedCheckFetches[name]; ok {
@@ -111,7 +111,7 @@ func (l *Loader) fetch(name string) (fetch, error) {
 	return f, unknownName("fetch method", name)
 }
 
-// fromCheck is a fetch that looks at a check.
+// fromCheck returns a fetch that examines a check.
 func fromCheck(f func(*CheckInput) result) fetchFunc {
 	return func(in *Input) result {
 		if in.Check == nil {
@@ -121,7 +121,7 @@ func fromCheck(f func(*CheckInput) result) fetchFunc {
 	}
 }
 
-// fromCheckResponse is a fetch that looks at an answer over HTTP.
+// fromCheckResponse returns a fetch that examines the HTTP response to a check.
 func fromCheckResponse(f func(*CheckResponse) result) fetchFunc {
 	return fromCheck(func(c *CheckInput) result {
 		if c.Response == nil {
@@ -148,7 +148,7 @@ func buildReceived(a args) (fetchFunc, error) {
 	}), nil
 }
 
-// buildHeader is the build of a fetch of one of a header's values.
+// buildHeader returns the build function of a fetch that finds one value of a header.
 func buildHeader(split func(string) []string) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) {
 		name, which := a[0].text, a.integer(1, -1)
@@ -162,7 +162,7 @@ func buildHeader(split func(string) []string) func(args) (fetchFunc, error) {
 	}
 }
 
-// occurrence returns the value of a number: from 1, or from the end below zero. 0 is the last.
+// occurrence returns a value by its number: from 1, or if negative from the end. 0 is the last.
 func occurrence[T any](values []T, which int64) (value T, ok bool) {
 	at := which - 1
 	if which <= 0 {
@@ -181,7 +181,7 @@ func headerValues(a *CheckResponse, name string, split func(string) []string) (v
 	return values
 }
 
-// SplitHeader returns the values of a header's line: commas part them, but not within quotes.
+// SplitHeader splits a header line at its commas, except those inside quotes.
 func SplitHeader(line string) (values []string) {
 	for rest, more := []byte(line), true; more; {
 		var value []byte

@@ -4,8 +4,8 @@ package sample
 
 import "net/netip"
 
-// connectionFetches look at the addresses of the connection. An IPv4 client of an IPv6 socket is an IPv4 client here;
-// HAProxy has it as an IPv6 address.
+// connectionFetches examine the addresses of the connection. An IPv4 client of an IPv6 socket has
+// an IPv4 address here; in HAProxy it has an IPv6 address.
 var connectionFetches = map[string]fetch{
 	"src": {
 		out: typeIPv4, note: "the client's address, IPv4 or IPv6",

@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// constantFetches do not look at the connection, except for its variables.
+// constantFetches examine nothing of the connection but its variables.
 var constantFetches = map[string]fetch{
 	"always_true":  {out: typeBool, note: "true", build: withoutArgs(constant(Boolean(true)))},
 	"always_false": {out: typeBool, note: "false", build: withoutArgs(constant(Boolean(false)))},
@@ -66,7 +66,7 @@ func buildBin(a args) (fetchFunc, error) {
 	return constant(Binary(b)), err
 }
 
-// parseHex reads bytes in hexadecimal, in HAProxy's words if it cannot.
+// parseHex decodes hexadecimal digits. Errors have HAProxy's text.
 func parseHex(s string) ([]byte, error) {
 	b, err := hex.DecodeString(s)
 	if len(s)%2 != 0 {
@@ -108,7 +108,7 @@ func buildVar(a args) (fetchFunc, error) {
 	}, nil
 }
 
-// lookupVariable returns a variable, if it is set.
+// lookupVariable returns the value of a variable, if it is set.
 func lookupVariable(in *Input, name string) (Value, bool) {
 	if in.Var == nil {
 		return Value{}, false

@@ -9,15 +9,16 @@ import (
 )
 
 const (
-	extensionGroups = 10 // supported_groups, once elliptic_curves
+	extensionGroups = 10 // supported_groups, formerly elliptic_curves
 	extensionTicket = 35 // session_ticket
 
-	// shortestHello is a hello with one cipher suite and room for an extension. In a shorter one HAProxy finds nothing.
+	// shortestHello is the length of a hello with one cipher suite and an empty extension. In a
+	// shorter one HAProxy finds nothing.
 	shortestHello = 2 + 32 + 1 + 2 + 2 + 1 + 1 + 2 + 2
 )
 
-// helloFetches look at the ClientHello. As long as that is not whole they wait, and of what is not one they yield
-// nothing.
+// helloFetches examine the ClientHello. They wait while it is incomplete, and have no value if the
+// bytes are not a ClientHello.
 var helloFetches = map[string]fetch{
 	"req.ssl_hello_type": {
 		aliases: []string{"req_ssl_hello_type"}, out: typeInt, needs: NeedsRequest,
@@ -71,7 +72,7 @@ var helloFetches = map[string]fetch{
 	},
 }
 
-// fromHello makes a fetch of a function of the hello.
+// fromHello returns a fetch that examines the hello.
 func fromHello(f func(hello *clienthello.Hello) result) fetchFunc {
 	return func(in *Input) result {
 		switch {
@@ -106,7 +107,8 @@ func hasGroups(hello *clienthello.Hello) result {
 	return noValue
 }
 
-// sessionTicket is without a value where the hello has no extensions at all, as in HAProxy.
+// sessionTicket finds the state of the ticket. It has no value for a hello without any extension,
+// as in HAProxy.
 func sessionTicket(hello *clienthello.Hello) result {
 	switch ticket, present := hello.Extension(extensionTicket); {
 	case !hello.HasExtensions() || hello.Len() < shortestHello:
@@ -138,7 +140,7 @@ func keyShareGroups(hello *clienthello.Hello) result {
 	return found(Binary(groups))
 }
 
-// uint16List returns a list as the bytes that it has in the hello.
+// uint16List returns a list in its encoding in the hello.
 func uint16List(list clienthello.Uint16s) result {
 	if list.Len() == 0 {
 		return noValue
@@ -148,7 +150,8 @@ func uint16List(list clienthello.Uint16s) result {
 
 var legacyVersion = fromHello(func(hello *clienthello.Hello) result { return found(packVersion(hello.LegacyVersion())) })
 
-// helloVersion also reads the hello in SSLv2 format, whose sender may speak TLS.
+// helloVersion finds the version of a hello, including hellos in SSLv2 format, whose sender may
+// support TLS.
 func helloVersion(in *Input) result {
 	if in.Hello != nil && in.Hello.Outcome() == clienthello.SSLv2 {
 		return versionSSLv2(in.Hello.Bytes())
@@ -156,13 +159,13 @@ func helloVersion(in *Input) result {
 	return legacyVersion(in)
 }
 
-// packVersion returns a version as a number that has room for 16 bits on either side of the dot.
+// packVersion packs a version into a number with 16 bits on either side of the dot.
 func packVersion(version uint16) Value {
 	return Integer(int64(version>>8)<<16 | int64(version&0xff))
 }
 
-// versionSSLv2 reads a hello with a header of two bytes (RFC 5246, appendix E.2). The lengths in it have to agree, for
-// there is nothing else to tell it from other protocols.
+// versionSSLv2 parses a hello with a two-byte header (RFC 5246, appendix E.2). The lengths in it
+// must be consistent, since nothing else distinguishes it from other protocols.
 func versionSSLv2(b []byte) result {
 	const header, fixed = 2, 9
 	if len(b) < header+fixed {

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// An HTTP is a request and the response to it, as they are by now.
+// An HTTP is a request and its response, in their current state.
 type HTTP struct {
 	Request *http.Request
-	// Status and Header are those of the response; zero until there is one.
+	// Status and Header belong to the response; they are zero before it arrives.
 	Status int
 	Header http.Header
 }
 
-// target returns the request's target as it was sent, or as rules have rewritten it.
+// target returns the request's target as sent, or as rewritten by rules.
 func (h *HTTP) target() string { return h.Request.RequestURI }
 
-// authority returns the host of an absolute target, and what follows it.
+// authority returns the host of an absolute target, and the rest of the target.
 func (h *HTTP) authority() (host, rest string) {
 	target := h.target()
 	_, after, absolute := strings.Cut(target, "://")
@@ -31,7 +31,7 @@ func (h *HTTP) authority() (host, rest string) {
 	return after, "/"
 }
 
-// path returns the path of the target, escaped as it came; empty for "*".
+// path returns the path of the target, still escaped; "" for "*".
 func (h *HTTP) path() string {
 	_, rest := h.authority()
 	path, _, _ := strings.Cut(rest, "?")
@@ -41,13 +41,14 @@ func (h *HTTP) path() string {
 	return path
 }
 
-// query returns what follows the question mark of the target.
+// query returns the part of the target after the question mark.
 func (h *HTTP) query() string {
 	_, query, _ := strings.Cut(h.target(), "?")
 	return query
 }
 
-// lines returns the lines of a header of the request, or of the response. No name means all lines.
+// lines returns the lines of a header of the request or the response. Without a name it returns all
+// lines.
 func (h *HTTP) lines(response bool, name string) []string {
 	from := h.Header
 	if !response {
@@ -72,7 +73,7 @@ func (h *HTTP) lines(response bool, name string) []string {
 	return all
 }
 
-// commaValues returns the values of header lines, which commas part unless they are quoted.
+// commaValues splits header lines at their commas, except those inside quotes.
 func commaValues(lines []string) []string {
 	var values []string
 	for _, line := range lines {
@@ -81,7 +82,7 @@ func commaValues(lines []string) []string {
 	return values
 }
 
-// cookies returns the values of a cookie in Cookie lines, or in Set-Cookie lines.
+// cookies returns the values of a cookie in Cookie or Set-Cookie lines.
 func (h *HTTP) cookies(response bool, name string) []string {
 	header := "Cookie"
 	if response {
@@ -102,7 +103,7 @@ func (h *HTTP) cookies(response bool, name string) []string {
 	return values
 }
 
-// params returns the values of a parameter in the query, as they were sent.
+// params returns the values of a parameter in the query, still escaped.
 func (h *HTTP) params(name, delimiter string) []string {
 	query := h.query()
 	if delimiter != "" {
@@ -117,19 +118,19 @@ func (h *HTTP) params(name, delimiter string) []string {
 	return values
 }
 
-// A stage is what must be there for a fetch over HTTP to find something.
+// A stage is the part of an exchange that an HTTP fetch examines.
 type stage uint8
 
 const (
-	atAnyTime  stage = iota // the request line, whose method and target are remembered
-	inRequest               // the request: it is gone when the response has come
+	atAnyTime  stage = iota // the request line: its method and target are kept
+	inRequest               // the request, which is gone when the response arrives
 	inResponse              // the response
 )
 
-// httpFetches look at HTTP; see [Loader.HTTP].
+// httpFetches examine HTTP; see [Loader.HTTP].
 var httpFetches = collect(requestLineFetches, urlFetches(), headerFetches())
 
-// httpFetch returns the fetch of a name for requests over HTTP, if it is one of those that differ there.
+// httpFetch returns the HTTP variant of a fetch. differs is false if it has none.
 func httpFetch(name string, otherwise fetch) (f fetch, differs bool, err error) {
 	if f, known := httpFetches[name]; known {
 		return f, true, nil
@@ -140,13 +141,13 @@ func httpFetch(name string, otherwise fetch) (f fetch, differs bool, err error) 
 	return fetch{}, false, nil
 }
 
-// validateFetch returns the error for a fetch that cannot be used.
+// validateFetch returns an error for a fetch that cannot be used.
 func (l *Loader) validateFetch(name string) error {
 	_, err := l.fetch(name)
 	return err
 }
 
-// fromHTTP is the build of a fetch without arguments that looks at HTTP.
+// fromHTTP returns the build function of a fetch without arguments that examines HTTP.
 func fromHTTP(f func(h *HTTP) result) func(args) (fetchFunc, error) {
 	return withoutArgs(func(in *Input) result {
 		if in.HTTP == nil {

@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// aclMethods are the methods of matching that HAProxy puts behind the name of a fetch, as in path_beg.
+// aclMethods are the matching methods that ACL keywords such as path_beg have as a suffix.
 var aclMethods = []string{"beg", "dir", "dom", "end", "len", "reg", "sub"}
 
-// variants are a fetch as the ACL keywords that name a method of matching, too.
+// variants returns a fetch under the names of its ACL keywords with a matching method.
 func variants(name string, f fetch) map[string]fetch {
 	all := make(map[string]fetch)
 	f.aliases = nil
@@ -26,10 +26,10 @@ func variants(name string, f fetch) map[string]fetch {
 	return all
 }
 
-// A httpValues returns what a fetch can find, given its arguments.
+// An httpValues function returns all values that a fetch can find, given its arguments.
 type httpValues func(h *HTTP, a args) []string
 
-// eachText is the build of what an ACL looks at, one value after the other.
+// each returns the values for an ACL, which compares them one after the other.
 func (p httpValues) each(a args) func(*Input) iter.Seq[Value] {
 	return func(in *Input) iter.Seq[Value] {
 		return func(yield func(Value) bool) {
@@ -45,7 +45,7 @@ func (p httpValues) each(a args) func(*Input) iter.Seq[Value] {
 	}
 }
 
-// eachAs is each with another value of every text.
+// eachAs returns the values as each does, converted.
 func (p httpValues) eachAs(convert func(string) (Value, bool)) func(args) func(*Input) iter.Seq[Value] {
 	return func(a args) func(*Input) iter.Seq[Value] {
 		return func(in *Input) iter.Seq[Value] {
@@ -60,7 +60,7 @@ func (p httpValues) eachAs(convert func(string) (Value, bool)) func(args) func(*
 	}
 }
 
-// first is the build of a fetch that finds the first value.
+// first builds a fetch that finds the first value.
 func (p httpValues) first(a args) (fetchFunc, error) {
 	return func(in *Input) result {
 		if in.HTTP == nil {
@@ -73,8 +73,8 @@ func (p httpValues) first(a args) (fetchFunc, error) {
 	}, nil
 }
 
-// occurrence is the build of a fetch that finds the value whose number from 1, or below zero from the end, is the
-// second argument: by default the last.
+// occurrence builds a fetch that finds the value whose number is the second argument: from 1, or if
+// negative from the end. Default: the last.
 func (p httpValues) occurrence(a args) (fetchFunc, error) {
 	which := a.integer(1, -1)
 	return func(in *Input) result {
@@ -89,7 +89,7 @@ func (p httpValues) occurrence(a args) (fetchFunc, error) {
 	}, nil
 }
 
-// count is the build of a fetch that finds how many values there are.
+// count builds a fetch that counts the values.
 func (p httpValues) count(a args) (fetchFunc, error) {
 	return func(in *Input) result {
 		if in.HTTP == nil {
@@ -99,7 +99,7 @@ func (p httpValues) count(a args) (fetchFunc, error) {
 	}, nil
 }
 
-// converted makes another value of what a fetch finds.
+// converted returns a build function whose fetches convert the value found.
 func converted(build func(args) (fetchFunc, error), convert func(string) (Value, bool)) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) {
 		f, err := build(a)
@@ -113,7 +113,7 @@ func converted(build func(args) (fetchFunc, error), convert func(string) (Value,
 	}
 }
 
-// leadingInteger is the number at the beginning of a text, 0 if there is none.
+// leadingInteger parses the number at the beginning of the text; without one it returns 0.
 func leadingInteger(text string) (Value, bool) {
 	end := 0
 	for end < len(text) && (text[end] >= '0' && text[end] <= '9' || end == 0 && (text[0] == '-' || text[0] == '+')) {
@@ -123,7 +123,7 @@ func leadingInteger(text string) (Value, bool) {
 	return Integer(n), true
 }
 
-// addressText is an address, with or without a port.
+// addressText parses an address with or without a port.
 func addressText(text string) (Value, bool) {
 	if host, _, err := net.SplitHostPort(text); err == nil {
 		text = host
@@ -135,14 +135,14 @@ func addressText(text string) (Value, bool) {
 	return Address(a), true
 }
 
-// headerFetches look at headers and cookies, of the request and of the response.
+// headerFetches returns the fetches of headers and cookies, of requests and responses.
 func headerFetches() map[string]fetch {
 	all := make(map[string]fetch)
 	for _, of := range []struct {
 		response     bool
 		name         string
 		header, full string
-		short        string // what the names of its ACL keywords begin with
+		short        string // prefix of its ACL keywords
 		cookie       string
 		shortCookie  string
 		stage        stage

@@ -45,7 +45,7 @@ func versionText(r *http.Request) string {
 	return strconv.Itoa(r.ProtoMajor) + "." + strconv.Itoa(r.ProtoMinor)
 }
 
-// urlFetches look at the target of the request.
+// urlFetches returns the fetches of the request's target.
 func urlFetches() map[string]fetch {
 	params := httpValues(func(h *HTTP, a args) []string { return h.params(a.text(0), a.text(1)) })
 	host := fromHTTP(func(h *HTTP) result {
@@ -86,7 +86,7 @@ func urlFetches() map[string]fetch {
 	return all
 }
 
-// portText is the port of an authority, 80 if it has none.
+// portText parses the port of an authority; without one it returns 80.
 func portText(text string) (Value, bool) {
 	if _, port, err := net.SplitHostPort(text); err == nil {
 		return leadingInteger(port)

@@ -7,10 +7,10 @@ import (
 	"fmt"
 )
 
-// bufferSize is HAProxy's default for tune.bufsize: a block that reaches beyond it is never looked at.
+// bufferSize is HAProxy's default for tune.bufsize. A range that extends beyond it has no value.
 const bufferSize = 16384
 
-// payloadFetches look at whatever bytes the client has sent.
+// payloadFetches examine any bytes from the client.
 var payloadFetches = map[string]fetch{
 	"req.len": {
 		aliases: []string{"req_len"}, out: typeInt, needs: NeedsRequest,
@@ -34,7 +34,7 @@ var payloadFetches = map[string]fetch{
 	},
 }
 
-// requestBytes returns what the client has sent.
+// requestBytes returns the bytes received from the client.
 func requestBytes(in *Input) []byte {
 	if in.Hello == nil {
 		return nil
@@ -53,7 +53,7 @@ func waitEnd(in *Input) result {
 	return found(Boolean(true))
 }
 
-// byteRange returns the bytes in a range.
+// byteRange returns a range of bytes.
 func byteRange(b []byte, offset, length int64) result {
 	switch {
 	case offset < 0, offset > bufferSize, length > bufferSize-offset:

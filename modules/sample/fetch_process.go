@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// processFetches look at the clock, at chance and at the process, or ask the State about the client's connection.
+// processFetches returns the fetches of the clock, of random numbers and of the process, and those
+// that query the State about the client's connection.
 func processFetches() map[string]fetch {
 	all := map[string]fetch{
 		"date": {
@@ -137,7 +138,7 @@ func buildUUID(a args) (fetchFunc, error) {
 	}, nil
 }
 
-// buildRoundTrip asks the State, which knows the time in microseconds.
+// buildRoundTrip builds a fetch that queries the State, whose times are in microseconds.
 func buildRoundTrip(name string) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) {
 		of, ok := timeUnit(a.text(0), "ms")

@@ -9,8 +9,9 @@ import (
 	"slices"
 )
 
-// plainRequestFetches look at the head of an HTTP/1 request that a client sends in the clear. As long as it is not whole
-// they wait, and of what is none they yield nothing. Requests over HTTP have their own: see [Loader.HTTP].
+// plainRequestFetches examine the head of an HTTP/1 request that a client sends in plain text. They
+// wait while it is incomplete, and have no value if the bytes are not such a request. Requests over
+// HTTP have their own fetches; see [Loader.HTTP].
 var plainRequestFetches = map[string]fetch{
 	"req.proto_http": {
 		aliases: []string{"req_proto_http"}, out: typeBool, needs: NeedsRequest,
@@ -67,10 +68,12 @@ var plainRequestFetches = map[string]fetch{
 	},
 }
 
-// errNoHeader is what HAProxy takes for the headers of any name, and then counts more than there are.
+// errNoHeader is returned for a header without a name. HAProxy takes it for headers of any name,
+// and counts more than there are.
 var errNoHeader = &Unsupported{"a header without a name", "the name of one in parentheses is, such as req.hdr(host)"}
 
-// requestFetches are these, and the criteria that consist of one and a matching method, such as path_beg.
+// requestFetches returns plainRequestFetches and their ACL keywords with a matching method, such as
+// path_beg.
 func requestFetches() map[string]fetch {
 	all := maps.Clone(plainRequestFetches)
 	for keyword, name := range map[string]string{"base": "base", "hdr": "req.hdr", "path": "path", "url": "url"} {
@@ -79,7 +82,7 @@ func requestFetches() map[string]fetch {
 	return all
 }
 
-// fromRequest makes a fetch of a function of the request.
+// fromRequest returns a fetch that examines the request.
 func fromRequest(f func(r *request) result) fetchFunc {
 	return func(in *Input) result {
 		r, verdict := parseRequest(requestBytes(in))
@@ -132,7 +135,8 @@ func requestBase(r *request) result {
 	return textResult(path)
 }
 
-// headerValue builds a fetch of one value: the n-th, the n-th from the end for a negative number, or the last.
+// headerValue builds a fetch of one value: the n-th, if n is negative the n-th from the end; by
+// default the last.
 func headerValue(whole bool, value func([]byte) Value) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) {
 		name, n := a.text(0), a.integer(1, -1)
@@ -149,7 +153,7 @@ func headerValue(whole bool, value func([]byte) Value) func(args) (fetchFunc, er
 	}
 }
 
-// eachHeader is the build of the values that an ACL looks at.
+// eachHeader returns the values for an ACL, which compares them one after the other.
 func eachHeader(whole bool) func(args) func(*Input) iter.Seq[Value] {
 	return func(a args) func(*Input) iter.Seq[Value] {
 		name := a.text(0)

@@ -2,7 +2,7 @@
 
 package sample
 
-// responseFetches look at what the server has sent first, in rules about that.
+// responseFetches examine the server's first bytes, in rules for responses.
 var responseFetches = map[string]fetch{
 	"res.len": {
 		out: typeInt, needs: NeedsResponse, note: "how many bytes the server has sent; may change until the end of the wait",
@@ -25,7 +25,7 @@ var responseFetches = map[string]fetch{
 
 func responseBytes(in *Input) []byte { return in.Response }
 
-// serverHelloType looks at the first byte of a handshake message, once its header is there.
+// serverHelloType examines the type of a handshake message, once its header is complete.
 func serverHelloType(in *Input) result {
 	const handshake, header = 22, 5 + 4
 	switch b := in.Response; {

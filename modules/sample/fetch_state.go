@@ -4,23 +4,24 @@ package sample
 
 import "strings"
 
-// A State answers questions about the process, or about where a connection has got to. An answer is that of the time
-// when it is asked for, so a State is asked again at each evaluation.
+// A State answers queries about the process and about the connection. Answers change over time, so
+// it is queried again at each evaluation.
 type State interface {
-	// Answer returns the value of the fetch that asks, and false where there is none, for example because nothing has
-	// the name that is asked about. It must be safe for concurrent use.
+	// Answer returns the value of the fetch q.Fetch. It returns false if there is no value, for
+	// example because no object has the name in q. It must be safe for concurrent use.
 	Answer(q Question) (Value, bool)
 }
 
-// A Question is what a fetch asks a [State].
+// A Question is the query of a fetch to a [State].
 type Question struct {
 	Fetch string // the fetch, such as nbsrv
-	About Object // the kind of the object that it is about
-	// Proxy and Server are names from the fetch's argument. An empty Proxy is the section that the expression stands in.
+	About Object // the kind of object that the query is about
+	// Proxy and Server are names from the fetch's argument. An empty Proxy is the section that
+	// contains the expression.
 	Proxy, Server string
 }
 
-// An Object is the kind of an object that a [Question] is about.
+// An Object is a kind of object that a [Question] can be about.
 type Object uint8
 
 // The kinds of objects.
@@ -31,7 +32,7 @@ const (
 	ObjectServer // a server of a backend
 )
 
-// stateFetches ask the State.
+// stateFetches returns the fetches that query the State.
 func stateFetches() map[string]fetch {
 	all := make(map[string]fetch)
 	for _, group := range []struct {
@@ -81,7 +82,7 @@ func stateFetches() map[string]fetch {
 	return all
 }
 
-// stateFetch makes a fetch one that asks the State about an object that its argument names.
+// stateFetch makes f query the State about an object that its argument names.
 func stateFetch(about Object, name string, f fetch) fetch {
 	f.query = func(a args) Question { return stateQuestion(about, name, a.text(0)) }
 	switch about {
@@ -105,8 +106,8 @@ func stateFetch(about Object, name string, f fetch) fetch {
 	return f
 }
 
-// stateQuestion returns the question of a fetch about an object of that name. That of a server is BACKEND/SERVER, or SERVER
-// alone.
+// stateQuestion returns the query of a fetch about the named object. A server is named
+// BACKEND/SERVER, or SERVER alone.
 func stateQuestion(about Object, fetch, name string) Question {
 	q := Question{Fetch: fetch, About: about, Proxy: name}
 	if about == ObjectServer {
@@ -125,7 +126,8 @@ func askState(in *Input, q Question) (Value, bool) {
 	return in.State.Answer(q)
 }
 
-// stateConverters ask about what a value names, or keep it in a variable.
+// stateConverters query the State about the object that a value names, or store the value in a
+// variable.
 var stateConverters = map[string]converter{
 	"set-var": {
 		args: takes(1, argStr), in: typeAny, out: typeAny, note: "the same, and sets a variable to it",

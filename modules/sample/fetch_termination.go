@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Fetches of a TLS connection that HAProxy itself is an end of. Where it passes TLS through, those of terminationFalse
-// are false and the others have no value.
+// Fetches of TLS connections that end at the proxy. If TLS is passed through, those of
+// terminationFalse are false and the others have no value.
 const (
 	terminationBools = `ssl_c_used ssl_fc_has_crt ssl_fc_has_early`
 	terminationInts  = `ssl_bc_alg_keysize ssl_bc_err ssl_bc_use_keysize ssl_c_ca_err ssl_c_ca_err_depth ssl_c_err
@@ -31,7 +31,7 @@ const (
 	terminationFalse = `ssl_bc ssl_bc_is_resumed ssl_fc ssl_fc_has_sni ssl_fc_is_resumed`
 )
 
-// replacements has what to ask in place of such a fetch, where the hello says something like it.
+// replacements maps such fetches to ones that find similar data in the hello.
 var replacements = map[string]string{
 	"ssl_fc":                   "req.ssl_hello_type, which is 1 for TLS",
 	"ssl_fc_sni":               "req.ssl_sni",
@@ -46,7 +46,8 @@ var replacements = map[string]string{
 	"ssl_fc_protocol_hello_id": "req.ssl_ver",
 }
 
-// terminationWarning says of a fetch of a TLS connection that HAProxy itself is an end of that it finds nothing here.
+// terminationWarning returns the warning for a fetch of a TLS connection that would have to end at
+// the proxy.
 func terminationWarning(name string) string {
 	f, known := fetches[name]
 	if !known || !f.termination {
@@ -62,7 +63,8 @@ func terminationWarning(name string) string {
 	return warning
 }
 
-// terminationFetches are there because configurations for more than one purpose have them.
+// terminationFetches returns these fetches. They are accepted so that configurations with other
+// uses can be loaded.
 func terminationFetches() map[string]fetch {
 	group := make(map[string]fetch)
 	add := func(names string, list argList, out valueType, answer result, note string) {

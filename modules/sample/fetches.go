@@ -9,14 +9,14 @@ import (
 	"slices"
 )
 
-// A result is what a fetch found.
+// A result is the result of a fetch.
 type result struct {
 	value     Value
 	found     bool
-	mayChange bool // more bytes may change that, unless the input is final
+	mayChange bool // further bytes may change it, unless the input is final
 }
 
-// nothing is the answer of a fetch that will never have a value, and notYet of one that may.
+// noValue is the result of a fetch that will never have a value, pending of one that may.
 var (
 	noValue = result{}
 	pending = result{mayChange: true}
@@ -26,32 +26,32 @@ func found(v Value) result {
 	return result{value: v, found: true}
 }
 
-// A fetchFunc looks at an input. It must be safe for concurrent use.
+// A fetchFunc fetches from an input. It must be safe for concurrent use.
 type fetchFunc func(in *Input) result
 
-// A fetch is a fetch method that this package knows.
+// A fetch is a supported fetch.
 type fetch struct {
 	aliases []string
 	args    argList
 	out     valueType
 	note    string
 	needs   Needs
-	alpn    bool // it finds the first ALPN protocol, and an ACL looks at all
+	alpn    bool // it finds the first ALPN protocol; an ACL examines all
 
-	isHTTPMethod bool // it finds an HTTP method: an ACL tells upper from lower case, whatever it is told
+	isHTTPMethod bool // it finds an HTTP method; an ACL without -m ignores -i
 
-	aclMethod string // how an ACL compares what it finds by default; empty: by its type
-	stage     stage  // of a fetch over HTTP
-	// each is what an ACL looks at, one after the other; nil: what is found.
+	aclMethod string // an ACL's default matching method; "": given by the type
+	stage     stage  // of an HTTP fetch
+	// eachValue yields the values that an ACL compares one after the other; nil: only the result.
 	eachValue func(a args) func(*Input) iter.Seq[Value]
 
-	termination bool // it is about a TLS connection that ends at the proxy
+	termination bool // it needs a TLS connection that ends at the proxy
 
-	query func(a args) Question // what it asks the State; nil: nothing
+	query func(a args) Question // its query to the State; nil: no query
 	build func(a args) (fetchFunc, error)
 }
 
-// fetches holds the fetches by their names, aliases included.
+// fetches maps names and aliases to fetches.
 var fetches = collect(helloFetches, payloadFetches, requestFetches(), connectionFetches, constantFetches, responseFetches, stateFetches(), processFetches(), terminationFetches())
 
 func collect(groups ...map[string]fetch) map[string]fetch {
@@ -67,27 +67,27 @@ func collect(groups ...map[string]fetch) map[string]fetch {
 	return all
 }
 
-// withoutArgs is the build of a fetch without arguments.
+// withoutArgs returns the build function of a fetch without arguments.
 func withoutArgs(f fetchFunc) func(args) (fetchFunc, error) {
 	return func(args) (fetchFunc, error) { return f, nil }
 }
 
-// constant is a fetch that always finds the same.
+// constant returns a fetch with a constant value.
 func constant(v Value) fetchFunc {
 	answer := found(v)
 	return func(*Input) result { return answer }
 }
 
-// A Doc describes a fetch, a converter or a matching method for readers.
+// A Doc documents a fetch, a converter or a matching method.
 type Doc struct {
 	Name    string
 	Aliases []string
-	Args    string // as "(integer,string[,integer])", empty if there are none
-	Type    string // what it yields; of a method, what its patterns are compared with
+	Args    string // such as "(integer,string[,integer])"; "" without arguments
+	Type    string // of the value; for a method, of the values that it compares
 	Note    string
 }
 
-// Fetches describes the fetch methods, sorted by name.
+// Fetches documents the fetches, sorted by name.
 func Fetches() []Doc {
 	var docs []Doc
 	for name, f := range fetches {
@@ -99,7 +99,7 @@ func Fetches() []Doc {
 	return sortDocs(docs)
 }
 
-// HTTPFetches describes the fetch methods that only requests over HTTP have; see [Loader.HTTP].
+// HTTPFetches documents the fetches that only HTTP requests have; see [Loader.HTTP].
 func HTTPFetches() []Doc {
 	var docs []Doc
 	for name, f := range httpFetches {
@@ -110,7 +110,7 @@ func HTTPFetches() []Doc {
 	return sortDocs(docs)
 }
 
-// Converters describes the converters, sorted by name.
+// Converters documents the converters, sorted by name.
 func Converters() []Doc {
 	var docs []Doc
 	for _, name := range slices.Sorted(maps.Keys(converters)) {
@@ -120,7 +120,7 @@ func Converters() []Doc {
 	return docs
 }
 
-// Methods describes the matching methods of ACLs, sorted by name.
+// Methods documents the matching methods of ACLs, sorted by name.
 func Methods() []Doc {
 	var docs []Doc
 	for name, m := range methods {
