@@ -7,24 +7,24 @@ import (
 	"fmt"
 )
 
-// An ACL is a criterion that was loaded: an expression and the patterns that its values are compared with. It is
+// An ACL is a loaded criterion: an expression and the patterns to compare its values with. It is
 // immutable and safe for concurrent use.
 type ACL struct {
 	expression *Expression
 	expect     valueType
 	tables     []table
-	all        []Term // in place of a value of the expression
+	all        []Term // evaluated instead of the expression
 	warning    string
 }
 
-// Criterion loads a criterion. Errors are in HAProxy's words; what it knows and this package does not is an
-// [*Unsupported].
+// Criterion loads a criterion. Errors have HAProxy's text; for features that this package lacks,
+// the error is an [*Unsupported].
 func (l *Loader) Criterion(c Criterion) (*ACL, error) {
 	if c.All != nil {
 		return l.allOf(c)
 	}
 	if at := nameEnd(c.Fetch, 0); at > 0 {
-		// This has words of its own for the most frequent of all mistakes.
+		// Unsupported fetches, the most frequent mistake, have an error without HAProxy's context.
 		if unknown, ok := errors.AsType[*Unsupported](l.validateFetch(c.Fetch[:at])); ok {
 			return nil, unknown
 		}
@@ -64,7 +64,7 @@ func (l *Loader) Criterion(c Criterion) (*ACL, error) {
 	return a, nil
 }
 
-// method returns the name of the method to use, and checks that it can be.
+// method returns the matching method to use, or an error if it cannot be used.
 func (e *Expression) method(name string) (string, error) {
 	if name == "" {
 		name = defaultMethod(e.out)
@@ -89,7 +89,8 @@ func (e *Expression) method(name string) (string, error) {
 	return name, nil
 }
 
-// keywordMethod returns the method of fetches that HAProxy also has as ACL keywords, or the other one.
+// keywordMethod returns the method of an ACL keyword that shares its name with a fetch, or
+// otherwise.
 func (e *Expression) keywordMethod(otherwise string) string {
 	switch e.name {
 	case "req.ssl_ver", "req_ssl_ver":
@@ -103,7 +104,7 @@ func (e *Expression) keywordMethod(otherwise string) string {
 	return otherwise
 }
 
-// valuesTable makes the table of the patterns that are not in files.
+// valuesTable builds the table of the patterns that are not in files.
 func valuesTable(name string, m method, c Criterion) (table, error) {
 	patterns := c.Values
 	if name == "int" || name == "len" || name == methodDotted {
@@ -115,8 +116,8 @@ func valuesTable(name string, m method, c Criterion) (table, error) {
 	return m.build(patterns, c.IgnoreCase)
 }
 
-// Match compares the value of the expression with the patterns. It is Pass if one of them matches, Miss if it may
-// still come to that, else Fail.
+// Match compares the value of the expression with the patterns. It returns Pass if one of them
+// matches, Miss if further bytes may still bring a match, else Fail.
 func (a *ACL) Match(in *Input) Verdict {
 	if a.all != nil {
 		return a.matchAll(in)
@@ -137,8 +138,8 @@ func (a *ACL) Match(in *Input) Verdict {
 	return Fail
 }
 
-// matchProtocols compares the ALPN protocols, up to the first that a converter has no value for: HAProxy leaves off
-// there.
+// matchProtocols compares the ALPN protocols up to the first for which a converter has no value.
+// HAProxy stops there.
 func (a *ACL) matchProtocols(in *Input) Verdict {
 	for name := range in.Hello.Hello().ALPN() {
 		s := a.expression.convert(in, found(text(name)))
@@ -162,10 +163,10 @@ func (a *ACL) matchEach(in *Input) Verdict {
 	return Fail
 }
 
-// InRequest tells whether the criterion looks at a request over HTTP; see [Expression.InRequest].
+// InRequest reports whether the criterion examines an HTTP request; see [Expression.InRequest].
 func (a *ACL) InRequest() bool { return a.expression.InRequest() }
 
-// InResponse tells whether the criterion looks at a response over HTTP.
+// InResponse reports whether the criterion examines an HTTP response.
 func (a *ACL) InResponse() bool { return a.expression.InResponse() }
 
 func (a *ACL) matches(v Value) bool {
@@ -181,22 +182,23 @@ func (a *ACL) matches(v Value) bool {
 	return false
 }
 
-// NeedsRequest tells whether the criterion looks at the bytes that the client sends, or waits for their end.
+// NeedsRequest reports whether the criterion examines bytes from the client, or waits for their
+// end.
 func (a *ACL) NeedsRequest() bool {
 	return a.expression.needs&NeedsRequest != 0
 }
 
-// Needs tells what there must be for the criterion to match.
+// Needs returns the data without which the criterion does not match.
 func (a *ACL) Needs() Needs {
 	return a.expression.needs
 }
 
-// Questions returns what the criterion asks a [State]; see [Expression.Questions].
+// Questions returns the queries that the criterion makes to a [State]; see [Expression.Questions].
 func (a *ACL) Questions() []Question {
 	return a.expression.questions
 }
 
-// Warning says what is wrong with a criterion that can be loaded all the same; else it is empty.
+// Warning describes a problem of a criterion that can be loaded all the same, or "".
 func (a *ACL) Warning() string {
 	return a.warning
 }

@@ -20,7 +20,7 @@ const (
 	argIPv6
 	argMask4
 	argMask6
-	argFrontend // a name that the configuration is searched for once it is whole
+	argFrontend // a name that is looked up once the whole configuration is read
 	argBackend
 	argServer
 )
@@ -39,7 +39,7 @@ var argNames = [...]string{
 	argServer:   "server",
 }
 
-// An argList declares the arguments of a fetch or a converter: the first ones are required.
+// An argList declares the arguments of a fetch or a converter. The first ones are required.
 type argList struct {
 	required int
 	kinds    []argKind
@@ -49,7 +49,8 @@ func takes(required int, kinds ...argKind) argList {
 	return argList{required: required, kinds: kinds}
 }
 
-// String returns the list as HAProxy's own lists of keywords show it, such as "(integer,string[,integer])".
+// String returns the list in the notation of HAProxy's keyword lists, such as
+// "(integer,string[,integer])".
 func (l argList) String() string {
 	if len(l.kinds) == 0 {
 		return ""
@@ -72,17 +73,17 @@ func (l argList) String() string {
 	return b.String()
 }
 
-// An argument is one that was read.
+// An argument is a parsed argument.
 type argument struct {
 	text   string
 	number int64
 	addr   netip.Addr // an address or a mask
 }
 
-// args are the arguments that were given. Those that were left out are not there.
+// args holds the arguments given; optional ones at the end may be missing.
 type args []argument
 
-// integer returns an argument, or a default if it was left out.
+// integer returns an argument, or a default if it is missing.
 func (a args) integer(position int, otherwise int64) int64 {
 	if position < len(a) {
 		return a[position].number
@@ -90,7 +91,7 @@ func (a args) integer(position int, otherwise int64) int64 {
 	return otherwise
 }
 
-// text returns an argument, empty if it was left out.
+// text returns an argument, or "" if it is missing.
 func (a args) text(position int) string {
 	if position < len(a) {
 		return a[position].text
@@ -98,7 +99,7 @@ func (a args) text(position int) string {
 	return ""
 }
 
-// An argError is an error in the argument at a position from 1.
+// An argError is an error in the argument at a position, counted from 1.
 type argError struct {
 	position int
 	err      error
@@ -107,8 +108,8 @@ type argError struct {
 func (e *argError) Error() string { return e.err.Error() }
 func (e *argError) Unwrap() error { return e.err }
 
-// parse reads the arguments that begin at a position, and returns the position after them. A required first argument
-// is there and empty even where there are no parentheses: HAProxy has it so.
+// parse parses the arguments that start at a position, and returns the position after them. As in
+// HAProxy, a required first argument is empty rather than missing if there are no parentheses.
 func (l argList) parse(expression string, at int) (args, int, error) {
 	raw, end, opened, err := lexArgs(expression, at, len(l.kinds))
 	if err != nil {
@@ -142,7 +143,7 @@ func (l argList) parse(expression string, at int) (args, int, error) {
 	}
 	if opened {
 		if end, err = closeArgs(expression, end); err != nil {
-			// HAProxy counts so: the argument that is not closed is the next one, but for the first.
+			// HAProxy reports the position after the unclosed argument, except for the first.
 			position := len(list)
 			if position < 2 {
 				position++
@@ -189,7 +190,7 @@ func parseAddr(s string) (netip.Addr, bool) {
 	return addr, err == nil && addr.Zone() == ""
 }
 
-// parseMask4 reads a number of bits, or a mask as an address.
+// parseMask4 parses a number of bits, or a mask in the form of an address.
 func parseMask4(s string) (netip.Addr, bool) {
 	if strings.Contains(s, ".") {
 		mask, ok := parseAddr(s)
@@ -219,7 +220,7 @@ func maskOf(ones netip.Addr, bits string) (netip.Addr, bool) {
 	return mask.Addr(), err == nil
 }
 
-// maskBits returns the length of a mask, and false for one with holes, which no prefix length can say.
+// maskBits returns the prefix length of a mask, or false if the mask is not a prefix.
 func maskBits(mask netip.Addr) (int, bool) {
 	bits, ended := 0, false
 	for _, b := range mask.AsSlice() {
@@ -237,7 +238,7 @@ func maskBits(mask netip.Addr) (int, bool) {
 	return bits, true
 }
 
-// validateVariableName checks the name of a variable with its scope.
+// validateVariableName validates the name of a variable, with its scope.
 func validateVariableName(name string) error {
 	scope, rest, dotted := strings.Cut(name, ".")
 	switch scope {

@@ -8,26 +8,27 @@ import (
 	"strconv"
 )
 
-// A Criterion is what follows the name in an acl line, or stands between braces in a condition: what to look at, and
-// what to compare it with. It matches if any one of the patterns does.
+// A Criterion is an ACL without its name: an expression and the patterns to compare its value with.
+// It matches if any of the patterns does. In HAProxy it follows the name of an acl line, or stands
+// between braces in a condition.
 type Criterion struct {
-	// Fetch is the expression to look at, such as "req.ssl_sni,lower".
+	// Fetch is the expression to evaluate, such as "req.ssl_sni,lower".
 	Fetch string `json:"fetch"`
-	// Method is HAProxy's -m: how to compare. Default: by the type of what the expression yields.
+	// Method is the matching method, HAProxy's -m. Default: given by the type of the expression.
 	Method string `json:"method,omitempty"`
 	// IgnoreCase is HAProxy's -i.
 	IgnoreCase bool `json:"ignore_case,omitempty"`
-	// Values are the patterns, as they are in haproxy.cfg: so with operators such as "ge", as words of their own.
+	// Values are the patterns, as in haproxy.cfg. Operators such as "ge" are values of their own.
 	Values []string `json:"values,omitempty"`
-	// Files are HAProxy's -f: files with a pattern in each line.
+	// Files are HAProxy's -f: files with one pattern a line.
 	Files []string `json:"files,omitempty"`
-	// All are terms, all of which must be true, in place of what Fetch would find. They are what HAProxy's fetch
-	// acl() names, which Fetch then is, for readers.
+	// All are terms that must all match, in place of Fetch. They are the ACLs that HAProxy's fetch
+	// acl() names; Fetch then only describes them to readers.
 	All []*Term `json:"all,omitempty"`
 }
 
-// ParseCriterion reads the words after the name in an acl line, such as "req.ssl_sni -i -m end .b.test". It checks the
-// flags, and leaves the rest to [Loader.Criterion].
+// ParseCriterion parses the words after the name in an acl line, such as "req.ssl_sni -i -m end
+// .b.test". It validates the flags; [Loader.Criterion] validates the rest.
 func ParseCriterion(words []string) (Criterion, error) {
 	if len(words) == 0 || words[0] == "" {
 		return Criterion{}, errors.New("missing fetch method in ACL expression ''")
@@ -49,7 +50,7 @@ func ParseCriterion(words []string) (Criterion, error) {
 	return p.criterion, nil
 }
 
-// A flagParser reads flags from the beginning of the words.
+// A flagParser parses flags at the beginning of words.
 type flagParser struct {
 	criterion Criterion
 	words     []string
@@ -60,7 +61,7 @@ func (p *flagParser) next() bool {
 	return !p.ended && len(p.words) > 0 && len(p.words[0]) > 0 && p.words[0][0] == '-'
 }
 
-// take returns the next word, empty if there is none.
+// take returns the next word, "" at the end.
 func (p *flagParser) take() string {
 	if len(p.words) == 0 {
 		return ""
@@ -89,7 +90,7 @@ func (p *flagParser) flag() error {
 			return fmt.Errorf("%w when parsing ACL expression", unknown)
 		}
 	case "-n":
-		// No host name is ever resolved.
+		// Ignored: host names are never resolved.
 	case "-u":
 		if _, err := strconv.Atoi(p.take()); err != nil {
 			return errors.New("the argument of -u must be an integer")
@@ -104,7 +105,7 @@ func (p *flagParser) flag() error {
 	return nil
 }
 
-// predefined holds the ACLs that need no definition. All but a few look at HTTP, and so cannot be loaded.
+// predefined holds HAProxy's predefined ACLs. Most examine HTTP and cannot be loaded.
 var predefined = map[string]Criterion{
 	"TRUE":           {Fetch: "always_true"},
 	"FALSE":          {Fetch: "always_false"},
@@ -131,7 +132,7 @@ var predefined = map[string]Criterion{
 	"METH_TRACE":     {Fetch: "method", Values: []string{"TRACE"}},
 }
 
-// Predefined returns the criterion of an ACL that needs no definition, such as TRUE or WAIT_END.
+// Predefined returns the criterion of a predefined ACL, such as TRUE or WAIT_END.
 func Predefined(name string) (Criterion, bool) {
 	c, ok := predefined[name]
 	c.Values = append([]string(nil), c.Values...)

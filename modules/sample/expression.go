@@ -8,20 +8,21 @@ import (
 	"iter"
 )
 
-// An Expression is a fetch and the converters after it. It is immutable and safe for concurrent use.
+// An Expression is a fetch and the converters after it. It is immutable and safe for concurrent
+// use.
 type Expression struct {
-	name       string // of the fetch, as it was written
+	name       string // of the fetch, as written
 	sample     fetchFunc
 	converters []converterCall
 	out        valueType
 	needs      Needs
-	alpn       bool // as of the fetch
+	alpn       bool // as in fetch
 	questions  []Question
 
-	aclMethod       string // how an ACL compares by default; this and the next two as of the fetch
+	aclMethod       string // an ACL's default method; this and the next two as in fetch
 	stage           stage
 	eachValue       func(*Input) iter.Seq[Value]
-	suppressWarning bool // that it always has the same value needs no warning
+	suppressWarning bool // no warning about a constant value
 }
 
 // A converterCall is a converter with its arguments.
@@ -30,8 +31,9 @@ type converterCall struct {
 	convert convertFunc
 }
 
-// Expression reads an expression: fetch[(arguments)][,converter[(arguments)]]..., with HAProxy's quoting in the
-// arguments. Errors are in its words; what it knows and this package does not is an [*Unsupported].
+// Expression parses an expression: fetch[(arguments)][,converter[(arguments)]]..., with HAProxy's
+// quoting in the arguments. Errors have HAProxy's text; for features that this package lacks, the
+// error is an [*Unsupported].
 func (l *Loader) Expression(text string) (*Expression, error) {
 	e, end, err := l.readExpression(text, 0)
 	if err != nil {
@@ -43,13 +45,13 @@ func (l *Loader) Expression(text string) (*Expression, error) {
 	return e, nil
 }
 
-// An expressionEnd is where an expression ends, and what was last before it.
+// An expressionEnd is the position where an expression ends, and a description of its last keyword.
 type expressionEnd struct {
 	at   int
 	last string
 }
 
-// readExpression reads an expression that begins at a position of the text, and may end anywhere.
+// readExpression parses an expression that starts at a position and may be followed by other text.
 func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd, error) {
 	end := nameEnd(text, at)
 	name := text[at:end]
@@ -76,7 +78,7 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 	}
 	last := "fetch keyword '" + name + "'"
 	for end < len(text) && text[end] == ',' {
-		// HAProxy takes several commas for one, and those at the end for none.
+		// HAProxy treats several commas as one, and ignores commas at the end.
 		for end < len(text) && text[end] == ',' {
 			end++
 		}
@@ -91,7 +93,7 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 	return e, expressionEnd{end, last}, nil
 }
 
-// readStep reads a converter that begins at a position, and returns its name and where it ends.
+// readStep parses a converter that starts at a position, and returns its name and its end.
 func (l *Loader) readStep(e *Expression, text string, at int) (name string, end int, err error) {
 	end = nameEnd(text, at)
 	name = text[at:end]
@@ -115,29 +117,31 @@ func (l *Loader) readStep(e *Expression, text string, at int) (name string, end 
 	return name, end, nil
 }
 
-// NeedsRequest tells whether the expression looks at the bytes that the client sends, or waits for their end.
+// NeedsRequest reports whether the expression examines bytes from the client, or waits for their
+// end.
 func (e *Expression) NeedsRequest() bool {
 	return e.needs&NeedsRequest != 0
 }
 
-// Needs tells what there must be for the expression to have a value.
+// Needs returns the data without which the expression has no value.
 func (e *Expression) Needs() Needs {
 	return e.needs
 }
 
-// Questions returns what the expression asks a [State]. The objects that they name must exist, which is for the caller
-// to check: without them the expression has no value.
+// Questions returns the queries that the expression makes to a [State]. The caller must check that
+// the objects that they name exist: without them, the expression has no value.
 func (e *Expression) Questions() []Question {
 	return e.questions
 }
 
-// InRequest tells whether the expression looks at a request over HTTP, which is gone when its response has come.
+// InRequest reports whether the expression examines an HTTP request, which is gone when the
+// response arrives.
 func (e *Expression) InRequest() bool { return e.stage == inRequest }
 
-// InResponse tells whether the expression looks at a response over HTTP.
+// InResponse reports whether the expression examines an HTTP response.
 func (e *Expression) InResponse() bool { return e.stage == inResponse }
 
-// Warning says why the expression never has a value, or always the same; empty if it may have one.
+// Warning explains why the expression never has a value or always the same; "" if neither is so.
 func (e *Expression) Warning() string {
 	if e.suppressWarning {
 		return ""
@@ -145,9 +149,9 @@ func (e *Expression) Warning() string {
 	return terminationWarning(e.name)
 }
 
-// Eval computes the expression: Pass with the value, or Fail if there is none and none will come. Miss says that more
-// bytes may bring one, or may change the one that is returned, as they do the one of req.len. The value may be a view
-// of the client's bytes; see [Value].
+// Eval evaluates the expression. It returns Pass with the value, or Fail if the expression will
+// never have one. Miss means that further bytes may bring a value, or may change the one returned,
+// as with req.len. The value may be a view of the client's bytes; see [Value].
 func (e *Expression) Eval(in *Input) (Value, Verdict) {
 	s := e.convert(in, e.sample(in))
 	switch {
@@ -159,7 +163,7 @@ func (e *Expression) Eval(in *Input) (Value, Verdict) {
 	return Value{}, Fail
 }
 
-// convert applies the converters to what the fetch has found.
+// convert applies the converters to the result of the fetch.
 func (e *Expression) convert(in *Input, s result) result {
 	if !s.found {
 		return s

@@ -10,21 +10,21 @@ import (
 	"strings"
 )
 
-// A Format is a text with expressions in it, such as use_backend takes: bk_%[req.ssl_sni,field(1,.)]. It is immutable
-// and safe for concurrent use.
+// A Format is text with embedded expressions, as use_backend accepts: bk_%[req.ssl_sni,field(1,.)].
+// It is immutable and safe for concurrent use.
 type Format struct {
 	parts []formatPart
 	needs Needs
 }
 
-// A formatPart is an expression, or a text if there is none.
+// A formatPart is an expression, or text if expression is nil.
 type formatPart struct {
 	text       string
 	expression *Expression
 }
 
-// Format reads a text in which %[expression] stands for a value and %% for a percent sign. The aliases of log formats,
-// such as %ci, are an [*Unsupported].
+// Format parses text in which %[expression] stands for a value and %% for a percent sign. For
+// aliases of log formats, such as %ci, the error is an [*Unsupported].
 func (l *Loader) Format(text string) (*Format, error) {
 	f := &Format{}
 	for at := 0; at < len(text); {
@@ -77,7 +77,7 @@ func (f *Format) addText(text string) {
 	}
 }
 
-// bracketed reads an expression up to its closing bracket, and returns the position after that.
+// bracketed parses an expression up to its closing bracket, and returns the position after that.
 func (l *Loader) bracketed(text string, at int) (*Expression, int, error) {
 	e, end, err := l.readExpression(text, at)
 	if err != nil {
@@ -87,7 +87,8 @@ func (l *Loader) bracketed(text string, at int) (*Expression, int, error) {
 	return e, after, err
 }
 
-// closeBracket checks for the closing bracket of an expression that begins at a position.
+// closeBracket expects the closing bracket of an expression that starts at a position, and returns
+// the position after it.
 func closeBracket(text string, at, end int) (int, error) {
 	switch {
 	case end == len(text):
@@ -98,22 +99,22 @@ func closeBracket(text string, at, end int) (int, error) {
 	return end + 1, nil
 }
 
-// httpAliases are the aliases of log formats that stand for an expression over HTTP.
+// httpAliases maps the aliases of log formats to expressions over HTTP.
 var httpAliases = map[string]string{
 	"ci": "src", "cp": "src_port", "fi": "dst", "fp": "dst_port", "HM": "method", "HP": "path", "HPO": "path", "HU": "capture.req.uri", "HV": "capture.req.ver", "ST": "status",
 }
 
-// InRequest tells whether an expression looks at a request over HTTP; see [Expression.InRequest].
+// InRequest reports whether an expression examines an HTTP request; see [Expression.InRequest].
 func (f *Format) InRequest() bool { return f.any((*Expression).InRequest) }
 
-// InResponse tells whether an expression looks at a response over HTTP.
+// InResponse reports whether an expression examines an HTTP response.
 func (f *Format) InResponse() bool { return f.any((*Expression).InResponse) }
 
 func (f *Format) any(is func(*Expression) bool) bool {
 	return slices.ContainsFunc(f.parts, func(p formatPart) bool { return p.expression != nil && is(p.expression) })
 }
 
-// formatAlias is the error for what follows a percent sign and is no expression.
+// formatAlias returns the error for a percent sign that is not followed by an expression.
 func formatAlias(rest string) error {
 	alias := rest
 	if end := nameEnd(rest, 0); end > 0 {
@@ -125,7 +126,7 @@ func formatAlias(rest string) error {
 	return &Unsupported{"'%" + alias + "'", "only expressions in brackets are; a percent sign alone is '%%'"}
 }
 
-// Constant reports whether the format has no expressions, and its text.
+// Constant reports whether the format has no expressions, and returns its text.
 func (f *Format) Constant() (string, bool) {
 	switch {
 	case len(f.parts) == 0:
@@ -143,8 +144,8 @@ func (f *Format) Constant() (string, bool) {
 	return b.String(), true
 }
 
-// String returns the text with the values that the expressions have by now, whether or not they are final. One without
-// a value adds nothing.
+// String returns the text with the current values of the expressions, final or not. An expression
+// without a value adds nothing.
 func (f *Format) String(in *Input) string {
 	last := *in
 	last.Final = true
@@ -162,7 +163,7 @@ func (f *Format) String(in *Input) string {
 	return b.String()
 }
 
-// Warning is that of the first expression that has one; see [Expression.Warning].
+// Warning returns the first warning of an expression; see [Expression.Warning].
 func (f *Format) Warning() string {
 	for _, part := range f.parts {
 		if part.expression != nil && part.expression.Warning() != "" {
@@ -172,7 +173,7 @@ func (f *Format) Warning() string {
 	return ""
 }
 
-// Questions returns what the expressions ask a [State]; see [Expression.Questions].
+// Questions returns the queries that the expressions make to a [State]; see [Expression.Questions].
 func (f *Format) Questions() (all []Question) {
 	for _, part := range f.parts {
 		if part.expression != nil {
@@ -182,12 +183,13 @@ func (f *Format) Questions() (all []Question) {
 	return all
 }
 
-// NeedsRequest tells whether an expression looks at the bytes that the client sends, or waits for their end.
+// NeedsRequest reports whether an expression examines bytes from the client, or waits for their
+// end.
 func (f *Format) NeedsRequest() bool {
 	return f.needs&NeedsRequest != 0
 }
 
-// Needs tells what there must be for all expressions to have a value.
+// Needs returns the data without which an expression has no value.
 func (f *Format) Needs() Needs {
 	return f.needs
 }

@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// Sum returns the hash of a key by a function of HAProxy's hash-type: sdbm, djb2, wt6 or crc32. It is a switch so that
-// the compiler sees that the key is not kept.
+// Sum hashes a key with a function of HAProxy's hash-type: sdbm, djb2, wt6 or crc32. It is a switch
+// rather than a table so that the compiler sees that key does not escape.
 func Sum(function string, key []byte) uint32 {
 	switch function {
 	case "djb2":
@@ -39,7 +39,7 @@ func djb2(key []byte) uint32 {
 	return h
 }
 
-// wt6 keeps two halves, which it turns by what the last byte made of them.
+// wt6 hashes two halves, which it rotates by amounts that depend on the last byte.
 func wt6(key []byte) uint32 {
 	a, b := uint32(0xa53c965a), uint32(0x5ca6953a)
 	turnA, turnB := 6, 18
@@ -52,9 +52,8 @@ func wt6(key []byte) uint32 {
 	return a ^ b
 }
 
-// Avalanche has each bit of a hash depend on all others. The first six steps are
-// Bob Jenkins' 32-bit integer hash; the factor is HAProxy's, about three quarters
-// of the range.
+// Avalanche makes each bit of a hash depend on all others. The first six steps are Bob Jenkins'
+// 32-bit integer hash; the factor is HAProxy's, about three quarters of the range.
 func Avalanche(h uint32) uint32 {
 	h = h + 0x7ed55d16 + h<<12
 	h = h ^ 0xc761c23c ^ h>>19
@@ -71,7 +70,7 @@ const (
 	prime64a, prime64b, prime64c, prime64d, prime64e = 11400714785074694791, 14029467366897019727, 1609587929392839161, 9650029242287828579, 2870177450012600261
 )
 
-// xxh32 is the hash XXH32.
+// xxh32 computes the hash XXH32.
 func xxh32(b []byte, seed uint32) uint32 {
 	h, length := seed+prime32e, uint32(len(b))
 	if len(b) >= 16 {
@@ -96,7 +95,7 @@ func xxh32(b []byte, seed uint32) uint32 {
 	return h ^ h>>16
 }
 
-// xxh64 is the hash XXH64.
+// xxh64 computes the hash XXH64.
 func xxh64(b []byte, seed uint64) uint64 {
 	h, length := seed+prime64e, uint64(len(b))
 	if len(b) >= 32 {

@@ -4,7 +4,7 @@ package sample
 
 import "strings"
 
-// knownFetches are the names that HAProxy has for fetch methods and ACL criteria and this package does not support.
+// knownFetches lists HAProxy's fetches and ACL criteria that this package does not support.
 const knownFetches = newerFetches + `
 	accept_date acl base32 base32+src baseq bc.timer.connect bc_be_queue bc_dst bc_dst_port bc_err bc_err_str
 	bc_glitches bc_http_major bc_nb_streams bc_reused bc_rtt bc_rttvar bc_setting_streams_limit
@@ -56,7 +56,7 @@ const knownFetches = newerFetches + `
 	waiting_entity
 `
 
-// knownConverters are the names that HAProxy has for converters and this package does not support.
+// knownConverters lists HAProxy's converters that this package does not support.
 const knownConverters = newerConverters + `
 	aes_cbc_dec aes_cbc_enc aes_gcm_dec aes_gcm_enc be2int capture-req capture-res debug eth.data eth.dst eth.hdr
 	eth.proto eth.src eth.vlan fix_is_valid fix_tag_value http_date in_table ip.data ip.df ip.dst ip.fp ip.hdr
@@ -72,7 +72,7 @@ const knownConverters = newerConverters + `
 	us_ltime us_utime utime when x509_v_err_str xxh3
 `
 
-// newerFetches and newerConverters are those that came with HAProxy 3.3 and 3.4.
+// newerFetches and newerConverters list those that HAProxy 3.3 and 3.4 added.
 const (
 	newerFetches = `
 	bc_err_name cpu_usage_grp cpu_usage_proc cpu_usage_thr dump_all_vars fc_err_name fc_saved_syn req.cook_names
@@ -86,7 +86,8 @@ const (
 `
 )
 
-// unsupportedReasons say why a fetch is not supported, by what its name begins with. The first that fits counts.
+// unsupportedReasons explains by the prefix of a fetch's name why it is not supported. The first
+// match counts.
 var unsupportedReasons = []struct{ reason, prefixes string }{
 	{"it is not implemented", "http_date url_enc"},
 	{"name the ACLs in a condition, as in 'if a !b' or 'if { acl(a,!b) }'", "acl"},
@@ -99,7 +100,7 @@ var unsupportedReasons = []struct{ reason, prefixes string }{
 	{"a value cannot refer to parts of the match", "map_regm"},
 }
 
-// unsupported returns the error for a name, if HAProxy has it.
+// unsupported returns the error for a name that HAProxy has, else nil.
 func unsupported(known, kind, name string) *Unsupported {
 	for other := range strings.FieldsSeq(known) {
 		if other == name {

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// A rawArg is one argument between the parentheses.
+// A rawArg is an unparsed argument.
 type rawArg struct {
 	text       string // without its quotes
-	start, end int    // where it stands in the expression, with its quotes
+	start, end int    // its position in the expression, with its quotes
 }
 
-// errBackslash is a backslash with nothing after it.
+// errBackslash is returned for a backslash at the end of the text.
 var errBackslash = errors.New("nothing follows the backslash")
 
-// isNameByte tells whether a byte may be part of the name of a fetch or a converter.
+// isNameByte reports whether a byte may be part of the name of a fetch or a converter.
 func isNameByte(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.IndexByte("._-+:", c) >= 0
 }
 
-// nameEnd returns where the name that begins at a position ends.
+// nameEnd returns the end of the name that starts at a position.
 func nameEnd(expression string, at int) int {
 	for at < len(expression) && isNameByte(expression[at]) {
 		at++
@@ -30,8 +30,9 @@ func nameEnd(expression string, at int) int {
 	return at
 }
 
-// lexArgs reads at most limit arguments from the parenthesis at a position, and returns where it stopped: before the
-// closing parenthesis, if all is well. With no parenthesis there, opened is false.
+// lexArgs reads up to limit arguments after the parenthesis at a position, and returns where it
+// stopped: without an error, that is the closing parenthesis. opened is false if there is no
+// parenthesis.
 func lexArgs(expression string, at, limit int) (args []rawArg, end int, opened bool, err error) {
 	if at >= len(expression) || expression[at] != '(' {
 		return nil, at, false, nil
@@ -52,9 +53,10 @@ func lexArgs(expression string, at, limit int) (args []rawArg, end int, opened b
 	return args, at, true, nil
 }
 
-// lexArg reads one argument up to a comma, a closing parenthesis or the end. Quotes of either kind take the meaning
-// from these, and from the other kind; outside of single quotes a backslash does so for one character, and \r, \n and
-// \t are what they are elsewhere. A backslash before anything else is only a backslash.
+// lexArg reads one argument up to a comma, a closing parenthesis or the end. Inside quotes of
+// either kind, these and the other quote have no special meaning. Outside of single quotes, a
+// backslash removes the meaning of one character, and \r, \n and \t are control characters; a
+// backslash before any other character stands for itself.
 func lexArg(expression string, at int) (rawArg, error) {
 	arg := rawArg{start: at}
 	var plain strings.Builder
@@ -100,7 +102,7 @@ func unescape(c byte) (byte, bool) {
 	return 0, false
 }
 
-// closeArgs checks for the closing parenthesis and returns the position after it.
+// closeArgs expects the closing parenthesis and returns the position after it.
 func closeArgs(expression string, at int) (int, error) {
 	switch {
 	case at == len(expression):
@@ -111,7 +113,7 @@ func closeArgs(expression string, at int) (int, error) {
 	return at + 1, nil
 }
 
-// quoteArg writes a text as an argument that lexArg reads as this text.
+// quoteArg quotes text so that lexArg returns it unchanged.
 func quoteArg(text string) string {
 	if !strings.ContainsAny(text, ",()[]'\"\\ \t\r\n") {
 		return text

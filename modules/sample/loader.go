@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// A Loader reads expressions, criteria and formats. What it returns is safe for concurrent use; the Loader itself is
-// not. Its zero value is ready.
+// A Loader parses expressions, criteria and formats. The results are safe for concurrent use; the
+// Loader is not. Its zero value is ready to use.
 //
-// A file that is used several times is read once, and indexed once for each way of matching: the Loader is meant for
-// one load of a configuration.
+// A file that is used several times is read once, and indexed once per matching method. So a Loader
+// should be used for one load of a configuration only.
 type Loader struct {
-	// Open reads a file of patterns or of a map. With nil it is os.ReadFile.
+	// Open reads a file of patterns or of a map. Default: os.ReadFile.
 	Open func(name string) ([]byte, error)
 
-	// Checks says that the expressions are those of health checks: they look at what the server has answered, and not
-	// at a client. Formats may name the host as %H.
+	// Checks selects the expressions of health checks, which examine the server's answer instead of a
+	// client's bytes. Formats may contain %H, the host's name.
 	Checks bool
-	// HTTP says that the expressions look at requests over HTTP, and not at the first bytes of a connection.
+	// HTTP selects the expressions for HTTP requests, instead of those for a connection's first bytes.
 	HTTP bool
 
 	files  map[string][]byte
@@ -30,26 +30,26 @@ type Loader struct {
 	values map[valuesKey][]Value
 }
 
-// A tableKey is a file and a way of matching its patterns.
+// A tableKey identifies a file and the way in which its patterns are matched.
 type tableKey struct {
 	file, method string
 	fold, pairs  bool
 }
 
-// A valuesKey is a map's file and the type that its values have.
+// A valuesKey identifies a map's file and the type of its values.
 type valuesKey struct {
 	file string
 	out  valueType
 }
 
-// The prefixes of file names: HAProxy has had the latter two since 2.7.
+// Prefixes of file names. HAProxy supports the last two since 2.7.
 const (
 	prefixFile     = "file@"
 	prefixOptional = "opt@"
 	prefixVirtual  = "virt@"
 )
 
-// splitFileName returns the prefix of a file name, and the name itself.
+// splitFileName splits a file name into its prefix and the path.
 func splitFileName(name string) (prefix, path string) {
 	for _, prefix := range []string{prefixFile, prefixOptional, prefixVirtual} {
 		if path, ok := strings.CutPrefix(name, prefix); ok {
@@ -59,7 +59,7 @@ func splitFileName(name string) (prefix, path string) {
 	return "", name
 }
 
-// read returns the content of a file.
+// read returns the contents of a file.
 func (l *Loader) read(name string) ([]byte, error) {
 	if content, ok := l.files[name]; ok {
 		return content, nil
@@ -86,14 +86,15 @@ func (l *Loader) read(name string) ([]byte, error) {
 	return content, nil
 }
 
-// A line is one of a file that is neither empty nor a comment.
+// A line is a line of a file that is neither empty nor a comment.
 type line struct {
-	key, value string // value only of a file of pairs
+	key, value string // value is set only in a file of pairs
 	number     int    // from 1
 }
 
-// readLines splits a file. A comment has its # in the first column. In a list the whole line is the pattern, with the
-// blanks at its end; in a file of pairs the key ends at a blank, and the value is the rest without blanks around it.
+// readLines splits a file into lines. A comment has # in the first column. In a list, the pattern
+// is the whole line, trailing blanks included. In a file of pairs, the key ends at a blank, and the
+// value is the rest without blanks around it.
 func readLines(content []byte, pairs bool) []line {
 	var lines []line
 	number := 0
@@ -116,7 +117,7 @@ func readLines(content []byte, pairs bool) []line {
 	return lines
 }
 
-// table returns the patterns of a file, for a method by its name.
+// table returns the patterns of a file as a table for a method.
 func (l *Loader) table(name, method string, fold, pairs bool) (table, error) {
 	key := tableKey{name, method, fold, pairs}
 	if t, ok := l.tables[key]; ok {

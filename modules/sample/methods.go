@@ -2,14 +2,14 @@
 
 package sample
 
-// A table finds the pattern that a value matches. The value has the type that the method expects. It must be safe for
-// concurrent use.
+// A table finds the pattern that a value matches. The value has the type that the method expects. A
+// table must be safe for concurrent use.
 type table interface {
 	// find returns the position of the pattern, or -1.
 	find(v Value) int
 }
 
-// A method is a way of matching, of those that -m names.
+// A method is a matching method, as -m names it.
 type method struct {
 	expect valueType
 	note   string
@@ -25,7 +25,7 @@ type patternError struct {
 func (e *patternError) Error() string { return e.err.Error() }
 func (e *patternError) Unwrap() error { return e.err }
 
-// methodDotted is the method of req.ssl_ver, which -m cannot name.
+// methodDotted is the method of req.ssl_ver. -m cannot name it.
 const methodDotted = "dotted"
 
 var methods = map[string]method{
@@ -52,7 +52,7 @@ func methodTable(name string) method {
 	return methods[name]
 }
 
-// findMethod checks the name of a method.
+// findMethod returns an error if there is no such method.
 func findMethod(name string) error {
 	if _, ok := methods[name]; ok {
 		return nil
@@ -63,7 +63,7 @@ func findMethod(name string) error {
 	return unknownName("matching method", name)
 }
 
-// defaultMethod returns the method for a type that needs none to be named, or "".
+// defaultMethod returns the method for a type, or "" if it must be named.
 func defaultMethod(t valueType) string {
 	switch t {
 	case typeBool:
@@ -79,7 +79,7 @@ func defaultMethod(t valueType) string {
 	}
 }
 
-// anything matches any value, and truth all that is not 0.
+// anyTable matches any value, nonzeroTable any number but 0.
 type (
 	anyTable     struct{}
 	nonzeroTable struct{}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// allOf loads a criterion that is true if all of its terms are.
+// allOf loads a criterion that matches if all of its terms do.
 func (l *Loader) allOf(c Criterion) (*ACL, error) {
 	if c.Method != "" || len(c.Values) > 0 || len(c.Files) > 0 || c.IgnoreCase {
 		return nil, &Unsupported{"'" + c.Fetch + "' with a method or patterns", "it is true or false by itself"}
@@ -18,7 +18,7 @@ func (l *Loader) allOf(c Criterion) (*ACL, error) {
 		if t == nil || len(t.Any) == 0 {
 			return nil, errors.New("all: expected at least one criterion in any of each term")
 		}
-		loaded := *t // the criterion may be loaded again, meanwhile
+		loaded := *t // the criterion may be loaded again concurrently
 		if err := loaded.Load(l); err != nil {
 			return nil, fmt.Errorf("%s: %w", t.Name, err)
 		}
@@ -32,8 +32,8 @@ func (l *Loader) allOf(c Criterion) (*ACL, error) {
 	return a, nil
 }
 
-// matchAll is Pass if all terms are true. It never waits: what is not known yet is not
-// true, as in HAProxy.
+// matchAll returns Pass if all terms match, else Fail. It never waits: as in HAProxy, a term that
+// is still unknown does not match.
 func (a *ACL) matchAll(in *Input) Verdict {
 	if allPass(a.all, in) {
 		return Pass

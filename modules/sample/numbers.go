@@ -8,8 +8,9 @@ import (
 	"strconv"
 )
 
-// leadingInt reads a decimal number, with a sign or without one, from the beginning of the text, and returns what
-// follows it. No digits are 0, and what does not fit is the nearest number that does.
+// leadingInt parses a decimal number with an optional sign at the beginning of the text, and
+// returns the text after it. Without digits the number is 0. A number that does not fit becomes the
+// nearest that does.
 func leadingInt[T string | []byte](s T) (n int64, rest T) {
 	negative := false
 	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
@@ -27,19 +28,19 @@ func leadingInt[T string | []byte](s T) (n int64, rest T) {
 	return n, s
 }
 
-// wholeInt is leadingInt of a text that is nothing but the number.
+// wholeInt parses text that is nothing but a number.
 func wholeInt(s string) (n int64, ok bool) {
 	n, rest := leadingInt(s)
 	return n, rest == ""
 }
 
-// patternInt reads a number in a pattern: at least one digit, nothing else but a minus sign before it, and none too large.
+// patternInt parses a number in a pattern: digits with an optional minus sign, without overflow.
 func patternInt(s string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	return n, err == nil && s[0] != '+'
 }
 
-// addCapped returns the sum, or the nearest number to it.
+// addCapped returns the sum, or the nearest number that fits.
 func addCapped(a, b int64) int64 {
 	switch sum := a + b; {
 	case a >= 0 && b >= 0 && sum < 0:

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// addressTable holds networks by their prefix: a lookup costs as much as there are different lengths of these. The longest
-// counts, and of equal ones the first. IPv4 addresses and those that are mapped to IPv6 are the same.
+// addressTable holds networks by their prefix: a lookup costs one map access per distinct prefix
+// length. The longest matching prefix counts, and of equal ones the first. IPv4 addresses equal
+// their IPv6-mapped form.
 type addressTable struct {
 	positions map[netip.Prefix]int
 	lengths4  []int // in descending order
@@ -97,7 +98,8 @@ func (t *addressTable) lookup(addr netip.Addr) int {
 	return -1
 }
 
-// readNetwork reads an address, and a mask behind a slash: a number of bits, or for IPv4 also an address.
+// readNetwork parses an address and a mask after a slash: a number of bits, or for IPv4 also an
+// address.
 func readNetwork(pattern string) (addr, mask netip.Addr, err error) {
 	host, bits, slash := strings.Cut(pattern, "/")
 	addr, ok := parseAddr(host)
@@ -121,7 +123,8 @@ func readNetwork(pattern string) (addr, mask netip.Addr, err error) {
 	return addr, mask, err
 }
 
-// isHostName tells whether HAProxy would ask the resolver for a text, which also knows short forms of addresses.
+// isHostName reports whether HAProxy would resolve the text. The resolver also accepts short forms
+// of addresses.
 func isHostName(s string) bool {
 	for _, c := range []byte(s) {
 		if !isNameByte(c) || c == ':' || c == '+' {

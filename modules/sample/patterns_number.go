@@ -11,7 +11,7 @@ import (
 // A numberRange is a range of numbers, both ends included.
 type numberRange struct{ from, to int64 }
 
-// rangeTable are looked at in order. With length, the number is the length of a string.
+// rangeTable tries ranges in order. With length, it compares the length of a string.
 type rangeTable struct {
 	list   []numberRange
 	length bool
@@ -53,8 +53,8 @@ func readRanges(patterns []string, what string, read func(string) (int64, bool),
 	return r, nil
 }
 
-// readRange reads one number, or two with a colon or a hyphen between them, of which either may be left out. So -5 is
-// not a number below zero, but all numbers up to 5.
+// readRange parses one number, or two with a colon or a hyphen between them, either of which may be
+// left out. So -5 is not a negative number but all numbers up to 5.
 func readRange(pattern, what string, read func(string) (int64, bool)) (numberRange, error) {
 	r := numberRange{math.MinInt64, math.MaxInt64}
 	separator := strings.IndexAny(pattern, ":-")
@@ -83,8 +83,8 @@ func readRange(pattern, what string, read func(string) (int64, bool)) (numberRan
 	return r, nil
 }
 
-// patternVersion reads a version such as 3.1 as dotted makes numbers of them. The part after the dot may be left out
-// with the dot.
+// patternVersion parses a version such as 3.1 into the form of packVersion. The dot and the part
+// after it may be left out.
 func patternVersion(s string) (int64, bool) {
 	major, minor, dot := strings.Cut(s, ".")
 	if !dot {
@@ -95,8 +95,8 @@ func patternVersion(s string) (int64, bool) {
 	return high<<16 | low, ok && ok2 && high < 1<<16 && low < 1<<16
 }
 
-// operatorsToRanges turns the words eq, ge, gt, le and lt into ranges: each applies to the numbers that follow it, up
-// to the next one. Ranges stay what they are.
+// operatorsToRanges turns the words eq, ge, gt, le and lt into ranges. Each applies to the numbers
+// that follow it, up to the next one. Ranges are unchanged.
 func operatorsToRanges(words []string, versions bool) ([]string, error) {
 	var patterns []string
 	operator := "eq"

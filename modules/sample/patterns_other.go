@@ -4,7 +4,7 @@ package sample
 
 import "regexp"
 
-// buildBinary makes a table of bytes.
+// buildBinary builds a table of byte strings.
 func buildBinary(patterns []string, _ bool) (table, error) {
 	decoded := make([]string, len(patterns))
 	for k, pattern := range patterns {
@@ -17,7 +17,7 @@ func buildBinary(patterns []string, _ bool) (table, error) {
 	return buildText(wholeText, "")(decoded, false)
 }
 
-// regexpTable are tried in order.
+// regexpTable tries regular expressions in order.
 type regexpTable []*regexp.Regexp
 
 func buildRegexps(patterns []string, fold bool) (table, error) {

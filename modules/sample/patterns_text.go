@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// A textMode says where in a text a pattern may stand.
+// A textMode says where in a text a pattern may occur.
 type textMode uint8
 
 const (
@@ -20,16 +20,16 @@ const (
 	wordOfText // between delimiters or the ends of the text
 )
 
-// A textTable holds strings by their content, so that a lookup costs as much as there are different lengths of them,
-// and not as much as there are strings. Of equal ones it keeps the first.
+// A textTable is a hash table of strings: a lookup costs one access per distinct length of string,
+// whatever their number. Of equal strings, the first counts.
 type textTable struct {
 	mode       textMode
-	delimiters string // of words; those at the ends of a pattern do not count
-	fold       bool   // all is in lower case
+	delimiters string // of words; ignored at the ends of a pattern
+	fold       bool   // strings are in lower case
 
 	positions map[string]int
 	lengths   []int    // of the strings, in ascending order
-	strings   [][]byte // in order, for anyText
+	strings   [][]byte // in order, for anyText only
 }
 
 func buildText(mode textMode, delimiters string) func(patterns []string, fold bool) (table, error) {
@@ -48,7 +48,7 @@ func buildText(mode textMode, delimiters string) func(patterns []string, fold bo
 
 func (t *textTable) add(pattern string, position int) {
 	if pattern = strings.Trim(pattern, t.delimiters); pattern == "" {
-		// It is nothing but delimiters, which no word is.
+		// It consists of delimiters only, so it never equals a word.
 		return
 	}
 	if t.fold {
@@ -66,7 +66,8 @@ func (t *textTable) add(pattern string, position int) {
 	}
 }
 
-// foldedOnStack is how long a text can be without an allocation when case is ignored. A server name is not longer.
+// foldedOnStack is the longest text that is folded without an allocation. A server name is not
+// longer.
 const foldedOnStack = 256
 
 func (t *textTable) find(v Value) int {
@@ -84,7 +85,7 @@ func (t *textTable) find(v Value) int {
 			break
 		}
 		if k := t.ofLength(b, length); t.mode == beginOfText && k >= 0 {
-			best = k // the longest counts
+			best = k // the longest match counts
 		} else {
 			best = firstPosition(best, k)
 		}
@@ -92,8 +93,8 @@ func (t *textTable) find(v Value) int {
 	return best
 }
 
-// search looks for one string after the other: while there are few, that is faster than to look at each part of the
-// text.
+// search tries one string after the other. With few strings that is faster than looking up each
+// part of the text.
 func (t *textTable) search(b []byte) int {
 	for _, s := range t.strings {
 		if bytes.Contains(b, s) {
@@ -120,7 +121,7 @@ func (t *textTable) ofLength(b []byte, length int) int {
 	}
 }
 
-// inside is ofLength where the strings may begin at several positions.
+// inside returns the position of the first string of a length that matches anywhere, or -1.
 func (t *textTable) inside(b []byte, length int) int {
 	best := -1
 	for start := range len(b) - length + 1 {
@@ -136,7 +137,7 @@ func (t *textTable) isWord(b []byte, start, end int) bool {
 		(end == len(b) || strings.IndexByte(t.delimiters, b[end]) >= 0)
 }
 
-// at returns the position of the string that the bytes are, or -1.
+// at returns the position of the string that equals b, or -1.
 func (t *textTable) at(b []byte) int {
 	if k, ok := t.positions[string(b)]; ok {
 		return k
@@ -144,7 +145,7 @@ func (t *textTable) at(b []byte) int {
 	return -1
 }
 
-// firstPosition returns the lesser of two positions, where -1 is none.
+// firstPosition returns the lesser of two positions; -1 means no position.
 func firstPosition(a, b int) int {
 	if a < 0 || b >= 0 && b < a {
 		return b

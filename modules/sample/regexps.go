@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// compileRegexp reads a regular expression. Those of Go need linear time whatever the client sends, which has its
-// price: HAProxy's, which are Perl's, can look around and refer back.
+// compileRegexp compiles a regular expression. Go's run in linear time on any input from a client;
+// in exchange they lack the look-around and back-references of HAProxy's, which are Perl's.
 func compileRegexp(pattern string, fold bool) (*regexp.Regexp, error) {
 	expression := string(latin1ToUTF8([]byte(pattern)))
 	if fold {
@@ -37,8 +37,9 @@ func compileRegexp(pattern string, fold bool) (*regexp.Regexp, error) {
 	}
 }
 
-// latin1ToUTF8 makes of each byte a letter of its own: what HAProxy's regular expressions match is bytes, and Go's would
-// take several for one, or a letter of another alphabet for k. It returns b itself where that is the same.
+// latin1ToUTF8 encodes each byte as a character of its own. HAProxy's regular expressions match
+// bytes; Go's would match several bytes as one character, or fold a character of another alphabet
+// to k. Without bytes above 0x7f, it returns b itself.
 func latin1ToUTF8(b []byte) []byte {
 	if !slices.ContainsFunc(b, notASCII) {
 		return b
@@ -50,7 +51,7 @@ func latin1ToUTF8(b []byte) []byte {
 	return out
 }
 
-// utf8ToLatin1 is the reverse.
+// utf8ToLatin1 reverses latin1ToUTF8.
 func utf8ToLatin1(b []byte) []byte {
 	if !slices.ContainsFunc(b, notASCII) {
 		return b
@@ -65,7 +66,8 @@ func utf8ToLatin1(b []byte) []byte {
 
 func notASCII(c byte) bool { return c >= utf8.RuneSelf }
 
-// withoutBeginAnchor returns the same regular expression for the text after a match, where its ^ does not match the beginning.
+// withoutBeginAnchor returns the regular expression for text after a match, in which ^ matches
+// nowhere.
 func withoutBeginAnchor(re *regexp.Regexp) (*regexp.Regexp, error) {
 	tree, err := syntax.Parse(re.String(), syntax.Perl)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A request is the head of an HTTP/1 request. Everything in it is a view of the client's bytes.
+// A request is the head of an HTTP/1 request. Its fields are views of the client's bytes.
 type request struct {
 	method, uri, version []byte
 	headers              []header
@@ -16,9 +16,9 @@ type request struct {
 
 type header struct{ name, value []byte }
 
-// parseRequest reads the head of an HTTP/1 request, as strictly as HAProxy does. It answers Miss while more bytes may
-// complete it, and Fail as soon as a byte cannot be part of one. A request line without a version is HTTP/0.9: it ends
-// the head.
+// parseRequest parses the head of an HTTP/1 request, as strictly as HAProxy does. It returns Miss
+// while further bytes may complete the head, and Fail as soon as a byte cannot be part of one. A
+// request line without a version is HTTP/0.9 and ends the head.
 func parseRequest(b []byte) (r request, verdict Verdict) {
 	p := requestParser{rest: b}
 	p.skipEmptyLines()
@@ -50,7 +50,7 @@ func parseRequest(b []byte) (r request, verdict Verdict) {
 	return r, p.verdict()
 }
 
-// A requestParser reads bytes until one is missing or wrong. From then on it reads nothing more.
+// A requestParser reads bytes until one is missing or wrong. After that it reads nothing.
 type requestParser struct {
 	rest         []byte
 	wrong, short bool
@@ -72,7 +72,7 @@ func (p *requestParser) verdict() Verdict {
 	return Pass
 }
 
-// more tells whether there is a byte to read.
+// more reports whether there is a byte to read.
 func (p *requestParser) more() bool {
 	if len(p.rest) == 0 && !p.wrong {
 		p.short = true
@@ -86,7 +86,7 @@ func (p *requestParser) skipEmptyLines() {
 	}
 }
 
-// until reads the bytes that belong to a set. It needs a byte after them.
+// until reads the bytes that belong to a set. It needs to see a byte after them.
 func (p *requestParser) until(belongs func(byte) bool) []byte {
 	n := 0
 	for n < len(p.rest) && belongs(p.rest[n]) {
@@ -106,7 +106,7 @@ func (p *requestParser) token() []byte {
 	return t
 }
 
-// blanks reads at least so many blanks.
+// blanks reads blanks, at least as many as given.
 func (p *requestParser) blanks(least int) {
 	if len(p.until(isBlank)) < least {
 		p.fail()
@@ -134,8 +134,8 @@ func (p *requestParser) lineEnd() {
 	p.expect('\n')
 }
 
-// value reads a header's value without the blanks around it, and the end of its line. A line that begins with a blank
-// continues the one before it.
+// value reads a header's value, without the blanks around it, and the end of the line. A line that
+// begins with a blank continues the value.
 func (p *requestParser) value() []byte {
 	p.until(isBlank)
 	var value []byte
@@ -170,7 +170,8 @@ func isDigits(b []byte) bool {
 	return len(b) > 0 && !bytes.ContainsFunc(b, func(c rune) bool { return c < '0' || c > '9' })
 }
 
-// path returns the path of the URI, with what follows it: of http://host/path, /path. It is empty if there is none.
+// path returns the path of the URI and everything after it: for http://host/path, /path. It returns
+// nil without a path.
 func (r *request) path() []byte {
 	uri := r.uri
 	if len(uri) > 0 && uri[0] == '/' {
@@ -186,8 +187,8 @@ func (r *request) path() []byte {
 	return nil
 }
 
-// values yields what the headers of a name say. Unless whole, each part between commas is
-// a value; commas in quotes do not count.
+// values yields the values of the headers with a name. Unless whole, values are separated by
+// commas; commas inside quotes do not count.
 func (r *request) values(name string, whole bool) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for _, h := range r.headers {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// RewriteFiles returns the text of an expression with other names for the files of its maps: file is called with each
-// and returns the new one. The prefixes of names stay, and what virt@ names is no file. The expression needs to be
-// well-formed, but nothing more.
+// RewriteFiles returns the text of an expression with other file names in its maps: it calls file
+// with each name and inserts the result. Prefixes stay, and names with virt@ are left alone, since
+// they are not files. The expression must be well-formed; it is not validated otherwise.
 func RewriteFiles(text string, file func(string) (string, error)) (string, error) {
 	rewritten, end, err := rewriteAt(text, 0, file)
 	if err == nil && end < len(text) {
@@ -22,7 +22,7 @@ func RewriteFiles(text string, file func(string) (string, error)) (string, error
 	return rewritten, nil
 }
 
-// RewriteFormatFiles is [RewriteFiles] for the text of a [Format].
+// RewriteFormatFiles applies [RewriteFiles] to the expressions of a [Format].
 func RewriteFormatFiles(text string, file func(string) (string, error)) (string, error) {
 	var b strings.Builder
 	for at := 0; at < len(text); {
@@ -53,7 +53,7 @@ func RewriteFormatFiles(text string, file func(string) (string, error)) (string,
 	return b.String(), nil
 }
 
-// rewriteAt rewrites the expression that begins at a position, and returns where it ends.
+// rewriteAt rewrites the expression that starts at a position, and returns its end.
 func rewriteAt(text string, at int, file func(string) (string, error)) (string, int, error) {
 	var b strings.Builder
 	for {
@@ -95,7 +95,7 @@ func rename(name string, file func(string) (string, error)) (string, error) {
 	return prefix + renamed, err
 }
 
-// TextExpression returns the expression whose value is a text.
+// TextExpression returns an expression with the value s.
 func TextExpression(s string) string {
 	return "str(" + quoteArg(s) + ")"
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sample computes HAProxy's sample expressions and ACL criteria over the first bytes of a client: fetches such
-// as req.ssl_sni, converters such as lower and map_end, and patterns such as "-m end .b.test".
+// Package sample evaluates HAProxy's sample expressions and ACL criteria on the first bytes of a
+// client: fetches such as req.ssl_sni, converters such as lower and map_end, and patterns such as
+// "-m end .b.test".
 //
-// It answers in three values, for a client may not have sent enough yet. Text is read with HAProxy's quoting and refused
-// with HAProxy's words; what HAProxy knows and this package does not is an [*Unsupported]. There are two deliberate
-// differences: a ClientHello over several TLS records is one hello, and regular expressions are those of Go, which take
-// linear time and have no look-around and no back-references. Of HTTP they look at the head of a request that is sent
-// in the clear, or at all of it where a [Loader] is asked to; what a server sends is looked at in health checks and over
-// HTTP alone, and tables are not.
+// The result has three values, since a client may not have sent enough yet. The syntax is
+// HAProxy's, with its quoting, and errors have HAProxy's text; an [*Unsupported] is returned for
+// whatever HAProxy has and this package lacks. There are two deliberate differences: a ClientHello
+// that spans several TLS records is one hello, and regular expressions are Go's, which run in
+// linear time and have neither look-around nor back-references. Of plain-text HTTP, fetches see the
+// head of the request, or with [Loader.HTTP] whole requests and responses. Bytes from servers are
+// examined only by rules for responses, by health checks and over HTTP. Stick tables are not
+// supported.
 package sample
 
 import (
@@ -18,51 +21,53 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 )
 
-// A Verdict is an answer in three values, as HAProxy's ACLs give it. They are in order: the best of several, which is
-// what "or" means, is their maximum.
+// A Verdict is a three-valued answer, as HAProxy's ACLs give it. Verdicts are ordered, so the
+// disjunction ("or") of several is their maximum.
 type Verdict uint8
 
 // The verdicts.
 const (
 	Fail Verdict = iota // no
-	Miss                // not known until more bytes come
+	Miss                // unknown until more bytes arrive
 	Pass                // yes
 )
 
-// An Input is what an expression can look at. Expressions only read it.
+// An Input holds the data that an expression is evaluated on. Expressions only read it.
 type Input struct {
-	// Hello has what the client has sent and what it is. With nil nothing was sent, and there is nothing to look at.
+	// Hello holds the bytes that the client has sent, inspected. With nil, the client has sent
+	// nothing.
 	Hello *clienthello.Inspection
-	// Response is what the server has sent, for rules about that.
+	// Response holds the bytes that the server has sent, for rules for responses.
 	Response []byte
-	// Final says that nothing more will come or be waited for: then nothing is a Miss.
+	// Final reports that no further bytes will arrive or be waited for. Then no verdict is Miss.
 	Final bool
-	// Source and Destination are the connection's addresses; zero if they are not known.
+	// Source and Destination are the connection's addresses; zero if unknown.
 	Source, Destination netip.AddrPort
-	// Var returns a variable by its whole name, such as "sess.sni", and whether it is set. With nil none is.
+	// Var looks up a variable by its full name, such as "sess.sni". With nil, no variable is set.
 	Var func(name string) (Value, bool)
-	// Check is what expressions of a health check look at.
+	// Check is the input of a health check's expressions.
 	Check *CheckInput
-	// HTTP is what the expressions of a [Loader.HTTP] look at.
+	// HTTP is the input of expressions loaded with [Loader.HTTP].
 	HTTP *HTTP
-	// SetVar sets a variable, or with the zero Value forgets it. With nil none can be set.
+	// SetVar sets a variable, or with the zero Value unsets it. With nil, setting has no effect.
 	SetVar func(name string, v Value)
-	// State answers for the process and for the way of the connection. With nil nothing is known of them.
+	// State answers queries about the process and the connection. With nil, they have no answer.
 	State State
 }
 
-// Needs is a set of what an expression cannot do without. It has no value where one of these is not there.
+// Needs is the set of data that an expression requires. It has no value while one of them is
+// missing.
 type Needs uint8
 
-// What may be needed.
+// The data that may be required.
 const (
-	NeedsRequest  Needs = 1 << iota // what the client has sent, or the end of waiting for it
-	NeedsBackend                    // the backend that has been chosen
-	NeedsServer                     // the server that has been connected to
-	NeedsResponse                   // what the server has sent
+	NeedsRequest  Needs = 1 << iota // bytes from the client, or the end of the wait for them
+	NeedsBackend                    // the chosen backend
+	NeedsServer                     // the connected server
+	NeedsResponse                   // bytes from the server
 )
 
-// String names what is needed, as HAProxy does.
+// String names the first missing item, in HAProxy's words.
 func (n Needs) String() string {
 	switch {
 	case n&NeedsRequest != 0:
@@ -75,9 +80,9 @@ func (n Needs) String() string {
 	return "response buffer"
 }
 
-// An Unsupported is the error for what HAProxy knows and this package does not.
-type Unsupported struct { //nolint:errname // what it is, not that it is one, is what callers ask
-	Name   string // the name, as it was written: a fetch, a converter, a method, a flag
+// An Unsupported is the error for features that HAProxy has and this package lacks.
+type Unsupported struct { //nolint:errname // named for its meaning; callers test for it
+	Name   string // the fetch, converter, method or flag, as written
 	Reason string
 }
 

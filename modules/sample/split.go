@@ -2,15 +2,15 @@
 
 package sample
 
-// A splitter finds fields or words in a text.
+// A splitter finds fields or words in text.
 type splitter struct {
 	separator [256]bool
-	words     bool  // separators in a row are one, and those at the beginning none
-	count     int64 // how many to take; all that follow if it is not positive
+	words     bool  // consecutive separators count as one, leading ones are ignored
+	count     int64 // number of parts to take; if not positive, all
 }
 
-// part returns the part with a number from 1, or from the end with a negative number, and false if there are not so
-// many.
+// part returns a part by its number from 1, or with a negative number from the end. It returns
+// false if there are too few parts.
 func (s *splitter) part(b []byte, index int64) ([]byte, bool) {
 	v := directedText{bytes: b, separator: &s.separator}
 	if index < 0 {
@@ -28,7 +28,7 @@ func (s *splitter) part(b []byte, index int64) ([]byte, bool) {
 	return b[start:end], true
 }
 
-// begin returns where a part begins.
+// begin returns the start of a part.
 func (s *splitter) begin(v directedText, index int64) (at int, ok bool) {
 	if s.words {
 		at = v.next(at, false)
@@ -45,8 +45,8 @@ func (s *splitter) begin(v directedText, index int64) (at int, ok bool) {
 	return at, !s.words || at < len(v.bytes)
 }
 
-// finish returns where the last part to take ends. HAProxy only knows that a part has ended when it sees a separator
-// after it: with too few words, those at the end belong to the result.
+// finish returns the end of the last part to take. HAProxy only sees the end of a part at the
+// separator after it: with too few words, separators at the end belong to the result.
 func (s *splitter) finish(v directedText, at int) int {
 	for count := s.count; count > 0; count-- {
 		if at = v.next(at, true); at == len(v.bytes) || count == 1 {
@@ -60,14 +60,15 @@ func (s *splitter) finish(v directedText, at int) int {
 	return len(v.bytes)
 }
 
-// A directedText is a text, seen from either end.
+// A directedText is text that is read from the start or from the end.
 type directedText struct {
 	bytes     []byte
 	separator *[256]bool
 	backward  bool
 }
 
-// next returns the first position from one on with a separator, or with something else; at the latest, the end.
+// next returns the first position at or after at that holds a separator, or with false something
+// else; the length if there is no such position.
 func (v directedText) next(at int, separator bool) int {
 	for ; at < len(v.bytes); at++ {
 		position := at

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Opposite turns Pass into Fail and Fail into Pass; what is not known stays so.
+// Opposite turns Pass into Fail and Fail into Pass; Miss stays Miss.
 func (v Verdict) Opposite() Verdict {
 	switch v {
 	case Pass:
@@ -19,21 +19,21 @@ func (v Verdict) Opposite() Verdict {
 	}
 }
 
-// A Term is one question: an ACL of HAProxy, named or anonymous, or what several ACLs of one name ask together.
+// A Term is an ACL, named or anonymous, or several ACLs of one name, possibly negated.
 type Term struct {
-	// Name is that of the ACL, for readers of the configuration.
+	// Name is the name of the ACL, for readers of the configuration only.
 	Name string `json:"name,omitempty"`
 
-	// Not has the term be true where it would be false. It is HAProxy's "!".
+	// Not negates the term. It is HAProxy's "!".
 	Not bool `json:"not,omitempty"`
 
-	// Any are criteria, one of which must be true. Required.
+	// Any are criteria, one of which must match. Required.
 	Any []Criterion `json:"any"`
 
 	acls []*ACL
 }
 
-// Load loads the criteria. It must be called before the term is asked anything; a term that was loaded is safe for
+// Load loads the criteria. It must be called before any other method. A loaded term is safe for
 // concurrent use.
 func (t *Term) Load(l *Loader) error {
 	if len(t.Any) == 0 {
@@ -49,10 +49,10 @@ func (t *Term) Load(l *Loader) error {
 	return nil
 }
 
-// ACLs returns the criteria as they were loaded, in the order of Any.
+// ACLs returns the loaded criteria in the order of Any.
 func (t *Term) ACLs() []*ACL { return t.acls }
 
-// Match returns the best of what the criteria say, or its opposite.
+// Match returns the best verdict of the criteria, negated with Not.
 func (t *Term) Match(in *Input) Verdict {
 	best := Fail
 	for _, acl := range t.acls {
@@ -66,12 +66,12 @@ func (t *Term) Match(in *Input) Verdict {
 	return best
 }
 
-// A Condition is what stands after if or unless in HAProxy, for inputs that are final.
+// A Condition is the condition after HAProxy's if or unless. It is evaluated on final inputs.
 type Condition struct {
-	// Unless has the condition be true where it would be false.
+	// Unless negates the condition.
 	Unless bool `json:"unless,omitempty"`
 
-	// Any are groups, one of which must be true: all terms of it.
+	// Any are groups of terms. All terms of one of the groups must match.
 	Any [][]Term `json:"any"`
 }
 
@@ -91,7 +91,7 @@ func (c *Condition) Load(l *Loader) error {
 	return nil
 }
 
-// Match reports whether the condition is true of a final input.
+// Match reports whether the condition holds for a final input.
 func (c *Condition) Match(in *Input) bool {
 	for _, group := range c.Any {
 		if allPass(group, in) {
@@ -110,7 +110,7 @@ func allPass(group []Term, in *Input) bool {
 	return true
 }
 
-// Questions returns what the condition asks a [State]; see [Expression.Questions].
+// Questions returns the queries that the condition makes to a [State]; see [Expression.Questions].
 func (c *Condition) Questions() (all []Question) {
 	for _, group := range c.Any {
 		for i := range group {

@@ -23,8 +23,9 @@ const (
 	IP
 )
 
-// A Value is what an expression yields. A string or binary value may be a view of the client's bytes: it is valid only
-// as long as they are, and [Value.Clone] makes one that stays. It is immutable, and so safe for concurrent use.
+// A Value is the value of an expression. A string or binary value may be a view of the client's
+// bytes and is then valid only as long as they are; [Value.Clone] returns a value that stays valid.
+// Values are immutable, so they are safe for concurrent use.
 type Value struct {
 	kind   Kind
 	number int64 // of Bool (0 or 1) and Int
@@ -61,7 +62,7 @@ func Address(a netip.Addr) Value {
 	return Value{kind: IP, addr: a.WithZone("")}
 }
 
-// text is Text of bytes, as a view of them.
+// text returns a string value that is a view of b.
 func text(b []byte) Value {
 	return Value{kind: Str, data: b}
 }
@@ -71,14 +72,14 @@ func (v Value) Kind() Kind {
 	return v.kind
 }
 
-// String returns the value as HAProxy casts it to a string: a boolean as 1 or 0, binary as its bytes up to the first
-// NUL. Of the zero Value it is empty.
+// String returns the value as HAProxy casts it to a string: a boolean as 1 or 0, binary data up to
+// its first NUL. For the zero Value it returns "".
 func (v Value) String() string {
 	s, _ := cast(v, typeStr)
 	return string(s.data)
 }
 
-// Bytes returns the bytes of a string or a binary value, else nil. They must not be modified.
+// Bytes returns the bytes of a string or binary value, else nil. The caller must not modify them.
 func (v Value) Bytes() []byte {
 	return v.data
 }
@@ -99,19 +100,20 @@ func (v Value) AsInteger() (int64, bool) {
 	return n.number, ok
 }
 
-// AsBinary returns the bytes of the value as HAProxy casts it to binary, if it can. They must not be modified.
+// AsBinary returns the bytes of the value as HAProxy casts it to binary, if it can. The caller must
+// not modify them.
 func (v Value) AsBinary() ([]byte, bool) {
 	b, ok := castBin(v)
 	return b.data, ok
 }
 
-// Clone returns the same value with bytes of its own.
+// Clone returns a copy of the value that does not share its bytes.
 func (v Value) Clone() Value {
 	v.data = slices.Clone(v.data)
 	return v
 }
 
-// A valueType is a type in declarations. Addresses have three there: either one, IPv4 and IPv6.
+// A valueType is a type in a declaration. Addresses have three: any address, IPv4 and IPv6.
 type valueType uint8
 
 const (
@@ -140,7 +142,8 @@ func (t valueType) String() string {
 	return typeNames[t]
 }
 
-// castable holds the casts that HAProxy permits when it reads a configuration; at run time they may still fail.
+// castable lists the casts that HAProxy permits in a configuration; they may still fail at run
+// time.
 var castable = [...][]valueType{
 	typeAny:  {typeAny, typeBool, typeInt, typeAddr, typeIPv4, typeIPv6, typeStr, typeBin},
 	typeBool: {typeAny, typeBool, typeInt, typeStr, typeBin},
@@ -156,8 +159,8 @@ func (t valueType) castsTo(to valueType) bool {
 	return slices.Contains(castable[t], to)
 }
 
-// cast turns a value into one of another type. It does not allocate for strings, binary values and numbers that are
-// already of the kind.
+// cast converts a value to another type. It does not allocate if a string, binary or integer value
+// already has that type.
 func cast(v Value, to valueType) (Value, bool) {
 	switch to {
 	case typeAny:
@@ -199,7 +202,7 @@ func castStr(v Value) (Value, bool) {
 	case Str:
 		return v, true
 	case Bin:
-		// HAProxy's strings end at a NUL, wherever they came from.
+		// HAProxy's strings end at a NUL, whatever their origin.
 		if end := bytes.IndexByte(v.data, 0); end >= 0 {
 			v.data = v.data[:end]
 		}
