@@ -36,9 +36,9 @@ func (*Agent) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Ask returns the agent's report: L7OK for up, L7STS for down, CodeNotChecked for neither; L7RSP if it
-// closes without sending anything, L7TOUT if it sends nothing in time, or what a connect can result
-// in.
+// Ask returns the agent's report: L7OK for up, L7STS for down, CodeNotChecked for neither; L7RSP if
+// it closes without sending anything, L7TOUT if it sends nothing in time, or what a connect can
+// result in.
 func (a *Agent) Ask(ctx context.Context, t pool.Target) pool.AgentReport {
 	l, bad := openConn(ctx, t, time.Now())
 	if bad != nil {
