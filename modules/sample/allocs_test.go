@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestNoAllocations is not for the race detector, which allocates itself.
+// The race detector allocates, so this test is built without it.
 func TestNoAllocations(t *testing.T) {
 	in := testInput(false)
 	for _, text := range []string{

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// BenchmarkMatch has 100000 patterns of one method, and a server name that is the last of them or none.
+// BenchmarkMatch matches 100000 patterns of one method with a server name that equals the last or
+// none of them.
 func BenchmarkMatch(b *testing.B) {
 	const size = 100_000
 	for _, c := range []struct{ words, pattern string }{
@@ -42,7 +43,7 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// BenchmarkAddresses has 100000 networks of three lengths.
+// BenchmarkAddresses looks up addresses in 100000 networks of three prefix lengths.
 func BenchmarkAddresses(b *testing.B) {
 	var list strings.Builder
 	for k := range 100_000 {

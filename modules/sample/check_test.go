@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// aCheck is a check over HTTP that has got an answer.
-func aCheck() *Input {
+// checkInput returns the input of an HTTP check that has received its response.
+func checkInput() *Input {
 	return &Input{Final: true, Check: &CheckInput{
 		Backend: "b", Server: "s", Received: []byte("+PONG\r\nmore\x00"),
 		Response: &CheckResponse{
@@ -51,7 +51,7 @@ func TestFormatsOfChecks(t *testing.T) {
 			t.Errorf("%s: %v", format, err)
 			continue
 		}
-		if got := f.String(aCheck()); got != want {
+		if got := f.String(checkInput()); got != want {
 			t.Errorf("%s: got %q, want %q", format, got, want)
 		}
 	}
@@ -61,8 +61,8 @@ func TestFormatsOfChecks(t *testing.T) {
 	}
 }
 
-// What a check looks at is not there for connections, and the reverse.
-func TestFetchesOfChecksAlone(t *testing.T) {
+// The data of a check is not available to connections, and the reverse.
+func TestCheckFetchesOnlyInChecks(t *testing.T) {
 	for _, e := range []string{"req.len", "req.ssl_sni", "req.payload(0,1)"} {
 		if _, err := (&Loader{Checks: true}).Expression(e); err == nil || !strings.Contains(err.Error(), "no client") {
 			t.Errorf("%s: %v", e, err)

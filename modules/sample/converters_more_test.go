@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestNewerConverters has what HAProxy 3.4 makes of expressions that 2.6 does not know.
+// TestNewerConverters has the results of HAProxy 3.4 for expressions that 2.6 does not support.
 func TestNewerConverters(t *testing.T) {
 	const none = "\x00"
 	for text, want := range map[string]string{
@@ -35,7 +35,7 @@ func TestProcessFetches(t *testing.T) {
 		"date(5,us)":   `^[0-9]{16}$`,
 		"date_us":      `^[0-9]{1,6}$`,
 		"pid":          `^[0-9]+$`,
-		"fc_rtt(us)":   `^7$`, // as the State says
+		"fc_rtt(us)":   `^7$`, // the State's answer
 		"fc_rtt":       `^0$`,
 		"fc_lost":      `^7$`,
 		"src_is_local": `^7$`,

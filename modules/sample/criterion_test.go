@@ -84,8 +84,8 @@ func TestCriterionRefuses(t *testing.T) {
 	}
 }
 
-// TestRegexpsOfPerl are refused with a way out.
-func TestRegexpsOfPerl(t *testing.T) {
+// Perl's regular expressions are refused with a hint at what to use instead.
+func TestPerlRegexpsRefusedWithHint(t *testing.T) {
 	for _, pattern := range []string{`a(?=b)`, `a(?!b)`, `(?<=a)b`, `(a)\1`, `a++`, `(?>a)b`, `\Ka`} {
 		_, err := new(Loader).Criterion(Criterion{Fetch: "req.ssl_sni", Method: "reg", Values: []string{pattern}})
 		if err == nil || !strings.Contains(err.Error(), "look-around, back-references") || !strings.HasPrefix(err.Error(), "regex '"+pattern+"' is invalid") {
@@ -184,8 +184,8 @@ func TestConcurrentUse(t *testing.T) {
 	all.Wait()
 }
 
-// What TLS would say if it ended here is said of wherever it is asked for, with what to ask instead.
-func TestWarningOfTLS(t *testing.T) {
+// Fetches of TLS connections that end at the proxy have a warning that names what to use instead.
+func TestTerminationFetchesWarn(t *testing.T) {
 	for name, want := range map[string]string{
 		"ssl_fc_sni":      "'ssl_fc_sni' never has a value, since TLS does not end here: use req.ssl_sni",
 		"ssl_fc":          "'ssl_fc' is always false, since TLS does not end here: use req.ssl_hello_type, which is 1 for TLS",

@@ -26,7 +26,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-func TestDocsOfAliases(t *testing.T) {
+func TestDocsListAliases(t *testing.T) {
 	docs := Fetches()
 	names := 0
 	for _, doc := range docs {

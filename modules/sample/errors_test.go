@@ -36,7 +36,7 @@ func isUnsupported(err error) bool {
 	return ok
 }
 
-// TestKnownNames holds the list of what is not supported to that of what is.
+// TestKnownNames compares the list of unsupported names with the supported ones.
 func TestKnownNames(t *testing.T) {
 	for name := range strings.FieldsSeq(knownFetches) {
 		if _, ok := fetches[name]; ok {
@@ -56,8 +56,8 @@ func TestKnownNames(t *testing.T) {
 	}
 }
 
-// TestWordsOfErrors has those of HAProxy, for where there is none to ask.
-func TestWordsOfErrors(t *testing.T) {
+// TestHAProxyErrorTexts has HAProxy's errors, for hosts without HAProxy.
+func TestHAProxyErrorTexts(t *testing.T) {
 	l := &Loader{Open: (&files{content: map[string]string{"m": "a b\n"}}).open}
 	for text, want := range map[string]string{
 		"foo:bar": "unknown fetch method 'foo:bar'", "src,foo:bar": "unknown converter 'foo:bar'", "": "missing fetch method",

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// files is a Loader's Open with files by their name, and counts what it is asked for.
+// files is a Loader's Open: it holds files by name and counts how often each is read.
 type files struct {
 	content map[string]string
 	opened  map[string]int
@@ -37,7 +37,7 @@ func mustExpression(t testing.TB, l *Loader, text string) *Expression {
 	return e
 }
 
-// testInput is of a client that has sent a hello, and of its addresses and variables.
+// testInput is the input of a client that has sent a hello, with addresses and variables.
 func testInput(final bool) *Input {
 	hello := hellotest.Plain(hellotest.SNI("Www.Example.com"), hellotest.ALPN("h2", "http/1.1"), hellotest.Groups(29))
 	return &Input{
@@ -46,7 +46,8 @@ func testInput(final bool) *Input {
 	}
 }
 
-// TestExpressions has what HAProxy 2.6 cannot be asked, and some of what it can for where there is none.
+// TestExpressions has expressions that HAProxy 2.6 does not support, and some that it does, for
+// hosts without HAProxy.
 func TestExpressions(t *testing.T) {
 	t.Setenv("SAMPLE_TEST", "from env")
 	host, err := os.Hostname()
@@ -93,7 +94,7 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
-// TestConverters has values that HAProxy has agreed to, for where there is none to ask.
+// TestConverters has values that were compared with HAProxy's, for hosts without HAProxy.
 func TestConverters(t *testing.T) {
 	l := &Loader{Open: (&files{content: map[string]string{"n": "a 5\nb -6\n", "i": "a 10.1.2.3\n"}}).open}
 	for text, want := range map[string]string{
@@ -132,8 +133,8 @@ func TestConverters(t *testing.T) {
 	}
 }
 
-// TestNothingToLookAt has neither a hello, addresses nor variables.
-func TestNothingToLookAt(t *testing.T) {
+// TestEmptyInputHasNoValues has no hello, addresses or variables.
+func TestEmptyInputHasNoValues(t *testing.T) {
 	for text, want := range map[string]Verdict{
 		"req.ssl_sni": Miss, "req.ssl_ver": Miss, "req.ssl_st_ext": Miss, "req.len": Miss, "req.payload(0,0)": Miss,
 		"req.payload(0,1)": Miss, "wait_end": Miss, "req.len,add(1)": Miss, "req.payload(0,0),hex2i": Miss,
@@ -149,7 +150,7 @@ func TestNothingToLookAt(t *testing.T) {
 	}
 }
 
-// TestChangingValue has a value that is a Miss all the same.
+// TestChangingValue has a value although the verdict is Miss.
 func TestChangingValue(t *testing.T) {
 	in := testInput(false)
 	size := len(in.Hello.Bytes())
@@ -163,7 +164,7 @@ func TestChangingValue(t *testing.T) {
 	}
 }
 
-// TestBytesOfChangingValue waits for bytes that may still come, and cuts what will not grow.
+// TestBytesOfChangingValue waits for bytes that may still arrive, and cuts data that will not grow.
 func TestBytesOfChangingValue(t *testing.T) {
 	for _, c := range []struct {
 		text  string
@@ -184,7 +185,7 @@ func TestBytesOfChangingValue(t *testing.T) {
 			t.Errorf("%s, %v: %q, %v; want %q, %v", c.text, c.final, v, verdict, c.want, c.was)
 		}
 	}
-	// The answer must not come before the bytes.
+	// The verdict must not precede the bytes.
 	acl := mustLoad(t, []string{"req.payload(0,0),bytes(3)", "-m", "len", "0"})
 	if got := acl.Match(&Input{Hello: inspect([]byte("SSH"))}); got != Miss {
 		t.Error(got)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// exchange is a request with the response to it.
+// exchange returns the input of a request and its response.
 func exchange() *Input {
 	r, err := http.NewRequest(http.MethodGet, "/a/b.html?x=1&y=two&x=3", http.NoBody)
 	if err != nil {
@@ -135,8 +135,8 @@ func TestHTTPFormats(t *testing.T) {
 	}
 }
 
-// Cookies are looked at over HTTP only, and a connection's first bytes are not then.
-func TestHTTPIsAskedFor(t *testing.T) {
+// Cookies can only be examined over HTTP, and there a connection's first bytes cannot.
+func TestHTTPFetchesNeedHTTPLoader(t *testing.T) {
 	for _, test := range []struct {
 		loader Loader
 		fetch  string

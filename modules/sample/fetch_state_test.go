@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// echo is a State that answers with what it is asked for.
+// echo is a State that answers any query and records it.
 type echo struct{ asked []Question }
 
 func (e *echo) Answer(q Question) (Value, bool) {
@@ -31,7 +31,7 @@ func TestQuestions(t *testing.T) {
 	} {
 		e := mustExpression(t, new(Loader), text)
 		state := new(echo)
-		for range 2 { // each time anew
+		for range 2 { // each evaluation queries the State again
 			if v, verdict := e.Eval(&Input{State: state}); verdict != Pass || v.Int() != 7 {
 				t.Errorf("%s: %v, %v", text, v, verdict)
 			}

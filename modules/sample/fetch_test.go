@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestEdgesOfPayload is about where blocks begin and end.
-func TestEdgesOfPayload(t *testing.T) {
+// TestPayloadRanges covers the bounds of ranges.
+func TestPayloadRanges(t *testing.T) {
 	sent := append([]byte{0, 3}, "abcdefgh"...)
 	long := make([]byte, bufferSize+1)
 	for text, want := range map[string]Verdict{
@@ -33,7 +33,7 @@ func TestEdgesOfPayload(t *testing.T) {
 	}
 }
 
-// TestNoNameNoCurves is a hello without what is asked for.
+// TestNoNameNoCurves has a hello without the extensions.
 func TestNoNameNoCurves(t *testing.T) {
 	in := &Input{Hello: inspect(hellotest.Plain().Raw())}
 	for _, text := range []string{"req.ssl_sni", "req.ssl_ec_ext", "req.ssl_alpn"} {
@@ -43,7 +43,7 @@ func TestNoNameNoCurves(t *testing.T) {
 	}
 }
 
-// TestHelloOverRecords is a hello where HAProxy sees none.
+// TestHelloOverRecords has a hello over several records, in which HAProxy finds none.
 func TestHelloOverRecords(t *testing.T) {
 	ticket := hellotest.Extension(35, []byte("a ticket"))
 	message := hellotest.Plain(hellotest.Groups(29), ticket, hellotest.SNI("a.example")).Message()
@@ -59,7 +59,7 @@ func TestHelloOverRecords(t *testing.T) {
 	}
 }
 
-// TestTicketLast has the extension where there is nothing after it, and not at all.
+// TestTicketLast has the extension at the end of the hello, and not at all.
 func TestTicketLast(t *testing.T) {
 	for want, extensions := range map[string][][]byte{
 		"0": {hellotest.SNI("a.example")},
@@ -76,8 +76,8 @@ func TestTicketLast(t *testing.T) {
 	}
 }
 
-// TestLists has the lists of a hello as HAProxy 3.2 writes them: two bytes for each number, as the client sent them. No
-// older version has these fetches, so the values are those of its source.
+// TestLists has the lists of a hello as HAProxy 3.2 encodes them: two bytes a number, in the
+// client's order. No older version has these fetches, so the values were derived from its source.
 func TestLists(t *testing.T) {
 	const cipherlist, groups, sigalgs, shares = "req.ssl_cipherlist", "req.ssl_supported_groups", "req.ssl_sigalgs", "req.ssl_keyshare_groups"
 	full := hellotest.Plain(hellotest.SNI("a.example"), hellotest.Groups(0x0a0a, 0x11ec, 0x001d), hellotest.SignatureAlgorithms(0x0403, 0x0804),
@@ -111,7 +111,7 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// TestListsInACLs has the conditions that HAProxy's own examples have.
+// TestListsInACLs has the conditions of HAProxy's own examples.
 func TestListsInACLs(t *testing.T) {
 	in := &Input{Hello: inspect(hellotest.Plain(hellotest.Groups(0x11ec, 0x001d), hellotest.KeyShares(0x001d)).Raw()), Final: true}
 	for text, want := range map[string]Verdict{
@@ -129,7 +129,7 @@ func TestListsInACLs(t *testing.T) {
 	}
 }
 
-// TestSSLv2Version goes through the prefixes and some faults of a hello in SSLv2 format.
+// TestSSLv2Version covers the prefixes and some faults of a hello in SSLv2 format.
 func TestSSLv2Version(t *testing.T) {
 	hello := append([]byte{0x80, 0x2e, 1, 3, 1, 0, 0x15, 0, 0, 0, 0x10}, make([]byte, 0x15+0x10)...)
 	version := mustExpression(t, new(Loader), "req.ssl_ver")
@@ -166,7 +166,7 @@ func TestSSLv2Version(t *testing.T) {
 	}
 }
 
-// TestALPNInACLs looks at every protocol, until one is lost in a converter.
+// TestALPNInACLs examines every protocol up to the first for which a converter has no value.
 func TestALPNInACLs(t *testing.T) {
 	f := &files{content: map[string]string{"m": "http/1.1 http\n", "all": "h2 two\nhttp/1.1 http\n"}}
 	for text, want := range map[string]Verdict{
@@ -187,7 +187,7 @@ func TestALPNInACLs(t *testing.T) {
 	}
 }
 
-// TestManyProtocols takes no longer for each protocol than for the first: there may be 30000 of them.
+// TestManyProtocols measures that the time per protocol does not grow: there may be 30000 of them.
 func TestManyProtocols(t *testing.T) {
 	names := slices.Repeat([]string{"x"}, 30_000)
 	in := &Input{Hello: inspect(hellotest.Plain(hellotest.ALPN(append(names, "last")...)).Raw()), Final: true}
@@ -205,8 +205,8 @@ func TestManyProtocols(t *testing.T) {
 	t.Errorf("it took %v", best)
 }
 
-// TestExpiredHello says no where no more will come, whatever Final says.
-func TestExpiredHello(t *testing.T) {
+// An inspection that has ended counts as final, whatever Final is.
+func TestEndedInspectionIsFinal(t *testing.T) {
 	i := inspect([]byte{22, 3, 1})
 	acl := mustLoad(t, []string{"req.ssl_sni", "-m", "found"})
 	if got := acl.Match(&Input{Hello: i}); got != Miss {

@@ -130,7 +130,7 @@ func TestRewriteFormatFiles(t *testing.T) {
 	}
 }
 
-// TestRewriteReadsBack loads what was rewritten, for any name.
+// TestRewriteReadsBack loads expressions after a rewrite with any file name.
 func TestRewriteReadsBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringOf(rapid.RuneFrom([]rune("ab,()[]'\"\\ %@é"))).Draw(t, "name")

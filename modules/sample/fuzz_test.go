@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// FuzzExpression reads any text, with no files. What can be read can also be rewritten, and means the same then; what
-// it yields is never a Miss in the end.
+// FuzzExpression parses any text, without files. An expression that can be parsed can also be
+// rewritten without changing its meaning, and its verdict on a final input is never Miss.
 func FuzzExpression(f *testing.F) {
 	for _, text := range slices.Concat(oracleExpressions, oracleCriteria, oracleErrors) {
 		f.Add(text)
@@ -52,8 +52,8 @@ func FuzzExpression(f *testing.F) {
 	})
 }
 
-// FuzzCriterion matches any words with any bytes. In the end there is no Miss, and what the hello has decided stays
-// whatever comes after it.
+// FuzzCriterion matches any words with any bytes. The verdict on a final input is never Miss, and
+// bytes after the hello do not change a verdict that the hello decided.
 func FuzzCriterion(f *testing.F) {
 	hello := hellotest.Plain(hellotest.SNI("Www.Example.com"), hellotest.ALPN("h2"), hellotest.Groups(29)).Raw()
 	for _, words := range slices.Concat(oracleCriteria, oracleErrors) {

@@ -58,7 +58,7 @@ func TestLexArgsStopsAtTheLimit(t *testing.T) {
 	}
 }
 
-func TestLexArgsRefusesABackslashAtTheEnd(t *testing.T) {
+func TestLexArgsRefusesTrailingBackslash(t *testing.T) {
 	if _, _, _, err := lexArgs(`(a\`, 0, 1); !errors.Is(err, errBackslash) {
 		t.Error(err)
 	}
@@ -68,7 +68,7 @@ func TestLexArgsRefusesABackslashAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestQuoteArg reads back whatever was written.
+// TestQuoteArg reads quoted arguments back.
 func TestQuoteArg(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOf(rapid.RuneFrom([]rune("ab,()[]'\"\\ \n\trtn"))).Draw(t, "text")

@@ -27,7 +27,7 @@ func TestReadLines(t *testing.T) {
 	}
 }
 
-// TestFilesAreReadOnce reads a file for an ACL and several maps.
+// TestFilesAreReadOnce uses a file in an ACL and in several maps.
 func TestFilesAreReadOnce(t *testing.T) {
 	f := &files{content: map[string]string{"f": "1 2\n"}}
 	l := &Loader{Open: f.open}
@@ -47,13 +47,15 @@ func TestFilesAreReadOnce(t *testing.T) {
 	if f.opened["f"] != 1 {
 		t.Errorf("opened %d times", f.opened["f"])
 	}
-	// By str as a map, end as a map, str as a list, and that without case; values as text, as numbers, and the keys.
+	// Tables: str and end as maps, str as a list, with and without case. Values: text, numbers and
+	// keys.
 	if len(l.tables) != 4 || len(l.values) != 3 {
 		t.Errorf("%d tables, %d lists of values", len(l.tables), len(l.values))
 	}
 }
 
-// TestListsAndPairs has one file be both: a line is a pattern in one and begins with it in the other.
+// TestListsAndPairs uses one file both ways: as a list its lines are the patterns, as a map the
+// patterns are the keys.
 func TestListsAndPairs(t *testing.T) {
 	f := &files{content: map[string]string{"f": "a b\n"}}
 	l := &Loader{Open: f.open}
@@ -94,7 +96,7 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
-// TestOpenByDefault reads from the disk.
+// TestOpenByDefault reads from the file system.
 func TestOpenByDefault(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "m")
 	if err := os.WriteFile(file, []byte("a b\n"), 0o600); err != nil {
@@ -128,8 +130,8 @@ func TestErrorsInFiles(t *testing.T) {
 	}
 }
 
-// TestVersionsInFiles is what operators cannot be in.
-func TestVersionsInFiles(t *testing.T) {
+// In files, versions cannot have operators.
+func TestNoOperatorsInVersionFiles(t *testing.T) {
 	f := &files{content: map[string]string{"v": "3.0-3.2\n3.3\n"}}
 	acl, err := (&Loader{Open: f.open}).Criterion(Criterion{Fetch: "req.ssl_ver", Files: []string{"v"}})
 	if err != nil || acl.Match(testInput(false)) != Pass {

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// oracleInputs are what the clients send.
+// oracleInputs returns the bytes that the clients send.
 func oracleInputs(t *testing.T) map[string][]byte {
 	t.Helper()
 	ticket := func(data string) []byte { return hellotest.Extension(35, []byte(data)) }
@@ -80,7 +80,7 @@ func writeOracleFiles(t *testing.T) string {
 		"nums": "example.com 7\napi.example.com -3\n",
 		"adrs": "example.com 10.1.2.3\napi.example.com 2001:db8::1\n",
 	}
-	// HAProxy 2.6 mixes up what it remembers of lookups in one file by end, sub and dom.
+	// HAProxy 2.6 confuses cached lookups in one file by end, sub and dom.
 	files["map3"], files["map4"] = files["map"], files["map"]
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -90,7 +90,7 @@ func writeOracleFiles(t *testing.T) string {
 	return dir
 }
 
-// oracleCriteria are compared with each input, when nothing more will come. DIR is where the files are.
+// oracleCriteria are compared with each input once it is final. DIR is the directory of the files.
 var oracleCriteria = []string{
 	"always_true", "always_false", "req.ssl_hello_type 1", "req_ssl_hello_type eq 1", "req.ssl_hello_type gt 1",
 	"req.ssl_sni example.com", "req_ssl_sni -i example.com", "req.ssl_sni -i www.EXAMPLE.com api.example.com",
@@ -148,7 +148,7 @@ var oracleCriteria = []string{
 	"ssl_s_der -m found", "ssl_bc_cipher -m found", "ssl_fc_npn -m found", "ssl_fc_ecformats_bin -m found",
 }
 
-// oracleUndecided are compared while more could come.
+// oracleUndecided are compared while more bytes could arrive.
 var oracleUndecided = []struct{ criterion, sent string }{
 	{"req.proto_http", "G"},
 	{"req.proto_http", "GET / HTTP/1.1\r\nHost"},

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// oracleErrors are refused, in the same words. DIR is where the files are.
+// oracleErrors are refused with the same text. DIR is the directory of the files.
 var oracleErrors = []string{
 	"foo a", "foo(x) a", ",lower a", "req.ssl_sni -m foo a", "req.ssl_sni -f DIR/names -m end a", "req.ssl_sni -z a",
 	"src 10.0.0.0/33", "src 10.0.0.0/", "src 10.0.0.0/255.0.256.0", "src 10.0.0.0/8x", "src ::1/129", "src 1:2", "src ::1/::",
@@ -49,13 +49,14 @@ var oracleErrors = []string{
 	"req.ssl_alpn -f DIR/none", "req.ssl_alpn -f", "req.ssl_alpn -m", "req.ssl_alpn -m reg -f DIR/none2", "src -f DIR/map", "req.len -f DIR/nums",
 }
 
-// TestOracleErrors compares what is refused, and in what words. These may go on here: why a file cannot be opened, say.
+// TestOracleErrors compares the errors with HAProxy's. They may be longer here, for example with
+// the reason why a file cannot be opened.
 func TestOracleErrors(t *testing.T) {
 	path := needHAProxy(t)
 	dir := writeOracleFiles(t)
 	const most = 40 // HAProxy stops after 50
 	for some := range slices.Chunk(oracleErrors, most) {
-		said := oracleSays(t, path, dir, some)
+		said := haproxyErrors(t, path, dir, some)
 		for k, e := range some {
 			words := strings.Fields(inDir(e, dir))
 			context := " in ACL expression '" + words[0] + "'"
@@ -68,8 +69,8 @@ func TestOracleErrors(t *testing.T) {
 	}
 }
 
-// oracleSays returns what HAProxy has against the criteria, by their position.
-func oracleSays(t *testing.T, path, dir string, criteria []string) map[int]string {
+// haproxyErrors returns HAProxy's errors by the position of the criterion.
+func haproxyErrors(t *testing.T, path, dir string, criteria []string) map[int]string {
 	t.Helper()
 	var config strings.Builder
 	config.WriteString("frontend f\n mode tcp\n bind 127.0.0.1:1\n timeout client 1s\n")
@@ -97,7 +98,7 @@ func oracleSays(t *testing.T, path, dir string, criteria []string) map[int]strin
 	return said
 }
 
-// loadError returns what is wrong with a criterion, empty if nothing is.
+// loadError returns the error of loading a criterion, or "".
 func loadError(words []string) string {
 	c, err := ParseCriterion(words)
 	if err == nil {

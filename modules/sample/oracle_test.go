@@ -27,7 +27,7 @@ type oracle struct {
 	logs  net.PacketConn
 }
 
-// needHAProxy skips the test where there is no HAProxy, unless continuous integration has to have one.
+// needHAProxy returns the path of HAProxy. Without it the test is skipped, or in CI fails.
 func needHAProxy(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("haproxy")
@@ -41,8 +41,8 @@ func needHAProxy(t *testing.T) string {
 	return ""
 }
 
-// startOracle runs a HAProxy with the frontends whose lines are given, and a server behind them that says "K". It is
-// given its sockets, for a port that is only chosen for it may be taken by another.
+// startOracle runs a HAProxy with the given lines of frontends, in front of a server that sends
+// "K". It passes sockets to HAProxy, since a port chosen for it could be taken meanwhile.
 func startOracle(t *testing.T, delay time.Duration, frontends [][]string) *oracle {
 	t.Helper()
 	path := needHAProxy(t)
@@ -77,11 +77,11 @@ func startOracle(t *testing.T, delay time.Duration, frontends [][]string) *oracl
 		t.Fatal(err)
 	}
 	for _, listener := range listeners {
-		listener.Close() // so that nobody answers once HAProxy has ended
+		listener.Close() // no one must answer after HAProxy has ended
 	}
 	t.Cleanup(func() {
-		command.Process.Kill() // it may have ended
-		command.Wait()         // killed
+		command.Process.Kill() // fails if it has ended
+		command.Wait()         // reports that it was killed
 		if t.Failed() {
 			t.Logf("%.4000s", output.String())
 		}
@@ -121,13 +121,13 @@ func greet(listener net.Listener) {
 		}
 		go func() {
 			defer conn.Close()
-			conn.Write([]byte("K"))   // the client will see
-			io.Copy(io.Discard, conn) // until the client has closed
+			conn.Write([]byte("K"))   // fails if the client has left
+			io.Copy(io.Discard, conn) // until the client closes
 		}()
 	}
 }
 
-// await returns when HAProxy answers on its first frontend.
+// await waits until HAProxy answers on its first frontend.
 func (o *oracle) await(t *testing.T) {
 	t.Helper()
 	for range 3 {
@@ -138,7 +138,8 @@ func (o *oracle) await(t *testing.T) {
 	t.Fatal("HAProxy does not answer")
 }
 
-// ask sends bytes to a frontend, and with final a FIN. It returns whether they were accepted, and the client's address.
+// ask sends bytes to a frontend, with final followed by a FIN. It returns whether they were
+// accepted, and the client's address.
 func (o *oracle) ask(frontend int, send []byte, final bool) (accepted bool, local netip.AddrPort, err error) {
 	conn, err := net.Dial("tcp", o.addrs[frontend].String())
 	if err != nil {
@@ -149,7 +150,7 @@ func (o *oracle) ask(frontend int, send []byte, final bool) (accepted bool, loca
 	if err = conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		return false, local, err
 	}
-	// Where HAProxy has decided before, these fail, and then so does reading.
+	// If HAProxy has decided before, these writes fail, and then reading does, too.
 	conn.Write(send)
 	if final {
 		conn.(*net.TCPConn).CloseWrite()
@@ -164,13 +165,14 @@ func (o *oracle) ask(frontend int, send []byte, final bool) (accepted bool, loca
 	return true, local, nil
 }
 
-// TestOracleCriteria compares what HAProxy and this package accept, for each criterion and each input.
+// TestOracleCriteria compares the verdicts of HAProxy and this package for each criterion and each
+// input.
 func TestOracleCriteria(t *testing.T) {
 	dir := writeOracleFiles(t)
 	var frontends [][]string
 	for _, c := range oracleCriteria {
 		frontends = append(frontends, []string{
-			// Without WAIT_END it could decide before the bytes are there.
+			// Without WAIT_END HAProxy could decide before the bytes arrive.
 			"tcp-request content accept if WAIT_END { " + quoteConfig(inDir(c, dir)) + " }",
 			"tcp-request content reject",
 			`log-format "%f:%cp=%b"`,
@@ -199,7 +201,7 @@ func TestOracleCriteria(t *testing.T) {
 	})
 }
 
-// doubtful tells whether HAProxy 2.6 itself says now this and now that: of all bytes where there are none.
+// doubtful reports whether HAProxy 2.6 gives varying answers: for all bytes if there are no bytes.
 func doubtful(expression string, sent []byte) bool {
 	return len(sent) == 0 && strings.HasPrefix(expression, "req.payload(0,0)")
 }
@@ -208,7 +210,8 @@ func (o *oracle) destination(frontend int) netip.AddrPort {
 	return o.addrs[frontend].(*net.TCPAddr).AddrPort()
 }
 
-// TestOracleUndecided compares what is decided before the end of the wait, and how: an answer that comes early is.
+// TestOracleUndecided compares the decisions before the end of the wait: only an early answer is a
+// decision.
 func TestOracleUndecided(t *testing.T) {
 	const delay = 6 * time.Second // much more than a busy machine needs
 	var frontends [][]string
@@ -298,7 +301,8 @@ func oracleVariables(name string) (Value, bool) {
 	return Value{}, false
 }
 
-// collect reads the log lines, which are key=value, and returns a function that waits for that of a key.
+// collect reads the log lines, which are key=value, and returns a function that waits for the value
+// of a key.
 func (o *oracle) collect(t *testing.T) func(key string) (string, error) {
 	t.Helper()
 	var mu sync.Mutex
@@ -379,7 +383,7 @@ func inDir(text, dir string) string {
 	return strings.ReplaceAll(text, "DIR", dir)
 }
 
-// quoteConfig writes words as haproxy.cfg needs them.
+// quoteConfig quotes words for haproxy.cfg.
 func quoteConfig(text string) string {
 	words := strings.Fields(text)
 	for k, word := range words {

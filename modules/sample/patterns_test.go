@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// naive finds patterns one after the other, by what the methods are said to do.
-func naive(method string, patterns []string, fold bool, s string) int {
+// referenceFind tries the patterns one after the other, by the documentation of the methods.
+func referenceFind(method string, patterns []string, fold bool, s string) int {
 	if fold {
 		s = strings.ToLower(s)
 	}
@@ -56,7 +56,7 @@ func hasWord(s, pattern, delimiters string) bool {
 	if len(parts) == 1 {
 		return slices.Contains(strings.FieldsFunc(s, between), pattern)
 	}
-	// With delimiters inside, it stands between delimiters of the text, or its ends.
+	// A pattern with inner delimiters must stand between delimiters or ends of the text.
 	for at := range len(s) {
 		if strings.HasPrefix(s[at:], pattern) && (at == 0 || between(rune(s[at-1]))) &&
 			(at+len(pattern) == len(s) || between(rune(s[at+len(pattern)]))) {
@@ -77,14 +77,14 @@ func TestTextTables(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := table.find(Text(s)), naive(method, patterns, fold, s); got != want {
+			if got, want := table.find(Text(s)), referenceFind(method, patterns, fold, s); got != want {
 				t.Fatalf("%s: %d, want %d", method, got, want)
 			}
 		}
 	})
 }
 
-// TestLongTexts goes beyond what is folded without an allocation.
+// TestLongTexts folds texts that need an allocation.
 func TestLongTexts(t *testing.T) {
 	long := strings.Repeat("Ab", foldedOnStack)
 	for _, method := range []string{"str", "beg", "end", "sub", "dom", "dir"} {
@@ -95,7 +95,7 @@ func TestLongTexts(t *testing.T) {
 	}
 }
 
-// TestManySubstrings is where it is not tried one after the other.
+// TestManySubstrings has too many patterns to try one after the other.
 func TestManySubstrings(t *testing.T) {
 	var patterns []string
 	for k := range 100 {
@@ -184,7 +184,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestAddresses compares with all networks one after the other, of which the longest counts.
+// TestAddresses compares lookups with a scan of all networks, of which the longest counts.
 func TestAddresses(t *testing.T) {
 	network := rapid.Custom(func(t *rapid.T) string {
 		if rapid.Bool().Draw(t, "four") {
@@ -202,7 +202,7 @@ func TestAddresses(t *testing.T) {
 		}
 		a := netip.MustParseAddr(host)
 		mapped := netip.AddrFrom16(a.As16())
-		best := [2]int{-1, -1} // by the family that is looked at first
+		best := [2]int{-1, -1} // by the family that is looked up first
 		bits := [2]int{-1, -1}
 		for k, pattern := range patterns {
 			prefix := parsePrefix(t, pattern)
@@ -236,13 +236,13 @@ func parsePrefix(t *rapid.T, s string) netip.Prefix {
 	return netip.PrefixFrom(netip.MustParseAddr(host), n)
 }
 
-// contains is Prefix.Contains for which mapped addresses are IPv6.
+// contains is Prefix.Contains with IPv6-mapped addresses as IPv6.
 func contains(p netip.Prefix, a netip.Addr) bool {
 	masked, err := a.Prefix(p.Bits())
 	return err == nil && p.Addr().BitLen() == a.BitLen() && masked.Addr() == p.Masked().Addr()
 }
 
-func TestHoledMasks(t *testing.T) {
+func TestNonPrefixMasks(t *testing.T) {
 	table, err := buildAddresses([]string{"10.0.0.1/255.0.0.255", "10.1.0.0/16", "0.0.0.5/0.0.0.255"}, false)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,7 @@ package sample
 
 import "testing"
 
-// Regular expressions are about bytes, whatever letters these may stand for.
+// Regular expressions match bytes, whatever characters these encode.
 func TestRegexpsMatchBytes(t *testing.T) {
 	for _, c := range []struct {
 		pattern string

@@ -52,7 +52,7 @@ func TestValueParts(t *testing.T) {
 	}
 }
 
-func TestCloneIsItsOwn(t *testing.T) {
+func TestCloneOwnsItsBytes(t *testing.T) {
 	b := []byte("abc")
 	view := Binary(b)
 	clone := view.Clone()
@@ -122,8 +122,9 @@ func equal(a, b Value) bool {
 	return a.kind == b.kind && a.number == b.number && a.addr == b.addr && slices.Equal(a.data, b.data)
 }
 
-// TestCastsThatMayNotBe holds the table of casts to the function: what it forbids never works.
-func TestCastsThatMayNotBe(t *testing.T) {
+// TestImpossibleCastsFail compares the table of casts with cast: casts that it forbids never
+// succeed.
+func TestImpossibleCastsFail(t *testing.T) {
 	values := map[valueType][]Value{
 		typeBool: {Boolean(true), Boolean(false)},
 		typeInt:  {Integer(0), Integer(math.MaxInt64)},
