@@ -41,7 +41,7 @@ func (m *arrivalSim) settle() {
 		m.errorf("%d of %d bytes were read", len(m.hello), len(m.clientSent))
 	case m.did == Connect && m.how == thereLater && m.padding == 0:
 		m.errorf("the server is there")
-	case m.did == Connect && m.abortOnClose && m.clientFin && m.left == 0 && time.Since(m.first) > slowConnect+4<<tickBits:
+	case m.did == Connect && m.abortOnClose && m.clientFin && m.left == 0 && time.Since(m.latest) > slowConnect+4<<tickBits:
 		m.errorf("the client has left")
 	}
 }
@@ -270,8 +270,9 @@ func (m *arrivalSim) close() Step {
 }
 
 func (m *arrivalSim) connect() Step {
+	m.latest = time.Now()
 	if m.tries++; m.tries == 1 {
-		m.first = time.Now()
+		m.first = m.latest
 	}
 	step := Step{Do: Connect, First: m.hello, AbortOnClose: m.rng.IntN(2) == 0}
 	step.To = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 2}), uint16(m.rng.IntN(int(kindsOfConnects))))

@@ -118,6 +118,7 @@ type arrivalSim struct {
 	inside       bool   // a method of the handler runs
 	tries        int
 	first        time.Time // when the first connect began
+	latest       time.Time // when the latest one did: each is slow for itself
 	arrived      bool
 	expired      int
 	left         int
