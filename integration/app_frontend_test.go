@@ -110,7 +110,7 @@ func TestAppFrontendNotDurable(t *testing.T) {
 
 // A client whose hello is incomplete at a reload belongs to the new configuration, whether the
 // frontend listens itself or behind caddy-l4.
-func TestHelloOverReload(t *testing.T) {
+func TestReloadDecidesIncompleteHello(t *testing.T) {
 	origin := listen(t, greetAndEcho)
 	forms := map[string]string{
 		"app":    "passthrough {\n frontend tls {\n bind %s\n default_backend %s\n }\n backend %[2]s {\n server s1 %s\n }\n}",

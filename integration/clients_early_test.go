@@ -20,7 +20,7 @@ import (
 
 // The 0-RTT data of a real client reaches a real server, which accepts it, however the hello before
 // it is cut.
-func TestClientsEarlyDataOfOpenSSL(t *testing.T) {
+func TestOpenSSLEarlyDataReachesServer(t *testing.T) {
 	const name, said = "early.example.test", "what cannot wait"
 	dir := t.TempDir()
 	certificate, key := filepath.Join(dir, "certificate"), filepath.Join(dir, "key")

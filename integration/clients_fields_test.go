@@ -65,8 +65,8 @@ func parsedHere(h *clienthello.Hello) fields {
 	return f
 }
 
-// toldByUTLS returns the fields of a hello by the extensions that a client of utls was made of.
-func toldByUTLS(u *utls.UConn) fields {
+// fieldsByUTLS returns the fields of a hello by the extensions that a client of utls was made of.
+func fieldsByUTLS(u *utls.UConn) fields {
 	hello := u.HandshakeState.Hello
 	f := fields{SessionID: len(hello.SessionId), Ciphers: hello.CipherSuites}
 	f.Version = versionWord(hello.Vers)
@@ -103,9 +103,9 @@ func toldByUTLS(u *utls.UConn) fields {
 	return f
 }
 
-// toldByCryptoTLS returns the lists that the server of crypto/tls sees in a hello. It does not show
-// the rest.
-func toldByCryptoTLS(t *testing.T, record []byte) (f fields) {
+// fieldsByCryptoTLS returns the lists that the server of crypto/tls sees in a hello. It does not
+// show the rest.
+func fieldsByCryptoTLS(t *testing.T, record []byte) (f fields) {
 	t.Helper()
 	c := &replay{rest: bytes.NewReader(record)}
 	_ = tls.Server(c, &tls.Config{GetConfigForClient: func(info *tls.ClientHelloInfo) (*tls.Config, error) {

@@ -29,9 +29,9 @@ func goClients(e *echo) (all []client) {
 		goClient(e, "TLS 1.0 alone", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, shown{Version: "1.0"}),
 		goClient(e, "without tickets", &tls.Config{SessionTicketsDisabled: true}, shown{Version: "1.3", PQ: true}),
 		withECH(e),
-		resuming(goClient(e, "TLS 1.3 resuming", &tls.Config{ClientSessionCache: new(keeping[tls.ClientSessionState])},
+		resuming(goClient(e, "TLS 1.3 resuming", &tls.Config{ClientSessionCache: new(sessionCache[tls.ClientSessionState])},
 			shown{Version: "1.3", PQ: true, PSK: true})),
-		resuming(goClient(e, "TLS 1.2 resuming", &tls.Config{ClientSessionCache: new(keeping[tls.ClientSessionState]), MaxVersion: tls.VersionTLS12},
+		resuming(goClient(e, "TLS 1.2 resuming", &tls.Config{ClientSessionCache: new(sessionCache[tls.ClientSessionState]), MaxVersion: tls.VersionTLS12},
 			shown{Version: "1.2"})),
 		withEarlyData(e),
 	}
@@ -73,7 +73,7 @@ func withECH(e *echo) client {
 // crypto/tls has no early data over TCP, so its hello gets the extension here. That makes the
 // binder wrong, so no TLS server can answer it.
 func withEarlyData(e *echo) client {
-	c := resuming(goClient(e, "0-RTT", &tls.Config{ClientSessionCache: new(keeping[tls.ClientSessionState])},
+	c := resuming(goClient(e, "0-RTT", &tls.Config{ClientSessionCache: new(sessionCache[tls.ClientSessionState])},
 		shown{Version: "1.3", PQ: true, PSK: true, Early: true}))
 	c.raw = true
 	c.open = func(conn net.Conn, sni string) conversation {

@@ -32,13 +32,13 @@ func (c client) hello() ([]byte, conversation) {
 	return firstRecord(conn.Sent), talk
 }
 
-// told returns the fields of the client's hello by other sources than the parser under test.
-func (c client) told(t *testing.T, record []byte, talk conversation) fields {
+// knownFields returns the fields of the client's hello by other sources than the parser under test.
+func (c client) knownFields(t *testing.T, record []byte, talk conversation) fields {
 	t.Helper()
 	if c.want == nil {
-		return toldByUTLS(talk.(*utls.UConn))
+		return fieldsByUTLS(talk.(*utls.UConn))
 	}
-	f := toldByCryptoTLS(t, record)
+	f := fieldsByCryptoTLS(t, record)
 	f.SNI, f.shown = c.sni, *c.want
 	return f
 }
@@ -49,7 +49,7 @@ func firstRecord(b []byte) []byte {
 
 // The parsed fields of each client's hello are those that the client meant and that crypto/tls
 // parses.
-func TestClientsHellos(t *testing.T) {
+func TestParsedHellosOfClients(t *testing.T) {
 	all := clients(t, startEcho(t))
 	ofUTLS, ofGo := newHelloTable(), newHelloTable()
 	for _, c := range all {
@@ -59,16 +59,16 @@ func TestClientsHellos(t *testing.T) {
 			t.Errorf("%s: %v: %x", c.name, err, record)
 			continue
 		}
-		got, want := parsedHere(&hello), c.told(t, record, talk)
-		lists := toldByCryptoTLS(t, record)
+		got, want := parsedHere(&hello), c.knownFields(t, record, talk)
+		lists := fieldsByCryptoTLS(t, record)
 		// Not visible there.
 		lists.shown, lists.Shares, lists.SessionID = got.shown, got.Shares, got.SessionID
 		if c.want != nil {
 			want.Shares, want.SessionID = got.Shares, got.SessionID
 		}
-		for who, told := range map[string]fields{"the client": want, "crypto/tls": lists} {
-			if diff := cmp.Diff(told, got, cmp.AllowUnexported(fields{})); diff != "" {
-				t.Errorf("%s: -%s +here:\n%s%x", c.name, who, diff, record)
+		for source, known := range map[string]fields{"the client": want, "crypto/tls": lists} {
+			if diff := cmp.Diff(known, got, cmp.AllowUnexported(fields{})); diff != "" {
+				t.Errorf("%s: -%s +here:\n%s%x", c.name, source, diff, record)
 			}
 		}
 		if got := hello.JA4(); got != want.ja4() {

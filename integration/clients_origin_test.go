@@ -59,7 +59,7 @@ func startEcho(t *testing.T) *echo {
 	e.ech, key = newECH(t)
 	config.EncryptedClientHelloKeys = []tls.EncryptedClientHelloKey{key}
 	e.address = listen(t, func(c *net.TCPConn) {
-		heard := &hearing{TCPConn: c}
+		heard := &recordingConn{TCPConn: c}
 		server := tls.Server(heard, config)
 		if err := server.Handshake(); err != nil {
 			return // the client reports it
@@ -71,13 +71,13 @@ func startEcho(t *testing.T) *echo {
 	return e
 }
 
-// hearing is a connection that records the bytes read from it.
-type hearing struct {
+// recordingConn is a connection that records the bytes read from it.
+type recordingConn struct {
 	*net.TCPConn
 	bytes []byte
 }
 
-func (h *hearing) Read(b []byte) (int, error) {
+func (h *recordingConn) Read(b []byte) (int, error) {
 	n, err := h.TCPConn.Read(b)
 	h.bytes = append(h.bytes, b[:n]...)
 	return n, err

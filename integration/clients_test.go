@@ -54,22 +54,22 @@ func clients(t *testing.T, e *echo) []client {
 	return all
 }
 
-// keeping is a session cache for one client. Unlike those of the libraries, it keeps a session
+// sessionCache is a session cache for one client. Unlike those of the libraries, it keeps a session
 // after a failed handshake: some clients are needed only for their hello.
-type keeping[S any] struct {
+type sessionCache[S any] struct {
 	mu      sync.Mutex
 	session *S
 }
 
 // Get returns the session.
-func (k *keeping[S]) Get(string) (*S, bool) {
+func (k *sessionCache[S]) Get(string) (*S, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.session, k.session != nil
 }
 
 // Put stores a session. It ignores nil.
-func (k *keeping[S]) Put(_ string, session *S) {
+func (k *sessionCache[S]) Put(_ string, session *S) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if session != nil {
@@ -153,13 +153,13 @@ func visitServer(address, sni string, open func(net.Conn, string) conversation, 
 
 // However a hello is cut, each client reaches the backend whose rules demand all its fields, the
 // server receives the client's bytes unchanged, and the handshake succeeds.
-func TestClientsThroughTheProxy(t *testing.T) {
+func TestClientsReachTheirBackends(t *testing.T) {
 	e := startEcho(t)
 	all, address := clients(t, e), freeAddress(t)
 	tells := make([]fields, len(all))
 	for i, c := range all {
 		record, talk := c.hello()
-		tells[i] = c.told(t, record, talk)
+		tells[i] = c.knownFields(t, record, talk)
 	}
 	p := start(t, fmt.Sprintf(`
 	passthrough {
@@ -255,7 +255,7 @@ func (c client) backend() string {
 }
 
 // check checks what the client, the server and the log report about a visit.
-func (c client) check(t *testing.T, v visit, l logLine, told fields) {
+func (c client) check(t *testing.T, v visit, l logLine, known fields) {
 	t.Helper()
 	if v.err != nil {
 		t.Errorf("%s: %v", c.name, v.err)
@@ -270,8 +270,8 @@ func (c client) check(t *testing.T, v visit, l logLine, told fields) {
 		t.Errorf("%s: ECH accepted: %v", c.name, v.echAccepted)
 	}
 	const most = 8 // protocols in a log line
-	protocols := told.ALPN[:min(most, len(told.ALPN))]
-	if l.Backend != c.backend() || l.Outcome != "hello" || l.SNI != c.sni || l.Version != told.Version || !slices.Equal(l.ALPN, protocols) {
-		t.Errorf("%s: log line %+v, want backend %s, name %s, version %s, ALPN %q", c.name, l, c.backend(), c.sni, told.Version, protocols)
+	protocols := known.ALPN[:min(most, len(known.ALPN))]
+	if l.Backend != c.backend() || l.Outcome != "hello" || l.SNI != c.sni || l.Version != known.Version || !slices.Equal(l.ALPN, protocols) {
+		t.Errorf("%s: log line %+v, want backend %s, name %s, version %s, ALPN %q", c.name, l, c.backend(), c.sni, known.Version, protocols)
 	}
 }

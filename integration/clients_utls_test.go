@@ -98,7 +98,7 @@ func utlsClients(e *echo) (all []client) {
 			all = append(all, withPadding(c, true), withPadding(c, false))
 		case strings.Contains(name, "_PSK"): // resumes a session on the second visit
 			config = config.Clone()
-			config.ClientSessionCache = new(keeping[utls.ClientSessionState])
+			config.ClientSessionCache = new(sessionCache[utls.ClientSessionState])
 			all = append(all, c, resuming(utlsClient(name+" resuming", u.id, config)))
 		default:
 			all = append(all, c)
@@ -139,7 +139,7 @@ func utlsClient(name string, id utls.ClientHelloID, config *utls.Config) client 
 }
 
 // Every ID that utls exports has a client, or a reason for its absence.
-func TestClientsAreAllOfUTLS(t *testing.T) {
+func TestEveryUTLSClientIsTested(t *testing.T) {
 	known := make(map[string]bool)
 	for _, u := range utlsTable {
 		known[u.name] = true

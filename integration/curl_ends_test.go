@@ -18,7 +18,7 @@ import (
 
 // curl closes its connection once it has the answer, so that the server's own close provokes a
 // reset. As in HAProxy, that is not an error.
-func TestCurlEndsInOrder(t *testing.T) {
+func TestCurlResetAfterAnswerIsNoError(t *testing.T) {
 	haproxy := programs.Need(t, "haproxy")
 	p := startProxied(t, "use_backend web sni www.example.test")
 	beside := freeAddress(t)

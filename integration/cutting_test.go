@@ -92,7 +92,7 @@ func TestCutHellos(t *testing.T) {
 }
 
 // s_client can cut its own hello into records.
-func TestOpenSSLCutsItsHello(t *testing.T) {
+func TestHelloSplitByOpenSSL(t *testing.T) {
 	p := startProxied(t, "inspect_delay 1m\n use_backend api sni api.example.test\n default_backend web")
 	var protocols []string
 	for i := range 60 {

@@ -115,7 +115,7 @@ func TestHAProxy_336170007(t *testing.T) {
 	e := &echo{roots: x509.NewCertPool()}
 	config := &tls.Config{Certificates: []tls.Certificate{e.certificate(t, key)}, CurvePreferences: []tls.CurveID{tls.CurveP521}}
 	origin := listen(t, func(c *net.TCPConn) {
-		heard := &hearing{TCPConn: c}
+		heard := &recordingConn{TCPConn: c}
 		server := tls.Server(heard, config)
 		if err := server.Handshake(); err != nil || !server.ConnectionState().HelloRetryRequest {
 			t.Errorf("at the server: %v, HelloRetryRequest sent: %v", err, server.ConnectionState().HelloRetryRequest)

@@ -16,7 +16,7 @@ import (
 var inSource = regexp.MustCompile(`([a-z0-9]+/\w+\.go)(?::(\w+))?`)
 
 // Every file that docs/design.md names exists and has the declaration named with it.
-func TestDesignNamesWhatThereIs(t *testing.T) {
+func TestDesignNamesExistingFiles(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "docs", "design.md"))
 	if err != nil {
 		t.Fatal(err)

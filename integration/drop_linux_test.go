@@ -14,7 +14,7 @@ import (
 
 // A dropped client receives nothing, if the process has the privilege for that. Otherwise the proxy
 // sends a reset that the first router discards: over loopback it arrives.
-func TestDrop(t *testing.T) {
+func TestDropIsSilent(t *testing.T) {
 	p := startProxied(t, "default_backend web\n on malformed drop")
 	c := dial(t, p.address)
 	if _, err := c.Write([]byte{22, 3, 1, 0, 0}); err != nil {

@@ -14,22 +14,23 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// mortal is a server that can be stopped, and answers and counts checks at another address.
-type mortal struct {
+// stoppableServer is a server that can be stopped, and answers and counts checks at another
+// address.
+type stoppableServer struct {
 	address, checks string
 	listener        net.Listener
 	dead            atomic.Bool
 	asked           atomic.Int64 // since it died
 }
 
-func newMortal(t *testing.T) *mortal {
+func newStoppableServer(t *testing.T) *stoppableServer {
 	t.Helper()
 	ln, err := net.Listen("tcp", freeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	m := &mortal{address: ln.Addr().String(), listener: ln}
+	m := &stoppableServer{address: ln.Addr().String(), listener: ln}
 	go accept(ln, func(c *net.TCPConn) {
 		_, _ = readRecord(c)
 		fmt.Fprint(c, "x")
@@ -44,7 +45,7 @@ func newMortal(t *testing.T) *mortal {
 	return m
 }
 
-func (m *mortal) die() {
+func (m *stoppableServer) die() {
 	m.dead.Store(true)
 	_ = m.listener.Close()
 }
@@ -65,10 +66,10 @@ func TestServerDiesUnderLoad(t *testing.T) {
 		"not observed, at the top": {8, "init_state fully_up", "interval 300ms\n timeout 10s\n down_interval 60s\n fall 4", -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dying, other := newMortal(t), newMortal(t)
+			dying, other := newStoppableServer(t), newStoppableServer(t)
 			address := freeAddress(t)
 			config := ""
-			for i, m := range []*mortal{dying, other} {
+			for i, m := range []*stoppableServer{dying, other} {
 				config += fmt.Sprintf("server s%d %s %s {\n check tcp_script {\n %s\n port %s\n expect string fine\n }\n}\n", i+1, m.address, c.options, c.check, portOf(t, m.checks))
 			}
 			p := start(t, fmt.Sprintf("passthrough {\n backend web {\n%s}\n}\nlayer4 {\n durable/%s {\n route {\n passthrough {\n default_backend web\n }\n}\n}\n}", config, address), "")

@@ -23,7 +23,7 @@ const demonstrated = "Configuration file is valid\nweb1\nweb2\nweb1\nweb2\n"
 
 // The README's commands do what it says in a fresh checkout: the example by make run, the requests
 // to send to it, which make run prints as well, and a haproxy.cfg beside it.
-func TestExample(t *testing.T) {
+func TestREADMEExampleServes(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:8443", "127.0.0.1:9441", "127.0.0.1:9442", "127.0.0.1:2019"} {
 		mustBeFree(t, address)
 	}
@@ -49,7 +49,7 @@ func TestExample(t *testing.T) {
 
 // The README's haproxy.cfg runs any number of times, and leaves neither files nor open ports
 // behind. If something is in its way, the message names it.
-func TestExampleOfHAProxy(t *testing.T) {
+func TestREADMEHAProxyConfigServes(t *testing.T) {
 	ports := []string{"127.0.0.1:7441", "127.0.0.1:7442", "127.0.0.1:7443"}
 	for _, address := range ports {
 		mustBeFree(t, address)

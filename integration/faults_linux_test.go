@@ -25,9 +25,9 @@ import (
 // server's silence, and slack for a busy machine.
 const hang = 4*time.Second + time.Second + 3*time.Second + 10*time.Second
 
-// patient are clients of a site over TLS. Each makes one connection after the other, and several
-// requests on each.
-type patient struct {
+// siteClients are clients of a site over TLS. Each makes one connection after the other, and
+// several requests on each.
+type siteClients struct {
 	address string
 	tls     *tls.Config
 	over    atomic.Bool
@@ -41,7 +41,7 @@ type patient struct {
 	known   atomic.Bool
 }
 
-func (c *patient) start(clients int) {
+func (c *siteClients) start(clients int) {
 	c.ends = make(map[string]int)
 	for range clients {
 		c.wg.Go(func() {
@@ -52,13 +52,13 @@ func (c *patient) start(clients int) {
 	}
 }
 
-func (c *patient) stop() {
+func (c *siteClients) stop() {
 	c.over.Store(true)
 	c.wg.Wait()
 }
 
 // one makes a connection with five requests.
-func (c *patient) one() {
+func (c *siteClients) one() {
 	conn, err := net.DialTimeout("tcp", c.address, hang)
 	if err != nil {
 		c.note("no connection", 0, false)
@@ -90,7 +90,7 @@ func (c *patient) one() {
 	}
 }
 
-func (c *patient) note(end string, waited time.Duration, known bool) {
+func (c *siteClients) note(end string, waited time.Duration, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ends[end]++
@@ -100,14 +100,14 @@ func (c *patient) note(end string, waited time.Duration, known bool) {
 	}
 }
 
-// victim is a server in its own process.
-type victim struct {
+// serverProcess is a server in its own process.
+type serverProcess struct {
 	address string
 	cmd     *exec.Cmd
 	start   func() *exec.Cmd
 }
 
-func (v *victim) run(t *testing.T) {
+func (v *serverProcess) run(t *testing.T) {
 	t.Helper()
 	v.cmd = v.start()
 	if err := v.cmd.Start(); err != nil {
@@ -129,7 +129,7 @@ func (v *victim) run(t *testing.T) {
 	}
 }
 
-func (v *victim) signal(t *testing.T, s os.Signal) {
+func (v *serverProcess) signal(t *testing.T, s os.Signal) {
 	t.Helper()
 	if err := v.cmd.Process.Signal(s); err != nil {
 		t.Error(err)
@@ -178,14 +178,14 @@ func namespace(t *testing.T) (name, host string) {
 // counts are back to zero.
 func TestFaults(t *testing.T) {
 	nginx := programs.Need(t, "nginx")
-	for name, prepare := range map[string]func(t *testing.T, v *victim) (fault, heal func()){
-		"killed": func(t *testing.T, v *victim) (fault, heal func()) {
+	for name, prepare := range map[string]func(t *testing.T, v *serverProcess) (fault, heal func()){
+		"killed": func(t *testing.T, v *serverProcess) (fault, heal func()) {
 			return func() { v.signal(t, syscall.SIGKILL) }, func() { v.run(t) }
 		},
-		"stopped": func(t *testing.T, v *victim) (fault, heal func()) {
+		"stopped": func(t *testing.T, v *serverProcess) (fault, heal func()) {
 			return func() { v.signal(t, syscall.SIGSTOP) }, func() { v.signal(t, syscall.SIGCONT) }
 		},
-		"unplugged": func(t *testing.T, v *victim) (fault, heal func()) {
+		"unplugged": func(t *testing.T, v *serverProcess) (fault, heal func()) {
 			inside, host := namespace(t)
 			start := v.start
 			_, port, _ := net.SplitHostPort(v.address)
@@ -205,7 +205,7 @@ func TestFaults(t *testing.T) {
 			}
 			return set("down"), set("up")
 		},
-		"resetting": func(t *testing.T, v *victim) (fault, heal func()) {
+		"resetting": func(t *testing.T, v *serverProcess) (fault, heal func()) {
 			var ln net.Listener
 			return func() {
 					v.signal(t, syscall.SIGKILL)
@@ -225,12 +225,12 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func testFault(t *testing.T, nginx string, prepare func(*testing.T, *victim) (fault, heal func())) {
+func testFault(t *testing.T, nginx string, prepare func(*testing.T, *serverProcess) (fault, heal func())) {
 	a := newAuthority(t)
 	cert, key := a.issue(t, "web.test", 90)
 	good := freeAddress(t)
 	startNginx(t, good, cert, key)
-	v := &victim{address: freeAddress(t)}
+	v := &serverProcess{address: freeAddress(t)}
 	v.start = func() *exec.Cmd { return exec.Command(nginx, nginxArgs(t, v.address, cert, key)...) }
 	fault, heal := prepare(t, v)
 	v.run(t)
@@ -265,7 +265,7 @@ func testFault(t *testing.T, nginx string, prepare func(*testing.T, *victim) (fa
 
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
-	c := &patient{address: address, tls: &tls.Config{ServerName: "web.test", RootCAs: roots}}
+	c := &siteClients{address: address, tls: &tls.Config{ServerName: "web.test", RootCAs: roots}}
 	c.start(12)
 	time.Sleep(500 * time.Millisecond)
 	fault()

@@ -65,7 +65,7 @@ func (p *process) haproxyConfig(t *testing.T) {
 }
 
 // A new user's first steps: the configuration of every tutorial, two web servers, and curl.
-func TestNewcomer(t *testing.T) {
+func TestTutorialConfigurationServes(t *testing.T) {
 	web1, web2, address := freeAddress(t), freeAddress(t), freeAddress(t)
 	servers := start(t, "", site("web1", web1)+site("web2", web2))
 	runHAProxyConfig(t, map[string]string{"haproxy.cfg": fmt.Sprintf(`global

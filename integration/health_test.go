@@ -225,7 +225,7 @@ func TestHealthOverReloads(t *testing.T) {
 
 // Changes through the admin endpoint apply to the next connection, and survive a reload of the same
 // configuration.
-func TestChangesThroughAdmin(t *testing.T) {
+func TestAdminChangesSurviveReload(t *testing.T) {
 	address := freeAddress(t)
 	var servers string
 	for _, name := range []string{"s1", "s2"} {

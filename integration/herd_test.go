@@ -26,9 +26,9 @@ import (
 // A herd is a number of simultaneous clients for servers with a number of slots each.
 const (
 	herdSize    = 2000
-	herdSeats   = 50
+	herdSlots   = 50
 	herdServers = 3
-	herdServed  = herdServers * herdSeats // simultaneously
+	herdServed  = herdServers * herdSlots // simultaneously
 	herdDomain  = ".herd.test"
 )
 
@@ -49,7 +49,7 @@ func startHerd(t *testing.T, policy, timeout string, hold func() time.Duration) 
 	h := &herd{address: freeAddress(t), open: make(chan struct{}), hold: hold}
 	servers := ""
 	for i := range h.servers {
-		servers += fmt.Sprintf("server s%d %s maxconn %d\n", i+1, listen(t, func(c *net.TCPConn) { h.serve(i, c) }), herdSeats)
+		servers += fmt.Sprintf("server s%d %s maxconn %d\n", i+1, listen(t, func(c *net.TCPConn) { h.serve(i, c) }), herdSlots)
 	}
 	h.process = start(t, fmt.Sprintf(`
 	passthrough {
@@ -154,8 +154,8 @@ func (h *herd) limits(t *testing.T, served int) {
 	for i := range h.servers {
 		s := &h.servers[i]
 		t.Logf("s%d: %d served, at most %d at a time", i+1, s.served.Load(), s.most.Load())
-		if most := s.most.Load(); most > herdSeats || most < herdSeats/2 {
-			t.Errorf("s%d had %d at a time, want up to %d", i+1, most, herdSeats)
+		if most := s.most.Load(); most > herdSlots || most < herdSlots/2 {
+			t.Errorf("s%d had %d at a time, want up to %d", i+1, most, herdSlots)
 		}
 		sum += int(s.served.Load())
 	}
@@ -252,7 +252,7 @@ func impatientHerd(t *testing.T, policy string) {
 		t.Errorf("%d served, %d timed out: want some of each, %d in all", served, over, herdSize)
 	}
 	// On a busy machine the alert may not be sent by the time of the reset.
-	if told := answers["\x15\x03\x01\x00\x02\x02\x50"]; answers["x"] != served || told == 0 || told+answers[""] != over {
+	if alerts := answers["\x15\x03\x01\x00\x02\x02\x50"]; answers["x"] != served || alerts == 0 || alerts+answers[""] != over {
 		t.Errorf("answers: %v", answers)
 	}
 	h.limits(t, served)

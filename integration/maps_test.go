@@ -52,7 +52,7 @@ a.b.example.test     api
 
 // A reload reads maps and lists again, even if the configuration is the same. A wrong one is
 // refused with file and line, and changes nothing.
-func TestFilesAreReadByReload(t *testing.T) {
+func TestReloadReadsFilesAgain(t *testing.T) {
 	path := files(t, map[string]string{"sites.map": "a.test web\n", "names.txt": "b.test\n"})
 	p := startProxied(t, fmt.Sprintf("use_backend_map %s\n use_backend api sni_file %s", path("sites.map"), path("names.txt")))
 	reload := func(name, text string) (string, error) {
@@ -87,7 +87,7 @@ func TestFilesAreReadByReload(t *testing.T) {
 }
 
 // A map may have many entries.
-func TestLongMap(t *testing.T) {
+func TestMapWithManyEntries(t *testing.T) {
 	var text strings.Builder
 	for i := range 100_000 {
 		fmt.Fprintf(&text, "host-%d.example.test %s\n", i, []string{"web", "api"}[i%2])

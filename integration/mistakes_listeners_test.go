@@ -55,7 +55,7 @@ var listenerMistakes = []mistake{
 }
 
 // `caddy validate` refuses listeners that cannot share an address.
-func TestMistakesOfListeners(t *testing.T) {
+func TestValidateRefusesConflictingListeners(t *testing.T) {
 	areRefused(t, listenerMistakes, "validate", "Caddyfile")
 }
 
@@ -110,7 +110,7 @@ func TestSharedAddress(t *testing.T) {
 }
 
 // The log warns once about a frontend whose listener is not durable.
-func TestNotDurableIsTold(t *testing.T) {
+func TestNotDurableListenerIsLogged(t *testing.T) {
 	plain, other := freeAddress(t), freeAddress(t)
 	p := start(t, fmt.Sprintf(`layer4 {
 	%s {

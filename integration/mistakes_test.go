@@ -86,13 +86,13 @@ func jsonFrontend(text string) string {
 }
 
 // `caddy adapt` refuses mistakes within one block, with file and line.
-func TestMistakesThatAdaptRefuses(t *testing.T) {
+func TestAdaptRefusesMistakes(t *testing.T) {
 	areRefused(t, slices.Concat(backendMistakes, frontendMistakes, appFrontendMistakes, blockMistakes, foreignMistakes), "adapt", "Caddyfile")
 }
 
 // `caddy validate` refuses mistakes that only the whole configuration shows, with the frontend, the
 // rule and the name in question.
-func TestMistakesThatValidateRefuses(t *testing.T) {
+func TestValidateRefusesMistakes(t *testing.T) {
 	areRefused(t, slices.Concat(wholeMistakes, wholeAppMistakes), "validate", "Caddyfile")
 }
 

@@ -68,7 +68,7 @@ func TestCurlThroughTheProxy(t *testing.T) {
 }
 
 // The certificate that a client sees is the server's own, byte for byte, in both versions of TLS.
-func TestCertificateIsTheServers(t *testing.T) {
+func TestClientSeesServerCertificate(t *testing.T) {
 	p := startProxied(t, "default_backend api")
 	direct := leaf(t, openssl(t, p.origins[2], "-servername", "www.example.test"))
 	for _, version := range []string{"1.2", "1.3"} {

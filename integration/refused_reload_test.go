@@ -13,7 +13,7 @@ import (
 
 // A configuration that is refused late, because its second address is taken or another app cannot
 // start, serves no connection, neither at an address in use nor at a new one.
-func TestRefusedReloadServesNobody(t *testing.T) {
+func TestRefusedReloadServesNoConnection(t *testing.T) {
 	s := newStorm(t)
 	var wrong atomic.Int64
 	bad := listen(t, func(c *net.TCPConn) {

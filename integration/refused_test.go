@@ -207,7 +207,7 @@ func saysWhy(r hellotest.Refusal, text string) bool {
 }
 
 // All of these messages can go to a server, which receives each byte unchanged.
-func TestRefusedMessagesToTheDefault(t *testing.T) {
+func TestRefusedMessagesToDefaultBackend(t *testing.T) {
 	p, address, e := startRefusing(t, "on malformed default\n on too_large default\n on not_tls default")
 	goroutines, descriptors := p.goroutines(t), p.descriptors(t)
 	for _, form := range refusedForms {

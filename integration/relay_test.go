@@ -191,7 +191,7 @@ func TestHalfClose(t *testing.T) {
 }
 
 // Bytes right behind the hello, such as early data, go to the server.
-func TestBytesBehindTheHello(t *testing.T) {
+func TestBytesAfterHelloReachServer(t *testing.T) {
 	p, address := startRaw(t, "", func(c *net.TCPConn) {
 		if err := skipHello(c); err != nil {
 			t.Error(err)

@@ -17,7 +17,7 @@ import (
 )
 
 // After being killed with live sessions, the process serves again as soon as it is restarted.
-func TestKilledAndStartedAgain(t *testing.T) {
+func TestRestartAfterKill(t *testing.T) {
 	p, address := startServers(t, "", listen(t, greetAndEcho))
 	for range 20 {
 		read(t, say(t, address, ""), make([]byte, 2))
@@ -35,7 +35,7 @@ func TestKilledAndStartedAgain(t *testing.T) {
 
 // Loading valid and refused configurations two at a time loses no connection, and the last one
 // loaded serves.
-func TestReloadsAtOnce(t *testing.T) {
+func TestConcurrentReloads(t *testing.T) {
 	s := newStorm(t)
 	p := start(t, s.config(0), "")
 	good, err := os.ReadFile(filepath.Join(p.dir, "Caddyfile"))

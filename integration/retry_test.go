@@ -98,7 +98,7 @@ func TestRetryBudgetUsedUp(t *testing.T) {
 }
 
 // Another backend can replace one whose servers are all down.
-func TestNoServerGoesToAnotherBackend(t *testing.T) {
+func TestAllServersDownUsesAnotherBackend(t *testing.T) {
 	address := freeAddress(t)
 	p := start(t, fmt.Sprintf(`
 	passthrough {

@@ -90,7 +90,7 @@ func TestNoMatchIsRefused(t *testing.T) {
 }
 
 // A hello without a name goes to the default backend.
-func TestNoNameGoesToTheDefault(t *testing.T) {
+func TestNoNameUsesDefaultBackend(t *testing.T) {
 	p := startProxied(t, "use_backend web sni www.example.test\n default_backend api")
 	for _, name := range []string{"", "unknown.test"} {
 		if _, l := p.handshake(t, name); l.Backend != "api" || l.Server != "s3" {
@@ -122,7 +122,7 @@ func TestAnonymousBackend(t *testing.T) {
 }
 
 // A matcher of the route reads ahead; none of those bytes is lost, and both examine the hello.
-func TestBehindARouteMatcher(t *testing.T) {
+func TestRouteMatcherBeforeFrontend(t *testing.T) {
 	origin, address := freeAddress(t), freeAddress(t)
 	p := start(t, fmt.Sprintf(`
 	layer4 {

@@ -13,28 +13,28 @@ import (
 	"testing"
 )
 
-// room is a package's row in the table of CONTRIBUTING.md.
-type room struct {
+// packageRow is a package's row in the table of CONTRIBUTING.md.
+type packageRow struct {
 	place   int      // from the top
 	pure    bool     // for plugins of others, too
 	imports []string // packages beside it that it may import
 }
 
-// rooms returns the rows of the table, by package below modules/.
-var rooms = sync.OnceValue(func() map[string]*room {
+// packageTable returns the rows of the table by package below modules/.
+var packageTable = sync.OnceValue(func() map[string]*packageRow {
 	text, err := os.ReadFile(filepath.Join("..", "CONTRIBUTING.md"))
 	if err != nil {
 		panic(err)
 	}
-	return parseRooms(string(text))
+	return parsePackageTable(string(text))
 })
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// parseRooms reads the table under the head "package | idea | may import".
-func parseRooms(text string) map[string]*room {
+// parsePackageTable reads the table under the header "package | idea | may import".
+func parsePackageTable(text string) map[string]*packageRow {
 	_, table, _ := strings.Cut(text, "| package | idea | may import |\n")
-	found := make(map[string]*room)
+	found := make(map[string]*packageRow)
 	for line := range strings.Lines(table) {
 		line = strings.TrimSpace(line)
 		if line == "" {
@@ -46,7 +46,7 @@ func parseRooms(text string) map[string]*room {
 			continue
 		}
 		last := cells[len(cells)-1]
-		r := &room{place: len(found), pure: strings.HasPrefix(strings.TrimSpace(last), "pure")}
+		r := &packageRow{place: len(found), pure: strings.HasPrefix(strings.TrimSpace(last), "pure")}
 		for _, match := range quoted.FindAllStringSubmatch(last, -1) {
 			r.imports = append(r.imports, match[1])
 		}
@@ -55,9 +55,9 @@ func parseRooms(text string) map[string]*room {
 	return found
 }
 
-// checkRooms reports rows that allow a missing package, an import that points back, or one that no
-// file uses.
-func checkRooms(table map[string]*room, packages []goPackage) (wrong []string) {
+// checkPackageTable reports rows that allow a missing package, an import that points back, or one
+// that no file uses.
+func checkPackageTable(table map[string]*packageRow, packages []goPackage) (wrong []string) {
 	used := make(map[string][]string)
 	for _, p := range packages {
 		name, ok := strings.CutPrefix(p.path, "modules/")
@@ -92,17 +92,17 @@ func checkRooms(table map[string]*room, packages []goPackage) (wrong []string) {
 	return wrong
 }
 
-func TestShapeOfTheTable(t *testing.T) {
-	if len(rooms()) == 0 {
+func TestShapeOfPackageTable(t *testing.T) {
+	if len(packageTable()) == 0 {
 		t.Fatal("CONTRIBUTING.md has no table of packages")
 	}
-	for _, wrong := range checkRooms(rooms(), loadPackages(t)) {
+	for _, wrong := range checkPackageTable(packageTable(), loadPackages(t)) {
 		t.Error(wrong)
 	}
 }
 
 // The table's own check can fail, too.
-func TestShapeOfTheTableSeesViolations(t *testing.T) {
+func TestShapeOfPackageTableSeesViolations(t *testing.T) {
 	const head = "x\n\n| package | idea | may import |\n|---|---|---|\n"
 	imports := func(name, other string) goPackage {
 		return goPackage{"modules/" + name, []goFile{{name + ".go", "package " + name + "\n\nimport _ \"" + module + "/modules/" + other + "\"\n"}}}
@@ -121,7 +121,7 @@ func TestShapeOfTheTableSeesViolations(t *testing.T) {
 		{"unused", "| `b` | two | |\n| `a` | one | `b` |\n", []goPackage{a, b}, "and does not"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			expect(t, checkRooms(parseRooms(head+test.rows+"\ntext | `d` |\n"), test.packages), test.want)
+			expect(t, checkPackageTable(parsePackageTable(head+test.rows+"\ntext | `d` |\n"), test.packages), test.want)
 		})
 	}
 }

@@ -89,7 +89,7 @@ func TestNoMachinePaths(t *testing.T) {
 
 // checkArrows reports imports that point back or sideways, and forbidden imports of pure packages.
 func checkArrows(p goPackage) (wrong []string) {
-	if name, ok := strings.CutPrefix(p.path, "modules/"); ok && rooms()[name] == nil {
+	if name, ok := strings.CutPrefix(p.path, "modules/"); ok && packageTable()[name] == nil {
 		return []string{fmt.Sprintf("%s: has no row in CONTRIBUTING.md: say there what it may import", p.path)}
 	}
 	for _, f := range p.files {
@@ -108,18 +108,18 @@ func checkArrows(p goPackage) (wrong []string) {
 func forbidden(importer string, test bool, imported string) string {
 	own, isOwn := strings.CutPrefix(imported+"/", module+"/")
 	own = strings.TrimSuffix(own, "/")
-	room, isRoom := strings.CutPrefix(own, "modules/")
-	name, fromRoom := strings.CutPrefix(importer, "modules/")
+	target, isPackage := strings.CutPrefix(own, "modules/")
+	name, fromPackage := strings.CutPrefix(importer, "modules/")
 	switch {
-	case isOwn && fromRoom && !isRoom && (!test || own != "integration/programs"):
+	case isOwn && fromPackage && !isPackage && (!test || own != "integration/programs"):
 		return "modules know neither the root nor cmd"
 	case test:
 		return ""
-	case isOwn && fromRoom && !slices.Contains(rooms()[name].imports, room):
-		return fmt.Sprintf("of this module it may import only %q", rooms()[name].imports)
-	case !isOwn && fromRoom && rooms()[name].pure && !isPureImport(imported):
+	case isOwn && fromPackage && !slices.Contains(packageTable()[name].imports, target):
+		return fmt.Sprintf("of this module it may import only %q", packageTable()[name].imports)
+	case !isOwn && fromPackage && packageTable()[name].pure && !isPureImport(imported):
 		return "a pure package stands on the standard library and golang.org/x alone"
-	case isOwn && importer == "" && !isRoom:
+	case isOwn && importer == "" && !isPackage:
 		return "the root imports modules/ alone"
 	case isOwn && strings.HasPrefix(importer, "cmd/") && own != "":
 		return "cmd takes what the root imports"

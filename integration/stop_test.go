@@ -280,21 +280,21 @@ func TestServiceManagerWaits(t *testing.T) {
 		}
 		e.signal(t, syscall.SIGTERM)
 		e.ends(t, 0)
-		var told []string
-		for b := make([]byte, 1000); len(told) == 0 || told[len(told)-1] != "STOPPING=1"; {
+		var messages []string
+		for b := make([]byte, 1000); len(messages) == 0 || messages[len(messages)-1] != "STOPPING=1"; {
 			_ = manager.SetReadDeadline(time.Now().Add(patience))
 			n, err := manager.Read(b)
 			if err != nil {
-				t.Fatal(err, told)
+				t.Fatal(err, messages)
 			}
-			told = append(told, string(b[:n]))
+			messages = append(messages, string(b[:n]))
 		}
 		_ = manager.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		b := make([]byte, 1000)
 		n, _ := manager.Read(b)
 		first, time, _ := strings.Cut(string(b[:n]), "\nEXTEND_TIMEOUT_USEC=")
 		if stays && (first != "STATUS=waiting for 1 connections to finish" || len(time) != len("6900000")) || !stays && n > 0 {
-			t.Errorf("stays: %v: it was told %q", stays, b[:n])
+			t.Errorf("stays: %v: it got %q", stays, b[:n])
 		}
 	}
 }
@@ -310,7 +310,7 @@ func hasMessage(lines []logLine, message string) bool {
 
 // While the ending process waits for connections, the admin endpoint shows the backends and the
 // number of connections, and the log says how many it waits for.
-func TestAdminAtTheEnd(t *testing.T) {
+func TestAdminWhileDraining(t *testing.T) {
 	for name, stop := range map[string]func(*testing.T, *ending) <-chan string{
 		"SIGTERM": func(t *testing.T, e *ending) <-chan string { e.signal(t, syscall.SIGTERM); return nil },
 		"caddy stop": func(t *testing.T, e *ending) <-chan string {

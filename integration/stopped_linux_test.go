@@ -16,7 +16,7 @@ import (
 
 // A process that is stopped for longer than its timeouts cuts no session that was active meanwhile:
 // bytes that came in time wait in the kernel.
-func TestStoppedProcess(t *testing.T) {
+func TestSuspendedProcessKeepsSessions(t *testing.T) {
 	const timeout, stopped = 6 * time.Second, 7 * time.Second // long enough for a busy machine
 	say2 := make(chan struct{})                               // tells the servers to send
 	p, address := startRaw(t, fmt.Sprintf("inspect_delay %v\n timeouts client %[1]v server %[1]v", timeout), func(c *net.TCPConn) {
@@ -95,7 +95,7 @@ func TestStoppedProcess(t *testing.T) {
 }
 
 // Nor does it mark servers down whose checks ran out of time meanwhile.
-func TestStoppedProcessChecks(t *testing.T) {
+func TestSuspendedProcessKeepsServersUp(t *testing.T) {
 	servers := ""
 	for i := range 8 {
 		servers += fmt.Sprintf("server s%d %s\n", i+1, listen(t, func(c *net.TCPConn) {

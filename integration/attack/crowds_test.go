@@ -15,7 +15,7 @@ var crowdAttacks = []attack{
 	{name: "dripping clients", rounds: 3, config: greeting, run: func(s *stage) { s.unfinished("drip") }},
 	{name: "clients that never read", rounds: 3, config: greeting, run: neverRead},
 	{name: "connections from many addresses", rounds: 3, config: greeting, run: manyAddresses},
-	{name: "one source takes all places", config: places, run: takeAllPlaces},
+	{name: "one source takes all places", config: places, run: takeAllSlots},
 }
 
 func greeting(s *stage) settings { return one(s.listen(origin), "") }
@@ -28,7 +28,7 @@ func (s *stage) unfinished(kind string) {
 	began := time.Now()
 	c := s.attackers(kind, n, 64)
 	took := time.Since(began)
-	s.must(took < inspectDelay, "the crowd took %v", took)
+	s.must(took < inspectDelay, "connecting took %v", took)
 	s.measured(fmt.Sprintf("memory for each of %d", n), "%.1f KB", float64(s.rss()-before)/float64(n)/1000)
 	got := s.besides(calm)
 	s.must(got.rate() == 100, "legitimate clients: %v", got)
@@ -86,9 +86,9 @@ const seats = 100
 
 func places(s *stage) settings { return one(s.listen(origin), fmt.Sprintf("maxconn %d", seats)) }
 
-// takeAllPlaces attacks from one source that holds all slots of a server, and as many places in the
+// takeAllSlots attacks from one source that holds all slots of a server, and as many places in the
 // queue.
-func takeAllPlaces(s *stage) {
+func takeAllSlots(s *stage) {
 	calm := s.calm()
 	c := s.attackers("holds", 2*seats, 64)
 	got := s.load(legit, legitPause, legitTime())

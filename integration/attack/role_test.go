@@ -43,15 +43,15 @@ type outcome struct {
 	Longest           time.Duration // from the connect to the end
 }
 
-// crowd is an attacker's process.
-type crowd struct {
+// attackerProcess is an attacker's process.
+type attackerProcess struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	lines *bufio.Scanner
 }
 
 // attackers starts a process and waits until all its connections have been made, or have failed.
-func (s *stage) attackers(kind string, n, atOnce int) *crowd {
+func (s *stage) attackers(kind string, n, atOnce int) *attackerProcess {
 	s.Helper()
 	name := map[string]string{"holds": "stay.example.test", "never reads": "endless.example.test"}[kind]
 	hello := hellotest.Hello(s, cmp.Or(name, "www.example.test"), "h2")
@@ -59,7 +59,7 @@ func (s *stage) attackers(kind string, n, atOnce int) *crowd {
 	if err != nil {
 		s.Fatal(err)
 	}
-	c := &crowd{cmd: exec.Command(os.Args[0])}
+	c := &attackerProcess{cmd: exec.Command(os.Args[0])}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+string(r))
 	c.cmd.Stderr = os.Stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -83,7 +83,7 @@ func (s *stage) attackers(kind string, n, atOnce int) *crowd {
 }
 
 // say returns the attacker's next line.
-func (c *crowd) say(s *stage) (o outcome) {
+func (c *attackerProcess) say(s *stage) (o outcome) {
 	s.Helper()
 	if !c.lines.Scan() {
 		s.Fatal("an attacker has ended")
@@ -95,7 +95,7 @@ func (c *crowd) say(s *stage) (o outcome) {
 }
 
 // leave tells the attacker to close its connections, and returns its report.
-func (c *crowd) leave(s *stage) outcome {
+func (c *attackerProcess) leave(s *stage) outcome {
 	s.Helper()
 	_ = c.stdin.Close()
 	return c.say(s)

@@ -44,8 +44,8 @@ func (l *load) dialIdle(ctx context.Context) (net.Conn, error) {
 	return l.dial(ctx, helloOf(l.hello, kindIdle), make([]byte, answerSize), serverLife)
 }
 
-// parked measures clients that have sent a part of their hello, and then wait.
-func parked(part float64) func(*load, context.Context) (sample, error) {
+// partialHello measures clients that have sent a part of their hello, and then wait.
+func partialHello(part float64) func(*load, context.Context) (sample, error) {
 	return func(l *load, ctx context.Context) (sample, error) {
 		sent := helloOf(l.hello, kindIdle)
 		sent = sent[:int(part*float64(len(sent)))]

@@ -22,7 +22,7 @@ const (
 
 // Every file of testdata/agree says in its first line what it is about, and, if HAProxy refuses it,
 // names the fault in its second.
-func TestAgreeFilesSayWhatTheyAreAbout(t *testing.T) {
+func TestAgreeFilesHaveHeaders(t *testing.T) {
 	recorded := readVerdicts(t)
 	for _, name := range configurations(t, agree, 130) {
 		file := filepath.Join(agree, name)

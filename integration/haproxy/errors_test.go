@@ -82,7 +82,7 @@ func wrongLines() []wrong {
 }
 
 // The configuration is valid without a wrong line.
-func TestErrorsNeedTheWrongLine(t *testing.T) {
+func TestConfigurationWithoutWrongLine(t *testing.T) {
 	dir := t.TempDir()
 	for name, place := range map[string]func(string) (string, int){
 		"global": inGlobal, "defaults": inDefaults, "frontend": inFrontend, "backend": inBackend, "listen": inListen, "beginning": atTheBeginning,

@@ -65,7 +65,7 @@ func TestNewer(t *testing.T) {
 	}
 }
 
-func TestVerdictInTheTable(t *testing.T) {
+func TestVerdictString(t *testing.T) {
 	for want, v := range map[string]verdict{"accept": {accepted: true}, "refuse": {}, "refuse:12": {line: 12}} {
 		if v.String() != want {
 			t.Errorf("%q, want %q", v, want)

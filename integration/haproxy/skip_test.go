@@ -20,7 +20,7 @@ import (
 )
 
 // The Caddyfile written for the sections left out of a haproxy.cfg serves them, as curl sees.
-func TestSitesOfWhatIsLeftOut(t *testing.T) {
+func TestCaddyfileServesSkippedSections(t *testing.T) {
 	curl, openssl := programs.Need(t, "curl"), programs.Need(t, "openssl")
 	dir := t.TempDir()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -110,7 +110,7 @@ backend imap
 }
 
 // The adapter leaves sections out, too, if the environment says so.
-func TestAdapterLeavesOut(t *testing.T) {
+func TestAdapterSkipsHTTPSections(t *testing.T) {
 	dir := t.TempDir()
 	const text = "defaults\n    timeout connect 5s\n    timeout client 1m\n    timeout server 1m\nlisten www\n    mode http\n    bind 127.0.0.1:8080\n    http-request lua.x\nlisten tls\n    bind 127.0.0.1:8443\n    server s1 127.0.0.1:443\n"
 	if err := os.WriteFile(filepath.Join(dir, "haproxy.cfg"), []byte(text), 0o600); err != nil {
