@@ -31,7 +31,7 @@ func TestAbstractSocketsWithHAProxy(t *testing.T) {
 		if got := greeting(in); got == "end" {
 			return
 		} else if time.Now().After(deadline) {
-			t.Fatalf("greeted with %q", got)
+			t.Fatalf("greeting %q", got)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func TestAbstractSocketsWithoutPadding(t *testing.T) {
 		fmt.Sprintf("listen in\n\tbind %s\n\tbind abnsz@bind-%s\n\tserver s abnsz@server-%s\n", in, name, name)})
 	for _, at := range []string{in, "@bind-" + name} {
 		if got := greeting(at); got != "z" {
-			t.Errorf("%s: greeted with %q", at, got)
+			t.Errorf("%s: greeting %q", at, got)
 		}
 	}
 }

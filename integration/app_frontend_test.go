@@ -20,7 +20,7 @@ func TestAppFrontend(t *testing.T) {
 	port := portOf(t, first)
 	six := "[::1]:" + port
 	if ln, err := net.Listen("tcp6", six); err != nil {
-		t.Skipf("no IPv6 here: %v", err)
+		t.Skipf("no IPv6 on this machine: %v", err)
 	} else {
 		ln.Close()
 	}
@@ -53,7 +53,7 @@ func TestAppFrontend(t *testing.T) {
 		read(t, c, make([]byte, 2))
 		c.Close()
 		if l := p.sessions(t, i+1)[i]; l.Frontend != "tls" || l.Backend != at.backend || l.Termination != "--" || l.Logger != "passthrough.frontend" {
-			t.Errorf("%s: the line: %+v", at.address, l)
+			t.Errorf("%s: log line %+v", at.address, l)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func TestAppFrontendRange(t *testing.T) {
 		p := start(t, "", "")
 		config := fmt.Sprintf("passthrough {\n frontend tls {\n bind 127.0.0.1:%d-%d\n server s1 %s\n }\n}", from, from+1, origin)
 		if err := p.reload(t, config, ""); err == nil || !strings.Contains(err.Error(), "frontend \\\"tls\\\": bind 127.0.0.1:") || !strings.Contains(err.Error(), "address already in use") {
-			t.Errorf("it was not refused: %v", err)
+			t.Errorf("the configuration was not refused: %v", err)
 		}
 		if c, err := net.Dial("tcp", first); err == nil {
 			c.Close()
@@ -92,7 +92,7 @@ func TestAppFrontendRange(t *testing.T) {
 		}
 		return
 	}
-	t.Error("no two ports are free")
+	t.Error("no two consecutive ports are free")
 }
 
 // A frontend of the app whose listener is not durable works, and logs one line per connection.
@@ -104,7 +104,7 @@ func TestAppFrontendNotDurable(t *testing.T) {
 	c.Close()
 	p.sessions(t, 1)
 	if n := strings.Count(p.log(), "reloads lose connections at this listener"); n != 1 || !strings.Contains(p.log(), `"frontend":"plain","listen":["tcp/`+address+`"]`) {
-		t.Errorf("%d lines:\n%s", n, p.log())
+		t.Errorf("%d log lines, want 1:\n%s", n, p.log())
 	}
 }
 

@@ -28,7 +28,7 @@ func enterNamespace(t *testing.T, name string, ipv6 bool) {
 	t.Helper()
 	name = fmt.Sprintf("%s%d", name, os.Getpid())
 	if err := ip(t, "netns", "add", name); err != nil {
-		t.Skip("it takes the privilege to make network namespaces: ", err)
+		t.Skip("no privilege to create network namespaces: ", err)
 	}
 	t.Cleanup(func() { _ = ip(t, "netns", "del", name) })
 	file, err := os.Open(filepath.Join("/var/run/netns", name))
@@ -122,7 +122,7 @@ func TestOverlappingBinds(t *testing.T) {
 					time.Sleep(time.Millisecond)
 				}
 				if got != want[binds] {
-					t.Errorf("%q: HAProxy%s, here%s", binds, want[binds], got)
+					t.Errorf("%q: HAProxy%s, ours%s", binds, want[binds], got)
 				}
 			}
 			t.Logf("%d reloads: %q", 2*len(configs)-1, want)

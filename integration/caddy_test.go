@@ -259,7 +259,7 @@ func (p *process) await(t testing.TB, what string, enough func([]logLine) bool) 
 		select {
 		case <-more:
 		case <-p.done:
-			t.Fatalf("Caddy ended before %s:\n%s", what, p.log())
+			t.Fatalf("Caddy ended before %s appeared:\n%s", what, p.log())
 		case <-over:
 			t.Fatalf("no %s in %v:\n%s", what, patience, p.log())
 		}

@@ -43,7 +43,7 @@ func TestCaddyfile(t *testing.T) {
 			}
 			got := adapt(t, file, input)
 			if err := validate(got); err != nil {
-				t.Errorf("Caddy would not run it: %v", err)
+				t.Errorf("Caddy refuses the result: %v", err)
 			}
 			switch pretty := indent(t, got); {
 			case bytes.Equal(pretty, want):

@@ -63,7 +63,7 @@ func TestOpenSSLEarlyDataReachesServer(t *testing.T) {
 		if text, _ := os.ReadFile(session); bytes.Contains(text, []byte("-----END SSL SESSION")) {
 			break
 		} else if time.Now().After(over) {
-			t.Fatalf("no session:\n%s", first.text())
+			t.Fatalf("no session to resume:\n%s", first.text())
 		}
 	}
 	first.input.Close()

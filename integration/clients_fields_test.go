@@ -118,7 +118,7 @@ func fieldsByCryptoTLS(t *testing.T, record []byte) (f fields) {
 		return nil, io.EOF
 	}}).Handshake()
 	if f.Ciphers == nil {
-		t.Fatalf("crypto/tls does not read %x", record)
+		t.Fatalf("crypto/tls cannot parse %x", record)
 	}
 	return f
 }

@@ -137,7 +137,7 @@ func (t *helloTable) compare(tb testing.TB, name string) {
 	want, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		tb.Logf("there is no %s: go test -run %s -update", file, tb.Name())
+		tb.Logf("%s is missing: go test -run %s -update writes it", file, tb.Name())
 	case err != nil:
 		tb.Error(err)
 	case !bytes.Equal(want, t.text.Bytes()):

@@ -261,7 +261,7 @@ func (c client) check(t *testing.T, v visit, l logLine, known fields) {
 		t.Errorf("%s: %v", c.name, v.err)
 	}
 	if !bytes.Equal(v.answer, v.sent) {
-		t.Errorf("%s: the server heard\n%x, the client sent\n%x", c.name, v.answer, v.sent)
+		t.Errorf("%s: the server received\n%x, the client sent\n%x", c.name, v.answer, v.sent)
 	}
 	if resumes := c.before != nil && !c.raw; v.resumed != resumes {
 		t.Errorf("%s: resumed a session: %v", c.name, v.resumed)

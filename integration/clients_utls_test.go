@@ -147,20 +147,20 @@ func TestEveryUTLSClientIsTested(t *testing.T) {
 	ids, aliases := utlsIDs(t)
 	for name, id := range aliases {
 		if !known[id] || known[name] {
-			t.Errorf("%s is another name for %s: expected a client for that, and none for this", name, id)
+			t.Errorf("%s is an alias of %s: expected a client for the latter only", name, id)
 		}
 	}
 	for name := range ids {
 		if _, except := utlsExceptions[name]; known[name] == except {
-			t.Errorf("%s: expected either a client or a reason why there is none", name)
+			t.Errorf("%s: expected either a client or an exception", name)
 		}
 	}
 	for name := range known {
 		if !ids[name] {
-			t.Errorf("%s is no id of utls", name)
+			t.Errorf("utls has no ID %s", name)
 		}
 	}
-	t.Logf("%d ids, %d other names for them, %d exceptions", len(ids), len(aliases), len(utlsExceptions))
+	t.Logf("%d IDs, %d aliases, %d exceptions", len(ids), len(aliases), len(utlsExceptions))
 }
 
 // utlsIDs reads the names of the IDs from the source of utls, and which of these are aliases.

@@ -61,7 +61,7 @@ func curlEnds(t *testing.T, p *proxied, beside string, judged <-chan string) (ou
 			wg.Go(func() {
 				defer func() { <-slots }()
 				if out, err := p.curl(t, address, "www.example.test", " %{http_version}"); err != nil || !strings.HasSuffix(out, " 2") {
-					t.Errorf("by %s: %q, %v", address, out, err)
+					t.Errorf("at %s: %q, %v", address, out, err)
 				}
 			})
 		}
@@ -78,7 +78,7 @@ func curlEnds(t *testing.T, p *proxied, beside string, judged <-chan string) (ou
 				its[fields[6]]++
 			}
 		case <-time.After(patience):
-			t.Fatalf("HAProxy has logged %v", its)
+			t.Fatalf("HAProxy logged %v", its)
 		}
 	}
 	return ours, its

@@ -85,7 +85,7 @@ func TestCutHellos(t *testing.T) {
 				t.Errorf("the handshake failed:\n%s", printed)
 			}
 			if l := p.sessions(t, 1)[0]; l.Backend != "api" || l.Server != "s3" || l.SNI != "api.example.test" {
-				t.Errorf("went to %s/%s with name %q", l.Backend, l.Server, l.SNI)
+				t.Errorf("routed to %s/%s with name %q", l.Backend, l.Server, l.SNI)
 			}
 		})
 	}
@@ -103,6 +103,6 @@ func TestHelloSplitByOpenSSL(t *testing.T) {
 		t.Errorf("the handshake failed:\n%s", printed)
 	}
 	if l.Backend != "api" || len(l.ALPN) != 8 || l.In < 1200 {
-		t.Errorf("went to %s, ALPN %q, %d bytes in", l.Backend, l.ALPN, l.In)
+		t.Errorf("routed to %s, ALPN %q, %d bytes in", l.Backend, l.ALPN, l.In)
 	}
 }

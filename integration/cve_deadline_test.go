@@ -91,7 +91,7 @@ func checkDeadline(t *testing.T, p *process, address string, all []hesitation) {
 		logged := time.Duration(l.Duration * float64(time.Second))
 		for who, d := range map[string]time.Duration{"the client": took[i], "the log": logged} {
 			if d > late || h.waits && d < wait || !h.waits && d > wait {
-				t.Errorf("%s: by %s it took %v with a delay of %v", h.name, who, d, wait)
+				t.Errorf("%s: by the clock of %s it took %v with a delay of %v", h.name, who, d, wait)
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func startHesitant(t *testing.T) (p *process, address string) {
 				}
 			}
 		}
-	}`, listen(t, func(*net.TCPConn) { t.Error("a connection got to a backend") }), address, wait), ""), address
+	}`, listen(t, func(*net.TCPConn) { t.Error("a connection reached a backend") }), address, wait), ""), address
 }
 
 // bytewise returns b in parts of one byte.

@@ -135,7 +135,7 @@ func TestHAProxy_336170007(t *testing.T) {
 	together(len(visits), func(i int) { visits[i] = visitServer(address, name, c.open, cuttings[i/each]) })
 	for i, v := range visits {
 		if v.err != nil || !bytes.Equal(v.answer, v.sent) || len(v.sent) == 0 {
-			t.Errorf("%s: %v; the server heard\n%x, the client sent\n%x", cuttings[i/each].name, v.err, v.answer, v.sent)
+			t.Errorf("%s: %v; the server received\n%x, the client sent\n%x", cuttings[i/each].name, v.err, v.answer, v.sent)
 		}
 	}
 	printed := openssl(t, address, "-servername", name, "-groups", "X25519:P-521", "-tls1_3")

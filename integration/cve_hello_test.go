@@ -91,13 +91,13 @@ func TestCVE_2026_32305(t *testing.T) {
 		}
 	}
 	if n := opened.Load(); n != 0 {
-		t.Errorf("%d of %d connections got to the open backend", n, len(messages))
+		t.Errorf("%d of %d connections reached the open backend", n, len(messages))
 	}
 	// A hello without a name does.
 	p.forget()
 	speak(address, hellotest.Plain().Raw(), 1<<20, true)
 	if l := p.sessions(t, 1)[0]; l.Backend != "open" || opened.Load() != 1 {
-		t.Errorf("without a name: %+v", l)
+		t.Errorf("hello without a name: %+v", l)
 	}
 	t.Logf("%d connections", len(messages))
 }

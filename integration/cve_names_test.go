@@ -84,7 +84,7 @@ func TestCVE_2023_25076(t *testing.T) {
 		ends[end]++
 	}
 	if n := connected.Load(); n != 0 {
-		t.Errorf("%d connections got to 127.0.0.1", n)
+		t.Errorf("%d connections reached 127.0.0.1", n)
 	}
 	t.Logf("%d names ended as %v", len(names), ends)
 
@@ -163,7 +163,7 @@ func TestCVE_2026_42505(t *testing.T) {
 			base64.URLEncoding.EncodeToString([]byte("xx" + secret)),
 		} {
 			if !reveals(text, secret) {
-				t.Fatalf("the %s would not be found in %s", what, text)
+				t.Fatalf("the test does not find the %s in %s", what, text)
 			}
 		}
 	}
@@ -244,11 +244,11 @@ func TestCVE_2026_42505(t *testing.T) {
 	}
 	text := p.log()
 	if !strings.Contains(text, "any.example.test") || !strings.Contains(text, `"level":"debug"`) {
-		t.Errorf("too little is logged:\n%s", text)
+		t.Errorf("the log lacks expected fields:\n%s", text)
 	}
 	for what, secret := range secrets {
 		if reveals(text, secret) {
-			t.Errorf("the %s is logged:\n%s", what, text)
+			t.Errorf("the log contains the %s:\n%s", what, text)
 		}
 	}
 }

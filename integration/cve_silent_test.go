@@ -113,7 +113,7 @@ func (p *process) footprint(t *testing.T) footprint {
 	}
 	f.heap, f.stacks = found["HeapAlloc"], found["Stack"]
 	if f.heap == 0 || f.stacks == 0 {
-		t.Fatalf("%d, no figures of memory in\n%s", status, text)
+		t.Fatalf("status %d, no memory figures in\n%s", status, text)
 	}
 	return f
 }

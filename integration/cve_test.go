@@ -55,7 +55,7 @@ func TestSecurityTable(t *testing.T) {
 		}
 		tests := tested.FindAllStringSubmatch(cells[len(cells)-1], -1)
 		if len(cells) != 5 || len(tests) == 0 {
-			t.Errorf("a row of %d cells and %d tests, want 5 and at least one: %s", len(cells), len(tests), line)
+			t.Errorf("row with %d cells and %d tests, want 5 cells and at least one test: %s", len(cells), len(tests), line)
 		}
 		for _, test := range tests {
 			listed[test[1]+" in "+test[2]]++
@@ -66,12 +66,12 @@ func TestSecurityTable(t *testing.T) {
 	}
 	for _, test := range slices.Sorted(maps.Keys(written)) {
 		if listed[test] != 1 {
-			t.Errorf("%s is %d times in the table", test, listed[test])
+			t.Errorf("%s is in the table %d times", test, listed[test])
 		}
 	}
 	for _, test := range slices.Sorted(maps.Keys(listed)) {
 		if !written[test] {
-			t.Errorf("%s is in the table only", test)
+			t.Errorf("%s is in the table, but there is no such test", test)
 		}
 	}
 	if len(written) < 20 {

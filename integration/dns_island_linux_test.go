@@ -27,7 +27,7 @@ func newIsland(t *testing.T, hosts string) *island {
 	t.Helper()
 	n := &island{name: fmt.Sprintf("island%d", os.Getpid())}
 	if err := ip(t, "netns", "add", n.name); err != nil {
-		t.Skip("it takes the privilege to make network namespaces: ", err)
+		t.Skip("no privilege to create network namespaces: ", err)
 	}
 	t.Cleanup(func() { _ = ip(t, "netns", "del", n.name) })
 	if err := ip(t, "-n", n.name, "link", "set", "lo", "up"); err != nil {

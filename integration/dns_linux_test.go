@@ -245,17 +245,17 @@ func TestDNSFaults(t *testing.T) {
 	for _, p := range both {
 		p.hold(t)
 		if r, err := n.visit("[::1]:" + p.base + "99"); err != nil {
-			t.Errorf("%s: at the name with ipv6@: %v", p.program, err)
+			t.Errorf("%s: connecting to the name with ipv6@: %v", p.program, err)
 		} else {
 			r.Close()
 		}
 		if r, err := n.visit("127.0.0.1:" + p.base + "99"); err == nil {
 			r.Close()
-			t.Errorf("%s: ipv6@ listens at an address of IPv4", p.program)
+			t.Errorf("%s: ipv6@ listens on an IPv4 address", p.program)
 		}
 	}
 	if four, six := s.count("files"); four+six > 0 {
-		t.Errorf("the DNS was asked %d times for a name of /etc/hosts", four+six)
+		t.Errorf("%d DNS queries for a name in /etc/hosts", four+six)
 	}
 	began := time.Now()
 	s.count("counted")
@@ -264,7 +264,7 @@ func TestDNSFaults(t *testing.T) {
 	}
 	most := 2 + int(time.Since(began)/(10*time.Second)) // the name is refreshed every 10 s
 	if four, six := s.count("counted"); four > most || six > most {
-		t.Errorf("%d and %d questions for 50 connections and the checks", four, six)
+		t.Errorf("%d and %d DNS queries for 50 connections and the checks", four, six)
 	}
 
 	s.says(map[string]string{"moves": "127.0.0.2"})
@@ -295,7 +295,7 @@ func TestDNSFaults(t *testing.T) {
 	wg.Wait()
 	for name := range asked {
 		if !asked[name] {
-			t.Errorf("%s was not asked for while the DNS failed", name)
+			t.Errorf("no query for %s while DNS failed", name)
 		}
 	}
 	for _, p := range both {

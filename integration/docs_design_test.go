@@ -23,7 +23,7 @@ func TestDesignNamesExistingFiles(t *testing.T) {
 	}
 	found := inSource.FindAllStringSubmatch(string(page), -1)
 	if len(found) == 0 {
-		t.Error("the page names no file")
+		t.Error("docs/design.md names no file")
 	}
 	for _, of := range found {
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "modules", filepath.FromSlash(of[1])), nil, 0)
@@ -32,7 +32,7 @@ func TestDesignNamesExistingFiles(t *testing.T) {
 			continue
 		}
 		if name := of[2]; name != "" && !declares(file, name) {
-			t.Errorf("docs/design.md names %s, and modules/%s does not declare it", name, of[1])
+			t.Errorf("docs/design.md names %s, which modules/%s does not declare", name, of[1])
 		}
 	}
 }

@@ -33,7 +33,7 @@ func TestDocumentedWords(t *testing.T) {
 			modules = append(modules, m)
 		}
 		if len(modules) == 0 {
-			t.Errorf("%s: there is no module", kind.namespace)
+			t.Errorf("no module in %s", kind.namespace)
 		}
 		for _, m := range modules {
 			if name := m.ID.Name(); !names(kind.page, name) {

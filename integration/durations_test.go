@@ -80,7 +80,7 @@ func TestDurationsWithoutUnit(t *testing.T) {
 		at, listed := ownModules[string(m.ID)]
 		for _, path := range durationPaths(reflect.TypeOf(m.New()), nil) {
 			if !listed {
-				t.Errorf("%s has durations: say in ownModules where it stands", m.ID)
+				t.Errorf("%s has durations: give its path in ownModules", m.ID)
 				break
 			}
 			found++

@@ -110,12 +110,12 @@ func TestServerDiesUnderLoad(t *testing.T) {
 					died++
 				}
 			}
-			t.Logf("%d connections, %d of them tried again, %d died with the server; %d checks failed", len(lines), retried, died, asked)
+			t.Logf("%d connections, %d of them retried, %d lost with the server; %d checks failed", len(lines), retried, died, asked)
 			if failed.Load() > died || retried == 0 || c.most >= 0 && retried > c.most {
-				t.Errorf("%d clients failed, %d paid a retry, want %d at most and 1 to %d", failed.Load(), retried, died, c.most)
+				t.Errorf("%d clients failed, %d were retried, want at most %d and 1 to %d", failed.Load(), retried, died, c.most)
 			}
 			if fall := c.check[len(c.check)-1] - '0'; c.most < 0 && asked != int64(fall) {
-				t.Errorf("%d checks failed until it was down, want %d", asked, fall)
+				t.Errorf("%d checks failed before the server was down, want %d", asked, fall)
 			}
 		})
 	}
@@ -168,7 +168,7 @@ func TestServerBreaksConnections(t *testing.T) {
 			p.becomes(t, "s1", func(s *serverState) bool { return s.LastCheck.Code == "L4OK" })
 			for i := range 4 {
 				if s := p.server(t, "s1"); s.Health != "up" {
-					t.Errorf("%s: it is %v after %d errors", observe, &s, i)
+					t.Errorf("%s: server is %v after %d errors", observe, &s, i)
 				}
 				if served(address) {
 					t.Errorf("%s: a client is served", observe)
@@ -176,7 +176,7 @@ func TestServerBreaksConnections(t *testing.T) {
 				p.sessions(t, i+1)
 			}
 			if s := p.server(t, "s1"); s.Health != want {
-				t.Errorf("%s: it is %v, want %s", observe, &s, want)
+				t.Errorf("%s: server is %v, want %s", observe, &s, want)
 			}
 		})
 	}

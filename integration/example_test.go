@@ -35,7 +35,7 @@ func TestREADMEExampleServes(t *testing.T) {
 	p := c.start(t, begin)
 	ask := readmeBlock(t, "https://www.example.test:8443/\n")
 	if log := p.log(); !strings.Contains(log, ": "+strings.TrimSpace(ask)+"\n") {
-		t.Errorf("make run does not say what the README does:\n%s\n%s", ask, log)
+		t.Errorf("make run does not print the README's requests:\n%s\n%s", ask, log)
 	}
 	for _, server := range []string{"s1", "s2", "s1"} {
 		if out, err := c.paste(t, ask); err != nil || out != "www.example.test, answered by "+server+"\n" {
@@ -164,7 +164,7 @@ func interrupt(t *testing.T, p *process) {
 	select {
 	case <-p.done:
 	case <-time.After(patience):
-		t.Error("it did not end after SIGINT")
+		t.Error("Caddy did not end after SIGINT")
 		_ = syscall.Kill(group, syscall.SIGKILL)
 		<-p.done
 	}
@@ -188,7 +188,7 @@ func (c *checkout) unchanged(t *testing.T, names ...string) {
 			got = append(got, e.Name())
 		}
 		if slices.Sort(got); !slices.Equal(got, want) {
-			t.Errorf("there is %q, want %q", got, want)
+			t.Errorf("files %q, want %q", got, want)
 		}
 	}
 }

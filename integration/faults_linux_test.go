@@ -124,7 +124,7 @@ func (v *serverProcess) run(t *testing.T) {
 			return
 		}
 		if time.Now().After(over) {
-			t.Fatalf("nobody listens at %s", v.address)
+			t.Fatalf("nothing listens on %s", v.address)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func namespace(t *testing.T) (name, host string) {
 	id := os.Getpid() % 60000
 	name, link, host := fmt.Sprintf("victim%d", id), fmt.Sprintf("vict%d", id), fmt.Sprintf("198.18.%d.%d", id/250, id%250+1)
 	if err := ip(t, "netns", "add", name); err != nil {
-		t.Skip("it takes the privilege to make network namespaces: ", err)
+		t.Skip("no privilege to create network namespaces: ", err)
 	}
 	t.Cleanup(func() {
 		_ = ip(t, "link", "del", link)
@@ -282,10 +282,10 @@ func testFault(t *testing.T, nginx string, prepare func(*testing.T, *serverProce
 	got := lines.reaches(int64(c.made))
 	t.Logf("%d connections, requests %v, the longest wait %v; ends %v", c.made, c.ends, c.longest.Round(time.Millisecond), lines.ends)
 	if c.longest > hang {
-		t.Errorf("a client has waited for %v", c.longest)
+		t.Errorf("a client waited for %v", c.longest)
 	}
 	if c.after > 0 || c.ends["answered"] == 0 || c.ends["no connection"] > 0 {
-		t.Errorf("%d failed that began when the fault was known", c.after)
+		t.Errorf("%d connections failed that began after the fault was detected", c.after)
 	}
 	if got != int64(c.made) {
 		t.Errorf("%d lines", got)

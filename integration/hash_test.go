@@ -70,7 +70,7 @@ func TestBalanceByHello(t *testing.T) {
 					}
 				}
 				if len(seen) < 2 {
-					t.Errorf("all keys went to %v", seen)
+					t.Errorf("all keys are on %v", seen)
 				}
 				p.sessions(t, 48)
 			})

@@ -176,10 +176,10 @@ func TestChecksOfRealServers(t *testing.T) {
 		p.becomes(t, s.name, func(got *serverState) bool { return strings.HasPrefix(got.String(), s.want) })
 	}
 	if s := p.server(t, "soon"); !strings.Contains(s.LastCheck.Warning, "ends on") {
-		t.Errorf("a certificate that is soon over: warning %q", s.LastCheck.Warning)
+		t.Errorf("certificate about to expire: warning %q", s.LastCheck.Warning)
 	}
 	if s := p.server(t, "good"); s.LastCheck.Warning != "" {
-		t.Errorf("a good certificate: warning %q", s.LastCheck.Warning)
+		t.Errorf("valid certificate: warning %q", s.LastCheck.Warning)
 	}
 	stop()
 	p.becomes(t, "good", func(s *serverState) bool { return strings.HasPrefix(s.String(), "down 0/2 L4CON") })
@@ -213,13 +213,13 @@ func TestHealthOverReloads(t *testing.T) {
 				t.Fatalf("reload: %v", err)
 			}
 			if after := p.server(t, "s1"); after.Health == "down" && after.Counter < before.Counter {
-				t.Errorf("it was %v, and after the reload %v", &before, &after)
+				t.Errorf("server was %v before the reload, %v after", &before, &after)
 			}
 		}
 	}
 	p.becomes(t, "s1", func(s *serverState) bool { return s.Health == "up" })
 	if downs := strings.Count(p.log(), `"msg":"server is down"`); downs != 1 {
-		t.Errorf("it went down %d times", downs)
+		t.Errorf("server went down %d times", downs)
 	}
 }
 
@@ -273,13 +273,13 @@ func TestAdminChangesSurviveReload(t *testing.T) {
 	patch("s1", `{"health": "ill"}`, http.StatusBadRequest)
 	patch("s3", `{"health": "up"}`, http.StatusNotFound)
 	if err := p.reload(t, config("retires 1\n"), ""); err == nil {
-		t.Error("a wrong configuration is taken")
+		t.Error("a wrong configuration was accepted")
 	}
 	patch("s1", `{"health": "up"}`, http.StatusOK) // a refused configuration keeps the endpoint
 	expect("s1 is up", "s1s2")
 	for _, msg := range []string{"server is draining", "server stopped draining", "server is down", "server is up"} {
 		if !strings.Contains(p.log(), `"msg":"`+msg+`","backend":"web","server":"s1"`) {
-			t.Errorf("no line %q", msg)
+			t.Errorf("no log line %q", msg)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func TestHeartbeats(t *testing.T) {
 	t.Logf("%d sessions, %d reloads: %d beats, the median %v, 99.9 %% within %v, the longest %v",
 		sessions, reloads, len(all), all[len(all)/2], all[len(all)*999/1000], longest)
 	if soaking && longest > 100*time.Millisecond {
-		t.Errorf("a gap of %v", longest)
+		t.Errorf("longest gap between heartbeats: %v", longest)
 	}
 	for _, c := range conns {
 		c.Close()

@@ -160,7 +160,7 @@ func (h *herd) limits(t *testing.T, served int) {
 		sum += int(s.served.Load())
 	}
 	if sum != served {
-		t.Errorf("the servers have served %d, want %d", sum, served)
+		t.Errorf("the servers served %d, want %d", sum, served)
 	}
 }
 
@@ -205,12 +205,12 @@ func patientHerd(t *testing.T, policy string) {
 func (h *herd) positions(t *testing.T, waited []queuedLine) {
 	t.Helper()
 	if len(waited) != herdSize-herdServed {
-		t.Errorf("%d have waited, want %d", len(waited), herdSize-herdServed)
+		t.Errorf("%d waited, want %d", len(waited), herdSize-herdServed)
 	}
 	places, taken, sum := make(map[string]int), make(map[int]bool), 0
 	for _, l := range waited {
 		if taken[l.BackendQueue] || l.BackendQueue > len(waited) {
-			t.Errorf("place %d of %d is taken twice or there is none", l.BackendQueue, len(waited))
+			t.Errorf("queue position %d of %d is a duplicate or out of range", l.BackendQueue, len(waited))
 		}
 		places[l.SNI], taken[l.BackendQueue] = l.BackendQueue, true
 		sum += l.BackendQueue
@@ -223,9 +223,9 @@ func (h *herd) positions(t *testing.T, waited []queuedLine) {
 		rank++
 		furthest = max(furthest, places[name]-rank)
 	}
-	t.Logf("the places add up to %d; at the servers who overtook most did so by %d", sum, furthest)
+	t.Logf("sum of positions %d; at the servers the largest overtaking was by %d", sum, furthest)
 	if furthest >= herdServed {
-		t.Errorf("somebody came %d places too early", furthest)
+		t.Errorf("a client was served %d positions too early", furthest)
 	}
 }
 

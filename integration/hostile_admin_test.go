@@ -40,7 +40,7 @@ func (p *process) sendRaw(t *testing.T, request string) (status int, answer stri
 	go func() { _, _ = io.WriteString(c, request) }()
 	got, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
-		t.Fatalf("%.200q is answered with %v", request, err)
+		t.Fatalf("%.200q: no valid answer: %v", request, err)
 	}
 	defer got.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(got.Body, 1<<20))
@@ -132,7 +132,7 @@ func TestHostileAdmin(t *testing.T) {
 			t.Errorf("%v: %d %.200s", h, status, answer)
 		}
 		if after := p.servedBackend(t); after != before {
-			t.Errorf("%v: %d %.200s: it has changed %s to %s", h, status, answer, before, after)
+			t.Errorf("%v: %d %.200s: it changed %s to %s", h, status, answer, before, after)
 			before = after
 		}
 	}
@@ -145,6 +145,6 @@ func TestHostileAdmin(t *testing.T) {
 	var got struct{ Weight, MaxConn int }
 	_, text := p.ask(t, http.MethodGet, "/passthrough/backends/web/servers/s1", "")
 	if err := json.Unmarshal([]byte(text), &got); err != nil || got.Weight != got.MaxConn {
-		t.Errorf("of two changes at once, each took a part: %s", text)
+		t.Errorf("two simultaneous changes were mixed: %s", text)
 	}
 }

@@ -68,7 +68,7 @@ func TestShortageOfDescriptors(t *testing.T) {
 		}
 	}
 	if s := p.server(t, "s1"); s.Health != "up" || s.LastCheck.Code != "L4OK" || strings.Contains(p.log(), "SOCKERR") || strings.Contains(p.log(), "server is down") {
-		t.Errorf("health checks suffered: %v", s)
+		t.Errorf("health checks failed: %v", s)
 	}
 	failures := strings.Count(p.log(), "accepting connections pauses")
 	t.Logf("%d of %d clients were served at a time, %d lines about the shortage; after they left, 20 of 20 are served", during, clients, failures)
@@ -116,7 +116,7 @@ func TestUnixSocket(t *testing.T) {
 	read(t, held, make([]byte, 1))
 	held.Close()
 	if l := p.sessions(t, 4)[3]; l.Termination != "--" || l.Server != "s1" {
-		t.Errorf("the line: %+v", l)
+		t.Errorf("log line %+v", l)
 	}
 	p.stop(t)
 	p.over = true
@@ -151,7 +151,7 @@ func TestSocketActivation(t *testing.T) {
 		}
 	}
 	if err := p.reload(t, strings.ReplaceAll(config, "fd/3", "fd/4"), ""); err == nil || !strings.Contains(err.Error(), "descriptor 4: ") {
-		t.Errorf("a descriptor that is none: %v", err)
+		t.Errorf("closed descriptor: %v", err)
 	}
 	if err := p.reload(t, "", ""); err != nil { // it may come back
 		t.Fatal(err)
@@ -196,6 +196,6 @@ func TestSiteOnDurable(t *testing.T) {
 	}
 	if udp, err := net.ListenPacket("udp", site); err == nil {
 		udp.Close()
-		t.Error("nobody listens for HTTP/3")
+		t.Error("no HTTP/3 listener")
 	}
 }

@@ -51,10 +51,10 @@ func TestStalledLog(t *testing.T) {
 			t.Errorf("logged %s", lines.Bytes())
 		}
 		if line.ActConn > clients/4 {
-			t.Errorf("there were %d connections when one ended, and all clients have come one by one", line.ActConn)
+			t.Errorf("%d connections at the end of one, although clients connect one at a time", line.ActConn)
 		}
 		if line.TS < last {
-			t.Errorf("a line of %f follows one of %f", line.TS, last)
+			t.Errorf("line with time %f follows one with %f", line.TS, last)
 		}
 		times, last = times+1, line.TS
 	}

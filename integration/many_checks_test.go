@@ -69,7 +69,7 @@ func (p *process) cpu(t *testing.T) time.Duration {
 // tests the same without a clock.
 func TestManyChecks(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getenv("LOAD") == "" {
-		t.Skip("it needs Linux, and the machine for itself: make load")
+		t.Skip("needs Linux and an otherwise idle machine: make load")
 	}
 	a := newAuthority(t)
 	cert, key := a.issue(t, "web.test", 90)
@@ -116,7 +116,7 @@ func TestManyChecks(t *testing.T) {
 					return
 				}
 				if try == tries {
-					t.Fatalf("they bunch: %d in %v, want %.0f at most", most, window, 2*mean)
+					t.Fatalf("checks bunch: %d in %v, want at most %.0f", most, window, 2*mean)
 				}
 			}
 		})

@@ -27,7 +27,7 @@ func (p *proxied) goesTo(t *testing.T, backends map[string]string) {
 	t.Helper()
 	for name, want := range backends {
 		if _, l := p.handshake(t, name); l.Backend != want {
-			t.Errorf("%q went to %q (%s), want %q", name, l.Backend, l.End, want)
+			t.Errorf("%q routed to %q (%s), want %q", name, l.Backend, l.End, want)
 		}
 	}
 }

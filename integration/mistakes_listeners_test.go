@@ -83,10 +83,10 @@ func TestSharedAddress(t *testing.T) {
 		{"", site + strings.NewReplacer("durable/", "durable4/", "http://", "http://b.test").Replace(site), `both listen on durable/`},
 	} {
 		if err := p.reload(t, of.options, of.site); err == nil || !strings.Contains(err.Error(), of.want) {
-			t.Errorf("loaded: %v, want %s", err, of.want)
+			t.Errorf("load: %v, want %s", err, of.want)
 		}
 		if answer, err := http.Get("http://" + address); err != nil || answer.StatusCode != http.StatusOK {
-			t.Errorf("the site does not go on: %v, %v", answer, err)
+			t.Errorf("the site no longer answers: %v, %v", answer, err)
 		} else {
 			answer.Body.Close()
 		}
@@ -134,6 +134,6 @@ func TestNotDurableListenerIsLogged(t *testing.T) {
 	}
 }`, plain, other), "")
 	if n := strings.Count(p.log(), "reloads lose connections at this listener"); n != 1 || !strings.Contains(p.log(), `"frontend":"plain","listen":["`+plain+`"]`) {
-		t.Errorf("%d lines:\n%s", n, p.log())
+		t.Errorf("%d log lines, want 1:\n%s", n, p.log())
 	}
 }

@@ -107,11 +107,11 @@ func areRefused(t *testing.T, mistakes []mistake, verb, name string) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			if err := tryOut(name, m.place(m.right)); err != nil {
-				t.Errorf("%s: refused, though right: %v", m.right, err)
+				t.Errorf("%s: refused, although valid: %v", m.right, err)
 			}
 			stdout, message := refusal(t, verb, name, m.place(m.wrong))
 			if verb == "adapt" && stdout != "" || strings.Contains(stdout, "Valid") {
-				t.Errorf("%s: came out nevertheless: %s", m.wrong, stdout)
+				t.Errorf("%s: printed despite the error: %s", m.wrong, stdout)
 			}
 			for _, want := range m.want {
 				if !strings.Contains(message, want) {
@@ -143,7 +143,7 @@ func refusal(t *testing.T, verb, name, config string) (stdout, message string) {
 	t.Helper()
 	stdout, stderr, err := caddyOn(t, verb, name, config)
 	if err == nil {
-		t.Errorf("caddy %s accepts it:\n%s", verb, config)
+		t.Errorf("caddy %s accepts:\n%s", verb, config)
 	}
 	for text := range strings.Lines(stderr) {
 		var line logLine

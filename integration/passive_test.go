@@ -103,7 +103,7 @@ func TestPassiveBesideNginx(t *testing.T) {
 	}
 	down := p.becomes(t, "s1", func(s *serverState) bool { return s.Health == "down" })
 	if down.LastCheck.Code != "EJECT" || !strings.Contains(down.LastCheck.Info, fmt.Sprintf("3 failed connects within %v", out)) {
-		t.Errorf("it is down for %+v", down.LastCheck)
+		t.Errorf("A is down after %+v", down.LastCheck)
 	}
 	begin(a)
 	for name, address := range proxies {
@@ -115,7 +115,7 @@ func TestPassiveBesideNginx(t *testing.T) {
 	for name, address := range proxies {
 		for over := time.Now().Add(patience); !strings.Contains(namesFrom(t, address, 2), "A"); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(over) {
-				t.Fatalf("%s: A does not come back", name)
+				t.Fatalf("%s: A does not return", name)
 			}
 		}
 		if got := namesFrom(t, address, 10); !half(got) {
@@ -123,6 +123,6 @@ func TestPassiveBesideNginx(t *testing.T) {
 		}
 	}
 	if s := p.server(t, "s1"); s.Health != "up" {
-		t.Errorf("it is %+v", s)
+		t.Errorf("A is %+v", s)
 	}
 }

@@ -87,6 +87,6 @@ func rangeOfServers(t *testing.T, ip string, tries, n int) (base int) {
 			_ = ln.Close()
 		}
 	}
-	t.Fatalf("no %d free ports in a row", n)
+	t.Fatalf("no %d consecutive free ports", n)
 	return 0
 }

@@ -61,7 +61,7 @@ func TestClientsLeaveTheQueue(t *testing.T) {
 				q.ends(t, next, `complete -- server "s1" 0/2`)
 			}
 			if l := q.ended(t, first); l.String() != `complete -- server "s1" 0/0` || l.QueueTime != 0 {
-				t.Errorf("who did not wait: %+v", *l)
+				t.Errorf("connection that did not wait: %+v", *l)
 			}
 		})
 	}
@@ -253,7 +253,7 @@ func (q *queueing) shares(t *testing.T, clients int) map[string]int {
 		case g := <-q.came:
 			close(g.leave)
 		case <-time.After(patience):
-			t.Fatalf("a client has come to no server:\n%s", q.log())
+			t.Fatalf("a client reached no server:\n%s", q.log())
 		}
 		name, err := io.ReadAll(c)
 		if err != nil {
@@ -273,11 +273,11 @@ func TestReloadChangesShares(t *testing.T) {
 	}
 	q.reconfigure(t, "server $s1\nserver $s2 slowstart 3s")
 	if got := q.shares(t, 34); got["s2"] == 0 || got["s2"] > 12 {
-		t.Errorf("when s2 has just come back: %v", got)
+		t.Errorf("s2 just returned: %v", got)
 	}
 	time.Sleep(4 * time.Second)
 	if got := q.shares(t, 34); got["s2"] < 15 || got["s2"] > 19 {
-		t.Errorf("when s2 has started: %v", got)
+		t.Errorf("s2 after slowstart: %v", got)
 	}
 	q.reconfigure(t, "server $s1 weight 3\nserver $s2 slowstart 3s")
 	if got := q.shares(t, 40); got["s1"] < 29 || got["s1"] > 31 {

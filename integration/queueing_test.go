@@ -84,11 +84,11 @@ func (q *queueing) arrive(t *testing.T, want ...string) {
 			_, client, _ := strings.Cut(v.who, " ")
 			q.kept[client] = v
 		case <-time.After(patience):
-			t.Fatalf("there came %q, want %q:\n%s", got, want, q.log())
+			t.Fatalf("arrived: %q, want %q:\n%s", got, want, q.log())
 		}
 	}
 	if slices.Sort(got); !slices.Equal(got, want) {
-		t.Fatalf("there came %q, want %q:\n%s", got, want, q.log())
+		t.Fatalf("arrived: %q, want %q:\n%s", got, want, q.log())
 	}
 }
 
@@ -115,7 +115,7 @@ func (q *queueing) quiet(t *testing.T) {
 	t.Helper()
 	select {
 	case v := <-q.came:
-		t.Fatalf("%s: nobody should have come:\n%s", v.who, q.log())
+		t.Fatalf("%s: unexpected arrival:\n%s", v.who, q.log())
 	case <-time.After(100 * time.Millisecond):
 	}
 }
@@ -124,7 +124,7 @@ func (q *queueing) quiet(t *testing.T) {
 func (q *queueing) ends(t *testing.T, c *net.TCPConn, want string) {
 	t.Helper()
 	if l := q.ended(t, c); l.String() != want || l.QueueTime <= 0 || l.QueueTime > l.Duration {
-		t.Errorf("logged %s after %vs, want %s; the line: %+v", l, l.QueueTime, want, *l)
+		t.Errorf("logged %s after %vs, want %s; log line %+v", l, l.QueueTime, want, *l)
 	}
 }
 

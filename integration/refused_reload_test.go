@@ -54,7 +54,7 @@ func TestRefusedReloadServesNoConnection(t *testing.T) {
 					done <- n
 				}()
 				if err := p.reload(t, config, of.site); err == nil || !strings.Contains(err.Error(), "address already in use") {
-					t.Errorf("it was not refused: %v", err)
+					t.Errorf("the configuration was not refused: %v", err)
 				}
 				over.Store(true)
 				if n := <-done; n > 0 {
@@ -113,7 +113,7 @@ func TestRemovedServer(t *testing.T) {
 	echoes(a)
 	echoes(b)
 	if got := p.server(t, "s2"); got.Sessions != 1 || got.SessionsTotal != 1 {
-		t.Errorf("s2 has come back with %d sessions, %d in all, want 1 and 1", got.Sessions, got.SessionsTotal)
+		t.Errorf("s2 returned with %d sessions, %d in total, want 1 and 1", got.Sessions, got.SessionsTotal)
 	}
 
 	reload(config("off", first))
@@ -122,13 +122,13 @@ func TestRemovedServer(t *testing.T) {
 	reload(config("1s", first)) // the timeout counts from the removal
 	began := time.Now()
 	if _, err := b.Read(make([]byte, 1)); err == nil {
-		t.Error("the session of the removed server goes on")
+		t.Error("the session of the removed server continues")
 	}
-	t.Logf("it was cut after %v", time.Since(began)+500*time.Millisecond)
+	t.Logf("session cut after %v", time.Since(began)+500*time.Millisecond)
 	echoes(a)
 	l := p.sessions(t, 1)[0]
 	if l.Termination != "KD" || l.End != "server_removed" || l.Server != "s2" || l.EndedBy != "proxy" {
-		t.Errorf("the line: %+v", l)
+		t.Errorf("log line %+v", l)
 	}
 	reload("layer4 {\n durable/" + address + " {\n route {\n passthrough {\n server other " + kept + "\n }\n }\n }\n}")
 	echoes(a) // without removed_server_timeout it continues, although its backend is gone

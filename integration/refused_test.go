@@ -144,12 +144,12 @@ func (e *echo) handshake(t *testing.T, address string) {
 	t.Helper()
 	c, err := tls.Dial("tcp", address, &tls.Config{ServerName: "www.example.test", RootCAs: e.roots})
 	if err != nil {
-		t.Errorf("a handshake after all this: %v", err)
+		t.Errorf("handshake afterwards: %v", err)
 		return
 	}
 	defer c.Close()
 	if heard, err := io.ReadAll(c); len(heard) == 0 || err != nil {
-		t.Errorf("after a handshake after all this: %d bytes, %v", len(heard), err)
+		t.Errorf("after the handshake: %d bytes, %v", len(heard), err)
 	}
 }
 

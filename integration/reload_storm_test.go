@@ -66,7 +66,7 @@ func TestReloadStorm(t *testing.T) {
 	}
 	for i, name := range s.names {
 		if got, want := lines.by[name], s.served[i].Load(); got != want {
-			t.Errorf("%s has served %d, and the log says %d", name, want, got)
+			t.Errorf("%s served %d, log lines: %d", name, want, got)
 		}
 	}
 	for end, n := range lines.ends {
@@ -75,7 +75,7 @@ func TestReloadStorm(t *testing.T) {
 		}
 	}
 	if got := p.server(t, "s0"); got.SessionsTotal != s.served[0].Load() || got.Sessions != 0 {
-		t.Errorf("s0, which was always there, counts %d in all and %d now, and has served %d", got.SessionsTotal, got.Sessions, s.served[0].Load())
+		t.Errorf("s0, which no reload removed, counts %d in total and %d now, and served %d", got.SessionsTotal, got.Sessions, s.served[0].Load())
 	}
 }
 

@@ -65,7 +65,7 @@ func testReload(t *testing.T, before, after bool) {
 	}
 	second, _ := server()
 	if first != "s1" || second != "s2" {
-		t.Errorf("round robin went %s, reload, %s", first, second)
+		t.Errorf("round robin: %s, reload, %s", first, second)
 	}
 	echoes(held)
 
@@ -74,14 +74,14 @@ func testReload(t *testing.T, before, after bool) {
 		t.Errorf("a wrong configuration: %v", err)
 	}
 	if third, _ := server(); third != "s3" {
-		t.Errorf("after a refused configuration %s had the turn of s3", third)
+		t.Errorf("after a refused configuration %s was next, want s3", third)
 	}
 	if err := p.reload(t, config(1, ""), ""); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		if name, _ := server(); name != "s1" {
-			t.Errorf("%s is not in the configuration any more", name)
+			t.Errorf("%s is no longer in the configuration", name)
 		}
 	}
 	echoes(held)

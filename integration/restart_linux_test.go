@@ -58,7 +58,7 @@ func TestConcurrentReloads(t *testing.T) {
 				if status := p.post(config, patience); (status == http.StatusOK) == (counts == &done) {
 					counts.Add(1)
 				} else {
-					t.Errorf("a configuration is answered with %d:\n%s", status, config)
+					t.Errorf("loading a configuration: status %d:\n%s", status, config)
 				}
 			}
 		})
@@ -110,7 +110,7 @@ func TestSIGTERMDuringReload(t *testing.T) {
 			for _, c := range append(e.held, e.early...) {
 				c.Close()
 			}
-			t.Logf("the load was answered with %d", <-loaded)
+			t.Logf("status of the load: %d", <-loaded)
 			e.ends(t, 0)
 		})
 	}
@@ -126,7 +126,7 @@ func TestReloadWhileDraining(t *testing.T) {
 	e.signal(t, syscall.SIGTERM)
 	e.refusesSoon(t)
 	if status := e.post(string(config)+"# again\n", time.Second); status == http.StatusOK {
-		t.Error("it was loaded")
+		t.Error("a configuration was loaded while draining")
 	}
 	e.refusesSoon(t)
 	_, _ = e.held[0].Write([]byte("x"))

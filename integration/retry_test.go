@@ -143,7 +143,7 @@ func TestRetryOnTheSameServer(t *testing.T) {
 	for over := time.Now().Add(patience); s1.ConnectsFailed == 0; time.Sleep(time.Millisecond) {
 		_, text := p.ask(t, http.MethodGet, "/passthrough/backends/default/servers/s1", "")
 		if err := json.Unmarshal([]byte(text), &s1); err != nil || time.Now().After(over) {
-			t.Fatalf("no connect has failed: %s", text)
+			t.Fatalf("no connect failed: %s", text)
 		}
 	}
 	ln, err := net.Listen("tcp", late)

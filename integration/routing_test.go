@@ -151,6 +151,6 @@ func TestRouteMatcherBeforeFrontend(t *testing.T) {
 	c := dial(t, address)
 	fmt.Fprint(c, "ping")
 	if buf := make([]byte, 4); read(t, c, buf) != "ping" {
-		t.Errorf("what is not TLS did not get to the other route")
+		t.Errorf("bytes that are not TLS did not reach the other route")
 	}
 }

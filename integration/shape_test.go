@@ -295,7 +295,7 @@ func loadPackages(t *testing.T) []goPackage {
 		if err := listing.Decode(&listed); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			t.Fatalf("decoding what go list says: %v", err)
+			t.Fatalf("decoding the output of go list: %v", err)
 		}
 		p := goPackage{path: strings.TrimPrefix(strings.TrimPrefix(listed.ImportPath, module), "/")}
 		for _, name := range slices.Concat(listed.GoFiles, listed.CgoFiles, listed.IgnoredGoFiles, listed.TestGoFiles, listed.XTestGoFiles) {
@@ -317,7 +317,7 @@ func loadPackages(t *testing.T) []goPackage {
 func treeFiles(t *testing.T, root string) []string {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
-		t.Skip("not a git work tree: which files belong to the project is not known")
+		t.Skip("not a git work tree: the project's files are unknown")
 	}
 	names := strings.TrimRight(string(output(t, root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")), "\x00")
 	return strings.Split(names, "\x00")

@@ -105,7 +105,7 @@ func expect(t *testing.T, wrong []string, want string) {
 	switch {
 	case want == "" && len(wrong) == 0:
 	case want == "":
-		t.Errorf("complains without cause: %q", wrong)
+		t.Errorf("unfounded complaint: %q", wrong)
 	case len(wrong) != 1 || !strings.Contains(wrong[0], want):
 		t.Errorf("got %q, want one complaint with %q", wrong, want)
 	}

@@ -106,7 +106,7 @@ func TestSNITricks(t *testing.T) {
 					got = malformed
 				}
 				if want := plainly(kind, of.names[i], of.want); got != want {
-					t.Errorf("%s: %.80q leads to %.80q, want %s", kind, of.names[i], got, want)
+					t.Errorf("%s: %.80q routed to %.80q, want %s", kind, of.names[i], got, want)
 				}
 			})
 		}

@@ -207,7 +207,7 @@ func (p *process) usage(t *testing.T) (u usage) {
 // Under mixed load with faults and reloads nothing grows, and every end can be explained.
 func TestSoak(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("it looks at /proc")
+		t.Skip("needs /proc")
 	}
 	d := 5 * time.Second
 	lines := lineTally{ends: make(map[string]int64), by: make(map[string]int64)}
@@ -253,7 +253,7 @@ func TestSoak(t *testing.T) {
 	got := lines.reaches(all)
 	t.Logf("%8d in all, %d reloads, %d resets by the faulty server", all, reloads, s.resets.Load())
 	t.Logf("ends: %v", lines.ends)
-	t.Logf("with nobody there: %+v after %v, %+v after %v", before, d/5, after, d)
+	t.Logf("idle: %+v after %v, %+v after %v", before, d/5, after, d)
 	for len(s.wrong) > 0 {
 		t.Error(<-s.wrong)
 	}
@@ -282,7 +282,7 @@ func (s *soak) explain(t *testing.T, ends map[string]int64) {
 		}
 	}
 	if ends["CR client_left"] != most["CR client_left"] || ends["PR refused"] != most["PR refused"] {
-		t.Errorf("%d left in the hello, %d spoke no TLS", most["CR client_left"], most["PR refused"])
+		t.Errorf("%d left before the end of the hello, %d sent no TLS", most["CR client_left"], most["PR refused"])
 	}
 	if broken := s.count("broken").Load(); broken > ends["SD server_reset"] {
 		t.Errorf("%d clients were broken by %d resets of a server", broken, ends["SD server_reset"])

@@ -86,7 +86,7 @@ func (e *ending) ends(t *testing.T, code int) {
 	select {
 	case <-e.done:
 	case <-time.After(patience):
-		t.Fatalf("it does not end:\n%s", e.log())
+		t.Fatalf("the process does not end:\n%s", e.log())
 	}
 	_ = e.cmd.Wait()
 	e.over = true
@@ -107,7 +107,7 @@ func (e *ending) hasLines(t *testing.T, text string, want ...string) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("lines with %q, want %q:\n%s", got, want, text)
+		t.Errorf("log lines with %q, want %q:\n%s", got, want, text)
 	}
 }
 
@@ -132,7 +132,7 @@ func (e *ending) refusesSoon(t *testing.T) (letters []string) {
 			c.Close()
 		}
 		if time.Now().After(over) {
-			t.Fatalf("it lets clients in: %v", err)
+			t.Fatalf("clients are still accepted: %v", err)
 		}
 	}
 }
@@ -176,7 +176,7 @@ func testGracePeriod(t *testing.T, app bool) {
 	}
 	cut := time.Since(began)
 	e.ends(t, 0)
-	t.Logf("nobody is let in after %v; connections are cut after %v; the process ends after %v", refused, cut, time.Since(began))
+	t.Logf("accepting ended after %v, connections were cut after %v, the process ended after %v", refused, cut, time.Since(began))
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func testStopUnderLoad(t *testing.T, app bool) {
 					served.Add(1)
 				} else {
 					broken.Add(1)
-					t.Errorf("let in, and then %q, %v", answer, err)
+					t.Errorf("accepted, and then %q, %v", answer, err)
 				}
 				c.Close()
 			}
@@ -236,9 +236,9 @@ func testStopUnderLoad(t *testing.T, app bool) {
 			cut.Add(n)
 		}
 	}
-	t.Logf("%d served, %d cut, %d let in and neither; %d lines; then %d clients were refused", served.Load(), cut.Load(), broken.Load(), lines.all, refused.Load())
+	t.Logf("%d served, %d cut, %d accepted and neither; %d log lines; then %d clients refused", served.Load(), cut.Load(), broken.Load(), lines.all, refused.Load())
 	if lines.all != served.Load()+cut.Load() || served.Load() == 0 || refused.Load() != clients {
-		t.Errorf("the lines: %v", lines.ends)
+		t.Errorf("log lines: %v", lines.ends)
 	}
 }
 

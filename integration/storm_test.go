@@ -144,7 +144,7 @@ func (s *storm) once() {
 	case err != nil:
 		s.failed <- err
 	case first == last && name == s.missing(first):
-		s.failed <- fmt.Errorf("served by %s, which configuration %d has removed", name, first)
+		s.failed <- fmt.Errorf("served by %s, which configuration %d had removed", name, first)
 	default:
 		s.made.Add(1)
 	}

@@ -68,7 +68,7 @@ var proxies = []string{"HAProxy", "ours"}
 
 func TestAttacks(t *testing.T) {
 	if os.Getenv("ATTACK") == "" {
-		t.Skip("it loads the machine for minutes: make attack")
+		t.Skip("loads the machine for minutes: make attack")
 	}
 	ours, haproxy := built.Path(t), programs.Need(t, "haproxy")
 	all := new(table)

@@ -86,7 +86,7 @@ func (s *stage) attackers(kind string, n, atOnce int) *attackerProcess {
 func (c *attackerProcess) say(s *stage) (o outcome) {
 	s.Helper()
 	if !c.lines.Scan() {
-		s.Fatal("an attacker has ended")
+		s.Fatal("an attacker process ended")
 	}
 	if err := json.Unmarshal(c.lines.Bytes(), &o); err != nil {
 		s.Fatal(err)

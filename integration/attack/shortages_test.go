@@ -69,11 +69,11 @@ func littleMemory(s *stage) settings {
 	n := greeting(s)
 	group := filepath.Join("/sys/fs/cgroup/memory", fmt.Sprintf("attack%d", os.Getpid()))
 	if err := os.Mkdir(group, 0o700); err != nil && !os.IsExist(err) {
-		s.Logf("no control group, the collector's limit alone: %v", err)
+		s.Logf("no control group, only the collector's limit: %v", err)
 	} else {
 		s.Cleanup(func() { _ = os.Remove(group) })
 		if err := os.WriteFile(filepath.Join(group, "memory.limit_in_bytes"), []byte(strconv.Itoa(memoryLimit)), 0o600); err != nil {
-			s.Logf("no limit of a control group: %v", err)
+			s.Logf("cannot set a limit of a control group: %v", err)
 		} else {
 			n.wrap = []string{"sh", "-c", "echo $$ >" + filepath.Join(group, "cgroup.procs") + ` && exec "$@"`, "sh"}
 		}

@@ -186,7 +186,7 @@ func (s *stage) awaitServed() time.Duration {
 		}
 		select {
 		case <-s.exited:
-			s.Fatalf("%s has ended:\n%s", s.proxy, s.printed())
+			s.Fatalf("%s ended:\n%s", s.proxy, s.printed())
 		default:
 		}
 		if time.Since(began) > patience {

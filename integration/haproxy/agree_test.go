@@ -59,7 +59,7 @@ func TestVerdicts(t *testing.T) {
 				switch {
 				case *update:
 				case !ok:
-					t.Error("there is no verdict of it: go test -run TestVerdicts -update writes it")
+					t.Error("no recorded verdict: go test -run TestVerdicts -update writes it")
 				case v.accepted != want.accepted || version == "2.6" && v != want:
 					t.Errorf("HAProxy %s says %q, but %q is recorded:\n%s", version, v, want, said.stderr)
 				}
@@ -68,7 +68,7 @@ func TestVerdicts(t *testing.T) {
 	})
 	for name := range recorded {
 		if !slices.Contains(names, name) && !*update {
-			t.Errorf("%s: there is a verdict, but no file", name)
+			t.Errorf("%s: recorded verdict without a file", name)
 		}
 	}
 	if *update && !t.Failed() {

@@ -61,7 +61,7 @@ func TestCommandLine(t *testing.T) {
 				}
 				for message := range strings.Lines(a.stderr) {
 					if !strings.HasPrefix(message, "[ALERT]   ") && !strings.HasPrefix(message, "[WARNING] ") {
-						t.Errorf("this is no message: %s", message)
+						t.Errorf("not a message: %s", message)
 					}
 				}
 			})

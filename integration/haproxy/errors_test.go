@@ -141,16 +141,16 @@ func indent(text string) string {
 func saidByHAProxy(t *testing.T, dir string, w wrong, line int) {
 	v, said := judge(t, dir, "haproxy.cfg")
 	if v.accepted {
-		t.Fatalf("HAProxy accepts it:\n%s", said.stderr)
+		t.Fatalf("HAProxy accepts the line:\n%s", said.stderr)
 	}
 	if w.noLine {
 		if !strings.Contains(said.stderr, w.says) {
-			t.Errorf("HAProxy does not say %q:\n%s", w.says, said.stderr)
+			t.Errorf("no error %q of HAProxy:\n%s", w.says, said.stderr)
 		}
 		return
 	}
 	if found := problems(inHAProxy, said.stderr, "haproxy.cfg"); !says(found, line, w.says) {
-		t.Errorf("HAProxy does not say %q of line %d:\n%s", w.says, line, said.stderr)
+		t.Errorf("no error %q of HAProxy at line %d:\n%s", w.says, line, said.stderr)
 	}
 }
 
@@ -174,7 +174,7 @@ func saidByUs(t *testing.T, dir string, w wrong, line int) {
 	case !r.Failed:
 		t.Errorf("accepted: %v", r.Problems)
 	case !says(found, line, want):
-		t.Errorf("not said of line %d: %q\n%v", line, want, found)
+		t.Errorf("no error at line %d with %q\n%v", line, want, found)
 	}
 }
 

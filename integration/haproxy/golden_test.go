@@ -93,7 +93,7 @@ func logged(t *testing.T, stderr string) (warnings, mistakes string) {
 		}
 		switch err := json.Unmarshal(text, &line); {
 		case err != nil:
-			t.Fatalf("no line of Caddy's log: %s", text)
+			t.Fatalf("not a line of Caddy's log: %s", text)
 		case line.Level == "warn":
 			warnings += fmt.Sprintf("%s:%d: %s\n", line.File, line.Line, line.Msg)
 		case line.Level == "error":

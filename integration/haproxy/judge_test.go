@@ -41,7 +41,7 @@ func TestProblems(t *testing.T) {
 		t.Errorf("in ours: %v, want %v", got, want)
 	}
 	if !says(found, 2, "keyword 'x'") || says(found, 3, "keyword 'x'") || says(found, 2, "cookie") {
-		t.Errorf("what is said of which line: %+v", found)
+		t.Errorf("errors by line: %+v", found)
 	}
 }
 

@@ -177,6 +177,6 @@ func TestForms(t *testing.T) {
 		}
 	}
 	if _, err := reformed([]byte(none), "caddyfile"); err == nil {
-		t.Error("an unknown form is taken")
+		t.Error("an unknown form was accepted")
 	}
 }

@@ -74,12 +74,12 @@ func (s *scenario) check(t *testing.T, judge *haproxy, ours *caddy, flags ...str
 		t.Fatal(err)
 	}
 	if out, err := s.command(dir, env, judge.path, "-c", "-f", "haproxy.cfg"); err != nil {
-		t.Errorf("HAProxy refuses it:\n%s", out)
+		t.Errorf("HAProxy refuses the file:\n%s", out)
 	}
 	var refused *exec.ExitError
 	out, err := s.command(dir, append(env, "HAPROXY_BRANCH="+ours.branch), ours.path, append([]string{"haproxy-check", "-f", "haproxy.cfg"}, flags...)...)
 	if err != nil && (!errors.As(err, &refused) || refused.ExitCode() != 1) {
-		t.Errorf("here the check ends with %v:\n%s", err, out)
+		t.Errorf("our check ends with %v:\n%s", err, out)
 	}
 	var wrong []string
 	for line := range strings.Lines(out) {
@@ -88,7 +88,7 @@ func (s *scenario) check(t *testing.T, judge *haproxy, ours *caddy, flags ...str
 		}
 	}
 	if (err != nil) != (len(wrong) > 0) {
-		t.Errorf("here the check ends with %v:\n%s", err, out)
+		t.Errorf("our check ends with %v:\n%s", err, out)
 	}
 	return wrong
 }
@@ -109,10 +109,10 @@ func (s *scenario) isRefused(t *testing.T, judge *haproxy, ours *caddy) {
 	file := filepath.Join(folder, s.name) + ".txt"
 	wrong := s.check(t, judge, ours)
 	if len(wrong) == 0 {
-		t.Errorf("it runs: %s needs servers and a script in place of the part refused", file)
+		t.Errorf("the file runs: replace the part refused of %s by servers and a script", file)
 	}
 	if left := s.check(t, judge, ours, "--skip-http"); (len(left) == 0) != s.runsWithoutHTTP {
-		t.Errorf("with --skip-http, that is wrong with it:\n%s\nin %s, the part is called \"refused\" if something is, or else \"refused without --skip-http\"", strings.Join(left, "\n"), file)
+		t.Errorf("errors with --skip-http:\n%s\nin %s, expected a part \"refused\" if there are any, otherwise \"refused without --skip-http\"", strings.Join(left, "\n"), file)
 	}
 	for _, word := range s.refused {
 		if !slices.ContainsFunc(wrong, func(line string) bool { return hasWord(line, word) }) {
@@ -121,7 +121,7 @@ func (s *scenario) isRefused(t *testing.T, judge *haproxy, ours *caddy) {
 	}
 	for _, line := range wrong {
 		if !slices.ContainsFunc(s.refused, func(word string) bool { return hasWord(line, word) }) {
-			t.Errorf("it is refused for something else:\n%s", line)
+			t.Errorf("refused for another reason:\n%s", line)
 		}
 	}
 }

@@ -106,7 +106,7 @@ func parseAsk(_ testing.TB, s *scenario, w *words) (action, error) {
 func parseAnswered(_ testing.TB, s *scenario, w *words) (action, error) {
 	name := w.next()
 	if !s.asked[name] {
-		return nil, fmt.Errorf("nothing was asked as %s", name)
+		return nil, fmt.Errorf("no request named %s", name)
 	}
 	return func(r *run) outcome { return <-r.asked[name] }, nil
 }

@@ -87,7 +87,7 @@ func TestScenarios(t *testing.T) {
 			defer leave()
 			s := readScenario(t, folder, name)
 			if strings.Contains(s.config, "[::") && !hasIPv6() {
-				t.Skip("no IPv6 here")
+				t.Skip("no IPv6 on this machine")
 			}
 			if len(s.refused) > 0 {
 				s.isRefused(t, judge, ours)
@@ -100,7 +100,7 @@ func TestScenarios(t *testing.T) {
 					break
 				}
 				first.Wait()
-				t.Logf("once more:\n%v", r)
+				t.Logf("running again:\n%v", r)
 				alone.Lock()
 				r = compare(s, judge, ours)
 				alone.Unlock()

@@ -68,9 +68,9 @@ func TestWrongExpectations(t *testing.T) {
 		"one of many":             {"visit tls 3 times send hello a.example expect A B A", []string{"here should have been A B A"}},
 		"they differ":             {"visit tls 1 time send hello a.example records 60", []string{"not the same"}},
 		"their logs differ":       {records + "wait 500ms", []string{"log of c", "what it says"}},
-		"a difference, not told":  {records + "expect c B", []string{"here should have been B"}},
+		"an unlisted difference":  {records + "expect c B", []string{"here should have been B"}},
 		"a difference, the other": {records + "expect c A\nhere A" + listed, []string{"should have been A"}},
-		"a difference no more":    {hello + "expect c A\nhere B" + listed, []string{"here should have been B"}},
+		"a difference that ended": {hello + "expect c A\nhere B" + listed, []string{"here should have been B"}},
 		"an older version":        {hello + "expect c A\nbefore 9.0 B for \"the test\"", []string{"HAProxy " + judge.version.String() + " should have been B"}},
 		"a step that fails":       {"connect c tls from 192.0.2.1", []string{"<-- failed"}},
 	} {
@@ -80,16 +80,16 @@ func TestWrongExpectations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if wrong := untold(s, judge, ours, c.faults); wrong != "" {
+			if wrong := unreported(s, judge, ours, c.faults); wrong != "" {
 				t.Error(wrong)
 			}
 		})
 	}
 }
 
-// untold returns the faults that the report of a scenario does not mention. On a busy machine
+// unreported returns the faults that the report of a scenario does not mention. On a busy machine
 // others may come first, so it tries several times.
-func untold(s *scenario, judge *haproxy, ours program, faults []string) (wrong string) {
+func unreported(s *scenario, judge *haproxy, ours program, faults []string) (wrong string) {
 	slots <- struct{}{}
 	defer func() { <-slots }()
 	for range again {
@@ -170,7 +170,7 @@ func TestBrokenBuilds(t *testing.T) {
 			t.Parallel()
 			broken := programs.Caddy{Flags: append(changed(t, c.file, c.old, c.new), c.flags...)}
 			t.Cleanup(broken.Remove)
-			if wrong := untold(readScenario(t, folder, c.scenario), judge, &caddy{path: broken.Path(t), branch: judge.version.String()}, c.faults); wrong != "" {
+			if wrong := unreported(readScenario(t, folder, c.scenario), judge, &caddy{path: broken.Path(t), branch: judge.version.String()}, c.faults); wrong != "" {
 				t.Error(wrong)
 			}
 		})
@@ -209,10 +209,10 @@ func TestMistakesInScenarios(t *testing.T) {
 		"conect c tls":                 `unknown step "conect"`,
 		"connect c tls by 127.0.0.2":   "expected the end of the line, or expect and what follows",
 		"wait 5":                       "missing unit",
-		"close d":                      "there is no connection d",
-		"connect c tls\nexpect d A":    "there is no connection d",
-		"send c hello a.example":       "there is no connection c",
-		"hold c tls 2 times\nclose c3": "there is no connection c3",
+		"close d":                      "no connection d",
+		"connect c tls\nexpect d A":    "no connection d",
+		"send c hello a.example":       "no connection c",
+		"hold c tls 2 times\nclose c3": "no connection c3",
 		"connect c tls\nsend c hallo":  "expected hello, text, hex, or a number and bytes",
 		"connect c tls\nsend c hello a.example bytes 0 to 9":     "expected bytes M to N",
 		"connect c tls\nsend c hello a.example of netscape":      `unknown browser "netscape"`,
@@ -220,16 +220,16 @@ func TestMistakesInScenarios(t *testing.T) {
 		"connect c tls\nsend c hex 0g":                           "invalid byte",
 		"visit tls many times":                                   `expected a number from 1, not "many"`,
 		"visit tls 3":                                            "expected times",
-		"connect c tls\nexpect c":                                "expected what is seen",
+		"connect c tls\nexpect c":                                "expected an outcome",
 		"connect c tls\nexpect c A after soon":                   "invalid duration",
 		"server C greets":                                        "no server C",
 		"server A dances":                                        `unknown behaviour "dances"`,
 		"kill C":                                                 "no server C",
 		"set A weight 3":                                         "expected BACKEND/SERVER",
 		"set a/A colour":                                         `expected weight, disabled, enabled, state or health, not "colour"`,
-		"here A for \"x\"":                                       "no step before it that expects something",
-		"wait 1s\nhere A for \"x\"":                              "no step before it that expects something",
-		"connect c tls\nexpect c A\nhere B":                      "expected what is seen, for and a reason",
+		"here A for \"x\"":                                       "expected a step with an expectation before it",
+		"wait 1s\nhere A for \"x\"":                              "expected a step with an expectation before it",
+		"connect c tls\nexpect c A\nhere B":                      "expected an outcome, for and a reason",
 		"connect c tls\nexpect c A\nhere B for \"we want it\"":   `docs/haproxy.md does not list "we want it"`,
 		"connect c tls\nexpect c A\nbefore x B for \"it\"":       "expected a version such as 2.8",
 		"connect c tls\n" + `send c text "abc`:                   "line 18: unmatched quote",
@@ -241,7 +241,7 @@ func TestMistakesInScenarios(t *testing.T) {
 		}
 	}
 	if _, err := inline(t, strings.Replace(twoBackends, "What is wrong with it is the script.", "", 1)+"wait 1s"); err == nil {
-		t.Error("a scenario about nothing is taken")
+		t.Error("a scenario without a description was accepted")
 	}
 }
 
@@ -256,7 +256,7 @@ func TestREADME(t *testing.T) {
 	words = append(words, "refuses", "drops", "silent", "waits", "says", "says-hex", "handshakes", "answers", "awaits")
 	for _, word := range words {
 		if !regexp.MustCompile("(?m)^\\|.*`" + word + "\\b.*\\|").Match(text) {
-			t.Errorf("no word of %q", word)
+			t.Errorf("README.md does not mention %q", word)
 		}
 	}
 	_, example, _ := strings.Cut(string(text), "```\nA client")

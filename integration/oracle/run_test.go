@@ -169,7 +169,7 @@ func (r *run) with(name string, do func(*client) outcome) outcome {
 			return do(c)
 		}
 	}
-	return failed(fmt.Errorf("there is no connection %s", name))
+	return failed(fmt.Errorf("no connection %s", name))
 }
 
 // repeat connects one client after the other, each waiting for its server, and returns the servers.

@@ -178,7 +178,7 @@ func (s *scenario) addServer(l scriptLine) error {
 	name := l.next()
 	b, err := parseBehaviour(l.rest)
 	if _, twice := s.servers[name]; twice {
-		return fmt.Errorf("a second server %s", name)
+		return fmt.Errorf("duplicate server %s", name)
 	}
 	s.servers[name] = b
 	return err
@@ -216,7 +216,7 @@ func (s *scenario) addStep(t testing.TB, l scriptLine) error {
 // addVariant adds another expectation for one of the programs to the step before it.
 func (s *scenario) addVariant(verb string, l scriptLine) error {
 	if len(s.steps) == 0 || s.steps[len(s.steps)-1].want == nil {
-		return errors.New("there is no step before it that expects something")
+		return errors.New("expected a step with an expectation before it")
 	}
 	var (
 		v  variant
@@ -230,7 +230,7 @@ func (s *scenario) addVariant(verb string, l scriptLine) error {
 	}
 	n := len(l.rest)
 	if n < 3 || l.rest[n-2] != "for" {
-		return errors.New(`expected what is seen, for and a reason in quotes`)
+		return errors.New(`expected an outcome, for and a reason in quotes`)
 	}
 	v.reason = l.rest[n-1]
 	var err error
@@ -255,7 +255,7 @@ func parseExpectation(list []string) (expectation, error) {
 		}
 	}
 	if len(list) == 0 {
-		return e, errors.New("expected what is seen")
+		return e, errors.New("expected an outcome")
 	}
 	e.what = strings.Join(list, " ")
 	return e, nil
@@ -268,7 +268,7 @@ func differs(what string) error {
 		return err
 	}
 	if !strings.Contains(string(text), "\n| "+what+" |") {
-		return fmt.Errorf("docs/haproxy.md does not list %q in the table of what differs", what)
+		return fmt.Errorf("docs/haproxy.md does not list %q in the table \"What differs\"", what)
 	}
 	return nil
 }

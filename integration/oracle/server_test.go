@@ -83,7 +83,7 @@ func parseBehaviour(list []string) (b behaviour, err error) {
 		}
 	}
 	if !b.refuses && !b.drops && len(b.acts) == 0 {
-		return b, errors.New("expected what the server does")
+		return b, errors.New("expected the server's actions")
 	}
 	return b, err
 }
@@ -180,7 +180,7 @@ func (s *server) fill() error {
 		s.fillers = append(s.fillers, c)
 		d.Timeout = 100 * time.Millisecond
 	}
-	return errors.New("the kernel goes on answering")
+	return errors.New("the kernel still answers connects")
 }
 
 func (s *server) close() {

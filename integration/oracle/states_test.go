@@ -101,7 +101,7 @@ func (c *chronicle) since(name string) (string, error) {
 	defer c.mu.Unlock()
 	h := c.servers[name]
 	if h == nil {
-		return "", errors.Join(fmt.Errorf("nothing is known of %s", name), c.err)
+		return "", errors.Join(fmt.Errorf("no states of %s", name), c.err)
 	}
 	seen := strings.Join(h.seen[h.told:], ", ")
 	if h.told = len(h.seen); seen == "" {

@@ -109,7 +109,7 @@ func parseHandshake(w *words) (*tls.Config, error) {
 			suites := tls.CipherSuites()
 			i := slices.IndexFunc(suites, func(c *tls.CipherSuite) bool { return c.Name == name })
 			if i < 0 {
-				return nil, fmt.Errorf("handshakes cipher: %q is none", name)
+				return nil, fmt.Errorf("handshakes: unknown cipher %q", name)
 			}
 			config.CipherSuites = []uint16{suites[i].ID}
 		case w.take("demands-certificate"):

@@ -77,7 +77,7 @@ func (d *destination) parseEnds(w *words) {
 func (s *scenario) client(w *words) (string, error) {
 	name := w.next()
 	if !s.clients[name] {
-		return "", fmt.Errorf("there is no connection %s", name)
+		return "", fmt.Errorf("no connection %s", name)
 	}
 	return name, nil
 }

@@ -75,7 +75,7 @@ func testBlocking(t *testing.T, address string) {
 		out, err := exec.Command("mariadb", "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--port="+port(through), "--user=haproxy", "--execute=SELECT 42").CombinedOutput()
 		switch blocked := strings.Contains(string(out), "is blocked because of many connection errors"); {
 		case c == nil && !blocked:
-			t.Errorf("20 mere connections have not made the server block %v: %v %s", from, err, out)
+			t.Errorf("20 bare connections did not make the server block %v: %v %s", from, err, out)
 		case c != nil && err != nil:
 			t.Errorf("after 50 checks by %+v: %v %s", c, err, out)
 		}
