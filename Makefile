@@ -53,7 +53,7 @@ oracle-forms: ## Run the scenarios of oracle over layer4 servers, and with a gor
 	WAY=general go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 	FORM=layer4 WAY=general go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 
-# SOAK is how long the mixed load goes on, which comes last; all in all it takes about six minutes more.
+# SOAK is the duration of the mixed load, which comes last; everything else takes about six minutes.
 .PHONY: soak
 soak: ## Reload under load: a million connections, long sessions, and mixed load with faults (SOAK=10m)
 	.ci/deps
@@ -64,17 +64,17 @@ simulate: ## Run the long simulations of servers and of arriving connections: 40
 	go test -v -count=1 -timeout 0 -run TestSimulation ./modules/pool -args -sim.seeds=4096 -sim.steps=20000 -sim.seed=$(or $(SEED),0)
 	go test -v -count=1 -timeout 0 -run TestArrivalSimulation ./modules/relay -args -sim.seeds=4096 -sim.steps=5000 -sim.seed=$(or $(SEED),0)
 
-# FULL=1 has the sizes that docs/security.md tells of, and takes about 15 minutes; RUN=silent picks attacks by name.
+# FULL=1 uses the sizes of docs/security.md and takes about 15 minutes; RUN=silent picks attacks by name.
 .PHONY: attack
-attack: ## Attack HAProxy and this program with crowds, floods, shortages, faults and reloads (FULL=1)
+attack: ## Attack HAProxy and this program with many connections, floods, shortages, faults and reloads (FULL=1)
 	.ci/deps
 	ATTACK=$(if $(FULL),full,quick) go test -v -count=1 -timeout 30m -run 'TestAttacks/$(RUN)' ./integration/attack
 
-# As command:package: what .ci/deps looks for, and what has it.
+# As command:package: the command that .ci/deps looks for, and the package to install for it.
 SERVERS := postgres:postgresql mariadbd:mariadb-server slapd:slapd redis-server:redis-server nginx-mail:libnginx-mod-mail
 
 .PHONY: servers
-servers: ## Check real databases, directories and mail servers, HAProxy beside us; installs them, and leaves none running
+servers: ## Check real databases, directories and mail servers, by HAProxy and by this program; installs the servers, and leaves none running
 	.ci/deps $(SERVERS)
 	go test -v -count=1 -timeout 10m -tags servers -run 'Test$(RUN)' ./integration/servers
 
@@ -83,7 +83,7 @@ load: ## Check 1200 servers each second, and move 10 GiB each way by curl; print
 	.ci/deps
 	LOAD=1 go test -v -count=1 -timeout 30m -run 'TestManyChecks|TestCurlBothWays' ./integration
 
-# ROUNDS and SECONDS are how often, and for how long, each workload meets each proxy; RUN=short,late
+# ROUNDS and SECONDS are the number and the duration of runs of each workload per proxy; RUN=short,late
 # and PROXIES=haproxy,ours pick some of them. HAPROXY=/path names another HAProxy to compare with.
 .PHONY: bench
 bench: ## Compare with HAProxy, nginx and caddy-l4: CPU, latency, memory, calls (docs/performance.md)
@@ -91,7 +91,7 @@ bench: ## Compare with HAProxy, nginx and caddy-l4: CPU, latency, memory, calls 
 	go run ./integration/bench -rounds $(or $(ROUNDS),9) -seconds $(or $(SECONDS),2) $(if $(RUN),-only $(RUN)) $(if $(PROXIES),-proxies $(PROXIES)) $(if $(HAPROXY),-haproxy $(HAPROXY))
 
 .PHONY: words
-words: ## Count wording that this project avoids, in comments, messages and documents; only less is allowed
+words: ## Count wording that this project avoids, in comments, messages and documents; fails on more than before
 	go run ./integration/words
 
 .PHONY: lint
@@ -106,7 +106,7 @@ xcaddy: ## Build bin/caddy-xcaddy by xcaddy from this checkout, and check the mo
 	go test -v -count=1 -timeout 30m -tags xcaddy ./integration/xcaddy
 
 # Up to Go 1.26 a run now and then ends in "context deadline exceeded" because its time is
-# over (golang/go#75804). With no failing input that is no failure.
+# over (golang/go#75804). Without a failing input that is not a failure.
 .PHONY: fuzz
 fuzz: ## Run every fuzz target of the modules, each for FUZZTIME (30s)
 	@targets=$$(go test -list '^Fuzz' ./modules/... | awk ' \
