@@ -36,7 +36,8 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// TestParseDoesNotAllocate has hellos in one record: where they span several, Parse joins them in memory of their own.
+// TestParseDoesNotAllocate has hellos in one record: where they span several, Parse joins them in
+// memory of their own.
 func TestParseDoesNotAllocate(t *testing.T) {
 	for _, raw := range [][]byte{benchmarkHello(t), fullHello().Raw(), []byte("GET")} {
 		if got := testing.AllocsPerRun(20, func() { Parse(raw) }); got >= 1 {

@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// benchmarkHello is what crypto/tls sends by default: with a post-quantum key share it is about 1.5 KB long.
+// benchmarkHello is what crypto/tls sends by default: with a post-quantum key share it is about 1.5
+// KB long.
 func benchmarkHello(tb testing.TB) []byte {
 	return hellotest.Capture(tb, &tls.Config{ServerName: clientName, NextProtos: []string{"h2", "http/1.1"}})
 }
@@ -74,8 +75,8 @@ func benchmarkRead(b *testing.B, raw []byte, size int, want Outcome) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(raw)), "ns/B")
 }
 
-// A worstHello could cost most for each byte. It has as many entries as the highest limit permits, or the number that
-// its name says.
+// A worstHello could cost most for each byte. It has as many entries as the highest limit permits,
+// or the number that its name says.
 type worstHello struct {
 	name    string
 	message []byte

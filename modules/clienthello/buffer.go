@@ -6,15 +6,16 @@ import "sync"
 
 const firstBlock = 2 << 10
 
-// blockSizes are those of the blocks. They double as long as that costs little, and grow by a fifth where it would
-// cost much. 68 KiB hold a hello of DefaultMaxHello, and 400 KiB the same in records of one byte each, which is the
-// most that can be received before a verdict.
+// blockSizes are those of the blocks. They double as long as that costs little, and grow by a fifth
+// where it would cost much. 68 KiB hold a hello of DefaultMaxHello, and 400 KiB the same in records
+// of one byte each, which is the most that can be received before a verdict.
 var blockSizes = [...]int{
 	firstBlock, 4 << 10, 8 << 10, 16 << 10, 24 << 10, 32 << 10, 40 << 10, 48 << 10, 58 << 10, 68 << 10,
 	82 << 10, 100 << 10, 120 << 10, 144 << 10, 172 << 10, 206 << 10, 246 << 10, 290 << 10, 340 << 10, 400 << 10,
 }
 
-// A block is an array of one of the sizes, or of twice as many bytes as the last of them, four times, and so on.
+// A block is an array of one of the sizes, or of twice as many bytes as the last of them, four
+// times, and so on.
 type block struct {
 	array []byte
 	size  int
@@ -38,8 +39,8 @@ func (b *block) release() {
 	}
 }
 
-// A buffer holds bytes in one block, and moves them to the next larger one when that is full. The zero value is empty
-// and has no block.
+// A buffer holds bytes in one block, and moves them to the next larger one when that is full. The
+// zero value is empty and has no block.
 type buffer struct {
 	array  []byte
 	filled int // how much of array holds bytes

@@ -13,10 +13,11 @@ func held(i *Inspection) int {
 	return len(i.received.array) + len(i.joined.array)
 }
 
-// TestHeld bounds what an inspection holds, at each byte, whatever the client announces: one block of what was
-// received, at most 22 % longer than that from 48 KiB on and at most twice as long below; and when the message is whole
-// and spans several records, one block of the message. A record has at most five bytes around one of the message:
-// received is at most 6 * message, and everything 468 KiB.
+// TestHeld bounds what an inspection holds, at each byte, whatever the client announces: one block
+// of what was received, at most 22 % longer than that from 48 KiB on and at most twice as long
+// below; and when the message is whole and spans several records, one block of the message. A
+// record has at most five bytes around one of the message: received is at most 6 * message, and
+// everything 468 KiB.
 func TestHeld(t *testing.T) {
 	const most = (400 + 68) << 10
 	message := largestHello()
@@ -51,9 +52,9 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// TestHeldOfOneByteRecords is the figure of docs/clienthello.md: a hello in records of one byte, of whatever length,
-// occupies at most 7.5 times what the hello is long as long as it is not whole, and at most 9.25 times afterwards, from
-// 8 KiB on; the longest 6.25 and 7.4 times.
+// TestHeldOfOneByteRecords is the figure of docs/clienthello.md: a hello in records of one byte, of
+// whatever length, occupies at most 7.5 times what the hello is long as long as it is not whole,
+// and at most 9.25 times afterwards, from 8 KiB on; the longest 6.25 and 7.4 times.
 func TestHeldOfOneByteRecords(t *testing.T) {
 	worstPending, worst := 0.0, 0.0
 	for size := 8 << 10; size <= DefaultMaxHello; size += 509 {
@@ -88,7 +89,8 @@ func TestHeldForSpace(t *testing.T) {
 	}
 }
 
-// TestHeldForAnnouncement says how much will come, in every length there is, and sends nothing of it.
+// TestHeldForAnnouncement says how much will come, in every length there is, and sends nothing of
+// it.
 func TestHeldForAnnouncement(t *testing.T) {
 	for _, raw := range [][]byte{
 		{22, 3, 1, 0x40, 0},

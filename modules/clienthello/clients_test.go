@@ -125,8 +125,8 @@ func echConfig(t testing.TB) *tls.Config {
 	return &tls.Config{ServerName: clientName, MinVersion: tls.VersionTLS13, EncryptedClientHelloConfigList: list}
 }
 
-// TestResumption compares a hello that resumes a session with one that begins one. In TLS 1.2 the extension that asks
-// for a ticket also carries it.
+// TestResumption compares a hello that resumes a session with one that begins one. In TLS 1.2 the
+// extension that asks for a ticket also carries it.
 func TestResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cache := tls.NewLRUClientSessionCache(1)

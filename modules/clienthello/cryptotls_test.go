@@ -16,8 +16,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// compareWithCryptoTLS gives raw to the server of crypto/tls: a hello that it reads is read here, with the same name and
-// the same lists, except for what stricterThanCryptoTLS lists. It tells whether crypto/tls reads it.
+// compareWithCryptoTLS gives raw to the server of crypto/tls: a hello that it reads is read here,
+// with the same name and the same lists, except for what stricterThanCryptoTLS lists. It tells
+// whether crypto/tls reads it.
 func compareWithCryptoTLS(t rapid.TB, raw []byte) bool {
 	info := cryptoTLSReads(raw)
 	if info == nil {
@@ -64,7 +65,8 @@ func sameNumbers[N ~uint16](t rapid.TB, what string, got iter.Seq[uint16], want 
 	}
 }
 
-// A stricter refusal is one of a hello with which crypto/tls goes on to the choice of a configuration.
+// A stricter refusal is one of a hello with which crypto/tls goes on to the choice of a
+// configuration.
 type stricter struct {
 	err     error
 	because string
@@ -113,7 +115,8 @@ func TestStricterThanCryptoTLS(t *testing.T) {
 // versionOf returns the highest version that crypto/tls saw.
 func versionOf(info *tls.ClientHelloInfo, legacy uint16) uint16 {
 	if !slices.Contains(info.Extensions, extensionSupportedVersions) {
-		// crypto/tls then chooses TLS 1.2 at most, but shows what it would choose otherwise, and nothing before 1.0.
+		// crypto/tls then chooses TLS 1.2 at most, but shows what it would choose otherwise, and nothing
+		// before 1.0.
 		return min(legacy, versionTLS12)
 	}
 	var highest uint16
@@ -123,7 +126,8 @@ func versionOf(info *tls.ClientHelloInfo, legacy uint16) uint16 {
 	return highest
 }
 
-// lowerASCII leaves every byte outside of A-Z as it is, where strings.ToLower would replace invalid UTF-8.
+// lowerASCII leaves every byte outside of A-Z as it is, where strings.ToLower would replace invalid
+// UTF-8.
 func lowerASCII(s string) string {
 	b := []byte(s)
 	for k, c := range b {
@@ -137,7 +141,8 @@ func lowerASCII(s string) string {
 // errEnough ends the handshake once the hello is read.
 var errEnough = errors.New("the hello is read")
 
-// cryptoTLSReads returns what the server of crypto/tls reads in raw, or nil if it does not come so far.
+// cryptoTLSReads returns what the server of crypto/tls reads in raw, or nil if it does not come so
+// far.
 func cryptoTLSReads(raw []byte) (info *tls.ClientHelloInfo) {
 	config := &tls.Config{GetConfigForClient: func(i *tls.ClientHelloInfo) (*tls.Config, error) {
 		info = i

@@ -9,7 +9,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestEverySplit cuts hellos at every point into two segments and into two records, and into records of every size.
+// TestEverySplit cuts hellos at every point into two segments and into two records, and into
+// records of every size.
 func TestEverySplit(t *testing.T) {
 	for name, message := range clientMessages(t) {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +47,8 @@ func TestEveryBeginning(t *testing.T) {
 	}
 }
 
-// TestEverySplitOfRecords has records of two sizes in turn with the segments of two: the headers are cut everywhere.
+// TestEverySplitOfRecords has records of two sizes in turn with the segments of two: the headers
+// are cut everywhere.
 func TestEverySplitOfRecords(t *testing.T) {
 	message := fullHello().Message()
 	want := inspectAll(t, hellotest.Records(message))
@@ -64,8 +66,8 @@ func TestEverySplitOfRecords(t *testing.T) {
 	}
 }
 
-// TestVerdictInTime gives bytes one by one: after each of them the outcome is what it is when all came at once. So no
-// verdict waits for a byte that it does not need.
+// TestVerdictInTime gives bytes one by one: after each of them the outcome is what it is when all
+// came at once. So no verdict waits for a byte that it does not need.
 func TestVerdictInTime(t *testing.T) {
 	inputs := map[string][]byte{
 		"hello":               fullHello().Raw(),

@@ -13,13 +13,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestHAProxy_ed267f9bc: HAProxy believed the length of a name, and read some 50 KB behind a hello of 65 bytes. Here no
-// name is longer than the list, the extension, the block and the hello that hold it, whatever is behind them.
+// TestHAProxy_ed267f9bc: HAProxy believed the length of a name, and read some 50 KB behind a hello
+// of 65 bytes. Here no name is longer than the list, the extension, the block and the hello that
+// hold it, whatever is behind them.
 func TestHAProxy_ed267f9bc(t *testing.T) {
 	const name = "a.example"
 	rest := hellotest.ALPN("h2", strings.Repeat("x", 200))
 	behind := slices.Concat(hellotest.Record(23, make([]byte, 20_000)), bytes.Repeat([]byte("a"), 60_000))
-	// The lengths that grow with the name's: that of the list, that of the extension and that of the block.
+	// The lengths that grow with the name's: that of the list, that of the extension and that of the
+	// block.
 	for growing := range 4 {
 		var raw []byte                                                                  // as long whatever it claims
 		for claimed := len(name) + 1; claimed <= 0xffff-9; claimed += 1 + claimed/400 { // all that the rest could satisfy
@@ -94,7 +96,8 @@ func lengthFields(message []byte) (all []lengthField) {
 	return all
 }
 
-// wrongLengths makes hellos of which one length is wrong by 1 to 8, as messages in records of a size.
+// wrongLengths makes hellos of which one length is wrong by 1 to 8, as messages in records of a
+// size.
 func wrongLengths(t *testing.T, size int, check func(raw []byte, which lengthField, by int)) {
 	t.Helper()
 	message := fullHello().Message()
@@ -139,9 +142,10 @@ func behindHello() map[string][]byte {
 	}
 }
 
-// TestHAProxy_265393651: HAProxy read four bytes too many of a preamble. Here a hello with any length wrong is malformed,
-// with whatever behind it. Only an extension that is skipped can be longer or shorter: then the hello is another one, read
-// as it stands there, and its name is the same or gone.
+// TestHAProxy_265393651: HAProxy read four bytes too many of a preamble. Here a hello with any
+// length wrong is malformed, with whatever behind it. Only an extension that is skipped can be
+// longer or shorter: then the hello is another one, read as it stands there, and its name is the
+// same or gone.
 func TestHAProxy_265393651(t *testing.T) {
 	found := 0
 	for _, size := range []int{maxPlaintext, 60, 1} {
@@ -177,8 +181,9 @@ func TestHAProxy_265393651(t *testing.T) {
 	}
 }
 
-// TestHAProxy_8f507ae75: HAProxy had to mend that twice, as the parser was there in copies. Here there is one, and both
-// ways to it, Parse and Inspection, say the same of each hello with a wrong length, however it is cut.
+// TestHAProxy_8f507ae75: HAProxy had to mend that twice, as the parser was there in copies. Here
+// there is one, and both ways to it, Parse and Inspection, say the same of each hello with a wrong
+// length, however it is cut.
 func TestHAProxy_8f507ae75(t *testing.T) {
 	verdicts := make(map[string]verdict)
 	for _, size := range []int{maxPlaintext, 60, 7, 1} {
@@ -195,8 +200,8 @@ func TestHAProxy_8f507ae75(t *testing.T) {
 	t.Logf("%d hellos", len(verdicts))
 }
 
-// TestHAProxy_488ee7fb6: HAProxy went on reading fields (TLVs) into the payload behind them. Here nothing behind a first
-// message, in its segment or in its record, changes the verdict on it.
+// TestHAProxy_488ee7fb6: HAProxy went on reading fields (TLVs) into the payload behind them. Here
+// nothing behind a first message, in its segment or in its record, changes the verdict on it.
 func TestHAProxy_488ee7fb6(t *testing.T) {
 	for what, behind := range behindHello() {
 		for name, message := range clientMessages(t) {
@@ -220,8 +225,8 @@ func TestHAProxy_488ee7fb6(t *testing.T) {
 	}
 }
 
-// TestHAProxy_efd3aa934: HAProxy did not mind that an address block was short. Here a list that is cut off, with the
-// lengths around it made right, is malformed, or is read as far as it goes.
+// TestHAProxy_efd3aa934: HAProxy did not mind that an address block was short. Here a list that is
+// cut off, with the lengths around it made right, is malformed, or is read as far as it goes.
 func TestHAProxy_efd3aa934(t *testing.T) {
 	whole := walkThrough(fullHello().Message())
 	lists := map[uint16]int{ // bytes of the list's length
@@ -279,8 +284,9 @@ func TestHAProxy_efd3aa934(t *testing.T) {
 	t.Logf("%v", outcomes)
 }
 
-// TestHAProxy_d017f113c: HAProxy got the length of a session id wrong one time in 256. Here each length is what it says:
-// up to 32 bytes the hello has its id and its name, above that it is malformed.
+// TestHAProxy_d017f113c: HAProxy got the length of a session id wrong one time in 256. Here each
+// length is what it says: up to 32 bytes the hello has its id and its name, above that it is
+// malformed.
 func TestHAProxy_d017f113c(t *testing.T) {
 	for size := range 256 {
 		for _, fill := range []byte{0, 0x16, 0x7f, 0x80, 0xff, byte(size)} {
@@ -301,8 +307,9 @@ func TestHAProxy_d017f113c(t *testing.T) {
 	}
 }
 
-// TestHAProxy_57d229747: HAProxy stumbled over hellos in records of the version of SSL 3.0. Here every version below 16.0
-// does in the first record, and any at all in those after it; above that are other protocols.
+// TestHAProxy_57d229747: HAProxy stumbled over hellos in records of the version of SSL 3.0. Here
+// every version below 16.0 does in the first record, and any at all in those after it; above that
+// are other protocols.
 func TestHAProxy_57d229747(t *testing.T) {
 	h := hellotest.Plain(hellotest.SNI(clientName), hellotest.SupportedVersions(versionTLS13))
 	one, two := h.Raw(), hellotest.Records(h.Message(), 30, maxPlaintext)

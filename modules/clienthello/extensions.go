@@ -15,8 +15,9 @@ const (
 	extensionECH               = 0xfe0d // RFC 9849
 )
 
-// parseExtensions reads the extensions whose content matters here and skips the others by their length. None may come
-// twice (RFC 8446, section 4.2): this side and the server might then believe different ones.
+// parseExtensions reads the extensions whose content matters here and skips the others by their
+// length. None may come twice (RFC 8446, section 4.2): this side and the server might then believe
+// different ones.
 func (h *Hello) parseExtensions() error {
 	seen := newTypeSet()
 	defer seen.release()
@@ -40,8 +41,8 @@ func (h *Hello) parseExtensions() error {
 	return nil
 }
 
-// parseExtension reads the content of one extension. What is read must be correct, for otherwise rules would take it
-// for absent.
+// parseExtension reads the content of one extension. What is read must be correct, for otherwise
+// rules would take it for absent.
 func (h *Hello) parseExtension(kind uint16, data []byte) error {
 	var ok bool
 	switch kind {
@@ -109,7 +110,8 @@ func (h *Hello) parseVersions(data []byte) error {
 	return nil
 }
 
-// parseKeyShares reads a key_share extension. Its list may be empty: so a client asks for a HelloRetryRequest.
+// parseKeyShares reads a key_share extension. Its list may be empty: so a client asks for a
+// HelloRetryRequest.
 func (h *Hello) parseKeyShares(data []byte) error {
 	list, ok := whole16(data)
 	if !ok {

@@ -53,7 +53,8 @@ func firstMessage(raw []byte) (message []byte) {
 	return message[:handshakeHeaderLen+int(message[1])<<16+int(message[2])<<8+int(message[3])]
 }
 
-// checkFields holds a hello to what walkThrough finds: each list, written again, makes the extension that it is from.
+// checkFields holds a hello to what walkThrough finds: each list, written again, makes the
+// extension that it is from.
 func checkFields(t testing.TB, h *Hello, message []byte) {
 	t.Helper()
 	var v verdict
@@ -152,8 +153,8 @@ func checkClipped(t testing.TB, h *Hello) {
 	}
 }
 
-// checkBehind gives raw to Parse in arrays that end with it, and in arrays that have other bytes behind it, which change
-// afterwards: the verdict is always the same, and what was read stays.
+// checkBehind gives raw to Parse in arrays that end with it, and in arrays that have other bytes
+// behind it, which change afterwards: the verdict is always the same, and what was read stays.
 func checkBehind(t testing.TB, raw []byte, want verdict) {
 	t.Helper()
 	exact := make([]byte, len(raw))
@@ -180,7 +181,8 @@ func checkBehind(t testing.TB, raw []byte, want verdict) {
 	}
 }
 
-// FuzzFields reads a hello in another way, which is told in checkFields, and with other bytes behind it.
+// FuzzFields reads a hello in another way, which is told in checkFields, and with other bytes
+// behind it.
 func FuzzFields(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte, body bool, size uint16) {

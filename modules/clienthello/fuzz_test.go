@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzInspection cuts bytes in different ways: the verdict is always the same, and the bytes come out as they went in.
+// FuzzInspection cuts bytes in different ways: the verdict is always the same, and the bytes come
+// out as they went in.
 func FuzzInspection(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte, body bool, size uint16) {
@@ -47,7 +48,8 @@ func checkMore(t *testing.T, raw []byte, whole verdict) {
 	}
 }
 
-// FuzzAgainstCryptoTLS compares with the server of crypto/tls, which is told in compareWithCryptoTLS.
+// FuzzAgainstCryptoTLS compares with the server of crypto/tls, which is told in
+// compareWithCryptoTLS.
 func FuzzAgainstCryptoTLS(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte, body bool, size uint16) {

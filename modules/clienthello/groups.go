@@ -2,8 +2,8 @@
 
 package clienthello
 
-// isPostQuantum tells whether a group has a post-quantum part. The numbers are IANA's (TLS Supported Groups), and those
-// that browsers used for drafts.
+// isPostQuantum tells whether a group has a post-quantum part. The numbers are IANA's (TLS
+// Supported Groups), and those that browsers used for drafts.
 func isPostQuantum(group uint16) bool {
 	switch group {
 	case 0x0200, 0x0201, 0x0202, // ML-KEM-512, -768 and -1024

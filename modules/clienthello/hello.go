@@ -8,11 +8,12 @@ import (
 	"net/netip"
 )
 
-// A Hello is a view of a ClientHello (RFC 8446, section 4.1.2; RFC 5246, section 7.4.1.2). It is only valid as long as
-// the bytes that it was read from; what its methods return must not be modified. It is safe for concurrent reading.
+// A Hello is a view of a ClientHello (RFC 8446, section 4.1.2; RFC 5246, section 7.4.1.2). It is
+// only valid as long as the bytes that it was read from; what its methods return must not be
+// modified. It is safe for concurrent reading.
 //
-// Lists are in the client's order and whole, with GREASE values (RFC 8701), duplicates and numbers that nobody has
-// assigned. An absent extension and an absent list are the same: empty.
+// Lists are in the client's order and whole, with GREASE values (RFC 8701), duplicates and numbers
+// that nobody has assigned. An absent extension and an absent list are the same: empty.
 type Hello struct {
 	legacyVersion uint16
 	version       uint16
@@ -37,10 +38,11 @@ type Hello struct {
 	name    [maxNameLen]byte
 }
 
-// ServerName returns the host_name of the server_name extension (RFC 6066, section 3) in lower case and without one
-// trailing dot; nil if there is none. The name is what the client wrote: except that it is not empty, has no NUL byte
-// and at most 255 bytes it may be anything, so also an IP address, a slash or a line break. It needs quoting in a log,
-// and checking before it becomes an address or a file name.
+// ServerName returns the host_name of the server_name extension (RFC 6066, section 3) in lower case
+// and without one trailing dot; nil if there is none. The name is what the client wrote: except
+// that it is not empty, has no NUL byte and at most 255 bytes it may be anything, so also an IP
+// address, a slash or a line break. It needs quoting in a log, and checking before it becomes an
+// address or a file name.
 func (h *Hello) ServerName() []byte {
 	if !h.hasName {
 		return nil
@@ -53,8 +55,8 @@ func (h *Hello) HasServerName() bool {
 	return h.hasName
 }
 
-// ServerNameIsIP tells whether the server name is an IPv4 or IPv6 address (which may have a zone, and no brackets).
-// RFC 6066, section 3 does not permit that.
+// ServerNameIsIP tells whether the server name is an IPv4 or IPv6 address (which may have a zone,
+// and no brackets). RFC 6066, section 3 does not permit that.
 func (h *Hello) ServerNameIsIP() bool {
 	name := h.ServerName()
 	if len(name) == 0 || bytes.IndexByte(name, ':') < 0 && (name[len(name)-1] < '0' || name[len(name)-1] > '9') {
@@ -64,7 +66,8 @@ func (h *Hello) ServerNameIsIP() bool {
 	return err == nil
 }
 
-// ALPN returns the protocol names of the application_layer_protocol_negotiation extension (RFC 7301).
+// ALPN returns the protocol names of the application_layer_protocol_negotiation extension (RFC
+// 7301).
 func (h *Hello) ALPN() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for rest := h.alpn; len(rest) > 0; {
@@ -77,15 +80,16 @@ func (h *Hello) ALPN() iter.Seq[[]byte] {
 	}
 }
 
-// LegacyVersion returns the version in the fixed part of the hello. It is 0x0303 in all hellos that offer TLS 1.2 or
-// 1.3; see Version.
+// LegacyVersion returns the version in the fixed part of the hello. It is 0x0303 in all hellos that
+// offer TLS 1.2 or 1.3; see Version.
 func (h *Hello) LegacyVersion() uint16 {
 	return h.legacyVersion
 }
 
-// Version returns the highest version that the client offers: by the supported_versions extension if there is one,
-// without GREASE values (RFC 8701) and with those of TLS before drafts and unknown ones, and zero if nothing is left;
-// else by the legacy version, where all above TLS 1.2 means TLS 1.2 (RFC 8446, section 4.2.1).
+// Version returns the highest version that the client offers: by the supported_versions extension
+// if there is one, without GREASE values (RFC 8701) and with those of TLS before drafts and unknown
+// ones, and zero if nothing is left; else by the legacy version, where all above TLS 1.2 means TLS
+// 1.2 (RFC 8446, section 4.2.1).
 func (h *Hello) Version() uint16 {
 	return h.version
 }
@@ -115,7 +119,8 @@ func (h *Hello) PointFormats() []byte {
 	return h.pointFormats
 }
 
-// SignatureAlgorithms returns the list of the signature_algorithms extension (RFC 8446, section 4.2.3).
+// SignatureAlgorithms returns the list of the signature_algorithms extension (RFC 8446, section
+// 4.2.3).
 func (h *Hello) SignatureAlgorithms() Uint16s {
 	return h.signatures
 }
@@ -133,27 +138,28 @@ func (h *Hello) KeyShares() iter.Seq[uint16] {
 	}
 }
 
-// PostQuantum tells whether the client has sent a key share of a post-quantum group: one with ML-KEM, or one of the
-// drafts with Kyber. A client that names such a group without a key share for it is not counted.
+// PostQuantum tells whether the client has sent a key share of a post-quantum group: one with
+// ML-KEM, or one of the drafts with Kyber. A client that names such a group without a key share for
+// it is not counted.
 func (h *Hello) PostQuantum() bool {
 	return h.postQuantum
 }
 
-// PSK tells whether the client offers a pre-shared key (RFC 8446, section 4.2.11): mostly, to resume a session of TLS
-// 1.3. The identities and binders are not looked at.
+// PSK tells whether the client offers a pre-shared key (RFC 8446, section 4.2.11): mostly, to
+// resume a session of TLS 1.3. The identities and binders are not looked at.
 func (h *Hello) PSK() bool {
 	return h.psk
 }
 
-// EarlyData tells whether the client announces 0-RTT data (RFC 8446, section 4.2.10), which may follow the hello at
-// once.
+// EarlyData tells whether the client announces 0-RTT data (RFC 8446, section 4.2.10), which may
+// follow the hello at once.
 func (h *Hello) EarlyData() bool {
 	return h.earlyData
 }
 
-// ECH tells whether there is an encrypted_client_hello extension (RFC 9849). Its content cannot be told from the
-// GREASE that clients send in its place, and is not looked at: the server name and everything else is what the outer
-// hello shows.
+// ECH tells whether there is an encrypted_client_hello extension (RFC 9849). Its content cannot be
+// told from the GREASE that clients send in its place, and is not looked at: the server name and
+// everything else is what the outer hello shows.
 func (h *Hello) ECH() bool {
 	return h.ech
 }
@@ -171,14 +177,14 @@ func (h *Hello) Extensions() iter.Seq[uint16] {
 	}
 }
 
-// HasExtensions tells whether the hello has a block of extensions, which may be empty. Up to TLS 1.2 a client may leave
-// it out.
+// HasExtensions tells whether the hello has a block of extensions, which may be empty. Up to TLS
+// 1.2 a client may leave it out.
 func (h *Hello) HasExtensions() bool {
 	return h.extensions != nil
 }
 
-// Extension returns the content of the extension of a type, and whether there is one. It may be empty. It looks through
-// the extensions at each call.
+// Extension returns the content of the extension of a type, and whether there is one. It may be
+// empty. It looks through the extensions at each call.
 func (h *Hello) Extension(kind uint16) (data []byte, present bool) {
 	for rest := h.extensions; len(rest) > 0; {
 		var at uint16
@@ -194,7 +200,8 @@ func (h *Hello) Len() int {
 	return int(h.length)
 }
 
-// parse reads the body of the handshake message, of minHello bytes at least. Its error is one of the prepared details.
+// parse reads the body of the handshake message, of minHello bytes at least. Its error is one of
+// the prepared details.
 func (h *Hello) parse(body []byte) error {
 	const versionAndRandom = 2 + 32
 	h.length = uint32(len(body))

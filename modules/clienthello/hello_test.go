@@ -44,8 +44,8 @@ func fields(change func(*verdict)) verdict {
 	return v
 }
 
-// A helloTest is a hello and what is read in it. The extensions are only compared where a test names some: they are the
-// same as those that it puts in, and TestExtensions has them.
+// A helloTest is a hello and what is read in it. The extensions are only compared where a test
+// names some: they are the same as those that it puts in, and TestExtensions has them.
 type helloTest struct {
 	name  string
 	hello hellotest.ClientHello

@@ -7,9 +7,10 @@ import (
 	"sync"
 )
 
-// An Inspection reads one ClientHello from one client, as its bytes arrive. [NewInspection] makes it and Release gives
-// it back. Its buffers grow in steps as bytes arrive, never by a length that the client only announced, and there are
-// none before the first call of Space or Feed. It is not safe for concurrent use.
+// An Inspection reads one ClientHello from one client, as its bytes arrive. [NewInspection] makes
+// it and Release gives it back. Its buffers grow in steps as bytes arrive, never by a length that
+// the client only announced, and there are none before the first call of Space or Feed. It is not
+// safe for concurrent use.
 type Inspection struct {
 	outcome  Outcome
 	detail   error // wraps the outcome's sentinel, where it has one
@@ -38,8 +39,9 @@ type Inspection struct {
 
 var inspections = sync.Pool{New: func() any { return new(Inspection) }}
 
-// NewInspection returns an Inspection that has received nothing and accepts hellos of at most maxHello bytes, counted
-// as [DefaultMaxHello] counts them. A maxHello that is not positive, or above DefaultMaxHello, means DefaultMaxHello.
+// NewInspection returns an Inspection that has received nothing and accepts hellos of at most
+// maxHello bytes, counted as [DefaultMaxHello] counts them. A maxHello that is not positive, or
+// above DefaultMaxHello, means DefaultMaxHello.
 func NewInspection(maxHello int) *Inspection {
 	if maxHello <= 0 || maxHello > DefaultMaxHello {
 		maxHello = DefaultMaxHello
@@ -50,8 +52,8 @@ func NewInspection(maxHello int) *Inspection {
 	return i
 }
 
-// Release gives the Inspection and its buffers back. It must be called once at most, and nothing that was obtained
-// from the Inspection may be used afterwards.
+// Release gives the Inspection and its buffers back. It must be called once at most, and nothing
+// that was obtained from the Inspection may be used afterwards.
 func (i *Inspection) Release() {
 	i.received.release()
 	i.joined.release()
@@ -59,14 +61,14 @@ func (i *Inspection) Release() {
 	inspections.Put(i)
 }
 
-// Space returns room to read the next bytes into. It is never empty, and valid until the next call of Space, Commit,
-// Feed or Release.
+// Space returns room to read the next bytes into. It is never empty, and valid until the next call
+// of Space, Commit, Feed or Release.
 func (i *Inspection) Space() []byte {
 	return i.received.space()
 }
 
-// Commit takes the first n bytes of the last Space as received, and returns the outcome so far. It panics if n is
-// negative or more than that Space had. After the verdict, bytes are only kept.
+// Commit takes the first n bytes of the last Space as received, and returns the outcome so far. It
+// panics if n is negative or more than that Space had. After the verdict, bytes are only kept.
 func (i *Inspection) Commit(n int) Outcome {
 	if uint(n) < uint(i.quiet) {
 		i.received.filled += n
@@ -84,14 +86,16 @@ func (i *Inspection) take(n int) Outcome {
 	return outcome
 }
 
-// Feed takes a copy of p as received, and returns the outcome so far. After the verdict, bytes are only kept.
+// Feed takes a copy of p as received, and returns the outcome so far. After the verdict, bytes are
+// only kept.
 func (i *Inspection) Feed(p []byte) Outcome {
 	i.received.append(p)
 	i.quiet = 0
 	return i.advance()
 }
 
-// Expire says that the time for the hello is over: Pending becomes Timeout, and any other outcome stays.
+// Expire says that the time for the hello is over: Pending becomes Timeout, and any other outcome
+// stays.
 func (i *Inspection) Expire() Outcome {
 	if i.outcome == Pending {
 		i.outcome = Timeout
@@ -99,7 +103,8 @@ func (i *Inspection) Expire() Outcome {
 	return i.outcome
 }
 
-// Leave says that the client has closed its side: Pending becomes ClientLeft, and any other outcome stays.
+// Leave says that the client has closed its side: Pending becomes ClientLeft, and any other outcome
+// stays.
 func (i *Inspection) Leave() Outcome {
 	if i.outcome == Pending {
 		i.outcome = ClientLeft
@@ -112,8 +117,9 @@ func (i *Inspection) Outcome() Outcome {
 	return i.outcome
 }
 
-// Err returns what was wrong with the bytes: an error that wraps [ErrNotTLS], [ErrSSLv2], [ErrMalformed] or
-// [ErrTooLarge] and adds the detail. It is nil for Pending, Found, Timeout and ClientLeft.
+// Err returns what was wrong with the bytes: an error that wraps [ErrNotTLS], [ErrSSLv2],
+// [ErrMalformed] or [ErrTooLarge] and adds the detail. It is nil for Pending, Found, Timeout and
+// ClientLeft.
 func (i *Inspection) Err() error {
 	if i.outcome == TooLarge {
 		announced := i.goal - handshakeHeaderLen
@@ -122,14 +128,15 @@ func (i *Inspection) Err() error {
 	return i.detail
 }
 
-// Bytes returns everything that was received so far exactly as it was received, with the bytes after the hello. It must
-// not be modified, and is valid until the next call of Space, Feed or Release.
+// Bytes returns everything that was received so far exactly as it was received, with the bytes
+// after the hello. It must not be modified, and is valid until the next call of Space, Feed or
+// Release.
 func (i *Inspection) Bytes() []byte {
 	return i.received.bytes()
 }
 
-// SpokeTLS tells whether the client began a TLS handshake record, with a plausible version, whatever came of it. Such a
-// client understands a TLS alert.
+// SpokeTLS tells whether the client began a TLS handshake record, with a plausible version,
+// whatever came of it. Such a client understands a TLS alert.
 func (i *Inspection) SpokeTLS() bool {
 	return i.spokeTLS
 }
@@ -162,8 +169,8 @@ func (i *Inspection) await(step func(*Inspection), wake int) {
 	i.step, i.wake = step, wake
 }
 
-// advance takes every step for which the bytes suffice. Each step decides by the bytes before its own wake only: that
-// is why the cutting cannot change the verdict.
+// advance takes every step for which the bytes suffice. Each step decides by the bytes before its
+// own wake only: that is why the cutting cannot change the verdict.
 func (i *Inspection) advance() Outcome {
 	for i.outcome == Pending && i.received.filled >= i.wake {
 		i.step(i)

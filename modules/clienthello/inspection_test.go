@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestFirstBytes has the beginnings that say nothing yet, and next to them those that do: hellotest.Refused has more.
+// TestFirstBytes has the beginnings that say nothing yet, and next to them those that do:
+// hellotest.Refused has more.
 func TestFirstBytes(t *testing.T) {
 	hello := hellotest.Plain(hellotest.SNI("a.example")).Raw()
 	tests := []struct {
@@ -155,7 +156,8 @@ func TestBytesAfterTheHello(t *testing.T) {
 	}
 }
 
-// TestFoundBeforeTheRecordEnds gives the verdict at the last byte of the hello, though more of its record is to come.
+// TestFoundBeforeTheRecordEnds gives the verdict at the last byte of the hello, though more of its
+// record is to come.
 func TestFoundBeforeTheRecordEnds(t *testing.T) {
 	hello := hellotest.Plain(hellotest.SNI("a.example")).Message()
 	raw := hellotest.Record(22, append(hello, 16, 0, 0, 1, 0))
@@ -222,8 +224,8 @@ func TestSpaceAndCommit(t *testing.T) {
 	}
 }
 
-// TestCommitTooMuch has an inspection without bytes, one that waits for the next byte, one that waits for many, and one
-// whose block is all but full.
+// TestCommitTooMuch has an inspection without bytes, one that waits for the next byte, one that
+// waits for many, and one whose block is all but full.
 func TestCommitTooMuch(t *testing.T) {
 	hello := hellotest.Plain().Pad(2 * firstBlock).Raw()
 	for _, begun := range []int{0, 1, 2, 5, 9, 100, firstBlock - 1} {
@@ -252,7 +254,8 @@ func refuseCommit(t *testing.T, begun []byte, count func(space int) int) {
 	i.Commit(n)
 }
 
-// TestFeedAndCommit gives bytes in both ways in turn: after each the outcome is what it is when all came at once.
+// TestFeedAndCommit gives bytes in both ways in turn: after each the outcome is what it is when all
+// came at once.
 func TestFeedAndCommit(t *testing.T) {
 	for _, raw := range [][]byte{
 		fullHello().Raw(), hellotest.Records(fullHello().Message(), 1), []byte("\x80\x2e\x01\x00\x02"),
@@ -287,7 +290,8 @@ func feedAndCommit(t *testing.T, raw []byte, committed, fed int) {
 	}
 }
 
-// TestBytesIsClipped appends to what Bytes returned: that must not write where the next bytes are read into.
+// TestBytesIsClipped appends to what Bytes returned: that must not write where the next bytes are
+// read into.
 func TestBytesIsClipped(t *testing.T) {
 	i := NewInspection(0)
 	defer i.Release()
@@ -316,7 +320,8 @@ func TestOutcomeString(t *testing.T) {
 	}
 }
 
-// TestParseKeepsHello parses hellos of several records one after the other: what the first is a view of stays.
+// TestParseKeepsHello parses hellos of several records one after the other: what the first is a
+// view of stays.
 func TestParseKeepsHello(t *testing.T) {
 	parse := func(name string) Hello {
 		hello, err := Parse(hellotest.Records(hellotest.Plain(hellotest.SNI(name), hellotest.ALPN(name)).Message(), 10))

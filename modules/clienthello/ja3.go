@@ -9,12 +9,12 @@ import (
 	"strconv"
 )
 
-// JA3 returns the JA3 fingerprint: 32 hexadecimal digits, the MD5 of what AppendJA3String appends. It is the same for
-// all hellos of a client program that does not permute its extensions; most browsers do, so see JA4. It is computed
-// anew by each call.
+// JA3 returns the JA3 fingerprint: 32 hexadecimal digits, the MD5 of what AppendJA3String appends.
+// It is the same for all hellos of a client program that does not permute its extensions; most
+// browsers do, so see JA4. It is computed anew by each call.
 //
-// A fingerprint tells what the client wants to look like. It holds no secret: neither the random, the session id, key
-// shares nor pre-shared keys have a part in it.
+// A fingerprint tells what the client wants to look like. It holds no secret: neither the random,
+// the session id, key shares nor pre-shared keys have a part in it.
 func (h *Hello) JA3() string {
 	var array [1024]byte
 	var digits [2 * md5.Size]byte
@@ -23,9 +23,10 @@ func (h *Hello) JA3() string {
 	return string(digits[:])
 }
 
-// AppendJA3String appends the string that JA3 is the digest of, such as 771,4865-4866,0-10-11,29-23,0: the legacy
-// version, cipher suites, extensions, groups and point formats in decimal and in the client's order, without GREASE
-// values (RFC 8701). It is what the README of github.com/salesforce/ja3 describes.
+// AppendJA3String appends the string that JA3 is the digest of, such as
+// 771,4865-4866,0-10-11,29-23,0: the legacy version, cipher suites, extensions, groups and point
+// formats in decimal and in the client's order, without GREASE values (RFC 8701). It is what the
+// README of github.com/salesforce/ja3 describes.
 func (h *Hello) AppendJA3String(dst []byte) []byte {
 	dst = strconv.AppendUint(dst, uint64(h.LegacyVersion()), 10)
 	dst = append(dst, ',')

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// A jaHello is a ClientHello with all that fingerprints are made of. An extension is written with the list that belongs
-// to it, or empty.
+// A jaHello is a ClientHello with all that fingerprints are made of. An extension is written with
+// the list that belongs to it, or empty.
 type jaHello struct {
 	version    uint16
 	suites     []uint16
@@ -126,7 +126,8 @@ func TestJA3(t *testing.T) {
 	}
 }
 
-// TestFingerprintsHoldNoSecrets makes two hellos that differ in all that belongs to one connection or one client.
+// TestFingerprintsHoldNoSecrets makes two hellos that differ in all that belongs to one connection
+// or one client.
 func TestFingerprintsHoldNoSecrets(t *testing.T) {
 	const extensionTicket = 35 // RFC 5077
 	secret := func(filler byte) Hello {

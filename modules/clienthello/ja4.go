@@ -16,13 +16,14 @@ var ja4Versions = map[uint16]string{
 	0xfeff: "d1", 0xfefd: "d2", 0xfefc: "d3",
 }
 
-// JA4 returns the JA4 fingerprint of TLS over TCP, such as t13d1516h2_8daaf6152771_e5627efa2ab1, which is always 36
-// ASCII characters. It differs from JA3 in that the order of cipher suites and extensions has no part in it. As with
-// JA3, it is computed anew by each call and holds no secret.
+// JA4 returns the JA4 fingerprint of TLS over TCP, such as t13d1516h2_8daaf6152771_e5627efa2ab1,
+// which is always 36 ASCII characters. It differs from JA3 in that the order of cipher suites and
+// extensions has no part in it. As with JA3, it is computed anew by each call and holds no secret.
 //
-// It is what technical_details/JA4.md of github.com/FoxIO-LLC/ja4 describes. GREASE values (RFC 8701) count nowhere,
-// not even as protocol names or signature algorithms. JA4 is under the BSD 3-Clause License and without patent claims;
-// the other methods of the JA4+ family are under a license that restricts their use, and none of them is here.
+// It is what technical_details/JA4.md of github.com/FoxIO-LLC/ja4 describes. GREASE values (RFC
+// 8701) count nowhere, not even as protocol names or signature algorithms. JA4 is under the BSD
+// 3-Clause License and without patent claims; the other methods of the JA4+ family are under a
+// license that restricts their use, and none of them is here.
 func (h *Hello) JA4() string {
 	var array [36]byte
 	var suitesArray, typesArray [128]uint16
@@ -76,7 +77,8 @@ func (h *Hello) appendJA4Suites(dst []uint16) []uint16 {
 	return dst
 }
 
-// appendJA4Types appends the types of the extensions in the order of their numbers, without GREASE values.
+// appendJA4Types appends the types of the extensions in the order of their numbers, without GREASE
+// values.
 func (h *Hello) appendJA4Types(dst []uint16) []uint16 {
 	for kind := range h.Extensions() {
 		if !isGREASE(kind) {
@@ -87,8 +89,9 @@ func (h *Hello) appendJA4Types(dst []uint16) []uint16 {
 	return dst
 }
 
-// ja4Version returns the two characters for the version: for the highest number in the supported_versions extension,
-// even if it is a draft's (unlike Version), and without that extension for the legacy version.
+// ja4Version returns the two characters for the version: for the highest number in the
+// supported_versions extension, even if it is a draft's (unlike Version), and without that
+// extension for the legacy version.
 func (h *Hello) ja4Version() string {
 	version := h.LegacyVersion()
 	if h.SupportedVersions().Len() > 0 {
@@ -105,8 +108,8 @@ func (h *Hello) ja4Version() string {
 	return "00"
 }
 
-// ja4Protocol returns the first and the last character of the first protocol name, or of its hexadecimal digits if one
-// of the two is not alphanumeric.
+// ja4Protocol returns the first and the last character of the first protocol name, or of its
+// hexadecimal digits if one of the two is not alphanumeric.
 func (h *Hello) ja4Protocol() (first, last byte) {
 	for name := range h.ALPN() {
 		if len(name) == 2 && isGREASE(uint16At(name, 0)) {
@@ -135,7 +138,8 @@ func appendJA4(dst []byte, value uint16) []byte {
 	return append(dst, hexDigits[value>>12], hexDigits[value>>8&0xf], hexDigits[value>>4&0xf], hexDigits[value&0xf], ',')
 }
 
-// appendJA4Digest appends the beginning of the digest of a list, which is taken without the separator at its end.
+// appendJA4Digest appends the beginning of the digest of a list, which is taken without the
+// separator at its end.
 func appendJA4Digest(dst, list []byte) []byte {
 	if len(list) == 0 {
 		return append(dst, "000000000000"...)
@@ -144,8 +148,8 @@ func appendJA4Digest(dst, list []byte) []byte {
 	return hex.AppendEncode(dst, sum[:6])
 }
 
-// sortUint16s is slices.Sort with a time that grows with the number of values and no faster: a client chooses how many
-// cipher suites and extensions there are, up to the size of the hello.
+// sortUint16s is slices.Sort with a time that grows with the number of values and no faster: a
+// client chooses how many cipher suites and extensions there are, up to the size of the hello.
 func sortUint16s(values []uint16) {
 	if len(values) <= 128 {
 		slices.Sort(values)

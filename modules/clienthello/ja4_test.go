@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// publishedJA4 is the example of github.com/FoxIO-LLC/ja4, technical_details/JA4.md, "Cipher hash", "Extension hash"
-// and "Example", with all lists in the order that they have there (JA4_ro).
+// publishedJA4 is the example of github.com/FoxIO-LLC/ja4, technical_details/JA4.md, "Cipher hash",
+// "Extension hash" and "Example", with all lists in the order that they have there (JA4_ro).
 func publishedJA4() jaHello {
 	return jaHello{
 		version: versionTLS12,
@@ -33,8 +33,8 @@ func publishedJA4() jaHello {
 }
 
 func TestPublishedJA4(t *testing.T) {
-	// "If there are no signature algorithms in the hello packet, then the string ends without an underscore and is
-	// hashed", with the digest of JA4.md.
+	// "If there are no signature algorithms in the hello packet, then the string ends without an
+	// underscore and is hashed", with the digest of JA4.md.
 	unsigned := publishedJA4()
 	unsigned.signatures = []uint16{0x1a1a}
 
@@ -126,7 +126,8 @@ func TestJA4WithoutHostName(t *testing.T) {
 }
 
 func TestJA4WithEmptyLists(t *testing.T) {
-	// "We do this rather than running a sha256 hash of nothing" (JA4.md). SNI and ALPN are not in the list.
+	// "We do this rather than running a sha256 hash of nothing" (JA4.md). SNI and ALPN are not in the
+	// list.
 	for want, j := range map[string]jaHello{
 		"t12i000000_000000000000_000000000000": {version: versionTLS12, suites: []uint16{0x0a0a}},
 		"t12d0002zz_000000000000_000000000000": {

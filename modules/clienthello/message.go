@@ -12,7 +12,8 @@ const (
 	minHello = 2 + 32 + 1 + 2 + 2 + 1 + 1
 )
 
-// readMessage decides what can be decided at the goal: by the type alone, by the length, by the whole message.
+// readMessage decides what can be decided at the goal: by the type alone, by the length, by the
+// whole message.
 func (i *Inspection) readMessage() {
 	message := i.message()
 	switch i.goal {
@@ -49,8 +50,8 @@ func (i *Inspection) readHello(body []byte) {
 	i.received.pinned = true
 }
 
-// message returns what was read of the handshake message, up to the goal. As long as that is within one record it is not
-// copied.
+// message returns what was read of the handshake message, up to the goal. As long as that is within
+// one record it is not copied.
 func (i *Inspection) message() []byte {
 	if i.before == 0 {
 		return i.received.array[i.fragment:i.position]

@@ -2,7 +2,8 @@
 
 package clienthello
 
-// An Outcome says how the wait for a ClientHello ended. The outcomes are exclusive, and all but Pending are final.
+// An Outcome says how the wait for a ClientHello ended. The outcomes are exclusive, and all but
+// Pending are final.
 type Outcome uint8
 
 // The outcomes of an inspection.

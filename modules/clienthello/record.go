@@ -7,8 +7,8 @@ const (
 	recordHeaderLen      = 5
 	maxPlaintext         = 16384
 
-	// crypto/tls draws the same line: below it there are versions that TLS had or may have, above it there are the
-	// letters of other protocols.
+	// crypto/tls draws the same line: below it there are versions that TLS had or may have, above it
+	// there are the letters of other protocols.
 	maxRecordMajor = 0x0f
 )
 
@@ -24,8 +24,8 @@ func (i *Inspection) readFirstByte() {
 	}
 }
 
-// readFirstVersion reads the version of the first record. Clients disagree about it, RFC 8446 says to ignore it, and
-// those of later records are ignored indeed.
+// readFirstVersion reads the version of the first record. Clients disagree about it, RFC 8446 says
+// to ignore it, and those of later records are ignored indeed.
 func (i *Inspection) readFirstVersion() {
 	if i.received.array[1] > maxRecordMajor {
 		i.refuse(NotTLS, errVersion)
@@ -36,8 +36,8 @@ func (i *Inspection) readFirstVersion() {
 	i.await((*Inspection).readRecords, recordHeaderLen)
 }
 
-// readRecords goes through the records as far as there are bytes, and decides whenever a goal of the message is
-// reached. It is one loop, since a client may put each byte in a record of its own.
+// readRecords goes through the records as far as there are bytes, and decides whenever a goal of
+// the message is reached. It is one loop, since a client may put each byte in a record of its own.
 func (i *Inspection) readRecords() {
 	for i.outcome == Pending {
 		if i.position == i.recordEnd && !i.readHeader() {

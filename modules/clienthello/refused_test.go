@@ -34,7 +34,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedInRecords cuts what is wrong with a message into small records: the verdict is the same.
+// TestRefusedInRecords cuts what is wrong with a message into small records: the verdict is the
+// same.
 func TestRefusedInRecords(t *testing.T) {
 	var cut int
 	for _, tt := range hellotest.Refused() {

@@ -18,8 +18,8 @@ type seed struct {
 	size uint16
 }
 
-// framed makes bytes for the wire of what the fuzzer gave: either that is the raw bytes, or it is the body of a
-// ClientHello, so that the lengths around it are right however it changes.
+// framed makes bytes for the wire of what the fuzzer gave: either that is the raw bytes, or it is
+// the body of a ClientHello, so that the lengths around it are right however it changes.
 func framed(data []byte, body bool, size uint16) []byte {
 	if !body || len(data) > DefaultMaxHello {
 		return data
@@ -27,8 +27,8 @@ func framed(data []byte, body bool, size uint16) []byte {
 	return hellotest.Records(hellotest.Handshake(typeClientHello, data), int(size)%maxPlaintext+1)
 }
 
-// seeds are hellos of real clients, all combinations of what hellos have, one with a fault at each byte, and the table
-// of hellotest; by turns as bodies and in records, of different sizes.
+// seeds are hellos of real clients, all combinations of what hellos have, one with a fault at each
+// byte, and the table of hellotest; by turns as bodies and in records, of different sizes.
 func seeds(t testing.TB) (all []seed) {
 	sizes := []int{maxPlaintext, 100, 1, 300, 48}
 	add := func(message []byte) {
@@ -63,7 +63,8 @@ func addSeeds(f *testing.F) {
 	}
 }
 
-// TestSeeds counts what the fuzz targets begin with. How a message is cut makes no other hello of it.
+// TestSeeds counts what the fuzz targets begin with. How a message is cut makes no other hello of
+// it.
 func TestSeeds(t *testing.T) {
 	hellos, outcomes := make(map[string]bool), make(map[Outcome]int)
 	for _, s := range seeds(t) {
@@ -80,7 +81,8 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// with returns a hello with each combination of one element of each list. A nil stands for no extension.
+// with returns a hello with each combination of one element of each list. A nil stands for no
+// extension.
 func with(lists ...[][]byte) (messages [][]byte) {
 	blocks := [][]byte{{}}
 	for _, list := range lists {
@@ -179,7 +181,8 @@ func flaggedHellos() (messages [][]byte) {
 	return messages
 }
 
-// damagedHellos changes each byte after the random of a hello with everything, and ends it there too.
+// damagedHellos changes each byte after the random of a hello with everything, and ends it there
+// too.
 func damagedHellos() (messages [][]byte) {
 	const random = 2 + 32
 	body := fullHello().Body()

@@ -4,8 +4,8 @@ package clienthello
 
 import "sync"
 
-// A typeSet holds extension types. It has a bit for each, so that a hello with thousands of extensions costs no more
-// for each of them than one with few.
+// A typeSet holds extension types. It has a bit for each, so that a hello with thousands of
+// extensions costs no more for each of them than one with few.
 type typeSet struct {
 	bits  [1 << 16 / 64]uint64
 	first [32]uint16 // what was added first, to be taken out one by one where that is all

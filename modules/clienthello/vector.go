@@ -38,8 +38,8 @@ func (l Uint16s) All() iter.Seq[uint16] {
 	}
 }
 
-// uint16s returns the bytes of a vector as a list, which must have at least one number. Its arguments are what cutting
-// the vector has returned.
+// uint16s returns the bytes of a vector as a list, which must have at least one number. Its
+// arguments are what cutting the vector has returned.
 func uint16s(vector []byte, cut bool) (list Uint16s, ok bool) {
 	return Uint16s{vector}, cut && len(vector) > 0 && len(vector)%2 == 0
 }

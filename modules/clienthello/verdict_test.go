@@ -12,7 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A verdict is all that can be learned from an inspection, to be compared. A list without entries is nil.
+// A verdict is all that can be learned from an inspection, to be compared. A list without entries
+// is nil.
 type verdict struct {
 	Outcome  Outcome
 	Detail   string
@@ -96,8 +97,8 @@ func protocols(h *Hello) []string {
 	return all
 }
 
-// inspect gives raw to a new inspection in segments of the given sizes, the last size repeatedly, and checks on the way
-// that no verdict changes and that the bytes are kept as they are.
+// inspect gives raw to a new inspection in segments of the given sizes, the last size repeatedly,
+// and checks on the way that no verdict changes and that the bytes are kept as they are.
 func inspect(t testing.TB, raw []byte, limit int, sizes ...int) verdict {
 	t.Helper()
 	i := NewInspection(limit)
@@ -121,7 +122,8 @@ func inspect(t testing.TB, raw []byte, limit int, sizes ...int) verdict {
 	return verdictOf(t, i)
 }
 
-// inspectAll inspects raw whole, in segments of a few sizes and by Parse, and returns the verdict that all share.
+// inspectAll inspects raw whole, in segments of a few sizes and by Parse, and returns the verdict
+// that all share.
 func inspectAll(t testing.TB, raw []byte) verdict {
 	t.Helper()
 	whole := inspect(t, raw, 0, len(raw)+1)
@@ -134,8 +136,8 @@ func inspectAll(t testing.TB, raw []byte) verdict {
 	return whole
 }
 
-// checkParse holds Parse to the verdict of an inspection, and to leave its input alone: what is before the bytes that it
-// was given, what is after them, and these.
+// checkParse holds Parse to the verdict of an inspection, and to leave its input alone: what is
+// before the bytes that it was given, what is after them, and these.
 func checkParse(t testing.TB, raw []byte, want verdict) {
 	t.Helper()
 	around := slices.Concat([]byte{22}, raw, []byte{22, 3, 1, 0, 1, 1})

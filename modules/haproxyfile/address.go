@@ -11,7 +11,8 @@ import (
 // Family is the kind of an [Address].
 type Family uint8
 
-// The families. Any is that of a host name without a prefix, which may turn out to be of either version of IP.
+// The families. Any is that of a host name without a prefix, which may turn out to be of either
+// version of IP.
 const (
 	Any Family = iota
 	IPv4
@@ -26,17 +27,19 @@ const (
 // IsUnix reports whether the family is that of Unix sockets, in the file system or not.
 func (f Family) IsUnix() bool { return f == Unix || f == Abstract || f == AbstractZ }
 
-// Address is where to listen or to connect. It is comparable. What String returns, [ParseAddress] makes the same
-// address of, if [AddressOptions.Datagram] is as Datagram is here.
+// Address is where to listen or to connect. It is comparable. What String returns, [ParseAddress]
+// makes the same address of, if [AddressOptions.Datagram] is as Datagram is here.
 type Address struct {
 	Family Family
-	// Host of an IP family is an address without brackets or zone, in its usual form, or a name, or empty for all
-	// addresses of the family.
+	// Host of an IP family is an address without brackets or zone, in its usual form, or a name, or
+	// empty for all addresses of the family.
 	Host string
-	// Port to PortHigh is the range of ports; with a single one they are equal. Both are 0 if HasPort is false.
+	// Port to PortHigh is the range of ports; with a single one they are equal. Both are 0 if HasPort
+	// is false.
 	Port, PortHigh int
 	HasPort        bool
-	// Offset is what a server adds to the port that the client came to ("+N", "-N"). HasPort is false then.
+	// Offset is what a server adds to the port that the client came to ("+N", "-N"). HasPort is false
+	// then.
 	Offset int
 	Path   string // of Unix; of Abstract and AbstractZ the name
 	FD     int    // of FD and SocketPair

@@ -58,7 +58,8 @@ func (p *addressParser) parsePort(port string) error {
 	if low > high {
 		return fmt.Errorf("invalid port range '%d-%d' in '%s': expected the lower port first", low, high, p.text)
 	}
-	// A server without a port is connected to at the port that the client came to, and 0 means the same.
+	// A server without a port is connected to at the port that the client came to, and 0 means the
+	// same.
 	p.address.Port, p.address.PortHigh, p.address.HasPort = low, high, low > 0
 	return nil
 }
@@ -142,7 +143,8 @@ func (p *addressParser) invalid(host, expected string) error {
 	return fmt.Errorf("invalid address: '%s' in '%s': expected %s", host, p.text, expected)
 }
 
-// isHostName tells whether a resolver might know a name. One whose last label is a number is a mistyped address.
+// isHostName tells whether a resolver might know a name. One whose last label is a number is a
+// mistyped address.
 func isHostName(name string) bool {
 	name = strings.TrimSuffix(name, ".")
 	if len(name) > 253 {

@@ -10,13 +10,14 @@ import (
 
 // AddressOptions tell what an address is for.
 type AddressOptions struct {
-	// Bind is for an address to listen on: the port is needed, and may be a range, and a file descriptor will do. To
-	// connect to, there may be an offset in the port's place, or none.
+	// Bind is for an address to listen on: the port is needed, and may be a range, and a file
+	// descriptor will do. To connect to, there may be an offset in the port's place, or none.
 	Bind bool
 	// Datagram is for an address to log to: it is a UDP address unless its prefix says otherwise.
 	Datagram bool
-	// Getenv looks up the variables that an address holds outside of quotes, where HAProxy replaces them in addresses
-	// only; [Environment] makes one. An unset variable is empty. Default: such a variable is an error.
+	// Getenv looks up the variables that an address holds outside of quotes, where HAProxy replaces
+	// them in addresses only; [Environment] makes one. An unset variable is empty. Default: such a
+	// variable is an error.
 	Getenv func(string) (string, bool)
 }
 
@@ -74,10 +75,11 @@ var schemes = []scheme{
 	{"sockpair@", SocketPair, usual},
 }
 
-// ParseAddress parses the address of a "bind" or "server" line: an address or a host name, and a port after the last
-// colon; "*" or nothing for all addresses; a path; or one of these after a prefix such as "ipv6@" or "unix@". IPv6
-// addresses may be in brackets, and need them where there is no port. Names are not resolved. What HAProxy leaves to
-// the resolver, such as "1.2.3" for 1.2.0.3 or "[localhost]", is refused.
+// ParseAddress parses the address of a "bind" or "server" line: an address or a host name, and a
+// port after the last colon; "*" or nothing for all addresses; a path; or one of these after a
+// prefix such as "ipv6@" or "unix@". IPv6 addresses may be in brackets, and need them where there
+// is no port. Names are not resolved. What HAProxy leaves to the resolver, such as "1.2.3" for
+// 1.2.0.3 or "[localhost]", is refused.
 //
 // Errors are in HAProxy's words, and say what was expected.
 func ParseAddress(text string, o AddressOptions) (Address, error) {

@@ -13,8 +13,8 @@ func listenOn(family Family, host string, low, high int) Address {
 
 func path(family Family, path string) Address { return Address{Family: family, Path: path} }
 
-// addressCases are addresses and what they are to listen on and to connect to: an Address, or the beginning of an
-// error. TestHAProxyAddresses asks HAProxy about each.
+// addressCases are addresses and what they are to listen on and to connect to: an Address, or the
+// beginning of an error. TestHAProxyAddresses asks HAProxy about each.
 var addressCases = []struct {
 	text          string
 	bind, connect any

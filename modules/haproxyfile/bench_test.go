@@ -33,8 +33,8 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// TestSpeed: files of this length exist. The limit is far from what a machine needs, and from what work that is not
-// linear would take.
+// TestSpeed: files of this length exist. The limit is far from what a machine needs, and from what
+// work that is not linear would take.
 func TestSpeed(t *testing.T) {
 	const (
 		lines = 50_000

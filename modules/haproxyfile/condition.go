@@ -156,8 +156,8 @@ func (c *condition) arguments(predicate string, want int) (args []string, err er
 	return args, nil
 }
 
-// argument parses one up to the comma or the parenthesis that ends it. These may be quoted a second time, as the
-// quotes of the line are gone.
+// argument parses one up to the comma or the parenthesis that ends it. These may be quoted a second
+// time, as the quotes of the line are gone.
 func (c *condition) argument(predicate string) (string, error) {
 	var arg []byte
 	quote := byte(0)
@@ -183,8 +183,8 @@ func (c *condition) argument(predicate string) (string, error) {
 	return "", fmt.Errorf("expected ')' after the arguments of predicate '%s'", predicate)
 }
 
-// leadingNumber finds the number that text begins with, as C's strtol() does with base 0, and tells whether it is
-// other than 0. The length is 0 if there is none.
+// leadingNumber finds the number that text begins with, as C's strtol() does with base 0, and tells
+// whether it is other than 0. The length is 0 if there is none.
 func leadingNumber(text string) (nonzero bool, length int) {
 	i := 0
 	if i < len(text) && (text[i] == '-' || text[i] == '+') {

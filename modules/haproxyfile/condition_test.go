@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// conditionCases are conditions as they stand in a line, and what becomes of them: "yes", "no", or the beginning of
-// an error. TestHAProxyConditions asks HAProxy.
+// conditionCases are conditions as they stand in a line, and what becomes of them: "yes", "no", or
+// the beginning of an error. TestHAProxyConditions asks HAProxy.
 var conditionCases = []struct {
 	text, want string
 	differs    string // why HAProxy says something else

@@ -80,7 +80,8 @@ func (r *reader) decide(words []string) {
 	b.active, b.done = holds, holds
 }
 
-// checkStructure tells whether a directive that belongs to a block is in one, and has no word too many.
+// checkStructure tells whether a directive that belongs to a block is in one, and has no word too
+// many.
 func (r *reader) checkStructure(words []string) bool {
 	switch {
 	case words[0] != ".elif" && len(words) > 1 && words[1] != "":

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Variables that HAProxy sets before it reads the configuration. The CLF formats are left out. HAPROXY_CFGFILES is
-// not among them: it is set when all has been read.
+// Variables that HAProxy sets before it reads the configuration. The CLF formats are left out.
+// HAPROXY_CFGFILES is not among them: it is set when all has been read.
 const (
 	branchVariable    = "HAPROXY_BRANCH"
 	localPeerVariable = "HAPROXY_LOCALPEER"
@@ -25,7 +25,8 @@ const (
 	httpsLogFormat = httpLogFormat + " %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] %[ssl_fc_sni]/%sslv/%sslc"
 )
 
-// An environment is the process's, and on top of it what HAProxy and the configuration have changed.
+// An environment is the process's, and on top of it what HAProxy and the configuration have
+// changed.
 type environment struct {
 	base  func(string) (string, bool) // nil: there are no others
 	own   map[string]string
@@ -46,9 +47,9 @@ func newEnvironment(o Options) *environment {
 	return e
 }
 
-// Environment returns the environment that sections, as [Read] returned them, leave behind: that of o, changed by
-// "setenv", "presetenv", "unsetenv" and "resetenv". It is what [AddressOptions] wants. Safe for concurrent use if
-// o.Getenv is.
+// Environment returns the environment that sections, as [Read] returned them, leave behind: that of
+// o, changed by "setenv", "presetenv", "unsetenv" and "resetenv". It is what [AddressOptions]
+// wants. Safe for concurrent use if o.Getenv is.
 func Environment(sections []Section, o Options) func(name string) (string, bool) {
 	e := newEnvironment(o)
 	for _, s := range sections {

@@ -59,7 +59,8 @@ func write(sections []Section) string {
 	return b.String()
 }
 
-// FuzzRead holds that what is read is as promised, and is read again as it is when it is written plainly.
+// FuzzRead holds that what is read is as promised, and is read again as it is when it is written
+// plainly.
 func FuzzRead(f *testing.F) {
 	for _, test := range wordCases {
 		f.Add("global\n" + test.line + "\n")
@@ -123,7 +124,8 @@ func checkWords(t *testing.T, words []string) {
 	}
 }
 
-// TestQuotedWords: any words can be written in the file. A scope and a directive cannot be statements.
+// TestQuotedWords: any words can be written in the file. A scope and a directive cannot be
+// statements.
 func TestQuotedWords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringMatching(`[^\x00]+`)
@@ -172,7 +174,8 @@ func FuzzParseTime(f *testing.F) {
 	})
 }
 
-// FuzzParseAddress holds that an address is the same when its String is parsed, and that it is within its limits.
+// FuzzParseAddress holds that an address is the same when its String is parsed, and that it is
+// within its limits.
 func FuzzParseAddress(f *testing.F) {
 	for _, test := range addressCases {
 		f.Add(test.text, true, false)

@@ -20,11 +20,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The tests of this file ask HAProxy 2.6 or later what it makes of the same texts. What the versions disagree about
-// is not asked.
+// The tests of this file ask HAProxy 2.6 or later what it makes of the same texts. What the
+// versions disagree about is not asked.
 
-// checkHAProxy has HAProxy check a configuration, in the tests' environment. It returns what it says, and whether it
-// refuses the configuration.
+// checkHAProxy has HAProxy check a configuration, in the tests' environment. It returns what it
+// says, and whether it refuses the configuration.
 func checkHAProxy(t *testing.T, text string) (output string, refused bool) {
 	t.Helper()
 	program, err := exec.LookPath("haproxy")
@@ -188,7 +188,8 @@ func TestHAProxyVerdicts(t *testing.T) {
 // joined finds the words of a condition that HAProxy cannot parse.
 var joined = regexp.MustCompile(`(?s)unparsable conditional expression '(.*)' in '.if' at position 1:`)
 
-// TestHAProxyWords has HAProxy print the words of lines, as those of a condition that it cannot parse.
+// TestHAProxyWords has HAProxy print the words of lines, as those of a condition that it cannot
+// parse.
 func TestHAProxyWords(t *testing.T) {
 	for _, test := range wordCases {
 		t.Run("", func(t *testing.T) {
@@ -251,8 +252,8 @@ func TestHAProxyConditions(t *testing.T) {
 // wrongLine finds the number of a line that HAProxy complains of.
 var wrongLine = regexp.MustCompile(`(?m)^\[ALERT\].*/f:(\d+)\] : `)
 
-// compareLines checks that HAProxy refuses those of some lines that are refused here. It may not complain of all
-// that it refuses at once.
+// compareLines checks that HAProxy refuses those of some lines that are refused here. It may not
+// complain of all that it refuses at once.
 func compareLines(t *testing.T, header string, refusals map[string]bool) {
 	t.Helper()
 	for left := slices.Sorted(maps.Keys(refusals)); len(left) > 0; {

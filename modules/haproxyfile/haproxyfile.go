@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package haproxyfile reads a haproxy.cfg as a language: words, quotes, environment variables, sections and the
-// conditional blocks (".if"), and the values that many keywords share: times, sizes and addresses. It knows no
-// keyword but the four that change the environment, opens no file and resolves no name.
+// Package haproxyfile reads a haproxy.cfg as a language: words, quotes, environment variables,
+// sections and the conditional blocks (".if"), and the values that many keywords share: times,
+// sizes and addresses. It knows no keyword but the four that change the environment, opens no file
+// and resolves no name.
 //
-// What HAProxy refuses is refused, and what it ignores without a word is at least a warning. Where the versions of
-// HAProxy differ, [Options.Branch] decides, and without that the strictest of them is followed.
+// What HAProxy refuses is refused, and what it ignores without a word is at least a warning. Where
+// the versions of HAProxy differ, [Options.Branch] decides, and without that the strictest of them
+// is followed.
 package haproxyfile
 
 import "strconv"
@@ -61,13 +63,14 @@ func (p Problem) String() string { return p.Pos.String() + ": " + p.Message }
 // Line is a statement of a section.
 type Line struct {
 	Pos
-	// Words holds at least one word. No word is empty, and none holds a NUL. What was quoted, escaped or a variable
-	// cannot be told from it any more. The prefixes "no" and "default" are words like others.
+	// Words holds at least one word. No word is empty, and none holds a NUL. What was quoted, escaped
+	// or a variable cannot be told from it any more. The prefixes "no" and "default" are words like
+	// others.
 	Words []string
 }
 
-// Section is a section of the configuration, from the line that names it to the next such line or the end of the
-// file.
+// Section is a section of the configuration, from the line that names it to the next such line or
+// the end of the file.
 type Section struct {
 	Pos
 	Kind  string   // its first word: "frontend"
@@ -83,14 +86,16 @@ type Source struct {
 
 // Options of [Read]. The zero value is of use.
 type Options struct {
-	// Getenv looks an environment variable up. Default: there is none. What a configuration itself sets is kept apart,
-	// as are the variables that HAProxy adds: HAPROXY_BRANCH and HAPROXY_STARTUP_VERSION (Branch, unless Getenv has
-	// them), HAPROXY_LOCALPEER, and HAPROXY_TCP_LOG_FMT, HAPROXY_HTTP_LOG_FMT and HAPROXY_HTTPS_LOG_FMT.
+	// Getenv looks an environment variable up. Default: there is none. What a configuration itself
+	// sets is kept apart, as are the variables that HAProxy adds: HAPROXY_BRANCH and
+	// HAPROXY_STARTUP_VERSION (Branch, unless Getenv has them), HAPROXY_LOCALPEER, and
+	// HAPROXY_TCP_LOG_FMT, HAPROXY_HTTP_LOG_FMT and HAPROXY_HTTPS_LOG_FMT.
 	Getenv func(string) (string, bool)
-	// LocalPeer is the value of HAPROXY_LOCALPEER, which HAProxy has from -L or the host's name. Default: unset.
+	// LocalPeer is the value of HAPROXY_LOCALPEER, which HAProxy has from -L or the host's name.
+	// Default: unset.
 	LocalPeer string
-	// Branch is the version of HAProxy that the configuration is meant for, such as "3.2" or "3.2.1". One without
-	// its third number stands for the newest release of its branch.
+	// Branch is the version of HAProxy that the configuration is meant for, such as "3.2" or "3.2.1".
+	// One without its third number stands for the newest release of its branch.
 	Branch string
 	// IsSection tells which first words open a section. Default: those of HAProxy 3.5.
 	IsSection func(kind string) bool
@@ -104,10 +109,12 @@ var sectionKinds = map[string]bool{
 	"traces": true, "userlist": true,
 }
 
-// Read reads sources, in their order, as one configuration: HAProxy's several "-f". A section ends with its source.
+// Read reads sources, in their order, as one configuration: HAProxy's several "-f". A section ends
+// with its source.
 //
-// The problems are in the order of the lines. If one of them is an [Error], the sections are not all that there are.
-// After 50 of these the rest is not read, nor after one in the structure of conditional blocks, as in HAProxy.
+// The problems are in the order of the lines. If one of them is an [Error], the sections are not
+// all that there are. After 50 of these the rest is not read, nor after one in the structure of
+// conditional blocks, as in HAProxy.
 func Read(sources []Source, o Options) (sections []Section, problems []Problem) {
 	r := newReader(o)
 	for _, s := range sources {

@@ -13,8 +13,8 @@ type predicate struct {
 	holds func(r *reader, args []string) (bool, error)
 }
 
-// tlsLibrary is what conditions about HAProxy's TLS library are told: a version that everything asks for. Nothing
-// here depends on it, as TLS is not touched.
+// tlsLibrary is what conditions about HAProxy's TLS library are told: a version that everything
+// asks for. Nothing here depends on it, as TLS is not touched.
 const tlsLibrary = "OpenSSL 3.0.0"
 
 // predicates are those of HAProxy 3.5.
@@ -39,14 +39,16 @@ var predicates = map[string]predicate{
 	"fips_mode": {1, isFIPS},
 }
 
-// features are what "feature()" says yes to: what the usual build for Linux has. Configurations ask for these to find
-// out whether a keyword is there, and it is the adapter that has to deal with the keyword. What would need a
-// language or a service of HAProxy's own (LUA, QUIC, PROMEX, OT) is left out, as is what only other systems have.
+// features are what "feature()" says yes to: what the usual build for Linux has. Configurations ask
+// for these to find out whether a keyword is there, and it is the adapter that has to deal with the
+// keyword. What would need a language or a service of HAProxy's own (LUA, QUIC, PROMEX, OT) is left
+// out, as is what only other systems have.
 var features = set("ACCEPT4 BACKTRACE CPU_AFFINITY CRYPT_H DL EPOLL GETADDRINFO LIBCRYPT LINUX_CAP LINUX_SPLICE " +
 	"LINUX_TPROXY MATH NETFILTER NS OPENSSL PCRE2 PCRE2_JIT POLL PRCTL RT SHM_OPEN SLZ SPLICE SSL SYSTEMD TFO THREAD " +
 	"THREAD_DUMP TPROXY")
 
-// enabledOptions are what "enabled()" says yes to: what is on in HAProxy unless a file turns it off.
+// enabledOptions are what "enabled()" says yes to: what is on in HAProxy unless a file turns it
+// off.
 var enabledOptions = set("EPOLL FAST-FORWARD GETADDRINFO POLL REUSEPORT SPLICE")
 
 func set(names string) map[string]bool {
@@ -73,7 +75,8 @@ func isDefined(r *reader, args []string) (bool, error) {
 	return ok, nil
 }
 
-// isBefore compares the version of HAProxy with one that is asked for. HAProxy takes anything for a version.
+// isBefore compares the version of HAProxy with one that is asked for. HAProxy takes anything for a
+// version.
 func isBefore(r *reader, args []string) (bool, error) {
 	asked, ok := parseVersion(args[0])
 	switch {

@@ -12,7 +12,8 @@ import (
 // maxErrors is how many errors HAProxy reports before it gives up.
 const maxErrors = 50
 
-// byteOrderMark is what some editors put before the first line. HAProxy takes it for a part of the first word.
+// byteOrderMark is what some editors put before the first line. HAProxy takes it for a part of the
+// first word.
 const byteOrderMark = "\ufeff"
 
 // A reader is the state of one [Read].
@@ -136,16 +137,16 @@ func (r *reader) readLine(line string) {
 	}
 }
 
-// cutEmpty deals with words that are empty, which HAProxy takes for the end of the list. It returns nil if that is
-// an error.
+// cutEmpty deals with words that are empty, which HAProxy takes for the end of the list. It returns
+// nil if that is an error.
 func (r *reader) cutEmpty(words []string) []string {
 	at := slices.Index(words, "")
 	if at < 0 {
 		return words
 	}
 	trailing := !slices.ContainsFunc(words[at:], func(w string) bool { return w != "" })
-	// From 3.3 on it is fatal wherever it stands. Before, at the end it did nothing, and elsewhere it cut the rest
-	// off, which nobody wants.
+	// From 3.3 on it is fatal wherever it stands. Before, at the end it did nothing, and elsewhere it
+	// cut the rest off, which nobody wants.
 	if trailing && r.release.before(strictVersion) {
 		r.report(Warning, "argument number %d is empty and ignored: HAProxy 3.3 and later refuse it", at)
 		return words[:at]

@@ -17,9 +17,10 @@ var timeUnits = map[string]time.Duration{
 	"us": time.Microsecond, "ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": day,
 }
 
-// ParseTime parses a time as HAProxy does: digits and a suffix (us, ms, s, m, h, d), or digits alone, which count
-// unit, which is positive. A fraction of unit is rounded up, but a time that is not 0 has to be at least one unit, and
-// at most 2147483647 units or, if these are longer, seconds. Errors name what was found.
+// ParseTime parses a time as HAProxy does: digits and a suffix (us, ms, s, m, h, d), or digits
+// alone, which count unit, which is positive. A fraction of unit is rounded up, but a time that is
+// not 0 has to be at least one unit, and at most 2147483647 units or, if these are longer, seconds.
+// Errors name what was found.
 func ParseTime(text string, unit time.Duration) (time.Duration, error) {
 	number, suffix := splitNumber(text)
 	factor := unit
@@ -97,8 +98,8 @@ func unexpected(text string, at int, expected string) error {
 	return fmt.Errorf("unexpected character '%c' in '%s': expected %s", c, text, expected)
 }
 
-// ParseSize parses a size as HAProxy does: digits, and k, m or g, in either case, for 1024, 1024² or 1024³. HAProxy
-// has a limit of 4 GiB for most; here it is that of an int64.
+// ParseSize parses a size as HAProxy does: digits, and k, m or g, in either case, for 1024, 1024²
+// or 1024³. HAProxy has a limit of 4 GiB for most; here it is that of an int64.
 func ParseSize(text string) (int64, error) {
 	const expected = "a whole number, and k, m or g or nothing after it"
 	number, suffix := splitNumber(text)
@@ -128,8 +129,8 @@ func ParseSize(text string) (int64, error) {
 	return n << shift, nil
 }
 
-// ParseUint parses a whole number, of digits only, from low to high. HAProxy ignores what follows the digits in
-// some places; here it is an error.
+// ParseUint parses a whole number, of digits only, from low to high. HAProxy ignores what follows
+// the digits in some places; here it is an error.
 func ParseUint(text string, low, high int64) (int64, error) {
 	number, rest := splitNumber(text)
 	if number == "" || rest != "" {

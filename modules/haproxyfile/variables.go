@@ -16,8 +16,8 @@ type reference struct {
 	length   int  // in the line
 }
 
-// expand takes the reference that begins here. It is not looked into the value again: quotes and dollars in it are
-// ordinary characters.
+// expand takes the reference that begins here. It is not looked into the value again: quotes and
+// dollars in it are ordinary characters.
 func (l *lexer) expand() error {
 	l.replace()
 	ref, err := l.reference()
@@ -44,8 +44,8 @@ func (l *lexer) expand() error {
 	return nil
 }
 
-// emitList makes the words of a value words of the line. The first joins what is before the reference, and the last
-// what follows it, unless there are blanks between.
+// emitList makes the words of a value words of the line. The first joins what is before the
+// reference, and the last what follows it, unless there are blanks between.
 func (l *lexer) emitList(value string) {
 	for i := 0; i < len(value); i++ {
 		if !isBlank(value[i]) {

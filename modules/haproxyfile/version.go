@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// A version is three numbers, the stage of a version that is not finished, and that one's number: "3.2-dev5" is
-// 3, 2, 0, dev, 5. The zero value stands for one that is not known.
+// A version is three numbers, the stage of a version that is not finished, and that one's number:
+// "3.2-dev5" is 3, 2, 0, dev, 5. The zero value stands for one that is not known.
 type version [5]int
 
 // stages are what comes before a release, of HAProxy and of OpenSSL, and their place.
@@ -22,7 +22,8 @@ const released = 4
 // strictVersion is the first that refuses arguments that are empty.
 var strictVersion = version{3, 3, 0, released}
 
-// newVersion is that of a configuration: the newest of its branch, unless it is more exact than that.
+// newVersion is that of a configuration: the newest of its branch, unless it is more exact than
+// that.
 func newVersion(branch string) version {
 	v, ok := parseVersion(branch)
 	if !ok {
@@ -34,8 +35,8 @@ func newVersion(branch string) version {
 	return v
 }
 
-// parseVersion parses "3", "3.2", "3.2.1" or "3.2-dev5". What distributions append ("-1+deb12u1"), and the letter
-// of old OpenSSL ("1.1.1k"), is not looked at.
+// parseVersion parses "3", "3.2", "3.2.1" or "3.2-dev5". What distributions append ("-1+deb12u1"),
+// and the letter of old OpenSSL ("1.1.1k"), is not looked at.
 func parseVersion(text string) (v version, ok bool) {
 	numbers, suffix, _ := strings.Cut(text, "-")
 	for i, field := range slices.Collect(strings.SplitSeq(numbers, ".")) {

@@ -10,8 +10,8 @@ import (
 const (
 	// maxWords is HAProxy's MAX_LINE_ARGS.
 	maxWords = 64
-	// maxExpanded is how many bytes the variables of a configuration may come to, so that lines that double a
-	// variable do not take all memory.
+	// maxExpanded is how many bytes the variables of a configuration may come to, so that lines that
+	// double a variable do not take all memory.
 	maxExpanded = 16 << 20
 	// blanks are what C's isspace() says yes to.
 	blanks = " \t\n\v\f\r"
@@ -25,7 +25,8 @@ func isAlphanumeric(c byte) bool {
 
 // A lexer splits lines into words.
 type lexer struct {
-	// variable returns a variable's value and whether it is set. One that is not known cannot be referred to.
+	// variable returns a variable's value and whether it is set. One that is not known cannot be
+	// referred to.
 	variable func(name string) (value string, set, known bool)
 	expanded int // bytes that variables came to, of all lines
 
@@ -44,8 +45,8 @@ type lexer struct {
 	started int  // where it begins in the line, as long as word would only repeat the line; else -1
 }
 
-// split returns the words of a line, without a line end, some of which may be empty. They are good until the next
-// call.
+// split returns the words of a line, without a line end, some of which may be empty. They are good
+// until the next call.
 func (l *lexer) split(line string) ([]string, error) {
 	l.line, l.at, l.quote, l.words, l.ignored = line, 0, 0, l.words[:0], 0
 	for l.at < len(line) && isBlank(line[l.at]) {
@@ -53,7 +54,8 @@ func (l *lexer) split(line string) ([]string, error) {
 	}
 	l.beginWord()
 	for l.at < len(line) {
-		// Here a carriage return ends the line, even within quotes. Among blanks it is one of them: see separate.
+		// Here a carriage return ends the line, even within quotes. Among blanks it is one of them: see
+		// separate.
 		if c := line[l.at]; c == '\r' || c == '#' && l.quote == 0 {
 			if c == '\r' && strings.Trim(line[l.at:], blanks) != "" {
 				l.ignored = l.at + 1
@@ -171,8 +173,8 @@ func (l *lexer) escape() error {
 	return nil
 }
 
-// unescape returns what a backslash before a character stands for, and the length of that. HAProxy has these both in
-// lines and in the arguments of predicates.
+// unescape returns what a backslash before a character stands for, and the length of that. HAProxy
+// has these both in lines and in the arguments of predicates.
 func unescape(next byte) (c byte, length int) {
 	switch next {
 	case ' ', '\\', '\'', '"':

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// wordCases are lines of the section "global" and their words. TestHAProxyWords has HAProxy read the same, but those
-// of which it would find others.
+// wordCases are lines of the section "global" and their words. TestHAProxyWords has HAProxy read
+// the same, but those of which it would find others.
 var wordCases = []struct {
 	line    string
 	words   []string

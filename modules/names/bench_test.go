@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// sites makes that many patterns, of which a tenth are wildcards and a tenth suffixes, and a name for each.
+// sites makes that many patterns, of which a tenth are wildcards and a tenth suffixes, and a name
+// for each.
 func sites(size int) (patterns []string, lookups [][]byte) {
 	for k := range size {
 		name := fmt.Sprintf("www.customer-%d.example.com", k)
@@ -27,8 +28,8 @@ func sites(size int) (patterns []string, lookups [][]byte) {
 	return patterns, lookups
 }
 
-// BenchmarkLookup looks the same few names up in tables of different sizes ("hot"), and all names of a table in no
-// order ("all"), which shows what the processor's caches do for the first.
+// BenchmarkLookup looks the same few names up in tables of different sizes ("hot"), and all names
+// of a table in no order ("all"), which shows what the processor's caches do for the first.
 func BenchmarkLookup(b *testing.B) {
 	for _, size := range []int{10, 1_000, 100_000} {
 		patterns, lookups := sites(size)

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// An Entry is a line of a file of patterns. Its strings are parts of the whole text, which they keep in memory.
+// An Entry is a line of a file of patterns. Its strings are parts of the whole text, which they
+// keep in memory.
 type Entry struct {
 	// Line is the number of the line, from 1.
 	Line int
@@ -18,12 +19,14 @@ type Entry struct {
 	Value string
 }
 
-// ReadList reads a file of patterns, one a line, as HAProxy's "acl ... -f" does. Blank lines are skipped, blanks around
-// the pattern as well, and all from a "#" on that begins a line or, other than in HAProxy, follows a blank. Lines may
-// end in CRLF, and the text may begin with a byte order mark.
+// ReadList reads a file of patterns, one a line, as HAProxy's "acl ... -f" does. Blank lines are
+// skipped, blanks around the pattern as well, and all from a "#" on that begins a line or, other
+// than in HAProxy, follows a blank. Lines may end in CRLF, and the text may begin with a byte order
+// mark.
 //
-// Errors begin with the file's name and, if it is one line that is wrong, its number ("names.txt:7: ..."). It is an
-// error if there is no pattern at all. One for an invalid pattern wraps [ErrPattern].
+// Errors begin with the file's name and, if it is one line that is wrong, its number ("names.txt:7:
+// ..."). It is an error if there is no pattern at all. One for an invalid pattern wraps
+// [ErrPattern].
 func ReadList(file string, r io.Reader) ([]Entry, error) {
 	entries, err := read(file, r, checkListed)
 	if err != nil {
@@ -35,9 +38,9 @@ func ReadList(file string, r io.Reader) ([]Entry, error) {
 	return entries, nil
 }
 
-// ReadMap reads a file of patterns, each with a value in the same line, which may be of several words: a file for
-// HAProxy's "map" converters. All that [ReadList] says holds here, too. A pattern may be there twice, but with another
-// value that is an error, where HAProxy takes the first.
+// ReadMap reads a file of patterns, each with a value in the same line, which may be of several
+// words: a file for HAProxy's "map" converters. All that [ReadList] says holds here, too. A pattern
+// may be there twice, but with another value that is an error, where HAProxy takes the first.
 func ReadMap(file string, r io.Reader) ([]Entry, error) {
 	entries, err := read(file, r, checkMapped)
 	if err != nil {
@@ -126,8 +129,8 @@ const blanks = " \t\r"
 
 func isBlank(c byte) bool { return strings.IndexByte(blanks, c) >= 0 }
 
-// cutComment returns the line up to its comment. No name and no value can contain a "#", but a word with one must be
-// told to be wrong, not cut short.
+// cutComment returns the line up to its comment. No name and no value can contain a "#", but a word
+// with one must be told to be wrong, not cut short.
 func cutComment(line string) string {
 	for i := range len(line) {
 		if line[i] == '#' && (i == 0 || isBlank(line[i-1])) {

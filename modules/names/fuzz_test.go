@@ -15,7 +15,8 @@ var fuzzSeeds = []string{
 	"a.b\rc.d", "a#b c", " \t a.b\t#\n", "a..b\n", "a.b web#1 #2\n", "\x00", "b\u00fccher.example web",
 }
 
-// FuzzReadList holds that what is read is as promised, and reads the same when it is written plainly.
+// FuzzReadList holds that what is read is as promised, and reads the same when it is written
+// plainly.
 func FuzzReadList(f *testing.F) {
 	for _, seed := range fuzzSeeds {
 		f.Add(seed)

@@ -26,9 +26,10 @@ const (
 	domain   kind = "+."
 )
 
-// Check returns the pattern in lower case and without one trailing dot, or an error that wraps [ErrPattern] and says
-// what was expected. It refuses what no client can send as a name, and what is probably meant otherwise, such as a URL,
-// a port, or a "*" within a label. What is returned is part of the given string where that has the form already.
+// Check returns the pattern in lower case and without one trailing dot, or an error that wraps
+// [ErrPattern] and says what was expected. It refuses what no client can send as a name, and what
+// is probably meant otherwise, such as a URL, a port, or a "*" within a label. What is returned is
+// part of the given string where that has the form already.
 func Check(pattern string) (normalized string, err error) {
 	_, normalized, err = parse(pattern)
 	return normalized, err
@@ -63,7 +64,8 @@ func parse(pattern string) (k kind, normalized string, err error) {
 	return k, normalized, nil
 }
 
-// normalize is [Normalize] for a string. It does not copy one that is normal, as nearly all patterns are written.
+// normalize is [Normalize] for a string. It does not copy one that is normal, as nearly all
+// patterns are written.
 func normalize(name string) string {
 	if !strings.HasSuffix(name, ".") && !strings.ContainsFunc(name, isUpper) {
 		return name
@@ -77,7 +79,8 @@ func invalid(pattern, reason string) error {
 	return fmt.Errorf("%w %q: %s", ErrPattern, pattern, reason)
 }
 
-// misread recognizes what is not a name at all, to say so in words better than those for a wrong character.
+// misread recognizes what is not a name at all, to say so in words better than those for a wrong
+// character.
 func misread(pattern string) string {
 	switch {
 	case pattern == "":
@@ -99,8 +102,8 @@ func misread(pattern string) string {
 	}
 }
 
-// wrongHost says what is wrong with the labels of a name, "" if nothing is. An underscore and a hyphen may be
-// anywhere, since names with them are in use.
+// wrongHost says what is wrong with the labels of a name, "" if nothing is. An underscore and a
+// hyphen may be anywhere, since names with them are in use.
 func wrongHost(host string) string {
 	for label := range strings.SplitSeq(host, ".") {
 		switch {

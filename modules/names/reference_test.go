@@ -38,7 +38,8 @@ func anyPattern() *rapid.Generator[string] {
 	})
 }
 
-// spelled draws one of the ways to write a name or pattern: letters in either case, and a dot at the end or none.
+// spelled draws one of the ways to write a name or pattern: letters in either case, and a dot at
+// the end or none.
 func spelled(t *rapid.T, name string) string {
 	letters := []byte(name)
 	for k, upper := range rapid.SliceOfN(rapid.Bool(), len(letters), len(letters)).Draw(t, "upper") {
@@ -89,8 +90,8 @@ func specificity(pattern string) int {
 	return 1 << 20
 }
 
-// TestCVE_2026_48491 has the lesson of a check that forgot the wildcards: compare all kinds with a reference that
-// walks the patterns one by one.
+// TestCVE_2026_48491 has the lesson of a check that forgot the wildcards: compare all kinds with a
+// reference that walks the patterns one by one.
 func TestCVE_2026_48491(t *testing.T) {
 	odd := rapid.StringMatching(`[ab.*]{0,6}`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -109,8 +110,8 @@ func TestCVE_2026_48491(t *testing.T) {
 	})
 }
 
-// TestCVE_2026_53622 has the lesson of a lookup that took names as the client wrote them: case and a dot at the end,
-// in names and in patterns, make no difference.
+// TestCVE_2026_53622 has the lesson of a lookup that took names as the client wrote them: case and
+// a dot at the end, in names and in patterns, make no difference.
 func TestCVE_2026_53622(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		mappings := anyMappings().Draw(t, "mappings")
@@ -132,8 +133,8 @@ func TestCVE_2026_53622(t *testing.T) {
 	})
 }
 
-// TestHidesAgainstLookup checks the promise: what is hidden is never reached, and what is not hidden by one rule has a
-// name that this rule does not match.
+// TestHidesAgainstLookup checks the promise: what is hidden is never reached, and what is not
+// hidden by one rule has a name that this rule does not match.
 func TestHidesAgainstLookup(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		patterns := rapid.SliceOfN(anyPattern(), 1, 6).Draw(t, "patterns")
@@ -192,8 +193,8 @@ var sizeCases = []struct {
 	{".Example.COM.", []string{"a.example.com", "B.A.Example.Com."}, []string{"example.com", "a.example.org"}},
 }
 
-// TestCVE_2026_27588 has the lesson of a matcher whose way for long lists minded the case: the same cases hold
-// however many other patterns there are.
+// TestCVE_2026_27588 has the lesson of a matcher whose way for long lists minded the case: the same
+// cases hold however many other patterns there are.
 func TestCVE_2026_27588(t *testing.T) {
 	for _, size := range []int{1, 8, 9, 99, 101, 10_000} {
 		for _, tt := range sizeCases {

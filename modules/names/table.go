@@ -11,12 +11,13 @@ import (
 type Target struct {
 	// Rule is the number of a rule, of which a lesser one goes before a greater one.
 	Rule int
-	// Value is whatever the caller keeps for the pattern, such as an index of the backends that a map names.
+	// Value is whatever the caller keeps for the pattern, such as an index of the backends that a map
+	// names.
 	Value int
 }
 
-// A Table maps patterns to targets. The zero value is an empty table. Once all patterns are added it is safe for
-// concurrent use.
+// A Table maps patterns to targets. The zero value is an empty table. Once all patterns are added
+// it is safe for concurrent use.
 type Table struct {
 	exact    targets
 	wildcard targets // by what follows "*."
@@ -30,10 +31,12 @@ type targets map[string]target
 // A target is a [Target] in half the memory.
 type target struct{ rule, value int32 }
 
-// Add adds a pattern with its target. Where the pattern is present, the target with the lesser rule is kept, and the
-// one that is present if they are equal. The error is that of [Check], or says that a number does not fit in 32 bits.
+// Add adds a pattern with its target. Where the pattern is present, the target with the lesser rule
+// is kept, and the one that is present if they are equal. The error is that of [Check], or says
+// that a number does not fit in 32 bits.
 //
-// The table keeps the string itself, and with it the text it is a part of, unless it has to be normalized.
+// The table keeps the string itself, and with it the text it is a part of, unless it has to be
+// normalized.
 func (t *Table) Add(pattern string, to Target) error {
 	k, normalized, err := parse(pattern)
 	if err != nil {
@@ -69,10 +72,11 @@ func (t *Table) targets(k kind) *targets {
 	}
 }
 
-// Lookup returns the target of the pattern that decides for the name, which must have the form that [Normalize] gives
-// it. Of all patterns that match, the one with the least rule decides. Within one rule it is the most specific: the
-// name itself, then "*.rest", ".rest" or "+.rest" with the longest rest, and of one rest in this order. (In HAProxy's
-// map_end it is the first in the file.) Lookup does not allocate.
+// Lookup returns the target of the pattern that decides for the name, which must have the form that
+// [Normalize] gives it. Of all patterns that match, the one with the least rule decides. Within one
+// rule it is the most specific: the name itself, then "*.rest", ".rest" or "+.rest" with the
+// longest rest, and of one rest in this order. (In HAProxy's map_end it is the first in the file.)
+// Lookup does not allocate.
 func (t *Table) Lookup(name []byte) (to Target, ok bool) {
 	// The most specific goes first, so that only a lesser rule can take its place.
 	var b best
@@ -85,8 +89,9 @@ func (t *Table) Lookup(name []byte) (to Target, ok bool) {
 	return b.unpack(), b.ok
 }
 
-// Hides returns the least rule in the table with a pattern that matches every name that the given pattern matches: a
-// later rule with the given pattern would never be reached. It is false for an invalid pattern.
+// Hides returns the least rule in the table with a pattern that matches every name that the given
+// pattern matches: a later rule with the given pattern would never be reached. It is false for an
+// invalid pattern.
 func (t *Table) Hides(pattern string) (rule int, ok bool) {
 	k, normalized, err := parse(pattern)
 	if err != nil {
@@ -121,8 +126,8 @@ func (b *best) take(from targets, name []byte) {
 	}
 }
 
-// takeSuffixes takes the targets of all that follows a dot in name, the longest first, if something comes before the
-// dot.
+// takeSuffixes takes the targets of all that follows a dot in name, the longest first, if something
+// comes before the dot.
 func (b *best) takeSuffixes(t *Table, name []byte) {
 	if len(t.suffix) == 0 && len(t.domain) == 0 {
 		return

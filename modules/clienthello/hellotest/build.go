@@ -31,8 +31,8 @@ const (
 	maxFragment     = 16384
 )
 
-// A ClientHello is one to be written with any fault: nothing in it is checked, and its fields are the bytes that the
-// lengths count. Only a field that is longer than its length can say panics.
+// A ClientHello is one to be written with any fault: nothing in it is checked, and its fields are
+// the bytes that the lengths count. Only a field that is longer than its length can say panics.
 type ClientHello struct {
 	Version      uint16 // the legacy version
 	SessionID    []byte
@@ -42,8 +42,8 @@ type ClientHello struct {
 	Trailer      []byte // what stands behind the extensions, within the message
 }
 
-// Plain returns a correct ClientHello of TLS 1.2 with a session id of 32 bytes, two cipher suites and the given
-// extensions: with no block of them if there are none.
+// Plain returns a correct ClientHello of TLS 1.2 with a session id of 32 bytes, two cipher suites
+// and the given extensions: with no block of them if there are none.
 func Plain(extensions ...[]byte) ClientHello {
 	h := ClientHello{
 		Version:      0x0303,
@@ -57,8 +57,8 @@ func Plain(extensions ...[]byte) ClientHello {
 	return h
 }
 
-// Pad adds a padding extension (RFC 7685) at the end, so that the body is size bytes long. It panics if that is too
-// short for one.
+// Pad adds a padding extension (RFC 7685) at the end, so that the body is size bytes long. It
+// panics if that is too short for one.
 func (h ClientHello) Pad(size int) ClientHello {
 	if h.Extensions == nil {
 		h.Extensions = []byte{}
@@ -91,7 +91,8 @@ func (h ClientHello) Raw() []byte {
 	return Records(h.Message())
 }
 
-// Handshake puts the header of a handshake message (RFC 8446, section 4) before its body. A ClientHello is of type 1.
+// Handshake puts the header of a handshake message (RFC 8446, section 4) before its body. A
+// ClientHello is of type 1.
 func Handshake(kind byte, body []byte) []byte {
 	mustFit(body, 0xffffff)
 	length := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
@@ -99,15 +100,16 @@ func Handshake(kind byte, body []byte) []byte {
 	return append(length, body...)
 }
 
-// Record puts the header of a record (RFC 8446, section 5.1) of version 0x0301 before a fragment. A handshake record is
-// of type 22, an alert 21, application data 23. The fragment may have any length up to 65535, rightly or not.
+// Record puts the header of a record (RFC 8446, section 5.1) of version 0x0301 before a fragment. A
+// handshake record is of type 22, an alert 21, application data 23. The fragment may have any
+// length up to 65535, rightly or not.
 func Record(kind byte, fragment []byte) []byte {
 	return append([]byte{kind, 3, 1}, Vector16(fragment)...)
 }
 
-// Records cuts a handshake message into records whose fragments have the given sizes, the last size repeatedly: so
-// Records(message, 1) has a record for each byte. Without a size, the records are as few as can be. A size of zero makes
-// an empty record; the last size must not be zero.
+// Records cuts a handshake message into records whose fragments have the given sizes, the last size
+// repeatedly: so Records(message, 1) has a record for each byte. Without a size, the records are as
+// few as can be. A size of zero makes an empty record; the last size must not be zero.
 func Records(message []byte, sizes ...int) []byte {
 	if len(sizes) == 0 {
 		sizes = []int{maxFragment}
@@ -132,7 +134,8 @@ func Extension(kind uint16, data []byte) []byte {
 	return append(Uint16s(kind), Vector16(data)...)
 }
 
-// SNI returns a server_name extension (RFC 6066, section 3) with host names, of which more than one is a fault.
+// SNI returns a server_name extension (RFC 6066, section 3) with host names, of which more than one
+// is a fault.
 func SNI(names ...string) []byte {
 	var list []byte
 	for _, name := range names {
@@ -175,8 +178,8 @@ func SignatureAlgorithms(schemes ...uint16) []byte {
 	return Extension(TypeSignatureAlgorithms, Vector16(Uint16s(schemes...)))
 }
 
-// KeyShares returns a key_share extension (RFC 8446, section 4.2.8) with a share for each of the groups. The keys are
-// 32 bytes that mean nothing, whatever the group.
+// KeyShares returns a key_share extension (RFC 8446, section 4.2.8) with a share for each of the
+// groups. The keys are 32 bytes that mean nothing, whatever the group.
 func KeyShares(groups ...uint16) []byte {
 	var list []byte
 	for _, group := range groups {
@@ -199,7 +202,8 @@ func Uint16s(values ...uint16) []byte {
 	return b
 }
 
-// Vector8 puts the length of b before it, in one byte (RFC 8446, section 3.4). It panics if that is too large.
+// Vector8 puts the length of b before it, in one byte (RFC 8446, section 3.4). It panics if that is
+// too large.
 func Vector8(b []byte) []byte {
 	mustFit(b, 0xff)
 	return append([]byte{byte(len(b))}, b...)

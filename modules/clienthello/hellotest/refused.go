@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// A Refusal is what a client says that is refused, and how. Raw ends with the byte that decides it, or after that: the
-// verdict does not wait for more, nor for the client to close.
+// A Refusal is what a client says that is refused, and how. Raw ends with the byte that decides it,
+// or after that: the verdict does not wait for more, nor for the client to close.
 type Refusal struct {
 	Name    string // unique, and in words
 	Raw     []byte
@@ -16,9 +16,10 @@ type Refusal struct {
 	Detail  string // what the error says after that; empty where there is nothing more, or where it depends on the limit
 }
 
-// Refused returns a table of first messages that are refused, for every reason that there is. Its order and its bytes
-// are always the same. A client that sent a malformed or a too large one has spoken TLS. Some are refused for what stands
-// far behind their beginning, so the limit for hellos has to be the highest, 64 KiB.
+// Refused returns a table of first messages that are refused, for every reason that there is. Its
+// order and its bytes are always the same. A client that sent a malformed or a too large one has
+// spoken TLS. Some are refused for what stands far behind their beginning, so the limit for hellos
+// has to be the highest, 64 KiB.
 func Refused() []Refusal {
 	return slices.Concat(
 		refusedProtocols(), refusedRecords(), refusedMessages(), refusedFields(), refusedExtensions(),
