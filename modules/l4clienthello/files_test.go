@@ -66,7 +66,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"a.test\n\n# b\nb..test\n":     `:4: invalid pattern "b..test": empty label, expected labels with one dot between them`,
 		"a.test\r\nb.test:443\r\n":     `:2: invalid pattern "b.test:443": port or IPv6 address, expected a name only`,
 		"https://a.test/\n":            `:1: invalid pattern "https://a.test/": URL or path, expected a name such as "www.example.com"`,
-		"a.test\nb.test web\n":         `:2: "web" after the name: expected one name a line`,
+		"a.test\nb.test web\n":         `:2: "web" after the name: expected one name per line`,
 		"a.test\n\n*\n":                `:3: invalid pattern "*": "*" alone, expected "*.example.com"`,
 		"bücher.test\n":                `:1: invalid pattern "bücher.test": character outside ASCII, expected the "xn--" form of the name`,
 		"www.*.test":                   `:1: invalid pattern "www.*.test": "*" within the name, expected it as the whole first label`,

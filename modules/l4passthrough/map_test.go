@@ -82,7 +82,7 @@ func TestTargetsThatAreRefused(t *testing.T) {
 		"a.test web\nb.test wbe\n":              `FILE:2: backend "wbe" is not defined; did you mean "web"? (known: api, web)`,
 		"a.test web\r\n\r\nb.test web api\r\n":  `FILE:3: backend "web api" is not defined`,
 		"a.test {l4.client_hello.sni}\n":        `FILE:1: backend "{l4.client_hello.sni}" is not defined`,
-		"a.test web\n# b.test\n\nA.Test. api\n": `FILE:4: "a.test" has the value "api", but "web" in line 1: expected one value a name`,
+		"a.test web\n# b.test\n\nA.Test. api\n": `FILE:4: "a.test" has the value "api", but "web" in line 1: expected one value per name`,
 		"a.test\n":                              `FILE:1: no value after "a.test": expected a name and its value`,
 		"a.test web\nb..test web\n":             `FILE:2: invalid pattern "b..test": empty label`,
 		"a.test web\nhttps://b.test/ web\n":     `FILE:2: invalid pattern "https://b.test/": URL or path`,

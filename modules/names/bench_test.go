@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// sites makes that many patterns, of which a tenth are wildcards and a tenth suffixes, and a name
-// for each.
+// sites returns size patterns, of which a tenth are wildcards and a tenth suffixes, and a name for
+// each.
 func sites(size int) (patterns []string, lookups [][]byte) {
 	for k := range size {
 		name := fmt.Sprintf("www.customer-%d.example.com", k)
@@ -28,8 +28,8 @@ func sites(size int) (patterns []string, lookups [][]byte) {
 	return patterns, lookups
 }
 
-// BenchmarkLookup looks the same few names up in tables of different sizes ("hot"), and all names
-// of a table in no order ("all"), which shows what the processor's caches do for the first.
+// BenchmarkLookup looks up the same few names in tables of different sizes ("hot"), and all names
+// of a table in random order ("all"): the difference comes from the processor's caches.
 func BenchmarkLookup(b *testing.B) {
 	for _, size := range []int{10, 1_000, 100_000} {
 		patterns, lookups := sites(size)
@@ -54,7 +54,7 @@ func benchmarkLookup(b *testing.B, table *Table, lookups [][]byte) {
 	}
 }
 
-// BenchmarkLookupWorst has the most labels that a name can have.
+// BenchmarkLookupWorst looks up a name with as many labels as a name can have.
 func BenchmarkLookupWorst(b *testing.B) {
 	patterns, _ := sites(100_000)
 	table := newTable(b, patterns...)
@@ -96,7 +96,7 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
-// siteFiles are the patterns of [sites] as the text of a list and of a map.
+// siteFiles returns the patterns of [sites] as the text of a list and of a map.
 func siteFiles(size int) (list, mapped string) {
 	patterns, _ := sites(size)
 	var text strings.Builder
@@ -120,7 +120,7 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// TestReadDoesNotAllocateByLine: the strings of entries are parts of the text.
+// The strings of entries are substrings of the text.
 func TestReadDoesNotAllocateByLine(t *testing.T) {
 	const lines = 20_000
 	list, mapped := siteFiles(lines)
@@ -137,7 +137,7 @@ func TestReadDoesNotAllocateByLine(t *testing.T) {
 	}
 }
 
-// TestMemory counts all that a table read from a file keeps, the text of the file included.
+// TestMemory measures a table read from a file, including the text of the file.
 func TestMemory(t *testing.T) {
 	const size, most = 100_000, 200
 	_, mapped := siteFiles(size)
@@ -154,7 +154,7 @@ func TestMemory(t *testing.T) {
 	runtime.KeepAlive(mapped)
 }
 
-// readTable copies the text, as from a file.
+// readTable reads a map into a table, which keeps a copy of the text, as if read from a file.
 func readTable(t *testing.T, text string) *Table {
 	entries, err := ReadMap("names.map", strings.NewReader(text))
 	if err != nil {

@@ -8,25 +8,24 @@ import (
 	"strings"
 )
 
-// An Entry is a line of a file of patterns. Its strings are parts of the whole text, which they
-// keep in memory.
+// An Entry is one line of a pattern file. Its strings are substrings of the file's text and keep
+// all of it in memory.
 type Entry struct {
 	// Line is the number of the line, from 1.
 	Line int
 	// Pattern is the line's first word, as [Check] returns it.
 	Pattern string
-	// Value is the rest of the line, without the blanks around it. In a list it is empty.
+	// Value is the rest of the line, without surrounding blanks. It is empty in a list.
 	Value string
 }
 
-// ReadList reads a file of patterns, one a line, as HAProxy's "acl ... -f" does. Blank lines are
-// skipped, blanks around the pattern as well, and all from a "#" on that begins a line or, other
-// than in HAProxy, follows a blank. Lines may end in CRLF, and the text may begin with a byte order
-// mark.
+// ReadList reads a file with one pattern per line, as HAProxy's "acl ... -f" does. It skips blank
+// lines, blanks around patterns, and comments. A comment begins with a "#" at the start of a line
+// or, unlike in HAProxy, after a blank. Lines may end in CRLF, and the text may begin with a byte
+// order mark.
 //
-// Errors begin with the file's name and, if it is one line that is wrong, its number ("names.txt:7:
-// ..."). It is an error if there is no pattern at all. One for an invalid pattern wraps
-// [ErrPattern].
+// Errors begin with the file's name and, if they are about one line, its number ("names.txt:7:
+// ..."). An error for an invalid pattern wraps [ErrPattern]. A file without patterns is an error.
 func ReadList(file string, r io.Reader) ([]Entry, error) {
 	entries, err := read(file, r, checkListed)
 	if err != nil {
@@ -38,9 +37,9 @@ func ReadList(file string, r io.Reader) ([]Entry, error) {
 	return entries, nil
 }
 
-// ReadMap reads a file of patterns, each with a value in the same line, which may be of several
-// words: a file for HAProxy's "map" converters. All that [ReadList] says holds here, too. A pattern
-// may be there twice, but with another value that is an error, where HAProxy takes the first.
+// ReadMap reads a file for HAProxy's "map" converters: one pattern per line, followed by a value,
+// which may have several words. Blanks, comments and errors are as in [ReadList]. A pattern may be
+// repeated with the same value. With another value it is an error, where HAProxy takes the first.
 func ReadMap(file string, r io.Reader) ([]Entry, error) {
 	entries, err := read(file, r, checkMapped)
 	if err != nil {
@@ -58,7 +57,7 @@ func ReadMap(file string, r io.Reader) ([]Entry, error) {
 func checkListed(e Entry) error {
 	if e.Value != "" {
 		second, _ := cutWord(e.Value)
-		return fmt.Errorf("%q after the name: expected one name a line", second)
+		return fmt.Errorf("%q after the name: expected one name per line", second)
 	}
 	return nil
 }
@@ -70,9 +69,9 @@ func checkMapped(e Entry) error {
 	return nil
 }
 
-// checkValues looks for a pattern with two values.
+// checkValues returns an error for the first pattern with two values.
 func checkValues(file string, entries []Entry) error {
-	firsts := make(map[string]int, len(entries)) // by pattern, its first place in entries
+	firsts := make(map[string]int, len(entries)) // by pattern, the index of its first entry
 	for i, e := range entries {
 		k, ok := firsts[e.Pattern]
 		if !ok {
@@ -80,20 +79,20 @@ func checkValues(file string, entries []Entry) error {
 			continue
 		}
 		if first := entries[k]; e.Value != first.Value {
-			return fmt.Errorf("%s:%d: %q has the value %q, but %q in line %d: expected one value a name",
+			return fmt.Errorf("%s:%d: %q has the value %q, but %q in line %d: expected one value per name",
 				file, e.Line, e.Pattern, e.Value, first.Value, first.Line)
 		}
 	}
 	return nil
 }
 
-// read takes a text apart, and has each entry checked.
+// read splits a text into entries and calls check for each.
 func read(file string, r io.Reader, check func(Entry) error) ([]Entry, error) {
 	text, err := readText(r)
 	if err != nil {
 		return nil, fmt.Errorf("reading %q: %w", file, err)
 	}
-	// Most lines of a long file are entries: room for them all costs less than growing.
+	// Most lines of a long file are entries: allocating one for each costs less than growing.
 	entries := make([]Entry, 0, strings.Count(text, "\n")+1)
 	number := 0
 	for line := range strings.SplitSeq(text, "\n") {
@@ -115,7 +114,7 @@ func read(file string, r io.Reader, check func(Entry) error) ([]Entry, error) {
 	return entries, nil
 }
 
-// readText returns all that r has, but a byte order mark.
+// readText reads r to its end and drops a byte order mark.
 func readText(r io.Reader) (string, error) {
 	var text strings.Builder
 	if _, err := io.Copy(&text, r); err != nil {
@@ -124,13 +123,13 @@ func readText(r io.Reader) (string, error) {
 	return strings.TrimPrefix(text.String(), "\ufeff"), nil
 }
 
-// blanks stand between words. A carriage return is one, for lines that end in CRLF.
+// blanks separate words. A carriage return counts as one, for lines that end in CRLF.
 const blanks = " \t\r"
 
 func isBlank(c byte) bool { return strings.IndexByte(blanks, c) >= 0 }
 
-// cutComment returns the line up to its comment. No name and no value can contain a "#", but a word
-// with one must be told to be wrong, not cut short.
+// cutComment returns the line up to its comment. A "#" within a word begins no comment: a name with
+// one is reported as invalid, not cut short.
 func cutComment(line string) string {
 	for i := range len(line) {
 		if line[i] == '#' && (i == 0 || isBlank(line[i-1])) {
@@ -140,7 +139,7 @@ func cutComment(line string) string {
 	return line
 }
 
-// cutWord returns the first word, and the rest without the blanks around it.
+// cutWord returns the first word, and the rest without surrounding blanks.
 func cutWord(line string) (word, rest string) {
 	line = strings.Trim(line, blanks)
 	end := strings.IndexAny(line, blanks)

@@ -45,9 +45,9 @@ func TestReadListErrors(t *testing.T) {
 	}{
 		"empty":         {"", "names.txt: no names: expected at least one", false},
 		"comments only": {"# a list\n\n", "names.txt: no names: expected at least one", false},
-		"second word":   {"a.b\n\nc.d  web eu # why\n", `names.txt:3: "web" after the name: expected one name a line`, false},
+		"second word":   {"a.b\n\nc.d  web eu # why\n", `names.txt:3: "web" after the name: expected one name per line`, false},
 		"after CR": {
-			"a.b\rc.d\r", `names.txt:1: "c.d" after the name: expected one name a line`, false,
+			"a.b\rc.d\r", `names.txt:1: "c.d" after the name: expected one name per line`, false,
 		},
 		"pattern": {
 			"a.b\n\thttps://c.d\n", `names.txt:2: invalid pattern "https://c.d": URL or path, expected a name such as "www.example.com"`, true,
@@ -116,10 +116,10 @@ func TestReadMapErrors(t *testing.T) {
 			"a.b web\n:443 web\n", `names.map:2: invalid pattern ":443": port or IPv6 address, expected a name only`, true,
 		},
 		"two values": {
-			"a.b web\n\n*.b web\nA.b. api\n", `names.map:4: "a.b" has the value "api", but "web" in line 1: expected one value a name`, false,
+			"a.b web\n\n*.b web\nA.b. api\n", `names.map:4: "a.b" has the value "api", but "web" in line 1: expected one value per name`, false,
 		},
 		"third value": {
-			"a.b web\na.b web\na.b api\n", `names.map:3: "a.b" has the value "api", but "web" in line 1: expected one value a name`, false,
+			"a.b web\na.b web\na.b api\n", `names.map:3: "a.b" has the value "api", but "web" in line 1: expected one value per name`, false,
 		},
 	}
 	for name, tt := range tests {

@@ -15,8 +15,8 @@ var fuzzSeeds = []string{
 	"a.b\rc.d", "a#b c", " \t a.b\t#\n", "a..b\n", "a.b web#1 #2\n", "\x00", "b\u00fccher.example web",
 }
 
-// FuzzReadList holds that what is read is as promised, and reads the same when it is written
-// plainly.
+// FuzzReadList checks the properties of entries, and that writing them out and reading them again
+// yields the same entries.
 func FuzzReadList(f *testing.F) {
 	for _, seed := range fuzzSeeds {
 		f.Add(seed)
@@ -38,7 +38,8 @@ func FuzzReadList(f *testing.F) {
 	})
 }
 
-// FuzzReadMap holds the same of maps, and that a table of a map agrees with the reference.
+// FuzzReadMap checks the same for maps, and that a table built from a map agrees with the
+// reference.
 func FuzzReadMap(f *testing.F) {
 	for _, seed := range fuzzSeeds {
 		f.Add(seed)

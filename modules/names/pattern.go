@@ -13,10 +13,10 @@ const (
 	maxName  = 253 // the 255 bytes of RFC 1035 in dotted form
 )
 
-// ErrPattern is what the errors of [Check] and [Table.Add] wrap.
+// ErrPattern is wrapped by the errors that [Check] and [Table.Add] return for an invalid pattern.
 var ErrPattern = errors.New("invalid pattern")
 
-// A kind is what a pattern begins with, and so what it matches.
+// A kind is the prefix of a pattern, which decides how it matches.
 type kind string
 
 const (
@@ -27,15 +27,15 @@ const (
 )
 
 // Check returns the pattern in lower case and without one trailing dot, or an error that wraps
-// [ErrPattern] and says what was expected. It refuses what no client can send as a name, and what
-// is probably meant otherwise, such as a URL, a port, or a "*" within a label. What is returned is
-// part of the given string where that has the form already.
+// [ErrPattern] and names the expected form. It rejects patterns that no server name can match, and
+// likely mistakes such as a URL, a port, or a "*" within a label. It does not copy a pattern that
+// is already in normal form.
 func Check(pattern string) (normalized string, err error) {
 	_, normalized, err = parse(pattern)
 	return normalized, err
 }
 
-// parse finds the kind of a pattern; what follows it in the normalized pattern is the host.
+// parse splits a pattern: the host is normalized[len(k):].
 func parse(pattern string) (k kind, normalized string, err error) {
 	if reason := misread(pattern); reason != "" {
 		return "", "", invalid(pattern, reason)
@@ -64,8 +64,8 @@ func parse(pattern string) (k kind, normalized string, err error) {
 	return k, normalized, nil
 }
 
-// normalize is [Normalize] for a string. It does not copy one that is normal, as nearly all
-// patterns are written.
+// normalize returns a string in the form of [Normalize]. It does not copy a name that is already in
+// normal form, as nearly all are.
 func normalize(name string) string {
 	if !strings.HasSuffix(name, ".") && !strings.ContainsFunc(name, isUpper) {
 		return name
@@ -79,8 +79,8 @@ func invalid(pattern, reason string) error {
 	return fmt.Errorf("%w %q: %s", ErrPattern, pattern, reason)
 }
 
-// misread recognizes what is not a name at all, to say so in words better than those for a wrong
-// character.
+// misread recognizes common mistakes, such as a URL, that deserve a better message than the one for
+// an invalid character. It returns "" if it finds none.
 func misread(pattern string) string {
 	switch {
 	case pattern == "":
@@ -102,8 +102,8 @@ func misread(pattern string) string {
 	}
 }
 
-// wrongHost says what is wrong with the labels of a name, "" if nothing is. An underscore and a
-// hyphen may be anywhere, since names with them are in use.
+// wrongHost returns the first problem with the labels of a name, or "". Underscores and hyphens are
+// allowed anywhere, since such names are in use.
 func wrongHost(host string) string {
 	for label := range strings.SplitSeq(host, ".") {
 		switch {

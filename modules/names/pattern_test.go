@@ -97,7 +97,7 @@ func TestCheckErrors(t *testing.T) {
 		}
 		var table Table
 		if table.Add(pattern, Target{}) == nil {
-			t.Errorf("Add(%q) takes it", pattern)
+			t.Errorf("Add(%q) = nil, want an error", pattern)
 		}
 		if _, ok := table.Hides(pattern); ok {
 			t.Errorf("Hides(%q)", pattern)
@@ -105,7 +105,7 @@ func TestCheckErrors(t *testing.T) {
 	}
 }
 
-// TestCheckDoesNotCopy: of a pattern in normal form a table keeps the given string.
+// A table keeps the given string of a pattern that is in normal form.
 func TestCheckDoesNotCopy(t *testing.T) {
 	for _, pattern := range []string{"www.example.com", "*.example.com", ".example.com"} {
 		if got := testing.AllocsPerRun(10, func() { Check(pattern) }); got != 0 {

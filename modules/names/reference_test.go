@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// matches is the reference: it says of each kind what the package doc says.
+// matches is the reference implementation of the package comment.
 func matches(pattern, name string) bool {
 	switch {
 	case strings.HasPrefix(pattern, "*."):
@@ -38,8 +38,8 @@ func anyPattern() *rapid.Generator[string] {
 	})
 }
 
-// spelled draws one of the ways to write a name or pattern: letters in either case, and a dot at
-// the end or none.
+// spelled draws a spelling of a name or pattern: letters in either case, with or without a trailing
+// dot.
 func spelled(t *rapid.T, name string) string {
 	letters := []byte(name)
 	for k, upper := range rapid.SliceOfN(rapid.Bool(), len(letters), len(letters)).Draw(t, "upper") {
@@ -50,7 +50,7 @@ func spelled(t *rapid.T, name string) string {
 	return string(letters) + rapid.SampledFrom([]string{"", "."}).Draw(t, "end")
 }
 
-// A mapping is what a table is asked to hold.
+// A mapping is an entry to add to a table.
 type mapping struct {
 	pattern string // in normal form
 	to      Target
@@ -67,7 +67,7 @@ func anyMappings() *rapid.Generator[[]mapping] {
 	})
 }
 
-// reference walks all mappings, to find the target for a name in normal form.
+// reference tries every mapping to find the target for a name in normal form.
 func reference(mappings []mapping, name string) (to Target, ok bool) {
 	best := 0
 	for _, m := range mappings {
@@ -90,8 +90,8 @@ func specificity(pattern string) int {
 	return 1 << 20
 }
 
-// TestCVE_2026_48491 has the lesson of a check that forgot the wildcards: compare all kinds with a
-// reference that walks the patterns one by one.
+// TestCVE_2026_48491 compares all kinds of patterns with the reference, which tries them one by
+// one. The check of that CVE left out wildcards.
 func TestCVE_2026_48491(t *testing.T) {
 	odd := rapid.StringMatching(`[ab.*]{0,6}`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -110,8 +110,8 @@ func TestCVE_2026_48491(t *testing.T) {
 	})
 }
 
-// TestCVE_2026_53622 has the lesson of a lookup that took names as the client wrote them: case and
-// a dot at the end, in names and in patterns, make no difference.
+// TestCVE_2026_53622 checks that case and a trailing dot make no difference, in names and in
+// patterns. The lookup of that CVE took names as the client wrote them.
 func TestCVE_2026_53622(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		mappings := anyMappings().Draw(t, "mappings")
@@ -133,8 +133,8 @@ func TestCVE_2026_53622(t *testing.T) {
 	})
 }
 
-// TestHidesAgainstLookup checks the promise: what is hidden is never reached, and what is not
-// hidden by one rule has a name that this rule does not match.
+// TestHidesAgainstLookup checks that a hidden pattern is never reached, and that a rule that does
+// not hide a pattern fails to match some name of it.
 func TestHidesAgainstLookup(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		patterns := rapid.SliceOfN(anyPattern(), 1, 6).Draw(t, "patterns")
@@ -152,7 +152,7 @@ func TestHidesAgainstLookup(t *testing.T) {
 	})
 }
 
-// hidesAll tries names that stand for all that the pattern matches: "zz" is in no pattern.
+// hidesAll tries names that represent all that the pattern matches: "zz" is in no pattern.
 func hidesAll(earlier, pattern string) bool {
 	host := strings.TrimLeft(pattern, "+*.")
 	for _, before := range []string{"", "zz.", "zz.zz.", "a.", "b.", "ab.", "zz.a.", "zz.b.", "zz.ab."} {
@@ -163,7 +163,7 @@ func hidesAll(earlier, pattern string) bool {
 	return true
 }
 
-// sizeCases are patterns, with names that match and names that do not.
+// sizeCases holds patterns, with names that match and names that do not.
 var sizeCases = []struct {
 	pattern string
 	yes, no []string
@@ -193,8 +193,8 @@ var sizeCases = []struct {
 	{".Example.COM.", []string{"a.example.com", "B.A.Example.Com."}, []string{"example.com", "a.example.org"}},
 }
 
-// TestCVE_2026_27588 has the lesson of a matcher whose way for long lists minded the case: the same
-// cases hold however many other patterns there are.
+// TestCVE_2026_27588 checks that the number of other patterns makes no difference. The matcher of
+// that CVE was case-sensitive for long lists only.
 func TestCVE_2026_27588(t *testing.T) {
 	for _, size := range []int{1, 8, 9, 99, 101, 10_000} {
 		for _, tt := range sizeCases {
@@ -219,7 +219,7 @@ func TestCVE_2026_27588(t *testing.T) {
 	}
 }
 
-// addOthers adds patterns of all kinds, with their numbers as rules.
+// addOthers adds patterns of all kinds, each with its number as its rule.
 func addOthers(t *testing.T, table *Table, from, to int) {
 	for k := from; k < to; k++ {
 		kind := []string{"h%d.exact.test", "*.w%d.test", ".s%d.test"}[k%3]

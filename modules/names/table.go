@@ -7,35 +7,34 @@ import (
 	"fmt"
 )
 
-// A Target is what a pattern in a [Table] leads to.
+// A Target is the value of a pattern in a [Table].
 type Target struct {
-	// Rule is the number of a rule, of which a lesser one goes before a greater one.
+	// Rule is the number of a rule. Lower numbers take precedence.
 	Rule int
-	// Value is whatever the caller keeps for the pattern, such as an index of the backends that a map
-	// names.
+	// Value is for the caller, such as an index into the backends that a map names.
 	Value int
 }
 
-// A Table maps patterns to targets. The zero value is an empty table. Once all patterns are added
-// it is safe for concurrent use.
+// A Table maps patterns to targets. The zero value is an empty table. It is safe for concurrent use
+// once all patterns have been added.
 type Table struct {
 	exact    targets
-	wildcard targets // by what follows "*."
-	suffix   targets // by what follows "."
-	domain   targets // by what follows "+."
+	wildcard targets // without the "*."
+	suffix   targets // without the "."
+	domain   targets // without the "+."
 }
 
-// targets have keys in normal form.
+// targets maps hosts in normal form, without the prefix of their kind.
 type targets map[string]target
 
-// A target is a [Target] in half the memory.
+// A target holds a [Target] in half the memory.
 type target struct{ rule, value int32 }
 
-// Add adds a pattern with its target. Where the pattern is present, the target with the lesser rule
-// is kept, and the one that is present if they are equal. The error is that of [Check], or says
-// that a number does not fit in 32 bits.
+// Add adds a pattern with its target. If the table already has the pattern, the target with the
+// lower rule wins, or the earlier one if the rules are equal. Add returns the error of [Check], or
+// one for a number that does not fit in 32 bits.
 //
-// The table keeps the string itself, and with it the text it is a part of, unless it has to be
+// The table keeps the string, and so any larger text that it is a substring of, unless it had to be
 // normalized.
 func (t *Table) Add(pattern string, to Target) error {
 	k, normalized, err := parse(pattern)
@@ -72,13 +71,13 @@ func (t *Table) targets(k kind) *targets {
 	}
 }
 
-// Lookup returns the target of the pattern that decides for the name, which must have the form that
-// [Normalize] gives it. Of all patterns that match, the one with the least rule decides. Within one
-// rule it is the most specific: the name itself, then "*.rest", ".rest" or "+.rest" with the
-// longest rest, and of one rest in this order. (In HAProxy's map_end it is the first in the file.)
-// Lookup does not allocate.
+// Lookup returns the target of the pattern that wins for the name, which must be in the form that
+// [Normalize] returns. Of all patterns that match, the lowest rule wins. Within one rule the most
+// specific pattern wins: the name itself, then "*.rest", ".rest" or "+.rest" with the longest rest,
+// and for equal rests in this order. (HAProxy's map_end takes the first in the file.) Lookup does
+// not allocate.
 func (t *Table) Lookup(name []byte) (to Target, ok bool) {
-	// The most specific goes first, so that only a lesser rule can take its place.
+	// The most specific pattern is tried first: take replaces it only by a lower rule.
 	var b best
 	b.take(t.exact, name)
 	b.take(t.domain, name)
@@ -89,9 +88,9 @@ func (t *Table) Lookup(name []byte) (to Target, ok bool) {
 	return b.unpack(), b.ok
 }
 
-// Hides returns the least rule in the table with a pattern that matches every name that the given
-// pattern matches: a later rule with the given pattern would never be reached. It is false for an
-// invalid pattern.
+// Hides returns the lowest rule with a pattern that matches every name that the given pattern
+// matches: a later rule with that pattern alone could never match. ok is false if there is no such
+// rule, or the pattern is invalid.
 func (t *Table) Hides(pattern string) (rule int, ok bool) {
 	k, normalized, err := parse(pattern)
 	if err != nil {
@@ -114,7 +113,7 @@ func (t *Table) Hides(pattern string) (rule int, ok bool) {
 	return int(b.rule), b.ok
 }
 
-// A best is the first target found that has the least rule.
+// A best holds the target with the lowest rule so far: among equals, the one found first.
 type best struct {
 	target
 	ok bool
@@ -126,8 +125,8 @@ func (b *best) take(from targets, name []byte) {
 	}
 }
 
-// takeSuffixes takes the targets of all that follows a dot in name, the longest first, if something
-// comes before the dot.
+// takeSuffixes takes the suffix and domain targets of each parent of name, the longest first. A
+// parent is the part behind a dot that does not begin the name.
 func (b *best) takeSuffixes(t *Table, name []byte) {
 	if len(t.suffix) == 0 && len(t.domain) == 0 {
 		return

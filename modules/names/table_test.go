@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// newTable adds patterns with their positions as rules.
+// newTable returns a table of patterns, each with its position as its rule.
 func newTable(t rapid.TB, patterns ...string) *Table {
 	var table Table
 	for rule, pattern := range patterns {
@@ -99,7 +99,7 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// TestLookupWithinRule has all patterns in one rule: the value says which of them decided.
+// TestLookupWithinRule puts all patterns into one rule: the value shows which of them won.
 func TestLookupWithinRule(t *testing.T) {
 	patterns := []string{".com", ".example.com", "*.example.com", "*.b.example.com", "www.example.com", ".b.example.com", "*.com"}
 	want := map[string]string{
@@ -131,8 +131,8 @@ func TestLookupWithinRule(t *testing.T) {
 	}
 }
 
-// TestLookupLeastRule: how specific a pattern is counts within a rule alone.
-func TestLookupLeastRule(t *testing.T) {
+// Specificity counts only within one rule.
+func TestLookupLowestRule(t *testing.T) {
 	var table Table
 	add(t, &table, "www.example.com", Target{2, 20})
 	add(t, &table, "*.example.com", Target{1, 10})
@@ -155,8 +155,8 @@ func add(t rapid.TB, table *Table, pattern string, to Target) {
 	}
 }
 
-// TestAddKeepsTheLeast adds rules in another order than theirs.
-func TestAddKeepsTheLeast(t *testing.T) {
+// TestAddKeepsLowestRule adds rules out of order.
+func TestAddKeepsLowestRule(t *testing.T) {
 	for _, pattern := range []string{"a.b", "*.b", ".b"} {
 		var table Table
 		for value, rule := range []int{7, 3, 5, 3} {
