@@ -24,7 +24,7 @@ var foreignMistakes = []mistake{
 		`unknown option "host"; did you mean "sni"? It is not an option here: it belongs in a rule: use_backend NAME sni`, "Caddyfile:12",
 	}},
 	{"a path of HTTP", inFrontend, "use_backend web path /api", "use_backend web sni www.example.com", []string{
-		`"path" is not an option here: it is inside the TLS, which is passed through as it is`, "Caddyfile:12",
+		`"path" is not an option here: it is inside TLS, which is passed through unchanged`, "Caddyfile:12",
 	}},
 	{"a source for a matcher", inFrontend, "use_backend web src 10.0.0.0/8", "use_backend web remote_ip 10.0.0.0/8", []string{
 		`unknown option "src"; did you mean "remote_ip"?`, "Caddyfile:12",

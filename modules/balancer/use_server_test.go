@@ -36,7 +36,7 @@ func TestUseServerInCaddyfile(t *testing.T) {
 		"use_server":                     "use_server: expected the name of a server",
 		"use_server sni a.test":          "use_server: expected the name of a server before sni",
 		"use_server s/1":                 `name "s/1": expected letters`,
-		"use_server s1 path /":           "it is inside the TLS",
+		"use_server s1 path /":           "it is inside TLS",
 		"use_server s1 unless":           "rule for use_server s1: expected a matcher after unless",
 		"force_persist unless":           "rule for force_persist: expected a matcher after unless",
 		"use_server_format %[req.foo]":   "use_server_format: ",
@@ -56,7 +56,7 @@ func TestUseServerIsChecked(t *testing.T) {
 		`[{"server": "s2"}]`:                     `use_server 1: unknown server "s2"`,
 		`[{"server": "{x/y}"}]`:                  `use_server 1: name "{x/y}": expected letters`,
 		`[{"server_format": "%[foo]"}]`:          `use_server 1: server_format "%[foo]": failed to parse`,
-		`[{"server": "s1", "match": [{}], "unless": [{}]}]`: "use_server 1: it has match and unless",
+		`[{"server": "s1", "match": [{}], "unless": [{}]}]`: "use_server 1: match and unless are mutually exclusive",
 	} {
 		err := backend(t, `{"servers": [{"name": "s1", "address": "10.0.0.1:443"}], "use_server": `+json+`}`).Provision(newContext(t), "b")
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -69,7 +69,7 @@ func TestPersistRulesAreChecked(t *testing.T) {
 	for json, want := range map[string]string{
 		`[null]`:            "persist_rules 1: expected an object with action force or ignore",
 		`[{"action": "x"}]`: "persist_rules 1: expected an object with action force or ignore",
-		`[{"action": "force"}, {"action": "ignore", "match": [{}], "unless": [{}]}]`: "persist_rules 2: it has match and unless",
+		`[{"action": "force"}, {"action": "ignore", "match": [{}], "unless": [{}]}]`: "persist_rules 2: match and unless are mutually exclusive",
 	} {
 		err := backend(t, `{"servers": [{"name": "s1", "address": "10.0.0.1:443"}], "persist_rules": `+json+`}`).Provision(newContext(t), "b")
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -54,7 +54,7 @@ func TestMistakesOfFrontends(t *testing.T) {
 		`{"rules": [{"backend": "web", "backend_format": "x"}]}`:                     `rule 1: it has backend "web" and backend_format "x": expected one of the two`,
 		`{"rules": [{"backend": "web", "backend_map": "y", "backend_format": "x"}]}`: `rule 1: it has backend "web" and backend_map "y" and backend_format "x": expected one of the three`,
 		`{"rules": [{"backend_format": "%[nothing]"}]}`:                              `rule 1: backend_format "%[nothing]": `,
-		`{"rules": [{"backend": "web", "match": [{}], "unless": [{}]}]}`:             "rule 1: it has match and unless: expected one of the two",
+		`{"rules": [{"backend": "web", "match": [{}], "unless": [{}]}]}`:             "rule 1: match and unless are mutually exclusive",
 	} {
 		app, ctx := newApp(t, "web")
 		h := parsed(t, config)

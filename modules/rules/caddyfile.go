@@ -46,7 +46,7 @@ func (c *Config) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return table.ParseBlock(d)
 }
 
-// RuleOptions are the words of a block of rules, one for each action.
+// RuleOptions returns the options of a block of rules, one for each action.
 func RuleOptions(rules *[]*Rule) options.Table {
 	table := make(options.Table)
 	for name, action := range actions {
@@ -91,9 +91,9 @@ func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
 	return ParseCondition(d, r.Action, &r.MatcherSetsRaw, &r.UnlessRaw)
 }
 
-// RuleTarget parses what a rule leads to, the first word of its line. It refuses
-// `use_backend sni www.example.com`, where a matcher stands in its place; a backend
-// may bear a matcher's name.
+// RuleTarget parses the target of a rule, the first argument on its line. It rejects `use_backend
+// sni www.example.com`, which has a matcher in place of the target. A backend named like a matcher
+// is allowed.
 func RuleTarget(d *caddyfile.Dispenser, target *string, what string) error {
 	option := d.Val()
 	if !d.NextArg() {
@@ -111,16 +111,16 @@ func RuleTarget(d *caddyfile.Dispenser, target *string, what string) error {
 	return nil
 }
 
-// ParseCondition parses what is left of a rule's line, and its block: one
-// matcher on the line, or several, one on each line of the block, all of which
-// must match. With unless before them the rule applies where they do not. Syntax:
+// ParseCondition parses the rest of a rule's line, and its block. One matcher may be on the line,
+// or several in the block, one per line, all of which must match. After unless, the rule applies if
+// they do not all match. Syntax:
 //
 //	… [unless] [<matcher> <args…>] {
 //		<matcher> <args…>
 //	}
 //
-// A matcher is a field of client_hello (sni, alpn ...) or the name of a layer4
-// matcher. The matcher acl may be given several times: all must be true.
+// A matcher is a field of client_hello (sni, alpn ...) or the name of a layer4 matcher. The matcher
+// acl may be given several times: all must be true.
 func ParseCondition(d *caddyfile.Dispenser, rule string, match, unless *[]caddy.ModuleMap) error {
 	to := match
 	if d.NextArg() {
@@ -150,24 +150,24 @@ func ParseCondition(d *caddyfile.Dispenser, rule string, match, unless *[]caddy.
 	return nil
 }
 
-// unseen answers words for what a rule cannot look at.
-var unseen = make(options.Advice).Add("it is inside the TLS, which is passed through as it is",
+// unseen has advice for words that name parts of a request, which rules cannot see.
+var unseen = make(options.Advice).Add("it is inside TLS, which is passed through unchanged",
 	strings.Fields("path path_beg path_regexp header headers hdr method query uri url cookie")...)
 
-// IsMatcher reports whether a matcher is given by that word.
+// IsMatcher reports whether the word names a matcher.
 func IsMatcher(word string) bool {
 	_, ok := matcherOptions(new(l4clienthello.Matcher), nil)[word]
 	return ok
 }
 
-// MatcherNames returns the words that matchers are given by.
+// MatcherNames returns the words that name matchers.
 func MatcherNames() []string { return matcherOptions(new(l4clienthello.Matcher), nil).Names() }
 
-// ActionNames returns the words of a block of rules.
+// ActionNames returns the words that begin a rule.
 func ActionNames() []string { return slices.Collect(maps.Keys(actions)) }
 
-// matcherOptions are the words for what a rule asks: fields of hello, and other
-// matchers, which are put into set.
+// matcherOptions returns the options of a condition. The fields of client_hello are parsed into
+// hello, other matchers into set.
 func matcherOptions(hello *l4clienthello.Matcher, set caddy.ModuleMap) options.Table {
 	table := make(options.Table)
 	for _, m := range caddy.GetModules(matchers) {
@@ -190,12 +190,12 @@ func parseMatcher(d *caddyfile.Dispenser, id caddy.ModuleID, set caddy.ModuleMap
 	return nil
 }
 
-// parseACL adds terms to those that the set has.
+// parseACL adds terms to the acl matcher of set.
 func parseACL(d *caddyfile.Dispenser, set caddy.ModuleMap) error {
 	var terms l4acl.Matcher
 	if earlier := set["acl"]; earlier != nil {
 		if err := json.Unmarshal(earlier, &terms); err != nil {
-			return fmt.Errorf("reading the acl before this one: %w", err)
+			return fmt.Errorf("parsing the preceding acl: %w", err)
 		}
 	}
 	if err := terms.UnmarshalCaddyfile(d.NewFromNextSegment()); err != nil {

@@ -17,40 +17,39 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// View is what conditions and expressions look at: a connection, at one time.
+// View is the input of conditions and expressions: the state of a connection at one moment.
 type View struct {
-	// Input has the bytes, and whether more are waited for.
+	// Input has the bytes, and reports whether more may come.
 	sample.Input
 
-	// Connection is a connection that holds the bytes, for matchers that know
-	// nothing of Input. It is called only if one of these is asked.
+	// Connection returns a connection that replays the bytes, for matchers that cannot read Input. It
+	// is called only if there is such a matcher.
 	Connection func() *layer4.Connection
 }
 
-// Condition is when a rule applies: HAProxy's if and unless. The zero value is
-// always.
+// Condition decides whether a rule applies: HAProxy's if and unless. The zero value is always true.
 type Condition struct {
-	// Sets, one of which must match. With none every connection does.
+	// Sets holds sets of matchers, one of which must match. If empty, every connection matches.
 	Sets []Set
 
-	// Unless turns that round: none of the sets may match.
+	// Unless inverts the condition: it is true if no set matches.
 	Unless bool
 }
 
-// Set is what must match together. What can look at bytes without a connection
-// is kept apart from the others, and asked first.
+// Set holds matchers that must all match. Those that need no connection to read bytes are kept
+// apart, and run first.
 type Set struct {
 	ACL    *l4acl.Matcher         // nil: none
 	Hello  *l4clienthello.Matcher // nil: none
 	Others layer4.MatcherSet
 }
 
-// LoadCondition loads the matchers of a rule: a pointer to a struct with the
-// fields MatcherSetsRaw and UnlessRaw, of which one may have something in it.
+// LoadCondition loads the matchers of a rule. The rule must be a pointer to a struct with the
+// fields MatcherSetsRaw and UnlessRaw, of which at most one may be set.
 func LoadCondition(ctx caddy.Context, rule any, match, unless []caddy.ModuleMap) (c Condition, err error) {
 	switch {
 	case len(match) > 0 && len(unless) > 0:
-		return c, errors.New("it has match and unless: expected one of the two")
+		return c, errors.New("match and unless are mutually exclusive")
 	case len(match) > 0:
 		c.Sets, err = loadSets(ctx, rule, "MatcherSetsRaw")
 	case len(unless) > 0:
@@ -70,8 +69,8 @@ func loadSets(ctx caddy.Context, rule any, field string) (sets []Set, err error)
 	}
 	for _, mods := range mods.([]map[string]any) {
 		var set Set
-		// In order of name, so that what a rule says does not depend on chance
-		// where one of its matchers fails and another does not match.
+		// Sorted by name: if one matcher fails and another does not match, the result must not depend on
+		// the map's order.
 		for _, name := range slices.Sorted(maps.Keys(mods)) {
 			switch m := mods[name].(type) {
 			case *l4acl.Matcher:
@@ -89,8 +88,8 @@ func loadSets(ctx caddy.Context, rule any, field string) (sets []Set, err error)
 	return sets, nil
 }
 
-// Match says whether the condition is true. An error is a matcher's: what it
-// would have said is not known and will not be.
+// Match evaluates the condition. An error comes from a matcher, whose answer is then unknown and
+// will stay so.
 func (c *Condition) Match(v *View) (sample.Verdict, error) {
 	if len(c.Sets) == 0 {
 		return sample.Pass, nil
@@ -111,7 +110,7 @@ func (c *Condition) Match(v *View) (sample.Verdict, error) {
 	return best, nil
 }
 
-// match asks the matchers until one does not say yes.
+// match runs the matchers until one does not pass.
 func (s *Set) match(v *View) (sample.Verdict, error) {
 	if s.ACL != nil {
 		if verdict := s.ACL.MatchInput(&v.Input); verdict != sample.Pass {
@@ -152,7 +151,7 @@ func matchHello(m *l4clienthello.Matcher, in *sample.Input) sample.Verdict {
 	}
 }
 
-// missing is the answer where there are too few bytes for one.
+// missing returns the verdict of a matcher that needs more bytes.
 func missing(in *sample.Input) sample.Verdict {
 	if in.Final {
 		return sample.Fail
@@ -160,28 +159,26 @@ func missing(in *sample.Input) sample.Verdict {
 	return sample.Miss
 }
 
-// Always reports whether the condition is true of every connection, whatever it
-// has sent.
+// Always reports whether the condition is true for every connection.
 func (c *Condition) Always() bool {
 	return len(c.Sets) == 0 || !c.Unless && slices.ContainsFunc(c.Sets, func(s Set) bool {
 		return s.ACL == nil && s.Hello == nil && len(s.Others) == 0
 	})
 }
 
-// Foreign reports whether a matcher is asked of which this package knows nothing.
+// Foreign reports whether the condition has matchers of other packages.
 func (c *Condition) Foreign() bool {
 	return slices.ContainsFunc(c.Sets, func(s Set) bool { return len(s.Others) > 0 })
 }
 
-// NeedsRequest reports whether anything that the client sends is looked at.
+// NeedsRequest reports whether the condition depends on bytes from the client.
 func (c *Condition) NeedsRequest() bool {
 	return slices.ContainsFunc(c.Sets, func(s Set) bool {
 		return s.ACL != nil && s.ACL.NeedsRequest() || s.Hello != nil || slices.ContainsFunc(s.Others, needsRequest)
 	})
 }
 
-// Questions returns what the condition asks about the process; see
-// sample.Expression.
+// Questions returns the condition's questions about the process; see sample.Expression.
 func (c *Condition) Questions() (all []sample.Question) {
 	for _, s := range c.Sets {
 		if s.ACL != nil {
@@ -191,8 +188,8 @@ func (c *Condition) Questions() (all []sample.Question) {
 	return all
 }
 
-// needsRequest knows the matchers of caddy-l4 that look at addresses alone. Any
-// other may look at the bytes.
+// needsRequest returns false for the matchers of caddy-l4 that use only addresses. Any other
+// matcher may read bytes.
 func needsRequest(m layer4.ConnMatcher) bool {
 	switch m := m.(type) {
 	case *layer4.MatchRemoteIP, *layer4.MatchLocalIP:

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rules is HAProxy's tcp-request content: rules over the first bytes
-// of a client, which wait for more while they cannot be decided. It holds the
-// conditions that these rules and those of the frontend have (sets of layer4
-// matchers, in three values) and the rules' order and actions. It does not read
-// from connections: whoever does asks again when there is more.
+// Package rules implements HAProxy's tcp-request content: rules over the first bytes from a client,
+// which wait for more bytes while they are undecided. It holds the rules' order, actions and
+// conditions. Conditions, which the frontend's own rules use too, are sets of layer4 matchers in
+// three-valued logic. The package does not read from connections: the caller evaluates the rules
+// again when more bytes have come.
 package rules
 
 import (
@@ -18,22 +18,20 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Config are rules over what a client sends first, and how long they may wait
-// for it. The rules are tried in order until one of them ends the inspection or
-// all have been tried, which accepts the connection. A rule that cannot be
-// decided yet holds up all that come after it.
+// Config holds rules over the first bytes from a client, and how long they may wait. Rules are
+// evaluated in order until one ends the inspection. If none does, the connection is accepted. A
+// rule that cannot be decided yet holds up all rules after it.
 type Config struct {
-	// InspectDelay is how long the client is waited for, counted from the first
-	// rule that cannot be decided. When it is over, what is not known is not
-	// true. Default: 0, the rules are decided at once, by what is there. It is
-	// HAProxy's tcp-request inspect-delay.
+	// InspectDelay limits the wait for the client, counted from the first rule that cannot be decided.
+	// After it, unknown terms count as false. Default: 0, which decides at once, on the bytes that
+	// have come so far. It is HAProxy's tcp-request inspect-delay.
 	InspectDelay caddy.Duration `json:"inspect_delay,omitempty"`
 
-	// Rules are tried in order, from the first again whenever more has come.
+	// Rules are evaluated in order, and again from the first whenever more bytes have come.
 	Rules []*Rule `json:"rules,omitempty"`
 }
 
-// Provision compiles the rules. A nil Config has none.
+// Provision compiles the rules. A nil Config has no rules.
 func (c *Config) Provision(ctx caddy.Context) error {
 	if c == nil {
 		return nil
@@ -54,7 +52,7 @@ func (c *Config) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// NeedsRequest reports whether anything that the client sends is looked at.
+// NeedsRequest reports whether any rule depends on bytes from the client.
 func (c *Config) NeedsRequest() bool {
 	if c == nil {
 		return false
@@ -67,15 +65,14 @@ func (c *Config) NeedsRequest() bool {
 	return false
 }
 
-// Foreign reports whether a matcher of another package is asked, which may take its time.
+// Foreign reports whether any rule has matchers of other packages, which may block.
 func (c *Config) Foreign() bool {
 	return c != nil && slices.ContainsFunc(c.Rules, func(r *Rule) bool { return r.condition.Foreign() })
 }
 
-// Decide tries the rules on what there is. It returns Wait where a rule cannot be
-// decided, which with v.Final does not happen; then all rules are to be tried
-// again when there is more to see. The rule is the one that has decided; nil where
-// none has. The error of a matcher names its rule.
+// Decide evaluates the rules. It returns Wait if a rule cannot be decided yet, but never if v.Final
+// is set. After Wait, call Decide again when more bytes have come. The returned rule is the one
+// that decided, or held up the others; nil if none did. The error of a matcher names its rule.
 func (c *Config) Decide(v *View) (Action, *Rule, error) {
 	if c == nil {
 		return Accept, nil, nil
@@ -87,11 +84,11 @@ func (c *Config) Decide(v *View) (Action, *Rule, error) {
 			return Close, r, fmt.Errorf("rule %d: %w", i+1, err)
 		case verdict == sample.Miss && !v.Final:
 			return Wait, r, nil
-		case verdict == sample.Pass && r.do(v):
+		case verdict == sample.Pass && r.apply(v):
 			return r.action, r, nil
 		}
 	}
 	return Accept, nil, nil
 }
 
-var errNoAction = errors.New("it has no action")
+var errNoAction = errors.New("missing action")

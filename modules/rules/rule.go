@@ -14,39 +14,35 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Rule does something with the connections that it applies to.
+// Rule is an action with the condition under which it applies to a connection.
 type Rule struct {
-	// Action is what the rule does: accept (go on without the rules after this
-	// one), close (HAProxy's reject: the client is told nothing more than that),
-	// reset, drop (HAProxy's silent-drop: the client is told nothing at all),
-	// reject (a TLS alert where the client spoke TLS, then close), set_var,
-	// set_var_format and unset_var (then the rules after this one are tried).
+	// Action is one of accept (skip the remaining rules), close (HAProxy's reject: close without an
+	// alert), reset (close with RST), drop (HAProxy's silent-drop: the client gets no packet at all),
+	// reject (send a TLS alert if the client speaks TLS, then close), set_var, set_var_format and
+	// unset_var (continue with the next rule).
 	Action string `json:"action"`
 
-	// Var is the name of the variable that set_var sets and unset_var forgets: a
-	// scope and a name, such as sess.sni. With one of the scopes sess, txn and req
-	// it lasts as long as the connection, and as a placeholder it is
-	// {l4.vars.sess.sni}; with proc all connections share it.
+	// Var is the variable that set_var sets and unset_var deletes: a scope and a name, such as
+	// sess.sni. Variables in the scopes sess, txn and req last as long as the connection, and have
+	// placeholders such as {l4.vars.sess.sni}. All connections share those in proc.
 	Var string `json:"var,omitempty"`
 
-	// Value is the sample expression that set_var evaluates, such as
-	// "req.ssl_sni,lower". Where it has no value the variable stays what it was:
-	// set_var itself does not wait. Of set_var_format it is a text with such
-	// expressions, as "%[src]:%[src_port]"; one without a value adds nothing.
+	// Value is the sample expression that set_var evaluates, such as "req.ssl_sni,lower". If it has no
+	// value, the variable is left unchanged: set_var itself does not wait. For set_var_format it is a
+	// text with such expressions, such as "%[src]:%[src_port]"; an expression without a value adds
+	// nothing.
 	Value string `json:"value,omitempty"`
 
-	// MatcherSetsRaw are sets of layer4 matchers: all of a set must match, and
-	// one set is enough. Without any, and without unless, the rule always
-	// applies.
+	// MatcherSetsRaw holds sets of layer4 matchers. The rule applies if all matchers of one set match.
+	// Without match and unless it always applies.
 	MatcherSetsRaw []caddy.ModuleMap `json:"match,omitempty" caddy:"namespace=layer4.matchers"`
 
-	// UnlessRaw is the opposite of match, in place of it: the rule applies
-	// unless one of the sets matches.
+	// UnlessRaw is the opposite of match, and excludes it: the rule applies unless one of the sets
+	// matches.
 	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
 
-	// Origin is where the rule comes from and how it reads there, where a
-	// configuration is made from a file of another kind: "haproxy.cfg:17:
-	// tcp-request content reject". It is for the log alone.
+	// Origin is the source of a rule translated from another format, with file and line:
+	// "haproxy.cfg:17: tcp-request content reject". It is only used in the log.
 	Origin string `json:"origin,omitempty"`
 
 	number    int // in its list, from 1
@@ -56,8 +52,8 @@ type Rule struct {
 	condition Condition
 }
 
-// Called returns how the log names the rule, which is one of the kind given:
-// "content rule 2: reject", or its origin.
+// Called returns the rule's name in the log: its origin, or one made of its kind, number and
+// action, such as "content rule 2: reject".
 func (r *Rule) Called(kind string) string {
 	if r.Origin != "" {
 		return r.Origin
@@ -65,17 +61,17 @@ func (r *Rule) Called(kind string) string {
 	return fmt.Sprintf("%s rule %d: %s", kind, r.number, r.Action)
 }
 
-// Action is what is to be done with a connection.
+// Action is the decision about a connection.
 type Action uint8
 
 // The actions of rules that end the inspection, and Wait.
 const (
-	Wait   Action = iota // for more to see: a rule cannot be decided
-	Accept               // go on
+	Wait   Action = iota // a rule cannot be decided yet
+	Accept               // skip the remaining rules
 	Close
 	Reset  // with RST
-	Drop   // without a word
-	Reject // with a TLS alert where the client spoke TLS
+	Drop   // without sending anything
+	Reject // with a TLS alert if the client speaks TLS
 	setVar
 	setVarFormat
 	unsetVar
@@ -113,7 +109,7 @@ func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
 	return err
 }
 
-// check says what is wrong with the action and what it is done with.
+// check validates the action, its variable and its value.
 func (r *Rule) check() error {
 	action, known := actions[r.Action]
 	switch {
@@ -139,7 +135,7 @@ func (r *Rule) check() error {
 
 var variable = regexp.MustCompile(`^(proc|sess|txn|req)\.[A-Za-z0-9_.]+$`)
 
-// CheckVar says what is wrong with the name of a variable that rules may set.
+// CheckVar returns an error if the name is not that of a variable that rules may set.
 func CheckVar(name string) error {
 	if !variable.MatchString(name) {
 		return fmt.Errorf("variable %q: expected a scope (proc, sess, txn or req), a dot, and letters, digits, _ and dots", name)
@@ -147,13 +143,13 @@ func CheckVar(name string) error {
 	return nil
 }
 
-// NeedsRequest reports whether anything that the client sends is looked at. It
-// can be called after Config.Provision.
+// NeedsRequest reports whether the rule depends on bytes from the client. It must be called after
+// Config.Provision.
 func (r *Rule) NeedsRequest() bool {
 	return r.condition.NeedsRequest() || r.value != nil && r.value.NeedsRequest() || r.format != nil && r.format.NeedsRequest()
 }
 
-// Questions returns what the rule asks about the process; see sample.Expression.
+// Questions returns the rule's questions about the process; see sample.Expression.
 func (r *Rule) Questions() []sample.Question {
 	all := r.condition.Questions()
 	if r.value != nil {
@@ -165,12 +161,12 @@ func (r *Rule) Questions() []sample.Question {
 	return all
 }
 
-// do does what the rule is for, and reports whether that ends the inspection.
-func (r *Rule) do(v *View) (ends bool) {
+// apply performs the action, and reports whether it ends the inspection.
+func (r *Rule) apply(v *View) (ends bool) {
 	switch r.action {
 	case setVar:
-		// As if nothing more came, or else it could never be set before a rule
-		// that waits. When more has come it is set again.
+		// Evaluated as if the input were final: otherwise no variable could be set before a rule that
+		// waits. It is set again when more bytes have come.
 		in := v.Input
 		in.Final = true
 		if value, verdict := r.value.Eval(&in); verdict == sample.Pass {

@@ -24,10 +24,10 @@ func init() {
 	caddy.RegisterModule(new(stranger))
 }
 
-// answer is a matcher that always says the same: yes, no, more or error.
+// answer is a matcher with a fixed answer: yes, no, more or error.
 type answer struct {
 	Answer string `json:"answer"`
-	Blind  bool   `json:"blind,omitempty"` // it says that it does not look at bytes
+	Blind  bool   `json:"blind,omitempty"` // it reports that it reads no bytes
 }
 
 func (*answer) CaddyModule() caddy.ModuleInfo {
@@ -49,14 +49,14 @@ func (a *answer) Match(*layer4.Connection) (bool, error) {
 	}
 }
 
-// stranger is a module among the matchers that is none.
+// stranger is a module in the matchers' namespace that is not a matcher.
 type stranger struct{}
 
 func (*stranger) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "layer4.matchers.test_stranger", New: func() caddy.Module { return new(stranger) }}
 }
 
-// load is a Config as it is when provisioned.
+// load returns a provisioned Config.
 func load(t testing.TB, config string) (*Config, error) {
 	t.Helper()
 	c := new(Config)
@@ -77,7 +77,7 @@ func loadRules(t testing.TB, rules ...string) *Config {
 	return c
 }
 
-// look is a view of what a client has sent, and its variables.
+// look returns a view of the bytes from a client, and its variables.
 func look(t testing.TB, sent string, final bool) (*View, map[string]any) {
 	t.Helper()
 	hello := clienthello.NewInspection(0)
@@ -108,8 +108,8 @@ func says(action, words string) string {
 	return `{"action": "` + action + `", "match": [{"test_answer": {"answer": "` + words + `"}}]}`
 }
 
-// Rules are tried in order. One that cannot be decided holds up those after it,
-// whatever they would say.
+// Rules are evaluated in order. One that cannot be decided holds up those after it, even if they
+// could be.
 func TestDecide(t *testing.T) {
 	hello := string(hellotest.Hello(t, "A.example.test"))
 	for _, c := range []struct {
@@ -167,8 +167,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// Without a hello to look at (a connection of which nothing has been read) no
-// client_hello matches, whatever else is true.
+// On a connection of which nothing has been read, client_hello never matches, whatever else is
+// true.
 func TestDecideWithoutInspection(t *testing.T) {
 	v, _ := look(t, "", false)
 	v.Hello = nil
@@ -177,11 +177,11 @@ func TestDecideWithoutInspection(t *testing.T) {
 	}
 	var none *Config
 	if got, _, err := none.Decide(v); got != Accept || err != nil || none.NeedsRequest() || none.Provision(caddy.Context{}) != nil {
-		t.Errorf("no config at all: %v, %v", got, err)
+		t.Errorf("nil config: %v, %v", got, err)
 	}
 }
 
-// What a matcher that fails would have said is not known.
+// The answer of a matcher that fails is unknown.
 func TestDecideFails(t *testing.T) {
 	for rules, want := range map[string]string{
 		says("close", "error"):                                                                                     "rule 1: the matcher failed",
@@ -200,8 +200,8 @@ func TestDecideFails(t *testing.T) {
 	}
 }
 
-// Variables are set by what is there, and again when there is more; they do not
-// make anybody wait.
+// Variables are set from the bytes that have come, and again when more come. Setting one never
+// waits.
 func TestVariables(t *testing.T) {
 	hello := string(hellotest.Hello(t, "A.example.test"))
 	set := `{"action": "set_var", "var": "sess.sni", "value": "req.ssl_sni,lower"}`
@@ -284,9 +284,9 @@ func TestMistakes(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"inspect_delay": "-1s"}`: "inspect_delay -1s: expected a duration greater than zero",
 		`{"rules": [null]}`:        "rule 1: expected an object with action",
-		`{"rules": [{}]}`:          "rule 1: it has no action",
+		`{"rules": [{}]}`:          "rule 1: missing action",
 
-		`{"rules": [{"action": "accept"}, {"action": ""}]}`:                       "rule 2: it has no action",
+		`{"rules": [{"action": "accept"}, {"action": ""}]}`:                       "rule 2: missing action",
 		`{"rules": [{"action": "acept"}]}`:                                        `rule 1: unknown action "acept"; did you mean "accept"? (known: accept, close, drop, reject, reset, set_var, set_var_format, unset_var)`,
 		`{"rules": [{"action": "close", "var": "sess.x"}]}`:                       "rule 1: action close has a var or a value: expected neither",
 		`{"rules": [{"action": "close", "value": "src"}]}`:                        "rule 1: action close has a var or a value: expected neither",
@@ -297,7 +297,7 @@ func TestMistakes(t *testing.T) {
 		`{"rules": [{"action": "set_var", "var": "sess.", "value": "src"}]}`:      `rule 1: variable "sess.": expected`,
 		`{"rules": [{"action": "set_var", "var": "sess.x y", "value": "src"}]}`:   `rule 1: variable "sess.x y": expected`,
 		`{"rules": [{"action": "set_var", "var": "sess.x", "value": "nothing"}]}`: "rule 1: set_var sess.x: unknown fetch method 'nothing'",
-		`{"rules": [{"action": "close", "match": [{}], "unless": [{}]}]}`:         "rule 1: it has match and unless: expected one of the two",
+		`{"rules": [{"action": "close", "match": [{}], "unless": [{}]}]}`:         "rule 1: match and unless are mutually exclusive",
 		`{"rules": [{"action": "close", "match": [{"hello": {}}]}]}`:              "rule 1: loading matchers: module name 'hello': unknown module",
 		`{"rules": [{"action": "close", "unless": [{"hello": {}}]}]}`:             "rule 1: loading matchers: module name 'hello': unknown module",
 		`{"rules": [{"action": "close", "match": [{"test_stranger": {}}]}]}`:      `rule 1: loading matchers: matcher "test_stranger" (*rules.stranger) is not a layer4 connection matcher`,
