@@ -8,15 +8,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// UnmarshalCaddyfile sets up the matcher. Several lines of it in one matcher
-// set are several terms, as are the lines of its block. Syntax:
+// UnmarshalCaddyfile sets up the matcher. Each acl line of a matcher set adds a term, as does each
+// line of its block. Syntax:
 //
 //	acl [not] <fetch> [-i] [-m <method>] [-f <file>…] [--] [<value…>]
 //	acl {
 //		[not] <fetch> [-i] [-m <method>] [-f <file>…] [--] [<value…>]
 //	}
 //
-// What stands after not is what stands after an ACL's name in haproxy.cfg.
+// The words after not are those after an ACL's name in haproxy.cfg.
 func (m *Matcher) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.Next() { // on the matcher's name
 		words := d.RemainingArgs()
@@ -39,7 +39,7 @@ func (m *Matcher) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// add adds a term.
+// add parses the words of a term and adds it.
 func (m *Matcher) add(d *caddyfile.Dispenser, words []string) error {
 	var t sample.Term
 	if words[0] == "not" {
@@ -60,8 +60,8 @@ func (m *Matcher) add(d *caddyfile.Dispenser, words []string) error {
 	return nil
 }
 
-// WithoutFiles is a loader that finds every file and nothing in it: for checking
-// what is written in a Caddyfile, whose files may be on another system.
+// WithoutFiles returns a loader for which every file exists and is empty. It validates expressions
+// in a Caddyfile, whose files may be on another system.
 func WithoutFiles() *sample.Loader {
 	return &sample.Loader{Open: func(string) ([]byte, error) { return nil, nil }}
 }

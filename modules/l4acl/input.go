@@ -12,16 +12,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Input is what can be looked at of a connection beside its bytes: its addresses
-// and variables. It may be used as long as the connection, and like that by one
-// goroutine at a time.
+// Input returns the addresses and variables of a connection as the input of expressions, without
+// bytes. It is valid as long as the connection, and is not safe for concurrent use.
 func Input(cx *layer4.Connection) sample.Input {
 	in := Addresses(cx)
 	in.Var = func(name string) (sample.Value, bool) { return Variable(cx, name) }
 	return in
 }
 
-// Addresses is the part of Input that is about the addresses.
+// Addresses returns an input with the addresses of a connection alone.
 func Addresses(c net.Conn) sample.Input {
 	return sample.Input{Source: addrPort(c.RemoteAddr()), Destination: addrPort(c.LocalAddr())}
 }
@@ -38,8 +37,8 @@ func Variable(cx *layer4.Connection, name string) (sample.Value, bool) {
 	}
 }
 
-// addrPort is an address as it is written: that of an IPv4 client of a listener
-// for both families is an IPv4 address. It is zero for a Unix socket.
+// addrPort converts an address. It unmaps IPv4-mapped IPv6 addresses, which dual-stack listeners
+// report for IPv4 clients. It returns zero for a Unix socket.
 func addrPort(a net.Addr) netip.AddrPort {
 	var ap netip.AddrPort
 	switch a := a.(type) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package l4acl is the matcher layer4.matchers.acl: HAProxy's ACLs, over the
-// bytes that a connection begins with. What they can ask is in package sample.
-// In the rules of the passthrough handler they wait and become final as in
-// HAProxy. In a caddy-l4 route the matcher works within that package's limits:
-// it sees at most 16 KiB, nothing is ever final, so wait_end never comes true, and
-// fetches about the process, such as nbsrv, have no value.
+// Package l4acl implements the matcher layer4.matchers.acl: HAProxy's ACLs over the first bytes of
+// a connection. Fetches and converters are in package sample. In the rules of the passthrough
+// handler, ACLs wait for bytes and become final as in HAProxy. In a caddy-l4 route the matcher has
+// that package's limits: it sees at most 16 KiB, no input is ever final, so wait_end is never true,
+// and fetches about the process, such as nbsrv, have no value.
 package l4acl
 
 import (
@@ -24,9 +23,8 @@ func init() {
 	caddy.RegisterModule(new(Matcher))
 }
 
-// Matcher matches connections of which all its terms are true. They are asked in
-// order, and the first that is not true decides: a term that is not known yet
-// makes the terms after it wait, too.
+// Matcher matches connections for which all its terms are true. Terms are evaluated in order, and
+// the first that is not true decides: a term that is still unknown holds up those after it.
 type Matcher []sample.Term
 
 // CaddyModule returns the Caddy module information.
@@ -46,7 +44,7 @@ func (m *Matcher) Provision(ctx caddy.Context) error {
 	for i := range *m {
 		t := &(*m)[i]
 		if err := t.Load(loader); err != nil {
-			return fmt.Errorf("acl: term %d%s: %w", i+1, called(t), err)
+			return fmt.Errorf("acl: term %d%s: %w", i+1, termName(t), err)
 		}
 		for k, acl := range t.ACLs() {
 			if warning := acl.Warning(); warning != "" {
@@ -57,16 +55,16 @@ func (m *Matcher) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// called is how errors call a term after its number.
-func called(t *sample.Term) string {
+// termName returns the name of a term as errors show it after the term's number.
+func termName(t *sample.Term) string {
 	if t.Name == "" {
 		return ""
 	}
 	return fmt.Sprintf(" (%s)", t.Name)
 }
 
-// NeedsRequest reports whether anything that the client sends is looked at. If
-// not, there is no sense in waiting for it.
+// NeedsRequest reports whether any term depends on bytes from the client. If not, waiting for them
+// is pointless.
 func (m *Matcher) NeedsRequest() bool {
 	for i := range *m {
 		for _, acl := range (*m)[i].ACLs() {
@@ -78,7 +76,7 @@ func (m *Matcher) NeedsRequest() bool {
 	return false
 }
 
-// Questions returns what the terms ask about the process; see sample.Expression.
+// Questions returns the terms' questions about the process; see sample.Expression.
 func (m *Matcher) Questions() (all []sample.Question) {
 	for i := range *m {
 		for _, acl := range (*m)[i].ACLs() {
@@ -88,7 +86,7 @@ func (m *Matcher) Questions() (all []sample.Question) {
 	return all
 }
 
-// MatchInput is what the terms say together. It is safe for concurrent use.
+// MatchInput evaluates the terms. It is safe for concurrent use.
 func (m *Matcher) MatchInput(in *sample.Input) sample.Verdict {
 	for i := range *m {
 		if verdict := (*m)[i].Match(in); verdict != sample.Pass {
@@ -98,8 +96,8 @@ func (m *Matcher) MatchInput(in *sample.Input) sample.Verdict {
 	return sample.Pass
 }
 
-// Match is for the routes of caddy-l4: while it is not known whether the
-// connection matches, it asks for more.
+// Match implements layer4.ConnMatcher, for the routes of caddy-l4. It asks for more bytes while the
+// verdict is unknown.
 func (m *Matcher) Match(cx *layer4.Connection) (bool, error) {
 	in := Input(cx)
 	if m.NeedsRequest() {

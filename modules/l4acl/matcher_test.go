@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// loaded is the matcher as Caddy loads it from JSON.
+// loaded returns the matcher as Caddy loads it from JSON.
 func loaded(t testing.TB, terms string) (*Matcher, error) {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
@@ -42,7 +42,7 @@ func mustLoad(t testing.TB, terms string) *Matcher {
 	return m
 }
 
-// input is what a client has sent.
+// input returns the input for the bytes that a client has sent.
 func input(t testing.TB, sent []byte, final bool) *sample.Input {
 	t.Helper()
 	i := clienthello.NewInspection(0)
@@ -144,7 +144,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// at is a connection from and to somewhere.
+// at is a connection with the given addresses.
 type at struct {
 	hellotest.Conn
 	remote, local net.Addr
@@ -158,7 +158,7 @@ type name string
 func (name) Network() string  { return "test" }
 func (n name) String() string { return string(n) }
 
-// In a caddy-l4 route the matcher sees what has been fetched, and asks for more.
+// In a caddy-l4 route the matcher sees the bytes read so far, and asks for more.
 func TestMatch(t *testing.T) {
 	hello := hellotest.Hello(t, "smtp.mail.test")
 	m := mustLoad(t, `[`+isMail+`]`)
@@ -172,8 +172,7 @@ func TestMatch(t *testing.T) {
 	if matched, err := m.Match(cx); matched || err != nil {
 		t.Errorf("SSH: %v, %v", matched, err)
 	}
-	// What is no hello is known to be none by its first byte. What comes after it
-	// is seen nevertheless.
+	// The first byte shows that a banner is no hello. The bytes after it are seen nevertheless.
 	banner := mustLoad(t, `[{"any": [{"fetch": "req.payload(0,7)", "method": "str", "values": ["SSH-2.0"]}]}]`)
 	buf := []byte("SSH-2.0-x")
 	grown := layer4.WrapConnection(new(hellotest.Conn), buf[:3], zap.NewNop())
@@ -187,7 +186,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// What does not ask for bytes does not look at them.
+// A matcher that needs no bytes does not read them.
 func TestMatchWithoutRequest(t *testing.T) {
 	m := mustLoad(t, `[{"any": [{"fetch": "src", "values": ["192.0.2.0/24"]}]}, {"any": [{"fetch": "dst_port", "values": ["443"]}]}]`)
 	for remote, want := range map[string]bool{"192.0.2.1": true, "198.51.100.1": false} {
@@ -206,7 +205,8 @@ func TestInput(t *testing.T) {
 		remote net.Addr
 		want   string
 	}{
-		{&net.TCPAddr{IP: net.ParseIP("::ffff:192.0.2.1"), Port: 5}, "192.0.2.1:5"}, // of a listener for both families
+		// An IPv4 client of a dual-stack listener.
+		{&net.TCPAddr{IP: net.ParseIP("::ffff:192.0.2.1"), Port: 5}, "192.0.2.1:5"},
 		{&net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 5}, "[2001:db8::1]:5"},
 		{name("192.0.2.1:5"), "192.0.2.1:5"},
 		{name("/run/x.sock"), "invalid AddrPort"},
