@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestMatchHelloDoesNotAllocate is not for the race detector, under which what
-// is pooled is dropped now and then.
+// TestMatchHelloDoesNotAllocate does not run under the race detector, which makes sync.Pool drop
+// items at random.
 func TestMatchHelloDoesNotAllocate(t *testing.T) {
 	long := strings.Repeat("p", 255)
 	raw := hellotest.Plain(
@@ -44,8 +44,8 @@ func TestMatchHelloDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// A fingerprint is computed for the first matcher that asks for it, and for
-// none if another field says no.
+// A fingerprint is computed for the first matcher that needs it, and not at all if another field
+// does not match.
 func TestFingerprintsAreComputedOnce(t *testing.T) {
 	raw := hello(t, "a.test")
 	ja3, ja4 := inspected(t, raw).JA3(), inspected(t, raw).JA4()

@@ -17,12 +17,11 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// BenchmarkMatch is the decision by server name about one connection that has
-// sent its hello, about 1.5 KB, when several routes ask and the last one
-// matches: beside caddy-l4's own matcher on the same bytes, and beside the
-// rules of passthrough, where the inspection goes back to its pool. What the
-// connection itself costs in caddy-l4's routes, with any matcher, is there by
-// itself.
+// BenchmarkMatch measures the decision by server name for one connection that has sent its hello of
+// about 1.5 KB, with several routes of which the last matches. It compares this matcher with
+// caddy-l4's own on the same bytes, and with the rules of passthrough, where the inspection returns
+// to its pool. The cost of the connection itself in caddy-l4's routes, which any matcher has, is
+// measured separately.
 func BenchmarkMatch(b *testing.B) {
 	ctx := quietContext(b)
 	raw := hellotest.Hello(b, "host-0.test", "h2", "http/1.1")
@@ -46,8 +45,7 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-// quietContext is one in which no debug messages are written, which l4tls would
-// do for each match.
+// quietContext returns a context without debug messages, which l4tls would write for each match.
 func quietContext(b *testing.B) caddy.Context {
 	err := caddy.Run(&caddy.Config{
 		Admin:   &caddy.AdminConfig{Disabled: true},

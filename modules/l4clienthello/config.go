@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// Provision reads the files, and compiles what is asked for.
+// Provision reads the files and compiles the fields.
 func (m *Matcher) Provision(caddy.Context) (err error) {
 	if m.names, err = newNameCondition(m); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (m *Matcher) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // optionNames are the words of the matcher's block, none of which can be an argument.
 var optionNames = []string{"sni", "sni_file", "sni_regexp", "no_sni", "alpn", "version", "ech", "post_quantum", "ja3", "ja4"}
 
-// Options are the words of the matcher's block.
+// Options returns the options of the matcher's block.
 func (m *Matcher) Options() options.Table {
 	return options.Table{
 		"sni":          list(&m.SNI, func(pattern string) error { _, err := names.Check(pattern); return err }),
@@ -86,7 +86,7 @@ func (m *Matcher) Options() options.Table {
 	}
 }
 
-// list is an option that takes the rest of the line, at least one word.
+// list returns an option that takes the rest of the line, at least one word.
 func list(p *[]string, check func(string) error) options.Option {
 	return options.Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()

@@ -21,7 +21,7 @@ const (
 	someJA4 = "t13d1516h2_8daaf6152771_e5627efa2ab1"
 )
 
-// What is written in a Caddyfile becomes this JSON, and that the same matcher.
+// A Caddyfile becomes this JSON, and the JSON becomes the same matcher.
 func TestCaddyfile(t *testing.T) {
 	for input, want := range map[string]string{
 		"client_hello":                                                  `{}`,
@@ -63,8 +63,8 @@ const (
 	wantALPN    = ": expected a protocol name such as h2 or http/1.1"
 )
 
-// mistakes are words that no option takes, by option, and how errors go on
-// after them. They are refused in both forms of the configuration.
+// mistakes holds invalid arguments by option, with the rest of the error after the argument. Both
+// forms of the configuration reject them.
 var mistakes = []struct {
 	option string
 	words  []string
@@ -120,9 +120,8 @@ func TestCaddyfileMistakes(t *testing.T) {
 	}
 }
 
-// The name of an option among the arguments of another is one that was meant to
-// begin a line.
-func TestNoOptionTakesAnother(t *testing.T) {
+// An option's name among the arguments of another was meant to begin a line.
+func TestOptionNamesAreNoArguments(t *testing.T) {
 	table := new(Matcher).Options()
 	if got, want := slices.Sorted(maps.Keys(table)), slices.Sorted(slices.Values(optionNames)); !slices.Equal(got, want) {
 		t.Errorf("options %q, names of options %q", got, want)
@@ -150,13 +149,12 @@ func TestNoOptionTakesAnother(t *testing.T) {
 	}
 }
 
-// Rules that are names and nothing else go into one table: what Names returns
-// must be all that there is.
+// Rules that only list names go into one table: Names must return all of them.
 func TestNames(t *testing.T) {
 	file := tempFile(t, "b.test\n*.c.test\n")
 	for _, c := range []struct {
 		m         Matcher
-		names     string // empty: they are not all
+		names     string // empty: ok is false
 		namesOnly bool
 	}{
 		{Matcher{}, "", false},
@@ -187,8 +185,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Every field of the configuration asks for something.
-func TestNoFieldIsEmpty(t *testing.T) {
+// A matcher with any field set is not empty.
+func TestEveryFieldMakesMatcherNonEmpty(t *testing.T) {
 	for _, name := range optionNames {
 		value := "true"
 		if name != "no_sni" && name != "ech" && name != "post_quantum" {

@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// checkFields has a matcher in its JSON form look at hellos that it matches and
-// at others that it does not, both in hellos by name.
+// checkFields checks which of the named hellos a matcher in JSON matches: those in yes, and no
+// others.
 func checkFields(t *testing.T, hellos map[string][]byte, config, yes string) {
 	t.Helper()
 	m := fromJSON(t, config)
@@ -118,8 +118,8 @@ func TestECHAndPostQuantum(t *testing.T) {
 	}
 }
 
-// echConfigs is a list with one configuration for ECH (RFC 9849, section 4),
-// with the public name public.test.
+// echConfigs returns a list with one ECH configuration (RFC 9849, section 4), with the public name
+// public.test.
 func echConfigs(t *testing.T) []byte {
 	t.Helper()
 	key, err := ecdh.X25519().GenerateKey(rand.Reader)
@@ -135,12 +135,12 @@ func echConfigs(t *testing.T) []byte {
 	contents := slices.Concat(
 		[]byte{1}, hellotest.Uint16s(kem), hellotest.Vector16(key.PublicKey().Bytes()),
 		hellotest.Vector16(hellotest.Uint16s(kdf, aead)), []byte{64}, hellotest.Vector8([]byte("public.test")), hellotest.Vector16(nil))
-	return hellotest.Vector16(hellotest.Extension(version, contents)) // of the same form: type, length, data
+	// An ECHConfig has the form of an extension: type, length, data.
+	return hellotest.Vector16(hellotest.Extension(version, contents))
 }
 
-// sni, sni_file, sni_regexp and no_sni are one question; all other fields are
-// more of them.
-func TestNamesAreOneQuestion(t *testing.T) {
+// sni, sni_file, sni_regexp and no_sni are alternatives; all other fields must match as well.
+func TestNameFieldsAreAlternatives(t *testing.T) {
 	file := tempFile(t, "c.test\n")
 	hellos := make(map[string][]byte)
 	for _, name := range []string{"a.test", "b.test", "c.test", "d.test"} {
@@ -175,7 +175,8 @@ func TestExpressions(t *testing.T) {
 	}
 	hellos["none"] = hello(t, "")
 	for expression, yes := range map[string]string{
-		`a.test`:               "www.a.test WWW2.A.TEST a.test. a-test", // unanchored, and a dot is any character
+		// Unanchored, and a dot is any character.
+		`a.test`:               "www.a.test WWW2.A.TEST a.test. a-test",
 		`^a\.test$`:            "a.test.",
 		`^WWW[0-9]*\.A\.TEST$`: "www.a.test WWW2.A.TEST",
 		`^w{3}\d`:              "WWW2.A.TEST",
@@ -209,14 +210,16 @@ func TestFingerprints(t *testing.T) {
 	quoted := func(words ...string) string { return `["` + strings.Join(words, `", "`) + `"]` }
 	none := strings.Repeat("0", 32)
 	for config, yes := range map[string]string{
-		`{"ja3": ` + quoted(a.JA3()) + `}`:                                    "a b",
-		`{"ja3": ` + quoted(none) + `}`:                                       "",
-		`{"ja3": ` + quoted(none, alpn.JA3(), a.JA3()) + `}`:                  "a b alpn",
-		`{"ja4": ` + quoted(a.JA4()) + `}`:                                    "a b",
-		`{"ja4": ` + quoted(a.JA4(), alpn.JA4()) + `}`:                        "a b alpn",
-		`{"ja4": ` + quoted(first+"_*_*") + `}`:                               "a b",
-		`{"ja4": ` + quoted("*_"+second+"_*") + `}`:                           "a b alpn empty", // the cipher suites are the same
-		`{"ja4": ` + quoted("*_*_"+third) + `}`:                               "a b alpn",       // server name and ALPN do not count
+		`{"ja3": ` + quoted(a.JA3()) + `}`:                   "a b",
+		`{"ja3": ` + quoted(none) + `}`:                      "",
+		`{"ja3": ` + quoted(none, alpn.JA3(), a.JA3()) + `}`: "a b alpn",
+		`{"ja4": ` + quoted(a.JA4()) + `}`:                   "a b",
+		`{"ja4": ` + quoted(a.JA4(), alpn.JA4()) + `}`:       "a b alpn",
+		`{"ja4": ` + quoted(first+"_*_*") + `}`:              "a b",
+		// The cipher suites are the same.
+		`{"ja4": ` + quoted("*_"+second+"_*") + `}`: "a b alpn empty",
+		// Server name and ALPN do not count.
+		`{"ja4": ` + quoted("*_*_"+third) + `}`:                               "a b alpn",
 		`{"ja4": ` + quoted(first+"_*_"+third) + `}`:                          "a b",
 		`{"ja4": ` + quoted(first+"_"+none[:12]+"_*") + `}`:                   "",
 		`{"ja4": ` + quoted("t12d000000_*_*", "*_*_"+none[:12]) + `}`:         "empty",
@@ -227,7 +230,7 @@ func TestFingerprints(t *testing.T) {
 	}
 }
 
-// The matcher belongs to the configuration and is asked by all connections.
+// All connections share the matcher of a configuration.
 func TestConcurrentUse(t *testing.T) {
 	raw := hello(t, "www.a.test", "h2")
 	fingerprint := inspected(t, raw).JA4()

@@ -58,8 +58,8 @@ func TestSeveralFiles(t *testing.T) {
 	}
 }
 
-// An error names the file and the line, and what was expected.
-func TestFilesThatAreRefused(t *testing.T) {
+// An error has the file, the line and the expected form.
+func TestInvalidFiles(t *testing.T) {
 	for content, want := range map[string]string{
 		"":                             `: no names: expected at least one`,
 		"# nothing\n\r\n":              `: no names: expected at least one`,

@@ -12,9 +12,9 @@ import (
 
 const varKey = "client_hello_inspection"
 
-// Share makes matchers use an inspection that is made of what cx begins with,
-// and gives cx the placeholders of its hello. With nil they have none to use:
-// so it must be called before the inspection is released.
+// Share makes matchers use i, an inspection of the first bytes of cx, and adds the placeholders of
+// its hello to cx. Call it with nil before the inspection is released: otherwise matchers and
+// placeholders would read memory that another connection uses.
 func Share(cx *layer4.Connection, i *clienthello.Inspection) {
 	if cx.GetVar(varKey) == nil {
 		cx.Replacer().Map(func(key string) (any, bool) { return placeholder(shared(cx), key) })
@@ -22,16 +22,15 @@ func Share(cx *layer4.Connection, i *clienthello.Inspection) {
 	cx.SetVar(varKey, i)
 }
 
-// shared is the connection's inspection, or nil.
+// shared returns the connection's inspection, or nil.
 func shared(cx *layer4.Connection) *clienthello.Inspection {
 	i, _ := cx.GetVar(varKey).(*clienthello.Inspection)
 	return i
 }
 
-// Inspect is the inspection of what cx, a connection in a matcher's hands, has at
-// hand. It goes on with the connection's inspection where it stopped. Where the
-// connection does not begin with what was inspected any more, it begins anew:
-// a handler has taken bytes or has unwrapped another layer (TLS, PROXY
+// Inspect returns an inspection of the bytes that cx has read ahead; call it in a matcher only. It
+// resumes the connection's inspection. If the connection no longer begins with the inspected bytes,
+// it starts a new one: a handler has consumed bytes, or has unwrapped a layer (TLS, PROXY
 // protocol).
 func Inspect(cx *layer4.Connection) *clienthello.Inspection {
 	present := cx.MatchingBytes()
@@ -40,7 +39,7 @@ func Inspect(cx *layer4.Connection) *clienthello.Inspection {
 		i = clienthello.NewInspection(clienthello.DefaultMaxHello)
 		Share(cx, i)
 	}
-	// After the verdict, too: others than this package's matcher may look at them.
+	// Also after the verdict: other matchers may read these bytes.
 	if more := present[len(i.Bytes()):]; len(more) > 0 {
 		i.Feed(more)
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// Wherever the bytes end, the matcher asks for more until the hello is whole.
+// The matcher asks for more bytes until the hello is complete, wherever it is cut.
 func TestMatchOfEveryBeginning(t *testing.T) {
 	raw := append(hello(t, "a.test", "h2"), "what follows"...)
 	whole := len(raw) - len("what follows")
@@ -37,8 +37,8 @@ func TestMatchOfEveryBeginning(t *testing.T) {
 	}
 }
 
-// The inspection is kept with the connection and goes on where it stopped.
-func TestMatchGoesOn(t *testing.T) {
+// The inspection is stored with the connection, and resumed.
+func TestMatchResumes(t *testing.T) {
 	raw := hello(t, "a.test")
 	m := provisioned(t, Matcher{SNI: []string{"a.test"}})
 	conn := new(hellotest.Conn)
@@ -78,9 +78,9 @@ func TestHelloIsParsedOnce(t *testing.T) {
 	}
 }
 
-// What is not a hello matches nothing, however little is asked, and the matcher
-// does not wait for more of it.
-func TestWhatIsNoHelloDoesNotMatch(t *testing.T) {
+// Bytes that begin no hello match nothing, not even an empty matcher, and the matcher does not ask
+// for more.
+func TestNonTLSNeverMatches(t *testing.T) {
 	for outcome, raw := range map[clienthello.Outcome]string{
 		clienthello.NotTLS:    "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n",
 		clienthello.SSLv2:     "\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + strings.Repeat("\x01", 37),
@@ -98,9 +98,8 @@ func TestWhatIsNoHelloDoesNotMatch(t *testing.T) {
 	}
 }
 
-// A handler may have unwrapped the connection: what is beneath may begin with
-// another hello.
-func TestAnotherLayerIsInspectedAnew(t *testing.T) {
+// A handler may have unwrapped the connection: the inner layer may begin with another hello.
+func TestInnerLayerIsInspectedAnew(t *testing.T) {
 	m := provisioned(t, Matcher{SNI: []string{"inner.test"}})
 	outer := wrapped(new(hellotest.Conn), hello(t, "outer.test"))
 	if got, err := m.Match(outer); got || err != nil {
@@ -113,8 +112,8 @@ func TestAnotherLayerIsInspectedAnew(t *testing.T) {
 	}
 }
 
-// A handler may have taken bytes that the matcher had seen.
-func TestTakenBytesAreForgotten(t *testing.T) {
+// A handler may have consumed bytes that the matcher has seen.
+func TestConsumedBytesAreForgotten(t *testing.T) {
 	const preamble = "\x16\x03\x01\x00\x05"
 	first, second := hello(t, "first.test"), hello(t, "second.test")
 	m := provisioned(t, Matcher{SNI: []string{"second.test"}})
@@ -132,7 +131,7 @@ func TestTakenBytesAreForgotten(t *testing.T) {
 	}
 }
 
-// Matchers believe an inspection that is shared with them and read nothing.
+// Matchers trust a shared inspection and read nothing.
 func TestShare(t *testing.T) {
 	i := clienthello.NewInspection(0)
 	defer i.Release()
@@ -155,7 +154,7 @@ func init() {
 	caddy.RegisterModule(passed{})
 }
 
-// passed is a handler that notes the name that the matchers have left.
+// passed is a handler that records the placeholder of the server name.
 type passed struct{}
 
 var arrived = make(chan string, 8)
@@ -170,7 +169,7 @@ func (passed) Handle(cx *layer4.Connection, _ layer4.Handler) error {
 	return nil
 }
 
-// In the routes of caddy-l4, with bytes that come one at a time.
+// TestRoutes sends hellos byte by byte through routes of caddy-l4.
 func TestRoutes(t *testing.T) {
 	plain := hellotest.Plain(hellotest.SNI("plain.test"), hellotest.SupportedVersions(0x0302))
 	grease := hellotest.Plain(hellotest.SNI("grease.test"), hellotest.Extension(hellotest.TypeECH, []byte("random")))
@@ -214,8 +213,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// compiled are routes as caddy-l4 has them. What none of them takes arrives at
-// "(no route)".
+// compiled returns the compiled routes of caddy-l4. Connections that match none of them reach "(no
+// route)".
 func compiled(t *testing.T, config string) layer4.Handler {
 	t.Helper()
 	var routes layer4.RouteList
@@ -234,7 +233,7 @@ func compiled(t *testing.T, config string) layer4.Handler {
 	return routes.Compile(zap.NewNop(), 10*time.Second, nobody)
 }
 
-// trickle writes one byte at a time, until it is done or the connection is.
+// trickle writes one byte at a time, until all are written or the connection is closed.
 func trickle(c net.Conn, p []byte) {
 	for i := range p {
 		if _, err := c.Write(p[i : i+1]); err != nil {

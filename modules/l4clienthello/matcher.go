@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package l4clienthello is the matcher layer4.matchers.client_hello. It looks at
-// the ClientHello that a connection begins with, which is parsed once per
-// connection however many matchers ask. In a caddy-l4 route it works within
-// that package's limits: a hello of at most 16 KiB, whole within the route's
-// matching_timeout. In the rules of the passthrough handler there are none of
-// these.
+// Package l4clienthello implements the matcher layer4.matchers.client_hello. It matches the
+// ClientHello that a connection begins with. The hello is parsed once per connection, for all
+// matchers. In a caddy-l4 route it has that package's limits: a hello of at most 16 KiB, complete
+// within the route's matching_timeout. These limits do not apply in the rules of the passthrough
+// handler.
 package l4clienthello
 
 import (
@@ -21,58 +20,53 @@ func init() {
 	caddy.RegisterModule(new(Matcher))
 }
 
-// Matcher matches connections that begin with a TLS ClientHello. All that is
-// asked for must be true of it; without anything, every ClientHello matches.
-// What sni, sni_file, sni_regexp and no_sni list is one question: one of the
-// names, or one of the expressions, or no name.
+// Matcher matches connections that begin with a TLS ClientHello. All fields that are set must
+// match; without any, every ClientHello matches. The fields sni, sni_file, sni_regexp and no_sni
+// count as one: the hello must have one of the names, match one of the expressions, or have no
+// name.
 //
-// It sets these placeholders: {l4.client_hello.sni}, {l4.client_hello.alpn}
-// (comma between the protocols), {l4.client_hello.version} (the highest offered,
-// such as 1.3), {l4.client_hello.session_id} (in hexadecimal), {l4.client_hello.ja3},
-// {l4.client_hello.ja4}; and
-// {l4.client_hello.outcome}, which there is without a hello, too.
+// It sets these placeholders: {l4.client_hello.sni}, {l4.client_hello.alpn} (separated by commas),
+// {l4.client_hello.version} (the highest offered, such as 1.3), {l4.client_hello.session_id} (in
+// hexadecimal), {l4.client_hello.ja3}, {l4.client_hello.ja4}, and {l4.client_hello.outcome}, which
+// is also set without a hello.
 type Matcher struct {
-	// SNI are server names, one of which must be the hello's: www.example.com
-	// as it stands; *.example.com for exactly one label, as in certificates;
-	// .example.com for any number of labels before it, as HAProxy's -m end;
-	// +.example.com for the same and example.com itself, as nginx's .example.com.
-	// Upper and lower case and one trailing dot make no difference.
+	// SNI holds patterns, one of which must match the server name: www.example.com matches itself;
+	// *.example.com any one label in place of the *, as in certificates; .example.com one or more
+	// labels before it, as HAProxy's -m end; +.example.com the same and example.com itself, as nginx's
+	// .example.com. Case and one trailing dot are ignored.
 	SNI []string `json:"sni,omitempty"`
 
-	// SNIFile are files with more of these names, one a line. Lines that begin
-	// with # are skipped. They are read when the configuration is loaded.
+	// SNIFile names files with more of these patterns, one per line. Lines that begin with # are
+	// skipped. Files are read when the configuration is loaded.
 	SNIFile []string `json:"sni_file,omitempty"`
 
-	// SNIRegexp are regular expressions (Go's, RE2), one of which must match a
-	// part of the server name: anchor them with ^ and $. Upper and lower case
-	// make no difference; a trailing dot is gone.
+	// SNIRegexp holds regular expressions (Go's RE2 syntax), one of which must match part of the
+	// server name: anchor them with ^ and $. Case is ignored, and a trailing dot is removed from the
+	// name first.
 	SNIRegexp []string `json:"sni_regexp,omitempty"`
 
 	// NoSNI matches a hello without a server name.
 	NoSNI bool `json:"no_sni,omitempty"`
 
-	// ALPN are protocols, one of which the hello must offer. Case matters
-	// (RFC 7301).
+	// ALPN lists protocols, one of which the hello must offer. Case matters (RFC 7301).
 	ALPN []string `json:"alpn,omitempty"`
 
-	// Version are versions or ranges of them, in one of which the highest that
-	// the hello offers must be: ssl3, 1.0, 1.1, 1.2, 1.3, and with both ends
-	// included 1.0-1.2, 1.2- and -1.1.
+	// Version lists versions (ssl3, 1.0, 1.1, 1.2, 1.3) or inclusive ranges (1.0-1.2, 1.2-, -1.1), one
+	// of which must include the highest version that the hello offers.
 	Version []string `json:"version,omitempty"`
 
-	// ECH matches a hello with an encrypted_client_hello extension, or with the
-	// GREASE in its place: the two cannot be told apart.
+	// ECH matches a hello with an encrypted_client_hello extension. This includes GREASE, which is
+	// indistinguishable from it.
 	ECH bool `json:"ech,omitempty"`
 
 	// PostQuantum matches a hello with a post-quantum key share.
 	PostQuantum bool `json:"post_quantum,omitempty"`
 
-	// JA3 are fingerprints, one of which must be the hello's: 32 hexadecimal
-	// digits.
+	// JA3 lists fingerprints of 32 hexadecimal digits, one of which must be the hello's.
 	JA3 []string `json:"ja3,omitempty"`
 
-	// JA4 are the same in the form of t13d1516h2_8daaf6152771_e5627efa2ab1. Each
-	// of the three parts may be *.
+	// JA4 lists fingerprints in the form of t13d1516h2_8daaf6152771_e5627efa2ab1, one of which must be
+	// the hello's. Each of the three parts may be *.
 	JA4 []string `json:"ja4,omitempty"`
 
 	names    nameCondition
@@ -88,12 +82,11 @@ func (*Matcher) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Empty reports whether nothing is asked for: every hello matches.
+// Empty reports whether no field is set, so that every hello matches.
 func (m *Matcher) Empty() bool { return !m.asksForName() && !m.asksForMore() }
 
-// Names are the server names that the matcher lists, those from files
-// included, if there is nothing else that a hello with another name could
-// match by. It can be called after Provision.
+// Names returns the patterns of the matcher, including those from files. ok is false if a hello
+// with another name, or without one, may match, too. It must be called after Provision.
 func (m *Matcher) Names() (patterns []string, ok bool) {
 	if len(m.SNIRegexp) > 0 || m.NoSNI {
 		return nil, false
@@ -101,7 +94,7 @@ func (m *Matcher) Names() (patterns []string, ok bool) {
 	return m.names.patterns, len(m.names.patterns) > 0
 }
 
-// NamesOnly reports whether Names is all that is looked at.
+// NamesOnly reports whether the matcher depends on the patterns of Names alone.
 func (m *Matcher) NamesOnly() bool {
 	_, ok := m.Names()
 	return ok && !m.asksForMore()
@@ -115,8 +108,8 @@ func (m *Matcher) asksForMore() bool {
 	return len(m.ALPN)+len(m.Version)+len(m.JA3)+len(m.JA4) > 0 || m.ECH || m.PostQuantum
 }
 
-// MatchHello says whether the hello of the inspection matches; without a hello
-// nothing does. The matcher is safe for concurrent use, the inspection is not.
+// MatchHello reports whether the hello of the inspection matches. An inspection without a hello
+// never does. The matcher is safe for concurrent use, the inspection is not.
 func (m *Matcher) MatchHello(i *clienthello.Inspection) bool {
 	h := i.Hello()
 	return h != nil &&
@@ -131,7 +124,7 @@ func (m *Matcher) MatchHello(i *clienthello.Inspection) bool {
 
 func (m *Matcher) offersOne(h *clienthello.Hello) bool {
 	for protocol := range h.ALPN() {
-		// slices.Contains would have the protocol copied.
+		// slices.Contains would copy the protocol.
 		if slices.ContainsFunc(m.ALPN, func(wanted string) bool { return wanted == string(protocol) }) {
 			return true
 		}
@@ -139,8 +132,8 @@ func (m *Matcher) offersOne(h *clienthello.Hello) bool {
 	return false
 }
 
-// Match says whether the connection begins with a hello that matches. While
-// the hello is not whole it asks for more.
+// Match reports whether the connection begins with a hello that matches. It asks for more bytes
+// while the hello is incomplete.
 func (m *Matcher) Match(cx *layer4.Connection) (bool, error) {
 	i := Inspect(cx)
 	if i.Outcome() == clienthello.Pending {

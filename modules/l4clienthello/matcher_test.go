@@ -96,7 +96,7 @@ func provisioned(t testing.TB, m Matcher) *Matcher {
 	return &m
 }
 
-// inspected is an inspection that has found the hello in raw.
+// inspected returns an inspection that has found the hello in raw.
 func inspected(t testing.TB, raw []byte) *clienthello.Inspection {
 	t.Helper()
 	i := clienthello.NewInspection(0)
@@ -107,8 +107,8 @@ func inspected(t testing.TB, raw []byte) *clienthello.Inspection {
 	return i
 }
 
-// hello is what a Go client sends first. That client leaves out a dot at the
-// end of the name, so it is put in afterwards.
+// hello returns the first bytes of a Go client. That client drops a trailing dot of the name, so it
+// is inserted afterwards.
 func hello(t testing.TB, name string, protocols ...string) []byte {
 	t.Helper()
 	sent, dotted := strings.CutSuffix(name, ".")
@@ -122,7 +122,7 @@ func hello(t testing.TB, name string, protocols ...string) []byte {
 	return raw
 }
 
-// wrapped is a connection of which begin has been read ahead.
+// wrapped returns a connection of which begin has been read ahead.
 func wrapped(conn net.Conn, begin []byte) *layer4.Connection {
 	return layer4.WrapConnection(conn, begin, zap.NewNop())
 }

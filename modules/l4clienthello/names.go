@@ -11,8 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
 )
 
-// nameCondition is what a server name must be: one of the names, or matched by
-// one of the expressions.
+// nameCondition matches server names by patterns and regular expressions.
 type nameCondition struct {
 	patterns    []string
 	table       names.Table
@@ -63,12 +62,12 @@ func (c *nameCondition) addFile(file string) error {
 	return nil
 }
 
-// compile makes an expression of one for names, which have no case.
+// compile compiles a regular expression for names, which are case-insensitive.
 func compile(expression string) (*regexp.Regexp, error) {
 	if expression == "" {
 		return nil, fmt.Errorf("%q: expected a regular expression", expression)
 	}
-	// By itself first: so the error shows what the user wrote.
+	// Compiled without the flag first, so that the error shows the user's own text.
 	if _, err := regexp.Compile(expression); err != nil {
 		return nil, fmt.Errorf("%q: %w", expression, err)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// versionNumbers are the words for versions, and their numbers in the protocol.
+// versionNumbers maps words to version numbers of the protocol.
 var versionNumbers = map[string]uint16{
 	"ssl3": 0x0300,
 	"1.0":  0x0301,
@@ -16,13 +16,13 @@ var versionNumbers = map[string]uint16{
 	"1.3":  0x0304,
 }
 
-// versionRange is a range of versions, both ends included.
+// versionRange is an inclusive range of versions.
 type versionRange struct {
 	lowest, highest uint16
 }
 
-// parseVersions reads 1.2, 1.0-1.2, 1.2- or -1.1. What is newer than TLS 1.3 is
-// in every range that is open above, and what is no version of TLS in none.
+// parseVersions parses 1.2, 1.0-1.2, 1.2- or -1.1. A range without an upper end includes versions
+// newer than TLS 1.3. No range includes numbers that are not versions of TLS.
 func parseVersions(words string) (r versionRange, err error) {
 	low, high, isRange := strings.Cut(words, "-")
 	if !isRange {
@@ -54,10 +54,10 @@ func (r versionRange) contains(version uint16) bool {
 	return r.lowest <= version && version <= r.highest
 }
 
-// ja4Pattern are the three parts of a JA4 fingerprint; "" is any.
+// ja4Pattern holds the three parts of a JA4 fingerprint. An empty part matches any.
 type ja4Pattern [3]string
 
-// parseJA4 reads a fingerprint, the parts of which may be *.
+// parseJA4 parses a fingerprint, whose parts may be *.
 func parseJA4(word string) (p ja4Pattern, err error) {
 	parts := strings.Split(word, "_")
 	if len(parts) != len(p) || strings.Trim(word, "*_") == "" {

@@ -13,8 +13,7 @@ import (
 
 const replPrefix = layer4.AppReplPrefix + "client_hello."
 
-// placeholder is the value of {l4.client_hello.*}. Without a hello there is
-// only its outcome.
+// placeholder returns the value of {l4.client_hello.*}. Without a hello only the outcome is known.
 func placeholder(i *clienthello.Inspection, key string) (value any, known bool) {
 	name, ours := strings.CutPrefix(key, replPrefix)
 	if !ours || i == nil {

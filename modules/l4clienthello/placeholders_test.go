@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// checkPlaceholders has the placeholders that cx knows, by name.
+// checkPlaceholders checks the placeholders of cx, by name.
 func checkPlaceholders(t *testing.T, cx *layer4.Connection, want map[string]string) {
 	t.Helper()
 	got := make(map[string]string)
@@ -52,7 +52,7 @@ func TestPlaceholders(t *testing.T) {
 	}
 }
 
-// What they say is what is known when they are asked.
+// Placeholders are evaluated when they are used.
 func TestPlaceholdersAreLazy(t *testing.T) {
 	raw := hello(t, "a.test", "h2")
 	cx := wrapped(new(hellotest.Conn), nil)
@@ -73,7 +73,7 @@ func TestPlaceholdersAreLazy(t *testing.T) {
 	}
 }
 
-// An inspection that ends without a hello has nothing to tell but that.
+// An inspection that ends without a hello has no placeholder but its outcome.
 func TestPlaceholdersWithoutHello(t *testing.T) {
 	for outcome, end := range map[string]func(*clienthello.Inspection) clienthello.Outcome{
 		"timeout":     (*clienthello.Inspection).Expire,
@@ -89,8 +89,8 @@ func TestPlaceholdersWithoutHello(t *testing.T) {
 	}
 }
 
-// Once an inspection is taken back its memory may be another connection's.
-func TestPlaceholdersOfWhatIsTakenBack(t *testing.T) {
+// The memory of a released inspection may be in use by another connection.
+func TestPlaceholdersAfterRelease(t *testing.T) {
 	raw := hello(t, "a.test")
 	cx := wrapped(new(hellotest.Conn), raw)
 	Share(cx, inspected(t, raw))
@@ -99,7 +99,7 @@ func TestPlaceholdersOfWhatIsTakenBack(t *testing.T) {
 	if got := cx.Replacer().ReplaceKnown("{l4.client_hello.sni}", ""); got != "{l4.client_hello.sni}" {
 		t.Errorf("%q is known", got)
 	}
-	// A matcher that asks later looks for itself.
+	// A later matcher makes an inspection of its own.
 	if got, err := provisioned(t, Matcher{SNI: []string{"a.test"}}).Match(cx); !got || err != nil {
 		t.Errorf("the matcher says %v, %v", got, err)
 	}
@@ -108,8 +108,8 @@ func TestPlaceholdersOfWhatIsTakenBack(t *testing.T) {
 	}
 }
 
-// However many matchers, rounds of matching and inspections a connection has,
-// its replacer has one function for them.
+// The replacer gets one function per connection, whatever the number of matchers, rounds of
+// matching and inspections.
 func TestPlaceholdersAreAddedOnce(t *testing.T) {
 	providers := func(cx *layer4.Connection) int {
 		return reflect.ValueOf(cx.Replacer()).Elem().FieldByName("providers").Len()
@@ -132,8 +132,7 @@ func TestPlaceholdersAreAddedOnce(t *testing.T) {
 	}
 }
 
-// A connection that is wrapped for another layer has the same placeholders: of
-// what was inspected last.
+// A connection wrapped for another layer has the placeholders of the last inspection.
 func TestPlaceholdersOfAWrappedConnection(t *testing.T) {
 	outer := wrapped(new(hellotest.Conn), nil)
 	i := inspected(t, hello(t, "outer.test"))
@@ -150,8 +149,8 @@ func TestPlaceholdersOfAWrappedConnection(t *testing.T) {
 	}
 }
 
-// A client writes into its name what it likes; a placeholder in it stays text.
-func TestPlaceholdersAreNotFilledTwice(t *testing.T) {
+// A client may put anything into its name: a placeholder in it stays text.
+func TestPlaceholdersAreNotExpandedTwice(t *testing.T) {
 	for _, name := range []string{"{l4.client_hello.alpn}", "{env.PATH}", "{file./etc/hostname}", `a\}`} {
 		raw := hellotest.Plain(hellotest.SNI(name), hellotest.ALPN("h2")).Raw()
 		cx := wrapped(new(hellotest.Conn), nil)
@@ -162,7 +161,7 @@ func TestPlaceholdersAreNotFilledTwice(t *testing.T) {
 	}
 }
 
-// What configurations may ask for is what a hello provides.
+// The placeholders that configurations may use are those that a hello provides.
 func TestPlaceholdersAreKnown(t *testing.T) {
 	i := inspected(t, hello(t, "a.test"))
 	for _, name := range options.HelloPlaceholders {
