@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestNoAllocations is not for the race detector, under which sync.Pool drops what it is given.
+// TestNoAllocations does not run under the race detector, which makes sync.Pool drop items.
 func TestNoAllocations(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties the pools
 	hello := benchmarkHello(t)
@@ -36,8 +36,7 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// TestParseDoesNotAllocate has hellos in one record: where they span several, Parse joins them in
-// memory of their own.
+// TestParseDoesNotAllocate uses hellos in one record: Parse copies one that spans several.
 func TestParseDoesNotAllocate(t *testing.T) {
 	for _, raw := range [][]byte{benchmarkHello(t), fullHello().Raw(), []byte("GET")} {
 		if got := testing.AllocsPerRun(20, func() { Parse(raw) }); got >= 1 {

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// benchmarkHello is what crypto/tls sends by default: with a post-quantum key share it is about 1.5
-// KB long.
+// benchmarkHello returns the default hello of crypto/tls, about 1.5 KB with its post-quantum key
+// share.
 func benchmarkHello(tb testing.TB) []byte {
 	return hellotest.Capture(tb, &tls.Config{ServerName: clientName, NextProtos: []string{"h2", "http/1.1"}})
 }
@@ -22,11 +22,11 @@ func largestHello() []byte {
 	return hellotest.Plain(hellotest.SNI(clientName)).Pad(DefaultMaxHello).Message()
 }
 
-// read inspects raw as a connection does: it reads at most size bytes at a time into the space.
+// read inspects raw as a connection does: it reads at most size bytes at a time into Space.
 func read(raw []byte, size int) (outcome Outcome) {
 	i := NewInspection(0)
 	if size == 1 {
-		// Copying bytes one by one is no part of what is measured.
+		// The cost of copying bytes one by one must not count.
 		for _, c := range raw {
 			i.Space()[0] = c
 			outcome = i.Commit(1)
@@ -63,7 +63,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// benchmarkRead reports the time for each byte that was received.
+// benchmarkRead reports the time per byte received.
 func benchmarkRead(b *testing.B, raw []byte, size int, want Outcome) {
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
@@ -75,8 +75,8 @@ func benchmarkRead(b *testing.B, raw []byte, size int, want Outcome) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(raw)), "ns/B")
 }
 
-// A worstHello could cost most for each byte. It has as many entries as the highest limit permits,
-// or the number that its name says.
+// A worstHello maximizes the cost per byte. It has as many entries as the highest limit permits, or
+// the number in its name.
 type worstHello struct {
 	name    string
 	message []byte
@@ -125,7 +125,7 @@ func TestWorstHellos(t *testing.T) {
 	}
 }
 
-// BenchmarkWorst is to be compared with BenchmarkParse/whole, by its time for each byte.
+// BenchmarkWorst compares with BenchmarkParse/whole, by the time per byte.
 func BenchmarkWorst(b *testing.B) {
 	for _, worst := range worstHellos() {
 		cut := hellotest.Records(worst.message, 1)
@@ -135,7 +135,7 @@ func BenchmarkWorst(b *testing.B) {
 	}
 }
 
-// feed is read by way of Feed.
+// feed inspects raw by Feed, at most size bytes at a time.
 func feed(raw []byte, size int) (outcome Outcome) {
 	i := NewInspection(0)
 	for len(raw) > 0 {

@@ -8,16 +8,16 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// held is what an inspection occupies beside itself.
+// held returns the bytes that the buffers of an inspection occupy.
 func held(i *Inspection) int {
 	return len(i.received.array) + len(i.joined.array)
 }
 
-// TestHeld bounds what an inspection holds, at each byte, whatever the client announces: one block
-// of what was received, at most 22 % longer than that from 48 KiB on and at most twice as long
-// below; and when the message is whole and spans several records, one block of the message. A
-// record has at most five bytes around one of the message: received is at most 6 * message, and
-// everything 468 KiB.
+// TestHeld bounds the memory of an inspection at each byte, whatever length the client announces.
+// It holds one block of the bytes received, which exceeds them by at most 22 % from 48 KiB on and
+// is at most twice as long below; and, once a message that spans several records is complete, one
+// block of the message. A record has at most five bytes of header for one of the message, so
+// received is at most 6 * message, and the total 468 KiB.
 func TestHeld(t *testing.T) {
 	const most = (400 + 68) << 10
 	message := largestHello()
@@ -52,9 +52,9 @@ func TestHeld(t *testing.T) {
 	}
 }
 
-// TestHeldOfOneByteRecords is the figure of docs/clienthello.md: a hello in records of one byte, of
-// whatever length, occupies at most 7.5 times what the hello is long as long as it is not whole,
-// and at most 9.25 times afterwards, from 8 KiB on; the longest 6.25 and 7.4 times.
+// TestHeldOfOneByteRecords checks the figures of docs/clienthello.md. From 8 KiB on, a hello in
+// records of one byte occupies at most 7.5 times its length while incomplete, and at most 9.25
+// times afterwards; the longest hello 6.25 and 7.4 times.
 func TestHeldOfOneByteRecords(t *testing.T) {
 	worstPending, worst := 0.0, 0.0
 	for size := 8 << 10; size <= DefaultMaxHello; size += 509 {
@@ -75,7 +75,7 @@ func TestHeldOfOneByteRecords(t *testing.T) {
 	}
 }
 
-// TestHeldForSpace asks for space without using it: that does not make the buffer grow.
+// Calling Space without using it does not make the buffer grow.
 func TestHeldForSpace(t *testing.T) {
 	i := NewInspection(0)
 	defer i.Release()
@@ -89,8 +89,7 @@ func TestHeldForSpace(t *testing.T) {
 	}
 }
 
-// TestHeldForAnnouncement says how much will come, in every length there is, and sends nothing of
-// it.
+// TestHeldForAnnouncement announces bytes in every length field, and sends none.
 func TestHeldForAnnouncement(t *testing.T) {
 	for _, raw := range [][]byte{
 		{22, 3, 1, 0x40, 0},

@@ -84,7 +84,7 @@ func TestClients(t *testing.T) {
 					t.Errorf("a share for %#04x, which is none of %#04x", group, got.Groups)
 				}
 			}
-			// crypto/tls knows the lists that its client has sent.
+			// The server of crypto/tls must see the same lists.
 			if !compareWithCryptoTLS(t, raw) {
 				t.Error("crypto/tls does not read its own hello")
 			}
@@ -101,7 +101,8 @@ func TestClientWithoutName(t *testing.T) {
 	}
 }
 
-// TestClientWithECH has the name that the client sends in the clear, not that which it wants.
+// TestClientWithECH expects the public name, which the client sends in the clear, not the encrypted
+// one.
 func TestClientWithECH(t *testing.T) {
 	got := inspectAll(t, hellotest.Capture(t, echConfig(t)))
 	if got.Outcome != Found || !got.ECH || got.ServerName != "public.example" || got.Version != versionTLS13 {
@@ -109,7 +110,7 @@ func TestClientWithECH(t *testing.T) {
 	}
 }
 
-// echConfig is of a client that encrypts its hello (RFC 9849, section 4).
+// echConfig returns the configuration of a client that encrypts its hello (RFC 9849, section 4).
 func echConfig(t testing.TB) *tls.Config {
 	key, err := ecdh.X25519().GenerateKey(rand.Reader)
 	if err != nil {
@@ -121,12 +122,13 @@ func echConfig(t testing.TB) *tls.Config {
 		hellotest.Vector16(hellotest.Uint16s(hkdfSHA256, aes128GCM)),
 		[]byte{0}, hellotest.Vector8([]byte("public.example")), hellotest.Vector16(nil),
 	)
-	list := hellotest.Vector16(hellotest.Extension(extensionECH, contents)) // a version and a length, like an extension
+	// An ECHConfig has a version and a length, like an extension.
+	list := hellotest.Vector16(hellotest.Extension(extensionECH, contents))
 	return &tls.Config{ServerName: clientName, MinVersion: tls.VersionTLS13, EncryptedClientHelloConfigList: list}
 }
 
-// TestResumption compares a hello that resumes a session with one that begins one. In TLS 1.2 the
-// extension that asks for a ticket also carries it.
+// TestResumption compares a hello that resumes a session with one that starts one. In TLS 1.2 the
+// extension that requests a ticket also carries it.
 func TestResumption(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cache := tls.NewLRUClientSessionCache(1)
@@ -143,7 +145,7 @@ func TestResumption(t *testing.T) {
 	}
 }
 
-// resumptionHello returns the hello of a client that has a session of that version with the server.
+// resumptionHello returns the hello of a client that resumes a session of the version.
 func resumptionHello(t testing.TB, version uint16) []byte {
 	t.Helper()
 	cache := tls.NewLRUClientSessionCache(1)
@@ -158,7 +160,7 @@ func resumptionHello(t testing.TB, version uint16) []byte {
 	if err != nil {
 		t.Fatalf("first session: %v", errors.Join(err, <-done))
 	}
-	// A TLS 1.3 ticket comes after the handshake, so it takes a read to get it.
+	// A TLS 1.3 ticket comes after the handshake: reading processes it.
 	_, err = io.ReadAll(client)
 	if err := errors.Join(err, client.Close(), <-done); err != nil {
 		t.Fatalf("first session: %v", err)

@@ -16,9 +16,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// compareWithCryptoTLS gives raw to the server of crypto/tls: a hello that it reads is read here,
-// with the same name and the same lists, except for what stricterThanCryptoTLS lists. It tells
-// whether crypto/tls reads it.
+// compareWithCryptoTLS passes raw to the server of crypto/tls. A hello that crypto/tls accepts must
+// be found here, with the same name and lists, except for those in stricterThanCryptoTLS. It
+// reports whether crypto/tls accepts the hello.
 func compareWithCryptoTLS(t rapid.TB, raw []byte) bool {
 	info := cryptoTLSReads(raw)
 	if info == nil {
@@ -65,18 +65,17 @@ func sameNumbers[N ~uint16](t rapid.TB, what string, got iter.Seq[uint16], want 
 	}
 }
 
-// A stricter refusal is one of a hello with which crypto/tls goes on to the choice of a
-// configuration.
+// A stricter verdict rejects a hello for which crypto/tls goes on to choose a configuration.
 type stricter struct {
 	err     error
 	because string
 	example []byte
 }
 
-// warning is an alert that the user has cancelled.
+// warning is the alert user_canceled.
 var warning = hellotest.Record(21, []byte{1, 90})
 
-// stricterThanCryptoTLS lists all of them.
+// stricterThanCryptoTLS lists all stricter verdicts.
 var stricterThanCryptoTLS = []stricter{
 	{errSessionID, "RFC 8446, section 4.1.2: <0..32>", changed(func(h *hellotest.ClientHello) { h.SessionID = make([]byte, 33) })},
 	{errCipherSuites, "RFC 8446, section 4.1.2: <2..2^16-2>", changed(func(h *hellotest.ClientHello) { h.CipherSuites = nil })},
@@ -100,7 +99,7 @@ func changed(change func(*hellotest.ClientHello)) []byte {
 	return h.Raw()
 }
 
-// TestStricterThanCryptoTLS shows that each entry is needed.
+// TestStricterThanCryptoTLS checks that each entry is needed.
 func TestStricterThanCryptoTLS(t *testing.T) {
 	for _, s := range stricterThanCryptoTLS {
 		if cryptoTLSReads(s.example) == nil {
@@ -112,11 +111,11 @@ func TestStricterThanCryptoTLS(t *testing.T) {
 	}
 }
 
-// versionOf returns the highest version that crypto/tls saw.
+// versionOf returns the highest version that crypto/tls reports.
 func versionOf(info *tls.ClientHelloInfo, legacy uint16) uint16 {
 	if !slices.Contains(info.Extensions, extensionSupportedVersions) {
-		// crypto/tls then chooses TLS 1.2 at most, but shows what it would choose otherwise, and nothing
-		// before 1.0.
+		// crypto/tls then chooses TLS 1.2 at most, but reports all versions it supports up to the legacy
+		// version, from 1.0.
 		return min(legacy, versionTLS12)
 	}
 	var highest uint16
@@ -126,7 +125,7 @@ func versionOf(info *tls.ClientHelloInfo, legacy uint16) uint16 {
 	return highest
 }
 
-// lowerASCII leaves every byte outside of A-Z as it is, where strings.ToLower would replace invalid
+// lowerASCII leaves every byte outside of A-Z unchanged; strings.ToLower would replace invalid
 // UTF-8.
 func lowerASCII(s string) string {
 	b := []byte(s)
@@ -138,11 +137,11 @@ func lowerASCII(s string) string {
 	return string(b)
 }
 
-// errEnough ends the handshake once the hello is read.
+// errEnough ends the handshake after the hello.
 var errEnough = errors.New("the hello is read")
 
-// cryptoTLSReads returns what the server of crypto/tls reads in raw, or nil if it does not come so
-// far.
+// cryptoTLSReads returns the hello that the server of crypto/tls reads from raw, or nil if it reads
+// none.
 func cryptoTLSReads(raw []byte) (info *tls.ClientHelloInfo) {
 	config := &tls.Config{GetConfigForClient: func(i *tls.ClientHelloInfo) (*tls.Config, error) {
 		info = i
@@ -152,7 +151,7 @@ func cryptoTLSReads(raw []byte) (info *tls.ClientHelloInfo) {
 	return info
 }
 
-// A replayConn is a client that sends some bytes and closes.
+// A replayConn is a client that sends given bytes and closes.
 type replayConn struct {
 	hellotest.Conn
 	rest []byte
@@ -167,7 +166,7 @@ func (c *replayConn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestAgainstCryptoTLS makes hellos of parts that are mostly right, so that most of them come far.
+// TestAgainstCryptoTLS builds hellos of mostly valid parts, so that most get far into the parser.
 func TestAgainstCryptoTLS(t *testing.T) {
 	var read, all int
 	rapid.Check(t, func(t *rapid.T) {
@@ -191,7 +190,7 @@ func TestAgainstCryptoTLS(t *testing.T) {
 	}
 }
 
-// anyExtension makes every extension that is read here, mostly rightly, and others.
+// anyExtension draws extensions of every type that is parsed here, mostly valid, and of others.
 func anyExtension() *rapid.Generator[[]byte] {
 	name := rapid.StringMatching(`[a-zA-Z0-9.\x00-]{0,9}`)
 	entry := rapid.Custom(func(t *rapid.T) []byte {
@@ -205,7 +204,7 @@ func anyExtension() *rapid.Generator[[]byte] {
 		number := rapid.OneOf(rapid.Uint16Range(0x02ff, 0x0305), rapid.Uint16())
 		return rapid.Map(rapid.SliceOfN(number, least, most), func(values []uint16) []byte { return extension(values...) })
 	}
-	// Known types with any content, so rarely right.
+	// Known types with arbitrary content, so rarely valid.
 	nonsense := rapid.Custom(func(t *rapid.T) []byte {
 		kind := rapid.SampledFrom([]uint16{0, 10, 11, 13, 16, 41, 42, 43, 51, extensionECH}).Draw(t, "type")
 		return hellotest.Extension(kind, rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "data"))

@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestEverySplit cuts hellos at every point into two segments and into two records, and into
+// TestEverySplit splits hellos at every point into two segments and into two records, and into
 // records of every size.
 func TestEverySplit(t *testing.T) {
 	for name, message := range clientMessages(t) {
@@ -37,7 +37,7 @@ func TestEverySplit(t *testing.T) {
 	}
 }
 
-// TestEveryBeginning inspects every beginning of a hello: none has a verdict.
+// TestEveryBeginning checks that no proper prefix of a hello has a verdict.
 func TestEveryBeginning(t *testing.T) {
 	raw := hellotest.Records(fullHello().Message(), 60)
 	for end := range raw {
@@ -47,8 +47,8 @@ func TestEveryBeginning(t *testing.T) {
 	}
 }
 
-// TestEverySplitOfRecords has records of two sizes in turn with the segments of two: the headers
-// are cut everywhere.
+// TestEverySplitOfRecords combines records of two sizes with segments of two: headers are split at
+// every point.
 func TestEverySplitOfRecords(t *testing.T) {
 	message := fullHello().Message()
 	want := inspectAll(t, hellotest.Records(message))
@@ -66,8 +66,8 @@ func TestEverySplitOfRecords(t *testing.T) {
 	}
 }
 
-// TestVerdictInTime gives bytes one by one: after each of them the outcome is what it is when all
-// came at once. So no verdict waits for a byte that it does not need.
+// TestVerdictInTime feeds bytes one by one: after each the outcome must equal that of all bytes at
+// once. So no verdict waits for a byte that it does not need.
 func TestVerdictInTime(t *testing.T) {
 	inputs := map[string][]byte{
 		"hello":               fullHello().Raw(),
@@ -90,7 +90,7 @@ func TestVerdictInTime(t *testing.T) {
 	}
 }
 
-// TestLargestHello has the most bytes that can come before a verdict.
+// TestLargestHello sends the most bytes that can come before a verdict.
 func TestLargestHello(t *testing.T) {
 	h := hellotest.Plain(hellotest.SNI("a.example")).Pad(DefaultMaxHello)
 	raw := hellotest.Records(h.Message(), 1)

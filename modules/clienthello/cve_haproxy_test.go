@@ -13,18 +13,18 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestHAProxy_ed267f9bc: HAProxy believed the length of a name, and read some 50 KB behind a hello
-// of 65 bytes. Here no name is longer than the list, the extension, the block and the hello that
-// hold it, whatever is behind them.
+// TestHAProxy_ed267f9bc: HAProxy trusted the length of a name, and read up to 50 KB past a hello of
+// 65 bytes. Here a name never exceeds the list, the extension, the block and the hello that hold
+// it, whatever bytes follow.
 func TestHAProxy_ed267f9bc(t *testing.T) {
 	const name = "a.example"
 	rest := hellotest.ALPN("h2", strings.Repeat("x", 200))
 	behind := slices.Concat(hellotest.Record(23, make([]byte, 20_000)), bytes.Repeat([]byte("a"), 60_000))
-	// The lengths that grow with the name's: that of the list, that of the extension and that of the
-	// block.
+	// The lengths that grow with the name: of the list, of the extension and of the block.
 	for growing := range 4 {
-		var raw []byte                                                                  // as long whatever it claims
-		for claimed := len(name) + 1; claimed <= 0xffff-9; claimed += 1 + claimed/400 { // all that the rest could satisfy
+		var raw []byte // of the same length for every claim
+		// Up to the longest claim that the bytes after the hello could satisfy.
+		for claimed := len(name) + 1; claimed <= 0xffff-9; claimed += 1 + claimed/400 {
 			more := [3]int{}
 			for k := range growing {
 				more[k] = claimed - len(name)
@@ -50,16 +50,16 @@ func TestHAProxy_ed267f9bc(t *testing.T) {
 
 func number16(n int) []byte { return hellotest.Uint16s(uint16(n)) }
 
-// A lengthField is where a length stands in a handshake message.
+// A lengthField is the position of a length in a handshake message.
 type lengthField struct {
 	name     string
 	at, size int
-	skips    bool // it is that of an extension by which this is skipped
+	skips    bool // the length of an extension that is skipped
 }
 
 func (f lengthField) wrong(by int) string { return fmt.Sprintf("length of %s: %+d", f.name, by) }
 
-// lengthFields walks through a correct hello and finds the lengths that are read.
+// lengthFields returns the lengths that are parsed in a valid hello.
 func lengthFields(message []byte) (all []lengthField) {
 	add := func(at, size int, name string) (number int) {
 		all = append(all, lengthField{name: name, at: at, size: size})
@@ -68,7 +68,8 @@ func lengthFields(message []byte) (all []lengthField) {
 		}
 		return number
 	}
-	inside := map[uint16]struct{ list, skip, entry int }{ // bytes of the list's length, before an entry's length, of that
+	// The bytes of the list's length, before an entry's length, and of the entry's length.
+	inside := map[uint16]struct{ list, skip, entry int }{
 		extensionServerName: {2, 1, 2}, extensionALPN: {2, 0, 1}, extensionKeyShare: {2, 2, 2}, extensionGroups: {2, 0, 0},
 		extensionSignatures: {2, 0, 0}, extensionPointFormats: {1, 0, 0}, extensionSupportedVersions: {1, 0, 0},
 	}
@@ -96,8 +97,8 @@ func lengthFields(message []byte) (all []lengthField) {
 	return all
 }
 
-// wrongLengths makes hellos of which one length is wrong by 1 to 8, as messages in records of a
-// size.
+// wrongLengths calls check with hellos in which one length is off by 1 to 8, in records of the
+// given size.
 func wrongLengths(t *testing.T, size int, check func(raw []byte, which lengthField, by int)) {
 	t.Helper()
 	message := fullHello().Message()
@@ -125,7 +126,8 @@ func wrongLengths(t *testing.T, size int, check func(raw []byte, which lengthFie
 	}
 }
 
-// behindHello are what can follow a hello, to be taken for a part of it where a length is wrong.
+// behindHello returns bytes to append to a hello, which a parser might take for part of it if a
+// length is wrong.
 func behindHello() map[string][]byte {
 	other := hellotest.Plain(hellotest.SNI("evil.example"), hellotest.ALPN("evil"))
 	return map[string][]byte{
@@ -142,10 +144,9 @@ func behindHello() map[string][]byte {
 	}
 }
 
-// TestHAProxy_265393651: HAProxy read four bytes too many of a preamble. Here a hello with any
-// length wrong is malformed, with whatever behind it. Only an extension that is skipped can be
-// longer or shorter: then the hello is another one, read as it stands there, and its name is the
-// same or gone.
+// TestHAProxy_265393651: HAProxy read four bytes too many of a preamble. Here a hello with a wrong
+// length is malformed, whatever bytes follow. Only the length of a skipped extension may vary: the
+// result is another valid hello, whose name is the same or missing.
 func TestHAProxy_265393651(t *testing.T) {
 	found := 0
 	for _, size := range []int{maxPlaintext, 60, 1} {
@@ -166,7 +167,7 @@ func TestHAProxy_265393651(t *testing.T) {
 		}
 	}
 	t.Logf("%d of those with an extension that is skipped are hellos", found)
-	// The length of a record says where the next one begins, not how long the hello is.
+	// The length of a record decides where the next one begins, not how long the hello is.
 	raw := fullHello().Raw()
 	want := inspectAll(t, raw)
 	for by := -8; by <= 8; by++ {
@@ -181,14 +182,13 @@ func TestHAProxy_265393651(t *testing.T) {
 	}
 }
 
-// TestHAProxy_8f507ae75: HAProxy had to mend that twice, as the parser was there in copies. Here
-// there is one, and both ways to it, Parse and Inspection, say the same of each hello with a wrong
-// length, however it is cut.
+// TestHAProxy_8f507ae75: HAProxy had to fix that twice, since it had two copies of the parser. Here
+// there is one: Parse and Inspection agree on every hello with a wrong length, however it is split.
 func TestHAProxy_8f507ae75(t *testing.T) {
 	verdicts := make(map[string]verdict)
 	for _, size := range []int{maxPlaintext, 60, 7, 1} {
 		wrongLengths(t, size, func(raw []byte, which lengthField, by int) {
-			got := inspectAll(t, raw) // that compares both
+			got := inspectAll(t, raw) // compares both
 			key := fmt.Sprint(which.at, by)
 			want, known := verdicts[key]
 			if diff := difference(want, got); known && diff != "" {
@@ -200,8 +200,8 @@ func TestHAProxy_8f507ae75(t *testing.T) {
 	t.Logf("%d hellos", len(verdicts))
 }
 
-// TestHAProxy_488ee7fb6: HAProxy went on reading fields (TLVs) into the payload behind them. Here
-// nothing behind a first message, in its segment or in its record, changes the verdict on it.
+// TestHAProxy_488ee7fb6: HAProxy read fields (TLVs) past their end, from the payload. Here no bytes
+// after the first message, in its segment or its record, change the verdict.
 func TestHAProxy_488ee7fb6(t *testing.T) {
 	for what, behind := range behindHello() {
 		for name, message := range clientMessages(t) {
@@ -225,11 +225,11 @@ func TestHAProxy_488ee7fb6(t *testing.T) {
 	}
 }
 
-// TestHAProxy_efd3aa934: HAProxy did not mind that an address block was short. Here a list that is
-// cut off, with the lengths around it made right, is malformed, or is read as far as it goes.
+// TestHAProxy_efd3aa934: HAProxy accepted a short address block. Here a list that is cut off, with
+// correct lengths around it, is malformed, or parsed up to its end.
 func TestHAProxy_efd3aa934(t *testing.T) {
 	whole := walkThrough(fullHello().Message())
-	lists := map[uint16]int{ // bytes of the list's length
+	lists := map[uint16]int{ // bytes of the length of each list
 		extensionServerName: 2, extensionALPN: 2, extensionKeyShare: 2, extensionGroups: 2, extensionSignatures: 2,
 		extensionPointFormats: 1, extensionSupportedVersions: 1,
 	}
@@ -274,7 +274,7 @@ func TestHAProxy_efd3aa934(t *testing.T) {
 	for end := range body {
 		got := inspectAll(t, hellotest.Records(hellotest.Handshake(typeClientHello, body[:end])))
 		want := Malformed
-		if end == beforeExtensions { // they may be left out altogether
+		if end == beforeExtensions { // extensions may be omitted
 			want = Found
 		}
 		if got.Outcome != want || got.HasServerName {
@@ -284,9 +284,8 @@ func TestHAProxy_efd3aa934(t *testing.T) {
 	t.Logf("%v", outcomes)
 }
 
-// TestHAProxy_d017f113c: HAProxy got the length of a session id wrong one time in 256. Here each
-// length is what it says: up to 32 bytes the hello has its id and its name, above that it is
-// malformed.
+// TestHAProxy_d017f113c: HAProxy got the length of one session ID in 256 wrong. Here every length
+// counts: up to 32 bytes the hello has its ID and its name, above that it is malformed.
 func TestHAProxy_d017f113c(t *testing.T) {
 	for size := range 256 {
 		for _, fill := range []byte{0, 0x16, 0x7f, 0x80, 0xff, byte(size)} {
@@ -307,9 +306,9 @@ func TestHAProxy_d017f113c(t *testing.T) {
 	}
 }
 
-// TestHAProxy_57d229747: HAProxy stumbled over hellos in records of the version of SSL 3.0. Here
-// every version below 16.0 does in the first record, and any at all in those after it; above that
-// are other protocols.
+// TestHAProxy_57d229747: HAProxy mishandled hellos in records with the version of SSL 3.0. Here
+// every version below 16.0 is accepted in the first record, and any version in later ones; higher
+// ones in the first record are other protocols.
 func TestHAProxy_57d229747(t *testing.T) {
 	h := hellotest.Plain(hellotest.SNI(clientName), hellotest.SupportedVersions(versionTLS13))
 	one, two := h.Raw(), hellotest.Records(h.Message(), 30, maxPlaintext)

@@ -15,12 +15,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// The tests of this file are named for what went wrong in other proxies; docs/security.md has the
+// The tests of this file are named after vulnerabilities of other proxies; docs/security.md has a
 // table of all.
 
-// TestCVE_2026_32305: Traefik saw no name in a hello that lay in several records, and took the
-// laxest configuration for it. Here every cut of a hello has the name of the whole, and no cut of a
-// refused one becomes a hello.
+// TestCVE_2026_32305: Traefik saw no name in a hello that spans several records, and chose the
+// laxest configuration for it. Here a hello has the same name however it is split, and splitting a
+// rejected message never makes it a hello.
 func TestCVE_2026_32305(t *testing.T) {
 	cuts := func(message []byte, compare func(raw []byte, how string, at int)) {
 		for at := 1; at < len(message); at++ {
@@ -40,7 +40,7 @@ func TestCVE_2026_32305(t *testing.T) {
 				t.Fatalf("%s %d: name %q (%v), want %q: %x", how, at, got.ServerName(), err, want.ServerName(), message)
 			}
 		})
-		// Nor is there a verdict without the name on the way there.
+		// Nor is there an earlier verdict without the name.
 		if got := inspect(t, hellotest.Records(message, 1), 0, 1); got.ServerName != string(want.ServerName()) {
 			t.Fatalf("byte by byte: name %q, want %q: %x", got.ServerName, want.ServerName(), message)
 		}
@@ -61,9 +61,9 @@ func TestCVE_2026_32305(t *testing.T) {
 	t.Logf("%d hellos, %d refused messages", len(hellos), refused)
 }
 
-// TestCVE_2020_8660: Envoy did not recognize a client that offers TLS 1.3 alone, and chose another
-// filter chain. Here the hello of every set of versions is one, with its highest version, whatever
-// GREASE and ciphers are in it.
+// TestCVE_2020_8660: Envoy did not recognize a client that offers only TLS 1.3, and chose another
+// filter chain. Here a hello with any set of versions is found, with its highest version, whatever
+// GREASE and ciphers it has.
 func TestCVE_2020_8660(t *testing.T) {
 	versions := []uint16{versionTLS10, versionTLS11, versionTLS12, versionTLS13}
 	check := func(raw []byte, want uint16, what string) {
@@ -97,9 +97,9 @@ func TestCVE_2020_8660(t *testing.T) {
 	}
 }
 
-// TestCVE_2026_42505: crypto/tls showed pre-shared key identities in the outer hello, by which
-// clients with ECH can be told apart. Here the fingerprints do not depend on them, nor on tickets,
-// session ids, keys and the inside of ECH.
+// TestCVE_2026_42505: crypto/tls exposed pre-shared key identities in the outer hello, which
+// identify clients with ECH. Here fingerprints do not depend on them, nor on tickets, session IDs,
+// keys and the content of ECH.
 func TestCVE_2026_42505(t *testing.T) {
 	hello := func(secret string) *Hello {
 		identities := hellotest.Vector16(append(hellotest.Vector16([]byte(secret)), 0, 0, 0, 0))

@@ -62,7 +62,7 @@ func TestHelloKeyShares(t *testing.T) {
 	} {
 		tt.run(t)
 	}
-	// Those that groups.go names, written down again here so that a change there is one on purpose.
+	// The groups of groups.go, repeated so that a change there is deliberate.
 	postQuantum := []uint16{
 		0x0200, 0x0201, 0x0202, 0x11eb, 0x11ec, 0x11ed, 0x11ee, 0x6399, 0x639a, 0xfe30, 0xfe31, 0xfe32,
 	}
@@ -96,7 +96,7 @@ func TestExtensions(t *testing.T) {
 	}
 	many := make([]uint16, 10_000)
 	for k := range many {
-		many[k] = uint16(5000 + 6*k) // none that is read
+		many[k] = uint16(5000 + 6*k) // not parsed
 	}
 	psk := func(v *verdict) { v.PSK = true }
 	early := func(v *verdict) { v.EarlyData = true }

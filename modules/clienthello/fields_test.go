@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// A walk is a hello as it is read by positions alone, with none of the code that it is to check.
+// A walk holds the fields of a hello as found by positions alone, without the code under test.
 type walk struct {
 	sessionID []byte
 	suites    []byte
@@ -20,7 +20,7 @@ type walk struct {
 	data      map[uint16][]byte
 }
 
-// walkThrough reads a message that is known to be correct: on any other it may panic.
+// walkThrough parses a valid message. It may panic on any other.
 func walkThrough(message []byte) walk {
 	number := func(at int) int { return int(binary.BigEndian.Uint16(message[at:])) }
 	var w walk
@@ -43,7 +43,7 @@ func walkThrough(message []byte) walk {
 	return w
 }
 
-// firstMessage returns the handshake message at the beginning of raw, which was found to be there.
+// firstMessage returns the handshake message at the beginning of raw, which must have one.
 func firstMessage(raw []byte) (message []byte) {
 	for len(message) < handshakeHeaderLen || len(message) < handshakeHeaderLen+int(message[1])<<16+int(message[2])<<8+int(message[3]) {
 		size := min(int(raw[3])<<8+int(raw[4]), len(raw)-recordHeaderLen)
@@ -53,8 +53,8 @@ func firstMessage(raw []byte) (message []byte) {
 	return message[:handshakeHeaderLen+int(message[1])<<16+int(message[2])<<8+int(message[3])]
 }
 
-// checkFields holds a hello to what walkThrough finds: each list, written again, makes the
-// extension that it is from.
+// checkFields compares a hello with the result of walkThrough: each list, encoded again, must equal
+// its extension.
 func checkFields(t testing.TB, h *Hello, message []byte) {
 	t.Helper()
 	var v verdict
@@ -133,13 +133,13 @@ func checkName(t testing.TB, v verdict, w walk) {
 	}
 	data := lowerASCII(string(w.data[extensionServerName]))
 	entry, dotted := string(hellotest.SNIEntry(0, v.ServerName)), string(hellotest.SNIEntry(0, v.ServerName+"."))
-	// The length of a name may look like a capital, and then was changed in data.
+	// The length of a name may look like a capital letter, which lowering data has changed.
 	if !bytes.Contains([]byte(data), []byte(lowerASCII(entry))) && !bytes.Contains([]byte(data), []byte(lowerASCII(dotted))) {
 		t.Fatalf("the name %q is not in %q", v.ServerName, data)
 	}
 }
 
-// checkClipped: appending to what was returned must not write into the hello.
+// checkClipped checks that appending to a returned slice does not write into the hello.
 func checkClipped(t testing.TB, h *Hello) {
 	t.Helper()
 	views := [][]byte{h.ServerName(), h.SessionID(), h.PointFormats()}
@@ -153,8 +153,8 @@ func checkClipped(t testing.TB, h *Hello) {
 	}
 }
 
-// checkBehind gives raw to Parse in arrays that end with it, and in arrays that have other bytes
-// behind it, which change afterwards: the verdict is always the same, and what was read stays.
+// checkBehind passes raw to Parse in arrays that end with it, and in arrays with other bytes after
+// it, which change later: the verdict and the hello must not change.
 func checkBehind(t testing.TB, raw []byte, want verdict) {
 	t.Helper()
 	exact := make([]byte, len(raw))
@@ -181,8 +181,8 @@ func checkBehind(t testing.TB, raw []byte, want verdict) {
 	}
 }
 
-// FuzzFields reads a hello in another way, which is told in checkFields, and with other bytes
-// behind it.
+// FuzzFields compares hellos with a second parser (see checkFields), and parses them with other
+// bytes after them.
 func FuzzFields(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte, body bool, size uint16) {
@@ -195,7 +195,7 @@ func FuzzFields(f *testing.F) {
 	})
 }
 
-// An empty block of extensions is one.
+// An empty block of extensions counts as one.
 func TestHasExtensions(t *testing.T) {
 	without, empty := hellotest.Plain(), hellotest.Plain()
 	empty.Extensions = []byte{}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzInspection cuts bytes in different ways: the verdict is always the same, and the bytes come
-// out as they went in.
+// FuzzInspection splits bytes in different ways: the verdict must be the same, and Bytes must
+// return the input.
 func FuzzInspection(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte, body bool, size uint16) {
@@ -35,7 +35,7 @@ func FuzzInspection(f *testing.F) {
 	})
 }
 
-// checkMore appends to raw: a verdict stays.
+// checkMore appends bytes to raw: a verdict must not change.
 func checkMore(t *testing.T, raw []byte, whole verdict) {
 	if whole.Outcome == Pending {
 		return
@@ -48,8 +48,7 @@ func checkMore(t *testing.T, raw []byte, whole verdict) {
 	}
 }
 
-// FuzzAgainstCryptoTLS compares with the server of crypto/tls, which is told in
-// compareWithCryptoTLS.
+// FuzzAgainstCryptoTLS compares with the server of crypto/tls; see compareWithCryptoTLS.
 func FuzzAgainstCryptoTLS(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte, body bool, size uint16) {

@@ -14,7 +14,8 @@ import (
 
 const grease = 0x3a3a
 
-// fullHello has every extension that is read, and some that are not, as a browser sends them.
+// fullHello returns a hello like a browser's, with every extension that is parsed and some that are
+// not.
 func fullHello() hellotest.ClientHello {
 	return hellotest.Plain(
 		hellotest.Extension(grease, nil),
@@ -32,7 +33,7 @@ func fullHello() hellotest.ClientHello {
 	)
 }
 
-// fields are what a hello of hellotest.Plain has beside its extensions.
+// fields returns the verdict on a hello of hellotest.Plain, with changes for its extensions.
 func fields(change func(*verdict)) verdict {
 	v := verdict{
 		Outcome: Found, SpokeTLS: true, Legacy: versionTLS12, Version: versionTLS12,
@@ -44,8 +45,8 @@ func fields(change func(*verdict)) verdict {
 	return v
 }
 
-// A helloTest is a hello and what is read in it. The extensions are only compared where a test
-// names some: they are the same as those that it puts in, and TestExtensions has them.
+// A helloTest is a hello with its verdict. Extension types are compared only if the test lists
+// some; TestExtensions covers them.
 type helloTest struct {
 	name  string
 	hello hellotest.ClientHello
@@ -85,7 +86,7 @@ func TestHello(t *testing.T) {
 		h.CipherSuites = hellotest.Uint16s(suites...)
 		return h
 	}
-	// All that fit beside version, random, an empty session id and a compression method.
+	// As many as fit beside version, random, an empty session ID and a compression method.
 	most := make([]uint16, (DefaultMaxHello-minHello)/2+1)
 	for k := range most {
 		most[k] = uint16(k)
@@ -247,7 +248,7 @@ func TestServerNameNil(t *testing.T) {
 	}
 }
 
-// TestIteratorsStop ends the loop over each list at its first entry: the iterator must not go on.
+// TestIteratorsStop breaks out of the loop over each list at its first entry.
 func TestIteratorsStop(t *testing.T) {
 	hello, err := Parse(fullHello().Raw())
 	if err != nil {

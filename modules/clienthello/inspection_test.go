@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// TestFirstBytes has the beginnings that say nothing yet, and next to them those that do:
+// TestFirstBytes has beginnings that are still undecided, and next to them those that are decided;
 // hellotest.Refused has more.
 func TestFirstBytes(t *testing.T) {
 	hello := hellotest.Plain(hellotest.SNI("a.example")).Raw()
@@ -98,7 +98,7 @@ func TestTooLargeSaysHowMuch(t *testing.T) {
 	}
 }
 
-// TestVerdictStays ends the wait in every way, before and after each kind of verdict.
+// TestVerdictStays calls Expire and Leave before and after each kind of verdict.
 func TestVerdictStays(t *testing.T) {
 	hello := hellotest.Plain(hellotest.SNI("a.example")).Raw()
 	for raw, verdict := range map[string]Outcome{
@@ -156,8 +156,7 @@ func TestBytesAfterTheHello(t *testing.T) {
 	}
 }
 
-// TestFoundBeforeTheRecordEnds gives the verdict at the last byte of the hello, though more of its
-// record is to come.
+// The verdict comes with the last byte of the hello, even if its record goes on.
 func TestFoundBeforeTheRecordEnds(t *testing.T) {
 	hello := hellotest.Plain(hellotest.SNI("a.example")).Message()
 	raw := hellotest.Record(22, append(hello, 16, 0, 0, 1, 0))
@@ -179,7 +178,7 @@ func TestViewsOutliveMoreBytes(t *testing.T) {
 		hello := i.Hello()
 		for range 100 {
 			i.Feed(bytes.Repeat([]byte{0xee}, 10_000))
-			// Another client must not be given the array that the view is of.
+			// Another client must not get the array that the hello refers to.
 			other := NewInspection(0)
 			other.Feed(bytes.Repeat([]byte{22}, 9000))
 			other.Release()
@@ -224,8 +223,8 @@ func TestSpaceAndCommit(t *testing.T) {
 	}
 }
 
-// TestCommitTooMuch has an inspection without bytes, one that waits for the next byte, one that
-// waits for many, and one whose block is all but full.
+// TestCommitTooMuch tests an inspection without bytes, one that waits for the next byte, one that
+// waits for many, and one whose block is nearly full.
 func TestCommitTooMuch(t *testing.T) {
 	hello := hellotest.Plain().Pad(2 * firstBlock).Raw()
 	for _, begun := range []int{0, 1, 2, 5, 9, 100, firstBlock - 1} {
@@ -236,7 +235,7 @@ func TestCommitTooMuch(t *testing.T) {
 	}
 }
 
-// refuseCommit commits a number of bytes after a beginning, which must panic.
+// refuseCommit checks that Commit panics for a count that is out of range.
 func refuseCommit(t *testing.T, begun []byte, count func(space int) int) {
 	t.Helper()
 	i := NewInspection(0)
@@ -254,8 +253,8 @@ func refuseCommit(t *testing.T, begun []byte, count func(space int) int) {
 	i.Commit(n)
 }
 
-// TestFeedAndCommit gives bytes in both ways in turn: after each the outcome is what it is when all
-// came at once.
+// TestFeedAndCommit alternates between Feed and Commit: after each the outcome must equal that of
+// all bytes at once.
 func TestFeedAndCommit(t *testing.T) {
 	for _, raw := range [][]byte{
 		fullHello().Raw(), hellotest.Records(fullHello().Message(), 1), []byte("\x80\x2e\x01\x00\x02"),
@@ -290,8 +289,7 @@ func feedAndCommit(t *testing.T, raw []byte, committed, fed int) {
 	}
 }
 
-// TestBytesIsClipped appends to what Bytes returned: that must not write where the next bytes are
-// read into.
+// Appending to the result of Bytes must not write into Space.
 func TestBytesIsClipped(t *testing.T) {
 	i := NewInspection(0)
 	defer i.Release()
@@ -320,8 +318,8 @@ func TestOutcomeString(t *testing.T) {
 	}
 }
 
-// TestParseKeepsHello parses hellos of several records one after the other: what the first is a
-// view of stays.
+// TestParseKeepsHello parses hellos of several records one after the other: the first must stay
+// valid.
 func TestParseKeepsHello(t *testing.T) {
 	parse := func(name string) Hello {
 		hello, err := Parse(hellotest.Records(hellotest.Plain(hellotest.SNI(name), hellotest.ALPN(name)).Message(), 10))
@@ -339,7 +337,7 @@ func TestParseKeepsHello(t *testing.T) {
 	}
 }
 
-// TestFingerprintsOfInspection are those of the hello, and there are none without one.
+// The fingerprints of an inspection are those of its hello, and empty without one.
 func TestFingerprintsOfInspection(t *testing.T) {
 	i := NewInspection(0)
 	defer i.Release()

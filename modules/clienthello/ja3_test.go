@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// A jaHello is a ClientHello with all that fingerprints are made of. An extension is written with
-// the list that belongs to it, or empty.
+// A jaHello holds the fields of a ClientHello that fingerprints depend on. Extensions are encoded
+// with their list, or empty.
 type jaHello struct {
 	version    uint16
 	suites     []uint16
@@ -66,7 +66,7 @@ func (j jaHello) parse(t rapid.TB) Hello {
 	return hello
 }
 
-// greased returns the hello with GREASE values at the ends and in the middle of every list.
+// greased returns the hello with GREASE values at both ends and in the middle of every list.
 func (j jaHello) greased() jaHello {
 	for _, list := range []*[]uint16{&j.suites, &j.types, &j.groups, &j.signatures, &j.versions} {
 		if *list != nil {
@@ -126,13 +126,13 @@ func TestJA3(t *testing.T) {
 	}
 }
 
-// TestFingerprintsHoldNoSecrets makes two hellos that differ in all that belongs to one connection
-// or one client.
+// TestFingerprintsHoldNoSecrets compares two hellos that differ in everything specific to a
+// connection or a client.
 func TestFingerprintsHoldNoSecrets(t *testing.T) {
 	const extensionTicket = 35 // RFC 5077
 	secret := func(filler byte) Hello {
 		key := bytes.Repeat([]byte{filler}, 32)
-		identity := append(hellotest.Vector16(key), key[:4]...) // with the obfuscated age of the ticket
+		identity := append(hellotest.Vector16(key), key[:4]...) // with the obfuscated ticket age
 		h := hellotest.Plain(
 			hellotest.Extension(extensionTicket, key),
 			hellotest.Extension(extensionKeyShare, hellotest.Vector16(hellotest.KeyShare(29, key))),
@@ -178,7 +178,7 @@ func BenchmarkJA3(b *testing.B) {
 	benchmarkJA(b, (*Hello).JA3)
 }
 
-// benchmarkJA times a usual hello and those with the most values that there can be.
+// benchmarkJA times a typical hello and those with the largest number of values.
 func benchmarkJA(b *testing.B, fingerprint func(*Hello) string) {
 	shuffled := make([]uint16, 32_700)
 	for k := range shuffled {

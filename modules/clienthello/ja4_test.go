@@ -61,7 +61,7 @@ func TestPublishedJA4(t *testing.T) {
 	}
 }
 
-// TestJA4Beginning is about the first ten characters.
+// TestJA4Beginning tests the first ten characters.
 func TestJA4Beginning(t *testing.T) {
 	many := func(n int) []uint16 {
 		values := make([]uint16, n)
@@ -179,7 +179,7 @@ func TestJA4Protocol(t *testing.T) {
 	}
 }
 
-// TestOrderInFingerprints permutes cipher suites and extensions: JA3 shows it, JA4 does not.
+// TestOrderInFingerprints permutes cipher suites and extensions: JA3 changes, JA4 does not.
 func TestOrderInFingerprints(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before := publishedJA4()

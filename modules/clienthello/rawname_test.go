@@ -41,7 +41,7 @@ func TestRawServerName(t *testing.T) {
 	}
 }
 
-// TestRawServerNameIsServerName compares the two: they differ in case and by one dot.
+// TestRawServerNameIsServerName compares the two: they may differ in case and by one trailing dot.
 func TestRawServerNameIsServerName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[A-Za-z0-9.-]{1,60}`).Draw(t, "name")

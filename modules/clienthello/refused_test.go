@@ -10,10 +10,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// refusal says what the table of hellotest promises of a verdict.
+// refusal returns the fields of a verdict that the table of hellotest has.
 func refusal(v verdict) (outcome, detail string) {
 	sentinel := map[Outcome]error{NotTLS: ErrNotTLS, SSLv2: ErrSSLv2, Malformed: ErrMalformed}[v.Outcome]
-	if sentinel != nil { // that of TooLarge depends on the limit
+	if sentinel != nil { // the detail of TooLarge depends on the limit
 		detail = strings.TrimPrefix(strings.TrimPrefix(v.Detail, sentinel.Error()), ": ")
 	}
 	return v.Outcome.String(), detail
@@ -34,8 +34,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedInRecords cuts what is wrong with a message into small records: the verdict is the
-// same.
+// Rejected messages have the same verdict in small records.
 func TestRefusedInRecords(t *testing.T) {
 	var cut int
 	for _, tt := range hellotest.Refused() {
@@ -59,7 +58,7 @@ func TestRefusedInRecords(t *testing.T) {
 	}
 }
 
-// TestRefusedTable holds the table to what it says of itself.
+// TestRefusedTable checks the properties that the comment on hellotest.Refused promises.
 func TestRefusedTable(t *testing.T) {
 	table := hellotest.Refused()
 	if !reflect.DeepEqual(table, hellotest.Refused()) {
@@ -96,7 +95,7 @@ func TestRefusedTable(t *testing.T) {
 	}
 }
 
-// messageIn returns the handshake message in correct records, if there is nothing else.
+// messageIn returns the handshake message, if raw consists of valid records.
 func messageIn(raw []byte) (message []byte, ok bool) {
 	for len(raw) > 0 {
 		if len(raw) < recordHeaderLen || raw[0] != contentTypeHandshake || raw[1] > maxRecordMajor {

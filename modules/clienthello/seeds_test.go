@@ -11,15 +11,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// A seed is an input for the fuzz targets, which framed makes bytes of.
+// A seed is an input for the fuzz targets, which framed turns into bytes.
 type seed struct {
 	data []byte
 	body bool
 	size uint16
 }
 
-// framed makes bytes for the wire of what the fuzzer gave: either that is the raw bytes, or it is
-// the body of a ClientHello, so that the lengths around it are right however it changes.
+// framed turns fuzzer input into bytes on the wire. The input is either the raw bytes, or the body
+// of a ClientHello, so that the lengths around it stay correct while the fuzzer changes it.
 func framed(data []byte, body bool, size uint16) []byte {
 	if !body || len(data) > DefaultMaxHello {
 		return data
@@ -27,8 +27,8 @@ func framed(data []byte, body bool, size uint16) []byte {
 	return hellotest.Records(hellotest.Handshake(typeClientHello, data), int(size)%maxPlaintext+1)
 }
 
-// seeds are hellos of real clients, all combinations of what hellos have, one with a fault at each
-// byte, and the table of hellotest; by turns as bodies and in records, of different sizes.
+// seeds returns hellos of real clients, all combinations of extensions, a hello with a fault at
+// each byte, and the table of hellotest; alternately as bodies and in records of different sizes.
 func seeds(t testing.TB) (all []seed) {
 	sizes := []int{maxPlaintext, 100, 1, 300, 48}
 	add := func(message []byte) {
@@ -63,8 +63,8 @@ func addSeeds(f *testing.F) {
 	}
 }
 
-// TestSeeds counts what the fuzz targets begin with. How a message is cut makes no other hello of
-// it.
+// TestSeeds checks the number of seeds. The same message in other records does not count as another
+// hello.
 func TestSeeds(t *testing.T) {
 	hellos, outcomes := make(map[string]bool), make(map[Outcome]int)
 	for _, s := range seeds(t) {
@@ -81,7 +81,7 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// with returns a hello with each combination of one element of each list. A nil stands for no
+// with returns hellos with each combination of one element from each list. A nil element is no
 // extension.
 func with(lists ...[][]byte) (messages [][]byte) {
 	blocks := [][]byte{{}}
@@ -181,8 +181,8 @@ func flaggedHellos() (messages [][]byte) {
 	return messages
 }
 
-// damagedHellos changes each byte after the random of a hello with everything, and ends it there
-// too.
+// damagedHellos returns copies of fullHello with one byte after the random changed, and copies that
+// end there.
 func damagedHellos() (messages [][]byte) {
 	const random = 2 + 32
 	body := fullHello().Body()
@@ -197,7 +197,7 @@ func damagedHellos() (messages [][]byte) {
 	return messages
 }
 
-// capturedHellos are those of crypto/tls in many configurations.
+// capturedHellos returns the hellos of crypto/tls in many configurations.
 func capturedHellos(t testing.TB) (messages [][]byte) {
 	for _, version := range []uint16{tls.VersionTLS10, tls.VersionTLS12, tls.VersionTLS13} {
 		for _, protocols := range [][]string{nil, {"h2", "http/1.1"}} {

@@ -12,8 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A verdict is all that can be learned from an inspection, to be compared. A list without entries
-// is nil.
+// A verdict holds all results of an inspection, for comparison. An empty list is nil.
 type verdict struct {
 	Outcome  Outcome
 	Detail   string
@@ -39,7 +38,7 @@ type verdict struct {
 	Extensions          []uint16
 }
 
-// show adds what the hello has.
+// show adds the fields of the hello.
 func (v *verdict) show(h *Hello) {
 	v.HasServerName = h.HasServerName()
 	v.ServerName = string(h.ServerName())
@@ -81,7 +80,7 @@ func verdictOf(t testing.TB, i *Inspection) verdict {
 	return v
 }
 
-// difference is cmp.Diff, but quick where there is none.
+// difference returns cmp.Diff, and is fast for equal verdicts.
 func difference(want, got verdict) string {
 	if reflect.DeepEqual(want, got) {
 		return ""
@@ -97,8 +96,8 @@ func protocols(h *Hello) []string {
 	return all
 }
 
-// inspect gives raw to a new inspection in segments of the given sizes, the last size repeatedly,
-// and checks on the way that no verdict changes and that the bytes are kept as they are.
+// inspect feeds raw to a new inspection in segments of the given sizes, repeating the last, and
+// checks that no verdict changes and that Bytes returns the input.
 func inspect(t testing.TB, raw []byte, limit int, sizes ...int) verdict {
 	t.Helper()
 	i := NewInspection(limit)
@@ -122,8 +121,8 @@ func inspect(t testing.TB, raw []byte, limit int, sizes ...int) verdict {
 	return verdictOf(t, i)
 }
 
-// inspectAll inspects raw whole, in segments of a few sizes and by Parse, and returns the verdict
-// that all share.
+// inspectAll inspects raw at once, in segments of several sizes and by Parse, and returns their
+// common verdict.
 func inspectAll(t testing.TB, raw []byte) verdict {
 	t.Helper()
 	whole := inspect(t, raw, 0, len(raw)+1)
@@ -136,8 +135,8 @@ func inspectAll(t testing.TB, raw []byte) verdict {
 	return whole
 }
 
-// checkParse holds Parse to the verdict of an inspection, and to leave its input alone: what is
-// before the bytes that it was given, what is after them, and these.
+// checkParse checks that Parse has the verdict of an inspection, and does not modify its input or
+// the bytes around it.
 func checkParse(t testing.TB, raw []byte, want verdict) {
 	t.Helper()
 	around := slices.Concat([]byte{22}, raw, []byte{22, 3, 1, 0, 1, 1})

@@ -31,19 +31,19 @@ const (
 	maxFragment     = 16384
 )
 
-// A ClientHello is one to be written with any fault: nothing in it is checked, and its fields are
-// the bytes that the lengths count. Only a field that is longer than its length can say panics.
+// A ClientHello is encoded without any validation, so that it can have any fault. Lengths are
+// computed from the fields. Encoding panics if a field is too long for its length.
 type ClientHello struct {
 	Version      uint16 // the legacy version
 	SessionID    []byte
 	CipherSuites []byte
 	Compressions []byte
-	Extensions   []byte // as [Extension] and its relatives write them, one after the other; nil: no block at all
-	Trailer      []byte // what stands behind the extensions, within the message
+	Extensions   []byte // concatenated results of [Extension] and the like; nil omits the block
+	Trailer      []byte // bytes after the extensions, within the message
 }
 
-// Plain returns a correct ClientHello of TLS 1.2 with a session id of 32 bytes, two cipher suites
-// and the given extensions: with no block of them if there are none.
+// Plain returns a valid ClientHello of TLS 1.2 with a session ID of 32 bytes, two cipher suites and
+// the given extensions. Without any it omits the block of extensions.
 func Plain(extensions ...[]byte) ClientHello {
 	h := ClientHello{
 		Version:      0x0303,
@@ -57,8 +57,8 @@ func Plain(extensions ...[]byte) ClientHello {
 	return h
 }
 
-// Pad adds a padding extension (RFC 7685) at the end, so that the body is size bytes long. It
-// panics if that is too short for one.
+// Pad appends a padding extension (RFC 7685) that makes the body size bytes long. It panics if size
+// is too small.
 func (h ClientHello) Pad(size int) ClientHello {
 	if h.Extensions == nil {
 		h.Extensions = []byte{}
@@ -68,7 +68,7 @@ func (h ClientHello) Pad(size int) ClientHello {
 	return h
 }
 
-// Body returns the hello without a header. Its random is always the same.
+// Body returns the hello without a header. Its random is constant.
 func (h ClientHello) Body() []byte {
 	b := Uint16s(h.Version)
 	b = append(b, bytes.Repeat([]byte{9}, 32)...)
@@ -81,18 +81,18 @@ func (h ClientHello) Body() []byte {
 	return append(b, h.Trailer...)
 }
 
-// Message returns the hello as a handshake message: with its header, without that of a record.
+// Message returns the hello as a handshake message with its header, without a record header.
 func (h ClientHello) Message() []byte {
 	return Handshake(clientHello, h.Body())
 }
 
-// Raw returns the hello as a client sends it, in as few records as can be.
+// Raw returns the hello as a client sends it, in as few records as possible.
 func (h ClientHello) Raw() []byte {
 	return Records(h.Message())
 }
 
-// Handshake puts the header of a handshake message (RFC 8446, section 4) before its body. A
-// ClientHello is of type 1.
+// Handshake returns a handshake message (RFC 8446, section 4): its header and the body. A
+// ClientHello has type 1.
 func Handshake(kind byte, body []byte) []byte {
 	mustFit(body, 0xffffff)
 	length := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
@@ -100,22 +100,22 @@ func Handshake(kind byte, body []byte) []byte {
 	return append(length, body...)
 }
 
-// Record puts the header of a record (RFC 8446, section 5.1) of version 0x0301 before a fragment. A
-// handshake record is of type 22, an alert 21, application data 23. The fragment may have any
-// length up to 65535, rightly or not.
+// Record returns a record (RFC 8446, section 5.1) of version 0x0301 with the fragment. Handshake
+// records have type 22, alerts 21, application data 23. The fragment may have up to 65535 bytes,
+// valid or not.
 func Record(kind byte, fragment []byte) []byte {
 	return append([]byte{kind, 3, 1}, Vector16(fragment)...)
 }
 
-// Records cuts a handshake message into records whose fragments have the given sizes, the last size
-// repeatedly: so Records(message, 1) has a record for each byte. Without a size, the records are as
-// few as can be. A size of zero makes an empty record; the last size must not be zero.
+// Records splits a handshake message into records whose fragments have the given sizes, repeating
+// the last: Records(message, 1) has a record for each byte. Without sizes, there are as few records
+// as possible. A size of zero makes an empty record; the last size must not be zero.
 func Records(message []byte, sizes ...int) []byte {
 	if len(sizes) == 0 {
 		sizes = []int{maxFragment}
 	}
 	if last := sizes[len(sizes)-1]; last < 1 {
-		panic(fmt.Sprintf("hellotest: records of %d bytes come to no end", last))
+		panic(fmt.Sprintf("hellotest: records of %d bytes never end", last))
 	}
 	var b []byte
 	for len(message) > 0 {
@@ -134,8 +134,8 @@ func Extension(kind uint16, data []byte) []byte {
 	return append(Uint16s(kind), Vector16(data)...)
 }
 
-// SNI returns a server_name extension (RFC 6066, section 3) with host names, of which more than one
-// is a fault.
+// SNI returns a server_name extension (RFC 6066, section 3) with host names. More than one is
+// invalid.
 func SNI(names ...string) []byte {
 	var list []byte
 	for _, name := range names {
@@ -144,7 +144,7 @@ func SNI(names ...string) []byte {
 	return Extension(TypeServerName, Vector16(list))
 }
 
-// SNIEntry returns an entry of the list in a server_name extension. Host names are of type 0.
+// SNIEntry returns an entry of the list in a server_name extension. Host names have type 0.
 func SNIEntry(nameType byte, name string) []byte {
 	return append([]byte{nameType}, Vector16([]byte(name))...)
 }
@@ -179,7 +179,7 @@ func SignatureAlgorithms(schemes ...uint16) []byte {
 }
 
 // KeyShares returns a key_share extension (RFC 8446, section 4.2.8) with a share for each of the
-// groups. The keys are 32 bytes that mean nothing, whatever the group.
+// groups. The keys are 32 arbitrary bytes, whatever the group.
 func KeyShares(groups ...uint16) []byte {
 	var list []byte
 	for _, group := range groups {
@@ -193,7 +193,7 @@ func KeyShare(group uint16, key []byte) []byte {
 	return append(Uint16s(group), Vector16(key)...)
 }
 
-// Uint16s returns numbers as a list in a hello has them: without a length, two bytes each.
+// Uint16s returns the encoding of numbers, two bytes each, without a length.
 func Uint16s(values ...uint16) []byte {
 	b := make([]byte, 0, 2*len(values))
 	for _, value := range values {
@@ -202,14 +202,14 @@ func Uint16s(values ...uint16) []byte {
 	return b
 }
 
-// Vector8 puts the length of b before it, in one byte (RFC 8446, section 3.4). It panics if that is
-// too large.
+// Vector8 returns b with its length before it in one byte (RFC 8446, section 3.4). It panics if b
+// is too long.
 func Vector8(b []byte) []byte {
 	mustFit(b, 0xff)
 	return append([]byte{byte(len(b))}, b...)
 }
 
-// Vector16 puts the length of b before it, in two bytes. It panics if that is too large.
+// Vector16 returns b with its length before it in two bytes. It panics if b is too long.
 func Vector16(b []byte) []byte {
 	mustFit(b, 0xffff)
 	return append(Uint16s(uint16(len(b))), b...)
@@ -217,6 +217,6 @@ func Vector16(b []byte) []byte {
 
 func mustFit(b []byte, most int) {
 	if len(b) > most {
-		panic(fmt.Sprintf("hellotest: a vector of %d bytes, at most %d can be written", len(b), most))
+		panic(fmt.Sprintf("hellotest: vector of %d bytes, expected at most %d", len(b), most))
 	}
 }

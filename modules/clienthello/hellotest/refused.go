@@ -7,19 +7,20 @@ import (
 	"slices"
 )
 
-// A Refusal is what a client says that is refused, and how. Raw ends with the byte that decides it,
-// or after that: the verdict does not wait for more, nor for the client to close.
+// A Refusal is a rejected first message with its verdict. Raw ends with the byte that decides, or
+// later: the verdict depends neither on later bytes nor on the client closing.
 type Refusal struct {
-	Name    string // unique, and in words
+	Name    string // unique
 	Raw     []byte
-	Outcome string // as it stands in a log: "malformed", "not_tls", "sslv2" or "too_large"
-	Detail  string // what the error says after that; empty where there is nothing more, or where it depends on the limit
+	Outcome string // as in the log: "malformed", "not_tls", "sslv2" or "too_large"
+	// Detail is the error's text after the outcome. It is empty for an error without one, or whose
+	// text depends on the limit.
+	Detail string
 }
 
-// Refused returns a table of first messages that are refused, for every reason that there is. Its
-// order and its bytes are always the same. A client that sent a malformed or a too large one has
-// spoken TLS. Some are refused for what stands far behind their beginning, so the limit for hellos
-// has to be the highest, 64 KiB.
+// Refused returns a table of first messages that are rejected, for every possible reason. The table
+// is constant. Malformed and too large messages begin as TLS does. Some faults lie far behind the
+// beginning, so the limit for hellos must be the highest, 64 KiB.
 func Refused() []Refusal {
 	return slices.Concat(
 		refusedProtocols(), refusedRecords(), refusedMessages(), refusedFields(), refusedExtensions(),
@@ -31,7 +32,7 @@ func malformed(detail, name string, raw []byte) Refusal {
 	return Refusal{Name: name, Raw: raw, Outcome: "malformed", Detail: detail}
 }
 
-// wellKnown is a correct hello, into which a fault is put.
+// wellKnown returns a valid hello, to put a fault into.
 func wellKnown() ClientHello {
 	return Plain(SNI("a.example"))
 }
@@ -40,7 +41,7 @@ func refusedProtocols() []Refusal {
 	const (
 		first   = "first byte begins no hello"
 		version = "record version is 16.0 or higher"
-		almost  = "first bytes resemble an SSLv2 hello but are none"
+		almost  = "first bytes resemble an SSLv2 hello but are not one"
 	)
 	notTLS := func(detail, name, raw string) Refusal {
 		return Refusal{Name: name, Raw: []byte(raw), Outcome: "not_tls", Detail: detail}
@@ -143,7 +144,8 @@ func refusedMessages() []Refusal {
 	}
 }
 
-// refusedFields has the faults of what comes before the extensions, and of where these end.
+// refusedFields returns faults in the fields before the extensions, and in the length of the
+// extensions.
 func refusedFields() []Refusal {
 	const (
 		session      = "session id cut off or longer than 32 bytes"
@@ -193,7 +195,7 @@ func refusedFields() []Refusal {
 	}
 }
 
-// refusedExtensions has extensions that are cut off or come twice.
+// refusedExtensions returns extensions that are cut off or repeated.
 func refusedExtensions() []Refusal {
 	const (
 		past  = "extension runs past the end of the extensions"
@@ -239,7 +241,7 @@ func refusedExtensions() []Refusal {
 	}
 }
 
-// manyExtensions returns empty extensions of count types in a row.
+// manyExtensions returns count empty extensions of consecutive types.
 func manyExtensions(first uint16, count int) (b []byte) {
 	for k := range count {
 		b = append(b, Extension(first+uint16(k), nil)...)

@@ -76,7 +76,7 @@ func refusedALPN() []Refusal {
 	}
 }
 
-// refusedLists has the faults of the extensions that hold one list of numbers.
+// refusedLists returns faults in the extensions that hold one list of numbers.
 func refusedLists() []Refusal {
 	const (
 		versions   = "supported_versions: list empty, of odd length or not as long as the extension"
@@ -147,7 +147,7 @@ func refusedKeyShares() []Refusal {
 	}
 }
 
-// refusedTogether has faults of which the first one decides, whatever comes after it.
+// refusedTogether returns messages with several faults, of which the first decides.
 func refusedTogether() []Refusal {
 	oddGroups := Extension(TypeGroups, []byte{0, 1, 0})
 	return []Refusal{
