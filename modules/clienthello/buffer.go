@@ -6,16 +6,16 @@ import "sync"
 
 const firstBlock = 2 << 10
 
-// blockSizes are those of the blocks. They double as long as that costs little, and grow by a fifth
-// where it would cost much. 68 KiB hold a hello of DefaultMaxHello, and 400 KiB the same in records
-// of one byte each, which is the most that can be received before a verdict.
+// blockSizes holds the sizes of blocks. Small ones double; large ones grow by about a fifth, to
+// waste less. A hello of DefaultMaxHello fits in 68 KiB, and in 400 KiB if each byte has its own
+// record, which is the most that can be received before a verdict.
 var blockSizes = [...]int{
 	firstBlock, 4 << 10, 8 << 10, 16 << 10, 24 << 10, 32 << 10, 40 << 10, 48 << 10, 58 << 10, 68 << 10,
 	82 << 10, 100 << 10, 120 << 10, 144 << 10, 172 << 10, 206 << 10, 246 << 10, 290 << 10, 340 << 10, 400 << 10,
 }
 
-// A block is an array of one of the sizes, or of twice as many bytes as the last of them, four
-// times, and so on.
+// A block is an array of one of blockSizes. Blocks above the last size keep doubling, and are not
+// pooled.
 type block struct {
 	array []byte
 	size  int
@@ -39,21 +39,21 @@ func (b *block) release() {
 	}
 }
 
-// A buffer holds bytes in one block, and moves them to the next larger one when that is full. The
+// A buffer holds bytes in one block, and moves them to the next larger one when it is full. The
 // zero value is empty and has no block.
 type buffer struct {
 	array  []byte
-	filled int // how much of array holds bytes
+	filled int // the number of bytes in array
 	block  *block
-	pinned bool // there are views of the present block: it must live as long as they do
+	pinned bool // a Hello refers to the block: it must not return to its pool
 }
 
-// bytes returns what is in the buffer. It is not valid after more was added.
+// bytes returns the content of the buffer. It is valid until more is added.
 func (b *buffer) bytes() []byte {
 	return b.array[:b.filled:b.filled]
 }
 
-// space returns the room after the bytes, of which there always is some.
+// space returns the free part of the block, which is never empty.
 func (b *buffer) space() []byte {
 	if b.filled == len(b.array) {
 		b.grow()
@@ -61,14 +61,14 @@ func (b *buffer) space() []byte {
 	return b.array[b.filled:]
 }
 
-// commit takes the first n bytes of the space. It panics if there are not so many.
+// commit adds the first n bytes of the space to the content. It panics if the space is smaller.
 func (b *buffer) commit(n int) {
 	b.filled += len(b.array[b.filled:][:n])
 }
 
 func (b *buffer) append(p []byte) {
 	if len(p) == 1 && b.filled < len(b.array) {
-		// Records may have one byte each, and a call of memmove for each costs a quarter more.
+		// Records may have one byte each. A call of memmove for each would cost a quarter more.
 		b.array[b.filled] = p[0]
 		b.filled++
 		return
@@ -91,13 +91,13 @@ func (b *buffer) grow() {
 	larger := newBlock(size)
 	copy(larger.array, b.array)
 	if !b.pinned && b.block != nil {
-		// A block with views is left to the garbage collector.
+		// A pinned block is left to the garbage collector.
 		b.block.release()
 	}
 	b.array, b.block, b.pinned = larger.array, larger, false
 }
 
-// reserve empties the buffer and makes room for n bytes, at most as many as the largest block has.
+// reserve empties the buffer and makes room for n bytes, at most the last of blockSizes.
 func (b *buffer) reserve(n int) {
 	if n > len(b.array) {
 		b.release()
@@ -111,7 +111,8 @@ func (b *buffer) reserve(n int) {
 	b.filled = 0
 }
 
-// release empties the buffer and gives its block back.
+// release empties the buffer and returns its block to the pool. Slices of the block must not be
+// used afterwards.
 func (b *buffer) release() {
 	if b.block != nil {
 		b.block.release()

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// What [Parse] and [Inspection.Err] wrap, to be compared with errors.Is.
+// The sentinels that errors of [Parse] and [Inspection.Err] wrap.
 var (
 	ErrNeedMore  = errors.New("more bytes are needed")
 	ErrNotTLS    = errors.New("not TLS")
@@ -16,11 +16,11 @@ var (
 	ErrTooLarge  = errors.New("too large")
 )
 
-// The details are made once, so that refusing costs a client's bytes no allocation.
+// The errors are prepared, so that rejecting a client's bytes does not allocate.
 var (
 	errFirstByte = fmt.Errorf("%w: first byte begins no hello", ErrNotTLS)
 	errVersion   = fmt.Errorf("%w: record version is 16.0 or higher", ErrNotTLS)
-	errNotSSLv2  = fmt.Errorf("%w: first bytes resemble an SSLv2 hello but are none", ErrNotTLS)
+	errNotSSLv2  = fmt.Errorf("%w: first bytes resemble an SSLv2 hello but are not one", ErrNotTLS)
 
 	errEmptyRecord    = malformed("empty record")
 	errLongRecord     = malformed("record longer than 16384 bytes")

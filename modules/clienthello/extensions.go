@@ -15,9 +15,9 @@ const (
 	extensionECH               = 0xfe0d // RFC 9849
 )
 
-// parseExtensions reads the extensions whose content matters here and skips the others by their
-// length. None may come twice (RFC 8446, section 4.2): this side and the server might then believe
-// different ones.
+// parseExtensions parses the extensions whose content matters here and skips the others by their
+// length. A repeated extension is an error (RFC 8446, section 4.2): the server might use another
+// copy than this parser.
 func (h *Hello) parseExtensions() error {
 	seen := newTypeSet()
 	defer seen.release()
@@ -41,8 +41,8 @@ func (h *Hello) parseExtensions() error {
 	return nil
 }
 
-// parseExtension reads the content of one extension. What is read must be correct, for otherwise
-// rules would take it for absent.
+// parseExtension parses the content of one extension. Invalid content is an error: if it were
+// skipped, rules would treat the extension as absent.
 func (h *Hello) parseExtension(kind uint16, data []byte) error {
 	var ok bool
 	switch kind {
@@ -110,7 +110,7 @@ func (h *Hello) parseVersions(data []byte) error {
 	return nil
 }
 
-// parseKeyShares reads a key_share extension. Its list may be empty: so a client asks for a
+// parseKeyShares parses a key_share extension. Its list may be empty, which requests a
 // HelloRetryRequest.
 func (h *Hello) parseKeyShares(data []byte) error {
 	list, ok := whole16(data)

@@ -2,7 +2,7 @@
 
 package clienthello
 
-// isPostQuantum tells whether a group has a post-quantum part. The numbers are IANA's (TLS
+// isPostQuantum reports whether a group has a post-quantum part. The numbers are IANA's (TLS
 // Supported Groups), and those that browsers used for drafts.
 func isPostQuantum(group uint16) bool {
 	switch group {

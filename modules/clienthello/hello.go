@@ -9,11 +9,11 @@ import (
 )
 
 // A Hello is a view of a ClientHello (RFC 8446, section 4.1.2; RFC 5246, section 7.4.1.2). It is
-// only valid as long as the bytes that it was read from; what its methods return must not be
-// modified. It is safe for concurrent reading.
+// valid only as long as the bytes that it was parsed from, and the slices that its methods return
+// must not be modified. It is safe for concurrent use.
 //
-// Lists are in the client's order and whole, with GREASE values (RFC 8701), duplicates and numbers
-// that nobody has assigned. An absent extension and an absent list are the same: empty.
+// Lists are complete and in the client's order, with GREASE values (RFC 8701), duplicates and
+// unassigned numbers. The list of an absent extension is empty.
 type Hello struct {
 	legacyVersion uint16
 	version       uint16
@@ -25,7 +25,7 @@ type Hello struct {
 
 	sessionID    []byte
 	cipherSuites Uint16s
-	extensions   []byte // found to be correct, like all that follows
+	extensions   []byte // validated, like all fields below
 	versions     Uint16s
 	groups       Uint16s
 	signatures   Uint16s
@@ -39,10 +39,9 @@ type Hello struct {
 }
 
 // ServerName returns the host_name of the server_name extension (RFC 6066, section 3) in lower case
-// and without one trailing dot; nil if there is none. The name is what the client wrote: except
-// that it is not empty, has no NUL byte and at most 255 bytes it may be anything, so also an IP
-// address, a slash or a line break. It needs quoting in a log, and checking before it becomes an
-// address or a file name.
+// and without one trailing dot, or nil without one. The name is not trustworthy: it has 1 to 255
+// bytes and no NUL byte, but may otherwise be anything, such as an IP address, a slash or a line
+// break. Quote it in logs, and validate it before using it as an address or a file name.
 func (h *Hello) ServerName() []byte {
 	if !h.hasName {
 		return nil
@@ -50,13 +49,13 @@ func (h *Hello) ServerName() []byte {
 	return h.name[:h.nameLen:h.nameLen]
 }
 
-// HasServerName tells whether the hello has a host_name.
+// HasServerName reports whether the hello has a host_name.
 func (h *Hello) HasServerName() bool {
 	return h.hasName
 }
 
-// ServerNameIsIP tells whether the server name is an IPv4 or IPv6 address (which may have a zone,
-// and no brackets). RFC 6066, section 3 does not permit that.
+// ServerNameIsIP reports whether the server name is an IPv4 or IPv6 address, which may have a zone
+// but no brackets. RFC 6066, section 3 does not permit that.
 func (h *Hello) ServerNameIsIP() bool {
 	name := h.ServerName()
 	if len(name) == 0 || bytes.IndexByte(name, ':') < 0 && (name[len(name)-1] < '0' || name[len(name)-1] > '9') {
@@ -80,16 +79,16 @@ func (h *Hello) ALPN() iter.Seq[[]byte] {
 	}
 }
 
-// LegacyVersion returns the version in the fixed part of the hello. It is 0x0303 in all hellos that
-// offer TLS 1.2 or 1.3; see Version.
+// LegacyVersion returns the version in the fixed part of the hello, which is 0x0303 for TLS 1.2 and
+// 1.3 alike; see Version.
 func (h *Hello) LegacyVersion() uint16 {
 	return h.legacyVersion
 }
 
-// Version returns the highest version that the client offers: by the supported_versions extension
-// if there is one, without GREASE values (RFC 8701) and with those of TLS before drafts and unknown
-// ones, and zero if nothing is left; else by the legacy version, where all above TLS 1.2 means TLS
-// 1.2 (RFC 8446, section 4.2.1).
+// Version returns the highest version that the client offers. With a supported_versions extension
+// it is the highest version in that list: GREASE values (RFC 8701) do not count, versions of TLS
+// rank above drafts and unknown numbers, and the result is zero if the list has only GREASE.
+// Otherwise it is the legacy version, capped at TLS 1.2 (RFC 8446, section 4.2.1).
 func (h *Hello) Version() uint16 {
 	return h.version
 }
@@ -99,12 +98,12 @@ func (h *Hello) SupportedVersions() Uint16s {
 	return h.versions
 }
 
-// SessionID returns the legacy session id, of at most 32 bytes.
+// SessionID returns the legacy session ID, of at most 32 bytes.
 func (h *Hello) SessionID() []byte {
 	return h.sessionID
 }
 
-// CipherSuites returns the cipher suites, with signalling values such as TLS_FALLBACK_SCSV.
+// CipherSuites returns the cipher suites, including signaling values such as TLS_FALLBACK_SCSV.
 func (h *Hello) CipherSuites() Uint16s {
 	return h.cipherSuites
 }
@@ -138,28 +137,28 @@ func (h *Hello) KeyShares() iter.Seq[uint16] {
 	}
 }
 
-// PostQuantum tells whether the client has sent a key share of a post-quantum group: one with
-// ML-KEM, or one of the drafts with Kyber. A client that names such a group without a key share for
-// it is not counted.
+// PostQuantum reports whether the client has sent a key share of a post-quantum group: one with
+// ML-KEM, or one of the drafts with Kyber. Listing such a group without a key share for it does not
+// count.
 func (h *Hello) PostQuantum() bool {
 	return h.postQuantum
 }
 
-// PSK tells whether the client offers a pre-shared key (RFC 8446, section 4.2.11): mostly, to
-// resume a session of TLS 1.3. The identities and binders are not looked at.
+// PSK reports whether the client offers a pre-shared key (RFC 8446, section 4.2.11), usually to
+// resume a session of TLS 1.3. The identities and binders are not parsed.
 func (h *Hello) PSK() bool {
 	return h.psk
 }
 
-// EarlyData tells whether the client announces 0-RTT data (RFC 8446, section 4.2.10), which may
-// follow the hello at once.
+// EarlyData reports whether the client announces 0-RTT data (RFC 8446, section 4.2.10), which may
+// follow the hello immediately.
 func (h *Hello) EarlyData() bool {
 	return h.earlyData
 }
 
-// ECH tells whether there is an encrypted_client_hello extension (RFC 9849). Its content cannot be
-// told from the GREASE that clients send in its place, and is not looked at: the server name and
-// everything else is what the outer hello shows.
+// ECH reports whether the hello has an encrypted_client_hello extension (RFC 9849). Its content is
+// indistinguishable from GREASE and is not parsed: the server name and all other fields are those
+// of the outer hello.
 func (h *Hello) ECH() bool {
 	return h.ech
 }
@@ -177,14 +176,14 @@ func (h *Hello) Extensions() iter.Seq[uint16] {
 	}
 }
 
-// HasExtensions tells whether the hello has a block of extensions, which may be empty. Up to TLS
-// 1.2 a client may leave it out.
+// HasExtensions reports whether the hello has a block of extensions, which may be empty. Up to TLS
+// 1.2 a client may omit it.
 func (h *Hello) HasExtensions() bool {
 	return h.extensions != nil
 }
 
-// Extension returns the content of the extension of a type, and whether there is one. It may be
-// empty. It looks through the extensions at each call.
+// Extension returns the content of the extension with the given type, and whether the hello has it.
+// The content may be empty. Each call searches the extensions from the first.
 func (h *Hello) Extension(kind uint16) (data []byte, present bool) {
 	for rest := h.extensions; len(rest) > 0; {
 		var at uint16
@@ -200,8 +199,8 @@ func (h *Hello) Len() int {
 	return int(h.length)
 }
 
-// parse reads the body of the handshake message, of minHello bytes at least. Its error is one of
-// the prepared details.
+// parse parses the body of the handshake message, which must have at least minHello bytes. Its
+// errors are those prepared in errors.go.
 func (h *Hello) parse(body []byte) error {
 	const versionAndRandom = 2 + 32
 	h.length = uint32(len(body))
@@ -222,7 +221,7 @@ func (h *Hello) parse(body []byte) error {
 		return errCompressions
 	}
 	if len(rest) == 0 {
-		// Up to TLS 1.2 the extensions may be left out altogether.
+		// Up to TLS 1.2 the extensions may be omitted altogether.
 		return nil
 	}
 	if h.extensions, rest, ok = cut16(rest); !ok || len(rest) > 0 {

@@ -7,41 +7,41 @@ import (
 	"sync"
 )
 
-// An Inspection reads one ClientHello from one client, as its bytes arrive. [NewInspection] makes
-// it and Release gives it back. Its buffers grow in steps as bytes arrive, never by a length that
-// the client only announced, and there are none before the first call of Space or Feed. It is not
-// safe for concurrent use.
+// An Inspection parses one ClientHello from one client, as its bytes arrive. [NewInspection]
+// returns one from a pool, and Release puts it back. Its buffers grow in steps as bytes arrive,
+// never by a length that the client only announced, and are not allocated before the first call of
+// Space or Feed. It is not safe for concurrent use.
 type Inspection struct {
 	outcome  Outcome
-	detail   error // wraps the outcome's sentinel, where it has one
+	detail   error // wraps the outcome's sentinel, if it has one
 	spokeTLS bool
 
-	// Nothing new can be decided before received holds wake bytes; then step decides it.
+	// step runs when received holds wake bytes. Nothing can be decided before.
 	step     func(*Inspection)
 	wake     int
-	quiet    int // adding fewer bytes than that is sure to find room and to decide nothing
+	quiet    int // fewer bytes than this fit into the block and decide nothing
 	received buffer
 
 	// The record layer, by positions in received.
-	position  int // the first byte that was not read yet
+	position  int // the next byte to parse
 	recordEnd int
-	fragment  int // where the part of the message in the present record begins
-	before    int // how long its parts in earlier records are
+	fragment  int // the start of the message's part in the current record
+	before    int // the length of its parts in earlier records
 
 	// The handshake message.
-	limit  int    // the longest that its body may be
-	goal   int    // how much of the message is needed for the next decision
-	joined buffer // as much as the goal needs, where it spans several records
+	limit  int    // of the length of its body
+	goal   int    // the bytes of the message needed for the next decision
+	joined buffer // the message up to the goal, if it spans several records
 
 	hello    Hello
-	ja3, ja4 string // of hello, once they were asked for
+	ja3, ja4 string // of hello, computed when first used
 }
 
 var inspections = sync.Pool{New: func() any { return new(Inspection) }}
 
 // NewInspection returns an Inspection that has received nothing and accepts hellos of at most
-// maxHello bytes, counted as [DefaultMaxHello] counts them. A maxHello that is not positive, or
-// above DefaultMaxHello, means DefaultMaxHello.
+// maxHello bytes, counted like [DefaultMaxHello]. If maxHello is not positive, or greater than
+// DefaultMaxHello, the limit is DefaultMaxHello.
 func NewInspection(maxHello int) *Inspection {
 	if maxHello <= 0 || maxHello > DefaultMaxHello {
 		maxHello = DefaultMaxHello
@@ -52,8 +52,9 @@ func NewInspection(maxHello int) *Inspection {
 	return i
 }
 
-// Release gives the Inspection and its buffers back. It must be called once at most, and nothing
-// that was obtained from the Inspection may be used afterwards.
+// Release returns the Inspection and its buffers to their pools. It must be called at most once.
+// After it, the Hello, Bytes and Space of the Inspection must not be used: other connections reuse
+// their memory.
 func (i *Inspection) Release() {
 	i.received.release()
 	i.joined.release()
@@ -61,14 +62,15 @@ func (i *Inspection) Release() {
 	inspections.Put(i)
 }
 
-// Space returns room to read the next bytes into. It is never empty, and valid until the next call
-// of Space, Commit, Feed or Release.
+// Space returns a buffer to read the next bytes into. It is never empty, and valid until the next
+// call of Space, Commit, Feed or Release.
 func (i *Inspection) Space() []byte {
 	return i.received.space()
 }
 
-// Commit takes the first n bytes of the last Space as received, and returns the outcome so far. It
-// panics if n is negative or more than that Space had. After the verdict, bytes are only kept.
+// Commit adds the first n bytes of the last Space to the bytes received, and returns the outcome so
+// far. It panics if n is negative or exceeds the length of that Space. After the verdict, bytes are
+// stored but not parsed.
 func (i *Inspection) Commit(n int) Outcome {
 	if uint(n) < uint(i.quiet) {
 		i.received.filled += n
@@ -78,7 +80,7 @@ func (i *Inspection) Commit(n int) Outcome {
 	return i.take(n)
 }
 
-// take is Commit where there may be something to decide.
+// take adds n bytes that may decide something; Commit adds the others itself.
 func (i *Inspection) take(n int) Outcome {
 	i.received.commit(n)
 	outcome := i.advance()
@@ -86,16 +88,15 @@ func (i *Inspection) take(n int) Outcome {
 	return outcome
 }
 
-// Feed takes a copy of p as received, and returns the outcome so far. After the verdict, bytes are
-// only kept.
+// Feed adds a copy of p to the bytes received, and returns the outcome so far. After the verdict,
+// bytes are stored but not parsed.
 func (i *Inspection) Feed(p []byte) Outcome {
 	i.received.append(p)
 	i.quiet = 0
 	return i.advance()
 }
 
-// Expire says that the time for the hello is over: Pending becomes Timeout, and any other outcome
-// stays.
+// Expire ends the wait for the hello: a Pending outcome becomes Timeout, any other stays.
 func (i *Inspection) Expire() Outcome {
 	if i.outcome == Pending {
 		i.outcome = Timeout
@@ -103,8 +104,8 @@ func (i *Inspection) Expire() Outcome {
 	return i.outcome
 }
 
-// Leave says that the client has closed its side: Pending becomes ClientLeft, and any other outcome
-// stays.
+// Leave ends the wait because the client has closed its side: a Pending outcome becomes ClientLeft,
+// any other stays.
 func (i *Inspection) Leave() Outcome {
 	if i.outcome == Pending {
 		i.outcome = ClientLeft
@@ -117,8 +118,8 @@ func (i *Inspection) Outcome() Outcome {
 	return i.outcome
 }
 
-// Err returns what was wrong with the bytes: an error that wraps [ErrNotTLS], [ErrSSLv2],
-// [ErrMalformed] or [ErrTooLarge] and adds the detail. It is nil for Pending, Found, Timeout and
+// Err returns the reason for the outcome: an error that wraps [ErrNotTLS], [ErrSSLv2],
+// [ErrMalformed] or [ErrTooLarge] and adds a detail. It is nil for Pending, Found, Timeout and
 // ClientLeft.
 func (i *Inspection) Err() error {
 	if i.outcome == TooLarge {
@@ -128,15 +129,14 @@ func (i *Inspection) Err() error {
 	return i.detail
 }
 
-// Bytes returns everything that was received so far exactly as it was received, with the bytes
-// after the hello. It must not be modified, and is valid until the next call of Space, Feed or
-// Release.
+// Bytes returns all bytes received so far, unchanged, including those after the hello. It must not
+// be modified, and is valid until the next call of Space, Feed or Release.
 func (i *Inspection) Bytes() []byte {
 	return i.received.bytes()
 }
 
-// SpokeTLS tells whether the client began a TLS handshake record, with a plausible version,
-// whatever came of it. Such a client understands a TLS alert.
+// SpokeTLS reports whether the first bytes begin a TLS handshake record with a plausible version,
+// whatever the outcome. Such a client understands a TLS alert.
 func (i *Inspection) SpokeTLS() bool {
 	return i.spokeTLS
 }
@@ -149,7 +149,7 @@ func (i *Inspection) Hello() *Hello {
 	return &i.hello
 }
 
-// JA3 is [Hello.JA3] of the hello, computed once; empty if the outcome is not Found.
+// JA3 returns [Hello.JA3] of the hello, which it computes once, or "" if the outcome is not Found.
 func (i *Inspection) JA3() string {
 	if i.ja3 == "" && i.outcome == Found {
 		i.ja3 = i.hello.JA3()
@@ -157,7 +157,7 @@ func (i *Inspection) JA3() string {
 	return i.ja3
 }
 
-// JA4 is [Hello.JA4] of the hello, computed once; empty if the outcome is not Found.
+// JA4 returns [Hello.JA4] of the hello, which it computes once, or "" if the outcome is not Found.
 func (i *Inspection) JA4() string {
 	if i.ja4 == "" && i.outcome == Found {
 		i.ja4 = i.hello.JA4()
@@ -169,8 +169,8 @@ func (i *Inspection) await(step func(*Inspection), wake int) {
 	i.step, i.wake = step, wake
 }
 
-// advance takes every step for which the bytes suffice. Each step decides by the bytes before its
-// own wake only: that is why the cutting cannot change the verdict.
+// advance runs every step that has enough bytes. A step must read only the bytes before its own
+// wake. If one read more, the verdict would depend on how the bytes are split.
 func (i *Inspection) advance() Outcome {
 	for i.outcome == Pending && i.received.filled >= i.wake {
 		i.step(i)

@@ -9,12 +9,12 @@ import (
 	"strconv"
 )
 
-// JA3 returns the JA3 fingerprint: 32 hexadecimal digits, the MD5 of what AppendJA3String appends.
-// It is the same for all hellos of a client program that does not permute its extensions; most
-// browsers do, so see JA4. It is computed anew by each call.
+// JA3 returns the JA3 fingerprint: the MD5 of the string of AppendJA3String, as 32 hexadecimal
+// digits. It is constant for a client program that does not permute its extensions; most browsers
+// do, so see JA4. Each call computes it anew.
 //
-// A fingerprint tells what the client wants to look like. It holds no secret: neither the random,
-// the session id, key shares nor pre-shared keys have a part in it.
+// A client can imitate any fingerprint. Fingerprints contain no secrets: the random, the session
+// ID, key shares and pre-shared keys do not contribute to them.
 func (h *Hello) JA3() string {
 	var array [1024]byte
 	var digits [2 * md5.Size]byte
@@ -23,10 +23,10 @@ func (h *Hello) JA3() string {
 	return string(digits[:])
 }
 
-// AppendJA3String appends the string that JA3 is the digest of, such as
-// 771,4865-4866,0-10-11,29-23,0: the legacy version, cipher suites, extensions, groups and point
-// formats in decimal and in the client's order, without GREASE values (RFC 8701). It is what the
-// README of github.com/salesforce/ja3 describes.
+// AppendJA3String appends the string that JA3 hashes, such as 771,4865-4866,0-10-11,29-23,0: the
+// legacy version, cipher suites, extensions, groups and point formats in decimal and in the
+// client's order, without GREASE values (RFC 8701). It follows the README of
+// github.com/salesforce/ja3.
 func (h *Hello) AppendJA3String(dst []byte) []byte {
 	dst = strconv.AppendUint(dst, uint64(h.LegacyVersion()), 10)
 	dst = append(dst, ',')
@@ -51,7 +51,7 @@ func (h *Hello) AppendJA3String(dst []byte) []byte {
 	return dst[:len(dst)-1]
 }
 
-// appendJA3 appends a number of a list, and the dash before the next one.
+// appendJA3 appends a number of a list and a dash.
 func appendJA3(dst []byte, value uint16) []byte {
 	if isGREASE(value) {
 		return dst
@@ -59,7 +59,7 @@ func appendJA3(dst []byte, value uint16) []byte {
 	return append(strconv.AppendUint(dst, uint64(value), 10), '-')
 }
 
-// endJA3List puts the comma after a list, in place of its last dash.
+// endJA3List ends a list: a comma replaces its last dash.
 func endJA3List(dst []byte) []byte {
 	if last := len(dst) - 1; dst[last] == '-' {
 		dst = dst[:last]

@@ -10,20 +10,20 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// ja4Versions has all that JA4.md names; those of DTLS begin with a d.
+// ja4Versions has all versions of JA4.md; those of DTLS begin with a d.
 var ja4Versions = map[uint16]string{
 	versionTLS13: "13", versionTLS12: "12", versionTLS11: "11", versionTLS10: "10", versionSSL3: "s3", 0x0002: "s2",
 	0xfeff: "d1", 0xfefd: "d2", 0xfefc: "d3",
 }
 
 // JA4 returns the JA4 fingerprint of TLS over TCP, such as t13d1516h2_8daaf6152771_e5627efa2ab1,
-// which is always 36 ASCII characters. It differs from JA3 in that the order of cipher suites and
-// extensions has no part in it. As with JA3, it is computed anew by each call and holds no secret.
+// which always has 36 ASCII characters. Unlike JA3, it does not depend on the order of cipher
+// suites and extensions. Like JA3, it is computed by each call and contains no secrets.
 //
-// It is what technical_details/JA4.md of github.com/FoxIO-LLC/ja4 describes. GREASE values (RFC
-// 8701) count nowhere, not even as protocol names or signature algorithms. JA4 is under the BSD
+// It follows technical_details/JA4.md of github.com/FoxIO-LLC/ja4. GREASE values (RFC 8701) are
+// ignored everywhere, also as protocol names and signature algorithms. JA4 is under the BSD
 // 3-Clause License and without patent claims; the other methods of the JA4+ family are under a
-// license that restricts their use, and none of them is here.
+// license that restricts their use, and are not implemented here.
 func (h *Hello) JA4() string {
 	var array [36]byte
 	var suitesArray, typesArray [128]uint16
@@ -65,7 +65,7 @@ func (h *Hello) JA4() string {
 	return string(appendJA4Digest(dst, text))
 }
 
-// appendJA4Suites appends the cipher suites in the order of their numbers, without GREASE values.
+// appendJA4Suites appends the cipher suites in numerical order, without GREASE values.
 func (h *Hello) appendJA4Suites(dst []uint16) []uint16 {
 	dst = slices.Grow(dst, h.CipherSuites().Len())
 	for suite := range h.CipherSuites().All() {
@@ -77,8 +77,7 @@ func (h *Hello) appendJA4Suites(dst []uint16) []uint16 {
 	return dst
 }
 
-// appendJA4Types appends the types of the extensions in the order of their numbers, without GREASE
-// values.
+// appendJA4Types appends the types of the extensions in numerical order, without GREASE values.
 func (h *Hello) appendJA4Types(dst []uint16) []uint16 {
 	for kind := range h.Extensions() {
 		if !isGREASE(kind) {
@@ -89,9 +88,8 @@ func (h *Hello) appendJA4Types(dst []uint16) []uint16 {
 	return dst
 }
 
-// ja4Version returns the two characters for the version: for the highest number in the
-// supported_versions extension, even if it is a draft's (unlike Version), and without that
-// extension for the legacy version.
+// ja4Version returns the two characters for the highest number in the supported_versions extension,
+// even if it is a draft's (unlike Version), or for the legacy version without that extension.
 func (h *Hello) ja4Version() string {
 	version := h.LegacyVersion()
 	if h.SupportedVersions().Len() > 0 {
@@ -108,8 +106,8 @@ func (h *Hello) ja4Version() string {
 	return "00"
 }
 
-// ja4Protocol returns the first and the last character of the first protocol name, or of its
-// hexadecimal digits if one of the two is not alphanumeric.
+// ja4Protocol returns the first and last character of the first protocol name, or of its
+// hexadecimal form if one of the two is not alphanumeric.
 func (h *Hello) ja4Protocol() (first, last byte) {
 	for name := range h.ALPN() {
 		if len(name) == 2 && isGREASE(uint16At(name, 0)) {
@@ -133,13 +131,12 @@ func appendJA4Count(dst []byte, count int) []byte {
 	return append(dst, '0'+byte(count/10), '0'+byte(count%10))
 }
 
-// appendJA4 appends a number of a list, and the comma before the next one.
+// appendJA4 appends a number of a list and a comma.
 func appendJA4(dst []byte, value uint16) []byte {
 	return append(dst, hexDigits[value>>12], hexDigits[value>>8&0xf], hexDigits[value>>4&0xf], hexDigits[value&0xf], ',')
 }
 
-// appendJA4Digest appends the beginning of the digest of a list, which is taken without the
-// separator at its end.
+// appendJA4Digest appends the first 12 digits of the digest of a list without its last separator.
 func appendJA4Digest(dst, list []byte) []byte {
 	if len(list) == 0 {
 		return append(dst, "000000000000"...)
@@ -148,8 +145,8 @@ func appendJA4Digest(dst, list []byte) []byte {
 	return hex.AppendEncode(dst, sum[:6])
 }
 
-// sortUint16s is slices.Sort with a time that grows with the number of values and no faster: a
-// client chooses how many cipher suites and extensions there are, up to the size of the hello.
+// sortUint16s sorts in linear time: it is a radix sort for long lists. A client chooses the number
+// of cipher suites and extensions, up to the size of the hello.
 func sortUint16s(values []uint16) {
 	if len(values) <= 128 {
 		slices.Sort(values)

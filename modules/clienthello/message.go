@@ -8,11 +8,11 @@ const (
 	typeClientHello    = 1 // RFC 8446, section 4
 	handshakeHeaderLen = 4
 
-	// Version, random, an empty session id, one cipher suite and one compression method.
+	// Version, random, an empty session ID, one cipher suite and one compression method.
 	minHello = 2 + 32 + 1 + 2 + 2 + 1 + 1
 )
 
-// readMessage decides what can be decided at the goal: by the type alone, by the length, by the
+// readMessage runs when the goal is reached: it checks the type, then the length, then parses the
 // whole message.
 func (i *Inspection) readMessage() {
 	message := i.message()
@@ -50,8 +50,8 @@ func (i *Inspection) readHello(body []byte) {
 	i.received.pinned = true
 }
 
-// message returns what was read of the handshake message, up to the goal. As long as that is within
-// one record it is not copied.
+// message returns the handshake message up to the goal. It does not copy a message that lies within
+// one record.
 func (i *Inspection) message() []byte {
 	if i.before == 0 {
 		return i.received.array[i.fragment:i.position]

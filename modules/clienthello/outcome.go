@@ -2,20 +2,19 @@
 
 package clienthello
 
-// An Outcome says how the wait for a ClientHello ended. The outcomes are exclusive, and all but
-// Pending are final.
+// An Outcome is the result of the wait for a ClientHello. All outcomes but Pending are final.
 type Outcome uint8
 
 // The outcomes of an inspection.
 const (
 	Pending    Outcome = iota // more bytes are needed
-	Found                     // a whole ClientHello
-	Timeout                   // the delay was over first
+	Found                     // a complete ClientHello
+	Timeout                   // the hello was not complete in time
 	NotTLS                    // another protocol
-	SSLv2                     // a hello in SSLv2 format (RFC 5246, appendix E.2), which cannot carry a server name
-	Malformed                 // TLS, but its first message is not a correct ClientHello
-	TooLarge                  // the hello says that it is longer than the limit
-	ClientLeft                // the client closed before the hello was whole
+	SSLv2                     // an SSLv2 hello (RFC 5246, appendix E.2), which has no server name
+	Malformed                 // TLS, but its first message is not a valid ClientHello
+	TooLarge                  // the announced length exceeds the limit
+	ClientLeft                // the client closed before the hello was complete
 )
 
 var outcomeNames = [...]string{

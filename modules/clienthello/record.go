@@ -7,12 +7,12 @@ const (
 	recordHeaderLen      = 5
 	maxPlaintext         = 16384
 
-	// crypto/tls draws the same line: below it there are versions that TLS had or may have, above it
-	// there are the letters of other protocols.
+	// The same limit as in crypto/tls: lower numbers are past or future versions of TLS, higher ones
+	// are letters of other protocols.
 	maxRecordMajor = 0x0f
 )
 
-// readFirstByte tells TLS from SSLv2 and from anything else.
+// readFirstByte distinguishes TLS, SSLv2 and other protocols.
 func (i *Inspection) readFirstByte() {
 	switch first := i.received.array[0]; {
 	case first == contentTypeHandshake:
@@ -24,8 +24,9 @@ func (i *Inspection) readFirstByte() {
 	}
 }
 
-// readFirstVersion reads the version of the first record. Clients disagree about it, RFC 8446 says
-// to ignore it, and those of later records are ignored indeed.
+// readFirstVersion checks the major version of the first record, to recognize other protocols.
+// Clients send different versions, and RFC 8446 says to ignore them; those of later records are
+// ignored.
 func (i *Inspection) readFirstVersion() {
 	if i.received.array[1] > maxRecordMajor {
 		i.refuse(NotTLS, errVersion)
@@ -36,14 +37,15 @@ func (i *Inspection) readFirstVersion() {
 	i.await((*Inspection).readRecords, recordHeaderLen)
 }
 
-// readRecords goes through the records as far as there are bytes, and decides whenever a goal of
-// the message is reached. It is one loop, since a client may put each byte in a record of its own.
+// readRecords parses records as far as bytes have come, and calls readMessage whenever the goal is
+// reached. It is a loop, not a step for each record, since a client may put each byte in a record
+// of its own.
 func (i *Inspection) readRecords() {
 	for i.outcome == Pending {
 		if i.position == i.recordEnd && !i.readHeader() {
 			return
 		}
-		goal := i.fragment + i.goal - i.before // as a position, if this record is long enough
+		goal := i.fragment + i.goal - i.before // as a position, if the record reaches that far
 		end := min(goal, i.recordEnd)
 		if end > i.received.filled {
 			i.wake = end
@@ -56,7 +58,8 @@ func (i *Inspection) readRecords() {
 	}
 }
 
-// readHeader reads the header of the next record. It is false if that is not there yet, or wrong.
+// readHeader parses the header of the next record. It returns false if the header is incomplete or
+// invalid.
 func (i *Inspection) readHeader() bool {
 	header := i.received.array[i.position:i.received.filled]
 	if len(header) < recordHeaderLen {
@@ -86,10 +89,11 @@ func (i *Inspection) awaitHeader(present []byte) {
 	}
 }
 
-// wrongHeader says what of RFC 8446, section 5.1 a header offends against.
+// wrongHeader returns the error for a header that violates RFC 8446, section 5.1.
 func wrongHeader(contentType byte, length int) error {
 	switch {
-	case contentType != contentTypeHandshake: // "Handshake messages MUST NOT be interleaved with other record types."
+	case contentType != contentTypeHandshake:
+		// "Handshake messages MUST NOT be interleaved with other record types."
 		return errInterleaved
 	case length == 0: // "MUST NOT send zero-length fragments of Handshake types"
 		return errEmptyRecord

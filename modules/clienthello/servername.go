@@ -9,8 +9,8 @@ const (
 	maxNameLen       = 255
 )
 
-// parseServerName reads a server_name extension. Names of other types are skipped by their length:
-// RFC 6066, section 3 gives all of them one.
+// parseServerName parses a server_name extension. It skips names of other types by their length,
+// which RFC 6066, section 3 requires of every type.
 func (h *Hello) parseServerName(data []byte) error {
 	list, ok := whole16(data)
 	if !ok {
@@ -49,7 +49,7 @@ func (h *Hello) setName(name []byte) error {
 	case bytes.IndexByte(name, 0) >= 0:
 		return errNameNUL
 	}
-	// RFC 6066 forbids the trailing dot, but some clients copy it from the URL, and the name means the
+	// RFC 6066 forbids the trailing dot, but some clients copy it from the URL, and the meaning is the
 	// same.
 	name = bytes.TrimSuffix(name, []byte{'.'})
 	if len(name) == 0 {
@@ -66,9 +66,9 @@ func (h *Hello) setName(name []byte) error {
 	return nil
 }
 
-// RawServerName returns the host_name exactly as the client wrote it, in its case and with a
-// trailing dot; nil if there is none. [Hello.ServerName] is what to compare. It looks through the
-// extensions at each call.
+// RawServerName returns the host_name exactly as the client sent it, with its case and any trailing
+// dot, or nil without one. Use [Hello.ServerName] for comparisons. Each call searches the
+// extensions from the first.
 func (h *Hello) RawServerName() []byte {
 	if !h.hasName {
 		return nil

@@ -7,9 +7,9 @@ const (
 	sslv2MinHello   = 9    // type, version and three lengths
 )
 
-// readSSLv2Length and the steps after it recognize the hello of RFC 5246, appendix E.2: a length,
-// the message type 1 and the version, which is 0x0002 for SSLv2 or 0x03xx for a client that could
-// speak TLS. As the first byte alone says little, each further one has to fit.
+// readSSLv2Length checks the length. It and the steps after it recognize the hello of RFC 5246,
+// appendix E.2: a length, the message type 1 and the version, which is 0x0002 for SSLv2 or 0x03xx
+// for a client that supports TLS. The first byte alone says little, so each further one must fit.
 func (i *Inspection) readSSLv2Length() {
 	b := i.received.bytes()
 	if b[0] == sslv2LengthFlag && b[1] < sslv2MinHello {

@@ -4,11 +4,11 @@ package clienthello
 
 import "sync"
 
-// A typeSet holds extension types. It has a bit for each, so that a hello with thousands of
-// extensions costs no more for each of them than one with few.
+// A typeSet is a set of extension types. It is a bitmap, so that the cost of an extension does not
+// grow with their number.
 type typeSet struct {
 	bits  [1 << 16 / 64]uint64
-	first [32]uint16 // what was added first, to be taken out one by one where that is all
+	first [32]uint16 // the first types added: release clears them one by one if there are no others
 	added int
 }
 
@@ -18,7 +18,7 @@ func newTypeSet() *typeSet {
 	return typeSets.Get().(*typeSet)
 }
 
-// add tells whether the type was not in the set.
+// add adds a type, and reports whether it was new to the set.
 func (s *typeSet) add(kind uint16) (fresh bool) {
 	word, bit := &s.bits[kind>>6], uint64(1)<<(kind&63)
 	if *word&bit != 0 {
@@ -32,7 +32,7 @@ func (s *typeSet) add(kind uint16) (fresh bool) {
 	return true
 }
 
-// release empties the set and gives it back.
+// release empties the set and returns it to the pool.
 func (s *typeSet) release() {
 	if s.added > len(s.first) {
 		clear(s.bits[:])

@@ -7,22 +7,22 @@ import (
 	"iter"
 )
 
-// Uint16s is a list of 16-bit numbers as it stands in a hello. It is read only.
+// Uint16s is a read-only list of 16-bit numbers, as encoded in a hello.
 type Uint16s struct {
 	bytes []byte
 }
 
-// Len returns how many numbers there are.
+// Len returns the length of the list.
 func (l Uint16s) Len() int {
 	return len(l.bytes) / 2
 }
 
-// At returns the number at a position from 0. It panics if there are not so many.
+// At returns the number at a position, counted from 0. It panics if the position is out of range.
 func (l Uint16s) At(position int) uint16 {
 	return uint16At(l.bytes, 2*position)
 }
 
-// Bytes returns the numbers as they stand in the hello, two bytes each. They must not be modified.
+// Bytes returns the encoded list, two bytes for each number. It must not be modified.
 func (l Uint16s) Bytes() []byte {
 	return l.bytes
 }
@@ -38,8 +38,8 @@ func (l Uint16s) All() iter.Seq[uint16] {
 	}
 }
 
-// uint16s returns the bytes of a vector as a list, which must have at least one number. Its
-// arguments are what cutting the vector has returned.
+// uint16s returns the bytes of a vector as a list, which must not be empty. Its arguments are the
+// results of whole8, whole16 or cut16.
 func uint16s(vector []byte, cut bool) (list Uint16s, ok bool) {
 	return Uint16s{vector}, cut && len(vector) > 0 && len(vector)%2 == 0
 }
@@ -72,7 +72,7 @@ func cut16(b []byte) (vector, rest []byte, ok bool) {
 	return b[2:end:end], b[end:], true
 }
 
-// cutTagged splits b after a number and a vector: so extensions and key shares are made.
+// cutTagged splits b after a number and a vector, the form of extensions and key shares.
 func cutTagged(b []byte) (tag uint16, vector, rest []byte, ok bool) {
 	if len(b) < 4 {
 		return 0, nil, nil, false
@@ -84,13 +84,13 @@ func cutTagged(b []byte) (tag uint16, vector, rest []byte, ok bool) {
 	return binary.BigEndian.Uint16(b), b[4:end:end], b[end:], true
 }
 
-// whole8 is cut8 for what must end with the vector.
+// whole8 returns the vector that b consists of, with a length of one byte.
 func whole8(b []byte) (vector []byte, ok bool) {
 	vector, rest, ok := cut8(b)
 	return vector, ok && len(rest) == 0
 }
 
-// whole16 is cut16 for what must end with the vector.
+// whole16 returns the vector that b consists of, with a length of two bytes.
 func whole16(b []byte) (vector []byte, ok bool) {
 	vector, rest, ok := cut16(b)
 	return vector, ok && len(rest) == 0

@@ -12,9 +12,8 @@ const (
 	versionTLS13 = 0x0304
 )
 
-// VersionName returns the short name of a protocol version as configurations, logs and placeholders
-// write it: "1.3", "1.2", "1.1", "1.0", "ssl3", or four hexadecimal digits after "0x" for any
-// other.
+// VersionName returns the name of a protocol version in configurations, logs and placeholders:
+// "1.3", "1.2", "1.1", "1.0", "ssl3", or "0x" and four hexadecimal digits for any other.
 func VersionName(version uint16) string {
 	switch version {
 	case versionTLS13:
@@ -32,8 +31,8 @@ func VersionName(version uint16) string {
 	}
 }
 
-// higherVersion returns the higher one of two offered versions. A draft such as 0x7f1c is not
-// higher than TLS 1.3 although its number is, and GREASE is lower than anything.
+// higherVersion returns the higher of two offered versions. A draft such as 0x7f1c ranks below TLS
+// 1.3 although its number is higher, and GREASE ranks below everything.
 func higherVersion(a, b uint16) uint16 {
 	if isGREASE(b) || (isTLS(a) && !isTLS(b)) {
 		return a
@@ -48,8 +47,8 @@ func isTLS(version uint16) bool {
 	return version>>8 == 3
 }
 
-// isGREASE tells whether a value is one of the sixteen that RFC 8701 reserves to be ignored:
-// 0x0a0a, 0x1a1a ... 0xfafa.
+// isGREASE reports whether a value is one of the sixteen that RFC 8701 reserves: 0x0a0a, 0x1a1a ...
+// 0xfafa.
 func isGREASE(value uint16) bool {
 	return value&0x0f0f == 0x0a0a && value>>8 == value&0xff
 }
