@@ -13,12 +13,12 @@ func listenOn(family Family, host string, low, high int) Address {
 
 func path(family Family, path string) Address { return Address{Family: family, Path: path} }
 
-// addressCases are addresses and what they are to listen on and to connect to: an Address, or the
-// beginning of an error. TestHAProxyAddresses asks HAProxy about each.
+// addressCases holds addresses with their results, to listen on and to connect to: an Address, or
+// the beginning of an error. TestHAProxyAddresses checks each with HAProxy.
 var addressCases = []struct {
 	text          string
 	bind, connect any
-	differs       string // why HAProxy takes what is refused here
+	differs       string // why HAProxy accepts an address that is rejected here
 	newer         bool   // not in HAProxy 2.6
 }{
 	{text: ":443", bind: listenOn(IPv4, "", 443, 443), connect: listenOn(IPv4, "", 443, 443)},
@@ -97,7 +97,7 @@ var addressCases = []struct {
 	{text: "ipv4@:443", bind: listenOn(IPv4, "", 443, 443), connect: listenOn(IPv4, "", 443, 443)},
 	{text: "ipv4@127.0.0.1:443", bind: listenOn(IPv4, "127.0.0.1", 443, 443), connect: listenOn(IPv4, "127.0.0.1", 443, 443)},
 	{text: "ipv4@localhost:443", bind: listenOn(IPv4, "localhost", 443, 443), connect: listenOn(IPv4, "localhost", 443, 443)},
-	{text: "ipv4@::1:443", bind: "invalid address: '::1' in 'ipv4@::1:443': expected an address of the family", connect: "invalid address: '::1'"},
+	{text: "ipv4@::1:443", bind: "invalid address: '::1' in 'ipv4@::1:443': expected an address of the prefix's family", connect: "invalid address: '::1'"},
 	{text: "ipv6@:443", bind: listenOn(IPv6, "", 443, 443), connect: listenOn(IPv6, "", 443, 443)},
 	{text: "ipv6@*:443", bind: listenOn(IPv6, "", 443, 443), connect: listenOn(IPv6, "", 443, 443)},
 	{text: "ipv6@::1:443", bind: listenOn(IPv6, "::1", 443, 443), connect: listenOn(IPv6, "::1", 443, 443)},

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// longFile has about that many lines, as a generated configuration has.
+// longFile returns a configuration of about the given number of lines, like a generated one.
 func longFile(lines int) []byte {
 	var b strings.Builder
 	b.WriteString("global\n\tmaxconn 100000\n\nfrontend tls\n\tbind :443\n")
@@ -33,8 +33,8 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// TestSpeed: files of this length exist. The limit is far from what a machine needs, and from what
-// work that is not linear would take.
+// TestSpeed reads a file of realistic length. The limit is far above the time that a machine needs,
+// and far below that of a nonlinear algorithm.
 func TestSpeed(t *testing.T) {
 	const (
 		lines = 50_000

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// conditionCases are conditions as they stand in a line, and what becomes of them: "yes", "no", or
-// the beginning of an error. TestHAProxyConditions asks HAProxy.
+// conditionCases holds conditions with their results: "yes", "no", or the beginning of an error.
+// TestHAProxyConditions checks them with HAProxy.
 var conditionCases = []struct {
 	text, want string
-	differs    string // why HAProxy says something else
+	differs    string // why HAProxy's result differs
 }{
 	{text: "1", want: "yes"},
 	{text: "0", want: "no"},
@@ -149,7 +149,7 @@ var conditionCases = []struct {
 	{text: "fips_mode(1)", want: "evaluating predicate 'fips_mode': unexpected argument '1': expected none", differs: "new"},
 }
 
-// decision reads a text with a condition, and returns "yes", "no" or the error.
+// decision evaluates a condition, and returns "yes", "no" or the error.
 func decision(t *testing.T, condition string, o Options) string {
 	t.Helper()
 	got := says(t, "global\n.if "+condition+"\n.notice yes\n.else\n.notice no\n.endif\n", o)

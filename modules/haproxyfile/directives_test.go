@@ -87,7 +87,7 @@ func TestSeverityOfMessages(t *testing.T) {
 	}
 }
 
-// TestBlocksEndWithTheirSource as in HAProxy, which does not read the next file then.
+// Blocks must end with their source, as in HAProxy, which does not read the next file otherwise.
 func TestBlocksEndWithTheirSource(t *testing.T) {
 	sections, problems := read("global\n.if 1\n", ".endif\nlisten x\n")
 	if len(sections) != 1 || len(problems) != 1 || problems[0].Line != 2 {

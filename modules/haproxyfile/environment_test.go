@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// says returns the messages of a text, a line each.
+// says returns the messages of a text, one per line.
 func says(t *testing.T, text string, o Options) string {
 	t.Helper()
 	_, problems := Read([]Source{{"f", []byte(text)}}, o)

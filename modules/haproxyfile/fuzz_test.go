@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// quote writes a word so that it is read as itself: in strong quotes, but what cannot stand there.
+// quote quotes a word: in strong quotes, except for characters that cannot be inside.
 func quote(word string) string {
 	var b strings.Builder
 	open := false
@@ -38,7 +38,7 @@ func quote(word string) string {
 	return b.String()
 }
 
-// write is the opposite of Read, but for conditional blocks and empty words, which are gone.
+// write is the inverse of Read, except for conditional blocks and empty words, which are lost.
 func write(sections []Section) string {
 	var b strings.Builder
 	line := func(words []string) {
@@ -59,8 +59,8 @@ func write(sections []Section) string {
 	return b.String()
 }
 
-// FuzzRead holds that what is read is as promised, and is read again as it is when it is written
-// plainly.
+// FuzzRead checks the properties of sections and problems, and that writing the sections and
+// reading them again yields the same.
 func FuzzRead(f *testing.F) {
 	for _, test := range wordCases {
 		f.Add("global\n" + test.line + "\n")
@@ -124,8 +124,7 @@ func checkWords(t *testing.T, words []string) {
 	}
 }
 
-// TestQuotedWords: any words can be written in the file. A scope and a directive cannot be
-// statements.
+// Any words can be quoted. Only a scope or a directive cannot be a statement.
 func TestQuotedWords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringMatching(`[^\x00]+`)
@@ -144,7 +143,7 @@ func TestQuotedWords(t *testing.T) {
 	})
 }
 
-// FuzzParseTime holds that a time is what its parts say, and that it is a multiple of the unit.
+// FuzzParseTime checks that a time matches its number and suffix, and is a multiple of the unit.
 func FuzzParseTime(f *testing.F) {
 	for _, test := range timeCases {
 		f.Add(test.text)
@@ -165,7 +164,7 @@ func FuzzParseTime(f *testing.F) {
 			if number == "" || suffix != "" && timeUnits[suffix] == 0 || strings.Trim(number, "0") == "" && d != 0 {
 				t.Errorf("%q is %v", text, d)
 			}
-			// The same in microseconds, which every time here is a multiple of.
+			// The same in microseconds, of which every time is a multiple.
 			again, err := ParseTime(text, time.Microsecond)
 			if suffix != "" && err == nil && (again > d || d-again >= unit) {
 				t.Errorf("%q is %v, but %v in microseconds", text, d, again)
@@ -174,8 +173,8 @@ func FuzzParseTime(f *testing.F) {
 	})
 }
 
-// FuzzParseAddress holds that an address is the same when its String is parsed, and that it is
-// within its limits.
+// FuzzParseAddress checks that parsing the String of an address returns the same address, and that
+// its fields are in range.
 func FuzzParseAddress(f *testing.F) {
 	for _, test := range addressCases {
 		f.Add(test.text, true, false)

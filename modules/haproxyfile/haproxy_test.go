@@ -20,11 +20,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The tests of this file ask HAProxy 2.6 or later what it makes of the same texts. What the
-// versions disagree about is not asked.
+// The tests of this file compare with HAProxy 2.6 or later on the same texts, except where its
+// versions disagree.
 
-// checkHAProxy has HAProxy check a configuration, in the tests' environment. It returns what it
-// says, and whether it refuses the configuration.
+// checkHAProxy checks a configuration with HAProxy, in the tests' environment. It returns HAProxy's
+// output, and whether it rejects the configuration.
 func checkHAProxy(t *testing.T, text string) (output string, refused bool) {
 	t.Helper()
 	program, err := exec.LookPath("haproxy")
@@ -49,7 +49,7 @@ func checkHAProxy(t *testing.T, text string) (output string, refused bool) {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	// 2 is for a configuration without listeners.
+	// 2 means a configuration without listeners.
 	code := command.ProcessState.ExitCode()
 	if code < 0 || code > 2 {
 		t.Errorf("HAProxy ends with %d for\n%s\n%s", code, text, out)
@@ -57,10 +57,10 @@ func checkHAProxy(t *testing.T, text string) (output string, refused bool) {
 	return string(out), code == 1
 }
 
-// verdictCases are texts that HAProxy may or may not refuse.
+// verdictCases holds texts that HAProxy may accept or reject.
 var verdictCases = []struct {
 	name, text string
-	differs    string // why only one of us refuses it
+	differs    string // why only one of the two rejects it
 }{
 	{name: "empty", text: ""},
 	{name: "blank", text: "\n \t\n"},
@@ -185,11 +185,11 @@ func TestHAProxyVerdicts(t *testing.T) {
 	}
 }
 
-// joined finds the words of a condition that HAProxy cannot parse.
+// joined matches the words of a condition that HAProxy cannot parse.
 var joined = regexp.MustCompile(`(?s)unparsable conditional expression '(.*)' in '.if' at position 1:`)
 
-// TestHAProxyWords has HAProxy print the words of lines, as those of a condition that it cannot
-// parse.
+// TestHAProxyWords compares the words of lines. HAProxy prints them in the error for a condition
+// that it cannot parse.
 func TestHAProxyWords(t *testing.T) {
 	for _, test := range wordCases {
 		t.Run("", func(t *testing.T) {
@@ -219,7 +219,7 @@ func TestHAProxyConditions(t *testing.T) {
 	var want, conditions strings.Builder
 	for _, test := range conditionCases {
 		switch {
-		case test.differs != "" || strings.HasPrefix(test.text, "version_"): // it may be another version
+		case test.differs != "" || strings.HasPrefix(test.text, "version_"): // versions may differ
 		case len(test.want) > len("yes"):
 			asked = append(asked, test.text)
 		default:
@@ -249,11 +249,11 @@ func TestHAProxyConditions(t *testing.T) {
 	}
 }
 
-// wrongLine finds the number of a line that HAProxy complains of.
+// wrongLine matches the number of a line that HAProxy rejects.
 var wrongLine = regexp.MustCompile(`(?m)^\[ALERT\].*/f:(\d+)\] : `)
 
-// compareLines checks that HAProxy refuses those of some lines that are refused here. It may not
-// complain of all that it refuses at once.
+// compareLines checks that HAProxy rejects the same lines. HAProxy may not report all of them at
+// once.
 func compareLines(t *testing.T, header string, refusals map[string]bool) {
 	t.Helper()
 	for left := slices.Sorted(maps.Keys(refusals)); len(left) > 0; {
@@ -323,7 +323,7 @@ func TestHAProxyAddresses(t *testing.T) {
 	t.Run("server", func(t *testing.T) { compareLines(t, timeouts+"backend b\n", servers) })
 }
 
-// TestHAProxyEnvironment has HAProxy and us print the same variables.
+// TestHAProxyEnvironment compares the variables that messages print.
 func TestHAProxyEnvironment(t *testing.T) {
 	text := "global\n setenv A b\n presetenv A c\n presetenv B \"$A d\"\n unsetenv ONE NONE\n setenv EMPTY 1\n" +
 		".notice <\"${A}|${B}|${ONE-none}|${EMPTY}|${NONE-none}\">\n" +

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// variables are the environment of most tests.
+// variables is the environment of most tests.
 var variables = map[string]string{
 	"ONE": "1", "SPACED": "a b", "LIST": "10.0.0.1  10.0.0.2", "PADDED": " a  b ", "EMPTY": "", "BLANK": " ",
 	"QUOTES": `a"b'c\n$ONE`, "_under9": "u", "COMMENT": "a#b",
@@ -31,7 +31,7 @@ func read(texts ...string) ([]Section, []Problem) {
 	return Read(sources, testOptions)
 }
 
-// describe writes sections, one line each, and problems, in a form that is easy to compare.
+// describe formats sections, one line each, and problems, for comparison.
 func describe(sections []Section, problems []Problem) string {
 	var b strings.Builder
 	for _, s := range sections {
@@ -142,7 +142,7 @@ func TestEmptyWords(t *testing.T) {
 	const refused = "marks the end of the argument list"
 	tests := []struct {
 		line, branch string
-		words        []string // nil: the line does not count
+		words        []string // nil: the line is ignored
 		problem      string
 	}{
 		{`a b ""`, "3.2", []string{"a", "b"}, "WARNING f:2: argument number 2 is empty and ignored"},
@@ -178,7 +178,7 @@ func TestEmptyWords(t *testing.T) {
 	}
 }
 
-// TestTooManyErrors: in HAProxy the count is over one file, here over all.
+// HAProxy counts the errors of each file, this package those of all files.
 func TestTooManyErrors(t *testing.T) {
 	for _, errors := range []int{49, 50, 51, 200} {
 		half := strings.Repeat("x\n", errors/2)

@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// timeCases are times, a bare number counting milliseconds. TestHAProxyTimes asks HAProxy.
+// timeCases holds times, with milliseconds as the default unit. TestHAProxyTimes checks them with
+// HAProxy.
 var timeCases = []struct {
 	text    string
 	want    time.Duration
 	err     string
-	differs string // why HAProxy decides otherwise
+	differs string // why HAProxy's result differs
 }{
 	{text: "0", want: 0},
 	{text: "5", want: 5 * time.Millisecond},
@@ -107,7 +108,7 @@ func TestUnitsOfTime(t *testing.T) {
 	}
 }
 
-// sizeCases are sizes. TestHAProxySizes asks HAProxy.
+// sizeCases holds sizes. TestHAProxySizes checks them with HAProxy.
 var sizeCases = []struct {
 	text    string
 	want    int64

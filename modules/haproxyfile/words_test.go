@@ -10,12 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// wordCases are lines of the section "global" and their words. TestHAProxyWords has HAProxy read
-// the same, but those of which it would find others.
+// wordCases holds lines of the section "global" and their words. TestHAProxyWords checks them with
+// HAProxy, except those that differ.
 var wordCases = []struct {
 	line    string
 	words   []string
-	differs string // why HAProxy's are others
+	differs string // why HAProxy's words differ
 }{
 	{line: "a b", words: []string{"a", "b"}},
 	{line: " \t a\t \tb \t", words: []string{"a", "b"}},
@@ -132,7 +132,7 @@ func TestMostWords(t *testing.T) {
 	}
 }
 
-// TestExpansionIsLimited: HAProxy would take all memory.
+// HAProxy has no such limit: it would exhaust memory.
 func TestExpansionIsLimited(t *testing.T) {
 	text := "global\nsetenv A 0123456789\n" + strings.Repeat("setenv A \"$A$A\"\n", 40)
 	_, problems := read(text)
