@@ -11,7 +11,7 @@ import (
 // Family is the kind of an [Address].
 type Family uint8
 
-// The families. Any is that of a host name without a prefix, which may turn out to be of either
+// The families. Any is the family of a host name without a prefix, which may resolve to either
 // version of IP.
 const (
 	Any Family = iota
@@ -20,36 +20,37 @@ const (
 	Unix       // a socket with a Path in the file system
 	Abstract   // abns@: Linux's abstract namespace, padded with NULs to its full length
 	AbstractZ  // abnsz@: the same without the padding
-	FD         // a file descriptor that is open already
-	SocketPair // sockpair@: one half of such a pair, which new connections come through as descriptors
+	FD         // an inherited file descriptor
+	SocketPair // sockpair@: one end of a socket pair that passes connections as descriptors
 )
 
-// IsUnix reports whether the family is that of Unix sockets, in the file system or not.
+// IsUnix reports whether the family is one of Unix sockets, in the file system or abstract.
 func (f Family) IsUnix() bool { return f == Unix || f == Abstract || f == AbstractZ }
 
-// Address is where to listen or to connect. It is comparable. What String returns, [ParseAddress]
-// makes the same address of, if [AddressOptions.Datagram] is as Datagram is here.
+// Address is an address to listen on or to connect to. It is comparable. Parsing the result of
+// String with [ParseAddress] returns an equal address, if [AddressOptions.Datagram] equals
+// Datagram.
 type Address struct {
 	Family Family
-	// Host of an IP family is an address without brackets or zone, in its usual form, or a name, or
-	// empty for all addresses of the family.
+	// Host, for the IP families, is an address in canonical form without brackets or zone, or a name,
+	// or empty for all addresses of the family.
 	Host string
-	// Port to PortHigh is the range of ports; with a single one they are equal. Both are 0 if HasPort
-	// is false.
+	// Port and PortHigh are the ends of a range of ports. They are equal for a single port, and 0 if
+	// HasPort is false.
 	Port, PortHigh int
 	HasPort        bool
-	// Offset is what a server adds to the port that the client came to ("+N", "-N"). HasPort is false
-	// then.
+	// Offset is added to the port that the client connected to ("+N", "-N"), for servers. HasPort is
+	// then false.
 	Offset int
-	Path   string // of Unix; of Abstract and AbstractZ the name
-	FD     int    // of FD and SocketPair
-	// Datagram tells that it is for UDP, or for datagrams on a Unix socket.
+	Path   string // for Unix; the name for Abstract and AbstractZ
+	FD     int    // for FD and SocketPair
+	// Datagram selects UDP, or datagrams on a Unix socket.
 	Datagram bool
-	// MPTCP tells that HAProxy would speak Multipath TCP here.
+	// MPTCP selects Multipath TCP.
 	MPTCP bool
 }
 
-// String returns the address in HAProxy's words, in one of the forms that [ParseAddress] takes.
+// String returns the address in HAProxy's syntax, which [ParseAddress] accepts.
 func (a Address) String() string {
 	switch a.Family {
 	case Any, IPv4, IPv6:
@@ -89,7 +90,7 @@ func (a Address) ipString() string {
 	case err == nil && literal.Is6():
 		host = "[" + host + "]"
 	case err == nil || host == "" && a.Family == IPv4:
-		// Its version can be seen.
+		// The host shows its version.
 	case version != "":
 		prefix = "ipv" + version + "@"
 	}
@@ -109,7 +110,7 @@ func (a Address) portString() string {
 	case a.Offset < 0:
 		return ":" + strconv.Itoa(a.Offset)
 	case !a.HasPort && a.Host == "":
-		return ":" // the text is not to be empty
+		return ":" // the text must not be empty
 	case !a.HasPort:
 		return ""
 	case a.PortHigh > a.Port:

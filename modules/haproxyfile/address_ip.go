@@ -14,7 +14,7 @@ const maxPort = 65535
 // parseIP parses HOST, HOST:PORT, HOST:PORT-PORT, HOST:+OFFSET or HOST:-OFFSET.
 func (p *addressParser) parseIP(text string) error {
 	host, port := text, ""
-	// Within brackets there are no ports.
+	// A colon within brackets does not begin a port.
 	if i := strings.LastIndexAny(text, ":]"); i >= 0 && text[i] == ':' {
 		host, port = text[:i], text[i+1:]
 	}
@@ -58,13 +58,13 @@ func (p *addressParser) parsePort(port string) error {
 	if low > high {
 		return fmt.Errorf("invalid port range '%d-%d' in '%s': expected the lower port first", low, high, p.text)
 	}
-	// A server without a port is connected to at the port that the client came to, and 0 means the
-	// same.
+	// A server without a port gets connections on the port that the client connected to, and 0 means
+	// the same.
 	p.address.Port, p.address.PortHigh, p.address.HasPort = low, high, low > 0
 	return nil
 }
 
-// portNumber parses a port. To listen on, it cannot be 0.
+// portNumber parses a port, which must not be 0 to listen on.
 func (p *addressParser) portNumber(text string) (int, error) {
 	low := int64(0)
 	if p.options.Bind {
@@ -96,7 +96,7 @@ func (p *addressParser) parseOffset(text string) error {
 	return nil
 }
 
-// parseHost takes what is before the port.
+// parseHost parses the part before the port.
 func (p *addressParser) parseHost(host string) error {
 	a := &p.address
 	if host == "" || host == "*" {
@@ -133,7 +133,7 @@ func (p *addressParser) setLiteral(host string, literal netip.Addr) error {
 		family = IPv4
 	}
 	if a.Family != Any && a.Family != family {
-		return p.invalid(host, "an address of the family that the prefix says")
+		return p.invalid(host, "an address of the prefix's family")
 	}
 	a.Family, a.Host = family, literal.String()
 	return nil
@@ -143,7 +143,7 @@ func (p *addressParser) invalid(host, expected string) error {
 	return fmt.Errorf("invalid address: '%s' in '%s': expected %s", host, p.text, expected)
 }
 
-// isHostName tells whether a resolver might know a name. One whose last label is a number is a
+// isHostName reports whether a name can be a host name. A name whose last label is a number is a
 // mistyped address.
 func isHostName(name string) bool {
 	name = strings.TrimSuffix(name, ".")

@@ -8,26 +8,26 @@ import (
 	"strings"
 )
 
-// AddressOptions tell what an address is for.
+// AddressOptions describes the purpose of an address.
 type AddressOptions struct {
-	// Bind is for an address to listen on: the port is needed, and may be a range, and a file
-	// descriptor will do. To connect to, there may be an offset in the port's place, or none.
+	// Bind is for an address to listen on: a port is required and may be a range, and file descriptors
+	// are allowed. In an address to connect to, the port may be an offset, or missing.
 	Bind bool
-	// Datagram is for an address to log to: it is a UDP address unless its prefix says otherwise.
+	// Datagram is for an address to send logs to: it is a UDP address unless it has another prefix.
 	Datagram bool
-	// Getenv looks up the variables that an address holds outside of quotes, where HAProxy replaces
-	// them in addresses only; [Environment] makes one. An unset variable is empty. Default: such a
-	// variable is an error.
+	// Getenv looks up variables outside of quotes, which HAProxy expands only in addresses;
+	// [Environment] returns such a function. Unset variables are empty. Default: such a variable is an
+	// error.
 	Getenv func(string) (string, bool)
 }
 
-// The most bytes of a socket's path: HAProxy renames it while it starts, and adds to it for that.
+// The limits for the path of a socket, in bytes: HAProxy renames it at startup to a longer path.
 const (
 	maxPath     = 97
 	maxAbstract = 107
 )
 
-// A scheme is a prefix of addresses. Only the first that fits counts.
+// A scheme is a prefix of addresses. The first that matches counts.
 type scheme struct {
 	prefix    string
 	family    Family
@@ -37,14 +37,14 @@ type scheme struct {
 type transport uint8
 
 const (
-	usual transport = iota // what the address is for
+	usual transport = iota // that of AddressOptions
 	stream
 	datagram
 	mptcp
 	quic
 )
 
-// transports may stand before the scheme.
+// transports holds the prefixes that may precede a scheme.
 var transports = []scheme{
 	{prefix: "stream+", transport: stream},
 	{prefix: "dgram+", transport: datagram},
@@ -75,13 +75,13 @@ var schemes = []scheme{
 	{"sockpair@", SocketPair, usual},
 }
 
-// ParseAddress parses the address of a "bind" or "server" line: an address or a host name, and a
-// port after the last colon; "*" or nothing for all addresses; a path; or one of these after a
-// prefix such as "ipv6@" or "unix@". IPv6 addresses may be in brackets, and need them where there
-// is no port. Names are not resolved. What HAProxy leaves to the resolver, such as "1.2.3" for
-// 1.2.0.3 or "[localhost]", is refused.
+// ParseAddress parses the address of a "bind" or "server" line: an IP address, a host name, or "*"
+// or nothing for all addresses, with a port after the last colon; or a path. Each may have a prefix
+// such as "ipv6@" or "unix@". IPv6 addresses may be in brackets, and must be without a port. Names
+// are not resolved. Forms that HAProxy leaves to the resolver, such as "1.2.3" for 1.2.0.3 or
+// "[localhost]", are errors.
 //
-// Errors are in HAProxy's words, and say what was expected.
+// Errors are worded like HAProxy's, and add the expected form.
 func ParseAddress(text string, o AddressOptions) (Address, error) {
 	p := addressParser{text: text, options: o}
 	rest, err := p.expand(text)
@@ -110,7 +110,8 @@ func ParseAddress(text string, o AddressOptions) (Address, error) {
 	return p.address, nil
 }
 
-// ParseAddresses parses the comma-separated addresses of a "bind" line. A comma may end the list.
+// ParseAddresses parses the comma-separated addresses of a "bind" line. The list may end with a
+// comma.
 func ParseAddresses(list string, o AddressOptions) ([]Address, error) {
 	if list == "" {
 		return nil, errors.New("no address: expected [ADDRESS]:PORT[-PORT], or the path of a socket")
@@ -126,14 +127,14 @@ func ParseAddresses(list string, o AddressOptions) ([]Address, error) {
 	return addresses, nil
 }
 
-// An addressParser fills an address. Its text is for errors.
+// An addressParser parses an address. Its text is for errors.
 type addressParser struct {
 	text    string
 	options AddressOptions
 	address Address
 }
 
-// cutScheme cuts the prefixes off. A path needs none.
+// cutScheme removes the prefixes. A path needs none.
 func cutScheme(text string) (family Family, kind transport, rest string) {
 	for _, t := range transports {
 		if after, ok := strings.CutPrefix(text, t.prefix); ok {
@@ -200,7 +201,7 @@ func (p *addressParser) parseFD(number string) error {
 	return nil
 }
 
-// expand replaces "$NAME" and "${NAME}", as HAProxy does in addresses, in quotes or not.
+// expand expands "$NAME" and "${NAME}", as HAProxy does in addresses, in quotes or not.
 func (p *addressParser) expand(text string) (string, error) {
 	var expanded strings.Builder
 	for {

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// maxDepth is how deep parentheses may be nested. HAProxy allows a few more.
+// maxDepth is the limit for nested parentheses. HAProxy allows a few more.
 const maxDepth = 300
 
-// A condition is what ".if" and ".elif" are about:
+// A condition evaluates the condition of ".if" or ".elif":
 //
 //	or   = and { "||" and }
 //	and  = term { "&&" term }
 //	term = { "!" } ( number | "(" or ")" | predicate )
 //
-// All of it is evaluated, as nothing in it has a consequence.
+// All of it is evaluated, which has no side effects.
 type condition struct {
 	text   string
 	at     int
@@ -25,14 +25,14 @@ type condition struct {
 	reader *reader
 }
 
-// skipBlanks skips what separates terms. What quotes protected does so, too.
+// skipBlanks skips the blanks between terms, including those that were quoted in the line.
 func (c *condition) skipBlanks() {
 	for c.at < len(c.text) && (c.text[c.at] == ' ' || c.text[c.at] == '\t') {
 		c.at++
 	}
 }
 
-// skip skips blanks, and an operator if it is next.
+// skip skips blanks, and then the operator if it comes next, which it reports.
 func (c *condition) skip(operator string) bool {
 	c.skipBlanks()
 	if !strings.HasPrefix(c.text[c.at:], operator) {
@@ -75,7 +75,7 @@ func (c *condition) term() (bool, error) {
 	return holds != negated, err
 }
 
-// plain is a term without its exclamation marks.
+// plain evaluates a term without exclamation marks.
 func (c *condition) plain() (bool, error) {
 	rest := c.text[c.at:]
 	if nonzero, n := leadingNumber(rest); n > 0 {
@@ -133,7 +133,7 @@ func (c *condition) predicate() (bool, error) {
 	return holds, nil
 }
 
-// arguments parses a predicate's. Without parentheses there is one, which is empty.
+// arguments parses the arguments of a predicate. Without parentheses there is one empty argument.
 func (c *condition) arguments(predicate string, want int) (args []string, err error) {
 	if !strings.HasPrefix(c.text[c.at:], "(") {
 		args = append(args, "")
@@ -156,8 +156,8 @@ func (c *condition) arguments(predicate string, want int) (args []string, err er
 	return args, nil
 }
 
-// argument parses one up to the comma or the parenthesis that ends it. These may be quoted a second
-// time, as the quotes of the line are gone.
+// argument parses an argument up to the comma or parenthesis that ends it. Quotes apply here a
+// second time, after those of the line.
 func (c *condition) argument(predicate string) (string, error) {
 	var arg []byte
 	quote := byte(0)
@@ -183,8 +183,8 @@ func (c *condition) argument(predicate string) (string, error) {
 	return "", fmt.Errorf("expected ')' after the arguments of predicate '%s'", predicate)
 }
 
-// leadingNumber finds the number that text begins with, as C's strtol() does with base 0, and tells
-// whether it is other than 0. The length is 0 if there is none.
+// leadingNumber parses the number that text begins with, as C's strtol() does with base 0. It
+// returns whether the number is nonzero, and its length, which is 0 without a number.
 func leadingNumber(text string) (nonzero bool, length int) {
 	i := 0
 	if i < len(text) && (text[i] == '-' || text[i] == '+') {

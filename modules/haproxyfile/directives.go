@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// maxBlocks is the number of nested ".if" that HAProxy refuses.
+// maxBlocks is the number of nested ".if" that HAProxy rejects.
 const maxBlocks = 100
 
-// A block is a conditional one: ".if" to ".endif".
+// A block is a conditional block, from ".if" to ".endif".
 type block struct {
 	line   int  // of its ".if"
-	active bool // the lines here count
-	done   bool // a branch has been taken, or none can be: what is around the block does not count
-	last   bool // ".else" has been there
+	active bool // the lines of the current branch count
+	done   bool // a branch was taken, or the outer block is inactive
+	last   bool // ".else" was seen
 }
 
-// active tells whether lines count here.
+// active reports whether lines count at the current position.
 func (r *reader) active() bool { return len(r.blocks) == 0 || r.blocks[len(r.blocks)-1].active }
 
-// readDirective obeys a line whose first word begins with a dot.
+// readDirective executes a directive: a line whose first word begins with a dot.
 func (r *reader) readDirective(words []string) {
 	switch words[0] {
 	case ".if":
@@ -51,7 +51,7 @@ func (r *reader) openBlock(words []string) {
 	}
 }
 
-// switchBlock goes to another branch of a block.
+// switchBlock begins the next branch of a block.
 func (r *reader) switchBlock(words []string) {
 	if !r.checkStructure(words) {
 		return
@@ -69,7 +69,7 @@ func (r *reader) switchBlock(words []string) {
 	}
 }
 
-// decide takes a branch if its condition, which is the rest of the words, holds.
+// decide takes a branch if its condition holds: the words after the first.
 func (r *reader) decide(words []string) {
 	holds, err := r.evaluate(strings.Join(words[1:], " "))
 	if err != nil {
@@ -80,8 +80,7 @@ func (r *reader) decide(words []string) {
 	b.active, b.done = holds, holds
 }
 
-// checkStructure tells whether a directive that belongs to a block is in one, and has no word too
-// many.
+// checkStructure checks that a directive of a block is inside one, and has no extra words.
 func (r *reader) checkStructure(words []string) bool {
 	switch {
 	case words[0] != ".elif" && len(words) > 1 && words[1] != "":
@@ -94,10 +93,10 @@ func (r *reader) checkStructure(words []string) bool {
 	return false
 }
 
-// messages are the directives that say something, and how loud.
+// messages maps the directives that print a message to its severity.
 var messages = map[string]Severity{".diag": Notice, ".notice": Notice, ".warning": Warning, ".alert": Error}
 
-// say reports what the configuration itself has to say.
+// say reports the message of a directive.
 func (r *reader) say(words []string) {
 	severity, ok := messages[words[0]]
 	switch {
@@ -108,12 +107,12 @@ func (r *reader) say(words []string) {
 	case words[0] == ".diag":
 		// HAProxy prints it with -dD only.
 	default:
-		r.report(severity, "%s", strings.Join(words[1:], "")) // at most one is not empty
+		r.report(severity, "%s", strings.Join(words[1:], "")) // at most one is non-empty
 		r.stopped = r.stopped || severity == Error
 	}
 }
 
-// evaluate tells whether a condition holds. An empty one does not.
+// evaluate reports whether a condition holds. An empty one does not.
 func (r *reader) evaluate(text string) (bool, error) {
 	if text == "" {
 		return false, nil

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Variables that HAProxy sets before it reads the configuration. The CLF formats are left out.
-// HAPROXY_CFGFILES is not among them: it is set when all has been read.
+// Variables that HAProxy sets before it reads the configuration. The CLF formats are omitted.
+// HAPROXY_CFGFILES is not among them: HAProxy sets it after reading.
 const (
 	branchVariable    = "HAPROXY_BRANCH"
 	localPeerVariable = "HAPROXY_LOCALPEER"
@@ -25,10 +25,10 @@ const (
 	httpsLogFormat = httpLogFormat + " %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] %[ssl_fc_sni]/%sslv/%sslc"
 )
 
-// An environment is the process's, and on top of it what HAProxy and the configuration have
-// changed.
+// An environment is the environment of the process with the changes by HAProxy and the
+// configuration.
 type environment struct {
-	base  func(string) (string, bool) // nil: there are no others
+	base  func(string) (string, bool) // nil: empty
 	own   map[string]string
 	unset map[string]bool // of base
 }
@@ -47,9 +47,9 @@ func newEnvironment(o Options) *environment {
 	return e
 }
 
-// Environment returns the environment that sections, as [Read] returned them, leave behind: that of
-// o, changed by "setenv", "presetenv", "unsetenv" and "resetenv". It is what [AddressOptions]
-// wants. Safe for concurrent use if o.Getenv is.
+// Environment returns a lookup function for the environment after sections, which [Read] returned:
+// that of o, changed by "setenv", "presetenv", "unsetenv" and "resetenv". Use it as the Getenv of
+// [AddressOptions]. The function is safe for concurrent use if o.Getenv is.
 func Environment(sections []Section, o Options) func(name string) (string, bool) {
 	e := newEnvironment(o)
 	for _, s := range sections {
@@ -73,7 +73,7 @@ func (e *environment) lookup(name string) (string, bool) {
 	return e.base(name)
 }
 
-// apply does what a line of the section "global" does to the environment.
+// apply applies a line of the section "global" to the environment.
 func (e *environment) apply(words []string) error {
 	keyword, args := words[0], words[1:]
 	switch keyword {
@@ -122,7 +122,7 @@ func badName(keyword, name string) error {
 	return fmt.Errorf("'%s' failed on variable '%s': expected a name without '='", keyword, name)
 }
 
-// reset removes all variables but those of a few names.
+// reset removes all variables except those in keep.
 func (e *environment) reset(keep []string) {
 	kept := make(map[string]string, len(keep))
 	for _, name := range keep {

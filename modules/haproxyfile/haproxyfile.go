@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package haproxyfile reads a haproxy.cfg as a language: words, quotes, environment variables,
-// sections and the conditional blocks (".if"), and the values that many keywords share: times,
-// sizes and addresses. It knows no keyword but the four that change the environment, opens no file
-// and resolves no name.
+// Package haproxyfile parses the language of haproxy.cfg: words, quotes, environment variables,
+// sections, conditional blocks (".if"), and the values that many keywords share: times, sizes and
+// addresses. The only keywords that it knows are those that change the environment. It opens no
+// files and resolves no names.
 //
-// What HAProxy refuses is refused, and what it ignores without a word is at least a warning. Where
-// the versions of HAProxy differ, [Options.Branch] decides, and without that the strictest of them
-// is followed.
+// Whatever HAProxy rejects is an error, and whatever it silently ignores is at least a warning.
+// Where versions of HAProxy differ, [Options.Branch] selects one; without it the strictest applies.
 package haproxyfile
 
 import "strconv"
 
-// Pos is where something stands.
+// Pos is a position in the configuration.
 type Pos struct {
 	File string // the [Source]'s Name
 	Line int    // from 1
@@ -26,17 +25,17 @@ func (p Pos) String() string {
 	return p.File + ":" + strconv.Itoa(p.Line)
 }
 
-// Severity tells how bad a [Problem] is, in HAProxy's steps.
+// Severity is the severity of a [Problem], on HAProxy's scale.
 type Severity uint8
 
-// The severities, the least first. With an Error the configuration cannot be used.
+// The severities, in ascending order. An Error makes the configuration unusable.
 const (
 	Notice Severity = iota
 	Warning
 	Error
 )
 
-// String returns the name that HAProxy gives it.
+// String returns HAProxy's name of the severity.
 func (s Severity) String() string {
 	switch s {
 	case Notice:
@@ -50,7 +49,7 @@ func (s Severity) String() string {
 	}
 }
 
-// Problem is something to tell whoever wrote the configuration.
+// Problem is a message about the configuration.
 type Problem struct {
 	Pos
 	Severity Severity
@@ -63,18 +62,17 @@ func (p Problem) String() string { return p.Pos.String() + ": " + p.Message }
 // Line is a statement of a section.
 type Line struct {
 	Pos
-	// Words holds at least one word. No word is empty, and none holds a NUL. What was quoted, escaped
-	// or a variable cannot be told from it any more. The prefixes "no" and "default" are words like
-	// others.
+	// Words holds at least one word. No word is empty or contains a NUL. Quotes and escapes are
+	// removed, and variables expanded. The prefixes "no" and "default" are ordinary words.
 	Words []string
 }
 
-// Section is a section of the configuration, from the line that names it to the next such line or
+// Section is a section of the configuration, from the line that opens it to the next such line or
 // the end of the file.
 type Section struct {
 	Pos
 	Kind  string   // its first word: "frontend"
-	Args  []string // the words after that
+	Args  []string // its other words
 	Lines []Line
 }
 
@@ -84,24 +82,24 @@ type Source struct {
 	Text []byte
 }
 
-// Options of [Read]. The zero value is of use.
+// Options holds options of [Read]. The zero value is usable.
 type Options struct {
-	// Getenv looks an environment variable up. Default: there is none. What a configuration itself
-	// sets is kept apart, as are the variables that HAProxy adds: HAPROXY_BRANCH and
-	// HAPROXY_STARTUP_VERSION (Branch, unless Getenv has them), HAPROXY_LOCALPEER, and
+	// Getenv looks up an environment variable. Default: no variable is set. Variables that the
+	// configuration sets come on top of it, as do those of HAProxy: HAPROXY_BRANCH and
+	// HAPROXY_STARTUP_VERSION (Branch, unless Getenv has them), HAPROXY_LOCALPEER,
 	// HAPROXY_TCP_LOG_FMT, HAPROXY_HTTP_LOG_FMT and HAPROXY_HTTPS_LOG_FMT.
 	Getenv func(string) (string, bool)
-	// LocalPeer is the value of HAPROXY_LOCALPEER, which HAProxy has from -L or the host's name.
+	// LocalPeer is the value of HAPROXY_LOCALPEER, which HAProxy takes from -L or the host name.
 	// Default: unset.
 	LocalPeer string
-	// Branch is the version of HAProxy that the configuration is meant for, such as "3.2" or "3.2.1".
-	// One without its third number stands for the newest release of its branch.
+	// Branch is the version of HAProxy that the configuration is written for, such as "3.2" or
+	// "3.2.1". Without a third number it means the newest release of the branch.
 	Branch string
-	// IsSection tells which first words open a section. Default: those of HAProxy 3.5.
+	// IsSection reports whether a first word opens a section. Default: as in HAProxy 3.5.
 	IsSection func(kind string) bool
 }
 
-// sectionKinds are the sections that any version of HAProxy since 2.0 knows.
+// sectionKinds holds the sections of all versions of HAProxy since 2.0.
 var sectionKinds = map[string]bool{
 	"acme": true, "backend": true, "cache": true, "crt-store": true, "defaults": true, "fcgi-app": true,
 	"frontend": true, "global": true, "healthcheck": true, "http-errors": true, "listen": true, "log-forward": true,
@@ -109,12 +107,12 @@ var sectionKinds = map[string]bool{
 	"traces": true, "userlist": true,
 }
 
-// Read reads sources, in their order, as one configuration: HAProxy's several "-f". A section ends
-// with its source.
+// Read reads sources in order, as one configuration, like several "-f" options of HAProxy. A
+// section ends with its source.
 //
-// The problems are in the order of the lines. If one of them is an [Error], the sections are not
-// all that there are. After 50 of these the rest is not read, nor after one in the structure of
-// conditional blocks, as in HAProxy.
+// The problems are in the order of the lines. If one is an [Error], the sections are incomplete. As
+// in HAProxy, reading stops after 50 errors, and after an error in the structure of conditional
+// blocks.
 func Read(sources []Source, o Options) (sections []Section, problems []Problem) {
 	r := newReader(o)
 	for _, s := range sources {

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// A predicate is a function that conditions may use.
+// A predicate is a function for conditions.
 type predicate struct {
 	args  int
 	holds func(r *reader, args []string) (bool, error)
 }
 
-// tlsLibrary is what conditions about HAProxy's TLS library are told: a version that everything
-// asks for. Nothing here depends on it, as TLS is not touched.
+// tlsLibrary is the TLS library in conditions: a version that satisfies all usual ones. Nothing
+// here depends on it, since TLS is passed through.
 const tlsLibrary = "OpenSSL 3.0.0"
 
-// predicates are those of HAProxy 3.5.
+// predicates holds the predicates of HAProxy 3.5.
 var predicates = map[string]predicate{
 	"defined":                 {1, isDefined},
 	"enabled":                 {1, known(enabledOptions)},
@@ -35,20 +35,20 @@ var predicates = map[string]predicate{
 	// AWS-LC is another library.
 	"awslc_api_atleast": {1, known(nil)},
 	"awslc_api_before":  {1, known(nil)},
-	// It has no arguments, which is read as one that is empty.
+	// It has no arguments, which is parsed as an empty one.
 	"fips_mode": {1, isFIPS},
 }
 
-// features are what "feature()" says yes to: what the usual build for Linux has. Configurations ask
-// for these to find out whether a keyword is there, and it is the adapter that has to deal with the
-// keyword. What would need a language or a service of HAProxy's own (LUA, QUIC, PROMEX, OT) is left
-// out, as is what only other systems have.
+// features holds the names for which "feature()" is true: those of the usual build for Linux.
+// Configurations test them to find out whether a keyword exists; the adapter then handles the
+// keyword. Features that need a language or a service of HAProxy (LUA, QUIC, PROMEX, OT) are
+// omitted, as are those of other systems.
 var features = set("ACCEPT4 BACKTRACE CPU_AFFINITY CRYPT_H DL EPOLL GETADDRINFO LIBCRYPT LINUX_CAP LINUX_SPLICE " +
 	"LINUX_TPROXY MATH NETFILTER NS OPENSSL PCRE2 PCRE2_JIT POLL PRCTL RT SHM_OPEN SLZ SPLICE SSL SYSTEMD TFO THREAD " +
 	"THREAD_DUMP TPROXY")
 
-// enabledOptions are what "enabled()" says yes to: what is on in HAProxy unless a file turns it
-// off.
+// enabledOptions holds the names for which "enabled()" is true: those that are on in HAProxy by
+// default.
 var enabledOptions = set("EPOLL FAST-FORWARD GETADDRINFO POLL REUSEPORT SPLICE")
 
 func set(names string) map[string]bool {
@@ -75,8 +75,8 @@ func isDefined(r *reader, args []string) (bool, error) {
 	return ok, nil
 }
 
-// isBefore compares the version of HAProxy with one that is asked for. HAProxy takes anything for a
-// version.
+// isBefore reports whether HAProxy's version is before that of the argument. HAProxy accepts any
+// text as a version.
 func isBefore(r *reader, args []string) (bool, error) {
 	asked, ok := parseVersion(args[0])
 	switch {
@@ -89,7 +89,7 @@ func isBefore(r *reader, args []string) (bool, error) {
 	}
 }
 
-// isFIPS says no: nothing here depends on HAProxy's TLS library.
+// isFIPS returns false: nothing here depends on HAProxy's TLS library.
 func isFIPS(_ *reader, args []string) (bool, error) {
 	if args[0] != "" {
 		return false, fmt.Errorf("unexpected argument '%s': expected none", args[0])

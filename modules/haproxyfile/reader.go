@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// maxErrors is how many errors HAProxy reports before it gives up.
+// maxErrors is the number of errors after which HAProxy gives up.
 const maxErrors = 50
 
-// byteOrderMark is what some editors put before the first line. HAProxy takes it for a part of the
+// byteOrderMark is put before the first line by some editors. HAProxy treats it as part of the
 // first word.
 const byteOrderMark = "\ufeff"
 
-// A reader is the state of one [Read].
+// A reader holds the state of one [Read].
 type reader struct {
 	isSection func(string) bool
 	env       *environment
@@ -26,13 +26,13 @@ type reader struct {
 	sections []Section
 	problems []Problem
 	errors   int
-	stopped  bool // nothing more is to be read
+	stopped  bool // the rest must not be read
 
-	// Of the source being read.
+	// The state of the current source.
 	pos       Pos
 	inSection bool    // a section has been opened
 	name      string  // of that section, for ${.SECTION}
-	blocks    []block // the conditional blocks that are open, the innermost last
+	blocks    []block // the open conditional blocks, innermost last
 }
 
 func newReader(o Options) *reader {
@@ -53,13 +53,13 @@ func (r *reader) report(severity Severity, format string, args ...any) {
 
 func (r *reader) errorf(format string, args ...any) { r.report(Error, format, args...) }
 
-// fail reports an error after which what follows cannot be understood.
+// fail reports an error after which the rest cannot be parsed.
 func (r *reader) fail(format string, args ...any) {
 	r.errorf(format, args...)
 	r.stopped = true
 }
 
-// variable is what a reference to a variable stands for.
+// variable returns the value of a variable, whether it is set, and whether its name may be used.
 func (r *reader) variable(name string) (value string, ok, known bool) {
 	switch name {
 	case ".FILE":
@@ -79,7 +79,7 @@ func (r *reader) variable(name string) (value string, ok, known bool) {
 func (r *reader) readSource(s Source) {
 	r.pos = Pos{File: s.Name}
 	r.inSection, r.name, r.blocks = false, "", r.blocks[:0]
-	// Words are parts of this string where nothing in them had to be replaced.
+	// Words without quotes, escapes and variables are substrings of this string.
 	rest := string(s.Text)
 	for rest != "" && !r.stopped {
 		line, after, ended := strings.Cut(rest, "\n")
@@ -137,16 +137,16 @@ func (r *reader) readLine(line string) {
 	}
 }
 
-// cutEmpty deals with words that are empty, which HAProxy takes for the end of the list. It returns
-// nil if that is an error.
+// cutEmpty handles empty words, which HAProxy takes for the end of the list. It returns nil after
+// an error.
 func (r *reader) cutEmpty(words []string) []string {
 	at := slices.Index(words, "")
 	if at < 0 {
 		return words
 	}
 	trailing := !slices.ContainsFunc(words[at:], func(w string) bool { return w != "" })
-	// From 3.3 on it is fatal wherever it stands. Before, at the end it did nothing, and elsewhere it
-	// cut the rest off, which nobody wants.
+	// Since 3.3 it is fatal anywhere. In earlier versions it had no effect at the end, and elsewhere
+	// it cut off the rest, which is never intended.
 	if trailing && r.release.before(strictVersion) {
 		r.report(Warning, "argument number %d is empty and ignored: HAProxy 3.3 and later refuse it", at)
 		return words[:at]
@@ -155,11 +155,11 @@ func (r *reader) cutEmpty(words []string) []string {
 	return nil
 }
 
-// add is what a statement does here: it opens a section or joins the last.
+// add processes a statement: it opens a section, or is added to the last one.
 func (r *reader) add(words []string) {
 	if r.isSection(words[0]) {
 		r.inSection = true
-		// The first word is HAProxy's name for a section without one.
+		// HAProxy takes the first word as the name of a section without a name.
 		r.name = words[min(1, len(words)-1)]
 		words = slices.Clone(words)
 		r.sections = append(r.sections, Section{Pos: r.pos, Kind: words[0], Args: words[1:]})
@@ -182,7 +182,7 @@ func (r *reader) add(words []string) {
 	}
 }
 
-// readScope checks a line "[scope]", which has a meaning in the files of SPOE only.
+// readScope checks a line "[scope]", which has a meaning only in SPOE files.
 func (r *reader) readScope(text string) {
 	name, rest, ok := strings.Cut(text[1:], "]")
 	rest = strings.TrimLeft(rest, blanks)

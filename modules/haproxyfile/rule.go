@@ -4,11 +4,11 @@ package haproxyfile
 
 import "slices"
 
-// BeginsCondition reports whether a word is followed by the condition of a rule.
+// BeginsCondition reports whether a word begins the condition of a rule.
 func BeginsCondition(word string) bool { return word == "if" || word == "unless" }
 
-// CutCondition cuts the condition off the words of a rule, which begins with if or unless;
-// it is empty where there is none.
+// CutCondition splits the words of a rule before its condition, which begins with if or unless. The
+// condition is empty if the rule has none.
 func CutCondition(words []string) (rule, condition []string) {
 	i := slices.IndexFunc(words, BeginsCondition)
 	if i < 0 {

@@ -12,15 +12,15 @@ import (
 
 const day = 24 * time.Hour
 
-// timeUnits are HAProxy's suffixes of times.
+// timeUnits holds HAProxy's suffixes of times.
 var timeUnits = map[string]time.Duration{
 	"us": time.Microsecond, "ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": day,
 }
 
 // ParseTime parses a time as HAProxy does: digits and a suffix (us, ms, s, m, h, d), or digits
-// alone, which count unit, which is positive. A fraction of unit is rounded up, but a time that is
-// not 0 has to be at least one unit, and at most 2147483647 units or, if these are longer, seconds.
-// Errors name what was found.
+// alone, which count in unit. The unit must be positive. The result is rounded up to a multiple of
+// unit. A time other than 0 must be at least one unit, and at most 2147483647 units, or seconds if
+// the unit is longer. Errors quote the text.
 func ParseTime(text string, unit time.Duration) (time.Duration, error) {
 	number, suffix := splitNumber(text)
 	factor := unit
@@ -56,7 +56,7 @@ func overflowHint(unit time.Duration) string {
 	return ""
 }
 
-// unitName is the suffix of a unit.
+// unitName returns the suffix of a unit.
 func unitName(unit time.Duration) string {
 	for name, d := range timeUnits {
 		if d == unit {
@@ -66,11 +66,11 @@ func unitName(unit time.Duration) string {
 	return " * " + unit.String()
 }
 
-// unknownAt finds the first character of a suffix that no suffix of times has there.
+// unknownAt returns the position of the first character of a suffix that fits no suffix of times.
 func unknownAt(text, suffix string) int {
 	at := len(text) - len(suffix)
 	if at == 0 {
-		return 0 // there is no number before it
+		return 0 // no number precedes it
 	}
 	for n := len(suffix) - 1; n > 0; n-- {
 		if _, ok := timeUnits[suffix[:n]]; ok {
@@ -80,7 +80,7 @@ func unknownAt(text, suffix string) int {
 	return at
 }
 
-// splitNumber splits a text after the digits that it begins with.
+// splitNumber splits a text after its leading digits.
 func splitNumber(text string) (number, rest string) {
 	i := 0
 	for i < len(text) && text[i] >= '0' && text[i] <= '9' {
@@ -89,7 +89,7 @@ func splitNumber(text string) (number, rest string) {
 	return text[:i], text[i:]
 }
 
-// unexpected is the error for a character of a value.
+// unexpected returns the error for an unexpected character of a value.
 func unexpected(text string, at int, expected string) error {
 	if at >= len(text) {
 		return fmt.Errorf("unexpected end of '%s': expected %s", text, expected)
@@ -99,7 +99,7 @@ func unexpected(text string, at int, expected string) error {
 }
 
 // ParseSize parses a size as HAProxy does: digits, and k, m or g, in either case, for 1024, 1024²
-// or 1024³. HAProxy has a limit of 4 GiB for most; here it is that of an int64.
+// or 1024³. HAProxy limits most sizes to 4 GiB; here the limit is that of an int64.
 func ParseSize(text string) (int64, error) {
 	const expected = "a whole number, and k, m or g or nothing after it"
 	number, suffix := splitNumber(text)
@@ -129,8 +129,8 @@ func ParseSize(text string) (int64, error) {
 	return n << shift, nil
 }
 
-// ParseUint parses a whole number, of digits only, from low to high. HAProxy ignores what follows
-// the digits in some places; here it is an error.
+// ParseUint parses a whole number from low to high, which has only digits. In some places HAProxy
+// ignores text after the digits; here it is an error.
 func ParseUint(text string, low, high int64) (int64, error) {
 	number, rest := splitNumber(text)
 	if number == "" || rest != "" {

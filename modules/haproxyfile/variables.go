@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// A reference is a variable as it stands in a line: $NAME, ${NAME}, ${NAME-default} or ${NAME[*]}.
+// A reference is a reference to a variable in a line: $NAME, ${NAME}, ${NAME-default} or
+// ${NAME[*]}.
 type reference struct {
 	name     string
 	fallback string
 	hasElse  bool // there is a fallback
-	list     bool // every word of the value is one of the line
+	list     bool // the value is split into words
 	length   int  // in the line
 }
 
-// expand takes the reference that begins here. It is not looked into the value again: quotes and
-// dollars in it are ordinary characters.
+// expand replaces the reference at the current position by its value. The value is not parsed
+// again: quotes and dollar signs in it are ordinary characters.
 func (l *lexer) expand() error {
 	l.replace()
 	ref, err := l.reference()
@@ -44,8 +45,8 @@ func (l *lexer) expand() error {
 	return nil
 }
 
-// emitList makes the words of a value words of the line. The first joins what is before the
-// reference, and the last what follows it, unless there are blanks between.
+// emitList splits a value into words. The first is joined to the text before the reference, and the
+// last to the text after it, unless there are blanks between.
 func (l *lexer) emitList(value string) {
 	for i := 0; i < len(value); i++ {
 		if !isBlank(value[i]) {
@@ -60,10 +61,10 @@ func (l *lexer) emitList(value string) {
 	}
 }
 
-// reference parses the one that begins here, with a dollar sign.
+// reference parses the reference at the current position, which has a dollar sign.
 func (l *lexer) reference() (ref reference, err error) {
 	text := l.line[l.at+1:]
-	position := l.at + 1 // of what is wrong, from 1
+	position := l.at + 1 // of the error, from 1
 	rest, braced := strings.CutPrefix(text, "{")
 	if braced {
 		position++
@@ -94,7 +95,8 @@ func nameLength(text string) int {
 	return n
 }
 
-// modifiers parses what follows a name within braces, and returns what follows these.
+// modifiers parses the text between a name and the closing brace, and returns the text after the
+// brace.
 func (ref *reference) modifiers(rest string, position int) (string, error) {
 	if strings.HasPrefix(rest, "[") {
 		after, ok := strings.CutPrefix(rest, "[*]")

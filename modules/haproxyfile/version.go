@@ -9,21 +9,20 @@ import (
 	"strings"
 )
 
-// A version is three numbers, the stage of a version that is not finished, and that one's number:
-// "3.2-dev5" is 3, 2, 0, dev, 5. The zero value stands for one that is not known.
+// A version is three numbers, the stage of a prerelease, and the number of that stage: "3.2-dev5"
+// is 3, 2, 0, dev, 5. The zero value is an unknown version.
 type version [5]int
 
-// stages are what comes before a release, of HAProxy and of OpenSSL, and their place.
+// stages holds the stages of prereleases of HAProxy and OpenSSL, in order.
 var stages = map[string]int{"dev": 1, "alpha": 1, "pre": 2, "beta": 2, "rc": 3}
 
-// released is the place after all stages.
+// released is the stage of a release.
 const released = 4
 
-// strictVersion is the first that refuses arguments that are empty.
+// strictVersion is the first version that rejects empty arguments.
 var strictVersion = version{3, 3, 0, released}
 
-// newVersion is that of a configuration: the newest of its branch, unless it is more exact than
-// that.
+// newVersion parses [Options.Branch]. A branch without a third number means its newest release.
 func newVersion(branch string) version {
 	v, ok := parseVersion(branch)
 	if !ok {
@@ -35,8 +34,8 @@ func newVersion(branch string) version {
 	return v
 }
 
-// parseVersion parses "3", "3.2", "3.2.1" or "3.2-dev5". What distributions append ("-1+deb12u1"),
-// and the letter of old OpenSSL ("1.1.1k"), is not looked at.
+// parseVersion parses "3", "3.2", "3.2.1" or "3.2-dev5". It ignores suffixes of distributions
+// ("-1+deb12u1") and the letter of old versions of OpenSSL ("1.1.1k").
 func parseVersion(text string) (v version, ok bool) {
 	numbers, suffix, _ := strings.Cut(text, "-")
 	for i, field := range slices.Collect(strings.SplitSeq(numbers, ".")) {
@@ -63,7 +62,7 @@ func parseVersion(text string) (v version, ok bool) {
 	return v, true
 }
 
-// before compares. A version that is not known is not before any.
+// before reports whether v is before other. An unknown version is before no other.
 func (v version) before(other version) bool {
 	if v == (version{}) {
 		return false

@@ -10,10 +10,10 @@ import (
 const (
 	// maxWords is HAProxy's MAX_LINE_ARGS.
 	maxWords = 64
-	// maxExpanded is how many bytes the variables of a configuration may come to, so that lines that
-	// double a variable do not take all memory.
+	// maxExpanded limits the total size of expanded variables, in bytes: lines that double a variable
+	// would otherwise exhaust memory.
 	maxExpanded = 16 << 20
-	// blanks are what C's isspace() says yes to.
+	// blanks holds the characters for which C's isspace() is true.
 	blanks = " \t\n\v\f\r"
 )
 
@@ -25,27 +25,27 @@ func isAlphanumeric(c byte) bool {
 
 // A lexer splits lines into words.
 type lexer struct {
-	// variable returns a variable's value and whether it is set. One that is not known cannot be
-	// referred to.
+	// variable returns the value of a variable and whether it is set. A reference to one that is not
+	// known is an error.
 	variable func(name string) (value string, set, known bool)
-	expanded int // bytes that variables came to, of all lines
+	expanded int // bytes of expanded variables, in all lines
 
-	// Of the line.
+	// The state of the line.
 	line    string
 	at      int
-	quote   byte // the one that is open, or 0
-	opened  int  // where
+	quote   byte // the open quote, or 0
+	opened  int  // its position
 	words   []string
 	ignored int // position of a carriage return that hides words, or 0
 
-	// Of the word.
+	// The state of the word.
 	word    []byte
-	quoted  bool // it holds a quote, so that it is a word even if it is empty
-	listed  bool // it holds a "${NAME[*]}", so that it is none if it is empty
-	started int  // where it begins in the line, as long as word would only repeat the line; else -1
+	quoted  bool // it contains a quote: it counts even if empty
+	listed  bool // it contains a "${NAME[*]}": it does not count if empty
+	started int  // its start, while it is a substring of the line and word is unused; else -1
 }
 
-// split returns the words of a line, without a line end, some of which may be empty. They are good
+// split returns the words of a line without its line end. Some may be empty. The slice is valid
 // until the next call.
 func (l *lexer) split(line string) ([]string, error) {
 	l.line, l.at, l.quote, l.words, l.ignored = line, 0, 0, l.words[:0], 0
@@ -54,8 +54,8 @@ func (l *lexer) split(line string) ([]string, error) {
 	}
 	l.beginWord()
 	for l.at < len(line) {
-		// Here a carriage return ends the line, even within quotes. Among blanks it is one of them: see
-		// separate.
+		// A carriage return ends the line here, even within quotes. Between other blanks it is a blank:
+		// see separate.
 		if c := line[l.at]; c == '\r' || c == '#' && l.quote == 0 {
 			if c == '\r' && strings.Trim(line[l.at:], blanks) != "" {
 				l.ignored = l.at + 1
@@ -73,7 +73,7 @@ func (l *lexer) split(line string) ([]string, error) {
 	return l.words, l.check()
 }
 
-// step takes the character that is next, and what belongs to it.
+// step consumes the next character, and those that belong to it.
 func (l *lexer) step(c byte) error {
 	switch {
 	case c == l.quote:
@@ -100,7 +100,7 @@ func (l *lexer) beginWord() {
 	l.word, l.quoted, l.listed, l.started = l.word[:0], false, false, l.at
 }
 
-// replace is called where a word is about to differ from the line.
+// replace copies the word from the line. It must be called before the word differs from the line.
 func (l *lexer) replace() {
 	if l.started >= 0 {
 		l.word = append(l.word, l.line[l.started:l.at]...)
@@ -114,7 +114,7 @@ func (l *lexer) emit(c byte) {
 	}
 }
 
-// endWord adds the word, if it is one. A trailing blank or comment does not begin one.
+// endWord adds the word, if there is one: a trailing blank or comment does not begin a word.
 func (l *lexer) endWord() {
 	switch {
 	case l.started >= 0 && l.started < l.at:
@@ -124,14 +124,14 @@ func (l *lexer) endWord() {
 	}
 }
 
-// separate ends a word at the blanks that follow it.
+// separate ends a word and skips the blanks after it.
 func (l *lexer) separate() error {
 	l.endWord()
 	for l.at < len(l.line) && isBlank(l.line[l.at]) {
 		l.at++
 	}
 	l.beginWord()
-	// HAProxy wants to begin another one here, even if there is none.
+	// HAProxy begins another word here, even at the end of the line.
 	if len(l.words) >= maxWords {
 		return errTooManyWords
 	}
@@ -152,7 +152,8 @@ func (l *lexer) check() error {
 	return nil
 }
 
-// escape takes a backslash and what it protects. One before any other character is an ordinary one.
+// escape consumes a backslash and the character that it escapes. Before any other character, a
+// backslash is an ordinary character.
 func (l *lexer) escape() error {
 	l.replace()
 	next := byte(0)
@@ -173,8 +174,8 @@ func (l *lexer) escape() error {
 	return nil
 }
 
-// unescape returns what a backslash before a character stands for, and the length of that. HAProxy
-// has these both in lines and in the arguments of predicates.
+// unescape returns the character that an escape sequence stands for, and the length of the
+// sequence. HAProxy supports these sequences in lines and in the arguments of predicates.
 func unescape(next byte) (c byte, length int) {
 	switch next {
 	case ' ', '\\', '\'', '"':
