@@ -27,7 +27,7 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 		s.Address = d.Val()
 	}
 	if err := validateServerName(s.Name, s.Address); err != nil {
-		return wrap(d, "server", err)
+		return options.Wrap(d, wrapAbout("server", err))
 	}
 	if slices.ContainsFunc(b.Servers, func(o *Server) bool { return o.Name == s.Name }) {
 		return d.Errf("another server of this backend is named %q already", s.Name)
@@ -101,7 +101,7 @@ func parseCheck(d *caddyfile.Dispenser, p **Check, block bool) error {
 	if named {
 		c.CheckerRaw = caddyconfig.JSONModuleObject(checker, "module", name, nil)
 	}
-	return wrap(d, "check", c.validate())
+	return options.Wrap(d, wrapAbout("check", c.validate()))
 }
 
 // optionsOf returns the options that a checker has itself.
@@ -152,13 +152,5 @@ func parseAgent(d *caddyfile.Dispenser, p **Agent, block bool) error {
 	if err := table.ParseBlock(d); err != nil {
 		return err
 	}
-	return wrap(d, "agent", a.validate())
-}
-
-// wrap adds file and line to an error, and what it is about.
-func wrap(d *caddyfile.Dispenser, about string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return d.Errf("%s: %w", about, err)
+	return options.Wrap(d, wrapAbout("agent", a.validate()))
 }

@@ -120,7 +120,7 @@ func (h *Handler) parseName(d *caddyfile.Dispenser) (err error) {
 	if h.Name, err = options.Arg(d); err != nil {
 		return err
 	}
-	return wrap(d, balancer.ValidateWrittenName(h.Name))
+	return options.Wrap(d, balancer.ValidateWrittenName(h.Name))
 }
 
 // backendName takes the name of a backend, which may be defined further down.
@@ -130,7 +130,7 @@ func backendName(d *caddyfile.Dispenser, name *string) (err error) {
 		return d.Errf("%s: expected the name of a backend", option)
 	}
 	*name = d.Val()
-	return wrap(d, balancer.ValidateWrittenName(*name))
+	return options.Wrap(d, balancer.ValidateWrittenName(*name))
 }
 
 func (h *Handler) parseDefaultBackend(d *caddyfile.Dispenser) error {
@@ -180,11 +180,11 @@ func (h *Handler) parseUseBackend(d *caddyfile.Dispenser) error {
 	if err := rules.RuleTarget(d, &r.Backend, "the name of a backend"); err != nil {
 		return err
 	}
-	if err := wrap(d, balancer.ValidateNameTemplate(r.Backend)); err != nil {
+	if err := options.Wrap(d, balancer.ValidateNameTemplate(r.Backend)); err != nil {
 		return err
 	}
 	if !balancer.IsTemplate(r.Backend) {
-		if err := wrap(d, balancer.ValidateWrittenName(r.Backend)); err != nil {
+		if err := options.Wrap(d, balancer.ValidateWrittenName(r.Backend)); err != nil {
 			return err
 		}
 	}
@@ -215,14 +215,6 @@ func (h *Handler) parseRule(d *caddyfile.Dispenser, r *Rule) error {
 	h.Rules = append(h.Rules, r)
 	h.NoteLine("rule", d)
 	return rules.ParseCondition(d, r.String(), &r.MatcherSetsRaw, &r.UnlessRaw)
-}
-
-// wrap adds file and line to an error, if there is one.
-func wrap(d *caddyfile.Dispenser, err error) error {
-	if err == nil {
-		return nil
-	}
-	return d.WrapErr(err)
 }
 
 // checkWritten says what is wrong with the block as a whole, which begins where

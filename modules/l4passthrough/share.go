@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
 // maxShare is the highest weight of a share, as in Kubernetes' TLSRoute.
@@ -98,7 +99,7 @@ func (h *Handler) parseUseBackendSplit(d *caddyfile.Dispenser) error {
 			d.Prev()
 			break
 		}
-		if err := wrap(d, balancer.ValidateWrittenName(name)); err != nil {
+		if err := options.Wrap(d, balancer.ValidateWrittenName(name)); err != nil {
 			return err
 		}
 		n, err := strconv.Atoi(weight)

@@ -133,6 +133,14 @@ func (t Table) unknown(name string) string {
 	return fmt.Sprintf("unknown option %q%s", name, Suggest(name, known))
 }
 
+// Wrap adds file and line to an error. It returns nil for nil.
+func Wrap(d *caddyfile.Dispenser, err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.WrapErr(err)
+}
+
 func noMore(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
 		return nil

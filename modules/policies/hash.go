@@ -177,7 +177,7 @@ func (p *Hash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := p.parse(d, table); err != nil {
 		return err
 	}
-	return wrap(d, p.validateKey())
+	return options.Wrap(d, p.validateKey())
 }
 
 // Interface guards

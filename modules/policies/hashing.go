@@ -196,13 +196,5 @@ func (h *Hashing) parse(d *caddyfile.Dispenser, table options.Table) error {
 	if err := table.ParseBlock(d); err != nil {
 		return err
 	}
-	return wrap(d, h.validate())
-}
-
-// wrap adds the file and line to an error.
-func wrap(d *caddyfile.Dispenser, err error) error {
-	if err == nil {
-		return nil
-	}
-	return d.WrapErr(err)
+	return options.Wrap(d, h.validate())
 }

@@ -114,7 +114,7 @@ func (p *Random) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := (options.Table{"balance_factor": options.Int(&p.BalanceFactor, 0, MaxBalanceFactor)}).ParseBlock(d); err != nil {
 		return err
 	}
-	return wrap(d, p.validate())
+	return options.Wrap(d, p.validate())
 }
 
 // Interface guards
