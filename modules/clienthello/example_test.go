@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
 func ExampleInspection() {
@@ -46,4 +47,18 @@ func ExampleParse() {
 	fmt.Println(errors.Is(err, clienthello.ErrNotTLS), err)
 	// Output:
 	// true not TLS: first byte begins no hello
+}
+
+// Extensions that the package does not parse can be read by their type.
+func ExampleHello_Extension() {
+	const sessionTicket = 35
+	raw := hellotest.Plain(hellotest.SNI("www.example.com"), hellotest.Extension(sessionTicket, nil)).Raw()
+	hello, err := clienthello.Parse(raw)
+	if err != nil {
+		fmt.Println(err)
+	}
+	ticket, present := hello.Extension(sessionTicket)
+	fmt.Println(len(ticket), present)
+	// Output:
+	// 0 true
 }
