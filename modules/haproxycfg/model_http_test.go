@@ -80,7 +80,7 @@ func TestWebMistakes(t *testing.T) {
 		"redirect scheme":                                    "'scheme' expects an argument",
 		"redirect foo https":                                 "(was 'foo')",
 		"http-request redirect location %[req.body]":         "'req.body'",
-		"redirect scheme https if { req.ssl_sni a }":         "it looks at a connection's first bytes",
+		"redirect scheme https if { req.ssl_sni a }":         "it examines a connection's first bytes",
 		"http-request deny status 99":                        "expected a status from 100 to 999",
 		"http-request deny deny_status 418":                  "status code '418' not handled by default",
 		"http-request return string x":                       "a content type must be defined",

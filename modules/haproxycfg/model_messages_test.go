@@ -36,7 +36,7 @@ func TestFetchesOfTLS(t *testing.T) {
 		"use_backend be_%[ssl_fc_sni,lower]":                               "'use_backend be_%[ssl_fc_sni,lower]': " + of,
 		"tcp-request connection reject unless { ssl_c_used }":              "anonymous acl: 'ssl_c_used' never has a value, since TLS does not end here",
 		"tcp-request content accept if { ssl_fc }":                         "anonymous acl: 'ssl_fc' is always false, since TLS does not end here: use req.ssl_hello_type, which is 1 for TLS",
-		"acl known ssl_fc_sni_end .test":                                   "E error detected while parsing ACL 'known' : fetch method 'ssl_fc_sni_end' is not supported: TLS does not end here: what a ClientHello says is in req.ssl_sni and the other req.ssl_ fetches (not available here)",
+		"acl known ssl_fc_sni_end .test":                                   "E error detected while parsing ACL 'known' : fetch method 'ssl_fc_sni_end' is not supported: TLS does not end here: use req.ssl_sni and the other req.ssl_ fetches of the ClientHello (not available here)",
 		"tcp-request content reject if { req.ssl_sni -m end .ssl_fc_sni }": "",
 	} {
 		said := messages(t, frontend("tcp-request inspect-delay 1s", line, "default_backend b"))

@@ -162,7 +162,7 @@ func TestMistakes(t *testing.T) {
 		`{}`:                           "it has no uri: expected the target of a monitor's requests, such as /healthz",
 		`{"uri": "/", "fail": [null]}`: "fail: condition 1: expected an object with any",
 		`{"uri": "/", "fail": [{}]}`:   "fail: condition 1: it asks nothing",
-		`{"uri": "/", "fail": [{"any": [[{}]]}]}`:                                         "fail: condition 1: it asks nothing: expected at least one criterion in any",
+		`{"uri": "/", "fail": [{"any": [[{}]]}]}`:                                         "fail: condition 1: term without criteria: expected at least one in any",
 		`{"uri": "/", "fail": [{"any": [[{"any": [{"fetch": "nothing"}]}]]}]}`:            "fail: condition 1: unknown fetch method 'nothing'",
 		`{"uri": "/", "fail": [{"any": [[{"any": [{"fetch": "nbsrv(monitor-upp)"}]}]]}]}`: `fail: condition 1: nbsrv: backend "monitor-upp" is not defined`,
 	} {

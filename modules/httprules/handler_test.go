@@ -152,7 +152,7 @@ func TestMistakes(t *testing.T) {
 		`{"request": [{"action": "set_header", "name": "x", "value": "%[pth]"}]}`:           "unknown fetch method 'pth'",
 		`{"request": [{"action": "replace_path", "pattern": "(", "value": "x"}]}`:           "missing closing )",
 		`{"request": [{"action": "deny", "if": {"any": [[{"any": [{"fetch": "pth"}]}]]}}]}`: "unknown fetch method 'pth'",
-		`{"request": [{"action": "deny", "if": {"any": [[{"name": "x"}]]}}]}`:               "it asks nothing",
+		`{"request": [{"action": "deny", "if": {"any": [[{"name": "x"}]]}}]}`:               "term without criteria",
 		`{"request": [{"action": "redirect"}]}`:                                             "expected a redirect",
 		`{"request": [{"action": "redirect", "redirect": {"kind": "to"}}]}`:                 "unknown kind",
 		`{"errors": {"503": {"error_file": "/dev/stdout-no"}}}`:                             "no such file",

@@ -114,8 +114,8 @@ func TestNeedsRequest(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	for terms, want := range map[string]string{
 		`[]`:   "acl: expected at least one term",
-		`[{}]`: "acl: term 1: it asks nothing: expected at least one criterion in any",
-		`[` + yes + `, {"name": "a", "any": []}]`:                                                "acl: term 2 (a): it asks nothing",
+		`[{}]`: "acl: term 1: term without criteria: expected at least one in any",
+		`[` + yes + `, {"name": "a", "any": []}]`:                                                "acl: term 2 (a): term without criteria",
 		`[{"name": "a", "any": [{"fetch": "sni"}]}]`:                                             "acl: term 1 (a): unknown fetch method 'sni'",
 		`[{"any": [{"fetch": "src", "files": ["` + filepath.Join(t.TempDir(), "none") + `"]}]}]`: "acl: term 1: ",
 		`[{"fetch": "src"}]`:                       "unknown field",

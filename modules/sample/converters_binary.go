@@ -15,7 +15,7 @@ import (
 var binaryConverters = map[string]converter{
 	"bytes": {
 		args: takes(1, argStr, argStr), in: typeBin, out: typeBin,
-		note:  "the bytes from an offset, at most so many; each a number or a variable",
+		note:  "the bytes from an offset, at most a given number; offset and number may be variables",
 		build: buildBytes,
 	},
 	"hex": {
@@ -28,12 +28,12 @@ var binaryConverters = map[string]converter{
 	},
 	"be2hex": {
 		args: takes(1, argStr, argInt, argInt), in: typeBin, out: typeStr,
-		note:  "in hexadecimal, with a separator after every so many bytes; with 1, without a shorter group at the end",
+		note:  "in hexadecimal, with a separator between groups of the given number of bytes; with 1, without a shorter group at the end",
 		build: buildBe2hex,
 	},
 	"be2dec": {
 		args: takes(1, argStr, argInt, argInt), in: typeBin, out: typeStr,
-		note:  "decimal numbers of so many bytes each, with a separator; with 1, without a shorter one at the end",
+		note:  "groups of the given number of bytes as decimal numbers, with a separator; with 1, without a shorter group at the end",
 		build: buildBe2dec,
 	},
 	"base64": {

@@ -41,7 +41,7 @@ func hashConverters() map[string]converter {
 			note: "the HMAC by the digest of that name, with a key in base64 or a variable that holds one", build: buildHMAC,
 		},
 		"secure_memcmp": {
-			args: takes(1, argStr), in: typeBin, out: typeBool, note: "whether it equals a variable, in a time that does not tell where they differ",
+			args: takes(1, argStr), in: typeBin, out: typeBool, note: "whether it equals a variable, compared in constant time",
 			build: buildSecureCompare,
 		},
 	}
@@ -56,7 +56,7 @@ func hashConverters() map[string]converter {
 // hash32Converter returns a converter that computes a 32-bit hash.
 func hash32Converter(name string, sum func([]byte) uint32) converter {
 	return converter{
-		args: takes(0, argInt), in: typeBin, out: typeInt, note: "the hash " + name + "; with 1, one in which each bit depends on all",
+		args: takes(0, argInt), in: typeBin, out: typeInt, note: "the hash " + name + "; with 1, mixed so that each bit depends on all others",
 		build: func(_ *Loader, a args) (convertFunc, error) {
 			spread := a.integer(0, 0) != 0
 			return func(_ *Input, v Value, _ bool) (Value, bool) {
@@ -121,7 +121,7 @@ func findDigest(name string) (func() hash.Hash, error) {
 		return algorithm, nil
 	}
 	if slices.Contains(otherDigests, name) {
-		return nil, &Unsupported{"the digest '" + name + "'", "md5, sha1, sha224, sha256, sha384 and sha512 are"}
+		return nil, &Unsupported{"the digest '" + name + "'", "use md5, sha1, sha224, sha256, sha384 or sha512"}
 	}
 	return nil, errDigest
 }

@@ -33,7 +33,7 @@ var moreConverters = map[string]converter{
 		build: totalConverter(func(v Value) Value { return text(shiftCase(v.data[:portAt(v.data)], 'A', 'Z')) }),
 	},
 	"port_only": {
-		in: typeStr, out: typeInt, note: "the port after a host, 0 if there is none",
+		in: typeStr, out: typeInt, note: "the port after a host, or 0",
 		build: totalConverter(func(v Value) Value {
 			n := int32(0) // like HAProxy, without checking that the bytes are digits
 			for _, c := range bytes.TrimPrefix(v.data[portAt(v.data):], []byte(":")) {
@@ -67,7 +67,7 @@ var moreConverters = map[string]converter{
 		build: partialConverter(reverseDomain),
 	},
 	"url_enc": {
-		args: takes(0, argStr), in: typeStr, out: typeStr, note: "with what is special in a query as %41 and so on", build: buildURLEnc,
+		args: takes(0, argStr), in: typeStr, out: typeStr, note: "percent-encoded for a query", build: buildURLEnc,
 	},
 }
 
@@ -99,7 +99,7 @@ func buildAddItem(_ *Loader, a args) (convertFunc, error) {
 func buildHasControl(_ *Loader, a args) (convertFunc, error) {
 	wanted := func(c byte) bool { return c < ' ' || c == 0x7f }
 	if a.text(0) != "" {
-		return nil, &Unsupported{"an argument of has_ctl", "without one, any control character is looked for"}
+		return nil, &Unsupported{"an argument of has_ctl", "without one, it finds any control character"}
 	}
 	return func(_ *Input, v Value, _ bool) (Value, bool) {
 		return Boolean(slices.ContainsFunc(v.data, wanted)), true

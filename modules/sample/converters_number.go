@@ -18,16 +18,16 @@ func numberConverters() map[string]converter {
 	binary("sub", "minus a number or a variable", subCapped)
 	binary("mul", "times a number or a variable", mulCapped)
 	binary("div", "divided by a number or a variable; by 0, the largest number", divide)
-	binary("mod", "the rest of a division by a number or a variable; by 0, 0", remainder)
+	binary("mod", "the remainder of a division by a number or a variable; by 0, 0", remainder)
 	binary("and", "the bits that are also in a number or a variable", func(a, b int64) int64 { return a & b })
 	binary("or", "the bits, with those of a number or a variable", func(a, b int64) int64 { return a | b })
-	binary("xor", "the bits, where those of a number or a variable are the other way", func(a, b int64) int64 { return a ^ b })
+	binary("xor", "the bits, inverted where those of a number or a variable are set", func(a, b int64) int64 { return a ^ b })
 
 	unary := func(name, note string, out valueType, f func(n int64) Value) {
 		group[name] = converter{in: typeInt, out: out, note: note, build: totalConverter(func(v Value) Value { return f(v.number) })}
 	}
-	unary("neg", "the opposite number", typeInt, func(n int64) Value { return Integer(subCapped(0, n)) })
-	unary("cpl", "the other bits", typeInt, func(n int64) Value { return Integer(^n) })
+	unary("neg", "the negated number", typeInt, func(n int64) Value { return Integer(subCapped(0, n)) })
+	unary("cpl", "the inverted bits", typeInt, func(n int64) Value { return Integer(^n) })
 	unary("bool", "true if it is not 0", typeBool, func(n int64) Value { return Boolean(n != 0) })
 	unary("not", "true if it is 0", typeBool, func(n int64) Value { return Boolean(n == 0) })
 	unary("odd", "true for an odd number", typeBool, func(n int64) Value { return Boolean(n&1 == 1) })

@@ -41,7 +41,7 @@ func ParseCriterion(words []string) (Criterion, error) {
 	}
 	for k, word := range p.words {
 		if word == "" && k+1 < len(p.words) {
-			return Criterion{}, fmt.Errorf("an empty argument ends the patterns: '%s' would not be looked at", p.words[k+1])
+			return Criterion{}, fmt.Errorf("an empty argument ends the patterns: '%s' would be ignored", p.words[k+1])
 		}
 		if word != "" {
 			p.criterion.Values = append(p.criterion.Values, word)
@@ -76,7 +76,7 @@ func (p *flagParser) flag() error {
 	switch flag := p.take(); flag {
 	case "-i":
 		if len(c.Files) > 0 && !c.IgnoreCase {
-			return &Unsupported{"'-i' after '-f'", "the case counts in all patterns or in none"}
+			return &Unsupported{"'-i' after '-f'", "case is ignored in all patterns or in none"}
 		}
 		c.IgnoreCase = true
 	case "-f":

@@ -37,14 +37,14 @@ func TestParseCriterion(t *testing.T) {
 func TestParseCriterionRefuses(t *testing.T) {
 	for words, want := range map[string]string{
 		"":                           "missing fetch method in ACL expression ''",
-		"req.ssl_sni|a||b":           "an empty argument ends the patterns: 'b' would not be looked at",
+		"req.ssl_sni|a||b":           "an empty argument ends the patterns: 'b' would be ignored",
 		"req.ssl_sni|-x":             "'-x' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'",
 		"req.ssl_sni|-":              "'-' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'",
 		"req.ssl_sni|-m|nope|a":      "unknown matching method 'nope' when parsing ACL expression",
 		"req.ssl_sni|-m":             "unknown matching method '' when parsing ACL expression",
 		"req.ssl_sni|-f|a|-m|end|a":  "'-m' must only be specified before patterns and files in parsing ACL expression",
 		"req.ssl_sni|-u|x":           "the argument of -u must be an integer",
-		"req.ssl_sni|-f|a|-i":        "'-i' after '-f' is not supported: the case counts in all patterns or in none",
+		"req.ssl_sni|-f|a|-i":        "'-i' after '-f' is not supported: case is ignored in all patterns or in none",
 		"req.ssl_sni|-M|-f|a":        "'-M' is not supported: the files of an ACL have one column",
 		"req.ssl_sni|-u":             "the argument of -u must be an integer",
 		"req.ssl_sni|-i|-i|-m|dot|x": "unknown matching method 'dot' when parsing ACL expression",

@@ -88,5 +88,5 @@ func ExampleUnsupported() {
 	_, err := new(sample.Loader).Expression("req.ssl_sni,xxh3")
 	_, unsupported := errors.AsType[*sample.Unsupported](err)
 	fmt.Println(unsupported, err)
-	// Output: true converter 'xxh3' is not supported: there is no library for it that is maintained: xxh64 is near
+	// Output: true converter 'xxh3' is not supported: no maintained library implements it; use xxh64
 }

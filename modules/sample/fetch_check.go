@@ -31,33 +31,33 @@ type CheckResponse struct {
 // checkFetches are the fetches that only health checks have.
 var checkFetches = map[string]fetch{
 	"res.len": {
-		out: typeInt, note: "how many bytes the server has sent since the last send",
+		out: typeInt, note: "the number of bytes received since the last send",
 		build: withoutArgs(fromCheck(func(c *CheckInput) result { return found(Integer(int64(len(c.Received)))) })),
 	},
 	"res.payload": {
 		args: takes(2, argInt, argInt), out: typeBin,
-		note:  "the bytes of the server's answer at an offset; the length 0 means all that follow",
+		note:  "the bytes received from the server at an offset; the length 0 means all that follow",
 		build: buildReceived,
 	},
 	"status": {
-		out: typeInt, note: "the status of the answer over HTTP",
+		out: typeInt, note: "the status of the HTTP response",
 		build: withoutArgs(fromCheckResponse(func(a *CheckResponse) result { return found(Integer(int64(a.Status))) })),
 	},
 	"res.ver": {
-		out: typeStr, note: "the version of HTTP in the answer, such as 1.1",
+		out: typeStr, note: "the HTTP version of the response, such as 1.1",
 		build: withoutArgs(fromCheckResponse(func(a *CheckResponse) result { return found(Text(a.Version)) })),
 	},
 	"res.body": {
-		out: typeBin, note: "as much of the answer's body as has come",
+		out: typeBin, note: "the part of the response's body received so far",
 		build: withoutArgs(fromCheckResponse(func(a *CheckResponse) result { return found(Binary(a.Body)) })),
 	},
 	"res.body_len": {
-		out: typeInt, note: "how many bytes of the answer's body have come",
+		out: typeInt, note: "the number of bytes of the response's body received so far",
 		build: withoutArgs(fromCheckResponse(func(a *CheckResponse) result { return found(Integer(int64(len(a.Body)))) })),
 	},
 	"res.hdr": {
 		aliases: []string{"shdr"}, args: takes(1, argStr, argInt), out: typeStr,
-		note:  "a value of a header of the answer, which commas part: the last, or by its number from 1, or from the end with -",
+		note:  "a value of a header of the response, split at commas: the last, or by its number from 1, or with - from the end",
 		build: buildHeader(SplitHeader),
 	},
 	"res.fhdr": {
@@ -67,7 +67,7 @@ var checkFetches = map[string]fetch{
 	},
 	"res.hdr_cnt": {
 		aliases: []string{"shdr_cnt"}, args: takes(1, argStr), out: typeInt,
-		note: "how many values a header of the answer has",
+		note: "the number of values of a header of the response",
 		build: func(a args) (fetchFunc, error) {
 			name := a[0].text
 			return fromCheckResponse(func(answer *CheckResponse) result {
@@ -97,11 +97,11 @@ func (l *Loader) fetch(name string) (fetch, error) {
 	}
 	switch {
 	case ok && l.Checks && f.needs&NeedsResponse != 0:
-		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules"}
+		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules only"}
 	case ok && l.Checks && f.query != nil:
-		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules"}
+		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules only"}
 	case ok && l.Checks && f.needs&NeedsRequest != 0:
-		return f, fmt.Errorf("fetch method '%s' looks at what a client sends, and in a check there is no client", name)
+		return f, fmt.Errorf("fetch method '%s' needs bytes from a client, and a check has no client", name)
 	case ok:
 		return f, nil
 	}
@@ -134,7 +134,7 @@ func fromCheckResponse(f func(*CheckResponse) result) fetchFunc {
 func buildReceived(a args) (fetchFunc, error) {
 	offset, length := a[0].number, a[1].number
 	if offset < 0 || length < 0 {
-		return nil, &Unsupported{"a negative argument of res.payload", "HAProxy would read outside of its buffer"}
+		return nil, &Unsupported{"a negative argument of res.payload", "HAProxy would read outside its buffer"}
 	}
 	return fromCheck(func(c *CheckInput) result {
 		have := int64(len(c.Received))

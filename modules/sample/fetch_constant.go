@@ -26,7 +26,7 @@ var constantFetches = map[string]fetch{
 		build: func(a args) (fetchFunc, error) { return constant(Text(a[0].text)), nil },
 	},
 	"bin": {
-		args: takes(1, argStr), out: typeBin, note: "the bytes that are given in hexadecimal",
+		args: takes(1, argStr), out: typeBin, note: "the bytes given in hexadecimal",
 		build: buildBin,
 	},
 	"ipv4": {

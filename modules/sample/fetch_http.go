@@ -136,7 +136,7 @@ func httpFetch(name string, otherwise fetch) (f fetch, differs bool, err error) 
 		return f, true, nil
 	}
 	if otherwise.needs&(NeedsRequest|NeedsResponse) != 0 {
-		return fetch{}, true, &Unsupported{"fetch method '" + name + "'", "it looks at a connection's first bytes, and this is a request over HTTP"}
+		return fetch{}, true, &Unsupported{"fetch method '" + name + "'", "it examines a connection's first bytes, and this is an HTTP request"}
 	}
 	return fetch{}, false, nil
 }

@@ -167,8 +167,8 @@ func headerFetches() map[string]fetch {
 		header.note = "a value of a header of " + of.name
 		maps.Copy(all, variants(of.short, header))
 		addTo(of.full, "", "the last line of a header", fetch{args: list, out: typeStr, build: lines.occurrence, eachValue: lines.each})
-		addTo(of.header+"_cnt", of.short+"_cnt", "how many values a header has,", fetch{args: named, out: typeInt, build: values.count})
-		addTo(of.full+"_cnt", "", "how many lines a header has,", fetch{args: named, out: typeInt, build: lines.count})
+		addTo(of.header+"_cnt", of.short+"_cnt", "the number of values of a header", fetch{args: named, out: typeInt, build: values.count})
+		addTo(of.full+"_cnt", "", "the number of lines of a header", fetch{args: named, out: typeInt, build: lines.count})
 		addTo(of.header+"_val", of.short+"_val", "the last value of a header as a number,", fetch{args: list, out: typeInt, build: converted(values.occurrence, leadingInteger), eachValue: values.eachAs(leadingInteger)})
 		addTo(of.header+"_ip", of.short+"_ip", "the last value of a header as an address,", fetch{args: list, out: typeIPv4, build: converted(values.occurrence, addressText), eachValue: values.eachAs(addressText)})
 		addTo(of.header+"_names", "", "the names of all headers, with commas or another text between them,", fetch{args: takes(0, argStr), out: typeStr, build: headerNames(of.response)})
@@ -177,7 +177,7 @@ func headerFetches() map[string]fetch {
 		cookie.stage = of.stage
 		cookie.note = "the value of a cookie of " + of.name
 		maps.Copy(all, variants(of.shortCookie, cookie))
-		addTo(of.cookie+"_cnt", of.shortCookie+"_cnt", "how many cookies of a name there are,", fetch{args: named, out: typeInt, build: cookies.count})
+		addTo(of.cookie+"_cnt", of.shortCookie+"_cnt", "the number of values of a cookie", fetch{args: named, out: typeInt, build: cookies.count})
 		addTo(of.cookie+"_val", of.shortCookie+"_val", "the value of a cookie as a number,", fetch{args: named, out: typeInt, build: converted(cookies.first, leadingInteger), eachValue: cookies.eachAs(leadingInteger)})
 	}
 	return all

@@ -14,7 +14,7 @@ const bufferSize = 16384
 var payloadFetches = map[string]fetch{
 	"req.len": {
 		aliases: []string{"req_len"}, out: typeInt, needs: NeedsRequest,
-		note:  "how many bytes there are; may change until the end of the wait",
+		note:  "the number of bytes; may change until the end of the wait",
 		build: withoutArgs(func(in *Input) result { return stillChanging(Integer(int64(len(requestBytes(in))))) }),
 	},
 	"req.payload": {
@@ -24,7 +24,7 @@ var payloadFetches = map[string]fetch{
 	},
 	"req.payload_lv": {
 		aliases: []string{"payload_lv"}, args: takes(2, argInt, argInt, argStr), out: typeBin, needs: NeedsRequest,
-		note:  "bytes whose length stands at an offset, in so many bytes; they follow it, moved by a third argument with + or -",
+		note:  "bytes whose length is encoded at an offset, in a given number of bytes; they start after it, moved by a third argument with + or -",
 		build: buildPayloadLV(requestBytes),
 	},
 	"wait_end": {
@@ -72,7 +72,7 @@ func payload(of func(*Input) []byte, a args) (fetchFunc, error) {
 	offset, length := a[0].number, a[1].number
 	switch {
 	case offset < 0 || length < 0:
-		return nil, &Unsupported{"a negative argument of req.payload", "HAProxy would read outside of its buffer"}
+		return nil, &Unsupported{"a negative argument of req.payload", "HAProxy would read outside its buffer"}
 	case length > 0:
 		return func(in *Input) result { return byteRange(of(in), offset, length) }, nil
 	}
@@ -97,7 +97,7 @@ func payloadLV(of func(*Input) []byte, a args) (fetchFunc, error) {
 	case size == 0:
 		return nil, errors.New("payload length must be > 0")
 	case size < 0 || size > 4:
-		return nil, &Unsupported{fmt.Sprintf("a length of %d bytes in req.payload_lv", size), "1 to 4 are"}
+		return nil, &Unsupported{fmt.Sprintf("a length of %d bytes in req.payload_lv", size), "expected 1 to 4"}
 	}
 	from := at + size
 	if offset := a.text(2); offset != "" {

@@ -55,17 +55,17 @@ func processFetches() map[string]fetch {
 		},
 	}
 	for name, f := range map[string]fetch{
-		"uptime":          {out: typeInt, note: "how many seconds the process has been running"},
-		"stopping":        {out: typeBool, note: "whether the process ends once its connections have"},
+		"uptime":          {out: typeInt, note: "the number of seconds that the process has been running"},
+		"stopping":        {out: typeBool, note: "whether the process is shutting down"},
 		"src_is_local":    {out: typeBool, note: "whether the client's address is one of this host"},
 		"dst_is_local":    {out: typeBool, note: "whether the address that the client connected to is one of this host"},
 		"fc_src_is_local": {out: typeBool, note: "whether the connection comes from an address of this host"},
 		"fc_dst_is_local": {out: typeBool, note: "whether the connection has come to an address of this host"},
-		"fc_unacked":      {out: typeInt, note: "how many segments the client has not acknowledged (Linux)"},
-		"fc_sacked":       {out: typeInt, note: "how many segments the client has acknowledged selectively (Linux)"},
-		"fc_retrans":      {out: typeInt, note: "how many segments have been sent again (Linux)"},
+		"fc_unacked":      {out: typeInt, note: "the number of segments that the client has not acknowledged (Linux)"},
+		"fc_sacked":       {out: typeInt, note: "the number of segments that the client has acknowledged selectively (Linux)"},
+		"fc_retrans":      {out: typeInt, note: "the number of retransmitted segments (Linux)"},
 		"fc_fackets":      {out: typeInt, note: "the kernel's tcpi_fackets (Linux)"},
-		"fc_lost":         {out: typeInt, note: "how many segments are taken for lost (Linux)"},
+		"fc_lost":         {out: typeInt, note: "the number of segments considered lost (Linux)"},
 		"fc_reordering":   {out: typeInt, note: "the kernel's tcpi_reordering (Linux)"},
 	} {
 		all[name] = stateFetch(ObjectConnection, name, f)

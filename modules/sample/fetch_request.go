@@ -57,10 +57,10 @@ var plainRequestFetches = map[string]fetch{
 	},
 	"req.hdr_cnt": {
 		aliases: []string{"hdr_cnt"}, args: takes(1, argStr), out: typeInt, needs: NeedsRequest,
-		note: "how many values the header has, split at commas", build: countHeaders(false),
+		note: "the number of values of the header, split at commas", build: countHeaders(false),
 	},
 	"req.fhdr_cnt": {
-		args: takes(1, argStr), out: typeInt, needs: NeedsRequest, note: "how often the header is there", build: countHeaders(true),
+		args: takes(1, argStr), out: typeInt, needs: NeedsRequest, note: "the number of lines of the header", build: countHeaders(true),
 	},
 	"req.hdr_val": {
 		aliases: []string{"hdr_val"}, args: takes(1, argStr, argInt), out: typeInt, needs: NeedsRequest,
@@ -70,7 +70,7 @@ var plainRequestFetches = map[string]fetch{
 
 // errNoHeader is returned for a header without a name. HAProxy takes it for headers of any name,
 // and counts more than there are.
-var errNoHeader = &Unsupported{"a header without a name", "the name of one in parentheses is, such as req.hdr(host)"}
+var errNoHeader = &Unsupported{"a header without a name", "give the name in parentheses, such as req.hdr(host)"}
 
 // requestFetches returns plainRequestFetches and their ACL keywords with a matching method, such as
 // path_beg.

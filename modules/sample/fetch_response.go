@@ -5,12 +5,12 @@ package sample
 // responseFetches examine the server's first bytes, in rules for responses.
 var responseFetches = map[string]fetch{
 	"res.len": {
-		out: typeInt, needs: NeedsResponse, note: "how many bytes the server has sent; may change until the end of the wait",
+		out: typeInt, needs: NeedsResponse, note: "the number of bytes received from the server; may change until the end of the wait",
 		build: withoutArgs(func(in *Input) result { return stillChanging(Integer(int64(len(in.Response)))) }),
 	},
 	"res.payload": {
 		args: takes(2, argInt, argInt), out: typeBin, needs: NeedsResponse,
-		note: "the bytes of the server at an offset; the length 0 means all that follow, at the end of the wait", build: buildPayload(responseBytes),
+		note: "the server's bytes at an offset; the length 0 means all that follow, at the end of the wait", build: buildPayload(responseBytes),
 	},
 	"res.payload_lv": {
 		args: takes(2, argInt, argInt, argStr), out: typeBin, needs: NeedsResponse,

@@ -40,27 +40,27 @@ func stateFetches() map[string]fetch {
 		fetches map[string]fetch
 	}{
 		{ObjectBackend, map[string]fetch{
-			"avg_queue":    {out: typeInt, note: "how many connections wait for a server of the backend, for each server that is usable; twice as many as wait if none is"},
-			"be_conn":      {out: typeInt, note: "how many connections the backend has"},
-			"be_conn_free": {out: typeInt, note: "how many more the usable servers have room for; -1: any number"},
-			"connslots":    {out: typeInt, note: "how many more the servers that are up could serve or have wait; -1 if one of them has no maxconn or no maxqueue"},
-			"nbsrv":        {out: typeInt, note: "how many servers of the backend are usable"},
-			"queue":        {out: typeInt, note: "how many connections wait for a server of the backend"},
+			"avg_queue":    {out: typeInt, note: "the number of connections queued in the backend divided by that of its usable servers; without a usable server, twice the number queued"},
+			"be_conn":      {out: typeInt, note: "the number of connections of the backend"},
+			"be_conn_free": {out: typeInt, note: "the number of further connections for which the usable servers have room; -1: no limit"},
+			"connslots":    {out: typeInt, note: "the number of further connections that the servers that are up could serve or queue; -1 if one of them has no maxconn or no maxqueue"},
+			"nbsrv":        {out: typeInt, note: "the number of usable servers of the backend"},
+			"queue":        {out: typeInt, note: "the number of connections queued in the backend"},
 		}},
 		{ObjectFrontend, map[string]fetch{
-			"fe_conn": {out: typeInt, note: "how many connections the frontend has, this one included"},
+			"fe_conn": {out: typeInt, note: "the number of connections of the frontend, this one included"},
 		}},
 		{ObjectServer, map[string]fetch{
-			"srv_conn":      {out: typeInt, note: "how many connections the server has"},
-			"srv_conn_free": {out: typeInt, note: "how many more it has room for; -1: any number"},
+			"srv_conn":      {out: typeInt, note: "the number of connections of the server"},
+			"srv_conn_free": {out: typeInt, note: "the number of further connections that it has room for; -1: no limit"},
 			"srv_is_up":     {out: typeBool, note: "whether the server is neither in maintenance nor found down by its own checks"},
 			"srv_iweight":   {out: typeInt, note: "the server's weight in the configuration"},
-			"srv_queue":     {out: typeInt, note: "how many connections wait for this server alone"},
-			"srv_uweight":   {out: typeInt, note: "the weight that it has been given since, or that of the configuration"},
-			"srv_weight":    {out: typeInt, note: "the same, or less while the server starts slowly"},
+			"srv_queue":     {out: typeInt, note: "the number of connections queued for this server only"},
+			"srv_uweight":   {out: typeInt, note: "the weight set at run time, or else the configured one"},
+			"srv_weight":    {out: typeInt, note: "the same, or less during a slow start"},
 		}},
 		{ObjectConnection, map[string]fetch{
-			"act_conn":           {out: typeInt, note: "how many connections the process has"},
+			"act_conn":           {out: typeInt, note: "the number of connections of the process"},
 			"be_connect_timeout": {out: typeInt, needs: NeedsBackend, note: "the backend's timeout connect, in milliseconds"},
 			"be_id":              {out: typeInt, needs: NeedsBackend, note: "the backend's number"},
 			"be_name":            {out: typeStr, needs: NeedsBackend, note: "the backend's name"},
@@ -138,7 +138,7 @@ var stateConverters = map[string]converter{
 		build: buildSetVar(false),
 	},
 	"nbsrv": {
-		in: typeStr, out: typeInt, note: "how many servers are usable of the backend that the value names",
+		in: typeStr, out: typeInt, note: "the number of usable servers of the backend that the value names",
 		build: stateConverter(ObjectBackend, "nbsrv"),
 	},
 	"srv_is_up": {
@@ -146,7 +146,7 @@ var stateConverters = map[string]converter{
 		build: stateConverter(ObjectServer, "srv_is_up"),
 	},
 	"srv_queue": {
-		in: typeStr, out: typeInt, note: "how many connections wait for the server that the value names, as BACKEND/SERVER",
+		in: typeStr, out: typeInt, note: "the number of connections queued for the server that the value names, as BACKEND/SERVER",
 		build: stateConverter(ObjectServer, "srv_queue"),
 	},
 }

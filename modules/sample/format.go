@@ -123,7 +123,7 @@ func formatAlias(rest string) error {
 	if rest[0] == '{' {
 		alias = "{"
 	}
-	return &Unsupported{"'%" + alias + "'", "only expressions in brackets are; a percent sign alone is '%%'"}
+	return &Unsupported{"'%" + alias + "'", "use an expression in brackets; a literal percent sign is '%%'"}
 }
 
 // Constant reports whether the format has no expressions, and returns its text.

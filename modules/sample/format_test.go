@@ -39,11 +39,11 @@ func TestFormatRefuses(t *testing.T) {
 		"x%[src":             "missing ']' after 'src'",
 		"%[src,lower;]":      "expected ']' after 'src,lower', but found ';'",
 		"x%[str(a),lower()b": "expected ']' after 'str(a),lower()', but found 'b'",
-		"%ci":                "'%ci' is not supported: only expressions in brackets are; a percent sign alone is '%%'",
-		"a%-b":               "'%-b' is not supported: only expressions in brackets are; a percent sign alone is '%%'",
-		"%{+Q}[src]":         "'%{' is not supported: only expressions in brackets are; a percent sign alone is '%%'",
-		"% x":                "'% x' is not supported: only expressions in brackets are; a percent sign alone is '%%'",
-		"%é":                 "'%é' is not supported: only expressions in brackets are; a percent sign alone is '%%'",
+		"%ci":                "'%ci' is not supported: use an expression in brackets; a literal percent sign is '%%'",
+		"a%-b":               "'%-b' is not supported: use an expression in brackets; a literal percent sign is '%%'",
+		"%{+Q}[src]":         "'%{' is not supported: use an expression in brackets; a literal percent sign is '%%'",
+		"% x":                "'% x' is not supported: use an expression in brackets; a literal percent sign is '%%'",
+		"%é":                 "'%é' is not supported: use an expression in brackets; a literal percent sign is '%%'",
 	} {
 		if _, err := new(Loader).Format(text); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", text, err, want)

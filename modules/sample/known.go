@@ -91,12 +91,12 @@ const (
 var unsupportedReasons = []struct{ reason, prefixes string }{
 	{"it is not implemented", "http_date url_enc"},
 	{"name the ACLs in a condition, as in 'if a !b' or 'if { acl(a,!b) }'", "acl"},
-	{"there is no library for it that is maintained: xxh64 is near", "xxh3"},
-	{"of the server's bytes, res.len, res.payload, res.payload_lv and res.ssl_hello_type are looked at", "res. rep_ resp_ scook shdr"},
-	{"of HTTP only the request line and the headers of a request are looked at", `base cook hdr http_ req.body req.cook
+	{"no maintained library implements it; use xxh64", "xxh3"},
+	{"on the server's bytes, only res.len, res.payload, res.payload_lv and res.ssl_hello_type are", "res. rep_ resp_ scook shdr"},
+	{"on HTTP, only the request line and the headers of a request are examined", `base cook hdr http_ req.body req.cook
 		req.hdr status url`},
-	{"stick tables are not looked at", "sc_ sc0_ sc1_ sc2_ src_ table_ in_table"},
-	{"TLS does not end here: what a ClientHello says is in req.ssl_sni and the other req.ssl_ fetches", "ssl_"},
+	{"stick tables are not supported", "sc_ sc0_ sc1_ sc2_ src_ table_ in_table"},
+	{"TLS does not end here: use req.ssl_sni and the other req.ssl_ fetches of the ClientHello", "ssl_"},
 	{"a value cannot refer to parts of the match", "map_regm"},
 }
 

@@ -10,7 +10,7 @@ import (
 // allOf loads a criterion that matches if all of its terms do.
 func (l *Loader) allOf(c Criterion) (*ACL, error) {
 	if c.Method != "" || len(c.Values) > 0 || len(c.Files) > 0 || c.IgnoreCase {
-		return nil, &Unsupported{"'" + c.Fetch + "' with a method or patterns", "it is true or false by itself"}
+		return nil, &Unsupported{"'" + c.Fetch + "' with a method or patterns", "it is a boolean already"}
 	}
 	a := &ACL{expression: &Expression{name: c.Fetch, out: typeBool}}
 	e := a.expression

@@ -37,7 +37,7 @@ type Term struct {
 // concurrent use.
 func (t *Term) Load(l *Loader) error {
 	if len(t.Any) == 0 {
-		return errors.New("it asks nothing: expected at least one criterion in any")
+		return errors.New("term without criteria: expected at least one in any")
 	}
 	t.acls = make([]*ACL, len(t.Any))
 	for i, c := range t.Any {
