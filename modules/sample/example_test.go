@@ -25,7 +25,7 @@ func ExampleLoader_Expression() {
 	// Output: 192.0.2.0 true
 }
 
-// A criterion is what follows the name in HAProxy's "acl shop req.ssl_sni -i -m end .shop.test".
+// The criterion of HAProxy's "acl shop req.ssl_sni -i -m end .shop.test", without the name.
 // While the ClientHello is incomplete the verdict is Miss: further bytes may bring the name.
 func ExampleACL_Match() {
 	c, err := sample.ParseCriterion([]string{"req.ssl_sni", "-i", "-m", "end", ".shop.test"})
