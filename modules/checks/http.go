@@ -75,7 +75,7 @@ func (c *HTTP) Provision(caddy.Context) (err error) {
 		return fmt.Errorf("path %q: expected a path that begins with /, with spaces escaped as %%20", c.Path)
 	}
 	if !isToken(c.Method) {
-		return fmt.Errorf("method %q: expected a method of HTTP, such as GET", c.Method)
+		return fmt.Errorf("method %q: expected an HTTP method, such as GET", c.Method)
 	}
 	if strings.ContainsFunc(c.Host, func(r rune) bool { return r <= ' ' || r == '/' }) {
 		return fmt.Errorf("host %q: expected HOST or HOST:PORT", c.Host)
@@ -84,7 +84,7 @@ func (c *HTTP) Provision(caddy.Context) (err error) {
 		return err
 	}
 	if c.Method == http.MethodHead && c.needsBody() {
-		return errors.New("method HEAD: the answer has no body to look at: expected GET")
+		return errors.New("method HEAD: the response has no body: expected GET")
 	}
 	if err := c.Expectation.provision(); err != nil {
 		return err

@@ -69,7 +69,7 @@ func (q *Request) provision() (err error) {
 	q.Method = cmp.Or(q.Method, "GET")
 	switch {
 	case q.Method == "" || strings.ContainsFunc(q.Method, isControl):
-		return fmt.Errorf("request: method %q: expected a method of HTTP, such as GET", q.Method)
+		return fmt.Errorf("request: method %q: expected an HTTP method, such as GET", q.Method)
 	case strings.ContainsFunc(q.URI, isControl):
 		return fmt.Errorf("request: uri %q: expected a URI without control characters", q.URI)
 	case strings.ContainsFunc(q.Version, isControl):

@@ -201,7 +201,7 @@ func TestScriptMistakes(t *testing.T) {
 		`{"expect": {"string": "x", "timeout_status": "L7RSP"}}`:               "expect: timeout_status: unknown word",
 		`{"expect": {"string": "x", "on_error": "%[foo]"}}`:                    "expect: on_error",
 		`{"expect": {"string": "x", "status_code": "foo"}}`:                    "expect: status_code",
-		`{"expect": {"string_format": "%[req.len]"}}`:                          "in a check there is no client",
+		`{"expect": {"string_format": "%[req.len]"}}`:                          "a check has no client",
 		`{"send_format": "%"}`:                                                 "send_format",
 		`{"set": {"var": "check.a"}}`:                                          "set check.a: expected value or format",
 		`{"set": {"var": "a", "value": "str(x)"}}`:                             `variable "a"`,
