@@ -20,7 +20,7 @@ import (
 // of the lease until the session has it.
 type claim struct {
 	balancer.Attempts
-	client presence
+	watch clientWatch
 
 	began   time.Time
 	session *session     // what the connection will become: it has the lease
@@ -29,11 +29,11 @@ type claim struct {
 	conn    net.Conn     // to the server; nil: it is not connected to
 }
 
-// take owns a lease.
-func (k *claim) take(l *pool.Lease) { k.lease, k.server = l, l.Server }
+// setLease owns a lease.
+func (k *claim) setLease(l *pool.Lease) { k.lease, k.server = l, l.Server }
 
-// give hands the lease over.
-func (k *claim) give() *pool.Lease {
+// handOverLease hands the lease over.
+func (k *claim) handOverLease() *pool.Lease {
 	l := k.lease
 	k.lease = nil
 	return l
@@ -45,13 +45,13 @@ func (k *claim) release(o pool.Outcome) {
 		_ = k.conn.Close()
 		k.conn = nil
 	}
-	if l := k.give(); l != nil {
+	if l := k.handOverLease(); l != nil {
 		l.Release(o)
 	}
 }
 
-// drop gives back what the end of a connection finds, and returns the last server.
-func (k *claim) drop() *pool.Server {
+// close gives back what the end of a connection finds, and returns the last server.
+func (k *claim) close() *pool.Server {
 	if k == nil {
 		return nil
 	}
@@ -61,10 +61,10 @@ func (k *claim) drop() *pool.Server {
 
 // Pause waits until d is over or the client has left.
 func (k *claim) Pause(d time.Duration) {
-	k.client.begin()
+	k.watch.start()
 	select {
 	case <-time.After(d):
-	case <-k.client.c.gone:
+	case <-k.watch.c.gone:
 	}
 }
 
@@ -72,16 +72,16 @@ func (k *claim) Pause(d time.Duration) {
 // The server is the one to begin with; empty: the policy's.
 func (c *connection) acquire(b *balancer.Backend, server string) (*claim, *ending) {
 	k := c.claimOf(b, server, &claim{session: new(session)})
-	return k, c.pursue(k, c.attempts)
+	return k, c.whileClientStays(k, c.acquireAndDial)
 }
 
-// pursue has attempts made for a claim, for as long as the client is there.
-func (c *connection) pursue(k *claim, attempts func(*claim) *ending) *ending {
-	c.presence = &k.client
+// whileClientStays has attempts made for a claim, for as long as the client is there.
+func (c *connection) whileClientStays(k *claim, attempts func(*claim) *ending) *ending {
+	c.watch = &k.watch
 	end := attempts(k)
-	k.client.end()
-	c.presence = nil
-	if gone := c.whyGone(); gone != nil {
+	k.watch.stop()
+	c.watch = nil
+	if gone := c.goneErr(); gone != nil {
 		end = c.abandon(k, gone)
 	}
 	return end
@@ -93,30 +93,30 @@ func (c *connection) claimOf(b *balancer.Backend, server string, k *claim) *clai
 	k.began, k.Backend, k.Pauser = time.Now(), b, k
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
 	k.Request.NextLease = &k.session.lease
-	k.Request.Source, k.Request.Connection = mapped(c.Conn, c.look(true).Source.Addr()), c
-	k.client.Context, k.client.c, k.client.untilFin = context.Background(), c, b.AbortOnClose
-	c.claim, c.stage = k, tcplog.KilledQueue
+	k.Request.Source, k.Request.Connection = sourceForHash(c.Conn, c.rulesView(true).Source.Addr()), c
+	k.watch.Context, k.watch.c, k.watch.untilFin = context.Background(), c, b.AbortOnClose
+	c.claim, c.endIfKilled = k, tcplog.KilledQueue
 	c.record.Server, c.record.Address = "", ""
 	c.record.Retries, c.record.Redispatched = 0, false
 	return k
 }
 
-// attempts makes attempts until one succeeds, or no more are to be made, or the client is
+// acquireAndDial makes attempts until one succeeds, or no more are to be made, or the client is
 // not to be served any more.
-func (c *connection) attempts(k *claim) *ending {
-	lease, err := k.Acquire(&k.client)
-	return c.attempt(k, lease, err)
+func (c *connection) acquireAndDial(k *claim) *ending {
+	lease, err := k.Acquire(&k.watch)
+	return c.dialAttempts(k, lease, err)
 }
 
-// attempt makes them with a lease to begin with, or the error that there is none.
-func (c *connection) attempt(k *claim, lease *pool.Lease, err error) *ending {
+// dialAttempts makes them with a lease to begin with, or the error that there is none.
+func (c *connection) dialAttempts(k *claim, lease *pool.Lease, err error) *ending {
 	for err == nil {
 		c.granted(k, lease)
-		if c.whyGone() != nil {
+		if c.goneErr() != nil {
 			return nil
 		}
 		end := c.dial(k)
-		if end == nil || c.whyGone() != nil {
+		if end == nil || c.goneErr() != nil {
 			return nil
 		}
 		var over *ending
@@ -134,12 +134,12 @@ func (c *connection) retry(k *claim, failed *ending) *ending {
 	if over != nil {
 		return over
 	}
-	return c.attempt(k, lease, err)
+	return c.dialAttempts(k, lease, err)
 }
 
 // granted notes the lease of an attempt.
 func (c *connection) granted(k *claim, l *pool.Lease) {
-	k.take(l)
+	k.setLease(l)
 	c.noteQueue(&k.Request.Queued)
 }
 
@@ -148,21 +148,21 @@ func (c *connection) granted(k *claim, l *pool.Lease) {
 // into a new session: the old one may still be released.
 func (c *connection) next(k *claim, failed *ending) (l *pool.Lease, over *ending, err error) {
 	f := balancer.Failure{Outcome: outcomeOf(failed.end), TimedOut: failed.end == tcplog.ConnectTimeout}
-	if over := c.again(k, failed, f.Outcome); over != nil {
+	if over := c.checkRetry(k, failed, f.Outcome); over != nil {
 		return nil, over, nil
 	}
 	s := new(session)
 	k.Request.NextLease = &s.lease
-	if l, err = k.Next(&k.client, k.give(), f); l == &s.lease {
+	if l, err = k.Next(&k.watch, k.handOverLease(), f); l == &s.lease {
 		k.session = s
 	}
 	return l, nil, err
 }
 
-// again says whether a connection whose attempt has failed is over. Then the lease has been
+// checkRetry says whether a connection whose attempt has failed is over. Then the lease has been
 // given back.
-func (c *connection) again(k *claim, end *ending, o pool.Outcome) *ending {
-	if cut := cutBy(k.lease.Evicted()); cut != nil {
+func (c *connection) checkRetry(k *claim, end *ending, o pool.Outcome) *ending {
+	if cut := evictionEnding(k.lease.Evicted()); cut != nil {
 		cut.err = end.err
 		k.release(pool.ConnectFailed)
 		return cut
@@ -189,7 +189,7 @@ func (c *connection) abandon(k *claim, why error) *ending {
 	k.release(pool.NotTried)
 	c.noteQueue(&k.Request.Queued)
 	end := tcplog.ClientLeftConnect
-	if c.stage != tcplog.KilledConnect {
+	if c.endIfKilled != tcplog.KilledConnect {
 		end = tcplog.ClientLeftQueue
 		c.noteWaitedFor(&k.Request.Queued)
 	}
@@ -232,7 +232,7 @@ func (c *connection) noteWaitedFor(q *pool.Queued) {
 // Placeholders fills in a template for a policy.
 func (c *connection) Placeholders(template string) string {
 	c.readForTemplate(template)
-	return c.matching().Replacer().ReplaceAll(template, "")
+	return c.connForMatchers().Replacer().ReplaceAll(template, "")
 }
 
 // readForTemplate reads what the client has sent, if a template asks for it.
@@ -245,7 +245,7 @@ func (c *connection) readForTemplate(template string) {
 // Sample computes an expression for a policy. What the client has sent is on its
 // way to the server then, as in HAProxy.
 func (c *connection) Sample(e *sample.Expression) (sample.Value, bool) {
-	in := c.look(true).Input
+	in := c.rulesView(true).Input
 	in.Hello = nil
 	v, verdict := e.Eval(&in)
 	return v, verdict == sample.Pass

@@ -19,7 +19,7 @@ const (
 	SSLv2
 	Malformed
 	TooLarge
-	reasons // how many there are
+	reasonCount // how many there are
 )
 
 // Reasons are the words for them.
@@ -84,4 +84,4 @@ type Action struct {
 }
 
 // Actions are what is done for each Reason. The zero value rejects.
-type Actions [reasons]Action
+type Actions [reasonCount]Action

@@ -24,7 +24,7 @@ func TestEveryOutcomeHasAWord(t *testing.T) {
 			}
 		}
 	}
-	if len(Reasons) != int(reasons) {
-		t.Errorf("%d words for %d reasons", len(Reasons), reasons)
+	if len(Reasons) != int(reasonCount) {
+		t.Errorf("%d words for %d reasons", len(Reasons), reasonCount)
 	}
 }

@@ -76,7 +76,7 @@ func listeningSocket(b testing.TB) (fd int, at unix.SockaddrInet4) {
 func BenchmarkServe(b *testing.B) {
 	b.Run("fast", func(b *testing.B) {
 		benchmarkServe(b, func(f *Frontend, s net.Conn) {
-			if err := relay.OnShard(s.(*relay.Socket), f.Arrive); err != nil {
+			if err := relay.OnShard(s.(*relay.Socket), f.ServeOnShard); err != nil {
 				b.Error(err)
 			}
 		})

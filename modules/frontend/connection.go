@@ -17,25 +17,25 @@ import (
 type connection struct {
 	f *Frontend
 	client
-	hello *clienthello.Inspection // nil: given back
-	input reading
-	view  *layer4.Connection // see matching; nil until a matcher needs it
-	seen  rules.View         // see look
-	knows bool               // seen has the addresses
+	hello        *clienthello.Inspection // nil: given back
+	input        inputState
+	matchersConn *layer4.Connection // see matching; nil until a matcher needs it
+	viewState    rules.View         // see look
+	hasAddresses bool               // seen has the addresses
 
-	terms   *terms
+	shared  *sessionConfig
 	backend *balancer.Backend // of terms
 	forced  bool              // see balancer.PersistRule
 	claim   *claim            // nil: it has not tried to have a server
 
 	record tcplog.Record
-	over   bool // it has ended, or is a session's
+	ended  bool // it has ended, or is a session's
 
-	stage     tcplog.End    // what it is if it is ended from outside now
-	presence  *presence     // while it waits for a server
-	gone      chan struct{} // closed when the client has left or is made to; see depart. nil: on a shard
-	departing sync.Once
-	departed  error // set before gone is closed
+	endIfKilled tcplog.End    // what it is if it is ended from outside now
+	watch       *clientWatch  // while it waits for a server
+	gone        chan struct{} // closed when the client has left or is made to; see depart. nil: on a shard
+	goneOnce    sync.Once
+	goneCause   error // set before gone is closed
 }
 
 func newConnection(f *Frontend, from client) *connection {
@@ -49,21 +49,21 @@ func (c *connection) begin(f *Frontend, from client) {
 	c.f, c.client, c.hello = f, from, clienthello.NewInspection(f.MaxHello)
 	c.record = tcplog.New(f.Name, c.RemoteAddr(), c.LocalAddr())
 	c.record.Accepted = c.accepted
-	c.stage = tcplog.KilledHello
+	c.endIfKilled = tcplog.KilledHello
 }
 
 // clear forgets all but the functions of the view, which are the connection's own.
 func (c *connection) clear() {
-	seen := rules.View{Connection: c.seen.Connection}
-	seen.State, seen.Var, seen.SetVar = c.seen.State, c.seen.Var, c.seen.SetVar
-	*c = connection{seen: seen}
+	state := rules.View{Connection: c.viewState.Connection}
+	state.State, state.Var, state.SetVar = c.viewState.State, c.viewState.Var, c.viewState.SetVar
+	*c = connection{viewState: state}
 }
 
 // isOutdated reports whether another configuration runs by now. Its frontend has the
 // connection then.
 func (c *connection) isOutdated() bool {
-	latest := c.f.place.decides()
-	if latest == nil || latest.number <= c.f.number {
+	latest := c.f.active.current()
+	if latest == nil || latest.generation <= c.f.generation {
 		return false
 	}
 	c.f = latest
@@ -73,25 +73,25 @@ func (c *connection) isOutdated() bool {
 // enter makes a connection one of a backend.
 func (c *connection) enter(b *balancer.Backend) {
 	c.leaveBackend()
-	c.terms, c.backend, c.record.Backend = c.f.termsFor(b), b, b.Name()
-	c.terms.beconn.Add(1)
+	c.shared, c.backend, c.record.Backend = c.f.sessionConfigFor(b), b, b.Name()
+	c.shared.beconn.Add(1)
 }
 
 // leaveBackend takes that back, if there is anything to take back, and notes for the
 // log how many others there are.
 func (c *connection) leaveBackend() {
-	if c.terms != nil {
-		c.record.BEConn = c.terms.beconn.Add(-1)
-		c.terms, c.backend = nil, nil
+	if c.shared != nil {
+		c.record.BEConn = c.shared.beconn.Add(-1)
+		c.shared, c.backend = nil, nil
 	}
 }
 
-// matching is a connection for matchers of other kinds and for templates. It
+// connForMatchers is a connection for matchers of other kinds and for templates. It
 // holds what has been read, and has the variables and placeholders of the real
 // one. All rules share it, until more is read.
-func (c *connection) matching() *layer4.Connection {
-	if c.view != nil {
-		return c.view
+func (c *connection) connForMatchers() *layer4.Connection {
+	if c.matchersConn != nil {
+		return c.matchersConn
 	}
 	cx := c.layer4()
 	c.show(c.hello)
@@ -103,7 +103,7 @@ func (c *connection) matching() *layer4.Connection {
 			m.SetVar(name, value)
 		}
 	}
-	c.view = m
+	c.matchersConn = m
 	return m
 }
 

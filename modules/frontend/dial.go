@@ -20,23 +20,23 @@ import (
 
 // dial connects to the server of a claim.
 func (c *connection) dial(k *claim) *ending {
-	to, err := c.heads(k)
+	to, err := c.nextDestination(k)
 	if err == nil {
 		k.conn, err = to.dial(relay.DialOptions{
 			Timeout:   max(0, time.Duration(k.Backend.Timeouts.Connect)),
-			KeepAlive: c.terms.options.NeedsKeepAlive(),
+			KeepAlive: c.shared.options.NeedsKeepAlive(),
 			Client:    c.Conn,
 			Cancel:    c.gone,
-			Slow:      k.client.begin,
+			Slow:      k.watch.start,
 		}, c.hello.Bytes())
 	}
-	return c.dialled(k, err)
+	return c.noteDialResult(k, err)
 }
 
-// heads returns where the server of a claim is, which is tried next.
-func (c *connection) heads(k *claim) (destination, error) {
+// nextDestination returns where the server of a claim is, which is tried next.
+func (c *connection) nextDestination(k *claim) (destination, error) {
 	s := k.server
-	c.stage = tcplog.KilledConnect
+	c.endIfKilled = tcplog.KilledConnect
 	c.record.Redispatched = c.record.Redispatched || c.record.Server != "" && c.record.Server != s.Name
 	c.record.Server, c.record.Address = s.Name, s.Address
 	to, err := c.destination(k.Backend, s)
@@ -46,9 +46,9 @@ func (c *connection) heads(k *claim) (destination, error) {
 	return to, err
 }
 
-// dialled takes the result of an attempt: the connection to the server is the claim's, or
+// noteDialResult takes the result of an attempt: the connection to the server is the claim's, or
 // there is an error.
-func (c *connection) dialled(k *claim, err error) *ending {
+func (c *connection) noteDialResult(k *claim, err error) *ending {
 	if err != nil {
 		end, by := connectEnd(err)
 		return &ending{end: end, by: by, err: err, unserved: true}
@@ -93,11 +93,11 @@ type destination struct {
 	path string         // of a Unix socket; empty: it is none
 
 	network, address, prefer string // of a host
-	among                    *resolve.Resolver
-	refused                  func(netip.AddrPort) error // nil: no address is
+	resolver                 *resolve.Resolver
+	checkAddress             func(netip.AddrPort) error // nil: no address is
 
-	filled string // the address, where it depends on the connection
-	chosen bool   // by what the client says
+	filled   string // the address, where it depends on the connection
+	byClient bool   // by what the client says
 }
 
 // destination returns where a server is. It waits for nothing.
@@ -106,7 +106,7 @@ func (c *connection) destination(b *balancer.Backend, s *pool.Server) (d destina
 		return destination{at: at}, nil
 	}
 	if balancer.IsTemplate(s.Address) {
-		return c.chosen(b, s)
+		return c.templateDestination(b, s)
 	}
 	network, address := balancer.SplitAddress(s.Address)
 	if network == "unix" {
@@ -121,7 +121,7 @@ func (c *connection) destination(b *balancer.Backend, s *pool.Server) (d destina
 			return d, nil
 		}
 	}
-	d.network, d.address, d.prefer, d.among = network, address, s.ResolvePrefer, resolve.Servers
+	d.network, d.address, d.prefer, d.resolver = network, address, s.ResolvePrefer, resolve.Servers
 	return d, nil
 }
 
@@ -133,20 +133,20 @@ func (c *connection) localPort() int {
 	return 0
 }
 
-// chosen returns where a server is whose address has placeholders of the connection.
-func (c *connection) chosen(b *balancer.Backend, s *pool.Server) (d destination, err error) {
+// templateDestination returns where a server is whose address has placeholders of the connection.
+func (c *connection) templateDestination(b *balancer.Backend, s *pool.Server) (d destination, err error) {
 	c.readForTemplate(s.Address)
 	network, template := balancer.SplitAddress(s.Address)
-	address, err := balancer.FillAddress(template, c.matching().Replacer())
+	address, err := balancer.FillAddress(template, c.connForMatchers().Replacer())
 	if err != nil {
 		return d, fmt.Errorf("%w: %w", errNoAddress, err)
 	}
-	d = destination{network: network, address: address, prefer: s.ResolvePrefer, among: resolve.Servers, filled: address, chosen: true}
+	d = destination{network: network, address: address, prefer: s.ResolvePrefer, resolver: resolve.Servers, filled: address, byClient: true}
 	if host, _, err := net.SplitHostPort(template); err != nil || balancer.IsTemplate(host) {
-		d.among = resolve.Clients
+		d.resolver = resolve.Clients
 	}
-	byClient := d.among == resolve.Clients
-	d.refused = func(a netip.AddrPort) error {
+	byClient := d.resolver == resolve.Clients
+	d.checkAddress = func(a netip.AddrPort) error {
 		switch {
 		case leadsBack(a, c.LocalAddr()):
 			return fmt.Errorf("%s is this frontend", a)
@@ -167,7 +167,7 @@ func (d *destination) dial(o relay.DialOptions, hello []byte) (net.Conn, error) 
 		return relay.DialUnix(d.path, hello)
 	}
 	conn, err := d.dialHost(o, hello)
-	if unresolved, ok := errors.AsType[*resolve.Error](err); ok && d.chosen && unresolved.NotFound() {
+	if unresolved, ok := errors.AsType[*resolve.Error](err); ok && d.byClient && unresolved.NotFound() {
 		err = fmt.Errorf("%w: %w", errNoAddress, err)
 	}
 	return conn, err
@@ -192,14 +192,14 @@ func (d *destination) dialHost(o relay.DialOptions, hello []byte) (net.Conn, err
 	if o.Slow != nil { // a name that is known takes no time
 		defer time.AfterFunc(slowLookup, o.Slow).Stop()
 	}
-	answer, err := d.among.Lookup(name, o.Timeout, o.Cancel)
+	answer, err := d.resolver.Lookup(name, o.Timeout, o.Cancel)
 	if err != nil {
 		return nil, err
 	}
 	at := func(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, uint16(port)) }
-	if d.refused != nil {
+	if d.checkAddress != nil {
 		for _, a := range answer.Addresses {
-			if err := d.refused(at(a)); err != nil {
+			if err := d.checkAddress(at(a)); err != nil {
 				return nil, fmt.Errorf("%w: %w", errNoAddress, err)
 			}
 		}

@@ -23,20 +23,20 @@ type ending struct {
 	by  relay.Side
 	err error // what lies behind it; nil: there is no more to say
 
-	verb  Verb // what is done with the client; never UseBackend
-	alert byte // what Reject says where the client spoke TLS; 0: nothing
-	told  bool // the client's connection is closed: there is nothing to be said or done
+	verb         Verb // what is done with the client; never UseBackend
+	alert        byte // what Reject says where the client spoke TLS; 0: nothing
+	clientClosed bool // the client's connection is closed: there is nothing to be said or done
 
 	unserved bool // no server was to be had: what on says of no_server is to be done
 }
 
-// failed returns the ending of a connection of which nobody knows what is to become.
-func failed(err error) *ending {
+// internalFailure returns the ending of a connection of which nobody knows what is to become.
+func internalFailure(err error) *ending {
 	return &ending{end: tcplog.InspectionFailed, by: relay.Proxy, err: err, alert: alertInternalError}
 }
 
-// cutBy returns the ending of a connection that the pool has cut; nil: it has not.
-func cutBy(why pool.EvictReason) *ending {
+// evictionEnding returns the ending of a connection that the pool has evicted; nil if it has not.
+func evictionEnding(why pool.EvictReason) *ending {
 	switch why {
 	case pool.NotEvicted:
 		return nil
@@ -50,8 +50,8 @@ func cutBy(why pool.EvictReason) *ending {
 	return nil
 }
 
-// relayed returns the ending of a session, and notes in its record what was passed on.
-func relayed(r relay.Result, record *tcplog.Record) ending {
+// sessionEnding returns the ending of a session, and notes in its record what was passed on.
+func sessionEnding(r relay.Result, record *tcplog.Record) ending {
 	record.In, record.Out = r.In, r.Out
 	e := ending{end: tcplog.EndOf(r), by: r.By, err: r.Err}
 	if r.Reason != "" {
@@ -71,28 +71,28 @@ func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time
 	if server != nil {
 		r.SrvConn = server.Sessions()
 	}
-	r.ActConn = int64(present.left())
+	r.ActConn = int64(liveConns.count())
 	r.Duration = time.Since(began)
 	log.Write(r)
 }
 
-// errExit is why connections are cut at the end of the process.
-var errExit = errors.New("the process ends")
+// errShutdown is why connections are cut at the end of the process.
+var errShutdown = errors.New("the process ends")
 
 // end ends a connection that has not become a session.
 func (c *connection) end(e *ending) {
-	c.over = true
-	defer present.leave(c)
+	c.ended = true
+	defer liveConns.remove(c)
 	defer c.f.conns.Add(-1)
-	server := c.claim.drop()
-	last := c.lastWords(e)
+	server := c.claim.close()
+	last := c.finalAlert(e)
 	c.forget()
 	c.leaveBackend()
 	c.record.FEConn = c.f.conns.Load()
 	if c.wasKilled() && e.end != tcplog.Failed {
-		e = &ending{end: c.stage, by: relay.Proxy, err: errExit, told: true}
+		e = &ending{end: c.endIfKilled, by: relay.Proxy, err: errShutdown, clientClosed: true}
 	}
-	c.part(e, last)
+	c.closeClient(e, last)
 	e.conclude(&c.record, server, c.accepted, c.f.log)
 }
 
@@ -103,7 +103,7 @@ func (c *connection) recovered() {
 		return
 	}
 	c.f.logPanic(p, debug.Stack())
-	if c.over {
+	if c.ended {
 		c.forget()
 	} else {
 		c.end(&ending{end: tcplog.Failed, by: relay.Proxy, err: fmt.Errorf("panic: %v", p)})
@@ -114,24 +114,24 @@ func (f *Frontend) logPanic(value any, stack []byte) {
 	f.Logger.Error("panic", zap.Any("value", value), zap.ByteString("stack", stack))
 }
 
-// lastWords returns what is said to the client before its connection is closed: a fatal TLS
+// finalAlert returns what is said to the client before its connection is closed: a fatal TLS
 // alert, where Reject has one and the client spoke TLS.
-func (c *connection) lastWords(e *ending) []byte {
+func (c *connection) finalAlert(e *ending) []byte {
 	if e.verb != Reject || e.alert == 0 || c.hello == nil || !c.hello.SpokeTLS() {
 		return nil
 	}
 	return []byte{21, 3, 1, 0, 2, 2, e.alert} // the version is that of crypto/tls before one is agreed on
 }
 
-// part does with the client what is to be done at the end.
-func (c *connection) part(e *ending, last []byte) {
+// closeClient does with the client what is to be done at the end.
+func (c *connection) closeClient(e *ending, last []byte) {
 	switch {
-	case e.told:
+	case e.clientClosed:
 	case e.verb == Reset: // once it is closed
 		relay.Abort(c.Conn)
 	case e.verb == Drop:
 		relay.Silence(c.Conn)
-	case c.whyGone() == nil:
+	case c.goneErr() == nil:
 		relay.CloseWriteAndDrain(c.Conn, last)
 	}
 }
@@ -146,7 +146,7 @@ const (
 
 // alerts are what reject says to a client that spoke TLS; to others, and where
 // the hello did not come in time, it says nothing.
-var alerts = [reasons]byte{
+var alerts = [reasonCount]byte{
 	NoMatch:   alertUnrecognizedName,
 	NoServer:  alertInternalError,
 	Malformed: alertDecodeError,

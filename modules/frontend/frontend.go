@@ -76,14 +76,14 @@ type Config struct {
 type Frontend struct {
 	Config
 
-	log    *tcplog.Log
-	conns  *count // connections of the frontend
-	reads  bool   // what the client sends has a part in what becomes of a connection; see Config.Content
-	quick  bool   // see inline
-	place  *place
-	number int64            // in the order in which frontends are made
-	loaded lifecycle.Config // see Await
-	terms  sync.Map         // *balancer.Backend → *terms
+	log            *tcplog.Log
+	conns          *connCount // connections of the frontend
+	reads          bool       // what the client sends has a part in what becomes of a connection; see Config.Content
+	nonBlocking    bool       // see inline
+	active         *activeFrontend
+	generation     int64            // in the order in which frontends are made
+	loaded         lifecycle.Config // see Await
+	sessionConfigs sync.Map         // *balancer.Backend → *terms
 }
 
 // New returns a frontend.
@@ -93,11 +93,11 @@ func New(c Config) *Frontend {
 	}
 	// Weak, since sessions, which outlive their configuration, keep the log.
 	f := &Frontend{
-		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontends.named(c.Name),
-		place: places.named(c.Name), number: numbers.Add(1),
+		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontendConns.getOrCreate(c.Name),
+		active: activeFrontends.getOrCreate(c.Name), generation: lastGeneration.Add(1),
 		reads: c.Content.NeedsRequest() || c.Router.needsRequest(),
 	}
-	f.quick = f.inline()
+	f.nonBlocking = f.decidesWithoutBlocking()
 	return f
 }
 
@@ -116,7 +116,7 @@ func (f *Frontend) serve(from client) {
 	c := newConnection(f, from)
 	c.gone = make(chan struct{})
 	f.conns.Add(1)
-	present.arrive(c)
+	liveConns.add(c)
 	c.run(c.walk)
 }
 
@@ -133,11 +133,11 @@ func (c *connection) walk() *ending {
 	if end := c.screen(); end != nil { // rules about addresses, before anything is read
 		return end
 	}
-	return c.proceed()
+	return c.inspectAndRoute()
 }
 
-// proceed is the way on from where bytes of the client are waited for.
-func (c *connection) proceed() *ending {
+// inspectAndRoute is the way on from where bytes of the client are waited for.
+func (c *connection) inspectAndRoute() *ending {
 	for waits := true; waits; waits = c.isOutdated() {
 		if end := c.inspect(); end != nil { // the hello, or what the rules of content ask for
 			return end
@@ -147,12 +147,12 @@ func (c *connection) proceed() *ending {
 	if end != nil {
 		return end
 	}
-	return c.served(backend, c.pass(backend))
+	return c.withStandIn(backend, c.serveBackend(backend))
 }
 
-// served returns what has become of a connection that was passed to a backend. Where no
+// withStandIn returns what has become of a connection that was passed to a backend. Where no
 // server was to be had, it is passed to the one that stands in for that.
-func (c *connection) served(backend *balancer.Backend, unserved *ending) *ending {
+func (c *connection) withStandIn(backend *balancer.Backend, unserved *ending) *ending {
 	if unserved == nil || !unserved.unserved {
 		return unserved
 	}
@@ -161,7 +161,7 @@ func (c *connection) served(backend *balancer.Backend, unserved *ending) *ending
 		return end
 	}
 	if standIn != backend {
-		unserved = c.pass(standIn)
+		unserved = c.serveBackend(standIn)
 	}
 	if unserved != nil && unserved.unserved {
 		unserved.alert = alertInternalError
@@ -169,16 +169,16 @@ func (c *connection) served(backend *balancer.Backend, unserved *ending) *ending
 	return unserved
 }
 
-// pass has the connection served by a backend.
-func (c *connection) pass(b *balancer.Backend) *ending {
+// serveBackend has the connection served by a backend.
+func (c *connection) serveBackend(b *balancer.Backend) *ending {
 	c.enter(b)
-	if end := c.admitTo(b); end != nil { // rules of the backend
+	if end := c.applyBackendRules(b); end != nil { // rules of the backend
 		return end
 	}
 	if b.Site != "" {
 		return c.toSite(b)
 	}
-	server, end := c.assigned(b)
+	server, end := c.assignedServer(b)
 	if end != nil {
 		return end
 	}
@@ -194,15 +194,15 @@ func (c *connection) pass(b *balancer.Backend) *ending {
 func (f *Frontend) relayOptions(b *balancer.Backend) relay.Options {
 	t := &b.Timeouts
 	return relay.Options{
-		ClientTimeout: own(f.TimeoutClient, time.Duration(t.Client)),
+		ClientTimeout: override(f.TimeoutClient, time.Duration(t.Client)),
 		ServerTimeout: time.Duration(t.Server),
 		Tunnel:        time.Duration(t.Tunnel),
-		ClientFin:     own(f.TimeoutClientFin, time.Duration(t.ClientFin)),
+		ClientFin:     override(f.TimeoutClientFin, time.Duration(t.ClientFin)),
 		ServerFin:     time.Duration(t.ServerFin),
 	}
 }
 
-func own(frontend, backend time.Duration) time.Duration {
+func override(frontend, backend time.Duration) time.Duration {
 	if frontend != 0 {
 		return frontend
 	}

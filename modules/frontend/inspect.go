@@ -19,13 +19,13 @@ import (
 // max_hello.
 const fullBuffer = 16384 - 1024
 
-// reading is how far a connection has been read from for rules.
-type reading struct {
-	tried    bool      // it has been looked for bytes
-	expired  bool      // a delay was over
-	finished bool      // the client has closed its direction
-	active   time.Time // when the client last sent something; zero: never
-	due      time.Time // when the delay of the rules that wait is over; zero: none do
+// inputState is how far a connection has been read from for rules.
+type inputState struct {
+	read           bool      // it has been looked for bytes
+	delayExpired   bool      // a delay was over
+	clientFinished bool      // the client has closed its direction
+	lastReceived   time.Time // when the client last sent something; zero: never
+	delayEnds      time.Time // when the delay of the rules that wait is over; zero: none do
 }
 
 // inspect waits for what the routes are to look at: a hello, or with content what its
@@ -35,7 +35,7 @@ func (c *connection) inspect() *ending {
 		return c.inspected(c.awaitHello())
 	}
 	c.takeReadAhead()
-	if end := c.admit(c.f.Content, true); end != nil {
+	if end := c.applyRules(c.f.Content, true); end != nil {
 		return end
 	}
 	if c.f.Router.needsRequest() {
@@ -47,7 +47,7 @@ func (c *connection) inspect() *ending {
 // inspected takes the outcome of waiting for a hello and nothing else. What is no hello
 // is for route to judge.
 func (c *connection) inspected(outcome clienthello.Outcome) *ending {
-	c.input.tried, c.record.Uninspected = true, false
+	c.input.read, c.record.Uninspected = true, false
 	c.record.Outcome, c.record.HelloWait = outcome, time.Since(c.accepted)
 	if outcome == clienthello.ClientLeft {
 		return &ending{end: tcplog.ClientLeft, by: relay.Client}
@@ -84,7 +84,7 @@ func (c *connection) takeReadAhead() {
 		p := make([]byte, len(rest))
 		n, _ := c.Read(p)
 		c.hello.Feed(p[:n])
-		c.view = nil // it holds less
+		c.matchersConn = nil // it holds less
 	}
 }
 
@@ -92,26 +92,26 @@ func (c *connection) takeReadAhead() {
 func (c *connection) noteHello() {
 	switch c.record.Outcome = c.hello.Outcome(); {
 	case c.record.Outcome != clienthello.Pending:
-	case c.input.finished:
+	case c.input.clientFinished:
 		c.record.Outcome = clienthello.ClientLeft
-	case c.input.expired:
+	case c.input.delayExpired:
 		c.record.Outcome = clienthello.Timeout
 	}
-	c.record.Uninspected = !c.input.tried
+	c.record.Uninspected = !c.input.read
 	if hello := c.hello.Hello(); hello != nil && c.record.Version == 0 {
 		c.record.Hello(hello)
 	}
 	c.record.HelloWait = time.Since(c.accepted)
 }
 
-// full reports whether rules see as much as they ever will.
-func (c *connection) full() bool {
+// sawAll reports whether rules see as much as they ever will.
+func (c *connection) sawAll() bool {
 	return c.hello.Outcome() != clienthello.Pending && len(c.hello.Bytes()) >= fullBuffer
 }
 
-// room is where the next bytes go: not more than rules may see, once that is
+// readBuffer is where the next bytes go: not more than rules may see, once that is
 // known.
-func (c *connection) room() []byte {
+func (c *connection) readBuffer() []byte {
 	space := c.hello.Space()
 	if c.hello.Outcome() == clienthello.Pending {
 		return space
@@ -119,38 +119,38 @@ func (c *connection) room() []byte {
 	return space[:min(len(space), max(1, fullBuffer-len(c.hello.Bytes())))]
 }
 
-// received takes bytes that were read into room.
-func (c *connection) received(n int) {
+// commitRead takes bytes that were read into room.
+func (c *connection) commitRead(n int) {
 	if n <= 0 {
 		return
 	}
 	c.hello.Commit(n)
-	c.input.active = time.Now()
-	c.view = nil // it holds less
+	c.input.lastReceived = time.Now()
+	c.matchersConn = nil // it holds less
 }
 
 // readOnce takes what the client has sent until now, without waiting for it, once
 // in the connection's life. The rules are those that ask; nil: something else does.
 func (c *connection) readOnce(ruleset *rules.Config) *ending {
-	if c.input.tried {
+	if c.input.read {
 		return nil
 	}
-	c.input.tried = true
-	if c.presence != nil { // it may wait for something to read
-		c.presence.end()
+	c.input.read = true
+	if c.watch != nil { // it may wait for something to read
+		c.watch.stop()
 	}
-	for !c.full() {
-		room := c.room()
+	for !c.sawAll() {
+		room := c.readBuffer()
 		n, err := relay.ReadNow(c.Conn, room)
-		c.received(n)
+		c.commitRead(n)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded): // there is nothing
 			return nil
 		case errors.Is(err, io.EOF):
-			c.input.finished = true
+			c.input.clientFinished = true
 			return nil
 		case err != nil:
-			return c.left(ruleset, tcplog.ClientLeft, err)
+			return c.clientLeft(ruleset, tcplog.ClientLeft, err)
 		case n < len(room):
 			return nil
 		}
@@ -158,49 +158,49 @@ func (c *connection) readOnce(ruleset *rules.Config) *ending {
 	return nil
 }
 
-// patience returns until when rules wait for more from the client, and whether it is the
+// waitDeadline returns until when rules wait for more from the client, and whether it is the
 // client's timeout that is over then.
-func (c *connection) patience() (deadline time.Time, silent bool) {
-	if quiet := c.silence(); !quiet.IsZero() && quiet.Before(c.input.due) {
+func (c *connection) waitDeadline() (deadline time.Time, silent bool) {
+	if quiet := c.idleDeadline(); !quiet.IsZero() && quiet.Before(c.input.delayEnds) {
 		return quiet, true
 	}
-	return c.input.due, false
+	return c.input.delayEnds, false
 }
 
-// await waits for more from the client that rules ask for, for the end of the delay, or
+// readMore waits for more from the client that rules ask for, for the end of the delay, or
 // for the client's timeout, which ends the connection.
-func (c *connection) await(ruleset *rules.Config) (expired bool, end *ending) {
-	deadline, silent := c.patience()
+func (c *connection) readMore(ruleset *rules.Config) (expired bool, end *ending) {
+	deadline, silent := c.waitDeadline()
 	if err := c.SetReadDeadline(deadline); err != nil {
-		return false, c.left(ruleset, tcplog.ClientLeft, err)
+		return false, c.clientLeft(ruleset, tcplog.ClientLeft, err)
 	}
 	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
-	n, err := c.Read(c.room())
-	c.received(n)
+	n, err := c.Read(c.readBuffer())
+	c.commitRead(n)
 	switch {
 	case err == nil || n > 0: // an error comes again
 	case errors.Is(err, io.EOF):
-		c.input.finished = true
+		c.input.clientFinished = true
 	case !errors.Is(err, os.ErrDeadlineExceeded):
-		return false, c.left(ruleset, tcplog.ClientLeft, err)
+		return false, c.clientLeft(ruleset, tcplog.ClientLeft, err)
 	case silent:
-		return false, c.left(ruleset, tcplog.ClientTimeoutHello, nil)
+		return false, c.clientLeft(ruleset, tcplog.ClientTimeoutHello, nil)
 	default:
-		c.input.expired = true
+		c.input.delayExpired = true
 		return true, nil
 	}
 	return false, nil
 }
 
-// silence is when the frontend's timeout for the client is over; zero where
+// idleDeadline is when the frontend's timeout for the client is over; zero where
 // there is none.
-func (c *connection) silence() time.Time {
+func (c *connection) idleDeadline() time.Time {
 	timeout := c.f.TimeoutClient
 	if timeout <= 0 {
 		return time.Time{}
 	}
-	if c.input.active.IsZero() {
+	if c.input.lastReceived.IsZero() {
 		return c.accepted.Add(timeout)
 	}
-	return c.input.active.Add(timeout)
+	return c.input.lastReceived.Add(timeout)
 }

@@ -11,16 +11,16 @@ import (
 
 // responding is what the rules of a backend make of a server's connection, and the
 // server's end.
-func responding(t *testing.T, rules string) (r *response, server net.Conn) {
+func responding(t *testing.T, rules string) (r *filteredResponse, server net.Conn) {
 	t.Helper()
 	app := newAppOf(t, map[string]string{"b": `{"servers": [{"name": "s", "address": "127.0.0.1:1"}], "response": ` + rules + `}`})
 	f, _ := frontendTo(app, "b", Config{})
 	near, _ := net.Pipe()
 	ours, server := net.Pipe()
 	t.Cleanup(func() { near.Close(); ours.Close(); server.Close() })
-	c := &connection{f: f, client: client{Conn: near}, claim: &claim{session: &session{terms: new(terms)}, conn: ours}}
+	c := &connection{f: f, client: client{Conn: near}, claim: &claim{session: &session{sessionConfig: new(sessionConfig)}, conn: ours}}
 	c.backend = app.Backends["b"]
-	return c.hold(c.claim).(*response), server
+	return c.filterResponse(c.claim).(*filteredResponse), server
 }
 
 func TestHeldResponse(t *testing.T) {
@@ -42,7 +42,7 @@ func TestHeldResponse(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	<-done
-	if r.c != nil {
+	if r.undecided != nil {
 		t.Error("it keeps the configuration")
 	}
 }
@@ -51,7 +51,7 @@ func TestRefusedResponse(t *testing.T) {
 	r, server := responding(t, `{"inspect_delay": "1m", "rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "res.len", "values": ["gt", "2"]}]}]}]}]}`)
 	go func() { _, _ = server.Write([]byte("421")) }()
 	got, err := io.ReadAll(r)
-	if err == nil || len(got) > 0 || !r.s.refused {
+	if err == nil || len(got) > 0 || !r.session.refused {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -62,7 +62,7 @@ func TestNoResponseRules(t *testing.T) {
 	defer server.Close()
 	defer other.Close()
 	c := &connection{backend: app.Backends["b"]}
-	if c.hold(&claim{conn: server}) != server {
+	if c.filterResponse(&claim{conn: server}) != server {
 		t.Error("a session without rules is held")
 	}
 }

@@ -19,10 +19,10 @@ func (c *connection) route() (*balancer.Backend, *ending) {
 		return c.refuse(why, &ending{end: tcplog.Refused, by: relay.Proxy, err: c.hello.Err()})
 	}
 	c.noteHello()
-	backend, by, err := c.f.Router.Route(c.look(true))
+	backend, by, err := c.f.Router.Route(c.rulesView(true))
 	switch {
 	case err != nil:
-		return nil, failed(err)
+		return nil, internalFailure(err)
 	case by != nil:
 		verb := by.Target.verb
 		return nil, &ending{

@@ -38,14 +38,14 @@ func (r *Router) Add(route *Route) error {
 	i := len(r.routes)
 	route.number = i + 1
 	r.routes = append(r.routes, route)
-	switch err := r.checkHidden(i); {
+	switch err := r.checkShadowed(i); {
 	case err == nil:
 	case r.Lenient:
 		r.Logger.Warn(err.Error())
 	default:
 		return err
 	}
-	r.warnHidden(i)
+	r.warnShadowed(i)
 	if err := r.add(i); err != nil {
 		return fmt.Errorf("rule %d: %w", i+1, err)
 	}
@@ -62,7 +62,7 @@ func (r *Router) add(i int) error {
 		table = &route.table
 	}
 	for _, e := range entries {
-		if err := table.Add(e.pattern, names.Target{Rule: i, Value: e.place}); err != nil {
+		if err := table.Add(e.pattern, names.Target{Rule: i, Value: e.index}); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error
 		if route.Target.refuses {
 			return nil, route, nil
 		}
-		if b := route.Target.at(first.Value, v); b != nil {
+		if b := route.Target.backendFor(first.Value, v); b != nil {
 			return b, nil, nil
 		}
 	}
@@ -162,9 +162,9 @@ func (r *Route) match(v *rules.View) (place int, matched bool, err error) {
 
 // names are the server names that the rule consists of, and the places of their
 // backends; ok is false where it looks at anything else.
-func (r *Route) names() (entries []entry, ok bool) {
+func (r *Route) names() (entries []mapEntry, ok bool) {
 	if r.Target.isMap {
-		return r.Target.entries, r.matchesUnasked()
+		return r.Target.entries, r.matchesAllFirst()
 	}
 	if r.Condition.Unless {
 		return nil, false
@@ -175,7 +175,7 @@ func (r *Route) names() (entries []entry, ok bool) {
 		}
 		patterns, _ := set.Hello.Names()
 		for _, pattern := range patterns {
-			entries = append(entries, entry{pattern: pattern})
+			entries = append(entries, mapEntry{pattern: pattern})
 		}
 	}
 	return entries, len(r.Condition.Sets) > 0
@@ -186,8 +186,8 @@ func (r *Route) matchesAll() bool {
 	return r.Condition.Always() || !r.Condition.Unless && slices.ContainsFunc(r.Condition.Sets, anyHello)
 }
 
-// matchesUnasked reports whether they do so before any of them could fail.
-func (r *Route) matchesUnasked() bool {
+// matchesAllFirst reports whether they do so before any of them could fail.
+func (r *Route) matchesAllFirst() bool {
 	sets := r.Condition.Sets
 	return len(sets) == 0 || !r.Condition.Unless && anyHello(sets[0])
 }

@@ -22,28 +22,28 @@ func (c *connection) screen() *ending {
 		if ruleset == nil || len(ruleset.Rules) == 0 {
 			continue
 		}
-		if end := c.admit(ruleset, false); end != nil {
+		if end := c.applyRules(ruleset, false); end != nil {
 			return end
 		}
 	}
 	return nil
 }
 
-// admit tries rules, and waits for what they need where they may read.
-func (c *connection) admit(ruleset *rules.Config, mayRead bool) *ending {
+// applyRules tries rules, and waits for what they need where they may read.
+func (c *connection) applyRules(ruleset *rules.Config, mayRead bool) *ending {
 	if mayRead && ruleset.NeedsRequest() {
 		if end := c.readOnce(ruleset); end != nil {
 			return end
 		}
 	}
 	for final := ruleset.InspectDelay == 0 || !mayRead; ; {
-		wait, end := c.decide(ruleset, final, mayRead)
+		wait, end := c.tryRules(ruleset, final, mayRead)
 		if !wait {
-			c.input.due = time.Time{}
+			c.input.delayEnds = time.Time{}
 			return end
 		}
-		c.waits(ruleset)
-		expired, end := c.await(ruleset)
+		c.startDelay(ruleset)
+		expired, end := c.readMore(ruleset)
 		if end != nil {
 			return end
 		}
@@ -51,24 +51,24 @@ func (c *connection) admit(ruleset *rules.Config, mayRead bool) *ending {
 	}
 }
 
-// waits notes that a rule cannot be decided yet. The delay counts from the first one.
-func (c *connection) waits(ruleset *rules.Config) {
-	if c.input.due.IsZero() {
-		c.input.due = time.Now().Add(time.Duration(ruleset.InspectDelay))
+// startDelay notes that a rule cannot be decided yet. The delay counts from the first one.
+func (c *connection) startDelay(ruleset *rules.Config) {
+	if c.input.delayEnds.IsZero() {
+		c.input.delayEnds = time.Now().Add(time.Duration(ruleset.InspectDelay))
 	}
 }
 
-// decide tries rules on what there is. It waits for nothing, but reports whether a rule
+// tryRules tries rules on what there is. It waits for nothing, but reports whether a rule
 // cannot be decided yet; with final none is waited for.
-func (c *connection) decide(ruleset *rules.Config, final, mayRead bool) (wait bool, end *ending) {
-	v := c.look(final || c.input.finished || c.full())
+func (c *connection) tryRules(ruleset *rules.Config, final, mayRead bool) (wait bool, end *ending) {
+	v := c.rulesView(final || c.input.clientFinished || c.sawAll())
 	if !mayRead {
 		v.Hello = nil
 	}
 	switch action, rule, err := ruleset.Decide(v); {
 	case err != nil:
 		c.noteHello()
-		return false, failed(err)
+		return false, internalFailure(err)
 	case action == rules.Wait:
 		return true, nil
 	case action == rules.Accept:
@@ -100,26 +100,26 @@ func (c *connection) refusedBy(ruleset *rules.Config, by *rules.Rule) *ending {
 	return &ending{end: tcplog.Refused, by: relay.Proxy, err: errors.New(by.Called(kind)), verb: Close}
 }
 
-// left returns the ending of a client that has gone, or is taken to be, while rules
+// clientLeft returns the ending of a client that has gone, or is taken to be, while rules
 // waited. As in HAProxy's log, it may have been refused all the same, and if not, the
 // backend is the one that it would have come to.
-func (c *connection) left(ruleset *rules.Config, how tcplog.End, err error) *ending {
+func (c *connection) clientLeft(ruleset *rules.Config, how tcplog.End, err error) *ending {
 	c.noteHello()
 	if ruleset != nil {
-		if action, by, err := ruleset.Decide(c.look(true)); err == nil && action != rules.Accept && action != rules.Wait {
+		if action, by, err := ruleset.Decide(c.rulesView(true)); err == nil && action != rules.Accept && action != rules.Wait {
 			return c.refusedBy(ruleset, by)
 		}
 	}
 	if c.record.Backend == "" {
-		if b, _, err := c.f.Router.Route(c.look(true)); err == nil && b != nil {
+		if b, _, err := c.f.Router.Route(c.rulesView(true)); err == nil && b != nil {
 			c.record.Backend = b.Name()
 		}
 	}
 	return &ending{end: how, by: relay.Client, err: err}
 }
 
-// admitTo tries the rules of a backend that come before its servers.
-func (c *connection) admitTo(b *balancer.Backend) *ending {
+// applyBackendRules tries the rules of a backend that come before its servers.
+func (c *connection) applyBackendRules(b *balancer.Backend) *ending {
 	c.forced = false
 	if len(b.PersistRules) > 0 {
 		if b.ForcesByRequest() {
@@ -128,19 +128,19 @@ func (c *connection) admitTo(b *balancer.Backend) *ending {
 			}
 		}
 		var err error
-		if c.forced, err = b.ForcesPersistence(c.look(true)); err != nil {
-			return failed(err)
+		if c.forced, err = b.ForcesPersistence(c.rulesView(true)); err != nil {
+			return internalFailure(err)
 		}
 	}
 	if b.Content == nil {
 		return nil
 	}
-	return c.admit(b.Content, true)
+	return c.applyRules(b.Content, true)
 }
 
-// assigned returns the server that the backend's rules name for the connection; empty: its
+// assignedServer returns the server that the backend's rules name for the connection; empty: its
 // policy picks one.
-func (c *connection) assigned(b *balancer.Backend) (server string, end *ending) {
+func (c *connection) assignedServer(b *balancer.Backend) (server string, end *ending) {
 	if len(b.UseServer) == 0 {
 		return "", nil
 	}
@@ -149,16 +149,16 @@ func (c *connection) assigned(b *balancer.Backend) (server string, end *ending) 
 			return "", end
 		}
 	}
-	server, err := b.Assigned(c.look(true), c.forced)
+	server, err := b.Assigned(c.rulesView(true), c.forced)
 	if err != nil {
-		return "", failed(err)
+		return "", internalFailure(err)
 	}
 	return server, nil
 }
 
 // readForBackend reads what the client has sent, unless that has been done.
 func (c *connection) readForBackend() *ending {
-	if c.input.tried {
+	if c.input.read {
 		return nil
 	}
 	if end := c.readOnce(nil); end != nil {
@@ -168,19 +168,19 @@ func (c *connection) readForBackend() *ending {
 	return nil
 }
 
-// look is what rules see now. There is one view of a connection, and the next
+// rulesView is what rules see now. There is one view of a connection, and the next
 // call changes it.
-func (c *connection) look(final bool) *rules.View {
-	if c.seen.Connection == nil {
-		c.seen.Connection, c.seen.State, c.seen.Var, c.seen.SetVar = c.matching, c, c.variable, c.setVar
+func (c *connection) rulesView(final bool) *rules.View {
+	if c.viewState.Connection == nil {
+		c.viewState.Connection, c.viewState.State, c.viewState.Var, c.viewState.SetVar = c.connForMatchers, c, c.variable, c.setVar
 	}
-	if !c.knows {
-		c.knows = true
+	if !c.hasAddresses {
+		c.hasAddresses = true
 		at := l4acl.Addresses(c.Conn)
-		c.seen.Source, c.seen.Destination = at.Source, at.Destination
+		c.viewState.Source, c.viewState.Destination = at.Source, at.Destination
 	}
-	c.seen.Hello, c.seen.Final = c.hello, final
-	return &c.seen
+	c.viewState.Hello, c.viewState.Final = c.hello, final
+	return &c.viewState
 }
 
 // variable returns a variable of the connection, or one that all share.
@@ -201,7 +201,7 @@ func (c *connection) setVar(name string, v sample.Value) {
 		value = v
 	}
 	c.layer4().SetVar(name, value)
-	if c.view != nil {
-		c.view.SetVar(name, value)
+	if c.matchersConn != nil {
+		c.matchersConn.SetVar(name, value)
 	}
 }

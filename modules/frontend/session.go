@@ -21,31 +21,31 @@ import (
 type session struct {
 	relay.Session
 
-	*terms
-	lease pool.Lease
-	began offheap.Ref // see begin
+	*sessionConfig
+	lease  pool.Lease
+	packed offheap.Ref // see begin
 }
 
-// terms are what all sessions from one frontend to one backend share. They refer
+// sessionConfig are what all sessions from one frontend to one backend share. They refer
 // to nothing else of the configuration: sessions outlive it, and it can be large.
-type terms struct {
+type sessionConfig struct {
 	frontend, backend string
-	feconn, beconn    *count
+	feconn, beconn    *connCount
 	log               *tcplog.Log
 	options           relay.Options
 	refused           bool // the server's response was: the terms are that session's alone
 }
 
-// termsFor returns what sessions to b share.
-func (f *Frontend) termsFor(b *balancer.Backend) *terms {
-	if known, ok := f.terms.Load(b); ok {
-		return known.(*terms)
+// sessionConfigFor returns what sessions to b share.
+func (f *Frontend) sessionConfigFor(b *balancer.Backend) *sessionConfig {
+	if known, ok := f.sessionConfigs.Load(b); ok {
+		return known.(*sessionConfig)
 	}
-	known, _ := f.terms.LoadOrStore(b, &terms{
-		frontend: f.Name, backend: b.Name(), feconn: f.conns, beconn: backends.named(b.Name()),
+	known, _ := f.sessionConfigs.LoadOrStore(b, &sessionConfig{
+		frontend: f.Name, backend: b.Name(), feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()),
 		log: f.log, options: f.relayOptions(b),
 	})
-	return known.(*terms)
+	return known.(*sessionConfig)
 }
 
 // epoch is what the times of sessions count from, by the monotonic clock.
@@ -58,13 +58,13 @@ func (s *session) begin(c *connection) {
 		r.Address = "" // it is known from there
 	}
 	var room [264]byte
-	s.terms, s.began = c.terms, offheap.Put(r.AppendPacked(binary.NativeEndian.AppendUint64(room[:0], uint64(c.accepted.Sub(epoch)))))
+	s.sessionConfig, s.packed = c.shared, offheap.Put(r.AppendPacked(binary.NativeEndian.AppendUint64(room[:0], uint64(c.accepted.Sub(epoch)))))
 }
 
 // record is that of the connection before it became a session, and when that was
 // accepted. They are not to be used after the session has ended.
 func (s *session) record() (tcplog.Record, time.Time) {
-	server, began := s.lease.Server, s.began.Bytes()
+	server, began := s.lease.Server, s.packed.Bytes()
 	return tcplog.Record{Frontend: s.frontend, Backend: s.backend, Server: server.Name, Address: server.Address, Began: began[8:]},
 		epoch.Add(time.Duration(binary.NativeEndian.Uint64(began)))
 }
@@ -74,9 +74,9 @@ func (s *session) LeaseEvicted(pool.EvictReason) { s.End("") }
 
 // refuse ends the session because of the server's response. It is called by the session.
 func (s *session) refuse(reason string) {
-	t := *s.terms
+	t := *s.sessionConfig
 	t.refused = true
-	s.terms = &t
+	s.sessionConfig = &t
 	s.End(reason)
 }
 
@@ -90,19 +90,19 @@ func (s *session) Ended(result relay.Result) {
 		if p := recover(); p != nil { // it must not reach the process
 			s.log.Logger().Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
-		s.began.Free()
+		s.packed.Free()
 		s.feconn.Add(-1)
-		present.end(s)
+		liveConns.removeSession(s)
 	}()
 	s.beconn.Add(-1)
 	outcome := pool.Served
 	record, accepted := s.record()
-	end := relayed(result, &record)
+	end := sessionEnding(result, &record)
 	switch {
 	case s.refused:
 		end.end = tcplog.ResponseRefused
 	case result.Cause == relay.Ended:
-		if cut := cutBy(s.lease.Evicted()); cut != nil {
+		if cut := evictionEnding(s.lease.Evicted()); cut != nil {
 			end.end, end.by = cut.end, cut.by
 		}
 	case result.Cause == relay.Reset && result.By == relay.Server && !result.Answered:
@@ -118,15 +118,15 @@ func (s *session) Ended(result relay.Result) {
 // that is not waited for.
 func (c *connection) relay(k *claim) *ending {
 	s := k.session
-	if !present.stay(c) {
+	if !liveConns.toSession(c) {
 		<-c.gone // or soon will be
-		return &ending{end: tcplog.Killed, by: relay.Proxy, err: errExit}
+		return &ending{end: tcplog.Killed, by: relay.Proxy, err: errShutdown}
 	}
 	s.begin(c)
-	c.over = true
-	k.give().OnEvict(s)
-	run := s.Start(c.Conn, c.hold(k), c.hello.Bytes(), &s.options, s)
-	present.begun(s, run != nil)
+	c.ended = true
+	k.handOverLease().OnEvict(s)
+	run := s.Start(c.Conn, c.filterResponse(k), c.hello.Bytes(), &s.options, s)
+	liveConns.started(s, run != nil)
 	c.forget()
 	if run != nil {
 		run()

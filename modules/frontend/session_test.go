@@ -47,8 +47,8 @@ func TestBrokenEarly(t *testing.T) {
 			if _, err := p.Acquire(t.Context(), &pool.Request{NextLease: &s.lease}); err != nil {
 				t.Fatal(err)
 			}
-			from := &connection{terms: &terms{feconn: new(count), beconn: new(count), log: tcplog.Open(nil, zap.NewNop())}}
-			present.stay(from)
+			from := &connection{shared: &sessionConfig{feconn: new(connCount), beconn: new(connCount), log: tcplog.Open(nil, zap.NewNop())}}
+			liveConns.toSession(from)
 			s.begin(from)
 			c.result.Answered = c.answered
 			s.Ended(c.result)
@@ -73,7 +73,7 @@ func TestRelayed(t *testing.T) {
 		{relay.Result{By: relay.Client, Cause: relay.Reset, Err: errors.New("broken pipe")}, tcplog.ClientReset, "broken pipe"},
 	} {
 		r := tcplog.New("tls", nil, nil)
-		end := relayed(c.result, &r)
+		end := sessionEnding(c.result, &r)
 		end.conclude(&r, nil, time.Now(), log)
 		if r.End != c.end || r.EndedBy != c.result.By || r.Error != c.err || r.In != c.result.In || r.Out != c.result.Out {
 			t.Errorf("%+v gave %+v", c.result, r)

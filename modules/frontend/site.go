@@ -15,14 +15,14 @@ import (
 
 // shuttingDown bounds how long a listener may take to close after its server has begun
 // to shut down and has closed a connection for that.
-const shuttingDown = time.Second
+const listenerCloseTimeout = time.Second
 
 // toSite hands the connection to the http server of a backend, and waits until it
 // has ended there.
 func (c *connection) toSite(b *balancer.Backend) *ending {
-	c.stage = tcplog.KilledConnect
+	c.endIfKilled = tcplog.KilledConnect
 	c.record.Server, c.record.Address = "", inprocess.Network+"/"+b.Site
-	v := newVisit(c.Conn, bytes.Clone(c.hello.Bytes()))
+	v := newSiteConn(c.Conn, bytes.Clone(c.hello.Bytes()))
 	for {
 		closed, err := inprocess.Deliver(b.Site, v, c.gone)
 		switch {
@@ -32,16 +32,16 @@ func (c *connection) toSite(b *balancer.Backend) *ending {
 			return &ending{end: tcplog.NoServer, by: relay.Proxy, err: err, unserved: c.hello != nil}
 		}
 		c.forget()
-		c.stage, c.record.Queue, c.record.Connect = tcplog.Killed, 0, 0
+		c.endIfKilled, c.record.Queue, c.record.Connect = tcplog.Killed, 0, 0
 		<-v.closed
-		if !v.untouched || !closesSoon(closed) || c.whyGone() != nil {
+		if !v.untouched || !closesSoon(closed) || c.goneErr() != nil {
 			break
 		}
-		v = v.again() // the server of the next configuration has it from its beginning
+		v = v.reopen() // the server of the next configuration has it from its beginning
 	}
 	_ = c.Conn.Close()
-	end := relayed(v.result(), &c.record)
-	end.told = true // nothing can be said to the client any more
+	end := sessionEnding(v.result(), &c.record)
+	end.clientClosed = true // nothing can be said to the client any more
 	return &end
 }
 
@@ -50,7 +50,7 @@ func closesSoon(closed <-chan struct{}) bool {
 	select {
 	case <-closed:
 		return true
-	case <-time.After(shuttingDown):
+	case <-time.After(listenerCloseTimeout):
 		return false
 	}
 }

@@ -45,15 +45,15 @@ func TestSiteIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-began
-	present.mu.Lock()
-	for c := range present.early {
+	liveConns.mu.Lock()
+	for c := range liveConns.onGoroutine {
 		if c.f == f {
 			go c.kill()
 		}
 	}
-	present.mu.Unlock()
+	liveConns.mu.Unlock()
 	<-done
-	if fields := linesOf(t, f, logged)[0].ContextMap(); fields["termination"] != "KD" || fields["error"] != errExit.Error() {
+	if fields := linesOf(t, f, logged)[0].ContextMap(); fields["termination"] != "KD" || fields["error"] != errShutdown.Error() {
 		t.Errorf("logged as %v", fields)
 	}
 }

@@ -22,12 +22,12 @@ func TestSplitIsExact(t *testing.T) {
 			return
 		}
 		s, got := newSplit(weights), make([]int, len(weights))
-		s.dealt.Store(rapid.Uint64().Draw(t, "dealt"))
-		if s.dealt.Load() > 1<<63 { // the row does not begin anew where the count does
-			s.dealt.Store(0)
+		s.counter.Store(rapid.Uint64().Draw(t, "dealt"))
+		if s.counter.Load() > 1<<63 { // the row does not begin anew where the count does
+			s.counter.Store(0)
 		}
 		for range sum {
-			got[s.next()]++
+			got[s.nextIndex()]++
 		}
 		for i, w := range weights {
 			if got[i] != w {
@@ -51,7 +51,7 @@ func TestSplitIsSpread(t *testing.T) {
 		s := newSplit(weights[:])
 		var got strings.Builder
 		for range 8 {
-			got.WriteByte("ab"[s.next()])
+			got.WriteByte("ab"[s.nextIndex()])
 		}
 		if strings.Count(got.String(), "a") != strings.Count(want, "a") || strings.Contains(got.String(), "bb") != strings.Contains(want, "bb") {
 			t.Errorf("%v: %s, want as spread as %s", weights, &got, want)

@@ -26,7 +26,7 @@ type processState struct{}
 func (processState) Answer(q sample.Question) (sample.Value, bool) {
 	switch q.About {
 	case sample.ObjectFrontend:
-		return sample.Integer(frontends.load(q.Proxy)), true
+		return sample.Integer(frontendConns.load(q.Proxy)), true
 	case sample.ObjectBackend:
 		return backendAnswer(q)
 	case sample.ObjectServer:
@@ -35,7 +35,7 @@ func (processState) Answer(q sample.Question) (sample.Value, bool) {
 	}
 	switch q.Fetch {
 	case "act_conn":
-		return sample.Integer(int64(present.left())), true
+		return sample.Integer(int64(liveConns.count())), true
 	case "uptime":
 		return sample.Integer(int64(time.Since(epoch).Seconds())), true
 	case "stopping":
@@ -48,7 +48,7 @@ func (processState) Answer(q sample.Question) (sample.Value, bool) {
 
 func backendAnswer(q sample.Question) (sample.Value, bool) {
 	if q.Fetch == "be_conn" {
-		return sample.Integer(backends.load(q.Proxy)), true
+		return sample.Integer(backendConns.load(q.Proxy)), true
 	}
 	l, ok := balancer.Registry().Load(q.Proxy)
 	n := 0
@@ -122,7 +122,7 @@ func (s AppState) Answer(q sample.Question) (sample.Value, bool) {
 // an expression stands in is the backend, once the connection has one.
 func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
 	if q.About == sample.ObjectConnection {
-		if v, ok := c.whereabouts(q.Fetch); ok {
+		if v, ok := c.connectionAnswer(q.Fetch); ok {
 			return v, ok
 		}
 	}
@@ -135,8 +135,8 @@ func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
 	return AppState{App: c.f.App}.Answer(q)
 }
 
-// whereabouts answers fetches about where the connection has come from and has got to.
-func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
+// connectionAnswer answers fetches about where the connection has come from and has got to.
+func (c *connection) connectionAnswer(fetch string) (sample.Value, bool) {
 	switch fetch {
 	case "fe_name":
 		return sample.Text(c.f.Name), true
@@ -153,14 +153,14 @@ func (c *connection) whereabouts(fetch string) (sample.Value, bool) {
 	case "fe_client_timeout":
 		return milliseconds(c.f.TimeoutClient), c.f.TimeoutClient != 0
 	case "src_is_local", "fc_src_is_local":
-		return ownAddress(c.seen.Source)
+		return ownAddress(c.viewState.Source)
 	case "dst_is_local", "fc_dst_is_local":
-		return ownAddress(c.seen.Destination)
+		return ownAddress(c.viewState.Destination)
 	}
 	if strings.HasPrefix(fetch, "fc_") {
 		return tcpInfo(c.Conn, fetch)
 	}
-	if k := c.claim; k != nil && k.session.terms != nil {
+	if k := c.claim; k != nil && k.session.sessionConfig != nil {
 		switch fetch {
 		case "srv_name":
 			return sample.Text(k.session.lease.Server.Name), true

@@ -34,8 +34,8 @@ func arrived(t *testing.T, f *Frontend, sent []byte) (c *connection, conn *hello
 	f.conns.Add(1)
 	c.hello.Feed(sent)
 	t.Cleanup(func() {
-		if !c.over {
-			c.end(&ending{told: true})
+		if !c.ended {
+			c.end(&ending{clientClosed: true})
 		}
 	})
 	return c, conn
@@ -153,7 +153,7 @@ func TestDecide(t *testing.T) {
 		ruleset := compiled(t, c.rules)
 		f, _ := frontendTo(newAppOf(t, nil), "none", Config{MaxHello: 65536, Content: ruleset})
 		conn, _ := arrived(t, f, c.sent)
-		wait, end := conn.decide(ruleset, c.final, true)
+		wait, end := conn.tryRules(ruleset, c.final, true)
 		if diff := cmp.Diff(c.want, end.outside()); diff != "" || wait != c.wait {
 			t.Errorf("%s: wait %v, want %v; -want +got\n%s", name, wait, c.wait, diff)
 		}
@@ -167,26 +167,26 @@ func TestDestination(t *testing.T) {
 		"192.0.2.1:443":              {at: netip.MustParseAddrPort("192.0.2.1:443")},
 		"[2001:db8::1]:443":          {at: netip.MustParseAddrPort("[2001:db8::1]:443")},
 		"unix//run/s":                {path: "/run/s"},
-		"web.test:443":               {network: "tcp", address: "web.test:443", prefer: "ipv4", among: resolve.Servers},
-		"tcp4/web.test:443":          {network: "tcp4", address: "web.test:443", prefer: "ipv4", among: resolve.Servers},
+		"web.test:443":               {network: "tcp", address: "web.test:443", prefer: "ipv4", resolver: resolve.Servers},
+		"tcp4/web.test:443":          {network: "tcp4", address: "web.test:443", prefer: "ipv4", resolver: resolve.Servers},
 		"192.0.2.1:+1000":            {at: netip.MustParseAddrPort("192.0.2.1:1443"), filled: "192.0.2.1:1443"},
-		"web.test:+1000":             {network: "tcp", address: "web.test:1443", prefer: "ipv4", among: resolve.Servers, filled: "web.test:1443"},
-		"{l4.client_hello.sni}:443":  {network: "tcp", address: "web.test:443", prefer: "ipv4", among: resolve.Clients, filled: "web.test:443", chosen: true},
-		"a.test:44{l4.vars.x}3":      {network: "tcp", address: "a.test:443", prefer: "ipv4", among: resolve.Servers, filled: "a.test:443", chosen: true},
+		"web.test:+1000":             {network: "tcp", address: "web.test:1443", prefer: "ipv4", resolver: resolve.Servers, filled: "web.test:1443"},
+		"{l4.client_hello.sni}:443":  {network: "tcp", address: "web.test:443", prefer: "ipv4", resolver: resolve.Clients, filled: "web.test:443", byClient: true},
+		"a.test:44{l4.vars.x}3":      {network: "tcp", address: "a.test:443", prefer: "ipv4", resolver: resolve.Servers, filled: "a.test:443", byClient: true},
 		"tcp6/{l4.client_hello.sni}": {},
 	} {
 		c := dialing(t, hello)
 		got, err := c.destination(new(balancer.Backend), &pool.Server{ServerConfig: pool.ServerConfig{Address: address, ResolvePrefer: "ipv4"}})
-		if want.among == nil && !want.at.IsValid() && want.path == "" {
+		if want.resolver == nil && !want.at.IsValid() && want.path == "" {
 			if !errors.Is(err, errNoAddress) {
 				t.Errorf("%s: %+v, %v", address, got, err)
 			}
 			continue
 		}
-		if (got.refused != nil) != got.chosen {
-			t.Errorf("%s: what is refused is looked at: %v", address, got.refused != nil)
+		if (got.checkAddress != nil) != got.byClient {
+			t.Errorf("%s: what is refused is looked at: %v", address, got.checkAddress != nil)
 		}
-		got.refused = nil
+		got.checkAddress = nil
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(destination{}), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }), cmp.Comparer(func(a, b *resolve.Resolver) bool { return a == b })); diff != "" || err != nil {
 			t.Errorf("%s: %v, -want +got\n%s", address, err, diff)
 		}
@@ -205,7 +205,7 @@ func TestClaim(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.take(lease)
+		k.setLease(lease)
 		return k
 	}
 	k := take()
@@ -213,20 +213,20 @@ func TestClaim(t *testing.T) {
 	k.conn = near
 	k.release(pool.ConnectFailed)
 	k.release(pool.ConnectFailed)
-	if k.drop() != server || server.Sessions() != 0 || server.Failed() != 1 {
+	if k.close() != server || server.Sessions() != 0 || server.Failed() != 1 {
 		t.Errorf("%d sessions and %d failures, want none and one", server.Sessions(), server.Failed())
 	}
 	if _, err := far.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection to the server is open")
 	}
 	k = take()
-	lease := k.give()
+	lease := k.handOverLease()
 	k.release(pool.ConnectFailed)
 	if server.Sessions() != 1 || server.Failed() != 1 {
 		t.Errorf("%d sessions and %d failures after the lease has been handed over, want one of each", server.Sessions(), server.Failed())
 	}
 	lease.Release(pool.Served)
-	if (*claim)(nil).drop() != nil {
+	if (*claim)(nil).close() != nil {
 		t.Error("a connection that has tried none has a server")
 	}
 }
@@ -257,9 +257,9 @@ func TestAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.take(lease)
+		k.setLease(lease)
 		end := &ending{end: c.end, by: relay.Server, err: errNoRoute, unserved: true}
-		over := conn.again(k, end, outcomeOf(c.end))
+		over := conn.checkRetry(k, end, outcomeOf(c.end))
 		if (over != nil) != c.over || over != nil && over != end || (k.lease == nil) != c.over || k.server.Failed()-before != c.failures || conn.record.Retries != k.Retries {
 			t.Errorf("%s: over: %+v, lease held: %v, %d failures, %d retries", name, over, k.lease != nil, k.server.Failed()-before, conn.record.Retries)
 		}
@@ -280,11 +280,11 @@ func TestEnd(t *testing.T) {
 		error   string
 		client  string
 	}{
-		"rejected":           {end: failed(errNoRoute), sent: hello, letters: "IR", error: errNoRoute.Error(), client: alert},
-		"rejected, not TLS":  {end: failed(errNoRoute), sent: []byte("GET / HTTP/1.1\r\n"), letters: "IR", error: errNoRoute.Error()},
+		"rejected":           {end: internalFailure(errNoRoute), sent: hello, letters: "IR", error: errNoRoute.Error(), client: alert},
+		"rejected, not TLS":  {end: internalFailure(errNoRoute), sent: []byte("GET / HTTP/1.1\r\n"), letters: "IR", error: errNoRoute.Error()},
 		"closed":             {end: &ending{end: tcplog.Refused, verb: Close, alert: 80}, sent: hello, letters: "PR"},
-		"told already":       {end: &ending{end: tcplog.Refused, alert: 80, told: true}, sent: hello, letters: "PR"},
-		"killed meanwhile":   {end: &ending{end: tcplog.Refused, verb: Close}, killed: true, letters: "KR", error: errExit.Error()},
+		"told already":       {end: &ending{end: tcplog.Refused, alert: 80, clientClosed: true}, sent: hello, letters: "PR"},
+		"killed meanwhile":   {end: &ending{end: tcplog.Refused, verb: Close}, killed: true, letters: "KR", error: errShutdown.Error()},
 		"panic":              {sent: hello, letters: "ID", error: "panic: what"},
 		"panic, when killed": {sent: hello, killed: true, letters: "ID", error: "panic: what"},
 	} {

@@ -70,6 +70,6 @@ func inspected(t testing.TB, raw []byte) *clienthello.Inspection {
 func dialing(t *testing.T, hello []byte) *connection {
 	t.Helper()
 	c := &connection{f: new(Frontend), client: client{Conn: new(hellotest.Conn)}, hello: inspected(t, hello), gone: make(chan struct{})}
-	c.input.tried = true
+	c.input.read = true
 	return c
 }

@@ -21,18 +21,18 @@ type Target struct {
 	template string
 	format   *sample.Format // nil: none
 	app      *balancer.App  // for template and format
-	split    *split         // nil: none
+	split    *weightedSplit // nil: none
 	isMap    bool
-	entries  []entry // of the map, until they are in a table
-	file     string  // of the map
+	entries  []mapEntry // of the map, until they are in a table
+	file     string     // of the map
 	refuses  bool
 	verb     Verb // if it refuses
 }
 
-// entry is a server name pattern and the place of its backend in backends.
-type entry struct {
+// mapEntry is a server name pattern and the place of its backend in backends.
+type mapEntry struct {
 	pattern string
-	place   int
+	index   int
 }
 
 // To returns the target that is one backend.
@@ -79,21 +79,21 @@ func ToMap(app *balancer.App, file string) (Target, error) {
 			places[line.Value] = place
 			t.backends = append(t.backends, b)
 		}
-		t.entries = append(t.entries, entry{line.Pattern, place})
+		t.entries = append(t.entries, mapEntry{line.Pattern, place})
 	}
 	return t, nil
 }
 
-// at is the backend at a place; nil where a template or a format makes the name
+// backendFor is the backend at a place; nil where a template or a format makes the name
 // of none.
-func (t *Target) at(place int, v *rules.View) *balancer.Backend {
+func (t *Target) backendFor(place int, v *rules.View) *balancer.Backend {
 	switch {
 	case t.format != nil:
 		return t.app.Backends[t.format.String(&v.Input)]
 	case t.template != "":
 		return t.app.Backends[v.Connection().Replacer().ReplaceAll(t.template, "")]
 	case t.split != nil:
-		return t.backends[t.split.next()]
+		return t.backends[t.split.nextIndex()]
 	default:
 		return t.backends[place]
 	}

@@ -31,7 +31,7 @@ var ways = map[string]func(*Frontend, *relay.Socket) error{
 		go f.Serve(s, time.Now())
 		return nil
 	},
-	"fast": func(f *Frontend, s *relay.Socket) error { return relay.OnShard(s, f.Arrive) },
+	"fast": func(f *Frontend, s *relay.Socket) error { return relay.OnShard(s, f.ServeOnShard) },
 }
 
 // client is what one does that has connected.
@@ -188,7 +188,7 @@ func calls(t *testing.T, f *Frontend, serve func(*Frontend, *relay.Socket) error
 		end = err.Error()
 	}
 	client.Close()
-	for until := time.Now().Add(time.Minute); f.conns.Load() > before || present.left() > 0; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); f.conns.Load() > before || liveConns.count() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("%d connections are left", f.conns.Load())
 		}

@@ -218,7 +218,7 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	}
 	h.frontend = frontend.New(h.config(actions))
 	if err == nil {
-		h.frontend.Await(ctx)
+		h.frontend.ActivateWhenRunning(ctx)
 	}
 	return err
 }

@@ -109,7 +109,7 @@ func (f *Frontend) Listen() error {
 		}
 	}
 	for _, ln := range f.listeners {
-		durable.TakeBy(ln, f.frontend.Arrive)
+		durable.TakeBy(ln, f.frontend.ServeOnShard)
 		go f.accept(ln)
 	}
 	return nil

@@ -33,7 +33,7 @@ func (h *Handler) skipRoute(ctx caddy.Context) {
 		h.logger.Warn("connections take the route of layer4, which costs more", zap.String("frontend", h.Name), zap.Error(err))
 	case !matchers:
 		for _, at := range ownAddresses(app, h.alone) {
-			takeFor(ctx, app, at, h.frontend.Arrive)
+			takeFor(ctx, app, at, h.frontend.ServeOnShard)
 		}
 	}
 }

@@ -7,20 +7,20 @@ import (
 	"net/netip"
 )
 
-// dual is a connection that can tell whether its listener takes both versions of IP.
-type dual interface {
+// dualStack is a connection that can tell whether its listener takes both versions of IP.
+type dualStack interface {
 	Dual() bool
 }
 
-// mapped returns the client's address as the policies hash it: at a listener for both
+// sourceForHash returns the client's address as the policies hash it: at a listener for both
 // versions of IP, that of an IPv4 client is the one within IPv6, as in HAProxy.
-func mapped(client net.Conn, source netip.Addr) netip.Addr {
+func sourceForHash(client net.Conn, source netip.Addr) netip.Addr {
 	if !source.Is4() {
 		return source
 	}
 	both := false
 	switch c := client.(type) {
-	case dual:
+	case dualStack:
 		both = c.Dual()
 	case *net.TCPConn:
 		remote, ok := c.RemoteAddr().(*net.TCPAddr)

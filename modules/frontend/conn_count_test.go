@@ -11,19 +11,19 @@ import (
 
 // A count belongs to its name for as long as anybody has it, and is forgotten then.
 func TestCountsByName(t *testing.T) {
-	var c counts
-	a := c.named("a")
+	var c connCounts
+	a := c.getOrCreate("a")
 	a.Add(2)
-	if c.named("a") != a || c.named("b") == a {
+	if c.getOrCreate("a") != a || c.getOrCreate("b") == a {
 		t.Error("a name has not one count of its own")
 	}
 	for n := range 100 {
-		c.named(fmt.Sprint(n)).Add(1)
+		c.getOrCreate(fmt.Sprint(n)).Add(1)
 	}
 	for over := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		runtime.GC()
 		c.mu.Lock()
-		left := len(c.of)
+		left := len(c.values)
 		c.mu.Unlock()
 		if left == 1 {
 			break
@@ -32,7 +32,7 @@ func TestCountsByName(t *testing.T) {
 			t.Fatalf("%d names are kept, want that of the one count in use", left)
 		}
 	}
-	if again := c.named("a"); again != a || again.Load() != 2 {
+	if again := c.getOrCreate("a"); again != a || again.Load() != 2 {
 		t.Errorf("a has become %d", again.Load())
 	}
 	runtime.KeepAlive(a)

@@ -18,73 +18,73 @@ var (
 	errKilled      = errors.New("ended from outside while it waited for a server")
 )
 
-// depart notes that the client is not to be served any more. Only the first call
+// setGone notes that the client is not to be served any more. Only the first call
 // counts; it may come from another goroutine.
-func (c *connection) depart(why error) {
-	c.departing.Do(func() {
-		c.departed = why
+func (c *connection) setGone(why error) {
+	c.goneOnce.Do(func() {
+		c.goneCause = why
 		close(c.gone)
 	})
 }
 
-// whyGone returns why the client is not to be served any more; nil: it is.
-func (c *connection) whyGone() error {
+// goneErr returns why the client is not to be served any more; nil: it is.
+func (c *connection) goneErr() error {
 	select {
 	case <-c.gone:
-		return c.departed
+		return c.goneCause
 	default:
 		return nil
 	}
 }
 
-// presence is a context that ends when the client has departed. It begins to look
+// clientWatch is a context that ends when the client has departed. It begins to look
 // whether the client is still there when it is first asked for Done, which is when
 // the connection has to wait for a server, or when a connect takes long: what is had
 // at once costs nothing.
-type presence struct {
+type clientWatch struct {
 	context.Context
 	c        *connection
 	untilFin bool // a client that has closed its direction has left
 
 	mu       sync.Mutex
 	watching bool
-	over     sync.WaitGroup
+	done     sync.WaitGroup
 }
 
 // Done is closed when the client has departed.
-func (p *presence) Done() <-chan struct{} {
-	p.c.stage = tcplog.KilledQueue
-	p.begin()
+func (p *clientWatch) Done() <-chan struct{} {
+	p.c.endIfKilled = tcplog.KilledQueue
+	p.start()
 	return p.c.gone
 }
 
 // Err says how the client has departed.
-func (p *presence) Err() error { return p.c.whyGone() }
+func (p *clientWatch) Err() error { return p.c.goneErr() }
 
-// begin begins to look. It is safe for concurrent use.
-func (p *presence) begin() {
+// start begins to look. It is safe for concurrent use.
+func (p *clientWatch) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.watching {
 		return
 	}
 	p.watching = true
-	p.over.Go(func() {
-		if err := watch(p.c.Conn, p.untilFin); err != nil {
-			p.c.depart(err)
+	p.done.Go(func() {
+		if err := waitForLeaving(p.c.Conn, p.untilFin); err != nil {
+			p.c.setGone(err)
 		}
 	})
 }
 
-// end stops looking, so that the connection can be read from by others.
-func (p *presence) end() {
+// stop stops looking, so that the connection can be read from by others.
+func (p *clientWatch) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.watching {
 		return
 	}
 	_ = p.c.SetReadDeadline(time.Unix(1, 0))
-	p.over.Wait()
+	p.done.Wait()
 	_ = p.c.SetReadDeadline(time.Time{})
 	p.watching = false
 }

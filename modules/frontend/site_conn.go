@@ -16,70 +16,70 @@ import (
 )
 
 // maxKept bounds how much of a first request is kept, to be served by another server.
-const maxKept = 64 << 10
+const maxReplay = 64 << 10
 
-// visit is a client's connection while an http server has it.
+// siteConn is a client's connection while an http server has it.
 //
 // A server of package net/http that shuts down closes connections whose first request
 // it has not begun to serve, also those that it has only just accepted. To a client
 // that is a reload which has lost its connection. Such a visit is untouched, and the
 // connection is for the next server, from its first byte on.
-type visit struct {
+type siteConn struct {
 	net.Conn
 	out atomic.Int64
 
 	reading sync.Mutex // held during Read
 
-	mu     sync.Mutex
-	ahead  []byte // what has been read from the client, and not by the server yet
-	kept   []byte // what the server has read, up to its first word
-	in     int64
-	served bool  // the server has begun to serve a request, or too much has been read to keep it
-	failed bool  // the last Read had an error
-	broken error // of the client's connection
+	mu         sync.Mutex
+	ahead      []byte // what has been read from the client, and not by the server yet
+	replay     []byte // what the server has read, up to its first word
+	in         int64
+	started    bool  // the server has begun to serve a request, or too much has been read to keep it
+	readFailed bool  // the last Read had an error
+	clientErr  error // of the client's connection
 
 	once      sync.Once
 	closed    chan struct{}
 	untouched bool // set before closed is
 }
 
-func newVisit(client net.Conn, ahead []byte) *visit {
-	return &visit{Conn: client, ahead: ahead, closed: make(chan struct{})}
+func newSiteConn(client net.Conn, ahead []byte) *siteConn {
+	return &siteConn{Conn: client, ahead: ahead, closed: make(chan struct{})}
 }
 
-// again is the same connection for another server.
-func (v *visit) again() *visit {
+// reopen is the same connection for another server.
+func (v *siteConn) reopen() *siteConn {
 	v.reading.Lock() // the server may still be reading: Close has ended that
 	defer v.reading.Unlock()
 	_ = v.Conn.SetDeadline(time.Time{})
-	return newVisit(v.Conn, append(v.kept, v.ahead...))
+	return newSiteConn(v.Conn, append(v.replay, v.ahead...))
 }
 
 // Read returns first what the frontend has read.
-func (v *visit) Read(b []byte) (n int, err error) {
+func (v *siteConn) Read(b []byte) (n int, err error) {
 	v.reading.Lock()
 	defer v.reading.Unlock()
-	if n = v.begin(b); n == 0 {
+	if n = v.takeAhead(b); n == 0 {
 		n, err = v.Conn.Read(b)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.in += int64(n)
-	if !v.served {
-		v.kept = append(v.kept, b[:n]...)
-		v.served = len(v.kept) > maxKept
+	if !v.started {
+		v.replay = append(v.replay, b[:n]...)
+		v.started = len(v.replay) > maxReplay
 	}
-	v.failed = err != nil
-	v.note(err)
+	v.readFailed = err != nil
+	v.noteError(err)
 	return n, err
 }
 
-// begin takes what has been read ahead. A Read behind a whole head of a request tells
+// takeAhead takes what has been read ahead. A Read behind a whole head of a request tells
 // that it is being served.
-func (v *visit) begin(b []byte) int {
+func (v *siteConn) takeAhead(b []byte) int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.served = v.served || hasHead(v.kept)
+	v.started = v.started || hasHead(v.replay)
 	n := copy(b, v.ahead)
 	if v.ahead = v.ahead[n:]; len(v.ahead) == 0 {
 		v.ahead = nil
@@ -99,26 +99,26 @@ func hasBody(b []byte) bool {
 	return bytes.Contains(b, []byte("\ncontent-length:")) || bytes.Contains(b, []byte("\ntransfer-encoding:"))
 }
 
-func (v *visit) Write(b []byte) (int, error) {
+func (v *siteConn) Write(b []byte) (int, error) {
 	n, err := v.Conn.Write(b)
 	v.out.Add(int64(n))
 	v.mu.Lock()
-	v.served, v.kept = true, nil
-	v.note(err)
+	v.started, v.replay = true, nil
+	v.noteError(err)
 	v.mu.Unlock()
 	return n, err
 }
 
-// note takes note of an error that is the client's doing. The caller holds the lock.
-func (v *visit) note(err error) {
+// noteError takes note of an error that is the client's doing. The caller holds the lock.
+func (v *siteConn) noteError(err error) {
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return
 	}
-	v.broken = err
+	v.clientErr = err
 }
 
 // CloseWrite ends the direction to the client.
-func (v *visit) CloseWrite() error {
+func (v *siteConn) CloseWrite() error {
 	if half, ok := v.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -126,10 +126,10 @@ func (v *visit) CloseWrite() error {
 }
 
 // Close gives the connection back to its frontend. One that is untouched stays open.
-func (v *visit) Close() (err error) {
+func (v *siteConn) Close() (err error) {
 	v.once.Do(func() {
 		v.mu.Lock()
-		v.untouched = !v.served && !v.failed && (!hasHead(v.kept) || !hasBody(v.kept))
+		v.untouched = !v.started && !v.readFailed && (!hasHead(v.replay) || !hasBody(v.replay))
 		v.mu.Unlock()
 		if v.untouched {
 			err = v.Conn.SetDeadline(time.Unix(1, 0)) // ends a Read
@@ -142,15 +142,15 @@ func (v *visit) Close() (err error) {
 }
 
 // result is how the visit went.
-func (v *visit) result() relay.Result {
+func (v *siteConn) result() relay.Result {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	r := relay.Result{By: relay.Server, Cause: relay.Closed, In: v.in, Out: v.out.Load()}
-	if v.broken != nil {
-		r.By, r.Cause, r.Err = relay.Client, relay.Reset, v.broken
+	if v.clientErr != nil {
+		r.By, r.Cause, r.Err = relay.Client, relay.Reset, v.clientErr
 	}
 	return r
 }
 
 // Interface guard
-var _ net.Conn = (*visit)(nil)
+var _ net.Conn = (*siteConn)(nil)

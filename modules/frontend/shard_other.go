@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// Arrive is Serve on a goroutine of its own.
-func (f *Frontend) Arrive(socket *relay.Socket) { go f.Serve(socket, time.Now()) }
+// ServeOnShard is Serve on a goroutine of its own.
+func (f *Frontend) ServeOnShard(socket *relay.Socket) { go f.Serve(socket, time.Now()) }
 
-// Inline reports whether Arrive needs no goroutine.
+// Inline reports whether ServeOnShard needs no goroutine.
 func (f *Frontend) Inline() bool { return false }

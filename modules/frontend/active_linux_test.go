@@ -41,7 +41,7 @@ func TestDecidedByTheRunningConfiguration(t *testing.T) {
 				pauses(t, client)
 				next.Name, next.InspectDelay = name, time.Hour
 				f, _ := frontendTo(app, "new", next)
-				f.runs()
+				f.setActive()
 				sends(hello[before:])(t, client)
 				finishes(t, client)
 				if got, err := io.ReadAll(client); string(got) != "1506 bytes" {
@@ -56,7 +56,7 @@ func TestDecidedByTheRunningConfiguration(t *testing.T) {
 func TestWaitingKeepsNoConfiguration(t *testing.T) {
 	app := newAppOf(t, map[string]string{"web": `{"servers": []}`})
 	hello := hellotest.Record(22, append([]byte{1, 0, 0x30, 0}, make([]byte, 0x3000)...))
-	for _, before := range []int{0, 100, 2 * inspectedAgain} {
+	for _, before := range []int{0, 100, 2 * maxReinspected} {
 		old := func() weak.Pointer[Frontend] {
 			f, _ := frontendTo(app, "web", Config{Name: "waiting", InspectDelay: time.Hour})
 			client, socket := accepted(t)
@@ -69,7 +69,7 @@ func TestWaitingKeepsNoConfiguration(t *testing.T) {
 		}()
 		f, _ := frontendTo(app, "web", Config{Name: "waiting", InspectDelay: time.Hour})
 		pauses(t, nil)
-		f.runs()
+		f.setActive()
 		for over := time.Now().Add(time.Minute); old.Value() != nil; time.Sleep(time.Millisecond) {
 			if runtime.GC(); time.Now().After(over) {
 				t.Fatalf("after %d bytes: the old frontend is kept", before)

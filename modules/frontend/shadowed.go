@@ -12,10 +12,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// checkHidden refuses a rule to which those before it leave nothing.
-func (r *Router) checkHidden(i int) error {
+// checkShadowed refuses a rule to which those before it leave nothing.
+func (r *Router) checkShadowed(i int) error {
 	rule := r.routes[i]
-	by, hidden := r.hides(rule)
+	by, hidden := r.shadowedBy(rule)
 	if !hidden {
 		return nil
 	}
@@ -23,19 +23,19 @@ func (r *Router) checkHidden(i int) error {
 		i+1, rule.Name, by+1, r.routes[by].Name)
 }
 
-// hides finds the first rule among those added that hides rule.
-func (r *Router) hides(rule *Route) (by int, hidden bool) {
+// shadowedBy finds the first rule among those added that hides rule.
+func (r *Router) shadowedBy(rule *Route) (by int, hidden bool) {
 	if i := slices.IndexFunc(r.others, func(i int) bool { return r.takesAll(r.routes[i]) }); i >= 0 {
 		return r.others[i], true
 	}
 	if rule.Condition.Unless {
 		return 0, false
 	}
-	if by, hidden := hiddenPatterns(&r.names, rule.patterns()); hidden {
+	if by, hidden := shadowedPatterns(&r.names, rule.mapPatterns()); hidden {
 		return by, true
 	}
 	for i, set := range rule.Condition.Sets {
-		first, hidden := hiddenSet(&r.names, set)
+		first, hidden := shadowedSet(&r.names, set)
 		if !hidden {
 			return 0, false
 		}
@@ -58,8 +58,8 @@ func (r *Router) takesAll(rule *Route) bool {
 	}
 }
 
-// patterns are those of the rule's map.
-func (r *Route) patterns() []string {
+// mapPatterns are those of the rule's map.
+func (r *Route) mapPatterns() []string {
 	patterns := make([]string, 0, len(r.Target.entries))
 	for _, e := range r.Target.entries {
 		patterns = append(patterns, e.pattern)
@@ -67,18 +67,18 @@ func (r *Route) patterns() []string {
 	return patterns
 }
 
-// hiddenSet looks for a matcher all of whose names are taken.
-func hiddenSet(table *names.Table, s rules.Set) (rule int, hidden bool) {
+// shadowedSet looks for a matcher all of whose names are taken.
+func shadowedSet(table *names.Table, s rules.Set) (rule int, hidden bool) {
 	if s.Hello == nil {
 		return 0, false
 	}
 	patterns, _ := s.Hello.Names()
-	return hiddenPatterns(table, patterns)
+	return shadowedPatterns(table, patterns)
 }
 
-// hiddenPatterns finds the first rule that takes any of the patterns, if every
+// shadowedPatterns finds the first rule that takes any of the patterns, if every
 // one of them is taken.
-func hiddenPatterns(table *names.Table, patterns []string) (rule int, hidden bool) {
+func shadowedPatterns(table *names.Table, patterns []string) (rule int, hidden bool) {
 	for i, pattern := range patterns {
 		by, taken := table.Hides(pattern)
 		if !taken {
@@ -91,11 +91,11 @@ func hiddenPatterns(table *names.Table, patterns []string) (rule int, hidden boo
 	return rule, len(patterns) > 0
 }
 
-// warnHidden tells of names in a map that earlier rules take: they may be meant
+// warnShadowed tells of names in a map that earlier rules take: they may be meant
 // so, but they may not.
-func (r *Router) warnHidden(i int) {
+func (r *Router) warnShadowed(i int) {
 	var hidden []string
-	for _, pattern := range r.routes[i].patterns() {
+	for _, pattern := range r.routes[i].mapPatterns() {
 		if _, taken := r.names.Hides(pattern); taken {
 			hidden = append(hidden, pattern)
 		}

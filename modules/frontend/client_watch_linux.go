@@ -10,10 +10,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// watch waits until a client's connection is broken, or with untilFin until the
+// waitForLeaving waits until a client's connection is broken, or with untilFin until the
 // client has closed its direction; nil if a read deadline comes first. It reads
 // nothing.
-func watch(c net.Conn, untilFin bool) error {
+func waitForLeaving(c net.Conn, untilFin bool) error {
 	raw, ok := relay.Raw(c)
 	if !ok {
 		return nil

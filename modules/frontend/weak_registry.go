@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"runtime"
+	"sync"
+	"weak"
+)
+
+// weakRegistry has values of the process by name, each for as long as something refers to it.
+type weakRegistry[T any] struct {
+	mu     sync.Mutex
+	values map[string]weak.Pointer[T]
+}
+
+// getOrCreate returns the value under a name.
+func (b *weakRegistry[T]) getOrCreate(name string) *T {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if known := b.values[name].Value(); known != nil {
+		return known
+	}
+	if b.values == nil {
+		b.values = make(map[string]weak.Pointer[T])
+	}
+	v := new(T)
+	b.values[name] = weak.Make(v)
+	runtime.AddCleanup(v, b.remove, name)
+	return v
+}
+
+// lookup returns the value under a name; nil: there is none.
+func (b *weakRegistry[T]) lookup(name string) *T {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.values[name].Value()
+}
+
+// remove drops a name whose value nothing refers to any more.
+func (b *weakRegistry[T]) remove(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.values[name].Value() == nil { // another one may bear the name by now
+		delete(b.values, name)
+	}
+}
