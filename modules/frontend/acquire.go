@@ -16,30 +16,31 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// claim is what a connection has of a backend on its way to a session, and the one owner
-// of the lease until the session has it.
+// claim holds what a connection has taken of a backend before it becomes a session: the lease and
+// the connection to the server. Until the session takes them over, the claim is their only owner
+// and releases each once.
 type claim struct {
 	balancer.Attempts
 	watch clientWatch
 
 	began   time.Time
-	session *session     // what the connection will become: it has the lease
-	lease   *pool.Lease  // nil: none, or given away
-	server  *pool.Server // of the last lease; nil: there was none
-	conn    net.Conn     // to the server; nil: it is not connected to
+	session *session     // that the connection is to become; the lease is stored in it
+	lease   *pool.Lease  // nil: none, or handed over
+	server  *pool.Server // of the last lease; nil before the first
+	conn    net.Conn     // to the server; nil before it is connected
 }
 
-// setLease owns a lease.
+// setLease makes l the claim's lease.
 func (k *claim) setLease(l *pool.Lease) { k.lease, k.server = l, l.Server }
 
-// handOverLease hands the lease over.
+// handOverLease returns the lease, which the caller owns from then on.
 func (k *claim) handOverLease() *pool.Lease {
 	l := k.lease
 	k.lease = nil
 	return l
 }
 
-// release gives back what there is of a server.
+// release closes the server's connection and releases the lease, if the claim has them.
 func (k *claim) release(o pool.Outcome) {
 	if k.conn != nil {
 		_ = k.conn.Close()
@@ -50,7 +51,8 @@ func (k *claim) release(o pool.Outcome) {
 	}
 }
 
-// close gives back what the end of a connection finds, and returns the last server.
+// close releases the claim at the end of a connection and returns the last server, which may be
+// nil.
 func (k *claim) close() *pool.Server {
 	if k == nil {
 		return nil
@@ -68,14 +70,15 @@ func (k *claim) Pause(d time.Duration) {
 	}
 }
 
-// acquire takes a server of b and connects to it, and tries again as the backend allows.
-// The server is the one to begin with; empty: the policy's.
+// acquire leases a server of b and connects to it, with as many retries as the backend allows.
+// server is the first one to try; if empty, the policy picks it.
 func (c *connection) acquire(b *balancer.Backend, server string) (*claim, *ending) {
 	k := c.claimOf(b, server, &claim{session: new(session)})
 	return k, c.whileClientStays(k, c.acquireAndDial)
 }
 
-// whileClientStays has attempts made for a claim, for as long as the client is there.
+// whileClientStays runs attempts for a claim and watches the client where they wait. If the client
+// leaves, it gives up the claim.
 func (c *connection) whileClientStays(k *claim, attempts func(*claim) *ending) *ending {
 	c.watch = &k.watch
 	end := attempts(k)
@@ -87,8 +90,8 @@ func (c *connection) whileClientStays(k *claim, attempts func(*claim) *ending) *
 	return end
 }
 
-// claimOf makes k, which has nothing but a session, a claim on a backend, and returns it. It
-// waits for nothing.
+// claimOf sets up k, which has nothing but a session, as a claim on a backend, and returns it. It
+// does not block.
 func (c *connection) claimOf(b *balancer.Backend, server string, k *claim) *claim {
 	k.began, k.Backend, k.Pauser = time.Now(), b, k
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
@@ -101,14 +104,14 @@ func (c *connection) claimOf(b *balancer.Backend, server string, k *claim) *clai
 	return k
 }
 
-// acquireAndDial makes attempts until one succeeds, or no more are to be made, or the client is
-// not to be served any more.
+// acquireAndDial leases a server and connects to it, and retries until that succeeds, no retry is
+// left, or the client has left.
 func (c *connection) acquireAndDial(k *claim) *ending {
 	lease, err := k.Acquire(&k.watch)
 	return c.dialAttempts(k, lease, err)
 }
 
-// dialAttempts makes them with a lease to begin with, or the error that there is none.
+// dialAttempts continues acquireAndDial with the first lease, or with the error in its place.
 func (c *connection) dialAttempts(k *claim, lease *pool.Lease, err error) *ending {
 	for err == nil {
 		c.granted(k, lease)
@@ -128,7 +131,7 @@ func (c *connection) dialAttempts(k *claim, lease *pool.Lease, err error) *endin
 	return c.notServed(err, &k.Request.Queued)
 }
 
-// retry makes those that come after one that has failed.
+// retry makes the attempts that follow one that has failed.
 func (c *connection) retry(k *claim, failed *ending) *ending {
 	lease, over, err := c.next(k, failed)
 	if over != nil {
@@ -137,15 +140,15 @@ func (c *connection) retry(k *claim, failed *ending) *ending {
 	return c.dialAttempts(k, lease, err)
 }
 
-// granted notes the lease of an attempt.
+// granted stores the lease of an attempt and notes the time in the queue.
 func (c *connection) granted(k *claim, l *pool.Lease) {
 	k.setLease(l)
 	c.noteQueue(&k.Request.Queued)
 }
 
-// next returns the lease for the attempt after one that has failed, or how the connection
-// ends, or the error that there is none. It is the same lease, or a new one, which goes
-// into a new session: the old one may still be released.
+// next returns the lease for the attempt after a failed one, or the connection's ending, or the
+// error of the acquisition. The lease may be the same one. A new one is stored in a new session,
+// since the old one may still be released.
 func (c *connection) next(k *claim, failed *ending) (l *pool.Lease, over *ending, err error) {
 	f := balancer.Failure{Outcome: outcomeOf(failed.end), TimedOut: failed.end == tcplog.ConnectTimeout}
 	if over := c.checkRetry(k, failed, f.Outcome); over != nil {
@@ -159,15 +162,15 @@ func (c *connection) next(k *claim, failed *ending) (l *pool.Lease, over *ending
 	return l, nil, err
 }
 
-// checkRetry says whether a connection whose attempt has failed is over. Then the lease has been
-// given back.
+// checkRetry returns the ending of a connection that gets no further attempt, and releases its
+// lease. It returns nil if another attempt may be made.
 func (c *connection) checkRetry(k *claim, end *ending, o pool.Outcome) *ending {
 	if cut := evictionEnding(k.lease.Evicted()); cut != nil {
 		cut.err = end.err
 		k.release(pool.ConnectFailed)
 		return cut
 	}
-	if end.end == tcplog.NoAddress { // another attempt cannot mend it
+	if end.end == tcplog.NoAddress { // a retry would find none either
 		k.release(pool.NotTried)
 		return end
 	}
@@ -183,8 +186,7 @@ func (c *connection) checkRetry(k *claim, end *ending, o pool.Outcome) *ending {
 	return end
 }
 
-// abandon gives up a connection that nobody waits for any more, and what it has of a
-// server.
+// abandon releases the claim of a client that has left.
 func (c *connection) abandon(k *claim, why error) *ending {
 	k.release(pool.NotTried)
 	c.noteQueue(&k.Request.Queued)
@@ -199,7 +201,7 @@ func (c *connection) abandon(k *claim, why error) *ending {
 	return &ending{end: end, by: relay.Client, err: why}
 }
 
-// notServed returns the ending of a connection that no server was to be had for.
+// notServed returns the ending of a connection that got no server.
 func (c *connection) notServed(err error, q *pool.Queued) *ending {
 	end := tcplog.NoServer
 	switch {
@@ -214,14 +216,13 @@ func (c *connection) notServed(err error, q *pool.Queued) *ending {
 	return &ending{end: end, by: relay.Proxy, err: err, unserved: true}
 }
 
-// noteQueue notes for the log where the connection has had to wait.
+// noteQueue records the connection's time and position in the queues.
 func (c *connection) noteQueue(q *pool.Queued) {
 	c.record.Queue, c.record.ServerQueue, c.record.BackendQueue = q.Time, q.Server, q.Backend
 	c.record.Redispatched = c.record.Redispatched || q.Moved
 }
 
-// noteWaitedFor notes the server that the connection has waited for last, if it was
-// one.
+// noteWaitedFor records the server whose queue the connection was in last, if it was in one.
 func (c *connection) noteWaitedFor(q *pool.Queued) {
 	c.record.Server, c.record.Address = "", ""
 	if q.For != nil {
@@ -229,21 +230,21 @@ func (c *connection) noteWaitedFor(q *pool.Queued) {
 	}
 }
 
-// Placeholders fills in a template for a policy.
+// Placeholders fills in a policy's template.
 func (c *connection) Placeholders(template string) string {
 	c.readForTemplate(template)
 	return c.connForMatchers().Replacer().ReplaceAll(template, "")
 }
 
-// readForTemplate reads what the client has sent, if a template asks for it.
+// readForTemplate reads what the client has sent so far, if a template needs the ClientHello.
 func (c *connection) readForTemplate(template string) {
 	if asksHello(template) {
-		_ = c.readForBackend() // that the client has gone will be noticed soon enough
+		_ = c.readForBackend() // a client that has left is noticed later
 	}
 }
 
-// Sample computes an expression for a policy. What the client has sent is on its
-// way to the server then, as in HAProxy.
+// Sample evaluates an expression for a policy. Bytes that the client has sent are on their way to
+// the server by then, so the expression does not see them, as in HAProxy.
 func (c *connection) Sample(e *sample.Expression) (sample.Value, bool) {
 	in := c.rulesView(true).Input
 	in.Hello = nil

@@ -7,7 +7,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 )
 
-// Reason is why a connection has no server.
+// Reason says why a connection gets no server by the rules.
 type Reason uint8
 
 // The reasons.
@@ -19,10 +19,10 @@ const (
 	SSLv2
 	Malformed
 	TooLarge
-	reasonCount // how many there are
+	reasonCount // their number
 )
 
-// Reasons are the words for them.
+// Reasons maps the outcomes of a configuration's option on to reasons.
 var Reasons = map[string]Reason{
 	"no_match":  NoMatch,
 	"no_server": NoServer,
@@ -33,7 +33,7 @@ var Reasons = map[string]Reason{
 	"too_large": TooLarge,
 }
 
-// reasonOf are the outcomes of an inspection for which there is a reason.
+// reasonOf maps the outcomes of an inspection to reasons, where they have one.
 var reasonOf = map[clienthello.Outcome]Reason{
 	clienthello.Timeout:   Timeout,
 	clienthello.NotTLS:    NotTLS,
@@ -42,7 +42,7 @@ var reasonOf = map[clienthello.Outcome]Reason{
 	clienthello.TooLarge:  TooLarge,
 }
 
-// Verb is what is done with a connection that has no server.
+// Verb says how to end a connection that gets no server.
 type Verb uint8
 
 // The verbs.
@@ -50,11 +50,11 @@ const (
 	Reject Verb = iota // a TLS alert where the client spoke TLS, then close
 	Close
 	Reset      // with RST
-	Drop       // the client is told nothing
-	UseBackend // in place of a refusal
+	Drop       // without a FIN or RST to the client
+	UseBackend // another backend serves it
 )
 
-// Verbs are the words for them; there is none for UseBackend.
+// Verbs maps the words of a configuration to verbs. UseBackend has no word of its own.
 var Verbs = map[string]Verb{
 	"reject": Reject,
 	"close":  Close,
@@ -62,10 +62,10 @@ var Verbs = map[string]Verb{
 	"drop":   Drop,
 }
 
-// String returns the word for a verb.
+// String returns the verb's word.
 func (v Verb) String() string { return wordFor(Verbs, v) }
 
-// String returns the word for a reason.
+// String returns the reason's word.
 func (r Reason) String() string { return wordFor(Reasons, r) }
 
 func wordFor[V comparable](words map[string]V, v V) string {
@@ -77,11 +77,11 @@ func wordFor[V comparable](words map[string]V, v V) string {
 	return ""
 }
 
-// Action is a verb and, for UseBackend, its object.
+// Action is a verb with, for UseBackend, its backend.
 type Action struct {
 	Verb    Verb
 	Backend *balancer.Backend
 }
 
-// Actions are what is done for each Reason. The zero value rejects.
+// Actions holds an action for each Reason. The zero value rejects.
 type Actions [reasonCount]Action

@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 )
 
-// Every outcome that is not a hello, a client that stays and a verdict has a
-// word of its own, and that word is the outcome's name.
+// Every outcome but a hello, a client that has left and a pending inspection has a reason, whose
+// word is the outcome's name.
 func TestEveryOutcomeHasAWord(t *testing.T) {
 	for outcome := clienthello.Pending; outcome.String() != "unknown"; outcome++ {
 		r, ok := reasonOf[outcome]

@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// A client that has not said all when another configuration begins to run is that one's,
-// also where that has rules that may take their time, or no use for a hello.
+// When another configuration starts to run, it decides about clients whose hello is not complete,
+// even if its matchers may block or it needs no hello.
 func TestDecidedByTheRunningConfiguration(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example.test")
 	app := newAppOf(t, map[string]string{
@@ -52,7 +52,7 @@ func TestDecidedByTheRunningConfiguration(t *testing.T) {
 	}
 }
 
-// A client that waits on a shard keeps no configuration in memory that does not run any more.
+// A client that waits on a shard keeps no old configuration in memory.
 func TestWaitingKeepsNoConfiguration(t *testing.T) {
 	app := newAppOf(t, map[string]string{"web": `{"servers": []}`})
 	hello := hellotest.Record(22, append([]byte{1, 0, 0x30, 0}, make([]byte, 0x3000)...))

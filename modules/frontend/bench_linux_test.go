@@ -30,8 +30,8 @@ func (c *counted) Write(b []byte) (int, error) {
 
 func (*counted) Sync() error { return nil }
 
-// answering is a server that answers each client with one byte, and hangs up when the
-// client does. It allocates little.
+// answering starts a server that sends each client one byte and closes after the client does. It
+// allocates little.
 func answering(b testing.TB) unix.SockaddrInet4 {
 	b.Helper()
 	fd, at := listeningSocket(b)
@@ -71,8 +71,8 @@ func listeningSocket(b testing.TB) (fd int, at unix.SockaddrInet4) {
 	return fd, *name.(*unix.SockaddrInet4)
 }
 
-// BenchmarkServe is one connection from accept to the log line, with a hello that
-// leads to one of two backends by its name.
+// BenchmarkServe serves one connection from accept to the log line, with a hello that leads to one
+// of two backends by its name.
 func BenchmarkServe(b *testing.B) {
 	b.Run("fast", func(b *testing.B) {
 		benchmarkServe(b, func(f *Frontend, s net.Conn) {

@@ -15,21 +15,20 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// client is a client's connection. Variables and placeholders of it are kept by a
-// connection of layer4, which is made when something first asks for it, unless the
-// client has come by a route of layer4.
+// client is a client's connection. A connection of layer4 keeps its variables and placeholders.
+// One that has come by a route of layer4 has that; for others it is made on first use.
 type client struct {
-	net.Conn // what is read from and passed on, without what matchers of a route have read
+	net.Conn // its Read does not return what matchers of a route have read
 	accepted time.Time
 	logger   *zap.Logger
 
-	routed *layer4.Connection // nil: nothing has asked for it
-	shown  bool               // routed has the inspection of the hello
+	routed *layer4.Connection // nil until it is needed
+	shown  bool               // routed holds the inspection of the hello
 }
 
-// ofRoute returns the client of a connection that has come by a route of layer4. Other
-// routes and handlers may have taken their time before this one. That time is carried
-// over and not the time of day, which can be set.
+// ofRoute returns the client of a connection that has come by a route of layer4. Its time of
+// acceptance includes what earlier routes and handlers took. The elapsed time is carried over, not
+// the time of day, which can be set.
 func ofRoute(cx *layer4.Connection) client {
 	accepted := time.Now()
 	if wrapped, ok := cx.Replacer().Get(layer4.ConnWrapTimeReplKey); ok {
@@ -49,7 +48,7 @@ func (c *client) layer4() *layer4.Connection {
 	return c.routed
 }
 
-// Read reads first what matchers of the route have read.
+// Read returns what matchers of the route have read, then what the client sends.
 func (c *client) Read(p []byte) (int, error) {
 	if c.routed != nil {
 		return c.routed.Read(p)
@@ -57,7 +56,7 @@ func (c *client) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// readAhead returns what matchers of the route have read, until Read has taken it.
+// readAhead returns what matchers of the route have read and Read has not returned yet.
 func (c *client) readAhead() []byte {
 	if c.routed == nil {
 		return nil
@@ -65,8 +64,8 @@ func (c *client) readAhead() []byte {
 	return c.routed.MatchingBytes()
 }
 
-// show gives matchers and templates of layer4 the inspection of what the client has sent;
-// nil: takes it back, if they have it.
+// show shares the inspection of the ClientHello with matchers and templates of layer4. With nil it
+// withdraws it.
 func (c *client) show(hello *clienthello.Inspection) {
 	if hello != nil || c.shown {
 		l4clienthello.Share(c.layer4(), hello)

@@ -11,15 +11,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// Why a client is not served.
+// These errors say why a client is no longer served.
 var (
 	errClientReset = errors.New("the client's connection broke while it waited for a server")
 	errClientFin   = errors.New("the client left while it waited for a server")
 	errKilled      = errors.New("ended from outside while it waited for a server")
 )
 
-// setGone notes that the client is not to be served any more. Only the first call
-// counts; it may come from another goroutine.
+// setGone marks the client as no longer to be served. Only the first call counts; it may come from
+// another goroutine.
 func (c *connection) setGone(why error) {
 	c.goneOnce.Do(func() {
 		c.goneCause = why
@@ -27,7 +27,7 @@ func (c *connection) setGone(why error) {
 	})
 }
 
-// goneErr returns why the client is not to be served any more; nil: it is.
+// goneErr returns why the client is no longer served, or nil.
 func (c *connection) goneErr() error {
 	select {
 	case <-c.gone:
@@ -37,31 +37,30 @@ func (c *connection) goneErr() error {
 	}
 }
 
-// clientWatch is a context that ends when the client has departed. It begins to look
-// whether the client is still there when it is first asked for Done, which is when
-// the connection has to wait for a server, or when a connect takes long: what is had
-// at once costs nothing.
+// clientWatch is a context that ends when setGone is called. It starts to watch the client's
+// socket when Done is first called, which means that the connection queues for a server, or when a
+// connect takes long. An attempt that succeeds at once costs nothing.
 type clientWatch struct {
 	context.Context
 	c        *connection
-	untilFin bool // a client that has closed its direction has left
+	untilFin bool // a client that has closed its sending side counts as gone
 
 	mu       sync.Mutex
 	watching bool
 	done     sync.WaitGroup
 }
 
-// Done is closed when the client has departed.
+// Done returns a channel that is closed when the client has left.
 func (p *clientWatch) Done() <-chan struct{} {
 	p.c.endIfKilled = tcplog.KilledQueue
 	p.start()
 	return p.c.gone
 }
 
-// Err says how the client has departed.
+// Err returns why the client is no longer served, or nil.
 func (p *clientWatch) Err() error { return p.c.goneErr() }
 
-// start begins to look. It is safe for concurrent use.
+// start starts to watch, unless it does already. It is safe for concurrent use.
 func (p *clientWatch) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,7 +75,7 @@ func (p *clientWatch) start() {
 	})
 }
 
-// stop stops looking, so that the connection can be read from by others.
+// stop stops watching, so that the connection can be read again.
 func (p *clientWatch) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,9 +10,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// waitForLeaving waits until a client's connection is broken, or with untilFin until the
-// client has closed its direction; nil if a read deadline comes first. It reads
-// nothing.
+// waitForLeaving waits until a client's connection breaks or, with untilFin, the client closes its
+// sending side. It returns nil when a read deadline comes first. It reads nothing.
 func waitForLeaving(c net.Conn, untilFin bool) error {
 	raw, ok := relay.Raw(c)
 	if !ok {

@@ -6,6 +6,6 @@ package frontend
 
 import "net"
 
-// waitForLeaving notices nothing on this system: a client that waits for a server waits as
-// long as timeouts.queue.
+// waitForLeaving detects nothing on this system: a client that has left stays in the queue until
+// timeouts.queue.
 func waitForLeaving(net.Conn, bool) error { return nil }

@@ -4,20 +4,20 @@ package frontend
 
 import "sync/atomic"
 
-// connCount is how many connections something has. Connections that it has raised it
-// lower it, whatever configuration they came by: counts belong to names.
+// connCount is a number of connections. Counts belong to names: a connection lowers the count that
+// it raised, even when its configuration has been replaced.
 type connCount struct {
 	atomic.Int64
-	_ [8]byte // the runtime puts small objects without pointers together, and keeps all of them alive
+	_ [8]byte // the runtime keeps a group of tiny pointer-free objects alive together
 }
 
-// counts are those of the frontends and of the backends, each for as long as a
-// configuration or a connection has it.
+// frontendConns and backendConns count connections by the name of their frontend and backend. A
+// count lives as long as a configuration or a connection uses it.
 var frontendConns, backendConns connCounts
 
 type connCounts struct{ weakRegistry[connCount] }
 
-// load returns the count under a name, 0 where there is none.
+// load returns the count of a name, 0 if it is unknown.
 func (c *connCounts) load(name string) int64 {
 	if known := c.lookup(name); known != nil {
 		return known.Load()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A count belongs to its name for as long as anybody has it, and is forgotten then.
+// A count belongs to its name while something refers to it, and is dropped then.
 func TestCountsByName(t *testing.T) {
 	var c connCounts
 	a := c.getOrCreate("a")

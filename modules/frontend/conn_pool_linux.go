@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// pooledConn is what a connection needs until it is a session, which most often takes less than a
-// millisecond: one after the other uses it.
+// pooledConn is the state of a connection before it is a session. That phase mostly takes less
+// than a millisecond, so the memory is reused.
 type pooledConn struct {
 	connection
 	claimStorage claim
@@ -18,17 +18,17 @@ type pooledConn struct {
 
 var connPool = sync.Pool{New: func() any { return new(pooledConn) }}
 
-// keptInput is what is kept of a connection while its client is waited for.
+// keptInput keeps the input of a pooledConn while the client is waited for.
 type keptInput struct {
 	input inputState
 	sent  []byte
 }
 
-// inspectedAgain is how much may be inspected again for each byte that comes: the work would
-// grow with the square of what a client sends byte by byte.
+// maxReinspected bounds the bytes that are inspected again whenever more arrive. Without it, the
+// work for a client that sends byte by byte would grow with the square of the bytes.
 const maxReinspected = 4 << 10
 
-// conn returns the connection, which there is while there is something to look at.
+// conn returns the connection, and takes one from the pool if need be.
 func (a *shardConn) conn() *connection {
 	if a.pooled == nil {
 		a.pooled = connPool.Get().(*pooledConn)
@@ -42,7 +42,7 @@ func (a *shardConn) conn() *connection {
 	return &a.pooled.connection
 }
 
-// recycle lets another connection use what this one does not need any more.
+// recycle returns the pooledConn to the pool, unless code of layer4 may still refer to it.
 func (a *shardConn) recycle() {
 	p := a.pooled
 	a.pooled = nil
@@ -53,11 +53,11 @@ func (a *shardConn) recycle() {
 	}
 }
 
-// isShown reports whether matchers and templates of layer4 know the connection. They may have
-// set variables, and may keep it.
+// isShown reports whether matchers and templates of layer4 have seen the connection. They may have
+// set variables and may still refer to it.
 func (c *connection) isShown() bool { return c.routed != nil || c.matchersConn != nil }
 
-// useActiveFrontend has the frontend whose configuration runs decide about the connection.
+// useActiveFrontend sets the frontend to the one whose configuration runs.
 func (a *shardConn) useActiveFrontend() {
 	if a.f == nil {
 		a.f = a.active.current()
@@ -67,10 +67,11 @@ func (a *shardConn) useActiveFrontend() {
 	}
 }
 
-// releaseBuffers keeps as little as there can be while the client is waited for, and nothing of the
-// configuration. What the client has sent is inspected again with what comes next.
+// releaseBuffers keeps as little memory as possible while the client is waited for, and no
+// reference to the configuration. Bytes that the client has sent are inspected again with the next
+// ones.
 func (a *shardConn) releaseBuffers() {
-	if a.pooled != nil && a.pooled.shared != nil { // it has been ended from outside on its way to a server
+	if a.pooled != nil && a.pooled.shared != nil { // it was ended on its way to a server
 		return
 	}
 	a.f = nil

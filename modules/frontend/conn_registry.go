@@ -13,25 +13,28 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// liveConns are the connections of the process, whatever configuration they came by.
+// liveConns holds the connections of the process, whichever configuration accepted them.
 var liveConns = connRegistry{onGoroutine: make(map[*connection]struct{}), copiedSessions: make(map[*session]struct{})}
 
 func init() {
 	lifecycle.AddDrainer(lifecycle.Drainer{Remaining: liveConns.count, Total: liveConns.arrived.Load, CloseAll: liveConns.closeAll})
 }
 
-// connRegistry holds connections from their beginning until the log has their record.
+// connRegistry holds connections from accept until their record is in the log, so that the end of
+// the process can wait for them and cut them. A connection is served by a goroutine (onGoroutine)
+// or counted as a session: toSession and toGoroutine move it between the two. Each must be counted
+// in exactly one of them, else the end of the process waits too long or cuts too early.
 type connRegistry struct {
 	mu             sync.Mutex
-	onGoroutine    map[*connection]struct{} // that a goroutine serves
+	onGoroutine    map[*connection]struct{} // before their session
 	sessions       int                      // in relay, including those that wait for their clients
-	copiedSessions map[*session]struct{}    // those that relay has not
-	total          atomic.Int64
-	arrived        atomic.Int64 // in all
-	closed         bool         // who comes is cut
+	copiedSessions map[*session]struct{}    // those that relay.EndAll does not reach
+	total          atomic.Int64             // of onGoroutine and sessions
+	arrived        atomic.Int64             // since the start of the process
+	closed         bool                     // new connections are cut
 }
 
-// add adds a connection.
+// add adds a connection that a goroutine serves.
 func (p *connRegistry) add(c *connection) {
 	p.mu.Lock()
 	p.onGoroutine[c] = struct{}{}
@@ -44,7 +47,7 @@ func (p *connRegistry) add(c *connection) {
 	}
 }
 
-// remove takes away a connection that has not become a session.
+// remove removes a connection that has not become a session.
 func (p *connRegistry) remove(c *connection) {
 	p.mu.Lock()
 	delete(p.onGoroutine, c)
@@ -52,7 +55,7 @@ func (p *connRegistry) remove(c *connection) {
 	p.mu.Unlock()
 }
 
-// toSession makes a connection a session. False means that it has been cut.
+// toSession turns a connection into a session. It returns false if the connection has been cut.
 func (p *connRegistry) toSession(c *connection) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +68,7 @@ func (p *connRegistry) toSession(c *connection) bool {
 	return true
 }
 
-// addSession counts a session that will arrive.
+// addSession counts a session that is about to wait for its client on a shard.
 func (p *connRegistry) addSession() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,7 +91,7 @@ func (p *connRegistry) started(s *session, copied bool) {
 	}
 }
 
-// toGoroutine makes a session that arrives a connection that a goroutine serves.
+// toGoroutine turns a session that waits on a shard into a connection that a goroutine serves.
 func (p *connRegistry) toGoroutine(c *connection) {
 	p.mu.Lock()
 	p.sessions--
@@ -101,7 +104,7 @@ func (p *connRegistry) toGoroutine(c *connection) {
 	}
 }
 
-// removeSession takes away a session.
+// removeSession removes a session that has ended.
 func (p *connRegistry) removeSession(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,14 +113,14 @@ func (p *connRegistry) removeSession(s *session) {
 	p.updateTotal()
 }
 
-// updateTotal counts for left. The caller holds the lock.
+// updateTotal sets the number that count returns. The caller holds the lock.
 func (p *connRegistry) updateTotal() { p.total.Store(int64(len(p.onGoroutine) + p.sessions)) }
 
-// count is how many there are. A listener asks before each connection, so it takes no
+// count returns the number of connections. Listeners call it before each accept, so it takes no
 // lock.
 func (p *connRegistry) count() int { return int(p.total.Load()) }
 
-// closeAll ends all of them, and who comes later.
+// closeAll ends all connections, including those that come later.
 func (p *connRegistry) closeAll() {
 	p.mu.Lock()
 	p.closed = true
@@ -133,10 +136,10 @@ func (p *connRegistry) closeAll() {
 	relay.EndAll(errShutdown.Error())
 }
 
-// kill ends a connection that is no session yet.
+// kill ends a connection that has not become a session.
 func (c *connection) kill() {
 	c.setGone(errKilled)
-	_ = c.Conn.Close() // what is read from it fails, now and later
+	_ = c.Conn.Close() // reads fail, now and later
 }
 
 func (c *connection) wasKilled() bool { return errors.Is(c.goneErr(), errKilled) }

@@ -13,27 +13,29 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// connection is one client on its way from accept to a session or to its end.
+// connection is a client's connection from accept until it becomes a session or ends. It owns the
+// inspection of the hello, its claim on a server and its log record; a session takes over the last
+// two.
 type connection struct {
 	f *Frontend
 	client
-	hello        *clienthello.Inspection // nil: given back
+	hello        *clienthello.Inspection // nil once it is released
 	input        inputState
-	matchersConn *layer4.Connection // see matching; nil until a matcher needs it
-	viewState    rules.View         // see look
-	hasAddresses bool               // seen has the addresses
+	matchersConn *layer4.Connection // see connForMatchers; nil until a matcher needs it
+	viewState    rules.View         // see rulesView
+	hasAddresses bool               // viewState has the addresses
 
 	shared  *sessionConfig
-	backend *balancer.Backend // of terms
+	backend *balancer.Backend // that shared is for
 	forced  bool              // see balancer.PersistRule
-	claim   *claim            // nil: it has not tried to have a server
+	claim   *claim            // nil before the first attempt to get a server
 
 	record tcplog.Record
-	ended  bool // it has ended, or is a session's
+	ended  bool // it has ended, or has become a session
 
-	endIfKilled tcplog.End    // what it is if it is ended from outside now
-	watch       *clientWatch  // while it waits for a server
-	gone        chan struct{} // closed when the client has left or is made to; see depart. nil: on a shard
+	endIfKilled tcplog.End    // how it ends if it is killed now
+	watch       *clientWatch  // runs while it waits for a server
+	gone        chan struct{} // closed by setGone; nil on a shard
 	goneOnce    sync.Once
 	goneCause   error // set before gone is closed
 }
@@ -44,7 +46,7 @@ func newConnection(f *Frontend, from client) *connection {
 	return c
 }
 
-// begin makes a connection of one that is new, or has been cleared.
+// begin sets up a connection that is new or has been cleared.
 func (c *connection) begin(f *Frontend, from client) {
 	c.f, c.client, c.hello = f, from, clienthello.NewInspection(f.MaxHello)
 	c.record = tcplog.New(f.Name, c.RemoteAddr(), c.LocalAddr())
@@ -52,15 +54,15 @@ func (c *connection) begin(f *Frontend, from client) {
 	c.endIfKilled = tcplog.KilledHello
 }
 
-// clear forgets all but the functions of the view, which are the connection's own.
+// clear resets the connection but keeps the view's functions, which are bound to it.
 func (c *connection) clear() {
 	state := rules.View{Connection: c.viewState.Connection}
 	state.State, state.Var, state.SetVar = c.viewState.State, c.viewState.Var, c.viewState.SetVar
 	*c = connection{viewState: state}
 }
 
-// isOutdated reports whether another configuration runs by now. Its frontend has the
-// connection then.
+// isOutdated reports whether another configuration runs by now, and if so passes the connection to
+// its frontend.
 func (c *connection) isOutdated() bool {
 	latest := c.f.active.current()
 	if latest == nil || latest.generation <= c.f.generation {
@@ -70,15 +72,15 @@ func (c *connection) isOutdated() bool {
 	return true
 }
 
-// enter makes a connection one of a backend.
+// enter counts the connection in a backend, in place of the one before.
 func (c *connection) enter(b *balancer.Backend) {
 	c.leaveBackend()
 	c.shared, c.backend, c.record.Backend = c.f.sessionConfigFor(b), b, b.Name()
 	c.shared.beconn.Add(1)
 }
 
-// leaveBackend takes that back, if there is anything to take back, and notes for the
-// log how many others there are.
+// leaveBackend undoes enter, if need be, and records the number of the backend's other
+// connections.
 func (c *connection) leaveBackend() {
 	if c.shared != nil {
 		c.record.BEConn = c.shared.beconn.Add(-1)
@@ -86,9 +88,9 @@ func (c *connection) leaveBackend() {
 	}
 }
 
-// connForMatchers is a connection for matchers of other kinds and for templates. It
-// holds what has been read, and has the variables and placeholders of the real
-// one. All rules share it, until more is read.
+// connForMatchers returns a connection for matchers of other plugins and for templates. It holds
+// the bytes that have been read, and has the variables and placeholders of the real one. All rules
+// share it until more is read.
 func (c *connection) connForMatchers() *layer4.Connection {
 	if c.matchersConn != nil {
 		return c.matchersConn
@@ -107,7 +109,7 @@ func (c *connection) connForMatchers() *layer4.Connection {
 	return m
 }
 
-// forget gives back what was read of the hello.
+// forget releases the inspection of the hello. It may be called again.
 func (c *connection) forget() {
 	if c.hello == nil {
 		return

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// The delay counts from accept, by a clock that nobody can set.
+// The delay counts from accept, by the monotonic clock.
 func TestBeganAtAccept(t *testing.T) {
 	cx := layer4.WrapConnection(new(hellotest.Conn), nil, zap.NewNop())
 	const earlier = 3 * time.Second
@@ -29,7 +29,7 @@ func TestBeganAtAccept(t *testing.T) {
 	}
 }
 
-// However many rules have matchers of other kinds, they look at one connection.
+// All matchers of other plugins look at one connection.
 func TestMatchersShareOneConnection(t *testing.T) {
 	routed := layer4.WrapConnection(new(hellotest.Conn), nil, zap.NewNop())
 	for name, from := range map[string]client{"of a route": ofRoute(routed), "plain": {Conn: new(hellotest.Conn), logger: zap.NewNop()}} {
@@ -50,8 +50,8 @@ func TestMatchersShareOneConnection(t *testing.T) {
 	}
 }
 
-// A plain connection has variables, and matchers see them; one without any makes no
-// connection of layer4 for that.
+// A plain connection has variables, which its matchers see. A lookup of a variable does not create
+// a connection of layer4.
 func TestVariablesOfAPlainConnection(t *testing.T) {
 	accepted := time.Now().Add(-time.Hour)
 	c := newConnection(&Frontend{conns: new(connCount)}, client{Conn: new(hellotest.Conn), accepted: accepted, logger: zap.NewNop()})

@@ -33,7 +33,8 @@ func (c *connection) dial(k *claim) *ending {
 	return c.noteDialResult(k, err)
 }
 
-// nextDestination returns where the server of a claim is, which is tried next.
+// nextDestination returns where to find the claim's server, and records that server as the one
+// tried.
 func (c *connection) nextDestination(k *claim) (destination, error) {
 	s := k.server
 	c.endIfKilled = tcplog.KilledConnect
@@ -46,8 +47,7 @@ func (c *connection) nextDestination(k *claim) (destination, error) {
 	return to, err
 }
 
-// noteDialResult takes the result of an attempt: the connection to the server is the claim's, or
-// there is an error.
+// noteDialResult takes the result of an attempt: nil once the server is connected, or the error.
 func (c *connection) noteDialResult(k *claim, err error) *ending {
 	if err != nil {
 		end, by := connectEnd(err)
@@ -58,8 +58,8 @@ func (c *connection) noteDialResult(k *claim, err error) *ending {
 	return nil
 }
 
-// outcomeOf returns what a failed attempt says of the server: nothing, where it did not
-// come to the server.
+// outcomeOf returns how a failed attempt counts against the server. It does not count if the
+// attempt never reached the server.
 func outcomeOf(end tcplog.End) pool.Outcome {
 	switch end {
 	case tcplog.Unresolved, tcplog.NoResources:
@@ -69,7 +69,7 @@ func outcomeOf(end tcplog.End) pool.Outcome {
 	}
 }
 
-// connectEnd returns how a connection ends that could not be made, and by whom.
+// connectEnd returns how a connection ends, and by which side, after a failure to connect.
 func connectEnd(err error) (tcplog.End, relay.Side) {
 	var timeout net.Error
 	switch {
@@ -86,21 +86,21 @@ func connectEnd(err error) (tcplog.End, relay.Side) {
 	}
 }
 
-// destination is where a server is, with what depends on the connection filled in: an
-// address, a Unix socket, or a host whose addresses are to be looked up.
+// destination is where to find a server, with placeholders and relative ports filled in: an
+// address, a Unix socket, or a host name to look up.
 type destination struct {
-	at   netip.AddrPort // valid: that is all
-	path string         // of a Unix socket; empty: it is none
+	at   netip.AddrPort // if it is valid, the other fields are unused
+	path string         // of a Unix socket, if it is one
 
 	network, address, prefer string // of a host
 	resolver                 *resolve.Resolver
-	checkAddress             func(netip.AddrPort) error // nil: no address is
+	checkAddress             func(netip.AddrPort) error // returns why it is refused; nil allows all
 
 	filled   string // the address, where it depends on the connection
 	byClient bool   // by what the client says
 }
 
-// destination returns where a server is. It waits for nothing.
+// destination returns where to find a server. It does not block.
 func (c *connection) destination(b *balancer.Backend, s *pool.Server) (d destination, err error) {
 	if at, err := netip.ParseAddrPort(s.Address); err == nil {
 		return destination{at: at}, nil
@@ -125,7 +125,7 @@ func (c *connection) destination(b *balancer.Backend, s *pool.Server) (d destina
 	return d, nil
 }
 
-// localPort is the port that the client came to; 0: it came to none.
+// localPort returns the port that the client connected to, or 0 if it is not a TCP connection.
 func (c *connection) localPort() int {
 	if at, ok := c.LocalAddr().(*net.TCPAddr); ok {
 		return at.Port
@@ -133,7 +133,8 @@ func (c *connection) localPort() int {
 	return 0
 }
 
-// templateDestination returns where a server is whose address has placeholders of the connection.
+// templateDestination returns where to find a server whose address has placeholders of the
+// connection.
 func (c *connection) templateDestination(b *balancer.Backend, s *pool.Server) (d destination, err error) {
 	c.readForTemplate(s.Address)
 	network, template := balancer.SplitAddress(s.Address)
@@ -158,7 +159,7 @@ func (c *connection) templateDestination(b *balancer.Backend, s *pool.Server) (d
 	return d, nil
 }
 
-// dial connects, and sends the hello as soon as it is connected.
+// dial connects and sends the hello as soon as the connection is established.
 func (d *destination) dial(o relay.DialOptions, hello []byte) (net.Conn, error) {
 	if d.at.IsValid() {
 		return relay.Dial(d.at, o, hello)
@@ -173,8 +174,8 @@ func (d *destination) dial(o relay.DialOptions, hello []byte) (net.Conn, error) 
 	return conn, err
 }
 
-// slowLookup is after what time of waiting for the DNS it is worth to notice a client
-// that leaves.
+// slowLookup is the time of a DNS lookup after which it is worth watching for a client that
+// leaves.
 const slowLookup = 20 * time.Millisecond
 
 // dialHost connects to one of the addresses of a host.
@@ -189,7 +190,7 @@ func (d *destination) dialHost(o relay.DialOptions, hello []byte) (net.Conn, err
 	}
 	name := resolve.NewName(d.network, host, d.prefer)
 	began := time.Now()
-	if o.Slow != nil { // a name that is known takes no time
+	if o.Slow != nil { // a cached name takes no time
 		defer time.AfterFunc(slowLookup, o.Slow).Stop()
 	}
 	answer, err := d.resolver.Lookup(name, o.Timeout, o.Cancel)
@@ -214,21 +215,20 @@ func (d *destination) dialHost(o relay.DialOptions, hello []byte) (net.Conn, err
 	})
 }
 
-// errNoAddress is a failure to connect that another attempt cannot mend.
+// errNoAddress marks a failure to connect that a retry cannot cure.
 var errNoAddress = errors.New("no address to connect to")
 
-// isUnresolved reports whether a failure to connect is the DNS's.
+// isUnresolved reports whether a failure to connect is a failed DNS lookup.
 func isUnresolved(err error) bool {
 	_, unresolved := errors.AsType[*resolve.Error](err)
 	return unresolved
 }
 
-// leadsBack reports whether an address is that of a frontend that the client
-// connected to at own. It keeps a client that may choose the host from choosing the
-// frontend: the connection would go round until there are no descriptors left. A
-// frontend may listen on every address of this system, so that its port is refused on
-// all of them; and a host that has one such address is refused with all that it has:
-// with two of them the connection would go to and fro.
+// leadsBack reports whether an address is that of the frontend itself, which the client connected
+// to at own. Without this check, a client that may choose the host could choose the frontend, and
+// the connection would loop until no descriptors are left. A frontend may listen on all addresses
+// of this system, so its port is refused on all of them. If one address of a host is refused, all
+// are: otherwise the connection could loop between two of them.
 func leadsBack(to netip.AddrPort, own net.Addr) bool {
 	at, known := own.(*net.TCPAddr)
 	if !known || int(to.Port()) != at.Port {
@@ -242,7 +242,7 @@ func leadsBack(to netip.AddrPort, own net.Addr) bool {
 	return err != nil || local
 }
 
-// isOwn reports whether an address is one of this system's interfaces.
+// isOwn reports whether an address belongs to one of this system's interfaces.
 func isOwn(a netip.Addr) (bool, error) {
 	own, err := net.InterfaceAddrs()
 	return slices.ContainsFunc(own, func(other net.Addr) bool {
@@ -251,8 +251,8 @@ func isOwn(a netip.Addr) (bool, error) {
 	}), err
 }
 
-// isLocal reports whether an address leads to this system, or to what only those on its
-// link can reach, such as the metadata of a cloud's machine (169.254.169.254).
+// isLocal reports whether an address leads to this system or to something that only its link can
+// reach, such as a cloud's metadata service (169.254.169.254).
 func isLocal(a netip.Addr) bool {
 	a = a.Unmap()
 	return a.IsLoopback() || a.IsUnspecified() || a.IsLinkLocalUnicast() || a.IsMulticast()

@@ -25,7 +25,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// connectedTo connects to where a server is.
+// connectedTo connects to a server.
 func connectedTo(c *connection, b *balancer.Backend, s *pool.Server, o relay.DialOptions) (net.Conn, error) {
 	to, err := c.destination(b, s)
 	if err != nil {
@@ -34,8 +34,8 @@ func connectedTo(c *connection, b *balancer.Backend, s *pool.Server, o relay.Dia
 	return to.dial(o, c.hello.Bytes())
 }
 
-// Every kind of address is dialled alike: the hello goes with the connect, and
-// keepalive is on only where it is of use.
+// Servers are dialled in the same way whatever form their address has: the hello goes with the
+// connect, and keepalive is on only if it was asked for.
 func TestEveryAddressIsDialledAlike(t *testing.T) {
 	at, received := frontendtest.Listening(t, "tcp", "127.0.0.1:0")
 	path := filepath.Join(t.TempDir(), "s")
@@ -111,7 +111,7 @@ func TestNoLookupPerConnection(t *testing.T) {
 	}
 }
 
-// A client that leaves while the DNS is waited for is noticed.
+// A client that leaves during a DNS lookup is noticed.
 func TestSlowLookup(t *testing.T) {
 	c := dialing(t, hellotest.Plain().Raw())
 	over := make(chan struct{})
@@ -127,10 +127,10 @@ func TestSlowLookup(t *testing.T) {
 	}
 }
 
-// Within one attempt a server's addresses are tried one after the other, in the order
-// that is preferred, and of the family that is wanted.
+// One attempt tries a server's addresses in the preferred order, and only those of the wanted
+// family.
 func TestAddressesInTurn(t *testing.T) {
-	_, port, _ := net.SplitHostPort(programs.Address(t)) // at 127.0.0.1 nobody listens
+	_, port, _ := net.SplitHostPort(programs.Address(t)) // no server listens at 127.0.0.1
 	at, _ := frontendtest.Listening(t, "tcp", "127.0.0.2:"+port)
 	sixth, _ := frontendtest.Listening(t, "tcp6", "[::1]:"+port)
 	frontendtest.AnswersOf(t, func(_ string, f resolve.Family) ([]netip.Addr, error) {
@@ -159,7 +159,7 @@ func TestAddressesInTurn(t *testing.T) {
 	}
 }
 
-// What the proxy itself lacks is nothing against a server.
+// A shortage of the proxy's own does not count against a server.
 func TestOutcomes(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -179,9 +179,8 @@ func TestOutcomes(t *testing.T) {
 
 var elsewhere = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
 
-// The frontend's port is its own on every address of this system, whichever it
-// listens on. With two addresses it would pass a connection to and fro between
-// them if each were only not to be connected to from itself.
+// The frontend's port is refused on every address of this system. Otherwise a frontend with two
+// addresses would pass a connection between them without end.
 func TestLoopGuard(t *testing.T) {
 	for address, want := range map[string]bool{
 		"192.0.2.1:443": true, "0.0.0.0:443": true, "[::]:443": true, "127.0.0.1:443": true, "127.9.9.9:443": true, "[::1]:443": true,

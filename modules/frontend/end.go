@@ -15,27 +15,28 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// ending is how a connection ends. A station returns one where the connection goes no
-// further; nil: it goes on. What else is logged of the connection, such as the backend
-// and the server, stations note in the record as they learn of it.
+// ending says how a connection ends. A station returns nil if the connection goes on, else the
+// ending. Other facts for the log, such as the backend and the server, are recorded by the
+// stations as they learn them.
 type ending struct {
 	end tcplog.End
 	by  relay.Side
-	err error // what lies behind it; nil: there is no more to say
+	err error // the cause, if there is more to log
 
-	verb         Verb // what is done with the client; never UseBackend
-	alert        byte // what Reject says where the client spoke TLS; 0: nothing
-	clientClosed bool // the client's connection is closed: there is nothing to be said or done
+	verb         Verb // how to end the client's connection; never UseBackend
+	alert        byte // sent by Reject to a client that spoke TLS; 0: none
+	clientClosed bool // the client's connection is closed already
 
-	unserved bool // no server was to be had: what on says of no_server is to be done
+	unserved bool // no server was available: the action of on no_server applies
 }
 
-// internalFailure returns the ending of a connection of which nobody knows what is to become.
+// internalFailure returns the ending of a connection that failed before its backend was known.
 func internalFailure(err error) *ending {
 	return &ending{end: tcplog.InspectionFailed, by: relay.Proxy, err: err, alert: alertInternalError}
 }
 
-// evictionEnding returns the ending of a connection that the pool has evicted; nil if it has not.
+// evictionEnding returns the ending of a connection that the pool has evicted, or nil if it has
+// not.
 func evictionEnding(why pool.EvictReason) *ending {
 	switch why {
 	case pool.NotEvicted:
@@ -50,7 +51,7 @@ func evictionEnding(why pool.EvictReason) *ending {
 	return nil
 }
 
-// sessionEnding returns the ending of a session, and notes in its record what was passed on.
+// sessionEnding returns the ending of a session and records its byte counts.
 func sessionEnding(r relay.Result, record *tcplog.Record) ending {
 	record.In, record.Out = r.In, r.Out
 	e := ending{end: tcplog.EndOf(r), by: r.By, err: r.Err}
@@ -60,9 +61,9 @@ func sessionEnding(r relay.Result, record *tcplog.Record) ending {
 	return e
 }
 
-// conclude is the one place that says in a record how a connection has ended, and that
-// all connections pass, each once, when they are over and have given back what they had.
-// What counts or writes connections belongs here.
+// conclude writes the ending into the record and logs it. Every connection passes here exactly
+// once, after it has released everything that it held. Code that counts or logs all connections
+// belongs here.
 func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time, log *tcplog.Log) {
 	r.End, r.EndedBy, r.Error = e.end, e.by, ""
 	if e.err != nil {
@@ -76,7 +77,7 @@ func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time
 	log.Write(r)
 }
 
-// errShutdown is why connections are cut at the end of the process.
+// errShutdown is the reason logged for connections that the end of the process cuts.
 var errShutdown = errors.New("the process ends")
 
 // end ends a connection that has not become a session.
@@ -96,7 +97,7 @@ func (c *connection) end(e *ending) {
 	e.conclude(&c.record, server, c.accepted, c.f.log)
 }
 
-// recovered ends a connection that has panicked.
+// recovered ends a connection whose goroutine has panicked. It must be deferred.
 func (c *connection) recovered() {
 	p := recover()
 	if p == nil {
@@ -114,20 +115,20 @@ func (f *Frontend) logPanic(value any, stack []byte) {
 	f.Logger.Error("panic", zap.Any("value", value), zap.ByteString("stack", stack))
 }
 
-// finalAlert returns what is said to the client before its connection is closed: a fatal TLS
-// alert, where Reject has one and the client spoke TLS.
+// finalAlert returns the fatal TLS alert to send before the client's connection is closed, if
+// Reject has one and the client spoke TLS.
 func (c *connection) finalAlert(e *ending) []byte {
 	if e.verb != Reject || e.alert == 0 || c.hello == nil || !c.hello.SpokeTLS() {
 		return nil
 	}
-	return []byte{21, 3, 1, 0, 2, 2, e.alert} // the version is that of crypto/tls before one is agreed on
+	return []byte{21, 3, 1, 0, 2, 2, e.alert} // the version that crypto/tls sends first
 }
 
-// closeClient does with the client what is to be done at the end.
+// closeClient ends the client's connection as the ending demands.
 func (c *connection) closeClient(e *ending, last []byte) {
 	switch {
 	case e.clientClosed:
-	case e.verb == Reset: // once it is closed
+	case e.verb == Reset: // takes effect with the close
 		relay.Abort(c.Conn)
 	case e.verb == Drop:
 		relay.Silence(c.Conn)
@@ -144,8 +145,8 @@ const (
 	alertUnrecognizedName = 112
 )
 
-// alerts are what reject says to a client that spoke TLS; to others, and where
-// the hello did not come in time, it says nothing.
+// alerts holds the alerts that Reject sends to clients that spoke TLS. Others get none, and
+// neither do clients whose hello did not come in time.
 var alerts = [reasonCount]byte{
 	NoMatch:   alertUnrecognizedName,
 	NoServer:  alertInternalError,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package frontend is the life of a connection: it waits for a client's ClientHello,
-// picks a backend by what it says, connects to one of the backend's servers and has the
-// bytes passed both ways, unopened. However a connection ends, it ends in one place, with
-// one log line. What is not a ClientHello is never taken for one without a name: each
-// outcome has its own action. A frontend is built from a [Config]; the package knows
-// nothing of JSON or Caddyfiles.
+// Package frontend implements the life of a connection: it waits for the client's ClientHello,
+// picks a backend by its contents, connects to one of the backend's servers and relays the bytes
+// both ways, without decrypting them. Every connection ends in one place, with one log line. Bytes
+// that are not a ClientHello are never treated as a ClientHello without a name: each outcome has
+// its own action. A frontend is built from a [Config]; the package knows nothing of JSON or
+// Caddyfiles.
 package frontend
 
 import (
@@ -24,23 +24,23 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// Config is what a frontend does with its connections. Its rules are compiled.
+// Config is the configuration of a frontend, with compiled rules.
 type Config struct {
-	// Name of the frontend, which keeps its count of connections over reloads.
+	// Name of the frontend. Its count of connections continues over reloads under this name.
 	Name string
 
-	// ID is what the fetch fe_id finds; 0: nothing.
+	// ID is the value of the fetch fe_id; 0: none.
 	ID int
 
-	// DefaultBackend is the name that the fetch fe_defbe finds.
+	// DefaultBackend is the value of the fetch fe_defbe.
 	DefaultBackend string
 
-	// Connection and Session are tried in this order, before anything is read; nil:
-	// there are none.
+	// Connection and Session are rules that are tried in this order before anything is read; either
+	// may be nil.
 	Connection, Session *rules.Config
 
-	// Content are rules over what the client sends first. Nil: a ClientHello is waited
-	// for, as long as InspectDelay, counted from accept.
+	// Content holds rules about the first bytes that the client sends. If nil, the frontend waits for
+	// a ClientHello, for InspectDelay from accept.
 	Content      *rules.Config
 	InspectDelay time.Duration
 
@@ -53,22 +53,22 @@ type Config struct {
 	// Actions say what happens to connections that go to no backend.
 	Actions Actions
 
-	// TimeoutClient and TimeoutClientFin replace those of the backends, and the first one
-	// runs while Content waits. 0: they do not; less: never.
+	// TimeoutClient and TimeoutClientFin replace those of the backends. TimeoutClient also applies
+	// while Content waits. 0: the backends' apply; less than 0: no timeout.
 	TimeoutClient, TimeoutClientFin time.Duration
 
-	// Listener returns the name and the number of the address that a connection has come
-	// to, for the fetches so_name and so_id; none where it has none.
+	// Listener returns the name and number of the address that a client connected to, for the fetches
+	// so_name and so_id; zero values if it has none.
 	Listener func(local net.Addr) (name string, id int)
 
-	// App has the backends that names made at run time lead to, and the variables that
-	// all connections share.
+	// App holds the backends that names made at run time refer to, and the variables that all
+	// connections share.
 	App *balancer.App
 
-	// Logger has one line for each connection.
+	// Logger receives one line for each connection.
 	Logger *zap.Logger
 
-	// ConnLogger is that of connections as matchers of layer4 see them. Nil: Logger.
+	// ConnLogger is the logger of connections as matchers of layer4 see them. Default: Logger.
 	ConnLogger *zap.Logger
 }
 
@@ -77,12 +77,12 @@ type Frontend struct {
 	Config
 
 	log            *tcplog.Log
-	conns          *connCount // connections of the frontend
-	reads          bool       // what the client sends has a part in what becomes of a connection; see Config.Content
-	nonBlocking    bool       // see inline
+	conns          *connCount // number of connections of the frontend
+	reads          bool       // rules or routes look at what the client sends
+	nonBlocking    bool       // see decidesWithoutBlocking
 	active         *activeFrontend
-	generation     int64            // in the order in which frontends are made
-	loaded         lifecycle.Config // see Await
+	generation     int64            // higher than that of frontends made before
+	loaded         lifecycle.Config // see ActivateWhenRunning
 	sessionConfigs sync.Map         // *balancer.Backend → *terms
 }
 
@@ -91,7 +91,7 @@ func New(c Config) *Frontend {
 	if c.ConnLogger == nil {
 		c.ConnLogger = c.Logger
 	}
-	// Weak, since sessions, which outlive their configuration, keep the log.
+	// The app is a weak pointer: sessions outlive their configuration and keep the log.
 	f := &Frontend{
 		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontendConns.getOrCreate(c.Name),
 		active: activeFrontends.getOrCreate(c.Name), generation: lastGeneration.Add(1),
@@ -101,15 +101,14 @@ func New(c Config) *Frontend {
 	return f
 }
 
-// Serve takes a client's connection from its first byte to its end, which may come after
-// it has returned: a session that can do without this goroutine goes on by itself.
+// Serve serves a client's connection. When it returns, the connection has ended or goes on as a
+// session that needs no goroutine.
 func (f *Frontend) Serve(conn net.Conn, accepted time.Time) {
 	defer conn.Close()
 	f.serve(client{Conn: conn, accepted: accepted, logger: f.ConnLogger})
 }
 
-// ServeRouted is Serve for a connection that has come by a route of layer4, which closes
-// it.
+// ServeRouted serves a connection that has come by a route of layer4, which closes it.
 func (f *Frontend) ServeRouted(cx *layer4.Connection) { f.serve(ofRoute(cx)) }
 
 func (f *Frontend) serve(from client) {
@@ -120,7 +119,8 @@ func (f *Frontend) serve(from client) {
 	c.run(c.walk)
 }
 
-// run goes a way, to the connection's end or until it is a session.
+// run calls stations, which return when the connection has ended (with its ending) or has become a
+// session (with nil).
 func (c *connection) run(way func() *ending) {
 	defer c.recovered()
 	if end := way(); end != nil {
@@ -128,7 +128,12 @@ func (c *connection) run(way func() *ending) {
 	}
 }
 
-// walk is the way of a connection, station by station; nil: it has become a session.
+// walk passes a connection through its stations. It returns nil once the connection is a session.
+//
+// Until then the connection owns the inspection of the hello and its place in the counts, and its
+// claim owns the lease and the server's connection. A station that returns an ending need not
+// release them: end releases whatever is left. relay hands all of them to the session, whose Ended
+// releases them. Anything that is released elsewhere must be cleared, else it is released twice.
 func (c *connection) walk() *ending {
 	if end := c.screen(); end != nil { // rules about addresses, before anything is read
 		return end
@@ -136,7 +141,7 @@ func (c *connection) walk() *ending {
 	return c.inspectAndRoute()
 }
 
-// inspectAndRoute is the way on from where bytes of the client are waited for.
+// inspectAndRoute continues walk from the station that waits for bytes of the client.
 func (c *connection) inspectAndRoute() *ending {
 	for waits := true; waits; waits = c.isOutdated() {
 		if end := c.inspect(); end != nil { // the hello, or what the rules of content ask for
@@ -150,8 +155,8 @@ func (c *connection) inspectAndRoute() *ending {
 	return c.withStandIn(backend, c.serveBackend(backend))
 }
 
-// withStandIn returns what has become of a connection that was passed to a backend. Where no
-// server was to be had, it is passed to the one that stands in for that.
+// withStandIn returns the ending of a connection that serveBackend has returned. If no server was
+// available, it serves the connection by the backend that on no_server names.
 func (c *connection) withStandIn(backend *balancer.Backend, unserved *ending) *ending {
 	if unserved == nil || !unserved.unserved {
 		return unserved
@@ -169,7 +174,7 @@ func (c *connection) withStandIn(backend *balancer.Backend, unserved *ending) *e
 	return unserved
 }
 
-// serveBackend has the connection served by a backend.
+// serveBackend serves the connection by a server of b.
 func (c *connection) serveBackend(b *balancer.Backend) *ending {
 	c.enter(b)
 	if end := c.applyBackendRules(b); end != nil { // rules of the backend
@@ -189,8 +194,7 @@ func (c *connection) serveBackend(b *balancer.Backend) *ending {
 	return c.relay(k)
 }
 
-// relayOptions are a backend's timeouts, and in place of those about the client
-// the frontend's own.
+// relayOptions returns a backend's timeouts, with the frontend's own in place of the client's.
 func (f *Frontend) relayOptions(b *balancer.Backend) relay.Options {
 	t := &b.Timeouts
 	return relay.Options{

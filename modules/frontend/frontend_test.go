@@ -40,8 +40,7 @@ func TestRelayOptions(t *testing.T) {
 	}
 }
 
-// A connection that does not come by a route is served like one that does, and is closed
-// when it is over.
+// A connection without a route is served like one with a route, and is closed at the end.
 func TestServe(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -54,7 +53,7 @@ func TestServe(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		_, _ = c.Read(make([]byte, 4096)) // what is unread would be answered with a reset
+		_, _ = c.Read(make([]byte, 4096)) // unread bytes would cause a reset
 		_, _ = c.Write([]byte("hi"))
 	}()
 	app := newAppOf(t, map[string]string{"web": fmt.Sprintf(`{"servers": [{"name": "s1", "address": %q}]}`, ln.Addr())})

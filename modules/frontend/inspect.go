@@ -14,22 +14,21 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// fullBuffer is how much rules see of what is no ClientHello: what HAProxy's
-// buffer has room for (tune.bufsize less tune.maxrewrite). A hello may have
-// max_hello.
+// fullBuffer bounds the bytes that rules see if they are not a ClientHello. It is the room in
+// HAProxy's buffer (tune.bufsize less tune.maxrewrite). A hello may have max_hello.
 const fullBuffer = 16384 - 1024
 
-// inputState is how far a connection has been read from for rules.
+// inputState records the progress of reading the client's bytes for rules.
 type inputState struct {
-	read           bool      // it has been looked for bytes
-	delayExpired   bool      // a delay was over
-	clientFinished bool      // the client has closed its direction
+	read           bool      // a read has been tried
+	delayExpired   bool      // the delay of some rules is over
+	clientFinished bool      // the client has closed its sending side
 	lastReceived   time.Time // when the client last sent something; zero: never
-	delayEnds      time.Time // when the delay of the rules that wait is over; zero: none do
+	delayEnds      time.Time // when the delay of waiting rules is over; zero: no rules wait
 }
 
-// inspect waits for what the routes are to look at: a hello, or with content what its
-// rules ask for.
+// inspect waits for the bytes that routes look at: a hello or, with content, whatever its rules
+// need.
 func (c *connection) inspect() *ending {
 	if c.f.Content == nil {
 		return c.inspected(c.awaitHello())
@@ -44,8 +43,8 @@ func (c *connection) inspect() *ending {
 	return nil
 }
 
-// inspected takes the outcome of waiting for a hello and nothing else. What is no hello
-// is for route to judge.
+// inspected records the outcome of waiting for a hello. Only a client that has left ends here;
+// route decides about bytes that are not a hello.
 func (c *connection) inspected(outcome clienthello.Outcome) *ending {
 	c.input.read, c.record.Uninspected = true, false
 	c.record.Outcome, c.record.HelloWait = outcome, time.Since(c.accepted)
@@ -55,8 +54,7 @@ func (c *connection) inspected(outcome clienthello.Outcome) *ending {
 	return nil
 }
 
-// awaitHello reads until there is a verdict, the delay is over or the client has
-// gone.
+// awaitHello reads until the inspection has an outcome, the delay is over or the client has left.
 func (c *connection) awaitHello() clienthello.Outcome {
 	deadline := c.accepted.Add(c.f.InspectDelay)
 	if err := c.SetReadDeadline(deadline); err != nil {
@@ -77,8 +75,7 @@ func (c *connection) awaitHello() clienthello.Outcome {
 	return c.hello.Outcome()
 }
 
-// takeReadAhead takes what matchers of the route have read: it belongs to the
-// server, too.
+// takeReadAhead adds what matchers of the route have read, which the server must get, too.
 func (c *connection) takeReadAhead() {
 	for rest := c.readAhead(); len(rest) > 0; rest = c.readAhead() {
 		p := make([]byte, len(rest))
@@ -88,7 +85,7 @@ func (c *connection) takeReadAhead() {
 	}
 }
 
-// noteHello notes for the log what has been found out.
+// noteHello records the outcome of the inspection.
 func (c *connection) noteHello() {
 	switch c.record.Outcome = c.hello.Outcome(); {
 	case c.record.Outcome != clienthello.Pending:
@@ -104,13 +101,13 @@ func (c *connection) noteHello() {
 	c.record.HelloWait = time.Since(c.accepted)
 }
 
-// sawAll reports whether rules see as much as they ever will.
+// sawAll reports whether rules have seen as much as they ever will.
 func (c *connection) sawAll() bool {
 	return c.hello.Outcome() != clienthello.Pending && len(c.hello.Bytes()) >= fullBuffer
 }
 
-// readBuffer is where the next bytes go: not more than rules may see, once that is
-// known.
+// readBuffer returns the buffer for the next read. It is no larger than rules may see, once it is
+// known whether the bytes are a hello.
 func (c *connection) readBuffer() []byte {
 	space := c.hello.Space()
 	if c.hello.Outcome() == clienthello.Pending {
@@ -119,7 +116,7 @@ func (c *connection) readBuffer() []byte {
 	return space[:min(len(space), max(1, fullBuffer-len(c.hello.Bytes())))]
 }
 
-// commitRead takes bytes that were read into room.
+// commitRead adds n bytes that were read into readBuffer.
 func (c *connection) commitRead(n int) {
 	if n <= 0 {
 		return
@@ -129,14 +126,14 @@ func (c *connection) commitRead(n int) {
 	c.matchersConn = nil // it holds less
 }
 
-// readOnce takes what the client has sent until now, without waiting for it, once
-// in the connection's life. The rules are those that ask; nil: something else does.
+// readOnce reads what the client has sent so far, without blocking. It does so once for a
+// connection. The ruleset is the one that asked for it, if one did.
 func (c *connection) readOnce(ruleset *rules.Config) *ending {
 	if c.input.read {
 		return nil
 	}
 	c.input.read = true
-	if c.watch != nil { // it may wait for something to read
+	if c.watch != nil { // the watch may be blocked in a read of the socket
 		c.watch.stop()
 	}
 	for !c.sawAll() {
@@ -144,7 +141,7 @@ func (c *connection) readOnce(ruleset *rules.Config) *ending {
 		n, err := relay.ReadNow(c.Conn, room)
 		c.commitRead(n)
 		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded): // there is nothing
+		case errors.Is(err, os.ErrDeadlineExceeded): // nothing has come
 			return nil
 		case errors.Is(err, io.EOF):
 			c.input.clientFinished = true
@@ -158,8 +155,8 @@ func (c *connection) readOnce(ruleset *rules.Config) *ending {
 	return nil
 }
 
-// waitDeadline returns until when rules wait for more from the client, and whether it is the
-// client's timeout that is over then.
+// waitDeadline returns until when rules wait for more from the client, and whether that is the
+// client's timeout and not the rules' delay.
 func (c *connection) waitDeadline() (deadline time.Time, silent bool) {
 	if quiet := c.idleDeadline(); !quiet.IsZero() && quiet.Before(c.input.delayEnds) {
 		return quiet, true
@@ -167,8 +164,8 @@ func (c *connection) waitDeadline() (deadline time.Time, silent bool) {
 	return c.input.delayEnds, false
 }
 
-// readMore waits for more from the client that rules ask for, for the end of the delay, or
-// for the client's timeout, which ends the connection.
+// readMore reads once for rules that wait. It reports whether the delay is over; the client's
+// timeout ends the connection.
 func (c *connection) readMore(ruleset *rules.Config) (expired bool, end *ending) {
 	deadline, silent := c.waitDeadline()
 	if err := c.SetReadDeadline(deadline); err != nil {
@@ -192,8 +189,7 @@ func (c *connection) readMore(ruleset *rules.Config) (expired bool, end *ending)
 	return false, nil
 }
 
-// idleDeadline is when the frontend's timeout for the client is over; zero where
-// there is none.
+// idleDeadline returns when the frontend's timeout for the client is over; zero if it has none.
 func (c *connection) idleDeadline() time.Time {
 	timeout := c.f.TimeoutClient
 	if timeout <= 0 {

@@ -18,7 +18,7 @@ func (r *Router) hasForeignMatcher() bool {
 	return slices.ContainsFunc(r.routes, func(r *Route) bool { return r.Condition.Foreign() })
 }
 
-// hasEarlyRules reports whether there are rules that come before anything is read.
+// hasEarlyRules reports whether rules are tried before anything is read.
 func (f *Frontend) hasEarlyRules() bool {
 	return f.Connection != nil && len(f.Connection.Rules) > 0 || f.Session != nil && len(f.Session.Rules) > 0
 }

@@ -14,22 +14,22 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// filteredResponse is a server's connection whose first bytes are held until the backend's
-// rules have let them pass. What the client sends goes on meanwhile. Its bytes are
-// not the socket's, so the session is copied and not spliced.
+// filteredResponse is a server's connection whose first bytes are held back until the backend's
+// rules allow them. Bytes from the client are relayed meanwhile. A session with such a connection
+// is copied, not spliced, since held bytes are no longer in the socket.
 type filteredResponse struct {
 	net.Conn
-	undecided *connection // nil once the rules have decided
+	undecided *connection // the client's connection; nil once the rules have decided
 	session   *session
 	held      []byte
 
 	mu              sync.Mutex
-	rulesDeadline   time.Time // when the rules must decide; zero: they have not waited yet
-	sessionDeadline time.Time // the session's deadline for reading
+	rulesDeadline   time.Time // zero until the rules wait
+	sessionDeadline time.Time // the read deadline that the session has set
 }
 
-// filterResponse puts the rules for the response, if there are any, between the server and the
-// session.
+// filterResponse returns the server's connection for the session, with the backend's rules for the
+// response in front, if it has any.
 func (c *connection) filterResponse(k *claim) net.Conn {
 	if c.backend == nil || c.backend.Response == nil || len(c.backend.Response.Rules) == 0 {
 		return k.conn
@@ -37,10 +37,10 @@ func (c *connection) filterResponse(k *claim) net.Conn {
 	return &filteredResponse{Conn: k.conn, undecided: c, session: k.session}
 }
 
-// Socket is the connection itself; see relay.Session.Start.
+// Socket returns the server's connection; see relay.Session.Start.
 func (r *filteredResponse) Socket() net.Conn { return r.Conn }
 
-// Read returns what the rules have let pass, and then what the server sends.
+// Read returns the bytes that the rules have allowed, then what the server sends.
 func (r *filteredResponse) Read(b []byte) (int, error) {
 	if r.undecided != nil {
 		if err := r.inspect(); err != nil {
@@ -56,8 +56,8 @@ func (r *filteredResponse) Read(b []byte) (int, error) {
 	return r.Conn.Read(b)
 }
 
-// inspect reads until the rules have decided. An error that is the session's own, such
-// as its deadline, leaves that to the next call.
+// inspect reads until the rules have decided. After an error of the session's own, such as its
+// deadline, the next Read goes on.
 func (r *filteredResponse) inspect() error {
 	ruleset := r.undecided.backend.Response
 	for final := ruleset.InspectDelay == 0; ; {
@@ -88,8 +88,8 @@ func (r *filteredResponse) startDelay(delay time.Duration) {
 	r.rulesDeadline = time.Now().Add(delay)
 }
 
-// readMore reads once from the server. It reports final once the server has finished or the
-// delay is over.
+// readMore reads once from the server. It reports final once the server has finished or the delay
+// is over.
 func (r *filteredResponse) readMore() (final bool, err error) {
 	r.mu.Lock()
 	err = r.Conn.SetReadDeadline(earlierDeadline(r.rulesDeadline, r.sessionDeadline))
@@ -112,7 +112,7 @@ func (r *filteredResponse) readMore() (final bool, err error) {
 	}
 }
 
-// earlierDeadline returns the earlier one of two deadlines, of which the second may be none.
+// earlierDeadline returns the earlier of two deadlines; b may be zero.
 func earlierDeadline(a, b time.Time) time.Time {
 	if b.IsZero() || a.Before(b) {
 		return a
@@ -120,7 +120,7 @@ func earlierDeadline(a, b time.Time) time.Time {
 	return b
 }
 
-// pass leaves the connection to the session, and lets go of the configuration.
+// pass lets the held bytes through and drops the reference to the configuration.
 func (r *filteredResponse) pass() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,7 +128,7 @@ func (r *filteredResponse) pass() {
 	_ = r.Conn.SetReadDeadline(r.sessionDeadline)
 }
 
-// refuse ends the session: nothing of the response reaches the client.
+// refuse ends the session. No byte of the response reaches the client.
 func (r *filteredResponse) refuse(by *rules.Rule) error {
 	if by.Action == "reset" {
 		relay.Abort(r.Conn)
@@ -137,7 +137,7 @@ func (r *filteredResponse) refuse(by *rules.Rule) error {
 	return net.ErrClosed
 }
 
-// SetReadDeadline keeps the session's deadline while that of the rules counts.
+// SetReadDeadline sets the session's deadline, which takes effect once the rules have decided.
 func (r *filteredResponse) SetReadDeadline(t time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,7 +148,7 @@ func (r *filteredResponse) SetReadDeadline(t time.Time) error {
 	return r.Conn.SetReadDeadline(t)
 }
 
-// CloseWrite closes the direction to the server.
+// CloseWrite closes the sending side towards the server.
 func (r *filteredResponse) CloseWrite() error {
 	w, ok := r.Conn.(interface{ CloseWrite() error })
 	if !ok {
@@ -157,7 +157,7 @@ func (r *filteredResponse) CloseWrite() error {
 	return w.CloseWrite()
 }
 
-// SetLinger is as of a net.TCPConn.
+// SetLinger sets the behavior of Close, like that of net.TCPConn.
 func (r *filteredResponse) SetLinger(sec int) error {
 	l, ok := r.Conn.(interface{ SetLinger(sec int) error })
 	if !ok {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// responding is what the rules of a backend make of a server's connection, and the
-// server's end.
+// responding returns a server's connection with a backend's rules for the response, and the
+// server's end of it.
 func responding(t *testing.T, rules string) (r *filteredResponse, server net.Conn) {
 	t.Helper()
 	app := newAppOf(t, map[string]string{"b": `{"servers": [{"name": "s", "address": "127.0.0.1:1"}], "response": ` + rules + `}`})
@@ -43,7 +43,7 @@ func TestHeldResponse(t *testing.T) {
 	}
 	<-done
 	if r.undecided != nil {
-		t.Error("it keeps the configuration")
+		t.Error("the response keeps the configuration")
 	}
 }
 
@@ -63,6 +63,6 @@ func TestNoResponseRules(t *testing.T) {
 	defer other.Close()
 	c := &connection{backend: app.Backends["b"]}
 	if c.filterResponse(&claim{conn: server}) != server {
-		t.Error("a session without rules is held")
+		t.Error("a response without rules is filtered")
 	}
 }

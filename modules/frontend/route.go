@@ -13,7 +13,7 @@ import (
 
 var errNoRoute = errors.New("no rule matches and there is no default backend")
 
-// route picks the backend by what has been read. It waits for nothing.
+// route picks the backend by the bytes that have been read. It does not block.
 func (c *connection) route() (*balancer.Backend, *ending) {
 	if why, none := reasonOf[c.record.Outcome]; none && c.f.Content == nil {
 		return c.refuse(why, &ending{end: tcplog.Refused, by: relay.Proxy, err: c.hello.Err()})
@@ -35,8 +35,8 @@ func (c *connection) route() (*balancer.Backend, *ending) {
 	return backend, nil
 }
 
-// refuse does what is configured for a connection that has no server: it returns the
-// backend that the connection is to go to, or how it ends.
+// refuse applies the action of on for a reason: it returns the backend to use instead, or
+// completes end.
 func (c *connection) refuse(why Reason, end *ending) (*balancer.Backend, *ending) {
 	a := c.f.Actions[why]
 	if a.Verb == UseBackend {

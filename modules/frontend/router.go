@@ -14,26 +14,26 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Router picks the backend for a hello: the first route that matches, else the
-// default backend. Routes that are plain names are one table; the others are
-// tried one after the other, and only those before the table's answer.
+// Router picks the backend for a ClientHello: the first route that matches, else the default
+// backend. Routes that consist of plain names share one table. The others are tried in order, and
+// only those before the table's answer.
 type Router struct {
-	Default *balancer.Backend // nil: none
-	Logger  *zap.Logger       // for warnings of routes
+	Default *balancer.Backend // may be nil
+	Logger  *zap.Logger       // for warnings about routes
 
-	// Lenient is set where not only hellos are routed (content), by rules in which a
-	// mistake is as likely somebody's habit: one that can never match is warned of.
+	// Lenient makes a rule that can never match a warning and not an error. It is set for content,
+	// whose rules are not about hellos only and are often written so out of habit.
 	Lenient bool
 
 	routes []*Route
-	names  names.Table // value: a place in the route's target
-	others []int       // indexes of the routes that are not in names, in order
+	names  names.Table // value: an index in the route's target
+	others []int       // indexes of the routes not in names, ascending
 }
 
-// Routes are those that have been added, in their order.
+// Routes returns the routes in the order in which they were added.
 func (r *Router) Routes() []*Route { return r.routes }
 
-// Add adds a route behind those that there are. The error names it.
+// Add adds a route after the others. Errors name it by its number.
 func (r *Router) Add(route *Route) error {
 	i := len(r.routes)
 	route.number = i + 1
@@ -52,7 +52,7 @@ func (r *Router) Add(route *Route) error {
 	return nil
 }
 
-// add compiles a route.
+// add compiles a route into a table.
 func (r *Router) add(i int) error {
 	route := r.routes[i]
 	entries, ok := route.names()
@@ -70,11 +70,11 @@ func (r *Router) add(i int) error {
 	return nil
 }
 
-// Route returns the backend for what a view, which is final, shows; nil where there
-// is none, or where a rule refuses the connection, which is by. A view has a connection for matchers of other kinds and for
-// templates; it is asked for only if one of them is. An error means that a
-// matcher failed: what the rule would have said is not known, so no other rule
-// may speak for it.
+// Route returns the backend for a view, which must be final. It returns nil if no route matches
+// and there is no default, and also if a rule refuses the connection, which is then returned as
+// by. The view's Connection is called only if a rule has a template or a matcher of another
+// plugin. An error means that a matcher failed: whether its rule matches is unknown, so no later
+// rule may decide.
 func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error) {
 	var (
 		first names.Target
@@ -108,8 +108,7 @@ func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error
 	return r.Default, nil, nil
 }
 
-// serverName is that of the hello, empty if the hello has none; ok is false
-// where there is no hello.
+// serverName returns the name in the hello, empty if it has none. ok is false without a hello.
 func serverName(v *rules.View) (name []byte, ok bool) {
 	if v.Hello == nil || v.Hello.Hello() == nil {
 		return nil, false
@@ -117,23 +116,22 @@ func serverName(v *rules.View) (name []byte, ok bool) {
 	return v.Hello.Hello().ServerName(), true
 }
 
-// needsRequest reports whether what the client sends has a part in where it
-// goes.
+// needsRequest reports whether any route looks at what the client sends.
 func (r *Router) needsRequest() bool {
 	return slices.ContainsFunc(r.routes, (*Route).needsRequest)
 }
 
-// Route sends the connections that its condition takes to a backend, or ends them.
+// Route sends the connections that match its condition to a backend, or ends them.
 type Route struct {
-	Name      string // in errors
+	Name      string // for errors
 	Condition rules.Condition
 	Target    Target
 
-	number int         // in the router, from 1
-	table  names.Table // of a map that the router's table does not hold
+	number int         // position in the router, from 1
+	table  names.Table // of a map that is not in the router's table
 }
 
-// Questions are those of the condition and of the backend's name.
+// Questions returns what the condition and the backend's name ask about.
 func (r *Route) Questions() []sample.Question {
 	all := r.Condition.Questions()
 	if r.Target.format != nil {
@@ -142,8 +140,7 @@ func (r *Route) Questions() []sample.Question {
 	return all
 }
 
-// match says whether the rule takes the connection, and with which of its
-// backends.
+// match reports whether the rule matches the connection, and the index of its backend.
 func (r *Route) match(v *rules.View) (place int, matched bool, err error) {
 	if r.Target.isMap {
 		name, ok := serverName(v)
@@ -160,8 +157,8 @@ func (r *Route) match(v *rules.View) (place int, matched bool, err error) {
 	return place, verdict == sample.Pass, err
 }
 
-// names are the server names that the rule consists of, and the places of their
-// backends; ok is false where it looks at anything else.
+// names returns the server names of a rule that consists of names only, with the indexes of their
+// backends. ok is false if the rule looks at anything else.
 func (r *Route) names() (entries []mapEntry, ok bool) {
 	if r.Target.isMap {
 		return r.Target.entries, r.matchesAllFirst()
@@ -181,24 +178,24 @@ func (r *Route) names() (entries []mapEntry, ok bool) {
 	return entries, len(r.Condition.Sets) > 0
 }
 
-// matchesAll reports whether the matchers let every hello through.
+// matchesAll reports whether the rule matches every hello.
 func (r *Route) matchesAll() bool {
 	return r.Condition.Always() || !r.Condition.Unless && slices.ContainsFunc(r.Condition.Sets, anyHello)
 }
 
-// matchesAllFirst reports whether they do so before any of them could fail.
+// matchesAllFirst reports whether the first set of matchers matches every hello, so that no
+// matcher can fail before.
 func (r *Route) matchesAllFirst() bool {
 	sets := r.Condition.Sets
 	return len(sets) == 0 || !r.Condition.Unless && anyHello(sets[0])
 }
 
-// anyHello reports whether the set lets every hello through.
+// anyHello reports whether the set matches every hello.
 func anyHello(s rules.Set) bool {
 	return s.ACL == nil && len(s.Others) == 0 && (s.Hello == nil || s.Hello.Empty())
 }
 
-// needsRequest reports whether what the client sends has a part in where the
-// rule leads.
+// needsRequest reports whether the rule looks at what the client sends.
 func (r *Route) needsRequest() bool {
 	return r.Condition.NeedsRequest() || r.Target.needRequest()
 }

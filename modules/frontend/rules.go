@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// screen tries the rules that come before anything is read.
+// screen applies the rules that come before anything is read.
 func (c *connection) screen() *ending {
 	for _, ruleset := range [...]*rules.Config{c.f.Connection, c.f.Session} {
 		if ruleset == nil || len(ruleset.Rules) == 0 {
@@ -29,7 +29,7 @@ func (c *connection) screen() *ending {
 	return nil
 }
 
-// applyRules tries rules, and waits for what they need where they may read.
+// applyRules applies a ruleset. With mayRead it waits for the bytes that the rules need.
 func (c *connection) applyRules(ruleset *rules.Config, mayRead bool) *ending {
 	if mayRead && ruleset.NeedsRequest() {
 		if end := c.readOnce(ruleset); end != nil {
@@ -51,15 +51,15 @@ func (c *connection) applyRules(ruleset *rules.Config, mayRead bool) *ending {
 	}
 }
 
-// startDelay notes that a rule cannot be decided yet. The delay counts from the first one.
+// startDelay starts the delay of a ruleset that waits, unless it has started.
 func (c *connection) startDelay(ruleset *rules.Config) {
 	if c.input.delayEnds.IsZero() {
 		c.input.delayEnds = time.Now().Add(time.Duration(ruleset.InspectDelay))
 	}
 }
 
-// tryRules tries rules on what there is. It waits for nothing, but reports whether a rule
-// cannot be decided yet; with final none is waited for.
+// tryRules applies a ruleset to the bytes that have been read. It does not block, but reports
+// whether a rule needs more of them. With final, rules decide without.
 func (c *connection) tryRules(ruleset *rules.Config, final, mayRead bool) (wait bool, end *ending) {
 	v := c.rulesView(final || c.input.clientFinished || c.sawAll())
 	if !mayRead {
@@ -82,10 +82,10 @@ func (c *connection) tryRules(ruleset *rules.Config, final, mayRead bool) (wait 
 	}
 }
 
-// verbOf is what is done with a connection that rules end.
+// verbOf maps the actions of rules that end a connection to verbs.
 var verbOf = map[rules.Action]Verb{rules.Reject: Reject, rules.Close: Close, rules.Reset: Reset, rules.Drop: Drop}
 
-// refusedBy returns the ending of a connection that one of rules has refused.
+// refusedBy returns the ending of a connection that a rule of a ruleset has refused.
 func (c *connection) refusedBy(ruleset *rules.Config, by *rules.Rule) *ending {
 	kind := "content"
 	switch ruleset {
@@ -100,9 +100,9 @@ func (c *connection) refusedBy(ruleset *rules.Config, by *rules.Rule) *ending {
 	return &ending{end: tcplog.Refused, by: relay.Proxy, err: errors.New(by.Called(kind)), verb: Close}
 }
 
-// clientLeft returns the ending of a client that has gone, or is taken to be, while rules
-// waited. As in HAProxy's log, it may have been refused all the same, and if not, the
-// backend is the one that it would have come to.
+// clientLeft returns the ending of a client that has left or timed out while a ruleset waited. As
+// in HAProxy's log, a rule may refuse it all the same; otherwise the record names the backend that
+// it would have reached.
 func (c *connection) clientLeft(ruleset *rules.Config, how tcplog.End, err error) *ending {
 	c.noteHello()
 	if ruleset != nil {
@@ -118,7 +118,7 @@ func (c *connection) clientLeft(ruleset *rules.Config, how tcplog.End, err error
 	return &ending{end: how, by: relay.Client, err: err}
 }
 
-// applyBackendRules tries the rules of a backend that come before its servers.
+// applyBackendRules applies the rules of a backend that come before its servers.
 func (c *connection) applyBackendRules(b *balancer.Backend) *ending {
 	c.forced = false
 	if len(b.PersistRules) > 0 {
@@ -138,8 +138,8 @@ func (c *connection) applyBackendRules(b *balancer.Backend) *ending {
 	return c.applyRules(b.Content, true)
 }
 
-// assignedServer returns the server that the backend's rules name for the connection; empty: its
-// policy picks one.
+// assignedServer returns the server that the backend's rules name for the connection; if empty,
+// the policy picks one.
 func (c *connection) assignedServer(b *balancer.Backend) (server string, end *ending) {
 	if len(b.UseServer) == 0 {
 		return "", nil
@@ -156,7 +156,7 @@ func (c *connection) assignedServer(b *balancer.Backend) (server string, end *en
 	return server, nil
 }
 
-// readForBackend reads what the client has sent, unless that has been done.
+// readForBackend reads what the client has sent so far, unless that has been done.
 func (c *connection) readForBackend() *ending {
 	if c.input.read {
 		return nil
@@ -168,8 +168,7 @@ func (c *connection) readForBackend() *ending {
 	return nil
 }
 
-// rulesView is what rules see now. There is one view of a connection, and the next
-// call changes it.
+// rulesView returns what rules see now. A connection has one view, which the next call changes.
 func (c *connection) rulesView(final bool) *rules.View {
 	if c.viewState.Connection == nil {
 		c.viewState.Connection, c.viewState.State, c.viewState.Var, c.viewState.SetVar = c.connForMatchers, c, c.variable, c.setVar
@@ -183,7 +182,7 @@ func (c *connection) rulesView(final bool) *rules.View {
 	return &c.viewState
 }
 
-// variable returns a variable of the connection, or one that all share.
+// variable returns a variable of the connection or, with the prefix for it, of the process.
 func (c *connection) variable(name string) (sample.Value, bool) {
 	if strings.HasPrefix(name, balancer.SharedScope) {
 		return c.f.App.Variable(name)
@@ -196,7 +195,7 @@ func (c *connection) setVar(name string, v sample.Value) {
 		c.f.App.SetVariable(name, v)
 		return
 	}
-	var value any // none forgets it
+	var value any // nil deletes it
 	if v.Kind() != sample.None {
 		value = v
 	}

@@ -16,24 +16,24 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// session is what is left of a connection while its bytes are passed both ways:
-// as little as the log line needs.
+// session is a connection while its bytes are relayed. It holds only what the log line and the
+// counts need, since a process may have a million of them.
 type session struct {
 	relay.Session
 
 	*sessionConfig
 	lease  pool.Lease
-	packed offheap.Ref // see begin
+	packed offheap.Ref // the log record at the start; see begin
 }
 
-// sessionConfig are what all sessions from one frontend to one backend share. They refer
-// to nothing else of the configuration: sessions outlive it, and it can be large.
+// sessionConfig holds what all sessions from one frontend to one backend share. It must not refer
+// to anything else of the configuration: sessions outlive it, and it can be large.
 type sessionConfig struct {
 	frontend, backend string
 	feconn, beconn    *connCount
 	log               *tcplog.Log
 	options           relay.Options
-	refused           bool // the server's response was: the terms are that session's alone
+	refused           bool // by rules for the response; such a session has its own copy
 }
 
 // sessionConfigFor returns what sessions to b share.
@@ -48,31 +48,34 @@ func (f *Frontend) sessionConfigFor(b *balancer.Backend) *sessionConfig {
 	return known.(*sessionConfig)
 }
 
-// epoch is what the times of sessions count from, by the monotonic clock.
+// epoch is the origin of sessions' times on the monotonic clock.
 var epoch = time.Now()
 
-// begin takes from a connection what the session needs, and has it until Ended is called.
+// begin packs the connection's record for the log line. The memory is off the heap; Ended frees
+// it.
 func (s *session) begin(c *connection) {
 	r := c.record
 	if r.Address == s.lease.Server.Address {
-		r.Address = "" // it is known from there
+		r.Address = "" // it is stored there
 	}
 	var room [264]byte
 	s.sessionConfig, s.packed = c.shared, offheap.Put(r.AppendPacked(binary.NativeEndian.AppendUint64(room[:0], uint64(c.accepted.Sub(epoch)))))
 }
 
-// record is that of the connection before it became a session, and when that was
-// accepted. They are not to be used after the session has ended.
+// record returns the record as it was when the connection became a session, and the time of
+// accept. They share memory with the session and must not be used after Ended has freed it.
 func (s *session) record() (tcplog.Record, time.Time) {
 	server, began := s.lease.Server, s.packed.Bytes()
 	return tcplog.Record{Frontend: s.frontend, Backend: s.backend, Server: server.Name, Address: server.Address, Began: began[8:]},
 		epoch.Add(time.Duration(binary.NativeEndian.Uint64(began)))
 }
 
-// LeaseEvicted ends the session. It has no reason: why a lease is cut is an end of its own.
+// LeaseEvicted ends the session. It gives no reason: the reason for an eviction is an End of its
+// own.
 func (s *session) LeaseEvicted(pool.EvictReason) { s.End("") }
 
-// refuse ends the session because of the server's response. It is called by the session.
+// refuse ends the session because of the server's response. Only the session's own goroutine calls
+// it.
 func (s *session) refuse(reason string) {
 	t := *s.sessionConfig
 	t.refused = true
@@ -80,14 +83,14 @@ func (s *session) refuse(reason string) {
 	s.End(reason)
 }
 
-// Answered notes that the server has sent something, also where that never reaches
-// the client.
+// Answered notes that the server has sent something, even if that never reaches the client.
 func (s *session) Answered() { s.lease.Answered() }
 
-// Ended is the one place where a session ends, however it does.
+// Ended releases everything that the session holds and logs it. Relay calls it once for each
+// session, however it ends.
 func (s *session) Ended(result relay.Result) {
 	defer func() {
-		if p := recover(); p != nil { // it must not reach the process
+		if p := recover(); p != nil { // a panic must not end the process
 			s.log.Logger().Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
 		s.packed.Free()
@@ -113,13 +116,13 @@ func (s *session) Ended(result relay.Result) {
 	end.conclude(&record, s.lease.Server, accepted, s.log)
 }
 
-// relay makes a connection a session, which has all that is the connection's, and passes
-// the hello on, then everything else. Where the session can do without this goroutine,
-// that is not waited for.
+// relay turns a connection into a session, which takes over everything that the connection holds,
+// and relays the hello and then all other bytes. It does not wait for a session that can go on
+// without this goroutine.
 func (c *connection) relay(k *claim) *ending {
 	s := k.session
 	if !liveConns.toSession(c) {
-		<-c.gone // or soon will be
+		<-c.gone // closed by kill, now or soon
 		return &ending{end: tcplog.Killed, by: relay.Proxy, err: errShutdown}
 	}
 	s.begin(c)

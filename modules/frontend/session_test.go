@@ -15,9 +15,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// TestBrokenEarly ends sessions in several ways. An error that observe counts is one
-// that the server broke before it had sent anything, and no other: what it has sent
-// may also be lost on the way.
+// TestBrokenEarly ends sessions in several ways. Passive checks count only an error that the
+// server caused before its first byte: later bytes may have been lost on the way.
 func TestBrokenEarly(t *testing.T) {
 	reset := relay.Result{By: relay.Server, Cause: relay.Reset}
 	for _, c := range []struct {
@@ -60,7 +59,7 @@ func TestBrokenEarly(t *testing.T) {
 	}
 }
 
-// The reason that a session was ended for comes before the error that this brought about.
+// The reason for which a session was ended takes precedence over the resulting error.
 func TestRelayed(t *testing.T) {
 	log := tcplog.Open(nil, zap.NewNop())
 	for _, c := range []struct {

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// checkShadowed refuses a rule to which those before it leave nothing.
+// checkShadowed returns an error if earlier rules take all connections that rule i would match.
 func (r *Router) checkShadowed(i int) error {
 	rule := r.routes[i]
 	by, hidden := r.shadowedBy(rule)
@@ -23,7 +23,7 @@ func (r *Router) checkShadowed(i int) error {
 		i+1, rule.Name, by+1, r.routes[by].Name)
 }
 
-// shadowedBy finds the first rule among those added that hides rule.
+// shadowedBy returns the first earlier rule that takes connections of a shadowed rule.
 func (r *Router) shadowedBy(rule *Route) (by int, hidden bool) {
 	if i := slices.IndexFunc(r.others, func(i int) bool { return r.takesAll(r.routes[i]) }); i >= 0 {
 		return r.others[i], true
@@ -46,7 +46,7 @@ func (r *Router) shadowedBy(rule *Route) (by int, hidden bool) {
 	return by, len(rule.Condition.Sets) > 0
 }
 
-// takesAll reports whether nothing gets past the rule.
+// takesAll reports whether no connection gets past the rule.
 func (r *Router) takesAll(rule *Route) bool {
 	switch {
 	case rule.Target.isMap:
@@ -58,7 +58,7 @@ func (r *Router) takesAll(rule *Route) bool {
 	}
 }
 
-// mapPatterns are those of the rule's map.
+// mapPatterns returns the patterns of the rule's map.
 func (r *Route) mapPatterns() []string {
 	patterns := make([]string, 0, len(r.Target.entries))
 	for _, e := range r.Target.entries {
@@ -67,7 +67,8 @@ func (r *Route) mapPatterns() []string {
 	return patterns
 }
 
-// shadowedSet looks for a matcher all of whose names are taken.
+// shadowedSet reports whether earlier rules take all names of a set of matchers, and the first
+// that takes one.
 func shadowedSet(table *names.Table, s rules.Set) (rule int, hidden bool) {
 	if s.Hello == nil {
 		return 0, false
@@ -76,8 +77,8 @@ func shadowedSet(table *names.Table, s rules.Set) (rule int, hidden bool) {
 	return shadowedPatterns(table, patterns)
 }
 
-// shadowedPatterns finds the first rule that takes any of the patterns, if every
-// one of them is taken.
+// shadowedPatterns returns the first rule that takes any of the patterns, if earlier rules take
+// every one of them.
 func shadowedPatterns(table *names.Table, patterns []string) (rule int, hidden bool) {
 	for i, pattern := range patterns {
 		by, taken := table.Hides(pattern)
@@ -91,8 +92,8 @@ func shadowedPatterns(table *names.Table, patterns []string) (rule int, hidden b
 	return rule, len(patterns) > 0
 }
 
-// warnShadowed tells of names in a map that earlier rules take: they may be meant
-// so, but they may not.
+// warnShadowed logs names in a map that earlier rules take. That may be intended, so it is not an
+// error.
 func (r *Router) warnShadowed(i int) {
 	var hidden []string
 	for _, pattern := range r.routes[i].mapPatterns() {

@@ -16,33 +16,35 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// shardConn is a connection on the fast way: it passes the stations that walk passes on a
-// goroutine, but on that of a shard of package relay, called for each thing that happens.
-// As soon as something has to be waited for that is not the client or one server, it goes
-// on in a goroutine, from the station that it has got to.
+// shardConn is a connection on the fast way. It passes the same stations as walk, but on the
+// goroutine of one of relay's shards, which calls it for each event. Once it has to wait for
+// anything but the client or one server, it goes on in a goroutine from the station that it has
+// reached (toGoroutine). It must never block: all other connections of the shard would wait.
+//
+// One side owns it at any time. The shard does until Next returns Relay (then the session does),
+// Close (then Ended follows) or toGoroutine has detached it (then the goroutine does).
 type shardConn struct {
 	active   *activeFrontend
-	f        *Frontend     // nil while the client is waited for: which it is turns out then
-	socket   *relay.Socket // nil: it is the session's
+	f        *Frontend     // nil while the client is waited for; see useActiveFrontend
+	socket   *relay.Socket // nil once the session owns it
 	accepted time.Duration // since epoch
-	session  *session      // what it is to become
+	session  *session      // that it is to become
 
-	pooled *pooledConn // nil: the client is waited for, or it is the session's
-	kept   *keptInput  // nil: the client has not sent anything yet
-	ending *ending     // once it is closed
+	pooled *pooledConn // nil while the client is waited for, and once it is a session
+	kept   *keptInput  // nil before the client has sent anything
+	ending *ending     // set when it is to be closed
 }
 
-// ServeOnShard takes a client's connection from its first byte to its end. It is called on the
-// goroutine of the shard that is to watch the socket, waits for nothing, and needs no
-// goroutine of its own until something else than the client has to be waited for. It is to
-// be called for what durable.TakeBy gives.
+// ServeOnShard serves a client's connection. It is called on the goroutine of the shard that is to
+// watch the socket, and does not block. It starts a goroutine only if something else than the
+// client has to be waited for. It is meant for durable.TakeBy.
 func (f *Frontend) ServeOnShard(socket *relay.Socket) {
 	accepted := time.Now()
 	if !f.nonBlocking {
 		go f.Serve(socket, accepted)
 		return
 	}
-	f.setActive() // or it would get no connection from durable
+	f.setActive() // else durable would not pass connections to f
 	a := &shardConn{active: f.active, f: f, socket: socket, accepted: accepted.Sub(epoch), session: new(session)}
 	f.conns.Add(1)
 	liveConns.addSession()
@@ -55,7 +57,7 @@ func (f *Frontend) ServeOnShard(socket *relay.Socket) {
 	liveConns.started(a.session, false)
 }
 
-// Inline reports whether Arrive needs no goroutine.
+// Inline reports whether ServeOnShard needs no goroutine.
 func (f *Frontend) Inline() bool { return f.nonBlocking }
 
 // Buffer implements relay.Handler.
@@ -86,7 +88,7 @@ func (a *shardConn) handle(news relay.News) relay.Step {
 		return a.onClientLeft(news.Err)
 	default:
 		switch {
-		case !a.f.nonBlocking: // another configuration than that by which it arrived
+		case !a.f.nonBlocking: // another configuration runs now
 			a.conn().commitRead(news.N)
 			return a.toGoroutine(a.conn().inspectAndRoute)
 		case a.f.Content != nil:
@@ -97,7 +99,7 @@ func (a *shardConn) handle(news relay.News) relay.Step {
 	}
 }
 
-// onAccepted screens the connection, and begins to wait for what the client sends.
+// onAccepted screens the connection and begins to wait for the client's first bytes.
 func (a *shardConn) onAccepted() relay.Step {
 	if a.f.hasEarlyRules() {
 		if end := a.conn().screen(); end != nil {
@@ -107,13 +109,13 @@ func (a *shardConn) onAccepted() relay.Step {
 	if a.f.Content == nil {
 		return relay.Step{Until: epoch.Add(a.accepted + a.f.InspectDelay)}
 	}
-	if a.f.reads && a.f.Content.InspectDelay == 0 { // what has come until now counts
+	if a.f.reads && a.f.Content.InspectDelay == 0 { // rules decide by the bytes there are
 		return a.toGoroutine(a.conn().inspectAndRoute)
 	}
 	return a.tryRules()
 }
 
-// onHelloEvent takes what has happened while the hello is waited for: the fast way of awaitHello.
+// onHelloEvent handles an event while the hello is waited for. It corresponds to awaitHello.
 func (a *shardConn) onHelloEvent(news relay.News) relay.Step {
 	c := a.conn()
 	var outcome clienthello.Outcome
@@ -137,8 +139,7 @@ func (a *shardConn) onHelloEvent(news relay.News) relay.Step {
 	return a.route()
 }
 
-// onContentEvent takes what has happened while rules of content wait: the fast way of the station
-// admit.
+// onContentEvent handles an event while rules of content wait. It corresponds to applyRules.
 func (a *shardConn) onContentEvent(news relay.News) relay.Step {
 	c := a.conn()
 	switch news.Event {
@@ -148,7 +149,7 @@ func (a *shardConn) onContentEvent(news relay.News) relay.Step {
 		c.input.clientFinished = true
 	case relay.Expired:
 		switch deadline, silent := c.waitDeadline(); {
-		case time.Now().Before(deadline): // it has been moved
+		case time.Now().Before(deadline): // the client has sent something since
 			return relay.Step{Until: deadline}
 		case silent:
 			return a.end(c.clientLeft(a.f.Content, tcplog.ClientTimeoutHello, nil))
@@ -160,7 +161,7 @@ func (a *shardConn) onContentEvent(news relay.News) relay.Step {
 	return a.tryRules()
 }
 
-// tryRules tries the rules of content.
+// tryRules applies the rules of content.
 func (a *shardConn) tryRules() relay.Step {
 	c, ruleset := a.conn(), a.f.Content
 	wait, end := c.tryRules(ruleset, ruleset.InspectDelay == 0 || c.input.delayExpired, true)
@@ -172,7 +173,7 @@ func (a *shardConn) tryRules() relay.Step {
 		return relay.Step{Until: deadline}
 	case end != nil:
 		return a.end(end)
-	case a.f.reads && !c.input.read: // what has come until now counts
+	case a.f.reads && !c.input.read: // routes decide by the bytes there are
 		return a.toGoroutine(c.inspectAndRoute)
 	}
 	c.input.delayEnds = time.Time{}
@@ -188,7 +189,7 @@ func (a *shardConn) route() relay.Step {
 	return a.pass(backend)
 }
 
-// pass takes a server of a backend that is free, and connects to it.
+// pass leases a free server of a backend and connects to it.
 func (a *shardConn) pass(b *balancer.Backend) relay.Step {
 	c := a.conn()
 	if !c.picksServerWithoutBlocking(b) {
@@ -232,7 +233,7 @@ func (a *shardConn) connect(k *claim, to destination) relay.Step {
 	}
 }
 
-// onConnected makes the connection a session.
+// onConnected turns the connection into a session.
 func (a *shardConn) onConnected() relay.Step {
 	c, s := a.conn(), a.session
 	if end := c.noteDialResult(c.claim, nil); end != nil {
@@ -246,14 +247,14 @@ func (a *shardConn) onConnected() relay.Step {
 	return relay.Step{Do: relay.Relay, Options: &s.options, Owner: s}
 }
 
-// onConnectFailed has another attempt made, if there may be one.
+// onConnectFailed retries in a goroutine, if another attempt may be made.
 func (a *shardConn) onConnectFailed(err error) relay.Step {
 	c := a.conn()
 	end := c.noteDialResult(c.claim, err)
 	return a.attemptOnGoroutine(c.claim, func(k *claim) *ending { return c.retry(k, end) })
 }
 
-// onClientLeft gives up the server that is waited for: the client has left.
+// onClientLeft releases the server that was being connected to.
 func (a *shardConn) onClientLeft(err error) relay.Step {
 	why := errClientFin
 	if err != nil {
@@ -265,7 +266,7 @@ func (a *shardConn) onClientLeft(err error) relay.Step {
 	return a.end(c.abandon(c.claim, why))
 }
 
-// attemptOnGoroutine goes on in a goroutine, with what there is of a claim.
+// attemptOnGoroutine goes on with a claim in a goroutine.
 func (a *shardConn) attemptOnGoroutine(k *claim, attempts func(*claim) *ending) relay.Step {
 	c := a.conn()
 	return a.toGoroutine(func() *ending {
@@ -277,13 +278,13 @@ func (a *shardConn) attemptOnGoroutine(k *claim, attempts func(*claim) *ending) 
 	})
 }
 
-// toGoroutine goes on in a goroutine: the general way.
+// toGoroutine goes on in a goroutine, by the general way.
 func (a *shardConn) toGoroutine(way func() *ending) relay.Step {
 	c := a.conn()
 	if _, _, ok := a.session.Detach(); !ok {
-		return relay.Step{} // it has been ended from outside
+		return relay.Step{} // it has been ended meanwhile
 	}
-	a.pooled = nil // it is the goroutine's
+	a.pooled = nil // the goroutine owns it now
 	c.gone = make(chan struct{})
 	liveConns.toGoroutine(c)
 	go func() {
@@ -293,7 +294,7 @@ func (a *shardConn) toGoroutine(way func() *ending) relay.Step {
 	return relay.Step{}
 }
 
-// end closes the connection in the way of its ending. Ended does the rest.
+// end closes the connection as its ending demands. Ended does the rest.
 func (a *shardConn) end(e *ending) relay.Step {
 	a.ending = e
 	step := relay.Step{Do: relay.Close, Last: a.conn().finalAlert(e)}
@@ -307,16 +308,16 @@ func (a *shardConn) end(e *ending) relay.Step {
 	return step
 }
 
-// Answered implements relay.Owner. It is the session's to be told that.
+// Answered implements relay.Owner. Only the session's own is called with effect.
 func (a *shardConn) Answered() {}
 
-// Ended ends a connection that has not become a session.
+// Ended implements relay.Owner: it concludes a connection that has not become a session.
 func (a *shardConn) Ended(r relay.Result) {
 	a.useActiveFrontend()
 	if crash, ok := errors.AsType[*relay.PanicError](r.Err); ok {
 		a.f.logPanic(crash.Value, crash.Stack)
 	}
-	if a.socket == nil { // it was ended from outside just then
+	if a.socket == nil { // it became a session and was ended at once
 		a.session.Ended(r)
 		return
 	}
@@ -337,7 +338,7 @@ func (a *shardConn) Ended(r relay.Result) {
 	a.recycle()
 }
 
-// readError is an error of reading, as package net says it.
+// readError returns an error of reading in the form of package net.
 func (a *shardConn) readError(err error) error {
 	return &net.OpError{Op: "read", Net: a.socket.RemoteAddr().Network(), Source: a.socket.LocalAddr(), Addr: a.socket.RemoteAddr(), Err: err}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// ServeOnShard is Serve on a goroutine of its own.
+// ServeOnShard serves a client's connection in a goroutine of its own.
 func (f *Frontend) ServeOnShard(socket *relay.Socket) { go f.Serve(socket, time.Now()) }
 
 // Inline reports whether ServeOnShard needs no goroutine.

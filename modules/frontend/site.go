@@ -13,12 +13,11 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// shuttingDown bounds how long a listener may take to close after its server has begun
-// to shut down and has closed a connection for that.
+// listenerCloseTimeout bounds the wait for a listener to close after its server has begun to shut
+// down and has closed a connection for that.
 const listenerCloseTimeout = time.Second
 
-// toSite hands the connection to the http server of a backend, and waits until it
-// has ended there.
+// toSite passes the connection to the http server of a backend and waits until it has ended there.
 func (c *connection) toSite(b *balancer.Backend) *ending {
 	c.endIfKilled = tcplog.KilledConnect
 	c.record.Server, c.record.Address = "", inprocess.Network+"/"+b.Site
@@ -28,7 +27,7 @@ func (c *connection) toSite(b *balancer.Backend) *ending {
 		switch {
 		case errors.Is(err, inprocess.ErrGone):
 			return &ending{end: tcplog.KilledConnect, by: relay.Proxy}
-		case err != nil: // the hello has been given back where another server had the connection
+		case err != nil: // no stand-in if a server had it before: the hello is gone
 			return &ending{end: tcplog.NoServer, by: relay.Proxy, err: err, unserved: c.hello != nil}
 		}
 		c.forget()
@@ -37,15 +36,15 @@ func (c *connection) toSite(b *balancer.Backend) *ending {
 		if !v.untouched || !closesSoon(closed) || c.goneErr() != nil {
 			break
 		}
-		v = v.reopen() // the server of the next configuration has it from its beginning
+		v = v.reopen() // for the server of the next configuration, from the first byte
 	}
 	_ = c.Conn.Close()
 	end := sessionEnding(v.result(), &c.record)
-	end.clientClosed = true // nothing can be said to the client any more
+	end.clientClosed = true // the connection is closed already
 	return &end
 }
 
-// closesSoon waits for a listener to close.
+// closesSoon reports whether a listener closes within listenerCloseTimeout.
 func closesSoon(closed <-chan struct{}) bool {
 	select {
 	case <-closed:

@@ -15,15 +15,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// maxKept bounds how much of a first request is kept, to be served by another server.
+// maxReplay bounds the bytes of a first request that are kept for another server.
 const maxReplay = 64 << 10
 
-// siteConn is a client's connection while an http server has it.
+// siteConn is a client's connection while an http server serves it.
 //
-// A server of package net/http that shuts down closes connections whose first request
-// it has not begun to serve, also those that it has only just accepted. To a client
-// that is a reload which has lost its connection. Such a visit is untouched, and the
-// connection is for the next server, from its first byte on.
+// A server of package net/http that shuts down closes connections whose first request it has not
+// begun to serve, even if it has just accepted them. To a client, the reload would have lost its
+// connection. Such a connection is untouched: it stays open and goes to the next server, with all
+// bytes from the first on.
 type siteConn struct {
 	net.Conn
 	out atomic.Int64
@@ -31,23 +31,23 @@ type siteConn struct {
 	reading sync.Mutex // held during Read
 
 	mu         sync.Mutex
-	ahead      []byte // what has been read from the client, and not by the server yet
-	replay     []byte // what the server has read, up to its first word
+	ahead      []byte // read from the client, but not by the server yet
+	replay     []byte // read by the server before its first Write
 	in         int64
-	started    bool  // the server has begun to serve a request, or too much has been read to keep it
+	started    bool  // the server has begun to serve, or has read over maxReplay
 	readFailed bool  // the last Read had an error
-	clientErr  error // of the client's connection
+	clientErr  error // the error of the client's connection
 
 	once      sync.Once
 	closed    chan struct{}
-	untouched bool // set before closed is
+	untouched bool // set before closed is closed
 }
 
 func newSiteConn(client net.Conn, ahead []byte) *siteConn {
 	return &siteConn{Conn: client, ahead: ahead, closed: make(chan struct{})}
 }
 
-// reopen is the same connection for another server.
+// reopen returns the same connection for another server.
 func (v *siteConn) reopen() *siteConn {
 	v.reading.Lock() // the server may still be reading: Close has ended that
 	defer v.reading.Unlock()
@@ -55,7 +55,7 @@ func (v *siteConn) reopen() *siteConn {
 	return newSiteConn(v.Conn, append(v.replay, v.ahead...))
 }
 
-// Read returns first what the frontend has read.
+// Read returns what the frontend has read, then what the client sends.
 func (v *siteConn) Read(b []byte) (n int, err error) {
 	v.reading.Lock()
 	defer v.reading.Unlock()
@@ -74,8 +74,8 @@ func (v *siteConn) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
-// takeAhead takes what has been read ahead. A Read behind a whole head of a request tells
-// that it is being served.
+// takeAhead copies bytes that have been read ahead. A Read after the whole head of a request means
+// that the server has begun to serve it.
 func (v *siteConn) takeAhead(b []byte) int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -87,13 +87,12 @@ func (v *siteConn) takeAhead(b []byte) int {
 	return n
 }
 
-// hasHead reports whether the head of a request is whole.
+// hasHead reports whether b holds the whole head of a request.
 func hasHead(b []byte) bool {
 	return bytes.Contains(b, []byte("\n\r\n")) || bytes.Contains(b, []byte("\n\n"))
 }
 
-// hasBody reports whether a request has a body: it may be served without a further
-// Read.
+// hasBody reports whether a request has a body, so that it may be served without another Read.
 func hasBody(b []byte) bool {
 	b = bytes.ToLower(b)
 	return bytes.Contains(b, []byte("\ncontent-length:")) || bytes.Contains(b, []byte("\ntransfer-encoding:"))
@@ -109,7 +108,7 @@ func (v *siteConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// noteError takes note of an error that is the client's doing. The caller holds the lock.
+// noteError keeps an error that the client has caused. The caller holds the lock.
 func (v *siteConn) noteError(err error) {
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return
@@ -117,7 +116,7 @@ func (v *siteConn) noteError(err error) {
 	v.clientErr = err
 }
 
-// CloseWrite ends the direction to the client.
+// CloseWrite closes the sending side towards the client.
 func (v *siteConn) CloseWrite() error {
 	if half, ok := v.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -125,14 +124,14 @@ func (v *siteConn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// Close gives the connection back to its frontend. One that is untouched stays open.
+// Close returns the connection to its frontend. If it is untouched it stays open.
 func (v *siteConn) Close() (err error) {
 	v.once.Do(func() {
 		v.mu.Lock()
 		v.untouched = !v.started && !v.readFailed && (!hasHead(v.replay) || !hasBody(v.replay))
 		v.mu.Unlock()
 		if v.untouched {
-			err = v.Conn.SetDeadline(time.Unix(1, 0)) // ends a Read
+			err = v.Conn.SetDeadline(time.Unix(1, 0)) // ends a pending Read
 		} else {
 			err = v.Conn.Close()
 		}
@@ -141,7 +140,7 @@ func (v *siteConn) Close() (err error) {
 	return err
 }
 
-// result is how the visit went.
+// result returns how the connection ended and its byte counts.
 func (v *siteConn) result() relay.Result {
 	v.mu.Lock()
 	defer v.mu.Unlock()

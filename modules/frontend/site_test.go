@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// What the end of the process cuts is cut at the site, too.
+// The end of the process also cuts connections of sites.
 func TestSiteIsCut(t *testing.T) {
 	began := make(chan struct{})
 	address, err := caddy.ParseNetworkAddress("passthrough/site-cut")

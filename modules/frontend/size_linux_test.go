@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// TestSessionSize pins what a session at rest has on the heap: each byte more is two of
-// memory, for each of many thousand sessions. What it has outside of the heap is in began.
+// TestSessionSize pins the heap size of an idle session: each byte more costs two bytes of memory
+// for each of very many sessions. The memory off the heap is not counted.
 func TestSessionSize(t *testing.T) {
 	if strconv.IntSize != 64 {
 		t.Skip("the sizes are those of a 64-bit system")
@@ -29,7 +29,7 @@ func TestSessionSize(t *testing.T) {
 	}
 }
 
-// keeping is a server that answers each client with one byte, and keeps the connection.
+// keeping starts a server that sends each client one byte and keeps the connection.
 func keeping(t *testing.T) unix.SockaddrInet4 {
 	t.Helper()
 	fd, at := listeningSocket(t)
@@ -54,8 +54,8 @@ func keeping(t *testing.T) unix.SockaddrInet4 {
 	return at
 }
 
-// TestIdleSessions measures what one more idle session keeps on the heap: its record and
-// its place in the engine.
+// TestIdleSessions measures the heap that one more idle session takes in this package and in
+// relay.
 func TestIdleSessions(t *testing.T) {
 	const n, most = 1000, 256
 	var limit unix.Rlimit

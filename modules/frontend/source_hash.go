@@ -7,13 +7,13 @@ import (
 	"net/netip"
 )
 
-// dualStack is a connection that can tell whether its listener takes both versions of IP.
+// dualStack is a connection that knows whether its listener accepts both versions of IP.
 type dualStack interface {
 	Dual() bool
 }
 
-// sourceForHash returns the client's address as the policies hash it: at a listener for both
-// versions of IP, that of an IPv4 client is the one within IPv6, as in HAProxy.
+// sourceForHash returns the client's address as policies hash it. On a listener for both versions
+// of IP, an IPv4 address is the one mapped into IPv6, as in HAProxy.
 func sourceForHash(client net.Conn, source netip.Addr) netip.Addr {
 	if !source.Is4() {
 		return source

@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// weightedSplit deals connections out to backends by their weights: of as many in a row as the
-// weights add up to, each gets exactly its part, and it gets them evenly spread. A
-// backend without a usable server keeps its part, whose connections end as no_server.
+// weightedSplit distributes connections among backends by weight. Of as many consecutive
+// connections as the sum of the weights, each backend gets exactly its share, evenly spread. A
+// backend without a usable server keeps its share; those connections end as no_server.
 type weightedSplit struct {
-	cumulative []uint64 // the sum of the weights up to each backend
-	step       uint64   // coprime to the whole, and about 0.618 of it
+	cumulative []uint64 // sums of the weights up to each backend
+	step       uint64   // coprime to the sum of all, and about 0.618 of it
 	counter    atomic.Uint64
 }
 
@@ -32,7 +32,7 @@ func newSplit(weights []int) *weightedSplit {
 	return s
 }
 
-// nextIndex is the place of the backend whose turn it is. It is safe for concurrent use.
+// nextIndex returns the index of the next backend. It is safe for concurrent use.
 func (s *weightedSplit) nextIndex() int {
 	whole := s.cumulative[len(s.cumulative)-1]
 	at := (s.counter.Add(1) - 1) % whole * s.step % whole

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Of as many in a row as the weights add up to, each backend gets exactly its part,
-// wherever the row begins.
+// Of as many consecutive connections as the sum of the weights, each backend gets exactly its
+// share, wherever they begin.
 func TestSplitIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.IntRange(0, 30), 1, 5).Draw(t, "weights")
@@ -37,7 +37,7 @@ func TestSplitIsExact(t *testing.T) {
 	})
 }
 
-// Shares are spread: a small one is not served in a row.
+// The connections of a small share are spread and not consecutive.
 func TestSplitIsSpread(t *testing.T) {
 	for weights, want := range map[[2]int]string{
 		{1, 1}:       "abababab",

@@ -15,9 +15,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// ProcessState answers fetches about the backends, servers and frontends of the
-// process, whatever configuration runs: nbsrv, srv_is_up, be_conn and so on. It
-// knows nothing of a connection.
+// ProcessState answers fetches about the backends, servers and frontends of the process, such as
+// nbsrv, srv_is_up and be_conn, independent of the configuration. It knows no connection.
 var ProcessState sample.State = processState{}
 
 type processState struct{}
@@ -95,10 +94,10 @@ func serverAnswer(q sample.Question) (sample.Value, bool) {
 	return sample.Integer(int64(n)), ok
 }
 
-// AppState answers as ProcessState does, for expressions of one configuration.
+// AppState answers like ProcessState, for expressions of one configuration.
 type AppState struct {
-	App     *balancer.App // nil: it is not known
-	Section string        // that the expressions stand in
+	App     *balancer.App // may be nil
+	Section string        // in which the expressions are written
 }
 
 // Answer implements sample.State.
@@ -114,12 +113,12 @@ func (s AppState) Answer(q sample.Question) (sample.Value, bool) {
 	if b == nil {
 		return v, false
 	}
-	b.Pool().Activate() // the configuration has only just been loaded
+	b.Pool().Activate() // the configuration has just been loaded
 	return ProcessState.Answer(q)
 }
 
-// Answer is that of the process, or of where the connection is. The section that
-// an expression stands in is the backend, once the connection has one.
+// Answer answers fetches about the connection and the process. Without a name, a fetch is about
+// the backend if the connection has one, else about the frontend.
 func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
 	if q.About == sample.ObjectConnection {
 		if v, ok := c.connectionAnswer(q.Fetch); ok {
@@ -135,7 +134,8 @@ func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
 	return AppState{App: c.f.App}.Answer(q)
 }
 
-// connectionAnswer answers fetches about where the connection has come from and has got to.
+// connectionAnswer answers fetches about the connection: its frontend, listener, backend and
+// server.
 func (c *connection) connectionAnswer(fetch string) (sample.Value, bool) {
 	switch fetch {
 	case "fe_name":
@@ -169,7 +169,7 @@ func (c *connection) connectionAnswer(fetch string) (sample.Value, bool) {
 		}
 	}
 	b := c.backend
-	if b == nil { // the rules may be those of a frontend with servers of its own
+	if b == nil { // a rule of a frontend that has servers of its own
 		b = c.f.App.Backends[c.f.Name]
 	}
 	if b == nil {
@@ -193,7 +193,7 @@ func (c *connection) connectionAnswer(fetch string) (sample.Value, bool) {
 	}
 }
 
-// ownAddress reports whether an address is one of this host.
+// ownAddress reports whether an address belongs to this host.
 func ownAddress(a netip.AddrPort) (sample.Value, bool) {
 	ip := a.Addr()
 	if !ip.IsValid() {
@@ -203,7 +203,7 @@ func ownAddress(a netip.AddrPort) (sample.Value, bool) {
 	return sample.Boolean(ip.IsLoopback() || own), err == nil
 }
 
-// milliseconds is a timeout as HAProxy gives it: 0 where there is none.
+// milliseconds returns a timeout as HAProxy does: 0 if it is not set.
 func milliseconds[D caddy.Duration | time.Duration](timeout D) sample.Value {
 	return sample.Integer(max(0, time.Duration(timeout).Milliseconds()))
 }

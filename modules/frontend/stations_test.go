@@ -25,7 +25,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// arrived is a connection of f whose client has sent something, without a socket.
+// arrived returns a connection of f whose client has sent some bytes, without a socket.
 func arrived(t *testing.T, f *Frontend, sent []byte) (c *connection, conn *hellotest.Conn) {
 	t.Helper()
 	conn = new(hellotest.Conn)
@@ -41,7 +41,7 @@ func arrived(t *testing.T, f *Frontend, sent []byte) (c *connection, conn *hello
 	return c, conn
 }
 
-// compiled are rules from JSON.
+// compiled returns rules from JSON.
 func compiled(t *testing.T, config string) *rules.Config {
 	t.Helper()
 	ruleset := new(rules.Config)
@@ -54,7 +54,7 @@ func compiled(t *testing.T, config string) *rules.Config {
 	return ruleset
 }
 
-// told is what of an ending can be seen from outside.
+// told is the visible part of an ending.
 type told struct {
 	End   tcplog.End
 	By    relay.Side
@@ -73,8 +73,8 @@ func (e *ending) outside() (t told) {
 	return t
 }
 
-// Only a client that has left ends at the inspection; what is no hello is for route to
-// judge, by on, and no route is looked at then.
+// Inspection ends only clients that have left. Other bytes than a hello are left to route, which
+// applies on and tries no rule.
 func TestInspectedAndRouted(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example.test")
 	app := newAppOf(t, map[string]string{"web": `{"servers": []}`, "sorry": `{"servers": []}`})
@@ -118,7 +118,7 @@ func TestInspectedAndRouted(t *testing.T) {
 			backend, end = conn.route()
 		}
 		got := end.outside()
-		if c.want.Error == "" && c.want.End == tcplog.Refused { // what is wrong is clienthello's to say
+		if c.want.Error == "" && c.want.End == tcplog.Refused { // the text is clienthello's
 			if got.Error == "" {
 				t.Errorf("%s: no error", name)
 			}
@@ -130,8 +130,8 @@ func TestInspectedAndRouted(t *testing.T) {
 	}
 }
 
-// Rules that cannot be decided wait, until there is enough to see or it is final that
-// there is no more. Deciding reads nothing.
+// Rules that cannot be decided wait until they have enough bytes or the view is final. tryRules
+// reads nothing.
 func TestDecide(t *testing.T) {
 	const hello = `{"match": [{"acl": [{"any": [{"fetch": "req.ssl_hello_type", "values": ["1"]}]}]}], "action": `
 	raw := hellotest.Hello(t, "a.example.test")
@@ -160,7 +160,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// Where a server is, is known without waiting; what depends on the connection is filled in.
+// The destination of a server is known without blocking, with placeholders filled in.
 func TestDestination(t *testing.T) {
 	hello := hellotest.Plain(hellotest.SNI("Web.test")).Raw()
 	for address, want := range map[string]destination{
@@ -193,7 +193,7 @@ func TestDestination(t *testing.T) {
 	}
 }
 
-// A claim gives its lease back once, or hands it over.
+// A claim releases its lease once or hands it over.
 func TestClaim(t *testing.T) {
 	app := newAppOf(t, map[string]string{"claimed": `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`})
 	b := app.Backends["claimed"]
@@ -231,7 +231,8 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// What is done after an attempt that has failed: what is over has given its lease back.
+// After a failed attempt, checkRetry returns an ending only if no retry follows, and has released
+// the lease then.
 func TestAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		end      tcplog.End
@@ -267,8 +268,8 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// A connection ends once, with one line; the client sees what its ending says; and what
-// has panicked is an ending, too.
+// A connection ends once, with one line, and the client sees its ending. A panic is an ending,
+// too.
 func TestEnd(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example.test")
 	alert := string([]byte{21, 3, 1, 0, 2, 2, 80})

@@ -24,8 +24,8 @@ func newAppOf(t testing.TB, backends map[string]string) *balancer.App {
 	return app
 }
 
-// frontendTo returns a frontend that sends everything to one backend of app, with what
-// config adds, and its log, unless config has another.
+// frontendTo returns a frontend that sends everything to one backend of app, and its log unless
+// config has a logger. config may set more.
 func frontendTo(app *balancer.App, backend string, config Config) (*Frontend, *observer.ObservedLogs) {
 	core, logged := observer.New(zapcore.DebugLevel)
 	config.App = app
@@ -39,7 +39,7 @@ func frontendTo(app *balancer.App, backend string, config Config) (*Frontend, *o
 	return New(config), logged
 }
 
-// linesOf returns the lines of a frontend's connections that have ended.
+// linesOf returns the log lines of a frontend's connections that have ended.
 func linesOf(t testing.TB, f *Frontend, logged *observer.ObservedLogs) []observer.LoggedEntry {
 	t.Helper()
 	last := tcplog.New("the last", nil, nil)
@@ -55,7 +55,7 @@ func linesOf(t testing.TB, f *Frontend, logged *observer.ObservedLogs) []observe
 	}
 }
 
-// inspected is an inspection that has found the hello in raw.
+// inspected returns an inspection that has found the hello in raw.
 func inspected(t testing.TB, raw []byte) *clienthello.Inspection {
 	t.Helper()
 	i := clienthello.NewInspection(0)
@@ -66,7 +66,7 @@ func inspected(t testing.TB, raw []byte) *clienthello.Inspection {
 	return i
 }
 
-// dialing is a connection of a client that has said hello, on its way to a server.
+// dialing returns a connection whose client has sent its hello, on its way to a server.
 func dialing(t *testing.T, hello []byte) *connection {
 	t.Helper()
 	c := &connection{f: new(Frontend), client: client{Conn: new(hellotest.Conn)}, hello: inspected(t, hello), gone: make(chan struct{})}

@@ -13,9 +13,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Target is where a rule sends what it matches: to one backend, to several by weights,
-// to the one that a template or a format names, or to that of the server name in a map.
-// Or it is how the rule ends connections.
+// Target is the destination of a rule: one backend, several by weight, the one that a template or
+// a format names, or the one that a map has for the server name. Or it ends the connections.
 type Target struct {
 	backends []*balancer.Backend
 	template string
@@ -23,39 +22,39 @@ type Target struct {
 	app      *balancer.App  // for template and format
 	split    *weightedSplit // nil: none
 	isMap    bool
-	entries  []mapEntry // of the map, until they are in a table
+	entries  []mapEntry // of the map, until a table holds them
 	file     string     // of the map
 	refuses  bool
-	verb     Verb // if it refuses
+	verb     Verb // if refuses is set
 }
 
-// mapEntry is a server name pattern and the place of its backend in backends.
+// mapEntry is a server name pattern and the index of its backend.
 type mapEntry struct {
 	pattern string
 	index   int
 }
 
-// To returns the target that is one backend.
+// To returns a target that is one backend.
 func To(b *balancer.Backend) Target { return Target{backends: []*balancer.Backend{b}} }
 
-// ToTemplate returns the target that a text with placeholders of the connection names.
+// ToTemplate returns a target named by a text with placeholders of the connection.
 func ToTemplate(app *balancer.App, template string) Target {
 	return Target{template: template, app: app}
 }
 
-// ToFormat returns the target that a text with sample expressions names.
+// ToFormat returns a target named by a text with sample expressions.
 func ToFormat(app *balancer.App, f *sample.Format) Target { return Target{format: f, app: app} }
 
-// ToSplit returns the target that deals connections out to backends by their weights,
-// which must not all be 0.
+// ToSplit returns a target that distributes connections among backends by weights, which must not
+// all be 0.
 func ToSplit(backends []*balancer.Backend, weights []int) Target {
 	return Target{backends: backends, split: newSplit(weights)}
 }
 
-// Refuse returns the target that ends connections. The verb is not UseBackend.
+// Refuse returns a target that ends connections. The verb must not be UseBackend.
 func Refuse(v Verb) Target { return Target{refuses: true, verb: v} }
 
-// ToMap returns the target that a file of server names and their backends names.
+// ToMap returns a target read from a file of server names and their backends.
 func ToMap(app *balancer.App, file string) (Target, error) {
 	t := Target{isMap: true, file: file}
 	f, err := os.Open(file) //nolint:gosec // the configuration names it
@@ -84,8 +83,8 @@ func ToMap(app *balancer.App, file string) (Target, error) {
 	return t, nil
 }
 
-// backendFor is the backend at a place; nil where a template or a format makes the name
-// of none.
+// backendFor returns the backend at an index, or the one that a template or a format names, which
+// may be nil.
 func (t *Target) backendFor(place int, v *rules.View) *balancer.Backend {
 	switch {
 	case t.format != nil:
@@ -99,10 +98,10 @@ func (t *Target) backendFor(place int, v *rules.View) *balancer.Backend {
 	}
 }
 
-// needRequest reports whether what the client sends has a part in the choice.
+// needRequest reports whether the choice depends on what the client sends.
 func (t *Target) needRequest() bool {
 	return t.isMap || asksHello(t.template) || t.format != nil && t.format.NeedsRequest()
 }
 
-// asksHello reports whether a template has placeholders of a ClientHello.
+// asksHello reports whether a template has placeholders of the ClientHello.
 func asksHello(template string) bool { return strings.Contains(template, "{l4.client_hello.") }

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// tcpInfo answers fetches about what the kernel knows of a connection; times in
-// microseconds. There is no answer where its socket is not at hand.
+// tcpInfo answers fetches about the kernel's state of a connection, with times in microseconds. It
+// has no answer if the connection's socket cannot be reached.
 func tcpInfo(conn net.Conn, fetch string) (sample.Value, bool) {
 	sc, ok := conn.(syscall.Conn)
 	if !ok {

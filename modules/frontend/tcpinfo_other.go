@@ -10,5 +10,5 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// tcpInfo has no answer on this system.
+// tcpInfo returns no answer on this system.
 func tcpInfo(net.Conn, string) (sample.Value, bool) { return sample.Value{}, false }

@@ -25,7 +25,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// ways are the two that a connection can go.
+// ways are the two ways to serve a connection.
 var ways = map[string]func(*Frontend, *relay.Socket) error{
 	"general": func(f *Frontend, s *relay.Socket) error {
 		go f.Serve(s, time.Now())
@@ -34,7 +34,7 @@ var ways = map[string]func(*Frontend, *relay.Socket) error{
 	"fast": func(f *Frontend, s *relay.Socket) error { return relay.OnShard(s, f.ServeOnShard) },
 }
 
-// client is what one does that has connected.
+// clientDoes is something that a connected client does.
 type clientDoes func(t *testing.T, c *net.TCPConn)
 
 func sends(what []byte) clientDoes {
@@ -47,7 +47,7 @@ func sends(what []byte) clientDoes {
 
 func pauses(*testing.T, *net.TCPConn) { time.Sleep(30 * time.Millisecond) }
 
-// isLate outlasts a delay of 50 ms.
+// isLate sleeps longer than a delay of 50 ms.
 func isLate(*testing.T, *net.TCPConn) { time.Sleep(500 * time.Millisecond) }
 
 func finishes(t *testing.T, c *net.TCPConn) {
@@ -61,8 +61,7 @@ func breaks(_ *testing.T, c *net.TCPConn) {
 	_ = c.Close()
 }
 
-// TestWaysAreTheSame has clients served in both ways: they must see the same, and so must the
-// log.
+// TestWaysAreTheSame serves clients in both ways and compares what the clients see and the log.
 func TestWaysAreTheSame(t *testing.T) {
 	hello, other := hellotest.Hello(t, "a.example.test"), hellotest.Hello(t, "b.example.test")
 	hour := `"timeouts": {"connect": "1h", "client": "1h", "server": "1h"}`
@@ -142,7 +141,7 @@ func TestWaysAreTheSame(t *testing.T) {
 	}
 }
 
-// lineOf returns the line of a frontend's only connection, without what changes each time.
+// lineOf returns the log line of a frontend's only connection, without values that vary.
 func lineOf(t *testing.T, f *Frontend, logged *observer.ObservedLogs) string {
 	t.Helper()
 	lines := linesOf(t, f, logged)
@@ -196,7 +195,7 @@ func calls(t *testing.T, f *Frontend, serve func(*Frontend, *relay.Socket) error
 	return fmt.Sprintf("%q, %s", got, end)
 }
 
-// accepted is a connection over loopback.
+// accepted returns both ends of a connection over loopback.
 func accepted(t testing.TB) (*net.TCPConn, *relay.Socket) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -223,8 +222,8 @@ func accepted(t testing.TB) (*net.TCPConn, *relay.Socket) {
 	return client.(*net.TCPConn), socket
 }
 
-// answeringOnce is a server that answers with how much it has got, once the client has
-// finished.
+// answeringOnce starts a server that answers with the number of bytes it has got, once the client
+// has finished.
 func answeringOnce(t *testing.T) string {
 	t.Helper()
 	return programs.Listen(t, time.Minute, func(c *net.TCPConn) {

@@ -8,13 +8,13 @@ import (
 	"weak"
 )
 
-// weakRegistry has values of the process by name, each for as long as something refers to it.
+// weakRegistry holds values of the process by name, each as long as something refers to it.
 type weakRegistry[T any] struct {
 	mu     sync.Mutex
 	values map[string]weak.Pointer[T]
 }
 
-// getOrCreate returns the value under a name.
+// getOrCreate returns the value of a name.
 func (b *weakRegistry[T]) getOrCreate(name string) *T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -30,18 +30,18 @@ func (b *weakRegistry[T]) getOrCreate(name string) *T {
 	return v
 }
 
-// lookup returns the value under a name; nil: there is none.
+// lookup returns the value of a name, or nil.
 func (b *weakRegistry[T]) lookup(name string) *T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.values[name].Value()
 }
 
-// remove drops a name whose value nothing refers to any more.
+// remove drops a name whose value has been collected.
 func (b *weakRegistry[T]) remove(name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.values[name].Value() == nil { // another one may bear the name by now
+	if b.values[name].Value() == nil { // a new value may have the name by now
 		delete(b.values, name)
 	}
 }

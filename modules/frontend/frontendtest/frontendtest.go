@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package frontendtest has what the tests of frontend and of its configuration share: apps
-// with backends, names that resolve as a test says, and connections over loopback.
+// Package frontendtest has what the tests of frontends and of their configuration share: apps with
+// backends, names that resolve as a test wants, and connections over loopback.
 package frontendtest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies" // which backends have by default
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies" // the default policy
 )
 
 // App returns a provisioned app with backends from JSON, by name, and its context.
@@ -52,12 +52,11 @@ func Provision(t testing.TB, f func(caddy.Context) error) error {
 	return f(ctx)
 }
 
-// Provisioning is held by one test at a time: contexts share what they are made from, and
-// Caddy provisions the apps of a configuration one after the other.
+// Provisioning is held by one test at a time: contexts share state, and Caddy provisions the apps
+// of a configuration one after the other.
 var Provisioning sync.Mutex
 
-// quiet returns a context that logs errors only: rules that chance has made are warned of
-// all the time.
+// quiet returns a context that logs errors only. Generated rules cause warnings all the time.
 var quiet = sync.OnceValues(func() (caddy.Context, error) {
 	log := caddy.CustomLog{BaseLog: caddy.BaseLog{Level: "ERROR"}}
 	return caddy.ProvisionContext(&caddy.Config{Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: &log}}})

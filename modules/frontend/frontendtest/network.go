@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// Answers resolves names by answer until the test is over: it returns the IPv4 addresses of a
-// host. Where it returns none there is no such host.
+// Answers resolves names by answer, which returns the IPv4 addresses of a host, until the test is
+// over. A host without addresses does not exist.
 func Answers(t testing.TB, answer func(host string) []string) {
 	t.Helper()
 	AnswersOf(t, func(host string, f resolve.Family) (addresses []netip.Addr, err error) {
@@ -29,7 +29,7 @@ func Answers(t testing.TB, answer func(host string) []string) {
 	})
 }
 
-// AnswersOf resolves names by a source until the test is over. The answers are not kept.
+// AnswersOf resolves names by a source, without a cache, until the test is over.
 func AnswersOf(t testing.TB, s Source) {
 	t.Helper()
 	servers, clients := resolve.Servers, resolve.Clients
@@ -37,7 +37,7 @@ func AnswersOf(t testing.TB, s Source) {
 	resolve.Servers, resolve.Clients = &resolve.Resolver{Source: s}, &resolve.Resolver{Source: s}
 }
 
-// Source is a resolve.Source whose answers may not be kept for any time.
+// Source is a resolve.Source whose answers have a TTL of 0.
 type Source func(host string, f resolve.Family) ([]netip.Addr, error)
 
 // Lookup implements resolve.Source.
@@ -64,8 +64,8 @@ func Connected(t testing.TB) (client, server net.Conn) {
 	return client, server
 }
 
-// Listening accepts connections at an address until the test is over, and hands on what comes
-// first of each.
+// Listening accepts connections at an address until the test is over, and sends the first bytes of
+// each to received.
 func Listening(t testing.TB, network, address string) (at net.Addr, received chan string) {
 	t.Helper()
 	ln, err := net.Listen(network, address)
