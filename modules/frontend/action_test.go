@@ -10,7 +10,7 @@ import (
 
 // Every outcome but a hello, a client that has left and a pending inspection has a reason, whose
 // word is the outcome's name.
-func TestEveryOutcomeHasAWord(t *testing.T) {
+func TestEveryOutcomeHasReason(t *testing.T) {
 	for outcome := clienthello.Pending; outcome.String() != "unknown"; outcome++ {
 		r, ok := reasonOf[outcome]
 		switch outcome {

@@ -10,7 +10,7 @@ import (
 )
 
 // A count belongs to its name while something refers to it, and is dropped then.
-func TestCountsByName(t *testing.T) {
+func TestCountLivesWithItsName(t *testing.T) {
 	var c connCounts
 	a := c.getOrCreate("a")
 	a.Add(2)

@@ -15,7 +15,7 @@ import (
 )
 
 // The delay counts from accept, by the monotonic clock.
-func TestBeganAtAccept(t *testing.T) {
+func TestDelayCountsFromAccept(t *testing.T) {
 	cx := layer4.WrapConnection(new(hellotest.Conn), nil, zap.NewNop())
 	const earlier = 3 * time.Second
 	cx.Replacer().Set(layer4.ConnWrapTimeReplKey, time.Now().Add(-earlier).UTC())

@@ -112,7 +112,7 @@ func TestNoLookupPerConnection(t *testing.T) {
 }
 
 // A client that leaves during a DNS lookup is noticed.
-func TestSlowLookup(t *testing.T) {
+func TestSlowLookupNoticesLeavingClient(t *testing.T) {
 	c := dialing(t, hellotest.Plain().Raw())
 	over := make(chan struct{})
 	defer close(over)
@@ -129,7 +129,7 @@ func TestSlowLookup(t *testing.T) {
 
 // One attempt tries a server's addresses in the preferred order, and only those of the wanted
 // family.
-func TestAddressesInTurn(t *testing.T) {
+func TestAddressesTriedInPreferredOrder(t *testing.T) {
 	_, port, _ := net.SplitHostPort(programs.Address(t)) // no server listens at 127.0.0.1
 	at, _ := frontendtest.Listening(t, "tcp", "127.0.0.2:"+port)
 	sixth, _ := frontendtest.Listening(t, "tcp6", "[::1]:"+port)
@@ -160,7 +160,7 @@ func TestAddressesInTurn(t *testing.T) {
 }
 
 // A shortage of the proxy's own does not count against a server.
-func TestOutcomes(t *testing.T) {
+func TestProxyShortageIsNotAgainstServer(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		want pool.Outcome
@@ -181,7 +181,7 @@ var elsewhere = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
 
 // The frontend's port is refused on every address of this system. Otherwise a frontend with two
 // addresses would pass a connection between them without end.
-func TestLoopGuard(t *testing.T) {
+func TestOwnPortIsRefused(t *testing.T) {
 	for address, want := range map[string]bool{
 		"192.0.2.1:443": true, "0.0.0.0:443": true, "[::]:443": true, "127.0.0.1:443": true, "127.9.9.9:443": true, "[::1]:443": true,
 		"[::ffff:127.0.0.1]:443": true, "198.51.100.77:443": false, "192.0.2.1:444": false, "0.0.0.0:444": false, "[2001:db8::1]:443": false,

@@ -60,7 +60,7 @@ func TestBrokenEarly(t *testing.T) {
 }
 
 // The reason for which a session was ended takes precedence over the resulting error.
-func TestRelayed(t *testing.T) {
+func TestSessionEndingReason(t *testing.T) {
 	log := tcplog.Open(nil, zap.NewNop())
 	for _, c := range []struct {
 		result relay.Result

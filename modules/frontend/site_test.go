@@ -18,7 +18,7 @@ import (
 )
 
 // The end of the process also cuts connections of sites.
-func TestSiteIsCut(t *testing.T) {
+func TestShutdownCutsSites(t *testing.T) {
 	began := make(chan struct{})
 	address, err := caddy.ParseNetworkAddress("passthrough/site-cut")
 	if err != nil {

@@ -25,8 +25,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// arrived returns a connection of f whose client has sent some bytes, without a socket.
-func arrived(t *testing.T, f *Frontend, sent []byte) (c *connection, conn *hellotest.Conn) {
+// connectionWith returns a connection of f whose client has sent some bytes, without a socket.
+func connectionWith(t *testing.T, f *Frontend, sent []byte) (c *connection, conn *hellotest.Conn) {
 	t.Helper()
 	conn = new(hellotest.Conn)
 	c = newConnection(f, client{Conn: conn, accepted: time.Now(), logger: zap.NewNop()})
@@ -54,8 +54,8 @@ func compiled(t *testing.T, config string) *rules.Config {
 	return ruleset
 }
 
-// told is the visible part of an ending.
-type told struct {
+// visibleEnding is the visible part of an ending.
+type visibleEnding struct {
 	End   tcplog.End
 	By    relay.Side
 	Error string
@@ -63,9 +63,9 @@ type told struct {
 	Alert byte
 }
 
-func (e *ending) outside() (t told) {
+func (e *ending) outside() (t visibleEnding) {
 	if e != nil {
-		t = told{End: e.end, By: e.by, Verb: e.verb, Alert: e.alert}
+		t = visibleEnding{End: e.end, By: e.by, Verb: e.verb, Alert: e.alert}
 		if e.err != nil {
 			t.Error = e.err.Error()
 		}
@@ -79,23 +79,23 @@ func TestInspectedAndRouted(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example.test")
 	app := newAppOf(t, map[string]string{"web": `{"servers": []}`, "sorry": `{"servers": []}`})
 	web, sorry := app.Backends["web"], app.Backends["sorry"]
-	refused := func(err string, v Verb, alert byte) told {
-		return told{tcplog.Refused, relay.Proxy, err, v, alert}
+	refused := func(err string, v Verb, alert byte) visibleEnding {
+		return visibleEnding{tcplog.Refused, relay.Proxy, err, v, alert}
 	}
 	for name, c := range map[string]struct {
 		sent    []byte
 		outcome clienthello.Outcome
 		actions Actions
 		router  Router
-		want    told
+		want    visibleEnding
 		backend *balancer.Backend
 	}{
 		"a hello":                 {sent: hello, outcome: clienthello.Found, router: Router{Default: web}, backend: web},
-		"no route":                {sent: hello, outcome: clienthello.Found, want: told{tcplog.NoBackend, relay.Proxy, errNoRoute.Error(), Reject, 112}},
-		"no route, reset":         {sent: hello, outcome: clienthello.Found, actions: Actions{NoMatch: {Verb: Reset}}, want: told{tcplog.NoBackend, relay.Proxy, errNoRoute.Error(), Reset, 112}},
+		"no route":                {sent: hello, outcome: clienthello.Found, want: visibleEnding{tcplog.NoBackend, relay.Proxy, errNoRoute.Error(), Reject, 112}},
+		"no route, reset":         {sent: hello, outcome: clienthello.Found, actions: Actions{NoMatch: {Verb: Reset}}, want: visibleEnding{tcplog.NoBackend, relay.Proxy, errNoRoute.Error(), Reset, 112}},
 		"no route, another":       {sent: hello, outcome: clienthello.Found, actions: Actions{NoMatch: {Verb: UseBackend, Backend: sorry}}, backend: sorry},
 		"a route that refuses":    {sent: hello, outcome: clienthello.Found, router: Router{Default: web, routes: []*Route{{number: 1, Target: Refuse(Drop)}}, others: []int{0}}, want: refused("rule 1: drop", Drop, 49)},
-		"left":                    {outcome: clienthello.ClientLeft, router: Router{Default: web}, want: told{End: tcplog.ClientLeft, By: relay.Client}},
+		"left":                    {outcome: clienthello.ClientLeft, router: Router{Default: web}, want: visibleEnding{End: tcplog.ClientLeft, By: relay.Client}},
 		"not in time":             {sent: hello[:50], outcome: clienthello.Timeout, router: Router{Default: web}, want: refused("on timeout: reject", Reject, 0)},
 		"not in time, drop":       {outcome: clienthello.Timeout, actions: Actions{Timeout: {Verb: Drop}}, router: Router{Default: web}, want: refused("on timeout: drop", Drop, 0)},
 		"not in time, another":    {outcome: clienthello.Timeout, actions: Actions{Timeout: {Verb: UseBackend, Backend: sorry}}, router: Router{Default: web}, backend: sorry},
@@ -105,7 +105,7 @@ func TestInspectedAndRouted(t *testing.T) {
 		f, _ := frontendTo(app, "none", Config{MaxHello: 65536, Actions: c.actions})
 		router := c.router
 		f.Router = &router
-		conn, _ := arrived(t, f, c.sent)
+		conn, _ := connectionWith(t, f, c.sent)
 		if c.outcome == clienthello.Timeout {
 			conn.hello.Expire()
 		}
@@ -132,7 +132,7 @@ func TestInspectedAndRouted(t *testing.T) {
 
 // Rules that cannot be decided wait until they have enough bytes or the view is final. tryRules
 // reads nothing.
-func TestDecide(t *testing.T) {
+func TestUndecidedRulesWait(t *testing.T) {
 	const hello = `{"match": [{"acl": [{"any": [{"fetch": "req.ssl_hello_type", "values": ["1"]}]}]}], "action": `
 	raw := hellotest.Hello(t, "a.example.test")
 	for name, c := range map[string]struct {
@@ -140,19 +140,19 @@ func TestDecide(t *testing.T) {
 		sent  []byte
 		final bool
 		wait  bool
-		want  told
+		want  visibleEnding
 	}{
 		"nothing yet":          {rules: `{"rules": [` + hello + `"accept"}]}`, wait: true},
 		"half a hello":         {rules: `{"rules": [` + hello + `"accept"}]}`, sent: raw[:50], wait: true},
 		"a hello":              {rules: `{"rules": [` + hello + `"accept"}, {"action": "close"}]}`, sent: raw},
-		"half of it, for good": {rules: `{"rules": [` + hello + `"accept"}, {"action": "close"}]}`, sent: raw[:50], final: true, want: told{tcplog.Refused, relay.Proxy, "content rule 2: close", Close, 49}},
-		"a hello, refused":     {rules: `{"rules": [` + hello + `"reject"}]}`, sent: raw, want: told{tcplog.Refused, relay.Proxy, "content rule 1: reject", Reject, 49}},
-		"reset at once":        {rules: `{"rules": [{"action": "reset"}]}`, want: told{tcplog.Refused, relay.Proxy, "content rule 1: reset", Reset, 49}},
+		"half of it, for good": {rules: `{"rules": [` + hello + `"accept"}, {"action": "close"}]}`, sent: raw[:50], final: true, want: visibleEnding{tcplog.Refused, relay.Proxy, "content rule 2: close", Close, 49}},
+		"a hello, refused":     {rules: `{"rules": [` + hello + `"reject"}]}`, sent: raw, want: visibleEnding{tcplog.Refused, relay.Proxy, "content rule 1: reject", Reject, 49}},
+		"reset at once":        {rules: `{"rules": [{"action": "reset"}]}`, want: visibleEnding{tcplog.Refused, relay.Proxy, "content rule 1: reset", Reset, 49}},
 		"no rules":             {rules: `{}`},
 	} {
 		ruleset := compiled(t, c.rules)
 		f, _ := frontendTo(newAppOf(t, nil), "none", Config{MaxHello: 65536, Content: ruleset})
-		conn, _ := arrived(t, f, c.sent)
+		conn, _ := connectionWith(t, f, c.sent)
 		wait, end := conn.tryRules(ruleset, c.final, true)
 		if diff := cmp.Diff(c.want, end.outside()); diff != "" || wait != c.wait {
 			t.Errorf("%s: wait %v, want %v; -want +got\n%s", name, wait, c.wait, diff)
@@ -194,7 +194,7 @@ func TestDestination(t *testing.T) {
 }
 
 // A claim releases its lease once or hands it over.
-func TestClaim(t *testing.T) {
+func TestClaimReleasesLeaseOnce(t *testing.T) {
 	app := newAppOf(t, map[string]string{"claimed": `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}`})
 	b := app.Backends["claimed"]
 	server := b.Pool().Servers()[0]
@@ -233,7 +233,7 @@ func TestClaim(t *testing.T) {
 
 // After a failed attempt, checkRetry returns an ending only if no retry follows, and has released
 // the lease then.
-func TestAgain(t *testing.T) {
+func TestCheckRetryReleasesLease(t *testing.T) {
 	for name, c := range map[string]struct {
 		end      tcplog.End
 		retries  int
@@ -250,7 +250,7 @@ func TestAgain(t *testing.T) {
 		config, _ := json.Marshal(map[string]any{"retries": c.retries, "servers": []any{map[string]any{"name": "s1", "address": "127.0.0.1:1"}}})
 		app := newAppOf(t, map[string]string{"again": string(config)})
 		f, _ := frontendTo(app, "again", Config{})
-		conn, _ := arrived(t, f, nil)
+		conn, _ := connectionWith(t, f, nil)
 		k := &claim{session: new(session)}
 		k.Backend = app.Backends["again"]
 		before := k.Backend.Pool().Servers()[0].Failed()
@@ -270,7 +270,7 @@ func TestAgain(t *testing.T) {
 
 // A connection ends once, with one line, and the client sees its ending. A panic is an ending,
 // too.
-func TestEnd(t *testing.T) {
+func TestConnectionEndsOnce(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example.test")
 	alert := string([]byte{21, 3, 1, 0, 2, 2, 80})
 	for name, c := range map[string]struct {
@@ -291,7 +291,7 @@ func TestEnd(t *testing.T) {
 	} {
 		app := newAppOf(t, nil)
 		f, logged := frontendTo(app, "none", Config{Name: "ending", MaxHello: 65536})
-		c1, client := arrived(t, f, c.sent)
+		c1, client := connectionWith(t, f, c.sent)
 		if c.killed {
 			c1.kill()
 		}
