@@ -96,7 +96,7 @@ func (c *connection) noteHello() {
 	}
 	c.record.Uninspected = !c.input.read
 	if hello := c.hello.Hello(); hello != nil && c.record.Version == 0 {
-		c.record.Hello(hello)
+		c.record.SetHello(hello)
 	}
 	c.record.HelloWait = time.Since(c.accepted)
 }

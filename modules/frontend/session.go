@@ -66,7 +66,7 @@ func (s *session) begin(c *connection) {
 // accept. They share memory with the session and must not be used after Ended has freed it.
 func (s *session) record() (tcplog.Record, time.Time) {
 	server, began := s.lease.Server, s.packed.Bytes()
-	return tcplog.Record{Frontend: s.frontend, Backend: s.backend, Server: server.Name, Address: server.Address, Began: began[8:]},
+	return tcplog.Record{Frontend: s.frontend, Backend: s.backend, Server: server.Name, Address: server.Address, AtStart: began[8:]},
 		epoch.Add(time.Duration(binary.NativeEndian.Uint64(began)))
 }
 

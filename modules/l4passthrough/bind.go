@@ -65,8 +65,8 @@ type Bind struct {
 // datagrams are the networks without connections.
 var datagrams = []string{"udp", "udp4", "udp6", "unixgram", "fdgram", "ip", "ip4", "ip6"}
 
-// ofDurable are the networks that are those of durable, without that word.
-var ofDurable = []string{"unix", "abns", "fd"}
+// durableNetworks are the networks that are those of durable, without that word.
+var durableNetworks = []string{"unix", "abns", "fd"}
 
 // provision reads the address and checks the options.
 func (b *Bind) provision() (err error) {
@@ -113,7 +113,7 @@ func (b *Bind) resolve(address string) (string, error) {
 		address = "durable/" + address
 	case network == "":
 		return "", fmt.Errorf("expected unix/ before the path of a socket: unix/%s", address)
-	case slices.Contains(ofDurable, network):
+	case slices.Contains(durableNetworks, network):
 		address = "durable/" + address
 	case durable.Is(network):
 		network, rest, _ = strings.Cut(rest, "/")

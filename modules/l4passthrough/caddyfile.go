@@ -95,9 +95,9 @@ func (h *Handler) options() options.Table {
 
 		"use_backend_format": options.Repeatable(h.parseUseBackendFormat),
 		"use_backend_split":  options.Repeatable(h.parseUseBackendSplit),
-		"connection":         h.noted("connection", rules.RuleOptions(&h.Connection).ParseBlock),
-		"session":            h.noted("session", rules.RuleOptions(&h.Session).ParseBlock),
-		"content":            options.Optional(&h.Content, func(c *rules.Config) options.Option { return h.noted("content", c.UnmarshalCaddyfile) }),
+		"connection":         h.noteLine("connection", rules.RuleOptions(&h.Connection).ParseBlock),
+		"session":            h.noteLine("session", rules.RuleOptions(&h.Session).ParseBlock),
+		"content":            options.Optional(&h.Content, func(c *rules.Config) options.Option { return h.noteLine("content", c.UnmarshalCaddyfile) }),
 		"timeout_client":     balancer.TimeoutOption(&h.TimeoutClient),
 		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),
 		"maxconn":            options.Int(&h.MaxConn, 1, math.MaxInt32),
@@ -108,8 +108,8 @@ func (h *Handler) options() options.Table {
 	return table
 }
 
-// noted is an option that is noted as what has been written where.
-func (h *Handler) noted(word string, parse func(*caddyfile.Dispenser) error) options.Option {
+// noteLine is an option that is noted as what has been written where.
+func (h *Handler) noteLine(word string, parse func(*caddyfile.Dispenser) error) options.Option {
 	return options.Once(func(d *caddyfile.Dispenser) error {
 		h.NoteLine(word, d)
 		return parse(d)

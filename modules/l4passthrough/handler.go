@@ -114,11 +114,11 @@ type Handler struct {
 
 	app       *balancer.App
 	placement *placement     // nil: it is in no layer4 server and not the app's
-	alone     *layer4.Server // it is the one handler of its one route; nil: of none
+	soleOf    *layer4.Server // it is the one handler of its one route; nil: of none
 
 	logger     *zap.Logger
 	connLogger *zap.Logger     // of the server; nil: it is in no route of layer4
-	early      [2]rules.Config // of Connection and Session
+	earlyRules [2]rules.Config // of Connection and Session
 	router     *frontend.Router
 	frontend   *frontend.Frontend
 }
@@ -138,7 +138,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("getting the passthrough app: %w", err)
 	}
 	app := mod.(*balancer.App)
-	name, in, listen := h.place(ctx, app)
+	name, in, listen := h.findPlacement(ctx, app)
 	h.Name, h.logger = name, ctx.Logger()
 	h.setUp(balancer.NotDurable(listen))
 	if err := app.AddFrontend(h.Name, h.Origin, in); err != nil {
@@ -227,7 +227,7 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 func (h *Handler) config(actions frontend.Actions) frontend.Config {
 	return frontend.Config{
 		Name: h.Name, ID: h.ID, DefaultBackend: h.DefaultBackend,
-		Connection: &h.early[0], Session: &h.early[1], Content: h.Content,
+		Connection: &h.earlyRules[0], Session: &h.earlyRules[1], Content: h.Content,
 		InspectDelay: time.Duration(h.InspectDelay), MaxHello: h.MaxHello,
 		Router: h.router, Actions: actions,
 		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin),
@@ -277,9 +277,9 @@ func (h *Handler) provisionContent(ctx caddy.Context) error {
 	if h.MaxConn > 0 {
 		h.logger.Warn("not in effect yet: maxconn", zap.String("frontend", h.Name))
 	}
-	h.early[0].Rules, h.early[1].Rules = h.Connection, h.Session
+	h.earlyRules[0].Rules, h.earlyRules[1].Rules = h.Connection, h.Session
 	for i, name := range []string{"connection", "session"} {
-		if err := h.provisionEarly(ctx, &h.early[i], name); err != nil {
+		if err := h.provisionEarly(ctx, &h.earlyRules[i], name); err != nil {
 			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
 		}
 	}
@@ -314,7 +314,7 @@ func (h *Handler) checkBackends() error {
 		return h.checkOptionsOfBackends()
 	case anonymous && h.DefaultBackend != "":
 		return fmt.Errorf("it has options of an anonymous backend (servers, balance ...) and default_backend %q: expected one of the two", h.DefaultBackend)
-	case !anonymous && h.DefaultBackend == "" && !slices.ContainsFunc(h.Rules, (*Rule).leadsOn) && h.Content == nil:
+	case !anonymous && h.DefaultBackend == "" && !slices.ContainsFunc(h.Rules, (*Rule).mayHaveBackend) && h.Content == nil:
 		return errors.New("it sends connections nowhere: expected use_backend, default_backend or servers of its own")
 	}
 	return nil

@@ -52,7 +52,7 @@ func (l *Listener) provision() (err error) {
 
 // Ranks of a listener for a connection: the higher, the more certain.
 const (
-	foreign = iota
+	noRank = iota
 	anyAddress
 	anyIPv4
 	exact
@@ -68,13 +68,13 @@ func (l *Listener) rank(local net.Addr) int {
 		if !ok && l.parsed.IsUnixNetwork() && l.isPath(local.String()) {
 			return exact
 		}
-		return foreign
+		return noRank
 	}
 	at := tcp.AddrPort()
 	ip := at.Addr().Unmap().WithZone("")
 	switch port := uint(at.Port()); {
 	case port < l.parsed.StartPort || port > l.parsed.EndPort:
-		return foreign
+		return noRank
 	case l.ip == ip:
 		return exact
 	case l.ip == netip.IPv4Unspecified() && ip.Is4():
@@ -82,7 +82,7 @@ func (l *Listener) rank(local net.Addr) int {
 	case l.ip == netip.IPv6Unspecified():
 		return anyAddress
 	default:
-		return foreign
+		return noRank
 	}
 }
 
@@ -97,7 +97,7 @@ func (l *Listener) isPath(name string) bool {
 // listener returns the name and the number of the address that a connection has come to;
 // none where it has none.
 func (h *Handler) listener(local net.Addr) (name string, id int) {
-	best := foreign
+	best := noRank
 	for _, l := range h.Listeners {
 		rank := l.rank(local)
 		if rank <= best {

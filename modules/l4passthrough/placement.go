@@ -20,8 +20,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 )
 
-// places are those of the configurations that exist: *balancer.App → *placement.
-var places sync.Map
+// placements are those of the configurations that exist: *balancer.App → *placement.
+var placements sync.Map
 
 // placement says which frontend of a configuration is in which layer4 server, and how
 // frontends without a name are called. In the order of the servers' names, the first
@@ -29,26 +29,26 @@ var places sync.Map
 // the name keeps a frontend's counts over reloads, so it must not depend on the order
 // in which Caddy provisions servers.
 type placement struct {
-	frontends []*placed
+	frontends []*placedFrontend
 	names     []string // of all frontends of the configuration
 	checked   bool     // what the rules of the named backends ask about
 }
 
-// placed is one frontend.
-type placed struct {
+// placedFrontend is one frontend.
+type placedFrontend struct {
 	name   string
 	in     string // how errors call the server
 	server *layer4.Server
-	alone  bool   // it is the one handler of the server's one route
+	sole   bool   // it is the one handler of the server's one route
 	config string // as JSON
 	taken  bool
 }
 
-// place returns the name of a frontend that was decoded and not changed since, how errors call
+// findPlacement returns the name of a frontend that was decoded and not changed since, how errors call
 // what it is in, and what it listens on. The name is empty where it has none and is in no
 // layer4 server.
-func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name, in string, listen []string) {
-	if s := wrapped(ctx); s != nil {
+func (h *Handler) findPlacement(ctx caddy.Context, app *balancer.App) (name, in string, listen []string) {
+	if s := wrappedServer(ctx); s != nil {
 		return h.Name, "", s.Listen
 	}
 	h.placement = placementOf(ctx, app)
@@ -57,27 +57,27 @@ func (h *Handler) place(ctx caddy.Context, app *balancer.App) (name, in string, 
 		return h.Name, "", nil
 	}
 	p.taken = true
-	if p.alone {
-		h.alone = p.server
+	if p.sole {
+		h.soleOf = p.server
 	}
 	return p.name, p.in, p.server.Listen
 }
 
 // placementOf returns that of the configuration of an app.
 func placementOf(ctx caddy.Context, app *balancer.App) *placement {
-	known, ok := places.Load(app)
+	known, ok := placements.Load(app)
 	if !ok {
 		known = newPlacement(ctx, app.OwnFrontends())
-		places.Store(app, known)
-		context.AfterFunc(ctx, func() { places.Delete(app) }) // OnCancel does nothing on a copy of a context
+		placements.Store(app, known)
+		context.AfterFunc(ctx, func() { placements.Delete(app) }) // OnCancel does nothing on a copy of a context
 	}
 	return known.(*placement)
 }
 
-// wrapped returns the http server that a frontend is a listener wrapper of; nil if it
+// wrappedServer returns the http server that a frontend is a listener wrapper of; nil if it
 // is in a layer4 server. Where an http handler has the app passthrough loaded, and that
 // the app layer4, its server is in the contexts of both.
-func wrapped(ctx caddy.Context) *caddyhttp.Server {
+func wrappedServer(ctx caddy.Context) *caddyhttp.Server {
 	for _, m := range slices.Backward(ctx.Modules()) {
 		switch m.(type) {
 		case *layer4.App:
@@ -92,22 +92,22 @@ func wrapped(ctx caddy.Context) *caddyhttp.Server {
 
 // find returns the entry of h. Where several look the same, it is one whose server
 // is being provisioned: in a Caddyfile all differ by their lines.
-func (p *placement) find(h *Handler) (found *placed) {
+func (p *placement) find(h *Handler) (found *placedFrontend) {
 	config := h.json()
 	for _, f := range p.frontends {
 		if f.taken || f.config != config {
 			continue
 		}
-		if found == nil || !underWay(found.server) && underWay(f.server) {
+		if found == nil || !isProvisioning(found.server) && isProvisioning(f.server) {
 			found = f
 		}
 	}
 	return found
 }
 
-// underWay reports whether a server is being provisioned: it has its defaults, and
+// isProvisioning reports whether a server is being provisioned: it has its defaults, and
 // handlers that are not loaded yet.
-func underWay(s *layer4.Server) bool {
+func isProvisioning(s *layer4.Server) bool {
 	return s.MatchingTimeout != 0 && s.IdleTimeout != 0 && slices.ContainsFunc(s.Routes, func(r *layer4.Route) bool { return r.HandlersRaw != nil })
 }
 
@@ -167,7 +167,7 @@ func (p *placement) collect(name string, s *layer4.Server) {
 		for _, raw := range r.HandlersRaw {
 			alone := len(s.Routes) == 1 && len(r.HandlersRaw) == 1 && isFrontend(raw)
 			walkFrontends(raw, func(config *Handler) {
-				p.frontends = append(p.frontends, &placed{name: config.Name, in: fmt.Sprintf("layer4 server %q", name), server: s, alone: alone, config: config.json()})
+				p.frontends = append(p.frontends, &placedFrontend{name: config.Name, in: fmt.Sprintf("layer4 server %q", name), server: s, sole: alone, config: config.json()})
 			})
 		}
 	}

@@ -108,7 +108,7 @@ func TestPlacesAreForgotten(t *testing.T) {
 	}
 	for over := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		held := 0
-		places.Range(func(app, _ any) bool {
+		placements.Range(func(app, _ any) bool {
 			if app.(*balancer.App).Backends["default"] != nil && len(app.(*balancer.App).Backends) == 1 {
 				held++
 			}

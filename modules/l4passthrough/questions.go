@@ -15,7 +15,7 @@ import (
 
 // checkQuestions says which of the objects that rules ask about there is not.
 func (h *Handler) checkQuestions(app *balancer.App) error {
-	for i, ruleset := range []*rules.Config{&h.early[0], &h.early[1], h.Content} {
+	for i, ruleset := range []*rules.Config{&h.earlyRules[0], &h.earlyRules[1], h.Content} {
 		if err := h.checkRules(app, h.Name, ruleset); err != nil {
 			name := []string{"connection", "session", "content"}[i]
 			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))

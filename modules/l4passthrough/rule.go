@@ -143,9 +143,9 @@ func (r *Rule) String() string {
 // refuses reports whether the rule ends connections rather than send them on.
 func (r *Rule) refuses() bool { return r.Action != "" }
 
-// leadsOn reports whether connections go on by the rule, or might if it were well
+// mayHaveBackend reports whether connections go on by the rule, or might if it were well
 // formed.
-func (r *Rule) leadsOn() bool {
+func (r *Rule) mayHaveBackend() bool {
 	return r == nil || !r.refuses() || r.Backend != "" || r.BackendMap != "" || r.BackendFormat != "" || len(r.Backends) > 0
 }
 

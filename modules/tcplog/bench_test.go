@@ -22,7 +22,7 @@ func session() Record {
 	r.Accepted, r.Outcome = time.Now(), clienthello.Found
 	r.ServerName, r.ALPN, r.Version = "www.example.test", "\x02h2\x08http/1.1", 0x0304
 	r.HelloWait, r.Queue, r.Connect = 1500*time.Microsecond, 0, 2*time.Millisecond
-	ended := Record{Frontend: "tls", Backend: "web", Server: "s2", Address: "10.0.0.2:443", Duration: time.Second, Began: r.AppendPacked(nil)}
+	ended := Record{Frontend: "tls", Backend: "web", Server: "s2", Address: "10.0.0.2:443", Duration: time.Second, AtStart: r.AppendPacked(nil)}
 	ended.End, ended.EndedBy, ended.In, ended.Out = Complete, relay.Client, 1512, 1024
 	return ended
 }
@@ -82,7 +82,7 @@ func BenchmarkBegin(b *testing.B) {
 	var packed Packed
 	for b.Loop() {
 		r := New("tls", client, local)
-		r.Hello(&h)
+		r.SetHello(&h)
 		packed = r.AppendPacked(packed[:0])
 	}
 	if len(packed) == 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-func TestEnds(t *testing.T) {
+func TestEndNamesAndLetters(t *testing.T) {
 	table := []struct {
 		end           End
 		letters, name string

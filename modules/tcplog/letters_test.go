@@ -103,9 +103,9 @@ func halfClose(t *testing.T, actor, other *net.TCPConn) {
 	}
 }
 
-// TestLetters has each side do what can end a session, in sessions that the engine
+// TestTerminationLetters has each side do what can end a session, in sessions that the engine
 // holds and in those that are copied.
-func TestLetters(t *testing.T) {
+func TestTerminationLetters(t *testing.T) {
 	const limit = 300 * time.Millisecond
 	sides := map[relay.Side]relay.Options{
 		relay.Client: {ClientTimeout: limit},

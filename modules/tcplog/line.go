@@ -28,10 +28,10 @@ func appendEntry(b []byte, at time.Time, r *Record) []byte {
 	start := len(b)
 	b = append(b, 0, 0, 0, 0, byte(r.End), byte(r.EndedBy))
 	b = binary.AppendVarint(b, at.UnixNano())
-	if len(r.Began) == 0 {
+	if len(r.AtStart) == 0 {
 		b = r.AppendPacked(b)
 	} else {
-		b = append(b, r.Began...)
+		b = append(b, r.AtStart...)
 	}
 	for _, n := range [...]int64{int64(r.Duration), r.In, r.Out, r.ActConn, r.FEConn, r.BEConn, r.SrvConn} {
 		b = binary.AppendVarint(b, n)

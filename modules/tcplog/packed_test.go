@@ -15,7 +15,7 @@ import (
 )
 
 // A record that has been packed logs the same line.
-func TestPack(t *testing.T) {
+func TestPackedRecordLogsSameLine(t *testing.T) {
 	addresses := []net.Addr{
 		nil,
 		&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}, &net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 65535},
@@ -37,7 +37,7 @@ func TestPack(t *testing.T) {
 			ServerQueue: count.Draw(r, "server queue"), BackendQueue: count.Draw(r, "backend queue"),
 			Retries: count.Draw(r, "retries"), Redispatched: rapid.Bool().Draw(r, "redispatched"),
 		}
-		got := Record{Began: want.AppendPacked(nil)}
+		got := Record{AtStart: want.AppendPacked(nil)}
 		if a, b := written(t, want), written(t, got); a != b {
 			t.Errorf("packed %s\nnot    %s", b, a)
 		}
@@ -56,7 +56,7 @@ func TestEveryFieldIsPacked(t *testing.T) {
 		return reflect.ValueOf(&got).Elem().FieldByIndex(field).Addr().Interface()
 	}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Record]()) {
-		if field.Name == "Began" {
+		if field.Name == "AtStart" {
 			continue
 		}
 		var want Record
@@ -82,7 +82,7 @@ func TestEveryFieldIsPacked(t *testing.T) {
 		if got := decoded(&want, field.Index); !reflect.DeepEqual(got, value.Addr().Interface()) {
 			t.Errorf("%s: %v is %v in the queue", field.Name, value.Addr(), got)
 		}
-		got := decoded(&Record{Began: want.AppendPacked(nil)}, field.Index)
+		got := decoded(&Record{AtStart: want.AppendPacked(nil)}, field.Index)
 		kept := reflect.DeepEqual(got, value.Addr().Interface())
 		if kept == slices.Contains(atTheEnd, field.Name) {
 			t.Errorf("%s: %v is %v after packing", field.Name, value.Addr(), got)

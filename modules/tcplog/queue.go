@@ -18,14 +18,14 @@ const (
 
 	// patience is how long the log's target may take for one line, and how long a
 	// record waits for room, before the target counts as stalled.
-	patience = time.Second
+	stallTimeout = time.Second
 	// poll is how often the queue looks for room, or whether everything is written.
-	poll = time.Millisecond
+	pollInterval = time.Millisecond
 	// gather is how long the writer rests after it has written everything. Under load
 	// it then writes many lines at a time, and need not be woken for each.
-	gather = 2 * time.Millisecond
+	batchPause = 2 * time.Millisecond
 	// linger is how long the writer stays when there is nothing to write.
-	linger = 50 * time.Millisecond
+	writerIdle = 50 * time.Millisecond
 	// reportEvery is how often dropped records are reported while the target takes
 	// some lines, but not all.
 	reportEvery = 10 * time.Second
@@ -93,13 +93,13 @@ func (q *queue) put(l *Log, r *Record) {
 // awaitRoom waits until the queue has room; false means that the target has stalled.
 // The caller holds the lock, which is released meanwhile.
 func (q *queue) awaitRoom() bool {
-	for waited := time.Duration(0); q.size >= q.limit; waited += poll {
-		if q.stalled || waited >= patience || q.lineTime() >= patience {
+	for waited := time.Duration(0); q.size >= q.limit; waited += pollInterval {
+		if q.stalled || waited >= stallTimeout || q.lineTime() >= stallTimeout {
 			q.stalled = true
 			return false
 		}
 		q.mu.Unlock()
-		time.Sleep(poll)
+		time.Sleep(pollInterval)
 		q.mu.Lock()
 	}
 	return true
@@ -148,7 +148,7 @@ func (q *queue) write(wake <-chan struct{}) {
 			q.writeLines(c)
 			q.done(c)
 		}
-		time.Sleep(gather)
+		time.Sleep(batchPause)
 		if !q.await(wake) {
 			return
 		}
@@ -205,7 +205,7 @@ func (q *queue) await(wake <-chan struct{}) bool {
 	if !waits {
 		return true
 	}
-	over := time.NewTimer(linger)
+	over := time.NewTimer(writerIdle)
 	defer over.Stop()
 	select {
 	case <-wake:
@@ -233,7 +233,7 @@ func (q *queue) flush(deadline time.Time) int {
 			return int(left)
 		}
 		q.mu.Unlock()
-		time.Sleep(poll)
+		time.Sleep(pollInterval)
 		q.mu.Lock()
 	}
 }

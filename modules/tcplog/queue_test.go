@@ -129,7 +129,7 @@ func TestLinesAreInOrder(t *testing.T) {
 }
 
 // A line has the time of the end, also where it is written later.
-func TestTimeOfTheEnd(t *testing.T) {
+func TestLineHasTimeOfEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Second) // until the writer has gone
 		open := make(chan struct{})
@@ -155,7 +155,7 @@ func TestTimeOfTheEnd(t *testing.T) {
 
 // While the target takes nothing, connections end at once; what the queue holds is
 // written when it takes lines again, and the rest is counted.
-func TestStalledTarget(t *testing.T) {
+func TestStalledTargetDropsAndReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Second) // until the writer has gone
 		open := make(chan struct{})
@@ -163,7 +163,7 @@ func TestStalledTarget(t *testing.T) {
 		l := logTo(zapcore.AddSync(w), 64<<10)
 		began := time.Now()
 		writeN(l, 2000)
-		if waited := time.Since(began); waited > patience+10*poll {
+		if waited := time.Since(began); waited > stallTimeout+10*pollInterval {
 			t.Errorf("connections waited for %v to end", waited)
 		}
 		held, dropped := int(l.queue.added), int(l.queue.dropped)
@@ -201,7 +201,7 @@ func TestStalledTarget(t *testing.T) {
 }
 
 // A burst of ends that is larger than the queue is written completely.
-func TestBurst(t *testing.T) {
+func TestBurstIsWrittenCompletely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Second) // until the writer has gone
 		w := &target{take: func() { time.Sleep(time.Millisecond) }}
@@ -218,7 +218,7 @@ func TestBurst(t *testing.T) {
 
 // A target that takes lines, but too few, does not hold connections up; the log says
 // from time to time how many are missing.
-func TestSlowTarget(t *testing.T) {
+func TestSlowTargetDoesNotBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Second) // until the writer has gone
 		w := &target{take: func() { time.Sleep(100 * time.Millisecond) }}
@@ -242,7 +242,7 @@ func TestSlowTarget(t *testing.T) {
 }
 
 // A pipe that is not read stalls once the kernel's buffer is full.
-func TestPipeThatIsNotRead(t *testing.T) {
+func TestUnreadPipeStalls(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +295,7 @@ func (c explosive) Write(e zapcore.Entry, f []zapcore.Field) error {
 	return c.Core.Write(e, f)
 }
 
-func TestPanicOfACore(t *testing.T) {
+func TestCorePanicIsContained(t *testing.T) {
 	core, logged := observer.New(zapcore.InfoLevel)
 	l := &Log{zap.New(explosive{core, new(int)}), newQueue(queueBytes)}
 	writeN(l, 4)
@@ -331,7 +331,7 @@ func TestNothingIsQueuedBelowTheLogsLevel(t *testing.T) {
 }
 
 // Logs of one owner share a queue, which is forgotten with them.
-func TestQueuesOfOwners(t *testing.T) {
+func TestOwnerSharesQueue(t *testing.T) {
 	func() {
 		a, b, c := Open(1, zap.NewNop()), Open(1, zap.NewNop()), Open(2, zap.NewNop())
 		d, e := Open(nil, zap.NewNop()), Open(nil, zap.NewNop())
@@ -339,7 +339,7 @@ func TestQueuesOfOwners(t *testing.T) {
 			t.Error("logs of one owner, and only those, are to share a queue")
 		}
 	}()
-	for over := time.Now().Add(time.Minute); ; time.Sleep(poll) {
+	for over := time.Now().Add(time.Minute); ; time.Sleep(pollInterval) {
 		runtime.GC()
 		queues.mu.Lock()
 		left := len(queues.by)

@@ -60,7 +60,7 @@ type Record struct {
 
 	// Began is what was packed when the session began. With it, of the fields that are
 	// packed only Address counts, where Began has none. Write does not keep it.
-	Began Packed
+	AtStart Packed
 
 	End     End
 	EndedBy relay.Side
@@ -76,8 +76,8 @@ func New(frontend string, client, local net.Addr) Record {
 	}
 }
 
-// Hello takes what is logged of a hello. It copies: h may be reused.
-func (r *Record) Hello(h *clienthello.Hello) {
+// SetHello takes what is logged of a hello. It copies: h may be reused.
+func (r *Record) SetHello(h *clienthello.Hello) {
 	var room [512]byte
 	name := h.ServerName()
 	b, n := append(room[:0], name...), 0

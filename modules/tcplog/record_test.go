@@ -60,7 +60,7 @@ func TestLineOfASession(t *testing.T) {
 	r.Accepted = time.UnixMicro(1_790_000_000_123_456)
 	r.ActConn, r.FEConn, r.BEConn, r.SrvConn = 4, 3, 2, 1
 	r.Outcome = clienthello.Found
-	r.Hello(hello(t, "WWW.Example.Test", "h2", "http/1.1"))
+	r.SetHello(hello(t, "WWW.Example.Test", "h2", "http/1.1"))
 	r.HelloWait, r.Connect, r.Duration = 1500*time.Microsecond, 2*time.Second, time.Minute
 	r.Queue, r.ServerQueue, r.BackendQueue = time.Second, 2, 30
 	r.Retries, r.Redispatched = 1, true
@@ -88,7 +88,7 @@ func TestLineOfARefusal(t *testing.T) {
 }
 
 // Of a connection that nobody has looked at, there is no outcome.
-func TestOutcomeOfTheUninspected(t *testing.T) {
+func TestUninspectedOutcomeIsNone(t *testing.T) {
 	r := New("tls", client, local)
 	r.Outcome, r.Uninspected = clienthello.Pending, true
 	if got := written(t, r); !strings.Contains(got, `"outcome":"none"`) {
@@ -130,7 +130,7 @@ func TestALPNIsCapped(t *testing.T) {
 	}
 	for _, n := range []int{0, 1, maxALPN - 1, maxALPN, maxALPN + 1, len(protocols)} {
 		r := New("tls", client, local)
-		r.Hello(hello(t, "a.test", protocols[:n]...))
+		r.SetHello(hello(t, "a.test", protocols[:n]...))
 		if want := protocols[:min(n, maxALPN)]; !slices.Equal(r.ALPN.names(), want) {
 			t.Errorf("%d protocols: %q, want %q", n, r.ALPN, want)
 		}
@@ -146,7 +146,7 @@ func TestHostileNamesStayInTheirField(t *testing.T) {
 	} {
 		r := New("tls", client, local)
 		r.Outcome = clienthello.Found
-		r.Hello(hello(t, name, name))
+		r.SetHello(hello(t, name, name))
 		line := written(t, r)
 		var fields struct {
 			Level, SNI string
@@ -176,7 +176,7 @@ func TestHelloIsCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := New("tls", client, local)
-	r.Hello(&h)
+	r.SetHello(&h)
 	clear(raw)
 	if r.ServerName != "a.test" || r.ALPN != "\x02h2" {
 		t.Errorf("name %q, protocols %q", r.ServerName, r.ALPN)

@@ -25,14 +25,14 @@ var takeFor = durable.TakeFor
 // be accepted, such as a Unix socket's, take the route.
 func (h *Handler) skipRoute(ctx caddy.Context) {
 	app := layer4Of(ctx)
-	if app == nil || h.alone == nil || !h.frontend.Inline() || h.connLogger.Core().Enabled(zap.DebugLevel) {
+	if app == nil || h.soleOf == nil || !h.frontend.Inline() || h.connLogger.Core().Enabled(zap.DebugLevel) {
 		return
 	}
-	switch matchers, err := matchersOf(h.alone.Routes[0]); {
+	switch matchers, err := matchersOf(h.soleOf.Routes[0]); {
 	case err != nil:
 		h.logger.Warn("connections take the route of layer4, which costs more", zap.String("frontend", h.Name), zap.Error(err))
 	case !matchers:
-		for _, at := range ownAddresses(app, h.alone) {
+		for _, at := range ownAddresses(app, h.soleOf) {
 			takeFor(ctx, app, at, h.frontend.ServeOnShard)
 		}
 	}
