@@ -24,10 +24,10 @@ import (
 
 func TestMain(m *testing.M) {
 	const relay = "github.com/caddy-passthrough/caddy-passthrough/modules/relay."
-	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction(relay+"(*shard).run"), goleak.IgnoreAnyFunction(relay+"(*endings).run"))
+	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction(relay+"(*shard).run"), goleak.IgnoreAnyFunction(relay+"(*endNotifier).run"))
 }
 
-// target is where lines go. It takes one when take returns.
+// target receives lines. It takes one whenever take returns.
 type target struct {
 	take func()
 
@@ -75,7 +75,7 @@ func logTo(w zapcore.WriteSyncer, limit int) *Log {
 	return &Log{zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(config), w, zapcore.InfoLevel)), newQueue(limit)}
 }
 
-// writeN has n connections end.
+// writeN ends n connections.
 func writeN(l *Log, n int) {
 	for i := range n {
 		r := New("tls", client, local)
@@ -128,7 +128,7 @@ func TestLinesAreInOrder(t *testing.T) {
 	}
 }
 
-// A line has the time of the end, also where it is written later.
+// A line has the time of the end, even if it is written later.
 func TestLineHasTimeOfEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Second) // until the writer has gone
@@ -153,8 +153,8 @@ func TestLineHasTimeOfEnd(t *testing.T) {
 	})
 }
 
-// While the target takes nothing, connections end at once; what the queue holds is
-// written when it takes lines again, and the rest is counted.
+// While the target takes nothing, connections end without delay; when it takes lines again, the
+// queue is written and the number of dropped records is reported.
 func TestStalledTargetDropsAndReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Second) // until the writer has gone
@@ -216,8 +216,8 @@ func TestBurstIsWrittenCompletely(t *testing.T) {
 	})
 }
 
-// A target that takes lines, but too few, does not hold connections up; the log says
-// from time to time how many are missing.
+// A target that takes too few lines does not delay connections; the log reports from time to time
+// how many are missing.
 func TestSlowTargetDoesNotBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer time.Sleep(time.Second) // until the writer has gone
@@ -241,7 +241,7 @@ func TestSlowTargetDoesNotBlock(t *testing.T) {
 	})
 }
 
-// A pipe that is not read stalls once the kernel's buffer is full.
+// A pipe without a reader stalls once the kernel's buffer is full.
 func TestUnreadPipeStalls(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -330,7 +330,7 @@ func TestNothingIsQueuedBelowTheLogsLevel(t *testing.T) {
 	l.queue.flush(time.Now().Add(time.Minute))
 }
 
-// Logs of one owner share a queue, which is forgotten with them.
+// Logs of one owner share a queue, which is dropped with them.
 func TestOwnerSharesQueue(t *testing.T) {
 	func() {
 		a, b, c := Open(1, zap.NewNop()), Open(1, zap.NewNop()), Open(2, zap.NewNop())
