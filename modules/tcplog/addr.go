@@ -10,13 +10,13 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Addr is the address of one side. The zero value is none.
+// Addr is the address of one side. The zero value means that there is no address.
 type Addr struct {
 	ip   netip.AddrPort
-	text string // where it is no plain IP address and port
+	text string // of any other kind of address
 }
 
-// AddrOf returns the address a, which may be nil.
+// AddrOf returns the Addr of a, which may be nil.
 func AddrOf(a net.Addr) Addr {
 	if a == nil {
 		return Addr{}
@@ -29,7 +29,7 @@ func AddrOf(a net.Addr) Addr {
 	return Addr{text: a.String()}
 }
 
-// String returns it as net.Addr does.
+// String returns the address as net.Addr does.
 func (a Addr) String() string { return string(a.appendTo(nil)) }
 
 func (a Addr) appendTo(b []byte) []byte {
@@ -39,8 +39,8 @@ func (a Addr) appendTo(b []byte) []byte {
 	return append(b, a.text...)
 }
 
-// appendAddr appends the length of an IP address, the address and the port, or zero
-// and the text of another address.
+// appendAddr appends the length of an IP address, the address and the port. For other addresses it
+// appends zero and the text.
 func appendAddr(b []byte, a Addr) []byte {
 	ip := a.ip.Addr()
 	switch {
@@ -70,10 +70,10 @@ func (u *unpacker) addr() Addr {
 	return Addr{ip: netip.AddrPortFrom(ip, uint16(port[0])<<8|uint16(port[1]))}
 }
 
-// Protocols are names of ALPN, each after a byte with its length.
+// Protocols are ALPN protocol names, each after a byte with its length.
 type Protocols string
 
-// MarshalLogArray adds them one by one.
+// MarshalLogArray adds the names one by one.
 func (p Protocols) MarshalLogArray(line zapcore.ArrayEncoder) error {
 	for rest := string(p); rest != ""; {
 		end := 1 + int(rest[0])

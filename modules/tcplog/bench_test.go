@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// session returns the record of a session of a browser that ends in order.
+// session returns the record of a browser's session that ends in order.
 func session() Record {
 	r := New("tls", &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 50123}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443})
 	r.Accepted, r.Outcome = time.Now(), clienthello.Found
@@ -31,8 +31,8 @@ func jsonLogger(level zapcore.Level) *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), level))
 }
 
-// BenchmarkEnd is what the log costs where a session ends: "on" in JSON, without what
-// the writer does, and "off" where the log's level is too high.
+// BenchmarkEnd measures logging at the end of a session: "on" in JSON, without the writer, and
+// "off" when the log's level is too high.
 func BenchmarkEnd(b *testing.B) {
 	r := session()
 	b.Run("off", func(b *testing.B) {
@@ -55,8 +55,8 @@ func BenchmarkEnd(b *testing.B) {
 	})
 }
 
-// BenchmarkLines is what the writer does for a line, without the system call, when it
-// writes 16 at a time.
+// BenchmarkLines measures the writer for a line, without the system call, when it writes 16 at a
+// time.
 func BenchmarkLines(b *testing.B) {
 	const n = 16
 	r, c, log := session(), new(chunk), &Log{logger: jsonLogger(zapcore.InfoLevel)}
@@ -72,7 +72,7 @@ func BenchmarkLines(b *testing.B) {
 	}
 }
 
-// BenchmarkBegin is a record from accept until its session begins.
+// BenchmarkBegin measures a record from accept until its session begins.
 func BenchmarkBegin(b *testing.B) {
 	h, err := clienthello.Parse(hellotest.Hello(b, "www.example.test", "h2", "http/1.1"))
 	if err != nil {

@@ -8,41 +8,41 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// End is how a connection ended.
+// End says how a connection ended.
 type End uint8
 
 // The ends, with HAProxy's termination letters.
 const (
 	Complete         End = iota // -- both directions were closed in order
-	ClientReset                 // CD the client's connection broke
-	ServerReset                 // SD the server's connection broke
+	ClientReset                 // CD the client's connection was reset
+	ServerReset                 // SD the server's connection was reset
 	ClientTimeout               // cD the client was silent for timeouts.client
 	ServerTimeout               // sD the server was silent for timeouts.server
 	Killed                      // KD ended from outside
 	Failed                      // ID an error of the proxy's own while relaying
 	ClientLeft                  // CR the client left before its hello was whole
-	Refused                     // PR refused by what was (or was not) said
+	Refused                     // PR refused by a rule, or by the outcome of the inspection
 	InspectionFailed            // IR an error of the proxy's own before a backend was chosen
 	ConnectFailed               // SC the last server tried could not be reached
 	ConnectTimeout              // sC the last server tried did not answer in time
-	NoAddress                   // SC what the client says gives the server no address
+	NoAddress                   // SC the client's data give no valid address of the server
 	NoServer                    // SC the backend has no usable server
 	NoResources                 // RC the proxy lacks descriptors, ports or memory to connect
 
-	NoBackend          // SC no rule takes it and there is no default backend
+	NoBackend          // SC no rule matches and there is no default backend
 	ClientTimeoutHello // cR the client was silent for timeout_client while rules waited for it
 	QueueTimeout       // sQ no server had room for timeouts.queue
-	QueueFull          // SQ maxqueue connections wait already for the only server that suits
-	ClientLeftQueue    // CQ the client closed its direction in the queue, with abortonclose
-	ClientLeftConnect  // CC the client closed its direction while its server was connected to, with abortonclose
+	QueueFull          // SQ maxqueue connections wait for the only possible server
+	ClientLeftQueue    // CQ the client left while queued, with abortonclose
+	ClientLeftConnect  // CC the client left during the connect, with abortonclose
 	ServerDown         // DC the server went down or into maintenance, with shutdown_sessions
-	BackupSpare        // UC a server came back, with shutdown_backup_sessions, and this was a backup
-	KilledHello        // KR ended from outside before its hello was whole
-	KilledQueue        // KQ ended from outside in the queue for a server
+	BackupSpare        // UC on a backup when a server came back, with shutdown_backup_sessions
+	KilledHello        // KR ended from outside before its hello was complete
+	KilledQueue        // KQ ended from outside while queued
 	KilledConnect      // KC ended from outside before its server was connected
-	ServerRemoved      // KD the configuration has its server no more, for removed_server_timeout
-	Unresolved         // SC the DNS does not say where the last server tried is
-	ResponseRefused    // PD refused by what the server has said
+	ServerRemoved      // KD its server was removed, and removed_server_timeout is over
+	Unresolved         // SC the DNS lookup of the last server tried failed
+	ResponseRefused    // PD refused by a rule for the server's response
 )
 
 var ends = [...]struct{ letters, name string }{
@@ -78,14 +78,15 @@ var ends = [...]struct{ letters, name string }{
 	ResponseRefused:    {"PD", "refused"},
 }
 
-// String is the end's name in the log.
+// String returns the end's name in the log.
 func (e End) String() string { return ends[e].name }
 
-// Letters are HAProxy's two termination letters: who ended it, in which phase.
+// Letters returns HAProxy's two termination letters: the side that ended the connection, and the
+// phase.
 func (e End) Letters() string { return ends[e].letters }
 
-// level is that of the line: error where the proxy itself failed or ran short of
-// something, else info.
+// level returns the level of the log line: error if the proxy failed or ran short of something,
+// else info.
 func (e End) level() zapcore.Level {
 	switch e {
 	case Failed, InspectionFailed, NoResources:
@@ -95,7 +96,7 @@ func (e End) level() zapcore.Level {
 	}
 }
 
-// EndOf is the end that a relay's result stands for.
+// EndOf returns the End for a relay's result.
 func EndOf(r relay.Result) End {
 	client := r.By == relay.Client
 	switch r.Cause {

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Caddy's filters get the fields of the line one by one, by their names.
+// Caddy's log filters get the fields of the line one by one, by name.
 func TestFiltersSeeTheFields(t *testing.T) {
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	defer cancel()

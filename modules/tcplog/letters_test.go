@@ -14,16 +14,16 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// owner has the result of a session.
+// owner receives the result of a session.
 type owner chan relay.Result
 
 func (owner) Answered()              {}
 func (o owner) Ended(r relay.Result) { o <- r }
 
-// wrapped hides that a connection is a socket: its session is copied.
+// wrapped hides that a connection is a socket, so that its session is copied.
 type wrapped struct{ *net.TCPConn }
 
-// tcpPair is a connection over loopback.
+// tcpPair returns both ends of a connection over loopback.
 func tcpPair(t *testing.T) (near, far *net.TCPConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,7 +44,7 @@ func tcpPair(t *testing.T) (near, far *net.TCPConn) {
 	return near, far
 }
 
-// play is what one side does, and the other: both ends are those far from the proxy.
+// play is the behavior of one side and of the other. Both ends are those far from the proxy.
 type play func(t *testing.T, actor, other *net.TCPConn)
 
 func hearEnd(t *testing.T, c net.Conn) {
@@ -70,7 +70,7 @@ func rst(t *testing.T, actor, other *net.TCPConn) {
 	}
 }
 
-// stall takes nothing of what the other sends without end.
+// stall reads nothing while the other side sends without end.
 func stall(t *testing.T, _, other *net.TCPConn) {
 	_ = other.SetWriteDeadline(time.Now().Add(time.Minute))
 	for b := make([]byte, 64<<10); ; {
@@ -83,13 +83,13 @@ func stall(t *testing.T, _, other *net.TCPConn) {
 	}
 }
 
-// timeout says nothing; the other closes when it is told that nothing more comes.
+// timeout sends nothing; the other side closes once it reads the end.
 func timeout(t *testing.T, _, other *net.TCPConn) {
 	hearEnd(t, other)
 	other.Close()
 }
 
-// halfClose has the other send after the end of the first.
+// halfClose closes one direction, and the other side sends after that.
 func halfClose(t *testing.T, actor, other *net.TCPConn) {
 	actor.CloseWrite()
 	hearEnd(t, other)
@@ -103,8 +103,8 @@ func halfClose(t *testing.T, actor, other *net.TCPConn) {
 	}
 }
 
-// TestTerminationLetters has each side do what can end a session, in sessions that the engine
-// holds and in those that are copied.
+// TestTerminationLetters ends sessions in every way and by each side, both in the engine and
+// copied.
 func TestTerminationLetters(t *testing.T) {
 	const limit = 300 * time.Millisecond
 	sides := map[relay.Side]relay.Options{

@@ -13,17 +13,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// entry is the record of a connection that has ended, as appendEntry has encoded it. It
-// is decoded where it is used: a core may keep the field and marshal it later.
+// entry is the encoded record of a connection that has ended; see appendEntry. It is decoded only
+// when the line is written: a core may keep the field and marshal it later.
 type entry struct {
 	text          string
-	client, local string // their text
+	client, local string // addresses as text
 	alpn          Protocols
-	field         [1]zap.Field // so that the entry and its field are one object
+	field         [1]zap.Field // here to save an allocation
 }
 
-// appendEntry appends the record of a connection that has ended at a time, after the
-// length of all that.
+// appendEntry appends the record of a connection that ended at a time, preceded by its encoded
+// length.
 func appendEntry(b []byte, at time.Time, r *Record) []byte {
 	start := len(b)
 	b = append(b, 0, 0, 0, 0, byte(r.End), byte(r.EndedBy))
@@ -43,7 +43,7 @@ func appendEntry(b []byte, at time.Time, r *Record) []byte {
 	return b
 }
 
-// cutEntry cuts the first of some entries off.
+// cutEntry splits off the first of several entries.
 func cutEntry(entries string) (first, rest string) {
 	end := 4 + int(uint32(entries[0])|uint32(entries[1])<<8|uint32(entries[2])<<16|uint32(entries[3])<<24)
 	return entries[4:end], entries[end:]
@@ -66,8 +66,8 @@ func (e *entry) record() Record {
 	return r
 }
 
-// write writes the line, with the time at which the connection ended. The texts of both
-// addresses are one object; the protocols are no further one.
+// write writes the line, with the time at which the connection ended. Both addresses share one
+// allocation, and the protocols need none.
 func (e *entry) write(logger *zap.Logger) {
 	line := logger.Check(End(e.text[0]).level(), "session")
 	if line == nil {
@@ -132,8 +132,8 @@ func (r *Record) outcome() string {
 	return r.Outcome.String()
 }
 
-// addSeconds adds a duration in whatever form the log's encoder gives durations,
-// and -1 where it was not reached.
+// addSeconds adds a duration in the form of the log's encoder, or -1 if the connection did not get
+// that far.
 func addSeconds(line zapcore.ObjectEncoder, name string, d time.Duration) {
 	if d == NotReached {
 		line.AddInt64(name, -1)

@@ -14,18 +14,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
 
-// Log takes the records of a frontend's connections and has their lines written by
-// another goroutine: see queue. It may outlive its configuration, as sessions do.
+// Log writes the log lines of a frontend's connections, in another goroutine: see queue. It may
+// outlive its configuration, as sessions do.
 type Log struct {
 	logger *zap.Logger
 	queue  *queue
 }
 
-// Open returns a log that writes to logger. Logs of one configuration, which owner
-// stands for, share a queue, so that their lines are in the order in which connections
-// ended. Those of another have their own, since it may be another target that stalls;
-// and so has a log without an owner. The owner is kept as long as the log: it is a weak
-// pointer, or something small.
+// Open returns a log that writes to logger. Logs of one configuration, which owner identifies,
+// share a queue, so that their lines are in the order in which connections ended. Another
+// configuration has its own queue, since its target may stall independently, and so has a log
+// without an owner. The owner is kept as long as the log, so it must be a weak pointer or small.
 func Open(owner any, logger *zap.Logger) *Log {
 	if owner == nil {
 		owner = new(byte)
@@ -33,13 +32,12 @@ func Open(owner any, logger *zap.Logger) *Log {
 	return &Log{logger, queues.of(owner)}
 }
 
-// Logger returns what the lines are written to.
+// Logger returns the logger that the lines are written to.
 func (l *Log) Logger() *zap.Logger { return l.logger }
 
-// Write logs a connection that has ended now: at level error where the proxy itself
-// failed, else at level info. It formats nothing, and it waits only where a burst of
-// ends has filled the queue, as long as the log's target takes lines. It is safe for
-// concurrent use; r may be reused.
+// Write logs a connection that has ended now: at level error if the proxy itself failed, else at
+// level info. It formats nothing. It blocks only while a burst of ends has filled the queue and
+// the target takes lines. It is safe for concurrent use; r may be reused.
 func (l *Log) Write(r *Record) {
 	if l.logger.Core().Enabled(r.End.level()) {
 		l.queue.put(l, r)
@@ -52,7 +50,7 @@ func (l *Log) write(e *entry) {
 	e.write(l.logger)
 }
 
-// report writes how many connections have no line since a time.
+// report logs the number of connections without a line since a time.
 func (l *Log) report(connections uint64, since time.Time) {
 	defer l.recovered()
 	l.logger.Error("connections are missing in the log: its target did not take their lines",
@@ -66,8 +64,7 @@ func (l *Log) recovered() {
 	}
 }
 
-// queues are those of all logs, each for as long as a log uses it or it has something
-// to write.
+// queues holds the queue of each owner, as long as a log uses it or it has something to write.
 var queues = registry{by: make(map[any]weak.Pointer[queue])}
 
 type registry struct {
@@ -99,8 +96,7 @@ func (s *registry) forget(owner any) {
 	}
 }
 
-// flush waits until all lines are written, and returns how many are not by the
-// deadline.
+// flush waits until all lines are written, and returns the number that are not by the deadline.
 func (s *registry) flush(deadline time.Time) (left int) {
 	s.mu.Lock()
 	all := make([]*queue, 0, len(s.by))

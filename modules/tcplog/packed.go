@@ -9,12 +9,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 )
 
-// Packed is what a record has when its session begins, in as little memory as that
-// takes: a session can be idle for days. The names of frontend, backend and server,
-// which many sessions share, are not in it.
+// Packed holds the fields of a record that are known when its session begins, in little memory: a
+// session can be idle for days. AppendPacked and unpack must agree on the fields and their order.
+// A field of Record that is not packed has its zero value in the line of a session, unless the
+// session sets it at its end. The names of frontend, backend and server are not packed, since many
+// sessions share them; the session fills them in.
 type Packed []byte
 
-// AppendPacked appends the record, packed, to b.
+// AppendPacked appends the packed record to b.
 func (r *Record) AppendPacked(b []byte) []byte {
 	flags := byte(0)
 	if r.Uninspected {
@@ -23,7 +25,8 @@ func (r *Record) AppendPacked(b []byte) []byte {
 	if r.Redispatched {
 		flags |= 2
 	}
-	b = appendAddr(appendAddr(appendText(b, string(r.ALPN)), r.Client), r.Local) // first: see entry.write
+	// These come first: entry.write reads no further.
+	b = appendAddr(appendAddr(appendText(b, string(r.ALPN)), r.Client), r.Local)
 	b = append(b, byte(r.Outcome), flags, byte(r.Version), byte(r.Version>>8))
 	for _, n := range [...]int64{r.Accepted.UnixMicro(), int64(r.HelloWait), int64(r.Queue), int64(r.Connect), int64(r.ServerQueue), int64(r.BackendQueue), int64(r.Retries)} {
 		b = binary.AppendVarint(b, n)
@@ -31,7 +34,7 @@ func (r *Record) AppendPacked(b []byte) []byte {
 	return appendText(appendText(b, r.Address), r.ServerName)
 }
 
-// unpack sets what was packed.
+// unpack sets the fields that AppendPacked has packed.
 func (r *Record) unpack(u *unpacker) {
 	r.ALPN, r.Client, r.Local = Protocols(u.text()), u.addr(), u.addr()
 	head := u.take(4)
@@ -47,7 +50,7 @@ func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// unpacker is what is left to be unpacked. What it returns are parts of it.
+// unpacker is the packed data not read yet. Strings that it returns share its memory.
 type unpacker string
 
 func (u *unpacker) take(n int) string {
@@ -66,7 +69,7 @@ func (u *unpacker) length() (n uint64) {
 	}
 }
 
-// number reads what binary.AppendVarint has appended.
+// number reads a number that binary.AppendVarint has appended.
 func (u *unpacker) number() int64 {
 	n := u.length()
 	return int64(n>>1) ^ -int64(n&1)

@@ -44,11 +44,11 @@ func TestPackedRecordLogsSameLine(t *testing.T) {
 	})
 }
 
-// atTheEnd are the fields of a record that are set when a session ends, or that all
-// sessions of a frontend and a backend share.
+// atTheEnd lists the fields of a record that are set when a session ends, or that all sessions of
+// a frontend and a backend share.
 var atTheEnd = []string{"Frontend", "Backend", "Server", "Duration", "In", "Out", "ActConn", "FEConn", "BEConn", "SrvConn", "End", "EndedBy", "Error"}
 
-// No field of a record is forgotten while its session lasts, nor in the queue.
+// No field of a record is lost during its session, nor in the queue.
 func TestEveryFieldIsPacked(t *testing.T) {
 	decoded := func(r *Record, field []int) any {
 		e := entry{text: string(appendEntry(nil, time.Now(), r)[4:])}
@@ -90,7 +90,7 @@ func TestEveryFieldIsPacked(t *testing.T) {
 	}
 }
 
-// What is packed of an ordinary connection is little.
+// The packed record of an ordinary connection takes little memory.
 func TestPackedIsSmall(t *testing.T) {
 	r := New("https", &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 51234}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 443})
 	r.ServerName, r.ALPN, r.Version = "www.example.com", "\x02h2\x08http/1.1", 0x0304

@@ -9,36 +9,34 @@ import (
 )
 
 const (
-	// queueBytes bounds what a queue holds: some 20,000 records, which is two seconds
-	// of 10,000 connections a second, longer than a disk or a collector of logs pauses
-	// in good health. The memory is allocated as it is needed.
+	// queueBytes bounds a queue: some 20,000 records, which is two seconds of 10,000 connections
+	// a second, longer than a healthy disk or log collector pauses. Memory is allocated as
+	// needed.
 	queueBytes = 4 << 20
-	// chunkBytes is what a queue grows by. One chunk is kept for reuse.
+	// chunkBytes is the step by which a queue grows. One chunk is kept for reuse.
 	chunkBytes = 16 << 10
 
-	// patience is how long the log's target may take for one line, and how long a
-	// record waits for room, before the target counts as stalled.
+	// stallTimeout bounds the time for one line, and the time that a record waits for room.
+	// After it the target counts as stalled.
 	stallTimeout = time.Second
-	// poll is how often the queue looks for room, or whether everything is written.
+	// pollInterval is the time between two looks for room, or for the end of writing.
 	pollInterval = time.Millisecond
-	// gather is how long the writer rests after it has written everything. Under load
-	// it then writes many lines at a time, and need not be woken for each.
+	// batchPause is the pause of the writer after it has written everything. Under load it then
+	// writes many lines at a time and need not be woken for each.
 	batchPause = 2 * time.Millisecond
-	// linger is how long the writer stays when there is nothing to write.
+	// writerIdle is the time for which the writer stays without anything to write.
 	writerIdle = 50 * time.Millisecond
-	// reportEvery is how often dropped records are reported while the target takes
+	// reportEvery is the time between two reports of dropped records while the target takes
 	// some lines, but not all.
 	reportEvery = 10 * time.Second
 )
 
-// queue holds the records of connections that have ended until its writer has written
-// their lines, in the order of the ends. The writer is a goroutine that exists while
-// there is something to write.
+// queue holds the records of connections that have ended until their lines are written, in the
+// order of the ends. The writer is a goroutine that exists only while there is something to write.
 //
-// When the queue is full, a record waits for room as long as the target takes lines: a
-// burst of ends is written completely. Once the target has stalled, records are
-// dropped at once, until everything that the queue holds has been written; then a line
-// reports how many were dropped.
+// When the queue is full, a record waits for room as long as the target takes lines, so a burst of
+// ends is written completely. Once the target has stalled, records are dropped at once until
+// everything in the queue has been written; then a line reports the number of dropped records.
 type queue struct {
 	limit int // bytes
 
@@ -55,18 +53,18 @@ type queue struct {
 	wake    chan struct{}
 	waiting bool // the writer waits for wake
 
-	// line is when the writer began the line that it is writing, as time since epoch;
-	// 0: it is writing none.
+	// line is the time since epoch at which the writer began its current line;
+	// 0 between lines.
 	line atomic.Int64
 }
 
-// chunk is a part of a queue: encoded records, one after the other, and their logs.
+// chunk is a part of a queue: encoded records, and the log of each.
 type chunk struct {
 	records []byte
 	logs    []*Log
 }
 
-// epoch is what times within the process count from.
+// epoch is the origin of times on the monotonic clock.
 var epoch = time.Now()
 
 func newQueue(limit int) *queue { return &queue{limit: limit} }
@@ -90,8 +88,8 @@ func (q *queue) put(l *Log, r *Record) {
 	q.start()
 }
 
-// awaitRoom waits until the queue has room; false means that the target has stalled.
-// The caller holds the lock, which is released meanwhile.
+// awaitRoom waits until the queue has room. It returns false if the target has stalled. The caller
+// holds the lock, which is released meanwhile.
 func (q *queue) awaitRoom() bool {
 	for waited := time.Duration(0); q.size >= q.limit; waited += pollInterval {
 		if q.stalled || waited >= stallTimeout || q.lineTime() >= stallTimeout {
@@ -108,7 +106,7 @@ func (q *queue) awaitRoom() bool {
 // mark notes that the writer begins a line.
 func (q *queue) mark() { q.line.Store(int64(time.Since(epoch)) | 1) }
 
-// lineTime is how long the writer has been writing its line.
+// lineTime returns the time since the writer began its current line, 0 between lines.
 func (q *queue) lineTime() time.Duration {
 	if began := q.line.Load(); began != 0 {
 		return time.Since(epoch) - time.Duration(began)
@@ -118,7 +116,7 @@ func (q *queue) lineTime() time.Duration {
 
 // last returns the chunk to add a record to. The caller holds the lock.
 func (q *queue) last() *chunk {
-	if n := len(q.chunks); n > 0 && len(q.chunks[n-1].records) < chunkBytes-512 { // a record has some 200 bytes
+	if n := len(q.chunks); n > 0 && len(q.chunks[n-1].records) < chunkBytes-512 {
 		return q.chunks[n-1]
 	}
 	c := q.spare
@@ -141,7 +139,7 @@ func (q *queue) start() {
 	}
 }
 
-// write is the writer.
+// write takes chunks and writes their lines, until none comes for a while. It is the writer.
 func (q *queue) write(wake <-chan struct{}) {
 	for {
 		for c := q.take(); c != nil; c = q.take() {
@@ -155,7 +153,7 @@ func (q *queue) write(wake <-chan struct{}) {
 	}
 }
 
-// take takes the oldest chunk; nil: everything is written.
+// take returns the oldest chunk, or nil if everything is written.
 func (q *queue) take() *chunk {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -169,7 +167,7 @@ func (q *queue) take() *chunk {
 	return c
 }
 
-// done gives back a chunk whose lines are written, and reports dropped records.
+// done returns a chunk whose lines are written, and reports dropped records.
 func (q *queue) done(c *chunk) {
 	log := c.logs[len(c.logs)-1]
 	q.mu.Lock()
@@ -196,7 +194,7 @@ func (q *queue) done(c *chunk) {
 	q.mu.Unlock()
 }
 
-// await waits for a record. False means that none came, and that the writer ends.
+// await waits for a record. It returns false if none came and the writer must end.
 func (q *queue) await(wake <-chan struct{}) bool {
 	q.mu.Lock()
 	q.waiting = len(q.chunks) == 0
@@ -222,8 +220,8 @@ func (q *queue) await(wake <-chan struct{}) bool {
 	return false
 }
 
-// flush waits until everything is written, and reported what was dropped. It returns
-// how many records are not by the deadline.
+// flush waits until everything is written and dropped records are reported. It returns the number
+// of records that are not by the deadline.
 func (q *queue) flush(deadline time.Time) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -240,7 +238,7 @@ func (q *queue) flush(deadline time.Time) int {
 
 // writeLines writes the lines of a chunk.
 func (q *queue) writeLines(c *chunk) {
-	rest := string(c.records) // one copy, whose parts a log's core may keep
+	rest := string(c.records) // a copy, parts of which a log's core may keep
 	lines := make([]entry, len(c.logs))
 	for i, log := range c.logs {
 		lines[i].text, rest = cutEntry(rest)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tcplog turns the record of one connection into one structured log
-// line, written when the connection has ended, however it ended. The line has
-// the same fields for every connection, so that a query needs no cases; a time
-// that was never reached is -1, as in HAProxy's tcplog.
+// Package tcplog turns the record of a connection into one structured log line, written when the
+// connection has ended, however it ended. The line has the same fields for every connection, so
+// that queries need no special cases; a time that was never reached is -1, as in HAProxy's tcplog.
 package tcplog
 
 import (
@@ -17,15 +16,15 @@ import (
 // maxALPN bounds the protocols in a line: a hello can name 16,000 of them.
 const maxALPN = 8
 
-// NotReached stands for a time that the connection did not get to.
+// NotReached is the value of a time that the connection did not get to.
 const NotReached time.Duration = -1
 
-// Record is what is known of one connection. It belongs to the connection's
-// goroutine, refers to nothing of the connection, and can be copied.
+// Record holds the facts of one connection for its log line. It belongs to the connection's
+// goroutine, refers to nothing of the connection, and may be copied.
 type Record struct {
 	Frontend string
-	Backend  string // empty: none was chosen
-	Server   string // empty: none was chosen
+	Backend  string // empty if none was chosen
+	Server   string // empty if none was chosen
 	Address  string // the server's
 
 	Client Addr
@@ -34,40 +33,40 @@ type Record struct {
 	Accepted time.Time // when the client was accepted
 
 	Outcome     clienthello.Outcome
-	Uninspected bool // nothing was read to find an outcome: it is "none"
+	Uninspected bool // nothing was read; the outcome is logged as "none"
 
 	ServerName string    // as compared: lower case, without a trailing dot
 	ALPN       Protocols // the first of those that the client offers
-	Version    uint16    // highest TLS version offered; 0: no hello
+	Version    uint16    // highest TLS version offered; 0 without a hello
 
 	HelloWait time.Duration // accept to verdict
 	Queue     time.Duration // in queues for a server
-	Connect   time.Duration // verdict to connected, all attempts and pauses in it, but not Queue
+	Connect   time.Duration // verdict to connected, including attempts and pauses, without Queue
 	Duration  time.Duration // accept to end
 
-	// How many had been served from the queue up to this connection itself, when
-	// it left the queue: of a server, of the backend. 0: it was not in one.
+	// The numbers of connections served from the queue up to and including this one, when it left the
+	// queue of a server or of the backend. 0: it was not queued.
 	ServerQueue, BackendQueue int
 
 	In, Out      int64 // bytes from the client, bytes to the client
 	Retries      int
 	Redispatched bool // a retry went to another server
 
-	// Connections that there were when this one ended: of the process and of the
-	// frontend, both with this one; of the backend and of the server, both without
-	// it, which has given its place back. HAProxy's %ac, %fc, %bc and %sc.
+	// The numbers of connections when this one ended: of the process and of the frontend, both
+	// including it; of the backend and of the server, both without it, since it has released its
+	// slot. HAProxy's %ac, %fc, %bc and %sc.
 	ActConn, FEConn, BEConn, SrvConn int64
 
-	// Began is what was packed when the session began. With it, of the fields that are
-	// packed only Address counts, where Began has none. Write does not keep it.
+	// AtStart is the record as packed when the session began. If it is set, its fields replace those
+	// of the Record, except an Address that it leaves empty. Write does not keep it.
 	AtStart Packed
 
 	End     End
 	EndedBy relay.Side
-	Error   string // what lies behind the end, where there is more to say
+	Error   string // the cause of the end, if there is more to log
 }
 
-// New begins a record.
+// New returns the record of a connection that has been accepted.
 func New(frontend string, client, local net.Addr) Record {
 	return Record{
 		Frontend: frontend, Client: AddrOf(client), Local: AddrOf(local),
@@ -76,7 +75,7 @@ func New(frontend string, client, local net.Addr) Record {
 	}
 }
 
-// SetHello takes what is logged of a hello. It copies: h may be reused.
+// SetHello sets the fields that are logged of a hello. It copies: h may be reused.
 func (r *Record) SetHello(h *clienthello.Hello) {
 	var room [512]byte
 	name := h.ServerName()

@@ -31,7 +31,7 @@ func writeTo(logger *zap.Logger, r *Record) {
 	e.write(logger)
 }
 
-// names returns those of p.
+// names returns the names in p.
 func (p Protocols) names() []string {
 	encoder := zapcore.NewMapObjectEncoder()
 	_ = encoder.AddArray("", p)
@@ -42,7 +42,7 @@ func (p Protocols) names() []string {
 	return names
 }
 
-// written is the line that r writes, with the level for a time.
+// written returns the line that r writes, with the level in place of a time.
 func written(t *testing.T, r Record) string {
 	t.Helper()
 	var line bytes.Buffer
@@ -74,7 +74,7 @@ func TestLineOfASession(t *testing.T) {
 	}
 }
 
-// A line of a connection that came to nothing has the same fields.
+// The line of a refused connection has the same fields.
 func TestLineOfARefusal(t *testing.T) {
 	r := New("tls", client, local)
 	r.Outcome, r.End, r.Accepted = clienthello.NotTLS, Refused, time.Unix(1, 0)
@@ -87,7 +87,7 @@ func TestLineOfARefusal(t *testing.T) {
 	}
 }
 
-// Of a connection that nobody has looked at, there is no outcome.
+// A connection from which nothing was read has the outcome "none".
 func TestUninspectedOutcomeIsNone(t *testing.T) {
 	r := New("tls", client, local)
 	r.Outcome, r.Uninspected = clienthello.Pending, true
@@ -137,8 +137,7 @@ func TestALPNIsCapped(t *testing.T) {
 	}
 }
 
-// What a client sends as a name can be anything. It must neither break the line
-// in two nor bring in fields.
+// A client's server name can be anything. It must neither break the line in two nor add fields.
 func TestHostileNamesStayInTheirField(t *testing.T) {
 	for _, name := range []string{
 		"a\nb", "a\r\n{\"level\":\"error\"}", `a","sni":"b`, `back\slash`, "tab\tbell\a\x1b[31m", "\x7f\x01",
@@ -168,7 +167,7 @@ func TestHostileNamesStayInTheirField(t *testing.T) {
 	}
 }
 
-// The record lives longer than the buffer that the hello is a view of.
+// The record outlives the buffer that the hello refers to.
 func TestHelloIsCopied(t *testing.T) {
 	raw := hellotest.Hello(t, "a.test", "h2")
 	h, err := clienthello.Parse(raw)
