@@ -5,7 +5,7 @@ package integration
 // Mistakes in a frontend of the app.
 var appFrontendMistakes = []mistake{
 	{"an app's frontend without an address", inApp, "default_backend web", "bind :9443\ndefault_backend web", []string{
-		`frontend "tls": it listens nowhere: expected bind, such as bind :443`, "Caddyfile:3",
+		`frontend "tls": no address to listen on: expected bind, such as bind :443`, "Caddyfile:3",
 	}},
 	{"an address without a colon", inApp, "default_backend web\nbind 9443", "default_backend web\nbind :9443", []string{
 		`bind: address "9443": expected HOST:PORT or :PORT, such as :443 or [::1]:8443`, "Caddyfile:5",
@@ -23,10 +23,10 @@ var appFrontendMistakes = []mistake{
 		`unknown option "default_backend"`, "Caddyfile:5",
 	}},
 	{"the handler's name", inApp, "bind :9443\nname tls\ndefault_backend web", "bind :9443\ndefault_backend web", []string{
-		`"name" is not an option here: the name stands behind the word frontend`, "Caddyfile:5",
+		`"name" is not an option here: the name follows the word frontend`, "Caddyfile:5",
 	}},
 	{"an app's frontend that leads nowhere", inApp, "bind :9443", "bind :9443\nserver s1 127.0.0.1:9442", []string{
-		`frontend "tls": it sends connections nowhere: expected use_backend, default_backend or servers of its own`, "Caddyfile:3",
+		`frontend "tls": no backend for its connections: expected use_backend, default_backend or servers of its own`, "Caddyfile:3",
 	}},
 	{"a frontend without a name", inApp, "bind :9443\ndefault_backend web\n}\nfrontend {\nbind :9444\ndefault_backend web", "bind :9443\ndefault_backend web\n}\nfrontend b {\nbind :9444\ndefault_backend web", []string{
 		`frontend: expected a name`, "Caddyfile:7",

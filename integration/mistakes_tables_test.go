@@ -206,7 +206,7 @@ var blockMistakes = []mistake{
 		`backend "web": server "s2": minconn 5 is below maxconn 10, and the backend has no fullconn: expected fullconn`, "Caddyfile:5",
 	}},
 	{"a frontend that leads nowhere", inFrontend, "name tls", "name tls\nserver s1 127.0.0.1:9442", []string{
-		`frontend "tls": it sends connections nowhere: expected use_backend, default_backend or servers of its own`, "Caddyfile:11",
+		`frontend "tls": no backend for its connections: expected use_backend, default_backend or servers of its own`, "Caddyfile:11",
 	}},
 	{"two kinds of default backend", inFrontend, "server s1 127.0.0.1:9442\ndefault_backend web", "server s1 127.0.0.1:9442\nuse_backend web sni a.example.com", []string{
 		`frontend "default": it has options of an anonymous backend (servers, balance ...) and default_backend "web": expected one of the two`, "Caddyfile:11",

@@ -7,8 +7,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// advice answers words that are no options of a frontend, though people expect
-// them there. What it shares with a backend's block is in balancer.
+// advice returns hints for words that are not options of a frontend, although users may expect
+// them. The hints that also apply to a backend's block are in balancer.
 func advice() options.Advice {
 	return make(options.Advice).
 		Add("layer4 has the address: layer4 { durable/:443 { route { passthrough { … } } } }; to write it here, make this a frontend of the app: passthrough { frontend NAME { bind :443 … } }", "bind", "listen", "address", "port").
@@ -18,14 +18,15 @@ func advice() options.Advice {
 		Add("it belongs in a rule: use_backend NAME sni www.example.com", rules.MatcherNames()...)
 }
 
-// listeningAdvice answers words that frontends of layer4 servers have, and others for bind.
+// listeningAdvice returns hints for words that only frontends of layer4 servers have, or that
+// others use for bind.
 func listeningAdvice() options.Advice {
 	return make(options.Advice).
-		Add("the name stands behind the word frontend", "name").
+		Add("the name follows the word frontend", "name").
 		Add("bind has the address: bind :443", "listen", "address", "port", "listener")
 }
 
-// bindAdvice answers words that are no options of a bind.
+// bindAdvice returns hints for words that are not options of a bind.
 func bindAdvice() options.Advice {
 	return make(options.Advice).
 		Add("it is not available yet", "accept_proxy", "proxy_protocol", "maxconn").

@@ -21,54 +21,54 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// maxProbes is the most keepalive probes that Linux takes (tcp(7)).
+// maxProbes is the highest number of keepalive probes that Linux accepts (tcp(7)).
 const maxProbes = 127
 
 // Bind is an address that a frontend of the app listens on, with the options of its socket. It
-// is HAProxy's bind.
+// corresponds to HAProxy's bind.
 type Bind struct {
-	// Address is a Caddy network address. Without a network it is one of durable, whose sockets
-	// outlive reloads: :443 is durable/:443, and so are unix//PATH, abns/NAME and fd/NUMBER. A
-	// range of ports, such as :8000-8010, is an address for each.
+	// Address is a Caddy network address. Without a network it is a durable one, whose socket
+	// outlives reloads: :443 means durable/:443; unix//PATH, abns/NAME and fd/NUMBER are durable,
+	// too. A range of ports, such as :8000-8010, is an address for each.
 	Address string `json:"address,omitempty"`
 
-	// Name is what the fetch so_name returns. It is HAProxy's name of bind.
+	// Name is the value of the fetch so_name. It is HAProxy's name of bind.
 	Name string `json:"name,omitempty"`
 
-	// ID is what the fetch so_id returns: that of the first port, and the next number for each
-	// further port. It is HAProxy's id of bind.
+	// ID is the value of the fetch so_id for the first port; each further port has the next number.
+	// It is HAProxy's id of bind.
 	ID int `json:"id,omitempty"`
 
-	// Mode is the mode of a Unix socket, octal. Default: 0200; who may write may connect. It is
-	// HAProxy's mode of bind.
+	// Mode is the mode of a Unix socket, octal. Write permission is permission to connect. Default:
+	// 0200. It is HAProxy's mode of bind.
 	Mode string `json:"mode,omitempty"`
 
-	// KeepaliveIdle is how long a connection is silent before TCP probes it. Default: 15s; -1:
-	// it is not probed.
+	// KeepaliveIdle is the time without data after which TCP probes a connection. Default: 15s; -1:
+	// no probes.
 	KeepaliveIdle caddy.Duration `json:"keepalive_idle,omitempty"`
 
 	// KeepaliveInterval is the time between two probes. Default: 15s.
 	KeepaliveInterval caddy.Duration `json:"keepalive_interval,omitempty"`
 
-	// KeepaliveCount is how many probes go unanswered before the connection is ended. Default: 9.
+	// KeepaliveCount is the number of unanswered probes that ends a connection. Default: 9.
 	KeepaliveCount int `json:"keepalive_count,omitempty"`
 
-	// Backlog is how many connections wait to be accepted; the kernel answers no more. Default,
-	// and at most: the system's limit, on Linux net.core.somaxconn. The address must be
-	// durable, and no descriptor. It is HAProxy's backlog.
+	// Backlog bounds the connections that wait to be accepted; the kernel does not answer further
+	// ones. Default and maximum: the system's limit, on Linux net.core.somaxconn. The address must be
+	// durable and not a file descriptor. It is HAProxy's backlog.
 	Backlog int `json:"backlog,omitempty"`
 
 	listen string // the address with its network and mode
 	parsed caddy.NetworkAddress
 }
 
-// datagrams are the networks without connections.
+// datagrams lists the networks without connections.
 var datagrams = []string{"udp", "udp4", "udp6", "unixgram", "fdgram", "ip", "ip4", "ip6"}
 
-// durableNetworks are the networks that are those of durable, without that word.
+// durableNetworks lists the networks that are durable without that word.
 var durableNetworks = []string{"unix", "abns", "fd"}
 
-// provision reads the address and checks the options.
+// provision parses the address and checks the options.
 func (b *Bind) provision() (err error) {
 	if b == nil || b.Address == "" {
 		return errors.New("expected an object with address")
@@ -149,7 +149,7 @@ func (b *Bind) open(ctx caddy.Context) (opened []net.Listener, err error) {
 	return opened, nil
 }
 
-// config returns the options of the socket in the words of package net.
+// config returns the socket's options in the form of package net.
 func (b *Bind) config() net.ListenConfig {
 	switch {
 	case b.KeepaliveIdle < 0:
@@ -162,7 +162,7 @@ func (b *Bind) config() net.ListenConfig {
 	}}
 }
 
-// listeners returns what fetches find of binds: nothing where none has a name or a number.
+// listeners returns what fetches find of binds, or nil if no bind has a name or number.
 func listeners(binds []*Bind) (all []*Listener) {
 	if !slices.ContainsFunc(binds, func(b *Bind) bool { return b.Name != "" || b.ID != 0 }) {
 		return nil
@@ -180,10 +180,10 @@ func listeners(binds []*Bind) (all []*Listener) {
 	return all
 }
 
-// isDurable reports whether reloads lose no connection at the address.
+// isDurable reports whether the address loses no connections on reload.
 func (b *Bind) isDurable() bool { return durable.Is(b.parsed.Network) }
 
-// parseBind reads "bind ADDRESS…" and a block of options, which are those of each address.
+// parseBind parses "bind ADDRESS…" and a block of options that apply to each address.
 func (f *Frontend) parseBind(d *caddyfile.Dispenser) error {
 	addresses := d.RemainingArgs()
 	if len(addresses) == 0 {
@@ -199,7 +199,7 @@ func (f *Frontend) parseBind(d *caddyfile.Dispenser) error {
 		b := with
 		b.Address = address
 		f.Bind = append(f.Bind, &b)
-		if strings.Contains(address, "{") { // a placeholder, which is replaced when the configuration is loaded
+		if strings.Contains(address, "{") { // placeholders are replaced when the configuration is loaded
 			continue
 		}
 		checked := b
@@ -213,7 +213,7 @@ func (f *Frontend) parseBind(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// options are the words of a bind's block.
+// options returns the words of a bind's block.
 func (b *Bind) options() options.Table {
 	return options.Table{
 		"name":               options.Text(&b.Name),

@@ -113,8 +113,8 @@ func TestBindInCaddyfile(t *testing.T) {
 func TestMistakesOfListeningFrontends(t *testing.T) {
 	const rest = "\nbind :443\ndefault_backend b"
 	for block, want := range map[string]string{
-		"default_backend b":                       `frontend "tls": it listens nowhere: expected bind, such as bind :443, at Testfile:1`,
-		"bind :443":                               `frontend "tls": it sends connections nowhere: expected use_backend, default_backend or servers of its own, at Testfile:1`,
+		"default_backend b":                       `frontend "tls": no address to listen on: expected bind, such as bind :443, at Testfile:1`,
+		"bind :443":                               `frontend "tls": no backend for its connections: expected use_backend, default_backend or servers of its own, at Testfile:1`,
 		"bind" + rest:                             `bind: expected one or more addresses, such as :443 or 127.0.0.1:8443, at Testfile:2`,
 		"bind 443" + rest:                         `bind: address "443": expected HOST:PORT or :PORT, such as :443 or [::1]:8443, at Testfile:2`,
 		"bind :1 udp/:443" + rest:                 `bind: address "udp/:443": expected one of TCP or a Unix socket of streams, at Testfile:2`,
@@ -126,7 +126,7 @@ func TestMistakesOfListeningFrontends(t *testing.T) {
 		"bind fd/3 {\n backlog 9\n}" + rest:       `bind: backlog 9: a descriptor has that of the program which opened it: expected none with address "fd/3", or Backlog= of systemd's socket, at Testfile:2`,
 		"bind :1 {\n ssl\n}" + rest:               `"ssl" is not an option here: TLS is passed through as it is, and servers hold the certificates, at Testfile:3`,
 		"bind :1 {\n keepalive_count 0\n}" + rest: `keepalive_count: "0": expected a whole number from 1 to 127, at Testfile:3`,
-		"name x" + rest:                           `"name" is not an option here: the name stands behind the word frontend, at Testfile:2`,
+		"name x" + rest:                           `"name" is not an option here: the name follows the word frontend, at Testfile:2`,
 		"listener :443 name x" + rest:             `"listener" is not an option here: bind has the address: bind :443, at Testfile:2`,
 		"listen :443" + rest:                      `"listen" is not an option here: bind has the address`,
 		"sni x" + rest:                            `"sni" is not an option here: it belongs in a rule`,

@@ -19,8 +19,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 )
 
-// deserted is the path of a Unix socket that nobody listens on any more. A connect is refused
-// while it is called: of one over TCP a busy kernel may tell later, from outside of a bubble.
+// deserted returns the path of a Unix socket without a listener. A connect is refused immediately:
+// over TCP, a busy kernel may answer later, from outside of a synctest bubble.
 func deserted(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
@@ -32,9 +32,8 @@ func deserted(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// How many connects there are to servers that are all dead: without a budget
-// retries + 1 for each client, with one what it says. A retry that it does not allow
-// changes nothing of how the connection ends but the words.
+// Clients of servers that are all dead: without a budget each makes retries + 1 attempts, with one
+// the budget bounds them. A retry that it forbids changes only the text of the connection's error.
 func TestRetryBudget(t *testing.T) {
 	const clients, spent = 1000, "; not retried: the retry budget of the backend is used up"
 	for i, c := range []struct {

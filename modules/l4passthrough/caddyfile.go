@@ -81,7 +81,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return h.checkWritten(&begin, cmp.Or(h.Name, DefaultName))
 }
 
-// options are the words of a frontend's block.
+// options returns the words of a frontend's block.
 func (h *Handler) options() options.Table {
 	table := h.Backend.Options()
 	maps.Copy(table, options.Table{
@@ -108,7 +108,7 @@ func (h *Handler) options() options.Table {
 	return table
 }
 
-// noteLine is an option that is noted as what has been written where.
+// noteLine returns an option that records the line on which it is written.
 func (h *Handler) noteLine(word string, parse func(*caddyfile.Dispenser) error) options.Option {
 	return options.Once(func(d *caddyfile.Dispenser) error {
 		h.NoteLine(word, d)
@@ -123,7 +123,7 @@ func (h *Handler) parseName(d *caddyfile.Dispenser) (err error) {
 	return options.Wrap(d, balancer.ValidateWrittenName(h.Name))
 }
 
-// backendName takes the name of a backend, which may be defined further down.
+// backendName parses the name of a backend, which may be defined further down.
 func backendName(d *caddyfile.Dispenser, name *string) (err error) {
 	option := d.Val()
 	if !d.NextArg() {
@@ -166,7 +166,7 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// refusals are the words for rules that end connections.
+// refusals returns the words for rules that end connections.
 func (h *Handler) refusals() options.Table {
 	table := make(options.Table)
 	for word := range frontend.Verbs {
@@ -210,15 +210,14 @@ func (h *Handler) parseUseBackendFormat(d *caddyfile.Dispenser) error {
 	return h.parseRule(d, r)
 }
 
-// parseRule takes the matchers of a rule.
+// parseRule parses the matchers of a rule.
 func (h *Handler) parseRule(d *caddyfile.Dispenser, r *Rule) error {
 	h.Rules = append(h.Rules, r)
 	h.NoteLine("rule", d)
 	return rules.ParseCondition(d, r.String(), &r.MatcherSetsRaw, &r.UnlessRaw)
 }
 
-// checkWritten says what is wrong with the block as a whole, which begins where
-// begin stands.
+// checkWritten checks the block as a whole, which begins at begin.
 func (h *Handler) checkWritten(begin *caddyfile.Dispenser, name string) error {
 	if err := h.checkBackends(); err != nil {
 		return begin.Errf("frontend %q: %w", name, err)

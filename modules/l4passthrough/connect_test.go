@@ -48,8 +48,8 @@ func oneSession(t *testing.T, address string, h *Handler, local net.Addr, sent [
 
 var elsewhere = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}
 
-// What the client says makes no address: another attempt would not, either, so
-// there is none.
+// If the client's data give no address, the connection ends without a retry, which would find none
+// either.
 func TestNoAddress(t *testing.T) {
 	frontendtest.Answers(t, func(string) []string { return nil })
 	hello := func(name string) []byte { return hellotest.Plain(hellotest.SNI(name)).Raw() }
@@ -101,7 +101,7 @@ func TestNoAddress(t *testing.T) {
 	}
 }
 
-// Another backend can be sent to where there is no address.
+// on no_server can name another backend for connections without an address.
 func TestStandInForNoAddress(t *testing.T) {
 	h := &Handler{On: map[string]string{"no_server": "backend sorry"}}
 	_, line := oneSession(t, "{l4.client_hello.sni}:443", h, elsewhere, hellotest.Plain().Raw())
@@ -119,8 +119,8 @@ func TestFilledAddressIsTriedAgain(t *testing.T) {
 	}
 }
 
-// The session goes to the host that the client names. When it is over, nothing
-// can be asked of the hello any more: its memory has been given back.
+// The session goes to the host that the client names. The memory of its hello is released
+// afterwards.
 func TestFilledAddress(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -26,8 +26,8 @@ func controlled(t *testing.T, c net.Conn, f func(fd int) error) {
 	}
 }
 
-// unread returns how many bytes have come that nobody has read. What has been written is not
-// always there at once: a busy kernel leaves it to a thread of its own.
+// unread returns the number of bytes in a socket's receive queue. After a write they may appear
+// late: a busy kernel delivers them in a thread of its own.
 func unread(t *testing.T, c net.Conn) (n int) {
 	t.Helper()
 	controlled(t, c, func(fd int) (err error) {
@@ -49,8 +49,7 @@ func isBroken(t *testing.T, c net.Conn) bool {
 	return list[0].Revents&unix.POLLERR != 0
 }
 
-// Without a delay, rules and templates see what has come with the connection,
-// and nothing else.
+// Without a delay, rules and templates see only the bytes that came with the connection.
 func TestContentAtOnce(t *testing.T) {
 	hello := hellotest.Hello(t, "a")
 	large := hellotest.Plain(hellotest.SNI("a")).Pad(12000).Raw()
@@ -89,8 +88,7 @@ func TestContentAtOnce(t *testing.T) {
 	}
 }
 
-// A client that has broken the connection before anything is asked of it gets no
-// server.
+// A client whose connection broke before its bytes were needed gets no server.
 func TestContentOfABrokenConnection(t *testing.T) {
 	s := story{ours: "content\nuse_backend a sni a.example", arrives: func(c net.Conn) {
 		await(t, "the reset", func() bool { return isBroken(t, c) })

@@ -81,7 +81,7 @@ func (s *story) frontend(t *testing.T, a, b string) (address string, line func()
 	}
 }
 
-// play is what a client does, and what is wrong with what comes of it.
+// play runs the story's client and returns what differs from the expected result.
 func (s *story) play(t *testing.T, address string) (wrong []string) {
 	t.Helper()
 	began := time.Now()
@@ -113,11 +113,11 @@ func (s *story) play(t *testing.T, address string) (wrong []string) {
 	return wrong
 }
 
-// alone is held by a story that is told once more.
+// alone is held by a story that is run again without others beside it.
 var alone sync.Mutex
 
-// tell wants a story to come out as it is told, log line included. On a busy machine
-// times may be others, so it is told again and again, then alone.
+// tell checks that a story has its expected outcome and log line. Times may differ on a busy
+// machine, so it is tried several times, then alone.
 func (s *story) tell(t *testing.T, a, b string, check func(fields map[string]any) (wrong []string)) {
 	t.Helper()
 	const tries = 20
@@ -162,7 +162,7 @@ func (s *story) has(send string) bool {
 	return false
 }
 
-// What rules make of a connection, when, and what is logged of it.
+// Rules end connections or pass them on, at the expected time and with the expected log line.
 func TestContent(t *testing.T) {
 	a, b := greeter(t, "a", nil), greeter(t, "b", nil)
 	for _, s := range stories(t) {
@@ -184,8 +184,7 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// Whatever was read to decide goes to the server, byte for byte, and a FIN that
-// came meanwhile does, too.
+// The server gets every byte that was read to decide, and a FIN that came meanwhile.
 func TestContentPassesOnWhatItHasRead(t *testing.T) {
 	hello := string(hellotest.Hello(t, "a.example"))
 	for name, client := range map[string][]step{

@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// The log line counts what there is at the end, and all that was counted is given back.
+// The log line has the counts at the end of the connection, and all counts return to zero.
 func TestCountsInTheLog(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -22,11 +22,11 @@ func init() {
 	caddy.RegisterModule(new(Frontend))
 }
 
-// Frontend is a frontend of the app passthrough, which listens itself. It has the options of
-// the handler layer4.handlers.passthrough, but for name, which is its key in frontends, and
-// listeners, which are name and id of bind.
+// Frontend is a frontend of the app passthrough, which listens itself. It has the options of the
+// handler layer4.handlers.passthrough, except name, which is its key in frontends, and listeners,
+// which are name and id of bind.
 type Frontend struct {
-	// Bind are the addresses that it listens on.
+	// Bind lists the addresses that it listens on.
 	Bind []*Bind `json:"bind,omitempty"`
 
 	Handler
@@ -45,7 +45,7 @@ func (*Frontend) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision does what that of a handler does, and reads the addresses.
+// Provision parses the addresses and provisions the Handler.
 func (f *Frontend) Provision(ctx caddy.Context) error {
 	mod, err := ctx.App("passthrough")
 	if err != nil {
@@ -61,13 +61,13 @@ func (f *Frontend) Provision(ctx caddy.Context) error {
 	return f.report(f.provision(ctx, app))
 }
 
-// provisionBinds reads the addresses. What fetches find of them becomes listeners.
+// provisionBinds parses the addresses and makes listeners of them, for fetches.
 func (f *Frontend) provisionBinds() error {
 	if len(f.Listeners) > 0 {
 		return errors.New("unexpected listeners: expected name and id in bind")
 	}
 	if len(f.Bind) == 0 {
-		return errors.New("it listens nowhere: expected bind, such as bind :443")
+		return errors.New("no address to listen on: expected bind, such as bind :443")
 	}
 	for i, b := range f.Bind {
 		if err := b.provision(); err != nil {
@@ -78,7 +78,7 @@ func (f *Frontend) provisionBinds() error {
 	return nil
 }
 
-// plain returns the addresses at which reloads lose connections.
+// plain returns the addresses that lose connections on reload.
 func (f *Frontend) plain() (plain []string) {
 	for _, b := range f.Bind {
 		if !b.isDurable() {
@@ -88,7 +88,7 @@ func (f *Frontend) plain() (plain []string) {
 	return plain
 }
 
-// Addresses returns what the frontend listens on, each with its network. It is for
+// Addresses returns the addresses that the frontend listens on, with their networks, for
 // durable.Check.
 func (f *Frontend) Addresses() (all []string) {
 	for _, b := range f.Bind {
@@ -97,8 +97,7 @@ func (f *Frontend) Addresses() (all []string) {
 	return all
 }
 
-// Listen opens the listeners and serves their connections. Where one of them cannot be opened,
-// none is.
+// Listen opens the listeners and serves their connections. If one fails to open, it closes all.
 func (f *Frontend) Listen() error {
 	for i, b := range f.Bind {
 		opened, err := b.open(f.ctx)
@@ -115,7 +114,7 @@ func (f *Frontend) Listen() error {
 	return nil
 }
 
-// StopListening closes the listeners. Connections that have been accepted go on.
+// StopListening closes the listeners. Accepted connections go on.
 func (f *Frontend) StopListening() {
 	f.closing.Do(func() { close(f.closed) })
 	for _, ln := range f.listeners {
@@ -131,8 +130,8 @@ const (
 	maxAcceptPause = time.Second
 )
 
-// accept serves the connections of one listener until it is closed. Errors of durable listeners
-// do not pass; those of others may, such as a lack of descriptors.
+// accept serves the connections of a listener until it is closed. Errors of durable listeners are
+// final; those of others may be temporary, such as a lack of descriptors.
 func (f *Frontend) accept(ln net.Listener) {
 	for pause := time.Duration(0); ; {
 		conn, err := ln.Accept()
@@ -196,7 +195,7 @@ func (f *Frontend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	f.EndBlock()
 	if len(f.Bind) == 0 {
-		return begin.Errf("frontend %q: it listens nowhere: expected bind, such as bind :443", name)
+		return begin.Errf("frontend %q: no address to listen on: expected bind, such as bind :443", name)
 	}
 	return f.checkWritten(&begin, name)
 }

@@ -38,15 +38,15 @@ func parsed(t testing.TB, config string) *Handler {
 
 func TestMistakesOfFrontends(t *testing.T) {
 	for config, want := range map[string]string{
-		`{"content": {}, "inspect_delay": "1s"}`:                                     "it has inspect_delay 1s and content: expected inspect_delay in content, if at all",
-		`{"content": {}, "on": {"timeout": "close"}}`:                                "on timeout: with content, rules say what becomes of that: expected no_match or no_server",
+		`{"content": {}, "inspect_delay": "1s"}`:                                     "inspect_delay 1s and content are mutually exclusive: set inspect_delay inside content",
+		`{"content": {}, "on": {"timeout": "close"}}`:                                "on timeout: with content, rules decide about that: expected no_match or no_server",
 		`{"content": {}, "on": {"no_match": "close", "sslv2": "close"}}`:             "on sslv2: with content",
 		`{"content": {}, "on": {"nothing": "close"}}`:                                `on: unknown outcome "nothing"`,
 		`{"content": {"inspect_delay": -1}}`:                                         "content: inspect_delay -1ns: expected",
 		`{"content": {"rules": [{"action": "accept"}, {"action": "x"}]}}`:            `content: rule 2: unknown action "x"`,
 		`{"connection": [{"action": "accept"}, null]}`:                               "connection: rule 2: expected an object with action",
-		`{"session": [{"action": "reject"}]}`:                                        "session: rule 1: action reject: nobody has spoken TLS at that time: expected close, reset or drop",
-		`{"connection": [{"action": "reject"}]}`:                                     "connection: rule 1: action reject: nobody has spoken TLS at that time: expected close, reset or drop",
+		`{"session": [{"action": "reject"}]}`:                                        "session: rule 1: action reject: no TLS has been read at that time: expected close, reset or drop",
+		`{"connection": [{"action": "reject"}]}`:                                     "connection: rule 1: action reject: no TLS has been read at that time: expected close, reset or drop",
 		`{"maxconn": -1}`:                                                            "maxconn -1: expected a whole number, zero or more",
 		`{"timeout_client": "-1s"}`:                                                  "timeout_client -1s: expected a duration greater than zero, or -1 for never",
 		`{"timeout_client_fin": -2}`:                                                 "timeout_client_fin -2ns: expected",
@@ -81,21 +81,21 @@ func loud(t *testing.T) (ctx caddy.Context, file string) {
 	return ctx, file
 }
 
-// A frontend with content is forgiven what one without is not: a rule that can
-// never match. It is told so, and of what else does nothing.
+// With content, a rule that can never match is a warning, not an error. Options without effect are
+// warnings, too.
 func TestWarnings(t *testing.T) {
 	ctx, file := loud(t)
 	for config, want := range map[string]string{
 		`{"content": {}, "rules": [{"backend": "web"}, {"backend": "api"}]}`:                                                       `rule 2 (backend \"api\") can never match`,
 		`{"content": {}, "rules": [` + exactA + `,` + exactA + `]}`:                                                                `rule 2 (backend \"api\") can never match`,
-		`{"content": {}, "rules": [` + anyTLS + `,{"backend": "api"}]}`:                                                            "", // it takes hellos, and not the others
+		`{"content": {}, "rules": [` + anyTLS + `,{"backend": "api"}]}`:                                                            "", // only hellos match rule 1
 		`{"content": {}, "rules": [` + exactA + `,{"backend": "web", "unless": [{"client_hello": {"sni": ["a.example.test"]}}]}]}`: "",
 		`{"content": {}, "rules": [{"backend": "web", "unless": [{}]}, {"backend": "api"}]}`:                                       "",
 
 		`{"content": {}, "maxconn": 7}`: `not in effect yet: maxconn`,
 		`{"maxconn": 0}`:                "",
 
-		`{"content": {}, "connection": [{"action": "close", "match": [{"client_hello": {}}]}]}`:                    `a rule asks what the client has sent`,
+		`{"content": {}, "connection": [{"action": "close", "match": [{"client_hello": {}}]}]}`:                    `a rule looks at what the client sends`,
 		`{"content": {}, "connection": [{"action": "close", "match": [{"remote_ip": {"ranges": ["10.0.0.1"]}}]}]}`: "",
 	} {
 		app, _ := newApp(t, "web", "api")
@@ -241,8 +241,7 @@ func TestBackendRulesAfterInspection(t *testing.T) {
 	}
 }
 
-// What the matchers of a route have read belongs to what rules see and to what
-// the server gets.
+// Rules and the server get the bytes that matchers of the route have read.
 func TestContentAfterRouteMatchers(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example")
 	for _, ours := range []string{"content", oursHello, "content\nconnection {\n accept\n}\nuse_backend a sni a.example"} {
@@ -269,7 +268,7 @@ func TestContentAfterRouteMatchers(t *testing.T) {
 	}
 }
 
-// Where a matcher of content fails nobody knows what the connection is.
+// If a matcher of content fails, the connection ends: it is unknown whether its rule matches.
 func TestFailingMatcherInContent(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"content": {"rules": [{"action": "accept"}, {"action": "close", "match": [{"test_answer": {"answer": "error"}}]}]}}`: "",
@@ -286,7 +285,7 @@ func TestFailingMatcherInContent(t *testing.T) {
 	}
 }
 
-// The address of a server may be all that asks for the hello.
+// The hello is read even if only the server's address needs it.
 func TestContentForTheAddressOfAServer(t *testing.T) {
 	_, port, err := net.SplitHostPort(greeter(t, "s", nil))
 	if err != nil {
@@ -308,8 +307,7 @@ func TestContentForTheAddressOfAServer(t *testing.T) {
 	}
 }
 
-// A timeout for connecting that never comes does not come at once, and the pause
-// before another attempt is as long as ever.
+// With connect timeout -1 a connect does not time out, and the pause before a retry is as usual.
 func TestConnectTimeoutNever(t *testing.T) {
 	never := func(address string) string {
 		return fmt.Sprintf(`{"servers": [{"name": "s", "address": %q}], "retries": 1, "redispatch": false, "timeouts": {"connect": -1}}`, address)

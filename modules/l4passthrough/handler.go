@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package l4passthrough is a frontend behind the routes of caddy-l4: the handler
-// layer4.handlers.passthrough. It is the last handler of its route. The package holds
-// what can be written in a configuration, checks it and compiles it; what becomes of a
-// connection is in package frontend.
+// Package l4passthrough configures frontends: the handler layer4.handlers.passthrough, which is
+// the last one of its route in caddy-l4, and frontends of the app passthrough, which listen
+// themselves. It checks and compiles their configuration; package frontend serves the connections.
 package l4passthrough
 
 import (
@@ -35,41 +34,38 @@ const (
 	DefaultInspectDelay = 5 * time.Second
 )
 
-// minMaxHello is below what any real client sends.
+// minMaxHello is less than any real client sends.
 const minMaxHello = 256
 
-// Handler is a frontend. The rules are tried in order and the first that
-// matches wins; where none does, the default backend is taken.
+// Handler is a frontend. Rules are tried in order and the first that matches wins; if none does,
+// the default backend is used.
 //
-// A frontend of one site needs no named backend: with servers of its own it has
-// an anonymous one, which is its default backend and bears its name.
+// A frontend of a single site needs no named backend: if it has servers of its own, they form an
+// anonymous backend, which is its default backend and has its name.
 type Handler struct {
-	// Name of the frontend, unique in the configuration. Default: "default"; where
-	// several have none, all but the first are named after their server's address.
+	// Name of the frontend, unique in the configuration. Default: "default". If several have no name,
+	// all but the first are named after their server's address.
 	Name string `json:"name,omitempty"`
 
-	// InspectDelay is how long the client may take for its ClientHello, counted
-	// from accept. Default: 5s. It is HAProxy's tcp-request inspect-delay with the
-	// rules that are customary for it; for others see Content.
+	// InspectDelay bounds the time for the client's ClientHello, counted from accept. Default: 5s. It
+	// corresponds to HAProxy's tcp-request inspect-delay with the usual rules for it; for others see
+	// Content.
 	InspectDelay caddy.Duration `json:"inspect_delay,omitempty"`
 
-	// MaxHello is the longest ClientHello in bytes, 256 to 65536. Default:
-	// 65536.
+	// MaxHello is the longest ClientHello in bytes, 256 to 65536. Default: 65536.
 	MaxHello int `json:"max_hello,omitempty"`
 
-	// Connection are rules about nothing but addresses, before anything is read.
-	// Actions are accept, close, reset, drop and set_var. They are HAProxy's
-	// tcp-request connection.
+	// Connection holds rules that see only addresses, before anything is read. Actions are accept,
+	// close, reset, drop and set_var. They are HAProxy's tcp-request connection.
 	Connection []*rules.Rule `json:"connection,omitempty"`
 
-	// Session are the same rules once more, after all of Connection: an accept
-	// there does not pass by these. They are HAProxy's tcp-request session.
+	// Session holds rules of the same kind, which are tried after all of Connection, even after an
+	// accept there. They are HAProxy's tcp-request session.
 	Session []*rules.Rule `json:"session,omitempty"`
 
-	// Content are rules over what the client sends first. They take the place of
-	// inspect_delay: the frontend waits for what they ask, as HAProxy does, and
-	// not for a ClientHello; then rules decide by what is there, whatever it is.
-	// They are HAProxy's tcp-request content.
+	// Content holds rules about the first bytes that the client sends. They replace inspect_delay:
+	// the frontend waits for what they need, as HAProxy does, and not for a ClientHello; then Rules
+	// decide by the bytes that were read. They are HAProxy's tcp-request content.
 	Content *rules.Config `json:"content,omitempty"`
 
 	// Rules are tried in order; the first that matches names the backend.
@@ -77,47 +73,43 @@ type Handler struct {
 	// ends connections reject, close, reset and drop.
 	Rules []*Rule `json:"rules,omitempty"`
 
-	// DefaultBackend takes what no rule takes.
+	// DefaultBackend gets the connections that no rule matches.
 	DefaultBackend string `json:"default_backend,omitempty"`
 
-	// On says what happens to connections that go to no backend: outcome →
-	// action. Outcomes are timeout, not_tls, sslv2, malformed, too_large,
-	// no_match and no_server; with content no_match and no_server alone. Actions are reject (a TLS alert where the client
-	// spoke TLS, then close), close, reset, drop (the client is told nothing),
-	// default (the default backend) and "backend NAME". Default: reject; for sslv2
-	// default, where there is a default backend.
+	// On maps outcomes to actions for connections without a backend. Outcomes are timeout, not_tls,
+	// sslv2, malformed, too_large, no_match and no_server; with content only no_match and no_server.
+	// Actions are reject (a TLS alert if the client spoke TLS, then close), close, reset, drop (close
+	// without notifying the client), default (the default backend) and "backend NAME". Default:
+	// reject; for sslv2 default, if there is a default backend.
 	On map[string]string `json:"on,omitempty"`
 
-	// TimeoutClient replaces timeouts.client of the backends for sessions of
-	// this frontend, and runs while content waits. -1: never. It is HAProxy's
-	// timeout client in a frontend.
+	// TimeoutClient replaces timeouts.client of the backends for sessions of this frontend, and
+	// applies while content waits. -1: no timeout. It is HAProxy's timeout client in a frontend.
 	TimeoutClient caddy.Duration `json:"timeout_client,omitempty"`
 
-	// TimeoutClientFin replaces timeouts.client_fin of the backends. -1: never.
-	// It is HAProxy's timeout client-fin in a frontend.
+	// TimeoutClientFin replaces timeouts.client_fin of the backends. -1: no timeout. It is HAProxy's
+	// timeout client-fin in a frontend.
 	TimeoutClientFin caddy.Duration `json:"timeout_client_fin,omitempty"`
 
-	// MaxConn is how many connections the frontend has at a time. It is
-	// HAProxy's maxconn. Not in effect yet.
+	// MaxConn bounds the frontend's concurrent connections. It is HAProxy's maxconn. Not implemented
+	// yet.
 	MaxConn int `json:"maxconn,omitempty"`
 
-	// ID is the frontend's number, which the fetch fe_id finds; be_id finds it in place
-	// of the anonymous backend's. It is HAProxy's id.
+	// ID is the value of the fetch fe_id, and of be_id for the anonymous backend. It is HAProxy's id.
 	ID int `json:"id,omitempty"`
 
-	// Listeners say what addresses are called that the frontend listens on, for the
-	// fetches so_name and so_id.
+	// Listeners name addresses that the frontend listens on, for the fetches so_name and so_id.
 	Listeners []*Listener `json:"listeners,omitempty"`
 
 	// Backend holds the options of the anonymous backend.
 	balancer.Backend
 
 	app       *balancer.App
-	placement *placement     // nil: it is in no layer4 server and not the app's
-	soleOf    *layer4.Server // it is the one handler of its one route; nil: of none
+	placement *placement     // nil in an http server's listener wrapper
+	soleOf    *layer4.Server // the server whose only route has only this handler; or nil
 
 	logger     *zap.Logger
-	connLogger *zap.Logger     // of the server; nil: it is in no route of layer4
+	connLogger *zap.Logger     // of the layer4 server; nil if it is in none
 	earlyRules [2]rules.Config // of Connection and Session
 	router     *frontend.Router
 	frontend   *frontend.Frontend
@@ -154,7 +146,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// setUp sets the defaults. plain are the addresses at which reloads lose connections.
+// setUp sets the defaults. plain lists the addresses that lose connections on reload.
 func (h *Handler) setUp(plain []string) {
 	h.setDefaults()
 	if len(plain) > 0 {
@@ -162,7 +154,7 @@ func (h *Handler) setUp(plain []string) {
 	}
 }
 
-// report logs what is wrong with the frontend, with its name and where it stands.
+// report logs an error with the frontend's name and its line.
 func (h *Handler) report(err error) error {
 	if err == nil {
 		return nil
@@ -170,7 +162,7 @@ func (h *Handler) report(err error) error {
 	return options.Report(h.logger, options.Locate(h.Origin.Block(), fmt.Errorf("frontend %q: %w", h.Name, err)))
 }
 
-// at adds to an error where in a Caddyfile an option stands, the i-th of its kind.
+// at adds the Caddyfile line of the i-th option of a kind to an error.
 func (h *Handler) at(word string, i int, err error) error {
 	return options.Locate(h.Origin.Of(word, i), err)
 }
@@ -223,7 +215,7 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	return err
 }
 
-// config returns what the frontend does at run time.
+// config returns the frontend's configuration at run time.
 func (h *Handler) config(actions frontend.Actions) frontend.Config {
 	return frontend.Config{
 		Name: h.Name, ID: h.ID, DefaultBackend: h.DefaultBackend,
@@ -235,7 +227,7 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 	}
 }
 
-// check says what is wrong with the frontend's own options.
+// check validates the frontend's own options.
 func (h *Handler) check() error {
 	if err := options.CheckDuration("inspect_delay", h.InspectDelay); err != nil {
 		return err
@@ -259,20 +251,20 @@ func (h *Handler) check() error {
 	return h.checkTimeouts()
 }
 
-// checkContent says what does not go together with content.
+// checkContent checks for options that exclude content.
 func (h *Handler) checkContent() error {
 	if h.InspectDelay != 0 {
-		return fmt.Errorf("it has inspect_delay %v and content: expected inspect_delay in content, if at all", time.Duration(h.InspectDelay))
+		return fmt.Errorf("inspect_delay %v and content are mutually exclusive: set inspect_delay inside content", time.Duration(h.InspectDelay))
 	}
 	for _, outcome := range slices.Sorted(maps.Keys(h.On)) {
 		if r, err := reasonNamed(outcome); err == nil && r != frontend.NoMatch && r != frontend.NoServer {
-			return fmt.Errorf("on %s: with content, rules say what becomes of that: expected no_match or no_server", outcome)
+			return fmt.Errorf("on %s: with content, rules decide about that: expected no_match or no_server", outcome)
 		}
 	}
 	return nil
 }
 
-// provisionContent compiles the rules that come before those about backends.
+// provisionContent compiles the rules that come before those that pick a backend.
 func (h *Handler) provisionContent(ctx caddy.Context) error {
 	if h.MaxConn > 0 {
 		h.logger.Warn("not in effect yet: maxconn", zap.String("frontend", h.Name))
@@ -296,17 +288,16 @@ func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name 
 	}
 	for i, r := range ruleset.Rules {
 		if r.Action == "reject" {
-			return fmt.Errorf("rule %d: action reject: nobody has spoken TLS at that time: expected close, reset or drop", i+1)
+			return fmt.Errorf("rule %d: action reject: no TLS has been read at that time: expected close, reset or drop", i+1)
 		}
 		if r.NeedsRequest() {
-			h.logger.Warn("a rule asks what the client has sent, and nothing has been read at that time", zap.String("frontend", h.Name), zap.String("of", name), zap.Int("rule", i+1))
+			h.logger.Warn("a rule looks at what the client sends, but nothing has been read at that time", zap.String("frontend", h.Name), zap.String("of", name), zap.Int("rule", i+1))
 		}
 	}
 	return nil
 }
 
-// checkBackends says what is wrong with what the frontend says of backends as a
-// whole.
+// checkBackends checks the frontend's options about backends as a whole.
 func (h *Handler) checkBackends() error {
 	anonymous := !h.Backend.Empty()
 	switch {
@@ -315,13 +306,13 @@ func (h *Handler) checkBackends() error {
 	case anonymous && h.DefaultBackend != "":
 		return fmt.Errorf("it has options of an anonymous backend (servers, balance ...) and default_backend %q: expected one of the two", h.DefaultBackend)
 	case !anonymous && h.DefaultBackend == "" && !slices.ContainsFunc(h.Rules, (*Rule).mayHaveBackend) && h.Content == nil:
-		return errors.New("it sends connections nowhere: expected use_backend, default_backend or servers of its own")
+		return errors.New("no backend for its connections: expected use_backend, default_backend or servers of its own")
 	}
 	return nil
 }
 
-// checkOptionsOfBackends says of a frontend that has options of a backend, but no
-// servers, where they belong.
+// checkOptionsOfBackends returns the error for a frontend with options of a backend but without
+// servers.
 func (h *Handler) checkOptionsOfBackends() error {
 	others := h.Backend
 	others.Timeouts = balancer.Timeouts{}
@@ -331,8 +322,7 @@ func (h *Handler) checkOptionsOfBackends() error {
 	return errors.New("it has options of a backend (balance, retries ...) and no servers of its own: write them in the backends")
 }
 
-// defaultBackend returns the backend that default_backend names, or the anonymous
-// one, or nil.
+// defaultBackend returns the backend that default_backend names, or the anonymous one, or nil.
 func (h *Handler) defaultBackend(ctx caddy.Context, app *balancer.App) (*balancer.Backend, error) {
 	if err := h.checkBackends(); err != nil {
 		return nil, err
@@ -351,7 +341,7 @@ func (h *Handler) defaultBackend(ctx caddy.Context, app *balancer.App) (*balance
 	return nil, nil
 }
 
-// Handle takes the connection from hello to end.
+// Handle serves the connection until its end.
 func (h *Handler) Handle(cx *layer4.Connection, _ layer4.Handler) error {
 	if _, udp := cx.LocalAddr().(*net.UDPAddr); udp {
 		return errors.New("passthrough: a datagram listener: expected a stream (TCP)")

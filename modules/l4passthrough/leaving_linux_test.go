@@ -113,8 +113,7 @@ func TestClientLeavesWhileConnecting(t *testing.T) {
 	}
 }
 
-// connectedSocket is a connection whose server's end is what a durable listener
-// accepts.
+// connectedSocket returns a connection whose server side was accepted by a durable listener.
 func connectedSocket(t testing.TB) (client, server net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

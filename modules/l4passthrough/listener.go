@@ -18,18 +18,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// Listener gives an address that a frontend listens on a name and a number. They have
-// no effect but that fetches find them.
+// Listener gives an address that a frontend listens on a name and a number, for fetches only.
 type Listener struct {
-	// Address is the address, or a range of ports of one, without the network: :443,
-	// 10.0.0.1:8000-8010, unix//run/x.sock.
+	// Address is an address or a range of ports, without the network: :443, 10.0.0.1:8000-8010,
+	// unix//run/x.sock.
 	Address string `json:"address,omitempty"`
 
-	// Name is what so_name finds. It is HAProxy's name of bind.
+	// Name is the value of so_name. It is HAProxy's name of bind.
 	Name string `json:"name,omitempty"`
 
-	// ID is what so_id finds: that of the first port, and the next number for each
-	// further port. It is HAProxy's id of bind.
+	// ID is the value of so_id for the first port; each further port has the next number. It is
+	// HAProxy's id of bind.
 	ID int `json:"id,omitempty"`
 
 	parsed caddy.NetworkAddress
@@ -58,7 +57,7 @@ const (
 	exact
 )
 
-// rank says how well the listener fits the address that a connection has come to.
+// rank returns how well the listener fits the address that a client connected to.
 func (l *Listener) rank(local net.Addr) int {
 	tcp, ok := local.(*net.TCPAddr)
 	switch {
@@ -86,16 +85,15 @@ func (l *Listener) rank(local net.Addr) int {
 	}
 }
 
-// isPath reports whether a Unix socket is the listener's. One of durable was bound under
-// its path with the process's number behind it, and the kernel goes on calling it that.
+// isPath reports whether a Unix socket is the listener's. Durable ones are bound under their path
+// with the process ID appended, and the kernel keeps that name.
 func (l *Listener) isPath(name string) bool {
 	path, _, _ := strings.Cut(l.parsed.Host, "|")
 	rest, ok := strings.CutPrefix(strings.TrimRight(name, "\x00"), path)
 	return ok && (rest == "" || rest == "."+strconv.Itoa(os.Getpid()))
 }
 
-// listener returns the name and the number of the address that a connection has come to;
-// none where it has none.
+// listener returns the name and number of the address that a client connected to, if it has them.
 func (h *Handler) listener(local net.Addr) (name string, id int) {
 	best := noRank
 	for _, l := range h.Listeners {
@@ -111,7 +109,7 @@ func (h *Handler) listener(local net.Addr) (name string, id int) {
 	return name, id
 }
 
-// parseListener reads "listener ADDRESS [name NAME] [id NUMBER]".
+// parseListener parses "listener ADDRESS [name NAME] [id NUMBER]".
 func (h *Handler) parseListener(d *caddyfile.Dispenser) (err error) {
 	h.NoteLine("listener", d)
 	l := new(Listener)

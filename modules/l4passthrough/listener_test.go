@@ -47,7 +47,7 @@ func TestListener(t *testing.T) {
 		{tcp("10.0.0.1:8011"), "", 0},
 		{tcp("10.0.0.9:444"), "host", 6},
 		{&net.UnixAddr{Name: "/run/x.sock", Net: "unix"}, "path", 5},
-		{&net.UnixAddr{Name: "/run/x.sock." + strconv.Itoa(os.Getpid()), Net: "unix"}, "path", 5}, // as durable binds it
+		{&net.UnixAddr{Name: "/run/x.sock." + strconv.Itoa(os.Getpid()), Net: "unix"}, "path", 5}, // of durable
 		{&net.UnixAddr{Name: "/run/x.sockets", Net: "unix"}, "", 0},
 		{&net.UnixAddr{Name: "/run/y.sock", Net: "unix"}, "", 0},
 	} {

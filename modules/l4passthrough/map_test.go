@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 )
 
-// Of the names in a map the most specific decides, wherever it stands; what is
-// not listed is for the next rule.
+// The most specific name in a map decides, wherever it is listed; other names are left to the next
+// rule.
 func TestMap(t *testing.T) {
 	file := tempFile(t, "\ufeff# name backend\r\n.example.test\tlegacy\r\n*.Example.Test   tenants # one label\r\n\r\n www.example.test. web\nwww.example.test web\n")
 	app, ctx := newApp(t, "web", "tenants", "legacy", "fallback")
@@ -116,7 +116,7 @@ func TestTargetsThatAreRefused(t *testing.T) {
 	}
 }
 
-// Hidden rules are named with the file of their map, and so are maps that hide.
+// Errors about shadowed rules name the file of a map, whether it is shadowed or shadows.
 func TestHiddenRulesWithMaps(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// reasonNamed is the reason that a word of on stands for.
+// reasonNamed returns the reason for an outcome of on.
 func reasonNamed(outcome string) (frontend.Reason, error) {
 	r, ok := frontend.Reasons[outcome]
 	if !ok {
@@ -22,8 +22,8 @@ func reasonNamed(outcome string) (frontend.Reason, error) {
 	return r, nil
 }
 
-// newActions reads on. Outcomes that it does not mention are rejected, but for
-// sslv2 where there is a default backend: such a hello cannot carry a name.
+// newActions parses on. Other outcomes are rejected, except sslv2 if there is a default backend:
+// such a hello cannot carry a name.
 func newActions(app *balancer.App, on map[string]string, fallback *balancer.Backend) (actions frontend.Actions, err error) {
 	if fallback != nil {
 		actions[frontend.SSLv2] = frontend.Action{Verb: frontend.UseBackend, Backend: fallback}
@@ -40,7 +40,7 @@ func newActions(app *balancer.App, on map[string]string, fallback *balancer.Back
 	return actions, nil
 }
 
-// actionError is what is wrong with the action of an outcome.
+// actionError is an error in the action of an outcome.
 type actionError struct {
 	outcome string
 	error
@@ -67,7 +67,7 @@ func newAction(app *balancer.App, words string, fallback *balancer.Backend) (fro
 	}
 }
 
-// checkRefusal says what is wrong with the action of a rule that refuses.
+// checkRefusal checks the action of a rule that ends connections.
 func checkRefusal(word string) error {
 	if _, ok := frontend.Verbs[word]; !ok {
 		return fmt.Errorf("unknown action %q%s", word, options.Suggest(word, slices.Collect(maps.Keys(frontend.Verbs))))
@@ -75,7 +75,7 @@ func checkRefusal(word string) error {
 	return nil
 }
 
-// checkAction says what is wrong with an action by itself.
+// checkAction checks an action without its backend.
 func checkAction(words string) error {
 	word, name, more := strings.Cut(words, " ")
 	if _, ok := frontend.Verbs[word]; (ok || word == "default") && !more {

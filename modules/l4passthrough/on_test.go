@@ -27,7 +27,7 @@ func TestActions(t *testing.T) {
 				t.Errorf("on %s %s: %v", outcome, words, err)
 			}
 			for other, got := range actions {
-				expected := map[frontend.Reason]frontend.Action{frontend.SSLv2: {Verb: frontend.UseBackend, Backend: web}} // all others reject
+				expected := map[frontend.Reason]frontend.Action{frontend.SSLv2: {Verb: frontend.UseBackend, Backend: web}} // others reject
 				expected[r] = want
 				if got != expected[frontend.Reason(other)] {
 					t.Errorf("on %s %s: reason %d has %+v", outcome, words, other, got)

@@ -20,33 +20,32 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 )
 
-// placements are those of the configurations that exist: *balancer.App → *placement.
+// placements maps each configuration's *balancer.App to its *placement.
 var placements sync.Map
 
-// placement says which frontend of a configuration is in which layer4 server, and how
-// frontends without a name are called. In the order of the servers' names, the first
-// is DefaultName, and the others are named after the first address of their server:
-// the name keeps a frontend's counts over reloads, so it must not depend on the order
-// in which Caddy provisions servers.
+// placement finds the layer4 server of each frontend in a configuration and names frontends that
+// have no name. In the order of the servers' names, the first is DefaultName, and the others are
+// named after the first address of their server. Counts continue over reloads under these names,
+// so they must not depend on the order in which Caddy provisions servers.
 type placement struct {
 	frontends []*placedFrontend
 	names     []string // of all frontends of the configuration
-	checked   bool     // what the rules of the named backends ask about
+	checked   bool     // the rules of the named backends have been checked
 }
 
 // placedFrontend is one frontend.
 type placedFrontend struct {
 	name   string
-	in     string // how errors call the server
+	in     string // the server's name in errors
 	server *layer4.Server
-	sole   bool   // it is the one handler of the server's one route
+	sole   bool   // the server's only route has only this handler
 	config string // as JSON
 	taken  bool
 }
 
-// findPlacement returns the name of a frontend that was decoded and not changed since, how errors call
-// what it is in, and what it listens on. The name is empty where it has none and is in no
-// layer4 server.
+// findPlacement returns the name of a frontend that has not changed since it was decoded, the name
+// of its server for errors, and the addresses that the server listens on. The name is empty if the
+// frontend has none and is in no layer4 server.
 func (h *Handler) findPlacement(ctx caddy.Context, app *balancer.App) (name, in string, listen []string) {
 	if s := wrappedServer(ctx); s != nil {
 		return h.Name, "", s.Listen
@@ -63,20 +62,20 @@ func (h *Handler) findPlacement(ctx caddy.Context, app *balancer.App) (name, in 
 	return p.name, p.in, p.server.Listen
 }
 
-// placementOf returns that of the configuration of an app.
+// placementOf returns the placement of an app's configuration.
 func placementOf(ctx caddy.Context, app *balancer.App) *placement {
 	known, ok := placements.Load(app)
 	if !ok {
 		known = newPlacement(ctx, app.OwnFrontends())
 		placements.Store(app, known)
-		context.AfterFunc(ctx, func() { placements.Delete(app) }) // OnCancel does nothing on a copy of a context
+		context.AfterFunc(ctx, func() { placements.Delete(app) }) // a context's copy ignores OnCancel
 	}
 	return known.(*placement)
 }
 
-// wrappedServer returns the http server that a frontend is a listener wrapper of; nil if it
-// is in a layer4 server. Where an http handler has the app passthrough loaded, and that
-// the app layer4, its server is in the contexts of both.
+// wrappedServer returns the http server whose listener a frontend wraps; nil if it is in a layer4
+// server. If an http handler has loaded the app passthrough, and that the app layer4, the contexts
+// of both hold the http server.
 func wrappedServer(ctx caddy.Context) *caddyhttp.Server {
 	for _, m := range slices.Backward(ctx.Modules()) {
 		switch m.(type) {
@@ -90,8 +89,8 @@ func wrappedServer(ctx caddy.Context) *caddyhttp.Server {
 	return nil
 }
 
-// find returns the entry of h. Where several look the same, it is one whose server
-// is being provisioned: in a Caddyfile all differ by their lines.
+// find returns the entry of h. If several are equal, it prefers one whose server is being
+// provisioned. In a Caddyfile all differ by their lines.
 func (p *placement) find(h *Handler) (found *placedFrontend) {
 	config := h.json()
 	for _, f := range p.frontends {
@@ -105,15 +104,15 @@ func (p *placement) find(h *Handler) (found *placedFrontend) {
 	return found
 }
 
-// isProvisioning reports whether a server is being provisioned: it has its defaults, and
-// handlers that are not loaded yet.
+// isProvisioning reports whether a server is being provisioned: its defaults are set, but not all
+// handlers are loaded.
 func isProvisioning(s *layer4.Server) bool {
 	return s.MatchingTimeout != 0 && s.IdleTimeout != 0 && slices.ContainsFunc(s.Routes, func(r *layer4.Route) bool { return r.HandlersRaw != nil })
 }
 
-// newPlacement finds and names the frontends of the layer4 app that ctx belongs to; own are
-// the names of those that listen themselves. It must be called when the first frontend is
-// provisioned: Caddy drops their JSON as it goes.
+// newPlacement finds and names the frontends of the layer4 app that ctx belongs to; own holds the
+// names of those that listen themselves. It must be called when the first frontend is provisioned,
+// since Caddy drops their JSON as it goes.
 func newPlacement(ctx caddy.Context, own []string) *placement {
 	p := &placement{names: own}
 	for _, m := range ctx.Modules() {
@@ -225,7 +224,7 @@ func decoded(raw json.RawMessage) *Handler {
 // json returns the configuration of a frontend in one form.
 func (h *Handler) json() string {
 	b, err := json.Marshal(h)
-	if err != nil { // never, of what was decoded
+	if err != nil { // decoded JSON can be encoded
 		return ""
 	}
 	return string(b)

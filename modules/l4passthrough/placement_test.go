@@ -30,8 +30,8 @@ func layer4Server(listen, handler string) string {
 	return fmt.Sprintf(`{"listen": [%q], "routes": [{"handle": [%s]}]}`, listen, handler)
 }
 
-// TestFrontendsWithoutNames provisions frontends often enough that Caddy takes their
-// servers in different orders: the names, which keep the counts, are the same.
+// TestFrontendsWithoutNames provisions frontends repeatedly, so that Caddy provisions their
+// servers in different orders. The names, which keep the counts, must not change.
 func TestFrontendsWithoutNames(t *testing.T) {
 	inner := `{"handler": "subroute", "routes": [{"handle": [` + unnamedFrontend(7) + `]}]}`
 	servers := []string{
@@ -71,8 +71,8 @@ func checkBackends(t *testing.T, ctx caddy.Context, want map[string]string) {
 	}
 }
 
-// TestNamesBesideTheApp has frontends without names beside those of the app, and rules that ask
-// about the others. Caddy provisions the apps in different orders.
+// TestNamesBesideTheApp checks frontends without names beside those of the app, with rules that
+// ask about the others. Caddy provisions the apps in different orders.
 func TestNamesBesideTheApp(t *testing.T) {
 	asking := func(about string) string {
 		return `"connection": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "fe_conn(` + about + `)", "method": "int", "values": ["100"]}]}]}]}]`
@@ -100,10 +100,10 @@ func TestNamesBesideTheApp(t *testing.T) {
 	}
 }
 
-// TestPlacesAreForgotten has a configuration end.
-func TestPlacesAreForgotten(t *testing.T) {
+// TestPlacementIsDroppedWithConfig checks that a configuration drops its placement at its end.
+func TestPlacementIsDroppedWithConfig(t *testing.T) {
 	app := json.RawMessage(`{"servers": {"a": ` + layer4Server("tcp/127.0.0.1:7000", unnamedFrontend(1)) + `}}`)
-	if err := caddy.Validate(&caddy.Config{AppsRaw: caddy.ModuleMap{"layer4": app}}); err != nil { // which also ends it
+	if err := caddy.Validate(&caddy.Config{AppsRaw: caddy.ModuleMap{"layer4": app}}); err != nil { // ends it, too
 		t.Fatal(err)
 	}
 	for over := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
@@ -123,8 +123,7 @@ func TestPlacesAreForgotten(t *testing.T) {
 	}
 }
 
-// TestIdenticalFrontendsWithoutNames has frontends that nothing but their servers
-// tells apart.
+// TestIdenticalFrontendsWithoutNames checks frontends that differ only in their servers.
 func TestIdenticalFrontendsWithoutNames(t *testing.T) {
 	app := json.RawMessage(`{"servers": {"a": ` + layer4Server("tcp/127.0.0.1:7000", unnamedFrontend(1)) + `, "b": ` + layer4Server("tcp/127.0.0.1:7001", unnamedFrontend(1)) + `}}`)
 	for range 20 {
@@ -142,7 +141,7 @@ func TestIdenticalFrontendsWithoutNames(t *testing.T) {
 	}
 }
 
-// A frontend is in its layer4 server also where an http handler has had the apps loaded.
+// A frontend is in its layer4 server even if an http handler has loaded the apps.
 func TestFrontendLoadedByASite(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	log := caddy.CustomLog{BaseLog: caddy.BaseLog{Level: "WARN", WriterRaw: caddyconfig.JSONModuleObject(map[string]string{"filename": file}, "output", "file", nil)}}

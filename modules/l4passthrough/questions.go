@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// checkQuestions says which of the objects that rules ask about there is not.
+// checkQuestions returns an error if rules ask about an object that does not exist.
 func (h *Handler) checkQuestions(app *balancer.App) error {
 	for i, ruleset := range []*rules.Config{&h.earlyRules[0], &h.earlyRules[1], h.Content} {
 		if err := h.checkRules(app, h.Name, ruleset); err != nil {
@@ -42,8 +42,8 @@ func (h *Handler) checkQuestions(app *balancer.App) error {
 	return nil
 }
 
-// backendsToCheck are the backends whose rules are checked with the frontend: all, with the
-// first frontend of a configuration, and with others the one that they hold themselves.
+// backendsToCheck returns the backends whose rules are checked with this frontend: all for the
+// first frontend of a configuration, for others only an anonymous one.
 func (h *Handler) backendsToCheck(app *balancer.App) []string {
 	if h.placement != nil && h.placement.checked {
 		if h.Backend.Empty() {
@@ -57,7 +57,7 @@ func (h *Handler) backendsToCheck(app *balancer.App) []string {
 	return slices.Sorted(maps.Keys(app.Backends))
 }
 
-// frontends are the names of those in the configuration, as far as they are known.
+// frontends returns the names of the configuration's frontends, as far as they are known.
 func (h *Handler) frontends() []string {
 	if h.placement == nil {
 		return nil
@@ -79,8 +79,8 @@ func (h *Handler) checkRules(app *balancer.App, section string, ruleset *rules.C
 	return nil
 }
 
-// checkQuestion checks what a rule of a section asks about. A backend that another
-// frontend holds itself may not be there yet.
+// checkQuestion checks a question of a rule in a section. A backend that is another frontend's
+// anonymous one may not be known yet.
 func (h *Handler) checkQuestion(app *balancer.App, section string, q sample.Question) error {
 	name := q.Proxy
 	if name == "" {

@@ -26,8 +26,7 @@ import (
 
 func alertRecord(description byte) string { return string([]byte{21, 3, 1, 0, 2, 2, description}) }
 
-// What a client that goes to no backend sees of each refusal, and what is
-// logged of it.
+// A client without a backend sees its refusal, and the log line names it.
 func TestRefusals(t *testing.T) {
 	helloA := newSpecimen(t, "a.example.test", "").raw
 	broken := bytes.Clone(helloA)
@@ -65,7 +64,7 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("the client got %x (%v), want %x", got, err, c.want)
 			}
 			fields, letters := line.ContextMap(), "PR"
-			if c.outcome == "hello" { // what was said is not the reason
+			if c.outcome == "hello" { // refused for another reason
 				letters = "SC"
 			}
 			if fields["outcome"] != c.outcome || fields["termination"] != letters || fields["ended_by"] != "proxy" || line.Level != zapcore.InfoLevel {
@@ -75,9 +74,9 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A client that spoke TLS is told that no server can be reached. Another, sent
-// to a backend nevertheless, would not understand it.
-func TestNoServerIsToldInTLSOnly(t *testing.T) {
+// A client that spoke TLS gets an alert if no server is available. Others, sent to a backend
+// nevertheless, would not understand it.
+func TestNoServerAlertOnlyForTLS(t *testing.T) {
 	for sent, want := range map[string]string{
 		string(newSpecimen(t, "a.example.test", "").raw): alertRecord(80),
 		"GET / HTTP/1.1\r\n\r\n":                         "",
@@ -93,8 +92,8 @@ func TestNoServerIsToldInTLSOnly(t *testing.T) {
 	}
 }
 
-// Where a matcher fails nobody knows what its rule would have said: neither the
-// rules after it nor the default backend may speak for it.
+// If a matcher fails, it is unknown whether its rule matches: neither later rules nor the default
+// backend may take the connection.
 func TestFailingMatcherRefuses(t *testing.T) {
 	for _, failing := range []string{
 		`{"match": [{"test_answer": {"answer": "error"}}], "backend": "web"}`,
@@ -148,7 +147,7 @@ func handle(t *testing.T, h *Handler, sent []byte) (got []byte, line observer.Lo
 	return got, line, err
 }
 
-// provisioned sets a frontend up. Its log goes to what is returned.
+// provisioned sets up a frontend that logs to the returned observer.
 func provisioned(t *testing.T, ctx caddy.Context, app *balancer.App, h *Handler) *observer.ObservedLogs {
 	t.Helper()
 	h.setDefaults()
@@ -246,7 +245,7 @@ func TestRulesThatRefuseInJSON(t *testing.T) {
 		`{"rules": [{"action": "default"}], "default_backend": "web"}`:                              `rule 1: unknown action "default"`,
 		`{"rules": [{"action": "reject", "backend": "web"}]}`:                                       `rule 1: it has backend "web" and action "reject": expected one of the two`,
 		`{"rules": [{"action": "reject"}, {"backend": "web"}]}`:                                     `rule 2 (backend "web") can never match: earlier rules take all that it would, first of them rule 1 (reject)`,
-		`{"rules": [{"match": [{"client_hello": {"sni": ["a.test"]}}], "action": "reject"}]}`:       "it sends connections nowhere",
+		`{"rules": [{"match": [{"client_hello": {"sni": ["a.test"]}}], "action": "reject"}]}`:       "no backend for its connections",
 		`{"rules": [{"match": [{"client_hello": {"sni": ["a.test"]}}]}], "default_backend": "web"}`: "rule 1: it has no backend and no action",
 	} {
 		h := new(Handler)

@@ -22,7 +22,7 @@ func TestResponseMistakes(t *testing.T) {
 	}
 }
 
-// tryApp says what is wrong with an app that has a backend.
+// tryApp returns the error of an app with a backend.
 func tryApp(t *testing.T, backend string) error {
 	t.Helper()
 	b := new(balancer.Backend)

@@ -133,8 +133,7 @@ func TestRouterAsksTheMatchersOfASetInOrder(t *testing.T) {
 	}
 }
 
-// A map whose matchers let everybody through is asked like any other rule, if one
-// of them may fail first.
+// A map whose matchers match every hello is tried in its order if one of them may fail first.
 func TestRouterAsksTheMatchersOfAMap(t *testing.T) {
 	app, ctx := newApp(t, "m")
 	s := newSpecimen(t, "m.test", "")

@@ -15,46 +15,43 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Rule sends the connections that it matches to a backend, as HAProxy's use_backend
-// does, or ends them.
+// Rule sends the connections that it matches to a backend, as HAProxy's use_backend does, or ends
+// them.
 type Rule struct {
-	// MatcherSetsRaw are sets of layer4 matchers: all of a set must match, and
-	// one set is enough. Without any the rule always matches. Matchers see the
-	// bytes that have been read when the hello is whole, or content has been
-	// decided; one that needs more does not match.
+	// MatcherSetsRaw holds sets of layer4 matchers. A rule matches if all matchers of one set do;
+	// without sets it always matches. Matchers see the bytes that have been read when the hello is
+	// complete, or content has been decided; one that needs more does not match.
 	MatcherSetsRaw []caddy.ModuleMap `json:"match,omitempty" caddy:"namespace=layer4.matchers"`
 
-	// UnlessRaw is the opposite of match, in place of it: the rule matches unless
-	// one of the sets does.
+	// UnlessRaw is the opposite of match, in place of it: the rule matches unless one of the sets
+	// does.
 	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
 
-	// Backend is the name of the backend. It may hold placeholders of the
-	// connection such as {l4.client_hello.sni}: where they make the name of no
-	// backend, the connection goes to the default backend, past all later rules,
-	// as in HAProxy.
+	// Backend is the name of the backend. It may hold placeholders of the connection such as
+	// {l4.client_hello.sni}: if the result names no backend, the connection goes to the default
+	// backend and skips all later rules, as in HAProxy.
 	Backend string `json:"backend,omitempty"`
 
-	// BackendMap is a file that names a backend for each server name, in place
-	// of Backend: "NAME BACKEND" on each line, where NAME has the forms of the
-	// matcher client_hello's sni. The most specific name decides. A name that
-	// is not in it does not match the rule. The file is read when the
+	// BackendMap is a file that names a backend for each server name, in place of Backend: "NAME
+	// BACKEND" on each line, where NAME has the forms of the matcher client_hello's sni. The most
+	// specific name decides. The rule does not match other names. The file is read when the
 	// configuration is loaded.
 	BackendMap string `json:"backend_map,omitempty"`
 
-	// BackendFormat makes the name of the backend, in place of Backend: text with
-	// sample expressions such as %[req.ssl_sni,lower,map(/etc/sites.map)]. Where
-	// that is the name of no backend, the connection goes to the default backend,
-	// past all later rules. It is a use_backend of HAProxy with a dynamic name.
+	// BackendFormat makes the name of the backend, in place of Backend: text with sample expressions
+	// such as %[req.ssl_sni,lower,map(/etc/sites.map)]. If the result names no backend, the
+	// connection goes to the default backend and skips all later rules. It is a use_backend of
+	// HAProxy with a dynamic name.
 	BackendFormat string `json:"backend_format,omitempty"`
 
-	// Backends, in place of Backend, deals the connections out to several backends by
-	// weights. Connections for one of them that has no usable server end as no_server;
-	// they do not go to the others. Caddyfile: use_backend_split.
+	// Backends, in place of Backend, distributes the connections among several backends by weight.
+	// Connections for one without a usable server end as no_server; they do not go to the others.
+	// Caddyfile: use_backend_split.
 	Backends []*Share `json:"backends,omitempty"`
 
-	// Action, in place of Backend, ends the connections that the rule matches:
-	// reject (a TLS alert access_denied where the client spoke TLS, then close),
-	// close, reset or drop (the client is told nothing).
+	// Action, in place of Backend, ends the connections that the rule matches: reject (a TLS alert
+	// access_denied if the client spoke TLS, then close), close, reset or drop (close without
+	// notifying the client).
 	Action string `json:"action,omitempty"`
 }
 
@@ -100,7 +97,7 @@ func (r *Rule) target(app *balancer.App) (frontend.Target, error) {
 	}
 }
 
-// checkTarget says whether the rule leads to exactly one thing.
+// checkTarget returns an error unless the rule has exactly one target.
 func (r *Rule) checkTarget() error {
 	var given []string
 	for _, t := range []struct{ name, value string }{
@@ -124,7 +121,7 @@ func (r *Rule) checkTarget() error {
 	}
 }
 
-// String is how errors call the rule.
+// String returns the rule's name for errors.
 func (r *Rule) String() string {
 	switch {
 	case r.refuses():
@@ -140,22 +137,22 @@ func (r *Rule) String() string {
 	}
 }
 
-// refuses reports whether the rule ends connections rather than send them on.
+// refuses reports whether the rule ends connections.
 func (r *Rule) refuses() bool { return r.Action != "" }
 
-// mayHaveBackend reports whether connections go on by the rule, or might if it were well
-// formed.
+// mayHaveBackend reports whether the rule sends connections to a backend, or might if it were
+// valid.
 func (r *Rule) mayHaveBackend() bool {
 	return r == nil || !r.refuses() || r.Backend != "" || r.BackendMap != "" || r.BackendFormat != "" || len(r.Backends) > 0
 }
 
-// newRouter compiles rules that are tried on hellos.
+// newRouter compiles rules that are applied to hellos.
 func newRouter(ctx caddy.Context, app *balancer.App, list []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
 	r := &frontend.Router{Logger: ctx.Logger(), Default: fallback}
 	return r, addRules(ctx, app, r, list)
 }
 
-// newContentRouter compiles rules that are tried on whatever clients send.
+// newContentRouter compiles rules that are applied to whatever clients send.
 func newContentRouter(ctx caddy.Context, app *balancer.App, list []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
 	r := &frontend.Router{Logger: ctx.Logger(), Default: fallback, Lenient: true}
 	return r, addRules(ctx, app, r, list)
@@ -174,7 +171,7 @@ func addRules(ctx caddy.Context, app *balancer.App, to *frontend.Router, list []
 	return nil
 }
 
-// ruleError is what is wrong with a rule.
+// ruleError is an error in a rule.
 type ruleError struct {
 	rule int
 	error

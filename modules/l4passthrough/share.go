@@ -18,13 +18,13 @@ import (
 // maxShare is the highest weight of a share, as in Kubernetes' TLSRoute.
 const maxShare = 1_000_000
 
-// Share is a part of what a rule matches, and the backend that gets it. It is a
-// weighted backendRef of Kubernetes' TLSRoute.
+// Share is the part of a rule's connections that a backend gets. It corresponds to a weighted
+// backendRef of Kubernetes' TLSRoute.
 type Share struct {
 	// Name is the backend's.
 	Name string `json:"name"`
 
-	// Weight is its part in relation to the sum of all, 0 to 1000000; 0: none.
+	// Weight is its part in relation to the sum of all, 0 to 1000000; with 0 it gets no connections.
 	// Default: 1.
 	Weight *int `json:"weight,omitempty"`
 }
@@ -36,7 +36,7 @@ func (s *Share) weight() int {
 	return *s.Weight
 }
 
-// String is the share as in a Caddyfile.
+// String returns the share as in a Caddyfile.
 func (s *Share) String() string {
 	if s == nil {
 		return "null"
@@ -52,7 +52,7 @@ func sharesText(shares []*Share) string {
 	return strings.Join(all, " ")
 }
 
-// checkShares says what is wrong with shares by themselves.
+// checkShares checks shares without their backends.
 func checkShares(shares []*Share) error {
 	sum, seen := 0, make(map[string]bool)
 	for i, s := range shares {

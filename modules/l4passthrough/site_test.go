@@ -57,8 +57,8 @@ func visited(t *testing.T, site string, h *Handler) (client net.Conn, logged *ob
 	return client, logged, done
 }
 
-// A connection goes on as HTTP, with what has been read of it and the client's address,
-// and has one line in the log.
+// A connection goes on as HTTP with the bytes that were read and the client's address, and has one
+// log line.
 func TestSite(t *testing.T) {
 	website(t, "site-test", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

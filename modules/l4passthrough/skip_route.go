@@ -19,10 +19,10 @@ import (
 // takeFor is replaced in tests.
 var takeFor = durable.TakeFor
 
-// skipRoute has connections go from durable listeners of the handler's server to the frontend
-// where all that caddy-l4 does with them is to call the handler: the server has one route,
-// without matchers, this is its only handler, and nothing is logged of them. Those that have to
-// be accepted, such as a Unix socket's, take the route.
+// skipRoute passes connections from durable listeners of the handler's server directly to the
+// frontend if caddy-l4 would do nothing but call the handler: the server has one route, without
+// matchers, this is its only handler, and nothing is logged about connections. Connections that
+// have to be accepted, such as a Unix socket's, still take the route.
 func (h *Handler) skipRoute(ctx caddy.Context) {
 	app := layer4Of(ctx)
 	if app == nil || h.soleOf == nil || !h.frontend.Inline() || h.connLogger.Core().Enabled(zap.DebugLevel) {
@@ -38,8 +38,8 @@ func (h *Handler) skipRoute(ctx caddy.Context) {
 	}
 }
 
-// layer4Of returns the app whose routes have the handler that ctx is for; nil where another
-// module, such as a subroute, has it.
+// layer4Of returns the app whose routes have the handler that ctx is for; nil if another module,
+// such as a subroute, has it.
 func layer4Of(ctx caddy.Context) *layer4.App {
 	modules := ctx.Modules()
 	if len(modules) < 2 {
@@ -49,7 +49,7 @@ func layer4Of(ctx caddy.Context) *layer4.App {
 	return app
 }
 
-// ownAddresses returns the durable addresses of a server that are listed once in the app.
+// ownAddresses returns the durable addresses of a server that appear only once in the app.
 func ownAddresses(app *layer4.App, server *layer4.Server) (own []caddy.NetworkAddress) {
 	listed := make(map[string]int)
 	for _, s := range app.Servers {
@@ -65,7 +65,7 @@ func ownAddresses(app *layer4.App, server *layer4.Server) (own []caddy.NetworkAd
 	return own
 }
 
-// parsedAddresses returns the addresses of a server. What cannot be parsed is left to caddy-l4.
+// parsedAddresses returns the addresses of a server. Invalid ones are left for caddy-l4 to report.
 func parsedAddresses(s *layer4.Server) (parsed []caddy.NetworkAddress) {
 	if s == nil {
 		return nil
@@ -78,9 +78,9 @@ func parsedAddresses(s *layer4.Server) (parsed []caddy.NetworkAddress) {
 	return parsed
 }
 
-// matchersOf reports whether a route has matchers. They are unexported once they are provisioned,
-// which is before the route's handlers are. An error says in what caddy-l4 is not as skipRoute
-// knows it: any option that is new may have something done with connections.
+// matchersOf reports whether a route has matchers. After they are provisioned, which is before the
+// route's handlers are, only an unexported field has them. An error names a difference of caddy-l4
+// from the version that skipRoute knows: a new option may change how connections are handled.
 func matchersOf(r *layer4.Route) (bool, error) {
 	if err := layer4Known(); err != nil {
 		return false, err
@@ -88,10 +88,10 @@ func matchersOf(r *layer4.Route) (bool, error) {
 	return r.MatcherSetsRaw != nil || reflect.ValueOf(r).Elem().FieldByName(matcherSets).Len() > 0, nil
 }
 
-// matcherSets is the field of a route with its matchers.
+// matcherSets is the field of a route that has its matchers.
 const matcherSets = "matcherSets"
 
-// layer4Known returns an error where the types of caddy-l4 are not those that skipRoute knows.
+// layer4Known returns an error if the types of caddy-l4 differ from those that skipRoute knows.
 var layer4Known = sync.OnceValue(func() error {
 	return errors.Join(
 		hasOptions(reflect.TypeFor[layer4.App](), "Servers"),

@@ -25,7 +25,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// generation is what one configuration has taken.
+// generation holds what one configuration has accepted.
 type generation struct {
 	conns atomic.Int64
 	app   weak.Pointer[layer4.App]
@@ -94,7 +94,7 @@ func TestRoutesAreSkippedOverReloads(t *testing.T) {
 	handler := `{"handler": "passthrough", "name": "tls", ` + servers + `}`
 	direct := `"layer4": {"servers": {"a": {"listen": ["durable/` + address + `", "tcp/` + plain + `"], "routes": [{"handle": [` + handler + `]}]}}}`
 	routed := `"layer4": {"servers": {"a": {"listen": ["durable/` + address + `"], "routes": [{"match": [{"test_answer": {"answer": "yes"}}], "handle": [` + handler + `]}]}}}`
-	refused := `"layer4": {"servers": {"a": ` + layer4Server("durable/"+address, handler) + `, "b": {"listen": ["durable/192.0.2.1:1"]}}}` // nobody's address
+	refused := `"layer4": {"servers": {"a": ` + layer4Server("durable/"+address, handler) + `, "b": {"listen": ["durable/192.0.2.1:1"]}}}` // not the server's
 	itself := `"passthrough": {"frontends": {"tls": {"bind": [{"address": "` + address + `"}], ` + servers + `}}}`
 	t.Cleanup(func() { _ = caddy.Stop() })
 

@@ -24,9 +24,9 @@ const (
 	rst = "\x00rst"
 )
 
-// story is a frontend with HAProxy's rules, a client, and what comes of it: the
-// letter of the server that greets the client, or none, and when. That HAProxy
-// does the same, integration/oracle shows.
+// story is a frontend with HAProxy's rules, a client, and the expected result: the letter of the
+// server that greets the client, or none, and the time. integration/oracle shows that HAProxy does
+// the same.
 type story struct {
 	name    string
 	ours    string // the frontend's block, less its default backend b
@@ -40,7 +40,7 @@ type story struct {
 	arrives func(net.Conn) // if not nil, the connection is handled when it has returned
 }
 
-// fullBuffer is how much rules see of what is no ClientHello.
+// fullBuffer bounds the bytes that rules see if they are not a ClientHello.
 const fullBuffer = 16384 - 1024
 
 const (

@@ -50,8 +50,8 @@ func (a *answer) Match(*layer4.Connection) (bool, error) {
 	}
 }
 
-// newApp is an app with the backends named, and the context that it was
-// provisioned in. Each has one server, which nobody can reach.
+// newApp returns an app with the named backends and the context that provisioned it. Each backend
+// has one server, which is unreachable.
 func newApp(t testing.TB, backends ...string) (*balancer.App, caddy.Context) {
 	t.Helper()
 	configs := make(map[string]string)
@@ -69,8 +69,8 @@ type specimen struct {
 	hello          *clienthello.Inspection
 }
 
-// newSpecimen is what a Go client sends first for a name and a protocol, either
-// of which may be none.
+// newSpecimen returns the first bytes that a Go client sends for a name and a protocol, either of
+// which may be empty.
 func newSpecimen(t testing.TB, name, protocol string) specimen {
 	t.Helper()
 	var protocols []string
@@ -92,7 +92,8 @@ func inspected(t testing.TB, raw []byte) *clienthello.Inspection {
 	return i
 }
 
-// connection is what the router gets for matchers of other kinds and templates.
+// connection returns the connection that the router gets for matchers of other plugins and
+// templates.
 func (s *specimen) connection() *layer4.Connection {
 	cx := layer4.WrapConnection(new(hellotest.Conn), s.raw, zap.NewNop())
 	l4clienthello.Share(cx, s.hello)

@@ -4,7 +4,7 @@ package l4passthrough
 
 import "github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 
-// checkTimeouts says what is wrong with the frontend's timeouts.
+// checkTimeouts checks the frontend's timeouts.
 func (h *Handler) checkTimeouts() error {
 	if err := balancer.ValidateTimeout("timeout_client", h.TimeoutClient); err != nil {
 		return err
