@@ -31,18 +31,23 @@ type connRegistry struct {
 	copiedSessions map[*session]struct{}    // those that relay.EndAll does not reach
 	total          atomic.Int64             // of onGoroutine and sessions
 	arrived        atomic.Int64             // since the start of the process
-	closed         bool                     // new connections are cut
+	closed         atomic.Bool              // new connections are cut
 }
 
 // add adds a connection that a goroutine serves.
 func (p *connRegistry) add(c *connection) {
+	p.arrived.Add(1)
+	p.serve(c, 0)
+}
+
+// serve adds a connection that a goroutine serves, and n to the number of sessions.
+func (p *connRegistry) serve(c *connection, n int) {
 	p.mu.Lock()
 	p.onGoroutine[c] = struct{}{}
-	p.arrived.Add(1)
+	p.sessions += n
 	p.updateTotal()
-	closed := p.closed
 	p.mu.Unlock()
-	if closed {
+	if p.closed.Load() {
 		c.kill()
 	}
 }
@@ -59,7 +64,7 @@ func (p *connRegistry) remove(c *connection) {
 func (p *connRegistry) toSession(c *connection) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed.Load() {
 		return false
 	}
 	delete(p.onGoroutine, c)
@@ -78,31 +83,20 @@ func (p *connRegistry) addSession() {
 }
 
 // started notes that relay has the session, or, if it is copied, that relay never will. closeAll
-// finds a session only from then on.
+// finds a session only from then on, so one that starts while closeAll runs is ended here.
 func (p *connRegistry) started(s *session, copied bool) {
-	p.mu.Lock()
 	if copied {
+		p.mu.Lock()
 		p.copiedSessions[s] = struct{}{}
+		p.mu.Unlock()
 	}
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
+	if p.closed.Load() {
 		s.End(errShutdown.Error())
 	}
 }
 
 // toGoroutine turns a session that waits on a shard into a connection that a goroutine serves.
-func (p *connRegistry) toGoroutine(c *connection) {
-	p.mu.Lock()
-	p.sessions--
-	p.onGoroutine[c] = struct{}{}
-	p.updateTotal()
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
-		c.kill()
-	}
-}
+func (p *connRegistry) toGoroutine(c *connection) { p.serve(c, -1) }
 
 // removeSession removes a session that has ended.
 func (p *connRegistry) removeSession(s *session) {
@@ -120,10 +114,11 @@ func (p *connRegistry) updateTotal() { p.total.Store(int64(len(p.onGoroutine) + 
 // lock.
 func (p *connRegistry) count() int { return int(p.total.Load()) }
 
-// closeAll ends all connections, including those that come later.
+// closeAll ends all connections, including those that come later. It sets closed before it collects
+// them: a connection that it does not find sees closed after it has registered, and ends itself.
 func (p *connRegistry) closeAll() {
+	p.closed.Store(true)
 	p.mu.Lock()
-	p.closed = true
 	early := slices.Collect(maps.Keys(p.onGoroutine))
 	copied := slices.Collect(maps.Keys(p.copiedSessions))
 	p.mu.Unlock()
