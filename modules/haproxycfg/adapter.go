@@ -13,7 +13,6 @@ package haproxycfg
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,9 +26,6 @@ import (
 func init() {
 	caddyconfig.RegisterAdapter("haproxy", Adapter{})
 }
-
-// branchVariable is HAProxy's own: the version whose defaults a file means.
-const branchVariable = "HAPROXY_BRANCH"
 
 // DefaultBranch is the version of HAProxy whose defaults a file gets unless
 // HAPROXY_BRANCH is set: the last in which a backend without balance was
@@ -115,6 +111,9 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 	t.skipHTTP = t.wantsSkip(sources, o)
 	t.read(sections)
 	t.finish()
+	t.checkScripts()
+	t.warnLeftOut()
+	t.warnNotices()
 	r := Result{Binds: t.listening(), Failed: t.failed(), Caddyfile: t.caddyfile}
 	if !r.Failed {
 		r.JSON = t.emit()
@@ -129,13 +128,6 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 	return r
 }
 
-func (t *translation) failed() bool { return t.failedAfter(0) }
-
-// failedAfter reports whether an error has come to the first n problems.
-func (t *translation) failedAfter(n int) bool {
-	return slices.ContainsFunc(t.problems[n:], func(p haproxyfile.Problem) bool { return p.Severity == haproxyfile.Error })
-}
-
 // sortProblems puts the problems in the order of the lines.
 func (t *translation) sortProblems(sources []haproxyfile.Source) {
 	rank := make(map[string]int, len(sources))
@@ -145,24 +137,4 @@ func (t *translation) sortProblems(sources []haproxyfile.Source) {
 	slices.SortStableFunc(t.problems, func(a, b haproxyfile.Problem) int {
 		return cmp.Or(cmp.Compare(rank[a.File], rank[b.File]), cmp.Compare(a.Line, b.Line))
 	})
-}
-
-var errNoDirectory = errors.New("a relative file name needs the configuration to be a file: expected an absolute one")
-
-// file is the absolute name of a file that the configuration mentions.
-func (t *translation) file(name string) (string, error) {
-	prefix := ""
-	for _, p := range []string{"opt@", "file@", "virt@"} {
-		if rest, ok := strings.CutPrefix(name, p); ok {
-			prefix, name = p, rest
-		}
-	}
-	switch {
-	case prefix == "virt@" || filepath.IsAbs(name):
-		return prefix + name, nil
-	case t.dir == "":
-		return "", fmt.Errorf("file %q: %w", name, errNoDirectory)
-	default:
-		return prefix + filepath.Join(t.dir, name), nil
-	}
 }

@@ -123,19 +123,6 @@ func (t *translation) usesOf(p *proxy) (uses []use) {
 	return uses
 }
 
-// fallback is the backend for what no rule takes: that of default_backend, or
-// the section's own.
-func (t *translation) fallback(p *proxy) string {
-	switch {
-	case p.fallback.name != "":
-		return p.fallback.name
-	case p.isBackend():
-		return p.name
-	default:
-		return ""
-	}
-}
-
 func emitRules(list []rule) (out []*rules.Rule) {
 	for _, r := range list {
 		c := &rules.Rule{Action: r.action, Var: r.variable, Value: r.value}

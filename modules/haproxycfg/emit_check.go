@@ -4,10 +4,10 @@ package haproxycfg
 
 import (
 	"cmp"
-	"crypto/x509"
 	"encoding/json"
-	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
 func interval(d *time.Duration) caddy.Duration {
@@ -48,16 +49,6 @@ func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
 		check.SendProxy = proxyHeader1
 	}
 	return check
-}
-
-// connects reports whether a script says how it connects.
-func (h *healthCheck) connects() bool {
-	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.Connect != nil })
-}
-
-// hasRules reports whether the check is a script.
-func (h *healthCheck) hasRules() bool {
-	return h.module == tcpScript || h.module == httpScript
 }
 
 // checker is what a check does.
@@ -162,30 +153,41 @@ func (t *translation) checkTLS(n *server, sni, alpn string) *checks.TLS {
 	return made
 }
 
-// systemCA is HAProxy's name of the system's authorities.
-const systemCA = "@system-ca"
-
-// verifies reports whether the certificate of a server is looked at.
-func (t *translation) verifies(n *server) bool {
-	return n.check.verify != "none" && (n.check.verify != "" || !t.verifyNone)
+func (t *translation) protocolChecker(n *server, h *healthCheck) json.RawMessage {
+	var tls *checks.TLS
+	if n.check.tls {
+		tls = t.checkTLS(n, "", "")
+	}
+	return caddyconfig.JSONModuleObject(h.checkerIn(tls), "module", h.module, nil)
 }
 
-// speaksTLS reports whether a check does whatever the server's line says.
-func (h *healthCheck) speaksTLS() bool {
-	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.via.tls })
+// externalChecker runs the program for a server. HAProxy numbers servers from 1 on.
+func (t *translation) externalChecker(p *proxy, n *server) json.RawMessage {
+	e := &p.check.program
+	c := checks.External{Command: e.command, Listener: p.firstListener(), InheritEnvironment: t.external.preserveEnv, Environment: map[string]string{
+		"HAPROXY_SERVER_ID":      strconv.Itoa(cmp.Or(n.id, 1+slices.Index(p.servers, n))),
+		"HAPROXY_SERVER_MAXCONN": strconv.Itoa(n.maxconn),
+		"HAPROXY_SERVER_PROTO":   cmp.Or(p.mode, "tcp"),
+		"HAPROXY_SERVER_SSL":     "0",
+	}}
+	if e.path != "" {
+		c.Environment["PATH"] = e.path
+	}
+	return caddyconfig.JSONModuleObject(c, "module", external, nil)
 }
 
-// checkCA says what is wrong with the file of those whom a check trusts.
-func (t *translation) checkCA(name string) error {
-	if name == "" || name == systemCA {
-		return nil
+// firstListener is what a program is told of where the proxy listens.
+func (p *proxy) firstListener() string {
+	if len(p.binds) == 0 {
+		return ""
 	}
-	file, err := t.based(t.caBase, name)
-	if err == nil {
-		_, err = memo(t.roots, file, func() (*x509.CertPool, error) { return checks.ReadRoots(file) })
+	switch b := &p.binds[0]; {
+	case b.Family.IsUnix():
+		return b.Path
+	case b.Family == haproxyfile.IPv6:
+		return net.JoinHostPort(cmp.Or(b.Host, "::"), strconv.Itoa(b.Port))
+	case b.HasPort:
+		return net.JoinHostPort(cmp.Or(b.Host, "0.0.0.0"), strconv.Itoa(b.Port))
 	}
-	if err != nil {
-		return fmt.Errorf("'ca-file' : %w", err)
-	}
-	return nil
+	return ""
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/httpmonitor"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 )
 
@@ -99,13 +101,6 @@ func (t *translation) webRoutes(p *proxy) []webRoute {
 	return routes
 }
 
-// servesWeb reports whether a frontend does anything but answer that there is no
-// server.
-func (t *translation) servesWeb(p *proxy) bool {
-	b := t.backends[t.fallback(p)]
-	return len(p.http.request)+len(p.http.redirects)+len(p.uses) > 0 || b != nil && (b != p || len(p.servers) > 0)
-}
-
 // webTargets are the backends that a rule may lead to.
 func (t *translation) webTargets(u use) (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(t.backends)) {
@@ -179,4 +174,34 @@ func object(module any, key, name string) map[string]any {
 // noServer is what becomes of a request that there is no server for.
 func noServer() webRoute {
 	return webRoute{Handle: []map[string]any{{"handler": "error", "status_code": http.StatusServiceUnavailable}}}
+}
+
+// monitorRoutes answer what asks whether the process is ready. They come before all
+// rules.
+func (p *proxy) monitorRoutes() []webRoute {
+	if p.monitorURI == "" {
+		return nil
+	}
+	h := httpmonitor.Handler{URI: p.monitorURI, Section: p.name}
+	for _, c := range p.monitorFails {
+		h.Fail = append(h.Fail, c.final())
+	}
+	return []webRoute{{Handle: []map[string]any{object(&h, "handler", "passthrough_monitor")}}}
+}
+
+// webTLS is how requests go to the servers of a backend that have ssl.
+func (t *translation) webTLS(p *proxy) map[string]*checks.TLS {
+	all := make(map[string]*checks.TLS)
+	for _, n := range p.servers {
+		if !n.ssl {
+			continue
+		}
+		sni, _ := sniOf(n.sni)
+		named := *n
+		named.check.serverName = ""
+		made := t.checkTLS(&named, sni, "")
+		made.ALPN, made.ALPNOptional = nil, false
+		all[n.name] = made
+	}
+	return all
 }

@@ -7,10 +7,6 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
 
-// numberFetches find what sections and binds are called beside their names and
-// addresses. Unless one of them is asked, the configuration has none of that.
-var numberFetches = []string{"be_id", "fe_id", "so_id", "so_name"}
-
 // number gives sections without an id the number that HAProxy gives them. It counts
 // sections in their order, from 2 if there is a stats socket; up to HAProxy 3.2 also
 // those with an id of their own. HAProxy 3.4 always begins with 2.

@@ -3,11 +3,14 @@
 package haproxycfg
 
 import (
-	"strings"
+	"fmt"
+	"net"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
 // emitServer is a server in the backend's configuration.
@@ -33,4 +36,49 @@ func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 	return s
 }
 
-func underscores(word string) string { return strings.ReplaceAll(word, "-", "_") }
+// emitServerUses are the rules in our words.
+func (p *proxy) emitServerUses() (rules []*balancer.UseServer) {
+	for _, u := range p.serverUses {
+		r := new(balancer.UseServer)
+		r.MatcherSetsRaw, r.UnlessRaw = u.cond.sets()
+		if u.dynamic {
+			r.ServerFormat = u.name
+		} else {
+			r.Server = u.name
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// emitPersistRules are the rules in our words. They are about use-server alone.
+func (p *proxy) emitPersistRules() (rules []*balancer.PersistRule) {
+	if len(p.serverUses) == 0 {
+		return nil
+	}
+	for _, r := range p.persists {
+		to := &balancer.PersistRule{Action: r.action}
+		to.MatcherSetsRaw, to.UnlessRaw = r.cond.sets()
+		rules = append(rules, to)
+	}
+	return rules
+}
+
+// dial is the server's address in our words. Where it has no port, that is the one that
+// clients come to, plus its offset; 0: they come to several.
+func (n *server) dial(clients int) string {
+	if name, ok := abstract(&n.address); ok {
+		return name
+	}
+	if n.address.Family == haproxyfile.Unix {
+		return "unix/" + n.address.Path
+	}
+	port := strconv.Itoa(n.address.Port)
+	if !n.address.HasPort {
+		at := clients + n.address.Offset
+		if port = strconv.Itoa(at); clients == 0 || at < 1 || at > 65535 {
+			port = fmt.Sprintf("%+d", n.address.Offset)
+		}
+	}
+	return familyOf(&n.address) + net.JoinHostPort(n.address.Host, port)
+}

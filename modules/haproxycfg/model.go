@@ -5,6 +5,7 @@ package haproxycfg
 import (
 	"crypto/x509"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
@@ -274,3 +275,15 @@ func memo[T any](known map[string]remembered[T], key string, f func() (T, error)
 	}
 	return m.value, m.err
 }
+
+func (t *translation) failed() bool { return t.failedAfter(0) }
+
+// failedAfter reports whether an error has come to the first n problems.
+func (t *translation) failedAfter(n int) bool {
+	return slices.ContainsFunc(t.problems[n:], func(p haproxyfile.Problem) bool { return p.Severity == haproxyfile.Error })
+}
+
+func underscores(word string) string { return strings.ReplaceAll(word, "-", "_") }
+
+// branchVariable is HAProxy's own: the version whose defaults a file means.
+const branchVariable = "HAPROXY_BRANCH"

@@ -143,3 +143,7 @@ func orMean[T any](name string, known map[string]T) string {
 	}
 	return "."
 }
+
+// numberFetches find what sections and binds are called beside their names and
+// addresses. Unless one of them is asked, the configuration has none of that.
+var numberFetches = []string{"be_id", "fe_id", "so_id", "so_name"}

@@ -272,27 +272,6 @@ func (t *translation) bound(yield func(*bind) bool) {
 	}
 }
 
-// boundToIPv4 tells whether a port is bound on all IPv4 addresses.
-func (t *translation) boundToIPv4(port int) bool {
-	for b := range t.bound {
-		if b.allIPv4() && b.has(port) {
-			return true
-		}
-	}
-	return false
-}
-
-// isShared tells whether another bind has the same address. HAProxy then lets the
-// kernel choose one of them for each connection.
-func (t *translation) isShared(b *bind, port int) bool {
-	for other := range t.bound {
-		if other != b && other.has(port) && b.isSame(other) {
-			return true
-		}
-	}
-	return false
-}
-
 // checkAdmin reports a bind whose address Caddy's admin endpoint has: a haproxy.cfg
 // cannot say that it be elsewhere.
 func (t *translation) checkAdmin(b *bind) {

@@ -238,3 +238,13 @@ func (t *translation) checkFormat(format string) (text string, err error) {
 	text, _ = f.Constant()
 	return text, nil
 }
+
+// connects reports whether a script says how it connects.
+func (h *healthCheck) connects() bool {
+	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.Connect != nil })
+}
+
+// hasRules reports whether the check is a script.
+func (h *healthCheck) hasRules() bool {
+	return h.module == tcpScript || h.module == httpScript
+}

@@ -3,19 +3,9 @@
 package haproxycfg
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
-	"slices"
-	"strconv"
-
-	"github.com/caddyserver/caddy/v2/caddyconfig"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
 // external is the module of the checker that runs a program.
@@ -77,35 +67,4 @@ func (t *translation) externalComplete(p *proxy) {
 	if p.check.program.command == "" {
 		t.errorf(pos, "'option external-check' unable to find required 'external-check command' in %s", p)
 	}
-}
-
-// externalChecker runs the program for a server. HAProxy numbers servers from 1 on.
-func (t *translation) externalChecker(p *proxy, n *server) json.RawMessage {
-	e := &p.check.program
-	c := checks.External{Command: e.command, Listener: p.firstListener(), InheritEnvironment: t.external.preserveEnv, Environment: map[string]string{
-		"HAPROXY_SERVER_ID":      strconv.Itoa(cmp.Or(n.id, 1+slices.Index(p.servers, n))),
-		"HAPROXY_SERVER_MAXCONN": strconv.Itoa(n.maxconn),
-		"HAPROXY_SERVER_PROTO":   cmp.Or(p.mode, "tcp"),
-		"HAPROXY_SERVER_SSL":     "0",
-	}}
-	if e.path != "" {
-		c.Environment["PATH"] = e.path
-	}
-	return caddyconfig.JSONModuleObject(c, "module", external, nil)
-}
-
-// firstListener is what a program is told of where the proxy listens.
-func (p *proxy) firstListener() string {
-	if len(p.binds) == 0 {
-		return ""
-	}
-	switch b := &p.binds[0]; {
-	case b.Family.IsUnix():
-		return b.Path
-	case b.Family == haproxyfile.IPv6:
-		return net.JoinHostPort(cmp.Or(b.Host, "::"), strconv.Itoa(b.Port))
-	case b.HasPort:
-		return net.JoinHostPort(cmp.Or(b.Host, "0.0.0.0"), strconv.Itoa(b.Port))
-	}
-	return ""
 }

@@ -3,13 +3,11 @@
 package haproxycfg
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
@@ -101,12 +99,4 @@ func (h *healthCheck) checkerIn(tls *checks.TLS) caddy.Module {
 	default:
 		return &checks.SPOP{TLS: tls}
 	}
-}
-
-func (t *translation) protocolChecker(n *server, h *healthCheck) json.RawMessage {
-	var tls *checks.TLS
-	if n.check.tls {
-		tls = t.checkTLS(n, "", "")
-	}
-	return caddyconfig.JSONModuleObject(h.checkerIn(tls), "module", h.module, nil)
 }

@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
@@ -94,20 +91,9 @@ func namesPort(address string) bool {
 	return err == nil
 }
 
-// finishRules says what is wrong with the rules of a check as a whole, and which are
-// not in effect.
+// finishRules warns of the rules of a check that are not in effect.
 func (t *translation) finishRules(p *proxy) {
 	h := &p.check
-	if h.hasRules() {
-		if _, made := t.script(new(server), h); made != nil {
-			if err := provisioned(made); err != nil {
-				t.errorf(h.rules.Pos, "the checks of %s: %v", p, err)
-			}
-			if h.module == httpScript && !slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.Request != nil }) {
-				t.warnf(h.rules.Pos, "the checks of %s ask for nothing, as in HAProxy, since its own http-check rules replace the request of 'option httpchk' in its defaults: expected 'http-check send', or the option here", p)
-			}
-		}
-	}
 	for _, of := range []struct {
 		rules                *ruleset
 		module, rule, option string
@@ -116,21 +102,4 @@ func (t *translation) finishRules(p *proxy) {
 			t.warnf(p.Pos, "%s uses %s rules without '%s', so the rules are ignored.", p, of.rule, of.option)
 		}
 	}
-}
-
-// provisioned provisions a script without what it needs files for.
-func provisioned(made caddy.Provisioner) error {
-	steps := []*checks.Step(nil)
-	switch c := made.(type) {
-	case *checks.TCPScript:
-		steps, c.TLS = c.Steps, nil
-	case *checks.HTTPScript:
-		steps, c.TLS = c.Steps, nil
-	}
-	for _, s := range steps {
-		if s.Connect != nil {
-			s.Connect.TLS = nil
-		}
-	}
-	return made.Provision(caddy.Context{})
 }

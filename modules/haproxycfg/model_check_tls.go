@@ -5,11 +5,11 @@ package haproxycfg
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -254,19 +254,6 @@ func (t *translation) checkRevocations(w tlsWord) error {
 	return nil
 }
 
-// based is the absolute name of a file that is looked for in a base directory.
-func (t *translation) based(base, name string) (string, error) {
-	switch {
-	case filepath.IsAbs(name):
-		return name, nil
-	case filepath.IsAbs(base):
-		return filepath.Join(base, name), nil
-	case t.dir == "":
-		return "", fmt.Errorf("file %q: %w", name, errNoDirectory)
-	}
-	return filepath.Join(t.dir, base, name), nil
-}
-
 // protocols checks that a check over HTTP may speak one that it can.
 func (t *translation) protocols(p *proxy, n *server) error {
 	h := t.checkOf(p, n)
@@ -303,4 +290,32 @@ func (n *server) protocols(alpn string) []string {
 // overHTTP are the protocols that a check over HTTP speaks.
 func overHTTP(protocols []string) []string {
 	return slices.DeleteFunc(slices.Clone(protocols), func(p string) bool { return p != "http/1.1" && p != "http/1.0" })
+}
+
+// systemCA is HAProxy's name of the system's authorities.
+const systemCA = "@system-ca"
+
+// verifies reports whether the certificate of a server is looked at.
+func (t *translation) verifies(n *server) bool {
+	return n.check.verify != "none" && (n.check.verify != "" || !t.verifyNone)
+}
+
+// speaksTLS reports whether a check does whatever the server's line says.
+func (h *healthCheck) speaksTLS() bool {
+	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.via.tls })
+}
+
+// checkCA says what is wrong with the file of those whom a check trusts.
+func (t *translation) checkCA(name string) error {
+	if name == "" || name == systemCA {
+		return nil
+	}
+	file, err := t.based(t.caBase, name)
+	if err == nil {
+		_, err = memo(t.roots, file, func() (*x509.CertPool, error) { return checks.ReadRoots(file) })
+	}
+	if err != nil {
+		return fmt.Errorf("'ca-file' : %w", err)
+	}
+	return nil
 }

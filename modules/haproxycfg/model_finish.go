@@ -34,8 +34,6 @@ func (t *translation) finish() {
 	}
 	t.finishDefaultTLS()
 	t.checkAsked()
-	t.warnLeftOut()
-	t.warnNotices()
 }
 
 // finishMode checks that what a section holds suits its mode.

@@ -4,7 +4,6 @@ package haproxycfg
 
 import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/httpmonitor"
 )
 
 // setMonitorURI reads "monitor-uri URI".
@@ -27,17 +26,4 @@ func addMonitorFail(t *translation, p *proxy, s statement) {
 	case p.isHTTP():
 		p.monitorFails = append(p.monitorFails, c)
 	}
-}
-
-// monitorRoutes answer what asks whether the process is ready. They come before all
-// rules.
-func (p *proxy) monitorRoutes() []webRoute {
-	if p.monitorURI == "" {
-		return nil
-	}
-	h := httpmonitor.Handler{URI: p.monitorURI, Section: p.name}
-	for _, c := range p.monitorFails {
-		h.Fail = append(h.Fail, c.final())
-	}
-	return []webRoute{{Handle: []map[string]any{object(&h, "handler", "passthrough_monitor")}}}
 }

@@ -148,3 +148,16 @@ func addTable(t *translation, p *proxy, s statement) {
 	p.table = s.Pos
 	t.notice(s.Pos, harmless, unusedTable, "stick-table")
 }
+
+// fallback is the backend for what no rule takes: that of default_backend, or
+// the section's own.
+func (t *translation) fallback(p *proxy) string {
+	switch {
+	case p.fallback.name != "":
+		return p.fallback.name
+	case p.isBackend():
+		return p.name
+	default:
+		return ""
+	}
+}

@@ -6,10 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -181,25 +179,6 @@ func (t *translation) reachable(a *haproxyfile.Address) error {
 		return fmt.Errorf("'%s': going where the client wanted to go is not available: expected the address of a server", a)
 	}
 	return nil
-}
-
-// dial is the server's address in our words. Where it has no port, that is the one that
-// clients come to, plus its offset; 0: they come to several.
-func (n *server) dial(clients int) string {
-	if name, ok := abstract(&n.address); ok {
-		return name
-	}
-	if n.address.Family == haproxyfile.Unix {
-		return "unix/" + n.address.Path
-	}
-	port := strconv.Itoa(n.address.Port)
-	if !n.address.HasPort {
-		at := clients + n.address.Offset
-		if port = strconv.Itoa(at); clients == 0 || at < 1 || at > 65535 {
-			port = fmt.Sprintf("%+d", n.address.Offset)
-		}
-	}
-	return familyOf(&n.address) + net.JoinHostPort(n.address.Host, port)
 }
 
 // familyOf is the family that the prefix of a host name wants, in our words.

@@ -5,8 +5,6 @@ package haproxycfg
 import (
 	"fmt"
 	"strings"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
 const keptConnections = "connections to servers are kept for 5 s, and shared"
@@ -68,21 +66,4 @@ func sniOf(expression string) (string, error) {
 		return "", nil // it has no value: TLS does not end here
 	}
 	return "", fmt.Errorf("'sni %s' is not available: expected str(NAME) or req.hdr(host)", expression)
-}
-
-// webTLS is how requests go to the servers of a backend that have ssl.
-func (t *translation) webTLS(p *proxy) map[string]*checks.TLS {
-	all := make(map[string]*checks.TLS)
-	for _, n := range p.servers {
-		if !n.ssl {
-			continue
-		}
-		sni, _ := sniOf(n.sni)
-		named := *n
-		named.check.serverName = ""
-		made := t.checkTLS(&named, sni, "")
-		made.ALPN, made.ALPNOptional = nil, false
-		all[n.name] = made
-	}
-	return all
 }

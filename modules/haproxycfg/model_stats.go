@@ -150,3 +150,10 @@ func (t *translation) insteadOfPage(p *proxy) string {
 		return "a request for it is answered with 503"
 	}
 }
+
+// servesWeb reports whether a frontend does anything but answer that there is no
+// server.
+func (t *translation) servesWeb(p *proxy) bool {
+	b := t.backends[t.fallback(p)]
+	return len(p.http.request)+len(p.http.redirects)+len(p.uses) > 0 || b != nil && (b != p || len(p.servers) > 0)
+}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
@@ -49,21 +48,6 @@ func (t *translation) checkServerUses(p *proxy) {
 	}
 }
 
-// emitServerUses are the rules in our words.
-func (p *proxy) emitServerUses() (rules []*balancer.UseServer) {
-	for _, u := range p.serverUses {
-		r := new(balancer.UseServer)
-		r.MatcherSetsRaw, r.UnlessRaw = u.cond.sets()
-		if u.dynamic {
-			r.ServerFormat = u.name
-		} else {
-			r.Server = u.name
-		}
-		rules = append(rules, r)
-	}
-	return rules
-}
-
 // useServerInFrontend says, as HAProxy does, that a frontend has no servers. A name that
 // depends on the connection is looked for nowhere.
 func (t *translation) useServerInFrontend(p *proxy, s statement) {
@@ -96,17 +80,4 @@ func addPersistRule(t *translation, p *proxy, s statement) {
 		return
 	}
 	p.persists = append(p.persists, persistRule{strings.TrimSuffix(s.keyword, "-persist"), cond})
-}
-
-// emitPersistRules are the rules in our words. They are about use-server alone.
-func (p *proxy) emitPersistRules() (rules []*balancer.PersistRule) {
-	if len(p.serverUses) == 0 {
-		return nil
-	}
-	for _, r := range p.persists {
-		to := &balancer.PersistRule{Action: r.action}
-		to.MatcherSetsRaw, to.UnlessRaw = r.cond.sets()
-		rules = append(rules, to)
-	}
-	return rules
 }

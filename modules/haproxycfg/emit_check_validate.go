@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
+	"github.com/caddyserver/caddy/v2"
+)
+
+// checkScripts reports scripts of health checks that cannot work as a whole: those of the
+// backends and of the healthcheck sections, except where a line was refused.
+func (t *translation) checkScripts() {
+	for _, p := range t.proxies {
+		if p.isBackend() && !p.leftOut && !p.refused {
+			t.checkScript(p)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.checks)) {
+		if p := t.checks[name]; !p.refused {
+			t.checkScript(p)
+		}
+	}
+}
+
+// checkScript builds the script of a section's checks and provisions it.
+func (t *translation) checkScript(p *proxy) {
+	h := &p.check
+	if !h.hasRules() {
+		return
+	}
+	_, made := t.script(new(server), h)
+	if made == nil {
+		return
+	}
+	if err := provisioned(made); err != nil {
+		t.errorf(h.rules.Pos, "the checks of %s: %v", p, err)
+	}
+	if h.module == httpScript && !slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.Request != nil }) {
+		t.warnf(h.rules.Pos, "the checks of %s ask for nothing, as in HAProxy, since its own http-check rules replace the request of 'option httpchk' in its defaults: expected 'http-check send', or the option here", p)
+	}
+}
+
+// provisioned provisions a script without what it needs files for.
+func provisioned(made caddy.Provisioner) error {
+	steps := []*checks.Step(nil)
+	switch c := made.(type) {
+	case *checks.TCPScript:
+		steps, c.TLS = c.Steps, nil
+	case *checks.HTTPScript:
+		steps, c.TLS = c.Steps, nil
+	}
+	for _, s := range steps {
+		if s.Connect != nil {
+			s.Connect.TLS = nil
+		}
+	}
+	return made.Provision(caddy.Context{})
+}

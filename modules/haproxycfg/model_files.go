@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+var errNoDirectory = errors.New("a relative file name needs the configuration to be a file: expected an absolute one")
+
+// file is the absolute name of a file that the configuration mentions.
+func (t *translation) file(name string) (string, error) {
+	prefix := ""
+	for _, p := range []string{"opt@", "file@", "virt@"} {
+		if rest, ok := strings.CutPrefix(name, p); ok {
+			prefix, name = p, rest
+		}
+	}
+	switch {
+	case prefix == "virt@" || filepath.IsAbs(name):
+		return prefix + name, nil
+	case t.dir == "":
+		return "", fmt.Errorf("file %q: %w", name, errNoDirectory)
+	default:
+		return prefix + filepath.Join(t.dir, name), nil
+	}
+}
+
+// based is the absolute name of a file that is looked for in a base directory.
+func (t *translation) based(base, name string) (string, error) {
+	switch {
+	case filepath.IsAbs(name):
+		return name, nil
+	case filepath.IsAbs(base):
+		return filepath.Join(base, name), nil
+	case t.dir == "":
+		return "", fmt.Errorf("file %q: %w", name, errNoDirectory)
+	}
+	return filepath.Join(t.dir, base, name), nil
+}
