@@ -96,30 +96,30 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 		branch = DefaultBranch
 	}
 	t := newTranslation(branch)
-	t.said = said
+	t.branchGiven = said
 	t.loader.Open, t.checkLoader.Open = o.Open, o.Open
 	if len(sources) > 0 && sources[0].Name != "" {
 		if dir, err := filepath.Abs(filepath.Dir(sources[0].Name)); err == nil {
-			t.dir = dir
+			t.baseDir = dir
 		}
 	}
 	language := haproxyfile.Options{Getenv: o.Getenv, Branch: branch, IsSection: isSection}
 	language.LocalPeer, _ = os.Hostname()
 	sections, problems := haproxyfile.Read(sources, language)
 	t.problems, t.getenv = problems, haproxyfile.Environment(sections, language)
-	t.unread = t.failed()
+	t.incomplete = t.failed()
 	t.skipHTTP = t.wantsSkip(sources, o)
 	t.read(sections)
-	t.finish()
-	t.checkScripts()
-	t.warnLeftOut()
+	t.validate()
+	t.validateScripts()
+	t.warnSkipped()
 	t.warnNotices()
-	r := Result{Binds: t.listening(), Failed: t.failed(), Caddyfile: t.caddyfile}
+	r := Result{Binds: t.countBinds(), Failed: t.failed(), Caddyfile: t.caddyfile}
 	if !r.Failed {
 		r.JSON = t.emit()
 	}
 	if !r.Failed && o.Validate != nil {
-		if p := problemOf(o.Validate(t.withOrigins()), sources); p != nil {
+		if p := problemFrom(o.Validate(t.withOrigins()), sources); p != nil {
 			t.problems, r.Failed, r.JSON = append(t.problems, *p), true, nil
 		}
 	}

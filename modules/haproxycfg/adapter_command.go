@@ -113,7 +113,7 @@ func (c *checkCommand) run(more []string, out, messages io.Writer) int {
 		say(haproxyfile.Error, err)
 		return exitErrors
 	}
-	r := Translate(sources, Options{SkipHTTP: c.skipHTTP, Validate: validate})
+	r := Translate(sources, Options{SkipHTTP: c.skipHTTP, Validate: validateJSON})
 	for _, p := range r.Problems {
 		if p.File == "" {
 			say(p.Severity, p.Message)

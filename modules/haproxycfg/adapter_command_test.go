@@ -142,10 +142,10 @@ func TestNotices(t *testing.T) {
 	for line := range 14 {
 		t0.notice(pos(line+1).Pos, pending, "later 100%", "word")
 	}
-	t0.notice(pos(3).Pos, harmless, "later 100%", "other")
+	t0.notice(pos(3).Pos, ignored, "later 100%", "other")
 	other := pos(9)
 	other.File = "b.cfg"
-	t0.notice(other.Pos, harmless, "later 100%", "third")
+	t0.notice(other.Pos, ignored, "later 100%", "third")
 	t0.warnNotices()
 	var got []string
 	for _, p := range t0.problems {

@@ -33,11 +33,11 @@ func TestDocument(t *testing.T) {
 // Whoever reads that something is refused, or differs, must be told why.
 func TestEveryGradeHasItsReason(t *testing.T) {
 	check := func(name string, g grade, note string) {
-		if note == "" && (g == refused || g == differs || g == pending || g == harmless) {
+		if note == "" && (g == refused || g == differs || g == pending || g == ignored) {
 			t.Errorf("%s (%s) has no note", name, gradeNames[g])
 		}
 	}
-	for _, tab := range []table{globals, proxyKeywords} {
+	for _, tab := range []table{globalKeywords, proxyKeywords} {
 		for name, k := range tab {
 			check(name, k.grade, k.note)
 			if k.in == 0 {
@@ -45,13 +45,13 @@ func TestEveryGradeHasItsReason(t *testing.T) {
 			}
 		}
 	}
-	for name, k := range actions {
+	for name, k := range tcpActions {
 		check(name, k.grade, k.note)
-		if (k.grade == supported || k.grade == differs) != (shortcuts[name] != "") {
-			t.Errorf("action %s (%s) is %q", name, gradeNames[k.grade], shortcuts[name])
+		if (k.grade == supported || k.grade == differs) != (actionNames[name] != "") {
+			t.Errorf("action %s (%s) is %q", name, gradeNames[k.grade], actionNames[name])
 		}
 	}
-	for name, k := range algorithms {
+	for name, k := range balanceAlgorithms {
 		check(name, k.grade, k.note)
 	}
 	for name, o := range bindOptions {

@@ -11,23 +11,23 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// silence is a configuration's logging that shows nothing: what is wrong is returned.
+// quietLogging is a configuration's logging that shows nothing: what is wrong is returned.
 // The log stays where it is, since Caddy tells of a log that moves.
-var silence = &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{Level: "FATAL"}}}}
+var quietLogging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{Level: "FATAL"}}}}
 
-// validate provisions a configuration without running it, as caddy validate does.
-func validate(config []byte) error {
+// validateJSON provisions a configuration without running it, as caddy validate does.
+func validateJSON(config []byte) error {
 	c := new(caddy.Config)
 	if err := caddy.StrictUnmarshalJSON(config, c); err != nil {
 		return err
 	}
-	c.Logging = silence
+	c.Logging = quietLogging
 	return caddy.Validate(c)
 }
 
-// problemOf finds the line of a file in an error of Caddy's, which begins with the
+// problemFrom finds the line of a file in an error of Caddy's, which begins with the
 // names of all modules on the way to what is wrong.
-func problemOf(err error, sources []haproxyfile.Source) *haproxyfile.Problem {
+func problemFrom(err error, sources []haproxyfile.Source) *haproxyfile.Problem {
 	if err == nil {
 		return nil
 	}

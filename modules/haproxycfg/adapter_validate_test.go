@@ -46,7 +46,7 @@ func TestValidate(t *testing.T) {
 		{`"origin"`, `"from"`, "unknown field"},
 	} {
 		got := ""
-		if p := problemOf(validate([]byte(strings.Replace(config, c.from, c.to, 1))), sources); p != nil {
+		if p := problemFrom(validateJSON([]byte(strings.Replace(config, c.from, c.to, 1))), sources); p != nil {
 			got = p.Message
 			if p.File != "" {
 				got = p.String()
@@ -66,7 +66,7 @@ func TestLocate(t *testing.T) {
 		"loading x: ba.cfg:12: no":                                        "Caddy would not run what the configuration comes to: loading x: ba.cfg:12: no",
 		"loading app modules: module name 'x': unknown module: caddy.x.y": "Caddy would not run what the configuration comes to: loading app modules: module name 'x': unknown module: caddy.x.y",
 	} {
-		p := problemOf(errors.New(text), sources)
+		p := problemFrom(errors.New(text), sources)
 		got := p.Message
 		if p.File != "" {
 			got = p.String()

@@ -18,31 +18,31 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// forever is a timeout that never ends, which is what HAProxy does without one.
-const forever = caddy.Duration(-1)
+// noTimeout is a timeout that never ends, which is what HAProxy does without one.
+const noTimeout = caddy.Duration(-1)
 
 // emit writes the configuration for Caddy.
 func (t *translation) emit() []byte {
 	apps := make(caddy.ModuleMap)
 	app := balancer.App{FrontendsRaw: make(map[string]json.RawMessage), Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables}
-	sites := make(map[string]*webServer)
-	t.number()
+	sites := make(map[string]*httpServer)
+	t.assignIDs()
 	t.fillACLTerms()
 	for _, p := range t.proxies {
 		if p.disabled {
-			if p.isAsked { // it has no usable server, and connections never come to it
+			if p.stateUsed { // it has no usable server, and connections never come to it
 				app.Backends[p.name] = &balancer.Backend{Servers: []*balancer.Server{}}
 			}
 			continue
 		}
-		if p.leftOut {
-			if t.isAskedFor(p) { // without servers: what comes to it must not go elsewhere
+		if p.skipped {
+			if t.mayGetConnections(p) { // without servers: what comes to it must not go elsewhere
 				app.Backends[p.name] = t.emitBackend(p)
 			}
 			continue
 		}
-		from := t.upgrading(p)
-		if p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || p.kind == "backend" || from != nil || p.isAsked) {
+		from := t.upgradingFrontend(p)
+		if p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || p.kind == "backend" || from != nil || p.stateUsed) {
 			app.Backends[p.name] = t.emitBackend(p)
 		}
 		if from != nil {
@@ -50,7 +50,7 @@ func (t *translation) emit() []byte {
 			sites[inprocess.Network+"/"+p.name] = t.upgradeServer(from, p)
 		}
 		if p.isHTTP() {
-			if s := t.webServer(p); s != nil {
+			if s := t.emitHTTPServer(p); s != nil {
 				sites[p.name] = s
 			}
 			continue
@@ -89,17 +89,17 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 		Session:          emitRules(p.session),
 		Content:          &rules.Config{InspectDelay: caddy.Duration(p.inspect), Rules: emitRules(p.content)},
 		On:               map[string]string{"no_match": "close", "no_server": "close"},
-		TimeoutClient:    orForever(p.timeouts.client),
-		TimeoutClientFin: optional(p.timeouts.clientFin),
+		TimeoutClient:    durationOrForever(p.timeouts.client),
+		TimeoutClientFin: optionalDuration(p.timeouts.clientFin),
 		MaxConn:          p.maxconn,
-		DefaultBackend:   t.fallback(p),
+		DefaultBackend:   t.defaultBackendOf(p),
 	}
 	binds, at := t.emitBinds(p)
 	h.Origin = t.originOfFrontend(p, at)
-	if t.numbersAsked {
+	if t.idsUsed {
 		h.ID = p.id
 	}
-	for _, u := range t.usesOf(p) {
+	for _, u := range t.useBackendRules(p) {
 		r := new(l4passthrough.Rule)
 		r.MatcherSetsRaw, r.UnlessRaw = u.cond.sets()
 		if u.dynamic {
@@ -112,10 +112,10 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 	return &l4passthrough.Frontend{Bind: binds, Handler: h}
 }
 
-// usesOf are the use_backend lines that count: HAProxy goes on with the next rule
+// useBackendRules are the use_backend lines that count: HAProxy goes on with the next rule
 // where a backend is disabled.
-func (t *translation) usesOf(p *proxy) (uses []use) {
-	for _, u := range p.uses {
+func (t *translation) useBackendRules(p *proxy) (uses []useRule) {
+	for _, u := range p.useBackend {
 		if b := t.backends[u.name]; u.dynamic || b == nil || !b.disabled {
 			uses = append(uses, u)
 		}
@@ -145,19 +145,19 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 		PersistRules: p.emitPersistRules(),
 		AllBackups:   p.allBackups,
 		FullConn:     p.fullconn,
-		AbortOnClose: p.abortOnFin,
+		AbortOnClose: p.abortOnClose,
 		Origin:       t.originOfBackend(p),
 		Retries:      p.retries,
 		Timeouts: balancer.Timeouts{
-			Connect:   orForever(p.timeouts.connect),
-			Server:    orForever(p.timeouts.server),
-			ServerFin: optional(p.timeouts.serverFin),
-			Tunnel:    optional(p.timeouts.tunnel),
-			Queue:     orConnect(p.timeouts.queue),
-			Check:     optional(p.timeouts.check),
+			Connect:   durationOrForever(p.timeouts.connect),
+			Server:    durationOrForever(p.timeouts.server),
+			ServerFin: optionalDuration(p.timeouts.serverFin),
+			Tunnel:    optionalDuration(p.timeouts.tunnel),
+			Queue:     durationOrZero(p.timeouts.queue),
+			Check:     optionalDuration(p.timeouts.check),
 		},
 	}
-	if t.numbersAsked {
+	if t.idsUsed {
 		b.ID = p.id
 	}
 	b.Redispatch = &balancer.Redispatch{On: p.redispatch != 0, N: p.redispatch}
@@ -189,26 +189,25 @@ func shareCheck(b *balancer.Backend) {
 	}
 }
 
-// orConnect is a timeout that is otherwise the one to connect.
-func orConnect(d *time.Duration) caddy.Duration {
+// optionalDuration is a timeout that may be absent.
+func optionalDuration(d *time.Duration) caddy.Duration {
 	if d == nil {
 		return 0
+	}
+	return durationOrForever(d)
+}
+
+// durationOrForever is a timeout in our words. To HAProxy 0 and none are the same.
+func durationOrForever(d *time.Duration) caddy.Duration {
+	if d == nil || *d == 0 {
+		return noTimeout
 	}
 	return caddy.Duration(*d)
 }
 
-// optional is a timeout that may be absent.
-func optional(d *time.Duration) caddy.Duration {
+func durationOrZero(d *time.Duration) caddy.Duration {
 	if d == nil {
 		return 0
-	}
-	return orForever(d)
-}
-
-// orForever is a timeout in our words. To HAProxy 0 and none are the same.
-func orForever(d *time.Duration) caddy.Duration {
-	if d == nil || *d == 0 {
-		return forever
 	}
 	return caddy.Duration(*d)
 }

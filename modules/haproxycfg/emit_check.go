@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -18,23 +17,16 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-func interval(d *time.Duration) caddy.Duration {
-	if d == nil {
-		return 0
-	}
-	return caddy.Duration(*d)
-}
-
 // proxyHeader1 is the version of the PROXY protocol whose header checks send.
 const proxyHeader1 = "v1"
 
 func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
 	c, h := &n.check, t.checkOf(p, n)
 	check := &balancer.Check{
-		CheckerRaw:   t.checker(p, n),
-		Interval:     interval(c.interval),
-		FastInterval: interval(c.fast),
-		DownInterval: interval(c.down),
+		CheckerRaw:   t.emitChecker(p, n),
+		Interval:     durationOrZero(c.interval),
+		FastInterval: durationOrZero(c.fast),
+		DownInterval: durationOrZero(c.down),
 		Rise:         c.rise,
 		Fall:         c.fall,
 		Address:      c.address,
@@ -42,7 +34,7 @@ func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
 		Spread:       t.spread,
 		Log:          p.check.log,
 	}
-	if h.module == external { // the program is told of the server, and connects where it likes
+	if h.module == externalModule { // the program is told of the server, and connects where it likes
 		check.Address, check.Port = "", 0
 	}
 	if c.sendProxy && !h.connects() { // the connects of a script say it themselves
@@ -51,38 +43,38 @@ func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
 	return check
 }
 
-// checker is what a check does.
-func (t *translation) checker(p *proxy, n *server) json.RawMessage {
+// emitChecker is what a check does.
+func (t *translation) emitChecker(p *proxy, n *server) json.RawMessage {
 	h := t.checkOf(p, n)
 	switch h.module {
 	case "ssl_hello":
 		return caddyconfig.JSONModuleObject(struct{}{}, "module", h.module, nil)
 	case tcpScript, httpScript:
-		name, made := t.script(n, h)
+		name, made := t.emitScript(n, h)
 		if made == nil {
 			break
 		}
 		return caddyconfig.JSONModuleObject(made, "module", name, nil)
 	case "mysql", "pgsql", "ldap", "smtp", "redis", "spop":
-		return t.protocolChecker(n, h)
-	case external:
-		return t.externalChecker(p, n)
+		return t.emitProtocolChecker(n, h)
+	case externalModule:
+		return t.emitExternalChecker(p, n)
 	}
 	if n.check.tls {
-		return caddyconfig.JSONModuleObject(t.checkTLS(n, "", ""), "module", "tls", nil)
+		return caddyconfig.JSONModuleObject(t.emitCheckTLS(n, "", ""), "module", "tls", nil)
 	}
 	return caddyconfig.JSONModuleObject(struct{}{}, "module", "tcp", nil)
 }
 
-// script is the checker that rules come to; nil: there are none.
-func (t *translation) script(n *server, h *healthCheck) (name string, made caddy.Provisioner) {
+// emitScript is the checker that rules come to; nil: there are none.
+func (t *translation) emitScript(n *server, h *healthCheck) (name string, made caddy.Provisioner) {
 	steps, request := t.emitSteps(n, h)
 	if len(steps) == 0 && request == nil {
 		return "", nil
 	}
 	var tls *checks.TLS
 	if n.check.tls && !h.connects() {
-		tls = t.scriptTLS(n, h, via{})
+		tls = t.emitScriptTLS(n, h, connectOptions{})
 	}
 	asks := request != nil || slices.ContainsFunc(steps, func(s *checks.Step) bool { return s.Request != nil || s.Expect != nil })
 	if h.module == tcpScript || !asks {
@@ -91,11 +83,11 @@ func (t *translation) script(n *server, h *healthCheck) (name string, made caddy
 	return httpScript, &checks.HTTPScript{Request: request, Steps: steps, TLS: tls, DrainOn404: h.drainOn404, SendState: h.sendState}
 }
 
-// scriptTLS is how a script speaks TLS. Over HTTP it offers HTTP alone.
-func (t *translation) scriptTLS(n *server, h *healthCheck, v via) *checks.TLS {
-	made := t.checkTLS(n, v.sni, v.alpn)
+// emitScriptTLS is how a script speaks TLS. Over HTTP it offers HTTP alone.
+func (t *translation) emitScriptTLS(n *server, h *healthCheck, v connectOptions) *checks.TLS {
+	made := t.emitCheckTLS(n, v.sni, v.alpn)
 	if h.module == httpScript {
-		made.ALPN = overHTTP(made.ALPN)
+		made.ALPN = httpProtocols(made.ALPN)
 		made.ALPNOptional = len(made.ALPN) > 0
 	}
 	return made
@@ -105,12 +97,12 @@ func (t *translation) scriptTLS(n *server, h *healthCheck, v via) *checks.TLS {
 func (t *translation) emitSteps(n *server, h *healthCheck) (out []*checks.Step, request *checks.Request) {
 	for _, s := range h.rules.steps {
 		made := s.Step
-		if s.via.given {
+		if s.connectOptions.given {
 			connect := *s.Connect
-			if s.via.tls || s.via.usual && n.check.tls {
-				connect.TLS = t.scriptTLS(n, h, s.via)
+			if s.connectOptions.tls || s.connectOptions.usual && n.check.tls {
+				connect.TLS = t.emitScriptTLS(n, h, s.connectOptions)
 			}
-			if s.via.proxy || s.via.usual && n.check.sendProxy {
+			if s.connectOptions.proxy || s.connectOptions.usual && n.check.sendProxy {
 				connect.SendProxy = 1
 			}
 			made.Connect = &connect
@@ -118,7 +110,7 @@ func (t *translation) emitSteps(n *server, h *healthCheck) (out []*checks.Step, 
 		if s.Request != nil {
 			asked := *s.Request
 			asked.Method = cmp.Or(asked.Method, "OPTIONS")
-			if made.Request = &asked; s.fromOption {
+			if made.Request = &asked; s.fromHTTPChk {
 				request = &asked
 				continue
 			}
@@ -128,14 +120,14 @@ func (t *translation) emitSteps(n *server, h *healthCheck) (out []*checks.Step, 
 	return out, request
 }
 
-// checkTLS is how a check speaks TLS. HAProxy holds the certificate against the
+// emitCheckTLS is how a check speaks TLS. HAProxy holds the certificate against the
 // name that it sends, or else that of verifyhost, if there is one.
-func (t *translation) checkTLS(n *server, sni, alpn string) *checks.TLS {
+func (t *translation) emitCheckTLS(n *server, sni, alpn string) *checks.TLS {
 	c := &n.check
 	if sni == "" {
 		sni = c.serverName
 	}
-	made := new(n.offer)
+	made := new(n.checkTLS)
 	made.ServerName, made.ALPN = sni, n.protocols(alpn)
 	made.ALPNOptional = len(made.ALPN) > 0
 	switch {
@@ -148,21 +140,21 @@ func (t *translation) checkTLS(n *server, sni, alpn string) *checks.TLS {
 		made.ServerName = c.verifyHost
 	}
 	if c.caFile != systemCA {
-		made.CA, _ = t.based(t.caBase, c.caFile) // which has been read
+		made.CA, _ = t.fileBelow(t.caBase, c.caFile) // which has been read
 	}
 	return made
 }
 
-func (t *translation) protocolChecker(n *server, h *healthCheck) json.RawMessage {
+func (t *translation) emitProtocolChecker(n *server, h *healthCheck) json.RawMessage {
 	var tls *checks.TLS
 	if n.check.tls {
-		tls = t.checkTLS(n, "", "")
+		tls = t.emitCheckTLS(n, "", "")
 	}
-	return caddyconfig.JSONModuleObject(h.checkerIn(tls), "module", h.module, nil)
+	return caddyconfig.JSONModuleObject(h.protocolChecker(tls), "module", h.module, nil)
 }
 
-// externalChecker runs the program for a server. HAProxy numbers servers from 1 on.
-func (t *translation) externalChecker(p *proxy, n *server) json.RawMessage {
+// emitExternalChecker runs the program for a server. HAProxy numbers servers from 1 on.
+func (t *translation) emitExternalChecker(p *proxy, n *server) json.RawMessage {
 	e := &p.check.program
 	c := checks.External{Command: e.command, Listener: p.firstListener(), InheritEnvironment: t.external.preserveEnv, Environment: map[string]string{
 		"HAPROXY_SERVER_ID":      strconv.Itoa(cmp.Or(n.id, 1+slices.Index(p.servers, n))),
@@ -173,7 +165,7 @@ func (t *translation) externalChecker(p *proxy, n *server) json.RawMessage {
 	if e.path != "" {
 		c.Environment["PATH"] = e.path
 	}
-	return caddyconfig.JSONModuleObject(c, "module", external, nil)
+	return caddyconfig.JSONModuleObject(c, "module", externalModule, nil)
 }
 
 // firstListener is what a program is told of where the proxy listens.

@@ -10,32 +10,32 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// checkScripts reports scripts of health checks that cannot work as a whole: those of the
+// validateScripts reports scripts of health checks that cannot work as a whole: those of the
 // backends and of the healthcheck sections, except where a line was refused.
-func (t *translation) checkScripts() {
+func (t *translation) validateScripts() {
 	for _, p := range t.proxies {
-		if p.isBackend() && !p.leftOut && !p.refused {
-			t.checkScript(p)
+		if p.isBackend() && !p.skipped && !p.invalid {
+			t.validateScript(p)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.checks)) {
-		if p := t.checks[name]; !p.refused {
-			t.checkScript(p)
+		if p := t.checks[name]; !p.invalid {
+			t.validateScript(p)
 		}
 	}
 }
 
-// checkScript builds the script of a section's checks and provisions it.
-func (t *translation) checkScript(p *proxy) {
+// validateScript builds the script of a section's checks and provisions it.
+func (t *translation) validateScript(p *proxy) {
 	h := &p.check
 	if !h.hasRules() {
 		return
 	}
-	_, made := t.script(new(server), h)
+	_, made := t.emitScript(new(server), h)
 	if made == nil {
 		return
 	}
-	if err := provisioned(made); err != nil {
+	if err := provisionScript(made); err != nil {
 		t.errorf(h.rules.Pos, "the checks of %s: %v", p, err)
 	}
 	if h.module == httpScript && !slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.Request != nil }) {
@@ -43,8 +43,8 @@ func (t *translation) checkScript(p *proxy) {
 	}
 }
 
-// provisioned provisions a script without what it needs files for.
-func provisioned(made caddy.Provisioner) error {
+// provisionScript provisions a script without what it needs files for.
+func provisionScript(made caddy.Provisioner) error {
 	steps := []*checks.Step(nil)
 	switch c := made.(type) {
 	case *checks.TCPScript:

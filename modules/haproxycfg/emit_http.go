@@ -18,91 +18,91 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 )
 
-// webServer is a server of Caddy's http app.
-type webServer struct {
+// httpServer is a server of Caddy's http app.
+type httpServer struct {
 	Listen            []string        `json:"listen"`
 	ReadHeaderTimeout caddy.Duration  `json:"read_header_timeout,omitempty"`
 	IdleTimeout       caddy.Duration  `json:"idle_timeout,omitempty"`
 	ReadIdleTimeout   caddy.Duration  `json:"read_idle_timeout,omitempty"`
 	WriteIdleTimeout  caddy.Duration  `json:"write_idle_timeout,omitempty"`
-	Routes            []webRoute      `json:"routes"`
+	Routes            []httpRoute     `json:"routes"`
 	AutomaticHTTPS    map[string]bool `json:"automatic_https"`
 	Protocols         []string        `json:"protocols"`
 	Logs              *struct{}       `json:"logs,omitempty"`
 }
 
-type webRoute struct {
-	Match    []webSet         `json:"match,omitempty"`
+type httpRoute struct {
+	Match    []httpMatcherSet `json:"match,omitempty"`
 	Handle   []map[string]any `json:"handle"`
 	Terminal bool             `json:"terminal,omitempty"`
 }
 
-// webSet is a set of http matchers.
-type webSet map[string]any
+// httpMatcherSet is a set of http matchers.
+type httpMatcherSet map[string]any
 
-// webServer translates a frontend of mode http. One that only shows statistics
+// emitHTTPServer translates a frontend of mode http. One that only shows statistics
 // is none.
-func (t *translation) webServer(p *proxy) *webServer {
-	if !p.isFrontend() || len(p.binds) == 0 || t.unopened(p) {
+func (t *translation) emitHTTPServer(p *proxy) *httpServer {
+	if !p.isFrontend() || len(p.binds) == 0 || t.neverListens(p) {
 		return nil
 	}
-	return t.newWebServer(p, t.addresses(p))
+	return t.newHTTPServer(p, t.addresses(p))
 }
 
-// newWebServer is a server that does what a frontend says, at some addresses.
-func (t *translation) newWebServer(p *proxy, listen []string) *webServer {
-	client := orForever(p.timeouts.client)
-	s := &webServer{
+// newHTTPServer is a server that does what a frontend says, at some addresses.
+func (t *translation) newHTTPServer(p *proxy, listen []string) *httpServer {
+	client := durationOrForever(p.timeouts.client)
+	s := &httpServer{
 		Listen:            listen,
-		ReadHeaderTimeout: orElse(p.web.httpRequest, client),
+		ReadHeaderTimeout: durationOr(p.httpOptions.httpRequest, client),
 		ReadIdleTimeout:   client,
 		WriteIdleTimeout:  client,
-		Routes:            append(t.webRoutes(p), noServer()),
+		Routes:            append(t.emitHTTPRoutes(p), noServerRoute()),
 		AutomaticHTTPS:    map[string]bool{"disable": true},
 		Protocols:         []string{"h1"},
 	}
-	s.IdleTimeout = orElse(p.web.keepIdle, s.ReadHeaderTimeout)
-	if p.web.logged {
+	s.IdleTimeout = durationOr(p.httpOptions.keepIdle, s.ReadHeaderTimeout)
+	if p.httpOptions.logged {
 		s.Logs = new(struct{})
 	}
 	return s
 }
 
-// orElse is a timeout in our words, or another one where it was not given.
-func orElse(d *time.Duration, other caddy.Duration) caddy.Duration {
+// durationOr is a timeout in our words, or another one where it was not given.
+func durationOr(d *time.Duration, other caddy.Duration) caddy.Duration {
 	if d == nil {
 		return other
 	}
-	return orForever(d)
+	return durationOrForever(d)
 }
 
-// webRoutes are what a frontend of mode http does, in HAProxy's order.
-func (t *translation) webRoutes(p *proxy) []webRoute {
-	routes := append(p.monitorRoutes(), webRoute{Handle: []map[string]any{p.webRules(true)}})
-	for _, u := range p.uses {
-		for _, name := range t.webTargets(u) {
-			set := make(webSet)
+// emitHTTPRoutes are what a frontend of mode http does, in HAProxy's order.
+func (t *translation) emitHTTPRoutes(p *proxy) []httpRoute {
+	routes := append(p.monitorRoutes(), httpRoute{Handle: []map[string]any{p.rulesHandler(true)}})
+	for _, u := range p.useBackend {
+		for _, name := range t.httpBackends(u) {
+			set := make(httpMatcherSet)
 			if u.cond != nil {
-				set["acl"] = u.cond.web(p)
+				set["acl"] = u.cond.httpCondition(p)
 			}
 			if u.dynamic {
 				set["log_format"] = httprules.Format{Format: u.name, Value: name}
 			}
-			r := webRoute{Handle: t.webHandlers(p, t.backends[name]), Terminal: true}
+			r := httpRoute{Handle: t.emitHTTPHandlers(p, t.backends[name]), Terminal: true}
 			if len(set) > 0 {
-				r.Match = []webSet{set}
+				r.Match = []httpMatcherSet{set}
 			}
 			routes = append(routes, r)
 		}
 	}
-	if b := t.backends[t.fallback(p)]; b != nil && (b != p || len(p.servers) > 0) {
-		routes = append(routes, webRoute{Handle: t.webHandlers(p, b), Terminal: true})
+	if b := t.backends[t.defaultBackendOf(p)]; b != nil && (b != p || len(p.servers) > 0) {
+		routes = append(routes, httpRoute{Handle: t.emitHTTPHandlers(p, b), Terminal: true})
 	}
 	return routes
 }
 
-// webTargets are the backends that a rule may lead to.
-func (t *translation) webTargets(u use) (names []string) {
+// httpBackends are the backends that a rule may lead to.
+func (t *translation) httpBackends(u useRule) (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(t.backends)) {
 		if b := t.backends[name]; !b.disabled && b.isHTTP() && (u.dynamic || name == u.name) {
 			names = append(names, name)
@@ -111,44 +111,44 @@ func (t *translation) webTargets(u use) (names []string) {
 	return names
 }
 
-// webRules are the rules of a section, as a handler. The outermost of a request answers
+// rulesHandler are the rules of a section, as a handler. The outermost of a request answers
 // all errors.
-func (p *proxy) webRules(outermost bool) map[string]any {
-	for _, r := range p.http.request {
+func (p *proxy) rulesHandler(outermost bool) map[string]any {
+	for _, r := range p.httpRules.request {
 		if r.Action == "tarpit" {
-			r.Delay = orElse(p.web.tarpit, optional(p.timeouts.connect))
+			r.Delay = durationOr(p.httpOptions.tarpit, optionalDuration(p.timeouts.connect))
 		}
 	}
-	return object(&httprules.Handler{
-		Section: p.name, Request: p.http.request, Redirect: p.http.redirects, Response: p.http.response, AfterResponse: p.http.after,
-		Errors: p.web.errors, Last: outermost,
+	return moduleObject(&httprules.Handler{
+		Section: p.name, Request: p.httpRules.request, Redirect: p.httpRules.redirects, Response: p.httpRules.response, AfterResponse: p.httpRules.after,
+		Errors: p.httpOptions.errors, Last: outermost,
 	}, "handler", "passthrough_rules")
 }
 
-// hasWebRules reports whether a backend does something with requests itself.
-func (p *proxy) hasWebRules() bool {
-	return len(p.http.request)+len(p.http.redirects)+len(p.http.response)+len(p.http.after)+len(p.web.errors) > 0
+// hasHTTPRules reports whether a backend does something with requests itself.
+func (p *proxy) hasHTTPRules() bool {
+	return len(p.httpRules.request)+len(p.httpRules.redirects)+len(p.httpRules.response)+len(p.httpRules.after)+len(p.httpOptions.errors) > 0
 }
 
-// webHandlers are what a backend of mode http does with requests of a frontend.
-func (t *translation) webHandlers(p, b *proxy) []map[string]any {
+// emitHTTPHandlers are what a backend of mode http does with requests of a frontend.
+func (t *translation) emitHTTPHandlers(p, b *proxy) []map[string]any {
 	var handlers []map[string]any
-	if b != p && b.hasWebRules() {
-		handlers = append(handlers, b.webRules(false))
+	if b != p && b.hasHTTPRules() {
+		handlers = append(handlers, b.rulesHandler(false))
 	}
 	if len(b.servers) == 0 {
-		return append(handlers, noServer().Handle...)
+		return append(handlers, noServerRoute().Handle...)
 	}
-	return append(handlers, object(&httpbackend.Handler{
-		Backend: b.name, RetryOn: b.retryOn, ServerHeader: b.web.serverHeader,
-		TLS:          t.webTLS(b),
-		ForwardedFor: joined(p.web.forwardFor, b.web.forwardFor), OriginalTo: joined(p.web.originalTo, b.web.originalTo),
-		CloseServer: p.web.closeServer || b.web.closeServer || p.web.closeClient || b.web.closeClient, CloseClient: p.web.closeClient || b.web.closeClient,
+	return append(handlers, moduleObject(&httpbackend.Handler{
+		Backend: b.name, RetryOn: b.retryOn, ServerHeader: b.httpOptions.serverHeader,
+		TLS:          t.emitHTTPTLS(b),
+		ForwardedFor: mergeForwardedFor(p.httpOptions.forwardFor, b.httpOptions.forwardFor), OriginalTo: mergeForwardedFor(p.httpOptions.originalTo, b.httpOptions.originalTo),
+		CloseServer: p.httpOptions.closeServer || b.httpOptions.closeServer || p.httpOptions.closeClient || b.httpOptions.closeClient, CloseClient: p.httpOptions.closeClient || b.httpOptions.closeClient,
 	}, "handler", "passthrough_backend"))
 }
 
-// joined is an option of a frontend and of a backend: the backend's words count.
-func joined(front, back *httpbackend.ForwardedFor) *httpbackend.ForwardedFor {
+// mergeForwardedFor is an option of a frontend and of a backend: the backend's words count.
+func mergeForwardedFor(front, back *httpbackend.ForwardedFor) *httpbackend.ForwardedFor {
 	switch {
 	case back == nil || front == back:
 		return front
@@ -164,33 +164,33 @@ func joined(front, back *httpbackend.ForwardedFor) *httpbackend.ForwardedFor {
 	return &both
 }
 
-// object is a module with its name, as a part of a JSON object.
-func object(module any, key, name string) map[string]any {
+// moduleObject is a module with its name, as a part of a JSON object.
+func moduleObject(module any, key, name string) map[string]any {
 	var o map[string]any
 	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, key, name, nil), &o) // what has just been marshaled
 	return o
 }
 
-// noServer is what becomes of a request that there is no server for.
-func noServer() webRoute {
-	return webRoute{Handle: []map[string]any{{"handler": "error", "status_code": http.StatusServiceUnavailable}}}
+// noServerRoute is what becomes of a request that there is no server for.
+func noServerRoute() httpRoute {
+	return httpRoute{Handle: []map[string]any{{"handler": "error", "status_code": http.StatusServiceUnavailable}}}
 }
 
 // monitorRoutes answer what asks whether the process is ready. They come before all
 // rules.
-func (p *proxy) monitorRoutes() []webRoute {
+func (p *proxy) monitorRoutes() []httpRoute {
 	if p.monitorURI == "" {
 		return nil
 	}
 	h := httpmonitor.Handler{URI: p.monitorURI, Section: p.name}
 	for _, c := range p.monitorFails {
-		h.Fail = append(h.Fail, c.final())
+		h.Fail = append(h.Fail, c.sampleCondition())
 	}
-	return []webRoute{{Handle: []map[string]any{object(&h, "handler", "passthrough_monitor")}}}
+	return []httpRoute{{Handle: []map[string]any{moduleObject(&h, "handler", "passthrough_monitor")}}}
 }
 
-// webTLS is how requests go to the servers of a backend that have ssl.
-func (t *translation) webTLS(p *proxy) map[string]*checks.TLS {
+// emitHTTPTLS is how requests go to the servers of a backend that have ssl.
+func (t *translation) emitHTTPTLS(p *proxy) map[string]*checks.TLS {
 	all := make(map[string]*checks.TLS)
 	for _, n := range p.servers {
 		if !n.ssl {
@@ -199,7 +199,7 @@ func (t *translation) webTLS(p *proxy) map[string]*checks.TLS {
 		sni, _ := sniOf(n.sni)
 		named := *n
 		named.check.serverName = ""
-		made := t.checkTLS(&named, sni, "")
+		made := t.emitCheckTLS(&named, sni, "")
 		made.ALPN, made.ALPNOptional = nil, false
 		all[n.name] = made
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
 
-// number gives sections without an id the number that HAProxy gives them. It counts
+// assignIDs gives sections without an id the number that HAProxy gives them. It counts
 // sections in their order, from 2 if there is a stats socket; up to HAProxy 3.2 also
 // those with an id of their own. HAProxy 3.4 always begins with 2.
-func (t *translation) number() {
+func (t *translation) assignIDs() {
 	newer := atLeastBranch(t.branch, 3, 4)
 	next := 1
 	if t.hasSocket || newer {
@@ -60,7 +60,7 @@ func (t *translation) emitBind(p *proxy, b *bind, of part, id int) *l4passthroug
 	if of.network == "durable" { // as it is without a network
 		made.Address = of.address()
 	}
-	if t.numbersAsked {
+	if t.idsUsed {
 		made.Name = b.name
 	}
 	if b.Family == haproxyfile.Unix {
@@ -80,7 +80,7 @@ func (t *translation) bindIDs(p *proxy) [][]int {
 	for i := range p.binds {
 		b := &p.binds[i]
 		ids[i] = make([]int, max(b.Port, b.PortHigh)-b.Port+1)
-		if !t.numbersAsked {
+		if !t.idsUsed {
 			continue
 		}
 		for k := range ids[i] {

@@ -41,11 +41,11 @@ func (t *translation) originOfFrontend(p *proxy, binds []haproxyfile.Pos) option
 	for _, at := range binds {
 		r.NoteAt("bind", at.File, at.Line)
 	}
-	for _, u := range t.usesOf(p) {
+	for _, u := range t.useBackendRules(p) {
 		r.NoteAt("rule", u.File, u.Line)
 	}
-	if p.fallback.name != "" {
-		r.NoteAt("default_backend", p.fallback.File, p.fallback.Line)
+	if p.defaultBackend.name != "" {
+		r.NoteAt("default_backend", p.defaultBackend.File, p.defaultBackend.Line)
 	}
 	return r.Origin()
 }

@@ -47,14 +47,14 @@ func (t *translation) parts(b *bind) (parts []part) {
 	case haproxyfile.Unix:
 		host = "unix/" + b.Path
 	case haproxyfile.Abstract, haproxyfile.AbstractZ:
-		host, _ = abstract(&b.Address)
+		host, _ = abstractName(&b.Address)
 	default:
 	}
 	if host != "" {
 		return []part{{network: shared("durable", 0), host: host}}
 	}
 	first := b.Port
-	for _, end := range t.cuts(b) {
+	for _, end := range t.partEnds(b) {
 		network, host := t.network(b, first)
 		parts = append(parts, part{shared(network, first), host, first, end})
 		first = end + 1
@@ -84,12 +84,12 @@ func (t *translation) network(b *bind, port int) (network, host string) {
 	}
 }
 
-// cuts are the last ports of the parts of b's range that other binds have, or do not
+// partEnds are the last ports of the parts of b's range that other binds have, or do not
 // have, as a whole.
-func (t *translation) cuts(b *bind) []int {
+func (t *translation) partEnds(b *bind) []int {
 	last := max(b.Port, b.PortHigh)
 	ends := []int{last}
-	for other := range t.bound {
+	for other := range t.activeBinds {
 		for _, end := range []int{other.Port - 1, max(other.Port, other.PortHigh)} {
 			if other != b && (other.allIPv4() || b.isSame(other)) && b.Port <= end && end < last {
 				ends = append(ends, end)
@@ -102,7 +102,7 @@ func (t *translation) cuts(b *bind) []int {
 
 // boundToIPv4 tells whether a port is bound on all IPv4 addresses.
 func (t *translation) boundToIPv4(port int) bool {
-	for b := range t.bound {
+	for b := range t.activeBinds {
 		if b.allIPv4() && b.has(port) {
 			return true
 		}
@@ -113,7 +113,7 @@ func (t *translation) boundToIPv4(port int) bool {
 // isShared tells whether another bind has the same address. HAProxy then lets the
 // kernel choose one of them for each connection.
 func (t *translation) isShared(b *bind, port int) bool {
-	for other := range t.bound {
+	for other := range t.activeBinds {
 		if other != b && other.has(port) && b.isSame(other) {
 			return true
 		}

@@ -31,14 +31,14 @@ func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 		}
 	}
 	if n.agent {
-		s.Agent = &balancer.Agent{Address: n.agentAddress, Port: n.agentPort, Interval: interval(n.agentInterval), Send: n.agentSend}
+		s.Agent = &balancer.Agent{Address: n.agentAddress, Port: n.agentPort, Interval: durationOrZero(n.agentInterval), Send: n.agentSend}
 	}
 	return s
 }
 
 // emitServerUses are the rules in our words.
 func (p *proxy) emitServerUses() (rules []*balancer.UseServer) {
-	for _, u := range p.serverUses {
+	for _, u := range p.useServer {
 		r := new(balancer.UseServer)
 		r.MatcherSetsRaw, r.UnlessRaw = u.cond.sets()
 		if u.dynamic {
@@ -53,10 +53,10 @@ func (p *proxy) emitServerUses() (rules []*balancer.UseServer) {
 
 // emitPersistRules are the rules in our words. They are about use-server alone.
 func (p *proxy) emitPersistRules() (rules []*balancer.PersistRule) {
-	if len(p.serverUses) == 0 {
+	if len(p.useServer) == 0 {
 		return nil
 	}
-	for _, r := range p.persists {
+	for _, r := range p.persistRules {
 		to := &balancer.PersistRule{Action: r.action}
 		to.MatcherSetsRaw, to.UnlessRaw = r.cond.sets()
 		rules = append(rules, to)
@@ -67,7 +67,7 @@ func (p *proxy) emitPersistRules() (rules []*balancer.PersistRule) {
 // dial is the server's address in our words. Where it has no port, that is the one that
 // clients come to, plus its offset; 0: they come to several.
 func (n *server) dial(clients int) string {
-	if name, ok := abstract(&n.address); ok {
+	if name, ok := abstractName(&n.address); ok {
 		return name
 	}
 	if n.address.Family == haproxyfile.Unix {

@@ -16,8 +16,8 @@ import (
 // firstLoopback is the port of the first site for a backend.
 const firstLoopback = 8080
 
-// warnLeftOut names all that is left out, with the sites that would serve it.
-func (t *translation) warnLeftOut() {
+// warnSkipped names all that is left out, with the sites that would serve it.
+func (t *translation) warnSkipped() {
 	if !t.skipHTTP {
 		return
 	}
@@ -27,17 +27,17 @@ func (t *translation) warnLeftOut() {
 		switch {
 		case p.disabled:
 			continue
-		case p.isFrontend() && len(p.left) > 0:
-			t.warnSite(p, config.Of(&sections[i], p.isLeft))
-		case p.leftOut && p.isFrontend():
-			t.warnf(p.Pos, "%s is in mode http and left out; it has no 'bind'", p.words())
-		case p.leftOut:
+		case p.isFrontend() && len(p.skippedBinds) > 0:
+			t.warnSite(p, config.Of(&sections[i], p.isSkippedBind))
+		case p.skipped && p.isFrontend():
+			t.warnf(p.Pos, "%s is in mode http and left out; it has no 'bind'", p.quotedName())
+		case p.skipped:
 			if t.warnBackend(p, config, &sections[i], port) {
 				port++
 			}
 		}
-		for j := range p.left {
-			t.checkLeft(p, &p.left[j])
+		for j := range p.skippedBinds {
+			t.validateSkippedBind(p, &p.skippedBinds[j])
 		}
 	}
 	if len(t.drafts) > 0 {
@@ -73,23 +73,23 @@ func isDirectory(name string) bool {
 	return filepath.IsAbs(name) && err == nil && info.IsDir()
 }
 
-// isLeft reports whether a bind line is left out.
-func (p *proxy) isLeft(pos haproxyfile.Pos) bool {
-	return slices.ContainsFunc(p.left, func(b bind) bool { return b.Pos == pos })
+// isSkippedBind reports whether a bind line is left out.
+func (p *proxy) isSkippedBind(pos haproxyfile.Pos) bool {
+	return slices.ContainsFunc(p.skippedBinds, func(b bind) bool { return b.Pos == pos })
 }
 
 // warnSite names a section, or its binds with ssl, and the site for it.
 func (t *translation) warnSite(p *proxy, d haproxysites.Site) {
 	t.drafts = append(t.drafts, d)
-	at, what := p.Pos, p.words()+" is in mode http and left out"
-	if !p.leftOut {
-		at, what = p.left[0].Pos, "'bind "+bindText(&p.left[0])+" ... ssl' in "+p.words()+" is left out"
+	at, what := p.Pos, p.quotedName()+" is in mode http and left out"
+	if !p.skipped {
+		at, what = p.skippedBinds[0].Pos, "'bind "+bindText(&p.skippedBinds[0])+" ... ssl' in "+p.quotedName()+" is left out"
 	}
-	t.warnf(at, "%s; as lines of a Caddyfile%s:\n%s", what, marked(d), indented(d.Lines()))
+	t.warnf(at, "%s; as lines of a Caddyfile%s:\n%s", what, notTranslated(d), indented(d.Lines()))
 }
 
-// marked says how much of a section is not in its site.
-func marked(d haproxysites.Site) string {
+// notTranslated says how much of a section is not in its site.
+func notTranslated(d haproxysites.Site) string {
 	switch d.Untranslated {
 	case 0:
 		return ""
@@ -108,21 +108,21 @@ func indented(text string) string {
 // is a port of its own.
 func (t *translation) warnBackend(p *proxy, config *haproxysites.Config, section *haproxysites.Section, port int) bool {
 	for _, f := range t.proxies {
-		if f.isFrontend() && !f.disabled && !f.leftOut && len(f.binds) > 0 && f.leadsTo(p) {
+		if f.isFrontend() && !f.disabled && !f.skipped && len(f.binds) > 0 && f.leadsTo(p) {
 			d := config.OfBackend(section, port)
 			t.drafts = append(t.drafts, d)
 			t.warnf(p.Pos, "%s is in mode http and left out: connections that %s sends there are closed; with 'mode tcp' and 'server caddy 127.0.0.1:%d' in it, and in a Caddyfile%s:\n%s",
-				p.words(), f.words(), port, marked(d), indented(d.Lines()))
+				p.quotedName(), f.quotedName(), port, notTranslated(d), indented(d.Lines()))
 			return true
 		}
 	}
 	for _, f := range t.proxies {
-		if f.isFrontend() && !f.disabled && len(f.left) > 0 && f.mentions(p.name) {
-			t.warnf(p.Pos, "%s is in mode http and left out: it is in the site of %s (line %d)", p.words(), f.words(), f.Line)
+		if f.isFrontend() && !f.disabled && len(f.skippedBinds) > 0 && f.mentions(p.name) {
+			t.warnf(p.Pos, "%s is in mode http and left out: it is in the site of %s (line %d)", p.quotedName(), f.quotedName(), f.Line)
 			return false
 		}
 	}
-	t.warnf(p.Pos, "%s is in mode http and left out; no frontend leads to it", p.words())
+	t.warnf(p.Pos, "%s is in mode http and left out; no frontend leads to it", p.quotedName())
 	return false
 }
 

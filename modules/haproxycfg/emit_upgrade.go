@@ -9,10 +9,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 )
 
-// upgrading is a frontend of mode tcp whose connections may go on in a backend of
+// upgradingFrontend is a frontend of mode tcp whose connections may go on in a backend of
 // mode http; nil if there is none.
-func (t *translation) upgrading(b *proxy) *proxy {
-	if !b.isBackend() || !b.isHTTP() || b.leftOut {
+func (t *translation) upgradingFrontend(b *proxy) *proxy {
+	if !b.isBackend() || !b.isHTTP() || b.skipped {
 		return nil
 	}
 	i := slices.IndexFunc(t.proxies, func(p *proxy) bool {
@@ -30,8 +30,8 @@ func (p *proxy) site() string { return strings.ReplaceAll(p.name, ":", "..") }
 
 // upgradeServer serves connections of frontends of mode tcp as HTTP: from is one of
 // them. The rules are those of the backend alone.
-func (t *translation) upgradeServer(from, b *proxy) *webServer {
-	front := &proxy{Pos: from.Pos, kind: "frontend", name: from.name, fallback: reference{b.Pos, b.name}}
+func (t *translation) upgradeServer(from, b *proxy) *httpServer {
+	front := &proxy{Pos: from.Pos, kind: "frontend", name: from.name, defaultBackend: reference{b.Pos, b.name}}
 	front.mode, front.timeouts = "http", from.timeouts
-	return t.newWebServer(front, []string{inprocess.Network + "/" + b.site()})
+	return t.newHTTPServer(front, []string{inprocess.Network + "/" + b.site()})
 }

@@ -18,11 +18,11 @@ import (
 
 // translation is one configuration on its way.
 type translation struct {
-	dir    string // where relative file names begin; empty: nowhere
-	branch string
-	said   bool                        // HAPROXY_BRANCH names the branch
-	getenv func(string) (string, bool) // with what the configuration itself sets
-	loader *sample.Loader
+	baseDir     string // where relative file names begin; empty: nowhere
+	branch      string
+	branchGiven bool                        // HAPROXY_BRANCH names the branch
+	getenv      func(string) (string, bool) // with what the configuration itself sets
+	loader      *sample.Loader
 	// httpLoader is for sections of mode http; see overHTTP.
 	httpLoader *sample.Loader
 	// checkLoader reads the expressions of health checks.
@@ -49,24 +49,24 @@ type translation struct {
 	crtBase    string           // crt-base
 	tls        tlsSettings      // of all servers with check-ssl: ssl-default-server-...
 	tlsUsed    bool             // there is one
-	idle       map[tlsWord]bool // of which the message has been given
+	warnedTLS  map[tlsWord]bool // of which the message has been given
 
 	extraFiles  []string // ssl-load-extra-files
 	extraDelExt bool     // ssl-load-extra-del-ext
 
 	// What has been read or parsed, for the servers that name it again.
-	roots        map[string]remembered[*x509.CertPool]
-	lists        map[string]remembered[bool]
-	certificates map[string]remembered[*checks.ClientCertificate]
-	ciphers      map[string]remembered[cipherList]
+	roots        map[string]memoized[*x509.CertPool]
+	lists        map[string]memoized[bool]
+	certificates map[string]memoized[*checks.ClientCertificate]
+	ciphers      map[string]memoized[cipherList]
 
-	unix      unixSockets
+	unixBind  unixSockets
 	ids       map[int]*proxy
 	hasSocket bool // stats socket: HAProxy counts it among the sections
-	asked     []question
+	questions []question
 	aclTerms  []aclTerm
 
-	numbersAsked bool // by one of numberFetches
+	idsUsed bool // by one of numberFetches
 
 	variables []balancer.Variable // of the scope proc
 
@@ -76,7 +76,7 @@ type translation struct {
 
 	origins bool // what is emitted says where it comes from
 
-	unread bool // a line belongs to no section that could be read
+	incomplete bool // a line belongs to no section that could be read
 }
 
 func newTranslation(branch string) *translation {
@@ -94,12 +94,12 @@ func newTranslation(branch string) *translation {
 		defaults:  make(map[string]*proxy),
 		resolvers: make(map[string]bool),
 		ids:       make(map[int]*proxy),
-		idle:      make(map[tlsWord]bool),
+		warnedTLS: make(map[tlsWord]bool),
 
-		roots:        make(map[string]remembered[*x509.CertPool]),
-		lists:        make(map[string]remembered[bool]),
-		certificates: make(map[string]remembered[*checks.ClientCertificate]),
-		ciphers:      make(map[string]remembered[cipherList]),
+		roots:        make(map[string]memoized[*x509.CertPool]),
+		lists:        make(map[string]memoized[bool]),
+		certificates: make(map[string]memoized[*checks.ClientCertificate]),
+		ciphers:      make(map[string]memoized[cipherList]),
 	}
 }
 
@@ -117,63 +117,63 @@ type proxy struct {
 	name string
 	settings
 
-	acls       map[string]*acl
-	named      map[string]*server
-	id         int  // of the keyword id, or counted; see number
-	isAsked    bool // a rule asks for its state
-	binds      []bind
-	servers    []*server
-	uses       []use
-	serverUses []use         // use-server
-	persists   []persistRule // force-persist and ignore-persist
-	fallback   reference     // default_backend
-	http       webSite
-	table      haproxyfile.Pos // of stick-table
+	acls           map[string]*acl
+	serversByName  map[string]*server
+	id             int  // of the keyword id, or counted; see number
+	stateUsed      bool // a rule asks for its state
+	binds          []bind
+	servers        []*server
+	useBackend     []useRule
+	useServer      []useRule     // use-server
+	persistRules   []persistRule // force-persist and ignore-persist
+	defaultBackend reference     // default_backend
+	httpRules      httpRuleLists
+	table          haproxyfile.Pos // of stick-table
 
 	monitorFails []*condition // monitor fail
 
-	leftOut bool   // it is in mode http, and such sections are
-	left    []bind // what it does not listen on, since that is for HTTP or TLS
+	skipped      bool   // it is in mode http, and such sections are
+	skippedBinds []bind // what it does not listen on, since that is for HTTP or TLS
 
 	// Of a defaults section: who inherits its rules, and how it is referred to.
-	users           where
+	inheritors      sectionSet
 	byName, implied bool
-	twin            *proxy // an earlier one of the same name
+	duplicateOf     *proxy // an earlier one of the same name
 }
 
 // settings are what a section has from its defaults.
 type settings struct {
-	mode       string
-	disabled   bool
-	balance    balance
-	retries    *int
-	retryOn    []string
-	redispatch int // of "option redispatch N"; 0: off
-	allBackups bool
-	abortOnFin bool // option abortonclose
-	persist    bool // option persist
-	maxconn    int
-	backlog    int // 0: not given
-	fullconn   int
-	timeouts   timeouts
-	template   server // default-server
-	check      healthCheck
-	connection []rule
-	session    []rule
-	content    []rule
-	web        webOptions
-	response   []rule
-	inspect    time.Duration
-	lines      []haproxyfile.Line // with those of defaults, for what is left out
-	monitorURI string
-	statistics *ownPage
-	metrics    *ownPage
+	mode          string
+	disabled      bool
+	balance       balance
+	retries       *int
+	retryOn       []string
+	redispatch    int // of "option redispatch N"; 0: off
+	allBackups    bool
+	abortOnClose  bool // option abortonclose
+	persist       bool // option persist
+	maxconn       int
+	backlog       int // 0: not given
+	fullconn      int
+	timeouts      timeouts
+	defaultServer server // default-server
+	check         healthCheck
+	connection    []rule
+	session       []rule
+	content       []rule
+	httpOptions   httpOptions
+	response      []rule
+	inspect       time.Duration
+	lines         []haproxyfile.Line // with those of defaults, for what is left out
+	monitorURI    string
+	statistics    *builtinPage
+	metrics       *builtinPage
 
 	responseDelay time.Duration // tcp-response inspect-delay
 
 	// refused: a line of it was. What seems to be missing may have been in that
 	// line, so nothing is said of it.
-	refused bool
+	invalid bool
 }
 
 // timeouts that are nil were not given: HAProxy then waits for ever.
@@ -187,8 +187,8 @@ type reference struct {
 	name string
 }
 
-// use is a use_backend line.
-type use struct {
+// useRule is a use_backend line.
+type useRule struct {
 	reference
 	dynamic bool // name is a format
 	cond    *condition
@@ -205,8 +205,8 @@ func (p *proxy) inherit(from *proxy) {
 	p.check.inherit()
 }
 
-// where is what the section can do.
-func (p *proxy) where() where {
+// capabilities is what the section can do.
+func (p *proxy) capabilities() sectionSet {
 	switch p.kind {
 	case "frontend":
 		return inFrontend
@@ -219,9 +219,9 @@ func (p *proxy) where() where {
 	}
 }
 
-func (p *proxy) isFrontend() bool { return p.where()&inFrontend != 0 }
+func (p *proxy) isFrontend() bool { return p.capabilities()&inFrontend != 0 }
 
-func (p *proxy) isBackend() bool { return p.where()&inBackend != 0 }
+func (p *proxy) isBackend() bool { return p.capabilities()&inBackend != 0 }
 
 // isHTTP reports whether the section serves in mode http; defaults serve nobody.
 func (p *proxy) isHTTP() bool { return p.mode == "http" && p.kind != "defaults" }
@@ -250,24 +250,24 @@ func (p *proxy) String() string {
 }
 
 // didYouMean is what to say after an unknown word.
-func didYouMean(word string, known []string) string { return maybe(options.Nearest(word, known)) }
+func didYouMean(word string, known []string) string { return suggestion(options.Nearest(word, known)) }
 
-// maybe says what was probably meant, if that is known.
-func maybe(near string) string {
+// suggestion says what was probably meant, if that is known.
+func suggestion(near string) string {
 	if near == "" {
 		return ""
 	}
 	return "; did you mean '" + near + "' maybe ?"
 }
 
-// remembered is what a function returned.
-type remembered[T any] struct {
+// memoized is what a function returned.
+type memoized[T any] struct {
 	value T
 	err   error
 }
 
-// memo calls f unless what that returned for the key is remembered.
-func memo[T any](known map[string]remembered[T], key string, f func() (T, error)) (T, error) {
+// memoize calls f unless what that returned for the key is remembered.
+func memoize[T any](known map[string]memoized[T], key string, f func() (T, error)) (T, error) {
 	m, ok := known[key]
 	if !ok {
 		m.value, m.err = f()

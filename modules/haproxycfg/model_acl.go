@@ -49,7 +49,7 @@ func addACL(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'acl' not allowed in anonymous 'defaults' section: expected a name for the section")
 		return
 	}
-	t.checkName(s.Pos, "acl name", name)
+	t.validateName(s.Pos, "acl name", name)
 	if strings.EqualFold(name, "or") {
 		t.errorf(s.Pos, "acl name '%s' will never match: 'or' is used to express a disjunction within a condition", name)
 		return
@@ -96,7 +96,7 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 	}
 	a.criteria = append(a.criteria, c)
 	a.needs = append(a.needs, compiled.Needs())
-	t.ask(p, pos, "ACL keyword", "", compiled.Questions())
+	t.addExpressionQuestions(p, pos, "ACL keyword", "", compiled.Questions())
 	return nil
 }
 
@@ -111,11 +111,11 @@ func unavailable(err error) error {
 
 // resolveFiles makes the file names of a criterion absolute.
 func (t *translation) resolveFiles(c *sample.Criterion) (err error) {
-	if c.Fetch, err = sample.RewriteFiles(c.Fetch, t.file); err != nil {
+	if c.Fetch, err = sample.RewriteFiles(c.Fetch, t.absoluteFile); err != nil {
 		return err
 	}
 	for i := range c.Files {
-		if c.Files[i], err = t.file(c.Files[i]); err != nil {
+		if c.Files[i], err = t.absoluteFile(c.Files[i]); err != nil {
 			return err
 		}
 	}
@@ -165,7 +165,7 @@ func (t *translation) term(p *proxy, s statement, words []string) (one term, res
 	}
 	words = words[1:]
 	if name != "{" {
-		one.acl, err = t.named(p, name)
+		one.acl, err = t.namedACL(p, name)
 		return one, words, err
 	}
 	end := slices.Index(words, "}")
@@ -179,9 +179,9 @@ func (t *translation) term(p *proxy, s statement, words []string) (one term, res
 	return one, words[end+1:], nil
 }
 
-// named is the ACL of a name: one of the section's, or one that HAProxy has
+// namedACL is the ACL of a name: one of the section's, or one that HAProxy has
 // predefined.
-func (t *translation) named(p *proxy, name string) (*acl, error) {
+func (t *translation) namedACL(p *proxy, name string) (*acl, error) {
 	if a := p.acls[name]; a != nil {
 		return a, nil
 	}

@@ -28,14 +28,14 @@ func (t *translation) referToACLs(p *proxy, a *acl, c *sample.Criterion) error {
 	}
 	for word := range strings.SplitSeq(strings.Trim(list, "()"), ",") {
 		name, not := strings.CutPrefix(word, "!")
-		named, err := t.named(p, name)
+		named, err := t.namedACL(p, name)
 		if err == nil && len(named.criteria) == 0 {
 			err = fmt.Errorf("no such ACL : '%s'", name)
 		}
 		if err != nil {
 			return fmt.Errorf("invalid args in fetch method 'acl' : %w", err)
 		}
-		if named.reaches(a) {
+		if named.refersTo(a) {
 			return fmt.Errorf("invalid args in fetch method 'acl' : ACL '%s' would ask for itself", name)
 		}
 		a.refers = append(a.refers, named)
@@ -46,9 +46,9 @@ func (t *translation) referToACLs(p *proxy, a *acl, c *sample.Criterion) error {
 	return nil
 }
 
-// reaches reports whether an ACL is another, or asks for it by way of acl().
-func (a *acl) reaches(other *acl) bool {
-	return a == other || slices.ContainsFunc(a.refers, func(r *acl) bool { return r.reaches(other) })
+// refersTo reports whether an ACL is another, or asks for it by way of acl().
+func (a *acl) refersTo(other *acl) bool {
+	return a == other || slices.ContainsFunc(a.refers, func(r *acl) bool { return r.refersTo(other) })
 }
 
 // fillACLTerms gives the terms of acl() all criteria that the ACLs have in the end.

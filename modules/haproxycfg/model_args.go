@@ -14,13 +14,13 @@ import (
 
 // The checks of keyword.args.
 
-func nothing(args []string) error { return atMost(0)(args) }
+func noArgs(args []string) error { return atMost(0)(args) }
 
-// word expects one argument, whatever it is.
-func word(args []string) error { return between(1, 1)(args) }
+// oneArg expects one argument, whatever it is.
+func oneArg(args []string) error { return between(1, 1)(args) }
 
-// something expects one argument or more.
-func something(args []string) error { return between(1, 1<<30)(args) }
+// someArgs expects one argument or more.
+func someArgs(args []string) error { return between(1, 1<<30)(args) }
 
 func atMost(n int) func([]string) error { return between(0, n) }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// asked is where an expression asks for the state of a section or a server.
-type asked struct {
+// questionOrigin is where an expression asks for the state of a section or a server.
+type questionOrigin struct {
 	section *proxy
 	haproxyfile.Pos
 	keyword, in string // in HAProxy's words: what asks, and in which expression
@@ -28,42 +28,42 @@ const sampleFetch = "sample fetch keyword"
 
 // question is what an expression asks for.
 type question struct {
-	asked
+	questionOrigin
 	sample.Question
 }
 
-// ask takes note of what an expression asks for, which may be defined further down.
-func (t *translation) ask(p *proxy, pos haproxyfile.Pos, keyword, in string, questions []sample.Question) {
-	t.askFor(asked{p, pos, keyword, in, false}, questions)
+// addExpressionQuestions takes note of what an expression asks for, which may be defined further down.
+func (t *translation) addExpressionQuestions(p *proxy, pos haproxyfile.Pos, keyword, in string, questions []sample.Question) {
+	t.addQuestions(questionOrigin{p, pos, keyword, in, false}, questions)
 }
 
-func (t *translation) askFor(a asked, questions []sample.Question) {
+func (t *translation) addQuestions(a questionOrigin, questions []sample.Question) {
 	for _, q := range questions {
 		if q.About != sample.ObjectConnection {
-			t.asked = append(t.asked, question{a, q})
+			t.questions = append(t.questions, question{a, q})
 			continue
 		}
 		if a.unused {
 			continue
 		}
-		t.numbersAsked = t.numbersAsked || slices.Contains(numberFetches, q.Fetch)
+		t.idsUsed = t.idsUsed || slices.Contains(idFetches, q.Fetch)
 		if a.section.isHTTP() && !slices.Contains(processFetches, q.Fetch) {
 			t.errorf(a.Pos, "'%s' in %s: it is not available in mode http", q.Fetch, a.section)
 		}
 	}
 }
 
-// checkAsked finds what expressions ask for.
-func (t *translation) checkAsked() {
-	for _, q := range t.asked {
-		if err := t.checkQuestion(q); err != "" {
+// validateQuestions finds what expressions ask for.
+func (t *translation) validateQuestions() {
+	for _, q := range t.questions {
+		if err := t.validateQuestion(q); err != "" {
 			t.errorf(q.Pos, "%s", err)
 		}
 	}
 }
 
-// checkQuestion says what is wrong with a question, or nothing.
-func (t *translation) checkQuestion(q question) string {
+// validateQuestion says what is wrong with a question, or nothing.
+func (t *translation) validateQuestion(q question) string {
 	if q.About == sample.ObjectServer && q.Server == "" {
 		return fmt.Sprintf("missing server name in %s.", q)
 	}
@@ -72,22 +72,22 @@ func (t *translation) checkQuestion(q question) string {
 		kind, sections = "frontend", t.frontends
 	}
 	if q.Proxy == "" {
-		return t.checkOwn(q, kind)
+		return t.validateOwnState(q, kind)
 	}
 	b := sections[q.Proxy]
 	switch {
-	case b == nil && t.unread:
+	case b == nil && t.incomplete:
 		return ""
 	case b == nil && q.About == sample.ObjectServer:
-		return fmt.Sprintf("unable to find proxy '%s' referenced in %s%s", q.Proxy, q, orMean(q.Proxy, sections))
+		return fmt.Sprintf("unable to find proxy '%s' referenced in %s%s", q.Proxy, q, suggestionOrDot(q.Proxy, sections))
 	case b == nil:
-		return fmt.Sprintf("unable to find %s '%s' referenced in %s%s", kind, q.Proxy, q, orMean(q.Proxy, sections))
+		return fmt.Sprintf("unable to find %s '%s' referenced in %s%s", kind, q.Proxy, q, suggestionOrDot(q.Proxy, sections))
 	}
-	return t.checkState(q, b)
+	return t.validateState(q, b)
 }
 
-// checkOwn is for a question about the section that it stands in.
-func (t *translation) checkOwn(q question, kind string) string {
+// validateOwnState is for a question about the section that it stands in.
+func (t *translation) validateOwnState(q question, kind string) string {
 	p := q.section
 	switch {
 	case p.kind == "defaults":
@@ -98,19 +98,19 @@ func (t *translation) checkOwn(q question, kind string) string {
 	case q.About == sample.ObjectFrontend && !p.isFrontend(), q.About == sample.ObjectBackend && !p.isBackend():
 		return fmt.Sprintf("proxy '%s', referenced in %s, has not %s capability.", p.name, q, kind)
 	}
-	return t.checkState(q, p)
+	return t.validateState(q, p)
 }
 
-// checkState checks a question about a section that there is.
-func (t *translation) checkState(q question, p *proxy) string {
-	if p.leftOut {
-		return fmt.Sprintf("'%s' in proxy '%s' asks for the state of %s (%s), which is in mode http and left out: expected a rule without it", q.Fetch, q.section.name, p.words(), p.Pos)
+// validateState checks a question about a section that there is.
+func (t *translation) validateState(q question, p *proxy) string {
+	if p.skipped {
+		return fmt.Sprintf("'%s' in proxy '%s' asks for the state of %s (%s), which is in mode http and left out: expected a rule without it", q.Fetch, q.section.name, p.quotedName(), p.Pos)
 	}
-	if q.About == sample.ObjectServer && p.named[q.Server] == nil {
-		if p.refused {
+	if q.About == sample.ObjectServer && p.serversByName[q.Server] == nil {
+		if p.invalid {
 			return ""
 		}
-		return fmt.Sprintf("unable to find server '%s' in proxy '%s', referenced in %s%s", q.Server, p.name, q, orMean(q.Server, p.named))
+		return fmt.Sprintf("unable to find server '%s' in proxy '%s', referenced in %s%s", q.Server, p.name, q, suggestionOrDot(q.Server, p.serversByName))
 	}
 	if q.unused || q.section.disabled {
 		return ""
@@ -120,10 +120,10 @@ func (t *translation) checkState(q question, p *proxy) string {
 		return fmt.Sprintf("'%s' in proxy '%s': %s is in mode http, and its state is not available here", q.Fetch, q.section.name, p)
 	case p.disabled && (q.About != sample.ObjectBackend || q.Fetch == "connslots" || q.Fetch == "be_conn_free"):
 		return fmt.Sprintf("'%s' in proxy '%s': %s is disabled, and its state is not available here", q.Fetch, q.section.name, p)
-	case q.About == sample.ObjectFrontend && len(p.binds) == 0 && !p.refused:
+	case q.About == sample.ObjectFrontend && len(p.binds) == 0 && !p.invalid:
 		return fmt.Sprintf("'%s' in proxy '%s': %s has no 'bind': expected a frontend that listens", q.Fetch, q.section.name, p)
 	}
-	p.isAsked = true
+	p.stateUsed = true
 	return ""
 }
 
@@ -136,14 +136,14 @@ func (q question) String() string {
 	return fmt.Sprintf("arg 1 of %s '%s'%s in proxy '%s'", q.keyword, q.Fetch, in, q.section.name)
 }
 
-// orMean ends a message about a name that there is not.
-func orMean[T any](name string, known map[string]T) string {
+// suggestionOrDot ends a message about a name that there is not.
+func suggestionOrDot[T any](name string, known map[string]T) string {
 	if near := didYouMean(name, slices.Collect(maps.Keys(known))); near != "" {
 		return near
 	}
 	return "."
 }
 
-// numberFetches find what sections and binds are called beside their names and
+// idFetches find what sections and binds are called beside their names and
 // addresses. Unless one of them is asked, the configuration has none of that.
-var numberFetches = []string{"be_id", "fe_id", "so_id", "so_name"}
+var idFetches = []string{"be_id", "fe_id", "so_id", "so_name"}

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
-// algorithms are HAProxy's, and whether they are available.
-var algorithms = newTable([]keyword{
+// balanceAlgorithms are HAProxy's, and whether they are available.
+var balanceAlgorithms = newTable([]keyword{
 	{name: "roundrobin|static-rr|leastconn|first|source|random|hash", in: inBackends, grade: supported},
 	{name: "rdp-cookie", in: inBackends, grade: refused, note: "RDP cookies are not available"},
 	{name: "uri|url_param|hdr", in: inBackends, grade: differs, note: "it needs 'mode http': falling back to round robin, as HAProxy does"},
@@ -43,9 +43,9 @@ func setBalance(t *translation, p *proxy, s statement) {
 	if name == "" {
 		name = "roundrobin"
 	}
-	k := algorithms[name]
+	k := balanceAlgorithms[name]
 	if k == nil {
-		t.errorf(s.Pos, "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'first', 'random', 'hash' and 'rdp-cookie' in mode tcp (got '%s')%s", name, algorithms.similar(name, inBackends))
+		t.errorf(s.Pos, "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'first', 'random', 'hash' and 'rdp-cookie' in mode tcp (got '%s')%s", name, balanceAlgorithms.similar(name, inBackends))
 		return
 	}
 	p.balance.reference = reference{s.Pos, name}
@@ -129,7 +129,7 @@ func (t *translation) setHashed(p *proxy, s statement) {
 	p.balance.overHTTP = p.mode == "http"
 	loader := t.loader
 	if p.balance.overHTTP {
-		loader = t.overHTTP()
+		loader = t.httpSamples()
 	}
 	e, err := loader.Expression(p.balance.hashed)
 	if err != nil {
@@ -139,7 +139,7 @@ func (t *translation) setHashed(p *proxy, s statement) {
 	if w := e.Warning(); w != "" {
 		t.warnf(s.Pos, "'balance hash %s' in %s: %s", p.balance.hashed, p, w)
 	}
-	t.ask(p, s.Pos, sampleFetch, "balance expression", e.Questions())
+	t.addExpressionQuestions(p, s.Pos, sampleFetch, "balance expression", e.Questions())
 	if e.NeedsRequest() {
 		t.warnf(s.Pos, "'balance hash %s' in %s: what the client has sent is gone when a server is chosen, and the servers take turns, as in HAProxy: set a variable ('tcp-request content set-var(sess.key) %s') and hash that", p.balance.hashed, p, p.balance.hashed)
 	}
@@ -191,7 +191,7 @@ func (t *translation) defaultBalance(p *proxy) {
 		p.balance.name, p.balance.draws = "random", 1
 		return
 	}
-	if t.said {
+	if t.branchGiven {
 		return
 	}
 	t.collect(p.Pos, "without 'balance', roundrobin is taken, as up to HAProxy 3.2; 3.3 and later take random: write 'balance', or set "+branchVariable+": %s", p.String())

@@ -38,7 +38,7 @@ type bindOption struct {
 	do     func(*bind, string)
 }
 
-const ofOwner = "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"
+const noteOwner = "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"
 
 // bindOptions are those of HAProxy.
 var bindOptions = newBindOptions()
@@ -51,43 +51,43 @@ func newBindOptions() map[string]bindOption {
 
 		"accept-proxy":         {grade: refused, note: "the PROXY protocol is not available yet"},
 		"accept-netscaler-cip": {values: 1, grade: refused, note: "NetScaler's header is not available"},
-		"ssl":                  {grade: refused, note: bindTLS},
+		"ssl":                  {grade: refused, note: noteBindTLS},
 		"transparent":          {grade: refused, note: "listening on foreign addresses is not available"},
 		"interface":            {values: 1, grade: refused, note: "it is not available; expected the interface's address in place of *"},
 		"namespace":            {values: 1, grade: refused, note: "network namespaces are not available"},
 		"tcp-md5sig":           {values: 1, grade: refused, note: "TCP MD5 signatures are not available"},
-		"user":                 {values: 1, grade: refused, note: ofOwner},
-		"group":                {values: 1, grade: refused, note: ofOwner},
-		"uid":                  {values: 1, grade: refused, note: ofOwner},
-		"gid":                  {values: 1, grade: refused, note: ofOwner},
+		"user":                 {values: 1, grade: refused, note: noteOwner},
+		"group":                {values: 1, grade: refused, note: noteOwner},
+		"uid":                  {values: 1, grade: refused, note: noteOwner},
+		"gid":                  {values: 1, grade: refused, note: noteOwner},
 
-		"backlog": {values: 1, grade: differs, check: backlogLength, do: func(b *bind, v string) { b.backlog = integer(v) }, note: ofBacklog},
+		"backlog": {values: 1, grade: differs, check: backlogLength, do: func(b *bind, v string) { b.backlog = integer(v) }, note: noteBacklog},
 
 		"maxconn": {values: 1, grade: pending, check: whole, note: "as many connections are accepted as the limit of open files allows"},
 	}
-	o["id"] = bindOption{values: 1, grade: harmless, check: positiveID, do: func(b *bind, v string) { b.id, _ = strconv.Atoi(v) }, note: bindFound}
-	o["name"] = bindOption{values: 1, grade: harmless, do: func(b *bind, v string) { b.name = v }, note: bindFound}
+	o["id"] = bindOption{values: 1, grade: ignored, check: positiveID, do: func(b *bind, v string) { b.id, _ = strconv.Atoi(v) }, note: noteBindID}
+	o["name"] = bindOption{values: 1, grade: ignored, do: func(b *bind, v string) { b.name = v }, note: noteBindID}
 	for _, name := range []string{"nice", "mss"} {
-		o[name] = bindOption{values: 1, grade: harmless, check: whole, note: "it names or tunes the socket"}
+		o[name] = bindOption{values: 1, grade: ignored, check: whole, note: "it names or tunes the socket"}
 	}
-	o["tcp-ut"] = bindOption{values: 1, grade: harmless, check: timeInMs, note: "it names or tunes the socket"}
+	o["tcp-ut"] = bindOption{values: 1, grade: ignored, check: timeInMs, note: "it names or tunes the socket"}
 	for _, name := range []string{"label", "guid-prefix", "thread", "shards", "process", "cc", "tcp-ss", "level", "severity-output", "expose-fd", "proto"} {
-		o[name] = bindOption{values: 1, grade: harmless, note: "it names or tunes the socket"}
+		o[name] = bindOption{values: 1, grade: ignored, note: "it names or tunes the socket"}
 	}
 	for name := range strings.FieldsSeq("alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe ktls npn ocsp-update sigalgs ssl-max-ver ssl-min-ver tls-ticket-keys verify") {
-		o[name] = bindOption{values: 1, grade: harmless, note: ofTLS}
+		o[name] = bindOption{values: 1, grade: ignored, note: noteTLS}
 	}
 	for name := range strings.FieldsSeq("allow-0rtt force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 prefer-client-ciphers strict-sni tls-tickets") {
-		o[name] = bindOption{grade: harmless, note: ofTLS}
+		o[name] = bindOption{grade: ignored, note: noteTLS}
 	}
-	o["quic-cc-algo"] = bindOption{values: 1, grade: harmless, note: ofQUIC}
-	o["quic-socket"] = bindOption{values: 1, grade: harmless, note: ofQUIC}
-	o["quic-force-retry"] = bindOption{grade: harmless, note: ofQUIC}
+	o["quic-cc-algo"] = bindOption{values: 1, grade: ignored, note: noteQUIC}
+	o["quic-socket"] = bindOption{values: 1, grade: ignored, note: noteQUIC}
+	o["quic-force-retry"] = bindOption{grade: ignored, note: noteQUIC}
 	for _, name := range []string{"idle-ping", "nbconn"} {
-		o[name] = bindOption{values: 1, grade: harmless, note: ofHTTP}
+		o[name] = bindOption{values: 1, grade: ignored, note: noteHTTP}
 	}
 	for _, name := range []string{"defer-accept", "tfo"} {
-		o[name] = bindOption{grade: harmless, note: "it tunes the socket"}
+		o[name] = bindOption{grade: ignored, note: "it tunes the socket"}
 	}
 	return o
 }
@@ -126,7 +126,7 @@ func timeInMs(v string) error {
 // addBind reads "bind ADDRESS[,...] [OPTIONS]".
 func addBind(t *translation, p *proxy, s statement) {
 	if t.skipHTTP && hasSSL(s.args[1:]) {
-		t.leaveBindOut(p, s.Pos, s.args)
+		t.skipBind(p, s.Pos, s.args)
 		return
 	}
 	addresses, err := haproxyfile.ParseAddresses(s.args[0], haproxyfile.AddressOptions{Bind: true, Getenv: t.getenv})
@@ -134,14 +134,14 @@ func addBind(t *translation, p *proxy, s statement) {
 	for _, a := range addresses {
 		b := bind{Pos: s.Pos, Address: a}
 		if a.Family == haproxyfile.Unix {
-			b.Path, b.mode = t.unix.prefix+a.Path, t.unix.mode
-			if t.unix.owner != "" {
-				t.errorf(s.Pos, "'unix-bind %s' in 'global' section: %s", t.unix.owner, ofOwner)
+			b.Path, b.mode = t.unixBind.prefix+a.Path, t.unixBind.mode
+			if t.unixBind.owner != "" {
+				t.errorf(s.Pos, "'unix-bind %s' in 'global' section: %s", t.unixBind.owner, noteOwner)
 				return
 			}
 		}
 		if err == nil {
-			err = t.usable(&b.Address)
+			err = t.validateAddress(&b.Address)
 		}
 		if err == nil && a.Family.IsUnix() && strings.ContainsAny(b.Path, ":|") {
 			err = fmt.Errorf("'%s': a colon or a bar in the name of a socket is not available", b.Path)
@@ -157,7 +157,7 @@ func addBind(t *translation, p *proxy, s statement) {
 			return
 		}
 	}
-	if err := p.checkBindID(made); err != nil {
+	if err := p.validateBindID(made); err != nil {
 		t.errorf(s.Pos, "'bind %s' in section '%s' : 'id' : %v", s.args[0], p.kind, err)
 		return
 	}
@@ -176,13 +176,13 @@ func (p *proxy) backlogOf(b *bind) int {
 func (t *translation) warnBacklog(p *proxy) {
 	for i := range p.binds {
 		if b := &p.binds[i]; p.isHTTP() && !p.disabled && p.backlogOf(b) > 0 {
-			t.notice(b.Pos, harmless, "Caddy's http servers have the system's limit (net.core.somaxconn)", "backlog")
+			t.notice(b.Pos, ignored, "Caddy's http servers have the system's limit (net.core.somaxconn)", "backlog")
 		}
 	}
 }
 
-// checkBindID holds that the ids of a frontend's binds differ.
-func (p *proxy) checkBindID(made []bind) error {
+// validateBindID holds that the ids of a frontend's binds differ.
+func (p *proxy) validateBindID(made []bind) error {
 	id := made[0].id
 	if id == 0 {
 		return nil
@@ -215,7 +215,7 @@ func (t *translation) bindOption(p *proxy, s statement, made []bind, words []str
 	if o.values > 0 {
 		value = words[1]
 	}
-	t.perform(&keyword{grade: o.grade, note: o.note}, p, statement{Pos: s.Pos, keyword: "bind ... " + name}, " in "+p.String())
+	t.apply(&keyword{grade: o.grade, note: o.note}, p, statement{Pos: s.Pos, keyword: "bind ... " + name}, " in "+p.String())
 	if o.check != nil {
 		if err := o.check(value); err != nil {
 			t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : %v", s.args[0], p.kind, name, err)
@@ -230,12 +230,12 @@ func (t *translation) bindOption(p *proxy, s statement, made []bind, words []str
 	return words[1+o.values:]
 }
 
-// usable says why an address that HAProxy takes is none to listen on or to
+// validateAddress says why an address that HAProxy takes is none to listen on or to
 // connect to. The path of a Unix socket becomes absolute.
-func (t *translation) usable(a *haproxyfile.Address) (err error) {
+func (t *translation) validateAddress(a *haproxyfile.Address) (err error) {
 	switch a.Family {
 	case haproxyfile.Unix:
-		a.Path, err = t.file(a.Path)
+		a.Path, err = t.absoluteFile(a.Path)
 	case haproxyfile.Any, haproxyfile.IPv4, haproxyfile.IPv6, haproxyfile.FD, haproxyfile.Abstract, haproxyfile.AbstractZ:
 	default:
 		return fmt.Errorf("'%s': expected an address with a port, a path or fd@N; sockets of this kind are not available", a)
@@ -246,8 +246,8 @@ func (t *translation) usable(a *haproxyfile.Address) (err error) {
 	return err
 }
 
-// abstract is the name of an abstract socket in our words.
-func abstract(a *haproxyfile.Address) (name string, ok bool) {
+// abstractName is the name of an abstract socket in our words.
+func abstractName(a *haproxyfile.Address) (name string, ok bool) {
 	switch a.Family {
 	case haproxyfile.Abstract:
 		return "abns/" + a.Path, true
@@ -258,10 +258,10 @@ func abstract(a *haproxyfile.Address) (name string, ok bool) {
 	}
 }
 
-// bound are the binds that are listened on.
-func (t *translation) bound(yield func(*bind) bool) {
+// activeBinds are the binds that are listened on.
+func (t *translation) activeBinds(yield func(*bind) bool) {
 	for _, p := range t.proxies {
-		if p.disabled || t.unopened(p) {
+		if p.disabled || t.neverListens(p) {
 			continue
 		}
 		for i := range p.binds {
@@ -272,9 +272,9 @@ func (t *translation) bound(yield func(*bind) bool) {
 	}
 }
 
-// checkAdmin reports a bind whose address Caddy's admin endpoint has: a haproxy.cfg
+// validateAdminPort reports a bind whose address Caddy's admin endpoint has: a haproxy.cfg
 // cannot say that it be elsewhere.
-func (t *translation) checkAdmin(b *bind) {
+func (t *translation) validateAdminPort(b *bind) {
 	admin, err := caddy.ParseNetworkAddress(caddy.DefaultAdminListen)
 	if err != nil || admin.Network != "tcp" || !b.isTCP() || !b.has(int(admin.StartPort)) {
 		return

@@ -14,11 +14,11 @@ import (
 
 // healthCheck is how the servers of a backend are checked.
 type healthCheck struct {
-	at      haproxyfile.Pos // of its option
-	module  string          // of the checkers; empty: a connect, or a TLS handshake
-	log     bool
-	words   protocolWords
-	program externalProgram
+	at              haproxyfile.Pos // of its option
+	module          string          // of the checkers; empty: a connect, or a TLS handshake
+	log             bool
+	protocolOptions protocolOptions
+	program         externalProgram
 
 	// rules are those that are in effect, if module has rules: the section's own, or
 	// those of its defaults. They replace each other as a whole, as in HAProxy.
@@ -38,12 +38,12 @@ type ruleset struct {
 // checkStep is a rule of a script.
 type checkStep struct {
 	checks.Step
-	via        via  // of a connect
-	fromOption bool // a request that "option httpchk" asks for
+	connectOptions connectOptions // of a connect
+	fromHTTPChk    bool           // a request that "option httpchk" asks for
 }
 
-// via is what a connect of a script says beside where to.
-type via struct {
+// connectOptions is what a connect of a script says beside where to.
+type connectOptions struct {
 	given     bool
 	usual     bool // "default": what the server's line says of TLS and the PROXY header
 	tls       bool
@@ -57,76 +57,76 @@ const (
 	httpScript = "http_script"
 )
 
-const modernHello = "the hello is one of TLS 1.3 and 1.2, not of SSLv3; a server hello or an alert passes, as in HAProxy"
+const noteModernHello = "the hello is one of TLS 1.3 and 1.2, not of SSLv3; a server hello or an alert passes, as in HAProxy"
 
-var checking = []keyword{
-	{name: "option ssl-hello-chk", in: inBackends, grade: differs, fixed: true, args: nothing, do: chosen(checker("ssl_hello")), note: modernHello},
-	{name: "option tcp-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(tcpCheckOption)},
-	{name: "option httpchk", in: inBackends, grade: supported, fixed: true, args: atMost(4), do: chosen(httpchk)},
-	{name: "tcp-check", in: inBackends, grade: supported, args: something, do: tcpCheck},
-	{name: "http-check", in: inBackends, grade: supported, args: something, do: httpCheckRule},
-	{name: "option redis-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(protocol("redis"))},
-	{name: "option smtpchk", in: inBackends, grade: supported, fixed: true, args: atMost(2), do: chosen(smtpchk)},
-	{name: "option mysql-check", in: inBackends, grade: supported, fixed: true, args: mysqlArgs, do: chosen(mysqlCheck)},
-	{name: "option pgsql-check", in: inBackends, grade: supported, fixed: true, args: pgsqlArgs, do: chosen(pgsqlCheck)},
-	{name: "option ldap-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(protocol("ldap"))},
-	{name: "option spop-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(protocol("spop"))},
-	{name: "option log-health-checks", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.check.log = !s.not }},
-	{name: "option external-check", in: inBackends, grade: supported, fixed: true, args: nothing, do: chosen(checker(external))},
+var checkingKeywords = []keyword{
+	{name: "option ssl-hello-chk", in: inBackends, grade: differs, fixed: true, args: noArgs, do: checkOption(setChecker("ssl_hello")), note: noteModernHello},
+	{name: "option tcp-check", in: inBackends, grade: supported, fixed: true, args: noArgs, do: checkOption(tcpCheckOption)},
+	{name: "option httpchk", in: inBackends, grade: supported, fixed: true, args: atMost(4), do: checkOption(httpchk)},
+	{name: "tcp-check", in: inBackends, grade: supported, args: someArgs, do: tcpCheck},
+	{name: "http-check", in: inBackends, grade: supported, args: someArgs, do: httpCheckRule},
+	{name: "option redis-check", in: inBackends, grade: supported, fixed: true, args: noArgs, do: checkOption(setProtocol("redis"))},
+	{name: "option smtpchk", in: inBackends, grade: supported, fixed: true, args: atMost(2), do: checkOption(smtpchk)},
+	{name: "option mysql-check", in: inBackends, grade: supported, fixed: true, args: mysqlArgs, do: checkOption(mysqlCheck)},
+	{name: "option pgsql-check", in: inBackends, grade: supported, fixed: true, args: pgsqlArgs, do: checkOption(pgsqlCheck)},
+	{name: "option ldap-check", in: inBackends, grade: supported, fixed: true, args: noArgs, do: checkOption(setProtocol("ldap"))},
+	{name: "option spop-check", in: inBackends, grade: supported, fixed: true, args: noArgs, do: checkOption(setProtocol("spop"))},
+	{name: "option log-health-checks", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.check.log = !s.not }},
+	{name: "option external-check", in: inBackends, grade: supported, fixed: true, args: noArgs, do: checkOption(setChecker(externalModule))},
 	{name: "external-check", in: inBackends, grade: supported, args: externalArgs, do: externalCheck},
 }
 
-// chosen is an option that says how servers are checked.
-func chosen(do func(*translation, *proxy, statement)) func(*translation, *proxy, statement) {
+// checkOption is an option that says how servers are checked.
+func checkOption(do func(*translation, *proxy, statement)) func(*translation, *proxy, statement) {
 	return func(t *translation, p *proxy, s statement) {
 		p.check.at = s.Pos
 		do(t, p, s)
 	}
 }
 
-func checker(module string) func(*translation, *proxy, statement) {
+func setChecker(module string) func(*translation, *proxy, statement) {
 	return func(_ *translation, p *proxy, _ statement) { p.check.module = module }
 }
 
 // inherit makes a check of a section out of that of its defaults.
 func (h *healthCheck) inherit() { h.tcp, h.http = nil, nil }
 
-// own is a list of rules of the section itself; the first use makes it.
-func own(list **ruleset, pos haproxyfile.Pos) *ruleset {
+// ownRules is a list of rules of the section itself; the first use makes it.
+func ownRules(list **ruleset, pos haproxyfile.Pos) *ruleset {
 	if *list == nil {
 		*list = &ruleset{Pos: pos}
 	}
 	return *list
 }
 
-// ownHTTP is own for http-check. From HAProxy 3.4 on what the defaults say beside rules
+// ownHTTPRules is own for http-check. From HAProxy 3.4 on what the defaults say beside rules
 // is replaced with these.
-func (t *translation) ownHTTP(h *healthCheck, pos haproxyfile.Pos) *ruleset {
-	if h.http == nil && t.rulesAlone() {
+func (t *translation) ownHTTPRules(h *healthCheck, pos haproxyfile.Pos) *ruleset {
+	if h.http == nil && t.replacesDefaults() {
 		h.drainOn404, h.sendState = false, false
 	}
-	return own(&h.http, pos)
+	return ownRules(&h.http, pos)
 }
 
-// rulesAlone reports whether a file means HAProxy 3.4 or later, in which everything
+// replacesDefaults reports whether a file means HAProxy 3.4 or later, in which everything
 // about checks in a section replaces what its defaults say.
-func (t *translation) rulesAlone() bool { return atLeastBranch(t.branch, 3, 4) }
+func (t *translation) replacesDefaults() bool { return atLeastBranch(t.branch, 3, 4) }
 
 // tcpCheckOption reads "option tcp-check". Rules of the defaults stay in effect with
 // it only where they were before, and only up to HAProxy 3.2.
 func tcpCheckOption(t *translation, p *proxy, s statement) {
-	if h := &p.check; h.module != tcpScript || t.rulesAlone() {
-		h.module, h.rules = tcpScript, own(&h.tcp, s.Pos)
+	if h := &p.check; h.module != tcpScript || t.replacesDefaults() {
+		h.module, h.rules = tcpScript, ownRules(&h.tcp, s.Pos)
 	}
 }
 
 // tcpCheck reads a rule of a script.
 func tcpCheck(t *translation, p *proxy, s statement) {
 	h := &p.check
-	rules := own(&h.tcp, s.Pos)
+	rules := ownRules(&h.tcp, s.Pos)
 	made, err := t.tcpStep(s)
 	if err == nil && made.Connect != nil {
-		err = rules.mayConnect()
+		err = rules.validateConnect()
 	}
 	if err != nil {
 		t.errorf(s.Pos, "'tcp-check %s' : %v in %s", s.args[0], err, p)
@@ -138,12 +138,12 @@ func tcpCheck(t *translation, p *proxy, s statement) {
 	}
 }
 
-// mayConnect says why a connect must not come now: if there is one, there is one
+// validateConnect says why a connect must not come now: if there is one, there is one
 // before everything else.
-func (r *ruleset) mayConnect() error {
+func (r *ruleset) validateConnect() error {
 	for i := range r.steps {
 		switch s := &r.steps[i]; {
-		case s.quiet() || s.fromOption:
+		case s.isLocal() || s.fromHTTPChk:
 		case s.Connect != nil:
 			return nil
 		default:
@@ -153,8 +153,8 @@ func (r *ruleset) mayConnect() error {
 	return nil
 }
 
-// quiet reports whether the step has nothing to do with the server.
-func (s *checkStep) quiet() bool {
+// isLocal reports whether the step has nothing to do with the server.
+func (s *checkStep) isLocal() bool {
 	return s.Connect == nil && s.Expect == nil && s.Request == nil && s.Send+s.SendHex+s.SendFormat+s.SendHexFormat == ""
 }
 
@@ -167,7 +167,7 @@ func (t *translation) tcpStep(s statement) (*checkStep, error) {
 	case "expect":
 		return t.expectStep(s, tcpExpects)
 	default:
-		made, err := t.quietStep(kind, args)
+		made, err := t.localStep(kind, args)
 		if made == nil && err == nil {
 			err = fmt.Errorf("only supports 'comment', 'connect', 'send', 'send-lf', 'send-binary', 'send-binary-lf', 'expect', 'set-var', 'set-var-fmt' and 'unset-var' but got '%s'", kind)
 		}
@@ -175,10 +175,10 @@ func (t *translation) tcpStep(s statement) (*checkStep, error) {
 	}
 }
 
-// quietStep reads a rule that is the same for both kinds of scripts; nil: it is none.
-func (t *translation) quietStep(kind string, args []string) (*checkStep, error) {
+// localStep reads a rule that is the same for both kinds of scripts; nil: it is none.
+func (t *translation) localStep(kind string, args []string) (*checkStep, error) {
 	if kind == "comment" {
-		if err := something(args); err != nil {
+		if err := someArgs(args); err != nil {
 			return nil, err
 		}
 		return &checkStep{Step: checks.Step{Comment: args[0]}}, nil
@@ -187,7 +187,7 @@ func (t *translation) quietStep(kind string, args []string) (*checkStep, error) 
 	if !slices.Contains([]string{"set-var", "set-var-fmt", "unset-var"}, kind) {
 		return nil, nil //nolint:nilnil // it is none
 	}
-	name, err := checkVariable(name)
+	name, err := parseCheckVariable(name)
 	if err != nil {
 		return nil, err
 	}
@@ -203,13 +203,13 @@ func (t *translation) quietStep(kind string, args []string) (*checkStep, error) 
 		return made, unavailable(err)
 	default:
 		made.Set = &checks.SetVar{Var: name, Format: args[0]}
-		_, err := t.checkFormat(args[0])
+		_, err := t.parseCheckFormat(args[0])
 		return made, err
 	}
 }
 
-// checkVariable is what stands in the parentheses of set-var, "check.name)".
-func checkVariable(text string) (string, error) {
+// parseCheckVariable is what stands in the parentheses of set-var, "check.name)".
+func parseCheckVariable(text string) (string, error) {
 	text, ok := strings.CutSuffix(text, ")")
 	if !ok {
 		return "", errors.New("expects 'set-var(<var-name>)', such as set-var(check.port)")
@@ -228,9 +228,9 @@ func checkVariable(text string) (string, error) {
 	return name, nil
 }
 
-// checkFormat checks a log format of a check. Its text is what it comes to, if it has
+// parseCheckFormat checks a log format of a check. Its text is what it comes to, if it has
 // no expressions; otherwise it is empty.
-func (t *translation) checkFormat(format string) (text string, err error) {
+func (t *translation) parseCheckFormat(format string) (text string, err error) {
 	f, err := t.checkLoader.Format(format)
 	if err != nil {
 		return "", fmt.Errorf("'%s' invalid log-format string (%w)", format, unavailable(err))

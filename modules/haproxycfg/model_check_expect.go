@@ -137,7 +137,7 @@ func statusWord(to *string, name, value, known string) error {
 
 func (e *expectation) formatted(to *string, format string) error {
 	*to = format
-	_, err := e.checkFormat(format)
+	_, err := e.parseCheckFormat(format)
 	return err
 }
 
@@ -148,7 +148,7 @@ func (e *expectation) pattern(kind string) (err error) {
 	}
 	pattern := e.take()
 	if strings.HasSuffix(kind, "-lf") {
-		text, err := e.checkFormat(pattern)
+		text, err := e.parseCheckFormat(pattern)
 		switch {
 		case err != nil:
 			return err
@@ -266,6 +266,6 @@ func (e *expectation) matched(kind, word string) (text, format, method string, e
 	if !strings.HasSuffix(word, "-lf") {
 		return pattern, "", method, nil
 	}
-	_, err = e.checkFormat(pattern)
+	_, err = e.parseCheckFormat(pattern)
 	return "", pattern, method, err
 }

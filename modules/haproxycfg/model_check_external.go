@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// external is the module of the checker that runs a program.
-const external = "external"
+// externalModule is the module of the checker that runs a program.
+const externalModule = "external"
 
 // externalProgram is what "external-check" says in a section.
 type externalProgram struct{ command, path string }
@@ -55,9 +55,9 @@ func externalCheck(t *translation, p *proxy, s statement) {
 	}
 }
 
-// externalComplete says what an external check lacks.
-func (t *translation) externalComplete(p *proxy) {
-	if p.check.module != external || p.refused {
+// validateExternalCheck says what an external check lacks.
+func (t *translation) validateExternalCheck(p *proxy) {
+	if p.check.module != externalModule || p.invalid {
 		return
 	}
 	pos := p.check.at

@@ -18,8 +18,8 @@ func httpchk(t *translation, p *proxy, s statement) {
 	h := &p.check
 	q, err := t.optionRequest(s)
 	if err == nil {
-		h.module, h.rules = httpScript, t.ownHTTP(h, s.Pos)
-		err = h.rules.addHTTP(&checkStep{Step: checks.Step{Request: q}, fromOption: true})
+		h.module, h.rules = httpScript, t.ownHTTPRules(h, s.Pos)
+		err = h.rules.addHTTP(&checkStep{Step: checks.Step{Request: q}, fromHTTPChk: true})
 	}
 	if err != nil {
 		t.errorf(s.Pos, "'%s' : %v in %s", s.keyword, err, p)
@@ -79,7 +79,7 @@ func (t *translation) addHeader(q *checks.Request, name, value string) error {
 		return fmt.Errorf("'%s' header already defined", name)
 	}
 	q.Headers = append(q.Headers, checks.Header{Name: name, Value: value})
-	_, err := t.checkFormat(value)
+	_, err := t.parseCheckFormat(value)
 	return err
 }
 
@@ -94,15 +94,15 @@ func (t *translation) httpRule(h *healthCheck, s statement) error {
 	switch kind, args := s.args[0], s.args[1:]; kind {
 	case "send-state":
 		h.sendState = true
-		return nothing(args)
+		return noArgs(args)
 	case "disable-on-404":
 		h.drainOn404 = true
-		return nothing(args)
+		return noArgs(args)
 	}
-	rules := t.ownHTTP(h, s.Pos)
+	rules := t.ownHTTPRules(h, s.Pos)
 	made, err := t.httpStep(s)
 	if err == nil && made.Connect != nil {
-		err = rules.mayConnect()
+		err = rules.validateConnect()
 	}
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (t *translation) httpStep(s statement) (*checkStep, error) {
 	case "expect":
 		return t.expectStep(s, httpExpects)
 	default:
-		made, err := t.quietStep(kind, args)
+		made, err := t.localStep(kind, args)
 		if made == nil && err == nil {
 			err = fmt.Errorf("only supports 'disable-on-404', 'send-state', 'comment', 'connect', 'send', 'expect', 'set-var', 'set-var-fmt' and 'unset-var' but got '%s'", kind)
 		}
@@ -152,7 +152,7 @@ func (t *translation) requestStep(args []string) (*checkStep, error) {
 			q.URI, q.URIFormat = value, ""
 		case "uri-lf":
 			q.URI, q.URIFormat = "", value
-			_, err = t.checkFormat(value)
+			_, err = t.parseCheckFormat(value)
 		case "ver":
 			q.Version = requestVersion(value)
 		case "hdr":
@@ -161,7 +161,7 @@ func (t *translation) requestStep(args []string) (*checkStep, error) {
 			q.Body, q.BodyFormat = value, ""
 		case "body-lf":
 			q.Body, q.BodyFormat = "", value
-			_, err = t.checkFormat(value)
+			_, err = t.parseCheckFormat(value)
 		case "comment":
 			made.Comment = value
 		default:
@@ -178,25 +178,25 @@ func (t *translation) requestStep(args []string) (*checkStep, error) {
 // addHTTP adds a rule over HTTP. The request of "option httpchk" and the first of the
 // rules are one, in which the later line counts.
 func (r *ruleset) addHTTP(made *checkStep) error {
-	first := r.loud(0)
-	if made.fromOption {
+	first := r.nextRemote(0)
+	if made.fromHTTPChk {
 		if first >= 0 && r.steps[first].Connect != nil {
-			first = r.loud(first + 1)
+			first = r.nextRemote(first + 1)
 		}
 		switch {
 		case first < 0 || r.steps[first].Request == nil:
 			r.steps = slices.Insert(r.steps, 0, *made)
-		case r.steps[first].fromOption:
+		case r.steps[first].fromHTTPChk:
 			r.steps = slices.Insert(slices.Delete(r.steps, first, first+1), 0, *made)
 		default:
 			r.steps[first].Request = overwritten(r.steps[first].Request, made.Request)
 		}
 		return nil
 	}
-	if err := r.follows(made); err != nil {
+	if err := r.validateOrder(made); err != nil {
 		return err
 	}
-	if made.Request != nil && first >= 0 && r.steps[first].fromOption {
+	if made.Request != nil && first >= 0 && r.steps[first].fromHTTPChk {
 		made.Request = overwritten(r.steps[first].Request, made.Request)
 		r.steps = slices.Delete(r.steps, first, first+1)
 	}
@@ -204,26 +204,26 @@ func (r *ruleset) addHTTP(made *checkStep) error {
 	return nil
 }
 
-// loud is the first rule from one on that has to do with the server, or -1.
-func (r *ruleset) loud(from int) int {
+// nextRemote is the first rule from one on that has to do with the server, or -1.
+func (r *ruleset) nextRemote(from int) int {
 	for i := from; i < len(r.steps); i++ {
-		if !r.steps[i].quiet() {
+		if !r.steps[i].isLocal() {
 			return i
 		}
 	}
 	return -1
 }
 
-// follows says why a rule cannot come after those before it.
-func (r *ruleset) follows(made *checkStep) error {
+// validateOrder says why a rule cannot come after those before it.
+func (r *ruleset) validateOrder(made *checkStep) error {
 	var last *checkStep
 	for i := range r.steps {
-		if !r.steps[i].quiet() {
+		if !r.steps[i].isLocal() {
 			last = &r.steps[i]
 		}
 	}
 	switch {
-	case last == nil || last.fromOption:
+	case last == nil || last.fromHTTPChk:
 	case made.Request != nil && last.Connect == nil:
 		return errors.New("unable to add http-check send rule (missing connect rule)")
 	case made.Expect != nil && last.Request == nil && last.Expect == nil:

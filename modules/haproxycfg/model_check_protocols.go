@@ -12,27 +12,27 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// protocolWords are what an option such as mysql-check says beside the protocol.
-type protocolWords struct {
+// protocolOptions are what an option such as mysql-check says beside the protocol.
+type protocolOptions struct {
 	user       string
 	login      string // of MySQL: post-41, pre-41, post-80 or empty
 	helo, ehlo string
 }
 
-// checkIn makes the servers of a proxy be checked in a protocol.
-func (t *translation) checkIn(p *proxy, s statement, module string, words protocolWords) {
-	made := healthCheck{module: module, words: words}
-	if c, ok := made.checkerIn(nil).(caddy.Provisioner); ok {
+// setProtocolCheck makes the servers of a proxy be checked in a protocol.
+func (t *translation) setProtocolCheck(p *proxy, s statement, module string, words protocolOptions) {
+	made := healthCheck{module: module, protocolOptions: words}
+	if c, ok := made.protocolChecker(nil).(caddy.Provisioner); ok {
 		if err := c.Provision(caddy.Context{}); err != nil {
 			t.errorf(s.Pos, "'%s' : %v in %s", s.keyword, err, p)
 		}
 	}
-	p.check.module, p.check.words = module, words
+	p.check.module, p.check.protocolOptions = module, words
 }
 
-// protocol is an option without arguments.
-func protocol(module string) func(*translation, *proxy, statement) {
-	return func(t *translation, p *proxy, s statement) { t.checkIn(p, s, module, protocolWords{}) }
+// setProtocol is an option without arguments.
+func setProtocol(module string) func(*translation, *proxy, statement) {
+	return func(t *translation, p *proxy, s statement) { t.setProtocolCheck(p, s, module, protocolOptions{}) }
 }
 
 // mysqlArgs are "[user USER [post-41|pre-41|post-80]]".
@@ -52,7 +52,7 @@ func mysqlArgs(args []string) error {
 }
 
 func mysqlCheck(t *translation, p *proxy, s statement) {
-	t.checkIn(p, s, "mysql", protocolWords{user: s.arg(1), login: s.arg(2)})
+	t.setProtocolCheck(p, s, "mysql", protocolOptions{user: s.arg(1), login: s.arg(2)})
 }
 
 // pgsqlArgs are "user USER".
@@ -67,24 +67,24 @@ func pgsqlArgs(args []string) error {
 }
 
 func pgsqlCheck(t *translation, p *proxy, s statement) {
-	t.checkIn(p, s, "pgsql", protocolWords{user: s.arg(1)})
+	t.setProtocolCheck(p, s, "pgsql", protocolOptions{user: s.arg(1)})
 }
 
 // smtpchk reads "option smtpchk [HELO|EHLO DOMAIN]". Anything else is HELO localhost.
 func smtpchk(t *translation, p *proxy, s statement) {
-	var words protocolWords
+	var words protocolOptions
 	switch s.arg(0) {
 	case "HELO":
 		words.helo = s.arg(1)
 	case "EHLO":
 		words.ehlo = s.arg(1)
 	}
-	t.checkIn(p, s, "smtp", words)
+	t.setProtocolCheck(p, s, "smtp", words)
 }
 
-// checkerIn is the checker of a protocol.
-func (h *healthCheck) checkerIn(tls *checks.TLS) caddy.Module {
-	w := &h.words
+// protocolChecker is the checker of a protocol.
+func (h *healthCheck) protocolChecker(tls *checks.TLS) caddy.Module {
+	w := &h.protocolOptions
 	switch h.module {
 	case "mysql":
 		return &checks.MySQL{User: w.user, Old: w.login == "pre-41", AcceptAuthSwitch: w.login == "post-80", TLS: tls}

@@ -19,7 +19,7 @@ func (t *translation) readHealthcheck(s haproxyfile.Section) {
 		return
 	}
 	p := &proxy{Pos: s.Pos, kind: "healthcheck", name: s.Args[0]}
-	t.checkName(s.Pos, "'healthcheck' name", p.name)
+	t.validateName(s.Pos, "'healthcheck' name", p.name)
 	if other := t.checks[p.name]; other != nil {
 		t.errorf(s.Pos, "%s has the same name as that declared at %s: expected a name of its own", p, other.Pos)
 		return
@@ -41,20 +41,20 @@ func (t *translation) readHealthcheck(s haproxyfile.Section) {
 			t.errorf(l.Pos, "'type' expects a kind of check, such as httpchk or tcp-check (got '%s')", strings.TrimPrefix(st.keyword, "option "))
 			continue
 		}
-		t.perform(k, p, st, " in "+p.String())
+		t.apply(k, p, st, " in "+p.String())
 	}
-	if p.refused = t.failedAfter(before); p.refused {
+	if p.invalid = t.failedAfter(before); p.invalid {
 		return
 	}
 	if p.check.module == "" {
 		t.errorf(s.Pos, "%s has no type: expected a line 'type httpchk', 'type tcp-check' or another", p)
 		return
 	}
-	t.finishRules(p)
+	t.warnUnusedRules(p)
 }
 
 // checkKeywords are the words of a section healthcheck: rules, and options that are types.
-var checkKeywords = newTable(checking)
+var checkKeywords = newTable(checkingKeywords)
 
 // checkOf is how a server is checked: as a section healthcheck says, or as its backend.
 func (t *translation) checkOf(p *proxy, n *server) *healthCheck {
@@ -64,9 +64,9 @@ func (t *translation) checkOf(p *proxy, n *server) *healthCheck {
 	return &p.check
 }
 
-// checkedBy says what is wrong with the check that a server names.
-func (t *translation) checkedBy(p *proxy, n *server) error {
-	if name := n.check.section; name != "" && t.checks[name] == nil && !t.unread {
+// validateCheckSection says what is wrong with the check that a server names.
+func (t *translation) validateCheckSection(p *proxy, n *server) error {
+	if name := n.check.section; name != "" && t.checks[name] == nil && !t.incomplete {
 		return fmt.Errorf("unable to find healthcheck section '%s'%s", name, didYouMean(name, slices.Collect(maps.Keys(t.checks))))
 	}
 	if n.check.proto == "" {
@@ -91,14 +91,14 @@ func namesPort(address string) bool {
 	return err == nil
 }
 
-// finishRules warns of the rules of a check that are not in effect.
-func (t *translation) finishRules(p *proxy) {
+// warnUnusedRules warns of the rules of a check that are not in effect.
+func (t *translation) warnUnusedRules(p *proxy) {
 	h := &p.check
 	for _, of := range []struct {
 		rules                *ruleset
 		module, rule, option string
 	}{{h.tcp, tcpScript, "tcp-check", "option tcp-check"}, {h.http, httpScript, "http-check", "option httpchk"}} {
-		if of.rules != nil && h.module != of.module && len(of.rules.steps) > 0 && !of.rules.steps[0].fromOption {
+		if of.rules != nil && h.module != of.module && len(of.rules.steps) > 0 && !of.rules.steps[0].fromHTTPChk {
 			t.warnf(p.Pos, "%s uses %s rules without '%s', so the rules are ignored.", p, of.rule, of.option)
 		}
 	}

@@ -23,7 +23,7 @@ func (t *translation) sendStep(kind string, args []string) (*checkStep, error) {
 	made, text := &checkStep{Step: checks.Step{Comment: comment}}, args[0]
 	if strings.HasSuffix(kind, "-lf") {
 		format := text
-		if text, err = t.checkFormat(format); err != nil {
+		if text, err = t.parseCheckFormat(format); err != nil {
 			return nil, err
 		}
 		if text == "" {
@@ -70,7 +70,7 @@ func withoutComment(args []string) (rest []string, comment string, err error) {
 // connectStep reads where a script connects to, and how. proto is the multiplexer that
 // it can speak through.
 func (t *translation) connectStep(args []string, proto string) (*checkStep, error) {
-	made := &checkStep{Step: checks.Step{Connect: new(checks.ConnectStep)}, via: via{given: true}}
+	made := &checkStep{Step: checks.Step{Connect: new(checks.ConnectStep)}, connectOptions: connectOptions{given: true}}
 	for len(args) > 0 {
 		name := args[0]
 		if slices.Contains([]string{"port", "addr", "sni", "alpn", "proto", "comment"}, name) {
@@ -92,11 +92,11 @@ func (t *translation) connectStep(args []string, proto string) (*checkStep, erro
 		}
 		switch name {
 		case "ssl":
-			made.via.tls = true
+			made.connectOptions.tls = true
 		case "send-proxy":
-			made.via.proxy = true
+			made.connectOptions.proxy = true
 		case "default":
-			made.via.usual = true
+			made.connectOptions.usual = true
 		case "linger":
 			made.Connect.Linger = true
 		case "via-socks4": // it is for servers with 'socks4', which is refused
@@ -146,9 +146,9 @@ func (s *checkStep) set(name, value string) error {
 	case "addr":
 		return setHost(&s.Connect.Address, "addr", value)
 	case "sni":
-		s.via.sni = value
+		s.connectOptions.sni = value
 	case "alpn":
-		s.via.alpn = value
+		s.connectOptions.alpn = value
 	case "comment":
 		s.Comment = value
 	}

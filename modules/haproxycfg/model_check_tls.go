@@ -26,7 +26,7 @@ func (t *translation) speaksTLS(p *proxy, n *server) bool {
 func (t *translation) finishTLS(p *proxy, n *server) {
 	if !t.speaksTLS(p, n) {
 		for _, w := range n.tls.given {
-			t.idleTLS(w, notInChecks)
+			t.warnUnusedTLS(w, noteNotInChecks)
 		}
 		return
 	}
@@ -35,7 +35,7 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 		s = s.withDefaults(&t.tls)
 		t.tlsUsed = true
 	}
-	oldest, newest, err := s.versions.offer(&n.offer)
+	oldest, newest, err := s.versions.offer(&n.checkTLS)
 	if err != nil {
 		t.errorf(n.Pos, "'server %s/%s' : %v: expected another 'ssl-min-ver', 'ssl-max-ver', 'force-...' or 'no-...'", p.name, n.name, err)
 		return
@@ -53,42 +53,42 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 			t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.name, err)
 		}
 	}
-	if err := t.protocols(p, n); err != nil {
+	if err := t.validateALPN(p, n); err != nil {
 		t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.name, err)
 	}
 }
 
-// idleTLS says once of a word that it means nothing.
-func (t *translation) idleTLS(w tlsWord, note string) {
-	if t.idle[w] {
+// warnUnusedTLS says once of a word that it means nothing.
+func (t *translation) warnUnusedTLS(w tlsWord, note string) {
+	if t.warnedTLS[w] {
 		return
 	}
-	t.idle[w] = true
-	t.notice(w.Pos, harmless, note, w.keyword)
+	t.warnedTLS[w] = true
+	t.notice(w.Pos, ignored, note, w.keyword)
 }
 
-// finishDefaultTLS says that global's words about the TLS of servers mean nothing, if
+// warnUnusedDefaultTLS says that global's words about the TLS of servers mean nothing, if
 // no check speaks it.
-func (t *translation) finishDefaultTLS() {
+func (t *translation) warnUnusedDefaultTLS() {
 	if t.tlsUsed {
 		return
 	}
 	for _, w := range t.tls.given {
-		t.idleTLS(w, noDefaultTLS)
+		t.warnUnusedTLS(w, noteUnusedDefaultTLS)
 	}
 }
 
-// lostItems is how many lost names a warning lists.
-const lostItems = 4
+// droppedItems is how many lost names a warning lists.
+const droppedItems = 4
 
-// lose warns of what checks do not offer.
-func (t *translation) lose(w tlsWord, lost []string) {
-	if len(lost) == 0 || t.idle[w] {
+// warnDropped warns of what checks do not offer.
+func (t *translation) warnDropped(w tlsWord, lost []string) {
+	if len(lost) == 0 || t.warnedTLS[w] {
 		return
 	}
-	t.idle[w] = true
-	if more := len(lost) - lostItems; more > 0 {
-		lost = append(lost[:lostItems:lostItems], fmt.Sprintf("%d more", more))
+	t.warnedTLS[w] = true
+	if more := len(lost) - droppedItems; more > 0 {
+		lost = append(lost[:droppedItems:droppedItems], fmt.Sprintf("%d more", more))
 	}
 	t.notice(w.Pos, differs, "checks do not offer "+strings.Join(lost, ", ")+", which Go's TLS does not have", w.keyword)
 }
@@ -98,13 +98,13 @@ func (t *translation) offerCiphers(n *server, s *tlsSettings, oldest int) error 
 	if w.keyword == "" {
 		return nil
 	}
-	list, _ := memo(t.ciphers, w.value, func() (cipherList, error) { return parseCiphers(w.value), nil })
+	list, _ := memoize(t.ciphers, w.value, func() (cipherList, error) { return parseCiphers(w.value), nil })
 	if len(list.ours) == 0 {
 		return fmt.Errorf("%v: Go's TLS has none of these cipher suites: expected one that is available, such as ECDHE-RSA-AES128-GCM-SHA256", w)
 	}
 	if oldest < newestTLS { // and otherwise nothing comes of it
-		n.offer.Ciphers = list.ours
-		t.lose(w, list.lost)
+		n.checkTLS.Ciphers = list.ours
+		t.warnDropped(w, list.dropped)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (t *translation) offerCiphers(n *server, s *tlsSettings, oldest int) error 
 // offerSuites checks the suites of TLS 1.3: crypto/tls always offers its three.
 func (t *translation) offerSuites(n *server, s *tlsSettings, _ int) error {
 	w := s.ciphersuites
-	if w.keyword == "" || n.offer.MaxVersion != "" {
+	if w.keyword == "" || n.checkTLS.MaxVersion != "" {
 		return nil
 	}
 	given := strings.Split(w.value, ":")
@@ -125,7 +125,7 @@ func (t *translation) offerSuites(n *server, s *tlsSettings, _ int) error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%v: leaving out %s is not available for checks, which offer all suites of TLS 1.3: expected them all, or 'ssl-max-ver TLSv1.2'", w, strings.Join(missing, " and "))
 	}
-	t.lose(w, slices.DeleteFunc(given, func(name string) bool {
+	t.warnDropped(w, slices.DeleteFunc(given, func(name string) bool {
 		return slices.ContainsFunc(tls.CipherSuites(), func(c *tls.CipherSuite) bool { return c.Name == name })
 	}))
 	return nil
@@ -155,14 +155,14 @@ func (t *translation) offerCurves(n *server, s *tlsSettings, _ int) error {
 			return fmt.Errorf("unable to set SSL curves list to '%s': unknown curve '%s'", w.value, name)
 		case ours == "":
 			lost = append(lost, name)
-		case !slices.Contains(n.offer.Curves, ours):
-			n.offer.Curves = append(n.offer.Curves, ours)
+		case !slices.Contains(n.checkTLS.Curves, ours):
+			n.checkTLS.Curves = append(n.checkTLS.Curves, ours)
 		}
 	}
-	if len(n.offer.Curves) == 0 {
+	if len(n.checkTLS.Curves) == 0 {
 		return fmt.Errorf("%v: Go's TLS has none of these curves: expected one that is available, such as X25519 or P-256", w)
 	}
-	t.lose(w, lost)
+	t.warnDropped(w, lost)
 	return nil
 }
 
@@ -172,11 +172,11 @@ func (t *translation) offerCertificate(n *server, s *tlsSettings, _ int) error {
 	if s.crt.keyword == "" {
 		return nil
 	}
-	name, err := t.based(t.crtBase, s.crt.value)
+	name, err := t.fileBelow(t.crtBase, s.crt.value)
 	if err != nil {
 		return fmt.Errorf("'crt' : %w", err)
 	}
-	n.offer.ClientCertificate, err = memo(t.certificates, name, func() (*checks.ClientCertificate, error) { return t.findCertificate(name) })
+	n.checkTLS.ClientCertificate, err = memoize(t.certificates, name, func() (*checks.ClientCertificate, error) { return t.findCertificate(name) })
 	if err != nil {
 		return fmt.Errorf("'crt' : %w", err)
 	}
@@ -226,22 +226,22 @@ func hasKey(text []byte) bool {
 
 func (t *translation) offerRevocations(n *server, s *tlsSettings, _ int) error {
 	if s.crl.keyword != "" && t.verifies(n) {
-		n.offer.CRL, _ = t.based(t.caBase, s.crl.value) // which has been read
+		n.checkTLS.CRL, _ = t.fileBelow(t.caBase, s.crl.value) // which has been read
 	}
 	return nil
 }
 
-// checkRevocations says what is wrong with the file of revocation lists, which HAProxy
+// validateCRL says what is wrong with the file of revocation lists, which HAProxy
 // reads whether anything asks for it or not.
-func (t *translation) checkRevocations(w tlsWord) error {
+func (t *translation) validateCRL(w tlsWord) error {
 	if w.keyword == "" {
 		return nil
 	}
-	name, err := t.based(t.caBase, w.value)
+	name, err := t.fileBelow(t.caBase, w.value)
 	if err != nil {
 		return fmt.Errorf("'crl-file' : %w", err)
 	}
-	_, err = memo(t.lists, name, func() (bool, error) {
+	_, err = memoize(t.lists, name, func() (bool, error) {
 		text, err := os.ReadFile(name) //nolint:gosec // the configuration names it
 		if err == nil && !bytes.Contains(text, []byte("-----BEGIN X509 CRL-----")) {
 			err = fmt.Errorf("%s holds no revocation list: expected a file in PEM", name)
@@ -254,22 +254,22 @@ func (t *translation) checkRevocations(w tlsWord) error {
 	return nil
 }
 
-// protocols checks that a check over HTTP may speak one that it can.
-func (t *translation) protocols(p *proxy, n *server) error {
+// validateALPN checks that a check over HTTP may speak one that it can.
+func (t *translation) validateALPN(p *proxy, n *server) error {
 	h := t.checkOf(p, n)
 	if h.module != httpScript {
 		return nil
 	}
-	connects := []via{{usual: true}}
+	connects := []connectOptions{{usual: true}}
 	if h.connects() {
 		connects = nil
 		for i := range h.rules.steps {
-			connects = append(connects, h.rules.steps[i].via)
+			connects = append(connects, h.rules.steps[i].connectOptions)
 		}
 	}
 	for _, v := range connects {
 		offered := n.protocols(v.alpn)
-		if (v.tls || v.usual && n.check.tls) && len(offered) > 0 && len(overHTTP(offered)) == 0 {
+		if (v.tls || v.usual && n.check.tls) && len(offered) > 0 && len(httpProtocols(offered)) == 0 {
 			return errors.New("'check-alpn " + strings.Join(offered, ",") + "': another protocol than HTTP/1.1 is not available for checks over HTTP: expected http/1.1 among them")
 		}
 	}
@@ -287,8 +287,8 @@ func (n *server) protocols(alpn string) []string {
 	return nil
 }
 
-// overHTTP are the protocols that a check over HTTP speaks.
-func overHTTP(protocols []string) []string {
+// httpProtocols are the protocols that a check over HTTP speaks.
+func httpProtocols(protocols []string) []string {
 	return slices.DeleteFunc(slices.Clone(protocols), func(p string) bool { return p != "http/1.1" && p != "http/1.0" })
 }
 
@@ -302,17 +302,17 @@ func (t *translation) verifies(n *server) bool {
 
 // speaksTLS reports whether a check does whatever the server's line says.
 func (h *healthCheck) speaksTLS() bool {
-	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.via.tls })
+	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.connectOptions.tls })
 }
 
-// checkCA says what is wrong with the file of those whom a check trusts.
-func (t *translation) checkCA(name string) error {
+// validateCA says what is wrong with the file of those whom a check trusts.
+func (t *translation) validateCA(name string) error {
 	if name == "" || name == systemCA {
 		return nil
 	}
-	file, err := t.based(t.caBase, name)
+	file, err := t.fileBelow(t.caBase, name)
 	if err == nil {
-		_, err = memo(t.roots, file, func() (*x509.CertPool, error) { return checks.ReadRoots(file) })
+		_, err = memoize(t.roots, file, func() (*x509.CertPool, error) { return checks.ReadRoots(file) })
 	}
 	if err != nil {
 		return fmt.Errorf("'ca-file' : %w", err)

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// suites are the cipher suites of TLS 1.2 and before that OpenSSL offers a server with
+// opensslSuites are the cipher suites of TLS 1.2 and before that OpenSSL offers a server with
 // a certificate, by its own names; those with another name beside them are what
 // crypto/tls has, under that name.
-var suites = newSuites(`
+var opensslSuites = newSuites(`
 ECDHE-ECDSA-AES256-GCM-SHA384=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 ECDHE-RSA-AES256-GCM-SHA384=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
 ECDHE-ECDSA-CHACHA20-POLY1305=TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 ECDHE-RSA-CHACHA20-POLY1305=TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
 ECDHE-ECDSA-AES128-GCM-SHA256=TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 ECDHE-RSA-AES128-GCM-SHA256=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
@@ -88,21 +88,21 @@ func groupsOf(name string) []string {
 	return groups
 }
 
-// noSuites are groups of OpenSSL's that no client has a use for with servers that have
+// emptySuiteGroups are groups of OpenSSL's that no client has a use for with servers that have
 // a certificate, or that it is built without.
-var noSuites = strings.Fields("aNULL eNULL NULL ADH AECDH PSK kPSK kECDHEPSK kDHEPSK kRSAPSK aPSK SRP kSRP aSRP MEDIUM LOW EXP EXPORT EXPORT40 EXPORT56 " +
+var emptySuiteGroups = strings.Fields("aNULL eNULL NULL ADH AECDH PSK kPSK kECDHEPSK kDHEPSK kRSAPSK aPSK SRP kSRP aSRP MEDIUM LOW EXP EXPORT EXPORT40 EXPORT56 " +
 	"3DES DES RC4 RC2 IDEA SEED MD5 GOST94 GOST89MAC aGOST aGOST01 kGOST kDHr kDHd kECDHr kECDHe aDH aECDH kDH CBC COMPLEMENTOFALL COMPLEMENTOFDEFAULT")
 
 // cipherList is what a list of OpenSSL's language comes to.
 type cipherList struct {
-	ours []string // the names of crypto/tls
-	lost []string // suites that crypto/tls has not, and words that mean nothing here
+	ours    []string // the names of crypto/tls
+	dropped []string // suites that crypto/tls has not, and words that mean nothing here
 }
 
 // parseCiphers reads a list in OpenSSL's language (ciphers(1)). The order does not
 // matter: crypto/tls has its own.
 func parseCiphers(text string) (list cipherList) {
-	in, killed := make([]bool, len(suites)), make([]bool, len(suites))
+	in, killed := make([]bool, len(opensslSuites)), make([]bool, len(opensslSuites))
 	for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return strings.ContainsRune(":, ;", c) }) {
 		sign, name := byte(0), word
 		if strings.IndexByte("!-+", word[0]) >= 0 {
@@ -112,11 +112,11 @@ func parseCiphers(text string) (list cipherList) {
 			continue
 		}
 		if name == "PROFILE=SYSTEM" { // of Fedora and its kin: the system's policy
-			name, list.lost = "DEFAULT", append(list.lost, name)
+			name, list.dropped = "DEFAULT", append(list.dropped, name)
 		}
 		found, known := matchSuites(name)
 		if !known && sign == 0 {
-			list.lost = append(list.lost, name)
+			list.dropped = append(list.dropped, name)
 		}
 		for i, is := range found {
 			switch {
@@ -129,12 +129,12 @@ func parseCiphers(text string) (list cipherList) {
 			}
 		}
 	}
-	for i, s := range suites {
+	for i, s := range opensslSuites {
 		switch {
 		case in[i] && s.ours != "":
 			list.ours = append(list.ours, s.ours)
 		case in[i]:
-			list.lost = append(list.lost, s.name)
+			list.dropped = append(list.dropped, s.name)
 		}
 	}
 	return list
@@ -143,13 +143,13 @@ func parseCiphers(text string) (list cipherList) {
 // matchSuites finds those that a word means: a suite, or what several groups, joined
 // by +, have in common.
 func matchSuites(word string) (found []bool, known bool) {
-	found = make([]bool, len(suites))
+	found = make([]bool, len(opensslSuites))
 	groups := strings.Split(word, "+")
 	known = true
 	for _, g := range groups {
-		known = known && (slices.Contains(noSuites, g) || slices.ContainsFunc(suites, func(s suite) bool { return s.is(g) }))
+		known = known && (slices.Contains(emptySuiteGroups, g) || slices.ContainsFunc(opensslSuites, func(s suite) bool { return s.is(g) }))
 	}
-	for i, s := range suites {
+	for i, s := range opensslSuites {
 		found[i] = !slices.ContainsFunc(groups, func(g string) bool { return !s.is(g) })
 	}
 	return found, known

@@ -13,7 +13,7 @@ import (
 // The suites that are said to be in crypto/tls are there.
 func TestSuites(t *testing.T) {
 	all := slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites())
-	for _, s := range suites {
+	for _, s := range opensslSuites {
 		if s.ours != "" && !slices.ContainsFunc(all, func(c *tls.CipherSuite) bool { return c.Name == s.ours }) {
 			t.Errorf("crypto/tls has no %s", s.ours)
 		}
@@ -38,7 +38,7 @@ func TestCiphersAgainstOpenSSL(t *testing.T) {
 		}
 		var want []string
 		for name := range strings.SplitSeq(strings.TrimSpace(string(said)), ":") {
-			if i := slices.IndexFunc(suites, func(s suite) bool { return s.name == name }); i >= 0 {
+			if i := slices.IndexFunc(opensslSuites, func(s suite) bool { return s.name == name }); i >= 0 {
 				want = append(want, name)
 			} else if !strings.HasPrefix(name, "ADH-") && !strings.HasPrefix(name, "AECDH-") {
 				t.Errorf("OpenSSL offers %s, which is not known", name)
@@ -46,8 +46,8 @@ func TestCiphersAgainstOpenSSL(t *testing.T) {
 		}
 		made := parseCiphers(list)
 		var got []string
-		for _, s := range suites {
-			if slices.Contains(made.ours, s.ours) || slices.Contains(made.lost, s.name) {
+		for _, s := range opensslSuites {
+			if slices.Contains(made.ours, s.ours) || slices.Contains(made.dropped, s.name) {
 				got = append(got, s.name)
 			}
 		}
@@ -69,11 +69,11 @@ func TestLostCiphers(t *testing.T) {
 		"NOPE+AES":                         {nil, []string{"NOPE+AES"}},
 		"AES128-SHA:@SECLEVEL=0":           {[]string{"TLS_RSA_WITH_AES_128_CBC_SHA"}, []string{"@SECLEVEL=0"}},
 	} {
-		if got := parseCiphers(list); !slices.Equal(got.ours, want.ours) || !slices.Equal(got.lost, want.lost) {
+		if got := parseCiphers(list); !slices.Equal(got.ours, want.ours) || !slices.Equal(got.dropped, want.dropped) {
 			t.Errorf("%q: got %q, want %q", list, got, want)
 		}
 	}
-	if got := parseCiphers("PROFILE=SYSTEM"); len(got.ours) == 0 || got.lost[0] != "PROFILE=SYSTEM" {
+	if got := parseCiphers("PROFILE=SYSTEM"); len(got.ours) == 0 || got.dropped[0] != "PROFILE=SYSTEM" {
 		t.Errorf("the system's policy: %q", got)
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 var errNoDirectory = errors.New("a relative file name needs the configuration to be a file: expected an absolute one")
 
-// file is the absolute name of a file that the configuration mentions.
-func (t *translation) file(name string) (string, error) {
+// absoluteFile is the absolute name of a file that the configuration mentions.
+func (t *translation) absoluteFile(name string) (string, error) {
 	prefix := ""
 	for _, p := range []string{"opt@", "file@", "virt@"} {
 		if rest, ok := strings.CutPrefix(name, p); ok {
@@ -22,22 +22,22 @@ func (t *translation) file(name string) (string, error) {
 	switch {
 	case prefix == "virt@" || filepath.IsAbs(name):
 		return prefix + name, nil
-	case t.dir == "":
+	case t.baseDir == "":
 		return "", fmt.Errorf("file %q: %w", name, errNoDirectory)
 	default:
-		return prefix + filepath.Join(t.dir, name), nil
+		return prefix + filepath.Join(t.baseDir, name), nil
 	}
 }
 
-// based is the absolute name of a file that is looked for in a base directory.
-func (t *translation) based(base, name string) (string, error) {
+// fileBelow is the absolute name of a file that is looked for in a base directory.
+func (t *translation) fileBelow(base, name string) (string, error) {
 	switch {
 	case filepath.IsAbs(name):
 		return name, nil
 	case filepath.IsAbs(base):
 		return filepath.Join(base, name), nil
-	case t.dir == "":
+	case t.baseDir == "":
 		return "", fmt.Errorf("file %q: %w", name, errNoDirectory)
 	}
-	return filepath.Join(t.dir, base, name), nil
+	return filepath.Join(t.baseDir, base, name), nil
 }

@@ -12,32 +12,32 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// finish checks what can only be seen when all sections have been read. Where a
+// validate checks what can only be seen when all sections have been read. Where a
 // line was refused, what seems to be missing may have been in it: of that
 // nothing is said before the line is right. HAProxy does not come to this at all
 // then.
-func (t *translation) finish() {
+func (t *translation) validate() {
 	for _, p := range t.proxies {
-		if p.leftOut {
+		if p.skipped {
 			continue
 		}
-		t.finishMode(p)
-		t.externalComplete(p) // HAProxy asks it of frontends, too
+		t.validateMode(p)
+		t.validateExternalCheck(p) // HAProxy asks it of frontends, too
 		if p.isFrontend() {
-			t.finishFrontend(p)
+			t.validateFrontend(p)
 		}
 		if p.isBackend() {
-			t.finishBackend(p)
+			t.validateBackend(p)
 		}
 		t.warnTimeouts(p)
 		t.warnPages(p)
 	}
-	t.finishDefaultTLS()
-	t.checkAsked()
+	t.warnUnusedDefaultTLS()
+	t.validateQuestions()
 }
 
-// finishMode checks that what a section holds suits its mode.
-func (t *translation) finishMode(p *proxy) {
+// validateMode checks that what a section holds suits its mode.
+func (t *translation) validateMode(p *proxy) {
 	if !p.isHTTP() || p.disabled {
 		return
 	}
@@ -46,46 +46,46 @@ func (t *translation) finishMode(p *proxy) {
 	}
 }
 
-func (t *translation) finishFrontend(p *proxy) {
-	if len(p.binds) == 0 && len(p.left) == 0 && !p.refused {
+func (t *translation) validateFrontend(p *proxy) {
+	if len(p.binds) == 0 && len(p.skippedBinds) == 0 && !p.invalid {
 		t.warnf(p.Pos, "%s has no 'bind' directive. Please declare it as a backend if this was intended.", p)
 	}
-	if !p.disabled && !t.unopened(p) {
+	if !p.disabled && !t.neverListens(p) {
 		for i := range p.binds {
-			t.checkAdmin(&p.binds[i])
+			t.validateAdminPort(&p.binds[i])
 		}
 	}
 	t.warnBacklog(p)
-	for _, u := range p.uses {
+	for _, u := range p.useBackend {
 		if !u.dynamic {
-			t.checkTarget(p, u.reference, "use_backend")
+			t.validateTarget(p, u.reference, "use_backend")
 		}
 	}
-	if p.fallback.name != "" {
-		t.checkTarget(p, p.fallback, "default_backend")
+	if p.defaultBackend.name != "" {
+		t.validateTarget(p, p.defaultBackend, "default_backend")
 		if len(p.servers) > 0 {
-			t.warnf(p.fallback.Pos, "%s: 'default_backend' always has precedence over the servers, which will never be used", p)
+			t.warnf(p.defaultBackend.Pos, "%s: 'default_backend' always has precedence over the servers, which will never be used", p)
 		}
 	}
-	if len(p.uses) > 0 && p.inspect == 0 && !p.refused && slices.ContainsFunc(p.uses, use.request) {
-		t.warnf(p.uses[0].Pos, "'use_backend' in %s looks at what the client has sent, and without 'tcp-request inspect-delay' and a 'tcp-request content' rule nothing waits for it: what is not there at accept is not seen, as in HAProxy", p)
+	if len(p.useBackend) > 0 && p.inspect == 0 && !p.invalid && slices.ContainsFunc(p.useBackend, useRule.needsRequest) {
+		t.warnf(p.useBackend[0].Pos, "'use_backend' in %s looks at what the client has sent, and without 'tcp-request inspect-delay' and a 'tcp-request content' rule nothing waits for it: what is not there at accept is not seen, as in HAProxy", p)
 	}
 }
 
-// request reports whether the rule looks at what the client has sent.
-func (u use) request() bool {
+// needsRequest reports whether the rule looks at what the client has sent.
+func (u useRule) needsRequest() bool {
 	return u.cond.needs(sample.NeedsRequest) || u.dynamic && strings.Contains(u.name, "req")
 }
 
-// checkTarget checks a backend that a frontend names.
-func (t *translation) checkTarget(p *proxy, to reference, keyword string) {
+// validateTarget checks a backend that a frontend names.
+func (t *translation) validateTarget(p *proxy, to reference, keyword string) {
 	b := t.backends[to.name]
 	switch {
-	case b == nil && t.unread: // it may be there
+	case b == nil && t.incomplete: // it may be there
 	case b == nil:
 		t.errorf(to.Pos, "Proxy '%s': unable to find required %s: '%s'%s", p.name, keyword, to.name, didYouMean(to.name, slices.Collect(maps.Keys(t.backends))))
-	case b.disabled || p.disabled, p.refused || b.refused:
-	case b.leftOut: // warnLeftOut says so
+	case b.disabled || p.disabled, p.invalid || b.invalid:
+	case b.skipped: // warnLeftOut says so
 	case p.isHTTP() && !b.isHTTP():
 		t.errorf(to.Pos, "http %s (%s) tries to use incompatible tcp %s (%s) as its %s (see 'mode')", p, p.Pos, b, b.Pos, keyword)
 	case p != b && b.isFrontend() && len(b.content) > 0:
@@ -93,11 +93,11 @@ func (t *translation) checkTarget(p *proxy, to reference, keyword string) {
 	}
 }
 
-func (t *translation) finishBackend(p *proxy) {
-	if p.balance.name == "" && len(p.servers) > 1 && !p.refused {
+func (t *translation) validateBackend(p *proxy) {
+	if p.balance.name == "" && len(p.servers) > 1 && !p.invalid {
 		t.defaultBalance(p)
 	}
-	t.checkServerUses(p)
+	t.validateUseServer(p)
 	p.fullconn = t.fullConn(p)
 	ids := make(map[int]*server)
 	for _, n := range p.servers {
@@ -105,9 +105,9 @@ func (t *translation) finishBackend(p *proxy) {
 			t.errorf(n.Pos, "'server %s/%s' : custom id %d has already been used for server '%s'", p.name, n.name, n.id, other.name)
 		}
 		ids[n.id] = n
-		if err := t.serverComplete(p, n); err != "" {
+		if err := t.validateServer(p, n); err != "" {
 			t.errorf(n.Pos, "'server %s/%s' : %s", p.name, n.name, err)
-		} else if !n.refused {
+		} else if !n.invalid {
 			t.finishHTTP(p, n)
 			t.finishTLS(p, n)
 		}
@@ -115,57 +115,57 @@ func (t *translation) finishBackend(p *proxy) {
 			t.warnf(n.Pos, "'server %s/%s' : 'observe layer7' is ignored, as in HAProxy: it can only be used in http proxies", p.name, n.name)
 		}
 	}
-	if !p.refused {
-		t.finishRules(p)
+	if !p.invalid {
+		t.warnUnusedRules(p)
 	}
 }
 
-// serverComplete says what is wrong with a server as a whole.
-func (t *translation) serverComplete(p *proxy, n *server) string {
+// validateServer says what is wrong with a server as a whole.
+func (t *translation) validateServer(p *proxy, n *server) string {
 	switch {
-	case n.refused:
+	case n.invalid:
 		return ""
 	case n.agent && n.agentPort == 0:
 		return "server " + n.name + " does not have agent port. Agent check has been disabled: expected 'agent-port' beside 'agent-check'"
 	case n.check.on && n.track != "":
 		return "unable to enable checks and tracking at the same time!"
 	case n.track != "":
-		return t.trackable(p, n)
+		return t.validateTrack(p, n)
 	case n.check.verify != "" && n.check.verify != "none" && n.check.verify != "required":
 		return "'verify' : unknown verify method '" + n.check.verify + "', only 'none' and 'required' are supported"
-	case n.resolvers != "" && !t.resolvers[n.resolvers] && !t.unread:
+	case n.resolvers != "" && !t.resolvers[n.resolvers] && !t.incomplete:
 		return "unable to find required resolvers '" + n.resolvers + "'" + didYouMean(n.resolvers, slices.Collect(maps.Keys(t.resolvers)))
 	case n.check.on && !n.address.HasPort && n.check.port == 0 && !t.checkOf(p, n).hasPort() && !n.address.Family.IsUnix():
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
-	case t.checkedBy(p, n) != nil:
-		return t.checkedBy(p, n).Error()
+	case t.validateCheckSection(p, n) != nil:
+		return t.validateCheckSection(p, n).Error()
 	case t.speaksTLS(p, n) && t.verifies(n) && n.check.caFile == "":
 		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
 	}
 	// HAProxy reads these files whether anything asks for them or not.
-	if err := errors.Join(t.checkCA(n.check.caFile), t.checkRevocations(n.tls.crl)); err != nil {
+	if err := errors.Join(t.validateCA(n.check.caFile), t.validateCRL(n.tls.crl)); err != nil {
 		return err.Error()
 	}
-	if p.isHTTP() && !p.disabled && !n.address.HasPort && !n.address.Family.IsUnix() && t.portFor(p) == 0 && !t.refusedBefore(p) {
+	if p.isHTTP() && !p.disabled && !n.address.HasPort && !n.address.Family.IsUnix() && t.portFor(p) == 0 && !t.hasInvalidLines(p) {
 		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
 	}
 	return ""
 }
 
-// trackable finds the server that another one tracks.
-func (t *translation) trackable(p *proxy, n *server) string {
+// validateTrack finds the server that another one tracks.
+func (t *translation) validateTrack(p *proxy, n *server) string {
 	section, name := n.tracked(p)
 	b := t.backends[section]
-	if b == nil && t.unread {
+	if b == nil && t.incomplete {
 		return ""
 	}
 	if b == nil {
 		return "unable to find required proxy '" + section + "' for tracking"
 	}
-	switch other := b.named[name]; {
-	case b.leftOut:
-		return "it tracks a server of " + b.words() + " (" + b.Pos.String() + "), which is in mode http and left out: expected 'check' in its place"
-	case other != nil && other.refused:
+	switch other := b.serversByName[name]; {
+	case b.skipped:
+		return "it tracks a server of " + b.quotedName() + " (" + b.Pos.String() + "), which is in mode http and left out: expected 'check' in its place"
+	case other != nil && other.invalid:
 	case other == nil:
 		return "unable to find required server '" + name + "' for tracking"
 	case other.tracksTo(t, b, n):
@@ -196,7 +196,7 @@ func (n *server) tracksTo(t *translation, p *proxy, end *server) bool {
 		if p = t.backends[section]; p == nil {
 			return false
 		}
-		n = p.named[name]
+		n = p.serversByName[name]
 	}
 	return true
 }
@@ -219,16 +219,16 @@ func (t *translation) portFor(b *proxy) int {
 	return port
 }
 
-// refusedBefore reports whether a frontend that leads to a backend, or the
+// hasInvalidLines reports whether a frontend that leads to a backend, or the
 // backend itself, has a line that was refused.
-func (t *translation) refusedBefore(b *proxy) bool {
-	return b.refused || slices.ContainsFunc(t.proxies, func(p *proxy) bool { return p.isFrontend() && p.refused && p.leadsTo(b) })
+func (t *translation) hasInvalidLines(b *proxy) bool {
+	return b.invalid || slices.ContainsFunc(t.proxies, func(p *proxy) bool { return p.isFrontend() && p.invalid && p.leadsTo(b) })
 }
 
 // leadsTo reports whether a frontend may send connections to a backend.
 func (p *proxy) leadsTo(b *proxy) bool {
-	return p == b || p.fallback.name == b.name ||
-		slices.ContainsFunc(p.uses, func(u use) bool { return u.dynamic || u.name == b.name })
+	return p == b || p.defaultBackend.name == b.name ||
+		slices.ContainsFunc(p.useBackend, func(u useRule) bool { return u.dynamic || u.name == b.name })
 }
 
 // warnTimeouts is HAProxy's warning. Its absence of a timeout is kept.
@@ -243,15 +243,15 @@ func (t *translation) warnTimeouts(p *proxy) {
 	if p.isBackend() && len(p.servers) > 0 && p.timeouts.server == nil {
 		missing = append(missing, "'server'")
 	}
-	if len(missing) > 0 && !p.disabled && !p.refused {
+	if len(missing) > 0 && !p.disabled && !p.invalid {
 		t.collect(p.Pos, "missing timeouts ("+strings.Join(missing, ", ")+") for %s: a connection that neither side ends stays for ever", p.String())
 	}
 }
 
-// listening counts the addresses that are listened on.
-func (t *translation) listening() (n int) {
+// countBinds counts the addresses that are listened on.
+func (t *translation) countBinds() (n int) {
 	for _, p := range t.proxies {
-		if !p.disabled && !t.unopened(p) {
+		if !p.disabled && !t.neverListens(p) {
 			n += len(p.binds)
 		}
 	}

@@ -11,16 +11,16 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 )
 
-// webSite is what a section of mode http does itself.
-type webSite struct {
+// httpRuleLists is what a section of mode http does itself.
+type httpRuleLists struct {
 	request   []*httprules.Rule
 	redirects []*httprules.Rule // the keyword redirect: they come after http-request
 	response  []*httprules.Rule
 	after     []*httprules.Rule
 }
 
-// webOptions are what a section of mode http has from its defaults.
-type webOptions struct {
+// httpOptions are what a section of mode http has from its defaults.
+type httpOptions struct {
 	errors                        map[int]*httprules.Reply
 	forwardFor                    *httpbackend.ForwardedFor
 	originalTo                    *httpbackend.ForwardedFor

@@ -17,9 +17,9 @@ type httpAction struct {
 }
 
 const (
-	everyRequest = "every request is one line of the access log"
-	noMarks      = "marking packets is not available"
-	noRuntimeMap = "maps and ACLs are not changed at run time"
+	noteEveryRequest = "every request is one line of the access log"
+	noteNoMarks      = "marking packets is not available"
+	noteNoRuntimeMap = "maps and ACLs are not changed at run time"
 )
 
 // httpActions are those of http-request, http-response and http-after-response.
@@ -38,10 +38,10 @@ var httpActions = map[string]httpAction{
 	"set-var":                                         {ofAll, supported, "", parseSetVar},
 	"set-var-fmt":                                     {ofAll, supported, "", parseSetVarFormat},
 	"unset-var":                                       {ofAll, supported, "", parseUnsetVar},
-	"capture":                                         {ofAll, harmless, "nothing is captured: the access log has the headers of the request", nil},
-	"set-log-level|do-log":                            {ofAll, harmless, everyRequest, nil},
-	"set-nice":                                        {ofRequest | ofResponse, harmless, "it is about HAProxy's own scheduling", nil},
-	"strict-mode":                                     {ofAll, harmless, "a rule that does not fit is skipped", nil},
+	"capture":                                         {ofAll, ignored, "nothing is captured: the access log has the headers of the request", nil},
+	"set-log-level|do-log":                            {ofAll, ignored, noteEveryRequest, nil},
+	"set-nice":                                        {ofRequest | ofResponse, ignored, "it is about HAProxy's own scheduling", nil},
+	"strict-mode":                                     {ofAll, ignored, "a rule that does not fit is skipped", nil},
 	"disable-l7-retry":                                {ofRequest, refused, "it is not available; expected retry-on in the backend", nil},
 	"cache-use":                                       {ofRequest, differs, "nothing is cached: each request goes to a server", nil},
 	"cache-store":                                     {ofResponse, differs, "nothing is cached: each request goes to a server", nil},
@@ -51,10 +51,10 @@ var httpActions = map[string]httpAction{
 	"silent-drop":                                     {ofRequest | ofResponse, refused, "it is not available over HTTP; expected reject, which closes the connection", nil},
 	"tarpit":                                          {ofRequest, supported, "", parseDeny},
 	"wait-for-body":                                   {ofRequest | ofResponse, refused, "bodies are passed on as they come", nil},
-	"wait-for-handshake":                              {ofRequest, harmless, "no early data is taken", nil},
+	"wait-for-handshake":                              {ofRequest, ignored, "no early data is taken", nil},
 	"set-timeout":                                     {ofRequest | ofResponse, refused, "it is not available; expected timeouts in the backend", nil},
-	"set-map|del-map|add-acl|del-acl":                 {ofAll, refused, noRuntimeMap, nil},
-	"set-tos|set-mark|set-fc-tos|set-fc-mark|set-bc-tos|set-bc-mark": {ofAll, refused, noMarks, nil},
+	"set-map|del-map|add-acl|del-acl":                 {ofAll, refused, noteNoRuntimeMap, nil},
+	"set-tos|set-mark|set-fc-tos|set-fc-mark|set-bc-tos|set-bc-mark": {ofAll, refused, noteNoMarks, nil},
 	"set-src|set-src-port|set-dst|set-dst-port":                      {ofRequest, refused, "changing addresses is not available", nil},
 	"set-priority-class|set-priority-offset":                         {ofRequest, refused, "priorities are not available: requests are served in the order in which they came", nil},
 	"set-retries":                                                    {ofRequest, refused, "it is not available; expected retries in the backend", nil},
@@ -64,7 +64,7 @@ var httpActions = map[string]httpAction{
 	"do-resolve":                                                     {ofRequest, refused, "it is not available", nil},
 	"use-service":                                                    {ofRequest, refused, "there is no Lua", nil},
 	"send-spoe-group|ot-group":                                       {ofAll, refused, "filters are not available", nil},
-	"track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0": {ofAll, refused, noTables, nil},
+	"track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0": {ofAll, refused, noteNoTables, nil},
 }
 
 // httpActionsByName are they, each under its own name.
@@ -78,7 +78,7 @@ var httpActionsByName = func() map[string]httpAction {
 	return all
 }()
 
-func actionNames(of direction) (names []string) {
+func httpActionNames(of direction) (names []string) {
 	for name, a := range httpActionsByName {
 		if a.in&of != 0 {
 			names = append(names, name)

@@ -11,10 +11,10 @@ import (
 
 // forwardedOption is an option that adds an address to requests: "option forwardfor
 // [except NETWORK] [header NAME] [if-none]".
-func forwardedOption(field func(*webOptions) **httpbackend.ForwardedFor) func(*translation, *proxy, statement) {
+func forwardedOption(field func(*httpOptions) **httpbackend.ForwardedFor) func(*translation, *proxy, statement) {
 	return func(t *translation, p *proxy, s statement) {
 		if s.not {
-			*field(&p.web) = nil
+			*field(&p.httpOptions) = nil
 			return
 		}
 		f := new(httpbackend.ForwardedFor)
@@ -42,18 +42,18 @@ func forwardedOption(field func(*webOptions) **httpbackend.ForwardedFor) func(*t
 			}
 			words = words[2:]
 		}
-		*field(&p.web) = f
+		*field(&p.httpOptions) = f
 	}
 }
 
 // flagOption is an option that sets a field.
-func flagOption(field func(*webOptions) *bool) func(*translation, *proxy, statement) {
-	return func(_ *translation, p *proxy, s statement) { *field(&p.web) = !s.not }
+func flagOption(field func(*httpOptions) *bool) func(*translation, *proxy, statement) {
+	return func(_ *translation, p *proxy, s statement) { *field(&p.httpOptions) = !s.not }
 }
 
 // httpTimeout is a timeout that only mode http has.
-func httpTimeout(field func(*webOptions) **time.Duration) func(*translation, *proxy, statement) {
-	return func(_ *translation, p *proxy, s statement) { *field(&p.web) = new(milliseconds(s.args[0])) }
+func httpTimeout(field func(*httpOptions) **time.Duration) func(*translation, *proxy, statement) {
+	return func(_ *translation, p *proxy, s statement) { *field(&p.httpOptions) = new(milliseconds(s.args[0])) }
 }
 
 // httpReuse reads "http-reuse never|safe|aggressive|always".
@@ -62,7 +62,7 @@ func httpReuse(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'http-reuse' in %s %v", p, err)
 		return
 	}
-	if p.web.closeServer = s.args[0] == "never"; p.web.closeServer && p.isHTTP() {
+	if p.httpOptions.closeServer = s.args[0] == "never"; p.httpOptions.closeServer && p.isHTTP() {
 		t.notice(s.Pos, differs, "each request has a connection of its own to its server", "http-reuse never")
 	}
 }

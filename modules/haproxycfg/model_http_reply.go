@@ -19,7 +19,7 @@ import (
 // errorStatuses are those that HAProxy has an answer of its own for.
 var errorStatuses = []int{200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414, 421, 422, 425, 429, 431, 500, 501, 502, 503, 504}
 
-func statusOf(status *int, text string) error {
+func parseStatusCode(status *int, text string) error {
 	n, err := haproxyfile.ParseUint(text, 100, 999)
 	if err != nil {
 		return fmt.Errorf("'%s': expected a status from 100 to 999", text)
@@ -91,7 +91,7 @@ func (t *translation) reply(l *ruleLine) (*httprules.Reply, error) {
 func (t *translation) replyWord(l *ruleLine, r *httprules.Reply, words []string) (err error) {
 	switch words[0] {
 	case "status":
-		return statusOf(&r.Status, words[1])
+		return parseStatusCode(&r.Status, words[1])
 	case "content-type":
 		r.ContentType = words[1]
 	case "string":
@@ -100,7 +100,7 @@ func (t *translation) replyWord(l *ruleLine, r *httprules.Reply, words []string)
 		r.Formatted = true
 		r.Body, err = t.format(l, words[1])
 	case "file", "lf-file":
-		if r.File, err = t.file(words[1]); err != nil {
+		if r.File, err = t.absoluteFile(words[1]); err != nil {
 			return err
 		}
 		text, err := os.ReadFile(r.File)
@@ -114,7 +114,7 @@ func (t *translation) replyWord(l *ruleLine, r *httprules.Reply, words []string)
 			return err
 		}
 	case "errorfile":
-		if r.ErrorFile, err = t.file(words[1]); err != nil {
+		if r.ErrorFile, err = t.absoluteFile(words[1]); err != nil {
 			return err
 		}
 		err = httprules.CheckErrorFile(r.ErrorFile)
@@ -139,7 +139,7 @@ func errorFile(t *translation, p *proxy, s statement) {
 	if !ok {
 		return
 	}
-	name, err := t.file(s.args[1])
+	name, err := t.absoluteFile(s.args[1])
 	if err == nil {
 		err = httprules.CheckErrorFile(name)
 	}
@@ -179,7 +179,7 @@ func (t *translation) errorStatus(p *proxy, s statement) (status int, ok bool) {
 
 // httpError reads "http-error status CODE [content]".
 func httpError(t *translation, p *proxy, s statement) {
-	l := &ruleLine{Rule: new(httprules.Rule), statement: s, p: p, of: ofRequest, words: s.args}
+	l := &ruleLine{Rule: new(httprules.Rule), statement: s, p: p, direction: ofRequest, words: s.args}
 	r, err := t.reply(l)
 	switch {
 	case err != nil:
@@ -197,10 +197,10 @@ func httpError(t *translation, p *proxy, s statement) {
 
 // setError sets the answer to an error. The defaults' map is not the section's.
 func (p *proxy) setError(status int, r *httprules.Reply) {
-	errors := maps.Clone(p.web.errors)
+	errors := maps.Clone(p.httpOptions.errors)
 	if errors == nil {
 		errors = make(map[int]*httprules.Reply)
 	}
 	errors[status] = r
-	p.web.errors = errors
+	p.httpOptions.errors = errors
 }

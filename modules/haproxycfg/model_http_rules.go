@@ -33,10 +33,10 @@ var directions = map[string]direction{"http-request": ofRequest, "http-response"
 type ruleLine struct {
 	*httprules.Rule
 	statement
-	p     *proxy
-	of    direction
-	paren string   // what stands in parentheses behind the action, as in set-var(...)
-	words []string // what follows it, without the condition
+	p         *proxy
+	direction direction
+	paren     string   // what stands in parentheses behind the action, as in set-var(...)
+	words     []string // what follows it, without the condition
 }
 
 // inHTTP reports whether a keyword of mode http has a meaning in a section, and says
@@ -60,19 +60,19 @@ func httpRule(t *translation, p *proxy, s statement) {
 	if !t.inHTTP(p, s) {
 		return
 	}
-	l := &ruleLine{Rule: new(httprules.Rule), p: p, of: directions[s.keyword]}
+	l := &ruleLine{Rule: new(httprules.Rule), p: p, direction: directions[s.keyword]}
 	name, paren, _ := strings.Cut(s.arg(0), "(")
 	if s.keyword == "http-request" && name == "use-service" && s.arg(1) == "prometheus-exporter" {
 		metricsPage(p, s)
 		return
 	}
 	a, known := httpActionsByName[name]
-	if !known || a.in&l.of == 0 {
+	if !known || a.in&l.direction == 0 {
 		if strings.HasPrefix(name, "lua.") {
 			t.errorf(s.Pos, "'%s %s' in %s: there is no Lua", s.keyword, name, p)
 			return
 		}
-		t.errorf(s.Pos, "'%s' expects an action in %s, but got '%s'%s", s.keyword, p, s.arg(0), didYouMean(name, actionNames(l.of)))
+		t.errorf(s.Pos, "'%s' expects an action in %s, but got '%s'%s", s.keyword, p, s.arg(0), didYouMean(name, httpActionNames(l.direction)))
 		return
 	}
 	keyword := s.keyword
@@ -81,7 +81,7 @@ func httpRule(t *translation, p *proxy, s statement) {
 	case refused:
 		t.refuse(s.Pos, a.note, "'%s' in %s: %s", s.keyword, p, a.note)
 		return
-	case harmless, differs, pending:
+	case ignored, differs, pending:
 		t.notice(s.Pos, a.grade, a.note, s.keyword)
 	case supported, httpOnly:
 	}
@@ -93,14 +93,14 @@ func httpRule(t *translation, p *proxy, s statement) {
 	l.statement, l.words = s, words
 	cond, err := t.condition(p, s, after)
 	if err == nil {
-		l.If = t.webCondition(l, cond)
+		l.If = t.ruleCondition(l, cond)
 		err = a.parse(t, l)
 	}
 	if err != nil {
 		t.errorf(s.Pos, "error detected in %s while parsing '%s' rule : %v", p, s.keyword, unavailable(err))
 		return
 	}
-	list := map[string]*[]*httprules.Rule{"http-request": &p.http.request, "http-response": &p.http.response, "http-after-response": &p.http.after}[keyword]
+	list := map[string]*[]*httprules.Rule{"http-request": &p.httpRules.request, "http-response": &p.httpRules.response, "http-after-response": &p.httpRules.after}[keyword]
 	*list = append(*list, l.Rule)
 }
 
@@ -109,56 +109,56 @@ func redirectRule(t *translation, p *proxy, s statement) {
 	if !t.inHTTP(p, s) {
 		return
 	}
-	l := &ruleLine{Rule: &httprules.Rule{Action: "redirect", Origin: s.Pos.String() + ": redirect"}, statement: s, p: p, of: ofRequest}
+	l := &ruleLine{Rule: &httprules.Rule{Action: "redirect", Origin: s.Pos.String() + ": redirect"}, statement: s, p: p, direction: ofRequest}
 	words, after := haproxyfile.CutCondition(s.args)
 	l.words = words
 	err := parseRedirectRule(t, l)
 	if err == nil {
 		var cond *condition
 		if cond, err = t.condition(p, s, after); err == nil {
-			l.If = t.webCondition(l, cond)
+			l.If = t.ruleCondition(l, cond)
 		}
 	}
 	if err != nil {
 		t.errorf(s.Pos, "'%s' in %s: error detected while parsing redirect rule : %v", s.keyword, p, unavailable(err))
 		return
 	}
-	p.http.redirects = append(p.http.redirects, l.Rule)
+	p.httpRules.redirects = append(p.httpRules.redirects, l.Rule)
 }
 
-// exactly checks how many words follow an action.
-func (l *ruleLine) exactly(n int, what string) error {
+// expectWords checks how many words follow an action.
+func (l *ruleLine) expectWords(n int, what string) error {
 	if len(l.words) != n {
 		return fmt.Errorf("expects %s, and has '%s'", what, strings.Join(l.words, " "))
 	}
 	return nil
 }
 
-func noWords(_ *translation, l *ruleLine) error { return l.exactly(0, "nothing but a condition") }
+func noWords(_ *translation, l *ruleLine) error { return l.expectWords(0, "nothing but a condition") }
 
 // format checks a log format, and returns it with absolute file names.
 func (t *translation) format(l *ruleLine, text string) (string, error) {
-	text, f, err := t.readFormat(t.overHTTP(), text)
+	text, f, err := t.readFormat(t.httpSamples(), text)
 	if err != nil {
 		return "", err
 	}
-	t.ask(l.p, l.Pos, sampleFetch, l.keyword+" expression", f.Questions())
-	return text, l.atThisTime(f.InRequest(), f.InResponse(), text)
+	t.addExpressionQuestions(l.p, l.Pos, sampleFetch, l.keyword+" expression", f.Questions())
+	return text, l.validateAvailable(f.InRequest(), f.InResponse(), text)
 }
 
-// atThisTime says what is not there when a rule runs.
-func (l *ruleLine) atThisTime(request, response bool, text string) error {
+// validateAvailable says what is not there when a rule runs.
+func (l *ruleLine) validateAvailable(request, response bool, text string) error {
 	switch {
-	case request && l.of != ofRequest:
+	case request && l.direction != ofRequest:
 		return fmt.Errorf("'%s' extracts information from 'HTTP request headers', none of which is available here: expected a variable that 'http-request set-var' has set", text)
-	case response && l.of == ofRequest:
+	case response && l.direction == ofRequest:
 		return fmt.Errorf("'%s' extracts information from 'HTTP response headers', none of which is available here", text)
 	}
 	return nil
 }
 
 func parseHeader(t *translation, l *ruleLine) (err error) {
-	if err := l.exactly(2, "a header's name and its value"); err != nil {
+	if err := l.expectWords(2, "a header's name and its value"); err != nil {
 		return err
 	}
 	l.Name = l.words[0]
@@ -173,7 +173,7 @@ func parseDeleteHeader(_ *translation, l *ruleLine) error {
 		}
 		l.Method, l.words = l.words[2], l.words[:1]
 	}
-	if err := l.exactly(1, "a header's name"); err != nil {
+	if err := l.expectWords(1, "a header's name"); err != nil {
 		return err
 	}
 	l.Name = l.words[0]
@@ -185,7 +185,7 @@ func parseDeleteHeader(_ *translation, l *ruleLine) error {
 }
 
 func parseReplaceHeader(t *translation, l *ruleLine) error {
-	if err := l.exactly(3, "a header's name, a regular expression and what to put in its place"); err != nil {
+	if err := l.expectWords(3, "a header's name, a regular expression and what to put in its place"); err != nil {
 		return err
 	}
 	l.Name, l.words = l.words[0], l.words[1:]
@@ -193,7 +193,7 @@ func parseReplaceHeader(t *translation, l *ruleLine) error {
 }
 
 func parseReplace(t *translation, l *ruleLine) (err error) {
-	if err := l.exactly(2, "a regular expression and what to put in its place"); err != nil {
+	if err := l.expectWords(2, "a regular expression and what to put in its place"); err != nil {
 		return err
 	}
 	l.Pattern = l.words[0]
@@ -205,7 +205,7 @@ func parseReplace(t *translation, l *ruleLine) (err error) {
 }
 
 func parseValue(t *translation, l *ruleLine) (err error) {
-	if err := l.exactly(1, "a log format"); err != nil {
+	if err := l.expectWords(1, "a log format"); err != nil {
 		return err
 	}
 	l.Value, err = t.format(l, l.words[0])
@@ -216,56 +216,56 @@ func parseStatus(_ *translation, l *ruleLine) error {
 	if len(l.words) == 3 && l.words[1] == "reason" { // net/http has its own
 		l.words = l.words[:1]
 	}
-	if err := l.exactly(1, "a status from 100 to 999"); err != nil {
+	if err := l.expectWords(1, "a status from 100 to 999"); err != nil {
 		return err
 	}
-	return statusOf(&l.Status, l.words[0])
+	return parseStatusCode(&l.Status, l.words[0])
 }
 
 func parseSetVar(t *translation, l *ruleLine) (err error) {
-	if l.Name, err = httpVariable(l.paren); err != nil {
+	if l.Name, err = parseHTTPVariable(l.paren); err != nil {
 		return err
 	}
-	if err := l.exactly(1, "an expression"); err != nil {
+	if err := l.expectWords(1, "an expression"); err != nil {
 		return err
 	}
 	var e *sample.Expression
-	if l.Value, e, err = t.readExpression(t.overHTTP(), l.words[0]); err != nil {
+	if l.Value, e, err = t.readExpression(t.httpSamples(), l.words[0]); err != nil {
 		return err
 	}
-	t.ask(l.p, l.Pos, sampleFetch, l.keyword+" expression", e.Questions())
-	return l.atThisTime(e.InRequest(), e.InResponse(), l.Value)
+	t.addExpressionQuestions(l.p, l.Pos, sampleFetch, l.keyword+" expression", e.Questions())
+	return l.validateAvailable(e.InRequest(), e.InResponse(), l.Value)
 }
 
 func parseSetVarFormat(t *translation, l *ruleLine) (err error) {
-	if l.Name, err = httpVariable(l.paren); err != nil {
+	if l.Name, err = parseHTTPVariable(l.paren); err != nil {
 		return err
 	}
 	return parseValue(t, l)
 }
 
 func parseUnsetVar(_ *translation, l *ruleLine) (err error) {
-	l.Name, err = httpVariable(l.paren)
+	l.Name, err = parseHTTPVariable(l.paren)
 	return err
 }
 
-// httpVariable is what stands in the parentheses of set-var.
-func httpVariable(text string) (string, error) {
+// parseHTTPVariable is what stands in the parentheses of set-var.
+func parseHTTPVariable(text string) (string, error) {
 	if name, ok := strings.CutPrefix(text, "res."); ok {
-		if _, err := variable("req." + name); err != nil {
+		if _, err := parseVariable("req." + name); err != nil {
 			return "", err
 		}
 		return strings.TrimSuffix(text, ")"), nil
 	}
-	name, err := variable(text)
+	name, err := parseVariable(text)
 	if err == nil && strings.HasPrefix(name, "sess.") {
 		err = errors.New("variables of the scope 'sess' are not kept from one request of a connection to the next: expected the scope 'txn'")
 	}
 	return name, err
 }
 
-// overHTTP is the loader for sections of mode http.
-func (t *translation) overHTTP() *sample.Loader {
+// httpSamples is the loader for sections of mode http.
+func (t *translation) httpSamples() *sample.Loader {
 	if t.httpLoader == nil {
 		t.httpLoader = &sample.Loader{HTTP: true, Open: t.loader.Open}
 	}
@@ -275,26 +275,26 @@ func (t *translation) overHTTP() *sample.Loader {
 // loaderFor is the loader for a section.
 func (t *translation) loaderFor(p *proxy) *sample.Loader {
 	if p.isHTTP() {
-		return t.overHTTP()
+		return t.httpSamples()
 	}
 	return t.loader
 }
 
-// webCondition is a condition as the rules of mode http have it. A criterion that looks
+// ruleCondition is a condition as the rules of mode http have it. A criterion that looks
 // at what is not there when the rule runs never matches.
-func (t *translation) webCondition(l *ruleLine, c *condition) *httprules.Condition {
-	made := c.web(l.p)
+func (t *translation) ruleCondition(l *ruleLine, c *condition) *httprules.Condition {
+	made := c.httpCondition(l.p)
 	if made == nil {
 		return nil
 	}
 	for _, group := range made.Any {
 		for i := range group {
 			for k, criterion := range group[i].Any {
-				acl, err := t.overHTTP().Criterion(criterion)
+				acl, err := t.httpSamples().Criterion(criterion)
 				if err != nil {
 					continue // it has been reported
 				}
-				if lacks := l.atThisTime(acl.InRequest(), acl.InResponse(), criterion.Fetch); lacks != nil {
+				if lacks := l.validateAvailable(acl.InRequest(), acl.InResponse(), criterion.Fetch); lacks != nil {
 					t.warnf(l.Pos, "a condition of '%s' will never match: %v", l.keyword, lacks)
 					group[i].Any[k] = sample.Criterion{Fetch: "always_false"}
 				}
@@ -304,16 +304,16 @@ func (t *translation) webCondition(l *ruleLine, c *condition) *httprules.Conditi
 	return made
 }
 
-// web is a condition as the rules and matchers of mode http have it; nil: none.
-func (c *condition) web(p *proxy) *httprules.Condition {
+// httpCondition is a condition as the rules and matchers of mode http have it; nil: none.
+func (c *condition) httpCondition(p *proxy) *httprules.Condition {
 	if c == nil {
 		return nil
 	}
-	return &httprules.Condition{Section: p.name, Condition: *c.final()}
+	return &httprules.Condition{Section: p.name, Condition: *c.sampleCondition()}
 }
 
-// final is a condition over inputs that are final.
-func (c *condition) final() *sample.Condition {
+// sampleCondition is a condition over inputs that are final.
+func (c *condition) sampleCondition() *sample.Condition {
 	made := &sample.Condition{Unless: c.unless}
 	for _, group := range c.groups {
 		terms := make([]sample.Term, 0, len(group))

@@ -11,11 +11,11 @@ import (
 
 // readDefaults reads "defaults [NAME] [from NAME]".
 func (t *translation) readDefaults(s haproxyfile.Section) {
-	p := &proxy{Pos: s.Pos, kind: "defaults", acls: make(map[string]*acl), named: make(map[string]*server)}
+	p := &proxy{Pos: s.Pos, kind: "defaults", acls: make(map[string]*acl), serversByName: make(map[string]*server)}
 	args := s.Args
 	if len(args) > 0 && args[0] != "from" {
 		p.name, args = args[0], args[1:]
-		t.checkName(s.Pos, "'defaults' name", p.name)
+		t.validateName(s.Pos, "'defaults' name", p.name)
 	}
 	// What the defaults before it say is forgotten, unless it is named.
 	before := len(t.problems)
@@ -24,13 +24,13 @@ func (t *translation) readDefaults(s haproxyfile.Section) {
 	if from.hasRules() {
 		t.errorf(s.Pos, "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at %s): expected the rules in the sections that they are for", from.Pos)
 	}
-	p.twin = t.defaults[p.name]
+	p.duplicateOf = t.defaults[p.name]
 	if p.name != "" {
 		t.defaults[p.name] = p
 	}
 	p.takeLines(s.Lines)
 	t.readLines(p, s.Lines)
-	p.refused = p.refused || t.failedAfter(before)
+	p.invalid = p.invalid || t.failedAfter(before)
 	t.anonymous = p
 }
 
@@ -53,8 +53,8 @@ func (t *translation) parent(p *proxy, args []string, implicit *proxy) *proxy {
 		t.errorf(p.Pos, "defaults section '%s' not found for %s%s", args[1], p, didYouMean(args[1], slices.Collect(maps.Keys(t.defaults))))
 		return implicit
 	}
-	if from.twin != nil {
-		t.errorf(p.Pos, "ambiguous defaults section name '%s' referenced by %s exists at least at %s and %s", from.name, p, from.twin.Pos, from.Pos)
+	if from.duplicateOf != nil {
+		t.errorf(p.Pos, "ambiguous defaults section name '%s' referenced by %s exists at least at %s and %s", from.name, p, from.duplicateOf.Pos, from.Pos)
 	}
 	t.refer(p, from, true)
 	return from
@@ -72,18 +72,18 @@ func (t *translation) refer(p, from *proxy, byName bool) {
 	}
 }
 
-// checkParent holds HAProxy's rule on who may have tcp rules from defaults.
-func (t *translation) checkParent(p, from *proxy) {
+// validateParent holds HAProxy's rule on who may have tcp rules from defaults.
+func (t *translation) validateParent(p, from *proxy) {
 	if !from.hasRules() {
 		return
 	}
-	from.users |= p.where()
+	from.inheritors |= p.capabilities()
 	switch {
 	case p.kind == "backend" && len(from.connection)+len(from.session) > 0:
 		t.errorf(p.Pos, "a backend section cannot inherit from a defaults section defining 'tcp-request connection' or 'tcp-request session' rules (defaults section at %s): expected them in the frontends", from.Pos)
 	case p.kind == "listen":
 		t.errorf(p.Pos, "a listen section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at %s): expected the rules in %s", from.Pos, p)
-	case from.users&inFrontend != 0 && from.users&inBackend != 0:
+	case from.inheritors&inFrontend != 0 && from.inheritors&inBackend != 0:
 		t.errorf(p.Pos, "frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules (defaults section at %s): expected the rules in %s", from.Pos, p)
 	}
 }

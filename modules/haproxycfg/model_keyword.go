@@ -12,12 +12,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// where is a set of places that a keyword may stand in. A listen is a frontend
+// sectionSet is a set of places that a keyword may stand in. A listen is a frontend
 // and a backend.
-type where uint8
+type sectionSet uint8
 
 const (
-	inGlobal where = 1 << iota
+	inGlobal sectionSet = 1 << iota
 	inFrontend
 	inBackend
 	inDefaults
@@ -35,7 +35,7 @@ const (
 	supported grade = iota // does what HAProxy's does
 	differs                // does it, except for what the note says
 	pending                // is accepted, and has no effect yet
-	harmless               // is not followed, and nothing about the traffic changes
+	ignored                // is not followed, and nothing about the traffic changes
 	httpOnly               // HAProxy itself ignores it in mode tcp
 	refused                // is an error: without it other servers would get the traffic, or it would be less protected
 )
@@ -43,7 +43,7 @@ const (
 // keyword is an entry of a table: what a word of haproxy.cfg does.
 type keyword struct {
 	name  string // one word or two, such as "timeout client"
-	in    where
+	in    sectionSet
 	grade grade
 	note  string // for the message and the documentation
 
@@ -51,8 +51,8 @@ type keyword struct {
 	args func(args []string) error
 	// do has the effect. A keyword that is pending has one, too.
 	do func(*translation, *proxy, statement)
-	// says tells that do gives the message of a keyword that is pending.
-	says bool
+	// ownMessage tells that do gives the message of a keyword that is pending.
+	ownMessage bool
 	// warn makes a warning of the note of a keyword that differs, as all other
 	// grades get one.
 	warn bool
@@ -112,7 +112,7 @@ func (t table) find(words []string) (k *keyword, name string, args []string) {
 }
 
 // names are the keywords that may stand in a place.
-func (t table) names(in where) (names []string) {
+func (t table) names(in sectionSet) (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(t)) {
 		if t[name].in&in != 0 {
 			names = append(names, name)
@@ -122,18 +122,18 @@ func (t table) names(in where) (names []string) {
 }
 
 // similar is what to write after an unknown word: the nearest known, or nothing.
-func (t table) similar(word string, in where) string { return didYouMean(word, t.names(in)) }
+func (t table) similar(word string, in sectionSet) string { return didYouMean(word, t.names(in)) }
 
 // mainSections are those whose misspelt names are looked for among keywords.
 var mainSections = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "peers", "userlist"}
 
 // unknown says that there is no such keyword. It reports whether a section was
 // meant to begin there: the lines below are not of the section above then.
-func (t *translation) unknown(keywords table, in where, pos haproxyfile.Pos, word, section string) (begins bool) {
+func (t *translation) unknown(keywords table, in sectionSet, pos haproxyfile.Pos, word, section string) (begins bool) {
 	near := options.Nearest(word, append(keywords.names(in), mainSections...))
-	t.errorf(pos, "unknown keyword '%s' in '%s' section%s", word, section, maybe(near))
+	t.errorf(pos, "unknown keyword '%s' in '%s' section%s", word, section, suggestion(near))
 	begins = slices.Contains(mainSections, near) && word[0] == near[0] // misspelt, not another program's word
-	t.unread = t.unread || begins
+	t.incomplete = t.incomplete || begins
 	return begins
 }
 
@@ -149,9 +149,9 @@ func (t *translation) warnf(pos haproxyfile.Pos, format string, args ...any) {
 	t.report(pos, haproxyfile.Warning, format, args...)
 }
 
-// perform has a keyword take effect, or says why it has none. object is what
+// apply has a keyword take effect, or says why it has none. object is what
 // the keyword is an option of, for the message: "'option' in backend 'b'".
-func (t *translation) perform(k *keyword, p *proxy, s statement, object string) {
+func (t *translation) apply(k *keyword, p *proxy, s statement, object string) {
 	if k.args != nil && (!s.not || len(s.args) > 0) {
 		if err := k.args(s.args); err != nil {
 			t.errorf(s.Pos, "'%s' %v%s", s.keyword, err, strings.Replace(object, " in ", ", in ", 1))
@@ -163,11 +163,11 @@ func (t *translation) perform(k *keyword, p *proxy, s statement, object string) 
 		t.refuse(s.Pos, k.note, "'%s'%s: %s", s.keyword, object, k.note)
 		return
 	case httpOnly:
-		if !t.performHTTP(k, p, s, object) {
+		if !t.applyHTTP(k, p, s, object) {
 			return
 		}
-	case harmless, pending:
-		if !k.says {
+	case ignored, pending:
+		if !k.ownMessage {
 			t.notice(s.Pos, k.grade, k.note, s.keyword)
 		}
 	case differs:
@@ -181,9 +181,9 @@ func (t *translation) perform(k *keyword, p *proxy, s statement, object string) 
 	}
 }
 
-// performHTTP says what becomes of a keyword that HAProxy has for mode http only, and
+// applyHTTP says what becomes of a keyword that HAProxy has for mode http only, and
 // whether it takes effect. In defaults it may be for sections of either mode.
-func (t *translation) performHTTP(k *keyword, p *proxy, s statement, object string) bool {
+func (t *translation) applyHTTP(k *keyword, p *proxy, s statement, object string) bool {
 	if p.mode != "http" {
 		if p.kind != "defaults" || k.do == nil {
 			t.notice(s.Pos, httpOnly, "", s.keyword)
@@ -197,7 +197,7 @@ func (t *translation) performHTTP(k *keyword, p *proxy, s statement, object stri
 		}
 		t.refuse(s.Pos, k.note, "'%s'%s: %s", s.keyword, object, k.note)
 		return false
-	case harmless, pending, differs:
+	case ignored, pending, differs:
 		if k.note != "" {
 			t.notice(s.Pos, k.http, k.note, s.keyword)
 		}

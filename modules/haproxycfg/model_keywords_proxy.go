@@ -8,64 +8,64 @@ import (
 )
 
 const (
-	notYet      = "it is not available yet"
-	ofBacklog   = "without one, or with 0, it is the system's limit (net.core.somaxconn), whatever maxconn is; of several binds at one address the largest counts; ignored in mode http"
-	ofKeepalive = "keepalive is on for clients, and for servers whose timeout is longer than five minutes"
-	ofCapture   = "nothing is captured: the log line has the server name and the protocols of the hello anyway"
+	noteNotYet    = "it is not available yet"
+	noteBacklog   = "without one, or with 0, it is the system's limit (net.core.somaxconn), whatever maxconn is; of several binds at one address the largest counts; ignored in mode http"
+	noteKeepalive = "keepalive is on for clients, and for servers whose timeout is longer than five minutes"
+	noteCapture   = "nothing is captured: the log line has the server name and the protocols of the hello anyway"
 )
 
 // proxyKeywords are the keywords of frontend, backend, listen and defaults.
-var proxyKeywords = newTable(basics, routing, balancing, inspecting, timing, checking, logging, sticking, httpWords, optionWords)
+var proxyKeywords = newTable(basicKeywords, routingKeywords, balancingKeywords, inspectingKeywords, timingKeywords, checkingKeywords, loggingKeywords, stickingKeywords, httpKeywords, optionKeywords)
 
-var basics = []keyword{
+var basicKeywords = []keyword{
 	{name: "mode", in: inProxies, grade: differs, args: oneMode, do: setMode, note: "mode http becomes a server of Caddy's http app, which sends requests to the backend's servers; what it has beyond that is translated or refused, word by word"},
-	{name: "disabled", in: inProxies, grade: supported, args: nothing, do: func(_ *translation, p *proxy, _ statement) { p.disabled = true }},
-	{name: "enabled", in: inProxies, grade: supported, args: nothing, do: func(_ *translation, p *proxy, _ statement) { p.disabled = false }},
-	{name: "id", in: inSections, grade: harmless, args: customID, do: setID, note: sectionFound},
-	{name: "guid", in: inSections, grade: harmless, args: word, note: "sections are told apart by name"},
-	{name: "description", in: inSections, grade: harmless, args: something, note: "it is a comment"},
-	{name: "bind-process", in: inProxies, grade: harmless, args: something, note: "HAProxy removed it in 2.5; one process uses all cores"},
-	{name: "bind", in: inFrontend, grade: differs, args: something, do: addBind, note: "two frontends that bind one address share its connections, as in HAProxy, but by chance and not by the kernel's hash"},
+	{name: "disabled", in: inProxies, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, _ statement) { p.disabled = true }},
+	{name: "enabled", in: inProxies, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, _ statement) { p.disabled = false }},
+	{name: "id", in: inSections, grade: ignored, args: customID, do: setID, note: noteSectionID},
+	{name: "guid", in: inSections, grade: ignored, args: oneArg, note: "sections are told apart by name"},
+	{name: "description", in: inSections, grade: ignored, args: someArgs, note: "it is a comment"},
+	{name: "bind-process", in: inProxies, grade: ignored, args: someArgs, note: "HAProxy removed it in 2.5; one process uses all cores"},
+	{name: "bind", in: inFrontend, grade: differs, args: someArgs, do: addBind, note: "two frontends that bind one address share its connections, as in HAProxy, but by chance and not by the kernel's hash"},
 	{name: "maxconn", in: inFrontends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.maxconn = integer(s.args[0]) }, note: "as many connections are accepted as the limit of open files allows"},
-	{name: "backlog", in: inFrontends, grade: differs, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.backlog = integer(s.args[0]) }, note: ofBacklog},
+	{name: "backlog", in: inFrontends, grade: differs, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.backlog = integer(s.args[0]) }, note: noteBacklog},
 	{name: "rate-limit sessions", in: inFrontends, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
 	{name: "fullconn", in: inBackends, grade: supported, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.fullconn = integer(s.args[0]) }},
 	{name: "filter|filter-sequence", in: inSections, grade: refused, note: "filters (compression, bandwidth limits, SPOE) are not available"},
 	{name: "be-unpublished", in: inBackends, grade: refused, note: "a backend cannot be published later; expected 'disabled', or the backend left out until it is needed"},
 	{name: "force-be-switch", in: inFrontend, grade: refused, note: "a disabled backend never gets connections; expected 'enabled' in the backend"},
-	{name: "quic-initial", in: inFrontends, grade: harmless, args: something, note: ofQUIC},
-	{name: "ssl-f-use", in: inFrontend, grade: harmless, note: ofTLS},
-	{name: "declare capture", in: inFrontend, grade: harmless, strict: true, args: something, note: ofCapture},
+	{name: "quic-initial", in: inFrontends, grade: ignored, args: someArgs, note: noteQUIC},
+	{name: "ssl-f-use", in: inFrontend, grade: ignored, note: noteTLS},
+	{name: "declare capture", in: inFrontend, grade: ignored, strict: true, args: someArgs, note: noteCapture},
 }
 
-var routing = []keyword{
-	{name: "acl", in: inProxies, grade: supported, args: something, do: addACL},
+var routingKeywords = []keyword{
+	{name: "acl", in: inProxies, grade: supported, args: someArgs, do: addACL},
 	{name: "use_backend", in: inFrontend, grade: differs, do: addUse, note: "backends that several rules name exactly are found by one look into a table"},
 	{name: "default_backend", in: inFrontends, grade: supported, do: setDefaultBackend},
 	{name: "use-server", in: inSections, grade: supported, do: addUseServer},
 	{name: "server", in: inBackend, grade: differs, strict: true, do: addServer, note: "a host name is looked up when it is first needed, and again while it is used, not once at start"},
 	{name: "default-server", in: inBackends, grade: supported, strict: true, do: setDefaultServer},
-	{name: "server-template", in: inBackend, grade: refused, strict: true, note: notYet + "; expected a server line for each server"},
+	{name: "server-template", in: inBackend, grade: refused, strict: true, note: noteNotYet + "; expected a server line for each server"},
 	{name: "dispatch", in: inBackend, grade: refused, note: "HAProxy removed it in 3.5; expected a server line"},
 	{name: "transparent|option transparent", in: inBackends, grade: refused, note: "HAProxy removed it in 3.5; expected servers with addresses"},
 	{name: "source|usesrc", in: inBackends, grade: refused, note: "connecting from a certain address is not available yet"},
 }
 
-var balancing = []keyword{
+var balancingKeywords = []keyword{
 	{name: "balance", in: inBackends, grade: differs, do: setBalance, note: "all algorithms of mode tcp but rdp-cookie; random goes on to a server with room where HAProxy waits. Without balance it is roundrobin, as up to HAProxy 3.2; HAPROXY_BRANCH=3.3 or later in the environment asks for the random of later versions"},
-	{name: "hash-type", in: inBackends, grade: supported, args: something, do: setHashType},
-	{name: "hash-balance-factor", in: inBackends, grade: supported, args: something, do: setHashFactor},
+	{name: "hash-type", in: inBackends, grade: supported, args: someArgs, do: setHashType},
+	{name: "hash-balance-factor", in: inBackends, grade: supported, args: someArgs, do: setHashFactor},
 	{name: "hash-preserve-affinity", in: inBackends, grade: supported, args: oneAffinity, do: setHashAffinity},
 	{name: "retries", in: inBackends, grade: supported, args: number(0, 100), do: func(_ *translation, p *proxy, s statement) { p.retries = new(integer(s.args[0])) }},
 	{name: "option redispatch", in: inBackends, grade: supported, args: atMost(1), do: setRedispatch},
-	{name: "retry-on", in: inBackends, grade: differs, strict: true, args: something, do: retryOn, note: "in mode tcp only failed connects are retried, as in HAProxy"},
-	{name: "option allbackups", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.allBackups = !s.not }},
-	{name: "option abortonclose", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.abortOnFin = !s.not }},
-	{name: "load-server-state-from-file|server-state-file-name", in: inBackends, grade: harmless, args: word, note: "counts and states live on over a reload without a file"},
-	{name: "max-session-srv-conns|max-keep-alive-queue", in: inProxies, grade: httpOnly, http: harmless, args: word, note: "connections to servers are shared, and none is kept for a client"},
+	{name: "retry-on", in: inBackends, grade: differs, strict: true, args: someArgs, do: retryOn, note: "in mode tcp only failed connects are retried, as in HAProxy"},
+	{name: "option allbackups", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.allBackups = !s.not }},
+	{name: "option abortonclose", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.abortOnClose = !s.not }},
+	{name: "load-server-state-from-file|server-state-file-name", in: inBackends, grade: ignored, args: oneArg, note: "counts and states live on over a reload without a file"},
+	{name: "max-session-srv-conns|max-keep-alive-queue", in: inProxies, grade: httpOnly, http: ignored, args: oneArg, note: "connections to servers are shared, and none is kept for a client"},
 }
 
-var inspecting = []keyword{
+var inspectingKeywords = []keyword{
 	{name: "tcp-request inspect-delay", in: inProxies, grade: supported, args: duration, do: setInspectDelay},
 	{name: "tcp-request content", in: inProxies, grade: differs, do: contentRule, note: "a ClientHello over several TLS records is a hello, and may have 64 KiB"},
 	{name: "tcp-request connection", in: inFrontend | inDefaults, grade: differs, strict: true, do: connectionRule, note: "a refused connection is logged"},
@@ -74,7 +74,7 @@ var inspecting = []keyword{
 	{name: "tcp-response inspect-delay", in: inBackends, grade: supported, strict: true, args: duration, do: setResponseDelay},
 }
 
-var timing = []keyword{
+var timingKeywords = []keyword{
 	timeoutKeyword("timeout client", inFrontends, func(t *timeouts) **time.Duration { return &t.client }),
 	timeoutKeyword("timeout client-fin", inFrontends, func(t *timeouts) **time.Duration { return &t.clientFin }),
 	timeoutKeyword("timeout server", inBackends, func(t *timeouts) **time.Duration { return &t.server }),
@@ -83,10 +83,10 @@ var timing = []keyword{
 	timeoutKeyword("timeout tunnel", inBackends, func(t *timeouts) **time.Duration { return &t.tunnel }),
 	timeoutKeyword("timeout queue", inBackends, func(t *timeouts) **time.Duration { return &t.queue }),
 	timeoutKeyword("timeout check", inBackends, func(t *timeouts) **time.Duration { return &t.check }),
-	{name: "timeout client-hs", in: inFrontends, grade: harmless, args: duration, note: "it bounds the wait for a PROXY header, and none is read"},
-	{name: "timeout http-request", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *webOptions) **time.Duration { return &w.httpRequest })},
-	{name: "timeout http-keep-alive", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *webOptions) **time.Duration { return &w.keepIdle })},
-	{name: "timeout tarpit", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *webOptions) **time.Duration { return &w.tarpit })},
+	{name: "timeout client-hs", in: inFrontends, grade: ignored, args: duration, note: "it bounds the wait for a PROXY header, and none is read"},
+	{name: "timeout http-request", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *httpOptions) **time.Duration { return &w.httpRequest })},
+	{name: "timeout http-keep-alive", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *httpOptions) **time.Duration { return &w.keepIdle })},
+	{name: "timeout tarpit", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *httpOptions) **time.Duration { return &w.tarpit })},
 	removed("clitimeout", "2.1", "Use 'timeout client'"),
 	removed("contimeout", "2.1", "Use 'timeout connect'"),
 	removed("srvtimeout", "2.1", "Use 'timeout server'"),
@@ -97,7 +97,7 @@ var timing = []keyword{
 }
 
 // timeoutKeyword is a timeout that is kept in one field.
-func timeoutKeyword(name string, in where, field func(*timeouts) **time.Duration) keyword {
+func timeoutKeyword(name string, in sectionSet, field func(*timeouts) **time.Duration) keyword {
 	return keyword{name: name, in: in, grade: supported, args: duration, do: func(t *translation, p *proxy, s statement) {
 		*field(&p.timeouts) = new(milliseconds(s.args[0]))
 		if n := integer(s.args[0]); n > 0 && n < 100 {
@@ -111,42 +111,42 @@ func removed(name, version, instead string) keyword {
 	return keyword{name: name, in: inProxies, grade: refused, note: "the directive is not supported anymore since HAProxy " + version + ". " + instead}
 }
 
-const everyOne = "every connection is one line of the log, when it ends"
+const noteEveryConnection = "every connection is one line of the log, when it ends"
 
-var logging = []keyword{
-	{name: "log", in: inProxies, grade: differs, warn: true, args: logTarget, do: func(_ *translation, p *proxy, s statement) { p.web.logged = !s.not }, note: ofLogging},
-	{name: "option tcplog", in: inProxies, fixed: true, grade: differs, warn: true, args: clf, note: ofLogging},
-	{name: "log-format|log-format-sd|error-log-format", in: inProxies, grade: differs, warn: true, args: word, do: checkLogFormat, note: "the log line is JSON, and always has the same fields"},
-	{name: "log-steps", in: inProxies, grade: differs, warn: true, args: something, note: everyOne},
-	{name: "option dontlognull|option dontlog-normal|option logasap", in: inFrontends, grade: differs, warn: true, args: nothing, note: everyOne},
-	{name: "option log-separate-errors", in: inFrontends, grade: differs, warn: true, args: nothing, note: "a line has the level 'error' only where the proxy itself has failed"},
-	{name: "option contstats", in: inFrontends, grade: harmless, args: nothing, note: "counts are current at any time"},
-	{name: "option socket-stats", in: inFrontends, grade: pending, args: nothing, note: noStatistics},
-	{name: "log-tag", in: inProxies, grade: harmless, args: something, note: ofSyslog},
-	{name: "unique-id-format", in: inProxies, grade: harmless, args: word, do: checkLogFormat, note: "connections are not numbered"},
-	{name: "unique-id-header", in: inProxies, grade: httpOnly, http: refused, args: something, note: "requests are not numbered"},
-	{name: "email-alert", in: inProxies, grade: harmless, args: something, note: "there are no mail alerts"},
+var loggingKeywords = []keyword{
+	{name: "log", in: inProxies, grade: differs, warn: true, args: logTarget, do: func(_ *translation, p *proxy, s statement) { p.httpOptions.logged = !s.not }, note: noteLogging},
+	{name: "option tcplog", in: inProxies, fixed: true, grade: differs, warn: true, args: clf, note: noteLogging},
+	{name: "log-format|log-format-sd|error-log-format", in: inProxies, grade: differs, warn: true, args: oneArg, do: validateLogFormat, note: "the log line is JSON, and always has the same fields"},
+	{name: "log-steps", in: inProxies, grade: differs, warn: true, args: someArgs, note: noteEveryConnection},
+	{name: "option dontlognull|option dontlog-normal|option logasap", in: inFrontends, grade: differs, warn: true, args: noArgs, note: noteEveryConnection},
+	{name: "option log-separate-errors", in: inFrontends, grade: differs, warn: true, args: noArgs, note: "a line has the level 'error' only where the proxy itself has failed"},
+	{name: "option contstats", in: inFrontends, grade: ignored, args: noArgs, note: "counts are current at any time"},
+	{name: "option socket-stats", in: inFrontends, grade: pending, args: noArgs, note: noteNoStatistics},
+	{name: "log-tag", in: inProxies, grade: ignored, args: someArgs, note: noteSyslog},
+	{name: "unique-id-format", in: inProxies, grade: ignored, args: oneArg, do: validateLogFormat, note: "connections are not numbered"},
+	{name: "unique-id-header", in: inProxies, grade: httpOnly, http: refused, args: someArgs, note: "requests are not numbered"},
+	{name: "email-alert", in: inProxies, grade: ignored, args: someArgs, note: "there are no mail alerts"},
 }
 
-var sticking = []keyword{
-	{name: "stick-table", in: inSections, grade: differs, args: something, do: addTable, note: "a table that nothing refers to is not needed; what refers to one is not available yet"},
-	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: noTables},
+var stickingKeywords = []keyword{
+	{name: "stick-table", in: inSections, grade: differs, args: someArgs, do: addTable, note: "a table that nothing refers to is not needed; what refers to one is not available yet"},
+	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: noteNoTables},
 	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
-	{name: "option persist", in: inBackends, grade: supported, args: nothing, do: func(_ *translation, p *proxy, s statement) { p.persist = !s.not }},
+	{name: "option persist", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.persist = !s.not }},
 	{name: "force-persist|ignore-persist", in: inBackend, grade: supported, do: addPersistRule},
 }
 
-var optionWords = []keyword{
-	{name: "option tcpka", in: inProxies, grade: harmless, fixed: true, args: nothing, note: ofKeepalive},
-	{name: "option clitcpka|option srvtcpka", in: inProxies, grade: harmless, args: nothing, note: ofKeepalive},
-	{name: "clitcpka-cnt|srvtcpka-cnt", in: inProxies, grade: harmless, args: number(1, 1<<31-1), note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
-	{name: "clitcpka-idle|clitcpka-intvl|srvtcpka-idle|srvtcpka-intvl", in: inProxies, grade: harmless, args: duration, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
-	{name: "option splice-auto|option splice-request|option splice-response", in: inProxies, grade: harmless, args: nothing, note: "it saves copies, and changes nothing else"},
-	{name: "option tcp-smart-accept|option tcp-smart-connect", in: inProxies, grade: harmless, args: nothing, note: "it is so without it, on Linux"},
-	{name: "option http-no-delay", in: inProxies, grade: harmless, args: nothing, note: "it is about single TCP packets"},
-	{name: "option nolinger", in: inProxies, grade: differs, warn: true, args: nothing, note: "connections that end in order are closed in order, so that what was sent arrives"},
-	{name: "option independent-streams", in: inProxies, grade: differs, warn: true, args: nothing, note: "bytes in either direction count for the timeouts of both sides, as in HAProxy without it"},
-	{name: "option idle-close-on-response|option use-small-buffers", in: inProxies, grade: httpOnly, http: harmless, note: "it is about HAProxy's own connections and memory"},
+var optionKeywords = []keyword{
+	{name: "option tcpka", in: inProxies, grade: ignored, fixed: true, args: noArgs, note: noteKeepalive},
+	{name: "option clitcpka|option srvtcpka", in: inProxies, grade: ignored, args: noArgs, note: noteKeepalive},
+	{name: "clitcpka-cnt|srvtcpka-cnt", in: inProxies, grade: ignored, args: number(1, 1<<31-1), note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
+	{name: "clitcpka-idle|clitcpka-intvl|srvtcpka-idle|srvtcpka-intvl", in: inProxies, grade: ignored, args: duration, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
+	{name: "option splice-auto|option splice-request|option splice-response", in: inProxies, grade: ignored, args: noArgs, note: "it saves copies, and changes nothing else"},
+	{name: "option tcp-smart-accept|option tcp-smart-connect", in: inProxies, grade: ignored, args: noArgs, note: "it is so without it, on Linux"},
+	{name: "option http-no-delay", in: inProxies, grade: ignored, args: noArgs, note: "it is about single TCP packets"},
+	{name: "option nolinger", in: inProxies, grade: differs, warn: true, args: noArgs, note: "connections that end in order are closed in order, so that what was sent arrives"},
+	{name: "option independent-streams", in: inProxies, grade: differs, warn: true, args: noArgs, note: "bytes in either direction count for the timeouts of both sides, as in HAProxy without it"},
+	{name: "option idle-close-on-response|option use-small-buffers", in: inProxies, grade: httpOnly, http: ignored, note: "it is about HAProxy's own connections and memory"},
 }
 
 func customID(args []string) error {

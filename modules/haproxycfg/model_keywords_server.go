@@ -18,17 +18,17 @@ import (
 
 // serverKeyword is a word of a server line.
 type serverKeyword struct {
-	values int    // words that follow it
-	value  string // what they are, for the message where they are missing
-	grade  grade
-	note   string
-	do     func(*server, string) error
-	tls    func(*tlsSettings, tlsWord) error // in its place, of words about TLS
-	says   bool                              // the message is given when all sections have been read
+	values     int    // words that follow it
+	value      string // what they are, for the message where they are missing
+	grade      grade
+	note       string
+	do         func(*server, string) error
+	tls        func(*tlsSettings, tlsWord) error // in its place, of words about TLS
+	ownMessage bool                              // the message is given when all sections have been read
 }
 
-// perform has the word take effect.
-func (k *serverKeyword) perform(n *server, pos haproxyfile.Pos, name, value string) error {
+// apply has the word take effect.
+func (k *serverKeyword) apply(n *server, pos haproxyfile.Pos, name, value string) error {
 	switch {
 	case k.tls != nil:
 		return n.tls.set(k.tls, tlsWord{pos, name, value})
@@ -39,10 +39,10 @@ func (k *serverKeyword) perform(n *server, pos haproxyfile.Pos, name, value stri
 }
 
 const (
-	serverTLS   = "TLS does not end here, and none begins here: the client's goes on to the server"
-	proxyHeader = "the PROXY protocol is not available yet"
+	noteServerTLS   = "TLS does not end here, and none begins here: the client's goes on to the server"
+	noteProxyHeader = "the PROXY protocol is not available yet"
 
-	namedDefaults = "default-server lines with a name are not available: expected their options in the server lines"
+	noteNamedDefaults = "default-server lines with a name are not available: expected their options in the server lines"
 )
 
 // serverKeywords are those of server and default-server.
@@ -62,9 +62,9 @@ func newServerKeywords() map[string]serverKeyword {
 	addLimits(add)
 	addChecks(add)
 	addAgent(add)
-	add(serverKeyword{grade: refused, note: serverTLS}, "ssl")
-	add(serverKeyword{grade: refused, note: proxyHeader}, "send-proxy", "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn")
-	add(serverKeyword{values: 1, grade: refused, note: proxyHeader}, "proxy-v2-options", "set-proxy-v2-tlv-fmt")
+	add(serverKeyword{grade: refused, note: noteServerTLS}, "ssl")
+	add(serverKeyword{grade: refused, note: noteProxyHeader}, "send-proxy", "send-proxy-v2", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn")
+	add(serverKeyword{values: 1, grade: refused, note: noteProxyHeader}, "proxy-v2-options", "set-proxy-v2-tlv-fmt")
 	add(serverKeyword{values: 1, grade: refused, note: "connecting from a certain address is not available yet"}, "source")
 	add(serverKeyword{values: 1, grade: refused, note: "connecting through it is not available"}, "socks4", "namespace", "tcp-md5sig")
 	add(serverKeyword{grade: refused, note: "connecting through it is not available"}, "usesrc")
@@ -72,16 +72,16 @@ func newServerKeywords() map[string]serverKeyword {
 
 	add(serverKeyword{grade: supported}, "no-send-proxy", "no-send-proxy-v2", "no-send-proxy-v2-ssl", "no-send-proxy-v2-ssl-cn", "no-ssl", "no-check-send-proxy", "no-agent-check", "stick", "no-tfo", "no-ssl-reuse", "no-check-sni-auto")
 	add(serverKeyword{grade: pending, note: "checks send the name of check-sni only"}, "check-sni-auto")
-	add(serverKeyword{grade: harmless, note: noStickiness}, "non-stick")
-	add(serverKeyword{values: 1, grade: harmless, note: "servers are told apart by name"}, "guid", "label")
+	add(serverKeyword{grade: ignored, note: noteNoStickiness}, "non-stick")
+	add(serverKeyword{values: 1, grade: ignored, note: "servers are told apart by name"}, "guid", "label")
 	add(serverKeyword{values: 1, grade: differs, note: "the ring is made of the servers' ids; other keys are refused", do: hashKey}, "hash-key")
 	add(serverKeyword{values: 1, grade: supported, do: serverID}, "id")
-	add(serverKeyword{values: 1, grade: harmless, note: ofHTTP}, "cookie", "max-reuse", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "proto", "ws", "log-proto", "log-bufsize", "pool-conn-name", "idle-ping", "check-pool-conn-name")
-	add(serverKeyword{grade: harmless, note: ofHTTP}, "strict-maxconn", "check-reuse-pool", "no-check-reuse-pool")
-	add(serverKeyword{values: 1, grade: harmless, note: ofQUIC}, "quic-cc-algo")
-	add(serverKeyword{values: 1, grade: refused, note: namedDefaults}, "from")
-	add(serverKeyword{values: 1, grade: harmless, note: "it tunes the socket"}, "mss", "tcp-ut", "cc", "shard")
-	add(serverKeyword{grade: harmless, note: "it tunes the socket"}, "tfo")
+	add(serverKeyword{values: 1, grade: ignored, note: noteHTTP}, "cookie", "max-reuse", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "proto", "ws", "log-proto", "log-bufsize", "pool-conn-name", "idle-ping", "check-pool-conn-name")
+	add(serverKeyword{grade: ignored, note: noteHTTP}, "strict-maxconn", "check-reuse-pool", "no-check-reuse-pool")
+	add(serverKeyword{values: 1, grade: ignored, note: noteQUIC}, "quic-cc-algo")
+	add(serverKeyword{values: 1, grade: refused, note: noteNamedDefaults}, "from")
+	add(serverKeyword{values: 1, grade: ignored, note: "it tunes the socket"}, "mss", "tcp-ut", "cc", "shard")
+	add(serverKeyword{grade: ignored, note: "it tunes the socket"}, "tfo")
 	const lookup = "host names are looked up by the system's resolver, and kept while they are used"
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: func(n *server, v string) error { n.resolvers = v; return nil }}, "resolvers")
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: initAddress}, "init-addr")
@@ -93,10 +93,10 @@ func newServerKeywords() map[string]serverKeyword {
 		return nil
 	}}, "resolve-prefer")
 	add(serverKeyword{values: 1, grade: differs, note: lookup}, "resolve-opts", "resolve-net")
-	add(serverKeyword{grade: harmless, note: serverTLS}, "allow-0rtt", "sni-auto", "no-sni-auto")
+	add(serverKeyword{grade: ignored, note: noteServerTLS}, "allow-0rtt", "sni-auto", "no-sni-auto")
 	addTLS(add)
-	add(serverKeyword{values: 1, grade: harmless, note: serverTLS}, "sni", "ktls")
-	for name, what := range values {
+	add(serverKeyword{values: 1, grade: ignored, note: noteServerTLS}, "sni", "ktls")
+	for name, what := range valueNames {
 		k := all[name]
 		k.value = what
 		all[name] = k
@@ -104,8 +104,8 @@ func newServerKeywords() map[string]serverKeyword {
 	return all
 }
 
-// values are what follows some words.
-var values = map[string]string{
+// valueNames are what follows some words.
+var valueNames = map[string]string{
 	"inter": "a delay", "fastinter": "a delay", "downinter": "a delay", "slowstart": "a delay", "agent-inter": "a delay",
 	"rise": "an integer argument", "fall": "an integer argument", "weight": "an integer argument", "error-limit": "an integer argument",
 	"port": "a port number", "agent-port": "a port number", "addr": "<ipv4|ipv6>", "agent-addr": "<ipv4|ipv6>", "cookie": "<value>",
@@ -145,7 +145,7 @@ func addLimits(add adder) {
 		"maxqueue": func(n *server) *int { return &n.maxqueue },
 	} {
 		add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error {
-			return set(field(n), name, v, 0)
+			return setInteger(field(n), name, v, 0)
 		}}, name)
 	}
 	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error {
@@ -158,8 +158,8 @@ func addLimits(add adder) {
 	}}, "slowstart")
 }
 
-// set is a whole number from least on.
-func set(field *int, name, v string, least int64) error {
+// setInteger is a whole number from least on.
+func setInteger(field *int, name, v string, least int64) error {
 	n, err := haproxyfile.ParseUint(v, least, 1<<31-1)
 	if err != nil {
 		return fmt.Errorf("'%s' expects an integer argument from %d on but got '%s'", name, least, v)
@@ -211,7 +211,7 @@ func addChecks(add adder) {
 	check(1, func(n *server, v string) error { n.check.verifyHost = v; return nil }, "verifyhost")
 	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error { n.check.section = v; return nil }}, "healthcheck")
 	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error { n.check.proto = v; return nil }}, "check-proto")
-	add(serverKeyword{grade: harmless, note: "it is for servers with 'socks4', which is refused"}, "check-via-socks4")
+	add(serverKeyword{grade: ignored, note: "it is for servers with 'socks4', which is refused"}, "check-via-socks4")
 }
 
 func choice(name string, field func(*server) *string, words ...string) func(*server, string) error {
@@ -225,7 +225,7 @@ func choice(name string, field func(*server) *string, words ...string) func(*ser
 }
 
 func positive(field *int, name, v string) error {
-	if err := set(field, name, v, 0); err != nil {
+	if err := setInteger(field, name, v, 0); err != nil {
 		return err
 	}
 	if *field == 0 {

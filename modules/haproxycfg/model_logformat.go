@@ -15,8 +15,8 @@ import (
 var logVariables = strings.Fields("B H ID ST T Tc Td Th Ti Tl Tq TR Tr Ts Tt Tu Tw U ac b bc bi bp bq ci cp f fc fi fp ft hr hrl hs hsl lc ms o pid rc rt s sc si sp sq sslc sslv t ts tsc OG " +
 	"CC CS Ta HM HP HPO HQ HU HV r tr trg trl")
 
-// checkLogFormat finds the mistakes in a log-format that HAProxy would.
-func checkLogFormat(t *translation, p *proxy, s statement) {
+// validateLogFormat finds the mistakes in a log-format that HAProxy would.
+func validateLogFormat(t *translation, p *proxy, s statement) {
 	for _, format := range s.args {
 		if err := t.logFormat(p, s, format); err != nil {
 			t.errorf(s.Pos, "failed to parse log-format : %v, in %s", err, p)
@@ -64,7 +64,7 @@ func (t *translation) logFormat(p *proxy, s statement, format string) error {
 // logExpression checks an expression as far as it is known here. By the time
 // that a line is logged, what the client sent is gone.
 func (t *translation) logExpression(p *proxy, s statement, text string) error {
-	text, err := sample.RewriteFiles(text, t.file)
+	text, err := sample.RewriteFiles(text, t.absoluteFile)
 	if err != nil {
 		return err
 	}
@@ -77,6 +77,6 @@ func (t *translation) logExpression(p *proxy, s statement, text string) error {
 	case e.NeedsRequest():
 		return fmt.Errorf("sample fetch <%s> may not be reliably used here because it needs 'request buffer' which is not available here: expected a variable that 'tcp-request content set-var' has set", text)
 	}
-	t.askFor(asked{p, s.Pos, sampleFetch, "log-format expression", true}, e.Questions())
+	t.addQuestions(questionOrigin{p, s.Pos, sampleFetch, "log-format expression", true}, e.Questions())
 	return nil
 }

@@ -12,9 +12,9 @@ import (
 )
 
 var (
-	facilities = strings.Fields("kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 local1 local2 local3 local4 local5 local6 local7")
-	logFormats = strings.Fields("local rfc3164 rfc5424 priority short timed iso raw")
-	levels     = strings.Fields("emerg alert crit err warning notice info debug")
+	syslogFacilities = strings.Fields("kern user mail daemon auth syslog lpr news uucp cron auth2 ftp ntp audit alert cron2 local0 local1 local2 local3 local4 local5 local6 local7")
+	logFormats       = strings.Fields("local rfc3164 rfc5424 priority short timed iso raw")
+	syslogLevels     = strings.Fields("emerg alert crit err warning notice info debug")
 )
 
 // logTarget checks "log global" and "log ADDRESS [len N] [format F] [sample R]
@@ -39,12 +39,12 @@ func logTarget(args []string) error {
 		}
 		args = args[2:]
 	}
-	if !slices.Contains(facilities, args[0]) {
-		return fmt.Errorf(": unknown log facility '%s'%s", args[0], didYouMean(args[0], facilities))
+	if !slices.Contains(syslogFacilities, args[0]) {
+		return fmt.Errorf(": unknown log facility '%s'%s", args[0], didYouMean(args[0], syslogFacilities))
 	}
 	for _, level := range args[1:] {
-		if !slices.Contains(levels, level) {
-			return fmt.Errorf(": unknown optional log level '%s'%s", level, didYouMean(level, levels))
+		if !slices.Contains(syslogLevels, level) {
+			return fmt.Errorf(": unknown optional log level '%s'%s", level, didYouMean(level, syslogLevels))
 		}
 	}
 	return atMost(3)(args)
@@ -60,7 +60,7 @@ func clf(args []string) error {
 	if len(args) == 1 && args[0] == "clf" {
 		return nil
 	}
-	return nothing(args)
+	return noArgs(args)
 }
 
 // setDirectory moves where relative file names begin.
@@ -70,7 +70,7 @@ func (t *translation) setDirectory(s statement) {
 			t.errorf(s.Pos, "'default-path origin' expects an absolute path")
 			return
 		}
-		t.dir = s.args[1]
+		t.baseDir = s.args[1]
 		return
 	}
 	dir, err := filepath.Abs(filepath.Dir(s.File))
@@ -81,7 +81,7 @@ func (t *translation) setDirectory(s statement) {
 	if s.args[0] == "parent" {
 		dir = filepath.Dir(dir)
 	}
-	t.dir = dir
+	t.baseDir = dir
 }
 
 // atLeastBranch compares a version such as 3.2 or 2.6-dev4.

@@ -16,14 +16,14 @@ const noticeItems = 10
 
 // Reasons why something is refused, and why what belongs to it is ignored where it is not asked for.
 const (
-	noTables          = "stick tables are not available yet"
-	unusedTable       = "no rule here uses it: those that would are refused"
-	unusedPeers       = "no port is opened for peers, and no stick table is exchanged: rules that use one are refused"
-	sectionFound      = "sections are told apart by name: only the fetches fe_id and be_id find it"
-	bindFound         = "only the fetches so_id and so_name find it"
-	noStickiness      = "there is no stickiness that it could be about"
-	bindTLS           = "TLS does not end here: it goes to the server as it is; a site whose TLS ends here is one of Caddy's http app"
-	unusedCertificate = "it is for TLS that ends at the proxy"
+	noteNoTables          = "stick tables are not available yet"
+	noteUnusedTable       = "no rule here uses it: those that would are refused"
+	noteUnusedPeers       = "no port is opened for peers, and no stick table is exchanged: rules that use one are refused"
+	noteSectionID         = "sections are told apart by name: only the fetches fe_id and be_id find it"
+	noteBindID            = "only the fetches so_id and so_name find it"
+	noteNoStickiness      = "there is no stickiness that it could be about"
+	noteBindTLS           = "TLS does not end here: it goes to the server as it is; a site whose TLS ends here is one of Caddy's http app"
+	noteUnusedCertificate = "it is for TLS that ends at the proxy"
 )
 
 // notice is a warning about all that has the same reason: a file of ten
@@ -35,25 +35,25 @@ type notice struct {
 	lines  []haproxyfile.Pos
 }
 
-// formats say what becomes of words.
-var formats = map[grade]string{
+// noticeFormats say what becomes of words.
+var noticeFormats = map[grade]string{
 	pending:  "not available yet: %s: ",
-	harmless: "ignored, and nothing about the traffic changes: %s: ",
+	ignored:  "ignored, and nothing about the traffic changes: %s: ",
 	httpOnly: "ignored, as HAProxy does in mode tcp: %s",
 	differs:  "not as in HAProxy: %s: ",
 }
 
 // notice takes a word into the warning of its reason.
 func (t *translation) notice(pos haproxyfile.Pos, g grade, note, word string) {
-	t.collect(pos, formats[g]+strings.ReplaceAll(note, "%", "%%"), "'"+word+"'").note = note
+	t.collect(pos, noticeFormats[g]+strings.ReplaceAll(note, "%", "%%"), "'"+word+"'").note = note
 }
 
-// moot are the notes that are left out where another word was refused: they say that nothing needs what that word
+// mootAfter are the notes that are left out where another word was refused: they say that nothing needs what that word
 // asks for. The keys are the notes of what is refused.
-var moot = map[string][]string{
-	noTables:  {unusedTable, unusedPeers, noStickiness},
-	bindTLS:   {ofTLS, unusedCertificate},
-	serverTLS: {serverTLS, ofTLS, unusedCertificate},
+var mootAfter = map[string][]string{
+	noteNoTables:  {noteUnusedTable, noteUnusedPeers, noteNoStickiness},
+	noteBindTLS:   {noteTLS, noteUnusedCertificate},
+	noteServerTLS: {noteServerTLS, noteTLS, noteUnusedCertificate},
 }
 
 // refuse reports a word that is refused for the reason of its note.
@@ -65,7 +65,7 @@ func (t *translation) refuse(pos haproxyfile.Pos, note, format string, args ...a
 // isMoot reports whether something was refused that makes a note untrue or idle, or whether
 // the configuration asks for what it says that nothing asks for.
 func (t *translation) isMoot(note string) bool {
-	return t.numbersAsked && (note == sectionFound || note == bindFound) || slices.ContainsFunc(t.refusals, func(refusal string) bool { return slices.Contains(moot[refusal], note) })
+	return t.idsUsed && (note == noteSectionID || note == noteBindID) || slices.ContainsFunc(t.refusals, func(refusal string) bool { return slices.Contains(mootAfter[refusal], note) })
 }
 
 // collect takes something into the warning of a format, and returns that.

@@ -19,8 +19,8 @@ func addUse(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'use_backend' expects a backend name")
 		return
 	}
-	u := use{reference: reference{s.Pos, s.args[0]}}
-	err := t.readName(p, s, t.loaderFor(p), &u)
+	u := useRule{reference: reference{s.Pos, s.args[0]}}
+	err := t.readTargetName(p, s, t.loaderFor(p), &u)
 	if err != nil {
 		t.errorf(s.Pos, "'use_backend' in %s: failed to parse the backend's name '%s': %v", p, u.name, err)
 		return
@@ -36,11 +36,11 @@ func addUse(t *translation, p *proxy, s statement) {
 	if u.cond.needs(sample.NeedsBackend) {
 		t.warnf(s.Pos, "a condition of 'use_backend' asks for the backend, and none has been chosen at that time: it will never match")
 	}
-	p.uses = append(p.uses, u)
+	p.useBackend = append(p.useBackend, u)
 }
 
-// readName reads what a rule names: itself, or a format that its name comes from.
-func (t *translation) readName(p *proxy, s statement, loader *sample.Loader, u *use) error {
+// readTargetName reads what a rule names: itself, or a format that its name comes from.
+func (t *translation) readTargetName(p *proxy, s statement, loader *sample.Loader, u *useRule) error {
 	if !strings.Contains(u.name, "%") {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (t *translation) readName(p *proxy, s statement, loader *sample.Loader, u *
 	if w := f.Warning(); w != "" {
 		t.warnf(s.Pos, "'%s %s': %s", s.keyword, u.name, w)
 	}
-	t.ask(p, s.Pos, sampleFetch, s.keyword+" expression", f.Questions())
+	t.addExpressionQuestions(p, s.Pos, sampleFetch, s.keyword+" expression", f.Questions())
 	u.name = name
 	return nil
 }
@@ -64,7 +64,7 @@ func setDefaultBackend(t *translation, p *proxy, s statement) {
 	case len(s.args) > 1:
 		t.errorf(s.Pos, "'default_backend' cannot handle unexpected argument '%s'", s.args[1])
 	default:
-		p.fallback = reference{s.Pos, s.args[0]}
+		p.defaultBackend = reference{s.Pos, s.args[0]}
 	}
 }
 
@@ -103,7 +103,7 @@ func retryOn(t *translation, p *proxy, s statement) {
 				t.warnf(s.Pos, "'retry-on %s' is ignored: only failed connects are retried in mode tcp, as in HAProxy", word)
 			}
 		case word == "0rtt-rejected":
-			t.notice(s.Pos, harmless, "no early data is sent to servers", word)
+			t.notice(s.Pos, ignored, "no early data is sent to servers", word)
 			continue
 		default:
 			t.errorf(s.Pos, "'retry-on': unknown keyword '%s'; expected 'none', 'conn-failure', 'empty-response', 'junk-response', 'response-timeout', 'all-retryable-errors' or a status", word)
@@ -146,15 +146,15 @@ func addTable(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "stick-table name '%s' conflicts with table declared in %s at %s: expected one table", p.name, p, p.table)
 	}
 	p.table = s.Pos
-	t.notice(s.Pos, harmless, unusedTable, "stick-table")
+	t.notice(s.Pos, ignored, noteUnusedTable, "stick-table")
 }
 
-// fallback is the backend for what no rule takes: that of default_backend, or
+// defaultBackendOf is the backend for what no rule takes: that of default_backend, or
 // the section's own.
-func (t *translation) fallback(p *proxy) string {
+func (t *translation) defaultBackendOf(p *proxy) string {
 	switch {
-	case p.fallback.name != "":
-		return p.fallback.name
+	case p.defaultBackend.name != "":
+		return p.defaultBackend.name
 	case p.isBackend():
 		return p.name
 	default:

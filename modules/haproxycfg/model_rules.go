@@ -21,16 +21,16 @@ type rule struct {
 	cond            *condition
 }
 
-// actions are those of tcp-request, and what becomes of them.
-var actions = newTable([]keyword{
+// tcpActions are those of tcp-request, and what becomes of them.
+var tcpActions = newTable([]keyword{
 	{name: "accept|reject|set-var|set-var-fmt|unset-var", in: inProxies, grade: supported},
 	{name: "close", in: inBackends, grade: supported},
 	{name: "silent-drop", in: inProxies, grade: differs, note: "rst-ttl is not followed: the connection is forgotten without a packet"},
-	{name: "capture", in: inProxies, grade: harmless, note: ofCapture},
-	{name: "set-log-level|do-log", in: inProxies, grade: harmless, note: everyOne},
-	{name: "set-nice", in: inProxies, grade: harmless, note: "it is about HAProxy's own scheduling"},
+	{name: "capture", in: inProxies, grade: ignored, note: noteCapture},
+	{name: "set-log-level|do-log", in: inProxies, grade: ignored, note: noteEveryConnection},
+	{name: "set-nice", in: inProxies, grade: ignored, note: "it is about HAProxy's own scheduling"},
 	{name: "set-mark|set-tos|set-fc-mark|set-fc-tos|set-bc-mark|set-bc-tos", in: inProxies, grade: refused, note: "marking packets is not available"},
-	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: noTables},
+	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: noteNoTables},
 	{name: "set-src|set-src-port|set-dst|set-dst-port", in: inProxies, grade: refused, note: "changing addresses is not available"},
 	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may hold the name that the client asks for: see {l4.client_hello.sni}"},
 	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: refused, note: "priorities are not available: whoever has waited longest is served first"},
@@ -45,8 +45,8 @@ var actions = newTable([]keyword{
 	{name: "expect-netscaler-cip", in: inProxies, grade: refused, note: "NetScaler's header is not available"},
 })
 
-// shortcuts are the actions by HAProxy's names, as rules.Rule calls them.
-var shortcuts = map[string]string{"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var"}
+// actionNames are the actions by HAProxy's names, as rules.Rule calls them.
+var actionNames = map[string]string{"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var"}
 
 func contentRule(t *translation, p *proxy, s statement) {
 	has := sample.NeedsRequest
@@ -57,8 +57,8 @@ func contentRule(t *translation, p *proxy, s statement) {
 	if !ok {
 		return
 	}
-	if len(p.uses) > 0 {
-		t.warnf(s.Pos, "a 'tcp-request content' rule placed after a 'use_backend' rule (line %d) will still be processed before", p.uses[0].Line)
+	if len(p.useBackend) > 0 {
+		t.warnf(s.Pos, "a 'tcp-request content' rule placed after a 'use_backend' rule (line %d) will still be processed before", p.useBackend[0].Line)
 	}
 	p.content = append(p.content, r)
 }
@@ -115,9 +115,9 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 		return r, false
 	}
 	name, more, _ := strings.Cut(s.arg(0), "(")
-	k := actions[name]
+	k := tcpActions[name]
 	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // there are more with tune.stick-counters
-		k = actions["track-sc0"]
+		k = tcpActions["track-sc0"]
 	}
 	switch ofResponse := has&sample.NeedsResponse != 0; {
 	case name == "close" && !ofResponse:
@@ -127,11 +127,11 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 		return r, false
 	}
 	if k == nil {
-		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), actions.similar(name, inProxies))
+		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), tcpActions.similar(name, inProxies))
 		return r, false
 	}
 	s.keyword += " " + name
-	t.perform(k, p, s, " in "+p.String())
+	t.apply(k, p, s, " in "+p.String())
 	if k.grade == refused {
 		return r, false
 	}
@@ -155,14 +155,14 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 	if has&sample.NeedsBackend == 0 && r.cond.needs(sample.NeedsBackend) {
 		t.warnf(s.Pos, "a condition of '%s' asks for the backend, and none has been chosen at that time: it will never match", s.keyword)
 	}
-	return r, shortcuts[name] != ""
+	return r, actionNames[name] != ""
 }
 
 // action reads what belongs to an action; what is left is its condition.
 func (t *translation) action(p *proxy, s statement, has sample.Needs, more string) (r rule, rest []string, err error) {
 	name, _, _ := strings.Cut(s.args[0], "(")
 	words := s.args[1:]
-	r.action = shortcuts[name]
+	r.action = actionNames[name]
 	switch name {
 	case "silent-drop":
 		if len(words) > 1 && words[0] == "rst-ttl" {
@@ -172,7 +172,7 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 	case "set-var", "set-var-fmt":
 		return t.setVar(p, s, has, r, more)
 	case "unset-var":
-		r.variable, err = variable(more)
+		r.variable, err = parseVariable(more)
 		return r, words, err
 	case "accept", "reject", "close":
 		if more != "" {
@@ -201,7 +201,7 @@ type computed interface {
 func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, name string) (rule, []string, error) {
 	words := s.args[1:]
 	var err error
-	if r.variable, err = variable(name); err != nil {
+	if r.variable, err = parseVariable(name); err != nil {
 		return r, nil, err
 	}
 	words, condition := haproxyfile.CutCondition(words)
@@ -222,7 +222,7 @@ func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, na
 	if lacks := e.Needs() &^ has; lacks != 0 {
 		return r, nil, fmt.Errorf("fetch method '%s' extracts information from '%s', none of which is available here", called, lacks)
 	}
-	t.ask(p, s.Pos, sampleFetch, s.keyword[:strings.LastIndexByte(s.keyword, ' ')]+" expression", e.Questions())
+	t.addExpressionQuestions(p, s.Pos, sampleFetch, s.keyword[:strings.LastIndexByte(s.keyword, ' ')]+" expression", e.Questions())
 	return r, condition, nil
 }
 
@@ -238,7 +238,7 @@ func (t *translation) computed(text string, r *rule) (e computed, err error) {
 
 // readFormat reads a log format, and returns its text with absolute file names, too.
 func (t *translation) readFormat(loader *sample.Loader, text string) (string, *sample.Format, error) {
-	text, err := sample.RewriteFormatFiles(text, t.file)
+	text, err := sample.RewriteFormatFiles(text, t.absoluteFile)
 	if err != nil {
 		return "", nil, err
 	}
@@ -248,7 +248,7 @@ func (t *translation) readFormat(loader *sample.Loader, text string) (string, *s
 
 // readExpression does the same with an expression.
 func (t *translation) readExpression(loader *sample.Loader, text string) (string, *sample.Expression, error) {
-	text, err := sample.RewriteFiles(text, t.file)
+	text, err := sample.RewriteFiles(text, t.absoluteFile)
 	if err != nil {
 		return "", nil, err
 	}
@@ -256,8 +256,8 @@ func (t *translation) readExpression(loader *sample.Loader, text string) (string
 	return text, e, err
 }
 
-// variable is what stands in the parentheses of set-var, "sess.name)".
-func variable(text string) (string, error) {
+// parseVariable is what stands in the parentheses of set-var, "sess.name)".
+func parseVariable(text string) (string, error) {
 	text, ok := strings.CutSuffix(text, ")")
 	if !ok {
 		return "", errors.New("expects 'set-var(<var-name>)', such as set-var(sess.sni)")

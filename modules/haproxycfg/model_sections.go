@@ -20,22 +20,22 @@ type sectionKind struct {
 // sectionKinds are the sections that HAProxy knows.
 var sectionKinds = map[string]sectionKind{
 	"global": {}, "defaults": {}, "frontend": {}, "backend": {}, "listen": {},
-	"peers":       {harmless, unusedPeers},
+	"peers":       {ignored, noteUnusedPeers},
 	"resolvers":   {differs, "host names are looked up by the system's resolver, and kept while they are used"},
-	"mailers":     {harmless, "there are no mail alerts"},
-	"userlist":    {harmless, "it is for mode http"},
-	"ring":        {harmless, "the log is Caddy's"},
+	"mailers":     {ignored, "there are no mail alerts"},
+	"userlist":    {ignored, "it is for mode http"},
+	"ring":        {ignored, "the log is Caddy's"},
 	"log-forward": {differs, "no syslog is received, and none is passed on"},
-	"log-profile": {harmless, "the log is Caddy's"},
-	"cache":       {harmless, "it is for mode http"},
+	"log-profile": {ignored, "the log is Caddy's"},
+	"cache":       {ignored, "it is for mode http"},
 	"program":     {differs, "no other program is started"},
-	"fcgi-app":    {harmless, "it is for mode http"},
-	"http-errors": {harmless, "it is for mode http"},
-	"crt-store":   {harmless, unusedCertificate},
-	"crt-list":    {harmless, unusedCertificate},
+	"fcgi-app":    {ignored, "it is for mode http"},
+	"http-errors": {ignored, "it is for mode http"},
+	"crt-store":   {ignored, noteUnusedCertificate},
+	"crt-list":    {ignored, noteUnusedCertificate},
 	"healthcheck": {},
-	"traces":      {harmless, "it is for debugging HAProxy"},
-	"acme":        {harmless, "Caddy gets certificates by itself"},
+	"traces":      {ignored, "it is for debugging HAProxy"},
+	"acme":        {ignored, "Caddy gets certificates by itself"},
 }
 
 func isSection(kind string) bool {
@@ -67,9 +67,9 @@ func (t *translation) readGlobal(s haproxyfile.Section) {
 	}
 	for _, l := range s.Lines {
 		st, words := newStatement(l)
-		k, name, args := globals.find(words)
+		k, name, args := globalKeywords.find(words)
 		if k == nil {
-			if t.unknown(globals, inGlobal, l.Pos, words[0], "global") {
+			if t.unknown(globalKeywords, inGlobal, l.Pos, words[0], "global") {
 				return
 			}
 			continue
@@ -79,13 +79,13 @@ func (t *translation) readGlobal(s haproxyfile.Section) {
 			t.errorf(l.Pos, "negation/default currently supported only for options, log, %s: '%s' is none of them", strings.Join(negatable[1:], ", "), name)
 			continue
 		}
-		t.perform(k, nil, st, "")
+		t.apply(k, nil, st, "")
 	}
 }
 
 func (t *translation) readOther(s haproxyfile.Section) {
 	if s.Kind == "resolvers" && len(s.Args) == 0 {
-		t.unread = true
+		t.incomplete = true
 	}
 	if len(s.Args) == 0 && slices.Contains([]string{"peers", "resolvers", "mailers", "userlist", "ring"}, s.Kind) {
 		t.errorf(s.Pos, "missing name for %s section: expected '%s NAME'", s.Kind, s.Kind)
@@ -95,16 +95,16 @@ func (t *translation) readOther(s haproxyfile.Section) {
 	t.notice(s.Pos, k.grade, k.note, strings.Join(append([]string{s.Kind}, s.Args...), " "))
 	if s.Kind == "resolvers" {
 		t.resolvers[s.Args[0]] = true
-		t.checkResolvers(s.Lines)
+		t.validateResolvers(s.Lines)
 	}
 }
 
 // resolverWords are the keywords of a section resolvers.
 var resolverWords = []string{"nameserver", "parse-resolv-conf", "resolve_retries", "timeout", "hold", "accepted_payload_size"}
 
-// checkResolvers finds the mistakes that HAProxy would. The system's resolver
+// validateResolvers finds the mistakes that HAProxy would. The system's resolver
 // has settings of its own.
-func (t *translation) checkResolvers(lines []haproxyfile.Line) {
+func (t *translation) validateResolvers(lines []haproxyfile.Line) {
 	for _, l := range lines {
 		switch w := l.Words; {
 		case !slices.Contains(resolverWords, w[0]):
@@ -121,8 +121,8 @@ func (t *translation) checkResolvers(lines []haproxyfile.Line) {
 	}
 }
 
-// checkName checks the name of something.
-func (t *translation) checkName(pos haproxyfile.Pos, what, name string) bool {
+// validateName checks the name of something.
+func (t *translation) validateName(pos haproxyfile.Pos, what, name string) bool {
 	i := strings.IndexFunc(name, func(c rune) bool { return balancer.ValidateName(string(c)) != nil })
 	if i < 0 {
 		return true
@@ -134,25 +134,25 @@ func (t *translation) checkName(pos haproxyfile.Pos, what, name string) bool {
 
 // readProxy reads "frontend NAME [from NAME]" and the like.
 func (t *translation) readProxy(s haproxyfile.Section) {
-	p := &proxy{Pos: s.Pos, kind: s.Kind, acls: make(map[string]*acl), named: make(map[string]*server)}
+	p := &proxy{Pos: s.Pos, kind: s.Kind, acls: make(map[string]*acl), serversByName: make(map[string]*server)}
 	if len(s.Args) == 0 {
 		t.errorf(s.Pos, "'%s' expects an <id> argument, such as '%s web'", s.Kind, s.Kind)
-		t.unread = true
+		t.incomplete = true
 		return
 	}
 	before := len(t.problems)
 	p.name = s.Args[0]
-	t.checkName(s.Pos, "'"+s.Kind+"' name", p.name)
+	t.validateName(s.Pos, "'"+s.Kind+"' name", p.name)
 	from := t.parent(p, s.Args[1:], t.anonymous)
 	p.inherit(from)
-	t.checkParent(p, from)
+	t.validateParent(p, from)
 	t.declare(p)
 	if p.takeLines(s.Lines); t.skipHTTP && p.mode == "http" {
-		t.leaveOut(p)
+		t.skipSection(p)
 		return
 	}
 	t.readLines(p, s.Lines)
-	p.refused = p.refused || t.failedAfter(before)
+	p.invalid = p.invalid || t.failedAfter(before)
 }
 
 // newStatement takes "no" and "default" off a line.
@@ -181,20 +181,20 @@ func (t *translation) readLines(p *proxy, lines []haproxyfile.Line) {
 		st, words := newStatement(l)
 		k, name, args := proxyKeywords.find(words)
 		if k == nil {
-			if families[words[0]] != "" {
+			if keywordFamilies[words[0]] != "" {
 				t.unknownSecond(p, l.Pos, words)
-			} else if t.unknown(proxyKeywords, p.where(), l.Pos, words[0], p.kind) {
+			} else if t.unknown(proxyKeywords, p.capabilities(), l.Pos, words[0], p.kind) {
 				return
 			}
 			continue
 		}
 		st.keyword, st.args = name, args
 		if t.skipHTTP && p.kind == "defaults" && slices.Contains(httpRuleWords, name) {
-			t.notice(l.Pos, harmless, "they are for sections of mode http, which are left out", name)
+			t.notice(l.Pos, ignored, "they are for sections of mode http, which are left out", name)
 			continue
 		}
 		if t.allowed(k, p, st) {
-			t.perform(k, p, st, " in "+p.String())
+			t.apply(k, p, st, " in "+p.String())
 		}
 	}
 }
@@ -202,7 +202,7 @@ func (t *translation) readLines(p *proxy, lines []haproxyfile.Line) {
 // allowed checks that a keyword stands where it may.
 func (t *translation) allowed(k *keyword, p *proxy, s statement) bool {
 	switch {
-	case k.in&p.where() != 0:
+	case k.in&p.capabilities() != 0:
 	case p.kind == "defaults":
 		t.errorf(s.Pos, "'%s' not allowed in 'defaults' section: expected it in the sections that it is for", s.keyword)
 		return false
@@ -233,9 +233,9 @@ func (t *translation) allowed(k *keyword, p *proxy, s statement) bool {
 	return true
 }
 
-// families are the keywords that are nothing without their second word, and
+// keywordFamilies are the keywords that are nothing without their second word, and
 // how HAProxy says that it does not know that one.
-var families = map[string]string{
+var keywordFamilies = map[string]string{
 	"option":       "unknown option '%s'",
 	"timeout":      "'timeout' supports 'client', 'server', 'connect', 'check', 'queue', 'http-keep-alive', 'http-request', 'tunnel', 'tarpit', 'client-fin' and 'server-fin' (got '%s')",
 	"tcp-request":  "'tcp-request' expects 'inspect-delay', 'connection', 'session' or 'content' (got '%s')",
@@ -265,5 +265,5 @@ func (t *translation) unknownSecond(p *proxy, pos haproxyfile.Pos, words []strin
 			known = append(known, rest)
 		}
 	}
-	t.errorf(pos, families[words[0]]+"%s, in %s", words[1], didYouMean(words[1], known), p)
+	t.errorf(pos, keywordFamilies[words[0]]+"%s, in %s", words[1], didYouMean(words[1], known), p)
 }

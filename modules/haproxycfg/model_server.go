@@ -37,13 +37,13 @@ type server struct {
 	track, resolvers, prefer   string
 	check                      serverCheck
 	tls                        tlsSettings
-	offer                      checks.TLS // what becomes of it in checks
+	checkTLS                   checks.TLS // what becomes of it in checks
 	agent                      bool
 	agentAddress, agentSend    string
 	agentPort                  int
 	agentInterval              *time.Duration
 
-	refused bool // something in its line was
+	invalid bool // something in its line was
 }
 
 // serverCheck is what a server says of its health check.
@@ -66,20 +66,20 @@ func addServer(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'server' expects <name> and <addr>[:<port>] as arguments in %s", p)
 		return
 	}
-	n := p.template
+	n := p.defaultServer
 	n.Pos, n.name, n.overHTTP = s.Pos, s.args[0], p.isHTTP()
 	object := fmt.Sprintf("'server %s/%s' : ", p.name, n.name)
-	if other := p.named[n.name]; other != nil {
+	if other := p.serversByName[n.name]; other != nil {
 		t.errorf(s.Pos, "%sanother server named '%s' was already defined at line %d, please use a distinct name", object, n.name, other.Line)
 		return
 	}
-	p.named[n.name] = &n
+	p.serversByName[n.name] = &n
 	before := len(t.problems)
-	if t.checkName(s.Pos, "server name", n.name) && t.serverAddress(p, &n, s, object) {
+	if t.validateName(s.Pos, "server name", n.name) && t.serverAddress(p, &n, s, object) {
 		t.serverOptions(&n, s, s.args[2:], object)
 		p.servers = append(p.servers, &n)
 	}
-	n.refused = n.refused || t.failedAfter(before)
+	n.invalid = n.invalid || t.failedAfter(before)
 }
 
 // serverAddress reads the second word of a server line.
@@ -91,7 +91,7 @@ func (t *translation) serverAddress(p *proxy, n *server, s statement, object str
 	}
 	var err error
 	if n.address, err = haproxyfile.ParseAddress(s.args[1], haproxyfile.AddressOptions{Getenv: t.getenv}); err == nil {
-		err = t.reachable(&n.address)
+		err = t.validateServerAddress(&n.address)
 	}
 	if err != nil {
 		t.errorf(s.Pos, "%s%v", object, err)
@@ -107,14 +107,14 @@ func setDefaultServer(t *translation, p *proxy, s statement) {
 	}
 	// A name is of HAProxy 3.5.
 	if len(s.args) > 1 && !isServerKeyword(s.args[0]) && isServerKeyword(s.args[1]) {
-		t.errorf(s.Pos, "'default-server' : '%s' is no option, and %s", s.args[0], namedDefaults)
+		t.errorf(s.Pos, "'default-server' : '%s' is no option, and %s", s.args[0], noteNamedDefaults)
 		return
 	}
-	n, before := p.template, len(t.problems)
+	n, before := p.defaultServer, len(t.problems)
 	n.overHTTP = p.mode == "http"
 	t.serverOptions(&n, s, s.args, "'default-server' : ")
-	n.refused = n.refused || t.failedAfter(before)
-	p.template = n
+	n.invalid = n.invalid || t.failedAfter(before)
+	p.defaultServer = n
 }
 
 // findServerKeyword returns the option that a word is; some have their argument in
@@ -150,29 +150,29 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 				words = words[2:]
 			}
 		}
-		if over, ok := httpServerWords[name]; ok && n.overHTTP {
+		if over, ok := httpServerKeywords[name]; ok && n.overHTTP {
 			o.grade, o.note, o.do = over.grade, over.note, over.do
 		}
 		switch o.grade {
 		case refused:
 			t.refuse(s.Pos, o.note, "%s'%s': %s", object, name, o.note)
 			continue
-		case harmless, pending, differs:
-			if !o.says {
+		case ignored, pending, differs:
+			if !o.ownMessage {
 				t.notice(s.Pos, o.grade, o.note, name)
 			}
 		case supported, httpOnly:
 		}
-		if err := o.perform(n, s.Pos, name, strings.Join(args, " ")); err != nil {
+		if err := o.apply(n, s.Pos, name, strings.Join(args, " ")); err != nil {
 			t.errorf(s.Pos, "%s%v", object, err)
 		}
 	}
 }
 
-// reachable says why an address that HAProxy connects to cannot be connected
+// validateServerAddress says why an address that HAProxy connects to cannot be connected
 // to.
-func (t *translation) reachable(a *haproxyfile.Address) error {
-	if err := t.usable(a); err != nil || a.Family.IsUnix() {
+func (t *translation) validateServerAddress(a *haproxyfile.Address) error {
+	if err := t.validateAddress(a); err != nil || a.Family.IsUnix() {
 		return err
 	}
 	if a.Host == "" || a.Host == "0.0.0.0" || a.Host == "::" {

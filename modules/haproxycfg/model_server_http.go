@@ -7,27 +7,27 @@ import (
 	"strings"
 )
 
-const keptConnections = "connections to servers are kept for 5 s, and shared"
+const noteKeptConnections = "connections to servers are kept for 5 s, and shared"
 
-// httpServerWords are words of a server's line that mean something else in mode http.
-var httpServerWords = map[string]serverKeyword{
+// httpServerKeywords are words of a server's line that mean something else in mode http.
+var httpServerKeywords = map[string]serverKeyword{
 	"ssl":    {grade: supported, do: func(n *server, _ string) error { n.ssl = true; return nil }},
 	"no-ssl": {grade: supported, do: func(n *server, _ string) error { n.ssl = false; return nil }},
 	"sni":    {grade: supported, do: func(n *server, v string) error { n.sni = v; return nil }},
-	"cookie": {grade: harmless, note: noStickiness},
+	"cookie": {grade: ignored, note: noteNoStickiness},
 	"proto": {grade: supported, do: func(_ *server, v string) error {
 		if v != "h1" {
 			return fmt.Errorf("'proto %s': requests go to servers as HTTP/1.1: expected h1", v)
 		}
 		return nil
 	}},
-	"ws":               {grade: harmless, note: "requests go to servers as HTTP/1.1, and WebSocket begins with one"},
-	"max-reuse":        {grade: harmless, note: keptConnections},
-	"pool-low-conn":    {grade: harmless, note: keptConnections},
-	"pool-max-conn":    {grade: harmless, note: keptConnections},
-	"pool-purge-delay": {grade: harmless, note: keptConnections},
-	"pool-conn-name":   {grade: harmless, note: keptConnections},
-	"idle-ping":        {grade: harmless, note: keptConnections},
+	"ws":               {grade: ignored, note: "requests go to servers as HTTP/1.1, and WebSocket begins with one"},
+	"max-reuse":        {grade: ignored, note: noteKeptConnections},
+	"pool-low-conn":    {grade: ignored, note: noteKeptConnections},
+	"pool-max-conn":    {grade: ignored, note: noteKeptConnections},
+	"pool-purge-delay": {grade: ignored, note: noteKeptConnections},
+	"pool-conn-name":   {grade: ignored, note: noteKeptConnections},
+	"idle-ping":        {grade: ignored, note: noteKeptConnections},
 	"no-sni-auto":      {grade: supported},
 	"sni-auto":         {grade: supported, do: func(n *server, _ string) error { n.sni = "req.hdr(host)"; return nil }},
 }

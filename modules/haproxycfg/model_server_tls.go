@@ -44,39 +44,39 @@ var (
 const (
 	oldestTLS, usualTLS, newestTLS = 2, 4, 5
 
-	ofChecks    = "it is for checks over TLS: the client's TLS goes on to the server as it is"
-	notInChecks = "no check of this server speaks TLS, and the client's goes on to the server as it is"
-	noTickets   = "checks never resume a session, and the client's TLS goes on to the server as it is"
-	cannotCheck = "refused where checks speak TLS, and ignored otherwise: the client's TLS goes on to the server as it is"
+	noteChecks      = "it is for checks over TLS: the client's TLS goes on to the server as it is"
+	noteNotInChecks = "no check of this server speaks TLS, and the client's goes on to the server as it is"
+	noteNoTickets   = "checks never resume a session, and the client's TLS goes on to the server as it is"
+	noteCannotCheck = "refused where checks speak TLS, and ignored otherwise: the client's TLS goes on to the server as it is"
 )
 
 // addTLS adds the words about TLS that shape checks.
 func addTLS(add adder) {
 	word := func(g grade, note string, field func(*tlsSettings) *tlsWord, names ...string) {
 		for _, name := range names {
-			add(serverKeyword{values: 1, grade: g, says: true, note: note, tls: func(s *tlsSettings, w tlsWord) error {
+			add(serverKeyword{values: 1, grade: g, ownMessage: true, note: note, tls: func(s *tlsSettings, w tlsWord) error {
 				*field(s) = w
 				return nil
 			}}, name)
 		}
 	}
-	word(supported, ofChecks, func(s *tlsSettings) *tlsWord { return &s.crt }, "crt")
-	word(supported, ofChecks, func(s *tlsSettings) *tlsWord { return &s.crl }, "crl-file")
-	word(supported, ofChecks, func(s *tlsSettings) *tlsWord { return &s.alpn }, "alpn")
-	word(differs, ofChecks+"; cipher suites that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.ciphers }, "ciphers")
-	word(differs, ofChecks+"; all suites of TLS 1.3 that Go's TLS has must be among them", func(s *tlsSettings) *tlsWord { return &s.ciphersuites }, "ciphersuites")
-	word(differs, ofChecks+"; curves that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.curves }, "curves")
-	word(differs, cannotCheck, func(s *tlsSettings) *tlsWord { return &s.sigalgs }, "sigalgs")
-	word(differs, cannotCheck, func(s *tlsSettings) *tlsWord { return &s.clientSigalgs }, "client-sigalgs")
-	word(differs, cannotCheck, func(s *tlsSettings) *tlsWord { return &s.npn }, "npn")
+	word(supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.crt }, "crt")
+	word(supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.crl }, "crl-file")
+	word(supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.alpn }, "alpn")
+	word(differs, noteChecks+"; cipher suites that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.ciphers }, "ciphers")
+	word(differs, noteChecks+"; all suites of TLS 1.3 that Go's TLS has must be among them", func(s *tlsSettings) *tlsWord { return &s.ciphersuites }, "ciphersuites")
+	word(differs, noteChecks+"; curves that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.curves }, "curves")
+	word(differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.sigalgs }, "sigalgs")
+	word(differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.clientSigalgs }, "client-sigalgs")
+	word(differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.npn }, "npn")
 	for name, do := range versionOptions {
-		k := serverKeyword{grade: supported, says: true, note: ofChecks, tls: do}
+		k := serverKeyword{grade: supported, ownMessage: true, note: noteChecks, tls: do}
 		if isLimit(name) {
 			k.values = 1
 		}
 		add(k, name)
 	}
-	add(serverKeyword{grade: harmless, note: noTickets}, "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate")
+	add(serverKeyword{grade: ignored, note: noteNoTickets}, "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate")
 }
 
 // versionOptions are the words about versions of TLS.

@@ -12,10 +12,10 @@ import (
 // httpRuleWords are rules of mode http.
 var httpRuleWords = strings.Fields("http-request http-response http-after-response redirect")
 
-// leaveOut takes a section that is not translated, as far as others must know of
+// skipSection takes a section that is not translated, as far as others must know of
 // it.
-func (t *translation) leaveOut(p *proxy) {
-	p.leftOut = true
+func (t *translation) skipSection(p *proxy) {
+	p.skipped = true
 	for _, l := range p.lines {
 		switch words := l.Words; {
 		case words[0] == "disabled":
@@ -23,20 +23,20 @@ func (t *translation) leaveOut(p *proxy) {
 		case words[0] == "enabled":
 			p.disabled = false
 		case words[0] == "bind" && len(words) > 1 && l.Pos.Line >= p.Line:
-			t.leaveBindOut(p, l.Pos, words[1:])
+			t.skipBind(p, l.Pos, words[1:])
 		}
 	}
 }
 
-// leaveBindOut takes note of a bind line that is not listened on.
-func (t *translation) leaveBindOut(p *proxy, pos haproxyfile.Pos, words []string) {
+// skipBind takes note of a bind line that is not listened on.
+func (t *translation) skipBind(p *proxy, pos haproxyfile.Pos, words []string) {
 	addresses, err := haproxyfile.ParseAddresses(words[0], haproxyfile.AddressOptions{Bind: true, Getenv: t.getenv})
 	if err != nil {
 		t.errorf(pos, "'bind' : %v in %s", err, p)
 		return
 	}
 	for _, a := range addresses {
-		p.left = append(p.left, bind{Pos: pos, Address: a, v6only: slices.Contains(words[1:], "v6only")})
+		p.skippedBinds = append(p.skippedBinds, bind{Pos: pos, Address: a, v6only: slices.Contains(words[1:], "v6only")})
 	}
 }
 
@@ -51,29 +51,29 @@ func hasSSL(words []string) bool {
 	return false
 }
 
-// isAskedFor reports whether a section that is left out may get connections of
+// mayGetConnections reports whether a section that is left out may get connections of
 // one that is not.
-func (t *translation) isAskedFor(p *proxy) bool {
+func (t *translation) mayGetConnections(p *proxy) bool {
 	return p.isBackend() && slices.ContainsFunc(t.proxies, func(f *proxy) bool {
-		return f.isFrontend() && !f.disabled && !f.leftOut && f.leadsTo(p)
+		return f.isFrontend() && !f.disabled && !f.skipped && f.leadsTo(p)
 	})
 }
 
-// checkLeft finds those that would get what came to an address, or that need it.
-func (t *translation) checkLeft(p *proxy, b *bind) {
-	for other := range t.bound {
+// validateSkippedBind finds those that would get what came to an address, or that need it.
+func (t *translation) validateSkippedBind(p *proxy, b *bind) {
+	for other := range t.activeBinds {
 		if other.catches(b) {
-			t.errorf(b.Pos, "'bind %s' in %s is left out, and its connections would come to 'bind %s' (%s): expected one of the two on a port of its own", bindText(b), p.words(), bindText(other), other.Pos)
+			t.errorf(b.Pos, "'bind %s' in %s is left out, and its connections would come to 'bind %s' (%s): expected one of the two on a port of its own", bindText(b), p.quotedName(), bindText(other), other.Pos)
 			return
 		}
 	}
 	for _, q := range t.proxies {
-		if q.disabled || q.leftOut {
+		if q.disabled || q.skipped {
 			continue
 		}
 		for _, n := range q.servers {
 			if b.reaches(&n.address) {
-				t.warnf(n.Pos, "'server %s/%s' is at the address of %s (%s), which is left out: it is down until another program listens there, such as Caddy with the site above or below", q.name, n.name, p.words(), b.Pos)
+				t.warnf(n.Pos, "'server %s/%s' is at the address of %s (%s), which is left out: it is down until another program listens there, such as Caddy with the site above or below", q.name, n.name, p.quotedName(), b.Pos)
 			}
 		}
 	}

@@ -9,26 +9,26 @@ import (
 )
 
 const (
-	noStatistics = "there is no statistics page yet"
-	unserved     = "no page is served: a warning names the addresses, and a section that does nothing else does not listen"
-	defaultPage  = "/haproxy?stats" // where the statistics are without 'stats uri'
+	noteNoStatistics = "there is no statistics page yet"
+	pageNotServed    = "no page is served: a warning names the addresses, and a section that does nothing else does not listen"
+	defaultPage      = "/haproxy?stats" // where the statistics are without 'stats uri'
 )
 
-// ownPage is what a section of mode http serves itself in HAProxy and not here:
+// builtinPage is what a section of mode http serves itself in HAProxy and not here:
 // the statistics page, or the metrics of the Prometheus exporter.
-type ownPage struct {
+type builtinPage struct {
 	notice         // the lines, for the message
 	keyword string // the first of them that says the most
 	what    string // such as "page"
 	uri     string
 	by      *proxy // the section that has the lines; a defaults section's page is that of all its heirs
-	said    bool
+	warned  bool
 }
 
 // addPage takes a line into the page of a section.
-func (p *proxy) addPage(pages **ownPage, s statement, what, uri string) *ownPage {
+func (p *proxy) addPage(pages **builtinPage, s statement, what, uri string) *builtinPage {
 	if *pages == nil || (*pages).by != p {
-		*pages = &ownPage{keyword: s.keyword, what: what, uri: uri, by: p}
+		*pages = &builtinPage{keyword: s.keyword, what: what, uri: uri, by: p}
 	}
 	page := *pages
 	if s.keyword == "stats enable" {
@@ -66,10 +66,10 @@ func metricsPage(p *proxy, s statement) {
 	p.addPage(&p.metrics, s, "metrics", "")
 }
 
-// unopened reports whether a section serves nothing but pages that do not exist
+// neverListens reports whether a section serves nothing but pages that do not exist
 // here: it does not listen then.
-func (t *translation) unopened(p *proxy) bool {
-	return p.isHTTP() && p.isFrontend() && (p.statistics != nil || p.metrics != nil) && !t.servesWeb(p)
+func (t *translation) neverListens(p *proxy) bool {
+	return p.isHTTP() && p.isFrontend() && (p.statistics != nil || p.metrics != nil) && !t.servesRequests(p)
 }
 
 // warnPages says what is not served.
@@ -83,28 +83,28 @@ func (t *translation) warnPages(p *proxy) {
 		}
 		return
 	}
-	for _, page := range []*ownPage{p.statistics, p.metrics} {
+	for _, page := range []*builtinPage{p.statistics, p.metrics} {
 		if page == nil {
 			continue
 		}
 		at, where, then := page.lines[0], t.pageAddress(p, page), t.insteadOfPage(p)
 		switch {
 		case page.by == p:
-		case t.unopened(p):
-			at, then = p.Pos, then+" for "+p.words()
-		case page.said:
+		case t.neverListens(p):
+			at, then = p.Pos, then+" for "+p.quotedName()
+		case page.warned:
 			continue
 		default:
-			page.said = true
+			page.warned = true
 			where, then = "at "+page.uri+" in the sections that inherit it", "a request for it is treated as any other"
 		}
 		verb := map[bool]string{true: "is", false: "are"}[page.what == "page"]
-		t.warnf(at, "'%s' in %s is not available yet: no %s %s served %s, and %s%s", page.keyword, page.by.words(), page.what, verb, where, then, page.also())
+		t.warnf(at, "'%s' in %s is not available yet: no %s %s served %s, and %s%s", page.keyword, page.by.quotedName(), page.what, verb, where, then, page.also())
 	}
 }
 
-// words are how the file calls the section: "listen 'stats'".
-func (p *proxy) words() string {
+// quotedName are how the file calls the section: "listen 'stats'".
+func (p *proxy) quotedName() string {
 	if p.kind == "listen" {
 		return "listen '" + p.name + "'"
 	}
@@ -112,7 +112,7 @@ func (p *proxy) words() string {
 }
 
 // pageAddress is where HAProxy would serve the page of a section.
-func (t *translation) pageAddress(p *proxy, page *ownPage) string {
+func (t *translation) pageAddress(p *proxy, page *builtinPage) string {
 	var at []string
 	for _, f := range t.proxies {
 		if !f.isFrontend() || f.disabled || f != p && !f.leadsTo(p) {
@@ -120,7 +120,7 @@ func (t *translation) pageAddress(p *proxy, page *ownPage) string {
 		}
 		for i := range f.binds {
 			uri := page.uri
-			if t.unopened(f) && uri == defaultPage {
+			if t.neverListens(f) && uri == defaultPage {
 				uri = "" // the address says it
 			}
 			at = append(at, bindText(&f.binds[i])+uri)
@@ -140,20 +140,20 @@ func bindText(b *bind) string {
 // insteadOfPage says what happens to those who ask for the page of a section.
 func (t *translation) insteadOfPage(p *proxy) string {
 	switch {
-	case t.unopened(p) && len(p.binds) == 1:
+	case t.neverListens(p) && len(p.binds) == 1:
 		return "nothing listens there"
-	case t.unopened(p):
+	case t.neverListens(p):
 		return "nothing listens on its addresses"
-	case t.servesWeb(p):
+	case t.servesRequests(p):
 		return "a request for it is treated as any other"
 	default:
 		return "a request for it is answered with 503"
 	}
 }
 
-// servesWeb reports whether a frontend does anything but answer that there is no
+// servesRequests reports whether a frontend does anything but answer that there is no
 // server.
-func (t *translation) servesWeb(p *proxy) bool {
-	b := t.backends[t.fallback(p)]
-	return len(p.http.request)+len(p.http.redirects)+len(p.uses) > 0 || b != nil && (b != p || len(p.servers) > 0)
+func (t *translation) servesRequests(p *proxy) bool {
+	b := t.backends[t.defaultBackendOf(p)]
+	return len(p.httpRules.request)+len(p.httpRules.redirects)+len(p.useBackend) > 0 || b != nil && (b != p || len(p.servers) > 0)
 }

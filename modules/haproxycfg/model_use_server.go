@@ -26,8 +26,8 @@ func addUseServer(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'use-server' in %s: it is not available in mode http: expected a backend for each such server, and use_backend rules", p)
 		return
 	}
-	u := use{reference: reference{s.Pos, s.args[0]}}
-	err := t.readName(p, s, t.loader, &u)
+	u := useRule{reference: reference{s.Pos, s.args[0]}}
+	err := t.readTargetName(p, s, t.loader, &u)
 	if err != nil {
 		t.errorf(s.Pos, "use-server rule in %s failed to parse log-format '%s' : %v", p, u.name, err)
 		return
@@ -36,14 +36,14 @@ func addUseServer(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'use-server' in %s: error detected while parsing switching rule : %v", p, err)
 		return
 	}
-	p.serverUses = append(p.serverUses, u)
+	p.useServer = append(p.useServer, u)
 }
 
-// checkServerUses finds the servers that use-server rules name.
-func (t *translation) checkServerUses(p *proxy) {
-	for _, u := range p.serverUses {
-		if !u.dynamic && p.named[u.name] == nil {
-			t.errorf(u.Pos, "%s : unable to find server '%s' referenced in a 'use-server' rule%s", p, u.name, didYouMean(u.name, slices.Collect(maps.Keys(p.named))))
+// validateUseServer finds the servers that use-server rules name.
+func (t *translation) validateUseServer(p *proxy) {
+	for _, u := range p.useServer {
+		if !u.dynamic && p.serversByName[u.name] == nil {
+			t.errorf(u.Pos, "%s : unable to find server '%s' referenced in a 'use-server' rule%s", p, u.name, didYouMean(u.name, slices.Collect(maps.Keys(p.serversByName))))
 		}
 	}
 }
@@ -76,8 +76,8 @@ func addPersistRule(t *translation, p *proxy, s statement) {
 		return
 	}
 	if p.isHTTP() {
-		t.notice(s.Pos, harmless, noStickiness, s.keyword)
+		t.notice(s.Pos, ignored, noteNoStickiness, s.keyword)
 		return
 	}
-	p.persists = append(p.persists, persistRule{strings.TrimSuffix(s.keyword, "-persist"), cond})
+	p.persistRules = append(p.persistRules, persistRule{strings.TrimSuffix(s.keyword, "-persist"), cond})
 }

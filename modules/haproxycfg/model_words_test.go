@@ -167,7 +167,7 @@ func inTables(w listed) bool {
 	case "section":
 		return isSection(w.name)
 	case "global":
-		return has(globals, w.name)
+		return has(globalKeywords, w.name)
 	case "listen":
 		return has(proxyKeywords, w.name)
 	case "bind":
@@ -177,7 +177,7 @@ func inTables(w listed) bool {
 		_, ok := serverKeywords[w.name]
 		return ok
 	case "tcp-request connection", "tcp-request session", "tcp-request content", "tcp-response content":
-		return has(actions, w.name) || has(actions, w.name+"0") // a number follows
+		return has(tcpActions, w.name) || has(tcpActions, w.name+"0") // a number follows
 	case "http-request", "http-response", "http-after-response":
 		of := directions[w.class]
 		return httpActionsByName[w.name].in&of != 0 || httpActionsByName[w.name+"0"].in&of != 0
