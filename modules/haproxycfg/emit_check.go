@@ -17,30 +17,16 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// proxyHeader1 is the version of the PROXY protocol whose header checks send.
-const proxyHeader1 = "v1"
-
 func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
-	c, h := &n.check, t.checkOf(p, n)
-	check := &balancer.Check{
-		CheckerRaw:   t.emitChecker(p, n),
-		Interval:     durationOrZero(c.interval),
-		FastInterval: durationOrZero(c.fast),
-		DownInterval: durationOrZero(c.down),
-		Rise:         c.rise,
-		Fall:         c.fall,
-		Address:      c.address,
-		Port:         c.port,
-		Spread:       t.spread,
-		Log:          p.check.log,
-	}
-	if h.module == externalModule { // the program is told of the server, and connects where it likes
+	check, h := n.check.Check, t.checkOf(p, n)
+	check.CheckerRaw, check.Spread, check.Log = t.emitChecker(p, n), t.spread, p.check.log
+	if h.module == externalModule { // the program gets the server's address, and connects as it likes
 		check.Address, check.Port = "", 0
 	}
-	if c.sendProxy && !h.connects() { // the connects of a script say it themselves
-		check.SendProxy = proxyHeader1
+	if h.connects() { // the connect steps of a script have send-proxy of their own
+		check.SendProxy = ""
 	}
-	return check
+	return &check
 }
 
 // emitChecker is what a check does.
@@ -102,7 +88,7 @@ func (t *translation) emitSteps(n *server, h *healthCheck) (out []*checks.Step, 
 			if s.connectOptions.tls || s.connectOptions.usual && n.check.tls {
 				connect.TLS = t.emitScriptTLS(n, h, s.connectOptions)
 			}
-			if s.connectOptions.proxy || s.connectOptions.usual && n.check.sendProxy {
+			if s.connectOptions.proxy || s.connectOptions.usual && n.check.SendProxy != "" {
 				connect.SendProxy = 1
 			}
 			made.Connect = &connect
@@ -157,8 +143,8 @@ func (t *translation) emitProtocolChecker(n *server, h *healthCheck) json.RawMes
 func (t *translation) emitExternalChecker(p *proxy, n *server) json.RawMessage {
 	e := &p.check.program
 	c := checks.External{Command: e.command, Listener: p.firstListener(), InheritEnvironment: t.external.preserveEnv, Environment: map[string]string{
-		"HAPROXY_SERVER_ID":      strconv.Itoa(cmp.Or(n.id, 1+slices.Index(p.servers, n))),
-		"HAPROXY_SERVER_MAXCONN": strconv.Itoa(n.maxconn),
+		"HAPROXY_SERVER_ID":      strconv.Itoa(cmp.Or(n.ID, 1+slices.Index(p.servers, n))),
+		"HAPROXY_SERVER_MAXCONN": strconv.Itoa(n.MaxConn),
 		"HAPROXY_SERVER_PROTO":   cmp.Or(p.mode, "tcp"),
 		"HAPROXY_SERVER_SSL":     "0",
 	}}

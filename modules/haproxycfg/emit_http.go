@@ -201,7 +201,7 @@ func (t *translation) emitHTTPTLS(p *proxy) map[string]*checks.TLS {
 		named.check.serverName = ""
 		made := t.emitCheckTLS(&named, sni, "")
 		made.ALPN, made.ALPNOptional = nil, false
-		all[n.name] = made
+		all[n.Name] = made
 	}
 	return all
 }

@@ -7,33 +7,32 @@ import (
 	"net"
 	"strconv"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// emitServer is a server in the backend's configuration.
+// emitServer returns the server as a part of its backend.
 func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 	clients := 0
-	if !n.address.HasPort {
+	if !n.endpoint.HasPort {
 		clients = t.portFor(p)
 	}
-	s := &balancer.Server{Name: n.name, Address: n.dial(clients), ID: n.id, Weight: n.weight, Backup: n.backup, Disabled: n.disabled, ResolvePrefer: n.prefer}
-	s.MaxConn, s.MinConn, s.MaxQueue, s.SlowStart = n.maxconn, n.minconn, n.maxqueue, caddy.Duration(n.slowstart)
-	s.OnMarkedDown, s.OnMarkedUp = underscores(n.onMarkedDown), underscores(n.onMarkedUp)
-	s.Track = n.track
-	if n.check.on { // HAProxy, too, observes nothing without a check
+	s := n.Server
+	s.Address = n.dial(clients)
+	if n.check.on {
 		s.Check = t.emitCheck(p, n)
-		s.InitState = underscores(n.initState)
-		if observe := map[string]string{"layer4": "layer4", "layer7": "first_byte"}[n.observe]; observe != "" {
-			s.Observe, s.ErrorLimit, s.OnError = observe, n.errorLimit, underscores(n.onError)
-		}
+		s.Observe = map[string]string{"layer4": "layer4", "layer7": "first_byte"}[n.observe]
+	} else { // HAProxy observes nothing without a check either
+		s.InitState = ""
 	}
-	if n.agent {
-		s.Agent = &balancer.Agent{Address: n.agentAddress, Port: n.agentPort, Interval: durationOrZero(n.agentInterval), Send: n.agentSend}
+	if s.Observe == "" {
+		s.ErrorLimit, s.OnError = 0, ""
 	}
-	return s
+	if n.agentCheck {
+		agent := n.agent
+		s.Agent = &agent
+	}
+	return &s
 }
 
 // emitServerUses are the rules in our words.
@@ -67,18 +66,18 @@ func (p *proxy) emitPersistRules() (rules []*balancer.PersistRule) {
 // dial is the server's address in our words. Where it has no port, that is the one that
 // clients come to, plus its offset; 0: they come to several.
 func (n *server) dial(clients int) string {
-	if name, ok := abstractName(&n.address); ok {
+	if name, ok := abstractName(&n.endpoint); ok {
 		return name
 	}
-	if n.address.Family == haproxyfile.Unix {
-		return "unix/" + n.address.Path
+	if n.endpoint.Family == haproxyfile.Unix {
+		return "unix/" + n.endpoint.Path
 	}
-	port := strconv.Itoa(n.address.Port)
-	if !n.address.HasPort {
-		at := clients + n.address.Offset
+	port := strconv.Itoa(n.endpoint.Port)
+	if !n.endpoint.HasPort {
+		at := clients + n.endpoint.Offset
 		if port = strconv.Itoa(at); clients == 0 || at < 1 || at > 65535 {
-			port = fmt.Sprintf("%+d", n.address.Offset)
+			port = fmt.Sprintf("%+d", n.endpoint.Offset)
 		}
 	}
-	return familyOf(&n.address) + net.JoinHostPort(n.address.Host, port)
+	return familyOf(&n.endpoint) + net.JoinHostPort(n.endpoint.Host, port)
 }

@@ -203,7 +203,7 @@ const assumedMaxConn = 2000
 // fullConn is at how many connections servers have their maxconn: without
 // fullconn, a tenth of what all frontends that lead here may have.
 func (t *translation) fullConn(p *proxy) int {
-	if p.fullconn > 0 || !slices.ContainsFunc(p.servers, func(n *server) bool { return n.minconn > 0 && n.minconn < n.maxconn }) {
+	if p.fullconn > 0 || !slices.ContainsFunc(p.servers, func(n *server) bool { return n.MinConn > 0 && n.MinConn < n.MaxConn }) {
 		return p.fullconn
 	}
 	total := 0

@@ -37,24 +37,24 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 	}
 	oldest, newest, err := s.versions.offer(&n.checkTLS)
 	if err != nil {
-		t.errorf(n.Pos, "'server %s/%s' : %v: expected another 'ssl-min-ver', 'ssl-max-ver', 'force-...' or 'no-...'", p.name, n.name, err)
+		t.errorf(n.Pos, "'server %s/%s' : %v: expected another 'ssl-min-ver', 'ssl-max-ver', 'force-...' or 'no-...'", p.name, n.Name, err)
 		return
 	}
 	if slices.Contains(s.versions.off[oldest:newest+1], true) {
-		t.warnf(n.Pos, "'server %s/%s' : its checks offer a version that 'no-tlsv1x' names, as in HAProxy: expected 'ssl-min-ver' and 'ssl-max-ver' alone", p.name, n.name)
+		t.warnf(n.Pos, "'server %s/%s' : its checks offer a version that 'no-tlsv1x' names, as in HAProxy: expected 'ssl-min-ver' and 'ssl-max-ver' alone", p.name, n.Name)
 	}
 	for _, w := range []tlsWord{s.sigalgs, s.clientSigalgs, s.npn} {
 		if w.keyword != "" {
-			t.errorf(w.Pos, "'server %s/%s' : %v is not available for its checks over TLS", p.name, n.name, w)
+			t.errorf(w.Pos, "'server %s/%s' : %v is not available for its checks over TLS", p.name, n.Name, w)
 		}
 	}
 	for _, f := range []func(*server, *tlsSettings, int) error{t.offerCiphers, t.offerSuites, t.offerCurves, t.offerCertificate, t.offerRevocations} {
 		if err := f(n, s, oldest); err != nil {
-			t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.name, err)
+			t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.Name, err)
 		}
 	}
 	if err := t.validateALPN(p, n); err != nil {
-		t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.name, err)
+		t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.Name, err)
 	}
 }
 

@@ -101,18 +101,18 @@ func (t *translation) validateBackend(p *proxy) {
 	p.fullconn = t.fullConn(p)
 	ids := make(map[int]*server)
 	for _, n := range p.servers {
-		if other := ids[n.id]; n.id != 0 && other != nil {
-			t.errorf(n.Pos, "'server %s/%s' : custom id %d has already been used for server '%s'", p.name, n.name, n.id, other.name)
+		if other := ids[n.ID]; n.ID != 0 && other != nil {
+			t.errorf(n.Pos, "'server %s/%s' : custom id %d has already been used for server '%s'", p.name, n.Name, n.ID, other.Name)
 		}
-		ids[n.id] = n
+		ids[n.ID] = n
 		if err := t.validateServer(p, n); err != "" {
-			t.errorf(n.Pos, "'server %s/%s' : %s", p.name, n.name, err)
+			t.errorf(n.Pos, "'server %s/%s' : %s", p.name, n.Name, err)
 		} else if !n.invalid {
 			t.finishHTTP(p, n)
 			t.finishTLS(p, n)
 		}
 		if n.observe == "layer7" && !p.isHTTP() {
-			t.warnf(n.Pos, "'server %s/%s' : 'observe layer7' is ignored, as in HAProxy: it can only be used in http proxies", p.name, n.name)
+			t.warnf(n.Pos, "'server %s/%s' : 'observe layer7' is ignored, as in HAProxy: it can only be used in http proxies", p.name, n.Name)
 		}
 	}
 	if !p.invalid {
@@ -125,17 +125,17 @@ func (t *translation) validateServer(p *proxy, n *server) string {
 	switch {
 	case n.invalid:
 		return ""
-	case n.agent && n.agentPort == 0:
-		return "server " + n.name + " does not have agent port. Agent check has been disabled: expected 'agent-port' beside 'agent-check'"
-	case n.check.on && n.track != "":
+	case n.agentCheck && n.agent.Port == 0:
+		return "server " + n.Name + " does not have agent port. Agent check has been disabled: expected 'agent-port' beside 'agent-check'"
+	case n.check.on && n.Track != "":
 		return "unable to enable checks and tracking at the same time!"
-	case n.track != "":
+	case n.Track != "":
 		return t.validateTrack(p, n)
 	case n.check.verify != "" && n.check.verify != "none" && n.check.verify != "required":
 		return "'verify' : unknown verify method '" + n.check.verify + "', only 'none' and 'required' are supported"
 	case n.resolvers != "" && !t.resolvers[n.resolvers] && !t.incomplete:
 		return "unable to find required resolvers '" + n.resolvers + "'" + didYouMean(n.resolvers, slices.Collect(maps.Keys(t.resolvers)))
-	case n.check.on && !n.address.HasPort && n.check.port == 0 && !t.checkOf(p, n).hasPort() && !n.address.Family.IsUnix():
+	case n.check.on && !n.endpoint.HasPort && n.check.Port == 0 && !t.checkOf(p, n).hasPort() && !n.endpoint.Family.IsUnix():
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
 	case t.validateCheckSection(p, n) != nil:
 		return t.validateCheckSection(p, n).Error()
@@ -146,7 +146,7 @@ func (t *translation) validateServer(p *proxy, n *server) string {
 	if err := errors.Join(t.validateCA(n.check.caFile), t.validateCRL(n.tls.crl)); err != nil {
 		return err.Error()
 	}
-	if p.isHTTP() && !p.disabled && !n.address.HasPort && !n.address.Family.IsUnix() && t.portFor(p) == 0 && !t.hasInvalidLines(p) {
+	if p.isHTTP() && !p.disabled && !n.endpoint.HasPort && !n.endpoint.Family.IsUnix() && t.portFor(p) == 0 && !t.hasInvalidLines(p) {
 		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
 	}
 	return ""
@@ -169,8 +169,8 @@ func (t *translation) validateTrack(p *proxy, n *server) string {
 	case other == nil:
 		return "unable to find required server '" + name + "' for tracking"
 	case other.tracksTo(t, b, n):
-		return fmt.Sprintf("unable to track %s/%s as it belongs to a tracking chain looping back to %s/%s", section, name, p.name, n.name)
-	case !other.check.on && !other.agent && other.track == "":
+		return fmt.Sprintf("unable to track %s/%s as it belongs to a tracking chain looping back to %s/%s", section, name, p.name, n.Name)
+	case !other.check.on && !other.agentCheck && other.Track == "":
 		return fmt.Sprintf("unable to use %s/%s for tracking as it does not have any check nor agent enabled", section, name)
 	}
 	return ""
@@ -179,17 +179,17 @@ func (t *translation) validateTrack(p *proxy, n *server) string {
 // tracked is what a server of a section tracks: "BACKEND/SERVER", or "SERVER" of
 // the section itself.
 func (n *server) tracked(p *proxy) (section, name string) {
-	if section, name, ok := strings.Cut(n.track, "/"); ok {
+	if section, name, ok := strings.Cut(n.Track, "/"); ok {
 		return section, name
 	}
-	return p.name, n.track
+	return p.name, n.Track
 }
 
 // tracksTo follows what a server of a section tracks, to see whether it comes
 // to end.
 func (n *server) tracksTo(t *translation, p *proxy, end *server) bool {
 	for range 1000 {
-		if n == nil || n == end || n.track == "" {
+		if n == nil || n == end || n.Track == "" {
 			return n == end
 		}
 		section, name := n.tracked(p)

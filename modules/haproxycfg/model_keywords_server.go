@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddyserver/caddy/v2"
 )
 
 // serverKeyword is a word of a server line.
@@ -86,7 +87,7 @@ func newServerKeywords() map[string]serverKeyword {
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: func(n *server, v string) error { n.resolvers = v; return nil }}, "resolvers")
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: initAddress}, "init-addr")
 	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error {
-		n.prefer = v
+		n.ResolvePrefer = v
 		if v != "ipv4" && v != "ipv6" {
 			return errors.New("'resolve-prefer' expects either ipv4 or ipv6 as argument")
 		}
@@ -115,10 +116,10 @@ type adder func(k serverKeyword, names ...string)
 
 func addBasics(add adder) {
 	add(serverKeyword{values: 1, grade: supported, do: setWeight}, "weight")
-	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.backup = true; return nil }}, "backup")
-	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.backup = false; return nil }}, "no-backup")
-	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.disabled = true; return nil }}, "disabled")
-	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.disabled = false; return nil }}, "enabled")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.Backup = true; return nil }}, "backup")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.Backup = false; return nil }}, "no-backup")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.Disabled = true; return nil }}, "disabled")
+	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.Disabled = false; return nil }}, "enabled")
 }
 
 // hashKey takes the key that there is.
@@ -132,30 +133,23 @@ func hashKey(_ *server, v string) error {
 func setWeight(n *server, v string) error {
 	w, err := haproxyfile.ParseUint(v, 0, balancer.MaxWeight)
 	if err != nil {
-		return fmt.Errorf("weight of server %s is not within 0 and %d (%s)", n.name, balancer.MaxWeight, v)
+		return fmt.Errorf("weight of server %s is not within 0 and %d (%s)", n.Name, balancer.MaxWeight, v)
 	}
-	n.weight = new(int(w))
+	n.Weight = new(int(w))
 	return nil
 }
 
 func addLimits(add adder) {
 	for name, field := range map[string]func(*server) *int{
-		"maxconn":  func(n *server) *int { return &n.maxconn },
-		"minconn":  func(n *server) *int { return &n.minconn },
-		"maxqueue": func(n *server) *int { return &n.maxqueue },
+		"maxconn":  func(n *server) *int { return &n.MaxConn },
+		"minconn":  func(n *server) *int { return &n.MinConn },
+		"maxqueue": func(n *server) *int { return &n.MaxQueue },
 	} {
 		add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error {
 			return setInteger(field(n), name, v, 0)
 		}}, name)
 	}
-	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error {
-		var d *time.Duration
-		err := setTime(&d, "slowstart", v)
-		if err == nil {
-			n.slowstart = *d
-		}
-		return err
-	}}, "slowstart")
+	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error { return setTime(&n.SlowStart, "slowstart", v) }}, "slowstart")
 }
 
 // setInteger is a whole number from least on.
@@ -169,7 +163,7 @@ func setInteger(field *int, name, v string, least int64) error {
 }
 
 // setTime is a time that is not 0; a bare number is in milliseconds.
-func setTime(field **time.Duration, name, v string) error {
+func setTime(field *caddy.Duration, name, v string) error {
 	d, err := haproxyfile.ParseTime(v, time.Millisecond)
 	if err != nil {
 		return fmt.Errorf("'%s' argument: %w", name, err)
@@ -177,7 +171,7 @@ func setTime(field **time.Duration, name, v string) error {
 	if d == 0 {
 		return fmt.Errorf("invalid value %s for argument '%s': expected a time above 0", v, name)
 	}
-	*field = &d
+	*field = caddy.Duration(d)
 	return nil
 }
 
@@ -189,37 +183,40 @@ func addChecks(add adder) {
 	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.check.on = false; return nil }}, "no-check")
 	check(0, func(n *server, _ string) error { n.check.tls = true; return nil }, "check-ssl")
 	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.check.tls = false; return nil }}, "no-check-ssl")
-	check(0, func(n *server, _ string) error { n.check.sendProxy = true; return nil }, "check-send-proxy")
+	check(0, func(n *server, _ string) error { n.check.SendProxy = proxyHeader1; return nil }, "check-send-proxy")
 	check(1, func(n *server, v string) error { n.check.serverName = v; return nil }, "check-sni")
 	check(1, func(n *server, v string) error { n.check.alpn = v; return nil }, "check-alpn")
 	check(1, func(n *server, v string) error { n.check.verify = v; return nil }, "verify")
 	check(1, func(n *server, v string) error { n.check.caFile = v; return nil }, "ca-file")
-	check(1, func(n *server, v string) error { return setTime(&n.check.interval, "inter", v) }, "inter")
-	check(1, func(n *server, v string) error { return setTime(&n.check.fast, "fastinter", v) }, "fastinter")
-	check(1, func(n *server, v string) error { return setTime(&n.check.down, "downinter", v) }, "downinter")
-	check(1, func(n *server, v string) error { return positive(&n.check.rise, "'rise'", v) }, "rise")
-	check(1, func(n *server, v string) error { return positive(&n.check.fall, "'fall'", v) }, "fall")
-	check(1, func(n *server, v string) error { return setPort(&n.check.port, "port", v) }, "port")
-	check(1, func(n *server, v string) error { return setHost(&n.check.address, "addr", v) }, "addr")
-	check(1, func(n *server, v string) error { return positive(&n.errorLimit, "error-limit", v) }, "error-limit")
+	check(1, func(n *server, v string) error { return setTime(&n.check.Interval, "inter", v) }, "inter")
+	check(1, func(n *server, v string) error { return setTime(&n.check.FastInterval, "fastinter", v) }, "fastinter")
+	check(1, func(n *server, v string) error { return setTime(&n.check.DownInterval, "downinter", v) }, "downinter")
+	check(1, func(n *server, v string) error { return positive(&n.check.Rise, "'rise'", v) }, "rise")
+	check(1, func(n *server, v string) error { return positive(&n.check.Fall, "'fall'", v) }, "fall")
+	check(1, func(n *server, v string) error { return setPort(&n.check.Port, "port", v) }, "port")
+	check(1, func(n *server, v string) error { return setHost(&n.check.Address, "addr", v) }, "addr")
+	check(1, func(n *server, v string) error { return positive(&n.ErrorLimit, "error-limit", v) }, "error-limit")
 	check(1, choice("observe", func(n *server) *string { return &n.observe }, "none", "layer4", "layer7"), "observe")
-	check(1, choice("on-error", func(n *server) *string { return &n.onError }, "fastinter", "fail-check", "sudden-death", "mark-down"), "on-error")
-	check(1, choice("on-marked-down", func(n *server) *string { return &n.onMarkedDown }, "shutdown-sessions"), "on-marked-down")
-	check(1, choice("on-marked-up", func(n *server) *string { return &n.onMarkedUp }, "shutdown-backup-sessions"), "on-marked-up")
-	check(1, choice("init-state", func(n *server) *string { return &n.initState }, "none", "fully-up", "up", "down", "fully-down"), "init-state")
-	check(1, func(n *server, v string) error { n.track = v; return nil }, "track")
+	check(1, choice("on-error", func(n *server) *string { return &n.OnError }, "fastinter", "fail-check", "sudden-death", "mark-down"), "on-error")
+	check(1, choice("on-marked-down", func(n *server) *string { return &n.OnMarkedDown }, "shutdown-sessions"), "on-marked-down")
+	check(1, choice("on-marked-up", func(n *server) *string { return &n.OnMarkedUp }, "shutdown-backup-sessions"), "on-marked-up")
+	check(1, choice("init-state", func(n *server) *string { return &n.InitState }, "none", "fully-up", "up", "down", "fully-down"), "init-state")
+	check(1, func(n *server, v string) error { n.Track = v; return nil }, "track")
 	check(1, func(n *server, v string) error { n.check.verifyHost = v; return nil }, "verifyhost")
 	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error { n.check.section = v; return nil }}, "healthcheck")
 	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error { n.check.proto = v; return nil }}, "check-proto")
 	add(serverKeyword{grade: ignored, note: "it is for servers with 'socks4', which is refused"}, "check-via-socks4")
 }
 
+// proxyHeader1 is the version of the PROXY protocol whose header checks send.
+const proxyHeader1 = "v1"
+
 func choice(name string, field func(*server) *string, words ...string) func(*server, string) error {
 	return func(n *server, v string) error {
 		if err := oneOf(words...)([]string{v}); err != nil {
 			return fmt.Errorf("'%s' %w", name, err)
 		}
-		*field(n) = v
+		*field(n) = underscores(v)
 		return nil
 	}
 }
@@ -262,15 +259,15 @@ func addAgent(add adder) {
 	agent := func(values int, do func(*server, string) error, names ...string) {
 		add(serverKeyword{values: values, grade: supported, do: do}, names...)
 	}
-	agent(0, func(n *server, _ string) error { n.agent = true; return nil }, "agent-check")
-	agent(1, func(n *server, v string) error { return setHost(&n.agentAddress, "agent-addr", v) }, "agent-addr")
-	agent(1, func(n *server, v string) error { return setPort(&n.agentPort, "agent-port", v) }, "agent-port")
-	agent(1, func(n *server, v string) error { return setTime(&n.agentInterval, "agent-inter", v) }, "agent-inter")
-	agent(1, func(n *server, v string) error { n.agentSend = v; return nil }, "agent-send")
+	agent(0, func(n *server, _ string) error { n.agentCheck = true; return nil }, "agent-check")
+	agent(1, func(n *server, v string) error { return setHost(&n.agent.Address, "agent-addr", v) }, "agent-addr")
+	agent(1, func(n *server, v string) error { return setPort(&n.agent.Port, "agent-port", v) }, "agent-port")
+	agent(1, func(n *server, v string) error { return setTime(&n.agent.Interval, "agent-inter", v) }, "agent-inter")
+	agent(1, func(n *server, v string) error { n.agent.Send = v; return nil }, "agent-send")
 }
 
 func serverID(n *server, v string) error {
-	if err := positive(&n.id, "id", v); err != nil {
+	if err := positive(&n.ID, "id", v); err != nil {
 		return errors.New("'id' : custom id has to be > 0")
 	}
 	return nil

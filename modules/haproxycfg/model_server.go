@@ -9,51 +9,40 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// server is a server line, or what default-server says of all that follow it.
+// server is a server line, or the options of default-server, which apply to all server lines
+// after it. The line fills in the [balancer.Server] that it becomes, except for Address, Check,
+// Agent and Observe: these depend on other lines too, and are emitted from the fields below.
 type server struct {
 	haproxyfile.Pos
-	name     string
-	id       int
-	address  haproxyfile.Address
-	weight   *int
+	balancer.Server
+	endpoint haproxyfile.Address
 	overHTTP bool   // its section is in mode http
 	ssl      bool   // requests go to it over TLS
 	sni      string // the expression
-	backup   bool
-	disabled bool
 
-	maxconn, minconn, maxqueue int
-	slowstart                  time.Duration
-	onMarkedDown, onMarkedUp   string
-	observe, onError           string
-	errorLimit                 int
-	initState                  string
-	track, resolvers, prefer   string
-	check                      serverCheck
-	tls                        tlsSettings
-	checkTLS                   checks.TLS // what becomes of it in checks
-	agent                      bool
-	agentAddress, agentSend    string
-	agentPort                  int
-	agentInterval              *time.Duration
+	resolvers  string
+	observe    string
+	check      serverCheck
+	agentCheck bool
+	agent      balancer.Agent
+	tls        tlsSettings
+	checkTLS   checks.TLS // the TLS that its checks offer, made from tls
 
-	invalid bool // something in its line was
+	invalid bool // its line has an error
 }
 
-// serverCheck is what a server says of its health check.
+// serverCheck is the health check of a server line. The line fills in the [balancer.Check] that
+// it becomes, except for the checker.
 type serverCheck struct {
+	balancer.Check
 	on                               bool
-	interval, fast, down             *time.Duration
-	rise, fall                       int
-	port                             int
-	address                          string
-	tls, sendProxy                   bool
+	tls                              bool
 	serverName, alpn, caFile, verify string
 	verifyHost                       string
 	section                          string // healthcheck
@@ -67,15 +56,15 @@ func addServer(t *translation, p *proxy, s statement) {
 		return
 	}
 	n := p.defaultServer
-	n.Pos, n.name, n.overHTTP = s.Pos, s.args[0], p.isHTTP()
-	object := fmt.Sprintf("'server %s/%s' : ", p.name, n.name)
-	if other := p.serversByName[n.name]; other != nil {
-		t.errorf(s.Pos, "%sanother server named '%s' was already defined at line %d, please use a distinct name", object, n.name, other.Line)
+	n.Pos, n.Name, n.overHTTP = s.Pos, s.args[0], p.isHTTP()
+	object := fmt.Sprintf("'server %s/%s' : ", p.name, n.Name)
+	if other := p.serversByName[n.Name]; other != nil {
+		t.errorf(s.Pos, "%sanother server named '%s' was already defined at line %d, please use a distinct name", object, n.Name, other.Line)
 		return
 	}
-	p.serversByName[n.name] = &n
+	p.serversByName[n.Name] = &n
 	before := len(t.problems)
-	if t.validateName(s.Pos, "server name", n.name) && t.serverAddress(p, &n, s, object) {
+	if t.validateName(s.Pos, "server name", n.Name) && t.serverAddress(p, &n, s, object) {
 		t.serverOptions(&n, s, s.args[2:], object)
 		p.servers = append(p.servers, &n)
 	}
@@ -90,8 +79,8 @@ func (t *translation) serverAddress(p *proxy, n *server, s statement, object str
 		return false
 	}
 	var err error
-	if n.address, err = haproxyfile.ParseAddress(s.args[1], haproxyfile.AddressOptions{Getenv: t.getenv}); err == nil {
-		err = t.validateServerAddress(&n.address)
+	if n.endpoint, err = haproxyfile.ParseAddress(s.args[1], haproxyfile.AddressOptions{Getenv: t.getenv}); err == nil {
+		err = t.validateServerAddress(&n.endpoint)
 	}
 	if err != nil {
 		t.errorf(s.Pos, "%s%v", object, err)

@@ -38,14 +38,14 @@ func (t *translation) finishHTTP(p *proxy, n *server) {
 		return
 	}
 	if _, err := sniOf(n.sni); err != nil {
-		t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.name, err)
+		t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.Name, err)
 	}
-	if n.check.on && n.check.port == 0 && n.check.address == "" {
+	if n.check.on && n.check.Port == 0 && n.check.Address == "" {
 		n.check.tls = true // as HAProxy checks such a server
 	}
 	for name := range strings.SplitSeq(n.tls.alpn.value, ",") {
 		if n.tls.alpn.value != "" && !strings.Contains(n.tls.alpn.value, "http/1.1") {
-			t.errorf(n.Pos, "'server %s/%s' : 'alpn %s': requests go to servers as HTTP/1.1: expected http/1.1 among the protocols", p.name, n.name, name)
+			t.errorf(n.Pos, "'server %s/%s' : 'alpn %s': requests go to servers as HTTP/1.1: expected http/1.1 among the protocols", p.name, n.Name, name)
 			return
 		}
 	}

@@ -72,8 +72,8 @@ func (t *translation) validateSkippedBind(p *proxy, b *bind) {
 			continue
 		}
 		for _, n := range q.servers {
-			if b.reaches(&n.address) {
-				t.warnf(n.Pos, "'server %s/%s' is at the address of %s (%s), which is left out: it is down until another program listens there, such as Caddy with the site above or below", q.name, n.name, p.quotedName(), b.Pos)
+			if b.reaches(&n.endpoint) {
+				t.warnf(n.Pos, "'server %s/%s' is at the address of %s (%s), which is left out: it is down until another program listens there, such as Caddy with the site above or below", q.name, n.Name, p.quotedName(), b.Pos)
 			}
 		}
 	}
