@@ -103,7 +103,7 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 			t.baseDir = dir
 		}
 	}
-	language := haproxyfile.Options{Getenv: o.Getenv, Branch: branch, IsSection: isSection}
+	language := haproxyfile.Options{Getenv: o.Getenv, Branch: branch}
 	language.LocalPeer, _ = os.Hostname()
 	sections, problems := haproxyfile.Read(sources, language)
 	t.problems, t.getenv = problems, haproxyfile.Environment(sections, language)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -32,7 +33,7 @@ func Document() string {
 	b.WriteString(strings.TrimSpace(prose))
 	b.WriteString("\n\n")
 	writeTable(&b, "Keywords of `global`", tableRows(globalKeywords))
-	writeTable(&b, "Sections", keywordRows(sectionKinds, ofSection))
+	writeTable(&b, "Sections", sectionRows())
 	writeTable(&b, "Keywords of `frontend`, `backend`, `listen` and `defaults`", tableRows(proxyKeywords))
 	writeTable(&b, "`balance`", tableRows(balanceAlgorithms))
 	writeTable(&b, "Options of `bind`", keywordRows(bindOptions, ofBind))
@@ -71,7 +72,13 @@ func tableRows(t table) []tableRow {
 	return keywordRows(t, func(k *keyword) (grade, string) { return k.grade, k.note })
 }
 
-func ofSection(k sectionKind) (grade, string) { return k.grade, k.note }
+func sectionRows() (rows []tableRow) {
+	for _, kind := range haproxyfile.SectionKinds() {
+		k := untranslated[kind]
+		rows = append(rows, tableRow{kind, gradeNames[k.grade], k.note})
+	}
+	return rows
+}
 
 func ofBind(o bindOption) (grade, string) { return o.grade, o.note }
 

@@ -11,15 +11,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// sectionKind is what becomes of a section.
+// sectionKind is the outcome for a section that is not translated.
 type sectionKind struct {
 	grade grade
 	note  string
 }
 
-// sectionKinds are the sections that HAProxy knows.
-var sectionKinds = map[string]sectionKind{
-	"global": {}, "defaults": {}, "frontend": {}, "backend": {}, "listen": {},
+// untranslated holds the sections that are not translated. Their names are among
+// [haproxyfile.SectionKinds], which has all others too.
+var untranslated = map[string]sectionKind{
 	"peers":       {ignored, noteUnusedPeers},
 	"resolvers":   {differs, "host names are looked up by the system's resolver, and kept while they are used"},
 	"mailers":     {ignored, "there are no mail alerts"},
@@ -33,14 +33,8 @@ var sectionKinds = map[string]sectionKind{
 	"http-errors": {ignored, "it is for mode http"},
 	"crt-store":   {ignored, noteUnusedCertificate},
 	"crt-list":    {ignored, noteUnusedCertificate},
-	"healthcheck": {},
 	"traces":      {ignored, "it is for debugging HAProxy"},
 	"acme":        {ignored, "Caddy gets certificates by itself"},
-}
-
-func isSection(kind string) bool {
-	_, ok := sectionKinds[kind]
-	return ok
 }
 
 // read takes the sections in order.
@@ -91,7 +85,7 @@ func (t *translation) readOther(s haproxyfile.Section) {
 		t.errorf(s.Pos, "missing name for %s section: expected '%s NAME'", s.Kind, s.Kind)
 		return
 	}
-	k := sectionKinds[s.Kind]
+	k := untranslated[s.Kind]
 	t.notice(s.Pos, k.grade, k.note, strings.Join(append([]string{s.Kind}, s.Args...), " "))
 	if s.Kind == "resolvers" {
 		t.resolvers[s.Args[0]] = true

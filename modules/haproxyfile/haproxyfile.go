@@ -9,7 +9,11 @@
 // Where versions of HAProxy differ, [Options.Branch] selects one; without it the strictest applies.
 package haproxyfile
 
-import "strconv"
+import (
+	"maps"
+	"slices"
+	"strconv"
+)
 
 // Pos is a position in the configuration.
 type Pos struct {
@@ -95,17 +99,20 @@ type Options struct {
 	// Branch is the version of HAProxy that the configuration is written for, such as "3.2" or
 	// "3.2.1". Without a third number it means the newest release of the branch.
 	Branch string
-	// IsSection reports whether a first word opens a section. Default: as in HAProxy 3.5.
+	// IsSection reports whether a first word opens a section. Default: those of SectionKinds do.
 	IsSection func(kind string) bool
 }
 
 // sectionKinds holds the sections of all versions of HAProxy since 2.0.
 var sectionKinds = map[string]bool{
-	"acme": true, "backend": true, "cache": true, "crt-store": true, "defaults": true, "fcgi-app": true,
+	"acme": true, "backend": true, "cache": true, "crt-list": true, "crt-store": true, "defaults": true, "fcgi-app": true,
 	"frontend": true, "global": true, "healthcheck": true, "http-errors": true, "listen": true, "log-forward": true,
 	"log-profile": true, "mailers": true, "peers": true, "program": true, "resolvers": true, "ring": true,
 	"traces": true, "userlist": true,
 }
+
+// SectionKinds returns the words that open a section in any version of HAProxy since 2.0, sorted.
+func SectionKinds() []string { return slices.Sorted(maps.Keys(sectionKinds)) }
 
 // Read reads sources in order, as one configuration, like several "-f" options of HAProxy. A
 // section ends with its source.
