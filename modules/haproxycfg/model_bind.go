@@ -74,10 +74,18 @@ func newBindOptions() map[string]bindOption {
 	for _, name := range []string{"label", "guid-prefix", "thread", "shards", "process", "cc", "tcp-ss", "level", "severity-output", "expose-fd", "proto"} {
 		o[name] = bindOption{values: 1, grade: ignored, note: "it names or tunes the socket"}
 	}
-	for name := range strings.FieldsSeq("alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe ktls npn ocsp-update sigalgs ssl-max-ver ssl-min-ver tls-ticket-keys verify") {
+	for name := range strings.FieldsSeq(`
+		alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites
+		client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe ktls npn
+		ocsp-update sigalgs ssl-max-ver ssl-min-ver tls-ticket-keys verify
+	`) {
 		o[name] = bindOption{values: 1, grade: ignored, note: noteTLS}
 	}
-	for name := range strings.FieldsSeq("allow-0rtt force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13 generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10 no-tlsv11 no-tlsv12 no-tlsv13 prefer-client-ciphers strict-sni tls-tickets") {
+	for name := range strings.FieldsSeq(`
+		allow-0rtt force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13
+		generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10
+		no-tlsv11 no-tlsv12 no-tlsv13 prefer-client-ciphers strict-sni tls-tickets
+	`) {
 		o[name] = bindOption{grade: ignored, note: noteTLS}
 	}
 	o["quic-cc-algo"] = bindOption{values: 1, grade: ignored, note: noteQUIC}

@@ -42,7 +42,7 @@ const (
 
 // keyword is an entry of a table: what a word of haproxy.cfg does.
 type keyword struct {
-	name  string // one word or two, such as "timeout client"
+	name  string // one word or two, such as "timeout client"; "|" is between several names
 	in    sectionSet
 	grade grade
 	note  string // for the message and the documentation
@@ -99,6 +99,9 @@ func newTable(lists ...[]keyword) table {
 	}
 	return t
 }
+
+// anyOf returns the words of a text as the name of a keyword that several words share.
+func anyOf(words string) string { return strings.Join(strings.Fields(words), "|") }
 
 // find is the entry for a line: that of its first two words, or of the first.
 func (t table) find(words []string) (k *keyword, name string, args []string) {
