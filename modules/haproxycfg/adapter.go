@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package haproxycfg is the Caddy config adapter "haproxy": it turns a
-// haproxy.cfg into Caddy's JSON, so that an existing file runs as it stands. Every
-// keyword that HAProxy has stands in a table that says what becomes of it, and
-// docs/haproxy.md is made of the same tables. Nothing is dropped in silence:
-// what cannot change who gets the traffic is a warning, what could is an error.
-// What HAProxy refuses is refused here, too, with the file and the line. Sections
-// in mode http are translated as far as redirecting to HTTPS takes; Caddy's own
-// http app does that better than any translation.
+// Package haproxycfg is the Caddy config adapter "haproxy": it turns a haproxy.cfg into Caddy's
+// JSON, so that an existing file runs unchanged. Every keyword of HAProxy is in a table that holds
+// what it becomes, and docs/haproxy.md is written from the same tables. Nothing is dropped
+// silently: a keyword that cannot change which server gets the traffic causes a warning, one that
+// could is an error. Whatever HAProxy refuses is refused here too, with file and line.
+//
+// The package has three phases, which its files are named after: model (what the file says), emit
+// (what it becomes) and adapter (the entry points). A file uses declarations of its own phase and
+// of earlier ones only; see TestPhasesPointDown.
 package haproxycfg
 
 import (
@@ -27,16 +28,15 @@ func init() {
 	caddyconfig.RegisterAdapter("haproxy", Adapter{})
 }
 
-// DefaultBranch is the version of HAProxy whose defaults a file gets unless
-// HAPROXY_BRANCH is set: the last in which a backend without balance was
-// roundrobin.
+// DefaultBranch is the version of HAProxy whose defaults a file gets unless HAPROXY_BRANCH is set.
+// It is the last version in which a backend without balance used roundrobin.
 const DefaultBranch = "3.2"
 
-// Adapter is the config adapter. The option "filename" is where relative file
-// names within the configuration begin.
+// Adapter is the config adapter. Relative file names in the configuration start at the directory of
+// its option "filename".
 type Adapter struct{}
 
-// Adapt translates a haproxy.cfg. The error holds a line for each mistake.
+// Adapt translates a haproxy.cfg. The error has one line for each mistake.
 func (Adapter) Adapt(body []byte, options map[string]any) ([]byte, []caddyconfig.Warning, error) {
 	name, _ := options["filename"].(string)
 	r := Translate([]haproxyfile.Source{{Name: name, Text: body}}, Options{})
@@ -55,37 +55,37 @@ func (Adapter) Adapt(body []byte, options map[string]any) ([]byte, []caddyconfig
 	return r.JSON, warnings, nil
 }
 
-// Options of a translation.
+// Options are the options of a translation.
 type Options struct {
-	// Getenv is the environment. Default: the process's.
+	// Getenv looks up environment variables. Default: os.LookupEnv.
 	Getenv func(string) (string, bool)
 
-	// SkipHTTP leaves sections of mode http out, and binds with ssl: each is
-	// warned of, with the lines of a Caddyfile that would serve it. So do
-	// HAPROXY_SKIP_HTTP=1 in the environment and a line "# caddy: skip-http".
+	// SkipHTTP leaves out sections in mode http and binds with ssl. A warning names each, with the
+	// lines of a Caddyfile that would serve it. HAPROXY_SKIP_HTTP=1 in the environment and a line "#
+	// caddy: skip-http" do the same.
 	SkipHTTP bool
 
 	// Open reads a file that the configuration names. Default: os.ReadFile.
 	Open func(name string) ([]byte, error)
 
-	// Validate says what is wrong with what the configuration comes to, whose parts
-	// have their origin in it. Its error is a problem like others. Default: nothing is.
+	// Validate validates the translated configuration, whose parts have their origins in it. Its error
+	// becomes one of the problems. Default: no validation.
 	Validate func(config []byte) error
 }
 
-// Result of a translation.
+// Result is the result of a translation.
 type Result struct {
-	JSON     []byte // Caddy's configuration; nil where it failed
+	JSON     []byte // Caddy's configuration; nil after an error
 	Problems []haproxyfile.Problem
 	Failed   bool // one of the problems is an error
-	Binds    int  // how many addresses are listened on
+	Binds    int  // the number of addresses to listen on
 
-	// Caddyfile would serve what was left out; empty: nothing was.
+	// Caddyfile would serve what was left out. It is empty if nothing was.
 	Caddyfile string
 }
 
-// Translate turns the sources, which are read as one configuration, into
-// Caddy's JSON. Files that they name are read to be checked.
+// Translate turns the sources, read as one configuration, into Caddy's JSON. It reads the files
+// that they name in order to validate them.
 func Translate(sources []haproxyfile.Source, o Options) Result {
 	if o.Getenv == nil {
 		o.Getenv = os.LookupEnv
@@ -128,7 +128,7 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 	return r
 }
 
-// sortProblems puts the problems in the order of the lines.
+// sortProblems sorts the problems by file and line.
 func (t *translation) sortProblems(sources []haproxyfile.Source) {
 	rank := make(map[string]int, len(sources))
 	for i, s := range sources {

@@ -49,7 +49,7 @@ done here.`,
 			var c checkCommand
 			c.flags(cmd)
 			cmd.RunE = func(cmd *cobra.Command, more []string) error {
-				cmd.SilenceErrors = true // all is said
+				cmd.SilenceErrors = true // run has printed everything
 				code := c.run(more, os.Stdout, os.Stderr)
 				if code == exitErrors {
 					return errInvalid
@@ -60,7 +60,7 @@ done here.`,
 	})
 }
 
-// What haproxy -c exits with.
+// Exit codes, as of haproxy -c.
 const (
 	exitValid      = caddy.ExitCodeSuccess
 	exitErrors     = 1
@@ -69,7 +69,7 @@ const (
 
 var errInvalid = errors.New("errors found in the configuration")
 
-// checkCommand is caddy haproxy-check.
+// checkCommand is the command caddy haproxy-check.
 type checkCommand struct {
 	paths                        []string
 	dir                          string
@@ -77,8 +77,7 @@ type checkCommand struct {
 	skipHTTP, caddyfile          bool
 }
 
-// flags declares those of the command, and those of haproxy that change nothing
-// about a check.
+// flags declares the command's flags, and those of haproxy that do not change a check.
 func (c *checkCommand) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVarP(&c.paths, "file", "f", nil, "A file or a directory; may be given several times")
@@ -92,7 +91,7 @@ func (c *checkCommand) flags(cmd *cobra.Command) {
 	f.BoolP("check", "c", false, "Only check: this command does nothing else")
 	for name, letter := range map[string]string{"daemon": "D", "master-worker": "W", "systemd": "s"} {
 		f.BoolP(name, letter, false, "")
-		_ = f.MarkHidden(name) // it is there
+		_ = f.MarkHidden(name) // the flag exists
 	}
 	for name, letter := range map[string]string{"debug": "d", "local-peer": "L", "maxconn": "n", "proxy-maxconn": "N", "memory": "m", "pidfile": "p", "master-socket": "S", "old-socket": "x"} {
 		f.StringArrayP(name, letter, nil, "")
@@ -100,7 +99,7 @@ func (c *checkCommand) flags(cmd *cobra.Command) {
 	}
 }
 
-// run checks, and returns what to exit with.
+// run checks the configuration and returns the exit code.
 func (c *checkCommand) run(more []string, out, messages io.Writer) int {
 	if c.quiet && !c.verbose {
 		messages = io.Discard
@@ -140,7 +139,7 @@ func (c *checkCommand) run(more []string, out, messages io.Writer) int {
 	return exitValid
 }
 
-// sources reads what the options and the words behind them name.
+// sources reads the files named by the options and by the arguments after them.
 func (c *checkCommand) sources(more []string) ([]haproxyfile.Source, error) {
 	if c.dir != "" {
 		if err := os.Chdir(c.dir); err != nil {
@@ -160,7 +159,7 @@ func (c *checkCommand) print(out io.Writer, config []byte) {
 	_, _ = fmt.Fprintf(out, "%s\n", config)
 }
 
-// readSources reads files, and of directories the *.cfg files.
+// readSources reads files. A directory stands for its *.cfg files.
 func readSources(paths []string) (sources []haproxyfile.Source, err error) {
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("no configuration: expected -f FILE")
@@ -183,7 +182,7 @@ func readSources(paths []string) (sources []haproxyfile.Source, err error) {
 	return sources, nil
 }
 
-// configFiles are those that HAProxy takes of a directory.
+// configFiles returns the files that HAProxy would read from a directory.
 func configFiles(dir string) (files []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -3,7 +3,7 @@
 package haproxycfg
 
 import (
-	_ "embed" // the prose
+	_ "embed" // document.md
 	"fmt"
 	"maps"
 	"slices"
@@ -16,7 +16,7 @@ import (
 //go:embed document.md
 var prose string
 
-// gradeNames are the words of the documentation.
+// gradeNames are the names of the grades in the documentation.
 var gradeNames = map[grade]string{
 	supported: "supported",
 	differs:   "differs",
@@ -26,7 +26,7 @@ var gradeNames = map[grade]string{
 	refused:   "refused",
 }
 
-// Document is docs/haproxy.md: prose, and the tables that translate.
+// Document returns the text of docs/haproxy.md: the prose of document.md, then the tables.
 func Document() string {
 	var b strings.Builder
 	b.WriteString("<!-- Made from the tables of modules/haproxycfg by go test ./modules/haproxycfg -update. Do not edit. -->\n\n")
@@ -48,7 +48,7 @@ func Document() string {
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
-// tableRow is a line of a table.
+// tableRow is a row of a table in the documentation.
 type tableRow struct{ name, state, note string }
 
 func writeTable(b *strings.Builder, title string, rows []tableRow) {
@@ -59,7 +59,7 @@ func writeTable(b *strings.Builder, title string, rows []tableRow) {
 	b.WriteString("\n")
 }
 
-// keywordRows is a table of keywords; of tells what becomes of one.
+// keywordRows returns a row for each keyword; of returns its grade and its note.
 func keywordRows[K any](keywords map[string]K, of func(K) (grade, string)) (rows []tableRow) {
 	for _, name := range slices.Sorted(maps.Keys(keywords)) {
 		g, note := of(keywords[name])

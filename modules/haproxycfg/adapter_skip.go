@@ -10,16 +10,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// skipVariable and skipDirective ask for what Options.SkipHTTP does: where an
-// adapter is called there are no flags.
+// skipVariable and skipDirective turn on Options.SkipHTTP where there are no flags, as when Caddy
+// calls the adapter.
 const (
 	skipVariable  = "HAPROXY_SKIP_HTTP"
 	directiveWord = "caddy:"
 	skipDirective = "skip-http"
 )
 
-// wantsSkip reports whether sections of mode http and binds with ssl are to be
-// left out.
+// wantsSkip reports whether to leave out sections in mode http and binds with ssl.
 func (t *translation) wantsSkip(sources []haproxyfile.Source, o Options) bool {
 	skip := o.SkipHTTP
 	if v, ok := o.Getenv(skipVariable); ok && v != "" {

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// quietLogging is a configuration's logging that shows nothing: what is wrong is returned.
-// The log stays where it is, since Caddy tells of a log that moves.
+// quietLogging turns logging off during validation: errors are returned. The log keeps its output,
+// because Caddy reports a log that changes it.
 var quietLogging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{Level: "FATAL"}}}}
 
 // validateJSON provisions a configuration without running it, as caddy validate does.
@@ -25,8 +25,8 @@ func validateJSON(config []byte) error {
 	return caddy.Validate(c)
 }
 
-// problemFrom finds the line of a file in an error of Caddy's, which begins with the
-// names of all modules on the way to what is wrong.
+// problemFrom turns an error of Caddy into a problem. The line of the file is looked for inside the
+// error, since Caddy puts the names of all modules on the way in front of it.
 func problemFrom(err error, sources []haproxyfile.Source) *haproxyfile.Problem {
 	if err == nil {
 		return nil

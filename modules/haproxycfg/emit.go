@@ -18,10 +18,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// noTimeout is a timeout that never ends, which is what HAProxy does without one.
+// noTimeout is the timeout that never expires, HAProxy's behavior where none is configured.
 const noTimeout = caddy.Duration(-1)
 
-// emit writes the configuration for Caddy.
+// emit returns the configuration for Caddy.
 func (t *translation) emit() []byte {
 	apps := make(caddy.ModuleMap)
 	app := balancer.App{FrontendsRaw: make(map[string]json.RawMessage), Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables}
@@ -30,13 +30,13 @@ func (t *translation) emit() []byte {
 	t.fillACLTerms()
 	for _, p := range t.proxies {
 		if p.disabled {
-			if p.stateUsed { // it has no usable server, and connections never come to it
+			if p.stateUsed { // a rule asks for its state; no connection ever gets there
 				app.Backends[p.name] = &balancer.Backend{Servers: []*balancer.Server{}}
 			}
 			continue
 		}
 		if p.skipped {
-			if t.mayGetConnections(p) { // without servers: what comes to it must not go elsewhere
+			if t.mayGetConnections(p) { // it has no servers, so that connections for it do not go to another backend
 				app.Backends[p.name] = t.emitBackend(p)
 			}
 			continue
@@ -68,7 +68,7 @@ func (t *translation) emit() []byte {
 	return caddyconfig.JSON(caddy.Config{AppsRaw: apps}, nil)
 }
 
-// addresses are those that a frontend listens on.
+// addresses returns the addresses that a frontend listens on.
 func (t *translation) addresses(p *proxy) (listen []string) {
 	for i := range p.binds {
 		b := &p.binds[i]
@@ -112,8 +112,8 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 	return &l4passthrough.Frontend{Bind: binds, Handler: h}
 }
 
-// useBackendRules are the use_backend lines that count: HAProxy goes on with the next rule
-// where a backend is disabled.
+// useBackendRules returns the use_backend lines that can match. HAProxy skips a rule whose backend
+// is disabled.
 func (t *translation) useBackendRules(p *proxy) (uses []useRule) {
 	for _, u := range p.useBackend {
 		if b := t.backends[u.name]; u.dynamic || b == nil || !b.disabled {
@@ -127,7 +127,7 @@ func emitRules(list []rule) (out []*rules.Rule) {
 	for _, r := range list {
 		c := &rules.Rule{Action: r.action, Var: r.variable, Value: r.value}
 		switch r.action {
-		case "close", "reset", "drop": // the log names them
+		case "close", "reset", "drop": // actions that the log names the origin of
 			c.Origin = r.origin
 		}
 		c.MatcherSetsRaw, c.UnlessRaw = r.cond.sets()
@@ -174,7 +174,7 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 	return b
 }
 
-// shareCheck gives the backend the check that all of its servers have.
+// shareCheck moves the health check to the backend if all servers have the same one.
 func shareCheck(b *balancer.Backend) {
 	if len(b.Servers) == 0 || b.Servers[0].Check == nil {
 		return
@@ -189,7 +189,7 @@ func shareCheck(b *balancer.Backend) {
 	}
 }
 
-// optionalDuration is a timeout that may be absent.
+// optionalDuration returns a timeout, or 0 if it was not given.
 func optionalDuration(d *time.Duration) caddy.Duration {
 	if d == nil {
 		return 0
@@ -197,7 +197,7 @@ func optionalDuration(d *time.Duration) caddy.Duration {
 	return durationOrForever(d)
 }
 
-// durationOrForever is a timeout in our words. To HAProxy 0 and none are the same.
+// durationOrForever returns a timeout, or noTimeout. HAProxy treats 0 like a missing timeout.
 func durationOrForever(d *time.Duration) caddy.Duration {
 	if d == nil || *d == 0 {
 		return noTimeout

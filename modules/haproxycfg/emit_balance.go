@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// emitBalance is the policy; nil for ours by default.
+// emitBalance returns the policy, or nil for the default policy.
 func emitBalance(p *proxy) json.RawMessage {
 	h := &p.balance.hashing
 	hashing := policies.Hashing{HashType: policies.HashType{Function: h.function, Avalanche: h.avalanche}}

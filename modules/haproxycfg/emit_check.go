@@ -29,7 +29,7 @@ func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
 	return &check
 }
 
-// emitChecker is what a check does.
+// emitChecker returns the checker of a server's health check.
 func (t *translation) emitChecker(p *proxy, n *server) json.RawMessage {
 	h := t.checkOf(p, n)
 	switch h.module {
@@ -52,7 +52,7 @@ func (t *translation) emitChecker(p *proxy, n *server) json.RawMessage {
 	return caddyconfig.JSONModuleObject(struct{}{}, "module", "tcp", nil)
 }
 
-// emitScript is the checker that rules come to; nil: there are none.
+// emitScript returns the checker that the rules become, or nil if there are no rules.
 func (t *translation) emitScript(n *server, h *healthCheck) (name string, made caddy.Provisioner) {
 	steps, request := t.emitSteps(n, h)
 	if len(steps) == 0 && request == nil {
@@ -69,7 +69,7 @@ func (t *translation) emitScript(n *server, h *healthCheck) (name string, made c
 	return httpScript, &checks.HTTPScript{Request: request, Steps: steps, TLS: tls, DrainOn404: h.drainOn404, SendState: h.sendState}
 }
 
-// emitScriptTLS is how a script speaks TLS. Over HTTP it offers HTTP alone.
+// emitScriptTLS returns the TLS settings of a script. One over HTTP offers HTTP protocols only.
 func (t *translation) emitScriptTLS(n *server, h *healthCheck, v connectOptions) *checks.TLS {
 	made := t.emitCheckTLS(n, v.sni, v.alpn)
 	if h.module == httpScript {
@@ -79,7 +79,7 @@ func (t *translation) emitScriptTLS(n *server, h *healthCheck, v connectOptions)
 	return made
 }
 
-// emitSteps are those of a script, and the request that "option httpchk" asks for.
+// emitSteps returns the steps of a script, and the request of "option httpchk".
 func (t *translation) emitSteps(n *server, h *healthCheck) (out []*checks.Step, request *checks.Request) {
 	for _, s := range h.rules.steps {
 		made := s.Step
@@ -106,8 +106,8 @@ func (t *translation) emitSteps(n *server, h *healthCheck) (out []*checks.Step, 
 	return out, request
 }
 
-// emitCheckTLS is how a check speaks TLS. HAProxy holds the certificate against the
-// name that it sends, or else that of verifyhost, if there is one.
+// emitCheckTLS returns the TLS settings of a health check. HAProxy verifies the certificate against
+// the name that it sends, or else against verifyhost, if given.
 func (t *translation) emitCheckTLS(n *server, sni, alpn string) *checks.TLS {
 	c := &n.check
 	if sni == "" {
@@ -126,7 +126,7 @@ func (t *translation) emitCheckTLS(n *server, sni, alpn string) *checks.TLS {
 		made.ServerName = c.verifyHost
 	}
 	if c.caFile != systemCA {
-		made.CA, _ = t.fileBelow(t.caBase, c.caFile) // which has been read
+		made.CA, _ = t.fileBelow(t.caBase, c.caFile) // validateCA has read it
 	}
 	return made
 }
@@ -139,7 +139,8 @@ func (t *translation) emitProtocolChecker(n *server, h *healthCheck) json.RawMes
 	return caddyconfig.JSONModuleObject(h.protocolChecker(tls), "module", h.module, nil)
 }
 
-// emitExternalChecker runs the program for a server. HAProxy numbers servers from 1 on.
+// emitExternalChecker returns the checker that runs the program for a server. HAProxy numbers
+// servers from 1.
 func (t *translation) emitExternalChecker(p *proxy, n *server) json.RawMessage {
 	e := &p.check.program
 	c := checks.External{Command: e.command, Listener: p.firstListener(), InheritEnvironment: t.external.preserveEnv, Environment: map[string]string{
@@ -154,7 +155,7 @@ func (t *translation) emitExternalChecker(p *proxy, n *server) json.RawMessage {
 	return caddyconfig.JSONModuleObject(c, "module", externalModule, nil)
 }
 
-// firstListener is what a program is told of where the proxy listens.
+// firstListener returns the address of the proxy's first bind, which the program gets.
 func (p *proxy) firstListener() string {
 	if len(p.binds) == 0 {
 		return ""

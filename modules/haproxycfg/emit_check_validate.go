@@ -10,8 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// validateScripts reports scripts of health checks that cannot work as a whole: those of the
-// backends and of the healthcheck sections, except where a line was refused.
+// validateScripts reports health check scripts that cannot work as a whole, of backends and of
+// healthcheck sections. Sections with an invalid line are left out.
 func (t *translation) validateScripts() {
 	for _, p := range t.proxies {
 		if p.isBackend() && !p.skipped && !p.invalid {
@@ -25,7 +25,7 @@ func (t *translation) validateScripts() {
 	}
 }
 
-// validateScript builds the script of a section's checks and provisions it.
+// validateScript builds the script of a section's health check and provisions it.
 func (t *translation) validateScript(p *proxy) {
 	h := &p.check
 	if !h.hasRules() {
@@ -43,7 +43,7 @@ func (t *translation) validateScript(p *proxy) {
 	}
 }
 
-// provisionScript provisions a script without what it needs files for.
+// provisionScript provisions a script, without the parts that need files.
 func provisionScript(made caddy.Provisioner) error {
 	steps := []*checks.Step(nil)
 	switch c := made.(type) {

@@ -37,11 +37,11 @@ type httpRoute struct {
 	Terminal bool             `json:"terminal,omitempty"`
 }
 
-// httpMatcherSet is a set of http matchers.
+// httpMatcherSet is a set of HTTP matchers.
 type httpMatcherSet map[string]any
 
-// emitHTTPServer translates a frontend of mode http. One that only shows statistics
-// is none.
+// emitHTTPServer translates a frontend in mode http. It returns nil for one that only shows
+// statistics.
 func (t *translation) emitHTTPServer(p *proxy) *httpServer {
 	if !p.isFrontend() || len(p.binds) == 0 || t.neverListens(p) {
 		return nil
@@ -49,7 +49,7 @@ func (t *translation) emitHTTPServer(p *proxy) *httpServer {
 	return t.newHTTPServer(p, t.addresses(p))
 }
 
-// newHTTPServer is a server that does what a frontend says, at some addresses.
+// newHTTPServer returns a server that does what a frontend says, listening at the given addresses.
 func (t *translation) newHTTPServer(p *proxy, listen []string) *httpServer {
 	client := durationOrForever(p.timeouts.client)
 	s := &httpServer{
@@ -68,7 +68,7 @@ func (t *translation) newHTTPServer(p *proxy, listen []string) *httpServer {
 	return s
 }
 
-// durationOr is a timeout in our words, or another one where it was not given.
+// durationOr returns a timeout, or another one if it was not given.
 func durationOr(d *time.Duration, other caddy.Duration) caddy.Duration {
 	if d == nil {
 		return other
@@ -76,7 +76,7 @@ func durationOr(d *time.Duration, other caddy.Duration) caddy.Duration {
 	return durationOrForever(d)
 }
 
-// emitHTTPRoutes are what a frontend of mode http does, in HAProxy's order.
+// emitHTTPRoutes returns the routes of a frontend in mode http, in HAProxy's order.
 func (t *translation) emitHTTPRoutes(p *proxy) []httpRoute {
 	routes := append(p.monitorRoutes(), httpRoute{Handle: []map[string]any{p.rulesHandler(true)}})
 	for _, u := range p.useBackend {
@@ -101,7 +101,7 @@ func (t *translation) emitHTTPRoutes(p *proxy) []httpRoute {
 	return routes
 }
 
-// httpBackends are the backends that a rule may lead to.
+// httpBackends returns the names of the backends that a rule may choose.
 func (t *translation) httpBackends(u useRule) (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(t.backends)) {
 		if b := t.backends[name]; !b.disabled && b.isHTTP() && (u.dynamic || name == u.name) {
@@ -111,8 +111,8 @@ func (t *translation) httpBackends(u useRule) (names []string) {
 	return names
 }
 
-// rulesHandler are the rules of a section, as a handler. The outermost of a request answers
-// all errors.
+// rulesHandler returns the handler for the rules of a section. The outermost handler of a request
+// also answers all errors.
 func (p *proxy) rulesHandler(outermost bool) map[string]any {
 	for _, r := range p.httpRules.request {
 		if r.Action == "tarpit" {
@@ -125,12 +125,12 @@ func (p *proxy) rulesHandler(outermost bool) map[string]any {
 	}, "handler", "passthrough_rules")
 }
 
-// hasHTTPRules reports whether a backend does something with requests itself.
+// hasHTTPRules reports whether a backend has rules for requests or responses.
 func (p *proxy) hasHTTPRules() bool {
 	return len(p.httpRules.request)+len(p.httpRules.redirects)+len(p.httpRules.response)+len(p.httpRules.after)+len(p.httpOptions.errors) > 0
 }
 
-// emitHTTPHandlers are what a backend of mode http does with requests of a frontend.
+// emitHTTPHandlers returns the handlers of a backend in mode http for requests of a frontend.
 func (t *translation) emitHTTPHandlers(p, b *proxy) []map[string]any {
 	var handlers []map[string]any
 	if b != p && b.hasHTTPRules() {
@@ -147,7 +147,8 @@ func (t *translation) emitHTTPHandlers(p, b *proxy) []map[string]any {
 	}, "handler", "passthrough_backend"))
 }
 
-// mergeForwardedFor is an option of a frontend and of a backend: the backend's words count.
+// mergeForwardedFor merges the option of a frontend and of a backend. The backend's takes
+// precedence.
 func mergeForwardedFor(front, back *httpbackend.ForwardedFor) *httpbackend.ForwardedFor {
 	switch {
 	case back == nil || front == back:
@@ -164,20 +165,19 @@ func mergeForwardedFor(front, back *httpbackend.ForwardedFor) *httpbackend.Forwa
 	return &both
 }
 
-// moduleObject is a module with its name, as a part of a JSON object.
+// moduleObject returns a module with its name as a part of a JSON object.
 func moduleObject(module any, key, name string) map[string]any {
 	var o map[string]any
-	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, key, name, nil), &o) // what has just been marshaled
+	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, key, name, nil), &o) // it was marshaled on this line
 	return o
 }
 
-// noServerRoute is what becomes of a request that there is no server for.
+// noServerRoute returns the route for requests that no server takes.
 func noServerRoute() httpRoute {
 	return httpRoute{Handle: []map[string]any{{"handler": "error", "status_code": http.StatusServiceUnavailable}}}
 }
 
-// monitorRoutes answer what asks whether the process is ready. They come before all
-// rules.
+// monitorRoutes return the routes that answer readiness checks. They come before all rules.
 func (p *proxy) monitorRoutes() []httpRoute {
 	if p.monitorURI == "" {
 		return nil
@@ -189,7 +189,7 @@ func (p *proxy) monitorRoutes() []httpRoute {
 	return []httpRoute{{Handle: []map[string]any{moduleObject(&h, "handler", "passthrough_monitor")}}}
 }
 
-// emitHTTPTLS is how requests go to the servers of a backend that have ssl.
+// emitHTTPTLS returns the TLS settings for requests to the servers that have ssl, by name.
 func (t *translation) emitHTTPTLS(p *proxy) map[string]*checks.TLS {
 	all := make(map[string]*checks.TLS)
 	for _, n := range p.servers {

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// sets are the groups of a condition as sets of layer4 matchers, for match or
-// for unless.
+// sets returns the groups of a condition as sets of layer4 matchers, either for match or for
+// unless.
 func (c *condition) sets() (match, unless []caddy.ModuleMap) {
 	if c == nil {
 		return nil, nil
@@ -30,9 +30,9 @@ func (c *condition) sets() (match, unless []caddy.ModuleMap) {
 	return sets, nil
 }
 
-// matchers are a group of terms. Where it asks for plain server names it
-// becomes the matcher client_hello, which the frontend keeps in a table: among
-// ten thousand rules the right one is then found by one look.
+// matchers returns the matchers for a group of terms. A group that only asks for plain server names
+// becomes the matcher client_hello: the frontend keeps these names in a table, so that a single
+// lookup finds the rule among ten thousand.
 func matchers(group []term) caddy.ModuleMap {
 	if patterns, ok := serverNames(group); ok {
 		return caddy.ModuleMap{"client_hello": caddyconfig.JSON(map[string]any{"sni": patterns}, nil)}
@@ -44,8 +44,8 @@ func matchers(group []term) caddy.ModuleMap {
 	return caddy.ModuleMap{"acl": caddyconfig.JSON(terms, nil)}
 }
 
-// serverNames are the names that a group asks for in the form of client_hello,
-// if it asks for nothing else and upper and lower case are the same to it.
+// serverNames returns the names that a group asks for as patterns of client_hello. ok is false if
+// it asks for anything else, or if case matters.
 func serverNames(group []term) (patterns []string, ok bool) {
 	if len(group) != 1 || group[0].not {
 		return nil, false

@@ -7,9 +7,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
 
-// assignIDs gives sections without an id the number that HAProxy gives them. It counts
-// sections in their order, from 2 if there is a stats socket; up to HAProxy 3.2 also
-// those with an id of their own. HAProxy 3.4 always begins with 2.
+// assignIDs gives sections without an id the number that HAProxy gives them. It counts sections in
+// file order, from 2 if there is a stats socket. Up to HAProxy 3.2 it also counts sections that
+// have an id; 3.4 always starts at 2.
 func (t *translation) assignIDs() {
 	newer := atLeastBranch(t.branch, 3, 4)
 	next := 1
@@ -31,9 +31,9 @@ func (t *translation) assignIDs() {
 	}
 }
 
-// emitBinds are the addresses of a frontend with their options. Where rules ask about them, they
-// have names and numbers: each port has the number after that of the one before it, if that is
-// free. at says where they stand.
+// emitBinds returns the binds of a frontend, and the position of each. If expressions ask for them,
+// they get names and numbers: each port has the number after that of the port before it, if that is
+// free.
 func (t *translation) emitBinds(p *proxy) (binds []*l4passthrough.Bind, at []haproxyfile.Pos) {
 	ids := t.bindIDs(p)
 	for i := range p.binds {
@@ -54,10 +54,10 @@ func (t *translation) emitBinds(p *proxy) (binds []*l4passthrough.Bind, at []hap
 	return binds, at
 }
 
-// emitBind is a part of a bind, whose first port has a number if that is not 0.
+// emitBind returns a part of a bind. id is the number of its first port, or 0.
 func (t *translation) emitBind(p *proxy, b *bind, of part, id int) *l4passthrough.Bind {
 	made := &l4passthrough.Bind{Address: of.String(), ID: id, Backlog: p.backlogOf(b)}
-	if of.network == "durable" { // as it is without a network
+	if of.network == "durable" { // the default network
 		made.Address = of.address()
 	}
 	if t.idsUsed {
@@ -69,8 +69,8 @@ func (t *translation) emitBind(p *proxy, b *bind, of part, id int) *l4passthroug
 	return made
 }
 
-// bindIDs are the numbers of each bind's ports; of a bind without ports it is one. They are 0
-// where nothing asks about them.
+// bindIDs returns the numbers of each bind's ports; a bind without ports has one. All are 0 unless
+// an expression asks for them.
 func (t *translation) bindIDs(p *proxy) [][]int {
 	used := make(map[int]bool)
 	for i := range p.binds {

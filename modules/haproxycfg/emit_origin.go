@@ -7,14 +7,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// withOrigins is the translation with the lines of the file that its parts come from.
+// withOrigins emits the configuration with the origin of its parts: file and line.
 func (t *translation) withOrigins() []byte {
 	t.origins = true
 	defer func() { t.origins = false }()
 	return t.emit()
 }
 
-// originOfBackend says where a backend, its check and its servers stand.
+// originOfBackend returns the lines of a backend, its check and its servers.
 func (t *translation) originOfBackend(p *proxy) options.Origin {
 	if !t.origins {
 		return ""
@@ -32,7 +32,7 @@ func (t *translation) originOfBackend(p *proxy) options.Origin {
 	return r.Origin()
 }
 
-// originOfFrontend says where a frontend, its binds and its rules stand.
+// originOfFrontend returns the lines of a frontend, its binds and its rules.
 func (t *translation) originOfFrontend(p *proxy, binds []haproxyfile.Pos) options.Origin {
 	if !t.origins {
 		return ""

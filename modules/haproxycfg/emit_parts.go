@@ -10,10 +10,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// part is what a bind listens on, or a range of its ports that other binds have, or do not
-// have, as a whole.
+// part is the address of a bind with a range of its ports. Any other bind has either all of these
+// ports or none of them.
 type part struct {
-	network, host string // of Caddy; the host is empty where there are no ports
+	network, host string // Caddy's; host is the whole address where there are no ports
 	first, last   int
 }
 
@@ -32,7 +32,7 @@ func (p part) address() string {
 	return net.JoinHostPort(p.host, port)
 }
 
-// parts are what a bind listens on.
+// parts splits the address of a bind into parts.
 func (t *translation) parts(b *bind) (parts []part) {
 	shared := func(network string, port int) string {
 		if t.isShared(b, port) {
@@ -62,13 +62,13 @@ func (t *translation) parts(b *bind) (parts []part) {
 	return parts
 }
 
-// network is that of a bind at one of its ports, and the host.
+// network returns the network and the host of a bind at one of its ports.
 func (t *translation) network(b *bind, port int) (network, host string) {
 	switch {
 	case b.allIPv4():
 		return "durable4", "0.0.0.0"
 	case b.allIPv6():
-		// Where IPv4 has a socket of its own, that gets its connections, as in HAProxy.
+		// If IPv4 has a socket of its own, that socket gets its connections, as in HAProxy.
 		if b.v6only || t.boundToIPv4(port) {
 			return "durable6", "::"
 		}
@@ -84,8 +84,7 @@ func (t *translation) network(b *bind, port int) (network, host string) {
 	}
 }
 
-// partEnds are the last ports of the parts of b's range that other binds have, or do not
-// have, as a whole.
+// partEnds returns the last port of each part of b.
 func (t *translation) partEnds(b *bind) []int {
 	last := max(b.Port, b.PortHigh)
 	ends := []int{last}
@@ -100,7 +99,7 @@ func (t *translation) partEnds(b *bind) []int {
 	return slices.Compact(ends)
 }
 
-// boundToIPv4 tells whether a port is bound on all IPv4 addresses.
+// boundToIPv4 reports whether a port is bound on all IPv4 addresses.
 func (t *translation) boundToIPv4(port int) bool {
 	for b := range t.activeBinds {
 		if b.allIPv4() && b.has(port) {
@@ -110,8 +109,8 @@ func (t *translation) boundToIPv4(port int) bool {
 	return false
 }
 
-// isShared tells whether another bind has the same address. HAProxy then lets the
-// kernel choose one of them for each connection.
+// isShared reports whether another bind has the same address. HAProxy then lets the kernel choose
+// one of them for each connection.
 func (t *translation) isShared(b *bind, port int) bool {
 	for other := range t.activeBinds {
 		if other != b && other.has(port) && b.isSame(other) {

@@ -35,7 +35,7 @@ func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 	return &s
 }
 
-// emitServerUses are the rules in our words.
+// emitServerUses returns the use-server rules.
 func (p *proxy) emitServerUses() (rules []*balancer.UseServer) {
 	for _, u := range p.useServer {
 		r := new(balancer.UseServer)
@@ -50,7 +50,7 @@ func (p *proxy) emitServerUses() (rules []*balancer.UseServer) {
 	return rules
 }
 
-// emitPersistRules are the rules in our words. They are about use-server alone.
+// emitPersistRules returns the force-persist and ignore-persist rules. They only affect use-server.
 func (p *proxy) emitPersistRules() (rules []*balancer.PersistRule) {
 	if len(p.useServer) == 0 {
 		return nil
@@ -63,8 +63,8 @@ func (p *proxy) emitPersistRules() (rules []*balancer.PersistRule) {
 	return rules
 }
 
-// dial is the server's address in our words. Where it has no port, that is the one that
-// clients come to, plus its offset; 0: they come to several.
+// dial returns the address to connect to. A server without a port gets the port that clients
+// connect to plus its offset; clients is 0 if there are several such ports.
 func (n *server) dial(clients int) string {
 	if name, ok := abstractName(&n.endpoint); ok {
 		return name

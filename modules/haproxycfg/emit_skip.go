@@ -13,10 +13,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxysites"
 )
 
-// firstLoopback is the port of the first site for a backend.
+// firstLoopback is the port of the first site that stands for a backend.
 const firstLoopback = 8080
 
-// warnSkipped names all that is left out, with the sites that would serve it.
+// warnSkipped warns of everything that is left out, with the sites that would serve it.
 func (t *translation) warnSkipped() {
 	if !t.skipHTTP {
 		return
@@ -51,7 +51,7 @@ func (t *translation) warnSkipped() {
 	}
 }
 
-// sites are the sections as the package haproxysites has them.
+// sites returns the sections in the form of package haproxysites.
 func (t *translation) sites() (*haproxysites.Config, []haproxysites.Section) {
 	sections := make([]haproxysites.Section, len(t.proxies))
 	for i, p := range t.proxies {
@@ -78,7 +78,7 @@ func (p *proxy) isSkippedBind(pos haproxyfile.Pos) bool {
 	return slices.ContainsFunc(p.skippedBinds, func(b bind) bool { return b.Pos == pos })
 }
 
-// warnSite names a section, or its binds with ssl, and the site for it.
+// warnSite warns of a section, or of its binds with ssl, with the site that would serve it.
 func (t *translation) warnSite(p *proxy, d haproxysites.Site) {
 	t.drafts = append(t.drafts, d)
 	at, what := p.Pos, p.quotedName()+" is in mode http and left out"
@@ -88,7 +88,7 @@ func (t *translation) warnSite(p *proxy, d haproxysites.Site) {
 	t.warnf(at, "%s; as lines of a Caddyfile%s:\n%s", what, notTranslated(d), indented(d.Lines()))
 }
 
-// notTranslated says how much of a section is not in its site.
+// notTranslated describes how much of a section its site lacks.
 func notTranslated(d haproxysites.Site) string {
 	switch d.Untranslated {
 	case 0:
@@ -104,8 +104,8 @@ func indented(text string) string {
 	return "\t" + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n\t")
 }
 
-// warnBackend names a backend, and where it is served. It reports whether that
-// is a port of its own.
+// warnBackend warns of a backend, and where it is served. It reports whether the backend uses up
+// the port.
 func (t *translation) warnBackend(p *proxy, config *haproxysites.Config, section *haproxysites.Section, port int) bool {
 	for _, f := range t.proxies {
 		if f.isFrontend() && !f.disabled && !f.skipped && len(f.binds) > 0 && f.leadsTo(p) {
@@ -126,7 +126,7 @@ func (t *translation) warnBackend(p *proxy, config *haproxysites.Config, section
 	return false
 }
 
-// mentions reports whether the lines of a section name a backend.
+// mentions reports whether a line of the section may name a backend.
 func (p *proxy) mentions(name string) bool {
 	return slices.ContainsFunc(p.lines, func(l haproxyfile.Line) bool {
 		return len(l.Words) > 1 && (l.Words[0] == "use_backend" || l.Words[0] == "default_backend") && (l.Words[1] == name || strings.Contains(l.Words[1], "%"))

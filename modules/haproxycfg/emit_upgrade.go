@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 )
 
-// upgradingFrontend is a frontend of mode tcp whose connections may go on in a backend of
-// mode http; nil if there is none.
+// upgradingFrontend returns a frontend in mode tcp that may send connections to a backend in mode
+// http, or nil.
 func (t *translation) upgradingFrontend(b *proxy) *proxy {
 	if !b.isBackend() || !b.isHTTP() || b.skipped {
 		return nil
@@ -24,12 +24,12 @@ func (t *translation) upgradingFrontend(b *proxy) *proxy {
 	return t.proxies[i]
 }
 
-// site is the name of the listener for connections that become HTTP in a backend.
-// It is a host to Caddy, in which a colon would begin a port.
+// site returns the name of the listener for connections that become HTTP in a backend. Caddy takes
+// it for a host, in which a colon would start a port.
 func (p *proxy) site() string { return strings.ReplaceAll(p.name, ":", "..") }
 
-// upgradeServer serves connections of frontends of mode tcp as HTTP: from is one of
-// them. The rules are those of the backend alone.
+// upgradeServer returns the server for connections that become HTTP in a backend. from is one of
+// the frontends in mode tcp that they come from; only the backend's rules apply.
 func (t *translation) upgradeServer(from, b *proxy) *httpServer {
 	front := &proxy{Pos: from.Pos, kind: "frontend", name: from.name, defaultBackend: reference{b.Pos, b.name}}
 	front.mode, front.timeouts = "http", from.timeouts

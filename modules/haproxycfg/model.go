@@ -16,29 +16,29 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// translation is one configuration on its way.
+// translation is the state of one translation.
 type translation struct {
-	baseDir     string // where relative file names begin; empty: nowhere
+	baseDir     string // start of relative file names; empty: none
 	branch      string
-	branchGiven bool                        // HAPROXY_BRANCH names the branch
-	getenv      func(string) (string, bool) // with what the configuration itself sets
+	branchGiven bool                        // HAPROXY_BRANCH is set
+	getenv      func(string) (string, bool) // with the variables that the configuration sets
 	loader      *sample.Loader
-	// httpLoader is for sections of mode http; see overHTTP.
+	// httpLoader is for sections in mode http; see httpSamples.
 	httpLoader *sample.Loader
 	// checkLoader reads the expressions of health checks.
 	checkLoader *sample.Loader
 	problems    []haproxyfile.Problem
 	notices     []*notice
 	byFormat    map[string]*notice
-	refusals    []string // the notes of what was refused
+	refusals    []string // the notes of the refused keywords
 
-	anonymous *proxy            // the last defaults section, of whatever name
-	defaults  map[string]*proxy // the named ones
+	anonymous *proxy            // the last defaults section, named or not
+	defaults  map[string]*proxy // by name
 	proxies   []*proxy
 	frontends map[string]*proxy
 	backends  map[string]*proxy
 	resolvers map[string]bool
-	checks    map[string]*proxy // the sections healthcheck
+	checks    map[string]*proxy // the healthcheck sections
 	maxconn   int               // of global; 0: not given
 	spread    int               // spread-checks
 	external  externalPermission
@@ -47,14 +47,14 @@ type translation struct {
 	verifyNone bool             // ssl-server-verify none
 	caBase     string           // ca-base
 	crtBase    string           // crt-base
-	tls        tlsSettings      // of all servers with check-ssl: ssl-default-server-...
-	tlsUsed    bool             // there is one
-	warnedTLS  map[tlsWord]bool // of which the message has been given
+	tls        tlsSettings      // ssl-default-server-...: for all servers with check-ssl
+	tlsUsed    bool             // a server has check-ssl
+	warnedTLS  map[tlsWord]bool // words that have been warned of
 
 	extraFiles  []string // ssl-load-extra-files
 	extraDelExt bool     // ssl-load-extra-del-ext
 
-	// What has been read or parsed, for the servers that name it again.
+	// Results for files and lists that several servers name.
 	roots        map[string]memoized[*x509.CertPool]
 	lists        map[string]memoized[bool]
 	certificates map[string]memoized[*checks.ClientCertificate]
@@ -66,17 +66,17 @@ type translation struct {
 	questions []question
 	aclTerms  []aclTerm
 
-	idsUsed bool // by one of numberFetches
+	idsUsed bool // by one of idFetches
 
-	variables []balancer.Variable // of the scope proc
+	variables []balancer.Variable // of scope proc
 
 	skipHTTP  bool // see Options
 	drafts    []haproxysites.Site
 	caddyfile string
 
-	origins bool // what is emitted says where it comes from
+	origins bool // emit the origin of each part
 
-	incomplete bool // a line belongs to no section that could be read
+	incomplete bool // a section could not be read: its lines are missing
 }
 
 func newTranslation(branch string) *translation {
@@ -103,14 +103,14 @@ func newTranslation(branch string) *translation {
 	}
 }
 
-// unixSockets is what unix-bind says of the sockets of all bind lines.
+// unixSockets holds the settings of unix-bind, for all bind lines.
 type unixSockets struct {
 	prefix string
 	mode   string
-	owner  string // the option that names one
+	owner  string // the first option that sets one
 }
 
-// proxy is a frontend, a backend, a listen or a defaults section.
+// proxy is a frontend, backend, listen, defaults or healthcheck section.
 type proxy struct {
 	haproxyfile.Pos
 	kind string
@@ -119,8 +119,8 @@ type proxy struct {
 
 	acls           map[string]*acl
 	serversByName  map[string]*server
-	id             int  // of the keyword id, or counted; see number
-	stateUsed      bool // a rule asks for its state
+	id             int  // keyword id; otherwise see assignIDs
+	stateUsed      bool // an expression asks for its state
 	binds          []bind
 	servers        []*server
 	useBackend     []useRule
@@ -132,16 +132,16 @@ type proxy struct {
 
 	monitorFails []*condition // monitor fail
 
-	skipped      bool   // it is in mode http, and such sections are
-	skippedBinds []bind // what it does not listen on, since that is for HTTP or TLS
+	skipped      bool   // left out, since it is in mode http
+	skippedBinds []bind // left out, since they are for HTTP or TLS
 
-	// Of a defaults section: who inherits its rules, and how it is referred to.
+	// Of a defaults section: the sections that inherit from it, and whether by name or implicitly.
 	inheritors      sectionSet
 	byName, implied bool
-	duplicateOf     *proxy // an earlier one of the same name
+	duplicateOf     *proxy // an earlier section of the same name
 }
 
-// settings are what a section has from its defaults.
+// settings are inherited from defaults.
 type settings struct {
 	mode          string
 	disabled      bool
@@ -164,40 +164,40 @@ type settings struct {
 	httpOptions   httpOptions
 	response      []rule
 	inspect       time.Duration
-	lines         []haproxyfile.Line // with those of defaults, for what is left out
+	lines         []haproxyfile.Line // with those of defaults, for skipped sections
 	monitorURI    string
 	statistics    *builtinPage
 	metrics       *builtinPage
 
 	responseDelay time.Duration // tcp-response inspect-delay
 
-	// refused: a line of it was. What seems to be missing may have been in that
-	// line, so nothing is said of it.
+	// invalid is set if a line had an error. A setting that seems to be missing may have been in that
+	// line, so nothing missing is reported.
 	invalid bool
 }
 
-// timeouts that are nil were not given: HAProxy then waits for ever.
+// timeouts are nil unless given. HAProxy then waits forever.
 type timeouts struct {
 	client, clientFin, server, serverFin, connect, queue, tunnel, check *time.Duration
 }
 
-// reference is a name and the line that it stands in.
+// reference is a name and its line.
 type reference struct {
 	haproxyfile.Pos
 	name string
 }
 
-// useRule is a use_backend line.
+// useRule is a use_backend or use-server line.
 type useRule struct {
 	reference
-	dynamic bool // name is a format
+	dynamic bool // name is a log format
 	cond    *condition
 }
 
-// inherit makes a section that begins with the settings of its defaults.
+// inherit copies the settings of a defaults section.
 func (p *proxy) inherit(from *proxy) {
 	p.settings = from.settings
-	// What is appended to must not be shared.
+	// Copies, since rules are appended.
 	p.connection = slices.Clone(p.connection)
 	p.session = slices.Clone(p.session)
 	p.content = slices.Clone(p.content)
@@ -205,7 +205,7 @@ func (p *proxy) inherit(from *proxy) {
 	p.check.inherit()
 }
 
-// capabilities is what the section can do.
+// capabilities returns the kinds of sections that p acts as.
 func (p *proxy) capabilities() sectionSet {
 	switch p.kind {
 	case "frontend":
@@ -223,19 +223,19 @@ func (p *proxy) isFrontend() bool { return p.capabilities()&inFrontend != 0 }
 
 func (p *proxy) isBackend() bool { return p.capabilities()&inBackend != 0 }
 
-// isHTTP reports whether the section serves in mode http; defaults serve nobody.
+// isHTTP reports whether the section serves in mode http. A defaults section serves nothing.
 func (p *proxy) isHTTP() bool { return p.mode == "http" && p.kind != "defaults" }
 
-// hasRules reports whether the section has tcp-request rules.
+// hasRules reports whether the section has tcp-request or tcp-response rules.
 func (p *proxy) hasRules() bool {
 	return len(p.connection)+len(p.session)+len(p.content)+len(p.response) > 0
 }
 
-// isAnonymous reports whether the section is defaults without a name: HAProxy
-// allows no rules in them.
+// isAnonymous reports whether the section is defaults without a name. HAProxy allows no rules in
+// it.
 func (p *proxy) isAnonymous() bool { return p.kind == "defaults" && p.name == "" }
 
-// String is how messages call the section.
+// String returns the name of the section for messages.
 func (p *proxy) String() string {
 	switch {
 	case p.isAnonymous():
@@ -249,10 +249,10 @@ func (p *proxy) String() string {
 	}
 }
 
-// didYouMean is what to say after an unknown word.
+// didYouMean returns the suggestion to put after an unknown word.
 func didYouMean(word string, known []string) string { return suggestion(options.Nearest(word, known)) }
 
-// suggestion says what was probably meant, if that is known.
+// suggestion returns a suggestion for a message, or nothing if near is empty.
 func suggestion(near string) string {
 	if near == "" {
 		return ""
@@ -260,13 +260,13 @@ func suggestion(near string) string {
 	return "; did you mean '" + near + "' maybe ?"
 }
 
-// memoized is what a function returned.
+// memoized is the result of a function.
 type memoized[T any] struct {
 	value T
 	err   error
 }
 
-// memoize calls f unless what that returned for the key is remembered.
+// memoize returns the known result for the key, or calls f and keeps its result.
 func memoize[T any](known map[string]memoized[T], key string, f func() (T, error)) (T, error) {
 	m, ok := known[key]
 	if !ok {
@@ -278,12 +278,12 @@ func memoize[T any](known map[string]memoized[T], key string, f func() (T, error
 
 func (t *translation) failed() bool { return t.failedAfter(0) }
 
-// failedAfter reports whether an error has come to the first n problems.
+// failedAfter reports whether there is an error behind the first n problems.
 func (t *translation) failedAfter(n int) bool {
 	return slices.ContainsFunc(t.problems[n:], func(p haproxyfile.Problem) bool { return p.Severity == haproxyfile.Error })
 }
 
 func underscores(word string) string { return strings.ReplaceAll(word, "-", "_") }
 
-// branchVariable is HAProxy's own: the version whose defaults a file means.
+// branchVariable is HAProxy's variable for the version that a file was written for.
 const branchVariable = "HAPROXY_BRANCH"

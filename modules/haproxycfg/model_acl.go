@@ -13,15 +13,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// acl is what the lines of one name say: one of them must match.
+// acl is the criteria of all lines of one name, of which one must match.
 type acl struct {
 	name     string
 	criteria []sample.Criterion
-	needs    []sample.Needs // of the criteria
-	refers   []*acl         // to what acl() in its criteria names
+	needs    []sample.Needs // of each criterion
+	refers   []*acl         // the ACLs that acl() in its criteria names
 }
 
-// String is how messages call the ACL.
+// String returns the name of the ACL for messages.
 func (a *acl) String() string {
 	if a.name == "" {
 		return "anonymous acl"
@@ -29,14 +29,13 @@ func (a *acl) String() string {
 	return "acl '" + a.name + "'"
 }
 
-// term is an ACL in a condition, or its contrary.
+// term is an ACL in a condition, or its negation.
 type term struct {
 	*acl
 	not bool
 }
 
-// condition is what stands after if or unless: one of the groups must match,
-// and all terms of a group.
+// condition follows if or unless: all terms of one of the groups must match.
 type condition struct {
 	unless bool
 	groups [][]term
@@ -67,7 +66,7 @@ func addACL(t *translation, p *proxy, s statement) {
 	}
 }
 
-// addCriterion checks a criterion and adds it to an ACL.
+// addCriterion validates a criterion and adds it to an ACL.
 func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words []string) error {
 	if len(words) == 0 {
 		return errors.New("missing fetch method in ACL expression ''")
@@ -100,8 +99,7 @@ func (t *translation) addCriterion(p *proxy, pos haproxyfile.Pos, a *acl, words 
 	return nil
 }
 
-// unavailable adds to an error of something that HAProxy has and this program
-// has not what can be done about it.
+// unavailable marks an error about something that HAProxy has and this program lacks.
 func unavailable(err error) error {
 	if _, ok := errors.AsType[*sample.Unsupported](err); ok {
 		return fmt.Errorf("%w (not available here)", err)
@@ -122,7 +120,7 @@ func (t *translation) resolveFiles(c *sample.Criterion) (err error) {
 	return nil
 }
 
-// condition reads what follows a rule: nothing, or "if" or "unless" and terms.
+// condition reads the end of a rule: nothing, or "if" or "unless" and terms.
 func (t *translation) condition(p *proxy, s statement, words []string) (*condition, error) {
 	if len(words) == 0 {
 		return nil, nil //nolint:nilnil // no condition is not an error
@@ -151,7 +149,7 @@ func (t *translation) condition(p *proxy, s statement, words []string) (*conditi
 	return c, nil
 }
 
-// term reads one ACL of a condition: its name or its definition in braces.
+// term reads one ACL of a condition: a name, or a definition in braces.
 func (t *translation) term(p *proxy, s statement, words []string) (one term, rest []string, err error) {
 	name := words[0]
 	for strings.HasPrefix(name, "!") {
@@ -179,8 +177,7 @@ func (t *translation) term(p *proxy, s statement, words []string) (one term, res
 	return one, words[end+1:], nil
 }
 
-// namedACL is the ACL of a name: one of the section's, or one that HAProxy has
-// predefined.
+// namedACL returns an ACL of the section, or one of HAProxy's predefined ones.
 func (t *translation) namedACL(p *proxy, name string) (*acl, error) {
 	if a := p.acls[name]; a != nil {
 		return a, nil
@@ -196,7 +193,7 @@ func (t *translation) namedACL(p *proxy, name string) (*acl, error) {
 	return &acl{name: name, criteria: []sample.Criterion{c}, needs: []sample.Needs{compiled.Needs()}}, nil
 }
 
-// needs reports whether a criterion of the condition needs any of that.
+// needs reports whether a criterion of the condition needs any of what.
 func (c *condition) needs(what sample.Needs) bool {
 	return c != nil && slices.ContainsFunc(c.groups, func(terms []term) bool {
 		return slices.ContainsFunc(terms, func(one term) bool {

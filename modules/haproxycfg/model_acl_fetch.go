@@ -10,14 +10,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// aclTerm is a term of the fetch acl(), and the ACL that it names, which further lines
-// may add to.
+// aclTerm is a term of the fetch acl() and the ACL that it names, to which later lines may add.
 type aclTerm struct {
 	*sample.Term
 	acl *acl
 }
 
-// referToACLs gives a criterion "acl(NAME,!NAME...)" of an ACL what it names.
+// referToACLs resolves the names in a criterion "acl(NAME,!NAME...)" of an ACL.
 func (t *translation) referToACLs(p *proxy, a *acl, c *sample.Criterion) error {
 	list, ok := strings.CutPrefix(c.Fetch, "acl")
 	if !ok || list != "" && list[0] != '(' {
@@ -46,12 +45,12 @@ func (t *translation) referToACLs(p *proxy, a *acl, c *sample.Criterion) error {
 	return nil
 }
 
-// refersTo reports whether an ACL is another, or asks for it by way of acl().
+// refersTo reports whether a is other, or refers to it through acl().
 func (a *acl) refersTo(other *acl) bool {
 	return a == other || slices.ContainsFunc(a.refers, func(r *acl) bool { return r.refersTo(other) })
 }
 
-// fillACLTerms gives the terms of acl() all criteria that the ACLs have in the end.
+// fillACLTerms gives the terms of acl() the final criteria of their ACLs.
 func (t *translation) fillACLTerms() {
 	for _, one := range t.aclTerms {
 		one.Any = slices.Clone(one.acl.criteria)

@@ -12,14 +12,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// The checks of keyword.args.
+// Validators for keyword.args.
 
 func noArgs(args []string) error { return atMost(0)(args) }
 
-// oneArg expects one argument, whatever it is.
+// oneArg expects exactly one argument.
 func oneArg(args []string) error { return between(1, 1)(args) }
 
-// someArgs expects one argument or more.
+// someArgs expects at least one argument.
 func someArgs(args []string) error { return between(1, 1<<30)(args) }
 
 func atMost(n int) func([]string) error { return between(0, n) }
@@ -40,7 +40,7 @@ func between(least, most int) func([]string) error {
 	}
 }
 
-// number expects one whole number.
+// number expects one integer.
 func number(low, high int64) func([]string) error {
 	return func(args []string) error {
 		if len(args) == 0 {
@@ -53,7 +53,7 @@ func number(low, high int64) func([]string) error {
 	}
 }
 
-// duration expects one time; a bare number is in milliseconds.
+// duration expects one time. A bare number is in milliseconds.
 func duration(args []string) error {
 	switch len(args) {
 	case 0:
@@ -68,7 +68,7 @@ func duration(args []string) error {
 	return nil
 }
 
-// oneOf expects one of a few words.
+// oneOf expects one of the given words.
 func oneOf(words ...string) func([]string) error {
 	return func(args []string) error {
 		if len(args) == 0 || !slices.Contains(words, args[0]) {
@@ -82,7 +82,7 @@ func oneOf(words ...string) func([]string) error {
 	}
 }
 
-// choices are words to choose from.
+// choices lists words to choose from, for a message.
 func choices(words []string) string {
 	switch n := len(words); n {
 	case 1:
@@ -94,13 +94,13 @@ func choices(words []string) string {
 	}
 }
 
-// milliseconds is a time that args has been checked for.
+// milliseconds parses a time that args has validated.
 func milliseconds(text string) time.Duration {
 	d, _ := haproxyfile.ParseTime(text, time.Millisecond)
 	return d
 }
 
-// integer is a number that args has been checked for.
+// integer parses a number that args has validated.
 func integer(text string) int {
 	n, _ := haproxyfile.ParseUint(text, 0, 1<<31-1)
 	return int(n)

@@ -11,28 +11,29 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// questionOrigin is where an expression asks for the state of a section or a server.
+// questionOrigin is the place of an expression that asks for the state of a section or a server.
 type questionOrigin struct {
 	section *proxy
 	haproxyfile.Pos
-	keyword, in string // in HAProxy's words: what asks, and in which expression
+	keyword, in string // in HAProxy's words: the kind of keyword, and the expression it is in
 	unused      bool   // the expression has no effect here
 }
 
-// processFetches are about the process. Others without an argument are about a
-// connection of mode tcp, and have no value in mode http.
+// processFetches ask for the state of the process. Other fetches without an argument ask about a
+// connection in mode tcp, and have no value in mode http.
 var processFetches = []string{"act_conn", "stopping", "uptime"}
 
-// sampleFetch is what HAProxy calls an expression's first word.
+// sampleFetch is HAProxy's name for the first word of an expression.
 const sampleFetch = "sample fetch keyword"
 
-// question is what an expression asks for.
+// question is a section or a server that an expression asks about.
 type question struct {
 	questionOrigin
 	sample.Question
 }
 
-// addExpressionQuestions takes note of what an expression asks for, which may be defined further down.
+// addExpressionQuestions adds the questions of an expression. The sections that it asks about may
+// be defined further down.
 func (t *translation) addExpressionQuestions(p *proxy, pos haproxyfile.Pos, keyword, in string, questions []sample.Question) {
 	t.addQuestions(questionOrigin{p, pos, keyword, in, false}, questions)
 }
@@ -53,7 +54,7 @@ func (t *translation) addQuestions(a questionOrigin, questions []sample.Question
 	}
 }
 
-// validateQuestions finds what expressions ask for.
+// validateQuestions reports questions about sections and servers that do not exist.
 func (t *translation) validateQuestions() {
 	for _, q := range t.questions {
 		if err := t.validateQuestion(q); err != "" {
@@ -62,7 +63,7 @@ func (t *translation) validateQuestions() {
 	}
 }
 
-// validateQuestion says what is wrong with a question, or nothing.
+// validateQuestion returns an error message for a question, or nothing.
 func (t *translation) validateQuestion(q question) string {
 	if q.About == sample.ObjectServer && q.Server == "" {
 		return fmt.Sprintf("missing server name in %s.", q)
@@ -86,7 +87,7 @@ func (t *translation) validateQuestion(q question) string {
 	return t.validateState(q, b)
 }
 
-// validateOwnState is for a question about the section that it stands in.
+// validateOwnState validates a question about the section that the expression is in.
 func (t *translation) validateOwnState(q question, kind string) string {
 	p := q.section
 	switch {
@@ -101,7 +102,7 @@ func (t *translation) validateOwnState(q question, kind string) string {
 	return t.validateState(q, p)
 }
 
-// validateState checks a question about a section that there is.
+// validateState validates a question about an existing section.
 func (t *translation) validateState(q question, p *proxy) string {
 	if p.skipped {
 		return fmt.Sprintf("'%s' in proxy '%s' asks for the state of %s (%s), which is in mode http and left out: expected a rule without it", q.Fetch, q.section.name, p.quotedName(), p.Pos)
@@ -127,7 +128,7 @@ func (t *translation) validateState(q question, p *proxy) string {
 	return ""
 }
 
-// String is how HAProxy says where a question stands.
+// String returns the place of a question in HAProxy's words.
 func (q question) String() string {
 	in := ""
 	if q.in != "" {
@@ -136,7 +137,7 @@ func (q question) String() string {
 	return fmt.Sprintf("arg 1 of %s '%s'%s in proxy '%s'", q.keyword, q.Fetch, in, q.section.name)
 }
 
-// suggestionOrDot ends a message about a name that there is not.
+// suggestionOrDot ends a message about an unknown name.
 func suggestionOrDot[T any](name string, known map[string]T) string {
 	if near := didYouMean(name, slices.Collect(maps.Keys(known))); near != "" {
 		return near
@@ -144,6 +145,6 @@ func suggestionOrDot[T any](name string, known map[string]T) string {
 	return "."
 }
 
-// idFetches find what sections and binds are called beside their names and
-// addresses. Unless one of them is asked, the configuration has none of that.
+// idFetches return the ids of sections and binds. The configuration has ids only if an expression
+// uses one of these.
 var idFetches = []string{"be_id", "fe_id", "so_id", "so_name"}

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
-// balanceAlgorithms are HAProxy's, and whether they are available.
+// balanceAlgorithms are HAProxy's algorithms.
 var balanceAlgorithms = newTable([]keyword{
 	{name: "roundrobin|static-rr|leastconn|first|source|random|hash", in: inBackends, grade: supported},
 	{name: "rdp-cookie", in: inBackends, grade: refused, note: "RDP cookies are not available"},
@@ -19,16 +19,16 @@ var balanceAlgorithms = newTable([]keyword{
 	{name: "sticky|log-hash|log-sticky", in: inBackends, grade: refused, note: "it is for mode log"},
 })
 
-// balance is how a section spreads connections.
+// balance is how a section distributes connections.
 type balance struct {
-	reference         // its name is the algorithm; empty: none was given
+	reference         // name is the algorithm; empty: not given
 	draws     int     // of random
 	hashed    string  // the expression of hash
-	overHTTP  bool    // that looks at a request
-	hashing   hashing // of the section, whatever the algorithm
+	overHTTP  bool    // hashed is about a request
+	hashing   hashing // applies to any algorithm
 }
 
-// hashing is what hash-type and its companions say.
+// hashing holds hash-type and the keywords that go with it.
 type hashing struct {
 	consistent bool
 	function   string
@@ -83,8 +83,8 @@ func (t *translation) setDraws(p *proxy, s statement, argument string) {
 	p.balance.draws = int(n)
 }
 
-// setHashedRequest reads what follows balance uri, url_param and hdr(NAME): they are
-// hashes of an expression.
+// setHashedRequest reads the arguments of balance uri, url_param and hdr(NAME), which become hashes
+// of an expression.
 func (t *translation) setHashedRequest(p *proxy, s statement, name, argument string) {
 	argument = strings.TrimSuffix(argument, ")")
 	words, of := s.args[1:], map[string]string{"uri": "url,field(1,?)", "hdr": "req.hdr(" + argument + ",1)"}[name]
@@ -184,8 +184,7 @@ func setHashAffinity(_ *translation, p *proxy, s statement) {
 	p.balance.hashing.affinity = s.args[0]
 }
 
-// defaultBalance is what a backend without balance does: HAProxy changed it in
-// 3.3.
+// defaultBalance sets the algorithm of a backend without balance. HAProxy changed it in 3.3.
 func (t *translation) defaultBalance(p *proxy) {
 	if atLeastBranch(t.branch, 3, 3) {
 		p.balance.name, p.balance.draws = "random", 1
@@ -197,11 +196,11 @@ func (t *translation) defaultBalance(p *proxy) {
 	t.collect(p.Pos, "without 'balance', roundrobin is taken, as up to HAProxy 3.2; 3.3 and later take random: write 'balance', or set "+branchVariable+": %s", p.String())
 }
 
-// assumedMaxConn is what a frontend may have where no maxconn says so.
+// assumedMaxConn is the limit of a frontend where no maxconn is configured.
 const assumedMaxConn = 2000
 
-// fullConn is at how many connections servers have their maxconn: without
-// fullconn, a tenth of what all frontends that lead here may have.
+// fullConn returns the number of connections at which servers reach their maxconn: fullconn, or
+// else a tenth of what all frontends that lead here may have.
 func (t *translation) fullConn(p *proxy) int {
 	if p.fullconn > 0 || !slices.ContainsFunc(p.servers, func(n *server) bool { return n.MinConn > 0 && n.MinConn < n.MaxConn }) {
 		return p.fullconn
@@ -224,7 +223,7 @@ func (t *translation) fullConn(p *proxy) int {
 	return max(1, (total+9)/10)
 }
 
-// oneAffinity checks for a word of hash-preserve-affinity.
+// oneAffinity expects a word of hash-preserve-affinity.
 func oneAffinity(args []string) error {
 	if err := oneOf("always", "maxconn", "maxqueue")(args); err != nil {
 		return fmt.Errorf(": expected 'always', 'maxconn' or 'maxqueue'")

@@ -29,9 +29,9 @@ type bind struct {
 	backlog int // 0: the section's
 }
 
-// bindOption is a word after the addresses of a bind line.
+// bindOption is an option of a bind line.
 type bindOption struct {
-	values int // words that follow it
+	values int // number of words after it
 	grade  grade
 	note   string
 	check  func(string) error
@@ -40,7 +40,7 @@ type bindOption struct {
 
 const noteOwner = "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"
 
-// bindOptions are those of HAProxy.
+// bindOptions are HAProxy's options of bind.
 var bindOptions = newBindOptions()
 
 func newBindOptions() map[string]bindOption {
@@ -172,15 +172,15 @@ func addBind(t *translation, p *proxy, s statement) {
 	p.binds = append(p.binds, made...)
 }
 
-// backlogOf returns the backlog of a bind; 0: the system's limit.
+// backlogOf returns the backlog of a bind. 0 means the system's limit.
 func (p *proxy) backlogOf(b *bind) int {
-	if b.Family == haproxyfile.FD { // whoever opened it has set it, to HAProxy as well
+	if b.Family == haproxyfile.FD { // the process that opened it has set it, in HAProxy too
 		return 0
 	}
 	return cmp.Or(b.backlog, p.backlog)
 }
 
-// warnBacklog reports a backlog that Caddy's http servers cannot have.
+// warnBacklog warns of a backlog that Caddy's http servers cannot have.
 func (t *translation) warnBacklog(p *proxy) {
 	for i := range p.binds {
 		if b := &p.binds[i]; p.isHTTP() && !p.disabled && p.backlogOf(b) > 0 {
@@ -189,7 +189,7 @@ func (t *translation) warnBacklog(p *proxy) {
 	}
 }
 
-// validateBindID holds that the ids of a frontend's binds differ.
+// validateBindID reports an id that another bind of the frontend has.
 func (p *proxy) validateBindID(made []bind) error {
 	id := made[0].id
 	if id == 0 {
@@ -206,8 +206,8 @@ func (p *proxy) validateBindID(made []bind) error {
 	return nil
 }
 
-// bindOption reads one option for what a bind line has made, and returns the
-// words after it; nil: it could not be read, and neither can what follows.
+// bindOption reads one option of a bind line and returns the words after it, or nil if it cannot be
+// read and therefore the rest cannot either.
 func (t *translation) bindOption(p *proxy, s statement, made []bind, words []string) (rest []string) {
 	name := words[0]
 	o, ok := bindOptions[name]
@@ -238,8 +238,8 @@ func (t *translation) bindOption(p *proxy, s statement, made []bind, words []str
 	return words[1+o.values:]
 }
 
-// validateAddress says why an address that HAProxy takes is none to listen on or to
-// connect to. The path of a Unix socket becomes absolute.
+// validateAddress reports an address that HAProxy accepts but that cannot be used here. It makes
+// the path of a Unix socket absolute.
 func (t *translation) validateAddress(a *haproxyfile.Address) (err error) {
 	switch a.Family {
 	case haproxyfile.Unix:
@@ -254,7 +254,7 @@ func (t *translation) validateAddress(a *haproxyfile.Address) (err error) {
 	return err
 }
 
-// abstractName is the name of an abstract socket in our words.
+// abstractName returns Caddy's name for an abstract socket.
 func abstractName(a *haproxyfile.Address) (name string, ok bool) {
 	switch a.Family {
 	case haproxyfile.Abstract:
@@ -266,7 +266,7 @@ func abstractName(a *haproxyfile.Address) (name string, ok bool) {
 	}
 }
 
-// activeBinds are the binds that are listened on.
+// activeBinds yields the binds that are listened on.
 func (t *translation) activeBinds(yield func(*bind) bool) {
 	for _, p := range t.proxies {
 		if p.disabled || t.neverListens(p) {
@@ -280,8 +280,8 @@ func (t *translation) activeBinds(yield func(*bind) bool) {
 	}
 }
 
-// validateAdminPort reports a bind whose address Caddy's admin endpoint has: a haproxy.cfg
-// cannot say that it be elsewhere.
+// validateAdminPort reports a bind at the address of Caddy's admin endpoint, which a haproxy.cfg
+// cannot move.
 func (t *translation) validateAdminPort(b *bind) {
 	admin, err := caddy.ParseNetworkAddress(caddy.DefaultAdminListen)
 	if err != nil || admin.Network != "tcp" || !b.isTCP() || !b.has(int(admin.StartPort)) {
@@ -297,7 +297,7 @@ func (t *translation) validateAdminPort(b *bind) {
 	}
 }
 
-// isSame reports whether the addresses of two binds are one, but for their ports.
+// isSame reports whether two binds have the same address, apart from their ports.
 func (b *bind) isSame(other *bind) bool {
 	switch {
 	case b.Family.IsUnix() || other.Family.IsUnix():
@@ -311,17 +311,17 @@ func (b *bind) isSame(other *bind) bool {
 	}
 }
 
-// has reports whether a port is one of the bind's; a path and a descriptor have none.
+// has reports whether the bind includes a port. Paths and descriptors have no ports.
 func (b *bind) has(port int) bool { return b.Port <= port && port <= max(b.Port, b.PortHigh) }
 
-// allIPv6 reports whether the socket is that of all IPv6 addresses.
+// allIPv6 reports whether the bind listens on all IPv6 addresses.
 func (b *bind) allIPv6() bool { return !b.allIPv4() && (b.Host == "" || b.Host == "::") && b.isTCP() }
 
 func (b *bind) isTCP() bool { return !b.Family.IsUnix() && b.Family != haproxyfile.FD }
 
 func (b *bind) isIPv6() bool { return b.Family == haproxyfile.IPv6 || strings.Contains(b.Host, ":") }
 
-// allIPv4 reports whether the socket is that of all IPv4 addresses.
+// allIPv4 reports whether the bind listens on all IPv4 addresses.
 func (b *bind) allIPv4() bool {
 	switch b.Family {
 	case haproxyfile.Any, haproxyfile.IPv4:

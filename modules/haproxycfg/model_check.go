@@ -12,18 +12,18 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// healthCheck is how the servers of a backend are checked.
+// healthCheck is the health check of a backend's servers.
 type healthCheck struct {
-	at              haproxyfile.Pos // of its option
-	module          string          // of the checkers; empty: a connect, or a TLS handshake
+	at              haproxyfile.Pos // position of its option
+	module          string          // name of the checker; empty: a connect, or a TLS handshake
 	log             bool
 	protocolOptions protocolOptions
 	program         externalProgram
 
-	// rules are those that are in effect, if module has rules: the section's own, or
-	// those of its defaults. They replace each other as a whole, as in HAProxy.
+	// rules are the rules in effect, if module has rules: those of the section itself or those of its
+	// defaults. One list replaces the other as a whole, as in HAProxy.
 	rules *ruleset
-	// tcp and http are the section's own, in effect or not.
+	// tcp and http are the rules of the section itself, in effect or not.
 	tcp, http *ruleset
 
 	drainOn404, sendState bool
@@ -31,27 +31,27 @@ type healthCheck struct {
 
 // ruleset is a list of tcp-check or http-check rules.
 type ruleset struct {
-	haproxyfile.Pos // of the first
+	haproxyfile.Pos // of the first rule
 	steps           []checkStep
 }
 
 // checkStep is a rule of a script.
 type checkStep struct {
 	checks.Step
-	connectOptions connectOptions // of a connect
-	fromHTTPChk    bool           // a request that "option httpchk" asks for
+	connectOptions connectOptions // of a connect step
+	fromHTTPChk    bool           // the request of "option httpchk"
 }
 
-// connectOptions is what a connect of a script says beside where to.
+// connectOptions are the options of a connect step, apart from its address.
 type connectOptions struct {
 	given     bool
-	usual     bool // "default": what the server's line says of TLS and the PROXY header
+	usual     bool // "default": TLS and PROXY header as on the server's line
 	tls       bool
 	proxy     bool
 	sni, alpn string
 }
 
-// The checkers that have rules.
+// Checkers that have rules.
 const (
 	tcpScript  = "tcp_script"
 	httpScript = "http_script"
@@ -76,7 +76,7 @@ var checkingKeywords = []keyword{
 	{name: "external-check", in: inBackends, grade: supported, args: externalArgs, do: externalCheck},
 }
 
-// checkOption is an option that says how servers are checked.
+// checkOption makes an option that chooses the kind of health check.
 func checkOption(do func(*translation, *proxy, statement)) func(*translation, *proxy, statement) {
 	return func(t *translation, p *proxy, s statement) {
 		p.check.at = s.Pos
@@ -88,10 +88,10 @@ func setChecker(module string) func(*translation, *proxy, statement) {
 	return func(_ *translation, p *proxy, _ statement) { p.check.module = module }
 }
 
-// inherit makes a check of a section out of that of its defaults.
+// inherit drops the lists of rules of the defaults section itself.
 func (h *healthCheck) inherit() { h.tcp, h.http = nil, nil }
 
-// ownRules is a list of rules of the section itself; the first use makes it.
+// ownRules returns a list of rules of the section itself, and creates it if it does not exist.
 func ownRules(list **ruleset, pos haproxyfile.Pos) *ruleset {
 	if *list == nil {
 		*list = &ruleset{Pos: pos}
@@ -99,8 +99,8 @@ func ownRules(list **ruleset, pos haproxyfile.Pos) *ruleset {
 	return *list
 }
 
-// ownHTTPRules is own for http-check. From HAProxy 3.4 on what the defaults say beside rules
-// is replaced with these.
+// ownHTTPRules is ownRules for http-check. From HAProxy 3.4 on, the first rule also resets the
+// other http-check settings of the defaults.
 func (t *translation) ownHTTPRules(h *healthCheck, pos haproxyfile.Pos) *ruleset {
 	if h.http == nil && t.replacesDefaults() {
 		h.drainOn404, h.sendState = false, false
@@ -108,19 +108,19 @@ func (t *translation) ownHTTPRules(h *healthCheck, pos haproxyfile.Pos) *ruleset
 	return ownRules(&h.http, pos)
 }
 
-// replacesDefaults reports whether a file means HAProxy 3.4 or later, in which everything
-// about checks in a section replaces what its defaults say.
+// replacesDefaults reports whether the file is for HAProxy 3.4 or later, in which any check setting
+// of a section replaces all check settings of its defaults.
 func (t *translation) replacesDefaults() bool { return atLeastBranch(t.branch, 3, 4) }
 
-// tcpCheckOption reads "option tcp-check". Rules of the defaults stay in effect with
-// it only where they were before, and only up to HAProxy 3.2.
+// tcpCheckOption reads "option tcp-check". Rules of the defaults stay in effect only if they were
+// in effect before, and only up to HAProxy 3.2.
 func tcpCheckOption(t *translation, p *proxy, s statement) {
 	if h := &p.check; h.module != tcpScript || t.replacesDefaults() {
 		h.module, h.rules = tcpScript, ownRules(&h.tcp, s.Pos)
 	}
 }
 
-// tcpCheck reads a rule of a script.
+// tcpCheck reads a tcp-check rule.
 func tcpCheck(t *translation, p *proxy, s statement) {
 	h := &p.check
 	rules := ownRules(&h.tcp, s.Pos)
@@ -138,8 +138,8 @@ func tcpCheck(t *translation, p *proxy, s statement) {
 	}
 }
 
-// validateConnect says why a connect must not come now: if there is one, there is one
-// before everything else.
+// validateConnect reports a connect step that comes too late: if there is one, the first remote
+// step must be one.
 func (r *ruleset) validateConnect() error {
 	for i := range r.steps {
 		switch s := &r.steps[i]; {
@@ -153,7 +153,7 @@ func (r *ruleset) validateConnect() error {
 	return nil
 }
 
-// isLocal reports whether the step has nothing to do with the server.
+// isLocal reports whether the step does not involve the server.
 func (s *checkStep) isLocal() bool {
 	return s.Connect == nil && s.Expect == nil && s.Request == nil && s.Send+s.SendHex+s.SendFormat+s.SendHexFormat == ""
 }
@@ -175,7 +175,7 @@ func (t *translation) tcpStep(s statement) (*checkStep, error) {
 	}
 }
 
-// localStep reads a rule that is the same for both kinds of scripts; nil: it is none.
+// localStep reads a rule that both kinds of scripts have, or returns nil for any other.
 func (t *translation) localStep(kind string, args []string) (*checkStep, error) {
 	if kind == "comment" {
 		if err := someArgs(args); err != nil {
@@ -208,7 +208,7 @@ func (t *translation) localStep(kind string, args []string) (*checkStep, error) 
 	}
 }
 
-// parseCheckVariable is what stands in the parentheses of set-var, "check.name)".
+// parseCheckVariable reads the variable in the parentheses of set-var, as "check.name)".
 func parseCheckVariable(text string) (string, error) {
 	text, ok := strings.CutSuffix(text, ")")
 	if !ok {
@@ -228,8 +228,8 @@ func parseCheckVariable(text string) (string, error) {
 	return name, nil
 }
 
-// parseCheckFormat checks a log format of a check. Its text is what it comes to, if it has
-// no expressions; otherwise it is empty.
+// parseCheckFormat validates a log format of a health check. It returns its text if that is
+// constant, and otherwise nothing.
 func (t *translation) parseCheckFormat(format string) (text string, err error) {
 	f, err := t.checkLoader.Format(format)
 	if err != nil {
@@ -239,12 +239,12 @@ func (t *translation) parseCheckFormat(format string) (text string, err error) {
 	return text, nil
 }
 
-// connects reports whether a script says how it connects.
+// connects reports whether a script has a connect step.
 func (h *healthCheck) connects() bool {
 	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.Connect != nil })
 }
 
-// hasRules reports whether the check is a script.
+// hasRules reports whether the health check is a script.
 func (h *healthCheck) hasRules() bool {
 	return h.module == tcpScript || h.module == httpScript
 }

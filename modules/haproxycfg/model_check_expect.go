@@ -15,21 +15,21 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// What rules of the two kinds expect.
+// Patterns that expect rules have.
 var (
 	tcpExpects  = []string{"string", "rstring", "binary", "rbinary", "string-lf", "binary-lf"}
 	httpExpects = []string{"status", "rstatus", "string", "rstring", "string-lf", "hdr", "fhdr"}
 )
 
-// headerMethods are how names and values of headers are compared.
+// headerMethods are the ways to compare names and values of headers.
 var headerMethods = []string{"str", "beg", "end", "sub", "reg"}
 
-// expectation is an expect rule that is being read.
+// expectation is an expect rule while it is read.
 type expectation struct {
 	*translation
 	checks.Expect
 	comment string
-	kind    string // of the pattern; empty: none has come yet
+	kind    string // of the pattern; empty: not read yet
 	words   []string
 }
 
@@ -68,7 +68,7 @@ func (t *translation) expectStep(s statement, kinds []string) (*checkStep, error
 	return &checkStep{Step: checks.Step{Expect: &e.Expect, Comment: e.comment}}, nil
 }
 
-// next returns the next word, and whether "!" before it turns its meaning round.
+// next returns the next word, and whether "!" before it negates it.
 func (e *expectation) next() (name string, not, bang bool) {
 	for {
 		name = e.take()
@@ -87,7 +87,7 @@ func (e *expectation) take() string {
 	return word
 }
 
-// expectOptions are the words beside the pattern.
+// expectOptions are the options of an expect rule.
 var expectOptions = map[string]func(*expectation, string) error{
 	"comment":  func(e *expectation, value string) error { e.comment = value; return nil },
 	"min-recv": (*expectation).minRecv,
@@ -114,7 +114,7 @@ var expectOptions = map[string]func(*expectation, string) error{
 func (e *expectation) minRecv(value string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil {
-		n = 0 // HAProxy takes what is no number for 0
+		n = 0 // as HAProxy reads what is not a number
 	}
 	switch {
 	case n < -1:
@@ -122,7 +122,7 @@ func (e *expectation) minRecv(value string) error {
 	case n == -1:
 		e.MinRecv = 0
 	default:
-		e.MinRecv = max(1, n) // HAProxy decides nothing on nothing
+		e.MinRecv = max(1, n) // as in HAProxy, an empty answer never decides
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (e *expectation) formatted(to *string, format string) error {
 	return err
 }
 
-// pattern reads what is expected.
+// pattern reads the pattern.
 func (e *expectation) pattern(kind string) (err error) {
 	if kind == "hdr" || kind == "fhdr" {
 		return e.header(kind)
@@ -192,7 +192,7 @@ func validRegexp(pattern string) error {
 	return nil
 }
 
-// status reads a list of codes, as "200,204-206". HAProxy takes any numbers.
+// status reads a list of codes, such as "200,204-206". HAProxy accepts any number.
 func (e *expectation) status(list string) error {
 	if strings.Trim(list, "0123456789,-") != "" {
 		return fmt.Errorf("invalid character in the list of status codes '%s'", list)
@@ -240,7 +240,7 @@ func (e *expectation) header(kind string) (err error) {
 	return err
 }
 
-// matched reads "[-m METHOD] PATTERN" after a word.
+// matched reads "[-m METHOD] PATTERN", which follows a word.
 func (e *expectation) matched(kind, word string) (text, format, method string, err error) {
 	if len(e.words) > 0 && e.words[0] == "-m" {
 		if e.take(); len(e.words) == 0 {

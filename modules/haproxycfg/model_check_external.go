@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 )
 
-// externalModule is the module of the checker that runs a program.
+// externalModule is the name of the checker that runs a program.
 const externalModule = "external"
 
-// externalProgram is what "external-check" says in a section.
+// externalProgram holds the external-check lines of a section.
 type externalProgram struct{ command, path string }
 
-// externalPermission is what "external-check" says in global.
+// externalPermission is the external-check line of global.
 type externalPermission struct{ given, preserveEnv bool }
 
 // permitExternal reads "external-check [preserve-env]" of global.
@@ -30,7 +30,7 @@ func permitArgs(args []string) error {
 	return atMost(1)(args)
 }
 
-// externalArgs are "command PATH" or "path PATH".
+// externalArgs expects "command PATH" or "path PATH".
 func externalArgs(args []string) error {
 	switch {
 	case len(args) == 0:
@@ -55,7 +55,7 @@ func externalCheck(t *translation, p *proxy, s statement) {
 	}
 }
 
-// validateExternalCheck says what an external check lacks.
+// validateExternalCheck reports what an external check lacks.
 func (t *translation) validateExternalCheck(p *proxy) {
 	if p.check.module != externalModule || p.invalid {
 		return

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// httpchk reads "option httpchk [METHOD] [URI] [VERSION] [HOST]". It replaces the
-// rules of the defaults.
+// httpchk reads "option httpchk [METHOD] [URI] [VERSION] [HOST]". It replaces the rules of the
+// defaults.
 func httpchk(t *translation, p *proxy, s statement) {
 	h := &p.check
 	q, err := t.optionRequest(s)
@@ -63,7 +63,7 @@ func (t *translation) optionRequest(s statement) (*checks.Request, error) {
 	return q, nil
 }
 
-// requestVersion is the version that HAProxy sends for one: it speaks HTTP/1.
+// requestVersion returns the version to send in place of a configured one. HAProxy speaks HTTP/1.
 func requestVersion(version string) string {
 	if strings.HasPrefix(version, "HTTP/2") {
 		return "HTTP/1.1"
@@ -83,7 +83,7 @@ func (t *translation) addHeader(q *checks.Request, name, value string) error {
 	return err
 }
 
-// httpCheckRule reads http-check.
+// httpCheckRule reads an http-check rule.
 func httpCheckRule(t *translation, p *proxy, s statement) {
 	if err := t.httpRule(&p.check, s); err != nil {
 		t.errorf(s.Pos, "'http-check %s' : %v in %s", s.args[0], err, p)
@@ -107,7 +107,7 @@ func (t *translation) httpRule(h *healthCheck, s statement) error {
 	if err != nil {
 		return err
 	}
-	if h.module != httpScript { // as in HAProxy, what is not in effect is not looked at
+	if h.module != httpScript { // as in HAProxy, rules that are not in effect are not validated
 		rules.steps = append(rules.steps, *made)
 		return nil
 	}
@@ -175,8 +175,8 @@ func (t *translation) requestStep(args []string) (*checkStep, error) {
 	return made, nil
 }
 
-// addHTTP adds a rule over HTTP. The request of "option httpchk" and the first of the
-// rules are one, in which the later line counts.
+// addHTTP adds an http-check rule. The request of "option httpchk" and the first request of the
+// rules are one request, in which the later line takes precedence.
 func (r *ruleset) addHTTP(made *checkStep) error {
 	first := r.nextRemote(0)
 	if made.fromHTTPChk {
@@ -204,7 +204,7 @@ func (r *ruleset) addHTTP(made *checkStep) error {
 	return nil
 }
 
-// nextRemote is the first rule from one on that has to do with the server, or -1.
+// nextRemote returns the index of the first rule from one on that involves the server, or -1.
 func (r *ruleset) nextRemote(from int) int {
 	for i := from; i < len(r.steps); i++ {
 		if !r.steps[i].isLocal() {
@@ -214,7 +214,7 @@ func (r *ruleset) nextRemote(from int) int {
 	return -1
 }
 
-// validateOrder says why a rule cannot come after those before it.
+// validateOrder reports a rule that cannot come after the rules before it.
 func (r *ruleset) validateOrder(made *checkStep) error {
 	var last *checkStep
 	for i := range r.steps {
@@ -234,7 +234,7 @@ func (r *ruleset) validateOrder(made *checkStep) error {
 	return nil
 }
 
-// overwritten is a request with what another one says.
+// overwritten returns a request with the settings of another one laid over it.
 func overwritten(old, by *checks.Request) *checks.Request {
 	made := *old
 	made.Method, made.Version = cmp.Or(by.Method, old.Method), cmp.Or(by.Version, old.Version)

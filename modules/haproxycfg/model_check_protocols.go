@@ -12,14 +12,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// protocolOptions are what an option such as mysql-check says beside the protocol.
+// protocolOptions are the arguments of an option such as mysql-check.
 type protocolOptions struct {
 	user       string
 	login      string // of MySQL: post-41, pre-41, post-80 or empty
 	helo, ehlo string
 }
 
-// setProtocolCheck makes the servers of a proxy be checked in a protocol.
+// setProtocolCheck sets the protocol of a proxy's health checks.
 func (t *translation) setProtocolCheck(p *proxy, s statement, module string, words protocolOptions) {
 	made := healthCheck{module: module, protocolOptions: words}
 	if c, ok := made.protocolChecker(nil).(caddy.Provisioner); ok {
@@ -30,12 +30,12 @@ func (t *translation) setProtocolCheck(p *proxy, s statement, module string, wor
 	p.check.module, p.check.protocolOptions = module, words
 }
 
-// setProtocol is an option without arguments.
+// setProtocol makes an option without arguments.
 func setProtocol(module string) func(*translation, *proxy, statement) {
 	return func(t *translation, p *proxy, s statement) { t.setProtocolCheck(p, s, module, protocolOptions{}) }
 }
 
-// mysqlArgs are "[user USER [post-41|pre-41|post-80]]".
+// mysqlArgs expects "[user USER [post-41|pre-41|post-80]]".
 func mysqlArgs(args []string) error {
 	logins := []string{"post-41", "pre-41", "post-80"}
 	switch {
@@ -55,7 +55,7 @@ func mysqlCheck(t *translation, p *proxy, s statement) {
 	t.setProtocolCheck(p, s, "mysql", protocolOptions{user: s.arg(1), login: s.arg(2)})
 }
 
-// pgsqlArgs are "user USER".
+// pgsqlArgs expects "user USER".
 func pgsqlArgs(args []string) error {
 	switch {
 	case len(args) < 2:
@@ -70,7 +70,7 @@ func pgsqlCheck(t *translation, p *proxy, s statement) {
 	t.setProtocolCheck(p, s, "pgsql", protocolOptions{user: s.arg(1)})
 }
 
-// smtpchk reads "option smtpchk [HELO|EHLO DOMAIN]". Anything else is HELO localhost.
+// smtpchk reads "option smtpchk [HELO|EHLO DOMAIN]". Anything else means HELO localhost.
 func smtpchk(t *translation, p *proxy, s statement) {
 	var words protocolOptions
 	switch s.arg(0) {
@@ -82,7 +82,7 @@ func smtpchk(t *translation, p *proxy, s statement) {
 	t.setProtocolCheck(p, s, "smtp", words)
 }
 
-// protocolChecker is the checker of a protocol.
+// protocolChecker returns the checker of the health check's protocol.
 func (h *healthCheck) protocolChecker(tls *checks.TLS) caddy.Module {
 	w := &h.protocolOptions
 	switch h.module {

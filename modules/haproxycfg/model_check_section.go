@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// readHealthcheck reads "healthcheck NAME", a check that servers name.
+// readHealthcheck reads "healthcheck NAME", a health check that servers refer to.
 func (t *translation) readHealthcheck(s haproxyfile.Section) {
 	if len(s.Args) != 1 {
 		t.errorf(s.Pos, "'healthcheck' expects a name, such as 'healthcheck web'")
@@ -53,10 +53,11 @@ func (t *translation) readHealthcheck(s haproxyfile.Section) {
 	t.warnUnusedRules(p)
 }
 
-// checkKeywords are the words of a section healthcheck: rules, and options that are types.
+// checkKeywords are the keywords of a healthcheck section: rules, and options as types.
 var checkKeywords = newTable(checkingKeywords)
 
-// checkOf is how a server is checked: as a section healthcheck says, or as its backend.
+// checkOf returns the health check of a server: that of its healthcheck section, or else that of
+// its backend.
 func (t *translation) checkOf(p *proxy, n *server) *healthCheck {
 	if s := t.checks[n.check.section]; s != nil {
 		return &s.check
@@ -64,7 +65,7 @@ func (t *translation) checkOf(p *proxy, n *server) *healthCheck {
 	return &p.check
 }
 
-// validateCheckSection says what is wrong with the check that a server names.
+// validateCheckSection reports an unknown healthcheck section or protocol of a server.
 func (t *translation) validateCheckSection(p *proxy, n *server) error {
 	if name := n.check.section; name != "" && t.checks[name] == nil && !t.incomplete {
 		return fmt.Errorf("unable to find healthcheck section '%s'%s", name, didYouMean(name, slices.Collect(maps.Keys(t.checks))))
@@ -79,7 +80,7 @@ func (t *translation) validateCheckSection(p *proxy, n *server) error {
 	return muxProtocol(n.check.proto, speaks)
 }
 
-// hasPort reports whether all connects of a check say to which port.
+// hasPort reports whether all connect steps have a port.
 func (h *healthCheck) hasPort() bool {
 	return h.connects() && !slices.ContainsFunc(h.rules.steps, func(s checkStep) bool {
 		return s.Connect != nil && s.Connect.Port == 0 && !namesPort(s.Connect.Address)
@@ -91,7 +92,7 @@ func namesPort(address string) bool {
 	return err == nil
 }
 
-// warnUnusedRules warns of the rules of a check that are not in effect.
+// warnUnusedRules warns of check rules that are not in effect.
 func (t *translation) warnUnusedRules(p *proxy) {
 	h := &p.check
 	for _, of := range []struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// sendStep reads what a script sends.
+// sendStep reads a send rule.
 func (t *translation) sendStep(kind string, args []string) (*checkStep, error) {
 	args, comment, err := withoutComment(args)
 	if err != nil || len(args) != 1 {
@@ -67,8 +67,7 @@ func withoutComment(args []string) (rest []string, comment string, err error) {
 	return slices.Delete(slices.Clone(args), i, i+2), args[i+1], nil
 }
 
-// connectStep reads where a script connects to, and how. proto is the multiplexer that
-// it can speak through.
+// connectStep reads a connect rule. proto is the multiplexer that the script speaks.
 func (t *translation) connectStep(args []string, proto string) (*checkStep, error) {
 	made := &checkStep{Step: checks.Step{Connect: new(checks.ConnectStep)}, connectOptions: connectOptions{given: true}}
 	for len(args) > 0 {
@@ -99,7 +98,7 @@ func (t *translation) connectStep(args []string, proto string) (*checkStep, erro
 			made.connectOptions.usual = true
 		case "linger":
 			made.Connect.Linger = true
-		case "via-socks4": // it is for servers with 'socks4', which is refused
+		case "via-socks4": // for servers with 'socks4', which is refused
 		default:
 			return nil, fmt.Errorf("expects 'comment', 'port', 'addr', 'send-proxy', 'ssl', 'sni', 'alpn', 'proto' or 'via-socks4', 'linger', 'default' but got '%s' as argument", name)
 		}
@@ -108,7 +107,7 @@ func (t *translation) connectStep(args []string, proto string) (*checkStep, erro
 	return made, nil
 }
 
-// connectPort reads the port of a connect, which may be an expression.
+// connectPort reads the port of a connect step, which may be an expression.
 func (t *translation) connectPort(c *checks.ConnectStep, text string) error {
 	if n, err := strconv.Atoi(text); err == nil {
 		if n < 1 || n > 1<<16-1 {
@@ -124,10 +123,10 @@ func (t *translation) connectPort(c *checks.ConnectStep, text string) error {
 	return nil
 }
 
-// muxProtocols are HAProxy's multiplexers, and the kind of check that each is for.
+// muxProtocols maps HAProxy's multiplexers to the kind of check that each is for.
 var muxProtocols = map[string]string{"none": "none", "h1": "h1", "h2": "h1", "fcgi": "h1", "quic": "h1", "spop": "spop"}
 
-// muxProtocol checks the name of a multiplexer for a check that speaks another one.
+// muxProtocol validates the name of a multiplexer for a health check that speaks another one.
 func muxProtocol(name, speaks string) error {
 	kind, known := muxProtocols[name]
 	switch {

@@ -16,13 +16,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// speaksTLS reports whether the check of a server does.
+// speaksTLS reports whether the server's health check speaks TLS.
 func (t *translation) speaksTLS(p *proxy, n *server) bool {
 	return n.check.tls || n.ssl || t.checkOf(p, n).speaksTLS()
 }
 
-// finishTLS makes of the words about TLS what the server's check offers, or says that
-// they mean nothing here.
+// finishTLS turns a server's TLS options into the TLS settings of its health check, or warns that
+// they have no effect.
 func (t *translation) finishTLS(p *proxy, n *server) {
 	if !t.speaksTLS(p, n) {
 		for _, w := range n.tls.given {
@@ -31,7 +31,7 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 		return
 	}
 	s := &n.tls
-	if n.check.tls || n.ssl { // HAProxy's defaults are only for such a server
+	if n.check.tls || n.ssl { // HAProxy's defaults are only for such servers
 		s = s.withDefaults(&t.tls)
 		t.tlsUsed = true
 	}
@@ -58,7 +58,7 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 	}
 }
 
-// warnUnusedTLS says once of a word that it means nothing.
+// warnUnusedTLS warns, once for each option, that it has no effect.
 func (t *translation) warnUnusedTLS(w tlsWord, note string) {
 	if t.warnedTLS[w] {
 		return
@@ -67,8 +67,8 @@ func (t *translation) warnUnusedTLS(w tlsWord, note string) {
 	t.notice(w.Pos, ignored, note, w.keyword)
 }
 
-// warnUnusedDefaultTLS says that global's words about the TLS of servers mean nothing, if
-// no check speaks it.
+// warnUnusedDefaultTLS warns that global's TLS options for servers have no effect if no check uses
+// TLS.
 func (t *translation) warnUnusedDefaultTLS() {
 	if t.tlsUsed {
 		return
@@ -78,10 +78,10 @@ func (t *translation) warnUnusedDefaultTLS() {
 	}
 }
 
-// droppedItems is how many lost names a warning lists.
+// droppedItems is the maximum number of dropped names in a warning.
 const droppedItems = 4
 
-// warnDropped warns of what checks do not offer.
+// warnDropped warns of algorithms that checks do not offer.
 func (t *translation) warnDropped(w tlsWord, lost []string) {
 	if len(lost) == 0 || t.warnedTLS[w] {
 		return
@@ -102,14 +102,14 @@ func (t *translation) offerCiphers(n *server, s *tlsSettings, oldest int) error 
 	if len(list.ours) == 0 {
 		return fmt.Errorf("%v: Go's TLS has none of these cipher suites: expected one that is available, such as ECDHE-RSA-AES128-GCM-SHA256", w)
 	}
-	if oldest < newestTLS { // and otherwise nothing comes of it
+	if oldest < newestTLS { // otherwise they have no effect
 		n.checkTLS.Ciphers = list.ours
 		t.warnDropped(w, list.dropped)
 	}
 	return nil
 }
 
-// offerSuites checks the suites of TLS 1.3: crypto/tls always offers its three.
+// offerSuites validates the cipher suites of TLS 1.3: crypto/tls always offers all three.
 func (t *translation) offerSuites(n *server, s *tlsSettings, _ int) error {
 	w := s.ciphersuites
 	if w.keyword == "" || n.checkTLS.MaxVersion != "" {
@@ -131,8 +131,8 @@ func (t *translation) offerSuites(n *server, s *tlsSettings, _ int) error {
 	return nil
 }
 
-// opensslCurves are OpenSSL's names of key exchanges, in small letters, and ours;
-// crypto/tls has none of those whose name is empty.
+// opensslCurves maps OpenSSL's names of key exchanges, in lower case, to ours. The empty ones are
+// missing in crypto/tls.
 var opensslCurves = map[string]string{
 	"x25519": "x25519", "p-256": "secp256r1", "prime256v1": "secp256r1", "secp256r1": "secp256r1", "p-384": "secp384r1", "secp384r1": "secp384r1",
 	"p-521": "secp521r1", "secp521r1": "secp521r1", "x25519mlkem768": "x25519mlkem768",
@@ -166,8 +166,7 @@ func (t *translation) offerCurves(n *server, s *tlsSettings, _ int) error {
 	return nil
 }
 
-// offerCertificate finds the files of crt: one with the certificate and its key, or
-// another with the key beside it.
+// offerCertificate finds the files of crt: one file with the certificate and its key, or two.
 func (t *translation) offerCertificate(n *server, s *tlsSettings, _ int) error {
 	if s.crt.keyword == "" {
 		return nil
@@ -204,7 +203,8 @@ func (t *translation) findCertificate(name string) (*checks.ClientCertificate, e
 	return made, nil
 }
 
-// keyBeside is the file of a key beside its certificate; empty if none is looked for.
+// keyBeside returns the name of the key file beside a certificate, or nothing if none is to be
+// looked for.
 func (t *translation) keyBeside(name string) string {
 	if len(t.extraFiles) > 0 && !slices.Contains(t.extraFiles, "key") && !slices.Contains(t.extraFiles, "all") {
 		return ""
@@ -226,13 +226,13 @@ func hasKey(text []byte) bool {
 
 func (t *translation) offerRevocations(n *server, s *tlsSettings, _ int) error {
 	if s.crl.keyword != "" && t.verifies(n) {
-		n.checkTLS.CRL, _ = t.fileBelow(t.caBase, s.crl.value) // which has been read
+		n.checkTLS.CRL, _ = t.fileBelow(t.caBase, s.crl.value) // validateCRL has read it
 	}
 	return nil
 }
 
-// validateCRL says what is wrong with the file of revocation lists, which HAProxy
-// reads whether anything asks for it or not.
+// validateCRL reports an unusable file of revocation lists. HAProxy reads it even if nothing uses
+// it.
 func (t *translation) validateCRL(w tlsWord) error {
 	if w.keyword == "" {
 		return nil
@@ -254,7 +254,7 @@ func (t *translation) validateCRL(w tlsWord) error {
 	return nil
 }
 
-// validateALPN checks that a check over HTTP may speak one that it can.
+// validateALPN reports a health check over HTTP that offers no protocol it can speak.
 func (t *translation) validateALPN(p *proxy, n *server) error {
 	h := t.checkOf(p, n)
 	if h.module != httpScript {
@@ -276,8 +276,8 @@ func (t *translation) validateALPN(p *proxy, n *server) error {
 	return nil
 }
 
-// protocols are those that a check offers by ALPN: of its connect, of check-alpn, or
-// of the server's alpn.
+// protocols returns the protocols that a health check offers by ALPN: those of its connect step, of
+// check-alpn, or of the server's alpn.
 func (n *server) protocols(alpn string) []string {
 	for _, list := range []string{alpn, n.check.alpn, n.tls.alpn.value} {
 		if list != "" {
@@ -287,25 +287,25 @@ func (n *server) protocols(alpn string) []string {
 	return nil
 }
 
-// httpProtocols are the protocols that a check over HTTP speaks.
+// httpProtocols returns the protocols that a health check over HTTP can speak.
 func httpProtocols(protocols []string) []string {
 	return slices.DeleteFunc(slices.Clone(protocols), func(p string) bool { return p != "http/1.1" && p != "http/1.0" })
 }
 
-// systemCA is HAProxy's name of the system's authorities.
+// systemCA is HAProxy's name for the system's certificate authorities.
 const systemCA = "@system-ca"
 
-// verifies reports whether the certificate of a server is looked at.
+// verifies reports whether the server's certificate is verified.
 func (t *translation) verifies(n *server) bool {
 	return n.check.verify != "none" && (n.check.verify != "" || !t.verifyNone)
 }
 
-// speaksTLS reports whether a check does whatever the server's line says.
+// speaksTLS reports whether the health check uses TLS regardless of the server's line.
 func (h *healthCheck) speaksTLS() bool {
 	return h.hasRules() && slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.connectOptions.tls })
 }
 
-// validateCA says what is wrong with the file of those whom a check trusts.
+// validateCA reports an unusable file of certificate authorities.
 func (t *translation) validateCA(name string) error {
 	if name == "" || name == systemCA {
 		return nil

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// opensslSuites are the cipher suites of TLS 1.2 and before that OpenSSL offers a server with
-// a certificate, by its own names; those with another name beside them are what
-// crypto/tls has, under that name.
+// opensslSuites are the cipher suites up to TLS 1.2 that OpenSSL offers to a server with a
+// certificate, by OpenSSL's names. After "=" is the name in crypto/tls, if it has the suite.
 var opensslSuites = newSuites(`
 ECDHE-ECDSA-AES256-GCM-SHA384=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 ECDHE-RSA-AES256-GCM-SHA384=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
 ECDHE-ECDSA-CHACHA20-POLY1305=TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 ECDHE-RSA-CHACHA20-POLY1305=TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
@@ -34,9 +33,9 @@ DHE-RSA-CAMELLIA256-SHA DHE-DSS-CAMELLIA256-SHA CAMELLIA256-SHA DHE-RSA-CAMELLIA
 
 // suite is a cipher suite.
 type suite struct {
-	name   string   // OpenSSL's
-	ours   string   // that of crypto/tls; empty: it has none
-	groups []string // OpenSSL's names of sets that it is in
+	name   string   // OpenSSL's name
+	ours   string   // name in crypto/tls; empty: missing there
+	groups []string // OpenSSL's names of groups with this suite
 }
 
 func newSuites(table string) (all []suite) {
@@ -88,19 +87,19 @@ func groupsOf(name string) []string {
 	return groups
 }
 
-// emptySuiteGroups are groups of OpenSSL's that no client has a use for with servers that have
-// a certificate, or that it is built without.
+// emptySuiteGroups are groups of OpenSSL that contain nothing a client could use with a server that
+// has a certificate, or that OpenSSL is built without.
 var emptySuiteGroups = strings.Fields("aNULL eNULL NULL ADH AECDH PSK kPSK kECDHEPSK kDHEPSK kRSAPSK aPSK SRP kSRP aSRP MEDIUM LOW EXP EXPORT EXPORT40 EXPORT56 " +
 	"3DES DES RC4 RC2 IDEA SEED MD5 GOST94 GOST89MAC aGOST aGOST01 kGOST kDHr kDHd kECDHr kECDHe aDH aECDH kDH CBC COMPLEMENTOFALL COMPLEMENTOFDEFAULT")
 
-// cipherList is what a list of OpenSSL's language comes to.
+// cipherList is the result of reading a list in OpenSSL's language.
 type cipherList struct {
-	ours    []string // the names of crypto/tls
-	dropped []string // suites that crypto/tls has not, and words that mean nothing here
+	ours    []string // names in crypto/tls
+	dropped []string // suites that crypto/tls lacks, and unknown words
 }
 
-// parseCiphers reads a list in OpenSSL's language (ciphers(1)). The order does not
-// matter: crypto/tls has its own.
+// parseCiphers reads a list in OpenSSL's language (ciphers(1)). The order does not matter:
+// crypto/tls has its own.
 func parseCiphers(text string) (list cipherList) {
 	in, killed := make([]bool, len(opensslSuites)), make([]bool, len(opensslSuites))
 	for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return strings.ContainsRune(":, ;", c) }) {
@@ -108,10 +107,10 @@ func parseCiphers(text string) (list cipherList) {
 		if strings.IndexByte("!-+", word[0]) >= 0 {
 			sign, name = word[0], word[1:]
 		}
-		if sign == '+' || name == "@STRENGTH" { // about the order
+		if sign == '+' || name == "@STRENGTH" { // only changes the order
 			continue
 		}
-		if name == "PROFILE=SYSTEM" { // of Fedora and its kin: the system's policy
+		if name == "PROFILE=SYSTEM" { // Fedora's and its relatives': the policy of the system
 			name, list.dropped = "DEFAULT", append(list.dropped, name)
 		}
 		found, known := matchSuites(name)
@@ -121,7 +120,7 @@ func parseCiphers(text string) (list cipherList) {
 		for i, is := range found {
 			switch {
 			case !is:
-				killed[i] = killed[i] || name == "DEFAULT" && sign == 0 // which stands for ALL:!COMPLEMENTOFDEFAULT
+				killed[i] = killed[i] || name == "DEFAULT" && sign == 0 // DEFAULT stands for ALL:!COMPLEMENTOFDEFAULT
 			case sign == 0:
 				in[i] = !killed[i]
 			default:
@@ -140,8 +139,8 @@ func parseCiphers(text string) (list cipherList) {
 	return list
 }
 
-// matchSuites finds those that a word means: a suite, or what several groups, joined
-// by +, have in common.
+// matchSuites finds the suites that a word stands for: one suite, or the intersection of groups
+// that are joined by "+".
 func matchSuites(word string) (found []bool, known bool) {
 	found = make([]bool, len(opensslSuites))
 	groups := strings.Split(word, "+")

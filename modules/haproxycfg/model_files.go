@@ -11,7 +11,7 @@ import (
 
 var errNoDirectory = errors.New("a relative file name needs the configuration to be a file: expected an absolute one")
 
-// absoluteFile is the absolute name of a file that the configuration mentions.
+// absoluteFile returns the absolute name of a file in the configuration.
 func (t *translation) absoluteFile(name string) (string, error) {
 	prefix := ""
 	for _, p := range []string{"opt@", "file@", "virt@"} {
@@ -29,7 +29,7 @@ func (t *translation) absoluteFile(name string) (string, error) {
 	}
 }
 
-// fileBelow is the absolute name of a file that is looked for in a base directory.
+// fileBelow returns the absolute name of a file below a base directory.
 func (t *translation) fileBelow(base, name string) (string, error) {
 	switch {
 	case filepath.IsAbs(name):

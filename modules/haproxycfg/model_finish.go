@@ -12,17 +12,16 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// validate checks what can only be seen when all sections have been read. Where a
-// line was refused, what seems to be missing may have been in it: of that
-// nothing is said before the line is right. HAProxy does not come to this at all
-// then.
+// validate reports what can only be seen once all sections have been read. If a line was invalid,
+// settings that seem to be missing may have been in it, so they are not reported until it is
+// corrected; HAProxy stops before this point in that case.
 func (t *translation) validate() {
 	for _, p := range t.proxies {
 		if p.skipped {
 			continue
 		}
 		t.validateMode(p)
-		t.validateExternalCheck(p) // HAProxy asks it of frontends, too
+		t.validateExternalCheck(p) // HAProxy asks it of frontends too
 		if p.isFrontend() {
 			t.validateFrontend(p)
 		}
@@ -36,7 +35,7 @@ func (t *translation) validate() {
 	t.validateQuestions()
 }
 
-// validateMode checks that what a section holds suits its mode.
+// validateMode reports rules that do not suit the section's mode.
 func (t *translation) validateMode(p *proxy) {
 	if !p.isHTTP() || p.disabled {
 		return
@@ -72,20 +71,20 @@ func (t *translation) validateFrontend(p *proxy) {
 	}
 }
 
-// needsRequest reports whether the rule looks at what the client has sent.
+// needsRequest reports whether the rule needs data from the client.
 func (u useRule) needsRequest() bool {
 	return u.cond.needs(sample.NeedsRequest) || u.dynamic && strings.Contains(u.name, "req")
 }
 
-// validateTarget checks a backend that a frontend names.
+// validateTarget validates a backend that a frontend names.
 func (t *translation) validateTarget(p *proxy, to reference, keyword string) {
 	b := t.backends[to.name]
 	switch {
-	case b == nil && t.incomplete: // it may be there
+	case b == nil && t.incomplete: // it may exist
 	case b == nil:
 		t.errorf(to.Pos, "Proxy '%s': unable to find required %s: '%s'%s", p.name, keyword, to.name, didYouMean(to.name, slices.Collect(maps.Keys(t.backends))))
 	case b.disabled || p.disabled, p.invalid || b.invalid:
-	case b.skipped: // warnLeftOut says so
+	case b.skipped: // warnSkipped reports it
 	case p.isHTTP() && !b.isHTTP():
 		t.errorf(to.Pos, "http %s (%s) tries to use incompatible tcp %s (%s) as its %s (see 'mode')", p, p.Pos, b, b.Pos, keyword)
 	case p != b && b.isFrontend() && len(b.content) > 0:
@@ -120,7 +119,7 @@ func (t *translation) validateBackend(p *proxy) {
 	}
 }
 
-// validateServer says what is wrong with a server as a whole.
+// validateServer returns an error message for a server as a whole, or nothing.
 func (t *translation) validateServer(p *proxy, n *server) string {
 	switch {
 	case n.invalid:
@@ -142,7 +141,7 @@ func (t *translation) validateServer(p *proxy, n *server) string {
 	case t.speaksTLS(p, n) && t.verifies(n) && n.check.caFile == "":
 		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
 	}
-	// HAProxy reads these files whether anything asks for them or not.
+	// HAProxy reads these files even if nothing uses them.
 	if err := errors.Join(t.validateCA(n.check.caFile), t.validateCRL(n.tls.crl)); err != nil {
 		return err.Error()
 	}
@@ -152,7 +151,7 @@ func (t *translation) validateServer(p *proxy, n *server) string {
 	return ""
 }
 
-// validateTrack finds the server that another one tracks.
+// validateTrack returns an error message for a server that tracks another one, or nothing.
 func (t *translation) validateTrack(p *proxy, n *server) string {
 	section, name := n.tracked(p)
 	b := t.backends[section]
@@ -176,8 +175,7 @@ func (t *translation) validateTrack(p *proxy, n *server) string {
 	return ""
 }
 
-// tracked is what a server of a section tracks: "BACKEND/SERVER", or "SERVER" of
-// the section itself.
+// tracked returns the server that n tracks: "BACKEND/SERVER", or "SERVER" in the same section.
 func (n *server) tracked(p *proxy) (section, name string) {
 	if section, name, ok := strings.Cut(n.Track, "/"); ok {
 		return section, name
@@ -185,8 +183,7 @@ func (n *server) tracked(p *proxy) (section, name string) {
 	return p.name, n.Track
 }
 
-// tracksTo follows what a server of a section tracks, to see whether it comes
-// to end.
+// tracksTo reports whether a chain of tracking servers leads to end.
 func (n *server) tracksTo(t *translation, p *proxy, end *server) bool {
 	for range 1000 {
 		if n == nil || n == end || n.Track == "" {
@@ -201,8 +198,7 @@ func (n *server) tracksTo(t *translation, p *proxy, end *server) bool {
 	return true
 }
 
-// portFor is the one port that all frontends which lead to a backend listen on,
-// or 0.
+// portFor returns the one port of all frontends that lead to a backend, or 0 if there are several.
 func (t *translation) portFor(b *proxy) int {
 	port := 0
 	for _, p := range t.proxies {
@@ -219,8 +215,7 @@ func (t *translation) portFor(b *proxy) int {
 	return port
 }
 
-// hasInvalidLines reports whether a frontend that leads to a backend, or the
-// backend itself, has a line that was refused.
+// hasInvalidLines reports whether the backend, or a frontend that leads to it, has an invalid line.
 func (t *translation) hasInvalidLines(b *proxy) bool {
 	return b.invalid || slices.ContainsFunc(t.proxies, func(p *proxy) bool { return p.isFrontend() && p.invalid && p.leadsTo(b) })
 }
@@ -231,7 +226,7 @@ func (p *proxy) leadsTo(b *proxy) bool {
 		slices.ContainsFunc(p.useBackend, func(u useRule) bool { return u.dynamic || u.name == b.name })
 }
 
-// warnTimeouts is HAProxy's warning. Its absence of a timeout is kept.
+// warnTimeouts warns of missing timeouts, as HAProxy does. They remain infinite.
 func (t *translation) warnTimeouts(p *proxy) {
 	var missing []string
 	if p.isFrontend() && len(p.binds) > 0 && p.timeouts.client == nil {
@@ -248,7 +243,7 @@ func (t *translation) warnTimeouts(p *proxy) {
 	}
 }
 
-// countBinds counts the addresses that are listened on.
+// countBinds returns the number of addresses that are listened on.
 func (t *translation) countBinds() (n int) {
 	for _, p := range t.proxies {
 		if !p.disabled && !t.neverListens(p) {

@@ -11,15 +11,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 )
 
-// httpRuleLists is what a section of mode http does itself.
+// httpRuleLists are the rules of a section in mode http.
 type httpRuleLists struct {
 	request   []*httprules.Rule
-	redirects []*httprules.Rule // the keyword redirect: they come after http-request
+	redirects []*httprules.Rule // of the keyword redirect; they run after http-request
 	response  []*httprules.Rule
 	after     []*httprules.Rule
 }
 
-// httpOptions are what a section of mode http has from its defaults.
+// httpOptions are the options of a section in mode http that it inherits.
 type httpOptions struct {
 	errors                        map[int]*httprules.Reply
 	forwardFor                    *httpbackend.ForwardedFor
@@ -27,17 +27,17 @@ type httpOptions struct {
 	serverHeader                  string
 	closeServer                   bool
 	closeClient                   bool
-	logged                        bool // a log target
+	logged                        bool // there is a log target
 	httpRequest, keepIdle, tarpit *time.Duration
 }
 
-// fetchName is the name at the beginning of an expression.
+// fetchName returns the name at the start of an expression.
 func fetchName(expression string) string {
 	return strings.TrimRight(expression[:len(expression)-len(strings.TrimLeft(expression, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"))], ".")
 }
 
-// isHTTPResponse tells whether a fetch is about an HTTP response, which has a value
-// in mode http only.
+// isHTTPResponse reports whether a fetch is about an HTTP response, which only has a value in mode
+// http.
 func isHTTPResponse(expression string) bool {
 	base, _, _ := strings.Cut(fetchName(expression), "_")
 	return slices.Contains([]string{"status", "shdr", "scook", "res.hdr", "res.hdrs", "res.fhdr", "res.cook", "res.ver", "resp"}, base)

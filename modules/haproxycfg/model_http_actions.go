@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// httpAction is an action of http-request and the like. Its keyword says what becomes
-// of it, and parse reads what follows it up to the condition.
+// httpAction is an action of http-request and the like. parse reads its arguments, up to the
+// condition.
 type httpAction struct {
 	in    direction
 	grade grade
@@ -22,7 +22,7 @@ const (
 	noteNoRuntimeMap = "maps and ACLs are not changed at run time"
 )
 
-// httpActions are those of http-request, http-response and http-after-response.
+// httpActions are the actions of http-request, http-response and http-after-response.
 var httpActions = map[string]httpAction{
 	"allow":                        {ofAll, supported, "", noWords},
 	"deny":                         {ofRequest | ofResponse, supported, "", parseDeny},
@@ -67,7 +67,7 @@ var httpActions = map[string]httpAction{
 	"track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0": {ofAll, refused, noteNoTables, nil},
 }
 
-// httpActionsByName are they, each under its own name.
+// httpActionsByName has the same actions, one entry for each name.
 var httpActionsByName = func() map[string]httpAction {
 	all := make(map[string]httpAction)
 	for names, a := range httpActions {

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
 )
 
-// forwardedOption is an option that adds an address to requests: "option forwardfor
-// [except NETWORK] [header NAME] [if-none]".
+// forwardedOption makes an option that adds an address to requests: "option forwardfor [except
+// NETWORK] [header NAME] [if-none]".
 func forwardedOption(field func(*httpOptions) **httpbackend.ForwardedFor) func(*translation, *proxy, statement) {
 	return func(t *translation, p *proxy, s statement) {
 		if s.not {
@@ -46,12 +46,12 @@ func forwardedOption(field func(*httpOptions) **httpbackend.ForwardedFor) func(*
 	}
 }
 
-// flagOption is an option that sets a field.
+// flagOption makes an option that sets a field.
 func flagOption(field func(*httpOptions) *bool) func(*translation, *proxy, statement) {
 	return func(_ *translation, p *proxy, s statement) { *field(&p.httpOptions) = !s.not }
 }
 
-// httpTimeout is a timeout that only mode http has.
+// httpTimeout makes a timeout that only mode http has.
 func httpTimeout(field func(*httpOptions) **time.Duration) func(*translation, *proxy, statement) {
 	return func(_ *translation, p *proxy, s statement) { *field(&p.httpOptions) = new(milliseconds(s.args[0])) }
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 )
 
-// errorStatuses are those that HAProxy has an answer of its own for.
+// errorStatuses are the statuses that HAProxy has error pages for.
 var errorStatuses = []int{200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414, 421, 422, 425, 429, 431, 500, 501, 502, 503, 504}
 
 func parseStatusCode(status *int, text string) error {
@@ -28,8 +28,8 @@ func parseStatusCode(status *int, text string) error {
 	return nil
 }
 
-// parseDeny reads "[deny_status CODE | status CODE] [content]". The older word has the
-// answer of an error of this status, the newer one an answer of its own.
+// parseDeny reads "[deny_status CODE | status CODE] [content]". The older word sends the error page
+// of the status, the newer one a reply of its own.
 func parseDeny(t *translation, l *ruleLine) (err error) {
 	older := len(l.words) == 2 && l.words[0] == "deny_status"
 	if older {
@@ -54,7 +54,7 @@ func parseReturn(t *translation, l *ruleLine) (err error) {
 		return err
 	}
 	if !l.Reply.Plain && slices.Contains(l.words, "default-errorfiles") {
-		l.Action = "deny" // it is answered as an error is
+		l.Action = "deny" // sends an error page
 		if l.Reply.Status == 0 {
 			l.Reply.Status = http.StatusOK
 		}
@@ -163,7 +163,7 @@ func errorLocation(t *translation, p *proxy, s statement) {
 	p.setError(status, &httprules.Reply{Status: code, Location: s.args[1], Plain: true})
 }
 
-// errorStatus reads the status of two arguments.
+// errorStatus reads the status, the first of two arguments.
 func (t *translation) errorStatus(p *proxy, s statement) (status int, ok bool) {
 	if len(s.args) != 2 {
 		t.errorf(s.Pos, "'%s' in %s expects a status and a file or an address", s.keyword, p)
@@ -195,7 +195,7 @@ func httpError(t *translation, p *proxy, s statement) {
 	p.setError(r.Status, r)
 }
 
-// setError sets the answer to an error. The defaults' map is not the section's.
+// setError sets the reply to an error. It clones the map, which may be shared with defaults.
 func (p *proxy) setError(status int, r *httprules.Reply) {
 	errors := maps.Clone(p.httpOptions.errors)
 	if errors == nil {

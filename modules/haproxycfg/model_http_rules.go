@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// direction is what a list of rules is about.
+// direction is the kind of messages that a list of rules is for.
 type direction uint8
 
 const (
@@ -26,21 +26,20 @@ const (
 	ofAll       = ofRequest | ofResponses
 )
 
-// directions are the lists by their keywords.
+// directions maps keywords to their directions.
 var directions = map[string]direction{"http-request": ofRequest, "http-response": ofResponse, "http-after-response": ofAfterResponse}
 
-// ruleLine is a rule that is being read.
+// ruleLine is a rule while it is read.
 type ruleLine struct {
 	*httprules.Rule
 	statement
 	p         *proxy
 	direction direction
-	paren     string   // what stands in parentheses behind the action, as in set-var(...)
-	words     []string // what follows it, without the condition
+	paren     string   // text in parentheses after the action, as in set-var(...)
+	words     []string // arguments, without the condition
 }
 
-// inHTTP reports whether a keyword of mode http has a meaning in a section, and says
-// why not.
+// inHTTP reports whether a keyword of mode http has an effect in a section. If not, it reports why.
 func (t *translation) inHTTP(p *proxy, s statement) bool {
 	switch {
 	case p.isAnonymous():
@@ -126,7 +125,7 @@ func redirectRule(t *translation, p *proxy, s statement) {
 	p.httpRules.redirects = append(p.httpRules.redirects, l.Rule)
 }
 
-// expectWords checks how many words follow an action.
+// expectWords returns an error unless the action has n arguments.
 func (l *ruleLine) expectWords(n int, what string) error {
 	if len(l.words) != n {
 		return fmt.Errorf("expects %s, and has '%s'", what, strings.Join(l.words, " "))
@@ -136,7 +135,7 @@ func (l *ruleLine) expectWords(n int, what string) error {
 
 func noWords(_ *translation, l *ruleLine) error { return l.expectWords(0, "nothing but a condition") }
 
-// format checks a log format, and returns it with absolute file names.
+// format validates a log format, and returns it with absolute file names.
 func (t *translation) format(l *ruleLine, text string) (string, error) {
 	text, f, err := t.readFormat(t.httpSamples(), text)
 	if err != nil {
@@ -146,7 +145,7 @@ func (t *translation) format(l *ruleLine, text string) (string, error) {
 	return text, l.validateAvailable(f.InRequest(), f.InResponse(), text)
 }
 
-// validateAvailable says what is not there when a rule runs.
+// validateAvailable reports data that is not available when the rule runs.
 func (l *ruleLine) validateAvailable(request, response bool, text string) error {
 	switch {
 	case request && l.direction != ofRequest:
@@ -213,7 +212,7 @@ func parseValue(t *translation, l *ruleLine) (err error) {
 }
 
 func parseStatus(_ *translation, l *ruleLine) error {
-	if len(l.words) == 3 && l.words[1] == "reason" { // net/http has its own
+	if len(l.words) == 3 && l.words[1] == "reason" { // net/http sends its own reason
 		l.words = l.words[:1]
 	}
 	if err := l.expectWords(1, "a status from 100 to 999"); err != nil {
@@ -249,7 +248,7 @@ func parseUnsetVar(_ *translation, l *ruleLine) (err error) {
 	return err
 }
 
-// parseHTTPVariable is what stands in the parentheses of set-var.
+// parseHTTPVariable reads the variable in the parentheses of set-var.
 func parseHTTPVariable(text string) (string, error) {
 	if name, ok := strings.CutPrefix(text, "res."); ok {
 		if _, err := parseVariable("req." + name); err != nil {
@@ -264,7 +263,7 @@ func parseHTTPVariable(text string) (string, error) {
 	return name, err
 }
 
-// httpSamples is the loader for sections of mode http.
+// httpSamples returns the loader for sections in mode http.
 func (t *translation) httpSamples() *sample.Loader {
 	if t.httpLoader == nil {
 		t.httpLoader = &sample.Loader{HTTP: true, Open: t.loader.Open}
@@ -272,7 +271,7 @@ func (t *translation) httpSamples() *sample.Loader {
 	return t.httpLoader
 }
 
-// loaderFor is the loader for a section.
+// loaderFor returns the loader for a section.
 func (t *translation) loaderFor(p *proxy) *sample.Loader {
 	if p.isHTTP() {
 		return t.httpSamples()
@@ -280,8 +279,8 @@ func (t *translation) loaderFor(p *proxy) *sample.Loader {
 	return t.loader
 }
 
-// ruleCondition is a condition as the rules of mode http have it. A criterion that looks
-// at what is not there when the rule runs never matches.
+// ruleCondition returns a condition for a rule of mode http. A criterion that needs data which is
+// not available when the rule runs never matches.
 func (t *translation) ruleCondition(l *ruleLine, c *condition) *httprules.Condition {
 	made := c.httpCondition(l.p)
 	if made == nil {
@@ -292,7 +291,7 @@ func (t *translation) ruleCondition(l *ruleLine, c *condition) *httprules.Condit
 			for k, criterion := range group[i].Any {
 				acl, err := t.httpSamples().Criterion(criterion)
 				if err != nil {
-					continue // it has been reported
+					continue // already reported
 				}
 				if lacks := l.validateAvailable(acl.InRequest(), acl.InResponse(), criterion.Fetch); lacks != nil {
 					t.warnf(l.Pos, "a condition of '%s' will never match: %v", l.keyword, lacks)
@@ -304,7 +303,7 @@ func (t *translation) ruleCondition(l *ruleLine, c *condition) *httprules.Condit
 	return made
 }
 
-// httpCondition is a condition as the rules and matchers of mode http have it; nil: none.
+// httpCondition returns a condition for rules and matchers of mode http, or nil if there is none.
 func (c *condition) httpCondition(p *proxy) *httprules.Condition {
 	if c == nil {
 		return nil
@@ -312,7 +311,7 @@ func (c *condition) httpCondition(p *proxy) *httprules.Condition {
 	return &httprules.Condition{Section: p.name, Condition: *c.sampleCondition()}
 }
 
-// sampleCondition is a condition over inputs that are final.
+// sampleCondition returns a condition for complete inputs.
 func (c *condition) sampleCondition() *sample.Condition {
 	made := &sample.Condition{Unless: c.unless}
 	for _, group := range c.groups {

@@ -17,7 +17,7 @@ func (t *translation) readDefaults(s haproxyfile.Section) {
 		p.name, args = args[0], args[1:]
 		t.validateName(s.Pos, "'defaults' name", p.name)
 	}
-	// What the defaults before it say is forgotten, unless it is named.
+	// A defaults section does not inherit from the one before it, unless it names it.
 	before := len(t.problems)
 	from := t.parent(p, args, new(proxy))
 	p.inherit(from)
@@ -34,7 +34,7 @@ func (t *translation) readDefaults(s haproxyfile.Section) {
 	t.anonymous = p
 }
 
-// parent is the defaults section that one is made from.
+// parent returns the defaults section that p inherits from.
 func (t *translation) parent(p *proxy, args []string, implicit *proxy) *proxy {
 	if len(args) == 0 {
 		t.refer(p, implicit, false)
@@ -60,8 +60,8 @@ func (t *translation) parent(p *proxy, args []string, implicit *proxy) *proxy {
 	return from
 }
 
-// refer takes note of how a defaults section is used: by its name, or because
-// it is the last. HAProxy complains of both.
+// refer records whether a defaults section is used by name or implicitly. HAProxy complains if both
+// occur.
 func (t *translation) refer(p, from *proxy, byName bool) {
 	if p.kind == "defaults" {
 		return
@@ -72,7 +72,7 @@ func (t *translation) refer(p, from *proxy, byName bool) {
 	}
 }
 
-// validateParent holds HAProxy's rule on who may have tcp rules from defaults.
+// validateParent reports sections that may not inherit TCP rules from defaults, as HAProxy does.
 func (t *translation) validateParent(p, from *proxy) {
 	if !from.hasRules() {
 		return
@@ -88,8 +88,8 @@ func (t *translation) validateParent(p, from *proxy) {
 	}
 }
 
-// declare takes note of a section's name. Another of the kind must not have
-// it; a frontend and a backend may share one, as they could up to HAProxy 3.2.
+// declare adds a section by its name. Two sections of one kind must not share a name; a frontend
+// and a backend may, as they could up to HAProxy 3.2.
 func (t *translation) declare(p *proxy) {
 	for _, of := range []struct {
 		it    bool

@@ -12,8 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// sectionSet is a set of places that a keyword may stand in. A listen is a frontend
-// and a backend.
+// sectionSet is a set of kinds of sections. A listen is both a frontend and a backend.
 type sectionSet uint8
 
 const (
@@ -25,55 +24,55 @@ const (
 	inFrontends = inFrontend | inDefaults
 	inBackends  = inBackend | inDefaults
 	inProxies   = inFrontend | inBackend | inDefaults
-	inSections  = inFrontend | inBackend // and not in defaults
+	inSections  = inFrontend | inBackend // not in defaults
 )
 
-// grade is what becomes of a keyword.
+// grade is how well a keyword is supported.
 type grade uint8
 
 const (
-	supported grade = iota // does what HAProxy's does
-	differs                // does it, except for what the note says
-	pending                // is accepted, and has no effect yet
-	ignored                // is not followed, and nothing about the traffic changes
-	httpOnly               // HAProxy itself ignores it in mode tcp
-	refused                // is an error: without it other servers would get the traffic, or it would be less protected
+	supported grade = iota // has the same effect as in HAProxy
+	differs                // has the same effect, apart from its note
+	pending                // is accepted but not implemented yet
+	ignored                // has no effect, without any difference to the traffic
+	httpOnly               // ignored by HAProxy too, in mode tcp
+	refused                // is an error: ignoring it would send traffic to other servers or leave it less protected
 )
 
-// keyword is an entry of a table: what a word of haproxy.cfg does.
+// keyword is the entry of a keyword in a table.
 type keyword struct {
 	name  string // one word or two, such as "timeout client"; "|" is between several names
 	in    sectionSet
 	grade grade
-	note  string // for the message and the documentation
+	note  string // for messages and the documentation
 
-	// args says what is wrong with the words after the keyword; nil: nothing is.
+	// args validates the arguments; nil accepts any.
 	args func(args []string) error
-	// do has the effect. A keyword that is pending has one, too.
+	// do applies the keyword. A pending keyword may have one too.
 	do func(*translation, *proxy, statement)
-	// ownMessage tells that do gives the message of a keyword that is pending.
+	// ownMessage is set if do reports that a pending keyword has no effect.
 	ownMessage bool
-	// warn makes a warning of the note of a keyword that differs, as all other
-	// grades get one.
+	// warn turns the note of a keyword that differs into a warning. Keywords of all other grades
+	// always cause one.
 	warn bool
-	// http is what becomes of a keyword that is httpOnly in mode http: the note is about that.
+	// http is the grade in mode http of a keyword that is httpOnly. The note is about that mode.
 	http grade
-	// strict makes an error of what HAProxy otherwise warns of and ignores: the
-	// keyword in a frontend where it belongs in a backend, or the reverse.
+	// strict makes it an error where HAProxy otherwise warns and ignores: a backend keyword in a
+	// frontend, or the reverse.
 	strict bool
-	// fixed is that of an option which "no" and "default" must not stand before.
+	// fixed is set for an option that "no" and "default" must not precede.
 	fixed bool
 }
 
-// statement is a line on its way through the tables.
+// statement is a line while it is looked up in the tables.
 type statement struct {
 	haproxyfile.Pos
 	keyword string
 	args    []string
-	not     bool // "no" or "default" stood before it
+	not     bool // "no" or "default" preceded it
 }
 
-// arg is the argument at i, or nothing.
+// arg returns the argument at i, or nothing.
 func (s *statement) arg(i int) string {
 	if i < len(s.args) {
 		return s.args[i]
@@ -81,7 +80,7 @@ func (s *statement) arg(i int) string {
 	return ""
 }
 
-// table is the keywords by name.
+// table maps names to keywords.
 type table map[string]*keyword
 
 func newTable(lists ...[]keyword) table {
@@ -103,7 +102,7 @@ func newTable(lists ...[]keyword) table {
 // anyOf returns the words of a text as the name of a keyword that several words share.
 func anyOf(words string) string { return strings.Join(strings.Fields(words), "|") }
 
-// find is the entry for a line: that of its first two words, or of the first.
+// find returns the entry for the first two words of a line, or else for the first.
 func (t table) find(words []string) (k *keyword, name string, args []string) {
 	if len(words) > 1 {
 		name = words[0] + " " + words[1]
@@ -114,7 +113,7 @@ func (t table) find(words []string) (k *keyword, name string, args []string) {
 	return t[words[0]], words[0], words[1:]
 }
 
-// names are the keywords that may stand in a place.
+// names returns the keywords allowed in a set of sections.
 func (t table) names(in sectionSet) (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(t)) {
 		if t[name].in&in != 0 {
@@ -124,18 +123,18 @@ func (t table) names(in sectionSet) (names []string) {
 	return names
 }
 
-// similar is what to write after an unknown word: the nearest known, or nothing.
+// similar returns a suggestion for an unknown word: the nearest known one, or nothing.
 func (t table) similar(word string, in sectionSet) string { return didYouMean(word, t.names(in)) }
 
-// mainSections are those whose misspelt names are looked for among keywords.
+// mainSections are the section names that a misspelled keyword may stand for.
 var mainSections = []string{"global", "defaults", "frontend", "backend", "listen", "resolvers", "peers", "userlist"}
 
-// unknown says that there is no such keyword. It reports whether a section was
-// meant to begin there: the lines below are not of the section above then.
+// unknown reports an unknown keyword. It returns true if a new section was probably meant, in which
+// case the following lines do not belong to the current section.
 func (t *translation) unknown(keywords table, in sectionSet, pos haproxyfile.Pos, word, section string) (begins bool) {
 	near := options.Nearest(word, append(keywords.names(in), mainSections...))
 	t.errorf(pos, "unknown keyword '%s' in '%s' section%s", word, section, suggestion(near))
-	begins = slices.Contains(mainSections, near) && word[0] == near[0] // misspelt, not another program's word
+	begins = slices.Contains(mainSections, near) && word[0] == near[0] // misspelled, not the keyword of another program
 	t.incomplete = t.incomplete || begins
 	return begins
 }
@@ -152,8 +151,8 @@ func (t *translation) warnf(pos haproxyfile.Pos, format string, args ...any) {
 	t.report(pos, haproxyfile.Warning, format, args...)
 }
 
-// apply has a keyword take effect, or says why it has none. object is what
-// the keyword is an option of, for the message: "'option' in backend 'b'".
+// apply applies a keyword, or reports why it has no effect. object is the end of the message, such
+// as " in backend 'b'".
 func (t *translation) apply(k *keyword, p *proxy, s statement, object string) {
 	if k.args != nil && (!s.not || len(s.args) > 0) {
 		if err := k.args(s.args); err != nil {
@@ -184,8 +183,8 @@ func (t *translation) apply(k *keyword, p *proxy, s statement, object string) {
 	}
 }
 
-// applyHTTP says what becomes of a keyword that HAProxy has for mode http only, and
-// whether it takes effect. In defaults it may be for sections of either mode.
+// applyHTTP reports what happens to a keyword that HAProxy has for mode http only, and returns
+// whether it applies. In defaults it may be for sections of either mode.
 func (t *translation) applyHTTP(k *keyword, p *proxy, s statement, object string) bool {
 	if p.mode != "http" {
 		if p.kind != "defaults" || k.do == nil {

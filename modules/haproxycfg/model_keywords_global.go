@@ -24,7 +24,7 @@ const (
 	noteQUIC    = "QUIC is not TCP"
 )
 
-// globalKeywords are the keywords of the section global.
+// globalKeywords are the keywords of global.
 var globalKeywords = newTable([]keyword{
 	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.maxconn = integer(s.args[0]) }, note: "as many connections are accepted as the limit of open files allows"},
 	{name: "maxconnrate|maxsessrate", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
@@ -40,7 +40,7 @@ var globalKeywords = newTable([]keyword{
 	{name: "spread-checks", in: inGlobal, grade: supported, args: spreadChecks, do: func(t *translation, _ *proxy, s statement) { t.spread = integer(s.args[0]) }},
 	{name: "max-spread-checks", in: inGlobal, grade: ignored, args: duration, note: "the first checks of servers are spread over their interval"},
 	{name: "server-state-base|server-state-file|stats-file|shm-stats-file|shm-stats-file-max-objects", in: inGlobal, grade: ignored, args: oneArg, note: "counts and states live on over a reload without a file"},
-	{name: "setenv|presetenv", in: inGlobal, grade: supported}, // followed by the reader
+	{name: "setenv|presetenv", in: inGlobal, grade: supported}, // the reader has applied them
 	{name: "unsetenv|resetenv", in: inGlobal, grade: supported},
 	{name: "default-path", in: inGlobal, grade: differs, args: between(1, 2), do: defaultPath, note: "relative file names begin at the first file, not at the working directory"},
 
@@ -130,7 +130,7 @@ func defaultPath(t *translation, _ *proxy, s statement) {
 	}
 }
 
-// setUnixBind reads "unix-bind [prefix PATH] [mode MODE] [user|group|uid|gid WHO]".
+// setUnixBind reads "unix-bind [prefix PATH] [mode MODE] [user|group|uid|gid OWNER]".
 func setUnixBind(t *translation, _ *proxy, s statement) {
 	for args := s.args; len(args) > 0; args = args[2:] {
 		if !slices.Contains([]string{"prefix", "mode", "user", "group", "uid", "gid"}, args[0]) {

@@ -4,8 +4,7 @@ package haproxycfg
 
 import "github.com/caddy-passthrough/caddy-passthrough/modules/httpbackend"
 
-// httpKeywords have a meaning in mode http only. In a section of mode tcp HAProxy
-// ignores them.
+// httpKeywords are the keywords of mode http. HAProxy ignores them in mode tcp.
 var httpKeywords = []keyword{
 	{name: "http-request|http-response|http-after-response", in: inProxies, grade: differs, do: httpRule, note: "see the actions below; in mode tcp it is ignored, as in HAProxy"},
 	{name: "redirect", in: inProxies, grade: supported, do: redirectRule},

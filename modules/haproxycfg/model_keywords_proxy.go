@@ -96,7 +96,7 @@ var timingKeywords = []keyword{
 	removed("appsession", "1.6", "Stick tables are not available yet"),
 }
 
-// timeoutKeyword is a timeout that is kept in one field.
+// timeoutKeyword makes a keyword that sets one timeout.
 func timeoutKeyword(name string, in sectionSet, field func(*timeouts) **time.Duration) keyword {
 	return keyword{name: name, in: in, grade: supported, args: duration, do: func(t *translation, p *proxy, s statement) {
 		*field(&p.timeouts) = new(milliseconds(s.args[0]))
@@ -106,7 +106,7 @@ func timeoutKeyword(name string, in sectionSet, field func(*timeouts) **time.Dur
 	}}
 }
 
-// removed is a keyword that HAProxy has no more.
+// removed makes a keyword that HAProxy no longer has.
 func removed(name, version, instead string) keyword {
 	return keyword{name: name, in: inProxies, grade: refused, note: "the directive is not supported anymore since HAProxy " + version + ". " + instead}
 }
@@ -156,7 +156,7 @@ func customID(args []string) error {
 	return nil
 }
 
-// setID holds that ids differ. Apart from that, the fetches fe_id and be_id find them.
+// setID sets the id of a section, which must be unique. Only the fetches fe_id and be_id use it.
 func setID(t *translation, p *proxy, s statement) {
 	id := integer(s.args[0])
 	if other := t.ids[id]; other != nil {

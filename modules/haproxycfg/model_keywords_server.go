@@ -17,18 +17,18 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// serverKeyword is a word of a server line.
+// serverKeyword is an option of a server line.
 type serverKeyword struct {
-	values     int    // words that follow it
-	value      string // what they are, for the message where they are missing
+	values     int    // number of words after it
+	value      string // describes them, for the message if they are missing
 	grade      grade
 	note       string
 	do         func(*server, string) error
-	tls        func(*tlsSettings, tlsWord) error // in its place, of words about TLS
-	ownMessage bool                              // the message is given when all sections have been read
+	tls        func(*tlsSettings, tlsWord) error // in place of do, for TLS options
+	ownMessage bool                              // the message follows once all sections have been read
 }
 
-// apply has the word take effect.
+// apply applies the option.
 func (k *serverKeyword) apply(n *server, pos haproxyfile.Pos, name, value string) error {
 	switch {
 	case k.tls != nil:
@@ -46,7 +46,7 @@ const (
 	noteNamedDefaults = "default-server lines with a name are not available: expected their options in the server lines"
 )
 
-// serverKeywords are those of server and default-server.
+// serverKeywords are the options of server and default-server.
 var serverKeywords = newServerKeywords()
 
 func newServerKeywords() map[string]serverKeyword {
@@ -105,7 +105,7 @@ func newServerKeywords() map[string]serverKeyword {
 	return all
 }
 
-// valueNames are what follows some words.
+// valueNames describe the arguments of some options.
 var valueNames = map[string]string{
 	"inter": "a delay", "fastinter": "a delay", "downinter": "a delay", "slowstart": "a delay", "agent-inter": "a delay",
 	"rise": "an integer argument", "fall": "an integer argument", "weight": "an integer argument", "error-limit": "an integer argument",
@@ -122,7 +122,7 @@ func addBasics(add adder) {
 	add(serverKeyword{grade: supported, do: func(n *server, _ string) error { n.Disabled = false; return nil }}, "enabled")
 }
 
-// hashKey takes the key that there is.
+// hashKey accepts the only key that is available.
 func hashKey(_ *server, v string) error {
 	if v != "id" {
 		return fmt.Errorf("'hash-key %s' is not available: expected 'hash-key id'", v)
@@ -152,7 +152,7 @@ func addLimits(add adder) {
 	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error { return setTime(&n.SlowStart, "slowstart", v) }}, "slowstart")
 }
 
-// setInteger is a whole number from least on.
+// setInteger reads an integer that is at least least.
 func setInteger(field *int, name, v string, least int64) error {
 	n, err := haproxyfile.ParseUint(v, least, 1<<31-1)
 	if err != nil {
@@ -162,7 +162,7 @@ func setInteger(field *int, name, v string, least int64) error {
 	return nil
 }
 
-// setTime is a time that is not 0; a bare number is in milliseconds.
+// setTime reads a time other than 0. A bare number is in milliseconds.
 func setTime(field *caddy.Duration, name, v string) error {
 	d, err := haproxyfile.ParseTime(v, time.Millisecond)
 	if err != nil {
@@ -208,7 +208,7 @@ func addChecks(add adder) {
 	add(serverKeyword{grade: ignored, note: "it is for servers with 'socks4', which is refused"}, "check-via-socks4")
 }
 
-// proxyHeader1 is the version of the PROXY protocol whose header checks send.
+// proxyHeader1 is the version of the PROXY header that checks send.
 const proxyHeader1 = "v1"
 
 func choice(name string, field func(*server) *string, words ...string) func(*server, string) error {
@@ -273,7 +273,7 @@ func serverID(n *server, v string) error {
 	return nil
 }
 
-// initAddress checks "init-addr METHOD[,METHOD...]".
+// initAddress validates "init-addr METHOD[,METHOD...]".
 func initAddress(_ *server, v string) error {
 	for method := range strings.SplitSeq(v, ",") {
 		if _, err := netip.ParseAddr(method); err != nil && !slices.Contains([]string{"last", "libc", "none"}, method) {

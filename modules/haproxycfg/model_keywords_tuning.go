@@ -2,7 +2,7 @@
 
 package haproxycfg
 
-// tuningKeywords are tune.*: none changes who gets the traffic.
+// tuningKeywords are tune.*: none of them changes which server gets the traffic.
 var tuningKeywords = []keyword{
 	{name: "tune.bufsize", in: inGlobal, grade: differs, args: someArgs, note: "a ClientHello may have 64 KiB, whatever the buffer"},
 	{name: anyOf(`
@@ -96,7 +96,7 @@ var tuningKeywords = []keyword{
 	`), in: inGlobal, grade: ignored, args: oneArg, note: noteTuning},
 }
 
-// newerKeywords are the keywords of global that came with HAProxy 3.3 to 3.5.
+// newerKeywords are the keywords of global that were added in HAProxy 3.3 to 3.5.
 var newerKeywords = []keyword{
 	{name: "cpu-affinity|max-threads-per-group|force-cfg-parser-pause|stress-level|warn-blocked-traffic-after", in: inGlobal, grade: ignored, note: noteProcess},
 	{name: "http-err-codes|http-fail-codes|jwt.allow_none_alg|jwt.decrypt_alg_list|jwt.decrypt_enc_list", in: inGlobal, grade: ignored, note: noteHTTP},

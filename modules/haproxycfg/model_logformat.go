@@ -11,11 +11,11 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// logVariables are the aliases that a log-format may hold.
+// logVariables are the aliases allowed in a log format.
 var logVariables = strings.Fields("B H ID ST T Tc Td Th Ti Tl Tq TR Tr Ts Tt Tu Tw U ac b bc bi bp bq ci cp f fc fi fp ft hr hrl hs hsl lc ms o pid rc rt s sc si sp sq sslc sslv t ts tsc OG " +
 	"CC CS Ta HM HP HPO HQ HU HV r tr trg trl")
 
-// validateLogFormat finds the mistakes in a log-format that HAProxy would.
+// validateLogFormat reports the mistakes in a log format that HAProxy would report.
 func validateLogFormat(t *translation, p *proxy, s statement) {
 	for _, format := range s.args {
 		if err := t.logFormat(p, s, format); err != nil {
@@ -61,8 +61,8 @@ func (t *translation) logFormat(p *proxy, s statement, format string) error {
 	}
 }
 
-// logExpression checks an expression as far as it is known here. By the time
-// that a line is logged, what the client sent is gone.
+// logExpression validates an expression, unless it is unknown here. When a line is logged, the data
+// from the client is no longer available.
 func (t *translation) logExpression(p *proxy, s statement, text string) error {
 	text, err := sample.RewriteFiles(text, t.absoluteFile)
 	if err != nil {

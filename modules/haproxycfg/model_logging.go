@@ -17,8 +17,8 @@ var (
 	syslogLevels     = strings.Fields("emerg alert crit err warning notice info debug")
 )
 
-// logTarget checks "log global" and "log ADDRESS [len N] [format F] [sample R]
-// FACILITY [LEVEL [MINIMUM]]".
+// logTarget validates "log global" and "log ADDRESS [len N] [format F] [sample R] FACILITY [LEVEL
+// [MINIMUM]]".
 func logTarget(args []string) error {
 	if len(args) == 1 && args[0] == "global" {
 		return nil
@@ -50,12 +50,12 @@ func logTarget(args []string) error {
 	return atMost(3)(args)
 }
 
-// isLogTarget tells an address from a word that stands where one is missing.
+// isLogTarget tells an address from the word that follows a missing one.
 func isLogTarget(text string) bool {
 	return text == "stdout" || text == "stderr" || strings.ContainsAny(text, "/@:.$")
 }
 
-// clf checks what may follow option tcplog.
+// clf validates the argument of option tcplog.
 func clf(args []string) error {
 	if len(args) == 1 && args[0] == "clf" {
 		return nil
@@ -63,7 +63,7 @@ func clf(args []string) error {
 	return noArgs(args)
 }
 
-// setDirectory moves where relative file names begin.
+// setDirectory changes the start of relative file names.
 func (t *translation) setDirectory(s statement) {
 	if s.args[0] == "origin" {
 		if len(s.args) < 2 || !filepath.IsAbs(s.args[1]) {

@@ -11,10 +11,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// noticeItems is how many words and how many further lines a warning lists.
+// noticeItems is the maximum number of words, and of further lines, in a warning.
 const noticeItems = 10
 
-// Reasons why something is refused, and why what belongs to it is ignored where it is not asked for.
+// Notes that several keywords share.
 const (
 	noteNoTables          = "stick tables are not available yet"
 	noteUnusedTable       = "no rule here uses it: those that would are refused"
@@ -26,16 +26,16 @@ const (
 	noteUnusedCertificate = "it is for TLS that ends at the proxy"
 )
 
-// notice is a warning about all that has the same reason: a file of ten
-// thousand servers with "check" gets one and not ten thousand.
+// notice is one warning for everything with the same reason: a file with ten thousand servers and
+// an unsupported option in each gets one warning.
 type notice struct {
-	format string // for the words
-	note   string // the reason in it, if it is one of a keyword
+	format string // with a verb for the words
+	note   string // the note of the keyword, if any
 	words  []string
 	lines  []haproxyfile.Pos
 }
 
-// noticeFormats say what becomes of words.
+// noticeFormats are the formats of the warnings by grade.
 var noticeFormats = map[grade]string{
 	pending:  "not available yet: %s: ",
 	ignored:  "ignored, and nothing about the traffic changes: %s: ",
@@ -43,32 +43,32 @@ var noticeFormats = map[grade]string{
 	differs:  "not as in HAProxy: %s: ",
 }
 
-// notice takes a word into the warning of its reason.
+// notice adds a word to the warning of its reason.
 func (t *translation) notice(pos haproxyfile.Pos, g grade, note, word string) {
 	t.collect(pos, noticeFormats[g]+strings.ReplaceAll(note, "%", "%%"), "'"+word+"'").note = note
 }
 
-// mootAfter are the notes that are left out where another word was refused: they say that nothing needs what that word
-// asks for. The keys are the notes of what is refused.
+// mootAfter maps the note of a refused keyword to the notes that would then be wrong: those saying
+// that nothing needs it.
 var mootAfter = map[string][]string{
 	noteNoTables:  {noteUnusedTable, noteUnusedPeers, noteNoStickiness},
 	noteBindTLS:   {noteTLS, noteUnusedCertificate},
 	noteServerTLS: {noteServerTLS, noteTLS, noteUnusedCertificate},
 }
 
-// refuse reports a word that is refused for the reason of its note.
+// refuse reports a keyword that is refused, with its note.
 func (t *translation) refuse(pos haproxyfile.Pos, note, format string, args ...any) {
 	t.refusals = append(t.refusals, note)
 	t.errorf(pos, format, args...)
 }
 
-// isMoot reports whether something was refused that makes a note untrue or idle, or whether
-// the configuration asks for what it says that nothing asks for.
+// isMoot reports whether a note would be wrong, because a keyword was refused or because the
+// configuration uses what the note calls unused.
 func (t *translation) isMoot(note string) bool {
 	return t.idsUsed && (note == noteSectionID || note == noteBindID) || slices.ContainsFunc(t.refusals, func(refusal string) bool { return slices.Contains(mootAfter[refusal], note) })
 }
 
-// collect takes something into the warning of a format, and returns that.
+// collect adds a word to the warning of a format, and returns that.
 func (t *translation) collect(pos haproxyfile.Pos, format, what string) *notice {
 	n := t.byFormat[format]
 	if n == nil {
@@ -85,7 +85,7 @@ func (t *translation) collect(pos haproxyfile.Pos, format, what string) *notice 
 	return n
 }
 
-// warnNotices turns the notices into warnings.
+// warnNotices reports the notices as warnings.
 func (t *translation) warnNotices() {
 	for _, n := range t.notices {
 		if t.isMoot(n.note) {

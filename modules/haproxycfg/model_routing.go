@@ -39,7 +39,7 @@ func addUse(t *translation, p *proxy, s statement) {
 	p.useBackend = append(p.useBackend, u)
 }
 
-// readTargetName reads what a rule names: itself, or a format that its name comes from.
+// readTargetName reads the name in a rule, which may be a log format.
 func (t *translation) readTargetName(p *proxy, s statement, loader *sample.Loader, u *useRule) error {
 	if !strings.Contains(u.name, "%") {
 		return nil
@@ -68,7 +68,7 @@ func setDefaultBackend(t *translation, p *proxy, s statement) {
 	}
 }
 
-// setRedispatch reads "option redispatch [N]": 0 turns it off.
+// setRedispatch reads "option redispatch [N]". 0 turns it off.
 func setRedispatch(t *translation, p *proxy, s statement) {
 	if s.not {
 		p.redispatch = 0
@@ -89,7 +89,7 @@ func setRedispatch(t *translation, p *proxy, s statement) {
 	}
 }
 
-// retryOn reads "retry-on WORD ...". In mode tcp only failed connects are retried.
+// retryOn reads "retry-on WORD ...". In mode tcp, only failed connects are retried.
 func retryOn(t *translation, p *proxy, s statement) {
 	p.retryOn = nil
 	for _, word := range s.args {
@@ -112,7 +112,7 @@ func retryOn(t *translation, p *proxy, s statement) {
 	}
 }
 
-// oneMode checks for the name of a mode.
+// oneMode expects the name of a mode.
 func oneMode(args []string) error {
 	if err := oneOf("tcp", "http", "health", "log", "syslog", "spop")(args); err != nil {
 		return fmt.Errorf(": unknown proxy mode '%s': expected tcp or http", strings.Join(args, " "))
@@ -149,8 +149,8 @@ func addTable(t *translation, p *proxy, s statement) {
 	t.notice(s.Pos, ignored, noteUnusedTable, "stick-table")
 }
 
-// defaultBackendOf is the backend for what no rule takes: that of default_backend, or
-// the section's own.
+// defaultBackendOf returns the backend for connections that no rule takes: that of default_backend,
+// or the section itself.
 func (t *translation) defaultBackendOf(p *proxy) string {
 	switch {
 	case p.defaultBackend.name != "":

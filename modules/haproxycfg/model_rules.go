@@ -15,13 +15,13 @@ import (
 
 // rule is a tcp-request rule.
 type rule struct {
-	action          string // of rules.Rule
+	action          string // as in rules.Rule
 	origin          string // likewise
 	variable, value string
 	cond            *condition
 }
 
-// tcpActions are those of tcp-request, and what becomes of them.
+// tcpActions are the actions of tcp-request and tcp-response.
 var tcpActions = newTable([]keyword{
 	{name: "accept|reject|set-var|set-var-fmt|unset-var", in: inProxies, grade: supported},
 	{name: "close", in: inBackends, grade: supported},
@@ -45,7 +45,7 @@ var tcpActions = newTable([]keyword{
 	{name: "expect-netscaler-cip", in: inProxies, grade: refused, note: "NetScaler's header is not available"},
 })
 
-// actionNames are the actions by HAProxy's names, as rules.Rule calls them.
+// actionNames maps HAProxy's actions to the actions of a rule here.
 var actionNames = map[string]string{"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var"}
 
 func contentRule(t *translation, p *proxy, s statement) {
@@ -63,8 +63,8 @@ func contentRule(t *translation, p *proxy, s statement) {
 	p.content = append(p.content, r)
 }
 
-// responseRule is one of tcp-response content. What the client has sent is gone by
-// then.
+// responseRule reads a tcp-response content rule. Data from the client is no longer available to
+// it.
 func responseRule(t *translation, p *proxy, s statement) {
 	if r, ok := t.tcpRule(p, s, sample.NeedsBackend|sample.NeedsServer|sample.NeedsResponse); ok {
 		p.response = append(p.response, r)
@@ -79,7 +79,7 @@ func setResponseDelay(t *translation, p *proxy, s statement) {
 	p.responseDelay = milliseconds(s.args[0])
 }
 
-// connectionRule is one of tcp-request connection, which rejects with a RST.
+// connectionRule reads a tcp-request connection rule, which rejects with a RST.
 func connectionRule(t *translation, p *proxy, s statement) {
 	if r, ok := t.earlyRule(p, s); ok {
 		if r.action == "close" {
@@ -89,14 +89,14 @@ func connectionRule(t *translation, p *proxy, s statement) {
 	}
 }
 
-// sessionRule is one of tcp-request session.
+// sessionRule reads a tcp-request session rule.
 func sessionRule(t *translation, p *proxy, s statement) {
 	if r, ok := t.earlyRule(p, s); ok {
 		p.session = append(p.session, r)
 	}
 }
 
-// earlyRule is a rule that comes before anything is read.
+// earlyRule reads a rule that runs before any data is read.
 func (t *translation) earlyRule(p *proxy, s statement) (r rule, ok bool) {
 	if r, ok = t.tcpRule(p, s, 0); !ok {
 		return r, false
@@ -107,8 +107,8 @@ func (t *translation) earlyRule(p *proxy, s statement) (r rule, ok bool) {
 	return r, true
 }
 
-// tcpRule reads "ACTION [ARGS] [if|unless CONDITION]". What there is when the rule is
-// looked at, has says.
+// tcpRule reads "ACTION [ARGS] [if|unless CONDITION]". has is the data available when the rule
+// runs.
 func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, ok bool) {
 	if p.isAnonymous() {
 		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
@@ -116,7 +116,7 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 	}
 	name, more, _ := strings.Cut(s.arg(0), "(")
 	k := tcpActions[name]
-	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // there are more with tune.stick-counters
+	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // tune.stick-counters allows more of them
 		k = tcpActions["track-sc0"]
 	}
 	switch ofResponse := has&sample.NeedsResponse != 0; {
@@ -158,7 +158,7 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 	return r, actionNames[name] != ""
 }
 
-// action reads what belongs to an action; what is left is its condition.
+// action reads the arguments of an action. The rest is its condition.
 func (t *translation) action(p *proxy, s statement, has sample.Needs, more string) (r rule, rest []string, err error) {
 	name, _, _ := strings.Cut(s.args[0], "(")
 	words := s.args[1:]
@@ -184,13 +184,13 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 			return r, nil, errors.New("a positive 'len' argument is mandatory")
 		}
 		fallthrough
-	default: // has no effect here: only its condition is looked at
+	default: // has no effect here; its condition is validated
 		_, condition := haproxyfile.CutCondition(words)
 		return r, condition, nil
 	}
 }
 
-// computed is an expression or a format.
+// computed is an expression or a log format.
 type computed interface {
 	Needs() sample.Needs
 	Questions() []sample.Question
@@ -226,7 +226,7 @@ func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, na
 	return r, condition, nil
 }
 
-// computed reads what a variable is set to, by the rule's action.
+// computed reads the value of a variable, according to the rule's action.
 func (t *translation) computed(text string, r *rule) (e computed, err error) {
 	if r.action == "set_var_format" {
 		r.value, e, err = t.readFormat(t.loader, text)
@@ -236,7 +236,7 @@ func (t *translation) computed(text string, r *rule) (e computed, err error) {
 	return e, err
 }
 
-// readFormat reads a log format, and returns its text with absolute file names, too.
+// readFormat reads a log format. It also returns its text with absolute file names.
 func (t *translation) readFormat(loader *sample.Loader, text string) (string, *sample.Format, error) {
 	text, err := sample.RewriteFormatFiles(text, t.absoluteFile)
 	if err != nil {
@@ -246,7 +246,7 @@ func (t *translation) readFormat(loader *sample.Loader, text string) (string, *s
 	return text, f, err
 }
 
-// readExpression does the same with an expression.
+// readExpression reads an expression. It also returns its text with absolute file names.
 func (t *translation) readExpression(loader *sample.Loader, text string) (string, *sample.Expression, error) {
 	text, err := sample.RewriteFiles(text, t.absoluteFile)
 	if err != nil {
@@ -256,7 +256,7 @@ func (t *translation) readExpression(loader *sample.Loader, text string) (string
 	return text, e, err
 }
 
-// parseVariable is what stands in the parentheses of set-var, "sess.name)".
+// parseVariable reads the variable in the parentheses of set-var, as "sess.name)".
 func parseVariable(text string) (string, error) {
 	text, ok := strings.CutSuffix(text, ")")
 	if !ok {
@@ -277,7 +277,7 @@ func setInspectDelay(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
 		return
 	}
-	if p.inspect != 0 { // by itself or by its defaults: HAProxy keeps that
+	if p.inspect != 0 { // HAProxy keeps the first one, or that of its defaults
 		t.warnf(s.Pos, "ignoring %s (was already defined) in %s", s.keyword, p)
 		return
 	}

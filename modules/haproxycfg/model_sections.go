@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// sectionKind is the outcome for a section that is not translated.
+// sectionKind is the grade of a section that is not translated, and its note.
 type sectionKind struct {
 	grade grade
 	note  string
@@ -37,7 +37,7 @@ var untranslated = map[string]sectionKind{
 	"acme":        {ignored, "Caddy gets certificates by itself"},
 }
 
-// read takes the sections in order.
+// read reads the sections in order.
 func (t *translation) read(sections []haproxyfile.Section) {
 	for _, s := range sections {
 		switch s.Kind {
@@ -93,11 +93,11 @@ func (t *translation) readOther(s haproxyfile.Section) {
 	}
 }
 
-// resolverWords are the keywords of a section resolvers.
+// resolverWords are the keywords of a resolvers section.
 var resolverWords = []string{"nameserver", "parse-resolv-conf", "resolve_retries", "timeout", "hold", "accepted_payload_size"}
 
-// validateResolvers finds the mistakes that HAProxy would. The system's resolver
-// has settings of its own.
+// validateResolvers reports the mistakes that HAProxy would report. The section has no effect,
+// since the system's resolver has its own settings.
 func (t *translation) validateResolvers(lines []haproxyfile.Line) {
 	for _, l := range lines {
 		switch w := l.Words; {
@@ -115,7 +115,7 @@ func (t *translation) validateResolvers(lines []haproxyfile.Line) {
 	}
 }
 
-// validateName checks the name of something.
+// validateName reports a name with invalid characters.
 func (t *translation) validateName(pos haproxyfile.Pos, what, name string) bool {
 	i := strings.IndexFunc(name, func(c rune) bool { return balancer.ValidateName(string(c)) != nil })
 	if i < 0 {
@@ -149,7 +149,7 @@ func (t *translation) readProxy(s haproxyfile.Section) {
 	p.invalid = p.invalid || t.failedAfter(before)
 }
 
-// newStatement takes "no" and "default" off a line.
+// newStatement removes "no" and "default" from the start of a line.
 func newStatement(l haproxyfile.Line) (statement, []string) {
 	s, words := statement{Pos: l.Pos}, l.Words
 	if len(words) > 1 && (words[0] == "no" || words[0] == "default") {
@@ -158,8 +158,8 @@ func newStatement(l haproxyfile.Line) (statement, []string) {
 	return s, words
 }
 
-// takeLines takes the lines of a proxy, before they are read. Its mode decides
-// what they mean, so it comes first, wherever it stands.
+// takeLines adds the lines of a proxy before they are read, and sets its mode. The mode changes the
+// meaning of all lines, wherever it stands.
 func (p *proxy) takeLines(lines []haproxyfile.Line) {
 	p.lines = slices.Concat(p.lines, lines)
 	for _, l := range lines {
@@ -193,7 +193,7 @@ func (t *translation) readLines(p *proxy, lines []haproxyfile.Line) {
 	}
 }
 
-// allowed checks that a keyword stands where it may.
+// allowed reports whether a keyword is allowed in the section. If not, it reports why.
 func (t *translation) allowed(k *keyword, p *proxy, s statement) bool {
 	switch {
 	case k.in&p.capabilities() != 0:
@@ -227,8 +227,7 @@ func (t *translation) allowed(k *keyword, p *proxy, s statement) bool {
 	return true
 }
 
-// keywordFamilies are the keywords that are nothing without their second word, and
-// how HAProxy says that it does not know that one.
+// keywordFamilies maps keywords that need a second word to HAProxy's message about an unknown one.
 var keywordFamilies = map[string]string{
 	"option":       "unknown option '%s'",
 	"timeout":      "'timeout' supports 'client', 'server', 'connect', 'check', 'queue', 'http-keep-alive', 'http-request', 'tunnel', 'tarpit', 'client-fin' and 'server-fin' (got '%s')",
@@ -242,7 +241,7 @@ var keywordFamilies = map[string]string{
 	"capture":      "'capture' expects 'cookie', 'request header' or 'response header' (got '%s')",
 }
 
-// unknownSecond says that the second word makes no keyword with the first.
+// unknownSecond reports a second word that does not make a keyword with the first.
 func (t *translation) unknownSecond(p *proxy, pos haproxyfile.Pos, words []string) {
 	switch {
 	case len(words) > 1:

@@ -73,7 +73,7 @@ func addServer(t *translation, p *proxy, s statement) {
 
 // serverAddress reads the second word of a server line.
 func (t *translation) serverAddress(p *proxy, n *server, s statement, object string) (ok bool) {
-	// HAProxy would not find such a host.
+	// HAProxy would not find this host.
 	if _, option := serverKeywords[s.args[1]]; option {
 		t.errorf(s.Pos, "'server' expects <name> and <addr>[:<port>] as arguments in %s, and '%s' is an option", p, s.args[1])
 		return false
@@ -94,7 +94,7 @@ func setDefaultServer(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'default-server' expects options, such as 'check inter 2s'")
 		return
 	}
-	// A name is of HAProxy 3.5.
+	// Names are new in HAProxy 3.5.
 	if len(s.args) > 1 && !isServerKeyword(s.args[0]) && isServerKeyword(s.args[1]) {
 		t.errorf(s.Pos, "'default-server' : '%s' is no option, and %s", s.args[0], noteNamedDefaults)
 		return
@@ -106,8 +106,7 @@ func setDefaultServer(t *translation, p *proxy, s statement) {
 	p.defaultServer = n
 }
 
-// findServerKeyword returns the option that a word is; some have their argument in
-// parentheses.
+// findServerKeyword returns the option for a word, which may have its argument in parentheses.
 func findServerKeyword(word string) (k serverKeyword, ok bool) {
 	name, _, _ := strings.Cut(word, "(")
 	k, ok = serverKeywords[name]
@@ -134,7 +133,7 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 		}
 		args = args[:o.values]
 		words = words[1+o.values:]
-		if name == "source" { // its own options
+		if name == "source" { // options of its own
 			for len(words) > 1 && (words[0] == "usesrc" || words[0] == "interface") {
 				words = words[2:]
 			}
@@ -158,8 +157,8 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 	}
 }
 
-// validateServerAddress says why an address that HAProxy connects to cannot be connected
-// to.
+// validateServerAddress reports an address that HAProxy accepts but that cannot be connected to
+// here.
 func (t *translation) validateServerAddress(a *haproxyfile.Address) error {
 	if err := t.validateAddress(a); err != nil || a.Family.IsUnix() {
 		return err
@@ -170,7 +169,8 @@ func (t *translation) validateServerAddress(a *haproxyfile.Address) error {
 	return nil
 }
 
-// familyOf is the family that the prefix of a host name wants, in our words.
+// familyOf returns Caddy's network prefix for the IP version that the prefix of a host name asks
+// for.
 func familyOf(a *haproxyfile.Address) string {
 	if _, err := netip.ParseAddr(a.Host); err == nil {
 		return ""

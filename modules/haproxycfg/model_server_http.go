@@ -9,7 +9,7 @@ import (
 
 const noteKeptConnections = "connections to servers are kept for 5 s, and shared"
 
-// httpServerKeywords are words of a server's line that mean something else in mode http.
+// httpServerKeywords are options of a server line that have another meaning in mode http.
 var httpServerKeywords = map[string]serverKeyword{
 	"ssl":    {grade: supported, do: func(n *server, _ string) error { n.ssl = true; return nil }},
 	"no-ssl": {grade: supported, do: func(n *server, _ string) error { n.ssl = false; return nil }},
@@ -32,7 +32,7 @@ var httpServerKeywords = map[string]serverKeyword{
 	"sni-auto":         {grade: supported, do: func(n *server, _ string) error { n.sni = "req.hdr(host)"; return nil }},
 }
 
-// finishHTTP makes of ssl what belongs to it.
+// finishHTTP applies what follows from ssl.
 func (t *translation) finishHTTP(p *proxy, n *server) {
 	if !n.ssl || !p.isHTTP() {
 		return
@@ -51,7 +51,7 @@ func (t *translation) finishHTTP(p *proxy, n *server) {
 	}
 }
 
-// sniOf is an expression as the name to send: text with placeholders.
+// sniOf returns the server name to send for an expression: a text with placeholders.
 func sniOf(expression string) (string, error) {
 	name, _, _ := strings.Cut(expression, ",")
 	if text, ok := strings.CutPrefix(name, "str("); ok {
@@ -63,7 +63,7 @@ func sniOf(expression string) (string, error) {
 	case "hdr(host)", "req.hdr(host)":
 		return "{http.request.host}", nil
 	case "ssl_fc_sni":
-		return "", nil // it has no value: TLS does not end here
+		return "", nil // no value, since TLS does not end here
 	}
 	return "", fmt.Errorf("'sni %s' is not available: expected str(NAME) or req.hdr(host)", expression)
 }

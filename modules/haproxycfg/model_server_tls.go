@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// tlsWord is a word about TLS with its value, and the line that it stands in.
+// tlsWord is a TLS option with its value and its line.
 type tlsWord struct {
 	haproxyfile.Pos
 	keyword, value string
@@ -20,18 +20,18 @@ type tlsWord struct {
 
 func (w tlsWord) String() string { return strings.TrimSpace("'" + w.keyword + " " + w.value + "'") }
 
-// tlsSettings are what a server's line says of TLS, or global of the TLS of all
-// servers. Of a server here, only its checks speak TLS.
+// tlsSettings are the TLS options of a server line, or those of global for all servers. Here only
+// health checks use TLS towards servers.
 type tlsSettings struct {
 	crt, crl, ciphers, ciphersuites, curves, sigalgs, clientSigalgs, alpn, npn tlsWord
 
 	versions tlsVersions
-	given    []tlsWord // all, for the message where no check speaks TLS
+	given    []tlsWord // all options, for the message if no check uses TLS
 }
 
-// tlsVersions are what is said of versions. They count from 1, which is SSLv3.
+// tlsVersions are the options about versions. They count from 1, which is SSLv3.
 type tlsVersions struct {
-	min, max int // 0: not said
+	min, max int // 0: not given
 	off      [6]bool
 }
 
@@ -50,7 +50,7 @@ const (
 	noteCannotCheck = "refused where checks speak TLS, and ignored otherwise: the client's TLS goes on to the server as it is"
 )
 
-// addTLS adds the words about TLS that shape checks.
+// addTLS adds the TLS options that affect health checks.
 func addTLS(add adder) {
 	word := func(g grade, note string, field func(*tlsSettings) *tlsWord, names ...string) {
 		for _, name := range names {
@@ -79,7 +79,7 @@ func addTLS(add adder) {
 	add(serverKeyword{grade: ignored, note: noteNoTickets}, "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate")
 }
 
-// versionOptions are the words about versions of TLS.
+// versionOptions are the options about TLS versions.
 var versionOptions = newVersionOptions()
 
 func isLimit(name string) bool { return name == "ssl-min-ver" || name == "ssl-max-ver" }
@@ -105,12 +105,12 @@ func newVersionOptions() map[string]func(*tlsSettings, tlsWord) error {
 	return all
 }
 
-// set takes note of a word.
+// set applies an option and records it.
 func (s *tlsSettings) set(do func(*tlsSettings, tlsWord) error, w tlsWord) error {
 	if err := do(s, w); err != nil {
 		return err
 	}
-	s.given = append(slices.Clip(s.given), w) // a template's are shared
+	s.given = append(slices.Clip(s.given), w) // the default-server's list is shared
 	return nil
 }
 
@@ -146,8 +146,7 @@ func defaultTLSOptions(t *translation, _ *proxy, s statement) {
 	}
 }
 
-// withDefaults are the settings with what global says where the server's line says
-// nothing.
+// withDefaults returns the settings, with those of global where the server's line has none.
 func (s *tlsSettings) withDefaults(global *tlsSettings) *tlsSettings {
 	s = new(*s)
 	for _, f := range []struct{ own, global *tlsWord }{
@@ -173,8 +172,8 @@ func (s *tlsSettings) withDefaults(global *tlsSettings) *tlsSettings {
 	return s
 }
 
-// limits are the oldest and the newest version of TLS that a check offers. Between them
-// there is no hole, as in HAProxy.
+// limits returns the oldest and the newest TLS version that a health check offers. All versions
+// between them are offered, as in HAProxy.
 func (v tlsVersions) limits() (oldest, newest int, err error) {
 	var allowed []int
 	for i := max(v.min, oldestTLS); i <= newestTLS && (v.max == 0 || i <= v.max); i++ {
@@ -188,8 +187,8 @@ func (v tlsVersions) limits() (oldest, newest int, err error) {
 	return allowed[0], allowed[len(allowed)-1], nil
 }
 
-// offer puts the versions into the options of a check. Where nothing is said of the
-// oldest, it is 1.2, unless no version is left then.
+// offer sets the versions in the options of a health check. Unless an oldest version is given, it
+// is 1.2, or older if that would leave no version.
 func (v tlsVersions) offer(o *checks.TLS) (oldest, newest int, err error) {
 	if oldest, newest, err = v.limits(); err != nil {
 		return 0, 0, err

@@ -9,11 +9,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// httpRuleWords are rules of mode http.
+// httpRuleWords are the keywords of rules in mode http.
 var httpRuleWords = strings.Fields("http-request http-response http-after-response redirect")
 
-// skipSection takes a section that is not translated, as far as others must know of
-// it.
+// skipSection reads the few settings of a skipped section that other sections need.
 func (t *translation) skipSection(p *proxy) {
 	p.skipped = true
 	for _, l := range p.lines {
@@ -28,7 +27,7 @@ func (t *translation) skipSection(p *proxy) {
 	}
 }
 
-// skipBind takes note of a bind line that is not listened on.
+// skipBind records the addresses of a skipped bind line.
 func (t *translation) skipBind(p *proxy, pos haproxyfile.Pos, words []string) {
 	addresses, err := haproxyfile.ParseAddresses(words[0], haproxyfile.AddressOptions{Bind: true, Getenv: t.getenv})
 	if err != nil {
@@ -40,7 +39,7 @@ func (t *translation) skipBind(p *proxy, pos haproxyfile.Pos, words []string) {
 	}
 }
 
-// hasSSL reports whether the options of a bind line hold ssl.
+// hasSSL reports whether the options of a bind line include ssl.
 func hasSSL(words []string) bool {
 	for len(words) > 0 {
 		if words[0] == "ssl" {
@@ -51,15 +50,16 @@ func hasSSL(words []string) bool {
 	return false
 }
 
-// mayGetConnections reports whether a section that is left out may get connections of
-// one that is not.
+// mayGetConnections reports whether a skipped section may get connections of one that is not
+// skipped.
 func (t *translation) mayGetConnections(p *proxy) bool {
 	return p.isBackend() && slices.ContainsFunc(t.proxies, func(f *proxy) bool {
 		return f.isFrontend() && !f.disabled && !f.skipped && f.leadsTo(p)
 	})
 }
 
-// validateSkippedBind finds those that would get what came to an address, or that need it.
+// validateSkippedBind reports binds that would get the connections of a skipped bind, and servers
+// at its address.
 func (t *translation) validateSkippedBind(p *proxy, b *bind) {
 	for other := range t.activeBinds {
 		if other.catches(b) {
@@ -79,8 +79,7 @@ func (t *translation) validateSkippedBind(p *proxy, b *bind) {
 	}
 }
 
-// catches reports whether a bind gets the connections of an address on which
-// nothing else listens.
+// catches reports whether b gets the connections for an address that nothing else listens on.
 func (b *bind) catches(other *bind) bool {
 	if !b.isTCP() || !other.isTCP() {
 		return b.isSame(other)
@@ -100,7 +99,7 @@ func (b *bind) catches(other *bind) bool {
 	}
 }
 
-// reaches reports whether an address is one of those that the bind listened on.
+// reaches reports whether an address is one that the bind would have listened on.
 func (b *bind) reaches(a *haproxyfile.Address) bool {
 	if a.Family.IsUnix() || b.Family.IsUnix() {
 		return a.Family == b.Family && a.Path == b.Path

@@ -11,21 +11,21 @@ import (
 const (
 	noteNoStatistics = "there is no statistics page yet"
 	pageNotServed    = "no page is served: a warning names the addresses, and a section that does nothing else does not listen"
-	defaultPage      = "/haproxy?stats" // where the statistics are without 'stats uri'
+	defaultPage      = "/haproxy?stats" // HAProxy's default for 'stats uri'
 )
 
-// builtinPage is what a section of mode http serves itself in HAProxy and not here:
-// the statistics page, or the metrics of the Prometheus exporter.
+// builtinPage is a page that HAProxy serves itself and that is not available here: statistics, or
+// the metrics of the Prometheus exporter.
 type builtinPage struct {
-	notice         // the lines, for the message
-	keyword string // the first of them that says the most
+	notice         // its lines, for the message
+	keyword string // the most specific of their keywords
 	what    string // such as "page"
 	uri     string
-	by      *proxy // the section that has the lines; a defaults section's page is that of all its heirs
+	by      *proxy // the section with the lines; a defaults section's page is inherited
 	warned  bool
 }
 
-// addPage takes a line into the page of a section.
+// addPage adds a line to the page of a section.
 func (p *proxy) addPage(pages **builtinPage, s statement, what, uri string) *builtinPage {
 	if *pages == nil || (*pages).by != p {
 		*pages = &builtinPage{keyword: s.keyword, what: what, uri: uri, by: p}
@@ -38,7 +38,7 @@ func (p *proxy) addPage(pages **builtinPage, s statement, what, uri string) *bui
 	return page
 }
 
-// statsPage reads a "stats" line of a section. Each of them turns the page on.
+// statsPage reads a "stats" line of a section. Any of them turns the page on.
 func statsPage(t *translation, p *proxy, s statement) {
 	page := p.addPage(&p.statistics, s, "page", defaultPage)
 	if s.keyword == "stats uri" && s.arg(0) != "" {
@@ -46,14 +46,14 @@ func statsPage(t *translation, p *proxy, s statement) {
 	}
 }
 
-// statsAdmin checks the condition of "stats admin", as HAProxy does.
+// statsAdmin validates the condition of "stats admin", as HAProxy does.
 func statsAdmin(t *translation, p *proxy, s statement) {
 	statsPage(t, p, s)
 	if !haproxyfile.BeginsCondition(s.arg(0)) {
 		t.errorf(s.Pos, "'stats admin' requires either 'if' or 'unless' followed by a condition, in %s", p)
 		return
 	}
-	plain := *p // what it may look at is more than a redirect may
+	plain := *p // it may use more than a redirect may
 	plain.mode = "tcp"
 	if _, err := t.condition(&plain, s, s.args); err != nil {
 		t.errorf(s.Pos, "error detected while parsing a 'stats admin' rule : %v, in %s", err, p)
@@ -66,13 +66,13 @@ func metricsPage(p *proxy, s statement) {
 	p.addPage(&p.metrics, s, "metrics", "")
 }
 
-// neverListens reports whether a section serves nothing but pages that do not exist
-// here: it does not listen then.
+// neverListens reports whether a section serves only pages that are not available here. It does not
+// listen then.
 func (t *translation) neverListens(p *proxy) bool {
 	return p.isHTTP() && p.isFrontend() && (p.statistics != nil || p.metrics != nil) && !t.servesRequests(p)
 }
 
-// warnPages says what is not served.
+// warnPages warns of pages that are not served.
 func (t *translation) warnPages(p *proxy) {
 	switch {
 	case p.disabled:
@@ -103,7 +103,7 @@ func (t *translation) warnPages(p *proxy) {
 	}
 }
 
-// quotedName are how the file calls the section: "listen 'stats'".
+// quotedName returns the section as the file names it, such as "listen 'stats'".
 func (p *proxy) quotedName() string {
 	if p.kind == "listen" {
 		return "listen '" + p.name + "'"
@@ -111,7 +111,7 @@ func (p *proxy) quotedName() string {
 	return p.String()
 }
 
-// pageAddress is where HAProxy would serve the page of a section.
+// pageAddress returns the addresses at which HAProxy would serve the page.
 func (t *translation) pageAddress(p *proxy, page *builtinPage) string {
 	var at []string
 	for _, f := range t.proxies {
@@ -121,7 +121,7 @@ func (t *translation) pageAddress(p *proxy, page *builtinPage) string {
 		for i := range f.binds {
 			uri := page.uri
 			if t.neverListens(f) && uri == defaultPage {
-				uri = "" // the address says it
+				uri = "" // part of the address
 			}
 			at = append(at, bindText(&f.binds[i])+uri)
 		}
@@ -132,12 +132,12 @@ func (t *translation) pageAddress(p *proxy, page *builtinPage) string {
 	return "at " + strings.Join(at, ", ")
 }
 
-// bindText is an address as bind lines have it.
+// bindText returns an address as in a bind line.
 func bindText(b *bind) string {
 	return strings.TrimPrefix(b.Address.String(), "*")
 }
 
-// insteadOfPage says what happens to those who ask for the page of a section.
+// insteadOfPage describes what requests for the page get instead.
 func (t *translation) insteadOfPage(p *proxy) string {
 	switch {
 	case t.neverListens(p) && len(p.binds) == 1:
@@ -151,8 +151,7 @@ func (t *translation) insteadOfPage(p *proxy) string {
 	}
 }
 
-// servesRequests reports whether a frontend does anything but answer that there is no
-// server.
+// servesRequests reports whether a frontend does anything other than answer 503.
 func (t *translation) servesRequests(p *proxy) bool {
 	b := t.backends[t.defaultBackendOf(p)]
 	return len(p.httpRules.request)+len(p.httpRules.redirects)+len(p.useBackend) > 0 || b != nil && (b != p || len(p.servers) > 0)

@@ -39,7 +39,7 @@ func addUseServer(t *translation, p *proxy, s statement) {
 	p.useServer = append(p.useServer, u)
 }
 
-// validateUseServer finds the servers that use-server rules name.
+// validateUseServer reports unknown servers in use-server rules.
 func (t *translation) validateUseServer(p *proxy) {
 	for _, u := range p.useServer {
 		if !u.dynamic && p.serversByName[u.name] == nil {
@@ -48,8 +48,8 @@ func (t *translation) validateUseServer(p *proxy) {
 	}
 }
 
-// useServerInFrontend says, as HAProxy does, that a frontend has no servers. A name that
-// depends on the connection is looked for nowhere.
+// useServerInFrontend warns that a frontend has no servers, as HAProxy does. A name that depends on
+// the connection is not looked up.
 func (t *translation) useServerInFrontend(p *proxy, s statement) {
 	t.warnf(s.Pos, "'use-server' ignored because %s has no backend capability", p)
 	if name := s.arg(0); name != "" && !strings.Contains(name, "%") {
@@ -59,12 +59,12 @@ func (t *translation) useServerInFrontend(p *proxy, s statement) {
 
 // persistRule is a line of force-persist or ignore-persist.
 type persistRule struct {
-	action string // of balancer.PersistRule
+	action string // as in balancer.PersistRule
 	cond   *condition
 }
 
-// addPersistRule reads "force-persist|ignore-persist if|unless CONDITION". In mode tcp
-// it is about use-server, and in mode http about cookies, which are not available.
+// addPersistRule reads "force-persist|ignore-persist if|unless CONDITION". In mode tcp it affects
+// use-server; in mode http it affects cookies, which are not available.
 func addPersistRule(t *translation, p *proxy, s statement) {
 	if !haproxyfile.BeginsCondition(s.arg(0)) {
 		t.errorf(s.Pos, "'%s' requires either 'if' or 'unless' followed by a condition.", s.keyword)

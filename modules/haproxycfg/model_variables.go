@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// sharedVariable reads "set-var NAME EXPRESSION" and "set-var-fmt NAME FORMAT" of the
-// global section. There is no connection to look at.
+// sharedVariable reads "set-var NAME EXPRESSION" and "set-var-fmt NAME FORMAT" of global, which
+// have no connection.
 func sharedVariable(t *translation, _ *proxy, s statement) {
 	if len(s.args) != 2 {
 		t.errorf(s.Pos, "'%s' requires a process-wide variable name ('proc.<name>') and an expression, as words", s.keyword)
@@ -48,7 +48,7 @@ func (t *translation) sharedValue(keyword, text string) (string, error) {
 	return sample.TextExpression(f.String(&sample.Input{Var: t.shared})), withoutConnection(f)
 }
 
-// shared returns a variable as the lines before have set it.
+// shared returns the value of a variable, as set by the lines before.
 func (t *translation) shared(name string) (v sample.Value, set bool) {
 	for _, one := range t.variables {
 		if one.Name != name {
