@@ -21,8 +21,8 @@ import (
 // notBuilt are the ways to say that something HAProxy does is not done here, or not yet. "Unknown"
 // is not among them: HAProxy knows the word.
 var notBuilt = []string{
-	"not available", "not supported", "TLS does not end here", "HAProxy removed it", "only redirects are translated",
-	"the owner of a socket is not set", "expected ADDRESS:PORT", "there are no look-around", "a connection stays what it is",
+	"not available", "not supported", "TLS is not terminated here", "HAProxy removed it", "only redirects are translated",
+	"the owner of a socket cannot be set", "expected ADDRESS:PORT", "there are no look-around", "a connection cannot change its mode",
 }
 
 // The files of testdata/refused_here, which HAProxy accepts, use a word named in their first line,

@@ -85,9 +85,9 @@ func (c *checkCommand) flags(cmd *cobra.Command) {
 	f.BoolVar(&c.json, "json", false, "Print the configuration in Caddy's JSON")
 	f.BoolVar(&c.pretty, "pretty", false, "Print it with indentation")
 	f.BoolVar(&c.skipHTTP, "skip-http", false, "Leave out sections of mode http and binds with ssl")
-	f.BoolVar(&c.caddyfile, "caddyfile", false, "Print a Caddyfile that would serve what is left out")
-	f.BoolVarP(&c.verbose, "verbose", "V", false, "Say so if the configuration is valid")
-	f.BoolVarP(&c.quiet, "quiet", "q", false, "Say nothing: the exit code is all")
+	f.BoolVar(&c.caddyfile, "caddyfile", false, "Print a Caddyfile that would serve the parts left out")
+	f.BoolVarP(&c.verbose, "verbose", "V", false, "Print a line if the configuration is valid")
+	f.BoolVarP(&c.quiet, "quiet", "q", false, "Print nothing, and only set the exit code")
 	f.BoolP("check", "c", false, "Only check: this command does nothing else")
 	for name, letter := range map[string]string{"daemon": "D", "master-worker": "W", "systemd": "s"} {
 		f.BoolP(name, letter, false, "")
@@ -128,7 +128,7 @@ func (c *checkCommand) run(more []string, out, messages io.Writer) int {
 		say(haproxyfile.Error, "errors found in the configuration")
 		return exitErrors
 	case r.Binds == 0:
-		say(haproxyfile.Error, "the configuration has no error, but nothing would be listened on: expected a bind line")
+		say(haproxyfile.Error, "the configuration is valid but listens on no address: expected a bind line")
 		return exitNoListener
 	}
 	if c.json {

@@ -49,7 +49,7 @@ func TestCheckCommand(t *testing.T) {
 		"a folder":                        {files: []string{"conf"}, says: "valid"},
 		"one after the other":             {files: []string{"conf/10.cfg"}, code: 1, fails: "10.cfg:7: Proxy 'f': unable to find required default_backend: 'b'"},
 		"a mistake":                       {files: []string{"wrong.cfg"}, code: 1, fails: "[ALERT]   " + filepath.Join(dir, "wrong.cfg") + ":9: 'server b/s1' : unknown keyword 'weigth'; did you mean 'weight' maybe ?"},
-		"no listener":                     {files: []string{"silent.cfg"}, code: 2, fails: "nothing would be listened on"},
+		"no listener":                     {files: []string{"silent.cfg"}, code: 2, fails: "listens on no address"},
 		"no file":                         {files: []string{"nothing.cfg"}, code: 1, fails: "no such file"},
 		"none":                            {code: 1, fails: "expected -f FILE"},
 		"relative to the first file":      {files: []string{"acl.cfg"}, says: "valid"},
@@ -98,7 +98,7 @@ func TestFileNames(t *testing.T) {
 	for name, c := range map[string]struct{ options, file, want string }{
 		"relative":            {filepath.Join(dir, "haproxy.cfg"), "block.lst", ""},
 		"absolute":            {"", filepath.Join(dir, "block.lst"), ""},
-		"nowhere":             {"", "block.lst", `"block.lst": a relative file name needs the configuration to be a file`},
+		"nowhere":             {"", "block.lst", `"block.lst": a relative file name is only available if the configuration is a file`},
 		"missing":             {filepath.Join(dir, "haproxy.cfg"), "no.lst", "failed to open pattern file <" + filepath.Join(dir, "no.lst") + ">"},
 		"missing, and absent": {"", "/nowhere/no.lst", "failed to open pattern file </nowhere/no.lst>"},
 	} {
@@ -152,8 +152,8 @@ func TestNotices(t *testing.T) {
 		got = append(got, p.String())
 	}
 	want := []string{
-		"a.cfg:1: not available yet: 'word': later 100% (also lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 3 more)",
-		"a.cfg:3: ignored, and nothing about the traffic changes: 'other', 'third': later 100% (also line b.cfg:9)",
+		"a.cfg:1: accepted but not implemented yet: 'word': later 100% (also lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 3 more)",
+		"a.cfg:3: ignored, without any effect on the traffic: 'other', 'third': later 100% (also line b.cfg:9)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

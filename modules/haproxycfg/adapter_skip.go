@@ -37,7 +37,7 @@ func (t *translation) wantsSkip(sources []haproxyfile.Source, o Options) bool {
 				continue
 			}
 			if words[2] != skipDirective || len(words) > 3 {
-				t.warnf(haproxyfile.Pos{File: s.Name, Line: line}, "'# %s %s' is no directive: expected '# %s %s'", directiveWord, strings.Join(words[2:], " "), directiveWord, skipDirective)
+				t.warnf(haproxyfile.Pos{File: s.Name, Line: line}, "'# %s %s' is not a directive: expected '# %s %s'", directiveWord, strings.Join(words[2:], " "), directiveWord, skipDirective)
 				continue
 			}
 			skip = true

@@ -32,7 +32,7 @@ func problemFrom(err error, sources []haproxyfile.Source) *haproxyfile.Problem {
 		return nil
 	}
 	text := err.Error()
-	problem := &haproxyfile.Problem{Severity: haproxyfile.Error, Message: "Caddy would not run what the configuration comes to: " + text}
+	problem := &haproxyfile.Problem{Severity: haproxyfile.Error, Message: "Caddy refuses the translated configuration: " + text}
 	for _, s := range sources {
 		place := regexp.MustCompile(`(?s)(?:^|: )` + regexp.QuoteMeta(s.Name) + `:(\d+): (.*)`).FindStringSubmatch(text)
 		if place == nil {

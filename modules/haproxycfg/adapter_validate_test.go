@@ -63,8 +63,8 @@ func TestLocate(t *testing.T) {
 	for text, want := range map[string]string{
 		"loading x: provision y: a.cfg:12: backend \"b\": no":             "a.cfg:12: backend \"b\": no",
 		"conf d/b+c.cfg:3: frontend \"f\": a:1: no":                       "conf d/b+c.cfg:3: frontend \"f\": a:1: no",
-		"loading x: ba.cfg:12: no":                                        "Caddy would not run what the configuration comes to: loading x: ba.cfg:12: no",
-		"loading app modules: module name 'x': unknown module: caddy.x.y": "Caddy would not run what the configuration comes to: loading app modules: module name 'x': unknown module: caddy.x.y",
+		"loading x: ba.cfg:12: no":                                        "Caddy refuses the translated configuration: loading x: ba.cfg:12: no",
+		"loading app modules: module name 'x': unknown module: caddy.x.y": "Caddy refuses the translated configuration: loading app modules: module name 'x': unknown module: caddy.x.y",
 	} {
 		p := problemFrom(errors.New(text), sources)
 		got := p.Message

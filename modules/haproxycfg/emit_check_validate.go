@@ -39,7 +39,7 @@ func (t *translation) validateScript(p *proxy) {
 		t.errorf(h.rules.Pos, "the checks of %s: %v", p, err)
 	}
 	if h.module == httpScript && !slices.ContainsFunc(h.rules.steps, func(s checkStep) bool { return s.Request != nil }) {
-		t.warnf(h.rules.Pos, "the checks of %s ask for nothing, as in HAProxy, since its own http-check rules replace the request of 'option httpchk' in its defaults: expected 'http-check send', or the option here", p)
+		t.warnf(h.rules.Pos, "the checks of %s send no request, as in HAProxy, since its own http-check rules replace the request of 'option httpchk' in its defaults: expected 'http-check send', or the option here", p)
 	}
 }
 

@@ -321,7 +321,7 @@ backend c from second
 func TestBranch(t *testing.T) {
 	text := backend("server s1 192.0.2.2:443", "server s2 192.0.2.3:443")
 	for branch, want := range map[string]string{
-		"": "haproxy.cfg:8: without 'balance', roundrobin is taken", "3.2": "", "2.6": "", "3.3": "random", "3.5-dev5": "random", "10.0": "random",
+		"": "haproxy.cfg:8: without 'balance', roundrobin is used", "3.2": "", "2.6": "", "3.3": "random", "3.5-dev5": "random", "10.0": "random",
 	} {
 		r := Translate([]haproxyfile.Source{{Name: "haproxy.cfg", Text: []byte(text)}}, Options{Getenv: func(name string) (string, bool) {
 			return branch, name == branchVariable && branch != ""
@@ -390,7 +390,7 @@ func TestServerWithoutAddress(t *testing.T) {
 func TestResetOfSilentDrop(t *testing.T) {
 	for rule, warned := range map[string]bool{"silent-drop rst-ttl 3 if TRUE": true, "silent-drop": false} {
 		r := translated(t, frontend("tcp-request content "+rule, "use_backend b"))
-		if r.Failed || warned != strings.Contains(fmt.Sprint(r.Problems), "haproxy.cfg:7: not as in HAProxy: 'rst-ttl'") {
+		if r.Failed || warned != strings.Contains(fmt.Sprint(r.Problems), "haproxy.cfg:7: differs from HAProxy: 'rst-ttl'") {
 			t.Errorf("%s: %v", rule, r.Problems)
 		}
 	}

@@ -141,7 +141,7 @@ func (t *translation) setHashed(p *proxy, s statement) {
 	}
 	t.addExpressionQuestions(p, s.Pos, sampleFetch, "balance expression", e.Questions())
 	if e.NeedsRequest() {
-		t.warnf(s.Pos, "'balance hash %s' in %s: what the client has sent is gone when a server is chosen, and the servers take turns, as in HAProxy: set a variable ('tcp-request content set-var(sess.key) %s') and hash that", p.balance.hashed, p, p.balance.hashed)
+		t.warnf(s.Pos, "'balance hash %s' in %s: data from the client is no longer available when a server is chosen, so the servers are used in turn, as in HAProxy: set a variable ('tcp-request content set-var(sess.key) %s') and hash that", p.balance.hashed, p, p.balance.hashed)
 	}
 }
 
@@ -193,7 +193,7 @@ func (t *translation) defaultBalance(p *proxy) {
 	if t.branchGiven {
 		return
 	}
-	t.collect(p.Pos, "without 'balance', roundrobin is taken, as up to HAProxy 3.2; 3.3 and later take random: write 'balance', or set "+branchVariable+": %s", p.String())
+	t.collect(p.Pos, "without 'balance', roundrobin is used, as up to HAProxy 3.2; 3.3 and later use random: write 'balance', or set "+branchVariable+": %s", p.String())
 }
 
 // assumedMaxConn is the limit of a frontend where no maxconn is configured.
@@ -216,7 +216,7 @@ func (t *translation) fullConn(p *proxy) int {
 		}
 		if n == 0 {
 			n = assumedMaxConn
-			t.warnf(p.Pos, "%s has servers with 'minconn' and no 'fullconn', and how many connections %s may have would follow from the system's limits in HAProxy: %d are assumed; write 'fullconn N', or 'maxconn N' in %s or in 'global'", p, f, n, f)
+			t.warnf(p.Pos, "%s has servers with 'minconn' but no 'fullconn', and HAProxy would derive the connection limit of %s from the system's limits: %d is assumed; write 'fullconn N', or 'maxconn N' in %s or in 'global'", p, f, n, f)
 		}
 		total += n
 	}

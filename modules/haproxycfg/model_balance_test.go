@@ -57,7 +57,7 @@ func TestBalanceMistakes(t *testing.T) {
 		t.Errorf("hash-key: %s", text)
 	}
 	r = translated(t, backend("balance hash req.ssl_sni", "server s1 192.0.2.2:443", "server s2 192.0.2.3:443"))
-	if text := fmt.Sprint(r.Problems); r.Failed || !strings.Contains(text, "the servers take turns, as in HAProxy: set a variable") {
+	if text := fmt.Sprint(r.Problems); r.Failed || !strings.Contains(text, "so the servers are used in turn, as in HAProxy: set a variable") {
 		t.Errorf("what the client has sent: %s", text)
 	}
 }
@@ -87,7 +87,7 @@ func TestFullConn(t *testing.T) {
 		}
 	}
 	r := translated(t, section("", "", limits))
-	if text := fmt.Sprint(r.Problems); r.Failed || !strings.Contains(text, "2000 are assumed; write 'fullconn N', or 'maxconn N' in frontend 'f' or in 'global'") {
+	if text := fmt.Sprint(r.Problems); r.Failed || !strings.Contains(text, "2000 is assumed; write 'fullconn N', or 'maxconn N' in frontend 'f' or in 'global'") {
 		t.Errorf("nothing is known: %s", text)
 	}
 }

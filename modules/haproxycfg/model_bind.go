@@ -38,7 +38,7 @@ type bindOption struct {
 	do     func(*bind, string)
 }
 
-const noteOwner = "the owner of a socket is not set; expected mode alone, and a directory that only some can enter"
+const noteOwner = "the owner of a socket cannot be set; expected mode alone, in a directory with restricted access"
 
 // bindOptions are HAProxy's options of bind.
 var bindOptions = newBindOptions()
@@ -63,7 +63,7 @@ func newBindOptions() map[string]bindOption {
 
 		"backlog": {values: 1, grade: differs, check: backlogLength, do: func(b *bind, v string) { b.backlog = integer(v) }, note: noteBacklog},
 
-		"maxconn": {values: 1, grade: pending, check: whole, note: "as many connections are accepted as the limit of open files allows"},
+		"maxconn": {values: 1, grade: pending, check: whole, note: "the number of connections is limited by the limit of open files alone"},
 	}
 	o["id"] = bindOption{values: 1, grade: ignored, check: positiveID, do: func(b *bind, v string) { b.id, _ = strconv.Atoi(v) }, note: noteBindID}
 	o["name"] = bindOption{values: 1, grade: ignored, do: func(b *bind, v string) { b.name = v }, note: noteBindID}
@@ -152,7 +152,7 @@ func addBind(t *translation, p *proxy, s statement) {
 			err = t.validateAddress(&b.Address)
 		}
 		if err == nil && a.Family.IsUnix() && strings.ContainsAny(b.Path, ":|") {
-			err = fmt.Errorf("'%s': a colon or a bar in the name of a socket is not available", b.Path)
+			err = fmt.Errorf("'%s': the path of a socket cannot contain a colon or a bar", b.Path)
 		}
 		made = append(made, b)
 	}

@@ -67,7 +67,7 @@ func TestBacklogInModeHTTP(t *testing.T) {
 			said = append(said, p.String())
 		}
 	}
-	if len(said) != 1 || !strings.Contains(said[0], ":8: ignored, and nothing about the traffic changes: 'backlog': Caddy's http servers have the system's limit (net.core.somaxconn) (also line 9)") {
+	if len(said) != 1 || !strings.Contains(said[0], ":8: ignored, without any effect on the traffic: 'backlog': Caddy's http servers have the system's limit (net.core.somaxconn) (also line 9)") {
 		t.Errorf("warnings: %q, failed: %t", said, r.Failed)
 	}
 }

@@ -57,7 +57,7 @@ const (
 	httpScript = "http_script"
 )
 
-const noteModernHello = "the hello is one of TLS 1.3 and 1.2, not of SSLv3; a server hello or an alert passes, as in HAProxy"
+const noteModernHello = "the hello offers TLS 1.3 and 1.2, not SSLv3; a ServerHello or an alert passes, as in HAProxy"
 
 var checkingKeywords = []keyword{
 	{name: "option ssl-hello-chk", in: inBackends, grade: differs, fixed: true, args: noArgs, do: checkOption(setChecker("ssl_hello")), note: noteModernHello},

@@ -215,7 +215,7 @@ func (e *expectation) status(list string) error {
 		}
 	}
 	if len(e.Status) == 0 {
-		return fmt.Errorf("no answer has a status of '%s': expected codes such as 200,204-206", list)
+		return fmt.Errorf("no response has a status of '%s': expected codes such as 200,204-206", list)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func externalCheck(t *translation, p *proxy, s statement) {
 	case s.args[0] == "path":
 		e.path = value
 	case !filepath.IsAbs(value):
-		t.errorf(s.Pos, "'external-check command' : '%s' is no absolute path: expected one in %s", value, p)
+		t.errorf(s.Pos, "'external-check command' : '%s' is not an absolute path: expected one in %s", value, p)
 	default:
 		e.command = value
 	}

@@ -141,7 +141,7 @@ func TestExternalCheck(t *testing.T) {
 	}
 	for section, want := range map[string]string{
 		asked + program:                    "unable to find required 'global.external-check'",
-		"\texternal-check command check\n": "'check' is no absolute path",
+		"\texternal-check command check\n": "'check' is not an absolute path",
 	} {
 		r := translated(t, "defaults\n"+timeoutLines+behind+section+"\tserver s1 192.0.2.1:443 check\n")
 		if text := fmt.Sprint(r.Problems); !r.Failed || !strings.Contains(text, want) {

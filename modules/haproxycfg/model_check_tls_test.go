@@ -128,8 +128,8 @@ func TestTLSOfChecksIsSaid(t *testing.T) {
 	const (
 		s1, ssl = "server s1 192.0.2.2:443 check ", "server s1 192.0.2.2:443 check check-ssl verify none "
 		of      = "E 'server b/s1' : "
-		idle    = "ignored, and nothing about the traffic changes: "
-		differs = "not as in HAProxy: "
+		idle    = "ignored, without any effect on the traffic: "
+		differs = "differs from HAProxy: "
 	)
 	for _, c := range []struct{ lines, want string }{
 		{ssl + "crt DIR/alone.pem", of + "'crt' : no private key found in 'DIR/alone.pem': open DIR/alone.pem.key: no such file or directory"},
@@ -160,9 +160,9 @@ func TestTLSOfChecksIsSaid(t *testing.T) {
 		{"ssl-default-server-options nope| " + s1, "E unknown option 'nope' on global statement 'ssl-default-server-options'"},
 		{"ssl-default-server-options ssl-min-ver| " + s1, "E 'ssl-min-ver' : missing the ssl/tls version on global statement 'ssl-default-server-options'"},
 		{"ssl-default-server-options ssl-min-ver x| " + s1, "E 'ssl-min-ver': 'x': unknown ssl/tls version: expected one of SSLv3, TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3 on global statement 'ssl-default-server-options'"},
-		{"ssl-default-server-options no-sslv3; ssl-default-server-ciphers NOPE| " + s1, idle + "'no-sslv3', 'ssl-default-server-ciphers': no server has check-ssl, and TLS begins nowhere else here (also line 3)"},
-		{s1 + "crt DIR/none.pem ciphers NOPE npn x no-sslv3", idle + "'crt', 'ciphers', 'npn', 'no-sslv3': no check of this server speaks TLS, and the client's goes on to the server as it is"},
-		{ssl + "no-tls-tickets no-sslv3", idle + "'no-tls-tickets': checks never resume a session, and the client's TLS goes on to the server as it is"},
+		{"ssl-default-server-options no-sslv3; ssl-default-server-ciphers NOPE| " + s1, idle + "'no-sslv3', 'ssl-default-server-ciphers': it only applies to servers with check-ssl, and there are none (also line 3)"},
+		{s1 + "crt DIR/none.pem ciphers NOPE npn x no-sslv3", idle + "'crt', 'ciphers', 'npn', 'no-sslv3': this server has no check over TLS, and the client's TLS is passed through"},
+		{ssl + "no-tls-tickets no-sslv3", idle + "'no-tls-tickets': checks never resume a session, and the client's TLS is passed through"},
 	} {
 		c.want = strings.ReplaceAll(c.want, "DIR", dir)
 		if said := messages(t, withGlobal(c.lines, dir)); !slices.Equal(said, []string{c.want}) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-var errNoDirectory = errors.New("a relative file name needs the configuration to be a file: expected an absolute one")
+var errNoDirectory = errors.New("a relative file name is only available if the configuration is a file: expected an absolute one")
 
 // absoluteFile returns the absolute name of a file in the configuration.
 func (t *translation) absoluteFile(name string) (string, error) {

@@ -67,7 +67,7 @@ func (t *translation) validateFrontend(p *proxy) {
 		}
 	}
 	if len(p.useBackend) > 0 && p.inspect == 0 && !p.invalid && slices.ContainsFunc(p.useBackend, useRule.needsRequest) {
-		t.warnf(p.useBackend[0].Pos, "'use_backend' in %s looks at what the client has sent, and without 'tcp-request inspect-delay' and a 'tcp-request content' rule nothing waits for it: what is not there at accept is not seen, as in HAProxy", p)
+		t.warnf(p.useBackend[0].Pos, "'use_backend' in %s needs data from the client, and without 'tcp-request inspect-delay' and a 'tcp-request content' rule nothing waits for it: data that arrives after the accept is not seen, as in HAProxy", p)
 	}
 }
 
@@ -146,7 +146,7 @@ func (t *translation) validateServer(p *proxy, n *server) string {
 		return err.Error()
 	}
 	if p.isHTTP() && !p.disabled && !n.endpoint.HasPort && !n.endpoint.Family.IsUnix() && t.portFor(p) == 0 && !t.hasInvalidLines(p) {
-		return "it has no port, and the frontends that lead here do not listen on one single port that it could be: expected ADDRESS:PORT"
+		return "it has no port, and the frontends that lead here do not all listen on the same one: expected ADDRESS:PORT"
 	}
 	return ""
 }
@@ -163,7 +163,7 @@ func (t *translation) validateTrack(p *proxy, n *server) string {
 	}
 	switch other := b.serversByName[name]; {
 	case b.skipped:
-		return "it tracks a server of " + b.quotedName() + " (" + b.Pos.String() + "), which is in mode http and left out: expected 'check' in its place"
+		return "it tracks a server of " + b.quotedName() + " (" + b.Pos.String() + "), which is in mode http and left out: expected 'check' instead"
 	case other != nil && other.invalid:
 	case other == nil:
 		return "unable to find required server '" + name + "' for tracking"
@@ -239,7 +239,7 @@ func (t *translation) warnTimeouts(p *proxy) {
 		missing = append(missing, "'server'")
 	}
 	if len(missing) > 0 && !p.disabled && !p.invalid {
-		t.collect(p.Pos, "missing timeouts ("+strings.Join(missing, ", ")+") for %s: a connection that neither side ends stays for ever", p.String())
+		t.collect(p.Pos, "missing timeouts ("+strings.Join(missing, ", ")+") for %s: idle connections are never closed", p.String())
 	}
 }
 

@@ -19,7 +19,7 @@ type httpAction struct {
 const (
 	noteEveryRequest = "every request is one line of the access log"
 	noteNoMarks      = "marking packets is not available"
-	noteNoRuntimeMap = "maps and ACLs are not changed at run time"
+	noteNoRuntimeMap = "maps and ACLs cannot be changed at run time"
 )
 
 // httpActions are the actions of http-request, http-response and http-after-response.
@@ -41,7 +41,7 @@ var httpActions = map[string]httpAction{
 	"capture":                                         {ofAll, ignored, "nothing is captured: the access log has the headers of the request", nil},
 	"set-log-level|do-log":                            {ofAll, ignored, noteEveryRequest, nil},
 	"set-nice":                                        {ofRequest | ofResponse, ignored, "it is about HAProxy's own scheduling", nil},
-	"strict-mode":                                     {ofAll, ignored, "a rule that does not fit is skipped", nil},
+	"strict-mode":                                     {ofAll, ignored, "a rule that cannot be applied is skipped", nil},
 	"disable-l7-retry":                                {ofRequest, refused, "it is not available; expected retry-on in the backend", nil},
 	"cache-use":                                       {ofRequest, differs, "nothing is cached: each request goes to a server", nil},
 	"cache-store":                                     {ofResponse, differs, "nothing is cached: each request goes to a server", nil},
@@ -50,13 +50,13 @@ var httpActions = map[string]httpAction{
 	"normalize-uri":                                   {ofRequest, refused, "it is not available", nil},
 	"silent-drop":                                     {ofRequest | ofResponse, refused, "it is not available over HTTP; expected reject, which closes the connection", nil},
 	"tarpit":                                          {ofRequest, supported, "", parseDeny},
-	"wait-for-body":                                   {ofRequest | ofResponse, refused, "bodies are passed on as they come", nil},
-	"wait-for-handshake":                              {ofRequest, ignored, "no early data is taken", nil},
+	"wait-for-body":                                   {ofRequest | ofResponse, refused, "bodies are passed on as they arrive", nil},
+	"wait-for-handshake":                              {ofRequest, ignored, "early data is not accepted", nil},
 	"set-timeout":                                     {ofRequest | ofResponse, refused, "it is not available; expected timeouts in the backend", nil},
 	"set-map|del-map|add-acl|del-acl":                 {ofAll, refused, noteNoRuntimeMap, nil},
 	"set-tos|set-mark|set-fc-tos|set-fc-mark|set-bc-tos|set-bc-mark": {ofAll, refused, noteNoMarks, nil},
 	"set-src|set-src-port|set-dst|set-dst-port":                      {ofRequest, refused, "changing addresses is not available", nil},
-	"set-priority-class|set-priority-offset":                         {ofRequest, refused, "priorities are not available: requests are served in the order in which they came", nil},
+	"set-priority-class|set-priority-offset":                         {ofRequest, refused, "priorities are not available: requests are served in the order of arrival", nil},
 	"set-retries":                                                    {ofRequest, refused, "it is not available; expected retries in the backend", nil},
 	"pause":                                                          {ofRequest | ofResponse, refused, "it is not available", nil},
 	"add-headers-bin|set-headers-bin|del-headers-bin":                {ofAll, refused, "headers in binary are not available", nil},

@@ -171,7 +171,7 @@ func (t *translation) errorStatus(p *proxy, s statement) (status int, ok bool) {
 	}
 	status, err := strconv.Atoi(s.args[0])
 	if err != nil || !slices.Contains(errorStatuses, status) {
-		t.warnf(s.Pos, "'%s' in %s: status code '%s' is none that HAProxy answers with; ignored, as HAProxy does", s.keyword, p, s.args[0])
+		t.warnf(s.Pos, "'%s' in %s: status code '%s' is not one that HAProxy answers with; ignored, as HAProxy does", s.keyword, p, s.args[0])
 		return 0, false
 	}
 	return status, true
@@ -186,7 +186,7 @@ func httpError(t *translation, p *proxy, s statement) {
 	case r.Status == 0:
 		err = errors.New("expects a status")
 	case !slices.Contains(errorStatuses, r.Status):
-		err = fmt.Errorf("status code '%d' is none that HAProxy answers with: expected one of %s", r.Status, strings.Trim(fmt.Sprint(errorStatuses), "[]"))
+		err = fmt.Errorf("status code '%d' is not one that HAProxy answers with: expected one of %s", r.Status, strings.Trim(fmt.Sprint(errorStatuses), "[]"))
 	}
 	if err != nil {
 		t.errorf(s.Pos, "'%s' in %s: %v", s.keyword, p, unavailable(err))

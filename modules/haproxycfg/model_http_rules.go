@@ -45,7 +45,7 @@ func (t *translation) inHTTP(p *proxy, s statement) bool {
 	case p.isAnonymous():
 		t.errorf(s.Pos, "'%s' is not allowed in anonymous 'defaults' sections: expected it in the section that it is for", s.keyword)
 	case p.kind == "defaults":
-		t.errorf(s.Pos, "'%s' in %s is not taken over: expected it in the section that it is for", s.keyword, p)
+		t.errorf(s.Pos, "'%s' in %s is not translated: expected it in the sections that it is for", s.keyword, p)
 	case p.mode != "http":
 		t.warnf(s.Pos, "'%s' rules ignored for %s as they require HTTP mode", s.keyword, p)
 	default:

@@ -100,7 +100,7 @@ func TestWebMistakes(t *testing.T) {
 		"option forwardfor foo":                              "only supports optional values",
 		"errorfile 503 /nowhere":                             "no such file",
 		"errorfile 503":                                      "expects a status and a file",
-		"http-error status 418 content-type a/b string x":    "is none that HAProxy answers with",
+		"http-error status 418 content-type a/b string x":    "is not one that HAProxy answers with",
 		"unique-id-header X":                                 "requests are not numbered",
 		"tcp-request content accept":                         "'tcp-request' rules in mode http",
 		"default_backend tcp\nbackend tcp\n\tserver s a:1":   "incompatible tcp backend 'tcp'",
@@ -128,7 +128,7 @@ func TestHTTPServersWithTLS(t *testing.T) {
 		"server a 192.0.2.1:443 ssl verify none sni src":     "'sni src' is not available",
 		"server a 192.0.2.1:443 ssl verify none alpn h2":     "requests go to servers as HTTP/1.1",
 		"server a 192.0.2.1:443 proto h2":                    "requests go to servers as HTTP/1.1",
-		"mode tcp\n\tserver a 192.0.2.1:443 ssl verify none": "TLS does not end here",
+		"mode tcp\n\tserver a 192.0.2.1:443 ssl verify none": "TLS is not terminated here",
 	} {
 		r := translated(t, head+line+"\n")
 		said := ""

@@ -9,16 +9,16 @@ import (
 
 const (
 	noteProcess = "it is about HAProxy's own process"
-	noteTLS     = "TLS does not end here"
+	noteTLS     = "TLS is not terminated here"
 
 	noteDefaultTLS       = "it is for checks over TLS"
-	noteUnusedDefaultTLS = "no server has check-ssl, and TLS begins nowhere else here"
+	noteUnusedDefaultTLS = "it only applies to servers with check-ssl, and there are none"
 
-	noteLogging = "each connection is one JSON line of Caddy's log instead, on standard error, with the same fields"
-	noteSyslog  = "it is for syslog, and the log is Caddy's"
+	noteLogging = "each connection is logged through Caddy instead, as one JSON line on standard error with the same fields"
+	noteSyslog  = "it is for syslog; logs go through Caddy"
 	noteTuning  = "it tunes HAProxy's own memory and sockets"
-	noteAdmin   = "no socket is opened: Caddy's admin endpoint is the run-time interface, at localhost:2019 or where CADDY_ADMIN in the environment says, with commands of its own"
-	noteUser    = "the process keeps the user that it is started as: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
+	noteAdmin   = "no socket is opened: the run-time interface is Caddy's admin endpoint, with its own commands, at localhost:2019 or the address in the environment variable CADDY_ADMIN"
+	noteUser    = "the process does not change its user: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
 	noteLookup  = "host names are looked up by the system's resolver"
 	noteHTTP    = "it is for mode http"
 	noteQUIC    = "QUIC is not TCP"
@@ -26,7 +26,7 @@ const (
 
 // globalKeywords are the keywords of global.
 var globalKeywords = newTable([]keyword{
-	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.maxconn = integer(s.args[0]) }, note: "as many connections are accepted as the limit of open files allows"},
+	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.maxconn = integer(s.args[0]) }, note: "the number of connections is limited by the limit of open files alone"},
 	{name: "maxconnrate|maxsessrate", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
 	{name: "maxsslconn|maxsslrate", in: inGlobal, grade: ignored, args: number(0, 1<<31-1), note: noteTLS},
 	{name: "maxcomprate", in: inGlobal, grade: ignored, args: number(0, 1<<31-1), note: noteHTTP},
@@ -35,21 +35,21 @@ var globalKeywords = newTable([]keyword{
 	{name: "log-send-hostname", in: inGlobal, grade: ignored, args: atMost(1), note: noteSyslog},
 	{name: "stats socket", in: inGlobal, grade: differs, warn: true, args: statsSocket, do: func(t *translation, _ *proxy, _ statement) { t.hasSocket = true }, note: noteAdmin},
 	{name: "stats timeout|stats maxconn|stats bind-process", in: inGlobal, grade: differs, warn: true, args: someArgs, note: noteAdmin},
-	{name: "hard-stop-after", in: inGlobal, grade: differs, args: duration, do: func(t *translation, _ *proxy, s statement) { t.hardStop = milliseconds(s.args[0]) }, note: "it is how long connections may take to finish when the process ends (SIGTERM too, where HAProxy cuts them at once), 30 s without it; a reload leaves them alone"},
+	{name: "hard-stop-after", in: inGlobal, grade: differs, args: duration, do: func(t *translation, _ *proxy, s statement) { t.hardStop = milliseconds(s.args[0]) }, note: "limits how long connections may take to finish when the process ends (on SIGTERM too, where HAProxy cuts them at once); 30 s by default; a reload does not affect them"},
 	{name: "grace|close-spread-time", in: inGlobal, grade: ignored, args: duration, note: "a reload closes no connection, and no listening socket that the new configuration has"},
 	{name: "spread-checks", in: inGlobal, grade: supported, args: spreadChecks, do: func(t *translation, _ *proxy, s statement) { t.spread = integer(s.args[0]) }},
 	{name: "max-spread-checks", in: inGlobal, grade: ignored, args: duration, note: "the first checks of servers are spread over their interval"},
-	{name: "server-state-base|server-state-file|stats-file|shm-stats-file|shm-stats-file-max-objects", in: inGlobal, grade: ignored, args: oneArg, note: "counts and states live on over a reload without a file"},
+	{name: "server-state-base|server-state-file|stats-file|shm-stats-file|shm-stats-file-max-objects", in: inGlobal, grade: ignored, args: oneArg, note: "counts and states survive a reload without a file"},
 	{name: "setenv|presetenv", in: inGlobal, grade: supported}, // the reader has applied them
 	{name: "unsetenv|resetenv", in: inGlobal, grade: supported},
-	{name: "default-path", in: inGlobal, grade: differs, args: between(1, 2), do: defaultPath, note: "relative file names begin at the first file, not at the working directory"},
+	{name: "default-path", in: inGlobal, grade: differs, args: between(1, 2), do: defaultPath, note: "relative file names start at the directory of the first file, not at the working directory"},
 
 	{name: "daemon", in: inGlobal, grade: differs, warn: true, args: noArgs, note: "the process stays in the foreground: let a service manager run it, or 'caddy start' in place of 'caddy run'"},
 	{name: "user|group|uid|gid", in: inGlobal, grade: differs, warn: true, args: oneArg, note: noteUser},
 	{name: "setcap", in: inGlobal, grade: differs, warn: true, args: someArgs, note: noteUser},
-	{name: "chroot", in: inGlobal, grade: differs, warn: true, args: oneArg, note: "the process is not confined to a directory: let a unit file do that, with ProtectSystem=strict or RootDirectory="},
-	{name: "pidfile", in: inGlobal, grade: differs, warn: true, args: oneArg, note: "no file is written for it: expected 'caddy run --pidfile FILE'"},
-	{name: "unix-bind", in: inGlobal, grade: differs, do: setUnixBind, note: "the prefix and the mode are those of the sockets of bind; their owner is not set, so one is an error where a bind line has a path"},
+	{name: "chroot", in: inGlobal, grade: differs, warn: true, args: oneArg, note: "the process is not confined to a directory: use a unit file with ProtectSystem=strict or RootDirectory="},
+	{name: "pidfile", in: inGlobal, grade: differs, warn: true, args: oneArg, note: "no file is written: expected 'caddy run --pidfile FILE'"},
+	{name: "unix-bind", in: inGlobal, grade: differs, do: setUnixBind, note: "the prefix and the mode apply to the sockets of bind lines; an owner cannot be set, and is an error if a bind line has a path"},
 	{name: "harden.reject-privileged-ports.tcp", in: inGlobal, grade: differs, do: privilegedPorts, note: "'on' is an error: expected tcp-request connection reject if { src_port lt 1024 }"},
 	{name: "harden.reject-privileged-ports.quic", in: inGlobal, grade: ignored, args: someArgs, note: noteQUIC},
 	{name: "dns-accept-family", in: inGlobal, grade: differs, warn: true, args: someArgs, note: noteLookup},
@@ -72,7 +72,7 @@ var globalKeywords = newTable([]keyword{
 		expose-experimental-directives h1-accept-payload-with-any-method h1-case-adjust
 		h1-case-adjust-file h1-do-not-close-on-insecure-transfer-encoding
 		h2-workaround-bogus-websocket-clients
-	`), in: inGlobal, grade: ignored, note: "nothing that runs here asks for it"},
+	`), in: inGlobal, grade: ignored, note: "nothing uses it here"},
 	{name: "maxpipes|maxzlibmem|maxcompcpuusage|nosplice|nosslv3", in: inGlobal, grade: ignored, note: noteTuning},
 	{name: "profiling.tasks|profiling.memory|debug|51degrees-data-file|device-atlas-json-file|wurfl-data-file", in: inGlobal, grade: ignored, note: noteProcess},
 	{name: "ca-base", in: inGlobal, grade: supported, args: oneArg, do: func(t *translation, _ *proxy, s statement) { t.caBase = s.args[0] }},
@@ -96,7 +96,7 @@ var globalKeywords = newTable([]keyword{
 	{name: anyOf(`
 		httpclient.resolvers.disabled httpclient.resolvers.id httpclient.resolvers.prefer
 		httpclient.retries httpclient.ssl.ca-file httpclient.ssl.verify httpclient.timeout.connect
-	`), in: inGlobal, grade: ignored, note: "nothing that runs here asks for it"},
+	`), in: inGlobal, grade: ignored, note: "nothing uses it here"},
 	{name: "set-var|set-var-fmt", in: inGlobal, grade: supported, do: sharedVariable},
 	{name: "lua-load|lua-load-per-thread|lua-prepend-path", in: inGlobal, grade: refused, note: "there is no Lua: expected ACLs and tcp-request rules"},
 	{name: "nbproc", in: inGlobal, grade: ignored, args: oneArg, note: "HAProxy removed it in 2.5; one process uses all cores"},
@@ -122,7 +122,7 @@ func spreadChecks(args []string) error {
 func defaultPath(t *translation, _ *proxy, s statement) {
 	switch s.args[0] {
 	case "current":
-		t.warnf(s.Pos, "'default-path current': relative file names begin at the directory of the first file, not at the working directory")
+		t.warnf(s.Pos, "'default-path current': relative file names start at the directory of the first file, not at the working directory")
 	case "config", "parent", "origin":
 		t.setDirectory(s)
 	default:

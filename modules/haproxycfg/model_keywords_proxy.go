@@ -9,24 +9,24 @@ import (
 
 const (
 	noteNotYet    = "it is not available yet"
-	noteBacklog   = "without one, or with 0, it is the system's limit (net.core.somaxconn), whatever maxconn is; of several binds at one address the largest counts; ignored in mode http"
+	noteBacklog   = "the default, also for 0, is the system's limit (net.core.somaxconn), regardless of maxconn; among several binds at one address the largest applies; ignored in mode http"
 	noteKeepalive = "keepalive is on for clients, and for servers whose timeout is longer than five minutes"
-	noteCapture   = "nothing is captured: the log line has the server name and the protocols of the hello anyway"
+	noteCapture   = "nothing is captured: the log line always has the server name and the protocols of the hello"
 )
 
 // proxyKeywords are the keywords of frontend, backend, listen and defaults.
 var proxyKeywords = newTable(basicKeywords, routingKeywords, balancingKeywords, inspectingKeywords, timingKeywords, checkingKeywords, loggingKeywords, stickingKeywords, httpKeywords, optionKeywords)
 
 var basicKeywords = []keyword{
-	{name: "mode", in: inProxies, grade: differs, args: oneMode, do: setMode, note: "mode http becomes a server of Caddy's http app, which sends requests to the backend's servers; what it has beyond that is translated or refused, word by word"},
+	{name: "mode", in: inProxies, grade: differs, args: oneMode, do: setMode, note: "mode http becomes a server of Caddy's http app, which sends requests to the backend's servers; its other keywords are translated or refused one by one"},
 	{name: "disabled", in: inProxies, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, _ statement) { p.disabled = true }},
 	{name: "enabled", in: inProxies, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, _ statement) { p.disabled = false }},
 	{name: "id", in: inSections, grade: ignored, args: customID, do: setID, note: noteSectionID},
-	{name: "guid", in: inSections, grade: ignored, args: oneArg, note: "sections are told apart by name"},
+	{name: "guid", in: inSections, grade: ignored, args: oneArg, note: "sections are identified by name"},
 	{name: "description", in: inSections, grade: ignored, args: someArgs, note: "it is a comment"},
 	{name: "bind-process", in: inProxies, grade: ignored, args: someArgs, note: "HAProxy removed it in 2.5; one process uses all cores"},
-	{name: "bind", in: inFrontend, grade: differs, args: someArgs, do: addBind, note: "two frontends that bind one address share its connections, as in HAProxy, but by chance and not by the kernel's hash"},
-	{name: "maxconn", in: inFrontends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.maxconn = integer(s.args[0]) }, note: "as many connections are accepted as the limit of open files allows"},
+	{name: "bind", in: inFrontend, grade: differs, args: someArgs, do: addBind, note: "two frontends at one address share its connections, as in HAProxy, but at random instead of by the kernel's hash"},
+	{name: "maxconn", in: inFrontends, grade: pending, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.maxconn = integer(s.args[0]) }, note: "the number of connections is limited by the limit of open files alone"},
 	{name: "backlog", in: inFrontends, grade: differs, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.backlog = integer(s.args[0]) }, note: noteBacklog},
 	{name: "rate-limit sessions", in: inFrontends, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
 	{name: "fullconn", in: inBackends, grade: supported, args: number(0, 1<<31-1), do: func(_ *translation, p *proxy, s statement) { p.fullconn = integer(s.args[0]) }},
@@ -40,10 +40,10 @@ var basicKeywords = []keyword{
 
 var routingKeywords = []keyword{
 	{name: "acl", in: inProxies, grade: supported, args: someArgs, do: addACL},
-	{name: "use_backend", in: inFrontend, grade: differs, do: addUse, note: "backends that several rules name exactly are found by one look into a table"},
+	{name: "use_backend", in: inFrontend, grade: differs, do: addUse, note: "rules for exact names are looked up in one table"},
 	{name: "default_backend", in: inFrontends, grade: supported, do: setDefaultBackend},
 	{name: "use-server", in: inSections, grade: supported, do: addUseServer},
-	{name: "server", in: inBackend, grade: differs, strict: true, do: addServer, note: "a host name is looked up when it is first needed, and again while it is used, not once at start"},
+	{name: "server", in: inBackend, grade: differs, strict: true, do: addServer, note: "a host name is looked up when it is first needed, and again while it is in use, not once at start"},
 	{name: "default-server", in: inBackends, grade: supported, strict: true, do: setDefaultServer},
 	{name: "server-template", in: inBackend, grade: refused, strict: true, note: noteNotYet + "; expected a server line for each server"},
 	{name: "dispatch", in: inBackend, grade: refused, note: "HAProxy removed it in 3.5; expected a server line"},
@@ -52,7 +52,7 @@ var routingKeywords = []keyword{
 }
 
 var balancingKeywords = []keyword{
-	{name: "balance", in: inBackends, grade: differs, do: setBalance, note: "all algorithms of mode tcp but rdp-cookie; random goes on to a server with room where HAProxy waits. Without balance it is roundrobin, as up to HAProxy 3.2; HAPROXY_BRANCH=3.3 or later in the environment asks for the random of later versions"},
+	{name: "balance", in: inBackends, grade: differs, do: setBalance, note: "all algorithms of mode tcp except rdp-cookie; random tries another server where HAProxy waits for a full one. The default is roundrobin, as up to HAProxy 3.2; with HAPROXY_BRANCH=3.3 or later in the environment it is random, as in later versions"},
 	{name: "hash-type", in: inBackends, grade: supported, args: someArgs, do: setHashType},
 	{name: "hash-balance-factor", in: inBackends, grade: supported, args: someArgs, do: setHashFactor},
 	{name: "hash-preserve-affinity", in: inBackends, grade: supported, args: oneAffinity, do: setHashAffinity},
@@ -61,16 +61,16 @@ var balancingKeywords = []keyword{
 	{name: "retry-on", in: inBackends, grade: differs, strict: true, args: someArgs, do: retryOn, note: "in mode tcp only failed connects are retried, as in HAProxy"},
 	{name: "option allbackups", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.allBackups = !s.not }},
 	{name: "option abortonclose", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.abortOnClose = !s.not }},
-	{name: "load-server-state-from-file|server-state-file-name", in: inBackends, grade: ignored, args: oneArg, note: "counts and states live on over a reload without a file"},
-	{name: "max-session-srv-conns|max-keep-alive-queue", in: inProxies, grade: httpOnly, http: ignored, args: oneArg, note: "connections to servers are shared, and none is kept for a client"},
+	{name: "load-server-state-from-file|server-state-file-name", in: inBackends, grade: ignored, args: oneArg, note: "counts and states survive a reload without a file"},
+	{name: "max-session-srv-conns|max-keep-alive-queue", in: inProxies, grade: httpOnly, http: ignored, args: oneArg, note: "connections to servers are shared, and never reserved for a client"},
 }
 
 var inspectingKeywords = []keyword{
 	{name: "tcp-request inspect-delay", in: inProxies, grade: supported, args: duration, do: setInspectDelay},
-	{name: "tcp-request content", in: inProxies, grade: differs, do: contentRule, note: "a ClientHello over several TLS records is a hello, and may have 64 KiB"},
+	{name: "tcp-request content", in: inProxies, grade: differs, do: contentRule, note: "a ClientHello may span several TLS records, and may be 64 KiB long"},
 	{name: "tcp-request connection", in: inFrontend | inDefaults, grade: differs, strict: true, do: connectionRule, note: "a refused connection is logged"},
 	{name: "tcp-request session", in: inFrontend | inDefaults, grade: differs, strict: true, do: sessionRule, note: "a refused connection is logged"},
-	{name: "tcp-response content", in: inBackends, grade: differs, strict: true, do: responseRule, note: "with 'close' nothing reaches the client, as since HAProxy 3; before, it got what was there"},
+	{name: "tcp-response content", in: inBackends, grade: differs, strict: true, do: responseRule, note: "with 'close' nothing reaches the client, as since HAProxy 3.0; before, it got the data received so far"},
 	{name: "tcp-response inspect-delay", in: inBackends, grade: supported, strict: true, args: duration, do: setResponseDelay},
 }
 
@@ -111,16 +111,16 @@ func removed(name, version, instead string) keyword {
 	return keyword{name: name, in: inProxies, grade: refused, note: "the directive is not supported anymore since HAProxy " + version + ". " + instead}
 }
 
-const noteEveryConnection = "every connection is one line of the log, when it ends"
+const noteEveryConnection = "every connection is logged as one line when it ends"
 
 var loggingKeywords = []keyword{
 	{name: "log", in: inProxies, grade: differs, warn: true, args: logTarget, do: func(_ *translation, p *proxy, s statement) { p.httpOptions.logged = !s.not }, note: noteLogging},
 	{name: "option tcplog", in: inProxies, fixed: true, grade: differs, warn: true, args: clf, note: noteLogging},
-	{name: "log-format|log-format-sd|error-log-format", in: inProxies, grade: differs, warn: true, args: oneArg, do: validateLogFormat, note: "the log line is JSON, and always has the same fields"},
+	{name: "log-format|log-format-sd|error-log-format", in: inProxies, grade: differs, warn: true, args: oneArg, do: validateLogFormat, note: "the log line is JSON and always has the same fields"},
 	{name: "log-steps", in: inProxies, grade: differs, warn: true, args: someArgs, note: noteEveryConnection},
 	{name: "option dontlognull|option dontlog-normal|option logasap", in: inFrontends, grade: differs, warn: true, args: noArgs, note: noteEveryConnection},
-	{name: "option log-separate-errors", in: inFrontends, grade: differs, warn: true, args: noArgs, note: "a line has the level 'error' only where the proxy itself has failed"},
-	{name: "option contstats", in: inFrontends, grade: ignored, args: noArgs, note: "counts are current at any time"},
+	{name: "option log-separate-errors", in: inFrontends, grade: differs, warn: true, args: noArgs, note: "a line has the level 'error' only if the proxy itself has failed"},
+	{name: "option contstats", in: inFrontends, grade: ignored, args: noArgs, note: "counts are always current"},
 	{name: "option socket-stats", in: inFrontends, grade: pending, args: noArgs, note: noteNoStatistics},
 	{name: "log-tag", in: inProxies, grade: ignored, args: someArgs, note: noteSyslog},
 	{name: "unique-id-format", in: inProxies, grade: ignored, args: oneArg, do: validateLogFormat, note: "connections are not numbered"},
@@ -129,7 +129,7 @@ var loggingKeywords = []keyword{
 }
 
 var stickingKeywords = []keyword{
-	{name: "stick-table", in: inSections, grade: differs, args: someArgs, do: addTable, note: "a table that nothing refers to is not needed; what refers to one is not available yet"},
+	{name: "stick-table", in: inSections, grade: differs, args: someArgs, do: addTable, note: "a table that nothing refers to is not needed; keywords that refer to one are not available yet"},
 	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: noteNoTables},
 	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
 	{name: "option persist", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.persist = !s.not }},
@@ -142,10 +142,10 @@ var optionKeywords = []keyword{
 	{name: "clitcpka-cnt|srvtcpka-cnt", in: inProxies, grade: ignored, args: number(1, 1<<31-1), note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
 	{name: "clitcpka-idle|clitcpka-intvl|srvtcpka-idle|srvtcpka-intvl", in: inProxies, grade: ignored, args: duration, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
 	{name: "option splice-auto|option splice-request|option splice-response", in: inProxies, grade: ignored, args: noArgs, note: "it saves copies, and changes nothing else"},
-	{name: "option tcp-smart-accept|option tcp-smart-connect", in: inProxies, grade: ignored, args: noArgs, note: "it is so without it, on Linux"},
+	{name: "option tcp-smart-accept|option tcp-smart-connect", in: inProxies, grade: ignored, args: noArgs, note: "Linux behaves so without it"},
 	{name: "option http-no-delay", in: inProxies, grade: ignored, args: noArgs, note: "it is about single TCP packets"},
-	{name: "option nolinger", in: inProxies, grade: differs, warn: true, args: noArgs, note: "connections that end in order are closed in order, so that what was sent arrives"},
-	{name: "option independent-streams", in: inProxies, grade: differs, warn: true, args: noArgs, note: "bytes in either direction count for the timeouts of both sides, as in HAProxy without it"},
+	{name: "option nolinger", in: inProxies, grade: differs, warn: true, args: noArgs, note: "connections that end normally are closed normally, so that sent data arrives"},
+	{name: "option independent-streams", in: inProxies, grade: differs, warn: true, args: noArgs, note: "traffic in either direction restarts the timeouts of both sides, as in HAProxy without it"},
 	{name: "option idle-close-on-response|option use-small-buffers", in: inProxies, grade: httpOnly, http: ignored, note: "it is about HAProxy's own connections and memory"},
 }
 

@@ -40,7 +40,7 @@ func (k *serverKeyword) apply(n *server, pos haproxyfile.Pos, name, value string
 }
 
 const (
-	noteServerTLS   = "TLS does not end here, and none begins here: the client's goes on to the server"
+	noteServerTLS   = "TLS is not terminated here, nor started towards servers: the client's is passed through"
 	noteProxyHeader = "the PROXY protocol is not available yet"
 
 	noteNamedDefaults = "default-server lines with a name are not available: expected their options in the server lines"
@@ -74,8 +74,8 @@ func newServerKeywords() map[string]serverKeyword {
 	add(serverKeyword{grade: supported}, "no-send-proxy", "no-send-proxy-v2", "no-send-proxy-v2-ssl", "no-send-proxy-v2-ssl-cn", "no-ssl", "no-check-send-proxy", "no-agent-check", "stick", "no-tfo", "no-ssl-reuse", "no-check-sni-auto")
 	add(serverKeyword{grade: pending, note: "checks send the name of check-sni only"}, "check-sni-auto")
 	add(serverKeyword{grade: ignored, note: noteNoStickiness}, "non-stick")
-	add(serverKeyword{values: 1, grade: ignored, note: "servers are told apart by name"}, "guid", "label")
-	add(serverKeyword{values: 1, grade: differs, note: "the ring is made of the servers' ids; other keys are refused", do: hashKey}, "hash-key")
+	add(serverKeyword{values: 1, grade: ignored, note: "servers are identified by name"}, "guid", "label")
+	add(serverKeyword{values: 1, grade: differs, note: "the ring is built from the servers' ids; other keys are refused", do: hashKey}, "hash-key")
 	add(serverKeyword{values: 1, grade: supported, do: serverID}, "id")
 	add(serverKeyword{values: 1, grade: ignored, note: noteHTTP}, "cookie", "max-reuse", "pool-low-conn", "pool-max-conn", "pool-purge-delay", "proto", "ws", "log-proto", "log-bufsize", "pool-conn-name", "idle-ping", "check-pool-conn-name")
 	add(serverKeyword{grade: ignored, note: noteHTTP}, "strict-maxconn", "check-reuse-pool", "no-check-reuse-pool")
@@ -83,7 +83,7 @@ func newServerKeywords() map[string]serverKeyword {
 	add(serverKeyword{values: 1, grade: refused, note: noteNamedDefaults}, "from")
 	add(serverKeyword{values: 1, grade: ignored, note: "it tunes the socket"}, "mss", "tcp-ut", "cc", "shard")
 	add(serverKeyword{grade: ignored, note: "it tunes the socket"}, "tfo")
-	const lookup = "host names are looked up by the system's resolver, and kept while they are used"
+	const lookup = "host names are looked up by the system's resolver, and renewed while in use"
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: func(n *server, v string) error { n.resolvers = v; return nil }}, "resolvers")
 	add(serverKeyword{values: 1, grade: differs, note: lookup, do: initAddress}, "init-addr")
 	add(serverKeyword{values: 1, grade: supported, do: func(n *server, v string) error {

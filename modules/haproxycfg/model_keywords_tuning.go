@@ -4,7 +4,7 @@ package haproxycfg
 
 // tuningKeywords are tune.*: none of them changes which server gets the traffic.
 var tuningKeywords = []keyword{
-	{name: "tune.bufsize", in: inGlobal, grade: differs, args: someArgs, note: "a ClientHello may have 64 KiB, whatever the buffer"},
+	{name: "tune.bufsize", in: inGlobal, grade: differs, args: someArgs, note: "a ClientHello may be 64 KiB long, regardless of the buffer"},
 	{name: anyOf(`
 		tune.buffers.limit
 		tune.buffers.reserve

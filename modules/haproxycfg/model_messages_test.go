@@ -27,16 +27,16 @@ func messages(t *testing.T, text string) (said []string) {
 
 // A rule that asks for what only the end of a TLS connection knows is warned of, wherever it stands.
 func TestFetchesOfTLS(t *testing.T) {
-	const of = "'ssl_fc_sni' never has a value, since TLS does not end here: use req.ssl_sni"
+	const of = "'ssl_fc_sni' never has a value, since TLS is not terminated here: use req.ssl_sni"
 	for line, want := range map[string]string{
 		"acl known ssl_fc_sni a.test":                                      "acl 'known': " + of,
 		"tcp-request content reject if { ssl_fc_sni a.test }":              "anonymous acl: " + of,
 		"use_backend b if !{ ssl_fc_sni,lower -m end .test }":              "anonymous acl: " + of,
 		"tcp-request content set-var(sess.sni) ssl_fc_sni":                 "'set-var(sess.sni)': " + of,
 		"use_backend be_%[ssl_fc_sni,lower]":                               "'use_backend be_%[ssl_fc_sni,lower]': " + of,
-		"tcp-request connection reject unless { ssl_c_used }":              "anonymous acl: 'ssl_c_used' never has a value, since TLS does not end here",
-		"tcp-request content accept if { ssl_fc }":                         "anonymous acl: 'ssl_fc' is always false, since TLS does not end here: use req.ssl_hello_type, which is 1 for TLS",
-		"acl known ssl_fc_sni_end .test":                                   "E error detected while parsing ACL 'known' : fetch method 'ssl_fc_sni_end' is not supported: TLS does not end here: use req.ssl_sni and the other req.ssl_ fetches of the ClientHello (not available here)",
+		"tcp-request connection reject unless { ssl_c_used }":              "anonymous acl: 'ssl_c_used' never has a value, since TLS is not terminated here",
+		"tcp-request content accept if { ssl_fc }":                         "anonymous acl: 'ssl_fc' is always false, since TLS is not terminated here: use req.ssl_hello_type, which is 1 for TLS",
+		"acl known ssl_fc_sni_end .test":                                   "E error detected while parsing ACL 'known' : fetch method 'ssl_fc_sni_end' is not supported: TLS is not terminated here: use req.ssl_sni and the other req.ssl_ fetches of the ClientHello (not available here)",
 		"tcp-request content reject if { req.ssl_sni -m end .ssl_fc_sni }": "",
 	} {
 		said := messages(t, frontend("tcp-request inspect-delay 1s", line, "default_backend b"))
@@ -54,21 +54,21 @@ func TestFetchesOfTLS(t *testing.T) {
 // what to do.
 func TestWordsOfTheProcess(t *testing.T) {
 	const (
-		logged   = "not as in HAProxy: %s: each connection is one JSON line of Caddy's log instead, on standard error, with the same fields"
-		user     = "not as in HAProxy: %s: the process keeps the user that it is started as: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
-		admin    = "not as in HAProxy: %s: no socket is opened: Caddy's admin endpoint is the run-time interface, at localhost:2019 or where CADDY_ADMIN in the environment says, with commands of its own"
-		everyOne = "not as in HAProxy: %s: every connection is one line of the log, when it ends"
+		logged   = "differs from HAProxy: %s: each connection is logged through Caddy instead, as one JSON line on standard error with the same fields"
+		user     = "differs from HAProxy: %s: the process does not change its user: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
+		admin    = "differs from HAProxy: %s: no socket is opened: the run-time interface is Caddy's admin endpoint, with its own commands, at localhost:2019 or the address in the environment variable CADDY_ADMIN"
+		everyOne = "differs from HAProxy: %s: every connection is logged as one line when it ends"
 	)
 	say := func(format, words string) string { return strings.Replace(format, "%s", words, 1) }
 	for lines, want := range map[string][]string{
 		"log /dev/log local0":                          {say(logged, "'log'")},
 		"user haproxy\n\tgroup haproxy":                {say(user, "'user', 'group'") + " (also line 3)"},
 		"uid 80\n\tgid 80\n\tsetcap cap_net_raw":       {say(user, "'uid', 'gid', 'setcap'") + " (also lines 3, 4)"},
-		"chroot /var/lib/haproxy":                      {"not as in HAProxy: 'chroot': the process is not confined to a directory: let a unit file do that, with ProtectSystem=strict or RootDirectory="},
-		"daemon":                                       {"not as in HAProxy: 'daemon': the process stays in the foreground: let a service manager run it, or 'caddy start' in place of 'caddy run'"},
-		"pidfile /run/haproxy.pid":                     {"not as in HAProxy: 'pidfile': no file is written for it: expected 'caddy run --pidfile FILE'"},
+		"chroot /var/lib/haproxy":                      {"differs from HAProxy: 'chroot': the process is not confined to a directory: use a unit file with ProtectSystem=strict or RootDirectory="},
+		"daemon":                                       {"differs from HAProxy: 'daemon': the process stays in the foreground: let a service manager run it, or 'caddy start' in place of 'caddy run'"},
+		"pidfile /run/haproxy.pid":                     {"differs from HAProxy: 'pidfile': no file is written: expected 'caddy run --pidfile FILE'"},
 		"stats socket /run/a.sock\n\tstats timeout 1m": {say(admin, "'stats socket', 'stats timeout'") + " (also line 3)"},
-		"log-tag x":                                    {"ignored, and nothing about the traffic changes: 'log-tag': it is for syslog, and the log is Caddy's"},
+		"log-tag x":                                    {"ignored, without any effect on the traffic: 'log-tag': it is for syslog; logs go through Caddy"},
 		"harden.reject-privileged-ports.tcp on":        {"E 'harden.reject-privileged-ports.tcp on' is not available: expected 'tcp-request connection reject if { src_port lt 1024 }' in the frontends"},
 		"harden.reject-privileged-ports.tcp off":       nil,
 		"harden.reject-privileged-ports.tcp":           {"E 'harden.reject-privileged-ports.tcp' expects either 'on' or 'off' but got ''"},
@@ -83,13 +83,13 @@ func TestWordsOfTheProcess(t *testing.T) {
 	}
 	for lines, want := range map[string][]string{
 		"log global\n\toption tcplog":                    {say(logged, "'log', 'option tcplog'") + " (also line 8)"},
-		"log-format \"%ci\"":                             {"not as in HAProxy: 'log-format': the log line is JSON, and always has the same fields"},
+		"log-format \"%ci\"":                             {"differs from HAProxy: 'log-format': the log line is JSON and always has the same fields"},
 		"option dontlognull\n\toption logasap":           {say(everyOne, "'option dontlognull', 'option logasap'") + " (also line 8)"},
-		"tcp-request content set-log-level silent":       {"ignored, and nothing about the traffic changes: 'tcp-request content set-log-level': every connection is one line of the log, when it ends"},
-		"tcp-request content capture req.ssl_sni len 64": {"ignored, and nothing about the traffic changes: 'tcp-request content capture': nothing is captured: the log line has the server name and the protocols of the hello anyway"},
+		"tcp-request content set-log-level silent":       {"ignored, without any effect on the traffic: 'tcp-request content set-log-level': every connection is logged as one line when it ends"},
+		"tcp-request content capture req.ssl_sni len 64": {"ignored, without any effect on the traffic: 'tcp-request content capture': nothing is captured: the log line always has the server name and the protocols of the hello"},
 		"option independent-streams\n\toption tcp-smart-accept": {
-			"not as in HAProxy: 'option independent-streams': bytes in either direction count for the timeouts of both sides, as in HAProxy without it",
-			"ignored, and nothing about the traffic changes: 'option tcp-smart-accept': it is so without it, on Linux",
+			"differs from HAProxy: 'option independent-streams': traffic in either direction restarts the timeouts of both sides, as in HAProxy without it",
+			"ignored, without any effect on the traffic: 'option tcp-smart-accept': Linux behaves so without it",
 		},
 	} {
 		if diff := cmp.Diff(want, messages(t, frontend(lines, "default_backend b"))); diff != "" {
@@ -101,9 +101,9 @@ func TestWordsOfTheProcess(t *testing.T) {
 // What is not done at all is not said to change nothing about the traffic.
 func TestSectionsThatAreLeftOut(t *testing.T) {
 	for section, want := range map[string]string{
-		"log-forward syslog\n\tbind 127.0.0.1:1514": "not as in HAProxy: 'log-forward syslog': no syslog is received, and none is passed on",
-		"program helper\n\tcommand sleep 1":         "not as in HAProxy: 'program helper': no other program is started",
-		"userlist admins":                           "ignored, and nothing about the traffic changes: 'userlist admins': it is for mode http",
+		"log-forward syslog\n\tbind 127.0.0.1:1514": "differs from HAProxy: 'log-forward syslog': syslog is neither received nor forwarded",
+		"program helper\n\tcommand sleep 1":         "differs from HAProxy: 'program helper': no other program is started",
+		"userlist admins":                           "ignored, without any effect on the traffic: 'userlist admins': it is for mode http",
 	} {
 		if diff := cmp.Diff([]string{want}, messages(t, frontend("default_backend b")+section+"\n")); diff != "" {
 			t.Errorf("%s: -want +got\n%s", section, diff)
@@ -121,7 +121,7 @@ func TestUnixBind(t *testing.T) {
 		equal(t, lines, listens(t, got, "f"), want)
 	}
 	said := messages(t, "global\n\tunix-bind group haproxy\n"+strings.Replace(frontend("default_backend b"), "192.0.2.1:443", "/run/tls.sock", 1))
-	const want = "E 'unix-bind group' in 'global' section: the owner of a socket is not set; expected mode alone, and a directory that only some can enter"
+	const want = "E 'unix-bind group' in 'global' section: the owner of a socket cannot be set; expected mode alone, in a directory with restricted access"
 	if !slices.Contains(said, want) {
 		t.Errorf("%q", said)
 	}
@@ -139,9 +139,9 @@ func TestNothingFollows(t *testing.T) {
 		text string
 		want []string // the beginnings of all that is said
 	}{
-		"bind ssl":             {plain + "frontend f\n\tbind :443 ssl crt a.pem alpn h2\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS does not end here"}},
-		"bind crt before ssl":  {plain + "frontend f\n\tbind :443 crt a.pem strict-sni ssl\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS does not end here"}},
-		"bind crt alone":       {plain + "frontend f\n\tbind :443 crt a.pem\n\tdefault_backend b\n" + back, []string{"ignored, and nothing about the traffic changes: 'bind ... crt': TLS does not end here"}},
+		"bind ssl":             {plain + "frontend f\n\tbind :443 ssl crt a.pem alpn h2\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS is not terminated here"}},
+		"bind crt before ssl":  {plain + "frontend f\n\tbind :443 crt a.pem strict-sni ssl\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS is not terminated here"}},
+		"bind crt alone":       {plain + "frontend f\n\tbind :443 crt a.pem\n\tdefault_backend b\n" + back, []string{"ignored, without any effect on the traffic: 'bind ... crt': TLS is not terminated here"}},
 		"bind accept-proxy":    {plain + "frontend f\n\tbind :443 accept-proxy\n\tdefault_backend b\n" + noPort, []string{"E 'bind ... accept-proxy' in frontend 'f': the PROXY protocol"}},
 		"both":                 {plain + "frontend f\n\tbind :443 ssl accept-proxy\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl'", "E 'bind ... accept-proxy'"}},
 		"bind without a port":  {plain + "frontend f\n\tbind 192.0.2.1\n\tdefault_backend b\n" + noPort, []string{"E 'bind' : missing port"}},
@@ -165,7 +165,7 @@ func TestNothingFollows(t *testing.T) {
 		"another program's":    {plain + "frontend f\n\tupstream web\n\tbind 192.0.2.1:443\n\tdefault_backend c\n" + back, []string{"E unknown keyword 'upstream' in 'frontend' section", "E Proxy 'f': unable to find required default_backend: 'c'"}},
 		"section without name": {plain + front + "backend\n\tserver s1 192.0.2.2:443\n", []string{"E 'backend' expects an <id> argument"}},
 		"tracked section":      {plain + front + back + "\tserver s2 192.0.2.3:443 track c/s1\nbackedn c\n\tserver s1 192.0.2.4:443 check\n", []string{"E unknown keyword 'backedn' in 'backend' section; did you mean 'backend' maybe ?"}},
-		"resolvers":            {plain + front + "backend b\n\tserver s1 a.test:443 resolvers dns\nresolvers\n\tnameserver a 192.0.2.9:53\n", []string{"not as in HAProxy: 'resolvers'", "E missing name for resolvers section"}},
+		"resolvers":            {plain + front + "backend b\n\tserver s1 a.test:443 resolvers dns\nresolvers\n\tnameserver a 192.0.2.9:53\n", []string{"differs from HAProxy: 'resolvers'", "E missing name for resolvers section"}},
 		"mode":                 {plain + front + "backend b\n\tmode htpp\n\tserver s1 192.0.2.2:443\n", []string{"E 'mode' : unknown proxy mode 'htpp'"}},
 		"mode of the frontend": {plain + "frontend f\n\tmode htpp\n\tbind :443\n\tdefault_backend b\nbackend b\n\tmode http\n\tserver s1 192.0.2.2:443\n", []string{"E 'mode' : unknown proxy mode 'htpp'"}},
 		"mode of the backend":  {plain + "frontend f\n\tmode http\n\tbind :80\n\tdefault_backend b\nbackend b\n\tmode htpt\n\tserver s1 192.0.2.2:80\n", []string{"E 'mode' : unknown proxy mode 'htpt'"}},
@@ -189,8 +189,8 @@ func TestKnownWordsAreNotCalledUnknown(t *testing.T) {
 		plain + "backend b\n\tbe-unpublished\n\tserver s1 192.0.2.2:443\n":                                                              "E 'be-unpublished' in backend 'b': a backend cannot",
 		plain + "backend b\n\tfilter-sequence request a\n\tserver s1 192.0.2.2:443\n":                                                   "E 'filter-sequence' in backend 'b': filters",
 		plain + "backend b\n\tserver s1 192.0.2.2:443 from base\n":                                                                      "E 'server b/s1' : 'from': default-server lines with a name are not available",
-		plain + "backend b\n\tdefault-server base weight 10\n\tserver s1 192.0.2.2:443\n":                                               "E 'default-server' : 'base' is no option, and default-server lines with a name are not available",
-		plain + "backend b\n\tserver s1 192.0.2.2:443 strict-maxconn weight 5\n":                                                        "ignored, and nothing about the traffic changes: 'strict-maxconn': it is for mode http",
+		plain + "backend b\n\tdefault-server base weight 10\n\tserver s1 192.0.2.2:443\n":                                               "E 'default-server' : 'base' is not an option, and default-server lines with a name are not available",
+		plain + "backend b\n\tserver s1 192.0.2.2:443 strict-maxconn weight 5\n":                                                        "ignored, without any effect on the traffic: 'strict-maxconn': it is for mode http",
 		"defaults\n\tmode http\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:80\n\thttp-request normalize-uri path-merge-slashes\n": "E 'http-request normalize-uri' in frontend 'f': it is not available",
 	} {
 		said := messages(t, text)

@@ -17,13 +17,13 @@ const noticeItems = 10
 // Notes that several keywords share.
 const (
 	noteNoTables          = "stick tables are not available yet"
-	noteUnusedTable       = "no rule here uses it: those that would are refused"
+	noteUnusedTable       = "no rule uses it: rules that would are refused"
 	noteUnusedPeers       = "no port is opened for peers, and no stick table is exchanged: rules that use one are refused"
-	noteSectionID         = "sections are told apart by name: only the fetches fe_id and be_id find it"
-	noteBindID            = "only the fetches so_id and so_name find it"
-	noteNoStickiness      = "there is no stickiness that it could be about"
-	noteBindTLS           = "TLS does not end here: it goes to the server as it is; a site whose TLS ends here is one of Caddy's http app"
-	noteUnusedCertificate = "it is for TLS that ends at the proxy"
+	noteSectionID         = "sections are identified by name: only the fetches fe_id and be_id use it"
+	noteBindID            = "only the fetches so_id and so_name use it"
+	noteNoStickiness      = "there is no stickiness to configure"
+	noteBindTLS           = "TLS is not terminated here but passed through to the server; a site whose TLS is terminated belongs into Caddy's http app"
+	noteUnusedCertificate = "it is for TLS that the proxy terminates"
 )
 
 // notice is one warning for everything with the same reason: a file with ten thousand servers and
@@ -37,10 +37,10 @@ type notice struct {
 
 // noticeFormats are the formats of the warnings by grade.
 var noticeFormats = map[grade]string{
-	pending:  "not available yet: %s: ",
-	ignored:  "ignored, and nothing about the traffic changes: %s: ",
-	httpOnly: "ignored, as HAProxy does in mode tcp: %s",
-	differs:  "not as in HAProxy: %s: ",
+	pending:  "accepted but not implemented yet: %s: ",
+	ignored:  "ignored, without any effect on the traffic: %s: ",
+	httpOnly: "ignored in mode tcp, as in HAProxy: %s",
+	differs:  "differs from HAProxy: %s: ",
 }
 
 // notice adds a word to the warning of its reason.

@@ -34,7 +34,7 @@ func addUse(t *translation, p *proxy, s statement) {
 		return
 	}
 	if u.cond.needs(sample.NeedsBackend) {
-		t.warnf(s.Pos, "a condition of 'use_backend' asks for the backend, and none has been chosen at that time: it will never match")
+		t.warnf(s.Pos, "a condition of 'use_backend' needs the backend, which has not been chosen at that point: it will never match")
 	}
 	p.useBackend = append(p.useBackend, u)
 }

@@ -25,18 +25,18 @@ type rule struct {
 var tcpActions = newTable([]keyword{
 	{name: "accept|reject|set-var|set-var-fmt|unset-var", in: inProxies, grade: supported},
 	{name: "close", in: inBackends, grade: supported},
-	{name: "silent-drop", in: inProxies, grade: differs, note: "rst-ttl is not followed: the connection is forgotten without a packet"},
+	{name: "silent-drop", in: inProxies, grade: differs, note: "rst-ttl is ignored: the connection is dropped without a packet"},
 	{name: "capture", in: inProxies, grade: ignored, note: noteCapture},
 	{name: "set-log-level|do-log", in: inProxies, grade: ignored, note: noteEveryConnection},
 	{name: "set-nice", in: inProxies, grade: ignored, note: "it is about HAProxy's own scheduling"},
 	{name: "set-mark|set-tos|set-fc-mark|set-fc-tos|set-bc-mark|set-bc-tos", in: inProxies, grade: refused, note: "marking packets is not available"},
 	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: noteNoTables},
 	{name: "set-src|set-src-port|set-dst|set-dst-port", in: inProxies, grade: refused, note: "changing addresses is not available"},
-	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may hold the name that the client asks for: see {l4.client_hello.sni}"},
-	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: refused, note: "priorities are not available: whoever has waited longest is served first"},
+	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may contain the server name of the client: see {l4.client_hello.sni}"},
+	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: refused, note: "priorities are not available: the connection that has waited longest is served first"},
 	{name: "set-retries", in: inProxies, grade: refused, note: "it is not available; expected retries in the backend"},
 	{name: "set-bandwidth-limit", in: inProxies, grade: refused, note: "bandwidth is not limited"},
-	{name: "switch-mode", in: inProxies, grade: refused, note: "a connection stays what it is; HTTP is for Caddy's http app"},
+	{name: "switch-mode", in: inProxies, grade: refused, note: "a connection cannot change its mode; for HTTP use Caddy's http app"},
 	{name: "use-service", in: inProxies, grade: refused, note: "there is no Lua"},
 	{name: "send-spoe-group", in: inProxies, grade: refused, note: "there is no SPOE"},
 	{name: "ot-group", in: inProxies, grade: refused, note: "there is no OpenTracing"},
@@ -102,7 +102,7 @@ func (t *translation) earlyRule(p *proxy, s statement) (r rule, ok bool) {
 		return r, false
 	}
 	if r.cond.needs(sample.NeedsRequest) {
-		t.warnf(s.Pos, "a condition of '%s' looks at what the client has sent, and nothing has been read at that time: it will never match", s.keyword)
+		t.warnf(s.Pos, "a condition of '%s' needs data from the client, which has not been read at that point: it will never match", s.keyword)
 	}
 	return r, true
 }
@@ -153,7 +153,7 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 		return r, false
 	}
 	if has&sample.NeedsBackend == 0 && r.cond.needs(sample.NeedsBackend) {
-		t.warnf(s.Pos, "a condition of '%s' asks for the backend, and none has been chosen at that time: it will never match", s.keyword)
+		t.warnf(s.Pos, "a condition of '%s' needs the backend, which has not been chosen at that point: it will never match", s.keyword)
 	}
 	return r, actionNames[name] != ""
 }

@@ -21,12 +21,12 @@ type sectionKind struct {
 // [haproxyfile.SectionKinds], which has all others too.
 var untranslated = map[string]sectionKind{
 	"peers":       {ignored, noteUnusedPeers},
-	"resolvers":   {differs, "host names are looked up by the system's resolver, and kept while they are used"},
+	"resolvers":   {differs, "host names are looked up by the system's resolver, and renewed while in use"},
 	"mailers":     {ignored, "there are no mail alerts"},
 	"userlist":    {ignored, "it is for mode http"},
-	"ring":        {ignored, "the log is Caddy's"},
-	"log-forward": {differs, "no syslog is received, and none is passed on"},
-	"log-profile": {ignored, "the log is Caddy's"},
+	"ring":        {ignored, "logs go through Caddy"},
+	"log-forward": {differs, "syslog is neither received nor forwarded"},
+	"log-profile": {ignored, "logs go through Caddy"},
 	"cache":       {ignored, "it is for mode http"},
 	"program":     {differs, "no other program is started"},
 	"fcgi-app":    {ignored, "it is for mode http"},

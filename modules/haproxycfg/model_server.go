@@ -96,7 +96,7 @@ func setDefaultServer(t *translation, p *proxy, s statement) {
 	}
 	// Names are new in HAProxy 3.5.
 	if len(s.args) > 1 && !isServerKeyword(s.args[0]) && isServerKeyword(s.args[1]) {
-		t.errorf(s.Pos, "'default-server' : '%s' is no option, and %s", s.args[0], noteNamedDefaults)
+		t.errorf(s.Pos, "'default-server' : '%s' is not an option, and %s", s.args[0], noteNamedDefaults)
 		return
 	}
 	n, before := p.defaultServer, len(t.problems)
@@ -164,7 +164,7 @@ func (t *translation) validateServerAddress(a *haproxyfile.Address) error {
 		return err
 	}
 	if a.Host == "" || a.Host == "0.0.0.0" || a.Host == "::" {
-		return fmt.Errorf("'%s': going where the client wanted to go is not available: expected the address of a server", a)
+		return fmt.Errorf("'%s': connecting to the client's original destination is not available: expected the address of a server", a)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-const noteKeptConnections = "connections to servers are kept for 5 s, and shared"
+const noteKeptConnections = "connections to servers are shared, and kept for 5 s"
 
 // httpServerKeywords are options of a server line that have another meaning in mode http.
 var httpServerKeywords = map[string]serverKeyword{
@@ -63,7 +63,7 @@ func sniOf(expression string) (string, error) {
 	case "hdr(host)", "req.hdr(host)":
 		return "{http.request.host}", nil
 	case "ssl_fc_sni":
-		return "", nil // no value, since TLS does not end here
+		return "", nil // no value, since TLS is not terminated here
 	}
 	return "", fmt.Errorf("'sni %s' is not available: expected str(NAME) or req.hdr(host)", expression)
 }

@@ -44,10 +44,10 @@ var (
 const (
 	oldestTLS, usualTLS, newestTLS = 2, 4, 5
 
-	noteChecks      = "it is for checks over TLS: the client's TLS goes on to the server as it is"
-	noteNotInChecks = "no check of this server speaks TLS, and the client's goes on to the server as it is"
-	noteNoTickets   = "checks never resume a session, and the client's TLS goes on to the server as it is"
-	noteCannotCheck = "refused where checks speak TLS, and ignored otherwise: the client's TLS goes on to the server as it is"
+	noteChecks      = "it only affects checks over TLS: the client's TLS is passed through"
+	noteNotInChecks = "this server has no check over TLS, and the client's TLS is passed through"
+	noteNoTickets   = "checks never resume a session, and the client's TLS is passed through"
+	noteCannotCheck = "refused if checks use TLS, and otherwise ignored: the client's TLS is passed through"
 )
 
 // addTLS adds the TLS options that affect health checks.

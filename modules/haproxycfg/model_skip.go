@@ -63,7 +63,7 @@ func (t *translation) mayGetConnections(p *proxy) bool {
 func (t *translation) validateSkippedBind(p *proxy, b *bind) {
 	for other := range t.activeBinds {
 		if other.catches(b) {
-			t.errorf(b.Pos, "'bind %s' in %s is left out, and its connections would come to 'bind %s' (%s): expected one of the two on a port of its own", bindText(b), p.quotedName(), bindText(other), other.Pos)
+			t.errorf(b.Pos, "'bind %s' in %s is left out, and its connections would go to 'bind %s' (%s): expected one of the two on a port of its own", bindText(b), p.quotedName(), bindText(other), other.Pos)
 			return
 		}
 	}

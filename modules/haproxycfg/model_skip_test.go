@@ -114,12 +114,12 @@ func TestLeavingOutMistakes(t *testing.T) {
 	const tls = skipDefaults + "listen tls\n\tserver s1 192.0.2.2:443\n"
 	const www = "frontend www\n\tmode http\n"
 	for text, want := range map[string]string{
-		tls + "\tbind :80\n" + www + "\tbind 192.0.2.1:80\n":                                                ":12: 'bind 192.0.2.1:80' in frontend 'www' is left out, and its connections would come to 'bind :80' (/etc/haproxy/haproxy.cfg:9)",
-		tls + "\tbind :80\n" + www + "\tbind :80\n":                                                         "its connections would come to 'bind :80'",
-		tls + "\tbind :::80 v4v6\n" + www + "\tbind 192.0.2.1:80\n":                                         "its connections would come to 'bind ",
-		tls + "\tbind :8000-8100\n" + www + "\tbind :8080\n":                                                "its connections would come to 'bind :8000-8100'",
+		tls + "\tbind :80\n" + www + "\tbind 192.0.2.1:80\n":                                                ":12: 'bind 192.0.2.1:80' in frontend 'www' is left out, and its connections would go to 'bind :80' (/etc/haproxy/haproxy.cfg:9)",
+		tls + "\tbind :80\n" + www + "\tbind :80\n":                                                         "its connections would go to 'bind :80'",
+		tls + "\tbind :::80 v4v6\n" + www + "\tbind 192.0.2.1:80\n":                                         "its connections would go to 'bind ",
+		tls + "\tbind :8000-8100\n" + www + "\tbind :8080\n":                                                "its connections would go to 'bind :8000-8100'",
 		tls + "\tbind :443\n\tbind :443 ssl crt x\n":                                                        ":10: 'bind :443' in listen 'tls' is left out",
-		tls + "\tbind :443\n\tserver s2 192.0.2.2:443 track w/s\nbackend w\n\tmode http\n":                  "it tracks a server of backend 'w' (/etc/haproxy/haproxy.cfg:11), which is in mode http and left out: expected 'check' in its place",
+		tls + "\tbind :443\n\tserver s2 192.0.2.2:443 track w/s\nbackend w\n\tmode http\n":                  "it tracks a server of backend 'w' (/etc/haproxy/haproxy.cfg:11), which is in mode http and left out: expected 'check' instead",
 		tls + "\tbind :443\n\ttcp-request connection reject if { nbsrv(w) lt 1 }\nbackend w\n\tmode http\n": "'nbsrv' in proxy 'tls' asks for the state of backend 'w' (/etc/haproxy/haproxy.cfg:11), which is in mode http and left out",
 		tls + "\tbind :443\n" + www + "\tbind 192.0.2.300:80\n":                                             "192.0.2.300",
 		"# caddy: skip-http\n" + tls + "\tbind :443\n\tuse_backend none if TRUE\n":                          "unable to find required use_backend: 'none'",
@@ -148,7 +148,7 @@ func TestAskingToLeaveOut(t *testing.T) {
 		"environment off": {text, "0", "http-request"},
 		"misspelt":        {text, "yse", `the environment variable HAPROXY_SKIP_HTTP is "yse": expected 1 or 0`},
 		"directive":       {"# caddy: skip-http\n" + text, "", ""},
-		"another":         {"# caddy: skp-http\n" + text, "", "'# caddy: skp-http' is no directive: expected '# caddy: skip-http'"},
+		"another":         {"# caddy: skp-http\n" + text, "", "'# caddy: skp-http' is not a directive: expected '# caddy: skip-http'"},
 		"a comment":       {"# caddy: is nice\n#caddy: skip-http\n" + text, "", "http-request"},
 	} {
 		r := Translate([]haproxyfile.Source{{Name: "haproxy.cfg", Text: []byte(c.text)}}, Options{Getenv: func(name string) (string, bool) {

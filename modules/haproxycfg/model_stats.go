@@ -99,7 +99,7 @@ func (t *translation) warnPages(p *proxy) {
 			where, then = "at "+page.uri+" in the sections that inherit it", "a request for it is treated as any other"
 		}
 		verb := map[bool]string{true: "is", false: "are"}[page.what == "page"]
-		t.warnf(at, "'%s' in %s is not available yet: no %s %s served %s, and %s%s", page.keyword, page.by.quotedName(), page.what, verb, where, then, page.also())
+		t.warnf(at, "'%s' in %s is not implemented yet: no %s %s served %s, and %s%s", page.keyword, page.by.quotedName(), page.what, verb, where, then, page.also())
 	}
 }
 

@@ -22,42 +22,42 @@ func TestPagesThatAreNotServed(t *testing.T) {
 	}{
 		"listen": {
 			"listen stats\n" + http + "\tbind *:8404\n\tstats uri /\n\tstats enable\n\tstats refresh 5s\n",
-			[]string{"'stats enable' in listen 'stats' is not available yet: no page is served at :8404/, and nothing listens there (also lines 13, 14)"},
+			[]string{"'stats enable' in listen 'stats' is not implemented yet: no page is served at :8404/, and nothing listens there (also lines 13, 14)"},
 			"",
 		},
 		"several binds": {
 			"frontend stats\n" + http + "\tbind :8404\n\tbind [::1]:8405\n\tstats enable\n",
-			[]string{"'stats enable' in frontend 'stats' is not available yet: no page is served at :8404, [::1]:8405, and nothing listens on its addresses"},
+			[]string{"'stats enable' in frontend 'stats' is not implemented yet: no page is served at :8404, [::1]:8405, and nothing listens on its addresses"},
 			"",
 		},
 		"metrics": {
 			"frontend metrics\n" + http + "\tbind :8405\n\thttp-request use-service prometheus-exporter if { path /metrics }\n",
-			[]string{"'http-request use-service prometheus-exporter' in frontend 'metrics' is not available yet: no metrics are served at :8405, and nothing listens there"},
+			[]string{"'http-request use-service prometheus-exporter' in frontend 'metrics' is not implemented yet: no metrics are served at :8405, and nothing listens there"},
 			"",
 		},
 		"both": {
 			"frontend metrics\n" + http + "\tbind :8405\n\thttp-request use-service prometheus-exporter if { path /metrics }\n\tstats enable\n",
 			[]string{
-				"'http-request use-service prometheus-exporter' in frontend 'metrics' is not available yet: no metrics are served at :8405, and nothing listens there",
-				"'stats enable' in frontend 'metrics' is not available yet: no page is served at :8405, and nothing listens there",
+				"'http-request use-service prometheus-exporter' in frontend 'metrics' is not implemented yet: no metrics are served at :8405, and nothing listens there",
+				"'stats enable' in frontend 'metrics' is not implemented yet: no page is served at :8405, and nothing listens there",
 			},
 			"",
 		},
 		"beside a redirect": {
 			"frontend www\n" + http + "\tbind :80\n\tstats enable\n\tredirect scheme https\n",
-			[]string{"'stats enable' in frontend 'www' is not available yet: no page is served at :80/haproxy?stats, and a request for it is treated as any other"},
+			[]string{"'stats enable' in frontend 'www' is not implemented yet: no page is served at :80/haproxy?stats, and a request for it is treated as any other"},
 			"www",
 		},
 		"a backend": {
 			"frontend www\n" + http + "\tbind :80\n\tdefault_backend st\nbackend st\n" + http + "\tstats uri /st\n",
-			[]string{"'stats uri' in backend 'st' is not available yet: no page is served at :80/st, and a request for it is answered with 503"},
+			[]string{"'stats uri' in backend 'st' is not implemented yet: no page is served at :80/st, and a request for it is answered with 503"},
 			"www",
 		},
 		"from defaults": {
 			"defaults\n" + http + timeoutLines + "\tstats enable\nfrontend www\n\tbind :80\n\tredirect scheme https\nfrontend x\n\tbind :81\n",
 			[]string{
-				"'stats enable' in anonymous 'defaults' section is not available yet: no page is served at /haproxy?stats in the sections that inherit it, and a request for it is treated as any other",
-				"'stats enable' in anonymous 'defaults' section is not available yet: no page is served at :81, and nothing listens there for frontend 'x'",
+				"'stats enable' in anonymous 'defaults' section is not implemented yet: no page is served at /haproxy?stats in the sections that inherit it, and a request for it is treated as any other",
+				"'stats enable' in anonymous 'defaults' section is not implemented yet: no page is served at :81, and nothing listens there for frontend 'x'",
 			},
 			"www",
 		},

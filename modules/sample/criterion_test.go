@@ -187,11 +187,11 @@ func TestConcurrentUse(t *testing.T) {
 // Fetches of TLS connections that end at the proxy have a warning that names what to use instead.
 func TestTerminationFetchesWarn(t *testing.T) {
 	for name, want := range map[string]string{
-		"ssl_fc_sni":      "'ssl_fc_sni' never has a value, since TLS does not end here: use req.ssl_sni",
-		"ssl_fc":          "'ssl_fc' is always false, since TLS does not end here: use req.ssl_hello_type, which is 1 for TLS",
-		"ssl_c_verify":    "'ssl_c_verify' never has a value, since TLS does not end here",
-		"ssl_c_s_dn(CN)":  "'ssl_c_s_dn' never has a value, since TLS does not end here",
-		"ssl_bc_protocol": "'ssl_bc_protocol' never has a value, since TLS does not end here",
+		"ssl_fc_sni":      "'ssl_fc_sni' never has a value, since TLS is not terminated here: use req.ssl_sni",
+		"ssl_fc":          "'ssl_fc' is always false, since TLS is not terminated here: use req.ssl_hello_type, which is 1 for TLS",
+		"ssl_c_verify":    "'ssl_c_verify' never has a value, since TLS is not terminated here",
+		"ssl_c_s_dn(CN)":  "'ssl_c_s_dn' never has a value, since TLS is not terminated here",
+		"ssl_bc_protocol": "'ssl_bc_protocol' never has a value, since TLS is not terminated here",
 		"req.ssl_sni":     "",
 		"str(ssl_fc)":     "",
 	} {

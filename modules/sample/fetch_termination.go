@@ -53,9 +53,9 @@ func terminationWarning(name string) string {
 	if !known || !f.termination {
 		return ""
 	}
-	warning := "'" + name + "' never has a value, since TLS does not end here"
+	warning := "'" + name + "' never has a value, since TLS is not terminated here"
 	if slices.Contains(strings.Fields(terminationFalse), name) {
-		warning = "'" + name + "' is always false, since TLS does not end here"
+		warning = "'" + name + "' is always false, since TLS is not terminated here"
 	}
 	if other := replacements[name]; other != "" {
 		warning += ": use " + other

@@ -96,7 +96,7 @@ var unsupportedReasons = []struct{ reason, prefixes string }{
 	{"on HTTP, only the request line and the headers of a request are examined", `base cook hdr http_ req.body req.cook
 		req.hdr status url`},
 	{"stick tables are not supported", "sc_ sc0_ sc1_ sc2_ src_ table_ in_table"},
-	{"TLS does not end here: use req.ssl_sni and the other req.ssl_ fetches of the ClientHello", "ssl_"},
+	{"TLS is not terminated here: use req.ssl_sni and the other req.ssl_ fetches of the ClientHello", "ssl_"},
 	{"a value cannot refer to parts of the match", "map_regm"},
 }
 
