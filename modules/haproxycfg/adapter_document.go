@@ -20,7 +20,7 @@ var prose string
 var gradeNames = map[grade]string{
 	supported: "supported",
 	differs:   "differs",
-	pending:   "no effect yet",
+	pending:   "not implemented yet",
 	ignored:   "ignored",
 	httpOnly:  "mode http",
 	refused:   "refused",
