@@ -80,7 +80,7 @@ type Result struct {
 	Failed   bool // one of the problems is an error
 	Binds    int  // the number of addresses to listen on
 
-	// Caddyfile would serve what was left out. It is empty if nothing was.
+	// Caddyfile would serve the sections left out; empty: none.
 	Caddyfile string
 }
 

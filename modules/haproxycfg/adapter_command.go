@@ -26,25 +26,25 @@ func init() {
 		Usage: "[-c] -f FILE|DIR... [-C DIR] [-V|-q] [--json [--pretty]] [--skip-http [--caddyfile]] [--] [FILE|DIR...]",
 		Short: "Checks HAProxy configurations, and translates them",
 		Long: `
-Reads the files as one configuration, as haproxy -c does, and says what is wrong
-with it: errors and warnings go to stderr, with file and line. A directory
-stands for its *.cfg files in order of name. The configuration is not run, but
-what it comes to is validated as by caddy validate.
+Reads the files as one configuration, as haproxy -c does, and prints errors and
+warnings to stderr, with file and line. A directory stands for its *.cfg files in
+order of name. The configuration is not run, but its translation is validated, as
+by caddy validate.
 
-The exit code is 0 if it can be run, 1 if there are errors, and 2 if nothing
-would be listened on.
+The exit code is 0 if it can be run, 1 if there are errors, and 2 if it would
+listen on no address.
 
-With --skip-http sections of mode http and binds with ssl are left out. Each is
-named, with the lines of a Caddyfile that would serve it; --caddyfile prints all
-these lines to stdout. HAPROXY_SKIP_HTTP=1 in the environment, or a line
-"# caddy: skip-http" in the file, ask for the same, also of caddy run.
+--skip-http leaves out sections of mode http and binds with ssl. A warning names
+each of them, with the lines of a Caddyfile that would serve it; --caddyfile prints
+all these lines to stdout. HAPROXY_SKIP_HTTP=1 in the environment and a line
+"# caddy: skip-http" in the file do the same, for caddy run too.
 
-With --json what it comes to in Caddy's JSON goes to stdout: caddy run reads one
-file only, and this is how several become one.
+--json prints the translation in Caddy's JSON to stdout. Use it to turn several
+files into one, since caddy run reads a single file.
 
-The options that haproxy has beside -c are accepted, so that a command which is
-in use works with this name in place of haproxy's; what they are about is not
-done here.`,
+The options of haproxy -c are accepted, so that a command that is in use works
+with this name in place of haproxy's. Those that do not change a check have no
+effect.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			var c checkCommand
 			c.flags(cmd)

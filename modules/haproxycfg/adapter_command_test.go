@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// folder holds files, by name; a name may have a folder before it.
+// folder writes files by name into a new directory; a name may include a subdirectory.
 func folder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -89,7 +89,7 @@ func TestAdapter(t *testing.T) {
 	}
 }
 
-// Without a file there is no place where the files that it names could be.
+// Without a configuration file there is no directory for relative file names.
 func TestFileNames(t *testing.T) {
 	dir := folder(t, map[string]string{"block.lst": "192.0.2.0/24\n", "names.map": "a.test b\n"})
 	lines := func(name string) []byte {
@@ -135,7 +135,7 @@ func TestDefaultPath(t *testing.T) {
 	}
 }
 
-// All warnings of one reason are one, and it lists where.
+// Warnings with the same reason are one warning that lists all lines.
 func TestNotices(t *testing.T) {
 	t0 := newTranslation("3.2")
 	pos := func(line int) (p statement) { p.File, p.Line = "a.cfg", line; return p }

@@ -30,7 +30,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// Whoever reads that something is refused, or differs, must be told why.
+// A refused keyword, or one that differs, must have a reason in the documentation.
 func TestEveryGradeHasItsReason(t *testing.T) {
 	check := func(name string, g grade, note string) {
 		if note == "" && (g == refused || g == differs || g == pending || g == ignored) {

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// What only the modules find wrong is an error of the command, too.
+// Mistakes that only the modules find are errors of the command too.
 func TestCheckValidates(t *testing.T) {
 	file := folder(t, map[string]string{
 		"wrong.cfg": "defaults\n" + timeoutLines + "listen l\n\tbind 127.0.0.1:443\n\toption httpchk\n\thttp-check send hdr a:b c\n\tserver s1 192.0.2.1:443 check\n",
@@ -23,7 +23,7 @@ func TestCheckValidates(t *testing.T) {
 	}
 }
 
-// An error has the line of what it is about, in whichever file that is.
+// An error has the line of its cause, in any file.
 func TestValidate(t *testing.T) {
 	sources := []haproxyfile.Source{
 		{Name: "a.cfg", Text: []byte("defaults\n" + timeoutLines + "frontend f\n\tbind 127.0.0.1:443\n\tuse_backend b if { src 192.0.2.1 }\n\tdefault_backend b\n")},

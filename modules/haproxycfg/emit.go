@@ -36,7 +36,7 @@ func (t *translation) emit() []byte {
 			continue
 		}
 		if p.skipped {
-			if t.mayGetConnections(p) { // it has no servers, so that connections for it do not go to another backend
+			if t.mayGetConnections(p) { // no servers: its connections must not go elsewhere
 				app.Backends[p.name] = t.emitBackend(p)
 			}
 			continue

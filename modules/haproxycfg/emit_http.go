@@ -168,7 +168,7 @@ func mergeForwardedFor(front, back *httpbackend.ForwardedFor) *httpbackend.Forwa
 // moduleObject returns a module with its name as a part of a JSON object.
 func moduleObject(module any, key, name string) map[string]any {
 	var o map[string]any
-	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, key, name, nil), &o) // it was marshaled on this line
+	_ = json.Unmarshal(caddyconfig.JSONModuleObject(module, key, name, nil), &o) // just marshaled
 	return o
 }
 
@@ -177,7 +177,7 @@ func noServerRoute() httpRoute {
 	return httpRoute{Handle: []map[string]any{{"handler": "error", "status_code": http.StatusServiceUnavailable}}}
 }
 
-// monitorRoutes return the routes that answer readiness checks. They come before all rules.
+// monitorRoutes returns the routes that answer readiness checks. They come before all rules.
 func (p *proxy) monitorRoutes() []httpRoute {
 	if p.monitorURI == "" {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// translated is what a text comes to, without the environment of the process.
+// translated translates a text without the environment of the process.
 func translated(tb testing.TB, text string) Result {
 	tb.Helper()
 	return Translate([]haproxyfile.Source{{Name: "/etc/haproxy/haproxy.cfg", Text: []byte(text)}}, Options{
@@ -22,7 +22,7 @@ func translated(tb testing.TB, text string) Result {
 	})
 }
 
-// apps is the translation as JSON, after which it is a failure to have errors.
+// apps returns the translation as JSON, and fails the test if there are errors.
 func apps(t *testing.T, text string) map[string]any {
 	t.Helper()
 	r := translated(t, text)
@@ -36,7 +36,7 @@ func apps(t *testing.T, text string) map[string]any {
 	return config.Apps
 }
 
-// at goes down a JSON value by keys and indexes.
+// at descends into a JSON value by keys and indexes.
 func at(t *testing.T, v any, path ...any) any {
 	t.Helper()
 	for _, step := range path {
@@ -72,13 +72,13 @@ func listens(t *testing.T, got any, frontend string) (addresses []any) {
 
 const timeoutLines = "\ttimeout connect 1s\n\ttimeout client 1m\n\ttimeout server 1m\n"
 
-// frontend is a configuration with a frontend of these lines, and a backend b.
+// frontend returns a configuration with a frontend of these lines and a backend b.
 func frontend(lines ...string) string {
 	return "defaults\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:443\n\t" + strings.Join(lines, "\n\t") +
 		"\nbackend b\n\tbalance roundrobin\n\tserver s1 192.0.2.2:443\n"
 }
 
-// backend is a configuration with a backend b of these lines.
+// backend returns a configuration with a backend b of these lines.
 func backend(lines ...string) string {
 	return "defaults\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:443\n\tdefault_backend b\nbackend b\n\t" + strings.Join(lines, "\n\t") + "\n"
 }
@@ -277,7 +277,7 @@ func TestListen(t *testing.T) {
 	equal(t, "rules", at(t, got, "passthrough", "frontends", "web", "content"), `{"rules": [{"action": "accept"}]}`)
 }
 
-// What is disabled is not there, and rules that lead to it are passed over.
+// Disabled sections are not emitted, and rules that lead to them are skipped.
 func TestDisabled(t *testing.T) {
 	got := apps(t, frontend("use_backend off", "default_backend b")+"backend off\n\tdisabled\n\tserver s1 192.0.2.9:1\nfrontend g\n\tdisabled\n\tbind :9\n\tdefault_backend b\n")
 	equal(t, "rules", at(t, got, "passthrough", "frontends", "f", "rules"), `null`)
@@ -333,8 +333,8 @@ func TestBranch(t *testing.T) {
 	}
 }
 
-// A server's port may be that of the client's connection, and something more or less. Where there is but one, it
-// is known.
+// A server's port may be relative to the port of the client's connection. If there is only one such
+// port, it is known.
 func TestServerWithoutPort(t *testing.T) {
 	for lines, want := range map[string]string{
 		"bind :443 -> 192.0.2.2":                         "192.0.2.2:443",
@@ -368,7 +368,7 @@ func TestServerWithoutPort(t *testing.T) {
 	}
 }
 
-func TestModesThatDoNotFit(t *testing.T) {
+func TestIncompatibleModes(t *testing.T) {
 	for text, want := range map[string]string{
 		"frontend f\n\tmode http\n\tbind :80\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2:80\n": "http frontend 'f' (/etc/haproxy/haproxy.cfg:1) tries to use incompatible tcp backend 'b'",
 	} {
@@ -378,7 +378,7 @@ func TestModesThatDoNotFit(t *testing.T) {
 	}
 }
 
-// An address that was forgotten is not the option after it.
+// A missing address is not mistaken for the option after it.
 func TestServerWithoutAddress(t *testing.T) {
 	r := translated(t, backend("server s1 check inter 2s"))
 	if want := "'server' expects <name> and <addr>[:<port>] as arguments in backend 'b', and 'check' is an option"; !r.Failed || !strings.Contains(fmt.Sprint(r.Problems), want) {
@@ -386,8 +386,8 @@ func TestServerWithoutAddress(t *testing.T) {
 	}
 }
 
-// What is not followed is not passed over in silence.
-func TestResetOfSilentDrop(t *testing.T) {
+// An option that is ignored causes a warning.
+func TestSilentDropRSTTTLWarns(t *testing.T) {
 	for rule, warned := range map[string]bool{"silent-drop rst-ttl 3 if TRUE": true, "silent-drop": false} {
 		r := translated(t, frontend("tcp-request content "+rule, "use_backend b"))
 		if r.Failed || warned != strings.Contains(fmt.Sprint(r.Problems), "haproxy.cfg:7: differs from HAProxy: 'rst-ttl'") {

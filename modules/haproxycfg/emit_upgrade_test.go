@@ -40,7 +40,7 @@ frontend none
 	}
 }
 
-// A condition of monitor fail is one of the handler's, and names what it asks about.
+// A condition of monitor fail is emitted in the handler, with the names that it asks about.
 func TestMonitor(t *testing.T) {
 	const head = "defaults\n\tmode http\n" + timeoutLines + "\tmonitor-uri /up\nfrontend f\n\tbind :80\n\t"
 	got := apps(t, head+"monitor fail if { nbsrv(api) lt 1 } !{ src 192.0.2.0/24 } or FALSE\n\tmonitor fail unless { srv_is_up(api/s1) }\nbackend api\n\tmode tcp\n\tserver s1 192.0.2.1:6443\n")

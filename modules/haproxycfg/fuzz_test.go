@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// Whatever the text, it comes to JSON or to errors, never both, and every
-// problem has a line of the text.
+// Any text is translated to JSON or causes errors, never both, and every problem has a line of the
+// text.
 func FuzzTranslate(f *testing.F) {
 	files, err := filepath.Glob(filepath.Join("..", "..", "integration", "haproxy", "testdata", "*", "*.cfg"))
 	if err != nil || len(files) == 0 {

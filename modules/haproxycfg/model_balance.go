@@ -19,7 +19,7 @@ var balanceAlgorithms = newTable([]keyword{
 	{name: "sticky|log-hash|log-sticky", in: inBackends, grade: refused, note: "it is for mode log"},
 })
 
-// balance is how a section distributes connections.
+// balance holds the balancing algorithm of a section and its settings.
 type balance struct {
 	reference         // name is the algorithm; empty: not given
 	draws     int     // of random

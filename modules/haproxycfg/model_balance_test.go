@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// compact is JSON without the room between its words.
+// compact returns JSON without blanks.
 func compact(text string) string {
 	return strings.NewReplacer(" ", "", "\n", "", "\t", "").Replace(text)
 }
@@ -62,8 +62,7 @@ func TestBalanceMistakes(t *testing.T) {
 	}
 }
 
-// Without fullconn it is a tenth of what the frontends that lead to a backend may
-// have.
+// The default of fullconn is a tenth of the limits of the frontends that lead to a backend.
 func TestFullConn(t *testing.T) {
 	section := func(global, frontend, line string) string {
 		return "global\n\t" + global + "\ndefaults\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:443\n\t" + frontend + "\n\tdefault_backend b\n" +

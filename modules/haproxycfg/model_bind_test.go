@@ -43,8 +43,8 @@ func TestBindOfAdminEndpoint(t *testing.T) {
 	}
 }
 
-// A bind's backlog is its own, or that of its section, which may have it from defaults. A
-// descriptor keeps that of the program which opened it.
+// A bind's backlog is its own, or that of its section, which may inherit it from defaults. A
+// descriptor keeps the backlog of the program that opened it.
 func TestBacklog(t *testing.T) {
 	const sections = "defaults\n\tbacklog 10\n" + timeoutLines + "frontend a\n\tbind 192.0.2.1:1,192.0.2.1:2-3 backlog 5\n\tbind 192.0.2.1:4\n\tbind fd@3 backlog 5\n\tbacklog 20\n\tdefault_backend x\n" +
 		"frontend b\n\tbind 192.0.2.1:5\n\tbind /run/x.sock backlog 0\n\tdefault_backend x\nlisten c\n\tbacklog 0\n\tbind 192.0.2.1:6\n\tserver s1 192.0.2.2:443\nbackend x\n\tserver s1 192.0.2.2:443\n"
@@ -58,7 +58,7 @@ func TestBacklog(t *testing.T) {
 	}
 }
 
-// Caddy's http servers have none, which is said where a section of mode http asks for it.
+// Caddy's http servers have no backlog: a warning says so if a section in mode http sets one.
 func TestBacklogInModeHTTP(t *testing.T) {
 	r := translated(t, "defaults\n\tbacklog 10\n\tmode http\n"+timeoutLines+"frontend f\n\tbind 192.0.2.1:80\n\tbind 192.0.2.1:81 backlog 5\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2:80\n")
 	var said []string

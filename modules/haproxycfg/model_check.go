@@ -99,7 +99,7 @@ func ownRules(list **ruleset, pos haproxyfile.Pos) *ruleset {
 	return *list
 }
 
-// ownHTTPRules is ownRules for http-check. From HAProxy 3.4 on, the first rule also resets the
+// ownHTTPRules returns ownRules of http-check. From HAProxy 3.4 on, the first rule also resets the
 // other http-check settings of the defaults.
 func (t *translation) ownHTTPRules(h *healthCheck, pos haproxyfile.Pos) *ruleset {
 	if h.http == nil && t.replacesDefaults() {

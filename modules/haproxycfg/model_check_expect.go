@@ -114,7 +114,7 @@ var expectOptions = map[string]func(*expectation, string) error{
 func (e *expectation) minRecv(value string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil {
-		n = 0 // as HAProxy reads what is not a number
+		n = 0 // as in HAProxy, for anything but a number
 	}
 	switch {
 	case n < -1:

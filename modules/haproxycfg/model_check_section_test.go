@@ -29,7 +29,7 @@ healthcheck redis
 	type redis-check
 `
 
-// A server may be checked as a section healthcheck says, wherever that stands.
+// A server may use the check of a healthcheck section, which may come later.
 func TestHealthcheckSections(t *testing.T) {
 	got := apps(t, checkedBySections)
 	for server, want := range map[int]string{
@@ -60,7 +60,7 @@ func TestHealthcheckSectionMistakes(t *testing.T) {
 	}
 }
 
-// check-proto names what a check speaks; another protocol is refused.
+// check-proto names the protocol of a check; another one is refused.
 func TestCheckProto(t *testing.T) {
 	for lines, want := range map[string]string{
 		"\toption httpchk\n\tserver s1 192.0.2.2:443 check check-proto h1\n":   "",
@@ -77,8 +77,8 @@ func TestCheckProto(t *testing.T) {
 	}
 }
 
-// From HAProxy 3.4 on what a section says of its checks replaces all that its defaults
-// say; before, some of that stays.
+// From HAProxy 3.4 on, check settings of a section replace all check settings of its defaults;
+// before, some stay in effect.
 func TestChecksByBranch(t *testing.T) {
 	const text = "defaults\n" + timeoutLines + `	option httpchk GET /a
 	http-check disable-on-404

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// aCertificate is what a ca-file may hold.
+// aCertificate is valid in a ca-file.
 const aCertificate = `-----BEGIN CERTIFICATE-----
 MIIBfzCCASWgAwIBAgIUD/tPreY2zqKz7ySwH8QRmAvbIOEwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTEyMzE1MzM1OVoYDzIxMjYxMDMw
@@ -77,7 +77,7 @@ func TestHealthChecks(t *testing.T) {
 			"on_success": "%[res.len]", "on_error": "a%%b", "status_code": "int(3)"}}, {"expect": {"hex_format": "%[str(a),hex]"}}]}}`,
 		"option tcp-check; " + s1:                            `{"checker": {"module": "tcp"}}`,
 		"option tcp-check; " + s1 + " check-ssl verify none": `{"checker": {"module": "tls", "verify": "none"}}`,
-		"tcp-check expect string x; " + s1:                   `{"checker": {"module": "tcp"}}`, // the rules do not count
+		"tcp-check expect string x; " + s1:                   `{"checker": {"module": "tcp"}}`, // no option
 		"option tcp-check; tcp-check connect port 90 ssl sni a.test alpn h2 comment here; tcp-check send x comment there; tcp-check expect min-recv 3 ! rstring ^y comment everywhere; " + s1 + " verify none": `{"checker": {"module": "tcp_script", "steps": [
 			{"connect": {"port": 90, "tls": {"server_name": "a.test", "alpn": ["h2"], "alpn_optional": true, "verify": "none"}}, "comment": "here"}, {"send": "x", "comment": "there"},
 			{"expect": {"regexp": "^y", "not": true, "min_recv": 3}, "comment": "everywhere"}]}}`,
@@ -111,12 +111,12 @@ func TestHealthChecks(t *testing.T) {
 	if text := fmt.Sprint(r.Problems); !r.Failed || !strings.Contains(text, "verify is enabled by default but no CA file specified") {
 		t.Errorf("a step with TLS and nobody to trust: %s", text)
 	}
-	// Of global.
+	// Settings of global.
 	got := apps(t, "global\n\tspread-checks 7\n\tssl-server-verify none\n"+backend(s1+" check-ssl"))
 	equal(t, "global", at(t, got, "passthrough", "backends", "b", "check"), `{"checker": {"module": "tls", "verify": "none"}, "spread": 7}`)
 	got = apps(t, "global\n\tca-base "+filepath.Dir(ca)+"\n"+backend(s1+" check-ssl ca-file "+filepath.Base(ca)))
 	equal(t, "ca-base", at(t, got, "passthrough", "backends", "b", "check"), `{"checker": {"module": "tls", "ca": "`+ca+`", "verify": "chain"}}`)
-	// Where not all servers have the same check, each has its own.
+	// If the servers have different checks, each has its own.
 	got = apps(t, backend("server s1 192.0.2.2:443 check inter 3s", "server s2 192.0.2.3:443"))
 	equal(t, "two servers", at(t, got, "passthrough", "backends", "b", "check"), "null")
 	equal(t, "two servers", at(t, got, "passthrough", "backends", "b", "servers", 0, "check"), `{"checker": {"module": "tcp"}, "interval": 3000000000}`)

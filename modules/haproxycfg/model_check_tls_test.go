@@ -59,8 +59,8 @@ func tlsFiles(t *testing.T) (dir string) {
 	return dir
 }
 
-// withGlobal is a configuration with lines of global, which end with "| ", and of a
-// backend; DIR is a directory of files.
+// withGlobal returns a configuration with lines of global, which end with "| ", and lines of a
+// backend. DIR is a directory of files.
 func withGlobal(lines, dir string) string {
 	global, rest, ok := strings.Cut(lines, "| ")
 	if !ok {
@@ -70,7 +70,7 @@ func withGlobal(lines, dir string) string {
 	return strings.ReplaceAll(text, "DIR", dir)
 }
 
-// What a server's line and global say of TLS is what its check offers.
+// The TLS options of a server's line and of global set the TLS of its check.
 func TestTLSOfChecks(t *testing.T) {
 	dir := tlsFiles(t)
 	const s1, ssl = "server s1 192.0.2.2:443 check ", "server s1 192.0.2.2:443 check check-ssl verify none "
@@ -121,9 +121,9 @@ func TestTLSOfChecks(t *testing.T) {
 	}
 }
 
-// What cannot be offered is refused, or left out with a warning; what nothing comes of
-// is said to be of no use.
-func TestTLSOfChecksIsSaid(t *testing.T) {
+// Settings that cannot be offered are refused, or dropped with a warning; those without an effect
+// cause a warning.
+func TestTLSOfChecksWarnings(t *testing.T) {
 	dir := tlsFiles(t)
 	const (
 		s1, ssl = "server s1 192.0.2.2:443 check ", "server s1 192.0.2.2:443 check check-ssl verify none "
@@ -160,7 +160,7 @@ func TestTLSOfChecksIsSaid(t *testing.T) {
 		{"ssl-default-server-options nope| " + s1, "E unknown option 'nope' on global statement 'ssl-default-server-options'"},
 		{"ssl-default-server-options ssl-min-ver| " + s1, "E 'ssl-min-ver' : missing the ssl/tls version on global statement 'ssl-default-server-options'"},
 		{"ssl-default-server-options ssl-min-ver x| " + s1, "E 'ssl-min-ver': 'x': unknown ssl/tls version: expected one of SSLv3, TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3 on global statement 'ssl-default-server-options'"},
-		{"ssl-default-server-options no-sslv3; ssl-default-server-ciphers NOPE| " + s1, idle + "'no-sslv3', 'ssl-default-server-ciphers': it only applies to servers with check-ssl, and there are none (also line 3)"},
+		{"ssl-default-server-options no-sslv3; ssl-default-server-ciphers NOPE| " + s1, idle + "'no-sslv3', 'ssl-default-server-ciphers': it only applies to servers with check-ssl, and no server has it (also line 3)"},
 		{s1 + "crt DIR/none.pem ciphers NOPE npn x no-sslv3", idle + "'crt', 'ciphers', 'npn', 'no-sslv3': this server has no check over TLS, and the client's TLS is passed through"},
 		{ssl + "no-tls-tickets no-sslv3", idle + "'no-tls-tickets': checks never resume a session, and the client's TLS is passed through"},
 	} {

@@ -120,7 +120,7 @@ func parseCiphers(text string) (list cipherList) {
 		for i, is := range found {
 			switch {
 			case !is:
-				killed[i] = killed[i] || name == "DEFAULT" && sign == 0 // DEFAULT stands for ALL:!COMPLEMENTOFDEFAULT
+				killed[i] = killed[i] || name == "DEFAULT" && sign == 0 // DEFAULT is ALL:!COMPLEMENTOFDEFAULT
 			case sign == 0:
 				in[i] = !killed[i]
 			default:

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The suites that are said to be in crypto/tls are there.
-func TestSuites(t *testing.T) {
+// The suites listed as crypto/tls's exist there.
+func TestSuitesExistInGo(t *testing.T) {
 	all := slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites())
 	for _, s := range opensslSuites {
 		if s.ours != "" && !slices.ContainsFunc(all, func(c *tls.CipherSuite) bool { return c.Name == s.ours }) {
@@ -20,7 +20,7 @@ func TestSuites(t *testing.T) {
 	}
 }
 
-// Lists mean the suites that OpenSSL says they mean.
+// Lists stand for the same suites as in OpenSSL.
 func TestCiphersAgainstOpenSSL(t *testing.T) {
 	path, err := exec.LookPath("openssl")
 	if err != nil {
@@ -59,7 +59,7 @@ func TestCiphersAgainstOpenSSL(t *testing.T) {
 	}
 }
 
-func TestLostCiphers(t *testing.T) {
+func TestDroppedCiphers(t *testing.T) {
 	for list, want := range map[string]cipherList{
 		"ECDHE-RSA-AES128-GCM-SHA256:NOPE": {[]string{"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}, []string{"NOPE"}},
 		"DHE-RSA-AES128-SHA":               {nil, []string{"DHE-RSA-AES128-SHA"}},

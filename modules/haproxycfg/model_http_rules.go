@@ -303,7 +303,7 @@ func (t *translation) ruleCondition(l *ruleLine, c *condition) *httprules.Condit
 	return made
 }
 
-// httpCondition returns a condition for rules and matchers of mode http, or nil if there is none.
+// httpCondition returns a condition for rules and matchers of mode http, or nil without one.
 func (c *condition) httpCondition(p *proxy) *httprules.Condition {
 	if c == nil {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// port80 is a frontend of mode http with these lines, and a backend acme.
+// port80 returns a configuration with a frontend in mode http of these lines and a backend acme.
 func port80(lines string) string {
 	return "defaults\n" + timeoutLines + "frontend www\n\tmode http\n\tbind :80\n\t" + lines +
 		"\nbackend acme\n\tmode http\n\tserver certbot 127.0.0.1:8888\n\tserver spare 127.0.0.1:8889 backup\n"
@@ -51,7 +51,7 @@ func TestHTTPServer(t *testing.T) {
 	equal(t, "default", at(t, apps(t, port80("default_backend acme")), "http", "servers", "www", "routes", 1), `{"terminal": true, "handle": [{"handler": "passthrough_backend", "backend": "acme"}]}`)
 }
 
-// What a backend says is done after what the frontend says, and defaults are for both.
+// Rules of a backend run after those of the frontend, and both inherit from defaults.
 func TestHTTPBackend(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "503.http")
 	if err := os.WriteFile(file, []byte("HTTP/1.0 503 Sorry\r\nContent-Type: text/plain\r\n\r\nsorry\n"), 0o600); err != nil {
@@ -116,9 +116,8 @@ func TestWebMistakes(t *testing.T) {
 	}
 }
 
-// A server with ssl is spoken to over TLS, and checked over TLS; in mode tcp it is
-// refused.
-func TestHTTPServersWithTLS(t *testing.T) {
+// Requests and checks of a server with ssl use TLS; in mode tcp it is refused.
+func TestTLSToHTTPServers(t *testing.T) {
 	const head = "defaults\n\tmode http\n" + timeoutLines + "frontend www\n\tbind :80\n\tdefault_backend app\nbackend app\n\t"
 	got := apps(t, head+"server a 192.0.2.1:443 ssl verify none check sni str(a.test)\n\tserver b 192.0.2.2:443 ssl verify none sni req.hdr(host) ssl-min-ver TLSv1.3\n\tserver c 192.0.2.3:80\n")
 	equal(t, "tls", at(t, got, "http", "servers", "www", "routes", 1, "handle", 0, "tls"), `{"a": {"server_name": "a.test", "verify": "none"}, "b": {"server_name": "{http.request.host}", "verify": "none", "min_version": "1.3"}}`)

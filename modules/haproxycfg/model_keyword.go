@@ -27,7 +27,7 @@ const (
 	inSections  = inFrontend | inBackend // not in defaults
 )
 
-// grade is how well a keyword is supported.
+// grade is the degree to which a keyword is supported.
 type grade uint8
 
 const (
@@ -36,7 +36,7 @@ const (
 	pending                // is accepted but not implemented yet
 	ignored                // has no effect, without any difference to the traffic
 	httpOnly               // ignored by HAProxy too, in mode tcp
-	refused                // is an error: ignoring it would send traffic to other servers or leave it less protected
+	refused                // is an error: ignored, it would misroute or expose traffic
 )
 
 // keyword is the entry of a keyword in a table.
@@ -134,7 +134,7 @@ var mainSections = []string{"global", "defaults", "frontend", "backend", "listen
 func (t *translation) unknown(keywords table, in sectionSet, pos haproxyfile.Pos, word, section string) (begins bool) {
 	near := options.Nearest(word, append(keywords.names(in), mainSections...))
 	t.errorf(pos, "unknown keyword '%s' in '%s' section%s", word, section, suggestion(near))
-	begins = slices.Contains(mainSections, near) && word[0] == near[0] // misspelled, not the keyword of another program
+	begins = slices.Contains(mainSections, near) && word[0] == near[0] // misspelled
 	t.incomplete = t.incomplete || begins
 	return begins
 }

@@ -12,7 +12,7 @@ const (
 	noteTLS     = "TLS is not terminated here"
 
 	noteDefaultTLS       = "it is for checks over TLS"
-	noteUnusedDefaultTLS = "it only applies to servers with check-ssl, and there are none"
+	noteUnusedDefaultTLS = "it only applies to servers with check-ssl, and no server has it"
 
 	noteLogging = "each connection is logged through Caddy instead, as one JSON line on standard error with the same fields"
 	noteSyslog  = "it is for syslog; logs go through Caddy"

@@ -25,7 +25,7 @@ type serverKeyword struct {
 	note       string
 	do         func(*server, string) error
 	tls        func(*tlsSettings, tlsWord) error // in place of do, for TLS options
-	ownMessage bool                              // the message follows once all sections have been read
+	ownMessage bool                              // the message follows after all sections
 }
 
 // apply applies the option.

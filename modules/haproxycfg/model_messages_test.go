@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// messages are all that is said of a configuration, errors with an E before them.
+// messages returns all messages about a configuration; errors start with E.
 func messages(t *testing.T, text string) (said []string) {
 	t.Helper()
 	for _, p := range translated(t, text).Problems {
@@ -25,8 +25,8 @@ func messages(t *testing.T, text string) (said []string) {
 	return said
 }
 
-// A rule that asks for what only the end of a TLS connection knows is warned of, wherever it stands.
-func TestFetchesOfTLS(t *testing.T) {
+// A rule that uses a fetch of terminated TLS causes a warning, wherever it is.
+func TestFetchesOfTerminatedTLSWarn(t *testing.T) {
 	const of = "'ssl_fc_sni' never has a value, since TLS is not terminated here: use req.ssl_sni"
 	for line, want := range map[string]string{
 		"acl known ssl_fc_sni a.test":                                      "acl 'known': " + of,
@@ -50,9 +50,9 @@ func TestFetchesOfTLS(t *testing.T) {
 	}
 }
 
-// Nothing is said to be without an effect that is done in another way, and where something is not done the message says
-// what to do.
-func TestWordsOfTheProcess(t *testing.T) {
+// Keywords that are done in another way are not reported as ineffective, and a message about
+// something that is not done says what to do instead.
+func TestProcessKeywordsSayWhatToDo(t *testing.T) {
 	const (
 		logged   = "differs from HAProxy: %s: each connection is logged through Caddy instead, as one JSON line on standard error with the same fields"
 		user     = "differs from HAProxy: %s: the process does not change its user: start it as that user, with User= in a unit file, and AmbientCapabilities=CAP_NET_BIND_SERVICE for ports below 1024"
@@ -98,8 +98,8 @@ func TestWordsOfTheProcess(t *testing.T) {
 	}
 }
 
-// What is not done at all is not said to change nothing about the traffic.
-func TestSectionsThatAreLeftOut(t *testing.T) {
+// Sections without any counterpart are not reported as "without any effect on the traffic".
+func TestUntranslatedSectionWarnings(t *testing.T) {
 	for section, want := range map[string]string{
 		"log-forward syslog\n\tbind 127.0.0.1:1514": "differs from HAProxy: 'log-forward syslog': syslog is neither received nor forwarded",
 		"program helper\n\tcommand sleep 1":         "differs from HAProxy: 'program helper': no other program is started",
@@ -127,8 +127,8 @@ func TestUnixBind(t *testing.T) {
 	}
 }
 
-// What is refused is said once: nothing is said to be missing that stands in the line which was refused, or may.
-func TestNothingFollows(t *testing.T) {
+// A refused line causes one message: nothing that may be in that line is reported as missing.
+func TestNoErrorsFollowFromRefusedLines(t *testing.T) {
 	const (
 		plain  = "defaults\n" + timeoutLines
 		front  = "frontend f\n\tbind 192.0.2.1:443\n\tdefault_backend b\n"
@@ -137,7 +137,7 @@ func TestNothingFollows(t *testing.T) {
 	)
 	for what, c := range map[string]struct {
 		text string
-		want []string // the beginnings of all that is said
+		want []string // the beginnings of all messages
 	}{
 		"bind ssl":             {plain + "frontend f\n\tbind :443 ssl crt a.pem alpn h2\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS is not terminated here"}},
 		"bind crt before ssl":  {plain + "frontend f\n\tbind :443 crt a.pem strict-sni ssl\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS is not terminated here"}},
@@ -180,8 +180,8 @@ func TestNothingFollows(t *testing.T) {
 	}
 }
 
-// A word that HAProxy has and this program has not is refused by its name. Nothing similar is suggested for it.
-func TestKnownWordsAreNotCalledUnknown(t *testing.T) {
+// A keyword that HAProxy has and this program lacks is refused by name, without a suggestion.
+func TestUnsupportedKeywordsAreNotUnknown(t *testing.T) {
 	const plain = "defaults\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:443\n\tdefault_backend b\n"
 	for text, want := range map[string]string{
 		plain + "\ttcp-request connection track-sc5 src\nbackend b\n\tserver s1 192.0.2.2:443\n":                                        "E 'tcp-request connection track-sc5' in frontend 'f': stick tables",
@@ -200,12 +200,13 @@ func TestKnownWordsAreNotCalledUnknown(t *testing.T) {
 	}
 }
 
-// All that is refused in a line is said at once, and nothing is called idle that belongs to it.
-func TestAllThatIsRefusedInALine(t *testing.T) {
+// All refused options of a line are reported at once, and options that belong to them are not
+// reported as ineffective.
+func TestAllRefusalsOfALineAreReported(t *testing.T) {
 	const plain = "defaults\n" + timeoutLines + "frontend f\n\tbind 192.0.2.1:443\n\tdefault_backend b\n"
 	for what, c := range map[string]struct {
 		text string
-		want []string // the beginnings of all that is said
+		want []string // the beginnings of all messages
 	}{
 		"server":  {plain + "backend b\n\tserver s1 192.0.2.2:443 alpn h2 no-sslv3 ssl verify none send-proxy source 192.0.2.9 usesrc clientip interface eth0 weight 2 redir x\n", []string{"E 'server b/s1' : 'ssl'", "E 'server b/s1' : 'send-proxy'", "E 'server b/s1' : 'source'", "E 'server b/s1' : 'redir'"}},
 		"default": {plain + "backend b\n\tdefault-server ssl send-proxy-v2\n\tserver s1 192.0.2.2:443\n", []string{"E 'default-server' : 'ssl'", "E 'default-server' : 'send-proxy-v2'"}},
@@ -220,8 +221,8 @@ func TestAllThatIsRefusedInALine(t *testing.T) {
 	}
 }
 
-// What is wrong by itself is said beside other mistakes.
-func TestTheRestIsSaid(t *testing.T) {
+// Independent mistakes are reported beside others.
+func TestIndependentMistakesAreReported(t *testing.T) {
 	said := messages(t, "defaults\n"+timeoutLines+"frontend f\n\tbind :443 ssl\n\tdefault_backend c\nbackend b\n\tserver s1 192.0.2.2:443 weight x\n\tserver s2 192.0.2.3:443 track s9\nfrontend g\n\tdefault_backend b\n")
 	for _, want := range []string{"E 'bind ... ssl'", "E Proxy 'f': unable to find required default_backend: 'c'", "E 'server b/s1' : weight", "E 'server b/s2' : unable to find required server 's9'", "frontend 'g' has no 'bind'"} {
 		if !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, want) }) {

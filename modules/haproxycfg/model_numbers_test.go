@@ -47,8 +47,8 @@ backend b3
 	server s 192.0.2.1:443
 `
 
-// The numbers are those that HAProxy 3.2 and 3.4 give.
-func TestNumbers(t *testing.T) {
+// The numbers are those of HAProxy 3.2 and 3.4.
+func TestAssignedIDs(t *testing.T) {
 	const socket = "global\n\tstats socket /run/a.sock\n"
 	for _, of := range []struct {
 		branch, global string
@@ -82,7 +82,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestListenersAreWrittenWhereAsked(t *testing.T) {
+func TestListenersAreEmittedIfUsed(t *testing.T) {
 	for criterion, want := range map[string]string{
 		"so_id 2": `[{"address": "127.0.0.1:1000", "id": 1}, {"address": "127.0.0.1:1001", "name": "many", "id": 2},
 			{"address": "127.0.0.1:1002-1003", "name": "many", "id": 4}, {"address": "127.0.0.1:1004", "name": "web", "id": 7},
@@ -115,8 +115,8 @@ func TestBindIDs(t *testing.T) {
 	}
 }
 
-// They were empty, without a word.
-func TestFetchesOfConnectionsInModeHTTP(t *testing.T) {
+// They had empty values, without any message.
+func TestConnectionFetchesInModeHTTP(t *testing.T) {
 	const text = "defaults\n\tmode http\nfrontend f\n\tbind 192.0.2.1:80\n\thttp-request set-header X-A %%[%s]\n\tdefault_backend b\nbackend b\n\tserver s 192.0.2.2:80\n"
 	for _, fetch := range []string{"fe_name", "be_name", "so_name", "fe_id", "src_is_local", "fc_rtt", "be_connect_timeout"} {
 		r := translated(t, fmt.Sprintf(text, fetch))

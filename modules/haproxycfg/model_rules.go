@@ -116,7 +116,7 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 	}
 	name, more, _ := strings.Cut(s.arg(0), "(")
 	k := tcpActions[name]
-	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // tune.stick-counters allows more of them
+	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // tune.stick-counters
 		k = tcpActions["track-sc0"]
 	}
 	switch ofResponse := has&sample.NeedsResponse != 0; {

@@ -70,7 +70,7 @@ func (t *translation) readGlobal(s haproxyfile.Section) {
 		}
 		st.keyword, st.args = name, args
 		if st.not && !slices.Contains(negatable, name) {
-			t.errorf(l.Pos, "negation/default currently supported only for options, log, %s: '%s' is none of them", strings.Join(negatable[1:], ", "), name)
+			t.errorf(l.Pos, "negation/default currently supported only for options, log, %s, and not for '%s'", strings.Join(negatable[1:], ", "), name)
 			continue
 		}
 		t.apply(k, nil, st, "")

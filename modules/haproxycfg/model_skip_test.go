@@ -12,13 +12,13 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-	_ "github.com/caddyserver/caddy/v2/modules/standard" // what a Caddyfile may name
+	_ "github.com/caddyserver/caddy/v2/modules/standard" // modules that a Caddyfile may use
 	_ "github.com/mholt/caddy-l4"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// skipped is a text without its sections of mode http.
+// skipped translates a text without its sections in mode http.
 func skipped(tb testing.TB, text string) Result {
 	tb.Helper()
 	return Translate([]haproxyfile.Source{{Name: "/etc/haproxy/haproxy.cfg", Text: []byte(text)}}, Options{
@@ -28,7 +28,7 @@ func skipped(tb testing.TB, text string) Result {
 	})
 }
 
-// mustAdapt holds that a Caddyfile is one.
+// mustAdapt checks that a text is a valid Caddyfile.
 func mustAdapt(tb testing.TB, text string) {
 	tb.Helper()
 	if text == "" {
@@ -41,8 +41,8 @@ func mustAdapt(tb testing.TB, text string) {
 
 const skipDefaults = "defaults\n\tmode tcp\n" + timeoutLines + "\tbalance roundrobin\n"
 
-// What is left out is named with its line, and the rest is served as without it.
-func TestLeavingOut(t *testing.T) {
+// Sections left out are reported with their lines, and the rest is served unchanged.
+func TestSkipHTTP(t *testing.T) {
 	const text = skipDefaults + `
 frontend tls
 	bind 192.0.2.1:443
@@ -109,8 +109,8 @@ listen stats
 	equalJSON(t, r.JSON, "sites", `null`, "http")
 }
 
-// Where connections would go to others, or a server would lose its check, it is an error.
-func TestLeavingOutMistakes(t *testing.T) {
+// It is an error if connections would go to another bind, or a server would lose its check.
+func TestSkipHTTPMistakes(t *testing.T) {
 	const tls = skipDefaults + "listen tls\n\tserver s1 192.0.2.2:443\n"
 	const www = "frontend www\n\tmode http\n"
 	for text, want := range map[string]string{
@@ -139,8 +139,8 @@ func TestLeavingOutMistakes(t *testing.T) {
 	}
 }
 
-// The wish to leave sections out comes by a flag, by the environment, or with the file.
-func TestAskingToLeaveOut(t *testing.T) {
+// A flag, the environment or the file asks to leave sections out.
+func TestWaysToSkipHTTP(t *testing.T) {
 	const text = skipDefaults + "listen tls\n\tbind :443\n\tserver s1 192.0.2.2:443\nlisten www\n\tmode http\n\tbind :80\n\thttp-request lua.x\n"
 	for name, c := range map[string]struct{ text, env, want string }{
 		"nothing":         {text, "", "http-request"},
@@ -170,16 +170,16 @@ func TestAskingToLeaveOut(t *testing.T) {
 	}
 }
 
-// Of rules in defaults for sections that are left out nothing is an error.
-func TestLeavingOutDefaults(t *testing.T) {
+// Rules in defaults for sections that are left out are not errors.
+func TestSkipHTTPRulesInDefaults(t *testing.T) {
 	r := skipped(t, "defaults http\n\tmode http\n"+timeoutLines+"\thttp-request set-header X-A b\nlisten www from http\n\tbind :80\n\tserver s1 192.0.2.1:80\nlisten tls\n\tmode tcp\n\tbind :443\n\tserver s1 192.0.2.2:443\n")
 	if r.Failed || !strings.Contains(r.Caddyfile, "request_header X-A b") {
 		t.Errorf("%v\n%s", r.Problems, r.Caddyfile)
 	}
 }
 
-// Whatever the sections hold, what is written for them is a Caddyfile.
-func FuzzLeavingOut(f *testing.F) {
+// Any section becomes a valid Caddyfile.
+func FuzzSkipHTTP(f *testing.F) {
 	files, err := filepath.Glob(filepath.Join("..", "..", "integration", "haproxy", "testdata", "*", "*.cfg"))
 	if err != nil || len(files) == 0 {
 		f.Fatalf("no configurations to begin with: %v", err)

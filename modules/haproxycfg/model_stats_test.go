@@ -9,8 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Pages that HAProxy would serve itself are named with their addresses, and with what happens there instead.
-func TestPagesThatAreNotServed(t *testing.T) {
+// Pages that only HAProxy serves are reported with their addresses and with what requests for them
+// get here.
+func TestPagesNotServed(t *testing.T) {
 	const (
 		tcp  = "defaults\n\tmode tcp\n" + timeoutLines + "listen tls\n\tbind 192.0.2.1:443\n\tserver s1 192.0.2.2:443\n"
 		http = "\tmode http\n"
@@ -83,8 +84,9 @@ func TestPagesThatAreNotServed(t *testing.T) {
 	}
 }
 
-// An address that is not listened on is nobody's: it is not counted, not shared and not the admin endpoint's.
-func TestUnopenedAddresses(t *testing.T) {
+// An address that is not listened on is not counted, not shared and not compared with that of the
+// admin endpoint.
+func TestAddressesNotListenedOn(t *testing.T) {
 	const stats = "defaults\n" + timeoutLines + "listen stats\n\tmode http\n\tbind :2019\n\tbind :443\n\tstats enable\n"
 	if r := translated(t, stats); r.Failed || r.Binds != 0 {
 		t.Errorf("%d binds, %v", r.Binds, r.Problems)

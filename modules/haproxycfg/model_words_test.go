@@ -19,18 +19,18 @@ import (
 
 var updateWords = flag.Bool("words", false, "write testdata/words.txt from the haproxy in PATH, which should be the newest")
 
-// wordsFile holds the keywords of the newest HAProxy, one a line after the class that it belongs to. The first line
+// wordsFile holds the keywords of the newest HAProxy, one a line after its class. The first line
 // names the version.
 const wordsFile = "testdata/words.txt"
 
-// listed is a keyword of HAProxy and the table that it belongs in.
+// listed is a keyword of HAProxy and the table that it belongs to.
 type listed struct {
 	class, name string
-	values      string // how many words follow a word of bind or server, as HAProxy prints it
+	values      string // the number of words after an option of bind or server, as HAProxy prints it
 }
 
-// TestWordsOfTheNewest holds that every keyword of the newest HAProxy is in one of the tables.
-func TestWordsOfTheNewest(t *testing.T) {
+// TestKeywordsOfNewestHAProxy checks that each keyword of the newest HAProxy is in a table.
+func TestKeywordsOfNewestHAProxy(t *testing.T) {
 	if *updateWords {
 		writeWords(t)
 	}
@@ -53,9 +53,9 @@ func TestWordsOfTheNewest(t *testing.T) {
 	checkWords(t, words)
 }
 
-// TestWordsOfTheInstalled holds the same of the HAProxy that is installed, which may have words that are gone from
-// the newest.
-func TestWordsOfTheInstalled(t *testing.T) {
+// TestKeywordsOfInstalledHAProxy checks the same for the installed HAProxy, which may have
+// keywords that the newest lacks.
+func TestKeywordsOfInstalledHAProxy(t *testing.T) {
 	checkWords(t, parseWords(t, dumpWords(t)))
 }
 
@@ -67,7 +67,7 @@ func dumpWords(t *testing.T) string {
 	if err := os.WriteFile(file, []byte("global\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The status is that of a configuration that listens nowhere.
+	// The exit code is that of a configuration that listens nowhere.
 	out, _ := exec.CommandContext(t.Context(), haproxy, "-dKall", "-q", "-c", "-f", file).Output()
 	return string(out)
 }
@@ -88,14 +88,14 @@ func writeWords(t *testing.T) {
 	}
 }
 
-// dumped are the lists of -dKall by what their titles say, and the class of their words. The words of the CLI are not
-// those of a configuration.
+// dumped maps the titles of the lists of -dKall to the class of their words. The words of the CLI
+// are not keywords of a configuration.
 var dumped = map[string]string{
 	"ACL keywords": "acl", "configuration keywords": "cfg", "sample converter functions": "converter",
 	"filter names": "filter", "sample fetch functions": "fetch", "service names": "service",
 }
 
-// parseWords reads what -dKall prints.
+// parseWords reads the output of -dKall.
 func parseWords(t *testing.T, dump string) (words []listed) {
 	t.Helper()
 	class, section := "", ""
@@ -114,7 +114,7 @@ func parseWords(t *testing.T, dump string) (words []listed) {
 		case class == "cfg":
 			words = append(words, ofConfiguration(section, fields))
 		default:
-			if class == "fetch" { // after the places that it may be used in
+			if class == "fetch" { // after the places where it may be used
 				_, line, _ = strings.Cut(line, "] ")
 			}
 			name := strings.FieldsFunc(line, func(c rune) bool { return strings.ContainsRune(" (:[", c) })[0]
@@ -128,10 +128,10 @@ func parseWords(t *testing.T, dump string) (words []listed) {
 	return slices.Compact(words)
 }
 
-// rulesets are the keywords that are followed by an action.
+// rulesets are the keywords with an action after them.
 var rulesets = []string{"tcp-request connection", "tcp-request session", "tcp-request content", "tcp-response content", "http-request", "http-response", "http-after-response"}
 
-// ofConfiguration is the word of a line of the list of keywords.
+// ofConfiguration returns the keyword in a line of the list of keywords.
 func ofConfiguration(section string, fields []string) listed {
 	switch fields[0] {
 	case "bind", "server":
@@ -191,15 +191,16 @@ func inTables(w listed) bool {
 	case "converter":
 		_, err := new(sample.Loader).Expression("str(a)," + w.name)
 		return isKnown(err)
-	default: // filters, services and what stands in other sections is refused or left out as a whole
+	default: // filters, services and keywords of other sections are refused or ignored as a whole
 		return true
 	}
 }
 
-// readThemselves are options of server that read what follows them without HAProxy's list saying how much.
+// readThemselves are options of server whose number of arguments is missing in HAProxy's list.
 var readThemselves = []string{"source", "set-proxy-v2-tlv-fmt"}
 
-// following is how many words follow a word of bind or server by our tables, -1 for other classes.
+// following returns the number of words after an option of bind or server in our tables, or -1 for
+// other classes.
 func following(w listed) int {
 	switch w.class {
 	case "bind":
@@ -211,10 +212,10 @@ func following(w listed) int {
 	}
 }
 
-// isKnown reports whether an error of an expression, if any, is not that a name is unknown.
+// isKnown reports whether an error about an expression, if any, is not about an unknown name.
 func isKnown(err error) bool { return err == nil || !strings.Contains(err.Error(), "unknown ") }
 
-// findHAProxy is the program in PATH.
+// findHAProxy returns the program in PATH.
 func findHAProxy(t *testing.T) string {
 	t.Helper()
 	haproxy, err := exec.LookPath("haproxy")
@@ -240,7 +241,7 @@ func has(tab table, name string) bool {
 	return false
 }
 
-// TestUntranslatedSections holds that haproxyfile reads each section that has a note here.
+// TestUntranslatedSections checks that haproxyfile reads each section that has a note here.
 func TestUntranslatedSections(t *testing.T) {
 	for kind := range untranslated {
 		if !slices.Contains(haproxyfile.SectionKinds(), kind) {

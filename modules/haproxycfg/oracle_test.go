@@ -15,8 +15,7 @@ import (
 	"testing"
 )
 
-// examples are arguments for the keywords that want some. The others stand
-// alone.
+// examples are arguments for the keywords that need some.
 var examples = map[string]string{
 	"acl": "x src 192.0.2.1", "backlog": "9", "balance": "roundrobin", "bind": ":8099", "default-server": "weight 2", "default_backend": "other",
 	"declare capture": "request len 4", "description": "web", "fullconn": "9", "hash-balance-factor": "150", "hash-type": "consistent", "http-check": "send-state",
@@ -35,7 +34,7 @@ var examples = map[string]string{
 	"option persist": "", "force-persist": "if TRUE", "ignore-persist": "if TRUE", "use-fcgi-app": "x", "option originalto": "", "use-server": "%[str(s1)] if TRUE",
 }
 
-// later are keywords that Debian's HAProxy (2.6) does not know, or no longer.
+// later are keywords that Debian's HAProxy (2.6) does not have yet, or no longer has.
 var later = []string{
 	"guid", "hash-preserve-affinity", "log-steps", "quic-initial", "ssl-f-use", "timeout client-hs", "option http-drop-request-trailers", "option http-drop-response-trailers",
 	"option accept-unsafe-violations-in-http-request", "option accept-unsafe-violations-in-http-response", "option forwarded", "option use-small-buffers",
@@ -45,11 +44,11 @@ var later = []string{
 // keywordCase is a keyword in a kind of section.
 type keywordCase struct {
 	kind, line string
-	refused    bool // by HAProxy
+	refused    bool // in HAProxy
 }
 
-// section is a section that is valid but for the line, and what it needs. n
-// tells it from others.
+// section returns a section that is valid apart from the line, with everything that the line needs.
+// n makes names unique.
 func (c *keywordCase) section(n int) string {
 	switch name := fmt.Sprintf("x%d", n); c.kind {
 	case "defaults":
@@ -63,11 +62,11 @@ func (c *keywordCase) section(n int) string {
 
 const others = "global\n\texternal-check\ndefaults named\n" + timeoutLines + "frontend other from named\n\tbind :8097\n\tdefault_backend other\nbackend other from named\n\tbalance roundrobin\n\tserver s1 192.0.2.1:443\n"
 
-// alerts are the places in HAProxy's messages: a line, or a section's name.
+// alerts finds the places in HAProxy's messages: a line, or a section's name.
 var alerts = regexp.MustCompile(`(?m)^\[ALERT\].*?(?:haproxy\.cfg:(\d+)\]|(?:proxy|frontend|backend|listen) '(x\d+)')`)
 
-// ask has HAProxy judge all cases in a few runs: those that it complains of are
-// taken out until it complains of nothing.
+// ask runs HAProxy over all cases in a few runs. After each run, the cases that it reports are
+// taken out, until it reports none.
 func ask(t *testing.T, haproxy string, cases []*keywordCase) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
@@ -115,8 +114,8 @@ func ask(t *testing.T, haproxy string, cases []*keywordCase) {
 	t.Fatal("HAProxy is never content")
 }
 
-// In each kind of section, a keyword is accepted where HAProxy accepts it. With
-// what is refused here anyway there is nothing to compare.
+// In each kind of section, a keyword is accepted if HAProxy accepts it. Keywords that are refused
+// here in any case are not compared.
 func TestKeywordsInSections(t *testing.T) {
 	haproxy := findHAProxy(t)
 	var cases []*keywordCase
@@ -125,7 +124,7 @@ func TestKeywordsInSections(t *testing.T) {
 			continue
 		}
 		for _, kind := range []string{"defaults", "frontend", "backend", "listen"} {
-			// Rules of mode http are only followed in the section itself.
+			// Rules of mode http only apply in the section itself.
 			if kind == "defaults" && slices.Contains([]string{"http-request", "http-response", "http-after-response"}, name) {
 				continue
 			}

@@ -26,7 +26,7 @@ func phaseOf(name string) int {
 	return slices.Index(phases, name)
 }
 
-// TestPhasesPointDown holds the package to the order of its phases.
+// TestPhasesPointDown checks that no file uses declarations of a later phase.
 func TestPhasesPointDown(t *testing.T) {
 	names, err := filepath.Glob("*.go")
 	if err != nil {
@@ -72,11 +72,11 @@ func TestPhasesUpward(t *testing.T) {
 	}
 }
 
-// upward returns the references to declarations of a later phase, a sentence each. The
-// sources are files by name, as for parser.ParseFile.
+// upward returns the references to declarations of a later phase, one sentence each. The sources
+// are files by name, as for parser.ParseFile.
 //
-// Imports are not resolved, so that nothing has to be compiled. A selector that cannot be
-// resolved without them counts as upward if only later phases declare a method of its name.
+// Imports are not resolved, so that nothing has to be compiled. A selector that cannot be resolved
+// without them counts as upward if only later phases declare a method of its name.
 func upward(t *testing.T, sources map[string]any) (wrong []string) {
 	t.Helper()
 	set := token.NewFileSet()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// large is a configuration of 10,000 backends in 50,000 lines: a name for each
-// in the frontend, and a server, a policy and an option.
+// large returns a configuration of 10,000 backends in 50,000 lines: a name for each in the
+// frontend, and a server, a policy and an option.
 func large() string {
 	var b strings.Builder
 	b.WriteString("defaults\n" + timeoutLines + "frontend f\n\tbind :443\n\ttcp-request inspect-delay 5s\n\ttcp-request content accept if { req.ssl_hello_type 1 }\n")
@@ -34,7 +34,7 @@ func TestLarge(t *testing.T) {
 	if n := strings.Count(string(r.JSON), `"name":"s1","address":`); n != 10_000 {
 		t.Errorf("%d servers, want 10,000", n)
 	}
-	// One warning about logs, and not ten thousand.
+	// One warning about logs instead of ten thousand.
 	if len(r.Problems) != 1 {
 		t.Errorf("%d problems: %v", len(r.Problems), r.Problems)
 	}
