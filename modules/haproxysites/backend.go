@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// switching writes where requests go: use_backend in its order, and what is left.
+// switching writes where requests go: the use_backend rules in order, then the default.
 func (s *site) switching(r *rules) {
 	for _, l := range r.uses {
 		rule, condition := haproxyfile.CutCondition(l.Words)
@@ -52,13 +52,13 @@ func (c *Config) backend(name string) *Section {
 	return &c.Sections[i]
 }
 
-// backend writes what a backend does.
+// backend writes the rules and the servers of a backend.
 func (s *site) backend(b *Section) {
 	s.line(fmt.Sprintf("# %s %s, line %d", b.Kind, b.Name, b.Line))
 	frontend := s.section
 	s.section = b
 	s.open("route")
-	if b.Kind == "backend" { // the rules of a listen are those of its own addresses
+	if b.Kind == "backend" { // the rules of a listen are written with its addresses
 		s.rules(newRules(b))
 	}
 	s.upstreams(b)
@@ -91,7 +91,7 @@ func (s *site) upstreams(b *Section) {
 	s.block("reverse_proxy "+strings.Join(to, " "), p.lines(s))
 }
 
-// servers are those that can be upstreams; the others become comments.
+// servers returns the servers that can be upstreams. The others become comments.
 func (s *site) servers(b *Section) (servers []*upstream) {
 	defaults := make(map[string]string)
 	for _, l := range b.Lines {
@@ -117,8 +117,8 @@ func (s *site) servers(b *Section) (servers []*upstream) {
 	return s.active(servers)
 }
 
-// active leaves out what Caddy has no word for: backups beside several servers,
-// and servers with and without TLS in one backend.
+// active returns the servers that Caddy can balance over. It leaves out backups beside several
+// servers, and mixtures of servers with and without TLS.
 func (s *site) active(servers []*upstream) (active []*upstream) {
 	backups := 0
 	for _, u := range servers {
@@ -142,7 +142,7 @@ func (s *site) active(servers []*upstream) (active []*upstream) {
 	return active
 }
 
-// options reads the words of a server or default-server line.
+// options reads the options of a server or default-server line.
 func (s *site) options(into map[string]string, words []string) {
 	for len(words) > 0 {
 		n := min(s.config.ServerValues(words[0]), len(words)-1)
@@ -158,7 +158,7 @@ func (s *site) options(into map[string]string, words []string) {
 	}
 }
 
-// dial sets the address of a server, or says why there is none.
+// dial sets the address of a server, or returns the reason why it has none.
 func (s *site) dial(u *upstream) string {
 	a, err := haproxyfile.ParseAddress(u.Words[2], haproxyfile.AddressOptions{Getenv: s.config.Getenv})
 	switch {

@@ -14,18 +14,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// maxPorts bounds how many ports of a range are listed.
+// maxPorts is the maximum number of ports of a range to list.
 const maxPorts = 64
 
-// group is the addresses that can be one site: of one host and with the same
-// TLS.
+// group is a group of addresses that can be one site: they have one host and the same TLS options.
 type group struct {
 	keys []string // such as https://:443
-	bind string   // for the directive; empty: all addresses
+	bind string   // for the directive bind; empty: all addresses
 	tls  tlsOf
 }
 
-// tlsOf is what a bind line says of TLS.
+// tlsOf holds the TLS options of a bind line.
 type tlsOf struct {
 	on      bool
 	crt     []string
@@ -36,14 +35,14 @@ type tlsOf struct {
 	minimum string
 }
 
-// port is that of the first key.
+// port returns the port of the first key.
 func (g *group) port() string {
 	_, port, _ := net.SplitHostPort(strings.SplitN(g.keys[0], "//", 2)[1])
 	return port
 }
 
-// binds are the groups of a section's bind lines; a backend has one on
-// loopback.
+// binds returns the groups of a section's bind lines. A backend has one group on the loopback
+// address.
 func (s *site) binds(selected func(haproxyfile.Pos) bool) (groups []*group) {
 	for _, l := range s.section.Lines {
 		if l.Words[0] == "bind" && len(l.Words) > 1 && (selected == nil || selected(l.Pos)) {
@@ -100,7 +99,7 @@ func (g *group) joins(other *group) bool {
 	return g.bind == other.bind && fmt.Sprint(g.tls) == fmt.Sprint(other.tls)
 }
 
-// hostOf is the address for the directive bind.
+// hostOf returns the address for the directive bind.
 func hostOf(a *haproxyfile.Address, only6 bool) string {
 	switch host, err := netip.ParseAddr(a.Host); {
 	case a.Family == haproxyfile.Unix:
@@ -200,7 +199,7 @@ func (s *site) isDirectory(name string) bool {
 	return strings.HasSuffix(name, "/") || s.config.IsDirectory != nil && s.config.IsDirectory(name)
 }
 
-// within is a file name that may be relative.
+// within returns a file name that may be relative to base.
 func within(base, name string) string {
 	if base == "" || filepath.IsAbs(name) {
 		return name
@@ -208,7 +207,7 @@ func within(base, name string) string {
 	return filepath.Join(base, name)
 }
 
-// options are the lines in the block of the directive tls.
+// options returns the lines in the block of the directive tls.
 func (g *group) options(s *site, directories []string) (lines []string) {
 	if len(directories) > 0 {
 		lines = append(lines, "load "+strings.Join(directories, " "))
@@ -236,7 +235,7 @@ func quoteAll(words []string) (out []string) {
 	return out
 }
 
-// block writes a directive with the lines of its block, if there are any.
+// block writes a directive and the lines of its block, if any.
 func (s *site) block(directive string, lines []string) {
 	if len(lines) == 0 {
 		s.line(directive)

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// acls are the lines of each name.
+// acls holds the lines of each ACL by name.
 type acls map[string][][]string
 
-// expression is a condition as an expression of Caddy (CEL); ok is false if a
-// part of it has no counterpart.
+// expression returns a condition as an expression of Caddy (CEL). ok is false if a part of it has
+// no counterpart.
 func (a acls) expression(words []string) (text string, ok bool) {
 	var groups []string
 	var group []string
@@ -59,7 +59,7 @@ func (a acls) expression(words []string) (text string, ok bool) {
 	return "(" + strings.Join(groups, ") || (") + ")", true
 }
 
-// named is the expression of an ACL.
+// named returns the expression for an ACL.
 func (a acls) named(name string) (string, bool) {
 	var terms []string
 	for _, words := range a[name] {
@@ -90,7 +90,7 @@ func (a acls) named(name string) (string, bool) {
 	return "", false
 }
 
-// criterion is one of an ACL: "hdr(host) -i a.test b.test".
+// criterion returns the expression for a criterion, such as "hdr(host) -i a.test b.test".
 func criterion(words []string) (text string, ok bool) {
 	fetch, argument := words[0], ""
 	if open := strings.IndexByte(fetch, '('); open >= 0 {
@@ -123,11 +123,11 @@ func criterion(words []string) (text string, ok bool) {
 	return m.expression(base, argument)
 }
 
-// match is how a value is compared, and what with.
+// match is a matching method and the values to compare with.
 type match struct {
 	method string
 	fold   bool
-	host   bool // a host without its port
+	host   bool // compare a host without its port
 	values []string
 }
 
@@ -158,7 +158,7 @@ func (m *match) read(words []string) bool {
 	return true
 }
 
-// expression is the comparison of a fetch.
+// expression returns the comparison for a fetch.
 func (m *match) expression(fetch, argument string) (string, bool) {
 	switch fetch {
 	case "always_true":
@@ -208,17 +208,17 @@ func (m *match) header(name string) (string, bool) {
 	return call("header_regexp", []string{name, pattern}), ok
 }
 
-// notName reports whether a host cannot be one of a Caddyfile.
+// notName reports whether a host is not possible in a Caddyfile.
 func notName(text string) bool {
 	return strings.Trim(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz0123456789-.") != ""
 }
 
-// patterns are the methods as regular expressions.
+// patterns holds the matching methods as regular expressions.
 var patterns = map[string]string{
 	"str": `^(?:X)$`, "beg": `^(?:X)`, "end": `(?:X)$`, "sub": `(?:X)`, "reg": `X`, "dir": `(?:^|/)(?:X)(?:/|$)`, "dom": `(?:^|[/?.:])(?:X)(?:$|[/?.:])`,
 }
 
-// pattern is what is looked for as one regular expression.
+// pattern returns all values as one regular expression.
 func (m *match) pattern() (string, bool) {
 	form, ok := patterns[m.method]
 	if !ok || len(m.values) == 0 {
@@ -239,7 +239,7 @@ func (m *match) pattern() (string, bool) {
 	return pattern, err == nil
 }
 
-// call is a function of Caddy with texts.
+// call returns the call of a CEL function with text arguments.
 func call(function string, arguments []string) string { return function + "(" + list(arguments) + ")" }
 
 func list(texts []string) string {
@@ -250,7 +250,7 @@ func list(texts []string) string {
 	return strings.Join(out, ", ")
 }
 
-// literal is a text in CEL. A brace would begin a placeholder.
+// literal returns a text in CEL. It escapes braces, which would start a placeholder.
 func literal(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "{", `\x7b`, "}", `\x7d`, "\n", `\n`, "\r", `\r`, "`", `\x60`).Replace(text) + "'"
 }

@@ -17,9 +17,8 @@ func (s *site) speaksHTTP() bool {
 	return target != nil && target.Mode == "http"
 }
 
-// layer4 writes the block of global options for addresses whose TLS ends at the
-// proxy and whose servers are not asked in HTTP, and a site that has their
-// certificates.
+// layer4 writes the block of global options for addresses that terminate TLS and whose servers do
+// not speak HTTP, and a site with their certificates.
 func (s *site) layer4(groups []*group) Site {
 	r := newRules(s.section)
 	block := &site{config: s.config, section: s.section, writer: writer{depth: 1}, port: groups[0].port()}
@@ -56,7 +55,7 @@ func (s *site) layer4(groups []*group) Site {
 	block.close()
 	block.close()
 	s.result.global = block.String()
-	s.result.proxied = nil // it is done above
+	s.result.proxied = nil // written above
 
 	s.open(fmt.Sprintf("https://%s.invalid:0", strings.ToLower(strings.Map(hostRune, s.section.Name))))
 	s.line("bind 127.0.0.1")
@@ -68,7 +67,7 @@ func (s *site) layer4(groups []*group) Site {
 	return s.result
 }
 
-// hostRune keeps what a host name may have.
+// hostRune keeps characters that are valid in a host name.
 func hostRune(r rune) rune {
 	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
 		return r

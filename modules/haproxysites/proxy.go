@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// proxy is a reverse_proxy on its way.
+// proxy is a reverse_proxy directive while it is built.
 type proxy struct {
 	section *Section
 	servers []*upstream
@@ -62,7 +62,7 @@ func (p *proxy) read() {
 	}
 }
 
-// readCheck reads what follows "option httpchk".
+// readCheck reads the arguments of "option httpchk".
 func (p *proxy) readCheck(words []string) {
 	p.method, p.uri = "OPTIONS", "/"
 	switch len(words) {
@@ -74,7 +74,7 @@ func (p *proxy) readCheck(words []string) {
 	}
 }
 
-// httpCheckRule reads what follows "http-check".
+// httpCheckRule reads the arguments of "http-check".
 func (p *proxy) httpCheckRule(words []string) bool {
 	switch {
 	case len(words) == 3 && words[0] == "expect" && words[1] == "status" && !notNumber(words[2]):
@@ -112,7 +112,7 @@ func (p *proxy) send(words []string) bool {
 	return true
 }
 
-// lines are those of the block of reverse_proxy.
+// lines returns the lines in the block of reverse_proxy.
 func (p *proxy) lines(s *site) (lines []string) {
 	for _, l := range p.rest {
 		s.comment(l, "")
@@ -125,12 +125,12 @@ func (p *proxy) lines(s *site) (lines []string) {
 	return append(lines, p.transport(s)...)
 }
 
-// policies are the algorithms that have a name of their own in Caddy.
+// policies maps the algorithms that have a counterpart in Caddy.
 var policies = map[string]string{
 	"roundrobin": "round_robin", "static-rr": "round_robin", "leastconn": "least_conn", "first": "first", "source": "client_ip_hash", "random": "random", "uri": "uri_hash",
 }
 
-// policy is how a server is chosen.
+// policy returns the lines of the balancing policy.
 func (p *proxy) policy(s *site) []string {
 	algorithm, argument := "roundrobin", ""
 	if len(p.balance) > 0 {
@@ -169,12 +169,12 @@ func (p *proxy) policy(s *site) []string {
 	return []string{"# NOT TRANSLATED: balance " + oneLine(strings.Join(p.balance, " "))}
 }
 
-// health are the checks: those by HTTP; a server that is only connected to is
+// health returns the lines of the health checks over HTTP. A server with a plain connect check is
 // found down by its requests.
 func (p *proxy) health() (lines []string) {
 	first := p.servers[0]
 	if !slices.ContainsFunc(p.servers, func(u *upstream) bool { return u.has("check") }) {
-		return nil // as HAProxy, which never finds out then
+		return nil // as in HAProxy, which never finds out then
 	}
 	interval, fall, rise := milliseconds(first.options["inter"], "2s"), number(first.options["fall"], 3), number(first.options["rise"], 2)
 	if !p.httpCheck {
@@ -207,7 +207,7 @@ func (p *proxy) health() (lines []string) {
 	return lines
 }
 
-// transport is how servers are connected to.
+// transport returns the lines about connections to servers.
 func (p *proxy) transport(s *site) (lines []string) {
 	first := p.servers[0]
 	if p.connect != "" {
@@ -242,7 +242,7 @@ func (p *proxy) transport(s *site) (lines []string) {
 	return slices.Concat([]string{"transport http {"}, lines, []string{"}"})
 }
 
-// milliseconds is a time of HAProxy in Caddy's words.
+// milliseconds returns a time of HAProxy in Caddy's format.
 func milliseconds(text, otherwise string) string {
 	d, err := haproxyfile.ParseTime(text, time.Millisecond)
 	if err != nil || d == 0 {

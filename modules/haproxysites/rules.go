@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// rules are the lines of a section by what they do.
+// rules holds the lines of a section by their kind.
 type rules struct {
 	acls      acls
 	options   []string
@@ -24,7 +24,7 @@ type rules struct {
 	rest      []haproxyfile.Line
 }
 
-// elsewhere are words that are of use in other places, or that Caddy needs not.
+// elsewhere are keywords that are used in other places, or that Caddy does not need.
 var elsewhere = strings.Fields("mode bind server default-server balance retries timeout log option maxconn backlog description id guid stats http-reuse fullconn hash-type cookie http-check capture unique-id-format unique-id-header log-format log-tag no errorfile email-alert default enabled disabled server-template")
 
 func newRules(s *Section) *rules {
@@ -62,7 +62,7 @@ func (r *rules) option(line string) {
 	}
 }
 
-// rules writes what is done with requests before they go to a server.
+// rules writes the rules for requests before they go to a server.
 func (s *site) rules(r *rules) {
 	if slices.ContainsFunc(s.section.Lines, func(l haproxyfile.Line) bool { return l.Words[0] == "stats" }) {
 		s.line("# the statistics page has no counterpart yet")
@@ -91,8 +91,8 @@ func (s *site) rules(r *rules) {
 	}
 }
 
-// matcher writes the named matcher of a condition and returns " @name", or
-// nothing where there is no condition.
+// matcher writes the named matcher of a condition. It returns " @name", or nothing if there is no
+// condition.
 func (s *site) matcher(a acls, l haproxyfile.Line, condition []string) (string, bool) {
 	if len(condition) == 0 {
 		return "", true
@@ -113,7 +113,7 @@ func (s *site) matcher(a acls, l haproxyfile.Line, condition []string) (string, 
 	return " " + name, true
 }
 
-// directiveOf is an action in Caddy's words.
+// directiveOf returns the directive for an action.
 func directiveOf(keyword string, words []string) (directive string, arguments []string, ok bool) {
 	if keyword == "redirect" {
 		return redirectOf(words[1:])
@@ -203,7 +203,7 @@ func answerOf(words []string) (directive string, arguments []string, ok bool) {
 	return "respond", append(arguments, status), true
 }
 
-// placeholders are expressions of HAProxy in the words of a Caddyfile.
+// placeholders maps HAProxy's expressions to placeholders of a Caddyfile.
 var placeholders = map[string]string{
 	"hdr(host)": "{hostport}", "req.hdr(host)": "{hostport}", "hdr(Host)": "{hostport}", "req.hdr(Host)": "{hostport}",
 	"path": "{path}", "query": "{query}", "url": "{uri}", "pathq": "{uri}", "capture.req.uri": "{uri}",

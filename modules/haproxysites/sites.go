@@ -14,27 +14,26 @@ type Section struct {
 	haproxyfile.Pos
 	Kind, Name string
 	Mode       string // "tcp" or "http"
-	// Lines are those of its defaults and its own, in this order.
+	// Lines are the lines of its defaults, followed by its own.
 	Lines []haproxyfile.Line
 }
 
-// Config is what a configuration says.
+// Config holds the sections of a configuration and its settings.
 type Config struct {
 	Sections []Section
-	// BindValues and ServerValues return how many words follow an option of a
-	// bind and of a server line.
+	// BindValues and ServerValues return the number of words after an option of a bind or a server
+	// line.
 	BindValues, ServerValues func(option string) int
-	// CrtBase and CaBase are where relative names of certificates begin.
+	// CrtBase and CaBase are the directories of relative certificate names.
 	CrtBase, CaBase string
-	// IsDirectory tells whether a name is that of a directory. Default: it is
-	// one if it ends with a slash.
+	// IsDirectory reports whether a name is a directory. Default: whether it ends with a slash.
 	IsDirectory func(name string) bool
-	// Getenv is for variables in addresses. Default: there are none.
+	// Getenv looks up variables in addresses. Default: no variable is set.
 	Getenv func(string) (string, bool)
 }
 
-// Global is the block of global options that belongs before the sites: what
-// Caddy does by itself for sites and HAProxy does not, is turned off.
+// Global returns the block of global options to put before the sites. It turns off what Caddy does
+// for sites by default and HAProxy does not.
 func Global(sites []Site) string {
 	var w writer
 	w.open("")
@@ -56,7 +55,7 @@ func Global(sites []Site) string {
 	return w.String()
 }
 
-// Lines is the text, with what belongs into the block of global options.
+// Lines returns the text, including its part of the block of global options.
 func (s Site) Lines() string {
 	if s.global == "" {
 		return s.Text
@@ -67,28 +66,27 @@ func (s Site) Lines() string {
 // Site is the text for one frontend or listen.
 type Site struct {
 	Text string
-	// Untranslated is how many lines stand in it as comments.
+	// Untranslated is the number of lines that became comments.
 	Untranslated int
 
 	global  string   // lines of the global options
-	proxied []string // addresses where clients send a PROXY header
+	proxied []string // addresses at which clients send a PROXY header
 }
 
-// Of is the site of a section that listens, as far as its bind lines are
-// selected; nil selects all.
+// Of returns the site of a section that listens, for the selected bind lines; nil selects all.
 func (c *Config) Of(section *Section, selected func(haproxyfile.Pos) bool) Site {
 	s := &site{config: c, section: section}
 	return s.write(selected)
 }
 
-// OfBackend is a site for connections that come to a backend in another way. It
-// has a port of the loopback address.
+// OfBackend returns a site for connections that reach a backend in another way. It listens at a
+// port of the loopback address.
 func (c *Config) OfBackend(section *Section, port int) Site {
 	s := &site{config: c, section: section, loopback: port}
 	return s.write(nil)
 }
 
-// site is one on its way.
+// site is a site while it is written.
 type site struct {
 	config  *Config
 	section *Section
@@ -96,7 +94,7 @@ type site struct {
 	untranslated int
 	matchers     int
 	loopback     int    // the port for a backend
-	port         string // that servers without one are asked at
+	port         string // for servers without one
 	result       Site
 }
 
@@ -132,10 +130,10 @@ func (s *site) write(binds func(haproxyfile.Pos) bool) Site {
 	return s.result
 }
 
-// snippet is the name of the part that several sites share.
+// snippet returns the name of the part that several sites share.
 func snippet(s *Section) string { return "haproxy-" + s.Kind + "-" + s.Name }
 
-// body is what a site does.
+// body writes the contents of a site.
 func (s *site) body() {
 	r := newRules(s.section)
 	for _, o := range r.options {
@@ -147,13 +145,13 @@ func (s *site) body() {
 	s.close()
 }
 
-// comment takes a line over that has no counterpart.
+// comment writes a line without a counterpart as a comment.
 func (s *site) comment(l haproxyfile.Line, why string) {
 	s.untranslated++
 	s.line(fmt.Sprintf("# NOT TRANSLATED, line %d: %s%s", l.Line, oneLine(strings.Join(l.Words, " ")), why))
 }
 
-// oneLine keeps a text in its comment.
+// oneLine removes line breaks from a text in a comment.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' {
@@ -183,13 +181,12 @@ func (w *writer) close() {
 	w.line("}")
 }
 
-// quote makes one word of a Caddyfile of a text, in which nothing is a
-// placeholder.
+// quote quotes a text as one word of a Caddyfile without placeholders.
 func quote(text string) string {
 	return quoted(strings.NewReplacer("{", `\{`, "}", `\}`).Replace(text))
 }
 
-// quoted makes one word of a text as it is.
+// quoted quotes a text as one word without any other change.
 func quoted(text string) string {
 	if text != "" && !strings.ContainsAny(text, " \t\r\n\"`#\\{}<") {
 		return text

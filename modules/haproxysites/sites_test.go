@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// draft is the text for the first section of a configuration.
+// draft returns the text for the first section of a configuration.
 func draft(t *testing.T, text string) Site {
 	t.Helper()
 	sections, problems := haproxyfile.Read([]haproxyfile.Source{{Name: "haproxy.cfg", Text: []byte(text)}}, haproxyfile.Options{})
@@ -34,7 +34,7 @@ func draft(t *testing.T, text string) Site {
 	return c.Of(&c.Sections[0], nil)
 }
 
-// values tells options with a value from the others.
+// values returns 1 for options with a value.
 func values(option string) int {
 	if slices.Contains(strings.Fields("ssl check backup accept-proxy v6only disabled send-proxy send-proxy-v2 enabled no-check"), option) {
 		return 0
@@ -42,7 +42,7 @@ func values(option string) int {
 	return 1
 }
 
-// wantLines holds that lines stand in a text, one after the other.
+// wantLines checks that lines occur in a text in this order.
 func wantLines(t *testing.T, name, text string, want ...string) {
 	t.Helper()
 	got := " " + strings.Join(strings.Fields(text), " ") + " "
@@ -139,7 +139,7 @@ func TestUpstreams(t *testing.T) {
 	}
 }
 
-// TLS that ends at the proxy, and then no HTTP.
+// TLS terminated at the proxy, with servers that do not speak HTTP.
 func TestLayer4(t *testing.T) {
 	s := draft(t, "frontend imaps\n\tmode tcp\n\tbind :993 ssl crt mail.pem\n\tuse_backend x if { src 192.0.2.1 }\n\tdefault_backend imap\nbackend imap\n\tmode tcp\n\tserver i 192.0.2.1:143\n")
 	wantLines(t, "options", Global([]Site{s}), "# NOT TRANSLATED, line 4: use_backend x if { src 192.0.2.1 } layer4 { :993 { route { tls proxy 192.0.2.1:143 } } }")
