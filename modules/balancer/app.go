@@ -88,7 +88,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionFrontends(ctx); err != nil {
 		return err
 	}
-	return options.Report(ctx.Logger(), durable.Check(ctx))
+	return options.Report(ctx.Logger(), durable.Validate(ctx))
 }
 
 func (a *App) provision(ctx caddy.Context) error {

@@ -103,7 +103,7 @@ func (a *App) stopListening() {
 }
 
 // Listening returns the addresses that frontends listen on, by what errors call the frontend. It
-// is for durable.Check.
+// is for durable.Validate.
 func (a *App) Listening() map[string][]string {
 	all := make(map[string][]string)
 	for name, f := range a.listening {

@@ -50,7 +50,7 @@ func (w *HealthOptions) validate() error {
 		{"observe", w.Observe, wordsOf(observed)},
 		{"on_error", w.OnError, wordsOf(errorActions)},
 	} {
-		if err := options.CheckWord(word.name, word.value, word.known); err != nil {
+		if err := options.ValidateWord(word.name, word.value, word.known); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (c *Check) validate() error {
 	if _, err := netip.ParseAddr(c.Source); c.Source != "" && err != nil {
 		return fmt.Errorf("source %q: expected an IP address", c.Source)
 	}
-	if err := options.CheckWord("send_proxy", c.SendProxy, proxyVersions); err != nil {
+	if err := options.ValidateWord("send_proxy", c.SendProxy, proxyVersions); err != nil {
 		return err
 	}
 	if c.Address != "" {
@@ -232,7 +232,7 @@ type duration struct {
 
 func validateDurations(durations ...duration) error {
 	for _, d := range durations {
-		if err := options.CheckDuration(d.name, d.value); err != nil {
+		if err := options.ValidateDuration(d.name, d.value); err != nil {
 			return err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func NotDurable(listen []string) (plain []string) {
 	for _, l := range listen {
 		addr, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceAll(l, ""))
-		if err == nil && !durable.Is(addr.Network) {
+		if err == nil && !durable.IsNetwork(addr.Network) {
 			plain = append(plain, l)
 		}
 	}

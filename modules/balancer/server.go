@@ -92,10 +92,10 @@ func (s *Server) validate() error {
 	if err := validateAddress(s.Address); err != nil {
 		return err
 	}
-	if err := options.CheckPlaceholders(s.Address); err != nil {
+	if err := options.ValidatePlaceholders(s.Address); err != nil {
 		return fmt.Errorf("address %q: %w", s.Address, err)
 	}
-	if err := options.CheckWord("resolve_prefer", s.ResolvePrefer, families); err != nil {
+	if err := options.ValidateWord("resolve_prefer", s.ResolvePrefer, families); err != nil {
 		return err
 	}
 	if w := s.Weight; w != nil && (*w < 0 || *w > MaxWeight) {

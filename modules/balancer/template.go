@@ -27,7 +27,7 @@ func ValidateNameTemplate(name string) error {
 	if err := ValidateName(placeholder.ReplaceAllString(name, "x")); err != nil {
 		return fmt.Errorf("name %q: expected letters, digits, any of -_.: and placeholders such as {l4.client_hello.sni}, nothing else", name)
 	}
-	return options.CheckPlaceholders(name)
+	return options.ValidatePlaceholders(name)
 }
 
 // validateAddressTemplate is checkAddress for an address with placeholders.

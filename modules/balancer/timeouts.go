@@ -117,7 +117,7 @@ func ValidateTimeout(name string, d caddy.Duration) error {
 	case d < 0:
 		return fmt.Errorf("%s %v: expected a duration greater than zero, or -1 for never", name, time.Duration(d))
 	}
-	return options.CheckDuration(name, d)
+	return options.ValidateDuration(name, d)
 }
 
 // TimeoutOption is an option with a duration, which must be greater than zero,
@@ -140,7 +140,7 @@ func TimeoutOption(p *caddy.Duration) options.Option {
 		if v <= 0 {
 			return d.Errf("%s: %v: expected a duration greater than zero, or off", name, v)
 		}
-		if err := options.CheckDuration(name, caddy.Duration(v)); err != nil {
+		if err := options.ValidateDuration(name, caddy.Duration(v)); err != nil {
 			return d.WrapErr(err)
 		}
 		*p = caddy.Duration(v)

@@ -49,7 +49,7 @@ func (o *TLS) keyExchanges() (ids []tls.CurveID, err error) {
 		if name == "" {
 			return nil, fmt.Errorf("curves: %q: expected the name of a curve, such as x25519", name)
 		}
-		if err := options.CheckWord("curves", name, curveWords); err != nil {
+		if err := options.ValidateWord("curves", name, curveWords); err != nil {
 			return nil, err
 		}
 		ids = append(ids, curves[name])

@@ -66,7 +66,7 @@ func (h *HeaderPattern) provision() (err error) {
 }
 
 func newMatcher(what, text, format, method, flags string) (m matcher, err error) {
-	if err := options.CheckWord(what+"_match", method, matchMethods); err != nil {
+	if err := options.ValidateWord(what+"_match", method, matchMethods); err != nil {
 		return m, err
 	}
 	m.method, m.text = method, text

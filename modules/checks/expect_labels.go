@@ -50,7 +50,7 @@ func (l *Labels) provision() (err error) {
 		name, code string
 		known      []string
 	}{{"ok_status", l.OKStatus, passCodes}, {"error_status", l.ErrorStatus, failCodes}, {"timeout_status", l.TimeoutStatus, timeoutCodes}} {
-		if err := options.CheckWord("expect: "+c.name, strings.ToUpper(c.code), c.known); err != nil {
+		if err := options.ValidateWord("expect: "+c.name, strings.ToUpper(c.code), c.known); err != nil {
 			return err
 		}
 	}

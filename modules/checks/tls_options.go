@@ -83,12 +83,12 @@ type TLS struct {
 
 // validate returns an error for options that are invalid or contradict each other.
 func (o *TLS) validate() error {
-	if err := errors.Join(options.CheckWord("verify", o.Verify, verifications), options.CheckWord("min_version", o.MinVersion, versionWords), options.CheckWord("max_version", o.MaxVersion, versionWords),
-		options.CheckDuration("warn_before", o.WarnBefore), options.CheckDuration("fail_before", o.FailBefore)); err != nil {
+	if err := errors.Join(options.ValidateWord("verify", o.Verify, verifications), options.ValidateWord("min_version", o.MinVersion, versionWords), options.ValidateWord("max_version", o.MaxVersion, versionWords),
+		options.ValidateDuration("warn_before", o.WarnBefore), options.ValidateDuration("fail_before", o.FailBefore)); err != nil {
 		return err
 	}
 	for _, p := range o.ALPN {
-		if err := options.CheckProtocol(p); err != nil {
+		if err := options.ValidateProtocol(p); err != nil {
 			return fmt.Errorf("alpn: %w", err)
 		}
 	}

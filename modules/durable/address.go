@@ -27,7 +27,7 @@ var networks = map[string]string{
 
 // Is reports whether a network, as caddy.ParseNetworkAddress has it, is one of those
 // that are registered here.
-func Is(network string) bool { return networks[network] != "" }
+func IsNetwork(network string) bool { return networks[network] != "" }
 
 // kind is what an address names.
 type kind uint8

@@ -10,7 +10,7 @@
 // accepting and never ends it. Addresses of one port may overlap, in one configuration
 // or from one to the next: each connection goes to the most exact (Linux). No other
 // program can share an address: one that it holds is an error at start. UDP is not
-// supported. Check finds what a configuration as a whole cannot have. TakeBy and TakeFor
+// supported. Validate finds what a configuration as a whole cannot have. TakeBy and TakeFor
 // take connections without Accept, and without a goroutine between.
 package durable
 
@@ -51,7 +51,7 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 	l, err := attachAll(ctx, as, o, portTries)
 	if err != nil {
 		if c, ok := ctx.(caddy.Context); ok && errors.Is(err, errNotShared) {
-			if named := Check(c); named != nil { // who the users are
+			if named := Validate(c); named != nil { // who the users are
 				err = named
 			}
 		}

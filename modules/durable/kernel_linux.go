@@ -42,7 +42,7 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 		})
 	case isPlain(a):
 		if c, ok := ctx.(caddy.Context); ok { // it may be of the same configuration
-			if err := Check(c); err != nil {
+			if err := Validate(c); err != nil {
 				return nil, err
 			}
 		}

@@ -33,12 +33,12 @@ type use struct {
 // standardNetworks are those of Caddy itself, for what is told from a misspelling.
 var standardNetworks = []string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix", "unixgram", "unixpacket", "fd", "fdgram", "ip", "ip4", "ip6"}
 
-// Check says which two users of one address a configuration has, if they cannot both
+// Validate reports which two users of one address a configuration has, if they cannot both
 // have it: two of a durable address that are not marked shared, or one of a durable
 // and one of a plain address that overlap. It also names a network that looks like a
 // misspelling of one here. Where the http or the layer4 app is not provisioned yet, it
 // is now; what is wrong with it is left for Caddy to say.
-func Check(ctx caddy.Context) error {
+func Validate(ctx caddy.Context) error {
 	uses, err := usesOf(ctx)
 	if err != nil {
 		return err

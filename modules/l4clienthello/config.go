@@ -35,7 +35,7 @@ func (m *Matcher) Provision(caddy.Context) (err error) {
 	if err := checkAll("ja3", m.JA3, checkJA3); err != nil {
 		return err
 	}
-	return checkAll("alpn", m.ALPN, options.CheckProtocol)
+	return checkAll("alpn", m.ALPN, options.ValidateProtocol)
 }
 
 func checkAll(name string, words []string, check func(string) error) error {
@@ -77,7 +77,7 @@ func (m *Matcher) Options() options.Table {
 		"sni_file":     list(&m.SNIFile, func(string) error { return nil }),
 		"sni_regexp":   list(&m.SNIRegexp, func(expression string) error { _, err := compile(expression); return err }),
 		"no_sni":       options.Flag(&m.NoSNI),
-		"alpn":         list(&m.ALPN, options.CheckProtocol),
+		"alpn":         list(&m.ALPN, options.ValidateProtocol),
 		"version":      list(&m.Version, func(words string) error { _, err := parseVersions(words); return err }),
 		"ech":          options.Flag(&m.ECH),
 		"post_quantum": options.Flag(&m.PostQuantum),

@@ -87,7 +87,7 @@ func (b *Bind) provision() (err error) {
 	case b.KeepaliveCount < 0 || b.KeepaliveCount > maxProbes:
 		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", b.KeepaliveCount, maxProbes)
 	}
-	return errors.Join(b.checkBacklog(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.CheckDuration("keepalive_interval", b.KeepaliveInterval))
+	return errors.Join(b.checkBacklog(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.ValidateDuration("keepalive_interval", b.KeepaliveInterval))
 }
 
 func (b *Bind) checkBacklog() error {
@@ -115,7 +115,7 @@ func (b *Bind) resolve(address string) (string, error) {
 		return "", fmt.Errorf("expected unix/ before the path of a socket: unix/%s", address)
 	case slices.Contains(durableNetworks, network):
 		address = "durable/" + address
-	case durable.Is(network):
+	case durable.IsNetwork(network):
 		network, rest, _ = strings.Cut(rest, "/")
 	}
 	if b.Mode == "" {
@@ -169,7 +169,7 @@ func listeners(binds []*Bind) (all []*Listener) {
 	}
 	for _, b := range binds {
 		l := &Listener{Address: b.listen, Name: b.Name, ID: b.ID}
-		if network, rest, _ := strings.Cut(b.listen, "/"); durable.Is(network) {
+		if network, rest, _ := strings.Cut(b.listen, "/"); durable.IsNetwork(network) {
 			l.Address = rest
 			if name, ok := strings.CutPrefix(rest, "abns/"); ok {
 				l.Address = "unix/@" + name
@@ -181,7 +181,7 @@ func listeners(binds []*Bind) (all []*Listener) {
 }
 
 // isDurable reports whether the address loses no connections on reload.
-func (b *Bind) isDurable() bool { return durable.Is(b.parsed.Network) }
+func (b *Bind) isDurable() bool { return durable.IsNetwork(b.parsed.Network) }
 
 // parseBind parses "bind ADDRESS…" and a block of options that apply to each address.
 func (f *Frontend) parseBind(d *caddyfile.Dispenser) error {

@@ -89,7 +89,7 @@ func (f *Frontend) plain() (plain []string) {
 }
 
 // Addresses returns the addresses that the frontend listens on, with their networks, for
-// durable.Check.
+// durable.Validate.
 func (f *Frontend) Addresses() (all []string) {
 	for _, b := range f.Bind {
 		all = append(all, b.listen)

@@ -229,7 +229,7 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 
 // check validates the frontend's own options.
 func (h *Handler) check() error {
-	if err := options.CheckDuration("inspect_delay", h.InspectDelay); err != nil {
+	if err := options.ValidateDuration("inspect_delay", h.InspectDelay); err != nil {
 		return err
 	}
 	if h.MaxHello < minMaxHello || h.MaxHello > clienthello.DefaultMaxHello {

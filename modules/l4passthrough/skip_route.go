@@ -58,7 +58,7 @@ func ownAddresses(app *layer4.App, server *layer4.Server) (own []caddy.NetworkAd
 		}
 	}
 	for _, at := range parsedAddresses(server) {
-		if durable.Is(at.Network) && listed[at.String()] == 1 {
+		if durable.IsNetwork(at.Network) && listed[at.String()] == 1 {
 			own = append(own, at)
 		}
 	}

@@ -17,9 +17,9 @@ const shortest = caddy.Duration(time.Millisecond)
 // milliseconds, as in HAProxy, rather than seconds.
 const millisecondsFrom = 1000
 
-// CheckDuration says what is wrong with a duration, of which 0 is the default: it
+// ValidateDuration reports what is wrong with a duration, of which 0 is the default: it
 // must be at least 1ms.
-func CheckDuration(name string, d caddy.Duration) error {
+func ValidateDuration(name string, d caddy.Duration) error {
 	switch {
 	case d == 0 || d >= shortest:
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-func TestCheckDuration(t *testing.T) {
+func TestValidateDuration(t *testing.T) {
 	const few = "expected at least 1ms: numbers without a unit are nanoseconds: write "
 	for d, want := range map[time.Duration]string{
 		0:                    "",
@@ -24,7 +24,7 @@ func TestCheckDuration(t *testing.T) {
 		time.Millisecond - 1: "x 999.999µs: " + few + `"16m39.999s"`,
 	} {
 		got := ""
-		if err := CheckDuration("x", caddy.Duration(d)); err != nil {
+		if err := ValidateDuration("x", caddy.Duration(d)); err != nil {
 			got = err.Error()
 		}
 		if got != want {

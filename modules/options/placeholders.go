@@ -46,14 +46,14 @@ var meant = map[string][]string{
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// CheckPlaceholders says which placeholder of a text nothing provides: it would be
+// ValidatePlaceholders reports which placeholder of a text nothing provides: it would be
 // empty for each connection. Modules of other projects may provide more; where
 // there are some, only a name that is nearly a known one is refused.
-func CheckPlaceholders(text string) error {
-	return checkPlaceholders(text, strings.Contains(text, "{") && othersProvide())
+func ValidatePlaceholders(text string) error {
+	return validatePlaceholders(text, strings.Contains(text, "{") && othersProvide())
 }
 
-func checkPlaceholders(text string, others bool) error {
+func validatePlaceholders(text string, others bool) error {
 	for _, p := range placeholder.FindAllString(text, -1) {
 		name := strings.Trim(p, "{}")
 		if isProvided(name) {

@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-func TestCheckPlaceholders(t *testing.T) {
+func TestValidatePlaceholders(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                       "",
 		"no placeholder":                         "",
@@ -32,7 +32,7 @@ func TestCheckPlaceholders(t *testing.T) {
 		"{geo.country}":                          "placeholder {geo.country}: nothing provides it (known:",
 	} {
 		got := ""
-		if err := CheckPlaceholders(text); err != nil {
+		if err := ValidatePlaceholders(text); err != nil {
 			got = err.Error()
 		}
 		if want == "" && got != "" || !strings.Contains(got, want) {
@@ -45,7 +45,7 @@ func TestCheckPlaceholders(t *testing.T) {
 // misspelled name is refused nevertheless.
 func TestPlaceholdersOfOthers(t *testing.T) {
 	for text, refused := range map[string]bool{"{geo.country}": false, "{l4.geo.country}": false, "{l4.client_helo.sni}": true, "{l4.tls.sni}": true} {
-		if err := checkPlaceholders(text, true); (err != nil) != refused {
+		if err := validatePlaceholders(text, true); (err != nil) != refused {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

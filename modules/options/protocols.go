@@ -21,9 +21,9 @@ var protocols = map[string]string{
 // overQUIC are names of HTTP/3.
 var overQUIC = map[string]bool{"http3": true, "http/3": true, "http/3.0": true}
 
-// CheckProtocol says what is wrong with the name of a protocol for ALPN, whose case
+// ValidateProtocol reports what is wrong with the name of a protocol for ALPN, whose case
 // matters: a name that no client and no server uses.
-func CheckProtocol(name string) error {
+func ValidateProtocol(name string) error {
 	if name == "" || len(name) > maxProtocol || strings.ContainsAny(name, ", ") {
 		return fmt.Errorf("%q: expected a protocol name such as h2 or http/1.1", name)
 	}

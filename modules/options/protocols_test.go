@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestCheckProtocol(t *testing.T) {
+func TestValidateProtocol(t *testing.T) {
 	for name, want := range map[string]string{
 		"h2": "", "h3": "", "http/1.1": "", "http/1.0": "", "imap": "", "acme-tls/1": "", "My-Own": "", strings.Repeat("a", 255): "",
 		"":                       `"": expected a protocol name`,
@@ -23,7 +23,7 @@ func TestCheckProtocol(t *testing.T) {
 		"HTTP/1.1":               `"HTTP/1.1": case matters: write http/1.1`,
 	} {
 		got := ""
-		if err := CheckProtocol(name); err != nil {
+		if err := ValidateProtocol(name); err != nil {
 			got = err.Error()
 		}
 		if want == "" && got != "" || !strings.Contains(got, want) {

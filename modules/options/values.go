@@ -25,7 +25,7 @@ func Duration(p *caddy.Duration) Option {
 		if v <= 0 {
 			return d.Errf("%s: %v: expected a duration greater than zero", name, v)
 		}
-		if err := CheckDuration(name, caddy.Duration(v)); err != nil {
+		if err := ValidateDuration(name, caddy.Duration(v)); err != nil {
 			return d.WrapErr(err)
 		}
 		*p = caddy.Duration(v)

@@ -47,15 +47,15 @@ func OneOf(p *string, known []string) Option {
 		if *p, err = Arg(d); err != nil {
 			return err
 		}
-		if err := CheckWord(name, *p, known); err != nil {
+		if err := ValidateWord(name, *p, known); err != nil {
 			return d.WrapErr(err)
 		}
 		return nil
 	})
 }
 
-// CheckWord says if a word is none of those known; empty is none given.
-func CheckWord(name, word string, known []string) error {
+// ValidateWord returns an error for a word that is not in known. An empty word is valid.
+func ValidateWord(name, word string, known []string) error {
 	if word == "" || slices.Contains(known, word) {
 		return nil
 	}

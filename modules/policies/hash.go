@@ -101,7 +101,7 @@ func (p *Hash) validateKey() error {
 	case p.Key == "" || p.Key == sourceKey || keys[p.Key] != "":
 		return nil
 	case strings.Contains(p.Key, "{"):
-		return options.CheckPlaceholders(p.Key)
+		return options.ValidatePlaceholders(p.Key)
 	}
 	known := append(slices.Sorted(maps.Keys(keys)), sourceKey)
 	return fmt.Errorf("unknown key %q%s, or placeholders in braces", p.Key, options.Suggest(p.Key, known))

@@ -36,7 +36,7 @@ func (c *Config) Provision(ctx caddy.Context) error {
 	if c == nil {
 		return nil
 	}
-	if err := options.CheckDuration("inspect_delay", c.InspectDelay); err != nil {
+	if err := options.ValidateDuration("inspect_delay", c.InspectDelay); err != nil {
 		return err
 	}
 	loader := new(sample.Loader)
