@@ -26,19 +26,19 @@ const (
 // run accepts and hands over until nobody is left to hand over to, and closes the
 // kernel socket. With waits, it begins once a configuration runs.
 func (s *socket) run(waits bool) {
-	if !waits || s.listen() { // else nobody may serve those who are in
+	if !waits || s.awaitStart() { // else nobody may serve those who are in
 		s.serve()
 	}
 	in := s.drain()
 	_ = s.kernel.Close()
-	s.keep(in)
+	s.keepLeftover(in)
 	close(s.done)
 	s.signalAll()
 	if s.err == nil {
 		return
 	}
 	socketsMu.Lock()
-	s.forget()
+	s.releaseAddress()
 	lost := len(s.users) > 0
 	socketsMu.Unlock()
 	if lost {
@@ -46,20 +46,20 @@ func (s *socket) run(waits bool) {
 	}
 }
 
-// listen waits until a configuration runs. False means that nobody is left who wants
+// awaitStart waits until a configuration runs. False means that nobody is left who wants
 // that.
-func (s *socket) listen() bool {
+func (s *socket) awaitStart() bool {
 	select {
-	case <-s.begun:
-	case <-s.idle:
+	case <-s.started:
+	case <-s.closing:
 		return false
 	}
-	for f := (failures{what: "listening fails; nobody can connect"}); ; {
-		err := s.kernel.listen()
+	for f := (backoff{what: "listening fails; nobody can connect"}); ; {
+		err := s.kernel.startListening()
 		if err == nil {
 			return true
 		}
-		if s.wait(f.next(s, err)) {
+		if s.pause(f.after(s, err)) {
 			return false
 		}
 	}
@@ -74,34 +74,34 @@ type watchable interface {
 // serve accepts until the last user has gone, or the kernel socket is lost, and then
 // accepts those who wait in the kernel's queue.
 func (s *socket) serve() {
-	var r room
-	for !s.isIdle() && s.err == nil {
-		if k, ok := s.kernel.(watchable); ok && s.taken() {
+	var r connLimiter
+	for !s.isClosing() && s.err == nil {
+		if k, ok := s.kernel.(watchable); ok && s.hasActiveTaker() {
 			s.acceptOnShards(k, &r)
 		} else {
 			s.accept(&r)
 		}
 	}
 	if s.err == nil {
-		s.acceptRest()
+		s.acceptBacklog()
 	}
 }
 
 // accept accepts and hands over until the last user has gone, or others are to accept.
-func (s *socket) accept(r *room) {
-	for f := (failures{what: acceptFails}); ; {
-		if !r.await(s) || !s.awaitTaken() {
+func (s *socket) accept(r *connLimiter) {
+	for f := (backoff{what: acceptFails}); ; {
+		if !r.await(s) || !s.awaitQueueSpace() {
 			return
 		}
 		conn, err := s.kernel.Accept()
 		switch {
 		case err == nil:
 			f.pause = 0
-			s.accepted(conn, r, false)
+			s.onAccept(conn, r, false)
 		case errors.Is(err, os.ErrDeadlineExceeded): // of wake
-			s.kernel.unwake()
+			s.kernel.resume()
 			return
-		case s.isIdle():
+		case s.isClosing():
 			return
 		case fatal(err):
 			s.err = err
@@ -109,18 +109,18 @@ func (s *socket) accept(r *room) {
 		case errors.Is(err, syscall.ECONNABORTED):
 			// One client gave up in the queue; the next one waits behind it.
 		default:
-			s.wait(f.next(s, err))
+			s.pause(f.after(s, err))
 		}
 	}
 }
 
-// awaitTaken waits until there are few connections in hand. False means that the last
+// awaitQueueSpace waits until there are few connections in hand. False means that the last
 // user has gone.
-func (s *socket) awaitTaken() bool {
+func (s *socket) awaitQueueSpace() bool {
 	for s.isFull() {
 		select {
-		case <-s.changed:
-		case <-s.idle:
+		case <-s.recheck:
+		case <-s.closing:
 			return false
 		}
 	}
@@ -129,19 +129,19 @@ func (s *socket) awaitTaken() bool {
 
 // acceptOnShards has the shards accept until the last user has gone, or others are to
 // accept.
-func (s *socket) acceptOnShards(k watchable, r *room) {
-	f := failures{what: acceptFails}
+func (s *socket) acceptOnShards(k watchable, r *connLimiter) {
+	f := backoff{what: acceptFails}
 	lost := make(chan error, 1)
 	stop, err := k.watch(relay.ListenOptions{
 		Pause: func() time.Duration {
-			if r.look(s) {
+			if r.allows(s) {
 				return 0
 			}
-			return roomEvery
+			return limiterPoll
 		},
 		Accepted: func(conn *relay.Socket) {
 			f.pause = 0
-			s.accepted(conn, r, true)
+			s.onAccept(conn, r, true)
 		},
 		Failed: func(err error) (time.Duration, bool) {
 			switch {
@@ -151,19 +151,19 @@ func (s *socket) acceptOnShards(k watchable, r *room) {
 			case errors.Is(err, syscall.ECONNABORTED):
 				return 0, false
 			default:
-				return f.next(s, err), false
+				return f.after(s, err), false
 			}
 		},
 	})
 	if err != nil {
-		s.wait(f.next(s, err))
+		s.pause(f.after(s, err))
 		return
 	}
 	defer stop()
-	for s.taken() {
+	for s.hasActiveTaker() {
 		select {
-		case <-s.changed:
-		case <-s.idle:
+		case <-s.recheck:
+		case <-s.closing:
 			return
 		case s.err = <-lost:
 			return
@@ -171,43 +171,43 @@ func (s *socket) acceptOnShards(k watchable, r *room) {
 	}
 }
 
-// accepted passes on a connection that the kernel has given.
-func (s *socket) accepted(conn net.Conn, r *room, onShard bool) {
+// onAccept passes on a connection that the kernel has given.
+func (s *socket) onAccept(conn net.Conn, r *connLimiter, onShard bool) {
 	r.accepted++
-	s.hand.Add(1)
+	s.inFlight.Add(1)
 	s.deliver(conn, onShard)
 }
 
-// acceptRest accepts those who wait in the kernel's queue.
-func (s *socket) acceptRest() {
+// acceptBacklog accepts those who wait in the kernel's queue.
+func (s *socket) acceptBacklog() {
 	for {
-		conn, err := s.kernel.waiting()
+		conn, err := s.kernel.acceptQueued()
 		if err != nil {
 			logger().Error("accepting those who were in when the address closed", zap.Stringer("address", s.key), zap.Error(err))
 		}
 		if conn == nil {
 			return
 		}
-		s.hand.Add(1)
+		s.inFlight.Add(1)
 		s.deliver(conn, false)
 	}
 }
 
-func (s *socket) isIdle() bool {
+func (s *socket) isClosing() bool {
 	select {
-	case <-s.idle:
+	case <-s.closing:
 		return true
 	default:
 		return false
 	}
 }
 
-// wait sleeps for d. It returns early, and true, when the last user has gone.
-func (s *socket) wait(d time.Duration) bool {
+// pause sleeps for d. It returns early, and true, when the last user has gone.
+func (s *socket) pause(d time.Duration) bool {
 	select {
 	case <-time.After(d):
 		return false
-	case <-s.idle:
+	case <-s.closing:
 		return true
 	}
 }
@@ -222,17 +222,17 @@ func fatal(err error) bool {
 		errors.Is(err, syscall.EINVAL) // no longer listening: shut down under us
 }
 
-// failures paces a loop whose calls fail: 5 ms after the first, doubled up to
+// backoff paces a loop whose calls fail: 5 ms after the first, doubled up to
 // a second, and at most one log line per second.
-type failures struct {
+type backoff struct {
 	what   string
 	pause  time.Duration // before the last try; 0 after a success
 	count  int           // since the last log line
 	logged time.Time
 }
 
-// next notes a failed call of s and returns the time to wait before the next.
-func (f *failures) next(s *socket, err error) time.Duration {
+// after notes a failed call of s and returns the time to wait before the next.
+func (f *backoff) after(s *socket, err error) time.Duration {
 	f.pause = min(max(2*f.pause, minPause), maxPause)
 	f.count++
 	if now := time.Now(); now.Sub(f.logged) >= logEvery {

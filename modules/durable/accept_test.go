@@ -16,7 +16,7 @@ func acceptError(err error) error {
 	return &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", err)}
 }
 
-func TestFatal(t *testing.T) {
+func TestFatalAcceptErrors(t *testing.T) {
 	for _, tc := range []struct {
 		err  error
 		want bool
@@ -41,7 +41,7 @@ func TestFatal(t *testing.T) {
 	}
 }
 
-func TestPacing(t *testing.T) {
+func TestAcceptBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results, lns := openFake(t, 1)
 		ms := time.Millisecond

@@ -14,7 +14,7 @@ import (
 
 // What the configuration asks for the connections is there without being set on
 // each: the listening socket has it.
-func TestAcceptedInherit(t *testing.T) {
+func TestAcceptedInheritSocketOptions(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg  net.ListenConfig
 		want map[[2]int]int
@@ -64,7 +64,7 @@ func TestAcceptedInherit(t *testing.T) {
 }
 
 // Of a socket that listens on all addresses, a connection knows its own.
-func TestAcceptedAnywhere(t *testing.T) {
+func TestAcceptedOnWildcardHasExactAddress(t *testing.T) {
 	for _, network := range []string{"durable", "durable4"} {
 		ln, err := openFamily(t, network, "", 0)
 		if err != nil {

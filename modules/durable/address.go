@@ -25,7 +25,7 @@ var networks = map[string]string{
 	"durable6" + sharedSuffix: "tcp6",
 }
 
-// Is reports whether a network, as caddy.ParseNetworkAddress has it, is one of those
+// IsNetwork reports whether a network, as caddy.ParseNetworkAddress has it, is one of those
 // that are registered here.
 func IsNetwork(network string) bool { return networks[network] != "" }
 

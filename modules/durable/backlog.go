@@ -28,8 +28,8 @@ func backlogOf(ctx context.Context) int {
 	return n
 }
 
-// larger returns the larger of two backlogs.
-func larger(a, b int) int {
+// largerBacklog returns the larger of two backlogs.
+func largerBacklog(a, b int) int {
 	if a == 0 || b == 0 {
 		return 0
 	}

@@ -131,7 +131,7 @@ func TestBacklogFollowsConfiguration(t *testing.T) {
 }
 
 // A socket that begins to listen beside another, once its configuration runs, has its backlog.
-func TestBacklogOfOneThatBeginsLater(t *testing.T) {
+func TestBacklogAppliesToDeferredListen(t *testing.T) {
 	address := resolveOne(t, "127.0.0.1", unused(t))
 	t.Cleanup(func() { _ = caddy.Stop() })
 	for _, app := range []backlogApp{

@@ -33,7 +33,7 @@ func init() {
 		// Caddy's HTTP servers have their HTTP/3 on the UDP port of the same number.
 		caddyhttp.RegisterNetworkHTTP3(name, "udp"+network[len("tcp"):])
 	}
-	lifecycle.AddAcceptor(lifecycle.Acceptor{StopAccepting: refuseAll, Pending: arriving})
+	lifecycle.AddAcceptor(lifecycle.Acceptor{StopAccepting: stopAccepting, Pending: pending})
 }
 
 // Interface guard
@@ -57,7 +57,7 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 		}
 		return nil, fmt.Errorf("listening on %q: %w", spelling(network, as), err)
 	}
-	takeAsAgreed(ctx, l, caddy.JoinNetworkAddress(network, host, portRange))
+	applyTakeFor(ctx, l, caddy.JoinNetworkAddress(network, host, portRange))
 	return l, nil
 }
 

@@ -52,9 +52,9 @@ type netKernel struct {
 	borrowed bool // somebody else has it, too, and those who wait there
 }
 
-func (netKernel) listen() error { return nil }
-func (netKernel) refuse()       {}
-func (netKernel) stepAside()    {}
+func (netKernel) startListening() error { return nil }
+func (netKernel) refuse()               {}
+func (netKernel) stepAside()            {}
 
 func (k netKernel) configure(o socketOptions) (err error) {
 	if k.borrowed {
@@ -68,10 +68,10 @@ func (k netKernel) configure(o socketOptions) (err error) {
 	return errors.Join(called, err)
 }
 
-func (k netKernel) wake()   { _ = k.SetDeadline(past) }
-func (k netKernel) unwake() { _ = k.SetDeadline(time.Time{}) }
+func (k netKernel) interrupt() { _ = k.SetDeadline(past) }
+func (k netKernel) resume()    { _ = k.SetDeadline(time.Time{}) }
 
-func (k netKernel) waiting() (net.Conn, error) {
+func (k netKernel) acceptQueued() (net.Conn, error) {
 	if k.borrowed {
 		return nil, nil
 	}
@@ -87,34 +87,34 @@ func (k netKernel) waiting() (net.Conn, error) {
 // name, which nobody knows, until listen.
 type unixKernel struct {
 	netKernel
-	path, made string
+	path, tempPath string
 
-	mu   sync.Mutex
-	mode fs.FileMode
-	own  fs.FileInfo // of path; nil: that is not ours yet
+	mu      sync.Mutex
+	mode    fs.FileMode
+	ownInfo fs.FileInfo // of path; nil: that is not ours yet
 }
 
 func openUnix(ctx context.Context, path string, o socketOptions) (kernel, error) {
-	k := &unixKernel{path: path, made: path, mode: o.mode}
+	k := &unixKernel{path: path, tempPath: path, mode: o.mode}
 	there, err := os.Lstat(path)
 	replaces := !k.abstract() && err == nil
 	if !k.abstract() {
-		k.made = fmt.Sprintf("%s.%d", path, os.Getpid())
-		if err := os.Remove(k.made); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		k.tempPath = fmt.Sprintf("%s.%d", path, os.Getpid())
+		if err := os.Remove(k.tempPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
 	if replaces && there.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("%s is there and no socket: expected a path that is free", path)
 	}
-	ln, err := o.Listen(ctx, "unix", k.made)
+	ln, err := o.Listen(ctx, "unix", k.tempPath)
 	if err != nil {
 		return nil, err
 	}
 	k.deadliner = ln.(*net.UnixListener)
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	if !replaces {
-		if err := k.listen(); err != nil {
+		if err := k.startListening(); err != nil {
 			_ = k.Close()
 			return nil, err
 		}
@@ -125,21 +125,21 @@ func openUnix(ctx context.Context, path string, o socketOptions) (kernel, error)
 // abstract reports whether the socket is none of the file system (unix(7)).
 func (k *unixKernel) abstract() bool { return strings.HasPrefix(k.path, "@") }
 
-// listen has the socket take the place of what is there.
-func (k *unixKernel) listen() error {
+// startListening has the socket take the place of what is there.
+func (k *unixKernel) startListening() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.abstract() || k.own != nil {
+	if k.abstract() || k.ownInfo != nil {
 		return nil
 	}
-	if err := os.Chmod(k.made, k.mode); err != nil {
+	if err := os.Chmod(k.tempPath, k.mode); err != nil {
 		return err
 	}
-	if err := os.Rename(k.made, k.path); err != nil {
+	if err := os.Rename(k.tempPath, k.path); err != nil {
 		return err
 	}
 	own, err := os.Lstat(k.path)
-	k.own = own
+	k.ownInfo = own
 	return err
 }
 
@@ -151,7 +151,7 @@ func (k *unixKernel) configure(o socketOptions) error {
 		return err
 	}
 	k.mode = o.mode
-	if k.own == nil {
+	if k.ownInfo == nil {
 		return err
 	}
 	return errors.Join(err, os.Chmod(k.path, k.mode))
@@ -164,11 +164,11 @@ func (k *unixKernel) refuse() {
 	if k.abstract() {
 		return
 	}
-	if k.own == nil {
-		_ = os.Remove(k.made)
+	if k.ownInfo == nil {
+		_ = os.Remove(k.tempPath)
 		return
 	}
-	if there, err := os.Lstat(k.path); err == nil && os.SameFile(there, k.own) {
+	if there, err := os.Lstat(k.path); err == nil && os.SameFile(there, k.ownInfo) {
 		_ = os.Remove(k.path)
 	}
 }

@@ -30,29 +30,29 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 	k, err := bindTCP(a, o, nil)
 	switch {
 	case err == nil:
-		err = k.start()
+		err = k.applyBacklog()
 	case !errors.Is(err, unix.EADDRINUSE):
-	case overlapped(a):
-		k, err = beside(a, func() (*tcpKernel, error) {
+	case portBoundHere(a):
+		k, err = withReusePort(a, func() (*tcpKernel, error) {
 			k, err := bindTCP(a, o, reusePort)
 			if err == nil {
 				k.deferred = true
 			}
 			return k, err
 		})
-	case isPlain(a):
+	case hasPlainListener(a):
 		if c, ok := ctx.(caddy.Context); ok { // it may be of the same configuration
 			if err := Validate(c); err != nil {
 				return nil, err
 			}
 		}
-		k, err = beside(a, func() (*tcpKernel, error) {
+		k, err = withReusePort(a, func() (*tcpKernel, error) {
 			k, err := bindTCP(a, o, func(fd int) error { return errors.Join(reusePort(fd), dropSYN(fd)) })
 			if err != nil {
 				return nil, err
 			}
-			k.unnoticed.Store(true)
-			return k, k.start()
+			k.synFiltered.Store(true)
+			return k, k.applyBacklog()
 		})
 	}
 	if err != nil {
@@ -141,13 +141,13 @@ func sockaddr(at netip.AddrPort) (unix.Sockaddr, error) {
 	return to, nil
 }
 
-// start makes a bound socket listen, or changes the backlog of one that listens.
-func (k *tcpKernel) start() error {
+// applyBacklog makes a bound socket listen, or changes the backlog of one that listens.
+func (k *tcpKernel) applyBacklog() error {
 	return k.do(func(fd int) error { return setBacklog(fd, k.backlog) })
 }
 
-// isPlain reports whether this process has a listener of Caddy's own on an address.
-func isPlain(a address) bool {
+// hasPlainListener reports whether this process has a listener of Caddy's own on an address.
+func hasPlainListener(a address) bool {
 	host, port := a.at.Addr().String(), strconv.Itoa(int(a.at.Port()))
 	hosts := []string{host}
 	switch {
@@ -169,12 +169,12 @@ func isPlain(a address) bool {
 // tcpKernel is a TCP socket whose connections are accepted without those system
 // calls that package net makes for each: a session takes over their descriptors.
 type tcpKernel struct {
-	file      *os.File
-	raw       syscall.RawConn
-	addr      *net.TCPAddr
-	local     net.Addr    // that all connections have; nil: it depends
-	borrowed  bool        // somebody else has it, too
-	unnoticed atomic.Bool // nobody can come
+	file        *os.File
+	raw         syscall.RawConn
+	addr        *net.TCPAddr
+	local       net.Addr    // that all connections have; nil: it depends
+	borrowed    bool        // somebody else has it, too
+	synFiltered atomic.Bool // nobody can come
 
 	accept   func(fd uintptr) bool // tryAccept
 	accepted *relay.Socket         // its results
@@ -251,20 +251,20 @@ func (k *tcpKernel) configure(o socketOptions) error {
 	if k.deferred || k.borrowed {
 		return err
 	}
-	return errors.Join(err, k.start())
+	return errors.Join(err, k.applyBacklog())
 }
 
-// listen lets clients in, if they are not yet.
-func (k *tcpKernel) listen() error {
+// startListening lets clients in, if they are not yet.
+func (k *tcpKernel) startListening() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch a := (address{at: k.addr.AddrPort()}); {
 	case k.deferred:
-		_, err := beside(a, func() (*tcpKernel, error) { return k, k.start() })
+		_, err := withReusePort(a, func() (*tcpKernel, error) { return k, k.applyBacklog() })
 		k.deferred = err != nil
 		return err
-	case k.unnoticed.CompareAndSwap(true, false):
-		_, err := beside(a, func() (*tcpKernel, error) { return k, k.detachFilter() })
+	case k.synFiltered.CompareAndSwap(true, false):
+		_, err := withReusePort(a, func() (*tcpKernel, error) { return k, k.detachFilter() })
 		return err
 	}
 	return nil
@@ -301,7 +301,7 @@ func (k *tcpKernel) tryAccept(fd uintptr) bool {
 	return k.failed != unix.EAGAIN //nolint:errorlint // an Errno, and asked for each connection
 }
 
-func (k *tcpKernel) waiting() (conn net.Conn, err error) {
+func (k *tcpKernel) acceptQueued() (conn net.Conn, err error) {
 	if k.borrowed {
 		return nil, nil
 	}
@@ -353,8 +353,8 @@ func (k *tcpKernel) stepAside() {
 	}
 }
 
-func (k *tcpKernel) wake()   { _ = k.file.SetDeadline(past) }
-func (k *tcpKernel) unwake() { _ = k.file.SetDeadline(time.Time{}) }
+func (k *tcpKernel) interrupt() { _ = k.file.SetDeadline(past) }
+func (k *tcpKernel) resume()    { _ = k.file.SetDeadline(time.Time{}) }
 
 // watch has the shards accept. The descriptor must not be closed before stop.
 func (k *tcpKernel) watch(o relay.ListenOptions) (stop func(), err error) {

@@ -117,7 +117,7 @@ func inherited(t *testing.T, ln interface{ File() (*os.File, error) }) (number s
 
 // An inherited socket is served by any number of users, one after the other, and stays
 // the starter's: what waits when the last one closes waits for the next.
-func TestInherited(t *testing.T) {
+func TestDescriptorIsTakenOver(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	overUnix, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
@@ -161,7 +161,7 @@ func TestInherited(t *testing.T) {
 	}
 }
 
-func TestNotInherited(t *testing.T) {
+func TestForeignDescriptorIsRefused(t *testing.T) {
 	own := open(t, 0)
 	file, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {

@@ -13,27 +13,27 @@ import (
 
 // listener is one user's view of a socket. It is safe for concurrent use.
 type listener struct {
-	sock    *socket
-	config  lifecycle.Config // if hasConfig
-	options socketOptions
-	wake    chan struct{} // one word: Accept is to look again; that of a pair, for both
-	closed  chan struct{}
-	ctx     context.Context
-	stop    func() bool // stops waiting for the end of the context
+	sock           *socket
+	config         lifecycle.Config // if hasConfig
+	options        socketOptions
+	wake           chan struct{} // one word: Accept is to look again; that of a pair, for both
+	closed         chan struct{}
+	ctx            context.Context
+	unwatchContext func() bool // stops waiting for the end of the context
 
-	once   sync.Once
-	finish func() // closes closed
+	detachOnce sync.Once
+	markClosed func() // closes closed
 
 	hasConfig bool // false for users outside Caddy
 
 	// Of socketsMu:
-	last bool // it closed last: what is left is for it
+	closedLast bool // it closed last: what is left is for it
 
 	// Of the socket's queue:
-	has    bool // connections are for this user; written with socketsMu, too
-	take   func(*relay.Socket)
-	taking int  // calls of take
-	dual   bool // it is one of a pair
+	active     bool // connections are for this user; written with socketsMu, too
+	taker      func(*relay.Socket)
+	takerCalls int  // calls of take
+	dual       bool // it is one of a pair
 }
 
 // Interface guard
@@ -46,8 +46,8 @@ func newListener(ctx context.Context, s *socket, o socketOptions) *listener {
 	if l.wake == nil {
 		l.wake = make(chan struct{}, 1)
 	}
-	l.finish = sync.OnceFunc(func() {
-		s.quit(l)
+	l.markClosed = sync.OnceFunc(func() {
+		s.removeListener(l)
 		close(l.closed)
 		l.signal()
 	})
@@ -62,26 +62,26 @@ func newListener(ctx context.Context, s *socket, o socketOptions) *listener {
 // TakeBy it returns only what cannot be taken.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
-		if conn, err := l.next(); conn != nil || err != nil {
+		if conn, err := l.poll(); conn != nil || err != nil {
 			return conn, err
 		}
 		<-l.wake
 	}
 }
 
-// next is a connection for this listener, or the error of Accept. Where both are nil,
+// poll is a connection for this listener, or the error of Accept. Where both are nil,
 // there may be one after a word of wake.
-func (l *listener) next() (net.Conn, error) {
-	if conn := l.sock.pop(l); conn != nil {
-		l.sock.handed()
+func (l *listener) poll() (net.Conn, error) {
+	if conn := l.sock.dequeue(l); conn != nil {
+		l.sock.noteTaken()
 		return conn, nil
 	}
-	if !l.isClosed() && !l.sock.lost() {
+	if !l.isClosed() && !l.sock.isDone() {
 		return nil, nil
 	}
 	l.signal() // for another Accept
-	l.sock.awaitTakes(l)
-	return l.rest()
+	l.sock.awaitTaker(l)
+	return l.leftover()
 }
 
 // signal has an Accept look again.
@@ -92,12 +92,12 @@ func (l *listener) signal() {
 	}
 }
 
-// rest is a connection that was in when the kernel socket closed, if there is one
+// leftover is a connection that was in when the kernel socket closed, if there is one
 // for this listener.
-func (l *listener) rest() (net.Conn, error) {
+func (l *listener) leftover() (net.Conn, error) {
 	select {
 	case <-l.sock.done:
-		if conn := l.sock.takeRest(l); conn != nil {
+		if conn := l.sock.takeLeftover(l); conn != nil {
 			return conn, nil
 		}
 		if err := l.sock.err; err != nil && !l.isClosed() {
@@ -122,24 +122,24 @@ func (l *listener) isClosed() bool {
 // process, when all close soon by themselves. A second Close returns net.ErrClosed.
 func (l *listener) Close() error {
 	lifecycle.BeginShutdown()
-	l.stop()
-	if !l.leave() {
+	l.unwatchContext()
+	if !l.detach() {
 		return l.closedError("close")
 	}
 	return nil
 }
 
-// leave detaches the listener and reports whether it had been attached.
-func (l *listener) leave() (left bool) {
-	l.once.Do(func() {
+// detach detaches the listener and reports whether it had been attached.
+func (l *listener) detach() (left bool) {
+	l.detachOnce.Do(func() {
 		left = true
-		if l.sock.detach(l) {
-			l.finish()
+		if l.sock.removeUser(l) {
+			l.markClosed()
 			return
 		}
 		go func() { // its Accept still has somebody to serve
 			<-l.sock.done
-			l.finish()
+			l.markClosed()
 		}()
 	})
 	return left

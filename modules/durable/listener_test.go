@@ -64,7 +64,7 @@ func testCloseEndsOwnAcceptOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitEnd(t, endA)
-	if d := time.Since(start); d > restTime {
+	if d := time.Since(start); d > leftoverTimeout {
 		t.Errorf("Accept ended %v after Close", d)
 	}
 	checkClosed(t, a.Close())

@@ -157,7 +157,7 @@ func testOverlapHandsQueueOver(t *testing.T) {
 			if isLeaving(left) {
 				t.Error("it is still noted as leaving")
 			}
-			noneInHand(t, left, heir)
+			noneInFlight(t, left, heir)
 			again, err := openFamily(t, "durable4", hosts[0], port)
 			if err != nil {
 				t.Fatal(err)
@@ -175,26 +175,28 @@ func testOverlapHandsQueueOver(t *testing.T) {
 func isLeaving(s *socket) bool {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
-	_, ok := leaving[s]
+	_, ok := ceding[s]
 	return ok
 }
 
-// noneInHand checks that sockets count no connection that has a user.
-func noneInHand(t *testing.T, of ...*socket) {
+// noneInFlight checks that sockets count no connection that has a user.
+func noneInFlight(t *testing.T, of ...*socket) {
 	t.Helper()
 	for _, s := range of {
-		for end := time.Now().Add(patience); s.hand.Load() != 0; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(patience); s.inFlight.Load() != 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("%v has %d connections in its hand", s.key, s.hand.Load())
+				t.Fatalf("%v has %d connections in its hand", s.key, s.inFlight.Load())
 			}
 		}
 	}
 }
 
 // An address may come back while its former socket is still leaving.
-func TestOverlapReturns(t *testing.T) { eachWay(t, testOverlapReturns, byAccept, byTaker) }
+func TestOverlapGoesBackToWildcard(t *testing.T) {
+	eachWay(t, testOverlapGoesBackToWildcard, byAccept, byTaker)
+}
 
-func testOverlapReturns(t *testing.T) {
+func testOverlapGoesBackToWildcard(t *testing.T) {
 	for _, hosts := range [][2]string{{"127.0.0.2", "0.0.0.0"}, {"0.0.0.0", "127.0.0.2"}} {
 		port := unused(t)
 		before, err := openFamily(t, "durable4", hosts[0], port)
@@ -223,11 +225,11 @@ func testOverlapReturns(t *testing.T) {
 
 // Who waits at the address of all when a more exact one is opened goes there, if it is
 // his, though the first address stays.
-func TestOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
-	eachWay(t, testOverlapHandsOverWhatIsNotItsOwn, byAccept, byTaker)
+func TestOverlapHandsMisaddressedConnsOver(t *testing.T) {
+	eachWay(t, testOverlapHandsMisaddressedConnsOver, byAccept, byTaker)
 }
 
-func testOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
+func testOverlapHandsMisaddressedConnsOver(t *testing.T) {
 	all, err := openFamily(t, "durable4", "0.0.0.0", 0)
 	if err != nil {
 		t.Fatal(err)
@@ -259,19 +261,19 @@ func testOverlapHandsOverWhatIsNotItsOwn(t *testing.T) {
 			t.Errorf("the first address accepted a connection to %s, want %s", got, want)
 		}
 	}
-	noneInHand(t, all.(*listener).sock, two.(*listener).sock)
-	if !all.(*listener).sock.shared.Load() {
+	noneInFlight(t, all.(*listener).sock, two.(*listener).sock)
+	if !all.(*listener).sock.overlapped.Load() {
 		t.Error("the first address does not look whose its connections are")
 	}
 	two.Close()
-	if all.(*listener).sock.shared.Load() {
+	if all.(*listener).sock.overlapped.Load() {
 		t.Error("the first address still looks whose its connections are")
 	}
 }
 
 // The end of the process waits for who is handed over by a socket that has left its
 // address.
-func TestOverlapAtTheEnd(t *testing.T) {
+func TestOverlapAtShutdown(t *testing.T) {
 	before, err := openFamily(t, "durable4", "127.0.0.2", unused(t))
 	if err != nil {
 		t.Fatal(err)
@@ -282,17 +284,17 @@ func TestOverlapAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	before.Close()
-	refuseAll()
+	stopAccepting()
 	defer func() {
 		socketsMu.Lock()
 		defer socketsMu.Unlock()
-		refuses, ended = false, nil
-		lastHanded.Store(nil)
+		inShutdown, socketsAtShutdown = false, nil
+		lastTaken.Store(nil)
 	}()
 	socketsMu.Lock()
-	waits := slices.Contains(ended, left)
+	waits := slices.Contains(socketsAtShutdown, left)
 	socketsMu.Unlock()
-	if !waits || !arriving() {
+	if !waits || !pending() {
 		t.Error("it does not wait")
 	}
 	<-left.done

@@ -14,8 +14,8 @@ import (
 // pair is a user's view of two sockets: those of all addresses of IPv4 and of IPv6, on
 // one port. It is safe for concurrent use.
 type pair struct {
-	of    [2]*listener // with one wake
-	turns atomic.Uint32
+	of       [2]*listener // with one wake
+	rotation atomic.Uint32
 }
 
 // Interface guard
@@ -35,7 +35,7 @@ func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (n
 		}
 		return first, nil
 	}
-	if lacking(err) {
+	if isFamilyMissing(err) {
 		return attachAll(ctx, as[1:], o, tries)
 	}
 	if err != nil {
@@ -44,7 +44,7 @@ func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (n
 	six := address{at: netip.AddrPortFrom(as[1].at.Addr(), first.sock.key.at.Port())}
 	o.wake = first.wake
 	second, err := attach(ctx, six, o)
-	if lacking(err) {
+	if isFamilyMissing(err) {
 		return first, nil
 	}
 	if err != nil {
@@ -62,8 +62,8 @@ func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (n
 	return &pair{of: [2]*listener{first, second}}, nil
 }
 
-// lacking reports whether err says that the system has no such version of IP.
-func lacking(err error) bool {
+// isFamilyMissing reports whether err says that the system has no such version of IP.
+func isFamilyMissing(err error) bool {
 	return errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
@@ -72,9 +72,9 @@ func lacking(err error) bool {
 func (p *pair) Accept() (net.Conn, error) {
 	for {
 		var over error
-		open, first := false, p.turns.Add(1)
+		open, first := false, p.rotation.Add(1)
 		for i := range uint32(len(p.of)) {
-			conn, err := p.of[(first+i)%2].next()
+			conn, err := p.of[(first+i)%2].poll()
 			switch {
 			case conn != nil:
 				return conn, nil

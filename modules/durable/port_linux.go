@@ -22,8 +22,8 @@ var ports = struct {
 	of map[uint16][]*tcpKernel
 }{of: make(map[uint16][]*tcpKernel)}
 
-// overlapped reports whether this process has bound sockets to the port of a.
-func overlapped(a address) bool {
+// portBoundHere reports whether this process has bound sockets to the port of a.
+func portBoundHere(a address) bool {
 	ports.Lock()
 	defer ports.Unlock()
 	return len(ports.of[a.at.Port()]) > 0
@@ -46,15 +46,15 @@ func (k *tcpKernel) unregister() {
 	}
 }
 
-// beside calls f, which binds a socket to a or has it listen there, while the
+// withReusePort calls f, which binds a socket to a or has it listen there, while the
 // sockets on the port let others of this process beside them.
-func beside(a address, f func() (*tcpKernel, error)) (*tcpKernel, error) {
+func withReusePort(a address, f func() (*tcpKernel, error)) (*tcpKernel, error) {
 	ports.Lock()
 	defer ports.Unlock()
 	shareAll(ports.of[a.at.Port()], 1)
 	k, err := f()
 	if err == nil {
-		park(a)
+		forceReusePortCheck(a)
 	}
 	shareAll(ports.of[a.at.Port()], 0)
 	if k != nil {
@@ -67,7 +67,7 @@ func beside(a address, f func() (*tcpKernel, error)) (*tcpKernel, error) {
 // keeps it as long as it is not to be noticed.
 func shareAll(sockets []*tcpKernel, value int) {
 	for _, k := range sockets {
-		if k.unnoticed.Load() {
+		if k.synFiltered.Load() {
 			continue
 		}
 		_ = k.do(func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, value) })
@@ -77,13 +77,13 @@ func shareAll(sockets []*tcpKernel, value int) {
 // reusePort lets other sockets of this process beside a new one.
 func reusePort(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }
 
-// park takes care that the kernel asks the sockets of a port whether they have
+// forceReusePortCheck takes care that the kernel asks the sockets of a port whether they have
 // SO_REUSEPORT when another program wants to be beside them. It does not for the
 // address that was bound last with the option, and for 0.0.0.0 and [::] that is any
 // address of the version of IP. So an address is bound last that no machine has: one of
 // the other version, and of those for documentation (RFC 5737, RFC 3849). Where that
 // fails, the sockets work all the same.
-func park(a address) {
+func forceReusePortCheck(a address) {
 	family, level, freebind := unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND
 	var to unix.Sockaddr = &unix.SockaddrInet6{Port: int(a.at.Port()), Addr: [16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1}}
 	if !a.isIPv4() {

@@ -17,9 +17,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
 
-// restTime is how long connections that were in when the kernel socket closed wait
+// leftoverTimeout is how long connections that were in when the kernel socket closed wait
 // for somebody to accept them.
-const restTime = 5 * time.Second
+const leftoverTimeout = 5 * time.Second
 
 // socketOptions are what a user wants of the kernel socket.
 type socketOptions struct {
@@ -39,7 +39,7 @@ type kernel interface {
 	configure(socketOptions) error
 	// listen lets clients in, where something else is there until then. Else they can
 	// come from the beginning.
-	listen() error
+	startListening() error
 	// refuse lets no new clients in, where the system can do that; those who are in
 	// are still accepted.
 	refuse()
@@ -47,11 +47,11 @@ type kernel interface {
 	// address belongs to; those who are in, or are coming in, are still accepted.
 	stepAside()
 	// wake has Accept fail with os.ErrDeadlineExceeded, until unwake.
-	wake()
-	unwake()
+	interrupt()
+	resume()
 	// waiting accepts one who is in already, after wake. Where there is none, both
 	// results are nil.
-	waiting() (net.Conn, error)
+	acceptQueued() (net.Conn, error)
 }
 
 // sockets holds every kernel socket in use, by canonical address. Its lock is held
@@ -64,27 +64,27 @@ var (
 
 // socket is one kernel socket and its users.
 type socket struct {
-	key     address
-	kernel  kernel
-	begin   sync.Once
-	begun   chan struct{} // closed when a configuration that uses it runs
-	idle    chan struct{} // closed with the last user, or at the end of the process
-	done    chan struct{} // closed when the kernel socket is
-	changed chan struct{} // one word: see look
-	hand    atomic.Int64  // connections that were accepted and that no user has yet
-	ending  atomic.Bool   // the process is: nobody is let in any more
-	shared  atomic.Bool   // connections may be for another socket: see heir
+	key        address
+	kernel     kernel
+	startOnce  sync.Once
+	started    chan struct{} // closed when a configuration that uses it runs
+	closing    chan struct{} // closed with the last user, or at the end of the process
+	done       chan struct{} // closed when the kernel socket is
+	recheck    chan struct{} // one word: see look
+	inFlight   atomic.Int64  // connections that were accepted and that no user has yet
+	inShutdown atomic.Bool   // the process is: nobody is let in any more
+	overlapped atomic.Bool   // connections may be for another socket: see heir
 
 	queue
 
 	// Of socketsMu:
-	users    []*listener // in the order in which they came
-	shutting bool        // idle is closed
+	users      []*listener // in the order in which they came
+	closeBegun bool        // idle is closed
 
 	err error // what ended the kernel socket; read after done
 
-	restMu sync.Mutex
-	rest   []net.Conn // those who were in when it closed
+	leftoverMu sync.Mutex
+	leftover   []net.Conn // those who were in when it closed
 }
 
 // attach adds a user to the socket of addr, which it opens if there is none. With
@@ -93,25 +93,25 @@ type socket struct {
 func attach(ctx context.Context, addr address, o socketOptions) (*listener, error) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
-	if refuses {
-		return nil, errEnding
+	if inShutdown {
+		return nil, errShuttingDown
 	}
 	s := sockets[addr]
-	if s != nil && s.isTakenFor(ctx, o) {
+	if s != nil && s.conflictsWith(ctx, o) {
 		return nil, errNotShared
 	}
-	if s == nil || s.lost() {
+	if s == nil || s.isDone() {
 		var err error
 		if s, err = openSocket(ctx, addr, o); err != nil {
 			return nil, err
 		}
 	}
-	return s.attach(ctx, o), nil
+	return s.addUser(ctx, o), nil
 }
 
-// isTakenFor reports whether another user of the same configuration has the socket,
+// conflictsWith reports whether another user of the same configuration has the socket,
 // and one of both does not want to share it. The caller holds socketsMu.
-func (s *socket) isTakenFor(ctx context.Context, o socketOptions) bool {
+func (s *socket) conflictsWith(ctx context.Context, o socketOptions) bool {
 	config, ok := lifecycle.ConfigOf(ctx)
 	return ok && slices.ContainsFunc(s.users, func(l *listener) bool {
 		return l.hasConfig && l.config == config && (!l.options.shared || !o.shared)
@@ -128,13 +128,13 @@ func openSocket(ctx context.Context, addr address, o socketOptions) (*socket, er
 	config, waits := lifecycle.ConfigOf(ctx)
 	waits = waits && !config.Running()
 	if !waits {
-		if err := k.listen(); err != nil {
+		if err := k.startListening(); err != nil {
 			_ = k.Close()
 			return nil, err
 		}
-		s.begin.Do(func() { close(s.begun) })
+		s.startOnce.Do(func() { close(s.started) })
 	}
-	s.enter()
+	s.claimAddress()
 	go s.run(waits)
 	return s, nil
 }
@@ -143,45 +143,45 @@ func newSocket(key address, k kernel) *socket {
 	s := &socket{
 		key:     key,
 		kernel:  k,
-		begun:   make(chan struct{}),
-		idle:    make(chan struct{}),
+		started: make(chan struct{}),
+		closing: make(chan struct{}),
 		done:    make(chan struct{}),
-		changed: make(chan struct{}, 1),
+		recheck: make(chan struct{}, 1),
 	}
-	s.settled.L = &s.mu
+	s.quiet.L = &s.mu
 	return s
 }
 
-// attach adds a user. The caller holds socketsMu.
-func (s *socket) attach(ctx context.Context, o socketOptions) *listener {
+// addUser adds a user. The caller holds socketsMu.
+func (s *socket) addUser(ctx context.Context, o socketOptions) *listener {
 	l := newListener(ctx, s, o)
-	s.prune()
+	s.removeEndedUsers()
 	s.users = append(s.users, l)
-	s.join(l)
-	s.pass()
-	l.stop = context.AfterFunc(ctx, func() { l.leave() })
+	s.addListener(l)
+	s.activateOldest()
+	l.unwatchContext = context.AfterFunc(ctx, func() { l.detach() })
 	if config, ok := lifecycle.ConfigOf(ctx); ok {
 		go func() {
 			if config.Await(ctx) {
-				s.beginNow()
+				s.start()
 			}
 		}()
 	}
 	return l
 }
 
-// beginNow has the socket be used.
-func (s *socket) beginNow() {
-	s.begin.Do(func() {
-		if err := s.kernel.listen(); err != nil { // the accept goroutine tries again
+// start opens the socket to clients.
+func (s *socket) start() {
+	s.startOnce.Do(func() {
+		if err := s.kernel.startListening(); err != nil { // the accept goroutine tries again
 			logger().Error("listening", zap.Stringer("address", s.key), zap.Error(err))
 		}
-		close(s.begun)
+		close(s.started)
 	})
 }
 
-// lost reports whether the kernel socket has been closed by somebody else.
-func (s *socket) lost() bool {
+// isDone reports whether the kernel socket has been closed by somebody else.
+func (s *socket) isDone() bool {
 	select {
 	case <-s.done:
 		return true
@@ -190,27 +190,27 @@ func (s *socket) lost() bool {
 	}
 }
 
-// prune takes away the users whose context has ended: they are on their way out, and
+// removeEndedUsers takes away the users whose context has ended: they are on their way out, and
 // must not be in the way of others until then. The caller holds socketsMu.
-func (s *socket) prune() {
-	if s.ending.Load() { // then they still accept who is in
+func (s *socket) removeEndedUsers() {
+	if s.inShutdown.Load() { // then they still accept who is in
 		return
 	}
 	s.users = slices.DeleteFunc(s.users, func(l *listener) bool {
 		if l.ctx.Err() == nil {
 			return false
 		}
-		l.finish()
+		l.markClosed()
 		return true
 	})
 }
 
-// pass gives connections to the users of the configuration that has been here for
+// activateOldest gives connections to the users of the configuration that has been here for
 // longest. The caller holds socketsMu.
-func (s *socket) pass() {
+func (s *socket) activateOldest() {
 	var next []*listener
 	for _, l := range s.users {
-		if !l.has && l.config == s.users[0].config {
+		if !l.active && l.config == s.users[0].config {
 			next = append(next, l)
 		}
 	}
@@ -222,10 +222,10 @@ func (s *socket) pass() {
 	}
 	s.mu.Lock()
 	for _, l := range next {
-		l.has = true
+		l.active = true
 	}
 	s.mu.Unlock()
-	s.turn()
+	s.activeChanged()
 }
 
 // options are what the configuration that gets the connections wants of the kernel socket:
@@ -235,17 +235,17 @@ func (s *socket) options() socketOptions {
 	o := s.users[0].options
 	for _, l := range s.users[1:] {
 		if l.config == s.users[0].config {
-			o.backlog = larger(o.backlog, l.options.backlog)
+			o.backlog = largerBacklog(o.backlog, l.options.backlog)
 		}
 	}
 	return o
 }
 
-// detach takes one user away. With the last one the kernel socket is closed when
-// detach returns, and those who were in are left for that user's Accept. At the
+// removeUser takes one user away. With the last one the kernel socket is closed when
+// removeUser returns, and those who were in are left for that user's Accept. At the
 // end of the process it is not, nor where other sockets take over: then the result
 // is false.
-func (s *socket) detach(l *listener) (closed bool) {
+func (s *socket) removeUser(l *listener) (closed bool) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
 	i := slices.Index(s.users, l)
@@ -253,52 +253,52 @@ func (s *socket) detach(l *listener) (closed bool) {
 		return true
 	}
 	s.users = slices.Delete(s.users, i, i+1)
-	s.prune()
-	heirs := s.heirs(l)
+	s.removeEndedUsers()
+	heirs := s.successors(l)
 	for _, heir := range heirs {
-		heir.beginNow()
+		heir.start()
 	}
 	if len(s.users) > 0 {
-		l.finish()
-		s.pass()
-		s.review()
+		l.markClosed()
+		s.activateOldest()
+		s.redeliver()
 		return true
 	}
-	l.last = true
-	if s.ending.Load() {
+	l.closedLast = true
+	if s.inShutdown.Load() {
 		return false
 	}
 	if len(heirs) > 0 {
-		s.bequeath()
+		s.cedeAddress()
 		return false
 	}
 	s.kernel.refuse()
-	s.shut()
+	s.beginClose()
 	<-s.done // which takes no lock, and waits for nobody
 	return true
 }
 
-// shut has the accept goroutine close the kernel socket. The caller holds
+// beginClose has the accept goroutine close the kernel socket. The caller holds
 // socketsMu.
-func (s *socket) shut() {
-	if s.shutting {
+func (s *socket) beginClose() {
+	if s.closeBegun {
 		return
 	}
-	s.shutting = true
-	s.forget()
-	close(s.idle)
-	s.kernel.wake()
+	s.closeBegun = true
+	s.releaseAddress()
+	close(s.closing)
+	s.kernel.interrupt()
 }
 
-// keep keeps those who are in for the user who closed last.
-func (s *socket) keep(conns []net.Conn) {
+// keepLeftover keeps those who are in for the user who closed last.
+func (s *socket) keepLeftover(conns []net.Conn) {
 	if len(conns) == 0 {
 		return
 	}
-	s.rest = conns
-	time.AfterFunc(restTime, func() {
+	s.leftover = conns
+	time.AfterFunc(leftoverTimeout, func() {
 		n := 0
-		for conn := s.takeRest(nil); conn != nil; conn = s.takeRest(nil) {
+		for conn := s.takeLeftover(nil); conn != nil; conn = s.takeLeftover(nil) {
 			_ = conn.Close()
 			n++
 		}
@@ -308,24 +308,24 @@ func (s *socket) keep(conns []net.Conn) {
 	})
 }
 
-// takeRest takes one of those who were in, for a user who may have them or, if that
+// takeLeftover takes one of those who were in, for a user who may have them or, if that
 // is nil, to get rid of them.
-func (s *socket) takeRest(l *listener) net.Conn {
+func (s *socket) takeLeftover(l *listener) net.Conn {
 	if l != nil {
 		socketsMu.Lock()
-		may := l.has && (l.last || !l.isClosed())
+		may := l.active && (l.closedLast || !l.isClosed())
 		socketsMu.Unlock()
 		if !may {
 			return nil
 		}
 	}
-	s.restMu.Lock()
-	defer s.restMu.Unlock()
-	if len(s.rest) == 0 {
+	s.leftoverMu.Lock()
+	defer s.leftoverMu.Unlock()
+	if len(s.leftover) == 0 {
 		return nil
 	}
-	conn := s.rest[0]
-	s.rest = s.rest[1:]
-	s.handed()
+	conn := s.leftover[0]
+	s.leftover = s.leftover[1:]
+	s.noteTaken()
 	return conn
 }

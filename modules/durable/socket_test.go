@@ -36,20 +36,20 @@ func (k *fakeKernel) Accept() (net.Conn, error) {
 	}
 }
 
-func (k *fakeKernel) Close() error                  { k.wake(); return nil }
-func (k *fakeKernel) Addr() net.Addr                { return &net.TCPAddr{Port: 1} }
-func (k *fakeKernel) configure(socketOptions) error { return nil }
-func (k *fakeKernel) listen() error                 { return nil }
-func (k *fakeKernel) refuse()                       {}
-func (k *fakeKernel) stepAside()                    {}
-func (k *fakeKernel) wake()                         { k.once.Do(func() { close(k.closed) }) }
-func (k *fakeKernel) unwake()                       {}
-func (k *fakeKernel) waiting() (net.Conn, error)    { return nil, nil }
+func (k *fakeKernel) Close() error                    { k.interrupt(); return nil }
+func (k *fakeKernel) Addr() net.Addr                  { return &net.TCPAddr{Port: 1} }
+func (k *fakeKernel) configure(socketOptions) error   { return nil }
+func (k *fakeKernel) startListening() error           { return nil }
+func (k *fakeKernel) refuse()                         {}
+func (k *fakeKernel) stepAside()                      {}
+func (k *fakeKernel) interrupt()                      { k.once.Do(func() { close(k.closed) }) }
+func (k *fakeKernel) resume()                         {}
+func (k *fakeKernel) acceptQueued() (net.Conn, error) { return nil, nil }
 
 func attachTo(t testing.TB, s *socket) *listener {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
-	return s.attach(t.Context(), socketOptions{})
+	return s.addUser(t.Context(), socketOptions{})
 }
 
 // openFake starts a socket over a fakeKernel, with n users.
@@ -63,7 +63,7 @@ func openFake(t *testing.T, n int) (results chan<- any, lns []*listener) {
 	return fake.results, lns
 }
 
-func TestSharing(t *testing.T) {
+func TestUsersShareOneKernelSocket(t *testing.T) {
 	a := open(t, 0)
 	port := portOf(a)
 	b, c := open(t, port), open(t, port)
@@ -98,7 +98,7 @@ func TestPortZeroIsNotShared(t *testing.T) {
 	}
 }
 
-func TestInHandGoesToRemainingUser(t *testing.T) {
+func TestAcceptedConnGoesToRemainingListener(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results, lns := openFake(t, 2)
 		client, server := net.Pipe()
@@ -117,7 +117,7 @@ func TestInHandGoesToRemainingUser(t *testing.T) {
 }
 
 // Who was in when the last user closed is still that user's, and nobody else's.
-func TestInHandIsOfLastUser(t *testing.T) {
+func TestAcceptedConnGoesToLastCloser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results, lns := openFake(t, 2)
 		client, server := net.Pipe()
@@ -135,12 +135,12 @@ func TestInHandIsOfLastUser(t *testing.T) {
 		if _, err := lns[1].Accept(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("after that: %v", err)
 		}
-		time.Sleep(restTime)
+		time.Sleep(leftoverTimeout)
 	})
 }
 
 // Where the last user does not accept any more, who was in does not wait for ever.
-func TestInHandClosesInTime(t *testing.T) {
+func TestLeftoverConnClosesAfterTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results, lns := openFake(t, 1)
 		client, server := net.Pipe()
@@ -148,8 +148,8 @@ func TestInHandClosesInTime(t *testing.T) {
 		synctest.Wait()
 		lns[0].Close()
 		start := time.Now()
-		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(start) != restTime {
-			t.Errorf("reading from the connection in hand: %v after %v, want EOF after %v", err, time.Since(start), restTime)
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(start) != leftoverTimeout {
+			t.Errorf("reading from the connection in hand: %v after %v, want EOF after %v", err, time.Since(start), leftoverTimeout)
 		}
 		synctest.Wait()
 	})

@@ -40,7 +40,7 @@ func TakeBy(ln net.Listener, take func(*relay.Socket)) bool {
 // now until ctx ends. The app opens them with the context that it was provisioned with. Another
 // call for the same address replaces take.
 func TakeFor(ctx context.Context, app caddy.Module, at caddy.NetworkAddress, take func(*relay.Socket)) {
-	by := opener{app, at.String()}
+	by := takeForKey{app, at.String()}
 	takers.Store(by, take)
 	context.AfterFunc(ctx, func() { takers.Delete(by) })
 }
@@ -48,16 +48,16 @@ func TakeFor(ctx context.Context, app caddy.Module, at caddy.NetworkAddress, tak
 // takers are those of TakeFor: opener → func(*relay.Socket).
 var takers sync.Map
 
-// opener is an app that opens listeners at an address, as Caddy writes it.
-type opener struct {
+// takeForKey is an app that opens listeners at an address, as Caddy writes it.
+type takeForKey struct {
 	app     caddy.Module
 	address string
 }
 
-// takeAsAgreed gives connections to the taker of TakeFor, if there is one.
-func takeAsAgreed(ctx context.Context, ln net.Listener, address string) {
+// applyTakeFor gives connections to the taker of TakeFor, if there is one.
+func applyTakeFor(ctx context.Context, ln net.Listener, address string) {
 	if c, ok := ctx.(caddy.Context); ok {
-		if take, ok := takers.Load(opener{c.Module(), address}); ok {
+		if take, ok := takers.Load(takeForKey{c.Module(), address}); ok {
 			TakeBy(ln, take.(func(*relay.Socket)))
 		}
 	}
@@ -65,9 +65,9 @@ func takeAsAgreed(ctx context.Context, ln net.Listener, address string) {
 
 func (l *listener) takeBy(take func(*relay.Socket)) {
 	l.sock.mu.Lock()
-	l.take = take
+	l.taker = take
 	l.sock.mu.Unlock()
-	l.sock.turn()
+	l.sock.activeChanged()
 }
 
 func (p *pair) takeBy(take func(*relay.Socket)) {
@@ -76,18 +76,18 @@ func (p *pair) takeBy(take func(*relay.Socket)) {
 	}
 }
 
-// turn has a socket do as another listener, or its taker, wants it.
-func (s *socket) turn() {
-	s.review()
-	s.look()
+// activeChanged has a socket do as another listener, or its taker, wants it.
+func (s *socket) activeChanged() {
+	s.redeliver()
+	s.notify()
 	if _, ok := s.kernel.(watchable); ok {
-		s.kernel.wake()
+		s.kernel.interrupt()
 	}
 }
 
-// take gives a connection to a taker.
-func (s *socket) take(sock *relay.Socket, take func(*relay.Socket), dual bool) {
-	defer s.handed()
+// callTaker gives a connection to a taker.
+func (s *socket) callTaker(sock *relay.Socket, take func(*relay.Socket), dual bool) {
+	defer s.noteTaken()
 	defer func() {
 		if v := recover(); v != nil {
 			_ = sock.Close()

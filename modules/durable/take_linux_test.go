@@ -49,14 +49,14 @@ func openLater(t *testing.T, port int) net.Listener {
 	l := ln.(*listener)
 	l.sock.mu.Lock()
 	defer l.sock.mu.Unlock()
-	l.has = false
+	l.active = false
 	return ln
 }
 
 // A connection goes to the taker of the user that has had the address for longest,
 // whatever the users before and after it do; what waits for Accept goes to the taker
 // that comes next.
-func TestTakerTurns(t *testing.T) {
+func TestTakerFollowsActiveListener(t *testing.T) {
 	first := open(t, 0)
 	port := portOf(first)
 	var waiting []net.Conn
@@ -65,7 +65,7 @@ func TestTakerTurns(t *testing.T) {
 	}
 	second := openLater(t, port)
 	byFirst, bySecond := new(atomic.Int64), takeOnly(t, second)
-	eventually(t, "the first has some in hand", func() bool { return first.(*listener).sock.hand.Load() == 5 })
+	eventually(t, "the first has some in hand", func() bool { return first.(*listener).sock.inFlight.Load() == 5 })
 	if n := bySecond.Load(); n != 0 {
 		t.Fatalf("%d taken out of turn", n)
 	}
@@ -99,14 +99,14 @@ func TestTakerTurns(t *testing.T) {
 			t.Errorf("Accept: %v", err)
 		}
 	}
-	noneInHand(t, first.(*listener).sock)
+	noneInFlight(t, first.(*listener).sock)
 	for _, conn := range waiting {
 		conn.Close()
 	}
 }
 
 // Who is in when the last user closes goes to its taker before Close returns.
-func TestTakerLastClose(t *testing.T) {
+func TestLastCloseDrainsIntoTaker(t *testing.T) {
 	for range 20 {
 		ln := open(t, 0)
 		n := takeOnly(t, ln)
@@ -223,18 +223,18 @@ func TestTakerPanics(t *testing.T) {
 	if n.Load() != 10 {
 		t.Errorf("%d of 10 taken", n.Load())
 	}
-	noneInHand(t, ln.(*listener).sock)
+	noneInFlight(t, ln.(*listener).sock)
 }
 
 // Users that share an address in one configuration get connections in rotation, with
 // takers and without.
-func TestTakersShare(t *testing.T) {
+func TestSharedListenersRotate(t *testing.T) {
 	a := open(t, 0)
 	b, c := open(t, portOf(a)), open(t, portOf(a))
 	s := a.(*listener).sock
 	s.mu.Lock()
 	for _, l := range s.listeners {
-		l.has = true // as if of one configuration
+		l.active = true // as if of one configuration
 	}
 	s.mu.Unlock()
 	byA, byB := takeOnly(t, a), takeOnly(t, b)

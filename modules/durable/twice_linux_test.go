@@ -17,7 +17,7 @@ import (
 
 // Two users of one address in one configuration are refused, unless both share it; an
 // old and a new configuration always may have the same.
-func TestTwiceInOneConfiguration(t *testing.T) {
+func TestAddressTwiceInOneConfigurationIsRefused(t *testing.T) {
 	port := unused(t)
 	defer func() {
 		if err := caddy.Stop(); err != nil {
@@ -54,7 +54,7 @@ func TestTwiceInOneConfiguration(t *testing.T) {
 
 // A plain listener of the configuration that is replaced lets the durable one take
 // over; one of the same configuration does not share with it.
-func TestPlainInOneConfiguration(t *testing.T) {
+func TestPlainAndDurableInOneConfigurationIsRefused(t *testing.T) {
 	port := unused(t)
 	server := func(address string) string {
 		return fmt.Sprintf(`{"listen": ["%s:%d"], "protocols": ["h1"], "automatic_https": {"disable": true}}`, address, port)

@@ -11,12 +11,12 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
 
-// roomEvery is the pause between two looks for room.
-const roomEvery = 2 * time.Millisecond
+// limiterPoll is the pause between two looks for room.
+const limiterPoll = 2 * time.Millisecond
 
-// underWay is how long a connection may take from Accept to whatever counts it. That
+// countDelay is how long a connection may take from Accept to whatever counts it. That
 // may be nothing: an app that serves HTTP does not.
-const underWay = 20 * time.Millisecond
+const countDelay = 20 * time.Millisecond
 
 // maxReserve is how many descriptors are kept from connections for all else that the
 // process opens: health checks, the log, the admin endpoint.
@@ -39,48 +39,48 @@ func connectionsFor(limit uint64) int {
 	return max(1, (n-min(maxReserve, n/4)-min(maxPipes, n/8))/2)
 }
 
-var errNoRoom = errors.New("as many connections as the limit of open files allows (LimitNOFILE= of systemd, ulimit -n)")
+var errTooManyConnections = errors.New("as many connections as the limit of open files allows (LimitNOFILE= of systemd, ulimit -n)")
 
-// room keeps an accept goroutine from accepting more connections than there are
+// connLimiter keeps an accept goroutine from accepting more connections than there are
 // descriptors for.
-type room struct {
+type connLimiter struct {
 	accepted int           // since base
 	base     int64         // how many connections had arrived then
 	waited   time.Duration // since there was room
-	full     failures
+	pauseLog backoff
 }
 
 // await waits for room for a connection. False means that the last user of s has gone.
-func (r *room) await(s *socket) bool {
-	for !r.look(s) {
-		if s.wait(roomEvery) {
+func (r *connLimiter) await(s *socket) bool {
+	for !r.allows(s) {
+		if s.pause(limiterPoll) {
 			return false
 		}
 	}
 	return true
 }
 
-// look reports whether there is room for a connection. If not, it is to be called again
-// after roomEvery.
-func (r *room) look(s *socket) bool {
+// allows reports whether there is room for a connection. If not, it is to be called again
+// after limiterPoll.
+func (r *connLimiter) allows(s *socket) bool {
 	now, most := lifecycle.Connections(), maxConnections()
-	if now+r.onTheWay() < most {
+	if now+r.uncounted() < most {
 		r.waited = 0
 		return true
 	}
 	if now >= most {
-		r.full.what = "accepting connections pauses; clients wait in the queue"
-		r.full.next(s, errNoRoom)
+		r.pauseLog.what = "accepting connections pauses; clients wait in the queue"
+		r.pauseLog.after(s, errTooManyConnections)
 	}
-	if r.waited >= underWay { // they are not for those who count
+	if r.waited >= countDelay { // they are not for those who count
 		r.accepted = 0
 	}
-	r.waited += roomEvery
+	r.waited += limiterPoll
 	return false
 }
 
-// onTheWay returns how many connections have been accepted and are not counted yet.
-func (r *room) onTheWay() int {
+// uncounted returns how many connections have been accepted and are not counted yet.
+func (r *connLimiter) uncounted() int {
 	arrived := lifecycle.TotalConnections()
 	n := r.accepted - int(arrived-r.base)
 	if n <= 0 {

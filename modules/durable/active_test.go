@@ -89,9 +89,11 @@ func testRefusedGetsNothing(t *testing.T) {
 }
 
 // From a plain listener of the same process a reload takes over.
-func TestFromPlain(t *testing.T) { eachWay(t, testFromPlain, byAccept, byTaker) }
+func TestTakesOverFromPlainListener(t *testing.T) {
+	eachWay(t, testTakesOverFromPlainListener, byAccept, byTaker)
+}
 
-func testFromPlain(t *testing.T) {
+func testTakesOverFromPlainListener(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", ""} {
 		address := fmt.Sprintf("%s:%d", host, unused(t))
 		if err := answering(address, 1, false); err != nil {

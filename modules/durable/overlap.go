@@ -18,16 +18,16 @@ import (
 // owners are the values of sockets, for who must not wait for its lock.
 var owners sync.Map // address → *socket
 
-// exact counts the sockets beside each wildcard address, by that. It is guarded by
+// specificCount counts the sockets beside each wildcard address, by that. It is guarded by
 // socketsMu.
-var exact = make(map[address]int)
+var specificCount = make(map[address]int)
 
-// leaving are the sockets that have left their address to others. It is guarded by
+// ceding are the sockets that have left their address to others. It is guarded by
 // socketsMu.
-var leaving = make(map[*socket]struct{})
+var ceding = make(map[*socket]struct{})
 
-// enter has the socket be that of its address. The caller holds socketsMu.
-func (s *socket) enter() {
+// claimAddress has the socket be that of its address. The caller holds socketsMu.
+func (s *socket) claimAddress() {
 	sockets[s.key] = s
 	owners.Store(s.key, s)
 	if s.key.kind != ofTCP {
@@ -35,16 +35,16 @@ func (s *socket) enter() {
 	}
 	all := s.key.wildcard()
 	if !s.key.isWildcard() {
-		exact[all]++
+		specificCount[all]++
 	}
-	if w := sockets[all]; w != nil && exact[all] > 0 {
-		w.shared.Store(true)
-		w.review()
+	if w := sockets[all]; w != nil && specificCount[all] > 0 {
+		w.overlapped.Store(true)
+		w.redeliver()
 	}
 }
 
-// forget frees the address, unless a successor holds it. The caller holds socketsMu.
-func (s *socket) forget() {
+// releaseAddress frees the address, unless a successor holds it. The caller holds socketsMu.
+func (s *socket) releaseAddress() {
 	if sockets[s.key] != s {
 		return
 	}
@@ -54,58 +54,58 @@ func (s *socket) forget() {
 		return
 	}
 	all := s.key.wildcard()
-	if exact[all]--; exact[all] == 0 {
-		delete(exact, all)
+	if specificCount[all]--; specificCount[all] == 0 {
+		delete(specificCount, all)
 		if w := sockets[all]; w != nil {
-			w.shared.Store(false)
+			w.overlapped.Store(false)
 		}
 	}
 }
 
-// bequeath leaves the address to its heirs. Who is in already, or whose handshake has
+// cedeAddress leaves the address to its successors. Who is in already, or whose handshake has
 // begun, is given to them, too, or to the last user if there is no other for him. The
 // caller holds socketsMu.
-func (s *socket) bequeath() {
-	s.shared.Store(true)
-	s.forget()
+func (s *socket) cedeAddress() {
+	s.overlapped.Store(true)
+	s.releaseAddress()
 	s.kernel.stepAside()
-	s.review()
-	leaving[s] = struct{}{}
-	time.AfterFunc(handshakes, func() {
+	s.redeliver()
+	ceding[s] = struct{}{}
+	time.AfterFunc(handshakeTime, func() {
 		socketsMu.Lock()
 		defer socketsMu.Unlock()
-		delete(leaving, s)
-		s.shut()
+		delete(ceding, s)
+		s.beginClose()
 	})
 }
 
-// heirs are the sockets that l's connections belong to when it has closed. Those of
+// successors are the sockets that l's connections belong to when it has closed. Those of
 // its own configuration, which ends, are none. The caller holds socketsMu.
-func (s *socket) heirs(l *listener) (heirs []*socket) {
+func (s *socket) successors(l *listener) (heirs []*socket) {
 	if s.key.kind != ofTCP {
 		return nil
 	}
 	all := s.key.wildcard()
 	if !s.key.isWildcard() {
-		if w := sockets[all]; w != nil && w.outlives(l) {
+		if w := sockets[all]; w != nil && w.hasOtherRunningUser(l) {
 			heirs = append(heirs, w)
 		}
 		return heirs
 	}
-	if exact[all] == 0 {
+	if specificCount[all] == 0 {
 		return nil
 	}
 	for key, other := range sockets {
-		if other != s && key.kind == ofTCP && key.wildcard() == all && other.outlives(l) {
+		if other != s && key.kind == ofTCP && key.wildcard() == all && other.hasOtherRunningUser(l) {
 			heirs = append(heirs, other)
 		}
 	}
 	return heirs
 }
 
-// outlives reports whether the socket has a user whose configuration runs, and is
+// hasOtherRunningUser reports whether the socket has a user whose configuration runs, and is
 // another than l's. The caller holds socketsMu.
-func (s *socket) outlives(l *listener) bool {
+func (s *socket) hasOtherRunningUser(l *listener) bool {
 	for _, u := range s.users {
 		if !u.hasConfig || u.config != l.config && u.config.Running() {
 			return true
@@ -114,10 +114,10 @@ func (s *socket) outlives(l *listener) bool {
 	return false
 }
 
-// heir is the socket that a connection of s belongs to, if that is another one. It
+// otherOwner is the socket that a connection of s belongs to, if that is another one. It
 // takes no lock.
-func (s *socket) heir(conn net.Conn) *socket {
-	if !s.shared.Load() {
+func (s *socket) otherOwner(conn net.Conn) *socket {
+	if !s.overlapped.Load() {
 		return nil
 	}
 	local, ok := conn.LocalAddr().(*net.TCPAddr)
@@ -127,7 +127,7 @@ func (s *socket) heir(conn net.Conn) *socket {
 	at := address{at: local.AddrPort()}
 	for _, key := range []address{at, at.wildcard()} {
 		if found, ok := owners.Load(key); ok {
-			if owner := found.(*socket); owner.serves() {
+			if owner := found.(*socket); owner.isServing() {
 				if owner == s {
 					return nil
 				}
@@ -138,28 +138,28 @@ func (s *socket) heir(conn net.Conn) *socket {
 	return nil
 }
 
-// serves reports whether a configuration that uses the socket has run, and it has
+// isServing reports whether a configuration that uses the socket has run, and it has
 // not been closed.
-func (s *socket) serves() bool {
+func (s *socket) isServing() bool {
 	select {
-	case <-s.begun:
-		return !s.isIdle()
+	case <-s.started:
+		return !s.isClosing()
 	default:
 		return false
 	}
 }
 
-// give gives a connection of s to another socket.
-func (s *socket) give(to *socket, conn net.Conn, onShard bool) {
+// transfer gives a connection of s to another socket.
+func (s *socket) transfer(to *socket, conn net.Conn, onShard bool) {
 	for {
-		to.hand.Add(1)
-		s.hand.Add(-1)
-		if to.put(conn, onShard) {
+		to.inFlight.Add(1)
+		s.inFlight.Add(-1)
+		if to.dispatch(conn, onShard) {
 			return
 		}
-		next := to.heir(conn) // it has been closed meanwhile
+		next := to.otherOwner(conn) // it has been closed meanwhile
 		if next == nil {
-			to.hand.Add(-1)
+			to.inFlight.Add(-1)
 			logger().Warn("connection closed: its address was closed while it was handed over", zap.Stringer("address", to.key), zap.Stringer("client", conn.RemoteAddr()))
 			_ = conn.Close()
 			return
