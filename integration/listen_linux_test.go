@@ -70,7 +70,7 @@ func TestShortageOfDescriptors(t *testing.T) {
 	if s := p.server(t, "s1"); s.Health != "up" || s.LastCheck.Code != "L4OK" || strings.Contains(p.log(), "SOCKERR") || strings.Contains(p.log(), "server is down") {
 		t.Errorf("health checks failed: %v", s)
 	}
-	failures := strings.Count(p.log(), "accepting connections pauses")
+	failures := strings.Count(p.log(), "accepting connections paused")
 	t.Logf("%d of %d clients were served at a time, %d lines about the shortage; after they left, 20 of 20 are served", during, clients, failures)
 	if failures == 0 || failures > 10 {
 		t.Errorf("%d lines about the shortage", failures)

@@ -20,13 +20,13 @@ const (
 	maxPause = time.Second
 	logEvery = time.Second
 
-	acceptFails = "accepting connections fails; clients wait in the queue"
+	acceptFails = "accepting connections failed: clients wait in the queue"
 )
 
-// run accepts and hands over until nobody is left to hand over to, and closes the
-// kernel socket. With waits, it begins once a configuration runs.
+// run accepts connections and dispatches them until the last user is gone, and then closes the
+// kernel socket. With waits, it accepts nothing until a configuration runs.
 func (s *socket) run(waits bool) {
-	if !waits || s.awaitStart() { // else nobody may serve those who are in
+	if !waits || s.awaitStart() { // else no configuration ran that could serve the queued clients
 		s.serve()
 	}
 	in := s.drain()
@@ -46,15 +46,14 @@ func (s *socket) run(waits bool) {
 	}
 }
 
-// awaitStart waits until a configuration runs. False means that nobody is left who wants
-// that.
+// awaitStart waits until a configuration runs. It returns false if the last user is gone before.
 func (s *socket) awaitStart() bool {
 	select {
 	case <-s.started:
 	case <-s.closing:
 		return false
 	}
-	for f := (backoff{what: "listening fails; nobody can connect"}); ; {
+	for f := (backoff{what: "listening failed: clients cannot connect"}); ; {
 		err := s.kernel.startListening()
 		if err == nil {
 			return true
@@ -65,14 +64,13 @@ func (s *socket) awaitStart() bool {
 	}
 }
 
-// watchable is a kernel socket whose connections the shards of package relay can
-// accept themselves.
+// watchable is a kernel socket whose connections the shards of package relay can accept themselves.
 type watchable interface {
 	watch(relay.ListenOptions) (stop func(), err error)
 }
 
-// serve accepts until the last user has gone, or the kernel socket is lost, and then
-// accepts those who wait in the kernel's queue.
+// serve accepts until the last user is gone or the kernel socket is lost, and then empties the
+// kernel's queue.
 func (s *socket) serve() {
 	var r connLimiter
 	for !s.isClosing() && s.err == nil {
@@ -87,7 +85,7 @@ func (s *socket) serve() {
 	}
 }
 
-// accept accepts and hands over until the last user has gone, or others are to accept.
+// accept accepts and dispatches until the last user is gone, or the shards are to accept.
 func (s *socket) accept(r *connLimiter) {
 	for f := (backoff{what: acceptFails}); ; {
 		if !r.await(s) || !s.awaitQueueSpace() {
@@ -98,7 +96,7 @@ func (s *socket) accept(r *connLimiter) {
 		case err == nil:
 			f.pause = 0
 			s.onAccept(conn, r, false)
-		case errors.Is(err, os.ErrDeadlineExceeded): // of wake
+		case errors.Is(err, os.ErrDeadlineExceeded): // of interrupt
 			s.kernel.resume()
 			return
 		case s.isClosing():
@@ -114,8 +112,8 @@ func (s *socket) accept(r *connLimiter) {
 	}
 }
 
-// awaitQueueSpace waits until there are few connections in hand. False means that the last
-// user has gone.
+// awaitQueueSpace waits while maxQueued connections are not taken. It returns false if the last
+// user is gone.
 func (s *socket) awaitQueueSpace() bool {
 	for s.isFull() {
 		select {
@@ -127,8 +125,7 @@ func (s *socket) awaitQueueSpace() bool {
 	return true
 }
 
-// acceptOnShards has the shards accept until the last user has gone, or others are to
-// accept.
+// acceptOnShards makes the shards accept until the last user is gone, or no taker is active.
 func (s *socket) acceptOnShards(k watchable, r *connLimiter) {
 	f := backoff{what: acceptFails}
 	lost := make(chan error, 1)
@@ -171,19 +168,19 @@ func (s *socket) acceptOnShards(k watchable, r *connLimiter) {
 	}
 }
 
-// onAccept passes on a connection that the kernel has given.
+// onAccept counts and dispatches a new connection.
 func (s *socket) onAccept(conn net.Conn, r *connLimiter, onShard bool) {
 	r.accepted++
 	s.inFlight.Add(1)
 	s.deliver(conn, onShard)
 }
 
-// acceptBacklog accepts those who wait in the kernel's queue.
+// acceptBacklog accepts the connections in the kernel's queue.
 func (s *socket) acceptBacklog() {
 	for {
 		conn, err := s.kernel.acceptQueued()
 		if err != nil {
-			logger().Error("accepting those who were in when the address closed", zap.Stringer("address", s.key), zap.Error(err))
+			logger().Error("accepting connections still queued when the listener closed", zap.Stringer("address", s.key), zap.Error(err))
 		}
 		if conn == nil {
 			return
@@ -202,7 +199,7 @@ func (s *socket) isClosing() bool {
 	}
 }
 
-// pause sleeps for d. It returns early, and true, when the last user has gone.
+// pause sleeps for d. It returns true, and early, if the last user is gone.
 func (s *socket) pause(d time.Duration) bool {
 	select {
 	case <-time.After(d):
@@ -212,18 +209,18 @@ func (s *socket) pause(d time.Duration) bool {
 	}
 }
 
-// fatal tells whether err is the end of the listening socket itself. All else is
-// taken to pass: a lack of descriptors or memory, or what Linux reports of a single
-// connection (see accept(2)); a wrong guess here costs a call per second.
+// fatal reports whether err is the end of the listening socket itself. All other errors are treated
+// as temporary: a lack of descriptors or memory, or an error of a single connection that Linux
+// reports here (see accept(2)). A wrong guess costs one call per second.
 func fatal(err error) bool {
 	return errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.EBADF) ||
 		errors.Is(err, syscall.ENOTSOCK) ||
-		errors.Is(err, syscall.EINVAL) // no longer listening: shut down under us
+		errors.Is(err, syscall.EINVAL) // no longer listening: shut down by other code
 }
 
-// backoff paces a loop whose calls fail: 5 ms after the first, doubled up to
-// a second, and at most one log line per second.
+// backoff paces a loop whose calls fail: a pause of 5 ms after the first failure, doubled up to a
+// second, and at most one log line per second.
 type backoff struct {
 	what   string
 	pause  time.Duration // before the last try; 0 after a success
@@ -231,7 +228,7 @@ type backoff struct {
 	logged time.Time
 }
 
-// after notes a failed call of s and returns the time to wait before the next.
+// after records a failed call of s and returns how long to pause before the next.
 func (f *backoff) after(s *socket, err error) time.Duration {
 	f.pause = min(max(2*f.pause, minPause), maxPause)
 	f.count++
@@ -242,6 +239,6 @@ func (f *backoff) after(s *socket, err error) time.Duration {
 	return f.pause
 }
 
-// logger is looked up for each line, since every config brings its own and the
-// socket outlives it.
+// logger returns the current logger. It is looked up for each line, since every configuration has
+// its own and the socket outlives it.
 func logger() *zap.Logger { return caddy.Log().Named("durable") }

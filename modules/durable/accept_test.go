@@ -56,7 +56,7 @@ func TestAcceptBackoff(t *testing.T) {
 			start = time.Now()
 		}
 
-		// A success starts the row anew; a client that gave up costs no pause at all.
+		// A success resets the pause; an aborted connection costs no pause at all.
 		client, server := net.Pipe()
 		defer client.Close()
 		results <- server
@@ -74,7 +74,7 @@ func TestAcceptBackoff(t *testing.T) {
 			t.Errorf("paused %v, want %v", got, minPause)
 		}
 
-		// The last close does not wait for a pause to be over.
+		// The last close ends a pause.
 		start = time.Now()
 		lns[0].Close()
 		<-lns[0].sock.done

@@ -12,8 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// What the configuration asks for the connections is there without being set on
-// each: the listening socket has it.
+// Accepted connections inherit the configured socket options from the listening socket.
 func TestAcceptedInheritSocketOptions(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg  net.ListenConfig
@@ -63,7 +62,7 @@ func TestAcceptedInheritSocketOptions(t *testing.T) {
 	}
 }
 
-// Of a socket that listens on all addresses, a connection knows its own.
+// A connection to a wildcard socket has its exact local address.
 func TestAcceptedOnWildcardHasExactAddress(t *testing.T) {
 	for _, network := range []string{"durable", "durable4"} {
 		ln, err := openFamily(t, network, "", 0)

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// answering is a configuration of Caddy whose app answers at an address with a byte.
+// answering loads a configuration whose app answers at an address with a byte.
 func answering(address string, answer byte, fail bool) error {
 	return loadAnswer(fmt.Sprintf(`{"listen": %q, "answer": %d, "fail": %t}`, address, answer, fail))
 }
@@ -28,8 +28,8 @@ func loadAnswer(app string) error {
 	}`, app), true)
 }
 
-// A configuration that is refused gets no connection, at an address that is in use as
-// at a new one; one that is taken gets all as soon as it is.
+// A refused configuration gets no connection, at an address in use or a new one; a loaded one gets
+// all from the moment it runs.
 func TestRefusedGetsNothing(t *testing.T) {
 	eachWay(t, testRefusedGetsNothing, byAccept, mixed)
 }
@@ -73,7 +73,7 @@ func testRefusedGetsNothing(t *testing.T) {
 		if len(lost) > 0 || ok == 0 {
 			t.Errorf("lost: %v", lost)
 		}
-		if err := answering(other, 99, false); err != nil { // the first address is closed
+		if err := answering(other, 99, false); err != nil { // which closes the first address
 			t.Fatal(err)
 		}
 		if got, err := ask(other); err != nil || got != 99 {
@@ -88,7 +88,7 @@ func testRefusedGetsNothing(t *testing.T) {
 	}
 }
 
-// From a plain listener of the same process a reload takes over.
+// A reload takes over from a plain listener of the same process.
 func TestTakesOverFromPlainListener(t *testing.T) {
 	eachWay(t, testTakesOverFromPlainListener, byAccept, byTaker)
 }
@@ -123,8 +123,7 @@ func testTakesOverFromPlainListener(t *testing.T) {
 	}
 }
 
-// Who is in when the last user closes is served, under load, too: nobody is let in
-// whom nobody serves.
+// All clients that are connected when the last user closes are served, also under load.
 func TestLastCloseServesAll(t *testing.T) { eachWay(t, testLastCloseServesAll, byAccept, byTaker) }
 
 func testLastCloseServesAll(t *testing.T) {

@@ -11,11 +11,10 @@ import (
 	"strings"
 )
 
-// sharedSuffix marks the networks whose addresses several users of one configuration
-// may have.
+// sharedSuffix marks the networks whose addresses several users of one configuration may have.
 const sharedSuffix = "+shared"
 
-// networks are what package net calls those that are registered here.
+// networks maps the networks registered here to those of package net.
 var networks = map[string]string{
 	"durable":                 "tcp",
 	"durable4":                "tcp4",
@@ -25,24 +24,23 @@ var networks = map[string]string{
 	"durable6" + sharedSuffix: "tcp6",
 }
 
-// IsNetwork reports whether a network, as caddy.ParseNetworkAddress has it, is one of those
-// that are registered here.
+// IsNetwork reports whether network, as caddy.ParseNetworkAddress returns it, is registered here.
 func IsNetwork(network string) bool { return networks[network] != "" }
 
-// kind is what an address names.
+// kind is the kind of thing that an address names.
 type kind uint8
 
 const (
 	ofTCP        kind = iota
-	ofUnix            // a path, or an abstract name as package net has it: it begins with @
+	ofUnix            // a path, or an abstract name as in package net: it begins with @
 	ofDescriptor      // a number
 )
 
-// address is one that can be bound: users of two that are equal share a kernel socket.
+// address is an address that can be bound. Users of equal addresses share a kernel socket.
 type address struct {
 	kind kind
 	name string         // path or number
-	at   netip.AddrPort // of TCP; all addresses of a version of IP are 0.0.0.0 or [::]
+	at   netip.AddrPort // for TCP; 0.0.0.0 or [::] is the wildcard of an IP version
 }
 
 func (a address) String() string {
@@ -63,12 +61,12 @@ func (a address) String() string {
 	}
 }
 
-// isWildcard reports whether the address stands for all of its version of IP.
+// isWildcard reports whether the address stands for all addresses of its IP version.
 func (a address) isWildcard() bool { return a.kind == ofTCP && a.at.Addr().IsUnspecified() }
 
 func (a address) isIPv4() bool { return a.at.Addr().Is4() }
 
-// wildcard returns the address that stands for all, on the same port.
+// wildcard returns the wildcard address of the same IP version and port.
 func (a address) wildcard() address {
 	all := netip.IPv6Unspecified()
 	if a.isIPv4() {
@@ -77,22 +75,22 @@ func (a address) wildcard() address {
 	return address{kind: ofTCP, at: netip.AddrPortFrom(all, a.at.Port())}
 }
 
-// resolve turns the parts of a Caddy network address into the addresses to bind, and
-// the mode of a Unix socket. Names are looked up here, so that users who spell one
-// address differently share its socket. The forms are:
+// resolve turns the parts of a Caddy network address into the addresses to bind, and the mode of a
+// Unix socket. Host names are looked up here, so that users that spell one address differently
+// share its socket. The forms are:
 //
 //	durable/HOST:PORT          TCP; a range of ports is one address each
-//	durable4/… durable6/…      of one version of IP, so that both can have one port
-//	durable/unix//PATH|MODE    a Unix socket, which takes the place of one that is there
-//	durable/unix/@NAME         an abstract one (Linux)
-//	durable/abns/NAME          the same as HAProxy names it with abns@: padded with zeros
-//	durable/fd/NUMBER          a listening socket that the process has been started with
-//	durable+shared/…           the same, and others of the configuration may have it, too
+//	durable4/… durable6/…      of one IP version, so that both versions can have one port
+//	durable/unix//PATH|MODE    a Unix socket, which replaces one that exists
+//	durable/unix/@NAME         an abstract Unix socket (Linux)
+//	durable/abns/NAME          the same, padded with zeros as HAProxy does for abns@
+//	durable/fd/NUMBER          a listening socket that the process was started with
+//	durable+shared/…           any of these, which others of the configuration may have, too
 //
-// Without a host, durable stands for two addresses: each version of IP has a socket
-// of its own, so that it can be kept, or get a neighbor, by itself.
+// Without a host, durable stands for two addresses: each IP version has a socket of its own, so
+// that a reload can keep one of them, or open an overlapping address beside it.
 func resolve(network, host, portRange string, portOffset uint) (as []address, mode fs.FileMode, err error) {
-	// Caddy hands these over as a host, with a port that means nothing.
+	// Caddy passes these as a host, with a meaningless port.
 	if path, ok := strings.CutPrefix(host, "unix/"); ok {
 		path, mode, err = splitMode(path)
 		return []address{{kind: ofUnix, name: path}}, mode, err
@@ -124,7 +122,7 @@ func resolveTCP(network, host, portRange string, portOffset uint) ([]address, er
 		return nil, fmt.Errorf("parsing port %q: %w", portRange, err)
 	}
 	port := strconv.FormatUint(start+uint64(portOffset), 10)
-	// To package net, "::" is an address of IPv4, too.
+	// Package net takes "::" for an address of IPv4, too.
 	if ip, err := netip.ParseAddr(host); err == nil && networks[network] == "tcp4" && ip == netip.IPv6Unspecified() {
 		return nil, fmt.Errorf("resolving address %q: expected one of IPv4", host)
 	}
@@ -137,7 +135,7 @@ func resolveTCP(network, host, portRange string, portOffset uint) ([]address, er
 	if found.IP != nil && !found.IP.IsUnspecified() {
 		return []address{{at: at}}, nil
 	}
-	// To package net, "0.0.0.0", "::" and no host at all mean the same.
+	// Package net treats "0.0.0.0", "::" and an empty host alike.
 	four := address{at: netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port())}
 	six := address{at: netip.AddrPortFrom(netip.IPv6Unspecified(), at.Port())}
 	switch networks[network] {
@@ -150,21 +148,20 @@ func resolveTCP(network, host, portRange string, portOffset uint) ([]address, er
 	}
 }
 
-// AbstractLength is how long the name of an abstract Unix socket may be, with the zero
+// AbstractLength is the maximum length of an abstract Unix socket name, including the zero byte
 // that it begins with (unix(7)).
 const AbstractLength = 108
 
-// Abstract is the name of an abstract Unix socket as package net has it where it is
-// padded with zeros to its full length, as that of HAProxy's abns@.
+// Abstract returns, in package net's form, the abstract Unix socket name padded with zeros to its
+// full length, as HAProxy's abns@ does.
 func Abstract(name string) string {
 	return "@" + name + strings.Repeat("\x00", max(0, AbstractLength-1-len(name)))
 }
 
-// ownerWrites is the mode of a Unix socket that others may not connect to. It is
-// Caddy's default.
+// ownerWrites is the mode of a Unix socket that others may not connect to. It is Caddy's default.
 const ownerWrites fs.FileMode = 0o200
 
-// splitMode takes the mode off a path, as Caddy does for its network unix.
+// splitMode splits the mode off a path, as Caddy does for its network unix.
 func splitMode(host string) (path string, mode fs.FileMode, err error) {
 	path, digits, given := strings.Cut(host, "|")
 	if path == "" || path == "/" {

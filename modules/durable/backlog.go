@@ -10,19 +10,18 @@ import (
 
 type backlogKey struct{}
 
-// WithBacklog returns a context with which addresses of this package are opened with a backlog:
-// so many connections wait to be accepted, and the kernel lets in no more. 0 stands for the
-// system's limit, which is also the default and caps all others (on Linux
-// net.core.somaxconn). It is HAProxy's backlog of bind.
+// WithBacklog returns a context with which addresses of this package are opened with a backlog of
+// n: the kernel queues up to n connections that are not accepted yet. 0 is the system's limit,
+// which is the default and caps all other values (on Linux net.core.somaxconn). It is HAProxy's
+// backlog of bind.
 //
-// As keepalive does, it follows the configuration that gets the connections. Where several
-// users of that share the address, the largest counts. A descriptor that the process has been
-// started with keeps its own.
+// Like keepalive, the backlog follows the active configuration. If several of its users share the
+// address, the largest counts. A descriptor that the process was started with keeps its own.
 func WithBacklog(ctx caddy.Context, n int) caddy.Context {
 	return ctx.WithValue(backlogKey{}, n)
 }
 
-// backlogOf returns the backlog that a context asks for.
+// backlogOf returns the backlog set by WithBacklog.
 func backlogOf(ctx context.Context) int {
 	n, _ := ctx.Value(backlogKey{}).(int)
 	return n

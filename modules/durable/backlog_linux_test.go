@@ -19,7 +19,7 @@ import (
 
 func init() { caddy.RegisterModule(new(backlogApp)) }
 
-// backlogApp is a Caddy app that listens on an address once for each backlog.
+// backlogApp is a Caddy app that listens on an address once per backlog.
 type backlogApp struct {
 	Listen   string `json:"listen,omitempty"`
 	Backlogs []int  `json:"backlogs,omitempty"`
@@ -88,7 +88,7 @@ func backlogAt(t *testing.T, addr address) (n int) {
 	err := s.kernel.(*tcpKernel).do(func(fd int) error {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err == nil {
-			n = int(info.Sacked) // of a socket that listens: tcp_get_info in Linux
+			n = int(info.Sacked) // the backlog, for a listening socket: tcp_get_info in Linux
 		}
 		return err
 	})
@@ -98,8 +98,8 @@ func backlogAt(t *testing.T, addr address) (n int) {
 	return n
 }
 
-// The backlog is that of the configuration that gets the connections, and the largest that its
-// users ask for; the system's limit caps it. A configuration that is refused changes nothing.
+// The backlog follows the active configuration: the largest that its users ask for, capped by the
+// system's limit. A refused configuration changes nothing.
 func TestBacklogFollowsConfiguration(t *testing.T) {
 	limit := programs.MaxBacklog(t)
 	address := resolveOne(t, "127.0.0.1", unused(t))
@@ -130,7 +130,7 @@ func TestBacklogFollowsConfiguration(t *testing.T) {
 	}
 }
 
-// A socket that begins to listen beside another, once its configuration runs, has its backlog.
+// A socket that starts listening beside another once its configuration runs has its own backlog.
 func TestBacklogAppliesToDeferredListen(t *testing.T) {
 	address := resolveOne(t, "127.0.0.1", unused(t))
 	t.Cleanup(func() { _ = caddy.Stop() })
@@ -154,7 +154,7 @@ func resolveOne(t *testing.T, host string, port int) address {
 	return as[0]
 }
 
-// A Unix socket lets in one more than its backlog, before and after a change of it.
+// A Unix socket queues one connection more than its backlog, before and after a change of it.
 func TestBacklogOfUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	k, err := openUnix(t.Context(), path, socketOptions{mode: ownerWrites})
@@ -181,7 +181,7 @@ func TestBacklogOfUnixSocket(t *testing.T) {
 	}
 }
 
-// connectUnix connects without waiting for room.
+// connectUnix connects without blocking.
 func connectUnix(t *testing.T, path string) error {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)

@@ -6,10 +6,10 @@ package durable
 
 import "errors"
 
-// setBacklog changes no backlog: package net sets the system's limit.
+// setBacklog accepts only 0: package net sets the system's limit.
 func setBacklog(_, n int) error {
 	if n == 0 {
 		return nil
 	}
-	return errors.New("setting a backlog is not available on this system")
+	return errors.New("setting a backlog: not available on this system")
 }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setBacklog makes a bound socket listen, or changes the backlog of one that listens. 0 is
-// more than any system takes, and each cuts that to its limit.
+// setBacklog makes a bound socket listen, or changes the backlog of one that listens. For 0 it asks
+// for more than any system allows; each system reduces that to its limit.
 func setBacklog(fd, n int) error {
 	return os.NewSyscallError("listen", unix.Listen(fd, cmp.Or(n, math.MaxInt32)))
 }

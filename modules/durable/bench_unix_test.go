@@ -14,9 +14,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// BenchmarkAccept times connect, accept and close over a plain listener and over
-// durable ones, with a taker and without, for one client after the other and for several at a time. The clients
-// allocate nothing, so that what is counted is the listener's.
+// BenchmarkAccept times connect, accept and close over a plain listener and over durable ones, with
+// and without a taker, for one client at a time and for several. The clients allocate nothing, so
+// that only the listener's allocations count.
 func BenchmarkAccept(b *testing.B) {
 	for _, clients := range []int{1, 32} {
 		b.Run(fmt.Sprintf("plain/%d", clients), func(b *testing.B) {
@@ -78,7 +78,7 @@ func benchmarkAccept(b *testing.B, ln net.Listener, clients int) {
 func connectRaw(b *testing.B, to unix.Sockaddr) int {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err == nil {
-		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // it uses up no ports
+		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // no TIME_WAIT
 	}
 	if err == nil {
 		err = unix.Connect(fd, to)
@@ -104,7 +104,7 @@ func (l *tireless) Accept() (net.Conn, error) {
 	}
 }
 
-// BenchmarkHandOver times the hand-over alone, without a kernel.
+// BenchmarkHandOver times only the way from the accept goroutine to Accept, without a kernel.
 func BenchmarkHandOver(b *testing.B) {
 	_, conn := net.Pipe()
 	s := newSocket(address{}, &tireless{fakeKernel: newFakeKernel(), conn: conn})
@@ -117,7 +117,7 @@ func BenchmarkHandOver(b *testing.B) {
 	}
 }
 
-// usage returns what this process has used.
+// usage returns the resources used by this process.
 func usage() (u unix.Rusage) {
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &u)
 	return u

@@ -21,7 +21,7 @@ type answerApp struct {
 	Listen string `json:"listen,omitempty"`
 	Answer byte   `json:"answer,omitempty"`
 	Fail   bool   `json:"fail,omitempty"`  // Start fails after the app has begun to listen
-	Taken  byte   `json:"taken,omitempty"` // of a taker that it has asked for with TakeFor
+	Taken  byte   `json:"taken,omitempty"` // the answer of a taker set with TakeFor; 0: no taker
 
 	ctx       caddy.Context
 	listeners []any
@@ -73,7 +73,7 @@ func reload(port int, answer byte, fail bool) error {
 	return answering(fmt.Sprintf("durable/127.0.0.1:%d", port), answer, fail)
 }
 
-// TestCaddyReload reloads a whole Caddy under load, then refuses it a config.
+// TestCaddyReload reloads a whole Caddy under load, and then loads a configuration that is refused.
 func TestCaddyReload(t *testing.T) { eachWay(t, testCaddyReload, byAccept, mixed) }
 
 func testCaddyReload(t *testing.T) {

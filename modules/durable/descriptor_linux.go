@@ -12,13 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptors are those that the process has been started with and that have been
-// taken over. They stay open: a later configuration may want them. It is guarded
-// by socketsMu.
+// descriptors holds the descriptors that the process was started with and that were taken over.
+// They stay open: a later configuration may need them. It is guarded by socketsMu.
 var descriptors = make(map[int]bool)
 
-// openDescriptor takes over a descriptor that the process has been started with.
-// Whoever started it may have it, too.
+// openDescriptor takes over a descriptor that the process was started with. The starter may share
+// it.
 func openDescriptor(number string) (kernel, error) {
 	n, err := strconv.Atoi(number)
 	if err != nil {
@@ -56,19 +55,19 @@ func openDescriptor(number string) (kernel, error) {
 	return netKernel{ln.(deadliner), true}, nil
 }
 
-// checkDescriptor says what is wrong with a descriptor. Those that the process has
-// opened itself are closed on exec.
+// checkDescriptor returns an error if a descriptor is not one that can be taken over. Those that
+// the process has opened itself have FD_CLOEXEC.
 func checkDescriptor(n int) error {
 	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC != 0 {
-		return errors.New("the process has not been started with it: expected a listening socket of systemd (ListenStream=) or another starter")
+		return errors.New("the process was not started with it: expected a listening socket from systemd (ListenStream=) or another starter")
 	}
 	listening, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err != nil || listening == 0 {
-		return errors.New("it is no listening socket: expected one of streams (ListenStream=)")
+		return errors.New("not a listening socket: expected a stream socket (ListenStream=)")
 	}
 	if kind, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_STREAM {
-		return errors.New("it is a socket of another kind: expected one of streams (ListenStream=)")
+		return errors.New("not a stream socket: expected ListenStream=")
 	}
 	return nil
 }

@@ -19,15 +19,13 @@ import (
 
 const patience = time.Minute
 
-// The relay's shards live as long as the process; a lock of Caddy's storage is kept for
-// 5 s more.
+// The relay's shards live as long as the process; Caddy's storage keeps a lock for 5 s longer.
 func TestMain(m *testing.M) {
 	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction("github.com/caddy-passthrough/caddy-passthrough/modules/relay.(*shard).run"),
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
 }
 
-// open listens on 127.0.0.1 and closes with the test.
-// open listens at a port, or at an unused one for 0.
+// open listens on 127.0.0.1, on an unused port for port 0, and closes with the test.
 func open(t testing.TB, port int) net.Listener {
 	t.Helper()
 	if port == 0 {
@@ -42,8 +40,8 @@ func open(t testing.TB, port int) net.Listener {
 	return ln
 }
 
-// unused returns a port that no other program gets while no socket of the test has it,
-// as happens to one that the kernel picks.
+// unused returns a port that no other program is given while no socket of the test has it, unlike
+// one picked by the kernel.
 func unused(t testing.TB) int {
 	t.Helper()
 	port, err := programs.Port()
@@ -65,7 +63,7 @@ func dial(t testing.TB, ln net.Listener) net.Conn {
 	return conn
 }
 
-// users returns how many listeners share a port, and 0 for a socket that is gone.
+// users returns the number of listeners that share a port; 0 for a closed socket.
 func users(port int) (n int) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
@@ -81,7 +79,7 @@ func TestResolve(t *testing.T) {
 	for _, tc := range []struct {
 		host, ports string
 		offset      uint
-		want        string // or an error that contains it
+		want        string // or a part of the error
 	}{
 		{"127.0.0.1", "8443", 0, "127.0.0.1:8443"},
 		{"127.0.0.1", "8443-8446", 3, "127.0.0.1:8446"},
@@ -118,8 +116,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// All addresses of both versions of IP are two sockets, however they are spelled; one
-// address has one socket, whatever network it is asked for in.
+// The wildcard of both IP versions is two sockets, however it is spelled; a specific address is one
+// socket, with any network.
 func TestResolveFamilies(t *testing.T) {
 	for _, host := range []string{"", "0.0.0.0", "::"} {
 		for network, want := range map[string]string{
@@ -146,7 +144,8 @@ func TestResolveFamilies(t *testing.T) {
 }
 
 func TestPortRange(t *testing.T) {
-	// Three neighbours are easily found below the ports that the kernel and programs.Port hand out.
+	// Three adjacent ports are easily found below the ports that the kernel and programs.Port hand
+	// out.
 	for range 100 {
 		first := 10000 + rand.IntN(1990)
 		addr := caddy.NetworkAddress{

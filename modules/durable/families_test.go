@@ -15,7 +15,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// openFamily listens on every address of a network's, and closes with the test.
+// openFamily listens with a network, and closes with the test.
 func openFamily(t *testing.T, network, host string, port int) (net.Listener, error) {
 	t.Helper()
 	if port == 0 {
@@ -43,8 +43,8 @@ func needIPv6(t *testing.T) {
 	ln.Close()
 }
 
-// Both IP versions have one port side by side, each with its own socket, which
-// takes no client of the other version.
+// Both IP versions can have one port, each with its own socket, which gets no client of the other
+// version.
 func TestFamiliesShareAPort(t *testing.T) {
 	needIPv6(t)
 	for _, hosts := range [][2]string{{"", ""}, {"0.0.0.0", "::"}} {
@@ -88,8 +88,8 @@ func TestFamiliesShareAPort(t *testing.T) {
 	}
 }
 
-// The socket of a version of IP is shared by users of that and by users of both,
-// however they spell its address.
+// Users of one IP version and users of both share the socket of that version, however they spell
+// its address.
 func TestFamiliesShareWithBoth(t *testing.T) {
 	needIPv6(t)
 	for network, spelled := range map[string]string{"durable4": "0.0.0.0", "durable6": "::"} {
@@ -181,7 +181,7 @@ func TestCaddyHTTP(t *testing.T) {
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(patience); users(port) != 0; time.Sleep(time.Millisecond) { // it does not wait for its servers
+	for end := time.Now().Add(patience); users(port) != 0; time.Sleep(time.Millisecond) { // Caddy does not wait
 		if time.Now().After(end) {
 			t.Fatalf("%d users after Caddy stopped", users(port))
 		}

@@ -15,16 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// far is a client whose packets the test writes itself, so that a handshake takes as
-// long as the test wants.
+// far is a client whose packets the test writes itself, so that it controls how long a handshake
+// takes.
 type far struct {
 	tun      *os.File
 	from, to netip.AddrPort
 	sequence uint32
 }
 
-// newFar moves the test to a network namespace of its own, with one address and one
-// client, which is beyond a TUN device.
+// newFar moves the test to a network namespace of its own, with one address and one client behind a
+// TUN device.
 func newFar(t *testing.T) *far {
 	t.Helper()
 	runtime.LockOSThread() // for good: the thread ends with the test
@@ -77,7 +77,7 @@ func (f *far) send(t *testing.T, flags byte, acknowledged uint32) {
 	}
 }
 
-// checksum is that of RFC 1071.
+// checksum is the Internet checksum (RFC 1071).
 func checksum(b []byte, sum uint32) uint16 {
 	for ; len(b) > 1; b = b[2:] {
 		sum += uint32(binary.BigEndian.Uint16(b))
@@ -104,8 +104,8 @@ func (f *far) receive() (flags byte, sequence uint32, err error) {
 	}
 }
 
-// A client whose handshake has begun when its address gets another socket is accepted
-// from that.
+// A client whose handshake has begun when another socket takes over its address is accepted from
+// that socket.
 func TestOverlapHandsHandshakeOver(t *testing.T) {
 	eachWay(t, testOverlapHandsHandshakeOver, byAccept, byTaker)
 }
@@ -113,7 +113,7 @@ func TestOverlapHandsHandshakeOver(t *testing.T) {
 func testOverlapHandsHandshakeOver(t *testing.T) {
 	for name, hosts := range map[string][2]string{"wider": {"198.18.7.1", "0.0.0.0"}, "narrower": {"0.0.0.0", "198.18.7.1"}} {
 		t.Run(name, func(t *testing.T) {
-			const tries = 10 // on a busy machine a handshake may take longer than it has
+			const tries = 10 // on a busy machine the handshake may take longer than handshakeTime
 			for range tries {
 				if handsHandshakeOver(t, hosts) {
 					return

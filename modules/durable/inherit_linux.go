@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keepAliveOf is what package net would do, with its defaults.
+// keepAliveOf returns the keep-alive settings that package net would apply, with its defaults.
 func keepAliveOf(cfg net.ListenConfig) net.KeepAliveConfig {
 	k := cfg.KeepAliveConfig
 	if !k.Enable {
@@ -28,11 +28,11 @@ func keepAliveOf(cfg net.ListenConfig) net.KeepAliveConfig {
 	return k
 }
 
-// inherit sets on a listening socket the options that its connections take over from there,
-// without system calls of their own.
+// inherit sets on a listening socket the options that accepted connections inherit, without system
+// calls of their own.
 //
 // Without TCP_QUICKACK the acknowledgement of a client's first bytes travels with the answer, or
-// alone 40 ms later, as with HAProxy's tcp-smart-accept: a packet less for each connection.
+// alone 40 ms later, as with HAProxy's tcp-smart-accept: one packet less per connection.
 func inherit(fd int, k net.KeepAliveConfig) error {
 	err := errors.Join(
 		unix.SetsockoptInt(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1),
@@ -47,7 +47,7 @@ func inherit(fd int, k net.KeepAliveConfig) error {
 		unix.TCP_KEEPINTVL: (k.Interval + time.Second - 1) / time.Second,
 		unix.TCP_KEEPCNT:   time.Duration(k.Count),
 	} {
-		if value > 0 { // below zero: the system's
+		if value > 0 { // negative: the system's default
 			err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_TCP, option, int(value)))
 		}
 	}

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// openKernel opens the socket of an address. With port 0 the address becomes what
-// the kernel has picked.
+// openKernel opens the socket of an address. With port 0, it sets a to the port that the kernel
+// picked.
 func openKernel(ctx context.Context, a *address, o socketOptions) (kernel, error) {
 	switch a.kind {
 	case ofUnix:
@@ -36,20 +36,20 @@ func openKernel(ctx context.Context, a *address, o socketOptions) (kernel, error
 	}
 }
 
-// deadliner is what the listeners of package net are beside net.Listener.
+// deadliner has the methods used here that package net's listeners share.
 type deadliner interface {
 	net.Listener
 	SetDeadline(time.Time) error
 	SyscallConn() (syscall.RawConn, error)
 }
 
-// past is a deadline that is over.
+// past is a deadline that has passed.
 var past = time.Unix(1, 0)
 
 // netKernel is a listener of package net.
 type netKernel struct {
 	deadliner
-	borrowed bool // somebody else has it, too, and those who wait there
+	borrowed bool // another process shares it, and accepts the rest of its queue
 }
 
 func (netKernel) startListening() error { return nil }
@@ -75,7 +75,7 @@ func (k netKernel) acceptQueued() (net.Conn, error) {
 	if k.borrowed {
 		return nil, nil
 	}
-	_ = k.SetDeadline(time.Now().Add(time.Millisecond)) // over already, it would not even look
+	_ = k.SetDeadline(time.Now().Add(time.Millisecond)) // one in the past: Accept would not look
 	conn, err := k.Accept()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, nil
@@ -83,15 +83,15 @@ func (k netKernel) acceptQueued() (net.Conn, error) {
 	return conn, err
 }
 
-// unixKernel is a Unix socket. Where there is one already, it is made under another
-// name, which nobody knows, until listen.
+// unixKernel is a Unix socket. If the path exists, the socket is created at tempPath until
+// startListening.
 type unixKernel struct {
 	netKernel
 	path, tempPath string
 
 	mu      sync.Mutex
 	mode    fs.FileMode
-	ownInfo fs.FileInfo // of path; nil: that is not ours yet
+	ownInfo fs.FileInfo // of path; nil: path is not ours yet
 }
 
 func openUnix(ctx context.Context, path string, o socketOptions) (kernel, error) {
@@ -105,7 +105,7 @@ func openUnix(ctx context.Context, path string, o socketOptions) (kernel, error)
 		}
 	}
 	if replaces && there.Mode().Type() != fs.ModeSocket {
-		return nil, fmt.Errorf("%s is there and no socket: expected a path that is free", path)
+		return nil, fmt.Errorf("%s exists and is not a socket", path)
 	}
 	ln, err := o.Listen(ctx, "unix", k.tempPath)
 	if err != nil {
@@ -122,10 +122,10 @@ func openUnix(ctx context.Context, path string, o socketOptions) (kernel, error)
 	return k, nil
 }
 
-// abstract reports whether the socket is none of the file system (unix(7)).
+// abstract reports whether the socket is not in the file system (unix(7)).
 func (k *unixKernel) abstract() bool { return strings.HasPrefix(k.path, "@") }
 
-// startListening has the socket take the place of what is there.
+// startListening moves the socket to its path, in place of an existing one.
 func (k *unixKernel) startListening() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -157,7 +157,7 @@ func (k *unixKernel) configure(o socketOptions) error {
 	return errors.Join(err, os.Chmod(k.path, k.mode))
 }
 
-// refuse takes the path away, unless somebody has put a socket of his there.
+// refuse removes the path, unless another process has put its own socket there.
 func (k *unixKernel) refuse() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -178,5 +178,5 @@ func (k *unixKernel) Close() error {
 	return k.deadliner.Close()
 }
 
-// Addr is the path, which the socket has been made under another name for.
+// Addr returns the path, not tempPath.
 func (k *unixKernel) Addr() net.Addr { return &net.UnixAddr{Name: k.path, Net: "unix"} }

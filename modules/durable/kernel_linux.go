@@ -22,10 +22,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// openTCP listens on an address. Where it overlaps with another of this process, it
-// is only bound until listen; from then on the kernel gives each connection to the
-// socket whose address is the most exact. Where this process has a plain listener of
-// Caddy's there, which lets others beside it, it listens unnoticed until listen.
+// openTCP listens on an address. If it overlaps with another address of this process, the socket is
+// only bound until startListening; from then on the kernel gives each connection to the socket with
+// the most specific address. If this process has a plain listener of Caddy's there, which allows
+// others beside it, the socket listens behind a filter that drops SYNs until startListening.
 func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 	k, err := bindTCP(a, o, nil)
 	switch {
@@ -65,8 +65,8 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 	return k, nil
 }
 
-// bindTCP makes a socket as package net does, but not for multipath TCP, whose
-// connections are sockets of another kind: they neither inherit options nor splice.
+// bindTCP creates a socket as package net does, but without multipath TCP, whose connections are
+// another kind of socket: they neither inherit options nor splice.
 func bindTCP(a address, o socketOptions, prepare func(fd int) error) (*tcpKernel, error) {
 	family := unix.AF_INET6
 	if a.isIPv4() {
@@ -166,26 +166,26 @@ func hasPlainListener(a address) bool {
 	return false
 }
 
-// tcpKernel is a TCP socket whose connections are accepted without those system
-// calls that package net makes for each: a session takes over their descriptors.
+// tcpKernel is a TCP socket whose connections are accepted without the system calls that package
+// net makes for each: a session takes over their descriptors.
 type tcpKernel struct {
 	file        *os.File
 	raw         syscall.RawConn
 	addr        *net.TCPAddr
-	local       net.Addr    // that all connections have; nil: it depends
-	borrowed    bool        // somebody else has it, too
-	synFiltered atomic.Bool // nobody can come
+	local       net.Addr    // of all connections; nil: it differs
+	borrowed    bool        // another process shares it
+	synFiltered atomic.Bool // the filter drops all SYNs
 
 	accept   func(fd uintptr) bool // tryAccept
-	accepted *relay.Socket         // its results
+	accepted *relay.Socket         // the result of tryAccept
 	failed   error
 
 	mu       sync.Mutex
-	deferred bool // it is bound and does not listen yet
+	deferred bool // bound, and not listening yet
 	backlog  int
 }
 
-// newTCPKernel makes one of a descriptor, which it takes over.
+// newTCPKernel returns a tcpKernel for a descriptor, which it takes over.
 func newTCPKernel(fd int) (*tcpKernel, error) {
 	k := &tcpKernel{file: os.NewFile(uintptr(fd), "listener")}
 	if err := k.prepare(); err != nil {
@@ -214,8 +214,8 @@ func (k *tcpKernel) prepare() (err error) {
 	})
 }
 
-// addressOf is the address of a socket, without os.File's Fd, which may make it one
-// that blocks.
+// addressOf returns the address of a socket. It does not use os.File's Fd, which may make the
+// descriptor blocking.
 func addressOf(fd int) (*net.TCPAddr, error) {
 	at, err := unix.Getsockname(fd)
 	if err != nil {
@@ -233,7 +233,7 @@ func addressOf(fd int) (*net.TCPAddr, error) {
 		}
 		return addr, nil
 	default:
-		return nil, fmt.Errorf("it has an address of another kind (%T): expected one of TCP", at)
+		return nil, fmt.Errorf("unexpected kind of address (%T): expected TCP", at)
 	}
 }
 
@@ -254,7 +254,7 @@ func (k *tcpKernel) configure(o socketOptions) error {
 	return errors.Join(err, k.applyBacklog())
 }
 
-// startListening lets clients in, if they are not yet.
+// startListening lets clients in, if the socket does not yet.
 func (k *tcpKernel) startListening() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -278,8 +278,8 @@ func (k *tcpKernel) detachFilter() error {
 
 func (k *tcpKernel) port() uint16 { return k.addr.AddrPort().Port() }
 
-// Accept waits for a connection. It is for one goroutine: what it calls with the
-// descriptor is made once, and has its results in the kernel.
+// Accept waits for a connection. Only one goroutine may call it: tryAccept, which is bound once to
+// save an allocation, leaves its results in k.
 func (k *tcpKernel) Accept() (net.Conn, error) {
 	err := k.raw.Read(k.accept)
 	conn, failed := k.accepted, k.failed
@@ -318,8 +318,8 @@ func (k *tcpKernel) acceptQueued() (conn net.Conn, err error) {
 	return conn, err
 }
 
-// noSYN is a filter that drops what begins a connection (RFC 9293 3.1: SYN without
-// ACK, in the 14th byte of the header).
+// noSYN is a filter that drops segments that open a connection (RFC 9293 3.1: SYN without ACK, in
+// the 14th byte of the header).
 var noSYN = []unix.SockFilter{
 	{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 13},
 	{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: 0x12},
@@ -333,17 +333,17 @@ func dropSYN(fd int) error {
 		&unix.SockFprog{Len: uint16(len(noSYN)), Filter: &noSYN[0]}))
 }
 
-// refuse has the kernel not answer who would begin to come: he asks again after a
-// second, and is told then, or let in by whoever listens there next. Without it,
-// between the last look and the close somebody would be let in and reset.
+// refuse drops new SYNs. Clients retransmit after a second and then reach the next listener, or get
+// a RST. Without it, a client that connects between the last accept and the close would be let in
+// and reset.
 func (k *tcpKernel) refuse() {
 	if !k.borrowed {
 		_ = k.do(dropSYN)
 	}
 }
 
-// stepAside has the kernel not find this socket any more: it is bound to a network
-// interface that is none, which takes no privilege.
+// stepAside hides this socket from the kernel's lookup: it binds it to a network interface that
+// does not exist, which needs no privilege.
 func (k *tcpKernel) stepAside() {
 	err := k.do(func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, math.MaxInt32)
@@ -356,7 +356,7 @@ func (k *tcpKernel) stepAside() {
 func (k *tcpKernel) interrupt() { _ = k.file.SetDeadline(past) }
 func (k *tcpKernel) resume()    { _ = k.file.SetDeadline(time.Time{}) }
 
-// watch has the shards accept. The descriptor must not be closed before stop.
+// watch makes the shards accept. The descriptor must not be closed before stop.
 func (k *tcpKernel) watch(o relay.ListenOptions) (stop func(), err error) {
 	o.Local = k.local
 	err = k.do(func(fd int) error {
@@ -375,5 +375,5 @@ func (k *tcpKernel) Close() error {
 	return k.file.Close()
 }
 
-// Addr is the address that it is bound to.
+// Addr returns the address that the socket is bound to.
 func (k *tcpKernel) Addr() net.Addr { return k.addr }

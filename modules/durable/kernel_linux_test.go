@@ -24,7 +24,7 @@ func listenAt(t *testing.T, host string) (net.Listener, error) {
 	return ln, nil
 }
 
-// answers reports whether who connects to an address is answered with a byte.
+// answers checks that a connection to an address is answered with a byte.
 func answers(t *testing.T, address string, want byte) {
 	t.Helper()
 	if got, err := ask(address); got != want || err != nil {
@@ -32,8 +32,8 @@ func answers(t *testing.T, address string, want byte) {
 	}
 }
 
-// A Unix socket takes the place of one that is there, dead or alive, and of nothing
-// else; what somebody else puts there later stays.
+// A Unix socket replaces an existing one, dead or alive, and nothing else. A file that another
+// program puts at the path later stays.
 func TestUnixPath(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "s")
@@ -74,7 +74,7 @@ func TestUnixPath(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("somebody else's file is gone: %v", err)
 	}
-	if _, err := listenAt(t, "unix/"+path); err == nil || !strings.Contains(err.Error(), "is there and no socket") {
+	if _, err := listenAt(t, "unix/"+path); err == nil || !strings.Contains(err.Error(), "exists and is not a socket") {
 		t.Errorf("a file in the way: %v", err)
 	}
 }
@@ -95,7 +95,7 @@ func TestAbstractName(t *testing.T) {
 	}
 }
 
-// inherited is a descriptor as one that the process has been started with.
+// inherited returns a descriptor that looks as if the process was started with it.
 func inherited(t *testing.T, ln interface{ File() (*os.File, error) }) (number string) {
 	t.Helper()
 	file, err := ln.File()
@@ -115,8 +115,8 @@ func inherited(t *testing.T, ln interface{ File() (*os.File, error) }) (number s
 	return strconv.Itoa(n)
 }
 
-// An inherited socket is served by any number of users, one after the other, and stays
-// the starter's: what waits when the last one closes waits for the next.
+// Any number of users serve an inherited socket, one after the other. It stays the starter's:
+// connections left in its queue at the last close wait for the next user.
 func TestDescriptorIsTakenOver(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	overUnix, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -180,10 +180,10 @@ func TestForeignDescriptorIsRefused(t *testing.T) {
 		return nil
 	})
 	for number, want := range map[string]string{
-		"999":                                  "has not been started with it",
-		ownFD:                                  "has not been started with it",
-		inherited(t, udp.(*net.UDPConn)):       "no listening socket",
-		inherited(t, connected.(*net.TCPConn)): "no listening socket",
+		"999":                                  "was not started with it",
+		ownFD:                                  "was not started with it",
+		inherited(t, udp.(*net.UDPConn)):       "not a listening socket",
+		inherited(t, connected.(*net.TCPConn)): "not a listening socket",
 	} {
 		if _, err := listenAt(t, "fd/"+number); err == nil || !strings.Contains(err.Error(), "descriptor "+number+": ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("fd/%s: %v, want %s", number, err, want)

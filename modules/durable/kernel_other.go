@@ -23,5 +23,5 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 }
 
 func openDescriptor(string) (kernel, error) {
-	return nil, errors.New("durable: descriptors are taken over on Linux alone")
+	return nil, errors.New("durable: durable/fd/ is only available on Linux")
 }

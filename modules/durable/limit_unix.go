@@ -6,7 +6,7 @@ package durable
 
 import "golang.org/x/sys/unix"
 
-// descriptorLimit returns the limit of descriptors of this process; 0 is none.
+// descriptorLimit returns the limit of descriptors of this process; 0 means no limit.
 func descriptorLimit() uint64 {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {

@@ -11,26 +11,26 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
 
-// limiterPoll is the pause between two looks for room.
+// limiterPoll is the pause between two checks of the limit.
 const limiterPoll = 2 * time.Millisecond
 
-// countDelay is how long a connection may take from Accept to whatever counts it. That
-// may be nothing: an app that serves HTTP does not.
+// countDelay is the time that a connection may take from Accept until lifecycle counts it. Some are
+// never counted there: those of an app that serves HTTP.
 const countDelay = 20 * time.Millisecond
 
-// maxReserve is how many descriptors are kept from connections for all else that the
+// maxReserve is the number of descriptors kept free of connections, for everything else that the
 // process opens: health checks, the log, the admin endpoint.
 const maxReserve = 64
 
-// maxPipes is how many descriptors the relay's pipes take at most.
+// maxPipes is the maximum number of descriptors of the relay's pipes.
 const maxPipes = 2048
 
-// maxConnections returns how many connections the limit of descriptors allows, each
-// with one to its server. Clients beyond that wait in the kernel's queue: accepted,
-// they would hold the descriptors that the others' servers are to be connected by.
+// maxConnections returns how many connections the limit of descriptors allows, with a server
+// connection for each. Clients beyond that stay in the kernel's queue: accepted, they would hold
+// the descriptors that the others need to reach their servers.
 var maxConnections = sync.OnceValue(func() int { return connectionsFor(descriptorLimit()) })
 
-// connectionsFor is maxConnections with a limit; 0 is none.
+// connectionsFor returns the connections that a limit of descriptors allows; 0 means no limit.
 func connectionsFor(limit uint64) int {
 	if limit == 0 || limit > math.MaxInt32 {
 		return math.MaxInt
@@ -39,18 +39,18 @@ func connectionsFor(limit uint64) int {
 	return max(1, (n-min(maxReserve, n/4)-min(maxPipes, n/8))/2)
 }
 
-var errTooManyConnections = errors.New("as many connections as the limit of open files allows (LimitNOFILE= of systemd, ulimit -n)")
+var errTooManyConnections = errors.New("connection limit reached, which the limit of open files sets (LimitNOFILE= of systemd, ulimit -n)")
 
-// connLimiter keeps an accept goroutine from accepting more connections than there are
-// descriptors for.
+// connLimiter keeps an accept goroutine from accepting more connections than there are descriptors
+// for.
 type connLimiter struct {
 	accepted int           // since base
-	base     int64         // how many connections had arrived then
-	waited   time.Duration // since there was room
+	base     int64         // lifecycle's total of connections when accepted was 0
+	waited   time.Duration // since the limit was reached
 	pauseLog backoff
 }
 
-// await waits for room for a connection. False means that the last user of s has gone.
+// await waits until a connection may be accepted. It returns false if the last user of s is gone.
 func (r *connLimiter) await(s *socket) bool {
 	for !r.allows(s) {
 		if s.pause(limiterPoll) {
@@ -60,8 +60,7 @@ func (r *connLimiter) await(s *socket) bool {
 	return true
 }
 
-// allows reports whether there is room for a connection. If not, it is to be called again
-// after limiterPoll.
+// allows reports whether a connection may be accepted. If not, call it again after limiterPoll.
 func (r *connLimiter) allows(s *socket) bool {
 	now, most := lifecycle.Connections(), maxConnections()
 	if now+r.uncounted() < most {
@@ -69,17 +68,17 @@ func (r *connLimiter) allows(s *socket) bool {
 		return true
 	}
 	if now >= most {
-		r.pauseLog.what = "accepting connections pauses; clients wait in the queue"
+		r.pauseLog.what = "accepting connections paused: clients wait in the queue"
 		r.pauseLog.after(s, errTooManyConnections)
 	}
-	if r.waited >= countDelay { // they are not for those who count
+	if r.waited >= countDelay { // lifecycle does not count them
 		r.accepted = 0
 	}
 	r.waited += limiterPoll
 	return false
 }
 
-// uncounted returns how many connections have been accepted and are not counted yet.
+// uncounted returns how many accepted connections lifecycle has not counted yet.
 func (r *connLimiter) uncounted() int {
 	arrived := lifecycle.TotalConnections()
 	n := r.accepted - int(arrived-r.base)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// With descriptors for connections and their servers, some are left for all else.
+// The limit leaves descriptors free besides those of connections and their servers.
 func TestConnectionsFor(t *testing.T) {
 	for limit, want := range map[uint64]int{
 		0:                   math.MaxInt,

@@ -14,33 +14,33 @@ import (
 // listener is one user's view of a socket. It is safe for concurrent use.
 type listener struct {
 	sock           *socket
-	config         lifecycle.Config // if hasConfig
+	config         lifecycle.Config // valid if hasConfig
 	options        socketOptions
-	wake           chan struct{} // one word: Accept is to look again; that of a pair, for both
+	wake           chan struct{} // capacity 1: Accept is to poll again; shared in a pair
 	closed         chan struct{}
 	ctx            context.Context
-	unwatchContext func() bool // stops waiting for the end of the context
+	unwatchContext func() bool // stops waiting for the context to end
 
 	detachOnce sync.Once
 	markClosed func() // closes closed
 
 	hasConfig bool // false for users outside Caddy
 
-	// Of socketsMu:
-	closedLast bool // it closed last: what is left is for it
+	// Guarded by socketsMu:
+	closedLast bool // it was the last user to close: leftover connections are for it
 
-	// Of the socket's queue:
-	active     bool // connections are for this user; written with socketsMu, too
+	// Guarded by the socket's queue.mu:
+	active     bool // gets connections; written with socketsMu held as well
 	taker      func(*relay.Socket)
-	takerCalls int  // calls of take
-	dual       bool // it is one of a pair
+	takerCalls int  // calls of taker in progress
+	dual       bool // one of a pair
 }
 
 // Interface guard
 var _ net.Listener = (*listener)(nil)
 
-// newListener makes the listener of a user of s. It closes with ctx because Caddy
-// does not stop an app whose Start has failed, it only cancels its context.
+// newListener returns the listener of a user of s. It closes with ctx because Caddy does not stop
+// an app whose Start has failed; it only cancels the app's context.
 func newListener(ctx context.Context, s *socket, o socketOptions) *listener {
 	l := &listener{sock: s, options: o, wake: o.wake, closed: make(chan struct{}), ctx: ctx}
 	if l.wake == nil {
@@ -55,11 +55,11 @@ func newListener(ctx context.Context, s *socket, o socketOptions) *listener {
 	return l
 }
 
-// Accept waits for a connection: a *net.TCPConn or *net.UnixConn or, on Linux and of
-// TCP, a *relay.Socket. It fails once this listener is closed, with net.ErrClosed,
-// or once the kernel socket is lost; none of its errors is a timeout or passes with
-// time. Where this listener closed last, it first returns those who were in. With
-// TakeBy it returns only what cannot be taken.
+// Accept waits for a connection: a *net.TCPConn or *net.UnixConn or, for TCP on Linux, a
+// *relay.Socket. It fails with net.ErrClosed once this listener is closed, and with the socket's
+// error once the kernel socket is lost; none of its errors is a timeout or temporary. If this
+// listener closed last, Accept first returns the connections that were accepted and not yet taken.
+// With TakeBy, it returns only connections that cannot be given to a taker.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		if conn, err := l.poll(); conn != nil || err != nil {
@@ -69,8 +69,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// poll is a connection for this listener, or the error of Accept. Where both are nil,
-// there may be one after a word of wake.
+// poll returns a connection for this listener, or the error of Accept. If both are nil, a value on
+// wake says when to poll again.
 func (l *listener) poll() (net.Conn, error) {
 	if conn := l.sock.dequeue(l); conn != nil {
 		l.sock.noteTaken()
@@ -79,12 +79,12 @@ func (l *listener) poll() (net.Conn, error) {
 	if !l.isClosed() && !l.sock.isDone() {
 		return nil, nil
 	}
-	l.signal() // for another Accept
+	l.signal() // for other calls of Accept
 	l.sock.awaitTaker(l)
 	return l.leftover()
 }
 
-// signal has an Accept look again.
+// signal wakes a waiting Accept.
 func (l *listener) signal() {
 	select {
 	case l.wake <- struct{}{}:
@@ -92,8 +92,8 @@ func (l *listener) signal() {
 	}
 }
 
-// leftover is a connection that was in when the kernel socket closed, if there is one
-// for this listener.
+// leftover returns a connection that was accepted and not taken when the kernel socket closed, if
+// this listener may have one, or the error of Accept.
 func (l *listener) leftover() (net.Conn, error) {
 	select {
 	case <-l.sock.done:
@@ -117,9 +117,9 @@ func (l *listener) isClosed() bool {
 	}
 }
 
-// Close ends this listener's Accept calls and leaves other users of the address
-// alone. The last user's Close closes the kernel socket, but at the end of the
-// process, when all close soon by themselves. A second Close returns net.ErrClosed.
+// Close ends this listener's Accept calls; other users of the address are not affected. The last
+// user's Close closes the kernel socket, except during shutdown, when all sockets close by
+// themselves within handshakeTime. A second Close returns net.ErrClosed.
 func (l *listener) Close() error {
 	lifecycle.BeginShutdown()
 	l.unwatchContext()
@@ -129,7 +129,7 @@ func (l *listener) Close() error {
 	return nil
 }
 
-// detach detaches the listener and reports whether it had been attached.
+// detach removes the listener from its socket and reports whether it was still attached.
 func (l *listener) detach() (left bool) {
 	l.detachOnce.Do(func() {
 		left = true
@@ -137,7 +137,7 @@ func (l *listener) detach() (left bool) {
 			l.markClosed()
 			return
 		}
-		go func() { // its Accept still has somebody to serve
+		go func() { // its Accept still has connections to return
 			<-l.sock.done
 			l.markClosed()
 		}()
@@ -148,7 +148,7 @@ func (l *listener) detach() (left bool) {
 // Addr returns the address of the kernel socket.
 func (l *listener) Addr() net.Addr { return l.sock.kernel.Addr() }
 
-// closedError is what package net returns for op on a closed listener.
+// closedError returns the error that package net returns for op on a closed listener.
 func (l *listener) closedError(op string) error {
 	addr := l.Addr()
 	return &net.OpError{Op: op, Net: addr.Network(), Addr: addr, Err: net.ErrClosed}

@@ -31,7 +31,7 @@ func accepting(ln net.Listener) (served *atomic.Int64, end <-chan error) {
 	return served, ch
 }
 
-// checkClosed fails unless err is that of a closed listener, as package net has it.
+// checkClosed fails the test unless err is package net's error of a closed listener.
 func checkClosed(t *testing.T, err error) {
 	t.Helper()
 	var op *net.OpError
@@ -100,7 +100,7 @@ func TestContextEndCloses(t *testing.T) {
 		t.Errorf("%d users after the only context ended", n)
 	}
 
-	// An ended context must not take away what others use.
+	// A user whose context ended is gone; the others stay.
 	a := open(t, 0)
 	got, err = listen(ctx, "durable", "127.0.0.1", strconv.Itoa(portOf(a)), 0, net.ListenConfig{})
 	if err != nil {
@@ -114,8 +114,8 @@ func TestContextEndCloses(t *testing.T) {
 	}
 }
 
-// TestAcceptCloseRaces opens, accepts and closes at random on one address while
-// clients connect; every connection that is made is served.
+// TestAcceptCloseRaces opens, accepts and closes at random on one address while clients connect;
+// every connection is served.
 func TestAcceptCloseRaces(t *testing.T) { eachWay(t, testAcceptCloseRaces, byAccept, byTaker, mixed) }
 
 func testAcceptCloseRaces(t *testing.T) {

@@ -10,23 +10,22 @@ import (
 	"go.uber.org/zap"
 )
 
-// The addresses of sockets may overlap: 0.0.0.0:443 and 127.0.0.1:443. A connection
-// belongs to the socket whose address is the most exact. The kernel sees to that for
-// those who come; for those who are in already when a socket is opened or closed
-// beside theirs, it is done here.
+// The addresses of sockets may overlap: 0.0.0.0:443 and 127.0.0.1:443. A connection belongs to the
+// socket with the most specific address. The kernel does that for new clients; this file does it
+// for connections that are already queued when an overlapping socket opens or closes.
 
-// owners are the values of sockets, for who must not wait for its lock.
+// owners has the entries of sockets, for lookups that must not take socketsMu.
 var owners sync.Map // address → *socket
 
-// specificCount counts the sockets beside each wildcard address, by that. It is guarded by
-// socketsMu.
+// specificCount counts, for each wildcard address, the sockets with specific addresses beside it.
+// It is guarded by socketsMu.
 var specificCount = make(map[address]int)
 
-// ceding are the sockets that have left their address to others. It is guarded by
+// ceding holds the sockets that have ceded their address and are not closed yet. It is guarded by
 // socketsMu.
 var ceding = make(map[*socket]struct{})
 
-// claimAddress has the socket be that of its address. The caller holds socketsMu.
+// claimAddress makes s the socket of its address. The caller holds socketsMu.
 func (s *socket) claimAddress() {
 	sockets[s.key] = s
 	owners.Store(s.key, s)
@@ -43,7 +42,8 @@ func (s *socket) claimAddress() {
 	}
 }
 
-// releaseAddress frees the address, unless a successor holds it. The caller holds socketsMu.
+// releaseAddress frees the address, unless another socket holds it by now. The caller holds
+// socketsMu.
 func (s *socket) releaseAddress() {
 	if sockets[s.key] != s {
 		return
@@ -62,8 +62,8 @@ func (s *socket) releaseAddress() {
 	}
 }
 
-// cedeAddress leaves the address to its successors. Who is in already, or whose handshake has
-// begun, is given to them, too, or to the last user if there is no other for him. The
+// cedeAddress leaves the address to the successors. They get the connections that are queued or
+// whose handshake has begun; the last user of s gets those that belong to no other socket. The
 // caller holds socketsMu.
 func (s *socket) cedeAddress() {
 	s.overlapped.Store(true)
@@ -79,32 +79,32 @@ func (s *socket) cedeAddress() {
 	})
 }
 
-// successors are the sockets that l's connections belong to when it has closed. Those of
-// its own configuration, which ends, are none. The caller holds socketsMu.
-func (s *socket) successors(l *listener) (heirs []*socket) {
+// successors returns the sockets that get l's connections after it has closed. Sockets of l's own
+// configuration, which is ending, do not count. The caller holds socketsMu.
+func (s *socket) successors(l *listener) (found []*socket) {
 	if s.key.kind != ofTCP {
 		return nil
 	}
 	all := s.key.wildcard()
 	if !s.key.isWildcard() {
 		if w := sockets[all]; w != nil && w.hasOtherRunningUser(l) {
-			heirs = append(heirs, w)
+			found = append(found, w)
 		}
-		return heirs
+		return found
 	}
 	if specificCount[all] == 0 {
 		return nil
 	}
 	for key, other := range sockets {
 		if other != s && key.kind == ofTCP && key.wildcard() == all && other.hasOtherRunningUser(l) {
-			heirs = append(heirs, other)
+			found = append(found, other)
 		}
 	}
-	return heirs
+	return found
 }
 
-// hasOtherRunningUser reports whether the socket has a user whose configuration runs, and is
-// another than l's. The caller holds socketsMu.
+// hasOtherRunningUser reports whether the socket has a user of a running configuration other than
+// l's. The caller holds socketsMu.
 func (s *socket) hasOtherRunningUser(l *listener) bool {
 	for _, u := range s.users {
 		if !u.hasConfig || u.config != l.config && u.config.Running() {
@@ -114,8 +114,8 @@ func (s *socket) hasOtherRunningUser(l *listener) bool {
 	return false
 }
 
-// otherOwner is the socket that a connection of s belongs to, if that is another one. It
-// takes no lock.
+// otherOwner returns the socket that a connection of s belongs to, or nil if it is s. It takes no
+// lock.
 func (s *socket) otherOwner(conn net.Conn) *socket {
 	if !s.overlapped.Load() {
 		return nil
@@ -138,8 +138,7 @@ func (s *socket) otherOwner(conn net.Conn) *socket {
 	return nil
 }
 
-// isServing reports whether a configuration that uses the socket has run, and it has
-// not been closed.
+// isServing reports whether the socket has started and is not closing.
 func (s *socket) isServing() bool {
 	select {
 	case <-s.started:
@@ -149,7 +148,7 @@ func (s *socket) isServing() bool {
 	}
 }
 
-// transfer gives a connection of s to another socket.
+// transfer moves a connection of s to another socket.
 func (s *socket) transfer(to *socket, conn net.Conn, onShard bool) {
 	for {
 		to.inFlight.Add(1)
@@ -157,7 +156,7 @@ func (s *socket) transfer(to *socket, conn net.Conn, onShard bool) {
 		if to.dispatch(conn, onShard) {
 			return
 		}
-		next := to.otherOwner(conn) // it has been closed meanwhile
+		next := to.otherOwner(conn) // to has closed meanwhile
 		if next == nil {
 			to.inFlight.Add(-1)
 			logger().Warn("connection closed: its address was closed while it was handed over", zap.Stringer("address", to.key), zap.Stringer("client", conn.RemoteAddr()))

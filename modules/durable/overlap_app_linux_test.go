@@ -16,8 +16,7 @@ import (
 
 func init() { caddy.RegisterModule(new(answersApp)) }
 
-// answersApp is a Caddy app that listens on several addresses, and answers at each with
-// another byte.
+// answersApp is a Caddy app that listens on several addresses, each with its own answer.
 type answersApp struct {
 	Listen map[string]byte `json:"listen,omitempty"`
 	Fail   bool            `json:"fail,omitempty"` // Start fails after the app has begun to listen
@@ -50,7 +49,7 @@ func (a *answersApp) Start() error {
 		}
 		a.listeners = append(a.listeners, listeners...)
 	}
-	time.Sleep(2 * time.Millisecond) // as if another app took its time: they wait for their turn by then
+	time.Sleep(2 * time.Millisecond) // as if another app was slow: the listeners wait to become active
 	if a.Fail {
 		time.Sleep(10 * time.Millisecond) // as if another app failed
 		return errors.New("asked to fail")
@@ -78,8 +77,7 @@ func loadAnswers(t *testing.T, listen map[string]byte, fail bool) error {
 	return caddy.Load(config, true)
 }
 
-// stranger binds a socket to an address as a program of the same user would that
-// uses SO_REUSEPORT.
+// stranger binds an address as another program of the same user with SO_REUSEPORT would.
 func stranger(t *testing.T, at netip.AddrPort) error {
 	t.Helper()
 	family := unix.AF_INET6

@@ -15,9 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// From one configuration to the next, addresses of one port may become others that
-// overlap with them. No connection is lost, each goes to the address that is most
-// exact, and no other program can be beside.
+// Reloads may replace addresses of a port by overlapping ones. No connection is lost, each goes to
+// the most specific address, and no other program can bind beside them.
 func TestOverlappingReloads(t *testing.T) { eachWay(t, testOverlappingReloads, byAccept, mixed) }
 
 func testOverlappingReloads(t *testing.T) {
@@ -27,7 +26,7 @@ func testOverlappingReloads(t *testing.T) {
 	all6, one6 := fmt.Sprintf("durable6/[::]:%d", port), fmt.Sprintf("durable/[::1]:%d", port)
 	steps := []struct {
 		listen map[string]byte
-		want   map[string]byte // by host; those that are missing are refused
+		want   map[string]byte // by host; missing: refused
 	}{
 		{map[string]byte{all4: 1}, map[string]byte{"127.0.0.1": 1, "127.0.0.2": 1}},
 		{map[string]byte{all: 2}, map[string]byte{"127.0.0.1": 2, "127.0.0.2": 2, "::1": 2}},
@@ -86,8 +85,8 @@ func testOverlappingReloads(t *testing.T) {
 	}
 }
 
-// watchFor asks two addresses of a port all the time, until the function that it
-// returns is called, which says how many answers were wrong.
+// watchFor connects to two addresses of a port until stop is called, which returns the number of
+// wrong answers.
 func watchFor(t *testing.T, port int, wrong func(answer byte) bool) (stop func() int) {
 	t.Helper()
 	over, n := make(chan struct{}), make(chan int)
@@ -113,8 +112,8 @@ func watchFor(t *testing.T, port int, wrong func(answer byte) bool) (stop func()
 	}
 }
 
-// Those who wait in the queue of a socket that closes are accepted from the one that
-// their address belongs to then; the others by who closed.
+// Connections in the queue of a closing socket go to the socket that owns their address from then
+// on; the closing user gets the others.
 func TestOverlapHandsQueueOver(t *testing.T) {
 	eachWay(t, testOverlapHandsQueueOver, byAccept, byTaker)
 }
@@ -128,9 +127,9 @@ func testOverlapHandsQueueOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			left := before.(*listener).sock
-			var heirs, others []net.Conn
+			var theirs, others []net.Conn
 			for range 5 {
-				heirs = append(heirs, dialTo(t, "127.0.0.2", port))
+				theirs = append(theirs, dialTo(t, "127.0.0.2", port))
 				if name == "narrower" {
 					others = append(others, dialTo(t, "127.0.0.3", port))
 				}
@@ -139,7 +138,7 @@ func testOverlapHandsQueueOver(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			heir := after.(*listener).sock
+			owner := after.(*listener).sock
 			after = asUser(t, after)
 			if err := before.Close(); err != nil {
 				t.Fatal(err)
@@ -147,8 +146,8 @@ func testOverlapHandsQueueOver(t *testing.T) {
 			if !isLeaving(left) {
 				t.Error("the end of the process would not wait for who is handed over")
 			}
-			heirs = append(heirs, dialTo(t, "127.0.0.2", port))
-			accepted(t, after, heirs)
+			theirs = append(theirs, dialTo(t, "127.0.0.2", port))
+			accepted(t, after, theirs)
 			accepted(t, before, others)
 			if _, err := before.Accept(); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("after that: %v", err)
@@ -157,7 +156,7 @@ func testOverlapHandsQueueOver(t *testing.T) {
 			if isLeaving(left) {
 				t.Error("it is still noted as leaving")
 			}
-			noneInFlight(t, left, heir)
+			noneInFlight(t, left, owner)
 			again, err := openFamily(t, "durable4", hosts[0], port)
 			if err != nil {
 				t.Fatal(err)
@@ -179,19 +178,19 @@ func isLeaving(s *socket) bool {
 	return ok
 }
 
-// noneInFlight checks that sockets count no connection that has a user.
+// noneInFlight waits until all accepted connections of the sockets are taken.
 func noneInFlight(t *testing.T, of ...*socket) {
 	t.Helper()
 	for _, s := range of {
 		for end := time.Now().Add(patience); s.inFlight.Load() != 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatalf("%v has %d connections in its hand", s.key, s.inFlight.Load())
+				t.Fatalf("%v has %d connections in flight", s.key, s.inFlight.Load())
 			}
 		}
 	}
 }
 
-// An address may come back while its former socket is still leaving.
+// An address may come back while its former socket is still ceding it.
 func TestOverlapGoesBackToWildcard(t *testing.T) {
 	eachWay(t, testOverlapGoesBackToWildcard, byAccept, byTaker)
 }
@@ -223,8 +222,8 @@ func testOverlapGoesBackToWildcard(t *testing.T) {
 	}
 }
 
-// Who waits at the address of all when a more exact one is opened goes there, if it is
-// his, though the first address stays.
+// When a more specific address is opened, it gets the queued connections to it from the wildcard
+// socket, which stays open.
 func TestOverlapHandsMisaddressedConnsOver(t *testing.T) {
 	eachWay(t, testOverlapHandsMisaddressedConnsOver, byAccept, byTaker)
 }
@@ -271,8 +270,7 @@ func testOverlapHandsMisaddressedConnsOver(t *testing.T) {
 	}
 }
 
-// The end of the process waits for who is handed over by a socket that has left its
-// address.
+// Shutdown waits for a socket that has ceded its address.
 func TestOverlapAtShutdown(t *testing.T) {
 	before, err := openFamily(t, "durable4", "127.0.0.2", unused(t))
 	if err != nil {
@@ -301,8 +299,7 @@ func TestOverlapAtShutdown(t *testing.T) {
 	<-after.(*listener).sock.done
 }
 
-// When Caddy stops, the addresses of its configuration are free at once, also those
-// that overlap.
+// When Caddy stops, the addresses of its configuration are free at once, also overlapping ones.
 func TestOverlapStops(t *testing.T) {
 	port := unused(t)
 	for range 5 {
@@ -330,7 +327,7 @@ func dialTo(t *testing.T, host string, port int) net.Conn {
 	return conn
 }
 
-// accepted checks that a listener accepts some clients, in any order, and no others.
+// accepted checks that a listener accepts exactly these clients, in any order.
 func accepted(t *testing.T, ln net.Listener, clients []net.Conn) {
 	t.Helper()
 	want := make(map[string]bool)

@@ -11,22 +11,22 @@ import (
 	"syscall"
 )
 
-// pair is a user's view of two sockets: those of all addresses of IPv4 and of IPv6, on
-// one port. It is safe for concurrent use.
+// pair is a user's view of two sockets: the wildcard addresses of IPv4 and IPv6 on one port. It is
+// safe for concurrent use.
 type pair struct {
-	of       [2]*listener // with one wake
+	of       [2]*listener // sharing one wake channel
 	rotation atomic.Uint32
 }
 
 // Interface guard
 var _ net.Listener = (*pair)(nil)
 
-// portTries is how often a port that the kernel has picked for one version of IP is
-// tried for the other.
+// portTries is the number of times that attachAll tries a port that the kernel picked for IPv4 with
+// IPv6.
 const portTries = 10
 
-// attachAll adds a user to the sockets of one address, or of two. Where the system
-// lacks one of two versions of IP, the other is enough.
+// attachAll adds a user to the sockets of one address, or of two. If the system lacks one of the
+// two IP versions, the other is enough.
 func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (net.Listener, error) {
 	first, err := attach(ctx, as[0], o)
 	if len(as) == 1 {
@@ -62,13 +62,12 @@ func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (n
 	return &pair{of: [2]*listener{first, second}}, nil
 }
 
-// isFamilyMissing reports whether err says that the system has no such version of IP.
+// isFamilyMissing reports whether err says that the system lacks an IP version.
 func isFamilyMissing(err error) bool {
 	return errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
-// Accept waits for a connection of either version; for the rest it is that of a
-// listener.
+// Accept waits for a connection of either IP version; otherwise it works as listener.Accept.
 func (p *pair) Accept() (net.Conn, error) {
 	for {
 		var over error
@@ -93,7 +92,7 @@ func (p *pair) Accept() (net.Conn, error) {
 	}
 }
 
-// Close closes both, as that of a listener does.
+// Close closes both listeners, as listener.Close does.
 func (p *pair) Close() error {
 	err := p.of[0].Close()
 	if err2 := p.of[1].Close(); err == nil {
@@ -102,7 +101,7 @@ func (p *pair) Close() error {
 	return err
 }
 
-// Addr returns the address that stands for all of both versions.
+// Addr returns the wildcard address of both versions.
 func (p *pair) Addr() net.Addr {
 	six := p.of[1].Addr().(*net.TCPAddr)
 	return &net.TCPAddr{IP: net.IPv6unspecified, Port: six.Port}

@@ -9,14 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Linux binds a socket beside one that listens on an overlapping address, such as
-// 0.0.0.0 beside 127.0.0.1, if both have SO_REUSEPORT. With that option another
-// program of the same user could bind the very same address, too, and get a part of
-// its connections. So the sockets here have it only while one of them is bound or
-// begins to listen.
+// Linux binds a socket beside one that listens on an overlapping address, such as 0.0.0.0 beside
+// 127.0.0.1, if both have SO_REUSEPORT. With that option, another program of the same user could
+// bind the very same address, too, and get a part of its connections. So the sockets here have it
+// only while one of them is bound or begins to listen.
 
-// ports holds the sockets that this process has bound to each port. Its lock is
-// taken after those of sockets and of a kernel socket.
+// ports holds the sockets that this process has bound to each port. Its lock is taken after
+// socketsMu and a tcpKernel's mu.
 var ports = struct {
 	sync.Mutex
 	of map[uint16][]*tcpKernel
@@ -36,7 +35,7 @@ func (k *tcpKernel) register() {
 	ports.of[k.port()] = append(ports.of[k.port()], k)
 }
 
-// unregister removes a socket that is to be closed.
+// unregister removes a socket that is about to be closed.
 func (k *tcpKernel) unregister() {
 	ports.Lock()
 	defer ports.Unlock()
@@ -46,8 +45,8 @@ func (k *tcpKernel) unregister() {
 	}
 }
 
-// withReusePort calls f, which binds a socket to a or has it listen there, while the
-// sockets on the port let others of this process beside them.
+// withReusePort calls f, which binds a socket to a or makes one listen there, while all sockets on
+// the port have SO_REUSEPORT.
 func withReusePort(a address, f func() (*tcpKernel, error)) (*tcpKernel, error) {
 	ports.Lock()
 	defer ports.Unlock()
@@ -63,8 +62,8 @@ func withReusePort(a address, f func() (*tcpKernel, error)) (*tcpKernel, error) 
 	return k, err
 }
 
-// shareAll sets or clears SO_REUSEPORT. A socket beside a plain listener of Caddy's
-// keeps it as long as it is not to be noticed.
+// shareAll sets or clears SO_REUSEPORT. A socket beside a plain listener of Caddy's keeps it while
+// its SYNs are filtered.
 func shareAll(sockets []*tcpKernel, value int) {
 	for _, k := range sockets {
 		if k.synFiltered.Load() {
@@ -74,15 +73,14 @@ func shareAll(sockets []*tcpKernel, value int) {
 	}
 }
 
-// reusePort lets other sockets of this process beside a new one.
+// reusePort sets SO_REUSEPORT on a new socket.
 func reusePort(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }
 
-// forceReusePortCheck takes care that the kernel asks the sockets of a port whether they have
-// SO_REUSEPORT when another program wants to be beside them. It does not for the
-// address that was bound last with the option, and for 0.0.0.0 and [::] that is any
-// address of the version of IP. So an address is bound last that no machine has: one of
-// the other version, and of those for documentation (RFC 5737, RFC 3849). Where that
-// fails, the sockets work all the same.
+// forceReusePortCheck makes the kernel check SO_REUSEPORT of all sockets of a port when another
+// program binds it. The kernel skips that check for the address that was bound last with the
+// option, and if that is 0.0.0.0 or [::], for every address of the IP version. So this binds, last,
+// an address that no machine has: one of the other IP version, reserved for documentation (RFC
+// 5737, RFC 3849). If that fails, the sockets work all the same.
 func forceReusePortCheck(a address) {
 	family, level, freebind := unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_FREEBIND
 	var to unix.Sockaddr = &unix.SockaddrInet6{Port: int(a.at.Port()), Addr: [16]byte{0x20, 0x01, 0x0d, 0xb8, 15: 1}}

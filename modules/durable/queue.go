@@ -12,28 +12,27 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// maxQueued is how many connections are accepted before one of them is taken. The
-// others stay in the kernel's queue.
+// maxQueued is the number of connections that are accepted ahead of the listeners. All others stay
+// in the kernel's queue.
 const maxQueued = 16
 
-// queue holds the connections of a socket that are accepted and not taken yet, and the
-// listeners that take them. Its lock is taken after socketsMu, and never held for long.
+// queue holds the connections of a socket that are accepted and not yet taken, and the listeners
+// that take them. mu is taken after socketsMu, and only held briefly.
 type queue struct {
 	mu           sync.Mutex
-	listeners    []*listener // that are not closed; in the order in which they came
-	rotation     int         // how many connections have been put in
+	listeners    []*listener // not closed; oldest first
+	rotation     int         // counts dispatched connections, for the rotation
 	conns        []net.Conn  // for Accept
-	head         int         // the index of the next of them
-	inTransit    int         // connections that are neither there nor taken: see move
-	quiet        sync.Cond   // moving, or taking of a listener, has become zero
+	head         int         // index of the oldest of conns
+	inTransit    int         // connections being dispatched: neither in conns nor taken
+	quiet        sync.Cond   // signals that inTransit, or takerCalls of a listener, is zero
 	backpressure bool        // the accept goroutine waits until some are taken
-	sealed       bool        // nothing is put in any more
+	sealed       bool        // dispatch refuses connections
 }
 
-// dispatch passes a connection on: to the taker of a listener that has its turn, or to
-// those that call Accept. onShard says that this is the goroutine of a shard, where
-// takers are called; else the connection goes there first. False means that the socket
-// is over.
+// dispatch passes a connection to the taker of an active listener, or to Accept. onShard says that
+// the caller is on the goroutine of a shard, where takers are called; otherwise the connection goes
+// to a shard first. It returns false if the queue is sealed.
 func (s *socket) dispatch(conn net.Conn, onShard bool) bool {
 	s.mu.Lock()
 	if s.sealed {
@@ -62,7 +61,7 @@ func (s *socket) dispatch(conn net.Conn, onShard bool) bool {
 	s.inTransit++
 	s.mu.Unlock()
 	if err := relay.OnShard(sock, s.dispatchOnShard); err != nil {
-		logger().Warn("no shard can watch a connection: it takes the slow way", zap.Stringer("address", s.key), zap.Error(err))
+		logger().Warn("no shard can watch a connection: using Accept instead", zap.Stringer("address", s.key), zap.Error(err))
 		s.mu.Lock()
 		s.enqueue(conn)
 		s.mu.Unlock()
@@ -71,16 +70,16 @@ func (s *socket) dispatch(conn net.Conn, onShard bool) bool {
 	return true
 }
 
-// dispatchOnShard passes on a connection that has come to a shard. It asks again whose turn it
-// is.
+// dispatchOnShard dispatches a connection that has reached its shard. The active listener may have
+// changed meanwhile, so it is looked up again.
 func (s *socket) dispatchOnShard(sock *relay.Socket) {
-	s.dispatch(sock, true) // never false: the socket is not over before nothing moves
+	s.dispatch(sock, true) // never false: drain seals the queue only when inTransit is zero
 	s.transitDone(1)
 }
 
-// nextListener is the listener for the next connection; nil where none has its turn. Listeners
-// that share an address get one each in rotation. One without a taker is passed over
-// while a connection waits for it. The caller holds the lock.
+// nextListener returns the listener for the next connection, or nil if no listener is active.
+// Listeners that share an address get connections in rotation. A listener without a taker is
+// skipped while a connection is queued for it. The caller holds mu.
 func (s *socket) nextListener() (found *listener) {
 	fits := func(l *listener) bool { return l.active && (l.taker != nil || s.head == len(s.conns)) }
 	n := 0
@@ -105,7 +104,7 @@ func (s *socket) nextListener() (found *listener) {
 	return found
 }
 
-// enqueue keeps a connection for those that call Accept. The caller holds the lock.
+// enqueue queues a connection for Accept. The caller holds mu.
 func (s *socket) enqueue(conn net.Conn) {
 	s.conns = append(s.conns, conn)
 	for _, l := range s.listeners {
@@ -115,8 +114,8 @@ func (s *socket) enqueue(conn net.Conn) {
 	}
 }
 
-// dequeue takes a connection for a listener, if there is one and the listener has its
-// turn.
+// dequeue returns a connection for a listener, or nil if the queue is empty or the listener is not
+// active.
 func (s *socket) dequeue(l *listener) net.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +130,7 @@ func (s *socket) dequeue(l *listener) net.Conn {
 	if s.head++; s.head == len(s.conns) {
 		s.head, s.conns = 0, s.conns[:0]
 	} else {
-		l.signal() // several may call Accept
+		l.signal() // several goroutines may call Accept
 	}
 	if s.backpressure && len(s.conns)-s.head <= maxQueued/2 {
 		s.backpressure = false
@@ -140,8 +139,8 @@ func (s *socket) dequeue(l *listener) net.Conn {
 	return conn
 }
 
-// isFull reports whether connections are to be taken before another one is accepted;
-// then the accept goroutine is told to look again when they are.
+// isFull reports whether the queue is full. If so, dequeue notifies the accept goroutine once half
+// of it has been taken.
 func (s *socket) isFull() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,14 +148,14 @@ func (s *socket) isFull() bool {
 	return s.backpressure
 }
 
-// addListener adds a listener, which has no turn yet.
+// addListener adds a listener that is not active yet.
 func (s *socket) addListener(l *listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listeners = append(s.listeners, l)
 }
 
-// removeListener takes away a listener, which gets nothing any more.
+// removeListener removes a listener, which gets no connections from now on.
 func (s *socket) removeListener(l *listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +164,7 @@ func (s *socket) removeListener(l *listener) {
 	}
 }
 
-// awaitTaker waits until the taker of a listener that has quit has returned.
+// awaitTaker waits until all calls of the taker of a removed listener have returned.
 func (s *socket) awaitTaker(l *listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +173,7 @@ func (s *socket) awaitTaker(l *listener) {
 	}
 }
 
-// signalAll has every Accept look again.
+// signalAll wakes all waiting Accept calls.
 func (s *socket) signalAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,14 +182,14 @@ func (s *socket) signalAll() {
 	}
 }
 
-// hasActiveTaker reports whether a taker has its turn.
+// hasActiveTaker reports whether an active listener has a taker.
 func (s *socket) hasActiveTaker() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.listeners, func(l *listener) bool { return l.active && l.taker != nil })
 }
 
-// notify has the goroutine of the socket look again at what it waits for.
+// notify makes the accept goroutine check again what it waits for.
 func (s *socket) notify() {
 	select {
 	case s.recheck <- struct{}{}:
@@ -198,8 +197,8 @@ func (s *socket) notify() {
 	}
 }
 
-// redeliver looks again at whom the connections in hand are for: another listener may
-// have its turn, or another socket their address.
+// redeliver dispatches the queued connections again, since another listener is active now or
+// another socket has their address.
 func (s *socket) redeliver() {
 	s.mu.Lock()
 	conns := slices.Clone(s.conns[s.head:])
@@ -214,7 +213,7 @@ func (s *socket) redeliver() {
 	s.transitDone(len(conns))
 }
 
-// transitDone notes that connections which had been moving are where they belong.
+// transitDone records that n connections have left inTransit.
 func (s *socket) transitDone(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +222,7 @@ func (s *socket) transitDone(n int) {
 	}
 }
 
-// drain returns the connections in hand, behind which none is put in any more.
+// drain seals the queue and returns its connections.
 func (s *socket) drain() (conns []net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,11 +234,11 @@ func (s *socket) drain() (conns []net.Conn) {
 	return conns
 }
 
-// deliver passes on a connection that is accepted: to the socket that it belongs to,
-// where that is another one.
+// deliver passes on an accepted connection: to the socket that owns its address, which may be
+// another one.
 func (s *socket) deliver(conn net.Conn, onShard bool) {
-	if heir := s.otherOwner(conn); heir != nil {
-		s.transfer(heir, conn, onShard)
+	if owner := s.otherOwner(conn); owner != nil {
+		s.transfer(owner, conn, onShard)
 		return
 	}
 	s.dispatch(conn, onShard)

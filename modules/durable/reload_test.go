@@ -22,8 +22,7 @@ const (
 	interval = 20 * time.Millisecond
 )
 
-// serve answers each connection with one byte until ln is closed, in the way that the
-// test is for.
+// serve answers each connection with one byte until ln is closed, with Accept or a taker.
 func serve(ln net.Listener, answer byte) {
 	if takes() {
 		TakeBy(ln, func(conn *relay.Socket) {
@@ -43,8 +42,8 @@ func serve(ln net.Listener, answer byte) {
 	}
 }
 
-// load connects to addr from 16 loops until stop is called, which returns how many
-// connections got their byte and the errors of those that did not.
+// load connects to addr from 16 loops until stop is called, which returns the number of connections
+// that got their byte, and the errors of the others.
 func load(addr string) (stop func() (ok int64, lost []error)) {
 	var n atomic.Int64
 	var mu sync.Mutex
@@ -83,7 +82,7 @@ func ask(addr string) (byte, error) {
 	}
 	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
-	if tcp, ok := conn.(*net.TCPConn); ok { // a reset at the end keeps the loop from using up all ports
+	if tcp, ok := conn.(*net.TCPConn); ok { // a reset saves TIME_WAIT, which would use up the ports
 		_ = tcp.SetLinger(0)
 	}
 	var b [1]byte

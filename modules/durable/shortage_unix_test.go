@@ -21,9 +21,8 @@ import (
 
 const shortageChild = "DURABLE_SHORTAGE_CHILD"
 
-// TestDescriptorShortage runs a server with 32 descriptors in a process of its own
-// and brings 60 clients. Those it has no room for wait, and are served when others
-// leave.
+// TestDescriptorShortage runs a server with 32 descriptors in a process of its own and connects 60
+// clients. Those beyond its limit wait, and are served when others leave.
 func TestDescriptorShortage(t *testing.T) {
 	switch os.Getenv(shortageChild) {
 	case "Taker":
@@ -63,7 +62,7 @@ func testDescriptorShortage(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(1500 * time.Millisecond) // more are served than there is room for, if that can be
+	time.Sleep(1500 * time.Millisecond) // time for clients beyond the limit to be served, by mistake
 	for end := time.Now().Add(patience); served.Load() == 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 	}
 	early := served.Load()
@@ -81,7 +80,7 @@ func testDescriptorShortage(t *testing.T) {
 	if err := child.Wait(); err != nil {
 		t.Error(err, log.String())
 	}
-	lines := strings.Count(log.String(), "accepting connections fails")
+	lines := strings.Count(log.String(), "accepting connections failed")
 	t.Logf("served at once: %d, after others left: %d, log lines: %d in %v", early, served.Load()-early, lines, time.Since(start))
 	if lines == 0 || lines > int(time.Since(start)/time.Second)+1 {
 		t.Errorf("%d log lines in %v:\n%s", lines, time.Since(start), log.String())
@@ -103,7 +102,7 @@ func visit(addr string, stay func()) error {
 	return nil
 }
 
-// serveShort is the child: it greets each client and keeps it until it leaves.
+// serveShort is the child process: it greets each client and keeps it until the client leaves.
 func serveShort(t *testing.T) {
 	limit := syscall.Rlimit{Cur: 32, Max: 32}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

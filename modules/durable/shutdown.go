@@ -9,29 +9,30 @@ import (
 )
 
 const (
-	// handshakes is for how long those are still let in, at the end of the process,
-	// whose handshake had begun: the network may be that slow.
+	// handshakeTime is the time for which connections whose handshake had begun are still accepted
+	// after the address was closed: the network may be that slow.
 	handshakeTime = 100 * time.Millisecond
-	// settled is how long a connection may take from Accept to whoever counts it.
+	// settleTime is the time that a connection may take from Accept until lifecycle counts it.
 	settleTime = 100 * time.Millisecond
 )
 
-// What there is to know at the end of the process.
+// The state of the shutdown.
 var (
-	inShutdown        bool                      // addresses are closed, and none is opened any more; of socketsMu
-	socketsAtShutdown []*socket                 // that were in use; of socketsMu
-	lastTaken         atomic.Pointer[time.Time] // when a user last got a connection
+	inShutdown        bool                      // no address may be opened; guarded by socketsMu
+	socketsAtShutdown []*socket                 // in use when the shutdown began; guarded by socketsMu
+	lastTaken         atomic.Pointer[time.Time] // when a user last took a connection
 )
 
-// errShuttingDown is what a configuration meets that is loaded at the end of the process.
-var errShuttingDown = errors.New("the process ends: it opens no address any more")
+// errShuttingDown is returned to a configuration that is loaded during shutdown.
+var errShuttingDown = errors.New("shutting down: no new addresses are opened")
 
-// stopAccepting lets nobody in any more who has not begun to come.
+// stopAccepting lets in no new clients. Those that are queued, or whose handshake has begun, are
+// still accepted.
 func stopAccepting() {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
 	inShutdown = true
-	for s := range ceding { // which close soon by themselves
+	for s := range ceding { // they close within handshakeTime
 		socketsAtShutdown = append(socketsAtShutdown, s)
 		s.inShutdown.Store(true)
 	}
@@ -51,7 +52,7 @@ func stopAccepting() {
 	}
 }
 
-// noteTaken notes that a user has got a connection of s.
+// noteTaken records that a user has taken a connection of s.
 func (s *socket) noteTaken() {
 	if s.inShutdown.Load() {
 		now := time.Now()
@@ -60,8 +61,8 @@ func (s *socket) noteTaken() {
 	s.inFlight.Add(-1)
 }
 
-// pending reports whether connections are on their way to those who serve them, or
-// an address is not closed yet.
+// pending reports whether an address is still open, or connections are accepted that lifecycle does
+// not count yet.
 func pending() bool {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()

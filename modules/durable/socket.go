@@ -17,79 +17,79 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
 
-// leftoverTimeout is how long connections that were in when the kernel socket closed wait
-// for somebody to accept them.
+// leftoverTimeout is the time for which connections that were accepted and not taken when the
+// kernel socket closed wait for Accept.
 const leftoverTimeout = 5 * time.Second
 
-// socketOptions are what a user wants of the kernel socket.
+// socketOptions holds a user's settings for the kernel socket.
 type socketOptions struct {
 	net.ListenConfig
 	mode    fs.FileMode   // of a Unix socket
 	backlog int           // 0: the system's limit
-	shared  bool          // with others of the configuration
-	wake    chan struct{} // of the listener; nil: one of its own
+	shared  bool          // several users of one configuration may have the address
+	wake    chan struct{} // the listener's wake channel; nil: it makes one
 }
 
 var errNotShared = errors.New("durable: the configuration has this address twice: expected two addresses, or durable+shared/ in both places")
 
-// kernel is a kernel socket that listens.
+// kernel is a listening socket of the kernel.
 type kernel interface {
 	net.Listener
-	// configure sets what can be changed later: connections have that from then on.
+	// configure applies the options that can change later; new connections have them.
 	configure(socketOptions) error
-	// listen lets clients in, where something else is there until then. Else they can
-	// come from the beginning.
+	// startListening lets clients in where the address is still another listener's. All other sockets
+	// listen from the moment they are opened.
 	startListening() error
-	// refuse lets no new clients in, where the system can do that; those who are in
+	// refuse lets in no new clients, where the system can do that; clients that are already connected
 	// are still accepted.
 	refuse()
-	// stepAside leaves new clients to the other sockets of this process that their
-	// address belongs to; those who are in, or are coming in, are still accepted.
+	// stepAside leaves new clients to the other sockets of this process that cover their address;
+	// clients that are connected, or whose handshake has begun, are still accepted.
 	stepAside()
-	// wake has Accept fail with os.ErrDeadlineExceeded, until unwake.
+	// interrupt makes Accept fail with os.ErrDeadlineExceeded, until resume.
 	interrupt()
 	resume()
-	// waiting accepts one who is in already, after wake. Where there is none, both
-	// results are nil.
+	// acceptQueued accepts a connection that is already in the kernel's queue. It is called after
+	// interrupt. If the queue is empty, both results are nil.
 	acceptQueued() (net.Conn, error)
 }
 
-// sockets holds every kernel socket in use, by canonical address. Its lock is held
-// while a socket is opened and closed, so that whoever attaches during a last close
-// finds either a socket that lives on or an address that is free.
+// sockets holds every kernel socket in use, by canonical address. socketsMu is held while a socket
+// is opened and closed, so that attach during a last close finds either a socket that stays open or
+// a free address.
 var (
 	socketsMu sync.Mutex
 	sockets   = make(map[address]*socket)
 )
 
-// socket is one kernel socket and its users.
+// socket is a kernel socket with its users; durable.go shows its states.
 type socket struct {
 	key        address
 	kernel     kernel
 	startOnce  sync.Once
 	started    chan struct{} // closed when a configuration that uses it runs
-	closing    chan struct{} // closed with the last user, or at the end of the process
-	done       chan struct{} // closed when the kernel socket is
-	recheck    chan struct{} // one word: see look
-	inFlight   atomic.Int64  // connections that were accepted and that no user has yet
-	inShutdown atomic.Bool   // the process is: nobody is let in any more
-	overlapped atomic.Bool   // connections may be for another socket: see heir
+	closing    chan struct{} // closed with the last user, or by shutdown
+	done       chan struct{} // closed when the kernel socket is closed
+	recheck    chan struct{} // capacity 1: see notify
+	inFlight   atomic.Int64  // connections accepted and not yet taken by a user
+	inShutdown atomic.Bool   // the process is shutting down: no new clients
+	overlapped atomic.Bool   // connections may belong to another socket: see otherOwner
 
 	queue
 
-	// Of socketsMu:
-	users      []*listener // in the order in which they came
-	closeBegun bool        // idle is closed
+	// Guarded by socketsMu:
+	users      []*listener // oldest first
+	closeBegun bool        // closing is closed
 
-	err error // what ended the kernel socket; read after done
+	err error // why the kernel socket closed; read after done
 
 	leftoverMu sync.Mutex
-	leftover   []net.Conn // those who were in when it closed
+	leftover   []net.Conn // accepted and not taken when it closed
 }
 
-// attach adds a user to the socket of addr, which it opens if there is none. With
-// port 0 the kernel picks a free port, so it always opens one, and those who ask
-// for that port share it afterwards.
+// attach adds a user to the socket of addr, and opens the socket if necessary. With port 0 the
+// kernel picks a free port, so attach always opens a socket; users that name that port share it
+// afterwards.
 func attach(ctx context.Context, addr address, o socketOptions) (*listener, error) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
@@ -109,8 +109,8 @@ func attach(ctx context.Context, addr address, o socketOptions) (*listener, erro
 	return s.addUser(ctx, o), nil
 }
 
-// conflictsWith reports whether another user of the same configuration has the socket,
-// and one of both does not want to share it. The caller holds socketsMu.
+// conflictsWith reports whether another user of the same configuration has the socket and one of
+// the two did not ask to share it. The caller holds socketsMu.
 func (s *socket) conflictsWith(ctx context.Context, o socketOptions) bool {
 	config, ok := lifecycle.ConfigOf(ctx)
 	return ok && slices.ContainsFunc(s.users, func(l *listener) bool {
@@ -170,7 +170,7 @@ func (s *socket) addUser(ctx context.Context, o socketOptions) *listener {
 	return l
 }
 
-// start opens the socket to clients.
+// start moves the socket from waiting to serving.
 func (s *socket) start() {
 	s.startOnce.Do(func() {
 		if err := s.kernel.startListening(); err != nil { // the accept goroutine tries again
@@ -180,7 +180,7 @@ func (s *socket) start() {
 	})
 }
 
-// isDone reports whether the kernel socket has been closed by somebody else.
+// isDone reports whether the kernel socket is closed, by this package or behind its back.
 func (s *socket) isDone() bool {
 	select {
 	case <-s.done:
@@ -190,10 +190,10 @@ func (s *socket) isDone() bool {
 	}
 }
 
-// removeEndedUsers takes away the users whose context has ended: they are on their way out, and
-// must not be in the way of others until then. The caller holds socketsMu.
+// removeEndedUsers removes the users whose context has ended. They close soon, and until then would
+// keep connections from the others. The caller holds socketsMu.
 func (s *socket) removeEndedUsers() {
-	if s.inShutdown.Load() { // then they still accept who is in
+	if s.inShutdown.Load() { // then they still accept queued connections
 		return
 	}
 	s.users = slices.DeleteFunc(s.users, func(l *listener) bool {
@@ -205,8 +205,8 @@ func (s *socket) removeEndedUsers() {
 	})
 }
 
-// activateOldest gives connections to the users of the configuration that has been here for
-// longest. The caller holds socketsMu.
+// activateOldest makes the users of the oldest configuration active, so that they get connections.
+// The caller holds socketsMu.
 func (s *socket) activateOldest() {
 	var next []*listener
 	for _, l := range s.users {
@@ -218,7 +218,7 @@ func (s *socket) activateOldest() {
 		return
 	}
 	if err := s.kernel.configure(s.options()); err != nil {
-		logger().Error("options of a listening socket", zap.Stringer("address", s.key), zap.Error(err))
+		logger().Error("setting options of a listening socket", zap.Stringer("address", s.key), zap.Error(err))
 	}
 	s.mu.Lock()
 	for _, l := range next {
@@ -228,9 +228,8 @@ func (s *socket) activateOldest() {
 	s.activeChanged()
 }
 
-// options are what the configuration that gets the connections wants of the kernel socket:
-// where it has several users the first one's, and the largest backlog. The caller holds
-// socketsMu.
+// options returns the options of the active configuration: those of its first user, with the
+// largest backlog of all. The caller holds socketsMu.
 func (s *socket) options() socketOptions {
 	o := s.users[0].options
 	for _, l := range s.users[1:] {
@@ -241,22 +240,22 @@ func (s *socket) options() socketOptions {
 	return o
 }
 
-// removeUser takes one user away. With the last one the kernel socket is closed when
-// removeUser returns, and those who were in are left for that user's Accept. At the
-// end of the process it is not, nor where other sockets take over: then the result
-// is false.
+// removeUser removes a user. If it was the last one, the kernel socket is closed when removeUser
+// returns, and l's Accept still returns the connections not yet taken. If the process is shutting
+// down or other sockets take the address over, the kernel socket closes later and removeUser
+// returns false.
 func (s *socket) removeUser(l *listener) (closed bool) {
 	socketsMu.Lock()
 	defer socketsMu.Unlock()
 	i := slices.Index(s.users, l)
-	if i < 0 { // pruned
+	if i < 0 { // removed by removeEndedUsers
 		return true
 	}
 	s.users = slices.Delete(s.users, i, i+1)
 	s.removeEndedUsers()
-	heirs := s.successors(l)
-	for _, heir := range heirs {
-		heir.start()
+	after := s.successors(l)
+	for _, next := range after {
+		next.start()
 	}
 	if len(s.users) > 0 {
 		l.markClosed()
@@ -268,18 +267,17 @@ func (s *socket) removeUser(l *listener) (closed bool) {
 	if s.inShutdown.Load() {
 		return false
 	}
-	if len(heirs) > 0 {
+	if len(after) > 0 {
 		s.cedeAddress()
 		return false
 	}
 	s.kernel.refuse()
 	s.beginClose()
-	<-s.done // which takes no lock, and waits for nobody
+	<-s.done // run takes no lock and waits for no user before it closes done
 	return true
 }
 
-// beginClose has the accept goroutine close the kernel socket. The caller holds
-// socketsMu.
+// beginClose makes the accept goroutine close the kernel socket. The caller holds socketsMu.
 func (s *socket) beginClose() {
 	if s.closeBegun {
 		return
@@ -290,7 +288,7 @@ func (s *socket) beginClose() {
 	s.kernel.interrupt()
 }
 
-// keepLeftover keeps those who are in for the user who closed last.
+// keepLeftover keeps accepted connections for the user that closed last.
 func (s *socket) keepLeftover(conns []net.Conn) {
 	if len(conns) == 0 {
 		return
@@ -303,13 +301,13 @@ func (s *socket) keepLeftover(conns []net.Conn) {
 			n++
 		}
 		if n > 0 {
-			logger().Warn("nobody accepts connections that were in when the address closed", zap.Stringer("address", s.key), zap.Int("connections", n))
+			logger().Warn("dropped queued connections: no listener accepted them within 5s", zap.Stringer("address", s.key), zap.Int("connections", n))
 		}
 	})
 }
 
-// takeLeftover takes one of those who were in, for a user who may have them or, if that
-// is nil, to get rid of them.
+// takeLeftover returns a leftover connection if l may have one. With a nil l it returns any, to be
+// closed.
 func (s *socket) takeLeftover(l *listener) net.Conn {
 	if l != nil {
 		socketsMu.Lock()

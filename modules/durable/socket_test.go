@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// fakeKernel gives out what the test sends, one Accept each, until it is closed.
+// fakeKernel returns the results that the test sends, one per Accept, until it is closed.
 type fakeKernel struct {
 	results chan any // net.Conn or error
 	closed  chan struct{}
@@ -108,7 +108,7 @@ func TestAcceptedConnGoesToRemainingListener(t *testing.T) {
 		lns[0].Close()
 		conn, err := lns[1].Accept()
 		if err != nil || conn != server {
-			t.Fatalf("got %v, %v; want the connection in hand", conn, err)
+			t.Fatalf("got %v, %v; want the connection in flight", conn, err)
 		}
 		conn.Close()
 		lns[1].Close()
@@ -116,7 +116,7 @@ func TestAcceptedConnGoesToRemainingListener(t *testing.T) {
 	})
 }
 
-// Who was in when the last user closed is still that user's, and nobody else's.
+// A connection that was accepted when the last user closed goes to that user only.
 func TestAcceptedConnGoesToLastCloser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results, lns := openFake(t, 2)
@@ -130,7 +130,7 @@ func TestAcceptedConnGoesToLastCloser(t *testing.T) {
 			t.Errorf("the other user: %v", err)
 		}
 		if conn, err := lns[1].Accept(); err != nil || conn != server {
-			t.Errorf("got %v, %v; want the connection in hand", conn, err)
+			t.Errorf("got %v, %v; want the connection in flight", conn, err)
 		}
 		if _, err := lns[1].Accept(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("after that: %v", err)
@@ -139,7 +139,7 @@ func TestAcceptedConnGoesToLastCloser(t *testing.T) {
 	})
 }
 
-// Where the last user does not accept any more, who was in does not wait for ever.
+// If the last user stops calling Accept, leftover connections are closed after leftoverTimeout.
 func TestLeftoverConnClosesAfterTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		results, lns := openFake(t, 1)
@@ -149,7 +149,7 @@ func TestLeftoverConnClosesAfterTimeout(t *testing.T) {
 		lns[0].Close()
 		start := time.Now()
 		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || time.Since(start) != leftoverTimeout {
-			t.Errorf("reading from the connection in hand: %v after %v, want EOF after %v", err, time.Since(start), leftoverTimeout)
+			t.Errorf("reading from the connection in flight: %v after %v, want EOF after %v", err, time.Since(start), leftoverTimeout)
 		}
 		synctest.Wait()
 	})
@@ -196,8 +196,8 @@ func serveOne(t *testing.T, ln net.Listener) {
 	conn.Close()
 }
 
-// TestAttachDuringLastClose attaches while the last user closes: whether that joins
-// the old socket or opens a new one, it works.
+// TestAttachDuringLastClose attaches while the last user closes: it works whether attach joins the
+// old socket or opens a new one.
 func TestAttachDuringLastClose(t *testing.T) {
 	const rounds = 2000
 	opened := 0

@@ -14,20 +14,20 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// TakeBy gives the connections of a listener of this package to take from now on, in
-// place of Accept. It reports whether ln is such a listener. On Linux connections over
-// TCP then come from accept4 to take without another goroutine between; all others are
-// still returned by Accept, so that is to be called, too, as ever.
+// TakeBy passes the connections of a listener of this package to take from now on, instead of
+// Accept. It reports whether ln is such a listener. On Linux, TCP connections then go from accept4
+// to take without another goroutine in between; Accept still returns all others, so it must be
+// called, too.
 //
-// take is called on the goroutine of the shard of package relay that is to watch the
-// connection, by several shards at the same time. All sessions of the shard wait for
-// it: it must not block, and must close no listener. The connection is take's, which
-// closes it. Where take panics, the connection is closed and the log says so.
+// take is called on the goroutine of the relay shard that will watch the connection, by several
+// shards concurrently. All sessions of the shard wait for it: it must not block, and must not close
+// a listener. take owns the connection and closes it. If take panics, the connection is closed and
+// the panic is logged.
 //
-// Whose turn it is decides, as for Accept: take gets nothing before that of the
-// listener, nothing after it but what Close meets on the way to take, and those that
-// had come when the last listener of an address was closed. Once Accept has returned the
-// end, take is not called any more.
+// As with Accept, only an active listener gets connections: take gets nothing before the listener
+// is active. After Close it gets only connections that were already on their way to take, and those
+// that were queued when the last listener of the address closed. Once Accept has returned an error,
+// take is not called again.
 func TakeBy(ln net.Listener, take func(*relay.Socket)) bool {
 	l, ok := ln.(interface{ takeBy(func(*relay.Socket)) })
 	if ok {
@@ -36,25 +36,25 @@ func TakeBy(ln net.Listener, take func(*relay.Socket)) bool {
 	return ok
 }
 
-// TakeFor does at once what TakeBy does for each listener that app opens at an address from
-// now until ctx ends. The app opens them with the context that it was provisioned with. Another
-// call for the same address replaces take.
+// TakeFor calls TakeBy for each listener that app opens at an address from now until ctx ends. The
+// app opens them with the context that it was provisioned with. Another call for the same address
+// replaces take.
 func TakeFor(ctx context.Context, app caddy.Module, at caddy.NetworkAddress, take func(*relay.Socket)) {
 	by := takeForKey{app, at.String()}
 	takers.Store(by, take)
 	context.AfterFunc(ctx, func() { takers.Delete(by) })
 }
 
-// takers are those of TakeFor: opener → func(*relay.Socket).
+// takers holds the takers of TakeFor: takeForKey → func(*relay.Socket).
 var takers sync.Map
 
-// takeForKey is an app that opens listeners at an address, as Caddy writes it.
+// takeForKey is an app and the address that it opens listeners at, as Caddy writes it.
 type takeForKey struct {
 	app     caddy.Module
 	address string
 }
 
-// applyTakeFor gives connections to the taker of TakeFor, if there is one.
+// applyTakeFor calls TakeBy with the taker of TakeFor, if there is one.
 func applyTakeFor(ctx context.Context, ln net.Listener, address string) {
 	if c, ok := ctx.(caddy.Context); ok {
 		if take, ok := takers.Load(takeForKey{c.Module(), address}); ok {
@@ -76,7 +76,8 @@ func (p *pair) takeBy(take func(*relay.Socket)) {
 	}
 }
 
-// activeChanged has a socket do as another listener, or its taker, wants it.
+// activeChanged redelivers queued connections, and wakes the accept goroutine: another listener is
+// active, or has a taker.
 func (s *socket) activeChanged() {
 	s.redeliver()
 	s.notify()
@@ -85,7 +86,7 @@ func (s *socket) activeChanged() {
 	}
 }
 
-// callTaker gives a connection to a taker.
+// callTaker calls take with a connection and recovers its panics.
 func (s *socket) callTaker(sock *relay.Socket, take func(*relay.Socket), dual bool) {
 	defer s.noteTaken()
 	defer func() {

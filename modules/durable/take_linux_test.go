@@ -22,7 +22,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// takeOnly has connections go to a taker that counts and closes them.
+// takeOnly gives ln a taker that counts connections and closes them.
 func takeOnly(t *testing.T, ln net.Listener) *atomic.Int64 {
 	t.Helper()
 	n := new(atomic.Int64)
@@ -42,8 +42,7 @@ func eventually(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// openLater is a user whose turn comes later, as that of a configuration that does not
-// run yet.
+// openLater returns a user that is not active, like one of a configuration that does not run yet.
 func openLater(t *testing.T, port int) net.Listener {
 	ln := open(t, port)
 	l := ln.(*listener)
@@ -53,9 +52,8 @@ func openLater(t *testing.T, port int) net.Listener {
 	return ln
 }
 
-// A connection goes to the taker of the user that has had the address for longest,
-// whatever the users before and after it do; what waits for Accept goes to the taker
-// that comes next.
+// A connection goes to the taker of the active listener, whatever the users before and after it do;
+// when the next one becomes active, its taker gets the connections queued for Accept.
 func TestTakerFollowsActiveListener(t *testing.T) {
 	first := open(t, 0)
 	port := portOf(first)
@@ -65,7 +63,7 @@ func TestTakerFollowsActiveListener(t *testing.T) {
 	}
 	second := openLater(t, port)
 	byFirst, bySecond := new(atomic.Int64), takeOnly(t, second)
-	eventually(t, "the first has some in hand", func() bool { return first.(*listener).sock.inFlight.Load() == 5 })
+	eventually(t, "the first has some in flight", func() bool { return first.(*listener).sock.inFlight.Load() == 5 })
 	if n := bySecond.Load(); n != 0 {
 		t.Fatalf("%d taken out of turn", n)
 	}
@@ -75,7 +73,7 @@ func TestTakerFollowsActiveListener(t *testing.T) {
 	}
 	conn.Close()
 	first.Close()
-	eventually(t, "what was in hand is taken", func() bool { return bySecond.Load() == 4 })
+	eventually(t, "the queued connections are taken", func() bool { return bySecond.Load() == 4 })
 	dial(t, second)
 	eventually(t, "the next is taken", func() bool { return bySecond.Load() == 5 })
 
@@ -105,7 +103,7 @@ func TestTakerFollowsActiveListener(t *testing.T) {
 	}
 }
 
-// Who is in when the last user closes goes to its taker before Close returns.
+// The taker of the last user gets all queued connections before Close returns.
 func TestLastCloseDrainsIntoTaker(t *testing.T) {
 	for range 20 {
 		ln := open(t, 0)
@@ -120,7 +118,7 @@ func TestLastCloseDrainsIntoTaker(t *testing.T) {
 	}
 }
 
-// A burst that waits is taken, and the shards share it; nothing is left open.
+// The shards share a burst of queued connections, and no descriptor stays open.
 func TestTakerBurst(t *testing.T) {
 	const burst = 1500
 	before := descriptorsOpen(t)
@@ -154,7 +152,7 @@ func TestTakerBurst(t *testing.T) {
 		unix.Close(fd)
 	}
 	ln.Close()
-	eventually(t, "all descriptors are closed", func() bool { return descriptorsOpen(t) <= before+16 }) // the engine's
+	eventually(t, "all descriptors are closed", func() bool { return descriptorsOpen(t) <= before+16 })
 }
 
 func descriptorsOpen(t *testing.T) int {
@@ -166,8 +164,8 @@ func descriptorsOpen(t *testing.T) int {
 	return len(entries)
 }
 
-// Takers that are asked for before there is a listener are those of one app of one
-// configuration, which may be refused.
+// Takers set before there is a listener belong to one app of one configuration, which may be
+// refused.
 func TestTakeFor(t *testing.T) {
 	address := programs.Address(t)
 	at, err := caddy.ParseNetworkAddress("durable/" + address)
@@ -205,7 +203,7 @@ func TestTakeFor(t *testing.T) {
 	})
 }
 
-// A panic of a taker ends that connection alone.
+// A panic in a taker ends only its connection.
 func TestTakerPanics(t *testing.T) {
 	ln := open(t, 0)
 	var n atomic.Int64
@@ -226,8 +224,8 @@ func TestTakerPanics(t *testing.T) {
 	noneInFlight(t, ln.(*listener).sock)
 }
 
-// Users that share an address in one configuration get connections in rotation, with
-// takers and without.
+// Users that share an address in one configuration get connections in rotation, with and without
+// takers.
 func TestSharedListenersRotate(t *testing.T) {
 	a := open(t, 0)
 	b, c := open(t, portOf(a)), open(t, portOf(a))
@@ -253,8 +251,8 @@ func TestSharedListenersRotate(t *testing.T) {
 	waitEnd(t, end)
 }
 
-// Both sockets of a pair are taken from, and a connection knows that it came by both
-// versions of IP. Of a Unix socket, all come by Accept.
+// The taker of a pair gets connections of both sockets, which are marked as dual. Connections of a
+// Unix socket all come by Accept.
 func TestTakerOfPairAndUnix(t *testing.T) {
 	needIPv6(t)
 	both, err := openFamily(t, "durable", "", 0)

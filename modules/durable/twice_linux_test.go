@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Two users of one address in one configuration are refused, unless both share it; an
-// old and a new configuration always may have the same.
+// Two users of one address in one configuration are refused, unless both share it; an old and a new
+// configuration may always have the same address.
 func TestAddressTwiceInOneConfigurationIsRefused(t *testing.T) {
 	port := unused(t)
 	defer func() {
@@ -39,7 +39,7 @@ func TestAddressTwiceInOneConfigurationIsRefused(t *testing.T) {
 		{[]string{"durable/127.0.0.1:%d", "durable4+shared/127.0.0.1:%d"}, false},
 		{[]string{"durable/:%d"}, true},
 	} {
-		for range 5 { // whichever is first
+		for range 5 { // the apps start in any order
 			listen := make(map[string]byte)
 			for i, address := range c.listen {
 				listen[fmt.Sprintf(address, port)] = byte(i)
@@ -52,8 +52,8 @@ func TestAddressTwiceInOneConfigurationIsRefused(t *testing.T) {
 	}
 }
 
-// A plain listener of the configuration that is replaced lets the durable one take
-// over; one of the same configuration does not share with it.
+// A durable listener takes over from a plain listener of the previous configuration, and does not
+// share with one of its own configuration.
 func TestPlainAndDurableInOneConfigurationIsRefused(t *testing.T) {
 	port := unused(t)
 	server := func(address string) string {
@@ -71,11 +71,11 @@ func TestPlainAndDurableInOneConfigurationIsRefused(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	free := func() { // listeners of a configuration that is refused or stopped close by themselves
+	free := func() { // listeners of a configuration that was refused or stopped close by themselves
 		for end := time.Now().Add(patience); users(port) > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		}
 	}
-	for range 5 { // whichever is first
+	for range 5 { // the servers start in any order
 		if err := load(`"a": ` + server("") + `, "b": ` + server("durable/")); err == nil {
 			t.Fatal("a plain and a durable server have the same address")
 		}
@@ -96,11 +96,10 @@ func TestPlainAndDurableInOneConfigurationIsRefused(t *testing.T) {
 	}
 }
 
-// Where the port that the kernel has picked for IPv4 is taken for IPv6, it picks
-// another.
+// If the port that the kernel picked for IPv4 is in use for IPv6, another one is picked.
 func TestPortForBothFamilies(t *testing.T) {
 	needIPv6(t)
-	runtime.LockOSThread() // for good: the thread ends with the test
+	runtime.LockOSThread() // never unlocked: the thread ends with the test
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Skip("it takes the privilege to make network namespaces: ", err)
 	}

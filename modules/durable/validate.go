@@ -17,27 +17,27 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// use is an address of streams that something in a configuration listens on.
+// use is a stream address that something in a configuration listens on.
 type use struct {
 	by     string // in the user's words: layer4 server "tls"
-	listen string // as it is written
+	listen string // as written
 
-	network     string // that of package net, or unix or fd
+	network     string // as in package net, or unix or fd
 	durable     bool
 	shared      bool
-	host        string     // as it is written; a path or a number without a port
-	ip          netip.Addr // of host, if it is one; invalid: all, or a name
+	host        string     // as written; for unix a path, for fd a number
+	ip          netip.Addr // of host; invalid if host is empty or a name
 	first, last uint
 }
 
-// standardNetworks are those of Caddy itself, for what is told from a misspelling.
+// standardNetworks are Caddy's own networks, which are not misspellings of one here.
 var standardNetworks = []string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix", "unixgram", "unixpacket", "fd", "fdgram", "ip", "ip4", "ip6"}
 
-// Validate reports which two users of one address a configuration has, if they cannot both
-// have it: two of a durable address that are not marked shared, or one of a durable
-// and one of a plain address that overlap. It also names a network that looks like a
-// misspelling of one here. Where the http or the layer4 app is not provisioned yet, it
-// is now; what is wrong with it is left for Caddy to say.
+// Validate returns an error that names two users of one address in a configuration if they cannot
+// both have it: two users of a durable address not marked as shared, or a durable and a plain
+// address that overlap. It also returns one for a network that looks like a misspelling of one
+// here. It provisions the http and layer4 apps if they are not yet; their own errors are left for
+// Caddy to report.
 func Validate(ctx caddy.Context) error {
 	uses, err := usesOf(ctx)
 	if err != nil {
@@ -104,7 +104,7 @@ func usesOf(ctx caddy.Context) (uses []use, err error) {
 	return uses, add("admin endpoint", adminAddress(ctx))
 }
 
-// streams are the addresses of an http server that it listens on for TCP.
+// streams returns the addresses that an http server listens on for TCP.
 func streams(s *caddyhttp.Server) (listen []string) {
 	for i, l := range s.Listen {
 		protocols := s.Protocols
@@ -118,7 +118,8 @@ func streams(s *caddyhttp.Server) (listen []string) {
 	return listen
 }
 
-// adminAddress is that of Caddy's admin endpoint, which a context keeps to itself.
+// adminAddress returns the address of Caddy's admin endpoint. A context does not export it, so it
+// is read by reflection.
 func adminAddress(ctx caddy.Context) []string {
 	config := reflect.ValueOf(ctx).FieldByName("cfg")
 	if !config.IsValid() || config.IsNil() {
@@ -136,8 +137,8 @@ func adminAddress(ctx caddy.Context) []string {
 	return []string{listen}
 }
 
-// parseUse reads an address as it is written. It is none of streams, or of a network
-// that is somebody else's, if ok is false. Mistakes that Caddy finds are left to it.
+// parseUse parses an address as written. ok is false if it is not a stream address, or has a
+// network of another module. Errors that Caddy reports are left to it.
 func parseUse(by, listen string) (u use, ok bool, err error) {
 	addr, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceAll(listen, ""))
 	if err != nil {
@@ -157,7 +158,7 @@ func parseUse(by, listen string) (u use, ok bool, err error) {
 			u.network, u.host = kind, path
 		}
 	}
-	if u.durable && strings.HasPrefix(u.host, "abns/") { // no path begins so
+	if u.durable && strings.HasPrefix(u.host, "abns/") { // no path begins like this
 		u.network = "unix"
 	}
 	switch u.network {
@@ -168,7 +169,7 @@ func parseUse(by, listen string) (u use, ok bool, err error) {
 		u.first, u.last = 0, 0
 	case "tcp", "tcp4", "tcp6":
 		if u.host == "localhost" {
-			u.host = "127.0.0.1" // as Caddy has it, with the first of its addresses
+			u.host = "127.0.0.1" // as in Caddy: the first of its addresses
 		}
 		if u.ip, _ = netip.ParseAddr(u.host); u.ip.Is4In6() {
 			u.ip = u.ip.Unmap()
@@ -176,14 +177,14 @@ func parseUse(by, listen string) (u use, ok bool, err error) {
 		if u.ip.IsUnspecified() {
 			u.host, u.ip = "", netip.Addr{}
 		}
-		return u, u.first > 0, nil // port 0 is any that is free
+		return u, u.first > 0, nil // port 0 is any free port
 	default:
 		return u, false, nil
 	}
 	return u, true, nil
 }
 
-// clash says why two users cannot both have their addresses. Their ports overlap.
+// clash returns an error if two users, whose ports overlap, cannot both have their addresses.
 func clash(a, b use) error {
 	if !a.durable && !b.durable {
 		return nil
@@ -215,13 +216,13 @@ func both(a, b use) string {
 	return a.listen + " and " + b.listen
 }
 
-// sharedForm is how the address is written to be shared.
+// sharedForm returns the address in its shared form.
 func (u use) sharedForm() string {
 	network, rest, _ := strings.Cut(u.listen, "/")
 	return strings.TrimSuffix(network, sharedSuffix) + sharedSuffix + "/" + rest
 }
 
-// four and six report whether the address is one of IPv4 or IPv6, or all of them.
+// four reports whether the address covers IPv4, six whether it covers IPv6.
 func (u use) four() bool { return u.network != "tcp6" && !u.ip.Is6() }
 func (u use) six() bool  { return u.network != "tcp4" && !u.ip.Is4() }
 
@@ -239,7 +240,7 @@ func (u use) same(v use) bool {
 	return u.four() && v.four() || u.six() && v.six()
 }
 
-// overlaps reports whether an address can be of both.
+// overlaps reports whether one connection can be to both addresses.
 func (u use) overlaps(v use) bool {
 	if u.same(v) {
 		return true

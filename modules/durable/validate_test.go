@@ -11,7 +11,7 @@ import (
 func TestClash(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
-		want string // in the error; empty: both can be had
+		want string // in the error; empty: no error
 	}{
 		{"durable/:443", "durable/:443", "both listen on durable/:443: each would get a part of the connections by chance; expected two addresses, or durable+shared/:443 in both places"},
 		{"durable/:443", "durable/:444", ""},
@@ -52,7 +52,7 @@ func TestClash(t *testing.T) {
 		{"durable/:443", "udp/:443", ""},
 		{"durable/unix//run/x", "unix//run/x|0222", "not shared with others"},
 		{"durable/:443", "tailscale/:443", ""},
-		{":443", ":443", ""}, // Caddy's own to say
+		{":443", ":443", ""}, // left for Caddy to report
 	} {
 		var uses []use
 		for i, listen := range []string{c.a, c.b} {
@@ -71,7 +71,7 @@ func TestClash(t *testing.T) {
 	}
 }
 
-// A network that is nearly one of ours is none of somebody else's.
+// A network that is nearly one of ours belongs to no other module.
 func TestMisspelledNetwork(t *testing.T) {
 	for network, near := range map[string]string{"durabel": "durable", "durable5": "durable", "durrable": "durable", "durable+share": "durable+shared", "tailscale": "", "kcp": "", "tcp": ""} {
 		_, _, err := parseUse(`layer4 server "x"`, network+"/:443")

@@ -11,20 +11,20 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// way is how the users of these tests get their connections.
+// way is the way in which the users of a test get connections.
 type way int32
 
 const (
 	byAccept way = iota
 	byTaker
-	mixed // some users so, some so
+	mixed // each user at random
 )
 
 func (w way) String() string { return [...]string{"Accept", "Taker", "mixed"}[w] }
 
 var current atomic.Int32
 
-// eachWay runs a test for several ways.
+// eachWay runs a test for each of several ways.
 func eachWay(t *testing.T, test func(t *testing.T), ways ...way) {
 	for _, w := range ways {
 		t.Run(w.String(), func(t *testing.T) {
@@ -35,7 +35,7 @@ func eachWay(t *testing.T, test func(t *testing.T), ways ...way) {
 	}
 }
 
-// takes says whether the next user has a taker.
+// takes reports whether the next user has a taker.
 func takes() bool {
 	switch way(current.Load()) {
 	case byAccept:
@@ -47,7 +47,7 @@ func takes() bool {
 	}
 }
 
-// taking is a listener with a taker, whose Accept returns what that has been given.
+// taking is a listener with a taker, whose Accept returns the connections that its taker got.
 type taking struct {
 	net.Listener
 	conns chan net.Conn
@@ -89,7 +89,7 @@ func (l *taking) Accept() (net.Conn, error) {
 	}
 }
 
-// asUser is a listener as the way wants it.
+// asUser gives ln a taker, if the current way says so.
 func asUser(t testing.TB, ln net.Listener) net.Listener {
 	if takes() {
 		return newTaking(t, ln)
@@ -97,8 +97,8 @@ func asUser(t testing.TB, ln net.Listener) net.Listener {
 	return ln
 }
 
-// TestServeDuringLastClose is the same with users that serve as soon as they have
-// attached, however they get their connections.
+// TestServeDuringLastClose does the same with users that serve as soon as they have attached, in
+// each way.
 func TestServeDuringLastClose(t *testing.T) {
 	eachWay(t, func(t *testing.T) {
 		old := open(t, 0)
