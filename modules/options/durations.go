@@ -9,23 +9,22 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// shortest is the least duration that a configuration can mean. A number without
-// a unit is nanoseconds in Caddy's JSON, which are meant by nobody.
-const shortest = caddy.Duration(time.Millisecond)
+// minDuration is the shortest duration that a configuration can mean. A number without a unit is
+// nanoseconds in Caddy's JSON, which is always a mistake.
+const minDuration = caddy.Duration(time.Millisecond)
 
-// millisecondsFrom is from which number on a duration without a unit is taken for
-// milliseconds, as in HAProxy, rather than seconds.
-const millisecondsFrom = 1000
+// minMilliseconds is the number from which a duration without a unit is taken for milliseconds, as
+// in HAProxy, rather than seconds.
+const minMilliseconds = 1000
 
-// ValidateDuration reports what is wrong with a duration, of which 0 is the default: it
-// must be at least 1ms.
+// ValidateDuration returns an error for a duration under 1ms. 0, the default, is valid.
 func ValidateDuration(name string, d caddy.Duration) error {
 	switch {
-	case d == 0 || d >= shortest:
+	case d == 0 || d >= minDuration:
 		return nil
 	case d < 0:
 		return fmt.Errorf("%s %v: expected a duration greater than zero", name, time.Duration(d))
-	case d < millisecondsFrom:
+	case d < minMilliseconds:
 		return fmt.Errorf("%s %v: expected at least 1ms: numbers without a unit are nanoseconds: write \"%ds\"", name, time.Duration(d), int64(d))
 	default:
 		meant := time.Duration(d) * time.Millisecond

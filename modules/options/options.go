@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package options parses Caddyfile blocks through one table per block: name →
-// option. Arity, duplicates, unknown words and ranges are checked here, so that
-// every block of the project answers a mistake in the same way, with the file,
-// the line, what was expected and the nearest word that would have been right.
-// It knows nothing of what the options mean, but for the values that many blocks
-// have: durations, names of protocols, placeholders.
+// Package options parses Caddyfile blocks, each through one table: name → option. Arity,
+// duplicates, unknown words and ranges are checked here, so that every block of the project reports
+// a mistake in the same way: with the file, the line, the expected form and the nearest word that
+// would have been right. The package does not know what options mean, except for values that many
+// blocks have: durations, names of protocols, placeholders.
 package options
 
 import (
@@ -17,20 +16,20 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Option is one word of a block and what to do with its arguments.
+// Option is one word of a block with the function that parses its arguments.
 type Option struct {
 	parse      func(d *caddyfile.Dispenser) error
 	repeatable bool
-	advice     string // what to write in place of the word, which is no option here
+	advice     string // for a word that is not an option here: what to write instead
 }
 
-// Once is an option that may be given once. f is called with the dispenser on
-// the option's name and takes the option's arguments and block, no more.
+// Once returns an option that may be given once. f is called with the dispenser on the option's
+// name and consumes exactly the option's arguments and block.
 func Once(f func(d *caddyfile.Dispenser) error) Option {
 	return Option{parse: f}
 }
 
-// Repeatable is Once for an option that may be given several times.
+// Repeatable returns an option that may be given several times; otherwise it is like Once.
 func Repeatable(f func(d *caddyfile.Dispenser) error) Option {
 	return Option{parse: f, repeatable: true}
 }
@@ -38,11 +37,11 @@ func Repeatable(f func(d *caddyfile.Dispenser) error) Option {
 // Table holds the options of one kind of block by name.
 type Table map[string]Option
 
-// Advice holds, for words that are no options of a block though people expect
-// them there, what to write instead, or why there is nothing.
+// Advice holds, for words that users expect in a block but that are not options of it, what to
+// write instead, or why there is no such option.
 type Advice map[string]string
 
-// Add adds one advice for several words. What a word has already stays.
+// Add adds one advice for several words. An existing advice of a word stays.
 func (a Advice) Add(advice string, words ...string) Advice {
 	for _, word := range words {
 		if _, known := a[word]; !known {
@@ -52,8 +51,7 @@ func (a Advice) Add(advice string, words ...string) Advice {
 	return a
 }
 
-// With adds advice to the table for words that are no options of it, and returns
-// the table.
+// With adds advice to the table for words that are not its options, and returns the table.
 func (t Table) With(a Advice) Table {
 	for word, advice := range a {
 		if _, known := t[word]; !known {
@@ -63,19 +61,18 @@ func (t Table) With(a Advice) Table {
 	return t
 }
 
-// Names returns the names of the options, in order.
+// Names returns the sorted names of the options.
 func (t Table) Names() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(t)), func(name string) bool { return t[name].parse == nil })
 }
 
-// ParseBlock parses the block that follows, if there is one; nothing else may
-// stand on the current line.
+// ParseBlock parses the block that follows, if any. The rest of the current line must be empty.
 func (t Table) ParseBlock(d *caddyfile.Dispenser) error {
 	return t.parse(d, make(map[string]bool, len(t)))
 }
 
-// ParseLine parses the options on the rest of the current line and then those
-// of the block that follows, if there is one: `timeouts connect 5s client 1m`.
+// ParseLine parses the options on the rest of the current line and then those of the block that
+// follows, if any: `timeouts connect 5s client 1m`.
 func (t Table) ParseLine(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool, len(t))
 	for d.NextArg() {
@@ -87,14 +84,14 @@ func (t Table) ParseLine(d *caddyfile.Dispenser) error {
 }
 
 func (t Table) parse(d *caddyfile.Dispenser, seen map[string]bool) error {
-	if err := noMore(d); err != nil {
+	if err := expectLineEnd(d); err != nil {
 		return err
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := t.option(d, seen); err != nil {
 			return err
 		}
-		if err := noMore(d); err != nil {
+		if err := expectLineEnd(d); err != nil {
 			return err
 		}
 	}
@@ -117,7 +114,7 @@ func (t Table) option(d *caddyfile.Dispenser, seen map[string]bool) error {
 	return o.parse(d)
 }
 
-// unknown returns what is wrong with a word that is no option.
+// unknown returns the error message for a word that is not an option.
 func (t Table) unknown(name string) string {
 	folded := strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	if o := t[folded]; o.advice != "" {
@@ -141,7 +138,7 @@ func Wrap(d *caddyfile.Dispenser, err error) error {
 	return d.WrapErr(err)
 }
 
-func noMore(d *caddyfile.Dispenser) error {
+func expectLineEnd(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
 		return nil
 	}

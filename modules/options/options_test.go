@@ -68,7 +68,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestMistakes(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ input, want string }{
 		{"thing {\n wieght 5\n}", `unknown option "wieght"; did you mean "weight"? (known: backup, delay, inner, name, note, retries, weight), at Testfile:2`},
 		{"thing zzzzzzz", `unknown option "zzzzzzz" (known:`},
@@ -104,7 +104,7 @@ func TestSuggest(t *testing.T) {
 	for _, c := range []struct {
 		word  string
 		known []string
-		want  string // what is suggested
+		want  string // the suggestion
 	}{
 		{"wbe", []string{"web", "api"}, "web"}, // edits
 		{"WEB", []string{"web", "api"}, "web"},
@@ -132,8 +132,8 @@ func TestSuggest(t *testing.T) {
 		{"dispatch", []string{"allbackups", "redispatch"}, "redispatch"}, // a part
 		{"inspect", []string{"inspect_delay", "max_hello"}, "inspect_delay"},
 		{"web_production_eu", []string{"api", "web"}, "web"},
-		{"abc", []string{"xxabcxx", "abcdefghijk"}, "abcdefghijk"}, // a beginning before a middle
-		{"ab", []string{"abcdefghijk"}, ""},                        // too short to say anything
+		{"abc", []string{"xxabcxx", "abcdefghijk"}, "abcdefghijk"}, // a prefix before an infix
+		{"ab", []string{"abcdefghijk"}, ""},                        // too short to mean anything
 	} {
 		want := ""
 		if c.want != "" {
@@ -144,13 +144,12 @@ func TestSuggest(t *testing.T) {
 			t.Errorf("Suggest(%q) = %s, want %s", c.word, got, want)
 		}
 	}
-	if got := Suggest("x", nil); got != " (there are none)" {
+	if got := Suggest("x", nil); got != " (none are known)" {
 		t.Errorf("of none: %s", got)
 	}
 }
 
-// The suggested word is always in the list, and a list that is cut has the words
-// that are near.
+// The suggested word is always listed, and a shortened list has the nearest words.
 func TestSuggestFromMany(t *testing.T) {
 	var known []string
 	for i := range 48 {
@@ -170,7 +169,7 @@ func TestSuggestFromMany(t *testing.T) {
 	}
 }
 
-// Every synonym leads to its meaning where that alone is known.
+// Every synonym leads to its meaning if that is the only known word.
 func TestSynonyms(t *testing.T) {
 	for word, meanings := range synonyms {
 		for _, meaning := range meanings {
@@ -182,17 +181,17 @@ func TestSynonyms(t *testing.T) {
 	}
 }
 
-// sameWords reports whether a synonym needs no table.
+// sameWords reports whether a synonym would be found without the table.
 func sameWords(a, b string) bool { return sameLetters(a, []string{b}) != "" }
 
-func TestElsewhere(t *testing.T) {
+func TestAdviceForUnknownOption(t *testing.T) {
 	for line, want := range map[string]string{
 		"sunshine":  `"sunshine" is not an option here: write it in the shade`,
 		"Sun-Shine": `unknown option "Sun-Shine"; did you mean "sunshine"? It is not an option here: write it in the shade`,
 		"sni-file":  `"sni-file" is not an option here: write it in the shade`,
 		"domain":    `unknown option "domain"; did you mean "sni"? It is not an option here: write it in the shade`,
 		"wieght":    `unknown option "wieght"; did you mean "weight"?`,
-		"share":     `unknown option "share"; did you mean "weight"? (known: `, // an option before a word that is none
+		"share":     `unknown option "share"; did you mean "weight"? (known: `, // an option before a mere advice
 		"zzzzzz":    `unknown option "zzzzzz" (known: backup, delay, inner, name, note, retries, weight)`,
 	} {
 		var s sample

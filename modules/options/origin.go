@@ -13,25 +13,23 @@ import (
 	"go.uber.org/zap"
 )
 
-// Origin says where in a Caddyfile a block stands, and those of its options that
-// can be wrong in a way that shows only when the configuration is loaded. It is
-// one text in the JSON, of the form
+// Origin is the position of a block in a Caddyfile, with the positions of those options whose
+// errors show only when the configuration is loaded. In the JSON it is a string of the form
 //
 //	FILE:LINE WORD=LINES …
 //
-// where LINES are those of the options of one kind in their order: 12, or 14-16 for
-// one on each of these lines, or FILE:3 or FILE:3-5 where they stand in a file that is
-// imported, whose name is relative to the folder of the first if it is below that.
+// LINES are the lines of all options of one kind, in order: 12, or 14-16 for one on each of these
+// lines, or FILE:3 or FILE:3-5 for options in an imported file. The name of that file is relative
+// to the folder of the first one if it is below it.
 type Origin string
 
-// escape keeps apart what stands between the parts of an Origin.
+// escape escapes the separators of an Origin.
 var (
 	escape   = strings.NewReplacer("%", "%25", " ", "%20", ",", "%2C", "=", "%3D")
 	unescape = strings.NewReplacer("%25", "%", "%20", " ", "%2C", ",", "%3D", "=")
 )
 
-// Recorder makes an Origin while a block is parsed, or what stands for one in another
-// language than the Caddyfile's.
+// Recorder builds an Origin while a block is parsed, in a Caddyfile or another language.
 type Recorder struct {
 	file  string
 	line  int
@@ -39,25 +37,24 @@ type Recorder struct {
 	lines map[string][]string
 }
 
-// NewRecorder begins with the block whose name d stands on.
+// NewRecorder returns a Recorder for the block whose name d is on.
 func NewRecorder(d *caddyfile.Dispenser) *Recorder {
 	return NewRecorderAt(d.File(), d.Line())
 }
 
-// NewRecorderAt begins with a line of a file.
+// NewRecorderAt returns a Recorder for the block at a line of a file.
 func NewRecorderAt(file string, line int) *Recorder {
 	return &Recorder{file: file, line: line, lines: make(map[string][]string)}
 }
 
-// Note notes the option that d stands on, as another one of its kind. A nil
-// Recorder notes nothing.
+// Note records the position of the option that d is on. A nil Recorder records nothing.
 func (r *Recorder) Note(word string, d *caddyfile.Dispenser) {
 	if r != nil {
 		r.NoteAt(word, d.File(), d.Line())
 	}
 }
 
-// NoteAt notes an option in a line of a file, as another one of its kind.
+// NoteAt records the position of an option in a file.
 func (r *Recorder) NoteAt(word, in string, at int) {
 	lines, known := r.lines[word]
 	if !known {
@@ -65,9 +62,9 @@ func (r *Recorder) NoteAt(word, in string, at int) {
 	}
 	line, file := strconv.Itoa(at), ""
 	if in != r.file {
-		file = escape.Replace(below(r.file, in)) + ":"
+		file = escape.Replace(relativeTo(r.file, in)) + ":"
 	}
-	if known { // does it go on from the one before?
+	if known { // does it continue a range?
 		last := lines[len(lines)-1]
 		first, end, isRange := strings.Cut(last[strings.LastIndexByte(last, ':')+1:], "-")
 		if !isRange {
@@ -81,9 +78,9 @@ func (r *Recorder) NoteAt(word, in string, at int) {
 	r.lines[word] = append(lines, file+line)
 }
 
-// below returns the name of an imported file relative to the folder of the one that
-// imports it, if it is below that.
-func below(file, imported string) string {
+// relativeTo returns the name of an imported file relative to the folder of the importing one, if
+// it is below that.
+func relativeTo(file, imported string) string {
 	abs, err := filepath.Abs(file)
 	if err != nil {
 		return imported
@@ -94,7 +91,7 @@ func below(file, imported string) string {
 	return imported
 }
 
-// Origin returns what has been noted.
+// Origin returns the recorded positions.
 func (r *Recorder) Origin() Origin {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s:%d", escape.Replace(r.file), r.line)
@@ -104,13 +101,13 @@ func (r *Recorder) Origin() Origin {
 	return Origin(s.String())
 }
 
-// Block returns FILE:LINE of the block; empty if it is not known.
+// Block returns FILE:LINE of the block, or "" if it is not known.
 func (o Origin) Block() string {
 	block, _, _ := strings.Cut(string(o), " ")
 	return unescape.Replace(block)
 }
 
-// Of returns FILE:LINE of an option, the i-th of its kind, or else of the block.
+// Of returns FILE:LINE of the i-th option of a kind, or else of the block.
 func (o Origin) Of(word string, i int) string {
 	block, rest, _ := strings.Cut(string(o), " ")
 	for part := range strings.FieldsSeq(rest) {
@@ -138,7 +135,7 @@ func (o Origin) Of(word string, i int) string {
 	return o.Block()
 }
 
-// located is an error of something that stands somewhere in a Caddyfile.
+// located is an error with the position of its cause in a Caddyfile.
 type located struct {
 	where string
 	err   error
@@ -147,8 +144,7 @@ type located struct {
 func (l *located) Error() string { return l.err.Error() }
 func (l *located) Unwrap() error { return l.err }
 
-// Locate adds to an error where the thing that is wrong stands, if that is known
-// and the error has no place yet.
+// Locate adds a position to an error, unless it is empty or the error has one already.
 func Locate(where string, err error) error {
 	if l := (*located)(nil); err == nil || where == "" || errors.As(err, &l) {
 		return err
@@ -156,10 +152,9 @@ func Locate(where string, err error) error {
 	return &located{where, err}
 }
 
-// Report returns an error of a module's Provision with the place that Locate has
-// given it in front, and logs it. Caddy puts the names of all modules around it
-// before an error that it prints: the line in the log begins with what the user
-// has written.
+// Report prepends the position added by Locate to an error of a module's Provision, logs the error
+// and returns it. Caddy prepends the names of all modules to an error that it prints; the log line
+// begins with the position in the user's file.
 func Report(log *zap.Logger, err error) error {
 	if err == nil {
 		return nil

@@ -53,8 +53,8 @@ func TestOrigin(t *testing.T) {
 	(*Recorder)(nil).Note("rule", d)
 }
 
-// Whatever has been noted is found again.
-func TestOriginFindsWhatWasNoted(t *testing.T) {
+// Every recorded position is found again.
+func TestOriginFindsRecordedOptions(t *testing.T) {
 	file := rapid.SampledFrom([]string{"a", "b c", "d:e"})
 	rapid.Check(t, func(t *rapid.T) {
 		tokens := []caddyfile.Token{{File: file.Draw(t, "file"), Line: 1}}
@@ -79,7 +79,7 @@ func TestOriginFindsWhatWasNoted(t *testing.T) {
 	})
 }
 
-func TestReport(t *testing.T) {
+func TestReportPutsOriginFirst(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	cause := errors.New("it is wrong")
 	for _, c := range []struct {

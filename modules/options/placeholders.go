@@ -12,13 +12,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// HelloPlaceholders are the placeholders of a ClientHello, after
-// "l4.client_hello.".
+// HelloPlaceholders has the names of a ClientHello's placeholders, after "l4.client_hello.".
 var HelloPlaceholders = []string{"alpn", "ja3", "ja4", "outcome", "session_id", "sni", "version"}
 
-// provided are the other placeholders that Caddy and caddy-l4 provide by these
-// names. Those of a matcher have a value on routes and rules with that matcher
-// alone.
+// provided has the names of the other placeholders of Caddy and caddy-l4. Those of a matcher only
+// have a value on routes and rules with that matcher.
 var provided = strings.Fields(`
 	l4.conn.remote_addr l4.conn.local_addr l4.conn.wrap_time
 	l4.tls.server_name l4.tls.version l4.tls.cipher_suite l4.tls.resumed l4.tls.proto l4.tls.proto_mutual l4.tls.ech
@@ -29,12 +27,12 @@ var provided = strings.Fields(`
 	system.hostname system.slash system.os system.wd system.arch
 	time.now time.now.http time.now.rfc3339 time.now.common_log time.now.year time.now.unix time.now.unix_ms`)
 
-// providedBelow begin placeholders whose names the user chooses, or of which there
-// are many.
+// providedBelow has the prefixes of placeholders with names that the user chooses, or of which
+// there are many.
 var providedBelow = strings.Fields("env. file. l4.vars. l4.regexp. l4.tls.client.")
 
-// meant are names that people expect a placeholder to have.
-var meant = map[string][]string{
+// placeholderSynonyms has the names under which users expect a placeholder.
+var placeholderSynonyms = map[string][]string{
 	"l4.client_hello.sni": strings.Fields(`sni l4.sni tls.sni l4.tls.sni host hostname l4.host server_name ssl_preread_server_name l4.server_name
 		client_hello.sni l4.client_hello.server_name l4.client_hello.host http.request.host http.request.tls.server_name tls.server_name req.ssl_sni ssl_fc_sni`),
 	"l4.client_hello.alpn":    strings.Fields("alpn l4.alpn l4.tls.alpn ssl_preread_alpn_protocols client_hello.alpn"),
@@ -46,9 +44,9 @@ var meant = map[string][]string{
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// ValidatePlaceholders reports which placeholder of a text nothing provides: it would be
-// empty for each connection. Modules of other projects may provide more; where
-// there are some, only a name that is nearly a known one is refused.
+// ValidatePlaceholders returns an error for a placeholder in text that no module provides: it would
+// be empty for each connection. Modules of other projects may provide more; if there are any, only
+// a name that is nearly a known one is an error.
 func ValidatePlaceholders(text string) error {
 	return validatePlaceholders(text, strings.Contains(text, "{") && othersProvide())
 }
@@ -80,7 +78,7 @@ func isProvided(name string) bool {
 
 // nearestPlaceholder returns the name that was probably meant, or "".
 func nearestPlaceholder(name string) string {
-	for near, names := range meant {
+	for near, names := range placeholderSynonyms {
 		if slices.Contains(names, strings.ToLower(name)) {
 			return near
 		}
@@ -93,7 +91,7 @@ func nearestPlaceholder(name string) string {
 	if near := sameLetters(lower, known); near != "" {
 		return near
 	}
-	// A third of the letters of so long a name would be too many.
+	// These names are long: a third of their letters would be too many edits.
 	i := slices.IndexFunc(known, func(k string) bool { return edits(lower, k) <= 2 })
 	if i < 0 {
 		return ""
@@ -101,14 +99,14 @@ func nearestPlaceholder(name string) string {
 	return known[i]
 }
 
-// othersProvide reports whether there are layer4 modules of other projects, whose
-// placeholders are not known here.
+// othersProvide reports whether there are layer4 modules of other projects, whose placeholders are
+// not known here.
 func othersProvide() bool {
 	modules := append(caddy.GetModules("layer4.matchers"), caddy.GetModules("layer4.handlers")...)
 	return slices.ContainsFunc(modules, func(m caddy.ModuleInfo) bool { return isOfOthers(m.New()) })
 }
 
-// isOfOthers reports whether a module is neither caddy-l4's nor of this project.
+// isOfOthers reports whether a module is from neither caddy-l4 nor this project.
 func isOfOthers(m caddy.Module) bool {
 	path := reflect.TypeOf(m).Elem().PkgPath()
 	return !strings.Contains(path, "/caddy-l4/") && !strings.Contains(path, "/caddy-passthrough/")

@@ -41,9 +41,9 @@ func TestValidatePlaceholders(t *testing.T) {
 	}
 }
 
-// Where modules of other projects are, they may provide what is not known here; a
-// misspelled name is refused nevertheless.
-func TestPlaceholdersOfOthers(t *testing.T) {
+// If there are modules of other projects, they may provide unknown names; a misspelled known name
+// is still refused.
+func TestPlaceholdersOfOtherModules(t *testing.T) {
 	for text, refused := range map[string]bool{"{geo.country}": false, "{l4.geo.country}": false, "{l4.client_helo.sni}": true, "{l4.tls.sni}": true} {
 		if err := validatePlaceholders(text, true); (err != nil) != refused {
 			t.Errorf("%s: %v", text, err)
@@ -57,7 +57,7 @@ func TestPlaceholdersOfOthers(t *testing.T) {
 	}
 }
 
-// ours is a module of this project; what is built upon it has no package path.
+// ours is a module of this project; a type built from it has no package path.
 type ours struct{}
 
 func (ours) CaddyModule() caddy.ModuleInfo {

@@ -10,19 +10,18 @@ import (
 // maxProtocol is the length of the longest name that fits into the ALPN extension.
 const maxProtocol = 255
 
-// protocols are names that people give to protocols, and what ALPN calls them
-// (RFC 7301 and its registry).
+// protocols maps common names of protocols to their ALPN names (RFC 7301 and its registry).
 var protocols = map[string]string{
 	"http2": "h2", "http/2": "h2", "http/2.0": "h2", "http2.0": "h2", "h2c": "h2", "spdy": "h2",
 	"http": "http/1.1", "https": "http/1.1", "http1": "http/1.1", "http/1": "http/1.1", "http1.1": "http/1.1", "http11": "http/1.1", "h1": "http/1.1",
 	"http1.0": "http/1.0", "http10": "http/1.0",
 }
 
-// overQUIC are names of HTTP/3.
+// overQUIC has the names of HTTP/3.
 var overQUIC = map[string]bool{"http3": true, "http/3": true, "http/3.0": true}
 
-// ValidateProtocol reports what is wrong with the name of a protocol for ALPN, whose case
-// matters: a name that no client and no server uses.
+// ValidateProtocol returns an error for a name that no client or server uses for a protocol in
+// ALPN, where case matters.
 func ValidateProtocol(name string) error {
 	if name == "" || len(name) > maxProtocol || strings.ContainsAny(name, ", ") {
 		return fmt.Errorf("%q: expected a protocol name such as h2 or http/1.1", name)

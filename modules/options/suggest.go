@@ -9,22 +9,22 @@ import (
 	"strings"
 )
 
-// A list of known words in an error message is whole up to listed words. A longer
-// one, which can only be of names that the user chose, has the nearest few.
+// An error message lists up to maxListed known words in full. A longer list can only have names
+// that the user chose, and is cut to the maxNearest nearest.
 const (
-	listed  = 48
-	nearest = 12
+	maxListed  = 48
+	maxNearest = 12
 )
 
-// minPart is how long a word must be for it to be looked for within others.
-const minPart = 3
+// minPartLength is the length from which a word is searched for within others.
+const minPartLength = 3
 
-// Suggest returns the end of an error message about an unknown word: the word
-// that was probably meant, if one is near, and the known words in order. If
-// there are too many of these, it lists the nearest to the unknown word.
+// Suggest returns the end of an error message about an unknown word: the word that was probably
+// meant, if one is near, and the known words in order. If there are too many, it lists only the
+// nearest ones.
 func Suggest(word string, known []string) string {
 	if len(known) == 0 {
-		return " (there are none)"
+		return " (none are known)"
 	}
 	known = slices.Sorted(slices.Values(known))
 	var s strings.Builder
@@ -33,8 +33,8 @@ func Suggest(word string, known []string) string {
 		fmt.Fprintf(&s, "; did you mean %q?", near)
 	}
 	list := known
-	if len(known) > listed {
-		list = byNearness(word, near, known)[:nearest]
+	if len(known) > maxListed {
+		list = byNearness(word, near, known)[:maxNearest]
 	}
 	fmt.Fprintf(&s, " (known: %s", strings.Join(list, ", "))
 	if more := len(known) - len(list); more > 0 {
@@ -44,8 +44,8 @@ func Suggest(word string, known []string) string {
 	return s.String()
 }
 
-// byNearness returns the known words, the suggested one first and then in the
-// order of their distance from word.
+// byNearness returns the known words, first the suggested one and then the others by their distance
+// from word.
 func byNearness(word, suggested string, known []string) []string {
 	distance := make(map[string]int, len(known))
 	for _, k := range known {
@@ -55,13 +55,12 @@ func byNearness(word, suggested string, known []string) []string {
 	return slices.SortedStableFunc(slices.Values(known), func(a, b string) int { return cmp.Compare(distance[a], distance[b]) })
 }
 
-// Nearest returns the known word that was probably meant by word, or "": the one
-// that differs in hyphens, underscores and upper case only; the one that means
-// in this project what word means in another program; the first of those within
-// a third of the word's length in edits; or one that is a part of the other. A
-// word of another program may mean two words, the first of which is known.
+// Nearest returns the known word that was probably meant by word, or "". It tries, in this order: a
+// word that only differs in hyphens, underscores and case; the word here for what word means in
+// another program; the first one within a third of the word's length in edits; and one that
+// contains word or is contained in it. If word has two meanings, the first known one counts.
 func Nearest(word string, known []string) string {
-	for _, find := range []func(string, []string) string{sameLetters, synonym, fewestEdits, partly} {
+	for _, find := range []func(string, []string) string{sameLetters, synonym, fewestEdits, containing} {
 		if near := find(strings.ToLower(word), known); near != "" {
 			return near
 		}
@@ -69,7 +68,7 @@ func Nearest(word string, known []string) string {
 	return ""
 }
 
-// letters drops what separates the parts of a word.
+// letters removes separators from a word.
 var letters = strings.NewReplacer("-", "", "_", "", ".", "")
 
 func sameLetters(word string, known []string) string {
@@ -91,10 +90,9 @@ func fewestEdits(word string, known []string) string {
 	return best
 }
 
-// partly returns the known word that begins with word or the other way round,
-// or else is contained in it or the other way round; among several the one whose
-// length differs least.
-func partly(word string, known []string) string {
+// containing returns the known word that is a prefix of word or the other way round, or else one
+// contained in the other; among several, the one closest in length.
+func containing(word string, known []string) string {
 	best, least := "", 0
 	for _, k := range known {
 		short, long := word, strings.ToLower(k)
@@ -102,12 +100,12 @@ func partly(word string, known []string) string {
 			short, long = long, short
 		}
 		i := strings.Index(long, short)
-		if i < 0 || len(short) < minPart {
+		if i < 0 || len(short) < minPartLength {
 			continue
 		}
 		n := len(long) - len(short)
 		if i > 0 {
-			n += 1 << 16 // after all that match from the beginning
+			n += 1 << 16 // after all prefixes
 		}
 		if best == "" || n < least {
 			best, least = k, n
@@ -116,8 +114,8 @@ func partly(word string, known []string) string {
 	return best
 }
 
-// edits is the number of insertions, deletions, replacements and swaps of
-// neighbors between a and b (optimal string alignment).
+// edits returns the number of insertions, deletions, replacements and swaps of neighbors between a
+// and b (optimal string alignment).
 func edits(a, b string) int {
 	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range prev {

@@ -18,10 +18,9 @@ func synonym(word string, known []string) string {
 	return ""
 }
 
-// synonyms are words of HAProxy, nginx, Traefik, Envoy and Caddy's own proxies,
-// with underscores for hyphens, and what is written here in their place: one
-// word, or an option and its argument. What is known in a block is suggested
-// there; of several, the first.
+// synonyms maps words here, or an option and its argument, to the words for it in HAProxy, nginx,
+// Traefik, Envoy and Caddy's own proxies, with underscores for hyphens. A block suggests the first
+// meaning that it knows.
 var synonyms = expand(map[string]string{
 	// matchers
 	"sni":        "host hosts hostname hostnames domain domains fqdn name server_name server_names servername hostsni ssl_sni ssl_fc_sni req_ssl_sni req.ssl_sni ssl_preread_server_name tls",
@@ -105,8 +104,8 @@ var synonyms = expand(map[string]string{
 	"no_server": "no_backend unavailable down",
 })
 
-// expand turns meaning → words into word → meanings. Of two meanings of a word, the
-// one that is a single word comes first.
+// expand turns meaning → words into word → meanings. Of two meanings of a word, the one that is a
+// single word comes first.
 func expand(words map[string]string) map[string][]string {
 	meanings := make(map[string][]string)
 	for meaning, list := range words {

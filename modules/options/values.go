@@ -9,8 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Duration is an option with one duration as Caddy writes them (500ms, 5s, 1d),
-// which must be greater than zero.
+// Duration returns an option with one duration as Caddy writes them (500ms, 5s, 1d), which must be
+// greater than zero.
 func Duration(p *caddy.Duration) Option {
 	return Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
@@ -33,7 +33,7 @@ func Duration(p *caddy.Duration) Option {
 	})
 }
 
-// Int is an option with one whole number from low to high.
+// Int returns an option with one whole number from low to high.
 func Int(p *int, low, high int) Option {
 	return Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
@@ -50,8 +50,8 @@ func Int(p *int, low, high int) Option {
 	})
 }
 
-// Optional is option o for a value whose absence means something else than its zero
-// value: *p stays nil until the option is given.
+// Optional returns option o for a value whose absence differs from its zero value: *p stays nil
+// until the option is given.
 func Optional[T any](p **T, o func(*T) Option) Option {
 	return Once(func(d *caddyfile.Dispenser) error {
 		v := new(T)
@@ -63,7 +63,7 @@ func Optional[T any](p **T, o func(*T) Option) Option {
 	})
 }
 
-// Arg takes the next argument of the option that d stands on.
+// Arg returns the next argument of the option that d is on.
 func Arg(d *caddyfile.Dispenser) (string, error) {
 	name := d.Val()
 	if !d.NextArg() {

@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Text is an option with one argument.
+// Text returns an option with one argument.
 func Text(p *string) Option {
 	return Once(func(d *caddyfile.Dispenser) (err error) {
 		*p, err = Arg(d)
@@ -20,7 +20,7 @@ func Text(p *string) Option {
 	})
 }
 
-// Texts is an option with one argument or more.
+// Texts returns an option with one or more arguments.
 func Texts(p *[]string) Option {
 	return Once(func(d *caddyfile.Dispenser) error {
 		first, err := Arg(d)
@@ -32,7 +32,7 @@ func Texts(p *[]string) Option {
 	})
 }
 
-// Flag is an option without arguments.
+// Flag returns an option without arguments.
 func Flag(p *bool) Option {
 	return Once(func(*caddyfile.Dispenser) error {
 		*p = true
@@ -40,7 +40,7 @@ func Flag(p *bool) Option {
 	})
 }
 
-// OneOf is an option with one of some words.
+// OneOf returns an option with one of the known words.
 func OneOf(p *string, known []string) Option {
 	return Once(func(d *caddyfile.Dispenser) (err error) {
 		name := d.Val()
@@ -62,7 +62,7 @@ func ValidateWord(name, word string, known []string) error {
 	return fmt.Errorf("%s: unknown word %q%s", name, word, Suggest(word, known))
 }
 
-// Escaped is Text, with what Unescape takes.
+// Escaped returns an option with one argument, to which Unescape is applied.
 func Escaped(p *string) Option {
 	return Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()
@@ -79,8 +79,8 @@ func Escaped(p *string) Option {
 
 var errEscape = errors.New(`expected \r, \n, \t, \0, \\ or \xHH after a backslash`)
 
-// Unescape is text whose line ends and the like are written as in C: a Caddyfile
-// has no other way to write a carriage return.
+// Unescape replaces C escapes, such as \r\n, by their bytes: a Caddyfile cannot contain a carriage
+// return otherwise.
 func Unescape(s string) (string, error) {
 	const plain = "rnt0\\"
 	var b strings.Builder
