@@ -107,8 +107,8 @@ func (l *checkConn) dial(t pool.Target, deadline time.Time) (err error) {
 		}
 		return relay.Dial(netip.AddrPortFrom(to, uint16(number)), o, nil)
 	})
-	if l.Conn = l.tcp; answer.Trouble != nil {
-		l.warn(answer.Trouble.Error() + "; its last addresses are in use")
+	if l.Conn = l.tcp; answer.RenewError != nil {
+		l.warn(answer.RenewError.Error() + "; its last addresses are in use")
 	}
 	return err
 }

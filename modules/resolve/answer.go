@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// leastShare is how long a connect to one of several addresses may take at least,
+	// minShare is how long a connect to one of several addresses may take at least,
 	// as in package net.
-	leastShare = 2 * time.Second
-	// remembered is how long addresses come last that could not be connected to when
+	minShare = 2 * time.Second
+	// unreachableTime is how long addresses come last that could not be connected to when
 	// others could (RFC 6555, section 4.1).
-	remembered = 10 * time.Minute
+	unreachableTime = 10 * time.Minute
 )
 
 // Answer is what is known of a name.
@@ -24,8 +24,8 @@ type Answer struct {
 	// Addresses are in the order in which they are to be tried. They must not be
 	// changed.
 	Addresses []netip.Addr
-	// Trouble is why they could not be renewed; nil: they have been.
-	Trouble error
+	// RenewError is why they could not be renewed; nil: they have been.
+	RenewError error
 
 	resolver *Resolver
 	entry    *entry
@@ -38,7 +38,7 @@ func (r *Resolver) answer(e *entry, n Name, now time.Time) (Answer, error) {
 	for _, f := range preferred(e, n) {
 		rec := e.record(f)
 		switch {
-		case !rec.gone.IsZero():
+		case !rec.absentSince.IsZero():
 			held = append(held, rec.addresses...)
 			continue
 		case len(a.Addresses) == 0:
@@ -47,19 +47,19 @@ func (r *Resolver) answer(e *entry, n Name, now time.Time) (Answer, error) {
 			a.Addresses = append(a.Addresses, rec.addresses...)
 		}
 		if rec.err != nil && len(rec.addresses) > 0 {
-			a.Trouble = &Error{Host: e.host, Err: rec.err}
+			a.RenewError = &Error{Host: e.host, Err: rec.err}
 		}
 	}
 	if len(a.Addresses) == 0 {
 		if a.Addresses = held; len(held) == 0 {
-			return Answer{}, e.why(n.Family)
+			return Answer{}, e.lookupError(n.Family)
 		}
-		a.Trouble = e.why(n.Family)
+		a.RenewError = e.lookupError(n.Family)
 	}
-	if now.Before(e.failedUntil) {
+	if now.Before(e.unreachableUntil) {
 		a.Addresses = slices.Clone(a.Addresses)
 		slices.SortStableFunc(a.Addresses, func(a, b netip.Addr) int {
-			return cmp.Compare(slices.Index(e.failed, a), slices.Index(e.failed, b))
+			return cmp.Compare(slices.Index(e.unreachable, a), slices.Index(e.unreachable, b))
 		})
 	}
 	return a, nil
@@ -79,12 +79,12 @@ func (a Answer) Connect(within time.Duration, done <-chan struct{}, dial func(to
 			if i > 0 && left <= 0 {
 				break
 			}
-			share = min(left, max(left/time.Duration(len(a.Addresses)-i), leastShare))
+			share = min(left, max(left/time.Duration(len(a.Addresses)-i), minShare))
 		}
 		conn, err := dial(to, share)
 		if err == nil {
 			if i > 0 {
-				a.entry.avoid(a.Addresses[:i], to, a.resolver)
+				a.entry.demote(a.Addresses[:i], to, a.resolver)
 			}
 			return conn, nil
 		}
@@ -100,13 +100,13 @@ func (a Answer) Connect(within time.Duration, done <-chan struct{}, dial func(to
 	return nil, first
 }
 
-// avoid has addresses come last for a while, but not one that works.
-func (e *entry) avoid(failed []netip.Addr, works netip.Addr, r *Resolver) {
+// demote has addresses come last for a while, but not one that works.
+func (e *entry) demote(failed []netip.Addr, works netip.Addr, r *Resolver) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if now.Before(e.failedUntil) {
-		failed = slices.Concat(e.failed, failed)
+	if now.Before(e.unreachableUntil) {
+		failed = slices.Concat(e.unreachable, failed)
 	}
 	kept := make([]netip.Addr, 0, len(failed))
 	for _, a := range failed {
@@ -114,5 +114,5 @@ func (e *entry) avoid(failed []netip.Addr, works netip.Addr, r *Resolver) {
 			kept = append(kept, a)
 		}
 	}
-	e.failed, e.failedUntil = kept, now.Add(remembered)
+	e.unreachable, e.unreachableUntil = kept, now.Add(unreachableTime)
 }

@@ -30,7 +30,7 @@ func tried(a Answer, within time.Duration, works string) (log string, err error)
 }
 
 // The addresses of a name are tried one after the other, and share the time.
-func TestConnect(t *testing.T) {
+func TestConnectSharesTime(t *testing.T) {
 	three := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")}
 	for name, c := range map[string]struct {
 		addresses []netip.Addr
@@ -77,7 +77,7 @@ func TestConnectIsGivenUp(t *testing.T) {
 }
 
 // Addresses that cannot be connected to when others can come last for ten minutes.
-func TestWhatFailedComesLast(t *testing.T) {
+func TestUnreachableAddressesComeLast(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
 		d.says("web.test", IPv4, reply{addresses: "192.0.2.1 192.0.2.2"})
@@ -91,7 +91,7 @@ func TestWhatFailedComesLast(t *testing.T) {
 			}
 		}
 		connect(a, "192.0.2.1")
-		until := time.Now().Add(remembered)
+		until := time.Now().Add(unreachableTime)
 		a = expect(t, r, web, "192.0.2.1 192.0.2.2 2001:db8::1", 0)
 		connect(a, "192.0.2.1") // that the first one works is nothing new
 		expect(t, r, Name{Host: "web.test", Prefer: IPv6}, "192.0.2.1 192.0.2.2 2001:db8::1", 0)
@@ -113,7 +113,7 @@ func TestWhatFailedComesLast(t *testing.T) {
 }
 
 // The order is that of the preference, then of the first answer.
-func TestOrder(t *testing.T) {
+func TestOrderOfAddresses(t *testing.T) {
 	const four, six = "192.0.2.1 192.0.2.2", "2001:db8::1"
 	for name, c := range map[string]struct {
 		n     Name
@@ -161,7 +161,7 @@ func TestOrder(t *testing.T) {
 }
 
 // A family that the DNS has no addresses of any more comes last, if there are others.
-func TestFamilyIsGone(t *testing.T) {
+func TestAbsentFamilyComesLast(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
 		d.says("web.test", IPv4, reply{addresses: "192.0.2.1"})
@@ -173,8 +173,8 @@ func TestFamilyIsGone(t *testing.T) {
 		d.says("web.test", IPv4, reply{})
 		time.Sleep(lifetime)
 		expect(t, r, web, "192.0.2.1 2001:db8::1", 0)
-		if a := expect(t, r, web, "2001:db8::1", 0); a.Trouble != nil {
-			t.Errorf("the other family is well: %v", a.Trouble)
+		if a := expect(t, r, web, "2001:db8::1", 0); a.RenewError != nil {
+			t.Errorf("the other family is well: %v", a.RenewError)
 		}
 	})
 }
@@ -194,9 +194,9 @@ func TestAnswerIsBounded(t *testing.T) {
 
 // A route leads to what this system has itself, and to nothing that is not an
 // address of a host.
-func TestRouted(t *testing.T) {
+func TestHasRoute(t *testing.T) {
 	for address, want := range map[string]bool{"::1": true, "ff02::1": false, "fe80::1": false} {
-		if got := routed(netip.MustParseAddr(address)); got != want {
+		if got := hasRoute(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s: %v", address, got)
 		}
 	}
@@ -212,7 +212,7 @@ func TestRouted(t *testing.T) {
 		{"::1", "::1", true},
 		{"fe80::2", "fd00::1", false},
 	} {
-		if enough := reach(netip.MustParseAddr(c.from)) >= reach(netip.MustParseAddr(c.to)); enough != c.enough {
+		if enough := scope(netip.MustParseAddr(c.from)) >= scope(netip.MustParseAddr(c.to)); enough != c.enough {
 			t.Errorf("from %s to %s: %v", c.from, c.to, enough)
 		}
 	}

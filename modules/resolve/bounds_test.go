@@ -56,7 +56,7 @@ func TestClientNamesAreBounded(t *testing.T) {
 			t.Errorf("%d names were refused, %d lookups are under way", busy, n)
 		}
 		expect(t, r, web, "192.0.2.1", 0) // what is known is known
-		time.Sleep(longest + time.Second)
+		time.Sleep(lookupTimeout + time.Second)
 		if n := underWay(r); n != 0 {
 			t.Errorf("%d lookups are under way", n)
 		}
@@ -80,7 +80,7 @@ func TestNamesAreForgotten(t *testing.T) {
 		if len(r.entries) != 1000 {
 			t.Errorf("%d names are kept", len(r.entries))
 		}
-		time.Sleep(forget - ms)
+		time.Sleep(forgetAfter - ms)
 		d.says("web.test", IPv4, reply{addresses: "192.0.2.1"})
 		expect(t, r, web, "192.0.2.1", 0)
 		if len(r.entries) != 1001 {
@@ -96,7 +96,7 @@ func TestNamesAreForgotten(t *testing.T) {
 
 // It is told once that a name cannot be renewed, what follows, and that all is well
 // again.
-func TestNotify(t *testing.T) {
+func TestNotifyOncePerFailure(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
 		var told []string // by one goroutine at a time: each is waited for
@@ -134,7 +134,7 @@ func TestNotify(t *testing.T) {
 		step("one", one, nothing, "web.test: [] -> [192.0.2.1]")
 		step("one, and a failure", one, broken)
 		step("one, and silence", one, silent)
-		time.Sleep(longest)
+		time.Sleep(lookupTimeout)
 		step("moved", two, nothing, "web.test: [192.0.2.1] -> [192.0.2.2 192.0.2.3]; moved")
 		step("turned", reply{addresses: "192.0.2.3 192.0.2.2"}, nothing)
 		step("fewer", reply{addresses: "192.0.2.3"}, nothing)

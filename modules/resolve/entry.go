@@ -15,30 +15,30 @@ import (
 
 // entry is what is kept of a host. It belongs to the resolver's lock.
 type entry struct {
-	host    string
-	records [2]record // of IPv4 and IPv6
-	place   *list.Element
-	used    time.Time
-	changed chan struct{} // closed when a lookup is over, and made anew
-	telling sync.Mutex    // held while Notify is called, and before the resolver's lock
+	host     string
+	records  [2]record // of IPv4 and IPv6
+	element  *list.Element
+	used     time.Time
+	changed  chan struct{} // closed when a lookup is over, and made anew
+	notifyMu sync.Mutex    // held while Notify is called, and before the resolver's lock
 
-	routed      bool         // there is a route to its addresses of IPv6
-	failed      []netip.Addr // could not be connected to when others could; replaced, never changed
-	failedUntil time.Time
-	told        bool // Notify knows that it has no addresses
+	routed           bool         // there is a route to its addresses of IPv6
+	unreachable      []netip.Addr // could not be connected to when others could; replaced, never changed
+	unreachableUntil time.Time
+	absenceNotified  bool // Notify knows that it has no addresses
 }
 
 // record is what is known of the addresses of one family.
 type record struct {
-	addresses []netip.Addr // replaced, never changed: answers share it
-	asking    bool         // a lookup is under way
-	asked     time.Time    // when that, or the last one, began
-	checked   time.Time    // when the last one was over; zero: none was
-	next      time.Time    // when the next one is due
-	answered  time.Time    // since when there is no need to wait for an answer
-	gone      time.Time    // since when the DNS says that there are none; zero: it does not
-	err       error        // of the last one
-	told      bool         // Notify knows that they are not renewed
+	addresses       []netip.Addr // replaced, never changed: answers share it
+	lookingUp       bool         // a lookup is under way
+	startedAt       time.Time    // when that, or the last one, began
+	finishedAt      time.Time    // when the last one was over; zero: none was
+	due             time.Time    // when the next one is due
+	settledAt       time.Time    // since when there is no need to wait for an answer
+	absentSince     time.Time    // since when the DNS says that there are none; zero: it does not
+	err             error        // of the last one
+	failureNotified bool         // Notify knows that they are not renewed
 }
 
 // result is what has come of a lookup.
@@ -67,47 +67,47 @@ func (c *Change) Moved() bool {
 
 func (e *entry) record(f Family) *record { return &e.records[f-IPv4] }
 
-// settled reports whether what is known will do for now: addresses while they are
+// isSettled reports whether what is known will do for now: addresses while they are
 // in use, the lack of them until it is time to ask again.
-func (r *record) settled(now time.Time) bool {
-	if r.checked.IsZero() {
+func (r *record) isSettled(now time.Time) bool {
+	if r.finishedAt.IsZero() {
 		return false
 	}
 	if len(r.addresses) > 0 {
-		return now.Sub(r.checked) <= idle
+		return now.Sub(r.finishedAt) <= idleTime
 	}
-	return now.Before(r.next)
+	return now.Before(r.due)
 }
 
-// over takes over what has come of a lookup. worth: the change is to be told.
-func (e *entry) over(f Family, got *result, now time.Time) (c Change, worth bool) {
+// apply takes over what has come of a lookup. worth: the change is to be told.
+func (e *entry) apply(f Family, got *result, now time.Time) (c Change, worth bool) {
 	r := e.record(f)
-	if !r.settled(now) {
-		r.answered = now
+	if !r.isSettled(now) {
+		r.settledAt = now
 	}
 	if got.err == nil && len(got.addresses) == 0 {
 		got.err = &net.DNSError{Err: "no addresses", Name: e.host, IsNotFound: true}
 	}
 	before := r.addresses
-	r.asking, r.checked, r.err = false, now, got.err
+	r.lookingUp, r.finishedAt, r.err = false, now, got.err
 	switch {
 	case r.err == nil:
-		r.addresses, r.gone = merge(before, got.addresses), time.Time{}
-		r.next = now.Add(max(shortest, cmp.Or(got.ttl, lifetime)))
+		r.addresses, r.absentSince = merge(before, got.addresses), time.Time{}
+		r.due = now.Add(max(minLifetime, cmp.Or(got.ttl, lifetime)))
 		if f == IPv6 {
 			e.routed = got.routed
 		}
 	case !isNotFound(r.err):
-		r.gone = time.Time{} // it may be there again
-		r.next = now.Add(again)
+		r.absentSince = time.Time{} // it may be there again
+		r.due = now.Add(retryAfter)
 	default:
-		if r.gone.IsZero() {
-			r.gone = now
+		if r.absentSince.IsZero() {
+			r.absentSince = now
 		}
-		if now.Sub(r.gone) >= hold {
+		if now.Sub(r.absentSince) >= holdTime {
 			r.addresses = nil
 		}
-		r.next = now.Add(got.negative)
+		r.due = now.Add(got.negative)
 	}
 	return e.change(r, before)
 }
@@ -123,28 +123,28 @@ func (e *entry) change(r *record, before []netip.Addr) (c Change, worth bool) {
 	}
 	switch {
 	case r.err == nil:
-		worth = r.told || e.told || c.Moved()
-		r.told, e.told = false, false
+		worth = r.failureNotified || e.absenceNotified || c.Moved()
+		r.failureNotified, e.absenceNotified = false, false
 	case len(r.addresses)+len(other.addresses) == 0:
-		if other.asking {
+		if other.lookingUp {
 			break
 		}
-		c.Err, worth = e.why(Any), !e.told
-		e.told = true
+		c.Err, worth = e.lookupError(Any), !e.absenceNotified
+		e.absenceNotified = true
 	case len(r.addresses) > 0 && (!isNotFound(r.err) || len(other.addresses) == 0):
-		c.Err, worth = &Error{Host: e.host, Err: r.err}, !r.told
-		r.told = true
+		c.Err, worth = &Error{Host: e.host, Err: r.err}, !r.failureNotified
+		r.failureNotified = true
 	}
 	return c, worth
 }
 
-// why returns the reason that there are no addresses. That there is no such host is
+// lookupError returns the reason that there are no addresses. That there is no such host is
 // true only if both families say so.
-func (e *entry) why(family Family) error {
+func (e *entry) lookupError(family Family) error {
 	var reason error
 	for _, f := range wanted(family) {
 		err := e.record(f).err
-		if err == nil && e.record(f).asking {
+		if err == nil && e.record(f).lookingUp {
 			err = errNoAnswer
 		}
 		if err != nil && (reason == nil || isNotFound(reason)) {
@@ -166,12 +166,12 @@ func merge(before, answer []netip.Addr) []netip.Addr {
 			all = append(all, a)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b netip.Addr) int { return place(before, a) - place(before, b) })
+	slices.SortStableFunc(all, func(a, b netip.Addr) int { return rank(before, a) - rank(before, b) })
 	return slices.Clip(all[:min(len(all), maxAddresses)])
 }
 
-// place is where an address stands, or behind all.
-func place(addresses []netip.Addr, a netip.Addr) int {
+// element is where an address stands, or behind all.
+func rank(addresses []netip.Addr, a netip.Addr) int {
 	if i := slices.Index(addresses, a); i >= 0 {
 		return i
 	}

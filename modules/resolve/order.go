@@ -30,22 +30,22 @@ func preferred(e *entry, n Name) []Family {
 	return wanted(n.Family)
 }
 
-// routed reports whether there is a route to an address of IPv6, and an address to
+// hasRoute reports whether there is a route to an address of IPv6, and an address to
 // come from that it can answer (RFC 6724, rules 1, 2 and 5 in short). Nothing is
 // sent for it.
-func routed(to netip.Addr) bool {
+func hasRoute(to netip.Addr) bool {
 	conn, err := net.DialUDP("udp6", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, 9)))
 	if err != nil {
 		return false
 	}
 	defer func() { _ = conn.Close() }()
 	from := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
-	return reach(from) >= reach(to)
+	return scope(from) >= scope(to)
 }
 
-// reach returns how far an address is known: on this host or link, at this site,
+// scope returns how far an address is known: on this host or link, at this site,
 // everywhere.
-func reach(a netip.Addr) int {
+func scope(a netip.Addr) int {
 	switch {
 	case a.IsLoopback(), a.IsLinkLocalUnicast():
 		return 0

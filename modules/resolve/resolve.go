@@ -87,25 +87,25 @@ const (
 	// lifetime is how long addresses are good whose source does not say so. It is
 	// HAProxy's hold valid.
 	lifetime = 10 * time.Second
-	// shortest is how long addresses are good at least.
-	shortest = time.Second
-	// again is how long after a lookup that failed the next one begins.
-	again = time.Second
-	// hold is how long addresses are used after the DNS has said that there are none
+	// minLifetime is how long addresses are good at least.
+	minLifetime = time.Second
+	// retryAfter is how long after a lookup that failed the next one begins.
+	retryAfter = time.Second
+	// holdTime is how long addresses are used after the DNS has said that there are none
 	// any more. It is HAProxy's hold nx.
-	hold = 30 * time.Second
-	// grace is how long the addresses of one family wait for those of the other
+	holdTime = 30 * time.Second
+	// familyDelay is how long the addresses of one family wait for those of the other
 	// (RFC 8305, section 3).
-	grace = 50 * time.Millisecond
-	// idle is how long after the last lookup addresses are used without waiting for
+	familyDelay = 50 * time.Millisecond
+	// idleTime is how long after the last lookup addresses are used without waiting for
 	// the next; after that, they are used if there is no answer within freshness.
-	idle      = time.Minute
-	freshness = 500 * time.Millisecond
-	// longest is how long a lookup may take. The system's resolver gives up before,
+	idleTime     = time.Minute
+	freshTimeout = 500 * time.Millisecond
+	// lookupTimeout is how long a lookup may take. The system's resolver gives up before,
 	// unless it has many servers.
-	longest = 30 * time.Second
-	// forget is how long a name is kept that is not used.
-	forget = time.Hour
+	lookupTimeout = 30 * time.Second
+	// forgetAfter is how long a name is kept that is not used.
+	forgetAfter = time.Hour
 
 	maxAddresses = 16
 )
@@ -162,13 +162,13 @@ func (r *Resolver) Lookup(n Name, within time.Duration, done <-chan struct{}) (A
 	defer r.mu.Unlock()
 	e := r.entry(n.Host, began)
 	for now := began; ; now = time.Now() {
-		until, wait := r.look(e, n.Family, now, began)
+		until, wait := r.refresh(e, n.Family, now, began)
 		if !wait || !over.IsZero() && !now.Before(over) {
 			return r.answer(e, n, now)
 		}
 		changed := e.changed
 		r.mu.Unlock()
-		open := await(changed, done, sooner(until, over))
+		open := await(changed, done, earlier(until, over))
 		r.mu.Lock()
 		if !open {
 			return Answer{}, net.ErrClosed
@@ -193,8 +193,8 @@ func await(changed, done <-chan struct{}, until time.Time) bool {
 	return true
 }
 
-// sooner returns the earlier of two times, of which zero is never.
-func sooner(a, b time.Time) time.Time {
+// earlier returns the earlier of two times, of which zero is never.
+func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
@@ -210,48 +210,48 @@ func (r *Resolver) entry(host string, now time.Time) *entry {
 			r.entries = make(map[string]*entry)
 		}
 		e = &entry{host: host, changed: make(chan struct{})}
-		e.place = r.used.PushFront(e)
+		e.element = r.used.PushFront(e)
 		r.entries[host] = e
 	}
 	e.used = now
-	r.used.MoveToFront(e.place)
+	r.used.MoveToFront(e.element)
 	for {
 		last := r.used.Back().Value.(*entry)
-		if last == e || now.Sub(last.used) < forget && (r.Names == 0 || len(r.entries) <= r.Names) {
+		if last == e || now.Sub(last.used) < forgetAfter && (r.Names == 0 || len(r.entries) <= r.Names) {
 			return e
 		}
-		r.used.Remove(last.place)
+		r.used.Remove(last.element)
 		delete(r.entries, last.host)
 	}
 }
 
-// look has the lookups begin that are due, and returns until when it is worth to
+// refresh has the lookups begin that are due, and returns until when it is worth to
 // wait for one; zero: for as long as it takes. Of those that are over since began
 // it does not wait for another one.
-func (r *Resolver) look(e *entry, family Family, now, began time.Time) (until time.Time, wait bool) {
+func (r *Resolver) refresh(e *entry, family Family, now, began time.Time) (until time.Time, wait bool) {
 	var known, old time.Time // since when there are addresses; since when some are being renewed that may be old
 	for _, f := range wanted(family) {
 		rec := e.record(f)
-		has, answered := len(rec.addresses) > 0, rec.settled(now) || !rec.checked.Before(began)
+		has, answered := len(rec.addresses) > 0, rec.isSettled(now) || !rec.finishedAt.Before(began)
 		if !answered || has {
-			r.askIfDue(e, f, now)
+			r.lookupIfDue(e, f, now)
 		}
 		switch {
-		case answered || !rec.asking:
+		case answered || !rec.lookingUp:
 			if has {
-				known = later(known, rec.answered)
+				known = later(known, rec.settledAt)
 			}
 		case has:
-			wait, old = true, later(old, rec.asked)
+			wait, old = true, later(old, rec.startedAt)
 		default:
 			wait = true
 		}
 	}
 	switch {
 	case !known.IsZero():
-		until = known.Add(grace)
+		until = known.Add(familyDelay)
 	case !old.IsZero():
-		until = old.Add(freshness)
+		until = old.Add(freshTimeout)
 	}
 	return until, wait && (until.IsZero() || now.Before(until))
 }
@@ -263,13 +263,13 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// askIfDue begins a lookup of one family, if it is time and there is room for it.
-func (r *Resolver) askIfDue(e *entry, f Family, now time.Time) {
+// lookupIfDue begins a lookup of one family, if it is time and there is room for it.
+func (r *Resolver) lookupIfDue(e *entry, f Family, now time.Time) {
 	rec := e.record(f)
-	if rec.asking || now.Before(rec.next) || r.Lookups > 0 && r.lookups >= r.Lookups {
+	if rec.lookingUp || now.Before(rec.due) || r.Lookups > 0 && r.lookups >= r.Lookups {
 		return
 	}
-	rec.asking, rec.asked = true, now
+	rec.lookingUp, rec.startedAt = true, now
 	r.lookups++
 	go r.lookup(e, f)
 }
@@ -281,22 +281,22 @@ func (r *Resolver) lookup(e *entry, f Family) {
 		source = System{}
 	}
 	if route == nil {
-		route = routed
+		route = hasRoute
 	}
 	if negative == 0 {
-		negative = again
+		negative = retryAfter
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
 	got := result{negative: negative}
 	got.addresses, got.ttl, got.err = source.Lookup(ctx, e.host, f)
 	got.routed = f == IPv6 && len(got.addresses) > 0 && route(got.addresses[0])
 
-	e.telling.Lock()
-	defer e.telling.Unlock()
+	e.notifyMu.Lock()
+	defer e.notifyMu.Unlock()
 	r.mu.Lock()
 	r.lookups--
-	change, news := e.over(f, &got, time.Now())
+	change, news := e.apply(f, &got, time.Now())
 	close(e.changed)
 	e.changed = make(chan struct{})
 	r.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 
 // A name is looked up once, however many ask for it at the same time, and again
 // only when its addresses are no longer good. Nothing waits for that.
-func TestLookupsAreFew(t *testing.T) {
+func TestConcurrentLookupsAreOne(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
 		d.says("web.test", IPv4, reply{addresses: "192.0.2.1", after: 20 * ms})
@@ -84,8 +84,8 @@ func TestAddressesOutliveFailures(t *testing.T) {
 				d.says("web.test", IPv4, reply{addresses: "192.0.2.1"})
 				d.says("web.test", IPv6, reply{addresses: "2001:db8::1"})
 				const both = "2001:db8::1 192.0.2.1"
-				if a := expect(t, r, web, both, 0); a.Trouble != nil {
-					t.Error(a.Trouble)
+				if a := expect(t, r, web, both, 0); a.RenewError != nil {
+					t.Error(a.RenewError)
 				}
 				d.says("web.test", IPv4, failure)
 				d.says("web.test", IPv6, failure)
@@ -94,18 +94,18 @@ func TestAddressesOutliveFailures(t *testing.T) {
 					expect(t, r, web, both, 0)
 				}
 				a := expect(t, r, web, both, 0)
-				if a.Trouble == nil || !strings.HasPrefix(a.Trouble.Error(), "resolving web.test: ") || !strings.Contains(a.Trouble.Error(), " (DNS)") {
-					t.Errorf("trouble: %v", a.Trouble)
+				if a.RenewError == nil || !strings.HasPrefix(a.RenewError.Error(), "resolving web.test: ") || !strings.Contains(a.RenewError.Error(), " (DNS)") {
+					t.Errorf("trouble: %v", a.RenewError)
 				}
 				if n := d.count("web.test", IPv4); n > 3601 || n < 100 {
 					t.Errorf("%d questions in an hour", n)
 				}
 				d.says("web.test", IPv4, reply{addresses: "192.0.2.9"})
 				d.says("web.test", IPv6, reply{addresses: "2001:db8::9"})
-				time.Sleep(longest + 2*time.Second)
+				time.Sleep(lookupTimeout + 2*time.Second)
 				expect(t, r, web, both, 0)
-				if a := expect(t, r, web, "2001:db8::9 192.0.2.9", 0); a.Trouble != nil {
-					t.Error(a.Trouble)
+				if a := expect(t, r, web, "2001:db8::9 192.0.2.9", 0); a.RenewError != nil {
+					t.Error(a.RenewError)
 				}
 			})
 		})
@@ -170,8 +170,8 @@ func TestOneFamilyIsEnough(t *testing.T) {
 				d.says("web.test", IPv4, reply{addresses: "192.0.2.1", after: 5 * ms})
 				d.says("web.test", IPv6, other)
 				a := expect(t, r, web, "192.0.2.1", 55*ms)
-				if a.Trouble != nil {
-					t.Error(a.Trouble)
+				if a.RenewError != nil {
+					t.Error(a.RenewError)
 				}
 				for i := range 2000 {
 					time.Sleep(10 * ms)
@@ -179,8 +179,8 @@ func TestOneFamilyIsEnough(t *testing.T) {
 					if name == "slow" && i >= 94 {
 						want = "2001:db8::1 192.0.2.1"
 					}
-					if a := expect(t, r, web, want, 0); a.Trouble != nil {
-						t.Fatal(a.Trouble)
+					if a := expect(t, r, web, want, 0); a.RenewError != nil {
+						t.Fatal(a.RenewError)
 					}
 				}
 			})
@@ -218,11 +218,11 @@ func TestAfterIdleness(t *testing.T) {
 		want   string
 		took   time.Duration
 	}{
-		"lately used": {idle, reply{addresses: "192.0.2.2", after: 20 * ms}, "192.0.2.1", 0},
-		"idle":        {idle + 1, reply{addresses: "192.0.2.2", after: 20 * ms}, "192.0.2.2", 20 * ms},
-		"idle, slow":  {idle + 1, reply{addresses: "192.0.2.2", after: time.Second}, "192.0.2.1", freshness},
-		"idle, dead":  {idle + 1, silent, "192.0.2.1", freshness},
-		"idle, none":  {idle + 1, reply{err: nxdomain, after: 20 * ms}, "192.0.2.1", 20 * ms},
+		"lately used": {idleTime, reply{addresses: "192.0.2.2", after: 20 * ms}, "192.0.2.1", 0},
+		"idle":        {idleTime + 1, reply{addresses: "192.0.2.2", after: 20 * ms}, "192.0.2.2", 20 * ms},
+		"idle, slow":  {idleTime + 1, reply{addresses: "192.0.2.2", after: time.Second}, "192.0.2.1", freshTimeout},
+		"idle, dead":  {idleTime + 1, silent, "192.0.2.1", freshTimeout},
+		"idle, none":  {idleTime + 1, reply{err: nxdomain, after: 20 * ms}, "192.0.2.1", 20 * ms},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -254,12 +254,12 @@ func TestNeverResolved(t *testing.T) {
 		done := make(chan struct{})
 		time.AfterFunc(time.Second, func() { close(done) })
 		began := time.Now()
-		time.Sleep(again)
+		time.Sleep(retryAfter)
 		if _, err := r.Lookup(web, 0, done); !errors.Is(err, net.ErrClosed) || time.Since(began) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		d.says("web.test", IPv4, reply{err: servfail})
-		time.Sleep(longest + again)
+		time.Sleep(lookupTimeout + retryAfter)
 		_, err := r.Lookup(Name{Host: "web.test", Family: IPv4}, time.Second, nil)
 		if failed, ok := errors.AsType[*Error](err); !ok || failed.NotFound() || err.Error() != "resolving web.test: server misbehaving (DNS); asked 192.0.2.53:53" {
 			t.Error(err)
@@ -272,7 +272,7 @@ func TestNeverResolved(t *testing.T) {
 
 // A lookup waits for the questions that it has asked, not for those that come after
 // them, or it might never end.
-func TestOneRound(t *testing.T) {
+func TestLookupWaitsOnceForRunningLookups(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
 		d.says("web.test", IPv4, reply{err: servfail, after: time.Second})
@@ -285,7 +285,7 @@ func TestOneRound(t *testing.T) {
 }
 
 // An error is either family's, and that there is no such host is both's.
-func TestWhy(t *testing.T) {
+func TestLookupError(t *testing.T) {
 	for name, c := range map[string]struct {
 		four, six reply
 		want      string

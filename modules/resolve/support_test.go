@@ -89,7 +89,7 @@ func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		test(t)
-		time.Sleep(longest)
+		time.Sleep(lookupTimeout)
 	})
 }
 
