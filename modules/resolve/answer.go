@@ -11,30 +11,28 @@ import (
 )
 
 const (
-	// minShare is how long a connect to one of several addresses may take at least,
-	// as in package net.
+	// minShare is the least time for a connect to one of several addresses, as in package net.
 	minShare = 2 * time.Second
-	// unreachableTime is how long addresses come last that could not be connected to when
-	// others could (RFC 6555, section 4.1).
+	// unreachableTime is the time for which addresses come last after a connect to them failed and one
+	// to another succeeded (RFC 6555, section 4.1).
 	unreachableTime = 10 * time.Minute
 )
 
-// Answer is what is known of a name.
+// Answer holds the addresses of a name.
 type Answer struct {
-	// Addresses are in the order in which they are to be tried. They must not be
-	// changed.
+	// Addresses are in the order in which to try them. They must not be modified.
 	Addresses []netip.Addr
-	// RenewError is why they could not be renewed; nil: they have been.
+	// RenewError is the error of the last lookup; nil: it succeeded.
 	RenewError error
 
 	resolver *Resolver
 	entry    *entry
 }
 
-// answer returns what is known of a name, in its order. The caller holds the lock.
+// answer returns the known addresses of a name, in its order. The caller holds mu.
 func (r *Resolver) answer(e *entry, n Name, now time.Time) (Answer, error) {
 	a := Answer{resolver: r, entry: e}
-	var held []netip.Addr // of families that the DNS has none of any more
+	var held []netip.Addr // of families that the DNS no longer has addresses of
 	for _, f := range preferred(e, n) {
 		rec := e.record(f)
 		switch {
@@ -65,10 +63,10 @@ func (r *Resolver) answer(e *entry, n Name, now time.Time) (Answer, error) {
 	return a, nil
 }
 
-// Connect calls dial with one address after the other, until it succeeds or done
-// is closed, and returns its result; the error is that of the first address. dial
-// is to give up after the time that it is given: within is spread over the
-// addresses, and each has at least 2 s of it while it lasts. Zero is no limit.
+// Connect calls dial with one address after the other until dial succeeds or done is closed, and
+// returns dial's result, or its error for the first address. dial must give up after the time that
+// it gets: within is spread over the addresses, and each gets at least 2 s of what remains. A zero
+// within is no limit.
 func (a Answer) Connect(within time.Duration, done <-chan struct{}, dial func(to netip.Addr, within time.Duration) (net.Conn, error)) (net.Conn, error) {
 	var first error
 	began := time.Now()
@@ -100,7 +98,7 @@ func (a Answer) Connect(within time.Duration, done <-chan struct{}, dial func(to
 	return nil, first
 }
 
-// demote has addresses come last for a while, but not one that works.
+// demote makes addresses come last for a while, except the one that works.
 func (e *entry) demote(failed []netip.Addr, works netip.Addr, r *Resolver) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// tried dials the addresses of an answer: those that are listed in works answer after
-// a second, the others never do. It returns what was tried, and for how long.
+// tried dials the addresses of an answer: those listed in works accept after a second, the others
+// never. It returns which ones it tried, and for how long.
 func tried(a Answer, within time.Duration, works string) (log string, err error) {
 	var all []string
 	_, err = a.Connect(within, nil, func(to netip.Addr, within time.Duration) (net.Conn, error) {
@@ -76,7 +76,7 @@ func TestConnectIsGivenUp(t *testing.T) {
 	}
 }
 
-// Addresses that cannot be connected to when others can come last for ten minutes.
+// Addresses that refuse when others accept come last for ten minutes.
 func TestUnreachableAddressesComeLast(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
@@ -93,7 +93,7 @@ func TestUnreachableAddressesComeLast(t *testing.T) {
 		connect(a, "192.0.2.1")
 		until := time.Now().Add(unreachableTime)
 		a = expect(t, r, web, "192.0.2.1 192.0.2.2 2001:db8::1", 0)
-		connect(a, "192.0.2.1") // that the first one works is nothing new
+		connect(a, "192.0.2.1") // the first one works: no change
 		expect(t, r, Name{Host: "web.test", Prefer: IPv6}, "192.0.2.1 192.0.2.2 2001:db8::1", 0)
 		time.Sleep(time.Until(until) - ms)
 		expect(t, r, web, "192.0.2.1 192.0.2.2 2001:db8::1", 0)
@@ -102,7 +102,7 @@ func TestUnreachableAddressesComeLast(t *testing.T) {
 
 		connect(a, "192.0.2.1 192.0.2.2")
 		connect(expect(t, r, web, "192.0.2.1 192.0.2.2 2001:db8::1", 0), "192.0.2.2")
-		a = expect(t, r, web, "192.0.2.2 2001:db8::1 192.0.2.1", 0) // they are in the order in which they failed
+		a = expect(t, r, web, "192.0.2.2 2001:db8::1 192.0.2.1", 0) // in the order of failure
 		connect(a, "2001:db8::1")
 		expect(t, r, web, "2001:db8::1 192.0.2.1 192.0.2.2", 0)
 		d.says("web.test", IPv4, reply{addresses: "192.0.2.1 192.0.2.2 192.0.2.9"})
@@ -112,7 +112,7 @@ func TestUnreachableAddressesComeLast(t *testing.T) {
 	})
 }
 
-// The order is that of the preference, then of the first answer.
+// The preferred family comes first, then the order of the first answer.
 func TestOrderOfAddresses(t *testing.T) {
 	const four, six = "192.0.2.1 192.0.2.2", "2001:db8::1"
 	for name, c := range map[string]struct {
@@ -160,7 +160,7 @@ func TestOrderOfAddresses(t *testing.T) {
 	})
 }
 
-// A family that the DNS has no addresses of any more comes last, if there are others.
+// A family that the DNS no longer has addresses of comes last.
 func TestAbsentFamilyComesLast(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
@@ -174,7 +174,7 @@ func TestAbsentFamilyComesLast(t *testing.T) {
 		time.Sleep(lifetime)
 		expect(t, r, web, "192.0.2.1 2001:db8::1", 0)
 		if a := expect(t, r, web, "2001:db8::1", 0); a.RenewError != nil {
-			t.Errorf("the other family is well: %v", a.RenewError)
+			t.Errorf("the other family was renewed, but: %v", a.RenewError)
 		}
 	})
 }
@@ -192,8 +192,7 @@ func TestAnswerIsBounded(t *testing.T) {
 	}
 }
 
-// A route leads to what this system has itself, and to nothing that is not an
-// address of a host.
+// There is a route to this system's own addresses, and to no address that is not a host's.
 func TestHasRoute(t *testing.T) {
 	for address, want := range map[string]bool{"::1": true, "ff02::1": false, "fe80::1": false} {
 		if got := hasRoute(netip.MustParseAddr(address)); got != want {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Names that clients make cost no more than has been said, push nothing else out than
-// what has not been used for long, and are believed not to be there for a while.
+// Clients.Names bounds the names that clients can create. They push out only names not used for
+// longer, and unknown ones are not looked up again for a while.
 func TestClientNamesAreBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
@@ -36,7 +36,7 @@ func TestClientNamesAreBounded(t *testing.T) {
 		if n := d.count("web.test", IPv4); n != 1 {
 			t.Errorf("%d questions for the name in use", n)
 		}
-		// Where the DNS is slow, only so many are looked up at a time.
+		// With slow DNS, only Lookups run at a time.
 		busy := 0
 		for i := range 100 {
 			name := Name{Host: fmt.Sprintf("slow%d.test", i)}
@@ -55,7 +55,7 @@ func TestClientNamesAreBounded(t *testing.T) {
 		if n := underWay(r); busy != 90 || n != 20 {
 			t.Errorf("%d names were refused, %d lookups are under way", busy, n)
 		}
-		expect(t, r, web, "192.0.2.1", 0) // what is known is known
+		expect(t, r, web, "192.0.2.1", 0) // known addresses are still returned
 		time.Sleep(lookupTimeout + time.Second)
 		if n := underWay(r); n != 0 {
 			t.Errorf("%d lookups are under way", n)
@@ -69,8 +69,7 @@ func underWay(r *Resolver) int {
 	return r.lookups
 }
 
-// A name of a configuration is kept, however many there are, until it has not been
-// used for an hour.
+// A name of a configuration is kept, among any number of others, until an hour after its last use.
 func TestNamesAreForgotten(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
@@ -94,16 +93,16 @@ func TestNamesAreForgotten(t *testing.T) {
 	})
 }
 
-// It is told once that a name cannot be renewed, what follows, and that all is well
-// again.
+// Notify is called once when a name cannot be renewed, when it has no addresses left, and when it
+// can be resolved again.
 func TestNotifyOncePerFailure(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
-		var told []string // by one goroutine at a time: each is waited for
+		var told []string // appended by one goroutine at a time
 		r.Notify = func(c Change) {
 			text := fmt.Sprint(c.Host, ": ", c.Before, " -> ", c.After)
 			if len(c.After) == 0 {
-				text = c.Host + ": nothing left" // before is that of the family that was over last
+				text = c.Host + ": nothing left" // before has the family that was absent last
 			}
 			if c.Err != nil {
 				text += "; " + c.Err.Error()

@@ -13,62 +13,62 @@ import (
 	"time"
 )
 
-// entry is what is kept of a host. It belongs to the resolver's lock.
+// entry is the state of a host. It is guarded by the resolver's mu.
 type entry struct {
 	host     string
 	records  [2]record // of IPv4 and IPv6
 	element  *list.Element
 	used     time.Time
-	changed  chan struct{} // closed when a lookup is over, and made anew
-	notifyMu sync.Mutex    // held while Notify is called, and before the resolver's lock
+	changed  chan struct{} // closed and replaced after each lookup
+	notifyMu sync.Mutex    // held while Notify is called; taken before the resolver's mu
 
-	routed           bool         // there is a route to its addresses of IPv6
-	unreachable      []netip.Addr // could not be connected to when others could; replaced, never changed
+	routed           bool         // there is a route to its IPv6 addresses
+	unreachable      []netip.Addr // from the last Connect; replaced, never modified
 	unreachableUntil time.Time
-	absenceNotified  bool // Notify knows that it has no addresses
+	absenceNotified  bool // Notify was called: no addresses left
 }
 
-// record is what is known of the addresses of one family.
+// record holds the addresses of one family of a host.
 type record struct {
-	addresses       []netip.Addr // replaced, never changed: answers share it
-	lookingUp       bool         // a lookup is under way
-	startedAt       time.Time    // when that, or the last one, began
-	finishedAt      time.Time    // when the last one was over; zero: none was
-	due             time.Time    // when the next one is due
-	settledAt       time.Time    // since when there is no need to wait for an answer
-	absentSince     time.Time    // since when the DNS says that there are none; zero: it does not
-	err             error        // of the last one
-	failureNotified bool         // Notify knows that they are not renewed
+	addresses       []netip.Addr // replaced, never modified: answers share it
+	lookingUp       bool         // a lookup is running
+	startedAt       time.Time    // start of the running or last lookup
+	finishedAt      time.Time    // end of the last lookup; zero: there was no lookup
+	due             time.Time    // when the next lookup is due
+	settledAt       time.Time    // since then no lookup needs to wait
+	absentSince     time.Time    // since then the DNS has none; zero: it has
+	err             error        // of the last lookup
+	failureNotified bool         // Notify was called: renewing fails
 }
 
-// result is what has come of a lookup.
+// result is the result of a lookup.
 type result struct {
 	addresses []netip.Addr
 	ttl       time.Duration
 	err       error
 	routed    bool
-	negative  time.Duration // for how long it is believed that there are none
+	negative  time.Duration // time until an absent name is looked up again
 }
 
-// Change is what a lookup has changed.
+// Change is a change of a name's addresses by a lookup.
 type Change struct {
 	Host string
-	// Err is why the addresses could not be renewed; nil: they have been.
+	// Err is the error of the lookup; nil: the addresses were renewed.
 	Err error
-	// Before and After are the addresses of the family that was asked for. With an
-	// error, After are the ones that stay in use.
+	// Before and After are the addresses of the family that was looked up. If Err is set, After are
+	// the ones that stay in use.
 	Before, After []netip.Addr
 }
 
-// Moved reports whether none of the former addresses is left.
+// Moved reports whether all former addresses are gone.
 func (c *Change) Moved() bool {
 	return len(c.Before) > 0 && len(c.After) > 0 && !slices.ContainsFunc(c.After, func(a netip.Addr) bool { return slices.Contains(c.Before, a) })
 }
 
 func (e *entry) record(f Family) *record { return &e.records[f-IPv4] }
 
-// isSettled reports whether what is known will do for now: addresses while they are
-// in use, the lack of them until it is time to ask again.
+// isSettled reports whether the record can be used without a lookup: addresses while they are in
+// regular use, their absence until the next lookup is due.
 func (r *record) isSettled(now time.Time) bool {
 	if r.finishedAt.IsZero() {
 		return false
@@ -79,7 +79,7 @@ func (r *record) isSettled(now time.Time) bool {
 	return now.Before(r.due)
 }
 
-// apply takes over what has come of a lookup. worth: the change is to be told.
+// apply stores the result of a lookup. worth reports whether Notify is to be called.
 func (e *entry) apply(f Family, got *result, now time.Time) (c Change, worth bool) {
 	r := e.record(f)
 	if !r.isSettled(now) {
@@ -98,7 +98,7 @@ func (e *entry) apply(f Family, got *result, now time.Time) (c Change, worth boo
 			e.routed = got.routed
 		}
 	case !isNotFound(r.err):
-		r.absentSince = time.Time{} // it may be there again
+		r.absentSince = time.Time{} // it may exist again
 		r.due = now.Add(retryAfter)
 	default:
 		if r.absentSince.IsZero() {
@@ -112,9 +112,8 @@ func (e *entry) apply(f Family, got *result, now time.Time) (c Change, worth boo
 	return e.change(r, before)
 }
 
-// change says what a lookup of a record has changed. worth: it is to be told. That
-// addresses are not renewed, or that there are none at all, is told once, as is that
-// all is well again.
+// change returns the change by a lookup of r. worth reports whether Notify is to be called: once if
+// renewing fails or no address is left, and once if all is well again.
 func (e *entry) change(r *record, before []netip.Addr) (c Change, worth bool) {
 	c = Change{Host: e.host, Before: before, After: r.addresses}
 	other := &e.records[0]
@@ -138,8 +137,7 @@ func (e *entry) change(r *record, before []netip.Addr) (c Change, worth bool) {
 	return c, worth
 }
 
-// lookupError returns the reason that there are no addresses. That there is no such host is
-// true only if both families say so.
+// lookupError returns why there are no addresses: "no such host" only if both families say so.
 func (e *entry) lookupError(family Family) error {
 	var reason error
 	for _, f := range wanted(family) {
@@ -157,8 +155,8 @@ func (e *entry) lookupError(family Family) error {
 	return &Error{Host: e.host, Err: reason}
 }
 
-// merge returns the addresses of an answer with those that were known before in
-// front, in the order that they had: a server stays at one address while it can.
+// merge returns the addresses of an answer, the ones known before in front, in their old order: a
+// server stays at one address as long as possible.
 func merge(before, answer []netip.Addr) []netip.Addr {
 	var all []netip.Addr
 	for _, a := range answer {
@@ -170,7 +168,7 @@ func merge(before, answer []netip.Addr) []netip.Addr {
 	return slices.Clip(all[:min(len(all), maxAddresses)])
 }
 
-// element is where an address stands, or behind all.
+// rank returns the index of an address, or the length if it is missing.
 func rank(addresses []netip.Addr, a netip.Addr) int {
 	if i := slices.Index(addresses, a); i >= 0 {
 		return i

@@ -9,7 +9,7 @@ import (
 
 var fourFirst, sixFirst = []Family{IPv4, IPv6}, []Family{IPv6, IPv4}
 
-// wanted returns the families that a lookup is about.
+// wanted returns the families to look up.
 func wanted(f Family) []Family {
 	switch f {
 	case IPv4:
@@ -21,8 +21,7 @@ func wanted(f Family) []Family {
 	}
 }
 
-// preferred returns the families that a lookup is about, in the order of their
-// addresses.
+// preferred returns the families to look up, in the order of their addresses.
 func preferred(e *entry, n Name) []Family {
 	if n.Family == Any && (n.Prefer == IPv6 || n.Prefer == Any && e.routed) {
 		return sixFirst
@@ -30,9 +29,8 @@ func preferred(e *entry, n Name) []Family {
 	return wanted(n.Family)
 }
 
-// hasRoute reports whether there is a route to an address of IPv6, and an address to
-// come from that it can answer (RFC 6724, rules 1, 2 and 5 in short). Nothing is
-// sent for it.
+// hasRoute reports whether there is a route to an IPv6 address, with a source address that it can
+// answer (RFC 6724, rules 1, 2 and 5, simplified). It sends nothing.
 func hasRoute(to netip.Addr) bool {
 	conn, err := net.DialUDP("udp6", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, 9)))
 	if err != nil {
@@ -43,8 +41,7 @@ func hasRoute(to netip.Addr) bool {
 	return scope(from) >= scope(to)
 }
 
-// scope returns how far an address is known: on this host or link, at this site,
-// everywhere.
+// scope returns the scope of an address: 0 host or link, 1 site, 2 global.
 func scope(a netip.Addr) int {
 	switch {
 	case a.IsLoopback(), a.IsLinkLocalUnicast():

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package resolve turns the names of servers into addresses, and keeps them. A
-// name is looked up when an address of it is first needed; from then on its
-// addresses are renewed in the background while they are used, so that nothing
-// waits for the DNS that has waited before. Each family of IP is asked for by
-// itself: a resolver that answers for one and not for the other does no harm.
-// When a lookup fails, the last good addresses stay in use; only where the DNS
-// says that there is no such name are they given up, after a while.
+// Package resolve resolves the names of servers, and keeps their addresses. A name is looked up
+// when an address of it is first needed; from then on its addresses are renewed in the background
+// while they are in use, so that only the first connection waits for the DNS. Each IP family is
+// looked up separately: a DNS server that answers for only one of them does no harm. When a lookup
+// fails, the last good addresses stay in use; they are only dropped, after a while, when the DNS
+// says that the name does not exist.
 //
-// The package knows no Caddy and no load balancing. What asks the DNS is a
-// Source, and there is one for the system's resolver.
+// The package depends on neither Caddy nor load balancing. A Source queries the DNS; System uses
+// the system's resolver.
 package resolve
 
 import (
@@ -22,7 +21,7 @@ import (
 	"time"
 )
 
-// Family is a version of IP.
+// Family is an IP version.
 type Family uint8
 
 // The families.
@@ -32,8 +31,8 @@ const (
 	IPv6               // AAAA records
 )
 
-// FamilyOf returns the family that a network of package net (tcp4, tcp6) or a
-// word (ipv4, ipv6) stands for; Any for all others.
+// FamilyOf returns the family of a network of package net (tcp4, tcp6) or of a word (ipv4, ipv6);
+// Any for all others.
 func FamilyOf(word string) Family {
 	switch word {
 	case "tcp4", "ipv4":
@@ -45,8 +44,7 @@ func FamilyOf(word string) Family {
 	}
 }
 
-// CutNetwork cuts tcp4/ or tcp6/ off an address, which is of that network of package
-// net; one without is of tcp.
+// CutNetwork cuts tcp4/ or tcp6/ off an address. It returns tcp as the network of all others.
 func CutNetwork(address string) (network, rest string) {
 	for _, network := range []string{"tcp4", "tcp6"} {
 		if rest, ok := strings.CutPrefix(address, network+"/"); ok {
@@ -56,98 +54,95 @@ func CutNetwork(address string) (network, rest string) {
 	return "tcp", address
 }
 
-// Source asks for addresses.
+// Source looks up addresses.
 type Source interface {
-	// Lookup returns the addresses of one family, IPv4 or IPv6, that a host has,
-	// and for how long they are good; 0: it does not know. Where the host has none,
-	// the error is a *net.DNSError with IsNotFound. It returns soon after ctx is
+	// Lookup returns the addresses of one family, IPv4 or IPv6, of a host, and their TTL; 0: unknown.
+	// If the host has none, the error is a *net.DNSError with IsNotFound. It returns soon after ctx is
 	// done.
 	Lookup(ctx context.Context, host string, family Family) (addresses []netip.Addr, ttl time.Duration, err error)
 }
 
-// Name is a host that is looked up.
+// Name is a host with the families to look up.
 type Name struct {
-	// Host is a name without a port. Upper and lower case are the same.
+	// Host is a name without a port. Case does not matter.
 	Host string
-	// Family is whose addresses are wanted.
+	// Family is the family of the addresses.
 	Family Family
-	// Prefer is whose addresses come first. Any: those of IPv6, if there is a route
-	// to them.
+	// Prefer is the family that comes first. Any: IPv6, if there is a route to its addresses.
 	Prefer Family
 }
 
-// NewName returns the name that the host of an address is: network is tcp, tcp4 or tcp6,
-// as CutNetwork returns it, and prefer is ipv4, ipv6 or empty.
+// NewName returns the Name of a host: network is tcp, tcp4 or tcp6, as CutNetwork returns it, and
+// prefer is ipv4, ipv6 or empty.
 func NewName(network, host, prefer string) Name {
 	return Name{Host: host, Family: FamilyOf(network), Prefer: FamilyOf(prefer)}
 }
 
-// Times, and the most addresses that are kept of one answer.
+// Times, and the maximum number of addresses kept of one answer.
 const (
-	// lifetime is how long addresses are good whose source does not say so. It is
-	// HAProxy's hold valid.
+	// lifetime is the TTL of addresses if the source does not know it. It is HAProxy's hold valid.
 	lifetime = 10 * time.Second
-	// minLifetime is how long addresses are good at least.
+	// minLifetime is the minimum TTL.
 	minLifetime = time.Second
-	// retryAfter is how long after a lookup that failed the next one begins.
+	// retryAfter is the time from the end of a failed lookup to the start of the next.
 	retryAfter = time.Second
-	// holdTime is how long addresses are used after the DNS has said that there are none
-	// any more. It is HAProxy's hold nx.
+	// holdTime is the time for which addresses are used after the DNS has no longer any. It is
+	// HAProxy's hold nx.
 	holdTime = 30 * time.Second
-	// familyDelay is how long the addresses of one family wait for those of the other
-	// (RFC 8305, section 3).
+	// familyDelay is the time that the addresses of one family wait for those of the other (RFC 8305,
+	// section 3).
 	familyDelay = 50 * time.Millisecond
-	// idleTime is how long after the last lookup addresses are used without waiting for
-	// the next; after that, they are used if there is no answer within freshness.
+	// idleTime is the time after the last lookup for which addresses are used without waiting for the
+	// next one; after that, they are used if there is no answer within freshTimeout.
 	idleTime     = time.Minute
 	freshTimeout = 500 * time.Millisecond
-	// lookupTimeout is how long a lookup may take. The system's resolver gives up before,
-	// unless it has many servers.
+	// lookupTimeout limits a lookup. The system's resolver gives up earlier, unless it has many
+	// servers.
 	lookupTimeout = 30 * time.Second
-	// forgetAfter is how long a name is kept that is not used.
+	// forgetAfter is the time for which an unused name is kept.
 	forgetAfter = time.Hour
 
 	maxAddresses = 16
 )
 
-// Resolver looks names up and keeps their addresses. Its zero value is ready, and
-// it is safe for concurrent use. The fields must not change while it is used.
+// Resolver looks up names and keeps their addresses. Its zero value is ready to use, and it is safe
+// for concurrent use. The fields must not change while it is used.
 type Resolver struct {
-	// Source is what is asked. Default: System.
+	// Source does the lookups. Default: System.
 	Source Source
-	// Names is how many names are kept; those that have not been used for the longest
-	// time are forgotten. Default: any number, for an hour after their last use.
+	// Names is the maximum number of names kept; the least recently used ones are dropped. Default: no
+	// limit, for an hour after the last use.
 	Names int
-	// Lookups is how many lookups may be under way at a time; names that it takes
-	// more for cannot be resolved. Default: any number.
+	// Lookups is the maximum number of concurrent lookups; names that would exceed it cannot be
+	// resolved. Default: no limit.
 	Lookups int
-	// Negative is how long it is believed that there is no such name. Default: 1 s.
+	// Negative is the time for which a missing name is not looked up again. Default: 1 s.
 	Negative time.Duration
-	// Notify is called after lookups that have changed something, one call at a time
-	// for each name. It must not call the resolver.
+	// Notify is called after lookups that changed something, one call at a time for each name. It must
+	// not call the resolver.
 	Notify func(Change)
 
 	mu      sync.Mutex
 	entries map[string]*entry
-	used    list.List // of entries, the one used last in front
-	lookups int       // under way
+	used    list.List // of entries, most recently used first
+	lookups int       // running
 
-	route func(netip.Addr) bool // for tests; nil: routed
+	route func(netip.Addr) bool // for tests; nil: hasRoute
 }
 
-// The resolvers of the process. What they know outlives configurations.
+// The resolvers of the process. Their entries outlive configurations.
 var (
-	// Servers is for names that the configuration holds.
+	// Servers is for names in the configuration.
 	Servers = new(Resolver)
-	// Clients is for names that clients choose. It keeps them apart from the others,
-	// and bounds what they cost.
+	// Clients is for names that clients choose. It separates them from the others and bounds their
+	// cost.
 	Clients = &Resolver{Names: 1024, Lookups: 128, Negative: lifetime}
 )
 
-// Lookup returns the addresses of a name, at least one. It waits only where none
-// are known, or they have not been used for a minute: for at most within, if that
-// is above zero, and until done is closed. The error is an *Error, or net.ErrClosed
-// once done is closed. An IP address as the host is its own answer.
+// Lookup returns the addresses of a name, at least one. It only waits if none are known or they
+// have not been used for a minute: until done is closed and, if within is above zero, no longer
+// than that. The error is an *Error, or net.ErrClosed once done is closed. For an IP address as the
+// host, Lookup returns that address.
 func (r *Resolver) Lookup(n Name, within time.Duration, done <-chan struct{}) (Answer, error) {
 	if ip, err := netip.ParseAddr(n.Host); err == nil {
 		return Answer{Addresses: []netip.Addr{ip}}, nil
@@ -176,7 +171,7 @@ func (r *Resolver) Lookup(n Name, within time.Duration, done <-chan struct{}) (A
 	}
 }
 
-// await waits for one of three. It returns false if done is closed.
+// await waits for changed, done or until. It returns false if done is closed.
 func await(changed, done <-chan struct{}, until time.Time) bool {
 	var over <-chan time.Time
 	if !until.IsZero() {
@@ -193,7 +188,7 @@ func await(changed, done <-chan struct{}, until time.Time) bool {
 	return true
 }
 
-// earlier returns the earlier of two times, of which zero is never.
+// earlier returns the earlier of two times; zero means never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -201,8 +196,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// entry returns what is kept of a host, and notes that it is used. The caller
-// holds the lock, as that of all that follows does.
+// entry returns the entry of a host, and marks it as used. It drops entries that are over the
+// limits. The caller holds mu, as for all methods below.
 func (r *Resolver) entry(host string, now time.Time) *entry {
 	e := r.entries[host]
 	if e == nil {
@@ -225,11 +220,10 @@ func (r *Resolver) entry(host string, now time.Time) *entry {
 	}
 }
 
-// refresh has the lookups begin that are due, and returns until when it is worth to
-// wait for one; zero: for as long as it takes. Of those that are over since began
-// it does not wait for another one.
+// refresh starts the lookups that are due, and reports whether to wait for one, and until when;
+// zero: without limit. It does not wait again for lookups that ended after began.
 func (r *Resolver) refresh(e *entry, family Family, now, began time.Time) (until time.Time, wait bool) {
-	var known, old time.Time // since when there are addresses; since when some are being renewed that may be old
+	var known, old time.Time // the last settledAt; the last startedAt of a renewal
 	for _, f := range wanted(family) {
 		rec := e.record(f)
 		has, answered := len(rec.addresses) > 0, rec.isSettled(now) || !rec.finishedAt.Before(began)
@@ -263,7 +257,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// lookupIfDue begins a lookup of one family, if it is time and there is room for it.
+// lookupIfDue starts a lookup of one family, if it is due and Lookups allows it.
 func (r *Resolver) lookupIfDue(e *entry, f Family, now time.Time) {
 	rec := e.record(f)
 	if rec.lookingUp || now.Before(rec.due) || r.Lookups > 0 && r.lookups >= r.Lookups {
@@ -274,7 +268,7 @@ func (r *Resolver) lookupIfDue(e *entry, f Family, now time.Time) {
 	go r.lookup(e, f)
 }
 
-// lookup is a lookup of one family.
+// lookup runs a lookup of one family.
 func (r *Resolver) lookup(e *entry, f Family) {
 	source, route, negative := r.Source, r.route, r.Negative
 	if source == nil {

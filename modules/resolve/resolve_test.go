@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A name is looked up once, however many ask for it at the same time, and again
-// only when its addresses are no longer good. Nothing waits for that.
+// A name is looked up once for any number of concurrent callers, and again only when its TTL is
+// over. No caller waits for that.
 func TestConcurrentLookupsAreOne(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
@@ -40,7 +40,7 @@ func TestConcurrentLookupsAreOne(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		for range 3 {
-			expect(t, r, web, "192.0.2.1", 0) // what is known serves meanwhile
+			expect(t, r, web, "192.0.2.1", 0) // the known address serves meanwhile
 		}
 		if n := d.count("web.test", IPv4); n != 1 {
 			t.Errorf("%d questions after 10 s, want 1", n)
@@ -50,8 +50,7 @@ func TestConcurrentLookupsAreOne(t *testing.T) {
 	})
 }
 
-// A source that knows for how long addresses are good is asked when that is over,
-// but not more often than once a second.
+// If the source knows the TTL, it is asked again when that is over, but at most once a second.
 func TestLifetime(t *testing.T) {
 	for ttl, asked := range map[time.Duration]int{0: 6, 3 * time.Second: 20, 60 * time.Second: 1, time.Millisecond: 60} {
 		inBubble(t, func(t *testing.T) {
@@ -68,8 +67,8 @@ func TestLifetime(t *testing.T) {
 	}
 }
 
-// However the DNS fails, and for however long, the last good addresses are used, and
-// nothing waits for it. It is asked again a second after each failure.
+// However long and in whatever way the DNS fails, the last good addresses are used without waiting.
+// It is asked again a second after each failure.
 func TestAddressesOutliveFailures(t *testing.T) {
 	for name, failure := range map[string]reply{
 		"silent":   silent,
@@ -95,7 +94,7 @@ func TestAddressesOutliveFailures(t *testing.T) {
 				}
 				a := expect(t, r, web, both, 0)
 				if a.RenewError == nil || !strings.HasPrefix(a.RenewError.Error(), "resolving web.test: ") || !strings.Contains(a.RenewError.Error(), " (DNS)") {
-					t.Errorf("trouble: %v", a.RenewError)
+					t.Errorf("renewing: %v", a.RenewError)
 				}
 				if n := d.count("web.test", IPv4); n > 3601 || n < 100 {
 					t.Errorf("%d questions in an hour", n)
@@ -112,7 +111,7 @@ func TestAddressesOutliveFailures(t *testing.T) {
 	}
 }
 
-// That there is no such host is believed after half a minute, if nothing else is said
+// A name is given up after half a minute of "no such host" answers, if there is no other answer
 // meanwhile.
 func TestNoSuchHost(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -134,7 +133,7 @@ func TestNoSuchHost(t *testing.T) {
 				expect(t, r, four, "192.0.2.1", 0)
 				d.says("web.test", IPv4, reply{err: nxdomain})
 				time.Sleep(lifetime)
-				for i := range 60 { // of half a second
+				for i := range 60 { // half a second each
 					if i == 30 {
 						d.says("web.test", IPv4, c.between)
 					}
@@ -144,7 +143,7 @@ func TestNoSuchHost(t *testing.T) {
 					expect(t, r, four, "192.0.2.1", 0)
 					time.Sleep(500 * ms)
 				}
-				expect(t, r, four, "192.0.2.1", 0) // the answer is no longer, this one, which is not waited for
+				expect(t, r, four, "192.0.2.1", 0) // not even the lookup that changes the answer is waited for
 				if c.stays {
 					expect(t, r, four, "192.0.2.1", 0)
 					return
@@ -161,7 +160,7 @@ func TestNoSuchHost(t *testing.T) {
 	}
 }
 
-// One family does not wait for the other for more than 50 ms, nor more than once.
+// One family waits for the other at most 50 ms, and only once.
 func TestOneFamilyIsEnough(t *testing.T) {
 	for name, other := range map[string]reply{"silent": silent, "SERVFAIL": {err: servfail, after: time.Second}, "slow": {addresses: "2001:db8::1", after: time.Second}} {
 		t.Run(name, func(t *testing.T) {
@@ -192,13 +191,13 @@ func TestOneFamilyIsEnough(t *testing.T) {
 		d.says("web.test", IPv6, reply{addresses: "2001:db8::1", after: 30 * ms})
 		expect(t, r, web, "2001:db8::1 192.0.2.1", 30*ms)
 	})
-	inBubble(t, func(t *testing.T) { // that the one has none says nothing about the other
+	inBubble(t, func(t *testing.T) { // "no such host" of one family says nothing about the other
 		r, d := newTest()
 		d.says("web.test", IPv4, reply{err: nxdomain})
 		d.says("web.test", IPv6, reply{addresses: "2001:db8::1", after: 2 * time.Second})
 		expect(t, r, web, "2001:db8::1", 2*time.Second)
 	})
-	inBubble(t, func(t *testing.T) { // only the family that is wanted is asked for
+	inBubble(t, func(t *testing.T) { // only the wanted family is looked up
 		r, d := newTest()
 		d.says("web.test", IPv4, reply{addresses: "192.0.2.1"})
 		d.says("web.test", IPv6, reply{addresses: "2001:db8::1"})
@@ -210,7 +209,7 @@ func TestOneFamilyIsEnough(t *testing.T) {
 	})
 }
 
-// A name that has not been used for long is looked up before it is, if that is quick.
+// A name not used for a while is looked up before use, if that is quick.
 func TestAfterIdleness(t *testing.T) {
 	for name, c := range map[string]struct {
 		sleep  time.Duration
@@ -240,8 +239,7 @@ func TestAfterIdleness(t *testing.T) {
 	}
 }
 
-// A name that has never been resolved is waited for as long as there is time, and
-// not longer.
+// A name that was never resolved is waited for until the deadline, and not longer.
 func TestNeverResolved(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
@@ -270,8 +268,8 @@ func TestNeverResolved(t *testing.T) {
 	})
 }
 
-// A lookup waits for the questions that it has asked, not for those that come after
-// them, or it might never end.
+// A caller waits for the lookups that run when it asks, not for later ones, or it might never
+// return.
 func TestLookupWaitsOnceForRunningLookups(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r, d := newTest()
@@ -284,7 +282,7 @@ func TestLookupWaitsOnceForRunningLookups(t *testing.T) {
 	})
 }
 
-// An error is either family's, and that there is no such host is both's.
+// An error of either family is returned; "no such host" only if it is that of both.
 func TestLookupError(t *testing.T) {
 	for name, c := range map[string]struct {
 		four, six reply

@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// dns answers as a test says, after a while, and counts what it is asked.
+// dns answers as a test says, after a while, and counts the questions.
 type dns struct {
 	mu     sync.Mutex
 	asked  map[string]int // by host and family
 	answer map[string]reply
 }
 
-// reply is how a question is answered.
+// reply is the answer to a question.
 type reply struct {
-	addresses string // with spaces in between
+	addresses string // separated by spaces
 	err       error
-	after     time.Duration // below zero: never
+	after     time.Duration // negative: never
 	ttl       time.Duration
 }
 
@@ -60,7 +60,7 @@ func (d *dns) Lookup(ctx context.Context, host string, f Family) ([]netip.Addr, 
 	return addresses, r.ttl, r.err
 }
 
-// says sets how a host is answered from now on.
+// says sets the reply for a host from now on.
 func (d *dns) says(host string, f Family, r reply) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -70,7 +70,7 @@ func (d *dns) says(host string, f Family, r reply) {
 	d.answer[key(host, f)] = r
 }
 
-// count returns how often a host has been asked for, and forgets it.
+// count returns the number of questions for a host, and resets it.
 func (d *dns) count(host string, f Family) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,12 +79,11 @@ func (d *dns) count(host string, f Family) int {
 	return n
 }
 
-// everywhere has all addresses of IPv6 be reachable; nowhere none.
+// everywhere reports a route to every IPv6 address.
 func everywhere(netip.Addr) bool { return true }
 func nowhere(netip.Addr) bool    { return false }
 
-// inBubble runs a test with a clock of its own, and waits for the lookups that it has
-// left behind.
+// inBubble runs a test with a clock of its own, and waits for the lookups that are left.
 func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -98,8 +97,8 @@ func newTest() (*Resolver, *dns) {
 	return &Resolver{Source: d, route: everywhere}, d
 }
 
-// expect looks a name up and holds what comes against what is wanted: addresses, or
-// an error that begins so; and how long it took.
+// expect looks up a name and compares the result, addresses or the prefix of an error, and the time
+// that it took.
 func expect(t *testing.T, r *Resolver, n Name, want string, took time.Duration) Answer {
 	t.Helper()
 	began := time.Now()

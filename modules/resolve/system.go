@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// System is the system's resolver: files such as /etc/hosts, and the DNS servers
-// that it is configured with. It does not say for how long addresses are good.
+// System is the system's resolver: files such as /etc/hosts, and the configured DNS servers. It
+// does not know the TTL of addresses.
 type System struct{}
 
-// Lookup asks for one family alone.
+// Lookup implements Source.
 func (System) Lookup(ctx context.Context, host string, family Family) ([]netip.Addr, time.Duration, error) {
 	network := "ip4"
 	if family == IPv6 {
 		network = "ip6"
 	}
 	addresses, err := net.DefaultResolver.LookupNetIP(ctx, network, host)
-	// A file has the host, and no address of this family.
+	// A file has the host, but no address of this family.
 	if unsuitable, ok := errors.AsType[*net.AddrError](err); ok {
 		err = &net.DNSError{UnwrapErr: unsuitable, Err: "no suitable address", Name: host, IsNotFound: true}
 	}
@@ -34,19 +34,19 @@ var (
 	errBusy     = errors.New("too many names are being looked up")
 )
 
-// Error is why a name has no addresses, or why they could not be renewed.
+// Error says that a name has no addresses, or that they could not be renewed, and why.
 type Error struct {
 	Host string
-	// Err is what the Source says. It is not unwrapped: that the DNS takes long does
-	// not mean that a server does.
+	// Err is the Source's error. It is not unwrapped: a timeout of the DNS is not a timeout of a
+	// server.
 	Err error
 }
 
-// NotFound reports whether the DNS says that there is no such host.
+// NotFound reports whether the DNS says that the host does not exist.
 func (e *Error) NotFound() bool { return isNotFound(e.Err) }
 
-// Error says what was wrong in few words, the same each time: without the port that
-// was asked from, for instance.
+// Error returns a short text that is the same each time: without the source port of the query, for
+// instance.
 func (e *Error) Error() string {
 	reason, server := e.Err.Error(), ""
 	if dns, ok := errors.AsType[*net.DNSError](e.Err); ok {
