@@ -117,7 +117,7 @@ func (t *translation) replyWord(l *ruleLine, r *httprules.Reply, words []string)
 		if r.ErrorFile, err = t.absoluteFile(words[1]); err != nil {
 			return err
 		}
-		err = httprules.CheckErrorFile(r.ErrorFile)
+		err = httprules.ValidateErrorFile(r.ErrorFile)
 	case "hdr":
 		h := &httprules.Header{Name: words[1]}
 		h.Value, err = t.format(l, words[2])
@@ -141,7 +141,7 @@ func errorFile(t *translation, p *proxy, s statement) {
 	}
 	name, err := t.absoluteFile(s.args[1])
 	if err == nil {
-		err = httprules.CheckErrorFile(name)
+		err = httprules.ValidateErrorFile(name)
 	}
 	if err != nil {
 		t.errorf(s.Pos, "'%s' in %s: custom error message file '%s': %v", s.keyword, p, s.args[1], err)

@@ -14,9 +14,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// replayed is up to how many bytes of a request's body are kept to be sent again. It is
+// maxReplay is up to how many bytes of a request's body are kept to be sent again. It is
 // the size of HAProxy's buffer.
-const replayed = 16 << 10
+const maxReplay = 16 << 10
 
 // buffers are for copying responses.
 var buffers bufferPool
@@ -45,52 +45,52 @@ func (e *clientError) status() int {
 	return http.StatusBadRequest
 }
 
-// upload is the body of a request, over all attempts.
-type upload struct {
-	body io.ReadCloser
-	kept []byte // the whole body, if it may be sent again
+// requestBody is the body of a request, over all attempts.
+type requestBody struct {
+	body     io.ReadCloser
+	buffered []byte // the whole body, if it may be sent again
 
-	mu    sync.Mutex
-	began bool
-	err   error // of reading it
+	mu        sync.Mutex
+	readBegun bool
+	err       error // of reading it
 }
 
-// newUpload returns the body of a request, and reads it where it may have to be sent
+// newRequestBody returns the body of a request, and reads it where it may have to be sent
 // again.
-func newUpload(r *http.Request, on retryOn) *upload {
+func newRequestBody(r *http.Request, on retryOn) *requestBody {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	u := &upload{body: r.Body}
-	if on.replays() && r.ContentLength > 0 && r.ContentLength <= replayed {
+	u := &requestBody{body: r.Body}
+	if on.mayReplay() && r.ContentLength > 0 && r.ContentLength <= maxReplay {
 		kept, err := io.ReadAll(r.Body)
 		if err != nil {
 			u.err = &clientError{err}
 		}
-		u.kept = kept
+		u.buffered = kept
 	}
 	return u
 }
 
-// begin returns the body for an attempt. Its Close does nothing: there may be others.
-func (u *upload) begin() io.ReadCloser {
-	if u.kept != nil && u.err == nil {
-		return io.NopCloser(bytes.NewReader(u.kept))
+// reader returns the body for an attempt. Its Close does nothing: there may be others.
+func (u *requestBody) reader() io.ReadCloser {
+	if u.buffered != nil && u.err == nil {
+		return io.NopCloser(bytes.NewReader(u.buffered))
 	}
 	return io.NopCloser(u)
 }
 
-// again reports whether the body can be sent again.
-func (u *upload) again() bool {
-	if u == nil || u.kept != nil {
+// canReplay reports whether the body can be sent again.
+func (u *requestBody) canReplay() bool {
+	if u == nil || u.buffered != nil {
 		return true
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return !u.began
+	return !u.readBegun
 }
 
-func (u *upload) failed() error {
+func (u *requestBody) readError() error {
 	if u == nil {
 		return nil
 	}
@@ -100,9 +100,9 @@ func (u *upload) failed() error {
 }
 
 // Read reads from the client.
-func (u *upload) Read(b []byte) (int, error) {
+func (u *requestBody) Read(b []byte) (int, error) {
 	u.mu.Lock()
-	u.began = true
+	u.readBegun = true
 	err := u.err
 	u.mu.Unlock()
 	if err != nil {
@@ -118,24 +118,24 @@ func (u *upload) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// download is the body of a response, or the connection that it was upgraded to.
-type download struct {
+// responseBody is the body of a response, or the connection that it was upgraded to.
+type responseBody struct {
 	body   io.ReadCloser
 	x      *exchange
 	cancel context.CancelCauseFunc
 	limit  time.Duration // how long the server may be silent; 0: for ever
-	silent *time.Timer   // while it is waited for
+	timer  *time.Timer   // while it is waited for
 	once   sync.Once
 
 	outcome pool.Outcome
 }
 
-var errSilent = errors.New("the server has sent nothing for as long as timeouts.server")
+var errServerTimeout = errors.New("the server has sent nothing for as long as timeouts.server")
 
-// download wraps the body of a response so that it gives the server back at its end.
-func (x *exchange) download(lease *pool.Lease, r *http.Response, cancel context.CancelCauseFunc) io.ReadCloser {
+// wrapResponseBody wraps the body of a response so that it gives the server back at its end.
+func (x *exchange) wrapResponseBody(lease *pool.Lease, r *http.Response, cancel context.CancelCauseFunc) io.ReadCloser {
 	t := &x.h.backend.Timeouts
-	d := &download{body: r.Body, x: x, cancel: cancel, limit: max(0, time.Duration(t.Server))}
+	d := &responseBody{body: r.Body, x: x, cancel: cancel, limit: max(0, time.Duration(t.Server))}
 	switch s := r.StatusCode; { // as in HAProxy's observe layer7
 	case s < http.StatusInternalServerError, s == http.StatusNotImplemented, s == http.StatusHTTPVersionNotSupported:
 		lease.Answered()
@@ -152,21 +152,21 @@ func (x *exchange) download(lease *pool.Lease, r *http.Response, cancel context.
 }
 
 // Read reads from the server.
-func (d *download) Read(b []byte) (int, error) {
+func (d *responseBody) Read(b []byte) (int, error) {
 	switch {
 	case d.limit == 0:
-	case d.silent == nil:
-		d.silent = time.AfterFunc(d.limit, func() { d.cancel(errSilent) })
-		defer d.silent.Stop()
+	case d.timer == nil:
+		d.timer = time.AfterFunc(d.limit, func() { d.cancel(errServerTimeout) })
+		defer d.timer.Stop()
 	default:
-		d.silent.Reset(d.limit)
-		defer d.silent.Stop()
+		d.timer.Reset(d.limit)
+		defer d.timer.Stop()
 	}
 	return d.body.Read(b)
 }
 
 // Close gives the server back.
-func (d *download) Close() error {
+func (d *responseBody) Close() error {
 	err := d.body.Close()
 	d.once.Do(func() {
 		d.cancel(context.Canceled)
@@ -178,13 +178,13 @@ func (d *download) Close() error {
 // tunnel is a connection that a request was upgraded to. It ends when neither side has
 // sent anything for the limit.
 type tunnel struct {
-	*download
+	*responseBody
 	stream io.ReadWriteCloser
 	timer  *time.Timer // nil: it does not end
 }
 
-func newTunnel(d *download, stream io.ReadWriteCloser) *tunnel {
-	t := &tunnel{download: d, stream: stream}
+func newTunnel(d *responseBody, stream io.ReadWriteCloser) *tunnel {
+	t := &tunnel{responseBody: d, stream: stream}
 	if d.limit > 0 {
 		t.timer = time.AfterFunc(d.limit, func() { _ = t.Close() })
 	}
@@ -193,7 +193,7 @@ func newTunnel(d *download, stream io.ReadWriteCloser) *tunnel {
 	return t
 }
 
-func (t *tunnel) active() {
+func (t *tunnel) resetTimer() {
 	if t.timer != nil {
 		t.timer.Reset(t.limit)
 	}
@@ -201,13 +201,13 @@ func (t *tunnel) active() {
 
 func (t *tunnel) Read(b []byte) (int, error) {
 	n, err := t.stream.Read(b)
-	t.active()
+	t.resetTimer()
 	return n, err
 }
 
 func (t *tunnel) Write(b []byte) (int, error) {
 	n, err := t.stream.Write(b)
-	t.active()
+	t.resetTimer()
 	return n, err
 }
 
@@ -223,5 +223,5 @@ func (t *tunnel) Close() error {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
-	return t.download.Close()
+	return t.responseBody.Close()
 }

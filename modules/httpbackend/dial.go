@@ -62,8 +62,8 @@ func isConnectError(err error) bool {
 	return ok
 }
 
-// shortage reports whether it is this system that failed, and not the server.
-func (e *connectError) shortage() bool {
+// isLocal reports whether it is this system that failed, and not the server.
+func (e *connectError) isLocal() bool {
 	_, unresolved := errors.AsType[*resolve.Error](e.error)
 	return unresolved || relay.IsShortage(e.error)
 }

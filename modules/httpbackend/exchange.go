@@ -25,12 +25,12 @@ import (
 // read, or the connection that it was upgraded to has ended.
 type exchange struct {
 	balancer.Attempts
-	h      *Handler
-	in     *http.Request
-	ctx    context.Context //nolint:containedctx // it ends with the exchange
-	cancel context.CancelCauseFunc
-	upload *upload // nil: the request has no body
-	err    error   // why there is no response
+	h           *Handler
+	in          *http.Request
+	ctx         context.Context //nolint:containedctx // it ends with the exchange
+	cancel      context.CancelCauseFunc
+	requestBody *requestBody // nil: the request has no body
+	err         error        // why there is no response
 
 	mu     sync.Mutex
 	lease  *pool.Lease
@@ -39,10 +39,10 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-func of(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
 
 var (
-	errExit          = errors.New("the process ends")
+	errShutdown      = errors.New("the process ends")
 	errServerRemoved = errors.New("the server was taken out of service")
 )
 
@@ -79,8 +79,8 @@ func (x *exchange) Sample(e *sample.Expression) (sample.Value, bool) {
 	return httprules.Of(x.in).Sample(e)
 }
 
-// tried tells errors which server it was.
-func (x *exchange) tried() string {
+// triedServer tells errors which server it was.
+func (x *exchange) triedServer() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.server == "" {
@@ -89,8 +89,8 @@ func (x *exchange) tried() string {
 	return ", server \"" + x.server + "\""
 }
 
-// hold takes over a lease. What holds it before is given up already.
-func (x *exchange) hold(l *pool.Lease) {
+// setLease takes over a lease. What holds it before is given up already.
+func (x *exchange) setLease(l *pool.Lease) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.lease, x.server = l, l.Server.Name
@@ -118,24 +118,24 @@ type roundTripper struct{}
 
 // RoundTrip sends a request to a server of the exchange's backend.
 func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	return of(r.Context()).roundTrip(r)
+	return exchangeOf(r.Context()).roundTrip(r)
 }
 
-// unserved is the error of a request that was given no server.
-type unserved struct{ error }
+// noServerError is the error of a request that was given no server.
+type noServerError struct{ error }
 
-func (u unserved) Unwrap() error { return u.error }
+func (u noServerError) Unwrap() error { return u.error }
 
-func isUnserved(err error) bool {
-	_, ok := errors.AsType[unserved](err)
+func isNoServer(err error) bool {
+	_, ok := errors.AsType[noServerError](err)
 	return ok
 }
 
 func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
-	x.upload = newUpload(r, x.h.retryOn)
+	x.requestBody = newRequestBody(r, x.h.retryOn)
 	lease, err := x.Acquire(x.ctx)
 	for err == nil {
-		x.hold(lease)
+		x.setLease(lease)
 		response, failed := x.attempt(r, lease)
 		if failed == nil {
 			return response, nil
@@ -156,7 +156,7 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 	x.mu.Lock()
 	x.lease = nil // Next has given it up
 	x.mu.Unlock()
-	return nil, unserved{err}
+	return nil, noServerError{err}
 }
 
 // judge says what a failed attempt means for the server, and whether there may be
@@ -167,14 +167,14 @@ func (x *exchange) judge(failed error) (f balancer.Failure, again bool) {
 		return balancer.Failure{Outcome: pool.NotTried}, false
 	case isConnectError(failed):
 		f.Outcome = pool.ConnectFailed
-		if e, ok := errors.AsType[*connectError](failed); ok && e.shortage() {
+		if e, ok := errors.AsType[*connectError](failed); ok && e.isLocal() {
 			f.Outcome = pool.NotTried
 		}
 		var timeout net.Error
 		f.TimedOut = errors.As(failed, &timeout) && timeout.Timeout()
 		return f, x.h.retryOn.connect
 	}
-	return balancer.Failure{Outcome: pool.BrokenEarly, TimedOut: true}, x.h.retryOn.allows(failed) && x.upload.again()
+	return balancer.Failure{Outcome: pool.BrokenEarly, TimedOut: true}, x.h.retryOn.allows(failed) && x.requestBody.canReplay()
 }
 
 // attempt sends the request to the server of a lease. A response whose status is one to
@@ -186,8 +186,8 @@ func (x *exchange) attempt(r *http.Request, lease *pool.Lease) (*http.Response, 
 	out.URL = new(url.URL)
 	*out.URL = *r.URL
 	out.URL.Scheme, out.URL.Host = "http", to.key()
-	if x.upload != nil {
-		out.Body = x.upload.begin()
+	if x.requestBody != nil {
+		out.Body = x.requestBody.reader()
 	}
 	if h := x.h.ServerHeader; h != "" {
 		out.Header = out.Header.Clone()
@@ -197,13 +197,13 @@ func (x *exchange) attempt(r *http.Request, lease *pool.Lease) (*http.Response, 
 	response, err := x.h.transport.RoundTrip(out)
 	if err != nil {
 		cancel(nil)
-		if x.upload.failed() != nil && x.ctx.Err() == nil {
-			err = x.upload.failed()
+		if x.requestBody.readError() != nil && x.ctx.Err() == nil {
+			err = x.requestBody.readError()
 		}
 		return nil, err
 	}
 	lease.Reached()
-	response.Body = x.download(lease, response, cancel)
+	response.Body = x.wrapResponseBody(lease, response, cancel)
 	if x.h.retryOn.statuses[response.StatusCode] {
 		return response, &statusError{response.StatusCode}
 	}

@@ -60,18 +60,18 @@ func (f *ForwardedFor) add(h http.Header, name string, a netip.Addr) {
 	h.Add(name, a.String())
 }
 
-// forwarded are the headers that package httputil takes out of a request.
-var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+// removedHeaders are the headers that package httputil takes out of a request.
+var removedHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
 
 // rewrite makes the request for the server: the client's, with what the options add.
 func (h *Handler) rewrite(p *httputil.ProxyRequest) {
-	for _, name := range forwarded {
+	for _, name := range removedHeaders {
 		if values, ok := p.In.Header[name]; ok {
 			p.Out.Header[name] = append([]string(nil), values...)
 		}
 	}
 	p.Out.URL.RawQuery = p.In.URL.RawQuery
-	x := of(p.In.Context())
+	x := exchangeOf(p.In.Context())
 	h.ForwardedFor.add(p.Out.Header, "X-Forwarded-For", x.Request.Source)
 	if own, ok := p.In.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
 		h.OriginalTo.add(p.Out.Header, "X-Original-To", own.AddrPort().Addr().Unmap())

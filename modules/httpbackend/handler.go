@@ -82,9 +82,9 @@ type Handler struct {
 	retryOn   retryOn
 }
 
-// idle is how long a connection to a server is kept that no request needs, as in
+// idleTimeout is how long a connection to a server is kept that no request needs, as in
 // HAProxy (pool-purge-delay).
-const idle = 5 * time.Second
+const idleTimeout = 5 * time.Second
 
 // CaddyModule returns the Caddy module information.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
@@ -143,7 +143,7 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 		DisableCompression:    true,
 		DisableKeepAlives:     h.CloseServer,
 		MaxIdleConnsPerHost:   1 << 20, // the servers' maxconn is the limit
-		IdleConnTimeout:       idle,
+		IdleConnTimeout:       idleTimeout,
 		ExpectContinueTimeout: time.Second,
 		ResponseHeaderTimeout: max(0, time.Duration(h.backend.Timeouts.Server)),
 	}
@@ -170,8 +170,8 @@ func (h *Handler) Cleanup() error {
 // ServeHTTP sends the request to a server and passes the response on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	x := newExchange(h, r)
-	present.arrive(x)
-	defer present.leave(x)
+	inFlight.add(x)
+	defer inFlight.remove(x)
 	defer x.end()
 	w.Header().Del("Server") // Caddy's own: the response is the server's
 	h.proxy.ServeHTTP(w, r.WithContext(context.WithValue(x.ctx, exchangeKey{}, x)))
@@ -181,16 +181,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	if refused := (caddyhttp.HandlerError{}); errors.As(x.err, &refused) {
 		return refused
 	}
-	if r.Context().Err() != nil && context.Cause(x.ctx) != errExit { //nolint:errorlint // it is the very one
+	if r.Context().Err() != nil && context.Cause(x.ctx) != errShutdown { //nolint:errorlint // it is the very one
 		h.logger.Debug("the client has left before the response", zap.String("backend", h.Backend), zap.Error(x.err))
 		return nil
 	}
-	return caddyhttp.Error(status(x.err), fmt.Errorf("backend %q%s: %w", h.Backend, x.tried(), x.err))
+	return caddyhttp.Error(status(x.err), fmt.Errorf("backend %q%s: %w", h.Backend, x.triedServer(), x.err))
 }
 
 // noteError notes why there is no response.
 func noteError(_ http.ResponseWriter, r *http.Request, err error) {
-	of(r.Context()).err = err
+	exchangeOf(r.Context()).err = err
 }
 
 // status returns the status for a request that has no response, as HAProxy gives it.
@@ -200,7 +200,7 @@ func status(err error) int {
 	switch {
 	case byClient:
 		return client.status()
-	case isUnserved(err), isConnectError(err):
+	case isNoServer(err), isConnectError(err):
 		return http.StatusServiceUnavailable
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return http.StatusGatewayTimeout
@@ -210,7 +210,7 @@ func status(err error) int {
 
 // modifyResponse changes a response as rules and the options say.
 func (h *Handler) modifyResponse(r *http.Response) error {
-	if err := httprules.Of(of(r.Request.Context()).in).Respond(r); err != nil {
+	if err := httprules.Of(exchangeOf(r.Request.Context()).in).Respond(r); err != nil {
 		return err
 	}
 	if h.CloseClient && r.StatusCode != http.StatusSwitchingProtocols {

@@ -45,7 +45,7 @@ func TestStatuses(t *testing.T) {
 }
 
 // Nothing is added to a request or a response, and nothing is taken away.
-func TestHeadersPass(t *testing.T) {
+func TestHeadersPassUnchanged(t *testing.T) {
 	var seen http.Header
 	var host string
 	r := newRig(t, "", "", web(t, func(w http.ResponseWriter, r *http.Request) {
@@ -89,7 +89,7 @@ func TestForwardedFor(t *testing.T) {
 
 // A request waits while the server has no room, and the server is given back however
 // the exchange ends.
-func TestLeasesAreGivenBack(t *testing.T) {
+func TestLeasesAreReleased(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { programs.NoLeaks(t, before) })
 	release := make(chan struct{})
@@ -204,7 +204,7 @@ func TestRetries(t *testing.T) {
 }
 
 // A connection that is upgraded holds the server until it ends.
-func TestUpgrade(t *testing.T) {
+func TestUpgradeHoldsServer(t *testing.T) {
 	server := web(t, func(w http.ResponseWriter, _ *http.Request) {
 		c, rw, err := http.NewResponseController(w).Hijack()
 		if err != nil {

@@ -62,8 +62,8 @@ func parseRetryOn(words []string) (on retryOn, err error) {
 	return on, nil
 }
 
-// replays reports whether a request that has reached a server may be sent again.
-func (on *retryOn) replays() bool { return on.empty || on.junk || on.timeout || len(on.statuses) > 0 }
+// mayReplay reports whether a request that has reached a server may be sent again.
+func (on *retryOn) mayReplay() bool { return on.empty || on.junk || on.timeout || len(on.statuses) > 0 }
 
 // allows reports whether a request that has reached a server may be sent again after a
 // failure.

@@ -80,11 +80,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("getting the passthrough app: %w", err)
 	}
 	h.app = mod.(*balancer.App)
-	return h.checkQuestions()
+	return h.validateQuestions()
 }
 
-// checkQuestions says which of the backends that conditions ask about there is not.
-func (h *Handler) checkQuestions() error {
+// validateQuestions says which of the backends that conditions ask about there is not.
+func (h *Handler) validateQuestions() error {
 	for i, c := range h.Fail {
 		for _, q := range c.Questions() {
 			if q.Proxy == "" {

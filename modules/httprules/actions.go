@@ -16,17 +16,17 @@ import (
 // action is what a rule does. With an answer the request or response is replaced by
 // it; end says that no more rules of the list are looked at.
 type action struct {
-	needs need
-	do    func(t *Transaction, r *Rule) (a *answer, end bool, err error)
+	requires required
+	do       func(t *Transaction, r *Rule) (a *answer, end bool, err error)
 }
 
-// need is what a rule must have for its action.
-type need uint8
+// required is what a rule must have for its action.
+type required uint8
 
 const (
-	needsName need = 1 << iota
-	needsValue
-	needsPattern
+	requiresName required = 1 << iota
+	requiresValue
+	requiresPattern
 )
 
 // deniedError is the error of a request that a rule refuses.
@@ -43,7 +43,7 @@ func (e *deniedError) Error() string {
 var actions map[string]action
 
 func init() {
-	change := func(needs need, f func(t *Transaction, r *Rule)) action {
+	change := func(needs required, f func(t *Transaction, r *Rule)) action {
 		return action{needs, func(t *Transaction, r *Rule) (*answer, bool, error) {
 			f(t, r)
 			return nil, false, nil
@@ -59,25 +59,25 @@ func init() {
 		"reject":   {0, func(*Transaction, *Rule) (*answer, bool, error) { panic(http.ErrAbortHandler) }},
 		"redirect": {0, redirect},
 
-		"set_header":     change(needsName|needsValue, setHeader),
-		"add_header":     change(needsName|needsValue, addHeader),
-		"del_header":     change(needsName, deleteHeader),
-		"replace_header": change(needsName|needsValue|needsPattern, replaceHeader),
-		"replace_value":  change(needsName|needsValue|needsPattern, replaceValue),
+		"set_header":     change(requiresName|requiresValue, setHeader),
+		"add_header":     change(requiresName|requiresValue, addHeader),
+		"del_header":     change(requiresName, deleteHeader),
+		"replace_header": change(requiresName|requiresValue|requiresPattern, replaceHeader),
+		"replace_value":  change(requiresName|requiresValue|requiresPattern, replaceValue),
 
-		"set_method":    change(needsValue, func(t *Transaction, r *Rule) { t.request.Method = t.text(r) }),
-		"set_path":      change(needsValue, func(t *Transaction, r *Rule) { t.setPath(t.text(r)) }),
-		"set_pathq":     change(needsValue, func(t *Transaction, r *Rule) { t.setTarget(t.text(r)) }),
-		"set_query":     change(needsValue, func(t *Transaction, r *Rule) { t.setQuery(t.text(r)) }),
-		"set_uri":       change(needsValue, func(t *Transaction, r *Rule) { t.setTarget(t.text(r)) }),
-		"replace_path":  change(needsValue|needsPattern, func(t *Transaction, r *Rule) { t.rewrite(r, t.path(), t.setPath) }),
-		"replace_pathq": change(needsValue|needsPattern, func(t *Transaction, r *Rule) { t.rewrite(r, t.request.RequestURI, t.setTarget) }),
-		"replace_uri":   change(needsValue|needsPattern, func(t *Transaction, r *Rule) { t.rewrite(r, t.request.RequestURI, t.setTarget) }),
+		"set_method":    change(requiresValue, func(t *Transaction, r *Rule) { t.request.Method = t.text(r) }),
+		"set_path":      change(requiresValue, func(t *Transaction, r *Rule) { t.setPath(t.text(r)) }),
+		"set_pathq":     change(requiresValue, func(t *Transaction, r *Rule) { t.setTarget(t.text(r)) }),
+		"set_query":     change(requiresValue, func(t *Transaction, r *Rule) { t.setQuery(t.text(r)) }),
+		"set_uri":       change(requiresValue, func(t *Transaction, r *Rule) { t.setTarget(t.text(r)) }),
+		"replace_path":  change(requiresValue|requiresPattern, func(t *Transaction, r *Rule) { t.rewrite(r, t.path(), t.setPath) }),
+		"replace_pathq": change(requiresValue|requiresPattern, func(t *Transaction, r *Rule) { t.rewrite(r, t.request.RequestURI, t.setTarget) }),
+		"replace_uri":   change(requiresValue|requiresPattern, func(t *Transaction, r *Rule) { t.rewrite(r, t.request.RequestURI, t.setTarget) }),
 
 		"set_status":  change(0, func(t *Transaction, r *Rule) { t.http.Status = r.Status }),
-		"set_var":     change(needsName|needsValue, setVar),
-		"set_var_fmt": change(needsName|needsValue, setVarFormat),
-		"unset_var":   change(needsName, func(t *Transaction, r *Rule) { delete(t.variables, r.Name) }),
+		"set_var":     change(requiresName|requiresValue, setVar),
+		"set_var_fmt": change(requiresName|requiresValue, setVarFormat),
+		"unset_var":   change(requiresName, func(t *Transaction, r *Rule) { delete(t.variables, r.Name) }),
 	}
 }
 
@@ -266,8 +266,8 @@ func (t *Transaction) setTarget(target string) {
 
 func setVar(t *Transaction, r *Rule) {
 	if v, ok := t.Sample(r.expression); ok {
-		t.set(r.Name, v)
+		t.setVariable(r.Name, v)
 	}
 }
 
-func setVarFormat(t *Transaction, r *Rule) { t.set(r.Name, sample.Text(t.text(r))) }
+func setVarFormat(t *Transaction, r *Rule) { t.setVariable(r.Name, sample.Text(t.text(r))) }

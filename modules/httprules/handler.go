@@ -92,9 +92,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	t := Of(r)
 	t.request = r
 	w.Header().Del("Server") // Caddy's own: HAProxy adds none
-	t.responses = append(t.responses, section{h.Section, h.Response})
+	t.responses = append(t.responses, ruleSet{h.Section, h.Response})
 	if len(h.AfterResponse) > 0 {
-		w = &afterWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, transaction: t, section: section{h.Section, h.AfterResponse}}
+		w = &afterWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, transaction: t, section: ruleSet{h.Section, h.AfterResponse}}
 	}
 	err := h.serve(w, r, t, next)
 	if err == nil || errors.Is(err, http.ErrAbortHandler) {
@@ -105,7 +105,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t *Transaction, next caddyhttp.Handler) error {
 	for _, rules := range [][]*Rule{h.Request, h.Redirect} {
-		answer, err := t.run(section{h.Section, rules})
+		answer, err := t.run(ruleSet{h.Section, rules})
 		switch {
 		case err != nil:
 			return err

@@ -93,8 +93,8 @@ func (p *Reply) provision(loader *sample.Loader) (err error) {
 	return err
 }
 
-// CheckErrorFile says what is wrong with a file of a whole response.
-func CheckErrorFile(name string) error {
+// ValidateErrorFile says what is wrong with a file of a whole response.
+func ValidateErrorFile(name string) error {
 	_, err := readErrorFile(name)
 	return err
 }

@@ -68,19 +68,19 @@ func (r *Rule) provision(loader *sample.Loader) (err error) {
 			return err
 		}
 	}
-	if a.needs&needsName != 0 && r.Name == "" {
+	if a.requires&requiresName != 0 && r.Name == "" {
 		return errors.New("expected a name")
 	}
 	if r.Action == "set_var" {
 		if r.expression, err = loader.Expression(r.Value); err != nil {
 			return err
 		}
-	} else if a.needs&needsValue != 0 {
+	} else if a.requires&requiresValue != 0 {
 		if r.value, err = loader.Format(r.Value); err != nil {
 			return err
 		}
 	}
-	if a.needs&needsPattern != 0 || r.Method == "reg" {
+	if a.requires&requiresPattern != 0 || r.Method == "reg" {
 		text := r.Pattern
 		if r.Method == "reg" {
 			text = r.Name

@@ -24,11 +24,11 @@ type Transaction struct {
 	input     sample.Input
 	section   string // whose rules run
 	variables map[string]sample.Value
-	responses []section // whose rules are to be applied to the response of a server
+	responses []ruleSet // whose rules are to be applied to the response of a server
 }
 
-// section are the rules of a section, by its name.
-type section struct {
+// ruleSet are the rules of a section, by its name.
+type ruleSet struct {
 	name  string
 	rules []*Rule
 }
@@ -66,7 +66,7 @@ func (t *Transaction) variable(name string) (sample.Value, bool) {
 	return v, ok
 }
 
-func (t *Transaction) set(name string, v sample.Value) {
+func (t *Transaction) setVariable(name string, v sample.Value) {
 	if t.variables == nil {
 		t.variables = make(map[string]sample.Value)
 	}
@@ -74,7 +74,7 @@ func (t *Transaction) set(name string, v sample.Value) {
 }
 
 // run applies rules until one answers, refuses or ends them.
-func (t *Transaction) run(s section) (*answer, error) {
+func (t *Transaction) run(s ruleSet) (*answer, error) {
 	t.section = s.name
 	for _, r := range s.rules {
 		if r.If != nil && !r.If.Match(&t.input) {
@@ -132,7 +132,7 @@ func (t *Transaction) write(w http.ResponseWriter, a *answer) {
 type afterWriter struct {
 	*caddyhttp.ResponseWriterWrapper
 	transaction *Transaction
-	section     section
+	section     ruleSet
 	sent        bool
 }
 

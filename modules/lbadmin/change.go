@@ -47,19 +47,19 @@ func (w *weight) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-var admins = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "maint": pool.Maint}
+var adminStates = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "maint": pool.Maint}
 
-// change does what the body of a PATCH says.
-func change(body io.Reader, backend, server string) error {
+// changeServer does what the body of a PATCH says.
+func changeServer(body io.Reader, backend, server string) error {
 	c, err := parseChange(body)
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-		return refuse(http.StatusRequestEntityTooLarge, fmt.Errorf("reading the body: expected %d bytes at most", maxBody))
+		return apiError(http.StatusRequestEntityTooLarge, fmt.Errorf("reading the body: expected %d bytes at most", maxBody))
 	}
 	if err != nil {
-		return refuse(http.StatusBadRequest, err)
+		return apiError(http.StatusBadRequest, err)
 	}
 	if err := balancer.Registry().Change(backend, server, c); err != nil {
-		return refuse(statusOf(err), fmt.Errorf("server %s/%s: %w", backend, server, err))
+		return apiError(statusOf(err), fmt.Errorf("server %s/%s: %w", backend, server, err))
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func parseChange(body io.Reader) (c pool.Change, err error) {
 		return c, errors.New("nothing to change: expected admin, weight, maxconn or health")
 	}
 	if says.Admin != "" {
-		a, ok := admins[says.Admin]
+		a, ok := adminStates[says.Admin]
 		if !ok {
 			return c, fmt.Errorf("admin %q: expected ready, drain or maint", says.Admin)
 		}

@@ -32,8 +32,8 @@ seconds it will wait for them.`,
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(printSessions)
 			// Caddy offers no other way to what its own commands do.
 			cobra.OnInitialize(func() {
-				tellWhileStopping(cmd.Root())
-				tellPlaceOfMistakes(cmd.Root())
+				reportWhileStopping(cmd.Root())
+				reportConfigErrors(cmd.Root())
 			})
 		},
 	})
@@ -64,8 +64,8 @@ func askSessions(flags caddycmd.Flags) (s Sessions, err error) {
 	return s, nil
 }
 
-// tellWhileStopping makes caddy stop say what it waits for.
-func tellWhileStopping(root *cobra.Command) {
+// reportWhileStopping makes caddy stop say what it waits for.
+func reportWhileStopping(root *cobra.Command) {
 	stop, _, err := root.Find([]string{"stop"})
 	if err != nil || stop.RunE == nil || stop == root {
 		return
@@ -75,7 +75,7 @@ func tellWhileStopping(root *cobra.Command) {
 		var following sync.WaitGroup
 		over := make(chan struct{})
 		following.Go(func() {
-			follow(os.Stderr, over, func() (Sessions, error) { return askSessions(caddycmd.Flags{FlagSet: cmd.Flags()}) })
+			reportProgress(os.Stderr, over, func() (Sessions, error) { return askSessions(caddycmd.Flags{FlagSet: cmd.Flags()}) })
 		})
 		defer following.Wait()
 		defer close(over)
@@ -91,9 +91,9 @@ const (
 	repeatEvery = 5 * time.Second
 )
 
-// follow prints how many connections a process that is stopping waits for, until it
+// reportProgress prints how many connections a process that is stopping waits for, until it
 // does not answer any more or the command is over.
-func follow(to io.Writer, over <-chan struct{}, ask func() (Sessions, error)) {
+func reportProgress(to io.Writer, over <-chan struct{}, ask func() (Sessions, error)) {
 	var told int
 	var at time.Time
 	tick := time.NewTicker(askEvery)

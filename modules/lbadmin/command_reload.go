@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// tellPlaceOfMistakes makes caddy reload end with what is wrong in the user's own
+// reportConfigErrors makes caddy reload end with what is wrong in the user's own
 // words. Caddy's message has it behind the names of all modules around the mistake, and
 // the line in the log that begins with it is the other process's.
-func tellPlaceOfMistakes(root *cobra.Command) {
+func reportConfigErrors(root *cobra.Command) {
 	reload, _, err := root.Find([]string{"reload"})
 	if err != nil || reload.RunE == nil || reload == root {
 		return
@@ -25,19 +25,19 @@ func tellPlaceOfMistakes(root *cobra.Command) {
 	reload.RunE = func(cmd *cobra.Command, args []string) error {
 		err := run(cmd, args)
 		if err != nil {
-			printMistake(os.Stderr, err.Error())
+			printConfigError(os.Stderr, err.Error())
 		}
 		return err
 	}
 }
 
-// mistake is where errors of frontends and backends begin, with file and line where
+// configError is where errors of frontends and backends begin, with file and line where
 // these are known.
-var mistake = regexp.MustCompile(`(?:\S+:\d+: )?(?:frontend|backend) ".*`)
+var configError = regexp.MustCompile(`(?:\S+:\d+: )?(?:frontend|backend) ".*`)
 
-// printMistake prints the part of an error that says what is wrong with a frontend or
+// printConfigError prints the part of an error that says what is wrong with a frontend or
 // backend, if it has one. The answer of the admin endpoint, in JSON, is at its end.
-func printMistake(to io.Writer, text string) {
+func printConfigError(to io.Writer, text string) {
 	if i := strings.Index(text, `{"error":`); i >= 0 {
 		var answer struct {
 			Error string `json:"error"`
@@ -46,7 +46,7 @@ func printMistake(to io.Writer, text string) {
 			text = answer.Error
 		}
 	}
-	if found := mistake.FindString(text); found != "" {
+	if found := configError.FindString(text); found != "" {
 		_, _ = fmt.Fprintln(to, found)
 	}
 }

@@ -22,18 +22,18 @@ func TestPrintMistake(t *testing.T) {
 		`loading http app module: provision http: listen :80: busy`:                                                       "",
 	} {
 		var printed strings.Builder
-		if printMistake(&printed, text); printed.String() != want {
+		if printConfigError(&printed, text); printed.String() != want {
 			t.Errorf("of %q is printed %q, want %q", text, printed.String(), want)
 		}
 	}
 }
 
 // TestReloadTellsThePlace runs the command of that name below a root, as Caddy has it.
-func TestReloadTellsThePlace(t *testing.T) {
+func TestReloadReportsFileAndLine(t *testing.T) {
 	failure := errors.New(`provision: Caddyfile:3: backend "web": it has no servers`)
 	root := &cobra.Command{Use: "caddy", SilenceErrors: true, SilenceUsage: true}
 	root.AddCommand(&cobra.Command{Use: "reload", RunE: func(*cobra.Command, []string) error { return failure }})
-	tellPlaceOfMistakes(root)
+	reportConfigErrors(root)
 	root.SetArgs([]string{"reload"})
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -50,5 +50,5 @@ func TestReloadTellsThePlace(t *testing.T) {
 	if !errors.Is(got, failure) || string(printed[:n]) != "Caddyfile:3: backend \"web\": it has no servers\n" {
 		t.Errorf("it returns %v and prints %q", got, printed[:n])
 	}
-	tellPlaceOfMistakes(&cobra.Command{Use: "other"}) // a program without the command
+	reportConfigErrors(&cobra.Command{Use: "other"}) // a program without the command
 }

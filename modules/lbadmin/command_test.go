@@ -15,7 +15,7 @@ func TestFollow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var printed strings.Builder
 		answers := []Sessions{{Count: 9}, {Count: 3, Stopping: true, SecondsLeft: new(29.6)}, {Count: 3, Stopping: true}, {Count: 2, Stopping: true}, {Stopping: true}}
-		follow(&printed, nil, func() (s Sessions, err error) {
+		reportProgress(&printed, nil, func() (s Sessions, err error) {
 			if len(answers) == 0 {
 				return s, errors.New("gone")
 			}
@@ -29,7 +29,7 @@ func TestFollow(t *testing.T) {
 		printed.Reset()
 		over, began := make(chan struct{}), time.Now()
 		time.AfterFunc(2*repeatEvery+askEvery/2, func() { close(over) })
-		follow(&printed, over, func() (Sessions, error) { return Sessions{Count: 1, Stopping: true}, nil })
+		reportProgress(&printed, over, func() (Sessions, error) { return Sessions{Count: 1, Stopping: true}, nil })
 		if n := strings.Count(printed.String(), "\n"); n != 2 || time.Since(began) > 3*repeatEvery {
 			t.Errorf("the same number was printed %d times in %v", n, time.Since(began))
 		}

@@ -44,8 +44,8 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// root is where all paths begin.
-const root = "/passthrough/backends"
+// backendsPath is where all paths begin.
+const backendsPath = "/passthrough/backends"
 
 // sessionsPath is where the sessions are.
 const sessionsPath = "/passthrough/sessions"
@@ -54,8 +54,8 @@ const sessionsPath = "/passthrough/sessions"
 func (Admin) Routes() []caddy.AdminRoute {
 	handler := caddy.AdminHandlerFunc(serve)
 	return []caddy.AdminRoute{
-		{Pattern: root, Handler: handler},
-		{Pattern: root + "/", Handler: handler},
+		{Pattern: backendsPath, Handler: handler},
+		{Pattern: backendsPath + "/", Handler: handler},
 		{Pattern: sessionsPath, Handler: caddy.AdminHandlerFunc(serveSessions)},
 	}
 }
@@ -63,7 +63,7 @@ func (Admin) Routes() []caddy.AdminRoute {
 // serveSessions tells how many connections there are, at the end of the process, too.
 func serveSessions(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
-		return refuse(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET", r.Method))
+		return apiError(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET", r.Method))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(newSessions())
@@ -76,11 +76,11 @@ func serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case r.Method == http.MethodPatch && server != "":
-		if err := change(http.MaxBytesReader(w, r.Body, maxBody), backend, server); err != nil {
+		if err := changeServer(http.MaxBytesReader(w, r.Body, maxBody), backend, server); err != nil {
 			return err
 		}
 	case r.Method != http.MethodGet:
-		return refuse(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET, or PATCH for a server", r.Method))
+		return apiError(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET, or PATCH for a server", r.Method))
 	}
 	answer, err := show(balancer.Registry(), backend, server)
 	if err != nil {
@@ -93,10 +93,10 @@ func serve(w http.ResponseWriter, r *http.Request) error {
 // parsePath takes an escaped path apart; a name that is empty is not in it. An escaped
 // slash is part of a name, and no name has one.
 func parsePath(path string) (backend, server string, err error) {
-	parts := strings.Split(strings.TrimPrefix(strings.TrimPrefix(path, root), "/"), "/")
+	parts := strings.Split(strings.TrimPrefix(strings.TrimPrefix(path, backendsPath), "/"), "/")
 	for i := range parts {
 		if parts[i], err = url.PathUnescape(parts[i]); err != nil {
-			return "", "", refuse(http.StatusBadRequest, fmt.Errorf("path %s: %w", path, err))
+			return "", "", apiError(http.StatusBadRequest, fmt.Errorf("path %s: %w", path, err))
 		}
 	}
 	switch {
@@ -105,7 +105,7 @@ func parsePath(path string) (backend, server string, err error) {
 	case len(parts) == 3 && parts[0] != "" && parts[1] == "servers" && parts[2] != "":
 		return parts[0], parts[2], nil
 	}
-	return "", "", refuse(http.StatusNotFound, fmt.Errorf("path %s: expected %s, %s/BACKEND or %s/BACKEND/servers/SERVER", path, root, root, root))
+	return "", "", apiError(http.StatusNotFound, fmt.Errorf("path %s: expected %s, %s/BACKEND or %s/BACKEND/servers/SERVER", path, backendsPath, backendsPath, backendsPath))
 }
 
 func show(registry *pool.Registry, backend, server string) (any, error) {
@@ -114,7 +114,7 @@ func show(registry *pool.Registry, backend, server string) (any, error) {
 	}
 	b, ok := registry.Backend(backend)
 	if !ok {
-		return nil, refuse(http.StatusNotFound, fmt.Errorf("backend %q: %w", backend, pool.ErrNoBackend))
+		return nil, apiError(http.StatusNotFound, fmt.Errorf("backend %q: %w", backend, pool.ErrNoBackend))
 	}
 	all := newBackend(b)
 	if server == "" {
@@ -123,10 +123,10 @@ func show(registry *pool.Registry, backend, server string) (any, error) {
 	if s, ok := all.Servers[server]; ok {
 		return s, nil
 	}
-	return nil, refuse(http.StatusNotFound, fmt.Errorf("server %s/%s: %w", backend, server, pool.ErrNoSuchServer))
+	return nil, apiError(http.StatusNotFound, fmt.Errorf("server %s/%s: %w", backend, server, pool.ErrNoSuchServer))
 }
 
-func refuse(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
+func apiError(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
 
 // statusOf is how a change that failed is answered.
 func statusOf(err error) int {

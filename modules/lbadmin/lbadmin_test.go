@@ -79,15 +79,15 @@ func TestShow(t *testing.T) {
 	}
 	defer lease.Release(pool.Served)
 
-	all := get[Backends](t, root)
+	all := get[Backends](t, backendsPath)
 	if len(all) != 2 || len(all["web"].Servers) != 2 || len(all["mail"].Servers) != 0 {
 		t.Errorf("%+v", all)
 	}
-	web := get[Backend](t, root+"/web")
+	web := get[Backend](t, backendsPath+"/web")
 	if web.ActiveServers != 1 || web.BackupServers != 1 || web.Sessions != 1 || web.Queue != 0 || len(web.Transitions) != 0 {
 		t.Errorf("%+v", web)
 	}
-	s1 := get[Server](t, root+"/web/servers/s1")
+	s1 := get[Server](t, backendsPath+"/web/servers/s1")
 	want := Server{
 		Address: "10.0.0.1:443", Health: "up", Counter: "1/1", Admin: "ready", Since: s1.Since,
 		Weight: 4, ConfiguredWeight: 4, EffectiveWeight: 4, MaxConn: 9, Sessions: 1, SessionsTotal: 1,
@@ -100,12 +100,12 @@ func TestShow(t *testing.T) {
 	}
 
 	for path, want := range map[string]string{
-		root + "/wbe":                 `backend "wbe": no such backend`,
-		root + "/web/servers/s3":      `server web/s3: no such server`,
-		root + "/wbe/servers/s1":      `backend "wbe": no such backend`,
-		root + "/web/servers":         "expected /passthrough/backends,",
-		root + "/web/server/s1":       "expected /passthrough/backends,",
-		root + "/web/servers/s1/more": "expected /passthrough/backends,",
+		backendsPath + "/wbe":                 `backend "wbe": no such backend`,
+		backendsPath + "/web/servers/s3":      `server web/s3: no such server`,
+		backendsPath + "/wbe/servers/s1":      `backend "wbe": no such backend`,
+		backendsPath + "/web/servers":         "expected /passthrough/backends,",
+		backendsPath + "/web/server/s1":       "expected /passthrough/backends,",
+		backendsPath + "/web/servers/s1/more": "expected /passthrough/backends,",
 	} {
 		if status, text := ask(t, http.MethodGet, path, ""); status != http.StatusNotFound || !strings.Contains(text, want) {
 			t.Errorf("%s: %d %s, want 404 %s", path, status, text, want)
@@ -117,7 +117,7 @@ func TestChange(t *testing.T) {
 	serving(t, "web",
 		pool.ServerConfig{Name: "s1", Address: "10.0.0.1:443", Weight: 4},
 		pool.ServerConfig{Name: "s2", Address: "10.0.0.2:443", Weight: 1, HealthConfig: pool.HealthConfig{Track: pool.Ref{Backend: "web", Server: "s1"}}})
-	const path = root + "/web/servers/s1"
+	const path = backendsPath + "/web/servers/s1"
 	for _, c := range []struct {
 		body                   string
 		health, admin          string
@@ -132,7 +132,7 @@ func TestChange(t *testing.T) {
 		{`{"admin": "ready", "health": "up", "weight": "100%", "maxconn": 0}`, "up", "ready", 4, 0, 4},
 		{`{"admin": "maint"}`, "up", "maint", 4, 0, 3},
 	} {
-		before := len(get[Backend](t, root+"/web").Transitions)
+		before := len(get[Backend](t, backendsPath+"/web").Transitions)
 		status, text := ask(t, http.MethodPatch, path, c.body)
 		var got Server
 		if err := json.Unmarshal([]byte(text), &got); err != nil || status != http.StatusOK {
@@ -142,11 +142,11 @@ func TestChange(t *testing.T) {
 			t.Errorf("%s: %+v", c.body, got)
 		}
 		// s2 tells of it, too.
-		if tells := len(get[Backend](t, root+"/web").Transitions) - before; tells != c.tells {
+		if tells := len(get[Backend](t, backendsPath+"/web").Transitions) - before; tells != c.tells {
 			t.Errorf("%s: %d transitions, want %d", c.body, tells, c.tells)
 		}
 	}
-	transitions := get[Backend](t, root+"/web").Transitions
+	transitions := get[Backend](t, backendsPath+"/web").Transitions
 	got := make([]string, 0, len(transitions))
 	for _, tr := range transitions {
 		got = append(got, tr.Server+" "+tr.To+" "+tr.Code+" "+tr.Via)
@@ -194,15 +194,15 @@ func TestChange(t *testing.T) {
 		status             int
 		want               string
 	}{
-		{http.MethodPatch, root + "/web/servers/s3", `{"weight": 1}`, http.StatusNotFound, "server web/s3: no such server"},
-		{http.MethodPatch, root + "/wbe/servers/s1", `{"weight": 1}`, http.StatusNotFound, "no such backend"},
-		{http.MethodPatch, root + "/web/servers/s2", `{"health": "up"}`, http.StatusBadRequest, "tracks another server"},
-		{http.MethodPatch, root + "/web", `{"weight": 1}`, http.StatusMethodNotAllowed, "method PATCH: expected GET, or PATCH for a server"},
+		{http.MethodPatch, backendsPath + "/web/servers/s3", `{"weight": 1}`, http.StatusNotFound, "server web/s3: no such server"},
+		{http.MethodPatch, backendsPath + "/wbe/servers/s1", `{"weight": 1}`, http.StatusNotFound, "no such backend"},
+		{http.MethodPatch, backendsPath + "/web/servers/s2", `{"health": "up"}`, http.StatusBadRequest, "tracks another server"},
+		{http.MethodPatch, backendsPath + "/web", `{"weight": 1}`, http.StatusMethodNotAllowed, "method PATCH: expected GET, or PATCH for a server"},
 		{http.MethodPatch, path, `{"weight": 1}` + strings.Repeat(" ", maxBody) + "x", http.StatusRequestEntityTooLarge, "reading the body: expected 4096 bytes at most"},
-		{http.MethodPatch, root + "/web%2fservers%2fs1", `{"weight": 1}`, http.StatusMethodNotAllowed, "expected GET, or PATCH for a server"},
-		{http.MethodPatch, root + "/web/servers%2Fs1", `{"weight": 1}`, http.StatusNotFound, "expected " + root},
-		{http.MethodPatch, path + "/", `{"weight": 1}`, http.StatusNotFound, "expected " + root},
-		{http.MethodGet, root + "/web%2Fservers%2Fs1", "", http.StatusNotFound, `backend "web/servers/s1": no such backend`},
+		{http.MethodPatch, backendsPath + "/web%2fservers%2fs1", `{"weight": 1}`, http.StatusMethodNotAllowed, "expected GET, or PATCH for a server"},
+		{http.MethodPatch, backendsPath + "/web/servers%2Fs1", `{"weight": 1}`, http.StatusNotFound, "expected " + backendsPath},
+		{http.MethodPatch, path + "/", `{"weight": 1}`, http.StatusNotFound, "expected " + backendsPath},
+		{http.MethodGet, backendsPath + "/web%2Fservers%2Fs1", "", http.StatusNotFound, `backend "web/servers/s1": no such backend`},
 		{http.MethodPost, path, `{"weight": 1}`, http.StatusMethodNotAllowed, "method POST"},
 		{http.MethodDelete, path, "", http.StatusMethodNotAllowed, "method DELETE"},
 	} {

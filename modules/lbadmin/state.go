@@ -163,7 +163,7 @@ func newCheck(p pool.CheckRecord) *Check {
 
 func newTransition(e pool.Event) Transition {
 	t := Transition{
-		At: e.At, Server: e.Server, To: to(e), Code: string(e.Result.Code), Reason: e.Result.Code.String(), Info: e.Result.Info,
+		At: e.At, Server: e.Server, To: transitionTarget(e), Code: string(e.Result.Code), Reason: e.Result.Code.String(), Info: e.Result.Info,
 		CheckDuration: e.Took.Seconds(), ActiveServers: e.Active, BackupServers: e.Backups, Requeued: e.Requeued,
 	}
 	if e.Via != (pool.Ref{}) {
@@ -172,8 +172,8 @@ func newTransition(e pool.Event) Transition {
 	return t
 }
 
-// to is what a transition has led to.
-func to(e pool.Event) string {
+// transitionTarget is what a transition has led to.
+func transitionTarget(e pool.Event) string {
 	switch e.Kind {
 	case pool.ServerDown, pool.ServerUp:
 		return health(e.Down)
