@@ -14,11 +14,11 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// maxReplay is up to how many bytes of a request's body are kept to be sent again. It is
-// the size of HAProxy's buffer.
+// maxReplay is the maximum size of a request body that is kept to be sent again. It is the size of
+// HAProxy's buffer.
 const maxReplay = 16 << 10
 
-// buffers are for copying responses.
+// buffers are used to copy responses.
 var buffers bufferPool
 
 type bufferPool struct{ sync.Pool }
@@ -45,7 +45,7 @@ func (e *clientError) status() int {
 	return http.StatusBadRequest
 }
 
-// requestBody is the body of a request, over all attempts.
+// requestBody is the body of a request, for all attempts.
 type requestBody struct {
 	body     io.ReadCloser
 	buffered []byte // the whole body, if it may be sent again
@@ -55,8 +55,7 @@ type requestBody struct {
 	err       error // of reading it
 }
 
-// newRequestBody returns the body of a request, and reads it where it may have to be sent
-// again.
+// newRequestBody returns the body of a request. It reads the body if it may have to be sent again.
 func newRequestBody(r *http.Request, on retryOn) *requestBody {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
@@ -72,7 +71,7 @@ func newRequestBody(r *http.Request, on retryOn) *requestBody {
 	return u
 }
 
-// reader returns the body for an attempt. Its Close does nothing: there may be others.
+// reader returns the body for an attempt. Its Close does nothing, as other attempts may follow.
 func (u *requestBody) reader() io.ReadCloser {
 	if u.buffered != nil && u.err == nil {
 		return io.NopCloser(bytes.NewReader(u.buffered))
@@ -123,8 +122,8 @@ type responseBody struct {
 	body   io.ReadCloser
 	x      *exchange
 	cancel context.CancelCauseFunc
-	limit  time.Duration // how long the server may be silent; 0: for ever
-	timer  *time.Timer   // while it is waited for
+	limit  time.Duration // for the server to send something; 0: none
+	timer  *time.Timer   // runs during a Read
 	once   sync.Once
 
 	outcome pool.Outcome
@@ -132,7 +131,7 @@ type responseBody struct {
 
 var errServerTimeout = errors.New("the server has sent nothing for as long as timeouts.server")
 
-// wrapResponseBody wraps the body of a response so that it gives the server back at its end.
+// wrapResponseBody wraps the body of a response so that its Close releases the server.
 func (x *exchange) wrapResponseBody(lease *pool.Lease, r *http.Response, cancel context.CancelCauseFunc) io.ReadCloser {
 	t := &x.h.backend.Timeouts
 	d := &responseBody{body: r.Body, x: x, cancel: cancel, limit: max(0, time.Duration(t.Server))}
@@ -165,7 +164,7 @@ func (d *responseBody) Read(b []byte) (int, error) {
 	return d.body.Read(b)
 }
 
-// Close gives the server back.
+// Close releases the server.
 func (d *responseBody) Close() error {
 	err := d.body.Close()
 	d.once.Do(func() {
@@ -175,12 +174,12 @@ func (d *responseBody) Close() error {
 	return err
 }
 
-// tunnel is a connection that a request was upgraded to. It ends when neither side has
-// sent anything for the limit.
+// tunnel is a connection that a request was upgraded to. It ends when neither side has sent
+// anything for the limit.
 type tunnel struct {
 	*responseBody
 	stream io.ReadWriteCloser
-	timer  *time.Timer // nil: it does not end
+	timer  *time.Timer // nil: no limit
 }
 
 func newTunnel(d *responseBody, stream io.ReadWriteCloser) *tunnel {
@@ -188,7 +187,7 @@ func newTunnel(d *responseBody, stream io.ReadWriteCloser) *tunnel {
 	if d.limit > 0 {
 		t.timer = time.AfterFunc(d.limit, func() { _ = t.Close() })
 	}
-	// The transport no longer looks at the context of an upgraded connection.
+	// The transport ignores the context of an upgraded connection.
 	context.AfterFunc(d.x.ctx, func() { _ = t.Close() })
 	return t
 }
@@ -211,7 +210,7 @@ func (t *tunnel) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite ends the direction to the server.
+// CloseWrite shuts down the direction to the server.
 func (t *tunnel) CloseWrite() error {
 	if half, ok := t.stream.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -75,7 +75,8 @@ func forwardedOption(f *ForwardedFor) options.Option {
 	}.ParseBlock)
 }
 
-// parseTLS takes the servers that it is for, or none for all others.
+// parseTLS parses TLS options for the servers named on the line, or for all others if it names
+// none.
 func (h *Handler) parseTLS(d *caddyfile.Dispenser) error {
 	servers := d.RemainingArgs()
 	if len(servers) == 0 {

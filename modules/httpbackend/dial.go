@@ -20,17 +20,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// target is where a connection to a server leads.
+// target is the destination of a connection to a server.
 type target struct {
 	address, prefer string
-	connect         time.Duration // 0: as long as it takes
+	connect         time.Duration // timeout; 0: none
 	tls             *checks.TLS   // nil: plain text
 	serverName      string        // the SNI
 }
 
 type targetKey struct{}
 
-// target returns where connections to a server lead.
+// target returns the destination of connections to a server.
 func (x *exchange) target(s *pool.Server) target {
 	t := target{address: s.Address, prefer: s.ResolvePrefer, connect: max(0, time.Duration(x.h.backend.Timeouts.Connect))}
 	o := x.h.TLS[s.Name]
@@ -43,7 +43,8 @@ func (x *exchange) target(s *pool.Server) target {
 	return t
 }
 
-// key tells connections apart: those of one key may carry each other's requests.
+// key returns the key under which the transport shares connections: connections with the same key
+// may carry each other's requests.
 func (t target) key() string {
 	kind := "plain"
 	if t.tls != nil {
@@ -52,7 +53,7 @@ func (t target) key() string {
 	return hex.EncodeToString([]byte(t.address)) + "." + kind
 }
 
-// connectError is the error of a connection that could not be made.
+// connectError is the error of a failed connect.
 type connectError struct{ error }
 
 func (e *connectError) Unwrap() error { return e.error }
@@ -62,14 +63,13 @@ func isConnectError(err error) bool {
 	return ok
 }
 
-// isLocal reports whether it is this system that failed, and not the server.
+// isLocal reports whether this system failed, and not the server.
 func (e *connectError) isLocal() bool {
 	_, unresolved := errors.AsType[*resolve.Error](e.error)
 	return unresolved || relay.IsShortage(e.error)
 }
 
-// dial makes a connection to the target that ctx holds. Its host and port are only a
-// key.
+// dial connects to the target in ctx. The host and port that the transport passes are only a key.
 func dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	t := ctx.Value(targetKey{}).(target)
 	conn, err := t.dial(ctx)
@@ -107,7 +107,7 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 	})
 }
 
-// secure begins TLS on a connection.
+// secure starts TLS on a connection.
 func (t target) secure(ctx context.Context, raw net.Conn) (net.Conn, error) {
 	if t.connect > 0 {
 		var cancel context.CancelFunc

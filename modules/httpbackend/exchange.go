@@ -20,9 +20,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// exchange is one request on its way to a server, and its response on the way back. It
-// holds the lease on the server, which it gives back once: when the response has been
-// read, or the connection that it was upgraded to has ended.
+// exchange is a request on its way to a server, and its response on the way back. It holds the
+// lease on the server and releases it once: when the response has been read, or the connection that
+// it was upgraded to has ended.
 type exchange struct {
 	balancer.Attempts
 	h           *Handler
@@ -30,7 +30,7 @@ type exchange struct {
 	ctx         context.Context //nolint:containedctx // it ends with the exchange
 	cancel      context.CancelCauseFunc
 	requestBody *requestBody // nil: the request has no body
-	err         error        // why there is no response
+	err         error        // the reason for a missing response
 
 	mu     sync.Mutex
 	lease  *pool.Lease
@@ -57,7 +57,7 @@ func newExchange(h *Handler, r *http.Request) *exchange {
 	return x
 }
 
-// Pause waits until d is over or the client has left.
+// Pause waits for d, or until the client has left.
 func (x *exchange) Pause(d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -74,12 +74,12 @@ func (x *exchange) Placeholders(template string) string {
 	return r.ReplaceAll(template, "")
 }
 
-// Sample computes an expression for a policy.
+// Sample evaluates an expression for a policy.
 func (x *exchange) Sample(e *sample.Expression) (sample.Value, bool) {
 	return httprules.Of(x.in).Sample(e)
 }
 
-// triedServer tells errors which server it was.
+// triedServer returns the last server, for errors.
 func (x *exchange) triedServer() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -89,14 +89,14 @@ func (x *exchange) triedServer() string {
 	return ", server \"" + x.server + "\""
 }
 
-// setLease takes over a lease. What holds it before is given up already.
+// setLease sets the lease. The one before has been given up already.
 func (x *exchange) setLease(l *pool.Lease) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.lease, x.server = l, l.Server.Name
 }
 
-// release gives the lease back, if there is one.
+// release releases the lease, if there is one.
 func (x *exchange) release(o pool.Outcome) {
 	x.mu.Lock()
 	l := x.lease
@@ -107,7 +107,7 @@ func (x *exchange) release(o pool.Outcome) {
 	}
 }
 
-// end ends the exchange, however it went.
+// end ends the exchange, whatever its result.
 func (x *exchange) end() {
 	x.cancel(context.Canceled)
 	x.release(pool.NotTried)
@@ -121,7 +121,7 @@ func (roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	return exchangeOf(r.Context()).roundTrip(r)
 }
 
-// noServerError is the error of a request that was given no server.
+// noServerError is the error of a request that got no server.
 type noServerError struct{ error }
 
 func (u noServerError) Unwrap() error { return u.error }
@@ -142,7 +142,7 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 		}
 		f, again := x.judge(failed)
 		if !again || x.Retry() != nil {
-			if response != nil { // of a status to retry on: it is as good as any
+			if response != nil { // with a status to retry on: pass it on
 				return response, nil
 			}
 			x.release(f.Outcome)
@@ -159,8 +159,7 @@ func (x *exchange) roundTrip(r *http.Request) (*http.Response, error) {
 	return nil, noServerError{err}
 }
 
-// judge says what a failed attempt means for the server, and whether there may be
-// another attempt.
+// judge returns what a failed attempt means for the server, and whether another attempt is allowed.
 func (x *exchange) judge(failed error) (f balancer.Failure, again bool) {
 	switch {
 	case x.ctx.Err() != nil, errors.As(failed, new(*clientError)):
@@ -177,8 +176,8 @@ func (x *exchange) judge(failed error) (f balancer.Failure, again bool) {
 	return balancer.Failure{Outcome: pool.BrokenEarly, TimedOut: true}, x.h.retryOn.allows(failed) && x.requestBody.canReplay()
 }
 
-// attempt sends the request to the server of a lease. A response whose status is one to
-// retry on is returned with an error.
+// attempt sends the request to the server of a lease. If the response has a status to retry on, it
+// returns both the response and an error.
 func (x *exchange) attempt(r *http.Request, lease *pool.Lease) (*http.Response, error) {
 	to := x.target(lease.Server)
 	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), targetKey{}, to))

@@ -12,13 +12,13 @@ import (
 
 // ForwardedFor adds an address to a request, in a header line of its own.
 type ForwardedFor struct {
-	// Header is its name. Default: X-Forwarded-For, or X-Original-To.
+	// Header is the name of the header. Default: X-Forwarded-For, or X-Original-To.
 	Header string `json:"header,omitempty"`
 
 	// Except are networks whose addresses are not added.
 	Except []string `json:"except,omitempty"`
 
-	// IfNone leaves a request alone that has the header already.
+	// IfNone skips a request that already has the header.
 	IfNone bool `json:"if_none,omitempty"`
 
 	except []netip.Prefix
@@ -60,10 +60,10 @@ func (f *ForwardedFor) add(h http.Header, name string, a netip.Addr) {
 	h.Add(name, a.String())
 }
 
-// removedHeaders are the headers that package httputil takes out of a request.
+// removedHeaders are the headers that package httputil removes from a request.
 var removedHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
 
-// rewrite makes the request for the server: the client's, with what the options add.
+// rewrite builds the request for the server: the client's, with the headers that the options add.
 func (h *Handler) rewrite(p *httputil.ProxyRequest) {
 	for _, name := range removedHeaders {
 		if values, ok := p.In.Header[name]; ok {

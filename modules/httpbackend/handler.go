@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package httpbackend is the HTTP handler http.handlers.passthrough_backend: it sends
-// the requests of Caddy's http app to the servers of a backend of the app passthrough.
-// Each request takes a lease as a connection in TCP mode does, so that checks, weights,
-// backups, limits, queues, retries and counts are the same and are shared with
-// frontends that pass TLS through. To servers it speaks HTTP/1.1, over connections that
-// are kept and shared. Nothing is added to a request or a response unless an option
-// says so.
+// Package httpbackend is the HTTP handler http.handlers.passthrough_backend: it sends requests of
+// Caddy's http app to the servers of a backend of the app passthrough. Each request takes a lease,
+// as a connection in TCP mode does, so that checks, weights, backups, limits, queues, retries and
+// counts work alike and are shared with frontends that pass TLS through. Servers are spoken to in
+// HTTP/1.1, over connections that are kept and shared. Nothing is added to a request or a response
+// unless an option says so.
 package httpbackend
 
 import (
@@ -32,47 +31,44 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 }
 
-// Handler sends requests to the servers of a backend. Where none can be had, or the
-// server fails, it returns an error with the status: 503 if no server is usable, free
-// in time, or can be connected to; 502 if the server has not answered in HTTP; 504 if
-// it has not answered within the backend's timeouts.server.
+// Handler sends requests to the servers of a backend. If there is no server or it fails, it returns
+// an error with a status: 503 if no server is usable, free in time, or accepts a connection; 502 if
+// the server's answer is not HTTP; 504 if there is no answer within the backend's timeouts.server.
 type Handler struct {
 	// Backend is the name of a backend of the app passthrough. Required.
 	Backend string `json:"backend"`
 
-	// TLS says how TLS is spoken to servers, by their names; "*" stands for those that
-	// are not named. Default: requests are sent in plain text.
+	// TLS has the TLS options of servers, by name; "*" stands for all others. Default: requests are
+	// sent in plain text.
 	TLS map[string]*checks.TLS `json:"tls,omitempty"`
 
 	// ForwardedFor adds the client's address to each request. It is HAProxy's option
 	// forwardfor.
 	ForwardedFor *ForwardedFor `json:"forwarded_for,omitempty"`
 
-	// OriginalTo adds the address that the client has connected to. It is HAProxy's
-	// option originalto.
+	// OriginalTo adds the address that the client connected to. It is HAProxy's option originalto.
 	OriginalTo *ForwardedFor `json:"original_to,omitempty"`
 
-	// ServerHeader is the name of a header that tells a server its own name. It is
-	// HAProxy's http-send-name-header.
+	// ServerHeader is the name of a header in which a server gets its own name. It is HAProxy's
+	// http-send-name-header.
 	ServerHeader string `json:"server_header,omitempty"`
 
-	// RetryOn are the failures after which a request is sent again: conn_failure,
-	// empty_response, junk_response, response_timeout, statuses (401, 403, 404, 408,
-	// 421, 425, 429, 500 to 504), all_retryable_errors or none. A body of more than 16 KiB,
-	// or of a length that is not announced, is not sent again. Default: conn_failure. It
-	// is HAProxy's retry-on.
+	// RetryOn are the failures after which a request is sent again: conn_failure, empty_response,
+	// junk_response, response_timeout, statuses (401, 403, 404, 408, 421, 425, 429, 500 to 504),
+	// all_retryable_errors or none. A body that is longer than 16 KiB, or of unknown length, is not
+	// sent again. Default: conn_failure. It is HAProxy's retry-on.
 	RetryOn []string `json:"retry_on,omitempty"`
 
-	// CloseServer ends each connection to a server after one request. It is HAProxy's
-	// option http-server-close.
+	// CloseServer closes each connection to a server after one request. It is HAProxy's option
+	// http-server-close.
 	CloseServer bool `json:"close_server,omitempty"`
 
-	// CloseClient ends the client's connection after each response. It is HAProxy's
-	// option httpclose.
+	// CloseClient closes the client's connection after each response. It is HAProxy's option
+	// httpclose.
 	CloseClient bool `json:"close_client,omitempty"`
 
-	// Origin is where in a Caddyfile the handler stands. It is written by the
-	// Caddyfile's adapter, and read for errors alone.
+	// Origin is the handler's position in a Caddyfile. The Caddyfile adapter sets it; it is only used
+	// in errors.
 	Origin options.Origin `json:"origin,omitempty"`
 
 	backend   *balancer.Backend
@@ -82,8 +78,8 @@ type Handler struct {
 	retryOn   retryOn
 }
 
-// idleTimeout is how long a connection to a server is kept that no request needs, as in
-// HAProxy (pool-purge-delay).
+// idleTimeout is the time for which an unused connection to a server is kept, as in HAProxy
+// (pool-purge-delay).
 const idleTimeout = 5 * time.Second
 
 // CaddyModule returns the Caddy module information.
@@ -94,7 +90,7 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision finds the backend.
+// Provision finds the backend and prepares the transport.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	mod, err := ctx.App("passthrough")
@@ -159,7 +155,7 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 	return nil
 }
 
-// Cleanup closes the connections to servers that no request needs.
+// Cleanup closes unused connections to servers.
 func (h *Handler) Cleanup() error {
 	if h.transport != nil {
 		h.transport.CloseIdleConnections()
@@ -173,7 +169,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	inFlight.add(x)
 	defer inFlight.remove(x)
 	defer x.end()
-	w.Header().Del("Server") // Caddy's own: the response is the server's
+	w.Header().Del("Server") // added by Caddy: the response is the server's
 	h.proxy.ServeHTTP(w, r.WithContext(context.WithValue(x.ctx, exchangeKey{}, x)))
 	if x.err == nil {
 		return nil
@@ -188,12 +184,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	return caddyhttp.Error(status(x.err), fmt.Errorf("backend %q%s: %w", h.Backend, x.triedServer(), x.err))
 }
 
-// noteError notes why there is no response.
+// noteError records the reason for a missing response.
 func noteError(_ http.ResponseWriter, r *http.Request, err error) {
 	exchangeOf(r.Context()).err = err
 }
 
-// status returns the status for a request that has no response, as HAProxy gives it.
+// status returns the status for a request without a response, as in HAProxy.
 func status(err error) int {
 	var timeout net.Error
 	client, byClient := errors.AsType[*clientError](err)
@@ -208,7 +204,7 @@ func status(err error) int {
 	return http.StatusBadGateway
 }
 
-// modifyResponse changes a response as rules and the options say.
+// modifyResponse applies rules and options to a response.
 func (h *Handler) modifyResponse(r *http.Response) error {
 	if err := httprules.Of(exchangeOf(r.Request.Context()).in).Respond(r); err != nil {
 		return err

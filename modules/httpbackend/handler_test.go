@@ -44,7 +44,7 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// Nothing is added to a request or a response, and nothing is taken away.
+// Requests and responses pass unchanged: no header is added or removed.
 func TestHeadersPassUnchanged(t *testing.T) {
 	var seen http.Header
 	var host string
@@ -87,8 +87,7 @@ func TestForwardedFor(t *testing.T) {
 	}
 }
 
-// A request waits while the server has no room, and the server is given back however
-// the exchange ends.
+// A request waits while the server is full, and the server is released however the exchange ends.
 func TestLeasesAreReleased(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { programs.NoLeaks(t, before) })
@@ -203,7 +202,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// A connection that is upgraded holds the server until it ends.
+// An upgraded connection holds the server until it ends.
 func TestUpgradeHoldsServer(t *testing.T) {
 	server := web(t, func(w http.ResponseWriter, _ *http.Request) {
 		c, rw, err := http.NewResponseController(w).Hijack()

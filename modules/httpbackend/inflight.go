@@ -8,8 +8,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
 
-// inFlight holds the requests of the process that are under way, whatever configuration
-// they came by.
+// inFlight holds the running requests of the process, of all configurations.
 var inFlight = exchanges{all: make(map[*exchange]struct{})}
 
 func init() {
@@ -20,7 +19,7 @@ type exchanges struct {
 	mu       sync.Mutex
 	all      map[*exchange]struct{}
 	total    int64
-	canceled bool // those that come are cut
+	canceled bool // new requests are canceled at once
 }
 
 func (p *exchanges) add(x *exchange) {
@@ -51,7 +50,7 @@ func (p *exchanges) totalCount() int64 {
 	return p.total
 }
 
-// cancelAll ends all requests, and those that come later.
+// cancelAll cancels all running requests, and all later ones.
 func (p *exchanges) cancelAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,13 +15,13 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// retryOn is what RetryOn says.
+// retryOn is the parsed form of RetryOn.
 type retryOn struct {
 	connect, empty, junk, timeout bool
 	statuses                      map[int]bool
 }
 
-// RetryableStatuses are those that RetryOn may name.
+// RetryableStatuses are the statuses allowed in RetryOn.
 var RetryableStatuses = []int{401, 403, 404, 408, 421, 425, 429, 500, 501, 502, 503, 504}
 
 var retryWords = []string{"none", "conn_failure", "empty_response", "junk_response", "response_timeout", "all_retryable_errors"}
@@ -62,11 +62,11 @@ func parseRetryOn(words []string) (on retryOn, err error) {
 	return on, nil
 }
 
-// mayReplay reports whether a request that has reached a server may be sent again.
+// mayReplay reports whether a request that has reached a server may be sent again after some
+// failure.
 func (on *retryOn) mayReplay() bool { return on.empty || on.junk || on.timeout || len(on.statuses) > 0 }
 
-// allows reports whether a request that has reached a server may be sent again after a
-// failure.
+// allows reports whether a request that has reached a server may be sent again after this failure.
 func (on *retryOn) allows(failed error) bool {
 	var timeout net.Error
 	switch {
@@ -82,7 +82,7 @@ func (on *retryOn) allows(failed error) bool {
 	}
 }
 
-// statusError is a response whose status is one to retry on.
+// statusError is the error of a response with a status to retry on.
 type statusError struct{ status int }
 
 func (e *statusError) Error() string { return fmt.Sprintf("the server has answered %d", e.status) }

@@ -23,18 +23,18 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
-// patience bounds what is waited for.
+// patience limits each wait.
 const patience = time.Minute
 
-// rig is a backend whose servers are in the test, and a proxy before it.
+// rig is a backend with servers in the test, and a proxy in front of it.
 type rig struct {
 	*httptest.Server
 	handler *Handler
 	app     *balancer.App
 }
 
-// newRig begins a proxy for a backend: options of the handler, of the backend, and
-// its servers, each ADDRESS and perhaps further options in JSON.
+// newRig starts a proxy for a backend, with options of the handler and the backend in JSON. A
+// server is an ADDRESS, optionally with further options in JSON.
 func newRig(t *testing.T, handler, backend string, servers ...string) *rig {
 	t.Helper()
 	var list []string
@@ -81,7 +81,7 @@ func decode(t *testing.T, text string, into any) {
 	}
 }
 
-// sessions is how many leases there are on all servers.
+// sessions returns the number of leases on all servers.
 func (r *rig) sessions() (n int64) {
 	for _, s := range r.handler.backend.Pool().Servers() {
 		n += s.Sessions()
@@ -104,7 +104,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// web begins a server and returns its address.
+// web starts a server and returns its address.
 func web(t *testing.T, f http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(f)
@@ -112,7 +112,7 @@ func web(t *testing.T, f http.HandlerFunc) string {
 	return s.Listener.Addr().String()
 }
 
-// raw begins a server that answers a request with some bytes and closes.
+// raw starts a server that answers a request with some bytes and closes.
 func raw(t *testing.T, answer string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -132,7 +132,7 @@ func raw(t *testing.T, answer string) string {
 				_, _ = http.ReadRequest(in)
 				_, _ = io.WriteString(c, answer)
 				_ = c.(*net.TCPConn).CloseWrite()
-				_, _ = io.Copy(io.Discard, in) // a body that comes later would be answered with a reset
+				_, _ = io.Copy(io.Discard, in) // closing with unread data would send a reset
 			}()
 		}
 	}()

@@ -9,11 +9,11 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
-// anyServer is the key of Handler.TLS for servers that have none of their own.
+// anyServer is the key of Handler.TLS for servers without an entry of their own.
 const anyServer = "*"
 
-// serverName returns the SNI for a request to the server at an address. Placeholders of
-// the request are filled in; where the name does not matter, none is sent by default.
+// serverName returns the SNI for a request to the server at address, with the request's
+// placeholders filled in. By default, no SNI is sent if the certificate's name is not verified.
 func serverName(o *checks.TLS, x *exchange, address string) string {
 	if o.ServerName != "" {
 		name := x.Placeholders(o.ServerName)

@@ -14,7 +14,7 @@ import (
 const directive = "passthrough_monitor"
 
 func init() {
-	// A handler directive would take a target for a matcher.
+	// A handler directive would parse a target as a matcher.
 	httpcaddyfile.RegisterDirective(directive, func(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 		m := new(Handler)
 		if err := m.UnmarshalCaddyfile(h.Dispenser); err != nil {
@@ -32,8 +32,8 @@ func init() {
 //		fail_unless <fetch> [-i] [-m <method>] [-f <file>…] [--] [<value…>]
 //	}
 //
-// What follows fail_if is what follows an ACL's name in haproxy.cfg, such as
-// "nbsrv(web) lt 1". One line that says so is enough for a 503.
+// The arguments are those of an ACL after its name in haproxy.cfg, such as "nbsrv(web) lt 1". The
+// answer is 503 if one line applies.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
 	uri, err := options.Arg(d)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package httpmonitor is the HTTP handler http.handlers.passthrough_monitor: it
-// tells a monitor, such as a load balancer in front or Kubernetes, whether this
-// process is ready. Requests for one target are answered with 200 or, where one
-// of its conditions is true, with 503; all others go on to the next handler. A
-// condition looks at the backends, servers and frontends of the process, and at
-// the request. It is HAProxy's monitor-uri with monitor fail.
+// Package httpmonitor is the HTTP handler http.handlers.passthrough_monitor: it reports to a
+// monitor, such as a load balancer in front or Kubernetes, whether this process is ready. It
+// answers requests for one target with 200 or, if one of its conditions is true, with 503; all
+// others go on to the next handler. A condition looks at the backends, servers and frontends of the
+// process, and at the request. It is HAProxy's monitor-uri with monitor fail.
 package httpmonitor
 
 import (
@@ -29,17 +28,16 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 }
 
-// Handler answers the requests of a monitor. They are in no access log.
+// Handler answers the requests of a monitor, and keeps them out of access logs.
 type Handler struct {
-	// URI is the target of these requests, with its query if it has one; case
-	// counts. Required. Where it begins with a slash, the scheme and the host of a
-	// request's target are not looked at.
+	// URI is the target of these requests, with its query if it has one; case matters. Required. If it
+	// begins with a slash, the scheme and host of a request's target are ignored.
 	URI string `json:"uri"`
 
-	// Fail are conditions: where one of them is true the answer is 503.
+	// Fail are conditions: if one of them is true, the answer is 503.
 	Fail []*sample.Condition `json:"fail,omitempty"`
 
-	// Section is the frontend or backend that fetches without a name are about.
+	// Section is the frontend or backend for fetches without a name.
 	Section string `json:"section,omitempty"`
 
 	app *balancer.App
@@ -83,7 +81,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return h.validateQuestions()
 }
 
-// validateQuestions says which of the backends that conditions ask about there is not.
+// validateQuestions returns an error if a condition asks about a backend that does not exist.
 func (h *Handler) validateQuestions() error {
 	for i, c := range h.Fail {
 		for _, q := range c.Questions() {
@@ -101,7 +99,7 @@ func (h *Handler) validateQuestions() error {
 	return nil
 }
 
-// The answers are HAProxy's.
+// The bodies are HAProxy's.
 const (
 	ready    = "<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n"
 	notReady = "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>\n"

@@ -21,7 +21,7 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
-// provisioned is a handler in a configuration with these backends.
+// provisioned returns a handler in a configuration with these backends.
 func provisioned(t *testing.T, config, backends string) (*Handler, error) {
 	t.Helper()
 	ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{"passthrough": json.RawMessage(`{"backends": ` + backends + `}`)}})
@@ -40,7 +40,7 @@ func provisioned(t *testing.T, config, backends string) (*Handler, error) {
 	return h, h.Provision(ctx)
 }
 
-// answer is the status of a request, or "next".
+// answer returns the status of a request, or "next".
 func answer(t *testing.T, h *Handler, method, target, from string) (answer, body string, header http.Header) {
 	t.Helper()
 	r := httptest.NewRequest(method, "/", nil)

@@ -13,14 +13,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// action is what a rule does. With an answer the request or response is replaced by
-// it; end says that no more rules of the list are looked at.
+// action is the action of a rule. If do returns an answer, it replaces the request or response; end
+// stops the list of rules.
 type action struct {
 	requires required
 	do       func(t *Transaction, r *Rule) (a *answer, end bool, err error)
 }
 
-// required is what a rule must have for its action.
+// required is a set of rule fields that an action requires.
 type required uint8
 
 const (
@@ -29,7 +29,7 @@ const (
 	requiresPattern
 )
 
-// deniedError is the error of a request that a rule refuses.
+// deniedError is the error of a request that a rule denies.
 type deniedError struct{ origin string }
 
 func (e *deniedError) Error() string {
@@ -39,7 +39,7 @@ func (e *deniedError) Error() string {
 	return "refused by " + e.origin
 }
 
-// actions are those that rules may have.
+// actions holds the actions of rules by name.
 var actions map[string]action
 
 func init() {
@@ -81,7 +81,7 @@ func init() {
 	}
 }
 
-// deny answers with the reply, or where it has no content of its own as an error is.
+// deny answers with the rule's reply, or with an error if the reply has no content of its own.
 func deny(t *Transaction, r *Rule) (*answer, bool, error) {
 	status := r.Reply.Status
 	if status == 0 {
@@ -99,7 +99,7 @@ func deny(t *Transaction, r *Rule) (*answer, bool, error) {
 	return nil, true, caddyhttp.Error(status, &deniedError{r.Origin})
 }
 
-// tarpit keeps the client waiting and then answers as deny does.
+// tarpit delays the client and then denies the request.
 func tarpit(t *Transaction, r *Rule) (*answer, bool, error) {
 	select {
 	case <-time.After(time.Duration(r.Delay)):
@@ -113,10 +113,10 @@ func redirect(t *Transaction, r *Rule) (*answer, bool, error) {
 	return a, a != nil, nil
 }
 
-// text is the value of a rule.
+// text returns the value of a rule.
 func (t *Transaction) text(r *Rule) string { return r.value.String(&t.input) }
 
-// headers are those that a rule changes: of the response, once there is one.
+// headers returns the headers that a rule changes: those of the response, once there is one.
 func (t *Transaction) headers() http.Header {
 	if t.http.Header != nil {
 		return t.http.Header
@@ -124,8 +124,7 @@ func (t *Transaction) headers() http.Header {
 	return t.request.Header
 }
 
-// isHost reports whether a name is that of the request's Host, which net/http keeps
-// elsewhere.
+// isHost reports whether name is the request's Host, which net/http keeps apart from the headers.
 func (t *Transaction) isHost(name string) bool {
 	return t.http.Header == nil && strings.EqualFold(name, "Host")
 }
@@ -135,7 +134,7 @@ func setHeader(t *Transaction, r *Rule) {
 		t.request.Host = t.text(r)
 		return
 	}
-	value := t.text(r) // before what it may look at is deleted
+	value := t.text(r) // evaluated before the header is replaced
 	t.headers()[http.CanonicalHeaderKey(r.Name)] = []string{value}
 }
 
@@ -168,7 +167,7 @@ func deleteHeader(t *Transaction, r *Rule) {
 	}
 }
 
-// replaceHeader changes the lines of a header that match.
+// replaceHeader changes the matching lines of a header.
 func replaceHeader(t *Transaction, r *Rule) {
 	if t.isHost(r.Name) {
 		t.rewrite(r, t.request.Host, func(to string) { t.request.Host = to })
@@ -180,7 +179,7 @@ func replaceHeader(t *Transaction, r *Rule) {
 	}
 }
 
-// replaceValue changes the values of a header, which commas part, that match.
+// replaceValue changes the matching values of a header, which are separated by commas.
 func replaceValue(t *Transaction, r *Rule) {
 	if t.isHost(r.Name) {
 		replaceHeader(t, r)
@@ -197,8 +196,8 @@ func replaceValue(t *Transaction, r *Rule) {
 	}
 }
 
-// rewrite replaces what the pattern matches of a text, and says what it has become.
-// The value may refer to groups as \1.
+// rewrite replaces the part of text that the pattern matches by the rule's value, which may refer
+// to groups as \1, and passes the result to set.
 func (t *Transaction) rewrite(r *Rule, text string, set func(string)) {
 	at := r.pattern.FindStringSubmatchIndex(text)
 	if at == nil {
@@ -225,7 +224,7 @@ func (t *Transaction) rewrite(r *Rule, text string, set func(string)) {
 	set(b.String())
 }
 
-// path is that of the target, as it was sent.
+// path returns the path of the target, as sent by the client.
 func (t *Transaction) path() string {
 	path, _, _ := strings.Cut(t.request.RequestURI, "?")
 	if _, after, absolute := strings.Cut(path, "://"); absolute && !strings.HasPrefix(path, "/") {
@@ -256,7 +255,7 @@ func (t *Transaction) setQuery(query string) {
 // setTarget changes the target of the request.
 func (t *Transaction) setTarget(target string) {
 	u, err := url.ParseRequestURI(target)
-	if err != nil { // it is sent as it is, as HAProxy does
+	if err != nil { // sent unchanged, as in HAProxy
 		path, query, _ := strings.Cut(target, "?")
 		u = &url.URL{Path: path, RawQuery: query}
 	}

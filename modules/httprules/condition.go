@@ -17,11 +17,9 @@ func init() {
 	caddy.RegisterModule(new(Condition))
 }
 
-// Condition is what stands behind if or unless in HAProxy. As the matcher acl it
-// matches requests.
+// Condition is an HAProxy condition, after if or unless. As the matcher acl it matches requests.
 type Condition struct {
-	// Section is the name of the section that it stands in, for expressions that ask
-	// about it.
+	// Section is the name of its section, for expressions without a name.
 	Section string `json:"section,omitempty"`
 
 	sample.Condition

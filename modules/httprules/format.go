@@ -16,13 +16,13 @@ func init() {
 	caddy.RegisterModule(new(Format))
 }
 
-// Format matches requests for which a log format comes out as a certain text. It is
-// what HAProxy's use_backend is with a format for a name.
+// Format matches requests for which a log format evaluates to a certain text. It is HAProxy's
+// use_backend with a format in place of a name.
 type Format struct {
 	// Format is a log format. Required.
 	Format string `json:"format"`
 
-	// Value is what must come out.
+	// Value is the expected text.
 	Value string `json:"value"`
 
 	format *sample.Format

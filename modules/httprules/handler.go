@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package httprules is HAProxy's mode http as rules over Caddy's http app: the handler
-// http.handlers.passthrough_rules changes, answers and refuses requests as http-request
-// does, changes responses as http-response does, and gives errors the bodies of
-// errorfile; the matcher http.matchers.acl is a condition. Their expressions are
-// HAProxy's own, of package sample. They are what the config adapter writes: a
-// Caddyfile has words of its own for all this.
+// Package httprules implements the rules of HAProxy's mode http on Caddy's http app: the handler
+// http.handlers.passthrough_rules changes, answers and denies requests as http-request does,
+// changes responses as http-response does, and gives errors the bodies of errorfile; the matcher
+// http.matchers.acl is a condition. Expressions are HAProxy's, from package sample. The config
+// adapter writes these modules: a Caddyfile has directives of its own for all this.
 package httprules
 
 import (
@@ -26,29 +25,28 @@ func init() {
 
 // Handler applies the rules of a section in mode http.
 type Handler struct {
-	// Section is the name of the section, for expressions that ask about it.
+	// Section is the name of the section, for expressions without a name.
 	Section string `json:"section,omitempty"`
 
-	// Request are the rules over requests, in order. It is HAProxy's http-request.
+	// Request are the rules for requests, in order. It is HAProxy's http-request.
 	Request []*Rule `json:"request,omitempty"`
 
-	// Redirect are rules that come after them, also after one that ends them. It is
-	// HAProxy's redirect.
+	// Redirect are rules that run after them, even if one has ended them. It is HAProxy's redirect.
 	Redirect []*Rule `json:"redirect,omitempty"`
 
-	// Response are the rules over the responses of servers; those of a backend come
-	// before those of a frontend. It is HAProxy's http-response.
+	// Response are the rules for responses of servers; those of a backend run before those of a
+	// frontend. It is HAProxy's http-response.
 	Response []*Rule `json:"response,omitempty"`
 
-	// AfterResponse are the rules over all responses, those of the proxy included. It is
-	// HAProxy's http-after-response.
+	// AfterResponse are the rules for all responses, including the proxy's own. It is HAProxy's
+	// http-after-response.
 	AfterResponse []*Rule `json:"after_response,omitempty"`
 
-	// Errors are the answers to requests that cannot be served, by their status. Default:
-	// the status and a line of HTML. It is HAProxy's errorfile and http-error.
+	// Errors are the replies to requests that cannot be served, by status. Default: the status and a
+	// line of HTML. It is HAProxy's errorfile and http-error.
 	Errors map[int]*Reply `json:"errors,omitempty"`
 
-	// Last says that errors that no handler before it has answered are answered here.
+	// Last makes the handler reply to every error that reaches it.
 	Last bool `json:"last,omitempty"`
 
 	logger *zap.Logger
@@ -87,11 +85,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// ServeHTTP applies the rules and passes on what they let through.
+// ServeHTTP applies the rules, and calls next for requests that they do not answer.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	t := Of(r)
 	t.request = r
-	w.Header().Del("Server") // Caddy's own: HAProxy adds none
+	w.Header().Del("Server") // added by Caddy; HAProxy adds none
 	t.responses = append(t.responses, ruleSet{h.Section, h.Response})
 	if len(h.AfterResponse) > 0 {
 		w = &afterWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, transaction: t, section: ruleSet{h.Section, h.AfterResponse}}
@@ -117,8 +115,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, t *Transaction, 
 	return next.ServeHTTP(w, r)
 }
 
-// answerError answers a request that could not be served, or returns the error for the
-// handler before this one.
+// answerError replies to a request that could not be served, or returns the error for the handler
+// before this one.
 func (h *Handler) answerError(w http.ResponseWriter, t *Transaction, err error) error {
 	status := http.StatusInternalServerError
 	if e, ok := errors.AsType[caddyhttp.HandlerError](err); ok && e.StatusCode != 0 {

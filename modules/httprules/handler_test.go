@@ -21,8 +21,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// serve has the handlers answer a request, and a server behind them that says what it
-// sees.
+// serve answers a request with the handlers, in front of a server that returns what it receives.
 func serve(t *testing.T, r *http.Request, handlers ...string) (status int, header http.Header, body string) {
 	t.Helper()
 	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, make(map[string]any)))
@@ -109,7 +108,7 @@ func TestRequestRules(t *testing.T) {
 	}
 }
 
-// The backend's rules come before the frontend's, and what they set is there for both.
+// The backend's rules run before the frontend's, and both see the variables that they set.
 func TestResponseRules(t *testing.T) {
 	status, h, _ := serve(t, get("/"),
 		`{"last": true, "request": [{"action": "set_var", "name": "txn.a", "value": "path"}], "response": [{"action": "add_header", "name": "X-Order", "value": "front%[var(txn.a)]"}], "after_response": [{"action": "set_header", "name": "X-After", "value": "%[status]"}]}`,

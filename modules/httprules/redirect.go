@@ -12,10 +12,10 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Redirect sends a client elsewhere.
+// Redirect sends a client to another target.
 type Redirect struct {
-	// Kind is location (To is the whole target), prefix (To comes before the path) or
-	// scheme (To is the scheme, and host and path stay).
+	// Kind is location (To is the whole target), prefix (To precedes the path) or scheme (To is the
+	// scheme; host and path stay).
 	Kind string `json:"kind"`
 
 	// To is a log format.
@@ -24,17 +24,17 @@ type Redirect struct {
 	// Code is 301, 302, 303, 307 or 308. Default: 302.
 	Code int `json:"code,omitempty"`
 
-	// DropQuery leaves out the query of prefix and scheme, KeepQuery adds it to location.
+	// DropQuery omits the query of prefix and scheme, KeepQuery adds it to location.
 	DropQuery bool `json:"drop_query,omitempty"`
 	KeepQuery bool `json:"keep_query,omitempty"`
 
-	// AppendSlash adds a slash to a path without one at its end.
+	// AppendSlash adds a slash to a path that does not end with one.
 	AppendSlash bool `json:"append_slash,omitempty"`
 
-	// IgnoreEmpty skips the rule where To comes out empty.
+	// IgnoreEmpty skips the rule if To evaluates to nothing.
 	IgnoreEmpty bool `json:"ignore_empty,omitempty"`
 
-	// Cookie is a Set-Cookie line that goes with it.
+	// Cookie is a Set-Cookie line of the response.
 	Cookie string `json:"cookie,omitempty"`
 
 	to *sample.Format
@@ -51,7 +51,7 @@ func (d *Redirect) provision(loader *sample.Loader) (err error) {
 	return err
 }
 
-// answer is the response; nil: the rule is skipped.
+// answer returns the response, or nil if the rule is skipped.
 func (d *Redirect) answer(t *Transaction) *answer {
 	to := d.to.String(&t.input)
 	if to == "" && d.IgnoreEmpty {

@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Header is a line of a reply.
+// Header is a header line of a reply.
 type Header struct {
 	Name string `json:"name"`
 	// Value is a log format.
@@ -27,30 +27,29 @@ type Header struct {
 	format *sample.Format
 }
 
-// Reply is an answer of the proxy's own.
+// Reply is a response of the proxy itself.
 type Reply struct {
-	// Status is its status. Default: that of the rule or error that it is for.
+	// Status is the status. Default: that of the rule or error.
 	Status int `json:"status,omitempty"`
 
-	// Plain says that there is a reply of its own, though it may be empty: without it,
-	// deny answers as an error is answered.
+	// Plain says that the reply has content of its own, even if empty: without it, deny replies as an
+	// error does.
 	Plain bool `json:"plain,omitempty"`
 
-	// Headers are added to it.
+	// Headers are added to the response.
 	Headers []*Header `json:"headers,omitempty"`
 
-	// ContentType is its Content-Type.
+	// ContentType is the Content-Type.
 	ContentType string `json:"content_type,omitempty"`
 
-	// Body is its body, or File the file that it is read from when the configuration is
-	// loaded; Formatted says that it is a log format.
+	// Body is the body, or File a file with it, read when the configuration is loaded; Formatted makes
+	// it a log format.
 	Body      string `json:"body,omitempty"`
 	File      string `json:"file,omitempty"`
 	Formatted bool   `json:"formatted,omitempty"`
 
-	// ErrorFile is a file with a whole response, headers included, that is read when
-	// the configuration is loaded. An empty one closes the connection. It is HAProxy's
-	// errorfile.
+	// ErrorFile is a file with a whole response, including headers, read when the configuration is
+	// loaded. An empty file closes the connection. It is HAProxy's errorfile.
 	ErrorFile string `json:"error_file,omitempty"`
 
 	// Location makes it a redirect.
@@ -61,7 +60,7 @@ type Reply struct {
 	fixed  *answer // of ErrorFile
 }
 
-// answer is what is sent.
+// answer is a response of the proxy itself, ready to be sent.
 type answer struct {
 	status int
 	header http.Header
@@ -93,7 +92,7 @@ func (p *Reply) provision(loader *sample.Loader) (err error) {
 	return err
 }
 
-// ValidateErrorFile says what is wrong with a file of a whole response.
+// ValidateErrorFile returns an error if the file is not a whole response.
 func ValidateErrorFile(name string) error {
 	_, err := readErrorFile(name)
 	return err
@@ -123,7 +122,7 @@ func readErrorFile(name string) (*answer, error) {
 	return &answer{response.StatusCode, header, body}, nil
 }
 
-// answer is the reply to a request; nil: the connection is closed.
+// answer returns the response to a request, or nil to close the connection.
 func (p *Reply) answer(in *sample.Input, status int) *answer {
 	if p.fixed != nil {
 		if p.fixed.status == 0 {
@@ -156,15 +155,15 @@ func (p *Reply) answer(in *sample.Input, status int) *answer {
 	return a
 }
 
-// defaultReply is the answer to a request that cannot be served.
+// defaultReply returns the reply to a request that cannot be served.
 func defaultReply(status int) *Reply {
 	title := html.EscapeString(strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status)))
 	p := &Reply{ContentType: "text/html", Body: "<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1></body></html>\n", Headers: []*Header{{Name: "Cache-Control", Value: "no-cache"}}}
-	_ = p.provision(new(sample.Loader)) // it is constant
+	_ = p.provision(new(sample.Loader)) // constant: no error
 	return p
 }
 
-// replace makes the answer the response, in place of what a server has sent.
+// replace replaces a server's response.
 func (a *answer) replace(r *http.Response) {
 	_ = r.Body.Close()
 	r.StatusCode, r.Status = a.status, http.StatusText(a.status)

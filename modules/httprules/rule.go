@@ -19,35 +19,35 @@ import (
 type Rule struct {
 	// Action is allow, deny, tarpit, return, redirect, reject, set_header, add_header, del_header,
 	// replace_header, replace_value, set_method, set_path, set_pathq, set_query, set_uri,
-	// replace_path, replace_pathq, replace_uri, set_status, set_var, set_var_fmt or
-	// unset_var: what HAProxy has with hyphens. Required.
+	// replace_path, replace_pathq, replace_uri, set_status, set_var, set_var_fmt or unset_var:
+	// HAProxy's words, with underscores for hyphens. Required.
 	Action string `json:"action"`
 
-	// If is when the rule applies. Default: always.
+	// If is the condition of the rule. Default: always.
 	If *Condition `json:"if,omitempty"`
 
-	// Name is that of a header or of a variable.
+	// Name is the name of a header or variable.
 	Name string `json:"name,omitempty"`
 
-	// Method is how del_header compares names: str, beg, end, sub or reg.
+	// Method is the way in which del_header compares names: str, beg, end, sub or reg.
 	Method string `json:"method,omitempty"`
 
-	// Pattern is a regular expression; value may refer to its groups as \1.
+	// Pattern is a regular expression; Value may refer to its groups as \1.
 	Pattern string `json:"pattern,omitempty"`
 
-	// Value is a log format; of set_var it is an expression.
+	// Value is a log format; for set_var it is an expression.
 	Value string `json:"value,omitempty"`
 
-	// Reply is the answer of deny and return.
+	// Reply is the response of deny and return.
 	Reply *Reply `json:"reply,omitempty"`
 
-	// Redirect is the answer of redirect.
+	// Redirect is the response of redirect.
 	Redirect *Redirect `json:"redirect,omitempty"`
 
-	// Status is that of set_status.
+	// Status is the status that set_status sets.
 	Status int `json:"status,omitempty"`
 
-	// Delay is how long tarpit waits before it answers.
+	// Delay is the time that tarpit waits before it answers.
 	Delay caddy.Duration `json:"delay,omitempty"`
 
 	// Origin is the rule's line in a haproxy.cfg, for the log.

@@ -15,19 +15,18 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// Transaction is a request and its response as rules see them: with the variables that
-// they have set, and the rules that are still to come. It belongs to the goroutine of
-// the request.
+// Transaction is a request with its response, as rules see them: with the variables that they have
+// set, and the rules for the response. It belongs to the goroutine of the request.
 type Transaction struct {
 	request   *http.Request
 	http      sample.HTTP
 	input     sample.Input
-	section   string // whose rules run
+	section   string // of the rules that run
 	variables map[string]sample.Value
-	responses []ruleSet // whose rules are to be applied to the response of a server
+	responses []ruleSet // to be applied to the server's response
 }
 
-// ruleSet are the rules of a section, by its name.
+// ruleSet holds the rules of a section.
 type ruleSet struct {
 	name  string
 	rules []*Rule
@@ -55,7 +54,7 @@ func Of(r *http.Request) *Transaction {
 	return t
 }
 
-// Sample computes an expression.
+// Sample evaluates an expression.
 func (t *Transaction) Sample(e *sample.Expression) (sample.Value, bool) {
 	v, verdict := e.Eval(&t.input)
 	return v, verdict == sample.Pass
@@ -73,7 +72,7 @@ func (t *Transaction) setVariable(name string, v sample.Value) {
 	t.variables[name] = v.Clone()
 }
 
-// run applies rules until one answers, refuses or ends them.
+// run applies rules until one answers, denies or ends them.
 func (t *Transaction) run(s ruleSet) (*answer, error) {
 	t.section = s.name
 	for _, r := range s.rules {
@@ -88,7 +87,7 @@ func (t *Transaction) run(s ruleSet) (*answer, error) {
 	return nil, nil //nolint:nilnil // no answer is not an error
 }
 
-// Respond applies the rules for responses to what a server has sent.
+// Respond applies the rules for responses to a server's response.
 func (t *Transaction) Respond(response *http.Response) error {
 	t.http.Status, t.http.Header = response.StatusCode, response.Header
 	for _, s := range slices.Backward(t.responses) {
@@ -108,7 +107,7 @@ func (t *Transaction) Respond(response *http.Response) error {
 	return nil
 }
 
-// state answers for the section whose rules run.
+// state answers questions with the section whose rules run.
 type state struct{ *Transaction }
 
 // Answer implements sample.State.
@@ -116,7 +115,7 @@ func (s state) Answer(q sample.Question) (sample.Value, bool) {
 	return frontend.AppState{Section: s.section}.Answer(q)
 }
 
-// write writes an answer of the proxy's own.
+// write writes a response of the proxy itself.
 func (t *Transaction) write(w http.ResponseWriter, a *answer) {
 	h := w.Header()
 	for name, values := range a.header {
@@ -157,7 +156,7 @@ func (w *afterWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriterWrapper.Write(b)
 }
 
-// FlushError sends what there is.
+// FlushError sends the headers first, and flushes.
 func (w *afterWriter) FlushError() error {
 	if !w.sent {
 		w.WriteHeader(http.StatusOK)

@@ -14,23 +14,23 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// maxBody is the longest body that is read.
+// maxBody is the maximum length of a request body.
 const maxBody = 4 << 10
 
-// Change is what a PATCH says of a server. At least one must be there.
+// Change is the body of a PATCH of a server. At least one field must be set.
 type Change struct {
-	// Admin is ready, drain (no new connections; health checks go on) or maint (no
-	// connections, no checks).
+	// Admin is ready, drain (no new connections; health checks go on) or maint (no connections, no
+	// checks).
 	Admin string `json:"admin,omitempty"`
-	// Weight is a number from 0 to 256, or a part of the configured one: "50%".
+	// Weight is a number from 0 to 256, or a percentage of the configured weight: "50%".
 	Weight *weight `json:"weight,omitempty"`
-	// MaxConn is 0 for any number.
+	// MaxConn is the maximum number of connections; 0: no limit.
 	MaxConn *int `json:"maxconn,omitempty"`
-	// Health is up or down, until a check finds out otherwise.
+	// Health is up or down, until the next check.
 	Health string `json:"health,omitempty"`
 }
 
-// weight is a number or a text.
+// weight is a number or a string.
 type weight string
 
 func (w *weight) UnmarshalJSON(b []byte) error {
@@ -49,7 +49,7 @@ func (w *weight) UnmarshalJSON(b []byte) error {
 
 var adminStates = map[string]pool.Admin{"ready": pool.Ready, "drain": pool.Drain, "maint": pool.Maint}
 
-// changeServer does what the body of a PATCH says.
+// changeServer applies the body of a PATCH to a server.
 func changeServer(body io.Reader, backend, server string) error {
 	c, err := parseChange(body)
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {

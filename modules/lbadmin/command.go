@@ -30,7 +30,7 @@ seconds it will wait for them.`,
 			cmd.Flags().StringP("config", "c", "", "The configuration to take that address from")
 			cmd.Flags().StringP("adapter", "a", "", "The adapter of that configuration")
 			cmd.RunE = caddycmd.WrapCommandFuncForCobra(printSessions)
-			// Caddy offers no other way to what its own commands do.
+			// Caddy offers no other way to change its own commands.
 			cobra.OnInitialize(func() {
 				reportWhileStopping(cmd.Root())
 				reportConfigErrors(cmd.Root())
@@ -47,7 +47,7 @@ func printSessions(flags caddycmd.Flags) (int, error) {
 	return caddy.ExitCodeSuccess, json.NewEncoder(os.Stdout).Encode(s)
 }
 
-// askSessions asks the process that the flags are about.
+// askSessions requests the sessions of the process that the flags select.
 func askSessions(flags caddycmd.Flags) (s Sessions, err error) {
 	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
 	if err != nil {
@@ -64,7 +64,7 @@ func askSessions(flags caddycmd.Flags) (s Sessions, err error) {
 	return s, nil
 }
 
-// reportWhileStopping makes caddy stop say what it waits for.
+// reportWhileStopping makes caddy stop print what it waits for.
 func reportWhileStopping(root *cobra.Command) {
 	stop, _, err := root.Find([]string{"stop"})
 	if err != nil || stop.RunE == nil || stop == root {
@@ -84,15 +84,15 @@ func reportWhileStopping(root *cobra.Command) {
 }
 
 const (
-	// askEvery is how often a process that is stopping is asked. Caddy logs each request
-	// to its admin endpoint.
+	// askEvery is the time between two requests to a stopping process. Caddy logs each request to its
+	// admin endpoint.
 	askEvery = time.Second
-	// repeatEvery is when the same number is printed again.
+	// repeatEvery is the time after which the same number is printed again.
 	repeatEvery = 5 * time.Second
 )
 
-// reportProgress prints how many connections a process that is stopping waits for, until it
-// does not answer any more or the command is over.
+// reportProgress prints the number of connections that a stopping process waits for, until it no
+// longer answers or the command is over.
 func reportProgress(to io.Writer, over <-chan struct{}, ask func() (Sessions, error)) {
 	var told int
 	var at time.Time
@@ -106,7 +106,7 @@ func reportProgress(to io.Writer, over <-chan struct{}, ask func() (Sessions, er
 		}
 		s, err := ask()
 		if err != nil {
-			return // caddy stop has an error of its own, or is done
+			return // caddy stop reports the error, or is done
 		}
 		if !s.Stopping || s.Count == 0 || s.Count == told && time.Since(at) < repeatEvery {
 			continue

@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// reportConfigErrors makes caddy reload end with what is wrong in the user's own
-// words. Caddy's message has it behind the names of all modules around the mistake, and
-// the line in the log that begins with it is the other process's.
+// reportConfigErrors makes caddy reload print, last, the error in the user's own configuration. In
+// Caddy's message it follows the names of all modules around it, and the log line that begins with
+// it is that of the other process.
 func reportConfigErrors(root *cobra.Command) {
 	reload, _, err := root.Find([]string{"reload"})
 	if err != nil || reload.RunE == nil || reload == root {
@@ -31,12 +31,11 @@ func reportConfigErrors(root *cobra.Command) {
 	}
 }
 
-// configError is where errors of frontends and backends begin, with file and line where
-// these are known.
+// configError matches errors of frontends and backends, with file and line if known.
 var configError = regexp.MustCompile(`(?:\S+:\d+: )?(?:frontend|backend) ".*`)
 
-// printConfigError prints the part of an error that says what is wrong with a frontend or
-// backend, if it has one. The answer of the admin endpoint, in JSON, is at its end.
+// printConfigError prints the part of an error about a frontend or backend, if there is one. The
+// admin endpoint's response, in JSON, is at the end of text.
 func printConfigError(to io.Writer, text string) {
 	if i := strings.Index(text, `{"error":`); i >= 0 {
 		var answer struct {

@@ -28,7 +28,7 @@ func TestPrintMistake(t *testing.T) {
 	}
 }
 
-// TestReloadTellsThePlace runs the command of that name below a root, as Caddy has it.
+// The changed command runs below a root command, as in Caddy.
 func TestReloadReportsFileAndLine(t *testing.T) {
 	failure := errors.New(`provision: Caddyfile:3: backend "web": it has no servers`)
 	root := &cobra.Command{Use: "caddy", SilenceErrors: true, SilenceUsage: true}

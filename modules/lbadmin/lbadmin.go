@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lbadmin shows and changes the load balancer while it runs, through
-// Caddy's admin endpoint. What it shows is the process's, whatever configuration
-// runs, and read anew at each request; what it changes lasts until the
-// configuration, or a health check, says otherwise. It keeps nothing itself.
+// Package lbadmin shows and changes the load balancer at run time, through Caddy's admin endpoint.
+// It shows the state of the process, whatever configuration runs, and reads it for each request.
+// Changes last until a configuration or a health check changes the same value. The package keeps no
+// state.
 package lbadmin
 
 import (
@@ -24,7 +24,7 @@ func init() {
 	caddy.RegisterModule(Admin{})
 }
 
-// Admin adds these to Caddy's admin endpoint:
+// Admin adds these routes to Caddy's admin endpoint:
 //
 //	GET   /passthrough/backends
 //	GET   /passthrough/backends/BACKEND
@@ -32,8 +32,8 @@ func init() {
 //	PATCH /passthrough/backends/BACKEND/servers/SERVER
 //	GET   /passthrough/sessions
 //
-// GET answers with Backends, Backend, Server and Sessions, PATCH takes Change and answers
-// with Server. An unknown name is 404, a wrong value 400.
+// GET returns Backends, Backend, Server or Sessions; PATCH takes Change and returns Server. The
+// status is 404 for an unknown name, 400 for an invalid value.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -44,13 +44,13 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// backendsPath is where all paths begin.
+// backendsPath is the prefix of all paths but sessionsPath.
 const backendsPath = "/passthrough/backends"
 
-// sessionsPath is where the sessions are.
+// sessionsPath is the path of the sessions.
 const sessionsPath = "/passthrough/sessions"
 
-// Routes are the paths that it answers.
+// Routes returns the routes of the admin endpoint.
 func (Admin) Routes() []caddy.AdminRoute {
 	handler := caddy.AdminHandlerFunc(serve)
 	return []caddy.AdminRoute{
@@ -60,7 +60,7 @@ func (Admin) Routes() []caddy.AdminRoute {
 	}
 }
 
-// serveSessions tells how many connections there are, at the end of the process, too.
+// serveSessions writes the number of connections, also during shutdown.
 func serveSessions(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return apiError(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET", r.Method))
@@ -90,8 +90,8 @@ func serve(w http.ResponseWriter, r *http.Request) error {
 	return json.NewEncoder(w).Encode(answer)
 }
 
-// parsePath takes an escaped path apart; a name that is empty is not in it. An escaped
-// slash is part of a name, and no name has one.
+// parsePath parses an escaped path; names missing from it are empty. An escaped slash is part of a
+// name, and no name contains one.
 func parsePath(path string) (backend, server string, err error) {
 	parts := strings.Split(strings.TrimPrefix(strings.TrimPrefix(path, backendsPath), "/"), "/")
 	for i := range parts {
@@ -128,7 +128,7 @@ func show(registry *pool.Registry, backend, server string) (any, error) {
 
 func apiError(status int, err error) error { return caddy.APIError{HTTPStatus: status, Err: err} }
 
-// statusOf is how a change that failed is answered.
+// statusOf returns the status for a failed change.
 func statusOf(err error) int {
 	if errors.Is(err, pool.ErrNoBackend) || errors.Is(err, pool.ErrNoSuchServer) {
 		return http.StatusNotFound

@@ -34,7 +34,7 @@ func serving(t *testing.T, name string, servers ...pool.ServerConfig) *pool.Pool
 	return p
 }
 
-// ask is what the endpoint answers: a status, and the body or the error.
+// ask requests path and returns the status, and the body or the error.
 func ask(t *testing.T, method, path, body string) (status int, text string) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -53,7 +53,7 @@ func ask(t *testing.T, method, path, body string) (status int, text string) {
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-// get decodes what is shown.
+// get requests path and decodes the body.
 func get[T any](t *testing.T, path string) (v T) {
 	t.Helper()
 	status, text := ask(t, http.MethodGet, path, "")
@@ -141,7 +141,7 @@ func TestChange(t *testing.T) {
 		if got.Health != c.health || got.Admin != c.admin || got.Weight != c.weight || got.MaxConn != c.maxconn {
 			t.Errorf("%s: %+v", c.body, got)
 		}
-		// s2 tells of it, too.
+		// s2, which tracks s1, changes with it
 		if tells := len(get[Backend](t, backendsPath+"/web").Transitions) - before; tells != c.tells {
 			t.Errorf("%s: %d transitions, want %d", c.body, tells, c.tells)
 		}

@@ -10,14 +10,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// Sessions are the connections of the process.
+// Sessions describes the connections of the process.
 type Sessions struct {
-	// Count is how many there are, those included that wait for a hello or a server.
+	// Count is the number of connections, including those that wait for a hello or a server.
 	Count int `json:"count"`
-	// Stopping says that the process is ending and waits for them.
+	// Stopping reports whether the process is shutting down and waits for them.
 	Stopping bool `json:"stopping"`
-	// SecondsLeft is when it will cut them; not there where it is not stopping, or waits
-	// for as long as they last.
+	// SecondsLeft is the time until they are closed; omitted if the process is not stopping, or waits
+	// without a limit.
 	SecondsLeft *float64 `json:"seconds_left,omitempty"`
 }
 
@@ -30,59 +30,60 @@ func newSessions() Sessions {
 	return s
 }
 
-// Backends are all backends by name.
+// Backends holds all backends by name.
 type Backends map[string]Backend
 
-// Backend is a backend as it is now.
+// Backend is the current state of a backend.
 type Backend struct {
 	Servers map[string]Server `json:"servers"`
-	// ActiveServers and BackupServers are how many are usable.
+	// ActiveServers and BackupServers are the numbers of usable servers.
 	ActiveServers int `json:"active_servers"`
 	BackupServers int `json:"backup_servers"`
-	// Sessions are the connections that have a server, Queue those that wait for
-	// whichever has room.
+	// Sessions is the number of connections that have a server, Queue of those that wait for any
+	// server.
 	Sessions int `json:"sessions"`
 	Queue    int `json:"queue"`
-	// Transitions are the last 100, the oldest first.
+	// Transitions are the last 100, oldest first.
 	Transitions []Transition `json:"transitions"`
 }
 
-// Server is a server as it is now.
+// Server is the current state of a server.
 type Server struct {
 	Address string `json:"address"`
 	Backup  bool   `json:"backup"`
-	// Health is up or down. Counter tells how near the other one is, as HAProxy does:
-	// in "up 2/3" two failed checks more take it down, in "down 1/2" one that passes
-	// brings it up.
+	// Health is up or down. Counter shows how close the server is to the other state, as in HAProxy:
+	// in "up 2/3" two more failed checks take it down, in "down 1/2" one that passes brings it up.
 	Health  string `json:"health"`
 	Counter string `json:"counter"`
-	// Checked and Agent tell whether somebody finds the health out.
+	// Checked reports whether the server has health checks; Tracks names the server whose health it
+	// has.
 	Checked bool   `json:"checked"`
 	Tracks  string `json:"tracks,omitempty"`
 	// Admin is ready, drain or maint.
 	Admin string `json:"admin"`
-	// Since is when health or admin changed last, Downs how often it has gone down.
+	// Since is the time of the last change of health or admin, Downs the number of times that the
+	// server went down.
 	Since time.Time `json:"since"`
 	Downs uint64    `json:"downs"`
-	// Weight is the one that counts now; ConfiguredWeight is the configuration's.
-	// EffectiveWeight is less while the server starts slowly.
+	// Weight is the current weight; ConfiguredWeight is that of the configuration. EffectiveWeight is
+	// smaller during slow start.
 	Weight           int     `json:"weight"`
 	ConfiguredWeight int     `json:"configured_weight"`
 	EffectiveWeight  float64 `json:"effective_weight"`
-	// MaxConn is 0 where any number may come.
+	// MaxConn is 0 for no limit.
 	MaxConn       int    `json:"maxconn"`
 	Sessions      int64  `json:"sessions"`
 	SessionsTotal uint64 `json:"sessions_total"`
-	// Queue are those that wait for this server alone.
+	// Queue is the number of connections that wait for this server only.
 	Queue          int64  `json:"queue"`
 	ConnectsFailed uint64 `json:"connects_failed"`
-	// ErrorsInARow are those that observe has counted.
+	// ErrorsInARow is the number of errors counted by observe.
 	ErrorsInARow int64  `json:"errors_in_a_row"`
 	LastCheck    *Check `json:"last_check,omitempty"`
 	LastAgent    *Check `json:"last_agent_check,omitempty"`
 }
 
-// Check is a check that is over.
+// Check is the result of a check.
 type Check struct {
 	At time.Time `json:"at"`
 	// Code is HAProxy's, such as L4OK or L7STS; Reason is the same in words.
@@ -94,12 +95,11 @@ type Check struct {
 	Duration float64 `json:"duration"`
 }
 
-// Transition is something that has happened to a server, or to the backend.
+// Transition is a change of state of a server, or of the backend.
 type Transition struct {
 	At     time.Time `json:"at"`
 	Server string    `json:"server,omitempty"`
-	// To is down, up, maint, ready or drain; of the backend, no_server or
-	// server_again.
+	// To is down, up, maint, ready or drain; for the backend, no_server or server_again.
 	To            string  `json:"to"`
 	Code          string  `json:"code,omitempty"`
 	Reason        string  `json:"reason,omitempty"`
@@ -172,7 +172,7 @@ func newTransition(e pool.Event) Transition {
 	return t
 }
 
-// transitionTarget is what a transition has led to.
+// transitionTarget returns the state that a transition led to.
 func transitionTarget(e pool.Event) string {
 	switch e.Kind {
 	case pool.ServerDown, pool.ServerUp:
