@@ -304,7 +304,7 @@ func TestDNSFaults(t *testing.T) {
 	p.await(t, "lines that say DNS", func([]logLine) bool {
 		log := p.raw.String()
 		return strings.Contains(log, "resolving servfail.test: server misbehaving (DNS); asked 127.0.0.1:53; its last addresses are in use") &&
-			strings.Contains(log, "host name is no longer in the DNS") && strings.Contains(log, "resolving gone.test: no such host (DNS); asked 127.0.0.1:53")
+			strings.Contains(log, "host name not found in DNS") && strings.Contains(log, "resolving gone.test: no such host (DNS); asked 127.0.0.1:53")
 	})
 	if strings.Contains(p.log(), "server is down") {
 		t.Errorf("a server is down:\n%s", p.log())

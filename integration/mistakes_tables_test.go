@@ -67,7 +67,7 @@ var backendMistakes = []mistake{
 		`unexpected "fast": the line should have ended before it`, "Caddyfile:5",
 	}},
 	{"redispatch on", inBackend, "redispatch on", "redispatch", []string{
-		`redispatch: "on": expected nothing, off, or a whole number from -100 to 100 but 0`, "Caddyfile:5",
+		`redispatch: "on": expected nothing, off, or a whole number from -100 to 100 other than 0`, "Caddyfile:5",
 	}},
 	{"a duration without unit", inBackend, "timeouts connect 5", "timeouts connect 5s", []string{
 		`connect: "5" is not a duration: expected a number with a unit, such as 500ms, 5s or 1m`, "Caddyfile:5",

@@ -9,8 +9,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// Answers to words that have no place in a block, which another block or another
-// program has.
+// Advice for words that belong in another block or to another program.
 const (
 	inFrontend = "it belongs in a frontend: frontend NAME { … }, or passthrough in a layer4 route"
 	inBackend  = "it belongs in a backend: backend NAME { … }"
@@ -24,7 +23,7 @@ const (
 	noDefaults    = "nothing is inherited yet: give each backend and each server its options"
 )
 
-// advised is the advice for each kind of block, once it is asked for.
+// advised holds the advice for each kind of block, built on first use.
 var advised struct {
 	sync.Once
 	app, backend, server, check options.Advice
@@ -35,19 +34,19 @@ func setAdvice() {
 	advised.server, advised.check = newServerAdvice(), newCheckAdvice()
 }
 
-// advice returns advice for a kind of block, a field of advised.
+// advice returns the advice for a kind of block, a field of advised.
 func advice(kind *options.Advice) options.Advice {
 	advised.Do(setAdvice)
 	return *kind
 }
 
-// words splits a list.
+// words splits a list at spaces.
 func words(list string) []string { return strings.Fields(list) }
 
-// FrontendWords are options that a frontend has and a backend has not.
+// FrontendWords are the options of frontends that backends do not have.
 var FrontendWords = words("use_backend use_backend_map use_backend_format default_backend on inspect_delay max_hello connection session timeout_client timeout_client_fin")
 
-// common is advice for every block.
+// common returns the advice for every block.
 func common() options.Advice {
 	return make(options.Advice).
 		Add(noOption, "option").
@@ -57,7 +56,7 @@ func common() options.Advice {
 		Add(noDefaults, words("default_server defaults")...)
 }
 
-// BackendAdvice answers words that are no options of a backend's block.
+// BackendAdvice returns the advice for words that are not options of a backend's block.
 func BackendAdvice() options.Advice { return advice(&advised.backend) }
 
 func newAppAdvice() options.Advice {
@@ -88,7 +87,7 @@ func newServerAdvice() options.Advice {
 		Add(inBackend, new(Backend).Options().Names()...)
 }
 
-// newCheckAdvice names the checkers that have an option.
+// newCheckAdvice returns advice that names the checkers which have an option.
 func newCheckAdvice() options.Advice {
 	having := make(map[string][]string)
 	for _, name := range knownCheckers() {

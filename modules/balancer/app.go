@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package balancer is the Caddy app passthrough: the named backends and their
-// life across reloads. A backend here is a thin shell over a pool: it loads the
-// policy by its module ID, checks what the user wrote and names what is wrong
-// with it. Frontends ask the app for their backends; those that listen themselves
-// are modules of it, which it starts and stops. What a backend counts is
-// kept for the process and is not the app's, which lives as long as its
-// configuration. The app opens no connection itself but those of health checks.
+// Package balancer is the Caddy app passthrough: the named backends, and their life across reloads.
+// A backend here is a thin shell around a pool: it loads the policy by its module ID and validates
+// the configuration. Frontends get their backends from the app; frontends that open their own
+// listeners are modules of the app, which starts and stops them. The counts of backends belong to
+// the process, not to the app: the app lives only as long as its configuration. The app itself
+// opens no connections except for health checks.
 package balancer
 
 import (
@@ -35,40 +34,36 @@ func init() {
 	caddy.RegisterModule(new(App))
 }
 
-// registry keeps counts and positions for the process, whatever configuration
-// runs.
+// registry keeps counts and positions across configurations.
 var registry pool.Registry
 
-// App holds the backends that frontends send connections to, and frontends that listen
-// themselves. Other frontends are passthrough handlers of layer4 servers.
+// App holds the backends that frontends send connections to, and the frontends with listeners of
+// their own. Other frontends are passthrough handlers of layer4 servers.
 type App struct {
-	// FrontendsRaw are the frontends that listen themselves, by name: each is what the handler
-	// layer4.handlers.passthrough is, without name and listeners, and has bind, a list of
-	// addresses with the options of their sockets. See the module passthrough.frontend.
+	// FrontendsRaw are the frontends with listeners of their own, by name. Each has the options of the
+	// handler layer4.handlers.passthrough, without name and listeners, and bind, a list of addresses
+	// with their socket options. See the module passthrough.frontend.
 	FrontendsRaw map[string]json.RawMessage `json:"frontends,omitempty"`
 
-	// Backends by name. A name consists of letters, digits and -_.: only.
+	// Backends are the backends, by name. A name may have letters, digits and -_.: only.
 	Backends map[string]*Backend `json:"backends,omitempty"`
 
-	// GracePeriod is how long connections may take to finish when the process is
-	// told to end (SIGTERM, SIGINT, caddy stop). Then they are cut, and the log
-	// says so. Default: 30s; -1: as long as they want. It is HAProxy's
-	// hard-stop-after.
+	// GracePeriod is the time that connections get to finish when the process stops (SIGTERM, SIGINT,
+	// caddy stop). After that they are closed, which is logged. Default: 30s; -1: no limit. It is
+	// HAProxy's hard-stop-after.
 	GracePeriod caddy.Duration `json:"grace_period,omitempty"`
 
-	// RemovedServerTimeout is how long sessions may go on whose server a reload
-	// has taken out of the configuration. Then they are cut. Default: -1, as long as
-	// they want.
+	// RemovedServerTimeout limits how long sessions may continue on a server that a reload has
+	// removed. After that they are closed. Default: -1, no limit.
 	RemovedServerTimeout caddy.Duration `json:"removed_server_timeout,omitempty"`
 
-	// Variables are shared by all connections. They are computed in this order when
-	// the configuration is loaded; rules may set such variables, too. They are
-	// HAProxy's set-var in its global section.
+	// Variables are shared by all connections. They are computed in this order when the configuration
+	// is loaded; rules may change them later. They are HAProxy's set-var in its global section.
 	Variables []Variable `json:"variables,omitempty"`
 
 	variables sync.Map // string → sample.Value
 	ctx       caddy.Context
-	frontends map[string]string // all of the configuration, and where they stand
+	frontends map[string]string // by name, with their place in the configuration
 	listening map[string]ownFrontend
 }
 
@@ -128,8 +123,7 @@ func (a *App) validateTimeouts() error {
 	return ValidateTimeout("removed_server_timeout", a.RemovedServerTimeout)
 }
 
-// subscribe has Caddy tell when the configuration has been started, and when it is
-// to stop.
+// subscribe registers for Caddy's events "started" and "stopping".
 func (a *App) subscribe(ctx caddy.Context) error {
 	mod, err := ctx.App("events")
 	if err != nil {
@@ -139,19 +133,19 @@ func (a *App) subscribe(ctx caddy.Context) error {
 	return errors.Join(events.On("started", a), events.On("stopping", a))
 }
 
-// started is the app of the configuration that was started last. It serves as soon as
-// nothing can refuse it any more, which is known at the latest when the one before
-// it, which serves until then, is to stop.
+// started is the app of the most recently started configuration. It begins to serve once its
+// configuration can no longer fail, at the latest when the previous configuration stops; the
+// previous one serves until then.
 var started, serving atomic.Pointer[App]
 
-// Handle is called when the configuration has been started, and when it is to stop:
-// because of another one, or because the process ends.
+// Handle receives the events when the configuration has started, and when it stops because of a
+// reload or because the process ends.
 func (a *App) Handle(_ context.Context, e caddy.Event) error {
 	switch e.Name() {
 	case "started":
 		started.Store(a)
 		config, ok := lifecycle.ConfigOf(a.ctx)
-		if serving.Load() == nil || !ok { // there is nobody to disturb
+		if serving.Load() == nil || !ok { // no earlier configuration serves
 			a.serve()
 			break
 		}
@@ -171,7 +165,7 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 	return nil
 }
 
-// serve has this configuration be the one that serves. A second call changes nothing.
+// serve makes this configuration the active one. It is idempotent.
 func (a *App) serve() {
 	serving.Store(a)
 	lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
@@ -179,21 +173,21 @@ func (a *App) serve() {
 	for name, b := range a.Backends {
 		b.pool.Activate()
 		if b.Site != "" && !inprocess.Listening(b.Site) {
-			a.ctx.Logger().Error("no http server listens where a backend has its site: its connections are refused", zap.String("backend", name), zap.String("listen", inprocess.Network+"/"+b.Site))
+			a.ctx.Logger().Error("no HTTP server listens on the backend's site: refusing its connections", zap.String("backend", name), zap.String("listen", inprocess.Network+"/"+b.Site))
 		}
 	}
 }
 
-// Stop has the frontends stop listening. Sessions outlive their configuration.
+// Stop closes the frontends' listeners. Sessions outlive their configuration.
 func (a *App) Stop() error {
 	lifecycle.BeginShutdown()
 	a.stopListening()
 	return nil
 }
 
-// Cleanup gives up this configuration's hold on the backends' counts. At the end of the
-// process it does not: the backends serve whoever is left, are checked, and are shown
-// by the admin endpoint, for as long as that takes.
+// Cleanup releases the configuration's hold on the backends' counts, except when the process ends:
+// the backends still serve the remaining connections, are checked, and appear at the admin
+// endpoint, as long as that takes.
 func (a *App) Cleanup() error {
 	if caddy.Exiting() {
 		return nil
@@ -205,7 +199,7 @@ func (a *App) Cleanup() error {
 	return nil
 }
 
-// Backend finds a backend by name. The error names the nearest that there are.
+// Backend returns the backend of that name. The error suggests similar names.
 func (a *App) Backend(name string) (*Backend, error) {
 	if b := a.Backends[name]; b != nil {
 		return b, nil
@@ -213,8 +207,8 @@ func (a *App) Backend(name string) (*Backend, error) {
 	return nil, fmt.Errorf("backend %q is not defined%s", name, options.Suggest(name, slices.Collect(maps.Keys(a.Backends))))
 }
 
-// AddBackend adds the backend that a frontend holds itself, under the
-// frontend's name. It is called like AddFrontend.
+// AddBackend adds a backend that is defined inside a frontend, under the frontend's name. Like
+// AddFrontend, it must be called while Caddy provisions.
 func (a *App) AddBackend(ctx caddy.Context, name string, b *Backend) error {
 	if a.Backends[name] != nil {
 		return fmt.Errorf("its own servers form backend %q, and the app has one of that name: rename one of the two", name)
@@ -229,8 +223,8 @@ func (a *App) AddBackend(ctx caddy.Context, name string, b *Backend) error {
 	return a.validateTracks(b)
 }
 
-// Registry is where all configurations keep what outlives them. It changes what
-// runs, and is for those who show it or change it at run time.
+// Registry returns the state that outlives configurations. Changes to it affect running servers; it
+// is meant for the admin endpoint.
 func Registry() *pool.Registry { return &registry }
 
 // Interface guards

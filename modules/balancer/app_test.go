@@ -16,8 +16,8 @@ import (
 
 const twoServers = `{"servers": [{"name": "s1", "address": "10.0.0.1:443"}, {"name": "s2", "address": "10.0.0.2:443"}]}`
 
-// A reload provisions the new configuration beside the old one: counts and the
-// round robin's position go on, whatever becomes of addresses and weights.
+// A reload provisions the new configuration beside the old one: counts and the round robin's
+// position carry over, even if addresses and weights change.
 func TestReloadKeepsCounts(t *testing.T) {
 	first := provisioned(t, `{"reloaded": `+twoServers+`}`)
 	lease := acquire(t, first, "reloaded", "s1")
@@ -36,8 +36,7 @@ func TestReloadKeepsCounts(t *testing.T) {
 	cleanUp(t, second)
 }
 
-// A session that outlives every configuration of its backend is still counted
-// when the backend comes back.
+// A session that outlives all configurations of its backend still counts when the backend is back.
 func TestLeaseOutlivesItsConfiguration(t *testing.T) {
 	first := provisioned(t, `{"outlived": `+twoServers+`}`)
 	lease := acquire(t, first, "outlived", "s1")
@@ -50,7 +49,7 @@ func TestLeaseOutlivesItsConfiguration(t *testing.T) {
 	cleanUp(t, second)
 }
 
-// A configuration that fails changes nothing and holds on to nothing.
+// A configuration that fails changes nothing and keeps no references.
 func TestFailedConfigurationLeavesNoTrace(t *testing.T) {
 	running := provisioned(t, `{"a": `+twoServers+`}`)
 	acquire(t, running, "a", "s1").Release(pool.Served)
@@ -135,7 +134,7 @@ func TestFrontendNamesDiffer(t *testing.T) {
 	}
 }
 
-// A frontend's own backend is one like any other, under the frontend's name.
+// A frontend's own backend is like any other, under the frontend's name.
 func TestAddBackend(t *testing.T) {
 	app := provisioned(t, `{"web": `+twoServers+`}`)
 	ctx := newContext(t)
@@ -192,7 +191,7 @@ func cleanUp(t *testing.T, app *App) {
 	}
 }
 
-// acquire takes a lease and expects it to be one on the server named.
+// acquire takes a lease, which must be on the named server.
 func acquire(t *testing.T, app *App, backend, server string) *pool.Lease {
 	t.Helper()
 	lease, err := app.Backends[backend].Pool().Acquire(t.Context(), new(pool.Request))

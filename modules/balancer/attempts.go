@@ -10,51 +10,49 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// maxPause is the pause before a retry that has no other server to go to. It is
-// HAProxy's.
+// maxPause is the pause before a retry on the same server, as in HAProxy.
 const maxPause = time.Second
 
-// Attempts is the way of one connection, or of one HTTP request, through the servers
-// of a backend: which server each attempt goes to, and when.
+// Attempts tracks the attempts of one connection or HTTP request to reach a server of a backend,
+// and decides which server each attempt goes to, and when.
 type Attempts struct {
 	Backend *Backend
 	Request pool.Request
 	Retries int // so far
-	// Pauser waits before a server is tried again.
+	// Pauser pauses before another attempt on the same server.
 	Pauser Pauser
 }
 
-// A Pauser waits for d, or until the client has left.
+// A Pauser waits for d, or until the client leaves.
 type Pauser interface{ Pause(d time.Duration) }
 
-// Failure is how an attempt failed.
+// Failure describes a failed attempt.
 type Failure struct {
-	// Outcome is what it says of the server.
+	// Outcome is the effect on the server's health.
 	Outcome pool.Outcome
-	// TimedOut reports that the attempt has taken the connect timeout: there is no
-	// pause then.
+	// TimedOut reports that the attempt took the whole connect timeout; then there is no further
+	// pause.
 	TimedOut bool
 }
 
-// Acquire waits for a server, as long as ctx lasts.
+// Acquire waits for a server until ctx ends.
 func (a *Attempts) Acquire(ctx context.Context) (*pool.Lease, error) {
 	return a.Backend.pool.Acquire(ctx, &a.Request)
 }
 
-// TryAcquire returns the lease that Acquire would return without waiting; nil: go on
-// with Acquire. See pool.Pool.TryAcquire.
+// TryAcquire returns the lease that Acquire would return without waiting, or nil: then call
+// Acquire. See pool.Pool.TryAcquire.
 func (a *Attempts) TryAcquire() *pool.Lease {
 	return a.Backend.pool.TryAcquire(&a.Request)
 }
 
-// ErrNoBudget says that a retry was left out because of the retry budget.
+// ErrNoBudget means that the retry budget does not allow another retry.
 var ErrNoBudget = errors.New("not retried: the retry budget of the backend is used up")
 
-// ErrNoRetries says that all retries have been made.
+// ErrNoRetries means that all retries are used up.
 var ErrNoRetries = errors.New("no retries left")
 
-// Retry counts another attempt, and returns an error where there may be none:
-// ErrNoRetries or ErrNoBudget.
+// Retry counts another attempt. It returns ErrNoRetries or ErrNoBudget if no attempt is left.
 func (a *Attempts) Retry() error {
 	if a.Retries == *a.Backend.Retries {
 		return ErrNoRetries
@@ -66,9 +64,8 @@ func (a *Attempts) Retry() error {
 	return nil
 }
 
-// Next returns the lease for the next attempt after failed. The caller holds failed
-// and gives it up: Next releases it, or returns it again where the next attempt goes
-// to the same server.
+// Next returns the lease for the attempt after failed. It takes over failed: Next releases it, or
+// returns it again if the next attempt goes to the same server.
 func (a *Attempts) Next(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
 	switch r := a.Backend.Redispatch; {
 	case !r.On || a.Request.Forced:
@@ -80,8 +77,7 @@ func (a *Attempts) Next(ctx context.Context, failed *pool.Lease, f Failure) (*po
 	}
 }
 
-// sameServer returns the lease that has failed, for another attempt: what it holds of the
-// server it keeps.
+// sameServer keeps the failed lease, and with it the server's slot, for another attempt.
 func (a *Attempts) sameServer(failed *pool.Lease, f Failure) *pool.Lease {
 	if f.Outcome == pool.ConnectFailed {
 		failed.Failed()
@@ -90,8 +86,7 @@ func (a *Attempts) sameServer(failed *pool.Lease, f Failure) *pool.Lease {
 	return failed
 }
 
-// anotherServer returns a lease on a server that has not been tried, as long as there is
-// one.
+// anotherServer returns a lease on a server that has not been tried, as long as there is one.
 func (a *Attempts) anotherServer(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
 	failed.Release(f.Outcome)
 	a.Request.Avoid(failed.Server)
@@ -104,9 +99,9 @@ func (a *Attempts) anotherServer(ctx context.Context, failed *pool.Lease, f Fail
 	return a.Acquire(ctx)
 }
 
-// redispatch returns a lease on another server than the last one where that one is
-// down by now, or several servers are up and the policy is not about one that suits;
-// it may have been tried before. With several it is had at once.
+// redispatch follows HAProxy's option redispatch. It moves to another server than the last one,
+// possibly one that was tried before, if the last one is down by now, or if several servers are up
+// and the policy does not tie the connection to one. With several servers up there is no pause.
 func (a *Attempts) redispatch(ctx context.Context, failed *pool.Lease, f Failure) (*pool.Lease, error) {
 	p := a.Backend.pool
 	several := p.UsableActives() > 1
@@ -122,8 +117,8 @@ func (a *Attempts) redispatch(ctx context.Context, failed *pool.Lease, f Failure
 	return a.Acquire(ctx)
 }
 
-// pause waits before the same server is tried again, unless it has been waited
-// for long enough already.
+// pause waits before the same server is tried again, unless the failed attempt has already taken
+// the connect timeout.
 func (a *Attempts) pause(f Failure) {
 	pause := maxPause
 	if timeout := time.Duration(a.Backend.Timeouts.Connect); timeout > 0 {

@@ -19,111 +19,104 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// Defaults of a backend, and the bounds of what may be set.
+// Default and maximum of Backend.Retries.
 const (
 	DefaultRetries = 3
 	MaxRetries     = 100
 )
 
-// siteRunes are those of a site's name: it is a host to Caddy.
+// siteRunes are allowed in a site's name, which is a host name for Caddy.
 const siteRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 // policies is the namespace of the policy modules.
 const policies = "passthrough.policies"
 
-// Backend is a set of servers that offer the same thing, and how connections
-// are spread over them.
+// Backend is a set of interchangeable servers, and the way connections are spread over them.
 type Backend struct {
-	// BalanceRaw is the policy that picks a server for each connection.
-	// Default: {"policy": "roundrobin"}.
+	// BalanceRaw is the policy that picks a server for each connection. Default: {"policy":
+	// "roundrobin"}.
 	BalanceRaw json.RawMessage `json:"balance,omitempty" caddy:"namespace=passthrough.policies inline_key=policy"`
 
-	// Servers in the order in which policies see them. Required; an empty list
-	// is a backend that serves nobody.
+	// Servers are in the order that policies see. Required; a backend with an empty list serves no
+	// connections.
 	Servers []*Server `json:"servers,omitzero"`
 
-	// AllBackups has the policy choose among all backups when there is nobody
-	// else. Default: the first that is usable serves alone. It is HAProxy's
-	// option allbackups.
+	// AllBackups lets the policy choose among all backups if no other server is usable. Default: only
+	// the first usable backup serves. It is HAProxy's option allbackups.
 	AllBackups bool `json:"allbackups,omitempty"`
 
-	// UseServer are rules that name a server themselves: the first that matches, and
-	// whose server is up, decides in place of the policy. Where no rule does, the
-	// policy picks. A connection waits for the server if that has no room. They are
+	// UseServer are rules that name a server: the first matching rule whose server is up decides
+	// instead of the policy. If that server is full, the connection is queued for it. They are
 	// HAProxy's use-server.
 	UseServer []*UseServer `json:"use_server,omitempty"`
 
-	// Persist has rules of use_server name their server even if it is down or disabled,
-	// and connections wait for it if it goes down. It is HAProxy's option persist.
+	// Persist makes use_server rules apply even if their server is down or disabled; connections stay
+	// queued for it when it goes down. It is HAProxy's option persist.
 	Persist bool `json:"persist,omitempty"`
 
-	// PersistRules do so for the connections that they match. The first that matches
-	// decides. They are tried before content, as soon as the connection comes to the
-	// backend.
+	// PersistRules do the same for the connections that they match. The first match decides. They are
+	// evaluated before content, when the connection enters the backend.
 	PersistRules []*PersistRule `json:"persist_rules,omitempty"`
 
-	// ID is the backend's number, which the fetch be_id finds. It is HAProxy's id.
+	// ID is the backend's number, which the sample fetch be_id returns. It is HAProxy's id.
 	ID int `json:"id,omitempty"`
 
-	// Content are rules over what the client sends first, once this backend has
-	// been chosen. They are HAProxy's tcp-request content in a backend.
+	// Content are rules on the client's first bytes, evaluated once this backend has been chosen. They
+	// are HAProxy's tcp-request content in a backend.
 	Content *rules.Config `json:"content,omitempty"`
 
-	// Response are rules over what a server sends first, which is held until they
-	// have decided: accept, close, reset (the server's connection is reset) and those
-	// that set variables. Sessions are copied then, and not spliced. They are
-	// HAProxy's tcp-response content.
+	// Response are rules on the server's first bytes, which are held back until the rules have
+	// decided: accept, close, reset (of the server's connection), and those that set variables.
+	// Sessions are then copied and not spliced. They are HAProxy's tcp-response content.
 	Response *rules.Config `json:"response,omitempty"`
 
-	// Check is how servers are checked that have no check of their own.
+	// Check configures the health checks of servers without a check of their own.
 	Check *Check `json:"check,omitempty"`
 
-	// Agent is the same for agents that servers run.
+	// Agent configures the agent checks of servers without an agent of their own.
 	Agent *Agent `json:"agent,omitempty"`
 
-	// Passive takes a server out for a while when clients cannot connect to it. It
-	// needs no check, and stands beside one. Default: none.
+	// Passive takes a server out for a while when clients fail to connect to it. It works with and
+	// without health checks. Default: off.
 	Passive *Passive `json:"passive,omitempty"`
 
-	// FullConn is at how many connections of the backend its servers have their
-	// maxconn rather than their minconn. Required where a server has minconn below
-	// its maxconn. It is HAProxy's fullconn.
+	// FullConn is the number of connections of the backend at which its servers reach their maxconn,
+	// starting from their minconn. Required if a server has minconn below maxconn. It is HAProxy's
+	// fullconn.
 	FullConn int `json:"fullconn,omitempty"`
 
-	// Retries is how many times a failed connect is tried again, 0 to 100.
-	// Default: 3. It is HAProxy's retries.
+	// Retries is the number of times that a failed connect is retried, 0 to 100. Default: 3. It is
+	// HAProxy's retries.
 	Retries *int `json:"retries,omitempty"`
 
-	// Redispatch says which server a retry goes to: true (another one), false
-	// (the same one) or the number of HAProxy's option redispatch. Default: true.
+	// Redispatch selects the server of a retry: true (another one), false (the same one) or the number
+	// of HAProxy's option redispatch. Default: true.
 	Redispatch *Redispatch `json:"redispatch,omitempty"`
 
 	// RetryBudget limits the retries of all connections together. Default: none.
 	RetryBudget *RetryBudget `json:"retry_budget,omitempty"`
 
-	// Site makes connections of frontends go on as HTTP, in this process: they are
-	// handed to the http server that listens on passthrough/SITE, with the client's
-	// address and with all that has been read. Such a backend needs no servers; those
-	// that it has are for the http handler passthrough_backend. It is what HAProxy does
-	// where a frontend of mode tcp uses a backend of mode http.
+	// Site passes the connections of frontends on to the HTTP server of this process that listens on
+	// passthrough/SITE, with the client's address and all bytes read so far. Such a backend needs no
+	// servers; its servers are for the HTTP handler passthrough_backend. HAProxy does the same if a
+	// frontend in mode tcp uses a backend in mode http.
 	Site string `json:"site,omitempty"`
 
-	// AbortOnClose has a connection that waits for a server end when the client
-	// closes its direction. Otherwise only a broken connection does. It is
-	// HAProxy's option abortonclose.
+	// AbortOnClose ends a queued connection when the client closes its sending side. Otherwise only a
+	// broken connection ends it. It is HAProxy's option abortonclose.
 	AbortOnClose bool `json:"abortonclose,omitempty"`
 
-	// AllowLocalAddresses lets a host that depends on the connection, such as
-	// {l4.client_hello.sni}, resolve to a loopback, link-local or unspecified address.
-	// Otherwise no connection is made to a host with such an address: its name would
-	// lead clients to what only this system is to reach.
+	// AllowLocalAddresses allows a host that depends on the connection, such as {l4.client_hello.sni},
+	// to resolve to a loopback, link-local or unspecified address. Without it no connection is made to
+	// a host with such an address: clients could choose a name that leads to internal services of this
+	// system.
 	AllowLocalAddresses bool `json:"allow_local_addresses,omitempty"`
 
-	// Timeouts of connections to this backend.
+	// Timeouts are the timeouts of connections to this backend.
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 
-	// Origin is where in a Caddyfile the backend and some of its options stand. It
-	// is written by the Caddyfile's adapter, and read for errors alone.
+	// Origin is the place of the backend and of some of its options in a Caddyfile. The Caddyfile
+	// adapter writes it; only error messages use it.
 	Origin options.Origin `json:"origin,omitempty"`
 
 	name    string
@@ -132,7 +125,7 @@ type Backend struct {
 	written *options.Recorder // while a Caddyfile is parsed
 }
 
-// Provision sets up the backend under a name.
+// Provision sets up the backend under its name.
 func (b *Backend) Provision(ctx caddy.Context, name string) error {
 	if err := b.provision(ctx, name); err != nil {
 		return options.Locate(b.Origin.Block(), fmt.Errorf("backend %q: %w", name, err))
@@ -182,8 +175,8 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	return err
 }
 
-// provisionResponse compiles the rules for what servers send. By then what the client
-// has sent is gone.
+// provisionResponse compiles the rules on the server's first bytes. The client's bytes are no
+// longer available to them.
 func (b *Backend) provisionResponse(ctx caddy.Context) error {
 	if err := b.Response.Provision(ctx); err != nil || b.Response == nil {
 		return err
@@ -193,7 +186,7 @@ func (b *Backend) provisionResponse(ctx caddy.Context) error {
 		case r.Action == "reject" || r.Action == "drop":
 			return fmt.Errorf("rule %d: action %s: expected accept, close, reset, set_var, set_var_format or unset_var", i+1, r.Action)
 		case r.NeedsRequest():
-			return fmt.Errorf("rule %d: it asks what the client has sent, which is gone by then: expected an acl such as res.len, or a variable", i+1)
+			return fmt.Errorf("rule %d: it needs bytes of the client, which are no longer available: expected an acl such as res.len, or a variable", i+1)
 		}
 	}
 	return nil
@@ -220,7 +213,7 @@ func (b *Backend) loadPolicy(ctx caddy.Context) (pool.Policy, error) {
 	return policy, nil
 }
 
-// validatePolicy names the policies that there are, if name is not one of them.
+// validatePolicy reports an unknown policy, and suggests similar ones.
 func validatePolicy(name string) error {
 	if _, err := caddy.GetModule(policies + "." + name); err != nil {
 		return fmt.Errorf("unknown policy %q%s", name, options.Suggest(name, knownPolicies()))
@@ -235,7 +228,7 @@ func knownPolicies() (names []string) {
 	return names
 }
 
-// fillAddresses fills in what does not depend on a connection.
+// fillAddresses replaces placeholders that do not depend on a connection.
 func (b *Backend) fillAddresses() {
 	repl := caddy.NewReplacer()
 	for _, s := range b.Servers {
@@ -245,7 +238,7 @@ func (b *Backend) fillAddresses() {
 	}
 }
 
-// validate says what is wrong with what the user wrote.
+// validate validates the configuration.
 func (b *Backend) validate() error {
 	if err := ValidateName(b.name); err != nil {
 		return err
@@ -302,7 +295,7 @@ func (b *Backend) validateServers() error {
 	return nil
 }
 
-// validateMinConn says what a server with minconn wants of the backend.
+// validateMinConn validates minconn, which needs fullconn in the backend.
 func (b *Backend) validateMinConn(s *Server) error {
 	if b.FullConn != 0 || s.MinConn == 0 || s.MinConn >= s.MaxConn {
 		return nil
@@ -324,21 +317,20 @@ func (b *Backend) setDefaults() {
 	b.Timeouts.setDefaults()
 }
 
-// Name is the name under which the backend was provisioned.
+// Name returns the name under which the backend was provisioned.
 func (b *Backend) Name() string { return b.name }
 
-// Pool is the backend at run time, from Provision on.
+// Pool returns the backend's pool. It is valid after Provision.
 func (b *Backend) Pool() *pool.Pool { return b.pool }
 
-// Close gives up the hold on the backend's counts. Connections in hand may
-// still use the backend.
+// Close releases the hold on the backend's counts. Connections that use the backend may continue.
 func (b *Backend) Close() {
 	if b != nil && b.pool != nil {
 		b.pool.Close()
 	}
 }
 
-// Empty reports whether nothing at all was configured.
+// Empty reports whether no option is set.
 func (b *Backend) Empty() bool {
 	configured := *b
 	configured.name, configured.pool = "", nil

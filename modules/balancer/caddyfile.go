@@ -18,8 +18,8 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption("passthrough", parseApp)
 }
 
-// parseApp parses the global option passthrough, which may be given several
-// times: the blocks add up. Syntax:
+// parseApp parses the global option passthrough. It may be given several times; the blocks are
+// merged. Syntax:
 //
 //	passthrough {
 //		frontend <name> {
@@ -82,8 +82,7 @@ func (a *App) parseBackend(d *caddyfile.Dispenser) error {
 	return b.ValidateWritten(&begin, name)
 }
 
-// ValidateWritten says what is wrong with the block as a whole, which begins where
-// begin stands.
+// ValidateWritten validates the block as a whole; begin is its first token.
 func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error {
 	if len(b.Servers) == 0 && b.Site == "" {
 		return begin.Errf("backend %q: it has no servers: expected at least one", name)
@@ -96,7 +95,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 	return nil
 }
 
-// Options are the words of a backend's block. Syntax:
+// Options returns the options of a backend's block. Syntax:
 //
 //	balance <policy> [<args…>] {
 //		<option> [<args…>]

@@ -10,10 +10,9 @@ import (
 	"strings"
 )
 
-// ValidateWrittenName is CheckName for a word in a Caddyfile that stands in the place
-// of the name of a frontend, backend or server. An address there means that the
-// name was forgotten. JSON says which of the two is which, and HAProxy's names may
-// be addresses.
+// ValidateWrittenName validates the name of a frontend, backend or server in a Caddyfile like
+// ValidateName, and rejects addresses: an address in the place of a name means that the name was
+// forgotten. In JSON the two cannot be confused, and HAProxy's names may be addresses.
 func ValidateWrittenName(name string) error {
 	if readsAsAddress(name) {
 		return fmt.Errorf("%q reads as an address: expected a name", name)
@@ -38,8 +37,8 @@ func readsAsAddress(name string) bool {
 	return err == nil
 }
 
-// validateServerName says what is wrong with the two words after server. A server
-// may be named after its own address, as is the habit in files of HAProxy.
+// validateServerName validates the two words after server. A server may be named after its own
+// address, which is common in HAProxy's files.
 func validateServerName(name, address string) error {
 	host, _, _ := net.SplitHostPort(address)
 	switch {

@@ -45,7 +45,7 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// table has the options of a server, which begins on a line.
+// table returns the options of a server whose definition begins on line.
 func (s *Server) table(line int) options.Table {
 	return options.Table{
 		"id":             options.Int(&s.ID, 1, maxNumber),
@@ -70,8 +70,8 @@ func (s *Server) table(line int) options.Table {
 	}
 }
 
-// parseCheck takes [CHECKER] and, where it may have one, a block, which holds the
-// checker's options, too.
+// parseCheck parses [CHECKER] and, if block is set, a block that may also hold the checker's
+// options.
 func parseCheck(d *caddyfile.Dispenser, p **Check, block bool) error {
 	c, name := new(Check), "tcp"
 	*p = c
@@ -82,7 +82,7 @@ func parseCheck(d *caddyfile.Dispenser, p **Check, block bool) error {
 		switch {
 		case !known && block:
 			return d.Errf("check: %w", unknownChecker(name))
-		case !known: // the next of the server's words
+		case !known: // the server's next option
 			d.Prev()
 			name, named = "tcp", false
 		}
@@ -104,7 +104,7 @@ func parseCheck(d *caddyfile.Dispenser, p **Check, block bool) error {
 	return options.Wrap(d, wrapAbout("check", c.validate()))
 }
 
-// optionsOf returns the options that a checker has itself.
+// optionsOf returns the options of a checker.
 func optionsOf(checker pool.Checker) options.Table {
 	if with, ok := checker.(interface{ CheckOptions() options.Table }); ok {
 		return with.CheckOptions()
@@ -112,7 +112,7 @@ func optionsOf(checker pool.Checker) options.Table {
 	return nil
 }
 
-// table has the options of a check, less those of the checker.
+// table returns the options of a check, without those of its checker.
 func (c *Check) table() options.Table {
 	return options.Table{
 		"interval":      options.Duration(&c.Interval),
@@ -130,7 +130,7 @@ func (c *Check) table() options.Table {
 	}
 }
 
-// parseAgent takes PORT and, where it may have one, a block.
+// parseAgent parses PORT and, if block is set, a block.
 func parseAgent(d *caddyfile.Dispenser, p **Agent, block bool) error {
 	a := new(Agent)
 	*p = a

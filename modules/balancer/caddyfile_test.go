@@ -120,7 +120,7 @@ func TestMistakesInCaddyfile(t *testing.T) {
 	}
 }
 
-// A name that reads as an address is one that was forgotten.
+// An address in the place of a name means that the name was forgotten.
 func TestServerNamesInCaddyfile(t *testing.T) {
 	const two = ` reads as an address: expected server NAME ADDRESS: give each server a name and a line of its own: server s1 `
 	const one = ` reads as an address: expected server NAME ADDRESS: give the server a name: server s1 `
@@ -147,7 +147,7 @@ func TestServerNamesInCaddyfile(t *testing.T) {
 	}
 	for _, line := range []string{
 		"a:b 10.0.0.1:443", "web-1.test 10.0.0.1:443", "1 10.0.0.1:443", "s1:70000 10.0.0.1:443",
-		"10.0.0.1:443 10.0.0.1:443", "10.0.0.1 10.0.0.1:443", "::1 [::1]:443", // the habit in HAProxy's files
+		"10.0.0.1:443 10.0.0.1:443", "10.0.0.1 10.0.0.1:443", "::1 [::1]:443",
 	} {
 		if _, err := parseBackend("server " + line); err != nil {
 			t.Errorf("%q: %v", line, err)

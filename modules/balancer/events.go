@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// eventLine is how an event is logged.
+// eventLine is the message and level of a kind of event.
 type eventLine struct {
 	message string
 	level   zapcore.Level
@@ -30,7 +30,7 @@ var eventLines = map[pool.EventKind]eventLine{
 	pool.AgentChanged:      {"agent", zapcore.InfoLevel},
 }
 
-// logEvents logs what happens to the backend's servers.
+// logEvents returns a function that logs the events of the backend.
 func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 	logged := make(map[string]bool)
 	for _, s := range b.Servers {
@@ -50,7 +50,7 @@ func (b *Backend) logEvents(logger *zap.Logger) func(pool.Event) {
 	}
 }
 
-// fields are what a line says of an event.
+// fields returns the log fields of an event.
 func fields(e pool.Event) []zap.Field {
 	f := []zap.Field{zap.String("backend", e.Backend)}
 	if e.Server == "" {

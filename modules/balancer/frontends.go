@@ -18,23 +18,23 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// frontendModule is the ID of the module that is a frontend of the app. It is loaded by its ID
-// because its package imports this one.
+// frontendModule is the ID of the module for frontends with listeners of their own. It is loaded by
+// ID because its package imports this one.
 const frontendModule = "passthrough.frontend"
 
-// ownFrontend is a frontend that listens itself.
+// ownFrontend is a frontend with listeners of its own.
 type ownFrontend interface {
-	// Listen opens the listeners and serves their connections. Where one of them cannot be
-	// opened, none is.
+	// Listen opens the listeners and serves their connections. If one of them cannot be opened, it
+	// opens none.
 	Listen() error
-	// StopListening closes the listeners. Connections that have been accepted go on.
+	// StopListening closes the listeners. Accepted connections continue.
 	StopListening()
 }
 
-// OwnFrontends returns the names of the frontends that listen themselves.
+// OwnFrontends returns the names of the frontends with listeners of their own.
 func (a *App) OwnFrontends() []string { return slices.Sorted(maps.Keys(a.FrontendsRaw)) }
 
-// claimFrontends registers the names of the frontends that listen themselves, before those of
+// claimFrontends registers the names of the frontends with listeners of their own, before those of
 // layer4 servers are provisioned.
 func (a *App) claimFrontends() error {
 	for _, name := range a.OwnFrontends() {
@@ -56,12 +56,12 @@ func (a *App) claimFrontends() error {
 	return nil
 }
 
-// provisionFrontends loads the frontends that listen themselves. They report their errors.
+// provisionFrontends loads the frontends with listeners of their own.
 func (a *App) provisionFrontends(ctx caddy.Context) error {
 	if len(a.FrontendsRaw) == 0 {
 		return nil
 	}
-	// Rules may ask about the frontends of layer4 servers. Caddy reports what is wrong with those.
+	// Rules may refer to frontends of layer4 servers. Caddy reports errors in those.
 	_, _ = ctx.AppIfConfigured("layer4")
 	a.listening = make(map[string]ownFrontend)
 	for _, name := range a.OwnFrontends() {
@@ -80,11 +80,11 @@ func (a *App) provisionFrontends(ctx caddy.Context) error {
 	return nil
 }
 
-// jsonPath is where a frontend stands in JSON.
+// jsonPath returns the JSON path of a frontend.
 func jsonPath(name string) string { return "apps.passthrough.frontends." + name }
 
-// Start has the frontends listen. Health checks begin when the configuration runs as a whole:
-// it may still fail.
+// Start opens the frontends' listeners. Health checks begin later, when the whole configuration
+// runs: until then it may still fail.
 func (a *App) Start() error {
 	for _, name := range slices.Sorted(maps.Keys(a.listening)) {
 		if err := a.listening[name].Listen(); err != nil {
@@ -102,8 +102,8 @@ func (a *App) stopListening() {
 	}
 }
 
-// Listening returns the addresses that frontends listen on, by what errors call the frontend. It
-// is for durable.Validate.
+// Listening returns the addresses that frontends listen on, by the name that errors use for the
+// frontend. It is for durable.Validate.
 func (a *App) Listening() map[string][]string {
 	all := make(map[string][]string)
 	for name, f := range a.listening {
@@ -114,10 +114,9 @@ func (a *App) Listening() map[string][]string {
 	return all
 }
 
-// AddFrontend registers a frontend of this configuration. Its name keeps its counts and must
-// differ from every other's. at is where it stands in a Caddyfile, and in is what errors call
-// the place otherwise; both may be empty. It is called while Caddy provisions, one call after
-// the other.
+// AddFrontend registers a frontend of this configuration. Its counts are kept under its name, which
+// must be unique. at is its place in a Caddyfile, and in names its place in errors otherwise; both
+// may be empty. It must be called while Caddy provisions, from one goroutine.
 func (a *App) AddFrontend(name string, at options.Origin, in string) error {
 	if err := ValidateName(name); err != nil {
 		return err
@@ -132,8 +131,8 @@ func (a *App) AddFrontend(name string, at options.Origin, in string) error {
 	return nil
 }
 
-// parseFrontend parses the block of a frontend that listens itself, of which the app knows the
-// name alone.
+// parseFrontend parses the block of a frontend with listeners of its own. Its module parses
+// everything except for the name.
 func (a *App) parseFrontend(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
 		return d.Errf("frontend: expected a name, such as frontend tls { bind :443 … }")

@@ -85,7 +85,7 @@ func TestCheckServerOptions(t *testing.T) {
 	}
 }
 
-// The pool has the servers as they were configured.
+// The pool gets the servers as configured.
 func TestServersInThePool(t *testing.T) {
 	app := provisioned(t, `{"web": {"allbackups": true, "servers": [
 		{"name": "s1", "address": "10.0.0.1:443", "disabled": true},

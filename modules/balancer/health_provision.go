@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// Defaults of checks, HAProxy's.
+// Defaults of checks, as in HAProxy.
 const (
 	DefaultInterval   = 2 * time.Second
 	DefaultRise       = 2
@@ -29,8 +29,8 @@ const (
 	DefaultErrorLimit = 10
 )
 
-// checks is the namespace of the checker modules. One of them is no checker: it
-// asks agents.
+// checks is the namespace of the checker modules. agentModule is in it, too, but is an Agent and
+// not a Checker.
 const (
 	checks      = "passthrough.checks"
 	agentModule = checks + ".agent"
@@ -49,7 +49,7 @@ func unknownChecker(name string) error {
 	return fmt.Errorf("unknown checker %q%s", name, options.Suggest(name, knownCheckers()))
 }
 
-// newChecker is a checker without options.
+// newChecker returns a checker without options.
 func newChecker(name string) (pool.Checker, error) {
 	info, err := caddy.GetModule(checks + "." + name)
 	if err != nil {
@@ -62,7 +62,7 @@ func newChecker(name string) (pool.Checker, error) {
 	return checker, nil
 }
 
-// provision loads the checker; nil is no check.
+// provision loads the checker. c may be nil.
 func (c *Check) provision(ctx caddy.Context) error {
 	if c == nil {
 		return nil
@@ -86,11 +86,11 @@ func (c *Check) provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading checker %q: %w", inline.Module, err)
 	}
-	c.checker = mod.(pool.Checker) // newChecker has looked
+	c.checker = mod.(pool.Checker) // newChecker has checked the type
 	return nil
 }
 
-// provision loads what asks the agent; nil is none.
+// provision loads the agent module. a may be nil.
 func (a *Agent) provision(ctx caddy.Context) error {
 	if a == nil {
 		return nil
@@ -123,7 +123,7 @@ func (b *Backend) provisionChecks(ctx caddy.Context) error {
 	return nil
 }
 
-// wrapAbout says what an error is about.
+// wrapAbout adds the subject to an error.
 func wrapAbout(what string, err error) error {
 	if err == nil {
 		return nil
@@ -131,7 +131,7 @@ func wrapAbout(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// checkOf is how a server is checked; nil: it is not.
+// checkOf returns the check that applies to a server, or nil.
 func (b *Backend) checkOf(s *Server) *Check {
 	if s.Check != nil || s.NoCheck || s.Track != "" {
 		return s.Check
@@ -139,7 +139,7 @@ func (b *Backend) checkOf(s *Server) *Check {
 	return b.Check
 }
 
-// agentOf is a server's agent; nil: there is none.
+// agentOf returns the agent that applies to a server, or nil.
 func (b *Backend) agentOf(s *Server) *Agent {
 	if s.Agent != nil || s.Track != "" {
 		return s.Agent
@@ -147,7 +147,7 @@ func (b *Backend) agentOf(s *Server) *Agent {
 	return b.Agent
 }
 
-// validateHealth says what does not go together in a server and its backend.
+// validateHealth validates the health options of a server in the context of its backend.
 func (b *Backend) validateHealth(s *Server) error {
 	check, agent := b.checkOf(s), b.agentOf(s)
 	switch {
@@ -160,7 +160,7 @@ func (b *Backend) validateHealth(s *Server) error {
 	case check != nil && check.Port == 0 && !hasPort(check.Address) && HasRelativePort(s.Address):
 		return fmt.Errorf("it has a check, and the port of address %q is relative to that of each connection: expected port in check, or no_check", s.Address)
 	case agent != nil && agent.Address == "" && (IsTemplate(s.Address) || isUnix(s.Address)):
-		return fmt.Errorf("it has an agent, and address %q names no host that it could be on: expected an address in agent", s.Address)
+		return fmt.Errorf("it has an agent, and address %q has no fixed host: expected an address in agent", s.Address)
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func hasPort(address string) bool {
 	return err == nil
 }
 
-// healthConfig is what the pool must know of a server's health.
+// healthConfig returns the pool's configuration of a server's health.
 func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
 	c := pool.HealthConfig{
 		Init: initStates[s.InitState], Observe: observed[s.Observe], OnError: errorActions[s.OnError],
@@ -194,7 +194,7 @@ func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
 	return c
 }
 
-// target is what the check of a server connects to.
+// target returns the target of a server's check.
 func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Target {
 	t := pool.Target{SendProxy: 1 + slices.Index(proxyVersions, c.SendProxy)}
 	t.Source, _ = netip.ParseAddr(c.Source)
@@ -220,7 +220,7 @@ func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Targe
 	return b.withTimeouts(t, interval)
 }
 
-// agentTarget is where an agent is asked, but for its times.
+// agentTarget returns the target of an agent, without timeouts.
 func agentTarget(s *Server, a *Agent) (t pool.Target) {
 	t.ResolvePrefer = s.ResolvePrefer
 	if a.Address == "" {
@@ -233,8 +233,8 @@ func agentTarget(s *Server, a *Agent) (t pool.Target) {
 	return t
 }
 
-// withTimeouts is a target with HAProxy's timeouts: a check may take one interval in all,
-// or with timeouts.check that long from the connect on.
+// withTimeouts adds HAProxy's timeouts to a target: a check may take one interval in all, or
+// timeouts.check from the connect on.
 func (b *Backend) withTimeouts(t pool.Target, interval time.Duration) pool.Target {
 	t.Timeout = interval
 	if timeout := time.Duration(b.Timeouts.Check); timeout > 0 {
@@ -246,7 +246,7 @@ func (b *Backend) withTimeouts(t pool.Target, interval time.Duration) pool.Targe
 	return t
 }
 
-// tracked is the server that this one, of a backend, tracks.
+// tracked returns the server that s, a server of the backend, tracks.
 func (s *Server) tracked(backend string) pool.Ref {
 	if s.Track == "" {
 		return pool.Ref{}
@@ -257,7 +257,7 @@ func (s *Server) tracked(backend string) pool.Ref {
 	return pool.Ref{Backend: backend, Server: s.Track}
 }
 
-// validateTracks says which server tracks one that there is not, or itself.
+// validateTracks reports servers that track a missing server, or themselves.
 func (a *App) validateTracks(b *Backend) error {
 	for i, s := range b.Servers {
 		if s.Track == "" {
@@ -274,7 +274,7 @@ func (a *App) validateTracking(b *Backend, s *Server) error {
 	for seen := make(map[pool.Ref]bool); s.Track != ""; {
 		to := s.tracked(b.name)
 		if seen[to] {
-			return errors.New("it leads back to itself")
+			return errors.New("tracking is circular")
 		}
 		seen[to] = true
 		if to.Backend != b.name {

@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// What a check connects to, and how long it may take.
+// TestTargets tests the address and the timeouts of checks.
 func TestTargets(t *testing.T) {
 	const s, ms = time.Second, time.Millisecond
 	tcp := func(address string, timeout time.Duration) pool.Target {
@@ -58,7 +58,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// What is said of the names of a server goes for its checks and its agent, too.
+// The IP version that is preferred for a server's name applies to its checks and its agent, too.
 func TestFamilyOfTargets(t *testing.T) {
 	app := provisioned(t, `{"web": {"check": {}, "agent": {"port": 9}, "servers": [
 		{"name": "four", "address": "tcp4/web.test:443", "resolve_prefer": "ipv6"},
@@ -77,7 +77,7 @@ func TestFamilyOfTargets(t *testing.T) {
 	}
 }
 
-// Who is checked how, of the backend's check and the server's own.
+// The server's own check takes precedence over the backend's.
 func TestHealthConfigOfServer(t *testing.T) {
 	app := provisioned(t, `{"web": {
 		"check": {"rise": 4},
@@ -115,7 +115,7 @@ func TestHealthConfigOfServer(t *testing.T) {
 	}
 }
 
-// What is wrong with checks, agents and who tracks whom is named.
+// Errors in checks, agents and tracking are reported.
 func TestHealthErrors(t *testing.T) {
 	const s1 = `{"name": "s1", "address": "10.0.0.1:443", "check": {}}`
 	web := func(servers string) string { return `{"web": {"servers": [` + servers + `]}}` }
@@ -127,13 +127,13 @@ func TestHealthErrors(t *testing.T) {
 		`{"web": {"check": {"checker": {"module": "tcp", "x": 1}}, "servers": []}}`:                                    `loading checker "tcp"`,
 		web(`{"name": "s1", "address": "10.0.0.1:443", "check": {"checker": {"module": "x"}}}`):                        `backend "web": server 1 "s1": check: checker: unknown checker "x"`,
 		web(`{"name": "s1", "address": "{l4.client_hello.sni}:443", "check": {}}`):                                     `server 1 "s1": it has a check, and address "{l4.client_hello.sni}:443" depends on each connection: expected an address in check, or no_check`,
-		web(`{"name": "s1", "address": "{l4.client_hello.sni}:443", "agent": {"port": 1}}`):                            `it has an agent, and address "{l4.client_hello.sni}:443" names no host that it could be on: expected an address in agent`,
+		web(`{"name": "s1", "address": "{l4.client_hello.sni}:443", "agent": {"port": 1}}`):                            `it has an agent, and address "{l4.client_hello.sni}:443" has no fixed host: expected an address in agent`,
 		web(`{"name": "s1", "address": "unix//run/a", "agent": {"port": 1}}`):                                          `it has an agent, and address "unix//run/a"`,
 		web(s1 + `, {"name": "s2", "address": "10.0.0.2:443", "track": "s3"}`):                                         `backend "web": server 2 "s2": track s3: backend "web" has no server "s3"; did you mean "s1"?`,
 		web(s1 + `, {"name": "s2", "address": "10.0.0.2:443", "track": "wbe/s1"}`):                                     `track wbe/s1: backend "wbe" is not defined; did you mean "web"?`,
 		web(`{"name": "s1", "address": "10.0.0.1:443"}, {"name": "s2", "address": "10.0.0.2:443", "track": "s1"}`):     `track s1: server web/s1 has neither check nor agent`,
-		web(`{"name": "s1", "address": "a:1", "track": "s2"}, {"name": "s2", "address": "a:1", "track": "web/s1"}`):    `track s2: it leads back to itself`,
-		`{"web": {"servers": [{"name": "s1", "address": "a:1", "track": "s1"}]}}`:                                      `track s1: it leads back to itself`,
+		web(`{"name": "s1", "address": "a:1", "track": "s2"}, {"name": "s2", "address": "a:1", "track": "web/s1"}`):    `track s2: tracking is circular`,
+		`{"web": {"servers": [{"name": "s1", "address": "a:1", "track": "s1"}]}}`:                                      `track s1: tracking is circular`,
 		`{"web": {"check": {}, "servers": [{"name": "s1", "address": "a:1", "no_check": true, "observe": "layer4"}]}}`: `it has observe layer4 and no check`,
 	} {
 		app := load(t, config)
@@ -147,7 +147,7 @@ func TestHealthErrors(t *testing.T) {
 	cleanUp(t, good)
 }
 
-// other is a checker of somebody else.
+// other is a checker of another plugin.
 type other struct{}
 
 func (other) CaddyModule() caddy.ModuleInfo {
@@ -158,7 +158,7 @@ func (other) Check(context.Context, pool.Target) pool.Result {
 	return pool.Result{Code: pool.Layer7Status, Info: "no"}
 }
 
-// A checker is a module, and runs when the configuration does.
+// A checker is a module, and runs once its configuration runs.
 func TestOtherChecker(t *testing.T) {
 	caddy.RegisterModule(other{})
 	b, err := parseBackend("server s1 10.0.0.1:443\ncheck other {\ninterval 10ms\n}")
@@ -190,7 +190,8 @@ func TestOtherChecker(t *testing.T) {
 	}
 }
 
-// Each transition is one line; checks are with log alone, or where they warn.
+// Each transition is one log line. Checks are logged with the option log, or if they return a
+// warning.
 func TestEventsAreLogged(t *testing.T) {
 	b := &Backend{name: "web", Check: &Check{Log: true}, Servers: []*Server{{Name: "s1"}, {Name: "s2", HealthOptions: HealthOptions{NoCheck: true}}}}
 	core, logged := observer.New(zapcore.DebugLevel)

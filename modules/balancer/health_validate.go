@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// What the words of Watch and Check may be.
+// Allowed values of HealthOptions and Check.
 var (
 	initStates = map[string]pool.InitState{
 		"none": pool.InitUp, "up": pool.InitUp, "fully_up": pool.InitFullyUp,
@@ -34,7 +34,7 @@ var (
 	proxyVersions = []string{"v1", "v2"}
 )
 
-// maxSpread is the highest spread, as in HAProxy.
+// maxSpread is the maximum of Check.Spread, as in HAProxy.
 const maxSpread = 50
 
 func wordsOf[V any](words map[string]V) []string { return slices.Sorted(maps.Keys(words)) }
@@ -72,7 +72,7 @@ func (w *HealthOptions) validate() error {
 	return nil
 }
 
-// validateTrack says what is wrong with track by itself.
+// validateTrack validates track on its own.
 func (w *HealthOptions) validateTrack() error {
 	if w.Track == "" {
 		return nil
@@ -93,7 +93,7 @@ func (w *HealthOptions) validateTrack() error {
 	return nil
 }
 
-// validate says what is wrong with a check; nil is none.
+// validate validates a check. c may be nil.
 func (c *Check) validate() error {
 	if c == nil {
 		return nil
@@ -129,7 +129,7 @@ const (
 	DefaultEject  = 10 * time.Second
 )
 
-// validate says what is wrong with passive; nil is none.
+// validate validates passive. p may be nil.
 func (p *Passive) validate() error {
 	if p == nil {
 		return nil
@@ -140,7 +140,7 @@ func (p *Passive) validate() error {
 	return validateDurations(duration{"window", p.Window}, duration{"eject", p.Eject})
 }
 
-// passive is what the pool must know of it; nil is none.
+// passive returns the pool's configuration. p may be nil.
 func (p *Passive) passive() pool.Passive {
 	if p == nil {
 		return pool.Passive{}
@@ -151,14 +151,14 @@ func (p *Passive) passive() pool.Passive {
 	}
 }
 
-// table has the options of passive.
+// table returns the options of passive.
 func (p *Passive) table() options.Table {
 	return options.Table{
 		"fails": options.Int(&p.Fails, 1, maxNumber), "window": options.Duration(&p.Window), "eject": options.Duration(&p.Eject),
 	}
 }
 
-// validate says what is wrong with an agent; nil is none.
+// validate validates an agent. a may be nil.
 func (a *Agent) validate() error {
 	if a == nil {
 		return nil
@@ -177,8 +177,8 @@ func (a *Agent) validate() error {
 	return validatePort(a.Port)
 }
 
-// validateCheckAddress is checkAddress for one that may have no port, and is neither
-// a Unix socket nor a template.
+// validateCheckAddress validates the address of a check, which may have no port. It is neither a
+// Unix socket nor a template.
 func validateCheckAddress(address string) error {
 	network, to := SplitAddress(address)
 	if _, _, err := net.SplitHostPort(to); err != nil || network == "unix" {
@@ -190,7 +190,7 @@ func validateCheckAddress(address string) error {
 	return validateFamily(address)
 }
 
-// validateHost says what is wrong with a host without a port.
+// validateHost validates a host without a port.
 func validateHost(address string) error {
 	network, host := SplitAddress(address)
 	if _, err := netip.ParseAddr(host); err == nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// inline is what there is to know of a backend for a connection that must not wait.
+// inline says how a backend treats connections that must not block.
 type inline struct{ possible, needsRequest bool }
 
 func (b *Backend) newInline(p pool.Policy) inline {
@@ -25,11 +25,10 @@ func (b *Backend) newInline(p pool.Policy) inline {
 
 func noRules(c *rules.Config) bool { return c == nil || len(c.Rules) == 0 }
 
-// Inline reports whether a server that is free is found without waiting for anything: on a
-// goroutine that others wait for. What is not this project's own, such as a policy or a
-// matcher of another plugin, may wait; so do rules of the backend's own.
+// Inline reports whether a free server can be found without blocking, so that a goroutine which
+// many connections share may do it. Policies and matchers of other plugins may block, and so may
+// the backend's own content rules.
 func (b *Backend) Inline() bool { return b.inline.possible }
 
-// ServerNeedsRequest reports whether anything that the client sends has a part in which
-// server a connection gets.
+// ServerNeedsRequest reports whether the choice of a server depends on bytes that the client sends.
 func (b *Backend) ServerNeedsRequest() bool { return b.inline.needsRequest }

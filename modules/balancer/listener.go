@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 )
 
-// NotDurable returns those of the addresses, as they are written, at which a reload
-// loses connections.
+// NotDurable returns those addresses whose listeners lose connections at a reload, as they are
+// written.
 func NotDurable(listen []string) (plain []string) {
 	for _, l := range listen {
 		addr, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceAll(l, ""))

@@ -12,11 +12,11 @@ import (
 )
 
 func init() {
-	// The logger is that of the configuration that runs: names are the process's.
+	// Use the current configuration's logger: resolved names belong to the process.
 	resolve.Servers.Notify = func(c resolve.Change) { logName(caddy.Log().Named("passthrough"), c) }
 }
 
-// logName logs what has become of a name of the configuration.
+// logName logs a change of a host name's addresses.
 func logName(log *zap.Logger, c resolve.Change) {
 	log = log.With(zap.String("host", c.Host), zap.Stringers("addresses", c.After))
 	unresolved, _ := errors.AsType[*resolve.Error](c.Err)
@@ -24,12 +24,12 @@ func logName(log *zap.Logger, c resolve.Change) {
 	case c.Err != nil && len(c.After) == 0:
 		log.Error("host name has no addresses", zap.Error(c.Err))
 	case unresolved != nil && unresolved.NotFound():
-		log.Warn("host name is no longer in the DNS; its addresses are in use for half a minute more", zap.Error(c.Err))
+		log.Warn("host name not found in DNS: keeping its addresses for half a minute", zap.Error(c.Err))
 	case c.Err != nil:
-		log.Warn("addresses of a host name cannot be renewed; the last ones stay in use", zap.Error(c.Err))
+		log.Warn("resolving a host name failed: keeping its last addresses", zap.Error(c.Err))
 	case c.Moved():
-		log.Info("host name has other addresses", zap.Stringers("before", c.Before))
+		log.Info("addresses of a host name changed", zap.Stringers("before", c.Before))
 	default:
-		log.Info("host name is resolved again")
+		log.Info("host name resolves again")
 	}
 }

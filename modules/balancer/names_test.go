@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// What becomes of a name is one line, which says DNS.
+// Each change of a name is one log line that mentions the DNS.
 func TestNamesAreLogged(t *testing.T) {
 	core, logged := observer.New(zapcore.DebugLevel)
 	one, two := []netip.Addr{netip.MustParseAddr("192.0.2.1")}, []netip.Addr{netip.MustParseAddr("192.0.2.2")}
@@ -47,11 +47,11 @@ func TestNamesAreLogged(t *testing.T) {
 	const odd, none = ": resolving web.test: server misbehaving (DNS)", ": resolving web.test: no such host (DNS); asked 192.0.2.53:53"
 	want := []string{
 		"error host name has no addresses" + odd,
-		"warn addresses of a host name cannot be renewed; the last ones stay in use" + odd,
-		"warn host name is no longer in the DNS; its addresses are in use for half a minute more" + none,
+		"warn resolving a host name failed: keeping its last addresses" + odd,
+		"warn host name not found in DNS: keeping its addresses for half a minute" + none,
 		"error host name has no addresses" + none,
-		"info host name is resolved again",
-		"info host name has other addresses",
+		"info host name resolves again",
+		"info addresses of a host name changed",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

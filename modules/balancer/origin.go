@@ -8,19 +8,18 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// BeginBlock begins to note where in a Caddyfile options stand: those of the block
-// whose name d stands on.
+// BeginBlock starts recording where options stand in a Caddyfile, for the block whose name d is at.
 func (b *Backend) BeginBlock(d *caddyfile.Dispenser) { b.written = options.NewRecorder(d) }
 
-// NoteLine notes where an option stands, which d stands on.
+// NoteLine records the place of an option, which d is at.
 func (b *Backend) NoteLine(word string, d *caddyfile.Dispenser) { b.written.Note(word, d) }
 
-// EndBlock sets Origin to what has been noted.
+// EndBlock stores the recorded places in Origin.
 func (b *Backend) EndBlock() {
 	b.Origin, b.written = b.written.Origin(), nil
 }
 
-// noted returns f with its option noted.
+// noted wraps f so that it records its option.
 func (b *Backend) noted(word string, f func(d *caddyfile.Dispenser) error) func(d *caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
 		b.NoteLine(word, d)
@@ -28,7 +27,7 @@ func (b *Backend) noted(word string, f func(d *caddyfile.Dispenser) error) func(
 	}
 }
 
-// at adds to an error where an option stands, the i-th of its kind.
+// at adds the place of the i-th option of its kind to an error.
 func (b *Backend) at(word string, i int, err error) error {
 	return options.Locate(b.Origin.Of(word, i), err)
 }

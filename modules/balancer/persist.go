@@ -19,21 +19,20 @@ const (
 	ignorePersist = "ignore"
 )
 
-// PersistRule says for the connections that it matches whether they go to the server
-// that use_server names even if that is down or disabled.
+// PersistRule decides for matching connections whether they go to the server of use_server even if
+// it is down or disabled.
 type PersistRule struct {
-	// Action is force or ignore. With force the connection keeps the server that
-	// use_server names, whatever its state, and redispatch does not move it. With
-	// ignore no later rule is tried. They are HAProxy's force-persist and
-	// ignore-persist.
+	// Action is force or ignore. force keeps the connection on the server of use_server, whatever its
+	// state, and overrides redispatch. ignore stops the evaluation of further rules. They are
+	// HAProxy's force-persist and ignore-persist.
 	Action string `json:"action"`
 
-	// MatcherSetsRaw are sets of layer4 matchers: all of a set must match, and one set
-	// is enough. Without any the rule always matches.
+	// MatcherSetsRaw are sets of layer4 matchers: the rule matches if all matchers of one set do.
+	// Without a set it always matches.
 	MatcherSetsRaw []caddy.ModuleMap `json:"match,omitempty" caddy:"namespace=layer4.matchers"`
 
-	// UnlessRaw is the opposite of match, in place of it: the rule matches unless one
-	// of the sets does.
+	// UnlessRaw negates the sets, and is used instead of match: the rule matches unless one of the
+	// sets does.
 	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
 
 	condition rules.Condition
@@ -52,9 +51,9 @@ func (b *Backend) provisionPersistRules(ctx caddy.Context) error {
 	return nil
 }
 
-// ForcesPersistence reports whether a connection that has just come to the backend
-// keeps the server that use_server names, whatever the server's state. The first of
-// the persist rules that matches decides. An error means that a matcher failed.
+// ForcesPersistence reports whether a connection that enters the backend stays on the server of
+// use_server, whatever the server's state. The first matching persist rule decides. An error means
+// that a matcher failed.
 func (b *Backend) ForcesPersistence(v *rules.View) (bool, error) {
 	for i, r := range b.PersistRules {
 		verdict, err := r.condition.Match(v)
@@ -68,8 +67,7 @@ func (b *Backend) ForcesPersistence(v *rules.View) (bool, error) {
 	return false, nil
 }
 
-// ForcesByRequest reports whether what the client sends has a part in what
-// ForcesPersistence returns.
+// ForcesByRequest reports whether ForcesPersistence depends on bytes that the client sends.
 func (b *Backend) ForcesByRequest() bool {
 	for _, r := range b.PersistRules {
 		if r.condition.NeedsRequest() {
@@ -79,7 +77,7 @@ func (b *Backend) ForcesByRequest() bool {
 	return false
 }
 
-// persistRule is the option of a rule with that action.
+// persistRule returns the option for rules with an action.
 func (b *Backend) persistRule(action string) options.Option {
 	return options.Repeatable(b.noted("persist_rule", func(d *caddyfile.Dispenser) error {
 		r := &PersistRule{Action: action}

@@ -11,16 +11,16 @@ func TestRelativePorts(t *testing.T) {
 	for _, c := range []struct {
 		address string
 		port    int
-		want    string // or a part of the error
+		want    string // or part of the error
 	}{
 		{"10.0.0.1:443", 0, "10.0.0.1:443"},
 		{"10.0.0.1:+0", 8443, "10.0.0.1:8443"},
 		{"10.0.0.1:+1000", 443, "10.0.0.1:1443"},
 		{"[::1]:-400", 443, "[::1]:43"},
 		{"web.test:+65000", 535, "web.test:65535"},
-		{"web.test:+65000", 536, "it is port 65536 for this connection"},
-		{"web.test:-443", 443, "it is port 0 for this connection"},
-		{"web.test:+10", 0, "the client came to no port"},
+		{"web.test:+65000", 536, "port 65536 is out of range for this connection"},
+		{"web.test:-443", 443, "port 0 is out of range for this connection"},
+		{"web.test:+10", 0, "the client's connection has no port"},
 	} {
 		if err := validateAddress(c.address); err != nil {
 			t.Errorf("%s: %v", c.address, err)
@@ -43,7 +43,7 @@ func TestRelativePorts(t *testing.T) {
 	}
 }
 
-// A check needs a port of its own.
+// A check of a server with a relative port needs its own port.
 func TestCheckOfARelativePort(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"check": {}}`:                         "server 1 \"s1\": it has a check, and the port of address \"10.0.0.1:+0\" is relative",

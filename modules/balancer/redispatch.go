@@ -13,29 +13,28 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// Redispatch says which server a failed connect is tried again on. In JSON it is
-// true, false or a number.
+// Redispatch selects the server on which a failed connect is retried. In JSON it is true, false or
+// a number.
 //
-// True: at once on one that this connection has not tried, then on a backup; if
-// there is none, on any of them after a pause of one second, or of the connect
-// timeout if that is shorter. False: on the same server, after that pause.
+// True: at once on a server that this connection has not tried, then on a backup; if none is left,
+// on any of them after a pause of one second, or of the connect timeout if that is shorter. False:
+// on the same server, after that pause.
 //
-// A number is HAProxy's option redispatch N (-1 where HAProxy's has none), and
-// does what HAProxy does. Where several servers are up that are no backups, each
-// retry is at once and on another one than the last. Where there are not, or the
-// policy gives each key a server of its own (source, hash), each is after the
-// pause, and every Nth, or for a negative number every Nth counted from behind the
-// last, may be on another server.
+// A number is HAProxy's option redispatch N (-1 if it is given without N), and works as in HAProxy.
+// If several servers that are not backups are up, each retry is at once and on another server than
+// the last. Otherwise, or if the policy ties each key to a server (source, hash), each retry is
+// after the pause, and only every Nth retry may go to another server; a negative N counts from the
+// last retry backwards.
 type Redispatch struct {
 	On bool
 	N  int // 0: true
 }
 
-// maxRedispatch is the largest N, on both sides of zero.
+// maxRedispatch is the maximum of N, and -maxRedispatch the minimum.
 const maxRedispatch = MaxRetries
 
-// At reports whether a retry, from 1, of so many that there may be is one of the
-// Nth.
+// At reports whether the retry with this number, from 1 to retries, is one that may go to another
+// server.
 func (r Redispatch) At(retry, retries int) bool {
 	every := r.N
 	if every < 0 {
@@ -72,7 +71,7 @@ func (r *Redispatch) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// redispatch is the option. Syntax:
+// redispatch returns the option. Syntax:
 //
 //	redispatch [off|<number>]
 func redispatch(r *Redispatch) options.Option {
@@ -87,7 +86,7 @@ func redispatch(r *Redispatch) options.Option {
 		}
 		n, err := strconv.Atoi(d.Val())
 		if err != nil || n == 0 || n < -maxRedispatch || n > maxRedispatch {
-			return d.Errf("redispatch: %q: expected nothing, off, or a whole number from %d to %d but 0", d.Val(), -maxRedispatch, maxRedispatch)
+			return d.Errf("redispatch: %q: expected nothing, off, or a whole number from %d to %d other than 0", d.Val(), -maxRedispatch, maxRedispatch)
 		}
 		r.N = n
 		return nil

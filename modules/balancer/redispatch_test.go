@@ -35,7 +35,7 @@ func TestRedispatchInJSON(t *testing.T) {
 	}
 }
 
-// Of which retries a number speaks.
+// TestRedispatchAt tests which retries a number selects.
 func TestRedispatchAt(t *testing.T) {
 	for _, c := range []struct {
 		n, retries int

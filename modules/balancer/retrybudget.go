@@ -12,8 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// DefaultMinRetries is how many retries a second a retry budget always allows,
-// where it does not say.
+// DefaultMinRetries is the default of RetryBudget.MinPerSecond.
 const DefaultMinRetries = 10
 
 const (
@@ -21,17 +20,16 @@ const (
 	maxMinRetries   = 1_000_000
 )
 
-// RetryBudget limits the retries of a backend: the attempts to connect after the
-// first one of each connection. When a connect fails and nothing of the budget is
-// left, the connection ends as it does after its last retry. HAProxy has no such
-// limit.
+// RetryBudget limits the retries of a backend: all connect attempts except the first of each
+// connection. If a connect fails and the budget is used up, the connection ends as after its last
+// retry. HAProxy has no such limit.
 type RetryBudget struct {
-	// Percent is how many retries there may be for 100 connections, both over the
-	// last ten seconds: 1 to 1000. Required.
+	// Percent is the number of retries allowed per 100 connections, both over the last ten seconds: 1
+	// to 1000. Required.
 	Percent int `json:"percent"`
 
-	// MinPerSecond is how many retries each second has in addition, however few
-	// connections there are: 0 to 1,000,000. Default: 10.
+	// MinPerSecond is the number of additional retries allowed in each second, even with few
+	// connections: 0 to 1,000,000. Default: 10.
 	MinPerSecond *int `json:"min_per_second,omitempty"`
 }
 
@@ -54,7 +52,7 @@ func (r *RetryBudget) setDefaults() {
 	}
 }
 
-// config is the budget as the pool takes it.
+// config returns the pool's form of the budget.
 func (r *RetryBudget) config() *pool.RetryBudget {
 	if r == nil {
 		return nil
@@ -62,7 +60,7 @@ func (r *RetryBudget) config() *pool.RetryBudget {
 	return &pool.RetryBudget{Percent: r.Percent, MinPerSecond: *r.MinPerSecond}
 }
 
-// retryBudget is the option. Syntax:
+// retryBudget returns the option. Syntax:
 //
 //	retry_budget <percent> [<retries per second>]
 func retryBudget(r *RetryBudget) options.Option {

@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// What a budget comes to for the pool, from JSON and from a Caddyfile.
+// The pool gets the budget from JSON and from a Caddyfile.
 func TestRetryBudget(t *testing.T) {
 	for _, c := range []struct {
 		json, line string

@@ -24,67 +24,63 @@ const MaxWeight = pool.MaxWeight
 
 // Server is one server of a backend.
 type Server struct {
-	// Name is unique within the backend. It keeps the server's counts over
-	// reloads, whatever becomes of the address. Required.
+	// Name is unique within the backend. It keeps the server's counts across reloads, even if the
+	// address changes. Required.
 	Name string `json:"name"`
 
-	// Address is HOST:PORT, or unix/ and the absolute path of a socket, as in
-	// unix//run/web.sock. unix/@NAME is an abstract socket of Linux, and abns/NAME one
-	// as HAProxy names it with abns@: padded with zeros to 108 bytes. A host name is looked up when it is first needed, and its
-	// addresses are renewed every 10 seconds while it is used; tcp4/ or tcp6/ in
-	// front of it takes those of one version of IP alone. HOST:PORT
-	// may hold placeholders: those of the process, such as {env.WEB}, are filled in
-	// when the configuration is loaded, those of the connection, such as
-	// {l4.client_hello.sni}, for each connection. A host that depends on the
-	// connection must come out as a name, not as an IP address. A port that begins
-	// with + or - is added to the one that the client came to: HOST:+0 is the same
-	// port, HOST:+1000 that and a thousand. Required.
+	// Address is HOST:PORT, or unix/ and the absolute path of a socket, as in unix//run/web.sock.
+	// unix/@NAME is an abstract socket of Linux; abns/NAME is one as HAProxy names it with abns@,
+	// padded with zeros to 108 bytes. A host name is resolved when it is first needed, and again every
+	// 10 seconds while it is used; the prefix tcp4/ or tcp6/ restricts it to one version of IP.
+	// HOST:PORT may have placeholders: those of the process, such as {env.WEB}, are replaced when the
+	// configuration is loaded, those of the connection, such as {l4.client_hello.sni}, for each
+	// connection. A host that depends on the connection must result in a name, not in an IP address. A
+	// port with a sign is relative to the port that the client connected to: HOST:+0 is the same port,
+	// HOST:+1000 adds a thousand. Required.
 	Address string `json:"address"`
 
-	// ResolvePrefer is whose addresses of a host name are tried first: ipv4 or ipv6.
+	// ResolvePrefer is the version of IP whose addresses of a host name are tried first: ipv4 or ipv6.
 	// Default: ipv6, if there is a route to them. It is HAProxy's resolve-prefer.
 	ResolvePrefer string `json:"resolve_prefer,omitempty"`
 
-	// ID is the server's number, 1 to 2147483647: its place in policy first, and on
-	// the ring of a consistent hash. Default: its place from 1 on, or the next that
-	// is free. It is HAProxy's id.
+	// ID is the server's number, 1 to 2147483647: its place in policy first, and on the ring of a
+	// consistent hash. Default: its position from 1 on, or the next free number. It is HAProxy's id.
 	ID int `json:"id,omitempty"`
 
-	// Weight is the server's share of the connections in relation to the other
-	// servers, 0 to 256. With 0 it is given none. Default: 1.
+	// Weight is the server's share of the connections relative to the other servers, 0 to 256. With 0
+	// it gets none. Default: 1.
 	Weight *int `json:"weight,omitempty"`
 
-	// Backup keeps the server for when no other can be given connections.
+	// Backup reserves the server for when no other is usable.
 	Backup bool `json:"backup,omitempty"`
 
-	// Disabled has the server be given no connection.
+	// Disabled starts the server in maintenance.
 	Disabled bool `json:"disabled,omitempty"`
 
 	Limits
 	HealthOptions
 }
 
-// Limits of what a server is given. They are HAProxy's words.
+// Limits limits the load of a server. The names are HAProxy's.
 type Limits struct {
-	// MaxConn is how many connections the server may have at a time; the others
-	// wait. Default: 0, any number.
+	// MaxConn is the maximum number of concurrent connections; further ones are queued. Default: 0, no
+	// limit.
 	MaxConn int `json:"maxconn,omitempty"`
 
-	// MinConn is the same while the backend has little to do: the limit grows in
-	// proportion to the backend's connections, those that wait included, up to
-	// maxconn at fullconn. Default: maxconn.
+	// MinConn is the limit while the backend has little load. It grows in proportion to the backend's
+	// connections, including queued ones, and reaches maxconn at fullconn. Default: maxconn.
 	MinConn int `json:"minconn,omitempty"`
 
-	// MaxQueue is how many connections may wait for this server, if the policy allows
-	// them no other. Default: 0, any number.
+	// MaxQueue is the maximum number of connections queued for this server, if the policy allows them
+	// no other. Default: 0, no limit.
 	MaxQueue int `json:"maxqueue,omitempty"`
 
-	// SlowStart is how long a server that was disabled or down takes to its full
-	// weight and maxconn. Whole seconds, rounded up.
+	// SlowStart is the time in which a server that was disabled or down grows to its full weight and
+	// maxconn, rounded up to whole seconds.
 	SlowStart caddy.Duration `json:"slowstart,omitempty"`
 }
 
-// validate says what is wrong with the server.
+// validate validates the server's options.
 func (s *Server) validate() error {
 	if err := ValidateName(s.Name); err != nil {
 		return err
@@ -131,14 +127,13 @@ func (s *Server) config() pool.ServerConfig {
 // families are the words for the two versions of IP.
 var families = []string{"ipv4", "ipv6"}
 
-// unixPrefix begins the address of a Unix socket, as Caddy writes it.
+// unixPrefix is Caddy's prefix for the address of a Unix socket.
 const unixPrefix = "unix/"
 
-// abstractPrefix begins the name of an abstract socket that is padded with zeros.
+// abstractPrefix is the prefix for an abstract socket whose name is padded with zeros.
 const abstractPrefix = "abns/"
 
-// SplitAddress returns the network of a server's address, as package net calls it,
-// and what is behind it.
+// SplitAddress splits a server's address into its network, as package net names it, and the rest.
 func SplitAddress(address string) (network, to string) {
 	if name, ok := strings.CutPrefix(address, abstractPrefix); ok {
 		return "unix", durable.Abstract(name)
@@ -166,15 +161,14 @@ func validateAddress(address string) error {
 	return validateFilledAddress(to)
 }
 
-// validateFamily says what is wrong with tcp4/ or tcp6/ before a host, with a port or
-// without.
+// validateFamily validates the prefix tcp4/ or tcp6/ of a host, with or without a port.
 func validateFamily(address string) error {
 	network, host := SplitAddress(address)
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && network != "tcp" {
-		return fmt.Errorf("address %q: expected a host name after %s/: an IP address is of one version by itself", address, network)
+		return fmt.Errorf("address %q: expected a host name after %s/: an IP address implies its version", address, network)
 	}
 	return nil
 }
@@ -185,8 +179,8 @@ func isUnix(address string) bool {
 	return network == "unix"
 }
 
-// maxSocketPath is how long the path of a Unix socket may be (unix(7): 108 bytes
-// with the zero that ends it).
+// maxSocketPath is the maximum length of a Unix socket's path (unix(7): 108 bytes with the
+// terminating zero).
 const maxSocketPath = 107
 
 func validateSocketPath(address, path string) error {
@@ -202,7 +196,7 @@ func validateSocketPath(address, path string) error {
 	return fmt.Errorf("address %q: expected unix/ and an absolute path of at most %d bytes, such as unix//run/web.sock, or the name of an abstract socket, such as unix/@web or abns/web", address, maxSocketPath)
 }
 
-// validateFilledAddress is checkAddress for an address without placeholders.
+// validateFilledAddress validates an address without placeholders.
 func validateFilledAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || strings.ContainsAny(address, "/ @{}") {
@@ -214,9 +208,8 @@ func validateFilledAddress(address string) error {
 	return nil
 }
 
-// ValidateName says what is wrong with the name of a frontend, backend or server.
-// Names are those of HAProxy: letters, digits, hyphens, underscores, dots and
-// colons.
+// ValidateName validates the name of a frontend, backend or server. As in HAProxy it may have
+// letters, digits, hyphens, underscores, dots and colons.
 func ValidateName(name string) error {
 	if name == "" {
 		return errors.New("it has no name")

@@ -15,14 +15,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// placeholder is what each connection fills in.
+// placeholder matches a placeholder.
 var placeholder = regexp.MustCompile(`\{[a-zA-Z0-9_.-]+\}`)
 
 // IsTemplate reports whether a backend's name or a server's address has
 // placeholders.
 func IsTemplate(s string) bool { return strings.Contains(s, "{") }
 
-// ValidateNameTemplate is CheckName for a name that may have placeholders.
+// ValidateNameTemplate validates a name that may have placeholders.
 func ValidateNameTemplate(name string) error {
 	if err := ValidateName(placeholder.ReplaceAllString(name, "x")); err != nil {
 		return fmt.Errorf("name %q: expected letters, digits, any of -_.: and placeholders such as {l4.client_hello.sni}, nothing else", name)
@@ -30,7 +30,7 @@ func ValidateNameTemplate(name string) error {
 	return options.ValidatePlaceholders(name)
 }
 
-// validateAddressTemplate is checkAddress for an address with placeholders.
+// validateAddressTemplate validates an address with placeholders.
 func validateAddressTemplate(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -42,9 +42,9 @@ func validateAddressTemplate(address string) error {
 	return nil
 }
 
-// FillAddress is the server's address with the placeholders of a connection
-// filled in. Where the client has a part in the host, it must come out as a
-// host name: an IP address, in whatever notation, is refused.
+// FillAddress returns the server's address with a connection's placeholders replaced. If the client
+// can influence the host, the result must be a host name: IP addresses in any notation are
+// rejected.
 func FillAddress(template string, repl *caddy.Replacer) (string, error) {
 	host, port, err := net.SplitHostPort(template)
 	if err != nil {
@@ -73,9 +73,9 @@ func validateHostName(host string) error {
 	return nil
 }
 
-// endsInNumber recognizes what some resolvers take for an IPv4 address: 127.1,
-// 0x7f.0.0.1, 2130706433. It is the check of that name in the URL standard
-// (WHATWG); no top-level domain is a number.
+// endsInNumber reports whether some resolvers would take host for an IPv4 address: 127.1,
+// 0x7f.0.0.1, 2130706433. It is the check of that name in the URL standard (WHATWG); no top-level
+// domain is a number.
 func endsInNumber(host string) bool {
 	host = strings.TrimSuffix(host, ".")
 	last := host[strings.LastIndexByte(host, '.')+1:]

@@ -46,7 +46,7 @@ func TestCheckAddressTemplate(t *testing.T) {
 	}
 }
 
-// fill fills in an address for a connection whose client says name.
+// fill fills in an address for a connection whose server name is name.
 func fill(template, name string) (string, error) {
 	repl := caddy.NewReplacer()
 	repl.Set("name", name)
@@ -72,7 +72,7 @@ func TestFillAddress(t *testing.T) {
 		{"10.0.{name}:443", "example", "10.0.example:443"},
 		{"{name}.internal:8443", "10.0.0.1", "10.0.0.1.internal:8443"},
 		{"{label}.{name}:443", "example.com", "shop.example.com:443"},
-		// Where the client has no part in the host, it may be anything.
+		// Any host is allowed if the client cannot influence it.
 		{"10.0.0.1:{name}", "443", "10.0.0.1:443"},
 		{"[::1]:{name}", "1", "[::1]:1"},
 		{"[fe80::1%eth0]:{name}", "65535", "[fe80::1%eth0]:65535"},
@@ -85,15 +85,15 @@ func TestFillAddress(t *testing.T) {
 	}
 }
 
-// Who may choose the host must not reach addresses by it, and nothing must get
-// out of its place in the address (CVE-2023-25076 is a proxy that took the
-// server name for the address of a server).
+// A client that can choose the host must not reach IP addresses, and its name must stay in its
+// place in the address (CVE-2023-25076 is a proxy that used the server name as the address of a
+// server).
 func TestFillAddressRefuses(t *testing.T) {
 	const anAddress, noHost = ": an address, expected a name", ": not the name of a host"
 	for want, names := range map[string][]string{
 		anAddress: {
 			"127.0.0.1", "10.0.0.1.", "0.0.0.0", "255.255.255.255", "::1", "::", "::ffff:127.0.0.1", "2001:db8::1", "fe80::1%eth0", "1::",
-			// What inet_aton and other readers of addresses take for one.
+			// Notations that inet_aton and other parsers accept.
 			"127.1", "127.0.1", "0", "1", "2130706433", "0x7f000001", "0X7F000001", "0x7f.1", "0x7f.0.0.0x1", "0177.0.0.1", "017700000001", "127.0.0.01",
 			"127.0.0.08", "127.0.0.1.", "0x7f.1.", "00000000000000000177.1", "99999999999999999999999999", "256.256.256.256", "1.2.3.4.5", "a.1", "a.0x", "0x", "example.com.0xf",
 		},
@@ -141,8 +141,8 @@ func TestFillAddressRefuses(t *testing.T) {
 	}
 }
 
-// What does not depend on a connection is filled in when the configuration is
-// loaded, and then is an address like any other.
+// Placeholders that do not depend on a connection are replaced when the configuration is loaded;
+// the result is an ordinary address.
 func TestAddressesOfTheProcess(t *testing.T) {
 	t.Setenv("BALANCER_TEST_HOST", "10.0.0.1")
 	t.Setenv("BALANCER_TEST_ADDRESS", "[2001:db8::1]:443")

@@ -18,46 +18,44 @@ const (
 	DefaultIdleTimeout    = time.Minute
 )
 
-// Never is a timeout that does not come. In a Caddyfile it is the word off.
+// Never is a timeout that never expires. In a Caddyfile it is the word off.
 const Never caddy.Duration = -1
 
-// Timeouts of a backend's connections. Each may be -1: it never comes.
+// Timeouts are the timeouts of a backend's connections. -1 disables one.
 type Timeouts struct {
-	// Connect is how long a server may take to accept a connection. Default:
-	// 5s. It is HAProxy's timeout connect.
+	// Connect limits the connect to a server. Default: 5s. It is HAProxy's timeout connect.
 	Connect caddy.Duration `json:"connect,omitempty"`
 
-	// Queue is how long a connection may wait for a server that is not full.
-	// Default: connect. It is HAProxy's timeout queue.
+	// Queue limits the wait for a server with a free slot. Default: connect. It is HAProxy's timeout
+	// queue.
 	Queue caddy.Duration `json:"queue,omitempty"`
 
-	// Check is how long a check may take once it is connected; connecting may take
-	// connect, or the check's interval if that is shorter. Default: a check may take
-	// its interval in all. It is HAProxy's timeout check.
+	// Check limits the part of a check after the connect; the connect may take connect, or the check's
+	// interval if that is shorter. Default: the whole check may take its interval. It is HAProxy's
+	// timeout check.
 	Check caddy.Duration `json:"check,omitempty"`
 
-	// Client is how long a client may be silent. Then its direction is closed;
-	// the session ends when the server's is, too. Default: 1m. It is HAProxy's
+	// Client is the idle timeout of the client: its direction is closed after that time without data.
+	// The session ends when the server's direction is closed, too. Default: 1m. It is HAProxy's
 	// timeout client.
 	Client caddy.Duration `json:"client,omitempty"`
 
-	// Server is the same for the server. Default: 1m. It is HAProxy's timeout
-	// server.
+	// Server is the idle timeout of the server. Default: 1m. It is HAProxy's timeout server.
 	Server caddy.Duration `json:"server,omitempty"`
 
-	// ClientFin replaces client and tunnel for the client once one of the two
-	// sides has finished. Default: none. It is HAProxy's timeout client-fin.
+	// ClientFin replaces client and tunnel for the client once one side has closed its direction.
+	// Default: not set. It is HAProxy's timeout client-fin.
 	ClientFin caddy.Duration `json:"client_fin,omitempty"`
 
 	// ServerFin is the same for the server. It is HAProxy's timeout server-fin.
 	ServerFin caddy.Duration `json:"server_fin,omitempty"`
 
-	// Tunnel replaces client and server once the server is connected. Default:
-	// none. It is HAProxy's timeout tunnel.
+	// Tunnel replaces client and server once the server is connected. Default: not set. It is
+	// HAProxy's timeout tunnel.
 	Tunnel caddy.Duration `json:"tunnel,omitempty"`
 }
 
-// timeout is one of Timeouts, by its name.
+// timeout is one of Timeouts, with its name.
 type timeout struct {
 	name string
 	d    *caddy.Duration
@@ -100,7 +98,7 @@ func (t *Timeouts) setDefaults() {
 	}
 }
 
-// options are the words of the block timeouts.
+// options returns the options of the block timeouts.
 func (t *Timeouts) options() options.Table {
 	table := make(options.Table)
 	for _, t := range t.all() {
@@ -109,7 +107,7 @@ func (t *Timeouts) options() options.Table {
 	return table
 }
 
-// ValidateTimeout says what is wrong with a timeout: it may be Never.
+// ValidateTimeout validates a timeout, which may be Never.
 func ValidateTimeout(name string, d caddy.Duration) error {
 	switch {
 	case d == Never:
@@ -120,8 +118,7 @@ func ValidateTimeout(name string, d caddy.Duration) error {
 	return options.ValidateDuration(name, d)
 }
 
-// TimeoutOption is an option with a duration, which must be greater than zero,
-// or the word off.
+// TimeoutOption returns an option that takes a duration greater than zero, or the word off.
 func TimeoutOption(p *caddy.Duration) options.Option {
 	return options.Once(func(d *caddyfile.Dispenser) error {
 		name := d.Val()

@@ -16,24 +16,24 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// UseServer names a server for the connections that it matches.
+// UseServer assigns matching connections to a server.
 type UseServer struct {
-	// Server is the name of a server of the backend. It may hold placeholders of the
-	// connection such as {l4.client_hello.sni}: where they make the name of no server,
-	// the policy picks one, past all later rules.
+	// Server is the name of a server of the backend. It may have placeholders of the connection such
+	// as {l4.client_hello.sni}: if the result is not the name of a server, the policy picks one and
+	// later rules are skipped.
 	Server string `json:"server,omitempty"`
 
-	// ServerFormat makes the name of the server, in place of Server: text with sample
-	// expressions such as %[req.ssl_sni,field(1,.)]. Where that is the name of no
-	// server, the policy picks one, past all later rules.
+	// ServerFormat computes the name of the server, instead of Server: text with sample expressions
+	// such as %[req.ssl_sni,field(1,.)]. If the result is not the name of a server, the policy picks
+	// one and later rules are skipped.
 	ServerFormat string `json:"server_format,omitempty"`
 
-	// MatcherSetsRaw are sets of layer4 matchers: all of a set must match, and one set
-	// is enough. Without any the rule always matches.
+	// MatcherSetsRaw are sets of layer4 matchers: the rule matches if all matchers of one set do.
+	// Without a set it always matches.
 	MatcherSetsRaw []caddy.ModuleMap `json:"match,omitempty" caddy:"namespace=layer4.matchers"`
 
-	// UnlessRaw is the opposite of match, in place of it: the rule matches unless one
-	// of the sets does.
+	// UnlessRaw negates the sets, and is used instead of match: the rule matches unless one of the
+	// sets does.
 	UnlessRaw []caddy.ModuleMap `json:"unless,omitempty" caddy:"namespace=layer4.matchers"`
 
 	condition rules.Condition
@@ -73,7 +73,7 @@ func (u *UseServer) provision(ctx caddy.Context, b *Backend) (err error) {
 	return err
 }
 
-// validateServer says whether the backend has a server.
+// validateServer reports an error if the backend has no such server.
 func (b *Backend) validateServer(name string) error {
 	known := b.ServerNames()
 	if slices.Contains(known, name) {
@@ -90,10 +90,9 @@ func (b *Backend) ServerNames() (names []string) {
 	return names
 }
 
-// Assigned returns the server that a rule of use_server names for a connection; empty:
-// the policy picks one. Where the connection is forced, the server's state does not
-// matter. An error means that a matcher failed: what its rule would have
-// said is not known, so no other rule may speak for it.
+// Assigned returns the server that a use_server rule names for a connection, or "" if the policy is
+// to pick one. forced ignores the server's state. An error means that a matcher failed: its rule's
+// result is unknown, so no later rule may decide instead.
 func (b *Backend) Assigned(v *rules.View, forced bool) (server string, err error) {
 	for i, u := range b.UseServer {
 		verdict, err := u.condition.Match(v)
@@ -114,7 +113,7 @@ func (b *Backend) Assigned(v *rules.View, forced bool) (server string, err error
 	return "", nil
 }
 
-// name is that of the rule's server.
+// name returns the name of the rule's server.
 func (u *UseServer) name(v *rules.View) string {
 	switch {
 	case u.format != nil:
@@ -126,8 +125,7 @@ func (u *UseServer) name(v *rules.View) string {
 	}
 }
 
-// AssignsByRequest reports whether what the client sends has a part in what Assigned
-// returns.
+// AssignsByRequest reports whether Assigned depends on bytes that the client sends.
 func (b *Backend) AssignsByRequest() bool {
 	for _, u := range b.UseServer {
 		if u.condition.NeedsRequest() || u.format != nil && u.format.NeedsRequest() || IsTemplate(u.Server) {

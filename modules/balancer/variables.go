@@ -12,19 +12,19 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// SharedScope is what the names of variables begin with that all connections share.
+// SharedScope is the prefix of variables that all connections share.
 const SharedScope = "proc."
 
-// Variable is one that all connections share.
+// Variable is a variable that all connections share.
 type Variable struct {
-	// Name of the variable: proc., and letters, digits, _ and dots.
+	// Name is the name: proc., and letters, digits, _ and dots.
 	Name string `json:"name"`
 
 	// Value is a sample expression without a connection, such as str(www) or int(5).
 	Value string `json:"value"`
 }
 
-// Variable returns a variable that all connections share, and whether it is set.
+// Variable returns a shared variable, and whether it is set.
 func (a *App) Variable(name string) (sample.Value, bool) {
 	v, ok := a.variables.Load(name)
 	if !ok {
@@ -33,7 +33,7 @@ func (a *App) Variable(name string) (sample.Value, bool) {
 	return v.(sample.Value), true
 }
 
-// SetVariable sets such a variable, or with the zero value forgets it.
+// SetVariable sets a shared variable; the zero value deletes it.
 func (a *App) SetVariable(name string, v sample.Value) {
 	if v.Kind() == sample.None {
 		a.variables.Delete(name)

@@ -14,7 +14,7 @@ import (
 func TestResponseMistakes(t *testing.T) {
 	for rules, want := range map[string]string{
 		`{"rules": [{"action": "reject"}]}`: "response: rule 1: action reject: expected accept, close, reset, set_var, set_var_format or unset_var",
-		`{"rules": [{"action": "accept"}, {"action": "close", "match": [{"client_hello": {}}]}]}`: "response: rule 2: it asks what the client has sent, which is gone by then",
+		`{"rules": [{"action": "accept"}, {"action": "close", "match": [{"client_hello": {}}]}]}`: "response: rule 2: it needs bytes of the client, which are no longer available",
 	} {
 		if err := tryApp(t, `{"servers": [], "response": `+rules+`}`); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", rules, err)
