@@ -64,9 +64,9 @@ func (p *process) cpu(t *testing.T) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// The checks of a thousand servers, each second, do not bunch: no 100 ms sees twice the average,
-// nor do TLS handshakes with two hundred servers. The cost is printed. TestSpread in modules/pool
-// tests the same without a clock.
+// The checks of a thousand servers, each second, do not bunch: in no 100 ms come
+// twice as many as there are on average; nor do TLS handshakes with two hundred.
+// What that costs is printed. TestChecksAreSpread in modules/pool does it without a clock.
 func TestManyChecks(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getenv("LOAD") == "" {
 		t.Skip("needs Linux and an otherwise idle machine: make load")

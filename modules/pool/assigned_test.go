@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// A request that names its server gets that one, whatever its weight, until it is gone or has failed.
+// A request that names its server gets that server, whatever its weight, until the server is gone
+// or has failed.
 func TestAssignedServer(t *testing.T) {
 	r := new(Registry)
 	c := Config{Backend: "b", Servers: servers("s1", "s2"), Policy: new(inOrder)}
@@ -62,8 +63,8 @@ func TestAssignedServer(t *testing.T) {
 	}
 }
 
-// It waits for that server while others have room. Where the server is disabled or its queue is full, the policy
-// picks another one if requests may go elsewhere.
+// It waits for that server while others are free. If the server is disabled or its queue is full,
+// and requests may be redispatched, the policy picks another one.
 func TestAssignedServerIsFull(t *testing.T) {
 	for _, redispatch := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// openBudget opens a pool of one server with a budget, or with nil without one.
+// openBudget opens a pool of one server with a budget, which may be nil.
 func openBudget(t *testing.T, r *Registry, budget *RetryBudget) *Pool {
 	t.Helper()
 	p, err := r.Open(Config{Backend: "b", Servers: servers("s"), Policy: new(inOrder), RetryBudget: budget})
@@ -23,7 +23,7 @@ func openBudget(t *testing.T, r *Registry, budget *RetryBudget) *Pool {
 	return p
 }
 
-// connections has n connections come and go, each with one attempt.
+// connections opens and closes n connections with one attempt each.
 func connections(t *testing.T, p *Pool, n int) {
 	t.Helper()
 	for range n {
@@ -31,7 +31,7 @@ func connections(t *testing.T, p *Pool, n int) {
 	}
 }
 
-// granted is how many of n retries there are.
+// granted returns how many of n retries are allowed.
 func granted(p *Pool, n int) (retries int) {
 	for range n {
 		if p.TakeRetry() {
@@ -60,7 +60,7 @@ func TestNoRetryBudget(t *testing.T) {
 	}
 }
 
-// The percentage is one of the last ten seconds, and nothing is saved up for later.
+// The percentage applies to the last ten seconds; nothing is saved for later.
 func TestRetryBudgetPercent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -75,7 +75,7 @@ func TestRetryBudgetPercent(t *testing.T) {
 		wantRetries(t, "5 s later", p, 0)
 		connections(t, p, 50)
 		wantRetries(t, "after 50 more", p, 10)
-		time.Sleep(5 * time.Second) // the 1000 and their 200 are over
+		time.Sleep(5 * time.Second) // the 1000 and their 200 have left the window
 		wantRetries(t, "10 s later", p, 0)
 		connections(t, p, 5)
 		wantRetries(t, "after 5 more", p, 1)
@@ -98,7 +98,7 @@ func TestRetryBudgetAboveOneHundredPercent(t *testing.T) {
 	})
 }
 
-// Each second has its minimum, which the percentage does not know of.
+// Each second has its minimum, independent of the percentage.
 func TestRetryBudgetMinimum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -121,8 +121,8 @@ func TestRetryBudgetMinimum(t *testing.T) {
 	})
 }
 
-// A connection is counted once, when it is given its first server, not when it
-// comes, and not with each server that it tries.
+// A connection counts once, when it gets its first server: neither when it arrives nor with each
+// server that it tries.
 func TestRetryBudgetCountsConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -159,8 +159,8 @@ func TestRetryBudgetCountsConnections(t *testing.T) {
 	})
 }
 
-// The counts outlive a reload, and the configuration that serves says what they
-// mean: to connections of the one before, too.
+// The counts survive a reload, and the new configuration's budget applies to all, including
+// connections of the previous configuration.
 func TestRetryBudgetOverReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -199,8 +199,8 @@ func TestRetryBudgetOverReload(t *testing.T) {
 	})
 }
 
-// However connections and their retries mix, there are exactly as many retries as
-// the budget has.
+// However connections and their retries interleave, there are exactly as many retries as the budget
+// allows.
 func TestRetryBudgetUnderConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -231,14 +231,14 @@ func TestRetryBudgetUnderConcurrency(t *testing.T) {
 	})
 }
 
-// The windows agree with a list of all that has happened.
+// The windows agree with a list of all events.
 func TestRetryBudgetModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		budget := RetryBudget{Percent: rapid.IntRange(1, 1000).Draw(t, "percent"), MinPerSecond: rapid.IntRange(0, 3).Draw(t, "min")}
 		began := time.Now()
 		now, a := began, attemptCounts{}
 		a.advance(now)
-		var firsts, retries, extra []int // the second of each
+		var firsts, retries, extra []int // the second of each event
 		since := func(list []int, second int) (n int) {
 			for _, s := range list {
 				if s >= second {

@@ -10,19 +10,19 @@ import (
 	"weak"
 )
 
-// heavy is a checker with something large that only its configuration needs.
+// heavy is a checker with much memory, which only its configuration needs.
 type heavy struct{ _ [1 << 16]byte }
 
 func (*heavy) Check(context.Context, Target) Result { return Result{Code: Layer4OK} }
 
-// ring is a policy that is as large.
+// ring is a policy with much memory.
 type ring struct {
 	inOrder
 	_ [1 << 16]byte
 }
 
-// A session that outlives its configuration keeps neither the policy nor the checker
-// in memory, whatever has taken the configuration's place.
+// A session that outlives its configuration keeps neither the policy nor the checker in memory,
+// whatever replaces the configuration.
 func TestSessionKeepsNoConfiguration(t *testing.T) {
 	for name, next := range map[string]func(*testing.T, *Registry) *Pool{
 		"same servers":      func(t *testing.T, r *Registry) *Pool { return open(t, r, "s1", "s2") },
@@ -56,7 +56,7 @@ func TestSessionKeepsNoConfiguration(t *testing.T) {
 	}
 }
 
-// heldSession is the lease of a session whose configuration is over.
+// heldSession returns the lease of a session whose configuration has ended.
 func heldSession(t *testing.T, r *Registry, next func(*testing.T, *Registry) *Pool) (*Lease, weak.Pointer[ring], weak.Pointer[heavy]) {
 	t.Helper()
 	policy, checker := new(ring), new(heavy)

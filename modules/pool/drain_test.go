@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// A server whose check says so drains, if it is up; the next check that passes
-// otherwise ends that, and failures alone do not.
-func TestStopping(t *testing.T) {
+// A server whose check asks for it goes into drain mode, if it is up. The next check that passes
+// without asking ends that; failures alone do not.
+func TestDrainByCheck(t *testing.T) {
 	for name, c := range map[string]struct {
 		script string
 		init   InitState
@@ -46,7 +46,7 @@ func TestStopping(t *testing.T) {
 	}
 }
 
-// curious is a checker that asks how the server stands.
+// curious is a checker that takes a snapshot of the server.
 type curious struct{ saw chan Snapshot }
 
 func (c curious) Check(_ context.Context, t Target) Result {

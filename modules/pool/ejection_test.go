@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// What clients meet takes a server out and lets it in again. Steps: - a failed connect
-// to s, f one that keeps the server for another attempt, + one that succeeds, a number
-// the seconds that pass; u: s must be up, d: it must be down.
-func TestPassive(t *testing.T) {
+// The outcome of connects ejects a server and readmits it. Steps: - a failed connect to s, f a
+// failed one that keeps the lease for another attempt, + a successful one, a number of seconds that
+// pass; u: s must be up, d: it must be down.
+func TestPassiveEjection(t *testing.T) {
 	for what, steps := range map[string]string{
 		"so many":                         "--u-d",
 		"kept leases count":               "ffufd",
@@ -92,7 +92,7 @@ func TestPassiveTells(t *testing.T) {
 		if got, want := status.Servers[0].Check.Info, "2 failed connects within 10s: ejected for 5s"; got != want {
 			t.Errorf("it is down for %q, want %q", got, want)
 		}
-		for range 5 { // the last one stays
+		for range 5 { // the last server stays
 			fail("t")
 		}
 		tells("")
@@ -104,7 +104,7 @@ func TestPassiveTells(t *testing.T) {
 			t.Fatal(err)
 		}
 		tells("s up 1+1")
-		time.Sleep(time.Minute) // its time means nothing any more
+		time.Sleep(time.Minute) // the old ejection's timer has no effect
 		fail("s")
 		fail("s")
 		tells("s down 0+1")
@@ -122,8 +122,8 @@ func TestPassiveTells(t *testing.T) {
 	})
 }
 
-// Ejection stands beside checks: what passes one may be out for the other.
-func TestPassiveBesideChecks(t *testing.T) {
+// Ejection is independent of checks: a server that passes them may still be ejected.
+func TestPassiveWithChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		care := HealthConfig{Check: checked(script("+")), Passive: Passive{Fails: 1, Window: time.Second, Eject: 3 * time.Second}}

@@ -14,16 +14,15 @@ import (
 	"time"
 )
 
-// scripted is a checker that does what a script says: one letter a check, + for
-// one that passes, - for one that fails, s for what the proxy lacks, n for a
-// server that wants no new connections, . for one that takes until its end. After
-// the last letter it goes on with that.
+// scripted is a checker that follows a script, one letter per check: + passes, - fails, s is a
+// shortage of the proxy, n asks for drain mode, . takes until the timeout. After the end it repeats
+// the last letter.
 type scripted struct {
 	mu     sync.Mutex
 	script string
-	starts []time.Duration // since it was made
+	starts []time.Duration // since it was created
 	began  time.Time
-	now    atomic.Int32 // under way
+	now    atomic.Int32 // running checks
 }
 
 func script(s string) *scripted { return &scripted{script: s, began: time.Now()} }
@@ -46,7 +45,7 @@ func (c *scripted) Check(ctx context.Context, t Target) Result {
 		return Result{Code: SocketError}
 	case 'd':
 		return Result{Code: DNSError}
-	case 'n': // as with HAProxy's disable-on-404
+	case 'n': // like HAProxy's disable-on-404
 		if t.Subject.Down {
 			return Result{Code: Layer7Status}
 		}
@@ -62,7 +61,7 @@ func (c *scripted) Check(ctx context.Context, t Target) Result {
 	}
 }
 
-// seen are the times of the checks so far.
+// seen returns the start times of the checks so far.
 func (c *scripted) seen() []time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,7 +72,7 @@ func checked(c Checker) *Check {
 	return &Check{Checker: c, Target: Target{Timeout: time.Second}, Interval: time.Second, Rise: 2, Fall: 3}
 }
 
-// told collects events in few words.
+// told collects events in short form.
 type told struct {
 	mu    sync.Mutex
 	lines []string
@@ -92,7 +91,7 @@ func (n *told) note(e Event) {
 	}
 }
 
-// since are those since it was asked last.
+// since returns the events since the last call.
 func (n *told) since() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -101,7 +100,7 @@ func (n *told) since() string {
 	return lines
 }
 
-// serving opens a pool that serves.
+// serving opens a pool and activates it.
 func serving(t *testing.T, reg *Registry, servers ...ServerConfig) (*Pool, *told) {
 	t.Helper()
 	n := new(told)
@@ -116,7 +115,7 @@ func serving(t *testing.T, reg *Registry, servers ...ServerConfig) (*Pool, *told
 	return p, n
 }
 
-// counters is how a server's checks stand now, and after each second.
+// counters returns the state of a server's checks now and after each further second.
 func counters(reg *Registry, server string, seconds int) string {
 	var seen []string
 	for range seconds {

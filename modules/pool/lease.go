@@ -56,7 +56,8 @@ type Lease struct {
 
 // Holder is notified when the pool evicts the connection of a lease.
 type Holder interface {
-	// LeaseEvicted is called once, in another goroutine, and should end the session.
+	// LeaseEvicted is called once, from any goroutine and with no lock held. It should end the
+	// session, and must not wait for it.
 	LeaseEvicted(EvictReason)
 }
 
@@ -108,8 +109,8 @@ func (l *Lease) observe(failed bool) {
 	b.penalize(l.Server.state)
 }
 
-// OnEvict registers h to be notified once, in another goroutine, when the pool evicts the
-// connection; if it already has, h is notified right away.
+// OnEvict registers h to be notified once when the pool evicts the connection; if it already has,
+// h is notified right away.
 //
 // From then on the connection counts as a session, which may outlive its configuration: Server
 // becomes a copy without Check and Agent, so that the lease does not keep the configuration in

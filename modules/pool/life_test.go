@@ -12,6 +12,8 @@ import (
 	"time"
 )
 
+// The administrative state and health are independent. In maintenance a server is not checked;
+// afterwards it is up until a check says otherwise.
 func TestAdminAndHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -74,7 +76,8 @@ func TestAdminAndHealth(t *testing.T) {
 	})
 }
 
-func TestTrack(t *testing.T) {
+// A server follows the condition of the server that it tracks, over chains, backends and reloads.
+func TestTrackedConditionIsInherited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		open := func(name string, servers ...ServerConfig) (*Pool, *told) {
@@ -120,12 +123,12 @@ func TestTrack(t *testing.T) {
 			}
 		}
 		_ = a.SetHealth("s", false)
-		// A backend that comes later finds it so.
+		// A backend that is opened later inherits the state.
 		d, nd := open("d", ServerConfig{Name: "s", HealthConfig: track("s")})
 		if got := nd.since(); got != "s down 0+0, no server 0+0" {
 			t.Errorf("who comes later is told %q", got)
 		}
-		// Who tracks no more is free.
+		// A server that no longer tracks is up again.
 		_ = nb.since()
 		free, nf := open("b", ServerConfig{Name: "s"}, ServerConfig{Name: "t"})
 		b.Close()
@@ -143,7 +146,9 @@ func TestTrack(t *testing.T) {
 	})
 }
 
-func TestCut(t *testing.T) {
+// Sessions end with their server, or when their backup is no longer needed, if configured so;
+// sessions that have ended are not notified.
+func TestEvictions(t *testing.T) {
 	for _, c := range []struct {
 		what   string
 		down   bool // EvictOnDown
@@ -207,7 +212,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-func TestRequeued(t *testing.T) {
+// A request that waits for a server that goes down moves elsewhere, and the event counts it.
+func TestRequeuedWhenServerGoesDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		events := make(chan Event, 10)
@@ -256,12 +262,13 @@ func TestRequeued(t *testing.T) {
 	})
 }
 
-// firstUsable picks the first server, whether it has room or not.
+// firstUsable picks the first server, full or not.
 type firstUsable struct{}
 
 func (*firstUsable) Pick(v View, _ *Request) *Server { return v.Servers[0] }
 
-func TestEventsKept(t *testing.T) {
+// Only the last transitions are kept.
+func TestEventHistoryIsBounded(t *testing.T) {
 	var reg Registry
 	p, _ := serving(t, &reg, ServerConfig{Name: "s"}, ServerConfig{Name: "t"})
 	defer p.Close()
@@ -279,7 +286,7 @@ func TestEventsKept(t *testing.T) {
 	}
 }
 
-// What checks have found is told, and not remembered among the transitions.
+// Changed results of checks are reported, but not kept among the transitions.
 func TestCheckChangesAreNoTransitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var (
@@ -312,7 +319,7 @@ func TestCheckChangesAreNoTransitions(t *testing.T) {
 	})
 }
 
-func TestRunning(t *testing.T) {
+func TestRunningIsAfterSlowStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		p, _ := serving(t, &reg, ServerConfig{Name: "s", SlowStart: 2 * time.Second})

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// The limit grows with what the backend has to do, as HAProxy's does.
-func TestLimit(t *testing.T) {
+// The limit grows with the load of the backend as in HAProxy.
+func TestDynamicLimit(t *testing.T) {
 	for _, c := range []struct{ minconn, maxconn, fullconn, busy, want int }{
 		{0, 0, 0, 7, 0},
 		{0, 5, 0, 1, 5},
@@ -45,8 +45,8 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// Ids are numbered as HAProxy numbers them.
-func TestIDs(t *testing.T) {
+// Ids are assigned as in HAProxy.
+func TestServerIDs(t *testing.T) {
 	for given, want := range map[string]string{
 		"0 0 0": "1 2 3", "20 0 0": "20 2 3", "0 1 3 0 0": "2 1 3 5 6", "0 4000 0": "1 4000 3", "2 0 0": "2 3 4", "0 0 1": "2 3 1",
 	} {
@@ -75,8 +75,8 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// A server that has come back has a share, and a limit, that grow each second; and
-// who waits is let in as the limit grows, with nobody else coming or going.
+// The share and the limit of a server that has come back grow each second, and queued requests get
+// the new slots although no connection comes or goes.
 func TestSlowStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -127,8 +127,7 @@ func TestSlowStart(t *testing.T) {
 	})
 }
 
-// A weight or state that was set at run time lasts until the configuration says
-// something else than before.
+// A weight or state that was set at run time lasts until the configured value changes.
 func TestRunTimeSettingsLast(t *testing.T) {
 	var reg Registry
 	load := func(c ServerConfig) *Pool {
@@ -182,8 +181,8 @@ func TestRunTimeSettingsLast(t *testing.T) {
 	wantEmpty(t, &reg)
 }
 
-// Why there is no lease, and for whom.
-func TestRefusals(t *testing.T) {
+// Each request without a lease gets the right error.
+func TestAcquireErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		p, err := reg.Open(Config{Backend: "b", QueueTimeout: time.Second, Policy: anyServer{}, Servers: []ServerConfig{{Name: "s", Weight: 1, MaxConn: 1, MaxQueue: 1}}})
@@ -214,8 +213,8 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// Places count those who were served before, and oneself.
-func TestPlaces(t *testing.T) {
+// A place counts the requests served before, and the request itself.
+func TestQueuePlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		p, err := reg.Open(Config{Backend: "b", Policy: new(roomy), Servers: []ServerConfig{{Name: "s", Weight: 1, MaxConn: 1}}})
@@ -244,7 +243,7 @@ func TestPlaces(t *testing.T) {
 	})
 }
 
-// roomy picks the first server that has room.
+// roomy picks the first server with a free slot.
 type roomy struct{}
 
 func (*roomy) Pick(v View, r *Request) *Server {
@@ -256,8 +255,8 @@ func (*roomy) Pick(v View, r *Request) *Server {
 	return nil
 }
 
-// A backup serves a connection that has failed on all others, if the configuration
-// says so; where a backup serves alone, it does so whatever it says.
+// With LastResort a backup serves a connection that has failed on all other servers. If only
+// backups are usable, one serves in any case.
 func TestLastResort(t *testing.T) {
 	for _, tt := range []struct {
 		lastResort, disabled bool

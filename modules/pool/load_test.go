@@ -108,7 +108,7 @@ func TestServerLoad(t *testing.T) {
 	if err := p.SetHealth("b", false); err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := r.ServerLoad(Ref{"b", "b"}); !ok || !got.Up || got.Free != -1 { // it is not checked
+	if got, ok := r.ServerLoad(Ref{"b", "b"}); !ok || !got.Up || got.Free != -1 { // it has no check
 		t.Errorf("%+v", got)
 	}
 	if err := p.SetAdmin("b", Maint); err != nil {

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// The counter is HAProxy's: it begins at rise, one failure there takes the server
-// down, success at rise and above takes it to the top.
-func TestCounter(t *testing.T) {
+// The counter is HAProxy's: it starts at rise; one failure there takes the server down, a success
+// at rise or above takes it to the top.
+func TestRiseFallCounter(t *testing.T) {
 	for _, c := range []struct {
 		script string
 		init   InitState
@@ -48,9 +48,9 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-// Checks of one server do not overlap and keep their rhythm, whatever they take;
-// each state has its interval.
-func TestIntervals(t *testing.T) {
+// Checks of one server do not overlap and keep their rhythm, however long they take; each state has
+// its own interval.
+func TestCheckIntervals(t *testing.T) {
 	ms := func(all ...int) (out []time.Duration) {
 		for _, n := range all {
 			out = append(out, time.Duration(n)*time.Millisecond)
@@ -94,7 +94,7 @@ func TestIntervals(t *testing.T) {
 }
 
 // The checks of many servers are spread evenly over the interval, and stay so.
-func TestSpread(t *testing.T) {
+func TestChecksAreSpread(t *testing.T) {
 	for _, servers := range []int{200, 1000} {
 		synctest.Test(t, func(t *testing.T) {
 			const seconds, window = 10, 100 * time.Millisecond
@@ -129,9 +129,9 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-// With Spread a check comes up to so much of an interval early or late, and its
-// rhythm stays.
-func TestSpreadByChance(t *testing.T) {
+// With Spread a check comes up to that much of an interval earlier or later, without a shift of the
+// rhythm.
+func TestRandomSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		checker := script("+")
@@ -155,9 +155,8 @@ func TestSpreadByChance(t *testing.T) {
 	})
 }
 
-// What the operator wants and how the server is are two things. In maintenance it
-// A reload neither forgets what was counted nor delays the next check; checks end
-// with the last configuration.
+// A reload neither loses the counts nor delays the next check; checks end with the last
+// configuration.
 func TestChecksOverReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -194,14 +193,14 @@ func TestChecksOverReloads(t *testing.T) {
 	})
 }
 
-// A check that is under way when the configuration changes is not lost, unless the
-// server is another one; then its health begins anew.
+// A check that is running during a reload counts, unless the server's address has changed; then its
+// health starts over.
 func TestReloadDuringACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		slow := script(".")
 		p, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "a", HealthConfig: HealthConfig{Check: checked(slow)}})
-		for range 30 { // each in the middle of a check
+		for range 30 { // each during a check
 			time.Sleep(100 * time.Millisecond)
 			next, _ := serving(t, &reg, ServerConfig{Name: "s", Address: "a", HealthConfig: HealthConfig{Check: checked(slow)}})
 			p.Close()
@@ -224,8 +223,7 @@ func TestReloadDuringACheck(t *testing.T) {
 	})
 }
 
-// What rise and fall are in the new configuration counts; that a check is gone
-// does, too.
+// The new configuration's rise and fall apply, and the removal of a check, too.
 func TestReloadChangesTheCheck(t *testing.T) {
 	for _, c := range []struct {
 		script     string
@@ -259,16 +257,7 @@ func TestReloadChangesTheCheck(t *testing.T) {
 	}
 }
 
-// Errors in a row that clients meet are followed by what OnError says.
-// With FastInterval the next check comes so soon after too many errors; a check
-// that passes forgets them.
-// Who tracks a server stands as that does, over chains, backends and reloads.
-// Sessions end with their server, or with the need for their backup, where that is
-// wanted; those that have ended are not told.
-// Who waits for a server that goes down is sent elsewhere, and told of.
-// The last transitions are kept, and no more than those.
-
-// stubborn is a checker that takes its time, whatever its context says, and fails.
+// stubborn is a checker that takes its time, ignores its context, and fails.
 type stubborn struct{ now atomic.Int32 }
 
 func (c *stubborn) Check(context.Context, Target) Result {
@@ -280,8 +269,8 @@ func (c *stubborn) Check(context.Context, Target) Result {
 	return Result{Code: Layer7Status}
 }
 
-// A check that was broken off, because a configuration had none, says nothing, and
-// the next one waits for its end.
+// The result of a check that was aborted because a configuration had none is ignored, and the next
+// check waits until it has returned.
 func TestCheckBrokenOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -311,7 +300,7 @@ func TestCheckBrokenOff(t *testing.T) {
 	})
 }
 
-// What a check finds that was under way when maintenance began is not taken.
+// The result of a check that was running when maintenance began is ignored.
 func TestMaintenanceDuringACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
@@ -330,7 +319,7 @@ func TestMaintenanceDuringACheck(t *testing.T) {
 	})
 }
 
-// A shorter interval counts from the reload on.
+// A shorter interval applies from the reload on.
 func TestReloadShortensTheInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry

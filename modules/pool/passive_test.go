@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// is not checked; afterwards it is up until a check says otherwise.
-// says is an agent.
+// says is an agent that reports what a test sets.
 type says struct {
 	mu     sync.Mutex
 	report AgentReport
@@ -31,7 +30,7 @@ func (a *says) set(r AgentReport) {
 	a.report = r
 }
 
-func TestAgent(t *testing.T) {
+func TestAgentChangesServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		a := new(says)
@@ -78,7 +77,8 @@ func TestAgent(t *testing.T) {
 	})
 }
 
-func TestObserve(t *testing.T) {
+// Consecutive errors of client connections trigger OnError.
+func TestObservedErrorsTriggerOnError(t *testing.T) {
 	for _, c := range []struct {
 		what    string
 		on      OnError
@@ -137,7 +137,9 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-func TestObserveHastensTheCheck(t *testing.T) {
+// With FastInterval the next check comes that soon after too many errors; a check that passes
+// resets their count.
+func TestObservedErrorsHastenTheCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		checker := script("+")
@@ -154,7 +156,7 @@ func TestObserveHastensTheCheck(t *testing.T) {
 		}
 		time.Sleep(500 * time.Millisecond)
 		fail()
-		time.Sleep(time.Second) // a check has passed
+		time.Sleep(time.Second) // one check has passed
 		fail()
 		time.Sleep(200 * time.Millisecond)
 		fail()
@@ -201,8 +203,8 @@ func TestParseWeight(t *testing.T) {
 	}
 }
 
-// An agent that says up brings no server up that fails its checks, and one that
-// says down does not undo what they have counted.
+// An agent that reports up does not bring up a server that fails its checks, and one that reports
+// down does not change their count.
 func TestAgentAndChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { programs.VerifyNoLeaks(m) }
 
-// inOrder picks the first server that is not avoided and counts its adoptions.
+// inOrder picks the first server that is not avoided, and counts its adoptions.
 type inOrder struct {
 	picks   int
 	adopted []Policy
@@ -138,13 +138,13 @@ func TestWeightZeroIsNeverOffered(t *testing.T) {
 	}
 }
 
-// Who may be given connections: the actives, else a backup, else nobody.
+// Connections go to the actives, or else to a backup, or else to no server.
 func TestBackupsAndDisabledServers(t *testing.T) {
 	var reg Registry
 	for _, c := range []struct {
-		servers    string // a active, b backup, in capitals disabled, a digit after it for a weight of 0
+		servers    string // a active, b backup, upper case disabled, a digit after it for weight 0
 		allBackups bool
-		want       string // places of those in the view
+		want       string // indices of the servers in the view
 	}{
 		{"aa", false, "12"},
 		{"ab", false, "1"},
@@ -209,8 +209,8 @@ func TestOpenRefuses(t *testing.T) {
 	wantEmpty(t, &reg)
 }
 
-// A server's counts live on over a reload, over its leaving while sessions
-// live, and over a lease taken after its configuration was over.
+// A server's counts survive a reload, its removal while sessions exist, and a lease taken after its
+// configuration has ended.
 func TestCountsOutliveConfigurations(t *testing.T) {
 	var reg Registry
 	p1 := open(t, &reg, "s1", "s2")
@@ -233,8 +233,7 @@ func TestCountsOutliveConfigurations(t *testing.T) {
 	wantEmpty(t, &reg)
 }
 
-// The position goes to the configuration that serves, not to one that was
-// opened and never used.
+// The position goes to the configuration that serves, not to one that was opened and never used.
 func TestPositionIsAdoptedByTheFirstPick(t *testing.T) {
 	var reg Registry
 	p1, unused, p2 := open(t, &reg, "s1"), open(t, &reg, "s1"), open(t, &reg, "s1")
@@ -252,8 +251,8 @@ func TestPositionIsAdoptedByTheFirstPick(t *testing.T) {
 	}
 }
 
-// TestCountsMatchAModel opens and closes configurations and takes and gives
-// back leases at random, and holds every count against a plain model.
+// TestCountsMatchAModel opens and closes configurations and takes and releases leases at random,
+// and compares every count with a simple model.
 func TestCountsMatchAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var (
@@ -326,12 +325,12 @@ func TestCountsMatchAModel(t *testing.T) {
 	})
 }
 
-// anyServer is a policy without state, for tests under contention.
+// anyServer is a stateless policy, for tests under contention.
 type anyServer struct{}
 
 func (anyServer) Pick(v View, _ *Request) *Server { return v.Servers[0] }
 
-// TestNothingIsLostUnderContention reloads while leases come and go.
+// TestNothingIsLostUnderContention reloads while leases are taken and released.
 func TestNothingIsLostUnderContention(t *testing.T) {
 	var (
 		reg Registry

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// A session of a server that is removed ends when its time is over, whenever that has
-// been said, and goes on where the server comes back before. Others are left alone.
-func TestRemoved(t *testing.T) {
+// A session of a removed server ends after the timeout, whenever that is set, and continues if the
+// server comes back before. Other sessions continue.
+func TestRemovedServerTimeout(t *testing.T) {
 	for name, c := range map[string]struct {
 		before time.Duration               // the timeout when the server is removed
-		after  func(*testing.T, *Registry) // a minute later
+		after  func(*testing.T, *Registry) // runs a minute later
 		want   time.Duration               // when the session ends, from the removal on; 0: never
 	}{
 		"in time":             {3 * time.Minute, func(*testing.T, *Registry) {}, 3 * time.Minute},

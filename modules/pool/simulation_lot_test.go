@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// policy is one by lot.
+// policy returns a random policy.
 func (s *simulation) policy() pool.Policy {
 	hashing := policies.Hashing{BalanceFactor: s.rng.IntN(2) * 150}
 	hashing.HashType.Type = "consistent"
@@ -31,7 +31,7 @@ func (s *simulation) policy() pool.Policy {
 	return p
 }
 
-// config is one by lot.
+// config returns a random configuration.
 func (s *simulation) config() pool.Config {
 	c := pool.Config{
 		Backend: "b", Policy: s.policy(), AllBackups: s.rng.IntN(2) == 0, FullConn: 1 + s.rng.IntN(12),
@@ -53,8 +53,7 @@ func (s *simulation) config() pool.Config {
 	return c
 }
 
-// lottery picks among those that have room by lot, as policy random does, but by a
-// lot that replays.
+// lottery picks a random server with a free slot, like policy random, but reproducibly.
 type lottery struct{ rng *rand.Rand }
 
 func (p *lottery) Pick(v pool.View, r *pool.Request) *pool.Server {

@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// modelServer is what must be known of a server, as plainly as it can be said.
+// modelServer is the state of a server in the model.
 type modelServer struct {
 	config       pool.ServerConfig
 	weight       int
@@ -21,7 +21,7 @@ type modelServer struct {
 	configAdmin  pool.Admin
 }
 
-// follow is what a configuration changes.
+// follow applies a configuration to the model.
 func (s *simulation) follow(p *simPool) {
 	s.forget()
 	for _, c := range p.config.Servers {
@@ -47,13 +47,13 @@ func (s *simulation) follow(p *simPool) {
 	}
 }
 
-// setAdmin is what an operator says. Who leaves maintenance is up.
+// setAdmin applies an operator's change. A server that leaves maintenance is up.
 func (m *modelServer) setAdmin(a pool.Admin) {
 	m.down = m.down && (m.admin != pool.Maint || a == pool.Maint)
 	m.admin = a
 }
 
-// forget drops the servers that no configuration and no connection needs.
+// forget drops the servers that neither a configuration nor a connection needs.
 func (s *simulation) forget() {
 	for name := range s.model {
 		named := slices.ContainsFunc(s.pools, func(p *simPool) bool {
@@ -66,7 +66,7 @@ func (s *simulation) forget() {
 	}
 }
 
-// usable are the servers that may be given connections: actives, else backups.
+// usable returns the usable servers: actives, or else backups.
 func (s *simulation) usable() (names []string) {
 	p := s.current()
 	fit := func(c pool.ServerConfig) bool {
@@ -92,7 +92,7 @@ func (s *simulation) usable() (names []string) {
 	return names
 }
 
-// granted checks whether a client may have the server that it has got.
+// granted checks that a client may have the server that it got.
 func (s *simulation) granted(c *simClient) {
 	name := c.lease.Server.Name
 	m := s.model[name]
@@ -102,7 +102,7 @@ func (s *simulation) granted(c *simClient) {
 		s.fail("client %d has got %s, which it avoids", c.id, name)
 	case slices.Contains(usable, name):
 	case c.request.Queued.Server > 0 && m.admin != pool.Maint && (!m.down || !s.current().config.Redispatch):
-		// It has waited for this one, and for no other.
+		// It has waited for this one and for no other.
 	case s.current().config.LastResort && m.config.Backup && m.weight > 0 && m.admin == pool.Ready && !m.down:
 		for _, u := range usable {
 			if !slices.Contains(c.avoids, u) {
@@ -112,7 +112,7 @@ func (s *simulation) granted(c *simClient) {
 	default:
 		s.fail("client %d has got %s, and usable are %v", c.id, name, usable)
 	}
-	// Who has waited longer and could have this one comes first.
+	// A client that has waited longer and could have this server comes first.
 	for _, w := range s.clients {
 		if !w.waits() || !w.began.Before(c.began) {
 			continue
@@ -124,7 +124,7 @@ func (s *simulation) granted(c *simClient) {
 	}
 }
 
-// check looks whether everything is as it must be between two steps.
+// check checks the invariants between two steps.
 func (s *simulation) check() {
 	s.forget()
 	p := s.current()
@@ -162,7 +162,7 @@ func (s *simulation) check() {
 	}
 }
 
-// checkWait looks whether a client has a reason to wait.
+// checkWait checks that a client has a reason to wait.
 func (s *simulation) checkWait(c *simClient) {
 	if awaited := s.current().Awaits(&c.request); awaited != nil {
 		serving := s.current().Serving()
@@ -194,9 +194,8 @@ func (s *simulation) checkWait(c *simClient) {
 	}
 }
 
-// checkPinned looks whether a client has a reason to wait for one server alone:
-// that is the only one that may serve it, by the policy or since it is a backup that
-// serves alone, or the server is down and there is no redispatch.
+// checkPinned checks that a client has a reason to wait for one server: no other may serve it, by
+// the policy or because a backup serves alone, or the server is down without redispatch.
 func (s *simulation) checkPinned(c *simClient, srv *pool.Server) {
 	p := s.current()
 	if s.model[srv.Name].down && !p.config.Redispatch {
@@ -212,7 +211,7 @@ func (s *simulation) checkPinned(c *simClient, srv *pool.Server) {
 		s.fail("client %d waits for %s alone, and could have any of %v", c.id, srv.Name, usable)
 	}
 	hash, ok := p.config.Policy.(*policies.Source)
-	if !ok || hash.BalanceFactor > 0 { // what its bounds allow changes with each connection
+	if !ok || hash.BalanceFactor > 0 { // what the bounds allow changes with each connection
 		return
 	}
 	if other != nil && other.Name != srv.Name && other.CanServe() {

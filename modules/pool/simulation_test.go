@@ -19,18 +19,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// The simulation's size, and with seed one run again.
+// Size of the simulation; with seed, one run is repeated.
 var (
 	simSeeds = flag.Int("sim.seeds", 256, "how many simulations there are")
 	simSteps = flag.Int("sim.steps", 300, "how many steps each has")
 	simSeed  = flag.Uint64("sim.seed", 0, "the only simulation to run; 0: all")
 )
 
-// TestSimulation has random clients come, wait, hold, leave, fail and try again,
-// while servers go down and up, are drained and weighed, and configurations come,
-// go and fail; and looks after each step whether everything is as it must be. Time
-// is simulated. Half of the requests come by TryAcquire first: each fourth seed is run
-// again without, and must go the same way.
+// TestSimulation lets random clients arrive, wait, hold, leave, fail and retry, while servers go
+// down and up, are drained and get other weights, and configurations come, go and fail; after each
+// step it checks all invariants. Time is simulated. Half of the requests call TryAcquire first:
+// each fourth seed is run again without that, and must go the same way.
 func TestSimulation(t *testing.T) {
 	first, last := uint64(1), uint64(*simSeeds)
 	if *simSeed != 0 {
@@ -56,17 +55,16 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// simulation is one run. All but the clients' own waiting is done by one
-// goroutine.
+// simulation is one run. One goroutine does everything except for the clients' waiting.
 type simulation struct {
 	rng     *rand.Rand
-	tries   *rand.Rand // which requests come by TryAcquire first; nil: none
+	tries   *rand.Rand // decides which requests call TryAcquire first; nil: none
 	reg     pool.Registry
-	pools   []*simPool // open ones; the last serves
+	pools   []*simPool // open pools; the last one serves
 	closed  []*simPool
 	clients []*simClient
 	model   map[string]*modelServer
-	before  map[string]int64 // held before the step
+	before  map[string]int64 // leases held before the step
 	story   []string
 	wrong   string
 }
@@ -86,10 +84,10 @@ type simClient struct {
 	timeout time.Duration
 	avoids  []string
 	lenient bool
-	// mustWait says that TryAcquire has found no server.
+	// mustWait reports that TryAcquire has found no server.
 	mustWait bool
 
-	result atomic.Pointer[simResult] // that the goroutine leaves behind
+	result atomic.Pointer[simResult] // stored by the client's goroutine
 	lease  *pool.Lease               // from the result, once the simulation has seen it
 }
 
@@ -103,7 +101,7 @@ func (c *simClient) waits() bool { return c.result.Load() == nil }
 
 func (c *simClient) holds() bool { return c.lease != nil }
 
-// run does so many steps, and ends everything.
+// run performs the steps, and then ends everything.
 func (s *simulation) run(steps int) {
 	s.reload()
 	for i := 0; i < steps && s.wrong == ""; i++ {
@@ -142,7 +140,7 @@ func (s *simulation) fail(format string, args ...any) {
 
 func (s *simulation) current() *simPool { return s.pools[len(s.pools)-1] }
 
-// held is how many leases there are, by the server's name.
+// held returns the number of leases, by server name.
 func (s *simulation) held() map[string]int64 {
 	m := make(map[string]int64)
 	for _, c := range s.clients {
@@ -154,7 +152,7 @@ func (s *simulation) held() map[string]int64 {
 }
 
 func (s *simulation) step() {
-	time.Sleep(time.Nanosecond) // no two timers are to fire at once: a seed must replay
+	time.Sleep(time.Nanosecond) // no two timers may fire at once: a seed must be reproducible
 	switch n := s.rng.IntN(100); {
 	case n < 35:
 		s.acquire()
@@ -177,8 +175,8 @@ func (s *simulation) step() {
 	}
 }
 
-// acquire has a client come: mostly to the configuration that serves, sometimes
-// late to one that is over.
+// acquire adds a client: usually to the configuration that serves, sometimes late to one that has
+// ended.
 func (s *simulation) acquire() {
 	p := s.current()
 	if len(s.closed) > 0 && s.rng.IntN(10) == 0 {
@@ -206,7 +204,7 @@ func (s *simulation) ask(c *simClient) {
 	}()
 }
 
-// one is a client of a kind; nil where there is none.
+// one returns a random client of a kind, or nil.
 func (s *simulation) one(kind func(*simClient) bool) *simClient {
 	var fit []*simClient
 	for _, c := range s.clients {
@@ -235,7 +233,7 @@ func (s *simulation) release() {
 	}
 }
 
-// retry has a client fail to connect, and ask again.
+// retry makes a client's connect fail, and lets it try again.
 func (s *simulation) retry() {
 	c := s.one((*simClient).holds)
 	if c == nil {
@@ -244,7 +242,7 @@ func (s *simulation) retry() {
 	failed, old := c.lease.Server, c.lease
 	old.Release(pool.ConnectFailed)
 	c.cancel()
-	synctest.Wait() // the next in the queue takes the lock, where TryAcquire does not wait for it
+	synctest.Wait() // the next in the queue takes the lock, for which TryAcquire does not wait
 	switch s.rng.IntN(3) {
 	case 0:
 		c.request.AvoidLast(failed)
@@ -261,7 +259,7 @@ func (s *simulation) retry() {
 		c.avoids = append(c.avoids, failed.Name)
 	}
 	s.ask(c)
-	old.Release(pool.Served) // which does nothing any more
+	old.Release(pool.Served) // has no effect any longer
 }
 
 func (s *simulation) leave() {
@@ -271,7 +269,7 @@ func (s *simulation) leave() {
 	}
 }
 
-// collect takes note of who has got a server, or none.
+// collect records the clients that have got a server, or an error.
 func (s *simulation) collect() {
 	for _, c := range slices.Clone(s.clients) {
 		result := c.result.Load()
@@ -318,7 +316,7 @@ func (s *simulation) reload() {
 	}
 }
 
-// failedReload has a configuration be opened, perhaps asked, and closed.
+// failedReload opens a configuration, perhaps uses it, and closes it.
 func (s *simulation) failedReload() {
 	p := s.open()
 	if s.rng.IntN(2) == 0 {
@@ -339,7 +337,7 @@ func (s *simulation) failedReload() {
 	s.follow(s.current())
 }
 
-// change does something to a server at run time.
+// change changes a server at run time.
 func (s *simulation) change() {
 	p := s.current()
 	if len(p.config.Servers) == 0 {
@@ -352,7 +350,7 @@ func (s *simulation) change() {
 	case 0:
 		m.maxconn = s.rng.IntN(4)
 		s.tell("maxconn of %s: %d", name, m.maxconn)
-		s.before = s.held() // who is there may stay
+		s.before = s.held() // existing sessions may stay
 		err = s.reg.Change(p.config.Backend, name, pool.Change{MaxConn: &m.maxconn})
 	case 1:
 		m.weight = s.rng.IntN(5)
@@ -374,7 +372,7 @@ func (s *simulation) change() {
 
 var errNone = []error{pool.ErrNoServer, pool.ErrQueueFull, pool.ErrQueueTimeout, context.Canceled}
 
-// refused checks why a client has got no server.
+// refused checks the reason why a client got no server.
 func (s *simulation) refused(c *simClient, err error) {
 	if !slices.ContainsFunc(errNone, func(e error) bool { return errors.Is(err, e) }) {
 		s.fail("client %d: %v", c.id, err)

@@ -12,7 +12,7 @@ func newSimulation(seed uint64) *simulation {
 	return &simulation{rng: rand.New(rand.NewPCG(seed, 0)), model: make(map[string]*modelServer)}
 }
 
-// try has a client ask by TryAcquire, and reports whether it has got a server.
+// try calls TryAcquire for a client, and reports whether it got a server.
 func (s *simulation) try(c *simClient) bool {
 	p := s.current()
 	waiting, before := p.Waiting(), s.counts()
@@ -31,7 +31,7 @@ func (s *simulation) try(c *simClient) bool {
 	return false
 }
 
-// counts are those of all servers of the configuration that serves.
+// counts returns the counts of all servers of the configuration that serves.
 func (s *simulation) counts() (list []int64) {
 	for _, srv := range s.current().Serving() {
 		list = append(list, srv.Sessions(), srv.Queued(), int64(srv.Taken()))
@@ -49,8 +49,8 @@ func (s *simulation) dynamic() bool {
 	return false
 }
 
-// compare runs a simulation, in which no request comes by TryAcquire, and looks whether
-// the same has come of it.
+// compare runs a simulation in which no request uses TryAcquire, and checks that the results are
+// the same.
 func (s *simulation) compare(other *simulation, steps int) {
 	other.run(steps)
 	for i, told := range s.story {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestStall(t *testing.T) {
+func TestStallIsDetected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := watchForStall()
 		time.Sleep(time.Minute)
@@ -16,16 +16,16 @@ func TestStall(t *testing.T) {
 			t.Error("a process that ran was stopped")
 		}
 		s = watchForStall()
-		s.timer.Stop() // as if nothing ran
+		s.timer.Stop() // as if the process did not run
 		time.Sleep(stallInterval + stallThreshold + time.Millisecond)
 		if !s.stop() {
 			t.Error("a process that was stopped ran")
 		}
-		time.Sleep(time.Minute) // nothing ticks any more, or the bubble would not end
+		time.Sleep(time.Minute) // a running timer would keep the bubble from ending
 	})
 }
 
-func TestAfterStall(t *testing.T) {
+func TestTimeoutAfterStallIsIgnored(t *testing.T) {
 	for code, want := range map[Code]Code{
 		Layer4Timeout: CodeNotChecked, Layer6Timeout: CodeNotChecked, Layer7Timeout: CodeNotChecked,
 		Layer4OK: Layer4OK, Layer4Connection: Layer4Connection, Layer7Status: Layer7Status,

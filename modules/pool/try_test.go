@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// TestTryAcquireLeavesMoreToAcquire has TryAcquire return nil where it would have to
-// wait for the lock, or to make the pool serve.
+// TryAcquire returns nil if it would have to wait for the lock, or to activate the pool.
 func TestTryAcquireLeavesMoreToAcquire(t *testing.T) {
 	var reg Registry
 	p := open(t, &reg, "A")
@@ -81,13 +80,13 @@ func TestTryAcquireOfAPolicyThatPanics(t *testing.T) {
 		}()
 		p.TryAcquire(new(Request))
 	}()
-	if n := p.Waiting(); n != 0 { // it would lock up if the lock were held
+	if n := p.Waiting(); n != 0 { // it would deadlock if the lock were held
 		t.Errorf("%d requests wait: expected none", n)
 	}
 }
 
-// TestTryAcquireConcurrently mixes both kinds of requests while servers change and
-// configurations come and go. What is taken must be given back.
+// TestTryAcquireConcurrently mixes both kinds of requests while servers change and configurations
+// come and go. All leases must be returned.
 func TestTryAcquireConcurrently(t *testing.T) {
 	var reg Registry
 	var serving struct {
@@ -139,7 +138,7 @@ func TestTryAcquireConcurrently(t *testing.T) {
 			default:
 			}
 			name := []string{"A", "B", "C"}[i%3]
-			_ = serving.SetHealth(name, i%2 == 0) // it is there
+			_ = serving.SetHealth(name, i%2 == 0) // the server exists
 			_ = serving.SetWeight(name, i%4)
 			if i%16 == 0 {
 				serve()
