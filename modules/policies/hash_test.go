@@ -209,8 +209,8 @@ func TestPreserveAffinityWithBalanceFactor(t *testing.T) {
 		script  string
 		want    string
 	}{
-		{150, []int{20, 10, 30}, []int{9, 9, 2}, "5", "ACCAB"}, // last: C is full, A has a free slot, but no share left
-		{101, []int{20, 30}, []int{9, 1}, "4", "ABAA"},         // last: B is full, A has share left, but no free slot
+		{150, []int{20, 10, 30}, []int{9, 9, 2}, "5", "ACCAB"}, // C is full, A has no share left
+		{101, []int{20, 30}, []int{9, 1}, "4", "ABAA"},         // B is full, A has no free slot
 	} {
 		h := onRing()
 		h.PreserveAffinity, h.BalanceFactor = "maxconn", c.factor

@@ -37,9 +37,9 @@ const (
 //	                          |
 //	                          +-> error: timeout, context, no server left
 //
-//	taken --- Failed: another attempt on this server ---> taken
 //	taken --- Reached, OnEvict ---> session --- evict: LeaseEvicted ---> evicted
-//	taken, session, evicted --- Release ---> released
+//	taken --- Failed ---> taken, for another attempt on this server
+//	any of these --- Release ---> released
 //
 // Taking, waiting, evicting and releasing happen under the backend's lock; Reached and Answered do
 // not take it. Only Release frees the slot: an evicted lease counts until its holder releases it.
