@@ -86,7 +86,7 @@ func TestCheckServerOptions(t *testing.T) {
 }
 
 // The pool gets the servers as configured.
-func TestServersInThePool(t *testing.T) {
+func TestServerConfigOfPool(t *testing.T) {
 	app := provisioned(t, `{"web": {"allbackups": true, "servers": [
 		{"name": "s1", "address": "10.0.0.1:443", "disabled": true},
 		{"name": "s2", "address": "unix//run/web.sock", "backup": true},
@@ -105,7 +105,7 @@ func TestServersInThePool(t *testing.T) {
 	}
 }
 
-func TestNeverIsNoDefault(t *testing.T) {
+func TestNeverIsNotReplacedByDefault(t *testing.T) {
 	b := backend(t, `{"servers": [], "timeouts": {"connect": -1, "client": -1, "server": -1}}`)
 	b.setDefaults()
 	if b.Timeouts.Connect != Never || b.Timeouts.Client != Never || b.Timeouts.Server != Never {

@@ -19,8 +19,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
-// TestTargets tests the address and the timeouts of checks.
-func TestTargets(t *testing.T) {
+// TestCheckTargets tests the address and the timeouts of checks.
+func TestCheckTargets(t *testing.T) {
 	const s, ms = time.Second, time.Millisecond
 	tcp := func(address string, timeout time.Duration) pool.Target {
 		return pool.Target{Network: "tcp", Address: address, Timeout: timeout}
@@ -59,7 +59,7 @@ func TestTargets(t *testing.T) {
 }
 
 // The IP version that is preferred for a server's name applies to its checks and its agent, too.
-func TestFamilyOfTargets(t *testing.T) {
+func TestCheckTargetsKeepIPVersion(t *testing.T) {
 	app := provisioned(t, `{"web": {"check": {}, "agent": {"port": 9}, "servers": [
 		{"name": "four", "address": "tcp4/web.test:443", "resolve_prefer": "ipv6"},
 		{"name": "six", "address": "web.test:443", "agent": {"port": 9, "address": "tcp6/agent.test"}}]}}`)
@@ -116,7 +116,7 @@ func TestHealthConfigOfServer(t *testing.T) {
 }
 
 // Errors in checks, agents and tracking are reported.
-func TestHealthErrors(t *testing.T) {
+func TestInvalidHealthOptions(t *testing.T) {
 	const s1 = `{"name": "s1", "address": "10.0.0.1:443", "check": {}}`
 	web := func(servers string) string { return `{"web": {"servers": [` + servers + `]}}` }
 	for config, want := range map[string]string{
@@ -159,7 +159,7 @@ func (other) Check(context.Context, pool.Target) pool.Result {
 }
 
 // A checker is a module, and runs once its configuration runs.
-func TestOtherChecker(t *testing.T) {
+func TestCheckerOfAnotherPlugin(t *testing.T) {
 	caddy.RegisterModule(other{})
 	b, err := parseBackend("server s1 10.0.0.1:443\ncheck other {\ninterval 10ms\n}")
 	if err != nil {

@@ -42,7 +42,7 @@ func TestFirstSequences(t *testing.T) {
 
 // At any time, first picks the server with the lowest id that is up, has a free slot and is not
 // avoided.
-func TestFirstIsTheFirst(t *testing.T) {
+func TestFirstPicksLowestFreeID(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 150).Draw(t, "servers")
 		ids := rapid.Permutation(numbers(n)).Draw(t, "ids")

@@ -230,7 +230,7 @@ func TestPreserveAffinityWithBalanceFactor(t *testing.T) {
 
 // A connection that avoids a server does not return to it because it has a free slot, nor because
 // all others exceed their share.
-func TestHashAvoidsBeforeAllElse(t *testing.T) {
+func TestHashNeverReturnsToAvoidedServer(t *testing.T) {
 	roomy, bounded := onRing(), onRing()
 	roomy.PreserveAffinity = "maxconn"
 	bounded.BalanceFactor = 101

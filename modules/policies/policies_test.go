@@ -163,7 +163,7 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 // IPv6 addresses fold into the same 32 bits as in HAProxy.
-func TestFolded(t *testing.T) {
+func TestIPv6AddressesFoldLikeHAProxy(t *testing.T) {
 	for text, want := range map[string]uint32{
 		"192.0.2.1": 0xc0000201, "::ffff:192.0.2.1": 0xc0000201 ^ 0xffff, "2001:db8::1": 0x20010db9, "::1": 1, "1:2:3:4:5:6:7:8": 0x00010002 ^ 0x00030004 ^ 0x00050006 ^ 0x00070008,
 	} {

@@ -79,7 +79,7 @@ func TestRandomOfTwoDrawsIsEven(t *testing.T) {
 }
 
 // A server that is full or avoided is not picked as long as there is another.
-func TestRandomPassesOver(t *testing.T) {
+func TestRandomSkipsFullAndAvoided(t *testing.T) {
 	servers := weighted([]int{100, 1, 1, 1}, nil)
 	for i := range servers {
 		servers[i].MaxConn = 1

@@ -34,7 +34,7 @@ func TestStaticRRSequences(t *testing.T) {
 }
 
 // A server that is avoided or full loses its turn, and no other server does.
-func TestStaticRRPassesOver(t *testing.T) {
+func TestStaticRRSkipsFullAndAvoided(t *testing.T) {
 	servers := weighted([]int{1, 1, 1}, nil)
 	servers[1].MaxConn = 1
 	if got := play(t, new(StaticRR), servers, "9 -1 3"); got != "ABCACACAC ABC" {
@@ -49,7 +49,7 @@ func TestStaticRRPassesOver(t *testing.T) {
 }
 
 // If all servers are full, a connection waits for the first one with a free slot.
-func TestStaticRRWithoutRoom(t *testing.T) {
+func TestStaticRRQueuesWhenAllAreFull(t *testing.T) {
 	servers := weighted([]int{1, 1}, nil)
 	servers[0].MaxConn, servers[1].MaxConn = 1, 1
 	if got := play(t, new(StaticRR), servers, "3 1"); got != "AB. ." {
@@ -83,7 +83,7 @@ func TestStaticRRKeepsItsPlace(t *testing.T) {
 // The list follows HAProxy's rule: before each slot, every server's score grows by its weight; the
 // slot goes to the server with the highest score in whole totals, or the first of several, and
 // costs it one total.
-func TestTableFollowsTheRule(t *testing.T) {
+func TestTableFollowsHAProxyRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(0, 8), rapid.IntRange(0, pool.MaxWeight)), 1, 12).Draw(t, "weights")
 		idle := rapid.IntRange(0, 2*len(weights)).Draw(t, "server that is down")

@@ -53,7 +53,7 @@ func (w *waiting) change(server string, c pool.Change) {
 
 // Requests that wait under leastconn are served by the first server with a free slot, oldest first,
 // for whatever reason the slot is free, also with maxqueue.
-func TestWaitForWhicheverHasRoom(t *testing.T) {
+func TestQueuedRequestsGetFirstFreeServer(t *testing.T) {
 	c := pool.ServerConfig{Name: "C", Weight: 1, MaxConn: 1, MaxQueue: 1}
 	with := func(f func(*pool.ServerConfig)) pool.ServerConfig {
 		other := c
@@ -136,7 +136,7 @@ func (w *waiting) acquire(r *pool.Request) *pool.Lease {
 
 // A request that may have only one server waits for it as long as it is the policy's choice: when
 // the servers change, it moves to the policy's new choice.
-func TestWaitForOneServerAlone(t *testing.T) {
+func TestQueuedForOneServerFollowsPolicy(t *testing.T) {
 	drain, ready, maint := pool.Drain, pool.Ready, pool.Maint
 	for _, tt := range []struct {
 		name   string

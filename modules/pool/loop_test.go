@@ -271,7 +271,7 @@ func (c *stubborn) Check(context.Context, Target) Result {
 
 // The result of a check that was aborted because a configuration had none is ignored, and the next
 // check waits until it has returned.
-func TestCheckBrokenOff(t *testing.T) {
+func TestAbortedCheckIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reg Registry
 		c := new(stubborn)

@@ -330,8 +330,8 @@ type anyServer struct{}
 
 func (anyServer) Pick(v View, _ *Request) *Server { return v.Servers[0] }
 
-// TestNothingIsLostUnderContention reloads while leases are taken and released.
-func TestNothingIsLostUnderContention(t *testing.T) {
+// TestNoLeaseIsLostUnderContention reloads while leases are taken and released.
+func TestNoLeaseIsLostUnderContention(t *testing.T) {
 	var (
 		reg Registry
 		wg  sync.WaitGroup
