@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkShortConnection is one connection after another: accept, a hello of 1500 bytes,
-// connect, an answer, and the client's end. The first way is Arrive; the second is a
-// goroutine that reads the hello, Dial and Start; the third is no proxy, so that the
-// difference is what a proxy costs. Client and server allocate nothing.
+// BenchmarkShortConnection makes one connection after another: accept, a hello of 1500 bytes,
+// connect, an answer, and the client's end. The first way is Arrive; the second is a goroutine that
+// reads the hello, Dial and Start; the third has no proxy, so that the difference is the cost of a
+// proxy. Client and server allocate nothing.
 func BenchmarkShortConnection(b *testing.B) {
 	b.Run("arrive", func(b *testing.B) {
 		shortConnections(b, func(s *Socket, server netip.AddrPort, ends chan Result) {
@@ -54,7 +54,7 @@ var (
 	benchOptions = &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}
 )
 
-// benchArrival is a session with what benchmarks need.
+// benchArrival is a session with its handler for benchmarks.
 type benchArrival struct {
 	s      Session
 	room   *[2048]byte
@@ -85,7 +85,7 @@ func (h *benchArrival) Next(n News) Step {
 	}
 }
 
-// shortConnections makes connections through a proxy, or without one.
+// shortConnections makes connections through a proxy, or directly if proxy is nil.
 func shortConnections(b *testing.B, proxy func(s *Socket, server netip.AddrPort, ends chan Result)) {
 	b.Helper()
 	b.ReportAllocs()

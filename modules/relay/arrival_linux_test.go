@@ -54,7 +54,7 @@ func (g *scriptedHandler) Next(n News) Step {
 	return Step{Do: Close}
 }
 
-// expect waits for what the handler is told next.
+// expect waits for the handler's next event.
 func (g *scriptedHandler) expect(t *testing.T, want Event) News {
 	t.Helper()
 	select {
@@ -77,7 +77,7 @@ func relayMinute(*scriptedHandler, News) Step {
 	return Step{Do: Relay, Options: &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}}
 }
 
-// arrive has a client arrive over loopback.
+// arrive connects a client over loopback, and begins its session.
 func arrive(t testing.TB, g *scriptedHandler) (client *net.TCPConn) {
 	t.Helper()
 	client, come := connectClient(t, g)
@@ -85,7 +85,7 @@ func arrive(t testing.TB, g *scriptedHandler) (client *net.TCPConn) {
 	return client
 }
 
-// connectClient is the same in two steps: a client that has connected, and its arrival.
+// connectClient does the same in two steps: it connects a client, and come begins its session.
 func connectClient(t testing.TB, g *scriptedHandler) (client *net.TCPConn, come func()) {
 	t.Helper()
 	listening, at := listenRaw(t)
@@ -108,7 +108,7 @@ func connectClient(t testing.TB, g *scriptedHandler) (client *net.TCPConn, come 
 	}
 }
 
-// echo is a server that sends back what it gets.
+// echo starts a server that sends back what it receives.
 func echo(t testing.TB) netip.AddrPort {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -149,13 +149,13 @@ func TestArrivalOverTCP(t *testing.T) {
 	check(t, <-g.result, Client, Closed, 22, 22)
 }
 
-// One server after another refuses, the last one does not.
+// One server after another refuses; the last one does not.
 func TestArrivalTriesAgain(t *testing.T) {
-	nobody := programs.Refusing(t)
+	refusing := programs.Refusing(t)
 	at, tries := echo(t), 0
-	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: connectTo(nobody), Connected: relayMinute, Refused: func(g *scriptedHandler, n News) Step {
+	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: connectTo(refusing), Connected: relayMinute, Refused: func(g *scriptedHandler, n News) Step {
 		if tries++; tries < 20 {
-			return connectTo(nobody)(g, n)
+			return connectTo(refusing)(g, n)
 		}
 		return connectTo(at)(g, n)
 	}})
@@ -164,7 +164,7 @@ func TestArrivalTriesAgain(t *testing.T) {
 	client.CloseWrite()
 	receiveEnd(t, client, "hello")
 	g.expect(t, Received)
-	want := "dial tcp " + nobody.String() + ": connect: connection refused"
+	want := "dial tcp " + refusing.String() + ": connect: connection refused"
 	if n := g.expect(t, Refused); !errors.Is(n.Err, syscall.ECONNREFUSED) || n.Err.Error() != want {
 		t.Errorf("refused by %v, want %s", n.Err, want)
 	}
@@ -183,7 +183,7 @@ func TestArrivalBreaks(t *testing.T) {
 	check(t, <-g.result, Proxy, Closed, 0, 0)
 }
 
-// A client that goes on sending reads what it is told last, and its end.
+// A client that goes on sending reads the last bytes for it, and the end.
 func TestArrivalCloses(t *testing.T) {
 	for manner, want := range map[Manner]string{InOrder: "", Abruptly: "connection reset by peer"} {
 		g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step {
@@ -200,13 +200,13 @@ func TestArrivalCloses(t *testing.T) {
 	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { return Step{Do: Close, Last: []byte("alert")} }})
 	client := arrive(t, g)
 	send(t, client, "hello")
-	_, _ = client.Write(make([]byte, 100_000)) // more than is discarded at once
+	_, _ = client.Write(make([]byte, 100_000)) // more than one read discards
 	receiveEnd(t, client, "alert")
 	client.Close()
 	check(t, <-g.result, Proxy, Closed, 0, 0)
 }
 
-// A client that is dropped sees no end. Without CAP_NET_ADMIN the reset gets over loopback.
+// A client that is dropped sees no end. Without CAP_NET_ADMIN the reset passes loopback.
 func TestArrivalIsDropped(t *testing.T) {
 	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { return Step{Do: Close, Manner: Silently} }})
 	client := arrive(t, g)
@@ -218,7 +218,7 @@ func TestArrivalIsDropped(t *testing.T) {
 	}
 }
 
-// A panic ends one session, and its handler has the stack.
+// A panic ends one session, and the result has the stack.
 func TestArrivalPanics(t *testing.T) {
 	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { panic("on purpose") }})
 	client := arrive(t, g)
@@ -234,20 +234,20 @@ func TestArrivalPanics(t *testing.T) {
 	}
 }
 
-// What is behind an urgent byte is read, though the read stops before it.
+// Bytes behind an urgent byte are read, though the read stops before it.
 func TestArrivalReadsBehindUrgentData(t *testing.T) {
 	g := newGuide(6, nil)
 	client, come := connectClient(t, g)
 	sendUrgent(t, client)
-	come() // so that the shard is told once of all that
+	come() // so that the shard gets one event for all of that
 	check(t, <-g.result, Proxy, Closed, 0, 0)
 	if string(g.hello) != "abcdef" {
 		t.Errorf("read %q", g.hello)
 	}
 }
 
-// A socket that is watched already misses nothing between a read that finds nothing and
-// waiting for more.
+// A socket that is watched already gets a wake for bytes that come between a read without result
+// and the wait for more.
 func TestDetachedSocketMissesNothing(t *testing.T) {
 	detached := make(chan *Socket, 1)
 	g := newGuide(1, map[Event]func(*scriptedHandler, News) Step{Received: func(g *scriptedHandler, _ News) Step {
@@ -263,7 +263,7 @@ func TestDetachedSocketMissesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, client, "more")
-	for sh, n := s.poll.shard, 0; n < 2; n++ { // the shard has told of it when it has told of another
+	for sh, n := s.poll.shard, 0; n < 2; n++ { // the shard has handled its event before others'
 		other, g := make(chan struct{}), newGuide(1, nil)
 		g.then = map[Event]func(*scriptedHandler, News) Step{Received: func(*scriptedHandler, News) Step { close(other); return Step{Do: Close} }}
 		far, near := socketPair(t, DialOptions{}, nil)
@@ -276,17 +276,17 @@ func TestDetachedSocketMissesNothing(t *testing.T) {
 		far.Close()
 		<-g.result
 	}
-	told := make(chan struct{})
+	woken := make(chan struct{})
 	go func() {
 		if err := s.wait(&s.in); err != nil {
 			t.Error(err)
 		}
-		close(told)
+		close(woken)
 	}()
 	select {
-	case <-told:
+	case <-woken:
 	case <-time.After(time.Minute):
-		t.Fatal("it is not told of what has come")
+		t.Fatal("no wake for the bytes that have come")
 	}
 	b := make([]byte, 10)
 	if n, err := s.Read(b); string(b[:n]) != "more" {
@@ -294,7 +294,7 @@ func TestDetachedSocketMissesNothing(t *testing.T) {
 	}
 }
 
-// A timer may fire just when a session that arrives ends, before it has had options.
+// A timer may fire just when an arriving session ends, before it has options.
 func TestTimerAfterTheEnd(t *testing.T) {
 	g := newGuide(1, nil)
 	g.until = time.Now().Add(time.Minute)

@@ -15,7 +15,7 @@ import (
 
 var silentRooms = sync.Pool{New: func() any { return new([4096]byte) }}
 
-// silentHandler keeps what it has read, and nothing else.
+// silentHandler keeps only the bytes that it has read.
 type silentHandler struct {
 	s    Session
 	room *[4096]byte
@@ -50,9 +50,9 @@ func (h *silentHandler) Next(n News) Step {
 func (h *silentHandler) Answered()    {}
 func (h *silentHandler) Ended(Result) { h.ends.Done() }
 
-// TestParkedArrivals measures what a client costs that has sent nothing yet, and one that has
+// TestMemoryOfArrivals measures the cost of a client that has sent nothing yet, and of one that has
 // sent a part: no goroutine, and little memory.
-func TestParkedArrivals(t *testing.T) {
+func TestMemoryOfArrivals(t *testing.T) {
 	if err := Prepare(); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestParkedArrivals(t *testing.T) {
 		}
 	}
 	half := use(t)
-	// What a frontend adds to that has room below 2 KiB.
+	// A frontend adds to that: below 2 KiB in all.
 	if got := (int64(silent.heap) - int64(before.heap)) / int64(n); got > 1024 {
 		t.Errorf("%d bytes for each silent client", got)
 	}

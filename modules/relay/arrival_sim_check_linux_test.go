@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// settle looks whether all that can happen has happened: nothing waits for an event that has
-// been missed.
+// settle checks that no part waits for an event that was missed.
 func (m *arrivalSim) settle() {
 	for range 12 {
 		m.poll()
@@ -36,17 +35,17 @@ func (m *arrivalSim) settle() {
 		m.errorf("an end was not passed on: %v", m.ends)
 	case m.relays:
 	case m.did == Await && !over && m.clientFin && !m.finished:
-		m.errorf("the client has finished")
+		m.errorf("no Finished for the client's end")
 	case m.did == Await && !over && len(m.hello) != len(m.clientSent):
 		m.errorf("%d of %d bytes were read", len(m.hello), len(m.clientSent))
 	case m.did == Connect && m.how == thereLater && m.padding == 0:
-		m.errorf("the server is there")
+		m.errorf("no Connected for the server")
 	case m.did == Connect && m.abortOnClose && m.clientFin && m.left == 0 && time.Since(m.latest) > slowConnect+4<<tickBits:
-		m.errorf("the client has left")
+		m.errorf("no Left for the client's end")
 	}
 }
 
-// finish has all leave in order, and looks whether all is as it should be.
+// finish ends both sides in order, and checks the results.
 func (m *arrivalSim) finish() {
 	for range 200 {
 		if len(m.results) > 0 {
@@ -60,7 +59,7 @@ func (m *arrivalSim) finish() {
 		m.sleep(time.Second)
 		m.poll()
 	}
-	for range 100 { // what is left in the sockets
+	for range 100 { // bytes left in the sockets
 		m.clientReads()
 		m.serverReads(1 << 20)
 	}
@@ -95,7 +94,7 @@ func (m *arrivalSim) judge() {
 	case r.Cause == Closed && m.relays && !m.clientClosed && (len(m.serverGot) != len(m.clientSent) || len(m.clientGot) != len(m.serverSent)):
 		m.errorf("in: %d of %d, out: %d of %d", len(m.serverGot), len(m.clientSent), len(m.clientGot), len(m.serverSent))
 	case r.Cause == Closed && !m.relays && (!m.closes || r.By != Proxy):
-		m.errorf("nobody has closed it: %+v", r)
+		m.errorf("closed without a step Close: %+v", r)
 	}
 	m.sh.mu.Lock()
 	defer m.sh.mu.Unlock()
@@ -109,7 +108,7 @@ func (m *arrivalSim) judge() {
 	}
 }
 
-// enter and leave are the beginning and end of each method of the handler.
+// enter and leave begin and end each method of the handler.
 func (m *arrivalSim) enter(what string, args ...any) {
 	m.synchronize()
 	m.logf(what, args...)
@@ -176,7 +175,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 	case Received:
 		m.hello, m.lastRead = append(m.hello, m.room[:n.N]...), time.Now()
 		if !bytes.HasPrefix(m.clientSent, m.hello) {
-			m.errorf("read what the client has not sent")
+			m.errorf("read bytes that the client has not sent")
 		}
 		if len(m.hello) < m.whole {
 			return m.maybeDetach(m.await())
@@ -187,7 +186,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 			m.errorf("expired %d times, after %v of %v", m.expired, time.Since(m.began), m.until)
 		}
 		if len(m.hello) != len(m.clientSent) && m.lastRead.Sub(m.began) < m.until {
-			m.errorf("expired without a look at what has come")
+			m.errorf("expired without a read of bytes that had come")
 		}
 		if m.rng.IntN(3) == 0 {
 			return m.await()
@@ -198,7 +197,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 		if !m.clientFin {
 			m.errorf("the client has not finished")
 		}
-		if m.rng.IntN(2) == 0 { // with what has come
+		if m.rng.IntN(2) == 0 { // despite the end
 			return m.whatNow(m.connect)
 		}
 		return m.whatNow(m.close)
@@ -234,7 +233,7 @@ func (m *arrivalSim) Next(n News) (step Step) {
 	return Step{}
 }
 
-// await waits for the next event, sometimes for another time than before.
+// await waits for the next event, sometimes until another time than before.
 func (m *arrivalSim) await() Step {
 	if m.rng.IntN(4) != 0 {
 		return Step{}
@@ -245,7 +244,7 @@ func (m *arrivalSim) await() Step {
 	return Step{Until: m.began.Add(m.until)}
 }
 
-// whatNow is most often what is given.
+// whatNow mostly returns the step of most.
 func (m *arrivalSim) whatNow(most func() Step) Step {
 	switch m.rng.IntN(12) {
 	case 0:
@@ -285,7 +284,7 @@ func (m *arrivalSim) connect() Step {
 	return step
 }
 
-// maybeDetach goes on in the general way, or else does step.
+// maybeDetach sometimes goes on without a handler, and else returns step.
 func (m *arrivalSim) maybeDetach(step Step) Step {
 	if m.rng.IntN(30) != 0 {
 		return step
@@ -305,7 +304,7 @@ func (m *arrivalSim) startDetached(client, server net.Conn) {
 	m.detached, m.relays = true, true
 	if server == nil {
 		m.serverCloses()
-		m.serverSent, m.serverGot = nil, nil // by one that was given up
+		m.serverSent, m.serverGot = nil, nil // from a server that was given up
 		near, far := m.pair()
 		m.server = far
 		server = &Socket{fd: near, remote: new(net.UnixAddr), poll: pollSlot{shard: m.sh}}

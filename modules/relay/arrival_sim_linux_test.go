@@ -17,21 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The simulation's size, and with seed one run again.
+// The size of the simulation; with a seed, one simulation is repeated.
 var (
 	simSeeds = flag.Int("sim.seeds", 256, "how many simulations of arrivals there are")
 	simSteps = flag.Int("sim.steps", 160, "how many steps each has")
 	simSeed  = flag.Uint64("sim.seed", 0, "the only simulation to run; 0: all")
 )
 
-// stepsEach is how many of the steps are one client's; then another one comes to the shard.
+// stepsEach is the number of steps for one client; then another one comes to the shard.
 const stepsEach = 80
 
-// TestArrivalSimulation has clients send hellos in pieces, leave, and be late; servers that
-// are there at once, late, never, or refuse; handlers that wait, try again, detach, close and
-// panic; and sessions that are ended from outside: each at any step. The sockets are real
-// ones, the time is not. Whatever happens, no byte is lost or changed, each end is told
-// once, and nothing is left behind.
+// TestArrivalSimulation runs clients that send hellos in pieces, leave, and are late; servers that
+// connect at once, late, never, or refuse; handlers that wait, try again, detach, close and panic;
+// and sessions that are ended from outside: each at any step. The sockets are real, the time is
+// not. In all cases, no byte is lost or changed, each owner is notified once, and nothing is left
+// behind.
 func TestArrivalSimulation(t *testing.T) {
 	first, err := newShard() // the runtime's poller, which stays, takes two descriptors
 	if err != nil {
@@ -63,7 +63,7 @@ func TestArrivalSimulation(t *testing.T) {
 		switch n := descriptors(t); {
 		case n > before:
 			t.Errorf("%d descriptors before, %d after", before, n)
-		case n < before: // what other tests have left goes meanwhile
+		case n < before: // descriptors of other tests close meanwhile
 			before = n
 		}
 		if t.Failed() {
@@ -76,7 +76,7 @@ func TestArrivalSimulation(t *testing.T) {
 	t.Log(seen)
 }
 
-// dialOutcome is how a connect goes.
+// dialOutcome is the outcome of a connect.
 type dialOutcome uint8
 
 const (
@@ -88,19 +88,19 @@ const (
 	kindsOfConnects
 )
 
-// arrivalSim is one client and the handler of its session. All is done by one goroutine,
-// but for timers; nothing runs while another does.
+// arrivalSim is one client and the handler of its session. One goroutine does everything except for
+// timers, and nothing runs beside it.
 type arrivalSim struct {
-	mu    sync.Mutex // see told
+	mu    sync.Mutex // see synchronize
 	t     *testing.T
 	seed  uint64
 	rng   *rand.Rand
 	sh    *shard
-	s     *Session // the one that has the connections
+	s     *Session // the session that has the connections
 	began time.Time
 	until time.Duration // 0: never
 
-	client, server int // the far ends; -1: closed, or none
+	client, server int // the far ends; -1: closed, or not open yet
 	clientSent     []byte
 	clientGot      []byte
 	serverSent     []byte
@@ -110,11 +110,11 @@ type arrivalSim struct {
 	serverFin      bool
 	how            dialOutcome
 	buffer         [256 << 10]byte
-	padding        int // what the server has to read before it is there; 0: it is
+	padding        int // bytes that the server must read before it is connected; 0: it is
 
-	whole        int // how long the hello is
+	whole        int // the size of the hello
 	room         []byte
-	hello        []byte // what Next was told of
+	hello        []byte // the bytes of Received
 	inside       bool   // a method of the handler runs
 	tries        int
 	first        time.Time // when the first connect began
@@ -125,17 +125,17 @@ type arrivalSim struct {
 	detached     bool
 	ended        bool // by the simulation, from outside
 	crashes      bool // the handler has panicked
-	closes       bool // it has said Close
+	closes       bool // the handler has answered with Close
 	relays       bool
-	ends         map[string]bool // who has read an end
-	finished     bool            // that was told
+	ends         map[string]bool // the sides that have read an end
+	finished     bool            // Finished has come
 	results      []Result
 	did          Action    // the last step
 	abortOnClose bool      // of the last Connect
-	lastRead     time.Time // Received was told
+	lastRead     time.Time // when Received last came
 	answered     int
 	log          []string
-	seen         map[string]int // how often things have happened, in all simulations
+	seen         map[string]int // counts of events, in all simulations
 }
 
 var simOptions = &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}
@@ -151,7 +151,7 @@ func newArrivalSim(t *testing.T, sh *shard, rng *rand.Rand, seed uint64, seen ma
 	return m
 }
 
-// logf keeps what happens for when something is wrong.
+// logf records an event, to print it if the test fails.
 func (m *arrivalSim) logf(format string, args ...any) {
 	m.log = append(m.log, fmt.Sprintf("%v: ", time.Since(m.began))+fmt.Sprintf(format, args...))
 }
@@ -193,7 +193,7 @@ func (m *arrivalSim) run(steps int) {
 	}
 }
 
-// step does one thing, and most often has the shard see it.
+// step does one thing, and mostly lets the shard handle it.
 func (m *arrivalSim) step() {
 	switch m.rng.IntN(18) {
 	case 0, 1, 2, 3:
@@ -239,8 +239,8 @@ func (m *arrivalSim) sleep(d time.Duration) {
 	synctest.Wait()
 }
 
-// synchronize is for the race detector, which does not know that a timer that runs while all others
-// sleep comes after what they have done.
+// synchronize informs the race detector, which does not know that a timer that runs while all other
+// goroutines sleep comes after what they have done.
 func (m *arrivalSim) synchronize() {
 	m.mu.Lock()
 	m.mu.Unlock() //nolint:staticcheck // it is empty on purpose
@@ -275,22 +275,22 @@ func (m *arrivalSim) clientSends(n int) {
 
 func (m *arrivalSim) clientReads() { m.clientGot = m.reads(m.client, 1<<20, m.clientGot, "client") }
 
-func (m *arrivalSim) reads(fd, most int, got []byte, who string) []byte {
+func (m *arrivalSim) reads(fd, most int, got []byte, side string) []byte {
 	if fd < 0 {
 		return got
 	}
 	b := m.buffer[:min(most, len(m.buffer))]
 	n, err := read(fd, b)
 	if n == 0 && err == nil {
-		m.ends[who] = true
+		m.ends[side] = true
 	}
 	if n > 0 {
-		m.logf("the %s reads %d", who, n)
+		m.logf("the %s reads %d", side, n)
 	}
 	return append(got, b[:max(0, n)]...)
 }
 
-// serverReads has the server read; one that is late is there once it has read the padding.
+// serverReads reads at the server. A late server is connected once it has read the padding.
 func (m *arrivalSim) serverReads(n int) {
 	if m.server < 0 {
 		return
@@ -353,7 +353,7 @@ func (m *arrivalSim) serverFinishes() {
 	}
 }
 
-// serverCloses is also how a server that is late refuses.
+// serverCloses closes the server's end, which is also how a late server refuses.
 func (m *arrivalSim) serverCloses() {
 	if m.server >= 0 {
 		unix.Close(m.server)
@@ -362,7 +362,7 @@ func (m *arrivalSim) serverCloses() {
 	}
 }
 
-// dial is dialing: it makes a server that does as it should.
+// dial replaces startConnect: it makes a server with the outcome that the port selects.
 func (m *arrivalSim) dial(to netip.AddrPort, _, _ bool) (int, error) {
 	m.synchronize()
 	defer m.synchronize()

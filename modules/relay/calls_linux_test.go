@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestCallsAreRaw finds system calls of which the scheduler is told. None of them may
-// be on the way of a connection: see sys_linux.go.
+// TestCallsAreRaw finds system calls that inform the scheduler. A connection must not need any of
+// them: see sys_linux.go.
 func TestCallsAreRaw(t *testing.T) {
 	allowed := map[string]string{
 		"RawSyscall":   "raw",
@@ -58,12 +58,12 @@ func TestCallsAreRaw(t *testing.T) {
 			}
 			calls++
 			if allowed[f.Sel.Name] == "" {
-				t.Errorf("%v: %s is no raw system call", fset.Position(call.Pos()), f.Sel.Name)
+				t.Errorf("%v: %s is not a raw system call", fset.Position(call.Pos()), f.Sel.Name)
 			}
 			return true
 		})
 	}
 	if calls < 20 {
-		t.Errorf("%d calls found: this test has lost its sight", calls)
+		t.Errorf("%d calls found: this test no longer finds them", calls)
 	}
 }

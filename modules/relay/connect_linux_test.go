@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unansweredServer is a server whose kernel answers no SYN until it is told to.
+// unansweredServer returns a server whose kernel answers no SYN until listen is called.
 func unansweredServer(t *testing.T) (at netip.AddrPort, listen func()) {
 	t.Helper()
 	var c net.ListenConfig
@@ -77,8 +77,8 @@ func TestArrivalConnectTakesTooLong(t *testing.T) {
 	check(t, <-g.result, Proxy, Closed, 0, 0)
 }
 
-// A client that is reset while connecting takes long has left; one that has closed its
-// direction only where that is asked for.
+// A reset of the client while connecting takes long counts as leaving; a FIN does so only with
+// AbortOnClose.
 func TestArrivalLeavesWhileConnecting(t *testing.T) {
 	t.Parallel()
 	at, _ := unansweredServer(t)

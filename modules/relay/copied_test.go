@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// duplex is a connection in memory that can be closed by halves.
+// duplex is a connection in memory that can be half closed.
 type duplex struct {
-	net.Conn          // what is read, and both addresses
-	out      net.Conn // what is written
+	net.Conn          // reads, and both addresses
+	out      net.Conn // writes
 }
 
 func (d duplex) Write(b []byte) (int, error)         { return d.out.Write(b) }
@@ -28,8 +28,8 @@ func duplexPair() (near, far duplex) {
 	return duplex{a, c}, duplex{d, b}
 }
 
-// Setting the system's clock must not end sessions: what is compared has a
-// reading of the monotonic clock.
+// Setting the system's clock must not end sessions: the times that are compared have a monotonic
+// reading.
 func TestTimeoutsAreMonotonic(t *testing.T) {
 	c, _ := net.Pipe()
 	s := newCopied(c, c, &Options{ClientTimeout: time.Minute, ServerTimeout: time.Minute}, newOwner())
@@ -41,8 +41,7 @@ func TestTimeoutsAreMonotonic(t *testing.T) {
 	}
 }
 
-// A connection without CloseWrite is closed whole, so that its peer learns of
-// the end.
+// A connection without CloseWrite is closed entirely, so that its peer notices the end.
 func TestWithoutCloseWrite(t *testing.T) {
 	c, client := net.Pipe()
 	v, server := tcpPair(t)

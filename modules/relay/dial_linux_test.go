@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fullBacklog is an address that does not answer: its queue of connections is full. It
-// answers once they are accepted, or the socket is closed, when a client asks again.
+// fullBacklog returns an address that does not answer, because its accept queue is full. It answers
+// when a client retries after the connections have been accepted, or the socket closed.
 func fullBacklog(t *testing.T) (listening int, at netip.AddrPort) {
 	t.Helper()
 	listening, at = listenRawOn(t, 77)
@@ -50,7 +50,7 @@ func TestDialTimeout(t *testing.T) {
 	}
 }
 
-// A server that answers late has the first bytes before Dial returns, once.
+// A server that answers late has received the first bytes when Dial returns, once.
 func TestDialLate(t *testing.T) {
 	t.Parallel()
 	listening, at := fullBacklog(t)
@@ -130,7 +130,7 @@ func TestDialRefusedLate(t *testing.T) {
 	}
 }
 
-// A connect that is not wanted any more is given up at once, and leaves nothing.
+// A connect that is cancelled is given up at once, and leaves nothing behind.
 func TestDialCancelled(t *testing.T) {
 	if err := Prepare(); err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestDialCancelled(t *testing.T) {
 }
 
 // The first bytes carry the acknowledgement that ends the handshake. Without any, it leaves at
-// once, so that a server that speaks first is not kept waiting.
+// once, so that a server that speaks first does not wait.
 func TestDialAcknowledges(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recordingOwner is an owner that notes when, and in which goroutine, it was told.
+// recordingOwner is an owner that records when, and in which goroutine, Ended was called.
 type recordingOwner struct {
-	of    int64 // its number, as In
+	of    int64 // its number, as Result.In
 	takes time.Duration
 	log   *ownerLog
 }
@@ -40,7 +40,7 @@ func (o recordingOwner) Ended(r Result) {
 	time.Sleep(o.takes)
 }
 
-// unwatch starts another count, and returns what was counted.
+// reset returns the record and starts another.
 func (l *ownerLog) reset() (order []int64, goroutines int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -49,8 +49,8 @@ func (l *ownerLog) reset() (order []int64, goroutines int) {
 	return order, goroutines
 }
 
-// Owners are told in order, by one goroutine, and by others only as long as one takes its
-// time: nothing waits for that, and nothing is lost.
+// Owners are notified in order by one goroutine, and by others only while one call takes long:
+// nothing waits for that, and nothing is lost.
 func TestEndings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, log := &newBubble(t).sh.notifier, new(ownerLog)
@@ -64,14 +64,14 @@ func TestEndings(t *testing.T) {
 			t.Helper()
 			order, by := log.reset()
 			if goroutines > 1 {
-				slices.Sort(order) // they have run beside each other
+				slices.Sort(order) // the goroutines ran beside each other
 			}
 			want := make([]int64, 0, to-from)
 			for i := from; i < to; i++ {
 				want = append(want, i)
 			}
 			if !slices.Equal(order, want) || by != goroutines {
-				t.Errorf("%s: told %v by %d goroutines, want %d to %d by %d", name, order, by, from, to-1, goroutines)
+				t.Errorf("%s: notified %v by %d goroutines, want %d to %d by %d", name, order, by, from, to-1, goroutines)
 			}
 		}
 		add(0, 5000, 0)
@@ -100,7 +100,7 @@ func TestEndings(t *testing.T) {
 	})
 }
 
-// A session whose owner takes its time when it is told holds up no other.
+// A session whose owner takes long in Ended delays no other.
 func TestSlowOwner(t *testing.T) {
 	listening, at := listenRaw(t)
 	free := make(chan struct{})
@@ -128,7 +128,7 @@ func TestSlowOwner(t *testing.T) {
 	slow.Wait()
 }
 
-// blockedOwner is an owner that waits until it is let go.
+// blockedOwner is an owner that waits in Ended until the test continues.
 type blockedOwner struct {
 	free <-chan struct{}
 	done *sync.WaitGroup
@@ -141,8 +141,8 @@ func (w blockedOwner) Ended(Result) {
 	w.done.Done()
 }
 
-// BenchmarkSession is a session from its start to the call of Ended, in which the server
-// says one word and both sides end.
+// BenchmarkSession runs a session from Start to the call of Ended, in which the server sends one
+// word and both sides end.
 func BenchmarkSession(b *testing.B) {
 	w, o := newOwner(), new(Options)
 	word := []byte("word")

@@ -74,7 +74,7 @@ type sideFlag uint16
 const (
 	readable    sideFlag = 1 << iota // it may have more to read
 	nearEnd                          // its end, an error or urgent data follows
-	allArrived                       // its last byte is here: a read short of the buffer takes the rest
+	allArrived                       // its last byte is here: a read short of the buffer gets the rest
 	bulk                             // its last read filled the buffer
 	keepsUp                          // and the other side has accepted all of it
 	watchedOut                       // watched for room to write

@@ -22,7 +22,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// descriptors are how many the process has.
+// descriptors returns the number of open descriptors of the process.
 func descriptors(t *testing.T) int {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
@@ -32,7 +32,7 @@ func descriptors(t *testing.T) int {
 	return len(list)
 }
 
-// usage is what sessions may not leave behind.
+// usage is the resources that sessions must not leak.
 type usage struct {
 	descriptors, goroutines int
 	heap                    uint64
@@ -63,8 +63,8 @@ func use(t *testing.T) (u usage) {
 	return u
 }
 
-// atRest is use when what has ended has also gone: goroutines leave a moment later, and so does
-// what other tests have left to the shards.
+// atRest returns the usage once ended sessions have gone: goroutines leave a moment later, and so
+// do sessions that other tests left to the shards.
 func atRest(t *testing.T) usage {
 	t.Helper()
 	last := use(t)
@@ -80,10 +80,10 @@ func atRest(t *testing.T) usage {
 	return last
 }
 
-// TestManySessions opens 5000 sessions, leaves them alone, has each pass something
-// on, and closes them. While they are idle they have two descriptors and no
-// goroutine each; afterwards nothing is left. They are in chains, the server's side
-// of one being the client's of the next, so that the test needs few of its own.
+// TestManySessions opens 5000 sessions, leaves them idle, passes something through each, and closes
+// them. While idle, each has two descriptors and no goroutine; afterwards nothing is left. The
+// sessions form chains, the server's side of one being the client's of the next, so that the test
+// itself needs few descriptors.
 func TestManySessions(t *testing.T) {
 	if err := Prepare(); err != nil {
 		t.Fatal(err)
@@ -98,9 +98,9 @@ func TestManySessions(t *testing.T) {
 		chains, links = most, 100
 		t.Logf("%d descriptors are allowed: %d sessions in place of 5000", limit.Cur, chains*links)
 	}
-	manySessions(t, chains, links, listening, at) // the runtime and the shards keep what they will need again
-	// The runtime keeps a record of as many goroutines as there ever were at a time, by
-	// chance more than before: what is lost is lost each time.
+	manySessions(t, chains, links, listening, at) // warms up the runtime and the shards
+	// The runtime keeps a record of the most goroutines there ever were at a time, by chance more than
+	// before. A leak grows the heap each time.
 	var grown [3]int64
 	for i := range grown {
 		before := atRest(t)
@@ -147,7 +147,7 @@ func manySessions(t *testing.T, chains, links, listening int, at netip.AddrPort)
 	until(t, "all sessions have ended", func() bool { return int(ends.Load()) == chains*links })
 }
 
-// chain are the far ends of sessions in a row.
+// chain returns the far ends of a row of sessions.
 func chain(t *testing.T, links, listening int, at netip.AddrPort, o *Options, w Owner) (client, server *Socket) {
 	t.Helper()
 	client, server = connectRaw(t, listening, at, DialOptions{}, nil)
@@ -167,8 +167,8 @@ type counter struct{ ends *atomic.Int32 }
 func (counter) Answered()      {}
 func (c counter) Ended(Result) { c.ends.Add(1) }
 
-// A client that does not read holds, in the proxy, no more than a pipe of what the
-// server sends; and many of them do not keep others waiting.
+// For a client that does not read, the proxy holds no more than a pipe of the server's bytes; and
+// many such clients do not delay others.
 func TestSlowReaders(t *testing.T) {
 	const slow = 200
 	listening, at := listenRaw(t)
@@ -194,7 +194,7 @@ func TestSlowReaders(t *testing.T) {
 			}
 		})
 	}
-	// Until nothing moves any more.
+	// Wait until nothing moves.
 	for last, same := int64(-1), 0; same < 5; time.Sleep(50 * time.Millisecond) {
 		var now int64
 		for _, s := range sessions {
@@ -224,7 +224,7 @@ func TestSlowReaders(t *testing.T) {
 	}
 	t.Logf("%d clients that do not read: %d bytes held for each", slow, held/slow)
 
-	// Another one is served: 64 MiB, and small messages.
+	// Another client is served: 64 MiB, and small messages.
 	client, server := chain(t, 1, listening, at, o, counter{&ends})
 	const size = 64 << 20
 	go func() { _, _ = io.CopyN(server, zeros{}, size) }()
@@ -249,8 +249,8 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// TestRandomCuts sends random bytes both ways in pieces of random sizes, with
-// pauses and half-closes, and compares digests.
+// TestRandomCuts sends random bytes both ways in pieces of random sizes, with pauses and
+// half-closes, and compares digests.
 func TestRandomCuts(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind string) {
 		rapid.Check(t, func(r *rapid.T) {
@@ -258,7 +258,7 @@ func TestRandomCuts(t *testing.T) {
 			sizes := [2]int{rapid.IntRange(0, 3<<20).Draw(r, "to the server"), rapid.IntRange(0, 3<<20).Draw(r, "to the client")}
 			pieces := [2]int{rapid.SampledFrom([]int{1000, 17000, 70000, 1 << 20}).Draw(r, "pieces up"), rapid.SampledFrom([]int{1000, 17000, 70000, 1 << 20}).Draw(r, "pieces down")}
 			readers := [2]int{rapid.SampledFrom([]int{500, 9000, 256 << 10}).Draw(r, "reads up"), rapid.SampledFrom([]int{500, 9000, 256 << 10}).Draw(r, "reads down")}
-			var data [2][]byte // before the session begins: it may take long
+			var data [2][]byte // made before the session begins, as that may take long
 			for i, size := range sizes {
 				data[i] = make([]byte, size)
 				_, _ = rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed+uint64(i)))).Read(data[i])
@@ -287,7 +287,7 @@ func TestRandomCuts(t *testing.T) {
 	})
 }
 
-// pour sends data in pieces, and the end.
+// pour sends data in pieces, and then FIN.
 func pour(c *net.TCPConn, data []byte, piece int, random *rand.Rand) {
 	for len(data) > 0 {
 		n := min(len(data), 1+random.IntN(piece))
@@ -302,7 +302,7 @@ func pour(c *net.TCPConn, data []byte, piece int, random *rand.Rand) {
 	_ = c.CloseWrite()
 }
 
-// drain reads to the end, with pauses, and compares.
+// drain reads to the end, with pauses, and compares the digest.
 func drain(c *net.TCPConn, want []byte, piece int, random *rand.Rand) error {
 	h, b, n := sha256.New(), make([]byte, piece), 0
 	for {
@@ -325,7 +325,7 @@ func drain(c *net.TCPConn, want []byte, piece int, random *rand.Rand) error {
 	return nil
 }
 
-// What a session does can be read while it runs.
+// Counters can be read while a session runs.
 func TestCounters(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind string) {
 		client, server, s, result := start(t, kind, Options{})
@@ -347,14 +347,14 @@ func TestCounters(t *testing.T) {
 	})
 }
 
-// embeddingSession is an owner that its session is embedded in.
+// embeddingSession is an owner that embeds its session.
 type embeddingSession struct {
 	Session
 	*owner
 }
 
-// A session that is embedded in its owner is told of, and has nothing beside.
-func TestEmbedded(t *testing.T) {
+// A session that is embedded in its owner notifies it, and needs no extra.
+func TestEmbeddedSessionNeedsNoExtra(t *testing.T) {
 	client, near := tcpPair(t)
 	server, far := tcpPair(t)
 	s := &embeddingSession{owner: newOwner()}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// segments is how many segments have come to c.
+// segments returns the number of segments that c has received.
 func segments(t *testing.T, c *net.TCPConn) uint32 {
 	t.Helper()
 	raw, err := c.SyscallConn()
@@ -24,8 +24,7 @@ func segments(t *testing.T, c *net.TCPConn) uint32 {
 	return info.Segs_in
 }
 
-// awaitEnd waits until the end of the other side has arrived, and with it all that was
-// sent before.
+// awaitEnd waits until the FIN of the other side has arrived, and with it all that was sent before.
 func awaitEnd(t *testing.T, c *net.TCPConn) {
 	t.Helper()
 	raw, err := c.SyscallConn()
@@ -41,8 +40,8 @@ func awaitEnd(t *testing.T, c *net.TCPConn) {
 	}
 }
 
-// oneSide is a session whose one side has sent something, and has ended, before it began. Its far ends
-// are those of that side, and of the other.
+// oneSide runs a session one side of which has sent something, and has ended, before the session
+// began. It returns the far ends of that side and of the other.
 func oneSide(t *testing.T, kind string, of Side, sends func(c *net.TCPConn)) (sender, taker *net.TCPConn, began uint32, result <-chan Result) {
 	t.Helper()
 	near, sender := tcpPair(t)
@@ -57,11 +56,11 @@ func oneSide(t *testing.T, kind string, of Side, sends func(c *net.TCPConn)) (se
 	return sender, taker, began, run(t, kind, new(Session), ends[Client], ends[Server], nil, Options{}).result
 }
 
-// The end of a side leaves with the last of what it has sent.
+// The FIN leaves with the last bytes of a side.
 func TestEndLeavesWithTheLastBytes(t *testing.T) {
 	for _, of := range both {
 		t.Run(of.String(), func(t *testing.T) {
-			const tries = 20 // on a busy machine the kernel may send one again
+			const tries = 20 // on a busy machine the kernel may retransmit
 			var came uint32
 			for try := 0; try < tries && came != 1; try++ {
 				came = lastBytes(t, of)
@@ -73,7 +72,7 @@ func TestEndLeavesWithTheLastBytes(t *testing.T) {
 	}
 }
 
-// lastBytes is one such session. It returns in how many segments they came.
+// lastBytes runs one such session. It returns the number of segments that the bytes came in.
 func lastBytes(t *testing.T, of Side) (came uint32) {
 	t.Helper()
 	sender, taker, began, result := oneSide(t, "engine", of, func(c *net.TCPConn) {
@@ -94,7 +93,7 @@ func lastBytes(t *testing.T, of Side) (came uint32) {
 	return came
 }
 
-// A server that has gone before the first bytes are sent to it has broken the session.
+// A server that has gone before the first bytes are sent to it breaks the session.
 func TestServerGoneBeforeTheFirstBytes(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind string) {
 		c, client := tcpPair(t)

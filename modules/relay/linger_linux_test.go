@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inKernel is how many bytes of c are not acknowledged.
+// inKernel returns the number of bytes written to c that are not acknowledged.
 func inKernel(t *testing.T, c *net.TCPConn) int {
 	t.Helper()
 	raw, err := c.SyscallConn()
@@ -27,8 +27,8 @@ func inKernel(t *testing.T, c *net.TCPConn) int {
 	return n
 }
 
-// settle waits until nothing of what c has written moves any more, and returns how
-// much of it is still to be acknowledged.
+// settle waits until the bytes written to c stop moving, and returns how many of them are not
+// acknowledged.
 func settle(t *testing.T, s *Session, c *net.TCPConn) (left int) {
 	t.Helper()
 	var last Counters
@@ -60,7 +60,8 @@ func awaitBreak(s *Session) {
 	}
 }
 
-// roomy is a client that takes little at a time, before whom the kernel holds much.
+// roomy returns a client that receives little at a time, while the proxy's kernel holds much for
+// it.
 func roomy(t *testing.T) (near, far *net.TCPConn) {
 	return dialedPair(t, &net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 		return errors.Join(raw.Control(func(fd uintptr) {
@@ -69,16 +70,16 @@ func roomy(t *testing.T) (near, far *net.TCPConn) {
 	}})
 }
 
-// slow is one before whom the kernel holds little: most is still to be read when the
-// reset comes.
+// slow returns a client for which the kernel holds little as well: most bytes are still to be read
+// when the reset comes.
 func slow(t *testing.T) (near, far *net.TCPConn) {
 	near, far = roomy(t)
 	_ = near.SetWriteBuffer(32 << 10)
 	return near, far
 }
 
-// What a side has sent before its connection was reset is delivered, however slow
-// the other one is, and only then that one is reset, too.
+// Bytes that a side has sent before its connection was reset are delivered, however slow the other
+// one is; only then is that one reset, too.
 func TestResetComesLast(t *testing.T) {
 	const size = 2_000_000
 	resets := map[string]func(t *testing.T, c *net.TCPConn){
@@ -99,7 +100,7 @@ func TestResetComesLast(t *testing.T) {
 					result := run(t, kind, s, ends[Client], ends[Server], nil, Options{}).result
 					send(t, slowly, "unread")
 					go sender.Write(make([]byte, size))
-					least := size - settle(t, s, sender) // its own kernel throws the rest away
+					least := size - settle(t, s, sender) // its own kernel drops the rest
 					end(t, sender)
 					n, err := io.Copy(io.Discard, slowly)
 					if !errors.Is(err, syscall.ECONNRESET) {
@@ -115,9 +116,9 @@ func TestResetComesLast(t *testing.T) {
 	})
 }
 
-// A server that has finished in order, and is then sent something that it does not
-// take, has said all: what it said is delivered, with its end, whether the proxy had
-// seen that end before or not.
+// A server that has finished in order, and resets the connection for later bytes, has sent its last
+// byte: all its bytes are delivered, with the end, whether the proxy had seen that end before or
+// not.
 func TestLateBytesForAServer(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind string) {
 		for _, c := range []struct {
@@ -159,8 +160,8 @@ func TestLateBytesForAServer(t *testing.T) {
 	})
 }
 
-// A client that takes nothing is not waited for beyond its timeout, and what it has
-// not got is not counted.
+// A client that accepts nothing is given up after its timeout, and undelivered bytes are not
+// counted.
 func TestLingersInVain(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind string) {
 		for name, pair := range map[string]func(*testing.T) (near, far *net.TCPConn){"in the proxy": slow, "in the kernel": roomy} {
@@ -174,8 +175,8 @@ func TestLingersInVain(t *testing.T) {
 				reset(t, server)
 				r := <-result
 				n, _ := io.Copy(io.Discard, client)
-				// Nothing is noticed of a server in the middle of a write that waits, nor
-				// where the client's time is over first.
+				// A server's reset goes unnoticed during a blocked write, and if the client's timeout passes
+				// first.
 				noticed := r.By == Server && r.Cause == Reset || r.By == Client && r.Cause == Timeout
 				if !noticed || r.Out != n || n == 0 {
 					t.Errorf("received %d, %+v", n, r)
@@ -185,8 +186,7 @@ func TestLingersInVain(t *testing.T) {
 	})
 }
 
-// A slow client has its time, not the moment that a side that takes no more has for
-// its last words.
+// A slow client has its whole timeout, not only readAfterBreak.
 func TestLastWordsForASlowClient(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind string) {
 		const size = 130_000
@@ -201,7 +201,7 @@ func TestLastWordsForASlowClient(t *testing.T) {
 			t.Fatalf("%d bytes do not leave the server", left)
 		}
 		reset(t, server)
-		send(t, client, "late") // the copying pump notices it by that
+		send(t, client, "late") // the copying session notices the reset by that
 		awaitBreak(s)
 		time.Sleep(readAfterBreak * 3 / 2)
 		n, err := io.Copy(io.Discard, client)
@@ -211,8 +211,8 @@ func TestLastWordsForASlowClient(t *testing.T) {
 	})
 }
 
-// A session that is ended from outside does not count what is lost because the client
-// had sent something that was not read.
+// A session that is ended from outside does not count bytes that are lost because bytes of the
+// client were unread.
 func TestEndCountsWhatIsLost(t *testing.T) {
 	const size = 500_000
 	near, client := roomy(t)
@@ -235,7 +235,7 @@ func TestEndCountsWhatIsLost(t *testing.T) {
 	}
 }
 
-// The end that a server was told of is no byte of those that it did not take.
+// A FIN that the server did not acknowledge does not count as a byte.
 func TestLingersInVainAfterTheEnd(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind string) {
 		const size = 500_000
@@ -285,8 +285,8 @@ func TestEndWhileLingering(t *testing.T) {
 	})
 }
 
-// A client that closes once it has what it wants does not take the server's last
-// words. Where these are its end that is no error.
+// A client that closes as soon as it is satisfied does not accept the server's last bytes. If only
+// the server's end follows, that is no error.
 func TestClientLeavesBeforeTheLastWords(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -309,7 +309,7 @@ func TestClientLeavesBeforeTheLastWords(t *testing.T) {
 			for s.Counters().Out < 3 {
 				time.Sleep(time.Millisecond)
 			}
-			time.Sleep(50 * time.Millisecond) // which arrives
+			time.Sleep(50 * time.Millisecond) // the reset arrives
 			c.play(t, server)
 			if r := <-result; r.Cause != c.want || r.By != c.by || r.Out != c.out {
 				t.Errorf("%+v", r)

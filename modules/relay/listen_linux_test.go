@@ -21,18 +21,18 @@ func until(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(listenPatience); !so(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("not within time: ", what)
+			t.Fatal("timed out waiting: ", what)
 		}
 	}
 }
 
-// listening is a Listening whose options count, and can be told to pause or fail.
+// listening is a Listening with options that count, and that the test can make pause or fail.
 type listening struct {
 	*Listening
 	at       netip.AddrPort
 	accepted atomic.Int64
 	paused   atomic.Bool
-	failing  atomic.Int64 // below zero: how many times accepting has failed
+	failing  atomic.Int64 // minus the number of failed accepts
 	each     func(n int64)
 
 	mu     sync.Mutex
@@ -76,7 +76,7 @@ func startListening(t *testing.T, backlog int) *listening {
 	return l
 }
 
-// connectMany makes connections that nobody needs to accept for that.
+// connectMany makes connections, which the kernel accepts without a call of accept.
 func connectMany(t *testing.T, at netip.AddrPort, n int) {
 	t.Helper()
 	for range n {
@@ -91,8 +91,8 @@ func connectMany(t *testing.T, at netip.AddrPort, n int) {
 	}
 }
 
-// All that wait are accepted though nothing comes that would tell of them once more,
-// and the shards share them.
+// All waiting connections are accepted though no further one causes an event, and the shards share
+// them.
 func TestListenBurst(t *testing.T) {
 	const burst = 3000
 	var limit unix.Rlimit
@@ -119,7 +119,7 @@ func TestListenBurst(t *testing.T) {
 	}
 }
 
-// One after the other are accepted, too, and by all shards.
+// Single connections are accepted, too, and by all shards.
 func TestListenOneByOne(t *testing.T) {
 	l := startListening(t, 16)
 	l.paused.Store(false)
@@ -145,8 +145,8 @@ func TestListenOneByOne(t *testing.T) {
 	}
 }
 
-// A flood of connections leaves sessions their turns: what a server sends in the midst
-// of it is passed on before many more connections are accepted.
+// A flood of connections does not starve sessions: bytes that a server sends during it are passed
+// on before many more connections are accepted.
 func TestListenIsFair(t *testing.T) {
 	const flood, midst = 900, 600
 	l := startListening(t, flood)
@@ -173,7 +173,7 @@ func TestListenIsFair(t *testing.T) {
 	<-o.result
 }
 
-// answeredAt notes how many connections had been accepted when a server's bytes came.
+// answeredAt records the number of accepted connections when the server's bytes came.
 type answeredAt struct {
 	*owner
 	accepted *atomic.Int64
@@ -182,8 +182,8 @@ type answeredAt struct {
 
 func (o *answeredAt) Answered() { o.at <- o.accepted.Load() }
 
-// While accepting fails, it is tried again after the pause; a socket that does not
-// listen any more is lost.
+// While accepting fails, it is tried again after the pause; a socket that no longer listens is
+// lost.
 func TestListenFails(t *testing.T) {
 	l := startListening(t, 16)
 	l.paused.Store(false)
@@ -220,7 +220,7 @@ func TestListenFails(t *testing.T) {
 	})
 }
 
-// When Close has returned, nothing is accepted any more.
+// Nothing is accepted after Close has returned.
 func TestListenClose(t *testing.T) {
 	for range 20 {
 		l := startListening(t, 1024)
@@ -236,7 +236,7 @@ func TestListenClose(t *testing.T) {
 	}
 }
 
-// A socket comes to a shard, also one that its client has reset.
+// OnShard works, even for a socket that its client has reset.
 func TestOnShard(t *testing.T) {
 	for _, broken := range []bool{false, true} {
 		near, far := socketPair(t, DialOptions{}, nil)

@@ -62,7 +62,7 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 	}
 }
 
-// move passes on bytes from a side until it has no more, the other side blocks, or other sessions
+// move passes on bytes from a side until all are gone, the other side blocks, or other sessions
 // have waited for long enough.
 func (s *Session) move(sh *shard, of Side, now int64) {
 	es := &s.engine

@@ -8,9 +8,9 @@ import (
 	"unsafe"
 )
 
-// TestSizes pins what an idle session costs here: its record, and its slot and timer in a
-// shard. A field more is memory for each of many thousand sessions: what only some of them
-// need belongs into extra.
+// TestSizes bounds the memory of an idle session in this package: its record, and its slot and
+// timer in a shard. One more field is memory for each of many thousand sessions: fields that only
+// some of them need belong in extra.
 func TestSizes(t *testing.T) {
 	if strconv.IntSize != 64 {
 		t.Skip("the sizes are those of a 64-bit system")

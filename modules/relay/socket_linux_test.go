@@ -17,15 +17,15 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// listenRaw is a listening socket for Accept.
+// listenRaw returns a listening socket for Accept.
 func listenRaw(t testing.TB) (fd int, at netip.AddrPort) {
 	t.Helper()
 	return listenRawOn(t, 1)
 }
 
-// listenRawOn is listenRaw on 127.0.0.n. The kernel gives the port of a listening socket that
-// is shut down to another one on the same address: a test that shuts down its own is alone on
-// one.
+// listenRawOn is listenRaw on 127.0.0.n. When a listening socket is shut down, the kernel may give
+// its port to another one on the same address: a test that shuts down its socket has an address of
+// its own.
 func listenRawOn(t testing.TB, n byte) (fd int, at netip.AddrPort) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -43,14 +43,14 @@ func listenRawOn(t testing.TB, n byte) (fd int, at netip.AddrPort) {
 	return fd, addrPort(address)
 }
 
-// socketPair is a connection between two sockets.
+// socketPair returns the two ends of a connection between two Sockets.
 func socketPair(t testing.TB, o DialOptions, first []byte) (dialed, accepted *Socket) {
 	t.Helper()
 	listening, at := listenRaw(t)
 	return connectRaw(t, listening, at, o, first)
 }
 
-// connectRaw is a connection to a listening socket.
+// connectRaw connects to a listening socket and returns both ends.
 func connectRaw(t testing.TB, listening int, at netip.AddrPort, o DialOptions, first []byte) (dialed, accepted *Socket) {
 	t.Helper()
 	c, err := Dial(at, o, first)
@@ -70,7 +70,7 @@ func connectRaw(t testing.TB, listening int, at netip.AddrPort, o DialOptions, f
 	return c.(*Socket), accepted
 }
 
-// A Socket does what package net's connections do.
+// A Socket behaves like the connections of package net.
 func TestSocketIsAConn(t *testing.T) {
 	nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 		dialed, accepted := socketPair(t, DialOptions{}, nil)
@@ -93,7 +93,7 @@ func TestSocketAddresses(t *testing.T) {
 	}
 }
 
-// What is to be sent first arrives, before what is written later.
+// The first bytes arrive before bytes that are written later.
 func TestDialSendsFirst(t *testing.T) {
 	dialed, accepted := socketPair(t, DialOptions{KeepAlive: true, Timeout: time.Minute}, []byte("hello "))
 	defer dialed.Close()
@@ -121,8 +121,8 @@ func TestDialFails(t *testing.T) {
 	}
 }
 
-// What has come before a deadline is read after it, once: the process may have been
-// stopped in between. A deadline that was over when it was set stops all reading.
+// Bytes that came before a deadline are read after it, once: the process may have been stopped in
+// between. A deadline in the past stops all reading.
 func TestReadsOnceAfterADeadline(t *testing.T) {
 	dialed, accepted := socketPair(t, DialOptions{}, nil)
 	defer dialed.Close()
@@ -146,8 +146,8 @@ func TestReadsOnceAfterADeadline(t *testing.T) {
 	}
 }
 
-// What comes between a read that found nothing and the first wait for more, while the
-// socket is watched for something else already, is not overlooked.
+// Bytes that come between a read without result and the first wait for more are not overlooked,
+// even if the socket is watched for something else already.
 func TestFirstWaitOfAWatchedSocket(t *testing.T) {
 	dialed, accepted := socketPair(t, DialOptions{}, nil)
 	defer dialed.Close()
@@ -159,7 +159,7 @@ func TestFirstWaitOfAWatchedSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, dialed, "x")
-	time.Sleep(50 * time.Millisecond) // the shard has seen it, most often
+	time.Sleep(50 * time.Millisecond) // usually the shard has seen it by then
 	looks := make(chan error, 1)
 	go func() { looks <- accepted.wait(&accepted.in) }()
 	select {
@@ -168,13 +168,12 @@ func TestFirstWaitOfAWatchedSocket(t *testing.T) {
 			t.Error(err)
 		}
 	case <-time.After(time.Minute):
-		t.Error("it waits for ever")
+		t.Error("the wait does not end")
 	}
 }
 
-// A connection that was made in time is one, even if that is only seen when the
-// time is over.
-func TestConnectedThoughTheTimeIsOver(t *testing.T) {
+// A connection that was established in time succeeds, even if that is noticed after the timeout.
+func TestConnectedInTimeIsNoTimeout(t *testing.T) {
 	listening, at := listenRaw(t)
 	s := &Socket{remote: net.TCPAddrFromAddrPort(at)}
 	fd, err := newSocket(at)
@@ -199,8 +198,8 @@ func TestConnectedThoughTheTimeIsOver(t *testing.T) {
 	}
 }
 
-// A connect that has to be waited for, beside a client that has been waited for:
-// both are watched by one shard, which the session goes to.
+// A server and a client that calls have waited for are watched by one shard, which the session goes
+// to.
 func TestSessionOfWatchedSockets(t *testing.T) {
 	for _, c := range []struct{ name, client, server string }{
 		{"both", "watched", "watched"}, {"client", "watched", ""}, {"server", "", "watched"}, {"neither", "", ""},

@@ -16,17 +16,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-// The shards live as long as the process, and there are several.
+// TestMain runs the tests with several shards, which live as long as the process.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))
 	const here = "github.com/caddy-passthrough/caddy-passthrough/modules/relay."
 	programs.VerifyNoLeaks(m, goleak.IgnoreAnyFunction(here+"(*shard).run"), goleak.IgnoreAnyFunction(here+"(*endNotifier).run"))
 }
 
-// tcpPair is a connection over loopback: its two ends.
+// tcpPair returns the two ends of a connection over loopback.
 func tcpPair(t testing.TB) (near, far *net.TCPConn) { return dialedPair(t, new(net.Dialer)) }
 
-// dialedPair is the same, the far end being made by a dialer.
+// dialedPair does the same, with a dialer for the far end.
 func dialedPair(t testing.TB, d *net.Dialer) (near, far *net.TCPConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,7 +51,7 @@ func dialedPair(t testing.TB, d *net.Dialer) (near, far *net.TCPConn) {
 	return near, far
 }
 
-// owner has the result of a session, and knows whether the server has answered.
+// owner records the result of a session, and whether the server has answered.
 type owner struct {
 	result   chan Result
 	answered atomic.Int32
@@ -71,8 +71,7 @@ func (o *owner) Ended(r Result) {
 // wrapped hides that a connection is a socket.
 type wrapped struct{ *net.TCPConn }
 
-// kinds are the ways to run a session, with what makes the client's connection
-// one for that.
+// kinds are the ways to run a session. Each wraps the client's connection accordingly.
 var kinds = map[string]func(*net.TCPConn) net.Conn{
 	"engine": func(c *net.TCPConn) net.Conn { return c },
 	"copied": func(c *net.TCPConn) net.Conn { return wrapped{c} },
@@ -85,8 +84,7 @@ func eachKind(t *testing.T, test func(t *testing.T, kind string)) {
 	}
 }
 
-// start runs a session between a client and a server, whose far ends it
-// returns.
+// start runs a session between a client and a server, and returns their far ends.
 func start(t testing.TB, kind string, o Options) (client, server *net.TCPConn, s *Session, result <-chan Result) {
 	t.Helper()
 	c, client := tcpPair(t)

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// The kernel gets addresses of variables on the stack. A stack that has to grow is
-// moved: not between taking the address and the call. Goroutines of all depths
-// accept a connection, so that for some the stack grows there.
-func TestCallsWhereStacksGrow(t *testing.T) {
+// The kernel gets addresses of variables on the stack. A stack that has to grow moves; it must not
+// move between taking the address and the call. Goroutines of all depths accept a connection, so
+// that for some the stack grows there.
+func TestRawSyscallsSurviveStackGrowth(t *testing.T) {
 	listening, at := listenRaw(t)
 	for depth := range 400 {
 		dialed, err := Dial(at, DialOptions{}, nil)
@@ -25,8 +25,8 @@ func TestCallsWhereStacksGrow(t *testing.T) {
 		got := make(chan accepted)
 		go func() {
 			var a accepted
-			// Nothing is called before: the stack would grow for that. On loopback the
-			// connection is there.
+			// No other call comes before: the stack would grow for that. On loopback the connection is
+			// there.
 			deep(depth, func() { a.fd, a.remote, _ = accept(listening) })
 			got <- a
 		}()
@@ -39,7 +39,7 @@ func TestCallsWhereStacksGrow(t *testing.T) {
 	}
 }
 
-// deep calls f with a stack that is deeper by so many frames.
+// deep calls f with a stack that is deeper by the given number of frames.
 //
 //go:noinline
 func deep(frames int, f func()) {

@@ -20,9 +20,9 @@ func init() {
 	}{startInBubble, 4 << tickBits}
 }
 
-// bubble is a shard in the test's own time. Its sockets are of the kernel, which
-// knows no other time than the real one: so nobody waits in the kernel, but all wait
-// until somebody has done something.
+// bubble is a shard in the test's own time (package synctest). Its sockets belong to the kernel,
+// which knows only real time: so no goroutine waits in the kernel, but all wait until another one
+// has done something.
 type bubble struct {
 	sh *shard
 
@@ -69,7 +69,7 @@ func newBubble(t *testing.T) *bubble {
 	return b
 }
 
-// isReady reports whether the shard has something to do, and may.
+// isReady reports whether the shard has events and may run.
 func (b *bubble) isReady() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -77,7 +77,7 @@ func (b *bubble) isReady() bool {
 	return err == nil && n > 0 && !b.stopped
 }
 
-// stop keeps the shard from running, as far as its events go; or lets it.
+// stop stops or resumes the shard's handling of events.
 func (b *bubble) stop(stopped bool) {
 	b.mu.Lock()
 	b.stopped = stopped
@@ -91,7 +91,7 @@ func (b *bubble) next() <-chan struct{} {
 	return b.changed
 }
 
-// stir wakes all who wait.
+// stir wakes all waiting goroutines.
 func (b *bubble) stir() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -99,7 +99,7 @@ func (b *bubble) stir() {
 	b.changed = make(chan struct{})
 }
 
-// pair is a connection: its far end, and its near end for a session.
+// pair returns a connection: its near end, for a session, and its far end.
 func (b *bubble) pair(t *testing.T) (near *Socket, far *bubbleEnd) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -134,7 +134,7 @@ type bubbleEnd struct {
 	fd int // -1: closed
 }
 
-// try calls f until it does not fail for want of bytes or room.
+// try calls f until it fails for another reason than missing bytes or room.
 func (e *bubbleEnd) try(f func(fd int) (int, error)) (n int, err error) {
 	for {
 		next := e.b.next()
@@ -161,7 +161,7 @@ func (e *bubbleEnd) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readNow reads what is there.
+// readNow reads all bytes that have come.
 func (e *bubbleEnd) readNow() (total int, err error) {
 	b := make([]byte, 64<<10)
 	for {
@@ -198,8 +198,8 @@ func (e *bubbleEnd) Close() error {
 	return err
 }
 
-// A process that was stopped looks at the sockets before it takes the peers for
-// silent, but trusts the clock again if that comes to nothing.
+// A process that was stopped checks the sockets before it takes the peers for silent, but trusts
+// the clock again if that finds nothing.
 func TestStoppedEngine(t *testing.T) {
 	o := &Options{ClientTimeout: 4 * time.Second, ServerTimeout: 4 * time.Second}
 	for _, c := range []struct {
@@ -247,7 +247,7 @@ func TestStoppedEngine(t *testing.T) {
 	}
 }
 
-// One that takes what waited for it meanwhile is not cut either.
+// A side that meanwhile accepts the bytes that waited for it is not closed either.
 func TestStoppedEngineWhileBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOwner()
@@ -274,8 +274,8 @@ func TestStoppedEngineWhileBlocked(t *testing.T) {
 	})
 }
 
-// Where there is no timeout, a side that takes nothing of what the other one has sent
-// before its connection broke has a minute.
+// Without a timeout, a side has a minute to accept bytes that the other one sent before its
+// connection broke.
 func TestLingersForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, w := time.Now(), newOwner()
@@ -284,7 +284,7 @@ func TestLingersForAMinute(t *testing.T) {
 		time.Sleep(time.Second)
 		client.Write([]byte("x"))
 		time.Sleep(time.Second)
-		server.Close() // with something unread: that is a reset
+		server.Close() // with unread bytes: a reset
 		r := <-w.result
 		if took := time.Since(began); r.By != Server || r.Cause != Reset || took < time.Minute || took > time.Minute+3*time.Second {
 			t.Errorf("%+v after %v", r, took)
@@ -293,8 +293,8 @@ func TestLingersForAMinute(t *testing.T) {
 	})
 }
 
-// What waits for a side is nothing any more when its connection breaks: its timeout
-// does not cut what it has sent before.
+// When a connection breaks, bytes pending for it are dropped: its timeout does not cut off bytes
+// that it has sent before.
 func TestBreaksWhileBothAreBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOwner()

@@ -20,7 +20,7 @@ type player interface {
 // flood is more than fits between two ends.
 var flood = make([]byte, 4<<20)
 
-// timedRelays are those that run in the test's own time, with the precision of their
+// timedRelays are the ways to run a session in the test's own time, with the precision of their
 // timeouts. Each starts a session and returns its far ends.
 var timedRelays = map[string]struct {
 	start     func(t *testing.T, o *Options, w Owner) (client, server player)
@@ -36,8 +36,8 @@ func startInMemory(_ *testing.T, o *Options, w Owner) (client, server player) {
 	return farClient, farServer
 }
 
-// timed runs a session in each relay and in the test's own time, and says how it
-// should end, and when. The players have two hours to leave.
+// timed runs a session in each way in the test's own time, and checks how and when it ends. The
+// players have two hours to leave.
 func timed(t *testing.T, name string, o Options, play func(client, server player), by Side, cause Cause, after time.Duration) {
 	t.Helper()
 	for kind, relay := range timedRelays {
@@ -66,9 +66,8 @@ func timed(t *testing.T, name string, o Options, play func(client, server player
 	}
 }
 
-// stallingConn is a connection of a process that is stopped for a while, once: a call that
-// would have waited then finds its deadline passed, and nothing else is looked at, as
-// in package net.
+// stallingConn is a connection of a process that is stopped for a while, once: a call that would
+// have waited then finds its deadline passed, and checks nothing else, as in package net.
 type stallingConn struct {
 	duplex
 	from, until time.Time
@@ -92,7 +91,7 @@ func (d *stallingConn) SetWriteDeadline(at time.Time) error {
 	return d.duplex.SetWriteDeadline(at)
 }
 
-// stall sleeps if it is time, and reports whether a deadline has passed then.
+// stall sleeps during the stall, and reports whether a deadline has then passed.
 func (d *stallingConn) stall(deadline *time.Time) bool {
 	if now := time.Now(); now.Before(d.from) || !now.Before(d.until) {
 		return false
@@ -118,8 +117,7 @@ func (d *stallingConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// A process that was stopped gives its peers a moment before it takes them for
-// silent.
+// A process that was stopped gives its peers a moment before it takes them for silent.
 func TestStoppedCopying(t *testing.T) {
 	const s = time.Second
 	for _, c := range []struct {
@@ -176,8 +174,8 @@ func TestStoppedCopying(t *testing.T) {
 	}
 }
 
-// Where there is no timeout, a side that takes nothing of what the other one has sent
-// before its connection broke has a minute.
+// Without a timeout, a side has a minute to accept bytes that the other one sent before its
+// connection broke.
 func TestCopyingLingersForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newOwner()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Timeouts, with the time of the test's own.
+// TestTimeouts runs in the test's own time.
 func TestTimeouts(t *testing.T) {
 	o := Options{ClientTimeout: 2 * time.Second, ServerTimeout: 5 * time.Second}
 	for _, c := range []struct {
@@ -58,7 +58,7 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// The timeouts that take the place of others: HAProxy's tunnel, client-fin and
+// TestTimeoutsInPlaceOfOthers covers timeouts that replace others: HAProxy's tunnel, client-fin and
 // server-fin.
 func TestTimeoutsInPlaceOfOthers(t *testing.T) {
 	const ms, s = time.Millisecond, time.Second

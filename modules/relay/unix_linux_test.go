@@ -35,8 +35,8 @@ func listenUnix(t *testing.T) (path string, ln net.Listener) {
 	return path, ln
 }
 
-// A server behind a Unix socket has the first bytes when it is connected, and the
-// session takes the descriptor as it is.
+// A server behind a Unix socket has the first bytes when it is connected, and the session takes
+// over the descriptor as it is.
 func TestDialUnix(t *testing.T) {
 	path, ln := listenUnix(t)
 	conn, err := DialUnix(path, []byte("hello"))
@@ -105,7 +105,7 @@ func TestDialUnixFails(t *testing.T) {
 		t.Errorf("%v, want %s", err, full)
 	}
 	ln.Close()
-	if _, err := DialUnix(path, nil); !errors.Is(err, unix.ENOENT) { // Close has taken it away
+	if _, err := DialUnix(path, nil); !errors.Is(err, unix.ENOENT) { // Close has removed it
 		t.Errorf("closed: %v", err)
 	}
 }

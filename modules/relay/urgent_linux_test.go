@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sendUrgent sends abcdef, and an urgent byte in the middle, which no proxy passes on.
+// sendUrgent sends abcdef with an urgent byte in the middle, which no proxy passes on.
 func sendUrgent(t *testing.T, c *net.TCPConn) {
 	t.Helper()
 	raw, err := c.SyscallConn()
@@ -30,8 +30,8 @@ func sendUrgent(t *testing.T, c *net.TCPConn) {
 	}
 }
 
-// A read stops before an urgent byte. What is behind it is passed on all the same, though the
-// shard is told once of all.
+// A read stops before an urgent byte. The bytes behind it are passed on even if the shard gets a
+// single event for all of them.
 func TestUrgentData(t *testing.T) {
 	c, client := tcpPair(t)
 	v, server := tcpPair(t)

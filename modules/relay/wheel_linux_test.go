@@ -8,9 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestWheel holds the wheel against a list: a timer fires at its time or before,
-// by no more than the part of the way that is left, and each that is set again when
-// it is too early is there in time.
+// TestWheel compares the wheel with a list: a timer fires at its time or before, early by at most a
+// part of the remaining time, and one that is set again when it fires too early fires in time.
 func TestWheel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &wheel{now: rapid.Int64Range(0, 1<<40).Draw(t, "now")}
@@ -59,7 +58,7 @@ func TestWheel(t *testing.T) {
 	})
 }
 
-// An earlier time takes the place of a later one, and not the other way round.
+// An earlier time replaces a later one, and not the reverse.
 func TestWheelSetsEarlier(t *testing.T) {
 	w := &wheel{timers: make([]timer, 2)}
 	for _, c := range []struct{ at, want int64 }{{100, 64}, {200, 0}, {50, 50}, {50, 0}} {
