@@ -10,7 +10,7 @@ import (
 
 // ender matches the goroutine of a shard that reports how sessions ended. The first end of a
 // session starts it, and it stays.
-var ender = regexp.MustCompile(`(?m)^(\d+) @.*\n(?:#.*\n)*?#.*relay\.\(\*endings\)\.run\b`)
+var ender = regexp.MustCompile(`(?m)^(\d+) @.*\n(?:#.*\n)*?#.*relay\.\(\*endNotifier\)\.run\b`)
 
 // Goroutines returns the number of goroutines in a profile of /debug/pprof/goroutine?debug=1,
 // without the enders.
