@@ -66,11 +66,11 @@ func search() ([]occurrence, error) {
 		return nil, fmt.Errorf("listing files: %w", err)
 	}
 	var all []occurrence
-	for _, name := range strings.Fields(string(out)) {
+	for name := range strings.FieldsSeq(string(out)) {
 		if !covered(name) {
 			continue
 		}
-		text, err := os.ReadFile(name)
+		text, err := os.ReadFile(name) //nolint:gosec // of those that git tracks
 		if errors.Is(err, os.ErrNotExist) {
 			continue // removed, and not committed yet
 		}

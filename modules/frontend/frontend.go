@@ -83,7 +83,7 @@ type Frontend struct {
 	active         *activeFrontend
 	generation     int64            // higher than that of frontends made before
 	loaded         lifecycle.Config // see ActivateWhenRunning
-	sessionConfigs sync.Map         // *balancer.Backend → *terms
+	sessionConfigs sync.Map         // *balancer.Backend → *sessionConfig
 }
 
 // New returns a frontend.

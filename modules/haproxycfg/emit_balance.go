@@ -5,8 +5,9 @@ package haproxycfg
 import (
 	"encoding/json"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
 // emitBalance returns the policy, or nil for the default policy.

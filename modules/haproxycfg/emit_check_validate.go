@@ -6,8 +6,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 )
 
 // validateScripts reports health check scripts that cannot work as a whole, of backends and of

@@ -34,28 +34,32 @@ var httpKeywords = []keyword{
 	{name: "option http-buffer-request", in: inProxies, grade: httpOnly, http: differs, note: "a request goes to its server before its body has arrived"},
 	{name: "option http-ignore-probes", in: inProxies, grade: httpOnly, http: ignored, note: "connections without a request are not logged, and get no answer"},
 	{name: "option http-use-proxy-header", in: inProxies, grade: httpOnly, http: differs, note: "the header Proxy-Connection is passed on like any other"},
-	{name: "option accept-invalid-http-request|" +
-		"option accept-invalid-http-response|" +
-		"option accept-unsafe-violations-in-http-request|" +
-		"option accept-unsafe-violations-in-http-response",
-		in: inProxies, grade: httpOnly, http: differs, note: "invalid HTTP is refused"},
+	{
+		name: "option accept-invalid-http-request|" +
+			"option accept-invalid-http-response|" +
+			"option accept-unsafe-violations-in-http-request|" +
+			"option accept-unsafe-violations-in-http-response",
+		in: inProxies, grade: httpOnly, http: differs, note: "invalid HTTP is refused",
+	},
 	{name: "option http-restrict-req-hdr-names", in: inProxies, fixed: true, grade: httpOnly, http: differs, note: "request headers whose name has an underscore or a dot are dropped, and others are kept"},
 	{name: "option http-drop-request-trailers|option http-drop-response-trailers", in: inProxies, grade: httpOnly, http: differs, note: "trailers are passed on"},
 	{name: "option checkcache", in: inBackends, grade: httpOnly, http: refused, note: "responses that could be cached by mistake are not detected"},
 	{name: "option disable-h2-upgrade", in: inProxies, grade: httpOnly, http: ignored, note: "HTTP/2 is not used"},
 	{name: "option h1-case-adjust-bogus-client|option h1-case-adjust-bogus-server", in: inProxies, grade: httpOnly, http: differs, note: "header names are written as in X-Forwarded-For"},
-	{name: "stats enable|" +
-		"stats uri|" +
-		"stats auth|" +
-		"stats refresh|" +
-		"stats realm|" +
-		"stats hide-version|" +
-		"stats show-legends|" +
-		"stats show-node|" +
-		"stats show-desc|" +
-		"stats show-modules|" +
-		"stats scope",
-		in: inProxies, grade: pending, ownMessage: true, do: statsPage, note: pageNotServed},
+	{
+		name: "stats enable|" +
+			"stats uri|" +
+			"stats auth|" +
+			"stats refresh|" +
+			"stats realm|" +
+			"stats hide-version|" +
+			"stats show-legends|" +
+			"stats show-node|" +
+			"stats show-desc|" +
+			"stats show-modules|" +
+			"stats scope",
+		in: inProxies, grade: pending, ownMessage: true, do: statsPage, note: pageNotServed,
+	},
 	{name: "stats admin", in: inSections, grade: pending, ownMessage: true, do: statsAdmin, note: pageNotServed},
 	{name: "stats http-request", in: inSections, grade: pending, ownMessage: true, args: someArgs, do: statsPage, note: pageNotServed},
 }

@@ -12,9 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
-	"github.com/caddyserver/caddy/v2"
 )
 
 // serverKeyword is an option of a server line.
