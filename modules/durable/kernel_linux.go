@@ -3,167 +3,24 @@
 package durable
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"net"
-	"net/netip"
 	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// openTCP listens on an address. If it overlaps with another address of this process, the socket is
-// only bound until startListening; from then on the kernel gives each connection to the socket with
-// the most specific address. If this process has a plain listener of Caddy's there, which allows
-// others beside it, the socket listens behind a filter that drops SYNs until startListening.
-func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
-	k, err := bindTCP(a, o, nil)
-	switch {
-	case err == nil:
-		err = k.applyBacklog()
-	case !errors.Is(err, unix.EADDRINUSE):
-	case portBoundHere(a):
-		k, err = withReusePort(a, func() (*tcpKernel, error) {
-			k, err := bindTCP(a, o, reusePort)
-			if err == nil {
-				k.deferred = true
-			}
-			return k, err
-		})
-	case hasPlainListener(a):
-		if c, ok := ctx.(caddy.Context); ok { // it may be of the same configuration
-			if err := Validate(c); err != nil {
-				return nil, err
-			}
-		}
-		k, err = withReusePort(a, func() (*tcpKernel, error) {
-			k, err := bindTCP(a, o, func(fd int) error { return errors.Join(reusePort(fd), dropSYN(fd)) })
-			if err != nil {
-				return nil, err
-			}
-			k.synFiltered.Store(true)
-			return k, k.applyBacklog()
-		})
-	}
-	if err != nil {
-		if k != nil {
-			_ = k.file.Close()
-		}
-		return nil, &net.OpError{Op: "listen", Net: "tcp", Addr: net.TCPAddrFromAddrPort(a.at), Err: err}
-	}
-	k.register()
-	return k, nil
-}
-
-// bindTCP creates a socket as package net does, but without multipath TCP, whose connections are
-// another kind of socket: they neither inherit options nor splice.
-func bindTCP(a address, o socketOptions, prepare func(fd int) error) (*tcpKernel, error) {
-	family := unix.AF_INET6
-	if a.isIPv4() {
-		family = unix.AF_INET
-	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	k := &tcpKernel{file: os.NewFile(uintptr(fd), "listener"), backlog: o.backlog}
-	if err := k.bind(a, o, prepare); err != nil {
-		_ = k.file.Close()
-		return nil, err
-	}
-	return k, nil
-}
-
-// bind binds a new socket to an address.
-func (k *tcpKernel) bind(a address, o socketOptions, prepare func(fd int) error) error {
-	raw, err := k.file.SyscallConn()
-	if err != nil {
-		return err
-	}
-	if o.Control != nil {
-		network := map[bool]string{true: "tcp4", false: "tcp6"}[a.isIPv4()]
-		if err := o.Control(network, a.at.String(), raw); err != nil {
-			return err
-		}
-	}
-	to, err := sockaddr(a.at)
-	if err != nil {
-		return err
-	}
-	k.raw = raw
-	err = k.do(func(fd int) error {
-		if !a.isIPv4() {
-			if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
-				return os.NewSyscallError("setsockopt", err)
-			}
-		}
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-			return os.NewSyscallError("setsockopt", err)
-		}
-		if err := inherit(fd, keepAliveOf(o.ListenConfig)); err != nil {
-			return err
-		}
-		if prepare != nil {
-			if err := prepare(fd); err != nil {
-				return err
-			}
-		}
-		return os.NewSyscallError("bind", unix.Bind(fd, to))
-	})
-	if err != nil {
-		return err
-	}
-	return k.prepare()
-}
-
-func sockaddr(at netip.AddrPort) (unix.Sockaddr, error) {
-	if at.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}, nil
-	}
-	to := &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()}
-	if zone := at.Addr().Zone(); zone != "" {
-		i, err := net.InterfaceByName(zone)
-		if err != nil {
-			return nil, err
-		}
-		to.ZoneId = uint32(i.Index)
-	}
-	return to, nil
-}
-
 // applyBacklog makes a bound socket listen, or changes the backlog of one that listens.
 func (k *tcpKernel) applyBacklog() error {
 	return k.do(func(fd int) error { return setBacklog(fd, k.backlog) })
-}
-
-// hasPlainListener reports whether this process has a listener of Caddy's own on an address.
-func hasPlainListener(a address) bool {
-	host, port := a.at.Addr().String(), strconv.Itoa(int(a.at.Port()))
-	hosts := []string{host}
-	switch {
-	case a.isWildcard():
-		hosts = []string{"", "0.0.0.0", "::"}
-	case a.at.Addr().IsLoopback():
-		hosts = append(hosts, "localhost")
-	}
-	for _, network := range []string{"tcp", "tcp4", "tcp6"} {
-		for _, host := range hosts {
-			if caddy.ListenerUsage(network, net.JoinHostPort(host, port)) > 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // tcpKernel is a TCP socket whose connections are accepted without the system calls that package

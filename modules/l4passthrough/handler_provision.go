@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package l4passthrough
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+)
+
+func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
+	h.app = app
+	if err := h.check(); err != nil {
+		return err
+	}
+	if err := h.provisionContent(ctx); err != nil {
+		return err
+	}
+	fallback, err := h.defaultBackend(ctx, app)
+	if err != nil {
+		return err
+	}
+	newRouter := newRouter
+	if h.Content != nil {
+		newRouter = newContentRouter
+	}
+	if h.router, err = newRouter(ctx, app, h.Rules, fallback); err != nil {
+		if r := (*ruleError)(nil); errors.As(err, &r) {
+			return h.at("rule", r.rule, err)
+		}
+		return err
+	}
+	if err := h.checkQuestions(app); err != nil {
+		return err
+	}
+	actions, err := newActions(app, h.On, fallback)
+	if r := (*actionError)(nil); errors.As(err, &r) {
+		return h.at("on."+r.outcome, 0, err)
+	}
+	h.frontend = frontend.New(h.config(actions))
+	if err == nil {
+		h.frontend.ActivateWhenRunning(ctx)
+	}
+	return err
+}
+
+// config returns the frontend's configuration at run time.
+func (h *Handler) config(actions frontend.Actions) frontend.Config {
+	return frontend.Config{
+		Name: h.Name, ID: h.ID, DefaultBackend: h.DefaultBackend,
+		Connection: &h.earlyRules[0], Session: &h.earlyRules[1], Content: h.Content,
+		InspectDelay: time.Duration(h.InspectDelay), MaxHello: h.MaxHello,
+		Router: h.router, Actions: actions,
+		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin),
+		Listener: h.listener, App: h.app, Logger: h.logger, ConnLogger: h.connLogger,
+	}
+}
+
+// check validates the frontend's own options.
+func (h *Handler) check() error {
+	if err := options.ValidateDuration("inspect_delay", h.InspectDelay); err != nil {
+		return err
+	}
+	if h.MaxHello < minMaxHello || h.MaxHello > clienthello.DefaultMaxHello {
+		return fmt.Errorf("max_hello %d: expected a number of bytes from %d to %d", h.MaxHello, minMaxHello, clienthello.DefaultMaxHello)
+	}
+	if h.MaxConn < 0 {
+		return fmt.Errorf("maxconn %d: expected a whole number, zero or more", h.MaxConn)
+	}
+	if h.Content != nil {
+		if err := h.checkContent(); err != nil {
+			return err
+		}
+	}
+	for i, l := range h.Listeners {
+		if err := l.provision(); err != nil {
+			return h.at("listener", i, fmt.Errorf("listener %d: %w", i+1, err))
+		}
+	}
+	return h.checkTimeouts()
+}
+
+// checkContent checks for options that exclude content.
+func (h *Handler) checkContent() error {
+	if h.InspectDelay != 0 {
+		return fmt.Errorf("inspect_delay %v and content are mutually exclusive: set inspect_delay inside content", time.Duration(h.InspectDelay))
+	}
+	for _, outcome := range slices.Sorted(maps.Keys(h.On)) {
+		if r, err := reasonNamed(outcome); err == nil && r != frontend.NoMatch && r != frontend.NoServer {
+			return fmt.Errorf("on %s: with content, rules decide about that: expected no_match or no_server", outcome)
+		}
+	}
+	return nil
+}
+
+// provisionContent compiles the rules that come before those that pick a backend.
+func (h *Handler) provisionContent(ctx caddy.Context) error {
+	if h.MaxConn > 0 {
+		h.logger.Warn("not in effect yet: maxconn", zap.String("frontend", h.Name))
+	}
+	h.earlyRules[0].Rules, h.earlyRules[1].Rules = h.Connection, h.Session
+	for i, name := range []string{"connection", "session"} {
+		if err := h.provisionEarly(ctx, &h.earlyRules[i], name); err != nil {
+			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	if err := h.Content.Provision(ctx); err != nil {
+		return h.at("content", 0, fmt.Errorf("content: %w", err))
+	}
+	return nil
+}
+
+// provisionEarly compiles rules that come before anything is read.
+func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name string) error {
+	if err := ruleset.Provision(ctx); err != nil {
+		return err
+	}
+	for i, r := range ruleset.Rules {
+		if r.Action == "reject" {
+			return fmt.Errorf("rule %d: action reject: no TLS has been read at that time: expected close, reset or drop", i+1)
+		}
+		if r.NeedsRequest() {
+			h.logger.Warn("a rule looks at what the client sends, but nothing has been read at that time", zap.String("frontend", h.Name), zap.String("of", name), zap.Int("rule", i+1))
+		}
+	}
+	return nil
+}
+
+// checkBackends checks the frontend's options about backends as a whole.
+func (h *Handler) checkBackends() error {
+	anonymous := !h.Backend.Empty()
+	switch {
+	case anonymous && h.Servers == nil && (h.DefaultBackend != "" || len(h.Rules) > 0):
+		return h.checkOptionsOfBackends()
+	case anonymous && h.DefaultBackend != "":
+		return fmt.Errorf("it has options of an anonymous backend (servers, balance ...) and default_backend %q: expected one of the two", h.DefaultBackend)
+	case !anonymous && h.DefaultBackend == "" && !slices.ContainsFunc(h.Rules, (*Rule).mayHaveBackend) && h.Content == nil:
+		return errors.New("no backend for its connections: expected use_backend, default_backend or servers of its own")
+	}
+	return nil
+}
+
+// checkOptionsOfBackends returns the error for a frontend with options of a backend but without
+// servers.
+func (h *Handler) checkOptionsOfBackends() error {
+	others := h.Backend
+	others.Timeouts = balancer.Timeouts{}
+	if others.Empty() {
+		return errors.New("its timeouts are those of a backend, and it has no servers of its own: write them in the backends; for the client's timeout in this frontend write timeout_client")
+	}
+	return errors.New("it has options of a backend (balance, retries ...) and no servers of its own: write them in the backends")
+}
+
+// defaultBackend returns the backend that default_backend names, or the anonymous one, or nil.
+func (h *Handler) defaultBackend(ctx caddy.Context, app *balancer.App) (*balancer.Backend, error) {
+	if err := h.checkBackends(); err != nil {
+		return nil, err
+	}
+	switch {
+	case !h.Backend.Empty():
+		h.Backend.ID = h.ID
+		return &h.Backend, app.AddBackend(ctx, h.Name, &h.Backend)
+	case h.DefaultBackend != "":
+		b, err := app.Backend(h.DefaultBackend)
+		if err != nil {
+			return nil, h.at("default_backend", 0, fmt.Errorf("default_backend: %w", err))
+		}
+		return b, nil
+	}
+	return nil, nil
+}
