@@ -196,9 +196,9 @@ func (s *copied) timedOutSide(p *peer) Side {
 	return p.side
 }
 
-// finished ends the direction from from to to: from has sent its last byte. It closes the sending
-// side of to, or all of a connection that cannot be half closed: its peer must not wait forever. If
-// writing to from has failed, both directions have ended.
+// finished ends one direction: from has sent its last byte. It closes the sending side of to, or
+// all of a connection that cannot be half closed: its peer must not wait forever. If writing to
+// from has failed, both directions have ended.
 func (s *copied) finished(from, to *peer) {
 	from.readDone.Store(true)
 	if from.writeBroken.Load() {
