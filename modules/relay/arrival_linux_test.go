@@ -300,7 +300,7 @@ func TestTimerAfterTheEnd(t *testing.T) {
 	g.until = time.Now().Add(time.Minute)
 	arrive(t, g)
 	g.s.End("drained")
-	g.s.check()
+	g.s.timerFired()
 	if r := <-g.result; r.Cause != Ended {
 		t.Errorf("%+v", r)
 	}

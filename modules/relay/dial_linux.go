@@ -133,9 +133,9 @@ func (s *Socket) dialDone(err error) {
 	s.out.wake()
 }
 
-// check calls Slow, or gives up, if dialing has taken too long. A connection that was established
-// in time succeeds even if that is noticed only now.
-func (s *Socket) check() {
+// timerFired calls Slow, or gives up, if dialing has taken too long. A connection that was
+// established in time succeeds even if that is noticed only now.
+func (s *Socket) timerFired() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, now := s.dialing, clock()

@@ -117,8 +117,8 @@ func (e *endNotifier) watch() {
 	e.shard.setTimer(e.slot, e.checkAt)
 }
 
-// check starts a goroutine for each queued notice if one call holds up the others.
-func (e *endNotifier) check() {
+// timerFired starts a goroutine for each queued notice if one call holds up the others.
+func (e *endNotifier) timerFired() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {

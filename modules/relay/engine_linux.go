@@ -89,8 +89,8 @@ type shard struct {
 type watcher interface {
 	// event is called by the shard's goroutine when a descriptor of the watcher is ready.
 	event(sh *shard, of Side, ready uint32)
-	// check is called by another goroutine at the time given to shard.setTimer, or earlier.
-	check()
+	// timerFired is called by another goroutine at the time given to shard.setTimer, or earlier.
+	timerFired()
 }
 
 // epoch is when the engine's clock starts, in monotonic time.
@@ -304,7 +304,7 @@ func (sh *shard) arm(at int64) {
 	sh.timer.Reset(time.Duration(at<<tickBits - clock()))
 }
 
-// expire calls check for slots whose timers have fired. It runs in a goroutine of the runtime's
+// expire calls timerFired of slots whose timers have fired. It runs in a goroutine of the runtime's
 // timers.
 func (sh *shard) expire() {
 	sh.mu.Lock()
@@ -318,6 +318,6 @@ func (sh *shard) expire() {
 	}
 	sh.mu.Unlock()
 	for _, w := range due {
-		w.check()
+		w.timerFired()
 	}
 }

@@ -252,9 +252,9 @@ func (h *posted) event(_ *shard, _ Side, _ uint32) {
 	}
 }
 
-// check implements watcher. Neither type sets a timer.
-func (l *Listening) check() {}
-func (h *posted) check()    {}
+// timerFired implements watcher. Neither type sets a timer.
+func (l *Listening) timerFired() {}
+func (h *posted) timerFired()    {}
 
 // Interface guards
 var (

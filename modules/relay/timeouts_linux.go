@@ -70,8 +70,8 @@ func (s *Session) arm() {
 	}
 }
 
-// check ends directions and sessions whose timeouts have passed.
-func (s *Session) check() {
+// timerFired ends directions and sessions whose timeouts have passed.
+func (s *Session) timerFired() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	es, now := &s.engine, clock()
