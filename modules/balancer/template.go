@@ -67,7 +67,7 @@ func validateHostName(host string) error {
 	if _, err := netip.ParseAddr(host); err == nil || endsInNumber(host) {
 		return fmt.Errorf("host %q: an address, expected a name", host)
 	}
-	if normalized, err := names.Check(host); err != nil || normalized[0] == '.' || normalized[0] == '*' {
+	if normalized, err := names.Validate(host); err != nil || normalized[0] == '.' || normalized[0] == '*' {
 		return fmt.Errorf("host %q: not the name of a host", host)
 	}
 	return nil

@@ -59,7 +59,7 @@ func (a *App) computeVariables() error {
 }
 
 func validateShared(name string) error {
-	if err := rules.CheckVar(name); err != nil {
+	if err := rules.ValidateVar(name); err != nil {
 		return err
 	}
 	if !strings.HasPrefix(name, SharedScope) {

@@ -24,7 +24,7 @@ func openDescriptor(number string) (kernel, error) {
 		return nil, err
 	}
 	if !descriptors[n] {
-		if err := checkDescriptor(n); err != nil {
+		if err := validateDescriptor(n); err != nil {
 			return nil, fmt.Errorf("descriptor %d: %w", n, err)
 		}
 		unix.CloseOnExec(n)
@@ -55,9 +55,9 @@ func openDescriptor(number string) (kernel, error) {
 	return netKernel{ln.(deadliner), true}, nil
 }
 
-// checkDescriptor returns an error if a descriptor is not one that can be taken over. Those that
+// validateDescriptor returns an error if a descriptor is not one that can be taken over. Those that
 // the process has opened itself have FD_CLOEXEC.
-func checkDescriptor(n int) error {
+func validateDescriptor(n int) error {
 	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
 	if err != nil || flags&unix.FD_CLOEXEC != 0 {
 		return errors.New("the process was not started with it: expected a listening socket from systemd (ListenStream=) or another starter")

@@ -38,7 +38,7 @@ func (r *Router) Add(route *Route) error {
 	i := len(r.routes)
 	route.number = i + 1
 	r.routes = append(r.routes, route)
-	switch err := r.checkShadowed(i); {
+	switch err := r.validateShadowed(i); {
 	case err == nil:
 	case r.Lenient:
 		r.Logger.Warn(err.Error())

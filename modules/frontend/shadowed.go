@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
-// checkShadowed returns an error if earlier rules take all connections that rule i would match.
-func (r *Router) checkShadowed(i int) error {
+// validateShadowed returns an error if earlier rules take all connections that rule i would match.
+func (r *Router) validateShadowed(i int) error {
 	rule := r.routes[i]
 	by, hidden := r.shadowedBy(rule)
 	if !hidden {

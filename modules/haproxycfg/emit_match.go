@@ -67,7 +67,7 @@ func namesOf(c sample.Criterion) (patterns []string, ok bool) {
 		return nil, false
 	}
 	for _, value := range c.Values {
-		normalized, err := names.Check(value)
+		normalized, err := names.Validate(value)
 		suffix := strings.HasPrefix(value, ".")
 		switch {
 		case err != nil, strings.ContainsAny(value, "*+"), strings.HasSuffix(value, "."):

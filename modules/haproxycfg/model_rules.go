@@ -266,7 +266,7 @@ func parseVariable(text string) (string, error) {
 	if conditions != "" {
 		return "", fmt.Errorf("conditions of variables ('%s') are not available yet", conditions)
 	}
-	if rules.CheckVar(name) != nil {
+	if rules.ValidateVar(name) != nil {
 		return "", fmt.Errorf("invalid variable name '%s': expected a scope of 'proc', 'sess', 'txn' or 'req' and a name of letters, digits, '_' and '.', such as sess.sni", name)
 	}
 	return name, nil

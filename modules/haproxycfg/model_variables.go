@@ -20,7 +20,7 @@ func sharedVariable(t *translation, _ *proxy, s statement) {
 		return
 	}
 	name := s.args[0]
-	if !strings.HasPrefix(name, balancer.SharedScope) || rules.CheckVar(name) != nil {
+	if !strings.HasPrefix(name, balancer.SharedScope) || rules.ValidateVar(name) != nil {
 		t.errorf(s.Pos, "'%s': cannot set variable '%s': expected 'proc.' and a name of letters, digits, '_' and '.', such as proc.limit", s.keyword, name)
 		return
 	}

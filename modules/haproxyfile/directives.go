@@ -29,7 +29,7 @@ func (r *reader) readDirective(words []string) {
 	case ".elif", ".else":
 		r.switchBlock(words)
 	case ".endif":
-		if r.checkStructure(words) {
+		if r.validateStructure(words) {
 			r.blocks = r.blocks[:len(r.blocks)-1]
 		}
 	default:
@@ -53,7 +53,7 @@ func (r *reader) openBlock(words []string) {
 
 // switchBlock begins the next branch of a block.
 func (r *reader) switchBlock(words []string) {
-	if !r.checkStructure(words) {
+	if !r.validateStructure(words) {
 		return
 	}
 	b := &r.blocks[len(r.blocks)-1]
@@ -80,8 +80,8 @@ func (r *reader) decide(words []string) {
 	b.active, b.done = holds, holds
 }
 
-// checkStructure checks that a directive of a block is inside one, and has no extra words.
-func (r *reader) checkStructure(words []string) bool {
+// validateStructure checks that a directive of a block is inside one, and has no extra words.
+func (r *reader) validateStructure(words []string) bool {
 	switch {
 	case words[0] != ".elif" && len(words) > 1 && words[1] != "":
 		r.fail("unexpected argument '%s' for '%s': expected none", words[1], words[0])

@@ -78,7 +78,7 @@ func (e *environment) apply(words []string) error {
 	keyword, args := words[0], words[1:]
 	switch keyword {
 	case "setenv", "presetenv":
-		if err := checkAssignment(keyword, args); err != nil {
+		if err := validateAssignment(keyword, args); err != nil {
 			return err
 		}
 		if _, ok := e.lookup(args[0]); !ok || keyword == "setenv" {
@@ -105,7 +105,7 @@ func (e *environment) apply(words []string) error {
 	return nil
 }
 
-func checkAssignment(keyword string, args []string) error {
+func validateAssignment(keyword string, args []string) error {
 	switch {
 	case len(args) < 2:
 		return fmt.Errorf("'%s' expects a variable's name and its value", keyword)

@@ -70,7 +70,7 @@ func (l *lexer) split(line string) ([]string, error) {
 		return nil, fmt.Errorf("unmatched quote at position %d: expected another %c before the end of the line", l.opened+1, l.quote)
 	}
 	l.endWord()
-	return l.words, l.check()
+	return l.words, l.validate()
 }
 
 // step consumes the next character, and those that belong to it.
@@ -140,7 +140,7 @@ func (l *lexer) separate() error {
 
 var errTooManyWords = fmt.Errorf("too many words: expected at most %d, and nothing after them", maxWords)
 
-func (l *lexer) check() error {
+func (l *lexer) validate() error {
 	if len(l.words) > maxWords {
 		return errTooManyWords
 	}

@@ -32,13 +32,13 @@ func (m *Matcher) Provision(caddy.Context) (err error) {
 		}
 		m.ja4 = append(m.ja4, p)
 	}
-	if err := checkAll("ja3", m.JA3, checkJA3); err != nil {
+	if err := validateAll("ja3", m.JA3, checkJA3); err != nil {
 		return err
 	}
-	return checkAll("alpn", m.ALPN, options.ValidateProtocol)
+	return validateAll("alpn", m.ALPN, options.ValidateProtocol)
 }
 
-func checkAll(name string, words []string, check func(string) error) error {
+func validateAll(name string, words []string, check func(string) error) error {
 	for _, word := range words {
 		if err := check(word); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -73,7 +73,7 @@ var optionNames = []string{"sni", "sni_file", "sni_regexp", "no_sni", "alpn", "v
 // Options returns the options of the matcher's block.
 func (m *Matcher) Options() options.Table {
 	return options.Table{
-		"sni":          list(&m.SNI, func(pattern string) error { _, err := names.Check(pattern); return err }),
+		"sni":          list(&m.SNI, func(pattern string) error { _, err := names.Validate(pattern); return err }),
 		"sni_file":     list(&m.SNIFile, func(string) error { return nil }),
 		"sni_regexp":   list(&m.SNIRegexp, func(expression string) error { _, err := compile(expression); return err }),
 		"no_sni":       options.Flag(&m.NoSNI),

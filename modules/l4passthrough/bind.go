@@ -87,10 +87,10 @@ func (b *Bind) provision() (err error) {
 	case b.KeepaliveCount < 0 || b.KeepaliveCount > maxProbes:
 		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", b.KeepaliveCount, maxProbes)
 	}
-	return errors.Join(b.checkBacklog(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.ValidateDuration("keepalive_interval", b.KeepaliveInterval))
+	return errors.Join(b.validateBacklog(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.ValidateDuration("keepalive_interval", b.KeepaliveInterval))
 }
 
-func (b *Bind) checkBacklog() error {
+func (b *Bind) validateBacklog() error {
 	switch {
 	case b.Backlog < 0:
 		return fmt.Errorf("backlog %d: expected a whole number from 1", b.Backlog)

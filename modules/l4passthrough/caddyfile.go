@@ -78,7 +78,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return err
 	}
 	h.EndBlock()
-	return h.checkWritten(&begin, cmp.Or(h.Name, DefaultName))
+	return h.validateWritten(&begin, cmp.Or(h.Name, DefaultName))
 }
 
 // options returns the words of a frontend's block.
@@ -147,7 +147,7 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 	if _, err := reasonNamed(outcome); err != nil {
 		return d.WrapErr(err)
 	}
-	if err := checkAction(action); err != nil {
+	if err := validateAction(action); err != nil {
 		return d.Errf("on %s: %w", outcome, err)
 	}
 	if name, ok := strings.CutPrefix(action, "backend "); ok {
@@ -217,9 +217,9 @@ func (h *Handler) parseRule(d *caddyfile.Dispenser, r *Rule) error {
 	return rules.ParseCondition(d, r.String(), &r.MatcherSetsRaw, &r.UnlessRaw)
 }
 
-// checkWritten checks the block as a whole, which begins at begin.
-func (h *Handler) checkWritten(begin *caddyfile.Dispenser, name string) error {
-	if err := h.checkBackends(); err != nil {
+// validateWritten checks the block as a whole, which begins at begin.
+func (h *Handler) validateWritten(begin *caddyfile.Dispenser, name string) error {
+	if err := h.validateBackends(); err != nil {
 		return begin.Errf("frontend %q: %w", name, err)
 	}
 	if h.Backend.Empty() {

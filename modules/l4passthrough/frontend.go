@@ -197,7 +197,7 @@ func (f *Frontend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if len(f.Bind) == 0 {
 		return begin.Errf("frontend %q: no address to listen on: expected bind, such as bind :443", name)
 	}
-	return f.checkWritten(&begin, name)
+	return f.validateWritten(&begin, name)
 }
 
 // Interface guards

@@ -21,7 +21,7 @@ import (
 
 func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	h.app = app
-	if err := h.check(); err != nil {
+	if err := h.validate(); err != nil {
 		return err
 	}
 	if err := h.provisionContent(ctx); err != nil {
@@ -41,7 +41,7 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 		}
 		return err
 	}
-	if err := h.checkQuestions(app); err != nil {
+	if err := h.validateQuestions(app); err != nil {
 		return err
 	}
 	actions, err := newActions(app, h.On, fallback)
@@ -67,8 +67,8 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 	}
 }
 
-// check validates the frontend's own options.
-func (h *Handler) check() error {
+// validate validates the frontend's own options.
+func (h *Handler) validate() error {
 	if err := options.ValidateDuration("inspect_delay", h.InspectDelay); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (h *Handler) check() error {
 		return fmt.Errorf("maxconn %d: expected a whole number, zero or more", h.MaxConn)
 	}
 	if h.Content != nil {
-		if err := h.checkContent(); err != nil {
+		if err := h.validateContent(); err != nil {
 			return err
 		}
 	}
@@ -88,11 +88,11 @@ func (h *Handler) check() error {
 			return h.at("listener", i, fmt.Errorf("listener %d: %w", i+1, err))
 		}
 	}
-	return h.checkTimeouts()
+	return h.validateTimeouts()
 }
 
-// checkContent checks for options that exclude content.
-func (h *Handler) checkContent() error {
+// validateContent checks for options that exclude content.
+func (h *Handler) validateContent() error {
 	if h.InspectDelay != 0 {
 		return fmt.Errorf("inspect_delay %v and content are mutually exclusive: set inspect_delay inside content", time.Duration(h.InspectDelay))
 	}
@@ -137,12 +137,12 @@ func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name 
 	return nil
 }
 
-// checkBackends checks the frontend's options about backends as a whole.
-func (h *Handler) checkBackends() error {
+// validateBackends checks the frontend's options about backends as a whole.
+func (h *Handler) validateBackends() error {
 	anonymous := !h.Backend.Empty()
 	switch {
 	case anonymous && h.Servers == nil && (h.DefaultBackend != "" || len(h.Rules) > 0):
-		return h.checkOptionsOfBackends()
+		return h.validateOptionsOfBackends()
 	case anonymous && h.DefaultBackend != "":
 		return fmt.Errorf("it has options of an anonymous backend (servers, balance ...) and default_backend %q: expected one of the two", h.DefaultBackend)
 	case !anonymous && h.DefaultBackend == "" && !slices.ContainsFunc(h.Rules, (*Rule).mayHaveBackend) && h.Content == nil:
@@ -151,9 +151,9 @@ func (h *Handler) checkBackends() error {
 	return nil
 }
 
-// checkOptionsOfBackends returns the error for a frontend with options of a backend but without
+// validateOptionsOfBackends returns the error for a frontend with options of a backend but without
 // servers.
-func (h *Handler) checkOptionsOfBackends() error {
+func (h *Handler) validateOptionsOfBackends() error {
 	others := h.Backend
 	others.Timeouts = balancer.Timeouts{}
 	if others.Empty() {
@@ -164,7 +164,7 @@ func (h *Handler) checkOptionsOfBackends() error {
 
 // defaultBackend returns the backend that default_backend names, or the anonymous one, or nil.
 func (h *Handler) defaultBackend(ctx caddy.Context, app *balancer.App) (*balancer.Backend, error) {
-	if err := h.checkBackends(); err != nil {
+	if err := h.validateBackends(); err != nil {
 		return nil, err
 	}
 	switch {

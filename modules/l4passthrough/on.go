@@ -49,7 +49,7 @@ type actionError struct {
 func (e *actionError) Unwrap() error { return e.error }
 
 func newAction(app *balancer.App, words string, fallback *balancer.Backend) (frontend.Action, error) {
-	if err := checkAction(words); err != nil {
+	if err := validateAction(words); err != nil {
 		return frontend.Action{}, err
 	}
 	word, name, _ := strings.Cut(words, " ")
@@ -67,16 +67,16 @@ func newAction(app *balancer.App, words string, fallback *balancer.Backend) (fro
 	}
 }
 
-// checkRefusal checks the action of a rule that ends connections.
-func checkRefusal(word string) error {
+// validateRefusal checks the action of a rule that ends connections.
+func validateRefusal(word string) error {
 	if _, ok := frontend.Verbs[word]; !ok {
 		return fmt.Errorf("unknown action %q%s", word, options.Suggest(word, slices.Collect(maps.Keys(frontend.Verbs))))
 	}
 	return nil
 }
 
-// checkAction checks an action without its backend.
-func checkAction(words string) error {
+// validateAction checks an action without its backend.
+func validateAction(words string) error {
 	word, name, more := strings.Cut(words, " ")
 	if _, ok := frontend.Verbs[word]; (ok || word == "default") && !more {
 		return nil

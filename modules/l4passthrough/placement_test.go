@@ -50,13 +50,13 @@ func TestFrontendsWithoutNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkBackends(t, ctx, want)
+		validateBackends(t, ctx, want)
 	}
 }
 
-// checkBackends fails unless the app has backends of these names, each with the first server
+// validateBackends fails unless the app has backends of these names, each with the first server
 // given.
-func checkBackends(t *testing.T, ctx caddy.Context, want map[string]string) {
+func validateBackends(t *testing.T, ctx caddy.Context, want map[string]string) {
 	t.Helper()
 	mod, err := ctx.App("passthrough")
 	if err != nil {
@@ -96,7 +96,7 @@ func TestNamesBesideTheApp(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		checkBackends(t, ctx, want)
+		validateBackends(t, ctx, want)
 	}
 }
 

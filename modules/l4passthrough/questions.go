@@ -13,17 +13,17 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
-// checkQuestions returns an error if rules ask about an object that does not exist.
-func (h *Handler) checkQuestions(app *balancer.App) error {
+// validateQuestions returns an error if rules ask about an object that does not exist.
+func (h *Handler) validateQuestions(app *balancer.App) error {
 	for i, ruleset := range []*rules.Config{&h.earlyRules[0], &h.earlyRules[1], h.Content} {
-		if err := h.checkRules(app, h.Name, ruleset); err != nil {
+		if err := h.validateRules(app, h.Name, ruleset); err != nil {
 			name := []string{"connection", "session", "content"}[i]
 			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	for i, r := range h.router.Routes() {
 		for _, q := range r.Questions() {
-			if err := h.checkQuestion(app, h.Name, q); err != nil {
+			if err := h.validateQuestion(app, h.Name, q); err != nil {
 				return h.at("rule", i, fmt.Errorf("rule %d: %w", i+1, err))
 			}
 		}
@@ -34,7 +34,7 @@ func (h *Handler) checkQuestions(app *balancer.App) error {
 			name    string
 			ruleset *rules.Config
 		}{{"content", b.Content}, {"response", b.Response}} {
-			if err := h.checkRules(app, name, of.ruleset); err != nil {
+			if err := h.validateRules(app, name, of.ruleset); err != nil {
 				return options.Locate(b.Origin.Of(of.name, 0), fmt.Errorf("backend %q: %s: %w", name, of.name, err))
 			}
 		}
@@ -65,13 +65,13 @@ func (h *Handler) frontends() []string {
 	return h.placement.names
 }
 
-func (h *Handler) checkRules(app *balancer.App, section string, ruleset *rules.Config) error {
+func (h *Handler) validateRules(app *balancer.App, section string, ruleset *rules.Config) error {
 	if ruleset == nil {
 		return nil
 	}
 	for i, r := range ruleset.Rules {
 		for _, q := range r.Questions() {
-			if err := h.checkQuestion(app, section, q); err != nil {
+			if err := h.validateQuestion(app, section, q); err != nil {
 				return fmt.Errorf("rule %d: %w", i+1, err)
 			}
 		}
@@ -79,9 +79,9 @@ func (h *Handler) checkRules(app *balancer.App, section string, ruleset *rules.C
 	return nil
 }
 
-// checkQuestion checks a question of a rule in a section. A backend that is another frontend's
+// validateQuestion checks a question of a rule in a section. A backend that is another frontend's
 // anonymous one may not be known yet.
-func (h *Handler) checkQuestion(app *balancer.App, section string, q sample.Question) error {
+func (h *Handler) validateQuestion(app *balancer.App, section string, q sample.Question) error {
 	name := q.Proxy
 	if name == "" {
 		name = section
@@ -98,14 +98,14 @@ func (h *Handler) checkQuestion(app *balancer.App, section string, q sample.Ques
 		case err != nil:
 			return fmt.Errorf("%s: %w", q.Fetch, err)
 		case q.About == sample.ObjectServer:
-			return checkServer(b, q)
+			return validateServer(b, q)
 		}
 	case sample.ObjectConnection:
 	}
 	return nil
 }
 
-func checkServer(b *balancer.Backend, q sample.Question) error {
+func validateServer(b *balancer.Backend, q sample.Question) error {
 	names := b.ServerNames()
 	if slices.Contains(names, q.Server) {
 		return nil

@@ -69,12 +69,12 @@ func (r *Rule) route(ctx caddy.Context, app *balancer.App) (*frontend.Route, err
 }
 
 func (r *Rule) target(app *balancer.App) (frontend.Target, error) {
-	if err := r.checkTarget(); err != nil {
+	if err := r.validateTarget(); err != nil {
 		return frontend.Target{}, err
 	}
 	switch {
 	case r.refuses():
-		return frontend.Refuse(frontend.Verbs[r.Action]), checkRefusal(r.Action)
+		return frontend.Refuse(frontend.Verbs[r.Action]), validateRefusal(r.Action)
 	case len(r.Backends) > 0:
 		return splitTarget(app, r.Backends)
 	case r.BackendMap != "":
@@ -97,8 +97,8 @@ func (r *Rule) target(app *balancer.App) (frontend.Target, error) {
 	}
 }
 
-// checkTarget returns an error unless the rule has exactly one target.
-func (r *Rule) checkTarget() error {
+// validateTarget returns an error unless the rule has exactly one target.
+func (r *Rule) validateTarget() error {
 	var given []string
 	for _, t := range []struct{ name, value string }{
 		{"backend", r.Backend},

@@ -52,8 +52,8 @@ func sharesText(shares []*Share) string {
 	return strings.Join(all, " ")
 }
 
-// checkShares checks shares without their backends.
-func checkShares(shares []*Share) error {
+// validateShares checks shares without their backends.
+func validateShares(shares []*Share) error {
 	sum, seen := 0, make(map[string]bool)
 	for i, s := range shares {
 		switch {
@@ -75,7 +75,7 @@ func checkShares(shares []*Share) error {
 
 // splitTarget finds the backends of shares.
 func splitTarget(app *balancer.App, shares []*Share) (t frontend.Target, err error) {
-	if err := checkShares(shares); err != nil {
+	if err := validateShares(shares); err != nil {
 		return t, fmt.Errorf("backends: %w", err)
 	}
 	var backends []*balancer.Backend
@@ -111,7 +111,7 @@ func (h *Handler) parseUseBackendSplit(d *caddyfile.Dispenser) error {
 	if len(r.Backends) == 0 {
 		return d.Err("use_backend_split: expected BACKEND=WEIGHT for each backend, such as web=90 canary=10")
 	}
-	if err := checkShares(r.Backends); err != nil {
+	if err := validateShares(r.Backends); err != nil {
 		return d.Errf("use_backend_split: %w", err)
 	}
 	return h.parseRule(d, r)

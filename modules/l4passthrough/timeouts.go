@@ -4,8 +4,8 @@ package l4passthrough
 
 import "github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 
-// checkTimeouts checks the frontend's timeouts.
-func (h *Handler) checkTimeouts() error {
+// validateTimeouts checks the frontend's timeouts.
+func (h *Handler) validateTimeouts() error {
 	if err := balancer.ValidateTimeout("timeout_client", h.TimeoutClient); err != nil {
 		return err
 	}

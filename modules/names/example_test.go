@@ -54,9 +54,9 @@ func ExampleTable_Hides() {
 	// 0 false
 }
 
-func ExampleCheck() {
-	fmt.Println(names.Check("*.Example.COM."))
-	_, err := names.Check("*")
+func ExampleValidate() {
+	fmt.Println(names.Validate("*.Example.COM."))
+	_, err := names.Validate("*")
 	fmt.Println(errors.Is(err, names.ErrPattern), err)
 	// Output:
 	// *.example.com <nil>

@@ -27,7 +27,7 @@ type Entry struct {
 // Errors begin with the file's name and, if they are about one line, its number ("names.txt:7:
 // ..."). An error for an invalid pattern wraps [ErrPattern]. A file without patterns is an error.
 func ReadList(file string, r io.Reader) ([]Entry, error) {
-	entries, err := read(file, r, checkListed)
+	entries, err := read(file, r, validateListed)
 	if err != nil {
 		return nil, err
 	}
@@ -41,20 +41,20 @@ func ReadList(file string, r io.Reader) ([]Entry, error) {
 // which may have several words. Blanks, comments and errors are as in [ReadList]. A pattern may be
 // repeated with the same value. With another value it is an error, where HAProxy takes the first.
 func ReadMap(file string, r io.Reader) ([]Entry, error) {
-	entries, err := read(file, r, checkMapped)
+	entries, err := read(file, r, validateMapped)
 	if err != nil {
 		return nil, err
 	}
 	if len(entries) == 0 {
 		return nil, fmt.Errorf("%s: no names: expected at least one, with its value", file)
 	}
-	if err := checkValues(file, entries); err != nil {
+	if err := validateValues(file, entries); err != nil {
 		return nil, err
 	}
 	return entries, nil
 }
 
-func checkListed(e Entry) error {
+func validateListed(e Entry) error {
 	if e.Value != "" {
 		second, _ := cutWord(e.Value)
 		return fmt.Errorf("%q after the name: expected one name per line", second)
@@ -62,15 +62,15 @@ func checkListed(e Entry) error {
 	return nil
 }
 
-func checkMapped(e Entry) error {
+func validateMapped(e Entry) error {
 	if e.Value == "" {
 		return fmt.Errorf("no value after %q: expected a name and its value", e.Pattern)
 	}
 	return nil
 }
 
-// checkValues returns an error for the first pattern with two values.
-func checkValues(file string, entries []Entry) error {
+// validateValues returns an error for the first pattern with two values.
+func validateValues(file string, entries []Entry) error {
 	firsts := make(map[string]int, len(entries)) // by pattern, the index of its first entry
 	for i, e := range entries {
 		k, ok := firsts[e.Pattern]
@@ -101,7 +101,7 @@ func read(file string, r io.Reader, check func(Entry) error) ([]Entry, error) {
 		if word == "" {
 			continue
 		}
-		pattern, err := Check(word)
+		pattern, err := Validate(word)
 		e := Entry{Line: number, Pattern: pattern, Value: rest}
 		if err == nil {
 			err = check(e)

@@ -87,7 +87,7 @@ func checkRead(t *testing.T, text string, entries []Entry, err error) {
 			t.Errorf("%v after line %d", e, last)
 		}
 		last = e.Line
-		if normal, err := Check(e.Pattern); err != nil || normal != e.Pattern {
+		if normal, err := Validate(e.Pattern); err != nil || normal != e.Pattern {
 			t.Errorf("pattern %q: %q, %v", e.Pattern, normal, err)
 		}
 	}

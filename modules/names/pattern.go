@@ -26,11 +26,11 @@ const (
 	domain   kind = "+."
 )
 
-// Check returns the pattern in lower case and without one trailing dot, or an error that wraps
+// Validate returns the pattern in lower case and without one trailing dot, or an error that wraps
 // [ErrPattern] and names the expected form. It rejects patterns that no server name can match, and
 // likely mistakes such as a URL, a port, or a "*" within a label. It does not copy a pattern that
 // is already in normal form.
-func Check(pattern string) (normalized string, err error) {
+func Validate(pattern string) (normalized string, err error) {
 	_, normalized, err = parse(pattern)
 	return normalized, err
 }

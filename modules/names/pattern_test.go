@@ -35,13 +35,13 @@ func TestCheck(t *testing.T) {
 		"." + name[2:]:          "." + name[2:],
 	}
 	for pattern, want := range tests {
-		got, err := Check(pattern)
+		got, err := Validate(pattern)
 		if err != nil || got != want {
-			t.Errorf("Check(%q) = %q, %v; want %q", pattern, got, err, want)
+			t.Errorf("Validate(%q) = %q, %v; want %q", pattern, got, err, want)
 		}
-		again, err := Check(got)
+		again, err := Validate(got)
 		if err != nil || again != got {
-			t.Errorf("Check(%q) = %q, %v; want the same", got, again, err)
+			t.Errorf("Validate(%q) = %q, %v; want the same", got, again, err)
 		}
 	}
 }
@@ -91,9 +91,9 @@ func TestCheckErrors(t *testing.T) {
 		"%65":                      `'%'`,
 	}
 	for pattern, want := range tests {
-		got, err := Check(pattern)
+		got, err := Validate(pattern)
 		if got != "" || !errors.Is(err, ErrPattern) || !strings.Contains(err.Error(), want) {
-			t.Errorf("Check(%q) = %q, %v; want an error with %q", pattern, got, err, want)
+			t.Errorf("Validate(%q) = %q, %v; want an error with %q", pattern, got, err, want)
 		}
 		var table Table
 		if table.Add(pattern, Target{}) == nil {
@@ -108,8 +108,8 @@ func TestCheckErrors(t *testing.T) {
 // A table keeps the given string of a pattern that is in normal form.
 func TestCheckDoesNotCopy(t *testing.T) {
 	for _, pattern := range []string{"www.example.com", "*.example.com", ".example.com"} {
-		if got := testing.AllocsPerRun(10, func() { Check(pattern) }); got != 0 {
-			t.Errorf("Check(%q): %v allocations", pattern, got)
+		if got := testing.AllocsPerRun(10, func() { Validate(pattern) }); got != 0 {
+			t.Errorf("Validate(%q): %v allocations", pattern, got)
 		}
 	}
 }

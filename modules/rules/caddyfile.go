@@ -75,7 +75,7 @@ func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
 		}
 	default:
 	}
-	if err := r.check(); err != nil {
+	if err := r.validate(); err != nil {
 		return d.WrapErr(err)
 	}
 	if action == setVar {

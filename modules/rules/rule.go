@@ -91,7 +91,7 @@ var actions = map[string]Action{
 }
 
 func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
-	if err := r.check(); err != nil {
+	if err := r.validate(); err != nil {
 		return err
 	}
 	r.action = actions[r.Action]
@@ -109,8 +109,8 @@ func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
 	return err
 }
 
-// check validates the action, its variable and its value.
-func (r *Rule) check() error {
+// validate validates the action, its variable and its value.
+func (r *Rule) validate() error {
 	action, known := actions[r.Action]
 	switch {
 	case r.Action == "":
@@ -129,14 +129,14 @@ func (r *Rule) check() error {
 	case action == setVar && r.Value == "":
 		return fmt.Errorf("set_var %s has no value: expected an expression such as req.ssl_sni,lower", r.Var)
 	default:
-		return CheckVar(r.Var)
+		return ValidateVar(r.Var)
 	}
 }
 
 var variable = regexp.MustCompile(`^(proc|sess|txn|req)\.[A-Za-z0-9_.]+$`)
 
-// CheckVar returns an error if the name is not that of a variable that rules may set.
-func CheckVar(name string) error {
+// ValidateVar returns an error if the name is not that of a variable that rules may set.
+func ValidateVar(name string) error {
 	if !variable.MatchString(name) {
 		return fmt.Errorf("variable %q: expected a scope (proc, sess, txn or req), a dot, and letters, digits, _ and dots", name)
 	}
