@@ -124,7 +124,7 @@ var brokenBuilds = map[string]struct {
 		"inspection/two-segments",
 		[]string{"here should have been A", "B after"},
 	},
-	"a rule inverted, general way": {
+	"a rule inverted, general path": {
 		"modules/frontend/router.go", "verdict == sample.Pass", "verdict != sample.Pass", generalWay,
 		"inspection/two-segments",
 		[]string{"here should have been A", "B after"},
@@ -134,7 +134,7 @@ var brokenBuilds = map[string]struct {
 		"inspection/silence",
 		[]string{"here came too early"},
 	},
-	"no delay, general way": {
+	"no delay, general path": {
 		"modules/frontend/rules.go", ".Add(time.Duration(ruleset.InspectDelay))", "", generalWay,
 		"inspection/silence",
 		[]string{"here came too early"},
@@ -149,7 +149,7 @@ var brokenBuilds = map[string]struct {
 		"inspection/two-segments",
 		[]string{"sent 1505 bytes, A got 1505, not the same"},
 	},
-	"the hello is lost, general way": {
+	"the hello is lost, general path": {
 		"modules/frontend/dial.go", "relay.Dial(d.at, o, hello)", "relay.Dial(d.at, o, make([]byte, len(hello)))", generalWay,
 		"inspection/two-segments",
 		[]string{"sent 1505 bytes, A got 1505, not the same"},

@@ -15,9 +15,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// ending says how a connection ends. A station returns nil if the connection goes on, else the
+// ending says how a connection ends. A stage returns nil if the connection goes on, else the
 // ending. Other facts for the log, such as the backend and the server, are recorded by the
-// stations as they learn them.
+// stages as they learn them.
 type ending struct {
 	end tcplog.End
 	by  relay.Side

@@ -119,7 +119,7 @@ func (f *Frontend) serve(from client) {
 	c.run(c.walk)
 }
 
-// run calls stations, which return when the connection has ended (with its ending) or has become a
+// run calls stages, which return when the connection has ended (with its ending) or has become a
 // session (with nil).
 func (c *connection) run(way func() *ending) {
 	defer c.recovered()
@@ -128,10 +128,10 @@ func (c *connection) run(way func() *ending) {
 	}
 }
 
-// walk passes a connection through its stations. It returns nil once the connection is a session.
+// walk passes a connection through its stages. It returns nil once the connection is a session.
 //
 // Until then the connection owns the inspection of the hello and its place in the counts, and its
-// claim owns the lease and the server's connection. A station that returns an ending need not
+// claim owns the lease and the server's connection. A stage that returns an ending need not
 // release them: end releases whatever is left. relay hands all of them to the session, whose Ended
 // releases them. Anything that is released elsewhere must be cleared, else it is released twice.
 func (c *connection) walk() *ending {
@@ -141,7 +141,7 @@ func (c *connection) walk() *ending {
 	return c.inspectAndRoute()
 }
 
-// inspectAndRoute continues walk from the station that waits for bytes of the client.
+// inspectAndRoute continues walk from the stage that waits for bytes of the client.
 func (c *connection) inspectAndRoute() *ending {
 	for waits := true; waits; waits = c.isOutdated() {
 		if end := c.inspect(); end != nil { // the hello, or what the rules of content ask for

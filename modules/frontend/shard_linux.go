@@ -15,9 +15,9 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// shardConn is a connection on the fast way. It passes the same stations as walk, but on the
+// shardConn is a connection on the fast path. It passes the same stages as walk, but on the
 // goroutine of one of relay's shards, which calls it for each event. Once it has to wait for
-// anything but the client or one server, it goes on in a goroutine from the station that it has
+// anything but the client or one server, it goes on in a goroutine from the stage that it has
 // reached (toGoroutine). It must never block: all other connections of the shard would wait.
 //
 // One side owns it at any time. The shard does until Next returns Relay (then the session does),
@@ -163,7 +163,7 @@ func (a *shardConn) attemptOnGoroutine(k *claim, attempts func(*claim) *ending) 
 	})
 }
 
-// toGoroutine goes on in a goroutine, by the general way.
+// toGoroutine goes on in a goroutine, by the general path.
 func (a *shardConn) toGoroutine(way func() *ending) relay.Step {
 	c := a.conn()
 	if _, _, ok := a.session.Detach(); !ok {

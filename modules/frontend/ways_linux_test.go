@@ -135,7 +135,7 @@ func TestWaysAreTheSame(t *testing.T) {
 				seen[way] = []string{got, lineOf(t, f, logged)}
 			}
 			if d := diff.Diff(seen["general"], seen["fast"]); d != "" {
-				t.Errorf("the general way and the fast one differ (-general +fast):\n%s", d)
+				t.Errorf("the general path and the fast path differ (-general +fast):\n%s", d)
 			}
 		})
 	}

@@ -229,11 +229,11 @@ func TestContentWaits(t *testing.T) {
 	large := string(hellotest.Plain(hellotest.SNI("a.example")).Pad(30000).Raw())
 	const late = 100 * time.Millisecond
 	for name, s := range map[string]story{
-		"a large hello":           {ours: oursHello, client: []step{{0, large[:20000]}, {late, large[20000:]}}},
-		"a matcher of caddy-l4":   {ours: "content {\n inspect_delay 5s\n accept tls sni a.example\n close\n}\nuse_backend a tls sni a.example", client: []step{{0, hello[:70]}, {late, hello[70:]}}},
-		"unless a name":           {ours: "content {\n inspect_delay 5s\n close unless client_hello\n}\nuse_backend a unless sni z.example", client: []step{{0, hello[:70]}, {late, hello[70:]}}},
-		"unless one of caddy-l4":  {ours: "content {\n inspect_delay 5s\n close unless tls sni a.example\n}\nuse_backend a", client: []step{{0, hello[:70]}, {late, hello[70:]}}},
-		"a name, in the fast way": {ours: "content {\n inspect_delay 5s\n close unless client_hello\n}\nuse_backend a sni a.example", client: []step{{0, hello[:70]}, {late, hello[70:]}}},
+		"a large hello":            {ours: oursHello, client: []step{{0, large[:20000]}, {late, large[20000:]}}},
+		"a matcher of caddy-l4":    {ours: "content {\n inspect_delay 5s\n accept tls sni a.example\n close\n}\nuse_backend a tls sni a.example", client: []step{{0, hello[:70]}, {late, hello[70:]}}},
+		"unless a name":            {ours: "content {\n inspect_delay 5s\n close unless client_hello\n}\nuse_backend a unless sni z.example", client: []step{{0, hello[:70]}, {late, hello[70:]}}},
+		"unless one of caddy-l4":   {ours: "content {\n inspect_delay 5s\n close unless tls sni a.example\n}\nuse_backend a", client: []step{{0, hello[:70]}, {late, hello[70:]}}},
+		"a name, in the fast path": {ours: "content {\n inspect_delay 5s\n close unless client_hello\n}\nuse_backend a sni a.example", client: []step{{0, hello[:70]}, {late, hello[70:]}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.greeted, s.after = "a", late
