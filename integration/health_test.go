@@ -175,7 +175,7 @@ func TestChecksOfRealServers(t *testing.T) {
 	for _, s := range servers {
 		p.becomes(t, s.name, func(got *serverState) bool { return strings.HasPrefix(got.String(), s.want) })
 	}
-	if s := p.server(t, "soon"); !strings.Contains(s.LastCheck.Warning, "ends on") {
+	if s := p.server(t, "soon"); !strings.Contains(s.LastCheck.Warning, "expires on") {
 		t.Errorf("certificate about to expire: warning %q", s.LastCheck.Warning)
 	}
 	if s := p.server(t, "good"); s.LastCheck.Warning != "" {

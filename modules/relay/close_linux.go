@@ -70,7 +70,10 @@ func Silence(c net.Conn) {
 // silence makes the close of fd invisible to the client. A socket in repair mode is closed without
 // FIN or RST; that needs CAP_NET_ADMIN. Without it, the RST is sent with a TTL of 1, so that the
 // first router drops it.
+//
+// Bytes that have arrived are acknowledged before: the client would send them again, and get a RST.
 func silence(fd int) {
+	_ = setOption(fd, unix.SOL_TCP, unix.TCP_QUICKACK, 1)
 	if setOption(fd, unix.SOL_TCP, unix.TCP_REPAIR, 1) == nil {
 		return
 	}
