@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -172,13 +173,15 @@ func makeBulk() error {
 		return fmt.Errorf("waiting for the start: %w", err)
 	}
 	var stopped atomic.Bool
+	var all sync.WaitGroup
 	for _, c := range clients {
-		go c.download(deadline{time.Now().Add(serverLife), &stopped})
+		all.Go(func() { c.download(deadline{time.Now().Add(serverLife), &stopped}) })
 	}
 	if _, err := os.Stdin.Read(one); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("waiting for the end of input: %w", err)
 	}
 	stopped.Store(true)
+	all.Wait() // each finishes its MiB
 	total := sum(talliesOf(clients))
 	report := bulkReport{MiB: total.units, Errors: total.errors}
 	if total.firstErr != nil {
