@@ -137,60 +137,85 @@ func (c *connection) Answer(q sample.Question) (sample.Value, bool) {
 // connectionAnswer answers fetches about the connection: its frontend, listener, backend and
 // server.
 func (c *connection) connectionAnswer(fetch string) (sample.Value, bool) {
-	switch fetch {
-	case "fe_name":
-		return sample.Text(c.f.Name), true
-	case "fe_id":
-		return sample.Integer(int64(c.f.ID)), c.f.ID != 0
-	case "so_name":
-		name, _ := c.f.Listener(c.LocalAddr())
-		return sample.Text(name), name != ""
-	case "so_id":
-		_, id := c.f.Listener(c.LocalAddr())
-		return sample.Integer(int64(id)), id != 0
-	case "fe_defbe":
-		return sample.Text(c.f.DefaultBackend), c.f.DefaultBackend != "" && c.f.DefaultBackend != c.f.Name
-	case "fe_client_timeout":
-		return milliseconds(c.f.TimeoutClient), c.f.TimeoutClient != 0
-	case "src_is_local", "fc_src_is_local":
-		return ownAddress(c.viewState.Source)
-	case "dst_is_local", "fc_dst_is_local":
-		return ownAddress(c.viewState.Destination)
+	if answer, known := frontendFetches[fetch]; known {
+		return answer(c)
 	}
 	if strings.HasPrefix(fetch, "fc_") {
 		return tcpInfo(c.Conn, fetch)
 	}
-	if k := c.claim; k != nil && k.session.sessionConfig != nil {
-		switch fetch {
-		case "srv_name":
-			return sample.Text(k.session.lease.Server.Name), true
-		case "srv_id":
-			return sample.Integer(int64(k.session.lease.Server.ID)), true
+	if answer, known := serverFetches[fetch]; known {
+		if k := c.claim; k != nil && k.session.sessionConfig != nil {
+			return answer(k.session.lease.Server)
 		}
+		return sample.Value{}, false
 	}
 	b := c.backend
 	if b == nil { // a rule of a frontend that has servers of its own
 		b = c.f.App.Backends[c.f.Name]
 	}
-	if b == nil {
+	answer, known := backendFetches[fetch]
+	if b == nil || !known {
 		return sample.Value{}, false
 	}
-	switch fetch {
-	case "be_name":
-		return sample.Text(b.Name()), true
-	case "be_id":
-		return sample.Integer(int64(b.ID)), b.ID != 0
-	case "be_connect_timeout":
+	return answer(b)
+}
+
+// frontendFetches answer fetches about a connection's frontend, listener and addresses.
+var frontendFetches = map[string]func(*connection) (sample.Value, bool){
+	"fe_name": func(c *connection) (sample.Value, bool) { return sample.Text(c.f.Name), true },
+	"fe_id":   func(c *connection) (sample.Value, bool) { return number(c.f.ID) },
+	"so_name": func(c *connection) (sample.Value, bool) {
+		name, _ := c.f.Listener(c.LocalAddr())
+		return sample.Text(name), name != ""
+	},
+	"so_id": func(c *connection) (sample.Value, bool) {
+		_, id := c.f.Listener(c.LocalAddr())
+		return number(id)
+	},
+	"fe_defbe": func(c *connection) (sample.Value, bool) {
+		name := c.f.DefaultBackend
+		return sample.Text(name), name != "" && name != c.f.Name
+	},
+	"fe_client_timeout": func(c *connection) (sample.Value, bool) {
+		return milliseconds(c.f.TimeoutClient), c.f.TimeoutClient != 0
+	},
+	"src_is_local":    sourceIsLocal,
+	"fc_src_is_local": sourceIsLocal,
+	"dst_is_local":    destinationIsLocal,
+	"fc_dst_is_local": destinationIsLocal,
+}
+
+// serverFetches answer fetches about the server of a session.
+var serverFetches = map[string]func(*pool.Server) (sample.Value, bool){
+	"srv_name": func(s *pool.Server) (sample.Value, bool) { return sample.Text(s.Name), true },
+	"srv_id":   func(s *pool.Server) (sample.Value, bool) { return sample.Integer(int64(s.ID)), true },
+}
+
+// backendFetches answer fetches about a connection's backend.
+var backendFetches = map[string]func(*balancer.Backend) (sample.Value, bool){
+	"be_name": func(b *balancer.Backend) (sample.Value, bool) { return sample.Text(b.Name()), true },
+	"be_id":   func(b *balancer.Backend) (sample.Value, bool) { return number(b.ID) },
+	"be_connect_timeout": func(b *balancer.Backend) (sample.Value, bool) {
 		return milliseconds(b.Timeouts.Connect), true
-	case "be_queue_timeout":
+	},
+	"be_queue_timeout": func(b *balancer.Backend) (sample.Value, bool) {
 		return milliseconds(b.Timeouts.Queue), true
-	case "be_server_timeout":
+	},
+	"be_server_timeout": func(b *balancer.Backend) (sample.Value, bool) {
 		return milliseconds(b.Timeouts.Server), true
-	case "be_tunnel_timeout":
+	},
+	"be_tunnel_timeout": func(b *balancer.Backend) (sample.Value, bool) {
 		return milliseconds(b.Timeouts.Tunnel), true
-	default:
-		return sample.Value{}, false
-	}
+	},
+}
+
+// number returns the number of a frontend, listener or backend, which has none if it is 0.
+func number(id int) (sample.Value, bool) { return sample.Integer(int64(id)), id != 0 }
+
+func sourceIsLocal(c *connection) (sample.Value, bool) { return ownAddress(c.viewState.Source) }
+
+func destinationIsLocal(c *connection) (sample.Value, bool) {
+	return ownAddress(c.viewState.Destination)
 }
 
 // ownAddress reports whether an address belongs to this host.
