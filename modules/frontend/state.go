@@ -3,7 +3,6 @@
 package frontend
 
 import (
-	"net/netip"
 	"strings"
 	"time"
 
@@ -216,16 +215,6 @@ func sourceIsLocal(c *connection) (sample.Value, bool) { return ownAddress(c.vie
 
 func destinationIsLocal(c *connection) (sample.Value, bool) {
 	return ownAddress(c.viewState.Destination)
-}
-
-// ownAddress reports whether an address belongs to this host.
-func ownAddress(a netip.AddrPort) (sample.Value, bool) {
-	ip := a.Addr()
-	if !ip.IsValid() {
-		return sample.Value{}, false
-	}
-	own, err := isOwn(ip)
-	return sample.Boolean(ip.IsLoopback() || own), err == nil
 }
 
 // milliseconds returns a timeout as HAProxy does: 0 if it is not set.
