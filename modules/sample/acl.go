@@ -3,6 +3,7 @@
 package sample
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -40,28 +41,39 @@ func (l *Loader) Criterion(c Criterion) (*ACL, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := methodTable(name)
-	a := &ACL{expression: e, expect: m.expect}
+	a := &ACL{expression: e, expect: methodTable(name).expect}
+	if a.tables, err = l.patternTables(name, c); err != nil {
+		return nil, err
+	}
+	a.warning = cmp.Or(e.Warning(), e.patternWarning(c))
+	return a, nil
+}
+
+// patternTables builds the tables of the patterns in a criterion's files, and then that of its
+// values.
+func (l *Loader) patternTables(method string, c Criterion) ([]table, error) {
+	var tables []table
 	for _, file := range c.Files {
-		t, err := l.table(file, name, c.IgnoreCase, false)
+		t, err := l.table(file, method, c.IgnoreCase, false)
 		if err != nil {
 			return nil, err
 		}
-		a.tables = append(a.tables, t)
+		tables = append(tables, t)
 	}
-	t, err := valuesTable(name, m, c)
+	t, err := valuesTable(method, c)
 	if err != nil {
 		return nil, err
 	}
-	a.tables = append(a.tables, t)
-	if len(c.Values) == 0 && len(c.Files) == 0 && c.Method == "" && e.out != typeBool {
-		a.warning = "no pattern to match against was provided for '" + c.Fetch + "', so this ACL will never match; " +
-			"the method 'found' matches any value, and 'bool' any number but 0"
+	return append(tables, t), nil
+}
+
+// patternWarning warns of a criterion without patterns that only a pattern could match.
+func (e *Expression) patternWarning(c Criterion) string {
+	if len(c.Values) > 0 || len(c.Files) > 0 || c.Method != "" || e.out == typeBool {
+		return ""
 	}
-	if warning := e.Warning(); warning != "" {
-		a.warning = warning
-	}
-	return a, nil
+	return "no pattern to match against was provided for '" + c.Fetch + "', so this ACL will never match; " +
+		"the method 'found' matches any value, and 'bool' any number but 0"
 }
 
 // method returns the matching method to use, or an error if it cannot be used.
@@ -105,7 +117,7 @@ func (e *Expression) keywordMethod(otherwise string) string {
 }
 
 // valuesTable builds the table of the patterns that are not in files.
-func valuesTable(name string, m method, c Criterion) (table, error) {
+func valuesTable(name string, c Criterion) (table, error) {
 	patterns := c.Values
 	if name == "int" || name == "len" || name == methodDotted {
 		var err error
@@ -113,7 +125,7 @@ func valuesTable(name string, m method, c Criterion) (table, error) {
 			return nil, err
 		}
 	}
-	return m.build(patterns, c.IgnoreCase)
+	return methodTable(name).build(patterns, c.IgnoreCase)
 }
 
 // Match compares the value of the expression with the patterns. It returns Pass if one of them

@@ -89,26 +89,12 @@ func (l argList) parse(expression string, at int) (args, int, error) {
 	if !opened && l.required > 0 {
 		raw = []rawArg{{start: at, end: at}}
 	}
-	list := make(args, 0, len(raw))
-	for k, one := range raw {
-		if one.text == "" && !l.kinds[k].mayBeEmpty() {
-			if k < l.required {
-				return nil, end, &argError{k + 1, fmt.Errorf("expected type '%s' at position %d, but got nothing",
-					argNames[l.kinds[k]], k+1)}
-			}
-			end = one.end
-			break
-		}
-		arg, ok := l.kinds[k].parse(one.text)
-		if !ok {
-			return nil, end, &argError{k + 1, fmt.Errorf("failed to parse '%s' as type '%s' at position %d", one.text,
-				argNames[l.kinds[k]], k+1)}
-		}
-		list = append(list, arg)
+	list, err := l.parseEach(raw)
+	if err != nil {
+		return nil, end, err
 	}
-	if len(list) < l.required {
-		return nil, end, &argError{len(list) + 1, fmt.Errorf("missing arguments (got %d/%d), type '%s' expected",
-			len(list), l.required, argNames[l.kinds[len(list)]])}
+	if len(list) < len(raw) {
+		end = raw[len(list)].end
 	}
 	if opened {
 		if end, err = closeArgs(expression, end); err != nil {
@@ -121,6 +107,33 @@ func (l argList) parse(expression string, at int) (args, int, error) {
 		}
 	}
 	return list, end, nil
+}
+
+// parseEach parses arguments up to the first that is empty although its type has no empty value.
+// The required ones must come before it.
+func (l argList) parseEach(raw []rawArg) (args, error) {
+	list := make(args, 0, len(raw))
+	for k, one := range raw {
+		kind := l.kinds[k]
+		if one.text == "" && !kind.mayBeEmpty() {
+			if k < l.required {
+				return nil, &argError{k + 1, fmt.Errorf("expected type '%s' at position %d, but got nothing",
+					argNames[kind], k+1)}
+			}
+			break
+		}
+		arg, ok := kind.parse(one.text)
+		if !ok {
+			return nil, &argError{k + 1, fmt.Errorf("failed to parse '%s' as type '%s' at position %d", one.text,
+				argNames[kind], k+1)}
+		}
+		list = append(list, arg)
+	}
+	if len(list) < l.required {
+		return nil, &argError{len(list) + 1, fmt.Errorf("missing arguments (got %d/%d), type '%s' expected",
+			len(list), l.required, argNames[l.kinds[len(list)]])}
+	}
+	return list, nil
 }
 
 // validateVariableName validates the name of a variable, with its scope.

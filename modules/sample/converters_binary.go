@@ -61,43 +61,54 @@ var binaryConverters = map[string]converter{
 	},
 }
 
+// A byteCut cuts the bytes from an offset out of a value, at most a number of them.
+type byteCut struct {
+	from  operand
+	limit *operand // nil: all that follow
+}
+
 func buildBytes(_ *Loader, a args) (convertFunc, error) {
 	from, err := readOperand(a[0].text)
 	if err != nil {
 		return nil, err
 	}
-	limit := operand{number: -1}
+	cut := &byteCut{from: from}
 	if len(a) > 1 {
-		if limit, err = readOperand(a[1].text); err != nil {
+		limit, err := readOperand(a[1].text)
+		if err != nil {
 			return nil, err
 		}
+		cut.limit = &limit
 	}
 	switch {
-	case from.name == "" && from.number < 0:
+	case from.isNumberBelow(0):
 		return nil, fmt.Errorf("expects a non-negative integer")
-	case len(a) > 1 && limit.name == "" && limit.number <= 0:
+	case cut.limit != nil && cut.limit.isNumberBelow(1):
 		return nil, fmt.Errorf("expects a positive integer")
 	}
-	return func(in *Input, v Value, settled bool) (Value, bool) {
-		start, ok := from.value(in)
-		if !ok || start < 0 {
+	return cut.convert, nil
+}
+
+// convert cuts; as long as more bytes may arrive, it has no value for a cut that is incomplete.
+func (c *byteCut) convert(in *Input, v Value, settled bool) (Value, bool) {
+	start, ok := c.from.value(in)
+	if !ok || start < 0 {
+		return Value{}, false
+	}
+	rest := int64(len(v.data)) - start
+	length := rest
+	if c.limit != nil {
+		if length, ok = c.limit.value(in); !ok || length < 0 {
 			return Value{}, false
 		}
-		rest := int64(len(v.data)) - start
-		length := rest
-		if len(a) > 1 {
-			if length, ok = limit.value(in); !ok || length < 0 {
-				return Value{}, false
-			}
-		}
-		if !settled && (rest <= 0 || length > rest) {
-			return Value{}, false
-		}
-		if rest <= 0 {
-			return Binary(nil), true
-		}
-		return Binary(v.data[start : start+min(length, rest)]), true
-	}, nil
+	}
+	if !settled && (rest <= 0 || length > rest) {
+		return Value{}, false
+	}
+	if rest <= 0 {
+		return Binary(nil), true
+	}
+	return Binary(v.data[start : start+min(length, rest)]), true
 }
 
 func appendHex(dst, b []byte) []byte {

@@ -69,6 +69,9 @@ func readOperand(s string) (operand, error) {
 	return operand{number: n}, nil
 }
 
+// isNumberBelow reports whether the operand is a number, not a variable, and less than n.
+func (o operand) isNumberBelow(n int64) bool { return o.name == "" && o.number < n }
+
 func (o operand) value(in *Input) (int64, bool) {
 	if o.name == "" {
 		return o.number, true

@@ -49,30 +49,38 @@ type replacementPart struct {
 // anything else is dropped.
 func readReplacement(s string) ([]replacementPart, error) {
 	var pieces []replacementPart
-	for k := 0; k < len(s); k++ {
-		switch {
-		case s[k] != '\\':
-			pieces = append(pieces, replacementPart{s[k : k+1], -1})
-		case k+1 == len(s):
-			return nil, errors.New("nothing follows the backslash in the replacement")
-		case '0' <= s[k+1] && s[k+1] <= '9':
-			k++
-			pieces = append(pieces, replacementPart{"", int(s[k] - '0')})
-		case s[k+1] == 'x':
-			if k+3 >= len(s) || hexDigit(s[k+2]) < 0 || hexDigit(s[k+3]) < 0 {
-				return nil, fmt.Errorf("two hex digits are expected after the \\x in the replacement '%s'", s)
+	for at := 0; at < len(s); {
+		piece, size := replacementPart{s[at : at+1], -1}, 1
+		if s[at] == '\\' {
+			var err error
+			if piece, size, err = readEscape(s, at); err != nil {
+				return nil, err
 			}
-			pieces = append(pieces, replacementPart{string([]byte{byte(hexDigit(s[k+2])<<4 | hexDigit(s[k+3]))}), -1})
-			k += 3
-		default:
-			k++
-			pieces = append(pieces, replacementPart{s[k : k+1], -1})
 		}
-	}
-	for k := range pieces {
-		pieces[k].text = string(latin1ToUTF8([]byte(pieces[k].text)))
+		piece.text = string(latin1ToUTF8([]byte(piece.text)))
+		pieces = append(pieces, piece)
+		at += size
 	}
 	return pieces, nil
+}
+
+// readEscape parses what begins with the backslash at a position, and returns its size.
+func readEscape(s string, at int) (piece replacementPart, size int, err error) {
+	rest := s[at+1:]
+	switch {
+	case rest == "":
+		return piece, 0, errors.New("nothing follows the backslash in the replacement")
+	case '0' <= rest[0] && rest[0] <= '9':
+		return replacementPart{"", int(rest[0] - '0')}, 2, nil
+	case rest[0] != 'x':
+		return replacementPart{rest[:1], -1}, 2, nil
+	}
+	if len(rest) > 2 {
+		if b, ok := hexPair(rest[1], rest[2]); ok {
+			return replacementPart{string([]byte{b}), -1}, 4, nil
+		}
+	}
+	return piece, 0, fmt.Errorf("two hex digits are expected after the \\x in the replacement '%s'", s)
 }
 
 // A substitution replaces the first match, or with further all matches.

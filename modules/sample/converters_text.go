@@ -155,16 +155,21 @@ func urlDecode(b []byte, form bool) (Value, bool) {
 			if k+2 >= len(b) {
 				return Value{}, false
 			}
-			high, low := hexDigit(b[k+1]), hexDigit(b[k+2])
-			if high < 0 || low < 0 {
+			var ok bool
+			if c, ok = hexPair(b[k+1], b[k+2]); !ok {
 				return Value{}, false
 			}
-			c = byte(high<<4 | low)
 			k += 2
 		}
 		decoded = append(decoded, c)
 	}
 	return text(decoded), true
+}
+
+// hexPair returns the byte that two digits encode.
+func hexPair(high, low byte) (byte, bool) {
+	h, l := hexDigit(high), hexDigit(low)
+	return byte(h<<4 | l), h >= 0 && l >= 0
 }
 
 // hexDigit returns the value of a digit, or -1.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 )
 
 // An Expression is a fetch and the converters after it. It is immutable and safe for concurrent
@@ -76,21 +77,29 @@ func (l *Loader) readExpression(text string, at int) (*Expression, expressionEnd
 	if e.sample, err = f.build(list); err != nil {
 		return nil, expressionEnd{}, fmt.Errorf("invalid args in fetch method '%s' : %w", name, err)
 	}
-	last := "fetch keyword '" + name + "'"
-	for end < len(text) && text[end] == ',' {
+	last, err := l.readConverters(e, text, end)
+	if err != nil {
+		return nil, expressionEnd{}, err
+	}
+	return e, last, nil
+}
+
+// readConverters parses the converters that start at a position, each after a comma.
+func (l *Loader) readConverters(e *Expression, text string, at int) (expressionEnd, error) {
+	end := expressionEnd{at, "fetch keyword '" + e.name + "'"}
+	for end.at < len(text) && text[end.at] == ',' {
 		// HAProxy treats several commas as one, and ignores commas at the end.
-		for end < len(text) && text[end] == ',' {
-			end++
-		}
-		if end == len(text) {
+		end.at = len(text) - len(strings.TrimLeft(text[end.at:], ","))
+		if end.at == len(text) {
 			break
 		}
-		if name, end, err = l.readStep(e, text, end); err != nil {
-			return nil, expressionEnd{}, err
+		name, after, err := l.readStep(e, text, end.at)
+		if err != nil {
+			return end, err
 		}
-		last = "converter '" + name + "'"
+		end = expressionEnd{after, "converter '" + name + "'"}
 	}
-	return e, expressionEnd{end, last}, nil
+	return end, nil
 }
 
 // readStep parses a converter that starts at a position, and returns its name and its end.

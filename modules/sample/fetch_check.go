@@ -96,12 +96,8 @@ func (l *Loader) fetch(name string) (fetch, error) {
 		}
 	}
 	switch {
-	case ok && l.Checks && f.needs&NeedsResponse != 0:
-		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules only"}
-	case ok && l.Checks && f.query != nil:
-		return f, &Unsupported{"fetch method '" + name + "' in a check", "it is for rules only"}
-	case ok && l.Checks && f.needs&NeedsRequest != 0:
-		return f, fmt.Errorf("fetch method '%s' needs bytes from a client, and a check has no client", name)
+	case ok && l.Checks:
+		return f, f.validateInCheck(name)
 	case ok:
 		return f, nil
 	}
@@ -109,6 +105,17 @@ func (l *Loader) fetch(name string) (fetch, error) {
 		return f, err
 	}
 	return f, unknownName("fetch method", name)
+}
+
+// validateInCheck returns an error for a fetch that has no value in a check.
+func (f *fetch) validateInCheck(name string) error {
+	switch {
+	case f.needs&NeedsResponse != 0 || f.query != nil:
+		return &Unsupported{"fetch method '" + name + "' in a check", "it is for rules only"}
+	case f.needs&NeedsRequest != 0:
+		return fmt.Errorf("fetch method '%s' needs bytes from a client, and a check has no client", name)
+	}
+	return nil
 }
 
 // fromCheck returns a fetch that examines a check.

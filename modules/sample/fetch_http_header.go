@@ -135,52 +135,77 @@ func addressText(text string) (Value, bool) {
 	return Address(a), true
 }
 
+// A headerWords names the fetches of the headers and cookies of one kind of message.
+type headerWords struct {
+	response     bool
+	name         string
+	header, full string
+	short        string // prefix of its ACL keywords
+	cookie       string
+	shortCookie  string
+	stage        stage
+}
+
 // headerFetches returns the fetches of headers and cookies, of requests and responses.
 func headerFetches() map[string]fetch {
 	all := make(map[string]fetch)
-	for _, of := range []struct {
-		response     bool
-		name         string
-		header, full string
-		short        string // prefix of its ACL keywords
-		cookie       string
-		shortCookie  string
-		stage        stage
-	}{
+	for _, w := range []headerWords{
 		{false, "the request", "req.hdr", "req.fhdr", "hdr", "req.cook", "cook", inRequest},
 		{true, "the response", "res.hdr", "res.fhdr", "shdr", "res.cook", "scook", inResponse},
 	} {
-		values := httpValues(func(h *HTTP, a args) []string { return commaValues(h.lines(of.response, a.text(0))) })
-		lines := httpValues(func(h *HTTP, a args) []string { return h.lines(of.response, a.text(0)) })
-		cookies := httpValues(func(h *HTTP, a args) []string { return h.cookies(of.response, a.text(0)) })
-		list, named := takes(0, argStr, argInt), takes(0, argStr)
-		addTo := func(name, alias, note string, f fetch) {
-			f.note, f.stage = note+" of "+of.name, of.stage
-			if alias != "" {
-				f.aliases = []string{alias}
-			}
-			all[name] = f
-		}
-		header := fetch{args: list, out: typeStr, build: values.occurrence, eachValue: values.each}
-		addTo(of.header, of.short, "the last value of a header", header)
-		header.stage = of.stage
-		header.note = "a value of a header of " + of.name
-		maps.Copy(all, variants(of.short, header))
-		addTo(of.full, "", "the last line of a header", fetch{args: list, out: typeStr, build: lines.occurrence, eachValue: lines.each})
-		addTo(of.header+"_cnt", of.short+"_cnt", "the number of values of a header", fetch{args: named, out: typeInt, build: values.count})
-		addTo(of.full+"_cnt", "", "the number of lines of a header", fetch{args: named, out: typeInt, build: lines.count})
-		addTo(of.header+"_val", of.short+"_val", "the last value of a header as a number,", fetch{args: list, out: typeInt, build: converted(values.occurrence, leadingInteger), eachValue: values.eachAs(leadingInteger)})
-		addTo(of.header+"_ip", of.short+"_ip", "the last value of a header as an address,", fetch{args: list, out: typeIPv4, build: converted(values.occurrence, addressText), eachValue: values.eachAs(addressText)})
-		addTo(of.header+"_names", "", "the names of all headers, with commas or another text between them,", fetch{args: takes(0, argStr), out: typeStr, build: headerNames(of.response)})
-		cookie := fetch{args: named, out: typeStr, build: cookies.first, eachValue: cookies.each}
-		addTo(of.cookie, of.shortCookie, "the value of a cookie", cookie)
-		cookie.stage = of.stage
-		cookie.note = "the value of a cookie of " + of.name
-		maps.Copy(all, variants(of.shortCookie, cookie))
-		addTo(of.cookie+"_cnt", of.shortCookie+"_cnt", "the number of values of a cookie", fetch{args: named, out: typeInt, build: cookies.count})
-		addTo(of.cookie+"_val", of.shortCookie+"_val", "the value of a cookie as a number,", fetch{args: named, out: typeInt, build: converted(cookies.first, leadingInteger), eachValue: cookies.eachAs(leadingInteger)})
+		w.addHeaders(all)
+		w.addCookies(all)
 	}
 	return all
+}
+
+// add adds a fetch under its name and, unless that is "", an alias.
+func (w *headerWords) add(all map[string]fetch, name, alias, note string, f fetch) {
+	f.note, f.stage = note+" of "+w.name, w.stage
+	if alias != "" {
+		f.aliases = []string{alias}
+	}
+	all[name] = f
+}
+
+// addHeaders adds the fetches of headers.
+func (w *headerWords) addHeaders(all map[string]fetch) {
+	values := httpValues(func(h *HTTP, a args) []string { return commaValues(h.lines(w.response, a.text(0))) })
+	lines := httpValues(func(h *HTTP, a args) []string { return h.lines(w.response, a.text(0)) })
+	list, named := takes(0, argStr, argInt), takes(0, argStr)
+	header := fetch{args: list, out: typeStr, build: values.occurrence, eachValue: values.each}
+	w.add(all, w.header, w.short, "the last value of a header", header)
+	w.addVariants(all, w.short, "a value of a header", header)
+	w.add(all, w.full, "", "the last line of a header", fetch{args: list, out: typeStr, build: lines.occurrence, eachValue: lines.each})
+	w.add(all, w.header+"_cnt", w.short+"_cnt", "the number of values of a header", fetch{args: named, out: typeInt, build: values.count})
+	w.add(all, w.full+"_cnt", "", "the number of lines of a header", fetch{args: named, out: typeInt, build: lines.count})
+	w.add(all, w.header+"_val", w.short+"_val", "the last value of a header as a number,", fetch{
+		args: list, out: typeInt, build: converted(values.occurrence, leadingInteger), eachValue: values.eachAs(leadingInteger),
+	})
+	w.add(all, w.header+"_ip", w.short+"_ip", "the last value of a header as an address,", fetch{
+		args: list, out: typeIPv4, build: converted(values.occurrence, addressText), eachValue: values.eachAs(addressText),
+	})
+	w.add(all, w.header+"_names", "", "the names of all headers, with commas or another text between them,",
+		fetch{args: takes(0, argStr), out: typeStr, build: headerNames(w.response)})
+}
+
+// addCookies adds the fetches of cookies.
+func (w *headerWords) addCookies(all map[string]fetch) {
+	cookies := httpValues(func(h *HTTP, a args) []string { return h.cookies(w.response, a.text(0)) })
+	named := takes(0, argStr)
+	cookie := fetch{args: named, out: typeStr, build: cookies.first, eachValue: cookies.each}
+	w.add(all, w.cookie, w.shortCookie, "the value of a cookie", cookie)
+	w.addVariants(all, w.shortCookie, "the value of a cookie", cookie)
+	w.add(all, w.cookie+"_cnt", w.shortCookie+"_cnt", "the number of values of a cookie", fetch{args: named, out: typeInt, build: cookies.count})
+	w.add(all, w.cookie+"_val", w.shortCookie+"_val", "the value of a cookie as a number,", fetch{
+		args: named, out: typeInt, build: converted(cookies.first, leadingInteger), eachValue: cookies.eachAs(leadingInteger),
+	})
+}
+
+// addVariants adds the ACL keywords of a fetch that have a matching method.
+func (w *headerWords) addVariants(all map[string]fetch, name, note string, f fetch) {
+	f.note, f.stage = note+" of "+w.name, w.stage
+	maps.Copy(all, variants(name, f))
 }
 
 func headerNames(response bool) func(args) (fetchFunc, error) {

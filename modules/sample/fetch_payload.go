@@ -89,6 +89,26 @@ func buildPayloadLV(of func(*Input) []byte) func(args) (fetchFunc, error) {
 	return func(a args) (fetchFunc, error) { return payloadLV(of, a) }
 }
 
+// moveBy moves a position by the third argument of req.payload_lv.
+func moveBy(from int64, offset string) (int64, error) {
+	if offset == "" {
+		return from, nil
+	}
+	n, ok := wholeInt(offset)
+	switch {
+	case !ok:
+		return 0, errors.New("payload offset2 is not a number")
+	case from+n < 0:
+		return 0, errors.New("payload offset2 too negative")
+	case offset[0] != '+' && offset[0] != '-':
+		return 0, &Unsupported{
+			"an offset2 without a sign in req.payload_lv",
+			fmt.Sprintf("HAProxy does not read it as it is documented; from the end of the length, it is %+d", n-from),
+		}
+	}
+	return from + n, nil
+}
+
 func payloadLV(of func(*Input) []byte, a args) (fetchFunc, error) {
 	at, size := a[0].number, a[1].number
 	switch {
@@ -99,21 +119,9 @@ func payloadLV(of func(*Input) []byte, a args) (fetchFunc, error) {
 	case size < 0 || size > 4:
 		return nil, &Unsupported{fmt.Sprintf("a length of %d bytes in req.payload_lv", size), "expected 1 to 4"}
 	}
-	from := at + size
-	if offset := a.text(2); offset != "" {
-		n, ok := wholeInt(offset)
-		switch {
-		case !ok:
-			return nil, errors.New("payload offset2 is not a number")
-		case from+n < 0:
-			return nil, errors.New("payload offset2 too negative")
-		case offset[0] != '+' && offset[0] != '-':
-			return nil, &Unsupported{
-				"an offset2 without a sign in req.payload_lv",
-				fmt.Sprintf("HAProxy does not read it as it is documented; from the end of the length, it is %+d", n-from),
-			}
-		}
-		from += n
+	from, err := moveBy(at+size, a.text(2))
+	if err != nil {
+		return nil, err
 	}
 	return func(in *Input) result {
 		answer := byteRange(of(in), at, size)

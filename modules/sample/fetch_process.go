@@ -11,65 +11,69 @@ import (
 	"time"
 )
 
-// processFetches returns the fetches of the clock, of random numbers and of the process, and those
-// that query the State about the client's connection.
-func processFetches() map[string]fetch {
-	all := map[string]fetch{
-		"date": {
-			args: takes(0, argInt, argStr), out: typeInt,
-			note:  "the time in seconds since 1970, with an offset; of it in ms or us, with one of these words",
-			build: buildDate,
-		},
-		"date_us": {
-			out: typeInt, note: "the microseconds of the second",
-			build: withoutArgs(func(*Input) result { return found(Integer(int64(time.Now().Nanosecond() / 1000))) }),
-		},
-		"rand": {
-			args: takes(0, argInt), out: typeInt, note: "a random number of 32 bits, or one from 0 below another",
-			build: buildRand,
-		},
-		"uuid": {
-			args: takes(0, argInt), out: typeStr, note: "a random UUID of version 4, or of version 7", build: buildUUID,
-		},
-		"pid": {
-			out: typeInt, note: "the number of the process",
-			build: func(args) (fetchFunc, error) { return constant(Integer(int64(os.Getpid()))), nil },
-		},
-		"nbproc": {out: typeInt, note: "1: there is one process", build: withoutArgs(constant(Integer(1)))},
-		"proc":   {out: typeInt, note: "1: the process is the first", build: withoutArgs(constant(Integer(1)))},
-		"fc_src": {
-			out: typeIPv4, note: "the address that the connection comes from",
-			build: withoutArgs(func(in *Input) result { return addressResult(in.Source) }),
-		},
-		"fc_src_port": {
-			out: typeInt, note: "the port that the connection comes from",
-			build: withoutArgs(func(in *Input) result { return portResult(in.Source) }),
-		},
-		"fc_dst": {
-			out: typeIPv4, note: "the address that the connection has come to",
-			build: withoutArgs(func(in *Input) result { return addressResult(in.Destination) }),
-		},
-		"fc_dst_port": {
-			out: typeInt, note: "the port that the connection has come to",
-			build: withoutArgs(func(in *Input) result { return portResult(in.Destination) }),
-		},
-	}
-	for name, f := range map[string]fetch{
-		"uptime":          {out: typeInt, note: "the number of seconds that the process has been running"},
-		"stopping":        {out: typeBool, note: "whether the process is shutting down"},
-		"src_is_local":    {out: typeBool, note: "whether the client's address is one of this host"},
-		"dst_is_local":    {out: typeBool, note: "whether the address that the client connected to is one of this host"},
-		"fc_src_is_local": {out: typeBool, note: "whether the connection comes from an address of this host"},
-		"fc_dst_is_local": {out: typeBool, note: "whether the connection has come to an address of this host"},
-		"fc_unacked":      {out: typeInt, note: "the number of segments that the client has not acknowledged (Linux)"},
-		"fc_sacked":       {out: typeInt, note: "the number of segments that the client has acknowledged selectively (Linux)"},
-		"fc_retrans":      {out: typeInt, note: "the number of retransmitted segments (Linux)"},
-		"fc_fackets":      {out: typeInt, note: "the kernel's tcpi_fackets (Linux)"},
-		"fc_lost":         {out: typeInt, note: "the number of segments considered lost (Linux)"},
-		"fc_reordering":   {out: typeInt, note: "the kernel's tcpi_reordering (Linux)"},
-	} {
-		all[name] = stateFetch(ObjectConnection, name, f)
-	}
+// processFetches are the fetches of the clock, of random numbers, of the process and of the
+// connection to it.
+var processFetches = map[string]fetch{
+	"date": {
+		args: takes(0, argInt, argStr), out: typeInt,
+		note:  "the time in seconds since 1970, with an offset; of it in ms or us, with one of these words",
+		build: buildDate,
+	},
+	"date_us": {
+		out: typeInt, note: "the microseconds of the second",
+		build: withoutArgs(func(*Input) result { return found(Integer(int64(time.Now().Nanosecond() / 1000))) }),
+	},
+	"rand": {
+		args: takes(0, argInt), out: typeInt, note: "a random number of 32 bits, or one from 0 below another",
+		build: buildRand,
+	},
+	"uuid": {
+		args: takes(0, argInt), out: typeStr, note: "a random UUID of version 4, or of version 7", build: buildUUID,
+	},
+	"pid": {
+		out: typeInt, note: "the number of the process",
+		build: func(args) (fetchFunc, error) { return constant(Integer(int64(os.Getpid()))), nil },
+	},
+	"nbproc": {out: typeInt, note: "1: there is one process", build: withoutArgs(constant(Integer(1)))},
+	"proc":   {out: typeInt, note: "1: the process is the first", build: withoutArgs(constant(Integer(1)))},
+	"fc_src": {
+		out: typeIPv4, note: "the address that the connection comes from",
+		build: withoutArgs(func(in *Input) result { return addressResult(in.Source) }),
+	},
+	"fc_src_port": {
+		out: typeInt, note: "the port that the connection comes from",
+		build: withoutArgs(func(in *Input) result { return portResult(in.Source) }),
+	},
+	"fc_dst": {
+		out: typeIPv4, note: "the address that the connection has come to",
+		build: withoutArgs(func(in *Input) result { return addressResult(in.Destination) }),
+	},
+	"fc_dst_port": {
+		out: typeInt, note: "the port that the connection has come to",
+		build: withoutArgs(func(in *Input) result { return portResult(in.Destination) }),
+	},
+}
+
+// connectionStateFetches are the fetches that query the State about the process or the client's
+// connection; see [stateFetch].
+var connectionStateFetches = map[string]fetch{
+	"uptime":          {out: typeInt, note: "the number of seconds that the process has been running"},
+	"stopping":        {out: typeBool, note: "whether the process is shutting down"},
+	"src_is_local":    {out: typeBool, note: "whether the client's address is one of this host"},
+	"dst_is_local":    {out: typeBool, note: "whether the address that the client connected to is one of this host"},
+	"fc_src_is_local": {out: typeBool, note: "whether the connection comes from an address of this host"},
+	"fc_dst_is_local": {out: typeBool, note: "whether the connection has come to an address of this host"},
+	"fc_unacked":      {out: typeInt, note: "the number of segments that the client has not acknowledged (Linux)"},
+	"fc_sacked":       {out: typeInt, note: "the number of segments that the client has acknowledged selectively (Linux)"},
+	"fc_retrans":      {out: typeInt, note: "the number of retransmitted segments (Linux)"},
+	"fc_fackets":      {out: typeInt, note: "the kernel's tcpi_fackets (Linux)"},
+	"fc_lost":         {out: typeInt, note: "the number of segments considered lost (Linux)"},
+	"fc_reordering":   {out: typeInt, note: "the kernel's tcpi_reordering (Linux)"},
+}
+
+// roundTripFetches returns the fetches of the kernel's times of the client's connection.
+func roundTripFetches() map[string]fetch {
+	all := make(map[string]fetch)
 	for name, note := range map[string]string{"fc_rtt": "round-trip time", "fc_rttvar": "variance of the round-trip time"} {
 		all[name] = fetch{
 			args: takes(0, argStr), out: typeInt, note: "the kernel's " + note + " of the client's connection in milliseconds, or with us in microseconds (Linux)",

@@ -32,49 +32,53 @@ const (
 	ObjectServer // a server of a backend
 )
 
-// stateFetches returns the fetches that query the State.
+// stateGroups are the fetches that query the State, by the object that they query it about.
+var stateGroups = []struct {
+	about   Object
+	fetches map[string]fetch
+}{
+	{ObjectBackend, map[string]fetch{
+		"avg_queue":    {out: typeInt, note: "the number of connections queued in the backend divided by that of its usable servers; without a usable server, twice the number queued"},
+		"be_conn":      {out: typeInt, note: "the number of connections of the backend"},
+		"be_conn_free": {out: typeInt, note: "the number of further connections for which the usable servers have room; -1: no limit"},
+		"connslots":    {out: typeInt, note: "the number of further connections that the servers that are up could serve or queue; -1 if one of them has no maxconn or no maxqueue"},
+		"nbsrv":        {out: typeInt, note: "the number of usable servers of the backend"},
+		"queue":        {out: typeInt, note: "the number of connections queued in the backend"},
+	}},
+	{ObjectFrontend, map[string]fetch{
+		"fe_conn": {out: typeInt, note: "the number of connections of the frontend, this one included"},
+	}},
+	{ObjectServer, map[string]fetch{
+		"srv_conn":      {out: typeInt, note: "the number of connections of the server"},
+		"srv_conn_free": {out: typeInt, note: "the number of further connections that it has room for; -1: no limit"},
+		"srv_is_up":     {out: typeBool, note: "whether the server is neither in maintenance nor found down by its own checks"},
+		"srv_iweight":   {out: typeInt, note: "the server's weight in the configuration"},
+		"srv_queue":     {out: typeInt, note: "the number of connections queued for this server only"},
+		"srv_uweight":   {out: typeInt, note: "the weight set at run time, or else the configured one"},
+		"srv_weight":    {out: typeInt, note: "the same, or less during a slow start"},
+	}},
+	{ObjectConnection, map[string]fetch{
+		"act_conn":           {out: typeInt, note: "the number of connections of the process"},
+		"be_connect_timeout": {out: typeInt, needs: NeedsBackend, note: "the backend's timeout connect, in milliseconds"},
+		"be_id":              {out: typeInt, needs: NeedsBackend, note: "the backend's number"},
+		"be_name":            {out: typeStr, needs: NeedsBackend, note: "the backend's name"},
+		"be_queue_timeout":   {out: typeInt, needs: NeedsBackend, note: "the backend's timeout queue, in milliseconds"},
+		"be_server_timeout":  {out: typeInt, needs: NeedsBackend, note: "the backend's timeout server, in milliseconds"},
+		"be_tunnel_timeout":  {out: typeInt, needs: NeedsBackend, note: "the backend's timeout tunnel, in milliseconds"},
+		"fe_client_timeout":  {out: typeInt, note: "the frontend's timeout client, in milliseconds"},
+		"fe_defbe":           {out: typeStr, note: "the frontend's default backend"},
+		"fe_id":              {out: typeInt, note: "the frontend's number"},
+		"fe_name":            {out: typeStr, note: "the frontend's name"},
+		"so_id":              {out: typeInt, note: "the number, within the frontend, of the address that the client connected to"},
+		"so_name":            {out: typeStr, note: "the name of that address, if it has one"},
+	}},
+	{ObjectConnection, connectionStateFetches},
+}
+
+// stateFetches returns the fetches of stateGroups.
 func stateFetches() map[string]fetch {
 	all := make(map[string]fetch)
-	for _, group := range []struct {
-		about   Object
-		fetches map[string]fetch
-	}{
-		{ObjectBackend, map[string]fetch{
-			"avg_queue":    {out: typeInt, note: "the number of connections queued in the backend divided by that of its usable servers; without a usable server, twice the number queued"},
-			"be_conn":      {out: typeInt, note: "the number of connections of the backend"},
-			"be_conn_free": {out: typeInt, note: "the number of further connections for which the usable servers have room; -1: no limit"},
-			"connslots":    {out: typeInt, note: "the number of further connections that the servers that are up could serve or queue; -1 if one of them has no maxconn or no maxqueue"},
-			"nbsrv":        {out: typeInt, note: "the number of usable servers of the backend"},
-			"queue":        {out: typeInt, note: "the number of connections queued in the backend"},
-		}},
-		{ObjectFrontend, map[string]fetch{
-			"fe_conn": {out: typeInt, note: "the number of connections of the frontend, this one included"},
-		}},
-		{ObjectServer, map[string]fetch{
-			"srv_conn":      {out: typeInt, note: "the number of connections of the server"},
-			"srv_conn_free": {out: typeInt, note: "the number of further connections that it has room for; -1: no limit"},
-			"srv_is_up":     {out: typeBool, note: "whether the server is neither in maintenance nor found down by its own checks"},
-			"srv_iweight":   {out: typeInt, note: "the server's weight in the configuration"},
-			"srv_queue":     {out: typeInt, note: "the number of connections queued for this server only"},
-			"srv_uweight":   {out: typeInt, note: "the weight set at run time, or else the configured one"},
-			"srv_weight":    {out: typeInt, note: "the same, or less during a slow start"},
-		}},
-		{ObjectConnection, map[string]fetch{
-			"act_conn":           {out: typeInt, note: "the number of connections of the process"},
-			"be_connect_timeout": {out: typeInt, needs: NeedsBackend, note: "the backend's timeout connect, in milliseconds"},
-			"be_id":              {out: typeInt, needs: NeedsBackend, note: "the backend's number"},
-			"be_name":            {out: typeStr, needs: NeedsBackend, note: "the backend's name"},
-			"be_queue_timeout":   {out: typeInt, needs: NeedsBackend, note: "the backend's timeout queue, in milliseconds"},
-			"be_server_timeout":  {out: typeInt, needs: NeedsBackend, note: "the backend's timeout server, in milliseconds"},
-			"be_tunnel_timeout":  {out: typeInt, needs: NeedsBackend, note: "the backend's timeout tunnel, in milliseconds"},
-			"fe_client_timeout":  {out: typeInt, note: "the frontend's timeout client, in milliseconds"},
-			"fe_defbe":           {out: typeStr, note: "the frontend's default backend"},
-			"fe_id":              {out: typeInt, note: "the frontend's number"},
-			"fe_name":            {out: typeStr, note: "the frontend's name"},
-			"so_id":              {out: typeInt, note: "the number, within the frontend, of the address that the client connected to"},
-			"so_name":            {out: typeStr, note: "the name of that address, if it has one"},
-		}},
-	} {
+	for _, group := range stateGroups {
 		for name, f := range group.fetches {
 			all[name] = stateFetch(group.about, name, f)
 		}

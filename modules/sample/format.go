@@ -34,41 +34,44 @@ func (l *Loader) Format(text string) (*Format, error) {
 			break
 		}
 		f.addText(text[at : at+percent])
-		at += percent + 1
-		switch {
-		case at == len(text):
-			return nil, errors.New("truncated line after '%'")
-		case text[at] == '%':
-			f.addText("%")
-			at++
-		case text[at] == '[':
-			e, end, err := l.bracketed(text, at+1)
-			if err != nil {
-				return nil, err
-			}
-			f.parts = append(f.parts, formatPart{expression: e})
-			f.needs |= e.needs
-			at = end
-		case l.Checks && text[at] == 'H' && nameEnd(text, at) == at+1:
-			host, err := os.Hostname()
-			if err != nil {
-				return nil, err
-			}
-			f.addText(host)
-			at++
-		case l.HTTP && httpAliases[text[at:nameEnd(text, at)]] != "":
-			end := nameEnd(text, at)
-			e, err := l.Expression(httpAliases[text[at:end]])
-			if err != nil {
-				return nil, err
-			}
-			f.parts = append(f.parts, formatPart{expression: e})
-			at = end
-		default:
-			return nil, formatAlias(text[at:])
+		end, err := l.readField(f, text, at+percent+1)
+		if err != nil {
+			return nil, err
 		}
+		at = end
 	}
 	return f, nil
+}
+
+// readField adds what follows a percent sign to the format, and returns the position after it.
+func (l *Loader) readField(f *Format, text string, at int) (int, error) {
+	if at == len(text) {
+		return 0, errors.New("truncated line after '%'")
+	}
+	end := nameEnd(text, at)
+	name := text[at:end]
+	switch {
+	case text[at] == '%':
+		f.addText("%")
+		return at + 1, nil
+	case text[at] == '[':
+		e, after, err := l.bracketed(text, at+1)
+		if err != nil {
+			return 0, err
+		}
+		f.parts = append(f.parts, formatPart{expression: e})
+		f.needs |= e.needs
+		return after, nil
+	case l.Checks && name == "H":
+		host, err := os.Hostname()
+		f.addText(host)
+		return end, err
+	case l.HTTP && httpAliases[name] != "":
+		e, err := l.Expression(httpAliases[name])
+		f.parts = append(f.parts, formatPart{expression: e})
+		return end, err
+	}
+	return 0, formatAlias(text[at:])
 }
 
 func (f *Format) addText(text string) {

@@ -71,7 +71,7 @@ func readRange(pattern, what string, read func(string) (int64, bool)) (numberRan
 	}
 	from, to := pattern[:separator], pattern[separator+1:]
 	ok := from != "" || to != ""
-	if from != "" && ok {
+	if from != "" {
 		r.from, ok = read(from)
 	}
 	if to != "" && ok {
@@ -119,21 +119,9 @@ func operatorsToRanges(words []string, versions bool) ([]string, error) {
 
 // operatorRange returns the range that an operator and a number mean.
 func operatorRange(operator, word string, versions bool) (string, error) {
-	major, minor, dot := strings.Cut(word, ".")
-	low, ok := int64(0), true
-	if versions && dot {
-		low, ok = patternInt(minor)
-	}
-	n, ok2 := patternInt(major)
-	switch {
-	case !ok || !ok2:
-		return "", fmt.Errorf("'%s' is neither a number nor a supported operator", word)
-	case low >= 1<<16:
-		return "", fmt.Errorf("'%s' contains too large a minor value", word)
-	case versions && n >= 1<<16:
-		return "", fmt.Errorf("'%s' contains too large a major value", word)
-	case versions:
-		n = n<<16 | low
+	n, err := operatorNumber(word, versions)
+	if err != nil {
+		return "", err
 	}
 	switch operator {
 	case "gt":
@@ -149,4 +137,26 @@ func operatorRange(operator, word string, versions bool) (string, error) {
 		return number + ":", nil
 	}
 	return ":" + number, nil
+}
+
+// operatorNumber parses the number that an operator applies to; versions have the form of
+// packVersion.
+func operatorNumber(word string, versions bool) (int64, error) {
+	major, minor, dot := strings.Cut(word, ".")
+	low, ok := int64(0), true
+	if versions && dot {
+		low, ok = patternInt(minor)
+	}
+	n, ok2 := patternInt(major)
+	switch {
+	case !ok || !ok2:
+		return 0, fmt.Errorf("'%s' is neither a number nor a supported operator", word)
+	case low >= 1<<16:
+		return 0, fmt.Errorf("'%s' contains too large a minor value", word)
+	case versions && n >= 1<<16:
+		return 0, fmt.Errorf("'%s' contains too large a major value", word)
+	case versions:
+		n = n<<16 | low
+	}
+	return n, nil
 }

@@ -57,14 +57,9 @@ func RewriteFormatFiles(text string, file func(string) (string, error)) (string,
 func rewriteAt(text string, at int, file func(string) (string, error)) (string, int, error) {
 	var b strings.Builder
 	for {
-		end := nameEnd(text, at)
-		name := text[at:end]
+		name, args, end, err := keywordAt(text, at)
 		if name == "" && b.Len() == 0 {
 			return "", end, errors.New("missing fetch method")
-		}
-		args, end, opened, err := lexArgs(text, end, math.MaxInt)
-		if opened && err == nil {
-			end, err = closeArgs(text, end)
 		}
 		if err != nil {
 			return "", end, err
@@ -84,6 +79,17 @@ func rewriteAt(text string, at int, file func(string) (string, error)) (string, 
 		b.WriteByte(',')
 		at = end + 1
 	}
+}
+
+// keywordAt finds the name and the arguments of the keyword that starts at a position, and its end.
+func keywordAt(text string, at int) (name string, list []rawArg, end int, err error) {
+	end = nameEnd(text, at)
+	name = text[at:end]
+	list, end, opened, err := lexArgs(text, end, math.MaxInt)
+	if opened && err == nil {
+		end, err = closeArgs(text, end)
+	}
+	return name, list, end, err
 }
 
 func rename(name string, file func(string) (string, error)) (string, error) {
