@@ -87,16 +87,20 @@ func newTable(lists ...[]keyword) table {
 	t := make(table)
 	for _, list := range lists {
 		for i := range list {
-			k := &list[i]
-			for name := range strings.SplitSeq(k.name, "|") {
-				if t[name] != nil {
-					panic("haproxycfg: keyword " + name + " is in the table twice")
-				}
-				t[name] = k
-			}
+			addNamed(t, list[i].name, &list[i])
 		}
 	}
 	return t
+}
+
+// addNamed adds an entry to a table under each of its names, which "|" separates.
+func addNamed[E any](to map[string]E, names string, entry E) {
+	for name := range strings.SplitSeq(names, "|") {
+		if _, twice := to[name]; twice {
+			panic("haproxycfg: keyword " + name + " is in the table twice")
+		}
+		to[name] = entry
+	}
 }
 
 // anyOf returns the words of a text as the name of a keyword that several words share.

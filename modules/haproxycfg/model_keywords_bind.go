@@ -5,7 +5,6 @@ package haproxycfg
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
@@ -13,73 +12,66 @@ import (
 
 // bindOption is an option of a bind line.
 type bindOption struct {
-	values int // number of words after it
+	names  string // "|" is between several
+	values int    // number of words after it
 	grade  grade
 	note   string
 	check  func(string) error
 	do     func(*bind, string)
 }
 
-const noteOwner = "the owner of a socket cannot be set; expected mode alone, in a directory with restricted access"
+const (
+	noteOwner       = "the owner of a socket cannot be set; expected mode alone, in a directory with restricted access"
+	noteSocket      = "it names or tunes the socket"
+	noteTunesSocket = "it tunes the socket"
+)
 
 // bindOptions are HAProxy's options of bind.
-var bindOptions = newBindOptions()
+var bindOptions = newBindOptions([]bindOption{
+	{names: "v4v6", grade: supported},
+	{names: "v6only", grade: supported, do: func(b *bind, _ string) { b.v6only = true }},
+	{names: "mode", values: 1, grade: supported, check: octal, do: func(b *bind, v string) { b.mode = v }},
 
-func newBindOptions() map[string]bindOption {
-	o := map[string]bindOption{
-		"v4v6":   {grade: supported},
-		"v6only": {grade: supported, do: func(b *bind, _ string) { b.v6only = true }},
-		"mode":   {values: 1, grade: supported, check: octal, do: func(b *bind, v string) { b.mode = v }},
+	{names: "accept-proxy", grade: refused, note: "the PROXY protocol is not available yet"},
+	{names: "accept-netscaler-cip", values: 1, grade: refused, note: "NetScaler's header is not available"},
+	{names: "ssl", grade: refused, note: noteBindTLS},
+	{names: "transparent", grade: refused, note: "listening on foreign addresses is not available"},
+	{names: "interface", values: 1, grade: refused, note: "it is not available; expected the interface's address in place of *"},
+	{names: "namespace", values: 1, grade: refused, note: "network namespaces are not available"},
+	{names: "tcp-md5sig", values: 1, grade: refused, note: "TCP MD5 signatures are not available"},
+	{names: "user|group|uid|gid", values: 1, grade: refused, note: noteOwner},
 
-		"accept-proxy":         {grade: refused, note: "the PROXY protocol is not available yet"},
-		"accept-netscaler-cip": {values: 1, grade: refused, note: "NetScaler's header is not available"},
-		"ssl":                  {grade: refused, note: noteBindTLS},
-		"transparent":          {grade: refused, note: "listening on foreign addresses is not available"},
-		"interface":            {values: 1, grade: refused, note: "it is not available; expected the interface's address in place of *"},
-		"namespace":            {values: 1, grade: refused, note: "network namespaces are not available"},
-		"tcp-md5sig":           {values: 1, grade: refused, note: "TCP MD5 signatures are not available"},
-		"user":                 {values: 1, grade: refused, note: noteOwner},
-		"group":                {values: 1, grade: refused, note: noteOwner},
-		"uid":                  {values: 1, grade: refused, note: noteOwner},
-		"gid":                  {values: 1, grade: refused, note: noteOwner},
+	{names: "backlog", values: 1, grade: differs, check: backlogLength, do: func(b *bind, v string) { b.backlog = integer(v) }, note: noteBacklog},
+	{names: "maxconn", values: 1, grade: pending, check: whole, note: "the number of connections is limited by the limit of open files alone"},
 
-		"backlog": {values: 1, grade: differs, check: backlogLength, do: func(b *bind, v string) { b.backlog = integer(v) }, note: noteBacklog},
+	{names: "id", values: 1, grade: ignored, check: positiveID, do: func(b *bind, v string) { b.id, _ = strconv.Atoi(v) }, note: noteBindID},
+	{names: "name", values: 1, grade: ignored, do: func(b *bind, v string) { b.name = v }, note: noteBindID},
+	{names: "nice|mss", values: 1, grade: ignored, check: whole, note: noteSocket},
+	{names: "tcp-ut", values: 1, grade: ignored, check: timeInMs, note: noteSocket},
+	{names: "label|guid-prefix|thread|shards|process|cc|tcp-ss|level|severity-output|expose-fd|proto", values: 1, grade: ignored, note: noteSocket},
+	{names: "defer-accept|tfo", grade: ignored, note: noteTunesSocket},
 
-		"maxconn": {values: 1, grade: pending, check: whole, note: "the number of connections is limited by the limit of open files alone"},
-	}
-	o["id"] = bindOption{values: 1, grade: ignored, check: positiveID, do: func(b *bind, v string) { b.id, _ = strconv.Atoi(v) }, note: noteBindID}
-	o["name"] = bindOption{values: 1, grade: ignored, do: func(b *bind, v string) { b.name = v }, note: noteBindID}
-	for _, name := range []string{"nice", "mss"} {
-		o[name] = bindOption{values: 1, grade: ignored, check: whole, note: "it names or tunes the socket"}
-	}
-	o["tcp-ut"] = bindOption{values: 1, grade: ignored, check: timeInMs, note: "it names or tunes the socket"}
-	for _, name := range []string{"label", "guid-prefix", "thread", "shards", "process", "cc", "tcp-ss", "level", "severity-output", "expose-fd", "proto"} {
-		o[name] = bindOption{values: 1, grade: ignored, note: "it names or tunes the socket"}
-	}
-	for name := range strings.FieldsSeq(`
+	{names: anyOf(`
 		alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites
 		client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe ktls npn
 		ocsp-update sigalgs ssl-max-ver ssl-min-ver tls-ticket-keys verify
-	`) {
-		o[name] = bindOption{values: 1, grade: ignored, note: noteTLS}
-	}
-	for name := range strings.FieldsSeq(`
+	`), values: 1, grade: ignored, note: noteTLS},
+	{names: anyOf(`
 		allow-0rtt force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13
 		generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10
 		no-tlsv11 no-tlsv12 no-tlsv13 prefer-client-ciphers strict-sni tls-tickets
-	`) {
-		o[name] = bindOption{grade: ignored, note: noteTLS}
+	`), grade: ignored, note: noteTLS},
+	{names: "quic-cc-algo|quic-socket", values: 1, grade: ignored, note: noteQUIC},
+	{names: "quic-force-retry", grade: ignored, note: noteQUIC},
+	{names: "idle-ping|nbconn", values: 1, grade: ignored, note: noteHTTP},
+})
+
+func newBindOptions(list []bindOption) map[string]bindOption {
+	all := make(map[string]bindOption)
+	for _, o := range list {
+		addNamed(all, o.names, o)
 	}
-	o["quic-cc-algo"] = bindOption{values: 1, grade: ignored, note: noteQUIC}
-	o["quic-socket"] = bindOption{values: 1, grade: ignored, note: noteQUIC}
-	o["quic-force-retry"] = bindOption{grade: ignored, note: noteQUIC}
-	for _, name := range []string{"idle-ping", "nbconn"} {
-		o[name] = bindOption{values: 1, grade: ignored, note: noteHTTP}
-	}
-	for _, name := range []string{"defer-accept", "tfo"} {
-		o[name] = bindOption{grade: ignored, note: "it tunes the socket"}
-	}
-	return o
+	return all
 }
 
 func octal(v string) error {

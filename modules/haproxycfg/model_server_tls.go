@@ -50,33 +50,36 @@ const (
 	noteCannotCheck = "refused if checks use TLS, and otherwise ignored: the client's TLS is passed through"
 )
 
-// addTLS adds the TLS options that affect health checks.
-func addTLS(add adder) {
-	word := func(g grade, note string, field func(*tlsSettings) *tlsWord, names ...string) {
-		for _, name := range names {
-			add(serverKeyword{values: 1, grade: g, ownMessage: true, note: note, tls: func(s *tlsSettings, w tlsWord) error {
-				*field(s) = w
-				return nil
-			}}, name)
-		}
+// serverTLS returns the TLS options that affect health checks.
+func serverTLS() []serverKeyword {
+	all := []serverKeyword{
+		tlsOption("crt", supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.crt }),
+		tlsOption("crl-file", supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.crl }),
+		tlsOption("alpn", supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.alpn }),
+		tlsOption("ciphers", differs, noteChecks+"; cipher suites that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.ciphers }),
+		tlsOption("ciphersuites", differs, noteChecks+"; all suites of TLS 1.3 that Go's TLS has must be among them", func(s *tlsSettings) *tlsWord { return &s.ciphersuites }),
+		tlsOption("curves", differs, noteChecks+"; curves that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.curves }),
+		tlsOption("sigalgs", differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.sigalgs }),
+		tlsOption("client-sigalgs", differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.clientSigalgs }),
+		tlsOption("npn", differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.npn }),
+		{names: "no-tls-tickets|tls-tickets|ssl-reuse|renegotiate|no-renegotiate", grade: ignored, note: noteNoTickets},
 	}
-	word(supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.crt }, "crt")
-	word(supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.crl }, "crl-file")
-	word(supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.alpn }, "alpn")
-	word(differs, noteChecks+"; cipher suites that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.ciphers }, "ciphers")
-	word(differs, noteChecks+"; all suites of TLS 1.3 that Go's TLS has must be among them", func(s *tlsSettings) *tlsWord { return &s.ciphersuites }, "ciphersuites")
-	word(differs, noteChecks+"; curves that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.curves }, "curves")
-	word(differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.sigalgs }, "sigalgs")
-	word(differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.clientSigalgs }, "client-sigalgs")
-	word(differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.npn }, "npn")
 	for name, do := range versionOptions {
-		k := serverKeyword{grade: supported, ownMessage: true, note: noteChecks, tls: do}
+		k := serverKeyword{names: name, grade: supported, ownMessage: true, note: noteChecks, tls: do}
 		if isLimit(name) {
 			k.values = 1
 		}
-		add(k, name)
+		all = append(all, k)
 	}
-	add(serverKeyword{grade: ignored, note: noteNoTickets}, "no-tls-tickets", "tls-tickets", "ssl-reuse", "renegotiate", "no-renegotiate")
+	return all
+}
+
+// tlsOption returns a TLS option with one value.
+func tlsOption(name string, g grade, note string, field func(*tlsSettings) *tlsWord) serverKeyword {
+	return serverKeyword{names: name, values: 1, grade: g, ownMessage: true, note: note, tls: func(s *tlsSettings, w tlsWord) error {
+		*field(s) = w
+		return nil
+	}}
 }
 
 // versionOptions are the options about TLS versions.

@@ -35,11 +35,11 @@ func setWeight(n *server, v string) error {
 	return nil
 }
 
-// setInteger reads an integer that is at least least.
-func setInteger(field *int, name, v string, least int64) error {
-	n, err := haproxyfile.ParseUint(v, least, 1<<31-1)
+// setInteger reads an integer from 0 on.
+func setInteger(field *int, name, v string) error {
+	n, err := haproxyfile.ParseUint(v, 0, 1<<31-1)
 	if err != nil {
-		return fmt.Errorf("'%s' expects an integer argument from %d on but got '%s'", name, least, v)
+		return fmt.Errorf("'%s' expects an integer argument from 0 on but got '%s'", name, v)
 	}
 	*field = int(n)
 	return nil
@@ -69,7 +69,7 @@ func choice(name string, field func(*server) *string, words ...string) func(*ser
 }
 
 func positive(field *int, name, v string) error {
-	if err := setInteger(field, name, v, 0); err != nil {
+	if err := setInteger(field, name, v); err != nil {
 		return err
 	}
 	if *field == 0 {
@@ -115,6 +115,15 @@ func initAddress(_ *server, v string) error {
 		if _, err := netip.ParseAddr(method); err != nil && !slices.Contains([]string{"last", "libc", "none"}, method) {
 			return fmt.Errorf("'init-addr' : unknown init-addr method '%s', supported methods are 'libc', 'last', 'none'", method)
 		}
+	}
+	return nil
+}
+
+// setResolvePrefer reads "resolve-prefer ipv4|ipv6".
+func setResolvePrefer(n *server, v string) error {
+	n.ResolvePrefer = v
+	if v != "ipv4" && v != "ipv6" {
+		return errors.New("'resolve-prefer' expects either ipv4 or ipv6 as argument")
 	}
 	return nil
 }
