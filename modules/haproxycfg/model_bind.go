@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
@@ -31,27 +30,8 @@ func addBind(t *translation, p *proxy, s statement) {
 		t.skipBind(p, s.Pos, s.args)
 		return
 	}
-	addresses, err := haproxyfile.ParseAddresses(s.args[0], haproxyfile.AddressOptions{Bind: true, Getenv: t.getenv})
-	var made []bind
-	for _, a := range addresses {
-		b := bind{Pos: s.Pos, Address: a}
-		if a.Family == haproxyfile.Unix {
-			b.Path, b.mode = t.unixBind.prefix+a.Path, t.unixBind.mode
-			if t.unixBind.owner != "" {
-				t.errorf(s.Pos, "'unix-bind %s' in 'global' section: %s", t.unixBind.owner, noteOwner)
-				return
-			}
-		}
-		if err == nil {
-			err = t.validateAddress(&b.Address)
-		}
-		if err == nil && a.Family.IsUnix() && strings.ContainsAny(b.Path, ":|") {
-			err = fmt.Errorf("'%s': the path of a socket cannot contain a colon or a bar", b.Path)
-		}
-		made = append(made, b)
-	}
-	if err != nil {
-		t.errorf(s.Pos, "'bind' : %v in %s", err, p)
+	made, ok := t.newBinds(p, s)
+	if !ok {
 		return
 	}
 	for words := s.args[1:]; len(words) > 0; {
@@ -64,6 +44,29 @@ func addBind(t *translation, p *proxy, s statement) {
 		return
 	}
 	p.binds = append(p.binds, made...)
+}
+
+// newBinds returns a bind for each address of a line, or reports one that cannot be listened on.
+func (t *translation) newBinds(p *proxy, s statement) (made []bind, ok bool) {
+	addresses, err := haproxyfile.ParseAddresses(s.args[0], haproxyfile.AddressOptions{Bind: true, Getenv: t.getenv})
+	isUnix := func(a haproxyfile.Address) bool { return a.Family == haproxyfile.Unix }
+	if t.unixBind.owner != "" && slices.ContainsFunc(addresses, isUnix) {
+		t.errorf(s.Pos, "'unix-bind %s' in 'global' section: %s", t.unixBind.owner, noteOwner)
+		return nil, false
+	}
+	for _, a := range addresses {
+		b := bind{Pos: s.Pos, Address: a}
+		if isUnix(a) {
+			b.Path, b.mode = t.unixBind.prefix+a.Path, t.unixBind.mode
+		}
+		err = cmp.Or(err, t.validateBindAddress(&b.Address))
+		made = append(made, b)
+	}
+	if err != nil {
+		t.errorf(s.Pos, "'bind' : %v in %s", err, p)
+		return nil, false
+	}
+	return made, true
 }
 
 // backlogOf returns the backlog of a bind. 0 means the system's limit.

@@ -27,6 +27,17 @@ func (t *translation) validateAddress(a *haproxyfile.Address) (err error) {
 	return err
 }
 
+// validateBindAddress reports an address that cannot be listened on here.
+func (t *translation) validateBindAddress(a *haproxyfile.Address) error {
+	if err := t.validateAddress(a); err != nil {
+		return err
+	}
+	if a.Family.IsUnix() && strings.ContainsAny(a.Path, ":|") {
+		return fmt.Errorf("'%s': the path of a socket cannot contain a colon or a bar", a.Path)
+	}
+	return nil
+}
+
 // abstractName returns Caddy's name for an abstract socket.
 func abstractName(a *haproxyfile.Address) (name string, ok bool) {
 	switch a.Family {
@@ -50,9 +61,20 @@ func (t *translation) validateAdminPort(b *bind) {
 	if host == "localhost" {
 		host = "127.0.0.1"
 	}
-	all := b.allIPv4() && !strings.Contains(host, ":") || b.allIPv6() && (!b.v6only || strings.Contains(host, ":"))
-	if all || b.Host == host || b.Host == admin.Host {
+	if b.includes(host) || b.Host == admin.Host {
 		t.errorf(b.Pos, "'bind %s' : Caddy's admin endpoint listens on %s: expected another port here, or another address for the endpoint in the environment variable CADDY_ADMIN", b.Address, caddy.DefaultAdminListen)
+	}
+}
+
+// includes reports whether the bind listens on the address of a host.
+func (b *bind) includes(host string) bool {
+	switch isIPv6 := strings.Contains(host, ":"); {
+	case b.Host == host:
+		return true
+	case b.allIPv4():
+		return !isIPv6
+	default:
+		return b.allIPv6() && (isIPv6 || !b.v6only)
 	}
 }
 

@@ -71,8 +71,7 @@ func responseRule(t *translation, p *proxy, s statement) {
 }
 
 func setResponseDelay(t *translation, p *proxy, s statement) {
-	if p.isAnonymous() {
-		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
+	if t.refusesAnonymous(p, s) {
 		return
 	}
 	p.responseDelay = milliseconds(s.args[0])
@@ -109,24 +108,12 @@ func (t *translation) earlyRule(p *proxy, s statement) (r rule, ok bool) {
 // tcpRule reads "ACTION [ARGS] [if|unless CONDITION]". has is the data available when the rule
 // runs.
 func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, ok bool) {
-	if p.isAnonymous() {
-		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
+	if t.refusesAnonymous(p, s) {
 		return r, false
 	}
 	name, more, _ := strings.Cut(s.arg(0), "(")
-	k := tcpActions[name]
-	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // tune.stick-counters
-		k = tcpActions["track-sc0"]
-	}
-	switch ofResponse := has&sample.NeedsResponse != 0; {
-	case name == "close" && !ofResponse:
-		k = nil
-	case name == "silent-drop" && ofResponse:
-		t.errorf(s.Pos, "'%s silent-drop' in %s is not available: expected 'reject' or 'close'", s.keyword, p)
-		return r, false
-	}
+	k := t.tcpAction(p, s, name, has&sample.NeedsResponse != 0)
 	if k == nil {
-		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), tcpActions.similar(name, inProxies))
 		return r, false
 	}
 	s.keyword += " " + name
@@ -143,18 +130,52 @@ func (t *translation) tcpRule(p *proxy, s statement, has sample.Needs) (r rule, 
 		return r, false
 	}
 	r.origin = s.Pos.String() + ": " + s.keyword
-	if len(words) > 0 && !haproxyfile.BeginsCondition(words[0]) {
-		t.errorf(s.Pos, "'%s' only accepts 'if' or 'unless', in %s (got '%s')", s.keyword, p, words[0])
-		return r, false
-	}
-	if r.cond, err = t.condition(p, s, words); err != nil {
-		t.errorf(s.Pos, "'%s' : error detected in %s while parsing '%s' condition : %v", s.keyword, p, words[0], err)
+	if r.cond, ok = t.tcpCondition(p, s, words); !ok {
 		return r, false
 	}
 	if has&sample.NeedsBackend == 0 && r.cond.needs(sample.NeedsBackend) {
 		t.warnf(s.Pos, "a condition of '%s' needs the backend, which has not been chosen at that point: it will never match", s.keyword)
 	}
 	return r, actionNames[name] != ""
+}
+
+// refusesAnonymous reports a line that a defaults section may only have if it has a name.
+func (t *translation) refusesAnonymous(p *proxy, s statement) bool {
+	if p.isAnonymous() {
+		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
+	}
+	return p.isAnonymous()
+}
+
+// tcpAction returns the action of a name, or nil and reports that a rule cannot have it. Rules for
+// responses have other actions than those for requests.
+func (t *translation) tcpAction(p *proxy, s statement, name string, ofResponse bool) *keyword {
+	if name == "silent-drop" && ofResponse {
+		t.errorf(s.Pos, "'%s silent-drop' in %s is not available: expected 'reject' or 'close'", s.keyword, p)
+		return nil
+	}
+	k := tcpActions[name]
+	if k == nil && strings.TrimRight(name, "0123456789") == "track-sc" { // tune.stick-counters
+		k = tcpActions["track-sc0"]
+	}
+	if k == nil || name == "close" && !ofResponse {
+		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), tcpActions.similar(name, inProxies))
+		return nil
+	}
+	return k
+}
+
+// tcpCondition reads the condition of a rule, or reports why it cannot.
+func (t *translation) tcpCondition(p *proxy, s statement, words []string) (cond *condition, ok bool) {
+	if len(words) > 0 && !haproxyfile.BeginsCondition(words[0]) {
+		t.errorf(s.Pos, "'%s' only accepts 'if' or 'unless', in %s (got '%s')", s.keyword, p, words[0])
+		return nil, false
+	}
+	cond, err := t.condition(p, s, words)
+	if err != nil {
+		t.errorf(s.Pos, "'%s' : error detected in %s while parsing '%s' condition : %v", s.keyword, p, words[0], err)
+	}
+	return cond, err == nil
 }
 
 // action reads the arguments of an action. The rest is its condition.
@@ -179,7 +200,7 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 		}
 		return r, words, nil
 	case "capture":
-		if i := slices.Index(words, "len"); len(words) == 0 || i < 0 && !slices.Contains(words, "id") || i >= 0 && len(words) < i+2 {
+		if !saysLength(words) {
 			return r, nil, errors.New("a positive 'len' argument is mandatory")
 		}
 		fallthrough
@@ -189,9 +210,15 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 	}
 }
 
+// saysLength reports whether the arguments of capture have a length, or the id of a slot that has
+// one.
+func saysLength(words []string) bool {
+	i := slices.Index(words, "len")
+	return i < 0 && slices.Contains(words, "id") || i >= 0 && len(words) >= i+2
+}
+
 func setInspectDelay(t *translation, p *proxy, s statement) {
-	if p.isAnonymous() {
-		t.errorf(s.Pos, "%s is not allowed in anonymous 'defaults' sections: expected a name for the section", s.keyword)
+	if t.refusesAnonymous(p, s) {
 		return
 	}
 	if p.inspect != 0 { // HAProxy keeps the first one, or that of its defaults
