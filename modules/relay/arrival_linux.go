@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -109,9 +110,9 @@ func (s *Session) arrivalEvent(sh *shard, of Side, ready uint32) {
 		return
 	case of == Server:
 		a.serverEvents |= ready
-	case ready&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLPRI|pollBroken) != 0:
+	case ready&pollReadable != 0:
 		a.readable = true
-		a.nearEnd = a.nearEnd || ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|pollBroken) != 0
+		a.nearEnd = a.nearEnd || ready&pollNearEnd != 0
 		a.urgent = a.urgent || ready&unix.EPOLLPRI != 0
 		a.finished = a.finished || ready&unix.EPOLLRDHUP != 0
 		a.broken = a.broken || ready&unix.EPOLLERR != 0
@@ -162,7 +163,7 @@ func (s *Session) inspect(now int64) (News, bool) {
 		a.newlyArrived = false
 		return News{Event: Arrived}, true
 	}
-	over := a.deadline != 0 && now >= a.deadline
+	over := isDue(a.deadline, now)
 	if over && !a.readable && !a.rechecked {
 		// The clock alone does not show whether the client was silent or this process did not run.
 		a.readable = hasEvents(int(s.engine.sides[Client].fd))
@@ -191,12 +192,7 @@ func (s *Session) apply(sh *shard, step Step, now int64) {
 	a := s.arrival()
 	switch {
 	case step.Do == Await && !a.connected:
-		if a.stage == connecting && a.failed != nil {
-			a.stage, a.failed = inspecting, nil
-		}
-		if !step.Until.IsZero() {
-			a.deadline, a.rechecked = int64(step.Until.Sub(epoch)), false
-		}
+		a.await(step.Until)
 	case step.Do == Connect && !a.connected:
 		if sh != nil {
 			sh.lastSmall = now // the server's answer must not wait behind bulk
@@ -208,6 +204,16 @@ func (s *Session) apply(sh *shard, step Step, now int64) {
 		s.closeBoth(sh, step, now)
 	default:
 		s.fail(sh, Result{By: Proxy, Cause: Failed, Err: fmt.Errorf("the handler's step %d is not possible at stage %d", step.Do, a.stage)})
+	}
+}
+
+// await makes the session wait for the client's next event, until a deadline if there is a new one.
+func (a *arrival) await(until time.Time) {
+	if a.stage == connecting && a.failed != nil {
+		a.stage, a.failed = inspecting, nil
+	}
+	if !until.IsZero() {
+		a.deadline, a.rechecked = int64(until.Sub(epoch)), false
 	}
 }
 

@@ -88,14 +88,14 @@ func (s *Session) finishConnect() bool {
 // awaitServer returns the next event of a session that is connecting.
 func (s *Session) awaitServer(now int64) (News, bool) {
 	a := s.arrival()
-	late := a.connectBy != 0 && now >= a.connectBy
+	late := isDue(a.connectBy, now)
 	if ready := a.serverEvents; !a.connected && a.failed == nil && (ready != 0 || late) {
 		a.seenEvents, a.serverEvents = a.seenEvents|ready, 0
 		if !s.finishConnect() && late {
 			a.failed = os.ErrDeadlineExceeded
 		}
 	}
-	if a.slowAt != 0 && now >= a.slowAt {
+	if isDue(a.slowAt, now) {
 		a.slowAt, a.isSlow = 0, true
 	}
 	switch {
@@ -103,21 +103,34 @@ func (s *Session) awaitServer(now int64) (News, bool) {
 		if a.sent < len(a.first) {
 			a.unsent = bytes.Clone(a.first[a.sent:])
 		}
-		a.first, a.slowAt, a.connectBy = nil, 0, 0
+		a.stopConnecting()
 		return News{Event: Connected}, true
 	case a.failed != nil:
 		return News{Event: Refused, Err: s.giveUpServer()}, true
-	case a.isSlow && !a.toldLeft && (a.broken || a.abortOnClose && a.finished):
+	case a.isSlow && a.clientLeft() && !a.toldLeft:
 		a.toldLeft = true
-		var err error
-		if a.broken {
-			err = os.NewSyscallError("read", unix.ECONNRESET)
-		}
-		return News{Event: Left, Err: err}, true
+		return News{Event: Left, Err: a.clientError()}, true
 	default:
 		return News{}, false
 	}
 }
+
+// isDue reports whether a time has come; 0: it never does.
+func isDue(at, now int64) bool { return at != 0 && now >= at }
+
+// clientLeft reports whether the client has left, as AbortOnClose defines it.
+func (a *arrival) clientLeft() bool { return a.broken || a.abortOnClose && a.finished }
+
+// clientError returns the error of the client's connection, if it has one.
+func (a *arrival) clientError() error {
+	if !a.broken {
+		return nil
+	}
+	return os.NewSyscallError("read", unix.ECONNRESET)
+}
+
+// stopConnecting drops what only connecting needs.
+func (a *arrival) stopConnecting() { a.first, a.slowAt, a.connectBy = nil, 0, 0 }
 
 // giveUpServer closes a server's descriptor after connecting failed, and returns the error.
 func (s *Session) giveUpServer() error {
@@ -128,8 +141,19 @@ func (s *Session) giveUpServer() error {
 		server.unset(watchedOut)
 	}
 	err := a.failed
-	a.first, a.slowAt, a.connectBy = nil, 0, 0
+	a.stopConnecting()
 	return &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(a.to), Err: err}
+}
+
+// passEventsOn sets the flags of both sides, which begin to run, from their events so far.
+func (a *arrival) passEventsOn(client, server *side) {
+	client.put(readable, a.readable || a.finished) // its end is read again
+	client.put(nearEnd, a.nearEnd)
+	client.put(allArrived, a.finished && !a.urgent && !a.broken && !client.has(unixSocket))
+	heard := a.seenEvents | a.serverEvents
+	server.put(readable, heard&pollReadable != 0)
+	server.put(allArrived, allHaveArrived(heard))
+	server.put(nearEnd, heard&pollNearEnd != 0)
 }
 
 // startRelay moves the session from arriving to running.
@@ -146,13 +170,7 @@ func (s *Session) startRelay(sh *shard, o *Options, owner Owner, now int64) {
 	client, server := &es.sides[Client], &es.sides[Server]
 	client.active.Store(now)
 	server.active.Store(now)
-	client.put(readable, a.readable || a.finished) // its end is read again
-	client.put(nearEnd, a.nearEnd)
-	client.put(allArrived, a.finished && !a.urgent && !a.broken && !client.has(unixSocket))
-	heard := a.seenEvents | a.serverEvents
-	server.put(readable, heard&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0)
-	server.put(allArrived, heard&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP)
-	server.put(nearEnd, heard&(unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0)
+	a.passEventsOn(client, server)
 	if !a.serverWatched {
 		here := s.pollSlotOf(Server)
 		if err := here.watch(int(server.fd), Server); err != nil {

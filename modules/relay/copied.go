@@ -87,10 +87,10 @@ func (s *copied) copyDirection(from, to *peer) {
 	defer s.recoverPanic()
 	buf := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(buf)
-	for gaveGrace := false; ; {
+	for over := false; !over; {
 		n, err := from.Read(buf[:])
 		if n > 0 {
-			gaveGrace = false
+			from.gaveGrace = false
 			from.touch(time.Now())
 			if !from.answered && from.side == Server {
 				s.owner.Answered()
@@ -103,33 +103,31 @@ func (s *copied) copyDirection(from, to *peer) {
 				_ = from.SetReadDeadline(time.Now().Add(readAfterBreak))
 			}
 		}
-		switch {
-		case err == nil:
-		case errors.Is(err, io.EOF):
-			s.setCause(Result{By: from.side, Cause: Closed})
-			s.finished(from, to)
-			return
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if from.readStopped.Load() {
-				return
-			}
-			if !from.expired() {
-				continue
-			}
-			if !gaveGrace && from.longOverdue() {
-				gaveGrace = true
-				_ = from.SetReadDeadline(time.Now().Add(stallGrace))
-				continue
-			}
-			s.setCause(Result{By: s.timedOutSide(from), Cause: Timeout})
-			s.finished(from, to)
-			return
-		default:
-			s.broken(from, err)
-			to.stopReading()
-			return
-		}
+		over = err != nil && s.readFailed(from, to, err)
 	}
+}
+
+// readFailed handles the error of a read. It reports whether the direction has ended.
+func (s *copied) readFailed(from, to *peer, err error) (over bool) {
+	switch {
+	case errors.Is(err, io.EOF):
+		s.setCause(Result{By: from.side, Cause: Closed})
+		s.finished(from, to)
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		s.broken(from, err)
+		to.stopReading()
+	case from.readStopped.Load():
+	case !from.expired():
+		return false
+	case !from.gaveGrace && from.longOverdue():
+		from.gaveGrace = true
+		_ = from.SetReadDeadline(time.Now().Add(stallGrace))
+		return false
+	default:
+		s.setCause(Result{By: s.timedOutSide(from), Cause: Timeout})
+		s.finished(from, to)
+	}
+	return true
 }
 
 // deliver writes b, which came from from, to the other side. If that fails, the other side is only

@@ -23,6 +23,7 @@ type peer struct {
 
 	writeDeadline time.Time // only its writer uses it
 	answered      bool      // bytes have come from it; only its reader uses it
+	gaveGrace     bool      // stallGrace, since bytes last came; only its reader uses it
 }
 
 // stopReading stops reading from a peer, because writing to the other one has failed.

@@ -155,17 +155,7 @@ func (s *Session) finish(sh *shard) {
 	if cause != nil {
 		r = *cause
 	}
-	var owner Owner
-	if a := s.arrival(); a != nil {
-		owner = a.handler
-		a.client.disown()
-		if s.more = nil; cause != nil {
-			s.extend().cause = cause
-		}
-		a.release()
-	} else {
-		owner = s.owner()
-	}
+	owner := s.ownerAtEnd(cause)
 	for _, of := range both {
 		e := &es.sides[of]
 		s.drop(sh, of)
@@ -191,6 +181,22 @@ func (s *Session) finish(sh *shard) {
 	}
 	home.release(es.slot)
 	home.notifier.add(end)
+}
+
+// ownerAtEnd returns the owner to notify of the session's end. If the session still arrives, it
+// ends that.
+func (s *Session) ownerAtEnd(cause *Result) Owner {
+	a := s.arrival()
+	if a == nil {
+		return s.owner()
+	}
+	owner := a.handler
+	a.client.disown()
+	if s.more = nil; cause != nil {
+		s.extend().cause = cause
+	}
+	a.release()
+	return owner
 }
 
 // drop releases the pending bytes of a side.

@@ -46,20 +46,9 @@ func (s *Session) startOnEngine(client, server net.Conn, first []byte, o *Option
 }
 
 // watch makes one shard watch both sides, each of which a shard may watch already.
-func (s *Session) watch(client, server pollSlot, owner Owner) (err error) {
+func (s *Session) watch(client, server pollSlot, owner Owner) error {
 	es := &s.engine
-	sh, slot := client.shard, client.slot
-	if slot == 0 && (server.slot != 0 || sh == nil) {
-		sh, slot = server.shard, server.slot
-	}
-	if sh == nil {
-		sh, err = nextShard()
-	}
-	if slot != 0 {
-		sh.replace(slot, s)
-	} else if err == nil {
-		slot = sh.add(s)
-	}
+	sh, slot, err := s.takeSlot(client, server)
 	if es.slot = slot; slot == 0 {
 		s.extend().owner = owner
 	} else {
@@ -85,6 +74,24 @@ func (s *Session) watch(client, server pollSlot, owner Owner) (err error) {
 		}
 	}
 	return err
+}
+
+// takeSlot gives the session the slot in which a shard watches one of the sides, or else a new one.
+func (s *Session) takeSlot(client, server pollSlot) (sh *shard, slot int32, err error) {
+	sh, slot = client.shard, client.slot
+	if slot == 0 && (server.slot != 0 || sh == nil) {
+		sh, slot = server.shard, server.slot
+	}
+	if slot != 0 {
+		sh.replace(slot, s)
+		return sh, slot, nil
+	}
+	if sh == nil {
+		if sh, err = nextShard(); err != nil {
+			return nil, 0, err
+		}
+	}
+	return sh, sh.add(s), nil
 }
 
 func (s *Session) pollSlotOf(of Side) pollSlot {

@@ -10,6 +10,13 @@ import (
 // order, which may not have been read yet.
 const errAfterEnd = unix.EPIPE
 
+// checkSocketError asks for the error of a side's connection, and handles it.
+func (s *Session) checkSocketError(sh *shard, of Side, now int64) {
+	if code, err := getOption(int(s.engine.sides[of].fd), unix.SO_ERROR); err == nil && code != 0 {
+		s.socketError(sh, of, unix.Errno(code), now)
+	}
+}
+
 // socketError handles an error that the kernel reports about a side's connection although no call
 // failed. A client that has finished, and whose connection is then reset, mostly has all that it
 // wanted, and all that the server still has to say is its end. So an end of the server that comes

@@ -21,7 +21,18 @@ func (sh *shard) turnBytes() int {
 // quietBeforeBulk is the time without small messages before turns become large.
 const quietBeforeBulk = 10 * time.Millisecond
 
-const pollBroken = unix.EPOLLHUP | unix.EPOLLERR
+// Events of a side.
+const (
+	pollBroken   = unix.EPOLLHUP | unix.EPOLLERR
+	pollNearEnd  = unix.EPOLLPRI | unix.EPOLLRDHUP | pollBroken // as the flag nearEnd
+	pollReadable = unix.EPOLLIN | pollNearEnd
+)
+
+// allHaveArrived reports whether a side's last byte is here, by its events. A read also stops
+// before an urgent byte and, on a Unix socket, behind descriptors that are passed with the bytes.
+func allHaveArrived(ready uint32) bool {
+	return ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP
+}
 
 // event handles an event of a side.
 func (s *Session) event(sh *shard, of Side, ready uint32) {
@@ -41,18 +52,13 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 		return
 	}
 	now, e := sh.now, &es.sides[of]
-	if ready&(unix.EPOLLIN|unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0 {
+	if ready&pollReadable != 0 {
 		e.set(readable)
-		e.put(nearEnd, e.has(nearEnd) || ready&(unix.EPOLLPRI|unix.EPOLLRDHUP|pollBroken) != 0)
-		// A read also stops before an urgent byte and, on a Unix socket, behind descriptors that are
-		// passed with the bytes.
-		e.put(allArrived, ready&(unix.EPOLLRDHUP|unix.EPOLLPRI|unix.EPOLLERR) == unix.EPOLLRDHUP && !e.has(unixSocket))
+		e.put(nearEnd, e.has(nearEnd) || ready&pollNearEnd != 0)
+		e.put(allArrived, allHaveArrived(ready) && !e.has(unixSocket))
 	}
-	if ready&unix.EPOLLERR != 0 && (e.has(readDone) || s.blocked(1-of) != 0) && !e.has(writeBroken) {
-		// The side is not being read from, so that nothing else would notice.
-		if code, err := getOption(int(e.fd), unix.SO_ERROR); err == nil && code != 0 {
-			s.socketError(sh, of, unix.Errno(code), now)
-		}
+	if ready&unix.EPOLLERR != 0 && !s.readingFrom(of) && !e.has(writeBroken) {
+		s.checkSocketError(sh, of, now) // nothing else would notice
 	}
 	if es.state == running && s.pending(1-of) != nil && ready&(unix.EPOLLOUT|pollBroken) != 0 {
 		s.move(sh, 1-of, now)

@@ -89,33 +89,38 @@ func (s *Session) timerFired() {
 		return
 	}
 	for _, of := range both {
-		e := &es.sides[of]
-		switch limit := int64(s.limit(of)); {
-		case es.state != running:
+		if es.state != running {
 			return
-		case e.has(writeBroken) && s.blocked(1-of) == 0 && now-s.more.stalled.since >= int64(readAfterBreak):
-			s.setCause(Result{By: of, Cause: Reset, Err: errAfterEnd})
-			s.finish(nil)
-		case s.blocked(of) != 0 && s.writeTimeout(of) != 0 && now-s.blocked(of) >= s.writeTimeout(of):
-			s.setCause(Result{By: of, Cause: Timeout})
-			s.finish(nil)
-		case limit != 0 && s.readingFrom(of) && now-e.active.Load() >= limit:
-			s.setCause(Result{By: s.timedOutSide(of, now), Cause: Timeout})
-			s.finished(nil, of, now)
 		}
+		s.checkTimeouts(of, now)
 	}
 	s.arm()
+}
+
+// checkTimeouts ends what the timeouts of a side end: the direction from it, or the session.
+func (s *Session) checkTimeouts(of Side, now int64) {
+	e, blocked := &s.engine.sides[of], s.blocked(of)
+	switch limit, writeLimit := int64(s.limit(of)), s.writeTimeout(of); {
+	case e.has(writeBroken) && s.blocked(1-of) == 0 && now-s.more.stalled.since >= int64(readAfterBreak):
+		s.setCause(Result{By: of, Cause: Reset, Err: errAfterEnd})
+		s.finish(nil)
+	case blocked != 0 && writeLimit != 0 && now-blocked >= writeLimit:
+		s.setCause(Result{By: of, Cause: Timeout})
+		s.finish(nil)
+	case limit != 0 && s.readingFrom(of) && now-e.active.Load() >= limit:
+		s.setCause(Result{By: s.timedOutSide(of, now), Cause: Timeout})
+		s.finished(nil, of, now)
+	}
 }
 
 // recheckGrace is the time that the shard has to handle events found by a check of the sockets.
 const recheckGrace = time.Second
 
-// inGrace reports whether to spare a session whose timeout seems to have passed: the sockets hold
-// events, and recheckGrace has not passed since.
+// inGrace reports whether to spare a running session whose timeout seems to have passed: the
+// sockets hold events, and recheckGrace has not passed since.
 func (s *Session) inGrace(now int64) bool {
-	es := &s.engine
 	due := s.nextCheck()
-	over := es.state == running && due != 0 && due <= now
+	over := due != 0 && due <= now
 	l := s.extra().stalled
 	if over && (l == nil || l.graceUntil == 0) && s.hasEvents() {
 		l = s.stall()
@@ -125,7 +130,7 @@ func (s *Session) inGrace(now int64) bool {
 		return false
 	}
 	if over && l.graceUntil != 0 && now < l.graceUntil {
-		es.shard().setTimer(es.slot, l.graceUntil)
+		s.engine.shard().setTimer(s.engine.slot, l.graceUntil)
 		return true
 	}
 	l.graceUntil = 0
