@@ -58,23 +58,6 @@ type Step struct {
 	retryFrom    int // index of the step to evaluate again from when more data arrives
 }
 
-// SetVar sets a variable. It is HAProxy's tcp-check set-var and set-var-fmt.
-type SetVar struct {
-	// Var is the name of the variable: check. or sess. followed by letters, digits, "_" and ".". It
-	// lasts as long as the check does.
-	Var string `json:"var"`
-
-	// Value is an expression, such as res.payload(0,4). If it has no value, the variable stays as it
-	// is.
-	Value string `json:"value,omitempty"`
-
-	// Format is a format to use instead of Value.
-	Format string `json:"format,omitempty"`
-
-	value  *sample.Expression
-	format *sample.Format
-}
-
 // expressionLoader returns a loader of the expressions of checks.
 func expressionLoader() *sample.Loader { return &sample.Loader{Checks: true} }
 
@@ -145,35 +128,6 @@ func decodeHex(name, text string) ([]byte, error) {
 		return nil, fmt.Errorf("%s %q: expected pairs of hexadecimal digits, such as 0d0a", name, text)
 	}
 	return b, nil
-}
-
-// validateVariable returns an error for an invalid name of a variable.
-func validateVariable(name string) error {
-	_, err := expressionLoader().Expression("var(" + name + ")")
-	if err == nil && !hasCheckScope(name) {
-		err = errors.New("expected a scope of check or sess")
-	}
-	if err != nil {
-		return fmt.Errorf("variable %q: %w: expected a name such as check.port", name, err)
-	}
-	return nil
-}
-
-func (v *SetVar) provision() (err error) {
-	if err := validateVariable(v.Var); err != nil {
-		return fmt.Errorf("set: %w", err)
-	}
-	if (v.Value == "") == (v.Format == "") {
-		return fmt.Errorf("set %s: expected value or format", v.Var)
-	}
-	if v.Format != "" {
-		v.format, err = compileFormat("set: format", v.Format)
-		return err
-	}
-	if v.value, err = expressionLoader().Expression(v.Value); err != nil {
-		return fmt.Errorf("set: value %q: %w", v.Value, err)
-	}
-	return nil
 }
 
 // isLocal reports whether the step runs without the server.
@@ -280,20 +234,6 @@ func parseText(field func(*Step) *string, unescape bool) func(*Step, *caddyfile.
 		}
 		return options.Table{"comment": options.Text(&s.Comment)}.ParseLine(d)
 	}
-}
-
-// parseSet parses VAR, then value EXPRESSION or format FORMAT.
-func (s *Step) parseSet(d *caddyfile.Dispenser) (err error) {
-	s.Set = new(SetVar)
-	if s.Set.Var, err = options.Arg(d); err != nil {
-		return err
-	}
-	return options.Table{"value": options.Text(&s.Set.Value), "format": options.Escaped(&s.Set.Format)}.ParseLine(d)
-}
-
-func (s *Step) parseUnset(d *caddyfile.Dispenser) (err error) {
-	s.Unset, err = options.Arg(d)
-	return err
 }
 
 func (s *Step) parseComment(d *caddyfile.Dispenser) (err error) {
