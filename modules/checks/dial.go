@@ -70,47 +70,54 @@ func openConn(ctx context.Context, t pool.Target, began time.Time) (*checkConn, 
 // dial connects as connections of clients do: to the cached addresses of a name, one after the
 // other.
 func (l *checkConn) dial(t pool.Target, deadline time.Time) (err error) {
-	d := net.Dialer{KeepAlive: -1, Deadline: deadline}
 	if t.Network == "unix" {
+		d := net.Dialer{KeepAlive: -1, Deadline: deadline}
 		l.tcp, err = d.DialContext(l.ctx, t.Network, t.Address)
 		l.Conn = l.tcp
 		return err
 	}
-	host, port, err := net.SplitHostPort(t.Address)
+	answer, port, err := l.lookUp(t, deadline)
 	if err != nil {
 		return err
-	}
-	name := resolve.NewName(t.Network, host, t.ResolvePrefer)
-	if t.Source.IsValid() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Source, 0))
-		if name.Family == resolve.Any { // addresses of the other family are unreachable from this source
-			name.Family = familyOf(t.Source)
-		}
-	}
-	answer, err := resolve.Servers.Lookup(name, timeLeft(deadline), l.ctx.Done())
-	if err != nil {
-		return err
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return fmt.Errorf("port %q: %w", port, err)
 	}
 	l.tcp, err = answer.Connect(timeLeft(deadline), l.ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
+		address := netip.AddrPortFrom(to, port)
 		if t.Source.IsValid() {
-			d.Timeout = within
-			return d.DialContext(l.ctx, "tcp", net.JoinHostPort(to.String(), port))
+			from := net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Source, 0))
+			d := net.Dialer{KeepAlive: -1, Deadline: deadline, Timeout: within, LocalAddr: from}
+			return d.DialContext(l.ctx, "tcp", address.String())
 		}
 		// A connection that the kernel established in time counts, even if this process notices it late.
 		o := relay.DialOptions{Cancel: l.ctx.Done()}
 		if !deadline.IsZero() {
 			o.Timeout = max(1, within)
 		}
-		return relay.Dial(netip.AddrPortFrom(to, uint16(number)), o, nil)
+		return relay.Dial(address, o, nil)
 	})
 	if l.Conn = l.tcp; answer.RenewError != nil {
 		l.warn(answer.RenewError.Error() + "; its last addresses are in use")
 	}
 	return err
+}
+
+// lookUp returns the addresses of a target's host, and its port.
+func (l *checkConn) lookUp(t pool.Target, deadline time.Time) (answer resolve.Answer, port uint16, err error) {
+	host, word, err := net.SplitHostPort(t.Address)
+	if err != nil {
+		return answer, 0, err
+	}
+	name := resolve.NewName(t.Network, host, t.ResolvePrefer)
+	if t.Source.IsValid() && name.Family == resolve.Any {
+		name.Family = familyOf(t.Source) // addresses of the other family are unreachable from this source
+	}
+	if answer, err = resolve.Servers.Lookup(name, timeLeft(deadline), l.ctx.Done()); err != nil {
+		return answer, 0, err
+	}
+	number, err := strconv.ParseUint(word, 10, 16)
+	if err != nil {
+		return answer, 0, fmt.Errorf("port %q: %w", word, err)
+	}
+	return answer, uint16(number), nil
 }
 
 // familyOf returns the family of an address.

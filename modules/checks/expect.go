@@ -131,7 +131,13 @@ func (e *Expect) provision(http bool) error {
 	if e.MinRecv < 0 || e.MinRecv > maxReceived {
 		return fmt.Errorf("expect: min_recv %d: expected a number from 1 to %d", e.MinRecv, maxReceived)
 	}
-	switch e.name = name; name {
+	e.name = name
+	return errors.Join(e.compile(pattern), e.Labels.provision())
+}
+
+// compile compiles the pattern, which is of the kind e.name.
+func (e *Expect) compile(pattern string) (err error) {
+	switch name := e.name; name {
 	case "string":
 		e.literal = []byte(pattern)
 	case "hex":
@@ -148,9 +154,9 @@ func (e *Expect) provision(http bool) error {
 		}
 	}
 	if err == nil && len(e.literal) > maxReceived {
-		err = fmt.Errorf("expect: %s: expected at most %d bytes", name, maxReceived)
+		err = fmt.Errorf("expect: %s: expected at most %d bytes", e.name, maxReceived)
 	}
-	return errors.Join(err, e.Labels.provision())
+	return err
 }
 
 // literalFor returns the literal to look for, or an error message.

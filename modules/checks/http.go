@@ -65,8 +65,19 @@ func (*HTTP) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision validates the options, compiles patterns and reads the file of trusted certificates.
-func (c *HTTP) Provision(caddy.Context) (err error) {
+func (c *HTTP) Provision(caddy.Context) error {
 	c.Method, c.Path = cmp.Or(c.Method, http.MethodGet), cmp.Or(c.Path, "/")
+	if err := c.parseRequest(); err != nil {
+		return err
+	}
+	if err := c.Expectation.provision(); err != nil {
+		return err
+	}
+	return provisionHTTPS(c.TLS)
+}
+
+// parseRequest validates the options of the request, and parses its path.
+func (c *HTTP) parseRequest() (err error) {
 	if c.url, err = url.ParseRequestURI(c.Path); err != nil || !strings.HasPrefix(c.Path, "/") && c.Path != "*" {
 		return fmt.Errorf("path %q: expected a path that begins with /, with spaces escaped as %%20", c.Path)
 	}
@@ -82,10 +93,7 @@ func (c *HTTP) Provision(caddy.Context) (err error) {
 	if c.Method == http.MethodHead && c.needsBody() {
 		return errors.New("method HEAD: the response has no body: expected GET")
 	}
-	if err := c.Expectation.provision(); err != nil {
-		return err
-	}
-	return c.provisionTLS()
+	return nil
 }
 
 // validateHeaders returns an error for a header that cannot be sent.
@@ -100,16 +108,6 @@ func (c *HTTP) validateHeaders() error {
 		case "Connection", "Content-Length", "Transfer-Encoding":
 			return fmt.Errorf("header %s: set by the check", name)
 		}
-	}
-	return nil
-}
-
-func (c *HTTP) provisionTLS() error {
-	if c.TLS == nil {
-		return nil
-	}
-	if err := c.TLS.provisionHTTP(); err != nil {
-		return fmt.Errorf("tls: %w", err)
 	}
 	return nil
 }

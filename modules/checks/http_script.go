@@ -58,10 +58,8 @@ func (c *HTTPScript) Provision(caddy.Context) (err error) {
 	if c.Request == nil && !slices.ContainsFunc(c.Steps, func(s *Step) bool { return s.Request != nil || s.Expect != nil }) {
 		return errors.New("script without a request or expect: expected a request")
 	}
-	if c.TLS != nil {
-		if err := c.TLS.provisionHTTP(); err != nil {
-			return fmt.Errorf("tls: %w", err)
-		}
+	if err := provisionHTTPS(c.TLS); err != nil {
+		return err
 	}
 	if c.allSteps, err = prepareSteps(c.Steps, c.TLS, true); err != nil {
 		return err
@@ -98,18 +96,28 @@ func (c *HTTPScript) addImpliedExpect() {
 func (c *HTTPScript) validateOrder() error {
 	var before *Step
 	for _, s := range c.allSteps {
-		switch {
-		case s.isLocal():
+		if s.isLocal() {
 			continue
-		case before == nil:
-		case s.Request != nil && before.Connect == nil:
-			return fmt.Errorf("step %d: a request needs a connection of its own: expected connect before it", s.number)
-		case s.Connect != nil && before.Expect == nil:
-			return fmt.Errorf("step %d: connect follows a request without an expect: expected expect before it", s.number)
-		case s.Expect != nil && before.Connect != nil && before.number > 0:
-			return fmt.Errorf("step %d: expect without a request: expected request before it", s.number)
+		}
+		if before != nil {
+			if err := s.validateAfter(before); err != nil {
+				return err
+			}
 		}
 		before = s
+	}
+	return nil
+}
+
+// validateAfter returns an error for a step of an http_script that cannot follow another.
+func (s *Step) validateAfter(before *Step) error {
+	switch {
+	case s.Request != nil && before.Connect == nil:
+		return fmt.Errorf("step %d: a request needs a connection of its own: expected connect before it", s.number)
+	case s.Connect != nil && before.Expect == nil:
+		return fmt.Errorf("step %d: connect follows a request without an expect: expected expect before it", s.number)
+	case s.Expect != nil && before.Connect != nil && before.number > 0:
+		return fmt.Errorf("step %d: expect without a request: expected request before it", s.number)
 	}
 	return nil
 }

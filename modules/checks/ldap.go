@@ -70,31 +70,54 @@ func exchangeLDAPBind(rw io.ReadWriter) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id, rest := cutElement(message.content)
-	operation, _ := cutElement(rest)
-	result, rest := cutElement(operation.content)
-	_, rest = cutElement(rest) // matchedDN
-	diagnostic, _ := cutElement(rest)
-	if message.tag != berSequence || !id.is(berInteger, 1) || result.tag != berEnumerated || len(result.content) != 1 {
-		return "", notProtocol("LDAP", message.content)
-	}
-	code := result.content[0]
-	text := fmt.Sprintf("result %d", code)
-	if name := bindNames[code]; name != "" {
-		text += " (" + name + ")"
-	}
-	if diagnostic.tag == berOctets && len(diagnostic.content) > 0 {
-		text += ": " + string(diagnostic.content)
-	}
+	answer, ok := parseLDAPResult(message)
 	switch {
-	case operation.tag == ldapExtended && id.content[0] == 0:
-		return "", protocolError("the server disconnects: " + text)
-	case operation.tag != ldapBindResponse || id.content[0] != 1:
+	case !ok:
 		return "", notProtocol("LDAP", message.content)
-	case code != 0:
-		return "", refusalf("%s", text)
+	case answer.operation == ldapExtended && answer.message == 0:
+		return "", protocolError("the server disconnects: " + answer.String())
+	case answer.operation != ldapBindResponse || answer.message != 1:
+		return "", notProtocol("LDAP", message.content)
+	case answer.code != 0:
+		return "", refusalf("%s", answer)
 	}
 	return "success", nil
+}
+
+// ldapResult is a message that begins as an LDAPResult does (RFC 4511, section 4.1.9).
+type ldapResult struct {
+	message    byte // its number
+	operation  byte // its tag
+	code       byte
+	diagnostic string
+}
+
+func parseLDAPResult(message berElement) (ldapResult, bool) {
+	id, rest := cutElement(message.content)
+	operation, _ := cutElement(rest)
+	code, rest := cutElement(operation.content)
+	_, rest = cutElement(rest) // matchedDN
+	diagnostic, _ := cutElement(rest)
+	if message.tag != berSequence || !id.is(berInteger, 1) || !code.is(berEnumerated, 1) {
+		return ldapResult{}, false
+	}
+	r := ldapResult{message: id.content[0], operation: operation.tag, code: code.content[0]}
+	if diagnostic.tag == berOctets {
+		r.diagnostic = string(diagnostic.content)
+	}
+	return r, true
+}
+
+// String returns the result as messages show it.
+func (r ldapResult) String() string {
+	text := fmt.Sprintf("result %d", r.code)
+	if name := bindNames[r.code]; name != "" {
+		text += " (" + name + ")"
+	}
+	if r.diagnostic != "" {
+		text += ": " + r.diagnostic
+	}
+	return text
 }
 
 // berElement is a BER element; its tag is 0 if it is missing.

@@ -88,11 +88,16 @@ func dialogFailure(ctx context.Context, err error) *failure {
 }
 
 // provisionTLS provisions o, which may be nil.
-func provisionTLS(o *TLS) error {
+func provisionTLS(o *TLS) error { return provisionTLSBy(o, (*TLS).provision) }
+
+// provisionHTTPS provisions o, which may be nil, for connections that carry HTTP.
+func provisionHTTPS(o *TLS) error { return provisionTLSBy(o, (*TLS).provisionHTTP) }
+
+func provisionTLSBy(o *TLS, provision func(*TLS) error) error {
 	if o == nil {
 		return nil
 	}
-	if err := o.provision(); err != nil {
+	if err := provision(o); err != nil {
 		return fmt.Errorf("tls: %w", err)
 	}
 	return nil

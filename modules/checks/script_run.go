@@ -147,22 +147,7 @@ func (r *scriptRun) result() pool.Result {
 	switch s := r.last; {
 	case s == nil:
 	case s.Expect != nil:
-		status := ""
-		if r.response != nil {
-			status = printable(r.response.status)
-			if r.isDraining(r.response.Status) {
-				passed.Code, passed.Info = pool.Layer7Stopping, status
-				return passed
-			}
-		}
-		passed.Code = codeOr(s.Expect.OKStatus, pool.Layer7OK)
-		passed.Info = s.Expect.logText(s.Expect.success, r.input(), "")
-		if s.Expect.code == nil && passed.Info != "" && status != "" {
-			status += ": "
-		}
-		if s.Expect.code == nil {
-			passed.Info = status + passed.Info
-		}
+		passed.Code, passed.Info = r.expectResult(s.Expect)
 	case s.Connect == nil:
 	case r.usesTLS:
 		passed.Code = pool.Layer6OK
@@ -170,6 +155,25 @@ func (r *scriptRun) result() pool.Result {
 		passed.Code = pool.Layer4OK
 	}
 	return passed
+}
+
+// expectResult returns the code and the Info of a script that ends with an expect.
+func (r *scriptRun) expectResult(e *Expect) (code pool.Code, info string) {
+	status := ""
+	if r.response != nil {
+		status = printable(r.response.status)
+		if r.isDraining(r.response.Status) {
+			return pool.Layer7Stopping, status
+		}
+	}
+	info = e.logText(e.success, r.input(), "")
+	if e.code == nil && info != "" && status != "" {
+		status += ": "
+	}
+	if e.code == nil {
+		info = status + info
+	}
+	return codeOr(e.OKStatus, pool.Layer7OK), info
 }
 
 // checkResult runs the script and returns its result.

@@ -25,14 +25,10 @@ var errReadLimit = errors.New("read limit reached")
 // receiveMore waits for more data. If the server closes without having sent anything, that is a
 // failure whatever is expected.
 func (r *scriptRun) receiveMore() *failure {
-	switch {
-	case r.readErr != nil:
-	case r.isDraining != nil:
-		if bad := r.receiveHTTP(); bad != nil {
+	if r.readErr == nil {
+		if bad := r.receive(); bad != nil {
 			return bad
 		}
-	default:
-		r.read(r.conn, maxReceived)
 	}
 	if r.readErr == nil {
 		return nil
@@ -47,6 +43,15 @@ func (r *scriptRun) receiveMore() *failure {
 		return nil
 	}
 	return bad
+}
+
+// receive reads once: the response in an http_script, bytes in a tcp_script.
+func (r *scriptRun) receive() *failure {
+	if r.isDraining != nil {
+		return r.receiveHTTP()
+	}
+	r.read(r.conn, maxReceived)
+	return nil
 }
 
 // judge compares the bytes received with the expectation.

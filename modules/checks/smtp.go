@@ -106,13 +106,12 @@ func readReply(in *bufio.Reader) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if len(line) > 3 && line[3] == '-' && line[0] == '2' {
-			continue
-		}
 		if line[0] != '2' {
 			return "", refusalf("%s %s", line[:3], strings.TrimSpace(line[min(len(line), 4):]))
 		}
-		return line, nil
+		if !strings.HasPrefix(line[3:], "-") {
+			return line, nil
+		}
 	}
 	return "", refusalf("the reply has more than %d lines", maxReply)
 }

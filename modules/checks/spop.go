@@ -111,7 +111,11 @@ func parseAgentHello(frame []byte) (string, error) {
 	case frame[0] == spopDisconnect:
 		return "", protocolError(fmt.Sprintf("the agent disconnects: status %d: %s", values["status-code"].number, values["message"].text))
 	}
-	version, size := values["version"], values["max-frame-size"]
+	return judgeAgentHello(values["version"], values["max-frame-size"])
+}
+
+// judgeAgentHello judges the values of the agent's hello.
+func judgeAgentHello(version, size spopValue) (string, error) {
 	switch {
 	case version.kind != spopString:
 		return "", protocolError("the hello has no version")

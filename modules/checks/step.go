@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -80,24 +79,36 @@ var (
 )
 
 // provision validates the step and compiles it. http: the step belongs to an http_script.
-func (s *Step) provision(http bool) (err error) {
-	sends := []bool{s.Send != "", s.SendHex != "", s.SendFormat != "", s.SendHexFormat != ""}
-	kinds := 0
-	for _, given := range append(sends, s.Connect != nil, s.Request != nil, s.Expect != nil, s.Set != nil, s.Unset != "") {
-		if given {
-			kinds++
-		}
-	}
+func (s *Step) provision(http bool) error {
+	actions := s.actions()
 	switch {
-	case kinds > 1 || kinds == 0 && s.Comment == "":
+	case actions > 1 || actions == 0 && s.Comment == "":
 		return errNotOneAction
-	case kinds == 0:
+	case actions == 0:
 		return nil
-	case http && slices.Contains(sends, true):
+	case http && s.sends() && s.Request == nil:
 		return errSendInHTTPScript
 	case !http && s.Request != nil:
 		return errRequestInTCPScript
 	}
+	return s.compile(http)
+}
+
+// actions counts the actions that the step has.
+func (s *Step) actions() (n int) {
+	for _, given := range []bool{
+		s.Send != "", s.SendHex != "", s.SendFormat != "", s.SendHexFormat != "",
+		s.Connect != nil, s.Request != nil, s.Expect != nil, s.Set != nil, s.Unset != "",
+	} {
+		if given {
+			n++
+		}
+	}
+	return n
+}
+
+// compile compiles the step's action.
+func (s *Step) compile(http bool) (err error) {
 	switch {
 	case s.Connect != nil:
 		return s.Connect.provision(http)
@@ -137,7 +148,7 @@ func (s *Step) isLocal() bool {
 
 // isCommentOnly reports whether the step has nothing but a comment.
 func (s *Step) isCommentOnly() bool {
-	return s.Connect == nil && !s.sends() && s.Expect == nil && s.Set == nil && s.Unset == ""
+	return s.actions() == 0
 }
 
 // sends reports whether the step sends data.
@@ -166,57 +177,6 @@ func (s *Step) String() string {
 		what += "; " + s.shownComment
 	}
 	return what
-}
-
-// numberSteps numbers the steps and passes comments on to the steps that inherit them.
-func numberSteps(steps []*Step) {
-	comment, kind := "", ""
-	for i, s := range steps {
-		s.number, s.shownComment = i+1, s.Comment
-		switch {
-		case s.isCommentOnly():
-			comment, kind = s.Comment, ""
-			continue
-		case s.Set != nil || s.Unset != "":
-			comment = ""
-			continue
-		}
-		now := "send"
-		if s.Expect != nil {
-			now = "expect"
-		}
-		if kind != "" && kind != now {
-			comment = ""
-		}
-		if s.shownComment == "" {
-			s.shownComment = comment
-		}
-		if kind = now; s.Connect != nil {
-			comment = ""
-		}
-	}
-}
-
-// setRetryFrom sets where the evaluation of an expect that waits for more data restarts: at the
-// first negated expect of its row, as in HAProxy. A row ends at a step that sends or connects, not
-// at one that sets a variable.
-func setRetryFrom(steps []*Step) {
-	first := -1
-	for i, s := range steps {
-		s.retryFrom = i
-		switch {
-		case s.isLocal():
-		case s.Expect == nil:
-			first = -1
-		default:
-			if first >= 0 {
-				s.retryFrom = first
-			}
-			if first < 0 && s.Expect.Not {
-				first = i
-			}
-		}
-	}
 }
 
 // parseText returns a parser for a text and a comment.

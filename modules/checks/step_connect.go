@@ -61,16 +61,12 @@ func (c *ConnectStep) provision(http bool) (err error) {
 			return fmt.Errorf("connect: port_value %q: %w", c.PortValue, err)
 		}
 	}
-	if c.TLS == nil {
-		return nil
-	}
+	provision := provisionTLS
 	if http {
-		err = c.TLS.provisionHTTP()
-	} else {
-		err = c.TLS.provision()
+		provision = provisionHTTPS
 	}
-	if err != nil {
-		return fmt.Errorf("connect: tls: %w", err)
+	if err := provision(c.TLS); err != nil {
+		return fmt.Errorf("connect: %w", err)
 	}
 	return nil
 }
@@ -80,12 +76,7 @@ func (c *ConnectStep) target(t pool.Target, in *sample.Input) pool.Target {
 	if c.SendProxy != 0 {
 		t.SendProxy = c.SendProxy
 	}
-	to := c.Port
-	if c.port != nil {
-		if v, verdict := c.port.Eval(in); verdict == sample.Pass {
-			to, _ = strconv.Atoi(v.String()) // 0 on error: not a port
-		}
-	}
+	to := c.ownPort(in)
 	if c.Address == "" && (to == 0 || t.Network == "unix") {
 		return t
 	}
@@ -104,6 +95,19 @@ func (c *ConnectStep) target(t pool.Target, in *sample.Input) pool.Target {
 	}
 	t.Address = net.JoinHostPort(strings.Trim(host, "[]"), port)
 	return t
+}
+
+// ownPort returns the port that the step gives, else 0.
+func (c *ConnectStep) ownPort(in *sample.Input) int {
+	if c.port == nil {
+		return c.Port
+	}
+	v, verdict := c.port.Eval(in)
+	if verdict != sample.Pass {
+		return c.Port
+	}
+	port, _ := strconv.Atoi(v.String()) // 0 on error: not a port
+	return port
 }
 
 // String returns the step as messages name it.

@@ -67,17 +67,8 @@ const (
 
 func (q *Request) provision() (err error) {
 	q.Method = cmp.Or(q.Method, "GET")
-	switch {
-	case q.Method == "" || strings.ContainsFunc(q.Method, isControl):
-		return fmt.Errorf("request: method %q: expected an HTTP method, such as GET", q.Method)
-	case strings.ContainsFunc(q.URI, isControl):
-		return fmt.Errorf("request: uri %q: expected a URI without control characters", q.URI)
-	case strings.ContainsFunc(q.Version, isControl):
-		return fmt.Errorf("request: version %q: expected HTTP/1.0 or HTTP/1.1", q.Version)
-	case q.URI != "" && q.URIFormat != "":
-		return errors.New("request: uri and uri_format are mutually exclusive")
-	case q.Body != "" && q.BodyFormat != "":
-		return errors.New("request: body and body_format are mutually exclusive")
+	if err := q.validate(); err != nil {
+		return fmt.Errorf("request: %w", err)
 	}
 	for i := range q.Headers {
 		if err := q.Headers[i].provision(); err != nil {
@@ -89,6 +80,23 @@ func (q *Request) provision() (err error) {
 	}
 	q.body, err = compileFormat("request: body_format", q.BodyFormat)
 	return err
+}
+
+// validate returns an error for options that are invalid or exclude each other.
+func (q *Request) validate() error {
+	switch {
+	case strings.ContainsFunc(q.Method, isControl):
+		return fmt.Errorf("method %q: expected an HTTP method, such as GET", q.Method)
+	case strings.ContainsFunc(q.URI, isControl):
+		return fmt.Errorf("uri %q: expected a URI without control characters", q.URI)
+	case strings.ContainsFunc(q.Version, isControl):
+		return fmt.Errorf("version %q: expected HTTP/1.0 or HTTP/1.1", q.Version)
+	case q.URI != "" && q.URIFormat != "":
+		return errors.New("uri and uri_format are mutually exclusive")
+	case q.Body != "" && q.BodyFormat != "":
+		return errors.New("body and body_format are mutually exclusive")
+	}
+	return nil
 }
 
 func (h *Header) provision() (err error) {
@@ -129,22 +137,14 @@ func (q *Request) encode(in *sample.Input, state string) []byte {
 	if q.body != nil {
 		body = []byte(q.body.String(in))
 	}
-	version, keeps := cmp.Or(q.Version, http10), false
+	version := cmp.Or(q.Version, http10)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s %s\r\n", q.Method, cmp.Or(uri, "/"), version)
-	for _, h := range q.Headers {
-		if h.value == nil {
-			continue
-		}
-		if value := oneLine(h.value.String(in)); value != "" {
-			fmt.Fprintf(&b, "%s: %s\r\n", h.Name, value)
-			keeps = keeps || strings.EqualFold(h.Name, "Connection")
-		}
-	}
+	hasConnection := q.writeHeaders(&b, in)
 	if state != "" {
 		fmt.Fprintf(&b, "X-Haproxy-Server-State: %s\r\n", state)
 	}
-	if !keeps && version == http11 {
+	if !hasConnection && version == http11 {
 		b.WriteString("Connection: close\r\n")
 	}
 	if len(body) > 0 || !slices.Contains(bodilessMethods, q.Method) {
@@ -153,6 +153,20 @@ func (q *Request) encode(in *sample.Input, state string) []byte {
 	b.WriteString("\r\n")
 	b.Write(body)
 	return b.Bytes()
+}
+
+// writeHeaders writes the headers that have a value. It reports whether Connection is one of them.
+func (q *Request) writeHeaders(b *bytes.Buffer, in *sample.Input) (hasConnection bool) {
+	for _, h := range q.Headers {
+		if h.value == nil {
+			continue
+		}
+		if value := oneLine(h.value.String(in)); value != "" {
+			fmt.Fprintf(b, "%s: %s\r\n", h.Name, value)
+			hasConnection = hasConnection || strings.EqualFold(h.Name, "Connection")
+		}
+	}
+	return hasConnection
 }
 
 var hostname = sync.OnceValue(func() string {

@@ -75,6 +75,15 @@ func (o *TLS) handshake(l *checkConn, t pool.Target) *failure {
 	if len(o.ALPN) > 0 && !o.ALPNOptional && !slices.Contains(o.ALPN, state.NegotiatedProtocol) {
 		return layer6.failf("server chose none of the protocols offered by ALPN")
 	}
+	if bad := o.judgeExpiry(l, state); bad != nil {
+		return bad
+	}
+	l.Conn = conn
+	return nil
+}
+
+// judgeExpiry fails, or warns, if a certificate of the chain expires too soon.
+func (o *TLS) judgeExpiry(l *checkConn, state tls.ConnectionState) *failure {
 	now := time.Now()
 	soonest := firstToExpire(state)
 	if o.FailBefore > 0 && soonest.NotAfter.Before(now.Add(time.Duration(o.FailBefore))) {
@@ -83,6 +92,5 @@ func (o *TLS) handshake(l *checkConn, t pool.Target) *failure {
 	if o.WarnBefore > 0 && soonest.NotAfter.Before(now.Add(time.Duration(o.WarnBefore))) {
 		l.warn(expiryText(soonest, now))
 	}
-	l.Conn = conn
 	return nil
 }

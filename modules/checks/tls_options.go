@@ -88,6 +88,11 @@ func (o *TLS) validate() error {
 			return fmt.Errorf("alpn: %w", err)
 		}
 	}
+	return o.validateTogether()
+}
+
+// validateTogether returns an error for options that contradict each other.
+func (o *TLS) validateTogether() error {
 	switch {
 	case o.ALPNOptional && len(o.ALPN) == 0:
 		return errors.New("alpn_optional requires alpn")
