@@ -106,21 +106,6 @@ type Check struct {
 	checker pool.Checker
 }
 
-// Passive takes a server out for a while when clients fail to connect to it, without any check.
-// After that time the server is up again, and the next connect decides: if it fails, the server is
-// taken out again at once. The last usable server of a backend is never taken out. It is nginx's
-// max_fails and fail_timeout.
-type Passive struct {
-	// Fails is the number of failed connects within the window that takes a server out. Default: 3.
-	Fails int `json:"fails,omitempty"`
-
-	// Window is the time within which failures are counted. Default: 10s.
-	Window caddy.Duration `json:"window,omitempty"`
-
-	// Eject is the time for which the server is taken out. Default: 10s.
-	Eject caddy.Duration `json:"eject,omitempty"`
-}
-
 // Agent configures the check of an agent: a program that reports its server's state. On each
 // connection it writes one line of words, as for HAProxy's agent-check.
 type Agent struct {

@@ -147,31 +147,6 @@ func (b *Backend) agentOf(s *Server) *Agent {
 	return b.Agent
 }
 
-// validateHealth validates the health options of a server in the context of its backend.
-func (b *Backend) validateHealth(s *Server) error {
-	check, agent := b.checkOf(s), b.agentOf(s)
-	switch {
-	case check == nil && s.Observe != "":
-		return fmt.Errorf("it has observe %s and no check: errors take a server down, and only a check brings it up again: expected a check", s.Observe)
-	case check == nil && s.InitState != "":
-		return fmt.Errorf("it has init_state %s and no check: expected a check", s.InitState)
-	case check != nil && check.Address == "" && IsTemplate(s.Address):
-		return fmt.Errorf("it has a check, and address %q depends on each connection: expected an address in check, or no_check", s.Address)
-	case check != nil && check.Port == 0 && !hasPort(check.Address) && HasRelativePort(s.Address):
-		return fmt.Errorf("it has a check, and the port of address %q is relative to that of each connection: expected port in check, or no_check", s.Address)
-	case agent != nil && agent.Address == "" && (IsTemplate(s.Address) || isUnix(s.Address)):
-		return fmt.Errorf("it has an agent, and address %q has no fixed host: expected an address in agent", s.Address)
-	}
-	return nil
-}
-
-// hasPort reports whether the address of a check has a port.
-func hasPort(address string) bool {
-	_, to := SplitAddress(address)
-	_, _, err := net.SplitHostPort(to)
-	return err == nil
-}
-
 // healthConfig returns the pool's configuration of a server's health.
 func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
 	c := pool.HealthConfig{
@@ -244,58 +219,4 @@ func (b *Backend) withTimeouts(t pool.Target, interval time.Duration) pool.Targe
 		}
 	}
 	return t
-}
-
-// tracked returns the server that s, a server of the backend, tracks.
-func (s *Server) tracked(backend string) pool.Ref {
-	if s.Track == "" {
-		return pool.Ref{}
-	}
-	if other, server, both := strings.Cut(s.Track, "/"); both {
-		return pool.Ref{Backend: other, Server: server}
-	}
-	return pool.Ref{Backend: backend, Server: s.Track}
-}
-
-// validateTracks reports servers that track a missing server, or themselves.
-func (a *App) validateTracks(b *Backend) error {
-	for i, s := range b.Servers {
-		if s.Track == "" {
-			continue
-		}
-		if err := a.validateTracking(b, s); err != nil {
-			return b.at("server", i, fmt.Errorf("backend %q: server %d %q: track %s: %w", b.name, i+1, s.Name, s.Track, err))
-		}
-	}
-	return nil
-}
-
-func (a *App) validateTracking(b *Backend, s *Server) error {
-	for seen := make(map[pool.Ref]bool); s.Track != ""; {
-		to := s.tracked(b.name)
-		if seen[to] {
-			return errors.New("tracking is circular")
-		}
-		seen[to] = true
-		if to.Backend != b.name {
-			other, err := a.Backend(to.Backend)
-			if err != nil {
-				return err
-			}
-			b = other
-		}
-		i := slices.IndexFunc(b.Servers, func(o *Server) bool { return o.Name == to.Server })
-		if i < 0 {
-			var known []string
-			for _, o := range b.Servers {
-				known = append(known, o.Name)
-			}
-			return fmt.Errorf("backend %q has no server %q%s", b.name, to.Server, options.Suggest(to.Server, known))
-		}
-		s = b.Servers[i]
-	}
-	if b.checkOf(s) == nil && b.agentOf(s) == nil {
-		return fmt.Errorf("server %s/%s has neither check nor agent", b.name, s.Name)
-	}
-	return nil
 }

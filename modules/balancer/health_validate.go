@@ -3,7 +3,6 @@
 package balancer
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +10,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -122,42 +120,6 @@ func (c *Check) validate() error {
 	return validatePort(c.Port)
 }
 
-// Defaults of passive.
-const (
-	DefaultFails  = 3
-	DefaultWindow = 10 * time.Second
-	DefaultEject  = 10 * time.Second
-)
-
-// validate validates passive. p may be nil.
-func (p *Passive) validate() error {
-	if p == nil {
-		return nil
-	}
-	if err := validateNumbers(number{"fails", p.Fails}); err != nil {
-		return err
-	}
-	return validateDurations(duration{"window", p.Window}, duration{"eject", p.Eject})
-}
-
-// passive returns the pool's configuration. p may be nil.
-func (p *Passive) passive() pool.Passive {
-	if p == nil {
-		return pool.Passive{}
-	}
-	return pool.Passive{
-		Fails:  cmp.Or(p.Fails, DefaultFails),
-		Window: cmp.Or(time.Duration(p.Window), DefaultWindow), Eject: cmp.Or(time.Duration(p.Eject), DefaultEject),
-	}
-}
-
-// table returns the options of passive.
-func (p *Passive) table() options.Table {
-	return options.Table{
-		"fails": options.Int(&p.Fails, 1, maxNumber), "window": options.Duration(&p.Window), "eject": options.Duration(&p.Eject),
-	}
-}
-
 // validate validates an agent. a may be nil.
 func (a *Agent) validate() error {
 	if a == nil {
@@ -237,4 +199,29 @@ func validateDurations(durations ...duration) error {
 		}
 	}
 	return nil
+}
+
+// validateHealth validates the health options of a server in the context of its backend.
+func (b *Backend) validateHealth(s *Server) error {
+	check, agent := b.checkOf(s), b.agentOf(s)
+	switch {
+	case check == nil && s.Observe != "":
+		return fmt.Errorf("it has observe %s and no check: errors take a server down, and only a check brings it up again: expected a check", s.Observe)
+	case check == nil && s.InitState != "":
+		return fmt.Errorf("it has init_state %s and no check: expected a check", s.InitState)
+	case check != nil && check.Address == "" && IsTemplate(s.Address):
+		return fmt.Errorf("it has a check, and address %q depends on each connection: expected an address in check, or no_check", s.Address)
+	case check != nil && check.Port == 0 && !hasPort(check.Address) && HasRelativePort(s.Address):
+		return fmt.Errorf("it has a check, and the port of address %q is relative to that of each connection: expected port in check, or no_check", s.Address)
+	case agent != nil && agent.Address == "" && (IsTemplate(s.Address) || isUnix(s.Address)):
+		return fmt.Errorf("it has an agent, and address %q has no fixed host: expected an address in agent", s.Address)
+	}
+	return nil
+}
+
+// hasPort reports whether the address of a check has a port.
+func hasPort(address string) bool {
+	_, to := SplitAddress(address)
+	_, _, err := net.SplitHostPort(to)
+	return err == nil
 }

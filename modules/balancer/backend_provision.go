@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
+
+// policies is the namespace of the policy modules.
+const policies = "passthrough.policies"
+
+func (b *Backend) provision(ctx caddy.Context, name string) error {
+	b.name = name
+	b.fillAddresses()
+	if err := b.validate(); err != nil {
+		return err
+	}
+	b.setDefaults()
+	if err := b.Content.Provision(ctx); err != nil {
+		return b.at("content", 0, fmt.Errorf("content: %w", err))
+	}
+	if err := b.provisionResponse(ctx); err != nil {
+		return b.at("response", 0, fmt.Errorf("response: %w", err))
+	}
+	if err := b.provisionUseServer(ctx); err != nil {
+		return err
+	}
+	if err := b.provisionPersistRules(ctx); err != nil {
+		return err
+	}
+	policy, err := b.loadPolicy(ctx)
+	if err != nil {
+		return b.at("balance", 0, err)
+	}
+	b.inline = b.newInline(policy)
+	if err := b.provisionChecks(ctx); err != nil {
+		return err
+	}
+	c := pool.Config{
+		Backend: name, Policy: policy, AllBackups: b.AllBackups, FullConn: b.FullConn, QueueTimeout: time.Duration(b.Timeouts.Queue),
+		Redispatch: b.Redispatch.On && !b.Persist, LastResort: b.Redispatch.On && b.Redispatch.N == 0,
+		RetryBudget: b.RetryBudget.config(),
+		Notify:      b.logEvents(ctx.Logger()),
+	}
+	for _, s := range b.Servers {
+		config := s.config()
+		config.HealthConfig = b.healthConfig(s)
+		c.Servers = append(c.Servers, config)
+	}
+	b.pool, err = registry.Open(c)
+	return err
+}
+
+// provisionResponse compiles the rules on the server's first bytes. The client's bytes are no
+// longer available to them.
+func (b *Backend) provisionResponse(ctx caddy.Context) error {
+	if err := b.Response.Provision(ctx); err != nil || b.Response == nil {
+		return err
+	}
+	for i, r := range b.Response.Rules {
+		switch {
+		case r.Action == "reject" || r.Action == "drop":
+			return fmt.Errorf("rule %d: action %s: expected accept, close, reset, set_var, set_var_format or unset_var", i+1, r.Action)
+		case r.NeedsRequest():
+			return fmt.Errorf("rule %d: it needs bytes of the client, which are no longer available: expected an acl such as res.len, or a variable", i+1)
+		}
+	}
+	return nil
+}
+
+func (b *Backend) loadPolicy(ctx caddy.Context) (pool.Policy, error) {
+	var inline struct {
+		Policy string `json:"policy"`
+	}
+	if err := json.Unmarshal(b.BalanceRaw, &inline); err != nil {
+		return nil, fmt.Errorf("balance: expected an object such as {\"policy\": \"roundrobin\"}: %w", err)
+	}
+	if err := validatePolicy(inline.Policy); err != nil {
+		return nil, fmt.Errorf("balance: %w", err)
+	}
+	mod, err := ctx.LoadModule(b, "BalanceRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading balance policy %q: %w", inline.Policy, err)
+	}
+	policy, ok := mod.(pool.Policy)
+	if !ok {
+		return nil, fmt.Errorf("balance policy %q (%T) does not implement pool.Policy", inline.Policy, mod)
+	}
+	return policy, nil
+}
+
+// validatePolicy reports an unknown policy, and suggests similar ones.
+func validatePolicy(name string) error {
+	if _, err := caddy.GetModule(policies + "." + name); err != nil {
+		return fmt.Errorf("unknown policy %q%s", name, options.Suggest(name, knownPolicies()))
+	}
+	return nil
+}
+
+func knownPolicies() (names []string) {
+	for _, m := range caddy.GetModules(policies) {
+		names = append(names, m.ID.Name())
+	}
+	return names
+}
+
+// fillAddresses replaces placeholders that do not depend on a connection.
+func (b *Backend) fillAddresses() {
+	repl := caddy.NewReplacer()
+	for _, s := range b.Servers {
+		if s != nil && IsTemplate(s.Address) {
+			s.Address = repl.ReplaceKnown(s.Address, "")
+		}
+	}
+}
+
+func (b *Backend) setDefaults() {
+	if b.BalanceRaw == nil {
+		b.BalanceRaw = caddyconfig.JSONModuleObject(struct{}{}, "policy", "roundrobin", nil)
+	}
+	if b.Retries == nil {
+		b.Retries = new(DefaultRetries)
+	}
+	if b.Redispatch == nil {
+		b.Redispatch = &Redispatch{On: true}
+	}
+	b.RetryBudget.setDefaults()
+	b.Timeouts.setDefaults()
+}
