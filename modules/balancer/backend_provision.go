@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
@@ -24,16 +25,7 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 		return err
 	}
 	b.setDefaults()
-	if err := b.Content.Provision(ctx); err != nil {
-		return b.at("content", 0, fmt.Errorf("content: %w", err))
-	}
-	if err := b.provisionResponse(ctx); err != nil {
-		return b.at("response", 0, fmt.Errorf("response: %w", err))
-	}
-	if err := b.provisionUseServer(ctx); err != nil {
-		return err
-	}
-	if err := b.provisionPersistRules(ctx); err != nil {
+	if err := b.provisionRules(ctx); err != nil {
 		return err
 	}
 	policy, err := b.loadPolicy(ctx)
@@ -44,19 +36,38 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err := b.provisionChecks(ctx); err != nil {
 		return err
 	}
+	b.pool, err = registry.Open(b.poolConfig(policy, ctx.Logger()))
+	return err
+}
+
+// provisionRules compiles the rules on connections.
+func (b *Backend) provisionRules(ctx caddy.Context) error {
+	if err := b.Content.Provision(ctx); err != nil {
+		return b.at("content", 0, wrapAbout("content", err))
+	}
+	if err := b.provisionResponse(ctx); err != nil {
+		return b.at("response", 0, wrapAbout("response", err))
+	}
+	if err := b.provisionUseServer(ctx); err != nil {
+		return err
+	}
+	return b.provisionPersistRules(ctx)
+}
+
+// poolConfig returns the pool's configuration of the backend.
+func (b *Backend) poolConfig(policy pool.Policy, logger *zap.Logger) pool.Config {
 	c := pool.Config{
-		Backend: name, Policy: policy, AllBackups: b.AllBackups, FullConn: b.FullConn, QueueTimeout: time.Duration(b.Timeouts.Queue),
+		Backend: b.name, Policy: policy, AllBackups: b.AllBackups, FullConn: b.FullConn, QueueTimeout: time.Duration(b.Timeouts.Queue),
 		Redispatch: b.Redispatch.On && !b.Persist, LastResort: b.Redispatch.On && b.Redispatch.N == 0,
 		RetryBudget: b.RetryBudget.config(),
-		Notify:      b.logEvents(ctx.Logger()),
+		Notify:      b.logEvents(logger),
 	}
 	for _, s := range b.Servers {
 		config := s.config()
 		config.HealthConfig = b.healthConfig(s)
 		c.Servers = append(c.Servers, config)
 	}
-	b.pool, err = registry.Open(c)
-	return err
+	return c
 }
 
 // provisionResponse compiles the rules on the server's first bytes. The client's bytes are no

@@ -14,42 +14,40 @@ const siteRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 // validate validates the configuration.
 func (b *Backend) validate() error {
-	if err := ValidateName(b.name); err != nil {
-		return err
-	}
+	return cmp.Or(
+		ValidateName(b.name),
+		b.validateDestination(),
+		b.validateServers(),
+		b.validateRetries(),
+		wrapAbout("retry_budget", b.RetryBudget.validate()),
+		validateNumbers(number{"fullconn", b.FullConn}),
+		wrapAbout("passive", b.Passive.validate()),
+		wrapAbout("check", b.Check.validate()),
+		wrapAbout("agent", b.Agent.validate()),
+		b.Timeouts.validate(),
+	)
+}
+
+// validateDestination validates that connections have somewhere to go.
+func (b *Backend) validateDestination() error {
 	if b.Servers == nil && b.Site == "" {
 		return errors.New("it has no servers: expected at least one")
 	}
 	if strings.Trim(b.Site, siteRunes) != "" {
 		return fmt.Errorf("site %q: expected letters, digits and any of -_. in a name", b.Site)
 	}
-	if err := b.validateServers(); err != nil {
-		return err
-	}
+	return nil
+}
+
+// validateRetries validates retries and redispatch.
+func (b *Backend) validateRetries() error {
 	if r := b.Retries; r != nil && (*r < 0 || *r > MaxRetries) {
 		return fmt.Errorf("retries %d: expected a whole number from 0 to %d", *r, MaxRetries)
 	}
-	if b.Redispatch != nil {
-		if err := b.Redispatch.validate(); err != nil {
-			return err
-		}
+	if b.Redispatch == nil {
+		return nil
 	}
-	if err := b.RetryBudget.validate(); err != nil {
-		return fmt.Errorf("retry_budget: %w", err)
-	}
-	if err := validateNumbers(number{"fullconn", b.FullConn}); err != nil {
-		return err
-	}
-	if err := b.Passive.validate(); err != nil {
-		return fmt.Errorf("passive: %w", err)
-	}
-	if err := b.Check.validate(); err != nil {
-		return fmt.Errorf("check: %w", err)
-	}
-	if err := b.Agent.validate(); err != nil {
-		return fmt.Errorf("agent: %w", err)
-	}
-	return b.Timeouts.validate()
+	return b.Redispatch.validate()
 }
 
 func (b *Backend) validateServers() error {

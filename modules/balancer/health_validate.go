@@ -3,6 +3,7 @@
 package balancer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -58,16 +59,7 @@ func (w *HealthOptions) validate() error {
 	if w.Check != nil && w.NoCheck {
 		return errors.New("it has check and no_check: expected one of the two")
 	}
-	if err := w.validateTrack(); err != nil {
-		return err
-	}
-	if err := w.Check.validate(); err != nil {
-		return fmt.Errorf("check: %w", err)
-	}
-	if err := w.Agent.validate(); err != nil {
-		return fmt.Errorf("agent: %w", err)
-	}
-	return nil
+	return cmp.Or(w.validateTrack(), wrapAbout("check", w.Check.validate()), wrapAbout("agent", w.Agent.validate()))
 }
 
 // validateTrack validates track on its own.
@@ -96,28 +88,30 @@ func (c *Check) validate() error {
 	if c == nil {
 		return nil
 	}
-	if err := validateDurations(duration{"interval", c.Interval}, duration{"fast_interval", c.FastInterval},
-		duration{"down_interval", c.DownInterval}, duration{"timeout", c.Timeout}); err != nil {
-		return err
-	}
-	if err := validateNumbers(number{"rise", c.Rise}, number{"fall", c.Fall}); err != nil {
-		return err
-	}
+	return cmp.Or(
+		validateDurations(duration{"interval", c.Interval}, duration{"fast_interval", c.FastInterval},
+			duration{"down_interval", c.DownInterval}, duration{"timeout", c.Timeout}),
+		validateNumbers(number{"rise", c.Rise}, number{"fall", c.Fall}),
+		c.validateSpread(),
+		c.validateSource(),
+		options.ValidateWord("send_proxy", c.SendProxy, proxyVersions),
+		validateCheckAddress(c.Address),
+		validatePort(c.Port),
+	)
+}
+
+func (c *Check) validateSpread() error {
 	if c.Spread < 0 || c.Spread > maxSpread {
 		return fmt.Errorf("spread %d: expected a whole number from 0 to %d, in percent", c.Spread, maxSpread)
 	}
+	return nil
+}
+
+func (c *Check) validateSource() error {
 	if _, err := netip.ParseAddr(c.Source); c.Source != "" && err != nil {
 		return fmt.Errorf("source %q: expected an IP address", c.Source)
 	}
-	if err := options.ValidateWord("send_proxy", c.SendProxy, proxyVersions); err != nil {
-		return err
-	}
-	if c.Address != "" {
-		if err := validateCheckAddress(c.Address); err != nil {
-			return err
-		}
-	}
-	return validatePort(c.Port)
+	return nil
 }
 
 // validate validates an agent. a may be nil.
@@ -139,9 +133,12 @@ func (a *Agent) validate() error {
 	return validatePort(a.Port)
 }
 
-// validateCheckAddress validates the address of a check, which may have no port. It is neither a
-// Unix socket nor a template.
+// validateCheckAddress validates the address of a check, which may be empty or have no port. It is
+// neither a Unix socket nor a template.
 func validateCheckAddress(address string) error {
+	if address == "" {
+		return nil
+	}
 	network, to := SplitAddress(address)
 	if _, _, err := net.SplitHostPort(to); err != nil || network == "unix" {
 		return validateHost(address)
@@ -203,17 +200,36 @@ func validateDurations(durations ...duration) error {
 
 // validateHealth validates the health options of a server in the context of its backend.
 func (b *Backend) validateHealth(s *Server) error {
-	check, agent := b.checkOf(s), b.agentOf(s)
+	return cmp.Or(b.checkOf(s).validateFor(s), b.agentOf(s).validateFor(s))
+}
+
+// validateFor validates the check that applies to a server. c is nil if none does.
+func (c *Check) validateFor(s *Server) error {
 	switch {
-	case check == nil && s.Observe != "":
-		return fmt.Errorf("it has observe %s and no check: errors take a server down, and only a check brings it up again: expected a check", s.Observe)
-	case check == nil && s.InitState != "":
-		return fmt.Errorf("it has init_state %s and no check: expected a check", s.InitState)
-	case check != nil && check.Address == "" && IsTemplate(s.Address):
+	case c == nil:
+		return s.validateUnchecked()
+	case c.Address == "" && IsTemplate(s.Address):
 		return fmt.Errorf("it has a check, and address %q depends on each connection: expected an address in check, or no_check", s.Address)
-	case check != nil && check.Port == 0 && !hasPort(check.Address) && HasRelativePort(s.Address):
+	case c.Port == 0 && !hasPort(c.Address) && HasRelativePort(s.Address):
 		return fmt.Errorf("it has a check, and the port of address %q is relative to that of each connection: expected port in check, or no_check", s.Address)
-	case agent != nil && agent.Address == "" && (IsTemplate(s.Address) || isUnix(s.Address)):
+	}
+	return nil
+}
+
+// validateUnchecked validates that a server without a check has no option that needs one.
+func (w *HealthOptions) validateUnchecked() error {
+	switch {
+	case w.Observe != "":
+		return fmt.Errorf("it has observe %s and no check: errors take a server down, and only a check brings it up again: expected a check", w.Observe)
+	case w.InitState != "":
+		return fmt.Errorf("it has init_state %s and no check: expected a check", w.InitState)
+	}
+	return nil
+}
+
+// validateFor validates the agent that applies to a server. a is nil if none does.
+func (a *Agent) validateFor(s *Server) error {
+	if a != nil && a.Address == "" && (IsTemplate(s.Address) || isUnix(s.Address)) {
 		return fmt.Errorf("it has an agent, and address %q has no fixed host: expected an address in agent", s.Address)
 	}
 	return nil
