@@ -62,26 +62,13 @@ func (s *site) addBind(groups []*group, l haproxyfile.Line) []*group {
 		return groups
 	}
 	of, proxied := s.bindTLS(l)
-	scheme := "http"
-	if of.on {
-		scheme = "https"
-	}
 	for _, a := range addresses {
 		if a.Family != haproxyfile.Unix && (!a.HasPort || a.Datagram) || a.Family > haproxyfile.Unix {
 			s.comment(l, "")
 			continue
 		}
 		g := &group{bind: hostOf(&a, slices.Contains(l.Words, "v6only")), tls: of}
-		for _, port := range portsOf(&a, of.on) {
-			if of.on && port == "80" || !of.on && port == "443" {
-				s.comment(l, " (Caddy serves no HTTP on 443, and no HTTPS on 80)")
-				continue
-			}
-			g.keys = append(g.keys, scheme+"://:"+port)
-			if proxied {
-				s.result.proxied = append(s.result.proxied, net.JoinHostPort(strings.TrimPrefix(g.bind, "tcp6/"), port))
-			}
-		}
+		s.addPorts(g, &a, l, proxied)
 		if len(g.keys) == 0 {
 			continue
 		}
@@ -92,6 +79,24 @@ func (s *site) addBind(groups []*group, l haproxyfile.Line) []*group {
 		}
 	}
 	return groups
+}
+
+// addPorts adds a key for each port of an address. proxied: clients send a PROXY header there.
+func (s *site) addPorts(g *group, a *haproxyfile.Address, l haproxyfile.Line, proxied bool) {
+	scheme, unserved := "http", "443"
+	if g.tls.on {
+		scheme, unserved = "https", "80"
+	}
+	for _, port := range portsOf(a, g.tls.on) {
+		if port == unserved {
+			s.comment(l, " (Caddy serves no HTTP on 443, and no HTTPS on 80)")
+			continue
+		}
+		g.keys = append(g.keys, scheme+"://:"+port)
+		if proxied {
+			s.result.proxied = append(s.result.proxied, net.JoinHostPort(strings.TrimPrefix(g.bind, "tcp6/"), port))
+		}
+	}
 }
 
 // joins reports whether two groups can be one site.

@@ -19,44 +19,49 @@ func (a acls) expression(words []string) (text string, ok bool) {
 	var group []string
 	words = slices.Concat(words, []string{"or"})
 	for len(words) > 0 {
-		word := words[0]
-		words = words[1:]
-		if word == "||" || strings.EqualFold(word, "or") {
+		if word := words[0]; word == "||" || strings.EqualFold(word, "or") {
 			if len(group) == 0 {
 				return "", false
 			}
 			groups, group = append(groups, strings.Join(group, " && ")), nil
+			words = words[1:]
 			continue
 		}
-		not := false
-		for strings.HasPrefix(word, "!") {
-			if not, word = !not, word[1:]; word == "" && len(words) > 0 {
-				word, words = words[0], words[1:]
-			}
-		}
-		var term string
-		if word == "{" {
-			end := slices.Index(words, "}")
-			if end < 1 {
-				return "", false
-			}
-			term, ok = criterion(words[:end])
-			words = words[end+1:]
-		} else {
-			term, ok = a.named(word)
-		}
+		term, rest, ok := a.term(words)
 		if !ok {
 			return "", false
 		}
-		if not {
-			term = "!" + term
-		}
-		group = append(group, term)
+		group, words = append(group, term), rest
 	}
 	if len(groups) == 1 {
 		return groups[0], true
 	}
 	return "(" + strings.Join(groups, ") || (") + ")", true
+}
+
+// term returns the first term of a condition, an ACL or a criterion in braces, and what follows it.
+func (a acls) term(words []string) (text string, rest []string, ok bool) {
+	word, rest := words[0], words[1:]
+	not := false
+	for strings.HasPrefix(word, "!") {
+		if not, word = !not, word[1:]; word == "" && len(rest) > 0 {
+			word, rest = rest[0], rest[1:]
+		}
+	}
+	if word == "{" {
+		end := slices.Index(rest, "}")
+		if end < 1 {
+			return "", nil, false
+		}
+		text, ok = criterion(rest[:end])
+		rest = rest[end+1:]
+	} else {
+		text, ok = a.named(word)
+	}
+	if not {
+		text = "!" + text
+	}
+	return text, rest, ok
 }
 
 // named returns the expression for an ACL.
@@ -160,28 +165,30 @@ func (m *match) read(words []string) bool {
 
 // expression returns the comparison for a fetch.
 func (m *match) expression(fetch, argument string) (string, bool) {
+	given := len(m.values) > 0
+	exact := given && m.method == "str"
 	switch fetch {
 	case "always_true":
 		return "true", true
 	case "always_false":
 		return "false", true
 	case "ssl_fc":
-		return "protocol('https')", len(m.values) == 0
+		return "protocol('https')", !given
 	case "src":
-		return call("remote_ip", m.values), len(m.values) > 0 && !slices.ContainsFunc(m.values, notAddress)
+		return call("remote_ip", m.values), given && !slices.ContainsFunc(m.values, notAddress)
 	case "method":
-		return call("method", m.values), len(m.values) > 0 && m.method == "str"
+		return call("method", m.values), exact
 	case "path":
 		pattern, ok := m.pattern()
 		return call("path_regexp", []string{pattern}), ok
 	case "hdr":
 		return m.header(argument)
 	case "url_param", "urlp":
-		return "query({" + literal(argument) + ": [" + list(m.values) + "]})", len(m.values) > 0 && argument != "" && m.method == "str" && !strings.Contains(argument, ",")
+		return "query({" + literal(argument) + ": [" + list(m.values) + "]})", exact && argument != "" && !strings.Contains(argument, ",")
 	case "ssl_fc_sni":
-		return "{http.request.tls.server_name} in [" + list(m.values) + "]", len(m.values) > 0 && m.method == "str"
+		return "{http.request.tls.server_name} in [" + list(m.values) + "]", exact
 	case "dst_port":
-		return "{http.request.local.port} in [" + list(m.values) + "]", len(m.values) > 0 && !slices.ContainsFunc(m.values, notNumber)
+		return "{http.request.local.port} in [" + list(m.values) + "]", given && !slices.ContainsFunc(m.values, notNumber)
 	}
 	return "", false
 }

@@ -26,32 +26,8 @@ func (s *site) layer4(groups []*group) Site {
 		block.comment(l, "")
 	}
 	block.open("layer4")
-	var addresses []string
-	for _, g := range groups {
-		for _, key := range g.keys {
-			addresses = append(addresses, net.JoinHostPort(g.bind, key[strings.LastIndexByte(key, ':')+1:]))
-		}
-	}
-	block.open(strings.Join(addresses, " "))
-	block.open("route")
-	if len(s.result.proxied) > 0 {
-		block.line("proxy_protocol")
-	}
-	block.line("tls")
-	target := s.config.backend(r.fallback)
-	if target == nil {
-		target = s.section
-	}
-	var to []string
-	for _, u := range block.servers(target) {
-		to = append(to, quote(strings.TrimPrefix(u.address, "https://")))
-	}
-	if len(to) > 0 {
-		block.line("proxy " + strings.Join(to, " "))
-	} else {
-		block.line("close")
-	}
-	block.close()
+	block.open(strings.Join(addressesOf(groups), " "))
+	block.route(s.config.backend(r.fallback), len(s.result.proxied) > 0)
 	block.close()
 	block.close()
 	s.result.global = block.String()
@@ -65,6 +41,39 @@ func (s *site) layer4(groups []*group) Site {
 	s.close()
 	s.result.Text, s.result.Untranslated = s.String(), s.untranslated+block.untranslated
 	return s.result
+}
+
+// addressesOf returns the addresses of groups as layer4 wants them.
+func addressesOf(groups []*group) (addresses []string) {
+	for _, g := range groups {
+		for _, key := range g.keys {
+			addresses = append(addresses, net.JoinHostPort(g.bind, key[strings.LastIndexByte(key, ':')+1:]))
+		}
+	}
+	return addresses
+}
+
+// route writes the route of layer4 to the servers of a backend; without one, to those of the
+// section.
+func (s *site) route(target *Section, proxied bool) {
+	s.open("route")
+	if proxied {
+		s.line("proxy_protocol")
+	}
+	s.line("tls")
+	if target == nil {
+		target = s.section
+	}
+	var to []string
+	for _, u := range s.servers(target) {
+		to = append(to, quote(strings.TrimPrefix(u.address, "https://")))
+	}
+	if len(to) > 0 {
+		s.line("proxy " + strings.Join(to, " "))
+	} else {
+		s.line("close")
+	}
+	s.close()
 }
 
 // hostRune keeps characters that are valid in a host name.

@@ -34,31 +34,42 @@ type proxy struct {
 // read reads the lines of a backend.
 func (p *proxy) read() {
 	for _, l := range p.section.Lines {
-		w := l.Words
-		switch {
-		case w[0] == "balance" && len(w) > 1:
-			p.balance = w[1:]
-		case w[0] == "cookie" && len(w) > 1:
-			p.cookie = w[1]
-		case w[0] == "retries" && len(w) == 2 && !notNumber(w[1]):
-			p.retries = w[1]
-		case w[0] == "timeout" && len(w) == 3:
-			switch w[1] {
-			case "connect":
-				p.connect = w[2]
-			case "server":
-				p.timeout = w[2]
-			case "check":
-				p.check = w[2]
-			}
-		case w[0] == "option" && len(w) > 1 && w[1] == "httpchk":
-			p.httpCheck = true
-			p.readCheck(w[2:])
-		case w[0] == "http-check":
-			if !p.httpCheckRule(w[1:]) {
+		switch name, values := l.Words[0], l.Words[1:]; {
+		case name == "http-check":
+			if !p.httpCheckRule(values) {
 				p.rest = append(p.rest, l)
 			}
+		case len(values) > 0:
+			p.readOption(name, values)
 		}
+	}
+}
+
+// readOption reads a line of one keyword; lines of other places are left alone.
+func (p *proxy) readOption(name string, values []string) {
+	switch name {
+	case "balance":
+		p.balance = values
+	case "cookie":
+		p.cookie = values[0]
+	case "retries":
+		if len(values) == 1 && !notNumber(values[0]) {
+			p.retries = values[0]
+		}
+	case "timeout":
+		p.readTimeout(values)
+	case "option":
+		if values[0] == "httpchk" {
+			p.httpCheck = true
+			p.readCheck(values[1:])
+		}
+	}
+}
+
+func (p *proxy) readTimeout(values []string) {
+	to := map[string]*string{"connect": &p.connect, "server": &p.timeout, "check": &p.check}[values[0]]
+	if to != nil && len(values) == 2 {
+		*to = values[1]
 	}
 }
 
@@ -76,17 +87,24 @@ func (p *proxy) readCheck(words []string) {
 
 // httpCheckRule reads the arguments of "http-check".
 func (p *proxy) httpCheckRule(words []string) bool {
-	switch {
-	case len(words) == 3 && words[0] == "expect" && words[1] == "status" && !notNumber(words[2]):
-		p.status = words[2]
-	case len(words) == 3 && words[0] == "expect" && words[1] == "string":
-		p.body = regexp.QuoteMeta(words[2])
-	case len(words) == 3 && words[0] == "expect" && words[1] == "rstring":
-		p.body = words[2]
-		_, err := regexp.Compile(p.body)
-		return err == nil
-	case len(words) > 1 && words[0] == "send":
+	if len(words) > 1 && words[0] == "send" {
 		return p.send(words[1:])
+	}
+	if len(words) != 3 || words[0] != "expect" {
+		return false
+	}
+	switch pattern := words[2]; words[1] {
+	case "status":
+		if notNumber(pattern) {
+			return false
+		}
+		p.status = pattern
+	case "string":
+		p.body = regexp.QuoteMeta(pattern)
+	case "rstring":
+		p.body = pattern
+		_, err := regexp.Compile(pattern)
+		return err == nil
 	default:
 		return false
 	}
@@ -95,19 +113,26 @@ func (p *proxy) httpCheckRule(words []string) bool {
 
 func (p *proxy) send(words []string) bool {
 	for len(words) > 0 {
-		switch {
-		case words[0] == "meth" && len(words) > 1:
-			p.method, words = words[1], words[2:]
-		case words[0] == "uri" && len(words) > 1:
-			p.uri, words = words[1], words[2:]
-		case words[0] == "ver" && len(words) > 1:
-			words = words[2:]
-		case words[0] == "hdr" && len(words) > 2 && !strings.Contains(words[2], "%"):
+		if len(words) < 2 {
+			return false
+		}
+		read := 2
+		switch words[0] {
+		case "meth":
+			p.method = words[1]
+		case "uri":
+			p.uri = words[1]
+		case "ver":
+		case "hdr":
+			if len(words) < 3 || strings.Contains(words[2], "%") {
+				return false
+			}
 			p.headers = append(p.headers, quote(words[1])+" "+quote(words[2]))
-			words = words[3:]
+			read = 3
 		default:
 			return false
 		}
+		words = words[read:]
 	}
 	return true
 }
@@ -130,43 +155,65 @@ var policies = map[string]string{
 	"roundrobin": "round_robin", "static-rr": "round_robin", "leastconn": "least_conn", "first": "first", "source": "client_ip_hash", "random": "random", "uri": "uri_hash",
 }
 
+// argumentPolicies maps the algorithms that need an argument, such as the name of a header.
+var argumentPolicies = map[string]string{"hdr": "header", "url_param": "query"}
+
 // policy returns the lines of the balancing policy.
 func (p *proxy) policy(s *site) []string {
-	algorithm, argument := "roundrobin", ""
-	if len(p.balance) > 0 {
-		algorithm, argument, _ = strings.Cut(strings.TrimSuffix(p.balance[0], ")"), "(")
+	if len(p.servers) < 2 {
+		return nil
 	}
+	if line := p.policyLine(); line != "" {
+		return []string{"lb_policy " + line}
+	}
+	s.untranslated++
+	return []string{"# NOT TRANSLATED: balance " + oneLine(strings.Join(p.balance, " "))}
+}
+
+// policyLine returns the policy of several servers, or "" if Caddy has no such policy.
+func (p *proxy) policyLine() string {
+	algorithm, argument := p.algorithm()
+	weights, weighted := p.weights()
+	switch plain := policies[algorithm]; {
+	case p.servers[len(p.servers)-1].has("backup"):
+		return "first # the second is the backup"
+	case p.cookie != "" && p.servers[0].has("cookie"):
+		return "cookie " + quote(p.cookie)
+	case weighted && plain == "round_robin":
+		return "weighted_round_robin " + strings.Join(weights, " ")
+	case plain != "":
+		return plain
+	case argumentPolicies[algorithm] != "" && argument != "":
+		return argumentPolicies[algorithm] + " " + quote(argument)
+	}
+	return ""
+}
+
+// algorithm returns the algorithm of balance and its argument.
+func (p *proxy) algorithm() (name, argument string) {
+	if len(p.balance) == 0 {
+		return "roundrobin", ""
+	}
+	name, argument, _ = strings.Cut(strings.TrimSuffix(p.balance[0], ")"), "(")
 	if argument == "" && len(p.balance) > 1 {
 		argument = p.balance[1]
 	}
-	var weights []string
-	weighted := false
+	return name, argument
+}
+
+// weights returns the servers' weights. differ is false also if all of them are 0, which Caddy does
+// not accept.
+func (p *proxy) weights() (list []string, differ bool) {
+	first := cmp.Or(p.servers[0].options["weight"], "1")
 	for _, u := range p.servers {
 		w := cmp.Or(u.options["weight"], "1")
 		if notNumber(w) {
 			w = "1"
 		}
-		weighted = weighted || w != p.servers[0].options["weight"] && (w != "1" || p.servers[0].options["weight"] != "")
-		weights = append(weights, w)
+		differ = differ || w != first
+		list = append(list, w)
 	}
-	switch {
-	case len(p.servers) < 2:
-		return nil
-	case p.servers[len(p.servers)-1].has("backup"):
-		return []string{"lb_policy first # the second is the backup"}
-	case p.cookie != "" && p.servers[0].has("cookie"):
-		return []string{"lb_policy cookie " + quote(p.cookie)}
-	case weighted && policies[algorithm] == "round_robin" && strings.Trim(strings.Join(weights, ""), "0") != "":
-		return []string{"lb_policy weighted_round_robin " + strings.Join(weights, " ")}
-	case policies[algorithm] != "":
-		return []string{"lb_policy " + policies[algorithm]}
-	case algorithm == "hdr" && argument != "":
-		return []string{"lb_policy header " + quote(argument)}
-	case algorithm == "url_param" && argument != "":
-		return []string{"lb_policy query " + quote(argument)}
-	}
-	s.untranslated++
-	return []string{"# NOT TRANSLATED: balance " + oneLine(strings.Join(p.balance, " "))}
+	return list, differ && strings.Trim(strings.Join(list, ""), "0") != ""
 }
 
 // health returns the lines of the health checks over HTTP. A server with a plain connect check is
@@ -187,13 +234,7 @@ func (p *proxy) health() (lines []string) {
 	if port := first.options["port"]; port != "" && !notNumber(port) {
 		lines = append(lines, "health_port "+port)
 	}
-	if len(p.headers) > 0 {
-		lines = append(lines, "health_headers {")
-		for _, h := range p.headers {
-			lines = append(lines, "\t"+h)
-		}
-		lines = append(lines, "}")
-	}
+	lines = append(lines, p.healthHeaders()...)
 	lines = append(lines, "health_interval "+interval, fmt.Sprintf("health_fails %d", fall), fmt.Sprintf("health_passes %d", rise))
 	if p.check != "" {
 		lines = append(lines, "health_timeout "+milliseconds(p.check, "5s"))
@@ -205,6 +246,18 @@ func (p *proxy) health() (lines []string) {
 		lines = append(lines, "health_body "+quoted(p.body))
 	}
 	return lines
+}
+
+// healthHeaders returns the block of the headers of the checks' requests.
+func (p *proxy) healthHeaders() []string {
+	if len(p.headers) == 0 {
+		return nil
+	}
+	lines := []string{"health_headers {"}
+	for _, h := range p.headers {
+		lines = append(lines, "\t"+h)
+	}
+	return append(lines, "}")
 }
 
 // transport returns the lines about connections to servers.
@@ -224,22 +277,29 @@ func (p *proxy) transport(s *site) (lines []string) {
 	} else if first.has("send-proxy-v2") {
 		lines = append(lines, "\tproxy_protocol v2")
 	}
-	if first.has("ssl") {
-		lines = append(lines, "\ttls")
-		switch ca := first.options["ca-file"]; {
-		case first.options["verify"] == "none":
-			lines = append(lines, "\ttls_insecure_skip_verify")
-		case ca != "" && !strings.HasPrefix(ca, "@"):
-			lines = append(lines, "\ttls_trust_pool file "+quote(within(s.config.CaBase, ca)))
-		}
-		if name, ok := strings.CutPrefix(first.options["sni"], "str("); ok {
-			lines = append(lines, "\ttls_server_name "+quote(strings.TrimSuffix(name, ")")))
-		}
-	}
+	lines = append(lines, first.transportTLS(s)...)
 	if len(lines) == 0 {
 		return nil
 	}
 	return slices.Concat([]string{"transport http {"}, lines, []string{"}"})
+}
+
+// transportTLS returns the lines about TLS to a server.
+func (u *upstream) transportTLS(s *site) (lines []string) {
+	if !u.has("ssl") {
+		return nil
+	}
+	lines = append(lines, "\ttls")
+	switch ca := u.options["ca-file"]; {
+	case u.options["verify"] == "none":
+		lines = append(lines, "\ttls_insecure_skip_verify")
+	case ca != "" && !strings.HasPrefix(ca, "@"):
+		lines = append(lines, "\ttls_trust_pool file "+quote(within(s.config.CaBase, ca)))
+	}
+	if name, ok := strings.CutPrefix(u.options["sni"], "str("); ok {
+		lines = append(lines, "\ttls_server_name "+quote(strings.TrimSuffix(name, ")")))
+	}
+	return lines
 }
 
 // milliseconds returns a time of HAProxy in Caddy's format.

@@ -27,29 +27,37 @@ type rules struct {
 // elsewhere are keywords that are used in other places, or that Caddy does not need.
 var elsewhere = strings.Fields("mode bind server default-server balance retries timeout log option maxconn backlog description id guid stats http-reuse fullconn hash-type cookie http-check capture unique-id-format unique-id-header log-format log-tag no errorfile email-alert default enabled disabled server-template")
 
+// ruleKeywords says for each keyword how its lines are kept, and how many words they have at least.
+var ruleKeywords = map[string]struct {
+	words int
+	keep  func(*rules, haproxyfile.Line)
+}{
+	"acl": {3, func(r *rules, l haproxyfile.Line) {
+		r.acls[l.Words[1]] = append(r.acls[l.Words[1]], l.Words[2:])
+	}},
+	"http-request":        {2, func(r *rules, l haproxyfile.Line) { r.requests = append(r.requests, l) }},
+	"redirect":            {1, func(r *rules, l haproxyfile.Line) { r.redirects = append(r.redirects, l) }},
+	"http-response":       {1, func(r *rules, l haproxyfile.Line) { r.responses = append(r.responses, l) }},
+	"http-after-response": {1, func(r *rules, l haproxyfile.Line) { r.responses = append(r.responses, l) }},
+	"use_backend":         {2, func(r *rules, l haproxyfile.Line) { r.uses = append(r.uses, l) }},
+	"default_backend":     {2, func(r *rules, l haproxyfile.Line) { r.fallback = l.Words[1] }},
+	"option": {2, func(r *rules, l haproxyfile.Line) {
+		if l.Words[1] == "httplog" {
+			r.option("log")
+		}
+	}},
+	"compression": {1, func(r *rules, _ haproxyfile.Line) { r.option("encode gzip") }},
+	"monitor-uri": {2, func(r *rules, l haproxyfile.Line) { r.monitor = l.Words[1] }},
+}
+
 func newRules(s *Section) *rules {
 	r := &rules{acls: make(acls)}
 	for _, l := range s.Lines {
-		switch words := l.Words; {
-		case words[0] == "acl" && len(words) > 2:
-			r.acls[words[1]] = append(r.acls[words[1]], words[2:])
-		case words[0] == "http-request" && len(words) > 1:
-			r.requests = append(r.requests, l)
-		case words[0] == "redirect":
-			r.redirects = append(r.redirects, l)
-		case words[0] == "http-response" || words[0] == "http-after-response":
-			r.responses = append(r.responses, l)
-		case words[0] == "use_backend" && len(words) > 1:
-			r.uses = append(r.uses, l)
-		case words[0] == "default_backend" && len(words) > 1:
-			r.fallback = words[1]
-		case words[0] == "option" && len(words) > 1 && words[1] == "httplog":
-			r.option("log")
-		case words[0] == "compression":
-			r.option("encode gzip")
-		case words[0] == "monitor-uri" && len(words) > 1:
-			r.monitor = words[1]
-		case !slices.Contains(elsewhere, words[0]):
+		keyword, known := ruleKeywords[l.Words[0]]
+		switch {
+		case known && len(l.Words) >= keyword.words:
+			keyword.keep(r, l)
+		case !slices.Contains(elsewhere, l.Words[0]):
 			r.rest = append(r.rest, l)
 		}
 	}
@@ -113,6 +121,13 @@ func (s *site) matcher(a acls, l haproxyfile.Line, condition []string) (string, 
 	return " " + name, true
 }
 
+// requestActions holds the actions that only http-request has.
+var requestActions = map[string]func(words []string) (directive string, arguments []string, ok bool){
+	"redirect": redirectOf,
+	"deny":     denyOf,
+	"return":   answerOf,
+}
+
 // directiveOf returns the directive for an action.
 func directiveOf(keyword string, words []string) (directive string, arguments []string, ok bool) {
 	if keyword == "redirect" {
@@ -121,29 +136,41 @@ func directiveOf(keyword string, words []string) (directive string, arguments []
 	if len(words) == 0 {
 		return "", nil, false
 	}
-	header := map[string]string{"http-request": "request_header", "http-response": "header", "http-after-response": "header"}[keyword]
-	switch action := words[0]; {
-	case action == "redirect" && keyword == "http-request":
-		return redirectOf(words[1:])
-	case action == "deny" && keyword == "http-request" && len(words) == 1:
-		return "respond", []string{"403"}, true
-	case action == "deny" && keyword == "http-request" && len(words) == 3 && (words[1] == "deny_status" || words[1] == "status") && !notNumber(words[2]):
-		return "respond", []string{words[2]}, true
-	case action == "return" && keyword == "http-request":
-		return answerOf(words[1:])
-	case action == "use-service" && len(words) > 1 && words[1] == "prometheus-exporter":
+	if of := requestActions[words[0]]; of != nil && keyword == "http-request" {
+		return of(words[1:])
+	}
+	if words[0] == "use-service" && len(words) > 1 && words[1] == "prometheus-exporter" {
 		return "metrics", nil, true
+	}
+	return headerOf(keyword, words)
+}
+
+// headerOf reads "del-header NAME" and "set-header|add-header NAME FORMAT".
+func headerOf(keyword string, words []string) (directive string, arguments []string, ok bool) {
+	directive, set := "header", ">"
+	if keyword == "http-request" {
+		directive, set = "request_header", ""
+	}
+	switch action := words[0]; {
 	case action == "del-header" && len(words) == 2:
-		return header, []string{quote("-" + words[1])}, true
-	case (action == "set-header" || action == "add-header") && len(words) == 3:
+		return directive, []string{quote("-" + words[1])}, true
+	case action == "set-header" && len(words) == 3:
 		value, ok := format(words[2])
-		name := words[1]
-		if action == "add-header" {
-			name = "+" + name
-		} else if header == "header" {
-			name = ">" + name
-		}
-		return header, []string{quote(name), quoted(value)}, ok
+		return directive, []string{quote(set + words[1]), quoted(value)}, ok
+	case action == "add-header" && len(words) == 3:
+		value, ok := format(words[2])
+		return directive, []string{quote("+" + words[1]), quoted(value)}, ok
+	}
+	return "", nil, false
+}
+
+// denyOf reads "[deny_status|status N]".
+func denyOf(words []string) (directive string, arguments []string, ok bool) {
+	switch {
+	case len(words) == 0:
+		return "respond", []string{"403"}, true
+	case len(words) == 2 && (words[0] == "deny_status" || words[0] == "status") && !notNumber(words[1]):
+		return "respond", []string{words[1]}, true
 	}
 	return "", nil, false
 }
