@@ -10,16 +10,11 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
-
-// leftoverTimeout is the time for which connections that were accepted and not taken when the
-// kernel socket closed wait for Accept.
-const leftoverTimeout = 5 * time.Second
 
 // socketOptions holds a user's settings for the kernel socket.
 type socketOptions struct {
@@ -152,24 +147,6 @@ func newSocket(key address, k kernel) *socket {
 	return s
 }
 
-// addUser adds a user. The caller holds socketsMu.
-func (s *socket) addUser(ctx context.Context, o socketOptions) *listener {
-	l := newListener(ctx, s, o)
-	s.removeEndedUsers()
-	s.users = append(s.users, l)
-	s.addListener(l)
-	s.activateOldest()
-	l.unwatchContext = context.AfterFunc(ctx, func() { l.detach() })
-	if config, ok := lifecycle.ConfigOf(ctx); ok {
-		go func() {
-			if config.Await(ctx) {
-				s.start()
-			}
-		}()
-	}
-	return l
-}
-
 // start moves the socket from waiting to serving.
 func (s *socket) start() {
 	s.startOnce.Do(func() {
@@ -190,93 +167,6 @@ func (s *socket) isDone() bool {
 	}
 }
 
-// removeEndedUsers removes the users whose context has ended. They close soon, and until then would
-// keep connections from the others. The caller holds socketsMu.
-func (s *socket) removeEndedUsers() {
-	if s.inShutdown.Load() { // then they still accept queued connections
-		return
-	}
-	s.users = slices.DeleteFunc(s.users, func(l *listener) bool {
-		if l.ctx.Err() == nil {
-			return false
-		}
-		l.markClosed()
-		return true
-	})
-}
-
-// activateOldest makes the users of the oldest configuration active, so that they get connections.
-// The caller holds socketsMu.
-func (s *socket) activateOldest() {
-	var next []*listener
-	for _, l := range s.users {
-		if !l.active && l.config == s.users[0].config {
-			next = append(next, l)
-		}
-	}
-	if len(next) == 0 {
-		return
-	}
-	if err := s.kernel.configure(s.options()); err != nil {
-		logger().Error("setting options of a listening socket", zap.Stringer("address", s.key), zap.Error(err))
-	}
-	s.mu.Lock()
-	for _, l := range next {
-		l.active = true
-	}
-	s.mu.Unlock()
-	s.activeChanged()
-}
-
-// options returns the options of the active configuration: those of its first user, with the
-// largest backlog of all. The caller holds socketsMu.
-func (s *socket) options() socketOptions {
-	o := s.users[0].options
-	for _, l := range s.users[1:] {
-		if l.config == s.users[0].config {
-			o.backlog = largerBacklog(o.backlog, l.options.backlog)
-		}
-	}
-	return o
-}
-
-// removeUser removes a user. If it was the last one, the kernel socket is closed when removeUser
-// returns, and l's Accept still returns the connections not yet taken. If the process is shutting
-// down or other sockets take the address over, the kernel socket closes later and removeUser
-// returns false.
-func (s *socket) removeUser(l *listener) (closed bool) {
-	socketsMu.Lock()
-	defer socketsMu.Unlock()
-	i := slices.Index(s.users, l)
-	if i < 0 { // removed by removeEndedUsers
-		return true
-	}
-	s.users = slices.Delete(s.users, i, i+1)
-	s.removeEndedUsers()
-	after := s.successors(l)
-	for _, next := range after {
-		next.start()
-	}
-	if len(s.users) > 0 {
-		l.markClosed()
-		s.activateOldest()
-		s.redeliver()
-		return true
-	}
-	l.closedLast = true
-	if s.inShutdown.Load() {
-		return false
-	}
-	if len(after) > 0 {
-		s.cedeAddress()
-		return false
-	}
-	s.kernel.refuse()
-	s.beginClose()
-	<-s.done // run takes no lock and waits for no user before it closes done
-	return true
-}
-
 // beginClose makes the accept goroutine close the kernel socket. The caller holds socketsMu.
 func (s *socket) beginClose() {
 	if s.closeBegun {
@@ -286,44 +176,4 @@ func (s *socket) beginClose() {
 	s.releaseAddress()
 	close(s.closing)
 	s.kernel.interrupt()
-}
-
-// keepLeftover keeps accepted connections for the user that closed last.
-func (s *socket) keepLeftover(conns []net.Conn) {
-	if len(conns) == 0 {
-		return
-	}
-	s.leftover = conns
-	time.AfterFunc(leftoverTimeout, func() {
-		n := 0
-		for conn := s.takeLeftover(nil); conn != nil; conn = s.takeLeftover(nil) {
-			_ = conn.Close()
-			n++
-		}
-		if n > 0 {
-			logger().Warn("dropped queued connections: no listener accepted them within 5s", zap.Stringer("address", s.key), zap.Int("connections", n))
-		}
-	})
-}
-
-// takeLeftover returns a leftover connection if l may have one. With a nil l it returns any, to be
-// closed.
-func (s *socket) takeLeftover(l *listener) net.Conn {
-	if l != nil {
-		socketsMu.Lock()
-		may := l.active && (l.closedLast || !l.isClosed())
-		socketsMu.Unlock()
-		if !may {
-			return nil
-		}
-	}
-	s.leftoverMu.Lock()
-	defer s.leftoverMu.Unlock()
-	if len(s.leftover) == 0 {
-		return nil
-	}
-	conn := s.leftover[0]
-	s.leftover = s.leftover[1:]
-	s.noteTaken()
-	return conn
 }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+)
+
+// use is a stream address that something in a configuration listens on.
+type use struct {
+	by     string // in the user's words: layer4 server "tls"
+	listen string // as written
+
+	network     string // as in package net, or unix or fd
+	durable     bool
+	shared      bool
+	host        string     // as written; for unix a path, for fd a number
+	ip          netip.Addr // of host; invalid if host is empty or a name
+	first, last uint
+}
+
+// standardNetworks are Caddy's own networks, which are not misspellings of one here.
+var standardNetworks = []string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "unix", "unixgram", "unixpacket", "fd", "fdgram", "ip", "ip4", "ip6"}
+
+// parseUse parses an address as written. ok is false if it is not a stream address, or has a
+// network of another module. Errors that Caddy reports are left to it.
+func parseUse(by, listen string) (u use, ok bool, err error) {
+	addr, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceAll(listen, ""))
+	if err != nil {
+		return u, false, nil //nolint:nilerr // Caddy says so itself
+	}
+	u = use{by: by, listen: listen, network: addr.Network, host: addr.Host, first: addr.StartPort, last: addr.EndPort}
+	if network, ours := networks[addr.Network]; ours {
+		u.network, u.durable, u.shared = network, true, strings.HasSuffix(addr.Network, sharedSuffix)
+	} else if !slices.Contains(standardNetworks, addr.Network) {
+		ours := slices.Collect(maps.Keys(networks))
+		if options.Nearest(addr.Network, ours) != "" {
+			return u, false, fmt.Errorf("%s listens on %q: unknown network %q%s", by, listen, addr.Network, options.Suggest(addr.Network, ours))
+		}
+	}
+	for _, kind := range []string{"unix", "fd"} {
+		if path, is := strings.CutPrefix(u.host, kind+"/"); is && u.durable {
+			u.network, u.host = kind, path
+		}
+	}
+	if u.durable && strings.HasPrefix(u.host, "abns/") { // no path begins like this
+		u.network = "unix"
+	}
+	switch u.network {
+	case "unix":
+		u.host, _, _ = strings.Cut(u.host, "|")
+		u.first, u.last = 0, 0
+	case "fd":
+		u.first, u.last = 0, 0
+	case "tcp", "tcp4", "tcp6":
+		if u.host == "localhost" {
+			u.host = "127.0.0.1" // as in Caddy: the first of its addresses
+		}
+		if u.ip, _ = netip.ParseAddr(u.host); u.ip.Is4In6() {
+			u.ip = u.ip.Unmap()
+		}
+		if u.ip.IsUnspecified() {
+			u.host, u.ip = "", netip.Addr{}
+		}
+		return u, u.first > 0, nil // port 0 is any free port
+	default:
+		return u, false, nil
+	}
+	return u, true, nil
+}
+
+// sharedForm returns the address in its shared form.
+func (u use) sharedForm() string {
+	network, rest, _ := strings.Cut(u.listen, "/")
+	return strings.TrimSuffix(network, sharedSuffix) + sharedSuffix + "/" + rest
+}
+
+// four reports whether the address covers IPv4, six whether it covers IPv6.
+func (u use) four() bool { return u.network != "tcp6" && !u.ip.Is6() }
+func (u use) six() bool { return u.network != "tcp4" && !u.ip.Is4() }
+
+// isIP reports whether the address has a port.
+func (u use) isIP() bool { return strings.HasPrefix(u.network, "tcp") }
+
+// same reports whether two addresses are bound as one.
+func (u use) same(v use) bool {
+	if !u.isIP() || !v.isIP() {
+		return u.network == v.network && u.host == v.host
+	}
+	if u.ip != v.ip || u.host != v.host && !u.ip.IsValid() {
+		return false
+	}
+	return u.four() && v.four() || u.six() && v.six()
+}
+
+// overlaps reports whether one connection can be to both addresses.
+func (u use) overlaps(v use) bool {
+	if u.same(v) {
+		return true
+	}
+	if !u.isIP() || !v.isIP() || u.host != "" && v.host != "" {
+		return false
+	}
+	return u.four() && v.four() || u.six() && v.six()
+}
