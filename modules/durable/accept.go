@@ -157,6 +157,12 @@ func (s *socket) acceptOnShards(k watchable, r *connLimiter) {
 		return
 	}
 	defer stop()
+	s.awaitNoTaker(lost)
+}
+
+// awaitNoTaker waits while the shards accept: until no taker is active, the last user is gone, or
+// the kernel socket is lost.
+func (s *socket) awaitNoTaker(lost <-chan error) {
 	for s.hasActiveTaker() {
 		select {
 		case <-s.recheck:

@@ -75,6 +75,11 @@ func (a address) wildcard() address {
 	return address{kind: ofTCP, at: netip.AddrPortFrom(all, a.at.Port())}
 }
 
+// covers reports whether a is the wildcard address that other belongs to.
+func (a address) covers(other address) bool {
+	return a.isWildcard() && other.kind == ofTCP && other.wildcard() == a
+}
+
 // resolve turns the parts of a Caddy network address into the addresses to bind, and the mode of a
 // Unix socket. Host names are looked up here, so that users that spell one address differently
 // share its socket. The forms are:

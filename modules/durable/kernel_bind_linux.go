@@ -25,27 +25,14 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 		err = k.applyBacklog()
 	case !errors.Is(err, unix.EADDRINUSE):
 	case portBoundHere(a):
-		k, err = withReusePort(a, func() (*tcpKernel, error) {
-			k, err := bindTCP(a, o, reusePort)
-			if err == nil {
-				k.deferred = true
-			}
-			return k, err
-		})
+		k, err = withReusePort(a, func() (*tcpKernel, error) { return bindDeferred(a, o) })
 	case hasPlainListener(a):
 		if c, ok := ctx.(caddy.Context); ok { // it may be of the same configuration
 			if err := Validate(c); err != nil {
 				return nil, err
 			}
 		}
-		k, err = withReusePort(a, func() (*tcpKernel, error) {
-			k, err := bindTCP(a, o, func(fd int) error { return errors.Join(reusePort(fd), dropSYN(fd)) })
-			if err != nil {
-				return nil, err
-			}
-			k.synFiltered.Store(true)
-			return k, k.applyBacklog()
-		})
+		k, err = withReusePort(a, func() (*tcpKernel, error) { return listenFiltered(a, o) })
 	}
 	if err != nil {
 		if k != nil {
@@ -55,6 +42,25 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 	}
 	k.register()
 	return k, nil
+}
+
+// bindDeferred binds a socket that listens from startListening on.
+func bindDeferred(a address, o socketOptions) (*tcpKernel, error) {
+	k, err := bindTCP(a, o, reusePort)
+	if err == nil {
+		k.deferred = true
+	}
+	return k, err
+}
+
+// listenFiltered listens behind a filter that drops SYNs until startListening.
+func listenFiltered(a address, o socketOptions) (*tcpKernel, error) {
+	k, err := bindTCP(a, o, func(fd int) error { return errors.Join(reusePort(fd), dropSYN(fd)) })
+	if err != nil {
+		return nil, err
+	}
+	k.synFiltered.Store(true)
+	return k, k.applyBacklog()
 }
 
 // bindTCP creates a socket as package net does, but without multipath TCP, whose connections are
@@ -94,15 +100,7 @@ func (k *tcpKernel) bind(a address, o socketOptions, prepare func(fd int) error)
 	}
 	k.raw = raw
 	err = k.do(func(fd int) error {
-		if !a.isIPv4() {
-			if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
-				return os.NewSyscallError("setsockopt", err)
-			}
-		}
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-			return os.NewSyscallError("setsockopt", err)
-		}
-		if err := inherit(fd, keepAliveOf(o.ListenConfig)); err != nil {
+		if err := setListenOptions(fd, a, o); err != nil {
 			return err
 		}
 		if prepare != nil {
@@ -116,6 +114,19 @@ func (k *tcpKernel) bind(a address, o socketOptions, prepare func(fd int) error)
 		return err
 	}
 	return k.prepare()
+}
+
+// setListenOptions sets the options of a socket that must be set before it is bound.
+func setListenOptions(fd int, a address, o socketOptions) error {
+	if !a.isIPv4() {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	return inherit(fd, keepAliveOf(o.ListenConfig))
 }
 
 func sockaddr(at netip.AddrPort) (unix.Sockaddr, error) {

@@ -96,7 +96,7 @@ func (s *socket) successors(l *listener) (found []*socket) {
 		return nil
 	}
 	for key, other := range sockets {
-		if other != s && key.kind == ofTCP && key.wildcard() == all && other.hasOtherRunningUser(l) {
+		if other != s && s.key.covers(key) && other.hasOtherRunningUser(l) {
 			found = append(found, other)
 		}
 	}

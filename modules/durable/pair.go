@@ -29,17 +29,13 @@ const portTries = 10
 // two IP versions, the other is enough.
 func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (net.Listener, error) {
 	first, err := attach(ctx, as[0], o)
-	if len(as) == 1 {
-		if err != nil {
-			return nil, err // not a nil *listener
-		}
-		return first, nil
-	}
-	if isFamilyMissing(err) {
+	switch {
+	case len(as) > 1 && isFamilyMissing(err):
 		return attachAll(ctx, as[1:], o, tries)
-	}
-	if err != nil {
-		return nil, err
+	case err != nil:
+		return nil, err // not a nil *listener
+	case len(as) == 1:
+		return first, nil
 	}
 	six := address{at: netip.AddrPortFrom(as[1].at.Addr(), first.sock.key.at.Port())}
 	o.wake = first.wake
@@ -54,12 +50,18 @@ func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (n
 		}
 		return nil, err
 	}
-	for _, l := range []*listener{first, second} {
+	return newPair(first, second), nil
+}
+
+// newPair returns the pair of two listeners that share a wake channel.
+func newPair(four, six *listener) *pair {
+	p := &pair{of: [2]*listener{four, six}}
+	for _, l := range p.of {
 		l.sock.mu.Lock()
 		l.dual = true
 		l.sock.mu.Unlock()
 	}
-	return &pair{of: [2]*listener{first, second}}, nil
+	return p
 }
 
 // isFamilyMissing reports whether err says that the system lacks an IP version.

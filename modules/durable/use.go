@@ -37,13 +37,22 @@ func parseUse(by, listen string) (u use, ok bool, err error) {
 	if err != nil {
 		return u, false, nil //nolint:nilerr // Caddy says so itself
 	}
-	u = use{by: by, listen: listen, network: addr.Network, host: addr.Host, first: addr.StartPort, last: addr.EndPort}
-	if network, ours := networks[addr.Network]; ours {
-		u.network, u.durable, u.shared = network, true, strings.HasSuffix(addr.Network, sharedSuffix)
-	} else if !slices.Contains(standardNetworks, addr.Network) {
+	u = use{by: by, listen: listen, host: addr.Host, first: addr.StartPort, last: addr.EndPort}
+	if err := u.setNetwork(addr.Network); err != nil {
+		return u, false, fmt.Errorf("%s listens on %q: %w", by, listen, err)
+	}
+	return u, u.normalize(), nil
+}
+
+// setNetwork sets the network, as Caddy parsed it, and what it says about the address.
+func (u *use) setNetwork(name string) error {
+	u.network = name
+	if network, ours := networks[name]; ours {
+		u.network, u.durable, u.shared = network, true, strings.HasSuffix(name, sharedSuffix)
+	} else if !slices.Contains(standardNetworks, name) {
 		ours := slices.Collect(maps.Keys(networks))
-		if options.Nearest(addr.Network, ours) != "" {
-			return u, false, fmt.Errorf("%s listens on %q: unknown network %q%s", by, listen, addr.Network, options.Suggest(addr.Network, ours))
+		if options.Nearest(name, ours) != "" {
+			return fmt.Errorf("unknown network %q%s", name, options.Suggest(name, ours))
 		}
 	}
 	for _, kind := range []string{"unix", "fd"} {
@@ -54,6 +63,12 @@ func parseUse(by, listen string) (u use, ok bool, err error) {
 	if u.durable && strings.HasPrefix(u.host, "abns/") { // no path begins like this
 		u.network = "unix"
 	}
+	return nil
+}
+
+// normalize gives equal addresses one form. It reports whether the address is a stream address that
+// others may have, too.
+func (u *use) normalize() bool {
 	switch u.network {
 	case "unix":
 		u.host, _, _ = strings.Cut(u.host, "|")
@@ -70,11 +85,11 @@ func parseUse(by, listen string) (u use, ok bool, err error) {
 		if u.ip.IsUnspecified() {
 			u.host, u.ip = "", netip.Addr{}
 		}
-		return u, u.first > 0, nil // port 0 is any free port
+		return u.first > 0 // port 0 is any free port
 	default:
-		return u, false, nil
+		return false
 	}
-	return u, true, nil
+	return true
 }
 
 // sharedForm returns the address in its shared form.
@@ -85,7 +100,7 @@ func (u use) sharedForm() string {
 
 // four reports whether the address covers IPv4, six whether it covers IPv6.
 func (u use) four() bool { return u.network != "tcp6" && !u.ip.Is6() }
-func (u use) six() bool { return u.network != "tcp4" && !u.ip.Is4() }
+func (u use) six() bool  { return u.network != "tcp4" && !u.ip.Is4() }
 
 // isIP reports whether the address has a port.
 func (u use) isIP() bool { return strings.HasPrefix(u.network, "tcp") }

@@ -43,45 +43,49 @@ func firstClash(uses []use) error {
 
 // usesOf collects what the apps and the admin endpoint of a configuration listen on.
 func usesOf(ctx caddy.Context) (uses []use, err error) {
-	add := func(by string, listen []string) error {
-		for _, l := range listen {
-			u, ok, err := parseUse(by, l)
+	for _, l := range listenersIn(ctx) {
+		for _, listen := range l.addresses {
+			u, ok, err := parseUse(l.by, listen)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if ok {
 				uses = append(uses, u)
 			}
 		}
-		return nil
 	}
+	return uses, nil
+}
+
+// listenersOf holds the addresses, as written, that a part of a configuration listens on.
+type listenersOf struct {
+	by        string // see use.by
+	addresses []string
+}
+
+// listenersIn returns the listeners of all parts of a configuration, in the order in which errors
+// name them.
+func listenersIn(ctx caddy.Context) (all []listenersOf) {
 	if app, _ := ctx.AppIfConfigured("layer4"); app != nil {
 		servers := app.(*layer4.App).Servers
 		for _, name := range slices.Sorted(maps.Keys(servers)) {
-			if err := add(fmt.Sprintf("layer4 server %q", name), servers[name].Listen); err != nil {
-				return nil, err
-			}
+			all = append(all, listenersOf{fmt.Sprintf("layer4 server %q", name), servers[name].Listen})
 		}
 	}
 	if app, _ := ctx.AppIfConfigured("http"); app != nil {
 		servers := app.(*caddyhttp.App).Servers
 		for _, name := range slices.Sorted(maps.Keys(servers)) {
-			if err := add(fmt.Sprintf("http server %q", name), streams(servers[name])); err != nil {
-				return nil, err
-			}
+			all = append(all, listenersOf{fmt.Sprintf("http server %q", name), streams(servers[name])})
 		}
 	}
-	if app, _ := ctx.AppIfConfigured("passthrough"); app != nil {
-		if app, ok := app.(interface{ Listening() map[string][]string }); ok {
-			all := app.Listening()
-			for _, by := range slices.Sorted(maps.Keys(all)) {
-				if err := add(by, all[by]); err != nil {
-					return nil, err
-				}
-			}
+	app, _ := ctx.AppIfConfigured("passthrough")
+	if app, ok := app.(interface{ Listening() map[string][]string }); ok {
+		listening := app.Listening()
+		for _, by := range slices.Sorted(maps.Keys(listening)) {
+			all = append(all, listenersOf{by, listening[by]})
 		}
 	}
-	return uses, add("admin endpoint", adminAddress(ctx))
+	return append(all, listenersOf{"admin endpoint", adminAddress(ctx)})
 }
 
 // streams returns the addresses that an http server listens on for TCP.
@@ -119,26 +123,30 @@ func adminAddress(ctx caddy.Context) []string {
 
 // clash returns an error if two users, whose ports overlap, cannot both have their addresses.
 func clash(a, b use) error {
-	if !a.durable && !b.durable {
+	switch {
+	case !a.durable && !b.durable:
 		return nil
-	}
-	if a.durable && b.durable {
-		if !a.same(b) || a.shared && b.shared {
-			return nil
-		}
-		if a.by == b.by {
-			return fmt.Errorf("%s listens twice on %s", a.by, both(a, b))
-		}
-		return fmt.Errorf("%s and %s both listen on %s: each would get a part of the connections by chance; expected two addresses, or %s in both places",
-			a.by, b.by, both(a, b), a.sharedForm())
-	}
-	if !a.overlaps(b) {
+	case a.durable && b.durable:
+		return clashOfDurable(a, b)
+	case !a.overlaps(b):
 		return nil
 	}
 	if b.durable {
 		a, b = b, a
 	}
 	return fmt.Errorf("%s listens on %s and %s on %s: a durable address is not shared with others; expected two addresses, or durable ones in both places", a.by, a.listen, b.by, b.listen)
+}
+
+// clashOfDurable works like clash for two durable addresses.
+func clashOfDurable(a, b use) error {
+	if !a.same(b) || a.shared && b.shared {
+		return nil
+	}
+	if a.by == b.by {
+		return fmt.Errorf("%s listens twice on %s", a.by, both(a, b))
+	}
+	return fmt.Errorf("%s and %s both listen on %s: each would get a part of the connections by chance; expected two addresses, or %s in both places",
+		a.by, b.by, both(a, b), a.sharedForm())
 }
 
 // both names the addresses of two users.
