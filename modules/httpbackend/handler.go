@@ -107,6 +107,35 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 	if h.backend, err = app.Backend(h.Backend); err != nil {
 		return err
 	}
+	if err := h.validateServers(); err != nil {
+		return err
+	}
+	if err := h.prepareTLS(); err != nil {
+		return err
+	}
+	if h.retryOn, err = parseRetryOn(h.RetryOn); err != nil {
+		return err
+	}
+	for _, f := range []*ForwardedFor{h.ForwardedFor, h.OriginalTo} {
+		if err := f.provision(); err != nil {
+			return err
+		}
+	}
+	h.transport = h.newTransport()
+	h.proxy = &httputil.ReverseProxy{
+		Rewrite:        h.rewrite,
+		Transport:      roundTripper{},
+		FlushInterval:  -1,
+		BufferPool:     &buffers,
+		ModifyResponse: h.modifyResponse,
+		ErrorHandler:   noteError,
+		ErrorLog:       zap.NewStdLog(h.logger.Named("stdlib")),
+	}
+	return nil
+}
+
+// validateServers returns an error for a backend that needs a connection passed through.
+func (h *Handler) validateServers() error {
 	if len(h.backend.UseServer) > 0 {
 		return fmt.Errorf("backend %q: rules of use_server look at a connection's first bytes, and are not available over HTTP: expected a backend for each such server", h.Backend)
 	}
@@ -118,6 +147,10 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 			return fmt.Errorf("backend %q: server %q: address %q: placeholders of a connection are not available over HTTP", h.Backend, s.Name, s.Address)
 		}
 	}
+	return nil
+}
+
+func (h *Handler) prepareTLS() error {
 	for name, t := range h.TLS {
 		if t == nil {
 			return fmt.Errorf("tls of server %q: expected an object", name)
@@ -126,15 +159,12 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 			return fmt.Errorf("tls of server %q: %w", name, err)
 		}
 	}
-	if h.retryOn, err = parseRetryOn(h.RetryOn); err != nil {
-		return err
-	}
-	for _, f := range []*ForwardedFor{h.ForwardedFor, h.OriginalTo} {
-		if err := f.provision(); err != nil {
-			return err
-		}
-	}
-	h.transport = &http.Transport{
+	return nil
+}
+
+// newTransport returns the transport to the servers of the backend.
+func (h *Handler) newTransport() *http.Transport {
+	return &http.Transport{
 		DialContext:           dial,
 		DisableCompression:    true,
 		DisableKeepAlives:     h.CloseServer,
@@ -143,16 +173,6 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 		ExpectContinueTimeout: time.Second,
 		ResponseHeaderTimeout: max(0, time.Duration(h.backend.Timeouts.Server)),
 	}
-	h.proxy = &httputil.ReverseProxy{
-		Rewrite:        h.rewrite,
-		Transport:      roundTripper{},
-		FlushInterval:  -1,
-		BufferPool:     &buffers,
-		ModifyResponse: h.modifyResponse,
-		ErrorHandler:   noteError,
-		ErrorLog:       zap.NewStdLog(h.logger.Named("stdlib")),
-	}
-	return nil
 }
 
 // Cleanup closes unused connections to servers.

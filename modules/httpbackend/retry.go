@@ -32,34 +32,42 @@ func parseRetryOn(words []string) (on retryOn, err error) {
 	}
 	on.statuses = make(map[int]bool)
 	for _, word := range words {
-		switch word {
-		case "none":
-			if len(words) > 1 {
-				return on, fmt.Errorf("retry_on: %q: expected it alone", word)
-			}
-		case "conn_failure":
-			on.connect = true
-		case "empty_response":
-			on.empty = true
-		case "junk_response":
-			on.junk = true
-		case "response_timeout":
-			on.timeout = true
-		case "all_retryable_errors":
-			on.connect, on.empty, on.junk, on.timeout = true, true, true, true
-			on.statuses[500], on.statuses[502], on.statuses[503], on.statuses[504] = true, true, true, true
-		default:
-			status, err := strconv.Atoi(word)
-			if err != nil {
-				return on, fmt.Errorf("retry_on: unknown word %q%s", word, options.Suggest(word, retryWords))
-			}
-			if !slices.Contains(RetryableStatuses, status) {
-				return on, fmt.Errorf("retry_on: %d: expected one of %s", status, strings.Trim(fmt.Sprint(RetryableStatuses), "[]"))
-			}
-			on.statuses[status] = true
+		if word == "none" && len(words) > 1 {
+			return on, fmt.Errorf("retry_on: %q: expected it alone", word)
+		}
+		if err := on.add(word); err != nil {
+			return on, fmt.Errorf("retry_on: %w", err)
 		}
 	}
 	return on, nil
+}
+
+// add adds a failure or a status to retry on.
+func (on *retryOn) add(word string) error {
+	switch word {
+	case "none":
+	case "conn_failure":
+		on.connect = true
+	case "empty_response":
+		on.empty = true
+	case "junk_response":
+		on.junk = true
+	case "response_timeout":
+		on.timeout = true
+	case "all_retryable_errors":
+		on.connect, on.empty, on.junk, on.timeout = true, true, true, true
+		on.statuses[500], on.statuses[502], on.statuses[503], on.statuses[504] = true, true, true, true
+	default:
+		status, err := strconv.Atoi(word)
+		if err != nil {
+			return fmt.Errorf("unknown word %q%s", word, options.Suggest(word, retryWords))
+		}
+		if !slices.Contains(RetryableStatuses, status) {
+			return fmt.Errorf("%d: expected one of %s", status, strings.Trim(fmt.Sprint(RetryableStatuses), "[]"))
+		}
+		on.statuses[status] = true
+	}
+	return nil
 }
 
 // mayReplay reports whether a request that has reached a server may be sent again after some

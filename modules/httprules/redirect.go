@@ -3,6 +3,7 @@
 package httprules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,36 +58,8 @@ func (d *Redirect) answer(t *Transaction) *answer {
 	if to == "" && d.IgnoreEmpty {
 		return nil
 	}
-	_, query, has := strings.Cut(t.request.RequestURI, "?")
-	path := t.path()
-	if d.AppendSlash && !strings.HasSuffix(path, "/") {
-		path += "/"
-	}
-	if has && !d.DropQuery {
-		path += "?" + query
-	}
-	switch d.Kind {
-	case "scheme":
-		to += "://" + t.request.Host + path
-	case "prefix":
-		if to == "/" {
-			to = ""
-		}
-		to += path
-	default:
-		if has && d.KeepQuery {
-			separator := "?"
-			if strings.Contains(to, "?") {
-				separator = "&"
-			}
-			to += separator + query
-		}
-	}
-	code := d.Code
-	if code == 0 {
-		code = http.StatusFound
-	}
-	a := &answer{status: code, header: http.Header{"Location": {to}, "Content-Length": {"0"}, "Content-Type": nil}}
+	code := cmp.Or(d.Code, http.StatusFound)
+	a := &answer{status: code, header: http.Header{"Location": {d.location(t, to)}, "Content-Length": {"0"}, "Content-Type": nil}}
 	if slices.Contains([]int{http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect}, code) {
 		a.header.Set("Cache-Control", "no-cache")
 	}
@@ -94,4 +67,37 @@ func (d *Redirect) answer(t *Transaction) *answer {
 		a.header.Set("Set-Cookie", d.Cookie)
 	}
 	return a
+}
+
+// location returns the target of a redirect whose format has the value to.
+func (d *Redirect) location(t *Transaction, to string) string {
+	switch {
+	case d.Kind == "scheme":
+		return to + "://" + t.request.Host + d.path(t)
+	case d.Kind == "prefix" && to == "/":
+		return d.path(t)
+	case d.Kind == "prefix":
+		return to + d.path(t)
+	}
+	_, query, has := strings.Cut(t.request.RequestURI, "?")
+	if !has || !d.KeepQuery {
+		return to
+	}
+	separator := "?"
+	if strings.Contains(to, "?") {
+		separator = "&"
+	}
+	return to + separator + query
+}
+
+// path returns the path that prefix and scheme keep, with its query unless that is dropped.
+func (d *Redirect) path(t *Transaction) string {
+	path := t.path()
+	if d.AppendSlash && !strings.HasSuffix(path, "/") {
+		path += "/"
+	}
+	if _, query, has := strings.Cut(t.request.RequestURI, "?"); has && !d.DropQuery {
+		path += "?" + query
+	}
+	return path
 }

@@ -5,6 +5,7 @@ package httprules
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"html"
@@ -130,9 +131,7 @@ func (p *Reply) answer(in *sample.Input, status int) *answer {
 		}
 		return p.fixed
 	}
-	if p.Status != 0 {
-		status = p.Status
-	}
+	status = cmp.Or(p.Status, status)
 	a := &answer{status: status, header: make(http.Header), body: p.body}
 	for _, h := range p.Headers {
 		a.header.Add(h.Name, h.format.String(in))

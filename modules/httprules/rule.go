@@ -58,7 +58,7 @@ type Rule struct {
 	pattern    *regexp.Regexp
 }
 
-func (r *Rule) provision(loader *sample.Loader) (err error) {
+func (r *Rule) provision(loader *sample.Loader) error {
 	a, known := actions[r.Action]
 	if !known {
 		return fmt.Errorf("unknown action%s", options.Suggest(r.Action, slices.Sorted(maps.Keys(actions))))
@@ -71,23 +71,8 @@ func (r *Rule) provision(loader *sample.Loader) (err error) {
 	if a.requires&requiresName != 0 && r.Name == "" {
 		return errors.New("expected a name")
 	}
-	if r.Action == "set_var" {
-		if r.expression, err = loader.Expression(r.Value); err != nil {
-			return err
-		}
-	} else if a.requires&requiresValue != 0 {
-		if r.value, err = loader.Format(r.Value); err != nil {
-			return err
-		}
-	}
-	if a.requires&requiresPattern != 0 || r.Method == "reg" {
-		text := r.Pattern
-		if r.Method == "reg" {
-			text = r.Name
-		}
-		if r.pattern, err = regexp.Compile(text); err != nil {
-			return err
-		}
+	if err := r.compile(loader, a.requires); err != nil {
+		return err
 	}
 	if r.Reply == nil && slices.Contains([]string{"deny", "tarpit", "return"}, r.Action) {
 		r.Reply = new(Reply)
@@ -99,4 +84,22 @@ func (r *Rule) provision(loader *sample.Loader) (err error) {
 		return r.Redirect.provision(loader)
 	}
 	return nil
+}
+
+// compile compiles the value and the pattern, if the action requires them.
+func (r *Rule) compile(loader *sample.Loader, requires required) (err error) {
+	switch {
+	case r.Action == "set_var":
+		r.expression, err = loader.Expression(r.Value)
+	case requires&requiresValue != 0:
+		r.value, err = loader.Format(r.Value)
+	}
+	switch {
+	case err != nil:
+	case r.Method == "reg":
+		r.pattern, err = regexp.Compile(r.Name)
+	case requires&requiresPattern != 0:
+		r.pattern, err = regexp.Compile(r.Pattern)
+	}
+	return err
 }
