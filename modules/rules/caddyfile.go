@@ -60,6 +60,20 @@ func RuleOptions(rules *[]*Rule) options.Table {
 }
 
 func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
+	if err := r.parseVar(d, action); err != nil {
+		return err
+	}
+	if err := r.validate(); err != nil {
+		return d.WrapErr(err)
+	}
+	if _, _, err := r.compile(action, l4acl.WithoutFiles()); err != nil {
+		return d.WrapErr(err)
+	}
+	return ParseCondition(d, r.Action, &r.MatcherSetsRaw, &r.UnlessRaw)
+}
+
+// parseVar parses the variable, and the value, of an action that has them.
+func (r *Rule) parseVar(d *caddyfile.Dispenser, action Action) error {
 	switch action {
 	case setVar:
 		if !d.Args(&r.Var, &r.Value) {
@@ -75,20 +89,7 @@ func (r *Rule) unmarshalCaddyfile(d *caddyfile.Dispenser, action Action) error {
 		}
 	default:
 	}
-	if err := r.validate(); err != nil {
-		return d.WrapErr(err)
-	}
-	if action == setVar {
-		if _, err := l4acl.WithoutFiles().Expression(r.Value); err != nil {
-			return d.Errf("set_var %s: %w", r.Var, err)
-		}
-	}
-	if action == setVarFormat {
-		if _, err := l4acl.WithoutFiles().Format(r.Value); err != nil {
-			return d.Errf("set_var_format %s: %w", r.Var, err)
-		}
-	}
-	return ParseCondition(d, r.Action, &r.MatcherSetsRaw, &r.UnlessRaw)
+	return nil
 }
 
 // RuleTarget parses the target of a rule, the first argument on its line. It rejects `use_backend

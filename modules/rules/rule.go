@@ -95,18 +95,26 @@ func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
 		return err
 	}
 	r.action = actions[r.Action]
-	switch r.action {
-	case setVar:
-		r.value, err = loader.Expression(r.Value)
-	case setVarFormat:
-		r.format, err = loader.Format(r.Value)
-	default:
-	}
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", r.Action, r.Var, err)
+	if r.value, r.format, err = r.compile(r.action, loader); err != nil {
+		return err
 	}
 	r.condition, err = LoadCondition(ctx, r, r.MatcherSetsRaw, r.UnlessRaw)
 	return err
+}
+
+// compile compiles the value of set_var or set_var_format.
+func (r *Rule) compile(action Action, loader *sample.Loader) (value *sample.Expression, format *sample.Format, err error) {
+	switch action {
+	case setVar:
+		value, err = loader.Expression(r.Value)
+	case setVarFormat:
+		format, err = loader.Format(r.Value)
+	default:
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %s: %w", r.Action, r.Var, err)
+	}
+	return value, format, nil
 }
 
 // validate validates the action, its variable and its value.
@@ -117,20 +125,29 @@ func (r *Rule) validate() error {
 		return errNoAction
 	case !known:
 		return fmt.Errorf("unknown action %q%s", r.Action, options.Suggest(r.Action, slices.Collect(maps.Keys(actions))))
-	case action != setVar && action != setVarFormat && action != unsetVar:
+	}
+	switch action {
+	case setVar, setVarFormat:
+		if r.Value == "" {
+			return fmt.Errorf("%s %s has no value: expected %s", r.Action, r.Var, valueExamples[action])
+		}
+	case unsetVar:
+		if r.Value != "" {
+			return fmt.Errorf("unset_var %s has a value: expected none", r.Var)
+		}
+	default:
 		if r.Var != "" || r.Value != "" {
 			return fmt.Errorf("action %s has a var or a value: expected neither", r.Action)
 		}
 		return nil
-	case action == unsetVar && r.Value != "":
-		return fmt.Errorf("unset_var %s has a value: expected none", r.Var)
-	case action == setVarFormat && r.Value == "":
-		return fmt.Errorf("set_var_format %s has no value: expected a text such as %%[src]:%%[src_port]", r.Var)
-	case action == setVar && r.Value == "":
-		return fmt.Errorf("set_var %s has no value: expected an expression such as req.ssl_sni,lower", r.Var)
-	default:
-		return ValidateVar(r.Var)
 	}
+	return ValidateVar(r.Var)
+}
+
+// valueExamples are examples for messages about a missing value.
+var valueExamples = map[Action]string{
+	setVar:       "an expression such as req.ssl_sni,lower",
+	setVarFormat: "a text such as %[src]:%[src_port]",
 }
 
 var variable = regexp.MustCompile(`^(proc|sess|txn|req)\.[A-Za-z0-9_.]+$`)
