@@ -47,37 +47,47 @@ func inspect(name string, text []byte) ([]occurrence, error) {
 		i.document(string(text))
 		return i.found, nil
 	}
+	err := i.goFile(text)
+	return i.found, err
+}
+
+// goFile looks at the comments, the messages and the names in a Go file.
+func (i *inspection) goFile(text []byte) error {
 	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, name, text, parser.ParseComments|parser.SkipObjectResolution)
+	file, err := parser.ParseFile(set, i.file, text, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
-		return nil, fmt.Errorf("parsing a Go file: %w", err)
+		return fmt.Errorf("parsing a Go file: %w", err)
 	}
-	at := func(pos token.Pos) int { return set.Position(pos).Line }
 	for _, group := range file.Comments {
 		for _, c := range group.List {
 			i.comment(set.Position(c.Pos()), c.Text)
 		}
 	}
-	isTest := strings.HasSuffix(name, "_test.go")
+	isTest := strings.HasSuffix(i.file, "_test.go")
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ImportSpec:
 			return false
 		case *ast.BasicLit:
 			if n.Kind == token.STRING && !isTest {
-				i.message(at(n.Pos()), n.Value)
+				i.message(set.Position(n.Pos()).Line, n.Value)
 			}
 		case *ast.FuncDecl:
-			if isTest {
-				i.look(names, at(n.Pos()), n.Name.Name)
-			}
-			if n.Doc != nil && !isTest && !startsWithVerb(n.Name.Name, n.Doc.Text()) {
-				i.note("func-doc", at(n.Pos()), n.Doc.Text())
-			}
+			i.function(set.Position(n.Pos()).Line, n, isTest)
 		}
 		return true
 	})
-	return i.found, nil
+	return nil
+}
+
+// function looks at the name of a test, or at whether a comment begins as Go's convention has it.
+func (i *inspection) function(at int, f *ast.FuncDecl, isTest bool) {
+	switch {
+	case isTest:
+		i.look(names, at, f.Name.Name)
+	case f.Doc != nil && !startsWithVerb(f.Name.Name, f.Doc.Text()):
+		i.note("func-doc", at, f.Doc.Text())
+	}
 }
 
 func (i *inspection) comment(at token.Position, text string) {
