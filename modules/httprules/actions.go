@@ -4,7 +4,6 @@ package httprules
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -116,86 +115,6 @@ func redirect(t *Transaction, r *Rule) (*answer, bool, error) {
 // text returns the value of a rule.
 func (t *Transaction) text(r *Rule) string { return r.value.String(&t.input) }
 
-// headers returns the headers that a rule changes: those of the response, once there is one.
-func (t *Transaction) headers() http.Header {
-	if t.http.Header != nil {
-		return t.http.Header
-	}
-	return t.request.Header
-}
-
-// isHost reports whether name is the request's Host, which net/http keeps apart from the headers.
-func (t *Transaction) isHost(name string) bool {
-	return t.http.Header == nil && strings.EqualFold(name, "Host")
-}
-
-func setHeader(t *Transaction, r *Rule) {
-	if t.isHost(r.Name) {
-		t.request.Host = t.text(r)
-		return
-	}
-	value := t.text(r) // evaluated before the header is replaced
-	t.headers()[http.CanonicalHeaderKey(r.Name)] = []string{value}
-}
-
-func addHeader(t *Transaction, r *Rule) {
-	if t.isHost(r.Name) && t.request.Host == "" {
-		t.request.Host = t.text(r)
-		return
-	}
-	t.headers().Add(r.Name, t.text(r))
-}
-
-func deleteHeader(t *Transaction, r *Rule) {
-	name := strings.ToLower(r.Name)
-	for known := range t.headers() {
-		other := strings.ToLower(known)
-		matches := other == name
-		switch r.Method {
-		case "beg":
-			matches = strings.HasPrefix(other, name)
-		case "end":
-			matches = strings.HasSuffix(other, name)
-		case "sub":
-			matches = strings.Contains(other, name)
-		case "reg":
-			matches = r.pattern.MatchString(other)
-		}
-		if matches {
-			delete(t.headers(), known)
-		}
-	}
-}
-
-// replaceHeader changes the matching lines of a header.
-func replaceHeader(t *Transaction, r *Rule) {
-	if t.isHost(r.Name) {
-		t.rewrite(r, t.request.Host, func(to string) { t.request.Host = to })
-		return
-	}
-	lines := t.headers()[http.CanonicalHeaderKey(r.Name)]
-	for i := range lines {
-		t.rewrite(r, lines[i], func(to string) { lines[i] = to })
-	}
-}
-
-// replaceValue changes the matching values of a header, which are separated by commas.
-func replaceValue(t *Transaction, r *Rule) {
-	if t.isHost(r.Name) {
-		replaceHeader(t, r)
-		return
-	}
-	lines := t.headers()[http.CanonicalHeaderKey(r.Name)]
-	for i := range lines {
-		values := strings.Split(lines[i], ",")
-		for k, value := range values {
-			trimmed := strings.Trim(value, " \t")
-			t.rewrite(r, trimmed, func(to string) { values[k] = to })
-		}
-		lines[i] = strings.Join(values, ",")
-	}
-}
-
 // rewrite replaces the part of text that the pattern matches by the rule's value, which may refer
 // to groups as \1, and passes the result to set.
 func (t *Transaction) rewrite(r *Rule, text string, set func(string)) {
@@ -222,45 +141,6 @@ func (t *Transaction) rewrite(r *Rule, text string, set func(string)) {
 	}
 	b.WriteString(text[at[1]:])
 	set(b.String())
-}
-
-// path returns the path of the target, as sent by the client.
-func (t *Transaction) path() string {
-	path, _, _ := strings.Cut(t.request.RequestURI, "?")
-	if _, after, absolute := strings.Cut(path, "://"); absolute && !strings.HasPrefix(path, "/") {
-		if slash := strings.IndexByte(after, '/'); slash >= 0 {
-			return after[slash:]
-		}
-		return "/"
-	}
-	return path
-}
-
-func (t *Transaction) setPath(path string) {
-	_, query, has := strings.Cut(t.request.RequestURI, "?")
-	if has {
-		path += "?" + query
-	}
-	t.setTarget(path)
-}
-
-func (t *Transaction) setQuery(query string) {
-	path, _, _ := strings.Cut(t.request.RequestURI, "?")
-	if query != "" {
-		path += "?" + strings.TrimPrefix(query, "?")
-	}
-	t.setTarget(path)
-}
-
-// setTarget changes the target of the request.
-func (t *Transaction) setTarget(target string) {
-	u, err := url.ParseRequestURI(target)
-	if err != nil { // sent unchanged, as in HAProxy
-		path, query, _ := strings.Cut(target, "?")
-		u = &url.URL{Path: path, RawQuery: query}
-	}
-	t.request.RequestURI = target
-	t.request.URL.Path, t.request.URL.RawPath, t.request.URL.RawQuery, t.request.URL.ForceQuery = u.Path, u.RawPath, u.RawQuery, u.ForceQuery
 }
 
 func setVar(t *Transaction, r *Rule) {

@@ -21,61 +21,12 @@ import (
 	"time"
 )
 
-// Family is an IP version.
-type Family uint8
-
-// The families.
-const (
-	Any  Family = iota // both
-	IPv4               // A records
-	IPv6               // AAAA records
-)
-
-// FamilyOf returns the family of a network of package net (tcp4, tcp6) or of a word (ipv4, ipv6);
-// Any for all others.
-func FamilyOf(word string) Family {
-	switch word {
-	case "tcp4", "ipv4":
-		return IPv4
-	case "tcp6", "ipv6":
-		return IPv6
-	default:
-		return Any
-	}
-}
-
-// CutNetwork cuts tcp4/ or tcp6/ off an address. It returns tcp as the network of all others.
-func CutNetwork(address string) (network, rest string) {
-	for _, network := range []string{"tcp4", "tcp6"} {
-		if rest, ok := strings.CutPrefix(address, network+"/"); ok {
-			return network, rest
-		}
-	}
-	return "tcp", address
-}
-
 // Source looks up addresses.
 type Source interface {
 	// Lookup returns the addresses of one family, IPv4 or IPv6, of a host, and their TTL; 0: unknown.
 	// If the host has none, the error is a *net.DNSError with IsNotFound. It returns soon after ctx is
 	// done.
 	Lookup(ctx context.Context, host string, family Family) (addresses []netip.Addr, ttl time.Duration, err error)
-}
-
-// Name is a host with the families to look up.
-type Name struct {
-	// Host is a name without a port. Case does not matter.
-	Host string
-	// Family is the family of the addresses.
-	Family Family
-	// Prefer is the family that comes first. Any: IPv6, if there is a route to its addresses.
-	Prefer Family
-}
-
-// NewName returns the Name of a host: network is tcp, tcp4 or tcp6, as CutNetwork returns it, and
-// prefer is ipv4, ipv6 or empty.
-func NewName(network, host, prefer string) Name {
-	return Name{Host: host, Family: FamilyOf(network), Prefer: FamilyOf(prefer)}
 }
 
 // Times, and the maximum number of addresses kept of one answer.
