@@ -97,3 +97,31 @@ func ParseWeight(text string, configured int) (int, error) {
 	}
 	return 0, fmt.Errorf("weight %q: expected a whole number from 0 to %d, or a percentage such as 50%%", text, MaxWeight)
 }
+
+// SetWeight changes a server's weight until the configuration changes it. It is HAProxy's set
+// server weight.
+func (p *Pool) SetWeight(server string, weight int) error {
+	return p.change(server, Change{Weight: strconv.Itoa(weight)})
+}
+
+// SetAdmin changes a server's administrative state until the configuration changes it. It is
+// HAProxy's set server state.
+func (p *Pool) SetAdmin(server string, a Admin) error {
+	return p.change(server, Change{Admin: &a})
+}
+
+// SetHealth marks a server as up or down until a check finds otherwise. It is HAProxy's set server
+// health.
+func (p *Pool) SetHealth(server string, up bool) error {
+	return p.change(server, Change{Down: new(!up)})
+}
+
+func (p *Pool) change(server string, c Change) error {
+	b := p.lock()
+	defer b.unlock()
+	b.activate(p)
+	if s := b.pool.server(server); s != nil {
+		return b.change(s, c)
+	}
+	return fmt.Errorf("%w: %q in backend %q", ErrNoSuchServer, server, p.name)
+}

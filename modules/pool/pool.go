@@ -12,8 +12,6 @@ package pool
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -226,32 +224,4 @@ func (p *Pool) Running(s *Server) bool {
 	b := p.lock()
 	defer b.unlock()
 	return s.state.now.up() && !s.state.starting()
-}
-
-// SetWeight changes a server's weight until the configuration changes it. It is HAProxy's set
-// server weight.
-func (p *Pool) SetWeight(server string, weight int) error {
-	return p.change(server, Change{Weight: strconv.Itoa(weight)})
-}
-
-// SetAdmin changes a server's administrative state until the configuration changes it. It is
-// HAProxy's set server state.
-func (p *Pool) SetAdmin(server string, a Admin) error {
-	return p.change(server, Change{Admin: &a})
-}
-
-// SetHealth marks a server as up or down until a check finds otherwise. It is HAProxy's set server
-// health.
-func (p *Pool) SetHealth(server string, up bool) error {
-	return p.change(server, Change{Down: new(!up)})
-}
-
-func (p *Pool) change(server string, c Change) error {
-	b := p.lock()
-	defer b.unlock()
-	b.activate(p)
-	if s := b.pool.server(server); s != nil {
-		return b.change(s, c)
-	}
-	return fmt.Errorf("%w: %q in backend %q", ErrNoSuchServer, server, p.name)
 }
