@@ -121,10 +121,7 @@ func (b *backend) dropPool() {
 	for _, s := range b.states {
 		s.server = nil
 	}
-	if b.slowStart != nil {
-		b.slowStart.Stop()
-		b.slowStart = nil
-	}
+	b.stopSlowStart()
 	b.pool, b.view, b.lastFree = nil, View{}, 0
 }
 

@@ -96,27 +96,33 @@ func (b *backend) usable() (active, backups int) {
 
 // emitChange emits the event for a server whose condition has changed.
 func (b *backend) emitChange(s *Server, before condition, why cause) {
-	now, what := s.state.now, ServerUp
-	switch {
-	case now.admin == Maint:
-		what = MaintStarted
-	case before.admin == Maint:
-		what = MaintEnded
-	case now.down && !before.down: // this also ends a drain that the checks asked for
-		what = ServerDown
-	case now.admin != before.admin && now.admin == Drain:
-		what = DrainStarted
-	case now.admin != before.admin:
-		what = DrainEnded
-	case now.down:
-		what = ServerDown
-	}
+	now := s.state.now
 	if before.admin == Maint && now.admin == Maint { // health does not matter in maintenance
 		return
 	}
-	e := s.event(what, why)
+	e := s.event(before.changeTo(now), why)
 	e.Requeued = s.state.requeued
 	b.emit(e)
+}
+
+// changeTo returns the kind of the change to another condition.
+func (s condition) changeTo(now condition) EventKind {
+	switch {
+	case now.admin == Maint:
+		return MaintStarted
+	case s.admin == Maint:
+		return MaintEnded
+	case now.down && !s.down: // this also ends a drain that the checks asked for
+		return ServerDown
+	case now.admin != s.admin && now.admin == Drain:
+		return DrainStarted
+	case now.admin != s.admin:
+		return DrainEnded
+	case now.down:
+		return ServerDown
+	default:
+		return ServerUp
+	}
 }
 
 // event returns an event of the server.

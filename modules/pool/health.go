@@ -80,12 +80,7 @@ func (h *health) isDown() bool {
 // configure applies a configuration. anew means that the address has changed: the server is a
 // different one, and its health starts over.
 func (h *health) configure(c *ServerConfig, anew bool) {
-	rise, fall := 1, 1
-	if c.Check != nil {
-		rise, fall = c.Check.Rise, c.Check.Fall
-	}
-	first := !h.checked && c.Check != nil
-	lost := h.checked && c.Check == nil || h.asked && c.Agent == nil
+	checked, asked := h.checked, h.asked
 	h.checked, h.asked = c.Check != nil, c.Agent != nil
 	if c.Track == (Ref{}) {
 		h.inherited = inherited{}
@@ -94,22 +89,43 @@ func (h *health) configure(c *ServerConfig, anew bool) {
 		h.ejection.reset()
 	}
 	if anew {
-		h.check, h.agent = riseFall{rise: rise, fall: fall}, riseFall{rise: 1, fall: 1}
-		h.lastCheck, h.lastAgent = CheckRecord{Result: Result{Code: CodeNotChecked}}, CheckRecord{Result: Result{Code: CodeNotChecked}}
-		h.reset(c.Init)
-		h.agent.value = 1
-		return
+		h.startOver(c)
+	} else {
+		h.keep(c, checked, asked)
 	}
+}
+
+// startOver gives a new server its first health.
+func (h *health) startOver(c *ServerConfig) {
+	rise, fall := c.riseAndFall()
+	h.check, h.agent = riseFall{rise: rise, fall: fall}, riseFall{rise: 1, fall: 1}
+	h.lastCheck, h.lastAgent = CheckRecord{Result: Result{Code: CodeNotChecked}}, CheckRecord{Result: Result{Code: CodeNotChecked}}
+	h.reset(c.Init)
+	h.agent.value = 1
+}
+
+// keep keeps the health of a server as far as its configuration allows. checked and asked are as of
+// the configuration before.
+func (h *health) keep(c *ServerConfig, checked, asked bool) {
+	rise, fall := c.riseAndFall()
 	h.check.set(rise, fall)
-	if first && h.check.up() && c.Init != InitFullyUp { // like a new server, but it stays up
-		h.check.value = rise
+	if h.checked && !checked && h.check.up() && c.Init != InitFullyUp {
+		h.check.value = rise // like a new server, but it stays up
 	}
-	if lost { // nothing else would bring it up again
+	if checked && !h.checked || asked && !h.asked { // nothing else would bring it up again
 		h.reset(c.Init)
 		if !h.asked {
 			h.agent.value = 1
 		}
 	}
+}
+
+// riseAndFall returns the steps of the server's check, or those of health set by hand.
+func (c *ServerConfig) riseAndFall() (rise, fall int) {
+	if c.Check == nil {
+		return 1, 1
+	}
+	return c.Check.Rise, c.Check.Fall
 }
 
 // reset restarts the counter of the checks, as after maintenance.

@@ -35,16 +35,9 @@ func (b *backend) wanted(s *Server, l *loop) bool {
 // updateLoops starts and stops loops after a change of configuration, in the order of the servers:
 // the first one is checked at once.
 func (b *backend) updateLoops() {
-	for _, s := range b.states {
-		s.agentLoop.isAgent = true
-		for _, l := range []*loop{&s.checkLoop, &s.agentLoop} {
-			if l.on && !b.wanted(b.current(s), l) {
-				l.stop()
-			}
-		}
-	}
+	b.stopUnwantedLoops()
 	for _, s := range b.pool.servers {
-		for _, l := range []*loop{&s.state.checkLoop, &s.state.agentLoop} {
+		for _, l := range s.state.loops() {
 			switch {
 			case !b.wanted(s, l):
 			case !l.on:
@@ -58,6 +51,20 @@ func (b *backend) updateLoops() {
 		}
 	}
 }
+
+func (b *backend) stopUnwantedLoops() {
+	for _, s := range b.states {
+		s.agentLoop.isAgent = true
+		for _, l := range s.loops() {
+			if l.on && !b.wanted(b.current(s), l) {
+				l.stop()
+			}
+		}
+	}
+}
+
+// loops returns the loops of a server.
+func (s *state) loops() [2]*loop { return [2]*loop{&s.checkLoop, &s.agentLoop} }
 
 // stop ends a loop, and cancels the running check.
 func (l *loop) stop() {

@@ -20,15 +20,8 @@ func (b *backend) update(s *Server, do func() cause) {
 // rebuild recomputes the view from the servers' states, requeues the waiting requests and emits
 // events.
 func (b *backend) rebuild(why cause) {
-	p, now := b.pool, time.Now()
-	before, starting := make([]condition, len(p.servers)), false
-	p.dynamic = false
-	for i, s := range p.servers {
-		before[i] = s.state.evaluate(&s.ServerConfig, now)
-		s.state.viewed = false
-		starting = starting || s.state.starting()
-		p.dynamic = p.dynamic || s.dynamic()
-	}
+	p := b.pool
+	before, starting := b.evaluate()
 	b.view, b.lastFree = newView(p.servers, p.allBackups), 0
 	for _, s := range b.view.Servers {
 		s.state.viewed = true
@@ -36,10 +29,7 @@ func (b *backend) rebuild(why cause) {
 	if r, ok := p.policy.(Rebuilder); ok {
 		r.Rebuild(b.view)
 	}
-	if b.slowStart != nil {
-		b.slowStart.Stop()
-		b.slowStart = nil
-	}
+	b.stopSlowStart()
 	if starting && b.refs > 0 {
 		b.slowStart = time.AfterFunc(time.Second, b.slowStartTick)
 	}
@@ -49,6 +39,26 @@ func (b *backend) rebuild(why cause) {
 			b.conditionChanged(s, before[i], why)
 		}
 	}
+	b.checkEmpty()
+}
+
+// evaluate updates the conditions of the servers, and returns those before and whether a server is
+// in slow start.
+func (b *backend) evaluate() (before []condition, starting bool) {
+	p, now := b.pool, time.Now()
+	before = make([]condition, len(p.servers))
+	p.dynamic = false
+	for i, s := range p.servers {
+		before[i] = s.state.evaluate(&s.ServerConfig, now)
+		s.state.viewed = false
+		starting = starting || s.state.starting()
+		p.dynamic = p.dynamic || s.dynamic()
+	}
+	return before, starting
+}
+
+// checkEmpty emits an event if the last usable server has gone, or one is usable again.
+func (b *backend) checkEmpty() {
 	if empty := len(b.view.Servers) == 0; empty != b.empty {
 		b.empty = empty
 		what := UsableServerAgain
@@ -86,6 +96,14 @@ func (b *backend) evict(s *state, why EvictReason) {
 			holder := l.holder
 			b.afterUnlock(func() { holder.LeaseEvicted(why) })
 		}
+	}
+}
+
+// stopSlowStart stops the timer of slowStartTick.
+func (b *backend) stopSlowStart() {
+	if b.slowStart != nil {
+		b.slowStart.Stop()
+		b.slowStart = nil
 	}
 }
 

@@ -137,21 +137,27 @@ func (s *state) evaluate(c *ServerConfig, now time.Time) (before condition) {
 	if !before.down && s.now.down {
 		s.downs++
 	}
-	s.slowStart = (c.SlowStart + time.Second - 1).Truncate(time.Second)
+	cameUp := s.known && !before.up() // no slow start when the process starts
+	s.updateSlowStart(c.SlowStart, cameUp, now)
+	s.known = true
+	return before
+}
+
+// updateSlowStart begins, continues or ends the slow start.
+func (s *state) updateSlowStart(length time.Duration, cameUp bool, now time.Time) {
+	s.slowStart = (length + time.Second - 1).Truncate(time.Second)
 	switch {
 	case !s.now.up():
 		s.upSince = time.Time{}
-	case s.known && !before.up() && s.slowStart > 0: // no slow start when the process starts
+	case cameUp && s.slowStart > 0:
 		s.upSince = now
 	}
-	s.known = true
 	if s.upSince.IsZero() {
-		return before
+		return
 	}
 	if s.elapsed = now.Sub(s.upSince).Truncate(time.Second); s.elapsed >= s.slowStart {
 		s.upSince = time.Time{}
 	}
-	return before
 }
 
 // starting reports whether the server is in slow start.

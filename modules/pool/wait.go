@@ -150,15 +150,7 @@ func (b *backend) fillAll() {
 // another queue; a request with no usable server fails. The result is as if the requests came one
 // after the other: a later one does not count before its turn.
 func (b *backend) requeueAll() {
-	var waiting []*waiter
-	for _, s := range b.states {
-		s.requeued = 0
-		if s.queue.first != nil && !b.keepsQueue(s) {
-			waiting = s.queue.appendTo(waiting)
-		}
-	}
-	waiting = b.queue.appendTo(waiting)
-	slices.SortFunc(waiting, func(a, o *waiter) int { return cmp.Compare(a.since, o.since) })
+	waiting := b.waiters()
 	for _, w := range waiting { // in order: the policy may depend on it
 		if w.server != nil {
 			b.uncountQueued(w.server)
@@ -176,21 +168,37 @@ func (b *backend) requeueAll() {
 	b.fillAll()
 }
 
+// waiters returns the waiters to requeue, oldest first, and begins to count those that move.
+func (b *backend) waiters() (waiting []*waiter) {
+	for _, s := range b.states {
+		s.requeued = 0
+		if s.queue.first != nil && !b.keepsQueue(s) {
+			waiting = s.queue.appendTo(waiting)
+		}
+	}
+	waiting = b.queue.appendTo(waiting)
+	slices.SortFunc(waiting, func(a, o *waiter) int { return cmp.Compare(a.since, o.since) })
+	return waiting
+}
+
 // requeue serves a waiter, fails it, or moves it to the right queue. It reports whether the waiter
 // stays where it is.
 func (b *backend) requeue(w *waiter) (stays bool) {
 	from := w.server
-	lost := from != nil && b.abandoned(from)
 	s, waits, err := b.choose(w.request, false)
 	if from != nil {
 		b.countQueued(from)
 	}
+	var to *state
+	if s != nil {
+		to = s.state
+	}
 	switch {
-	case waits && s == nil && from == nil, waits && s != nil && s.state == from:
+	case waits && to == from:
 		return true
-	case err != nil && from != nil && !lost: // the server that it waits for still serves it
-		return true
-	case from != nil && (s == nil || s.state != from):
+	case err != nil && from != nil && !b.abandoned(from):
+		return true // the server that it waits for still serves it
+	case from != nil && to != from:
 		w.request.Queued.Moved = true
 		from.requeued++
 	}
