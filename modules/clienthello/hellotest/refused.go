@@ -3,7 +3,6 @@
 package hellotest
 
 import (
-	"bytes"
 	"slices"
 )
 
@@ -23,8 +22,9 @@ type Refusal struct {
 // beginning, so the limit for hellos must be the highest, 64 KiB.
 func Refused() []Refusal {
 	return slices.Concat(
-		refusedProtocols(), refusedRecords(), refusedMessages(), refusedFields(), refusedExtensions(),
-		refusedNames(), refusedALPN(), refusedLists(), refusedKeyShares(), refusedTogether(),
+		refusedProtocols(), refusedSSLv2(), refusedSizes(), refusedRecords(), refusedMessages(),
+		refusedFields(), refusedBlocks(), refusedExtensions(), refusedRepeats(), refusedNames(),
+		refusedALPN(), refusedLists(), refusedKeyShares(), refusedTogether(),
 	)
 }
 
@@ -46,8 +46,6 @@ func refusedProtocols() []Refusal {
 	notTLS := func(detail, name, raw string) Refusal {
 		return Refusal{Name: name, Raw: []byte(raw), Outcome: "not_tls", Detail: detail}
 	}
-	sslv2 := func(name, raw string) Refusal { return Refusal{Name: name, Raw: []byte(raw), Outcome: "sslv2"} }
-	tooLarge := func(name string, raw []byte) Refusal { return Refusal{Name: name, Raw: raw, Outcome: "too_large"} }
 
 	return []Refusal{
 		notTLS(first, "HTTP", "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"),
@@ -73,7 +71,14 @@ func refusedProtocols() []Refusal {
 		notTLS(almost, "SSLv2, another message", "\x80\x2e\x04"),
 		notTLS(almost, "SSLv2, another major version", "\x80\x2e\x01\x01"),
 		notTLS(almost, "SSLv2, another minor version", "\x80\x2e\x01\x00\x03"),
+	}
+}
 
+// refusedSSLv2 returns hellos of SSLv2.
+func refusedSSLv2() []Refusal {
+	sslv2 := func(name, raw string) Refusal { return Refusal{Name: name, Raw: []byte(raw), Outcome: "sslv2"} }
+
+	return []Refusal{
 		sslv2("SSLv2", "\x80\x2e\x01\x00\x02"),
 		sslv2("SSLv2, whole", "\x80\x1c\x01\x00\x02\x00\x03\x00\x00\x00\x10\x07\x00\xc0"+"0123456789abcdef"),
 		sslv2("SSLv2 for SSL 3.0", "\x80\x2e\x01\x03"),
@@ -81,7 +86,14 @@ func refusedProtocols() []Refusal {
 		sslv2("SSLv2, shortest", "\x80\x09\x01\x00\x02"),
 		sslv2("SSLv2, longer", "\x81\x00\x01\x03\x03"),
 		sslv2("SSLv2, longest", "\xff\xff\x01\x03\x01"),
+	}
+}
 
+// refusedSizes returns hellos above the limit.
+func refusedSizes() []Refusal {
+	tooLarge := func(name string, raw []byte) Refusal { return Refusal{Name: name, Raw: raw, Outcome: "too_large"} }
+
+	return []Refusal{
 		tooLarge("hello of 65537 bytes", []byte{22, 3, 1, 0x40, 0, 1, 1, 0, 1}),
 		tooLarge("hello of 16 MiB", []byte{22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff}),
 		tooLarge("hello of 16 MiB, its length in four records", Records([]byte{1, 0xff, 0xff, 0xff}, 1)),
@@ -142,109 +154,4 @@ func refusedMessages() []Refusal {
 		malformed(short, "body of 40 bytes", sized(40)),
 		malformed(short, "body of 40 NUL bytes", Records(Handshake(clientHello, make([]byte, 40)))),
 	}
-}
-
-// refusedFields returns faults in the fields before the extensions, and in the length of the
-// extensions.
-func refusedFields() []Refusal {
-	const (
-		session      = "session id cut off or longer than 32 bytes"
-		suites       = "cipher suites cut off, empty or of odd length"
-		compressions = "compression methods cut off or empty"
-		block        = "extensions do not end where the ClientHello ends"
-	)
-	const beforeSession, beforeSuites = 2 + 32, 2 + 32 + 1 + 32
-	fixed := Plain().Body() // version, random, session id, suites, compressions
-	beforeCompressions := len(fixed) - 2
-	body := func(parts ...[]byte) []byte { return Records(Handshake(clientHello, slices.Concat(parts...))) }
-	faulty := func(change func(*ClientHello)) []byte {
-		h := wellKnown()
-		change(&h)
-		return h.Raw()
-	}
-	trailing := func(extensions []byte, trailer ...byte) []byte {
-		return faulty(func(h *ClientHello) { h.Extensions, h.Trailer = extensions, trailer })
-	}
-	sni := SNI("a.example")
-
-	return []Refusal{
-		malformed(session, "session id of 33 bytes", faulty(func(h *ClientHello) { h.SessionID = make([]byte, 33) })),
-		malformed(session, "session id of 255 bytes", faulty(func(h *ClientHello) { h.SessionID = make([]byte, 255) })),
-		malformed(session, "session id cut off", body(fixed[:beforeSession], []byte{32, 1, 2, 3, 4, 5, 6, 7})),
-
-		malformed(suites, "no cipher suites", faulty(func(h *ClientHello) { h.CipherSuites = nil })),
-		malformed(suites, "odd cipher suites", faulty(func(h *ClientHello) { h.CipherSuites = []byte{0x13, 1, 0x13} })),
-		malformed(suites, "one byte of a cipher suite", faulty(func(h *ClientHello) { h.CipherSuites = []byte{0x13} })),
-		malformed(suites, "cipher suites cut off", body(fixed[:beforeSuites], []byte{0xff, 0xfe, 0x13, 1})),
-		malformed(suites, "half a length of cipher suites", body(fixed[:beforeSuites], []byte{0})),
-		malformed(suites, "cipher suites missing", body(fixed[:beforeSuites])),
-
-		malformed(compressions, "no compression methods", faulty(func(h *ClientHello) { h.Compressions = nil })),
-		malformed(compressions, "compression methods cut off", body(fixed[:beforeCompressions], []byte{2, 0})),
-		malformed(compressions, "compression methods missing", body(fixed[:beforeCompressions])),
-
-		malformed(block, "extensions of one byte", trailing(nil, 0)),
-		malformed(block, "extensions cut off", trailing(nil, 0, 1)),
-		malformed(block, "extensions longer than the hello", trailing(nil, append([]byte{0xff, 0xff}, sni...)...)),
-		malformed(block, "extensions shorter than the hello", trailing(nil, append([]byte{0, 4}, sni...)...)),
-		malformed(block, "byte after empty extensions", trailing([]byte{}, 0)),
-		malformed(block, "byte after the extensions", trailing(sni, 0)),
-		malformed(block, "second message in the length", trailing(sni, wellKnown().Message()...)),
-		malformed(block, "second block of extensions", trailing(sni, Vector16(ALPN("h2"))...)),
-		malformed(block, "padding after the extensions", trailing(sni, make([]byte, 1000)...)),
-	}
-}
-
-// refusedExtensions returns extensions that are cut off or repeated.
-func refusedExtensions() []Refusal {
-	const (
-		past  = "extension runs past the end of the extensions"
-		twice = "extension present twice"
-	)
-	sni := SNI("a.example")
-	block := func(parts ...[]byte) []byte { return Plain(parts...).Raw() }
-	again := func(extension []byte) []byte { return block(sni, extension, ALPN("h2"), extension) }
-
-	return []Refusal{
-		malformed(past, "extension of one byte", block([]byte{0})),
-		malformed(past, "extension without length", block([]byte{0, 5})),
-		malformed(past, "extension with half a length", block([]byte{0, 5, 0})),
-		malformed(past, "extension too long", block([]byte{0, 5, 0, 1})),
-		malformed(past, "unknown extension too long", block(sni, []byte{0xab, 0xcd, 0xff, 0xff, 0})),
-		malformed(past, "server_name longer than the extensions", block([]byte{0, 0, 0xff, 0xff}, sni[4:])),
-		malformed(past, "last extension one byte too long", block(sni, []byte{0, 35, 0, 2, 0})),
-		malformed(past, "three bytes after the last extension", block(sni, []byte{0, 23, 0})),
-
-		malformed(twice, "server_name twice", block(sni, sni)),
-		malformed(twice, "server_name twice, with other names", block(sni, ALPN("h2"), SNI("b.example"))),
-		malformed(twice, "nameless server_name twice", block(
-			bytes.Repeat(Extension(TypeServerName, Vector16(SNIEntry(1, "x"))), 2))),
-		malformed(twice, "ALPN twice", block(ALPN("h2"), sni, ALPN("h2"))),
-		malformed(twice, "supported_versions twice", block(SupportedVersions(0x0304), SupportedVersions(0x0303))),
-		malformed(twice, "supported_groups twice", again(Groups(0x001d))),
-		malformed(twice, "ec_point_formats twice", again(PointFormats(0))),
-		malformed(twice, "signature_algorithms twice", again(SignatureAlgorithms(0x0403))),
-		malformed(twice, "key_share twice", again(KeyShares(0x001d))),
-		malformed(twice, "pre_shared_key twice", again(Extension(TypePreSharedKey, nil))),
-		malformed(twice, "early_data twice", again(Extension(TypeEarlyData, nil))),
-		malformed(twice, "encrypted_client_hello twice", again(Extension(TypeECH, []byte{0}))),
-		malformed(twice, "padding twice", again(Extension(TypePadding, make([]byte, 9)))),
-		malformed(twice, "GREASE twice", again(Extension(0x3a3a, nil))),
-		malformed(twice, "unknown extension twice", again(Extension(4711, nil))),
-		malformed(twice, "unknown extension twice, with other data", block(Extension(4711, nil), Extension(4711, []byte{1}))),
-		malformed(twice, "extension 63 twice", again(Extension(63, nil))),
-		malformed(twice, "extension 64 twice", again(Extension(64, nil))),
-		malformed(twice, "extension 65535 twice", again(Extension(65535, nil))),
-		malformed(twice, "extension 4711 again after 10000 others", block(
-			Extension(4711, nil), manyExtensions(20_000, 10_000), Extension(4711, nil))),
-		malformed(twice, "10000 extensions of one type", block(bytes.Repeat(Extension(4711, nil), 10_000))),
-	}
-}
-
-// manyExtensions returns count empty extensions of consecutive types.
-func manyExtensions(first uint16, count int) (b []byte) {
-	for k := range count {
-		b = append(b, Extension(first+uint16(k), nil)...)
-	}
-	return b
 }
