@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package haproxycfg
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+)
+
+// sectionKind is the grade of a section that is not translated, and its note.
+type sectionKind struct {
+	grade grade
+	note  string
+}
+
+// untranslated holds the sections that are not translated. Their names are among
+// [haproxyfile.SectionKinds], which has all others too.
+var untranslated = map[string]sectionKind{
+	"peers":       {ignored, noteUnusedPeers},
+	"resolvers":   {differs, "host names are looked up by the system's resolver, and renewed while in use"},
+	"mailers":     {ignored, "there are no mail alerts"},
+	"userlist":    {ignored, "it is for mode http"},
+	"ring":        {ignored, "logs go through Caddy"},
+	"log-forward": {differs, "syslog is neither received nor forwarded"},
+	"log-profile": {ignored, "logs go through Caddy"},
+	"cache":       {ignored, "it is for mode http"},
+	"program":     {differs, "no other program is started"},
+	"fcgi-app":    {ignored, "it is for mode http"},
+	"http-errors": {ignored, "it is for mode http"},
+	"crt-store":   {ignored, noteUnusedCertificate},
+	"crt-list":    {ignored, noteUnusedCertificate},
+	"traces":      {ignored, "it is for debugging HAProxy"},
+	"acme":        {ignored, "Caddy gets certificates by itself"},
+}
+
+func (t *translation) readOther(s haproxyfile.Section) {
+	if s.Kind == "resolvers" && len(s.Args) == 0 {
+		t.incomplete = true
+	}
+	if len(s.Args) == 0 && slices.Contains([]string{"peers", "resolvers", "mailers", "userlist", "ring"}, s.Kind) {
+		t.errorf(s.Pos, "missing name for %s section: expected '%s NAME'", s.Kind, s.Kind)
+		return
+	}
+	k := untranslated[s.Kind]
+	t.notice(s.Pos, k.grade, k.note, strings.Join(append([]string{s.Kind}, s.Args...), " "))
+	if s.Kind == "resolvers" {
+		t.resolvers[s.Args[0]] = true
+		t.validateResolvers(s.Lines)
+	}
+}
+
+// resolverWords are the keywords of a resolvers section.
+var resolverWords = []string{"nameserver", "parse-resolv-conf", "resolve_retries", "timeout", "hold", "accepted_payload_size"}
+
+// validateResolvers reports the mistakes that HAProxy would report. The section has no effect,
+// since the system's resolver has its own settings.
+func (t *translation) validateResolvers(lines []haproxyfile.Line) {
+	for _, l := range lines {
+		switch w := l.Words; {
+		case !slices.Contains(resolverWords, w[0]):
+			t.errorf(l.Pos, "unknown keyword '%s' in 'resolvers' section%s", w[0], didYouMean(w[0], resolverWords))
+		case w[0] == "nameserver" && len(w) < 3:
+			t.errorf(l.Pos, "'nameserver' expects <name> and <addr>[:<port>] as arguments")
+		case w[0] == "nameserver":
+			if a, err := haproxyfile.ParseAddress(w[2], haproxyfile.AddressOptions{}); err != nil {
+				t.errorf(l.Pos, "'nameserver %s' : %v", w[1], err)
+			} else if !a.HasPort {
+				t.errorf(l.Pos, "'nameserver %s' : missing port specification in '%s'", w[1], w[2])
+			}
+		}
+	}
+}
