@@ -107,8 +107,8 @@ func indented(text string) string {
 // warnBackend warns of a backend, and where it is served. It reports whether the backend uses up
 // the port.
 func (t *translation) warnBackend(p *proxy, config *haproxysites.Config, section *haproxysites.Section, port int) bool {
-	for _, f := range t.proxies {
-		if f.isFrontend() && !f.disabled && !f.skipped && len(f.binds) > 0 && f.leadsTo(p) {
+	for f := range t.frontendsOf(p) {
+		if !f.skipped && len(f.binds) > 0 {
 			d := config.OfBackend(section, port)
 			t.drafts = append(t.drafts, d)
 			t.warnf(p.Pos, "%s is in mode http and left out: connections that %s sends there are closed; with 'mode tcp' and 'server caddy 127.0.0.1:%d' in it, and in a Caddyfile%s:\n%s",

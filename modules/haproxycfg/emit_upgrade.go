@@ -3,7 +3,6 @@
 package haproxycfg
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
@@ -15,13 +14,12 @@ func (t *translation) upgradingFrontend(b *proxy) *proxy {
 	if !b.isBackend() || !b.isHTTP() || b.skipped {
 		return nil
 	}
-	i := slices.IndexFunc(t.proxies, func(p *proxy) bool {
-		return p.isFrontend() && !p.isHTTP() && !p.disabled && len(p.binds) > 0 && p.leadsTo(b)
-	})
-	if i < 0 {
-		return nil
+	for p := range t.frontendsOf(b) {
+		if !p.isHTTP() && len(p.binds) > 0 {
+			return p
+		}
 	}
-	return t.proxies[i]
+	return nil
 }
 
 // site returns the name of the listener for connections that become HTTP in a backend. Caddy takes

@@ -3,6 +3,7 @@
 package haproxycfg
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -206,14 +207,8 @@ func (t *translation) fullConn(p *proxy) int {
 		return p.fullconn
 	}
 	total := 0
-	for _, f := range t.proxies {
-		if !f.isFrontend() || f.disabled || !f.leadsTo(p) {
-			continue
-		}
-		n := f.maxconn
-		if n == 0 {
-			n = t.maxconn
-		}
+	for f := range t.frontendsOf(p) {
+		n := cmp.Or(f.maxconn, t.maxconn)
 		if n == 0 {
 			n = assumedMaxConn
 			t.warnf(p.Pos, "%s has servers with 'minconn' but no 'fullconn', and HAProxy would derive the connection limit of %s from the system's limits: %d is assumed; write 'fullconn N', or 'maxconn N' in %s or in 'global'", p, f, n, f)

@@ -3,9 +3,11 @@
 package haproxycfg
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
@@ -53,6 +55,11 @@ func (t *translation) validateFrontend(p *proxy) {
 		}
 	}
 	t.warnBacklog(p)
+	t.validateRouting(p)
+}
+
+// validateRouting validates the backends that a frontend names, and warns of rules without effect.
+func (t *translation) validateRouting(p *proxy) {
 	for _, u := range p.useBackend {
 		if !u.dynamic {
 			t.validateTarget(p, u.reference, "use_backend")
@@ -64,7 +71,7 @@ func (t *translation) validateFrontend(p *proxy) {
 			t.warnf(p.defaultBackend.Pos, "%s: 'default_backend' always has precedence over the servers, which will never be used", p)
 		}
 	}
-	if len(p.useBackend) > 0 && p.inspect == 0 && !p.invalid && slices.ContainsFunc(p.useBackend, useRule.needsRequest) {
+	if p.inspect == 0 && !p.invalid && slices.ContainsFunc(p.useBackend, useRule.needsRequest) {
 		t.warnf(p.useBackend[0].Pos, "'use_backend' in %s needs data from the client, and without 'tcp-request inspect-delay' and a 'tcp-request content' rule nothing waits for it: data that arrives after the accept is not seen, as in HAProxy", p)
 	}
 }
@@ -102,38 +109,60 @@ func (t *translation) validateBackend(p *proxy) {
 			t.errorf(n.Pos, "'server %s/%s' : custom id %d has already been used for server '%s'", p.name, n.Name, n.ID, other.Name)
 		}
 		ids[n.ID] = n
-		if err := t.validateServer(p, n); err != "" {
-			t.errorf(n.Pos, "'server %s/%s' : %s", p.name, n.Name, err)
-		} else if !n.invalid {
-			t.finishHTTP(p, n)
-			t.finishTLS(p, n)
-		}
-		if n.observe == "layer7" && !p.isHTTP() {
-			t.warnf(n.Pos, "'server %s/%s' : 'observe layer7' is ignored, as in HAProxy: it can only be used in http proxies", p.name, n.Name)
-		}
+		t.finishServer(p, n)
 	}
 	if !p.invalid {
 		t.warnUnusedRules(p)
 	}
 }
 
-// leadsTo reports whether a frontend may send connections to a backend.
+// finishServer validates a server, and applies what follows from all of its options.
+func (t *translation) finishServer(p *proxy, n *server) {
+	if err := t.validateServer(p, n); err != "" {
+		t.errorf(n.Pos, "'server %s/%s' : %s", p.name, n.Name, err)
+	} else if !n.invalid {
+		t.finishHTTP(p, n)
+		t.finishTLS(p, n)
+	}
+	if n.observe == "layer7" && !p.isHTTP() {
+		t.warnf(n.Pos, "'server %s/%s' : 'observe layer7' is ignored, as in HAProxy: it can only be used in http proxies", p.name, n.Name)
+	}
+}
+
+// leadsTo reports whether the section is a frontend that may send connections to a backend.
 func (p *proxy) leadsTo(b *proxy) bool {
-	return p == b || p.defaultBackend.name == b.name ||
-		slices.ContainsFunc(p.useBackend, func(u useRule) bool { return u.dynamic || u.name == b.name })
+	return p.isFrontend() && (p == b || p.defaultBackend.name == b.name ||
+		slices.ContainsFunc(p.useBackend, func(u useRule) bool { return u.dynamic || u.name == b.name }))
+}
+
+// frontendsOf returns the frontends that may send connections to a backend, without those that are
+// disabled.
+func (t *translation) frontendsOf(b *proxy) iter.Seq[*proxy] {
+	return func(yield func(*proxy) bool) {
+		for _, p := range t.proxies {
+			if !p.disabled && p.leadsTo(b) && !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // warnTimeouts warns of missing timeouts, as HAProxy does. They remain infinite.
 func (t *translation) warnTimeouts(p *proxy) {
+	listens, hasServers := p.isFrontend() && len(p.binds) > 0, p.isBackend() && len(p.servers) > 0
 	var missing []string
-	if p.isFrontend() && len(p.binds) > 0 && p.timeouts.client == nil {
-		missing = append(missing, "'client'")
-	}
-	if p.isBackend() && len(p.servers) > 0 && p.timeouts.connect == nil {
-		missing = append(missing, "'connect'")
-	}
-	if p.isBackend() && len(p.servers) > 0 && p.timeouts.server == nil {
-		missing = append(missing, "'server'")
+	for _, of := range []struct {
+		name   string
+		needed bool
+		given  *time.Duration
+	}{
+		{"'client'", listens, p.timeouts.client},
+		{"'connect'", hasServers, p.timeouts.connect},
+		{"'server'", hasServers, p.timeouts.server},
+	} {
+		if of.needed && of.given == nil {
+			missing = append(missing, of.name)
+		}
 	}
 	if len(missing) > 0 && !p.disabled && !p.invalid {
 		t.collect(p.Pos, "missing timeouts ("+strings.Join(missing, ", ")+") for %s: idle connections are never closed", p.String())
@@ -142,10 +171,8 @@ func (t *translation) warnTimeouts(p *proxy) {
 
 // countBinds returns the number of addresses that are listened on.
 func (t *translation) countBinds() (n int) {
-	for _, p := range t.proxies {
-		if !p.disabled && !t.neverListens(p) {
-			n += len(p.binds)
-		}
+	for range t.activeBinds {
+		n++
 	}
 	return n
 }

@@ -3,6 +3,7 @@
 package haproxycfg
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,25 +22,56 @@ func (t *translation) validateServer(p *proxy, n *server) string {
 		return "unable to enable checks and tracking at the same time!"
 	case n.Track != "":
 		return t.validateTrack(p, n)
-	case n.check.verify != "" && n.check.verify != "none" && n.check.verify != "required":
+	}
+	return cmp.Or(t.validateServerNames(n), t.validateServerCheck(p, n), t.validateServerTLS(p, n), t.validateServerPort(p, n))
+}
+
+// validateServerNames returns an error message for a name that a server's options must know.
+func (t *translation) validateServerNames(n *server) string {
+	switch {
+	case !slices.Contains([]string{"", "none", "required"}, n.check.verify):
 		return "'verify' : unknown verify method '" + n.check.verify + "', only 'none' and 'required' are supported"
 	case n.resolvers != "" && !t.resolvers[n.resolvers] && !t.incomplete:
 		return "unable to find required resolvers '" + n.resolvers + "'" + didYouMean(n.resolvers, slices.Collect(maps.Keys(t.resolvers)))
-	case n.check.on && !n.endpoint.HasPort && n.check.Port == 0 && !t.checkOf(p, n).hasPort() && !n.endpoint.Family.IsUnix():
+	}
+	return ""
+}
+
+// validateServerCheck returns an error message for a server's health check, or nothing.
+func (t *translation) validateServerCheck(p *proxy, n *server) string {
+	if n.check.on && !n.endpoint.HasPort && n.check.Port == 0 && !t.checkOf(p, n).hasPort() && !n.endpoint.Family.IsUnix() {
 		return "it has neither service port nor check port: expected 'port N' beside 'check', or ADDRESS:PORT"
-	case t.validateCheckSection(p, n) != nil:
-		return t.validateCheckSection(p, n).Error()
-	case t.speaksTLS(p, n) && t.verifies(n) && n.check.caFile == "":
+	}
+	return message(t.validateCheckSection(p, n))
+}
+
+// validateServerTLS returns an error message for the files that verify a server, or nothing.
+func (t *translation) validateServerTLS(p *proxy, n *server) string {
+	if t.speaksTLS(p, n) && t.verifies(n) && n.check.caFile == "" {
 		return "verify is enabled by default but no CA file specified: expected 'verify none' or 'ca-file FILE' beside 'check-ssl'"
 	}
 	// HAProxy reads these files even if nothing uses them.
-	if err := errors.Join(t.validateCA(n.check.caFile), t.validateCRL(n.tls.crl)); err != nil {
-		return err.Error()
+	return message(errors.Join(t.validateCA(n.check.caFile), t.validateCRL(n.tls.crl)))
+}
+
+// validateServerPort returns an error message for a server in mode http that has no port, if none
+// can be found. In mode tcp it gets the port that the client connected to.
+func (t *translation) validateServerPort(p *proxy, n *server) string {
+	if n.endpoint.HasPort || n.endpoint.Family.IsUnix() || !p.isHTTP() || p.disabled {
+		return ""
 	}
-	if p.isHTTP() && !p.disabled && !n.endpoint.HasPort && !n.endpoint.Family.IsUnix() && t.portFor(p) == 0 && !t.hasInvalidLines(p) {
-		return "it has no port, and the frontends that lead here do not all listen on the same one: expected ADDRESS:PORT"
+	if t.portFor(p) != 0 || t.hasInvalidLines(p) {
+		return ""
 	}
-	return ""
+	return "it has no port, and the frontends that lead here do not all listen on the same one: expected ADDRESS:PORT"
+}
+
+// message returns the text of an error, or nothing without one.
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // validateTrack returns an error message for a server that tracks another one, or nothing.
@@ -92,10 +124,7 @@ func (n *server) tracksTo(t *translation, p *proxy, end *server) bool {
 // portFor returns the one port of all frontends that lead to a backend, or 0 if there are several.
 func (t *translation) portFor(b *proxy) int {
 	port := 0
-	for _, p := range t.proxies {
-		if !p.isFrontend() || p.disabled || !p.leadsTo(b) {
-			continue
-		}
+	for p := range t.frontendsOf(b) {
 		for _, bound := range p.binds {
 			if bound.Port == 0 || bound.PortHigh > bound.Port || port != 0 && port != bound.Port {
 				return 0
@@ -108,5 +137,5 @@ func (t *translation) portFor(b *proxy) int {
 
 // hasInvalidLines reports whether the backend, or a frontend that leads to it, has an invalid line.
 func (t *translation) hasInvalidLines(b *proxy) bool {
-	return b.invalid || slices.ContainsFunc(t.proxies, func(p *proxy) bool { return p.isFrontend() && p.invalid && p.leadsTo(b) })
+	return b.invalid || slices.ContainsFunc(t.proxies, func(p *proxy) bool { return p.invalid && p.leadsTo(b) })
 }

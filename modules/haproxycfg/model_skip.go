@@ -53,9 +53,15 @@ func hasSSL(words []string) bool {
 // mayGetConnections reports whether a skipped section may get connections of one that is not
 // skipped.
 func (t *translation) mayGetConnections(p *proxy) bool {
-	return p.isBackend() && slices.ContainsFunc(t.proxies, func(f *proxy) bool {
-		return f.isFrontend() && !f.disabled && !f.skipped && f.leadsTo(p)
-	})
+	if !p.isBackend() {
+		return false
+	}
+	for f := range t.frontendsOf(p) {
+		if !f.skipped {
+			return true
+		}
+	}
+	return false
 }
 
 // validateSkippedBind reports binds that would get the connections of a skipped bind, and servers

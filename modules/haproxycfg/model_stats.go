@@ -114,10 +114,7 @@ func (p *proxy) quotedName() string {
 // pageAddress returns the addresses at which HAProxy would serve the page.
 func (t *translation) pageAddress(p *proxy, page *builtinPage) string {
 	var at []string
-	for _, f := range t.proxies {
-		if !f.isFrontend() || f.disabled || f != p && !f.leadsTo(p) {
-			continue
-		}
+	for f := range t.frontendsOf(p) {
 		for i := range f.binds {
 			uri := page.uri
 			if t.neverListens(f) && uri == defaultPage {
