@@ -48,42 +48,57 @@ func newSuites(table string) (all []suite) {
 	return all
 }
 
+// partGroups are the groups that a suite is in because of a part of its name.
+var partGroups = map[string][]string{
+	"ECDHE":       {"ECDHE", "EECDH", "ECDH", "kECDHE", "kEECDH"},
+	"DHE":         {"DHE", "EDH", "DH", "kDHE", "kEDH"},
+	"ECDSA":       {"aECDSA", "ECDSA"},
+	"DSS":         {"aDSS", "DSS"},
+	"AES128":      {"AES", "AES128"},
+	"AES256":      {"AES", "AES256"},
+	"CAMELLIA128": {"CAMELLIA", "CAMELLIA128"},
+	"CAMELLIA256": {"CAMELLIA", "CAMELLIA256"},
+	"ARIA128":     {"ARIA", "ARIA128"},
+	"ARIA256":     {"ARIA", "ARIA256"},
+	"CCM":         {"AESCCM"},
+	"CCM8":        {"AESCCM", "AESCCM8"},
+	"CHACHA20":    {"CHACHA20"},
+}
+
+// hashGroups are the groups of a suite by the hash at the end of its name, unless it has a mode of
+// its own, such as GCM.
+var hashGroups = map[string][]string{"SHA": {"SHA", "SHA1"}, "SHA256": {"SHA256"}, "SHA384": {"SHA384"}}
+
 // groupsOf derives the groups of a suite from its name.
 func groupsOf(name string) []string {
-	has := func(part string) bool { return slices.Contains(strings.Split(name, "-"), part) }
+	parts := strings.Split(name, "-")
+	has := func(anyOf ...string) bool {
+		return slices.ContainsFunc(anyOf, func(part string) bool { return slices.Contains(parts, part) })
+	}
 	groups := []string{"ALL", "HIGH"}
-	ecdhe, ecdsa := has("ECDHE"), has("ECDSA")
 	add := func(is bool, names ...string) {
 		if is {
 			groups = append(groups, names...)
 		}
 	}
-	add(ecdhe, "ECDHE", "EECDH", "ECDH", "kECDHE", "kEECDH")
-	add(has("DHE"), "DHE", "EDH", "DH", "kDHE", "kEDH")
-	add(!ecdhe && !has("DHE"), "kRSA", "RSA")
-	add(ecdsa, "aECDSA", "ECDSA")
-	add(has("DSS"), "aDSS", "DSS")
-	add(!ecdsa && !has("DSS"), "aRSA")
-	for _, bits := range []string{"128", "256"} {
-		for _, cipher := range []string{"AES", "CAMELLIA", "ARIA"} {
-			add(has(cipher+bits), cipher, cipher+bits)
-		}
+	for _, part := range parts {
+		add(true, partGroups[part]...)
 	}
-	gcm, ccm, chacha := has("GCM"), has("CCM") || has("CCM8"), has("CHACHA20")
-	aes := slices.Contains(groups, "AES")
-	add(aes && gcm, "AESGCM")
-	add(slices.Contains(groups, "ARIA") && gcm, "ARIAGCM")
-	add(ccm, "AESCCM")
-	add(has("CCM8"), "AESCCM8")
-	add(chacha, "CHACHA20")
-	modern := gcm || ccm || chacha
-	add(!modern && has("SHA"), "SHA", "SHA1")
-	add(!modern && has("SHA256"), "SHA256")
-	add(!modern && has("SHA384"), "SHA384")
-	add(modern || !has("SHA"), "TLSv1.2")
-	add(!modern && has("SHA") && ecdhe, "TLSv1", "TLSv1.0")
-	add(!modern && has("SHA") && !ecdhe, "SSLv3")
-	add(!ccm && (aes || chacha) && !has("DSS"), "DEFAULT")
+	aes, modern := has("AES128", "AES256"), has("GCM", "CCM", "CCM8", "CHACHA20")
+	add(!has("ECDHE", "DHE"), "kRSA", "RSA")
+	add(!has("ECDSA", "DSS"), "aRSA")
+	add(aes && has("GCM"), "AESGCM")
+	add(has("ARIA128", "ARIA256") && has("GCM"), "ARIAGCM")
+	add(!modern, hashGroups[parts[len(parts)-1]]...)
+	switch {
+	case modern || !has("SHA"):
+		add(true, "TLSv1.2")
+	case has("ECDHE"):
+		add(true, "TLSv1", "TLSv1.0")
+	default:
+		add(true, "SSLv3")
+	}
+	add((aes || has("CHACHA20")) && !has("CCM", "CCM8", "DSS"), "DEFAULT")
 	return groups
 }
 
@@ -101,42 +116,58 @@ type cipherList struct {
 // parseCiphers reads a list in OpenSSL's language (ciphers(1)). The order does not matter:
 // crypto/tls has its own.
 func parseCiphers(text string) (list cipherList) {
-	in, killed := make([]bool, len(opensslSuites)), make([]bool, len(opensslSuites))
+	chosen := suiteChoice{make([]bool, len(opensslSuites)), make([]bool, len(opensslSuites))}
 	for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return strings.ContainsRune(":, ;", c) }) {
-		sign, name := byte(0), word
-		if strings.IndexByte("!-+", word[0]) >= 0 {
-			sign, name = word[0], word[1:]
-		}
+		sign, name := cutSign(word)
 		if sign == '+' || name == "@STRENGTH" { // only changes the order
 			continue
 		}
 		if name == "PROFILE=SYSTEM" { // Fedora's and its relatives': the policy of the system
 			name, list.dropped = "DEFAULT", append(list.dropped, name)
 		}
-		found, known := matchSuites(name)
-		if !known && sign == 0 {
+		if known := chosen.apply(sign, name); !known && sign == 0 {
 			list.dropped = append(list.dropped, name)
-		}
-		for i, is := range found {
-			switch {
-			case !is:
-				killed[i] = killed[i] || name == "DEFAULT" && sign == 0 // DEFAULT is ALL:!COMPLEMENTOFDEFAULT
-			case sign == 0:
-				in[i] = !killed[i]
-			default:
-				in[i], killed[i] = false, killed[i] || sign == '!'
-			}
 		}
 	}
 	for i, s := range opensslSuites {
 		switch {
-		case in[i] && s.ours != "":
+		case !chosen.in[i]:
+		case s.ours != "":
 			list.ours = append(list.ours, s.ours)
-		case in[i]:
+		default:
 			list.dropped = append(list.dropped, s.name)
 		}
 	}
 	return list
+}
+
+// cutSign cuts the sign of a word: "!", "-", "+" or none, which is 0.
+func cutSign(word string) (sign byte, name string) {
+	if strings.IndexByte("!-+", word[0]) >= 0 {
+		return word[0], word[1:]
+	}
+	return 0, word
+}
+
+// suiteChoice holds which of opensslSuites are chosen while a list is read. A killed one is never
+// chosen again.
+type suiteChoice struct{ in, killed []bool }
+
+// apply applies a word of a list, and reports whether it is known.
+func (c suiteChoice) apply(sign byte, name string) (known bool) {
+	found, known := matchSuites(name)
+	for i, is := range found {
+		switch {
+		case !is:
+			// DEFAULT is ALL:!COMPLEMENTOFDEFAULT.
+			c.killed[i] = c.killed[i] || name == "DEFAULT" && sign == 0
+		case sign == 0:
+			c.in[i] = !c.killed[i]
+		default:
+			c.in[i], c.killed[i] = false, c.killed[i] || sign == '!'
+		}
+	}
+	return known
 }
 
 // matchSuites finds the suites that a word stands for: one suite, or the intersection of groups
