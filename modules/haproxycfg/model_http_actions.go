@@ -4,7 +4,6 @@ package haproxycfg
 
 import (
 	"slices"
-	"strings"
 )
 
 // httpAction is an action of http-request and the like. parse reads its arguments, up to the
@@ -71,9 +70,7 @@ var httpActions = map[string]httpAction{
 var httpActionsByName = func() map[string]httpAction {
 	all := make(map[string]httpAction)
 	for names, a := range httpActions {
-		for name := range strings.SplitSeq(names, "|") {
-			all[name] = a
-		}
+		addNamed(all, names, a)
 	}
 	return all
 }()

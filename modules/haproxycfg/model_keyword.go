@@ -164,14 +164,19 @@ func (t *translation) apply(k *keyword, p *proxy, s statement, object string) {
 			return
 		}
 	}
+	if t.applies(k, p, s, object) && k.do != nil {
+		k.do(t, p, s)
+	}
+}
+
+// applies reports what happens to a keyword because of its grade, and returns whether it applies.
+func (t *translation) applies(k *keyword, p *proxy, s statement, object string) bool {
 	switch k.grade {
 	case refused:
 		t.refuse(s.Pos, k.note, "'%s'%s: %s", s.keyword, object, k.note)
-		return
+		return false
 	case httpOnly:
-		if !t.applyHTTP(k, p, s, object) {
-			return
-		}
+		return t.appliesHTTP(k, p, s, object)
 	case ignored, pending:
 		if !k.ownMessage {
 			t.notice(s.Pos, k.grade, k.note, s.keyword)
@@ -182,14 +187,12 @@ func (t *translation) apply(k *keyword, p *proxy, s statement, object string) {
 		}
 	case supported:
 	}
-	if k.do != nil {
-		k.do(t, p, s)
-	}
+	return true
 }
 
-// applyHTTP reports what happens to a keyword that HAProxy has for mode http only, and returns
+// appliesHTTP reports what happens to a keyword that HAProxy has for mode http only, and returns
 // whether it applies. In defaults it may be for sections of either mode.
-func (t *translation) applyHTTP(k *keyword, p *proxy, s statement, object string) bool {
+func (t *translation) appliesHTTP(k *keyword, p *proxy, s statement, object string) bool {
 	if p.mode != "http" {
 		if p.kind != "defaults" || k.do == nil {
 			t.notice(s.Pos, httpOnly, "", s.keyword)

@@ -131,36 +131,38 @@ func (t *translation) readLines(p *proxy, lines []haproxyfile.Line) {
 
 // allowed reports whether a keyword is allowed in the section. If not, it reports why.
 func (t *translation) allowed(k *keyword, p *proxy, s statement) bool {
-	switch {
-	case k.in&p.capabilities() != 0:
-	case p.kind == "defaults":
+	if k.in&p.capabilities() != 0 {
+		return !s.not || t.allowedNegated(k, p, s)
+	}
+	if p.kind == "defaults" {
 		t.errorf(s.Pos, "'%s' not allowed in 'defaults' section: expected it in the sections that it is for", s.keyword)
 		return false
-	default:
-		capability := "frontend"
-		if k.in&inFrontend == 0 {
-			capability = "backend"
-		}
-		if k.strict {
-			t.errorf(s.Pos, "'%s' not allowed because %s has no %s capability", s.keyword, p, capability)
-		} else {
-			t.warnf(s.Pos, "'%s' ignored because %s has no %s capability", s.keyword, p, capability)
-		}
-		return false
 	}
-	if s.not && k.fixed {
+	capability := "frontend"
+	if k.in&inFrontend == 0 {
+		capability = "backend"
+	}
+	if k.strict {
+		t.errorf(s.Pos, "'%s' not allowed because %s has no %s capability", s.keyword, p, capability)
+	} else {
+		t.warnf(s.Pos, "'%s' ignored because %s has no %s capability", s.keyword, p, capability)
+	}
+	return false
+}
+
+// allowedNegated reports whether "no" or "default" may precede a keyword. If not, it reports why.
+func (t *translation) allowedNegated(k *keyword, p *proxy, s statement) bool {
+	switch {
+	case k.fixed:
 		t.errorf(s.Pos, "negation/default is not supported for option '%s' in %s", strings.TrimPrefix(s.keyword, "option "), p)
-		return false
-	}
-	if s.not && !strings.HasPrefix(s.keyword, "option ") && s.keyword != "log" {
+	case !strings.HasPrefix(s.keyword, "option ") && s.keyword != "log":
 		t.errorf(s.Pos, "negation/default currently supported only for options, log: '%s' is no option", s.keyword)
-		return false
-	}
-	if s.not && s.keyword == "log" && len(s.args) > 0 {
+	case s.keyword == "log" && len(s.args) > 0:
 		t.errorf(s.Pos, "'no log' does not expect arguments, and has '%s'", s.args[0])
-		return false
+	default:
+		return true
 	}
-	return true
+	return false
 }
 
 // keywordFamilies maps keywords that need a second word to HAProxy's message about an unknown one.

@@ -131,29 +131,33 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 			t.errorf(s.Pos, "%s'%s' expects %s as argument", object, name, cmp.Or(o.value, "an argument"))
 			return
 		}
-		args = args[:o.values]
+		t.serverOption(n, s.Pos, o, object, name, strings.Join(args[:o.values], " "))
 		words = words[1+o.values:]
 		if name == "source" { // options of its own
 			for len(words) > 1 && (words[0] == "usesrc" || words[0] == "interface") {
 				words = words[2:]
 			}
 		}
-		if over, ok := httpServerKeywords[name]; ok && n.overHTTP {
-			o.grade, o.note, o.do = over.grade, over.note, over.do
+	}
+}
+
+// serverOption applies an option of a server line, or reports that it has no effect.
+func (t *translation) serverOption(n *server, pos haproxyfile.Pos, o serverKeyword, object, name, value string) {
+	if over, ok := httpServerKeywords[name]; ok && n.overHTTP {
+		o.grade, o.note, o.do = over.grade, over.note, over.do
+	}
+	switch o.grade {
+	case refused:
+		t.refuse(pos, o.note, "%s'%s': %s", object, name, o.note)
+		return
+	case ignored, pending, differs:
+		if !o.ownMessage {
+			t.notice(pos, o.grade, o.note, name)
 		}
-		switch o.grade {
-		case refused:
-			t.refuse(s.Pos, o.note, "%s'%s': %s", object, name, o.note)
-			continue
-		case ignored, pending, differs:
-			if !o.ownMessage {
-				t.notice(s.Pos, o.grade, o.note, name)
-			}
-		case supported, httpOnly:
-		}
-		if err := o.apply(n, s.Pos, name, strings.Join(args, " ")); err != nil {
-			t.errorf(s.Pos, "%s%v", object, err)
-		}
+	case supported, httpOnly:
+	}
+	if err := o.apply(n, pos, name, value); err != nil {
+		t.errorf(pos, "%s%v", object, err)
 	}
 }
 
