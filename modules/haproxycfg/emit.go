@@ -29,34 +29,17 @@ func (t *translation) emit() []byte {
 	t.assignIDs()
 	t.fillACLTerms()
 	for _, p := range t.proxies {
-		if p.disabled {
+		switch {
+		case p.disabled:
 			if p.stateUsed { // a rule asks for its state; no connection ever gets there
 				app.Backends[p.name] = &balancer.Backend{Servers: []*balancer.Server{}}
 			}
-			continue
-		}
-		if p.skipped {
+		case p.skipped:
 			if t.mayGetConnections(p) { // no servers: its connections must not go elsewhere
 				app.Backends[p.name] = t.emitBackend(p)
 			}
-			continue
-		}
-		from := t.upgradingFrontend(p)
-		if p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || p.kind == "backend" || from != nil || p.stateUsed) {
-			app.Backends[p.name] = t.emitBackend(p)
-		}
-		if from != nil {
-			app.Backends[p.name].Site = p.site()
-			sites[inprocess.Network+"/"+p.name] = t.upgradeServer(from, p)
-		}
-		if p.isHTTP() {
-			if s := t.emitHTTPServer(p); s != nil {
-				sites[p.name] = s
-			}
-			continue
-		}
-		if p.isFrontend() && len(p.binds) > 0 {
-			app.FrontendsRaw[p.name] = caddyconfig.JSON(t.emitFrontend(p), nil)
+		default:
+			t.emitSection(p, &app, sites)
 		}
 	}
 	if len(app.Backends)+len(app.FrontendsRaw) > 0 {
@@ -66,6 +49,32 @@ func (t *translation) emit() []byte {
 		apps["http"] = caddyconfig.JSON(map[string]any{"servers": sites}, nil)
 	}
 	return caddyconfig.JSON(caddy.Config{AppsRaw: apps}, nil)
+}
+
+// emitSection adds what a section becomes to the apps.
+func (t *translation) emitSection(p *proxy, app *balancer.App, sites map[string]*httpServer) {
+	from := t.upgradingFrontend(p)
+	if from != nil || p.hasBackend() {
+		app.Backends[p.name] = t.emitBackend(p)
+	}
+	if from != nil {
+		app.Backends[p.name].Site = p.site()
+		sites[inprocess.Network+"/"+p.name] = t.upgradeServer(from, p)
+	}
+	switch {
+	case p.isHTTP():
+		if s := t.emitHTTPServer(p); s != nil {
+			sites[p.name] = s
+		}
+	case p.isFrontend() && len(p.binds) > 0:
+		app.FrontendsRaw[p.name] = caddyconfig.JSON(t.emitFrontend(p), nil)
+	}
+}
+
+// hasBackend reports whether the section becomes a backend. A listen in mode http without servers
+// only has rules.
+func (p *proxy) hasBackend() bool {
+	return p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || p.kind == "backend" || p.stateUsed)
 }
 
 // addresses returns the addresses that a frontend listens on.
