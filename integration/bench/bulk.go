@@ -151,19 +151,9 @@ func (p *bulkProcess) close() {
 // makeBulk runs the process for bulk traffic.
 func makeBulk() error {
 	runtime.GOMAXPROCS(1)
-	var clients []*client
-	for i := range 2 * bulkClients {
-		file := os.NewFile(uintptr(firstEnd+i), "end")
-		conn, err := net.FileConn(file)
-		if err != nil {
-			return fmt.Errorf("taking a connection: %w", err)
-		}
-		file.Close()
-		if i < bulkClients {
-			go push(conn, make([]byte, 1))
-		} else {
-			clients = append(clients, &client{Conn: conn, buf: make([]byte, bulkSize)})
-		}
+	clients, err := takeEnds()
+	if err != nil {
+		return err
 	}
 	one := make([]byte, 1)
 	if _, err := os.Stdout.Write(one); err != nil {
@@ -182,7 +172,32 @@ func makeBulk() error {
 	}
 	stopped.Store(true)
 	all.Wait() // each finishes its MiB
-	total := sum(talliesOf(clients))
+	if err := writeReport(sum(talliesOf(clients))); err != nil {
+		return err
+	}
+	select {} // until it is killed: closing connections costs the proxy CPU time
+}
+
+// takeEnds takes the inherited ends of connections: it sends at those of the server, and returns
+// the clients at the others.
+func takeEnds() (clients []*client, err error) {
+	for i := range 2 * bulkClients {
+		file := os.NewFile(uintptr(firstEnd+i), "end")
+		conn, err := net.FileConn(file)
+		if err != nil {
+			return nil, fmt.Errorf("taking a connection: %w", err)
+		}
+		file.Close()
+		if i < bulkClients {
+			go push(conn, make([]byte, 1))
+		} else {
+			clients = append(clients, &client{Conn: conn, buf: make([]byte, bulkSize)})
+		}
+	}
+	return clients, nil
+}
+
+func writeReport(total sample) error {
 	report := bulkReport{MiB: total.units, Errors: total.errors}
 	if total.firstErr != nil {
 		report.FirstError = total.firstErr.Error()
@@ -190,5 +205,5 @@ func makeBulk() error {
 	if err := json.NewEncoder(os.Stdout).Encode(report); err != nil {
 		return fmt.Errorf("reporting: %w", err)
 	}
-	select {} // until it is killed: closing connections costs the proxy CPU time
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -75,17 +76,7 @@ func (l *load) trace(ctx context.Context, output string) (end func() error, err 
 		return nil, fmt.Errorf("starting strace: %w", err)
 	}
 	attached := make(chan bool, 1)
-	go func() {
-		lines, left := bufio.NewScanner(said), len(l.proxy.pids)
-		for lines.Scan() { // to the end, or strace blocks
-			if strings.Contains(lines.Text(), "attached") {
-				if left--; left == 0 {
-					attached <- true
-				}
-			}
-		}
-		close(attached)
-	}()
+	go reportAttached(said, len(l.proxy.pids), attached)
 	select {
 	case ok := <-attached:
 		if !ok {
@@ -101,6 +92,21 @@ func (l *load) trace(ctx context.Context, output string) (end func() error, err 
 		_ = command.Wait() // it ends by the signal; its table is checked
 		return nil
 	}, nil
+}
+
+// reportAttached sends true once strace has said that it is attached to that many processes. It
+// closes the channel at the end of what strace says.
+func reportAttached(said io.Reader, processes int, attached chan<- bool) {
+	defer close(attached)
+	lines := bufio.NewScanner(said)
+	for lines.Scan() { // to the end, or strace blocks
+		if !strings.Contains(lines.Text(), "attached") {
+			continue
+		}
+		if processes--; processes == 0 {
+			attached <- true
+		}
+	}
 }
 
 // perConnection parses the table of strace -c, whose columns are the share of time, seconds,
