@@ -118,6 +118,11 @@ func (b *Bind) resolve(address string) (string, error) {
 	case durable.IsNetwork(network):
 		network, rest, _ = strings.Cut(rest, "/")
 	}
+	return b.withMode(address, network, rest)
+}
+
+// withMode appends the mode to an address. rest follows the network in it.
+func (b *Bind) withMode(address, network, rest string) (string, error) {
 	if b.Mode == "" {
 		return address, nil
 	}

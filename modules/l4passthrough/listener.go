@@ -69,7 +69,11 @@ func (l *Listener) rank(local net.Addr) int {
 		}
 		return noRank
 	}
-	at := tcp.AddrPort()
+	return l.rankTCP(tcp.AddrPort())
+}
+
+// rankTCP works like rank for a TCP address.
+func (l *Listener) rankTCP(at netip.AddrPort) int {
 	ip := at.Addr().Unmap().WithZone("")
 	switch port := uint(at.Port()); {
 	case port < l.parsed.StartPort || port > l.parsed.EndPort:

@@ -3,6 +3,7 @@
 package l4passthrough
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,15 +83,10 @@ func (h *Handler) validateRules(app *balancer.App, section string, ruleset *rule
 // validateQuestion checks a question of a rule in a section. A backend that is another frontend's
 // anonymous one may not be known yet.
 func (h *Handler) validateQuestion(app *balancer.App, section string, q sample.Question) error {
-	name := q.Proxy
-	if name == "" {
-		name = section
-	}
+	name := cmp.Or(q.Proxy, section)
 	switch q.About {
 	case sample.ObjectFrontend:
-		if known := h.frontends(); name != h.Name && !slices.Contains(known, name) {
-			return fmt.Errorf("%s: frontend %q is not defined%s", q.Fetch, name, options.Suggest(name, known))
-		}
+		return h.validateFrontend(name, q)
 	case sample.ObjectBackend, sample.ObjectServer:
 		b, err := app.Backend(name)
 		switch {
@@ -103,6 +99,14 @@ func (h *Handler) validateQuestion(app *balancer.App, section string, q sample.Q
 	case sample.ObjectConnection:
 	}
 	return nil
+}
+
+func (h *Handler) validateFrontend(name string, q sample.Question) error {
+	known := h.frontends()
+	if name == h.Name || slices.Contains(known, name) {
+		return nil
+	}
+	return fmt.Errorf("%s: frontend %q is not defined%s", q.Fetch, name, options.Suggest(name, known))
 }
 
 func validateServer(b *balancer.Backend, q sample.Question) error {
