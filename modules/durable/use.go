@@ -38,21 +38,22 @@ func parseUse(by, listen string) (u use, ok bool, err error) {
 		return u, false, nil //nolint:nilerr // Caddy says so itself
 	}
 	u = use{by: by, listen: listen, host: addr.Host, first: addr.StartPort, last: addr.EndPort}
-	if err := u.setNetwork(addr.Network); err != nil {
+	if u, err = u.withNetwork(addr.Network); err != nil {
 		return u, false, fmt.Errorf("%s listens on %q: %w", by, listen, err)
 	}
-	return u, u.normalize(), nil
+	u, ok = u.normalized()
+	return u, ok, nil
 }
 
-// setNetwork sets the network, as Caddy parsed it, and what it says about the address.
-func (u *use) setNetwork(name string) error {
+// withNetwork returns the use with the network of a name, as Caddy parsed it.
+func (u use) withNetwork(name string) (use, error) {
 	u.network = name
 	if network, ours := networks[name]; ours {
 		u.network, u.durable, u.shared = network, true, strings.HasSuffix(name, sharedSuffix)
 	} else if !slices.Contains(standardNetworks, name) {
 		ours := slices.Collect(maps.Keys(networks))
 		if options.Nearest(name, ours) != "" {
-			return fmt.Errorf("unknown network %q%s", name, options.Suggest(name, ours))
+			return u, fmt.Errorf("unknown network %q%s", name, options.Suggest(name, ours))
 		}
 	}
 	for _, kind := range []string{"unix", "fd"} {
@@ -63,12 +64,12 @@ func (u *use) setNetwork(name string) error {
 	if u.durable && strings.HasPrefix(u.host, "abns/") { // no path begins like this
 		u.network = "unix"
 	}
-	return nil
+	return u, nil
 }
 
-// normalize gives equal addresses one form. It reports whether the address is a stream address that
-// others may have, too.
-func (u *use) normalize() bool {
+// normalized returns the use in the form that equal addresses have. ok is false if it is no stream
+// address, or stands for any free port.
+func (u use) normalized() (n use, ok bool) {
 	switch u.network {
 	case "unix":
 		u.host, _, _ = strings.Cut(u.host, "|")
@@ -85,11 +86,11 @@ func (u *use) normalize() bool {
 		if u.ip.IsUnspecified() {
 			u.host, u.ip = "", netip.Addr{}
 		}
-		return u.first > 0 // port 0 is any free port
+		return u, u.first > 0 // port 0 is any free port
 	default:
-		return false
+		return u, false
 	}
-	return true
+	return u, true
 }
 
 // sharedForm returns the address in its shared form.
