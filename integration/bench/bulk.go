@@ -197,6 +197,7 @@ func takeEnds() (clients []*client, err error) {
 	return clients, nil
 }
 
+// writeReport writes the report of the process for bulk traffic.
 func writeReport(total sample) error {
 	report := bulkReport{MiB: total.units, Errors: total.errors}
 	if total.firstErr != nil {

@@ -92,6 +92,7 @@ type ldapResult struct {
 	diagnostic string
 }
 
+// parseLDAPResult parses a message. It returns false if the message is not an LDAPResult.
 func parseLDAPResult(message berElement) (ldapResult, bool) {
 	id, rest := cutElement(message.content)
 	operation, _ := cutElement(rest)

@@ -93,6 +93,7 @@ func provisionTLS(o *TLS) error { return provisionTLSBy(o, (*TLS).provision) }
 // provisionHTTPS provisions o, which may be nil, for connections that carry HTTP.
 func provisionHTTPS(o *TLS) error { return provisionTLSBy(o, (*TLS).provisionHTTP) }
 
+// provisionTLSBy provisions o, which may be nil, by one of its methods.
 func provisionTLSBy(o *TLS, provision func(*TLS) error) error {
 	if o == nil {
 		return nil

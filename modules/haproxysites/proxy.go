@@ -43,7 +43,7 @@ func (p *proxy) read() {
 	}
 }
 
-// readOption reads a line of one keyword; lines of other places are left alone.
+// readOption reads a line by its keyword. It ignores keywords that are read in other places.
 func (p *proxy) readOption(name string, values []string) {
 	switch name {
 	case "balance":
@@ -64,6 +64,7 @@ func (p *proxy) readOption(name string, values []string) {
 	}
 }
 
+// readTimeout reads the arguments of "timeout".
 func (p *proxy) readTimeout(values []string) {
 	to := map[string]*string{"connect": &p.connect, "server": &p.timeout, "check": &p.check}[values[0]]
 	if to != nil && len(values) == 2 {

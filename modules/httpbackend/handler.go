@@ -150,6 +150,7 @@ func (h *Handler) validateServers() error {
 	return nil
 }
 
+// prepareTLS validates the TLS options of servers and reads the files that they name.
 func (h *Handler) prepareTLS() error {
 	for name, t := range h.TLS {
 		if t == nil {
