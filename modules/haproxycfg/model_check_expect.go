@@ -35,25 +35,11 @@ func (t *translation) expectStep(s statement, kinds []string) (*checkStep, error
 	e := &expectation{translation: t, words: s.args[1:]}
 	for len(e.words) > 0 {
 		name, not, bang := e.next()
-		known := slices.Contains(kinds, name)
-		switch {
-		case known && e.kind != "":
-			return nil, errors.New("only one pattern expected")
-		case !known && expectOptions[name] == nil:
-			return nil, fmt.Errorf("only supports min-recv, '[!]%s' or comment but got '%s' as argument", strings.Join(kinds, "', '[!]"), name)
-		case !known && bang:
-			return nil, fmt.Errorf("[!] not supported with '%s'", name)
-		case len(e.words) == 0 && known:
-			return nil, fmt.Errorf("'%s' expects a <pattern> as argument", name)
-		case len(e.words) == 0:
-			return nil, fmt.Errorf("'%s' expects an argument", name)
-		}
 		var err error
-		if !known {
-			err = expectOptions[name](e, e.take())
+		if slices.Contains(kinds, name) {
+			err = e.setPattern(name, not)
 		} else {
-			e.kind, e.Not = name, not
-			err = e.pattern(name)
+			err = e.setOption(name, bang, kinds)
 		}
 		if err != nil {
 			return nil, err
@@ -63,6 +49,32 @@ func (t *translation) expectStep(s statement, kinds []string) (*checkStep, error
 		return nil, errors.New("expects at least a matching pattern as arguments")
 	}
 	return &checkStep{Step: checks.Step{Expect: &e.Expect, Comment: e.comment}}, nil
+}
+
+// setPattern reads the pattern after its kind.
+func (e *expectation) setPattern(kind string, not bool) error {
+	if e.kind != "" {
+		return errors.New("only one pattern expected")
+	}
+	if len(e.words) == 0 {
+		return fmt.Errorf("'%s' expects a <pattern> as argument", kind)
+	}
+	e.kind, e.Not = kind, not
+	return e.pattern(kind)
+}
+
+// setOption reads the value of an option after its name. kinds are those that a pattern may have.
+func (e *expectation) setOption(name string, bang bool, kinds []string) error {
+	set := expectOptions[name]
+	switch {
+	case set == nil:
+		return fmt.Errorf("only supports min-recv, '[!]%s' or comment but got '%s' as argument", strings.Join(kinds, "', '[!]"), name)
+	case bang:
+		return fmt.Errorf("[!] not supported with '%s'", name)
+	case len(e.words) == 0:
+		return fmt.Errorf("'%s' expects an argument", name)
+	}
+	return set(e, e.take())
 }
 
 // next returns the next word, and whether "!" before it negates it.
@@ -138,27 +150,32 @@ func (e *expectation) formatted(to *string, format string) error {
 	return err
 }
 
-// pattern reads the pattern.
-func (e *expectation) pattern(kind string) (err error) {
+// pattern reads a pattern of a kind.
+func (e *expectation) pattern(kind string) error {
 	if kind == "hdr" || kind == "fhdr" {
 		return e.header(kind)
 	}
 	pattern := e.take()
-	if strings.HasSuffix(kind, "-lf") {
-		text, err := e.parseCheckFormat(pattern)
-		switch {
-		case err != nil:
-			return err
-		case text != "":
-			kind, pattern = strings.TrimSuffix(kind, "-lf"), text
-		case kind == "binary-lf":
-			e.HexFormat = pattern
-			return nil
-		default:
-			e.TextFormat = pattern
-			return nil
-		}
+	plain, formatted := strings.CutSuffix(kind, "-lf")
+	if !formatted {
+		return e.constant(kind, pattern)
 	}
+	text, err := e.parseCheckFormat(pattern)
+	switch {
+	case err != nil:
+		return err
+	case text != "":
+		return e.constant(plain, text)
+	case plain == "binary":
+		e.HexFormat = pattern
+	default:
+		e.TextFormat = pattern
+	}
+	return nil
+}
+
+// constant sets a pattern that is not a log format.
+func (e *expectation) constant(kind, pattern string) error {
 	switch kind {
 	case "string":
 		if e.Text = pattern; !utf8.ValidString(pattern) {
@@ -169,15 +186,15 @@ func (e *expectation) pattern(kind string) (err error) {
 		return hexadecimal(pattern)
 	case "rstring":
 		e.Regexp = pattern
+		return validRegexp(pattern)
 	case "rbinary":
 		e.HexRegexp = pattern
+		return validRegexp(pattern)
 	case "rstatus":
 		e.StatusMatches = pattern
+		return validRegexp(pattern)
 	case "status":
 		return e.status(pattern)
-	}
-	if kind[0] == 'r' {
-		return validRegexp(pattern)
 	}
 	return nil
 }

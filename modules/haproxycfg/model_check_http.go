@@ -142,33 +142,37 @@ func (t *translation) requestStep(args []string) (*checkStep, error) {
 		if len(args) <= values {
 			return nil, fmt.Errorf("'%s' expects an argument", args[0])
 		}
-		var err error
-		switch value := args[1]; args[0] {
-		case "meth":
-			q.Method = value
-		case "uri":
-			q.URI, q.URIFormat = value, ""
-		case "uri-lf":
-			q.URI, q.URIFormat = "", value
-			_, err = t.parseCheckFormat(value)
-		case "ver":
-			q.Version = requestVersion(value)
-		case "hdr":
-			err = t.addHeader(q, value, args[2])
-		case "body":
-			q.Body, q.BodyFormat = value, ""
-		case "body-lf":
-			q.Body, q.BodyFormat = "", value
-			_, err = t.parseCheckFormat(value)
-		case "comment":
-			made.Comment = value
-		default:
-			err = fmt.Errorf("expects 'comment', 'meth', 'uri', 'uri-lf', 'ver', 'hdr', 'body' or 'body-lf' but got '%s' as argument", args[0])
-		}
-		if err != nil {
+		if args[0] == "comment" {
+			made.Comment = args[1]
+		} else if err := t.requestWord(q, args[:1+values]); err != nil {
 			return nil, err
 		}
 		args = args[1+values:]
 	}
 	return made, nil
+}
+
+// requestWord sets a part of a request: a word and its values.
+func (t *translation) requestWord(q *checks.Request, words []string) (err error) {
+	switch value := words[1]; words[0] {
+	case "meth":
+		q.Method = value
+	case "uri":
+		q.URI, q.URIFormat = value, ""
+	case "uri-lf":
+		q.URI, q.URIFormat = "", value
+		_, err = t.parseCheckFormat(value)
+	case "ver":
+		q.Version = requestVersion(value)
+	case "hdr":
+		err = t.addHeader(q, value, words[2])
+	case "body":
+		q.Body, q.BodyFormat = value, ""
+	case "body-lf":
+		q.Body, q.BodyFormat = "", value
+		_, err = t.parseCheckFormat(value)
+	default:
+		err = fmt.Errorf("expects 'comment', 'meth', 'uri', 'uri-lf', 'ver', 'hdr', 'body' or 'body-lf' but got '%s' as argument", words[0])
+	}
+	return err
 }

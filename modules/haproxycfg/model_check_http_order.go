@@ -13,30 +13,36 @@ import (
 // addHTTP adds an http-check rule. The request of "option httpchk" and the first request of the
 // rules are one request, in which the later line takes precedence.
 func (r *ruleset) addHTTP(made *checkStep) error {
-	first := r.nextRemote(0)
 	if made.fromHTTPChk {
-		if first >= 0 && r.steps[first].Connect != nil {
-			first = r.nextRemote(first + 1)
-		}
-		switch {
-		case first < 0 || r.steps[first].Request == nil:
-			r.steps = slices.Insert(r.steps, 0, *made)
-		case r.steps[first].fromHTTPChk:
-			r.steps = slices.Insert(slices.Delete(r.steps, first, first+1), 0, *made)
-		default:
-			r.steps[first].Request = overwritten(r.steps[first].Request, made.Request)
-		}
+		r.addHTTPChk(made)
 		return nil
 	}
 	if err := r.validateOrder(made); err != nil {
 		return err
 	}
+	first := r.nextRemote(0)
 	if made.Request != nil && first >= 0 && r.steps[first].fromHTTPChk {
 		made.Request = overwritten(r.steps[first].Request, made.Request)
 		r.steps = slices.Delete(r.steps, first, first+1)
 	}
 	r.steps = append(r.steps, *made)
 	return nil
+}
+
+// addHTTPChk adds the request of "option httpchk".
+func (r *ruleset) addHTTPChk(made *checkStep) {
+	first := r.nextRemote(0)
+	if first >= 0 && r.steps[first].Connect != nil {
+		first = r.nextRemote(first + 1)
+	}
+	switch {
+	case first < 0 || r.steps[first].Request == nil:
+		r.steps = slices.Insert(r.steps, 0, *made)
+	case r.steps[first].fromHTTPChk:
+		r.steps = slices.Insert(slices.Delete(r.steps, first, first+1), 0, *made)
+	default:
+		r.steps[first].Request = overwritten(r.steps[first].Request, made.Request)
+	}
 }
 
 // nextRemote returns the index of the first rule from one on that involves the server, or -1.

@@ -72,39 +72,50 @@ func (t *translation) connectStep(args []string, proto string) (*checkStep, erro
 	made := &checkStep{Step: checks.Step{Connect: new(checks.ConnectStep)}, connectOptions: connectOptions{given: true}}
 	for len(args) > 0 {
 		name := args[0]
-		if slices.Contains([]string{"port", "addr", "sni", "alpn", "proto", "comment"}, name) {
-			if len(args) < 2 {
-				return nil, fmt.Errorf("'%s' expects an argument", name)
-			}
-			err := made.set(name, args[1])
-			switch name {
-			case "port":
-				err = t.connectPort(made.Connect, args[1])
-			case "proto":
-				err = muxProtocol(args[1], proto)
-			}
-			if err != nil {
-				return nil, err
-			}
-			args = args[2:]
+		if set := connectFlags[name]; set != nil {
+			set(made)
+			args = args[1:]
 			continue
 		}
-		switch name {
-		case "ssl":
-			made.connectOptions.tls = true
-		case "send-proxy":
-			made.connectOptions.proxy = true
-		case "default":
-			made.connectOptions.usual = true
-		case "linger":
-			made.Connect.Linger = true
-		case "via-socks4": // for servers with 'socks4', which is refused
-		default:
+		set := connectValues[name]
+		if set == nil {
 			return nil, fmt.Errorf("expects 'comment', 'port', 'addr', 'send-proxy', 'ssl', 'sni', 'alpn', 'proto' or 'via-socks4', 'linger', 'default' but got '%s' as argument", name)
 		}
-		args = args[1:]
+		if len(args) < 2 {
+			return nil, fmt.Errorf("'%s' expects an argument", name)
+		}
+		if err := set(&connectRule{t, made, proto}, args[1]); err != nil {
+			return nil, err
+		}
+		args = args[2:]
 	}
 	return made, nil
+}
+
+// connectRule is a connect rule while it is read.
+type connectRule struct {
+	*translation
+	*checkStep
+	speaks string // the multiplexer of the script
+}
+
+// connectFlags are the options of a connect rule without a value.
+var connectFlags = map[string]func(*checkStep){
+	"ssl":        func(s *checkStep) { s.connectOptions.tls = true },
+	"send-proxy": func(s *checkStep) { s.connectOptions.proxy = true },
+	"default":    func(s *checkStep) { s.connectOptions.usual = true },
+	"linger":     func(s *checkStep) { s.Connect.Linger = true },
+	"via-socks4": func(*checkStep) {}, // for servers with 'socks4', which is refused
+}
+
+// connectValues are the options of a connect rule with a value.
+var connectValues = map[string]func(*connectRule, string) error{
+	"port":    func(r *connectRule, v string) error { return r.connectPort(r.Connect, v) },
+	"addr":    func(r *connectRule, v string) error { return setHost(&r.Connect.Address, "addr", v) },
+	"sni":     func(r *connectRule, v string) error { r.connectOptions.sni = v; return nil },
+	"alpn":    func(r *connectRule, v string) error { r.connectOptions.alpn = v; return nil },
+	"proto":   func(r *connectRule, v string) error { return muxProtocol(v, r.speaks) },
+	"comment": func(r *connectRule, v string) error { r.Comment = v; return nil },
 }
 
 // connectPort reads the port of a connect step, which may be an expression.
@@ -136,20 +147,6 @@ func muxProtocol(name, speaks string) error {
 		return fmt.Errorf("'proto' : invalid MUX protocol '%s' for this kind of check: expected '%s'", name, speaks)
 	case name != speaks:
 		return fmt.Errorf("'proto %s' is not available: checks over HTTP speak HTTP/1: expected 'proto h1', or none", name)
-	}
-	return nil
-}
-
-func (s *checkStep) set(name, value string) error {
-	switch name {
-	case "addr":
-		return setHost(&s.Connect.Address, "addr", value)
-	case "sni":
-		s.connectOptions.sni = value
-	case "alpn":
-		s.connectOptions.alpn = value
-	case "comment":
-		s.Comment = value
 	}
 	return nil
 }
