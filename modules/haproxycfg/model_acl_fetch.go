@@ -27,15 +27,9 @@ func (t *translation) referToACLs(p *proxy, a *acl, c *sample.Criterion) error {
 	}
 	for word := range strings.SplitSeq(strings.Trim(list, "()"), ",") {
 		name, not := strings.CutPrefix(word, "!")
-		named, err := t.namedACL(p, name)
-		if err == nil && len(named.criteria) == 0 {
-			err = fmt.Errorf("no such ACL : '%s'", name)
-		}
+		named, err := t.referredACL(p, a, name)
 		if err != nil {
 			return fmt.Errorf("invalid args in fetch method 'acl' : %w", err)
-		}
-		if named.refersTo(a) {
-			return fmt.Errorf("invalid args in fetch method 'acl' : ACL '%s' would ask for itself", name)
 		}
 		a.refers = append(a.refers, named)
 		term := &sample.Term{Name: name, Not: not, Any: slices.Clone(named.criteria)}
@@ -43,6 +37,20 @@ func (t *translation) referToACLs(p *proxy, a *acl, c *sample.Criterion) error {
 		t.aclTerms = append(t.aclTerms, aclTerm{term, named})
 	}
 	return nil
+}
+
+// referredACL returns the ACL of a name to which another one refers.
+func (t *translation) referredACL(p *proxy, from *acl, name string) (*acl, error) {
+	named, err := t.namedACL(p, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(named.criteria) == 0:
+		return nil, fmt.Errorf("no such ACL : '%s'", name)
+	case named.refersTo(from):
+		return nil, fmt.Errorf("ACL '%s' would ask for itself", name)
+	}
+	return named, nil
 }
 
 // refersTo reports whether a is other, or refers to it through acl().

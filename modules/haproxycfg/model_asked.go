@@ -116,15 +116,23 @@ func (t *translation) validateState(q question, p *proxy) string {
 	if q.unused || q.section.disabled {
 		return ""
 	}
-	switch {
-	case p.isHTTP() && (q.About == sample.ObjectFrontend || q.Fetch == "be_conn"):
-		return fmt.Sprintf("'%s' in proxy '%s': %s is in mode http, and its state is not available here", q.Fetch, q.section.name, p)
-	case p.disabled && (q.About != sample.ObjectBackend || q.Fetch == "connslots" || q.Fetch == "be_conn_free"):
-		return fmt.Sprintf("'%s' in proxy '%s': %s is disabled, and its state is not available here", q.Fetch, q.section.name, p)
-	case q.About == sample.ObjectFrontend && len(p.binds) == 0 && !p.invalid:
-		return fmt.Sprintf("'%s' in proxy '%s': %s has no 'bind': expected a frontend that listens", q.Fetch, q.section.name, p)
+	if reason := q.withoutState(p); reason != "" {
+		return fmt.Sprintf("'%s' in proxy '%s': %s %s", q.Fetch, q.section.name, p, reason)
 	}
 	p.stateUsed = true
+	return ""
+}
+
+// withoutState returns the reason why a section has no answer to a question, or nothing.
+func (q question) withoutState(p *proxy) string {
+	switch {
+	case p.isHTTP() && (q.About == sample.ObjectFrontend || q.Fetch == "be_conn"):
+		return "is in mode http, and its state is not available here"
+	case p.disabled && (q.About != sample.ObjectBackend || q.Fetch == "connslots" || q.Fetch == "be_conn_free"):
+		return "is disabled, and its state is not available here"
+	case q.About == sample.ObjectFrontend && len(p.binds) == 0 && !p.invalid:
+		return "has no 'bind': expected a frontend that listens"
+	}
 	return ""
 }
 

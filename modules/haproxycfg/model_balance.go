@@ -87,38 +87,56 @@ func (t *translation) setDraws(p *proxy, s statement, argument string) {
 // setHashedRequest reads the arguments of balance uri, url_param and hdr(NAME), which become hashes
 // of an expression.
 func (t *translation) setHashedRequest(p *proxy, s statement, name, argument string) {
-	argument = strings.TrimSuffix(argument, ")")
-	words, of := s.args[1:], map[string]string{"uri": "url,field(1,?)", "hdr": "req.hdr(" + argument + ",1)"}[name]
-	switch {
-	case name == "hdr" && argument == "":
-		t.errorf(s.Pos, "'balance hdr' in %s requires the name of a header: expected hdr(NAME)", p)
-		return
-	case name == "url_param" && len(words) == 0:
-		t.errorf(s.Pos, "'balance url_param' in %s requires an URL parameter name.", p)
-		return
-	case name == "url_param":
+	var of string
+	words := s.args[1:]
+	switch name {
+	case "hdr":
+		argument = strings.TrimSuffix(argument, ")")
+		if argument == "" {
+			t.errorf(s.Pos, "'balance hdr' in %s requires the name of a header: expected hdr(NAME)", p)
+			return
+		}
+		of = "req.hdr(" + argument + ",1)"
+	case "url_param":
+		if len(words) == 0 {
+			t.errorf(s.Pos, "'balance url_param' in %s requires an URL parameter name.", p)
+			return
+		}
 		of, words = "url_param("+words[0]+")", words[1:]
+	case "uri":
+		var err error
+		if of, words, err = hashedURI(words); err != nil {
+			t.errorf(s.Pos, "'balance uri len' in %s: %v", p, err)
+			return
+		}
 	}
-	for len(words) > 0 {
+	if len(words) > 0 {
+		t.errorf(s.Pos, "'balance %s %s' in %s: it is not available: expected balance hash with an expression", name, words[0], p)
+		return
+	}
+	p.balance.name, p.balance.hashed, p.balance.overHTTP = "hash", of, true
+}
+
+// hashedURI returns the expression that balance uri hashes, and the words after its options.
+func hashedURI(words []string) (of string, rest []string, err error) {
+	of = "url,field(1,?)"
+	for ; len(words) > 0; words = words[1:] {
 		switch word := words[0]; {
-		case name == "uri" && word == "whole":
+		case word == "whole":
 			of = strings.Replace(strings.Replace(of, "url,field(1,?)", "url", 1), "path", "pathq", 1)
-		case name == "uri" && word == "path-only":
+		case word == "path-only":
 			of = strings.Replace(strings.Replace(of, "url,field(1,?)", "path", 1), "url", "pathq", 1)
-		case name == "uri" && word == "len" && len(words) > 1:
+		case word == "len" && len(words) > 1:
 			if _, err := haproxyfile.ParseUint(words[1], 1, 1<<16); err != nil {
-				t.errorf(s.Pos, "'balance uri len' in %s: '%s': expected a whole number from 1 to 65536", p, words[1])
-				return
+				return "", nil, fmt.Errorf("'%s': expected a whole number from 1 to 65536", words[1])
 			}
 			of += ",bytes(0," + words[1] + ")"
 			words = words[1:]
 		default:
-			t.errorf(s.Pos, "'balance %s %s' in %s: it is not available: expected balance hash with an expression", name, word, p)
-			return
+			return of, words, nil
 		}
-		words = words[1:]
 	}
-	p.balance.name, p.balance.hashed, p.balance.overHTTP = "hash", of, true
+	return of, nil, nil
 }
 
 func (t *translation) setHashed(p *proxy, s statement) {

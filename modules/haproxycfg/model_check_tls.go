@@ -19,9 +19,7 @@ func (t *translation) speaksTLS(p *proxy, n *server) bool {
 // they have no effect.
 func (t *translation) finishTLS(p *proxy, n *server) {
 	if !t.speaksTLS(p, n) {
-		for _, w := range n.tls.given {
-			t.warnUnusedTLS(w, noteNotInChecks)
-		}
+		t.warnUnusedTLS(n.tls.given, noteNotInChecks)
 		return
 	}
 	s := &n.tls
@@ -42,33 +40,31 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 			t.errorf(w.Pos, "'server %s/%s' : %v is not available for its checks over TLS", p.name, n.Name, w)
 		}
 	}
-	for _, f := range []func(*server, *tlsSettings, int) error{t.offerCiphers, t.offerSuites, t.offerCurves, t.offerCertificate, t.offerRevocations} {
-		if err := f(n, s, oldest); err != nil {
+	for _, err := range []error{
+		t.offerCiphers(n, s, oldest), t.offerSuites(n, s), t.offerCurves(n, s),
+		t.offerCertificate(n, s), t.offerRevocations(n, s), t.validateALPN(p, n),
+	} {
+		if err != nil {
 			t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.Name, err)
 		}
-	}
-	if err := t.validateALPN(p, n); err != nil {
-		t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.Name, err)
 	}
 }
 
 // warnUnusedTLS warns, once for each option, that it has no effect.
-func (t *translation) warnUnusedTLS(w tlsWord, note string) {
-	if t.warnedTLS[w] {
-		return
+func (t *translation) warnUnusedTLS(words []tlsWord, note string) {
+	for _, w := range words {
+		if !t.warnedTLS[w] {
+			t.warnedTLS[w] = true
+			t.notice(w.Pos, ignored, note, w.keyword)
+		}
 	}
-	t.warnedTLS[w] = true
-	t.notice(w.Pos, ignored, note, w.keyword)
 }
 
 // warnUnusedDefaultTLS warns that global's TLS options for servers have no effect if no check uses
 // TLS.
 func (t *translation) warnUnusedDefaultTLS() {
-	if t.tlsUsed {
-		return
-	}
-	for _, w := range t.tls.given {
-		t.warnUnusedTLS(w, noteUnusedDefaultTLS)
+	if !t.tlsUsed {
+		t.warnUnusedTLS(t.tls.given, noteUnusedDefaultTLS)
 	}
 }
 
@@ -104,7 +100,7 @@ func (t *translation) offerCiphers(n *server, s *tlsSettings, oldest int) error 
 }
 
 // offerSuites validates the cipher suites of TLS 1.3: crypto/tls always offers all three.
-func (t *translation) offerSuites(n *server, s *tlsSettings, _ int) error {
+func (t *translation) offerSuites(n *server, s *tlsSettings) error {
 	w := s.ciphersuites
 	if w.keyword == "" || n.checkTLS.MaxVersion != "" {
 		return nil
@@ -136,7 +132,7 @@ var opensslCurves = map[string]string{
 	"secp256r1mlkem768": "", "secp384r1mlkem1024": "", "mlkem512": "", "mlkem768": "", "mlkem1024": "",
 }
 
-func (t *translation) offerCurves(n *server, s *tlsSettings, _ int) error {
+func (t *translation) offerCurves(n *server, s *tlsSettings) error {
 	w := s.curves
 	if w.keyword == "" {
 		return nil

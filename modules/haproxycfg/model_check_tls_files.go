@@ -16,7 +16,7 @@ import (
 )
 
 // offerCertificate finds the files of crt: one file with the certificate and its key, or two.
-func (t *translation) offerCertificate(n *server, s *tlsSettings, _ int) error {
+func (t *translation) offerCertificate(n *server, s *tlsSettings) error {
 	if s.crt.keyword == "" {
 		return nil
 	}
@@ -73,7 +73,7 @@ func hasKey(text []byte) bool {
 	return false
 }
 
-func (t *translation) offerRevocations(n *server, s *tlsSettings, _ int) error {
+func (t *translation) offerRevocations(n *server, s *tlsSettings) error {
 	if s.crl.keyword != "" && t.verifies(n) {
 		n.checkTLS.CRL, _ = t.fileBelow(t.caBase, s.crl.value) // validateCRL has read it
 	}

@@ -19,6 +19,18 @@ type httpRuleLists struct {
 	after     []*httprules.Rule
 }
 
+// of returns the list of rules for a direction.
+func (l *httpRuleLists) of(d direction) *[]*httprules.Rule {
+	switch d {
+	case ofRequest:
+		return &l.request
+	case ofResponse:
+		return &l.response
+	default:
+		return &l.after
+	}
+}
+
 // httpOptions are the options of a section in mode http that it inherits.
 type httpOptions struct {
 	errors                        map[int]*httprules.Reply

@@ -100,24 +100,10 @@ func (t *translation) replyWord(l *ruleLine, r *httprules.Reply, words []string)
 		r.Formatted = true
 		r.Body, err = t.format(l, words[1])
 	case "file", "lf-file":
-		if r.File, err = t.absoluteFile(words[1]); err != nil {
-			return err
-		}
-		text, err := os.ReadFile(r.File)
-		if err != nil {
-			return err
-		}
-		if r.Formatted = words[0] == "lf-file"; r.Formatted {
-			_, err = t.format(l, string(text))
-		}
-		if err != nil {
-			return err
-		}
+		r.Formatted = words[0] == "lf-file"
+		err = t.replyFile(l, r, words[1])
 	case "errorfile":
-		if r.ErrorFile, err = t.absoluteFile(words[1]); err != nil {
-			return err
-		}
-		err = httprules.ValidateErrorFile(r.ErrorFile)
+		r.ErrorFile, err = t.findErrorFile(words[1])
 	case "hdr":
 		h := &httprules.Header{Name: words[1]}
 		h.Value, err = t.format(l, words[2])
@@ -133,16 +119,34 @@ func (t *translation) replyWord(l *ruleLine, r *httprules.Reply, words []string)
 	return err
 }
 
+// replyFile sets the file with the body of a reply, which may be a log format.
+func (t *translation) replyFile(l *ruleLine, r *httprules.Reply, name string) (err error) {
+	if r.File, err = t.absoluteFile(name); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(r.File)
+	if err == nil && r.Formatted {
+		_, err = t.format(l, string(text))
+	}
+	return err
+}
+
+// findErrorFile returns the absolute name of a file that holds a whole response, and validates it.
+func (t *translation) findErrorFile(name string) (string, error) {
+	name, err := t.absoluteFile(name)
+	if err != nil {
+		return "", err
+	}
+	return name, httprules.ValidateErrorFile(name)
+}
+
 // errorFile reads "errorfile CODE FILE".
 func errorFile(t *translation, p *proxy, s statement) {
 	status, ok := t.errorStatus(p, s)
 	if !ok {
 		return
 	}
-	name, err := t.absoluteFile(s.args[1])
-	if err == nil {
-		err = httprules.ValidateErrorFile(name)
-	}
+	name, err := t.findErrorFile(s.args[1])
 	if err != nil {
 		t.errorf(s.Pos, "'%s' in %s: custom error message file '%s': %v", s.keyword, p, s.args[1], err)
 		return

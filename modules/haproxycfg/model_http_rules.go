@@ -56,35 +56,21 @@ func httpRule(t *translation, p *proxy, s statement) {
 	if !t.inHTTP(p, s) {
 		return
 	}
-	l := &ruleLine{Rule: new(httprules.Rule), p: p, direction: directions[s.keyword]}
 	name, paren, _ := strings.Cut(s.arg(0), "(")
 	if s.keyword == "http-request" && name == "use-service" && s.arg(1) == "prometheus-exporter" {
 		metricsPage(p, s)
 		return
 	}
-	a, known := httpActionsByName[name]
-	if !known || a.in&l.direction == 0 {
-		if strings.HasPrefix(name, "lua.") {
-			t.errorf(s.Pos, "'%s %s' in %s: there is no Lua", s.keyword, name, p)
-			return
-		}
-		t.errorf(s.Pos, "'%s' expects an action in %s, but got '%s'%s", s.keyword, p, s.arg(0), didYouMean(name, httpActionNames(l.direction)))
+	l := &ruleLine{Rule: new(httprules.Rule), p: p, direction: directions[s.keyword], paren: paren}
+	a, ok := t.httpAction(p, s, name, l.direction)
+	if !ok {
 		return
 	}
-	keyword := s.keyword
 	s.keyword += " " + name
-	switch a.grade {
-	case refused:
-		t.refuse(s.Pos, a.note, "'%s' in %s: %s", s.keyword, p, a.note)
-		return
-	case ignored, differs, pending:
-		t.notice(s.Pos, a.grade, a.note, s.keyword)
-	case supported, httpOnly:
-	}
-	if a.parse == nil {
+	if !t.applies(&keyword{grade: a.grade, note: a.note, warn: true}, p, s, " in "+p.String()) || a.parse == nil {
 		return
 	}
-	l.Action, l.Origin, l.paren = underscores(name), s.Pos.String()+": "+s.keyword, paren
+	l.Action, l.Origin = underscores(name), s.Pos.String()+": "+s.keyword
 	words, after := haproxyfile.CutCondition(s.args[1:])
 	l.statement, l.words = s, words
 	cond, err := t.condition(p, s, after)
@@ -96,8 +82,22 @@ func httpRule(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "error detected in %s while parsing '%s' rule : %v", p, s.keyword, unavailable(err))
 		return
 	}
-	list := map[string]*[]*httprules.Rule{"http-request": &p.httpRules.request, "http-response": &p.httpRules.response, "http-after-response": &p.httpRules.after}[keyword]
+	list := p.httpRules.of(l.direction)
 	*list = append(*list, l.Rule)
+}
+
+// httpAction returns the action of a name, or reports that rules of a direction cannot have it.
+func (t *translation) httpAction(p *proxy, s statement, name string, of direction) (a httpAction, ok bool) {
+	a, known := httpActionsByName[name]
+	switch {
+	case known && a.in&of != 0:
+		return a, true
+	case strings.HasPrefix(name, "lua."):
+		t.errorf(s.Pos, "'%s %s' in %s: there is no Lua", s.keyword, name, p)
+	default:
+		t.errorf(s.Pos, "'%s' expects an action in %s, but got '%s'%s", s.keyword, p, s.arg(0), didYouMean(name, httpActionNames(of)))
+	}
+	return httpAction{}, false
 }
 
 // redirectRule reads "redirect ...".

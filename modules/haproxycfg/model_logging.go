@@ -29,15 +29,9 @@ func logTarget(args []string) error {
 	if !isLogTarget(args[0]) {
 		return fmt.Errorf(": invalid address: '%s': expected an address, the path of a socket, stdout, stderr or ring@NAME", args[0])
 	}
-	args = args[1:]
-	for len(args) > 2 && slices.Contains([]string{"len", "format", "sample", "profile"}, args[0]) {
-		switch n, _ := strconv.Atoi(args[1]); {
-		case args[0] == "len" && (n < 80 || n > 65535):
-			return fmt.Errorf(": invalid log length '%s', must be between 80 and 65535", args[1])
-		case args[0] == "format" && !slices.Contains(logFormats, args[1]):
-			return fmt.Errorf(": unknown log format '%s'%s", args[1], didYouMean(args[1], logFormats))
-		}
-		args = args[2:]
+	args, err := cutLogOptions(args[1:])
+	if err != nil {
+		return err
 	}
 	if !slices.Contains(syslogFacilities, args[0]) {
 		return fmt.Errorf(": unknown log facility '%s'%s", args[0], didYouMean(args[0], syslogFacilities))
@@ -48,6 +42,20 @@ func logTarget(args []string) error {
 		}
 	}
 	return atMost(3)(args)
+}
+
+// cutLogOptions validates the options before the facility, and returns the words after them.
+func cutLogOptions(args []string) (rest []string, err error) {
+	for len(args) > 2 && slices.Contains([]string{"len", "format", "sample", "profile"}, args[0]) {
+		switch n, _ := strconv.Atoi(args[1]); {
+		case args[0] == "len" && (n < 80 || n > 65535):
+			return nil, fmt.Errorf(": invalid log length '%s', must be between 80 and 65535", args[1])
+		case args[0] == "format" && !slices.Contains(logFormats, args[1]):
+			return nil, fmt.Errorf(": unknown log format '%s'%s", args[1], didYouMean(args[1], logFormats))
+		}
+		args = args[2:]
+	}
+	return args, nil
 }
 
 // isLogTarget tells an address from the word that follows a missing one.
