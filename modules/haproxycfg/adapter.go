@@ -91,19 +91,15 @@ func Translate(sources []haproxyfile.Source, o Options) Result {
 		o.Getenv = os.LookupEnv
 	}
 	branch, _ := o.Getenv(branchVariable)
-	said := branch != ""
-	if !said {
-		branch = DefaultBranch
-	}
-	t := newTranslation(branch)
-	t.branchGiven = said
+	t := newTranslation(cmp.Or(branch, DefaultBranch))
+	t.branchGiven = branch != ""
 	t.loader.Open, t.checkLoader.Open = o.Open, o.Open
 	if len(sources) > 0 && sources[0].Name != "" {
 		if dir, err := filepath.Abs(filepath.Dir(sources[0].Name)); err == nil {
 			t.baseDir = dir
 		}
 	}
-	language := haproxyfile.Options{Getenv: o.Getenv, Branch: branch}
+	language := haproxyfile.Options{Getenv: o.Getenv, Branch: t.branch}
 	language.LocalPeer, _ = os.Hostname()
 	sections, problems := haproxyfile.Read(sources, language)
 	t.problems, t.getenv = problems, haproxyfile.Environment(sections, language)

@@ -29,19 +29,26 @@ func (t *translation) wantsSkip(sources []haproxyfile.Source, o Options) bool {
 		skip = skip || on
 	}
 	for _, s := range sources {
-		line := 0
-		for text := range bytes.Lines(s.Text) {
-			line++
-			words := strings.Fields(string(text))
-			if len(words) < 3 || words[0] != "#" || words[1] != directiveWord {
-				continue
-			}
-			if words[2] != skipDirective || len(words) > 3 {
-				t.warnf(haproxyfile.Pos{File: s.Name, Line: line}, "'# %s %s' is not a directive: expected '# %s %s'", directiveWord, strings.Join(words[2:], " "), directiveWord, skipDirective)
-				continue
-			}
-			skip = true
-		}
+		skip = t.hasSkipDirective(s) || skip
 	}
 	return skip
+}
+
+// hasSkipDirective reports whether a file has a line with the directive, and warns of lines with
+// any other.
+func (t *translation) hasSkipDirective(s haproxyfile.Source) (found bool) {
+	line := 0
+	for text := range bytes.Lines(s.Text) {
+		line++
+		words := strings.Fields(string(text))
+		if len(words) < 3 || words[0] != "#" || words[1] != directiveWord {
+			continue
+		}
+		if words[2] != skipDirective || len(words) > 3 {
+			t.warnf(haproxyfile.Pos{File: s.Name, Line: line}, "'# %s %s' is not a directive: expected '# %s %s'", directiveWord, strings.Join(words[2:], " "), directiveWord, skipDirective)
+			continue
+		}
+		found = true
+	}
+	return found
 }

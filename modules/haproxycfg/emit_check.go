@@ -84,14 +84,7 @@ func (t *translation) emitSteps(n *server, h *healthCheck) (out []*checks.Step, 
 	for _, s := range h.rules.steps {
 		made := s.Step
 		if s.connectOptions.given {
-			connect := *s.Connect
-			if s.connectOptions.tls || s.connectOptions.usual && n.check.tls {
-				connect.TLS = t.emitScriptTLS(n, h, s.connectOptions)
-			}
-			if s.connectOptions.proxy || s.connectOptions.usual && n.check.SendProxy != "" {
-				connect.SendProxy = 1
-			}
-			made.Connect = &connect
+			made.Connect = t.emitConnect(n, h, s)
 		}
 		if s.Request != nil {
 			asked := *s.Request
@@ -104,6 +97,18 @@ func (t *translation) emitSteps(n *server, h *healthCheck) (out []*checks.Step, 
 		out = append(out, &made)
 	}
 	return out, request
+}
+
+// emitConnect returns a connect step for a server.
+func (t *translation) emitConnect(n *server, h *healthCheck, s checkStep) *checks.ConnectStep {
+	made, o := *s.Connect, s.connectOptions
+	if o.tls || o.usual && n.check.tls {
+		made.TLS = t.emitScriptTLS(n, h, o)
+	}
+	if o.proxy || o.usual && n.check.SendProxy != "" {
+		made.SendProxy = 1
+	}
+	return &made
 }
 
 // emitCheckTLS returns the TLS settings of a health check. HAProxy verifies the certificate against

@@ -61,6 +61,7 @@ func serverNames(group []term) (patterns []string, ok bool) {
 	return slices.Compact(patterns), len(patterns) > 0
 }
 
+// namesOf returns the names that a criterion asks for, as serverNames does.
 func namesOf(c sample.Criterion) (patterns []string, ok bool) {
 	fetch, lowered := strings.CutSuffix(c.Fetch, ",lower")
 	if fetch != "req.ssl_sni" && fetch != "req_ssl_sni" || len(c.Files) > 0 || len(c.Values) == 0 {
@@ -68,16 +69,22 @@ func namesOf(c sample.Criterion) (patterns []string, ok bool) {
 	}
 	for _, value := range c.Values {
 		normalized, err := names.Validate(value)
-		suffix := strings.HasPrefix(value, ".")
-		switch {
-		case err != nil, strings.ContainsAny(value, "*+"), strings.HasSuffix(value, "."):
-			return nil, false
-		case !c.IgnoreCase && (!lowered || normalized != value):
-			return nil, false
-		case suffix != (c.Method == "end"), !suffix && c.Method != "" && c.Method != "str":
+		if err != nil || !isPlainName(value, c.Method) || !c.IgnoreCase && (!lowered || normalized != value) {
 			return nil, false
 		}
 		patterns = append(patterns, normalized)
 	}
 	return patterns, true
+}
+
+// isPlainName reports whether a value stands for one name, or with the method "end" for all names
+// below a domain.
+func isPlainName(value, method string) bool {
+	if strings.ContainsAny(value, "*+") || strings.HasSuffix(value, ".") {
+		return false
+	}
+	if strings.HasPrefix(value, ".") {
+		return method == "end"
+	}
+	return method == "" || method == "str"
 }

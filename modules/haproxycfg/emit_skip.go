@@ -24,31 +24,44 @@ func (t *translation) warnSkipped() {
 	config, sections := t.sites()
 	port := firstLoopback
 	for i, p := range t.proxies {
-		switch {
-		case p.disabled:
+		if p.disabled {
 			continue
-		case p.isFrontend() && len(p.skippedBinds) > 0:
-			t.warnSite(p, config.Of(&sections[i], p.isSkippedBind))
-		case p.skipped && p.isFrontend():
-			t.warnf(p.Pos, "%s is in mode http and left out; it has no 'bind'", p.quotedName())
-		case p.skipped:
-			if t.warnBackend(p, config, &sections[i], port) {
-				port++
-			}
+		}
+		if t.warnSection(p, config, &sections[i], port) {
+			port++
 		}
 		for j := range p.skippedBinds {
 			t.validateSkippedBind(p, &p.skippedBinds[j])
 		}
 	}
 	if len(t.drafts) > 0 {
-		var b strings.Builder
-		b.WriteString("# A draft: what HAProxy serves by HTTP and with TLS, for Caddy. Lines without a counterpart are marked NOT TRANSLATED.\n")
-		b.WriteString(haproxysites.Global(t.drafts))
-		for _, d := range t.drafts {
-			b.WriteString("\n" + d.Text)
-		}
-		t.caddyfile = b.String()
+		t.caddyfile = draftCaddyfile(t.drafts)
 	}
+}
+
+// warnSection warns of a section of which anything is left out. It reports whether its site uses up
+// the port.
+func (t *translation) warnSection(p *proxy, config *haproxysites.Config, section *haproxysites.Section, port int) bool {
+	switch {
+	case p.isFrontend() && len(p.skippedBinds) > 0:
+		t.warnSite(p, config.Of(section, p.isSkippedBind))
+	case p.skipped && p.isFrontend():
+		t.warnf(p.Pos, "%s is in mode http and left out; it has no 'bind'", p.quotedName())
+	case p.skipped:
+		return t.warnBackend(p, config, section, port)
+	}
+	return false
+}
+
+// draftCaddyfile returns a Caddyfile with all sites.
+func draftCaddyfile(drafts []haproxysites.Site) string {
+	var b strings.Builder
+	b.WriteString("# A draft: what HAProxy serves by HTTP and with TLS, for Caddy. Lines without a counterpart are marked NOT TRANSLATED.\n")
+	b.WriteString(haproxysites.Global(drafts))
+	for _, d := range drafts {
+		b.WriteString("\n" + d.Text)
+	}
+	return b.String()
 }
 
 // sites returns the sections in the form of package haproxysites.
