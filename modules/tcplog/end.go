@@ -43,6 +43,11 @@ const (
 	ServerRemoved      // KD its server was removed, and removed_server_timeout is over
 	Unresolved         // SC the DNS lookup of the last server tried failed
 	ResponseRefused    // PD refused by a rule for the server's response
+
+	HeaderMissing    // PR no PROXY header came from a source that must send one
+	HeaderInvalid    // PR the PROXY header was invalid
+	HeaderNotAllowed // PR a PROXY header came from a source that accept_proxy does not name
+	HeaderTimeout    // cR the PROXY header was not complete in time
 )
 
 var ends = [...]struct{ letters, name string }{
@@ -76,6 +81,11 @@ var ends = [...]struct{ letters, name string }{
 	ServerRemoved:      {"KD", "server_removed"},
 	Unresolved:         {"SC", "dns_failed"},
 	ResponseRefused:    {"PD", "refused"},
+
+	HeaderMissing:    {"PR", "proxy_header_missing"},
+	HeaderInvalid:    {"PR", "proxy_header_invalid"},
+	HeaderNotAllowed: {"PR", "proxy_header_not_allowed"},
+	HeaderTimeout:    {"cR", "proxy_header_timeout"},
 }
 
 // String returns the end's name in the log.

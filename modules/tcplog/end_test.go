@@ -42,6 +42,10 @@ func TestEndNamesAndLetters(t *testing.T) {
 		{ServerRemoved, "KD", "server_removed"},
 		{Unresolved, "SC", "dns_failed"},
 		{ResponseRefused, "PD", "refused"},
+		{HeaderMissing, "PR", "proxy_header_missing"},
+		{HeaderInvalid, "PR", "proxy_header_invalid"},
+		{HeaderNotAllowed, "PR", "proxy_header_not_allowed"},
+		{HeaderTimeout, "cR", "proxy_header_timeout"},
 	}
 	for i, c := range table {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {

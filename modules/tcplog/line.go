@@ -93,9 +93,12 @@ func (e *entry) MarshalLogObject(line zapcore.ObjectEncoder) error {
 	line.AddString("server_address", r.Address)
 	line.AddString("client", e.client)
 	line.AddString("local", e.local)
+	line.AddString("peer", r.Peer.String())
 	line.AddTime("accepted", r.Accepted)
 	line.AddString("outcome", r.outcome())
 	line.AddString("sni", r.ServerName)
+	line.AddString("authority", r.Authority)
+	line.AddString("unique_id", r.UniqueID)
 	if err := line.AddArray("alpn", &e.alpn); err != nil {
 		return err
 	}

@@ -25,13 +25,25 @@ func (r *Record) AppendPacked(b []byte) []byte {
 	if r.Redispatched {
 		flags |= 2
 	}
+	if r.isProxied() {
+		flags |= 4
+	}
 	// These come first: entry.write reads no further.
 	b = appendAddr(appendAddr(appendText(b, string(r.ALPN)), r.Client), r.Local)
 	b = append(b, byte(r.Outcome), flags, byte(r.Version), byte(r.Version>>8))
 	for _, n := range [...]int64{r.Accepted.UnixMicro(), int64(r.HelloWait), int64(r.Queue), int64(r.Connect), int64(r.ServerQueue), int64(r.BackendQueue), int64(r.Retries)} {
 		b = binary.AppendVarint(b, n)
 	}
-	return appendText(appendText(b, r.Address), r.ServerName)
+	b = appendText(appendText(b, r.Address), r.ServerName)
+	if r.isProxied() {
+		b = appendText(appendText(appendAddr(b, r.Peer), r.Authority), r.UniqueID)
+	}
+	return b
+}
+
+// isProxied reports whether the fields are set that few connections have.
+func (r *Record) isProxied() bool {
+	return r.Peer != Addr{} || r.Authority != "" || r.UniqueID != ""
 }
 
 // unpack sets the fields that AppendPacked has packed.
@@ -44,6 +56,9 @@ func (r *Record) unpack(u *unpacker) {
 	r.HelloWait, r.Queue, r.Connect = time.Duration(u.number()), time.Duration(u.number()), time.Duration(u.number())
 	r.ServerQueue, r.BackendQueue, r.Retries = int(u.number()), int(u.number()), int(u.number())
 	r.Address, r.ServerName = u.text(), u.text()
+	if head[1]&4 != 0 {
+		r.Peer, r.Authority, r.UniqueID = u.addr(), u.text(), u.text()
+	}
 }
 
 func appendText(b []byte, text string) []byte {

@@ -29,6 +29,7 @@ func TestPackedRecordLogsSameLine(t *testing.T) {
 		want := Record{
 			Accepted: time.UnixMicro(rapid.Int64Range(0, 1<<52).Draw(r, "accepted")),
 			Client:   AddrOf(rapid.SampledFrom(addresses).Draw(r, "client")), Local: AddrOf(rapid.SampledFrom(addresses).Draw(r, "local")),
+			Peer: AddrOf(rapid.SampledFrom(addresses).Draw(r, "peer")), Authority: rapid.String().Draw(r, "authority"), UniqueID: rapid.String().Draw(r, "unique ID"),
 			Address: rapid.String().Draw(r, "address"),
 			Outcome: clienthello.Outcome(rapid.IntRange(0, 3).Draw(r, "outcome")), Uninspected: rapid.Bool().Draw(r, "uninspected"),
 			ServerName: rapid.String().Draw(r, "sni"), ALPN: rapid.SampledFrom([]Protocols{"", "\x02h2", "\x02h2\x08http/1.1"}).Draw(r, "alpn"),

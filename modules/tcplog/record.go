@@ -27,8 +27,12 @@ type Record struct {
 	Server   string // empty if none was chosen
 	Address  string // the server's
 
-	Client Addr
-	Local  Addr // the address that the client connected to
+	// Client and Local are the ends of the client's connection: those in a PROXY header, if one names
+	// them. Peer is then the address that the header came from; else it is zero.
+	Client, Local, Peer Addr
+
+	// Authority and UniqueID are the TLVs of the PROXY header, or empty.
+	Authority, UniqueID string
 
 	Accepted time.Time // when the client was accepted
 
