@@ -37,20 +37,20 @@ var processFetches = map[string]fetch{
 	"nbproc": {out: typeInt, note: "1: there is one process", build: withoutArgs(constant(Integer(1)))},
 	"proc":   {out: typeInt, note: "1: the process is the first", build: withoutArgs(constant(Integer(1)))},
 	"fc_src": {
-		out: typeIPv4, note: "the address that the connection comes from",
-		build: withoutArgs(func(in *Input) result { return addressResult(in.Source) }),
+		out: typeIPv4, note: "the address that the connection comes from, whatever its PROXY header says",
+		build: withoutArgs(func(in *Input) result { return addressResult(in.peer()) }),
 	},
 	"fc_src_port": {
 		out: typeInt, note: "the port that the connection comes from",
-		build: withoutArgs(func(in *Input) result { return portResult(in.Source) }),
+		build: withoutArgs(func(in *Input) result { return portResult(in.peer()) }),
 	},
 	"fc_dst": {
-		out: typeIPv4, note: "the address that the connection has come to",
-		build: withoutArgs(func(in *Input) result { return addressResult(in.Destination) }),
+		out: typeIPv4, note: "the address that the connection has come to, whatever its PROXY header says",
+		build: withoutArgs(func(in *Input) result { return addressResult(in.local()) }),
 	},
 	"fc_dst_port": {
 		out: typeInt, note: "the port that the connection has come to",
-		build: withoutArgs(func(in *Input) result { return portResult(in.Destination) }),
+		build: withoutArgs(func(in *Input) result { return portResult(in.local()) }),
 	},
 }
 

@@ -52,7 +52,7 @@ type fetch struct {
 }
 
 // fetches maps names and aliases to fetches.
-var fetches = collect(helloFetches, payloadFetches, requestFetches(), connectionFetches, constantFetches, responseFetches, stateFetches(), processFetches, roundTripFetches(), terminationFetches())
+var fetches = collect(helloFetches, payloadFetches, requestFetches(), connectionFetches, proxyFetches, constantFetches, responseFetches, stateFetches(), processFetches, roundTripFetches(), terminationFetches())
 
 func collect(groups ...map[string]fetch) map[string]fetch {
 	all := make(map[string]fetch)

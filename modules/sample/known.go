@@ -13,8 +13,8 @@ const knownFetches = newerFetches + `
 	capture.req.ver capture.res.hdr capture.res.ver cook cook_beg cook_cnt cook_dir cook_dom cook_end cook_len
 	cook_reg cook_sub cook_val cookie cpu_calls cpu_ns_avg cpu_ns_tot cur_client_timeout cur_connect_timeout
 	cur_queue_timeout cur_server_timeout cur_tarpit_timeout cur_tunnel_timeout distcc_body distcc_param dst_conn
-	fc.timer.handshake fc.timer.total fc_err fc_err_str fc_glitches fc_http_major fc_nb_streams fc_pp_authority
-	fc_pp_tlv fc_pp_unique_id fc_rcvd_proxy fc_settings_streams_limit fcgi.docroot fcgi.index fe_req_rate
+	fc.timer.handshake fc.timer.total fc_err fc_err_str fc_glitches fc_http_major fc_nb_streams
+	fc_settings_streams_limit fcgi.docroot fcgi.index fe_req_rate
 	fe_sess_rate fe_tarpit_timeout fs.aborted fs.debug_str fs.id fs.rst_code hdr_ip http_auth http_auth_bearer
 	http_auth_group http_auth_pass http_auth_type http_auth_user http_first_req internal.htx.data internal.htx.free
 	internal.htx.free_data internal.htx.has_eom internal.htx.nbblks internal.htx.size internal.htx.used

@@ -19,6 +19,7 @@ import (
 	"net/netip"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/proxyprotocol"
 )
 
 // A Verdict is a three-valued answer, as HAProxy's ACLs give it. Verdicts are ordered, so the
@@ -41,8 +42,13 @@ type Input struct {
 	Response []byte
 	// Final reports that no further bytes will arrive or be waited for. Then no verdict is Miss.
 	Final bool
-	// Source and Destination are the connection's addresses; zero if unknown.
+	// Source and Destination are the addresses of the client's connection, from its PROXY header if
+	// that has them; zero if unknown.
 	Source, Destination netip.AddrPort
+	// Header is the PROXY header that the connection began with, or nil. Peer and Local are then the
+	// addresses of the connection itself.
+	Header      *proxyprotocol.Header
+	Peer, Local netip.AddrPort
 	// Var looks up a variable by its full name, such as "sess.sni". With nil, no variable is set.
 	Var func(name string) (Value, bool)
 	// Check is the input of a health check's expressions.
