@@ -41,7 +41,7 @@ func (c *connection) claimOf(b *balancer.Backend, server string, k *claim) *clai
 	k.began, k.Backend, k.Pauser = time.Now(), b, k
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
 	k.Request.NextLease = &k.session.lease
-	k.Request.Source, k.Request.Connection = sourceForHash(c.Conn, c.rulesView(true).Source.Addr()), c
+	k.Request.Source, k.Request.Connection = c.sourceForHash(), c
 	k.watch.Context, k.watch.c, k.watch.untilFin = context.Background(), c, b.AbortOnClose
 	c.claim, c.endIfKilled = k, tcplog.KilledQueue
 	c.record.Server, c.record.Address = "", ""

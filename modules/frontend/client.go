@@ -22,6 +22,8 @@ type client struct {
 	accepted time.Time
 	logger   *zap.Logger
 
+	header *headerState // nil: the frontend takes no PROXY headers
+
 	routed *layer4.Connection // nil until it is needed
 	shown  bool               // routed holds the inspection of the hello
 }
@@ -42,8 +44,9 @@ func ofRoute(cx *layer4.Connection) client {
 // layer4 returns the connection for handlers, matchers and templates of layer4.
 func (c *client) layer4() *layer4.Connection {
 	if c.routed == nil {
-		c.routed = layer4.WrapConnection(c.Conn, nil, c.logger)
+		c.routed = layer4.WrapConnection(c.addressed(c.Conn), nil, c.logger)
 		c.routed.Replacer().Set(layer4.ConnWrapTimeReplKey, c.accepted.UTC())
+		c.addHeaderPlaceholders()
 	}
 	return c.routed
 }

@@ -51,6 +51,7 @@ func (c *connection) begin(f *Frontend, from client) {
 	c.f, c.client, c.hello = f, from, clienthello.NewInspection(f.MaxHello)
 	c.record = tcplog.New(f.Name, c.RemoteAddr(), c.LocalAddr())
 	c.record.Accepted = c.accepted
+	c.noteHeader()
 	c.endIfKilled = tcplog.KilledHello
 }
 
@@ -97,7 +98,7 @@ func (c *connection) connForMatchers() *layer4.Connection {
 	}
 	cx := c.layer4()
 	c.show(c.hello)
-	m := layer4.WrapConnection(c.Conn, c.hello.Bytes(), cx.Logger)
+	m := layer4.WrapConnection(c.addressed(c.Conn), c.hello.Bytes(), cx.Logger)
 	m.Context = cx.Context
 	m.Replacer().Map(cx.Replacer().Get)
 	if vars, ok := cx.Context.Value(layer4.VarsCtxKey).(map[string]any); ok {

@@ -126,10 +126,7 @@ func (c *connection) destination(b *balancer.Backend, s *pool.Server) (d destina
 
 // localPort returns the port that the client connected to, or 0 if it is not a TCP connection.
 func (c *connection) localPort() int {
-	if at, ok := c.LocalAddr().(*net.TCPAddr); ok {
-		return at.Port
-	}
-	return 0
+	return int(c.rulesView(true).Destination.Port())
 }
 
 // templateDestination returns where to find a server whose address has placeholders of the

@@ -35,9 +35,16 @@ type Config struct {
 	// DefaultBackend is the value of the fetch fe_defbe.
 	DefaultBackend string
 
-	// Connection and Session are rules that are tried in this order before anything is read; either
-	// may be nil.
+	// Connection and Session are rules that are tried before the client's data are read: Connection
+	// before a PROXY header, Session after it. Either may be nil.
 	Connection, Session *rules.Config
+
+	// AcceptProxy says which sources send PROXY headers. It may be nil.
+	AcceptProxy HeaderPolicy
+
+	// HeaderTimeout is the time from accept in which a header must be complete. It ends with
+	// InspectDelay if Content is nil. Default: InspectDelay, or else TimeoutClient, or else 5 s.
+	HeaderTimeout time.Duration
 
 	// Content holds rules about the first bytes that the client sends. If nil, the frontend waits for
 	// a ClientHello, for InspectDelay from accept.
@@ -101,15 +108,12 @@ func New(c Config) *Frontend {
 	return f
 }
 
-// Serve serves a client's connection. When it returns, the connection has ended or goes on as a
-// session that needs no goroutine.
-func (f *Frontend) Serve(conn net.Conn, accepted time.Time) {
-	defer conn.Close()
-	f.serve(client{Conn: conn, accepted: accepted, logger: f.ConnLogger})
-}
-
 // ServeRouted serves a connection that has come by a route of layer4, which closes it.
-func (f *Frontend) ServeRouted(cx *layer4.Connection) { f.serve(ofRoute(cx)) }
+func (f *Frontend) ServeRouted(cx *layer4.Connection) {
+	from := ofRoute(cx)
+	from.header = f.AcceptProxy.stateFor(cx.RemoteAddr())
+	f.serve(from)
+}
 
 func (f *Frontend) serve(from client) {
 	c := newConnection(f, from)
@@ -135,7 +139,18 @@ func (c *connection) run(way func() *ending) {
 // release them: end releases whatever is left. relay hands all of them to the session, whose Ended
 // releases them. Anything that is released elsewhere must be cleared, else it is released twice.
 func (c *connection) walk() *ending {
-	if end := c.screen(); end != nil { // rules about addresses, before anything is read
+	if end := c.screen(c.f.Connection); end != nil { // rules about the peer's address
+		return end
+	}
+	return c.walkFromHeader()
+}
+
+// walkFromHeader continues walk from the stage that waits for a PROXY header.
+func (c *connection) walkFromHeader() *ending {
+	if end := c.readHeader(); end != nil {
+		return end
+	}
+	if end := c.screen(c.f.Session); end != nil { // rules about the client's address
 		return end
 	}
 	return c.inspectAndRoute()
@@ -147,6 +162,9 @@ func (c *connection) inspectAndRoute() *ending {
 		if end := c.inspect(); end != nil { // the hello, or what the rules of content ask for
 			return end
 		}
+	}
+	if end := c.refuseHeader(); end != nil {
+		return end
 	}
 	backend, end := c.route()
 	if end != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // decidesWithoutBlocking reports whether choosing a backend runs only this project's own code.
@@ -18,9 +19,9 @@ func (r *Router) hasForeignMatcher() bool {
 	return slices.ContainsFunc(r.routes, func(r *Route) bool { return r.Condition.Foreign() })
 }
 
-// hasEarlyRules reports whether rules are tried before anything is read.
-func (f *Frontend) hasEarlyRules() bool {
-	return f.Connection != nil && len(f.Connection.Rules) > 0 || f.Session != nil && len(f.Session.Rules) > 0
+// hasRules reports whether a ruleset, which may be nil, has rules.
+func (f *Frontend) hasRules(ruleset *rules.Config) bool {
+	return ruleset != nil && len(ruleset.Rules) > 0
 }
 
 // picksServerWithoutBlocking reports whether choosing a server of b for the connection cannot

@@ -16,17 +16,19 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// screen applies the rules that come before anything is read.
-func (c *connection) screen() *ending {
-	for _, ruleset := range [...]*rules.Config{c.f.Connection, c.f.Session} {
-		if ruleset == nil || len(ruleset.Rules) == 0 {
-			continue
-		}
-		if end := c.applyRules(ruleset, false); end != nil {
-			return end
-		}
+// screen applies rules that come before the client's data, which may be nil.
+func (c *connection) screen(ruleset *rules.Config) *ending {
+	if ruleset == nil || len(ruleset.Rules) == 0 {
+		return nil
 	}
-	return nil
+	end := c.applyRules(ruleset, false)
+	if c.viewState.ExpectProxy && c.header == nil {
+		c.header = new(headerState)
+	}
+	if c.viewState.ExpectProxy && c.header.mode == headerNotAllowed {
+		c.header.mode = headerRequired
+	}
+	return end
 }
 
 // applyRules applies a ruleset. With mayRead it waits for the bytes that the rules need.
@@ -175,11 +177,24 @@ func (c *connection) rulesView(final bool) *rules.View {
 	}
 	if !c.hasAddresses {
 		c.hasAddresses = true
-		at := l4acl.Addresses(c.Conn)
-		c.viewState.Source, c.viewState.Destination = at.Source, at.Destination
+		c.setAddresses()
 	}
 	c.viewState.Hello, c.viewState.Final = c.hello, final
 	return &c.viewState
+}
+
+// setAddresses sets the addresses that rules see.
+func (c *connection) setAddresses() {
+	v, at := &c.viewState, l4acl.Addresses(c.Conn)
+	v.Source, v.Destination = at.Source, at.Destination
+	v.Header = c.proxyHeader()
+	if v.Header == nil {
+		return
+	}
+	v.Peer, v.Local = at.Source, at.Destination
+	if v.Header.HasAddresses() {
+		v.Source, v.Destination = unmapped(v.Header.Source), unmapped(v.Header.Destination)
+	}
 }
 
 // variable returns a variable of the connection or, with the prefix for it, of the process.

@@ -12,10 +12,25 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
-// onAccepted screens the connection and begins to wait for the client's first bytes.
+// onAccepted applies the rules about the peer's address and begins to wait for the client's first
+// bytes.
 func (a *shardConn) onAccepted() relay.Step {
-	if a.f.hasEarlyRules() {
-		if end := a.conn().screen(); end != nil {
+	if a.f.hasRules(a.f.Connection) {
+		if end := a.conn().screen(a.f.Connection); end != nil {
+			return a.end(end)
+		}
+		a.header = a.pooled.header
+	}
+	if a.header.awaits() {
+		return relay.Step{Until: a.f.headerDeadline(epoch.Add(a.accepted))}
+	}
+	return a.awaitData()
+}
+
+// awaitData applies the rules about the client's address and begins to wait for the client's data.
+func (a *shardConn) awaitData() relay.Step {
+	if a.f.hasRules(a.f.Session) {
+		if end := a.conn().screen(a.f.Session); end != nil {
 			return a.end(end)
 		}
 	}
@@ -26,6 +41,36 @@ func (a *shardConn) onAccepted() relay.Step {
 		return a.toGoroutine(a.conn().inspectAndRoute)
 	}
 	return a.tryRules()
+}
+
+// onHeaderEvent handles an event while a PROXY header is waited for. It corresponds to readHeader.
+func (a *shardConn) onHeaderEvent(news relay.News) relay.Step {
+	c := a.conn()
+	var end *ending
+	switch news.Event {
+	case relay.Received:
+		end = c.takeHeader(c.readBuffer()[:news.N])
+	case relay.Expired:
+		if due := a.f.headerDeadline(c.accepted); time.Now().Before(due) {
+			return relay.Step{Until: due}
+		}
+		end = c.headerExpired()
+	default:
+		end = c.leftBeforeHeader(news.Err)
+	}
+	switch {
+	case end != nil:
+		return a.end(end)
+	case !a.f.nonBlocking: // another configuration runs now
+		return a.toGoroutine(c.walkFromHeader)
+	case a.header.awaits():
+		return relay.Step{}
+	}
+	step := a.awaitData()
+	if outcome := c.hello.Outcome(); a.f.Content == nil && step.Do == relay.Await && outcome != clienthello.Pending {
+		return a.onOutcome(outcome)
+	}
+	return step
 }
 
 // onHelloEvent handles an event while the hello is waited for. It corresponds to awaitHello.
@@ -46,7 +91,12 @@ func (a *shardConn) onHelloEvent(news relay.News) relay.Step {
 	if outcome == clienthello.Pending {
 		return relay.Step{}
 	}
-	if end := c.inspected(outcome); end != nil {
+	return a.onOutcome(outcome)
+}
+
+// onOutcome goes on after the inspection of the hello.
+func (a *shardConn) onOutcome(outcome clienthello.Outcome) relay.Step {
+	if end := a.conn().inspected(outcome); end != nil {
 		return a.end(end)
 	}
 	return a.route()

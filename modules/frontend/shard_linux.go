@@ -28,6 +28,7 @@ type shardConn struct {
 	socket   *relay.Socket // nil once the session owns it
 	accepted time.Duration // since epoch
 	session  *session      // that it is to become
+	header   *headerState  // nil: the frontend takes no PROXY headers
 
 	pooled *pooledConn // nil while the client is waited for, and once it is a session
 	kept   *keptInput  // nil before the client has sent anything
@@ -37,20 +38,23 @@ type shardConn struct {
 // ServeOnShard serves a client's connection. It is called on the goroutine of the shard that is to
 // watch the socket, and does not block. It starts a goroutine only if something else than the
 // client has to be waited for. It is meant for durable.TakeBy.
-func (f *Frontend) ServeOnShard(socket *relay.Socket) {
-	accepted := time.Now()
+func (e *Entry) ServeOnShard(socket *relay.Socket) {
+	f, accepted := e.f, time.Now()
 	if !f.nonBlocking {
-		go f.Serve(socket, accepted)
+		go e.Serve(socket, accepted)
 		return
 	}
 	f.setActive() // else durable would not pass connections to f
 	a := &shardConn{active: f.active, f: f, socket: socket, accepted: accepted.Sub(epoch), session: new(session)}
+	if e.headers != nil {
+		a.header = e.headers.stateFor(socket.RemoteAddr())
+	}
 	f.conns.Add(1)
 	liveConns.addSession()
 	if err := a.session.Arrive(socket, a); err != nil { // no shard can watch it
 		liveConns.removeSession(a.session)
 		f.conns.Add(-1)
-		go f.Serve(socket, accepted)
+		go e.Serve(socket, accepted)
 		return
 	}
 	liveConns.started(a.session, false)
@@ -87,6 +91,8 @@ func (a *shardConn) handle(news relay.News) relay.Step {
 		return a.onClientLeft(news.Err)
 	default:
 		switch {
+		case a.header.awaits():
+			return a.onHeaderEvent(news)
 		case !a.f.nonBlocking: // another configuration runs now
 			a.conn().commitRead(news.N)
 			return a.toGoroutine(a.conn().inspectAndRoute)
@@ -100,6 +106,9 @@ func (a *shardConn) handle(news relay.News) relay.Step {
 
 // route passes the connection to a backend.
 func (a *shardConn) route() relay.Step {
+	if end := a.conn().refuseHeader(); end != nil {
+		return a.end(end)
+	}
 	backend, end := a.conn().route()
 	if end != nil {
 		return a.end(end)

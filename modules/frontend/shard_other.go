@@ -11,7 +11,7 @@ import (
 )
 
 // ServeOnShard serves a client's connection in a goroutine of its own.
-func (f *Frontend) ServeOnShard(socket *relay.Socket) { go f.Serve(socket, time.Now()) }
+func (e *Entry) ServeOnShard(socket *relay.Socket) { go e.Serve(socket, time.Now()) }
 
 // Inline reports whether ServeOnShard needs no goroutine.
 func (f *Frontend) Inline() bool { return false }

@@ -21,7 +21,7 @@ const listenerCloseTimeout = time.Second
 func (c *connection) toSite(b *balancer.Backend) *ending {
 	c.endIfKilled = tcplog.KilledConnect
 	c.record.Server, c.record.Address = "", inprocess.Network+"/"+b.Site
-	v := newSiteConn(c.Conn, bytes.Clone(c.hello.Bytes()))
+	v := newSiteConn(c.addressed(c.Conn), bytes.Clone(c.hello.Bytes()))
 	for {
 		closed, err := inprocess.Deliver(b.Site, v, c.gone)
 		switch {

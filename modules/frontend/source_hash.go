@@ -12,9 +12,19 @@ type dualStack interface {
 	Dual() bool
 }
 
-// sourceForHash returns the client's address as policies hash it. On a listener for both versions
+// sourceForHash returns the client's address as policies hash it. One in a PROXY header is hashed
+// as the header has it.
+func (c *connection) sourceForHash() netip.Addr {
+	source := c.rulesView(true).Source.Addr()
+	if h := c.proxyHeader(); h != nil && h.HasAddresses() {
+		return h.Source.Addr()
+	}
+	return hashedSource(c.Conn, source)
+}
+
+// hashedSource returns the client's address as policies hash it. On a listener for both versions
 // of IP, an IPv4 address is the one mapped into IPv6, as in HAProxy.
-func sourceForHash(client net.Conn, source netip.Addr) netip.Addr {
+func hashedSource(client net.Conn, source netip.Addr) netip.Addr {
 	if !source.Is4() {
 		return source
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
@@ -178,10 +179,10 @@ var frontendFetches = map[string]func(*connection) (sample.Value, bool){
 	"fe_client_timeout": func(c *connection) (sample.Value, bool) {
 		return milliseconds(c.f.TimeoutClient), c.f.TimeoutClient != 0
 	},
-	"src_is_local":    sourceIsLocal,
-	"fc_src_is_local": sourceIsLocal,
-	"dst_is_local":    destinationIsLocal,
-	"fc_dst_is_local": destinationIsLocal,
+	"src_is_local":    func(c *connection) (sample.Value, bool) { return ownAddress(c.viewState.Source) },
+	"dst_is_local":    func(c *connection) (sample.Value, bool) { return ownAddress(c.viewState.Destination) },
+	"fc_src_is_local": func(c *connection) (sample.Value, bool) { return ownAddress(l4acl.Addresses(c.Conn).Source) },
+	"fc_dst_is_local": func(c *connection) (sample.Value, bool) { return ownAddress(l4acl.Addresses(c.Conn).Destination) },
 }
 
 // serverFetches answer fetches about the server of a session.
@@ -210,12 +211,6 @@ var backendFetches = map[string]func(*balancer.Backend) (sample.Value, bool){
 
 // number returns the number of a frontend, listener or backend, which has none if it is 0.
 func number(id int) (sample.Value, bool) { return sample.Integer(int64(id)), id != 0 }
-
-func sourceIsLocal(c *connection) (sample.Value, bool) { return ownAddress(c.viewState.Source) }
-
-func destinationIsLocal(c *connection) (sample.Value, bool) {
-	return ownAddress(c.viewState.Destination)
-}
 
 // milliseconds returns a timeout as HAProxy does: 0 if it is not set.
 func milliseconds[D caddy.Duration | time.Duration](timeout D) sample.Value {

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,15 +25,16 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
 // ways are the two ways to serve a connection.
 var ways = map[string]func(*Frontend, *relay.Socket) error{
 	"general": func(f *Frontend, s *relay.Socket) error {
-		go f.Serve(s, time.Now())
+		go f.Entry(nil).Serve(s, time.Now())
 		return nil
 	},
-	"fast": func(f *Frontend, s *relay.Socket) error { return relay.OnShard(s, f.ServeOnShard) },
+	"fast": func(f *Frontend, s *relay.Socket) error { return relay.OnShard(s, f.Entry(nil).ServeOnShard) },
 }
 
 // clientDoes is something that a connected client does.
@@ -66,6 +69,14 @@ func TestWaysAreTheSame(t *testing.T) {
 	hello, other := hellotest.Hello(t, "a.example.test"), hellotest.Hello(t, "b.example.test")
 	hour := `"timeouts": {"connect": "1h", "client": "1h", "server": "1h"}`
 	web := `{"servers": [{"name": "s1", "address": "SERVER"}], ` + hour + `}`
+	header := []byte("PROXY TCP4 198.51.100.7 192.0.2.1 50676 443\r\n")
+	netScaler := slices.Concat([]byte("abcd\x00\x00\x00\x28\x45\x00\x00\x28\x00\x00\x00\x00\x40\x06\x00\x00\xc6\x33\x64\x07\xc0\x00\x02\x01"), make([]byte, 20))
+	fromLoopback := HeaderPolicy{{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
+	proxied := Config{AcceptProxy: fromLoopback}
+	optional := Config{AcceptProxy: HeaderPolicy{{Networks: fromLoopback[0].Networks, Optional: true}}}
+	closesFrom := func(network string) *rules.Config {
+		return compiled(t, `{"rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "src", "values": ["`+network+`"]}]}]}]}]}`)
+	}
 	accepts := `{"inspect_delay": "1h", "rules": [{"action": "accept", "match": [{"acl": [{"any": [{"fetch": "req.ssl_hello_type", "values": ["1"]}]}]}]}, {"action": "reset", "match": [{"acl": [{"any": [{"fetch": "req.len", "values": ["gt", "3"]}]}]}]}]}`
 	for name, c := range map[string]struct {
 		backend string
@@ -91,21 +102,43 @@ func TestWaysAreTheSame(t *testing.T) {
 			backend: `{"servers": [{"name": "s1", "address": "SERVER", "maxconn": 1}], "timeouts": {"queue": "50ms"}}`,
 			does:    []clientDoes{sends(hello)}, full: true,
 		},
-		"a host":                {backend: `{"servers": [{"name": "s1", "address": "web.test:PORT"}]}`, does: []clientDoes{sends(hello), finishes}},
-		"a host of the client":  {backend: `{"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:PORT"}], "allow_local_addresses": true}`, does: []clientDoes{sends(hello), finishes}},
-		"hashed by the hello":   {backend: `{"servers": [{"name": "s1", "address": "SERVER"}, {"name": "s2", "address": "SERVER"}], "balance": {"policy": "hash", "key": "sni"}}`, does: []clientDoes{sends(other), finishes}},
-		"rules: a hello":        {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, sends(hello[2:]), finishes}},
-		"rules: reset":          {backend: web, content: accepts, does: []clientDoes{sends([]byte("quit\r\n"))}},
-		"rules: finished":       {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, finishes}},
-		"rules: left":           {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, breaks}},
-		"rules: silent":         {backend: web, content: accepts, config: Config{TimeoutClient: 50 * time.Millisecond}},
-		"rules: not in time":    {backend: web, content: strings.Replace(accepts, "1h", "50ms", 1), does: []clientDoes{isLate, finishes}},
-		"rules: at once":        {backend: web, content: strings.Replace(accepts, "1h", "0s", 1), does: []clientDoes{pauses, sends(hello), finishes}},
-		"rules: none":           {backend: web, content: `{}`, does: []clientDoes{pauses, sends([]byte("hello")), finishes}},
-		"rules of the backend":  {backend: `{"servers": [{"name": "s1", "address": "SERVER"}], "content": {"rules": [{"action": "close"}]}}`, does: []clientDoes{sends(hello)}},
-		"rules for the answer":  {backend: `{"servers": [{"name": "s1", "address": "SERVER"}], "response": {"rules": [{"action": "close"}]}}`, does: []clientDoes{sends(hello)}},
-		"rules: by the address": {backend: web, config: Config{Session: compiled(t, `{"rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "src", "values": ["127.0.0.0/8"]}]}]}]}]}`)}, does: []clientDoes{pauses}},
-		"rules: foreign":        {backend: web, config: Config{Session: compiled(t, `{"rules": [{"action": "close", "match": [{"remote_ip": {"ranges": ["127.0.0.0/8"]}}]}]}`)}, does: []clientDoes{pauses}},
+		"a host":                  {backend: `{"servers": [{"name": "s1", "address": "web.test:PORT"}]}`, does: []clientDoes{sends(hello), finishes}},
+		"a host of the client":    {backend: `{"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:PORT"}], "allow_local_addresses": true}`, does: []clientDoes{sends(hello), finishes}},
+		"hashed by the hello":     {backend: `{"servers": [{"name": "s1", "address": "SERVER"}, {"name": "s2", "address": "SERVER"}], "balance": {"policy": "hash", "key": "sni"}}`, does: []clientDoes{sends(other), finishes}},
+		"rules: a hello":          {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, sends(hello[2:]), finishes}},
+		"rules: reset":            {backend: web, content: accepts, does: []clientDoes{sends([]byte("quit\r\n"))}},
+		"rules: finished":         {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, finishes}},
+		"rules: left":             {backend: web, content: accepts, does: []clientDoes{sends(hello[:2]), pauses, breaks}},
+		"rules: silent":           {backend: web, content: accepts, config: Config{TimeoutClient: 50 * time.Millisecond}},
+		"rules: not in time":      {backend: web, content: strings.Replace(accepts, "1h", "50ms", 1), does: []clientDoes{isLate, finishes}},
+		"rules: at once":          {backend: web, content: strings.Replace(accepts, "1h", "0s", 1), does: []clientDoes{pauses, sends(hello), finishes}},
+		"rules: none":             {backend: web, content: `{}`, does: []clientDoes{pauses, sends([]byte("hello")), finishes}},
+		"rules of the backend":    {backend: `{"servers": [{"name": "s1", "address": "SERVER"}], "content": {"rules": [{"action": "close"}]}}`, does: []clientDoes{sends(hello)}},
+		"rules for the answer":    {backend: `{"servers": [{"name": "s1", "address": "SERVER"}], "response": {"rules": [{"action": "close"}]}}`, does: []clientDoes{sends(hello)}},
+		"rules: by the address":   {backend: web, config: Config{Session: compiled(t, `{"rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "src", "values": ["127.0.0.0/8"]}]}]}]}]}`)}, does: []clientDoes{pauses}},
+		"header":                  {backend: web, config: proxied, does: []clientDoes{sends(slices.Concat(header, hello)), finishes}},
+		"header, then the hello":  {backend: web, config: proxied, does: []clientDoes{sends(header), pauses, sends(hello), finishes}},
+		"header in parts":         {backend: web, config: proxied, does: []clientDoes{sends(header[:3]), pauses, sends(header[3:20]), pauses, sends(slices.Concat(header[20:], hello[:5])), pauses, sends(hello[5:]), finishes}},
+		"header, silent":          {backend: web, config: Config{AcceptProxy: fromLoopback, HeaderTimeout: 50 * time.Millisecond}, does: []clientDoes{sends(header[:3])}},
+		"header, left":            {backend: web, config: proxied, does: []clientDoes{sends(header[:3]), pauses, finishes}},
+		"header, reset":           {backend: web, config: proxied, does: []clientDoes{sends(header[:3]), pauses, breaks}},
+		"header missing":          {backend: web, config: proxied, does: []clientDoes{sends(hello)}},
+		"header invalid":          {backend: web, config: proxied, does: []clientDoes{sends([]byte("PROXY TCP4 \r\n")), pauses}},
+		"header not allowed":      {backend: web, config: Config{AcceptProxy: HeaderPolicy{}}, does: []clientDoes{sends(slices.Concat(header, hello))}},
+		"header not needed":       {backend: web, config: Config{AcceptProxy: HeaderPolicy{}}, does: []clientDoes{sends(hello), finishes}},
+		"header optional":         {backend: web, config: optional, does: []clientDoes{sends(slices.Concat(header, hello)), finishes}},
+		"header optional, none":   {backend: web, config: optional, does: []clientDoes{sends(hello), finishes}},
+		"header optional, late":   {backend: web, config: Config{AcceptProxy: optional.AcceptProxy, HeaderTimeout: 50 * time.Millisecond}, does: []clientDoes{isLate, sends(hello), finishes}},
+		"header, rules":           {backend: web, config: proxied, content: accepts, does: []clientDoes{sends(slices.Concat(header, hello)), finishes}},
+		"header, rules in parts":  {backend: web, config: proxied, content: accepts, does: []clientDoes{sends(header), pauses, sends(hello[:2]), pauses, sends(hello[2:]), finishes}},
+		"header, rules at once":   {backend: web, config: proxied, content: strings.Replace(accepts, "1h", "0s", 1), does: []clientDoes{sends(slices.Concat(header, hello)), finishes}},
+		"header, session rules":   {backend: web, config: Config{AcceptProxy: fromLoopback, Session: closesFrom("198.51.100.7")}, does: []clientDoes{sends(header), pauses}},
+		"header, not the peer's":  {backend: web, config: Config{AcceptProxy: fromLoopback, Session: closesFrom("127.0.0.1")}, does: []clientDoes{sends(header), pauses, sends(hello), finishes}},
+		"header, connection rule": {backend: web, config: Config{AcceptProxy: fromLoopback, Connection: closesFrom("127.0.0.1")}, does: []clientDoes{pauses}},
+		"header by a rule":        {backend: web, config: Config{Connection: compiled(t, `{"rules": [{"action": "expect_proxy", "match": [{"acl": [{"any": [{"fetch": "src", "values": ["127.0.0.0/8"]}]}]}]}]}`)}, does: []clientDoes{sends(header), pauses, sends(hello), finishes}},
+		"header, foreign rule":    {backend: web, config: Config{AcceptProxy: fromLoopback, Session: compiled(t, `{"rules": [{"action": "close", "match": [{"remote_ip": {"ranges": ["198.51.100.7"]}}]}]}`)}, does: []clientDoes{sends(slices.Concat(header, hello)), pauses}},
+		"header of NetScaler":     {backend: web, config: Config{AcceptProxy: HeaderPolicy{{Networks: fromLoopback[0].Networks, NetScalerMagic: 0x61626364}}}, does: []clientDoes{sends(slices.Concat(netScaler, hello)), finishes}},
+		"rules: foreign":          {backend: web, config: Config{Session: compiled(t, `{"rules": [{"action": "close", "match": [{"remote_ip": {"ranges": ["127.0.0.0/8"]}}]}]}`)}, does: []clientDoes{pauses}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := answeringOnce(t)
@@ -149,7 +182,7 @@ func lineOf(t *testing.T, f *Frontend, logged *observer.ObservedLogs) string {
 		t.Fatalf("%d lines", len(lines))
 	}
 	fields := lines[0].ContextMap()
-	for _, changing := range []string{"accepted", "client", "local", "address"} {
+	for _, changing := range []string{"accepted", "client", "local", "peer", "address"} {
 		delete(fields, changing)
 	}
 	for name, value := range fields {

@@ -24,7 +24,6 @@ func httpchk(t *translation, p *proxy, s statement) {
 	}
 }
 
-// optionRequest returns the request of "option httpchk".
 func (t *translation) optionRequest(s statement) (*checks.Request, error) {
 	q := new(checks.Request)
 	switch len(s.args) {
@@ -36,23 +35,12 @@ func (t *translation) optionRequest(s statement) (*checks.Request, error) {
 	}
 	version, hidden, _ := strings.Cut(s.arg(2), "\r\n")
 	q.Version = requestVersion(version)
-	if hidden != "" {
-		t.warnf(s.Pos, "'%s' : hiding headers or body at the end of the version string is deprecated, and an error as of HAProxy 2.9: expected 'http-check send'", s.keyword)
-	}
-	if err := t.hiddenParts(q, hidden); err != nil {
-		return nil, err
-	}
-	if host := s.arg(3); host != "" {
-		return q, t.addHeader(q, "Host", host)
-	}
-	return q, nil
-}
-
-// hiddenParts reads headers and a body that follow the version, as they are sent.
-func (t *translation) hiddenParts(q *checks.Request, hidden string) error {
 	head, body, _ := strings.Cut(hidden, "\r\n\r\n")
 	if strings.HasPrefix(hidden, "\r\n") {
 		head, body = "", hidden[2:]
+	}
+	if hidden != "" {
+		t.warnf(s.Pos, "'%s' : hiding headers or body at the end of the version string is deprecated, and an error as of HAProxy 2.9: expected 'http-check send'", s.keyword)
 	}
 	q.Body = body
 	for line := range strings.SplitSeq(strings.TrimSuffix(head, "\r\n"), "\r\n") {
@@ -61,13 +49,16 @@ func (t *translation) hiddenParts(q *checks.Request, hidden string) error {
 		}
 		name, value, found := strings.Cut(line, ":")
 		if !found {
-			return fmt.Errorf("unable to parse the header '%s'", line)
+			return nil, fmt.Errorf("unable to parse the header '%s'", line)
 		}
 		if err := t.addHeader(q, name, strings.TrimSpace(value)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	if host := s.arg(3); host != "" {
+		return q, t.addHeader(q, "Host", host)
+	}
+	return q, nil
 }
 
 // requestVersion returns the version to send in place of a configured one. HAProxy speaks HTTP/1.

@@ -26,8 +26,22 @@ func (t *translation) readHealthcheck(s haproxyfile.Section) {
 	}
 	before := len(t.problems)
 	t.checks[p.name] = p
+	words := []string{"type", "tcp-check", "http-check"}
 	for _, l := range s.Lines {
-		t.readCheckLine(p, statement{Pos: l.Pos, keyword: l.Words[0], args: l.Words[1:]})
+		st := statement{Pos: l.Pos, keyword: l.Words[0], args: l.Words[1:]}
+		switch {
+		case !slices.Contains(words, st.keyword):
+			t.errorf(l.Pos, "unknown keyword '%s' in 'healthcheck' section%s", st.keyword, didYouMean(st.keyword, words))
+			continue
+		case st.keyword == "type":
+			st.keyword, st.args = "option "+st.arg(0), st.args[min(1, len(st.args)):]
+		}
+		k := checkKeywords[st.keyword]
+		if k == nil {
+			t.errorf(l.Pos, "'type' expects a kind of check, such as httpchk or tcp-check (got '%s')", strings.TrimPrefix(st.keyword, "option "))
+			continue
+		}
+		t.apply(k, p, st, " in "+p.String())
 	}
 	if p.invalid = t.failedAfter(before); p.invalid {
 		return
@@ -37,26 +51,6 @@ func (t *translation) readHealthcheck(s haproxyfile.Section) {
 		return
 	}
 	t.warnUnusedRules(p)
-}
-
-// healthcheckWords are the first words of the lines of a healthcheck section.
-var healthcheckWords = []string{"type", "tcp-check", "http-check"}
-
-// readCheckLine reads a line of a healthcheck section. A type is the option of a backend.
-func (t *translation) readCheckLine(p *proxy, s statement) {
-	if !slices.Contains(healthcheckWords, s.keyword) {
-		t.errorf(s.Pos, "unknown keyword '%s' in 'healthcheck' section%s", s.keyword, didYouMean(s.keyword, healthcheckWords))
-		return
-	}
-	if s.keyword == "type" {
-		s.keyword, s.args = "option "+s.arg(0), s.args[min(1, len(s.args)):]
-	}
-	k := checkKeywords[s.keyword]
-	if k == nil {
-		t.errorf(s.Pos, "'type' expects a kind of check, such as httpchk or tcp-check (got '%s')", strings.TrimPrefix(s.keyword, "option "))
-		return
-	}
-	t.apply(k, p, s, " in "+p.String())
 }
 
 // checkKeywords are the keywords of a healthcheck section: rules, and options as types.

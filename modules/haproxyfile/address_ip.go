@@ -30,29 +30,17 @@ func (p *addressParser) parseIP(text string) error {
 
 func (p *addressParser) parsePort(port string) error {
 	switch {
+	case port == "" && p.options.Bind:
+		hint := ""
+		if number, rest := splitNumber(p.text); rest == "" && number != "" {
+			hint = ", such as :" + number
+		}
+		return fmt.Errorf("missing port specification in '%s': expected ADDRESS:PORT%s", p.text, hint)
 	case port == "":
-		return p.withoutPort()
+		return nil
 	case port[0] == '+' || port[0] == '-':
 		return p.parseOffset(port)
-	default:
-		return p.parseRange(port)
 	}
-}
-
-// withoutPort returns an error if a port is required.
-func (p *addressParser) withoutPort() error {
-	if !p.options.Bind {
-		return nil
-	}
-	hint := ""
-	if number, rest := splitNumber(p.text); rest == "" && number != "" {
-		hint = ", such as :" + number
-	}
-	return fmt.Errorf("missing port specification in '%s': expected ADDRESS:PORT%s", p.text, hint)
-}
-
-// parseRange parses a port or, for an address to listen on, a range of ports.
-func (p *addressParser) parseRange(port string) error {
 	first, last, isRange := strings.Cut(port, "-")
 	if isRange && !p.options.Bind {
 		return fmt.Errorf("port range not permitted here in '%s': expected one port", p.text)

@@ -4,7 +4,6 @@ package haproxyfile
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -115,7 +114,12 @@ func (c *condition) predicate() (bool, error) {
 	}
 	p, ok := predicates[name]
 	if !ok {
-		return false, fmt.Errorf("unparsable conditional expression '%s' at position %d: expected a number, '(' or one of %s", rest, c.at+1, strings.Join(slices.Sorted(maps.Keys(predicates)), ", "))
+		known := make([]string, 0, len(predicates))
+		for k := range predicates {
+			known = append(known, k)
+		}
+		slices.Sort(known)
+		return false, fmt.Errorf("unparsable conditional expression '%s' at position %d: expected a number, '(' or one of %s", rest, c.at+1, strings.Join(known, ", "))
 	}
 	c.at += len(name)
 	args, err := c.arguments(name, p.args)
@@ -183,11 +187,21 @@ func (c *condition) argument(predicate string) (string, error) {
 // returns whether the number is nonzero, and its length, which is 0 without a number.
 func leadingNumber(text string) (nonzero bool, length int) {
 	i := 0
-	if text != "" && (text[0] == '-' || text[0] == '+') {
+	if i < len(text) && (text[i] == '-' || text[i] == '+') {
 		i++
 	}
-	base, prefix := numberBase(text[i:])
-	i += prefix
+	base := byte(10)
+	switch {
+	case len(text) > i+2 && text[i] == '0' && text[i+1]|0x20 == 'x':
+		if _, ok := hexDigit(text[i+2]); ok {
+			base = 16
+			i += 2
+			break
+		}
+		base = 8
+	case len(text) > i && text[i] == '0':
+		base = 8
+	}
 	first := i
 	for ; i < len(text); i++ {
 		digit, ok := hexDigit(text[i])
@@ -200,18 +214,4 @@ func leadingNumber(text string) (nonzero bool, length int) {
 		return false, 0
 	}
 	return nonzero, i
-}
-
-// numberBase returns the base of a number, and the length of its prefix "0x". The 0 of an octal
-// number is a digit.
-func numberBase(text string) (base byte, prefix int) {
-	if !strings.HasPrefix(text, "0") {
-		return 10, 0
-	}
-	if len(text) > 2 && text[1]|0x20 == 'x' {
-		if _, ok := hexDigit(text[2]); ok {
-			return 16, 2
-		}
-	}
-	return 8, 0
 }

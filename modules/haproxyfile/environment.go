@@ -85,7 +85,16 @@ func (e *environment) apply(words []string) error {
 			e.own[args[0]] = args[1]
 		}
 	case "unsetenv":
-		return e.remove(keyword, args)
+		if len(args) == 0 {
+			return fmt.Errorf("'%s' expects at least one variable name", keyword)
+		}
+		for _, name := range args {
+			if strings.Contains(name, "=") {
+				return badName(keyword, name)
+			}
+			delete(e.own, name)
+			e.unset[name] = true
+		}
 	case "resetenv":
 		e.reset(args)
 	case "localpeer":
@@ -111,21 +120,6 @@ func validateAssignment(keyword string, args []string) error {
 
 func badName(keyword, name string) error {
 	return fmt.Errorf("'%s' failed on variable '%s': expected a name without '='", keyword, name)
-}
-
-// remove removes variables.
-func (e *environment) remove(keyword string, names []string) error {
-	if len(names) == 0 {
-		return fmt.Errorf("'%s' expects at least one variable name", keyword)
-	}
-	for _, name := range names {
-		if strings.Contains(name, "=") {
-			return badName(keyword, name)
-		}
-		delete(e.own, name)
-		e.unset[name] = true
-	}
-	return nil
 }
 
 // reset removes all variables except those in keep.

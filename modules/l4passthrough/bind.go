@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"net"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -58,6 +60,12 @@ type Bind struct {
 	// durable and not a file descriptor. It is HAProxy's backlog.
 	Backlog int `json:"backlog,omitempty"`
 
+	// AcceptProxy lists sources that send PROXY headers, in place of the frontend's. It is HAProxy's
+	// accept-proxy, but from named sources alone.
+	AcceptProxy []*AcceptProxy `json:"accept_proxy,omitempty"`
+
+	headers frontend.HeaderPolicy
+
 	listen string // the address with its network and mode
 	parsed caddy.NetworkAddress
 }
@@ -86,6 +94,9 @@ func (b *Bind) provision() (err error) {
 		return fmt.Errorf("id %d: expected a whole number from 1", b.ID)
 	case b.KeepaliveCount < 0 || b.KeepaliveCount > maxProbes:
 		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", b.KeepaliveCount, maxProbes)
+	}
+	if b.headers, err = headerPolicy(b.AcceptProxy); err != nil {
+		return err
 	}
 	return errors.Join(b.validateBacklog(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.ValidateDuration("keepalive_interval", b.KeepaliveInterval))
 }
@@ -220,7 +231,8 @@ func (f *Frontend) parseBind(d *caddyfile.Dispenser) error {
 
 // options returns the words of a bind's block.
 func (b *Bind) options() options.Table {
-	return options.Table{
+	table := acceptProxyOptions(&b.AcceptProxy)
+	maps.Copy(table, options.Table{
 		"name":               options.Text(&b.Name),
 		"id":                 options.Int(&b.ID, 1, math.MaxInt32),
 		"mode":               options.Text(&b.Mode),
@@ -228,5 +240,6 @@ func (b *Bind) options() options.Table {
 		"keepalive_interval": options.Duration(&b.KeepaliveInterval),
 		"keepalive_count":    options.Int(&b.KeepaliveCount, 1, maxProbes),
 		"backlog":            options.Int(&b.Backlog, 1, math.MaxInt32),
-	}.With(bindAdvice())
+	})
+	return table.With(bindAdvice())
 }

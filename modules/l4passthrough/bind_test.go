@@ -180,10 +180,10 @@ func (f *failing) Addr() net.Addr { return new(net.TCPAddr) }
 func TestAcceptAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ln := &failing{times: 10, closed: make(chan struct{})}
-		f := &Frontend{Handler: Handler{logger: zap.NewNop()}, listeners: []net.Listener{ln}, closed: make(chan struct{})}
+		f := &Frontend{Handler: Handler{logger: zap.NewNop()}, listeners: []listening{{Listener: ln}}, closed: make(chan struct{})}
 		began := time.Now()
 		done := make(chan struct{})
-		go func() { f.accept(ln); close(done) }()
+		go func() { f.accept(listening{Listener: ln}); close(done) }()
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if ln.times >= 0 {
@@ -195,9 +195,9 @@ func TestAcceptAgain(t *testing.T) {
 			t.Errorf("it ended %v after it was closed", took-time.Minute)
 		}
 		ln = &failing{times: 10, closed: make(chan struct{})}
-		f = &Frontend{Handler: Handler{logger: zap.NewNop()}, listeners: []net.Listener{ln}, closed: make(chan struct{})}
+		f = &Frontend{Handler: Handler{logger: zap.NewNop()}, listeners: []listening{{Listener: ln}}, closed: make(chan struct{})}
 		done = make(chan struct{})
-		go func() { f.accept(ln); close(done) }()
+		go func() { f.accept(listening{Listener: ln}); close(done) }()
 		synctest.Wait()
 		f.StopListening() // while it pauses
 		<-done

@@ -52,6 +52,9 @@ import (
 //		on <outcome> <action>
 //		timeout_client <duration>|off
 //		timeout_client_fin <duration>|off
+//		accept_proxy [required|optional] <network>|private_ranges|unix…
+//		accept_netscaler_cip <magic> [required|optional] <network>|private_ranges|unix…
+//		timeout_proxy_header <duration>
 //		maxconn <number>
 //		id <number>
 //		listener <address> [name <name>] [id <number>]
@@ -93,18 +96,20 @@ func (h *Handler) options() options.Table {
 		"default_backend": options.Once(h.parseDefaultBackend),
 		"on":              options.Repeatable(h.parseOn),
 
-		"use_backend_format": options.Repeatable(h.parseUseBackendFormat),
-		"use_backend_split":  options.Repeatable(h.parseUseBackendSplit),
-		"connection":         h.noteLine("connection", rules.RuleOptions(&h.Connection).ParseBlock),
-		"session":            h.noteLine("session", rules.RuleOptions(&h.Session).ParseBlock),
-		"content":            options.Optional(&h.Content, func(c *rules.Config) options.Option { return h.noteLine("content", c.UnmarshalCaddyfile) }),
-		"timeout_client":     balancer.TimeoutOption(&h.TimeoutClient),
-		"timeout_client_fin": balancer.TimeoutOption(&h.TimeoutClientFin),
-		"maxconn":            options.Int(&h.MaxConn, 1, math.MaxInt32),
-		"id":                 options.Int(&h.ID, 1, math.MaxInt32),
-		"listener":           options.Repeatable(h.parseListener),
+		"use_backend_format":   options.Repeatable(h.parseUseBackendFormat),
+		"use_backend_split":    options.Repeatable(h.parseUseBackendSplit),
+		"connection":           h.noteLine("connection", rules.RuleOptions(&h.Connection).ParseBlock),
+		"session":              h.noteLine("session", rules.RuleOptions(&h.Session).ParseBlock),
+		"content":              options.Optional(&h.Content, func(c *rules.Config) options.Option { return h.noteLine("content", c.UnmarshalCaddyfile) }),
+		"timeout_client":       balancer.TimeoutOption(&h.TimeoutClient),
+		"timeout_client_fin":   balancer.TimeoutOption(&h.TimeoutClientFin),
+		"timeout_proxy_header": options.Duration(&h.TimeoutProxyHeader),
+		"maxconn":              options.Int(&h.MaxConn, 1, math.MaxInt32),
+		"id":                   options.Int(&h.ID, 1, math.MaxInt32),
+		"listener":             options.Repeatable(h.parseListener),
 	})
 	maps.Copy(table, h.refusals())
+	maps.Copy(table, acceptProxyOptions(&h.AcceptProxy))
 	return table
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -32,9 +33,15 @@ type Frontend struct {
 	Handler
 
 	ctx       caddy.Context
-	listeners []net.Listener
+	listeners []listening
 	closed    chan struct{}
 	closing   sync.Once // of closed
+}
+
+// listening is an open listener and the way into the frontend that its connections take.
+type listening struct {
+	net.Listener
+	entry *frontend.Entry
 }
 
 // CaddyModule returns the Caddy module information.
@@ -101,14 +108,16 @@ func (f *Frontend) Addresses() (all []string) {
 func (f *Frontend) Listen() error {
 	for i, b := range f.Bind {
 		opened, err := b.open(f.ctx)
-		f.listeners = append(f.listeners, opened...)
+		for _, ln := range opened {
+			f.listeners = append(f.listeners, listening{ln, f.frontend.Entry(b.headers)})
+		}
 		if err != nil {
 			f.StopListening()
 			return f.report(f.at("bind", i, fmt.Errorf("bind %s: %w", b.Address, err)))
 		}
 	}
 	for _, ln := range f.listeners {
-		durable.TakeBy(ln, f.frontend.ServeOnShard)
+		durable.TakeBy(ln.Listener, ln.entry.ServeOnShard)
 		go f.accept(ln)
 	}
 	return nil
@@ -132,12 +141,12 @@ const (
 
 // accept serves the connections of a listener until it is closed. Errors of durable listeners are
 // final; those of others may be temporary, such as a lack of descriptors.
-func (f *Frontend) accept(ln net.Listener) {
+func (f *Frontend) accept(ln listening) {
 	for pause := time.Duration(0); ; {
 		conn, err := ln.Accept()
 		if err == nil {
 			pause = 0
-			go f.frontend.Serve(conn, time.Now())
+			go ln.entry.Serve(conn, time.Now())
 			continue
 		}
 		if f.isClosed() || errors.Is(err, net.ErrClosed) {
@@ -173,6 +182,8 @@ func (f *Frontend) isClosed() bool {
 //			keepalive_interval <duration>
 //			keepalive_count <number>
 //			backlog <number>
+//			accept_proxy [required|optional] <network>|private_ranges|unix…
+//			accept_netscaler_cip <magic> [required|optional] <network>|private_ranges|unix…
 //		}
 //		<option of the handler passthrough> …
 //	}

@@ -53,12 +53,13 @@ type Handler struct {
 	// MaxHello is the longest ClientHello in bytes, 256 to 65536. Default: 65536.
 	MaxHello int `json:"max_hello,omitempty"`
 
-	// Connection holds rules that see only addresses, before anything is read. Actions are accept,
-	// close, reset, drop and set_var. They are HAProxy's tcp-request connection.
+	// Connection holds rules that see only addresses, before anything is read: those of the socket,
+	// not of a PROXY header. Actions are accept, close, reset, drop, set_var and expect_proxy. They
+	// are HAProxy's tcp-request connection.
 	Connection []*rules.Rule `json:"connection,omitempty"`
 
 	// Session holds rules of the same kind, which are tried after all of Connection, even after an
-	// accept there. They are HAProxy's tcp-request session.
+	// accept there, and after a PROXY header. They are HAProxy's tcp-request session.
 	Session []*rules.Rule `json:"session,omitempty"`
 
 	// Content holds rules about the first bytes that the client sends. They replace inspect_delay:
@@ -89,6 +90,16 @@ type Handler struct {
 	// timeout client-fin in a frontend.
 	TimeoutClientFin caddy.Duration `json:"timeout_client_fin,omitempty"`
 
+	// AcceptProxy lists sources that send PROXY headers. The first entry that has the peer's address
+	// applies. In a frontend of the app, a bind with a list of its own replaces this one. Default: a
+	// header is taken for the client's data.
+	AcceptProxy []*AcceptProxy `json:"accept_proxy,omitempty"`
+
+	// TimeoutProxyHeader bounds the time from accept for a PROXY header, within inspect_delay.
+	// Default: inspect_delay; with content timeout_client, or 5s without one. It is HAProxy's timeout
+	// client-hs.
+	TimeoutProxyHeader caddy.Duration `json:"timeout_proxy_header,omitempty"`
+
 	// MaxConn bounds the frontend's concurrent connections. It is HAProxy's maxconn. Not implemented
 	// yet.
 	MaxConn int `json:"maxconn,omitempty"`
@@ -109,6 +120,7 @@ type Handler struct {
 	logger     *zap.Logger
 	connLogger *zap.Logger     // of the layer4 server; nil if it is in none
 	earlyRules [2]rules.Config // of Connection and Session
+	headers    frontend.HeaderPolicy
 	router     *frontend.Router
 	frontend   *frontend.Frontend
 }

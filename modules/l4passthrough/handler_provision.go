@@ -63,6 +63,7 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 		InspectDelay: time.Duration(h.InspectDelay), MaxHello: h.MaxHello,
 		Router: h.router, Actions: actions,
 		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin),
+		AcceptProxy: h.headers, HeaderTimeout: time.Duration(h.TimeoutProxyHeader),
 		Listener: h.listener, App: h.app, Logger: h.logger, ConnLogger: h.connLogger,
 	}
 }
@@ -87,6 +88,13 @@ func (h *Handler) validate() error {
 		if err := l.provision(); err != nil {
 			return h.at("listener", i, fmt.Errorf("listener %d: %w", i+1, err))
 		}
+	}
+	var err error
+	if h.headers, err = headerPolicy(h.AcceptProxy); err != nil {
+		return h.at("accept_proxy", 0, err)
+	}
+	if err := options.ValidateDuration("timeout_proxy_header", h.TimeoutProxyHeader); err != nil {
+		return err
 	}
 	return h.validateTimeouts()
 }
@@ -118,6 +126,12 @@ func (h *Handler) provisionContent(ctx caddy.Context) error {
 	if err := h.Content.Provision(ctx); err != nil {
 		return h.at("content", 0, fmt.Errorf("content: %w", err))
 	}
+	if h.Content == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(h.Content.Rules, (*rules.Rule).ExpectsProxy); i >= 0 {
+		return h.at("content", 0, fmt.Errorf("content: %w", expectsProxyLate(i)))
+	}
 	return nil
 }
 
@@ -127,6 +141,9 @@ func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name 
 		return err
 	}
 	for i, r := range ruleset.Rules {
+		if r.ExpectsProxy() && name != "connection" {
+			return expectsProxyLate(i)
+		}
 		if r.Action == "reject" {
 			return fmt.Errorf("rule %d: action reject: no TLS has been read at that time: expected close, reset or drop", i+1)
 		}
@@ -135,6 +152,12 @@ func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name 
 		}
 	}
 	return nil
+}
+
+// expectsProxyLate returns the error for rule i, whose action is expect_proxy, outside of
+// connection.
+func expectsProxyLate(i int) error {
+	return fmt.Errorf("rule %d: action expect_proxy: expected it in connection, before anything is read", i+1)
 }
 
 // validateBackends checks the frontend's options about backends as a whole.

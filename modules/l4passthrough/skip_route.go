@@ -33,7 +33,7 @@ func (h *Handler) skipRoute(ctx caddy.Context) {
 		h.logger.Warn("connections take the route of layer4, which costs more", zap.String("frontend", h.Name), zap.Error(err))
 	case !matchers:
 		for _, at := range ownAddresses(app, h.soleOf) {
-			takeFor(ctx, app, at, h.frontend.ServeOnShard)
+			takeFor(ctx, app, at, h.frontend.Entry(nil).ServeOnShard)
 		}
 	}
 }

@@ -133,3 +133,8 @@ func (r *Reader) parse(b []byte) (*Header, error) {
 		return parseV2(b)
 	}
 }
+
+// Begins reports whether bytes begin like a header of the PROXY protocol, of either version.
+func Begins(b []byte) bool {
+	return len(b) >= len(linePrefix) && (isPrefix(b, linePrefix) || len(b) >= len(signature) && isPrefix(b, signature))
+}

@@ -25,6 +25,9 @@ type View struct {
 	// Connection returns a connection that replays the bytes, for matchers that cannot read Input. It
 	// is called only if there is such a matcher.
 	Connection func() *layer4.Connection
+
+	// ExpectProxy is set by the action expect_proxy: the connection begins with a PROXY header.
+	ExpectProxy bool
 }
 
 // Condition decides whether a rule applies: HAProxy's if and unless. The zero value is always true.

@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -19,7 +20,9 @@ type Rule struct {
 	// Action is one of accept (skip the remaining rules), close (HAProxy's reject: close without an
 	// alert), reset (close with RST), drop (HAProxy's silent-drop: the client gets no packet at all),
 	// reject (send a TLS alert if the client speaks TLS, then close), set_var, set_var_format and
-	// unset_var (continue with the next rule).
+	// unset_var (continue with the next rule). In connection rules it may also be expect_proxy: a
+	// PROXY header comes first, as with accept_proxy, and the next rule is tried. It is HAProxy's
+	// expect-proxy layer4, and needs a condition.
 	Action string `json:"action"`
 
 	// Var is the variable that set_var sets and unset_var deletes: a scope and a name, such as
@@ -75,6 +78,7 @@ const (
 	setVar
 	setVarFormat
 	unsetVar
+	expectProxy
 )
 
 var actions = map[string]Action{
@@ -88,6 +92,8 @@ var actions = map[string]Action{
 	"set_var_format": setVarFormat,
 
 	"unset_var": unsetVar,
+
+	"expect_proxy": expectProxy,
 }
 
 func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
@@ -139,6 +145,9 @@ func (r *Rule) validate() error {
 		if r.Var != "" || r.Value != "" {
 			return fmt.Errorf("action %s has a var or a value: expected neither", r.Action)
 		}
+		if action == expectProxy && len(r.MatcherSetsRaw) == 0 {
+			return errors.New("action expect_proxy has no match: expected a matcher that names the sources of PROXY headers")
+		}
 		return nil
 	}
 	return ValidateVar(r.Var)
@@ -165,6 +174,9 @@ func ValidateVar(name string) error {
 func (r *Rule) NeedsRequest() bool {
 	return r.condition.NeedsRequest() || r.value != nil && r.value.NeedsRequest() || r.format != nil && r.format.NeedsRequest()
 }
+
+// ExpectsProxy reports whether the rule's action is expect_proxy.
+func (r *Rule) ExpectsProxy() bool { return r.Action == "expect_proxy" }
 
 // Questions returns the rule's questions about the process; see sample.Expression.
 func (r *Rule) Questions() []sample.Question {
@@ -195,6 +207,9 @@ func (r *Rule) apply(v *View) (ends bool) {
 		return false
 	case unsetVar:
 		v.SetVar(r.Var, sample.Value{})
+		return false
+	case expectProxy:
+		v.ExpectProxy = true
 		return false
 	default:
 		return true

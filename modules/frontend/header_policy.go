@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/proxyprotocol"
+)
+
+// HeaderPolicy says which sources send a PROXY header before their client's data. The first entry
+// that has the peer's address applies. A source without an entry must not send one. A nil policy
+// knows no headers: bytes of one are the client's data.
+type HeaderPolicy []HeaderSource
+
+// HeaderSource is a set of peers that send a header.
+type HeaderSource struct {
+	Networks []netip.Prefix
+	Unix     bool // peers that connect to a Unix socket
+	Optional bool // they may send data without a header
+	// NetScalerMagic, if not 0, is the number that NetScaler's header begins with, which then takes
+	// the place of the PROXY header.
+	NetScalerMagic uint32
+}
+
+// headerState is the state of a connection that may begin with a PROXY header.
+type headerState struct {
+	mode   headerMode
+	reader proxyprotocol.Reader
+	header *proxyprotocol.Header // nil: none was read
+}
+
+// headerMode says whether a PROXY header is expected.
+type headerMode uint8
+
+const (
+	headerNotAllowed headerMode = iota // a header is refused
+	headerOptional                     // waits for the first bytes, which may be those of a header
+	headerRequired                     // waits for a header
+	headerDone                         // it was read, or none came
+)
+
+// awaits reports whether the connection waits for a header.
+func (h *headerState) awaits() bool {
+	return h != nil && (h.mode == headerOptional || h.mode == headerRequired)
+}
+
+// stateFor returns the state of a connection from a peer, or nil without a policy.
+func (p HeaderPolicy) stateFor(peer net.Addr) *headerState {
+	if p == nil {
+		return nil
+	}
+	s := new(headerState)
+	i := slices.IndexFunc(p, func(from HeaderSource) bool { return from.has(peer) })
+	switch {
+	case i < 0:
+	case p[i].Optional:
+		s.mode = headerOptional
+	default:
+		s.mode = headerRequired
+	}
+	if i >= 0 {
+		s.reader.NetScalerMagic = p[i].NetScalerMagic
+	}
+	return s
+}
+
+// has reports whether a peer is one of the source's.
+func (from *HeaderSource) has(peer net.Addr) bool {
+	tcp, ok := peer.(*net.TCPAddr)
+	if !ok {
+		return from.Unix
+	}
+	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	return slices.ContainsFunc(from.Networks, func(n netip.Prefix) bool { return n.Contains(ip) })
+}
+
+// Entry is a way into a frontend, such as one of the addresses that it listens on, with a header
+// policy of its own. It is safe for concurrent use.
+type Entry struct {
+	f       *Frontend
+	headers HeaderPolicy
+}
+
+// Entry returns a way into the frontend. A nil policy stands for the frontend's own.
+func (f *Frontend) Entry(headers HeaderPolicy) *Entry {
+	if headers == nil {
+		headers = f.AcceptProxy
+	}
+	return &Entry{f: f, headers: headers}
+}
+
+// Serve serves a client's connection. When it returns, the connection has ended or goes on as a
+// session that needs no goroutine.
+func (e *Entry) Serve(conn net.Conn, accepted time.Time) {
+	defer conn.Close()
+	e.f.serve(client{Conn: conn, accepted: accepted, logger: e.f.ConnLogger, header: e.headers.stateFor(conn.RemoteAddr())})
+}
+
+// headerDeadline returns when a header must be complete.
+func (f *Frontend) headerDeadline(accepted time.Time) time.Time {
+	timeout := f.HeaderTimeout
+	switch {
+	case timeout > 0:
+	case f.Content == nil:
+		timeout = f.InspectDelay
+	case f.TimeoutClient > 0:
+		timeout = f.TimeoutClient
+	default:
+		timeout = defaultHeaderTimeout
+	}
+	if f.Content == nil {
+		timeout = min(timeout, f.InspectDelay)
+	}
+	return accepted.Add(timeout)
+}
+
+// defaultHeaderTimeout is the time for a header where no other timeout bounds it.
+const defaultHeaderTimeout = 5 * time.Second
