@@ -46,6 +46,7 @@ type arrival struct {
 	isSlow        bool // connecting has taken slowConnect: a client that leaves is reported
 	abortOnClose  bool // see Step.AbortOnClose
 	toldLeft      bool // Left has been sent
+	fast          bool // first may go with the SYN
 
 	serverEvents uint32 // the server's events that have not been handled
 	seenEvents   uint32 // the server's events so far, for the running session

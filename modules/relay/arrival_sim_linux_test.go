@@ -363,7 +363,7 @@ func (m *arrivalSim) serverCloses() {
 }
 
 // dial replaces startConnect: it makes a server with the outcome that the port selects.
-func (m *arrivalSim) dial(to netip.AddrPort, _, _ bool) (int, error) {
+func (m *arrivalSim) dial(to netip.AddrPort, _ outgoing) (int, error) {
 	m.synchronize()
 	defer m.synchronize()
 	m.serverCloses()

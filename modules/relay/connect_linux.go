@@ -16,16 +16,35 @@ import (
 // The kernel acknowledges the server's SYN-ACK at once, with a packet of its own. If first bytes
 // follow anyway (first), they carry that acknowledgement, as with HAProxy's tcp-smart-connect. If
 // none follow, this delay would tell the server of the connection up to 200 ms later.
-var startConnect = func(to netip.AddrPort, keep, first bool) (fd int, err error) {
+var startConnect = func(to netip.AddrPort, how outgoing) (fd int, err error) {
+	if how.options.hasPorts(how.client) {
+		fd, err = how.options.walk(to, how)
+	} else {
+		fd, err = startFrom(to, how, 0)
+	}
+	if err != nil && how.options != nil {
+		err = how.options.explain(err, how.client)
+	}
+	return fd, err
+}
+
+// startFrom begins to connect a new socket. port is the one of a range to connect from, or 0.
+func startFrom(to netip.AddrPort, how outgoing, port uint16) (fd int, err error) {
 	if fd, err = newSocket(to); err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
 	_ = setOption(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
-	if first {
+	if how.first {
 		_ = setOption(fd, unix.SOL_TCP, unix.TCP_QUICKACK, 0)
 	}
-	if keep {
+	if how.keepAlive {
 		keepAlive(fd)
+	}
+	if how.options != nil {
+		if err := how.options.setUp(fd, to, how, port); err != nil {
+			closeFD(fd)
+			return -1, err
+		}
 	}
 	if err := connect(fd, to); err != nil {
 		closeFD(fd)
@@ -40,7 +59,7 @@ func (s *Session) connect(step Step, now int64) {
 	es, a := &s.engine, s.arrival()
 	a.stage, a.failed, a.serverEvents, a.seenEvents, a.serverWatched = connecting, nil, 0, 0, false
 	a.to = netip.AddrPortFrom(step.To.Addr().Unmap(), step.To.Port())
-	a.first, a.abortOnClose = step.First, step.AbortOnClose
+	a.first, a.sent, a.abortOnClose = step.First, 0, step.AbortOnClose
 	a.slowAt, a.connectBy = now+int64(slowConnect), 0
 	if step.Timeout > 0 {
 		a.connectBy = now + int64(step.Timeout)
@@ -51,7 +70,10 @@ func (s *Session) connect(step Step, now int64) {
 	if a.isSlow {
 		a.slowAt = 0
 	}
-	fd, err := startConnect(a.to, step.KeepAlive, len(a.first) > 0)
+	a.fast = step.Socket != nil && step.Socket.FastOpen
+	fd, err := startConnect(a.to, outgoing{
+		keepAlive: step.KeepAlive && !step.Socket.replacesKeepAlive(), first: len(a.first) > 0, options: step.Socket, client: step.ClientAddr,
+	})
 	if err != nil {
 		a.failed = err
 		return
@@ -72,10 +94,11 @@ func (s *Session) connect(step Step, now int64) {
 // whether connecting has succeeded or failed.
 func (s *Session) finishConnect() bool {
 	a := s.arrival()
-	n, err := sendFirst(int(s.engine.sides[Server].fd), a.first)
+	n, err := sendFirst(int(s.engine.sides[Server].fd), a.first, a.sent, a.fast)
+	a.sent = n
 	switch err {
 	case nil:
-		a.connected, a.sent = true, n
+		a.connected = true
 		s.engine.sides[Client].sent.Store(int64(n))
 	case unix.EAGAIN: //nolint:errorlint // an Errno
 		return false

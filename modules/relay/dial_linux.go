@@ -24,12 +24,12 @@ func Dial(to netip.AddrPort, o DialOptions, first []byte) (net.Conn, error) {
 
 func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err error) {
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	if s.fd, err = startConnect(to, o.KeepAlive, len(first) > 0); err != nil {
+	if s.fd, err = startConnect(to, o.outgoing(len(first) > 0)); err != nil {
 		return err
 	}
 	if len(first) > 0 {
 		// A server on this system has answered by now. A remote one has not: that costs one call more.
-		s.sent, err = sendFirst(s.fd, first)
+		s.sent, err = sendFirst(s.fd, first, 0, o.isFast())
 		if err != unix.EAGAIN { //nolint:errorlint // an Errno
 			return os.NewSyscallError("connect", err)
 		}
@@ -37,16 +37,36 @@ func (s *Socket) dial(to netip.AddrPort, o *DialOptions, first []byte) (err erro
 	return s.awaitDial(o, first)
 }
 
+// outgoing returns how to begin the connection. first reports whether bytes follow at once.
+func (o *DialOptions) outgoing(first bool) outgoing {
+	return outgoing{keepAlive: o.KeepAlive && !o.Socket.replacesKeepAlive(), first: first, options: o.Socket, client: o.ClientAddr}
+}
+
+// isFast reports whether the first bytes may go with the SYN.
+func (o *DialOptions) isFast() bool { return o.Socket != nil && o.Socket.FastOpen }
+
 // sendFirst sends the first bytes, or none, to find out whether a connection is established. EAGAIN
-// means not yet; with another error it never will be.
-func sendFirst(fd int, first []byte) (int, error) {
-	n, err := write(fd, first)
-	return max(0, n), err
+// means not yet; with another error it never will be. It returns the number of bytes sent. With
+// fast, they may go with the SYN, and then the server has not answered yet: sent is their number,
+// from the call before.
+func sendFirst(fd int, first []byte, sent int, fast bool) (int, error) {
+	if sent == 0 {
+		n, err := write(fd, first)
+		if sent = max(0, n); !fast || sent == 0 {
+			if fast && err == unix.EINPROGRESS { //nolint:errorlint // an Errno
+				err = unix.EAGAIN
+			}
+			return sent, err
+		}
+	}
+	_, err := write(fd, nil)
+	return sent, err
 }
 
 // pendingDial is a connection that is not established yet. It is guarded by the socket's lock.
 type pendingDial struct {
 	first            []byte
+	fast             bool  // first may go with the SYN
 	deadline, slowAt int64 // when to give up, and when to call Slow; 0: never
 	isSlow           bool  // Slow is to be called now
 	done             bool  // established, or failed
@@ -55,7 +75,7 @@ type pendingDial struct {
 
 // awaitDial waits until the connection is established and the shard has sent first.
 func (s *Socket) awaitDial(o *DialOptions, first []byte) error {
-	d := &pendingDial{first: first}
+	d := &pendingDial{first: first, fast: o.isFast()}
 	if err := s.startDial(d, o); err != nil {
 		return err
 	}
@@ -118,11 +138,11 @@ func (d *pendingDial) nextCheck() int64 {
 
 // finishDial sends the first bytes if the connection is established.
 func (s *Socket) finishDial() {
-	n, err := sendFirst(s.fd, s.dialing.first)
+	n, err := sendFirst(s.fd, s.dialing.first, s.sent, s.dialing.fast)
+	s.sent = n
 	if err == unix.EAGAIN { //nolint:errorlint // an Errno
 		return
 	}
-	s.sent = n
 	s.dialDone(os.NewSyscallError("connect", err))
 }
 

@@ -172,7 +172,7 @@ func TestDialAcknowledges(t *testing.T) {
 	if got := segments(t, server.(*net.TCPConn)); got != 2 {
 		t.Errorf("the server was sent %d packets, want 2: SYN and the first bytes", got)
 	}
-	fd, err := startConnect(to, false, false)
+	fd, err := startConnect(to, outgoing{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,9 +86,11 @@ type Step struct {
 	To netip.AddrPort
 	// For Connect: First is sent as soon as the server is connected. It must not change until the next
 	// event.
-	First     []byte
-	Timeout   time.Duration // 0: only the system's
-	KeepAlive bool          // see DialOptions
+	First      []byte
+	Timeout    time.Duration // 0: only the system's
+	KeepAlive  bool          // see DialOptions, as for the next two
+	Socket     *SocketOptions
+	ClientAddr netip.AddrPort
 	// AbortOnClose makes Left follow a client's FIN, and not only its reset.
 	AbortOnClose bool
 

@@ -5,6 +5,7 @@
 package relay
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 )
@@ -15,8 +16,46 @@ func Dial(to netip.AddrPort, o DialOptions, _ []byte) (net.Conn, error) {
 	if o.KeepAlive {
 		d.KeepAlive = 0
 	}
-	return d.Dial("tcp", to.String())
+	if o.Socket == nil {
+		return d.Dial("tcp", to.String())
+	}
+	from := netip.AddrPortFrom(o.Socket.Source, o.Socket.FirstPort)
+	if from.Addr().IsValid() {
+		if err := errFamily(from, to); err != nil {
+			return nil, err
+		}
+		d.LocalAddr = net.TCPAddrFromAddrPort(from)
+	}
+	if k := o.Socket.KeepAlive; k != nil {
+		d.KeepAlive = -1
+		d.KeepAliveConfig = net.KeepAliveConfig{Enable: k.Idle >= 0, Idle: max(0, k.Idle), Interval: k.Interval, Count: k.Count}
+	}
+	conn, err := d.Dial("tcp", to.String())
+	if err != nil {
+		err = o.Socket.explain(err, o.ClientAddr)
+	}
+	return conn, err
 }
+
+// Supported returns an error that names an option which this system does not have.
+func (o *SocketOptions) Supported() error {
+	for name, used := range map[string]bool{
+		"connecting from a range of ports":                     o.FirstPort != o.LastPort,
+		"connecting from an address that is not this system's": o.Transparent != NotTransparent,
+		"connecting through a certain interface":               o.Interface != "",
+		"TCP Fast Open":                                        o.FastOpen,
+		"a timeout for sent data":                              o.UserTimeout != 0,
+		"a maximum segment size":                               o.MSS != 0,
+	} {
+		if used {
+			return fmt.Errorf("%s is available on Linux only", name)
+		}
+	}
+	return nil
+}
+
+// Permitted returns the error of the kernel if this process may not use the options.
+func (o *SocketOptions) Permitted() error { return nil }
 
 // DialUnix connects to the Unix socket at a path, as Dial does.
 func DialUnix(path string, _ []byte) (net.Conn, error) { return net.Dial("unix", path) }

@@ -21,6 +21,7 @@ package relay
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"slices"
 	"syscall"
 	"time"
@@ -132,11 +133,18 @@ type DialOptions struct {
 	Cancel    <-chan struct{} // closed to give up: Dial fails with net.ErrClosed
 	// Slow, if not nil, is called once if connecting takes longer than a moment. Only Linux calls it.
 	Slow func()
+	// Socket, if not nil, has further options of the socket.
+	Socket *SocketOptions
+	// ClientAddr is the address of the client, for Socket.Transparent.
+	ClientAddr netip.AddrPort
 }
 
 // IsShortage reports whether a connect failed because this system lacks something (descriptors,
-// ports, memory), which says nothing about the server.
+// ports, memory, an address to connect from), which says nothing about the server.
 func IsShortage(err error) bool {
+	if _, own := errors.AsType[*SocketError](err); own {
+		return true
+	}
 	return slices.ContainsFunc(shortages, func(s error) bool { return errors.Is(err, s) })
 }
 

@@ -107,6 +107,13 @@ func setOption(fd, level, option int, value int32) error {
 	return err
 }
 
+// bindToDevice makes a socket send and receive through one interface only.
+func bindToDevice(fd int, name string) error {
+	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_BINDTODEVICE, uintptr(unsafe.Pointer(unsafe.StringData(name))), uintptr(len(name)), 0) //nolint:gosec // as package syscall does
+	_, err := result(0, errno)
+	return err
+}
+
 // setLinger sets SO_LINGER. With on and 0 seconds, the close of fd sends RST.
 func setLinger(fd int, on bool, seconds int) error {
 	value := unix.Linger{Linger: int32(seconds)}
@@ -145,13 +152,7 @@ func newSocket(to netip.AddrPort) (int, error) {
 // connect begins to connect, or connects.
 func connect(fd int, to netip.AddrPort) error {
 	var address unix.RawSockaddrInet6
-	length, port := uintptr(unix.SizeofSockaddrInet6), networkOrder(to.Port())
-	if ip := to.Addr(); ip.Is4() {
-		length = unix.SizeofSockaddrInet4
-		*(*unix.RawSockaddrInet4)(unsafe.Pointer(&address)) = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: port, Addr: ip.As4()} //nolint:gosec // the smaller of the two
-	} else {
-		address = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: port, Addr: ip.As16(), Scope_id: zone(ip.Zone())}
-	}
+	length := fillAddress(&address, to)
 	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&address)), length) //nolint:gosec // as package syscall does
 	switch errno {
 	case unix.EINPROGRESS, unix.EINTR:
@@ -160,6 +161,26 @@ func connect(fd int, to netip.AddrPort) error {
 		_, err := result(0, errno)
 		return err
 	}
+}
+
+// bind gives a socket its address.
+func bind(fd int, at netip.AddrPort) error {
+	var address unix.RawSockaddrInet6
+	length := fillAddress(&address, at)
+	_, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&address)), length) //nolint:gosec // as package syscall does
+	_, err := result(0, errno)
+	return err
+}
+
+// fillAddress writes an address in the kernel's form, and returns its length.
+func fillAddress(address *unix.RawSockaddrInet6, at netip.AddrPort) uintptr {
+	port := networkOrder(at.Port())
+	if ip := at.Addr(); !ip.Is4() {
+		*address = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: port, Addr: ip.As16(), Scope_id: zone(ip.Zone())}
+		return unix.SizeofSockaddrInet6
+	}
+	*(*unix.RawSockaddrInet4)(unsafe.Pointer(address)) = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: port, Addr: at.Addr().As4()} //nolint:gosec // the smaller of the two
+	return unix.SizeofSockaddrInet4
 }
 
 // connectUnix connects to a Unix socket. A path that begins with @ or NUL is an abstract name.

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relay
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// inIsland calls f on a thread in a network namespace of its own, which has a loopback interface and
+// TCP Fast Open for clients and servers. f must not fail the test at once.
+func inIsland(t *testing.T, f func()) {
+	t.Helper()
+	ready := make(chan error)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			ready <- err
+			return
+		}
+		// The kernel takes this file for the one of the thread's namespace.
+		err := errors.Join(raiseLoopback(), os.WriteFile("/proc/sys/net/ipv4/tcp_fastopen", []byte("3"), 0o600))
+		if ready <- err; err == nil {
+			f()
+		}
+	}()
+	if err := <-ready; err != nil {
+		t.Skip("no network namespace: ", err)
+	}
+	<-over
+}
+
+// raiseLoopback brings up the loopback interface.
+func raiseLoopback() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd) //nolint:errcheck // a socket without data
+	request := struct {
+		name  [unix.IFNAMSIZ]byte
+		flags uint16
+		_     [22]byte
+	}{flags: unix.IFF_UP | unix.IFF_RUNNING}
+	copy(request.name[:], "lo")
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); errno != 0 {
+		return errno
+	}
+	return nil
+}
