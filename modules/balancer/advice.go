@@ -72,7 +72,6 @@ func newBackendAdvice() options.Advice {
 		Add(noSendProxy, words("send_proxy send_proxy_v2 proxy_protocol")...).
 		Add("it is not available yet: write a line for each server", "server_template").
 		Add("stick tables are not available yet; balance source and balance hash give a client the same server", words("stick stick_table stick_on cookie")...).
-		Add("it is not available yet: the system chooses the address to connect from", "source").
 		Add("it belongs on a server's line: server NAME ADDRESS weight 2", new(Server).table(0).Names()...).
 		Add("it belongs in timeouts: timeouts connect 5s", words("connect queue client client_fin server_fin tunnel")...).
 		Add(inCheck, words("interval fast_interval down_interval rise fall spread port")...).

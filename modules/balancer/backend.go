@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 )
 
@@ -101,6 +102,9 @@ type Backend struct {
 	// system.
 	AllowLocalAddresses bool `json:"allow_local_addresses,omitempty"`
 
+	// SocketOptions are those of servers without their own.
+	SocketOptions
+
 	// Timeouts are the timeouts of connections to this backend.
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 
@@ -110,6 +114,7 @@ type Backend struct {
 
 	name    string
 	pool    *pool.Pool
+	sockets map[string]*relay.SocketOptions // by the server's name; nil: none
 	inline  inline
 	written *options.Recorder // while a Caddyfile is parsed
 }

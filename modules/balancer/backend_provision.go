@@ -25,6 +25,9 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 		return err
 	}
 	b.setDefaults()
+	if err := b.provisionSockets(); err != nil {
+		return err
+	}
 	if err := b.provisionRules(ctx); err != nil {
 		return err
 	}

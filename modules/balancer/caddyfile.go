@@ -5,6 +5,7 @@ package balancer
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -107,6 +108,15 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //		disabled
 //		maxconn|minconn|maxqueue <number>
 //		slowstart <duration>
+//		source <address>[:<port>[-<port>]]
+//		transparent client|clientip|<address>[:<port>]
+//		interface <name>
+//		tfo
+//		tcp_user_timeout <duration>
+//		mss <88-32767>
+//		keepalive_idle <duration>|off
+//		keepalive_interval <duration>
+//		keepalive_count <number>
 //		check [<checker>] {
 //			…
 //		}
@@ -158,6 +168,8 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //	redispatch [off|<-100 to 100>]
 //	retry_budget <percent> [<retries per second>]
 //	fullconn <number>
+//	source|transparent|interface|tfo|tcp_user_timeout|mss <as in server>
+//	keepalive_idle|keepalive_interval|keepalive_count <as in server>
 //	site <name>
 //	abortonclose
 //	allow_local_addresses
@@ -170,7 +182,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 // A check on a server's line takes no block: that is the server's. For content
 // see rules.Config, for matchers rules.ParseCondition.
 func (b *Backend) Options() options.Table {
-	return options.Table{
+	table := options.Table{
 		"balance":               options.Once(b.noted("balance", b.parseBalance)),
 		"server":                options.Repeatable(b.noted("server", b.parseServer)),
 		"use_server":            options.Repeatable(b.noted("use_server", b.parseUseServer)),
@@ -196,6 +208,8 @@ func (b *Backend) Options() options.Table {
 		"fullconn":     options.Int(&b.FullConn, 1, maxNumber),
 		"timeouts":     options.Once(b.Timeouts.options().ParseLine),
 	}
+	maps.Copy(table, b.SocketOptions.table())
+	return table
 }
 
 func (b *Backend) parseBalance(d *caddyfile.Dispenser) error {

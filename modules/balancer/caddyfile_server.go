@@ -47,7 +47,7 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 
 // table returns the options of a server whose definition begins on line.
 func (s *Server) table(line int) options.Table {
-	return options.Table{
+	table := options.Table{
 		"id":             options.Int(&s.ID, 1, maxNumber),
 		"weight":         options.Optional(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
 		"resolve_prefer": options.OneOf(&s.ResolvePrefer, families),
@@ -68,6 +68,8 @@ func (s *Server) table(line int) options.Table {
 		"error_limit":    options.Int(&s.ErrorLimit, 1, maxNumber),
 		"on_error":       options.OneOf(&s.OnError, wordsOf(errorActions)),
 	}
+	maps.Copy(table, s.SocketOptions.table())
+	return table
 }
 
 // parseCheck parses [CHECKER] and, if block is set, a block that may also hold the checker's

@@ -86,6 +86,11 @@ func jsonPath(name string) string { return "apps.passthrough.frontends." + name 
 // Start opens the frontends' listeners. Health checks begin later, when the whole configuration
 // runs: until then it may still fail.
 func (a *App) Start() error {
+	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
+		if err := a.Backends[name].mayConnect(); err != nil {
+			return options.Report(a.ctx.Logger(), err)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.listening)) {
 		if err := a.listening[name].Listen(); err != nil {
 			a.stopListening()

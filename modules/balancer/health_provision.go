@@ -164,15 +164,18 @@ func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
 	}
 	if agent := b.agentOf(s); agent != nil {
 		interval := cmp.Or(time.Duration(agent.Interval), DefaultInterval)
-		c.Agent = &pool.AgentCheck{Agent: agent.agent, Interval: interval, Target: b.withTimeouts(agentTarget(s, agent), interval)}
+		c.Agent = &pool.AgentCheck{Agent: agent.agent, Interval: interval, Target: b.withTimeouts(b.agentTarget(s, agent), interval)}
 	}
 	return c
 }
 
 // target returns the target of a server's check.
 func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Target {
-	t := pool.Target{SendProxy: 1 + slices.Index(proxyVersions, c.SendProxy)}
-	t.Source, _ = netip.ParseAddr(c.Source)
+	t := b.targetFrom(s)
+	t.SendProxy = 1 + slices.Index(proxyVersions, c.SendProxy)
+	if c.Source != "" {
+		t.Source, _ = netip.ParseAddr(c.Source)
+	}
 	t.Network, t.Address = SplitAddress(s.Address)
 	t.ResolvePrefer = s.ResolvePrefer
 	host, port, _ := net.SplitHostPort(t.Address)
@@ -195,8 +198,17 @@ func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Targe
 	return b.withTimeouts(t, interval)
 }
 
+// targetFrom returns a target with the server's address and interface to connect from.
+func (b *Backend) targetFrom(s *Server) (t pool.Target) {
+	o := b.socketOf(s)
+	t.Interface = o.Interface
+	t.Source, _, _, _ = parseSource(o.Source) // it has been validated
+	return t
+}
+
 // agentTarget returns the target of an agent, without timeouts.
-func agentTarget(s *Server, a *Agent) (t pool.Target) {
+func (b *Backend) agentTarget(s *Server, a *Agent) pool.Target {
+	t := b.targetFrom(s)
 	t.ResolvePrefer = s.ResolvePrefer
 	if a.Address == "" {
 		t.Network, t.Address = SplitAddress(s.Address)

@@ -3,6 +3,7 @@
 package balancer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -58,6 +59,7 @@ type Server struct {
 	Disabled bool `json:"disabled,omitempty"`
 
 	Limits
+	SocketOptions
 	HealthOptions
 }
 
@@ -100,7 +102,7 @@ func (s *Server) validate() error {
 	if err := validateNumbers(number{"id", s.ID}); err != nil {
 		return err
 	}
-	if err := s.Limits.validate(); err != nil {
+	if err := cmp.Or(s.Limits.validate(), s.validateSocket()); err != nil {
 		return err
 	}
 	return s.HealthOptions.validate()

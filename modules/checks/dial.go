@@ -81,18 +81,12 @@ func (l *checkConn) dial(t pool.Target, deadline time.Time) (err error) {
 		return err
 	}
 	l.tcp, err = answer.Connect(timeLeft(deadline), l.ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
-		address := netip.AddrPortFrom(to, port)
-		if t.Source.IsValid() {
-			from := net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Source, 0))
-			d := net.Dialer{KeepAlive: -1, Deadline: deadline, Timeout: within, LocalAddr: from}
-			return d.DialContext(l.ctx, "tcp", address.String())
-		}
 		// A connection that the kernel established in time counts, even if this process notices it late.
-		o := relay.DialOptions{Cancel: l.ctx.Done()}
+		o := relay.DialOptions{Cancel: l.ctx.Done(), Socket: socketOf(&t)}
 		if !deadline.IsZero() {
 			o.Timeout = max(1, within)
 		}
-		return relay.Dial(address, o, nil)
+		return relay.Dial(netip.AddrPortFrom(to, port), o, nil)
 	})
 	if l.Conn = l.tcp; answer.RenewError != nil {
 		l.warn(answer.RenewError.Error() + "; its last addresses are in use")
@@ -106,10 +100,7 @@ func (l *checkConn) lookUp(t pool.Target, deadline time.Time) (answer resolve.An
 	if err != nil {
 		return answer, 0, err
 	}
-	name := resolve.NewName(t.Network, host, t.ResolvePrefer)
-	if t.Source.IsValid() && name.Family == resolve.Any {
-		name.Family = familyOf(t.Source) // addresses of the other family are unreachable from this source
-	}
+	name := resolve.NewName(t.Network, host, t.ResolvePrefer).From(t.Source)
 	if answer, err = resolve.Servers.Lookup(name, timeLeft(deadline), l.ctx.Done()); err != nil {
 		return answer, 0, err
 	}
@@ -120,12 +111,12 @@ func (l *checkConn) lookUp(t pool.Target, deadline time.Time) (answer resolve.An
 	return answer, uint16(number), nil
 }
 
-// familyOf returns the family of an address.
-func familyOf(a netip.Addr) resolve.Family {
-	if a.Unmap().Is4() {
-		return resolve.IPv4
+// socketOf returns the options of a check's socket, or nil.
+func socketOf(t *pool.Target) *relay.SocketOptions {
+	if !t.Source.IsValid() && t.Interface == "" {
+		return nil
 	}
-	return resolve.IPv6
+	return &relay.SocketOptions{Source: t.Source, Interface: t.Interface}
 }
 
 // warn adds text to the warning.

@@ -3,6 +3,7 @@
 package frontend
 
 import (
+	"net/netip"
 	"sync"
 
 	"github.com/mholt/caddy-l4/layer4"
@@ -54,6 +55,10 @@ func (c *connection) begin(f *Frontend, from client) {
 	c.noteHeader()
 	c.endIfKilled = tcplog.KilledHello
 }
+
+// clientAddr returns the address of the client, for servers that are to see it. It is not valid if
+// the client has no IP address.
+func (c *connection) clientAddr() netip.AddrPort { return c.rulesView(true).Source }
 
 // clear resets the connection but keeps the view's functions, which are bound to it.
 func (c *connection) clear() {

@@ -21,15 +21,27 @@ import (
 func (c *connection) dial(k *claim) *ending {
 	to, err := c.nextDestination(k)
 	if err == nil {
+		socket, client := c.serverSocket(k)
 		k.conn, err = to.dial(relay.DialOptions{
-			Timeout:   max(0, time.Duration(k.Backend.Timeouts.Connect)),
-			KeepAlive: c.shared.options.NeedsKeepAlive(),
-			Client:    c.Conn,
-			Cancel:    c.gone,
-			Slow:      k.watch.start,
+			Timeout:    max(0, time.Duration(k.Backend.Timeouts.Connect)),
+			KeepAlive:  c.shared.options.NeedsKeepAlive(),
+			Client:     c.Conn,
+			Cancel:     c.gone,
+			Slow:       k.watch.start,
+			Socket:     socket,
+			ClientAddr: client,
 		}, c.hello.Bytes())
 	}
 	return c.noteDialResult(k, err)
+}
+
+// serverSocket returns the options of the socket towards the claim's server, or nil, and the
+// client's address for them.
+func (c *connection) serverSocket(k *claim) (o *relay.SocketOptions, client netip.AddrPort) {
+	if o = k.Backend.Socket(k.server); o != nil {
+		client = c.clientAddr()
+	}
+	return o, client
 }
 
 // nextDestination returns where to find the claim's server, and records that server as the one
@@ -184,7 +196,7 @@ func (d *destination) dialHost(o relay.DialOptions, hello []byte) (net.Conn, err
 	if err != nil {
 		return nil, fmt.Errorf("server address %q: %w", d.address, err)
 	}
-	name := resolve.NewName(d.network, host, d.prefer)
+	name := resolve.NewName(d.network, host, d.prefer).From(o.Socket.SourceAddr(o.ClientAddr))
 	began := time.Now()
 	if o.Slow != nil { // a cached name takes no time
 		defer time.AfterFunc(slowLookup, o.Slow).Stop()

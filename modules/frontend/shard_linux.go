@@ -152,10 +152,13 @@ func (a *shardConn) passOnGoroutine(b *balancer.Backend) relay.Step {
 }
 
 func (a *shardConn) connect(k *claim, to destination) relay.Step {
+	socket, client := a.conn().serverSocket(k)
 	return relay.Step{
 		Do: relay.Connect, To: to.at, First: a.conn().hello.Bytes(),
 		Timeout:      max(0, time.Duration(k.Backend.Timeouts.Connect)),
 		KeepAlive:    a.conn().shared.options.NeedsKeepAlive(),
+		Socket:       socket,
+		ClientAddr:   client,
 		AbortOnClose: k.Backend.AbortOnClose,
 	}
 }

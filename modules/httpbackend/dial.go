@@ -26,13 +26,15 @@ type target struct {
 	connect         time.Duration // timeout; 0: none
 	tls             *checks.TLS   // nil: plain text
 	serverName      string        // the SNI
+
+	socket *relay.SocketOptions // nil: none
 }
 
 type targetKey struct{}
 
 // target returns the destination of connections to a server.
 func (x *exchange) target(s *pool.Server) target {
-	t := target{address: s.Address, prefer: s.ResolvePrefer, connect: max(0, time.Duration(x.h.backend.Timeouts.Connect))}
+	t := target{address: s.Address, prefer: s.ResolvePrefer, connect: max(0, time.Duration(x.h.backend.Timeouts.Connect)), socket: x.h.backend.Socket(s)}
 	o := x.h.TLS[s.Name]
 	if o == nil {
 		o = x.h.TLS[anyServer]
@@ -96,14 +98,18 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := resolve.NewName(network, host, t.prefer)
+	name := resolve.NewName(network, host, t.prefer).From(t.socket.SourceAddr(netip.AddrPort{}))
 	answer, err := resolve.Servers.Lookup(name, t.connect, ctx.Done())
 	if err != nil {
 		return nil, err
 	}
 	return answer.Connect(t.connect, ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
+		address := netip.AddrPortFrom(to, uint16(port))
+		if t.socket != nil {
+			return relay.Dial(address, relay.DialOptions{Timeout: within, Cancel: ctx.Done(), Socket: t.socket}, nil)
+		}
 		d.Timeout = within
-		return d.DialContext(ctx, "tcp", netip.AddrPortFrom(to, uint16(port)).String())
+		return d.DialContext(ctx, "tcp", address.String())
 	})
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/checks"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
 func init() {
@@ -152,6 +153,9 @@ func (h *Handler) validateServers() error {
 
 // prepareTLS validates the TLS options of servers and reads the files that they name.
 func (h *Handler) prepareTLS() error {
+	if err := h.validateSources(); err != nil {
+		return err
+	}
 	for name, t := range h.TLS {
 		if t == nil {
 			return fmt.Errorf("tls of server %q: expected an object", name)
@@ -174,6 +178,16 @@ func (h *Handler) newTransport() *http.Transport {
 		ExpectContinueTimeout: time.Second,
 		ResponseHeaderTimeout: max(0, time.Duration(h.backend.Timeouts.Server)),
 	}
+}
+
+// validateSources reports servers that are to see the client's address.
+func (h *Handler) validateSources() error {
+	for _, s := range h.backend.Pool().Servers() {
+		if o := h.backend.Socket(s); o != nil && (o.Transparent == relay.TransparentClient || o.Transparent == relay.TransparentClientIP) {
+			return fmt.Errorf("backend %q: server %q: transparent: the client's address is not available over HTTP, where clients share connections: expected source, or forwarded_for", h.Backend, s.Name)
+		}
+	}
+	return nil
 }
 
 // Cleanup closes unused connections to servers.

@@ -28,6 +28,8 @@ type Target struct {
 	ResolvePrefer string
 	// Source is the local address to connect from; the zero value lets the system choose.
 	Source netip.Addr
+	// Interface is the network interface to connect through, or empty.
+	Interface string
 	// SendProxy is the version of the PROXY protocol header to send first: 1, 2, or 0 for none.
 	SendProxy int
 	// ConnectTimeout limits each connect; zero: Timeout limits the whole check.

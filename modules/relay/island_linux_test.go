@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inIsland calls f on a thread in a network namespace of its own, which has a loopback interface and
-// TCP Fast Open for clients and servers. f must not fail the test at once.
+// inIsland calls f on a thread in a network namespace of its own, with a loopback interface and TCP
+// Fast Open for clients and servers. f must not fail the test at once.
 func inIsland(t *testing.T, f func()) {
 	t.Helper()
 	ready := make(chan error)

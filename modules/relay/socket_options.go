@@ -64,7 +64,7 @@ const (
 // A SocketError is the error of setting up a socket as SocketOptions ask. It says nothing about the
 // server: IsShortage reports true.
 type SocketError struct {
-	What string // what was being done
+	What string // the step that failed
 	Err  error
 }
 
@@ -79,7 +79,7 @@ func (o *SocketOptions) hasPorts(client netip.AddrPort) bool {
 	return o != nil && o.FirstPort != 0 && !o.isTransparent(client)
 }
 
-// isTransparent reports whether the connection is to come from an address that is not this system's.
+// isTransparent reports whether the connection is to come from an address of another system.
 func (o *SocketOptions) isTransparent(client netip.AddrPort) bool {
 	return o.Transparent == TransparentAddress || o.Transparent != NotTransparent && client.IsValid()
 }
@@ -99,19 +99,13 @@ func (o *SocketOptions) from(client netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
-// Only reports the version of IP that connections from these options can use: whether it is 4 or 6,
-// else 0 for both.
-func (o *SocketOptions) Only(client netip.AddrPort) int {
+// SourceAddr returns the address that a connection is to come from. It is not valid if the system
+// chooses. o may be nil.
+func (o *SocketOptions) SourceAddr(client netip.AddrPort) netip.Addr {
 	if o == nil {
-		return 0
+		return netip.Addr{}
 	}
-	switch a := o.from(client).Addr(); {
-	case a.Is4():
-		return 4
-	case a.Is6():
-		return 6
-	}
-	return 0
+	return o.from(client).Addr()
 }
 
 // sourceError returns the error of connecting from an address.

@@ -34,8 +34,8 @@ type outgoing struct {
 	client           netip.AddrPort
 }
 
-// maxPortTries bounds the ports that one connection tries, which takes a few milliseconds. In longer
-// ranges, runs of ports in use are left behind by jumps.
+// maxPortTries bounds the ports that one connection tries, which takes a few milliseconds. In a
+// longer range, a connection jumps to another place after maxPortRun ports in use.
 const (
 	maxPortTries = 1000
 	maxPortRun   = 32

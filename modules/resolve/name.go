@@ -3,6 +3,7 @@
 package resolve
 
 import (
+	"net/netip"
 	"strings"
 )
 
@@ -53,4 +54,17 @@ type Name struct {
 // prefer is ipv4, ipv6 or empty.
 func NewName(network, host, prefer string) Name {
 	return Name{Host: host, Family: FamilyOf(network), Prefer: FamilyOf(prefer)}
+}
+
+// From restricts a name to the addresses that can be reached from source: those of its family. A
+// source that is not valid restricts nothing.
+func (n Name) From(source netip.Addr) Name {
+	switch {
+	case n.Family != Any || !source.IsValid():
+	case source.Unmap().Is4():
+		n.Family = IPv4
+	default:
+		n.Family = IPv6
+	}
+	return n
 }

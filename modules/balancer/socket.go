@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+)
+
+// SocketOptions are the options of the TCP connections to a server. Those of a backend apply to its
+// servers: each option to the servers without it, but source, transparent and interface together,
+// only to the servers that have none of the three, as in HAProxy. They do not apply to servers at
+// Unix sockets. All but a plain source and keepalive need Linux.
+type SocketOptions struct {
+	// Source is the address to connect from: an IP address of this system, alone or with a port or a
+	// range of ports, as in 10.0.0.9:20000-29999. A port serves one connection to each address of a
+	// server at a time. With 0.0.0.0 or :: the system chooses the address. While all ports are in use,
+	// or the address is missing, connections fail, which does not count against the server. Health
+	// checks and agents use the address, with any port. Default: chosen by the system. It is HAProxy's
+	// source.
+	Source string `json:"source,omitempty"`
+
+	// Transparent is the address of which the server sees a connection come, although it is not this
+	// system's: client (the client's address and port), clientip (the client's address), or an IP
+	// address, with a port if wanted. Source applies to clients without an IP address. It needs the
+	// capability CAP_NET_ADMIN, and routes by which the server's answers come back to this system. It
+	// is HAProxy's usesrc.
+	Transparent string `json:"transparent,omitempty"`
+
+	// Interface is the network interface through which connections are made, and health checks, too.
+	// It is HAProxy's interface.
+	Interface string `json:"interface,omitempty"`
+
+	// TFO sends the hello with the first packet to a server that has allowed that before (TCP Fast
+	// Open). It is HAProxy's tfo.
+	TFO bool `json:"tfo,omitempty"`
+
+	// TCPUserTimeout is the time for which sent data may stay unacknowledged until the connection is
+	// closed. Default: the system's. It is HAProxy's tcp-ut.
+	TCPUserTimeout caddy.Duration `json:"tcp_user_timeout,omitempty"`
+
+	// MSS is the maximum segment size, 88 to 32767. Default: the system's. It is HAProxy's mss.
+	MSS int `json:"mss,omitempty"`
+
+	// KeepaliveIdle is the time without data after which TCP probes a server; -1: no probes. Default:
+	// 15s if one of the next two is set, or if a session may last longer than five minutes without
+	// data; else no probes. It is HAProxy's srvtcpka-idle.
+	KeepaliveIdle caddy.Duration `json:"keepalive_idle,omitempty"`
+
+	// KeepaliveInterval is the time between two probes. Default: 15s. It is HAProxy's srvtcpka-intvl.
+	KeepaliveInterval caddy.Duration `json:"keepalive_interval,omitempty"`
+
+	// KeepaliveCount is the number of unanswered probes that ends a connection. Default: 9. It is
+	// HAProxy's srvtcpka-cnt.
+	KeepaliveCount int `json:"keepalive_count,omitempty"`
+}
+
+// Limits of SocketOptions, of Linux.
+const (
+	minMSS         = 88
+	maxMSS         = 32767
+	maxProbes      = 127
+	maxInterface   = 15 // bytes of a name
+	maxUserTimeout = caddy.Duration((1<<31 - 1) * time.Millisecond)
+)
+
+// table returns the options.
+func (o *SocketOptions) table() options.Table {
+	return options.Table{
+		"source":             options.Text(&o.Source),
+		"transparent":        options.Text(&o.Transparent),
+		"interface":          options.Text(&o.Interface),
+		"tfo":                options.Flag(&o.TFO),
+		"tcp_user_timeout":   options.Duration(&o.TCPUserTimeout),
+		"mss":                options.Int(&o.MSS, minMSS, maxMSS),
+		"keepalive_idle":     TimeoutOption(&o.KeepaliveIdle),
+		"keepalive_interval": options.Duration(&o.KeepaliveInterval),
+		"keepalive_count":    options.Int(&o.KeepaliveCount, 1, maxProbes),
+	}
+}
+
+func (o *SocketOptions) validate() error {
+	switch {
+	case o.MSS != 0 && (o.MSS < minMSS || o.MSS > maxMSS):
+		return fmt.Errorf("mss %d: expected a whole number from %d to %d", o.MSS, minMSS, maxMSS)
+	case o.KeepaliveCount < 0 || o.KeepaliveCount > maxProbes:
+		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", o.KeepaliveCount, maxProbes)
+	case o.TCPUserTimeout > maxUserTimeout:
+		return fmt.Errorf("tcp_user_timeout %v: expected at most %v", time.Duration(o.TCPUserTimeout), time.Duration(maxUserTimeout))
+	case len(o.Interface) > maxInterface || strings.ContainsAny(o.Interface, "/ :\t\x00"):
+		return fmt.Errorf("interface %q: expected the name of a network interface, such as eth0", o.Interface)
+	}
+	err := cmp.Or(
+		validateDurations(duration{"tcp_user_timeout", o.TCPUserTimeout}, duration{"keepalive_interval", o.KeepaliveInterval}),
+		ValidateTimeout("keepalive_idle", o.KeepaliveIdle),
+	)
+	if err != nil {
+		return err
+	}
+	made, err := o.options()
+	if err != nil || made == nil {
+		return err
+	}
+	return made.Supported()
+}
+
+// isSet reports whether any option is set.
+func (o *SocketOptions) isSet() bool { return *o != SocketOptions{} }
+
+// over returns o with the options of a backend where it has none.
+func (o SocketOptions) over(b *SocketOptions) SocketOptions {
+	if o.Source == "" && o.Transparent == "" && o.Interface == "" {
+		o.Source, o.Transparent, o.Interface = b.Source, b.Transparent, b.Interface
+	}
+	o.TFO = o.TFO || b.TFO
+	o.TCPUserTimeout = cmp.Or(o.TCPUserTimeout, b.TCPUserTimeout)
+	o.MSS = cmp.Or(o.MSS, b.MSS)
+	o.KeepaliveIdle = cmp.Or(o.KeepaliveIdle, b.KeepaliveIdle)
+	o.KeepaliveInterval = cmp.Or(o.KeepaliveInterval, b.KeepaliveInterval)
+	o.KeepaliveCount = cmp.Or(o.KeepaliveCount, b.KeepaliveCount)
+	return o
+}
+
+// options returns the options for relay, or nil if no option is set.
+func (o *SocketOptions) options() (*relay.SocketOptions, error) {
+	if !o.isSet() {
+		return nil, nil //nolint:nilnil // no option is set
+	}
+	made := &relay.SocketOptions{
+		Interface: o.Interface, FastOpen: o.TFO, UserTimeout: time.Duration(o.TCPUserTimeout), MSS: o.MSS,
+	}
+	if o.KeepaliveIdle != 0 || o.KeepaliveInterval != 0 || o.KeepaliveCount != 0 {
+		made.KeepAlive = &relay.KeepAlive{Idle: time.Duration(o.KeepaliveIdle), Interval: time.Duration(o.KeepaliveInterval), Count: o.KeepaliveCount}
+	}
+	var err error
+	if made.Source, made.FirstPort, made.LastPort, err = parseSource(o.Source); err != nil {
+		return nil, err
+	}
+	made.Transparent, made.Address, err = parseTransparent(o.Transparent)
+	return made, err
+}
+
+// validateSocket validates the options of a server's socket.
+func (s *Server) validateSocket() error {
+	if isUnix(s.Address) && s.SocketOptions.isSet() {
+		return fmt.Errorf("address %q: a Unix socket has no options of TCP, such as source: expected none", s.Address)
+	}
+	return s.SocketOptions.validate()
+}
+
+// socketOf returns the options that apply to a server.
+func (b *Backend) socketOf(s *Server) SocketOptions {
+	if isUnix(s.Address) {
+		return SocketOptions{}
+	}
+	return s.SocketOptions.over(&b.SocketOptions)
+}
+
+// provisionSockets prepares the options of the servers' sockets, if there are any.
+func (b *Backend) provisionSockets() error {
+	for _, s := range b.Servers {
+		o := b.socketOf(s)
+		made, err := o.options()
+		if err != nil {
+			return err
+		}
+		if made == nil {
+			continue
+		}
+		if b.sockets == nil {
+			b.sockets = make(map[string]*relay.SocketOptions)
+		}
+		b.sockets[s.Name] = made
+	}
+	return nil
+}
+
+// Socket returns the options for the sockets of connections to a server, or nil.
+func (b *Backend) Socket(s *pool.Server) *relay.SocketOptions {
+	if b.sockets == nil {
+		return nil
+	}
+	return b.sockets[s.Name]
+}
+
+// mayConnect returns the error of the kernel if this process may not use the options of a server.
+func (b *Backend) mayConnect() error {
+	for i, s := range b.Servers {
+		if err := b.sockets[s.Name].Permitted(); err != nil {
+			return b.at("server", i, fmt.Errorf("backend %q: server %q: transparent %s: %w: expected the capability CAP_NET_ADMIN", b.name, s.Name, b.socketOf(s).Transparent, err))
+		}
+	}
+	return nil
+}
