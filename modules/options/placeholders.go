@@ -15,6 +15,10 @@ import (
 // HelloPlaceholders has the names of a ClientHello's placeholders, after "l4.client_hello.".
 var HelloPlaceholders = []string{"alpn", "ja3", "ja4", "outcome", "session_id", "sni", "version"}
 
+// HeaderPlaceholders has the names of a PROXY header's placeholders, after "l4.proxy_protocol.".
+// Those of any TLV are tlv.NUMBER.
+var HeaderPlaceholders = []string{"alpn", "authority", "peer", "unique_id", "version"}
+
 // provided has the names of the other placeholders of Caddy and caddy-l4. Those of a matcher only
 // have a value on routes and rules with that matcher.
 var provided = strings.Fields(`
@@ -29,7 +33,7 @@ var provided = strings.Fields(`
 
 // providedBelow has the prefixes of placeholders with names that the user chooses, or of which
 // there are many.
-var providedBelow = strings.Fields("env. file. l4.vars. l4.regexp. l4.tls.client.")
+var providedBelow = strings.Fields("env. file. l4.vars. l4.regexp. l4.tls.client. l4.proxy_protocol.tlv.")
 
 // placeholderSynonyms has the names under which users expect a placeholder.
 var placeholderSynonyms = map[string][]string{
@@ -39,7 +43,8 @@ var placeholderSynonyms = map[string][]string{
 	"l4.client_hello.version": strings.Fields("l4.client_hello.tls_version tls.version ssl_preread_protocol"),
 	"l4.conn.remote_addr": strings.Fields(`remote remote_addr remote_ip remote_host src client_ip l4.remote_addr l4.remote_ip l4.conn.remote l4.conn.remote_ip
 		l4.conn.remote_host http.request.remote http.request.remote.host`),
-	"l4.conn.local_addr": strings.Fields("local_addr dst l4.local_addr l4.conn.local l4.conn.local_ip"),
+	"l4.proxy_protocol.authority": strings.Fields("proxy_protocol.authority proxy_protocol_tlv_authority fc_pp_authority l4.proxy_protocol.sni l4.proxy_protocol.host"),
+	"l4.conn.local_addr":          strings.Fields("local_addr dst l4.local_addr l4.conn.local l4.conn.local_ip"),
 }
 
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
@@ -64,16 +69,26 @@ func validatePlaceholders(text string, others bool) error {
 		if near != "" {
 			near = fmt.Sprintf("; did you mean {%s}?", near)
 		}
-		return fmt.Errorf("placeholder %s: nothing provides it%s (known: {l4.client_hello.%s}, {l4.conn.remote_addr|local_addr}, {l4.vars.NAME}, {env.NAME}, and those of caddy-l4's matchers)",
-			p, near, strings.Join(HelloPlaceholders, "|"))
+		return fmt.Errorf("placeholder %s: nothing provides it%s (known: {l4.client_hello.%s}, {l4.conn.remote_addr|local_addr}, {l4.proxy_protocol.%s|tlv.NUMBER}, {l4.vars.NAME}, {env.NAME}, and those of caddy-l4's matchers)",
+			p, near, strings.Join(HelloPlaceholders, "|"), strings.Join(HeaderPlaceholders, "|"))
 	}
 	return nil
 }
 
 func isProvided(name string) bool {
-	hello, ours := strings.CutPrefix(name, "l4.client_hello.")
-	return ours && slices.Contains(HelloPlaceholders, hello) || slices.Contains(provided, name) ||
+	return slices.Contains(ours(), name) || slices.Contains(provided, name) ||
 		slices.ContainsFunc(providedBelow, func(prefix string) bool { return strings.HasPrefix(name, prefix) && name != prefix })
+}
+
+// ours returns the names of the placeholders that this project provides.
+func ours() (names []string) {
+	for _, hello := range HelloPlaceholders {
+		names = append(names, "l4.client_hello."+hello)
+	}
+	for _, header := range HeaderPlaceholders {
+		names = append(names, "l4.proxy_protocol."+header)
+	}
+	return names
 }
 
 // nearestPlaceholder returns the name that was probably meant, or "".
@@ -83,10 +98,7 @@ func nearestPlaceholder(name string) string {
 			return near
 		}
 	}
-	known := slices.Clone(provided)
-	for _, hello := range HelloPlaceholders {
-		known = append(known, "l4.client_hello."+hello)
-	}
+	known := slices.Concat(provided, ours())
 	lower := strings.ToLower(name)
 	if near := sameLetters(lower, known); near != "" {
 		return near

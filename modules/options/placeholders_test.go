@@ -19,6 +19,11 @@ func TestValidatePlaceholders(t *testing.T) {
 		"{l4.conn.remote_addr}":                  "",
 		"{l4.tls.server_name}":                   "", // of the matcher tls
 		"{l4.tls.client.san.dns_names.0}":        "",
+		"{l4.proxy_protocol.authority}":          "",
+		"{l4.proxy_protocol.tlv.0xEA}":           "",
+		"{l4.proxy_protocol.autority}":           "did you mean {l4.proxy_protocol.authority}?",
+		"{l4.proxy_protocol.tlv}":                "placeholder {l4.proxy_protocol.tlv}: nothing provides it",
+		"{fc_pp_authority}":                      "did you mean {l4.proxy_protocol.authority}?",
 		"{l4.rdp.cookie_ip}{system.hostname}":    "",
 		"{l4.client_helo.sni}":                   "placeholder {l4.client_helo.sni}: nothing provides it; did you mean {l4.client_hello.sni}? (known: {l4.client_hello.alpn|",
 		"a-{l4.client-hello.SNI}":                "did you mean {l4.client_hello.sni}?",
@@ -52,14 +57,14 @@ func TestPlaceholdersOfOtherModules(t *testing.T) {
 	if othersProvide() {
 		t.Error("a test without any module finds some")
 	}
-	if isOfOthers(ours{}.CaddyModule().New()) || !isOfOthers(&struct{ ours }{}) {
+	if isOfOthers(ownModule{}.CaddyModule().New()) || !isOfOthers(&struct{ ownModule }{}) {
 		t.Error("modules are not told apart")
 	}
 }
 
-// ours is a module of this project; a type built from it has no package path.
-type ours struct{}
+// ownModule is a module of this project; a type built from it has no package path.
+type ownModule struct{}
 
-func (ours) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "layer4.matchers.ours", New: func() caddy.Module { return new(ours) }}
+func (ownModule) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "layer4.matchers.ours", New: func() caddy.Module { return new(ownModule) }}
 }
