@@ -46,7 +46,7 @@ func (c *client) layer4() *layer4.Connection {
 	if c.routed == nil {
 		c.routed = layer4.WrapConnection(c.addressed(c.Conn), nil, c.logger)
 		c.routed.Replacer().Set(layer4.ConnWrapTimeReplKey, c.accepted.UTC())
-		c.addHeaderPlaceholders()
+		c.shareHeader()
 	}
 	return c.routed
 }

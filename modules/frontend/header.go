@@ -127,7 +127,7 @@ func (c *connection) applyHeader() {
 		c.routed.Replacer().Set(remoteAddrPlaceholder, c.routed.RemoteAddr())
 		c.routed.Replacer().Set(localAddrPlaceholder, c.routed.LocalAddr())
 	}
-	c.addHeaderPlaceholders()
+	c.shareHeader()
 }
 
 // noteHeader records a header that has been read.

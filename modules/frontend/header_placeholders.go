@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/proxyprotocol"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 // layer4's placeholders of a connection's addresses.
@@ -18,13 +20,15 @@ const (
 // headerPlaceholders is the prefix of the placeholders of the PROXY header.
 const headerPlaceholders = "l4.proxy_protocol."
 
-// addHeaderPlaceholders adds the placeholders of the PROXY header that the connection began with,
-// if it did.
-func (c *client) addHeaderPlaceholders() {
+// shareHeader adds the placeholders of the PROXY header that the connection began with, if it did,
+// and shows the header to matchers of layer4 that contain others, such as not.
+func (c *client) shareHeader() {
 	h := c.proxyHeader()
 	if h == nil {
 		return
 	}
+	at := l4acl.Addresses(c.Conn)
+	l4acl.ShareHeader(c.routed, sample.Input{Header: h, Peer: at.Source, Local: at.Destination})
 	peer := c.RemoteAddr().String()
 	c.routed.Replacer().Map(func(key string) (any, bool) {
 		name, ok := strings.CutPrefix(key, headerPlaceholders)

@@ -3,6 +3,7 @@
 package l4acl
 
 import (
+	"context"
 	"net"
 	"net/netip"
 
@@ -16,8 +17,20 @@ import (
 // bytes. It is valid as long as the connection, and is not safe for concurrent use.
 func Input(cx *layer4.Connection) sample.Input {
 	in := Addresses(cx)
+	if h, ok := cx.Context.Value(headerKey{}).(sample.Input); ok {
+		in.Header, in.Peer, in.Local = h.Header, h.Peer, h.Local
+	}
 	in.Var = func(name string) (sample.Value, bool) { return Variable(cx, name) }
 	return in
+}
+
+// headerKey is the key of a connection's PROXY header in its context.
+type headerKey struct{}
+
+// ShareHeader makes the PROXY header that a connection began with, and the addresses that it came
+// by, part of later inputs. They are those of in; its other fields are not used.
+func ShareHeader(cx *layer4.Connection, in sample.Input) {
+	cx.Context = context.WithValue(cx.Context, headerKey{}, in)
 }
 
 // Addresses returns an input with the addresses of a connection alone.
