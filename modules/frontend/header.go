@@ -114,6 +114,16 @@ func (c *connection) refuseHeader() *ending {
 	return &ending{end: tcplog.HeaderNotAllowed, by: relay.Proxy, err: fmt.Errorf("a PROXY header from %s, which accept_proxy does not name", l4acl.Addresses(c.Conn).Source.Addr())}
 }
 
+// mayBeRefused reports whether the bytes that have been read are too few to tell whether
+// refuseHeader refuses them.
+func (c *connection) mayBeRefused() bool {
+	if c.header == nil || c.header.mode != headerNotAllowed {
+		return false
+	}
+	b := c.hello.Bytes()
+	return len(b) > 0 && proxyprotocol.MayBegin(b) && !proxyprotocol.Begins(b)
+}
+
 // applyHeader makes the addresses of a header that has been read those of the client.
 func (c *connection) applyHeader() {
 	h := c.header.header

@@ -61,10 +61,11 @@ func (c *connection) awaitHello() clienthello.Outcome {
 		return c.hello.Leave()
 	}
 	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
-	for c.hello.Outcome() == clienthello.Pending {
+	for c.hello.Outcome() == clienthello.Pending || c.mayBeRefused() {
 		n, err := c.Read(c.hello.Space())
-		switch outcome := c.hello.Commit(n); {
-		case outcome != clienthello.Pending || err == nil:
+		c.hello.Commit(n)
+		switch {
+		case n > 0 || err == nil: // an error comes again
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return c.hello.Expire()
 		default:

@@ -66,6 +66,8 @@ func (c *connection) tryRules(ruleset *rules.Config, final, mayRead bool) (wait 
 	v := c.rulesView(final || c.input.clientFinished || c.sawAll())
 	if !mayRead {
 		v.Hello = nil
+	} else if !v.Final && c.mayBeRefused() {
+		return true, nil
 	}
 	switch action, rule, err := ruleset.Decide(v); {
 	case err != nil:

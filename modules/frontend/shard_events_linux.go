@@ -88,7 +88,7 @@ func (a *shardConn) onHelloEvent(news relay.News) relay.Step {
 	default:
 		outcome = c.hello.Leave()
 	}
-	if outcome == clienthello.Pending {
+	if outcome == clienthello.Pending || news.Event == relay.Received && c.mayBeRefused() {
 		return relay.Step{}
 	}
 	return a.onOutcome(outcome)

@@ -84,6 +84,7 @@ func TestWaysAreTheSame(t *testing.T) {
 		content string
 		does    []clientDoes
 		full    bool // the server has no room
+		notTLS  bool // bytes that are not TLS go to the backend, too
 	}{
 		"a hello":                 {backend: web, does: []clientDoes{sends(hello), finishes}},
 		"in parts":                {backend: web, does: []clientDoes{sends(hello[:1]), pauses, sends(hello[1:60]), pauses, sends(hello[60:]), pauses, sends([]byte("more")), finishes}},
@@ -125,6 +126,11 @@ func TestWaysAreTheSame(t *testing.T) {
 		"header missing":          {backend: web, config: proxied, does: []clientDoes{sends(hello)}},
 		"header invalid":          {backend: web, config: proxied, does: []clientDoes{sends([]byte("PROXY TCP4 \r\n")), pauses}},
 		"header not allowed":      {backend: web, config: Config{AcceptProxy: HeaderPolicy{}}, does: []clientDoes{sends(slices.Concat(header, hello))}},
+		"header not allowed, cut": {backend: web, config: Config{AcceptProxy: HeaderPolicy{}}, notTLS: true, does: []clientDoes{sends(header[:3]), pauses, sends(header[3:]), pauses}},
+		"no header after all":     {backend: web, config: Config{AcceptProxy: HeaderPolicy{}}, notTLS: true, does: []clientDoes{sends(header[:3]), pauses, sends([]byte("PFIND / HTTP/1.1\r\n\r\n")), finishes}},
+		"no header, left":         {backend: web, config: Config{AcceptProxy: HeaderPolicy{}}, notTLS: true, does: []clientDoes{sends(header[:3]), pauses, finishes}},
+		"no header, silent":       {backend: web, config: Config{AcceptProxy: HeaderPolicy{}, InspectDelay: 50 * time.Millisecond}, notTLS: true, does: []clientDoes{sends(header[:3]), isLate, finishes}},
+		"header, rules, cut":      {backend: web, config: Config{AcceptProxy: HeaderPolicy{}}, content: strings.Replace(accepts, `["gt", "3"]`, `["gt", "3000"]`, 1), does: []clientDoes{sends(header[:3]), pauses, sends(header[3:]), finishes}},
 		"header not needed":       {backend: web, config: Config{AcceptProxy: HeaderPolicy{}}, does: []clientDoes{sends(hello), finishes}},
 		"header optional":         {backend: web, config: optional, does: []clientDoes{sends(slices.Concat(header, hello)), finishes}},
 		"header optional, none":   {backend: web, config: optional, does: []clientDoes{sends(hello), finishes}},
@@ -154,6 +160,9 @@ func TestWaysAreTheSame(t *testing.T) {
 					if lease, err = p.Acquire(t.Context(), new(pool.Request)); err != nil {
 						t.Fatal(err)
 					}
+				}
+				if c.notTLS {
+					c.config.Actions[NotTLS] = Action{Verb: UseBackend, Backend: app.Backends["web"]}
 				}
 				c.config.MaxHello = 65536
 				c.config.InspectDelay = cmp.Or(c.config.InspectDelay, time.Hour)

@@ -138,3 +138,7 @@ func (r *Reader) parse(b []byte) (*Header, error) {
 func Begins(b []byte) bool {
 	return len(b) >= len(linePrefix) && (isPrefix(b, linePrefix) || len(b) >= len(signature) && isPrefix(b, signature))
 }
+
+// MayBegin reports whether bytes, as far as they go, are the beginning of a header of the PROXY
+// protocol.
+func MayBegin(b []byte) bool { return isPrefix(b, linePrefix) || isPrefix(b, signature) }

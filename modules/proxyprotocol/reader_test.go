@@ -269,3 +269,23 @@ func TestWriteTLVs(t *testing.T) {
 		t.Error("the header took more than its length can tell, or less")
 	}
 }
+
+// Bytes may begin a header as long as they agree with one of the two beginnings.
+func TestBegins(t *testing.T) {
+	for _, whole := range []string{linePrefix, signature} {
+		for n := range len(whole) + 1 {
+			if got := MayBegin([]byte(whole[:n])); !got {
+				t.Errorf("%q: MayBegin %v", whole[:n], got)
+			}
+			if got := Begins([]byte(whole[:n])); got != (n == len(whole)) {
+				t.Errorf("%q: Begins %v", whole[:n], got)
+			}
+			if other := []byte(whole[:n] + "\x01"); n < len(whole) && (MayBegin(other) || Begins(other)) {
+				t.Errorf("%q is taken for a beginning", other)
+			}
+		}
+		if more := []byte(whole + "more"); !MayBegin(more) || !Begins(more) {
+			t.Errorf("%q is not taken for one", more)
+		}
+	}
+}
