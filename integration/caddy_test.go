@@ -86,6 +86,9 @@ type logLine struct {
 	Address      string   `json:"server_address"`
 	Client       string   `json:"client"`
 	Local        string   `json:"local"`
+	Peer         string   `json:"peer"`
+	Authority    string   `json:"authority"`
+	UniqueID     string   `json:"unique_id"`
 	Outcome      string   `json:"outcome"`
 	SNI          string   `json:"sni"`
 	ALPN         []string `json:"alpn"`

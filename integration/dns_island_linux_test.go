@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -23,9 +24,12 @@ import (
 // DNS server.
 type island struct{ name string }
 
+// islands counts the islands of this process.
+var islands atomic.Int32
+
 func newIsland(t *testing.T, hosts string) *island {
 	t.Helper()
-	n := &island{name: fmt.Sprintf("island%d", os.Getpid())}
+	n := &island{name: fmt.Sprintf("island%d-%d", os.Getpid(), islands.Add(1))}
 	if err := ip(t, "netns", "add", n.name); err != nil {
 		t.Skip("no privilege to create network namespaces: ", err)
 	}

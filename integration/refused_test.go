@@ -49,6 +49,11 @@ func speak(address string, raw []byte, size int, finishes bool) talk {
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(patience))
+	return talkOn(c, raw, size, finishes)
+}
+
+// talkOn does that on a connection.
+func talkOn(c net.Conn, raw []byte, size int, finishes bool) talk {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
