@@ -44,7 +44,7 @@ func advice(kind *options.Advice) options.Advice {
 func words(list string) []string { return strings.Fields(list) }
 
 // FrontendWords are the options of frontends that backends do not have.
-var FrontendWords = words("use_backend use_backend_map use_backend_format default_backend on inspect_delay max_hello connection session timeout_client timeout_client_fin")
+var FrontendWords = words("use_backend use_backend_map use_backend_format default_backend on inspect_delay max_hello connection session timeout_client timeout_client_fin nolinger_client")
 
 // common returns the advice for every block.
 func common() options.Advice {

@@ -96,6 +96,10 @@ type Backend struct {
 	// broken connection ends it. It is HAProxy's option abortonclose.
 	AbortOnClose bool `json:"abortonclose,omitempty"`
 
+	// NoLinger ends a session when its client finishes, and closes the connection to the server by RST
+	// then, unless the server has finished before. It is HAProxy's option nolinger in a backend.
+	NoLinger bool `json:"nolinger,omitempty"`
+
 	// AllowLocalAddresses allows a host that depends on the connection, such as {l4.client_hello.sni},
 	// to resolve to a loopback, link-local or unspecified address. Without it no connection is made to
 	// a host with such an address: clients could choose a name that leads to internal services of this

@@ -172,6 +172,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //	keepalive_idle|keepalive_interval|keepalive_count <as in server>
 //	site <name>
 //	abortonclose
+//	nolinger
 //	allow_local_addresses
 //	timeouts {
 //		connect|queue|check|client|server <duration>|off
@@ -194,6 +195,7 @@ func (b *Backend) Options() options.Table {
 		"allbackups":            options.Flag(&b.AllBackups),
 		"site":                  options.Text(&b.Site),
 		"abortonclose":          options.Flag(&b.AbortOnClose),
+		"nolinger":              options.Flag(&b.NoLinger),
 		"allow_local_addresses": options.Flag(&b.AllowLocalAddresses),
 		"check":                 options.Once(b.noted("check", func(d *caddyfile.Dispenser) error { return parseCheck(d, &b.Check, true) })),
 		"agent":                 options.Once(b.noted("agent", func(d *caddyfile.Dispenser) error { return parseAgent(d, &b.Agent, true) })),

@@ -63,6 +63,8 @@ type Config struct {
 	// TimeoutClient and TimeoutClientFin replace those of the backends. TimeoutClient also applies
 	// while Content waits. 0: the backends' apply; less than 0: no timeout.
 	TimeoutClient, TimeoutClientFin time.Duration
+	// NoLinger is relay.Options.ClientNoLinger.
+	NoLinger bool
 
 	// Listener returns the name and number of the address that a client connected to, for the fetches
 	// so_name and so_id; zero values if it has none.
@@ -221,6 +223,8 @@ func (f *Frontend) relayOptions(b *balancer.Backend) relay.Options {
 		Tunnel:        time.Duration(t.Tunnel),
 		ClientFin:     override(f.TimeoutClientFin, time.Duration(t.ClientFin)),
 		ServerFin:     time.Duration(t.ServerFin),
+
+		ClientNoLinger: f.NoLinger, ServerNoLinger: b.NoLinger,
 	}
 }
 

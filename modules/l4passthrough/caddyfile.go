@@ -52,6 +52,7 @@ import (
 //		on <outcome> <action>
 //		timeout_client <duration>|off
 //		timeout_client_fin <duration>|off
+//		nolinger_client
 //		accept_proxy [required|optional] <network>|private_ranges|unix…
 //		accept_netscaler_cip <magic> [required|optional] <network>|private_ranges|unix…
 //		timeout_proxy_header <duration>
@@ -103,6 +104,7 @@ func (h *Handler) options() options.Table {
 		"content":              options.Optional(&h.Content, func(c *rules.Config) options.Option { return h.noteLine("content", c.UnmarshalCaddyfile) }),
 		"timeout_client":       balancer.TimeoutOption(&h.TimeoutClient),
 		"timeout_client_fin":   balancer.TimeoutOption(&h.TimeoutClientFin),
+		"nolinger_client":      options.Flag(&h.NoLingerClient),
 		"timeout_proxy_header": options.Duration(&h.TimeoutProxyHeader),
 		"maxconn":              options.Int(&h.MaxConn, 1, math.MaxInt32),
 		"id":                   options.Int(&h.ID, 1, math.MaxInt32),

@@ -142,6 +142,7 @@ use_backend_map sites.map unless alpn h2
 default_backend web
 timeout_client 1m
 timeout_client_fin off
+nolinger_client
 maxconn 7
 max_hello 16384`)
 	if err != nil {
@@ -154,7 +155,7 @@ max_hello 16384`)
 		`{"unless":[{"client_hello":{"sni":["a.test"]}}],"backend":"web"},` +
 		`{"unless":[{"acl":[{"any":[{"fetch":"req.ssl_sni","values":["a.test"]}]},{"not":true,"any":[{"fetch":"src","values":["10.0.0.1"]}]}]}],"backend":"ech"},` +
 		`{"unless":[{"client_hello":{"alpn":["h2"]}}],"backend_map":"sites.map"}],` +
-		`"default_backend":"web","timeout_client":60000000000,"timeout_client_fin":-1,"maxconn":7,"origin":"Testfile:1 connection=2 session=6 content=9 rule=13-16,20 default_backend=21"}`
+		`"default_backend":"web","timeout_client":60000000000,"timeout_client_fin":-1,"nolinger_client":true,"maxconn":7,"origin":"Testfile:1 connection=2 session=6 content=9 rule=13-16,20 default_backend=21"}`
 	if diff := cmp.Diff(want, string(caddyconfig.JSON(h, nil))); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

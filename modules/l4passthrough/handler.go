@@ -90,6 +90,11 @@ type Handler struct {
 	// timeout client-fin in a frontend.
 	TimeoutClientFin caddy.Duration `json:"timeout_client_fin,omitempty"`
 
+	// NoLingerClient closes a client's connection at the end of its session at once and by RST, unless
+	// it has been sent a FIN before: what the client has not received by then may be lost. It is
+	// HAProxy's option nolinger in a frontend.
+	NoLingerClient bool `json:"nolinger_client,omitempty"`
+
 	// AcceptProxy lists sources that send PROXY headers. The first entry that has the peer's address
 	// applies. In a frontend of the app, a bind with a list of its own replaces this one. Default: a
 	// header is taken for the client's data.

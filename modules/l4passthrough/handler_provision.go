@@ -62,7 +62,7 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 		Connection: &h.earlyRules[0], Session: &h.earlyRules[1], Content: h.Content,
 		InspectDelay: time.Duration(h.InspectDelay), MaxHello: h.MaxHello,
 		Router: h.router, Actions: actions,
-		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin),
+		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin), NoLinger: h.NoLingerClient,
 		AcceptProxy: h.headers, HeaderTimeout: time.Duration(h.TimeoutProxyHeader),
 		Listener: h.listener, App: h.app, Logger: h.logger, ConnLogger: h.connLogger,
 	}

@@ -41,6 +41,10 @@ func (s *copied) finished(from, to *peer) {
 		to.stopReading()
 		return
 	}
+	if finished := to.readDone.Load(); s.options.noLinger(to.side, finished) && (to.side == Server || finished) {
+		s.close()
+		return
+	}
 	if w, ok := to.Conn.(interface{ CloseWrite() error }); ok {
 		// An error means that the connection is gone, which its reader will see.
 		_ = w.CloseWrite()

@@ -162,8 +162,9 @@ func (s *Session) finish(sh *shard) {
 		if e.fd < 0 {
 			continue
 		}
-		reset := s.resets(of)
-		if cause != nil && (reset || cause.Cause != Reset) {
+		abrupt := es.options != nil && es.options.noLinger(of, e.has(gotFin))
+		reset := abrupt || s.resets(of)
+		if abrupt || cause != nil && (reset || cause.Cause != Reset) {
 			lost := lostOnClose(e, reset)
 			es.sides[1-of].sent.Add(-min(lost, es.sides[1-of].sent.Load()))
 		}

@@ -22,7 +22,7 @@ func (s *copied) resets(p *peer) bool {
 // throw them away: by RST, or because bytes arrive that are no longer read.
 func (s *copied) linger() {
 	for _, p := range []*peer{&s.client, &s.server} {
-		if p.writeBroken.Load() || !s.resets(p) && (p.readDone.Load() || !s.other(p).writeBroken.Load()) {
+		if s.options.noLinger(p.side, p.readDone.Load()) || p.writeBroken.Load() || !s.resets(p) && (p.readDone.Load() || !s.other(p).writeBroken.Load()) {
 			continue
 		}
 		if w, ok := p.Conn.(interface{ CloseWrite() error }); ok && !s.resets(p) {
@@ -95,10 +95,11 @@ func undeliveredTo(c net.Conn) (n int64, known bool) {
 }
 
 // close closes both connections. If one of them was reset, it resets the other, too, provided that
-// the system can tell how many bytes that loses: they were not delivered.
+// the system can tell how many bytes that loses: they were not delivered. It resets those that must
+// not linger.
 func (s *copied) close() {
 	for _, p := range []*peer{&s.client, &s.server} {
-		if s.resets(p) && !p.closed.Load() {
+		if (s.resets(p) || s.options.noLinger(p.side, p.readDone.Load())) && !p.closed.Load() {
 			s.abort(p)
 		}
 		p.shutdown()

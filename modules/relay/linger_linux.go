@@ -15,7 +15,7 @@ func (s *Session) linger(sh *shard, of Side, now int64) {
 	es := &s.engine
 	e, other := &es.sides[of], &es.sides[1-of]
 	e.set(readDone)
-	if e.has(writeBroken) || e.has(gotFin) && !s.resets(of) {
+	if es.options.noLinger(of, e.has(gotFin)) || e.has(writeBroken) || e.has(gotFin) && !s.resets(of) {
 		s.finish(sh)
 		return
 	}

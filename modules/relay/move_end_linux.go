@@ -70,6 +70,10 @@ func (s *Session) finished(sh *shard, of Side, now int64) {
 		s.linger(sh, 1-of, now)
 		return
 	}
+	if of == Client && es.options.ServerNoLinger {
+		s.finish(sh)
+		return
+	}
 	other.set(sentFin)
 	_ = shutdown(int(other.fd), unix.SHUT_WR)
 	if es.options.ClientFin != 0 {

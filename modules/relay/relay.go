@@ -108,6 +108,19 @@ type Options struct {
 	ClientFin time.Duration
 	// ServerFin is the same for the server: HAProxy's timeout server-fin.
 	ServerFin time.Duration
+	// ClientNoLinger closes the client's connection at the end of the session at once and by RST,
+	// unless it has been sent a FIN before: what the client has not received by then may be lost. It
+	// is HAProxy's option nolinger in a frontend.
+	ClientNoLinger bool
+	// ServerNoLinger ends the session when the client finishes, and closes the server's connection by
+	// RST then, unless the server has finished before. It is HAProxy's option nolinger in a backend.
+	ServerNoLinger bool
+}
+
+// noLinger reports whether a side's connection is closed by RST. finished reports whether that side
+// has finished.
+func (o *Options) noLinger(side Side, finished bool) bool {
+	return side == Client && o.ClientNoLinger || side == Server && o.ServerNoLinger && !finished
 }
 
 // keepAliveFrom is the shortest timeout for which the kernel should probe a silent server: with a
