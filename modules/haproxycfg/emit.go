@@ -100,6 +100,7 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 		On:               map[string]string{"no_match": "close", "no_server": "close"},
 		TimeoutClient:    durationOrForever(p.timeouts.client),
 		TimeoutClientFin: optionalDuration(p.timeouts.clientFin),
+		NoLingerClient:   p.noLinger,
 		MaxConn:          p.maxconn,
 		DefaultBackend:   t.defaultBackendOf(p),
 	}
@@ -155,8 +156,11 @@ func (t *translation) emitBackend(p *proxy) *balancer.Backend {
 		AllBackups:   p.allBackups,
 		FullConn:     p.fullconn,
 		AbortOnClose: p.abortOnClose,
-		Origin:       t.originOfBackend(p),
-		Retries:      p.retries,
+		NoLinger:     p.noLinger && !p.isHTTP(),
+
+		SocketOptions: p.emitSocket(),
+		Origin:        t.originOfBackend(p),
+		Retries:       p.retries,
 		Timeouts: balancer.Timeouts{
 			Connect:   durationOrForever(p.timeouts.connect),
 			Server:    durationOrForever(p.timeouts.server),

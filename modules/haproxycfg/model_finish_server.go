@@ -23,7 +23,7 @@ func (t *translation) validateServer(p *proxy, n *server) string {
 	case n.Track != "":
 		return t.validateTrack(p, n)
 	}
-	return cmp.Or(t.validateServerNames(n), t.validateServerCheck(p, n), t.validateServerTLS(p, n), t.validateServerPort(p, n))
+	return cmp.Or(t.validateServerNames(n), t.validateServerCheck(p, n), t.validateServerTLS(p, n), t.validateServerPort(p, n), t.validateServerSource(p, n))
 }
 
 // validateServerNames returns an error message for a name that a server's options must know.

@@ -5,6 +5,8 @@ package haproxycfg
 import (
 	"errors"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 const (
@@ -48,7 +50,8 @@ var routingKeywords = []keyword{
 	{name: "server-template", in: inBackend, grade: refused, strict: true, note: noteNotYet + "; expected a server line for each server"},
 	{name: "dispatch", in: inBackend, grade: refused, note: "HAProxy removed it in 3.5; expected a server line"},
 	{name: "transparent|option transparent", in: inBackends, grade: refused, note: "HAProxy removed it in 3.5; expected servers with addresses"},
-	{name: "source|usesrc", in: inBackends, grade: refused, note: "connecting from a certain address is not available yet"},
+	{name: "source", in: inBackends, grade: differs, do: setSource, note: noteSource},
+	{name: "usesrc", in: inBackends, grade: supported, strict: true, do: func(t *translation, _ *proxy, s statement) { t.errorf(s.Pos, "%v", errUsesrc) }},
 }
 
 var balancingKeywords = []keyword{
@@ -137,14 +140,19 @@ var stickingKeywords = []keyword{
 }
 
 var optionKeywords = []keyword{
-	{name: "option tcpka", in: inProxies, grade: ignored, fixed: true, args: noArgs, note: noteKeepalive},
-	{name: "option clitcpka|option srvtcpka", in: inProxies, grade: ignored, args: noArgs, note: noteKeepalive},
-	{name: "clitcpka-cnt|srvtcpka-cnt", in: inProxies, grade: ignored, args: number(1, 1<<31-1), note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
-	{name: "clitcpka-idle|clitcpka-intvl|srvtcpka-idle|srvtcpka-intvl", in: inProxies, grade: ignored, args: duration, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
+	{name: "option tcpka", in: inProxies, grade: differs, fixed: true, args: noArgs, do: func(_ *translation, p *proxy, _ statement) { p.probes.on = true }, note: noteServerProbes + "; keepalive is on for clients without it"},
+	{name: "option clitcpka", in: inProxies, grade: ignored, args: noArgs, note: noteKeepalive},
+	{name: "option srvtcpka", in: inBackends, grade: differs, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.probes.on = !s.not }, note: noteServerProbes},
+	{name: "srvtcpka-cnt", in: inBackends, grade: supported, args: number(1, 1<<31-1), do: setProbeCount},
+	{name: "srvtcpka-idle", in: inBackends, grade: supported, args: duration, do: setProbes(func(k *serverProbes) *caddy.Duration { return &k.idle })},
+	{name: "srvtcpka-intvl", in: inBackends, grade: supported, args: duration, do: setProbes(func(k *serverProbes) *caddy.Duration { return &k.interval })},
+	{name: "clitcpka-cnt", in: inProxies, grade: ignored, args: number(1, 1<<31-1), note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
+	{name: "clitcpka-idle|clitcpka-intvl", in: inProxies, grade: ignored, args: duration, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
 	{name: "option splice-auto|option splice-request|option splice-response", in: inProxies, grade: ignored, args: noArgs, note: "it saves copies, and changes nothing else"},
-	{name: "option tcp-smart-accept|option tcp-smart-connect", in: inProxies, grade: ignored, args: noArgs, note: "Linux behaves so without it"},
+	{name: "option tcp-smart-accept", in: inProxies, grade: ignored, args: noArgs, note: "Linux behaves so without it"},
+	{name: "option tcp-smart-connect", in: inBackends, grade: supported, args: noArgs},
 	{name: "option http-no-delay", in: inProxies, grade: ignored, args: noArgs, note: "it is about single TCP packets"},
-	{name: "option nolinger", in: inProxies, grade: differs, warn: true, args: noArgs, note: "connections that end normally are closed normally, so that sent data arrives"},
+	{name: "option nolinger", in: inProxies, grade: differs, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.noLinger = !s.not }, note: "in mode http it has no effect"},
 	{name: "option independent-streams", in: inProxies, grade: differs, warn: true, args: noArgs, note: "traffic in either direction restarts the timeouts of both sides, as in HAProxy without it"},
 	{name: "option idle-close-on-response|option use-small-buffers", in: inProxies, grade: httpOnly, http: ignored, note: "it is about HAProxy's own connections and memory"},
 }

@@ -73,9 +73,13 @@ var serverBasics = []serverKeyword{
 	{names: "ssl", grade: refused, note: noteServerTLS},
 	{names: "send-proxy|send-proxy-v2|send-proxy-v2-ssl|send-proxy-v2-ssl-cn", grade: refused, note: noteProxyHeader},
 	{names: "proxy-v2-options|set-proxy-v2-tlv-fmt", values: 1, grade: refused, note: noteProxyHeader},
-	{names: "source", values: 1, grade: refused, note: "connecting from a certain address is not available yet"},
+	{names: "source", values: 1, value: "<addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name>", grade: differs, note: noteSource, do: setServerSource},
+	{names: "usesrc", grade: supported, do: func(*server, string) error { return errUsesrc }},
+	{names: "tfo", grade: differs, note: noteFastOpen, do: func(n *server, _ string) error { n.TFO = true; return nil }},
+	{names: "no-tfo", grade: supported, do: func(n *server, _ string) error { n.TFO = false; return nil }},
+	{names: "tcp-ut", values: 1, grade: supported, do: setUserTimeout},
+	{names: "mss", values: 1, grade: supported, do: setMSS},
 	{names: "socks4|namespace|tcp-md5sig", values: 1, grade: refused, note: noteConnectThrough},
-	{names: "usesrc", grade: refused, note: noteConnectThrough},
 	{names: "redir", values: 1, grade: refused, note: "sending HTTP elsewhere is not available"},
 	{names: "from", values: 1, grade: refused, note: noteNamedDefaults},
 }
@@ -120,15 +124,14 @@ var serverChecks = []serverKeyword{
 
 // serverWithoutEffect are the options that change nothing here.
 var serverWithoutEffect = []serverKeyword{
-	{names: "no-send-proxy|no-send-proxy-v2|no-send-proxy-v2-ssl|no-send-proxy-v2-ssl-cn|no-ssl|no-check-send-proxy|no-agent-check|stick|no-tfo|no-ssl-reuse|no-check-sni-auto", grade: supported},
+	{names: "no-send-proxy|no-send-proxy-v2|no-send-proxy-v2-ssl|no-send-proxy-v2-ssl-cn|no-ssl|no-check-send-proxy|no-agent-check|stick|no-ssl-reuse|no-check-sni-auto", grade: supported},
 	{names: "non-stick", grade: ignored, note: noteNoStickiness},
 	{names: "guid|label", values: 1, grade: ignored, note: "servers are identified by name"},
 	{names: "cookie", values: 1, value: "<value>", grade: ignored, note: noteHTTP},
 	{names: "max-reuse|pool-low-conn|pool-max-conn|pool-purge-delay|proto|ws|log-proto|log-bufsize|pool-conn-name|idle-ping|check-pool-conn-name", values: 1, grade: ignored, note: noteHTTP},
 	{names: "strict-maxconn|check-reuse-pool|no-check-reuse-pool", grade: ignored, note: noteHTTP},
 	{names: "quic-cc-algo", values: 1, grade: ignored, note: noteQUIC},
-	{names: "mss|tcp-ut|cc|shard", values: 1, grade: ignored, note: noteTunesSocket},
-	{names: "tfo", grade: ignored, note: noteTunesSocket},
+	{names: "cc|shard", values: 1, grade: ignored, note: noteTunesSocket},
 	{names: "allow-0rtt|sni-auto|no-sni-auto", grade: ignored, note: noteServerTLS},
 	{names: "sni|ktls", values: 1, grade: ignored, note: noteServerTLS},
 }

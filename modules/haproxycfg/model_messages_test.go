@@ -208,7 +208,7 @@ func TestAllRefusalsOfALineAreReported(t *testing.T) {
 		text string
 		want []string // the beginnings of all messages
 	}{
-		"server":  {plain + "backend b\n\tserver s1 192.0.2.2:443 alpn h2 no-sslv3 ssl verify none send-proxy source 192.0.2.9 usesrc clientip interface eth0 weight 2 redir x\n", []string{"E 'server b/s1' : 'ssl'", "E 'server b/s1' : 'send-proxy'", "E 'server b/s1' : 'source'", "E 'server b/s1' : 'redir'"}},
+		"server":  {plain + "backend b\n\tserver s1 192.0.2.2:443 alpn h2 no-sslv3 ssl verify none send-proxy socks4 192.0.2.9:1080 weight 2 redir x\n", []string{"E 'server b/s1' : 'ssl'", "E 'server b/s1' : 'send-proxy'", "E 'server b/s1' : 'socks4'", "E 'server b/s1' : 'redir'"}},
 		"default": {plain + "backend b\n\tdefault-server ssl send-proxy-v2\n\tserver s1 192.0.2.2:443\n", []string{"E 'default-server' : 'ssl'", "E 'default-server' : 'send-proxy-v2'"}},
 		"bind":    {"global\n\tssl-default-bind-options no-sslv3\n\tcrt-base /etc\ndefaults\n" + timeoutLines + "frontend f\n\tbind :443 alpn h2 no-sslv3 ssl crt a.pem accept-proxy interface eth0\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2\ncrt-store x\n\tload crt a.pem\n", []string{"E 'bind ... ssl'", "E 'bind ... accept-proxy'", "E 'bind ... interface'"}},
 		"tables":  {plain + "\ttcp-request connection track-sc0 src\npeers p\n\tpeer a 192.0.2.9:1024\nbackend b\n\tstick-table type ip size 1k peers p\n\tstick on src\n\tforce-persist if TRUE\n\tserver s1 192.0.2.2:443 non-stick\n", []string{"E 'tcp-request connection track-sc0'", "E 'stick on'"}},

@@ -131,13 +131,11 @@ func (t *translation) serverOptions(n *server, s statement, words []string, obje
 			t.errorf(s.Pos, "%s'%s' expects %s as argument", object, name, cmp.Or(o.value, "an argument"))
 			return
 		}
+		if name == "source" { // options of its own
+			o.values = sourceWords(args)
+		}
 		t.serverOption(n, s.Pos, o, object, name, strings.Join(args[:o.values], " "))
 		words = words[1+o.values:]
-		if name == "source" { // options of its own
-			for len(words) > 1 && (words[0] == "usesrc" || words[0] == "interface") {
-				words = words[2:]
-			}
-		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
@@ -20,6 +21,9 @@ type settings struct {
 	allBackups    bool
 	abortOnClose  bool // option abortonclose
 	persist       bool // option persist
+	noLinger      bool // option nolinger
+	probes        serverProbes
+	source        balancer.SocketOptions // source, with usesrc and interface
 	maxconn       int
 	backlog       int // 0: not given
 	fullconn      int

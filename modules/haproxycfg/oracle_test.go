@@ -29,7 +29,7 @@ var examples = map[string]string{
 	"http-response": "deny", "http-after-response": "del-header x", "http-reuse": "never", "http-send-name-header": "x", "monitor fail": "if TRUE", "monitor-uri": "/x",
 	"redirect": "scheme https", "email-alert": "level info", "load-server-state-from-file": "global", "server-state-file-name": "x", "max-keep-alive-queue": "4",
 	"max-session-srv-conns": "4", "clitcpka-cnt": "4", "clitcpka-idle": "4", "clitcpka-intvl": "4", "srvtcpka-cnt": "4", "srvtcpka-idle": "4", "srvtcpka-intvl": "4",
-	"stats admin": "if TRUE", "stats auth": "a:b", "stats http-request": "deny", "stats realm": "x", "stats refresh": "5s", "stats scope": ".", "stats uri": "/x",
+	"source": "192.0.2.1", "stats admin": "if TRUE", "stats auth": "a:b", "stats http-request": "deny", "stats realm": "x", "stats refresh": "5s", "stats scope": ".", "stats uri": "/x",
 	"stats show-node": "x", "stats show-desc": "x", "dynamic-cookie-key": "x", "external-check": "path /bin", "option external-check": "\n\texternal-check command /bin/true", "bind-process": "all", "stick-table": "type ip size 1k",
 	"option persist": "", "force-persist": "if TRUE", "ignore-persist": "if TRUE", "use-fcgi-app": "x", "option originalto": "", "use-server": "%[str(s1)] if TRUE",
 }
