@@ -63,7 +63,10 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 	if err != nil {
 		return nil, err
 	}
-	o := socketOptions{ListenConfig: cfg, mode: mode, backlog: backlogOf(ctx), shared: strings.HasSuffix(network, sharedSuffix)}
+	o := socketOptions{ListenConfig: cfg, Options: optionsOf(ctx), mode: mode, shared: strings.HasSuffix(network, sharedSuffix)}
+	if err := o.validate(as[0].kind); err != nil {
+		return nil, fmt.Errorf("listening on %q: %w", spelling(network, as), err)
+	}
 	l, err := attachAll(ctx, as, o, portTries)
 	if err != nil {
 		if c, ok := ctx.(caddy.Context); ok && errors.Is(err, errNotShared) {

@@ -64,7 +64,7 @@ func (k netKernel) configure(o socketOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	called := raw.Control(func(fd uintptr) { err = setBacklog(int(fd), o.backlog) })
+	called := raw.Control(func(fd uintptr) { err = setBacklog(int(fd), o.Backlog) })
 	return errors.Join(called, err)
 }
 

@@ -74,7 +74,8 @@ func bindTCP(a address, o socketOptions, prepare func(fd int) error) (*tcpKernel
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	k := &tcpKernel{file: os.NewFile(uintptr(fd), "listener"), backlog: o.backlog}
+	k := &tcpKernel{file: os.NewFile(uintptr(fd), "listener"), backlog: o.Backlog}
+	k.transparent.Store(o.Transparent)
 	if err := k.bind(a, o, prepare); err != nil {
 		_ = k.file.Close()
 		return nil, err
@@ -126,7 +127,7 @@ func setListenOptions(fd int, a address, o socketOptions) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	return inherit(fd, keepAliveOf(o.ListenConfig))
+	return errors.Join(inherit(fd, o.ListenConfig), setOptions(fd, a.isIPv4(), o.Options))
 }
 
 func sockaddr(at netip.AddrPort) (unix.Sockaddr, error) {

@@ -29,7 +29,8 @@ type tcpKernel struct {
 	file        *os.File
 	raw         syscall.RawConn
 	addr        *net.TCPAddr
-	local       net.Addr    // of all connections; nil: it differs
+	local       net.Addr    // of all connections, unless transparent; nil: it differs
+	transparent atomic.Bool // it may be any
 	borrowed    bool        // another process shares it
 	synFiltered atomic.Bool // the filter drops all SYNs
 
@@ -101,10 +102,18 @@ func (k *tcpKernel) do(f func(fd int) error) (err error) {
 }
 
 func (k *tcpKernel) configure(o socketOptions) error {
-	err := k.do(func(fd int) error { return inherit(fd, keepAliveOf(o.ListenConfig)) })
+	if o.Transparent { // for good: the kernel's queue may hold connections to other addresses
+		k.transparent.Store(true)
+	}
+	err := k.do(func(fd int) error {
+		if k.borrowed {
+			return inherit(fd, o.ListenConfig)
+		}
+		return errors.Join(inherit(fd, o.ListenConfig), setOptions(fd, k.addr.IP.To4() != nil, o.Options))
+	})
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.backlog = o.backlog
+	k.backlog = o.Backlog
 	if k.deferred || k.borrowed {
 		return err
 	}
@@ -135,6 +144,14 @@ func (k *tcpKernel) detachFilter() error {
 
 func (k *tcpKernel) port() uint16 { return k.addr.AddrPort().Port() }
 
+// localAddr returns the local address of all connections, or nil if it differs.
+func (k *tcpKernel) localAddr() net.Addr {
+	if k.transparent.Load() {
+		return nil
+	}
+	return k.local
+}
+
 // Accept waits for a connection. Only one goroutine may call it: tryAccept, which is bound once to
 // save an allocation, leaves its results in k.
 func (k *tcpKernel) Accept() (net.Conn, error) {
@@ -154,7 +171,7 @@ func (k *tcpKernel) Accept() (net.Conn, error) {
 }
 
 func (k *tcpKernel) tryAccept(fd uintptr) bool {
-	k.accepted, k.failed = relay.Accept(fd, k.local)
+	k.accepted, k.failed = relay.Accept(fd, k.localAddr())
 	return k.failed != unix.EAGAIN //nolint:errorlint // an Errno, and asked for each connection
 }
 
@@ -163,7 +180,7 @@ func (k *tcpKernel) acceptQueued() (conn net.Conn, err error) {
 		return nil, nil
 	}
 	err = k.do(func(fd int) error {
-		accepted, err := relay.Accept(uintptr(fd), k.local)
+		accepted, err := relay.Accept(uintptr(fd), k.localAddr())
 		if err == nil {
 			conn = accepted
 		}
@@ -215,7 +232,7 @@ func (k *tcpKernel) resume()    { _ = k.file.SetDeadline(time.Time{}) }
 
 // watch makes the shards accept. The descriptor must not be closed before stop.
 func (k *tcpKernel) watch(o relay.ListenOptions) (stop func(), err error) {
-	o.Local = k.local
+	o.Local = k.localAddr
 	err = k.do(func(fd int) error {
 		l, err := relay.Listen(fd, o)
 		if err == nil {

@@ -22,6 +22,9 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 	return netKernel{deadliner: ln.(*net.TCPListener)}, nil
 }
 
+// tryOptions returns nil: there are no options that the kernel may refuse.
+func tryOptions(address, socketOptions) error { return nil }
+
 func openDescriptor(string) (kernel, error) {
 	return nil, errors.New("durable: durable/fd/ is only available on Linux")
 }

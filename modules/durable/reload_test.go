@@ -45,6 +45,11 @@ func serve(ln net.Listener, answer byte) {
 // load connects to addr from 16 loops until stop is called, which returns the number of connections
 // that got their byte, and the errors of the others.
 func load(addr string) (stop func() (ok int64, lost []error)) {
+	return loadBy(func() (byte, error) { return ask(addr) })
+}
+
+// loadBy works like load, with connections made by ask.
+func loadBy(ask func() (byte, error)) (stop func() (ok int64, lost []error)) {
 	var n atomic.Int64
 	var mu sync.Mutex
 	var lost []error
@@ -53,7 +58,7 @@ func load(addr string) (stop func() (ok int64, lost []error)) {
 	for range 16 {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				if _, err := ask(addr); err != nil {
+				if _, err := ask(); err != nil {
 					mu.Lock()
 					lost = append(lost, err)
 					mu.Unlock()
@@ -80,13 +85,18 @@ func ask(addr string) (byte, error) {
 	if err != nil {
 		return 0, err
 	}
+	return answerOf(conn)
+}
+
+// answerOf returns the byte that a client gets, and closes the connection.
+func answerOf(conn net.Conn) (byte, error) {
 	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	if tcp, ok := conn.(*net.TCPConn); ok { // a reset saves TIME_WAIT, which would use up the ports
 		_ = tcp.SetLinger(0)
 	}
 	var b [1]byte
-	_, err = io.ReadFull(conn, b[:])
+	_, err := io.ReadFull(conn, b[:])
 	return b[0], err
 }
 

@@ -19,10 +19,10 @@ import (
 // socketOptions holds a user's settings for the kernel socket.
 type socketOptions struct {
 	net.ListenConfig
-	mode    fs.FileMode   // of a Unix socket
-	backlog int           // 0: the system's limit
-	shared  bool          // several users of one configuration may have the address
-	wake    chan struct{} // the listener's wake channel; nil: it makes one
+	Options
+	mode   fs.FileMode   // of a Unix socket
+	shared bool          // several users of one configuration may have the address
+	wake   chan struct{} // the listener's wake channel; nil: it makes one
 }
 
 var errNotShared = errors.New("durable: the configuration has this address twice: expected two addresses, or durable+shared/ in both places")
@@ -91,17 +91,24 @@ func attach(ctx context.Context, addr address, o socketOptions) (*listener, erro
 	if inShutdown {
 		return nil, errShuttingDown
 	}
-	s := sockets[addr]
-	if s != nil && s.conflictsWith(ctx, o) {
-		return nil, errNotShared
+	s, err := sockets[addr], error(nil)
+	switch {
+	case s != nil && s.conflictsWith(ctx, o):
+		err = errNotShared
+	case s == nil || s.isDone():
+		s, err = openSocket(ctx, addr, o)
+	case !s.hasUserWith(o.Options):
+		err = tryOptions(addr, o)
 	}
-	if s == nil || s.isDone() {
-		var err error
-		if s, err = openSocket(ctx, addr, o); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
 	return s.addUser(ctx, o), nil
+}
+
+// hasUserWith reports whether a user has the very same options. The caller holds socketsMu.
+func (s *socket) hasUserWith(o Options) bool {
+	return slices.ContainsFunc(s.users, func(l *listener) bool { return l.options.Options == o })
 }
 
 // conflictsWith reports whether another user of the same configuration has the socket and one of

@@ -73,7 +73,7 @@ func (s *socket) options() socketOptions {
 	o := s.users[0].options
 	for _, l := range s.users[1:] {
 		if l.config == s.users[0].config {
-			o.backlog = largerBacklog(o.backlog, l.options.backlog)
+			o.Backlog = largerBacklog(o.Backlog, l.options.Backlog)
 		}
 	}
 	return o

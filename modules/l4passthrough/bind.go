@@ -151,7 +151,7 @@ func (b *Bind) withMode(address, network, rest string) (string, error) {
 
 // open opens the listeners of the address, one for each port.
 func (b *Bind) open(ctx caddy.Context) (opened []net.Listener, err error) {
-	all, err := b.parsed.ListenAll(durable.WithBacklog(ctx, b.Backlog), b.config())
+	all, err := b.parsed.ListenAll(durable.WithOptions(ctx, durable.Options{Backlog: b.Backlog}), b.config())
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func Open(name string) (*Namespace, error) {
 	if err != nil {
 		return nil, opening(name, err)
 	}
-	file, err := os.Open(path)
+	file, err := os.Open(path) //nolint:gosec // a path of the configuration
 	if errors.Is(err, os.ErrNotExist) && path != name {
 		err = fmt.Errorf("%w; ip netns list shows the namespaces", err)
 	}

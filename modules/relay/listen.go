@@ -11,8 +11,9 @@ import (
 // goroutine of a shard: they must not wait, since sessions would. No two of one Listening are
 // called at the same time.
 type ListenOptions struct {
-	// Local is the address that the socket listens on, or nil if there are several.
-	Local net.Addr
+	// Local returns the local address of all connections, or nil if it differs; without the function,
+	// it does.
+	Local func() net.Addr
 	// Pause is called before each accept. It returns how long to leave connections in the kernel's
 	// queue; zero: accept now.
 	Pause func() (pause time.Duration)

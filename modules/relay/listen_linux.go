@@ -47,6 +47,9 @@ func Listen(fd int, o ListenOptions) (*Listening, error) {
 	if err := Prepare(); err != nil {
 		return nil, err
 	}
+	if o.Local == nil {
+		o.Local = func() net.Addr { return nil }
+	}
 	l := &Listening{fd: fd, o: o, batch: 1}
 	l.timer = time.AfterFunc(time.Hour, l.resume)
 	l.timer.Stop()
@@ -168,7 +171,7 @@ func (l *Listening) accept(sh *shard) (goesOn, rest bool) {
 		switch {
 		case err == nil:
 			l.accepted++
-			l.o.Accepted(newAccepted(fd, remote, l.o.Local, pollSlot{shard: sh}))
+			l.o.Accepted(newAccepted(fd, remote, l.o.Local(), pollSlot{shard: sh}))
 		case errors.Is(err, unix.EAGAIN):
 			l.batch = max(1, n)
 			return true, false

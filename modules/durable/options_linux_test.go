@@ -17,38 +17,42 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 )
 
-func init() { caddy.RegisterModule(new(backlogApp)) }
+func init() { caddy.RegisterModule(new(optionsApp)) }
 
-// backlogApp is a Caddy app that listens on an address once per backlog.
-type backlogApp struct {
-	Listen   string `json:"listen,omitempty"`
-	Backlogs []int  `json:"backlogs,omitempty"`
-	Fail     bool   `json:"fail,omitempty"` // Start fails after the app has begun to listen
+// optionsApp is a Caddy app that listens on an address once for each of its options.
+type optionsApp struct {
+	Listen  string    `json:"listen,omitempty"`
+	Options []Options `json:"options,omitempty"`
+	Serve   bool      `json:"serve,omitempty"` // connections are served
+	Fail    bool      `json:"fail,omitempty"`  // Start fails after the app has begun to listen
 
 	ctx       caddy.Context
 	listeners []net.Listener
 }
 
-func (*backlogApp) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "durable_backlog", New: func() caddy.Module { return new(backlogApp) }}
+func (*optionsApp) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "durable_options", New: func() caddy.Module { return new(optionsApp) }}
 }
 
-func (a *backlogApp) Provision(ctx caddy.Context) error {
+func (a *optionsApp) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	return nil
 }
 
-func (a *backlogApp) Start() error {
+func (a *optionsApp) Start() error {
 	addr, err := caddy.ParseNetworkAddress(a.Listen)
 	if err != nil {
 		return err
 	}
-	for _, n := range a.Backlogs {
-		ln, err := addr.Listen(WithBacklog(a.ctx, n), 0, net.ListenConfig{})
+	for _, o := range a.Options {
+		ln, err := addr.Listen(WithOptions(a.ctx, o), 0, net.ListenConfig{})
 		if err != nil {
 			return err
 		}
 		a.listeners = append(a.listeners, ln.(net.Listener))
+		if a.Serve {
+			go serveByte(ln.(net.Listener))
+		}
 	}
 	if a.Fail {
 		return errors.New("asked to fail")
@@ -56,19 +60,19 @@ func (a *backlogApp) Start() error {
 	return nil
 }
 
-func (a *backlogApp) Stop() (err error) {
+func (a *optionsApp) Stop() (err error) {
 	for _, ln := range a.listeners {
 		err = errors.Join(err, ln.Close())
 	}
 	return err
 }
 
-func (a *backlogApp) load(t *testing.T) error {
+func (a *optionsApp) load(t *testing.T) error {
 	t.Helper()
 	config, err := json.Marshal(map[string]any{
 		"admin":   map[string]any{"disabled": true, "config": map[string]any{"persist": false}},
 		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}},
-		"apps":    map[string]any{"durable_backlog": a},
+		"apps":    map[string]any{"durable_options": a},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +124,7 @@ func TestBacklogFollowsConfiguration(t *testing.T) {
 		{backlogs: []int{2}, want: 2},
 		{backlogs: []int{0}, want: limit},
 	} {
-		app := backlogApp{Listen: fmt.Sprintf("durable+shared/%s", address.at), Backlogs: c.backlogs, Fail: c.fail}
+		app := optionsApp{Listen: fmt.Sprintf("durable+shared/%s", address.at), Options: backlogs(c.backlogs...), Fail: c.fail}
 		if err := app.load(t); (err != nil) != c.fail {
 			t.Fatalf("%+v: %v", c, err)
 		}
@@ -134,15 +138,23 @@ func TestBacklogFollowsConfiguration(t *testing.T) {
 func TestBacklogAppliesToDeferredListen(t *testing.T) {
 	address := resolveOne(t, "127.0.0.1", unused(t))
 	t.Cleanup(func() { _ = caddy.Stop() })
-	for _, app := range []backlogApp{
-		{Listen: fmt.Sprintf("durable4/:%d", address.at.Port()), Backlogs: []int{6}},
-		{Listen: "durable/" + address.at.String(), Backlogs: []int{4}},
+	for _, app := range []optionsApp{
+		{Listen: fmt.Sprintf("durable4/:%d", address.at.Port()), Options: backlogs(6)},
+		{Listen: "durable/" + address.at.String(), Options: backlogs(4)},
 	} {
 		if err := app.load(t); err != nil {
 			t.Fatal(err)
 		}
 	}
 	eventually(t, "it has its backlog", func() bool { return backlogAt(t, address) == 4 })
+}
+
+// backlogs returns options with no more than a backlog.
+func backlogs(ns ...int) (all []Options) {
+	for _, n := range ns {
+		all = append(all, Options{Backlog: n})
+	}
+	return all
 }
 
 func resolveOne(t *testing.T, host string, port int) address {
@@ -164,7 +176,7 @@ func TestBacklogOfUnixSocket(t *testing.T) {
 	defer k.Close()
 	in := 0
 	for _, backlog := range []int{2, 5} {
-		if err := k.configure(socketOptions{mode: ownerWrites, backlog: backlog}); err != nil {
+		if err := k.configure(socketOptions{mode: ownerWrites, Options: Options{Backlog: backlog}}); err != nil {
 			t.Fatal(err)
 		}
 		for ; in <= backlog+1; in++ {

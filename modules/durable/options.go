@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package durable
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Options are options of a listening socket, beside those of net.ListenConfig. Accepted connections
+// inherit most of them. All but Backlog are for TCP addresses on Linux. What the kernel refuses is
+// an error when the address is opened.
+//
+// Like keepalive, they follow the active configuration. If several of its users share the address,
+// the largest backlog counts, and of the others those of the first user.
+type Options struct {
+	// Backlog is the number of connections that may wait in the kernel to be accepted. 0 is the
+	// system's limit, which caps all other values (on Linux net.core.somaxconn). A descriptor that the
+	// process was started with keeps its own. It is HAProxy's backlog of bind.
+	Backlog int
+
+	// Transparent allows an address that the system does not have, and connections to such addresses
+	// that routing brings here (IP_TRANSPARENT; without CAP_NET_ADMIN and CAP_NET_RAW, IP_FREEBIND).
+	// It is HAProxy's transparent of bind.
+	Transparent bool
+
+	// DeferAccept leaves connections in the kernel until they have sent something, or for a second
+	// (TCP_DEFER_ACCEPT). It is HAProxy's defer-accept.
+	DeferAccept bool
+
+	// FastOpen accepts data with a client's first packet (TCP_FASTOPEN, RFC 7413), if the system's
+	// net.ipv4.tcp_fastopen allows it. As many such clients as the backlog may be waiting. It is
+	// HAProxy's tfo of bind.
+	FastOpen bool
+
+	// MSS is the maximum segment size announced to clients (TCP_MAXSEG); 0: the system's. It is
+	// HAProxy's mss of bind.
+	MSS int
+
+	// UserTimeout is the time for which sent data may stay unacknowledged before the connection fails
+	// (TCP_USER_TIMEOUT, RFC 5482), in whole milliseconds; 0: the system's default. It is HAProxy's
+	// tcp-ut of bind.
+	UserTimeout time.Duration
+}
+
+// Names returns the names of the options, except for the backlog, that are set, as in a bind of
+// package l4passthrough.
+func (o Options) Names() (set []string) {
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"transparent", o.Transparent},
+		{"defer_accept", o.DeferAccept},
+		{"tfo", o.FastOpen},
+		{"mss", o.MSS != 0},
+		{"tcp_user_timeout", o.UserTimeout != 0},
+	} {
+		if option.set {
+			set = append(set, option.name)
+		}
+	}
+	return set
+}
+
+// validate reports options that a kind of address does not have on this system.
+func (o Options) validate(k kind) error {
+	set := strings.Join(o.Names(), ", ")
+	switch {
+	case set == "":
+		return nil
+	case k != ofTCP:
+		return fmt.Errorf("%s: expected a TCP address with it", set)
+	case runtime.GOOS != "linux":
+		return fmt.Errorf("%s: only available on Linux", set)
+	}
+	return nil
+}
+
+type optionsKey struct{}
+
+// WithOptions returns a context with which addresses of this package are opened with options.
+func WithOptions(ctx caddy.Context, o Options) caddy.Context {
+	return ctx.WithValue(optionsKey{}, o)
+}
+
+// optionsOf returns the options set by WithOptions.
+func optionsOf(ctx context.Context) Options {
+	o, _ := ctx.Value(optionsKey{}).(Options)
+	return o
+}
+
+// largerBacklog returns the larger of two backlogs.
+func largerBacklog(a, b int) int {
+	if a == 0 || b == 0 {
+		return 0
+	}
+	return max(a, b)
+}
