@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -109,10 +110,10 @@ func (a *App) stopListening() {
 
 // Listening returns the addresses that frontends listen on, by the name that errors use for the
 // frontend. It is for durable.Validate.
-func (a *App) Listening() map[string][]string {
-	all := make(map[string][]string)
+func (a *App) Listening() map[string][]durable.Listening {
+	all := make(map[string][]durable.Listening)
 	for name, f := range a.listening {
-		if f, ok := f.(interface{ Addresses() []string }); ok {
+		if f, ok := f.(interface{ Addresses() []durable.Listening }); ok {
 			all[fmt.Sprintf("frontend %q", name)] = f.Addresses()
 		}
 	}

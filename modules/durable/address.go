@@ -38,9 +38,10 @@ const (
 
 // address is an address that can be bound. Users of equal addresses share a kernel socket.
 type address struct {
-	kind kind
-	name string         // path or number
-	at   netip.AddrPort // for TCP; 0.0.0.0 or [::] is the wildcard of an IP version
+	kind  kind
+	name  string         // path or number
+	at    netip.AddrPort // for TCP; 0.0.0.0 or [::] is the wildcard of an IP version
+	place place          // for TCP
 }
 
 func (a address) String() string {
@@ -53,11 +54,11 @@ func (a address) String() string {
 	case a.kind == ofDescriptor:
 		return "durable/fd/" + a.name
 	case !a.isWildcard():
-		return "durable/" + a.at.String()
+		return "durable/" + a.at.String() + a.place.String()
 	case a.isIPv4():
-		return fmt.Sprintf("durable4/:%d", a.at.Port())
+		return fmt.Sprintf("durable4/:%d%s", a.at.Port(), a.place)
 	default:
-		return fmt.Sprintf("durable6/:%d", a.at.Port())
+		return fmt.Sprintf("durable6/:%d%s", a.at.Port(), a.place)
 	}
 }
 
@@ -66,18 +67,13 @@ func (a address) isWildcard() bool { return a.kind == ofTCP && a.at.Addr().IsUns
 
 func (a address) isIPv4() bool { return a.at.Addr().Is4() }
 
-// wildcard returns the wildcard address of the same IP version and port.
+// wildcard returns the wildcard address of the same IP version, port and place.
 func (a address) wildcard() address {
 	all := netip.IPv6Unspecified()
 	if a.isIPv4() {
 		all = netip.IPv4Unspecified()
 	}
-	return address{kind: ofTCP, at: netip.AddrPortFrom(all, a.at.Port())}
-}
-
-// covers reports whether a is the wildcard address that other belongs to.
-func (a address) covers(other address) bool {
-	return a.isWildcard() && other.kind == ofTCP && other.wildcard() == a
+	return address{kind: ofTCP, at: netip.AddrPortFrom(all, a.at.Port()), place: a.place}
 }
 
 // resolve turns the parts of a Caddy network address into the addresses to bind, and the mode of a

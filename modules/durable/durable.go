@@ -14,6 +14,7 @@
 package durable
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 		return nil, err
 	}
 	o := socketOptions{ListenConfig: cfg, Options: optionsOf(ctx), mode: mode, shared: strings.HasSuffix(network, sharedSuffix)}
-	if err := o.validate(as[0].kind); err != nil {
+	if err := cmp.Or(o.validate(as[0].kind), o.setPlace(as)); err != nil {
 		return nil, fmt.Errorf("listening on %q: %w", spelling(network, as), err)
 	}
 	l, err := attachAll(ctx, as, o, portTries)
@@ -83,7 +84,7 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 // spelling returns the form in which an error names addresses: durable/:443 stands for two.
 func spelling(network string, as []address) string {
 	if a := as[0]; a.isWildcard() {
-		return fmt.Sprintf("%s/:%d", network, a.at.Port())
+		return fmt.Sprintf("%s/:%d%s", network, a.at.Port(), a.place)
 	}
 	return as[0].String()
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/netns"
 )
 
 // openTCP listens on an address. If it overlaps with another address of this process, the socket is
@@ -19,6 +21,20 @@ import (
 // the most specific address. If this process has a plain listener of Caddy's there, which allows
 // others beside it, the socket listens behind a filter that drops SYNs until startListening.
 func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
+	var k *tcpKernel
+	err := o.inNamespace(func() (err error) {
+		k, err = openHere(ctx, a, o)
+		return err
+	})
+	if err != nil {
+		return nil, &net.OpError{Op: "listen", Net: "tcp", Addr: net.TCPAddrFromAddrPort(a.at), Err: err}
+	}
+	k.register()
+	return k, nil
+}
+
+// openHere works like openTCP, in the namespace of the calling thread.
+func openHere(ctx context.Context, a address, o socketOptions) (*tcpKernel, error) {
 	k, err := bindTCP(a, o, nil)
 	switch {
 	case err == nil:
@@ -34,14 +50,10 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 		}
 		k, err = withReusePort(a, func() (*tcpKernel, error) { return listenFiltered(a, o) })
 	}
-	if err != nil {
-		if k != nil {
-			_ = k.file.Close()
-		}
-		return nil, &net.OpError{Op: "listen", Net: "tcp", Addr: net.TCPAddrFromAddrPort(a.at), Err: err}
+	if err != nil && k != nil {
+		_ = k.file.Close()
 	}
-	k.register()
-	return k, nil
+	return k, err
 }
 
 // bindDeferred binds a socket that listens from startListening on.
@@ -74,7 +86,7 @@ func bindTCP(a address, o socketOptions, prepare func(fd int) error) (*tcpKernel
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	k := &tcpKernel{file: os.NewFile(uintptr(fd), "listener"), backlog: o.Backlog}
+	k := &tcpKernel{file: os.NewFile(uintptr(fd), "listener"), backlog: o.Backlog, ns: o.ns}
 	k.transparent.Store(o.Transparent)
 	if err := k.bind(a, o, prepare); err != nil {
 		_ = k.file.Close()
@@ -127,7 +139,7 @@ func setListenOptions(fd int, a address, o socketOptions) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	return errors.Join(inherit(fd, o.ListenConfig), setOptions(fd, a.isIPv4(), o.Options))
+	return errors.Join(bindToInterface(fd, o.Options), inherit(fd, o.ListenConfig), setOptions(fd, a.isIPv4(), o.Options))
 }
 
 func sockaddr(at netip.AddrPort) (unix.Sockaddr, error) {
@@ -147,6 +159,9 @@ func sockaddr(at netip.AddrPort) (unix.Sockaddr, error) {
 
 // hasPlainListener reports whether this process has a listener of Caddy's own on an address.
 func hasPlainListener(a address) bool {
+	if a.place.ns != (netns.ID{}) {
+		return false
+	}
 	host, port := a.at.Addr().String(), strconv.Itoa(int(a.at.Port()))
 	hosts := []string{host}
 	switch {

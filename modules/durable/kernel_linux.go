@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/netns"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -29,10 +30,11 @@ type tcpKernel struct {
 	file        *os.File
 	raw         syscall.RawConn
 	addr        *net.TCPAddr
-	local       net.Addr    // of all connections, unless transparent; nil: it differs
-	transparent atomic.Bool // it may be any
-	borrowed    bool        // another process shares it
-	synFiltered atomic.Bool // the filter drops all SYNs
+	local       net.Addr         // of all connections, unless transparent; nil: it differs
+	transparent atomic.Bool      // it may be any
+	ns          *netns.Namespace // nil: that of the process
+	borrowed    bool             // another process shares it
+	synFiltered atomic.Bool      // the filter drops all SYNs
 
 	accept   func(fd uintptr) bool // tryAccept
 	accepted *relay.Socket         // the result of tryAccept
@@ -124,16 +126,23 @@ func (k *tcpKernel) configure(o socketOptions) error {
 func (k *tcpKernel) startListening() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	switch a := (address{at: k.addr.AddrPort()}); {
+	switch {
 	case k.deferred:
-		_, err := withReusePort(a, func() (*tcpKernel, error) { return k, k.applyBacklog() })
+		err := k.withReusePort(k.applyBacklog)
 		k.deferred = err != nil
 		return err
 	case k.synFiltered.CompareAndSwap(true, false):
-		_, err := withReusePort(a, func() (*tcpKernel, error) { return k, k.detachFilter() })
-		return err
+		return k.withReusePort(k.detachFilter)
 	}
 	return nil
+}
+
+// withReusePort calls f while all sockets on the port have SO_REUSEPORT.
+func (k *tcpKernel) withReusePort(f func() error) error {
+	return within(k.ns, func() error {
+		_, err := withReusePort(k.bound(), func() (*tcpKernel, error) { return k, f() })
+		return err
+	})
 }
 
 func (k *tcpKernel) detachFilter() error {
@@ -142,7 +151,14 @@ func (k *tcpKernel) detachFilter() error {
 	})
 }
 
-func (k *tcpKernel) port() uint16 { return k.addr.AddrPort().Port() }
+// bound returns the address that the socket is bound to, without its interface.
+func (k *tcpKernel) bound() address {
+	a := address{at: k.addr.AddrPort()}
+	if k.ns != nil {
+		a.place.ns = k.ns.ID()
+	}
+	return a
+}
 
 // localAddr returns the local address of all connections, or nil if it differs.
 func (k *tcpKernel) localAddr() net.Addr {

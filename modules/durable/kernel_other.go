@@ -25,6 +25,9 @@ func openTCP(ctx context.Context, a address, o socketOptions) (kernel, error) {
 // tryOptions returns nil: there are no options that the kernel may refuse.
 func tryOptions(address, socketOptions) error { return nil }
 
+// arrivalDevice returns 0: sockets are not bound to interfaces.
+func arrivalDevice(net.Conn) int { return 0 }
+
 func openDescriptor(string) (kernel, error) {
 	return nil, errors.New("durable: durable/fd/ is only available on Linux")
 }

@@ -16,8 +16,9 @@ import (
 // inherit most of them. All but Backlog are for TCP addresses on Linux. What the kernel refuses is
 // an error when the address is opened.
 //
-// Like keepalive, they follow the active configuration. If several of its users share the address,
-// the largest backlog counts, and of the others those of the first user.
+// Like keepalive, all but Interface and Namespace follow the active configuration. If several of
+// its users share the address, the largest backlog counts, and of the others those of the first
+// user.
 type Options struct {
 	// Backlog is the number of connections that may wait in the kernel to be accepted. 0 is the
 	// system's limit, which caps all other values (on Linux net.core.somaxconn). A descriptor that the
@@ -28,6 +29,14 @@ type Options struct {
 	// that routing brings here (IP_TRANSPARENT; without CAP_NET_ADMIN and CAP_NET_RAW, IP_FREEBIND).
 	// It is HAProxy's transparent of bind.
 	Transparent bool
+
+	// Interface is the network interface that connections must arrive at (SO_BINDTODEVICE). Empty:
+	// any. An address has a socket for each interface. It is HAProxy's interface of bind.
+	Interface string
+
+	// Namespace is the network namespace of the socket, as in package netns; empty: that of the
+	// process. An address has a socket in each namespace. It is HAProxy's namespace of bind.
+	Namespace string
 
 	// DeferAccept leaves connections in the kernel until they have sent something, or for a second
 	// (TCP_DEFER_ACCEPT). It is HAProxy's defer-accept.
@@ -56,6 +65,8 @@ func (o Options) Names() (set []string) {
 		set  bool
 	}{
 		{"transparent", o.Transparent},
+		{"interface", o.Interface != ""},
+		{"namespace", o.Namespace != ""},
 		{"defer_accept", o.DeferAccept},
 		{"tfo", o.FastOpen},
 		{"mss", o.MSS != 0},

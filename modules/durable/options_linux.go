@@ -71,6 +71,17 @@ func setTransparent(fd int, ipv4, on bool) error {
 	return failed
 }
 
+// bindToInterface binds a new socket to the interface of its options.
+func bindToInterface(fd int, o Options) error {
+	if o.Interface == "" {
+		return nil
+	}
+	if err := unix.BindToDevice(fd, o.Interface); err != nil {
+		return fmt.Errorf("interface %q: %w", o.Interface, os.NewSyscallError("setsockopt", err))
+	}
+	return nil
+}
+
 // tryOptions returns the error with which the kernel would refuse the options of an address whose
 // socket is open with others. It tries them with a socket of its own, at any free port: without
 // Transparent, the address must be one of this system.
@@ -80,9 +91,11 @@ func tryOptions(a address, o socketOptions) error {
 	}
 	a.at = netip.AddrPortFrom(a.at.Addr(), 0)
 	o.Control = nil
-	k, err := bindTCP(a, o, nil)
-	if err == nil {
-		err = k.file.Close()
-	}
-	return err
+	return o.inNamespace(func() error {
+		k, err := bindTCP(a, o, nil)
+		if err == nil {
+			err = k.file.Close()
+		}
+		return err
+	})
 }

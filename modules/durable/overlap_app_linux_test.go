@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 
 func init() { caddy.RegisterModule(new(answersApp)) }
 
-// answersApp is a Caddy app that listens on several addresses, each with its own answer.
+// answersApp is a Caddy app that listens on several addresses, each with its own answer. An address
+// may be followed by options in JSON.
 type answersApp struct {
 	Listen map[string]byte `json:"listen,omitempty"`
 	Fail   bool            `json:"fail,omitempty"` // Start fails after the app has begun to listen
@@ -35,12 +37,19 @@ func (a *answersApp) Provision(ctx caddy.Context) error {
 }
 
 func (a *answersApp) Start() error {
-	for address, answer := range a.Listen {
+	for listen, answer := range a.Listen {
+		address, text, with := strings.Cut(listen, " ")
 		addr, err := caddy.ParseNetworkAddress(address)
 		if err != nil {
 			return err
 		}
-		listeners, err := addr.ListenAll(a.ctx, net.ListenConfig{})
+		var o Options
+		if with {
+			if err := json.Unmarshal([]byte(text), &o); err != nil {
+				return err
+			}
+		}
+		listeners, err := addr.ListenAll(WithOptions(a.ctx, o), net.ListenConfig{})
 		if err != nil {
 			return err
 		}

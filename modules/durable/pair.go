@@ -37,7 +37,8 @@ func attachAll(ctx context.Context, as []address, o socketOptions, tries int) (n
 	case len(as) == 1:
 		return first, nil
 	}
-	six := address{at: netip.AddrPortFrom(as[1].at.Addr(), first.sock.key.at.Port())}
+	six := as[1]
+	six.at = netip.AddrPortFrom(six.at.Addr(), first.sock.key.at.Port())
 	o.wake = first.wake
 	second, err := attach(ctx, six, o)
 	if isFamilyMissing(err) {

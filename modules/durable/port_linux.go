@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/netns"
 )
 
 // Linux binds a socket beside one that listens on an overlapping address, such as 0.0.0.0 beside
@@ -18,14 +20,24 @@ import (
 // socketsMu and a tcpKernel's mu.
 var ports = struct {
 	sync.Mutex
-	of map[uint16][]*tcpKernel
-}{of: make(map[uint16][]*tcpKernel)}
+	of map[port][]*tcpKernel
+}{of: make(map[port][]*tcpKernel)}
+
+// port is a port of a network namespace.
+type port struct {
+	ns     netns.ID
+	number uint16
+}
+
+func (a address) port() port { return port{a.place.ns, a.at.Port()} }
+
+func (k *tcpKernel) port() port { return k.bound().port() }
 
 // portBoundHere reports whether this process has bound sockets to the port of a.
 func portBoundHere(a address) bool {
 	ports.Lock()
 	defer ports.Unlock()
-	return len(ports.of[a.at.Port()]) > 0
+	return len(ports.of[a.port()]) > 0
 }
 
 // register adds a bound socket.
@@ -50,12 +62,12 @@ func (k *tcpKernel) unregister() {
 func withReusePort(a address, f func() (*tcpKernel, error)) (*tcpKernel, error) {
 	ports.Lock()
 	defer ports.Unlock()
-	shareAll(ports.of[a.at.Port()], 1)
+	shareAll(ports.of[a.port()], 1)
 	k, err := f()
 	if err == nil {
 		forceReusePortCheck(a)
 	}
-	shareAll(ports.of[a.at.Port()], 0)
+	shareAll(ports.of[a.port()], 0)
 	if k != nil {
 		shareAll([]*tcpKernel{k}, 0)
 	}

@@ -14,15 +14,17 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/netns"
 )
 
 // socketOptions holds a user's settings for the kernel socket.
 type socketOptions struct {
 	net.ListenConfig
 	Options
-	mode   fs.FileMode   // of a Unix socket
-	shared bool          // several users of one configuration may have the address
-	wake   chan struct{} // the listener's wake channel; nil: it makes one
+	ns     *netns.Namespace // nil: that of the process
+	mode   fs.FileMode      // of a Unix socket
+	shared bool             // several users of one configuration may have the address
+	wake   chan struct{}    // the listener's wake channel; nil: it makes one
 }
 
 var errNotShared = errors.New("durable: the configuration has this address twice: expected two addresses, or durable+shared/ in both places")
@@ -75,6 +77,7 @@ type socket struct {
 	// Guarded by socketsMu:
 	users      []*listener // oldest first
 	closeBegun bool        // closing is closed
+	above      int         // sockets whose addresses outrank key
 
 	err error // why the kernel socket closed; read after done
 

@@ -14,10 +14,18 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
+// Listening is an address that a frontend of the app passthrough listens on, and where.
+type Listening struct {
+	Address   string // with its network
+	Interface string // empty: all
+	Namespace string // empty: that of the process
+}
+
 // use is a stream address that something in a configuration listens on.
 type use struct {
-	by     string // in the user's words: layer4 server "tls"
-	listen string // as written
+	Listening
+
+	by string // in the user's words: layer4 server "tls"
 
 	network     string // as in package net, or unix or fd
 	durable     bool
@@ -32,14 +40,14 @@ var standardNetworks = []string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "u
 
 // parseUse parses an address as written. ok is false if it is not a stream address, or has a
 // network of another module. Errors that Caddy reports are left to it.
-func parseUse(by, listen string) (u use, ok bool, err error) {
-	addr, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceAll(listen, ""))
+func parseUse(by string, l Listening) (u use, ok bool, err error) {
+	addr, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceAll(l.Address, ""))
 	if err != nil {
 		return u, false, nil //nolint:nilerr // Caddy says so itself
 	}
-	u = use{by: by, listen: listen, host: addr.Host, first: addr.StartPort, last: addr.EndPort}
+	u = use{Listening: l, by: by, host: addr.Host, first: addr.StartPort, last: addr.EndPort}
 	if u, err = u.withNetwork(addr.Network); err != nil {
-		return u, false, fmt.Errorf("%s listens on %q: %w", by, listen, err)
+		return u, false, fmt.Errorf("%s listens on %q: %w", by, l.Address, err)
 	}
 	u, ok = u.normalized()
 	return u, ok, nil
@@ -93,9 +101,12 @@ func (u use) normalized() (n use, ok bool) {
 	return u, true
 }
 
+// String returns the address as errors show it.
+func (u use) String() string { return u.Address + onText(u.Interface) + inText(u.Namespace) }
+
 // sharedForm returns the address in its shared form.
 func (u use) sharedForm() string {
-	network, rest, _ := strings.Cut(u.listen, "/")
+	network, rest, _ := strings.Cut(u.Address, "/")
 	return strings.TrimSuffix(network, sharedSuffix) + sharedSuffix + "/" + rest
 }
 
@@ -111,7 +122,7 @@ func (u use) same(v use) bool {
 	if !u.isIP() || !v.isIP() {
 		return u.network == v.network && u.host == v.host
 	}
-	if u.ip != v.ip || u.host != v.host && !u.ip.IsValid() {
+	if u.ip != v.ip || u.host != v.host && !u.ip.IsValid() || u.Interface != v.Interface || u.Namespace != v.Namespace {
 		return false
 	}
 	return u.four() && v.four() || u.six() && v.six()
@@ -122,7 +133,12 @@ func (u use) overlaps(v use) bool {
 	if u.same(v) {
 		return true
 	}
-	if !u.isIP() || !v.isIP() || u.host != "" && v.host != "" {
+	switch {
+	case !u.isIP() || !v.isIP() || u.Namespace != v.Namespace:
+		return false
+	case u.host != v.host && u.host != "" && v.host != "":
+		return false
+	case u.Interface != v.Interface && u.Interface != "" && v.Interface != "":
 		return false
 	}
 	return u.four() && v.four() || u.six() && v.six()

@@ -60,7 +60,15 @@ func usesOf(ctx caddy.Context) (uses []use, err error) {
 // listenersOf holds the addresses, as written, that a part of a configuration listens on.
 type listenersOf struct {
 	by        string // see use.by
-	addresses []string
+	addresses []Listening
+}
+
+// plain returns addresses as those of all interfaces, in the namespace of the process.
+func plain(addresses []string) (all []Listening) {
+	for _, a := range addresses {
+		all = append(all, Listening{Address: a})
+	}
+	return all
 }
 
 // listenersIn returns the listeners of all parts of a configuration, in the order in which errors
@@ -69,23 +77,23 @@ func listenersIn(ctx caddy.Context) (all []listenersOf) {
 	if app, _ := ctx.AppIfConfigured("layer4"); app != nil {
 		servers := app.(*layer4.App).Servers
 		for _, name := range slices.Sorted(maps.Keys(servers)) {
-			all = append(all, listenersOf{fmt.Sprintf("layer4 server %q", name), servers[name].Listen})
+			all = append(all, listenersOf{fmt.Sprintf("layer4 server %q", name), plain(servers[name].Listen)})
 		}
 	}
 	if app, _ := ctx.AppIfConfigured("http"); app != nil {
 		servers := app.(*caddyhttp.App).Servers
 		for _, name := range slices.Sorted(maps.Keys(servers)) {
-			all = append(all, listenersOf{fmt.Sprintf("http server %q", name), streams(servers[name])})
+			all = append(all, listenersOf{fmt.Sprintf("http server %q", name), plain(streams(servers[name]))})
 		}
 	}
 	app, _ := ctx.AppIfConfigured("passthrough")
-	if app, ok := app.(interface{ Listening() map[string][]string }); ok {
+	if app, ok := app.(interface{ Listening() map[string][]Listening }); ok {
 		listening := app.Listening()
 		for _, by := range slices.Sorted(maps.Keys(listening)) {
 			all = append(all, listenersOf{by, listening[by]})
 		}
 	}
-	return append(all, listenersOf{"admin endpoint", adminAddress(ctx)})
+	return append(all, listenersOf{"admin endpoint", plain(adminAddress(ctx))})
 }
 
 // streams returns the addresses that an http server listens on for TCP.
@@ -134,7 +142,7 @@ func clash(a, b use) error {
 	if b.durable {
 		a, b = b, a
 	}
-	return fmt.Errorf("%s listens on %s and %s on %s: a durable address is not shared with others; expected two addresses, or durable ones in both places", a.by, a.listen, b.by, b.listen)
+	return fmt.Errorf("%s listens on %s and %s on %s: a durable address is not shared with others; expected two addresses, or durable ones in both places", a.by, a, b.by, b)
 }
 
 // clashOfDurable works like clash for two durable addresses.
@@ -151,8 +159,8 @@ func clashOfDurable(a, b use) error {
 
 // both names the addresses of two users.
 func both(a, b use) string {
-	if a.listen == b.listen {
-		return a.listen
+	if a.String() == b.String() {
+		return a.String()
 	}
-	return a.listen + " and " + b.listen
+	return a.String() + " and " + b.String()
 }

@@ -56,7 +56,7 @@ func TestClash(t *testing.T) {
 	} {
 		var uses []use
 		for i, listen := range []string{c.a, c.b} {
-			u, ok, err := parseUse([]string{"x", "y"}[i], listen)
+			u, ok, err := parseUse([]string{"x", "y"}[i], Listening{Address: listen})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestClash(t *testing.T) {
 // A network that is nearly one of ours belongs to no other module.
 func TestMisspelledNetwork(t *testing.T) {
 	for network, near := range map[string]string{"durabel": "durable", "durable5": "durable", "durrable": "durable", "durable+share": "durable+shared", "tailscale": "", "kcp": "", "tcp": ""} {
-		_, _, err := parseUse(`layer4 server "x"`, network+"/:443")
+		_, _, err := parseUse(`layer4 server "x"`, Listening{Address: network + "/:443"})
 		want := fmt.Sprintf("layer4 server \"x\" listens on %q: unknown network %q; did you mean %q?", network+"/:443", network, near)
 		if near == "" && err != nil || near != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
 			t.Errorf("%s: %v, want %s", network, err, want)

@@ -95,11 +95,10 @@ func (f *Frontend) plain() (plain []string) {
 	return plain
 }
 
-// Addresses returns the addresses that the frontend listens on, with their networks, for
-// durable.Validate.
-func (f *Frontend) Addresses() (all []string) {
+// Addresses returns the addresses that the frontend listens on, for durable.Validate.
+func (f *Frontend) Addresses() (all []durable.Listening) {
 	for _, b := range f.Bind {
-		all = append(all, b.listen)
+		all = append(all, durable.Listening{Address: b.listen})
 	}
 	return all
 }
