@@ -31,6 +31,10 @@ func bindAdvice() options.Advice {
 	return make(options.Advice).
 		Add("it is not available yet", "accept_proxy", "proxy_protocol", "maxconn").
 		Add("TLS is passed through as it is, and servers hold the certificates", "tls", "ssl", "crt", "alpn").
-		Add("the network says so: durable4/:443 or durable6/:443", "v4v6", "v6only").
+		Add("expected dual_stack, or no option: it is the default", "v4v6").
+		Add("expected ipv6_only, or the network durable6/:443", "v6only", "v6_only").
+		Add("expected the network durable4/:443", "ipv4_only", "v4only").
+		Add("expected tcp_user_timeout", "tcp_ut", "tcp-ut").
+		Add("expected defer_accept", "defer-accept").
 		Add("the owner of a socket is not set: expected mode alone, and a directory that only some can enter", "user", "group", "uid", "gid")
 }

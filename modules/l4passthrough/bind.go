@@ -60,6 +60,8 @@ type Bind struct {
 	// durable and not a file descriptor. It is HAProxy's backlog.
 	Backlog int `json:"backlog,omitempty"`
 
+	BindOptions
+
 	// AcceptProxy lists sources that send PROXY headers, in place of the frontend's. It is HAProxy's
 	// accept-proxy, but from named sources alone.
 	AcceptProxy []*AcceptProxy `json:"accept_proxy,omitempty"`
@@ -81,7 +83,11 @@ func (b *Bind) provision() (err error) {
 	if b == nil || b.Address == "" {
 		return errors.New("expected an object with address")
 	}
-	if b.listen, err = b.resolve(caddy.NewReplacer().ReplaceAll(b.Address, "")); err != nil {
+	b.listen, err = b.resolve(caddy.NewReplacer().ReplaceAll(b.Address, ""))
+	if err == nil {
+		b.listen, err = b.chooseVersions(b.listen)
+	}
+	if err != nil {
 		return fmt.Errorf("address %q: %w", b.Address, err)
 	}
 	b.parsed, err = caddy.ParseNetworkAddress(b.listen)
@@ -98,7 +104,7 @@ func (b *Bind) provision() (err error) {
 	if b.headers, err = headerPolicy(b.AcceptProxy); err != nil {
 		return err
 	}
-	return errors.Join(b.validateBacklog(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.ValidateDuration("keepalive_interval", b.KeepaliveInterval))
+	return errors.Join(b.validateBacklog(), b.validateOptions(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.ValidateDuration("keepalive_interval", b.KeepaliveInterval))
 }
 
 func (b *Bind) validateBacklog() error {
@@ -151,7 +157,7 @@ func (b *Bind) withMode(address, network, rest string) (string, error) {
 
 // open opens the listeners of the address, one for each port.
 func (b *Bind) open(ctx caddy.Context) (opened []net.Listener, err error) {
-	all, err := b.parsed.ListenAll(durable.WithOptions(ctx, durable.Options{Backlog: b.Backlog}), b.config())
+	all, err := b.parsed.ListenAll(durable.WithOptions(ctx, b.socketOptions()), b.config())
 	if err != nil {
 		return nil, err
 	}
@@ -241,5 +247,6 @@ func (b *Bind) options() options.Table {
 		"keepalive_count":    options.Int(&b.KeepaliveCount, 1, maxProbes),
 		"backlog":            options.Int(&b.Backlog, 1, math.MaxInt32),
 	})
+	maps.Copy(table, b.BindOptions.options())
 	return table.With(bindAdvice())
 }

@@ -98,7 +98,7 @@ func (f *Frontend) plain() (plain []string) {
 // Addresses returns the addresses that the frontend listens on, for durable.Validate.
 func (f *Frontend) Addresses() (all []durable.Listening) {
 	for _, b := range f.Bind {
-		all = append(all, durable.Listening{Address: b.listen})
+		all = append(all, durable.Listening{Address: b.listen, Interface: b.Interface, Namespace: b.Namespace})
 	}
 	return all
 }
@@ -181,6 +181,14 @@ func (f *Frontend) isClosed() bool {
 //			keepalive_interval <duration>
 //			keepalive_count <number>
 //			backlog <number>
+//			transparent
+//			interface <name>
+//			namespace <name>|<path>
+//			ipv6_only | dual_stack
+//			defer_accept
+//			tfo
+//			mss <number>
+//			tcp_user_timeout <duration>
 //			accept_proxy [required|optional] <network>|private_ranges|unix…
 //			accept_netscaler_cip <magic> [required|optional] <network>|private_ranges|unix…
 //		}
