@@ -67,7 +67,10 @@ func (a *shardConn) onHeaderEvent(news relay.News) relay.Step {
 		return relay.Step{}
 	}
 	step := a.awaitData()
-	if outcome := c.hello.Outcome(); a.f.Content == nil && step.Do == relay.Await && outcome != clienthello.Pending {
+	if a.f.Content != nil || step.Do != relay.Await { // c may be a goroutine's by now
+		return step
+	}
+	if outcome := c.hello.Outcome(); outcome != clienthello.Pending {
 		return a.onOutcome(outcome)
 	}
 	return step
