@@ -219,10 +219,13 @@ func (c *client) next(e expectation) outcome {
 }
 
 // send writes in segments of at most a number of bytes (0: in one).
-func (c *client) send(data []byte, segment int) outcome {
-	c.mu.Lock()
-	c.sent = append(c.sent, data...)
-	c.mu.Unlock()
+func (c *client) send(p payload) outcome {
+	data, segment := p.data, p.segment
+	if !p.header {
+		c.mu.Lock()
+		c.sent = append(c.sent, data...)
+		c.mu.Unlock()
+	}
 	if segment == 0 {
 		segment = len(data)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -66,10 +67,17 @@ func toLayer4(apps map[string]object) {
 	if len(frontends) == 0 {
 		return
 	}
-	delete(apps["passthrough"], "frontends")
 	servers := make(object)
 	for name, f := range frontends {
 		handler := maps.Clone(f.(object))
+		headers, same := headerSources(handler)
+		if !same {
+			continue // a handler has one list
+		}
+		delete(frontends, name)
+		if headers != nil {
+			handler["accept_proxy"] = headers
+		}
 		handler["handler"], handler["name"] = "passthrough", name
 		// If a fetch needs a bind's name or ID, binds without them must not get those of others.
 		found := false
@@ -100,7 +108,19 @@ func toLayer4(apps map[string]object) {
 		}
 		servers[name] = object{"listen": listen, "routes": []any{object{"handle": []any{handler}}}}
 	}
-	apps["layer4"] = object{"servers": servers}
+	if len(frontends) == 0 {
+		delete(apps["passthrough"], "frontends")
+	}
+	if len(servers) > 0 {
+		apps["layer4"] = object{"servers": servers}
+	}
+}
+
+// headerSources returns the sources of PROXY headers of a frontend's binds, unless they differ.
+func headerSources(f object) (sources any, same bool) {
+	binds := f["bind"].([]any)
+	sources = binds[0].(object)["accept_proxy"]
+	return sources, !slices.ContainsFunc(binds, func(b any) bool { return !reflect.DeepEqual(b.(object)["accept_proxy"], sources) })
 }
 
 // toApp turns each layer4 server with only this handler into a frontend of the app.

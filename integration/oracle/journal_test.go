@@ -29,11 +29,11 @@ func (j *journal) add(r record) {
 	j.lines = append(j.lines, r)
 }
 
-// find returns the line of the client with an address, once it is there.
-func (j *journal) find(client netip.AddrPort) (record, bool) {
+// find returns the line of the connection that comes from an address, once it is there.
+func (j *journal) find(peer netip.AddrPort) (record, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	i := slices.IndexFunc(j.lines, func(r record) bool { return r.client == client })
+	i := slices.IndexFunc(j.lines, func(r record) bool { return r.peer == peer })
 	if i < 0 {
 		return record{}, false
 	}

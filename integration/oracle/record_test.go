@@ -13,7 +13,8 @@ import (
 
 // record is the log line of a connection. The zero value stands for a missing line.
 type record struct {
-	client    netip.AddrPort
+	client    netip.AddrPort // as a PROXY header says, if there is one
+	peer      netip.AddrPort // of the socket
 	frontend  string
 	backend   string // the frontend's name if there is no backend
 	server    string // "<NOSRV>" if there is no server
@@ -55,7 +56,7 @@ func (r record) figures() string {
 }
 
 // haproxyLine matches the log-format of scenarios/defaults.cfg.
-var haproxyLine = regexp.MustCompile(`: (\S+):(\d+) (\S+) (\S+)/(\S+) (-?\d+)/(\d+) (\d+)/(\d+) (\S\S) (\+?\d+) (\d+/\d+) (\d+/\d+/\d+/\d+)`)
+var haproxyLine = regexp.MustCompile(`: (\S+):(\d+) (\S+) (\S+)/(\S+) (-?\d+)/(\d+) (\d+)/(\d+) (\S\S) (\+?\d+) (\d+/\d+) (\d+/\d+/\d+/\d+) (\S+):(\d+)`)
 
 func parseHAProxyLine(line string) (record, bool) {
 	m := haproxyLine.FindStringSubmatch(line)
@@ -70,6 +71,7 @@ func parseHAProxyLine(line string) (record, bool) {
 		client: addressOf(m[1], m[2]), frontend: m[3], backend: m[4], server: m[5],
 		connected: number(m[6]) >= 0, duration: time.Duration(number(m[7])) * time.Millisecond,
 		in: number(m[8]), out: number(m[9]), letters: m[10], retries: m[11], queues: m[12], counts: m[13],
+		peer: addressOf(m[14], m[15]),
 	}, true
 }
 
@@ -87,6 +89,7 @@ type caddyLine struct {
 	Backend      string  `json:"backend"`
 	Server       string  `json:"server"`
 	Client       string  `json:"client"`
+	Peer         string  `json:"peer"`
 	Connect      float64 `json:"connect_time"`
 	Duration     float64 `json:"duration"`
 	In           int64   `json:"bytes_in"`
@@ -111,6 +114,10 @@ func (l caddyLine) record() record {
 		queues: fmt.Sprintf("%d/%d", l.ServerQueue, l.BackendQueue),
 		counts: fmt.Sprintf("%d/%d/%d/%d", l.ActConn, l.FEConn, l.BEConn, l.SrvConn),
 	}
+	r.peer = r.client
+	if l.Peer != "" {
+		r.peer = addressOf(host(l.Peer), port(l.Peer))
+	}
 	if r.backend == "" {
 		r.backend = r.frontend
 	}
@@ -123,12 +130,23 @@ func (l caddyLine) record() record {
 	return r
 }
 
+// claimed returns the client's address if it is another than the socket's.
+func (r record) claimed() netip.AddrPort {
+	if r.client == r.peer {
+		return netip.AddrPort{}
+	}
+	return r.client
+}
+
 // differs returns the fields that differ between the lines of one connection in both programs, and
 // whether only times do.
 func (r record) differs(o record) (what string, onlyTime bool) {
 	var found []string
 	if r.String() != o.String() {
 		found = append(found, "what it says")
+	}
+	if claimed, other := r.claimed(), o.claimed(); claimed != other {
+		found = append(found, fmt.Sprintf("the client's address (%v, %v)", claimed, other))
 	}
 	if r.connected != o.connected {
 		found = append(found, "whether it was connected")

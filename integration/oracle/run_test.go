@@ -180,8 +180,8 @@ func (r *run) repeat(m many, name string, then func(*client)) outcome {
 		if err != nil {
 			return failed(err)
 		}
-		if len(m.data) > 0 {
-			_ = c.send(m.data, m.segment) // an error shows in the outcome
+		if len(m.send.data) > 0 {
+			_ = c.send(m.send) // an error shows in the outcome
 		}
 		seen = append(seen, c.next(expectation{after: timeless}).what)
 		then(c)

@@ -82,31 +82,42 @@ func (s *scenario) client(w *words) (string, error) {
 	return name, nil
 }
 
-// parseSend parses send CLIENT hello … | text "…" | hex … | N bytes.
+// payload holds bytes that a client sends.
+type payload struct {
+	data    []byte
+	segment int  // the bytes in each segment; 0: all
+	header  bool // for the program, which passes it to no server
+}
+
+// parseSend parses send CLIENT [header] hello … | text "…" | hex … | N bytes.
 func parseSend(t testing.TB, s *scenario, w *words) (action, error) {
 	name, err := s.client(w)
 	if err != nil {
 		return nil, err
 	}
-	data, segment, err := s.parseData(t, w)
-	return func(r *run) outcome { return r.with(name, func(c *client) outcome { return c.send(data, segment) }) }, err
+	p, err := s.parsePayload(t, w)
+	return func(r *run) outcome { return r.with(name, func(c *client) outcome { return c.send(p) }) }, err
 }
 
-func (s *scenario) parseData(t testing.TB, w *words) (data []byte, segment int, err error) {
+func (s *scenario) parsePayload(t testing.TB, w *words) (p payload, err error) {
+	p.header = w.take("header")
 	switch {
 	case w.take("hello"):
-		return s.parseHello(t, w)
+		p.data, p.segment, err = s.parseHello(t, w)
+		return p, err
 	case w.take("text"):
-		return []byte(w.next()), 0, nil
+		p.data = []byte(w.next())
+		return p, nil
 	case w.take("hex"):
-		data, err = hex.DecodeString(w.next())
-		return data, 0, err
+		p.data, err = hex.DecodeString(w.next())
+		return p, err
 	}
 	n, err := w.number()
 	if err != nil || !w.take("bytes") {
-		return nil, 0, errors.New("expected hello, text, hex, or a number and bytes")
+		return p, errors.New("expected hello, text, hex, or a number and bytes")
 	}
-	return []byte(strings.Repeat("x", n)), 0, nil
+	p.data = []byte(strings.Repeat("x", n))
+	return p, nil
 }
 
 // parseEnd parses fin, rst and close CLIENT.
@@ -151,10 +162,9 @@ func parseCounts(_ testing.TB, s *scenario, w *words) (action, error) {
 
 // many is several connections, one after the other.
 type many struct {
-	n       int
-	to      destination
-	data    []byte
-	segment int
+	n    int
+	to   destination
+	send payload
 }
 
 // parseMany parses PORT N times [to ADDRESS] [from ADDRESS] [send …].
@@ -170,7 +180,7 @@ func parseMany(t testing.TB, s *scenario, w *words) (m many, err error) {
 	}
 	m.to.parseEnds(w)
 	if w.take("send") {
-		m.data, m.segment, err = s.parseData(t, w)
+		m.send, err = s.parsePayload(t, w)
 	}
 	return m, err
 }
