@@ -44,7 +44,7 @@ func Global(sites []Site) string {
 			w.open("servers " + address)
 			w.open("listener_wrappers")
 			w.open("proxy_protocol")
-			w.line("allow 0.0.0.0/0 ::/0")
+			w.line("fallback_policy require")
 			w.close()
 			w.line("tls")
 			w.close()

@@ -104,7 +104,7 @@ func TestBinds(t *testing.T) {
 		wantLines(t, lines, draft(t, "frontend f\n\t"+lines+"\n").Text, want)
 	}
 	proxied := draft(t, "frontend f\n\tbind :443 ssl crt a.pem accept-proxy\n\tbind 192.0.2.1:80 accept-proxy\n")
-	const wrappers = "{ listener_wrappers { proxy_protocol { allow 0.0.0.0/0 ::/0 } tls } }"
+	const wrappers = "{ listener_wrappers { proxy_protocol { fallback_policy require } tls } }"
 	wantLines(t, "PROXY", Global([]Site{proxied}), "servers :443 "+wrappers+" servers 192.0.2.1:80 "+wrappers)
 }
 
