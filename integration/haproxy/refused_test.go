@@ -38,7 +38,7 @@ func TestRefusedHere(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "site.pem"), certificate(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range configurations(t, folder, 30) {
+	for _, name := range configurations(t, folder, 15) {
 		word := header(t, filepath.Join(folder, name), 1, "refused")
 		if word == "" {
 			t.Errorf("%s: its first line does not say what is refused", name)

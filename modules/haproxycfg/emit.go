@@ -4,6 +4,7 @@ package haproxycfg
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -63,9 +64,7 @@ func (t *translation) emitSection(p *proxy, app *balancer.App, sites map[string]
 	}
 	switch {
 	case p.isHTTP():
-		if s := t.emitHTTPServer(p); s != nil {
-			sites[p.name] = s
-		}
+		maps.Copy(sites, t.emitHTTPServers(p))
 	case p.isFrontend() && len(p.binds) > 0:
 		app.FrontendsRaw[p.name] = caddyconfig.JSON(t.emitFrontend(p), nil)
 	}
@@ -77,10 +76,13 @@ func (p *proxy) hasBackend() bool {
 	return p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || p.kind == "backend" || p.stateUsed)
 }
 
-// addresses returns the addresses that a frontend listens on.
-func (t *translation) addresses(p *proxy) (listen []string) {
+// addresses returns the addresses that a frontend listens on with accept-proxy, or without.
+func (t *translation) addresses(p *proxy, acceptProxy bool) (listen []string) {
 	for i := range p.binds {
 		b := &p.binds[i]
+		if b.acceptProxy != acceptProxy {
+			continue
+		}
 		for _, part := range t.parts(b) {
 			l := part.String()
 			if b.mode != "" && b.Family == haproxyfile.Unix {
@@ -103,6 +105,8 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 		NoLingerClient:   p.noLinger,
 		MaxConn:          p.maxconn,
 		DefaultBackend:   t.defaultBackendOf(p),
+
+		TimeoutProxyHeader: durationOrZero(p.timeouts.clientHandshake),
 	}
 	binds, at := t.emitBinds(p)
 	h.Origin = t.originOfFrontend(p, at)

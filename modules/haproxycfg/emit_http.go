@@ -21,6 +21,7 @@ import (
 // httpServer is a server of Caddy's http app.
 type httpServer struct {
 	Listen            []string        `json:"listen"`
+	ListenerWrappers  []any           `json:"listener_wrappers,omitempty"`
 	ReadHeaderTimeout caddy.Duration  `json:"read_header_timeout,omitempty"`
 	IdleTimeout       caddy.Duration  `json:"idle_timeout,omitempty"`
 	ReadIdleTimeout   caddy.Duration  `json:"read_idle_timeout,omitempty"`
@@ -40,13 +41,26 @@ type httpRoute struct {
 // httpMatcherSet is a set of HTTP matchers.
 type httpMatcherSet map[string]any
 
-// emitHTTPServer translates a frontend in mode http. It returns nil for one that only shows
-// statistics.
-func (t *translation) emitHTTPServer(p *proxy) *httpServer {
+// emitHTTPServers translates a frontend in mode http. It returns nil for one that only shows
+// statistics, and two servers for one with accept-proxy on some of its binds alone.
+func (t *translation) emitHTTPServers(p *proxy) map[string]*httpServer {
 	if !p.isFrontend() || len(p.binds) == 0 || t.neverListens(p) {
 		return nil
 	}
-	return t.newHTTPServer(p, t.addresses(p))
+	made := make(map[string]*httpServer)
+	if listen := t.addresses(p, false); len(listen) > 0 {
+		made[p.name] = t.newHTTPServer(p, listen)
+	}
+	if listen := t.addresses(p, true); len(listen) > 0 {
+		s := t.newHTTPServer(p, listen)
+		s.ListenerWrappers = p.proxyWrappers()
+		name := p.name
+		if made[name] != nil {
+			name += " accept-proxy"
+		}
+		made[name] = s
+	}
+	return made
 }
 
 // newHTTPServer returns a server that does what a frontend says, listening at the given addresses.

@@ -63,6 +63,7 @@ func (t *translation) emitBind(p *proxy, b *bind, of part, id int) *l4passthroug
 	if t.idsUsed {
 		made.Name = b.name
 	}
+	made.AcceptProxy = b.headerSources()
 	if b.Family == haproxyfile.Unix {
 		made.Mode = b.mode
 	}

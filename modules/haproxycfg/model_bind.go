@@ -22,6 +22,9 @@ type bind struct {
 	id     int    // for so_id; 0: counted
 
 	backlog int // 0: the section's
+
+	acceptProxy bool
+	magic       uint32 // of accept-netscaler-cip; 0: without
 }
 
 // addBind reads "bind ADDRESS[,...] [OPTIONS]".
@@ -41,6 +44,10 @@ func addBind(t *translation, p *proxy, s statement) {
 	}
 	if err := p.validateBindID(made); err != nil {
 		t.errorf(s.Pos, "'bind %s' in section '%s' : 'id' : %v", s.args[0], p.kind, err)
+		return
+	}
+	if made[0].acceptProxy && made[0].magic != 0 {
+		t.errorf(s.Pos, "'bind %s' in section '%s' : 'accept-proxy' and 'accept-netscaler-cip' together are not available: expected one of them", s.args[0], p.kind)
 		return
 	}
 	p.binds = append(p.binds, made...)

@@ -43,6 +43,11 @@ func (t *translation) validateMode(p *proxy) {
 	if p.hasRules() {
 		t.errorf(p.Pos, "%s has 'tcp-request' rules in mode http: expected them in a section of mode tcp", p)
 	}
+	for i := range p.binds {
+		if b := &p.binds[i]; b.magic != 0 {
+			t.errorf(b.Pos, "'bind ... accept-netscaler-cip' in %s is not available in mode http: expected accept-proxy, or mode tcp", p)
+		}
+	}
 }
 
 func (t *translation) validateFrontend(p *proxy) {

@@ -32,8 +32,8 @@ var bindOptions = newBindOptions([]bindOption{
 	{names: "v6only", grade: supported, do: func(b *bind, _ string) { b.v6only = true }},
 	{names: "mode", values: 1, grade: supported, check: octal, do: func(b *bind, v string) { b.mode = v }},
 
-	{names: "accept-proxy", grade: refused, note: "the PROXY protocol is not available yet"},
-	{names: "accept-netscaler-cip", values: 1, grade: refused, note: "NetScaler's header is not available"},
+	{names: "accept-proxy", grade: supported, do: func(b *bind, _ string) { b.acceptProxy = true }},
+	{names: "accept-netscaler-cip", values: 1, grade: supported, check: validateMagic, do: func(b *bind, v string) { b.magic = magicNumber(v) }},
 	{names: "ssl", grade: refused, note: noteBindTLS},
 	{names: "transparent", grade: refused, note: "listening on foreign addresses is not available"},
 	{names: "interface", values: 1, grade: refused, note: "it is not available; expected the interface's address in place of *"},

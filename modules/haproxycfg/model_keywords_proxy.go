@@ -86,7 +86,7 @@ var timingKeywords = []keyword{
 	timeoutKeyword("timeout tunnel", inBackends, func(t *timeouts) **time.Duration { return &t.tunnel }),
 	timeoutKeyword("timeout queue", inBackends, func(t *timeouts) **time.Duration { return &t.queue }),
 	timeoutKeyword("timeout check", inBackends, func(t *timeouts) **time.Duration { return &t.check }),
-	{name: "timeout client-hs", in: inFrontends, grade: ignored, args: duration, note: "it bounds the wait for a PROXY header, and none is read"},
+	timeoutKeyword("timeout client-hs", inFrontends, func(t *timeouts) **time.Duration { return &t.clientHandshake }),
 	{name: "timeout http-request", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *httpOptions) **time.Duration { return &w.httpRequest })},
 	{name: "timeout http-keep-alive", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *httpOptions) **time.Duration { return &w.keepIdle })},
 	{name: "timeout tarpit", in: inProxies, grade: httpOnly, args: duration, do: httpTimeout(func(w *httpOptions) **time.Duration { return &w.tarpit })},

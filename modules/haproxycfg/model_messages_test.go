@@ -142,8 +142,8 @@ func TestNoErrorsFollowFromRefusedLines(t *testing.T) {
 		"bind ssl":             {plain + "frontend f\n\tbind :443 ssl crt a.pem alpn h2\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS is not terminated here"}},
 		"bind crt before ssl":  {plain + "frontend f\n\tbind :443 crt a.pem strict-sni ssl\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS is not terminated here"}},
 		"bind crt alone":       {plain + "frontend f\n\tbind :443 crt a.pem\n\tdefault_backend b\n" + back, []string{"ignored, without any effect on the traffic: 'bind ... crt': TLS is not terminated here"}},
-		"bind accept-proxy":    {plain + "frontend f\n\tbind :443 accept-proxy\n\tdefault_backend b\n" + noPort, []string{"E 'bind ... accept-proxy' in frontend 'f': the PROXY protocol"}},
-		"both":                 {plain + "frontend f\n\tbind :443 ssl accept-proxy\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl'", "E 'bind ... accept-proxy'"}},
+		"bind tcp-md5sig":      {plain + "frontend f\n\tbind :443 tcp-md5sig x\n\tdefault_backend b\n" + noPort, []string{"E 'bind ... tcp-md5sig' in frontend 'f': TCP MD5 signatures"}},
+		"both":                 {plain + "frontend f\n\tbind :443 ssl tcp-md5sig x\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl'", "E 'bind ... tcp-md5sig'"}},
 		"bind without a port":  {plain + "frontend f\n\tbind 192.0.2.1\n\tdefault_backend b\n" + noPort, []string{"E 'bind' : missing port"}},
 		"bind in the header":   {plain + "frontend f :443\n\tdefault_backend b\n" + back, []string{"E please use the 'bind' keyword"}},
 		"bind misspelt":        {plain + "frontend f\n\tbnid :443\n\tdefault_backend b\n" + back, []string{"E unknown keyword 'bnid'"}},
@@ -210,7 +210,7 @@ func TestAllRefusalsOfALineAreReported(t *testing.T) {
 	}{
 		"server":  {plain + "backend b\n\tserver s1 192.0.2.2:443 alpn h2 no-sslv3 ssl verify none send-proxy socks4 192.0.2.9:1080 weight 2 redir x\n", []string{"E 'server b/s1' : 'ssl'", "E 'server b/s1' : 'send-proxy'", "E 'server b/s1' : 'socks4'", "E 'server b/s1' : 'redir'"}},
 		"default": {plain + "backend b\n\tdefault-server ssl send-proxy-v2\n\tserver s1 192.0.2.2:443\n", []string{"E 'default-server' : 'ssl'", "E 'default-server' : 'send-proxy-v2'"}},
-		"bind":    {"global\n\tssl-default-bind-options no-sslv3\n\tcrt-base /etc\ndefaults\n" + timeoutLines + "frontend f\n\tbind :443 alpn h2 no-sslv3 ssl crt a.pem accept-proxy interface eth0\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2\ncrt-store x\n\tload crt a.pem\n", []string{"E 'bind ... ssl'", "E 'bind ... accept-proxy'", "E 'bind ... interface'"}},
+		"bind":    {"global\n\tssl-default-bind-options no-sslv3\n\tcrt-base /etc\ndefaults\n" + timeoutLines + "frontend f\n\tbind :443 alpn h2 no-sslv3 ssl crt a.pem tcp-md5sig x user u\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2\ncrt-store x\n\tload crt a.pem\n", []string{"E 'bind ... ssl'", "E 'bind ... tcp-md5sig'", "E 'bind ... user'"}},
 		"tables":  {plain + "\ttcp-request connection track-sc0 src\npeers p\n\tpeer a 192.0.2.9:1024\nbackend b\n\tstick-table type ip size 1k peers p\n\tstick on src\n\tforce-persist if TRUE\n\tserver s1 192.0.2.2:443 non-stick\n", []string{"E 'tcp-request connection track-sc0'", "E 'stick on'"}},
 		"section": {plain + "backend b\n\tserver s1 192.0.2.2:443 check healthcheck x\nhealthcheck y\n\ttype tcp-check\n", []string{"E 'server b/s1' : unable to find healthcheck section 'x'"}},
 	} {

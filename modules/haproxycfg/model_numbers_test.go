@@ -118,7 +118,7 @@ func TestBindIDs(t *testing.T) {
 // They had empty values, without any message.
 func TestConnectionFetchesInModeHTTP(t *testing.T) {
 	const text = "defaults\n\tmode http\nfrontend f\n\tbind 192.0.2.1:80\n\thttp-request set-header X-A %%[%s]\n\tdefault_backend b\nbackend b\n\tserver s 192.0.2.2:80\n"
-	for _, fetch := range []string{"fe_name", "be_name", "so_name", "fe_id", "src_is_local", "fc_rtt", "be_connect_timeout"} {
+	for _, fetch := range []string{"fe_name", "be_name", "so_name", "fe_id", "src_is_local", "fc_rtt", "be_connect_timeout", "fc_src", "fc_rcvd_proxy", "fc_pp_tlv(1)"} {
 		r := translated(t, fmt.Sprintf(text, fetch))
 		if said := fmt.Sprint(r.Problems); !r.Failed || !strings.Contains(said, fetch) || !strings.Contains(said, "in frontend 'f'") {
 			t.Errorf("%s: %s", fetch, said)

@@ -40,12 +40,12 @@ var tcpActions = newTable([]keyword{
 	{name: "send-spoe-group", in: inProxies, grade: refused, note: "there is no SPOE"},
 	{name: "ot-group", in: inProxies, grade: refused, note: "there is no OpenTracing"},
 	{name: "attach-srv", in: inProxies, grade: refused, note: "reverse connections are not available"},
-	{name: "expect-proxy", in: inProxies, grade: refused, note: "the PROXY protocol is not available yet"},
-	{name: "expect-netscaler-cip", in: inProxies, grade: refused, note: "NetScaler's header is not available"},
+	{name: expectProxy, in: inFrontends, grade: supported},
+	{name: expectNetScaler, in: inFrontends, grade: refused, note: "it is not available in rules: expected accept-netscaler-cip MAGIC on the bind"},
 })
 
 // actionNames maps HAProxy's actions to the actions of a rule here.
-var actionNames = map[string]string{"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var"}
+var actionNames = map[string]string{"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var", expectProxy: "expect_proxy"}
 
 func contentRule(t *translation, p *proxy, s statement) {
 	has := sample.NeedsRequest
@@ -80,8 +80,11 @@ func setResponseDelay(t *translation, p *proxy, s statement) {
 // connectionRule reads a tcp-request connection rule, which rejects with a RST.
 func connectionRule(t *translation, p *proxy, s statement) {
 	if r, ok := t.earlyRule(p, s); ok {
-		if r.action == "close" {
+		switch {
+		case r.action == "close":
 			r.action = "reset"
+		case r.action == actionNames[expectProxy] && r.cond == nil:
+			r.cond = always()
 		}
 		p.connection = append(p.connection, r)
 	}
@@ -162,6 +165,9 @@ func (t *translation) tcpAction(p *proxy, s statement, name string, ofResponse b
 		t.errorf(s.Pos, "'%s' expects 'accept', 'reject', 'silent-drop', 'set-var' or another action, in %s (got '%s')%s", s.keyword, p, s.arg(0), tcpActions.similar(name, inProxies))
 		return nil
 	}
+	if expectsHeader(name) && !t.validateExpect(p, s) {
+		return nil
+	}
 	return k
 }
 
@@ -199,6 +205,8 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 			return r, words, fmt.Errorf("unexpected '(%s'", more)
 		}
 		return r, words, nil
+	case expectProxy:
+		return r, words[1:], nil
 	case "capture":
 		if !saysLength(words) {
 			return r, nil, errors.New("a positive 'len' argument is mandatory")

@@ -50,7 +50,7 @@ type settings struct {
 
 // timeouts are nil unless given. HAProxy then waits forever.
 type timeouts struct {
-	client, clientFin, server, serverFin, connect, queue, tunnel, check *time.Duration
+	client, clientFin, clientHandshake, server, serverFin, connect, queue, tunnel, check *time.Duration
 }
 
 // inherit copies the settings of a defaults section.

@@ -145,7 +145,7 @@ func (r *Rule) validate() error {
 		if r.Var != "" || r.Value != "" {
 			return fmt.Errorf("action %s has a var or a value: expected neither", r.Action)
 		}
-		if action == expectProxy && len(r.MatcherSetsRaw) == 0 {
+		if action == expectProxy && len(r.MatcherSetsRaw)+len(r.UnlessRaw) == 0 {
 			return errors.New("action expect_proxy has no match: expected a matcher that names the sources of PROXY headers")
 		}
 		return nil

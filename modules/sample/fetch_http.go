@@ -4,6 +4,7 @@ package sample
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -138,7 +139,17 @@ func httpFetch(name string, otherwise fetch) (f fetch, differs bool, err error) 
 	if otherwise.needs&(NeedsRequest|NeedsResponse) != 0 {
 		return fetch{}, true, &Unsupported{"fetch method '" + name + "'", "it examines a connection's first bytes, and this is an HTTP request"}
 	}
+	if isOfConnection(name) {
+		return fetch{}, true, &Unsupported{"fetch method '" + name + "'", "Caddy's http app has only the client's addresses, which are those of a PROXY header if there was one: see src and dst"}
+	}
 	return fetch{}, false, nil
+}
+
+// isOfConnection reports whether a fetch examines the PROXY header of a connection, or the
+// connection's own addresses.
+func isOfConnection(name string) bool {
+	_, ofHeader := proxyFetches[name]
+	return ofHeader || slices.Contains([]string{"fc_src", "fc_src_port", "fc_dst", "fc_dst_port"}, name)
 }
 
 // validateFetch returns an error for a fetch that cannot be used.
