@@ -55,6 +55,7 @@ type arrival struct {
 	connectBy    int64  // when to give up connecting; 0: never
 	to           netip.AddrPort
 	first        []byte
+	header       int    // bytes of first that are the proxy's own
 	sent         int    // bytes of first
 	unsent       []byte // a copy of the rest of first, once connected
 	failed       error  // why connecting failed

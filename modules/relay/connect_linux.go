@@ -59,7 +59,7 @@ func (s *Session) connect(step Step, now int64) {
 	es, a := &s.engine, s.arrival()
 	a.stage, a.failed, a.serverEvents, a.seenEvents, a.serverWatched = connecting, nil, 0, 0, false
 	a.to = netip.AddrPortFrom(step.To.Addr().Unmap(), step.To.Port())
-	a.first, a.sent, a.abortOnClose = step.First, 0, step.AbortOnClose
+	a.first, a.header, a.sent, a.abortOnClose = step.First, step.Header, 0, step.AbortOnClose
 	a.slowAt, a.connectBy = now+int64(slowConnect), 0
 	if step.Timeout > 0 {
 		a.connectBy = now + int64(step.Timeout)
@@ -99,7 +99,7 @@ func (s *Session) finishConnect() bool {
 	switch err {
 	case nil:
 		a.connected = true
-		s.engine.sides[Client].sent.Store(int64(n))
+		s.engine.sides[Client].sent.Store(int64(n - a.header))
 	case unix.EAGAIN: //nolint:errorlint // an Errno
 		return false
 	default:

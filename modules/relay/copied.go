@@ -60,7 +60,7 @@ func (s *copied) run() Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.result
-	r.In, r.Out, r.Answered = s.client.sent.Load(), s.server.sent.Load(), s.server.answered
+	r.In, r.Out, r.Answered = max(0, s.client.sent.Load()), s.server.sent.Load(), s.server.answered
 	return r
 }
 
@@ -73,7 +73,7 @@ func (s *copied) toClient(done chan<- struct{}) {
 func (s *copied) counters() Counters {
 	p := &s.client
 	active := max(s.client.active.Load(), s.server.active.Load())
-	return Counters{In: s.client.sent.Load(), Out: s.server.sent.Load(), Idle: time.Since(p.began) - time.Duration(active)}
+	return Counters{In: max(0, s.client.sent.Load()), Out: s.server.sent.Load(), Idle: time.Since(p.began) - time.Duration(active)}
 }
 
 func (s *copied) end(reason string) {

@@ -121,7 +121,7 @@ func (es *engineSession) isActive() bool {
 }
 
 func (es *engineSession) counters() Counters {
-	c := Counters{In: es.sides[Client].sent.Load(), Out: es.sides[Server].sent.Load()}
+	c := Counters{In: max(0, es.sides[Client].sent.Load()), Out: es.sides[Server].sent.Load()}
 	if active := max(es.sides[Client].active.Load(), es.sides[Server].active.Load()); active != 0 {
 		c.Idle = time.Duration(clock() - active)
 	}
@@ -166,14 +166,14 @@ func (s *Session) finish(sh *shard) {
 		reset := abrupt || s.resets(of)
 		if abrupt || cause != nil && (reset || cause.Cause != Reset) {
 			lost := lostOnClose(e, reset)
-			es.sides[1-of].sent.Add(-min(lost, es.sides[1-of].sent.Load()))
+			es.sides[1-of].sent.Add(-min(lost, max(0, es.sides[1-of].sent.Load())))
 		}
 		if reset {
 			_ = setLinger(int(e.fd), true, 0)
 		}
 		closeFD(int(e.fd))
 	}
-	r.In, r.Out, r.Answered = es.sides[Client].sent.Load(), es.sides[Server].sent.Load(), es.answered
+	r.In, r.Out, r.Answered = max(0, es.sides[Client].sent.Load()), es.sides[Server].sent.Load(), es.answered
 	end := endNotice{owner, r}
 	home := es.shard()
 	if home == nil {

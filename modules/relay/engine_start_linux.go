@@ -7,7 +7,7 @@ import (
 )
 
 // startOnEngine gives the session to a shard if both connections are sockets.
-func (s *Session) startOnEngine(client, server net.Conn, first []byte, o *Options, owner Owner) bool {
+func (s *Session) startOnEngine(client, server net.Conn, first []byte, header int, o *Options, owner Owner) bool {
 	if !isSocket(client) || !isSocket(server) {
 		return false
 	}
@@ -26,7 +26,7 @@ func (s *Session) startOnEngine(client, server net.Conn, first []byte, o *Option
 		es.sides[i].put(unixSocket, isUnix(c))
 	}
 	sent := sentTo(server)
-	es.sides[Client].sent.Store(int64(sent))
+	es.sides[Client].sent.Store(int64(sent - header))
 	if s.extra().cause != nil { // End was called before
 		fromAt.release()
 		toAt.release()

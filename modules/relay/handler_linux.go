@@ -86,7 +86,10 @@ type Step struct {
 	To netip.AddrPort
 	// For Connect: First is sent as soon as the server is connected. It must not change until the next
 	// event.
-	First      []byte
+	First []byte
+	// For Connect: Header is the number of bytes at the beginning of First that are a header of the
+	// proxy's own. The counts leave them out.
+	Header     int
 	Timeout    time.Duration // 0: only the system's
 	KeepAlive  bool          // see DialOptions, as for the next two
 	Socket     *SocketOptions

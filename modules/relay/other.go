@@ -78,7 +78,9 @@ func (*engineSession) counters() Counters { return Counters{} }
 
 func (s *Session) endOnEngine(string) {}
 
-func (s *Session) startOnEngine(_, _ net.Conn, _ []byte, _ *Options, _ Owner) bool { return false }
+func (s *Session) startOnEngine(_, _ net.Conn, _ []byte, _ int, _ *Options, _ Owner) bool {
+	return false
+}
 
 // EndAll ends nothing: only Linux has an engine.
 func EndAll(string) {}

@@ -59,7 +59,13 @@ func (s *Session) shrink() {
 // first holds bytes already read from the client. Start does not send those again that Dial has
 // sent. The caller may reuse first when Start returns.
 func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner Owner) (run func()) {
-	if s.startOnEngine(client, server, first, o, owner) {
+	return s.StartAfterHeader(client, server, first, 0, o, owner)
+}
+
+// StartAfterHeader starts the session as Start does, but the first bytes begin with a header of the
+// proxy's own. The counts leave out its bytes.
+func (s *Session) StartAfterHeader(client, server net.Conn, first []byte, header int, o *Options, owner Owner) (run func()) {
+	if s.startOnEngine(client, server, first, header, o, owner) {
 		_ = client.Close()
 		_ = server.Close()
 		return nil
@@ -72,6 +78,7 @@ func (s *Session) Start(client, server net.Conn, first []byte, o *Options, owner
 	if early != nil {
 		c.end(early.Reason)
 	}
+	c.client.sent.Add(int64(-header))
 	c.writeFirst(first, sentTo(server))
 	return func() { owner.Ended(c.run()) }
 }
