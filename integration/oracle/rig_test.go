@@ -145,7 +145,7 @@ var brokenBuilds = map[string]struct {
 		[]string{"here came too early"},
 	},
 	"the hello is lost": {
-		"modules/frontend/shard_linux.go", "First: a.conn().hello.Bytes()", "First: make([]byte, len(a.conn().hello.Bytes()))", nil,
+		"modules/frontend/shard_linux.go", "First: k.first", "First: make([]byte, len(k.first))", nil,
 		"inspection/two-segments",
 		[]string{"sent 1505 bytes, A got 1505, not the same"},
 	},

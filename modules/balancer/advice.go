@@ -16,7 +16,7 @@ const (
 	inCheck    = "it belongs in the block of a check: check { interval 2s }"
 
 	noTermination = "TLS is passed through as it is, and servers hold the certificates"
-	noSendProxy   = "the PROXY protocol to servers is not available yet"
+	sendProxy     = "it is written send_proxy v1 or send_proxy v2"
 	noOption      = "options are written without the word option, with underscores"
 	noMode        = "all connections are passed through as they are, as in HAProxy's mode tcp"
 	noLog         = "connections are logged by Caddy's own logging: see its global option log"
@@ -69,7 +69,7 @@ func newAppAdvice() options.Advice {
 
 func newBackendAdvice() options.Advice {
 	return common().
-		Add(noSendProxy, words("send_proxy send_proxy_v2 proxy_protocol")...).
+		Add(sendProxy, words("send_proxy_v1 send_proxy_v2 proxy_protocol")...).
 		Add("it is not available yet: write a line for each server", "server_template").
 		Add("stick tables are not available yet; balance source and balance hash give a client the same server", words("stick stick_table stick_on cookie")...).
 		Add("it belongs on a server's line: server NAME ADDRESS weight 2", new(Server).table(0).Names()...).
@@ -80,7 +80,7 @@ func newBackendAdvice() options.Advice {
 
 func newServerAdvice() options.Advice {
 	return common().
-		Add(noSendProxy, words("send_proxy send_proxy_v2 proxy_protocol")...).
+		Add(sendProxy, words("send_proxy_v1 send_proxy_v2 proxy_protocol")...).
 		Add("TLS is passed through as it is; for the TLS of a check see check tls", "sni").
 		Add(inCheck, new(Check).table().Names()...).
 		Add(inBackend, new(Backend).Options().Names()...)

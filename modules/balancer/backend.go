@@ -109,6 +109,9 @@ type Backend struct {
 	// SocketOptions are those of servers without their own.
 	SocketOptions
 
+	// ProxyHeader is that of servers without their own.
+	ProxyHeader
+
 	// Timeouts are the timeouts of connections to this backend.
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 
@@ -119,6 +122,7 @@ type Backend struct {
 	name    string
 	pool    *pool.Pool
 	sockets map[string]*relay.SocketOptions // by the server's name; nil: none
+	headers map[string]*ProxyHeader         // by the server's name; nil: no server gets one
 	inline  inline
 	written *options.Recorder // while a Caddyfile is parsed
 }
@@ -147,7 +151,7 @@ func (b *Backend) Close() {
 // Empty reports whether no option is set.
 func (b *Backend) Empty() bool {
 	configured := *b
-	configured.name, configured.pool = "", nil
+	configured.name, configured.pool, configured.headers = "", nil, nil
 	configured.Origin, configured.written = "", nil
 	return reflect.ValueOf(configured).IsZero()
 }

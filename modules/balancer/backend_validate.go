@@ -25,6 +25,7 @@ func (b *Backend) validate() error {
 		wrapAbout("check", b.Check.validate()),
 		wrapAbout("agent", b.Agent.validate()),
 		b.SocketOptions.validate(),
+		b.ProxyHeader.validate(),
 		b.Timeouts.validate(),
 	)
 }

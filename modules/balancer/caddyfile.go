@@ -117,6 +117,9 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //		keepalive_idle <duration>|off
 //		keepalive_interval <duration>
 //		keepalive_count <number>
+//		send_proxy v1|v2|off
+//		proxy_v2_options <option>[,<option>…]
+//		proxy_v2_tlv <type> <value>|format <format>
 //		check [<checker>] {
 //			…
 //		}
@@ -140,7 +143,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //		address <host>[:<port>]
 //		port <port>
 //		source <address>
-//		send_proxy v1|v2
+//		send_proxy v1|v2|off
 //		log
 //		<option of the checker> [<args…>]
 //	}
@@ -170,6 +173,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //	fullconn <number>
 //	source|transparent|interface|tfo|tcp_user_timeout|mss <as in server>
 //	keepalive_idle|keepalive_interval|keepalive_count <as in server>
+//	send_proxy|proxy_v2_options|proxy_v2_tlv <as in server>
 //	site <name>
 //	abortonclose
 //	nolinger
@@ -183,7 +187,8 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 // A check on a server's line takes no block: that is the server's. For content
 // see rules.Config, for matchers rules.ParseCondition.
 func (b *Backend) Options() options.Table {
-	table := options.Table{
+	table := b.ProxyHeader.headerTable()
+	maps.Copy(table, options.Table{
 		"balance":               options.Once(b.noted("balance", b.parseBalance)),
 		"server":                options.Repeatable(b.noted("server", b.parseServer)),
 		"use_server":            options.Repeatable(b.noted("use_server", b.parseUseServer)),
@@ -209,7 +214,7 @@ func (b *Backend) Options() options.Table {
 		"retry_budget": options.Optional(&b.RetryBudget, retryBudget),
 		"fullconn":     options.Int(&b.FullConn, 1, maxNumber),
 		"timeouts":     options.Once(b.Timeouts.options().ParseLine),
-	}
+	})
 	maps.Copy(table, b.SocketOptions.table())
 	return table
 }

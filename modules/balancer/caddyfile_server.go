@@ -47,7 +47,8 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 
 // table returns the options of a server whose definition begins on line.
 func (s *Server) table(line int) options.Table {
-	table := options.Table{
+	table := s.ProxyHeader.headerTable()
+	maps.Copy(table, options.Table{
 		"id":             options.Int(&s.ID, 1, maxNumber),
 		"weight":         options.Optional(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
 		"resolve_prefer": options.OneOf(&s.ResolvePrefer, families),
@@ -67,7 +68,7 @@ func (s *Server) table(line int) options.Table {
 		"observe":        options.OneOf(&s.Observe, wordsOf(observed)),
 		"error_limit":    options.Int(&s.ErrorLimit, 1, maxNumber),
 		"on_error":       options.OneOf(&s.OnError, wordsOf(errorActions)),
-	}
+	})
 	maps.Copy(table, s.SocketOptions.table())
 	return table
 }
@@ -127,7 +128,7 @@ func (c *Check) table() options.Table {
 		"address":       options.Text(&c.Address),
 		"port":          options.Int(&c.Port, 1, maxPort),
 		"source":        options.Text(&c.Source),
-		"send_proxy":    options.OneOf(&c.SendProxy, proxyVersions),
+		"send_proxy":    options.OneOf(&c.SendProxy, headerVersions),
 		"log":           options.Flag(&c.Log),
 	}
 }

@@ -38,7 +38,7 @@ func TestCheckServerOptions(t *testing.T) {
 		`"check": {"spread": 51}`:                            "check: spread 51: expected a whole number from 0 to 50, in percent",
 		`"check": {"spread": -1}`:                            "check: spread -1: ",
 		`"check": {"source": "here"}`:                        `check: source "here": expected an IP address`,
-		`"check": {"send_proxy": "v3"}`:                      `check: send_proxy: unknown word "v3"; did you mean "v1"? (known: v1, v2)`,
+		`"check": {"send_proxy": "v3"}`:                      `check: send_proxy: unknown word "v3"; did you mean "v1"? (known: off, v1, v2)`,
 		`"check": {"interval": -1}`:                          "check: interval -1ns: expected a duration",
 		`"check": {"fast_interval": -1}`:                     "check: fast_interval -1ns: ",
 		`"check": {"down_interval": -1}`:                     "check: down_interval -1ns: ",

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,7 +171,7 @@ func (b *Backend) healthConfig(s *Server) pool.HealthConfig {
 // target returns the target of a server's check.
 func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Target {
 	t := b.targetFrom(s)
-	t.SendProxy = 1 + slices.Index(proxyVersions, c.SendProxy)
+	t.SendProxy = b.headerOfCheck(s, c)
 	if c.Source != "" {
 		t.Source, _ = netip.ParseAddr(c.Source)
 	}
@@ -204,6 +203,15 @@ func (b *Backend) targetFrom(s *Server) (t pool.Target) {
 	t.Interface = o.Interface
 	t.Source, _, _, _ = parseSource(o.Source) // it has been validated
 	return t
+}
+
+// headerOfCheck returns the version of the PROXY header that a check sends, or 0: the check's own,
+// or the server's unless the check has another address.
+func (b *Backend) headerOfCheck(s *Server, c *Check) int {
+	if c.SendProxy == "" && c.Address == "" && c.Port == 0 {
+		return b.HeaderOf(s.Name).Version()
+	}
+	return (&ProxyHeader{SendProxy: c.SendProxy}).Version()
 }
 
 // agentTarget returns the target of an agent, without timeouts.

@@ -28,9 +28,8 @@ var (
 	errorActions = map[string]pool.OnError{
 		"fastinter": pool.FastInter, "fail_check": pool.FailCheck, "sudden_death": pool.SuddenDeath, "mark_down": pool.MarkDown,
 	}
-	downActions   = []string{"shutdown_sessions"}
-	upActions     = []string{"shutdown_backup_sessions"}
-	proxyVersions = []string{"v1", "v2"}
+	downActions = []string{"shutdown_sessions"}
+	upActions   = []string{"shutdown_backup_sessions"}
 )
 
 // maxSpread is the maximum of Check.Spread, as in HAProxy.
@@ -94,7 +93,7 @@ func (c *Check) validate() error {
 		validateNumbers(number{"rise", c.Rise}, number{"fall", c.Fall}),
 		c.validateSpread(),
 		c.validateSource(),
-		options.ValidateWord("send_proxy", c.SendProxy, proxyVersions),
+		options.ValidateWord("send_proxy", c.SendProxy, headerVersions),
 		validateCheckAddress(c.Address),
 		validatePort(c.Port),
 	)

@@ -19,8 +19,17 @@ func (b *Backend) newInline(p pool.Policy) inline {
 		possible: quick && b.Site == "" && noRules(b.Content) && noRules(b.Response) &&
 			!slices.ContainsFunc(b.UseServer, func(u *UseServer) bool { return u.condition.Foreign() }) &&
 			!slices.ContainsFunc(b.PersistRules, func(r *PersistRule) bool { return r.condition.Foreign() }),
-		needsRequest: asks && asking.NeedsRequest() || b.ForcesByRequest() || b.AssignsByRequest(),
+		needsRequest: asks && asking.NeedsRequest() || b.ForcesByRequest() || b.AssignsByRequest() || b.headersNeedRequest(),
 	}
+}
+
+func (b *Backend) headersNeedRequest() bool {
+	for _, h := range b.headers {
+		if h.NeedsRequest() {
+			return true
+		}
+	}
+	return false
 }
 
 func noRules(c *rules.Config) bool { return c == nil || len(c.Rules) == 0 }

@@ -60,6 +60,7 @@ type Server struct {
 
 	Limits
 	SocketOptions
+	ProxyHeader
 	HealthOptions
 }
 
@@ -102,7 +103,7 @@ func (s *Server) validate() error {
 	if err := validateNumbers(number{"id", s.ID}); err != nil {
 		return err
 	}
-	if err := cmp.Or(s.Limits.validate(), s.validateSocket()); err != nil {
+	if err := cmp.Or(s.Limits.validate(), s.validateSocket(), s.ProxyHeader.validate()); err != nil {
 		return err
 	}
 	return s.HealthOptions.validate()

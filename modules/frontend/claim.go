@@ -22,6 +22,8 @@ type claim struct {
 	lease   *pool.Lease  // nil: none, or handed over
 	server  *pool.Server // of the last lease; nil before the first
 	conn    net.Conn     // to the server; nil before it is connected
+	first   []byte       // what the server gets first, see firstBytes
+	header  int
 }
 
 // setLease makes l the claim's lease.

@@ -31,6 +31,8 @@ type connection struct {
 	forced  bool              // see balancer.PersistRule
 	claim   *claim            // nil before the first attempt to get a server
 
+	sendBuffer []byte // see firstBytes; kept for the next connection
+
 	record tcplog.Record
 	ended  bool // it has ended, or has become a session
 
@@ -60,11 +62,17 @@ func (c *connection) begin(f *Frontend, from client) {
 // the client has no IP address.
 func (c *connection) clientAddr() netip.AddrPort { return c.rulesView(true).Source }
 
+// maxKeptBuffer bounds the buffers that are kept for the next connection.
+const maxKeptBuffer = 8 << 10
+
 // clear resets the connection but keeps the view's functions, which are bound to it.
 func (c *connection) clear() {
 	state := rules.View{Connection: c.viewState.Connection}
 	state.State, state.Var, state.SetVar = c.viewState.State, c.viewState.Var, c.viewState.SetVar
-	*c = connection{viewState: state}
+	*c = connection{viewState: state, sendBuffer: c.sendBuffer[:0]}
+	if cap(c.sendBuffer) > maxKeptBuffer {
+		c.sendBuffer = nil
+	}
 }
 
 // isOutdated reports whether another configuration runs by now, and if so passes the connection to
@@ -82,6 +90,7 @@ func (c *connection) isOutdated() bool {
 func (c *connection) enter(b *balancer.Backend) {
 	c.leaveBackend()
 	c.shared, c.backend, c.record.Backend = c.f.sessionConfigFor(b), b, b.Name()
+	c.setUniqueID()
 	c.shared.beconn.Add(1)
 }
 

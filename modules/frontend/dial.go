@@ -21,6 +21,7 @@ import (
 func (c *connection) dial(k *claim) *ending {
 	to, err := c.nextDestination(k)
 	if err == nil {
+		k.first, k.header = c.firstBytes(k)
 		socket, client := c.serverSocket(k)
 		k.conn, err = to.dial(relay.DialOptions{
 			Timeout:    max(0, time.Duration(k.Backend.Timeouts.Connect)),
@@ -30,7 +31,7 @@ func (c *connection) dial(k *claim) *ending {
 			Slow:       k.watch.start,
 			Socket:     socket,
 			ClientAddr: client,
-		}, c.hello.Bytes())
+		}, k.first)
 	}
 	return c.noteDialResult(k, err)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -53,6 +54,9 @@ type Config struct {
 
 	// MaxHello is the longest ClientHello in bytes.
 	MaxHello int
+
+	// UniqueID is the format of the ID that each connection gets; nil: none.
+	UniqueID *sample.Format
 
 	// Router picks the backend.
 	Router *Router

@@ -4,6 +4,8 @@ package frontend
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -33,7 +35,8 @@ type sessionConfig struct {
 	feconn, beconn    *connCount
 	log               *tcplog.Log
 	options           relay.Options
-	refused           bool // by rules for the response; such a session has its own copy
+	headers           map[string]int // the version of the PROXY header of each server that gets one
+	refused           bool           // by rules for the response; such a session has its own copy
 }
 
 // sessionConfigFor returns what sessions to b share.
@@ -43,7 +46,7 @@ func (f *Frontend) sessionConfigFor(b *balancer.Backend) *sessionConfig {
 	}
 	known, _ := f.sessionConfigs.LoadOrStore(b, &sessionConfig{
 		frontend: f.Name, backend: b.Name(), feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()),
-		log: f.log, options: f.relayOptions(b),
+		log: f.log, options: f.relayOptions(b), headers: b.Headers(),
 	})
 	return known.(*sessionConfig)
 }
@@ -111,10 +114,28 @@ func (s *session) Ended(result relay.Result) {
 	case result.Cause == relay.Reset && result.By == relay.Server && !result.Answered:
 		outcome = pool.BrokenEarly
 	}
+	if result.By == relay.Server && !result.Answered {
+		end.err = s.blameHeader(end.err)
+	}
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
 	s.lease.Release(outcome)
 	end.conclude(&record, s.lease.Server, accepted, s.log)
 }
+
+// blameHeader returns the error of a server that ended the session without an answer. If the server
+// got a PROXY header, it may not have expected one.
+func (s *session) blameHeader(err error) error {
+	version := s.headers[s.lease.Server.Name]
+	switch {
+	case version == 0:
+		return err
+	case err == nil:
+		err = errNoAnswer
+	}
+	return fmt.Errorf("%w; it may not expect a PROXY header (send_proxy v%d)", err, version)
+}
+
+var errNoAnswer = errors.New("the server closed without an answer")
 
 // relay turns a connection into a session, which takes over everything that the connection holds,
 // and relays the hello and then all other bytes. It does not wait for a session that can go on
@@ -128,7 +149,7 @@ func (c *connection) relay(k *claim) *ending {
 	s.begin(c)
 	c.ended = true
 	k.handOverLease().OnEvict(s)
-	run := s.Start(c.Conn, c.filterResponse(k), c.hello.Bytes(), &s.options, s)
+	run := s.StartAfterHeader(c.Conn, c.filterResponse(k), k.first, k.header, &s.options, s)
 	liveConns.started(s, run != nil)
 	c.forget()
 	if run != nil {

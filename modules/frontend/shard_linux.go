@@ -153,8 +153,9 @@ func (a *shardConn) passOnGoroutine(b *balancer.Backend) relay.Step {
 
 func (a *shardConn) connect(k *claim, to destination) relay.Step {
 	socket, client := a.conn().serverSocket(k)
+	k.first, k.header = a.conn().firstBytes(k)
 	return relay.Step{
-		Do: relay.Connect, To: to.at, First: a.conn().hello.Bytes(),
+		Do: relay.Connect, To: to.at, First: k.first, Header: k.header,
 		Timeout:      max(0, time.Duration(k.Backend.Timeouts.Connect)),
 		KeepAlive:    a.conn().shared.options.NeedsKeepAlive(),
 		Socket:       socket,

@@ -56,6 +56,7 @@ import (
 //		accept_proxy [required|optional] <network>|private_ranges|unix…
 //		accept_netscaler_cip <magic> [required|optional] <network>|private_ranges|unix…
 //		timeout_proxy_header <duration>
+//		unique_id <format>
 //		maxconn <number>
 //		id <number>
 //		listener <address> [name <name>] [id <number>]
@@ -105,6 +106,7 @@ func (h *Handler) options() options.Table {
 		"timeout_client":       balancer.TimeoutOption(&h.TimeoutClient),
 		"timeout_client_fin":   balancer.TimeoutOption(&h.TimeoutClientFin),
 		"nolinger_client":      options.Flag(&h.NoLingerClient),
+		"unique_id":            options.Once(h.parseUniqueID),
 		"timeout_proxy_header": options.Duration(&h.TimeoutProxyHeader),
 		"maxconn":              options.Int(&h.MaxConn, 1, math.MaxInt32),
 		"id":                   options.Int(&h.ID, 1, math.MaxInt32),
@@ -138,6 +140,16 @@ func backendName(d *caddyfile.Dispenser, name *string) (err error) {
 	}
 	*name = d.Val()
 	return options.Wrap(d, balancer.ValidateWrittenName(*name))
+}
+
+func (h *Handler) parseUniqueID(d *caddyfile.Dispenser) (err error) {
+	if h.UniqueID, err = options.Arg(d); err != nil {
+		return err
+	}
+	if _, err := l4acl.WithoutFiles().Format(h.UniqueID); err != nil {
+		return d.Errf("unique_id: %w", err)
+	}
+	return nil
 }
 
 func (h *Handler) parseDefaultBackend(d *caddyfile.Dispenser) error {

@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 func init() {
@@ -105,6 +106,11 @@ type Handler struct {
 	// client-hs.
 	TimeoutProxyHeader caddy.Duration `json:"timeout_proxy_header,omitempty"`
 
+	// UniqueID is a text with sample expressions that makes an ID for each connection, such as
+	// %[uuid()], for the log and for PROXY headers to servers. Default: the ID in the PROXY header
+	// that the connection began with. It is HAProxy's unique-id-format.
+	UniqueID string `json:"unique_id,omitempty"`
+
 	// MaxConn bounds the frontend's concurrent connections. It is HAProxy's maxconn. Not implemented
 	// yet.
 	MaxConn int `json:"maxconn,omitempty"`
@@ -126,6 +132,7 @@ type Handler struct {
 	connLogger *zap.Logger     // of the layer4 server; nil if it is in none
 	earlyRules [2]rules.Config // of Connection and Session
 	headers    frontend.HeaderPolicy
+	uniqueID   *sample.Format
 	router     *frontend.Router
 	frontend   *frontend.Frontend
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
@@ -63,7 +64,7 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 		InspectDelay: time.Duration(h.InspectDelay), MaxHello: h.MaxHello,
 		Router: h.router, Actions: actions,
 		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin), NoLinger: h.NoLingerClient,
-		AcceptProxy: h.headers, HeaderTimeout: time.Duration(h.TimeoutProxyHeader),
+		UniqueID: h.uniqueID, AcceptProxy: h.headers, HeaderTimeout: time.Duration(h.TimeoutProxyHeader),
 		Listener: h.listener, App: h.app, Logger: h.logger, ConnLogger: h.connLogger,
 	}
 }
@@ -92,6 +93,11 @@ func (h *Handler) validate() error {
 	var err error
 	if h.headers, err = headerPolicy(h.AcceptProxy); err != nil {
 		return h.at("accept_proxy", 0, err)
+	}
+	if h.UniqueID != "" {
+		if h.uniqueID, err = new(sample.Loader).Format(h.UniqueID); err != nil {
+			return fmt.Errorf("unique_id %q: %w", h.UniqueID, err)
+		}
 	}
 	if err := options.ValidateDuration("timeout_proxy_header", h.TimeoutProxyHeader); err != nil {
 		return err

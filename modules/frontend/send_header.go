@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package frontend
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/proxyprotocol"
+)
+
+// firstBytes returns the bytes that a server gets first, and how many of them, at the beginning,
+// are a PROXY header. They are valid until the next call or until the connection is forgotten.
+func (c *connection) firstBytes(k *claim) (first []byte, header int) {
+	h := k.Backend.HeaderOf(k.server.Name)
+	if h == nil {
+		return c.hello.Bytes(), 0
+	}
+	if h.NeedsRequest() {
+		_ = c.readForBackend() // a client that has left is noticed later
+	}
+	b := c.appendHeader(c.sendBuffer[:0], h)
+	c.sendBuffer = append(b, c.hello.Bytes()...)
+	return c.sendBuffer, len(b)
+}
+
+// appendHeader appends the PROXY header of the connection.
+func (c *connection) appendHeader(b []byte, h *balancer.ProxyHeader) []byte {
+	source, destination := c.headerAddresses()
+	if h.Version() == 1 {
+		return proxyprotocol.AppendV1(b, source, destination)
+	}
+	w := proxyprotocol.BeginV2(b, source, destination)
+	for _, t := range h.ProxyV2TLVs { // in HAProxy's order, as all that follow
+		w.TLV(byte(t.Type), []byte(t.Text(c.rulesView(true))))
+	}
+	if h.Has(balancer.OptionCRC32C) {
+		w.Checksum()
+	}
+	for _, o := range [...]struct {
+		option string
+		of     byte
+		value  func(*connection) []byte
+	}{
+		{balancer.OptionALPN, proxyprotocol.ALPN, (*connection).alpnForHeader},
+		{balancer.OptionAuthority, proxyprotocol.Authority, (*connection).authorityForHeader},
+		{balancer.OptionUniqueID, proxyprotocol.UniqueID, (*connection).uniqueIDForHeader},
+	} {
+		if !h.Has(o.option) {
+			continue
+		}
+		if value := o.value(c); len(value) > 0 {
+			w.TLV(o.of, value)
+		}
+	}
+	if h.Has(balancer.OptionSSL) {
+		w.TLV(proxyprotocol.SSL, notTerminated[:])
+	}
+	if name := c.received(proxyprotocol.NetNS); len(name) > 0 && h.Has(balancer.OptionNetNS) {
+		w.TLV(proxyprotocol.NetNS, name)
+	}
+	return w.End()
+}
+
+// notTerminated is the value of the TLV SSL of a connection without TLS at the proxy: no flags, and
+// the result 0 of a verification.
+var notTerminated [5]byte
+
+// headerAddresses returns the addresses for a header, or zero values for a client without. As in
+// HAProxy, addresses that a received header maps into IPv6 stay mapped.
+func (c *connection) headerAddresses() (source, destination netip.AddrPort) {
+	if h := c.proxyHeader(); h != nil && h.HasAddresses() {
+		return h.Source, h.Destination
+	}
+	if _, ok := c.RemoteAddr().(*net.TCPAddr); !ok {
+		return source, destination
+	}
+	v := c.rulesView(true)
+	return v.Source, v.Destination
+}
+
+// received returns the value of a TLV of the header that the connection began with, or nil.
+func (c *connection) received(of byte) []byte {
+	h := c.proxyHeader()
+	if h == nil {
+		return nil
+	}
+	value, _ := h.TLV(of)
+	return value
+}
+
+func (c *connection) authorityForHeader() []byte {
+	if value := c.received(proxyprotocol.Authority); value != nil {
+		return value
+	}
+	return []byte(c.record.ServerName)
+}
+
+func (c *connection) alpnForHeader() []byte {
+	if value := c.received(proxyprotocol.ALPN); value != nil {
+		return value
+	}
+	if offered := c.record.ALPN; offered != "" {
+		return []byte(offered[1 : 1+offered[0]])
+	}
+	return nil
+}
+
+func (c *connection) uniqueIDForHeader() []byte { return []byte(c.record.UniqueID) }
+
+// setUniqueID makes the connection's unique ID, if the frontend has a format for it.
+func (c *connection) setUniqueID() {
+	if c.f.UniqueID != nil {
+		c.record.UniqueID = c.f.UniqueID.String(&c.rulesView(true).Input)
+	}
+}
