@@ -98,6 +98,8 @@ func (b *bench) ownBars() []bar {
 	above := func(own, other float64) float64 { return own - other }
 	half := float64(len(b.hello) / 2)
 	return []bar{
+		{"us more with a header from the client", workAccept, 4, false, own(workAccept, over)},
+		{"us more with a header to the server", workSend, 4, false, own(workSend, over)},
 		{"two threads", workTwo, 1.7, true, own(workTwo, times)},
 		{"longest heartbeat in a flood, ms", workFlood, 50, false, own(workFlood, func(s sample) float64 { return longest(s) / 1000 })},
 		{"system calls", workCalls, 15, false, own(workCalls, count(allCalls))},

@@ -17,6 +17,8 @@ type mode struct {
 	two    bool // two cores and two threads
 	silent bool // clients that have not sent all of their hello may stay
 	admin  bool // Caddy's admin endpoint is on
+	accept bool // clients send a PROXY header first
+	send   bool // the server gets a PROXY header first
 }
 
 // A setup holds the values that a configuration is written from.
@@ -96,6 +98,10 @@ func fill(template string, s setup) string {
 		"DIR", s.dir,
 		"LOGTO", s.logTo,
 		"ADMIN", admin,
+		"OURACCEPT", when(s.accept, " {\n\t\t\t\taccept_proxy 127.0.0.0/8\n\t\t\t}"),
+		"HAACCEPT", when(s.accept, " accept-proxy"),
+		"OURSEND", when(s.send, " send_proxy v2"),
+		"HASEND", when(s.send, " send-proxy-v2"),
 		"INSPECT", s.inspect(),
 		"THREADS", fmt.Sprint(s.threads()),
 		"LIMIT", fmt.Sprint(s.limit),
@@ -103,11 +109,19 @@ func fill(template string, s setup) string {
 	).Replace(template)
 }
 
+// when returns text if a mode has something, else nothing.
+func when(is bool, text string) string {
+	if is {
+		return text
+	}
+	return ""
+}
+
 // oursConfig returns a configuration with a frontend of the app.
 func oursConfig(s setup) string {
 	return common(s, `
 		frontend tls {
-			bind LISTEN
+			bind LISTENOURACCEPT
 			inspect_delay INSPECT
 			use_backend web sni NAME
 		}`, "")
@@ -150,7 +164,7 @@ func common(s setup, inApp, beside string) string {
 	}`+sessions+`
 	passthrough {`+inApp+`
 		backend web {
-			server s1 SERVER
+			server s1 SERVEROURSEND
 			timeouts {
 				client 1m
 				server 1m
@@ -199,12 +213,12 @@ defaults
 	timeout server 1m
 	`+defaults+`
 frontend tls
-	bind LISTEN
+	bind LISTENHAACCEPT
 	tcp-request inspect-delay INSPECT
 	tcp-request content accept if { req_ssl_hello_type 1 }
 	use_backend web if { req_ssl_sni -i NAME }
 backend web
-	server s1 SERVER
+	server s1 SERVERHASEND
 `, s)
 	}
 }

@@ -12,9 +12,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/proxyprotocol"
 )
 
 const (
@@ -35,6 +39,12 @@ type load struct {
 	stopped *atomic.Bool // by a signal from the user
 }
 
+// proxyHeader begins the connections to a proxy that accepts PROXY headers.
+var proxyHeader = func() []byte {
+	header := proxyprotocol.BeginV2(nil, netip.MustParseAddrPort("198.51.100.7:50676"), netip.MustParseAddrPort("192.0.2.1:443"))
+	return header.End()
+}()
+
 // A client is one connection, and its counts.
 type client struct {
 	net.Conn
@@ -45,6 +55,9 @@ type client struct {
 // dial connects, sends a hello and reads the answer into buf. The connection's deadline is later
 // than the end of the workload.
 func (l *load) dial(ctx context.Context, hello, buf []byte, life time.Duration) (net.Conn, error) {
+	if l.proxy.accepts {
+		hello = slices.Concat(proxyHeader, hello)
+	}
 	dialer := net.Dialer{Timeout: patience, KeepAlive: -1}
 	conn, err := dialer.DialContext(ctx, "tcp4", l.proxy.addr)
 	if err != nil {

@@ -36,6 +36,7 @@ type proxy struct {
 	syslog  *syslog
 	admin   string // address of Caddy's admin endpoint
 	threads int
+	accepts bool // PROXY headers
 	pids    []int
 	exited  chan struct{}
 	server  *server
@@ -50,7 +51,7 @@ func (b *bench) start(ctx context.Context, name string, m mode) (*proxy, error) 
 		return nil, fmt.Errorf("making a directory for %s: %w", v.title, err)
 	}
 	s := setup{mode: m, dir: dir, module: b.nginxModule, limit: b.limit}
-	p := &proxy{name: name, exited: make(chan struct{}), output: filepath.Join(dir, "output"), threads: s.threads()}
+	p := &proxy{name: name, exited: make(chan struct{}), output: filepath.Join(dir, "output"), threads: s.threads(), accepts: m.accept}
 	if m.late {
 		p.server, err = b.far.listen(ctx)
 	} else {
@@ -59,6 +60,7 @@ func (b *bench) start(ctx context.Context, name string, m mode) (*proxy, error) 
 	if err != nil {
 		return nil, err
 	}
+	p.server.header = m.send
 	s.server = p.server.addr.String()
 	err = errors.Join(b.ports(ctx, p, &s), b.logs(ctx, p, v, &s))
 	if err == nil {

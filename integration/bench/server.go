@@ -36,6 +36,7 @@ type server struct {
 	listener net.Listener
 	addr     netip.AddrPort
 	lent     chan *os.File // server ends of connections of kindLent
+	header   bool          // connections begin with a PROXY header of the length of proxyHeader
 
 	mu      sync.Mutex
 	tallies []*tally // connections of kindUp since collect
@@ -74,6 +75,11 @@ func (s *server) serve(conn net.Conn) {
 	defer smallBufs.Put(small)
 	if conn.SetDeadline(time.Now().Add(serverLife)) != nil {
 		return
+	}
+	if s.header {
+		if _, err := io.ReadFull(conn, (*small)[:len(proxyHeader)]); err != nil || !bytes.HasPrefix(*small, proxyHeader[:12]) {
+			return
+		}
 	}
 	hello, err := readRecord(conn, *small)
 	if err != nil || len(hello) <= kindOffset {

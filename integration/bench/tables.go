@@ -54,6 +54,14 @@ func times(s sample) float64 {
 	return 2 * perUnit(*s.base) / perUnit(s)
 }
 
+// over returns by how much the CPU time of each unit exceeds that in the base mode.
+func over(s sample) float64 {
+	if s.base == nil {
+		return math.NaN()
+	}
+	return perUnit(s) - perUnit(*s.base)
+}
+
 func count(name string) func(sample) float64 {
 	return func(s sample) float64 {
 		if v, ok := s.counts[name]; ok {
@@ -101,6 +109,11 @@ func (b *bench) tables() []table {
 		countsOf(workMore, countMore, steps[0].name, steps[1].name, steps[2].name),
 		countsOf(workSilent, countMemory, countDescriptors), countsOf(workHalf, countMemory, countDescriptors),
 		countsOf(workRest, countResident, countAnonymous))
+	var headers []row
+	for _, name := range []string{workAccept, workSend, workDownProxy} {
+		headers = append(headers, row{works[name].title + ": CPU, us", name, perUnit}, row{"more than without, us", name, over})
+	}
+	headers = append(headers, countsOf(workIdleProxy, countMemory, countDescriptors)...)
 	two := []row{
 		{"CPU of each connection, us", workTwo, perUnit},
 		{"cores that the proxy kept busy", workTwo, busy},
@@ -113,6 +126,7 @@ func (b *bench) tables() []table {
 		{"longest, us", rowsOf(longest, workRTTBulk, workShortBulk, workFlood), peers, false},
 		{"per second", rates, peers, false},
 		{"two threads on two cores", two, nil, false},
+		{"PROXY headers", headers, nil, false},
 		{"memory", memory, []string{"haproxy", "newest", "caddy-l4"}, false},
 		{"system calls of a short connection", b.callRows(), nil, false},
 		{"allocated for a short connection, log on", countsOf(workAllocs, countObjects, countBytes), nil, false},

@@ -49,6 +49,10 @@ const (
 	workShortLog  = "short+log"
 	workPaced     = "paced"
 	workTwo       = "two"
+	workAccept    = "short+accept"
+	workSend      = "short+send"
+	workDownProxy = "down+proxy"
+	workIdleProxy = "idle+proxy"
 	workRTT       = "rtt"
 	workDown      = "down"
 	workUp        = "up"
@@ -72,6 +76,10 @@ var workloads = []workload{
 	{name: workShortLog, title: "short connection, log on", mode: mode{log: true}, skips: notLogging, run: closedLoop(shortClients)},
 	{name: workPaced, title: "short connection, 2000 per second", run: (*load).workPaced},
 	{name: workTwo, title: "short connection, two threads on two cores", mode: mode{two: true}, base: &mode{}, run: closedLoop(shortClients)},
+	{name: workAccept, title: "short connection, PROXY header from the client", mode: mode{accept: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients)},
+	{name: workSend, title: "short connection, PROXY header to the server", mode: mode{send: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients)},
+	{name: workDownProxy, title: "MiB to the client, PROXY headers on both sides", mode: mode{accept: true, send: true}, base: &mode{}, skips: notProxied, run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
+	{name: workIdleProxy, title: "idle session, PROXY headers on both sides", mode: mode{accept: true, send: true}, fresh: true, few: true, skips: notProxied, run: (*load).idle},
 	{name: workRTT, title: "1 KiB round trip", run: onConnections(kindRTT, rttClients, answerSize, (*client).roundTrips)},
 	{name: workDown, title: "MiB to the client", run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
 	{name: workUp, title: "MiB to the server", run: onConnections(kindUp, bulkClients, bulkSize, (*client).upload)},
@@ -106,6 +114,11 @@ func workNames() (names []string) {
 // notLogging reports whether the configuration of a variant has no log of connections.
 func notLogging(v variant) bool {
 	return !v.isHAProxy() && v.program != "ours" || v.title == "haproxy splice"
+}
+
+// notProxied reports whether the configuration of a variant has no PROXY headers.
+func notProxied(v variant) bool {
+	return v.title != "ours" && (!v.isHAProxy() || v.title == "haproxy splice")
 }
 
 func notOurs(v variant) bool { return v.program != "ours" }

@@ -148,8 +148,8 @@ func (c *connection) noteHeader() {
 	h := c.header.header
 	if h.HasAddresses() {
 		c.record.Peer = c.record.Client
-		c.record.Client = tcplog.AddrOf(net.TCPAddrFromAddrPort(h.Source))
-		c.record.Local = tcplog.AddrOf(net.TCPAddrFromAddrPort(h.Destination))
+		c.record.Client = tcplog.AddrOfIP(h.Source)
+		c.record.Local = tcplog.AddrOfIP(h.Destination)
 	}
 	for of, value := range h.TLVs() {
 		switch of {

@@ -29,6 +29,11 @@ func AddrOf(a net.Addr) Addr {
 	return Addr{text: a.String()}
 }
 
+// AddrOfIP returns the Addr of an IP address and a port.
+func AddrOfIP(a netip.AddrPort) Addr {
+	return Addr{ip: netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())}
+}
+
 // String returns the address as net.Addr does.
 func (a Addr) String() string { return string(a.appendTo(nil)) }
 
