@@ -116,17 +116,18 @@ func (o *SocketOptions) validate() error {
 func (o *SocketOptions) isSet() bool { return *o != SocketOptions{} }
 
 // over returns o with the options of a backend where it has none.
-func (o SocketOptions) over(b *SocketOptions) SocketOptions {
+func (o *SocketOptions) over(b *SocketOptions) SocketOptions {
+	all := *o
 	if o.Source == "" && o.Transparent == "" && o.Interface == "" {
-		o.Source, o.Transparent, o.Interface = b.Source, b.Transparent, b.Interface
+		all.Source, all.Transparent, all.Interface = b.Source, b.Transparent, b.Interface
 	}
-	o.TFO = o.TFO || b.TFO
-	o.TCPUserTimeout = cmp.Or(o.TCPUserTimeout, b.TCPUserTimeout)
-	o.MSS = cmp.Or(o.MSS, b.MSS)
-	o.KeepaliveIdle = cmp.Or(o.KeepaliveIdle, b.KeepaliveIdle)
-	o.KeepaliveInterval = cmp.Or(o.KeepaliveInterval, b.KeepaliveInterval)
-	o.KeepaliveCount = cmp.Or(o.KeepaliveCount, b.KeepaliveCount)
-	return o
+	all.TFO = o.TFO || b.TFO
+	all.TCPUserTimeout = cmp.Or(o.TCPUserTimeout, b.TCPUserTimeout)
+	all.MSS = cmp.Or(o.MSS, b.MSS)
+	all.KeepaliveIdle = cmp.Or(o.KeepaliveIdle, b.KeepaliveIdle)
+	all.KeepaliveInterval = cmp.Or(o.KeepaliveInterval, b.KeepaliveInterval)
+	all.KeepaliveCount = cmp.Or(o.KeepaliveCount, b.KeepaliveCount)
+	return all
 }
 
 // options returns the options for relay, or nil if no option is set.

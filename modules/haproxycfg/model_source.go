@@ -24,7 +24,7 @@ const (
 	noteServerProbes = "servers are probed after 15 s unless srvtcpka-idle says otherwise, and every 15 s, not after the system's two hours"
 )
 
-var errUsesrc = errors.New("'usesrc' only allowed after a 'source' statement.")
+var errUsesrc = errors.New("'usesrc' only allowed after a 'source' statement")
 
 // setSource reads "source ADDRESS [usesrc WORD] [interface NAME]" of a section. It replaces that of
 // the defaults as a whole.
@@ -36,7 +36,7 @@ func setSource(t *translation, p *proxy, s statement) {
 	var o balancer.SocketOptions
 	rest, err := readSource(&o, s.args, false)
 	if err == nil && len(rest) > 0 {
-		err = errors.New("'source' only supports optional keywords 'interface' and 'usesrc'.")
+		err = errors.New("'source' only supports optional keywords 'interface' and 'usesrc'")
 	}
 	if err != nil {
 		t.errorf(s.Pos, "%v", err)
@@ -70,14 +70,14 @@ func readSource(o *balancer.SocketOptions, words []string, ranged bool) (rest []
 		switch rest[0] {
 		case "usesrc":
 			if len(rest) < 2 {
-				return nil, errors.New("'usesrc' expects <addr>[:<port>], 'client', or 'clientip' as argument.")
+				return nil, errors.New("'usesrc' expects <addr>[:<port>], 'client', or 'clientip' as argument")
 			}
 			if o.Transparent, err = usedSource(rest[1]); err != nil {
 				return nil, err
 			}
 		case "interface":
 			if len(rest) < 2 {
-				return nil, errors.New("'source' : missing interface name.")
+				return nil, errors.New("'source' : missing interface name")
 			}
 			o.Interface = rest[1]
 		default:
@@ -133,7 +133,7 @@ func setProbeCount(_ *translation, p *proxy, s statement) {
 func setUserTimeout(n *server, v string) error {
 	d, err := haproxyfile.ParseTime(v, time.Millisecond)
 	if err != nil {
-		return errors.New("'tcp-ut' : expects a positive delay in milliseconds.")
+		return errors.New("'tcp-ut' : expects a positive delay in milliseconds")
 	}
 	n.TCPUserTimeout = caddy.Duration(d)
 	return nil
