@@ -46,6 +46,7 @@ var sourcedBackends = []sourced{
 	{name: "tuned", backend: "transparent client\n\tredispatch off\n\tserver a " + serverFour + ":7000 tfo mss 1000 tcp_user_timeout 5s keepalive_idle 20s", want: "client", port: true},
 	{name: "proxied", options: "transparent clientip", proxied: true, want: "198.51.100.77"},
 	{name: "proxiedport", options: "transparent client", proxied: true, want: "198.51.100.77"},
+	{name: "namespace", backend: "server s 127.0.0.1:7002 {\n\tnamespace NAME\n\tcheck {\n\tinterval 50ms\n\tfall 1\n}\n}", want: "127.0.0.1"},
 	{name: "unix", backend: "transparent client\n\tserver s unix/@source.test", want: "127.0.0.1"},
 	{name: "named", backend: "source 10.77.0.9\n\tserver s localhost.test:7000", fails: "localhost.test"},
 	{name: "missing", options: "source 192.0.2.200", fails: "connecting from 192.0.2.200: bind: cannot assign requested address"},
@@ -87,6 +88,11 @@ func TestSourceAddresses(t *testing.T) {
 	n := newSourceNet(t)
 	n.listen(t, serverFour+":7000")
 	n.listen(t, "["+serverSix+"]:7000")
+	n.listen(t, "127.0.0.1:7002")
+	for i := range sourcedBackends {
+		s := &sourcedBackends[i]
+		s.backend = strings.ReplaceAll(s.backend, "NAME", n.server.name)
+	}
 	if err := n.proxy.in(func() error {
 		ln, err := net.Listen("unix", "@source.test") // of this network namespace
 		if err == nil {

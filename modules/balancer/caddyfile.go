@@ -111,6 +111,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //		source <address>[:<port>[-<port>]]
 //		transparent client|clientip|<address>[:<port>]
 //		interface <name>
+//		namespace <name>
 //		tfo
 //		tcp_user_timeout <duration>
 //		mss <88-32767>
@@ -171,7 +172,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //	redispatch [off|<-100 to 100>]
 //	retry_budget <percent> [<retries per second>]
 //	fullconn <number>
-//	source|transparent|interface|tfo|tcp_user_timeout|mss <as in server>
+//	source|transparent|interface|namespace|tfo|tcp_user_timeout|mss <as in server>
 //	keepalive_idle|keepalive_interval|keepalive_count <as in server>
 //	send_proxy|proxy_v2_options|proxy_v2_tlv <as in server>
 //	site <name>

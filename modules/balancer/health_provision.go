@@ -201,6 +201,9 @@ func (b *Backend) target(s *Server, c *Check, interval time.Duration) pool.Targe
 func (b *Backend) targetFrom(s *Server) (t pool.Target) {
 	o := b.socketOf(s)
 	t.Interface = o.Interface
+	if made := b.sockets[s.Name]; made != nil && made.Namespace != nil {
+		t.Namespace = made.Namespace
+	}
 	t.Source, _, _, _ = parseSource(o.Source) // it has been validated
 	return t
 }

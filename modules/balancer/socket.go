@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/netns"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
@@ -38,6 +39,11 @@ type SocketOptions struct {
 	// Interface is the network interface through which connections are made, and health checks, too.
 	// It is HAProxy's interface.
 	Interface string `json:"interface,omitempty"`
+
+	// Namespace is the network namespace from which connections are made, and health checks, too: a
+	// name of "ip netns", or the absolute path of its file. It must exist when the configuration is
+	// loaded. Default: that of the process. It is HAProxy's namespace.
+	Namespace string `json:"namespace,omitempty"`
 
 	// TFO sends the hello with the first packet to a server that has allowed that before (TCP Fast
 	// Open). It is HAProxy's tfo.
@@ -78,6 +84,7 @@ func (o *SocketOptions) table() options.Table {
 		"source":             options.Text(&o.Source),
 		"transparent":        options.Text(&o.Transparent),
 		"interface":          options.Text(&o.Interface),
+		"namespace":          options.Text(&o.Namespace),
 		"tfo":                options.Flag(&o.TFO),
 		"tcp_user_timeout":   options.Duration(&o.TCPUserTimeout),
 		"mss":                options.Int(&o.MSS, minMSS, maxMSS),
@@ -121,6 +128,7 @@ func (o *SocketOptions) over(b *SocketOptions) SocketOptions {
 	if o.Source == "" && o.Transparent == "" && o.Interface == "" {
 		all.Source, all.Transparent, all.Interface = b.Source, b.Transparent, b.Interface
 	}
+	all.Namespace = cmp.Or(o.Namespace, b.Namespace)
 	all.TFO = o.TFO || b.TFO
 	all.TCPUserTimeout = cmp.Or(o.TCPUserTimeout, b.TCPUserTimeout)
 	all.MSS = cmp.Or(o.MSS, b.MSS)
@@ -167,7 +175,8 @@ func (b *Backend) socketOf(s *Server) SocketOptions {
 
 // provisionSockets prepares the options of the servers' sockets, if there are any.
 func (b *Backend) provisionSockets() error {
-	for _, s := range b.Servers {
+	opened := make(map[string]*netns.Namespace)
+	for i, s := range b.Servers {
 		o := b.socketOf(s)
 		made, err := o.options()
 		if err != nil {
@@ -176,12 +185,27 @@ func (b *Backend) provisionSockets() error {
 		if made == nil {
 			continue
 		}
+		if o.Namespace != "" {
+			if made.Namespace, err = openOnce(opened, o.Namespace); err != nil {
+				return b.at("server", i, fmt.Errorf("server %d %q: %w", i+1, s.Name, err))
+			}
+		}
 		if b.sockets == nil {
 			b.sockets = make(map[string]*relay.SocketOptions)
 		}
 		b.sockets[s.Name] = made
 	}
 	return nil
+}
+
+// openOnce opens a network namespace, unless that has been done. The garbage collector closes it
+// when no connection needs it any more.
+func openOnce(opened map[string]*netns.Namespace, name string) (n *netns.Namespace, err error) {
+	if n = opened[name]; n == nil {
+		n, err = netns.Open(name)
+		opened[name] = n
+	}
+	return n, err
 }
 
 // Socket returns the options for the sockets of connections to a server, or nil.

@@ -20,8 +20,8 @@ import (
 
 func TestSocketOptionsInCaddyfile(t *testing.T) {
 	const (
-		words = "source 10.0.0.9:2000-2999\n transparent clientip\n interface eth0\n tfo\n tcp_user_timeout 5s\n mss 1400\n keepalive_idle off\n keepalive_interval 3s\n keepalive_count 4"
-		want  = `"source":"10.0.0.9:2000-2999","transparent":"clientip","interface":"eth0","tfo":true,"tcp_user_timeout":5000000000,"mss":1400,"keepalive_idle":-1,"keepalive_interval":3000000000,"keepalive_count":4`
+		words = "source 10.0.0.9:2000-2999\n transparent clientip\n interface eth0\n namespace blue\n tfo\n tcp_user_timeout 5s\n mss 1400\n keepalive_idle off\n keepalive_interval 3s\n keepalive_count 4"
+		want  = `"source":"10.0.0.9:2000-2999","transparent":"clientip","interface":"eth0","namespace":"blue","tfo":true,"tcp_user_timeout":5000000000,"mss":1400,"keepalive_idle":-1,"keepalive_interval":3000000000,"keepalive_count":4`
 	)
 	for block, want := range map[string]string{
 		words: `{` + want + `,"timeouts":{}}`,
@@ -124,6 +124,13 @@ func TestSocketOptionsOfServers(t *testing.T) {
 	}
 	if o := backend(t, `{"servers": [{"name": "s", "address": "10.0.0.1:1"}]}`); o.provisionSockets() != nil || o.sockets != nil {
 		t.Error("a backend without options has some")
+	}
+}
+
+func TestMissingNamespace(t *testing.T) {
+	b := backend(t, `{"namespace": "nothere.test", "servers": [{"name": "u", "address": "unix//run/x"}, {"name": "s", "address": "10.0.0.1:1"}]}`)
+	if err := b.provisionSockets(); err == nil || !strings.Contains(err.Error(), `server 2 "s": opening network namespace "nothere.test": `) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -113,10 +113,10 @@ func (l *checkConn) lookUp(t pool.Target, deadline time.Time) (answer resolve.An
 
 // socketOf returns the options of a check's socket, or nil.
 func socketOf(t *pool.Target) *relay.SocketOptions {
-	if !t.Source.IsValid() && t.Interface == "" {
+	if !t.Source.IsValid() && t.Interface == "" && t.Namespace == nil {
 		return nil
 	}
-	return &relay.SocketOptions{Source: t.Source, Interface: t.Interface}
+	return &relay.SocketOptions{Source: t.Source, Interface: t.Interface, Namespace: t.Namespace}
 }
 
 // warn adds text to the warning.

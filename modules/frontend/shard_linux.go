@@ -138,7 +138,7 @@ func (a *shardConn) pass(b *balancer.Backend) relay.Step {
 	}
 	c.granted(k, lease)
 	if !balancer.IsTemplate(k.server.Address) {
-		if to, err := c.nextDestination(k); err == nil && to.at.IsValid() {
+		if to, err := c.nextDestination(k); err == nil && to.at.IsValid() && !entersNamespace(k) {
 			return a.connect(k, to)
 		}
 	}
@@ -149,6 +149,13 @@ func (a *shardConn) pass(b *balancer.Backend) relay.Step {
 func (a *shardConn) passOnGoroutine(b *balancer.Backend) relay.Step {
 	c := a.conn()
 	return a.toGoroutine(func() *ending { return c.withStandIn(b, c.serveBackend(b)) })
+}
+
+// entersNamespace reports whether connecting to the claim's server waits for a thread in another
+// network namespace.
+func entersNamespace(k *claim) bool {
+	socket := k.Backend.Socket(k.server)
+	return socket != nil && socket.Namespace != nil
 }
 
 func (a *shardConn) connect(k *claim, to destination) relay.Step {

@@ -79,7 +79,8 @@ var serverBasics = []serverKeyword{
 	{names: "no-tfo", grade: supported, do: func(n *server, _ string) error { n.TFO = false; return nil }},
 	{names: "tcp-ut", values: 1, grade: supported, do: setUserTimeout},
 	{names: "mss", values: 1, grade: supported, do: setMSS},
-	{names: "socks4|namespace|tcp-md5sig", values: 1, grade: refused, note: noteConnectThrough},
+	{names: "namespace", values: 1, value: "<name>", grade: supported, do: setNamespace},
+	{names: "socks4|tcp-md5sig", values: 1, grade: refused, note: noteConnectThrough},
 	{names: "redir", values: 1, grade: refused, note: "sending HTTP elsewhere is not available"},
 	{names: "from", values: 1, grade: refused, note: noteNamedDefaults},
 }

@@ -139,6 +139,15 @@ func setUserTimeout(n *server, v string) error {
 	return nil
 }
 
+// setNamespace reads namespace.
+func setNamespace(n *server, v string) error {
+	if v == "*" {
+		return errors.New("'namespace *' is not available: expected the name of a network namespace")
+	}
+	n.Namespace = v
+	return nil
+}
+
 // setMSS reads mss.
 func setMSS(n *server, v string) error {
 	size, err := haproxyfile.ParseUint(v, minMSS, maxMSS)

@@ -31,6 +31,7 @@ func TestSourceWords(t *testing.T) {
 		{"source 192.0.2.9 usesrc client", "source *", `"source":"0.0.0.0","transparent":"client"`},
 		{"default-server source 192.0.2.9 usesrc client tfo tcp-ut 5s mss 1400", "source 192.0.2.8 no-tfo", `"source":"192.0.2.8","transparent":"client","tcp_user_timeout":5000000000,"mss":1400`},
 		{"", "tfo tcp-ut 250", `"tfo":true,"tcp_user_timeout":250000000`},
+		{"default-server namespace blue", "", `"namespace":"blue"`},
 		{"option nolinger", "", `"nolinger":true`},
 	} {
 		text := socketConfig(c.section, c.server)
@@ -47,7 +48,7 @@ func TestSourceWords(t *testing.T) {
 	}
 }
 
-var socketWords = strings.Fields("source transparent interface tfo tcp_user_timeout mss keepalive_idle keepalive_interval keepalive_count nolinger")
+var socketWords = strings.Fields("source transparent interface namespace tfo tcp_user_timeout mss keepalive_idle keepalive_interval keepalive_count nolinger")
 
 func TestSourceErrors(t *testing.T) {
 	for _, c := range []struct{ section, server, want string }{
@@ -66,6 +67,7 @@ func TestSourceErrors(t *testing.T) {
 		{"", "source 192.0.2.9:9-8", "'server b/s' : 'source' : invalid source port range (9-8)"},
 		{"", "source 192.0.2.9:9-70000", "invalid source port range (9-70000)"},
 		{"", "tcp-ut x", "'server b/s' : 'tcp-ut' : expects a positive delay in milliseconds"},
+		{"", "namespace *", "'server b/s' : 'namespace *' is not available"},
 		{"", "mss 87", "'server b/s' : 'mss' : '87' : expected a segment size from 88 to 32767"},
 		{"mode http\n\tsource 192.0.2.9 usesrc clientip", "", "'usesrc clientip' is not available in mode http"},
 		{"mode http", "source 192.0.2.9 usesrc client", "'usesrc client' is not available in mode http"},

@@ -30,6 +30,8 @@ type Target struct {
 	Source netip.Addr
 	// Interface is the network interface to connect through, or empty.
 	Interface string
+	// Namespace is the network namespace to connect from; nil: the one of the process.
+	Namespace interface{ Do(f func() error) error }
 	// SendProxy is the version of the PROXY protocol header to send first: 1, 2, or 0 for none.
 	SendProxy int
 	// ConnectTimeout limits each connect; zero: Timeout limits the whole check.

@@ -30,8 +30,8 @@ var startConnect = func(to netip.AddrPort, how outgoing) (fd int, err error) {
 
 // startFrom begins to connect a new socket. port is the one of a range to connect from, or 0.
 func startFrom(to netip.AddrPort, how outgoing, port uint16) (fd int, err error) {
-	if fd, err = newSocket(to); err != nil {
-		return -1, os.NewSyscallError("socket", err)
+	if fd, err = how.newSocket(to); err != nil {
+		return -1, err
 	}
 	_ = setOption(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
 	if how.first {

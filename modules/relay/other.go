@@ -43,9 +43,10 @@ func (o *SocketOptions) Supported() error {
 		"connecting from a range of ports":                     o.FirstPort != o.LastPort,
 		"connecting from an address that is not this system's": o.Transparent != NotTransparent,
 		"connecting through a certain interface":               o.Interface != "",
-		"TCP Fast Open":                                        o.FastOpen,
-		"a timeout for sent data":                              o.UserTimeout != 0,
-		"a maximum segment size":                               o.MSS != 0,
+		"connecting from another network namespace":            o.Namespace != nil,
+		"TCP Fast Open":           o.FastOpen,
+		"a timeout for sent data": o.UserTimeout != 0,
+		"a maximum segment size":  o.MSS != 0,
 	} {
 		if used {
 			return fmt.Errorf("%s is available on Linux only", name)

@@ -28,6 +28,9 @@ type SocketOptions struct {
 	Address netip.AddrPort
 	// Interface is the network interface to connect through (SO_BINDTODEVICE), or empty.
 	Interface string
+	// Namespace is the network namespace to connect from; nil: the one of the process. It is HAProxy's
+	// namespace. Making a socket in another one waits for a thread.
+	Namespace Namespace
 	// FastOpen sends the first bytes with the SYN where the server has allowed that before (TCP Fast
 	// Open, RFC 7413).
 	FastOpen bool
@@ -41,6 +44,9 @@ type SocketOptions struct {
 
 	last atomic.Uint32 // the position in the range of ports that was used last
 }
+
+// Namespace is a network namespace. Do calls f in it and returns the error of f, or why it did not.
+type Namespace interface{ Do(f func() error) error }
 
 // KeepAlive says when the kernel probes a silent server.
 type KeepAlive struct {

@@ -34,6 +34,22 @@ type outgoing struct {
 	client           netip.AddrPort
 }
 
+// newSocket makes the socket. It stays in the namespace that it is made in.
+func (how *outgoing) newSocket(to netip.AddrPort) (fd int, err error) {
+	if how.options == nil || how.options.Namespace == nil {
+		fd, err = newSocket(to)
+		return fd, os.NewSyscallError("socket", err)
+	}
+	err = how.options.Namespace.Do(func() (err error) {
+		fd, err = newSocket(to)
+		return os.NewSyscallError("socket", err)
+	})
+	if err != nil {
+		return -1, &SocketError{"making a socket in another network namespace", err}
+	}
+	return fd, nil
+}
+
 // maxPortTries bounds the ports that one connection tries, which takes a few milliseconds. In a
 // longer range, a connection jumps to another place after maxPortRun ports in use.
 const (
