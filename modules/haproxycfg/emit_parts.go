@@ -69,7 +69,7 @@ func (t *translation) network(b *bind, port int) (network, host string) {
 		return "durable4", "0.0.0.0"
 	case b.allIPv6():
 		// If IPv4 has a socket of its own, that socket gets its connections, as in HAProxy.
-		if b.v6only || t.boundToIPv4(port) {
+		if b.v6only || t.boundToIPv4(b, port) {
 			return "durable6", "::"
 		}
 		return "durable", "::"
@@ -90,7 +90,7 @@ func (t *translation) partEnds(b *bind) []int {
 	ends := []int{last}
 	for other := range t.activeBinds {
 		for _, end := range []int{other.Port - 1, max(other.Port, other.PortHigh)} {
-			if other != b && (other.allIPv4() || b.isSame(other)) && b.Port <= end && end < last {
+			if other != b && (other.allIPv4() && b.isBeside(other) || b.isSame(other)) && b.Port <= end && end < last {
 				ends = append(ends, end)
 			}
 		}
@@ -99,10 +99,10 @@ func (t *translation) partEnds(b *bind) []int {
 	return slices.Compact(ends)
 }
 
-// boundToIPv4 reports whether a port is bound on all IPv4 addresses.
-func (t *translation) boundToIPv4(port int) bool {
-	for b := range t.activeBinds {
-		if b.allIPv4() && b.has(port) {
+// boundToIPv4 reports whether a port is bound on all IPv4 addresses, in the place of b.
+func (t *translation) boundToIPv4(b *bind, port int) bool {
+	for other := range t.activeBinds {
+		if other.allIPv4() && other.has(port) && b.isBeside(other) {
 			return true
 		}
 	}

@@ -14,6 +14,18 @@ import (
 // firstProbe is the time before the first probe of a server unless srvtcpka-idle is given.
 const firstProbe = caddy.Duration(15 * time.Second)
 
+// emit returns the settings of a bind's keepalive. Without the option it is on, with the defaults.
+func (k *probes) emit() (idle, interval caddy.Duration, count int) {
+	switch {
+	case k.off:
+		return -1, 0, 0
+	case k.on:
+		return k.idle, k.interval, k.count
+	default:
+		return 0, 0, 0
+	}
+}
+
 // emitSocket returns the options of the sockets to a backend's servers.
 func (p *proxy) emitSocket() balancer.SocketOptions {
 	o := p.source

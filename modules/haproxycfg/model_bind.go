@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
 
 // bind is one address that a frontend listens on.
@@ -21,8 +22,8 @@ type bind struct {
 	name   string // for the fetch so_name
 	id     int    // for so_id; 0: counted
 
-	backlog int // 0: the section's
-
+	l4passthrough.BindOptions
+	backlog     int // 0: the section's
 	acceptProxy bool
 	magic       uint32 // of accept-netscaler-cip; 0: without
 }
@@ -84,15 +85,6 @@ func (p *proxy) backlogOf(b *bind) int {
 	return cmp.Or(b.backlog, p.backlog)
 }
 
-// warnBacklog warns of a backlog that Caddy's http servers cannot have.
-func (t *translation) warnBacklog(p *proxy) {
-	for i := range p.binds {
-		if b := &p.binds[i]; p.isHTTP() && !p.disabled && p.backlogOf(b) > 0 {
-			t.notice(b.Pos, ignored, "Caddy's http servers have the system's limit (net.core.somaxconn)", "backlog")
-		}
-	}
-}
-
 // validateBindID reports an id that another bind of the frontend has.
 func (p *proxy) validateBindID(made []bind) error {
 	id := made[0].id
@@ -120,7 +112,7 @@ func (t *translation) bindOption(p *proxy, s statement, made []bind, words []str
 		return nil
 	}
 	if len(words) <= o.values {
-		t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : missing value", s.args[0], p.kind, name)
+		t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : %s", s.args[0], p.kind, name, cmp.Or(o.absent, "missing value"))
 		return nil
 	}
 	value := ""

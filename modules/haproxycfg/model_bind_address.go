@@ -54,7 +54,7 @@ func abstractName(a *haproxyfile.Address) (name string, ok bool) {
 // cannot move.
 func (t *translation) validateAdminPort(b *bind) {
 	admin, err := caddy.ParseNetworkAddress(caddy.DefaultAdminListen)
-	if err != nil || admin.Network != "tcp" || !b.isTCP() || !b.has(int(admin.StartPort)) {
+	if err != nil || admin.Network != "tcp" || !b.isTCP() || b.Namespace != "" || !b.has(int(admin.StartPort)) {
 		return
 	}
 	host := admin.Host
@@ -78,9 +78,16 @@ func (b *bind) includes(host string) bool {
 	}
 }
 
+// isBeside reports whether two binds have the same interface and network namespace, or none.
+func (b *bind) isBeside(other *bind) bool {
+	return b.Interface == other.Interface && b.Namespace == other.Namespace
+}
+
 // isSame reports whether two binds have the same address, apart from their ports.
 func (b *bind) isSame(other *bind) bool {
 	switch {
+	case b.isTCP() && other.isTCP() && !b.isBeside(other):
+		return false
 	case b.Family.IsUnix() || other.Family.IsUnix():
 		return b.Family == other.Family && b.Path == other.Path
 	case b.Family == haproxyfile.FD || other.Family == haproxyfile.FD:

@@ -59,7 +59,7 @@ func (t *translation) validateFrontend(p *proxy) {
 			t.validateAdminPort(&p.binds[i])
 		}
 	}
-	t.warnBacklog(p)
+	t.validateSockets(p)
 	t.validateRouting(p)
 }
 

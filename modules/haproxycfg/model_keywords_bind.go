@@ -5,15 +5,13 @@ package haproxycfg
 import (
 	"fmt"
 	"strconv"
-	"time"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
 // bindOption is an option of a bind line.
 type bindOption struct {
 	names  string // "|" is between several
 	values int    // number of words after it
+	absent string // HAProxy's message without them; empty: missing value
 	grade  grade
 	note   string
 	check  func(string) error
@@ -31,25 +29,27 @@ var bindOptions = newBindOptions([]bindOption{
 	{names: "v4v6", grade: supported},
 	{names: "v6only", grade: supported, do: func(b *bind, _ string) { b.v6only = true }},
 	{names: "mode", values: 1, grade: supported, check: octal, do: func(b *bind, v string) { b.mode = v }},
+	{names: "transparent", grade: supported, do: func(b *bind, _ string) { b.Transparent = true }, note: noteModeTCP},
+	{names: "namespace", values: 1, absent: "missing namespace id", grade: supported, do: func(b *bind, v string) { b.Namespace = v }, note: noteModeTCP},
+	{names: "defer-accept", grade: supported, do: func(b *bind, _ string) { b.DeferAccept = true }, note: noteNotHTTP},
+	{names: "tfo", grade: supported, do: func(b *bind, _ string) { b.TFO = true }, note: noteNotHTTP},
+	{names: "tcp-ut", values: 1, absent: "missing TCP User Timeout value", grade: supported, check: userTimeout, do: setBindUserTimeout, note: noteNotHTTP},
 
 	{names: "accept-proxy", grade: supported, do: func(b *bind, _ string) { b.acceptProxy = true }},
 	{names: "accept-netscaler-cip", values: 1, grade: supported, check: validateMagic, do: func(b *bind, v string) { b.magic = magicNumber(v) }},
 	{names: "ssl", grade: refused, note: noteBindTLS},
-	{names: "transparent", grade: refused, note: "listening on foreign addresses is not available"},
-	{names: "interface", values: 1, grade: refused, note: "it is not available; expected the interface's address in place of *"},
-	{names: "namespace", values: 1, grade: refused, note: "network namespaces are not available"},
 	{names: "tcp-md5sig", values: 1, grade: refused, note: "TCP MD5 signatures are not available"},
 	{names: "user|group|uid|gid", values: 1, grade: refused, note: noteOwner},
 
+	{names: "interface", values: 1, absent: "missing interface name", grade: differs, do: func(b *bind, v string) { b.Interface = v }, note: noteInterface},
+	{names: "mss", values: 1, absent: "missing MSS value", grade: differs, check: bindMSS, do: setBindMSS, note: noteMSS},
 	{names: "backlog", values: 1, grade: differs, check: backlogLength, do: func(b *bind, v string) { b.backlog = integer(v) }, note: noteBacklog},
 	{names: "maxconn", values: 1, grade: pending, check: whole, note: "the number of connections is limited by the limit of open files alone"},
 
 	{names: "id", values: 1, grade: ignored, check: positiveID, do: func(b *bind, v string) { b.id, _ = strconv.Atoi(v) }, note: noteBindID},
 	{names: "name", values: 1, grade: ignored, do: func(b *bind, v string) { b.name = v }, note: noteBindID},
-	{names: "nice|mss", values: 1, grade: ignored, check: whole, note: noteSocket},
-	{names: "tcp-ut", values: 1, grade: ignored, check: timeInMs, note: noteSocket},
+	{names: "nice", values: 1, grade: ignored, check: whole, note: noteSocket},
 	{names: "label|guid-prefix|thread|shards|process|cc|tcp-ss|level|severity-output|expose-fd|proto", values: 1, grade: ignored, note: noteSocket},
-	{names: "defer-accept|tfo", grade: ignored, note: noteTunesSocket},
 
 	{names: anyOf(`
 		alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites
@@ -99,8 +99,3 @@ func positiveID(v string) error {
 }
 
 func backlogLength(v string) error { return number(0, 1<<31-1)([]string{v}) }
-
-func timeInMs(v string) error {
-	_, err := haproxyfile.ParseTime(v, time.Millisecond)
-	return err
-}

@@ -5,15 +5,12 @@ package haproxycfg
 import (
 	"errors"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
 const (
-	noteNotYet    = "it is not available yet"
-	noteBacklog   = "the default, also for 0, is the system's limit (net.core.somaxconn), regardless of maxconn; among several binds at one address the largest applies; ignored in mode http"
-	noteKeepalive = "keepalive is on for clients, and for servers whose timeout is longer than five minutes"
-	noteCapture   = "nothing is captured: the log line always has the server name and the protocols of the hello"
+	noteNotYet  = "it is not available yet"
+	noteBacklog = "the default, also for 0, is the system's limit (net.core.somaxconn), regardless of maxconn; among several binds at one address the largest applies; ignored in mode http"
+	noteCapture = "nothing is captured: the log line always has the server name and the protocols of the hello"
 )
 
 // proxyKeywords are the keywords of frontend, backend, listen and defaults.
@@ -140,16 +137,17 @@ var stickingKeywords = []keyword{
 }
 
 var optionKeywords = []keyword{
-	{name: "option tcpka", in: inProxies, grade: differs, fixed: true, args: noArgs, do: func(_ *translation, p *proxy, _ statement) { p.probes.on = true }, note: noteServerProbes + "; keepalive is on for clients without it"},
-	{name: "option clitcpka", in: inProxies, grade: ignored, args: noArgs, note: noteKeepalive},
-	{name: "option srvtcpka", in: inBackends, grade: differs, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.probes.on = !s.not }, note: noteServerProbes},
-	{name: "srvtcpka-cnt", in: inBackends, grade: supported, args: number(1, 1<<31-1), do: setProbeCount},
-	{name: "srvtcpka-idle", in: inBackends, grade: supported, args: duration, do: setProbes(func(k *serverProbes) *caddy.Duration { return &k.idle })},
-	{name: "srvtcpka-intvl", in: inBackends, grade: supported, args: duration, do: setProbes(func(k *serverProbes) *caddy.Duration { return &k.interval })},
-	{name: "clitcpka-cnt", in: inProxies, grade: ignored, args: number(1, 1<<31-1), note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
-	{name: "clitcpka-idle|clitcpka-intvl", in: inProxies, grade: ignored, args: duration, note: "keepalive is on for clients, and for servers whose timeout is longer than five minutes: every 15 s"},
+	{name: "option tcpka", in: inProxies, grade: differs, fixed: true, args: noArgs, do: setProbing(ofServers, ofClients), note: "as option srvtcpka and option clitcpka"},
+	{name: "option clitcpka", in: inFrontends, grade: differs, args: noArgs, do: setProbing(ofClients), note: noteClientProbes},
+	{name: "clitcpka-cnt", in: inFrontends, grade: supported, args: number(1, 1<<31-1), do: setProbeCount(ofClients), note: noteNotHTTP},
+	{name: "clitcpka-idle", in: inFrontends, grade: supported, args: duration, do: setProbeIdle(ofClients), note: noteNotHTTP},
+	{name: "clitcpka-intvl", in: inFrontends, grade: supported, args: duration, do: setProbeInterval(ofClients), note: noteNotHTTP},
+	{name: "option srvtcpka", in: inBackends, grade: differs, args: noArgs, do: setProbing(ofServers), note: noteServerProbes},
+	{name: "srvtcpka-cnt", in: inBackends, grade: supported, args: number(1, 1<<31-1), do: setProbeCount(ofServers)},
+	{name: "srvtcpka-idle", in: inBackends, grade: supported, args: duration, do: setProbeIdle(ofServers)},
+	{name: "srvtcpka-intvl", in: inBackends, grade: supported, args: duration, do: setProbeInterval(ofServers)},
 	{name: "option splice-auto|option splice-request|option splice-response", in: inProxies, grade: ignored, args: noArgs, note: "it saves copies, and changes nothing else"},
-	{name: "option tcp-smart-accept", in: inProxies, grade: ignored, args: noArgs, note: "Linux behaves so without it"},
+	{name: "option tcp-smart-accept", in: inFrontends, grade: supported, args: noArgs},
 	{name: "option tcp-smart-connect", in: inBackends, grade: supported, args: noArgs},
 	{name: "option http-no-delay", in: inProxies, grade: ignored, args: noArgs, note: "it is about single TCP packets"},
 	{name: "option nolinger", in: inProxies, grade: differs, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.noLinger = !s.not }, note: "in mode http it has no effect"},

@@ -89,7 +89,6 @@ func TestProcessKeywordsSayWhatToDo(t *testing.T) {
 		"tcp-request content capture req.ssl_sni len 64": {"ignored, without any effect on the traffic: 'tcp-request content capture': nothing is captured: the log line always has the server name and the protocols of the hello"},
 		"option independent-streams\n\toption tcp-smart-accept": {
 			"differs from HAProxy: 'option independent-streams': traffic in either direction restarts the timeouts of both sides, as in HAProxy without it",
-			"ignored, without any effect on the traffic: 'option tcp-smart-accept': Linux behaves so without it",
 		},
 	} {
 		if diff := cmp.Diff(want, messages(t, frontend(lines, "default_backend b"))); diff != "" {

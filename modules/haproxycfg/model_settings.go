@@ -19,10 +19,11 @@ type settings struct {
 	retryOn       []string
 	redispatch    int // of "option redispatch N"; 0: off
 	allBackups    bool
-	abortOnClose  bool // option abortonclose
-	persist       bool // option persist
-	noLinger      bool // option nolinger
-	probes        serverProbes
+	abortOnClose  bool   // option abortonclose
+	persist       bool   // option persist
+	noLinger      bool   // option nolinger
+	probes        probes // of servers
+	clientProbes  probes
 	source        balancer.SocketOptions // source, with usesrc and interface
 	maxconn       int
 	backlog       int // 0: not given

@@ -19,9 +19,8 @@ import (
 )
 
 const (
-	noteSource       = "a port serves one connection to each address of a server at a time; checks connect from the address with any port; usesrc hdr_ip is refused"
-	noteFastOpen     = "a connection that the server refuses is retried, whatever retry-on says"
-	noteServerProbes = "servers are probed after 15 s unless srvtcpka-idle says otherwise, and every 15 s, not after the system's two hours"
+	noteSource   = "a port serves one connection to each address of a server at a time; checks connect from the address with any port; usesrc hdr_ip is refused"
+	noteFastOpen = "a connection that the server refuses is retried, whatever retry-on says"
 )
 
 var errUsesrc = errors.New("'usesrc' only allowed after a 'source' statement")
@@ -104,30 +103,6 @@ func usedSource(v string) (string, error) {
 
 // isAnyAddress reports whether an address leaves the choice to the system.
 func isAnyAddress(address string) bool { return address == "0.0.0.0" || address == "::" }
-
-// setProbes returns what sets a time of keepalive, in whole seconds.
-func setProbes(field func(*serverProbes) *caddy.Duration) func(*translation, *proxy, statement) {
-	return func(_ *translation, p *proxy, s statement) {
-		d, _ := haproxyfile.ParseTime(s.args[0], time.Second)
-		*field(&p.probes) = caddy.Duration((d + time.Second - 1).Truncate(time.Second))
-	}
-}
-
-// serverProbes says when servers are probed.
-type serverProbes struct {
-	on             bool // option srvtcpka
-	idle, interval caddy.Duration
-	count          int
-}
-
-// maxProbes is the highest count that TCP has.
-const maxProbes = 127
-
-func setProbeCount(_ *translation, p *proxy, s statement) {
-	if p.probes.count = integer(s.args[0]); p.probes.count > maxProbes {
-		p.probes.count = 0
-	}
-}
 
 // setUserTimeout reads tcp-ut.
 func setUserTimeout(n *server, v string) error {
