@@ -12,29 +12,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inIsland calls f on a thread in a network namespace of its own, with a loopback interface and TCP
-// Fast Open for clients and servers. f must not fail the test at once.
-func inIsland(t *testing.T, f func()) {
+// island is a network namespace with a loopback interface and TCP Fast Open on both sides.
+type island struct{ calls chan func() }
+
+func newIsland(t *testing.T) *island {
 	t.Helper()
-	ready := make(chan error)
-	over := make(chan struct{})
+	n, ready := &island{make(chan func())}, make(chan error)
 	go func() {
-		defer close(over)
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			ready <- err
 			return
 		}
 		// The kernel takes this file for the one of the thread's namespace.
-		err := errors.Join(raiseLoopback(), os.WriteFile("/proc/sys/net/ipv4/tcp_fastopen", []byte("3"), 0o600))
-		if ready <- err; err == nil {
-			f()
+		ready <- errors.Join(raiseLoopback(), os.WriteFile("/proc/sys/net/ipv4/tcp_fastopen", []byte("3"), 0o600))
+		for call := range n.calls {
+			call()
 		}
 	}()
 	if err := <-ready; err != nil {
 		t.Skip("no network namespace: ", err)
 	}
-	<-over
+	t.Cleanup(func() { close(n.calls) })
+	return n
+}
+
+// Do implements Namespace.
+func (n *island) Do(f func() error) error {
+	done := make(chan error)
+	n.calls <- func() { done <- f() }
+	return <-done
 }
 
 // raiseLoopback brings up the loopback interface.
