@@ -76,13 +76,13 @@ func listeningSocket(b testing.TB) (fd int, at unix.SockaddrInet4) {
 func BenchmarkServe(b *testing.B) {
 	b.Run("fast", func(b *testing.B) {
 		benchmarkServe(b, func(f *Frontend, s net.Conn) {
-			if err := relay.OnShard(s.(*relay.Socket), f.Entry(nil).ServeOnShard); err != nil {
+			if err := relay.OnShard(s.(*relay.Socket), f.Entry(EntryConfig{}).ServeOnShard); err != nil {
 				b.Error(err)
 			}
 		})
 	})
 	b.Run("plain", func(b *testing.B) {
-		benchmarkServe(b, func(f *Frontend, s net.Conn) { f.Entry(nil).Serve(s, time.Now()) })
+		benchmarkServe(b, func(f *Frontend, s net.Conn) { f.Entry(EntryConfig{}).Serve(s, time.Now()) })
 	})
 	b.Run("routed", func(b *testing.B) {
 		benchmarkServe(b, func(f *Frontend, s net.Conn) {

@@ -22,6 +22,7 @@ type client struct {
 	accepted time.Time
 	logger   *zap.Logger
 
+	entry  *EntryConfig // nil: it has come by a route
 	header *headerState // nil: the frontend takes no PROXY headers
 
 	routed *layer4.Connection // nil until it is needed

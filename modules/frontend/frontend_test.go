@@ -63,7 +63,7 @@ func TestServe(t *testing.T) {
 	} {
 		f, logged := frontendTo(app, backend, Config{InspectDelay: time.Minute, MaxHello: 65536})
 		client, server := frontendtest.Connected(t)
-		go f.Entry(nil).Serve(server, time.Now())
+		go f.Entry(EntryConfig{}).Serve(server, time.Now())
 		if _, err := client.Write(hellotest.Hello(t, "a.example.test")); err != nil {
 			t.Fatal(err)
 		}

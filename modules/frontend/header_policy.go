@@ -78,26 +78,40 @@ func (from *HeaderSource) has(peer net.Addr) bool {
 	return slices.ContainsFunc(from.Networks, func(n netip.Prefix) bool { return n.Contains(ip) })
 }
 
-// Entry is a way into a frontend, such as one of the addresses that it listens on, with a header
-// policy of its own. It is safe for concurrent use.
-type Entry struct {
-	f       *Frontend
-	headers HeaderPolicy
+// EntryConfig holds the properties of an address that a frontend listens on.
+type EntryConfig struct {
+	// Headers replaces the frontend's policy, unless it is nil.
+	Headers HeaderPolicy
+
+	// MapIPv4 writes IPv4 clients into PROXY headers as IPv6, as the kernel reports those of an IPv6
+	// socket for both versions.
+	MapIPv4 bool
+
+	// Namespace is the network namespace of the address, for PROXY headers.
+	Namespace string
 }
 
-// Entry returns a way into the frontend. A nil policy stands for the frontend's own.
-func (f *Frontend) Entry(headers HeaderPolicy) *Entry {
-	if headers == nil {
-		headers = f.AcceptProxy
+// Entry is a way into a frontend, such as one of the addresses that it listens on. It is safe for
+// concurrent use.
+type Entry struct {
+	f *Frontend
+	// EntryConfig is apart: connections that wait keep it, and must not keep the frontend.
+	*EntryConfig
+}
+
+// Entry returns a way into the frontend.
+func (f *Frontend) Entry(c EntryConfig) *Entry {
+	if c.Headers == nil {
+		c.Headers = f.AcceptProxy
 	}
-	return &Entry{f: f, headers: headers}
+	return &Entry{f: f, EntryConfig: &c}
 }
 
 // Serve serves a client's connection. When it returns, the connection has ended or goes on as a
 // session that needs no goroutine.
 func (e *Entry) Serve(conn net.Conn, accepted time.Time) {
 	defer conn.Close()
-	e.f.serve(client{Conn: conn, accepted: accepted, logger: e.f.ConnLogger, header: e.headers.stateFor(conn.RemoteAddr())})
+	e.f.serve(client{Conn: conn, accepted: accepted, logger: e.f.ConnLogger, entry: e.EntryConfig, header: e.Headers.stateFor(conn.RemoteAddr())})
 }
 
 // headerDeadline returns when a header must be complete.

@@ -57,7 +57,7 @@ func (c *connection) appendHeader(b []byte, h *balancer.ProxyHeader) []byte {
 	if h.Has(balancer.OptionSSL) {
 		w.TLV(proxyprotocol.SSL, notTerminated[:])
 	}
-	if name := c.received(proxyprotocol.NetNS); len(name) > 0 && h.Has(balancer.OptionNetNS) {
+	if name := c.namespaceForHeader(); len(name) > 0 && h.Has(balancer.OptionNetNS) {
 		w.TLV(proxyprotocol.NetNS, name)
 	}
 	return w.End()
@@ -77,7 +77,14 @@ func (c *connection) headerAddresses() (source, destination netip.AddrPort) {
 		return source, destination
 	}
 	v := c.rulesView(true)
+	if c.entry != nil && c.entry.MapIPv4 {
+		return mapped(v.Source), mapped(v.Destination)
+	}
 	return v.Source, v.Destination
+}
+
+func mapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
 }
 
 // received returns the value of a TLV of the header that the connection began with, or nil.
@@ -105,6 +112,13 @@ func (c *connection) alpnForHeader() []byte {
 		return []byte(offered[1 : 1+offered[0]])
 	}
 	return nil
+}
+
+func (c *connection) namespaceForHeader() []byte {
+	if c.entry != nil && c.entry.Namespace != "" {
+		return []byte(c.entry.Namespace)
+	}
+	return c.received(proxyprotocol.NetNS)
 }
 
 func (c *connection) uniqueIDForHeader() []byte { return []byte(c.record.UniqueID) }

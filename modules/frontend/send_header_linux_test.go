@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/integration/programs"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -134,6 +135,41 @@ func TestServerThatRefusesHeader(t *testing.T) {
 				text, _ := linesOf(t, f, logged)[0].ContextMap()["error"].(string)
 				if !strings.HasSuffix(text, c.want) || c.want == "" && text != "" {
 					t.Errorf("error %q, expected %q", text, c.want)
+				}
+			})
+		}
+	}
+}
+
+// Clients of an address [::] are written as IPv6, and the bind's namespace goes before another.
+func TestHeaderOfEntry(t *testing.T) {
+	hello := hellotest.Hello(t, "a.example.test")
+	for name, c := range map[string]struct {
+		entry EntryConfig
+		want  string
+	}{
+		"plain":     {EntryConfig{}, "0d0a0d0a000d0a515549540a 2111000c 7f000001 7f000001 ........"},
+		"dual":      {EntryConfig{MapIPv4: true}, "0d0a0d0a000d0a515549540a 21210024 00000000000000000000ffff7f000001 00000000000000000000ffff7f000001 ........"},
+		"namespace": {EntryConfig{Namespace: "blue"}, "0d0a0d0a000d0a515549540a 21110013 7f000001 7f000001 ........ 300004 626c7565"},
+	} {
+		for way, serve := range map[string]func(*Entry, *relay.Socket) error{
+			"general": func(e *Entry, s *relay.Socket) error { go e.Serve(s, time.Now()); return nil },
+			"fast":    func(e *Entry, s *relay.Socket) error { return relay.OnShard(s, e.ServeOnShard) },
+		} {
+			t.Run(name+"/"+way, func(t *testing.T) {
+				got := make(chan string, 1)
+				server := programs.Listen(t, time.Minute, func(c *net.TCPConn) {
+					b, _ := io.ReadAll(c)
+					got <- strings.TrimSuffix(string(b), string(hello))
+				})
+				app := newAppOf(t, map[string]string{"web": `{"servers": [{"name": "s1", "address": "` + server + `", "send_proxy": "v2", "proxy_v2_options": ["netns"]}]}`})
+				f, _ := frontendTo(app, "web", Config{MaxHello: 65536, InspectDelay: time.Hour})
+				calls(t, f, func(_ *Frontend, s *relay.Socket) error { return serve(f.Entry(c.entry), s) }, []clientDoes{sends(hello), finishes})
+				select {
+				case header := <-got:
+					expectHeaderSent(t, header, c.want)
+				case <-time.After(10 * time.Second):
+					t.Fatal("the server got no connection")
 				}
 			})
 		}

@@ -28,7 +28,8 @@ type shardConn struct {
 	socket   *relay.Socket // nil once the session owns it
 	accepted time.Duration // since epoch
 	session  *session      // that it is to become
-	header   *headerState  // nil: the frontend takes no PROXY headers
+	entry    *EntryConfig
+	header   *headerState // nil: the frontend takes no PROXY headers
 
 	pooled *pooledConn // nil while the client is waited for, and once it is a session
 	kept   *keptInput  // nil before the client has sent anything
@@ -45,9 +46,9 @@ func (e *Entry) ServeOnShard(socket *relay.Socket) {
 		return
 	}
 	f.setActive() // else durable would not pass connections to f
-	a := &shardConn{active: f.active, f: f, socket: socket, accepted: accepted.Sub(epoch), session: new(session)}
-	if e.headers != nil {
-		a.header = e.headers.stateFor(socket.RemoteAddr())
+	a := &shardConn{active: f.active, f: f, socket: socket, accepted: accepted.Sub(epoch), session: new(session), entry: e.EntryConfig}
+	if e.Headers != nil {
+		a.header = e.Headers.stateFor(socket.RemoteAddr())
 	}
 	f.conns.Add(1)
 	liveConns.addSession()

@@ -86,7 +86,7 @@ func TestIdleSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.Entry(nil).Serve(s, time.Now())
+		f.Entry(EntryConfig{}).Serve(s, time.Now())
 		if got, err := unix.Read(fd, make([]byte, 1)); got != 1 {
 			t.Fatal(got, err)
 		}

@@ -31,10 +31,10 @@ import (
 // ways are the two ways to serve a connection.
 var ways = map[string]func(*Frontend, *relay.Socket) error{
 	"general": func(f *Frontend, s *relay.Socket) error {
-		go f.Entry(nil).Serve(s, time.Now())
+		go f.Entry(EntryConfig{}).Serve(s, time.Now())
 		return nil
 	},
-	"fast": func(f *Frontend, s *relay.Socket) error { return relay.OnShard(s, f.Entry(nil).ServeOnShard) },
+	"fast": func(f *Frontend, s *relay.Socket) error { return relay.OnShard(s, f.Entry(EntryConfig{}).ServeOnShard) },
 }
 
 // clientDoes is something that a connected client does.

@@ -93,6 +93,11 @@ func headerPolicy(list []*AcceptProxy) (policy frontend.HeaderPolicy, err error)
 	return policy, nil
 }
 
+// entry returns the properties of the bind's connections.
+func (b *Bind) entry() frontend.EntryConfig {
+	return frontend.EntryConfig{Headers: b.headers, MapIPv4: b.parsed.Host == "::" && !b.IPv6Only, Namespace: b.Namespace}
+}
+
 // acceptProxyOptions returns the words for a list of sources.
 func acceptProxyOptions(list *[]*AcceptProxy) options.Table {
 	return options.Table{

@@ -100,7 +100,7 @@ func TestExpectProxyNeedsSources(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"connection": [{"action": "expect_proxy", ` + from + `}]}`:                                        "",
 		`{"connection": [{"action": "expect_proxy"}]}`:                                                      "connection: rule 1: action expect_proxy has no match",
-		`{"connection": [{"action": "expect_proxy", ` + strings.Replace(from, "match", "unless", 1) + `}]}`: "connection: rule 1: action expect_proxy has no match",
+		`{"connection": [{"action": "expect_proxy", ` + strings.Replace(from, "match", "unless", 1) + `}]}`: "",
 		`{"session": [{"action": "expect_proxy", ` + from + `}]}`:                                           "session: " + late,
 		`{"content": {"rules": [{"action": "expect_proxy", ` + from + `}]}}`:                                "content: " + late,
 	} {

@@ -108,7 +108,7 @@ func (f *Frontend) Listen() error {
 	for i, b := range f.Bind {
 		opened, err := b.open(f.ctx)
 		for _, ln := range opened {
-			f.listeners = append(f.listeners, listening{ln, f.frontend.Entry(b.headers)})
+			f.listeners = append(f.listeners, listening{ln, f.frontend.Entry(b.entry())})
 		}
 		if err != nil {
 			f.StopListening()

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 )
 
 // takeFor is replaced in tests.
@@ -33,7 +34,7 @@ func (h *Handler) skipRoute(ctx caddy.Context) {
 		h.logger.Warn("connections take the route of layer4, which costs more", zap.String("frontend", h.Name), zap.Error(err))
 	case !matchers:
 		for _, at := range ownAddresses(app, h.soleOf) {
-			takeFor(ctx, app, at, h.frontend.Entry(nil).ServeOnShard)
+			takeFor(ctx, app, at, h.frontend.Entry(frontend.EntryConfig{}).ServeOnShard)
 		}
 	}
 }
