@@ -35,12 +35,17 @@ type outgoing struct {
 }
 
 // newSocket makes the socket. It stays in the namespace that it is made in.
-func (how *outgoing) newSocket(to netip.AddrPort) (fd int, err error) {
-	if how.options == nil || how.options.Namespace == nil {
-		fd, err = newSocket(to)
-		return fd, os.NewSyscallError("socket", err)
+func (how *outgoing) newSocket(to netip.AddrPort) (int, error) {
+	if how.options != nil && how.options.Namespace != nil {
+		return newSocketIn(how.options.Namespace, to)
 	}
-	err = how.options.Namespace.Do(func() (err error) {
+	fd, err := newSocket(to)
+	return fd, os.NewSyscallError("socket", err)
+}
+
+// newSocketIn makes a socket in a namespace.
+func newSocketIn(n Namespace, to netip.AddrPort) (fd int, err error) {
+	err = n.Do(func() (err error) {
 		fd, err = newSocket(to)
 		return os.NewSyscallError("socket", err)
 	})

@@ -286,3 +286,19 @@ func TestFastOpenLate(t *testing.T) {
 	receiveEnd(t, client, "hello, world")
 	check(t, <-g.result, Client, Closed, 12, 12)
 }
+
+// A connection without options allocates nothing for them.
+func TestConnectWithoutOptionsAllocatesNothing(t *testing.T) {
+	_, at := listenRaw(t) // accepts nothing: that would allocate
+	n := testing.AllocsPerRun(50, func() {
+		fd, err := startConnect(at, outgoing{first: true, keepAlive: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = setLinger(fd, true, 0)
+		closeFD(fd)
+	})
+	if n >= 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
