@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -220,18 +221,23 @@ func (c *client) next(e expectation) outcome {
 
 // send writes in segments of at most a number of bytes (0: in one).
 func (c *client) send(p payload) outcome {
-	data, segment := p.data, p.segment
-	if !p.header {
-		c.mu.Lock()
-		c.sent = append(c.sent, data...)
-		c.mu.Unlock()
+	data, segment := slices.Concat(p.data, p.then), p.segment
+	sent := data
+	if p.header {
+		sent = p.then
 	}
+	c.mu.Lock()
+	c.sent = append(c.sent, sent...)
+	c.mu.Unlock()
 	if segment == 0 {
 		segment = len(data)
 	}
 	for len(data) > 0 {
 		n := min(segment, len(data))
-		if _, err := c.conn.Write(data[:n]); err != nil {
+		switch _, err := c.conn.Write(data[:n]); {
+		case err != nil && p.header: // it may be refused before its end
+			return outcome{}
+		case err != nil:
 			return outcome{what: "cannot send", at: timeless}
 		}
 		if data = data[n:]; len(data) > 0 {

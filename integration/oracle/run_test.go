@@ -108,24 +108,29 @@ func (r *run) prepare(s *scenario, dir, config string) (env []string, err error)
 			return nil, err
 		}
 	}
+	names := make(map[string]string) // of all ports
 	for _, name := range s.ports {
 		address, err := programs.FreeAddress()
 		if err != nil {
 			return nil, err
 		}
 		r.ports[name] = port(address)
+		names[r.ports[name]] = name
 		env = append(env, name+"="+r.ports[name])
 	}
-	for name, b := range s.servers {
+	for name := range s.servers {
 		address, err := programs.FreeAddress()
 		if err != nil {
 			return nil, err
 		}
-		r.servers[name] = &server{name: name, address: address}
+		r.servers[name] = &server{name: name, address: address, ports: names}
+		names[port(address)] = name
+		env = append(env, name+"="+port(address))
+	}
+	for name, b := range s.servers {
 		if err := r.servers[name].behave(b); err != nil {
 			return nil, fmt.Errorf("server %s: %w", name, err)
 		}
-		env = append(env, name+"="+port(address))
 	}
 	return env, nil
 }

@@ -106,6 +106,7 @@ var acts = map[string]func(*session) error{
 	"greets":     (*session).greet,
 	"reads":      (*session).awaitData,
 	"awaits-fin": (*session).awaitEnd,
+	"unwraps":    (*session).unwrap,
 	"fin":        func(s *session) error { return s.conn.CloseWrite() },
 	"closes":     func(s *session) error { return s.conn.Close() },
 	"resets": func(s *session) error {
@@ -118,6 +119,7 @@ var acts = map[string]func(*session) error{
 type server struct {
 	name    string
 	address string
+	ports   map[string]string // the scenario's names of ports
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -129,6 +131,7 @@ type server struct {
 // session is a connection to a server.
 type session struct {
 	server string
+	ports  map[string]string
 	number int
 	conn   *net.TCPConn
 
@@ -203,7 +206,7 @@ func (s *server) accept(listener net.Listener) {
 		}
 		s.mu.Lock()
 		one := &session{
-			server: s.name, number: len(s.sessions) + 1, conn: c.(*net.TCPConn),
+			server: s.name, ports: s.ports, number: len(s.sessions) + 1, conn: c.(*net.TCPConn),
 			any: make(chan struct{}), more: make(chan struct{}), ended: make(chan struct{}),
 		}
 		s.sessions = append(s.sessions, one)

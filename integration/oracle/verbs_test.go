@@ -85,8 +85,9 @@ func (s *scenario) client(w *words) (string, error) {
 // payload holds bytes that a client sends.
 type payload struct {
 	data    []byte
-	segment int  // the bytes in each segment; 0: all
-	header  bool // for the program, which passes it to no server
+	segment int    // the bytes in each segment; 0: all
+	header  bool   // for the program, which passes it to no server
+	then    []byte // data behind a header, in its last segment
 }
 
 // parseSend parses send CLIENT [header] hello … | text "…" | hex … | N bytes.
@@ -100,8 +101,9 @@ func parseSend(t testing.TB, s *scenario, w *words) (action, error) {
 }
 
 func (s *scenario) parsePayload(t testing.TB, w *words) (p payload, err error) {
-	p.header = w.take("header")
 	switch {
+	case w.take("header"):
+		return s.parseHeader(t, w)
 	case w.take("hello"):
 		p.data, p.segment, err = s.parseHello(t, w)
 		return p, err
