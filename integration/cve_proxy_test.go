@@ -55,6 +55,7 @@ layer4 {
 			t.Errorf("log line %+v, want backend %s", l, want)
 		}
 	}
+	startOutgoing(t, listen(t, echoBehindHeader)).check(t)
 }
 
 // hostileValues are values of TLVs: all bytes, alone and together, and texts that mean something
