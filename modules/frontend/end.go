@@ -64,7 +64,7 @@ func sessionEnding(r relay.Result, record *tcplog.Record) ending {
 // conclude writes the ending into the record and logs it. Every connection passes here exactly
 // once, after it has released everything that it held. Code that counts or logs all connections
 // belongs here.
-func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time, log *tcplog.Log) {
+func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time, log *tcplog.Log, ends *endCounts) {
 	r.End, r.EndedBy, r.Error = e.end, e.by, ""
 	if e.err != nil {
 		r.Error = e.err.Error()
@@ -74,6 +74,7 @@ func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time
 	}
 	r.ActConn = int64(liveConns.count())
 	r.Duration = time.Since(began)
+	ends[e.end].Add(1)
 	log.Write(r)
 }
 
@@ -94,7 +95,7 @@ func (c *connection) end(e *ending) {
 		e = &ending{end: c.endIfKilled, by: relay.Proxy, err: errShutdown, clientClosed: true}
 	}
 	c.closeClient(e, last)
-	e.conclude(&c.record, server, c.accepted, c.f.log)
+	e.conclude(&c.record, server, c.accepted, c.f.log, c.f.ends)
 }
 
 // recovered ends a connection whose goroutine has panicked. It must be deferred.

@@ -91,8 +91,9 @@ type Frontend struct {
 
 	log            *tcplog.Log
 	conns          *connCount // number of connections of the frontend
-	reads          bool       // rules or routes look at what the client sends
-	nonBlocking    bool       // see decidesWithoutBlocking
+	ends           *endCounts
+	reads          bool // rules or routes look at what the client sends
+	nonBlocking    bool // see decidesWithoutBlocking
 	active         *activeFrontend
 	generation     int64            // higher than that of frontends made before
 	loaded         lifecycle.Config // see ActivateWhenRunning
@@ -106,7 +107,7 @@ func New(c Config) *Frontend {
 	}
 	// The app is a weak pointer: sessions outlive their configuration and keep the log.
 	f := &Frontend{
-		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontendConns.getOrCreate(c.Name),
+		Config: c, log: tcplog.Open(weak.Make(c.App), c.Logger), conns: frontendConns.getOrCreate(c.Name), ends: frontendEnds.getOrCreate(c.Name),
 		active: activeFrontends.getOrCreate(c.Name), generation: lastGeneration.Add(1),
 		reads: c.Content.NeedsRequest() || c.Router.needsRequest(),
 	}

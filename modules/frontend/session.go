@@ -33,6 +33,7 @@ type session struct {
 type sessionConfig struct {
 	frontend, backend string
 	feconn, beconn    *connCount
+	ends              *endCounts
 	log               *tcplog.Log
 	options           relay.Options
 	headers           map[string]int // the version of the PROXY header of each server that gets one
@@ -45,7 +46,7 @@ func (f *Frontend) sessionConfigFor(b *balancer.Backend) *sessionConfig {
 		return known.(*sessionConfig)
 	}
 	known, _ := f.sessionConfigs.LoadOrStore(b, &sessionConfig{
-		frontend: f.Name, backend: b.Name(), feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()),
+		frontend: f.Name, backend: b.Name(), ends: f.ends, feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()),
 		log: f.log, options: f.relayOptions(b), headers: b.Headers(),
 	})
 	return known.(*sessionConfig)
@@ -119,7 +120,7 @@ func (s *session) Ended(result relay.Result) {
 	}
 	record.FEConn, record.BEConn = s.feconn.Load(), s.beconn.Load()
 	s.lease.Release(outcome)
-	end.conclude(&record, s.lease.Server, accepted, s.log)
+	end.conclude(&record, s.lease.Server, accepted, s.log, s.ends)
 }
 
 // blameHeader returns the error of a server that ended the session without an answer. If the server

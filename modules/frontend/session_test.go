@@ -73,7 +73,7 @@ func TestSessionEndingReason(t *testing.T) {
 	} {
 		r := tcplog.New("tls", nil, nil)
 		end := sessionEnding(c.result, &r)
-		end.conclude(&r, nil, time.Now(), log)
+		end.conclude(&r, nil, time.Now(), log, new(endCounts))
 		if r.End != c.end || r.EndedBy != c.result.By || r.Error != c.err || r.In != c.result.In || r.Out != c.result.Out {
 			t.Errorf("%+v gave %+v", c.result, r)
 		}

@@ -208,9 +208,9 @@ func lineOf(t *testing.T, f *Frontend, logged *observer.ObservedLogs) string {
 // calls returns what a client sees.
 func calls(t *testing.T, f *Frontend, serve func(*Frontend, *relay.Socket) error, does []clientDoes) string {
 	t.Helper()
+	awaitNoConnections(t) // those of another test would be counted
 	client, socket := accepted(t)
 	defer client.Close()
-	before := f.conns.Load()
 	if err := serve(f, socket); err != nil {
 		t.Fatal(err)
 	}
@@ -229,12 +229,18 @@ func calls(t *testing.T, f *Frontend, serve func(*Frontend, *relay.Socket) error
 		end = err.Error()
 	}
 	client.Close()
-	for until := time.Now().Add(time.Minute); f.conns.Load() > before || liveConns.count() > 0; time.Sleep(time.Millisecond) {
+	awaitNoConnections(t)
+	return fmt.Sprintf("%q, %s", got, end)
+}
+
+// awaitNoConnections waits until no connection is left.
+func awaitNoConnections(t *testing.T) {
+	t.Helper()
+	for until := time.Now().Add(time.Minute); liveConns.count() > 0 || frontendConns.load("f") > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatalf("%d connections are left", f.conns.Load())
+			t.Fatalf("%d connections are left", liveConns.count())
 		}
 	}
-	return fmt.Sprintf("%q, %s", got, end)
 }
 
 // accepted returns both ends of a connection over loopback.

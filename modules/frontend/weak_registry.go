@@ -37,6 +37,19 @@ func (b *weakRegistry[T]) lookup(name string) *T {
 	return b.values[name].Value()
 }
 
+// all returns the values that something refers to.
+func (b *weakRegistry[T]) all() map[string]*T {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make(map[string]*T, len(b.values))
+	for name, p := range b.values {
+		if v := p.Value(); v != nil {
+			all[name] = v
+		}
+	}
+	return all
+}
+
 // remove drops a name whose value has been collected.
 func (b *weakRegistry[T]) remove(name string) {
 	b.mu.Lock()

@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -31,9 +32,10 @@ func init() {
 //	GET   /passthrough/backends/BACKEND/servers/SERVER
 //	PATCH /passthrough/backends/BACKEND/servers/SERVER
 //	GET   /passthrough/sessions
+//	GET   /passthrough/frontends
 //
-// GET returns Backends, Backend, Server or Sessions; PATCH takes Change and returns Server. The
-// status is 404 for an unknown name, 400 for an invalid value.
+// GET returns Backends, Backend, Server, Sessions or the Counts of each frontend; PATCH takes
+// Change and returns Server. The status is 404 for an unknown name, 400 for an invalid value.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -44,11 +46,14 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// backendsPath is the prefix of all paths but sessionsPath.
+// backendsPath is the prefix of the paths of backends and servers.
 const backendsPath = "/passthrough/backends"
 
-// sessionsPath is the path of the sessions.
-const sessionsPath = "/passthrough/sessions"
+// The paths of the sessions and of the frontends.
+const (
+	sessionsPath  = "/passthrough/sessions"
+	frontendsPath = "/passthrough/frontends"
+)
 
 // Routes returns the routes of the admin endpoint.
 func (Admin) Routes() []caddy.AdminRoute {
@@ -56,17 +61,20 @@ func (Admin) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: backendsPath, Handler: handler},
 		{Pattern: backendsPath + "/", Handler: handler},
-		{Pattern: sessionsPath, Handler: caddy.AdminHandlerFunc(serveSessions)},
+		{Pattern: sessionsPath, Handler: getJSON(func() any { return newSessions() })},
+		{Pattern: frontendsPath, Handler: getJSON(func() any { return frontend.AllCounts() })},
 	}
 }
 
-// serveSessions writes the number of connections, also during shutdown.
-func serveSessions(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet {
-		return apiError(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET", r.Method))
-	}
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(newSessions())
+// getJSON returns a handler of GET that writes a value as JSON.
+func getJSON(value func() any) caddy.AdminHandler {
+	return caddy.AdminHandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method != http.MethodGet {
+			return apiError(http.StatusMethodNotAllowed, fmt.Errorf("method %s: expected GET", r.Method))
+		}
+		w.Header().Set("Content-Type", "application/json")
+		return json.NewEncoder(w).Encode(value())
+	})
 }
 
 func serve(w http.ResponseWriter, r *http.Request) error {

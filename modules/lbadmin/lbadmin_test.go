@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -209,5 +210,15 @@ func TestChange(t *testing.T) {
 		if status, text := ask(t, c.method, c.path, c.body); status != c.status || !strings.Contains(text, c.want) {
 			t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, status, text, c.status, c.want)
 		}
+	}
+}
+
+// The frontends' counts are served by GET alone.
+func TestFrontendsAreCounted(t *testing.T) {
+	if got := get[map[string]frontend.Counts](t, frontendsPath); got == nil {
+		t.Error("no object")
+	}
+	if status, text := ask(t, http.MethodPost, frontendsPath, ""); status != http.StatusMethodNotAllowed || !strings.Contains(text, "method POST: expected GET") {
+		t.Errorf("POST: %d %s", status, text)
 	}
 }

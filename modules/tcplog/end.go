@@ -48,9 +48,11 @@ const (
 	HeaderInvalid    // PR the PROXY header was invalid
 	HeaderNotAllowed // PR a PROXY header came from a source that accept_proxy does not name
 	HeaderTimeout    // cR the PROXY header was not complete in time
+
+	EndCount // their number
 )
 
-var ends = [...]struct{ letters, name string }{
+var ends = [EndCount]struct{ letters, name string }{
 	Complete:         {"--", "complete"},
 	ClientReset:      {"CD", "client_reset"},
 	ServerReset:      {"SD", "server_reset"},
