@@ -38,25 +38,37 @@ func newNetwork(t *testing.T) *network {
 		}
 		t.Cleanup(func() { n.ip("netns del %s", name) })
 	}
-	n.ip("-n %s link set lo up", n.server)
-	n.ip("-n %s addr add 10.77.9.9/32 dev lo", n.server)
-	n.ip("-n %s addr add fd77:9::9/128 dev lo", n.server)
-	for i, link := range []string{"dur1", "dur2"} {
-		n.ip("-n %s link add %s type veth peer name %[2]s netns %s", n.server, link, n.client)
-		for host, ns := range []string{n.server, n.client} {
-			n.ip("-n %s addr add 10.77.%d.%d/24 dev %s", ns, i+1, host+1, link)
-			n.ip("-n %s addr add fd77:%d::%d/64 dev %s nodad", ns, i+1, host+1, link)
-			n.ip("-n %s link set %s up", ns, link)
-		}
-		n.ip("-n %s route add 10.77.9.9/32 dev %s metric %d", n.client, link, i+1)
-		n.ip("-n %s route add fd77:9::9/128 via fd77:%d::1 dev %s metric %[2]d", n.client, i+1, link)
-	}
+	n.address()
+	n.link(1)
+	n.link(2)
 	var err error
 	if n.in, err = netns.Open(n.client); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.in.Close() })
 	return n
+}
+
+// address gives the server the address of its loopback interface.
+func (n *network) address() {
+	n.t.Helper()
+	n.ip("-n %s link set lo up", n.server)
+	n.ip("-n %s addr add 10.77.9.9/32 dev lo", n.server)
+	n.ip("-n %s addr add fd77:9::9/128 dev lo", n.server)
+}
+
+// link makes a link between the server and the client.
+func (n *network) link(number int) {
+	n.t.Helper()
+	link := fmt.Sprintf("dur%d", number)
+	n.ip("-n %s link add %s type veth peer name %[2]s netns %s", n.server, link, n.client)
+	for host, ns := range []string{n.server, n.client} {
+		n.ip("-n %s addr add 10.77.%d.%d/24 dev %s", ns, number, host+1, link)
+		n.ip("-n %s addr add fd77:%d::%d/64 dev %s nodad", ns, number, host+1, link)
+		n.ip("-n %s link set %s up", ns, link)
+	}
+	n.ip("-n %s route add 10.77.9.9/32 dev %s metric %d", n.client, link, number)
+	n.ip("-n %s route add fd77:9::9/128 via fd77:%d::1 dev %s metric %[2]d", n.client, number, link)
 }
 
 // ip runs the command of that name.

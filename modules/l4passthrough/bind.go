@@ -107,18 +107,6 @@ func (b *Bind) provision() (err error) {
 	return errors.Join(b.validateBacklog(), b.validateOptions(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.ValidateDuration("keepalive_interval", b.KeepaliveInterval))
 }
 
-func (b *Bind) validateBacklog() error {
-	switch {
-	case b.Backlog < 0:
-		return fmt.Errorf("backlog %d: expected a whole number from 1", b.Backlog)
-	case b.Backlog > 0 && !b.isDurable():
-		return fmt.Errorf("backlog %d: it is for durable addresses: expected none with address %q, or durable/ in place of its network", b.Backlog, b.Address)
-	case b.Backlog > 0 && strings.HasPrefix(b.parsed.Host, "fd/"):
-		return fmt.Errorf("backlog %d: a descriptor has that of the program which opened it: expected none with address %q, or Backlog= of systemd's socket", b.Backlog, b.Address)
-	}
-	return nil
-}
-
 // resolve returns the address with its network and mode.
 func (b *Bind) resolve(address string) (string, error) {
 	network, rest, given := strings.Cut(address, "/")

@@ -107,6 +107,18 @@ func (b *Bind) validateOptions() error {
 	return options.ValidateDuration("tcp_user_timeout", b.TCPUserTimeout)
 }
 
+func (b *Bind) validateBacklog() error {
+	switch {
+	case b.Backlog < 0:
+		return fmt.Errorf("backlog %d: expected a whole number from 1", b.Backlog)
+	case b.Backlog > 0 && !b.isDurable():
+		return fmt.Errorf("backlog %d: it is for durable addresses: expected none with address %q, or durable/ in place of its network", b.Backlog, b.Address)
+	case b.Backlog > 0 && strings.HasPrefix(b.parsed.Host, "fd/"):
+		return fmt.Errorf("backlog %d: a descriptor has that of the program which opened it: expected none with address %q, or Backlog= of systemd's socket", b.Backlog, b.Address)
+	}
+	return nil
+}
+
 // chooseVersions returns an address with the network for its versions of IP.
 func (b *Bind) chooseVersions(address string) (string, error) {
 	word := "ipv6_only"
