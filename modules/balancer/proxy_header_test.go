@@ -80,9 +80,15 @@ func TestWhichProxyHeader(t *testing.T) {
 		check  Check
 		want   int
 	}{
-		{0, Check{}, 2}, {1, Check{}, 1}, {2, Check{}, 0},
-		{0, Check{SendProxy: "off"}, 0}, {0, Check{SendProxy: "v1"}, 1}, {2, Check{SendProxy: "v2"}, 2},
-		{0, Check{Port: 80}, 0}, {0, Check{Address: "10.0.0.9"}, 0}, {0, Check{Port: 80, SendProxy: "v2"}, 2},
+		{0, Check{}, 2},
+		{1, Check{}, 1},
+		{2, Check{}, 0},
+		{0, Check{SendProxy: "off"}, 0},
+		{0, Check{SendProxy: "v1"}, 1},
+		{2, Check{SendProxy: "v2"}, 2},
+		{0, Check{Port: 80}, 0},
+		{0, Check{Address: "10.0.0.9"}, 0},
+		{0, Check{Port: 80, SendProxy: "v2"}, 2},
 	} {
 		if got := b.headerOfCheck(b.Servers[c.server], &c.check); got != c.want {
 			t.Errorf("check %+v of server %s sends version %d, expected %d", c.check, b.Servers[c.server].Name, got, c.want)

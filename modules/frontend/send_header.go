@@ -20,9 +20,10 @@ func (c *connection) firstBytes(k *claim) (first []byte, header int) {
 	if h.NeedsRequest() {
 		_ = c.readForBackend() // a client that has left is noticed later
 	}
-	b := c.appendHeader(c.sendBuffer[:0], h)
-	c.sendBuffer = append(b, c.hello.Bytes()...)
-	return c.sendBuffer, len(b)
+	c.sendBuffer = c.appendHeader(c.sendBuffer[:0], h)
+	header = len(c.sendBuffer)
+	c.sendBuffer = append(c.sendBuffer, c.hello.Bytes()...)
+	return c.sendBuffer, header
 }
 
 // appendHeader appends the PROXY header of the connection.

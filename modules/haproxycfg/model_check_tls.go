@@ -40,9 +40,10 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 			t.errorf(w.Pos, "'server %s/%s' : %v is not available for its checks over TLS", p.name, n.Name, w)
 		}
 	}
+	t.offerRevocations(n, s)
 	for _, err := range []error{
 		t.offerCiphers(n, s, oldest), t.offerSuites(n, s), t.offerCurves(n, s),
-		t.offerCertificate(n, s), t.offerRevocations(n, s), t.validateALPN(p, n),
+		t.offerCertificate(n, s), t.validateALPN(p, n),
 	} {
 		if err != nil {
 			t.errorf(n.Pos, "'server %s/%s' : %v", p.name, n.Name, err)

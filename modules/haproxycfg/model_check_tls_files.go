@@ -73,11 +73,10 @@ func hasKey(text []byte) bool {
 	return false
 }
 
-func (t *translation) offerRevocations(n *server, s *tlsSettings) error {
+func (t *translation) offerRevocations(n *server, s *tlsSettings) {
 	if s.crl.keyword != "" && t.verifies(n) {
 		n.checkTLS.CRL, _ = t.fileBelow(t.caBase, s.crl.value) // validateCRL has read it
 	}
-	return nil
 }
 
 // validateCRL reports an unusable file of revocation lists. HAProxy reads it even if nothing uses

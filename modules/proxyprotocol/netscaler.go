@@ -53,7 +53,7 @@ func parseNetScaler(b []byte) (*Header, error) {
 		return nil, invalid("NetScaler's header has no IP header")
 	}
 	var source, destination []byte
-	protocol, length := 0, 0
+	var protocol, length int
 	switch version := ip[0] >> 4; {
 	case version == 4 && len(ip) >= ipv4Header:
 		source, destination = ip[12:16], ip[16:20]

@@ -33,6 +33,9 @@ func readAll(t testing.TB, r *Reader, b []byte, cut func(rest int) int) (h *Head
 	return nil, used, nil
 }
 
+// allOnes is the longest text of an address.
+const allOnes = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+
 // headers are headers and the error or the addresses expected of them.
 var headers = []struct {
 	name, header string
@@ -41,9 +44,9 @@ var headers = []struct {
 	{"v1 IPv4", "PROXY TCP4 198.51.100.7 192.0.2.1 50676 443\r\n", "198.51.100.7:50676", ""},
 	{"v1 IPv6", "PROXY TCP6 2001:db8::7 2001:db8::1 50676 443\r\n", "[2001:db8::7]:50676", ""},
 	{"v1 mapped", "PROXY TCP6 ::ffff:198.51.100.7 2001:db8::1 0 443\r\n", "[::ffff:198.51.100.7]:0", ""},
-	{"v1 longest", "PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535", ""},
+	{"v1 longest", "PROXY TCP6 " + allOnes + " " + allOnes + " 65535 65535\r\n", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535", ""},
 	{"v1 unknown", "PROXY UNKNOWN\r\n", "", ""},
-	{"v1 unknown with more", "PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n", "", ""},
+	{"v1 unknown with more", "PROXY UNKNOWN " + allOnes + " " + allOnes + " 65535 65535\r\n", "", ""},
 	{"v1 too long", "PROXY UNKNOWN " + strings.Repeat("x", 100) + "\r\n", "", "longer than 107 bytes"},
 	{"v1 endless", "PROXY " + strings.Repeat(" ", 1000), "", "longer than 107 bytes"},
 	{"v1 without CR", "PROXY TCP4 198.51.100.7 192.0.2.1 50676 443\n", "", "CRLF"},

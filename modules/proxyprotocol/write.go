@@ -53,7 +53,8 @@ func BeginV2(b []byte, source, destination netip.AddrPort) V2 {
 	b = append(b, signature...)
 	switch from, to := source.Addr(), destination.Addr(); {
 	case !source.IsValid() || !destination.IsValid():
-		w.b = append(b, version2|local, 0, 0, 0)
+		b = append(b, version2|local, 0, 0, 0)
+		w.b = b
 		return w
 	case from.Is4() && to.Is4():
 		four, other := from.As4(), to.As4()
