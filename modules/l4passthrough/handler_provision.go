@@ -124,6 +124,7 @@ func (h *Handler) provisionContent(ctx caddy.Context) error {
 		h.logger.Warn("not in effect yet: maxconn", zap.String("frontend", h.Name))
 	}
 	h.earlyRules[0].Rules, h.earlyRules[1].Rules = h.Connection, h.Session
+	h.earlyRules[0].BeforeHeader = true
 	for i, name := range []string{"connection", "session"} {
 		if err := h.provisionEarly(ctx, &h.earlyRules[i], name); err != nil {
 			return h.at(name, 0, fmt.Errorf("%s: %w", name, err))
@@ -131,12 +132,6 @@ func (h *Handler) provisionContent(ctx caddy.Context) error {
 	}
 	if err := h.Content.Provision(ctx); err != nil {
 		return h.at("content", 0, fmt.Errorf("content: %w", err))
-	}
-	if h.Content == nil {
-		return nil
-	}
-	if i := slices.IndexFunc(h.Content.Rules, (*rules.Rule).ExpectsProxy); i >= 0 {
-		return h.at("content", 0, fmt.Errorf("content: %w", expectsProxyLate(i)))
 	}
 	return nil
 }
@@ -147,9 +142,6 @@ func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name 
 		return err
 	}
 	for i, r := range ruleset.Rules {
-		if r.ExpectsProxy() && name != "connection" {
-			return expectsProxyLate(i)
-		}
 		if r.Action == "reject" {
 			return fmt.Errorf("rule %d: action reject: no TLS has been read at that time: expected close, reset or drop", i+1)
 		}
@@ -158,12 +150,6 @@ func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name 
 		}
 	}
 	return nil
-}
-
-// expectsProxyLate returns the error for rule i, whose action is expect_proxy, outside of
-// connection.
-func expectsProxyLate(i int) error {
-	return fmt.Errorf("rule %d: action expect_proxy: expected it in connection, before anything is read", i+1)
 }
 
 // validateBackends checks the frontend's options about backends as a whole.

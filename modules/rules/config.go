@@ -29,6 +29,10 @@ type Config struct {
 
 	// Rules are evaluated in order, and again from the first whenever more bytes have come.
 	Rules []*Rule `json:"rules,omitempty"`
+
+	// BeforeHeader says that the rules come before a PROXY header, so that their action may be
+	// expect_proxy.
+	BeforeHeader bool `json:"-"`
 }
 
 // Provision compiles the rules. A nil Config has no rules.
@@ -43,6 +47,9 @@ func (c *Config) Provision(ctx caddy.Context) error {
 	for i, r := range c.Rules {
 		if r == nil {
 			return fmt.Errorf("rule %d: expected an object with action", i+1)
+		}
+		if r.action = actions[r.Action]; r.action == expectProxy && !c.BeforeHeader {
+			return fmt.Errorf("rule %d: action expect_proxy: expected it in connection, before anything is read", i+1)
 		}
 		r.number = i + 1
 		if err := r.provision(ctx, loader); err != nil {

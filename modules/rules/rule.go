@@ -175,9 +175,6 @@ func (r *Rule) NeedsRequest() bool {
 	return r.condition.NeedsRequest() || r.value != nil && r.value.NeedsRequest() || r.format != nil && r.format.NeedsRequest()
 }
 
-// ExpectsProxy reports whether the rule's action is expect_proxy.
-func (r *Rule) ExpectsProxy() bool { return r.Action == "expect_proxy" }
-
 // Questions returns the rule's questions about the process; see sample.Expression.
 func (r *Rule) Questions() []sample.Question {
 	all := r.condition.Questions()
