@@ -26,6 +26,7 @@ type target struct {
 	connect         time.Duration // timeout; 0: none
 	tls             *checks.TLS   // nil: plain text
 	serverName      string        // the SNI
+	header          string        // PROXY header to begin with; empty: none
 
 	socket *relay.SocketOptions // nil: none
 }
@@ -34,7 +35,7 @@ type targetKey struct{}
 
 // target returns the destination of connections to a server.
 func (x *exchange) target(s *pool.Server) target {
-	t := target{address: s.Address, prefer: s.ResolvePrefer, connect: max(0, time.Duration(x.h.backend.Timeouts.Connect)), socket: x.h.backend.Socket(s)}
+	t := target{address: s.Address, prefer: s.ResolvePrefer, connect: max(0, time.Duration(x.h.backend.Timeouts.Connect)), socket: x.h.backend.Socket(s), header: x.header(s.Name)}
 	o := x.h.TLS[s.Name]
 	if o == nil {
 		o = x.h.TLS[anyServer]
@@ -51,6 +52,9 @@ func (t target) key() string {
 	kind := "plain"
 	if t.tls != nil {
 		kind = "tls." + hex.EncodeToString([]byte(t.serverName))
+	}
+	if t.header != "" {
+		kind += ".proxy." + hex.EncodeToString([]byte(t.header))
 	}
 	return hex.EncodeToString([]byte(t.address)) + "." + kind
 }
@@ -75,6 +79,9 @@ func (e *connectError) isLocal() bool {
 func dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	t := ctx.Value(targetKey{}).(target)
 	conn, err := t.dial(ctx)
+	if err == nil && t.header != "" {
+		err = t.sendHeader(ctx, conn)
+	}
 	if err == nil && t.tls != nil {
 		conn, err = t.secure(ctx, conn)
 	}

@@ -9,6 +9,7 @@
 package httpbackend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,7 +109,7 @@ func (h *Handler) provision(app *balancer.App) (err error) {
 	if h.backend, err = app.Backend(h.Backend); err != nil {
 		return err
 	}
-	if err := h.validateServers(); err != nil {
+	if err := cmp.Or(h.validateServers(), h.validateHeaders()); err != nil {
 		return err
 	}
 	if err := h.prepareTLS(); err != nil {

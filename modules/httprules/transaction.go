@@ -54,6 +54,9 @@ func Of(r *http.Request) *Transaction {
 	return t
 }
 
+// Input returns the input of expressions over the request.
+func (t *Transaction) Input() sample.Input { return t.input }
+
 // Sample evaluates an expression.
 func (t *Transaction) Sample(e *sample.Expression) (sample.Value, bool) {
 	v, verdict := e.Eval(&t.input)
