@@ -68,9 +68,24 @@ func makeHeader(version string, w *words) ([]byte, error) {
 	return b.End(), nil
 }
 
-// unwrap reads a PROXY header, which is not part of the client's bytes then, and sends a line that
-// describes it. Other bytes reset the connection.
+// unwrap reads a PROXY header, and sends a line that describes it.
 func (s *session) unwrap() error {
+	line, err := s.takeHeader()
+	if err == nil {
+		_, err = io.WriteString(s.conn, line+"\n")
+	}
+	return err
+}
+
+// unwrapSilently reads a PROXY header.
+func (s *session) unwrapSilently() error {
+	_, err := s.takeHeader()
+	return err
+}
+
+// takeHeader reads a PROXY header, which is not part of the client's bytes then, and describes it.
+// Other bytes reset the connection.
+func (s *session) takeHeader() (line string, err error) {
 	for {
 		s.mu.Lock()
 		raw, more := s.received, s.more
@@ -81,16 +96,15 @@ func (s *session) unwrap() error {
 		s.mu.Unlock()
 		switch {
 		case h != nil:
-			_, err := io.WriteString(s.conn, s.describe(h, raw[:used])+"\n")
-			return err
+			return s.describe(h, raw[:used]), nil
 		case err != nil:
 			_ = s.conn.SetLinger(0)
-			return errors.Join(err, s.conn.Close())
+			return "", errors.Join(err, s.conn.Close())
 		}
 		select {
 		case <-more:
 		case <-s.ended:
-			return io.EOF
+			return "", io.EOF
 		}
 	}
 }

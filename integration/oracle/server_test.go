@@ -107,8 +107,11 @@ var acts = map[string]func(*session) error{
 	"reads":      (*session).awaitData,
 	"awaits-fin": (*session).awaitEnd,
 	"unwraps":    (*session).unwrap,
-	"fin":        func(s *session) error { return s.conn.CloseWrite() },
-	"closes":     func(s *session) error { return s.conn.Close() },
+
+	"unwraps-silently": (*session).unwrapSilently,
+
+	"fin":    func(s *session) error { return s.conn.CloseWrite() },
+	"closes": func(s *session) error { return s.conn.Close() },
 	"resets": func(s *session) error {
 		_ = s.conn.SetLinger(0)
 		return s.conn.Close()
@@ -137,6 +140,7 @@ type session struct {
 
 	mu       sync.Mutex
 	received []byte
+	begun    bool          // bytes have come
 	any      chan struct{} // closed with the first bytes
 	more     chan struct{} // closed with the next bytes
 	ended    chan struct{} // closed when the client's direction is
@@ -252,7 +256,8 @@ func (s *session) read() {
 	for {
 		n, err := s.conn.Read(buf)
 		s.mu.Lock()
-		if n > 0 && len(s.received) == 0 {
+		if n > 0 && !s.begun {
+			s.begun = true
 			close(s.any)
 		}
 		s.received = append(s.received, buf[:n]...)
