@@ -23,7 +23,6 @@ var reasons = []struct {
 	reason string
 	words  []string
 }{
-	{"the PROXY protocol", []string{"send-proxy", "send-proxy-v2", "accept-proxy"}},
 	{"stick tables", []string{"stick on", "stick store-response", "track-sc0", "track-sc1", "sc_conn_rate", "src_conn_rate"}},
 	{"TLS that ends at the proxy", []string{"bind ... ssl"}},
 }

@@ -106,6 +106,7 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 		MaxConn:          p.maxconn,
 		DefaultBackend:   t.defaultBackendOf(p),
 
+		UniqueID:           p.uniqueID.format,
 		TimeoutProxyHeader: durationOrZero(p.timeouts.clientHandshake),
 	}
 	binds, at := t.emitBinds(p)

@@ -23,9 +23,7 @@ func (t *translation) emitCheck(p *proxy, n *server) *balancer.Check {
 	if h.module == externalModule { // the program gets the server's address, and connects as it likes
 		check.Address, check.Port = "", 0
 	}
-	if h.connects() { // the connect steps of a script have send-proxy of their own
-		check.SendProxy = ""
-	}
+	check.SendProxy = n.emitCheckHeader(h)
 	return &check
 }
 
@@ -105,9 +103,7 @@ func (t *translation) emitConnect(n *server, h *healthCheck, s checkStep) *check
 	if o.tls || o.usual && n.check.tls {
 		made.TLS = t.emitScriptTLS(n, h, o)
 	}
-	if o.proxy || o.usual && n.check.SendProxy != "" {
-		made.SendProxy = 1
-	}
+	made.SendProxy = n.emitStepHeader(o)
 	return &made
 }
 

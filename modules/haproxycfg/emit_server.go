@@ -19,7 +19,7 @@ func (t *translation) emitServer(p *proxy, n *server) *balancer.Server {
 	}
 	s := n.Server
 	s.Address = n.dial(clients)
-	s.SocketOptions = p.emitServerSocket(n)
+	s.SocketOptions, s.ProxyHeader = p.emitServerSocket(n), n.header.emit()
 	if n.check.on {
 		s.Check = t.emitCheck(p, n)
 		s.Observe = map[string]string{"layer4": "layer4", "layer7": "first_byte"}[n.observe]

@@ -44,12 +44,12 @@ type translation struct {
 	external  externalPermission
 	hardStop  time.Duration // 0: not given
 
-	verifyNone bool             // ssl-server-verify none
-	caBase     string           // ca-base
-	crtBase    string           // crt-base
-	tls        tlsSettings      // ssl-default-server-...: for all servers with check-ssl
-	tlsUsed    bool             // a server has check-ssl
-	warnedTLS  map[tlsWord]bool // words that have been warned of
+	verifyNone bool                // ssl-server-verify none
+	caBase     string              // ca-base
+	crtBase    string              // crt-base
+	tls        tlsSettings         // ssl-default-server-...: for all servers with check-ssl
+	tlsUsed    bool                // a server has check-ssl
+	warnedTLS  map[serverWord]bool // words that have been warned of
 
 	extraFiles  []string // ssl-load-extra-files
 	extraDelExt bool     // ssl-load-extra-del-ext
@@ -94,7 +94,7 @@ func newTranslation(branch string) *translation {
 		defaults:  make(map[string]*proxy),
 		resolvers: make(map[string]bool),
 		ids:       make(map[int]*proxy),
-		warnedTLS: make(map[tlsWord]bool),
+		warnedTLS: make(map[serverWord]bool),
 
 		roots:        make(map[string]memoized[*x509.CertPool]),
 		lists:        make(map[string]memoized[bool]),

@@ -35,7 +35,7 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 	if slices.Contains(s.versions.off[oldest:newest+1], true) {
 		t.warnf(n.Pos, "'server %s/%s' : its checks offer a version that 'no-tlsv1x' names, as in HAProxy: expected 'ssl-min-ver' and 'ssl-max-ver' alone", p.name, n.Name)
 	}
-	for _, w := range []tlsWord{s.sigalgs, s.clientSigalgs, s.npn} {
+	for _, w := range []serverWord{s.sigalgs, s.clientSigalgs, s.npn} {
 		if w.keyword != "" {
 			t.errorf(w.Pos, "'server %s/%s' : %v is not available for its checks over TLS", p.name, n.Name, w)
 		}
@@ -52,7 +52,7 @@ func (t *translation) finishTLS(p *proxy, n *server) {
 }
 
 // warnUnusedTLS warns, once for each option, that it has no effect.
-func (t *translation) warnUnusedTLS(words []tlsWord, note string) {
+func (t *translation) warnUnusedTLS(words []serverWord, note string) {
 	for _, w := range words {
 		if !t.warnedTLS[w] {
 			t.warnedTLS[w] = true
@@ -73,7 +73,7 @@ func (t *translation) warnUnusedDefaultTLS() {
 const droppedItems = 4
 
 // warnDropped warns of algorithms that checks do not offer.
-func (t *translation) warnDropped(w tlsWord, lost []string) {
+func (t *translation) warnDropped(w serverWord, lost []string) {
 	if len(lost) == 0 || t.warnedTLS[w] {
 		return
 	}

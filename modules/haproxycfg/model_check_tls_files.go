@@ -81,7 +81,7 @@ func (t *translation) offerRevocations(n *server, s *tlsSettings) {
 
 // validateCRL reports an unusable file of revocation lists. HAProxy reads it even if nothing uses
 // it.
-func (t *translation) validateCRL(w tlsWord) error {
+func (t *translation) validateCRL(w serverWord) error {
 	if w.keyword == "" {
 		return nil
 	}

@@ -60,6 +60,7 @@ func (t *translation) validateFrontend(p *proxy) {
 		}
 	}
 	t.validateSockets(p)
+	t.validateUniqueID(p)
 	t.validateRouting(p)
 }
 

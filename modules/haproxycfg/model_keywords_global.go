@@ -82,11 +82,11 @@ var globalKeywords = newTable([]keyword{
 	{name: "ssl-load-extra-files", in: inGlobal, grade: supported, args: someArgs, do: func(t *translation, _ *proxy, s statement) { t.extraFiles = s.args }, note: noteDefaultTLS},
 	{name: "ssl-load-extra-del-ext", in: inGlobal, grade: supported, args: noArgs, do: func(t *translation, _ *proxy, _ statement) { t.extraDelExt = true }, note: noteDefaultTLS},
 	{name: "ssl-default-server-options", in: inGlobal, grade: supported, args: someArgs, do: defaultTLSOptions, note: noteDefaultTLS},
-	{name: "ssl-default-server-ciphers", in: inGlobal, grade: supported, args: oneArg, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.ciphers }), note: noteDefaultTLS},
-	{name: "ssl-default-server-ciphersuites", in: inGlobal, grade: supported, args: oneArg, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.ciphersuites }), note: noteDefaultTLS},
-	{name: "ssl-default-server-curves", in: inGlobal, grade: supported, args: oneArg, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.curves }), note: noteDefaultTLS},
-	{name: "ssl-default-server-sigalgs", in: inGlobal, grade: differs, args: oneArg, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.sigalgs }), note: noteCannotCheck},
-	{name: "ssl-default-server-client-sigalgs", in: inGlobal, grade: differs, args: oneArg, do: defaultTLS(func(s *tlsSettings) *tlsWord { return &s.clientSigalgs }), note: noteCannotCheck},
+	{name: "ssl-default-server-ciphers", in: inGlobal, grade: supported, args: oneArg, do: defaultTLS(func(s *tlsSettings) *serverWord { return &s.ciphers }), note: noteDefaultTLS},
+	{name: "ssl-default-server-ciphersuites", in: inGlobal, grade: supported, args: oneArg, do: defaultTLS(func(s *tlsSettings) *serverWord { return &s.ciphersuites }), note: noteDefaultTLS},
+	{name: "ssl-default-server-curves", in: inGlobal, grade: supported, args: oneArg, do: defaultTLS(func(s *tlsSettings) *serverWord { return &s.curves }), note: noteDefaultTLS},
+	{name: "ssl-default-server-sigalgs", in: inGlobal, grade: differs, args: oneArg, do: defaultTLS(func(s *tlsSettings) *serverWord { return &s.sigalgs }), note: noteCannotCheck},
+	{name: "ssl-default-server-client-sigalgs", in: inGlobal, grade: differs, args: oneArg, do: defaultTLS(func(s *tlsSettings) *serverWord { return &s.clientSigalgs }), note: noteCannotCheck},
 	{name: anyOf(`
 		issuers-chain-path ssl-default-bind-ciphers ssl-default-bind-ciphersuites
 		ssl-default-bind-curves ssl-default-bind-options ssl-default-bind-sigalgs

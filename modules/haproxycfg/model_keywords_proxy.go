@@ -123,7 +123,7 @@ var loggingKeywords = []keyword{
 	{name: "option contstats", in: inFrontends, grade: ignored, args: noArgs, note: "counts are always current"},
 	{name: "option socket-stats", in: inFrontends, grade: pending, args: noArgs, note: noteNoStatistics},
 	{name: "log-tag", in: inProxies, grade: ignored, args: someArgs, note: noteSyslog},
-	{name: "unique-id-format", in: inProxies, grade: ignored, args: oneArg, do: validateLogFormat, note: "connections are not numbered"},
+	{name: "unique-id-format", in: inProxies, grade: differs, args: oneArg, do: setUniqueID, note: noteUniqueID},
 	{name: "unique-id-header", in: inProxies, grade: httpOnly, http: refused, args: someArgs, note: "requests are not numbered"},
 	{name: "email-alert", in: inProxies, grade: ignored, args: someArgs, note: "there are no mail alerts"},
 }

@@ -16,15 +16,18 @@ type serverKeyword struct {
 	grade      grade
 	note       string
 	do         func(*server, string) error
-	tls        func(*tlsSettings, tlsWord) error // in place of do, for TLS options
-	ownMessage bool                              // the message follows after all sections
+	at         func(*translation, *server, serverWord) error // like do
+	tls        func(*tlsSettings, serverWord) error          // in place of do, for TLS options
+	ownMessage bool                                          // the message follows after all sections
 }
 
 // apply applies the option.
-func (k *serverKeyword) apply(n *server, pos haproxyfile.Pos, name, value string) error {
+func (k *serverKeyword) apply(t *translation, n *server, pos haproxyfile.Pos, name, value string) error {
 	switch {
 	case k.tls != nil:
-		return n.tls.set(k.tls, tlsWord{pos, name, value})
+		return n.tls.set(k.tls, serverWord{pos, name, value})
+	case k.at != nil:
+		return k.at(t, n, serverWord{pos, name, value})
 	case k.do != nil:
 		return k.do(n, value)
 	}
@@ -33,7 +36,6 @@ func (k *serverKeyword) apply(n *server, pos haproxyfile.Pos, name, value string
 
 const (
 	noteServerTLS      = "TLS is not terminated here, nor started towards servers: the client's is passed through"
-	noteProxyHeader    = "the PROXY protocol is not available yet"
 	noteConnectThrough = "connecting through it is not available"
 	noteRenewed        = noteLookup + ", and renewed while in use"
 
@@ -41,7 +43,7 @@ const (
 )
 
 // serverKeywords are the options of server and default-server.
-var serverKeywords = newServerKeywords(serverBasics, serverChecks, serverTLS(), serverWithoutEffect)
+var serverKeywords = newServerKeywords(serverBasics, serverHeaders, serverChecks, serverTLS(), serverWithoutEffect)
 
 func newServerKeywords(lists ...[]serverKeyword) map[string]serverKeyword {
 	all := make(map[string]serverKeyword)
@@ -71,8 +73,6 @@ var serverBasics = []serverKeyword{
 	{names: "resolve-opts|resolve-net", values: 1, grade: differs, note: noteRenewed},
 
 	{names: "ssl", grade: refused, note: noteServerTLS},
-	{names: "send-proxy|send-proxy-v2|send-proxy-v2-ssl|send-proxy-v2-ssl-cn", grade: refused, note: noteProxyHeader},
-	{names: "proxy-v2-options|set-proxy-v2-tlv-fmt", values: 1, grade: refused, note: noteProxyHeader},
 	{names: "source", values: 1, value: "<addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name>", grade: differs, note: noteSource, do: setServerSource},
 	{names: "usesrc", grade: supported, do: func(*server, string) error { return errUsesrc }},
 	{names: "tfo", grade: differs, note: noteFastOpen, do: func(n *server, _ string) error { n.TFO = true; return nil }},
@@ -91,7 +91,8 @@ var serverChecks = []serverKeyword{
 	{names: "no-check", grade: supported, do: func(n *server, _ string) error { n.check.on = false; return nil }},
 	{names: "check-ssl", grade: supported, do: func(n *server, _ string) error { n.check.tls = true; return nil }},
 	{names: "no-check-ssl", grade: supported, do: func(n *server, _ string) error { n.check.tls = false; return nil }},
-	{names: "check-send-proxy", grade: supported, do: func(n *server, _ string) error { n.check.SendProxy = proxyHeader1; return nil }},
+	{names: "check-send-proxy", grade: supported, do: func(n *server, _ string) error { n.check.sendProxy = true; return nil }},
+	{names: "no-check-send-proxy", grade: supported, do: func(n *server, _ string) error { n.check.sendProxy = false; return nil }},
 	{names: "check-sni", values: 1, grade: supported, do: func(n *server, v string) error { n.check.serverName = v; return nil }},
 	{names: "check-alpn", values: 1, grade: supported, do: func(n *server, v string) error { n.check.alpn = v; return nil }},
 	{names: "verify", values: 1, grade: supported, do: func(n *server, v string) error { n.check.verify = v; return nil }},
@@ -125,7 +126,7 @@ var serverChecks = []serverKeyword{
 
 // serverWithoutEffect are the options that change nothing here.
 var serverWithoutEffect = []serverKeyword{
-	{names: "no-send-proxy|no-send-proxy-v2|no-send-proxy-v2-ssl|no-send-proxy-v2-ssl-cn|no-ssl|no-check-send-proxy|no-agent-check|stick|no-ssl-reuse|no-check-sni-auto", grade: supported},
+	{names: "no-ssl|no-agent-check|stick|no-ssl-reuse|no-check-sni-auto", grade: supported},
 	{names: "non-stick", grade: ignored, note: noteNoStickiness},
 	{names: "guid|label", values: 1, grade: ignored, note: "servers are identified by name"},
 	{names: "cookie", values: 1, value: "<value>", grade: ignored, note: noteHTTP},
@@ -136,6 +137,3 @@ var serverWithoutEffect = []serverKeyword{
 	{names: "allow-0rtt|sni-auto|no-sni-auto", grade: ignored, note: noteServerTLS},
 	{names: "sni|ktls", values: 1, grade: ignored, note: noteServerTLS},
 }
-
-// proxyHeader1 is the version of the PROXY header that checks send.
-const proxyHeader1 = "v1"

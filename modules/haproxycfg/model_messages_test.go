@@ -151,7 +151,7 @@ func TestNoErrorsFollowFromRefusedLines(t *testing.T) {
 		"balance":              {plain + front + "backend b\n\tbalance rond-robin\n\tserver s1 192.0.2.2:443\n\tserver s2 192.0.2.3:443\n", []string{"E balance only supports"}},
 		"inspect-delay":        {plain + "frontend f\n\tbind :443\n\ttcp-request inspect-delay 5y\n\tuse_backend b if { req.ssl_sni a.test }\n" + back, []string{"E 'tcp-request inspect-delay' :"}},
 		"option tcp-check":     {plain + front + "backend b\n\toption tcp-chek\n\ttcp-check connect\n\tserver s1 192.0.2.2:443 check\n", []string{"E unknown option 'tcp-chek'"}},
-		"server option":        {plain + front + "backend b\n\tserver s1 192.0.2.2:443 send-proxy\n", []string{"E 'server b/s1' : 'send-proxy'"}},
+		"server option":        {plain + front + "backend b\n\tserver s1 192.0.2.2:443 tcp-md5sig x\n", []string{"E 'server b/s1' : 'tcp-md5sig'"}},
 		"server address":       {plain + front + "backend b\n\tserver s1 192.0.2.300:443 check\n\tserver s2 192.0.2.3:443 track s1\n", []string{"E 'server b/s1' :"}},
 		"server name":          {plain + front + "backend b\n\tserver s,1 192.0.2.2:443 check\n\tserver s2 192.0.2.3:443 track s,1\n", []string{"E character ',' is not permitted in server name"}},
 		"tracked server":       {plain + front + "backend b\n\tserver s1 192.0.2.2:443 weight x check\n\tserver s2 192.0.2.3:443 track s1\n", []string{"E 'server b/s1' : weight"}},
@@ -207,8 +207,8 @@ func TestAllRefusalsOfALineAreReported(t *testing.T) {
 		text string
 		want []string // the beginnings of all messages
 	}{
-		"server":  {plain + "backend b\n\tserver s1 192.0.2.2:443 alpn h2 no-sslv3 ssl verify none send-proxy socks4 192.0.2.9:1080 weight 2 redir x\n", []string{"E 'server b/s1' : 'ssl'", "E 'server b/s1' : 'send-proxy'", "E 'server b/s1' : 'socks4'", "E 'server b/s1' : 'redir'"}},
-		"default": {plain + "backend b\n\tdefault-server ssl send-proxy-v2\n\tserver s1 192.0.2.2:443\n", []string{"E 'default-server' : 'ssl'", "E 'default-server' : 'send-proxy-v2'"}},
+		"server":  {plain + "backend b\n\tserver s1 192.0.2.2:443 alpn h2 no-sslv3 ssl verify none tcp-md5sig x socks4 192.0.2.9:1080 weight 2 redir x\n", []string{"E 'server b/s1' : 'ssl'", "E 'server b/s1' : 'tcp-md5sig'", "E 'server b/s1' : 'socks4'", "E 'server b/s1' : 'redir'"}},
+		"default": {plain + "backend b\n\tdefault-server ssl tcp-md5sig x\n\tserver s1 192.0.2.2:443\n", []string{"E 'default-server' : 'ssl'", "E 'default-server' : 'tcp-md5sig'"}},
 		"bind":    {"global\n\tssl-default-bind-options no-sslv3\n\tcrt-base /etc\ndefaults\n" + timeoutLines + "frontend f\n\tbind :443 alpn h2 no-sslv3 ssl crt a.pem tcp-md5sig x user u\n\tdefault_backend b\nbackend b\n\tserver s1 192.0.2.2\ncrt-store x\n\tload crt a.pem\n", []string{"E 'bind ... ssl'", "E 'bind ... tcp-md5sig'", "E 'bind ... user'"}},
 		"tables":  {plain + "\ttcp-request connection track-sc0 src\npeers p\n\tpeer a 192.0.2.9:1024\nbackend b\n\tstick-table type ip size 1k peers p\n\tstick on src\n\tforce-persist if TRUE\n\tserver s1 192.0.2.2:443 non-stick\n", []string{"E 'tcp-request connection track-sc0'", "E 'stick on'"}},
 		"section": {plain + "backend b\n\tserver s1 192.0.2.2:443 check healthcheck x\nhealthcheck y\n\ttype tcp-check\n", []string{"E 'server b/s1' : unable to find healthcheck section 'x'"}},

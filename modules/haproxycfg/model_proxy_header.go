@@ -29,7 +29,7 @@ func magicNumber(v string) uint32 {
 	if err != nil {
 		return 0
 	}
-	return uint32(n) //nolint:gosec // HAProxy truncates it
+	return uint32(n) // truncated, as in HAProxy
 }
 
 // expectsHeader reports whether the action is one about headers.

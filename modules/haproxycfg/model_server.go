@@ -22,6 +22,7 @@ type server struct {
 	haproxyfile.Pos
 	balancer.Server
 	endpoint haproxyfile.Address
+	header   serverHeader
 	overHTTP bool   // its section is in mode http
 	ssl      bool   // requests go to it over TLS
 	sni      string // the expression
@@ -43,6 +44,7 @@ type serverCheck struct {
 	balancer.Check
 	on                               bool
 	tls                              bool
+	sendProxy                        bool // check-send-proxy
 	serverName, alpn, caFile, verify string
 	verifyHost                       string
 	section                          string // healthcheck
@@ -154,7 +156,7 @@ func (t *translation) serverOption(n *server, pos haproxyfile.Pos, o serverKeywo
 		}
 	case supported, httpOnly:
 	}
-	if err := o.apply(n, pos, name, value); err != nil {
+	if err := o.apply(t, n, pos, name, value); err != nil {
 		t.errorf(pos, "%s%v", object, err)
 	}
 }

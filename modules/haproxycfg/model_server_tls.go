@@ -12,21 +12,21 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
-// tlsWord is a TLS option with its value and its line.
-type tlsWord struct {
+// serverWord is an option of a server line with its value and its place.
+type serverWord struct {
 	haproxyfile.Pos
 	keyword, value string
 }
 
-func (w tlsWord) String() string { return strings.TrimSpace("'" + w.keyword + " " + w.value + "'") }
+func (w serverWord) String() string { return strings.TrimSpace("'" + w.keyword + " " + w.value + "'") }
 
 // tlsSettings are the TLS options of a server line, or those of global for all servers. Here only
 // health checks use TLS towards servers.
 type tlsSettings struct {
-	crt, crl, ciphers, ciphersuites, curves, sigalgs, clientSigalgs, alpn, npn tlsWord
+	crt, crl, ciphers, ciphersuites, curves, sigalgs, clientSigalgs, alpn, npn serverWord
 
 	versions tlsVersions
-	given    []tlsWord // all options, for the message if no check uses TLS
+	given    []serverWord // all options, for the message if no check uses TLS
 }
 
 // tlsVersions are the options about versions. They count from 1, which is SSLv3.
@@ -53,15 +53,15 @@ const (
 // serverTLS returns the TLS options that affect health checks.
 func serverTLS() []serverKeyword {
 	all := []serverKeyword{
-		tlsOption("crt", supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.crt }),
-		tlsOption("crl-file", supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.crl }),
-		tlsOption("alpn", supported, noteChecks, func(s *tlsSettings) *tlsWord { return &s.alpn }),
-		tlsOption("ciphers", differs, noteChecks+"; cipher suites that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.ciphers }),
-		tlsOption("ciphersuites", differs, noteChecks+"; all suites of TLS 1.3 that Go's TLS has must be among them", func(s *tlsSettings) *tlsWord { return &s.ciphersuites }),
-		tlsOption("curves", differs, noteChecks+"; curves that Go's TLS does not have are left out", func(s *tlsSettings) *tlsWord { return &s.curves }),
-		tlsOption("sigalgs", differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.sigalgs }),
-		tlsOption("client-sigalgs", differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.clientSigalgs }),
-		tlsOption("npn", differs, noteCannotCheck, func(s *tlsSettings) *tlsWord { return &s.npn }),
+		tlsOption("crt", supported, noteChecks, func(s *tlsSettings) *serverWord { return &s.crt }),
+		tlsOption("crl-file", supported, noteChecks, func(s *tlsSettings) *serverWord { return &s.crl }),
+		tlsOption("alpn", supported, noteChecks, func(s *tlsSettings) *serverWord { return &s.alpn }),
+		tlsOption("ciphers", differs, noteChecks+"; cipher suites that Go's TLS does not have are left out", func(s *tlsSettings) *serverWord { return &s.ciphers }),
+		tlsOption("ciphersuites", differs, noteChecks+"; all suites of TLS 1.3 that Go's TLS has must be among them", func(s *tlsSettings) *serverWord { return &s.ciphersuites }),
+		tlsOption("curves", differs, noteChecks+"; curves that Go's TLS does not have are left out", func(s *tlsSettings) *serverWord { return &s.curves }),
+		tlsOption("sigalgs", differs, noteCannotCheck, func(s *tlsSettings) *serverWord { return &s.sigalgs }),
+		tlsOption("client-sigalgs", differs, noteCannotCheck, func(s *tlsSettings) *serverWord { return &s.clientSigalgs }),
+		tlsOption("npn", differs, noteCannotCheck, func(s *tlsSettings) *serverWord { return &s.npn }),
 		{names: "no-tls-tickets|tls-tickets|ssl-reuse|renegotiate|no-renegotiate", grade: ignored, note: noteNoTickets},
 	}
 	for name, do := range versionOptions {
@@ -75,8 +75,8 @@ func serverTLS() []serverKeyword {
 }
 
 // tlsOption returns a TLS option with one value.
-func tlsOption(name string, g grade, note string, field func(*tlsSettings) *tlsWord) serverKeyword {
-	return serverKeyword{names: name, values: 1, grade: g, ownMessage: true, note: note, tls: func(s *tlsSettings, w tlsWord) error {
+func tlsOption(name string, g grade, note string, field func(*tlsSettings) *serverWord) serverKeyword {
+	return serverKeyword{names: name, values: 1, grade: g, ownMessage: true, note: note, tls: func(s *tlsSettings, w serverWord) error {
 		*field(s) = w
 		return nil
 	}}
@@ -87,14 +87,14 @@ var versionOptions = newVersionOptions()
 
 func isLimit(name string) bool { return name == "ssl-min-ver" || name == "ssl-max-ver" }
 
-func newVersionOptions() map[string]func(*tlsSettings, tlsWord) error {
-	all := make(map[string]func(*tlsSettings, tlsWord) error)
+func newVersionOptions() map[string]func(*tlsSettings, serverWord) error {
+	all := make(map[string]func(*tlsSettings, serverWord) error)
 	for v := 1; v <= newestTLS; v++ {
-		all["no-"+versionWords[v]] = func(s *tlsSettings, _ tlsWord) error { s.versions.off[v] = true; return nil }
-		all["force-"+versionWords[v]] = func(s *tlsSettings, _ tlsWord) error { s.versions.min, s.versions.max = v, v; return nil }
+		all["no-"+versionWords[v]] = func(s *tlsSettings, _ serverWord) error { s.versions.off[v] = true; return nil }
+		all["force-"+versionWords[v]] = func(s *tlsSettings, _ serverWord) error { s.versions.min, s.versions.max = v, v; return nil }
 	}
-	limit := func(field func(*tlsVersions) *int) func(*tlsSettings, tlsWord) error {
-		return func(s *tlsSettings, w tlsWord) error {
+	limit := func(field func(*tlsVersions) *int) func(*tlsSettings, serverWord) error {
+		return func(s *tlsSettings, w serverWord) error {
 			v := slices.Index(versionNames[1:], w.value) + 1
 			if v == 0 {
 				return fmt.Errorf("'%s': '%s': unknown ssl/tls version: expected one of %s", w.keyword, w.value, strings.Join(versionNames[1:], ", "))
@@ -109,7 +109,7 @@ func newVersionOptions() map[string]func(*tlsSettings, tlsWord) error {
 }
 
 // set applies an option and records it.
-func (s *tlsSettings) set(do func(*tlsSettings, tlsWord) error, w tlsWord) error {
+func (s *tlsSettings) set(do func(*tlsSettings, serverWord) error, w serverWord) error {
 	if err := do(s, w); err != nil {
 		return err
 	}
@@ -118,17 +118,17 @@ func (s *tlsSettings) set(do func(*tlsSettings, tlsWord) error, w tlsWord) error
 }
 
 // defaultTLS takes a global "ssl-default-server-ciphers LIST" and the like.
-func defaultTLS(field func(*tlsSettings) *tlsWord) func(*translation, *proxy, statement) {
+func defaultTLS(field func(*tlsSettings) *serverWord) func(*translation, *proxy, statement) {
 	return func(t *translation, _ *proxy, s statement) {
-		w := tlsWord{s.Pos, s.keyword, s.args[0]}
-		_ = t.tls.set(func(all *tlsSettings, w tlsWord) error { *field(all) = w; return nil }, w)
+		w := serverWord{s.Pos, s.keyword, s.args[0]}
+		_ = t.tls.set(func(all *tlsSettings, w serverWord) error { *field(all) = w; return nil }, w)
 	}
 }
 
 // defaultTLSOptions reads "ssl-default-server-options OPTION...".
 func defaultTLSOptions(t *translation, _ *proxy, s statement) {
 	for args := s.args; len(args) > 0; args = args[1:] {
-		w := tlsWord{s.Pos, args[0], ""}
+		w := serverWord{s.Pos, args[0], ""}
 		do := versionOptions[w.keyword]
 		switch {
 		case do == nil && (w.keyword == "no-tls-tickets" || w.keyword == "tls-tickets"):
@@ -152,7 +152,7 @@ func defaultTLSOptions(t *translation, _ *proxy, s statement) {
 // withDefaults returns the settings, with those of global where the server's line has none.
 func (s *tlsSettings) withDefaults(global *tlsSettings) *tlsSettings {
 	s = new(*s)
-	for _, f := range []struct{ own, global *tlsWord }{
+	for _, f := range []struct{ own, global *serverWord }{
 		{&s.ciphers, &global.ciphers},
 		{&s.ciphersuites, &global.ciphersuites},
 		{&s.curves, &global.curves},

@@ -41,6 +41,7 @@ type settings struct {
 	monitorURI    string
 	statistics    *builtinPage
 	metrics       *builtinPage
+	uniqueID      uniqueID
 
 	responseDelay time.Duration // tcp-response inspect-delay
 
