@@ -28,7 +28,9 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 	if err := b.provisionSockets(); err != nil {
 		return err
 	}
-	b.provisionHeaders()
+	if err := b.provisionHeaders(); err != nil {
+		return err
+	}
 	if err := b.provisionRules(ctx); err != nil {
 		return err
 	}

@@ -23,18 +23,18 @@ import (
 // ProxyHeader is the PROXY header that a server gets before the client's data. In a backend it is
 // that of the servers without a send_proxy of their own.
 type ProxyHeader struct {
-	// SendProxy is the version of the header: v1 or v2, or off for a server without one in a backend
-	// that has send_proxy. The server must expect it, else it takes the header for the client's data.
-	// Health checks of the server's own address send one, too. Default: no header. It is HAProxy's
-	// send-proxy and send-proxy-v2.
+	// SendProxy is the version of the header: v1 or v2, or off for a server without one in a
+	// backend that has send_proxy. The server must expect it, else it takes the header for the
+	// client's data. Health checks of the server's own address send one, too. Default: no header.
+	// It is HAProxy's send-proxy and send-proxy-v2.
 	SendProxy string `json:"send_proxy,omitempty"`
 
 	// ProxyV2Options lists the TLVs of a v2 header: authority (the host name in the header that the
 	// client's connection began with, or else the ClientHello's server name), alpn (the protocol in
 	// that header, or else the first one that the ClientHello offers), unique_id (the frontend's
-	// unique_id, or else that of the header), netns (the network namespace of the bind, or else of the
-	// header), ssl (a TLV which says that the proxy does not terminate TLS) and crc32c (a checksum). A
-	// TLV without a value is left out. It is HAProxy's proxy-v2-options.
+	// unique_id, or else that of the header), netns (the network namespace of the bind, or else of
+	// the header), ssl (a TLV which says that the proxy does not terminate TLS) and crc32c (a
+	// checksum). A TLV without a value is left out. It is HAProxy's proxy-v2-options.
 	ProxyV2Options []string `json:"proxy_v2_options,omitempty"`
 
 	// ProxyV2TLVs are further TLVs. It is HAProxy's set-proxy-v2-tlv-fmt.
@@ -118,15 +118,15 @@ func (h *ProxyHeader) validate() error {
 		return errors.New("proxy_v2_options and proxy_v2_tlvs belong to a header of version 2: expected send_proxy v2 with them")
 	}
 	for i, t := range h.ProxyV2TLVs {
-		if err := t.provision(); err != nil {
+		if err := t.validate(); err != nil {
 			return fmt.Errorf("proxy_v2_tlvs: TLV %d: %w", i+1, err)
 		}
 	}
 	return nil
 }
 
-// provision validates the TLV and compiles its format.
-func (t *ProxyTLV) provision() (err error) {
+// validate validates the TLV, without reading the files of its format.
+func (t *ProxyTLV) validate() error {
 	switch {
 	case t == nil:
 		return errors.New("expected an object with type")
@@ -136,17 +136,24 @@ func (t *ProxyTLV) provision() (err error) {
 		return fmt.Errorf("type %d is the checksum: expected the option crc32c instead", t.Type)
 	case t.Value != "" && t.Format != "":
 		return errors.New("it has a value and a format: expected one of the two")
-	case t.Format == "":
+	}
+	return t.load(l4acl.WithoutFiles())
+}
+
+// load compiles the format.
+func (t *ProxyTLV) load(loader *sample.Loader) (err error) {
+	if t.Format == "" {
 		return nil
 	}
-	if t.format, err = l4acl.WithoutFiles().Format(t.Format); err != nil {
+	if t.format, err = loader.Format(t.Format); err != nil {
 		return fmt.Errorf("format %q: %w", t.Format, err)
 	}
 	return nil
 }
 
-// provisionHeaders finds the header of each server.
-func (b *Backend) provisionHeaders() {
+// provisionHeaders finds the header of each server, and loads its TLVs.
+func (b *Backend) provisionHeaders() error {
+	loader := new(sample.Loader)
 	for _, s := range b.Servers {
 		h := &s.ProxyHeader
 		if h.SendProxy == "" {
@@ -159,7 +166,13 @@ func (b *Backend) provisionHeaders() {
 			b.headers = make(map[string]*ProxyHeader)
 		}
 		b.headers[s.Name] = h
+		for i, t := range h.ProxyV2TLVs {
+			if err := t.load(loader); err != nil {
+				return fmt.Errorf("server %q: proxy_v2_tlvs: TLV %d: %w", s.Name, i+1, err)
+			}
+		}
 	}
+	return nil
 }
 
 // HeaderOf returns the PROXY header that a server gets, or nil if it gets none.
@@ -219,5 +232,5 @@ func (h *ProxyHeader) parseTLV(d *caddyfile.Dispenser) error {
 		t.Value, t.Format = "", d.Val()
 	}
 	h.ProxyV2TLVs = append(h.ProxyV2TLVs, t)
-	return options.Wrap(d, wrapAbout("proxy_v2_tlv", t.provision()))
+	return options.Wrap(d, wrapAbout("proxy_v2_tlv", t.validate()))
 }

@@ -4,11 +4,17 @@ package balancer
 
 import (
 	"encoding/json"
+	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
 func TestProxyHeaderMistakes(t *testing.T) {
@@ -41,6 +47,7 @@ func TestProxyHeaderInCaddyfile(t *testing.T) {
 		"send_proxy v1": `{"send_proxy":"v1"}`,
 		"send_proxy v2 proxy_v2_options authority,crc32c":                          `{"send_proxy":"v2","proxy_v2_options":["authority","crc32c"]}`,
 		"send_proxy v2 proxy_v2_tlv 0xE0 x proxy_v2_tlv 2 format %[var(sess.sni)]": `{"send_proxy":"v2","proxy_v2_tlvs":[{"type":224,"value":"x"},{"type":2,"format":"%[var(sess.sni)]"}]}`,
+		"send_proxy v2 proxy_v2_tlv 2 format %[src,map(/nowhere)]":                 `{"send_proxy":"v2","proxy_v2_tlvs":[{"type":2,"format":"%[src,map(/nowhere)]"}]}`,
 		"send_proxy v4":                          `! send_proxy: unknown word "v4"`,
 		"send_proxy v2 proxy_v2_options ssl,":    "! proxy_v2_options: expected words with a comma between them",
 		"send_proxy v2 proxy_v2_options sll":     `! proxy_v2_options: unknown word "sll"; did you mean "ssl"?`,
@@ -71,7 +78,9 @@ func TestWhichProxyHeader(t *testing.T) {
 	b := &Backend{ProxyHeader: ProxyHeader{SendProxy: "v2"}, Servers: []*Server{
 		{Name: "a"}, {Name: "b", ProxyHeader: ProxyHeader{SendProxy: "v1"}}, {Name: "c", ProxyHeader: ProxyHeader{SendProxy: "off"}},
 	}}
-	b.provisionHeaders()
+	if err := b.provisionHeaders(); err != nil {
+		t.Fatal(err)
+	}
 	if d := cmp.Diff(map[string]int{"a": 2, "b": 1}, b.Headers()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -93,5 +102,30 @@ func TestWhichProxyHeader(t *testing.T) {
 		if got := b.headerOfCheck(b.Servers[c.server], &c.check); got != c.want {
 			t.Errorf("check %+v of server %s sends version %d, expected %d", c.check, b.Servers[c.server].Name, got, c.want)
 		}
+	}
+}
+
+// The files of a TLV's format are read when the backend is provisioned, not while its Caddyfile is
+// adapted, which may be on another system.
+func TestFilesOfProxyTLVs(t *testing.T) {
+	names := filepath.Join(t.TempDir(), "names.map")
+	b := &Backend{Servers: []*Server{{Name: "s1", Address: "10.0.0.1:443", ProxyHeader: ProxyHeader{
+		SendProxy: "v2", ProxyV2TLVs: []*ProxyTLV{{Type: 0xe0, Format: "%[src,map_ip(" + names + ")]"}},
+	}}}}
+	if err := b.Servers[0].ProxyHeader.validate(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.provisionHeaders(); err == nil || !strings.Contains(err.Error(), `server "s1": proxy_v2_tlvs: TLV 1: format`) {
+		t.Errorf("without the file: %v", err)
+	}
+	if err := os.WriteFile(names, []byte("198.51.100.0/24 home\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.provisionHeaders(); err != nil {
+		t.Fatal(err)
+	}
+	v := &rules.View{Input: sample.Input{Source: netip.MustParseAddrPort("198.51.100.7:1")}}
+	if got := b.HeaderOf("s1").ProxyV2TLVs[0].Text(v); got != "home" {
+		t.Errorf("the TLV is %q", got)
 	}
 }

@@ -124,9 +124,13 @@ func (c *connection) namespaceForHeader() []byte {
 
 func (c *connection) uniqueIDForHeader() []byte { return []byte(c.record.UniqueID) }
 
+// maxUniqueID bounds a connection's unique ID, as in HAProxy. Receivers refuse longer ones.
+const maxUniqueID = 127
+
 // setUniqueID makes the connection's unique ID, if the frontend has a format for it.
 func (c *connection) setUniqueID() {
 	if c.f.UniqueID != nil {
-		c.record.UniqueID = c.f.UniqueID.String(&c.rulesView(true).Input)
+		id := c.f.UniqueID.String(&c.rulesView(true).Input)
+		c.record.UniqueID = id[:min(len(id), maxUniqueID)]
 	}
 }
