@@ -44,7 +44,7 @@ func connectionWith(t *testing.T, f *Frontend, sent []byte) (c *connection, conn
 // compiled returns rules from JSON.
 func compiled(t *testing.T, config string) *rules.Config {
 	t.Helper()
-	ruleset := new(rules.Config)
+	ruleset := &rules.Config{BeforeHeader: true} // so that it has every action
 	if err := json.Unmarshal([]byte(config), ruleset); err != nil {
 		t.Fatal(err)
 	}
