@@ -89,6 +89,9 @@ func TestScenarios(t *testing.T) {
 			if strings.Contains(s.config, "[::") && !hasIPv6() {
 				t.Skip("no IPv6 on this machine")
 			}
+			if judge.version.before(s.since) {
+				t.Skipf("%v lacks keywords of %v", judge, s.since)
+			}
 			if len(s.refused) > 0 {
 				s.isRefused(t, judge, ours)
 				return

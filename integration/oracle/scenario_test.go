@@ -24,6 +24,7 @@ type scenario struct {
 	name    string
 	config  string            // haproxy.cfg, after the defaults unless it was found
 	judged  string            // the file for HAProxy, if it differs
+	since   version           // of HAProxy: older ones lack its keywords
 	files   map[string]string // files that it names
 	ports   []string          // port variables in it that no server has
 	servers map[string]behaviour
@@ -124,6 +125,10 @@ func parseScenario(t testing.TB, name, defaults string, text []byte) (*scenario,
 			s.runsWithoutHTTP = f.Name != "refused"
 			err = s.readLines(data, lines, s.addRefused)
 		default:
+			if since, ok := strings.CutPrefix(f.Name, "since "); ok {
+				s.since, err = parseVersion(since)
+				break
+			}
 			s.files[f.Name] = data
 		}
 		if err != nil {
