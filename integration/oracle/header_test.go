@@ -113,7 +113,7 @@ func (s *session) takeHeader() (line string, err error) {
 func (s *session) describe(h *proxyprotocol.Header, raw []byte) string {
 	if h.Version == 1 {
 		words := strings.Fields(string(raw))[1:]
-		for i := 3; i < len(words); i++ { // SOURCE DESTINATION PORT PORT
+		for i := 3; i < len(words); i++ { // two addresses, two ports
 			words[i] = s.portName(words[i-2], words[i])
 		}
 		return "v1 " + strings.Join(words, " ")
