@@ -12,6 +12,7 @@ import (
 // crowdAttacks are many connections at once.
 var crowdAttacks = []attack{
 	{name: "silent clients", rounds: 3, config: greeting, run: func(s *stage) { s.unfinished("silent") }},
+	{name: "silent clients where a PROXY header is due", rounds: 3, config: behindProxy, run: func(s *stage) { s.unfinished("silent") }},
 	{name: "dripping clients", rounds: 3, config: greeting, run: func(s *stage) { s.unfinished("drip") }},
 	{name: "clients that never read", rounds: 3, config: greeting, run: neverRead},
 	{name: "connections from many addresses", rounds: 3, config: greeting, run: manyAddresses},
@@ -19,6 +20,15 @@ var crowdAttacks = []attack{
 }
 
 func greeting(s *stage) settings { return one(s.listen(origin), "") }
+
+// behindProxy requires a PROXY header of each client, for which they have as long as for a hello
+// elsewhere.
+func behindProxy(s *stage) settings {
+	s.hello = append([]byte("PROXY TCP4 198.51.100.7 192.0.2.1 50676 443\r\n"), s.hello...)
+	set := greeting(s)
+	set.bind, set.defaults = "accept-proxy", fmt.Sprintf("    timeout client %d\n", inspectDelay.Milliseconds())
+	return set
+}
 
 // unfinished attacks with clients that do not complete their hello.
 func (s *stage) unfinished(kind string) {

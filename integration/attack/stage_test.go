@@ -31,6 +31,7 @@ var inspectDelay = time.Duration(scaled(10, 5)) * time.Second
 type settings struct {
 	defaults string   // additional lines of the section defaults
 	backend  string   // lines of the backend, with its servers
+	bind     string   // words of the frontend's bind
 	global   string   // lines of the section global, for HAProxy only
 	wrap     []string // command that runs the program
 	env      []string // of ours
@@ -125,13 +126,13 @@ func (s *stage) configure() {
     timeout client 30s
     timeout server 30s
 %sfrontend tls
-    bind %s
+    bind %s %s
     tcp-request inspect-delay %d
     tcp-request content accept if { req.ssl_hello_type 1 }
     tcp-request content reject
     default_backend web
 backend web
-%s`, global, s.settings.defaults, s.address, inspectDelay.Milliseconds(), s.settings.backend)
+%s`, global, s.settings.defaults, s.address, s.settings.bind, inspectDelay.Milliseconds(), s.settings.backend)
 	if err := os.WriteFile(filepath.Join(s.dir, "haproxy.cfg"), []byte(text), 0o600); err != nil {
 		s.Fatal(err)
 	}
