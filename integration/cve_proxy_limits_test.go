@@ -22,7 +22,7 @@ var invalidLines = []string{
 	"PROXY UNKNOWN " + strings.Repeat("x", 92) + "\r\n", lineOf4[:len(lineOf4)-2] + "\n", "PROXY \r\n", "PROXY TCP4\r\n", "PROXY TCP6 :: ::\r\n",
 	"PROXY TCP4 198.51.100.7 192.0.2.1 50676\r\n", "PROXY TCP4 198.51.100.7 192.0.2.1 50676 443 1\r\n", "PROXY TCP4 2001:db8::7 192.0.2.1 50676 443\r\n",
 	"PROXY TCP4 198.51.100.7 192.0.2.1 65536 443\r\n", "PROXY TCP4 198.51.100.7 192.0.2.1 -1 443\r\n", "PROXY TCP4 1198.51.100.7 192.0.2.1 1 443\r\n",
-	"PROXY TCP4 " + strings.Repeat(" ", 20) + "\r\n", "PROXY TCP4 \x00 \x00 0 0\r\n", "PROXY TCP6 fe80::1%lo ::1 1 443\r\n",
+	"PROXY TCP4 " + strings.Repeat(" ", 20) + "\r\n", "PROXY TCP4 \x00 \x01 0 0\r\n", "PROXY TCP6 fe80::1%lo ::1 1 443\r\n",
 }
 
 // TestCVE_2021_23351: go-proxyproto read a line of any length. Here a line ends at 107 bytes, and
@@ -36,7 +36,7 @@ func TestCVE_2021_23351(t *testing.T) {
 	floods := make([]talk, 8)
 	together(len(floods), func(i int) { floods[i] = flood(address, "PROXY TCP4 ", 1<<30) })
 	lines := p.byPeer(t, len(talks)+len(floods))
-	for i, got := range append(talks, floods...) {
+	for i, got := range slices.Concat(talks, floods) {
 		if l := lines[got.from()]; l.End != "proxy_header_invalid" || l.Termination != "PR" || l.Outcome != "none" || l.In != 0 || len(got.answer) > 0 {
 			t.Errorf("%d: log line %+v, the client got %q", i, l, got.answer)
 		}

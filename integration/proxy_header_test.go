@@ -64,6 +64,7 @@ const (
 
 // addresses4 and addresses6 return the same in a header of version 2.
 func addresses4() []byte { return unhex("c6336407 c0000201 c5f4 01bb") }
+
 func addresses6() []byte {
 	return unhex("20010db8000000000000000000000007 20010db8000000000000000000000001 c5f4 01bb")
 }
@@ -80,11 +81,6 @@ const (
 	lineOf4 = "PROXY TCP4 198.51.100.7 192.0.2.1 50676 443\r\n"
 	lineOf6 = "PROXY TCP6 2001:db8::7 2001:db8::1 50676 443\r\n"
 )
-
-// lineFrom returns a header of version 1 for a client with a port of its own.
-func lineFrom(port int) []byte {
-	return fmt.Appendf(nil, "PROXY TCP4 198.51.100.7 192.0.2.1 %d 443\r\n", port)
-}
 
 // startReceiver runs a frontend of the app which takes headers from loopback, before an echo, and
 // returns its address. options are more of the frontend's.

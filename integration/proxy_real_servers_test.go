@@ -175,9 +175,9 @@ listen in
 	for name, address := range map[string]string{"direct": second, "chain": first} {
 		for header, client := range map[string]string{"": "", lineOf4: clientOf4, lineOf6: "2001:db8::7:50676"} {
 			got := speak(address, append([]byte(header), hello...), 1<<20, true)
-			local, host := map[string]string{"": address, lineOf4: serverOf4, lineOf6: "2001:db8::1:443"}[header], ""
+			local := map[string]string{"": address, lineOf4: serverOf4, lineOf6: "2001:db8::1:443"}[header]
 			client = cmp.Or(client, got.from())
-			host = client[:strings.LastIndex(client, ":")]
+			host := client[:strings.LastIndex(client, ":")]
 			want := fmt.Sprintf("%s %s v2.example.test id-%s%s", client, local, host, protocol)
 			select {
 			case line := <-lines:
