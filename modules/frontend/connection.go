@@ -25,6 +25,7 @@ type connection struct {
 	matchersConn *layer4.Connection // see connForMatchers; nil until a matcher needs it
 	viewState    rules.View         // see rulesView
 	hasAddresses bool               // viewState has the addresses
+	hasUniqueID  bool               // see setUniqueID
 
 	shared  *sessionConfig
 	backend *balancer.Backend // that shared is for

@@ -129,7 +129,8 @@ const maxUniqueID = 127
 
 // setUniqueID makes the connection's unique ID, if the frontend has a format for it.
 func (c *connection) setUniqueID() {
-	if c.f.UniqueID != nil {
+	if c.f.UniqueID != nil && !c.hasUniqueID { // another backend gets the same
+		c.hasUniqueID = true
 		id := c.f.UniqueID.String(&c.rulesView(true).Input)
 		c.record.UniqueID = id[:min(len(id), maxUniqueID)]
 	}

@@ -112,6 +112,28 @@ func mustHex(text string) []byte {
 	return b
 }
 
+// A connection keeps its ID when another backend serves it.
+func TestUniqueIDStays(t *testing.T) {
+	id, err := new(sample.Loader).Format("%[uuid()]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := newAppOf(t, map[string]string{"a": `{"servers": []}`, "b": `{"servers": []}`})
+	f, _ := frontendTo(app, "a", Config{UniqueID: id, MaxHello: 65536})
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	c := newConnection(f, client{Conn: far, accepted: time.Now(), logger: f.ConnLogger})
+	c.enter(app.Backends["a"])
+	first := c.record.UniqueID
+	c.enter(app.Backends["b"])
+	c.leaveBackend()
+	if first == "" || c.record.UniqueID != first {
+		t.Errorf("ID %q in the first backend, %q in the second", first, c.record.UniqueID)
+	}
+	c.forget()
+}
+
 // A server that ends the session without an answer may not expect the header.
 func TestServerThatRefusesHeader(t *testing.T) {
 	hello := hellotest.Hello(t, "a.example.test")
