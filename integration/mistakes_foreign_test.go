@@ -54,13 +54,13 @@ var foreignMistakes = []mistake{
 		`unknown option "inter"; did you mean "interval"?`, "Caddyfile:6",
 	}},
 	{"HAProxy's inter on a server's line", inBackend, "server s2 127.0.0.1:9442 check inter 2s", "server s2 127.0.0.1:9442 check", []string{
-		`unknown option "inter"; did you mean "interval"? It is not an option here: it belongs in the block of a check`, "Caddyfile:5",
+		`"inter" is not an option here: it is interval in the block of a check`, "Caddyfile:5",
 	}},
-	{"HAProxy's send-proxy", inBackend, "server s2 127.0.0.1:9442 send-proxy", "server s2 127.0.0.1:9442", []string{
-		`"send-proxy" is not an option here: the PROXY protocol to servers is not available yet`, "Caddyfile:5",
+	{"HAProxy's send-proxy", inBackend, "server s2 127.0.0.1:9442 send-proxy", "server s2 127.0.0.1:9442 send_proxy v1", []string{
+		`unknown option "send-proxy"; did you mean "send_proxy"?`, "Caddyfile:5",
 	}},
-	{"send_proxy", inBackend, "server s2 127.0.0.1:9442 send_proxy v2", "server s2 127.0.0.1:9442", []string{
-		`"send_proxy" is not an option here: the PROXY protocol to servers is not available yet`, "Caddyfile:5",
+	{"send_proxy_v2", inBackend, "server s2 127.0.0.1:9442 send_proxy_v2", "server s2 127.0.0.1:9442 send_proxy v2", []string{
+		`"send_proxy_v2" is not an option here: it is written send_proxy v1 or send_proxy v2`, "Caddyfile:5",
 	}},
 	{"ssl for a server", inBackend, "server s2 127.0.0.1:9442 ssl verify none", "server s2 127.0.0.1:9442", []string{
 		`"ssl" is not an option here: TLS is passed through as it is, and servers hold the certificates`, "Caddyfile:5",

@@ -190,7 +190,7 @@ var frontendMistakes = []mistake{
 		`name "a b": expected letters, digits`, "Caddyfile:13",
 	}},
 	{"a misspelled option of a frontend", inFrontend, "default_backend web\ninspectdelay 5s", "default_backend web\ninspect_delay 5s", []string{
-		`unknown option "inspectdelay"; did you mean "inspect_delay"? (known: abortonclose, agent, allbackups, `, "Caddyfile:13",
+		`unknown option "inspectdelay"; did you mean "inspect_delay"? (known: inspect_delay, `, "Caddyfile:13",
 	}},
 	{"a block where none is", inFrontend, "default_backend web {\n}", "default_backend web", []string{
 		`unexpected block: the word before '{' takes none`, "Caddyfile:12",

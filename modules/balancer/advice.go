@@ -82,6 +82,7 @@ func newServerAdvice() options.Advice {
 	return common().
 		Add(sendProxy, words("send_proxy_v1 send_proxy_v2 proxy_protocol")...).
 		Add("TLS is passed through as it is; for the TLS of a check see check tls", "sni").
+		Add("it is interval in the block of a check: check { interval 2s }", "inter").
 		Add(inCheck, new(Check).table().Names()...).
 		Add(inBackend, new(Backend).Options().Names()...)
 }

@@ -41,22 +41,22 @@ func TestSendHeader(t *testing.T) {
 		before []byte // the hello
 		want   string // a regular expression for the header, in hex unless it begins with PROXY
 	}{
-		"none":                   {server: ``, want: ``},
-		"v1":                     {server: `"send_proxy": "v1"`, want: `PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+`},
-		"v2":                     {server: `"send_proxy": "v2"`, want: signature + "2111000c 7f000001 7f000001" + ports},
-		"off":                    {server: `"send_proxy": "off"`, want: ``},
-		"options":                {server: `"send_proxy": "v2", "proxy_v2_options": ["ssl", "authority", "alpn"]`, want: signature + "2111002a 7f000001 7f000001" + ports + "010002 6832 02000e 612e6578616d706c652e74657374 200005 0000000000"},
-		"checksum":               {server: `"send_proxy": "v2", "proxy_v2_options": ["crc32c"]`, want: signature + "21110013 7f000001 7f000001" + ports + "030004........"},
-		"nothing to tell":        {server: `"send_proxy": "v2", "proxy_v2_options": ["unique_id", "netns"]`, want: signature + "2111000c 7f000001 7f000001" + ports},
-		"TLVs":                   {server: `"send_proxy": "v2", "proxy_v2_tlvs": [{"type": 224, "value": "a"}, {"type": 2, "value": "{l4.client_hello.sni}"}, {"type": 225, "format": "%[req.ssl_sni,length]"}]`, want: signature + "21110026 7f000001 7f000001" + ports + "e00001 61 02000e 612e6578616d706c652e74657374 e10002 3134"},
-		"unique ID":              {server: `"send_proxy": "v2", "proxy_v2_options": ["unique_id"]`, config: Config{UniqueID: id}, want: signature + "21110013 7f000001 7f000001" + ports + "050004 69642d78"},
-		"passed on, v1":          {server: `"send_proxy": "v1"`, config: Config{AcceptProxy: loopback}, before: received, want: `PROXY TCP4 198\.51\.100\.7 192\.0\.2\.1 50676 443`},
-		"passed on":              {server: `"send_proxy": "v2", "proxy_v2_options": ["authority", "alpn", "unique_id", "netns"]`, config: Config{AcceptProxy: loopback}, before: received, want: signature + "21110022 c6336407 c0000201 c5f4 01bb 010002 6833 020005 612e746c64 050001 75 300002 6e73"},
-		"own ID":                 {server: `"send_proxy": "v2", "proxy_v2_options": ["unique_id"]`, config: Config{AcceptProxy: loopback, UniqueID: id}, before: received, want: signature + "21110013 c6336407 c0000201 c5f4 01bb 050004 69642d78"},
-		"a TLV passed on":        {server: `"send_proxy": "v2", "proxy_v2_tlvs": [{"type": 234, "format": "%[fc_pp_tlv(0xea)]"}, {"type": 235, "value": "{l4.proxy_protocol.tlv.0xea}"}]`, config: Config{AcceptProxy: loopback}, before: received, want: signature + "21110014 c6336407 c0000201 c5f4 01bb ea0001 78 eb0001 78"},
-		"local":                  {server: `"send_proxy": "v2"`, config: Config{AcceptProxy: loopback}, before: mustHex(signature + "20000000"), want: signature + "2111000c 7f000001 7f000001" + ports},
-		"mapped":                 {server: `"send_proxy": "v1"`, config: Config{AcceptProxy: loopback}, before: []byte("PROXY TCP6 ::ffff:198.51.100.7 2001:db8::1 5 6\r\n"), want: `PROXY TCP6 ::ffff:198\.51\.100\.7 2001:db8::1 5 6`},
-		"rules, which read late": {server: `"send_proxy": "v2", "proxy_v2_options": ["authority"]`, config: Config{Content: compiled(t, `{}`)}, want: signature + "2111001d 7f000001 7f000001" + ports + "02000e 612e6578616d706c652e74657374"},
+		"none":            {server: ``, want: ``},
+		"v1":              {server: `"send_proxy": "v1"`, want: `PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+`},
+		"v2":              {server: `"send_proxy": "v2"`, want: signature + "2111000c 7f000001 7f000001" + ports},
+		"off":             {server: `"send_proxy": "off"`, want: ``},
+		"options":         {server: `"send_proxy": "v2", "proxy_v2_options": ["ssl", "authority", "alpn"]`, want: signature + "2111002a 7f000001 7f000001" + ports + "010002 6832 02000e 612e6578616d706c652e74657374 200005 0000000000"},
+		"checksum":        {server: `"send_proxy": "v2", "proxy_v2_options": ["crc32c"]`, want: signature + "21110013 7f000001 7f000001" + ports + "030004........"},
+		"nothing to tell": {server: `"send_proxy": "v2", "proxy_v2_options": ["unique_id", "netns"]`, want: signature + "2111000c 7f000001 7f000001" + ports},
+		"TLVs":            {server: `"send_proxy": "v2", "proxy_v2_tlvs": [{"type": 224, "value": "a"}, {"type": 2, "value": "{l4.client_hello.sni}"}, {"type": 225, "format": "%[req.ssl_sni,length]"}]`, want: signature + "21110026 7f000001 7f000001" + ports + "e00001 61 02000e 612e6578616d706c652e74657374 e10002 3134"},
+		"unique ID":       {server: `"send_proxy": "v2", "proxy_v2_options": ["unique_id"]`, config: Config{UniqueID: id}, want: signature + "21110013 7f000001 7f000001" + ports + "050004 69642d78"},
+		"passed on, v1":   {server: `"send_proxy": "v1"`, config: Config{AcceptProxy: loopback}, before: received, want: `PROXY TCP4 198\.51\.100\.7 192\.0\.2\.1 50676 443`},
+		"passed on":       {server: `"send_proxy": "v2", "proxy_v2_options": ["authority", "alpn", "unique_id", "netns"]`, config: Config{AcceptProxy: loopback}, before: received, want: signature + "21110022 c6336407 c0000201 c5f4 01bb 010002 6833 020005 612e746c64 050001 75 300002 6e73"},
+		"own ID":          {server: `"send_proxy": "v2", "proxy_v2_options": ["unique_id"]`, config: Config{AcceptProxy: loopback, UniqueID: id}, before: received, want: signature + "21110013 c6336407 c0000201 c5f4 01bb 050004 69642d78"},
+		"a TLV passed on": {server: `"send_proxy": "v2", "proxy_v2_tlvs": [{"type": 234, "format": "%[fc_pp_tlv(0xea)]"}, {"type": 235, "value": "{l4.proxy_protocol.tlv.0xea}"}]`, config: Config{AcceptProxy: loopback}, before: received, want: signature + "21110014 c6336407 c0000201 c5f4 01bb ea0001 78 eb0001 78"},
+		"local":           {server: `"send_proxy": "v2"`, config: Config{AcceptProxy: loopback}, before: mustHex(signature + "20000000"), want: signature + "2111000c 7f000001 7f000001" + ports},
+		"mapped":          {server: `"send_proxy": "v1"`, config: Config{AcceptProxy: loopback}, before: []byte("PROXY TCP6 ::ffff:198.51.100.7 2001:db8::1 5 6\r\n"), want: `PROXY TCP6 ::ffff:198\.51\.100\.7 2001:db8::1 5 6`},
+		"rules":           {server: `"send_proxy": "v2", "proxy_v2_options": ["authority"]`, config: Config{Content: compiled(t, `{"inspect_delay": "1h", "rules": [{"action": "accept", "match": [{"acl": [{"any": [{"fetch": "req.ssl_hello_type", "values": ["1"]}]}]}]}]}`)}, want: signature + "2111001d 7f000001 7f000001" + ports + "02000e 612e6578616d706c652e74657374"},
 	} {
 		for way, serve := range ways {
 			t.Run(name+"/"+way, func(t *testing.T) {
