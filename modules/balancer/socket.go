@@ -69,11 +69,15 @@ type SocketOptions struct {
 	KeepaliveCount int `json:"keepalive_count,omitempty"`
 }
 
-// Limits of SocketOptions, of Linux.
+// Limits of TCP options in Linux (TCP_MIN_MSS, MAX_TCP_WINDOW, MAX_TCP_KEEPCNT).
 const (
-	minMSS         = 88
-	maxMSS         = 32767
-	maxProbes      = 127
+	MinMSS    = 88
+	MaxMSS    = 32767
+	MaxProbes = 127
+)
+
+// Limits of SocketOptions.
+const (
 	maxInterface   = 15 // bytes of a name
 	maxUserTimeout = caddy.Duration((1<<31 - 1) * time.Millisecond)
 )
@@ -87,19 +91,19 @@ func (o *SocketOptions) table() options.Table {
 		"namespace":          options.Text(&o.Namespace),
 		"tfo":                options.Flag(&o.TFO),
 		"tcp_user_timeout":   options.Duration(&o.TCPUserTimeout),
-		"mss":                options.Int(&o.MSS, minMSS, maxMSS),
+		"mss":                options.Int(&o.MSS, MinMSS, MaxMSS),
 		"keepalive_idle":     TimeoutOption(&o.KeepaliveIdle),
 		"keepalive_interval": options.Duration(&o.KeepaliveInterval),
-		"keepalive_count":    options.Int(&o.KeepaliveCount, 1, maxProbes),
+		"keepalive_count":    options.Int(&o.KeepaliveCount, 1, MaxProbes),
 	}
 }
 
 func (o *SocketOptions) validate() error {
 	switch {
-	case o.MSS != 0 && (o.MSS < minMSS || o.MSS > maxMSS):
-		return fmt.Errorf("mss %d: expected a whole number from %d to %d", o.MSS, minMSS, maxMSS)
-	case o.KeepaliveCount < 0 || o.KeepaliveCount > maxProbes:
-		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", o.KeepaliveCount, maxProbes)
+	case o.MSS != 0 && (o.MSS < MinMSS || o.MSS > MaxMSS):
+		return fmt.Errorf("mss %d: expected a whole number from %d to %d", o.MSS, MinMSS, MaxMSS)
+	case o.KeepaliveCount < 0 || o.KeepaliveCount > MaxProbes:
+		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", o.KeepaliveCount, MaxProbes)
 	case o.TCPUserTimeout > maxUserTimeout:
 		return fmt.Errorf("tcp_user_timeout %v: expected at most %v", time.Duration(o.TCPUserTimeout), time.Duration(maxUserTimeout))
 	case len(o.Interface) > maxInterface || strings.ContainsAny(o.Interface, "/ :\t\x00"):

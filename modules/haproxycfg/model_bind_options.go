@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
@@ -30,8 +31,8 @@ func bindMSS(v string) error {
 	switch {
 	case err != nil || n == 0 || n > math.MaxUint16 || n < -math.MaxUint16:
 		return errors.New("expects an MSS with and absolute value between 1 and 65535")
-	case n > 0 && (n < minMSS || n > maxMSS):
-		return fmt.Errorf("'%s' : expected a segment size from %d to %d", v, minMSS, maxMSS)
+	case n > 0 && (n < balancer.MinMSS || n > balancer.MaxMSS):
+		return fmt.Errorf("'%s' : expected a segment size from %d to %d", v, balancer.MinMSS, balancer.MaxMSS)
 	}
 	return nil
 }

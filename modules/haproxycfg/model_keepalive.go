@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 )
 
@@ -21,9 +22,6 @@ type probes struct {
 	idle, interval caddy.Duration
 	count          int
 }
-
-// maxProbes is the highest count that TCP has.
-const maxProbes = 127
 
 func ofServers(p *proxy) *probes { return &p.probes }
 func ofClients(p *proxy) *probes { return &p.clientProbes }
@@ -55,7 +53,7 @@ func wholeSeconds(v string) caddy.Duration {
 // setProbeCount reads the number of probes.
 func setProbeCount(of func(*proxy) *probes) func(*translation, *proxy, statement) {
 	return func(_ *translation, p *proxy, s statement) {
-		if of(p).count = integer(s.args[0]); of(p).count > maxProbes {
+		if of(p).count = integer(s.args[0]); of(p).count > balancer.MaxProbes {
 			of(p).count = 0
 		}
 	}

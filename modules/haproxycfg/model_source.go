@@ -125,19 +125,13 @@ func setNamespace(n *server, v string) error {
 
 // setMSS reads mss.
 func setMSS(n *server, v string) error {
-	size, err := haproxyfile.ParseUint(v, minMSS, maxMSS)
+	size, err := haproxyfile.ParseUint(v, balancer.MinMSS, balancer.MaxMSS)
 	if err != nil {
-		return fmt.Errorf("'mss' : '%s' : expected a segment size from %d to %d", v, minMSS, maxMSS)
+		return fmt.Errorf("'mss' : '%s' : expected a segment size from %d to %d", v, balancer.MinMSS, balancer.MaxMSS)
 	}
 	n.MSS = int(size)
 	return nil
 }
-
-// Limits of mss, of Linux.
-const (
-	minMSS = 88
-	maxMSS = 32767
-)
 
 // validateServerSource returns an error message for a server over HTTP that is to see the client's
 // address, or nothing.

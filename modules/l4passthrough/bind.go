@@ -23,9 +23,6 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
-// maxProbes is the highest number of keepalive probes that Linux accepts (tcp(7)).
-const maxProbes = 127
-
 // Bind is an address that a frontend of the app listens on, with the options of its socket. It
 // corresponds to HAProxy's bind.
 type Bind struct {
@@ -98,8 +95,8 @@ func (b *Bind) provision() (err error) {
 		return fmt.Errorf("address %q: expected one of TCP or a Unix socket of streams", b.Address)
 	case b.ID < 0:
 		return fmt.Errorf("id %d: expected a whole number from 1", b.ID)
-	case b.KeepaliveCount < 0 || b.KeepaliveCount > maxProbes:
-		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", b.KeepaliveCount, maxProbes)
+	case b.KeepaliveCount < 0 || b.KeepaliveCount > balancer.MaxProbes:
+		return fmt.Errorf("keepalive_count %d: expected a whole number from 1 to %d", b.KeepaliveCount, balancer.MaxProbes)
 	}
 	if b.headers, err = headerPolicy(b.AcceptProxy); err != nil {
 		return err
@@ -232,7 +229,7 @@ func (b *Bind) options() options.Table {
 		"mode":               options.Text(&b.Mode),
 		"keepalive_idle":     balancer.TimeoutOption(&b.KeepaliveIdle),
 		"keepalive_interval": options.Duration(&b.KeepaliveInterval),
-		"keepalive_count":    options.Int(&b.KeepaliveCount, 1, maxProbes),
+		"keepalive_count":    options.Int(&b.KeepaliveCount, 1, balancer.MaxProbes),
 		"backlog":            options.Int(&b.Backlog, 1, math.MaxInt32),
 	})
 	maps.Copy(table, b.BindOptions.options())

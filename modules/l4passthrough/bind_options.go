@@ -10,14 +10,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
-)
-
-// Limits of an MSS in Linux (TCP_MIN_MSS, MAX_TCP_WINDOW).
-const (
-	minMSS = 88
-	maxMSS = 32767
 )
 
 // BindOptions are options of a listening socket, which connections inherit. They are for durable
@@ -73,7 +68,7 @@ func (o *BindOptions) options() options.Table {
 		"dual_stack":       options.Flag(&o.DualStack),
 		"defer_accept":     options.Flag(&o.DeferAccept),
 		"tfo":              options.Flag(&o.TFO),
-		"mss":              options.Int(&o.MSS, minMSS, maxMSS),
+		"mss":              options.Int(&o.MSS, balancer.MinMSS, balancer.MaxMSS),
 		"tcp_user_timeout": options.Duration(&o.TCPUserTimeout),
 	}
 }
@@ -101,8 +96,8 @@ func (b *Bind) validateOptions() error {
 		return fmt.Errorf("%s: a descriptor has the options of the program which opened it: expected none with address %q, or those of systemd's socket", set, b.Address)
 	case set != "" && (strings.HasPrefix(b.parsed.Host, "unix/") || strings.HasPrefix(b.parsed.Host, "abns/")):
 		return fmt.Errorf("%s: expected a TCP address with it, not %q", set, b.Address)
-	case b.MSS != 0 && (b.MSS < minMSS || b.MSS > maxMSS):
-		return fmt.Errorf("mss %d: expected a whole number from %d to %d", b.MSS, minMSS, maxMSS)
+	case b.MSS != 0 && (b.MSS < balancer.MinMSS || b.MSS > balancer.MaxMSS):
+		return fmt.Errorf("mss %d: expected a whole number from %d to %d", b.MSS, balancer.MinMSS, balancer.MaxMSS)
 	}
 	return options.ValidateDuration("tcp_user_timeout", b.TCPUserTimeout)
 }
