@@ -27,6 +27,22 @@ func expectReset(t *testing.T, who string, c net.Conn, want string) {
 	}
 }
 
+// expectServerMayFinish runs sessions whose server finishes first: both sides end in order.
+func expectServerMayFinish(t *testing.T, o Options) {
+	t.Helper()
+	eachKind(t, func(t *testing.T, kind string) {
+		client, server, _, result := start(t, kind, o)
+		send(t, server, "answer")
+		server.CloseWrite()
+		receiveEnd(t, client, "answer")
+		send(t, client, "more")
+		receive(t, server, "more")
+		client.Close()
+		receiveEnd(t, server, "")
+		check(t, <-result, Server, Closed, 4, 6)
+	})
+}
+
 // As with HAProxy, a server that has not finished is reset in place of getting a FIN, and that ends
 // the session.
 func TestServerNoLinger(t *testing.T) {
@@ -39,17 +55,7 @@ func TestServerNoLinger(t *testing.T) {
 		receiveEnd(t, client, "")
 		check(t, <-result, Client, Closed, 8, 0)
 	})
-	eachKind(t, func(t *testing.T, kind string) {
-		client, server, _, result := start(t, kind, Options{ServerNoLinger: true})
-		send(t, server, "answer")
-		server.CloseWrite()
-		receiveEnd(t, client, "answer")
-		send(t, client, "more")
-		receive(t, server, "more")
-		client.Close()
-		receiveEnd(t, server, "")
-		check(t, <-result, Server, Closed, 4, 6)
-	})
+	expectServerMayFinish(t, Options{ServerNoLinger: true})
 }
 
 // As with HAProxy, a client gets a FIN as long as the session goes on, and a RST at its end.
@@ -65,15 +71,5 @@ func TestClientNoLinger(t *testing.T) {
 		expectReset(t, "client", client, "")
 		check(t, <-result, Client, Closed, 8, 6)
 	})
-	eachKind(t, func(t *testing.T, kind string) {
-		client, server, _, result := start(t, kind, Options{ClientNoLinger: true})
-		send(t, server, "answer")
-		server.CloseWrite()
-		receiveEnd(t, client, "answer")
-		send(t, client, "more")
-		receive(t, server, "more")
-		client.Close()
-		receiveEnd(t, server, "")
-		check(t, <-result, Server, Closed, 4, 6)
-	})
+	expectServerMayFinish(t, Options{ClientNoLinger: true})
 }
