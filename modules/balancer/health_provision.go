@@ -214,7 +214,7 @@ func (b *Backend) headerOfCheck(s *Server, c *Check) int {
 	if c.SendProxy == "" && c.Address == "" && c.Port == 0 {
 		return b.HeaderOf(s.Name).Version()
 	}
-	return (&ProxyHeader{SendProxy: c.SendProxy}).Version()
+	return headerVersion(c.SendProxy)
 }
 
 // agentTarget returns the target of an agent, without timeouts.

@@ -79,8 +79,11 @@ func (h *ProxyHeader) Version() int {
 	if h == nil {
 		return 0
 	}
-	return 1 + slices.Index([]string{proxyV1, proxyV2}, h.SendProxy)
+	return headerVersion(h.SendProxy)
 }
+
+// headerVersion returns the version that a word of send_proxy stands for, or 0.
+func headerVersion(word string) int { return 1 + slices.Index(headerVersions[:2], word) }
 
 // Has reports whether proxy_v2_options has an option.
 func (h *ProxyHeader) Has(option string) bool { return slices.Contains(h.ProxyV2Options, option) }
