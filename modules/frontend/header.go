@@ -193,8 +193,11 @@ func (c *addressedConn) RemoteAddr() net.Addr { return c.source }
 func (c *addressedConn) LocalAddr() net.Addr  { return c.destination }
 
 // CloseWrite closes the sending side.
-func (c *addressedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+func (c *addressedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite closes the sending side of a connection, if it can.
+func closeWrite(conn net.Conn) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return errors.ErrUnsupported

@@ -39,15 +39,7 @@ func (c *connection) appendHeader(b []byte, h *balancer.ProxyHeader) []byte {
 	if h.Has(balancer.OptionCRC32C) {
 		w.Checksum()
 	}
-	for _, o := range [...]struct {
-		option string
-		of     byte
-		value  func(*connection) []byte
-	}{
-		{balancer.OptionALPN, proxyprotocol.ALPN, (*connection).alpnForHeader},
-		{balancer.OptionAuthority, proxyprotocol.Authority, (*connection).authorityForHeader},
-		{balancer.OptionUniqueID, proxyprotocol.UniqueID, (*connection).uniqueIDForHeader},
-	} {
+	for _, o := range optionalTLVs {
 		if !h.Has(o.option) {
 			continue
 		}
@@ -55,18 +47,25 @@ func (c *connection) appendHeader(b []byte, h *balancer.ProxyHeader) []byte {
 			w.TLV(o.of, value)
 		}
 	}
-	if h.Has(balancer.OptionSSL) {
-		w.TLV(proxyprotocol.SSL, notTerminated[:])
-	}
-	if name := c.namespaceForHeader(); len(name) > 0 && h.Has(balancer.OptionNetNS) {
-		w.TLV(proxyprotocol.NetNS, name)
-	}
 	return w.End()
 }
 
-// notTerminated is the value of the TLV SSL of a connection without TLS at the proxy: no flags, and
-// the result 0 of a verification.
-var notTerminated [5]byte
+// optionalTLVs are the TLVs of options other than the checksum, in their order.
+var optionalTLVs = [...]struct {
+	option string
+	of     byte
+	value  func(*connection) []byte
+}{
+	{balancer.OptionALPN, proxyprotocol.ALPN, (*connection).alpnForHeader},
+	{balancer.OptionAuthority, proxyprotocol.Authority, (*connection).authorityForHeader},
+	{balancer.OptionUniqueID, proxyprotocol.UniqueID, (*connection).uniqueIDForHeader},
+	{balancer.OptionSSL, proxyprotocol.SSL, (*connection).sslForHeader},
+	{balancer.OptionNetNS, proxyprotocol.NetNS, (*connection).namespaceForHeader},
+}
+
+// sslForHeader returns the value of a connection without TLS at the proxy: no flags, and the result
+// 0 of a verification.
+func (c *connection) sslForHeader() []byte { return make([]byte, 5) }
 
 // headerAddresses returns the addresses for a header, or zero values for a client without. As in
 // HAProxy, addresses that a received header maps into IPv6 stay mapped.

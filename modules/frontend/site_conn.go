@@ -117,12 +117,7 @@ func (v *siteConn) noteError(err error) {
 }
 
 // CloseWrite closes the sending side towards the client.
-func (v *siteConn) CloseWrite() error {
-	if half, ok := v.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return errors.ErrUnsupported
-}
+func (v *siteConn) CloseWrite() error { return closeWrite(v.Conn) }
 
 // Close returns the connection to its frontend. If it is untouched it stays open.
 func (v *siteConn) Close() (err error) {
