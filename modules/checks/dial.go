@@ -12,9 +12,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pires/go-proxyproto"
-
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/proxyprotocol"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
@@ -157,17 +156,28 @@ func (l *checkConn) expire() {
 // sendProxyHeader sends the header of the PROXY protocol. Version 1 cannot mark a connection as the
 // proxy's own, so its header carries the addresses of this connection.
 func (l *checkConn) sendProxyHeader(version int) error {
-	var h *proxyproto.Header
+	var header []byte
 	switch version {
 	case 0:
 		return nil
 	case 1:
-		h = proxyproto.HeaderProxyFromAddrs(1, l.tcp.LocalAddr(), l.tcp.RemoteAddr())
+		header = proxyprotocol.AppendV1(nil, addrPort(l.tcp.LocalAddr()), addrPort(l.tcp.RemoteAddr()))
 	default:
-		h = &proxyproto.Header{Version: 2, Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC}
+		w := proxyprotocol.BeginV2(nil, netip.AddrPort{}, netip.AddrPort{})
+		header = w.End()
 	}
-	_, err := h.WriteTo(l.tcp)
+	_, err := l.tcp.Write(header)
 	return err
+}
+
+// addrPort returns the IP address and port of a, or zero for a Unix socket.
+func addrPort(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	at := tcp.AddrPort()
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
 // abort closes the connection with a reset, as HAProxy does after its checks.
