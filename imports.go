@@ -18,5 +18,6 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/listeners"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )

@@ -36,9 +36,9 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	if h.Content != nil {
 		newRouter = newContentRouter
 	}
-	if h.router, err = newRouter(ctx, app, h.Rules, fallback); err != nil {
-		if r := (*ruleError)(nil); errors.As(err, &r) {
-			return h.at("rule", r.rule, err)
+	if h.router, err = newRouter(ctx, app, slices.Concat(h.namesFirst, h.Rules), fallback); err != nil {
+		if r := (*ruleError)(nil); errors.As(err, &r) && r.rule >= len(h.namesFirst) {
+			return h.at("rule", r.rule-len(h.namesFirst), err)
 		}
 		return err
 	}
@@ -156,11 +156,11 @@ func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name 
 func (h *Handler) validateBackends() error {
 	anonymous := !h.Backend.Empty()
 	switch {
-	case anonymous && h.Servers == nil && (h.DefaultBackend != "" || len(h.Rules) > 0):
+	case anonymous && h.Servers == nil && (h.DefaultBackend != "" || len(h.Rules) > 0 || h.namesFirst != nil):
 		return h.validateOptionsOfBackends()
 	case anonymous && h.DefaultBackend != "":
 		return fmt.Errorf("it has options of an anonymous backend (servers, balance ...) and default_backend %q: expected one of the two", h.DefaultBackend)
-	case !anonymous && h.DefaultBackend == "" && !slices.ContainsFunc(h.Rules, (*Rule).mayHaveBackend) && h.Content == nil:
+	case !anonymous && h.DefaultBackend == "" && h.namesFirst == nil && !slices.ContainsFunc(h.Rules, (*Rule).mayHaveBackend) && h.Content == nil:
 		return errors.New("no backend for its connections: expected use_backend, default_backend or servers of its own")
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -230,20 +229,5 @@ func (h *Handler) json() string {
 	return string(b)
 }
 
-// nameAfter makes a name of a server's first address: of durable/:443 it is ":443".
-func nameAfter(s *layer4.Server) string {
-	if len(s.Listen) == 0 {
-		return DefaultName
-	}
-	address := s.Listen[0]
-	if network, rest, ok := strings.Cut(address, "/"); ok && network != "unix" {
-		address = rest
-	}
-	address = strings.NewReplacer("[", "", "]", "").Replace(address)
-	return strings.Map(func(r rune) rune {
-		if balancer.ValidateName(string(r)) != nil {
-			return '-'
-		}
-		return r
-	}, address)
-}
+// nameAfter names a frontend after its server.
+func nameAfter(s *layer4.Server) string { return NameOf(s.Listen) }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package listeners
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
+)
+
+// ownHosts returns the hosts of the http server's routes in the form of package names. Those that
+// no server name can match are left out, such as IP addresses.
+func ownHosts(s *caddyhttp.Server) (own []string) {
+	repl := caddy.NewReplacer()
+	for _, host := range routeHosts(s.Routes) {
+		pattern, err := names.Validate(repl.ReplaceKnown(host, ""))
+		if err == nil && !slices.Contains(own, pattern) {
+			own = append(own, pattern)
+		}
+	}
+	return own
+}
+
+// routeHosts returns the hosts in the matchers of routes.
+func routeHosts(routes caddyhttp.RouteList) (hosts []string) {
+	for _, r := range routes {
+		for _, set := range r.MatcherSets {
+			for _, m := range set {
+				if m, ok := m.(*caddyhttp.MatchHost); ok {
+					hosts = append(hosts, *m...)
+				}
+			}
+		}
+	}
+	return hosts
+}
+
+// errBoth returns the error for a name that is both passed through and the http server's own.
+func errBoth(s *Site, pattern string) error {
+	return fmt.Errorf("passthrough %s: the name is a site of this server, too: expected one of the two", pattern)
+}
