@@ -32,8 +32,10 @@ type listener struct {
 	// Guarded by the socket's queue.mu:
 	active     bool // gets connections; written with socketsMu held as well
 	taker      func(*relay.Socket)
-	takerCalls int  // calls of taker in progress
-	dual       bool // one of a pair
+	takerCalls int        // calls of taker in progress
+	dual       bool       // one of a pair
+	behind     bool       // takes only what a front passes on; written with socketsMu held as well
+	passed     []passedOn // of PassOn, kept for a closed listener
 }
 
 // Interface guard
@@ -72,11 +74,12 @@ func (l *listener) Accept() (net.Conn, error) {
 // poll returns a connection for this listener, or the error of Accept. If both are nil, a value on
 // wake says when to poll again.
 func (l *listener) poll() (net.Conn, error) {
+	over := l.isClosed() || l.sock.isDone() && !l.isBehind() // then nothing new is queued
 	if conn := l.sock.dequeue(l); conn != nil {
 		l.sock.noteTaken()
 		return conn, nil
 	}
-	if !l.isClosed() && !l.sock.isDone() {
+	if !over {
 		return nil, nil
 	}
 	l.signal() // for other calls of Accept
@@ -115,6 +118,14 @@ func (l *listener) isClosed() bool {
 	default:
 		return false
 	}
+}
+
+// isBehind reports whether the listener gets only connections that are passed on, which may come
+// when the kernel socket is closed.
+func (l *listener) isBehind() bool {
+	l.sock.mu.Lock()
+	defer l.sock.mu.Unlock()
+	return l.behind
 }
 
 // Close ends this listener's Accept calls; other users of the address are not affected. The last

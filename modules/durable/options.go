@@ -51,6 +51,11 @@ type Options struct {
 	// HAProxy's mss of bind.
 	MSS int
 
+	// Front marks the listener that gets all fresh connections of an address that another listener of
+	// the same configuration has, too. The other one gets those that it passes on (PassOn), and the
+	// other options do not apply to it.
+	Front bool
+
 	// UserTimeout is the time for which sent data may stay unacknowledged before the connection fails
 	// (TCP_USER_TIMEOUT, RFC 5482), in whole milliseconds; 0: the system's default. It is HAProxy's
 	// tcp-ut of bind.

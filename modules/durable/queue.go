@@ -23,6 +23,7 @@ type queue struct {
 	listeners    []*listener // not closed; oldest first
 	rotation     int         // counts dispatched connections, for the rotation
 	conns        []net.Conn  // for Accept
+	passed       []passedOn  // for Accept, of PassOn
 	head         int         // index of the oldest of conns
 	inTransit    int         // connections being dispatched: neither in conns nor taken
 	quiet        sync.Cond   // signals that inTransit, or takerCalls of a listener, is zero
@@ -81,7 +82,7 @@ func (s *socket) dispatchOnShard(sock *relay.Socket) {
 // Listeners that share an address get connections in rotation. A listener without a taker is
 // skipped while a connection is queued for it. The caller holds mu.
 func (s *socket) nextListener() (found *listener) {
-	fits := func(l *listener) bool { return l.active && (l.taker != nil || s.head == len(s.conns)) }
+	fits := func(l *listener) bool { return l.active && !l.behind && (l.taker != nil || s.head == len(s.conns)) }
 	n := 0
 	for _, l := range s.listeners {
 		if fits(l) {
@@ -119,7 +120,13 @@ func (s *socket) enqueue(conn net.Conn) {
 func (s *socket) dequeue(l *listener) net.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.head == len(s.conns) || !l.active || !slices.Contains(s.listeners, l) {
+	if !l.active || !slices.Contains(s.listeners, l) {
+		return l.takeKept()
+	}
+	if conn := s.dequeuePassedOn(l); conn != nil {
+		return conn
+	}
+	if s.head == len(s.conns) || l.behind {
 		return nil
 	}
 	if sock, ok := s.conns[s.head].(*relay.Socket); ok && l.dual {
@@ -161,6 +168,7 @@ func (s *socket) removeListener(l *listener) {
 	defer s.mu.Unlock()
 	if i := slices.Index(s.listeners, l); i >= 0 {
 		s.listeners = slices.Delete(s.listeners, i, i+1)
+		s.keepPassedOn(l)
 	}
 }
 
@@ -186,7 +194,7 @@ func (s *socket) signalAll() {
 func (s *socket) hasActiveTaker() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.listeners, func(l *listener) bool { return l.active && l.taker != nil })
+	return slices.ContainsFunc(s.listeners, func(l *listener) bool { return l.active && !l.behind && l.taker != nil })
 }
 
 // notify makes the accept goroutine check again what it waits for.

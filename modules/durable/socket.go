@@ -111,15 +111,19 @@ func attach(ctx context.Context, addr address, o socketOptions) (*listener, erro
 
 // hasUserWith reports whether a user has the very same options. The caller holds socketsMu.
 func (s *socket) hasUserWith(o Options) bool {
-	return slices.ContainsFunc(s.users, func(l *listener) bool { return l.options.Options == o })
+	return slices.ContainsFunc(s.users, func(l *listener) bool {
+		has := l.options.Options
+		has.Front = o.Front // not an option of the kernel
+		return has == o
+	})
 }
 
-// conflictsWith reports whether another user of the same configuration has the socket and one of
-// the two did not ask to share it. The caller holds socketsMu.
+// conflictsWith reports whether another user of the same configuration has the socket, unless both
+// asked to share it or one of the two is the other's front. The caller holds socketsMu.
 func (s *socket) conflictsWith(ctx context.Context, o socketOptions) bool {
 	config, ok := lifecycle.ConfigOf(ctx)
 	return ok && slices.ContainsFunc(s.users, func(l *listener) bool {
-		return l.hasConfig && l.config == config && (!l.options.shared || !o.shared)
+		return l.hasConfig && l.config == config && (!l.options.shared || !o.shared) && l.options.Front == o.Front
 	})
 }
 

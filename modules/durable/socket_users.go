@@ -16,6 +16,7 @@ func (s *socket) addUser(ctx context.Context, o socketOptions) *listener {
 	l := newListener(ctx, s, o)
 	s.removeEndedUsers()
 	s.users = append(s.users, l)
+	s.joinFront(l)
 	s.addListener(l)
 	s.activateOldest()
 	l.unwatchContext = context.AfterFunc(ctx, func() { l.detach() })
@@ -67,12 +68,16 @@ func (s *socket) activateOldest() {
 	s.activeChanged()
 }
 
-// options returns the options of the active configuration: those of its first user, with the
-// largest backlog of all. The caller holds socketsMu.
+// options returns the options of the active configuration: those of its front, or else of its first
+// user, with the largest backlog of all. The caller holds socketsMu.
 func (s *socket) options() socketOptions {
 	o := s.users[0].options
 	for _, l := range s.users[1:] {
-		if l.config == s.users[0].config {
+		switch {
+		case l.config != s.users[0].config || o.Front:
+		case l.options.Front:
+			o = l.options
+		default:
 			o.Backlog = largerBacklog(o.Backlog, l.options.Backlog)
 		}
 	}
@@ -92,11 +97,15 @@ func (s *socket) removeUser(l *listener) (closed bool) {
 	}
 	s.users = slices.Delete(s.users, i, i+1)
 	s.removeEndedUsers()
+	s.retireWith(l)
+	if l.behind && s.inShutdown.Load() {
+		return false
+	}
 	after := s.successors(l)
 	for _, next := range after {
 		next.start()
 	}
-	if len(s.users) > 0 {
+	if l.behind || slices.ContainsFunc(s.users, func(u *listener) bool { return !u.behind }) {
 		l.markClosed()
 		s.activateOldest()
 		s.redeliver()

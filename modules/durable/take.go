@@ -80,6 +80,9 @@ func (p *pair) takeBy(take func(*relay.Socket)) {
 // active, or has a taker.
 func (s *socket) activeChanged() {
 	s.redeliver()
+	s.mu.Lock()
+	s.signalPassedOn()
+	s.mu.Unlock()
 	s.notify()
 	if _, ok := s.kernel.(watchable); ok {
 		s.kernel.interrupt()
