@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"strconv"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
@@ -22,20 +20,18 @@ import (
 
 // target is the destination of a connection to a server.
 type target struct {
-	address, prefer string
-	connect         time.Duration // timeout; 0: none
-	tls             *checks.TLS   // nil: plain text
-	serverName      string        // the SNI
-	header          string        // PROXY header to begin with; empty: none
-
-	socket *relay.SocketOptions // nil: none
+	balancer.Destination
+	tls        *checks.TLS // nil: plain text
+	serverName string      // the SNI
+	header     string      // PROXY header to begin with; empty: none
 }
 
 type targetKey struct{}
 
 // target returns the destination of connections to a server.
 func (x *exchange) target(s *pool.Server) target {
-	t := target{address: s.Address, prefer: s.ResolvePrefer, connect: max(0, time.Duration(x.h.backend.Timeouts.Connect)), socket: x.h.backend.Socket(s), header: x.header(s.Name)}
+	to := balancer.Destination{Address: s.Address, ResolvePrefer: s.ResolvePrefer, Timeout: max(0, time.Duration(x.h.backend.Timeouts.Connect)), Socket: x.h.backend.Socket(s)}
+	t := target{Destination: to, header: x.header(s.Name)}
 	o := x.h.TLS[s.Name]
 	if o == nil {
 		o = x.h.TLS[anyServer]
@@ -56,7 +52,7 @@ func (t target) key() string {
 	if t.header != "" {
 		kind += ".proxy." + hex.EncodeToString([]byte(t.header))
 	}
-	return hex.EncodeToString([]byte(t.address)) + "." + kind
+	return hex.EncodeToString([]byte(t.Address)) + "." + kind
 }
 
 // connectError is the error of a failed connect.
@@ -78,7 +74,7 @@ func (e *connectError) isLocal() bool {
 // dial connects to the target in ctx. The host and port that the transport passes are only a key.
 func dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	t := ctx.Value(targetKey{}).(target)
-	conn, err := t.dial(ctx)
+	conn, err := t.Connect(ctx)
 	if err == nil && t.header != "" {
 		err = t.sendHeader(ctx, conn)
 	}
@@ -86,45 +82,16 @@ func dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		conn, err = t.secure(ctx, conn)
 	}
 	if err != nil {
-		return nil, &connectError{fmt.Errorf("connecting to %s: %w", t.address, err)}
+		return nil, &connectError{fmt.Errorf("connecting to %s: %w", t.Address, err)}
 	}
 	return conn, nil
 }
 
-func (t target) dial(ctx context.Context) (net.Conn, error) {
-	network, address := balancer.SplitAddress(t.address)
-	d := net.Dialer{Timeout: t.connect, FallbackDelay: -1}
-	if network == "unix" {
-		return d.DialContext(ctx, network, address)
-	}
-	host, text, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return nil, err
-	}
-	name := resolve.NewName(network, host, t.prefer).From(t.socket.SourceAddr(netip.AddrPort{}))
-	answer, err := resolve.Servers.Lookup(name, t.connect, ctx.Done())
-	if err != nil {
-		return nil, err
-	}
-	return answer.Connect(t.connect, ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
-		address := netip.AddrPortFrom(to, uint16(port))
-		if t.socket != nil {
-			return relay.Dial(address, relay.DialOptions{Timeout: within, Cancel: ctx.Done(), Socket: t.socket}, nil)
-		}
-		d.Timeout = within
-		return d.DialContext(ctx, "tcp", address.String())
-	})
-}
-
 // secure starts TLS on a connection.
 func (t target) secure(ctx context.Context, raw net.Conn) (net.Conn, error) {
-	if t.connect > 0 {
+	if t.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t.connect)
+		ctx, cancel = context.WithTimeout(ctx, t.Timeout)
 		defer cancel()
 	}
 	conn := tls.Client(raw, t.tls.ClientConfig(t.serverName))

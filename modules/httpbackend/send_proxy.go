@@ -47,8 +47,8 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 
 // sendHeader sends the PROXY header, or closes the connection.
 func (t target) sendHeader(ctx context.Context, conn net.Conn) error {
-	if t.connect > 0 {
-		_ = conn.SetWriteDeadline(time.Now().Add(t.connect)) // an error comes again when writing
+	if t.Timeout > 0 {
+		_ = conn.SetWriteDeadline(time.Now().Add(t.Timeout)) // an error comes again when writing
 		defer func() { _ = conn.SetWriteDeadline(time.Time{}) }()
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })

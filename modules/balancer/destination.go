@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package balancer
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
+)
+
+// Destination is where a connection of net/http goes, which needs a net.Conn. Frontends connect by
+// package relay instead.
+type Destination struct {
+	Address       string // a server's address without placeholders, with a port that is not relative
+	ResolvePrefer string
+	Timeout       time.Duration        // of the lookup, and of each address; 0: none
+	Socket        *relay.SocketOptions // nil: none
+}
+
+// Connect connects to the destination in ctx, trying the addresses of a host name one after
+// another.
+func (d *Destination) Connect(ctx context.Context) (net.Conn, error) {
+	network, address := SplitAddress(d.Address)
+	dialer := net.Dialer{Timeout: d.Timeout, FallbackDelay: -1}
+	if network == "unix" {
+		return dialer.DialContext(ctx, network, address)
+	}
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	name := resolve.NewName(network, host, d.ResolvePrefer).From(d.Socket.SourceAddr(netip.AddrPort{}))
+	answer, err := resolve.Servers.Lookup(name, d.Timeout, ctx.Done())
+	if err != nil {
+		return nil, err
+	}
+	return answer.Connect(d.Timeout, ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
+		address := netip.AddrPortFrom(to, uint16(port))
+		if d.Socket != nil {
+			return relay.Dial(address, relay.DialOptions{Timeout: within, Cancel: ctx.Done(), Socket: d.Socket}, nil)
+		}
+		dialer.Timeout = within
+		return dialer.DialContext(ctx, "tcp", address.String())
+	})
+}
