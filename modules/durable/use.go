@@ -19,13 +19,18 @@ type Listening struct {
 	Address   string // with its network
 	Interface string // empty: all
 	Namespace string // empty: that of the process
+
+	// PassesOn says that the frontend passes connections on to the http server that listens on the
+	// address as well: the frontend opens it with Options.Front.
+	PassesOn bool
 }
 
 // use is a stream address that something in a configuration listens on.
 type use struct {
 	Listening
 
-	by string // in the user's words: layer4 server "tls"
+	by   string // in the user's words: layer4 server "tls"
+	http bool   // it is an http server
 
 	network     string // as in package net, or unix or fd
 	durable     bool

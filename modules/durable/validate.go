@@ -15,15 +15,19 @@ import (
 
 // Validate returns an error that names two users of one address in a configuration if they cannot
 // both have it: two users of a durable address not marked as shared, or a durable and a plain
-// address that overlap. It also returns one for a network that looks like a misspelling of one
-// here. It provisions the http and layer4 apps if they are not yet; their own errors are left for
-// Caddy to report.
+// address that overlap. Of a frontend that passes connections on, it returns an error if no http
+// server is there to get them. It also returns one for a network that looks like a misspelling of
+// one here. It provisions the http and layer4 apps if they are not yet; their own errors are left
+// for Caddy to report.
 func Validate(ctx caddy.Context) error {
 	uses, err := usesOf(ctx)
 	if err != nil {
 		return err
 	}
-	return firstClash(uses)
+	if err := firstClash(uses); err != nil {
+		return err
+	}
+	return firstWithoutReceiver(uses)
 }
 
 func firstClash(uses []use) error {
@@ -49,8 +53,12 @@ func usesOf(ctx caddy.Context) (uses []use, err error) {
 			if err != nil {
 				return nil, err
 			}
-			if ok {
+			u.http = l.http
+			switch {
+			case ok:
 				uses = append(uses, u)
+			case listen.PassesOn && u.last == 0 && u.durable:
+				return nil, fmt.Errorf("%s listens on %s and has the action next: expected a port other than 0", l.by, listen.Address)
 			}
 		}
 	}
@@ -60,6 +68,7 @@ func usesOf(ctx caddy.Context) (uses []use, err error) {
 // listenersOf holds the addresses, as written, that a part of a configuration listens on.
 type listenersOf struct {
 	by        string // see use.by
+	http      bool
 	addresses []Listening
 }
 
@@ -77,23 +86,23 @@ func listenersIn(ctx caddy.Context) (all []listenersOf) {
 	if app, _ := ctx.AppIfConfigured("layer4"); app != nil {
 		servers := app.(*layer4.App).Servers
 		for _, name := range slices.Sorted(maps.Keys(servers)) {
-			all = append(all, listenersOf{fmt.Sprintf("layer4 server %q", name), plain(servers[name].Listen)})
+			all = append(all, listenersOf{by: fmt.Sprintf("layer4 server %q", name), addresses: plain(servers[name].Listen)})
 		}
 	}
 	if app, _ := ctx.AppIfConfigured("http"); app != nil {
 		servers := app.(*caddyhttp.App).Servers
 		for _, name := range slices.Sorted(maps.Keys(servers)) {
-			all = append(all, listenersOf{fmt.Sprintf("http server %q", name), plain(streams(servers[name]))})
+			all = append(all, listenersOf{by: fmt.Sprintf("http server %q", name), http: true, addresses: plain(streams(servers[name]))})
 		}
 	}
 	app, _ := ctx.AppIfConfigured("passthrough")
 	if app, ok := app.(interface{ Listening() map[string][]Listening }); ok {
 		listening := app.Listening()
 		for _, by := range slices.Sorted(maps.Keys(listening)) {
-			all = append(all, listenersOf{by, listening[by]})
+			all = append(all, listenersOf{by: by, addresses: listening[by]})
 		}
 	}
-	return append(all, listenersOf{"admin endpoint", plain(adminAddress(ctx))})
+	return append(all, listenersOf{by: "admin endpoint", addresses: plain(adminAddress(ctx))})
 }
 
 // streams returns the addresses that an http server listens on for TCP.
@@ -147,11 +156,17 @@ func clash(a, b use) error {
 
 // clashOfDurable works like clash for two durable addresses.
 func clashOfDurable(a, b use) error {
-	if !a.same(b) || a.shared && b.shared {
+	if !a.same(b) || a.passesOnTo(b) || b.passesOnTo(a) {
 		return nil
 	}
-	if a.by == b.by {
+	if a.shared && b.shared && !a.PassesOn && !b.PassesOn {
+		return nil
+	}
+	switch {
+	case a.by == b.by:
 		return fmt.Errorf("%s listens twice on %s", a.by, both(a, b))
+	case a.PassesOn || b.PassesOn:
+		return fmt.Errorf("%s and %s both listen on %s: beside a frontend with the action next, expected one http server, with the same address", a.by, b.by, both(a, b))
 	}
 	return fmt.Errorf("%s and %s both listen on %s: each would get a part of the connections by chance; expected two addresses, or %s in both places",
 		a.by, b.by, both(a, b), a.sharedForm())
