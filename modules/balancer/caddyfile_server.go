@@ -3,6 +3,7 @@
 package balancer
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -42,6 +43,24 @@ func (b *Backend) parseServer(d *caddyfile.Dispenser) error {
 	if err := s.validate(); err != nil {
 		return d.Errf("server %q: %w", s.Name, err)
 	}
+	return nil
+}
+
+// ParseAddress adds a server for the address that d is on. It is named after the address where that
+// is a valid name, else after its position: s1, s2.
+func (b *Backend) ParseAddress(d *caddyfile.Dispenser) error {
+	s := &Server{Name: d.Val(), Address: d.Val()}
+	if ValidateName(s.Name) != nil {
+		s.Name = fmt.Sprintf("s%d", len(b.Servers)+1)
+	}
+	if slices.ContainsFunc(b.Servers, func(o *Server) bool { return o.Name == s.Name }) {
+		return d.Errf("server %q is given twice", s.Name)
+	}
+	if err := s.validate(); err != nil {
+		return options.Wrap(d, err)
+	}
+	b.NoteLine("server", d)
+	b.Servers = append(b.Servers, s)
 	return nil
 }
 

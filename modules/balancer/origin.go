@@ -14,6 +14,12 @@ func (b *Backend) BeginBlock(d *caddyfile.Dispenser) { b.written = options.NewRe
 // NoteLine records the place of an option, which d is at.
 func (b *Backend) NoteLine(word string, d *caddyfile.Dispenser) { b.written.Note(word, d) }
 
+// LineOf returns the place of the first option of its kind in a block that is being parsed.
+func (b *Backend) LineOf(word string) string { return b.written.Origin().Of(word, 0) }
+
+// SaveLines stores the places recorded so far in Origin, for a block that goes on elsewhere.
+func (b *Backend) SaveLines() { b.Origin = b.written.Origin() }
+
 // EndBlock stores the recorded places in Origin.
 func (b *Backend) EndBlock() {
 	b.Origin, b.written = b.written.Origin(), nil

@@ -79,17 +79,24 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the handler's name
 	h.BeginBlock(d)
 	begin := *d
-	if err := h.options().With(advice()).With(balancer.BackendAdvice()).ParseBlock(d); err != nil {
+	if err := h.Options().With(advice()).With(balancer.BackendAdvice()).ParseBlock(d); err != nil {
 		return err
 	}
 	h.EndBlock()
 	return h.validateWritten(&begin, cmp.Or(h.Name, DefaultName))
 }
 
-// options returns the words of a frontend's block.
-func (h *Handler) options() options.Table {
+// Options returns the words of a frontend's block: its own and those of its anonymous backend.
+func (h *Handler) Options() options.Table {
 	table := h.Backend.Options()
-	maps.Copy(table, options.Table{
+	maps.Copy(table, h.OwnOptions())
+	return table
+}
+
+// OwnOptions returns the words of a frontend's block without those that only a backend has. The
+// block must have been begun with BeginBlock.
+func (h *Handler) OwnOptions() options.Table {
+	table := options.Table{
 		"name":            options.Once(h.parseName),
 		"inspect_delay":   options.Duration(&h.InspectDelay),
 		"max_hello":       options.Int(&h.MaxHello, minMaxHello, clienthello.DefaultMaxHello),
@@ -111,7 +118,7 @@ func (h *Handler) options() options.Table {
 		"maxconn":              options.Int(&h.MaxConn, 1, math.MaxInt32),
 		"id":                   options.Int(&h.ID, 1, math.MaxInt32),
 		"listener":             options.Repeatable(h.parseListener),
-	})
+	}
 	maps.Copy(table, h.refusals())
 	maps.Copy(table, acceptProxyOptions(&h.AcceptProxy))
 	return table
@@ -175,7 +182,7 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 		}
 	}
 	if _, twice := h.On[outcome]; twice {
-		return d.Errf("on %s is given twice", outcome)
+		return d.Errf("on %s is given twice, first at %s", outcome, h.LineOf("on."+outcome))
 	}
 	if h.On == nil {
 		h.On = make(map[string]string)

@@ -204,7 +204,7 @@ func (f *Frontend) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	table := f.Handler.options()
+	table := f.Handler.Options()
 	delete(table, "name")
 	delete(table, "listener")
 	table["bind"] = options.Repeatable(f.parseBind)

@@ -34,6 +34,19 @@ func Repeatable(f func(d *caddyfile.Dispenser) error) Option {
 	return Option{parse: f, repeatable: true}
 }
 
+// After returns the option with a function that is called before the option is parsed, with the
+// dispenser on its name. The function consumes nothing.
+func (o Option) After(f func(d *caddyfile.Dispenser) error) Option {
+	parse := o.parse
+	o.parse = func(d *caddyfile.Dispenser) error {
+		if err := f(d); err != nil {
+			return err
+		}
+		return parse(d)
+	}
+	return o
+}
+
 // Table holds the options of one kind of block by name.
 type Table map[string]Option
 
@@ -49,6 +62,26 @@ func (a Advice) Add(advice string, words ...string) Advice {
 		}
 	}
 	return a
+}
+
+// OnceIn returns the table for one of several blocks with the options of the same object: an option
+// that may be given once may be given once in all of them together. given maps the options given so
+// far to their places.
+func (t Table) OnceIn(given map[string]string) Table {
+	all := maps.Clone(t)
+	for name, o := range t {
+		if o.parse == nil || o.repeatable {
+			continue
+		}
+		all[name] = o.After(func(d *caddyfile.Dispenser) error {
+			if at, twice := given[name]; twice {
+				return d.Errf("option %q is given twice, first at %s", name, at)
+			}
+			given[name] = fmt.Sprintf("%s:%d", d.File(), d.Line())
+			return nil
+		})
+	}
+	return all
 }
 
 // With adds advice to the table for words that are not its options, and returns the table.

@@ -88,6 +88,32 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// Options of one object in several blocks.
+func TestOnceInSeveralBlocks(t *testing.T) {
+	var s sample
+	given := make(map[string]string)
+	for i, c := range []struct{ input, want string }{
+		{"thing {\n weight 1\n note a\n}", ""},
+		{"thing {\n note b\n backup\n}", ""},
+		{"thing {\n note c\n weight 2\n}", `option "weight" is given twice, first at Testfile:2, at Testfile:3`},
+		{"thing {\n backup\n}", `option "backup" is given twice, first at Testfile:3, at Testfile:2`},
+		{"thing {\n retries 1\n retries 1\n}", `option "retries" is given twice, at Testfile:3`},
+	} {
+		d := caddyfile.NewTestDispenser(c.input)
+		d.Next()
+		got := ""
+		if err := s.table().OnceIn(given).ParseBlock(d); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("block %d: got %s, want %s", i+1, got, c.want)
+		}
+	}
+	if s.Weight != 1 || len(s.Notes) != 3 || !s.Backup {
+		t.Errorf("parsed %+v", s)
+	}
+}
+
 func TestParseBlockTakesNoWords(t *testing.T) {
 	d := caddyfile.NewTestDispenser("thing backup {\n}")
 	d.Next()
