@@ -81,6 +81,9 @@ func (w *Wrapper) provision(ctx caddy.Context, list *wrapperList, server *caddyh
 	if err := list.validatePlace(w); err != nil {
 		return options.Locate(w.Origin.Block(), fmt.Errorf("http server %q: %w", w.name, err))
 	}
+	if w.isMark() {
+		return options.Locate(w.Origin.Block(), fmt.Errorf("http server %q: the listener wrapper passthrough has no names: expected passthrough NAME... ADDRESS... in a site block of this server", w.name))
+	}
 	if err := w.provisionSites(ctx, app, list); err != nil {
 		return err
 	}
