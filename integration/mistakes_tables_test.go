@@ -178,7 +178,7 @@ var frontendMistakes = []mistake{
 		`on: unknown outcome "timout"; did you mean "timeout"? (known: malformed, no_match, no_server, not_tls, sslv2, timeout, too_large)`, "Caddyfile:13",
 	}},
 	{"an unknown action", inFrontend, "default_backend web\non timeout rejct", "default_backend web\non timeout reject", []string{
-		`on timeout: unknown action "rejct"; did you mean "reject"? (known: backend NAME, close, default, drop, reject, reset)`, "Caddyfile:13",
+		`on timeout: unknown action "rejct"; did you mean "reject"? (known: backend NAME, close, default, drop, next, reject, reset)`, "Caddyfile:13",
 	}},
 	{"an outcome without action", inFrontend, "default_backend web\non timeout", "default_backend web\non timeout drop", []string{
 		`expected on OUTCOME ACTION`, "Caddyfile:13",

@@ -42,7 +42,7 @@ var reasonOf = map[clienthello.Outcome]Reason{
 	clienthello.TooLarge:  TooLarge,
 }
 
-// Verb says how to end a connection that gets no server.
+// Verb says what happens to a connection that gets no server.
 type Verb uint8
 
 // The verbs.
@@ -51,6 +51,7 @@ const (
 	Close
 	Reset      // with RST
 	Drop       // without a FIN or RST to the client
+	Next       // it leaves the frontend, with the bytes that have been read; see EntryConfig.Next
 	UseBackend // another backend serves it
 )
 
@@ -60,6 +61,7 @@ var Verbs = map[string]Verb{
 	"close":  Close,
 	"reset":  Reset,
 	"drop":   Drop,
+	"next":   Next,
 }
 
 // String returns the verb's word.

@@ -22,8 +22,9 @@ type client struct {
 	accepted time.Time
 	logger   *zap.Logger
 
-	entry  *EntryConfig // nil: it has come by a route
-	header *headerState // nil: the frontend takes no PROXY headers
+	entry  *EntryConfig        // nil: it has come by a route
+	passTo func(net.Conn) bool // see EntryConfig.Next
+	header *headerState        // nil: the frontend takes no PROXY headers
 
 	routed *layer4.Connection // nil until it is needed
 	shown  bool               // routed holds the inspection of the hello

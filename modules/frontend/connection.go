@@ -34,8 +34,9 @@ type connection struct {
 
 	sendBuffer []byte // see firstBytes; kept for the next connection
 
-	record tcplog.Record
-	ended  bool // it has ended, or has become a session
+	record   tcplog.Record
+	ended    bool // it has ended, or has become a session
+	passedOn bool // it belongs to EntryConfig.Next
 
 	endIfKilled tcplog.End    // how it ends if it is killed now
 	watch       *clientWatch  // runs while it waits for a server

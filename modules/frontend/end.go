@@ -23,7 +23,7 @@ type ending struct {
 	by  relay.Side
 	err error // the cause, if there is more to log
 
-	verb         Verb // how to end the client's connection; never UseBackend
+	verb         Verb // how to end the client's connection, or Next; never UseBackend
 	alert        byte // sent by Reject to a client that spoke TLS; 0: none
 	clientClosed bool // the client's connection is closed already
 
@@ -61,9 +61,9 @@ func sessionEnding(r relay.Result, record *tcplog.Record) ending {
 	return e
 }
 
-// conclude writes the ending into the record and logs it. Every connection passes here exactly
-// once, after it has released everything that it held. Code that counts or logs all connections
-// belongs here.
+// conclude writes the ending into the record, counts it and logs it. Every connection passes here
+// exactly once, after it has released everything that it held. Code that counts or logs all
+// connections belongs here.
 func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time, log *tcplog.Log, ends *endCounts) {
 	r.End, r.EndedBy, r.Error = e.end, e.by, ""
 	if e.err != nil {
@@ -75,7 +75,9 @@ func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time
 	r.ActConn = int64(liveConns.count())
 	r.Duration = time.Since(began)
 	ends[e.end].Add(1)
-	log.Write(r)
+	if e.end != tcplog.PassedOn { // that goes on elsewhere
+		log.Write(r)
+	}
 }
 
 // errShutdown is the reason logged for connections that the end of the process cuts.
@@ -87,12 +89,16 @@ func (c *connection) end(e *ending) {
 	defer liveConns.remove(c)
 	defer c.f.conns.Add(-1)
 	server := c.claim.close()
+	next := c.nextConn(e)
 	last := c.finalAlert(e)
 	c.forget()
 	c.leaveBackend()
 	c.record.FEConn = c.f.conns.Load()
-	if c.wasKilled() && e.end != tcplog.Failed {
+	switch {
+	case c.wasKilled() && e.end != tcplog.Failed:
 		e = &ending{end: c.endIfKilled, by: relay.Proxy, err: errShutdown, clientClosed: true}
+	case next != nil:
+		e = c.passOn(next)
 	}
 	c.closeClient(e, last)
 	e.conclude(&c.record, server, c.accepted, c.f.log, c.f.ends)

@@ -115,11 +115,17 @@ func New(c Config) *Frontend {
 	return f
 }
 
-// ServeRouted serves a connection that has come by a route of layer4, which closes it.
-func (f *Frontend) ServeRouted(cx *layer4.Connection) {
+// ServeRouted serves a connection that has come by a route of layer4, which closes it. It returns
+// a connection for the next handler, or nil if it does not pass it on.
+func (f *Frontend) ServeRouted(cx *layer4.Connection) (next net.Conn) {
 	from := ofRoute(cx)
 	from.header = f.AcceptProxy.stateFor(cx.RemoteAddr())
+	from.passTo = func(conn net.Conn) bool {
+		next = conn
+		return true
+	}
 	f.serve(from)
+	return next
 }
 
 func (f *Frontend) serve(from client) {
@@ -131,8 +137,9 @@ func (f *Frontend) serve(from client) {
 }
 
 // run calls stages, which return when the connection has ended (with its ending) or has become a
-// session (with nil).
+// session (with nil). It closes the client's connection if that has ended.
 func (c *connection) run(way func() *ending) {
+	defer c.closeUnlessPassedOn()
 	defer c.recovered()
 	if end := way(); end != nil {
 		c.end(end)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
@@ -195,10 +196,21 @@ func (c *addressedConn) LocalAddr() net.Addr  { return c.destination }
 // CloseWrite closes the sending side.
 func (c *addressedConn) CloseWrite() error { return closeWrite(c.Conn) }
 
+// SyscallConn returns the raw connection.
+func (c *addressedConn) SyscallConn() (syscall.RawConn, error) { return rawConn(c.Conn) }
+
 // closeWrite closes the sending side of a connection, if it can.
 func closeWrite(conn net.Conn) error {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return errors.ErrUnsupported
+}
+
+// rawConn returns the raw connection of one, if it has that.
+func rawConn(conn net.Conn) (syscall.RawConn, error) {
+	if raw, ok := conn.(syscall.Conn); ok {
+		return raw.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }

@@ -89,6 +89,12 @@ type EntryConfig struct {
 
 	// Namespace is the network namespace of the address, for PROXY headers.
 	Namespace string
+
+	// Next takes the connections that the frontend passes on (see the verb Next), and owns them if it
+	// returns true. Their Read first returns what the frontend has read; their addresses are those of
+	// the PROXY header, if there was one. It is called on a shard's goroutine and must not block. nil:
+	// nothing takes them, and they are closed.
+	Next func(net.Conn) bool
 }
 
 // Entry is a way into a frontend, such as one of the addresses that it listens on. It is safe for
@@ -107,11 +113,10 @@ func (f *Frontend) Entry(c EntryConfig) *Entry {
 	return &Entry{f: f, EntryConfig: &c}
 }
 
-// Serve serves a client's connection. When it returns, the connection has ended or goes on as a
-// session that needs no goroutine.
+// Serve serves a client's connection. When it returns, the connection has ended, was passed on, or
+// goes on as a session that needs no goroutine.
 func (e *Entry) Serve(conn net.Conn, accepted time.Time) {
-	defer conn.Close()
-	e.f.serve(client{Conn: conn, accepted: accepted, logger: e.f.ConnLogger, entry: e.EntryConfig, header: e.Headers.stateFor(conn.RemoteAddr())})
+	e.f.serve(client{Conn: conn, accepted: accepted, logger: e.f.ConnLogger, entry: e.EntryConfig, passTo: e.Next, header: e.Headers.stateFor(conn.RemoteAddr())})
 }
 
 // headerDeadline returns when a header must be complete.

@@ -25,6 +25,9 @@ func (c *connection) route() (*balancer.Backend, *ending) {
 		return nil, internalFailure(err)
 	case by != nil:
 		verb := by.Target.verb
+		if verb == Next {
+			return nil, passingOn()
+		}
 		return nil, &ending{
 			end: tcplog.Refused, by: relay.Proxy, err: fmt.Errorf("rule %d: %s", by.number, verb),
 			verb: verb, alert: alertAccessDenied,
@@ -39,8 +42,12 @@ func (c *connection) route() (*balancer.Backend, *ending) {
 // completes end.
 func (c *connection) refuse(why Reason, end *ending) (*balancer.Backend, *ending) {
 	a := c.f.Actions[why]
-	if a.Verb == UseBackend {
+	switch a.Verb {
+	case UseBackend:
 		return a.Backend, nil
+	case Next:
+		return nil, passingOn()
+	default:
 	}
 	if end.err == nil {
 		end.err = fmt.Errorf("on %s: %s", why, a.Verb)

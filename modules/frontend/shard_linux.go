@@ -193,15 +193,15 @@ func (a *shardConn) toGoroutine(way func() *ending) relay.Step {
 	a.pooled = nil // the goroutine owns it now
 	c.gone = make(chan struct{})
 	liveConns.toGoroutine(c)
-	go func() {
-		defer c.Conn.Close()
-		c.run(way)
-	}()
+	go c.run(way)
 	return relay.Step{}
 }
 
-// end closes the connection as its ending demands. Ended does the rest.
+// end closes the connection as its ending demands, or passes it on. Ended does the rest.
 func (a *shardConn) end(e *ending) relay.Step {
+	if e.verb == Next {
+		return a.passOn(e)
+	}
 	a.ending = e
 	step := relay.Step{Do: relay.Close, Last: a.conn().finalAlert(e)}
 	switch e.verb {
@@ -212,6 +212,18 @@ func (a *shardConn) end(e *ending) relay.Step {
 	default:
 	}
 	return step
+}
+
+// passOn takes the connection from the shard and passes it on.
+func (a *shardConn) passOn(e *ending) relay.Step {
+	if _, _, ok := a.session.Detach(); !ok {
+		return relay.Step{} // it has been ended meanwhile
+	}
+	c := a.conn()
+	liveConns.removeSession(a.session)
+	c.end(e)
+	a.recycle()
+	return relay.Step{}
 }
 
 // Answered implements relay.Owner. Only the session's own is called with effect.

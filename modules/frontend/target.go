@@ -14,7 +14,8 @@ import (
 )
 
 // Target is the destination of a rule: one backend, several by weight, the one that a template or
-// a format names, or the one that a map has for the server name. Or it ends the connections.
+// a format names, or the one that a map has for the server name. Or it ends the connections, or
+// passes them on.
 type Target struct {
 	backends []*balancer.Backend
 	template string
@@ -51,7 +52,8 @@ func ToSplit(backends []*balancer.Backend, weights []int) Target {
 	return Target{backends: backends, split: newSplit(weights)}
 }
 
-// Refuse returns a target that ends connections. The verb must not be UseBackend.
+// Refuse returns a target that ends connections or, with Next, passes them on. The verb must not
+// be UseBackend.
 func Refuse(v Verb) Target { return Target{refuses: true, verb: v} }
 
 // ToMap returns a target read from a file of server names and their backends.

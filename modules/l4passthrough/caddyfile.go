@@ -45,7 +45,7 @@ import (
 //		use_backend_split <name>=<weight>… [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
-//		reject|close|reset|drop [unless] [<matcher> <args…>] {
+//		reject|close|reset|drop|next [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
 //		default_backend <name>
@@ -119,7 +119,7 @@ func (h *Handler) OwnOptions() options.Table {
 		"id":                   options.Int(&h.ID, 1, math.MaxInt32),
 		"listener":             options.Repeatable(h.parseListener),
 	}
-	maps.Copy(table, h.refusals())
+	maps.Copy(table, h.verbs())
 	maps.Copy(table, acceptProxyOptions(&h.AcceptProxy))
 	return table
 }
@@ -192,8 +192,8 @@ func (h *Handler) parseOn(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// refusals returns the words for rules that end connections.
-func (h *Handler) refusals() options.Table {
+// verbs returns the words for rules with an action.
+func (h *Handler) verbs() options.Table {
 	table := make(options.Table)
 	for word := range frontend.Verbs {
 		table[word] = options.Repeatable(func(d *caddyfile.Dispenser) error { return h.parseRule(d, &Rule{Action: word}) })

@@ -69,8 +69,8 @@ type Handler struct {
 	Content *rules.Config `json:"content,omitempty"`
 
 	// Rules are tried in order; the first that matches names the backend.
-	// Caddyfile: use_backend, use_backend_map, use_backend_format, and for a rule that
-	// ends connections reject, close, reset and drop.
+	// Caddyfile: use_backend, use_backend_map, use_backend_format, and for a rule with an action
+	// reject, close, reset, drop and next.
 	Rules []*Rule `json:"rules,omitempty"`
 
 	// DefaultBackend gets the connections that no rule matches.
@@ -79,8 +79,8 @@ type Handler struct {
 	// On maps outcomes to actions for connections without a backend. Outcomes are timeout, not_tls,
 	// sslv2, malformed, too_large, no_match and no_server; with content only no_match and no_server.
 	// Actions are reject (a TLS alert if the client spoke TLS, then close), close, reset, drop (close
-	// without notifying the client), default (the default backend) and "backend NAME". Default:
-	// reject; for sslv2 default, if there is a default backend.
+	// without notifying the client), next (see Rule.Action), default (the default backend) and
+	// "backend NAME". Default: reject; for sslv2 default, if there is a default backend.
 	On map[string]string `json:"on,omitempty"`
 
 	// TimeoutClient replaces timeouts.client of the backends for sessions of this frontend, and
@@ -160,6 +160,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := app.AddFrontend(h.Name, h.Origin, in); err != nil {
 		return h.report(err)
 	}
+	if h.soleOf != nil && h.PassesOn() {
+		return h.report(errors.New("action next: expected another handler or route behind it in its layer4 server"))
+	}
 	if l4 := layer4Of(ctx); l4 != nil {
 		h.connLogger = ctx.Logger(l4)
 	}
@@ -203,12 +206,14 @@ func (h *Handler) setDefaults() {
 	}
 }
 
-// Handle serves the connection until its end.
-func (h *Handler) Handle(cx *layer4.Connection, _ layer4.Handler) error {
+// Handle serves the connection until its end, or passes it to the next handler.
+func (h *Handler) Handle(cx *layer4.Connection, next layer4.Handler) error {
 	if _, udp := cx.LocalAddr().(*net.UDPAddr); udp {
 		return errors.New("passthrough: a datagram listener: expected a stream (TCP)")
 	}
-	h.frontend.ServeRouted(cx)
+	if conn := h.frontend.ServeRouted(cx); conn != nil {
+		return next.Handle(cx.Wrap(conn))
+	}
 	return nil
 }
 

@@ -67,8 +67,8 @@ func newAction(app *balancer.App, words string, fallback *balancer.Backend) (fro
 	}
 }
 
-// validateRefusal checks the action of a rule that ends connections.
-func validateRefusal(word string) error {
+// validateVerb checks the action of a rule.
+func validateVerb(word string) error {
 	if _, ok := frontend.Verbs[word]; !ok {
 		return fmt.Errorf("unknown action %q%s", word, options.Suggest(word, slices.Collect(maps.Keys(frontend.Verbs))))
 	}
@@ -86,4 +86,12 @@ func validateAction(words string) error {
 	}
 	known := append(slices.Collect(maps.Keys(frontend.Verbs)), "default", "backend NAME")
 	return fmt.Errorf("unknown action %q%s", words, options.Suggest(words, known))
+}
+
+// PassesOn reports whether the frontend passes connections on: whether a rule or an outcome has the
+// action next.
+func (h *Handler) PassesOn() bool {
+	next := frontend.Next.String()
+	return slices.Contains(slices.Collect(maps.Values(h.On)), next) ||
+		slices.ContainsFunc(h.Rules, func(r *Rule) bool { return r != nil && r.Action == next })
 }

@@ -58,7 +58,7 @@ func TestActionsThatAreRefused(t *testing.T) {
 		{"timout", "reject", `on: unknown outcome "timout"; did you mean "timeout"? (known: malformed, no_match, no_server, not_tls, sslv2, timeout, too_large)`},
 		{"hello", "reject", `on: unknown outcome "hello" (known: malformed, `},
 		{"client_left", "reject", `on: unknown outcome "client_left" (known: malformed, `},
-		{"timeout", "rejct", `on timeout: unknown action "rejct"; did you mean "reject"? (known: backend NAME, close, default, drop, reject, reset)`},
+		{"timeout", "rejct", `on timeout: unknown action "rejct"; did you mean "reject"? (known: backend NAME, close, default, drop, next, reject, reset)`},
 		{"timeout", "", `on timeout: unknown action "" (known: backend NAME, `},
 		{"timeout", "close now", `on timeout: unknown action "close now"; did you mean "close"? (known: backend NAME, `},
 		{"timeout", "default web", `on timeout: unknown action "default web"; did you mean "default"? (known: backend NAME, `},

@@ -51,7 +51,9 @@ type Rule struct {
 
 	// Action, in place of Backend, ends the connections that the rule matches: reject (a TLS alert
 	// access_denied if the client spoke TLS, then close), close, reset or drop (close without
-	// notifying the client).
+	// notifying the client). Or next: they leave the frontend, with the bytes that have been read,
+	// and go to the http server whose listener it wraps, or which listens on the same durable address,
+	// or in a layer4 route to the next handler.
 	Action string `json:"action,omitempty"`
 }
 
@@ -73,8 +75,8 @@ func (r *Rule) target(app *balancer.App) (frontend.Target, error) {
 		return frontend.Target{}, err
 	}
 	switch {
-	case r.refuses():
-		return frontend.Refuse(frontend.Verbs[r.Action]), validateRefusal(r.Action)
+	case r.hasAction():
+		return frontend.Refuse(frontend.Verbs[r.Action]), validateVerb(r.Action)
 	case len(r.Backends) > 0:
 		return splitTarget(app, r.Backends)
 	case r.BackendMap != "":
@@ -124,7 +126,7 @@ func (r *Rule) validateTarget() error {
 // String returns the rule's name for errors.
 func (r *Rule) String() string {
 	switch {
-	case r.refuses():
+	case r.hasAction():
 		return r.Action
 	case r.BackendMap != "":
 		return fmt.Sprintf("backend_map %q", r.BackendMap)
@@ -137,13 +139,13 @@ func (r *Rule) String() string {
 	}
 }
 
-// refuses reports whether the rule ends connections.
-func (r *Rule) refuses() bool { return r.Action != "" }
+// hasAction reports whether the rule ends connections or passes them on.
+func (r *Rule) hasAction() bool { return r.Action != "" }
 
 // mayHaveBackend reports whether the rule sends connections to a backend, or might if it were
 // valid.
 func (r *Rule) mayHaveBackend() bool {
-	return r == nil || !r.refuses() || r.Backend != "" || r.BackendMap != "" || r.BackendFormat != "" || len(r.Backends) > 0
+	return r == nil || !r.hasAction() || r.Backend != "" || r.BackendMap != "" || r.BackendFormat != "" || len(r.Backends) > 0
 }
 
 // newRouter compiles rules that are applied to hellos.

@@ -49,6 +49,8 @@ const (
 	HeaderNotAllowed // PR a PROXY header came from a source that accept_proxy does not name
 	HeaderTimeout    // cR the PROXY header was not complete in time
 
+	PassedOn // -- it left the frontend for an http server or the next handler; not logged
+
 	EndCount // their number
 )
 
@@ -88,6 +90,8 @@ var ends = [EndCount]struct{ letters, name string }{
 	HeaderInvalid:    {"PR", "proxy_header_invalid"},
 	HeaderNotAllowed: {"PR", "proxy_header_not_allowed"},
 	HeaderTimeout:    {"cR", "proxy_header_timeout"},
+
+	PassedOn: {"--", "passed_on"},
 }
 
 // String returns the end's name in the log.

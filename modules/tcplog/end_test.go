@@ -46,6 +46,7 @@ func TestEndNamesAndLetters(t *testing.T) {
 		{HeaderInvalid, "PR", "proxy_header_invalid"},
 		{HeaderNotAllowed, "PR", "proxy_header_not_allowed"},
 		{HeaderTimeout, "cR", "proxy_header_timeout"},
+		{PassedOn, "--", "passed_on"},
 	}
 	for i, c := range table {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {
