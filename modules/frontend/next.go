@@ -52,6 +52,12 @@ type nextConn struct {
 	ahead []byte // read by the frontend
 }
 
+// IsPassedOn reports whether a frontend has passed the connection on.
+func IsPassedOn(conn net.Conn) bool {
+	_, ok := conn.(*nextConn)
+	return ok
+}
+
 // Read returns what the frontend has read, then what the client sends.
 func (c *nextConn) Read(b []byte) (int, error) {
 	if len(c.ahead) == 0 {

@@ -2,10 +2,45 @@
 
 package listeners
 
-import "net"
+import (
+	"net"
+	"time"
 
-// WrapListener returns the listener unchanged. Missing: connections are to be accepted here and
-// served by the frontend; Accept is to return those that it passes on.
+	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+)
+
+// WrapListener returns a listener whose Accept returns the connections that the frontend passes on.
+// Those of a durable listener never wait for a goroutine before that is known: shards read and
+// decide.
 func (w *Wrapper) WrapListener(ln net.Listener) net.Listener {
-	return ln
+	if w.frontend == nil { // it is inert in this server
+		return ln
+	}
+	entry := w.frontend.Entry(frontend.EntryConfig{Next: func(conn net.Conn) bool { return durable.PassOn(ln, conn) }})
+	if durable.TakeBy(ln, entry.ServeOnShard) {
+		return &durableListener{ln, entry}
+	}
+	return newPlainListener(ln, w.frontend)
 }
+
+// durableListener is the http server's view of a durable listener.
+type durableListener struct {
+	net.Listener
+	entry *frontend.Entry
+}
+
+// Accept returns the next connection that the frontend passes on, and serves those that no shard
+// can take.
+func (l *durableListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil || frontend.IsPassedOn(conn) {
+			return conn, err
+		}
+		go l.entry.Serve(conn, time.Now())
+	}
+}
+
+// Interface guard
+var _ net.Listener = (*durableListener)(nil)
