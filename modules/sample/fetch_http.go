@@ -129,7 +129,7 @@ const (
 )
 
 // httpFetches examine HTTP; see [Loader.HTTP].
-var httpFetches = collect(requestLineFetches, urlFetches(), headerFetches())
+var httpFetches = collect(requestLineFetches, urlFetches(), headerFetches(), tlsHTTPFetches())
 
 // httpFetch returns the HTTP variant of a fetch. differs is false if it has none.
 func httpFetch(name string, otherwise fetch) (f fetch, differs bool, err error) {
@@ -138,6 +138,9 @@ func httpFetch(name string, otherwise fetch) (f fetch, differs bool, err error) 
 	}
 	if otherwise.needs&(NeedsRequest|NeedsResponse) != 0 {
 		return fetch{}, true, &Unsupported{"fetch method '" + name + "'", "it examines a connection's first bytes, and this is an HTTP request"}
+	}
+	if otherwise.termination && !strings.HasPrefix(name, "ssl_b") && !strings.HasPrefix(name, "ssl_s_") {
+		return fetch{}, true, &Unsupported{"fetch method '" + name + "'", "Go's TLS does not provide it; see ssl_fc_protocol, ssl_fc_cipher and ssl_c_s_dn"}
 	}
 	if isOfConnection(name) {
 		return fetch{}, true, &Unsupported{"fetch method '" + name + "'", "Caddy's http app has only the client's addresses, which are those of a PROXY header if there was one: see src and dst"}
