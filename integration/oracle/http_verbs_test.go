@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -20,6 +21,10 @@ type asking struct {
 	args  []string // of curl
 	shown []string // headers of the response
 	times int
+
+	tls                *tlsAsking // nil: in plain text
+	host, method, body string     // for a request over TLS
+	header             []string
 }
 
 // parseAsking parses PORT [to ADDRESS] [from ADDRESS] PATH and words about the request.
@@ -35,17 +40,24 @@ func (s *scenario) parseAsking(w *words) (a asking, err error) {
 	for {
 		switch {
 		case w.take("host"):
-			a.args = append(a.args, "--header", "Host: "+w.next())
+			a.host = w.next()
+			a.args = append(a.args, "--header", "Host: "+a.host)
 		case w.take("method"):
-			if method := w.next(); method == "HEAD" {
+			if a.method = w.next(); a.method == "HEAD" {
 				a.args = append(a.args, "--head")
 			} else {
-				a.args = append(a.args, "--request", method)
+				a.args = append(a.args, "--request", a.method)
 			}
 		case w.take("with"):
-			a.args = append(a.args, "--header", w.next())
+			a.header = append(a.header, w.next())
+			a.args = append(a.args, "--header", a.header[len(a.header)-1])
 		case w.take("body"):
-			a.args = append(a.args, "--data-binary", w.next())
+			a.body = w.next()
+			a.args = append(a.args, "--data-binary", a.body)
+		case w.take("tls"):
+			if a.tls, err = parseTLS(w); err != nil {
+				return a, err
+			}
 		case w.take("shows"):
 			a.shown = append(a.shown, w.next())
 		case len(w.rest) > 1 && (w.rest[1] == "times" || w.rest[1] == "time"):
@@ -117,6 +129,9 @@ var header = regexp.MustCompile(`(?m)^([^:\r\n]+):[ \t]*(.*?)\r?$`)
 // get sends a request with curl and returns the status, followed by the target of a redirect, or by
 // the body if a server answered, and the headers to show.
 func (r *run) get(a asking) outcome {
+	if a.tls != nil {
+		return r.getTLS(a)
+	}
 	address := net.JoinHostPort(a.to.host, r.ports[a.to.port])
 	args := append([]string{"--silent", "--show-error", "--max-time", "20", "--path-as-is", "--dump-header", "/dev/stderr", "--write-out", "\n%{http_code} %{redirect_url}"}, a.args...)
 	var out, headers bytes.Buffer
@@ -130,19 +145,22 @@ func (r *run) get(a asking) outcome {
 	}
 	body, status, _ := strings.Cut(out.String(), "\n")
 	status = strings.TrimSpace(status[strings.LastIndex(status, "\n")+1:])
-	sent := make(map[string][]string)
+	sent := make(http.Header)
 	for _, m := range header.FindAllStringSubmatch(headers.String(), -1) {
-		name := strings.ToLower(m[1])
-		sent[name] = append(sent[name], m[2])
+		sent.Add(m[1], m[2])
 	}
-	if strings.HasPrefix(status, "2") || sent["x-said"] != nil {
+	return outcome{what: strings.ReplaceAll(a.describe(status, body, sent), address, a.to.host), at: timeless}
+}
+
+// describe returns a status with the body, if it matters, and the headers to show.
+func (a asking) describe(status, body string, sent http.Header) string {
+	if strings.HasPrefix(status, "2") || sent.Get("X-Said") != "" {
 		status += " " + strings.TrimSpace(body)
 	}
 	for _, name := range a.shown {
-		status += fmt.Sprintf(" %s=%s", name, strings.Join(sent[strings.ToLower(name)], "|"))
+		status += fmt.Sprintf(" %s=%s", name, strings.Join(sent.Values(name), "|"))
 	}
-	status = strings.ReplaceAll(status, address, a.to.host)
-	return outcome{what: strings.TrimSpace(status), at: timeless}
+	return strings.TrimSpace(status)
 }
 
 // Exit codes of curl.

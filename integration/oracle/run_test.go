@@ -38,6 +38,7 @@ type process interface {
 // run is one scenario in one program.
 type run struct {
 	program process
+	dir     string // of haproxy.cfg
 	ports   map[string]string
 	servers map[string]*server
 	clients []*client
@@ -100,11 +101,14 @@ func (s *scenario) play(p program) (res result) {
 
 // prepare writes the files, and sets up the servers.
 func (r *run) prepare(s *scenario, dir, config string) (env []string, err error) {
+	r.dir = dir
 	files := clientFiles()
+	maps.Copy(files, siteFiles())
 	files["haproxy.cfg"] = config
 	maps.Copy(files, s.files)
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {
 			return nil, err
 		}
 	}
