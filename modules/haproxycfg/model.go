@@ -51,6 +51,9 @@ type translation struct {
 	tlsUsed    bool                // a server has check-ssl
 	warnedTLS  map[serverWord]bool // words that have been warned of
 
+	bindTLS    bindTLS // ssl-default-bind-...: for all binds with ssl
+	tlsListens bool    // a bind has ssl
+
 	extraFiles  []string // ssl-load-extra-files
 	extraDelExt bool     // ssl-load-extra-del-ext
 

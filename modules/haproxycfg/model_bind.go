@@ -26,6 +26,8 @@ type bind struct {
 	backlog     int // 0: the section's
 	acceptProxy bool
 	magic       uint32 // of accept-netscaler-cip; 0: without
+
+	tls *bindTLS // shared by the addresses of a line; nil: without ssl
 }
 
 // addBind reads "bind ADDRESS[,...] [OPTIONS]".

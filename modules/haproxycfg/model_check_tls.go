@@ -78,10 +78,15 @@ func (t *translation) warnDropped(w serverWord, lost []string) {
 		return
 	}
 	t.warnedTLS[w] = true
+	t.notice(w.Pos, differs, "checks do not offer "+shortened(lost)+", which Go's TLS does not have", w.keyword)
+}
+
+// shortened joins the names of algorithms, the first few of many.
+func shortened(lost []string) string {
 	if more := len(lost) - droppedItems; more > 0 {
 		lost = append(lost[:droppedItems:droppedItems], fmt.Sprintf("%d more", more))
 	}
-	t.notice(w.Pos, differs, "checks do not offer "+strings.Join(lost, ", ")+", which Go's TLS does not have", w.keyword)
+	return strings.Join(lost, ", ")
 }
 
 func (t *translation) offerCiphers(n *server, s *tlsSettings, oldest int) error {
@@ -138,23 +143,32 @@ func (t *translation) offerCurves(n *server, s *tlsSettings) error {
 	if w.keyword == "" {
 		return nil
 	}
-	var lost []string
+	curves, lost, err := readCurves(w)
+	if err != nil {
+		return err
+	}
+	n.checkTLS.Curves = curves
+	t.warnDropped(w, lost)
+	return nil
+}
+
+// readCurves returns the curves of a list in Caddy's words, and those that are not available.
+func readCurves(w serverWord) (curves, lost []string, err error) {
 	for name := range strings.SplitSeq(w.value, ":") {
 		ours, known := opensslCurves[strings.ToLower(name)]
 		switch {
 		case !known:
-			return fmt.Errorf("unable to set SSL curves list to '%s': unknown curve '%s'", w.value, name)
+			return nil, nil, fmt.Errorf("unable to set SSL curves list to '%s': unknown curve '%s'", w.value, name)
 		case ours == "":
 			lost = append(lost, name)
-		case !slices.Contains(n.checkTLS.Curves, ours):
-			n.checkTLS.Curves = append(n.checkTLS.Curves, ours)
+		case !slices.Contains(curves, ours):
+			curves = append(curves, ours)
 		}
 	}
-	if len(n.checkTLS.Curves) == 0 {
-		return fmt.Errorf("%v: Go's TLS has none of these curves: expected one that is available, such as X25519 or P-256", w)
+	if len(curves) == 0 {
+		return nil, nil, fmt.Errorf("%v: Go's TLS has none of these curves: expected one that is available, such as X25519 or P-256", w)
 	}
-	t.warnDropped(w, lost)
-	return nil
+	return curves, lost, nil
 }
 
 // validateALPN reports a health check over HTTP that offers no protocol it can speak.

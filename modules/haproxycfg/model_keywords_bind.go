@@ -16,6 +16,7 @@ type bindOption struct {
 	note   string
 	check  func(string) error
 	do     func(*bind, string)
+	tls    func(*bindTLS, serverWord) // of an option about TLS
 }
 
 const (

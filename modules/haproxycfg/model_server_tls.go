@@ -18,7 +18,7 @@ type serverWord struct {
 	keyword, value string
 }
 
-func (w serverWord) String() string { return strings.TrimSpace("'" + w.keyword + " " + w.value + "'") }
+func (w serverWord) String() string { return "'" + strings.TrimSpace(w.keyword+" "+w.value) + "'" }
 
 // tlsSettings are the TLS options of a server line, or those of global for all servers. Here only
 // health checks use TLS towards servers.
@@ -115,38 +115,6 @@ func (s *tlsSettings) set(do func(*tlsSettings, serverWord) error, w serverWord)
 	}
 	s.given = append(slices.Clip(s.given), w) // the default-server's list is shared
 	return nil
-}
-
-// defaultTLS takes a global "ssl-default-server-ciphers LIST" and the like.
-func defaultTLS(field func(*tlsSettings) *serverWord) func(*translation, *proxy, statement) {
-	return func(t *translation, _ *proxy, s statement) {
-		w := serverWord{s.Pos, s.keyword, s.args[0]}
-		_ = t.tls.set(func(all *tlsSettings, w serverWord) error { *field(all) = w; return nil }, w)
-	}
-}
-
-// defaultTLSOptions reads "ssl-default-server-options OPTION...".
-func defaultTLSOptions(t *translation, _ *proxy, s statement) {
-	for args := s.args; len(args) > 0; args = args[1:] {
-		w := serverWord{s.Pos, args[0], ""}
-		do := versionOptions[w.keyword]
-		switch {
-		case do == nil && (w.keyword == "no-tls-tickets" || w.keyword == "tls-tickets"):
-			continue
-		case do == nil:
-			t.errorf(s.Pos, "unknown option '%s' on global statement '%s'", w.keyword, s.keyword)
-			return
-		case isLimit(w.keyword) && len(args) < 2:
-			t.errorf(s.Pos, "'%s' : missing the ssl/tls version on global statement '%s'", w.keyword, s.keyword)
-			return
-		case isLimit(w.keyword):
-			args = args[1:]
-			w.value = args[0]
-		}
-		if err := t.tls.set(do, w); err != nil {
-			t.errorf(s.Pos, "%v on global statement '%s'", err, s.keyword)
-		}
-	}
 }
 
 // withDefaults returns the settings, with those of global where the server's line has none.
