@@ -13,7 +13,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
@@ -49,6 +48,9 @@ func (t *translation) emit() []byte {
 	if len(sites) > 0 {
 		apps["http"] = caddyconfig.JSON(map[string]any{"servers": sites}, nil)
 	}
+	if certificates := t.emitCertificates(); certificates != nil {
+		apps["tls"] = caddyconfig.JSON(certificates, nil)
+	}
 	return caddyconfig.JSON(caddy.Config{AppsRaw: apps}, nil)
 }
 
@@ -74,24 +76,6 @@ func (t *translation) emitSection(p *proxy, app *balancer.App, sites map[string]
 // only has rules.
 func (p *proxy) hasBackend() bool {
 	return p.isBackend() && (!p.isHTTP() || len(p.servers) > 0 || p.kind == "backend" || p.stateUsed)
-}
-
-// addresses returns the addresses that a frontend listens on with accept-proxy, or without.
-func (t *translation) addresses(p *proxy, acceptProxy bool) (listen []string) {
-	for i := range p.binds {
-		b := &p.binds[i]
-		if b.acceptProxy != acceptProxy {
-			continue
-		}
-		for _, part := range t.parts(b) {
-			l := part.String()
-			if b.mode != "" && b.Family == haproxyfile.Unix {
-				l += "|" + b.mode
-			}
-			listen = append(listen, l)
-		}
-	}
-	return listen
 }
 
 func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {

@@ -30,6 +30,8 @@ type httpServer struct {
 	AutomaticHTTPS    map[string]bool `json:"automatic_https"`
 	Protocols         []string        `json:"protocols"`
 	Logs              *struct{}       `json:"logs,omitempty"`
+	TLS               []tlsPolicy     `json:"tls_connection_policies,omitempty"`
+	StrictSNIHost     *bool           `json:"strict_sni_host,omitempty"`
 }
 
 type httpRoute struct {
@@ -40,28 +42,6 @@ type httpRoute struct {
 
 // httpMatcherSet is a set of HTTP matchers.
 type httpMatcherSet map[string]any
-
-// emitHTTPServers translates a frontend in mode http. It returns nil for one that only shows
-// statistics, and two servers for one with accept-proxy on some of its binds alone.
-func (t *translation) emitHTTPServers(p *proxy) map[string]*httpServer {
-	if !p.isFrontend() || len(p.binds) == 0 || t.neverListens(p) {
-		return nil
-	}
-	made := make(map[string]*httpServer)
-	if listen := t.addresses(p, false); len(listen) > 0 {
-		made[p.name] = t.newHTTPServer(p, listen)
-	}
-	if listen := t.addresses(p, true); len(listen) > 0 {
-		s := t.newHTTPServer(p, listen)
-		s.ListenerWrappers = p.proxyWrappers()
-		name := p.name
-		if made[name] != nil {
-			name += " accept-proxy"
-		}
-		made[name] = s
-	}
-	return made
-}
 
 // newHTTPServer returns a server that does what a frontend says, listening at the given addresses.
 func (t *translation) newHTTPServer(p *proxy, listen []string) *httpServer {

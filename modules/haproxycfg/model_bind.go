@@ -53,6 +53,7 @@ func addBind(t *translation, p *proxy, s statement) {
 		t.errorf(s.Pos, "'bind %s' in section '%s' : 'accept-proxy' and 'accept-netscaler-cip' together are not available: expected one of them", s.args[0], p.kind)
 		return
 	}
+	t.finishBindTLS(p, s, made)
 	p.binds = append(p.binds, made...)
 }
 
@@ -64,8 +65,9 @@ func (t *translation) newBinds(p *proxy, s statement) (made []bind, ok bool) {
 		t.errorf(s.Pos, "'unix-bind %s' in 'global' section: %s", t.unixBind.owner, noteOwner)
 		return nil, false
 	}
+	tls := new(bindTLS)
 	for _, a := range addresses {
-		b := bind{Pos: s.Pos, Address: a}
+		b := bind{Pos: s.Pos, Address: a, tls: tls}
 		if isUnix(a) {
 			b.Path, b.mode = t.unixBind.prefix+a.Path, t.unixBind.mode
 		}
@@ -121,12 +123,20 @@ func (t *translation) bindOption(p *proxy, s statement, made []bind, words []str
 	if o.values > 0 {
 		value = words[1]
 	}
-	t.apply(&keyword{grade: o.grade, note: o.note}, p, statement{Pos: s.Pos, keyword: "bind ... " + name}, " in "+p.String())
+	switch {
+	case o.tls == nil:
+		t.apply(&keyword{grade: o.grade, note: o.note}, p, statement{Pos: s.Pos, keyword: "bind ... " + name}, " in "+p.String())
+	case name == "ssl" && !p.isHTTP():
+		t.refuse(s.Pos, noteBindTLS, "'bind ... ssl' in %s: %s", p, noteBindTLS)
+	}
 	if o.check != nil {
 		if err := o.check(value); err != nil {
 			t.errorf(s.Pos, "'bind %s' in section '%s' : '%s' : %v", s.args[0], p.kind, name, err)
 			return nil
 		}
+	}
+	if o.tls != nil {
+		made[0].tls.takeTLS(&o, serverWord{s.Pos, name, value})
 	}
 	if o.do != nil {
 		for i := range made {

@@ -32,6 +32,7 @@ func (t *translation) validate() {
 		t.warnPages(p)
 	}
 	t.warnUnusedDefaultTLS()
+	t.warnUnusedBindTLS()
 	t.validateQuestions()
 }
 

@@ -26,7 +26,7 @@ const (
 )
 
 // bindOptions are HAProxy's options of bind.
-var bindOptions = newBindOptions([]bindOption{
+var bindOptions = newBindOptions(append(bindTLSOptions(), []bindOption{
 	{names: "v4v6", grade: supported},
 	{names: "v6only", grade: supported, do: func(b *bind, _ string) { b.v6only = true }},
 	{names: "mode", values: 1, grade: supported, check: octal, do: func(b *bind, v string) { b.mode = v }},
@@ -38,7 +38,6 @@ var bindOptions = newBindOptions([]bindOption{
 
 	{names: "accept-proxy", grade: supported, do: func(b *bind, _ string) { b.acceptProxy = true }},
 	{names: "accept-netscaler-cip", values: 1, grade: supported, check: validateMagic, do: func(b *bind, v string) { b.magic = magicNumber(v) }},
-	{names: "ssl", grade: refused, note: noteBindTLS},
 	{names: "tcp-md5sig", values: 1, grade: refused, note: "TCP MD5 signatures are not available"},
 	{names: "user|group|uid|gid", values: 1, grade: refused, note: noteOwner},
 
@@ -52,20 +51,10 @@ var bindOptions = newBindOptions([]bindOption{
 	{names: "nice", values: 1, grade: ignored, check: whole, note: noteSocket},
 	{names: "label|guid-prefix|thread|shards|process|cc|tcp-ss|level|severity-output|expose-fd|proto", values: 1, grade: ignored, note: noteSocket},
 
-	{names: anyOf(`
-		alpn ca-file ca-ignore-err ca-sign-file ca-sign-pass ca-verify-file ciphers ciphersuites
-		client-sigalgs crl-file crt crt-ignore-err crt-list curves default-crt ecdhe ktls npn
-		ocsp-update sigalgs ssl-max-ver ssl-min-ver tls-ticket-keys verify
-	`), values: 1, grade: ignored, note: noteTLS},
-	{names: anyOf(`
-		allow-0rtt force-sslv3 force-tlsv10 force-tlsv11 force-tlsv12 force-tlsv13
-		generate-certificates no-alpn no-ca-names no-sslv3 no-strict-sni no-tls-tickets no-tlsv10
-		no-tlsv11 no-tlsv12 no-tlsv13 prefer-client-ciphers strict-sni tls-tickets
-	`), grade: ignored, note: noteTLS},
 	{names: "quic-cc-algo|quic-socket", values: 1, grade: ignored, note: noteQUIC},
 	{names: "quic-force-retry", grade: ignored, note: noteQUIC},
 	{names: "idle-ping|nbconn", values: 1, grade: ignored, note: noteHTTP},
-})
+}...))
 
 func newBindOptions(list []bindOption) map[string]bindOption {
 	all := make(map[string]bindOption)

@@ -87,10 +87,14 @@ var globalKeywords = newTable([]keyword{
 	{name: "ssl-default-server-curves", in: inGlobal, grade: supported, args: oneArg, do: defaultTLS(func(s *tlsSettings) *serverWord { return &s.curves }), note: noteDefaultTLS},
 	{name: "ssl-default-server-sigalgs", in: inGlobal, grade: differs, args: oneArg, do: defaultTLS(func(s *tlsSettings) *serverWord { return &s.sigalgs }), note: noteCannotCheck},
 	{name: "ssl-default-server-client-sigalgs", in: inGlobal, grade: differs, args: oneArg, do: defaultTLS(func(s *tlsSettings) *serverWord { return &s.clientSigalgs }), note: noteCannotCheck},
+	{name: "ssl-default-bind-options", in: inGlobal, grade: differs, args: someArgs, do: bindDefaultOptions, note: noteListenerOld},
+	{name: "ssl-default-bind-ciphers", in: inGlobal, grade: differs, args: oneArg, do: bindDefault(func(s *tlsSettings) *serverWord { return &s.ciphers }), note: noteListenerLess},
+	{name: "ssl-default-bind-ciphersuites", in: inGlobal, grade: differs, args: oneArg, do: bindDefault(func(s *tlsSettings) *serverWord { return &s.ciphersuites }), note: noteListenerSuites},
+	{name: "ssl-default-bind-curves", in: inGlobal, grade: differs, args: oneArg, do: bindDefault(func(s *tlsSettings) *serverWord { return &s.curves }), note: noteListenerLess},
+	{name: "ssl-default-bind-sigalgs", in: inGlobal, grade: ignored, args: oneArg, note: noteAlgorithms},
+	{name: "ssl-default-bind-client-sigalgs", in: inGlobal, grade: ignored, args: oneArg, note: noteAlgorithms},
 	{name: anyOf(`
-		issuers-chain-path ssl-default-bind-ciphers ssl-default-bind-ciphersuites
-		ssl-default-bind-curves ssl-default-bind-options ssl-default-bind-sigalgs
-		ssl-default-bind-client-sigalgs ssl-dh-param-file ssl-engine ssl-mode-async ssl-propquery
+		issuers-chain-path ssl-dh-param-file ssl-engine ssl-mode-async ssl-propquery
 		ssl-provider ssl-provider-path ssl-security-level ssl-skip-self-issued-ca limited-quic
 	`), in: inGlobal, grade: ignored, note: noteTLS},
 	{name: anyOf(`

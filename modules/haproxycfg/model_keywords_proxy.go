@@ -33,7 +33,7 @@ var basicKeywords = []keyword{
 	{name: "be-unpublished", in: inBackends, grade: refused, note: "a backend cannot be published later; expected 'disabled', or the backend left out until it is needed"},
 	{name: "force-be-switch", in: inFrontend, grade: refused, note: "a disabled backend never gets connections; expected 'enabled' in the backend"},
 	{name: "quic-initial", in: inFrontends, grade: ignored, args: someArgs, note: noteQUIC},
-	{name: "ssl-f-use", in: inFrontend, grade: ignored, note: noteTLS},
+	{name: "ssl-f-use", in: inFrontend, grade: refused, note: "expected 'crt' in the bind line"},
 	{name: "declare capture", in: inFrontend, grade: ignored, strict: true, args: someArgs, note: noteCapture},
 }
 

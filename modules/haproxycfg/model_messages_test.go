@@ -140,7 +140,7 @@ func TestNoErrorsFollowFromRefusedLines(t *testing.T) {
 	}{
 		"bind ssl":             {plain + "frontend f\n\tbind :443 ssl crt a.pem alpn h2\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS is not terminated here"}},
 		"bind crt before ssl":  {plain + "frontend f\n\tbind :443 crt a.pem strict-sni ssl\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl' in frontend 'f': TLS is not terminated here"}},
-		"bind crt alone":       {plain + "frontend f\n\tbind :443 crt a.pem\n\tdefault_backend b\n" + back, []string{"ignored, without any effect on the traffic: 'bind ... crt': TLS is not terminated here"}},
+		"bind crt alone":       {plain + "frontend f\n\tbind :443 crt a.pem\n\tdefault_backend b\n" + back, []string{"ignored, without any effect on the traffic: 'bind ... crt': the line has no 'ssl'"}},
 		"bind tcp-md5sig":      {plain + "frontend f\n\tbind :443 tcp-md5sig x\n\tdefault_backend b\n" + noPort, []string{"E 'bind ... tcp-md5sig' in frontend 'f': TCP MD5 signatures"}},
 		"both":                 {plain + "frontend f\n\tbind :443 ssl tcp-md5sig x\n\tdefault_backend b\n" + back, []string{"E 'bind ... ssl'", "E 'bind ... tcp-md5sig'"}},
 		"bind without a port":  {plain + "frontend f\n\tbind 192.0.2.1\n\tdefault_backend b\n" + noPort, []string{"E 'bind' : missing port"}},

@@ -22,7 +22,7 @@ const (
 	noteSectionID         = "sections are identified by name: only the fetches fe_id and be_id use it"
 	noteBindID            = "only the fetches so_id and so_name use it"
 	noteNoStickiness      = "there is no stickiness to configure"
-	noteBindTLS           = "TLS is not terminated here but passed through to the server; a site whose TLS is terminated belongs into Caddy's http app"
+	noteBindTLS           = "TLS is not terminated here in mode tcp, but passed through to the server; in mode http it is terminated"
 	noteUnusedCertificate = "it is for TLS that the proxy terminates"
 )
 
