@@ -64,6 +64,9 @@ func (t *translation) emitSection(p *proxy, app *balancer.App, sites map[string]
 		app.Backends[p.name].Site = p.site()
 		sites[inprocess.Network+"/"+p.name] = t.upgradeServer(from, p)
 	}
+	if p.joined != nil {
+		t.joinBackend(p, app.Backends[p.name])
+	}
 	switch {
 	case p.isHTTP():
 		maps.Copy(sites, t.emitHTTPServers(p))

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/haproxyfile"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 )
 
 // listening are binds of a frontend in mode http that one server of Caddy can have.
@@ -32,6 +33,11 @@ func (t *translation) emitHTTPServers(p *proxy) map[string]*httpServer {
 			name = freeName(made, p.name+l.suffix())
 		}
 		made[name] = s
+		if site := t.siteOf(p, l.tls); l.tls != nil && t.isJoined(l.tls) && made[site] == nil {
+			joined := t.newHTTPServer(p, []string{site})
+			joined.useTLS(l.tls)
+			made[site] = joined
+		}
 	}
 	return made
 }
@@ -93,4 +99,19 @@ func (t *translation) addresses(p *proxy, kind listening) (listen []string) {
 		}
 	}
 	return listen
+}
+
+// siteOf returns the address in this process of a bind line with ssl. The name of a backend that
+// becomes HTTP may be the same: see site.
+func (t *translation) siteOf(p *proxy, tls *bindTLS) string {
+	name := p.site() + ".ssl"
+	for i := range p.binds {
+		switch b := &p.binds[i]; {
+		case b.tls == tls:
+			return inprocess.Network + "/" + name
+		case b.tls != nil && (i == 0 || p.binds[i-1].tls != b.tls):
+			name += "-"
+		}
+	}
+	return ""
 }

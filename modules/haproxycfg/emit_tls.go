@@ -2,7 +2,13 @@
 
 package haproxycfg
 
-import "slices"
+import (
+	"slices"
+	"strings"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
+)
 
 // tlsPolicy is a TLS connection policy of Caddy. An empty list of ALPN turns ALPN off.
 type tlsPolicy struct {
@@ -118,4 +124,16 @@ func (t *translation) emitCertificates() *tlsApp {
 		app.Tickets = map[string]bool{"disabled": true}
 	}
 	return app
+}
+
+// joinBackend makes a backend pass its connections to the server of the bind that it leads to.
+func (t *translation) joinBackend(p *proxy, b *balancer.Backend) {
+	for _, front := range t.proxies {
+		for i := range front.binds {
+			if front.binds[i].tls == p.joined.tls {
+				b.Site = strings.TrimPrefix(t.siteOf(front, p.joined.tls), inprocess.Network+"/")
+			}
+		}
+	}
+	b.Servers, b.Check, b.BalanceRaw = []*balancer.Server{}, nil, nil
 }

@@ -34,6 +34,7 @@ func (t *translation) validate() {
 	t.warnUnusedDefaultTLS()
 	t.warnUnusedBindTLS()
 	t.validateQuestions()
+	t.joinSites()
 }
 
 // validateMode reports rules that do not suit the section's mode.
