@@ -35,7 +35,7 @@ func TestRefusedHere(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "site.pem"), certificate(t), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "site.pem"), certificate(t, "www.example.test"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range configurations(t, folder, 15) {
@@ -98,13 +98,13 @@ func newer(version, last string) bool {
 }
 
 // certificate returns a certificate of this test's own, with its key, for a bind line with ssl.
-func certificate(t *testing.T) []byte {
+func certificate(t *testing.T, host string) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"www.example.test"}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotAfter: time.Now().Add(time.Hour)}
 	leaf, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)

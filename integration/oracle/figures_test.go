@@ -24,7 +24,7 @@ var reasons = []struct {
 	words  []string
 }{
 	{"stick tables", []string{"stick on", "stick store-response", "track-sc0", "track-sc1", "sc_conn_rate", "src_conn_rate"}},
-	{"TLS that ends at the proxy", []string{"bind ... ssl"}},
+	{"cookies", []string{"cookie"}},
 }
 
 // figures are the numbers of found files that run.
