@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// tlsAsking is how a request is made over TLS.
+// tlsAsking holds the words about TLS of a request.
 type tlsAsking struct {
 	config      tls.Config
 	certificate string // file, in the scenario's directory
@@ -61,7 +61,7 @@ func parseTLS(w *words) (*tlsAsking, error) {
 // outcome, for the script to expect.
 func (a *tlsAsking) connect(r *run, to destination) (*tls.Conn, error) {
 	config := a.config.Clone()
-	config.InsecureSkipVerify = true //nolint:gosec // VerifyConnection verifies it
+	config.InsecureSkipVerify = true // VerifyConnection verifies it
 	roots := x509.NewCertPool()
 	roots.AddCert(authority().cert)
 	config.VerifyConnection = func(s tls.ConnectionState) error {

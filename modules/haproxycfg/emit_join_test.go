@@ -74,7 +74,8 @@ func TestJoinedBackends(t *testing.T) {
 	}
 }
 
-// A backend becomes the site of its own bind line, and a notice says what is known of the client.
+// A backend becomes the site of its own bind line. Without a PROXY header, a notice says that the
+// client is known there.
 func TestJoinedSites(t *testing.T) {
 	dir := siteFiles(t)
 	text := joining(dir, "127.0.0.1:8443", "127.0.0.1:8443") + "\tbind 127.0.0.1:8444 ssl crt b.pem\n\tbind 127.0.0.1:80\nlisten other\n\tbind :444\n\tserver loop 127.0.0.1:8444\n"

@@ -25,7 +25,7 @@ type tlsPolicy struct {
 	Clients     *clientCertificates `json:"client_authentication,omitempty"`
 }
 
-// clientCertificates is what Caddy asks of the certificates of clients.
+// clientCertificates holds the settings of Caddy for the certificates of clients.
 type clientCertificates struct {
 	CA   map[string]any `json:"ca"`
 	Mode string         `json:"mode"`
@@ -96,7 +96,7 @@ type loadedFile struct {
 	Tags        []string `json:"tags"`
 }
 
-// emitCertificates returns the app with the certificates of all binds, or nil if there are none.
+// emitCertificates returns the app with the certificates of all binds, or nil without any.
 // Those with ECDSA come first: of several for a name, Caddy takes the first that the client has.
 func (t *translation) emitCertificates() *tlsApp {
 	var first, rest []loadedFile

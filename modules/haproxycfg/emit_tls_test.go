@@ -215,7 +215,7 @@ func TestServersOfBinds(t *testing.T) {
 	}
 }
 
-// What is wrong with the TLS of a bind line is said with its reason.
+// A mistake in the TLS options of a bind line is reported with its reason.
 func TestBindTLSMistakes(t *testing.T) {
 	dir := siteFiles(t)
 	for options, want := range map[string]string{

@@ -132,7 +132,7 @@ type proxy struct {
 	defaultBackend reference     // default_backend
 	httpRules      httpRuleLists
 	table          haproxyfile.Pos // of stick-table
-	joined         *bind           // the bind with ssl that a backend of mode tcp leads to; see joinSites
+	joined         *bind           // the bind that a backend of mode tcp leads to; see joinSites
 
 	monitorFails []*condition // monitor fail
 

@@ -69,13 +69,14 @@ func (t *translation) handshake(object string, b, general *bindTLS) (*tlsHandsha
 		}
 	}
 	for _, err := range []error{
-		t.listenVersions(h, settings, slices.Concat(b.given, general.given)), t.listenCiphers(h, settings), t.listenSuites(settings), t.listenCurves(h, settings),
+		t.listenVersions(h, settings, slices.Concat(b.given, general.given)), t.listenCiphers(h, settings), t.listenCurves(h, settings),
 		t.listenVerify(h, b, general),
 	} {
 		if err != nil {
 			t.errorf(b.given[0].Pos, "%s%v", object, err)
 		}
 	}
+	t.warnSuites(settings.ciphersuites)
 	h.alpn = t.listenALPN(b, general)
 	return h, !t.failedAfter(before)
 }
@@ -129,22 +130,20 @@ func (t *translation) listenCiphers(h *tlsHandshake, s *tlsSettings) error {
 	return nil
 }
 
-// listenSuites warns of cipher suites of TLS 1.3 that cannot be turned off.
-func (t *translation) listenSuites(s *tlsSettings) error {
-	if s.ciphersuites.keyword == "" {
-		return nil
+// warnSuites warns of cipher suites of TLS 1.3 that cannot be turned off.
+func (t *translation) warnSuites(w serverWord) {
+	if w.keyword == "" || t.warnedTLS[w] {
+		return
 	}
 	var more []string
 	for _, c := range tls.CipherSuites() {
-		if slices.Contains(c.SupportedVersions, tls.VersionTLS13) && !slices.Contains(strings.Split(s.ciphersuites.value, ":"), c.Name) {
+		if slices.Contains(c.SupportedVersions, tls.VersionTLS13) && !slices.Contains(strings.Split(w.value, ":"), c.Name) {
 			more = append(more, c.Name)
 		}
 	}
-	if len(more) > 0 && !t.warnedTLS[s.ciphersuites] {
-		t.warnedTLS[s.ciphersuites] = true
-		t.notice(s.ciphersuites.Pos, differs, strings.Join(more, " and ")+" cannot be turned off", s.ciphersuites.keyword)
+	if t.warnedTLS[w] = true; len(more) > 0 {
+		t.notice(w.Pos, differs, strings.Join(more, " and ")+" cannot be turned off", w.keyword)
 	}
-	return nil
 }
 
 func (t *translation) listenCurves(h *tlsHandshake, s *tlsSettings) error {

@@ -7,10 +7,12 @@ import (
 	"strings"
 )
 
-// certificateChoice is what a listener does with the clients that ask for some names.
+// certificateChoice holds the certificates for clients that ask for some names.
 type certificateChoice struct {
-	names        []string       // empty: all other clients
-	certificates []*certificate // the client's algorithms decide between two; empty: the handshake is refused
+	names []string // empty: all other clients
+	// certificates are one, two between which the client's algorithms decide, or none: the handshake
+	// is refused.
+	certificates []*certificate
 }
 
 // choices returns the choices of a listener, in the order in which they are made: names, wildcards,

@@ -121,7 +121,8 @@ func (t *translation) loadCertificate(file string, h *tlsHandshake) (*certificat
 	return c, nil
 }
 
-// certificateNames returns the names that a certificate is chosen by: its DNS names and its common name.
+// certificateNames returns the names that a certificate is chosen by: its DNS names and its common
+// name.
 func certificateNames(leaf *x509.Certificate) (names []string) {
 	for _, name := range append(slices.Clone(leaf.DNSNames), leaf.Subject.CommonName) {
 		if name = strings.ToLower(name); isServerName(name) && !slices.Contains(names, name) {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// tlsHTTPFetches examine the TLS connection of a request. Without TLS they have no value, apart
-// from those that are false then.
+// tlsHTTPFetches returns the fetches that examine the TLS connection of a request. Without TLS they
+// have no value, apart from those that are false then.
 func tlsHTTPFetches() map[string]fetch {
 	ofClient := func(out valueType, note string, f func(c *x509.Certificate) Value) fetch {
 		return fetch{out: out, note: note + " of the client's certificate", build: fromTLS(func(s *tls.ConnectionState) result {

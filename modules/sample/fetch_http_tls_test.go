@@ -80,7 +80,7 @@ func TestTLSFetchesOfHTTP(t *testing.T) {
 	}
 }
 
-// A request over TLS without a client's certificate has no value for what is about it.
+// Fetches about a client's certificate have no value without one.
 func TestNoClientCertificate(t *testing.T) {
 	in := overTLS()
 	in.HTTP.Request.TLS.PeerCertificates = nil
