@@ -41,10 +41,32 @@ func (w *Wrapper) compileNames() error {
 		}
 		w.owners = append(w.owners, owner{pattern, nil})
 	}
+	if err := w.validateCovered(); err != nil {
+		return err
+	}
 	slices.SortStableFunc(w.owners, func(a, b owner) int { return compareSpecificity(a.pattern, b.pattern) })
 	for i, o := range w.owners {
 		if err := w.table.Add(o.pattern, names.Target{Value: i}); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// validateCovered returns an error if a site would take connections of the http server's hosts of a
+// form that package names does not have.
+func (w *Wrapper) validateCovered() error {
+	for _, host := range routeHosts(w.server.Routes) {
+		i := strings.LastIndex(host, "*.")
+		if i <= 0 {
+			continue
+		}
+		for _, s := range w.Sites {
+			for _, pattern := range s.patterns {
+				if kind, _ := splitKind(pattern); kind != "*." && mayCover(pattern, strings.ToLower(host[i+len("*"):])) {
+					return options.Locate(s.Origin.Block(), fmt.Errorf("passthrough %s: it would take connections of the site %s: expected names that do not match those", pattern, host))
+				}
+			}
 		}
 	}
 	return nil
@@ -86,7 +108,7 @@ func (w *Wrapper) siteOf(host string) *Site {
 // nameRules returns the rules for the names, the most specific first. Names of the http server's
 // own are among them only where something else would take their connections.
 func (w *Wrapper) nameRules() []*l4passthrough.Rule {
-	rules := []*l4passthrough.Rule{}
+	var rules []*l4passthrough.Rule
 	covers := len(w.Rules) > 0 || w.DefaultBackend != "" || !w.Backend.Empty()
 	for i, o := range w.owners {
 		if o.site == nil && !covers && !slices.ContainsFunc(w.owners[i+1:], func(later owner) bool { return later.site != nil && mayCover(later.pattern, o.pattern) }) {
@@ -100,7 +122,7 @@ func (w *Wrapper) nameRules() []*l4passthrough.Rule {
 // mayCover reports whether names that match the pattern narrow may match the pattern wide, too.
 func mayCover(wide, narrow string) bool {
 	kind, host := splitKind(wide)
-	return kind != "" && strings.HasSuffix(narrow, host)
+	return kind != "" && (narrow == host || strings.HasSuffix(narrow, "."+host))
 }
 
 // rule returns the rule for the name.

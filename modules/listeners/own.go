@@ -4,6 +4,7 @@ package listeners
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 
@@ -20,7 +21,11 @@ import (
 func ownHosts(s *caddyhttp.Server) (own []string) {
 	repl := caddy.NewReplacer()
 	for _, host := range routeHosts(s.Routes) {
-		pattern, err := names.Validate(repl.ReplaceKnown(host, ""))
+		host = repl.ReplaceKnown(host, "")
+		if _, err := netip.ParseAddr(host); err == nil {
+			continue
+		}
+		pattern, err := names.Validate(host)
 		if err == nil && !slices.Contains(own, pattern) {
 			own = append(own, pattern)
 		}
