@@ -50,7 +50,7 @@ func (h *Handler) passOnTheRest() {
 	on := make(map[string]string)
 	for outcome, r := range frontend.Reasons {
 		if r == frontend.NoMatch || r != frontend.NoServer && h.Content == nil {
-			on[outcome] = "next"
+			on[outcome] = frontend.Next.String()
 		}
 	}
 	maps.Copy(on, h.On)

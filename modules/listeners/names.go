@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
@@ -131,7 +132,7 @@ func (o owner) rule() *l4passthrough.Rule {
 		"client_hello": caddyconfig.JSON(l4clienthello.Matcher{SNI: []string{o.pattern}}, nil),
 	}}}
 	if o.site == nil {
-		r.Action = "next"
+		r.Action = frontend.Next.String()
 	} else {
 		r.Backend = o.site.backend.Name()
 	}

@@ -204,10 +204,10 @@ func TestMisdirectedRequests(t *testing.T) {
 func TestWrapperMistakes(t *testing.T) {
 	const one = `{"wrapper": "passthrough", "sites": [{"names": ["a.test"], "backend": "b"}]}`
 	for wrappers, want := range map[string]string{
-		one:                                       "listener_wrappers: TLS has been terminated where passthrough stands: expected tls behind it",
-		`{"wrapper": "http_redirect"}, ` + one:    "expected tls behind it",
-		one + `, {"wrapper": "tls"}`:              "",
-		one + `, ` + one + `, {"wrapper": "tls"}`: `http server "srv0": two listener wrappers passthrough: expected one`,
+		one:                                    "listener_wrappers: TLS has been terminated where passthrough stands: expected tls behind it",
+		`{"wrapper": "http_redirect"}, ` + one: "expected tls behind it",
+		one + `, {"wrapper": "tls"}`:           "",
+		one + `, ` + one + `, {"wrapper": "tls"}`:                                                                                   `http server "srv0": two listener wrappers passthrough: expected one`,
 		`{"wrapper": "passthrough"}, {"wrapper": "tls"}`:                                                                            `http server "srv0": the listener wrapper passthrough has no names: expected passthrough NAME... ADDRESS... in a site block`,
 		`{"wrapper": "passthrough", "listen": [":1"]}, {"wrapper": "tls"}`:                                                          "",
 		`{"wrapper": "passthrough", "listen": [":1"]}, ` + one + `, {"wrapper": "tls"}`:                                             "",
