@@ -25,6 +25,10 @@ type Router struct {
 	// whose rules are not about hellos only and are often written so out of habit.
 	Lenient bool
 
+	// Names is the number of routes, from the first on, that are for names of sites. Those after them
+	// are numbered from 1.
+	Names int
+
 	routes []*Route
 	names  names.Table // value: an index in the route's target
 	others []int       // indexes of the routes not in names, ascending
@@ -36,7 +40,7 @@ func (r *Router) Routes() []*Route { return r.routes }
 // Add adds a route after the others. Errors name it by its number.
 func (r *Router) Add(route *Route) error {
 	i := len(r.routes)
-	route.number = i + 1
+	route.number = i + 1 - r.Names
 	r.routes = append(r.routes, route)
 	switch err := r.validateShadowed(i); {
 	case err == nil:
@@ -47,7 +51,7 @@ func (r *Router) Add(route *Route) error {
 	}
 	r.warnShadowed(i)
 	if err := r.add(i); err != nil {
-		return fmt.Errorf("rule %d: %w", i+1, err)
+		return fmt.Errorf("%s: %w", route.label(), err)
 	}
 	return nil
 }
@@ -89,7 +93,7 @@ func (r *Router) Route(v *rules.View) (b *balancer.Backend, by *Route, err error
 		}
 		place, matched, err := r.routes[i].match(v)
 		if err != nil {
-			return nil, nil, fmt.Errorf("rule %d: %w", i+1, err)
+			return nil, nil, fmt.Errorf("%s: %w", r.routes[i].label(), err)
 		}
 		if matched {
 			first, found = names.Target{Rule: i, Value: place}, true
@@ -127,8 +131,16 @@ type Route struct {
 	Condition rules.Condition
 	Target    Target
 
-	number int         // position in the router, from 1
+	number int         // position in the router, from 1; less for names of sites
 	table  names.Table // of a map that is not in the router's table
+}
+
+// label returns the route's number or, for one of a site, its name.
+func (r *Route) label() string {
+	if r.number < 1 {
+		return r.Name
+	}
+	return fmt.Sprintf("rule %d", r.number)
 }
 
 // Questions returns what the condition and the backend's name ask about.

@@ -19,8 +19,12 @@ func (r *Router) validateShadowed(i int) error {
 	if !hidden {
 		return nil
 	}
-	return fmt.Errorf("rule %d (%s) can never match: earlier rules take all that it would, first of them rule %d (%s); move it up or remove it",
-		i+1, rule.Name, by+1, r.routes[by].Name)
+	if by < r.Names {
+		return fmt.Errorf("%s (%s) can never match: names of sites come before rules and take all that it would, first of them %s; remove it, or make a site of it",
+			rule.label(), rule.Name, r.routes[by].Name)
+	}
+	return fmt.Errorf("%s (%s) can never match: earlier rules take all that it would, first of them %s (%s); move it up or remove it",
+		rule.label(), rule.Name, r.routes[by].label(), r.routes[by].Name)
 }
 
 // shadowedBy returns the first earlier rule that takes connections of a shadowed rule.

@@ -128,7 +128,7 @@ type Handler struct {
 	placement *placement     // nil in an http server's listener wrapper
 	soleOf    *layer4.Server // the server whose only route has only this handler; or nil
 
-	namesFirst []*Rule // tried before Rules
+	names []*Rule // of sites; they are tried before Rules
 
 	logger     *zap.Logger
 	connLogger *zap.Logger     // of the layer4 server; nil if it is in none

@@ -32,14 +32,7 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	if err != nil {
 		return err
 	}
-	newRouter := newRouter
-	if h.Content != nil {
-		newRouter = newContentRouter
-	}
-	if h.router, err = newRouter(ctx, app, slices.Concat(h.namesFirst, h.Rules), fallback); err != nil {
-		if r := (*ruleError)(nil); errors.As(err, &r) && r.rule >= len(h.namesFirst) {
-			return h.at("rule", r.rule-len(h.namesFirst), err)
-		}
+	if err := h.provisionRouter(ctx, fallback); err != nil {
 		return err
 	}
 	if err := h.validateQuestions(app); err != nil {
@@ -52,6 +45,17 @@ func (h *Handler) provision(ctx caddy.Context, app *balancer.App) error {
 	h.frontend = frontend.New(h.config(actions))
 	if err == nil {
 		h.frontend.ActivateWhenRunning(ctx)
+	}
+	return err
+}
+
+// provisionRouter compiles the rules that pick a backend. With content, they are applied to
+// whatever clients send.
+func (h *Handler) provisionRouter(ctx caddy.Context, fallback *balancer.Backend) error {
+	h.router = &frontend.Router{Logger: ctx.Logger(), Default: fallback, Lenient: h.Content != nil, Names: len(h.names)}
+	err := addRules(ctx, h.app, h.router, slices.Concat(h.names, h.Rules))
+	if r := (*ruleError)(nil); errors.As(err, &r) && r.rule >= len(h.names) {
+		return h.at("rule", r.rule-len(h.names), err)
 	}
 	return err
 }
@@ -156,11 +160,11 @@ func (h *Handler) provisionEarly(ctx caddy.Context, ruleset *rules.Config, name 
 func (h *Handler) validateBackends() error {
 	anonymous := !h.Backend.Empty()
 	switch {
-	case anonymous && h.Servers == nil && (h.DefaultBackend != "" || len(h.Rules) > 0 || h.namesFirst != nil):
+	case anonymous && h.Servers == nil && (h.DefaultBackend != "" || len(h.Rules) > 0 || h.names != nil):
 		return h.validateOptionsOfBackends()
 	case anonymous && h.DefaultBackend != "":
 		return fmt.Errorf("it has options of an anonymous backend (servers, balance ...) and default_backend %q: expected one of the two", h.DefaultBackend)
-	case !anonymous && h.DefaultBackend == "" && h.namesFirst == nil && !slices.ContainsFunc(h.Rules, (*Rule).mayHaveBackend) && h.Content == nil:
+	case !anonymous && h.DefaultBackend == "" && h.names == nil && !slices.ContainsFunc(h.Rules, (*Rule).mayHaveBackend) && h.Content == nil:
 		return errors.New("no backend for its connections: expected use_backend, default_backend or servers of its own")
 	}
 	return nil

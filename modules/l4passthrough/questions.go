@@ -25,7 +25,7 @@ func (h *Handler) validateQuestions(app *balancer.App) error {
 	for i, r := range h.router.Routes() {
 		for _, q := range r.Questions() {
 			if err := h.validateQuestion(app, h.Name, q); err != nil {
-				return h.at("rule", i-len(h.namesFirst), fmt.Errorf("rule %d: %w", i+1, err))
+				return h.at("rule", i-len(h.names), fmt.Errorf("rule %d: %w", i+1-len(h.names), err))
 			}
 		}
 	}

@@ -55,6 +55,8 @@ type Rule struct {
 	// and go to the http server whose listener it wraps, or which listens on the same durable address,
 	// or in a layer4 route to the next handler.
 	Action string `json:"action,omitempty"`
+
+	name string // of a site; empty for a rule of the configuration
 }
 
 // route compiles the rule.
@@ -126,6 +128,8 @@ func (r *Rule) validateTarget() error {
 // String returns the rule's name for errors.
 func (r *Rule) String() string {
 	switch {
+	case r.name != "":
+		return r.name
 	case r.hasAction():
 		return r.Action
 	case r.BackendMap != "":
@@ -148,23 +152,12 @@ func (r *Rule) mayHaveBackend() bool {
 	return r == nil || !r.hasAction() || r.Backend != "" || r.BackendMap != "" || r.BackendFormat != "" || len(r.Backends) > 0
 }
 
-// newRouter compiles rules that are applied to hellos.
-func newRouter(ctx caddy.Context, app *balancer.App, list []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
-	r := &frontend.Router{Logger: ctx.Logger(), Default: fallback}
-	return r, addRules(ctx, app, r, list)
-}
-
-// newContentRouter compiles rules that are applied to whatever clients send.
-func newContentRouter(ctx caddy.Context, app *balancer.App, list []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
-	r := &frontend.Router{Logger: ctx.Logger(), Default: fallback, Lenient: true}
-	return r, addRules(ctx, app, r, list)
-}
-
+// addRules compiles rules and adds them to a router.
 func addRules(ctx caddy.Context, app *balancer.App, to *frontend.Router, list []*Rule) error {
 	for i, r := range list {
 		route, err := r.route(ctx, app)
 		if err != nil {
-			return &ruleError{i, fmt.Errorf("rule %d: %w", i+1, err)}
+			return &ruleError{i, fmt.Errorf("rule %d: %w", i+1-to.Names, err)}
 		}
 		if err := to.Add(route); err != nil {
 			return &ruleError{i, err}

@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend/frontendtest"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
@@ -59,6 +60,12 @@ func newApp(t testing.TB, backends ...string) (*balancer.App, caddy.Context) {
 		configs[name] = `{"servers": [{"name": "s1", "address": "127.0.0.1:1"}], "retries": 0}`
 	}
 	return frontendtest.App(t, configs)
+}
+
+// newRouter compiles rules that are applied to hellos.
+func newRouter(ctx caddy.Context, app *balancer.App, list []*Rule, fallback *balancer.Backend) (*frontend.Router, error) {
+	r := &frontend.Router{Logger: ctx.Logger(), Default: fallback}
+	return r, addRules(ctx, app, r, list)
 }
 
 // specimen is one hello.

@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 )
 
@@ -22,8 +24,27 @@ type Wrapped struct {
 	// Listen lists the addresses of the server.
 	Listen []string
 
-	// Names are rules that are tried before those of the configuration.
-	Names []*Rule
+	// Names are tried in this order, before the rules of the configuration.
+	Names []Name
+}
+
+// Name is a server name in the form of package names, and where its connections go.
+type Name struct {
+	Pattern string
+	Backend string // empty: they are passed on
+}
+
+// rule returns the rule for the name.
+func (n Name) rule() *Rule {
+	r := &Rule{
+		MatcherSetsRaw: []caddy.ModuleMap{{"client_hello": caddyconfig.JSON(l4clienthello.Matcher{SNI: []string{n.Pattern}}, nil)}},
+		Backend:        n.Backend,
+		name:           n.Pattern,
+	}
+	if n.Backend == "" {
+		r.Action = frontend.Next.String()
+	}
+	return r
 }
 
 // ProvisionWrapped provisions a frontend that gets its connections from listeners of another
@@ -33,7 +54,10 @@ func (h *Handler) ProvisionWrapped(ctx caddy.Context, app *balancer.App, w Wrapp
 	if h.Name == "" {
 		h.Name = NameOf(w.Listen)
 	}
-	h.logger, h.namesFirst = ctx.Logger(), w.Names
+	h.logger = ctx.Logger()
+	for _, n := range w.Names {
+		h.names = append(h.names, n.rule())
+	}
 	if err := app.AddFrontend(h.Name, h.Origin, w.Server); err != nil {
 		return nil, h.located(err)
 	}

@@ -8,11 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
-	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
@@ -106,35 +101,23 @@ func (w *Wrapper) siteOf(host string) *Site {
 	return w.owners[to.Value].site
 }
 
-// nameRules returns the rules for the names, the most specific first. Names of the http server's
-// own are among them only where something else would take their connections.
-func (w *Wrapper) nameRules() []*l4passthrough.Rule {
-	var rules []*l4passthrough.Rule
+// routed returns the names that the frontend must know, the most specific first. Names of the http
+// server's own are among them only where something else would take their connections.
+func (w *Wrapper) routed() (all []l4passthrough.Name) {
 	covers := len(w.Rules) > 0 || w.DefaultBackend != "" || !w.Backend.Empty()
 	for i, o := range w.owners {
-		if o.site == nil && !covers && !slices.ContainsFunc(w.owners[i+1:], func(later owner) bool { return later.site != nil && mayCover(later.pattern, o.pattern) }) {
-			continue
+		switch {
+		case o.site != nil:
+			all = append(all, l4passthrough.Name{Pattern: o.pattern, Backend: o.site.backend.Name()})
+		case covers || slices.ContainsFunc(w.owners[i+1:], func(later owner) bool { return later.site != nil && mayCover(later.pattern, o.pattern) }):
+			all = append(all, l4passthrough.Name{Pattern: o.pattern})
 		}
-		rules = append(rules, o.rule())
 	}
-	return rules
+	return all
 }
 
 // mayCover reports whether names that match the pattern narrow may match the pattern wide, too.
 func mayCover(wide, narrow string) bool {
 	kind, host := splitKind(wide)
 	return kind != "" && (narrow == host || strings.HasSuffix(narrow, "."+host))
-}
-
-// rule returns the rule for the name.
-func (o owner) rule() *l4passthrough.Rule {
-	r := &l4passthrough.Rule{MatcherSetsRaw: []caddy.ModuleMap{{
-		"client_hello": caddyconfig.JSON(l4clienthello.Matcher{SNI: []string{o.pattern}}, nil),
-	}}}
-	if o.site == nil {
-		r.Action = frontend.Next.String()
-	} else {
-		r.Backend = o.site.backend.Name()
-	}
-	return r
 }

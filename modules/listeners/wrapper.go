@@ -88,7 +88,7 @@ func (w *Wrapper) provision(ctx caddy.Context, list *wrapperList, server *caddyh
 		return err
 	}
 	if w.frontend, err = w.ProvisionWrapped(ctx, app, l4passthrough.Wrapped{
-		Server: fmt.Sprintf("http server %q", w.name), Listen: server.Listen, Names: w.nameRules(),
+		Server: fmt.Sprintf("http server %q", w.name), Listen: server.Listen, Names: w.routed(),
 	}); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package listeners
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -83,12 +84,8 @@ func TestRulesFollowSpecificity(t *testing.T) {
 	} {
 		w := provisioned(t, config(backendB, server(":9443", c.wrapper, c.own...))).all[0]
 		var got []string
-		for _, r := range w.nameRules() {
-			var hello struct{ SNI []string }
-			if err := json.Unmarshal(r.MatcherSetsRaw[0]["client_hello"], &hello); err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, hello.SNI[0]+"="+r.Action+r.Backend)
+		for _, n := range w.routed() {
+			got = append(got, n.Pattern+"="+cmp.Or(n.Backend, "next"))
 		}
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s, own %v:\n got %s\nwant %s", c.wrapper, c.own, got, c.want)
