@@ -18,8 +18,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// server returns an http server with a wrapper, as JSON: its address, the wrapper's fields, and the hosts
-// of its own routes.
+// server returns an http server with a wrapper as JSON: its address, the fields of the wrapper, and
+// the hosts of its own routes.
 func server(listen, wrapper string, own ...string) string {
 	return serverWith(listen, fmt.Sprintf(`{"wrapper": "passthrough", %s}, {"wrapper": "tls"}`, wrapper), own...)
 }
