@@ -100,6 +100,10 @@ func (b *bench) ownBars() []bar {
 	return []bar{
 		{"us more with a header from the client", workAccept, 4, false, own(workAccept, over)},
 		{"us more with a header to the server", workSend, 4, false, own(workSend, over)},
+		{"CPU short in a wrapper", workWrapper, 1.05, false, own(workWrapper, timesBase)},
+		{"the same, not durable", workPlain, 1.05, false, own(workPlain, timesBase)},
+		{"us more for a site behind it", workSite, 3, false, own(workSite, over)},
+		{"the same, not durable", workSitePlain, 3, false, own(workSitePlain, over)},
 		{"two threads", workTwo, 1.7, true, own(workTwo, times)},
 		{"longest heartbeat in a flood, ms", workFlood, 50, false, own(workFlood, func(s sample) float64 { return longest(s) / 1000 })},
 		{"system calls", workCalls, 15, false, own(workCalls, count(allCalls))},

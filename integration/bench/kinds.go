@@ -19,6 +19,10 @@ type mode struct {
 	admin  bool // Caddy's admin endpoint is on
 	accept bool // clients send a PROXY header first
 	send   bool // the server gets a PROXY header first
+
+	site    bool // the port is that of an http server with a site
+	wrapper bool // and of a frontend in its listener
+	plain   bool // the address is not durable
 }
 
 // A setup holds the values that a configuration is written from.
@@ -98,6 +102,7 @@ func fill(template string, s setup) string {
 		"DIR", s.dir,
 		"LOGTO", s.logTo,
 		"ADMIN", admin,
+		"OURNETWORK", when(s.plain, "tcp/"),
 		"OURACCEPT", when(s.accept, " {\n\t\t\t\taccept_proxy 127.0.0.0/8\n\t\t\t}"),
 		"HAACCEPT", when(s.accept, " accept-proxy"),
 		"OURSEND", when(s.send, " send_proxy v2"),
@@ -119,9 +124,12 @@ func when(is bool, text string) string {
 
 // oursConfig returns a configuration with a frontend of the app.
 func oursConfig(s setup) string {
+	if s.site {
+		return siteConfig(s)
+	}
 	return common(s, `
 		frontend tls {
-			bind LISTENOURACCEPT
+			bind OURNETWORKLISTENOURACCEPT
 			inspect_delay INSPECT
 			use_backend web sni NAME
 		}`, "")

@@ -37,6 +37,7 @@ type proxy struct {
 	admin   string // address of Caddy's admin endpoint
 	threads int
 	accepts bool // PROXY headers
+	answers bool // nothing passes through it
 	pids    []int
 	exited  chan struct{}
 	server  *server
@@ -51,7 +52,7 @@ func (b *bench) start(ctx context.Context, name string, m mode) (*proxy, error) 
 		return nil, fmt.Errorf("making a directory for %s: %w", v.title, err)
 	}
 	s := setup{mode: m, dir: dir, module: b.nginxModule, limit: b.limit}
-	p := &proxy{name: name, exited: make(chan struct{}), output: filepath.Join(dir, "output"), threads: s.threads(), accepts: m.accept}
+	p := &proxy{name: name, exited: make(chan struct{}), output: filepath.Join(dir, "output"), threads: s.threads(), accepts: m.accept, answers: m.site && !m.wrapper}
 	if m.late {
 		p.server, err = b.far.listen(ctx)
 	} else {
@@ -122,7 +123,11 @@ func (p *proxy) closeOwn() {
 
 func (b *bench) spawn(p *proxy, v variant, s setup) error {
 	config := filepath.Join(s.dir, "config")
-	if err := os.WriteFile(config, []byte(v.config(s)), 0o600); err != nil {
+	err := os.WriteFile(config, []byte(v.config(s)), 0o600)
+	if s.site {
+		err = errors.Join(err, writeCertificate(s.dir))
+	}
+	if err != nil {
 		return fmt.Errorf("writing the configuration of %s: %w", v.title, err)
 	}
 	// O_APPEND, so that the file may be truncated while the proxy writes to it.
@@ -156,9 +161,8 @@ func (b *bench) awaitProxy(ctx context.Context, p *proxy) error {
 	l := b.load(p)
 	hello, buf := helloOf(l.hello, kindShort), make([]byte, answerSize)
 	for giveUp := time.Now().Add(startupTime); ; {
-		conn, err := l.dial(ctx, hello, buf, patience)
+		err := l.try(ctx, hello, buf)
 		if err == nil {
-			conn.Close()
 			return nil
 		}
 		if time.Now().After(giveUp) {
@@ -172,6 +176,18 @@ func (b *bench) awaitProxy(ctx context.Context, p *proxy) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// try makes a connection through the proxy, or to its site.
+func (l *load) try(ctx context.Context, hello, buf []byte) error {
+	if l.proxy.answers {
+		return l.ask(ctx)
+	}
+	conn, err := l.dial(ctx, hello, buf, patience)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // stop kills the proxy with its workers, waits for it, and closes its server.

@@ -62,6 +62,14 @@ func over(s sample) float64 {
 	return perUnit(s) - perUnit(*s.base)
 }
 
+// timesBase returns the CPU time of each unit as a multiple of that in the base mode.
+func timesBase(s sample) float64 {
+	if s.base == nil {
+		return math.NaN()
+	}
+	return perUnit(s) / perUnit(*s.base)
+}
+
 func count(name string) func(sample) float64 {
 	return func(s sample) float64 {
 		if v, ok := s.counts[name]; ok {
@@ -114,6 +122,10 @@ func (b *bench) tables() []table {
 		headers = append(headers, row{works[name].title + ": CPU, us", name, perUnit}, row{"more than without, us", name, over})
 	}
 	headers = append(headers, countsOf(workIdleProxy, countMemory, countDescriptors)...)
+	var wrappers []row
+	for _, name := range []string{workWrapper, workPlain, workSite, workSitePlain} {
+		wrappers = append(wrappers, row{works[name].title + ": CPU, us", name, perUnit}, row{"more than without, us", name, over}, row{"times as much", name, timesBase})
+	}
 	two := []row{
 		{"CPU of each connection, us", workTwo, perUnit},
 		{"cores that the proxy kept busy", workTwo, busy},
@@ -127,6 +139,7 @@ func (b *bench) tables() []table {
 		{"per second", rates, peers, false},
 		{"two threads on two cores", two, nil, false},
 		{"PROXY headers", headers, nil, false},
+		{"one port for a frontend and sites", wrappers, nil, false},
 		{"memory", memory, []string{"haproxy", "newest", "caddy-l4"}, false},
 		{"system calls of a short connection", b.callRows(), nil, false},
 		{"allocated for a short connection, log on", countsOf(workAllocs, countObjects, countBytes), nil, false},

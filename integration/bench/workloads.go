@@ -53,6 +53,10 @@ const (
 	workSend      = "short+send"
 	workDownProxy = "down+proxy"
 	workIdleProxy = "idle+proxy"
+	workWrapper   = "short+wrapper"
+	workPlain     = "short+wrapper+plain"
+	workSite      = "site+wrapper"
+	workSitePlain = "site+wrapper+plain"
 	workRTT       = "rtt"
 	workDown      = "down"
 	workUp        = "up"
@@ -68,6 +72,9 @@ const (
 	workAllocs    = "allocs"
 )
 
+// wrapped is the mode of a frontend in the listener of an http server.
+var wrapped = mode{site: true, wrapper: true}
+
 // workloads holds the workloads in their order.
 var workloads = []workload{
 	{name: workShort, title: "short connection (1.5 KB hello), 32 clients", run: closedLoop(shortClients)},
@@ -80,6 +87,10 @@ var workloads = []workload{
 	{name: workSend, title: "short connection, PROXY header to the server", mode: mode{send: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients)},
 	{name: workDownProxy, title: "MiB to the client, PROXY headers on both sides", mode: mode{accept: true, send: true}, base: &mode{}, skips: notProxied, run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
 	{name: workIdleProxy, title: "idle session, PROXY headers on both sides", mode: mode{accept: true, send: true}, fresh: true, few: true, skips: notProxied, run: (*load).idle},
+	{name: workWrapper, title: "short connection, frontend in the listener of an http server", mode: wrapped, base: &mode{}, skips: notTheApp, run: closedLoop(shortClients)},
+	{name: workPlain, title: "the same, address not durable", mode: mode{site: true, wrapper: true, plain: true}, base: &mode{plain: true}, skips: notTheApp, run: closedLoop(shortClients)},
+	{name: workSite, title: "request to a site of Caddy behind such a frontend", mode: wrapped, base: &mode{site: true}, skips: notTheApp, run: (*load).workSites},
+	{name: workSitePlain, title: "the same, address not durable", mode: mode{site: true, wrapper: true, plain: true}, base: &mode{site: true, plain: true}, skips: notTheApp, run: (*load).workSites},
 	{name: workRTT, title: "1 KiB round trip", run: onConnections(kindRTT, rttClients, answerSize, (*client).roundTrips)},
 	{name: workDown, title: "MiB to the client", run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
 	{name: workUp, title: "MiB to the server", run: onConnections(kindUp, bulkClients, bulkSize, (*client).upload)},
@@ -120,6 +131,9 @@ func notLogging(v variant) bool {
 func notProxied(v variant) bool {
 	return v.title != "ours" && (!v.isHAProxy() || v.title == "haproxy splice")
 }
+
+// notTheApp reports whether a variant is not ours as a frontend of the app.
+func notTheApp(v variant) bool { return v.title != "ours" }
 
 func notOurs(v variant) bool { return v.program != "ours" }
 

@@ -3,12 +3,12 @@
 package frontend
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
 	"syscall"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
@@ -18,12 +18,16 @@ var errNoNext = errors.New("nothing takes the connections that are passed on")
 // passingOn returns the ending of a connection that leaves the frontend.
 func passingOn() *ending { return &ending{end: tcplog.PassedOn, by: relay.Proxy, verb: Next} }
 
-// nextConn returns the connection to pass on if its ending demands that, else nil.
+// nextConn returns the connection to pass on if its ending demands that, else nil. It takes over
+// the inspection, which has the bytes.
 func (c *connection) nextConn(e *ending) net.Conn {
 	if e.verb != Next {
 		return nil
 	}
-	return &nextConn{Conn: c.addressed(c.Conn), ahead: bytes.Clone(c.hello.Bytes())}
+	c.show(nil)
+	n := &nextConn{Conn: c.addressed(c.Conn), hello: c.hello, ahead: c.hello.Bytes()}
+	c.hello = nil
+	return n
 }
 
 // passOn passes the connection on and returns its ending. It does not block. Where nothing takes
@@ -49,7 +53,8 @@ func (c *connection) closeUnlessPassedOn() {
 // the connection that it wraps. Like others, it must not be read by two goroutines at once.
 type nextConn struct {
 	net.Conn
-	ahead []byte // read by the frontend
+	hello *clienthello.Inspection // holds ahead; the Read that empties it releases it
+	ahead []byte                  // read by the frontend
 }
 
 // IsPassedOn reports whether a frontend has passed the connection on.
@@ -65,7 +70,8 @@ func (c *nextConn) Read(b []byte) (int, error) {
 	}
 	n := copy(b, c.ahead)
 	if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
-		c.ahead = nil // for the garbage collector
+		c.hello.Release()
+		c.hello, c.ahead = nil, nil
 	}
 	return n, nil
 }
