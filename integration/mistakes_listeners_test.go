@@ -11,7 +11,8 @@ import (
 )
 
 // inListeners returns a Caddyfile with a frontend at each address in the text, except for other
-// listeners: app=ADDRESS (a frontend of the app), site=PORT/BIND and admin=ADDRESS.
+// listeners: app=ADDRESS (a frontend of the app), next=ADDRESS (one that passes connections on),
+// site=PORT/BIND and admin=ADDRESS.
 func inListeners(text string) string {
 	admin, sites, frontends, own := "off", "", "", ""
 	for i, word := range strings.Split(text, ", ") {
@@ -22,6 +23,8 @@ func inListeners(text string) string {
 			admin = address
 		case "app":
 			own += fmt.Sprintf("\t\tfrontend f%d {\n\t\t\tbind %s\n\t\t\tdefault_backend web\n\t\t}\n", i, address)
+		case "next":
+			own += fmt.Sprintf("\t\tfrontend f%d {\n\t\t\tbind %s\n\t\t\tdefault_backend web\n\t\t\ton not_tls next\n\t\t}\n", i, address)
 		case "site":
 			sites += fmt.Sprintf("http://:%s {\n\tbind %s\n\trespond hi\n}\n", port, bind)
 		default:
@@ -50,6 +53,17 @@ var listenerMistakes = []mistake{
 		`frontend "f0" listens on durable/127.0.0.1:8443 and http server "srv0" on 0.0.0.0:8443: a durable address is not shared with others`,
 	}},
 	{"the admin endpoint at the app's port", inListeners, "app=:2019, admin=localhost:2019", "app=:2020, admin=localhost:2019", []string{`frontend "f0" listens on durable/:2019 and admin endpoint on localhost:2019`}},
+	{"no site behind a frontend", inListeners, "next=:8443", "next=:8443, site=8443/durable/", []string{
+		`frontend "f0" listens on durable/:8443 and has the action next, but no http server listens there: expected a site for port 8443 with: bind durable/`,
+	}},
+	{"a site behind a frontend at another address", inListeners, "next=[::1]:8443, site=8443/durable/127.0.0.1", "next=127.0.0.1:8443, site=8443/durable/127.0.0.1", []string{
+		`frontend "f0" listens on durable/[::1]:8443 and has the action next, but no http server listens there: expected a site for port 8443 with: bind durable/[::1]`,
+	}},
+	{"a plain site behind a frontend", inListeners, "next=:8443, site=8443/0.0.0.0", "next=:8443, site=8443/durable/", []string{`frontend "f0" listens on durable/:8443 and http server "srv0" on 0.0.0.0:8443: a durable address is not shared with others`}},
+	{"a frontend behind a frontend", inListeners, "next=:8443, app=:8443, site=8443/durable/", "next=:8443, site=8443/durable/", []string{`http server "srv0" and frontend "f1" both listen on durable/:8443`}},
+	{"a shared address with next", inListeners, "next=durable+shared/:8443, site=8443/durable+shared/", "next=:8443, site=8443/durable/", []string{`both listen on durable+shared/:8443: beside a frontend with the action next, expected one http server`}},
+	{"a plain address with next", inListeners, "next=tcp/:8443", "next=:8443, site=8443/durable/", []string{`Caddyfile:5: frontend "f0": bind 1: action next: expected a durable address, such as :443, not "tcp/:8443": an http server is to have it as well`}},
+	{"port 0 with next", inListeners, "next=:0", "next=:8443, site=8443/durable/", []string{`frontend "f0" listens on durable/:0 and has the action next: expected a port other than 0`}},
 	{"a misspelled network", inListeners, "durabel/:8443", "durable/:8443", []string{`layer4 server "srv0" listens on "durabel/:8443": unknown network "durabel"; did you mean "durable"?`}},
 	{"a misspelled network of a site", inListeners, "durable/:8443, site=8444/durabl/", "durable/:8443, site=8444/durable/", []string{`http server "srv0" listens on "durabl/:8444": unknown network "durabl"; did you mean "durable"?`}},
 }

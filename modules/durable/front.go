@@ -21,7 +21,8 @@ func (s *socket) joinFront(l *listener) {
 		if u.config != l.config || u.options.Front == l.options.Front {
 			continue
 		}
-		u.behind, l.behind = !u.options.Front, !l.options.Front
+		u.paired, u.behind = true, !u.options.Front
+		l.paired, l.behind = true, !l.options.Front
 	}
 }
 
@@ -30,7 +31,7 @@ func (s *socket) joinFront(l *listener) {
 // removed. The caller holds socketsMu.
 func (s *socket) retireWith(l *listener) {
 	others := func(u *listener) bool { return u.config != l.config }
-	if !l.options.Front && !l.behind || s.inShutdown.Load() || !slices.ContainsFunc(s.users, others) {
+	if !l.paired || s.inShutdown.Load() || !slices.ContainsFunc(s.users, others) {
 		return
 	}
 	s.mu.Lock()

@@ -51,9 +51,9 @@ type Options struct {
 	// HAProxy's mss of bind.
 	MSS int
 
-	// Front marks the listener that gets all fresh connections of an address that another listener of
-	// the same configuration has, too. The other one gets those that it passes on (PassOn), and the
-	// other options do not apply to it.
+	// Front marks the listener of a frontend, which takes no connections that are passed on (PassOn).
+	// Beside one other listener of the same configuration, it gets all fresh connections of the
+	// address, and the other one those that are passed on; the other's options do not apply.
 	Front bool
 
 	// UserTimeout is the time for which sent data may stay unacknowledged before the connection fails

@@ -18,28 +18,41 @@ import (
 // PassOn does not block, so that takers may call it. It returns false if no listener takes the
 // connection; then it still belongs to the caller.
 func PassOn(ln net.Listener, conn net.Conn) bool {
-	l, ok := ln.(interface{ passOn(net.Conn) bool })
-	return ok && l.passOn(conn)
+	pass := Passer(ln)
+	return pass != nil && pass(conn)
+}
+
+// Passer returns PassOn for a listener, or nil if it is not one of this package. The function keeps
+// neither the listener nor its configuration in memory.
+func Passer(ln net.Listener) func(net.Conn) bool {
+	if l, ok := ln.(interface{ passer() func(net.Conn) bool }); ok {
+		return l.passer()
+	}
+	return nil
 }
 
 // passedOn is a connection in the queue of PassOn.
 type passedOn struct {
 	net.Conn
-	by *listener // nil: one of another socket
+	by <-chan struct{} // closed of the listener; nil: one of another socket
 }
 
-func (l *listener) passOn(conn net.Conn) bool {
-	if l.sock.passOn(passedOn{conn, l}) {
-		return true
+func (l *listener) passer() func(net.Conn) bool {
+	s, by := l.sock, l.closed
+	return func(conn net.Conn) bool {
+		if s.passOn(passedOn{conn, by}) {
+			return true
+		}
+		owner := s.otherOwner(conn)
+		return owner != nil && owner.passOn(passedOn{Conn: conn})
 	}
-	owner := l.sock.otherOwner(conn)
-	return owner != nil && owner.passOn(passedOn{Conn: conn})
 }
 
-// passOn passes a connection to the listeners of either address: the front may have fewer than the
-// other.
-func (p *pair) passOn(conn net.Conn) bool {
-	return p.of[0].passOn(conn) || p.of[1].passOn(conn)
+// passer returns a function that passes connections to the listeners of either address: another
+// configuration may have only one of the two.
+func (p *pair) passer() func(net.Conn) bool {
+	four, six := p.of[0].passer(), p.of[1].passer()
+	return func(conn net.Conn) bool { return four(conn) || six(conn) }
 }
 
 // passOn queues a connection for the listeners that take those that are passed on. It returns false
@@ -78,7 +91,7 @@ func (s *socket) dequeuePassedOn(l *listener) net.Conn {
 	if len(s.passed) == 0 || !l.takesPassedOn() {
 		return nil
 	}
-	i := slices.IndexFunc(s.passed, func(c passedOn) bool { return c.by == l || !s.isPassedOnTo(c.by) })
+	i := slices.IndexFunc(s.passed, func(c passedOn) bool { return c.by == l.closed || !s.isPassedOnTo(c.by) })
 	if i < 0 {
 		return nil
 	}
@@ -89,10 +102,10 @@ func (s *socket) dequeuePassedOn(l *listener) net.Conn {
 	return conn
 }
 
-// isPassedOnTo reports whether the connections that a listener passes on are for itself. The caller
-// holds mu.
-func (s *socket) isPassedOnTo(l *listener) bool {
-	return l != nil && l.active && l.takesPassedOn() && slices.Contains(s.listeners, l)
+// isPassedOnTo reports whether the connections that a listener passes on, whose closed is by, are
+// for itself. The caller holds mu.
+func (s *socket) isPassedOnTo(by <-chan struct{}) bool {
+	return slices.ContainsFunc(s.listeners, func(l *listener) bool { return l.closed == by && l.active && l.takesPassedOn() })
 }
 
 // keepPassedOn keeps the queue of PassOn for Accept of l, if l was the last listener that it was

@@ -74,8 +74,8 @@ func (s *socket) options() socketOptions {
 	o := s.users[0].options
 	for _, l := range s.users[1:] {
 		switch {
-		case l.config != s.users[0].config || o.Front:
-		case l.options.Front:
+		case l.config != s.users[0].config || o.Front && !l.options.Front:
+		case l.options.Front && !o.Front:
 			o = l.options
 		default:
 			o.Backlog = largerBacklog(o.Backlog, l.options.Backlog)

@@ -142,7 +142,9 @@ func (b *Bind) withMode(address, network, rest string) (string, error) {
 
 // open opens the listeners of the address, one for each port.
 func (b *Bind) open(ctx caddy.Context) (opened []net.Listener, err error) {
-	all, err := b.parsed.ListenAll(durable.WithOptions(ctx, b.socketOptions()), b.config())
+	o := b.socketOptions()
+	o.Front = true
+	all, err := b.parsed.ListenAll(durable.WithOptions(ctx, o), b.config())
 	if err != nil {
 		return nil, err
 	}

@@ -80,6 +80,9 @@ func (f *Frontend) provisionBinds() error {
 		if err := b.provision(); err != nil {
 			return f.at("bind", i, fmt.Errorf("bind %d: %w", i+1, err))
 		}
+		if f.PassesOn() && !b.isDurable() {
+			return f.at("bind", i, fmt.Errorf("bind %d: action next: expected a durable address, such as :443, not %q: an http server is to have it as well", i+1, b.Address))
+		}
 	}
 	f.Listeners = listeners(f.Bind)
 	return nil
@@ -98,7 +101,7 @@ func (f *Frontend) plain() (plain []string) {
 // Addresses returns the addresses that the frontend listens on, for durable.Validate.
 func (f *Frontend) Addresses() (all []durable.Listening) {
 	for _, b := range f.Bind {
-		all = append(all, durable.Listening{Address: b.listen, Interface: b.Interface, Namespace: b.Namespace})
+		all = append(all, durable.Listening{Address: b.listen, Interface: b.Interface, Namespace: b.Namespace, PassesOn: f.PassesOn()})
 	}
 	return all
 }
@@ -108,7 +111,9 @@ func (f *Frontend) Listen() error {
 	for i, b := range f.Bind {
 		opened, err := b.open(f.ctx)
 		for _, ln := range opened {
-			f.listeners = append(f.listeners, listening{ln, f.frontend.Entry(b.entry())})
+			entry := b.entry()
+			entry.Next = durable.Passer(ln) // always: the configuration that decides may be a later one
+			f.listeners = append(f.listeners, listening{ln, f.frontend.Entry(entry)})
 		}
 		if err != nil {
 			f.StopListening()
