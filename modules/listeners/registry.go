@@ -89,9 +89,19 @@ func (l *wrapperList) nameOf(server *caddyhttp.Server) string {
 
 // appliesTo reports whether listen has an address of the server.
 func (w *Wrapper) appliesTo(s *caddyhttp.Server) bool {
-	return len(w.Listen) == 0 || slices.ContainsFunc(w.Listen, func(l string) bool {
-		return slices.Contains(s.Listen, caddy.NewReplacer().ReplaceAll(l, ""))
+	return len(w.Listen) == 0 || slices.ContainsFunc(replaced(w.Listen), func(l string) bool {
+		return slices.Contains(replaced(s.Listen), l)
 	})
+}
+
+// replaced returns addresses with the values of their placeholders. Caddy replaces those of a
+// server when it provisions it.
+func replaced(addresses []string) []string {
+	repl, all := caddy.NewReplacer(), slices.Clone(addresses)
+	for i, address := range all {
+		all[i] = repl.ReplaceAll(address, "")
+	}
+	return all
 }
 
 // validatePlace returns an error unless the wrapper is the only one of its server, and stands
@@ -161,7 +171,7 @@ func (l *wrapperList) backendNames(app *balancer.App) map[siteKey]string {
 func (l *wrapperList) nameBackends(server string, w *Wrapper, taken map[string]bool) {
 	frontend := w.Name
 	if frontend == "" {
-		frontend = l4passthrough.NameOf(l.app.Servers[server].Listen)
+		frontend = l4passthrough.NameOf(replaced(l.app.Servers[server].Listen))
 	}
 	for i, s := range w.Sites {
 		if s == nil || s.BackendName != "" || len(s.Names) == 0 {

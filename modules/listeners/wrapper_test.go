@@ -102,6 +102,7 @@ func TestNamesOfFrontendsAndBackends(t *testing.T) {
 		}
 		return `"sites": [` + strings.Join(names, ", ") + `]`
 	}
+	t.Setenv("LISTENERS_TEST", "127.0.0.1")
 	for range 10 {
 		list := provisioned(t, config(
 			`{"backends": {"b": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}, "c.test": {"servers": [{"name": "s1", "address": "127.0.0.1:1"}]}}}`,
@@ -109,7 +110,7 @@ func TestNamesOfFrontendsAndBackends(t *testing.T) {
 			server("127.0.0.1:9444", sites("A.test", "b.test")),
 			server("127.0.0.1:9445", `"name": "third", `+sites("a.test")),
 			server("127.0.0.1:9446", `"listen": [":1"], `+sites("a.test", "d.test")),
-			server("127.0.0.1:9447", sites("d.test", "bücher.test")),
+			server("{env.LISTENERS_TEST}:9447", `"listen": ["127.0.0.1:9447"], `+sites("d.test", "bücher.test")),
 		))
 		var got []string
 		for _, w := range list.all {
