@@ -9,6 +9,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"pgregory.net/rapid"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
 
 func TestNormalizeName(t *testing.T) {
@@ -143,4 +147,81 @@ func TestWrapperNeedsHTTPServer(t *testing.T) {
 	if err := new(Wrapper).Provision(ctx); err == nil || !strings.Contains(err.Error(), "no http server") {
 		t.Error(err)
 	}
+}
+
+// matches reports whether a pattern matches a host, as package names documents it.
+func matches(pattern, host string) bool {
+	kind, rest := splitKind(pattern)
+	before, below := strings.CutSuffix(host, "."+rest)
+	switch kind {
+	case "*.":
+		return below && before != "" && !strings.Contains(before, ".")
+	case ".":
+		return below && before != ""
+	case "+.":
+		return below && before != "" || host == rest
+	default:
+		return host == rest
+	}
+}
+
+// The first pattern that matches in the order of the rules is the one that the table finds: both
+// the frontend and the http server decide alike.
+func TestOrderAgreesWithTable(t *testing.T) {
+	label := rapid.SampledFrom([]string{"a", "b", "test"})
+	rapid.Check(t, func(t *rapid.T) {
+		host := rapid.Custom(func(t *rapid.T) string { return strings.Join(rapid.SliceOfN(label, 1, 4).Draw(t, "labels"), ".") })
+		pattern := rapid.Custom(func(t *rapid.T) string {
+			return rapid.SampledFrom([]string{"", "*.", ".", "+."}).Draw(t, "kind") + host.Draw(t, "host")
+		})
+		patterns := rapid.SliceOfNDistinct(pattern, 1, 8, rapid.ID).Draw(t, "patterns")
+		w := &Wrapper{server: new(caddyhttp.Server)}
+		for _, p := range patterns {
+			w.Sites = append(w.Sites, &Site{Names: []string{p}, patterns: []string{p}})
+		}
+		if err := w.compileNames(); err != nil {
+			t.Fatal(err)
+		}
+		name, got, want := host.Draw(t, "name"), "", ""
+		if s := w.siteOf(name); s != nil {
+			got = s.Names[0]
+		}
+		if i := slices.IndexFunc(w.owners, func(o owner) bool { return matches(o.pattern, name) }); i >= 0 {
+			want = w.owners[i].pattern
+		}
+		if got != want {
+			t.Fatalf("%v: %s: the table finds %q, the first rule is %q", patterns, name, got, want)
+		}
+	})
+}
+
+// Names of the http server's own that are not routed are never taken by a site.
+func TestRoutedNamesAgreeWithSites(t *testing.T) {
+	label := rapid.SampledFrom([]string{"a", "b", "test"})
+	host := rapid.Custom(func(t *rapid.T) string { return strings.Join(rapid.SliceOfN(label, 1, 4).Draw(t, "labels"), ".") })
+	patterns := func(kinds ...string) *rapid.Generator[[]string] {
+		return rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) string {
+			return rapid.SampledFrom(kinds).Draw(t, "kind") + host.Draw(t, "host")
+		}), 0, 6, rapid.ID)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		own := caddyhttp.MatchHost(patterns("", "*.").Draw(t, "own"))
+		w := &Wrapper{server: &caddyhttp.Server{Routes: caddyhttp.RouteList{{MatcherSets: caddyhttp.MatcherSets{{&own}}}}}}
+		for _, p := range patterns("", "*.", ".", "+.").Draw(t, "sites") {
+			if !slices.Contains(own, p) {
+				w.Sites = append(w.Sites, &Site{Names: []string{p}, patterns: []string{p}, backend: new(balancer.Backend)})
+			}
+		}
+		if err := w.compileNames(); err != nil {
+			t.Fatal(err)
+		}
+		name := host.Draw(t, "name")
+		site := w.siteOf(name)
+		all := w.routed()
+		i := slices.IndexFunc(all, func(n l4passthrough.Name) bool { return matches(n.Pattern, name) })
+		passed := i >= 0 && !slices.Contains(own, all[i].Pattern)
+		if passed != (site != nil) {
+			t.Fatalf("%s: passed through: %v; its site: %v", name, passed, site)
+		}
+	})
 }
