@@ -133,9 +133,15 @@ func TestAdapterSkipsHTTPSections(t *testing.T) {
 // listened on.
 func serve(t *testing.T, dir, admin, listening string) {
 	t.Helper()
+	run(t, dir, admin, listening, "caddyfile", "Caddyfile")
+}
+
+// run runs a configuration, and waits until it listens.
+func run(t *testing.T, dir, admin, listening, adapter, config string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, program.Path(t), "run", "--adapter", "caddyfile", "--config", "Caddyfile")
+	cmd := exec.CommandContext(ctx, program.Path(t), "run", "--adapter", adapter, "--config", config)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &said, &said
 	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "CADDY_ADMIN="+admin)
 	if err := cmd.Start(); err != nil {

@@ -12,6 +12,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
+	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -34,6 +36,7 @@ var siteFiles = sync.OnceValue(func() map[string]string {
 		{"x.pem", ec, []string{"x.w.example"}},
 		{"both.pem.ecdsa", ec, []string{"both.example"}},
 		{"both.pem.rsa", other, []string{"both.example"}},
+		{"ip.pem", ec, []string{"ip.example", "127.0.0.1"}},
 		{"certs/10-b.pem", ec, []string{"b.example"}},
 		{"certs/20-wild.pem", ec, []string{"*.w.example"}},
 	} {
@@ -48,8 +51,16 @@ const rsaBits = 2048
 
 // issueFor returns a certificate with some names.
 func (i *issuer) issueFor(number int64, key crypto.Signer, names ...string) tls.Certificate {
+	var addresses []net.IP
+	names = slices.DeleteFunc(names, func(name string) bool {
+		ip := net.ParseIP(name)
+		if ip != nil {
+			addresses = append(addresses, ip)
+		}
+		return ip != nil
+	})
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(number), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
+		SerialNumber: big.NewInt(number), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names, IPAddresses: addresses,
 		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
 	der := must(x509.CreateCertificate(rand.Reader, template, i.cert, key.Public(), i.key))

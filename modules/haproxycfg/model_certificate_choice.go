@@ -19,70 +19,88 @@ type certificateChoice struct {
 // then the default certificate, which also gets clients without a server name. Nothing is in front
 // of the default that does the same.
 func (l *tlsListener) choices() []certificateChoice {
-	var exact, wild []string
-	for _, c := range l.certificates {
-		for _, name := range slices.Concat(c.names, c.not) {
-			to := &exact
-			if strings.HasPrefix(name, "*.") {
-				to = &wild
-			}
-			if !slices.Contains(*to, name) {
-				*to = append(*to, name)
-			}
-		}
-	}
-	var all []certificateChoice
-	for _, names := range [][]string{exact, wild} {
-		first := len(all)
-		for _, name := range names {
-			all = addChoice(all, first, name, l.choose(name))
-		}
-	}
+	exact, wild, byName := l.namesByKind()
 	last := certificateChoice{}
 	if !l.strictSNI {
 		last.certificates = l.defaults()
 	}
-	same := func(c certificateChoice) bool { return slices.Equal(c.certificates, last.certificates) }
-	if !slices.ContainsFunc(all, func(c certificateChoice) bool { return !same(c) }) {
+	var all []certificateChoice
+	differs := false
+	for _, names := range [][]string{exact, wild} {
+		places := make(map[chosen]int)
+		for _, name := range names {
+			of := choose(byName, name)
+			if of == (chosen{}) && !l.strictSNI {
+				of.take(last.certificates[0])
+			}
+			certificates := of.list()
+			differs = differs || !slices.Equal(certificates, last.certificates)
+			if at, known := places[of]; known {
+				all[at].names = append(all[at].names, name)
+				continue
+			}
+			places[of] = len(all)
+			all = append(all, certificateChoice{[]string{name}, certificates})
+		}
+	}
+	if !differs {
 		all = nil
 	}
 	return append(all, last)
 }
 
-// addChoice adds a name to the choice of the same certificates, among those from the first on.
-func addChoice(all []certificateChoice, first int, name string, certificates []*certificate) []certificateChoice {
-	for i := first; i < len(all); i++ {
-		if slices.Equal(all[i].certificates, certificates) {
-			all[i].names = append(all[i].names, name)
-			return all
+// namesByKind returns the names and the wildcards of all certificates, in order, and the
+// certificates of each.
+func (l *tlsListener) namesByKind() (exact, wild []string, byName map[string][]*certificate) {
+	byName = make(map[string][]*certificate)
+	known := make(map[string]bool)
+	for _, c := range l.certificates {
+		for _, name := range slices.Concat(c.names, c.not) {
+			switch {
+			case known[name]:
+			case strings.HasPrefix(name, "*."):
+				wild = append(wild, name)
+			default:
+				exact = append(exact, name)
+			}
+			known[name] = true
+		}
+		for _, name := range c.names {
+			byName[name] = append(byName[name], c)
 		}
 	}
-	return append(all, certificateChoice{[]string{name}, certificates})
+	return exact, wild, byName
+}
+
+// chosen holds the certificates for a name, one for each kind of key.
+type chosen struct{ ecdsa, rsa *certificate }
+
+// take adds a certificate, unless there is one with its kind of key.
+func (c *chosen) take(one *certificate) {
+	to := &c.rsa
+	if one.isECDSA {
+		to = &c.ecdsa
+	}
+	if *to == nil {
+		*to = one
+	}
+}
+
+func (c *chosen) list() []*certificate {
+	return slices.DeleteFunc([]*certificate{c.ecdsa, c.rsa}, func(one *certificate) bool { return one == nil })
 }
 
 // choose returns the certificates for a name: HAProxy takes the first one of each algorithm, and
 // ECDSA if the client has it. A wildcard stands for the names that it covers.
-func (l *tlsListener) choose(name string) []*certificate {
-	var ours [2]*certificate
+func choose(byName map[string][]*certificate, name string) (found chosen) {
 	_, parent, _ := strings.Cut(name, ".")
 	wildcard := "*." + parent
 	for _, candidate := range slices.Compact([]string{name, wildcard}) {
-		for _, c := range l.certificates {
-			if !slices.Contains(c.names, candidate) || candidate == wildcard && slices.Contains(c.not, name) {
-				continue
-			}
-			at := 1
-			if c.isECDSA {
-				at = 0
-			}
-			if ours[at] == nil {
-				ours[at] = c
+		for _, c := range byName[candidate] {
+			if candidate != wildcard || !slices.Contains(c.not, name) {
+				found.take(c)
 			}
 		}
-	}
-	found := slices.DeleteFunc(ours[:], func(c *certificate) bool { return c == nil })
-	if len(found) == 0 && !l.strictSNI {
-		return l.defaults()
 	}
 	return found
 }

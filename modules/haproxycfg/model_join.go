@@ -29,11 +29,11 @@ func (t *translation) joinedBind(p *proxy) *bind {
 		return nil
 	}
 	n := p.servers[0]
-	if !n.isPlain() || t.isTracked(p) {
+	if !n.isPlain() {
 		return nil
 	}
 	for b := range t.activeBinds {
-		if b.tls != nil && b.acceptProxy == (n.header.v1 || n.header.v2) && b.isAt(&n.endpoint) {
+		if b.tls != nil && b.acceptProxy == (n.header.v1 || n.header.v2) && b.isAt(&n.endpoint) && !t.isTracked(p) {
 			return b
 		}
 	}
