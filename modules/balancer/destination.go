@@ -52,3 +52,12 @@ func (d *Destination) Connect(ctx context.Context) (net.Conn, error) {
 		return dialer.DialContext(ctx, "tcp", address.String())
 	})
 }
+
+// ValidateDestination validates the address of a destination that is not a Unix socket.
+func ValidateDestination(address string) error {
+	if err := validateFamily(address); err != nil {
+		return err
+	}
+	_, to := resolve.CutNetwork(address)
+	return validateFilledAddress(to)
+}

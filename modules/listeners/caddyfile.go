@@ -90,7 +90,7 @@ func (s *Site) parse(d *caddyfile.Dispenser, others options.Table) error {
 	maps.Copy(table, options.Table{
 		"backend":  options.Once(s.parseBackendName),
 		"redirect": options.Flag(&s.Redirect),
-		"acme_to":  options.Text(&s.ACMETo),
+		"acme_to":  options.Once(s.parseACMETo),
 	})
 	if err := table.With(advice()).With(balancer.BackendAdvice()).ParseBlock(d); err != nil {
 		return err
@@ -129,6 +129,13 @@ func (s *Site) parseBackendName(d *caddyfile.Dispenser) error {
 	}
 	s.BackendName = d.Val()
 	return options.Wrap(d, balancer.ValidateWrittenName(s.BackendName))
+}
+
+func (s *Site) parseACMETo(d *caddyfile.Dispenser) (err error) {
+	if s.ACMETo, err = options.Arg(d); err != nil {
+		return err
+	}
+	return options.Wrap(d, s.validateACMETo())
 }
 
 // Interface guards

@@ -30,8 +30,9 @@ type Site struct {
 	// http.handlers.passthrough_http.
 	Redirect bool `json:"redirect,omitempty"`
 
-	// ACMETo is the address, HOST:PORT, that answers ACME's HTTP challenges for the names. Default:
-	// port 80 of the servers. See http.handlers.passthrough_http.
+	// ACMETo is the address, HOST:PORT, that answers ACME's HTTP challenges for the names; HOST has
+	// port 80, and :PORT is a port of the servers. Default: port 80 of the servers. See
+	// http.handlers.passthrough_http.
 	ACMETo string `json:"acme_to,omitempty"`
 
 	// Backend holds the options of the site's own backend, which is named after the site's first name.
@@ -54,7 +55,10 @@ func (s *Site) provision(ctx caddy.Context, app *balancer.App, name string) (err
 		}
 		s.patterns = append(s.patterns, pattern)
 	}
-	if s.backend, err = s.findBackend(ctx, app, name); err != nil {
+	if s.backend, err = s.findBackend(ctx, app, name); err == nil {
+		err = s.validateACMETo()
+	}
+	if err != nil {
 		return fmt.Errorf("passthrough %s: %w", s.Names[0], err)
 	}
 	return nil
