@@ -17,6 +17,7 @@ func (w *Wrapper) WrapListener(ln net.Listener) net.Listener {
 	if w.frontend == nil { // it is inert in this server
 		return ln
 	}
+	w.advise()
 	entry := w.frontend.Entry(frontend.EntryConfig{Next: func(conn net.Conn) bool { return durable.PassOn(ln, conn) }})
 	if durable.TakeBy(ln, entry.ServeOnShard) {
 		return &durableListener{ln, entry}

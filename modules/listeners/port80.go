@@ -38,13 +38,16 @@ func (*Port80) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision prepares the handler.
+// Provision prepares the handler, and keeps Caddy's automatic redirects from its names.
 func (p *Port80) Provision(ctx caddy.Context) error {
 	app := httpApp(ctx)
-	if app == nil {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if app == nil || server == nil {
 		return errors.New("passthrough_http: expected a route of an http server")
 	}
 	p.wrappers = wrappersOf(ctx, app)
+	p.wrappers.port80.Store(true)
+	p.restrictRedirects(server)
 	p.proxy = newChallengeProxy()
 	return p.proxy.Provision(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -29,6 +30,8 @@ type wrapperList struct {
 
 	mu  sync.RWMutex
 	all []*Wrapper // in the order of their servers' names
+
+	port80 atomic.Bool // a route has the handler passthrough_http
 }
 
 // siteKey identifies a site by its server's name and its position.

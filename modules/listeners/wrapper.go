@@ -10,6 +10,7 @@ package listeners
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -48,6 +49,7 @@ type Wrapper struct {
 	frontend *frontend.Frontend
 	table    names.Table // of all names, with the index in owners
 	owners   []owner
+	advise   func() // logs, once, which options have no effect
 }
 
 // CaddyModule returns the Caddy module information.
@@ -94,6 +96,7 @@ func (w *Wrapper) provision(ctx caddy.Context, list *wrapperList, server *caddyh
 	}
 	w.addMisdirectedRoute()
 	list.add(w)
+	w.advise = sync.OnceFunc(func() { w.advisePort80(list, ctx.Logger()) })
 	return nil
 }
 
