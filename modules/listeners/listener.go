@@ -11,14 +11,13 @@ import (
 )
 
 // WrapListener returns a listener whose Accept returns the connections that the frontend passes on.
-// Those of a durable listener never wait for a goroutine before that is known: shards read and
-// decide.
+// Those of a durable listener stay on the shards, which read and decide, until that is known.
 func (w *Wrapper) WrapListener(ln net.Listener) net.Listener {
 	if w.frontend == nil { // it is inert in this server
 		return ln
 	}
 	w.advise()
-	entry := w.frontend.Entry(frontend.EntryConfig{Next: func(conn net.Conn) bool { return durable.PassOn(ln, conn) }})
+	entry := w.frontend.Entry(frontend.EntryConfig{Next: durable.Passer(ln)})
 	if durable.TakeBy(ln, entry.ServeOnShard) {
 		return &durableListener{ln, entry}
 	}
