@@ -24,6 +24,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/handover"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
@@ -65,6 +66,8 @@ type App struct {
 	ctx       caddy.Context
 	frontends map[string]string // by name, with their place in the configuration
 	listening map[string]ownFrontend
+
+	httpServers handover.Servers
 }
 
 // CaddyModule returns the Caddy module information.
@@ -83,6 +86,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionFrontends(ctx); err != nil {
 		return err
 	}
+	a.watchHTTPServers(ctx)
 	return options.Report(ctx.Logger(), durable.Validate(ctx))
 }
 
@@ -161,6 +165,7 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 				next.serve()
 			}
 		}
+		a.finishHTTPServers()
 	}
 	return nil
 }

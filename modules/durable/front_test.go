@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -320,5 +321,46 @@ func TestFrontClosesFirst(t *testing.T) {
 	noneInFlight(t, s)
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// HandOver passes the address of a configuration to the next user while its listener is open.
+func TestHandOver(t *testing.T) {
+	if err := loadShape("durable/"+programs.Address(t), true, 1, false); err != nil { // for a context
+		t.Fatal(err)
+	}
+	at := caddy.NetworkAddress{Network: "durable", Host: "127.0.0.1", StartPort: uint(unused(t))}
+	at.EndPort = at.StartPort
+	user := func(ctx context.Context, answer byte) net.Listener {
+		ln, err := at.Listen(ctx, 0, net.ListenConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go serve(ln.(net.Listener), answer)
+		return ln.(net.Listener)
+	}
+	answers := func(when string, want byte) {
+		t.Helper()
+		for range 5 {
+			if got, err := ask(at.JoinHostPort(0)); err != nil || got != want {
+				t.Errorf("%s: %d, %v, want %d", when, got, err, want)
+			}
+		}
+	}
+	first := user(contextOfFront, 1)
+	HandOver(contextOfFront)
+	answers("no other user", 1)
+	second := user(t.Context(), 2)
+	answers("two users", 1)
+	HandOver(t.Context()) // not of Caddy
+	answers("not handed over", 1)
+	HandOver(contextOfFront)
+	answers("handed over", 2)
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	answers("closed", 2)
+	if err := errors.Join(second.Close(), caddy.Stop()); err != nil {
+		t.Error(err)
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 )
 
 // Network is the name of the network.
@@ -53,7 +55,7 @@ func Deliver(name string, conn net.Conn, gone <-chan struct{}) (closed <-chan st
 		select {
 		case l.conns <- conn:
 			return l.closed, nil
-		case <-l.closed: // the next listener's turn
+		case <-l.left: // the next listener's turn
 		case <-gone:
 			return nil, ErrGone
 		}
@@ -78,7 +80,8 @@ func listen(ctx context.Context, network, host, _ string, _ uint, _ net.ListenCo
 	if host == "" {
 		return nil, fmt.Errorf("listening on %q: expected %s/NAME", network+"/", Network)
 	}
-	l := &listener{name: host, conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := &listener{name: host, conns: make(chan net.Conn), left: make(chan struct{}), closed: make(chan struct{})}
+	l.config, l.hasConfig = lifecycle.ConfigOf(ctx)
 	registry.Lock()
 	registry.listeners[host] = append(registry.listeners[host], l)
 	registry.Unlock()
@@ -90,9 +93,14 @@ func listen(ctx context.Context, network, host, _ string, _ uint, _ net.ListenCo
 type listener struct {
 	name   string
 	conns  chan net.Conn
+	left   chan struct{} // closed when other listeners get the connections
 	closed chan struct{}
-	once   sync.Once
-	stop   func() bool
+
+	config    lifecycle.Config // valid if hasConfig
+	hasConfig bool
+
+	once sync.Once
+	stop func() bool
 }
 
 // Accept waits for a connection of a frontend. Its only error is net.ErrClosed.
@@ -111,10 +119,7 @@ func (l *listener) Close() error {
 	l.once.Do(func() {
 		err = nil
 		registry.Lock()
-		rest := slices.DeleteFunc(registry.listeners[l.name], func(other *listener) bool { return other == l })
-		if registry.listeners[l.name] = rest; len(rest) == 0 {
-			delete(registry.listeners, l.name)
-		}
+		l.leave()
 		registry.Unlock()
 		close(l.closed)
 		if l.stop != nil {
@@ -122,6 +127,41 @@ func (l *listener) Close() error {
 		}
 	})
 	return err
+}
+
+// leave ends the listener's turn. The caller holds the registry's lock.
+func (l *listener) leave() {
+	all := registry.listeners[l.name]
+	i := slices.Index(all, l)
+	if i < 0 {
+		return
+	}
+	if registry.listeners[l.name] = slices.Delete(all, i, i+1); len(all) == 1 {
+		delete(registry.listeners, l.name)
+	}
+	close(l.left)
+}
+
+// HandOver passes the names of a configuration that is about to stop to the next one, if that has
+// them as well: from now on it gets their connections. ctx is of the configuration that stops.
+func HandOver(ctx context.Context) {
+	config, ok := lifecycle.ConfigOf(ctx)
+	if !ok {
+		return
+	}
+	of := func(l *listener) bool { return l.hasConfig && l.config == config }
+	registry.Lock()
+	defer registry.Unlock()
+	for _, all := range registry.listeners {
+		if !slices.ContainsFunc(all, func(l *listener) bool { return !of(l) }) {
+			continue
+		}
+		for _, l := range slices.Clone(all) {
+			if of(l) {
+				l.leave()
+			}
+		}
+	}
 }
 
 func (l *listener) closedError(op string) error {
