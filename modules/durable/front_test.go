@@ -325,7 +325,9 @@ func TestFrontClosesFirst(t *testing.T) {
 }
 
 // HandOver passes the address of a configuration to the next user while its listener is open.
-func TestHandOver(t *testing.T) {
+func TestHandOver(t *testing.T) { eachWay(t, testHandOver, byAccept, byTaker) }
+
+func testHandOver(t *testing.T) {
 	if err := loadShape("durable/"+programs.Address(t), true, 1, false); err != nil { // for a context
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func startServer(t *testing.T, release <-chan struct{}) (*Servers, *httptest.Ser
 			<-release
 		}
 		if r.Header.Get("Upgrade") != "" {
-			w.Header().Set("Connection", "Upgrade")
+			w.Header().Add("Connection", "Upgrade") // as reverse_proxy does
 			w.WriteHeader(http.StatusSwitchingProtocols)
 			return
 		}
