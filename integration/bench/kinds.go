@@ -22,7 +22,7 @@ type mode struct {
 
 	site    bool // the port is that of an http server with a site
 	wrapper bool // and of a frontend in its listener
-	plain   bool // the address is not durable
+	plain   bool // its address is not durable
 }
 
 // A setup holds the values that a configuration is written from.
@@ -102,7 +102,6 @@ func fill(template string, s setup) string {
 		"DIR", s.dir,
 		"LOGTO", s.logTo,
 		"ADMIN", admin,
-		"OURNETWORK", when(s.plain, "tcp/"),
 		"OURACCEPT", when(s.accept, " {\n\t\t\t\taccept_proxy 127.0.0.0/8\n\t\t\t}"),
 		"HAACCEPT", when(s.accept, " accept-proxy"),
 		"OURSEND", when(s.send, " send_proxy v2"),
@@ -129,7 +128,7 @@ func oursConfig(s setup) string {
 	}
 	return common(s, `
 		frontend tls {
-			bind OURNETWORKLISTENOURACCEPT
+			bind LISTENOURACCEPT
 			inspect_delay INSPECT
 			use_backend web sni NAME
 		}`, "")

@@ -123,7 +123,7 @@ func (b *bench) tables() []table {
 	}
 	headers = append(headers, countsOf(workIdleProxy, countMemory, countDescriptors)...)
 	var wrappers []row
-	for _, name := range []string{workWrapper, workPlain, workSite, workSitePlain} {
+	for _, name := range []string{workWrapper, workSite, workSitePlain} {
 		wrappers = append(wrappers, row{works[name].title + ": CPU, us", name, perUnit}, row{"more than without, us", name, over}, row{"times as much", name, timesBase})
 	}
 	two := []row{

@@ -54,9 +54,8 @@ const (
 	workDownProxy = "down+proxy"
 	workIdleProxy = "idle+proxy"
 	workWrapper   = "short+wrapper"
-	workPlain     = "short+wrapper+plain"
 	workSite      = "site+wrapper"
-	workSitePlain = "site+wrapper+plain"
+	workSitePlain = "site+wrapper:plain"
 	workRTT       = "rtt"
 	workDown      = "down"
 	workUp        = "up"
@@ -88,9 +87,8 @@ var workloads = []workload{
 	{name: workDownProxy, title: "MiB to the client, PROXY headers on both sides", mode: mode{accept: true, send: true}, base: &mode{}, skips: notProxied, run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
 	{name: workIdleProxy, title: "idle session, PROXY headers on both sides", mode: mode{accept: true, send: true}, fresh: true, few: true, skips: notProxied, run: (*load).idle},
 	{name: workWrapper, title: "short connection, frontend in the listener of an http server", mode: wrapped, base: &mode{}, skips: notTheApp, run: closedLoop(shortClients)},
-	{name: workPlain, title: "the same, address not durable", mode: mode{site: true, wrapper: true, plain: true}, base: &mode{plain: true}, skips: notTheApp, run: closedLoop(shortClients)},
 	{name: workSite, title: "request to a site of Caddy behind such a frontend", mode: wrapped, base: &mode{site: true}, skips: notTheApp, run: (*load).workSites},
-	{name: workSitePlain, title: "the same, address not durable", mode: mode{site: true, wrapper: true, plain: true}, base: &mode{site: true, plain: true}, skips: notTheApp, run: (*load).workSites},
+	{name: workSitePlain, title: "the same, compared with a plain address", mode: wrapped, base: &mode{site: true, plain: true}, skips: notTheApp, run: (*load).workSites},
 	{name: workRTT, title: "1 KiB round trip", run: onConnections(kindRTT, rttClients, answerSize, (*client).roundTrips)},
 	{name: workDown, title: "MiB to the client", run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
 	{name: workUp, title: "MiB to the server", run: onConnections(kindUp, bulkClients, bulkSize, (*client).upload)},

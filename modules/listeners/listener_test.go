@@ -22,8 +22,8 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/policies"
 )
 
-// networks are those that an http server may listen by: with a taker, and without.
-var networks = []string{"durable/", ""}
+// networks are those that an http server may listen by. An address of the last one is not durable.
+var networks = []string{"durable/", "", "tcp/"}
 
 // running loads a configuration with an own site and a passthrough site at an address, and stops
 // it at the end of the test. It returns the directory of its state.

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/names"
@@ -30,7 +31,8 @@ func init() {
 // whether it is passed through or one of the http server's own: a name, then *.NAME, .NAME and
 // +.NAME with the longest NAME. Then come the frontend's rules and its default backend. What none
 // of them takes goes on to the http server. It must stand before tls in listener_wrappers, and an
-// http server can have only one.
+// http server can have only one. It makes the http server's TCP addresses durable; see
+// durable.Upgraded.
 type Wrapper struct {
 	// Sites lists the names to pass through, with their servers.
 	Sites []*Site `json:"sites,omitempty"`
@@ -89,6 +91,7 @@ func (w *Wrapper) provision(ctx caddy.Context, list *wrapperList, server *caddyh
 	if err := w.provisionSites(ctx, app, list); err != nil {
 		return err
 	}
+	server.Listen = durable.Upgraded(server, list.app.Servers)
 	if w.frontend, err = w.ProvisionWrapped(ctx, app, l4passthrough.Wrapped{
 		Server: fmt.Sprintf("http server %q", w.name), Listen: server.Listen, Names: w.routed(),
 	}); err != nil {
