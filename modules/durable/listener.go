@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
@@ -21,8 +22,9 @@ type listener struct {
 	ctx            context.Context
 	unwatchContext func() bool // stops waiting for the context to end
 
-	detachOnce sync.Once
-	markClosed func() // closes closed
+	detachOnce  sync.Once
+	closeCalled atomic.Bool // the end of the context may have closed it before
+	markClosed  func()      // closes closed
 
 	hasConfig bool // false for users outside Caddy
 
@@ -135,16 +137,16 @@ func (l *listener) isBehind() bool {
 func (l *listener) Close() error {
 	lifecycle.BeginShutdown()
 	l.unwatchContext()
-	if !l.detach() {
+	l.detach()
+	if !l.closeCalled.CompareAndSwap(false, true) {
 		return l.closedError("close")
 	}
 	return nil
 }
 
-// detach removes the listener from its socket and reports whether it was still attached.
-func (l *listener) detach() (left bool) {
+// detach removes the listener from its socket.
+func (l *listener) detach() {
 	l.detachOnce.Do(func() {
-		left = true
 		if l.sock.removeUser(l) {
 			l.markClosed()
 			return
@@ -154,7 +156,6 @@ func (l *listener) detach() (left bool) {
 			l.markClosed()
 		}()
 	})
-	return left
 }
 
 // Addr returns the address of the kernel socket.

@@ -19,7 +19,7 @@ func (s *socket) addUser(ctx context.Context, o socketOptions) *listener {
 	s.joinFront(l)
 	s.addListener(l)
 	s.activateOldest()
-	l.unwatchContext = context.AfterFunc(ctx, func() { l.detach() })
+	l.unwatchContext = context.AfterFunc(ctx, l.detach)
 	if config, ok := lifecycle.ConfigOf(ctx); ok {
 		go func() {
 			if config.Await(ctx) {

@@ -16,6 +16,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -85,7 +86,7 @@ func listen(ctx context.Context, network, host, _ string, _ uint, _ net.ListenCo
 	registry.Lock()
 	registry.listeners[host] = append(registry.listeners[host], l)
 	registry.Unlock()
-	l.stop = context.AfterFunc(ctx, func() { _ = l.Close() })
+	l.stop = context.AfterFunc(ctx, l.end)
 	return l, nil
 }
 
@@ -99,8 +100,9 @@ type listener struct {
 	config    lifecycle.Config // valid if hasConfig
 	hasConfig bool
 
-	once sync.Once
-	stop func() bool
+	once        sync.Once   // of end
+	closeCalled atomic.Bool // the end of the context may have closed it before
+	stop        func() bool
 }
 
 // Accept waits for a connection of a frontend. Its only error is net.ErrClosed.
@@ -115,18 +117,24 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // Close ends Accept. Connections that have not been accepted go to the next listener of the name.
 func (l *listener) Close() error {
-	err := l.closedError("close")
+	if l.stop != nil {
+		l.stop()
+	}
+	l.end()
+	if !l.closeCalled.CompareAndSwap(false, true) {
+		return l.closedError("close")
+	}
+	return nil
+}
+
+// end closes the listener, if it is not closed yet.
+func (l *listener) end() {
 	l.once.Do(func() {
-		err = nil
 		registry.Lock()
 		l.leave()
 		registry.Unlock()
 		close(l.closed)
-		if l.stop != nil {
-			l.stop()
-		}
 	})
-	return err
 }
 
 // leave ends the listener's turn. The caller holds the registry's lock.

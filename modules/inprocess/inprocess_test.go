@@ -119,3 +119,23 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("address %s/%s", a.Network(), a)
 	}
 }
+
+// The end of a configuration may close a listener before its server does, which is no fault of the
+// server's.
+func TestCloseAfterContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ln, err := listen(ctx, Network, "ended", "", 0, net.ListenConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := ln.(net.Listener).Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept: %v", err)
+	}
+	if err := ln.(net.Listener).Close(); err != nil {
+		t.Errorf("the first Close: %v", err)
+	}
+	if err := ln.(net.Listener).Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the second Close: %v", err)
+	}
+}
