@@ -57,7 +57,7 @@ oracle-forms: ## Run the scenarios of oracle over layer4 servers, and with a gor
 .PHONY: soak
 soak: ## Reload under load: a million connections, long sessions, and mixed load with faults (SOAK=10m)
 	.ci/deps
-	SOAK=$(or $(SOAK),10m) go test -v -count=1 -timeout 0 -run 'TestReloadStorm|TestHeartbeats|TestSoak' ./integration
+	SOAK=$(or $(SOAK),10m) go test -v -count=1 -timeout 0 -run 'TestReloadStorm|TestHeartbeats|TestOnePort|TestSoak' ./integration
 
 .PHONY: simulate
 simulate: ## Run the long simulations of servers and of arriving connections: 4096 seeds each (SEED=N: that one alone)

@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 	program.Remove()
 	fast.Remove()
 	stock.Remove()
+	generalWay.Remove()
 	os.Exit(code)
 }
 
