@@ -95,8 +95,7 @@ func (o *onePort) crowd(kinds []crowdKind, size, atOnce int) (failed []error, wr
 	close(failures)
 	for err := range failures {
 		failed = append(failed, err)
-		var certificate *tls.CertificateVerificationError
-		if errors.As(err, &certificate) {
+		if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 			wrong++
 		}
 	}
