@@ -39,9 +39,9 @@ own.browser.test, h3.browser.test {
 }
 `
 
-// A browser shows what belongs to each name, with its certificate, where the certificate of own
-// sites covers the name that is passed through, too: it wants to reuse its connections to own sites
-// for that name, and is told by 421 that it must not.
+// A browser shows the page of each name, with its certificate, where the certificate of own sites
+// covers the name that is passed through, too: it tries to reuse its connections to own sites for
+// that name, and gets the answer 421.
 func TestOnePortInBrowser(t *testing.T) {
 	chromium, a, address := programs.Need(t, "chromium"), newAuthority(t), freeAddress(t)
 	own, ownKey := a.issue(t, "*.browser.test", 30)

@@ -44,7 +44,7 @@ type onePortVisit struct {
 }
 
 // visit requests https://name/ at an address by a version of HTTP, on a connection of its own,
-// behind a PROXY header. The certificate must be for the name, and of the CA of what is to answer.
+// behind a PROXY header. The certificate must be for the name, and of the CA of the name.
 func (o *onePort) visit(n onePortName, version, address, header string) (v onePortVisit) {
 	config := &tls.Config{RootCAs: o.cas[n.answers], ServerName: n.name}
 	var client http.RoundTripper

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello/hellotest"
 )
 
-// Many clients visit all names at once, with strays among them: each gets what belongs to it, and none
-// a wrong certificate. With make soak they are more.
+// Many clients visit all names at once, with strays among them: each gets what belongs to it, and
+// none a wrong certificate. With make soak they are more.
 func (o *onePort) testCrowd(t *testing.T) {
 	size, atOnce := 2000, 100
 	if soaking {

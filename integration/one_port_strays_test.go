@@ -67,8 +67,7 @@ func outcomeOf(address string, first []byte, fin bool) string {
 	return string(answer) // and a reset, if the server leaves bytes unread
 }
 
-// What is no hello with a name that is passed through gets from the http server what it gets
-// without the wrapper.
+// Strays get from the http server the same answer as without the wrapper.
 func (o *onePort) testStrays(t *testing.T) {
 	type outcome struct{ here, bare string }
 	before, outcomes, strays := o.counts(t, "impatient"), make(map[string]*outcome), strayClients(t)

@@ -31,7 +31,7 @@ var onePortNames = []onePortName{
 	{"h1.own.test", "own", []string{"HTTP/1.1"}},
 	{"h2.own.test", "own", []string{"HTTP/1.1", "HTTP/2.0"}},
 	{"h3.own.test", "own", []string{"HTTP/1.1", "HTTP/2.0", "HTTP/3.0"}},
-	{"own.wild.test", "own", []string{"HTTP/1.1", "HTTP/2.0", "HTTP/3.0"}}, // more specific than *.wild.test
+	{"own.wild.test", "own", []string{"HTTP/1.1", "HTTP/2.0", "HTTP/3.0"}}, // beats *.wild.test
 	{"git.pass.test", "nginx", []string{"HTTP/1.1"}},
 	{"mail.pass.test", "openssl", []string{"HTTP/1.1"}},
 	{"a.wild.test", "go", []string{"HTTP/1.1", "HTTP/2.0"}},
