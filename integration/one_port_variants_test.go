@@ -19,7 +19,7 @@ import (
 // site, of the passed-through name, and for plain HTTP.
 var onePortVariants = []struct {
 	name, options, sites string
-	header               string // what each client sends first
+	header               string // of each client
 	own, plain           string
 }{
 	{
@@ -39,8 +39,8 @@ var onePortVariants = []struct {
 	{name: "without TLS", options: "auto_https off\n https_port 2", sites: ":PORT {\n passthrough pass.test SERVER\n respond plain\n}", own: "first record does not look like a TLS handshake", plain: "plain"},
 }
 
-// Other wrappers and unusual http servers leave the passed-through name to its server, and all others
-// to the http server.
+// Other wrappers and unusual http servers leave the passed-through name to its server, and the
+// other connections to the http server.
 func TestOnePortVariants(t *testing.T) {
 	a, server := newAuthority(t), freeAddress(t)
 	cert, key := a.issue(t, "pass.test", 30)
