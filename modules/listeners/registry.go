@@ -90,10 +90,11 @@ func (l *wrapperList) nameOf(server *caddyhttp.Server) string {
 	return ""
 }
 
-// appliesTo reports whether listen has an address of the server.
+// appliesTo reports whether listen has an address of the server, which may be durable by now.
 func (w *Wrapper) appliesTo(s *caddyhttp.Server) bool {
+	listen := replaced(s.Listen)
 	return len(w.Listen) == 0 || slices.ContainsFunc(replaced(w.Listen), func(l string) bool {
-		return slices.Contains(replaced(s.Listen), l)
+		return slices.Contains(listen, l) || slices.Contains(listen, "durable/"+l)
 	})
 }
 

@@ -76,6 +76,7 @@ func (w *Wrapper) Provision(ctx caddy.Context) error {
 }
 
 func (w *Wrapper) provision(ctx caddy.Context, list *wrapperList, server *caddyhttp.Server) error {
+	server.Listen = durable.Upgraded(server, list.app.Servers) // before the app checks addresses
 	mod, err := ctx.App("passthrough")
 	if err != nil {
 		return fmt.Errorf("getting the passthrough app: %w", err)
@@ -91,11 +92,13 @@ func (w *Wrapper) provision(ctx caddy.Context, list *wrapperList, server *caddyh
 	if err := w.provisionSites(ctx, app, list); err != nil {
 		return err
 	}
-	server.Listen = durable.Upgraded(server, list.app.Servers)
 	if w.frontend, err = w.ProvisionWrapped(ctx, app, l4passthrough.Wrapped{
 		Server: fmt.Sprintf("http server %q", w.name), Listen: server.Listen, Names: w.routed(),
 	}); err != nil {
 		return err
+	}
+	if len(balancer.NotDurable(server.Listen)) == 0 {
+		app.HTTPServers().Watch(server)
 	}
 	w.addMisdirectedRoute()
 	list.add(w)
