@@ -39,7 +39,7 @@ func TestACME(t *testing.T) {
 	}
 	ca := newPebble(t, n)
 
-	front := startACME(t, ca, 3, "", fmt.Sprintf(`http:// {
+	front := startACME(t, ca, 3, "\tdefault_bind durable/127.0.0.1\n", fmt.Sprintf(`http:// {
 	passthrough
 }
 :443 {

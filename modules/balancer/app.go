@@ -87,6 +87,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.watchHTTPServers(ctx)
+	durable.FixChallenges(ctx)
 	return options.Report(ctx.Logger(), durable.Validate(ctx))
 }
 
