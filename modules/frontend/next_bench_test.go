@@ -39,7 +39,11 @@ func (c *helloConn) Read(b []byte) (int, error) {
 }
 
 func (*helloConn) SetReadDeadline(time.Time) error { return nil }
-func (*helloConn) LocalAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443} }
+
+func (*helloConn) LocalAddr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443}
+}
+
 func (*helloConn) RemoteAddr() net.Addr {
 	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 50000}
 }

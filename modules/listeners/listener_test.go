@@ -77,7 +77,7 @@ func greeting(t *testing.T) string {
 
 // get requests the own site by a protocol.
 func get(at, protocol string) (string, error) {
-	dialer := &tls.Config{InsecureSkipVerify: true, ServerName: "own.example.test", NextProtos: []string{protocol}} //nolint:gosec // a test's CA
+	dialer := &tls.Config{InsecureSkipVerify: true, ServerName: "own.example.test", NextProtos: []string{protocol}}
 	transport := &http.Transport{TLSClientConfig: dialer, ForceAttemptHTTP2: protocol == "h2", DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
 	req, err := http.NewRequest(http.MethodGet, "https://"+at+"/", nil)
@@ -155,7 +155,7 @@ func TestListenerAtReload(t *testing.T) {
 			cut := &cutConn{Conn: c, first: make(chan struct{}), rest: make(chan struct{})}
 			answered := make(chan string)
 			go func() {
-				client := tls.Client(cut, &tls.Config{InsecureSkipVerify: true, ServerName: "own.example.test"}) //nolint:gosec // a test's CA
+				client := tls.Client(cut, &tls.Config{InsecureSkipVerify: true, ServerName: "own.example.test"})
 				_, _ = io.WriteString(client, "GET / HTTP/1.1\r\nHost: own.example.test\r\nConnection: close\r\n\r\n")
 				got, err := io.ReadAll(client)
 				answered <- fmt.Sprint(string(got), err)
