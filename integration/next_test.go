@@ -65,6 +65,7 @@ const nextAlways = "on no_match next\non not_tls next\non timeout next\non malfo
 // A frontend of the app passes connections on to the sites that are bound to its addresses, with
 // the bytes that it has read; reloads replace both.
 func TestNextSite(t *testing.T) {
+	t.Parallel()
 	at := newPassing(t)
 	p := new(process)
 	p.dir, p.admin = t.TempDir(), freeAddress(t)

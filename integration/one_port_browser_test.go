@@ -43,6 +43,7 @@ own.browser.test, h3.browser.test {
 // covers the name that is passed through, too: it tries to reuse its connections to own sites for
 // that name, and gets the answer 421.
 func TestOnePortInBrowser(t *testing.T) {
+	t.Parallel()
 	chromium, a, address := programs.Need(t, "chromium"), newAuthority(t), freeAddress(t)
 	own, ownKey := a.issue(t, "*.browser.test", 30)
 	cert, key := a.issue(t, "pass.browser.test", 30)

@@ -17,7 +17,7 @@ import (
 // writeConfig writes the Caddyfile. word is in the answers of the own sites.
 func (o *onePort) writeConfig(t testing.TB, word string) {
 	t.Helper()
-	text := strings.NewReplacer("ADMIN", o.admin, "STATE", filepath.Join(o.dir, "state"), "BIND", o.network+"127.0.0.1", "PORT", portOf(t, o.address), "PROXIED", portOf(t, o.proxied), "IMPATIENT", portOf(t, o.impatient), "BARE", portOf(t, o.bare),
+	text := strings.NewReplacer("ADMIN", o.admin, "STATE", filepath.Join(o.dir, "state"), "BIND", "127.0.0.1", "PORT", portOf(t, o.address), "PROXIED", portOf(t, o.proxied), "IMPATIENT", portOf(t, o.impatient), "BARE", portOf(t, o.bare),
 		"OPENSSL", o.servers["openssl"], "NGINX", o.servers["nginx"], "GO", o.servers["go"], "WORD", word).Replace(onePortConfig)
 	if err := os.WriteFile(filepath.Join(o.dir, "Caddyfile"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

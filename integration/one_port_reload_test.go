@@ -19,7 +19,7 @@ import (
 // those are counted.
 func (o *onePort) testReloads(t *testing.T) {
 	const sessions = 20
-	reloads := 15
+	reloads := 10
 	if soaking {
 		reloads = 50
 	}

@@ -17,7 +17,6 @@ import (
 // servers of these names. Each server has a CA of its own.
 type onePort struct {
 	*process
-	network string // of the port: "durable/" or ""
 	address string
 	proxied string // where PROXY headers are expected
 	// impatient has short timeouts, as bare has, an http server with the same site, but without the
@@ -42,9 +41,9 @@ var onePortNames = []onePortName{
 var generalWay = programs.Caddy{Flags: []string{"-race", "-tags=generalway"}}
 
 // startOnePort starts the servers, and the process. WAY=general takes the build of that name.
-func startOnePort(t *testing.T, network string) *onePort {
+func startOnePort(t *testing.T) *onePort {
 	t.Helper()
-	o := &onePort{process: new(process), network: network, address: freeAddress(t), proxied: freeAddress(t), impatient: freeAddress(t), bare: freeAddress(t)}
+	o := &onePort{process: new(process), address: freeAddress(t), proxied: freeAddress(t), impatient: freeAddress(t), bare: freeAddress(t)}
 	if os.Getenv("WAY") == "general" {
 		o.of = &generalWay
 	}
@@ -105,22 +104,15 @@ func caIn(t testing.TB, file string) *x509.CertPool {
 	return cas
 }
 
-// At durable addresses and others, each name is answered by its own site or server, and everything
-// else by the http server.
+// Each name is answered by its own site or server, and everything else by the http server.
 func TestOnePort(t *testing.T) {
-	for name, network := range map[string]string{"durable": "durable/", "plain": ""} {
-		t.Run(name, func(t *testing.T) {
-			o := startOnePort(t, network)
-			t.Run("names", o.testNames)
-			t.Run("behind a proxy", o.testBehindProxy)
-			t.Run("strays", o.testStrays)
-			t.Run("slow", o.testSlow)
-			t.Run("crowd", o.testCrowd)
-			if network != "" {
-				t.Run("reloads", o.testReloads)
-			}
-		})
-	}
+	o := startOnePort(t)
+	t.Run("names", o.testNames)
+	t.Run("behind a proxy", o.testBehindProxy)
+	t.Run("strays", o.testStrays)
+	t.Run("slow", o.testSlow)
+	t.Run("crowd", o.testCrowd)
+	t.Run("reloads", o.testReloads)
 }
 
 // Each name is answered in each version of HTTP, with the certificate of what answers. Own sites

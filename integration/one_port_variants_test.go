@@ -42,32 +42,31 @@ var onePortVariants = []struct {
 // Other wrappers and unusual http servers leave the passed-through name to its server, and the
 // other connections to the http server.
 func TestOnePortVariants(t *testing.T) {
+	t.Parallel()
 	a, server := newAuthority(t), freeAddress(t)
 	cert, key := a.issue(t, "pass.test", 30)
 	startGoServer(t, server, cert, key)
 	cert, key = a.issue(t, "own.test", 30)
 	for _, v := range onePortVariants {
-		for _, network := range []string{"durable/", ""} {
-			t.Run(network+v.name, func(t *testing.T) {
-				address := freeAddress(t)
-				p := &process{dir: t.TempDir(), admin: freeAddress(t)}
-				options := v.options
-				if !strings.Contains(options, "https_port") {
-					options += "\n https_port PORT"
+		t.Run(v.name, func(t *testing.T) {
+			address := freeAddress(t)
+			p := &process{dir: t.TempDir(), admin: freeAddress(t)}
+			options := v.options
+			if !strings.Contains(options, "https_port") {
+				options += "\n https_port PORT"
+			}
+			text := strings.NewReplacer("PORT", portOf(t, address), "SERVER", server, "CERT", cert, "KEY", key).Replace(fmt.Sprintf(
+				"{\n admin %s\n storage file_system %s\n http_port 1\n default_bind 127.0.0.1\n %s\n}\n%s\n", p.admin, filepath.Join(p.dir, "state"), options, v.sites))
+			if err := os.WriteFile(filepath.Join(p.dir, "Caddyfile"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p.run(t, "Caddyfile", 0)
+			for name, want := range map[string]string{"own.test": v.own, "pass.test": "go HTTP/1.1 ", "": v.plain} {
+				if got := askOnePort(t, address, v.header, name, a.ca()); !strings.Contains(got, want) {
+					t.Errorf("%q: %q, want %q", name, got, want)
 				}
-				text := strings.NewReplacer("PORT", portOf(t, address), "SERVER", server, "CERT", cert, "KEY", key).Replace(fmt.Sprintf(
-					"{\n admin %s\n storage file_system %s\n http_port 1\n default_bind %s127.0.0.1\n %s\n}\n%s\n", p.admin, filepath.Join(p.dir, "state"), network, options, v.sites))
-				if err := os.WriteFile(filepath.Join(p.dir, "Caddyfile"), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				p.run(t, "Caddyfile", 0)
-				for name, want := range map[string]string{"own.test": v.own, "pass.test": "go HTTP/1.1 ", "": v.plain} {
-					if got := askOnePort(t, address, v.header, name, a.ca()); !strings.Contains(got, want) {
-						t.Errorf("%q: %q, want %q", name, got, want)
-					}
-				}
-			})
-		}
+			}
+		})
 	}
 }
 

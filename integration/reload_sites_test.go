@@ -194,7 +194,7 @@ func TestSitesAcrossReloads(t *testing.T) {
 			if !of.keeps && !soaking {
 				t.Skip("a comparison: make soak prints it")
 			}
-			reloads := 20
+			reloads := 12
 			p, address := new(process), freeAddress(t)
 			if soaking {
 				p.of, reloads = &fast, 50

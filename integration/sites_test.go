@@ -13,6 +13,7 @@ import (
 // reload exchanges the two names. Another server that the global option servers is for, too, is not
 // changed by the wrapper.
 func TestSitesOfDirective(t *testing.T) {
+	t.Parallel()
 	programs.Need(t, "curl")
 	for _, bind := range []string{"127.0.0.1", "durable/127.0.0.1"} {
 		t.Run(bind, func(t *testing.T) {
