@@ -366,3 +366,13 @@ func testHandOver(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !so(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not within time: ", what)
+		}
+	}
+}

@@ -32,16 +32,6 @@ func takeOnly(t *testing.T, ln net.Listener) *atomic.Int64 {
 	return n
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !so(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("not within time: ", what)
-		}
-	}
-}
-
 // openLater returns a user that is not active, like one of a configuration that does not run yet.
 func openLater(t *testing.T, port int) net.Listener {
 	ln := open(t, port)
