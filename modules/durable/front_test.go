@@ -376,3 +376,25 @@ func eventually(t *testing.T, what string, so func() bool) {
 		}
 	}
 }
+
+// noneInFlight waits until all accepted connections of the sockets are taken.
+func noneInFlight(t *testing.T, of ...*socket) {
+	t.Helper()
+	for _, s := range of {
+		for end := time.Now().Add(patience); s.inFlight.Load() != 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%v has %d connections in flight", s.key, s.inFlight.Load())
+			}
+		}
+	}
+}
+
+// openLater returns a user that is not active, like one of a configuration that does not run yet.
+func openLater(t *testing.T, port int) net.Listener {
+	ln := open(t, port)
+	l := ln.(*listener)
+	l.sock.mu.Lock()
+	defer l.sock.mu.Unlock()
+	l.active = false
+	return ln
+}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -176,18 +175,6 @@ func isLeaving(s *socket) bool {
 	defer socketsMu.Unlock()
 	_, ok := ceding[s]
 	return ok
-}
-
-// noneInFlight waits until all accepted connections of the sockets are taken.
-func noneInFlight(t *testing.T, of ...*socket) {
-	t.Helper()
-	for _, s := range of {
-		for end := time.Now().Add(patience); s.inFlight.Load() != 0; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("%v has %d connections in flight", s.key, s.inFlight.Load())
-			}
-		}
-	}
 }
 
 // An address may come back while its former socket is still ceding it.

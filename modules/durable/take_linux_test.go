@@ -32,16 +32,6 @@ func takeOnly(t *testing.T, ln net.Listener) *atomic.Int64 {
 	return n
 }
 
-// openLater returns a user that is not active, like one of a configuration that does not run yet.
-func openLater(t *testing.T, port int) net.Listener {
-	ln := open(t, port)
-	l := ln.(*listener)
-	l.sock.mu.Lock()
-	defer l.sock.mu.Unlock()
-	l.active = false
-	return ln
-}
-
 // A connection goes to the taker of the active listener, whatever the users before and after it do;
 // when the next one becomes active, its taker gets the connections queued for Accept.
 func TestTakerFollowsActiveListener(t *testing.T) {
