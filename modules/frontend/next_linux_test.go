@@ -179,7 +179,7 @@ func TestNextKeepsBytes(t *testing.T) {
 		client, socket := accepted(t)
 		defer client.Close()
 		hello := hellotest.Hello(t, fmt.Sprintf("name-%d.example.test", i))
-		want[client.LocalAddr().String()] = hello
+		want[client.LocalAddr().String()+" to "+client.RemoteAddr().String()] = hello
 		if err := relay.OnShard(socket, entry.ServeOnShard); err != nil {
 			t.Fatal(err)
 		}
@@ -190,9 +190,9 @@ func TestNextKeepsBytes(t *testing.T) {
 		got := make([]byte, 64<<10)
 		n, err := conn.Read(got[:7])
 		m, err2 := conn.Read(got[n:])
-		hello := want[conn.RemoteAddr().String()]
-		if err != nil || err2 != nil || !bytes.Equal(got[:n+m], hello) {
-			t.Errorf("%v: %d and %d bytes (%v, %v), expected the hello of %d bytes", conn.RemoteAddr(), n, m, err, err2, len(hello))
+		which := conn.RemoteAddr().String() + " to " + conn.LocalAddr().String()
+		if hello := want[which]; err != nil || err2 != nil || !bytes.Equal(got[:n+m], hello) {
+			t.Errorf("%s: %d and %d bytes (%v, %v), expected the hello of %d bytes", which, n, m, err, err2, len(hello))
 		}
 		conn.Close()
 	}
