@@ -44,22 +44,30 @@ func (a *answerApp) Provision(ctx caddy.Context) error {
 	return err
 }
 
-func (a *answerApp) Start() error {
-	addr, err := caddy.ParseNetworkAddress(a.Listen)
+func (a *answerApp) Start() (err error) {
+	a.listeners, err = startApp(a.ctx, a.Listen, a.Fail, func(ln net.Listener) { serve(ln, a.Answer) })
+	return err
+}
+
+// startApp opens the listeners of an address and serves each of them. With fail, it returns an
+// error after that.
+func startApp(ctx caddy.Context, address string, fail bool, serve func(net.Listener)) ([]any, error) {
+	addr, err := caddy.ParseNetworkAddress(address)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if a.listeners, err = addr.ListenAll(a.ctx, net.ListenConfig{}); err != nil {
-		return err
+	listeners, err := addr.ListenAll(ctx, net.ListenConfig{})
+	if err != nil {
+		return nil, err
 	}
-	for _, ln := range a.listeners {
-		go serve(ln.(net.Listener), a.Answer)
+	for _, ln := range listeners {
+		go serve(ln.(net.Listener))
 	}
-	if a.Fail {
+	if fail {
 		time.Sleep(10 * time.Millisecond) // as if another app failed
-		return errors.New("asked to fail")
+		err = errors.New("asked to fail")
 	}
-	return nil
+	return listeners, err
 }
 
 func (a *answerApp) Stop() (err error) {

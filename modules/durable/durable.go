@@ -10,7 +10,7 @@
 // one configuration or from one to the next: each connection goes to the most specific one (Linux).
 // No other program can share an address: one that another program holds is an error at start. UDP
 // is not supported. Validate finds address conflicts within a configuration. TakeBy and TakeFor
-// deliver connections without Accept, and without a goroutine in between; PassOn queues connections
+// deliver connections without Accept, and without a goroutine in between; Passer queues connections
 // for Accept.
 package durable
 

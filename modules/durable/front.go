@@ -34,12 +34,5 @@ func (s *socket) retireWith(l *listener) {
 	if !l.paired || s.inShutdown.Load() || !slices.ContainsFunc(s.users, others) {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.users = slices.DeleteFunc(s.users, func(u *listener) bool {
-		if u.config == l.config {
-			u.active = false
-		}
-		return u.config == l.config
-	})
+	s.retire(func(u *listener) bool { return u.config == l.config })
 }

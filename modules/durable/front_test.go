@@ -63,7 +63,7 @@ func (a *frontApp) Start() error {
 	for _, opened := range a.listeners {
 		ln := opened.(net.Listener)
 		pass := func(conn net.Conn) {
-			if !PassOn(ln, fromFront{conn}) {
+			if !passOn(ln, fromFront{conn}) {
 				a.refused.Add(1)
 				conn.Close()
 			}
@@ -131,22 +131,9 @@ func (a *behindApp) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-func (a *behindApp) Start() error {
-	addr, err := caddy.ParseNetworkAddress(a.Listen)
-	if err != nil {
-		return err
-	}
-	if a.listeners, err = addr.ListenAll(a.ctx, net.ListenConfig{}); err != nil {
-		return err
-	}
-	for _, ln := range a.listeners {
-		go a.serve(ln.(net.Listener))
-	}
-	if a.Fail {
-		time.Sleep(10 * time.Millisecond)
-		return errors.New("asked to fail")
-	}
-	return nil
+func (a *behindApp) Start() (err error) {
+	a.listeners, err = startApp(a.ctx, a.Listen, a.Fail, a.serve)
+	return err
 }
 
 func (a *behindApp) serve(ln net.Listener) {
@@ -298,7 +285,7 @@ func TestFrontClosesFirst(t *testing.T) {
 	if err := front.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if !PassOn(front, fromFront{conn}) {
+	if !passOn(front, fromFront{conn}) {
 		t.Error("it was not passed on")
 	}
 	if got := <-accepted; got != net.Conn(fromFront{conn}) {
@@ -315,7 +302,7 @@ func TestFrontClosesFirst(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if PassOn(front, conn) {
+	if passOn(front, conn) {
 		t.Error("it was passed on to a closed listener")
 	}
 	noneInFlight(t, s)

@@ -31,13 +31,19 @@ func (s *socket) handOver(config lifecycle.Config) {
 	if s.inShutdown.Load() || !slices.ContainsFunc(s.users, of) || !slices.ContainsFunc(s.users, others) {
 		return
 	}
+	s.retire(of)
+	s.activateOldest()
+}
+
+// retire removes users: their listeners stay open and get nothing from then on. The caller holds
+// socketsMu.
+func (s *socket) retire(these func(*listener) bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.users = slices.DeleteFunc(s.users, func(u *listener) bool {
-		if of(u) {
+		if these(u) {
 			u.active = false
 		}
-		return of(u)
+		return these(u)
 	})
-	s.mu.Unlock()
-	s.activateOldest()
 }

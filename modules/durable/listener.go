@@ -38,7 +38,7 @@ type listener struct {
 	dual       bool       // one of a pair
 	paired     bool       // a front or the listener behind it; guarded by socketsMu
 	behind     bool       // takes only what a front passes on; written with socketsMu held as well
-	passed     []passedOn // of PassOn, kept for a closed listener
+	passed     []passedOn // of Passer, kept for a closed listener
 }
 
 // Interface guard

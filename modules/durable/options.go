@@ -51,7 +51,7 @@ type Options struct {
 	// HAProxy's mss of bind.
 	MSS int
 
-	// Front marks the listener of a frontend, which takes no connections that are passed on (PassOn).
+	// Front marks the listener of a frontend, which takes no connections that are passed on (Passer).
 	// Beside one other listener of the same configuration, it gets all fresh connections of the
 	// address, and the other one those that are passed on; the other's options do not apply.
 	Front bool

@@ -10,20 +10,15 @@ import (
 	"go.uber.org/zap"
 )
 
-// PassOn queues a connection for Accept, past the taker: for that of ln or, if ln is a front, for
-// that of the other listener of its configuration (see Options.Front). Accept returns the same
-// value. After a reload, the connection goes to a listener of the next configuration at the same
-// address, unless it is a front. conn may be any connection, such as one that replays bytes.
+// Passer returns a function that queues a connection for Accept, past the taker: for that of ln or,
+// if ln is a front, for that of the other listener of its configuration (see Options.Front). Accept
+// returns the same value. After a reload, the connection goes to a listener of the next
+// configuration at the same address, unless it is a front. It may be any connection, such as one
+// that replays bytes. Passer returns nil for a listener of another package.
 //
-// PassOn does not block, so that takers may call it. It returns false if no listener takes the
-// connection; then it still belongs to the caller.
-func PassOn(ln net.Listener, conn net.Conn) bool {
-	pass := Passer(ln)
-	return pass != nil && pass(conn)
-}
-
-// Passer returns PassOn for a listener, or nil if it is not one of this package. The function keeps
-// neither the listener nor its configuration in memory.
+// The function does not block, so that takers may call it. It returns false if no listener takes
+// the connection; then it still belongs to the caller. It keeps neither the listener nor its
+// configuration in memory.
 func Passer(ln net.Listener) func(net.Conn) bool {
 	if l, ok := ln.(interface{ passer() func(net.Conn) bool }); ok {
 		return l.passer()
@@ -31,7 +26,7 @@ func Passer(ln net.Listener) func(net.Conn) bool {
 	return nil
 }
 
-// passedOn is a connection in the queue of PassOn.
+// passedOn is a connection in the queue of Passer.
 type passedOn struct {
 	net.Conn
 	by <-chan struct{} // closed of the listener; nil: one of another socket
@@ -108,7 +103,7 @@ func (s *socket) isPassedOnTo(by <-chan struct{}) bool {
 	return slices.ContainsFunc(s.listeners, func(l *listener) bool { return l.closed == by && l.active && l.takesPassedOn() })
 }
 
-// keepPassedOn keeps the queue of PassOn for Accept of l, if l was the last listener that it was
+// keepPassedOn keeps the queue of Passer for Accept of l, if l was the last listener that it was
 // for. Those that Accept does not return within leftoverTimeout are closed. The caller holds mu.
 func (s *socket) keepPassedOn(l *listener) {
 	switch {

@@ -10,8 +10,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// PassOn queues a connection for Accept of a listener with a taker, and for that of the next user
-// if it has not been accepted.
+// passOn calls the function of Passer, if the listener has one.
+func passOn(ln net.Listener, conn net.Conn) bool {
+	pass := Passer(ln)
+	return pass != nil && pass(conn)
+}
+
+// A connection that is passed on is queued for Accept of a listener with a taker, and for that of
+// the next user if it has not been accepted.
 func TestPassOn(t *testing.T) {
 	first := open(t, 0)
 	pass := func(ln net.Listener) *fromFront {
@@ -19,7 +25,7 @@ func TestPassOn(t *testing.T) {
 		ours, theirs := net.Pipe()
 		t.Cleanup(func() { ours.Close(); theirs.Close() })
 		conn := &fromFront{ours}
-		if !PassOn(ln, conn) {
+		if !passOn(ln, conn) {
 			t.Fatal("it was not passed on")
 		}
 		return conn
@@ -35,7 +41,7 @@ func TestPassOn(t *testing.T) {
 
 	takes := make(chan *relay.Socket, 1)
 	TakeBy(first, func(s *relay.Socket) {
-		if !PassOn(first, fromFront{s}) {
+		if !passOn(first, fromFront{s}) {
 			t.Error("it was not passed on by a taker")
 		}
 		takes <- s
@@ -62,7 +68,7 @@ func TestPassOn(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer ours.Close()
 	defer theirs.Close()
-	if PassOn(first, ours) || PassOn(second, ours) || PassOn(nil, ours) {
+	if passOn(first, ours) || passOn(second, ours) || passOn(nil, ours) {
 		t.Error("it was passed on to a closed listener")
 	}
 	noneInFlight(t, first.(*listener).sock)

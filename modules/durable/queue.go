@@ -23,7 +23,7 @@ type queue struct {
 	listeners    []*listener // not closed; oldest first
 	rotation     int         // counts dispatched connections, for the rotation
 	conns        []net.Conn  // for Accept
-	passed       []passedOn  // for Accept, of PassOn
+	passed       []passedOn  // for Accept, of Passer
 	head         int         // index of the oldest of conns
 	inTransit    int         // connections being dispatched: neither in conns nor taken
 	quiet        sync.Cond   // signals that inTransit, or takerCalls of a listener, is zero

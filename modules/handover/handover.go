@@ -35,10 +35,9 @@ type Servers struct {
 	ending atomic.Bool  // Finish has been called
 	open   atomic.Int64 // connections
 
-	mu       sync.Mutex
-	watched  map[*caddyhttp.Server]bool
-	young    map[net.Conn]*connection // those without a request
-	onFinish []func()
+	mu      sync.Mutex
+	watched map[*caddyhttp.Server]bool
+	young   map[net.Conn]*connection // those without a request
 }
 
 // connection is a connection of an http server.
@@ -65,14 +64,6 @@ func (s *Servers) Watch(server *caddyhttp.Server) {
 	s.watched[server] = true
 	server.RegisterConnState(s.noteState)
 	server.RegisterConnContext(s.connContext())
-}
-
-// OnFinish calls f when Finish begins, if there are servers. f hands new connections to the next
-// configuration.
-func (s *Servers) OnFinish(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.onFinish = append(s.onFinish, f)
 }
 
 // connContext returns the ConnContext hook of a server.
@@ -130,13 +121,10 @@ func (s *Servers) Finish() { s.finish(firstRequestTime) }
 
 func (s *Servers) finish(most time.Duration) {
 	s.mu.Lock()
-	watching, begin := len(s.watched) > 0, s.onFinish
+	watching := len(s.watched) > 0
 	s.mu.Unlock()
 	if !watching {
 		return
-	}
-	for _, f := range begin {
-		f()
 	}
 	s.ending.Store(true)
 	began := time.Now()

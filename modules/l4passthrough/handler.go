@@ -186,7 +186,7 @@ func (h *Handler) report(err error) error {
 	if err == nil {
 		return nil
 	}
-	return options.Report(h.logger, options.Locate(h.Origin.Block(), fmt.Errorf("frontend %q: %w", h.Name, err)))
+	return options.Report(h.logger, h.located(err))
 }
 
 // at adds the Caddyfile line of the i-th option of a kind to an error.
