@@ -58,8 +58,7 @@ func (l *load) dial(ctx context.Context, hello, buf []byte, life time.Duration) 
 	if l.proxy.accepts {
 		hello = slices.Concat(proxyHeader, hello)
 	}
-	dialer := net.Dialer{Timeout: patience, KeepAlive: -1}
-	conn, err := dialer.DialContext(ctx, "tcp4", l.proxy.addr)
+	conn, err := l.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +67,12 @@ func (l *load) dial(ctx context.Context, hello, buf []byte, life time.Duration) 
 		return nil, err
 	}
 	return conn, nil
+}
+
+// connect connects to the proxy.
+func (l *load) connect(ctx context.Context) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: patience, KeepAlive: -1}
+	return dialer.DialContext(ctx, "tcp4", l.proxy.addr)
 }
 
 func converse(conn net.Conn, hello, buf []byte, life time.Duration) error {
@@ -145,11 +150,19 @@ func (l *load) during(workers []func(deadline)) (cpu, elapsed time.Duration, err
 	return after - before, elapsed, nil
 }
 
-// short makes one connection after another: connect, hello, answer, close.
-func (l *load) short(ctx context.Context, t *tally, goOn func(time.Time) bool) {
+// A unit makes a connection that has had its answer.
+type unit func() (net.Conn, error)
+
+// short returns the unit of short connections: connect, hello, answer.
+func (l *load) short(ctx context.Context) unit {
 	hello, buf := helloOf(l.hello, kindShort), make([]byte, answerSize)
+	return func() (net.Conn, error) { return l.dial(ctx, hello, buf, patience) }
+}
+
+// repeat makes one connection after another, and closes each.
+func (u unit) repeat(t *tally, goOn func(time.Time) bool) {
 	for before := time.Now(); goOn(before); {
-		conn, err := l.dial(ctx, hello, buf, patience)
+		conn, err := u()
 		after := time.Now()
 		if err != nil {
 			t.fail(err)

@@ -190,7 +190,7 @@ func (l *load) warmUp(ctx context.Context, counted *tally, n int64) {
 	workers := make([]func(), shortClients)
 	for i := range workers {
 		workers[i] = func() {
-			l.short(ctx, counted, func(now time.Time) bool {
+			l.short(ctx).repeat(counted, func(now time.Time) bool {
 				return left.Add(-1) >= 0 && now.Before(giveUp) && !l.stopped.Load()
 			})
 		}

@@ -159,10 +159,14 @@ func (b *bench) spawn(p *proxy, v variant, s setup) error {
 // awaitProxy tries until the server's answer comes through.
 func (b *bench) awaitProxy(ctx context.Context, p *proxy) error {
 	l := b.load(p)
-	hello, buf := helloOf(l.hello, kindShort), make([]byte, answerSize)
+	try := l.short(ctx)
+	if p.answers {
+		try = l.request(ctx)
+	}
 	for giveUp := time.Now().Add(startupTime); ; {
-		err := l.try(ctx, hello, buf)
+		conn, err := try()
 		if err == nil {
+			conn.Close()
 			return nil
 		}
 		if time.Now().After(giveUp) {
@@ -176,18 +180,6 @@ func (b *bench) awaitProxy(ctx context.Context, p *proxy) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-// try makes a connection through the proxy, or to its site.
-func (l *load) try(ctx context.Context, hello, buf []byte) error {
-	if l.proxy.answers {
-		return l.ask(ctx)
-	}
-	conn, err := l.dial(ctx, hello, buf, patience)
-	if err != nil {
-		return err
-	}
-	return conn.Close()
 }
 
 // stop kills the proxy with its workers, waits for it, and closes its server.

@@ -90,14 +90,23 @@ func writeCertificate(dir string) error {
 	return errors.Join(write("certificate.pem", "CERTIFICATE", certificate), write("key.pem", "PRIVATE KEY", encoded))
 }
 
-// ask makes a connection to the site and requests its answer.
-func (l *load) ask(ctx context.Context) error {
-	dialer := net.Dialer{Timeout: patience, KeepAlive: -1}
-	conn, err := dialer.DialContext(ctx, "tcp4", l.proxy.addr)
-	if err != nil {
-		return err
+// request returns the unit of requests to the site, each on a connection of its own.
+func (l *load) request(ctx context.Context) unit {
+	return func() (net.Conn, error) {
+		conn, err := l.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := ask(conn); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return conn, nil
 	}
-	defer conn.Close()
+}
+
+// ask requests the site's answer over TLS.
+func ask(conn net.Conn) error {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
@@ -110,27 +119,4 @@ func (l *load) ask(ctx context.Context) error {
 		err = errWrongAnswer
 	}
 	return err
-}
-
-// workSites requests the site on one connection after another.
-func (l *load) workSites(ctx context.Context) (sample, error) {
-	tallies := make([]*tally, shortClients)
-	workers := make([]func(deadline), shortClients)
-	for i := range workers {
-		tallies[i] = &tally{}
-		workers[i] = func(until deadline) {
-			for before := time.Now(); !until.over(before); {
-				err := l.ask(ctx)
-				after := time.Now()
-				if err != nil {
-					tallies[i].fail(err)
-					time.Sleep(afterFailure)
-				} else {
-					tallies[i].add(after.Sub(before))
-				}
-				before = after
-			}
-		}
-	}
-	return l.sampled(workers, func() []*tally { return tallies })
 }

@@ -76,19 +76,19 @@ var wrapped = mode{site: true, wrapper: true}
 
 // workloads holds the workloads in their order.
 var workloads = []workload{
-	{name: workShort, title: "short connection (1.5 KB hello), 32 clients", run: closedLoop(shortClients)},
-	{name: workShortMany, title: "short connection, 512 clients", run: closedLoop(manyClients)},
-	{name: workLate, title: "short connection, servers that answer late", mode: mode{late: true}, run: closedLoop(shortClients)},
-	{name: workShortLog, title: "short connection, log on", mode: mode{log: true}, skips: notLogging, run: closedLoop(shortClients)},
+	{name: workShort, title: "short connection (1.5 KB hello), 32 clients", run: closedLoop(shortClients, (*load).short)},
+	{name: workShortMany, title: "short connection, 512 clients", run: closedLoop(manyClients, (*load).short)},
+	{name: workLate, title: "short connection, servers that answer late", mode: mode{late: true}, run: closedLoop(shortClients, (*load).short)},
+	{name: workShortLog, title: "short connection, log on", mode: mode{log: true}, skips: notLogging, run: closedLoop(shortClients, (*load).short)},
 	{name: workPaced, title: "short connection, 2000 per second", run: (*load).workPaced},
-	{name: workTwo, title: "short connection, two threads on two cores", mode: mode{two: true}, base: &mode{}, run: closedLoop(shortClients)},
-	{name: workAccept, title: "short connection, PROXY header from the client", mode: mode{accept: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients)},
-	{name: workSend, title: "short connection, PROXY header to the server", mode: mode{send: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients)},
+	{name: workTwo, title: "short connection, two threads on two cores", mode: mode{two: true}, base: &mode{}, run: closedLoop(shortClients, (*load).short)},
+	{name: workAccept, title: "short connection, PROXY header from the client", mode: mode{accept: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients, (*load).short)},
+	{name: workSend, title: "short connection, PROXY header to the server", mode: mode{send: true}, base: &mode{}, skips: notProxied, run: closedLoop(shortClients, (*load).short)},
 	{name: workDownProxy, title: "MiB to the client, PROXY headers on both sides", mode: mode{accept: true, send: true}, base: &mode{}, skips: notProxied, run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
 	{name: workIdleProxy, title: "idle session, PROXY headers on both sides", mode: mode{accept: true, send: true}, fresh: true, few: true, skips: notProxied, run: (*load).idle},
-	{name: workWrapper, title: "short connection, frontend in the listener of an http server", mode: wrapped, base: &mode{}, skips: notTheApp, run: closedLoop(shortClients)},
-	{name: workSite, title: "request to a site of Caddy behind such a frontend", mode: wrapped, base: &mode{site: true}, skips: notTheApp, run: (*load).workSites},
-	{name: workSitePlain, title: "the same, compared with a plain address", mode: wrapped, base: &mode{site: true, plain: true}, skips: notTheApp, run: (*load).workSites},
+	{name: workWrapper, title: "short connection, frontend in the listener of an http server", mode: wrapped, base: &mode{}, skips: notTheApp, run: closedLoop(shortClients, (*load).short)},
+	{name: workSite, title: "request to a site of Caddy behind such a frontend", mode: wrapped, base: &mode{site: true}, skips: notTheApp, run: closedLoop(shortClients, (*load).request)},
+	{name: workSitePlain, title: "the same, compared with a plain address", mode: wrapped, base: &mode{site: true, plain: true}, skips: notTheApp, run: closedLoop(shortClients, (*load).request)},
 	{name: workRTT, title: "1 KiB round trip", run: onConnections(kindRTT, rttClients, answerSize, (*client).roundTrips)},
 	{name: workDown, title: "MiB to the client", run: onConnections(kindDown, bulkClients, bulkSize, (*client).download)},
 	{name: workUp, title: "MiB to the server", run: onConnections(kindUp, bulkClients, bulkSize, (*client).upload)},
@@ -135,15 +135,15 @@ func notTheApp(v variant) bool { return v.title != "ours" }
 
 func notOurs(v variant) bool { return v.program != "ours" }
 
-// closedLoop returns a workload of clients that each make one short connection after another.
-func closedLoop(clients int) func(*load, context.Context) (sample, error) {
+// closedLoop returns a workload of clients that each make one connection after another.
+func closedLoop(clients int, of func(*load, context.Context) unit) func(*load, context.Context) (sample, error) {
 	return func(l *load, ctx context.Context) (sample, error) {
 		tallies := make([]*tally, clients)
 		workers := make([]func(deadline), clients)
 		for i := range workers {
 			tallies[i] = &tally{}
 			workers[i] = func(until deadline) {
-				l.short(ctx, tallies[i], func(now time.Time) bool { return !until.over(now) })
+				of(l, ctx).repeat(tallies[i], func(now time.Time) bool { return !until.over(now) })
 			}
 		}
 		return l.sampled(workers, func() []*tally { return tallies })
