@@ -52,6 +52,8 @@ oracle-forms: ## Run the scenarios of oracle over layer4 servers, and with a gor
 	FORM=layer4 go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 	WAY=general go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
 	FORM=layer4 WAY=general go test -count=1 -timeout 18m -run 'TestScenarios/$(RUN)' ./integration/oracle
+	@# Not in make test: the race detector finds a data race of caddy-l4's listener wrapper.
+	go test -count=1 -run TestListenerBehindLayer4 ./modules/listeners
 
 # SOAK is the duration of the mixed load, which comes last; everything else takes about six minutes.
 .PHONY: soak

@@ -26,11 +26,12 @@ import (
 var networks = []string{"durable/", "", "tcp/"}
 
 // running loads a configuration with an own site and a passthrough site at an address, and stops
-// it at the end of the test. It returns the directory of its state.
-func running(t *testing.T, network, at, server, own string) (state string) {
+// it at the end of the test. Other listener wrappers may stand before the one of this package. It
+// returns the directory of its state.
+func running(t *testing.T, network, at, server, own string, before ...string) (state string) {
 	t.Helper()
 	state = t.TempDir()
-	load(t, state, network, at, server, own)
+	load(t, state, network, at, server, own, before...)
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)
@@ -48,7 +49,7 @@ func running(t *testing.T, network, at, server, own string) (state string) {
 	}
 }
 
-func load(t *testing.T, state, network, at, server, own string) {
+func load(t *testing.T, state, network, at, server, own string, before ...string) {
 	t.Helper()
 	config := fmt.Sprintf(`{
 		"admin": {"disabled": true, "config": {"persist": false}},
@@ -59,9 +60,9 @@ func load(t *testing.T, state, network, at, server, own string) {
 			"pki": {"certificate_authorities": {"local": {"install_trust": false}}},
 			"http": {"http_port": 1, "https_port": 2, "servers": {"srv0": {
 				"listen": [%q], "automatic_https": {"disable_redirects": true}, "tls_connection_policies": [{}],
-				"listener_wrappers": [{"wrapper": "passthrough", "inspect_delay": "10s", "sites": [{"names": ["git.example.test", "*.example.test"], "servers": [{"name": "s", "address": %q}]}]}, {"wrapper": "tls"}],
+				"listener_wrappers": [%s{"wrapper": "passthrough", "inspect_delay": "10s", "sites": [{"names": ["git.example.test", "*.example.test"], "servers": [{"name": "s", "address": %q}]}]}, {"wrapper": "tls"}],
 				"routes": [{"match": [{"host": ["own.example.test"]}], "handle": [{"handler": "static_response", "body": %q}]}]}}}}}`,
-		state, network+at, server, own)
+		state, network+at, strings.Join(append(before, ""), ", "), server, own)
 	if err := caddy.Load([]byte(config), true); err != nil {
 		t.Fatal(err)
 	}
