@@ -5,6 +5,7 @@ package balancer
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -84,7 +85,7 @@ func (b *Backend) provisionResponse(ctx caddy.Context) error {
 	}
 	for i, r := range b.Response.Rules {
 		switch {
-		case r.Action == "reject" || r.Action == "drop":
+		case r.Action == "reject" || r.Action == "drop" || strings.HasPrefix(r.Action, "set_priority_"):
 			return fmt.Errorf("rule %d: action %s: expected accept, close, reset, set_var, set_var_format or unset_var", i+1, r.Action)
 		case r.NeedsRequest():
 			return fmt.Errorf("rule %d: it needs bytes of the client, which are no longer available: expected an acl such as res.len, or a variable", i+1)

@@ -42,6 +42,7 @@ func (c *connection) claimOf(b *balancer.Backend, server string, k *claim) *clai
 	k.Request.Server, k.Request.Persistent, k.Request.Forced = server, b.Persist, c.forced
 	k.Request.NextLease = &k.session.lease
 	k.Request.Source, k.Request.Connection = c.sourceForHash(), c
+	k.Request.Priority = pool.Priority{Class: int(c.input.priority.Class), Offset: time.Duration(c.input.priority.Offset) * time.Millisecond}
 	k.watch.Context, k.watch.c, k.watch.untilFin = context.Background(), c, b.AbortOnClose
 	c.claim, c.endIfKilled = k, tcplog.KilledQueue
 	c.record.Server, c.record.Address = "", ""

@@ -20,9 +20,10 @@ const fullBuffer = 16384 - 1024
 
 // inputState records the progress of reading the client's bytes for rules.
 type inputState struct {
-	read           bool      // a read has been tried
-	delayExpired   bool      // the delay of some rules is over
-	clientFinished bool      // the client has closed its sending side
+	read           bool // a read has been tried
+	delayExpired   bool // the delay of some rules is over
+	clientFinished bool // the client has closed its sending side
+	priority       rules.Priority
 	lastReceived   time.Time // when the client last sent something; zero: never
 	delayEnds      time.Time // when the delay of waiting rules is over; zero: no rules wait
 }

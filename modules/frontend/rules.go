@@ -177,6 +177,7 @@ func (c *connection) rulesView(final bool) *rules.View {
 	if c.viewState.Connection == nil {
 		c.viewState.Connection, c.viewState.State, c.viewState.Var, c.viewState.SetVar = c.connForMatchers, c, c.variable, c.setVar
 	}
+	c.viewState.Priority = &c.input.priority
 	if !c.hasAddresses {
 		c.hasAddresses = true
 		c.setAddresses()

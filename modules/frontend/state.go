@@ -187,6 +187,9 @@ var frontendFetches = map[string]func(*connection) (sample.Value, bool){
 
 // serverFetches answer fetches about the server of a session.
 var serverFetches = map[string]func(*pool.Server) (sample.Value, bool){
+	"prio_class":  func(c *connection) (sample.Value, bool) { return sample.Integer(int64(c.input.priority.Class)), true },
+	"prio_offset": func(c *connection) (sample.Value, bool) { return sample.Integer(int64(c.input.priority.Offset)), true },
+
 	"srv_name": func(s *pool.Server) (sample.Value, bool) { return sample.Text(s.Name), true },
 	"srv_id":   func(s *pool.Server) (sample.Value, bool) { return sample.Integer(int64(s.ID)), true },
 }

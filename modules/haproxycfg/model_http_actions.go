@@ -55,7 +55,7 @@ var httpActions = map[string]httpAction{
 	"set-map|del-map|add-acl|del-acl":                 {ofAll, refused, noteNoRuntimeMap, nil},
 	"set-tos|set-mark|set-fc-tos|set-fc-mark|set-bc-tos|set-bc-mark": {ofAll, refused, noteNoMarks, nil},
 	"set-src|set-src-port|set-dst|set-dst-port":                      {ofRequest, refused, "changing addresses is not available", nil},
-	"set-priority-class|set-priority-offset":                         {ofRequest, refused, "priorities are not available: requests are served in the order of arrival", nil},
+	"set-priority-class|set-priority-offset":                         {ofRequest, supported, "", parseExpression},
 	"set-retries":                                                    {ofRequest, refused, "it is not available; expected retries in the backend", nil},
 	"pause":                                                          {ofRequest | ofResponse, refused, "it is not available", nil},
 	"add-headers-bin|set-headers-bin|del-headers-bin":                {ofAll, refused, "headers in binary are not available", nil},

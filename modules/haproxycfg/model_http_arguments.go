@@ -112,6 +112,11 @@ func parseSetVar(t *translation, l *ruleLine) (err error) {
 	if l.Name, err = parseHTTPVariable(l.paren); err != nil {
 		return err
 	}
+	return parseExpression(t, l)
+}
+
+// parseExpression reads an expression.
+func parseExpression(t *translation, l *ruleLine) (err error) {
 	if err := l.expectWords(1, "an expression"); err != nil {
 		return err
 	}

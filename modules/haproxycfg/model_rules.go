@@ -32,7 +32,7 @@ var tcpActions = newTable([]keyword{
 	{name: "track-sc0|track-sc1|track-sc2|sc-inc-gpc|sc-add-gpc|sc-inc-gpc0|sc-inc-gpc1|sc-set-gpt|sc-set-gpt0", in: inProxies, grade: refused, note: noteNoTables},
 	{name: "set-src|set-src-port|set-dst|set-dst-port", in: inProxies, grade: refused, note: "changing addresses is not available"},
 	{name: "do-resolve", in: inProxies, grade: refused, note: "it is not available; a server's address may contain the server name of the client: see {l4.client_hello.sni}"},
-	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: refused, note: "priorities are not available: the connection that has waited longest is served first"},
+	{name: "set-priority-class|set-priority-offset", in: inProxies, grade: supported},
 	{name: "set-retries", in: inProxies, grade: refused, note: "it is not available; expected retries in the backend"},
 	{name: "set-bandwidth-limit", in: inProxies, grade: refused, note: "bandwidth is not limited"},
 	{name: "switch-mode", in: inProxies, grade: refused, note: "a connection cannot change its mode; for HTTP use Caddy's http app"},
@@ -45,7 +45,10 @@ var tcpActions = newTable([]keyword{
 })
 
 // actionNames maps HAProxy's actions to the actions of a rule here.
-var actionNames = map[string]string{"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var", expectProxy: "expect_proxy"}
+var actionNames = map[string]string{
+	"accept": "accept", "reject": "close", "close": "reset", "silent-drop": "drop", "set-var": "set_var", "set-var-fmt": "set_var_format", "unset-var": "unset_var", expectProxy: "expect_proxy",
+	"set-priority-class": "set_priority_class", "set-priority-offset": "set_priority_offset",
+}
 
 func contentRule(t *translation, p *proxy, s statement) {
 	has := sample.NeedsRequest
@@ -168,6 +171,10 @@ func (t *translation) tcpAction(p *proxy, s statement, name string, ofResponse b
 	if expectsHeader(name) && !t.validateExpect(p, s) {
 		return nil
 	}
+	if strings.HasPrefix(name, "set-priority-") && s.keyword != "tcp-request content" {
+		t.errorf(s.Pos, "'%s %s' in %s is not available: expected it in a rule of 'tcp-request content'", s.keyword, name, p)
+		return nil
+	}
 	return k
 }
 
@@ -200,6 +207,8 @@ func (t *translation) action(p *proxy, s statement, has sample.Needs, more strin
 	case "unset-var":
 		r.variable, err = parseVariable(more)
 		return r, words, err
+	case "set-priority-class", "set-priority-offset":
+		return t.ruleValue(p, s, has, r)
 	case "accept", "reject", "close":
 		if more != "" {
 			return r, words, fmt.Errorf("unexpected '(%s'", more)

@@ -21,12 +21,16 @@ type computed interface {
 
 // setVar reads "set-var(SCOPE.NAME) EXPRESSION" and "set-var-fmt(SCOPE.NAME) FORMAT".
 func (t *translation) setVar(p *proxy, s statement, has sample.Needs, r rule, name string) (rule, []string, error) {
-	words := s.args[1:]
 	var err error
 	if r.variable, err = parseVariable(name); err != nil {
 		return r, nil, err
 	}
-	words, condition := haproxyfile.CutCondition(words)
+	return t.ruleValue(p, s, has, r)
+}
+
+// ruleValue reads the expression or the log format of a rule. The rest is its condition.
+func (t *translation) ruleValue(p *proxy, s statement, has sample.Needs, r rule) (rule, []string, error) {
+	words, condition := haproxyfile.CutCondition(s.args[1:])
 	called, _, _ := strings.Cut(s.args[0], ",")
 	if len(words) == 0 {
 		return r, nil, fmt.Errorf("missing fetch method after %s", called)

@@ -54,6 +54,8 @@ func newExchange(h *Handler, r *http.Request) *exchange {
 		x.Request.Source = a.Addr().Unmap()
 	}
 	x.Request.Connection = x
+	p := httprules.PriorityOf(r)
+	x.Request.Priority = pool.Priority{Class: int(p.Class), Offset: time.Duration(p.Offset) * time.Millisecond}
 	return x
 }
 

@@ -76,7 +76,11 @@ func init() {
 		"set_status":  change(0, func(t *Transaction, r *Rule) { t.http.Status = r.Status }),
 		"set_var":     change(requiresName|requiresValue, setVar),
 		"set_var_fmt": change(requiresName|requiresValue, setVarFormat),
-		"unset_var":   change(requiresName, func(t *Transaction, r *Rule) { delete(t.variables, r.Name) }),
+
+		"set_priority_class":  change(requiresValue, setPriority),
+		"set_priority_offset": change(requiresValue, setPriority),
+
+		"unset_var": change(requiresName, func(t *Transaction, r *Rule) { delete(t.variables, r.Name) }),
 	}
 }
 
@@ -141,6 +145,13 @@ func (t *Transaction) rewrite(r *Rule, text string, set func(string)) {
 	}
 	b.WriteString(text[at[1]:])
 	set(b.String())
+}
+
+// setPriority sets the class or the offset of the request in the queues.
+func setPriority(t *Transaction, r *Rule) {
+	if v, ok := t.Sample(r.expression); ok {
+		t.priority.Set(r.Action, v)
+	}
 }
 
 func setVar(t *Transaction, r *Rule) {

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -19,8 +20,9 @@ import (
 type Rule struct {
 	// Action is allow, deny, tarpit, return, redirect, reject, set_header, add_header, del_header,
 	// replace_header, replace_value, set_method, set_path, set_pathq, set_query, set_uri,
-	// replace_path, replace_pathq, replace_uri, set_status, set_var, set_var_fmt or unset_var:
-	// HAProxy's words, with underscores for hyphens. Required.
+	// replace_path, replace_pathq, replace_uri, set_status, set_var, set_var_fmt, unset_var,
+	// set_priority_class or set_priority_offset: HAProxy's words, with underscores for hyphens.
+	// Required.
 	Action string `json:"action"`
 
 	// If is the condition of the rule. Default: always.
@@ -35,7 +37,8 @@ type Rule struct {
 	// Pattern is a regular expression; Value may refer to its groups as \1.
 	Pattern string `json:"pattern,omitempty"`
 
-	// Value is a log format; for set_var it is an expression.
+	// Value is a log format; for set_var it is an expression, and for priorities a number or an
+	// expression.
 	Value string `json:"value,omitempty"`
 
 	// Reply is the response of deny and return.
@@ -91,6 +94,8 @@ func (r *Rule) compile(loader *sample.Loader, requires required) (err error) {
 	switch {
 	case r.Action == "set_var":
 		r.expression, err = loader.Expression(r.Value)
+	case r.Action == "set_priority_class", r.Action == "set_priority_offset":
+		r.expression, err = rules.CompilePriority(loader, r.Action, r.Value)
 	case requires&requiresValue != 0:
 		r.value, err = loader.Format(r.Value)
 	}

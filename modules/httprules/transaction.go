@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -24,6 +25,7 @@ type Transaction struct {
 	section   string // of the rules that run
 	variables map[string]sample.Value
 	responses []ruleSet // to be applied to the server's response
+	priority  rules.Priority
 }
 
 // ruleSet holds the rules of a section.
@@ -34,12 +36,27 @@ type ruleSet struct {
 
 const transactionVar = "passthrough.transaction"
 
+// PriorityOf returns the priority that rules have set for a request.
+func PriorityOf(r *http.Request) (p rules.Priority) {
+	if t := existing(r); t != nil {
+		return t.priority
+	}
+	return p
+}
+
+// existing returns the transaction of a request, or nil if it has none yet.
+func existing(r *http.Request) *Transaction {
+	if _, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); !ok {
+		return nil
+	}
+	t, _ := caddyhttp.GetVar(r.Context(), transactionVar).(*Transaction)
+	return t
+}
+
 // Of returns the transaction of a request.
 func Of(r *http.Request) *Transaction {
-	if _, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any); ok {
-		if t, ok := caddyhttp.GetVar(r.Context(), transactionVar).(*Transaction); ok {
-			return t
-		}
+	if t := existing(r); t != nil {
+		return t
 	}
 	t := &Transaction{request: r}
 	t.http.Request = r
@@ -115,6 +132,12 @@ type state struct{ *Transaction }
 
 // Answer implements sample.State.
 func (s state) Answer(q sample.Question) (sample.Value, bool) {
+	switch q.Fetch {
+	case "prio_class":
+		return sample.Integer(int64(s.priority.Class)), true
+	case "prio_offset":
+		return sample.Integer(int64(s.priority.Offset)), true
+	}
 	return frontend.AppState{Section: s.section}.Answer(q)
 }
 

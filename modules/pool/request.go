@@ -27,6 +27,8 @@ type Request struct {
 	Persistent bool
 	// Forced does the same, and ignores Config.Redispatch. It is HAProxy's force-persist.
 	Forced bool
+	// Priority is the request's place in the queues. It must not change while the request is queued.
+	Priority Priority
 	// NextLease is the memory for the next lease. If it is nil, the first lease is stored in the
 	// request, which then stays in memory as long as the lease. It is reset to nil after use: an old
 	// lease may still be released.

@@ -112,16 +112,25 @@ func (s *simulation) granted(c *simClient) {
 	default:
 		s.fail("client %d has got %s, and usable are %v", c.id, name, usable)
 	}
-	// A client that has waited longer and could have this server comes first.
+	// A client that waits and could have this server comes first if it is more urgent. One that came
+	// in this step may have raised the limit of the server by coming.
 	for _, w := range s.clients {
-		if !w.waits() || !w.began.Before(c.began) {
+		if !w.waits() || !w.moreUrgent(c) || w.began.Equal(s.began) {
 			continue
 		}
 		awaited := s.current().Awaits(&w.request)
 		if awaited != nil && awaited.Name == name || awaited == nil && slices.Contains(usable, name) && !slices.Contains(w.avoids, name) && m.maxconn > 0 {
-			s.fail("client %d has got %s before client %d, who has waited longer", c.id, name, w.id)
+			s.fail("client %d has got %s before client %d, which is more urgent", c.id, name, w.id)
 		}
 	}
+}
+
+// moreUrgent reports whether c is served before o.
+func (c *simClient) moreUrgent(o *simClient) bool {
+	if p, q := c.request.Priority, o.request.Priority; p.Class != q.Class {
+		return p.Class < q.Class
+	}
+	return c.began.Add(c.request.Priority.Offset).Before(o.began.Add(o.request.Priority.Offset))
 }
 
 // check checks the invariants between two steps.

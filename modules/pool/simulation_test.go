@@ -65,6 +65,7 @@ type simulation struct {
 	clients []*simClient
 	model   map[string]*modelServer
 	before  map[string]int64 // leases held before the step
+	began   time.Time        // when the step began
 	story   []string
 	wrong   string
 }
@@ -153,6 +154,7 @@ func (s *simulation) held() map[string]int64 {
 
 func (s *simulation) step() {
 	time.Sleep(time.Nanosecond) // no two timers may fire at once: a seed must be reproducible
+	s.began = time.Now()
 	switch n := s.rng.IntN(100); {
 	case n < 35:
 		s.acquire()
@@ -194,7 +196,11 @@ func (s *simulation) ask(c *simClient) {
 	c.lease, c.mustWait = nil, false
 	c.result.Store(nil)
 	c.request.Queued = pool.Queued{}
-	s.tell("client %d asks, avoiding %v", c.id, c.avoids)
+	c.request.Priority = pool.Priority{}
+	if s.rng.IntN(3) == 0 {
+		c.request.Priority = pool.Priority{Class: s.rng.IntN(3) - 1, Offset: time.Duration(s.rng.IntN(5)-2) * time.Second}
+	}
+	s.tell("client %d asks, avoiding %v, %+v", c.id, c.avoids, c.request.Priority)
 	if s.tries != nil && s.tries.IntN(2) == 0 && s.try(c) {
 		return
 	}

@@ -65,7 +65,7 @@ func (r *Registry) Backend(name string) (BackendStatus, bool) {
 	}
 	defer b.unlock()
 	status := BackendStatus{Name: name, Sessions: b.served, Events: slices.Clone(b.events)}
-	for w := b.queue.first; w != nil; w = w.next {
+	for w := b.queue.first; w != nil; w = w.next() {
 		status.Queue++
 	}
 	status.Active, status.Backups = b.usable()

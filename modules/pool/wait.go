@@ -3,7 +3,6 @@
 package pool
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -12,7 +11,10 @@ import (
 // startWait queues a request for a server, or for any server if s is nil.
 func (b *backend) startWait(r *Request, s *Server) {
 	w := &r.waiter
-	*w = waiter{request: r, since: b.waitSeq, ready: make(chan struct{})}
+	*w = waiter{
+		request: r, class: r.Priority.Class, due: time.Now().Add(r.Priority.Offset), since: b.waitSeq,
+		ready: make(chan struct{}),
+	}
 	b.waitSeq++
 	b.refs++
 	b.enqueue(w, s)
@@ -108,12 +110,12 @@ func (b *backend) grant(w *waiter, s *Server) {
 	close(w.ready)
 }
 
-// fill gives the free slots of a server to the requests that have waited longest, for it or for any
-// server.
+// fill gives the free slots of a server to the first requests that wait for it or for any server. Of
+// two that are due at the same time, the one that waits for this server comes first, as in HAProxy.
 func (b *backend) fill(s *Server) {
 	for s.slotFree() {
 		w := s.state.queue.first
-		if other := b.firstFor(s); w == nil || other != nil && other.since < w.since {
+		if other := b.firstFor(s); w == nil || other != nil && other.urgency(w) < 0 {
 			w = other
 		}
 		if w == nil {
@@ -123,12 +125,12 @@ func (b *backend) fill(s *Server) {
 	}
 }
 
-// firstFor returns the longest waiter of the backend's queue that may use s.
+// firstFor returns the first waiter of the backend's queue that may use s.
 func (b *backend) firstFor(s *Server) *waiter {
 	if !s.state.viewed && !b.isLastResort(s) {
 		return nil
 	}
-	for w := b.queue.first; w != nil; w = w.next {
+	for w := b.queue.first; w != nil; w = w.next() {
 		r := w.request
 		if s.state.viewed && r.lenient || !r.Avoids(s) && (s.state.viewed || r.avoidsAll(b.view)) {
 			return w
@@ -145,7 +147,7 @@ func (b *backend) fillAll() {
 	}
 }
 
-// requeueAll repeats the choice for all waiting requests, oldest first. A request with a free
+// requeueAll repeats the choice for all waiting requests, in the order of their priorities. A request with a free
 // server gets it; a request whose server is gone, or is no longer the policy's choice, moves to
 // another queue; a request with no usable server fails. The result is as if the requests came one
 // after the other: a later one does not count before its turn.
@@ -168,7 +170,7 @@ func (b *backend) requeueAll() {
 	b.fillAll()
 }
 
-// waiters returns the waiters to requeue, oldest first, and begins to count those that move.
+// waiters returns the waiters to requeue, in order, and begins to count those that move.
 func (b *backend) waiters() (waiting []*waiter) {
 	for _, s := range b.states {
 		s.requeued = 0
@@ -177,7 +179,7 @@ func (b *backend) waiters() (waiting []*waiter) {
 		}
 	}
 	waiting = b.queue.appendTo(waiting)
-	slices.SortFunc(waiting, func(a, o *waiter) int { return cmp.Compare(a.since, o.since) })
+	slices.SortFunc(waiting, (*waiter).order)
 	return waiting
 }
 

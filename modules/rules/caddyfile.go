@@ -37,6 +37,9 @@ const matchers = "layer4.matchers"
 //		unset_var <name> [unless] [<matcher> <args…>] {
 //			<matcher> <args…>
 //		}
+//		set_priority_class|set_priority_offset <number or expression> [unless] [<matcher> <args…>] {
+//			<matcher> <args…>
+//		}
 //	}
 //
 // For matchers see ParseCondition.
@@ -86,6 +89,10 @@ func (r *Rule) parseVar(d *caddyfile.Dispenser, action Action) error {
 	case unsetVar:
 		if !d.Args(&r.Var) {
 			return d.Err("expected unset_var NAME")
+		}
+	case setPriorityClass, setPriorityOffset:
+		if !d.Args(&r.Value) {
+			return d.Errf("expected %s NUMBER or %[1]s EXPRESSION", r.Action)
 		}
 	default:
 	}

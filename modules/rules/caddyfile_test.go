@@ -20,13 +20,14 @@ func TestCaddyfile(t *testing.T) {
 		"accept acl req.ssl_hello_type 1\nclose": `{"rules":[{"action":"accept","match":[{"acl":[` + helloACL + `]}]},{"action":"close"}]}`,
 		"accept unless acl req.ssl_hello_type 1": `{"rules":[{"action":"accept","unless":[{"acl":[` + helloACL + `]}]}]}`,
 		"close sni a.test":                       `{"rules":[{"action":"close","match":[{"client_hello":{"sni":["a.test"]}}]}]}`,
-		"close unless {\n sni a.test\n remote_ip 10.0.0.0/8\n}":        `{"rules":[{"action":"close","unless":[{"client_hello":{"sni":["a.test"]},"remote_ip":{"ranges":["10.0.0.0/8"]}}]}]}`,
-		"close {\n acl req.ssl_hello_type 1\n acl not src 10.0.0.1\n}": `{"rules":[{"action":"close","match":[{"acl":[` + helloACL + `,{"not":true,"any":[{"fetch":"src","values":["10.0.0.1"]}]}]}]}]}`,
-		"set_var txn.b req.ssl_sni,map(/no/such.map,b0)":               `{"rules":[{"action":"set_var","var":"txn.b","value":"req.ssl_sni,map(/no/such.map,b0)"}]}`,
-		"close acl src -f /no/such.lst":                                `{"rules":[{"action":"close","match":[{"acl":[{"any":[{"fetch":"src","files":["/no/such.lst"]}]}]}]}]}`,
-		"set_var sess.sni req.ssl_sni,lower\nunset_var txn.x ech":      `{"rules":[{"action":"set_var","var":"sess.sni","value":"req.ssl_sni,lower"},{"action":"unset_var","var":"txn.x","match":[{"client_hello":{"ech":true}}]}]}`,
-		"set_var_format txn.a \"%[src]:%[src_port]\" ech":              `{"rules":[{"action":"set_var_format","var":"txn.a","value":"%[src]:%[src_port]","match":[{"client_hello":{"ech":true}}]}]}`,
-		"set_var sess.sni req.ssl_sni,lower unless no_sni":             `{"rules":[{"action":"set_var","var":"sess.sni","value":"req.ssl_sni,lower","unless":[{"client_hello":{"no_sni":true}}]}]}`,
+		"close unless {\n sni a.test\n remote_ip 10.0.0.0/8\n}":            `{"rules":[{"action":"close","unless":[{"client_hello":{"sni":["a.test"]},"remote_ip":{"ranges":["10.0.0.0/8"]}}]}]}`,
+		"close {\n acl req.ssl_hello_type 1\n acl not src 10.0.0.1\n}":     `{"rules":[{"action":"close","match":[{"acl":[` + helloACL + `,{"not":true,"any":[{"fetch":"src","values":["10.0.0.1"]}]}]}]}]}`,
+		"set_var txn.b req.ssl_sni,map(/no/such.map,b0)":                   `{"rules":[{"action":"set_var","var":"txn.b","value":"req.ssl_sni,map(/no/such.map,b0)"}]}`,
+		"close acl src -f /no/such.lst":                                    `{"rules":[{"action":"close","match":[{"acl":[{"any":[{"fetch":"src","files":["/no/such.lst"]}]}]}]}]}`,
+		"set_var sess.sni req.ssl_sni,lower\nunset_var txn.x ech":          `{"rules":[{"action":"set_var","var":"sess.sni","value":"req.ssl_sni,lower"},{"action":"unset_var","var":"txn.x","match":[{"client_hello":{"ech":true}}]}]}`,
+		"set_var_format txn.a \"%[src]:%[src_port]\" ech":                  `{"rules":[{"action":"set_var_format","var":"txn.a","value":"%[src]:%[src_port]","match":[{"client_hello":{"ech":true}}]}]}`,
+		"set_var sess.sni req.ssl_sni,lower unless no_sni":                 `{"rules":[{"action":"set_var","var":"sess.sni","value":"req.ssl_sni,lower","unless":[{"client_hello":{"no_sni":true}}]}]}`,
+		"set_priority_class -5 sni a.test\nset_priority_offset var(txn.x)": `{"rules":[{"action":"set_priority_class","value":"-5","match":[{"client_hello":{"sni":["a.test"]}}]},{"action":"set_priority_offset","value":"var(txn.x)"}]}`,
 	} {
 		c := new(Config)
 		d := caddyfile.NewTestDispenser("content {\n" + block + "\n}")
@@ -50,6 +51,10 @@ func TestCaddyfile(t *testing.T) {
 		"close {\n ech\n client_hello\n}": "rule for close: sni, alpn and the like are fields of client_hello: expected either them or client_hello",
 		"close acl nothing":               "unknown fetch method 'nothing'",
 		"close test_stranger":             "test_stranger",
+		"set_priority_class":              "expected set_priority_class NUMBER or set_priority_class EXPRESSION, at Testfile:2",
+		"set_priority_class 2048":         "set_priority_class: 2048: expected a number from -2047 to 2047, or an expression",
+		"set_priority_offset -600000":     "expected a number from -524287 to 524287",
+		"set_priority_offset nothing":     "set_priority_offset: unknown fetch method 'nothing'",
 		"set_var sess.x nothing":          "set_var sess.x: unknown fetch method 'nothing'",
 	} {
 		d := caddyfile.NewTestDispenser("content {\n" + block + "\n}")

@@ -28,6 +28,9 @@ type View struct {
 
 	// ExpectProxy is set by the action expect_proxy: the connection begins with a PROXY header.
 	ExpectProxy bool
+
+	// Priority is set by the actions set_priority_class and set_priority_offset, unless it is nil.
+	Priority *Priority
 }
 
 // Condition decides whether a rule applies: HAProxy's if and unless. The zero value is always true.

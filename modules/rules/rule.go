@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -19,10 +20,10 @@ import (
 type Rule struct {
 	// Action is one of accept (skip the remaining rules), close (HAProxy's reject: close without an
 	// alert), reset (close with RST), drop (HAProxy's silent-drop: the client gets no packet at all),
-	// reject (send a TLS alert if the client speaks TLS, then close), set_var, set_var_format and
-	// unset_var (continue with the next rule). In connection rules it may also be expect_proxy: a
-	// PROXY header comes first, as with accept_proxy, and the next rule is tried. It is HAProxy's
-	// expect-proxy layer4, and needs a condition.
+	// reject (send a TLS alert if the client speaks TLS, then close), set_var, set_var_format,
+	// unset_var, set_priority_class and set_priority_offset (continue with the next rule). In
+	// connection rules it may also be expect_proxy: a PROXY header comes first, as with accept_proxy,
+	// and the next rule is tried. It is HAProxy's expect-proxy layer4, and needs a condition.
 	Action string `json:"action"`
 
 	// Var is the variable that set_var sets and unset_var deletes: a scope and a name, such as
@@ -33,7 +34,10 @@ type Rule struct {
 	// Value is the sample expression that set_var evaluates, such as "req.ssl_sni,lower". If it has no
 	// value, the variable is left unchanged: set_var itself does not wait. For set_var_format it is a
 	// text with such expressions, such as "%[src]:%[src_port]"; an expression without a value adds
-	// nothing.
+	// nothing. For set_priority_class it is the class of the connection while it is queued, from -2047
+	// to 2047: lower ones are served first. For set_priority_offset it is a number of milliseconds,
+	// from -524287 to 524287: within its class, the connection is served as if it had come that much
+	// later. Both are a number or an expression; what exceeds the limits is cut to them.
 	Value string `json:"value,omitempty"`
 
 	// MatcherSetsRaw holds sets of layer4 matchers. The rule applies if all matchers of one set match.
@@ -79,6 +83,8 @@ const (
 	setVarFormat
 	unsetVar
 	expectProxy
+	setPriorityClass
+	setPriorityOffset
 )
 
 var actions = map[string]Action{
@@ -94,6 +100,9 @@ var actions = map[string]Action{
 	"unset_var": unsetVar,
 
 	"expect_proxy": expectProxy,
+
+	"set_priority_class":  setPriorityClass,
+	"set_priority_offset": setPriorityOffset,
 }
 
 func (r *Rule) provision(ctx caddy.Context, loader *sample.Loader) (err error) {
@@ -115,10 +124,12 @@ func (r *Rule) compile(action Action, loader *sample.Loader) (value *sample.Expr
 		value, err = loader.Expression(r.Value)
 	case setVarFormat:
 		format, err = loader.Format(r.Value)
+	case setPriorityClass, setPriorityOffset:
+		value, err = CompilePriority(loader, r.Action, r.Value)
 	default:
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s %s: %w", r.Action, r.Var, err)
+		return nil, nil, fmt.Errorf("%s: %w", strings.TrimSpace(r.Action+" "+r.Var), err)
 	}
 	return value, format, nil
 }
@@ -141,6 +152,11 @@ func (r *Rule) validate() error {
 		if r.Value != "" {
 			return fmt.Errorf("unset_var %s has a value: expected none", r.Var)
 		}
+	case setPriorityClass, setPriorityOffset:
+		if r.Var != "" || r.Value == "" {
+			return fmt.Errorf("action %s: expected a value, a number or an expression, and no var", r.Action)
+		}
+		return nil
 	default:
 		if r.Var != "" || r.Value != "" {
 			return fmt.Errorf("action %s has a var or a value: expected neither", r.Action)
@@ -207,6 +223,9 @@ func (r *Rule) apply(v *View) (ends bool) {
 		return false
 	case expectProxy:
 		v.ExpectProxy = true
+		return false
+	case setPriorityClass, setPriorityOffset:
+		r.setPriority(v)
 		return false
 	default:
 		return true

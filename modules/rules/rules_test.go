@@ -240,6 +240,26 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// Priorities are numbers or expressions, and are cut to the limits.
+func TestPriorities(t *testing.T) {
+	for _, c := range []struct {
+		rules string
+		want  Priority
+	}{
+		{`{"action": "set_priority_class", "value": "-7"}, {"action": "set_priority_offset", "value": "250"}`, Priority{-7, 250}},
+		{`{"action": "set_priority_class", "value": "int(4000)"}, {"action": "set_priority_offset", "value": "int(-600000)"}`, Priority{2047, -524287}},
+		{`{"action": "set_priority_class", "value": "str(12)"}`, Priority{12, 0}},
+		{`{"action": "set_priority_class", "value": "3"}, {"action": "set_priority_class", "value": "var(txn.unset)"}`, Priority{3, 0}},
+		{`{"action": "set_priority_class", "value": "3", "match": [{"test_answer": {"answer": "no"}}]}`, Priority{}},
+	} {
+		v, _ := look(t, "abc", false)
+		v.Priority = new(Priority)
+		if got, _, err := loadRules(t, c.rules).Decide(v); got != Accept || err != nil || *v.Priority != c.want {
+			t.Errorf("%s: %v, %+v, %v", c.rules, got, *v.Priority, err)
+		}
+	}
+}
+
 func TestNeedsRequest(t *testing.T) {
 	for rule, want := range map[string]bool{
 		closeAll:    false,
@@ -287,7 +307,7 @@ func TestMistakes(t *testing.T) {
 		`{"rules": [{}]}`:          "rule 1: missing action",
 
 		`{"rules": [{"action": "accept"}, {"action": ""}]}`:                       "rule 2: missing action",
-		`{"rules": [{"action": "acept"}]}`:                                        `rule 1: unknown action "acept"; did you mean "accept"? (known: accept, close, drop, expect_proxy, reject, reset, set_var, set_var_format, unset_var)`,
+		`{"rules": [{"action": "acept"}]}`:                                        `rule 1: unknown action "acept"; did you mean "accept"? (known: accept, close, drop, expect_proxy, reject, reset, set_priority_class, set_priority_offset, set_var, set_var_format, unset_var)`,
 		`{"rules": [{"action": "close", "var": "sess.x"}]}`:                       "rule 1: action close has a var or a value: expected neither",
 		`{"rules": [{"action": "close", "value": "src"}]}`:                        "rule 1: action close has a var or a value: expected neither",
 		`{"rules": [{"action": "set_var", "var": "sess.x"}]}`:                     "rule 1: set_var sess.x has no value: expected an expression such as req.ssl_sni,lower",

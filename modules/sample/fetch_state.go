@@ -72,6 +72,8 @@ var stateGroups = []struct {
 		"so_id":              {out: typeInt, note: "the number, within the frontend, of the address that the client connected to"},
 		"so_name":            {out: typeStr, note: "the name of that address, if it has one"},
 	}},
+		"prio_class":         {out: typeInt, note: "the class of the connection in the queue, set by set-priority-class"},
+		"prio_offset":        {out: typeInt, note: "the offset of the connection in the queue, in milliseconds, set by set-priority-offset"},
 	{ObjectConnection, connectionStateFetches},
 }
 

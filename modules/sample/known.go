@@ -20,7 +20,7 @@ const knownFetches = newerFetches + `
 	internal.htx.free_data internal.htx.has_eom internal.htx.nbblks internal.htx.size internal.htx.used
 	internal.htx_blk.data internal.htx_blk.hdrname internal.htx_blk.hdrval internal.htx_blk.size
 	internal.htx_blk.start_line internal.htx_blk.type internal.strm.is_htx last_entity last_rule_file last_rule_line
-	lat_ns_avg lat_ns_tot prio_class prio_offset quic_enabled rdp_cookie rdp_cookie_cnt req.body req.body_len
+	lat_ns_avg lat_ns_tot quic_enabled rdp_cookie rdp_cookie_cnt req.body req.body_len
 	req.body_param req.body_size req.bytes_in req.bytes_out req.cook req.cook_cnt req.cook_val req.hdr_ip
 	req.hdr_names req.hdrs req.hdrs_bin req.rdp_cookie req.rdp_cookie_cnt req.timer.hdr req.timer.idle
 	req.timer.queue req.timer.tq req_rdp_cookie req_rdp_cookie_cnt request_date res.body res.body_len res.body_size
