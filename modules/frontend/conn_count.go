@@ -2,13 +2,18 @@
 
 package frontend
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+)
 
 // connCount is a number of connections. Counts belong to names: a connection lowers the count that
 // it raised, even when its configuration has been replaced.
 type connCount struct {
 	atomic.Int64
-	_ [8]byte // the runtime keeps a group of tiny pointer-free objects alive together
+	rate pool.Rate // of sessions that begin
 }
 
 // frontendConns and backendConns count connections by the name of their frontend and backend. A
@@ -21,6 +26,14 @@ type connCounts struct{ weakRegistry[connCount] }
 func (c *connCounts) load(name string) int64 {
 	if known := c.lookup(name); known != nil {
 		return known.Load()
+	}
+	return 0
+}
+
+// sessionRate returns the number of sessions of a name that have begun in the last second.
+func (c *connCounts) sessionRate(name string) int {
+	if known := c.lookup(name); known != nil {
+		return known.rate.PerSecond(time.Now())
 	}
 	return 0
 }

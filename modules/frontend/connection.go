@@ -5,6 +5,7 @@ package frontend
 import (
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/mholt/caddy-l4/layer4"
 
@@ -94,6 +95,7 @@ func (c *connection) enter(b *balancer.Backend) {
 	c.shared, c.backend, c.record.Backend = c.f.sessionConfigFor(b), b, b.Name()
 	c.setUniqueID()
 	c.shared.beconn.Add(1)
+	c.shared.beconn.rate.Count(time.Now())
 }
 
 // leaveBackend undoes enter, if need be, and records the number of the backend's other

@@ -156,6 +156,7 @@ func (c *connection) walk() *ending {
 	if end := c.screen(c.f.Connection); end != nil { // rules about the peer's address
 		return end
 	}
+	c.f.conns.rate.Count(c.accepted)
 	return c.walkFromHeader()
 }
 

@@ -25,6 +25,9 @@ type processState struct{}
 func (processState) Answer(q sample.Question) (sample.Value, bool) {
 	switch q.About {
 	case sample.ObjectFrontend:
+		if q.Fetch == "fe_sess_rate" {
+			return sample.Integer(int64(frontendConns.sessionRate(q.Proxy))), true
+		}
 		return sample.Integer(frontendConns.load(q.Proxy)), true
 	case sample.ObjectBackend:
 		return backendAnswer(q)
@@ -46,8 +49,11 @@ func (processState) Answer(q sample.Question) (sample.Value, bool) {
 }
 
 func backendAnswer(q sample.Question) (sample.Value, bool) {
-	if q.Fetch == "be_conn" {
+	switch q.Fetch {
+	case "be_conn":
 		return sample.Integer(backendConns.load(q.Proxy)), true
+	case "be_sess_rate":
+		return sample.Integer(int64(backendConns.sessionRate(q.Proxy))), true
 	}
 	l, ok := balancer.Registry().Load(q.Proxy)
 	n := 0
@@ -82,6 +88,8 @@ func serverAnswer(q sample.Question) (sample.Value, bool) {
 		n = l.Free
 	case "srv_queue":
 		n = l.Queued
+	case "srv_sess_rate":
+		n = l.Rate
 	case "srv_weight":
 		n = l.EffectiveWeight
 	case "srv_uweight":
@@ -179,6 +187,9 @@ var frontendFetches = map[string]func(*connection) (sample.Value, bool){
 	"fe_client_timeout": func(c *connection) (sample.Value, bool) {
 		return milliseconds(c.f.TimeoutClient), c.f.TimeoutClient != 0
 	},
+	"prio_class":  func(c *connection) (sample.Value, bool) { return sample.Integer(int64(c.input.priority.Class)), true },
+	"prio_offset": func(c *connection) (sample.Value, bool) { return sample.Integer(int64(c.input.priority.Offset)), true },
+
 	"src_is_local":    func(c *connection) (sample.Value, bool) { return ownAddress(c.viewState.Source) },
 	"dst_is_local":    func(c *connection) (sample.Value, bool) { return ownAddress(c.viewState.Destination) },
 	"fc_src_is_local": func(c *connection) (sample.Value, bool) { return ownAddress(l4acl.Addresses(c.Conn).Source) },
@@ -187,9 +198,6 @@ var frontendFetches = map[string]func(*connection) (sample.Value, bool){
 
 // serverFetches answer fetches about the server of a session.
 var serverFetches = map[string]func(*pool.Server) (sample.Value, bool){
-	"prio_class":  func(c *connection) (sample.Value, bool) { return sample.Integer(int64(c.input.priority.Class)), true },
-	"prio_offset": func(c *connection) (sample.Value, bool) { return sample.Integer(int64(c.input.priority.Offset)), true },
-
 	"srv_name": func(s *pool.Server) (sample.Value, bool) { return sample.Text(s.Name), true },
 	"srv_id":   func(s *pool.Server) (sample.Value, bool) { return sample.Integer(int64(s.ID)), true },
 }

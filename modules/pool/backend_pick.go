@@ -99,8 +99,10 @@ func (b *backend) take(s *Server, r *Request) *Lease {
 	s.state.sessions.Add(1)
 	s.state.taken.Add(1)
 	b.loadUp(s)
+	now := time.Now()
+	s.state.rate.Count(now)
 	if b.pool.retryBudget != nil && !r.leased {
-		b.attempts.first(time.Now())
+		b.attempts.first(now)
 	}
 	l := r.newLease()
 	l.Server = s // keeps the state alive as long as the lease

@@ -2,6 +2,8 @@
 
 package pool
 
+import "time"
+
 // Load is the current load of a backend, and its free capacity.
 type Load struct {
 	// Usable is the number of servers that new connections are spread over. These are backups if no
@@ -61,6 +63,9 @@ type ServerLoad struct {
 	// Weight is the weight now, ConfiguredWeight that of the configuration, and EffectiveWeight is
 	// Weight reduced by slow start.
 	Weight, ConfiguredWeight, EffectiveWeight int
+	// Rate is the number of connections that the server has got in the last second. It is HAProxy's
+	// srv_sess_rate.
+	Rate int
 }
 
 // ServerLoad returns the load of a server, or false if no backend of that name serves or it has no
@@ -83,6 +88,7 @@ func (s *Server) load() ServerLoad {
 		ID: s.ID, Sessions: int(s.Sessions()), Queued: int(s.Queued()), Free: -1,
 		Weight: s.state.run.weight, ConfiguredWeight: s.Weight,
 		EffectiveWeight: (s.state.share() + Scale - 1) / Scale,
+		Rate:            s.state.rate.PerSecond(time.Now()),
 	}
 	if s.maxConn() > 0 {
 		l.Free = s.freeSlots()

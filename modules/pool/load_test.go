@@ -101,7 +101,7 @@ func TestServerLoad(t *testing.T) {
 	if err := p.SetWeight("a", 10); err != nil {
 		t.Fatal(err)
 	}
-	want := ServerLoad{Up: true, ID: 1, Sessions: 1, Free: 1, Weight: 10, ConfiguredWeight: 40, EffectiveWeight: 10}
+	want := ServerLoad{Up: true, ID: 1, Sessions: 1, Free: 1, Weight: 10, ConfiguredWeight: 40, EffectiveWeight: 10, Rate: 1}
 	if got, ok := r.ServerLoad(Ref{"b", "a"}); !ok || got != want {
 		t.Errorf("%+v", got)
 	}

@@ -37,6 +37,7 @@ type state struct {
 	queued   atomic.Int64
 	taken    atomic.Uint64
 	failed   atomic.Uint64
+	rate     Rate // of taken
 
 	queue  queue
 	leases *Lease // head of a linked list

@@ -110,8 +110,9 @@ func (b *backend) grant(w *waiter, s *Server) {
 	close(w.ready)
 }
 
-// fill gives the free slots of a server to the first requests that wait for it or for any server. Of
-// two that are due at the same time, the one that waits for this server comes first, as in HAProxy.
+// fill gives the free slots of a server to the first requests that wait for it or for any server.
+// Of two that are due at the same time, the one that waits for this server comes first, as in
+// HAProxy.
 func (b *backend) fill(s *Server) {
 	for s.slotFree() {
 		w := s.state.queue.first
@@ -147,10 +148,10 @@ func (b *backend) fillAll() {
 	}
 }
 
-// requeueAll repeats the choice for all waiting requests, in the order of their priorities. A request with a free
-// server gets it; a request whose server is gone, or is no longer the policy's choice, moves to
-// another queue; a request with no usable server fails. The result is as if the requests came one
-// after the other: a later one does not count before its turn.
+// requeueAll repeats the choice for all waiting requests, in the order of their priorities. A
+// request with a free server gets it; a request whose server is gone, or is no longer the policy's
+// choice, moves to another queue; a request with no usable server fails. The result is as if the
+// requests came one after the other: a later one does not count before its turn.
 func (b *backend) requeueAll() {
 	waiting := b.waiters()
 	for _, w := range waiting { // in order: the policy may depend on it

@@ -41,12 +41,14 @@ var stateGroups = []struct {
 		"avg_queue":    {out: typeInt, note: "the number of connections queued in the backend divided by that of its usable servers; without a usable server, twice the number queued"},
 		"be_conn":      {out: typeInt, note: "the number of connections of the backend"},
 		"be_conn_free": {out: typeInt, note: "the number of further connections for which the usable servers have room; -1: no limit"},
+		"be_sess_rate": {out: typeInt, note: "the number of connections that the backend has got in the last second"},
 		"connslots":    {out: typeInt, note: "the number of further connections that the servers that are up could serve or queue; -1 if one of them has no maxconn or no maxqueue"},
 		"nbsrv":        {out: typeInt, note: "the number of usable servers of the backend"},
 		"queue":        {out: typeInt, note: "the number of connections queued in the backend"},
 	}},
 	{ObjectFrontend, map[string]fetch{
-		"fe_conn": {out: typeInt, note: "the number of connections of the frontend, this one included"},
+		"fe_conn":      {out: typeInt, note: "the number of connections of the frontend, this one included"},
+		"fe_sess_rate": {out: typeInt, note: "the number of connections that the frontend has got in the last second, this one included"},
 	}},
 	{ObjectServer, map[string]fetch{
 		"srv_conn":      {out: typeInt, note: "the number of connections of the server"},
@@ -54,6 +56,7 @@ var stateGroups = []struct {
 		"srv_is_up":     {out: typeBool, note: "whether the server is neither in maintenance nor found down by its own checks"},
 		"srv_iweight":   {out: typeInt, note: "the server's weight in the configuration"},
 		"srv_queue":     {out: typeInt, note: "the number of connections queued for this server only"},
+		"srv_sess_rate": {out: typeInt, note: "the number of connections that the server has got in the last second"},
 		"srv_uweight":   {out: typeInt, note: "the weight set at run time, or else the configured one"},
 		"srv_weight":    {out: typeInt, note: "the same, or less during a slow start"},
 	}},
@@ -69,11 +72,11 @@ var stateGroups = []struct {
 		"fe_defbe":           {out: typeStr, note: "the frontend's default backend"},
 		"fe_id":              {out: typeInt, note: "the frontend's number"},
 		"fe_name":            {out: typeStr, note: "the frontend's name"},
+		"prio_class":         {out: typeInt, note: "the class of the connection in the queue, set by set-priority-class"},
+		"prio_offset":        {out: typeInt, note: "the offset of the connection in the queue, in milliseconds, set by set-priority-offset"},
 		"so_id":              {out: typeInt, note: "the number, within the frontend, of the address that the client connected to"},
 		"so_name":            {out: typeStr, note: "the name of that address, if it has one"},
 	}},
-		"prio_class":         {out: typeInt, note: "the class of the connection in the queue, set by set-priority-class"},
-		"prio_offset":        {out: typeInt, note: "the offset of the connection in the queue, in milliseconds, set by set-priority-offset"},
 	{ObjectConnection, connectionStateFetches},
 }
 

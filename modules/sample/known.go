@@ -8,14 +8,14 @@ import "strings"
 const knownFetches = newerFetches + `
 	accept_date acl base32 base32+src baseq bc.timer.connect bc_be_queue bc_dst bc_dst_port bc_err bc_err_str
 	bc_glitches bc_http_major bc_nb_streams bc_reused bc_rtt bc_rttvar bc_setting_streams_limit
-	bc_settings_streams_limit bc_src bc_src_port bc_srv_queue be_sess_rate be_tarpit_timeout bs.aborted
+	bc_settings_streams_limit bc_src bc_src_port bc_srv_queue be_tarpit_timeout bs.aborted
 	bs.debug_str bs.id bs.rst_code bytes_in bytes_out capture.req.hdr capture.req.method capture.req.uri
 	capture.req.ver capture.res.hdr capture.res.ver cook cook_beg cook_cnt cook_dir cook_dom cook_end cook_len
 	cook_reg cook_sub cook_val cookie cpu_calls cpu_ns_avg cpu_ns_tot cur_client_timeout cur_connect_timeout
 	cur_queue_timeout cur_server_timeout cur_tarpit_timeout cur_tunnel_timeout distcc_body distcc_param dst_conn
 	fc.timer.handshake fc.timer.total fc_err fc_err_str fc_glitches fc_http_major fc_nb_streams
 	fc_settings_streams_limit fcgi.docroot fcgi.index fe_req_rate
-	fe_sess_rate fe_tarpit_timeout fs.aborted fs.debug_str fs.id fs.rst_code hdr_ip http_auth http_auth_bearer
+	fe_tarpit_timeout fs.aborted fs.debug_str fs.id fs.rst_code hdr_ip http_auth http_auth_bearer
 	http_auth_group http_auth_pass http_auth_type http_auth_user http_first_req internal.htx.data internal.htx.free
 	internal.htx.free_data internal.htx.has_eom internal.htx.nbblks internal.htx.size internal.htx.used
 	internal.htx_blk.data internal.htx_blk.hdrname internal.htx_blk.hdrval internal.htx_blk.size
@@ -49,7 +49,7 @@ const knownFetches = newerFetches + `
 	src_get_gpc1 src_get_gpt src_get_gpt0 src_glitch_cnt src_glitch_rate src_gpc0_rate src_gpc1_rate src_gpc_rate
 	src_http_err_cnt src_http_err_rate src_http_fail_cnt src_http_fail_rate src_http_req_cnt src_http_req_rate
 	src_inc_gpc src_inc_gpc0 src_inc_gpc1 src_kbytes_in src_kbytes_out src_sess_cnt src_sess_rate src_updt_conn_cnt
-	srv_sess_rate ssl_bc_hsk_err ssl_bc_hsk_err_str ssl_c_san ssl_fc_early_rcvd ssl_fc_hsk_err ssl_fc_hsk_err_str
+	ssl_bc_hsk_err ssl_bc_hsk_err_str ssl_c_san ssl_fc_early_rcvd ssl_fc_hsk_err ssl_fc_hsk_err_str
 	ssl_fc_sni_end ssl_fc_sni_reg ssl_x_chain_der status table_avl table_cnt term_events thread txn.conn_retries
 	txn.id32 txn.redispatched txn.sess_term_state txn.status txn.timer.total txn.timer.user unique-id url32
 	url32+src url_ip url_param url_port urlp urlp_beg urlp_dir urlp_dom urlp_end urlp_len urlp_reg urlp_sub urlp_val
