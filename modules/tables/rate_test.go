@@ -49,7 +49,7 @@ func rateByDefinition(events []event, period, now int64) int64 {
 
 func TestRateByDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		period := rapid.SampledFrom([]int64{1, 7, 1000, 10_000, 1 << 29}).Draw(t, "period")
+		period := rapid.SampledFrom([]int64{1, 7, 1000, 10_000, 1 << 24}).Draw(t, "period")
 		now := rapid.Int64Range(0, math.MaxUint32+10_000).Draw(t, "start")
 		step := rapid.OneOf(rapid.SampledFrom([]int64{0, 1, period - 1, period, period + 1, 2*period - 1, 2 * period, 2*period + 1}), rapid.Int64Range(0, period))
 		var f frequency

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tables
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// Row is an entry. It is valid within the function that got it, and one of All within the loop's
+// body, where changes have no effect.
+type Row struct {
+	table  *Table
+	layout *layout
+	entry  []byte
+	now    uint32
+}
+
+// Get returns a value, and whether it is stored. Of an array it is the element i; of a rate, the
+// number of events in the period that ends now. GPT0, GPC0, GPC1 and their rates are elements of
+// the arrays in a table that has these instead. The value of Server is 0 if there is none.
+func (r Row) Get(d Data, i int) (int64, bool) {
+	f, stored := r.layout.find(d, i)
+	if !stored {
+		return 0, false
+	}
+	b := r.entry[f.at:]
+	switch f.kind {
+	case wide:
+		return int64(binary.NativeEndian.Uint64(b)), true
+	case rate, wideRate:
+		return readFrequency(b, f.kind).read(r.now, f.period), true
+	default:
+		return int64(binary.NativeEndian.Uint32(b)), true
+	}
+}
+
+// Add adds to a value that is stored: to a rate, n events that happen now. A number does not fall
+// below 0; beyond its largest value it begins again at 0.
+func (r Row) Add(d Data, i int, n int64) {
+	f, stored := r.layout.find(d, i)
+	if !stored {
+		return
+	}
+	b := r.entry[f.at:]
+	switch f.kind {
+	case wide:
+		binary.NativeEndian.PutUint64(b, uint64(max(int64(binary.NativeEndian.Uint64(b))+n, 0)))
+	case rate, wideRate:
+		frequency := readFrequency(b, f.kind)
+		frequency.add(uint64(max(n, 0)), r.now, f.period)
+		frequency.write(b, f.kind)
+	case number:
+		binary.NativeEndian.PutUint32(b, uint32(max(int64(binary.NativeEndian.Uint32(b))+n, 0)))
+	case server:
+	}
+}
+
+// Set sets a value that is stored. A rate begins a period with that many events, as HAProxy's `set
+// table` does.
+func (r Row) Set(d Data, i int, v int64) {
+	f, stored := r.layout.find(d, i)
+	if !stored {
+		return
+	}
+	b := r.entry[f.at:]
+	switch f.kind {
+	case wide:
+		binary.NativeEndian.PutUint64(b, uint64(v))
+	case rate, wideRate:
+		frequency{tick: r.now, current: uint64(v)}.write(b, f.kind)
+	case number:
+		binary.NativeEndian.PutUint32(b, uint32(v))
+	case server:
+	}
+}
+
+// Server returns the name of the server, or "".
+func (r Row) Server() string {
+	n, _ := r.Get(Server, 0)
+	return r.table.servers.name(uint32(n))
+}
+
+// SetServer stores the name of a server; "": none.
+func (r Row) SetServer(name string) {
+	if f, stored := r.layout.find(Server, 0); stored {
+		binary.NativeEndian.PutUint32(r.entry[f.at:], r.table.servers.number(name))
+	}
+}
+
+// Key returns the key, without what pads a String. The caller must not change it, nor use it later.
+func (r Row) Key() []byte {
+	b := r.layout.key(r.entry)
+	if r.layout.config.Type == String {
+		b, _ = r.layout.canonical(b)
+	}
+	return b
+}
+
+// Uses returns how many hold the entry.
+func (r Row) Uses() int { return int(binary.NativeEndian.Uint32(r.entry[usesAt:])) }
+
+// Expires returns the time until the entry expires, unless it is touched or held until then; 0: it
+// does not.
+func (r Row) Expires() time.Duration {
+	age := r.now - binary.NativeEndian.Uint32(r.entry[touchedAt:])
+	if r.layout.expire == 0 {
+		return 0
+	}
+	return time.Duration(max(int64(r.layout.expire)-int64(age), 0)) * time.Millisecond
+}
