@@ -56,7 +56,7 @@ const (
 	DefaultBinaryLength = 32
 )
 
-// Config is what a table is like.
+// Config describes a table.
 type Config struct {
 	Type    Type
 	Length  int           // most bytes of String and Binary keys; 0: the default
@@ -66,7 +66,8 @@ type Config struct {
 	Store   []Store       // what entries store; of several of one kind the first counts
 }
 
-// Validate returns why no table can be like this, or nil. New and Reconfigure need a valid one.
+// Validate returns an error for a configuration that no table can have. New and Reconfigure
+// expect a valid one.
 func (c Config) Validate() error {
 	switch {
 	case c.Type >= numTypes:

@@ -50,7 +50,7 @@ const (
 // maxCount is the largest number of elements of an array, as in HAProxy.
 const maxCount = 100
 
-// kind is how a value is stored.
+// kind tells the number and the meaning of the bytes of a value.
 type kind uint8
 
 const (

@@ -9,7 +9,8 @@ const (
 	sweepBatch     = 128 // those that are freed within one lock
 	sweepPause     = 10 * time.Millisecond
 
-	// future is how many milliseconds others may be ahead of a clock that was read before.
+	// future is the number of milliseconds by which shards may be ahead of a clock that was read
+	// before theirs.
 	future = 60_000
 )
 

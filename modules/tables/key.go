@@ -17,7 +17,7 @@ type key struct {
 // seed is the process's. Clients cannot know which keys have the same hash.
 var seed = maphash.MakeSeed()
 
-// mapped is what IPv6 addresses that are IPv4 addresses begin with.
+// mapped is the prefix of IPv6 addresses that are IPv4 addresses.
 var mapped = []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}
 
 // key returns the key, and whether it is one of the table's type.

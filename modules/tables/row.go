@@ -18,7 +18,7 @@ type Row struct {
 
 // Get returns a value, and whether it is stored. Of an array it is the element i; of a rate, the
 // number of events in the period that ends now. GPT0, GPC0, GPC1 and their rates are elements of
-// the arrays in a table that has these instead. The value of Server is 0 if there is none.
+// the arrays in a table that has these instead. The value of Server is 0 without a server.
 func (r Row) Get(d Data, i int) (int64, bool) {
 	f, stored := r.layout.find(d, i)
 	if !stored {

@@ -12,7 +12,7 @@ import (
 // are in a list in the order in which they were touched: it is the order in which they expire and
 // are purged.
 type shard struct {
-	table *Table // whoever uses the shard keeps the table, which frees the memory of the slabs
+	table *Table // kept alive by users of the shard: it frees the memory of the slabs
 	mu    sync.Mutex
 	*slabs
 	clock          uint32 // the latest time that was seen

@@ -22,7 +22,7 @@ type Table struct {
 	reconfiguring sync.Mutex
 }
 
-// perShard is how many entries a shard has room for at least, unless the table is smaller.
+// perShard is the least number of entries that a shard has room for, unless the table is smaller.
 const perShard = 1024
 
 // New returns an empty table. Its memory is freed when the table is no longer referenced.
@@ -34,7 +34,7 @@ func New(c Config) *Table {
 	return newTable(c, count)
 }
 
-// newTable returns a table of so many shards, a power of 2.
+// newTable returns a table with a number of shards, a power of 2.
 func newTable(c Config, count int) *Table {
 	t := &Table{started: time.Now(), shards: make([]shard, count)}
 	l := newLayout(c)
@@ -86,8 +86,7 @@ func (t *Table) View(b []byte, f func(Row)) bool {
 }
 
 // Update calls the function with the entry of the key, which it creates if necessary and touches.
-// It reports whether there is one: if not, the table is full, or the key is none of the table's
-// type.
+// It is false if the table is full, or if the key is not of the table's type.
 func (t *Table) Update(b []byte, f func(Row)) bool {
 	k, ok := t.key(b)
 	if !ok {
@@ -104,8 +103,8 @@ func (t *Table) Update(b []byte, f func(Row)) bool {
 	return true
 }
 
-// take returns the entry of the key in its shard, which is then locked, and creates it if
-// necessary. It is none, and the shard not locked, if the table is full.
+// take returns the slot of the key's entry, which it creates if necessary, and its shard, locked.
+// If the table is full, it returns the constant none, and no shard is locked.
 func (t *Table) take(k key) (s *shard, slot, now uint32) {
 	s = t.shardOf(k)
 	now = s.lock()
