@@ -28,6 +28,10 @@ var (
 	errNotClientHello = malformed("first handshake message is not a ClientHello")
 	errShortHello     = malformed("ClientHello too short for its mandatory fields")
 
+	errNotHandshake     = fmt.Errorf("%w: first record is not one of a handshake", ErrNotTLS)
+	errNotServerHello   = malformed("first handshake message is not a ServerHello")
+	errShortServerHello = malformed("ServerHello too short for its mandatory fields")
+
 	errSessionID    = malformed("session id cut off or longer than 32 bytes")
 	errCipherSuites = malformed("cipher suites cut off, empty or of odd length")
 	errCompressions = malformed("compression methods cut off or empty")
