@@ -165,8 +165,12 @@ func (c *client) read() {
 // long is the length from which a line is represented by its length.
 const long = 1000
 
-// hear returns what a line stands for: the server's name, if it greets.
+// hear returns what a line stands for: the server's name, if it greets. TLS records before it are
+// left out.
 func (c *client) hear(line string) string {
+	for len(line) > 5 && strings.HasPrefix(line, "\x16\x03") {
+		line = line[min(len(line), 5+int(line[3])<<8|int(line[4])):]
+	}
 	var s served
 	if n, err := fmt.Sscanf(line, "%s %d", &s.server, &s.number); err == nil && n == 2 && c.known(s.server) {
 		c.mu.Lock()
