@@ -56,8 +56,8 @@ type Backend struct {
 	Content *rules.Config `json:"content,omitempty"`
 
 	// Response are rules on the server's first bytes, which are held back until the rules have
-	// decided: accept, close, reset (of the server's connection), and those that set variables.
-	// Sessions are then copied and not spliced. They are HAProxy's tcp-response content.
+	// decided: accept, close, reset (of the server's connection), and those that set variables. They
+	// are HAProxy's tcp-response content.
 	Response *rules.Config `json:"response,omitempty"`
 
 	// Check configures the health checks of servers without a check of their own.

@@ -3,66 +3,83 @@
 package frontend
 
 import (
-	"io"
-	"net"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
-// responding returns a server's connection with a backend's rules for the response, and the
-// server's end of it.
-func responding(t *testing.T, rules string) (r *filteredResponse, server net.Conn) {
+// responding returns what decides about the response of a backend's server by its rules.
+func responding(t *testing.T, rules string) (r *response, recycled *bool) {
 	t.Helper()
 	app := newAppOf(t, map[string]string{"b": `{"servers": [{"name": "s", "address": "127.0.0.1:1"}], "response": ` + rules + `}`})
 	f, _ := frontendTo(app, "b", Config{})
-	near, _ := net.Pipe()
-	ours, server := net.Pipe()
-	t.Cleanup(func() { near.Close(); ours.Close(); server.Close() })
-	c := &connection{f: f, client: client{Conn: near}, claim: &claim{session: &session{sessionConfig: new(sessionConfig)}, conn: ours}}
+	c, _ := connectionWith(t, f, nil)
+	c.forget()
 	c.backend = app.Backends["b"]
-	return c.filterResponse(c.claim).(*filteredResponse), server
+	recycled = new(bool)
+	return &response{c: c, session: &session{sessionConfig: new(sessionConfig)}, recycle: func() { *recycled = true }}, recycled
 }
 
-func TestHeldResponse(t *testing.T) {
-	r, server := responding(t, `{"inspect_delay": "1m", "rules": [{"action": "accept", "match": [{"acl": [{"any": [{"fetch": "res.payload(0,3)", "method": "bin", "values": ["323230"]}]}]}]}, {"action": "close"}]}`)
-	go func() {
-		for _, part := range []string{"2", "20", " hello\n"} {
-			_, _ = server.Write([]byte(part))
-		}
-		server.Close()
-	}()
-	done := make(chan struct{})
-	go func() { // as the other direction does
-		defer close(done)
-		for range 100 {
-			_ = r.SetReadDeadline(time.Now().Add(time.Minute))
-		}
-	}()
-	if got, err := io.ReadAll(r); err != nil || string(got) != "220 hello\n" {
-		t.Errorf("%q, %v", got, err)
+const bannerRules = `{"inspect_delay": "1m", "rules": [
+	{"action": "accept", "match": [{"acl": [{"any": [{"fetch": "res.payload(0,3)", "method": "bin", "values": ["323230"]}]}]}]},
+	{"action": "close", "match": [{"acl": [{"any": [{"fetch": "res.payload(0,1)", "method": "bin", "values": ["34"]}]}]}]},
+	{"action": "reset"}]}`
+
+func TestResponseIsHeld(t *testing.T) {
+	r, recycled := responding(t, bannerRules)
+	first := r.Inspect(nil, false)
+	if first.Do != relay.Hold || time.Until(first.Until) > time.Minute || time.Until(first.Until) < 30*time.Second {
+		t.Errorf("without bytes: %+v", first)
 	}
-	<-done
-	if r.undecided != nil {
-		t.Error("the response keeps the configuration")
+	if second := r.Inspect([]byte("22"), false); second != first {
+		t.Errorf("with two bytes: %+v, want the same as before", second)
+	}
+	if last := r.Inspect([]byte("220 hello\n"), false); last != (relay.Decision{Do: relay.Pass}) {
+		t.Errorf("with all bytes: %+v", last)
+	}
+	if r.c != nil || !*recycled || r.session.refused {
+		t.Errorf("the response keeps the configuration, or is refused: %+v", r)
 	}
 }
 
-func TestRefusedResponse(t *testing.T) {
-	r, server := responding(t, `{"inspect_delay": "1m", "rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "res.len", "values": ["gt", "2"]}]}]}]}]}`)
-	go func() { _, _ = server.Write([]byte("421")) }()
-	got, err := io.ReadAll(r)
-	if err == nil || len(got) > 0 || !r.session.refused {
-		t.Errorf("%q, %v", got, err)
+func TestResponseIsRefused(t *testing.T) {
+	for bytes, want := range map[string]relay.Decision{
+		"421": {Do: relay.Refuse, Reason: "response rule 2: close"},
+		"5":   {Do: relay.Refuse, Reason: "response rule 3: reset", Reset: true},
+	} {
+		r, recycled := responding(t, bannerRules)
+		shared := r.session.sessionConfig
+		if got := r.Inspect([]byte(bytes), true); got != want {
+			t.Errorf("%s: %+v", bytes, got)
+		}
+		if !r.session.refused || shared.refused || r.c != nil || !*recycled {
+			t.Errorf("%s: %+v", bytes, r)
+		}
+	}
+}
+
+func TestResponseWithoutDelay(t *testing.T) {
+	r, _ := responding(t, `{"rules": [{"action": "close", "match": [{"acl": [{"any": [{"fetch": "res.len", "values": ["gt", "2"]}]}]}]}]}`)
+	if got := r.Inspect(nil, false); got.Do != relay.Pass {
+		t.Errorf("%+v", got)
 	}
 }
 
 func TestNoResponseRules(t *testing.T) {
 	app := newAppOf(t, map[string]string{"b": `{"servers": []}`})
-	server, other := net.Pipe()
-	defer server.Close()
-	defer other.Close()
 	c := &connection{backend: app.Backends["b"]}
-	if c.filterResponse(&claim{conn: server}) != server {
-		t.Error("a response without rules is filtered")
+	if c.holdResponse(nil, nil) {
+		t.Error("a response without rules is held back")
+	}
+}
+
+func TestResponseKeepsNoBytes(t *testing.T) {
+	r, _ := responding(t, bannerRules)
+	c := r.c
+	r.Inspect([]byte(strings.Repeat("2", 2)), false)
+	if c.viewState.Response != nil {
+		t.Error("the bytes, which relay reuses, are kept")
 	}
 }

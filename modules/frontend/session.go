@@ -3,6 +3,7 @@
 package frontend
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -78,13 +79,11 @@ func (s *session) record() (tcplog.Record, time.Time) {
 // own.
 func (s *session) LeaseEvicted(pool.EvictReason) { s.End("") }
 
-// refuse ends the session because of the server's response. Only the session's own goroutine calls
-// it.
-func (s *session) refuse(reason string) {
+// markRefused notes that rules have refused the server's response. It must happen before Ended.
+func (s *session) markRefused() {
 	t := *s.sessionConfig
 	t.refused = true
 	s.sessionConfig = &t
-	s.End(reason)
 }
 
 // Answered notes that the server has sent something, even if that never reaches the client.
@@ -150,7 +149,11 @@ func (c *connection) relay(k *claim) *ending {
 	s.begin(c)
 	c.ended = true
 	k.handOverLease().OnEvict(s)
-	run := s.StartAfterHeader(c.Conn, c.filterResponse(k), k.first, k.header, &s.options, s)
+	if c.holdResponse(s, nil) {
+		k.first = bytes.Clone(k.first) // it may be the hello, which rules no longer see
+		c.forget()
+	}
+	run := s.StartAfterHeader(c.Conn, k.conn, k.first, k.header, &s.options, s)
 	liveConns.started(s, run != nil)
 	c.forget()
 	if run != nil {

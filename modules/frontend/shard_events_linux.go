@@ -157,7 +157,9 @@ func (a *shardConn) onConnected() relay.Step {
 	c.ended, a.socket = true, nil
 	c.claim.handOverLease().OnEvict(s)
 	c.forget()
-	a.recycle()
+	if !c.holdResponse(s, a.recycle) {
+		a.recycle()
+	}
 	return relay.Step{Do: relay.Relay, Options: &s.options, Owner: s}
 }
 

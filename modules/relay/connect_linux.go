@@ -185,7 +185,10 @@ func (s *Session) startRelay(sh *shard, o *Options, owner Owner, now int64) {
 	if owner == nil {
 		owner = a.handler
 	}
-	s.more = nil // it held nothing but a
+	waiting := s.more.held
+	if s.more = nil; waiting != nil { // else it held nothing but a
+		s.extend().held = waiting
+	}
 	s.setOwner(owner)
 	es.options, es.state = o, running
 	a.client.disown()
@@ -205,6 +208,9 @@ func (s *Session) startRelay(sh *shard, o *Options, owner Owner, now int64) {
 		s.write(sh, Client, a.unsent, now)
 	}
 	s.arm()
+	if waiting != nil && es.state == running {
+		s.inspectHeld(sh, false, now)
+	}
 	for _, of := range both {
 		switch {
 		case es.state != running || !es.sides[of].has(readable):

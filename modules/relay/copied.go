@@ -91,11 +91,9 @@ func (s *copied) copyDirection(from, to *peer) {
 		n, err := from.Read(buf[:])
 		if n > 0 {
 			from.gaveGrace = false
-			from.touch(time.Now())
-			if !from.answered && from.side == Server {
-				s.owner.Answered()
+			if from.touch(time.Now()); from.side == Server {
+				s.noteAnswer()
 			}
-			from.answered = true
 			if !s.deliver(from, to, buf[:n]) {
 				return
 			}
@@ -104,6 +102,14 @@ func (s *copied) copyDirection(from, to *peer) {
 			}
 		}
 		over = err != nil && s.readFailed(from, to, err)
+	}
+}
+
+// noteAnswer tells the owner that the server has sent something, once.
+func (s *copied) noteAnswer() {
+	if !s.server.answered {
+		s.server.answered = true
+		s.owner.Answered()
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // startOnEngine gives the session to a shard if both connections are sockets.
 func (s *Session) startOnEngine(client, server net.Conn, first []byte, header int, o *Options, owner Owner) bool {
-	if !isSocket(client) || !isSocket(server) {
+	if !isSocket(client) || !isSocket(server) || s.extra().held != nil && s.more.held.blocks {
 		return false
 	}
 	from, fromAt, to, toAt, ok := takeBoth(client, server)
@@ -42,6 +42,9 @@ func (s *Session) startOnEngine(client, server net.Conn, first []byte, header in
 		s.write(nil, Client, first, now)
 	}
 	s.arm()
+	if s.extra().held != nil && es.state == running {
+		s.inspectHeld(nil, false, now)
+	}
 	return true
 }
 
@@ -150,9 +153,6 @@ func takeFD(c net.Conn) (fd int, at pollSlot, ok bool) {
 
 // sentTo returns how many of the first bytes a server has been sent.
 func sentTo(server net.Conn) int {
-	if w, ok := server.(interface{ Socket() net.Conn }); ok { // it only delays reads
-		server = w.Socket()
-	}
 	if s, ok := server.(*Socket); ok {
 		return s.sent
 	}

@@ -38,6 +38,9 @@ func (s *Session) socketError(sh *shard, of Side, err error, now int64) {
 // the client's direction ends.
 func (s *Session) broken(sh *shard, of Side, err error, now int64) {
 	es := &s.engine
+	if of == Client {
+		s.decideHeld()
+	}
 	e, from := &es.sides[of], &es.sides[1-of]
 	if of != Server || !e.has(gotFin) && err != errAfterEnd { //nolint:errorlint // an Errno
 		s.setCause(Result{By: of, Cause: Reset, Err: err})

@@ -73,6 +73,9 @@ func (s *Session) event(sh *shard, of Side, ready uint32) {
 func (s *Session) move(sh *shard, of Side, now int64) {
 	es := &s.engine
 	from, moved := &es.sides[of], 0
+	if of == Server && s.extra().held != nil {
+		s.receiveHeld(sh, now)
+	}
 	for (s.pending(of) == nil || s.flush(sh, of, now)) && es.state == running && from.has(readable) && !from.has(readDone) {
 		if moved >= sh.turnBytes() {
 			s.rearm(sh, of)
@@ -127,9 +130,8 @@ func (s *Session) receive(sh *shard, of Side, now int64) (n int, err error) {
 		return 0, err
 	}
 	from.active.Store(now)
-	if of == Server && !es.answered {
-		es.answered = true
-		s.owner().Answered()
+	if of == Server {
+		s.noteAnswer()
 	}
 	if h == nil {
 		from.put(bulk, n == bufferSize)

@@ -19,6 +19,7 @@ type Session struct {
 type extra struct {
 	copied      *copied // moves the bytes, unless the engine does
 	cause       *Result // the engine's first cause other than Closed, or that of an End before Start
+	held        *held   // while the server's first bytes wait for a decision
 	engineExtra         // the engine's part
 }
 
@@ -74,6 +75,9 @@ func (s *Session) StartAfterHeader(client, server net.Conn, first []byte, header
 	s.mu.Lock()
 	s.extend().copied = c
 	early := s.more.cause
+	if s.more.held != nil {
+		c.server.Conn = &heldConn{Conn: server, undecided: s.more.held, copied: c}
+	}
 	s.mu.Unlock()
 	if early != nil {
 		c.end(early.Reason)

@@ -17,6 +17,9 @@ func (s *Session) nextCheck() (first int64) {
 	if es.state == lingering {
 		return s.nextDeliveryCheck()
 	}
+	if h := s.extra().held; h != nil {
+		first = h.until
+	}
 	for _, of := range both {
 		e := &es.sides[of]
 		blocked := s.blocked(of)
@@ -88,6 +91,7 @@ func (s *Session) timerFired() {
 	case es.state != running || s.inGrace(now):
 		return
 	}
+	s.checkHeld(now)
 	for _, of := range both {
 		if es.state != running {
 			return
