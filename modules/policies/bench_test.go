@@ -27,6 +27,7 @@ var known = map[string]func() pool.Policy{
 		return &Source{Hashing: Hashing{HashType: HashType{Type: consistent}, BalanceFactor: 150}}
 	},
 	"hash":   func() pool.Policy { return &Hash{Key: "src"} },
+	"maglev": func() pool.Policy { return new(Maglev) },
 	"random": func() pool.Policy { return new(Random) },
 }
 

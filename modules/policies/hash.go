@@ -75,6 +75,14 @@ func (*Hash) CaddyModule() caddy.ModuleInfo {
 
 // Provision validates and compiles the options.
 func (p *Hash) Provision(caddy.Context) error {
+	if err := p.compileKey(); err != nil {
+		return err
+	}
+	return p.provision()
+}
+
+// compileKey validates and compiles the key.
+func (p *Hash) compileKey() error {
 	if err := p.validateKey(); err != nil {
 		return err
 	}
@@ -90,7 +98,7 @@ func (p *Hash) Provision(caddy.Context) error {
 	if p.template = keys[p.Key]; p.template == "" {
 		p.template = p.Key
 	}
-	return p.provision()
+	return nil
 }
 
 // validateKey validates the key.
@@ -170,14 +178,19 @@ func (p *Hash) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	table := p.options()
 	table["http"] = options.Flag(&p.HTTP)
-	table["expression"] = options.Once(func(d *caddyfile.Dispenser) error {
-		p.Expression = strings.Join(d.RemainingArgs(), " ")
-		return nil
-	})
+	table["expression"] = options.Once(expressionOption(&p.Expression))
 	if err := p.parse(d, table); err != nil {
 		return err
 	}
 	return options.Wrap(d, p.validateKey())
+}
+
+// expressionOption parses an expression, which may have several words.
+func expressionOption(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		*to = strings.Join(d.RemainingArgs(), " ")
+		return nil
+	}
 }
 
 // Interface guards

@@ -135,7 +135,7 @@ func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 	}
 	suits := h.bounds.suits(r)
 	home := h.ring.nearest(hash, r, suits)
-	if home == nil || h.stays(home) {
+	if home == nil || stays(h.PreserveAffinity, home) {
 		return home
 	}
 	if s := h.ring.lookup(hash, func(s *pool.Server) bool { return suits(s) && s.CanServe() }); s != nil {
@@ -144,9 +144,9 @@ func (h *Hashing) lookup(hash uint32, r *pool.Request) *pool.Server {
 	return h.ring.lookup(hash, canServe(r)) // nil: the request waits for any server
 }
 
-// stays reports whether PreserveAffinity keeps a key on its server.
-func (h *Hashing) stays(s *pool.Server) bool {
-	switch h.PreserveAffinity {
+// stays reports whether the option preserve_affinity keeps a key on its server.
+func stays(affinity string, s *pool.Server) bool {
+	switch affinity {
 	case "maxconn":
 		return s.CanServe()
 	case "maxqueue":
@@ -168,7 +168,7 @@ func (h *Hashing) options() options.Table {
 	return options.Table{
 		"hash_type":         options.Once(h.parseType),
 		"balance_factor":    options.Int(&h.BalanceFactor, 0, MaxBalanceFactor),
-		"preserve_affinity": options.Once(h.parseAffinity),
+		"preserve_affinity": options.Once(wordOption(&h.PreserveAffinity)),
 	}
 }
 
@@ -186,9 +186,12 @@ func (h *Hashing) parseType(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (h *Hashing) parseAffinity(d *caddyfile.Dispenser) (err error) {
-	h.PreserveAffinity, err = options.Arg(d)
-	return err
+// wordOption parses one word.
+func wordOption(to *string) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) (err error) {
+		*to, err = options.Arg(d)
+		return err
+	}
 }
 
 // parse parses and validates the block.

@@ -14,6 +14,9 @@ func (*Hash) NonBlocking() {}
 func (*LeastConn) NonBlocking() {}
 
 // NonBlocking marks the policy as one that never blocks.
+func (*Maglev) NonBlocking() {}
+
+// NonBlocking marks the policy as one that never blocks.
 func (*Random) NonBlocking() {}
 
 // NonBlocking marks the policy as one that never blocks.
@@ -30,6 +33,7 @@ var (
 	_ pool.NonBlocking = (*First)(nil)
 	_ pool.NonBlocking = (*Hash)(nil)
 	_ pool.NonBlocking = (*LeastConn)(nil)
+	_ pool.NonBlocking = (*Maglev)(nil)
 	_ pool.NonBlocking = (*Random)(nil)
 	_ pool.NonBlocking = (*RoundRobin)(nil)
 	_ pool.NonBlocking = (*Source)(nil)

@@ -132,11 +132,15 @@ func TestOptionsAreChecked(t *testing.T) {
 		"source {\n hash_type consistent\n balance_factor 100\n}":          "balance_factor 100: expected 0, or a whole number from 101",
 		"source {\n hash_type consistent\n preserve_affinity sometimes\n}": `unknown word "sometimes"`,
 		"source {\n preserve_affinity maxconn\n}":                          "expected hash_type consistent",
-		"random 0":                        "draws",
-		"random x":                        "draws",
-		"random {\n balance_factor 50\n}": "balance_factor 50",
-		"leastconn fast":                  "",
-		"roundrobin {\n weight 1\n}":      "weight",
+		"random 0":                          "draws",
+		"random x":                          "draws",
+		"random {\n balance_factor 50\n}":   "balance_factor 50",
+		"leastconn fast":                    "",
+		"maglev snii":                       `unknown key "snii"; did you mean "sni"?`,
+		"maglev sni {\n expression src\n}":  "expected key or expression, not both",
+		"maglev {\n table_size 65536\n}":    "table_size 65536: expected a prime number from 251 to 5000011, such as 65537",
+		"maglev {\n preserve_affinity x\n}": `preserve_affinity: unknown word "x"`,
+		"roundrobin {\n weight 1\n}":        "weight",
 	} {
 		name, _, _ := strings.Cut(text, " ")
 		info, err := caddy.GetModule("passthrough.policies." + name)
@@ -151,7 +155,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	if err := (&Hash{Expression: "nonsense("}).Provision(caddy.Context{Context: context.Background()}); err == nil {
 		t.Error("a wrong expression was taken")
 	}
-	for _, text := range []string{"hash sni", "hash {l4.conn.remote_addr}", "hash {\n expression src\n}", "source", "random", "random 3 {\n balance_factor 150\n}", "hash src {\n hash_type consistent wt6 avalanche\n balance_factor 200\n preserve_affinity maxqueue\n}"} {
+	for _, text := range []string{"hash sni", "hash {l4.conn.remote_addr}", "hash {\n expression src\n}", "source", "random", "random 3 {\n balance_factor 150\n}", "maglev", "maglev sni", "maglev {\n expression src\n table_size 251\n preserve_affinity maxqueue\n}", "hash src {\n hash_type consistent wt6 avalanche\n balance_factor 200\n preserve_affinity maxqueue\n}"} {
 		name, _, _ := strings.Cut(text, " ")
 		info, _ := caddy.GetModule("passthrough.policies." + name)
 		module := info.New()

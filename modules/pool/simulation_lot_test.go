@@ -20,7 +20,7 @@ func (s *simulation) policy() pool.Policy {
 	hashing.PreserveAffinity = []string{"", "maxconn", "maxqueue"}[s.rng.IntN(3)]
 	list := []interface{ pool.Policy }{
 		new(policies.RoundRobin), new(policies.StaticRR), new(policies.LeastConn), new(policies.First),
-		new(policies.Source), &policies.Source{Hashing: hashing}, new(policies.LeastConn), &lottery{rand.New(rand.NewPCG(s.rng.Uint64(), 0))},
+		new(policies.Source), &policies.Source{Hashing: hashing}, new(policies.LeastConn), new(policies.Maglev), &lottery{rand.New(rand.NewPCG(s.rng.Uint64(), 0))},
 	}
 	p := list[s.rng.IntN(len(list))]
 	if m, ok := p.(provisioner); ok {
