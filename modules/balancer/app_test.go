@@ -73,7 +73,7 @@ func TestProvisionNamesWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"web": null}`:               `backend "web": expected an object with servers`,
 		`{"w b": ` + twoServers + `}`: `backend "w b": name "w b": expected letters`,
-		`{"web": {"balance": {"policy": "fastest"}, "servers": [{"name": "s1", "address": "10.0.0.1:443"}]}}`: `backend "web": balance: unknown policy "fastest" (known: first, hash, leastconn, maglev, random, roundrobin, source, static_rr)`,
+		`{"web": {"balance": {"policy": "fastest"}, "servers": [{"name": "s1", "address": "10.0.0.1:443"}]}}`: `backend "web": balance: unknown policy "fastest" (known: first, hash, leastconn, maglev, peak_ewma, random, roundrobin, source, static_rr)`,
 	} {
 		app := load(t, config)
 		if err := app.Provision(newContext(t)); err == nil || !strings.Contains(err.Error(), want) {

@@ -26,9 +26,10 @@ var known = map[string]func() pool.Policy{
 	"source_bounded": func() pool.Policy {
 		return &Source{Hashing: Hashing{HashType: HashType{Type: consistent}, BalanceFactor: 150}}
 	},
-	"hash":   func() pool.Policy { return &Hash{Key: "src"} },
-	"maglev": func() pool.Policy { return new(Maglev) },
-	"random": func() pool.Policy { return new(Random) },
+	"hash":      func() pool.Policy { return &Hash{Key: "src"} },
+	"maglev":    func() pool.Policy { return new(Maglev) },
+	"random":    func() pool.Policy { return new(Random) },
+	"peak_ewma": func() pool.Policy { return new(PeakEWMA) },
 }
 
 func provisioned(t testing.TB, p pool.Policy) pool.Policy {

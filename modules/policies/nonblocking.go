@@ -17,6 +17,9 @@ func (*LeastConn) NonBlocking() {}
 func (*Maglev) NonBlocking() {}
 
 // NonBlocking marks the policy as one that never blocks.
+func (*PeakEWMA) NonBlocking() {}
+
+// NonBlocking marks the policy as one that never blocks.
 func (*Random) NonBlocking() {}
 
 // NonBlocking marks the policy as one that never blocks.
@@ -34,6 +37,7 @@ var (
 	_ pool.NonBlocking = (*Hash)(nil)
 	_ pool.NonBlocking = (*LeastConn)(nil)
 	_ pool.NonBlocking = (*Maglev)(nil)
+	_ pool.NonBlocking = (*PeakEWMA)(nil)
 	_ pool.NonBlocking = (*Random)(nil)
 	_ pool.NonBlocking = (*RoundRobin)(nil)
 	_ pool.NonBlocking = (*Source)(nil)

@@ -140,6 +140,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		"maglev sni {\n expression src\n}":  "expected key or expression, not both",
 		"maglev {\n table_size 65536\n}":    "table_size 65536: expected a prime number from 251 to 5000011, such as 65537",
 		"maglev {\n preserve_affinity x\n}": `preserve_affinity: unknown word "x"`,
+		"peak_ewma {\n decay 0s\n}":         "decay",
+		"peak_ewma {\n decay 10us\n}":       "decay 10µs: expected at least 1ms",
 		"roundrobin {\n weight 1\n}":        "weight",
 	} {
 		name, _, _ := strings.Cut(text, " ")
@@ -155,7 +157,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	if err := (&Hash{Expression: "nonsense("}).Provision(caddy.Context{Context: context.Background()}); err == nil {
 		t.Error("a wrong expression was taken")
 	}
-	for _, text := range []string{"hash sni", "hash {l4.conn.remote_addr}", "hash {\n expression src\n}", "source", "random", "random 3 {\n balance_factor 150\n}", "maglev", "maglev sni", "maglev {\n expression src\n table_size 251\n preserve_affinity maxqueue\n}", "hash src {\n hash_type consistent wt6 avalanche\n balance_factor 200\n preserve_affinity maxqueue\n}"} {
+	for _, text := range []string{"hash sni", "hash {l4.conn.remote_addr}", "hash {\n expression src\n}", "source", "random", "random 3 {\n balance_factor 150\n}", "maglev", "maglev sni", "maglev {\n expression src\n table_size 251\n preserve_affinity maxqueue\n}", "peak_ewma", "peak_ewma {\n decay 30s\n}", "hash src {\n hash_type consistent wt6 avalanche\n balance_factor 200\n preserve_affinity maxqueue\n}"} {
 		name, _, _ := strings.Cut(text, " ")
 		info, _ := caddy.GetModule("passthrough.policies." + name)
 		module := info.New()

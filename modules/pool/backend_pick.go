@@ -106,6 +106,9 @@ func (b *backend) take(s *Server, r *Request) *Lease {
 	}
 	l := r.newLease()
 	l.Server = s // keeps the state alive as long as the lease
+	if b.pool.timed {
+		l.began = stamp(now)
+	}
 	s.state.link(l)
 	return l
 }

@@ -41,8 +41,9 @@ const (
 //	taken --- Failed ---> taken, for another attempt on this server
 //	any of these --- Release ---> released
 //
-// Taking, waiting, evicting and releasing happen under the backend's lock; Reached and Answered do
-// not take it. Only Release frees the slot: an evicted lease counts until its holder releases it.
+// Taking, waiting, evicting and releasing happen under the backend's lock; Reached and Answered
+// take it only for a ResponseTracker. Only Release frees the slot: an evicted lease counts until
+// its holder releases it.
 type Lease struct {
 	Server *Server
 
@@ -51,6 +52,7 @@ type Lease struct {
 	// Guarded by the backend's lock:
 	released bool
 	evicted  EvictReason
+	began    uint32 // stamp of when it was taken; 0: the policy tracks no responses
 	holder   Holder // nil: OnEvict was not called
 }
 
@@ -72,6 +74,8 @@ func (f HolderFunc) LeaseEvicted(why EvictReason) { f(why) }
 func (l *Lease) Failed() {
 	l.Server.state.failed.Add(1)
 	l.observe(true)
+	l.responded(Failed)
+	l.began = 0 // a pause follows, which is no time of the server's
 	if l.Server.Passive.Fails > 0 {
 		b := l.Server.state.backend
 		b.mu.Lock()
@@ -85,6 +89,7 @@ func (l *Lease) Reached() {
 	if trial := &l.Server.state.health.ejection.trial; l.Server.Passive.Fails > 0 && trial.Load() {
 		trial.Store(false)
 	}
+	l.responded(Connected)
 	if l.Server.Observe == ObserveConnect {
 		l.observe(false)
 	}
@@ -92,6 +97,7 @@ func (l *Lease) Reached() {
 
 // Answered records that the server has sent its first bytes.
 func (l *Lease) Answered() {
+	l.responded(Answered)
 	if l.Server.Observe == ObserveAnswer {
 		l.observe(false)
 	}
@@ -146,6 +152,9 @@ func (l *Lease) Release(o Outcome) {
 	l.released = true
 	if o == ConnectFailed {
 		l.Server.state.failed.Add(1)
+	}
+	if o == ConnectFailed || o == BrokenEarly {
+		b.tellResponse(l, Failed)
 	}
 	b.drop(l)
 	if s := l.Server; s.Observe != ObserveNothing && (o == ConnectFailed || o == BrokenEarly && s.Observe == ObserveAnswer) && l.Server.state.health.observed(true, s.ErrorLimit) {

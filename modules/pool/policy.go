@@ -2,6 +2,8 @@
 
 package pool
 
+import "time"
+
 // Policy decides which server gets the next connection. HAProxy's keyword is balance.
 //
 // Pick returns a server of v, or nil if none suits: then the connection waits for the first server
@@ -46,6 +48,30 @@ type StateAdopter interface {
 type Hasher interface {
 	Hash(r *Request) (hash uint32, ok bool)
 }
+
+// ResponseTracker is implemented by policies that balance by how fast servers respond. Responded is
+// called for each event of a connection to a server of the configuration, also if the server is not
+// in the view.
+type ResponseTracker interface {
+	Responded(s *Server, r Response)
+}
+
+// Response is an event of a connection to a server.
+type Response struct {
+	Event ResponseEvent
+	// After is the time since the connection got the server.
+	After time.Duration
+}
+
+// ResponseEvent is the kind of a Response.
+type ResponseEvent uint8
+
+// The events of a connection: Connected and then Answered, or Failed.
+const (
+	Connected ResponseEvent = iota
+	Answered                // the first bytes have come
+	Failed                  // the connect failed, or the server reset the connection first
+)
 
 // NonBlocking is implemented by policies whose methods never block. A goroutine that many
 // connections share may call them.

@@ -69,6 +69,7 @@ type Pool struct {
 	retryBudget  *RetryBudget
 	policy       Policy
 	notify       func(Event)
+	timed        bool // the policy is a ResponseTracker
 	dynamic      bool // a server's limit depends on the load of the backend
 
 	backend atomic.Pointer[backend]
@@ -91,6 +92,7 @@ func (r *Registry) Open(c Config) (*Pool, error) {
 		fullConn: c.FullConn, queueTimeout: c.QueueTimeout, redispatch: c.Redispatch, lastResort: c.LastResort,
 		retryBudget: c.RetryBudget, notify: c.Notify,
 	}
+	_, p.timed = c.Policy.(ResponseTracker)
 	var err error
 	if p.servers, err = newServers(p, c.Servers); err != nil {
 		return nil, err
