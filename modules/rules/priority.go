@@ -57,9 +57,9 @@ func (p *Priority) set(action Action, value sample.Value) {
 	most := priorityLimit(action)
 	n = min(max(n, -most), most)
 	if action == setPriorityClass {
-		p.Class = int16(n) //nolint:gosec // it is within the limits
+		p.Class = int16(n)
 	} else {
-		p.Offset = int32(n) //nolint:gosec // likewise
+		p.Offset = int32(n)
 	}
 }
 
