@@ -2,10 +2,7 @@
 
 package tables
 
-import (
-	"encoding/binary"
-	"iter"
-)
+import "iter"
 
 // All yields the entries, in no order. It copies a few at a time, so that no lock is held while the
 // caller looks at them: an entry that is created or dropped meanwhile may be yielded or not.
@@ -48,8 +45,8 @@ func (s *shard) copySlab(from uint32) (rows []Row, more bool) {
 	return rows, from+slabEntries < s.next
 }
 
-// Clear drops the entry of the key, and reports whether there was one. One that is held stays, with
-// all its values 0.
+// Clear drops the entry of the key, and reports whether it did. One that is held stays as it is, as
+// in HAProxy.
 func (t *Table) Clear(b []byte) bool {
 	k, ok := t.key(b)
 	if !ok {
@@ -58,16 +55,10 @@ func (t *Table) Clear(b []byte) bool {
 	s := t.shardOf(k)
 	now := s.lock()
 	defer s.mu.Unlock()
-	slot := s.find(k)
-	if slot == none {
+	slot := s.use(k, now)
+	if slot == none || s.get(slot, usesAt) > 0 {
 		return false
 	}
-	existed := !s.isExpired(slot, now)
-	e := s.entry(slot)
-	if binary.NativeEndian.Uint32(e[usesAt:]) > 0 {
-		clear(e[s.layout.dataStart():])
-		return existed
-	}
 	s.drop(slot)
-	return existed
+	return true
 }

@@ -222,13 +222,11 @@ func (s *simulation) do(t *rapid.T) {
 func (s *simulation) clear(t *rapid.T) {
 	key := drawKey(t)
 	e := s.model.get(string(key))
-	if got := s.table.Clear(key); got != (e != nil) {
+	want := e != nil && e.uses == 0
+	if got := s.table.Clear(key); got != want {
 		t.Fatalf("Clear: %t", got)
 	}
-	if e != nil && e.uses > 0 {
-		clear(e.values)
-		e.events = nil
-	} else {
+	if want {
 		delete(s.model.entries, string(key))
 	}
 }
