@@ -29,6 +29,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
 func init() {
@@ -48,6 +49,10 @@ type App struct {
 
 	// Backends are the backends, by name. A name may have letters, digits and -_.: only.
 	Backends map[string]*Backend `json:"backends,omitempty"`
+
+	// StickTables are the tables that rules and stickiness refer to, by name. Their entries outlive
+	// reloads.
+	StickTables map[string]*stick.Table `json:"stick_tables,omitempty"`
 
 	// GracePeriod is the time that connections get to finish when the process stops (SIGTERM, SIGINT,
 	// caddy stop). After that they are closed, which is logged. Default: 30s; -1: no limit. It is
@@ -100,6 +105,9 @@ func (a *App) provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.computeVariables(); err != nil {
+		return err
+	}
+	if err := a.provisionStickTables(); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Backends)) {
@@ -176,6 +184,9 @@ func (a *App) serve() {
 	serving.Store(a)
 	lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
 	registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
+	for _, t := range a.StickTables {
+		t.Activate()
+	}
 	for name, b := range a.Backends {
 		b.pool.Activate()
 		if b.Site != "" && !inprocess.Listening(b.Site) {
@@ -201,6 +212,9 @@ func (a *App) Cleanup() error {
 	serving.CompareAndSwap(a, nil)
 	for _, b := range a.Backends {
 		b.Close()
+	}
+	for _, t := range a.StickTables {
+		t.Close()
 	}
 	return nil
 }

@@ -29,6 +29,14 @@ func init() {
 //		backend <name> {
 //			…
 //		}
+//		stick_table <name> {
+//			type    ip|ipv6|integer|string|binary
+//			length  <bytes>
+//			size    <number>[k|m]
+//			expire  <duration>
+//			nopurge
+//			store   <value>[,<value>…] …
+//		}
 //		set_var <name> <expression>
 //		grace_period           <duration>|off
 //		removed_server_timeout <duration>|off
@@ -52,6 +60,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return options.Table{
 		"frontend":               options.Repeatable(a.parseFrontend),
 		"backend":                options.Repeatable(a.parseBackend),
+		"stick_table":            options.Repeatable(a.parseStickTable),
 		"set_var":                options.Repeatable(a.parseVariable),
 		"grace_period":           TimeoutOption(&a.GracePeriod),
 		"removed_server_timeout": TimeoutOption(&a.RemovedServerTimeout),

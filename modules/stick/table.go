@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stick
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
+)
+
+// DefaultSize is the size of a table that has none in its configuration.
+const DefaultSize = 100_000
+
+// Table is a stick table: what is known about the clients, or whatever the keys are. It is
+// HAProxy's stick-table.
+type Table struct {
+	// Type is the type of the keys: ip (IPv4 addresses), ipv6 (IPv6 and IPv4 addresses), integer,
+	// string or binary. Default: ipv6.
+	Type string `json:"type,omitempty"`
+
+	// Length is the number of bytes that are kept of a key of type string or binary. Default: 31 of a
+	// string, 32 of a binary.
+	Length int `json:"length,omitempty"`
+
+	// Size is the number of entries at most. A new entry then takes the place of the one that was not
+	// used for the longest time. Default: 100000.
+	Size int `json:"size,omitempty"`
+
+	// Expire is the time after which an entry that is not used is dropped. Default: never.
+	Expire caddy.Duration `json:"expire,omitempty"`
+
+	// NoPurge keeps the entries of a full table: it takes no new ones until an entry expires.
+	NoPurge bool `json:"nopurge,omitempty"`
+
+	// Store are the values of an entry, in HAProxy's words, such as conn_cur, conn_rate(10s) or gpc(3).
+	Store []string `json:"store,omitempty"`
+
+	handle *Handle
+}
+
+// Config returns the table's configuration, validated.
+func (t *Table) Config() (tables.Config, error) {
+	c := tables.Config{Type: tables.IPv6, Length: t.Length, Size: t.Size, Expire: time.Duration(t.Expire), NoPurge: t.NoPurge}
+	if t.Type != "" {
+		known, ok := tables.ParseType(t.Type)
+		if !ok {
+			return c, fmt.Errorf("type %q: expected ip, ipv6, integer, string or binary", t.Type)
+		}
+		c.Type = known
+	}
+	if c.Type != tables.String && c.Type != tables.Binary && t.Length != 0 {
+		return c, fmt.Errorf("length %d: keys of type %s have a length of their own", t.Length, c.Type)
+	}
+	if c.Size == 0 {
+		c.Size = DefaultSize
+	}
+	if err := options.ValidateDuration("expire", t.Expire); err != nil {
+		return c, err
+	}
+	var err error
+	if c.Store, err = parseStore(t.Store); err != nil {
+		return c, err
+	}
+	return c, c.Validate()
+}
+
+// parseStore parses the values of an entry.
+func parseStore(words []string) (all []tables.Store, err error) {
+	var stored [256]bool
+	for _, word := range words {
+		s, err := tables.ParseStore(word)
+		if err != nil {
+			return nil, fmt.Errorf("store: %w", err)
+		}
+		if stored[s.Data] {
+			return nil, fmt.Errorf("store: %s is given twice", s.Data)
+		}
+		stored[s.Data] = true
+		all = append(all, s)
+	}
+	for array, others := range map[tables.Data][]tables.Data{
+		tables.GPT: {tables.GPT0}, tables.GPC: {tables.GPC0, tables.GPC1}, tables.GPCRate: {tables.GPC0Rate, tables.GPC1Rate},
+	} {
+		for _, other := range others {
+			if stored[array] && stored[other] {
+				return nil, fmt.Errorf("store: %s is an element of %s: expected only one of them", other, array)
+			}
+		}
+	}
+	return all, nil
+}
+
+// Open opens the table in the registry, under a name. It is called while Caddy provisions; see
+// Registry.Open.
+func (t *Table) Open(r *Registry, name string) error {
+	c, err := t.Config()
+	if err != nil {
+		return err
+	}
+	t.handle = r.Open(name, c)
+	return nil
+}
+
+// Activate makes the table what this configuration says.
+func (t *Table) Activate() { t.handle.Activate() }
+
+// Close ends the configuration's hold on the table. It is idempotent.
+func (t *Table) Close() {
+	if t != nil && t.handle != nil {
+		t.handle.Close()
+	}
+}
+
+// Table returns the table at run time.
+func (t *Table) Table() *tables.Table { return t.handle.Table() }
+
+// Options returns the options of a table's block. Syntax:
+//
+//	type    ip|ipv6|integer|string|binary
+//	length  <bytes>
+//	size    <number>[k|m]
+//	expire  <duration>
+//	nopurge
+//	store   <value>[,<value>…] …
+func (t *Table) Options() options.Table {
+	return options.Table{
+		"type":    options.Text(&t.Type),
+		"length":  options.Int(&t.Length, 1, math.MaxUint16),
+		"size":    options.Once(t.parseSize),
+		"expire":  options.Duration(&t.Expire),
+		"nopurge": options.Flag(&t.NoPurge),
+		"store":   options.Repeatable(t.parseStore),
+	}
+}
+
+// UnmarshalCaddyfile parses the rest of a line and a block. See Options for its syntax.
+func (t *Table) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	begin := *d
+	if err := t.Options().ParseLine(d); err != nil {
+		return err
+	}
+	if _, err := t.Config(); err != nil {
+		return begin.WrapErr(err)
+	}
+	return nil
+}
+
+// parseSize parses a number of entries, with HAProxy's units k (1024) and m.
+func (t *Table) parseSize(d *caddyfile.Dispenser) error {
+	word, err := options.Arg(d)
+	if err != nil {
+		return err
+	}
+	size, err := ParseSize(word)
+	if err != nil {
+		return d.WrapErr(err)
+	}
+	t.Size = size
+	return nil
+}
+
+// sizeUnits are HAProxy's units of numbers.
+var sizeUnits = map[byte]int{'k': 10, 'm': 20, 'g': 30}
+
+// ParseSize parses a number of entries, with HAProxy's units: 200k is 200 * 1024.
+func ParseSize(word string) (int, error) {
+	digits, shift := word, 0
+	if last := len(word) - 1; last > 0 {
+		if by, isUnit := sizeUnits[word[last]|0x20]; isUnit {
+			digits, shift = word[:last], by
+		}
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 1 || n > math.MaxInt32>>shift {
+		return 0, fmt.Errorf("size %q: expected a number of entries from 1 to %d, such as 100000 or 200k", word, math.MaxInt32)
+	}
+	return n << shift, nil
+}
+
+// parseStore parses values, separated by spaces or commas.
+func (t *Table) parseStore(d *caddyfile.Dispenser) error {
+	words := d.RemainingArgs()
+	if len(words) == 0 {
+		return d.ArgErr()
+	}
+	for _, word := range words {
+		t.Store = append(t.Store, SplitStore(word)...)
+	}
+	return nil
+}
+
+// SplitStore splits a list of values at its commas, except those within parentheses.
+func SplitStore(list string) (words []string) {
+	begin, depth := 0, 0
+	for i, c := range list {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ',' && depth == 0:
+			words = append(words, list[begin:i])
+			begin = i + 1
+		}
+	}
+	return append(words, list[begin:])
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*Table)(nil)
