@@ -18,8 +18,8 @@ import (
 // stickTables keeps the stick tables across configurations.
 var stickTables stick.Registry
 
-// StickTables returns the stick tables of the process, which outlive configurations. It is meant for
-// the admin endpoint.
+// StickTables returns the stick tables of the process, which outlive configurations. It is meant
+// for the admin endpoint.
 func StickTables() *stick.Registry { return &stickTables }
 
 // provisionStickTables opens the tables.

@@ -33,9 +33,13 @@ func init() {
 //	PATCH /passthrough/backends/BACKEND/servers/SERVER
 //	GET   /passthrough/sessions
 //	GET   /passthrough/frontends
+//	GET   /passthrough/tables
+//	GET, POST, DELETE /passthrough/tables/TABLE
 //
-// GET returns Backends, Backend, Server, Sessions or the Counts of each frontend; PATCH takes
-// Change and returns Server. The status is 404 for an unknown name, 400 for an invalid value.
+// GET returns Backends, Backend, Server, Sessions, the Counts of each frontend, each Table, or the
+// entries (stick.Entry) of a table; PATCH takes Change and returns Server. POST takes Set and
+// returns the entry; DELETE returns Cleared. ?key=KEY and ?data.VALUE.OPERATOR=NUMBER select
+// entries. The status is 404 for an unknown name, 400 for an invalid value.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -58,12 +62,12 @@ const (
 // Routes returns the routes of the admin endpoint.
 func (Admin) Routes() []caddy.AdminRoute {
 	handler := caddy.AdminHandlerFunc(serve)
-	return []caddy.AdminRoute{
+	return append(tableRoutes(), []caddy.AdminRoute{
 		{Pattern: backendsPath, Handler: handler},
 		{Pattern: backendsPath + "/", Handler: handler},
 		{Pattern: sessionsPath, Handler: getJSON(func() any { return newSessions() })},
 		{Pattern: frontendsPath, Handler: getJSON(func() any { return frontend.AllCounts() })},
-	}
+	}...)
 }
 
 // getJSON returns a handler of GET that writes a value as JSON.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stick is what configurations say about stick tables, and the life of tables across
-// reloads: a configuration that is refused leaves no trace, and one that runs changes the tables
-// that exist.
+// Package stick holds the configuration of stick tables, and their life across reloads: a
+// configuration that is refused leaves no trace, and one that runs changes the tables that exist.
+// It also shows, sets and clears entries, for users at run time.
 package stick
 
 import (

@@ -62,7 +62,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Keys that cannot be kept make a new table; what is held of the old one stays.
+// Keys that cannot be kept make a new table; held entries of the old one stay.
 func TestReloadWithOtherKeys(t *testing.T) {
 	var r Registry
 	first := r.Open("t", config(tables.IP, 10))

@@ -18,8 +18,8 @@ import (
 // DefaultSize is the size of a table that has none in its configuration.
 const DefaultSize = 100_000
 
-// Table is a stick table: what is known about the clients, or whatever the keys are. It is
-// HAProxy's stick-table.
+// Table is a stick table: counters and rates of clients, or of other keys. It is HAProxy's
+// stick-table.
 type Table struct {
 	// Type is the type of the keys: ip (IPv4 addresses), ipv6 (IPv6 and IPv4 addresses), integer,
 	// string or binary. Default: ipv6.
@@ -39,7 +39,7 @@ type Table struct {
 	// NoPurge keeps the entries of a full table: it takes no new ones until an entry expires.
 	NoPurge bool `json:"nopurge,omitempty"`
 
-	// Store are the values of an entry, in HAProxy's words, such as conn_cur, conn_rate(10s) or gpc(3).
+	// Store lists the values of an entry, in HAProxy's words: conn_cur, conn_rate(10s), gpc(3).
 	Store []string `json:"store,omitempty"`
 
 	handle *Handle
