@@ -30,6 +30,7 @@ type program interface {
 type process interface {
 	set(change) error
 	states() (map[string]standing, error)
+	table(tableRequest) ([]tableEntry, error)
 	find(client netip.AddrPort) (record, bool)
 	printed() string
 	stop() error

@@ -32,6 +32,7 @@ var verbs = map[string]func(testing.TB, *scenario, *words) (action, error){
 	"kill":     parseKill,
 	"set":      parseSet,
 	"states":   parseStates,
+	"table":    parseTable,
 }
 
 // parseConnect parses connect CLIENT PORT [to ADDRESS] [from ADDRESS] [lazily].
