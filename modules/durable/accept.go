@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 )
 
@@ -31,6 +32,7 @@ func (s *socket) run(waits bool) {
 	}
 	in := s.drain()
 	_ = s.kernel.Close()
+	openSockets.Add(-1)
 	s.keepLeftover(in)
 	close(s.done)
 	s.signalAll()
@@ -66,7 +68,7 @@ func (s *socket) awaitStart() bool {
 
 // watchable is a kernel socket whose connections the shards of package relay can accept themselves.
 type watchable interface {
-	watch(relay.ListenOptions) (stop func(), err error)
+	watch(relay.ListenOptions) (stop, wake func(), err error)
 }
 
 // serve accepts until the last user is gone or the kernel socket is lost, and then empties the
@@ -129,13 +131,8 @@ func (s *socket) awaitQueueSpace() bool {
 func (s *socket) acceptOnShards(k watchable, r *connLimiter) {
 	f := backoff{what: acceptFails}
 	lost := make(chan error, 1)
-	stop, err := k.watch(relay.ListenOptions{
-		Pause: func() time.Duration {
-			if r.allows(s) {
-				return 0
-			}
-			return limiterPoll
-		},
+	stop, wake, err := k.watch(relay.ListenOptions{
+		Pause: func() time.Duration { return r.pause(s) },
 		Accepted: func(conn *relay.Socket) {
 			f.pause = 0
 			s.onAccept(conn, r, true)
@@ -156,7 +153,11 @@ func (s *socket) acceptOnShards(k watchable, r *connLimiter) {
 		s.pause(f.after(s, err))
 		return
 	}
-	defer stop()
+	s.wakeShards.Store(&wake)
+	defer func() {
+		s.wakeShards.Store(nil)
+		stop()
+	}()
 	s.awaitNoTaker(lost)
 }
 
@@ -176,6 +177,7 @@ func (s *socket) awaitNoTaker(lost <-chan error) {
 
 // onAccept counts and dispatches a new connection.
 func (s *socket) onAccept(conn net.Conn, r *connLimiter, onShard bool) {
+	limits.Process.Accepted()
 	r.accepted++
 	s.inFlight.Add(1)
 	s.deliver(conn, onShard)

@@ -78,6 +78,7 @@ func listen(ctx context.Context, network, host, portRange string, portOffset uin
 		}
 		return nil, fmt.Errorf("listening on %q: %w", spelling(network, as), err)
 	}
+	applyLimitFor(ctx, l, caddy.JoinNetworkAddress(network, host, portRange))
 	applyTakeFor(ctx, l, caddy.JoinNetworkAddress(network, host, portRange))
 	if c, ok := ctx.(caddy.Context); ok {
 		FixChallenges(c)

@@ -205,16 +205,16 @@ func (k *tcpKernel) interrupt() { _ = k.file.SetDeadline(past) }
 func (k *tcpKernel) resume()    { _ = k.file.SetDeadline(time.Time{}) }
 
 // watch makes the shards accept. The descriptor must not be closed before stop.
-func (k *tcpKernel) watch(o relay.ListenOptions) (stop func(), err error) {
+func (k *tcpKernel) watch(o relay.ListenOptions) (stop, wake func(), err error) {
 	o.Local = k.localAddr
 	err = k.do(func(fd int) error {
 		l, err := relay.Listen(fd, o)
 		if err == nil {
-			stop = l.Close
+			stop, wake = l.Close, l.Wake
 		}
 		return err
 	})
-	return stop, err
+	return stop, wake, err
 }
 
 // Close closes the kernel socket.

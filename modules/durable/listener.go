@@ -34,6 +34,7 @@ type listener struct {
 	// Guarded by the socket's queue.mu:
 	active     bool // gets connections; written with socketsMu held as well
 	taker      func(*relay.Socket)
+	gate       Gate       // nil: always open
 	takerCalls int        // calls of taker in progress
 	dual       bool       // one of a pair
 	paired     bool       // a front or the listener behind it; guarded by socketsMu

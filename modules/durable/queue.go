@@ -92,6 +92,17 @@ func (s *socket) nextListener() (found *listener) {
 	if s.rotation++; n < 2 {
 		return found
 	}
+	if all := fits; s.gated.Load() {
+		opened := func(l *listener) bool { return all(l) && l.gatePause() == 0 }
+		if slices.ContainsFunc(s.listeners, opened) {
+			fits, n = opened, 0
+			for _, l := range s.listeners {
+				if fits(l) {
+					n++
+				}
+			}
+		}
+	}
 	skip := s.rotation % n
 	for _, l := range s.listeners {
 		if !fits(l) {

@@ -64,13 +64,15 @@ type socket struct {
 	key        address
 	kernel     kernel
 	startOnce  sync.Once
-	started    chan struct{} // closed when a configuration that uses it runs
-	closing    chan struct{} // closed with the last user, or by shutdown
-	done       chan struct{} // closed when the kernel socket is closed
-	recheck    chan struct{} // capacity 1: see notify
-	inFlight   atomic.Int64  // connections accepted and not yet taken by a user
-	inShutdown atomic.Bool   // the process is shutting down: no new clients
-	overlapped atomic.Bool   // connections may belong to another socket: see otherOwner
+	started    chan struct{}          // closed when a configuration that uses it runs
+	closing    chan struct{}          // closed with the last user, or by shutdown
+	done       chan struct{}          // closed when the kernel socket is closed
+	recheck    chan struct{}          // capacity 1: see notify
+	inFlight   atomic.Int64           // connections accepted and not yet taken by a user
+	inShutdown atomic.Bool            // the process is shutting down: no new clients
+	overlapped atomic.Bool            // connections may belong to another socket: see otherOwner
+	gated      atomic.Bool            // a listener has had a gate
+	wakeShards atomic.Pointer[func()] // ends a pause of the shards that accept; nil: none do
 
 	queue
 
@@ -144,6 +146,7 @@ func openSocket(ctx context.Context, addr address, o socketOptions) (*socket, er
 		s.startOnce.Do(func() { close(s.started) })
 	}
 	s.claimAddress()
+	openSockets.Add(1)
 	go s.run(waits)
 	return s, nil
 }

@@ -77,13 +77,13 @@ func (p *pair) takeBy(take func(*relay.Socket)) {
 }
 
 // activeChanged redelivers queued connections, and wakes the accept goroutine: another listener is
-// active, or has a taker.
+// active, or has a taker or a gate.
 func (s *socket) activeChanged() {
 	s.redeliver()
 	s.mu.Lock()
 	s.signalPassedOn()
 	s.mu.Unlock()
-	s.notify()
+	s.Wake()
 	if _, ok := s.kernel.(watchable); ok {
 		s.kernel.interrupt()
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +40,8 @@ type Listening struct {
 	accepted   int        // how many this shard has accepted
 	timer      *time.Timer
 	closed     bool
+
+	woken atomic.Bool // Wake was called, and resume has not run since
 }
 
 // Listen accepts from a listening socket, which must be non-blocking, until Close. The descriptor
@@ -113,12 +116,22 @@ func (l *Listening) rewatch() {
 func (l *Listening) pause(d time.Duration) {
 	l.unwatch()
 	l.timer.Reset(d)
+	if l.woken.Load() { // since the caller decided to pause
+		l.timer.Reset(0)
+	}
+}
+
+// Wake ends a pause, or the next one if none has begun. It may be called with any lock held.
+func (l *Listening) Wake() {
+	l.woken.Store(true)
+	l.timer.Reset(0)
 }
 
 // resume ends a pause. It runs in a goroutine of the runtime's timers.
 func (l *Listening) resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.woken.Store(false)
 	if !l.closed && l.poll.slot == 0 {
 		l.rewatch()
 	}

@@ -24,6 +24,10 @@ const (
 	pipeShare = 8
 	// maxPipes bounds what clients that do not read can hold in the kernel.
 	maxPipes = 1024
+	// fewDescriptors is the limit of descriptors below which pipes have no part of their own, but
+	// fewPipes: connections need the descriptors.
+	fewDescriptors = 512
+	fewPipes       = 2
 )
 
 // pipe is a pipe of the kernel and the number of bytes in it.
@@ -47,7 +51,10 @@ var maxPipeCount = sync.OnceValue(func() int32 {
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
 		return maxPipes
 	}
-	return int32(max(1, min(maxPipes, limit.Cur/(2*pipeShare))))
+	if limit.Cur < fewDescriptors {
+		return fewPipes
+	}
+	return int32(min(maxPipes, limit.Cur/(2*pipeShare)))
 })
 
 // take returns an empty pipe, a big one if possible, or nil if the limit is reached.
