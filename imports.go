@@ -15,6 +15,7 @@ import (
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/httpmonitor"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/httprules"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
+	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4rate"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 	_ "github.com/caddy-passthrough/caddy-passthrough/modules/lbadmin"

@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4acl"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4rate"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
 )
 
@@ -25,6 +26,9 @@ type View struct {
 	// Connection returns a connection that replays the bytes, for matchers that cannot read Input. It
 	// is called only if there is such a matcher.
 	Connection func() *layer4.Connection
+
+	// Counted are the answers of rate matchers about the connection.
+	Counted *l4rate.Counted
 
 	// ExpectProxy is set by the action expect_proxy: the connection begins with a PROXY header.
 	ExpectProxy bool
@@ -47,6 +51,7 @@ type Condition struct {
 type Set struct {
 	ACL    *l4acl.Matcher         // nil: none
 	Hello  *l4clienthello.Matcher // nil: none
+	Rate   *l4rate.Matcher        // nil: none
 	Others layer4.MatcherSet
 }
 
@@ -83,6 +88,8 @@ func loadSets(ctx caddy.Context, rule any, field string) (sets []Set, err error)
 				set.ACL = m
 			case *l4clienthello.Matcher:
 				set.Hello = m
+			case *l4rate.Matcher:
+				set.Rate = m
 			case layer4.ConnMatcher:
 				set.Others = append(set.Others, m)
 			default:
@@ -128,6 +135,9 @@ func (s *Set) match(v *View) (sample.Verdict, error) {
 			return verdict, nil
 		}
 	}
+	if s.Rate != nil && !s.Rate.MatchOnce(v.Counted, v.Source.Addr()) {
+		return sample.Fail, nil
+	}
 	if len(s.Others) == 0 {
 		return sample.Pass, nil
 	}
@@ -168,7 +178,7 @@ func missing(in *sample.Input) sample.Verdict {
 // Always reports whether the condition is true for every connection.
 func (c *Condition) Always() bool {
 	return len(c.Sets) == 0 || !c.Unless && slices.ContainsFunc(c.Sets, func(s Set) bool {
-		return s.ACL == nil && s.Hello == nil && len(s.Others) == 0
+		return s.ACL == nil && s.Hello == nil && s.Rate == nil && len(s.Others) == 0
 	})
 }
 
