@@ -63,6 +63,8 @@ type App struct {
 	// removed. After that they are closed. Default: -1, no limit.
 	RemovedServerTimeout caddy.Duration `json:"removed_server_timeout,omitempty"`
 
+	ProcessLimits
+
 	// Variables are shared by all connections. They are computed in this order when the configuration
 	// is loaded; rules may change them later. They are HAProxy's set-var in its global section.
 	Variables []Variable `json:"variables,omitempty"`
@@ -73,6 +75,7 @@ type App struct {
 	listening map[string]ownFrontend
 
 	httpServers handover.Servers
+	watching    sync.Once // of overload
 }
 
 // CaddyModule returns the Caddy module information.
@@ -102,6 +105,9 @@ func (a *App) provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.validateTimeouts(); err != nil {
+		return err
+	}
+	if err := a.ProcessLimits.validate(); err != nil {
 		return err
 	}
 	if err := a.computeVariables(); err != nil {
@@ -187,6 +193,8 @@ func (a *App) serve() {
 	for _, t := range a.StickTables {
 		t.Activate()
 	}
+	a.ProcessLimits.apply()
+	a.watchOverload()
 	for name, b := range a.Backends {
 		b.pool.Activate()
 		if b.Site != "" && !inprocess.Listening(b.Site) {
@@ -209,7 +217,9 @@ func (a *App) Cleanup() error {
 	if caddy.Exiting() {
 		return nil
 	}
-	serving.CompareAndSwap(a, nil)
+	if serving.CompareAndSwap(a, nil) {
+		(&ProcessLimits{Overload: overloadOff}).apply()
+	}
 	for _, b := range a.Backends {
 		b.Close()
 	}

@@ -40,6 +40,10 @@ func init() {
 //		set_var <name> <expression>
 //		grace_period           <duration>|off
 //		removed_server_timeout <duration>|off
+//		maxconn <number>
+//		max_conn_rate <number>
+//		max_sess_rate <number>
+//		overload on|off
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -57,14 +61,16 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 // UnmarshalCaddyfile parses the passthrough block. See parseApp for its syntax.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the option's name
-	return options.Table{
+	table := options.Table{
 		"frontend":               options.Repeatable(a.parseFrontend),
 		"backend":                options.Repeatable(a.parseBackend),
 		"stick_table":            options.Repeatable(a.parseStickTable),
 		"set_var":                options.Repeatable(a.parseVariable),
 		"grace_period":           TimeoutOption(&a.GracePeriod),
 		"removed_server_timeout": TimeoutOption(&a.RemovedServerTimeout),
-	}.With(advice(&advised.app)).ParseBlock(d)
+	}
+	maps.Copy(table, a.ProcessLimits.options())
+	return table.With(advice(&advised.app)).ParseBlock(d)
 }
 
 func (a *App) parseBackend(d *caddyfile.Dispenser) error {

@@ -52,7 +52,11 @@ func (p *activeFrontend) current() *Frontend {
 func (f *Frontend) setActive() {
 	for {
 		latest := f.active.latest.Load()
-		if latest != nil && latest.generation >= f.generation || f.active.latest.CompareAndSwap(latest, f) {
+		if latest != nil && latest.generation >= f.generation {
+			return
+		}
+		if f.active.latest.CompareAndSwap(latest, f) {
+			f.activateLimit()
 			return
 		}
 	}

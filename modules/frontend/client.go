@@ -43,6 +43,14 @@ func ofRoute(cx *layer4.Connection) client {
 	return client{Conn: cx.Conn, accepted: accepted, logger: cx.Logger, routed: cx}
 }
 
+// holds returns the list of things taken beside a place in the frontend's count, or nil.
+func (c *client) holds() *holds {
+	if c.entry == nil {
+		return nil
+	}
+	return c.entry.holds
+}
+
 // layer4 returns the connection for handlers, matchers and templates of layer4.
 func (c *client) layer4() *layer4.Connection {
 	if c.routed == nil {

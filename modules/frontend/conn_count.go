@@ -3,9 +3,11 @@
 package frontend
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -14,11 +16,58 @@ import (
 type connCount struct {
 	atomic.Int64
 	rate pool.Rate // of sessions that begin
+
+	sessions limits.Rate // of the frontend, if its rate is limited
+	awaited  atomic.Bool // waiting is not empty
+	inLine   atomic.Int64
+	line     sync.Mutex // held by the first of those in line: see Frontend.awaitPlace
+
+	mu      sync.Mutex
+	waiting map[Waker]struct{}
 }
 
-// frontendConns and backendConns count connections by the name of their frontend and backend. A
-// count lives as long as a configuration or a connection uses it.
-var frontendConns, backendConns connCounts
+// Waker waits until a frontend has room for another connection.
+type Waker interface {
+	// Wake is called once, when there may be room. It must not block.
+	Wake()
+}
+
+// leave lowers the count, and wakes those that wait for that. It returns the count.
+func (c *connCount) leave() int64 {
+	n := c.Add(-1)
+	if c.awaited.Load() {
+		c.wake()
+	}
+	return n
+}
+
+// await calls w once, after the next connection has left. A connection that has left before may not
+// be noticed: look at the count again.
+func (c *connCount) await(w Waker) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting == nil {
+		c.waiting = make(map[Waker]struct{})
+	}
+	c.waiting[w] = struct{}{}
+	c.awaited.Store(true)
+}
+
+func (c *connCount) wake() {
+	c.mu.Lock()
+	all := c.waiting
+	c.waiting = nil
+	c.awaited.Store(false)
+	c.mu.Unlock()
+	for w := range all {
+		w.Wake()
+	}
+}
+
+// frontendConns and backendConns count connections by the name of their frontend and backend,
+// bindConns those of the binds that have a limit of their own. A count lives as long as a
+// configuration or a connection uses it.
+var frontendConns, backendConns, bindConns connCounts
 
 type connCounts struct{ weakRegistry[connCount] }
 

@@ -81,6 +81,7 @@ func (a *shardConn) releaseBuffers() {
 		p.f = nil
 	default:
 		a.kept = &keptInput{p.input, bytes.Clone(p.hello.Bytes())}
+		p.input.kept = 0 // a.kept has it
 		p.forget()
 		a.recycle()
 	}

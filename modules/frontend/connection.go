@@ -92,7 +92,7 @@ func (c *connection) isOutdated() bool {
 // enter counts the connection in a backend, in place of the one before.
 func (c *connection) enter(b *balancer.Backend) {
 	c.leaveBackend()
-	c.shared, c.backend, c.record.Backend = c.f.sessionConfigFor(b), b, b.Name()
+	c.shared, c.backend, c.record.Backend = c.f.sessionConfigFor(b, c.holds()), b, b.Name()
 	c.setUniqueID()
 	c.shared.beconn.Add(1)
 	c.shared.beconn.rate.Count(time.Now())
@@ -104,6 +104,14 @@ func (c *connection) leaveBackend() {
 	if c.shared != nil {
 		c.record.BEConn = c.shared.beconn.Add(-1)
 		c.shared, c.backend = nil, nil
+	}
+}
+
+// leaveFrontend gives up the connection's place in the counts.
+func (c *connection) leaveFrontend() {
+	c.f.conns.leave()
+	if h := c.holds(); h != nil {
+		h.release(c.record.Client.IP())
 	}
 }
 
@@ -130,6 +138,7 @@ func (c *connection) connForMatchers() *layer4.Connection {
 
 // forget releases the inspection of the hello. It may be called again.
 func (c *connection) forget() {
+	c.keepHello(0)
 	if c.hello == nil {
 		return
 	}

@@ -75,7 +75,10 @@ func (e *ending) conclude(r *tcplog.Record, server *pool.Server, began time.Time
 	r.ActConn = int64(liveConns.count())
 	r.Duration = time.Since(began)
 	ends[e.end].Add(1)
-	if e.end != tcplog.PassedOn { // that goes on elsewhere
+	switch e.end {
+	case tcplog.PassedOn: // it goes on elsewhere
+	case tcplog.OverLimit: // many share a line
+	default:
 		log.Write(r)
 	}
 }
@@ -87,7 +90,7 @@ var errShutdown = errors.New("the process ends")
 func (c *connection) end(e *ending) {
 	c.ended = true
 	defer liveConns.remove(c)
-	defer c.f.conns.Add(-1)
+	defer c.leaveFrontend()
 	server := c.claim.close()
 	next := c.nextConn(e)
 	last := c.finalAlert(e)

@@ -23,6 +23,13 @@ type Counts struct {
 	// Ended is the number of those that have ended, by the end in the log: complete, refused,
 	// proxy_header_missing and so on. Ends that have not happened are left out.
 	Ended map[string]int64 `json:"ended"`
+
+	// Refused is the number of those that the option limit has refused, by the reason: per_ip, rate or
+	// unfinished_hellos. They have ended as over_limit.
+	Refused map[string]int64 `json:"refused,omitempty"`
+
+	// UnfinishedHellos is the number of bytes of incomplete ClientHellos.
+	UnfinishedHellos int64 `json:"unfinished_hellos"`
 }
 
 // AllCounts returns the counts of all frontends by name, those of frontends that a reload has
@@ -35,6 +42,9 @@ func AllCounts() map[string]Counts {
 			if n := counts[end].Load(); n > 0 {
 				c.Ended[tcplog.End(end).String()] += n
 			}
+		}
+		if l := frontendLimits.lookup(name); l != nil {
+			c.Refused, c.UnfinishedHellos = l.refusals.Counts(), l.hellos.Load()
 		}
 		all[name] = c
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/lifecycle"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/sample"
@@ -74,6 +75,13 @@ type Config struct {
 	// so_name and so_id; zero values if it has none.
 	Listener func(local net.Addr) (name string, id int)
 
+	// MaxConn is the number of connections at which Entry.Pause leaves further ones in the kernel's
+	// queue, and SessionRate that of connections in a second; 0: no limit.
+	MaxConn, SessionRate int
+
+	// Limit says which connections are refused; nil: none are.
+	Limit *Limit
+
 	// App holds the backends that names made at run time refer to, and the variables that all
 	// connections share.
 	App *balancer.App
@@ -98,6 +106,9 @@ type Frontend struct {
 	generation     int64            // higher than that of frontends made before
 	loaded         lifecycle.Config // see ActivateWhenRunning
 	sessionConfigs sync.Map         // *balancer.Backend → *sessionConfig
+	heldConfigs    sync.Map         // *holds → *sync.Map like sessionConfigs
+	routed         *Entry           // of connections that come by a route
+	limited        *limitState
 }
 
 // New returns a frontend.
@@ -111,14 +122,24 @@ func New(c Config) *Frontend {
 		active: activeFrontends.getOrCreate(c.Name), generation: lastGeneration.Add(1),
 		reads: c.Content.NeedsRequest() || c.Router.needsRequest(),
 	}
-	f.nonBlocking = f.decidesWithoutBlocking()
+	f.nonBlocking, f.limited = f.decidesWithoutBlocking(), frontendLimits.getOrCreate(c.Name)
+	f.routed = f.Entry(EntryConfig{})
 	return f
 }
 
 // ServeRouted serves a connection that has come by a route of layer4, which closes it. It returns
 // a connection for the next handler, or nil if it does not pass it on.
 func (f *Frontend) ServeRouted(cx *layer4.Connection) (next net.Conn) {
+	config := f.routed.enterAtAccept(cx.Conn)
+	if config == nil {
+		return nil
+	}
+	waited := f.routed.awaitPlace()
 	from := ofRoute(cx)
+	from.entry = config
+	if waited {
+		from.accepted = time.Now()
+	}
 	from.header = f.AcceptProxy.stateFor(cx.RemoteAddr())
 	from.passTo = func(conn net.Conn) bool {
 		next = conn
@@ -128,10 +149,10 @@ func (f *Frontend) ServeRouted(cx *layer4.Connection) (next net.Conn) {
 	return next
 }
 
+// serve serves a connection that has its place in the counts.
 func (f *Frontend) serve(from client) {
 	c := newConnection(f, from)
 	c.gone = make(chan struct{})
-	f.conns.Add(1)
 	liveConns.add(c)
 	c.run(c.walk)
 }
@@ -157,12 +178,16 @@ func (c *connection) walk() *ending {
 		return end
 	}
 	c.f.conns.rate.Count(c.accepted)
+	limits.Process.Session()
 	return c.walkFromHeader()
 }
 
 // walkFromHeader continues walk from the stage that waits for a PROXY header.
 func (c *connection) walkFromHeader() *ending {
 	if end := c.readHeader(); end != nil {
+		return end
+	}
+	if end := c.enterLate(); end != nil {
 		return end
 	}
 	if end := c.screen(c.f.Session); end != nil { // rules about the client's address
@@ -178,6 +203,7 @@ func (c *connection) inspectAndRoute() *ending {
 			return end
 		}
 	}
+	c.keepHello(0)
 	if end := c.refuseHeader(); end != nil {
 		return end
 	}

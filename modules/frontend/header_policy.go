@@ -90,11 +90,24 @@ type EntryConfig struct {
 	// Namespace is the network namespace of the address, for PROXY headers.
 	Namespace string
 
+	// Address names the address among those of the frontend, for its count of connections. It is only
+	// used with MaxConn.
+	Address string
+
+	// MaxConn is the number of connections of the address at which Pause leaves further ones in the
+	// kernel's queue; 0: no limit of its own.
+	MaxConn int
+
 	// Next takes the connections that the frontend passes on (see the verb Next), and owns them if it
 	// returns true. Their Read first returns what the frontend has read; their addresses are those of
 	// the PROXY header, if there was one. It is called on a shard's goroutine and must not block. nil:
 	// nothing takes them, and they are closed.
 	Next func(net.Conn) bool
+
+	holds   *holds // nil: its connections take nothing beside their place in the frontend's count
+	limit   *Limit // nil: none
+	limited *limitState
+	counted *EntryConfig // the same, for connections whose addresses are counted; or nil
 }
 
 // Entry is a way into a frontend, such as one of the addresses that it listens on. It is safe for
@@ -110,13 +123,33 @@ func (f *Frontend) Entry(c EntryConfig) *Entry {
 	if c.Headers == nil {
 		c.Headers = f.AcceptProxy
 	}
+	var bind *connCount
+	if c.MaxConn > 0 {
+		bind = bindConns.getOrCreate(f.Name + " " + c.Address)
+		c.holds = &holds{bind: bind}
+	}
+	if c.limit, c.limited = f.Limit, f.limited; f.Limit.perAddress() {
+		counted := c
+		counted.holds = &holds{bind, &f.limited.addresses}
+		c.counted = &counted
+	}
 	return &Entry{f: f, EntryConfig: &c}
 }
 
 // Serve serves a client's connection. When it returns, the connection has ended, was passed on, or
 // goes on as a session that needs no goroutine.
 func (e *Entry) Serve(conn net.Conn, accepted time.Time) {
-	e.f.serve(client{Conn: conn, accepted: accepted, logger: e.f.ConnLogger, entry: e.EntryConfig, passTo: e.Next, header: e.Headers.stateFor(conn.RemoteAddr())})
+	if c := e.enterAtAccept(conn); c != nil {
+		e.serve(c, conn, accepted)
+	}
+}
+
+// serve serves a connection with the configuration that enterAtAccept returned.
+func (e *Entry) serve(c *EntryConfig, conn net.Conn, accepted time.Time) {
+	if e.awaitPlace() {
+		accepted = time.Now()
+	}
+	e.f.serve(client{Conn: conn, accepted: accepted, logger: e.f.ConnLogger, entry: c, passTo: c.Next, header: c.Headers.stateFor(conn.RemoteAddr())})
 }
 
 // headerDeadline returns when a header must be complete.
@@ -134,7 +167,7 @@ func (f *Frontend) headerDeadline(accepted time.Time) time.Time {
 	if f.Content == nil {
 		timeout = min(timeout, f.InspectDelay)
 	}
-	return accepted.Add(timeout)
+	return accepted.Add(shortDelay(timeout))
 }
 
 // defaultHeaderTimeout is the time for a header where no other timeout bounds it.

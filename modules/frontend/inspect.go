@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4rate"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -20,19 +22,26 @@ const fullBuffer = 16384 - 1024
 
 // inputState records the progress of reading the client's bytes for rules.
 type inputState struct {
-	read           bool // a read has been tried
-	delayExpired   bool // the delay of some rules is over
-	clientFinished bool // the client has closed its sending side
+	read           bool           // a read has been tried
+	counted        l4rate.Counted // the answers of rate matchers
+	kept           int            // bytes of an unfinished hello that are counted: see keepHello
+	delayExpired   bool           // the delay of some rules is over
+	clientFinished bool           // the client has closed its sending side
 	priority       rules.Priority
-	lastReceived   time.Time // when the client last sent something; zero: never
-	delayEnds      time.Time // when the delay of waiting rules is over; zero: no rules wait
+	lastReceived   time.Time     // when the client last sent something; zero: never
+	delay          time.Duration // of the rules that wait
+	delayEnds      time.Time     // when the delay of waiting rules is over; zero: no rules wait
 }
 
 // inspect waits for the bytes that routes look at: a hello or, with content, whatever its rules
 // need.
 func (c *connection) inspect() *ending {
 	if c.f.Content == nil {
-		return c.inspected(c.awaitHello())
+		outcome, end := c.awaitHello()
+		if end != nil {
+			return end
+		}
+		return c.inspected(outcome)
 	}
 	c.takeReadAhead()
 	if end := c.applyRules(c.f.Content, true); end != nil {
@@ -56,10 +65,10 @@ func (c *connection) inspected(outcome clienthello.Outcome) *ending {
 }
 
 // awaitHello reads until the inspection has an outcome, the delay is over or the client has left.
-func (c *connection) awaitHello() clienthello.Outcome {
-	deadline := c.accepted.Add(c.f.InspectDelay)
+func (c *connection) awaitHello() (clienthello.Outcome, *ending) {
+	deadline := c.accepted.Add(c.f.inspectDelay())
 	if err := c.SetReadDeadline(deadline); err != nil {
-		return c.hello.Leave()
+		return c.hello.Leave(), nil
 	}
 	defer func() { _ = c.SetReadDeadline(time.Time{}) }()
 	for c.hello.Outcome() == clienthello.Pending || c.mayBeRefused() {
@@ -67,14 +76,17 @@ func (c *connection) awaitHello() clienthello.Outcome {
 		c.hello.Commit(n)
 		switch {
 		case n > 0 || err == nil: // an error comes again
+			if c.hello.Outcome() == clienthello.Pending && !c.keepHello(len(c.hello.Bytes())) {
+				return 0, c.overLimit(limits.UnfinishedHellos)
+			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return c.hello.Expire()
+			return c.hello.Expire(), nil
 		default:
-			return c.hello.Leave()
+			return c.hello.Leave(), nil
 		}
 	}
 	c.takeReadAhead()
-	return c.hello.Outcome()
+	return c.hello.Outcome(), nil
 }
 
 // takeReadAhead adds what matchers of the route have read, which the server must get, too.
@@ -160,10 +172,11 @@ func (c *connection) readOnce(ruleset *rules.Config) *ending {
 // waitDeadline returns until when rules wait for more from the client, and whether that is the
 // client's timeout and not the rules' delay.
 func (c *connection) waitDeadline() (deadline time.Time, silent bool) {
-	if quiet := c.idleDeadline(); !quiet.IsZero() && quiet.Before(c.input.delayEnds) {
+	ends := c.input.delayEnds.Add(shortDelay(c.input.delay) - c.input.delay)
+	if quiet := c.idleDeadline(); !quiet.IsZero() && quiet.Before(ends) {
 		return quiet, true
 	}
-	return c.input.delayEnds, false
+	return ends, false
 }
 
 // readMore reads once for rules that wait. It reports whether the delay is over; the client's
@@ -178,6 +191,9 @@ func (c *connection) readMore(ruleset *rules.Config) (expired bool, end *ending)
 	c.commitRead(n)
 	switch {
 	case err == nil || n > 0: // an error comes again
+		if !c.keepHello(len(c.hello.Bytes())) {
+			return false, c.overLimit(limits.UnfinishedHellos)
+		}
 	case errors.Is(err, io.EOF):
 		c.input.clientFinished = true
 	case !errors.Is(err, os.ErrDeadlineExceeded):

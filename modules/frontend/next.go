@@ -25,6 +25,7 @@ func (c *connection) nextConn(e *ending) net.Conn {
 		return nil
 	}
 	c.show(nil)
+	c.keepHello(0)
 	n := &nextConn{Conn: c.addressed(c.Conn), hello: c.hello, ahead: c.hello.Bytes()}
 	c.hello = nil
 	return n

@@ -22,6 +22,9 @@ func (c *connection) screen(ruleset *rules.Config) *ending {
 		return nil
 	}
 	end := c.applyRules(ruleset, false)
+	if end != nil && c.f.SessionRate > 0 {
+		c.f.conns.sessions.Undo() // HAProxy counts only those that the rules let through
+	}
 	if c.viewState.ExpectProxy && c.header == nil {
 		c.header = new(headerState)
 	}
@@ -56,7 +59,8 @@ func (c *connection) applyRules(ruleset *rules.Config, mayRead bool) *ending {
 // startDelay starts the delay of a ruleset that waits, unless it has started.
 func (c *connection) startDelay(ruleset *rules.Config) {
 	if c.input.delayEnds.IsZero() {
-		c.input.delayEnds = time.Now().Add(time.Duration(ruleset.InspectDelay))
+		c.input.delay = time.Duration(ruleset.InspectDelay)
+		c.input.delayEnds = time.Now().Add(c.input.delay)
 	}
 }
 
@@ -182,7 +186,7 @@ func (c *connection) rulesView(final bool) *rules.View {
 		c.hasAddresses = true
 		c.setAddresses()
 	}
-	c.viewState.Hello, c.viewState.Final = c.hello, final
+	c.viewState.Hello, c.viewState.Final, c.viewState.Counted = c.hello, final, &c.input.counted
 	return &c.viewState
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -38,16 +39,25 @@ type sessionConfig struct {
 	log               *tcplog.Log
 	options           relay.Options
 	headers           map[string]int // the version of the PROXY header of each server that gets one
-	refused           bool           // by rules for the response; such a session has its own copy
+	holds             *holds
+	refused           bool // by rules for the response; such a session has its own copy
 }
 
-// sessionConfigFor returns what sessions to b share.
-func (f *Frontend) sessionConfigFor(b *balancer.Backend) *sessionConfig {
-	if known, ok := f.sessionConfigs.Load(b); ok {
+// sessionConfigFor returns what sessions to b share that hold the same things.
+func (f *Frontend) sessionConfigFor(b *balancer.Backend, h *holds) *sessionConfig {
+	configs := &f.sessionConfigs
+	if h != nil {
+		held, ok := f.heldConfigs.Load(h)
+		if !ok {
+			held, _ = f.heldConfigs.LoadOrStore(h, new(sync.Map))
+		}
+		configs = held.(*sync.Map)
+	}
+	if known, ok := configs.Load(b); ok {
 		return known.(*sessionConfig)
 	}
-	known, _ := f.sessionConfigs.LoadOrStore(b, &sessionConfig{
-		frontend: f.Name, backend: b.Name(), ends: f.ends, feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()),
+	known, _ := configs.LoadOrStore(b, &sessionConfig{
+		frontend: f.Name, backend: b.Name(), ends: f.ends, feconn: f.conns, beconn: backendConns.getOrCreate(b.Name()), holds: h,
 		log: f.log, options: f.relayOptions(b), headers: b.Headers(),
 	})
 	return known.(*sessionConfig)
@@ -96,8 +106,9 @@ func (s *session) Ended(result relay.Result) {
 		if p := recover(); p != nil { // a panic must not end the process
 			s.log.Logger().Error("panic", zap.Any("value", p), zap.ByteString("stack", debug.Stack()))
 		}
+		s.releaseHolds()
 		s.packed.Free()
-		s.feconn.Add(-1)
+		s.feconn.leave()
 		liveConns.removeSession(s)
 	}()
 	s.beconn.Add(-1)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
@@ -22,6 +23,7 @@ func (a *shardConn) onAccepted() relay.Step {
 		a.header = a.pooled.header
 	}
 	a.f.conns.rate.Count(epoch.Add(a.accepted))
+	limits.Process.Session()
 	if a.header.awaits() {
 		return relay.Step{Until: a.f.headerDeadline(epoch.Add(a.accepted))}
 	}
@@ -30,13 +32,20 @@ func (a *shardConn) onAccepted() relay.Step {
 
 // awaitData applies the rules about the client's address and begins to wait for the client's data.
 func (a *shardConn) awaitData() relay.Step {
+	if a.entry.counted != nil {
+		c := a.conn()
+		end := c.enterLate()
+		if a.entry = c.entry; end != nil {
+			return a.end(end)
+		}
+	}
 	if a.f.hasRules(a.f.Session) {
 		if end := a.conn().screen(a.f.Session); end != nil {
 			return a.end(end)
 		}
 	}
 	if a.f.Content == nil {
-		return relay.Step{Until: epoch.Add(a.accepted + a.f.InspectDelay)}
+		return relay.Step{Until: epoch.Add(a.accepted + a.f.inspectDelay())}
 	}
 	if a.f.reads && a.f.Content.InspectDelay == 0 { // rules decide by the bytes there are
 		return a.toGoroutine(a.conn().inspectAndRoute)
@@ -85,7 +94,7 @@ func (a *shardConn) onHelloEvent(news relay.News) relay.Step {
 	case relay.Received:
 		outcome = c.hello.Commit(news.N)
 	case relay.Expired:
-		if due := epoch.Add(a.accepted + a.f.InspectDelay); time.Now().Before(due) {
+		if due := epoch.Add(a.accepted + a.f.inspectDelay()); time.Now().Before(due) {
 			return relay.Step{Until: due}
 		}
 		outcome = c.hello.Expire()

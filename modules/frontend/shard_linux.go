@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
@@ -41,21 +42,29 @@ type shardConn struct {
 // client has to be waited for. It is meant for durable.TakeBy.
 func (e *Entry) ServeOnShard(socket *relay.Socket) {
 	f, accepted := e.f, time.Now()
-	if !f.nonBlocking {
-		go e.Serve(socket, accepted)
+	if f.nonBlocking {
+		f.setActive() // else durable would not pass connections to f
+	}
+	config := e.enterAtAccept(socket)
+	if config == nil {
 		return
 	}
-	f.setActive() // else durable would not pass connections to f
-	a := &shardConn{active: f.active, f: f, socket: socket, accepted: accepted.Sub(epoch), session: new(session), entry: e.EntryConfig}
+	if !f.nonBlocking || f.conns.inLine.Load() > 0 || !e.enter() {
+		go e.serve(config, socket, accepted)
+		return
+	}
+	a := &shardConn{active: f.active, f: f, socket: socket, accepted: accepted.Sub(epoch), session: new(session), entry: config}
 	if e.Headers != nil {
 		a.header = e.Headers.stateFor(socket.RemoteAddr())
 	}
-	f.conns.Add(1)
 	liveConns.addSession()
 	if err := a.session.Arrive(socket, a); err != nil { // no shard can watch it
 		liveConns.removeSession(a.session)
-		f.conns.Add(-1)
-		go e.Serve(socket, accepted)
+		f.conns.leave()
+		if e.MaxConn > 0 {
+			e.holds.bind.leave()
+		}
+		go e.serve(config, socket, accepted)
 		return
 	}
 	liveConns.started(a.session, false)
@@ -74,9 +83,13 @@ func (a *shardConn) Buffer() []byte {
 func (a *shardConn) Next(news relay.News) relay.Step {
 	a.useActiveFrontend()
 	step := a.handle(news)
-	if step.Do == relay.Await {
-		a.releaseBuffers()
+	if step.Do != relay.Await {
+		return step
 	}
+	if p := a.pooled; p != nil && p.shared == nil && !p.keepHello(len(p.hello.Bytes())) {
+		return a.end(p.overLimit(limits.UnfinishedHellos))
+	}
+	a.releaseBuffers()
 	return step
 }
 
@@ -107,6 +120,7 @@ func (a *shardConn) handle(news relay.News) relay.Step {
 
 // route passes the connection to a backend.
 func (a *shardConn) route() relay.Step {
+	a.conn().keepHello(0)
 	if end := a.conn().refuseHeader(); end != nil {
 		return a.end(end)
 	}

@@ -95,7 +95,7 @@ func headerPolicy(list []*AcceptProxy) (policy frontend.HeaderPolicy, err error)
 
 // entry returns the properties of the bind's connections.
 func (b *Bind) entry() frontend.EntryConfig {
-	return frontend.EntryConfig{Headers: b.headers, MapIPv4: b.parsed.Host == "::" && !b.IPv6Only, Namespace: b.Namespace}
+	return frontend.EntryConfig{Headers: b.headers, MapIPv4: b.parsed.Host == "::" && !b.IPv6Only, Namespace: b.Namespace, MaxConn: b.MaxConn}
 }
 
 // acceptProxyOptions returns the words for a list of sources.

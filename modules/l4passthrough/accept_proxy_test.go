@@ -110,7 +110,9 @@ func TestExpectProxyNeedsSources(t *testing.T) {
 		}
 		app, ctx := newApp(t, "web")
 		h.Name, h.DefaultBackend, h.logger = "f", "web", zap.NewNop()
-		h.setUp(nil)
+		if err := h.setUp(nil); err != nil {
+			t.Fatal(err)
+		}
 		err := h.provision(ctx, app)
 		if (want == "") != (err == nil) || err != nil && !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s:\n got %v\nwant %s", config, err, want)

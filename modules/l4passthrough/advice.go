@@ -29,7 +29,7 @@ func listeningAdvice() options.Advice {
 // bindAdvice returns hints for words that are not options of a bind.
 func bindAdvice() options.Advice {
 	return make(options.Advice).
-		Add("it is not available yet", "accept_proxy", "proxy_protocol", "maxconn").
+		Add("it is not available yet", "accept_proxy", "proxy_protocol").
 		Add("TLS is passed through as it is, and servers hold the certificates", "tls", "ssl", "crt", "alpn").
 		Add("expected dual_stack, or no option: it is the default", "v4v6").
 		Add("expected ipv6_only, or the network durable6/:443", "v6only", "v6_only").

@@ -57,6 +57,11 @@ type Bind struct {
 	// durable and not a file descriptor. It is HAProxy's backlog.
 	Backlog int `json:"backlog,omitempty"`
 
+	// MaxConn bounds the concurrent connections of the address, for a range of ports those of each: at
+	// that number, further clients are left in the kernel's queue. The address must be durable.
+	// Default: 0, no limit of its own. It is HAProxy's maxconn of bind.
+	MaxConn int `json:"maxconn,omitempty"`
+
 	BindOptions
 
 	// AcceptProxy lists sources that send PROXY headers, in place of the frontend's. It is HAProxy's
@@ -101,7 +106,7 @@ func (b *Bind) provision() (err error) {
 	if b.headers, err = headerPolicy(b.AcceptProxy); err != nil {
 		return err
 	}
-	return errors.Join(b.validateBacklog(), b.validateOptions(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.ValidateDuration("keepalive_interval", b.KeepaliveInterval))
+	return errors.Join(b.validateBacklog(), b.validateMaxConn(), b.validateOptions(), balancer.ValidateTimeout("keepalive_idle", b.KeepaliveIdle), options.ValidateDuration("keepalive_interval", b.KeepaliveInterval))
 }
 
 // resolve returns the address with its network and mode.
@@ -233,6 +238,7 @@ func (b *Bind) options() options.Table {
 		"keepalive_interval": options.Duration(&b.KeepaliveInterval),
 		"keepalive_count":    options.Int(&b.KeepaliveCount, 1, balancer.MaxProbes),
 		"backlog":            options.Int(&b.Backlog, 1, math.MaxInt32),
+		"maxconn":            options.Int(&b.MaxConn, 1, math.MaxInt32),
 	})
 	maps.Copy(table, b.BindOptions.options())
 	return table.With(bindAdvice())

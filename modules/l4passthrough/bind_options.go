@@ -114,6 +114,16 @@ func (b *Bind) validateBacklog() error {
 	return nil
 }
 
+func (b *Bind) validateMaxConn() error {
+	switch {
+	case b.MaxConn < 0:
+		return fmt.Errorf("maxconn %d: expected a whole number from 1", b.MaxConn)
+	case b.MaxConn > 0 && !b.isDurable():
+		return fmt.Errorf("maxconn %d: it is for durable addresses: expected none with address %q, or durable/ in place of its network", b.MaxConn, b.Address)
+	}
+	return nil
+}
+
 // chooseVersions returns an address with the network for its versions of IP.
 func (b *Bind) chooseVersions(address string) (string, error) {
 	word := "ipv6_only"

@@ -58,6 +58,10 @@ import (
 //		timeout_proxy_header <duration>
 //		unique_id <format>
 //		maxconn <number>
+//		rate_limit_sessions <number>
+//		limit {
+//			…
+//		}
 //		id <number>
 //		listener <address> [name <name>] [id <number>]
 //
@@ -73,7 +77,8 @@ import (
 // A matcher is a field of client_hello (sni, sni_file, sni_regexp, no_sni, alpn,
 // version, ech, post_quantum, ja3, ja4) or the name of a layer4 matcher. All of
 // one use_backend must match; see client_hello for those about the name. For the
-// rules of content, connection and session see rules.Config; the last two have
+// words of limit see Limit, for the rules of content, connection and session
+// rules.Config; the last two have
 // no inspect_delay. For the words of a backend see balancer.Backend.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the handler's name
@@ -116,6 +121,8 @@ func (h *Handler) OwnOptions() options.Table {
 		"unique_id":            options.Once(h.parseUniqueID),
 		"timeout_proxy_header": options.Duration(&h.TimeoutProxyHeader),
 		"maxconn":              options.Int(&h.MaxConn, 1, math.MaxInt32),
+		"limit":                options.Optional(&h.Limit, func(l *Limit) options.Option { return h.noteLine("limit", l.UnmarshalCaddyfile) }),
+		"rate_limit_sessions":  options.Int(&h.RateLimitSessions, 1, math.MaxInt32),
 		"id":                   options.Int(&h.ID, 1, math.MaxInt32),
 		"listener":             options.Repeatable(h.parseListener),
 	}

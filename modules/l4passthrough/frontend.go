@@ -64,7 +64,9 @@ func (f *Frontend) Provision(ctx caddy.Context) error {
 	if err := f.provisionBinds(); err != nil {
 		return f.report(err)
 	}
-	f.setUp(f.plain())
+	if err := f.setUp(f.plain()); err != nil {
+		return f.report(err)
+	}
 	return f.report(f.provision(ctx, app))
 }
 
@@ -112,6 +114,7 @@ func (f *Frontend) Listen() error {
 		opened, err := b.open(f.ctx)
 		for _, ln := range opened {
 			entry := b.entry()
+			entry.Address = ln.Addr().String()
 			entry.Next = durable.Passer(ln) // always: the configuration that decides may be a later one
 			f.listeners = append(f.listeners, listening{ln, f.frontend.Entry(entry)})
 		}
@@ -121,6 +124,9 @@ func (f *Frontend) Listen() error {
 		}
 	}
 	for _, ln := range f.listeners {
+		if gate := Pausing(ln.entry); gate != nil {
+			durable.LimitBy(ln.Listener, gate)
+		}
 		durable.TakeBy(ln.Listener, ln.entry.ServeOnShard)
 		go f.accept(ln)
 	}
@@ -186,6 +192,7 @@ func (f *Frontend) isClosed() bool {
 //			keepalive_interval <duration>
 //			keepalive_count <number>
 //			backlog <number>
+//			maxconn <number>
 //			transparent
 //			interface <name>
 //			namespace <name>|<path>

@@ -92,8 +92,7 @@ func TestWarnings(t *testing.T) {
 		`{"content": {}, "rules": [` + exactA + `,{"backend": "web", "unless": [{"client_hello": {"sni": ["a.example.test"]}}]}]}`: "",
 		`{"content": {}, "rules": [{"backend": "web", "unless": [{}]}, {"backend": "api"}]}`:                                       "",
 
-		`{"content": {}, "maxconn": 7}`: `not in effect yet: maxconn`,
-		`{"maxconn": 0}`:                "",
+		`{"maxconn": 0}`: "",
 
 		`{"content": {}, "connection": [{"action": "close", "match": [{"client_hello": {}}]}]}`:                    `a rule looks at what the client sends`,
 		`{"content": {}, "connection": [{"action": "close", "match": [{"remote_ip": {"ranges": ["10.0.0.1"]}}]}]}`: "",

@@ -111,9 +111,18 @@ type Handler struct {
 	// that the connection began with. It is HAProxy's unique-id-format.
 	UniqueID string `json:"unique_id,omitempty"`
 
-	// MaxConn bounds the frontend's concurrent connections. It is HAProxy's maxconn. Not implemented
-	// yet.
+	// MaxConn bounds the frontend's concurrent connections: at that number, its listeners leave
+	// further clients in the kernel's queue. All addresses must be durable. Default: 0, no limit of
+	// its own. It is HAProxy's maxconn of a frontend.
 	MaxConn int `json:"maxconn,omitempty"`
+
+	// RateLimitSessions bounds the connections accepted in a second; further clients are left in the
+	// kernel's queue. Those that rules of Connection and Session refuse do not count. All addresses
+	// must be durable. Default: 0, no limit. It is HAProxy's rate-limit sessions.
+	RateLimitSessions int `json:"rate_limit_sessions,omitempty"`
+
+	// Limit bounds what clients may take. Default: no limits.
+	Limit *Limit `json:"limit,omitempty"`
 
 	// ID is the value of the fetch fe_id, and of be_id for the anonymous backend. It is HAProxy's id.
 	ID int `json:"id,omitempty"`
@@ -126,6 +135,7 @@ type Handler struct {
 
 	app       *balancer.App
 	placement *placement     // nil in an http server's listener wrapper
+	server    *layer4.Server // that it is in; nil if it is in none
 	soleOf    *layer4.Server // the server whose only route has only this handler; or nil
 
 	names []*Rule // of sites; they are tried before Rules
@@ -135,6 +145,7 @@ type Handler struct {
 	earlyRules [2]rules.Config // of Connection and Session
 	headers    frontend.HeaderPolicy
 	uniqueID   *sample.Format
+	limit      *frontend.Limit
 	router     *frontend.Router
 	frontend   *frontend.Frontend
 }
@@ -156,7 +167,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	app := mod.(*balancer.App)
 	name, in, listen := h.findPlacement(ctx, app)
 	h.Name, h.logger = name, ctx.Logger()
-	h.setUp(balancer.NotDurable(listen))
+	if err := h.setUp(balancer.NotDurable(listen)); err != nil {
+		return h.report(err)
+	}
 	if err := app.AddFrontend(h.Name, h.Origin, in); err != nil {
 		return h.report(err)
 	}
@@ -169,16 +182,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provision(ctx, app); err != nil {
 		return h.report(err)
 	}
+	h.limitListeners(ctx)
 	h.skipRoute(ctx)
 	return nil
 }
 
-// setUp sets the defaults. plain lists the addresses that lose connections on reload.
-func (h *Handler) setUp(plain []string) {
+// setUp sets the defaults and validates the limits. plain lists the addresses that lose connections
+// on reload.
+func (h *Handler) setUp(plain []string) error {
 	h.setDefaults()
 	if len(plain) > 0 {
 		h.logger.Warn("reloads lose connections at this listener: expected a durable address, such as durable/:443", zap.String("frontend", h.Name), zap.Strings("listen", plain))
 	}
+	return h.validateDurable(plain)
 }
 
 // report logs an error with the frontend's name and its line.

@@ -69,6 +69,7 @@ func (h *Handler) config(actions frontend.Actions) frontend.Config {
 		Router: h.router, Actions: actions,
 		TimeoutClient: time.Duration(h.TimeoutClient), TimeoutClientFin: time.Duration(h.TimeoutClientFin), NoLinger: h.NoLingerClient,
 		UniqueID: h.uniqueID, AcceptProxy: h.headers, HeaderTimeout: time.Duration(h.TimeoutProxyHeader),
+		MaxConn: h.MaxConn, SessionRate: h.RateLimitSessions, Limit: h.limit,
 		Listener: h.listener, App: h.app, Logger: h.logger, ConnLogger: h.connLogger,
 	}
 }
@@ -81,8 +82,8 @@ func (h *Handler) validate() error {
 	if h.MaxHello < minMaxHello || h.MaxHello > clienthello.DefaultMaxHello {
 		return fmt.Errorf("max_hello %d: expected a number of bytes from %d to %d", h.MaxHello, minMaxHello, clienthello.DefaultMaxHello)
 	}
-	if h.MaxConn < 0 {
-		return fmt.Errorf("maxconn %d: expected a whole number, zero or more", h.MaxConn)
+	if err := h.validateLimits(); err != nil {
+		return err
 	}
 	if h.Content != nil {
 		if err := h.validateContent(); err != nil {
@@ -102,6 +103,9 @@ func (h *Handler) validate() error {
 		if h.uniqueID, err = new(sample.Loader).Format(h.UniqueID); err != nil {
 			return fmt.Errorf("unique_id %q: %w", h.UniqueID, err)
 		}
+	}
+	if h.limit, err = h.Limit.compile(h.Connection); err != nil {
+		return h.at("limit", 0, err)
 	}
 	if err := options.ValidateDuration("timeout_proxy_header", h.TimeoutProxyHeader); err != nil {
 		return err
@@ -124,9 +128,6 @@ func (h *Handler) validateContent() error {
 
 // provisionContent compiles the rules that come before those that pick a backend.
 func (h *Handler) provisionContent(ctx caddy.Context) error {
-	if h.MaxConn > 0 {
-		h.logger.Warn("not in effect yet: maxconn", zap.String("frontend", h.Name))
-	}
 	h.earlyRules[0].Rules, h.earlyRules[1].Rules = h.Connection, h.Session
 	h.earlyRules[0].BeforeHeader = true
 	for i, name := range []string{"connection", "session"} {

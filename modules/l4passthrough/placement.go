@@ -54,7 +54,7 @@ func (h *Handler) findPlacement(ctx caddy.Context, app *balancer.App) (name, in 
 	if p == nil {
 		return h.Name, "", nil
 	}
-	p.taken = true
+	p.taken, h.server = true, p.server
 	if p.sole {
 		h.soleOf = p.server
 	}

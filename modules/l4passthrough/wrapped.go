@@ -61,7 +61,9 @@ func (h *Handler) ProvisionWrapped(ctx caddy.Context, app *balancer.App, w Wrapp
 	if err := app.AddFrontend(h.Name, h.Origin, w.Server); err != nil {
 		return nil, h.located(err)
 	}
-	h.setUp(balancer.NotDurable(w.Listen))
+	if err := h.setUp(balancer.NotDurable(w.Listen)); err != nil {
+		return nil, h.located(err)
+	}
 	h.passOnTheRest()
 	if err := h.provision(ctx, app); err != nil {
 		return nil, h.located(err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/limits"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 )
 
@@ -33,13 +34,14 @@ func init() {
 //	PATCH /passthrough/backends/BACKEND/servers/SERVER
 //	GET   /passthrough/sessions
 //	GET   /passthrough/frontends
+//	GET   /passthrough/overload
 //	GET   /passthrough/tables
 //	GET, POST, DELETE /passthrough/tables/TABLE
 //
-// GET returns Backends, Backend, Server, Sessions, the Counts of each frontend, each Table, or the
-// entries (stick.Entry) of a table; PATCH takes Change and returns Server. POST takes Set and
-// returns the entry; DELETE returns Cleared. ?key=KEY and ?data.VALUE.OPERATOR=NUMBER select
-// entries. The status is 404 for an unknown name, 400 for an invalid value.
+// GET returns Backends, Backend, Server, Sessions, the Counts of each frontend, a limits.Report,
+// each Table, or the entries (stick.Entry) of a table; PATCH takes Change and returns Server. POST
+// takes Set and returns the entry; DELETE returns Cleared. ?key=KEY and ?data.VALUE.OPERATOR=NUMBER
+// select entries. The status is 404 for an unknown name, 400 for an invalid value.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -53,10 +55,11 @@ func (Admin) CaddyModule() caddy.ModuleInfo {
 // backendsPath is the prefix of the paths of backends and servers.
 const backendsPath = "/passthrough/backends"
 
-// The paths of the sessions and of the frontends.
+// The paths of the sessions, of the frontends and of the overload.
 const (
 	sessionsPath  = "/passthrough/sessions"
 	frontendsPath = "/passthrough/frontends"
+	overloadPath  = "/passthrough/overload"
 )
 
 // Routes returns the routes of the admin endpoint.
@@ -67,6 +70,7 @@ func (Admin) Routes() []caddy.AdminRoute {
 		{Pattern: backendsPath + "/", Handler: handler},
 		{Pattern: sessionsPath, Handler: getJSON(func() any { return newSessions() })},
 		{Pattern: frontendsPath, Handler: getJSON(func() any { return frontend.AllCounts() })},
+		{Pattern: overloadPath, Handler: getJSON(func() any { return limits.Overload.Report() })},
 	}...)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 )
 
 // WrapListener returns a listener whose Accept returns the connections that the frontend passes on.
@@ -18,6 +19,9 @@ func (w *Wrapper) WrapListener(ln net.Listener) net.Listener {
 	}
 	w.advise()
 	entry := w.frontend.Entry(frontend.EntryConfig{Next: durable.Passer(ln)})
+	if gate := l4passthrough.Pausing(entry); gate != nil {
+		durable.LimitBy(ln, gate)
+	}
 	if durable.TakeBy(ln, entry.ServeOnShard) {
 		return &durableListener{ln, entry}
 	}

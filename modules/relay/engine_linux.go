@@ -183,11 +183,17 @@ func (sh *shard) poll() {
 
 // EndAll ends every session that the engine has in this process, as End does.
 func EndAll(reason string) {
+	for _, s := range allSessions() {
+		s.End(reason)
+	}
+}
+
+// allSessions returns the sessions that the engine has in this process.
+func allSessions() (sessions []*Session) {
 	all := engineShards.shards.Load()
 	if all == nil {
-		return
+		return nil
 	}
-	var sessions []*Session
 	for _, sh := range *all {
 		sh.mu.Lock()
 		for _, w := range sh.slots {
@@ -197,7 +203,5 @@ func EndAll(reason string) {
 		}
 		sh.mu.Unlock()
 	}
-	for _, s := range sessions {
-		s.End(reason)
-	}
+	return sessions
 }

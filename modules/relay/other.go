@@ -88,3 +88,6 @@ func EndAll(string) {}
 
 // undeliveredBytes knows nothing: these systems do not report what the other end has acknowledged.
 func undeliveredBytes(uintptr) (n int64, known bool) { return 0, false }
+
+// Tighten changes nothing: only Linux has the engine.
+func Tighten(bool) {}

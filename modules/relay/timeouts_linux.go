@@ -46,7 +46,7 @@ func earlier(a, b int64) int64 {
 
 // limit returns how long a side may be silent; 0: without limit.
 func (s *Session) limit(of Side) time.Duration {
-	return s.engine.options.limit(of, s.engine.firstFin != Proxy)
+	return shortened(s.engine.options.limit(of, s.engine.firstFin != Proxy))
 }
 
 // writeTimeout returns how long a side may accept none of the bytes for it; 0: without limit,

@@ -34,6 +34,9 @@ func AddrOfIP(a netip.AddrPort) Addr {
 	return Addr{ip: netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())}
 }
 
+// IP returns the IP address, or the zero value for other addresses.
+func (a Addr) IP() netip.Addr { return a.ip.Addr() }
+
 // String returns the address as net.Addr does.
 func (a Addr) String() string { return string(a.appendTo(nil)) }
 

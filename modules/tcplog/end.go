@@ -51,6 +51,8 @@ const (
 
 	PassedOn // -- it left the frontend for an http server or the next handler; not logged
 
+	OverLimit // PR refused by limit, which writes a line for many of them; not logged
+
 	EndCount // their number
 )
 
@@ -92,6 +94,8 @@ var ends = [EndCount]struct{ letters, name string }{
 	HeaderTimeout:    {"cR", "proxy_header_timeout"},
 
 	PassedOn: {"--", "passed_on"},
+
+	OverLimit: {"PR", "over_limit"},
 }
 
 // String returns the end's name in the log.

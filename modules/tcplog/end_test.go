@@ -47,6 +47,7 @@ func TestEndNamesAndLetters(t *testing.T) {
 		{HeaderNotAllowed, "PR", "proxy_header_not_allowed"},
 		{HeaderTimeout, "cR", "proxy_header_timeout"},
 		{PassedOn, "--", "passed_on"},
+		{OverLimit, "PR", "over_limit"},
 	}
 	for i, c := range table {
 		if c.end != End(i) || c.end.Letters() != c.letters || c.end.String() != c.name {

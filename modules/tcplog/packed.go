@@ -4,6 +4,7 @@ package tcplog
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
@@ -39,6 +40,13 @@ func (r *Record) AppendPacked(b []byte) []byte {
 		b = appendText(appendText(appendAddr(b, r.Peer), r.Authority), r.UniqueID)
 	}
 	return b
+}
+
+// Client returns the client's IP address, or the zero value if it has none.
+func (p Packed) Client() netip.Addr {
+	u := unpacker(p)
+	u.text() // the protocols of ALPN
+	return u.addr().IP()
 }
 
 // isProxied reports whether the fields are set that few connections have.
