@@ -71,8 +71,8 @@ func toLayer4(apps map[string]object) {
 	for name, f := range frontends {
 		handler := maps.Clone(f.(object))
 		headers, same := headerSources(handler)
-		if !same {
-			continue // a handler has one list
+		if !same || slices.ContainsFunc(handler["bind"].([]any), func(b any) bool { return b.(object)["maxconn"] != nil }) {
+			continue // a handler has one list, and no limit for each address
 		}
 		delete(frontends, name)
 		if headers != nil {

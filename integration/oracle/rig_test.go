@@ -130,12 +130,12 @@ var brokenBuilds = map[string]struct {
 		[]string{"here should have been A", "B after"},
 	},
 	"no delay": {
-		"modules/frontend/rules.go", ".Add(time.Duration(ruleset.InspectDelay))", "", nil,
+		"modules/frontend/rules.go", ".Add(c.input.delay)", "", nil,
 		"inspection/silence",
 		[]string{"here came too early"},
 	},
 	"no delay, general path": {
-		"modules/frontend/rules.go", ".Add(time.Duration(ruleset.InspectDelay))", "", generalWay,
+		"modules/frontend/rules.go", ".Add(c.input.delay)", "", generalWay,
 		"inspection/silence",
 		[]string{"here came too early"},
 	},

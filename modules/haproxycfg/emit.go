@@ -24,7 +24,8 @@ const noTimeout = caddy.Duration(-1)
 // emit returns the configuration for Caddy.
 func (t *translation) emit() []byte {
 	apps := make(caddy.ModuleMap)
-	app := balancer.App{FrontendsRaw: make(map[string]json.RawMessage), Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables}
+	app := balancer.App{FrontendsRaw: make(map[string]json.RawMessage), Backends: make(map[string]*balancer.Backend), GracePeriod: caddy.Duration(t.hardStop), Variables: t.variables, ProcessLimits: t.limits}
+	app.MaxConn = t.maxconn
 	sites := make(map[string]*httpServer)
 	t.assignIDs()
 	t.fillACLTerms()
@@ -91,7 +92,9 @@ func (t *translation) emitFrontend(p *proxy) *l4passthrough.Frontend {
 		TimeoutClientFin: optionalDuration(p.timeouts.clientFin),
 		NoLingerClient:   p.noLinger,
 		MaxConn:          p.maxconn,
-		DefaultBackend:   t.defaultBackendOf(p),
+
+		RateLimitSessions: p.sessionRate,
+		DefaultBackend:    t.defaultBackendOf(p),
 
 		UniqueID:           p.uniqueID.format,
 		TimeoutProxyHeader: durationOrZero(p.timeouts.clientHandshake),

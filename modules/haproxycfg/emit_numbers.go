@@ -56,7 +56,7 @@ func (t *translation) emitBinds(p *proxy) (binds []*l4passthrough.Bind, at []hap
 
 // emitBind returns a part of a bind. id is the number of its first port, or 0.
 func (t *translation) emitBind(p *proxy, b *bind, of part, id int) *l4passthrough.Bind {
-	made := &l4passthrough.Bind{Address: of.String(), ID: id, Backlog: p.backlogOf(b), BindOptions: b.emitOptions()}
+	made := &l4passthrough.Bind{Address: of.String(), ID: id, Backlog: p.backlogOf(b), MaxConn: b.maxconn, BindOptions: b.emitOptions()}
 	made.KeepaliveIdle, made.KeepaliveInterval, made.KeepaliveCount = p.clientProbes.emit()
 	if of.network == "durable" { // the default network
 		made.Address = of.address()

@@ -38,9 +38,10 @@ type translation struct {
 	frontends map[string]*proxy
 	backends  map[string]*proxy
 	resolvers map[string]bool
-	checks    map[string]*proxy // the healthcheck sections
-	maxconn   int               // of global; 0: not given
-	spread    int               // spread-checks
+	checks    map[string]*proxy      // the healthcheck sections
+	maxconn   int                    // of global; 0: not given
+	limits    balancer.ProcessLimits // the other ones of global
+	spread    int                    // spread-checks
 	external  externalPermission
 	hardStop  time.Duration // 0: not given
 

@@ -24,6 +24,7 @@ type bind struct {
 
 	l4passthrough.BindOptions
 	backlog     int // 0: the section's
+	maxconn     int // 0: no limit of its own
 	acceptProxy bool
 	magic       uint32 // of accept-netscaler-cip; 0: without
 

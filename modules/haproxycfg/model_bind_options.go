@@ -19,10 +19,12 @@ import (
 )
 
 const (
-	noteModeTCP   = "refused in mode http"
-	noteNotHTTP   = "ignored in mode http"
-	noteInterface = "an interface that is missing is an error, and no warning; refused in mode http"
-	noteMSS       = "a size that the kernel does not take (outside 88 to 32767) is an error, and no warning; ignored in mode http"
+	noteModeTCP = "refused in mode http"
+	noteNotHTTP = "ignored in mode http"
+
+	noteNoHTTPLimits = "in mode http, only the limits of global apply"
+	noteInterface    = "an interface that is missing is an error, and no warning; refused in mode http"
+	noteMSS          = "a size that the kernel does not take (outside 88 to 32767) is an error, and no warning; ignored in mode http"
 )
 
 // bindMSS validates mss.
@@ -115,6 +117,9 @@ func (t *translation) validateHTTPSocket(p *proxy, b *bind, place, rest []string
 	}
 	for _, word := range rest {
 		t.notice(b.Pos, ignored, "Caddy's http servers have the system's values", "bind ... "+word)
+	}
+	if p.maxconn > 0 || p.sessionRate > 0 || b.maxconn > 0 {
+		t.notice(b.Pos, ignored, noteNoHTTPLimits, "maxconn' or 'rate-limit sessions")
 	}
 	if p.backlogOf(b) > 0 {
 		t.notice(b.Pos, ignored, "Caddy's http servers have the system's limit (net.core.somaxconn)", "backlog")

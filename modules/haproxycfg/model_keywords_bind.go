@@ -44,7 +44,7 @@ var bindOptions = newBindOptions(append(bindTLSOptions(), []bindOption{
 	{names: "interface", values: 1, absent: "missing interface name", grade: differs, do: func(b *bind, v string) { b.Interface = v }, note: noteInterface},
 	{names: "mss", values: 1, absent: "missing MSS value", grade: differs, check: bindMSS, do: setBindMSS, note: noteMSS},
 	{names: "backlog", values: 1, grade: differs, check: backlogLength, do: func(b *bind, v string) { b.backlog = integer(v) }, note: noteBacklog},
-	{names: "maxconn", values: 1, grade: pending, check: whole, note: "the number of connections is limited by the limit of open files alone"},
+	{names: "maxconn", values: 1, grade: supported, check: bindMaxConn, do: func(b *bind, v string) { b.maxconn = integer(v) }, note: noteNotHTTP},
 
 	{names: "id", values: 1, grade: ignored, check: positiveID, do: func(b *bind, v string) { b.id, _ = strconv.Atoi(v) }, note: noteBindID},
 	{names: "name", values: 1, grade: ignored, do: func(b *bind, v string) { b.name = v }, note: noteBindID},
@@ -69,6 +69,13 @@ func octal(v string) error {
 		return fmt.Errorf("missing or invalid mode '%s' (octal integer expected)", v)
 	}
 	return nil
+}
+
+func bindMaxConn(v string) error {
+	if n, err := strconv.Atoi(v); err == nil && n < 0 {
+		return fmt.Errorf("invalid value %d, must be >= 0", n)
+	}
+	return whole(v)
 }
 
 func whole(v string) error {

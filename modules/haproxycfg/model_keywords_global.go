@@ -26,8 +26,9 @@ const (
 
 // globalKeywords are the keywords of global.
 var globalKeywords = newTable([]keyword{
-	{name: "maxconn", in: inGlobal, grade: pending, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.maxconn = integer(s.args[0]) }, note: "the number of connections is limited by the limit of open files alone"},
-	{name: "maxconnrate|maxsessrate", in: inGlobal, grade: pending, args: number(0, 1<<31-1), note: "rates are not limited"},
+	{name: "maxconn", in: inGlobal, grade: differs, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.maxconn = integer(s.args[0]) }, note: "more than the limit of open files allows is reduced to that, and not an error"},
+	{name: "maxconnrate", in: inGlobal, grade: supported, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.limits.MaxConnRate = integer(s.args[0]) }},
+	{name: "maxsessrate", in: inGlobal, grade: differs, args: number(0, 1<<31-1), do: func(t *translation, _ *proxy, s statement) { t.limits.MaxSessRate = integer(s.args[0]) }, note: "connections of mode http do not count"},
 	{name: "maxsslconn|maxsslrate", in: inGlobal, grade: ignored, args: number(0, 1<<31-1), note: noteTLS},
 	{name: "maxcomprate", in: inGlobal, grade: ignored, args: number(0, 1<<31-1), note: noteHTTP},
 	{name: "log", in: inGlobal, grade: differs, warn: true, args: logTarget, note: noteLogging},

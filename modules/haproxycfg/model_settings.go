@@ -26,6 +26,7 @@ type settings struct {
 	clientProbes  probes
 	source        balancer.SocketOptions // source, with usesrc and interface
 	maxconn       int
+	sessionRate   int // rate-limit sessions
 	backlog       int // 0: not given
 	fullconn      int
 	timeouts      timeouts
