@@ -67,6 +67,9 @@ func parseTable(_ testing.TB, _ *scenario, w *words) (action, error) {
 	}
 	return func(r *run) outcome {
 		entries, err := r.program.table(q)
+		if errors.Is(err, errFull) {
+			return outcome{what: "full", at: timeless}
+		}
 		if err != nil {
 			return failed(err)
 		}
@@ -76,6 +79,9 @@ func parseTable(_ testing.TB, _ *scenario, w *words) (action, error) {
 		return outcome{what: tableText(entries), at: timeless}
 	}, nil
 }
+
+// errFull means that a table takes no new entry.
+var errFull = errors.New("full")
 
 func tableText(entries []tableEntry) string {
 	var all []string
@@ -106,7 +112,11 @@ func (j *judge) table(q tableRequest) (entries []tableEntry, err error) {
 		return nil, err
 	}
 	if q.verb != "show" || !strings.HasPrefix(text, "#") && text != "" {
-		if text != "" {
+		switch text {
+		case "":
+		case "Unable to allocate a new entry":
+			err = errFull
+		default:
 			err = fmt.Errorf("%s: %s", line, text)
 		}
 		return nil, err
@@ -137,6 +147,9 @@ func (p *running) table(q tableRequest) (entries []tableEntry, err error) {
 		body, err := json.Marshal(map[string]any{"key": q.key, "data": q.data})
 		if err == nil {
 			_, err = p.ask(http.MethodPost, path, string(body))
+		}
+		if err != nil && strings.Contains(err.Error(), "the table is full") {
+			err = errFull
 		}
 		return nil, err
 	}

@@ -71,6 +71,7 @@ func newBackendAdvice() options.Advice {
 	return common().
 		Add(sendProxy, words("send_proxy_v1 send_proxy_v2 proxy_protocol")...).
 		Add("it is not available yet: write a line for each server", "server_template").
+		Add("it belongs in passthrough: stick_table NAME { … }", "stick_table").
 		Add("stick tables are not available yet; balance source and balance hash give a client the same server", words("stick stick_table stick_on cookie")...).
 		Add("it belongs on a server's line: server NAME ADDRESS weight 2", new(Server).table(0).Names()...).
 		Add("it belongs in timeouts: timeouts connect 5s", words("connect queue client client_fin server_fin tunnel")...).

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/inprocess"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/l4passthrough"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
 // noTimeout is the timeout that never expires, HAProxy's behavior where none is configured.
@@ -43,7 +44,8 @@ func (t *translation) emit() []byte {
 			t.emitSection(p, &app, sites)
 		}
 	}
-	if len(app.Backends)+len(app.FrontendsRaw) > 0 {
+	app.StickTables = t.emitTables()
+	if len(app.Backends)+len(app.FrontendsRaw)+len(app.StickTables) > 0 {
 		apps["passthrough"] = caddyconfig.JSON(&app, nil)
 	}
 	if len(sites) > 0 {
@@ -55,10 +57,19 @@ func (t *translation) emit() []byte {
 	return caddyconfig.JSON(caddy.Config{AppsRaw: apps}, nil)
 }
 
+// emitTables returns the stick tables of all sections.
+func (t *translation) emitTables() map[string]*stick.Table {
+	all := make(map[string]*stick.Table)
+	for name, table := range t.tables {
+		all[name] = &table.Table
+	}
+	return all
+}
+
 // emitSection adds what a section becomes to the apps.
 func (t *translation) emitSection(p *proxy, app *balancer.App, sites map[string]*httpServer) {
 	from := t.upgradingFrontend(p)
-	if from != nil || p.hasBackend() {
+	if from != nil || p.hasBackend() && !t.onlyHasTable(p) {
 		app.Backends[p.name] = t.emitBackend(p)
 	}
 	if from != nil {
@@ -74,6 +85,11 @@ func (t *translation) emitSection(p *proxy, app *balancer.App, sites map[string]
 	case p.isFrontend() && len(p.binds) > 0:
 		app.FrontendsRaw[p.name] = caddyconfig.JSON(t.emitFrontend(p), nil)
 	}
+}
+
+// onlyHasTable reports whether a backend is only there for its stick table.
+func (t *translation) onlyHasTable(p *proxy) bool {
+	return p.kind == "backend" && t.tables[p.name] != nil && len(p.servers) == 0 && !p.stateUsed && !t.mayGetConnections(p)
 }
 
 // hasBackend reports whether the section becomes a backend. A listen in mode http without servers

@@ -66,7 +66,9 @@ type translation struct {
 
 	unixBind  unixSockets
 	ids       map[int]*proxy
-	hasSocket bool // stats socket: HAProxy counts it among the sections
+	tables    map[string]*stickTable // by name
+	peers     map[string]bool        // names of peers sections
+	hasSocket bool                   // stats socket: HAProxy counts it among the sections
 	questions []question
 	aclTerms  []aclTerm
 
@@ -97,6 +99,8 @@ func newTranslation(branch string) *translation {
 		anonymous: &proxy{kind: "defaults"},
 		defaults:  make(map[string]*proxy),
 		resolvers: make(map[string]bool),
+		tables:    make(map[string]*stickTable),
+		peers:     make(map[string]bool),
 		ids:       make(map[int]*proxy),
 		warnedTLS: make(map[serverWord]bool),
 
@@ -132,8 +136,7 @@ type proxy struct {
 	persistRules   []persistRule // force-persist and ignore-persist
 	defaultBackend reference     // default_backend
 	httpRules      httpRuleLists
-	table          haproxyfile.Pos // of stick-table
-	joined         *bind           // the bind that a backend of mode tcp leads to; see joinSites
+	joined         *bind // the bind that a backend of mode tcp leads to; see joinSites
 
 	monitorFails []*condition // monitor fail
 

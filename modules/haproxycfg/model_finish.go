@@ -33,6 +33,7 @@ func (t *translation) validate() {
 	}
 	t.warnUnusedDefaultTLS()
 	t.warnUnusedBindTLS()
+	t.validateTables()
 	t.validateQuestions()
 	t.joinSites()
 }

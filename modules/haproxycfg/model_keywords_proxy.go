@@ -129,7 +129,7 @@ var loggingKeywords = []keyword{
 }
 
 var stickingKeywords = []keyword{
-	{name: "stick-table", in: inSections, grade: differs, args: someArgs, do: addTable, note: "a table that nothing refers to is not needed; keywords that refer to one are not available yet"},
+	{name: "stick-table", in: inSections, grade: supported, args: someArgs, do: addTable, note: "`peers`, `recv-only` and `write-to` do nothing: entries are not exchanged. They survive reloads"},
 	{name: "stick on|stick match|stick store-request|stick store-response", in: inBackend, grade: refused, note: noteNoTables},
 	{name: "persist", in: inBackends, grade: refused, note: "RDP cookies are not available"},
 	{name: "option persist", in: inBackends, grade: supported, args: noArgs, do: func(_ *translation, p *proxy, s statement) { p.persist = !s.not }},

@@ -17,8 +17,8 @@ const noticeItems = 10
 // Notes that several keywords share.
 const (
 	noteNoTables          = "stick tables are not available yet"
-	noteUnusedTable       = "no rule uses it: rules that would are refused"
-	noteUnusedPeers       = "no port is opened for peers, and no stick table is exchanged: rules that use one are refused"
+	noteNoExchange        = "no port is opened for peers, and entries of stick tables are not exchanged"
+	noteServerKey         = "entries store servers by name"
 	noteSectionID         = "sections are identified by name: only the fetches fe_id and be_id use it"
 	noteBindID            = "only the fetches so_id and so_name use it"
 	noteNoStickiness      = "there is no stickiness to configure"
@@ -51,7 +51,7 @@ func (t *translation) notice(pos haproxyfile.Pos, g grade, note, word string) {
 // mootAfter maps the note of a refused keyword to the notes that would then be wrong: those saying
 // that nothing needs it.
 var mootAfter = map[string][]string{
-	noteNoTables:  {noteUnusedTable, noteUnusedPeers, noteNoStickiness},
+	noteNoTables:  {noteNoExchange, noteNoStickiness},
 	noteBindTLS:   {noteTLS, noteUnusedCertificate},
 	noteServerTLS: {noteServerTLS, noteTLS, noteUnusedCertificate},
 }

@@ -128,27 +128,6 @@ func setMode(t *translation, p *proxy, s statement) {
 	}
 }
 
-func addTable(t *translation, p *proxy, s statement) {
-	if len(s.args) < 2 || s.args[0] != "type" {
-		t.errorf(s.Pos, "'stick-table' in %s: missing type: expected type ip|ipv6|integer|string|binary and size N", p)
-		return
-	}
-	kinds := []string{"ip", "ipv4", "ipv6", "integer", "string", "binary"}
-	if err := oneOf(kinds...)(s.args[1:]); err != nil {
-		t.errorf(s.Pos, "'stick-table' in %s: unknown type '%s'%s", p, s.args[1], didYouMean(s.args[1], kinds))
-		return
-	}
-	if !slices.Contains(s.args, "size") {
-		t.errorf(s.Pos, "'stick-table' in %s: missing size", p)
-		return
-	}
-	if p.table.Line != 0 {
-		t.errorf(s.Pos, "stick-table name '%s' conflicts with table declared in %s at %s: expected one table", p.name, p, p.table)
-	}
-	p.table = s.Pos
-	t.notice(s.Pos, ignored, noteUnusedTable, "stick-table")
-}
-
 // defaultBackendOf returns the backend for connections that no rule takes: that of default_backend,
 // or the section itself.
 func (t *translation) defaultBackendOf(p *proxy) string {

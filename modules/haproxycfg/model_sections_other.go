@@ -18,7 +18,7 @@ type sectionKind struct {
 // untranslated holds the sections that are not translated. Their names are among
 // [haproxyfile.SectionKinds], which has all others too.
 var untranslated = map[string]sectionKind{
-	"peers":       {ignored, noteUnusedPeers},
+	"peers":       {ignored, noteNoExchange},
 	"resolvers":   {differs, "host names are looked up by the system's resolver, and renewed while in use"},
 	"mailers":     {ignored, "there are no mail alerts"},
 	"userlist":    {ignored, "it is for mode http"},
@@ -45,6 +45,9 @@ func (t *translation) readOther(s haproxyfile.Section) {
 	}
 	k := untranslated[s.Kind]
 	t.notice(s.Pos, k.grade, k.note, strings.Join(append([]string{s.Kind}, s.Args...), " "))
+	if s.Kind == "peers" {
+		t.readPeers(s)
+	}
 	if s.Kind == "resolvers" {
 		t.resolvers[s.Args[0]] = true
 		t.validateResolvers(s.Lines)
