@@ -151,6 +151,8 @@ func (s *Session) proceed(sh *shard, now int64) {
 		}
 		if step, ok := s.askHandler(news); ok {
 			s.apply(sh, step, now)
+		} else if step.Ready != nil {
+			_ = step.Ready.Close()
 		}
 	}
 	if s.arrival() != nil {

@@ -70,6 +70,9 @@ func (s *Session) connect(step Step, now int64) {
 	if a.isSlow {
 		a.slowAt = 0
 	}
+	if step.Ready != nil && s.useReady(step.Ready) {
+		return
+	}
 	a.fast = step.Socket != nil && step.Socket.FastOpen
 	fd, err := startConnect(a.to, outgoing{
 		keepAlive: step.KeepAlive && !step.Socket.replacesKeepAlive(), first: len(a.first) > 0, options: step.Socket, client: step.ClientAddr,

@@ -94,6 +94,9 @@ type Step struct {
 	KeepAlive  bool          // see DialOptions, as for the next two
 	Socket     *SocketOptions
 	ClientAddr netip.AddrPort
+	// Ready, if not nil, is a connection to To that is used if it is still open. The session takes it
+	// over. If it has been closed, the session connects as without.
+	Ready *Socket
 	// AbortOnClose makes Left follow a client's FIN, and not only its reset.
 	AbortOnClose bool
 

@@ -37,6 +37,12 @@ func Dial(to netip.AddrPort, o DialOptions, _ []byte) (net.Conn, error) {
 	return conn, err
 }
 
+// IsOpen reports that a connection may still be used: these systems find out when they use it.
+func IsOpen(net.Conn) bool { return true }
+
+// SendFirst leaves the first bytes to Start.
+func SendFirst(net.Conn, []byte) bool { return true }
+
 // Supported returns an error that names an option which this system does not have.
 func (o *SocketOptions) Supported() error {
 	for name, used := range map[string]bool{
