@@ -5,7 +5,7 @@
 // the configuration. Frontends get their backends from the app; frontends that open their own
 // listeners are modules of the app, which starts and stops them. The counts of backends belong to
 // the process, not to the app: the app lives only as long as its configuration. The app itself
-// opens no connections except for health checks.
+// opens no connections except for health checks and those that backends keep ready.
 package balancer
 
 import (
@@ -69,7 +69,8 @@ type App struct {
 	// is loaded; rules may change them later. They are HAProxy's set-var in its global section.
 	Variables []Variable `json:"variables,omitempty"`
 
-	variables sync.Map // string → sample.Value
+	variables sync.Map   // string → sample.Value
+	starting  sync.Mutex // held by serve
 	ctx       caddy.Context
 	frontends map[string]string // by name, with their place in the configuration
 	listening map[string]ownFrontend
@@ -187,7 +188,9 @@ func (a *App) Handle(_ context.Context, e caddy.Event) error {
 
 // serve makes this configuration the active one. It is idempotent.
 func (a *App) serve() {
-	serving.Store(a)
+	a.starting.Lock() // both the event and the end of the configuration before may call it
+	defer a.starting.Unlock()
+	before := serving.Swap(a)
 	lifecycle.SetGracePeriod(time.Duration(a.GracePeriod))
 	registry.SetRemovedTimeout(time.Duration(a.RemovedServerTimeout))
 	for _, t := range a.StickTables {
@@ -197,6 +200,7 @@ func (a *App) serve() {
 	a.watchOverload()
 	for name, b := range a.Backends {
 		b.pool.Activate()
+		b.startPreconnect(before.backend(name))
 		if b.Site != "" && !inprocess.Listening(b.Site) {
 			a.ctx.Logger().Error("no HTTP server listens on the backend's site: refusing its connections", zap.String("backend", name), zap.String("listen", inprocess.Network+"/"+b.Site))
 		}
@@ -207,7 +211,18 @@ func (a *App) serve() {
 func (a *App) Stop() error {
 	lifecycle.BeginShutdown()
 	a.stopListening()
+	for _, b := range a.Backends {
+		b.stopPreconnect()
+	}
 	return nil
+}
+
+// backend returns the backend of that name, or nil. The app may be nil.
+func (a *App) backend(name string) *Backend {
+	if a == nil {
+		return nil
+	}
+	return a.Backends[name]
 }
 
 // Cleanup releases the configuration's hold on the backends' counts, except when the process ends:

@@ -92,6 +92,15 @@ type Backend struct {
 	// frontend in mode tcp uses a backend in mode http.
 	Site string `json:"site,omitempty"`
 
+	// Preconnect is the number of connections that are kept ready to each usable server, up to its
+	// maxconn, 0 to 1000, so that a client does not wait for a connect. It is an error with servers
+	// that are to see the client's address, or whose address depends on the client. Default: 0.
+	Preconnect int `json:"preconnect,omitempty"`
+
+	// PreconnectMaxAge is the age at which a connection that no client has used is replaced. It should
+	// be less than the time for which the server waits for a client's first bytes. Default: 30s.
+	PreconnectMaxAge caddy.Duration `json:"preconnect_max_age,omitempty"`
+
 	// AbortOnClose ends a queued connection when the client closes its sending side. Otherwise only a
 	// broken connection ends it. It is HAProxy's option abortonclose.
 	AbortOnClose bool `json:"abortonclose,omitempty"`
@@ -124,6 +133,7 @@ type Backend struct {
 	sockets map[string]*relay.SocketOptions // by the server's name; nil: none
 	headers map[string]*ProxyHeader         // by the server's name; nil: no server gets one
 	inline  inline
+	ready   *readyServers     // nil: no connections are made before there are clients
 	written *options.Recorder // while a Caddyfile is parsed
 }
 
@@ -152,6 +162,6 @@ func (b *Backend) Close() {
 func (b *Backend) Empty() bool {
 	configured := *b
 	configured.name, configured.pool, configured.headers = "", nil, nil
-	configured.Origin, configured.written = "", nil
+	configured.Origin, configured.written, configured.ready = "", nil, nil
 	return reflect.ValueOf(configured).IsZero()
 }

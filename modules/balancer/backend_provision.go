@@ -40,6 +40,9 @@ func (b *Backend) provision(ctx caddy.Context, name string) error {
 		return b.at("balance", 0, err)
 	}
 	b.inline = b.newInline(policy)
+	if b.Preconnect > 0 {
+		b.ready = new(readyServers)
+	}
 	if err := b.provisionChecks(ctx); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func (b *Backend) validate() error {
 		b.SocketOptions.validate(),
 		b.ProxyHeader.validate(),
 		b.Timeouts.validate(),
+		b.validatePreconnect(),
 	)
 }
 

@@ -187,6 +187,8 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //	redispatch [off|<-100 to 100>]
 //	retry_budget <percent> [<retries per second>]
 //	fullconn <number>
+//	preconnect <1-1000>
+//	preconnect_max_age <duration>
 //	source|transparent|interface|namespace|tfo|tcp_user_timeout|mss <as in server>
 //	keepalive_idle|keepalive_interval|keepalive_count <as in server>
 //	send_proxy|proxy_v2_options|proxy_v2_tlv <as in server>
@@ -230,6 +232,9 @@ func (b *Backend) Options() options.Table {
 		"retry_budget": options.Optional(&b.RetryBudget, retryBudget),
 		"fullconn":     options.Int(&b.FullConn, 1, maxNumber),
 		"timeouts":     options.Once(b.Timeouts.options().ParseLine),
+
+		"preconnect":         options.Int(&b.Preconnect, 1, MaxPreconnect),
+		"preconnect_max_age": options.Duration(&b.PreconnectMaxAge),
 	})
 	maps.Copy(table, b.SocketOptions.table())
 	return table

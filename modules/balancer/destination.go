@@ -13,13 +13,14 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/resolve"
 )
 
-// Destination is where a connection of net/http goes, which needs a net.Conn. Frontends connect by
-// package relay instead.
+// Destination is where a connection goes that no client waits for, or a connection of net/http,
+// which needs a net.Conn. Frontends connect by package relay instead.
 type Destination struct {
 	Address       string // a server's address without placeholders, with a port that is not relative
 	ResolvePrefer string
 	Timeout       time.Duration        // of the lookup, and of each address; 0: none
 	Socket        *relay.SocketOptions // nil: none
+	Ready         bool                 // the connection is for a frontend: it is one of package relay
 }
 
 // Connect connects to the destination in ctx, trying the addresses of a host name one after
@@ -45,8 +46,8 @@ func (d *Destination) Connect(ctx context.Context) (net.Conn, error) {
 	}
 	return answer.Connect(d.Timeout, ctx.Done(), func(to netip.Addr, within time.Duration) (net.Conn, error) {
 		address := netip.AddrPortFrom(to, uint16(port))
-		if d.Socket != nil {
-			return relay.Dial(address, relay.DialOptions{Timeout: within, Cancel: ctx.Done(), Socket: d.Socket}, nil)
+		if d.Socket != nil || d.Ready {
+			return relay.Dial(address, relay.DialOptions{Timeout: within, Cancel: ctx.Done(), Socket: d.Socket, KeepAlive: d.Ready}, nil)
 		}
 		dialer.Timeout = within
 		return dialer.DialContext(ctx, "tcp", address.String())

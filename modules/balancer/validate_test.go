@@ -127,6 +127,14 @@ func TestValidateBackend(t *testing.T) {
 		{`{"servers": [], "retry_budget": {"percent": 20, "min_per_second": 1000001}}`, "retry_budget: min_per_second 1000001: expected a whole number from 0 to 1000000"},
 		{`{"servers": [], "check": {"rise": -1}}`, "check: rise -1: expected a whole number, zero or more"},
 		{`{"servers": [], "agent": {}}`, "agent: it has no port"},
+		{`{"servers": [], "preconnect": -1}`, "preconnect -1: expected a whole number from 0 to 1000"},
+		{`{"servers": [], "preconnect": 1001}`, "preconnect 1001: expected a whole number from 0 to 1000"},
+		{`{"servers": [], "preconnect_max_age": "30s"}`, "preconnect_max_age: expected preconnect, too"},
+		{`{"servers": [], "preconnect": 2, "preconnect_max_age": "10ms"}`, "preconnect_max_age 10ms: expected 1s or more"},
+		{`{"site": "web", "preconnect": 2}`, "preconnect: the backend passes connections on within this process"},
+		{`{"servers": [{"name": "s1", "address": "{l4.client_hello.sni}:443"}], "preconnect": 2}`, `preconnect: server "s1": its address depends on the client, and the connection is made before there is a client`},
+		{`{"servers": [{"name": "s1", "address": "10.0.0.1:+1"}], "preconnect": 2}`, `preconnect: server "s1": its port depends on the one that the client connects to`},
+		{`{"servers": [` + s1 + `], "transparent": "clientip", "preconnect": 2}`, `preconnect: server "s1": transparent clientip: it is to see the client's address`},
 	} {
 		b := backend(t, c.backend)
 		b.name = "web"
@@ -137,6 +145,7 @@ func TestValidateBackend(t *testing.T) {
 	for _, good := range []string{
 		`{"servers": [` + s1 + `]}`,
 		`{"servers": [{"name": "s1", "address": "10.0.0.1:443", "weight": 0}, {"name": "s2", "address": "10.0.0.1:443", "weight": 256}]}`,
+		`{"servers": [` + s1 + `, {"name": "u", "address": "unix//run/u.sock"}], "preconnect": 1000, "preconnect_max_age": "1s", "send_proxy": "v2"}`,
 		`{"servers": [` + s1 + `], "retries": 0, "redispatch": false, "timeouts": {"connect": "1ms", "client": "1d", "server": "1h"}}`,
 		`{"servers": [` + s1 + `], "retries": 100}`,
 		`{"servers": [` + s1 + `], "retry_budget": {"percent": 1, "min_per_second": 0}}`,

@@ -22,18 +22,30 @@ func (c *connection) dial(k *claim) *ending {
 	to, err := c.nextDestination(k)
 	if err == nil {
 		k.first, k.header = c.firstBytes(k)
-		socket, client := c.serverSocket(k)
-		k.conn, err = to.dial(relay.DialOptions{
-			Timeout:    max(0, time.Duration(k.Backend.Timeouts.Connect)),
-			KeepAlive:  c.shared.options.NeedsKeepAlive(),
-			Client:     c.Conn,
-			Cancel:     c.gone,
-			Slow:       k.watch.start,
-			Socket:     socket,
-			ClientAddr: client,
-		}, k.first)
+		k.conn, err = c.connect(k, to)
 	}
 	return c.noteDialResult(k, err)
+}
+
+// connect returns a connection to the claim's server that is ready, or else connects to it. The
+// server has been sent the first bytes.
+func (c *connection) connect(k *claim, to destination) (net.Conn, error) {
+	for ready := k.Backend.TakeReady(k.server); ready != nil; ready = k.Backend.TakeReady(k.server) {
+		if relay.SendFirst(ready, k.first) {
+			return ready, nil
+		}
+		_ = ready.Close()
+	}
+	socket, client := c.serverSocket(k)
+	return to.dial(relay.DialOptions{
+		Timeout:    max(0, time.Duration(k.Backend.Timeouts.Connect)),
+		KeepAlive:  c.shared.options.NeedsKeepAlive(),
+		Client:     c.Conn,
+		Cancel:     c.gone,
+		Slow:       k.watch.start,
+		Socket:     socket,
+		ClientAddr: client,
+	}, k.first)
 }
 
 // serverSocket returns the options of the socket towards the claim's server, or nil, and the

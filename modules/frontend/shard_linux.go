@@ -176,8 +176,10 @@ func entersNamespace(k *claim) bool {
 func (a *shardConn) connect(k *claim, to destination) relay.Step {
 	socket, client := a.conn().serverSocket(k)
 	k.first, k.header = a.conn().firstBytes(k)
+	ready, _ := k.Backend.TakeReady(k.server).(*relay.Socket)
 	return relay.Step{
-		Do: relay.Connect, To: to.at, First: k.first, Header: k.header,
+		Ready: ready,
+		Do:    relay.Connect, To: to.at, First: k.first, Header: k.header,
 		Timeout:      max(0, time.Duration(k.Backend.Timeouts.Connect)),
 		KeepAlive:    a.conn().shared.options.NeedsKeepAlive(),
 		Socket:       socket,

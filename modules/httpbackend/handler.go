@@ -141,6 +141,9 @@ func (h *Handler) validateServers() error {
 	if len(h.backend.UseServer) > 0 {
 		return fmt.Errorf("backend %q: rules of use_server look at a connection's first bytes, and are not available over HTTP: expected a backend for each such server", h.Backend)
 	}
+	if h.backend.Preconnect > 0 {
+		return fmt.Errorf("backend %q: preconnect: over HTTP, connections are kept and shared: expected it in backends that connections are passed through to", h.Backend)
+	}
 	for _, s := range h.backend.Servers {
 		if balancer.HasRelativePort(s.Address) {
 			return fmt.Errorf("backend %q: server %q: address %q: a port relative to the client's is not available over HTTP", h.Backend, s.Name, s.Address)

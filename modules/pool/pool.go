@@ -208,6 +208,24 @@ func (p *Pool) IsUp(server string) bool {
 	return s != nil && s.state.now.up()
 }
 
+// Server returns the server of the configuration with that name, or nil.
+func (p *Pool) Server(name string) *Server { return p.server(name) }
+
+// Room returns how many further connections a server may have now; below zero: any number, 0 if it
+// is not in the view.
+func (p *Pool) Room(s *Server) int {
+	b := p.lock()
+	defer b.unlock()
+	switch {
+	case !s.state.viewed || b.current(s.state) != s:
+		return 0
+	case s.maxConn() == 0:
+		return -1
+	default:
+		return s.freeSlots()
+	}
+}
+
 // Has reports whether the configuration has a server with that name.
 func (p *Pool) Has(server string) bool { return p.server(server) != nil }
 
