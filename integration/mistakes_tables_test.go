@@ -46,7 +46,7 @@ var backendMistakes = []mistake{
 		`retry_budget 20: "-1": expected retries per second as a whole number from 0 to 1000000`, "Caddyfile:5",
 	}},
 	{"an unknown policy", inBackend, "balance roundrobbin", "balance roundrobin", []string{
-		`balance: unknown policy "roundrobbin"; did you mean "roundrobin"? (known: first, hash, leastconn, random, roundrobin, source, static_rr)`, "Caddyfile:5",
+		`balance: unknown policy "roundrobbin"; did you mean "roundrobin"? (known: first, hash, leastconn, maglev, peak_ewma, random, roundrobin, source, static_rr)`, "Caddyfile:5",
 	}},
 	{"a policy's unknown key", inBackend, "balance hash snii", "balance hash sni", []string{
 		`unknown key "snii"; did you mean "sni"?`, "Caddyfile:5",
