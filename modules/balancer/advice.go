@@ -72,7 +72,7 @@ func newBackendAdvice() options.Advice {
 		Add(sendProxy, words("send_proxy_v1 send_proxy_v2 proxy_protocol")...).
 		Add("it is not available yet: write a line for each server", "server_template").
 		Add("it belongs in passthrough: stick_table NAME { … }", "stick_table").
-		Add("stick tables are not available yet; balance source and balance hash give a client the same server", words("stick stick_table stick_on cookie")...).
+		Add("cookies are inside TLS, which is passed through unchanged: expected stick on src, sni or session_id", words("cookie")...).
 		Add("it belongs on a server's line: server NAME ADDRESS weight 2", new(Server).table(0).Names()...).
 		Add("it belongs in timeouts: timeouts connect 5s", words("connect queue client client_fin server_fin tunnel")...).
 		Add(inCheck, words("interval fast_interval down_interval rise fall spread port")...).

@@ -129,6 +129,12 @@ func (a *App) provision(ctx caddy.Context) error {
 		if err := a.validateTracks(a.Backends[name]); err != nil {
 			return err
 		}
+		if err := a.bindStick(a.Backends[name]); err != nil {
+			return err
+		}
+	}
+	for _, b := range a.Backends {
+		a.aliasServers(b)
 	}
 	return a.claimFrontends()
 }
@@ -265,6 +271,10 @@ func (a *App) AddBackend(ctx caddy.Context, name string, b *Backend) error {
 		a.Backends = make(map[string]*Backend)
 	}
 	a.Backends[name] = b
+	if err := a.bindStick(b); err != nil {
+		return err
+	}
+	a.aliasServers(b)
 	return a.validateTracks(b)
 }
 

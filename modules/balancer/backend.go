@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
 // Default and maximum of Backend.Retries.
@@ -40,13 +41,17 @@ type Backend struct {
 	// HAProxy's use-server.
 	UseServer []*UseServer `json:"use_server,omitempty"`
 
-	// Persist makes use_server rules apply even if their server is down or disabled; connections stay
-	// queued for it when it goes down. It is HAProxy's option persist.
+	// Persist makes use_server and stick rules apply even if their server is down or disabled;
+	// connections stay queued for it when it goes down. It is HAProxy's option persist.
 	Persist bool `json:"persist,omitempty"`
 
 	// PersistRules do the same for the connections that they match. The first match decides. They are
 	// evaluated before content, when the connection enters the backend.
 	PersistRules []*PersistRule `json:"persist_rules,omitempty"`
+
+	// Stick sends clients back to the server that they had, whatever its weight and load, unless it is
+	// down. use_server rules decide before. It is HAProxy's stick on and the like.
+	Stick *stick.Backend `json:"stick,omitempty"`
 
 	// ID is the backend's number, which the sample fetch be_id returns. It is HAProxy's id.
 	ID int `json:"id,omitempty"`
@@ -134,6 +139,7 @@ type Backend struct {
 	headers map[string]*ProxyHeader         // by the server's name; nil: no server gets one
 	inline  inline
 	ready   *readyServers     // nil: no connections are made before there are clients
+	sticky  *stickyServers    // nil without Stick
 	written *options.Recorder // while a Caddyfile is parsed
 }
 

@@ -61,6 +61,9 @@ func (b *Backend) provisionRules(ctx caddy.Context) error {
 	if err := b.provisionUseServer(ctx); err != nil {
 		return err
 	}
+	if err := b.provisionStick(ctx); err != nil {
+		return err
+	}
 	return b.provisionPersistRules(ctx)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/options"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 )
 
 func init() {
@@ -120,6 +121,7 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //		id <number>
 //		weight <0-256>
 //		backup
+//		non_stick
 //		disabled
 //		maxconn|minconn|maxqueue <number>
 //		slowstart <duration>
@@ -175,6 +177,9 @@ func (b *Backend) ValidateWritten(begin *caddyfile.Dispenser, name string) error
 //	use_server_format <format> [unless] [<matcher> <args…>] {
 //		<matcher> <args…>
 //	}
+//	stick [on <key>] {
+//		…
+//	}
 //	id <number>
 //	persist
 //	force_persist|ignore_persist [unless] [<matcher> <args…>] {
@@ -212,6 +217,7 @@ func (b *Backend) Options() options.Table {
 		"use_server":            options.Repeatable(b.noted("use_server", b.parseUseServer)),
 		"use_server_format":     options.Repeatable(b.noted("use_server", b.parseUseServerFormat)),
 		"id":                    options.Int(&b.ID, 1, maxNumber),
+		"stick":                 options.Optional(&b.Stick, func(s *stick.Backend) options.Option { return options.Once(b.noted("stick", s.UnmarshalCaddyfile)) }),
 		"persist":               options.Flag(&b.Persist),
 		"force_persist":         b.persistRule(forcePersist),
 		"ignore_persist":        b.persistRule(ignorePersist),

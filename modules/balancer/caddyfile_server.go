@@ -72,6 +72,7 @@ func (s *Server) table(line int) options.Table {
 		"weight":         options.Optional(&s.Weight, func(n *int) options.Option { return options.Int(n, 0, MaxWeight) }),
 		"resolve_prefer": options.OneOf(&s.ResolvePrefer, families),
 		"backup":         options.Flag(&s.Backup),
+		"non_stick":      options.Flag(&s.NonStick),
 		"disabled":       options.Flag(&s.Disabled),
 		"maxconn":        options.Int(&s.MaxConn, 1, maxNumber),
 		"minconn":        options.Int(&s.MinConn, 1, maxNumber),

@@ -16,7 +16,7 @@ func (b *Backend) newInline(p pool.Policy) inline {
 	_, quick := p.(pool.NonBlocking)
 	asking, asks := p.(interface{ NeedsRequest() bool })
 	return inline{
-		possible: quick && b.Site == "" && noRules(b.Content) && !b.Response.Foreign() &&
+		possible: quick && b.Site == "" && noRules(b.Content) && !b.Response.Foreign() && !b.Stick.Foreign() &&
 			!slices.ContainsFunc(b.UseServer, func(u *UseServer) bool { return u.condition.Foreign() }) &&
 			!slices.ContainsFunc(b.PersistRules, func(r *PersistRule) bool { return r.condition.Foreign() }),
 		needsRequest: asks && asking.NeedsRequest() || b.ForcesByRequest() || b.AssignsByRequest() || b.headersNeedRequest(),

@@ -19,8 +19,8 @@ const (
 	ignorePersist = "ignore"
 )
 
-// PersistRule decides for matching connections whether they go to the server of use_server even if
-// it is down or disabled.
+// PersistRule decides for matching connections whether they go to the server of use_server or stick
+// even if it is down or disabled.
 type PersistRule struct {
 	// Action is force or ignore. force keeps the connection on the server of use_server, whatever its
 	// state, and overrides redispatch. ignore stops the evaluation of further rules. They are

@@ -55,6 +55,10 @@ type Server struct {
 	// Backup reserves the server for when no other is usable.
 	Backup bool `json:"backup,omitempty"`
 
+	// NonStick keeps the server out of stick tables: clients do not come back to it. It is HAProxy's
+	// non-stick.
+	NonStick bool `json:"non_stick,omitempty"`
+
 	// Disabled starts the server in maintenance.
 	Disabled bool `json:"disabled,omitempty"`
 

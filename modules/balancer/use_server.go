@@ -125,8 +125,11 @@ func (u *UseServer) name(v *rules.View) string {
 	}
 }
 
-// AssignsByRequest reports whether Assigned depends on bytes that the client sends.
+// AssignsByRequest reports whether Assigned or StickyServer depends on bytes that the client sends.
 func (b *Backend) AssignsByRequest() bool {
+	if b.Stick.NeedsRequest() {
+		return true
+	}
 	for _, u := range b.UseServer {
 		if u.condition.NeedsRequest() || u.format != nil && u.format.NeedsRequest() || IsTemplate(u.Server) {
 			return true

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-passthrough/caddy-passthrough/modules/balancer"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/clienthello"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/rules"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/stick"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/tcplog"
 )
 
@@ -31,6 +32,7 @@ type connection struct {
 	shared  *sessionConfig
 	backend *balancer.Backend // that shared is for
 	forced  bool              // see balancer.PersistRule
+	stores  stick.Pending     // in stick tables, once it has a server
 	claim   *claim            // nil before the first attempt to get a server
 
 	sendBuffer []byte // see firstBytes; kept for the next connection
@@ -72,7 +74,8 @@ const maxKeptBuffer = 8 << 10
 func (c *connection) clear() {
 	state := rules.View{Connection: c.viewState.Connection}
 	state.State, state.Var, state.SetVar = c.viewState.State, c.viewState.Var, c.viewState.SetVar
-	*c = connection{viewState: state, sendBuffer: c.sendBuffer[:0]}
+	*c = connection{viewState: state, sendBuffer: c.sendBuffer[:0], stores: c.stores}
+	c.stores.Reset()
 	if cap(c.sendBuffer) > maxKeptBuffer {
 		c.sendBuffer = nil
 	}

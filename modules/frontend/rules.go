@@ -149,7 +149,8 @@ func (c *connection) applyBackendRules(b *balancer.Backend) *ending {
 // assignedServer returns the server that the backend's rules name for the connection; if empty,
 // the policy picks one.
 func (c *connection) assignedServer(b *balancer.Backend) (server string, end *ending) {
-	if len(b.UseServer) == 0 {
+	c.stores.Reset()
+	if len(b.UseServer) == 0 && b.Stick == nil {
 		return "", nil
 	}
 	if b.AssignsByRequest() {
@@ -158,6 +159,9 @@ func (c *connection) assignedServer(b *balancer.Backend) (server string, end *en
 		}
 	}
 	server, err := b.Assigned(c.rulesView(true), c.forced)
+	if err == nil && b.Stick != nil {
+		server, err = b.StickyServer(c.rulesView(true), server, c.forced, &c.stores)
+	}
 	if err != nil {
 		return "", internalFailure(err)
 	}

@@ -101,6 +101,7 @@ func (s *simulation) granted(c *simClient) {
 	case slices.Contains(c.avoids, name) && !c.lenient:
 		s.fail("client %d has got %s, which it avoids", c.id, name)
 	case slices.Contains(usable, name):
+	case c.request.Server == name: // a sticky client goes there whatever the weight
 	case c.request.Queued.Server > 0 && m.admin != pool.Maint && (!m.down || !s.current().config.Redispatch):
 		// It has waited for this one and for no other.
 	case s.current().config.LastResort && m.config.Backup && m.weight > 0 && m.admin == pool.Ready && !m.down:
@@ -207,7 +208,7 @@ func (s *simulation) checkWait(c *simClient) {
 // the policy or because a backup serves alone, or the server is down without redispatch.
 func (s *simulation) checkPinned(c *simClient, srv *pool.Server) {
 	p := s.current()
-	if s.model[srv.Name].down && !p.config.Redispatch {
+	if s.model[srv.Name].down && !p.config.Redispatch || c.request.Server == srv.Name {
 		return
 	}
 	other, err := p.Chosen(&c.request)

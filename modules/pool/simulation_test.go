@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/pool"
+	"github.com/caddy-passthrough/caddy-passthrough/modules/tables"
 )
 
 // Size of the simulation; with seed, one run is repeated.
@@ -65,6 +66,7 @@ type simulation struct {
 	clients []*simClient
 	model   map[string]*modelServer
 	before  map[string]int64 // leases held before the step
+	sticky  *tables.Table    // the servers of clients, by address
 	began   time.Time        // when the step began
 	story   []string
 	wrong   string
@@ -85,6 +87,8 @@ type simClient struct {
 	timeout time.Duration
 	avoids  []string
 	lenient bool
+	sticky  bool   // it is to come back to its server
+	want    string // the server that it must get; empty: any
 	// mustWait reports that TryAcquire has found no server.
 	mustWait bool
 
@@ -187,6 +191,7 @@ func (s *simulation) acquire() {
 	c := &simClient{id: len(s.story), asked: p}
 	c.request.Source = netip.AddrFrom4([4]byte{192, 0, 2, byte(s.rng.IntN(8))})
 	s.clients = append(s.clients, c)
+	s.stick(c)
 	s.ask(c)
 }
 
@@ -200,7 +205,10 @@ func (s *simulation) ask(c *simClient) {
 	if s.rng.IntN(3) == 0 {
 		c.request.Priority = pool.Priority{Class: s.rng.IntN(3) - 1, Offset: time.Duration(s.rng.IntN(5)-2) * time.Second}
 	}
-	s.tell("client %d asks, avoiding %v, %+v", c.id, c.avoids, c.request.Priority)
+	if c.want = ""; s.mayFollow(c) {
+		c.want = c.request.Server
+	}
+	s.tell("client %d asks, avoiding %v, %+v, for %q", c.id, c.avoids, c.request.Priority, c.want)
 	if s.tries != nil && s.tries.IntN(2) == 0 && s.try(c) {
 		return
 	}
@@ -297,6 +305,8 @@ func (s *simulation) collect() {
 			s.fail("client %d gets %s without a wait, and TryAcquire has found none", c.id, c.lease.Server.Name)
 		}
 		s.granted(c)
+		s.keepsItsServer(c)
+		s.store(c)
 	}
 }
 
@@ -313,6 +323,8 @@ func (s *simulation) reload() {
 	p := s.open()
 	s.tell("reload: %T, %+v", p.config.Policy, p.config.Servers)
 	s.pools = append(s.pools, p)
+	s.disturb()
+	s.sticky.Reconfigure(stickConfig(16 + s.rng.IntN(2)))
 	p.Activate()
 	s.follow(p)
 	if len(s.pools) > 1 {
@@ -331,6 +343,7 @@ func (s *simulation) failedReload() {
 		return
 	}
 	s.tell("reload that fails later: %T, %+v", p.config.Policy, p.config.Servers)
+	s.disturb()
 	s.pools = append(s.pools, p)
 	p.Activate()
 	s.follow(p)
@@ -349,6 +362,7 @@ func (s *simulation) change() {
 	if len(p.config.Servers) == 0 {
 		return
 	}
+	s.disturb()
 	name := p.config.Servers[s.rng.IntN(len(p.config.Servers))].Name
 	m := s.model[name]
 	var err error

@@ -9,7 +9,7 @@ import (
 )
 
 func newSimulation(seed uint64) *simulation {
-	return &simulation{rng: rand.New(rand.NewPCG(seed, 0)), model: make(map[string]*modelServer)}
+	return &simulation{rng: rand.New(rand.NewPCG(seed, 0)), model: make(map[string]*modelServer), sticky: stickTable(16)}
 }
 
 // try calls TryAcquire for a client, and reports whether it got a server.

@@ -39,6 +39,10 @@ type Table struct {
 	// NoPurge keeps the entries of a full table: it takes no new ones until an entry expires.
 	NoPurge bool `json:"nopurge,omitempty"`
 
+	// ServerKey selects how entries name servers: name (the default), or addr, the address as it is
+	// configured. It is HAProxy's srvkey.
+	ServerKey string `json:"server_key,omitempty"`
+
 	// Store lists the values of an entry, in HAProxy's words: conn_cur, conn_rate(10s), gpc(3).
 	Store []string `json:"store,omitempty"`
 
@@ -60,6 +64,9 @@ func (t *Table) Config() (tables.Config, error) {
 	}
 	if c.Size == 0 {
 		c.Size = DefaultSize
+	}
+	if err := options.ValidateWord("server_key", t.ServerKey, []string{"name", "addr"}); err != nil {
+		return c, err
 	}
 	if err := options.ValidateDuration("expire", t.Expire); err != nil {
 		return c, err
@@ -128,6 +135,7 @@ func (t *Table) Table() *tables.Table { return t.handle.Table() }
 //	size    <number>[k|m]
 //	expire  <duration>
 //	nopurge
+//	srvkey  name|addr
 //	store   <value>[,<value>…] …
 func (t *Table) Options() options.Table {
 	return options.Table{
@@ -136,6 +144,7 @@ func (t *Table) Options() options.Table {
 		"size":    options.Once(t.parseSize),
 		"expire":  options.Duration(&t.Expire),
 		"nopurge": options.Flag(&t.NoPurge),
+		"srvkey":  options.Text(&t.ServerKey),
 		"store":   options.Repeatable(t.parseStore),
 	}
 }
