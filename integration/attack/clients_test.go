@@ -22,6 +22,10 @@ import (
 // address, or empty.
 func (s *stage) visit(from string) error {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
+	if from == "" && s.settings.spread {
+		n := s.visits.Add(1)
+		from = fmt.Sprintf("127.%d.%d.%d", 100+n>>16, byte(n>>8), byte(n))
+	}
 	if from != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}

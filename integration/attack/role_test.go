@@ -116,6 +116,14 @@ type attacker struct {
 var kinds = map[string]func(a *attacker, c *net.TCPConn){
 	"silent": func(a *attacker, c *net.TCPConn) { a.awaitEnd(c) },
 	"drip":   (*attacker).drip,
+	"knocks": func(a *attacker, c *net.TCPConn) {
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = c.Write(a.Hello)
+		if answer, err := io.ReadAll(c); err == nil && string(answer) == "hi" {
+			a.served.Add(1)
+		}
+		c.Close()
+	},
 	"holds": func(a *attacker, c *net.TCPConn) {
 		_, _ = c.Write(a.Hello)
 		if _, err := io.ReadFull(c, make([]byte, 2)); err == nil {
@@ -198,28 +206,43 @@ func (a *attacker) gather() {
 		staying.Go(func() {
 			c, ok := a.connect(i)
 			wg.Done()
-			if a.Kind != "once" {
+			if !a.comesAndGoes() {
 				<-slots
 			}
 			if ok {
-				kinds[a.Kind](a, c)
+				a.use(c, i)
 			}
-			if a.Kind == "once" {
+			if a.comesAndGoes() {
 				<-slots
 			}
 		})
 	}
 	wg.Wait()
-	if a.Kind == "once" {
+	if a.comesAndGoes() {
 		staying.Wait()
 	}
 	a.tell()
 	<-a.over
 }
 
+// comesAndGoes reports whether AtOnce bounds the connections that are open.
+func (a *attacker) comesAndGoes() bool { return a.Kind == "once" || a.Kind == "knocks" }
+
+// use uses the i-th connection. Of slow clients, every other one is silent.
+func (a *attacker) use(c *net.TCPConn, i int) {
+	kind := a.Kind
+	if kind == "slow" {
+		kind = []string{"silent", "drip"}[i%2]
+	}
+	kinds[kind](a, c)
+}
+
 func (a *attacker) connect(i int) (*net.TCPConn, bool) {
 	dialer := net.Dialer{Timeout: 10 * time.Second}
-	if a.Kind == "once" { // each from its own address
+	switch a.Kind {
+	case "knocks":
+		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 66, 6, 6)}
+	case "once": // each from its own address
 		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, byte(1+i>>16), byte(i>>8), byte(i))}
 	}
 	c, err := dialer.Dial("tcp", a.To)
@@ -255,7 +278,15 @@ func (a *attacker) noteEnd(began time.Time) {
 	}
 }
 
-// drip sends a byte of the hello every 500 ms.
+// dripPause is the pause between two bytes of a hello.
+func (a *attacker) dripPause() time.Duration {
+	if a.Kind == "slow" {
+		return time.Second
+	}
+	return 500 * time.Millisecond
+}
+
+// drip sends the hello byte by byte.
 func (a *attacker) drip(c *net.TCPConn) {
 	began := time.Now()
 	buf := make([]byte, 1)
@@ -263,7 +294,7 @@ func (a *attacker) drip(c *net.TCPConn) {
 		if _, err := c.Write(a.Hello[i : i+1]); err != nil {
 			break
 		}
-		_ = c.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+		_ = c.SetReadDeadline(time.Now().Add(a.dripPause()))
 		if _, err := c.Read(buf); err != nil {
 			if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() {
 				break

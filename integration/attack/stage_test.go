@@ -5,6 +5,7 @@
 package attack
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +38,10 @@ type settings struct {
 	wrap     []string // command that runs the program
 	env      []string // of ours
 	haproxy  []string // additional arguments of HAProxy
+	limit    string   // of the frontend, as JSON, for ours only
+	frontend string   // lines of the frontend, for HAProxy only
+	tables   string   // further sections, for HAProxy only
+	spread   bool     // each legitimate client has an address of its own
 }
 
 // stage is one proxy during one attack.
@@ -52,6 +58,7 @@ type stage struct {
 	hello         []byte
 	settings      settings
 	before        footprint
+	visits        atomic.Int64
 	unlike        bool // the attack replaced the process: do not compare with the previous one
 }
 
@@ -89,6 +96,9 @@ func (s *stage) play(a *attack) {
 	s.hello = hellotest.Hello(s, "www.example.test", "h2")
 	s.settings = a.config(s)
 	s.configure()
+	if s.isOurs() && s.settings.limit != "" {
+		s.limitOurs()
+	}
 	s.start()
 	defer s.stop()
 	s.load(4, 0, 300*time.Millisecond) // for whatever is allocated once
@@ -109,8 +119,9 @@ func (s *stage) free() string {
 // configure writes the configuration of both proxies.
 func (s *stage) configure() {
 	s.Helper()
-	global := ""
+	global, frontend, tables := "", "", ""
 	if !s.isOurs() {
+		frontend, tables = s.settings.frontend, s.settings.tables
 		global = "    stats socket " + s.socket + " mode 600 level admin expose-fd listeners\n" + s.settings.global
 	}
 	text := fmt.Sprintf(`global
@@ -127,13 +138,37 @@ func (s *stage) configure() {
     timeout server 30s
 %sfrontend tls
     bind %s %s
-    tcp-request inspect-delay %d
+%s    tcp-request inspect-delay %d
     tcp-request content accept if { req.ssl_hello_type 1 }
     tcp-request content reject
     default_backend web
 backend web
-%s`, global, s.settings.defaults, s.address, s.settings.bind, inspectDelay.Milliseconds(), s.settings.backend)
+%s%s`, global, s.settings.defaults, s.address, s.settings.bind, frontend, inspectDelay.Milliseconds(), s.settings.backend, tables)
 	if err := os.WriteFile(filepath.Join(s.dir, "haproxy.cfg"), []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// limitOurs writes the configuration of ours with a limit, which a haproxy.cfg has no words for.
+func (s *stage) limitOurs() {
+	s.Helper()
+	adapt := exec.Command(s.path, "adapt", "--adapter", "haproxy", "--config", "haproxy.cfg")
+	adapt.Dir = s.dir
+	adapted, err := adapt.Output()
+	if err != nil {
+		s.Fatal(err)
+	}
+	var config map[string]any
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		s.Fatal(err)
+	}
+	tls := config["apps"].(map[string]any)["passthrough"].(map[string]any)["frontends"].(map[string]any)["tls"].(map[string]any)
+	tls["limit"] = json.RawMessage(s.settings.limit)
+	text, err := json.Marshal(config)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(s.dir, "ours.json"), text, 0o600)
+	}
+	if err != nil {
 		s.Fatal(err)
 	}
 }
@@ -143,6 +178,9 @@ func (s *stage) command() *exec.Cmd {
 	args := append([]string{"-db", "-f", "haproxy.cfg"}, s.settings.haproxy...)
 	if s.isOurs() {
 		args = []string{"run", "--adapter", "haproxy", "--config", "haproxy.cfg"}
+		if s.settings.limit != "" {
+			args = []string{"run", "--config", "ours.json"}
+		}
 	}
 	args = append(append([]string{}, s.settings.wrap...), append([]string{s.path}, args...)...)
 	cmd := exec.Command(args[0], args[1:]...)

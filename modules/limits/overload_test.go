@@ -21,14 +21,18 @@ func TestStages(t *testing.T) {
 		stages []Stage
 		closed []bool
 	}{
-		"memory": {false,
+		"memory": {
+			false,
 			[]int64{50, 84, 85, 80, 75, 74, 80, 94, 95, 92, 90, 89, 76, 10},
 			[]Stage{Normal, Normal, Tight, Tight, Tight, Normal, Normal, Tight, Paused, Paused, Paused, Tight, Tight, Normal},
-			[]bool{8: true, 9: true, 10: true, 13: false}},
-		"descriptors": {true,
+			[]bool{8: true, 9: true, 10: true, 13: false},
+		},
+		"descriptors": {
+			true,
 			[]int64{84, 85, 99, 100, 95, 94, 74},
 			[]Stage{Normal, Tight, Tight, Paused, Paused, Tight, Normal},
-			make([]bool, 7)},
+			make([]bool, 7),
+		},
 	} {
 		var used int64
 		o := OverloadState{}

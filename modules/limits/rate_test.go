@@ -26,8 +26,15 @@ func TestRate(t *testing.T) {
 		at   int64
 		wait time.Duration // of one more, before it is counted
 	}{
-		{10_000, 0}, {10_000, 0}, {10_000, 1001 * time.Millisecond}, {10_999, 2 * time.Millisecond}, {11_001, 0},
-		{11_002, 499 * time.Millisecond}, {11_501, 0}, {12_001, 0}, {15_000, 0},
+		{10_000, 0},
+		{10_000, 0},
+		{10_000, 1001 * time.Millisecond},
+		{10_999, 2 * time.Millisecond},
+		{11_001, 0},
+		{11_002, 499 * time.Millisecond},
+		{11_501, 0},
+		{12_001, 0},
+		{15_000, 0},
 	} {
 		at = c.at
 		if got := r.Wait(2); got != c.wait {
