@@ -32,13 +32,12 @@ type Waker interface {
 	Wake()
 }
 
-// leave lowers the count, and wakes those that wait for that. It returns the count.
-func (c *connCount) leave() int64 {
-	n := c.Add(-1)
+// leave lowers the count, and wakes those that wait for that.
+func (c *connCount) leave() {
+	c.Add(-1)
 	if c.awaited.Load() {
 		c.wake()
 	}
-	return n
 }
 
 // await calls w once, after the next connection has left. A connection that has left before may not

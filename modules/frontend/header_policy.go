@@ -144,11 +144,34 @@ func (e *Entry) Serve(conn net.Conn, accepted time.Time) {
 	}
 }
 
-// serve serves a connection with the configuration that enterAtAccept returned.
+// Go serves a client's connection in a goroutine, as Serve does. It takes the connection's place in
+// the counts before it returns, if one is free, so that connections get places in the order of
+// calls.
+func (e *Entry) Go(conn net.Conn) {
+	if c := e.enterAtAccept(conn); c != nil {
+		e.start(c, conn, time.Now())
+	}
+}
+
+// start serves a connection in a goroutine, with the configuration that enterAtAccept returned.
+func (e *Entry) start(c *EntryConfig, conn net.Conn, accepted time.Time) {
+	if e.f.conns.inLine.Load() == 0 && e.enter() {
+		go e.serveEntered(c, conn, accepted)
+		return
+	}
+	go e.serve(c, conn, accepted)
+}
+
+// serve waits for a place for the connection, and serves it.
 func (e *Entry) serve(c *EntryConfig, conn net.Conn, accepted time.Time) {
 	if e.awaitPlace() {
 		accepted = time.Now()
 	}
+	e.serveEntered(c, conn, accepted)
+}
+
+// serveEntered serves a connection that has its place in the counts.
+func (e *Entry) serveEntered(c *EntryConfig, conn net.Conn, accepted time.Time) {
 	e.f.serve(client{Conn: conn, accepted: accepted, logger: e.f.ConnLogger, entry: c, passTo: c.Next, header: c.Headers.stateFor(conn.RemoteAddr())})
 }
 

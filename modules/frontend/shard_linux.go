@@ -50,7 +50,7 @@ func (e *Entry) ServeOnShard(socket *relay.Socket) {
 		return
 	}
 	if !f.nonBlocking || f.conns.inLine.Load() > 0 || !e.enter() {
-		go e.serve(config, socket, accepted)
+		e.start(config, socket, accepted)
 		return
 	}
 	a := &shardConn{active: f.active, f: f, socket: socket, accepted: accepted.Sub(epoch), session: new(session), entry: config}

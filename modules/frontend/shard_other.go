@@ -4,14 +4,10 @@
 
 package frontend
 
-import (
-	"time"
-
-	"github.com/caddy-passthrough/caddy-passthrough/modules/relay"
-)
+import "github.com/caddy-passthrough/caddy-passthrough/modules/relay"
 
 // ServeOnShard serves a client's connection in a goroutine of its own.
-func (e *Entry) ServeOnShard(socket *relay.Socket) { go e.Serve(socket, time.Now()) }
+func (e *Entry) ServeOnShard(socket *relay.Socket) { e.Go(socket) }
 
 // Inline reports whether ServeOnShard needs no goroutine.
 func (f *Frontend) Inline() bool { return false }

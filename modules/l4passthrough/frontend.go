@@ -156,7 +156,7 @@ func (f *Frontend) accept(ln listening) {
 		conn, err := ln.Accept()
 		if err == nil {
 			pause = 0
-			go ln.entry.Serve(conn, time.Now())
+			ln.entry.Go(conn)
 			continue
 		}
 		if f.isClosed() || errors.Is(err, net.ErrClosed) {

@@ -4,7 +4,6 @@ package listeners
 
 import (
 	"net"
-	"time"
 
 	"github.com/caddy-passthrough/caddy-passthrough/modules/durable"
 	"github.com/caddy-passthrough/caddy-passthrough/modules/frontend"
@@ -42,7 +41,7 @@ func (l *durableListener) Accept() (net.Conn, error) {
 		if err != nil || frontend.IsPassedOn(conn) {
 			return conn, err
 		}
-		go l.entry.Serve(conn, time.Now())
+		l.entry.Go(conn)
 	}
 }
 
