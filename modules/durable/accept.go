@@ -71,10 +71,20 @@ type watchable interface {
 	watch(relay.ListenOptions) (stop, wake func(), err error)
 }
 
+// asking is a kernel socket whose Accept asks whether a connection may be accepted when one has
+// come, which may be long after the call.
+type asking interface{ askBefore(ask func() bool) }
+
+// errPaused is the error of an Accept that has asked.
+var errPaused = errors.New("accepting is paused")
+
 // serve accepts until the last user is gone or the kernel socket is lost, and then empties the
 // kernel's queue.
 func (s *socket) serve() {
 	var r connLimiter
+	if k, ok := s.kernel.(asking); ok {
+		k.askBefore(func() bool { return r.pause(s) == 0 })
+	}
 	for !s.isClosing() && s.err == nil {
 		if k, ok := s.kernel.(watchable); ok && s.hasActiveTaker() {
 			s.acceptOnShards(k, &r)
@@ -106,8 +116,8 @@ func (s *socket) accept(r *connLimiter) {
 		case fatal(err):
 			s.err = err
 			return
-		case errors.Is(err, syscall.ECONNABORTED):
-			// One client gave up in the queue; the next one waits behind it.
+		case errors.Is(err, syscall.ECONNABORTED), errors.Is(err, errPaused):
+			// One client gave up in the queue; the next one waits behind it. Or it may not be accepted yet.
 		default:
 			s.pause(f.after(s, err))
 		}

@@ -38,6 +38,7 @@ type tcpKernel struct {
 	accept   func(fd uintptr) bool // tryAccept
 	accepted *relay.Socket         // the result of tryAccept
 	failed   error
+	ask      func() bool // see askBefore; nil: always yes
 
 	mu       sync.Mutex
 	deferred bool // bound, and not listening yet
@@ -180,6 +181,10 @@ func (k *tcpKernel) Accept() (net.Conn, error) {
 }
 
 func (k *tcpKernel) tryAccept(fd uintptr) bool {
+	if k.ask != nil && !k.ask() {
+		k.failed = errPaused
+		return true
+	}
 	k.accepted, k.failed = relay.Accept(fd, k.localAddr())
 	return k.failed != unix.EAGAIN //nolint:errorlint // an Errno, and asked for each connection
 }
@@ -203,6 +208,10 @@ func (k *tcpKernel) acceptQueued() (conn net.Conn, err error) {
 
 func (k *tcpKernel) interrupt() { _ = k.file.SetDeadline(past) }
 func (k *tcpKernel) resume()    { _ = k.file.SetDeadline(time.Time{}) }
+
+// askBefore makes Accept ask before it accepts a connection that has come, and fail with errPaused
+// if that is not allowed.
+func (k *tcpKernel) askBefore(ask func() bool) { k.ask = ask }
 
 // watch makes the shards accept. The descriptor must not be closed before stop.
 func (k *tcpKernel) watch(o relay.ListenOptions) (stop, wake func(), err error) {
